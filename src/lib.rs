@@ -1,0 +1,1 @@
+//! fanfold runs one prompt over every row of a file and folds the answers back in input order.
