@@ -1,0 +1,158 @@
+//! What became of a request: an answer, or a fault; and what became of a row.
+
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+/// What one request brought back.
+pub type Reply = Result<Answer, Fault>;
+
+/// A usable answer.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+pub struct Answer {
+    /// The text of the answer; with `n` above 1, a JSON array of the texts.
+    pub response: Option<String>,
+    /// The model's reasoning, where it gave any.
+    pub reasoning: Option<String>,
+    /// The tool calls the model asked for: the JSON text of the array.
+    pub tool_calls: Option<String>,
+    /// Why the model stopped: `stop`, `length`, `tool_calls`.
+    pub finish_reason: Option<String>,
+    /// What the answer cost in tokens; absent when the server did not say.
+    pub usage: Option<Usage>,
+    /// The model that answered, by its own account.
+    pub model: Option<String>,
+    /// The service's name for the request.
+    pub request_id: Option<String>,
+}
+
+/// Tokens used by one request, as the service counted them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Usage {
+    /// Tokens of the prompt, cached ones included.
+    pub prompt_tokens: u64,
+    /// Tokens of the answer, reasoning included.
+    pub completion_tokens: u64,
+    /// Prompt and completion together, as the service added them up.
+    pub total_tokens: u64,
+    /// Tokens of the prompt that came from the service's cache; absent when it did not say.
+    pub cached_tokens: Option<u64>,
+    /// Tokens of the answer that were reasoning; absent when it did not say.
+    pub reasoning_tokens: Option<u64>,
+}
+
+/// A request that brought no usable answer, judged.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Fault {
+    /// What kind of trouble it is, which decides what is done about it.
+    pub kind: FaultKind,
+    /// The HTTP status, when there was a response.
+    pub status: Option<u16>,
+    /// A short stable word: the API's own code, or one of ours such as `timeout`.
+    pub code: String,
+    /// What the API or the operating system said.
+    pub message: String,
+    /// How long the server asked us to wait.
+    pub retry_after: Option<Duration>,
+    /// The service's name for the request.
+    pub request_id: Option<String>,
+    /// Tokens that were paid for all the same.
+    pub usage: Option<Usage>,
+    /// The body of a 200 that held no usable answer: kept in the journal, since it may have been paid for.
+    pub evidence: Option<Vec<u8>>,
+}
+
+/// What a fault asks for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum FaultKind {
+    /// The service asks everyone to slow down. Slows the whole job, uses up no row's tries.
+    Throttled,
+    /// No connection was made: refused, no such host, no route. Nobody was asked.
+    Unreachable,
+    /// A connection that had been kept open was gone when it was used again. Tried again at once.
+    StaleConnection,
+    /// Trouble that passes: 5xx, a time-out, a reset, a cut body.
+    Passing,
+    /// A 200 that arrived whole and holds no usable answer. One more try.
+    Unusable,
+    /// A 200 that the server cut at its own time limit.
+    CutByServer,
+    /// This request will never be answered: the row fails.
+    RowRefused,
+    /// No request of this job will be answered: the job stops.
+    JobRefused,
+}
+
+impl FaultKind {
+    /// Whether the same request may be answered another time.
+    pub fn passes(self) -> bool {
+        matches!(self, Self::Throttled | Self::Unreachable | Self::StaleConnection | Self::Passing)
+    }
+}
+
+impl Fault {
+    /// A fault with nothing known but its kind, code and message.
+    pub fn new(kind: FaultKind, code: impl Into<String>, message: impl Into<String>) -> Self {
+        Self {
+            kind,
+            status: None,
+            code: code.into(),
+            message: message.into(),
+            retry_after: None,
+            request_id: None,
+            usage: None,
+            evidence: None,
+        }
+    }
+
+    /// The fault in one line: status, code and message.
+    pub fn summary(&self) -> String {
+        let status = self.status.map(|status| format!("{status} ")).unwrap_or_default();
+        match self.message.is_empty() {
+            true => format!("{status}{}", self.code),
+            false => format!("{status}{}: {}", self.code, self.message),
+        }
+    }
+}
+
+/// The state of a row, as the output shows it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Status {
+    /// Not answered yet.
+    #[default]
+    Pending,
+    /// Answered.
+    Ok,
+    /// Refused, or given up.
+    Failed,
+}
+
+impl Status {
+    /// The word the `status` column holds.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Pending => "pending",
+            Self::Ok => "ok",
+            Self::Failed => "failed",
+        }
+    }
+}
+
+/// The answer columns of one row: what the output adds to the input.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct RowResult {
+    /// The answer, of a row that has one.
+    pub answer: Option<Answer>,
+    /// Money the row cost, all its requests together; `None` when a price is not known.
+    pub cost: Option<f64>,
+    /// Requests that were sent for the row; `None` when none was.
+    pub attempts: Option<u32>,
+    /// Milliseconds from sending the request that was answered to the end of its answer.
+    pub latency_ms: Option<u64>,
+    /// The state of the row.
+    pub status: Status,
+    /// Of a failed row, the API's code or ours.
+    pub error_code: Option<String>,
+    /// Of a failed row, what was said.
+    pub error: Option<String>,
+}

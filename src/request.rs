@@ -1,0 +1,48 @@
+//! The request a row becomes: its body, what identifies it, and what it may cost.
+
+use std::fmt;
+
+/// One chat request, ready to be sent.
+#[derive(Debug, Clone)]
+pub struct ChatRequest {
+    /// The JSON body, exactly as it goes over the wire.
+    pub body: Vec<u8>,
+    /// What identifies the request, whatever the order of its keys and the way it is transported.
+    pub fingerprint: Fingerprint,
+    /// What it is expected to use.
+    pub estimate: Estimate,
+}
+
+/// 128 bits of BLAKE3 over the canonical JSON of the effective request.
+///
+/// Two requests with one fingerprint are the same request: an answer to the one answers the other.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Fingerprint(pub [u8; 16]);
+
+impl fmt::Display for Fingerprint {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+    }
+}
+
+impl fmt::Debug for Fingerprint {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{self}")
+    }
+}
+
+/// Tokens a request is expected to use, before anything is known of the answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Estimate {
+    /// Tokens of the prompt, guessed from its text.
+    pub prompt_tokens: u64,
+    /// The most tokens the answer can have: the request's `max_tokens`, else the model's own limit.
+    pub max_completion_tokens: u64,
+}
+
+impl Estimate {
+    /// The most the request can use: what a cap has to set aside for it.
+    pub fn worst_case_tokens(&self) -> u64 {
+        self.prompt_tokens.saturating_add(self.max_completion_tokens)
+    }
+}
