@@ -1,8 +1,9 @@
 //! fanfold runs one prompt over every row of a file and folds the answers back in input order.
 
-// Nouns.
+// Nouns: values, without files, clocks or a runtime.
 pub mod endpoint;
 pub mod format;
+pub mod job;
 pub mod outcome;
 pub mod request;
 pub mod row;

@@ -1,0 +1,141 @@
+//! What flags and environment can say of a job, declared once: each knob is a key of the job file.
+
+use toml::Value;
+
+use super::problem::{Problem, Script};
+
+/// A key of the job file that has a flag and an environment variable of its own.
+#[derive(Debug, Clone, Copy)]
+pub struct Knob {
+    /// The flag, without its dashes. The variable is `FANFOLD_` and the same in capitals.
+    pub flag: &'static str,
+    /// The key of the job file, dotted.
+    pub key: &'static str,
+    /// What its value is.
+    pub shape: Shape,
+}
+
+/// What the value of a knob is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Shape {
+    /// Text, as it stands.
+    Text,
+    /// A number, or a word such as `auto`.
+    Number,
+    /// Several texts.
+    List,
+}
+
+/// Every knob, in the order of `fanfold run --help`.
+pub const KNOBS: [Knob; 17] = [
+    Knob { flag: "input", key: "input.path", shape: Shape::List },
+    Knob { flag: "output", key: "output.path", shape: Shape::Text },
+    Knob { flag: "id", key: "input.id", shape: Shape::Text },
+    Knob { flag: "model", key: "model.name", shape: Shape::Text },
+    Knob { flag: "base-url", key: "model.base_url", shape: Shape::Text },
+    Knob { flag: "system", key: "prompt.system", shape: Shape::Text },
+    Knob { flag: "prompt", key: "prompt.user", shape: Shape::Text },
+    Knob { flag: "limit", key: "input.limit", shape: Shape::Number },
+    Knob { flag: "qps", key: "limits.qps", shape: Shape::Number },
+    Knob { flag: "qpm", key: "limits.qpm", shape: Shape::Number },
+    Knob { flag: "tpm", key: "limits.tpm", shape: Shape::Number },
+    Knob { flag: "concurrency", key: "limits.concurrency", shape: Shape::Number },
+    Knob { flag: "max-attempts", key: "retry.max_attempts", shape: Shape::Number },
+    Knob { flag: "timeout", key: "retry.timeout", shape: Shape::Text },
+    Knob { flag: "max-cost", key: "limits.max_cost", shape: Shape::Number },
+    Knob { flag: "max-total-tokens", key: "limits.max_total_tokens", shape: Shape::Number },
+    Knob { flag: "max-duration", key: "limits.max_duration", shape: Shape::Text },
+];
+
+/// One value that a flag or a variable sets over the job file.
+#[derive(Debug, Clone)]
+pub struct Overlay {
+    /// Who says it, and in what words.
+    pub script: Script,
+    /// The key of the job file, dotted.
+    pub key: String,
+    /// The value.
+    pub value: Value,
+}
+
+impl Knob {
+    /// The environment variable of the knob.
+    pub fn variable(&self) -> String {
+        format!("FANFOLD_{}", self.flag.replace('-', "_").to_ascii_uppercase())
+    }
+
+    /// The overlay that a flag with these values makes.
+    pub fn from_flag(&self, values: &[String]) -> Overlay {
+        self.overlay(&format!("--{}", self.flag), values)
+    }
+
+    /// The overlay that the knob's variable makes; several paths stand one to a line.
+    pub fn from_variable(&self, value: &str) -> Overlay {
+        let values: Vec<String> = match self.shape {
+            Shape::List => value.lines().map(str::to_owned).collect(),
+            Shape::Text | Shape::Number => vec![value.to_owned()],
+        };
+        self.overlay(&self.variable(), &values)
+    }
+
+    fn overlay(&self, name: &str, values: &[String]) -> Overlay {
+        let value = match self.shape {
+            Shape::List => Value::Array(values.iter().cloned().map(Value::String).collect()),
+            Shape::Text => Value::String(values.concat()),
+            Shape::Number => literal(&values.concat()),
+        };
+        Overlay { script: Script { name: name.into(), text: values.join("\n").into() }, key: self.key.into(), value }
+    }
+}
+
+/// The overlay of one `--set KEY=VALUE`. A value that is no TOML literal is text.
+///
+/// # Errors
+///
+/// When there is no `=`, or when the value looks like an API key, which belongs in the environment.
+pub fn set(argument: &str) -> Result<Overlay, Problem> {
+    let script = Script { name: "--set".into(), text: argument.into() };
+    let Some((key, value)) = argument.split_once('=') else {
+        let help = "write it as in the job file, dotted: --set limits.qps=5";
+        return Err(Problem::new("`--set` takes KEY=VALUE").at(&script, 0..argument.len()).help(help));
+    };
+    let looks_like_a_key = value.trim_matches(['"', '\'']).starts_with("sk-");
+    if looks_like_a_key || key.trim().eq_ignore_ascii_case("model.api_key") {
+        let hidden = Script { name: "--set".into(), text: format!("{key}=…").into() };
+        let help = "other users of this machine can read the arguments of a command; put the key into \
+                    DASHSCOPE_API_KEY, or name its place with model.api_key_env, api_key_file or api_key_command";
+        return Err(Problem::new("an API key does not belong on the command line").at(&hidden, 0..key.len()).help(help));
+    }
+    Ok(Overlay { script, key: key.trim().to_owned(), value: literal(value.trim()) })
+}
+
+/// The TOML literal a text is, or the text itself.
+fn literal(text: &str) -> Value {
+    let document = format!("value = {text}");
+    let parsed = document.parse::<toml::Table>().ok().and_then(|mut table| {
+        let value = table.remove("value")?;
+        table.is_empty().then_some(value)
+    });
+    parsed.unwrap_or_else(|| Value::String(text.to_owned()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_set_value_is_a_literal_where_it_can_be_and_text_otherwise() {
+        let value = |argument: &str| set(argument).map(|overlay| overlay.value);
+        assert_eq!(value("limits.qps=5"), Ok(Value::Integer(5)));
+        assert_eq!(value("output.select=[\"a\", \"b\"]").map(|v| v.is_array()), Ok(true));
+        assert_eq!(value("prompt.user=Say {{ text }}"), Ok(Value::String("Say {{ text }}".into())));
+        assert_eq!(value("output.prefix="), Ok(Value::String(String::new())));
+    }
+
+    #[test]
+    fn a_key_on_the_command_line_is_refused_and_not_shown() {
+        let problem = set("model.x=sk-secret").expect_err("refused").to_string();
+        assert!(!problem.contains("secret"), "{problem}");
+        assert!(set("limits.qps").is_err());
+    }
+}

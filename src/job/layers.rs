@@ -1,0 +1,194 @@
+//! The job file, the environment and the flags laid over one another, and where each value came from.
+
+use std::ops::Range;
+
+use serde::Deserialize;
+use toml::de::{DeTable, DeValue};
+use toml::{Spanned, Table, Value};
+
+use super::file::JobFile;
+use super::knobs::Overlay;
+use super::problem::{Problem, Script, nearest};
+
+/// Everything that was said about a job, each thing with its place.
+#[derive(Debug)]
+pub struct Layers {
+    file: Option<Script>,
+    overlays: Vec<Overlay>,
+}
+
+impl Layers {
+    /// Reads a job file, if there is one, and lays the overlays over it; a later overlay beats an earlier one.
+    ///
+    /// # Errors
+    ///
+    /// A syntax error, an unknown key or a wrong type, shown where it stands.
+    pub fn read(file: Option<Script>, overlays: Vec<Overlay>) -> Result<(JobFile, Self), Problem> {
+        let mut tree = Table::new();
+        if let Some(script) = &file {
+            check_sections(script)?;
+            toml::from_str::<JobFile>(&script.text).map_err(|error| explain(script, &error))?;
+            tree = toml::from_str(&script.text).map_err(|error| explain(script, &error))?;
+        }
+        for overlay in &overlays {
+            let mut alone = Table::new();
+            insert(&mut alone, &overlay.key, overlay.value.clone())
+                .map_err(|message| Problem::new(message).at(&overlay.script, 0..overlay.script.text.len()))?;
+            JobFile::deserialize(Value::Table(alone.clone())).map_err(|error| {
+                let (message, help) = reword(error.message());
+                let problem = Problem::new(message).at(&overlay.script, 0..overlay.script.text.len());
+                help.into_iter().fold(problem, Problem::help)
+            })?;
+            merge(&mut tree, alone);
+        }
+        let layers = Self { file, overlays };
+        // Each layer was found good by itself; together they can only clash where one makes a table of a value.
+        let job = JobFile::deserialize(Value::Table(tree)).map_err(|error| Problem::new(error.message().to_owned()))?;
+        Ok((job, layers))
+    }
+
+    /// A problem with the value of a key, shown where the value was given.
+    pub fn problem(&self, key: &str, message: impl Into<String>) -> Problem {
+        let problem = Problem::new(message);
+        match self.place(key) {
+            Some((script, span)) => problem.at(&script, span),
+            None => problem,
+        }
+    }
+
+    /// Where the value of a key was given: the text, and the bytes of the value in it. For a key that nobody gave,
+    /// the nearest table around it.
+    pub fn place(&self, key: &str) -> Option<(Script, Range<usize>)> {
+        let said = |overlay: &&Overlay| overlay.key == key || key.starts_with(&format!("{}.", overlay.key));
+        if let Some(overlay) = self.overlays.iter().rev().find(said) {
+            return Some((overlay.script.clone(), 0..overlay.script.text.len()));
+        }
+        let script = self.file.as_ref()?;
+        let root = DeTable::parse(&script.text).ok()?;
+        let mut span = None;
+        let mut table = root.get_ref();
+        let mut array: Option<&[Spanned<DeValue<'_>>]> = None;
+        for part in key.split('.') {
+            let value = match array.take() {
+                Some(values) => part.parse::<usize>().ok().and_then(|index| values.get(index)),
+                None => table.get(part),
+            };
+            let Some(value) = value else { break };
+            span = Some(value.span());
+            match value.get_ref() {
+                DeValue::Table(inner) => table = inner,
+                DeValue::Array(values) => array = Some(&values[..]),
+                _ => break,
+            }
+        }
+        Some((script.clone(), span?))
+    }
+}
+
+/// Sections that the interface knows and this version does not build yet are told apart from misspelt ones.
+fn check_sections(script: &Script) -> Result<(), Problem> {
+    let Ok(root) = DeTable::parse(&script.text) else { return Ok(()) };
+    for (key, _) in root.get_ref() {
+        let name: &str = key.get_ref();
+        if ["answer", "tools", "glossary", "notify"].contains(&name) {
+            let message = format!("`[{name}]` is not supported by this version of fanfold");
+            return Err(Problem::new(message).at(script, key.span()));
+        }
+    }
+    Ok(())
+}
+
+/// An error of the TOML reader, shown where it stands and with the nearest known key.
+fn explain(script: &Script, error: &toml::de::Error) -> Problem {
+    let (message, help) = reword(error.message());
+    let problem = Problem::new(message).at(script, error.span().unwrap_or(0..0));
+    help.into_iter().fold(problem, Problem::help)
+}
+
+/// Says an error of the reader in the user's words; for an unknown key, also which one may have been meant.
+fn reword(message: &str) -> (String, Option<String>) {
+    let message = message.lines().next().unwrap_or(message);
+    let Some(rest) = message.strip_prefix("unknown field ") else {
+        return (message.to_owned(), None);
+    };
+    let mut names = rest.split('`').skip(1).step_by(2);
+    let unknown = names.next().unwrap_or_default();
+    let known: Vec<&str> = names.collect();
+    let help = match nearest(unknown, known.iter().copied()) {
+        Some(name) => format!("did you mean `{name}`?"),
+        None => format!("known here: {}", known.join(", ")),
+    };
+    (format!("unknown key `{unknown}`"), Some(help))
+}
+
+fn insert(table: &mut Table, key: &str, value: Value) -> Result<(), String> {
+    let wrong = || format!("`{key}` is not a key of the job file");
+    match key.split_once('.') {
+        None if key.is_empty() => Err(wrong()),
+        None => {
+            table.insert(key.to_owned(), value);
+            Ok(())
+        }
+        Some((first, rest)) => match table.entry(first).or_insert_with(|| Value::Table(Table::new())) {
+            Value::Table(inner) => insert(inner, rest, value),
+            _ => Err(wrong()),
+        },
+    }
+}
+
+fn merge(under: &mut Table, over: Table) {
+    for (key, value) in over {
+        match (under.get_mut(&key), value) {
+            (Some(Value::Table(under)), Value::Table(over)) => merge(under, over),
+            (_, value) => {
+                under.insert(key, value);
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::knobs::{KNOBS, set};
+    use super::*;
+
+    fn script(text: &str) -> Option<Script> {
+        Some(Script { name: "job.toml".into(), text: text.into() })
+    }
+
+    #[test]
+    fn an_unknown_key_is_shown_with_the_nearest_known_one() {
+        let problem = Layers::read(script("[model]\nname = \"a\"\n[limits]\nqpd = 3\n"), vec![]).expect_err("unknown");
+        let shown = problem.to_string();
+        assert!(shown.contains("unknown key `qpd`"), "{shown}");
+        assert!(shown.contains("job.toml:4:1"), "{shown}");
+        assert!(shown.contains("did you mean `qp"), "{shown}");
+    }
+
+    #[test]
+    fn a_wrong_type_is_shown_where_it_stands() {
+        let shown = Layers::read(script("[limits]\nqps = \"fast\"\n"), vec![]).expect_err("type").to_string();
+        assert!(shown.contains("job.toml:2:7"), "{shown}");
+        assert!(shown.contains("expected"), "{shown}");
+    }
+
+    #[test]
+    fn a_flag_beats_the_file_and_its_mistakes_name_the_flag() {
+        let overlay = set("limits.qps=7").expect("good");
+        let (job, layers) = Layers::read(script("[limits]\nqps = 3\nqpm = 100\n"), vec![overlay]).expect("good");
+        assert_eq!((job.limits.qps, job.limits.qpm), (Some(7.0), Some(100.0)));
+        assert!(layers.problem("limits.qps", "no").to_string().contains("--set:1:1"));
+        assert!(layers.problem("limits.qpm", "no").to_string().contains("job.toml:3:7"));
+        let shown = Layers::read(None, vec![set("limts.qps=7").expect("good")]).expect_err("unknown").to_string();
+        assert!(shown.contains("did you mean `limits`?"), "{shown}");
+    }
+
+    #[test]
+    fn every_knob_sets_a_key_that_the_job_file_has() {
+        for knob in KNOBS {
+            let value = if knob.flag == "max-duration" || knob.flag == "timeout" { "1s" } else { "1" };
+            let overlay = knob.from_flag(&[value.to_owned()]);
+            assert!(Layers::read(None, vec![overlay]).is_ok(), "{}", knob.flag);
+        }
+    }
+}

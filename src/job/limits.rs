@@ -1,0 +1,83 @@
+//! The quota a job keeps and the caps it stops at.
+
+use std::time::Duration;
+
+/// How many of something may happen in a span of time. Always above zero and finite.
+#[derive(Debug, Clone, Copy, PartialEq, PartialOrd)]
+pub struct Quota {
+    amount: f64,
+    window: Duration,
+}
+
+impl Quota {
+    /// A quota per second. `None` unless the amount is above zero and finite.
+    pub fn per_second(amount: f64) -> Option<Self> {
+        Self::new(amount, Duration::from_secs(1))
+    }
+
+    /// A quota per minute. `None` unless the amount is above zero and finite.
+    pub fn per_minute(amount: f64) -> Option<Self> {
+        Self::new(amount, Duration::from_secs(60))
+    }
+
+    fn new(amount: f64, window: Duration) -> Option<Self> {
+        (amount.is_finite() && amount > 0.0).then_some(Self { amount, window })
+    }
+
+    /// How many.
+    pub fn amount(self) -> f64 {
+        self.amount
+    }
+
+    /// In what span of time.
+    pub fn window(self) -> Duration {
+        self.window
+    }
+
+    /// How many in each second.
+    pub fn each_second(self) -> f64 {
+        self.amount / self.window.as_secs_f64()
+    }
+}
+
+/// The quota of a job: all of them are kept at once.
+#[derive(Debug, Clone, Copy, PartialEq, Default)]
+pub struct Quotas {
+    /// Requests per second.
+    pub requests_per_second: Option<Quota>,
+    /// Requests per minute.
+    pub requests_per_minute: Option<Quota>,
+    /// Tokens per minute, input and output.
+    pub tokens_per_minute: Option<Quota>,
+}
+
+impl Quotas {
+    /// The most requests that all the request quotas allow in a second.
+    pub fn requests_each_second(&self) -> Option<f64> {
+        [self.requests_per_second, self.requests_per_minute]
+            .into_iter()
+            .flatten()
+            .map(Quota::each_second)
+            .reduce(f64::min)
+    }
+}
+
+/// How many requests may be in flight at once.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Concurrency {
+    /// Fitted to rate times latency, and to the open-files limit.
+    Auto,
+    /// So many; at least one.
+    Fixed(usize),
+}
+
+/// What a job stops at. Earlier runs of the same journal count.
+#[derive(Debug, Clone, Copy, PartialEq, Default)]
+pub struct Caps {
+    /// Money, in the currency of the prices.
+    pub cost: Option<f64>,
+    /// Tokens, input and output.
+    pub total_tokens: Option<u64>,
+    /// Time spent running.
+    pub duration: Option<Duration>,
+}

@@ -1,0 +1,211 @@
+//! The job: what a user asks for, settled. Nothing here is "not said" any more; every default has been decided.
+
+pub mod file;
+pub mod knobs;
+pub mod layers;
+pub mod limits;
+pub mod price;
+pub mod problem;
+pub mod resolve;
+pub mod units;
+
+use std::ops::Range;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use serde_json::{Map, Value};
+
+use crate::format::Format;
+use limits::{Caps, Concurrency, Quotas};
+use price::Price;
+use problem::{Problem, Script};
+
+/// A job, settled.
+#[derive(Debug, Clone)]
+pub struct Job {
+    /// The rows.
+    pub input: Input,
+    /// Who is asked.
+    pub model: Model,
+    /// The templates; `None` when the rows bring their own requests.
+    pub prompt: Option<Prompt>,
+    /// Every other field of the request body; its strings are templates.
+    pub request: Map<String, Value>,
+    /// Where the strings of `request` stand, for messages: the dotted path under `request`, and its text.
+    pub request_texts: Vec<(Vec<String>, Text)>,
+    /// The quota.
+    pub quotas: Quotas,
+    /// Requests in flight at once.
+    pub concurrency: Concurrency,
+    /// Where to stop.
+    pub caps: Caps,
+    /// Patience.
+    pub retry: Retry,
+    /// The results.
+    pub output: Output,
+    /// What tokens cost, when it is known.
+    pub price: Option<Price>,
+}
+
+/// The rows of a job.
+#[derive(Debug, Clone)]
+pub struct Input {
+    /// Paths and globs, in order; `-` is standard input.
+    pub paths: Vec<String>,
+    /// The format, when it is not left to the files' names.
+    pub format: Option<Format>,
+    /// The column that names a row.
+    pub id: Option<String>,
+    /// Whether rows with equal requests are sent once.
+    pub share_duplicates: bool,
+    /// Whether a row that cannot be sent is recorded as failed instead of stopping the run.
+    pub skip_bad_rows: bool,
+    /// What stands between the cells of a CSV file, when it is not detected.
+    pub delimiter: Option<u8>,
+    /// The largest record, in bytes.
+    pub max_record_bytes: u64,
+    /// The largest size one file may expand to, in bytes, when the job sets one.
+    pub max_expanded_bytes: Option<u64>,
+    /// Only so many rows from the top.
+    pub limit: Option<u64>,
+}
+
+/// Who is asked, and with what key.
+#[derive(Debug, Clone)]
+pub struct Model {
+    /// The model's name; `None` when each row brings its own.
+    pub name: Option<String>,
+    /// The address of the API, without `/chat/completions` and without a slash at its end.
+    pub base_url: String,
+    /// Where the key is.
+    pub key: KeySource,
+    /// The most tokens of an answer when the request does not say.
+    pub max_output_tokens: u64,
+}
+
+/// Where the API key is. Never the key itself.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum KeySource {
+    /// In an environment variable.
+    Variable {
+        /// Its name.
+        name: String,
+        /// Whether the job can do without: a server on this machine that was given no key of its own.
+        optional: bool,
+    },
+    /// In a file, without the white space around it.
+    File(PathBuf),
+    /// On the standard output of a command.
+    Command(Vec<String>),
+}
+
+/// The templates of a job.
+#[derive(Debug, Clone, Default)]
+pub struct Prompt {
+    /// The system turn.
+    pub system: Option<Text>,
+    /// Turns between the two.
+    pub turns: Vec<Turn>,
+    /// The last turn, the user's; `None` when the rows bring their own.
+    pub user: Option<Text>,
+}
+
+/// A few-shot turn.
+#[derive(Debug, Clone)]
+pub struct Turn {
+    /// `user` or `assistant`.
+    pub role: String,
+    /// Its text.
+    pub content: Text,
+}
+
+/// A template as the user wrote it, and where.
+#[derive(Debug, Clone)]
+pub struct Text {
+    /// The template.
+    pub source: String,
+    /// The text it stands in and its bytes there.
+    pub place: Option<(Script, Range<usize>)>,
+}
+
+impl Text {
+    /// A problem at some bytes of the template, shown where they stand in the user's own text.
+    pub fn problem(&self, within: Option<Range<usize>>, message: impl Into<String>) -> Problem {
+        let problem = Problem::new(message);
+        let Some((script, span)) = &self.place else { return problem };
+        // A string with escapes stands otherwise in the file than it reads; then the whole value is shown.
+        let exact = script.text.get(span.clone()).and_then(|raw| raw.find(&self.source));
+        match (exact, within) {
+            (Some(offset), Some(within)) => {
+                let start = span.start + offset;
+                problem.at(script, start + within.start..start + within.end)
+            }
+            _ => problem.at(script, span.clone()),
+        }
+    }
+}
+
+/// How patient a job is.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Retry {
+    /// Tries of one row while the service answers others; at least one.
+    pub max_attempts: u32,
+    /// The first backoff.
+    pub initial_backoff: Duration,
+    /// The longest backoff.
+    pub max_backoff: Duration,
+    /// The time one request may take.
+    pub timeout: Duration,
+    /// How long to wait for a service that answers nobody.
+    pub max_outage: Duration,
+}
+
+/// Where the results go.
+#[derive(Debug, Clone)]
+pub struct Output {
+    /// The file.
+    pub path: PathBuf,
+    /// Its format.
+    pub format: Format,
+    /// Columns and their order, when the job names them.
+    pub select: Option<Vec<String>>,
+    /// New names of columns.
+    pub rename: Vec<(String, String)>,
+    /// Put before every answer column.
+    pub prefix: String,
+    /// Whether CSV cells that a spreadsheet would run are escaped.
+    pub spreadsheet_safe: bool,
+}
+
+impl Output {
+    /// The journal beside the output.
+    pub fn journal(&self) -> PathBuf {
+        self.beside("journal")
+    }
+
+    /// The run's receipt beside the output.
+    pub fn summary(&self) -> PathBuf {
+        self.beside("summary.json")
+    }
+
+    /// Where standard input is kept, so that it can be read twice and resumed.
+    pub fn spool(&self) -> PathBuf {
+        self.beside("stdin")
+    }
+
+    fn beside(&self, ending: &str) -> PathBuf {
+        let mut name = self.path.file_name().unwrap_or_default().to_owned();
+        name.push(".");
+        name.push(ending);
+        self.path.with_file_name(name)
+    }
+
+    /// The output of a rehearsal: `a.csv.gz` becomes `a.simulated.csv.gz`, and the journal with it.
+    pub fn simulated(&self) -> Self {
+        let name = self.path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        let stem = name.strip_suffix(".gz").or_else(|| name.strip_suffix(".zst")).unwrap_or(&name);
+        let at = stem.rfind('.').filter(|at| *at > 0).unwrap_or(stem.len());
+        let name = format!("{}.simulated{}", &name[..at], &name[at..]);
+        Self { path: self.path.with_file_name(name), ..self.clone() }
+    }
+}

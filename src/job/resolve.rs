@@ -1,0 +1,430 @@
+//! From what was said to the settled job: home of every default and of every check that needs no input.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use serde_json::{Map, Value as Json};
+use toml::Value;
+
+use super::file::{InputSection, JobFile, LimitsSection, ModelSection, OneOrMany, OutputSection, PromptSection};
+use super::file::{PriceSection, RetrySection};
+use super::layers::Layers;
+use super::limits::{Caps, Concurrency, Quota, Quotas};
+use super::price::Price;
+use super::problem::{Problem, nearest};
+use super::{Input, Job, KeySource, Model, Output, Prompt, Retry, Text, Turn, units};
+use crate::format::Format;
+
+/// DashScope's address in Singapore, the vendor's default.
+pub const DEFAULT_BASE_URL: &str = "https://dashscope-intl.aliyuncs.com/compatible-mode/v1";
+
+/// The most tokens an answer is taken to have when neither the request nor the model table says.
+const UNKNOWN_MAX_OUTPUT_TOKENS: u64 = 8_192;
+
+/// What is known of a model beforehand: the defaults of quota and price.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+pub struct Facts {
+    /// Requests per minute.
+    pub requests_per_minute: Option<f64>,
+    /// Tokens per minute, input and output.
+    pub tokens_per_minute: Option<f64>,
+    /// Money per million tokens.
+    pub price: Option<Price>,
+    /// The most tokens of an answer.
+    pub max_output_tokens: Option<u64>,
+}
+
+/// Settles a job. `facts` answers what is known of a model at an address.
+///
+/// # Errors
+///
+/// The first thing that is missing or out of its range, shown where it was said.
+pub fn resolve(file: JobFile, layers: &Layers, facts: impl Fn(&str, &str) -> Facts) -> Result<Job, Problem> {
+    let model = model(file.model, layers)?;
+    let known = model.name.as_deref().map(|name| facts(name, &model.base_url)).unwrap_or_default();
+    let model = Model { max_output_tokens: known.max_output_tokens.unwrap_or(UNKNOWN_MAX_OUTPUT_TOKENS), ..model };
+    let (request, request_texts) = request(&file.request, layers)?;
+    let prompt = file.prompt.map(|section| prompt(section, layers)).transpose()?;
+    if model.name.is_none() && prompt.as_ref().is_some_and(|prompt| prompt.user.is_some()) {
+        let help = "give it with --model, or as `name` under [model]";
+        return Err(Problem::new("no model is named").help(help));
+    }
+    let job = Job {
+        input: input(file.input, layers)?,
+        quotas: quotas(&file.limits, &known, layers)?,
+        concurrency: concurrency(file.limits.concurrency.as_ref(), layers)?,
+        caps: caps(&file.limits, layers)?,
+        retry: retry(&file.retry, layers)?,
+        output: output(file.output, layers)?,
+        price: price(file.price, layers)?.or(known.price),
+        model,
+        prompt,
+        request,
+        request_texts,
+    };
+    if job.caps.cost.is_some() && job.price.is_none() {
+        let message = "a cap on cost needs a price, and this model's price is not known";
+        return Err(layers.problem("limits.max_cost", message).help("give it under [price]: input and output"));
+    }
+    Ok(job)
+}
+
+fn input(section: InputSection, layers: &Layers) -> Result<Input, Problem> {
+    let paths = match section.path {
+        Some(OneOrMany::One(path)) => vec![path],
+        Some(OneOrMany::Many(paths)) => paths,
+        None => vec![],
+    };
+    if paths.is_empty() {
+        return Err(Problem::new("no input is named").help("give it with --input, or as `path` under [input]"));
+    }
+    let format = section.format.map(|text| parse("input.format", text.parse::<Format>(), layers)).transpose()?;
+    let delimiter = section.delimiter.map(|text| one_byte(&text, layers)).transpose()?;
+    let max_record_bytes = bytes("input.max_record", section.max_record.as_ref(), layers)?;
+    Ok(Input {
+        paths,
+        format,
+        id: section.id,
+        share_duplicates: word("input.duplicates", section.duplicates, &["send", "share"], layers)? == 1,
+        skip_bad_rows: word("input.on_bad_row", section.on_bad_row, &["stop", "skip"], layers)? == 1,
+        delimiter,
+        max_record_bytes: max_record_bytes.unwrap_or(16 * 1024 * 1024),
+        max_expanded_bytes: bytes("input.max_expanded", section.max_expanded.as_ref(), layers)?,
+        limit: section.limit,
+    })
+}
+
+fn model(section: ModelSection, layers: &Layers) -> Result<Model, Problem> {
+    let base_url = section.base_url.unwrap_or_else(|| DEFAULT_BASE_URL.to_owned());
+    let local = check_base_url(&base_url, section.allow_http.unwrap_or(false))
+        .map_err(|message| layers.problem("model.base_url", message))?;
+    if let Some(transport) = section.transport.as_deref().filter(|word| *word == "stream") {
+        let message = format!("transport `{transport}` is not supported by this version of fanfold");
+        return Err(layers.problem("model.transport", message));
+    }
+    word("model.transport", section.transport, &["auto", "whole"], layers)?;
+    let sources = [section.api_key_env.is_some(), section.api_key_file.is_some(), section.api_key_command.is_some()];
+    if sources.iter().filter(|given| **given).count() > 1 {
+        let message = "the key has one place: api_key_env, api_key_file or api_key_command";
+        return Err(layers.problem("model.api_key_env", message));
+    }
+    let key = match (section.api_key_file, section.api_key_command) {
+        (Some(path), _) => KeySource::File(path.into()),
+        (None, Some(OneOrMany::One(line))) => KeySource::Command(line.split_whitespace().map(str::to_owned).collect()),
+        (None, Some(OneOrMany::Many(words))) => KeySource::Command(words),
+        (None, None) => KeySource::Variable {
+            optional: section.api_key_env.is_none() && local,
+            name: section.api_key_env.unwrap_or_else(|| "DASHSCOPE_API_KEY".to_owned()),
+        },
+    };
+    if key == KeySource::Command(vec![]) {
+        return Err(layers.problem("model.api_key_command", "the command is empty"));
+    }
+    let base_url = base_url.trim_end_matches('/').trim_end_matches("/chat/completions").to_owned();
+    Ok(Model { name: section.name.filter(|name| !name.is_empty()), base_url, key, max_output_tokens: 0 })
+}
+
+/// Checks an address, and says whether it is this machine's own.
+fn check_base_url(address: &str, allow_http: bool) -> Result<bool, String> {
+    let (scheme, rest) = address.split_once("://").ok_or("an address begins with https://")?;
+    let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
+    if authority.contains('@') {
+        return Err("an address has no user name and no password in it".to_owned());
+    }
+    let host = match authority.strip_prefix('[') {
+        Some(v6) => v6.split(']').next().unwrap_or_default(),
+        None => authority.split(':').next().unwrap_or_default(),
+    };
+    if host.is_empty() {
+        return Err("the address names no host".to_owned());
+    }
+    let local = host == "localhost" || host.parse::<std::net::IpAddr>().is_ok_and(|address| address.is_loopback());
+    match scheme {
+        "https" => Ok(local),
+        "http" if local || allow_http => Ok(local),
+        "http" => Err("plain http:// would send prompts and key unprotected; use https://, or set \
+                       model.allow_http = true"
+            .to_owned()),
+        _ => Err(format!("`{scheme}://` is not an address of a chat API; use https://")),
+    }
+}
+
+fn prompt(section: PromptSection, layers: &Layers) -> Result<Prompt, Problem> {
+    let text = |key: &str, source: String| Text { source, place: layers.place(key) };
+    let mut turns = Vec::new();
+    for (index, turn) in section.messages.into_iter().enumerate() {
+        let key = format!("prompt.messages.{index}");
+        if !["user", "assistant"].contains(&turn.role.as_str()) {
+            let message = format!("a turn's role is `user` or `assistant`, not `{}`", turn.role);
+            return Err(layers.problem(&format!("{key}.role"), message));
+        }
+        turns.push(Turn { role: turn.role, content: text(&format!("{key}.content"), turn.content) });
+    }
+    if section.user.is_none() && !turns.is_empty() {
+        let message = "[prompt] has turns but no `user`: the last turn is the user's";
+        return Err(layers.problem("prompt.messages", message));
+    }
+    Ok(Prompt {
+        system: section.system.map(|source| text("prompt.system", source)),
+        turns,
+        user: section.user.map(|source| text("prompt.user", source)),
+    })
+}
+
+type Texts = Vec<(Vec<String>, Text)>;
+
+fn request(section: &toml::Table, layers: &Layers) -> Result<(Map<String, Json>, Texts), Problem> {
+    for (key, why) in [
+        ("model", "the model is named under [model]"),
+        ("messages", "the turns are given under [prompt], or brought by the rows"),
+        ("stream", "rows are sent whole; see model.transport"),
+        ("stream_options", "rows are sent whole; see model.transport"),
+        ("extra_body", "it is a wrapper of the Python client; write its fields directly under [request]"),
+    ] {
+        if section.contains_key(key) {
+            let message = format!("`{key}` does not belong under [request]: {why}");
+            return Err(layers.problem(&format!("request.{key}"), message));
+        }
+    }
+    let mut texts = Vec::new();
+    let mut fields = Map::new();
+    for (key, value) in section {
+        let mut path = vec![key.clone()];
+        fields.insert(key.clone(), json(value, &mut path, &mut texts, layers)?);
+    }
+    Ok((fields, texts))
+}
+
+fn json(value: &Value, path: &mut Vec<String>, texts: &mut Texts, layers: &Layers) -> Result<Json, Problem> {
+    let key = |path: &[String]| format!("request.{}", path.join("."));
+    Ok(match value {
+        Value::String(source) => {
+            let text = Text { source: source.clone(), place: layers.place(&key(path)) };
+            texts.push((path.clone(), text));
+            Json::String(source.clone())
+        }
+        Value::Integer(number) => Json::from(*number),
+        Value::Float(number) => serde_json::Number::from_f64(*number)
+            .map(Json::Number)
+            .ok_or_else(|| layers.problem(&key(path), format!("JSON has no number {number}")))?,
+        Value::Boolean(flag) => Json::Bool(*flag),
+        Value::Datetime(datetime) => Json::String(datetime.to_string()),
+        Value::Array(values) => {
+            let mut items = Vec::with_capacity(values.len());
+            for (index, value) in values.iter().enumerate() {
+                path.push(index.to_string());
+                items.push(json(value, path, texts, layers)?);
+                path.pop();
+            }
+            Json::Array(items)
+        }
+        Value::Table(table) => {
+            let mut fields = Map::new();
+            for (name, value) in table {
+                path.push(name.clone());
+                fields.insert(name.clone(), json(value, path, texts, layers)?);
+                path.pop();
+            }
+            Json::Object(fields)
+        }
+    })
+}
+
+/// What the job says; where it says nothing of a kind of limit, what the model table says.
+fn quotas(section: &LimitsSection, known: &Facts, layers: &Layers) -> Result<Quotas, Problem> {
+    let quota = |key: &str, amount: Option<f64>, make: fn(f64) -> Option<Quota>| match amount {
+        Some(amount) => {
+            let wrong = || layers.problem(&format!("limits.{key}"), format!("`{key}` is a number above 0"));
+            make(amount).map(Some).ok_or_else(wrong)
+        }
+        None => Ok(None),
+    };
+    // A request limit of the user's own stands alone: with the table's beside it, `qps = 10` would do nothing.
+    let requests = section.qps.is_none().then_some(known.requests_per_minute).flatten();
+    Ok(Quotas {
+        requests_per_second: quota("qps", section.qps, Quota::per_second)?,
+        requests_per_minute: quota("qpm", section.qpm.or(requests), Quota::per_minute)?,
+        tokens_per_minute: quota("tpm", section.tpm.or(known.tokens_per_minute), Quota::per_minute)?,
+    })
+}
+
+fn concurrency(value: Option<&Value>, layers: &Layers) -> Result<Concurrency, Problem> {
+    match value {
+        None => Ok(Concurrency::Auto),
+        Some(Value::String(word)) if word == "auto" => Ok(Concurrency::Auto),
+        Some(Value::Integer(count)) if *count >= 1 && *count <= 100_000 => Ok(Concurrency::Fixed(*count as usize)),
+        Some(_) => {
+            let message = "`concurrency` is \"auto\" or a whole number from 1 to 100,000";
+            Err(layers.problem("limits.concurrency", message))
+        }
+    }
+}
+
+fn caps(section: &LimitsSection, layers: &Layers) -> Result<Caps, Problem> {
+    if section.max_cost.is_some_and(|cost| !cost.is_finite() || cost < 0.0) {
+        return Err(layers.problem("limits.max_cost", "`max_cost` is a number, 0 or above"));
+    }
+    Ok(Caps {
+        cost: section.max_cost,
+        total_tokens: section.max_total_tokens,
+        duration: duration("limits.max_duration", section.max_duration.as_deref(), layers)?,
+    })
+}
+
+fn retry(section: &RetrySection, layers: &Layers) -> Result<Retry, Problem> {
+    let time = |key: &str, text: &Option<String>, default: u64| {
+        let given = duration(&format!("retry.{key}"), text.as_deref(), layers)?;
+        Ok::<_, Problem>(given.unwrap_or(Duration::from_secs(default)))
+    };
+    let retry = Retry {
+        max_attempts: section.max_attempts.unwrap_or(6),
+        initial_backoff: time("initial_backoff", &section.initial_backoff, 1)?,
+        max_backoff: time("max_backoff", &section.max_backoff, 60)?,
+        timeout: time("timeout", &section.timeout, 330)?,
+        max_outage: time("max_outage", &section.max_outage, 1800)?,
+    };
+    match () {
+        () if retry.max_attempts == 0 => {
+            Err(layers.problem("retry.max_attempts", "`max_attempts` counts the first try too: it is 1 or more"))
+        }
+        () if retry.initial_backoff.is_zero() => {
+            Err(layers.problem("retry.initial_backoff", "`initial_backoff` is above 0: a service in trouble needs air"))
+        }
+        () if retry.max_backoff < retry.initial_backoff => {
+            Err(layers.problem("retry.max_backoff", "`max_backoff` is not below `initial_backoff`"))
+        }
+        () if retry.timeout.is_zero() => Err(layers.problem("retry.timeout", "`timeout` is above 0")),
+        () => Ok(retry),
+    }
+}
+
+fn output(section: OutputSection, layers: &Layers) -> Result<Output, Problem> {
+    let Some(path) = section.path.filter(|path| !path.is_empty()) else {
+        return Err(Problem::new("no output is named").help("give it with --output, or as `path` under [output]"));
+    };
+    let Some(format) = Format::of_path(&path) else {
+        let message = format!("the name `{path}` does not tell the format");
+        let help = "let it end in .jsonl, .csv, .tsv or .parquet";
+        return Err(layers.problem("output.path", message).help(help));
+    };
+    Ok(Output {
+        path: PathBuf::from(path),
+        format,
+        select: section.select,
+        rename: BTreeMap::into_iter(section.rename).collect(),
+        prefix: section.prefix.unwrap_or_default(),
+        spreadsheet_safe: section.spreadsheet_safe.unwrap_or(false),
+    })
+}
+
+fn price(section: Option<PriceSection>, layers: &Layers) -> Result<Option<Price>, Problem> {
+    let Some(section) = section else { return Ok(None) };
+    for (key, value) in
+        [("input", section.input), ("output", section.output), ("cached_input", section.cached_input)]
+    {
+        if value.is_some_and(|value| !value.is_finite() || value < 0.0) {
+            return Err(layers.problem(&format!("price.{key}"), format!("`{key}` is a price per million tokens")));
+        }
+    }
+    match (section.input, section.output) {
+        (Some(input), Some(output)) => Ok(Some(Price { input, output, cached_input: section.cached_input })),
+        _ => Err(layers.problem("price", "a price has both `input` and `output`, per million tokens")),
+    }
+}
+
+fn one_byte(text: &str, layers: &Layers) -> Result<u8, Problem> {
+    match text.as_bytes() {
+        [byte] if byte.is_ascii() => Ok(*byte),
+        _ => Err(layers.problem("input.delimiter", "the delimiter is one character, such as \";\" or \"\\t\"")),
+    }
+}
+
+fn bytes(key: &str, value: Option<&Value>, layers: &Layers) -> Result<Option<u64>, Problem> {
+    let size = match value {
+        None => return Ok(None),
+        Some(Value::Integer(number)) if *number > 0 => Ok(*number as u64),
+        Some(Value::String(text)) => units::size(text),
+        Some(_) => Err("a size is a number of bytes, or text such as \"16MB\"".to_owned()),
+    };
+    parse(key, size, layers).map(Some)
+}
+
+fn duration(key: &str, text: Option<&str>, layers: &Layers) -> Result<Option<Duration>, Problem> {
+    text.map(|text| parse(key, units::duration(text), layers)).transpose()
+}
+
+fn parse<T>(key: &str, result: Result<T, String>, layers: &Layers) -> Result<T, Problem> {
+    result.map_err(|message| layers.problem(key, message))
+}
+
+/// The index of a word among those that are allowed; the first is the default.
+fn word(key: &str, given: Option<String>, allowed: &[&str], layers: &Layers) -> Result<usize, Problem> {
+    let Some(given) = given else { return Ok(0) };
+    allowed.iter().position(|word| *word == given).ok_or_else(|| {
+        let last = key.rsplit('.').next().unwrap_or(key);
+        let problem = layers.problem(key, format!("`{last}` is one of {}, not `{given}`", allowed.join(", ")));
+        match nearest(&given, allowed.iter().copied()) {
+            Some(name) => problem.help(format!("did you mean `{name}`?")),
+            None => problem,
+        }
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::problem::Script;
+    use super::*;
+
+    fn settle(text: &str) -> Result<Job, Problem> {
+        let script = Script { name: "job.toml".into(), text: text.into() };
+        let (file, layers) = Layers::read(Some(script), vec![])?;
+        resolve(file, &layers, |_, _| Facts { requests_per_minute: Some(60.0), ..Facts::default() })
+    }
+
+    const SMALL: &str = "input.path = \"a.csv\"\noutput.path = \"b.csv\"\nmodel.name = \"m\"\nprompt.user = \"{{ t }}\"\n";
+
+    #[test]
+    fn a_small_job_gets_every_default() {
+        let job = settle(SMALL).expect("good");
+        assert_eq!(job.retry.max_attempts, 6);
+        assert_eq!(job.retry.timeout, Duration::from_secs(330));
+        assert_eq!(job.model.base_url, DEFAULT_BASE_URL);
+        assert_eq!(job.quotas.requests_per_minute, Quota::per_minute(60.0));
+        assert_eq!(job.output.journal(), PathBuf::from("b.csv.journal"));
+        assert_eq!(job.output.simulated().path, PathBuf::from("b.simulated.csv"));
+    }
+
+    #[test]
+    fn a_request_limit_of_the_user_s_own_replaces_the_table_s() {
+        let job = settle(&format!("{SMALL}limits.qps = 10\n")).expect("good");
+        assert_eq!(job.quotas.requests_per_minute, None);
+        assert_eq!(job.quotas.requests_per_second, Quota::per_second(10.0));
+    }
+
+    #[test]
+    fn values_out_of_range_are_shown_where_they_stand() {
+        for (line, part) in [
+            ("limits.qps = 0\n", "above 0"),
+            ("limits.concurrency = \"lots\"\n", "auto"),
+            ("retry.max_attempts = 0\n", "1 or more"),
+            ("retry.timeout = \"soon\"\n", "not a duration"),
+            ("input.duplicates = \"shared\"\n", "did you mean `share`?"),
+            ("model.base_url = \"http://example.com/v1\"\n", "unprotected"),
+            ("limits.max_cost = 1.0\n", "price is not known"),
+            ("request.stream = true\n", "transport"),
+        ] {
+            let shown = settle(&format!("{SMALL}{line}")).expect_err(line).to_string();
+            assert!(shown.contains("job.toml:5:") && shown.contains(part), "{line}: {shown}");
+        }
+    }
+
+    #[test]
+    fn strings_at_any_depth_of_the_request_are_found_with_their_places() {
+        let job = settle(&format!("{SMALL}[request]\na = {{ b = [\"{{{{ x }}}}\"] }}\n")).expect("good");
+        let (path, text) = &job.request_texts[0];
+        assert_eq!(path.join("."), "a.b.0");
+        let shown = text.problem(Some(3..4), "here").to_string();
+        assert!(shown.contains("job.toml:6:"), "{shown}");
+    }
+}
