@@ -7,3 +7,6 @@ pub mod job;
 pub mod outcome;
 pub mod request;
 pub mod row;
+
+// Stages, in the order of the journey: each knows the nouns, none knows another.
+pub mod render;

@@ -84,7 +84,11 @@ impl Knob {
             Shape::Text => Value::String(values.concat()),
             Shape::Number => literal(&values.concat()),
         };
-        Overlay { script: Script { name: name.into(), text: values.join("\n").into() }, key: self.key.into(), value }
+        Overlay {
+            script: Script { name: name.into(), text: values.join("\n").into() },
+            key: self.key.into(),
+            value,
+        }
     }
 }
 
@@ -104,7 +108,9 @@ pub fn set(argument: &str) -> Result<Overlay, Problem> {
         let hidden = Script { name: "--set".into(), text: format!("{key}=…").into() };
         let help = "other users of this machine can read the arguments of a command; put the key into \
                     DASHSCOPE_API_KEY, or name its place with model.api_key_env, api_key_file or api_key_command";
-        return Err(Problem::new("an API key does not belong on the command line").at(&hidden, 0..key.len()).help(help));
+        return Err(Problem::new("an API key does not belong on the command line")
+            .at(&hidden, 0..key.len())
+            .help(help));
     }
     Ok(Overlay { script, key: key.trim().to_owned(), value: literal(value.trim()) })
 }

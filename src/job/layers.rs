@@ -43,7 +43,8 @@ impl Layers {
         }
         let layers = Self { file, overlays };
         // Each layer was found good by itself; together they can only clash where one makes a table of a value.
-        let job = JobFile::deserialize(Value::Table(tree)).map_err(|error| Problem::new(error.message().to_owned()))?;
+        let job = JobFile::deserialize(Value::Table(tree))
+            .map_err(|error| Problem::new(error.message().to_owned()))?;
         Ok((job, layers))
     }
 
@@ -158,7 +159,8 @@ mod tests {
 
     #[test]
     fn an_unknown_key_is_shown_with_the_nearest_known_one() {
-        let problem = Layers::read(script("[model]\nname = \"a\"\n[limits]\nqpd = 3\n"), vec![]).expect_err("unknown");
+        let problem =
+            Layers::read(script("[model]\nname = \"a\"\n[limits]\nqpd = 3\n"), vec![]).expect_err("unknown");
         let shown = problem.to_string();
         assert!(shown.contains("unknown key `qpd`"), "{shown}");
         assert!(shown.contains("job.toml:4:1"), "{shown}");
@@ -175,11 +177,13 @@ mod tests {
     #[test]
     fn a_flag_beats_the_file_and_its_mistakes_name_the_flag() {
         let overlay = set("limits.qps=7").expect("good");
-        let (job, layers) = Layers::read(script("[limits]\nqps = 3\nqpm = 100\n"), vec![overlay]).expect("good");
+        let (job, layers) =
+            Layers::read(script("[limits]\nqps = 3\nqpm = 100\n"), vec![overlay]).expect("good");
         assert_eq!((job.limits.qps, job.limits.qpm), (Some(7.0), Some(100.0)));
         assert!(layers.problem("limits.qps", "no").to_string().contains("--set:1:1"));
         assert!(layers.problem("limits.qpm", "no").to_string().contains("job.toml:3:7"));
-        let shown = Layers::read(None, vec![set("limts.qps=7").expect("good")]).expect_err("unknown").to_string();
+        let shown =
+            Layers::read(None, vec![set("limts.qps=7").expect("good")]).expect_err("unknown").to_string();
         assert!(shown.contains("did you mean `limits`?"), "{shown}");
     }
 

@@ -66,7 +66,8 @@ impl fmt::Display for Problem {
             None => annotation,
         };
         let snippet = Snippet::source(&*script.text).path(&*script.name).annotation(annotation);
-        let mut group = Level::ERROR.with_name(None::<&str>).primary_title(self.message.as_str()).element(snippet);
+        let mut group =
+            Level::ERROR.with_name(None::<&str>).primary_title(self.message.as_str()).element(snippet);
         if let Some(help) = &self.help {
             group = group.element(Level::HELP.message(help.as_str()));
         }
@@ -80,8 +81,12 @@ impl std::error::Error for Problem {}
 pub fn nearest<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     known
         .into_iter()
-        .map(|candidate| (strsim::damerau_levenshtein(&name.to_lowercase(), &candidate.to_lowercase()), candidate))
-        .filter(|(distance, candidate)| *distance <= 1 + candidate.chars().count().max(name.chars().count()) / 3)
+        .map(|candidate| {
+            (strsim::damerau_levenshtein(&name.to_lowercase(), &candidate.to_lowercase()), candidate)
+        })
+        .filter(|(distance, candidate)| {
+            *distance <= 1 + candidate.chars().count().max(name.chars().count()) / 3
+        })
         .min_by_key(|(distance, _)| *distance)
         .map(|(_, candidate)| candidate)
 }

@@ -7,7 +7,9 @@ use std::time::Duration;
 use serde_json::{Map, Value as Json};
 use toml::Value;
 
-use super::file::{InputSection, JobFile, LimitsSection, ModelSection, OneOrMany, OutputSection, PromptSection};
+use super::file::{
+    InputSection, JobFile, LimitsSection, ModelSection, OneOrMany, OutputSection, PromptSection,
+};
 use super::file::{PriceSection, RetrySection};
 use super::layers::Layers;
 use super::limits::{Caps, Concurrency, Quota, Quotas};
@@ -43,7 +45,8 @@ pub struct Facts {
 pub fn resolve(file: JobFile, layers: &Layers, facts: impl Fn(&str, &str) -> Facts) -> Result<Job, Problem> {
     let model = model(file.model, layers)?;
     let known = model.name.as_deref().map(|name| facts(name, &model.base_url)).unwrap_or_default();
-    let model = Model { max_output_tokens: known.max_output_tokens.unwrap_or(UNKNOWN_MAX_OUTPUT_TOKENS), ..model };
+    let model =
+        Model { max_output_tokens: known.max_output_tokens.unwrap_or(UNKNOWN_MAX_OUTPUT_TOKENS), ..model };
     let (request, request_texts) = request(&file.request, layers)?;
     let prompt = file.prompt.map(|section| prompt(section, layers)).transpose()?;
     if model.name.is_none() && prompt.as_ref().is_some_and(|prompt| prompt.user.is_some()) {
@@ -65,7 +68,9 @@ pub fn resolve(file: JobFile, layers: &Layers, facts: impl Fn(&str, &str) -> Fac
     };
     if job.caps.cost.is_some() && job.price.is_none() {
         let message = "a cap on cost needs a price, and this model's price is not known";
-        return Err(layers.problem("limits.max_cost", message).help("give it under [price]: input and output"));
+        return Err(layers
+            .problem("limits.max_cost", message)
+            .help("give it under [price]: input and output"));
     }
     Ok(job)
 }
@@ -77,9 +82,12 @@ fn input(section: InputSection, layers: &Layers) -> Result<Input, Problem> {
         None => vec![],
     };
     if paths.is_empty() {
-        return Err(Problem::new("no input is named").help("give it with --input, or as `path` under [input]"));
+        return Err(
+            Problem::new("no input is named").help("give it with --input, or as `path` under [input]")
+        );
     }
-    let format = section.format.map(|text| parse("input.format", text.parse::<Format>(), layers)).transpose()?;
+    let format =
+        section.format.map(|text| parse("input.format", text.parse::<Format>(), layers)).transpose()?;
     let delimiter = section.delimiter.map(|text| one_byte(&text, layers)).transpose()?;
     let max_record_bytes = bytes("input.max_record", section.max_record.as_ref(), layers)?;
     Ok(Input {
@@ -104,14 +112,17 @@ fn model(section: ModelSection, layers: &Layers) -> Result<Model, Problem> {
         return Err(layers.problem("model.transport", message));
     }
     word("model.transport", section.transport, &["auto", "whole"], layers)?;
-    let sources = [section.api_key_env.is_some(), section.api_key_file.is_some(), section.api_key_command.is_some()];
+    let sources =
+        [section.api_key_env.is_some(), section.api_key_file.is_some(), section.api_key_command.is_some()];
     if sources.iter().filter(|given| **given).count() > 1 {
         let message = "the key has one place: api_key_env, api_key_file or api_key_command";
         return Err(layers.problem("model.api_key_env", message));
     }
     let key = match (section.api_key_file, section.api_key_command) {
         (Some(path), _) => KeySource::File(path.into()),
-        (None, Some(OneOrMany::One(line))) => KeySource::Command(line.split_whitespace().map(str::to_owned).collect()),
+        (None, Some(OneOrMany::One(line))) => {
+            KeySource::Command(line.split_whitespace().map(str::to_owned).collect())
+        }
         (None, Some(OneOrMany::Many(words))) => KeySource::Command(words),
         (None, None) => KeySource::Variable {
             optional: section.api_key_env.is_none() && local,
@@ -139,7 +150,8 @@ fn check_base_url(address: &str, allow_http: bool) -> Result<bool, String> {
     if host.is_empty() {
         return Err("the address names no host".to_owned());
     }
-    let local = host == "localhost" || host.parse::<std::net::IpAddr>().is_ok_and(|address| address.is_loopback());
+    let local =
+        host == "localhost" || host.parse::<std::net::IpAddr>().is_ok_and(|address| address.is_loopback());
     match scheme {
         "https" => Ok(local),
         "http" if local || allow_http => Ok(local),
@@ -253,7 +265,9 @@ fn concurrency(value: Option<&Value>, layers: &Layers) -> Result<Concurrency, Pr
     match value {
         None => Ok(Concurrency::Auto),
         Some(Value::String(word)) if word == "auto" => Ok(Concurrency::Auto),
-        Some(Value::Integer(count)) if *count >= 1 && *count <= 100_000 => Ok(Concurrency::Fixed(*count as usize)),
+        Some(Value::Integer(count)) if *count >= 1 && *count <= 100_000 => {
+            Ok(Concurrency::Fixed(*count as usize))
+        }
         Some(_) => {
             let message = "`concurrency` is \"auto\" or a whole number from 1 to 100,000";
             Err(layers.problem("limits.concurrency", message))
@@ -286,11 +300,13 @@ fn retry(section: &RetrySection, layers: &Layers) -> Result<Retry, Problem> {
     };
     match () {
         () if retry.max_attempts == 0 => {
-            Err(layers.problem("retry.max_attempts", "`max_attempts` counts the first try too: it is 1 or more"))
+            Err(layers
+                .problem("retry.max_attempts", "`max_attempts` counts the first try too: it is 1 or more"))
         }
-        () if retry.initial_backoff.is_zero() => {
-            Err(layers.problem("retry.initial_backoff", "`initial_backoff` is above 0: a service in trouble needs air"))
-        }
+        () if retry.initial_backoff.is_zero() => Err(layers.problem(
+            "retry.initial_backoff",
+            "`initial_backoff` is above 0: a service in trouble needs air",
+        )),
         () if retry.max_backoff < retry.initial_backoff => {
             Err(layers.problem("retry.max_backoff", "`max_backoff` is not below `initial_backoff`"))
         }
@@ -301,7 +317,9 @@ fn retry(section: &RetrySection, layers: &Layers) -> Result<Retry, Problem> {
 
 fn output(section: OutputSection, layers: &Layers) -> Result<Output, Problem> {
     let Some(path) = section.path.filter(|path| !path.is_empty()) else {
-        return Err(Problem::new("no output is named").help("give it with --output, or as `path` under [output]"));
+        return Err(
+            Problem::new("no output is named").help("give it with --output, or as `path` under [output]")
+        );
     };
     let Some(format) = Format::of_path(&path) else {
         let message = format!("the name `{path}` does not tell the format");
@@ -324,7 +342,9 @@ fn price(section: Option<PriceSection>, layers: &Layers) -> Result<Option<Price>
         [("input", section.input), ("output", section.output), ("cached_input", section.cached_input)]
     {
         if value.is_some_and(|value| !value.is_finite() || value < 0.0) {
-            return Err(layers.problem(&format!("price.{key}"), format!("`{key}` is a price per million tokens")));
+            return Err(
+                layers.problem(&format!("price.{key}"), format!("`{key}` is a price per million tokens"))
+            );
         }
     }
     match (section.input, section.output) {
@@ -336,7 +356,9 @@ fn price(section: Option<PriceSection>, layers: &Layers) -> Result<Option<Price>
 fn one_byte(text: &str, layers: &Layers) -> Result<u8, Problem> {
     match text.as_bytes() {
         [byte] if byte.is_ascii() => Ok(*byte),
-        _ => Err(layers.problem("input.delimiter", "the delimiter is one character, such as \";\" or \"\\t\"")),
+        _ => {
+            Err(layers.problem("input.delimiter", "the delimiter is one character, such as \";\" or \"\\t\""))
+        }
     }
 }
 
@@ -363,7 +385,8 @@ fn word(key: &str, given: Option<String>, allowed: &[&str], layers: &Layers) -> 
     let Some(given) = given else { return Ok(0) };
     allowed.iter().position(|word| *word == given).ok_or_else(|| {
         let last = key.rsplit('.').next().unwrap_or(key);
-        let problem = layers.problem(key, format!("`{last}` is one of {}, not `{given}`", allowed.join(", ")));
+        let problem =
+            layers.problem(key, format!("`{last}` is one of {}, not `{given}`", allowed.join(", ")));
         match nearest(&given, allowed.iter().copied()) {
             Some(name) => problem.help(format!("did you mean `{name}`?")),
             None => problem,
@@ -382,7 +405,8 @@ mod tests {
         resolve(file, &layers, |_, _| Facts { requests_per_minute: Some(60.0), ..Facts::default() })
     }
 
-    const SMALL: &str = "input.path = \"a.csv\"\noutput.path = \"b.csv\"\nmodel.name = \"m\"\nprompt.user = \"{{ t }}\"\n";
+    const SMALL: &str =
+        "input.path = \"a.csv\"\noutput.path = \"b.csv\"\nmodel.name = \"m\"\nprompt.user = \"{{ t }}\"\n";
 
     #[test]
     fn a_small_job_gets_every_default() {

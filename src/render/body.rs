@@ -1,0 +1,83 @@
+//! Building the body of a request, and taking the one a row brings.
+
+use serde_json::{Map, Value, json};
+
+/// The paths an OpenAI Batch line may name. The line never chooses the host.
+const BATCH_URLS: [&str; 3] =
+    ["/v1/chat/completions", "/chat/completions", "/compatible-mode/v1/chat/completions"];
+
+/// One turn of text.
+pub fn message(role: &str, content: String) -> Value {
+    json!({ "role": role, "content": content })
+}
+
+/// The place of a value at any depth, by the keys and indexes that lead there.
+pub fn at_path<'a>(body: &'a mut Map<String, Value>, path: &[String]) -> Option<&'a mut Value> {
+    let (first, rest) = path.split_first()?;
+    let mut value = body.get_mut(first)?;
+    for part in rest {
+        value = match value {
+            Value::Object(fields) => fields.get_mut(part)?,
+            Value::Array(items) => items.get_mut(part.parse::<usize>().ok()?)?,
+            _ => return None,
+        };
+    }
+    Some(value)
+}
+
+/// The body of a line of the OpenAI Batch format (`custom_id`, `method`, `url`, `body`), as it stands. `None` when
+/// the row is no such line.
+///
+/// # Errors
+///
+/// A line that asks for something else than a chat completion, sent whole.
+pub fn of_batch_line(fields: &Map<String, Value>) -> Result<Option<Map<String, Value>>, String> {
+    let is_batch_line = fields.contains_key("custom_id") || fields.contains_key("url");
+    let Some(body) = fields.get("body").filter(|_| is_batch_line) else { return Ok(None) };
+    let body = match object(body) {
+        Some(body) => body,
+        None => return Err("the `body` of an OpenAI Batch line is an object".to_owned()),
+    };
+    if let Some(method) = fields.get("method").and_then(Value::as_str).filter(|method| *method != "POST") {
+        return Err(format!("the `method` of an OpenAI Batch line is POST, not {method}"));
+    }
+    match fields.get("url") {
+        None | Some(Value::Null) => {}
+        Some(Value::String(url)) if BATCH_URLS.contains(&url.as_str()) => {}
+        Some(url) => return Err(format!("the `url` {url} is not one of {}", BATCH_URLS.join(", "))),
+    }
+    if body.get("stream") == Some(&Value::Bool(true)) {
+        return Err("the body asks for a stream, and rows are sent whole".to_owned());
+    }
+    Ok(Some(body))
+}
+
+/// The turns a row brings: a column `messages` (an array, or its JSON text), or a column `prompt`.
+///
+/// # Errors
+///
+/// When the column is there and holds something else.
+pub fn messages_of(fields: &Map<String, Value>) -> Result<Option<Vec<Value>>, String> {
+    match fields.get("messages") {
+        Some(Value::Array(messages)) => return Ok(Some(messages.clone())),
+        Some(Value::String(text)) if !text.trim().is_empty() => {
+            let parsed = serde_json::from_str(text);
+            return parsed.map(Some).map_err(|error| format!("`messages` is no JSON array: {error}"));
+        }
+        None | Some(Value::Null | Value::String(_)) => {}
+        Some(other) => return Err(format!("`messages` is an array of turns, or its JSON text, not {other}")),
+    }
+    match fields.get("prompt") {
+        Some(Value::String(text)) => Ok(Some(vec![message("user", text.clone())])),
+        None | Some(Value::Null) => Ok(None),
+        Some(other) => Err(format!("`prompt` is text, not {other}")),
+    }
+}
+
+fn object(value: &Value) -> Option<Map<String, Value>> {
+    match value {
+        Value::Object(fields) => Some(fields.clone()),
+        Value::String(text) => serde_json::from_str(text).ok(),
+        _ => None,
+    }
+}

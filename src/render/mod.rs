@@ -1,0 +1,159 @@
+//! The stage that makes a row a request: templates filled in, the body built and checked, its fingerprint taken.
+
+pub mod body;
+pub mod check;
+pub mod estimate;
+pub mod fingerprint;
+pub mod template;
+
+use std::collections::BTreeSet;
+
+use serde_json::{Map, Value};
+
+use crate::job::Job;
+use crate::job::problem::{Problem, nearest};
+use crate::request::ChatRequest;
+use crate::row::{Column, Row};
+use template::{Filled, Slot, Templates};
+
+/// Makes requests of rows, always the same request of the same row.
+#[derive(Debug)]
+pub struct Renderer {
+    templates: Templates,
+    model: Option<String>,
+    max_output_tokens: u64,
+    system: Option<Slot>,
+    turns: Vec<(String, Slot)>,
+    user: Option<Slot>,
+    request: Map<String, Value>,
+    request_slots: Vec<(Vec<String>, Slot)>,
+}
+
+impl Renderer {
+    /// Compiles the templates of a job. Where the input's columns are known beforehand, each name a template uses
+    /// is looked up among them.
+    ///
+    /// # Errors
+    ///
+    /// A template with a mistake in it, or one that names a column the input does not have, shown where it stands.
+    pub fn new(job: &Job, columns: Option<&[Column]>) -> Result<Self, Problem> {
+        let mut templates = Templates::default();
+        let prompt = job.prompt.clone().unwrap_or_default();
+        let system = prompt.system.map(|text| templates.add("prompt.system", text)).transpose()?;
+        let mut turns = Vec::new();
+        for (index, turn) in prompt.turns.into_iter().enumerate() {
+            turns.push((turn.role, templates.add(&format!("prompt.messages.{index}"), turn.content)?));
+        }
+        let user = prompt.user.map(|text| templates.add("prompt.user", text)).transpose()?;
+        let mut request_slots = Vec::new();
+        for (path, text) in &job.request_texts {
+            let slot = templates.add_value(&format!("request.{}", path.join(".")), text.clone())?;
+            if !slot.is_literal() {
+                request_slots.push((path.clone(), slot));
+            }
+        }
+        if let Some(columns) = columns {
+            templates.check_columns(columns)?;
+        }
+        Ok(Self {
+            templates,
+            model: job.model.name.clone(),
+            max_output_tokens: job.model.max_output_tokens,
+            system,
+            turns,
+            user,
+            request: job.request.clone(),
+            request_slots,
+        })
+    }
+
+    /// The columns that a request can depend on; `None` when that is all of them.
+    pub fn columns(&self) -> Option<BTreeSet<String>> {
+        self.user.as_ref().and_then(|_| self.templates.columns())
+    }
+
+    /// Makes the request of a row.
+    ///
+    /// # Errors
+    ///
+    /// Why this row has none: a template that fails on it, or a request that the API is known to refuse.
+    pub fn render(&self, row: &Row) -> Result<ChatRequest, Problem> {
+        let filled = self.templates.fill(&row.fields);
+        let body = match &self.user {
+            Some(user) => self.templated(&filled, user)?,
+            None => self.brought(&filled, row)?,
+        };
+        check::request(&body).map_err(Problem::new)?;
+        Ok(ChatRequest {
+            fingerprint: fingerprint::of(&body),
+            estimate: estimate::of(&body, self.max_output_tokens),
+            body: serde_json::to_vec(&body).map_err(|error| Problem::new(error.to_string()))?,
+        })
+    }
+
+    fn templated(&self, filled: &Filled<'_>, user: &Slot) -> Result<Map<String, Value>, Problem> {
+        let mut messages = Vec::with_capacity(self.turns.len() + 2);
+        if let Some(system) = &self.system {
+            messages.push(body::message("system", filled.text(system)?));
+        }
+        for (role, slot) in &self.turns {
+            messages.push(body::message(role, filled.text(slot)?));
+        }
+        messages.push(body::message("user", filled.text(user)?));
+        self.assemble(filled, messages)
+    }
+
+    /// A row that brings its own request: a line of the OpenAI Batch format, or a column `messages` or `prompt`.
+    fn brought(&self, filled: &Filled<'_>, row: &Row) -> Result<Map<String, Value>, Problem> {
+        if let Some(body) = body::of_batch_line(&row.fields).map_err(Problem::new)? {
+            if !self.request.is_empty() || self.system.is_some() {
+                let message =
+                    "the body of an OpenAI Batch line goes out as it stands, and the job has more to add";
+                return Err(Problem::new(message).help("take [request] and [prompt] out of the job"));
+            }
+            return Ok(body);
+        }
+        let mut messages =
+            body::messages_of(&row.fields).map_err(Problem::new)?.ok_or_else(|| no_request(row))?;
+        if let Some(system) = &self.system {
+            if messages.first().and_then(|message| message.get("role")) == Some(&Value::from("system")) {
+                return Err(Problem::new("the job has a system turn, and the row brings one of its own"));
+            }
+            messages.insert(0, body::message("system", filled.text(system)?));
+        }
+        self.assemble(filled, messages)
+    }
+
+    fn assemble(&self, filled: &Filled<'_>, messages: Vec<Value>) -> Result<Map<String, Value>, Problem> {
+        let Some(model) = &self.model else {
+            let problem = Problem::new("no model is named, by the job or by the row");
+            return Err(problem.help("give it with --model, or as `name` under [model]"));
+        };
+        let mut body = Map::new();
+        body.insert("model".to_owned(), Value::from(model.as_str()));
+        body.insert("messages".to_owned(), Value::Array(messages));
+        for (key, value) in &self.request {
+            body.insert(key.clone(), value.clone());
+        }
+        for (path, slot) in &self.request_slots {
+            if let Some(place) = body::at_path(&mut body, path) {
+                *place = filled.value(slot)?;
+            }
+        }
+        Ok(body)
+    }
+}
+
+fn no_request(row: &Row) -> Problem {
+    let names: Vec<&str> = row.fields.keys().map(String::as_str).collect();
+    let meant = ["messages", "prompt"].iter().find_map(|wanted| nearest(wanted, names.iter().copied()));
+    let problem = Problem::new("the job has no prompt, and the row brings no `messages`, `prompt` or `body`");
+    match meant {
+        Some(name) => problem
+            .help(format!("did you mean the column `{name}`? A job names it: user = \"{{{{ {name} }}}}\"")),
+        None => problem.help(format!("give a prompt with --prompt; the columns are {}", names.join(", "))),
+    }
+}
+
+#[cfg(test)]
+mod tests;
