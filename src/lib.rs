@@ -10,3 +10,6 @@ pub mod row;
 
 // Stages, in the order of the journey: each knows the nouns, none knows another.
 pub mod render;
+
+// Side rooms: may look, may not touch.
+pub mod models;

@@ -61,10 +61,13 @@ impl Default for Templates {
         if let Ok(syntax) = SyntaxConfig::builder().keep_trailing_newline(true).build() {
             environment.set_syntax(syntax);
         }
-        environment.set_formatter(|out, state, value| match value.kind() {
-            ValueKind::None => Ok(()),
+        // Null is nothing; what is no text and no number is shown as the JSON it came from.
+        environment.set_formatter(|out, state, value| match (value.kind(), reverted(value)) {
+            (ValueKind::None, _) => Ok(()),
+            (ValueKind::Bool | ValueKind::Seq | ValueKind::Map, Some(json)) => Ok(write!(out, "{json}")?),
             _ => minijinja::escape_formatter(out, state, value),
         });
+        environment.add_filter("tojson", tojson);
         Self { environment, texts: Vec::new(), names: BTreeSet::new() }
     }
 }
@@ -216,6 +219,19 @@ impl Filled<'_> {
         text.problem(occurrence(&text.source, name), format!("the row has no column `{name}`"))
             .help(help_for(name, &known))
     }
+}
+
+/// The filter `tojson`, with `indent`. The engine's own escapes `<` and `&` for HTML, which no prompt wants.
+fn tojson(value: &minijinja::Value, options: minijinja::value::Kwargs) -> Result<String, Error> {
+    let indent: Option<u64> = options.get("indent")?;
+    options.assert_all_used()?;
+    let json = reverted(value).ok_or_else(|| {
+        Error::new(ErrorKind::InvalidOperation, format!("a {} is no JSON value", value.kind()))
+    })?;
+    Ok(match indent {
+        Some(_) => format!("{json:#}"),
+        None => json.to_string(),
+    })
 }
 
 /// A writer that refuses to grow past the limit.

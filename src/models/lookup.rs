@@ -1,0 +1,294 @@
+//! From the name in a request to the facts that hold for it.
+
+use std::cmp::Reverse;
+
+use super::date::{FactsDate, is_month_day};
+use super::model::{Limits, Model, Variant};
+use super::price::{PriceList, Tier};
+use super::region::Region;
+use super::table::Table;
+
+/// The model behind a name, and what holds for that name in one region.
+#[derive(Clone, Copy, Debug)]
+pub struct Found<'t> {
+    /// The facts that all names of the model share.
+    pub model: &'t Model,
+    /// How the name led there.
+    pub matched: Matched<'t>,
+    /// The region asked for.
+    pub region: Option<Region>,
+    /// Since when the name no longer answers, if it is known to be retired.
+    pub retired: Option<FactsDate>,
+    snapshot_limits: Option<Limits>,
+}
+
+/// How a name led to a model.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Matched<'t> {
+    /// By the model's name, or an alias of it.
+    Name,
+    /// By a name that has limits or prices of its own.
+    Variant(&'t Variant),
+    /// As a dated snapshot: `qwen-plus-2025-07-28`, `qwen-max-0125`.
+    Snapshot,
+    /// As the newest snapshot: `qwen-plus-latest`.
+    Latest,
+    /// As the edition of the United States: `qwen-flash-us`.
+    UnitedStates,
+    /// By a pattern only, so that little is known.
+    Pattern,
+}
+
+impl Table {
+    /// The facts for a model's name, seen from a region.
+    ///
+    /// Names, variants and aliases come first, then snapshots, `-latest` and `-us` of a known model, then
+    /// patterns. Without a region there are no limits and no prices, since both belong to one.
+    pub fn find(&self, name: &str, region: Option<Region>) -> Option<Found<'_>> {
+        let known = || self.find_known(name);
+        let ending = || self.find_by_ending(name);
+        let pattern = || self.find_by_pattern(name).map(|model| (model, Matched::Pattern));
+        let (model, matched) = known().or_else(ending).or_else(pattern)?;
+        let retired = self.retired.get(name).copied();
+        let snapshot_limits = region.and_then(|region| self.snapshots.get(&region).copied());
+        Some(Found { model, matched, region, retired, snapshot_limits })
+    }
+
+    /// The known name that resembles this one most, if one does: for "did you mean".
+    pub fn nearest(&self, name: &str) -> Option<&str> {
+        let wanted = name.trim().to_ascii_lowercase();
+        let typos_allowed = (wanted.chars().count() / 4).clamp(1, 3);
+        self.names()
+            .map(|known| (strsim::damerau_levenshtein(&wanted, known), known))
+            .filter(|(typos, known)| *typos <= typos_allowed && *known != name)
+            .min_by_key(|(typos, known)| (*typos, Reverse(common_start(&wanted, known))))
+            .map(|(_, known)| known)
+    }
+
+    fn find_known(&self, name: &str) -> Option<(&Model, Matched<'_>)> {
+        let by_name = || self.models.get(name).map(|model| (model, Matched::Name));
+        let by_variant = || {
+            let variant = |model: &'_ Model| model.variants.contains_key(name);
+            let model = self.models.values().find(|model| variant(model))?;
+            Some((model, Matched::Variant(model.variants.get(name)?)))
+        };
+        let by_alias = || {
+            let model = self.models.values().find(|model| model.aliases.iter().any(|alias| alias == name))?;
+            Some((model, Matched::Name))
+        };
+        by_name().or_else(by_variant).or_else(by_alias)
+    }
+
+    fn find_by_ending(&self, name: &str) -> Option<(&Model, Matched<'_>)> {
+        let model = |base: &str| self.find_known(base).map(|(model, _)| model);
+        if let Some(base) = name.strip_suffix("-us") {
+            return Some((model(without_date(base).unwrap_or(base))?, Matched::UnitedStates));
+        }
+        if let Some(base) = name.strip_suffix("-latest") {
+            return Some((model(base)?, Matched::Latest));
+        }
+        Some((model(without_date(name)?)?, Matched::Snapshot))
+    }
+
+    /// The model of the pattern that says most about the name.
+    fn find_by_pattern(&self, name: &str) -> Option<&Model> {
+        let fitting = self.patterns.values().filter(|model| fits(&model.name, name));
+        fitting.max_by_key(|model| model.name.bytes().filter(|byte| *byte != b'*').count())
+    }
+}
+
+impl<'t> Found<'t> {
+    /// The rate limits of this name in the region; none where they are not known.
+    ///
+    /// Those of the stable name hold for no other: a snapshot's are far lower, and those of `-latest` and
+    /// `-us` are their own.
+    pub fn limits(&self) -> Option<Limits> {
+        let region = self.region?;
+        let stable = self.model.limits.get(&region).copied();
+        match self.matched {
+            Matched::Name | Matched::Pattern => stable,
+            Matched::Variant(variant) => variant.limits.get(&region).copied(),
+            Matched::Snapshot => {
+                let limits = self.snapshot_limits?;
+                Some(stable.map_or(limits, |stable| limits.lower_of(stable)))
+            }
+            Matched::Latest | Matched::UnitedStates => None,
+        }
+    }
+
+    /// The prices of this name in the region; none where they are not known.
+    pub fn prices(&self) -> Option<&'t PriceList> {
+        let region = self.region?;
+        let own = match self.matched {
+            Matched::Variant(variant) => variant.prices.get(&region),
+            _ => None,
+        };
+        own.or_else(|| self.model.prices.get(&region))
+    }
+
+    /// The prices of a request with so many input tokens; none where they are not known.
+    pub fn tier_for(&self, prompt_tokens: u64) -> Option<&'t Tier> {
+        self.prices()?.tier_for(prompt_tokens)
+    }
+
+    /// Whether Batch File jobs can use the model here. None: not known.
+    pub fn batch_file(&self) -> Option<bool> {
+        self.model.batch_file.as_ref()?.holds_in(self.region)
+    }
+
+    /// Whether the Batch Chat host has the model here. None: not known.
+    pub fn batch_chat(&self) -> Option<bool> {
+        self.model.batch_chat.as_ref()?.holds_in(self.region)
+    }
+
+    /// Whether the model is known to be missing in the region.
+    pub fn is_missing_here(&self) -> bool {
+        self.region.is_some_and(|region| self.model.not_offered_in.contains(&region))
+    }
+}
+
+/// The name of a snapshot without its date.
+fn without_date(name: &str) -> Option<&str> {
+    let (base, last) = name.rsplit_once('-')?;
+    if is_month_day(last) {
+        return Some(base);
+    }
+    // "-2025-07-28" is eleven bytes.
+    let (base, date) = name.split_at_checked(name.len().checked_sub(11)?)?;
+    date.strip_prefix('-')?.parse::<FactsDate>().ok().map(|_| base)
+}
+
+/// Whether a name fits a pattern in which `*` is any run of characters.
+fn fits(pattern: &str, name: &str) -> bool {
+    let Some((start, rest)) = pattern.split_once('*') else {
+        return pattern == name;
+    };
+    let Some(name) = name.strip_prefix(start) else {
+        return false;
+    };
+    (0..=name.len()).any(|skipped| name.get(skipped..).is_some_and(|tail| fits(rest, tail)))
+}
+
+fn common_start(a: &str, b: &str) -> usize {
+    a.bytes().zip(b.bytes()).take_while(|(a, b)| a == b).count()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn found(name: &str, region: Region) -> Found<'static> {
+        Table::built_in().find(name, Some(region)).unwrap_or_else(|| panic!("{name} is not found"))
+    }
+
+    fn limits(name: &str, region: Region) -> Option<(u32, u32)> {
+        let limits = found(name, region).limits()?;
+        Some((limits.requests_per_minute?.get(), limits.tokens_per_minute?.get()))
+    }
+
+    #[test]
+    fn a_snapshot_has_the_facts_of_its_family_and_limits_far_lower() {
+        let snapshot = found("qwen-plus-2025-07-28", Region::Singapore);
+        assert_eq!(snapshot.model.name, "qwen-plus");
+        assert_eq!(snapshot.matched, Matched::Snapshot);
+        assert_eq!(snapshot.tier_for(1).map(|tier| tier.input), Some(0.4));
+        assert_eq!(limits("qwen-plus-2025-07-28", Region::Singapore), Some((60, 1_000_000)));
+        assert_eq!(limits("qwen3.7-plus-2026-05-26", Region::Singapore), Some((60, 1_000_000)));
+        assert_eq!(limits("qwen-max-0125", Region::Singapore), Some((60, 1_000_000)));
+        assert_eq!(limits("qwen-plus-2025-07-28", Region::Beijing), None);
+    }
+
+    #[test]
+    fn a_snapshot_never_has_higher_limits_than_its_family() {
+        assert_eq!(limits("qwq-plus-2025-03-05", Region::Singapore), Some((60, 100_000)));
+    }
+
+    #[test]
+    fn variants_have_limits_and_prices_of_their_own() {
+        assert_eq!(limits("qwen3-max-2025-09-23", Region::Singapore), Some((60, 100_000)));
+        assert_eq!(limits("qwen-plus-us", Region::Virginia), Some((600, 1_000_000)));
+        assert_eq!(limits("qwen-plus", Region::Virginia), Some((15_000, 5_000_000)));
+        assert_eq!(limits("qwen-long-latest", Region::Beijing), Some((1_200, 60_000)));
+        assert_eq!(limits("qwen-long-2025-01-25", Region::Beijing), Some((3, 7_500)));
+        let lite = found("qwen-mt-lite-us", Region::Virginia);
+        assert_eq!(lite.tier_for(100).map(|tier| (tier.input, tier.output)), Some((0.12, 0.36)));
+        assert_eq!(lite.model.max_input, Some(8_192));
+    }
+
+    #[test]
+    fn latest_and_us_share_facts_but_not_limits() {
+        let latest = found("qwen-flash-latest", Region::Singapore);
+        assert_eq!((latest.model.name.as_str(), latest.matched), ("qwen-flash", Matched::Latest));
+        assert_eq!(latest.limits(), None);
+        let us = found("qwen-flash-2025-07-28-us", Region::Virginia);
+        assert_eq!((us.model.name.as_str(), us.matched), ("qwen-flash", Matched::UnitedStates));
+        assert_eq!(us.limits(), None);
+    }
+
+    #[test]
+    fn a_retired_name_says_since_when() {
+        let retired = |name| found(name, Region::Singapore).retired.map(|date| date.to_string());
+        assert_eq!(retired("qwen-max-latest").as_deref(), Some("2026-05-13"));
+        assert_eq!(retired("qwen-max"), None);
+    }
+
+    #[test]
+    fn an_alias_is_the_model_itself() {
+        let table = Table::parse("[models.long-name]\naliases = ['short']\nlimits.beijing = { rpm = 5 }")
+            .expect("the test's own table");
+        let found = table.find("short", Some(Region::Beijing)).expect("the alias");
+        assert_eq!((found.model.name.as_str(), found.matched), ("long-name", Matched::Name));
+        assert!(found.limits().is_some());
+        assert!(table.find("short-2026-01-31", None).is_some());
+    }
+
+    #[test]
+    fn without_a_region_there_are_facts_but_no_limits_and_no_prices() {
+        let found = Table::built_in().find("qwen-plus", None).expect("qwen-plus");
+        assert_eq!(found.model.context, Some(1_000_000));
+        assert!(found.limits().is_none() && found.prices().is_none());
+    }
+
+    #[test]
+    fn names_that_stand_nowhere_are_known_by_their_pattern() {
+        let transport = |name| {
+            let found = found(name, Region::Singapore);
+            assert_eq!(found.matched, Matched::Pattern, "{name}");
+            (found.model.needs_stream(None), found.model.needs_stream(Some(false)))
+        };
+        assert_eq!(transport("qwen3-30b-a3b"), (Some(true), Some(false)));
+        assert_eq!(transport("qwen3-235b-a22b-thinking-2507"), (Some(true), Some(true)));
+        assert_eq!(transport("qwen3-235b-a22b-instruct-2507"), (Some(false), Some(false)));
+        assert_eq!(transport("qwen3-omni-flash"), (Some(true), Some(true)));
+    }
+
+    #[test]
+    fn a_stranger_is_not_found() {
+        for name in
+            ["", "-", "gpt-oss", "qwen-plus-2025-13-01", "qwen-plus-", "-us", "千问-2025-07-28", "QWEN-PLUS"]
+        {
+            assert!(Table::built_in().find(name, None).is_none(), "{name}");
+        }
+    }
+
+    #[test]
+    fn a_typo_leads_to_the_nearest_name_and_a_stranger_to_none() {
+        let nearest = |name| Table::built_in().nearest(name);
+        assert_eq!(nearest("qwen-pluss"), Some("qwen-plus"));
+        assert_eq!(nearest("qwne-mt-plus"), Some("qwen-mt-plus"));
+        assert_eq!(nearest("Qwen3.6-Plus"), Some("qwen3.6-plus"));
+        assert_eq!(nearest("qwen3_max"), Some("qwen3-max"));
+        assert_eq!(nearest("claude"), None);
+        assert_eq!(nearest(""), None);
+    }
+
+    #[test]
+    fn batch_is_offered_by_region() {
+        assert_eq!(found("qwen-plus", Region::Singapore).batch_file(), Some(true));
+        assert_eq!(found("qwen-plus", Region::Singapore).batch_chat(), Some(false));
+        assert_eq!(found("qwen-plus", Region::Beijing).batch_chat(), Some(true));
+        assert_eq!(found("qwen-mt-plus", Region::Beijing).batch_file(), Some(false));
+        assert_eq!(found("qwq-plus", Region::Beijing).batch_file(), None);
+        assert!(found("qwen-long", Region::Singapore).is_missing_here());
+    }
+}

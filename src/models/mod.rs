@@ -1,0 +1,22 @@
+//! The model table: what fanfold knows of each model, as data, and how a name finds its facts.
+//!
+//! The data is `table.toml`, with the date of the facts and how sure they are. A file of the user's own in the
+//! same form can add to it and override it. Facts differ by [`Region`], and the host of the base URL says which
+//! region a key belongs to. The table only informs: a model it does not know can be used all the same.
+
+mod date;
+mod lookup;
+mod model;
+mod price;
+mod region;
+mod table;
+
+pub use date::{FactsDate, NotADate};
+pub use lookup::{Found, Matched};
+pub use model::{Limits, Model, Offer, Thinking, Transport, Variant};
+pub use price::{PriceList, Tier};
+pub use region::{Region, UnknownRegion};
+pub use table::{Table, TableError};
+
+#[cfg(test)]
+mod facts_tests;

@@ -1,0 +1,216 @@
+//! One model's facts. A fact that is not known is absent, never zero.
+
+use std::collections::BTreeMap;
+use std::num::NonZeroU32;
+
+use serde::Deserialize;
+
+use super::date::FactsDate;
+use super::price::PriceList;
+use super::region::Region;
+
+/// What is known of a model, or of a family of models by one pattern.
+#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Model {
+    /// The name requests carry, or the pattern of such names.
+    #[serde(skip)]
+    pub name: String,
+    /// Other names for the very same model.
+    pub aliases: Vec<String>,
+    /// The date of the facts; limits and prices have their own.
+    pub facts_as_of: Option<FactsDate>,
+    /// Context window in tokens, input and output together.
+    pub context: Option<u64>,
+    /// Longest input in tokens.
+    pub max_input: Option<u64>,
+    /// Longest input in tokens for a request that thinks, where it differs.
+    pub max_input_thinking: Option<u64>,
+    /// Longest answer in tokens, thoughts not counted; the default of `max_tokens`.
+    pub max_output: Option<u64>,
+    /// Longest chain of thought in tokens; the upper end of `thinking_budget`.
+    pub max_thinking: Option<u64>,
+    /// Whether the model thinks.
+    pub thinking: Option<Thinking>,
+    /// In which form the model gives its answers.
+    pub transport: Option<Transport>,
+    /// Whether the model takes `tools`.
+    pub function_calling: Option<bool>,
+    /// Where it can be used in Batch File jobs, at half price.
+    pub batch_file: Option<Offer>,
+    /// Where it can be used through the Batch Chat host, at half price.
+    pub batch_chat: Option<Offer>,
+    /// Regions known not to have the model.
+    pub not_offered_in: Vec<Region>,
+    /// The rate limits of the stable name, by region.
+    pub limits: BTreeMap<Region, Limits>,
+    /// The prices, by region.
+    pub prices: BTreeMap<Region, PriceList>,
+    /// Names that share these facts and have limits or prices of their own.
+    pub variants: BTreeMap<String, Variant>,
+}
+
+/// What a variant of a model does not share with it.
+#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Variant {
+    /// Its own limits; those of the model do not hold for it.
+    pub limits: BTreeMap<Region, Limits>,
+    /// Its own prices; where there are none, those of the model hold.
+    pub prices: BTreeMap<Region, PriceList>,
+}
+
+/// The rate limits of a model in a region.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Limits {
+    /// Requests per minute.
+    #[serde(rename = "rpm")]
+    pub requests_per_minute: Option<NonZeroU32>,
+    /// Tokens per minute, input and output together.
+    #[serde(rename = "tpm")]
+    pub tokens_per_minute: Option<NonZeroU32>,
+    /// The date of these limits.
+    pub as_of: Option<FactsDate>,
+}
+
+/// Whether a model thinks, and what `enable_thinking` does to that.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Thinking {
+    /// It thinks unless told not to.
+    On,
+    /// It thinks only when told to.
+    Off,
+    /// It thinks, and refuses to be told not to.
+    Always,
+    /// It cannot.
+    No,
+}
+
+/// In which form a model gives its answers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Transport {
+    /// In one piece, or as a stream.
+    Whole,
+    /// As a stream only.
+    StreamOnly,
+    /// As a stream only when it thinks, else also in one piece.
+    StreamOnlyUnlessThinkingOff,
+}
+
+/// Where something is on offer: in the regions listed (an empty list: nowhere), or said without a region.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(untagged)]
+pub enum Offer {
+    /// The regions that have it.
+    In(Vec<Region>),
+    /// Known to exist or not; in which regions is not.
+    Somewhere(bool),
+}
+
+impl Offer {
+    /// Whether it is on offer in this region, or without one, anywhere. None: not known.
+    pub fn holds_in(&self, region: Option<Region>) -> Option<bool> {
+        match (self, region) {
+            (Self::In(regions), Some(region)) => Some(regions.contains(&region)),
+            (Self::In(regions), None) => Some(!regions.is_empty()),
+            (Self::Somewhere(true), Some(_)) => None,
+            (Self::Somewhere(somewhere), _) => Some(*somewhere),
+        }
+    }
+}
+
+impl Limits {
+    /// The lower of two limits, each figure for itself; the date is that of `self`.
+    pub fn lower_of(self, other: Self) -> Self {
+        let lower = |mine: Option<NonZeroU32>, theirs| mine.into_iter().chain(theirs).min();
+        Self {
+            requests_per_minute: lower(self.requests_per_minute, other.requests_per_minute),
+            tokens_per_minute: lower(self.tokens_per_minute, other.tokens_per_minute),
+            as_of: self.as_of,
+        }
+    }
+}
+
+impl Model {
+    /// Whether a request with this `enable_thinking` thinks. None: not known.
+    pub fn thinks(&self, enable_thinking: Option<bool>) -> Option<bool> {
+        match self.thinking? {
+            Thinking::On => Some(enable_thinking.unwrap_or(true)),
+            Thinking::Off => Some(enable_thinking.unwrap_or(false)),
+            Thinking::Always => Some(true),
+            Thinking::No => Some(false),
+        }
+    }
+
+    /// Whether a request with this `enable_thinking` is answered only as a stream. None: not known.
+    pub fn needs_stream(&self, enable_thinking: Option<bool>) -> Option<bool> {
+        match self.transport? {
+            Transport::Whole => Some(false),
+            Transport::StreamOnly => Some(true),
+            Transport::StreamOnlyUnlessThinkingOff => self.thinks(enable_thinking),
+        }
+    }
+
+    /// The longest input, in tokens, of a request that thinks or does not; the context where no more is known.
+    pub fn longest_input(&self, thinks: bool) -> Option<u64> {
+        let thinking = self.max_input_thinking.filter(|_| thinks);
+        thinking.or(self.max_input).or(self.context)
+    }
+
+    /// Takes over every fact the other one has.
+    pub(super) fn override_with(&mut self, other: Self) {
+        // Taken apart, so that a new field cannot be forgotten here.
+        let Self {
+            name: _,
+            aliases,
+            facts_as_of,
+            context,
+            max_input,
+            max_input_thinking,
+            max_output,
+            max_thinking,
+            thinking,
+            transport,
+            function_calling,
+            batch_file,
+            batch_chat,
+            not_offered_in,
+            limits,
+            prices,
+            variants,
+        } = other;
+        self.aliases.extend(aliases);
+        self.not_offered_in.extend(not_offered_in);
+        self.facts_as_of = facts_as_of.or(self.facts_as_of);
+        self.context = context.or(self.context);
+        self.max_input = max_input.or(self.max_input);
+        self.max_input_thinking = max_input_thinking.or(self.max_input_thinking);
+        self.max_output = max_output.or(self.max_output);
+        self.max_thinking = max_thinking.or(self.max_thinking);
+        self.thinking = thinking.or(self.thinking);
+        self.transport = transport.or(self.transport);
+        self.function_calling = function_calling.or(self.function_calling);
+        self.batch_file = batch_file.or_else(|| self.batch_file.take());
+        self.batch_chat = batch_chat.or_else(|| self.batch_chat.take());
+        override_limits(&mut self.limits, limits);
+        self.prices.extend(prices);
+        for (name, variant) in variants {
+            let mine = self.variants.entry(name).or_default();
+            override_limits(&mut mine.limits, variant.limits);
+            mine.prices.extend(variant.prices);
+        }
+    }
+}
+
+/// Takes over every figure the other limits have; a price list, in contrast, is taken over whole.
+pub(super) fn override_limits(mine: &mut BTreeMap<Region, Limits>, other: BTreeMap<Region, Limits>) {
+    for (region, limits) in other {
+        let mine = mine.entry(region).or_default();
+        mine.requests_per_minute = limits.requests_per_minute.or(mine.requests_per_minute);
+        mine.tokens_per_minute = limits.tokens_per_minute.or(mine.tokens_per_minute);
+        mine.as_of = limits.as_of;
+    }
+}

@@ -1,0 +1,259 @@
+//! The table itself: reading it from TOML, and laying one over another.
+
+use std::collections::BTreeMap;
+use std::sync::LazyLock;
+
+use serde::Deserialize;
+
+use super::date::FactsDate;
+use super::model::{Limits, Model, override_limits};
+use super::price::PriceList;
+use super::region::Region;
+
+/// The models known by name, families known by pattern, and what holds for all of them.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Table {
+    pub(super) models: BTreeMap<String, Model>,
+    pub(super) patterns: BTreeMap<String, Model>,
+    pub(super) snapshots: BTreeMap<Region, Limits>,
+    pub(super) retired: BTreeMap<String, FactsDate>,
+}
+
+/// Why a text is not a model table.
+#[derive(Debug, thiserror::Error)]
+pub enum TableError {
+    /// It is not TOML, or not of this form; the source says where.
+    #[error("the model table cannot be read: {0}")]
+    Form(#[from] toml::de::Error),
+    /// A price list makes no sense.
+    #[error("the {region} prices of {model}: {fault}")]
+    Price {
+        /// The model or variant.
+        model: String,
+        /// Whose prices.
+        region: Region,
+        /// What is wrong.
+        fault: &'static str,
+    },
+    /// A number of tokens is zero; what is not known is to be left out.
+    #[error("{model}: {field} is 0; leave out what is not known")]
+    Zero {
+        /// The model.
+        model: String,
+        /// The key in the file.
+        field: &'static str,
+    },
+}
+
+/// The table as written.
+#[derive(Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+struct Written {
+    as_of: Dates,
+    snapshots: BTreeMap<Region, Limits>,
+    retired: BTreeMap<String, FactsDate>,
+    models: BTreeMap<String, Model>,
+    patterns: BTreeMap<String, Model>,
+}
+
+/// The dates of entries that do not give their own.
+#[derive(Clone, Copy, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+struct Dates {
+    facts: Option<FactsDate>,
+    prices: Option<FactsDate>,
+    limits: Option<FactsDate>,
+}
+
+impl Table {
+    /// The table that comes with the program.
+    pub fn built_in() -> &'static Self {
+        static BUILT_IN: LazyLock<Table> = LazyLock::new(|| {
+            Table::parse(include_str!("table.toml"))
+                .expect("a test holds that the built-in table can be read")
+        });
+        &BUILT_IN
+    }
+
+    /// Reads a table in the form of the built-in one.
+    ///
+    /// # Errors
+    /// When the text is not TOML of that form, or holds figures that cannot be.
+    pub fn parse(text: &str) -> Result<Self, TableError> {
+        let Written { as_of, mut snapshots, retired, models, patterns } = toml::from_str(text)?;
+        date_limits(&mut snapshots, as_of);
+        let (models, patterns) = (settle(models, as_of)?, settle(patterns, as_of)?);
+        Ok(Self { models, patterns, snapshots, retired })
+    }
+
+    /// Lays the other table over this one: it adds models, and each fact it has replaces the one here.
+    ///
+    /// Limits are replaced figure by figure, a region's price list as a whole. A name the other table gives
+    /// to a model is taken from any other model that had it as an alias or a variant.
+    #[must_use]
+    pub fn merge(mut self, other: Self) -> Self {
+        for (name, model) in other.models {
+            self.free_names(&name, &model);
+            let mine = self.models.entry(name.clone()).or_insert_with(|| Model { name, ..Model::default() });
+            mine.override_with(model);
+        }
+        for (name, model) in other.patterns {
+            let mine =
+                self.patterns.entry(name.clone()).or_insert_with(|| Model { name, ..Model::default() });
+            mine.override_with(model);
+        }
+        override_limits(&mut self.snapshots, other.snapshots);
+        self.retired.extend(other.retired);
+        self
+    }
+
+    /// Every model known by name, in the order of the names.
+    pub fn models(&self) -> impl Iterator<Item = &Model> {
+        self.models.values()
+    }
+
+    /// Every full name that is known: models, variants, aliases.
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        self.models.values().flat_map(|model| {
+            let others = model.variants.keys().chain(&model.aliases);
+            std::iter::once(&model.name).chain(others).map(String::as_str)
+        })
+    }
+
+    /// Takes the names that `claimant` claims from every other model.
+    fn free_names(&mut self, name: &str, claimant: &Model) {
+        let claimed = |other: &String| {
+            other == name || claimant.aliases.contains(other) || claimant.variants.contains_key(other)
+        };
+        for (_, model) in self.models.iter_mut().filter(|(other, _)| *other != name) {
+            model.aliases.retain(|alias| !claimed(alias));
+            model.variants.retain(|variant, _| !claimed(variant));
+        }
+    }
+}
+
+/// Gives each model its name and its dates, and refuses figures that cannot be.
+fn settle(models: BTreeMap<String, Model>, as_of: Dates) -> Result<BTreeMap<String, Model>, TableError> {
+    let settled = models.into_iter().map(|(name, mut model)| {
+        check_tokens(&name, &model)?;
+        model.facts_as_of = model.facts_as_of.or(as_of.facts);
+        date_limits(&mut model.limits, as_of);
+        settle_prices(&name, &mut model.prices, as_of)?;
+        for (variant_name, variant) in &mut model.variants {
+            date_limits(&mut variant.limits, as_of);
+            settle_prices(variant_name, &mut variant.prices, as_of)?;
+        }
+        model.name.clone_from(&name);
+        Ok((name, model))
+    });
+    settled.collect()
+}
+
+fn date_limits(limits: &mut BTreeMap<Region, Limits>, as_of: Dates) {
+    for limits in limits.values_mut() {
+        limits.as_of = limits.as_of.or(as_of.limits);
+    }
+}
+
+fn settle_prices(
+    model: &str,
+    prices: &mut BTreeMap<Region, PriceList>,
+    as_of: Dates,
+) -> Result<(), TableError> {
+    for (region, list) in prices {
+        if let Some(fault) = list.fault() {
+            return Err(TableError::Price { model: model.to_owned(), region: *region, fault });
+        }
+        list.as_of = list.as_of.or(as_of.prices);
+    }
+    Ok(())
+}
+
+fn check_tokens(name: &str, model: &Model) -> Result<(), TableError> {
+    let figures = [
+        ("context", model.context),
+        ("max_input", model.max_input),
+        ("max_input_thinking", model.max_input_thinking),
+        ("max_output", model.max_output),
+        ("max_thinking", model.max_thinking),
+    ];
+    match figures.into_iter().find(|(_, tokens)| *tokens == Some(0)) {
+        Some((field, _)) => Err(TableError::Zero { model: name.to_owned(), field }),
+        None => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parse(text: &str) -> Table {
+        Table::parse(text).expect("the test's own table")
+    }
+
+    fn refusal(text: &str) -> String {
+        Table::parse(text).expect_err("a table that makes no sense").to_string()
+    }
+
+    #[test]
+    fn an_own_table_adds_models_and_overrides_single_facts() {
+        let own = parse(
+            r#"
+            [models.house-model]
+            context = 4_096
+            [models.qwen-plus]
+            function_calling = false
+            limits.singapore = { rpm = 1_200 }
+            "#,
+        );
+        let table = Table::built_in().clone().merge(own);
+        assert_eq!(table.models["house-model"].context, Some(4_096));
+        assert_eq!(table.models["house-model"].name, "house-model");
+        let plus = &table.models["qwen-plus"];
+        assert_eq!(plus.function_calling, Some(false));
+        assert_eq!(plus.context, Some(1_000_000));
+        let limits = plus.limits[&Region::Singapore];
+        assert_eq!(limits.requests_per_minute.map(u32::from), Some(1_200));
+        assert_eq!(limits.tokens_per_minute.map(u32::from), Some(1_000_000));
+        assert_eq!(limits.as_of, None, "the date of the old figures does not vouch for the new one");
+    }
+
+    #[test]
+    fn an_own_table_takes_a_name_from_the_model_that_had_it() {
+        let own = parse("[models.mine]\naliases = ['qwen-plus-us']");
+        let table = Table::built_in().clone().merge(own);
+        assert!(!table.models["qwen-plus"].variants.contains_key("qwen-plus-us"));
+        let names: Vec<_> = table.names().filter(|name| *name == "qwen-plus-us").collect();
+        assert_eq!(names.len(), 1);
+    }
+
+    #[test]
+    fn merging_an_empty_table_changes_nothing() {
+        assert_eq!(&Table::built_in().clone().merge(parse("")), Table::built_in());
+    }
+
+    #[test]
+    fn an_entry_keeps_its_own_date() {
+        let table = parse(
+            r#"
+            as_of.facts = "2026-07-02"
+            [models.a]
+            [models.b]
+            facts_as_of = "2025-01"
+            "#,
+        );
+        let date = |name: &str| table.models[name].facts_as_of.map(|date| date.to_string());
+        assert_eq!(date("a").as_deref(), Some("2026-07-02"));
+        assert_eq!(date("b").as_deref(), Some("2025-01"));
+    }
+
+    #[test]
+    fn tables_that_make_no_sense_are_refused_by_name() {
+        assert!(refusal("[models.a]\ncontxt = 1").contains("contxt"));
+        assert!(refusal("[models.a]\nmax_input = 0").contains("max_input"));
+        assert!(refusal("[models.a]\nlimits.mars = {}").contains("mars"));
+        assert!(refusal("[models.a]\nlimits.beijing = { rpm = 0 }").contains("rpm"));
+        assert!(refusal("[models.a]\nprices.beijing.tiers = []").contains("beijing prices of a"));
+        assert!(refusal("[models.a]\nfacts_as_of = 'July'").contains("July"));
+    }
+}
