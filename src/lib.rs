@@ -1,1 +1,3 @@
 //! fanfold runs one prompt over every row of a file and folds the answers back in input order.
+
+pub mod simulator;
