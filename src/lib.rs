@@ -8,8 +8,9 @@ pub mod outcome;
 pub mod request;
 pub mod row;
 
-// Stages, in the order of the journey: each knows the nouns, none knows another.
+// Stages: each knows the nouns, none knows another.
 pub mod render;
 
 // Side rooms: may look, may not touch.
 pub mod models;
+pub mod simulator;

@@ -1,0 +1,211 @@
+//! The answer to a request: always the same for the same request, and told apart from all others.
+
+mod example;
+mod prose;
+mod tools;
+mod translation;
+
+use serde_json::Value;
+
+use super::fingerprint::Fingerprint;
+use super::tokens::{count_tokens, first_tokens};
+use super::validate::Call;
+
+pub(super) use prose::text_of;
+
+/// Tokens for the marks around each message.
+const TOKENS_PER_MESSAGE: u64 = 4;
+/// Tokens for a picture or another part that is not text, whatever its size.
+const TOKENS_PER_OTHER_PART: u64 = 256;
+
+/// A whole answer, before it is given a shape.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Answer {
+    pub(super) choices: Vec<Choice>,
+    pub(super) usage: Usage,
+}
+
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Choice {
+    pub(super) content: String,
+    pub(super) reasoning: Option<String>,
+    pub(super) tool_calls: Vec<ToolCall>,
+    /// `None` is null: the answer is not complete.
+    pub(super) finish_reason: Option<&'static str>,
+}
+
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct ToolCall {
+    pub(super) id: String,
+    pub(super) name: String,
+    /// JSON as text.
+    pub(super) arguments: String,
+}
+
+/// Tokens, by the simulator's own measure.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(super) struct Usage {
+    pub(super) prompt: u64,
+    /// With the reasoning.
+    pub(super) completion: u64,
+    /// Without thinking there are none, not zero.
+    pub(super) reasoning: Option<u64>,
+}
+
+impl Usage {
+    pub(super) fn total(&self) -> u64 {
+        self.prompt + self.completion
+    }
+}
+
+impl Answer {
+    /// Counts the answer's tokens again, after it was changed.
+    pub(super) fn recount(&mut self) {
+        let reasoning = |choice: &Choice| choice.reasoning.as_deref().map(count_tokens);
+        self.usage.reasoning = self.choices.iter().filter_map(reasoning).reduce(|sum, more| sum + more);
+        let spoken: u64 = self.choices.iter().map(spoken_tokens).sum();
+        self.usage.completion = spoken + self.usage.reasoning.unwrap_or(0);
+    }
+}
+
+fn spoken_tokens(choice: &Choice) -> u64 {
+    let calls = choice.tool_calls.iter().map(|call| count_tokens(&call.name) + count_tokens(&call.arguments));
+    count_tokens(&choice.content) + calls.sum::<u64>()
+}
+
+/// Answers a request.
+pub(super) fn answer(call: &Call, fingerprint: Fingerprint) -> Answer {
+    let count = call.body.get("n").and_then(Value::as_u64).unwrap_or(1);
+    let choices = (0..count).map(|index| choose(call, fingerprint, index)).collect();
+    let usage = Usage { prompt: prompt_tokens(call), ..Usage::default() };
+    let mut answer = Answer { choices, usage };
+    answer.recount();
+    answer
+}
+
+fn choose(call: &Call, fingerprint: Fingerprint, index: u64) -> Choice {
+    let reasoning = call.thinks.then(|| prose::reasoning(call));
+    let tool_calls = tools::calls(call, fingerprint);
+    if !tool_calls.is_empty() {
+        return Choice { content: String::new(), reasoning, tool_calls, finish_reason: Some("tool_calls") };
+    }
+    let mut content = match call.model.translates {
+        true => translation::translate(call),
+        false => prose::write(call, fingerprint, index),
+    };
+    let mut finish_reason = "stop";
+    for stop in stops(call) {
+        if let Some(position) = content.find(stop) {
+            content.truncate(position);
+        }
+    }
+    if let Some(bound) = bound(call) {
+        let kept = first_tokens(&content, bound).len();
+        if kept < content.len() {
+            content.truncate(kept);
+            finish_reason = "length";
+        }
+    }
+    Choice { content, reasoning, tool_calls, finish_reason: Some(finish_reason) }
+}
+
+/// How many tokens the answer may have; the reasoning is not counted (Model Studio, "max_tokens").
+fn bound(call: &Call) -> Option<u64> {
+    let number = |key: &str| call.body.get(key).and_then(Value::as_u64);
+    number("max_tokens").or_else(|| number("max_completion_tokens"))
+}
+
+fn stops<'a>(call: &Call<'a>) -> Vec<&'a str> {
+    match call.body.get("stop") {
+        Some(Value::String(stop)) => vec![stop.as_str()],
+        Some(Value::Array(stops)) => stops.iter().filter_map(Value::as_str).collect(),
+        _ => Vec::new(),
+    }
+    .into_iter()
+    .filter(|stop| !stop.is_empty())
+    .collect()
+}
+
+/// The tokens of everything the model is given to read.
+pub(super) fn prompt_tokens(call: &Call) -> u64 {
+    let messages: u64 = call.messages.iter().map(message_tokens).sum();
+    let tools = call.body.get("tools").filter(|tools| !tools.is_null());
+    messages + tools.map_or(0, |tools| count_tokens(&tools.to_string()))
+}
+
+fn message_tokens(message: &Value) -> u64 {
+    let content = match message.get("content") {
+        Some(Value::String(text)) => count_tokens(text),
+        Some(Value::Array(parts)) => parts
+            .iter()
+            .map(|part| part.get("text").and_then(Value::as_str).map_or(TOKENS_PER_OTHER_PART, count_tokens))
+            .sum(),
+        _ => 0,
+    };
+    let calls = message.get("tool_calls").filter(|calls| !calls.is_null());
+    TOKENS_PER_MESSAGE + content + calls.map_or(0, |calls| count_tokens(&calls.to_string()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::Profile;
+    use super::super::validate::validate;
+    use super::*;
+    use serde_json::json;
+
+    /// The answer to a body with one message of the user and the given fields.
+    pub(super) fn answer_to(text: &str, fields: Value) -> Answer {
+        let mut body = json!({"model": "qwen-plus", "messages": [{"role": "user", "content": text}]});
+        for (key, value) in fields.as_object().unwrap() {
+            body[key] = value.clone();
+        }
+        answer(&validate(&body, Profile::DashScope).unwrap(), Fingerprint::of_json(&body))
+    }
+
+    #[test]
+    fn the_same_request_has_the_same_answer_and_another_has_another() {
+        let one = answer_to("Hello there", json!({}));
+        assert_eq!(one, answer_to("Hello there", json!({"stream": true})));
+        assert_ne!(one.choices[0].content, answer_to("Hello there!", json!({})).choices[0].content);
+        assert!(one.choices[0].content.contains("Hello there"));
+    }
+
+    #[test]
+    fn usage_counts_what_was_said() {
+        let answer = answer_to("Hello there", json!({}));
+        assert_eq!(answer.usage.prompt, count_tokens("Hello there") + TOKENS_PER_MESSAGE);
+        assert_eq!(answer.usage.completion, count_tokens(&answer.choices[0].content));
+        assert_eq!(answer.usage.reasoning, None);
+    }
+
+    #[test]
+    fn max_tokens_cuts_the_answer_and_says_length() {
+        let answer = answer_to("Hello there", json!({"max_tokens": 3}));
+        assert_eq!(answer.choices[0].finish_reason, Some("length"));
+        assert_eq!(answer.usage.completion, 3);
+    }
+
+    #[test]
+    fn stop_sequences_end_the_answer_before_them() {
+        let answer = answer_to("alpha beta gamma", json!({"stop": ["zeta", " beta"]}));
+        assert!(answer.choices[0].content.ends_with("alpha"));
+        assert_eq!(answer.choices[0].finish_reason, Some("stop"));
+    }
+
+    #[test]
+    fn thinking_is_told_and_counted() {
+        let answer = answer_to("Why?", json!({"model": "qwen3.6-plus"}));
+        let reasoning = answer.choices[0].reasoning.clone().unwrap();
+        assert_eq!(answer.usage.reasoning, Some(count_tokens(&reasoning)));
+        assert!(answer.usage.completion > count_tokens(&reasoning));
+        let short = answer_to("Why?", json!({"model": "qwen3.6-plus", "thinking_budget": 2}));
+        assert_eq!(short.usage.reasoning, Some(2));
+    }
+
+    #[test]
+    fn several_choices_differ() {
+        let answer = answer_to("Hello", json!({"n": 3}));
+        assert_eq!(answer.choices.len(), 3);
+        assert_ne!(answer.choices[0].content, answer.choices[1].content);
+    }
+}

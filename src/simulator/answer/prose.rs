@@ -1,0 +1,149 @@
+//! Answers in words or in JSON, and the reasoning before them.
+
+use serde_json::{Value, json};
+
+use super::super::fingerprint::Fingerprint;
+use super::super::tokens::first_tokens;
+use super::super::validate::Call;
+use super::example::{Example, example};
+
+/// How much of the user's text an answer quotes.
+const QUOTED_WORDS: usize = 8;
+const QUOTED_CHARACTERS: usize = 60;
+
+/// The text of a message, its parts put together.
+pub(in super::super) fn text_of(message: &Value) -> String {
+    match message.get("content") {
+        Some(Value::String(text)) => text.clone(),
+        Some(Value::Array(parts)) => {
+            parts.iter().filter_map(|part| part.get("text")?.as_str()).collect::<Vec<_>>().join("\n")
+        }
+        _ => String::new(),
+    }
+}
+
+/// Whether a message is of that role.
+pub(super) fn is_of(message: &Value, role: &str) -> bool {
+    message.get("role").and_then(Value::as_str) == Some(role)
+}
+
+/// The text of the user's last message.
+pub(super) fn last_question(messages: &[Value]) -> String {
+    messages.iter().rfind(|message| is_of(message, "user")).map(text_of).unwrap_or_default()
+}
+
+/// The first words of a text, short enough to quote, and an ellipsis where something is left out.
+pub(super) fn quote(text: &str) -> String {
+    let words: Vec<&str> = text.split_whitespace().collect();
+    let mut quoted: String = words[..words.len().min(QUOTED_WORDS)].join(" ");
+    let mut is_cut = words.len() > QUOTED_WORDS;
+    if let Some((end, _)) = quoted.char_indices().nth(QUOTED_CHARACTERS) {
+        quoted.truncate(end);
+        is_cut = true;
+    }
+    if is_cut {
+        quoted.push('…');
+    }
+    quoted
+}
+
+/// What a thinking model says to itself, within its budget.
+pub(super) fn reasoning(call: &Call) -> String {
+    let question = quote(&last_question(call.messages));
+    let thought =
+        format!("The user writes \"{question}\". A short answer will do, and it should quote them.");
+    let budget = call.body.get("thinking_budget").and_then(Value::as_u64).unwrap_or(u64::MAX);
+    first_tokens(&thought, budget).to_owned()
+}
+
+/// The answer's text; where the last message is a beginning to go on from, only what follows it.
+pub(super) fn write(call: &Call, fingerprint: Fingerprint, index: u64) -> String {
+    let Some((beginning, messages)) = beginning(call.messages) else {
+        return write_whole(call, call.messages, fingerprint, index);
+    };
+    let mut body = call.body.clone();
+    body.insert("messages".into(), Value::Array(messages.to_vec()));
+    let whole = write_whole(call, messages, Fingerprint::of_json(&Value::Object(body)), index);
+    match whole.strip_prefix(&beginning) {
+        Some(rest) => rest.to_owned(),
+        None => format!(" … {whole}"),
+    }
+}
+
+/// The assistant's beginning that is to be continued, and the messages before it.
+fn beginning(messages: &[Value]) -> Option<(String, &[Value])> {
+    let (last, earlier) = messages.split_last()?;
+    let is_partial = last.get("partial").and_then(Value::as_bool) == Some(true);
+    (is_of(last, "assistant") && is_partial).then(|| (text_of(last), earlier))
+}
+
+fn write_whole(call: &Call, messages: &[Value], fingerprint: Fingerprint, index: u64) -> String {
+    let fingerprint = if index == 0 { fingerprint } else { fingerprint.derive("choice", index) };
+    let question = last_question(messages);
+    let format = call.body.get("response_format");
+    let kind = format.and_then(|format| format.get("type")).and_then(Value::as_str);
+    match kind {
+        Some("json_object") => json!({
+            "summary": quote(&question),
+            "words": question.split_whitespace().count(),
+            "check": fingerprint.short(),
+        })
+        .to_string(),
+        Some("json_schema") => {
+            let schema = call.body["response_format"].pointer("/json_schema/schema").unwrap_or(&Value::Null);
+            example(schema, &Example { hint: &question, fingerprint }).to_string()
+        }
+        _ => match results(messages) {
+            Some(results) => format!("According to the tools: {results} [{}]", fingerprint.short()),
+            None => format!("Summary: {} [{}]", quote(&question), fingerprint.short()),
+        },
+    }
+}
+
+/// What the tools said, when they had the last word.
+fn results(messages: &[Value]) -> Option<String> {
+    let is_result = |message: &&Value| is_of(message, "tool");
+    let mut results: Vec<String> =
+        messages.iter().rev().take_while(is_result).map(|message| quote(&text_of(message))).collect();
+    results.reverse();
+    (!results.is_empty()).then(|| results.join("; "))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::tests::answer_to;
+    use super::*;
+
+    #[test]
+    fn long_texts_are_quoted_in_part() {
+        assert_eq!(quote("a b"), "a b");
+        assert_eq!(quote("1 2 3 4 5 6 7 8 9"), "1 2 3 4 5 6 7 8…");
+        assert_eq!(quote(&"字".repeat(70)), format!("{}…", "字".repeat(60)));
+    }
+
+    #[test]
+    fn a_json_answer_is_an_object() {
+        let answer = answer_to("As JSON, please", json!({"response_format": {"type": "json_object"}}));
+        let parsed: Value = serde_json::from_str(&answer.choices[0].content).unwrap();
+        assert_eq!(parsed["summary"], "As JSON, please");
+    }
+
+    #[test]
+    fn a_partial_answer_is_continued_where_it_ended() {
+        let user = json!({"role": "user", "content": "Tell me of the sea"});
+        let whole = answer_to("Tell me of the sea", json!({})).choices[0].content.clone();
+        let beginning = json!({"role": "assistant", "content": &whole[..12], "partial": true});
+        let rest = answer_to("", json!({"messages": [user, beginning]}));
+        assert_eq!(rest.choices[0].content, whole[12..]);
+    }
+
+    #[test]
+    fn what_a_tool_said_is_in_the_answer() {
+        let user = json!({"role": "user", "content": "x"});
+        let call = json!({"id": "c1", "type": "function", "function": {"name": "f", "arguments": "{}"}});
+        let assistant = json!({"role": "assistant", "content": "", "tool_calls": [call]});
+        let result = json!({"role": "tool", "tool_call_id": "c1", "content": "21 degrees"});
+        let answer = answer_to("", json!({"messages": [user, assistant, result]}));
+        assert!(answer.choices[0].content.contains("21 degrees"));
+    }
+}

@@ -1,0 +1,58 @@
+//! Translations that can be told apart by row and language: the text itself, marked and with its terms.
+
+use serde_json::Value;
+
+use super::super::validate::Call;
+use super::prose::last_question;
+
+/// `[French] the text`, its terms put in their places; a text of the memory gets its translation.
+pub(super) fn translate(call: &Call) -> String {
+    let source = last_question(call.messages);
+    let Some(options) = call.body.get("translation_options").filter(|options| !options.is_null()) else {
+        return format!("[translation] {source}");
+    };
+    let target = options.get("target_lang").and_then(Value::as_str).unwrap_or_default();
+    let remembered = pairs(options, "tm_list").find(|(known, _)| *known == source);
+    let text = match remembered {
+        Some((_, translation)) => translation.to_owned(),
+        None => pairs(options, "terms")
+            .filter(|(term, _)| !term.is_empty())
+            .fold(source, |text, (term, translation)| text.replace(term, translation)),
+    };
+    format!("[{target}] {text}")
+}
+
+fn pairs<'a>(options: &'a Value, list: &str) -> impl Iterator<Item = (&'a str, &'a str)> {
+    let pairs = options.get(list).and_then(Value::as_array);
+    pairs
+        .into_iter()
+        .flatten()
+        .filter_map(|pair| Some((pair.get("source")?.as_str()?, pair.get("target")?.as_str()?)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::tests::answer_to;
+    use serde_json::{Value, json};
+
+    fn translated(text: &str, options: Value) -> String {
+        let fields = json!({"model": "qwen-mt-plus", "translation_options": options});
+        answer_to(text, fields).choices[0].content.clone()
+    }
+
+    #[test]
+    fn a_translation_names_its_language_and_keeps_its_row() {
+        assert_eq!(
+            translated("Good day, row 7", json!({"target_lang": "French"})),
+            "[French] Good day, row 7"
+        );
+    }
+
+    #[test]
+    fn terms_and_memory_are_applied() {
+        let terms = json!([{"source": "day", "target": "jour"}]);
+        assert_eq!(translated("Good day", json!({"target_lang": "fr", "terms": terms})), "[fr] Good jour");
+        let memory = json!([{"source": "Good day", "target": "Bonjour"}]);
+        assert_eq!(translated("Good day", json!({"target_lang": "fr", "tm_list": memory})), "[fr] Bonjour");
+    }
+}

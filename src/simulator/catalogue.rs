@@ -1,0 +1,166 @@
+//! What the server knows of a model by its name: thinking, streaming, sizes.
+//!
+//! Facts from Model Studio's pages "text generation", "deep thinking", "streaming" and "qwen-mt-api",
+//! 2026; where a page and observation differ, what was observed on the wire is taken.
+
+/// How a model thinks before it answers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Thinking {
+    /// It cannot, and refuses to be told to.
+    Never,
+    /// It can: off unless asked for.
+    Off,
+    /// It can: on unless refused.
+    On,
+    /// It cannot do otherwise.
+    Always,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Model {
+    pub(super) thinking: Thinking,
+    /// Whether thinking is only to be had by stream.
+    pub(super) thinks_by_stream_only: bool,
+    pub(super) stream_only: bool,
+    /// Whether it is one of the machine translation models, which have rules of their own.
+    pub(super) translates: bool,
+    /// Whether a stream repeats the whole text so far in every piece.
+    pub(super) repeats_itself: bool,
+    pub(super) sees_images: bool,
+    /// Tokens.
+    pub(super) max_output: u64,
+    /// Tokens.
+    pub(super) max_input: u64,
+    /// Tokens of reasoning.
+    pub(super) max_thinking: u64,
+}
+
+const PLAIN: Model = Model {
+    thinking: Thinking::Never,
+    thinks_by_stream_only: false,
+    stream_only: false,
+    translates: false,
+    repeats_itself: false,
+    sees_images: false,
+    max_output: 32_768,
+    max_input: 991_808,
+    max_thinking: 38_912,
+};
+
+/// The models that `GET /models` names: a few of the many that are answered.
+pub(super) const LISTED: [&str; 10] = [
+    "qwen3.7-max",
+    "qwen3.6-plus",
+    "qwen3.5-flash",
+    "qwen3-max",
+    "qwen-plus",
+    "qwen-flash",
+    "qwen-mt-plus",
+    "qwen-mt-flash",
+    "qwen-mt-lite",
+    "qwq-plus",
+];
+
+/// A model that answers to any name and any parameter, as behind other OpenAI-compatible servers.
+pub(super) fn any_model() -> Model {
+    Model { thinking: Thinking::Off, sees_images: true, max_output: 131_072, ..PLAIN }
+}
+
+/// The model of that name, or nothing when the server has none.
+pub(super) fn find_model(name: &str) -> Option<Model> {
+    let starts = |prefix: &str| name.starts_with(prefix);
+    let model = if starts("sim-") {
+        any_model()
+    } else if starts("qwen-mt-") {
+        translation_model(name)
+    } else if starts("qwq-") || starts("qvq-") || (starts("qwen") && name.contains("-thinking-")) {
+        Model {
+            thinking: Thinking::Always,
+            stream_only: true,
+            sees_images: starts("qvq-") || name.contains("-vl-"),
+            max_output: 8_192,
+            max_input: 98_304,
+            ..PLAIN
+        }
+    } else if starts("qwen") && name.contains("omni") {
+        Model { stream_only: true, sees_images: true, max_output: 16_384, ..PLAIN }
+    } else if starts("qwen3.") {
+        let max_output = if starts("qwen3.8-") { 131_072 } else { 65_536 };
+        Model { thinking: Thinking::On, sees_images: true, max_output, max_thinking: 81_920, ..PLAIN }
+    } else if starts("qwen") {
+        older_model(name)
+    } else {
+        return None;
+    };
+    Some(model)
+}
+
+/// The translation models: 8,192 tokens in and out; plus and turbo stream the whole text each time.
+fn translation_model(name: &str) -> Model {
+    let repeats_itself = name.starts_with("qwen-mt-plus") || name.starts_with("qwen-mt-turbo");
+    Model { translates: true, repeats_itself, max_output: 8_192, max_input: 8_192, ..PLAIN }
+}
+
+/// The models before qwen3.5, by the longest fitting beginning of their names.
+fn older_model(name: &str) -> Model {
+    let hybrid = Model { thinking: Thinking::Off, thinks_by_stream_only: true, ..PLAIN };
+    let starts = |prefix: &str| name.starts_with(prefix);
+    if starts("qwen3-coder") {
+        Model { max_output: 65_536, ..PLAIN }
+    } else if name.contains("-instruct") {
+        Model { sees_images: name.contains("vl"), max_output: 16_384, max_input: 129_024, ..PLAIN }
+    } else if starts("qwen3-max") {
+        Model { max_output: 65_536, max_input: 258_048, ..hybrid }
+    } else if starts("qwen3-vl-plus") || starts("qwen3-vl-flash") {
+        Model { sees_images: true, max_input: 260_096, ..hybrid }
+    } else if is_open_source(name) {
+        Model { thinking: Thinking::On, max_output: 16_384, max_input: 129_024, ..hybrid }
+    } else if name.contains("character") {
+        Model { max_output: 512, max_input: 7_680, ..PLAIN }
+    } else if starts("qwen-plus") || starts("qwen-flash") {
+        hybrid
+    } else if starts("qwen-turbo") {
+        Model { max_output: 16_384, max_input: 98_304, ..hybrid }
+    } else if starts("qwen-max") {
+        Model { max_output: 8_192, max_input: 30_720, ..PLAIN }
+    } else if starts("qwen-long") {
+        Model { max_output: 8_192, max_input: 10_000_000, ..PLAIN }
+    } else {
+        Model { sees_images: name.contains("vl"), max_output: 8_192, max_input: 129_024, ..PLAIN }
+    }
+}
+
+/// `qwen3-32b`, `qwen3-235b-a22b` and their like, which think unless told not to.
+fn is_open_source(name: &str) -> bool {
+    name.strip_prefix("qwen3-").is_some_and(|rest| rest.starts_with(|first: char| first.is_ascii_digit()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn models_that_answer_by_stream_only_are_known() {
+        for name in ["qwq-plus", "qvq-max", "qwen3-omni-flash", "qwen3-235b-a22b-thinking-2507"] {
+            assert!(find_model(name).unwrap().stream_only, "{name}");
+        }
+        for name in ["qwen-plus", "qwen3-235b-a22b-instruct-2507", "qwen-mt-plus", "qwen3.5-plus"] {
+            assert!(!find_model(name).unwrap().stream_only, "{name}");
+        }
+    }
+
+    #[test]
+    fn thinking_follows_the_name() {
+        let thinking = |name: &str| find_model(name).unwrap().thinking;
+        assert_eq!(thinking("qwen3.6-plus"), Thinking::On);
+        assert_eq!(thinking("qwen3-32b"), Thinking::On);
+        assert_eq!(thinking("qwen3-max"), Thinking::Off);
+        assert_eq!(thinking("qwen3-coder-plus"), Thinking::Never);
+    }
+
+    #[test]
+    fn a_foreign_name_is_no_model() {
+        assert_eq!(find_model("gpt-5"), None);
+        assert!(find_model("sim-fast").is_some());
+    }
+}

@@ -1,0 +1,92 @@
+//! An answer as one chat completion object, in the shape and the order of fields that DashScope sends.
+//!
+//! Source: Model Studio, "qwen-api-via-openai-chat-completions", and answers quoted in public issues.
+
+use serde_json::{Map, Value, json};
+
+use super::Profile;
+use super::answer::{Answer, Choice, ToolCall, Usage};
+use super::validate::Call;
+
+/// What an answer is wrapped in.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Envelope<'a> {
+    pub(super) profile: Profile,
+    /// The request's UUID.
+    pub(super) identity: &'a str,
+    /// Unix seconds.
+    pub(super) created: u64,
+    pub(super) call: &'a Call<'a>,
+}
+
+impl Envelope<'_> {
+    /// The fields that completions and their pieces have in common.
+    pub(super) fn wrap(&self, object: &str, choices: Value, usage: Value) -> Value {
+        json!({
+            "choices": choices,
+            "object": object,
+            "usage": usage,
+            "created": self.created,
+            "system_fingerprint": null,
+            "model": self.call.name,
+            "id": format!("chatcmpl-{}", self.identity),
+        })
+    }
+
+    /// The usage; with its details where the server has them.
+    pub(super) fn usage(&self, usage: &Usage) -> Value {
+        let mut fields = Map::new();
+        fields.insert("prompt_tokens".into(), usage.prompt.into());
+        fields.insert("completion_tokens".into(), usage.completion.into());
+        fields.insert("total_tokens".into(), usage.total().into());
+        if self.profile == Profile::DashScope {
+            let translates = self.call.model.translates;
+            let prompt = if translates { Value::Null } else { json!({"cached_tokens": 0}) };
+            fields.insert("prompt_tokens_details".into(), prompt);
+            if let Some(reasoning) = usage.reasoning {
+                let text = usage.completion - reasoning;
+                let details = json!({"reasoning_tokens": reasoning, "text_tokens": text});
+                fields.insert("completion_tokens_details".into(), details);
+            } else if translates {
+                fields.insert("completion_tokens_details".into(), Value::Null);
+            }
+        }
+        Value::Object(fields)
+    }
+}
+
+/// The answer in one piece.
+pub(super) fn completion(answer: &Answer, envelope: &Envelope) -> Value {
+    let choices = answer.choices.iter().enumerate().map(|(index, choice)| {
+        json!({
+            "message": message(choice),
+            "finish_reason": choice.finish_reason,
+            "index": index,
+            "logprobs": null,
+        })
+    });
+    envelope.wrap("chat.completion", choices.collect(), envelope.usage(&answer.usage))
+}
+
+fn message(choice: &Choice) -> Value {
+    let mut message = Map::new();
+    message.insert("content".into(), choice.content.as_str().into());
+    if let Some(reasoning) = &choice.reasoning {
+        message.insert("reasoning_content".into(), reasoning.as_str().into());
+    }
+    message.insert("role".into(), "assistant".into());
+    if !choice.tool_calls.is_empty() {
+        let calls = choice.tool_calls.iter().enumerate();
+        message.insert("tool_calls".into(), calls.map(|(index, call)| tool_call(call, index)).collect());
+    }
+    Value::Object(message)
+}
+
+fn tool_call(call: &ToolCall, index: usize) -> Value {
+    json!({
+        "function": {"arguments": call.arguments, "name": call.name},
+        "id": call.id,
+        "index": index,
+        "type": "function",
+    })
+}

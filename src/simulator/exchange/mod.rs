@@ -1,0 +1,190 @@
+//! One request and what becomes of it.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use hyper::body::Incoming;
+use hyper::header::{HeaderName, SERVER};
+use hyper::{Request, Response};
+
+use super::answer::Usage;
+use super::fingerprint::Fingerprint;
+use super::meter::Meter;
+use super::received::Received;
+use super::reply::{Reply, ReplyBody};
+use super::sabotage::{Plan, instead};
+use super::script::{Arrival, Effect, Fault};
+use super::wire::{Ending, Severed};
+use super::witness::{Verdict, Witness};
+use super::{Profile, Settings, SimulatorError};
+
+mod respond;
+
+/// What all connections of a server share.
+pub(super) struct Desk {
+    pub(super) settings: Settings,
+    pub(super) started: Instant,
+    books: Mutex<Books>,
+    witness: Option<Witness>,
+}
+
+/// What the server remembers from one request to the next.
+struct Books {
+    received: u64,
+    tries: HashMap<Fingerprint, u64>,
+    /// How often each fault of the script happened.
+    fired: Vec<u64>,
+    meter: Meter,
+}
+
+/// What is done with one request, and when.
+struct Decision {
+    plan: Plan,
+    error_code: Option<String>,
+    usage: Usage,
+    /// The time until the plan is carried out.
+    wait: Duration,
+}
+
+/// A request's place in the server's books.
+struct Entry<'a> {
+    sequence: u64,
+    attempt: u64,
+    fault: Option<&'a Fault>,
+    /// The request's UUID.
+    identity: String,
+}
+
+impl Entry<'_> {
+    fn effect(&self) -> &Effect {
+        self.fault.map_or(&Effect::Delay, |fault| &fault.effect)
+    }
+}
+
+impl Desk {
+    /// Sets up the books, and opens the witness log.
+    pub(super) fn open(settings: Settings) -> Result<Desk, SimulatorError> {
+        let witness = settings.witness.as_deref().map(Witness::open).transpose()?;
+        let meter = Meter::new(settings.limits, settings.window, settings.token_charge);
+        let fired = vec![0; settings.script.faults.len()];
+        let books = Mutex::new(Books { received: 0, tries: HashMap::new(), fired, meter });
+        Ok(Desk { settings, started: Instant::now(), books, witness })
+    }
+
+    fn books(&self) -> MutexGuard<'_, Books> {
+        self.books.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Reads a request, decides, bears witness, waits, and does what was decided.
+    ///
+    /// # Errors
+    ///
+    /// When the connection is to be given up.
+    pub(super) async fn serve(
+        &self,
+        request: Request<Incoming>,
+        connection: u64,
+        ending: Arc<Ending>,
+    ) -> Result<Response<ReplyBody>, Severed> {
+        let received = Received::read(request, self.started, connection).await?;
+        let decision = self.decide(&received);
+        if !decision.wait.is_zero() {
+            tokio::time::sleep(decision.wait).await;
+        }
+        if decision.usage.total() > 0 {
+            self.books().meter.complete(self.started.elapsed(), decision.usage.total());
+        }
+        match decision.plan {
+            Plan::Reply(reply) => Ok(reply.into_response(ending)),
+            Plan::Hang => std::future::pending().await,
+            Plan::Drop => Err(Severed),
+            Plan::Reset => {
+                ending.reset();
+                Err(Severed)
+            }
+        }
+    }
+
+    fn decide(&self, received: &Received) -> Decision {
+        let entry = self.enter(received);
+        let mut decision = match instead(entry.effect(), self.settings.profile, &entry.identity) {
+            Some(plan) => {
+                // It arrived, so it counts, although the script has its way in any case.
+                let _ = self.books().meter.admit(received.since_start, 0);
+                let error_code = match entry.effect() {
+                    Effect::Refuse { refusal, .. } => Some(refusal.code.clone()),
+                    _ => None,
+                };
+                Decision { plan, error_code, usage: Usage::default(), wait: Duration::ZERO }
+            }
+            None => self.respond(received, &entry),
+        };
+        decision.wait += entry.fault.map_or(Duration::ZERO, |fault| fault.delay);
+        if let Plan::Reply(reply) = &mut decision.plan
+            && self.settings.profile == Profile::DashScope
+        {
+            mark(reply, received, &entry.identity, decision.wait);
+        }
+        self.bear_witness(received, &entry, &mut decision);
+        decision
+    }
+
+    /// Gives the request its numbers, and finds the fault that befalls it.
+    fn enter(&self, received: &Received) -> Entry<'_> {
+        let seed = self.settings.seed;
+        let mut books = self.books();
+        let books = &mut *books;
+        books.received += 1;
+        let tries = books.tries.entry(received.fingerprint).or_insert(0);
+        *tries += 1;
+        let arrival = Arrival {
+            body: &received.text(),
+            fingerprint: received.fingerprint,
+            sequence: books.received,
+            attempt: *tries,
+            since_start: received.since_start,
+        };
+        let fault = self.settings.script.strike(&arrival, &mut books.fired, seed);
+        let identity =
+            received.fingerprint.derive("identity", seed.rotate_left(32) ^ arrival.sequence).uuid();
+        Entry { sequence: arrival.sequence, attempt: arrival.attempt, fault, identity }
+    }
+
+    fn bear_witness(&self, received: &Received, entry: &Entry, decision: &mut Decision) {
+        let Some(witness) = &self.witness else { return };
+        let status = match &decision.plan {
+            Plan::Reply(reply) => Some(reply.status),
+            _ => None,
+        };
+        let verdict = Verdict {
+            sequence: entry.sequence,
+            attempt: entry.attempt,
+            status,
+            error_code: decision.error_code.as_deref(),
+            fault: entry.fault.map(|fault| fault.label.as_str()),
+            usage: decision.usage,
+        };
+        if let Err(error) = witness.write(received, &verdict) {
+            // A log with gaps would let a test pass that should not.
+            let text = format!("the simulator cannot write its witness log: {error}\n");
+            decision.plan = Plan::Reply(Reply::text(500, "text/plain", text));
+        }
+    }
+}
+
+/// Adds the headers that DashScope's replies carry (seen on the wire, 2024 to 2026).
+fn mark(reply: &mut Reply, received: &Received, identity: &str, wait: Duration) {
+    let wait = wait.as_millis();
+    let arrived = received.at.as_millis();
+    let mut set = |name: &'static str, value: &str| reply.set(HeaderName::from_static(name), value);
+    set("x-request-id", identity);
+    set("x-dashscope-call-gateway", "true");
+    set("x-dashscope-finished", "true");
+    set("x-dashscope-timeout", "300");
+    set("req-cost-time", &wait.to_string());
+    set("req-arrive-time", &arrived.to_string());
+    set("resp-start-time", &(arrived + wait).to_string());
+    set("x-envoy-upstream-service-time", &wait.to_string());
+    reply.set(SERVER, "istio-envoy");
+}

@@ -1,0 +1,127 @@
+//! The reply to a request that no fault keeps from being answered.
+
+use std::time::Duration;
+
+use hyper::Method;
+use hyper::body::Bytes;
+use serde_json::{Value, json};
+
+use super::super::answer::{Answer, Usage, answer};
+use super::super::bodies::Refusal;
+use super::super::catalogue::LISTED;
+use super::super::completion::{Envelope, completion};
+use super::super::meter::Admission;
+use super::super::received::{LARGEST_BODY, Received};
+use super::super::reply::{Piece, Reply};
+use super::super::sabotage::{Plan, spoil_answer, spoil_reply};
+use super::super::stream::events;
+use super::super::validate::{Call, validate};
+use super::super::{Profile, Settings};
+use super::{Decision, Desk, Entry};
+
+/// Pauses shorter than this are not worth a timer.
+const SHORTEST_PAUSE: Duration = Duration::from_millis(1);
+
+impl Desk {
+    /// Finds the way, checks the key, the request and the limits, and answers.
+    pub(super) fn respond(&self, received: &Received, entry: &Entry) -> Decision {
+        let is_post = received.method == Method::POST;
+        let is_completion = is_post && received.path.ends_with("/chat/completions");
+        let is_list = received.method == Method::GET && received.path.ends_with("/models");
+        if !is_completion && !is_list {
+            return at_once(Reply::bare(404));
+        }
+        if let Err(refusal) = check_key(received, self.settings.api_key.as_deref()) {
+            return self.refuse(&refusal, entry);
+        }
+        if is_list {
+            return at_once(Reply::json(200, &list()));
+        }
+        let call = read_call(received, &self.settings);
+        let answered = call.map(|call| (answer(&call, received.fingerprint), call));
+        let usage = answered.as_ref().map(|(answer, _)| answer.usage).unwrap_or_default();
+        // Limits are the gateway's, in front of all checks: a wrong request takes its place too.
+        let admission = self.books().meter.admit(received.since_start, usage.total());
+        match (admission, answered) {
+            (Admission::TooManyRequests, _) => self.refuse(&Refusal::too_many_requests(), entry),
+            (Admission::TooManyTokens, _) => self.refuse(&Refusal::too_many_tokens(), entry),
+            (Admission::Admitted, Err(refusal)) => self.refuse(&refusal, entry),
+            (Admission::Admitted, Ok((answer, call))) => self.deliver(received, entry, &call, answer),
+        }
+    }
+
+    fn refuse(&self, refusal: &Refusal, entry: &Entry) -> Decision {
+        let reply = Reply::json(refusal.status, &refusal.body(self.settings.profile, &entry.identity));
+        Decision { error_code: Some(refusal.code.clone()), ..at_once(reply) }
+    }
+
+    /// Gives the answer its shape and its time, and the fault its way with both.
+    fn deliver(&self, received: &Received, entry: &Entry, call: &Call, mut answer: Answer) -> Decision {
+        let envelope = Envelope {
+            profile: self.settings.profile,
+            identity: &entry.identity,
+            created: received.at.as_secs(),
+            call,
+        };
+        let draw = |purpose: &str| received.fingerprint.draw(purpose, self.settings.seed);
+        let latency = self.settings.latency.sample(draw("latency"), draw("latency, again"));
+        spoil_answer(entry.effect(), &mut answer);
+        let (mut reply, wait) = if call.streams {
+            stream(events(&answer, &envelope), latency)
+        } else {
+            (Reply::json(200, &completion(&answer, &envelope)), latency)
+        };
+        spoil_reply(entry.effect(), &mut reply);
+        Decision { plan: Plan::Reply(reply), error_code: None, usage: answer.usage, wait }
+    }
+}
+
+fn at_once(reply: Reply) -> Decision {
+    Decision { plan: Plan::Reply(reply), error_code: None, usage: Usage::default(), wait: Duration::ZERO }
+}
+
+/// Compares the keys; without one of its own the server lets every key in.
+fn check_key(received: &Received, expected: Option<&str>) -> Result<(), Refusal> {
+    match (received.key(), expected) {
+        (None, _) => Err(Refusal::missing_key()),
+        (Some(key), Some(expected)) if key != expected => Err(Refusal::wrong_key()),
+        _ => Ok(()),
+    }
+}
+
+/// The request as a call that may be answered.
+fn read_call<'a>(received: &'a Received, settings: &Settings) -> Result<Call<'a>, Refusal> {
+    if settings.profile == Profile::DashScope && received.headers.contains_key("x-dashscope-async") {
+        // Models without asynchronous calls answer so every time (Model Studio, "error-code").
+        return Err(Refusal::too_many_requests());
+    }
+    if received.is_too_large {
+        return Err(Refusal::too_large(LARGEST_BODY));
+    }
+    let json = received.json.as_ref().ok_or_else(|| Refusal::invalid("Required body invalid"))?;
+    validate(json, settings.profile)
+}
+
+/// A stream's reply: the first quarter of the latency passes before it, the rest between its events.
+fn stream(events: Vec<String>, latency: Duration) -> (Reply, Duration) {
+    let first = latency / 4;
+    let pause = (latency - first) / u32::try_from(events.len()).unwrap_or(u32::MAX).max(1);
+    let is_spread = pause >= SHORTEST_PAUSE;
+    let mut reply = Reply::text(200, "text/event-stream;charset=UTF-8", "");
+    reply.is_stream = true;
+    reply.pieces.clear();
+    for event in events {
+        if is_spread {
+            reply.pieces.push(Piece::Pause(pause));
+        }
+        reply.pieces.push(Piece::Data(Bytes::from(event)));
+    }
+    (reply, if is_spread { first } else { latency })
+}
+
+fn list() -> Value {
+    let models = LISTED
+        .iter()
+        .map(|name| json!({"id": name, "object": "model", "created": 1_700_000_000, "owned_by": "system"}));
+    json!({"object": "list", "data": models.collect::<Vec<Value>>()})
+}

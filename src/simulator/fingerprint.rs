@@ -1,0 +1,136 @@
+//! What makes two requests the same request, and the chance that is drawn from it.
+
+use std::io::Write;
+
+use serde_json::Value;
+
+/// Fields that say how an answer travels, not what it is: a request that is sent again by stream is
+/// the same request.
+const TRANSPORT_FIELDS: [&str; 2] = ["stream", "stream_options"];
+
+/// 128 bits over a request's canonical form.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(super) struct Fingerprint([u8; 16]);
+
+impl Fingerprint {
+    /// The fingerprint of a JSON body: the order of its keys and its blanks do not matter.
+    pub(super) fn of_json(body: &Value) -> Fingerprint {
+        let mut hasher = blake3::Hasher::new();
+        feed(body, &TRANSPORT_FIELDS, &mut hasher);
+        Fingerprint::finish(&hasher)
+    }
+
+    /// The fingerprint of a body that is not JSON.
+    pub(super) fn of_bytes(body: &[u8]) -> Fingerprint {
+        let mut hasher = blake3::Hasher::new();
+        hasher.update(body);
+        Fingerprint::finish(&hasher)
+    }
+
+    fn finish(hasher: &blake3::Hasher) -> Fingerprint {
+        let mut bytes = [0; 16];
+        hasher.finalize_xof().fill(&mut bytes);
+        Fingerprint(bytes)
+    }
+
+    /// A fingerprint that follows from this one, a purpose and a number.
+    pub(super) fn derive(&self, purpose: &str, number: u64) -> Fingerprint {
+        let mut hasher = blake3::Hasher::new();
+        hasher.update(&self.0);
+        hasher.update(&number.to_le_bytes());
+        hasher.update(purpose.as_bytes());
+        Fingerprint::finish(&hasher)
+    }
+
+    /// A draw from [0, 1) that follows from this fingerprint, a purpose and a number.
+    pub(super) fn draw(&self, purpose: &str, number: u64) -> f64 {
+        // 53 bits are what a double can hold exactly.
+        (self.derive(purpose, number).number() >> 11) as f64 / (1u64 << 53) as f64
+    }
+
+    pub(super) fn number(&self) -> u64 {
+        self.0[..8].iter().fold(0, |number, byte| number << 8 | u64::from(*byte))
+    }
+
+    /// 32 hexadecimal digits.
+    pub(super) fn hex(&self) -> String {
+        self.0.iter().map(|byte| format!("{byte:02x}")).collect()
+    }
+
+    /// Eight hexadecimal digits: enough to tell answers apart by eye.
+    pub(super) fn short(&self) -> String {
+        self.hex()[..8].to_owned()
+    }
+
+    /// The fingerprint in the form of a random UUID (RFC 9562, version 4).
+    pub(super) fn uuid(&self) -> String {
+        let mut bytes = self.0;
+        bytes[6] = bytes[6] & 0x0f | 0x40;
+        bytes[8] = bytes[8] & 0x3f | 0x80;
+        let hex = Fingerprint(bytes).hex();
+        format!("{}-{}-{}-{}-{}", &hex[..8], &hex[8..12], &hex[12..16], &hex[16..20], &hex[20..])
+    }
+}
+
+/// Writes a value in canonical form: keys sorted, no blanks, the named keys of the top level left out.
+fn feed(value: &Value, left_out: &[&str], hasher: &mut blake3::Hasher) {
+    match value {
+        Value::Object(fields) => {
+            let mut sorted: Vec<_> =
+                fields.iter().filter(|(key, _)| !left_out.contains(&key.as_str())).collect();
+            sorted.sort_unstable_by_key(|(key, _)| key.as_str());
+            hasher.update(b"{");
+            for (key, value) in sorted {
+                feed_scalar(&Value::String(key.clone()), hasher);
+                hasher.update(b":");
+                feed(value, &[], hasher);
+                hasher.update(b",");
+            }
+            hasher.update(b"}");
+        }
+        Value::Array(items) => {
+            hasher.update(b"[");
+            for item in items {
+                feed(item, &[], hasher);
+                hasher.update(b",");
+            }
+            hasher.update(b"]");
+        }
+        scalar => feed_scalar(scalar, hasher),
+    }
+}
+
+fn feed_scalar(scalar: &Value, hasher: &mut blake3::Hasher) {
+    // Neither step can fail: a hasher takes every byte, and every JSON value has a text.
+    let _ = write!(hasher, "{scalar}");
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn order_of_keys_and_transport_do_not_change_the_request() {
+        let one = json!({"model": "qwen-plus", "messages": [{"role": "user", "content": "a"}]});
+        let other =
+            json!({"messages": [{"content": "a", "role": "user"}], "stream": true, "model": "qwen-plus"});
+        assert_eq!(Fingerprint::of_json(&one), Fingerprint::of_json(&other));
+    }
+
+    #[test]
+    fn another_text_is_another_request() {
+        let one = json!({"messages": [{"role": "user", "content": "a"}]});
+        let other = json!({"messages": [{"role": "user", "content": "b"}]});
+        assert_ne!(Fingerprint::of_json(&one), Fingerprint::of_json(&other));
+    }
+
+    #[test]
+    fn draws_are_the_same_every_time_and_between_0_and_1() {
+        let fingerprint = Fingerprint::of_bytes(b"row");
+        let draws: Vec<f64> = (0..100).map(|number| fingerprint.draw("share", number)).collect();
+        assert!(draws.iter().all(|draw| (0.0..1.0).contains(draw)));
+        assert_eq!(draws[7], fingerprint.draw("share", 7));
+        assert_ne!(draws[7], draws[8]);
+    }
+}

@@ -1,0 +1,121 @@
+//! A local server that speaks DashScope's OpenAI-compatible chat API, with its limits and its faults.
+//!
+//! It is written from the protocol alone and imports nothing of the rest of the crate, so that a
+//! misreading of the protocol elsewhere cannot agree with itself here. Its answers depend on the
+//! request only, never on time or order; its limits, delays and faults are settings; and its witness
+//! log says what really arrived, and when.
+
+mod answer;
+mod bodies;
+mod catalogue;
+mod completion;
+mod duration;
+mod exchange;
+mod fingerprint;
+mod languages;
+mod latency;
+mod meter;
+mod received;
+mod reply;
+mod sabotage;
+mod script;
+mod server;
+mod stream;
+#[cfg(test)]
+mod tests;
+mod thread;
+mod tokens;
+mod validate;
+mod wire;
+mod witness;
+
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::path::PathBuf;
+use std::str::FromStr;
+
+pub use latency::{Latency, LatencyError};
+pub use meter::{Limits, TokenCharge, Window};
+pub use script::{Script, ScriptError};
+pub use server::Simulator;
+pub use thread::{Handle, spawn_thread};
+pub use tokens::count_tokens;
+
+/// Everything a simulated server can be told before it starts.
+///
+/// It has no `Debug`, because it holds a key.
+#[derive(Clone)]
+pub struct Settings {
+    /// The address to listen on: loopback unless said otherwise.
+    pub bind: IpAddr,
+    /// The port; 0 takes any free one.
+    pub port: u16,
+    pub limits: Limits,
+    /// How the limits per minute are counted.
+    pub window: Window,
+    /// When a request's tokens count against the limit per minute.
+    pub token_charge: TokenCharge,
+    /// How long an answer takes.
+    pub latency: Latency,
+    /// The only key that is let in; without one, any key that is not empty.
+    pub api_key: Option<String>,
+    /// The faults that befall requests.
+    pub script: Script,
+    /// The file that one line per received request is appended to.
+    pub witness: Option<PathBuf>,
+    /// What chance is drawn from: latencies and the `share` of a fault.
+    pub seed: u64,
+    pub profile: Profile,
+}
+
+impl Default for Settings {
+    fn default() -> Settings {
+        Settings {
+            bind: IpAddr::V4(Ipv4Addr::LOCALHOST),
+            port: 0,
+            limits: Limits::default(),
+            window: Window::default(),
+            token_charge: TokenCharge::default(),
+            latency: Latency::None,
+            api_key: None,
+            script: Script::default(),
+            witness: None,
+            seed: 0,
+            profile: Profile::default(),
+        }
+    }
+}
+
+/// Whose manners the server has.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Profile {
+    /// DashScope's: its models, its rules for requests, its error bodies and headers.
+    #[default]
+    DashScope,
+    /// Any other OpenAI-compatible server's: every model name, few rules, errors as `{"error":"text"}`,
+    /// no request id and no details of usage.
+    Plain,
+}
+
+impl FromStr for Profile {
+    type Err = String;
+
+    /// Reads `dashscope` or `plain`.
+    fn from_str(text: &str) -> Result<Profile, String> {
+        match text {
+            "dashscope" => Ok(Profile::DashScope),
+            "plain" => Ok(Profile::Plain),
+            other => Err(format!("unknown profile `{other}`: write dashscope or plain")),
+        }
+    }
+}
+
+/// Why a simulated server could not start.
+#[derive(Debug, thiserror::Error)]
+pub enum SimulatorError {
+    #[error("the simulator cannot listen on {address}")]
+    Bind { address: SocketAddr, source: std::io::Error },
+    #[error("the simulator cannot open its witness log {}", path.display())]
+    Witness { path: PathBuf, source: std::io::Error },
+    #[error("the simulator cannot start its own thread")]
+    Thread { source: std::io::Error },
+}

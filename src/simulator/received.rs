@@ -1,0 +1,94 @@
+//! A request as it was received: read to its end, and the time it was.
+
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+use http_body_util::BodyExt;
+use hyper::body::{Bytes, Incoming};
+use hyper::header::AUTHORIZATION;
+use hyper::{HeaderMap, Method, Request};
+use serde_json::Value;
+
+use super::fingerprint::Fingerprint;
+use super::wire::Severed;
+
+/// The greatest body that is taken, in bytes: 6 MiB, as measured on the real service in 2026.
+pub(super) const LARGEST_BODY: usize = 6 * 1024 * 1024;
+
+/// A request, whole.
+pub(super) struct Received {
+    pub(super) method: Method,
+    pub(super) path: String,
+    pub(super) headers: HeaderMap,
+    /// What was kept of the body: all of it unless it is too large.
+    pub(super) body: Bytes,
+    pub(super) is_too_large: bool,
+    /// `None` if the body is not JSON.
+    pub(super) json: Option<Value>,
+    pub(super) fingerprint: Fingerprint,
+    /// When the last byte had arrived, since the server started.
+    pub(super) since_start: Duration,
+    /// The same moment, since 1970.
+    pub(super) at: Duration,
+    /// Counts the connections of the server, from 1.
+    pub(super) connection: u64,
+}
+
+impl Received {
+    /// Reads a request to its end.
+    ///
+    /// # Errors
+    ///
+    /// When the client gave up before.
+    pub(super) async fn read(
+        request: Request<Incoming>,
+        started: Instant,
+        connection: u64,
+    ) -> Result<Received, Severed> {
+        let (head, mut incoming) = request.into_parts();
+        let mut body = Vec::new();
+        let mut is_too_large = false;
+        while let Some(frame) = incoming.frame().await {
+            let Ok(data) = frame.map_err(|_| Severed)?.into_data() else { continue };
+            // What is too large is read to its end all the same, or the client would not see the reply.
+            is_too_large |= body.len() + data.len() > LARGEST_BODY;
+            if !is_too_large {
+                body.extend_from_slice(&data);
+            }
+        }
+        let since_start = started.elapsed();
+        let at = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        let json: Option<Value> = serde_json::from_slice(&body).ok();
+        let fingerprint = match &json {
+            Some(json) => Fingerprint::of_json(json),
+            None => Fingerprint::of_bytes(&body),
+        };
+        Ok(Received {
+            method: head.method,
+            path: head.uri.path().to_owned(),
+            headers: head.headers,
+            body: body.into(),
+            is_too_large,
+            json,
+            fingerprint,
+            since_start,
+            at,
+            connection,
+        })
+    }
+
+    /// The key of the `Authorization` header, if there is one at all.
+    pub(super) fn key(&self) -> Option<&str> {
+        let value = self.headers.get(AUTHORIZATION)?.to_str().ok()?;
+        let key = value.strip_prefix("Bearer ").or_else(|| value.strip_prefix("bearer "))?.trim();
+        (!key.is_empty()).then_some(key)
+    }
+
+    pub(super) fn model(&self) -> Option<&str> {
+        self.json.as_ref()?.get("model")?.as_str()
+    }
+
+    /// The body as text; where it is not UTF-8, with replacement characters.
+    pub(super) fn text(&self) -> std::borrow::Cow<'_, str> {
+        String::from_utf8_lossy(&self.body)
+    }
+}

@@ -1,0 +1,98 @@
+//! Which fault of the script befalls a request.
+
+use std::time::Duration;
+
+use super::super::fingerprint::Fingerprint;
+use super::{Conditions, Fault, Script};
+
+/// What a script may know of a request.
+#[derive(Debug, Clone, Copy)]
+pub(in super::super) struct Arrival<'a> {
+    pub(in super::super) body: &'a str,
+    pub(in super::super) fingerprint: Fingerprint,
+    /// The requests received so far, with this one.
+    pub(in super::super) sequence: u64,
+    /// How often this request was received, with this time.
+    pub(in super::super) attempt: u64,
+    pub(in super::super) since_start: Duration,
+}
+
+impl Script {
+    /// The first fault whose conditions all hold. `fired` counts how often each fault happened, and is
+    /// kept up to date here; it has a place for each fault.
+    pub(in super::super) fn strike(&self, arrival: &Arrival, fired: &mut [u64], seed: u64) -> Option<&Fault> {
+        let index = self
+            .faults
+            .iter()
+            .enumerate()
+            .position(|(index, fault)| fault.conditions.hold(arrival, fired[index], index, seed))?;
+        fired[index] += 1;
+        Some(&self.faults[index])
+    }
+}
+
+impl Conditions {
+    fn hold(&self, arrival: &Arrival, fired: u64, index: usize, seed: u64) -> bool {
+        // From cheap to dear: a body can be long.
+        self.requests.is_none_or(|(first, last)| (first..=last).contains(&arrival.sequence))
+            && self.first_tries.is_none_or(|tries| arrival.attempt <= tries)
+            && self.times.is_none_or(|times| fired < times)
+            && self.span.holds(arrival.since_start)
+            && self.share.is_none_or(|share| {
+                // Each fault draws anew, so that two shares do not always hit the same requests.
+                let number =
+                    arrival.attempt.wrapping_add(seed.rotate_left(20)).wrapping_add((index as u64) << 40);
+                arrival.fingerprint.draw("share", number) < share
+            })
+            && self.contains.as_ref().is_none_or(|text| arrival.body.contains(text))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn arrival(body: &str, sequence: u64, attempt: u64) -> Arrival<'_> {
+        let fingerprint = Fingerprint::of_bytes(body.as_bytes());
+        Arrival { body, fingerprint, sequence, attempt, since_start: Duration::from_secs(5) }
+    }
+
+    /// Whether a script of one fault with these conditions strikes the requests one by one.
+    fn struck(conditions: &str, arrivals: &[Arrival]) -> Vec<bool> {
+        let script = Script::parse(&format!("[[fault]]\n{conditions}\naction = \"hang\"")).unwrap();
+        let mut fired = [0];
+        arrivals.iter().map(|arrival| script.strike(arrival, &mut fired, 1).is_some()).collect()
+    }
+
+    #[test]
+    fn every_condition_narrows_the_fault() {
+        let requests = [arrival("row 7", 1, 1), arrival("row 8", 2, 1), arrival("row 7", 3, 2)];
+        assert_eq!(struck("", &requests), [true, true, true]);
+        assert_eq!(struck("contains = \"row 7\"", &requests), [true, false, true]);
+        assert_eq!(struck("requests = [2, 3]", &requests), [false, true, true]);
+        assert_eq!(struck("first_tries = 1", &requests), [true, true, false]);
+        assert_eq!(struck("times = 2", &requests), [true, true, false]);
+        assert_eq!(struck("after = \"6s\"", &requests), [false, false, false]);
+        assert_eq!(struck("until = \"6s\"", &requests), [true, true, true]);
+        assert_eq!(struck("contains = \"row 7\"\nfirst_tries = 1", &requests), [true, false, false]);
+    }
+
+    #[test]
+    fn a_share_strikes_about_as_many_as_it_says() {
+        let bodies: Vec<String> = (0..1000).map(|row| format!("row {row}")).collect();
+        let requests: Vec<Arrival> = bodies.iter().map(|body| arrival(body, 1, 1)).collect();
+        let count = struck("share = 0.1", &requests).into_iter().filter(|struck| *struck).count();
+        assert!((60..140).contains(&count), "{count}");
+        assert_eq!(struck("share = 0.1", &requests), struck("share = 0.1", &requests));
+    }
+
+    #[test]
+    fn the_first_fault_that_fits_happens() {
+        let script =
+            Script::parse("[[fault]]\ncontains = \"7\"\naction = \"hang\"\n[[fault]]\naction = \"drop\"")
+                .unwrap();
+        let label = |body: &str| script.strike(&arrival(body, 1, 1), &mut [0, 0], 0).unwrap().label.clone();
+        assert_eq!(label("row 7"), "1 hang");
+        assert_eq!(label("row 8"), "2 drop");
+    }
+}

@@ -1,0 +1,264 @@
+//! The script as it is written, and its way to a script that makes sense.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use hyper::header::{HeaderName, HeaderValue};
+use serde::Deserialize;
+
+use super::super::bodies::Refusal;
+use super::super::duration::parse_duration;
+use super::{Conditions, Effect, Fault, Script, ScriptError, Span};
+
+/// How many bytes a slow body sends at a time, and how long it rests between them.
+const SLOW_BYTES: usize = 16;
+const SLOW_PAUSE: Duration = Duration::from_millis(20);
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct WrittenScript {
+    #[serde(default)]
+    fault: Vec<WrittenFault>,
+    #[serde(default)]
+    down: Vec<WrittenSpan>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct WrittenSpan {
+    after: Option<String>,
+    until: Option<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct WrittenFault {
+    contains: Option<String>,
+    requests: Option<(u64, u64)>,
+    first_tries: Option<u64>,
+    times: Option<u64>,
+    share: Option<f64>,
+    after: Option<String>,
+    until: Option<String>,
+    delay: Option<String>,
+    action: Option<Action>,
+    status: Option<u16>,
+    code: Option<String>,
+    message: Option<String>,
+    body: Option<String>,
+    #[serde(default)]
+    headers: BTreeMap<String, String>,
+    content: Option<String>,
+    after_bytes: Option<usize>,
+    pause: Option<String>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum Action {
+    Hang,
+    Reset,
+    CutBody,
+    CutByServer,
+    EmptyBody,
+    EmptyContent,
+    Html,
+    NullFinish,
+    SlowBody,
+    BadGzip,
+    WrongLength,
+    Redirect,
+    Drop,
+}
+
+pub(super) fn parse(text: &str) -> Result<Script, ScriptError> {
+    let written: WrittenScript =
+        toml::from_str(text).map_err(|error| ScriptError::Unreadable(error.to_string()))?;
+    let mut script = Script::default();
+    for (index, fault) in written.fault.into_iter().enumerate() {
+        let number = index + 1;
+        let fault = settle_fault(fault, number).map_err(|reason| ScriptError::Senseless {
+            kind: "fault",
+            number,
+            reason,
+        })?;
+        script.faults.push(fault);
+    }
+    for (index, span) in written.down.into_iter().enumerate() {
+        let senseless = |reason| ScriptError::Senseless { kind: "down", number: index + 1, reason };
+        script.downs.push(settle_span(span.after, span.until).map_err(senseless)?);
+    }
+    Ok(script)
+}
+
+fn settle_fault(written: WrittenFault, number: usize) -> Result<Fault, String> {
+    if let Some((first, last)) = written.requests
+        && (first == 0 || first > last)
+    {
+        return Err("requests = [first, last] counts from 1 and ends where it starts, or later".into());
+    }
+    if written.share.is_some_and(|share| !(0.0..=1.0).contains(&share)) {
+        return Err("a share is a number from 0 to 1".into());
+    }
+    let delay = settle_duration(written.delay.as_ref())?;
+    let (effect, name) = settle_effect(&written, delay.is_some())?;
+    let conditions = Conditions {
+        contains: written.contains,
+        requests: written.requests,
+        first_tries: written.first_tries,
+        times: written.times,
+        share: written.share,
+        span: settle_span(written.after, written.until)?,
+    };
+    Ok(Fault { conditions, delay: delay.unwrap_or_default(), effect, label: format!("{number} {name}") })
+}
+
+fn settle_duration(text: Option<&String>) -> Result<Option<Duration>, String> {
+    text.map(|text| parse_duration(text)).transpose()
+}
+
+fn settle_span(after: Option<String>, until: Option<String>) -> Result<Span, String> {
+    let after = settle_duration(after.as_ref())?.unwrap_or_default();
+    let until = settle_duration(until.as_ref())?;
+    if until.is_some_and(|until| until <= after) {
+        return Err("it ends before it starts".into());
+    }
+    Ok(Span { after, until })
+}
+
+/// The effect, and its name in the witness log.
+fn settle_effect(written: &WrittenFault, has_delay: bool) -> Result<(Effect, String), String> {
+    check_companions(written)?;
+    let pause = settle_duration(written.pause.as_ref())?.unwrap_or(SLOW_PAUSE);
+    let after_bytes = written.after_bytes;
+    match (written.action, written.status, &written.content) {
+        (Some(action), status, None) => {
+            let name = action_name(action);
+            let effect = match action {
+                Action::Hang => Effect::Hang,
+                Action::Reset => Effect::Reset { after_bytes },
+                Action::CutBody => Effect::CutBody { after_bytes },
+                Action::CutByServer => Effect::CutByServer,
+                Action::EmptyBody => Effect::EmptyBody,
+                Action::EmptyContent => Effect::EmptyContent,
+                Action::Html => Effect::Html { status: status.unwrap_or(200) },
+                Action::NullFinish => Effect::NullFinish,
+                Action::SlowBody => {
+                    Effect::SlowBody { bytes: after_bytes.unwrap_or(SLOW_BYTES).max(1), pause }
+                }
+                Action::BadGzip => Effect::BadGzip,
+                Action::WrongLength => Effect::WrongLength,
+                Action::Redirect => Effect::Redirect { status: status.unwrap_or(307) },
+                Action::Drop => Effect::Drop,
+            };
+            Ok((effect, name.to_owned()))
+        }
+        (None, Some(status), None) => Ok((settle_refusal(written, status)?, format!("status {status}"))),
+        (None, None, Some(content)) => Ok((Effect::Content(content.clone()), "content".into())),
+        (None, None, None) if has_delay => Ok((Effect::Delay, "delay".into())),
+        (None, None, None) => {
+            Err("nothing happens: it needs a status, an action, a content or a delay".into())
+        }
+        _ => Err("two things happen: it takes one of status, action and content".into()),
+    }
+}
+
+/// Refuses keys beside an effect that has no use for them: they are slips, not wishes.
+fn check_companions(written: &WrittenFault) -> Result<(), String> {
+    if written.status.is_some_and(|status| !(200..=599).contains(&status)) {
+        return Err("a status is a number from 200 to 599".into());
+    }
+    let speaks_itself = written.code.is_some()
+        || written.message.is_some()
+        || written.body.is_some()
+        || !written.headers.is_empty();
+    if speaks_itself && (written.status.is_none() || written.action.is_some()) {
+        return Err("code, message, body and headers go with a status of their own".into());
+    }
+    if written.body.is_some() && (written.code.is_some() || written.message.is_some()) {
+        return Err("a body says all; code and message have no place beside it".into());
+    }
+    let takes = |actions: &[Action]| written.action.is_some_and(|action| actions.contains(&action));
+    if written.action.is_some() && written.status.is_some() && !takes(&[Action::Html, Action::Redirect]) {
+        return Err("only the actions html and redirect have a status".into());
+    }
+    if written.after_bytes.is_some() && !takes(&[Action::Reset, Action::CutBody, Action::SlowBody]) {
+        return Err("after_bytes goes with reset, cut_body and slow_body".into());
+    }
+    if written.pause.is_some() && !takes(&[Action::SlowBody]) {
+        return Err("pause goes with slow_body".into());
+    }
+    Ok(())
+}
+
+fn settle_refusal(written: &WrittenFault, status: u16) -> Result<Effect, String> {
+    let mut refusal = Refusal::of_status(status, written.code.as_deref());
+    if let Some(message) = &written.message {
+        refusal.message.clone_from(message);
+    }
+    let mut headers = Vec::new();
+    for (name, value) in &written.headers {
+        let name = HeaderName::try_from(name).map_err(|_| format!("`{name}` is no name of a header"))?;
+        let value = HeaderValue::try_from(value).map_err(|_| format!("`{value}` is no value of a header"))?;
+        headers.push((name, value));
+    }
+    Ok(Effect::Refuse { refusal, body: written.body.clone(), headers })
+}
+
+/// The action as the script writes it.
+fn action_name(action: Action) -> &'static str {
+    match action {
+        Action::Hang => "hang",
+        Action::Reset => "reset",
+        Action::CutBody => "cut_body",
+        Action::CutByServer => "cut_by_server",
+        Action::EmptyBody => "empty_body",
+        Action::EmptyContent => "empty_content",
+        Action::Html => "html",
+        Action::NullFinish => "null_finish",
+        Action::SlowBody => "slow_body",
+        Action::BadGzip => "bad_gzip",
+        Action::WrongLength => "wrong_length",
+        Action::Redirect => "redirect",
+        Action::Drop => "drop",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn error(text: &str) -> String {
+        Script::parse(text).unwrap_err().to_string()
+    }
+
+    #[test]
+    fn a_refusal_is_read_with_its_words_and_headers() {
+        let script = Script::parse(
+            "[[fault]]\nstatus = 503\ncode = \"ModelUnavailable\"\nheaders = { Retry-After = \"2\" }\ndelay = \"50ms\"",
+        )
+        .unwrap();
+        let Effect::Refuse { refusal, headers, .. } = &script.faults[0].effect else { panic!() };
+        assert_eq!((refusal.status, refusal.code.as_str()), (503, "ModelUnavailable"));
+        assert_eq!(headers[0].1, "2");
+        assert_eq!(script.faults[0].delay, Duration::from_millis(50));
+    }
+
+    #[test]
+    fn unknown_keys_and_actions_are_refused_with_their_line() {
+        assert!(error("[[fault]]\naction = \"hang\"\nonly = 3").contains("only"));
+        assert!(error("[[fault]]\naction = \"explode\"").contains("explode"));
+        assert!(error("[[faults]]\naction = \"hang\"").contains("line 1"));
+    }
+
+    #[test]
+    fn faults_that_make_no_sense_are_refused_by_number() {
+        assert!(error("[[fault]]\naction = \"hang\"\n[[fault]]\ncontains = \"x\"").starts_with("fault 2"));
+        assert!(error("[[fault]]\naction = \"hang\"\nstatus = 500").contains("html and redirect"));
+        assert!(error("[[fault]]\nstatus = 500\ncontent = \"x\"").contains("two things"));
+        assert!(error("[[fault]]\naction = \"hang\"\nafter_bytes = 3").contains("after_bytes"));
+        assert!(error("[[fault]]\naction = \"hang\"\nrequests = [3, 2]").contains("counts from 1"));
+        assert!(error("[[fault]]\naction = \"hang\"\nshare = 2.0").contains("from 0 to 1"));
+        assert!(error("[[down]]\nafter = \"3s\"\nuntil = \"1s\"").starts_with("down 1"));
+    }
+}

@@ -1,0 +1,114 @@
+//! The server itself: listening, connections, going down and stopping.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper_util::rt::TokioIo;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::watch;
+use tokio::task::{JoinHandle, JoinSet};
+
+use super::exchange::Desk;
+use super::wire::{Ending, Wire};
+use super::{Settings, SimulatorError};
+
+/// How long the server rests when it cannot take a connection, for want of file descriptors above all.
+const REST: Duration = Duration::from_millis(50);
+
+/// A running server. Dropping it ends it at once, with its connections.
+pub struct Simulator {
+    address: SocketAddr,
+    stop: watch::Sender<bool>,
+    task: JoinHandle<()>,
+}
+
+impl Simulator {
+    /// Starts a server on the runtime of the caller.
+    ///
+    /// # Errors
+    ///
+    /// When the address is taken, or the witness log cannot be opened.
+    pub async fn start(settings: Settings) -> Result<Simulator, SimulatorError> {
+        let wanted = SocketAddr::new(settings.bind, settings.port);
+        let bind_error = |source| SimulatorError::Bind { address: wanted, source };
+        let listener = TcpListener::bind(wanted).await.map_err(bind_error)?;
+        let address = listener.local_addr().map_err(bind_error)?;
+        let desk = Arc::new(Desk::open(settings)?);
+        let (stop, stopped) = watch::channel(false);
+        let task = tokio::spawn(listen(listener, desk, stopped));
+        Ok(Simulator { address, stop, task })
+    }
+
+    /// Where the server listens.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// What clients take for the API's base, without a slash at its end.
+    pub fn base_url(&self) -> String {
+        format!("http://{}/compatible-mode/v1", self.address)
+    }
+
+    /// Stops listening, gives up all connections, and returns when that is done.
+    pub async fn stop(mut self) {
+        // Neither can fail in a way that matters: a server that is gone has stopped.
+        let _ = self.stop.send(true);
+        let _ = (&mut self.task).await;
+    }
+}
+
+impl Drop for Simulator {
+    fn drop(&mut self) {
+        self.task.abort();
+    }
+}
+
+async fn listen(listener: TcpListener, desk: Arc<Desk>, mut stopped: watch::Receiver<bool>) {
+    let mut connections = JoinSet::new();
+    let mut count = 0;
+    loop {
+        tokio::select! {
+            accepted = listener.accept() => match accepted {
+                // Without a byte: the stream is closed by being dropped.
+                Ok((stream, _)) if desk.settings.script.is_down(desk.started.elapsed()) => drop(stream),
+                Ok((stream, _)) => {
+                    count += 1;
+                    connections.spawn(connect(stream, Arc::clone(&desk), count));
+                }
+                Err(_) => tokio::time::sleep(REST).await,
+            },
+            Some(_) = connections.join_next(), if !connections.is_empty() => {}
+            _ = stopped.changed() => break,
+        }
+    }
+    connections.shutdown().await;
+}
+
+/// Serves one connection until either side ends it, or the server goes down.
+async fn connect(stream: TcpStream, desk: Arc<Desk>, number: u64) {
+    // Small replies must not wait for the acknowledgement of earlier ones. Without this they are late,
+    // not wrong.
+    let _ = stream.set_nodelay(true);
+    let ending = Arc::new(Ending::default());
+    let wire = TokioIo::new(Wire::new(stream, Arc::clone(&ending)));
+    let service = service_fn(|request| desk.serve(request, number, Arc::clone(&ending)));
+    let served = http1::Builder::new().header_read_timeout(None).serve_connection(wire, service);
+    tokio::select! {
+        // A connection ends in error when a client goes away or a script says so: neither is news.
+        _ = served => {}
+        () = go_down(&desk, &ending) => {}
+    }
+}
+
+/// Waits until the server goes down, and has the connection reset.
+async fn go_down(desk: &Desk, ending: &Ending) {
+    let now = desk.started.elapsed();
+    match desk.settings.script.next_down(now) {
+        Some(down) => tokio::time::sleep(down - now).await,
+        None => std::future::pending().await,
+    }
+    ending.reset();
+}

@@ -1,0 +1,76 @@
+//! An answer by stream: server-sent events, each a piece of the answer.
+//!
+//! Source: Model Studio, "streaming" and "qwen-mt-api".
+
+use serde_json::{Value, json};
+
+use super::answer::{Answer, Choice};
+use super::completion::Envelope;
+use super::tokens::tokens;
+
+const OBJECT: &str = "chat.completion.chunk";
+/// The event after the last piece.
+pub(super) const DONE: &str = "data: [DONE]\n\n";
+/// An answer is sent in pieces of so many tokens.
+const TOKENS_PER_PIECE: usize = 4;
+
+/// The events of an answer; usage comes in an event of its own where the request asks for it.
+pub(super) fn events(answer: &Answer, envelope: &Envelope) -> Vec<String> {
+    let mut events = Vec::new();
+    for (index, choice) in answer.choices.iter().enumerate() {
+        for delta in deltas(choice, envelope.call.model.repeats_itself) {
+            events.push(piece(envelope, index, delta, Value::Null));
+        }
+        // A piece without an end says nothing more: an answer that was cut off just stops.
+        if choice.finish_reason.is_some() {
+            events.push(piece(envelope, index, json!({"content": ""}), json!(choice.finish_reason)));
+        }
+    }
+    let options = envelope.call.body.get("stream_options");
+    if options.and_then(|options| options.get("include_usage")).and_then(Value::as_bool) == Some(true) {
+        let usage = envelope.usage(&answer.usage);
+        events.push(event(&envelope.wrap(OBJECT, json!([]), usage)));
+    }
+    events.push(DONE.to_owned());
+    events
+}
+
+fn event(object: &Value) -> String {
+    format!("data: {object}\n\n")
+}
+
+fn piece(envelope: &Envelope, index: usize, delta: Value, finish_reason: Value) -> String {
+    let choice = json!({"delta": delta, "finish_reason": finish_reason, "index": index, "logprobs": null});
+    event(&envelope.wrap(OBJECT, json!([choice]), Value::Null))
+}
+
+/// What is said piece by piece: who speaks, the reasoning, the text, the calls.
+fn deltas(choice: &Choice, repeats_itself: bool) -> Vec<Value> {
+    let mut deltas = vec![json!({"content": "", "role": "assistant"})];
+    for piece in choice.reasoning.iter().flat_map(|reasoning| pieces(reasoning)) {
+        deltas.push(json!({"content": null, "reasoning_content": piece}));
+    }
+    let mut said = 0;
+    for piece in pieces(&choice.content) {
+        said += piece.len();
+        // Two of the translation models send all they have so far each time.
+        let content = if repeats_itself { &choice.content[..said] } else { piece.as_str() };
+        deltas.push(json!({"content": content}));
+    }
+    for (index, call) in choice.tool_calls.iter().enumerate() {
+        let function = json!({"name": call.name, "arguments": ""});
+        let opening = json!({"index": index, "id": call.id, "type": "function", "function": function});
+        deltas.push(json!({"content": null, "tool_calls": [opening]}));
+        for piece in pieces(&call.arguments) {
+            let next =
+                json!({"index": index, "id": "", "type": "function", "function": {"arguments": piece}});
+            deltas.push(json!({"content": null, "tool_calls": [next]}));
+        }
+    }
+    deltas
+}
+
+fn pieces(text: &str) -> Vec<String> {
+    let tokens: Vec<&str> = tokens(text).collect();
+    tokens.chunks(TOKENS_PER_PIECE).map(|piece| piece.concat()).collect()
+}

@@ -1,0 +1,74 @@
+//! A server on a thread of its own, for callers that have no runtime, or want to keep theirs free.
+
+use std::net::SocketAddr;
+use std::sync::mpsc;
+use std::thread::JoinHandle;
+
+use tokio::sync::oneshot;
+
+use super::{Settings, Simulator, SimulatorError};
+
+/// A server on its own thread. Dropping the handle stops the server and waits until its thread ended.
+pub struct Handle {
+    address: SocketAddr,
+    base_url: String,
+    stop: Option<oneshot::Sender<()>>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Handle {
+    /// Where the server listens.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// What clients take for the API's base, without a slash at its end.
+    pub fn base_url(&self) -> &str {
+        &self.base_url
+    }
+}
+
+impl Drop for Handle {
+    fn drop(&mut self) {
+        // A thread that is gone already has nothing to be told, and its panic was reported by itself.
+        if let Some(stop) = self.stop.take() {
+            let _ = stop.send(());
+        }
+        if let Some(thread) = self.thread.take() {
+            let _ = thread.join();
+        }
+    }
+}
+
+/// Starts a server on a thread of its own, and returns when it listens.
+///
+/// # Errors
+///
+/// When the thread cannot be started, the address is taken, or the witness log cannot be opened.
+pub fn spawn_thread(settings: Settings) -> Result<Handle, SimulatorError> {
+    let thread_error = |source| SimulatorError::Thread { source };
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(thread_error)?;
+    let (stop, stopped) = oneshot::channel();
+    let (report, started) = mpsc::channel();
+    let body = move || {
+        runtime.block_on(async move {
+            match Simulator::start(settings).await {
+                Err(error) => drop(report.send(Err(error))),
+                Ok(simulator) => {
+                    let _ = report.send(Ok((simulator.address(), simulator.base_url())));
+                    // A handle that was leaked stops nothing; one that was dropped says so.
+                    let _ = stopped.await;
+                    simulator.stop().await;
+                }
+            }
+        });
+    };
+    let thread = std::thread::Builder::new().name("simulator".into()).spawn(body).map_err(thread_error)?;
+    match started.recv() {
+        Ok(Ok((address, base_url))) => {
+            Ok(Handle { address, base_url, stop: Some(stop), thread: Some(thread) })
+        }
+        Ok(Err(error)) => Err(error),
+        Err(_) => Err(thread_error(std::io::Error::other("its thread ended before it listened"))),
+    }
+}

@@ -1,0 +1,171 @@
+//! The rules of a conversation: who may speak, in which order, and how long.
+
+use serde_json::Value;
+
+use super::super::answer::prompt_tokens;
+use super::super::bodies::Refusal;
+use super::Call;
+
+const ROLES: [&str; 5] = ["system", "assistant", "user", "tool", "function"];
+
+/// Checks roles, order, contents and length of the messages.
+pub(super) fn check(call: &Call) -> Result<(), Refusal> {
+    for (index, message) in call.messages.iter().enumerate() {
+        check_role(message, index)?;
+        check_content(call, message)?;
+    }
+    check_tool_results(call.messages)?;
+    check_last(call)?;
+    if prompt_tokens(call) > call.model.max_input {
+        let words = format!("Range of input length should be [1, {}]", call.model.max_input);
+        return Err(Refusal::invalid_in_service(&words));
+    }
+    Ok(())
+}
+
+/// The role of a message, or nothing.
+pub(super) fn role(message: &Value) -> &str {
+    message.get("role").and_then(Value::as_str).unwrap_or_default()
+}
+
+fn check_role(message: &Value, index: usize) -> Result<(), Refusal> {
+    let role = role(message);
+    if !ROLES.contains(&role) {
+        return Err(Refusal::invalid(format!(
+            "{role} is not one of ['system', 'assistant', 'user', 'tool', 'function'] - 'messages.{index}.role'"
+        )));
+    }
+    if role == "system" && index > 0 {
+        let message = "Role must be user or assistant and Content length must be greater than 0";
+        return Err(Refusal::invalid(message));
+    }
+    Ok(())
+}
+
+fn check_content(call: &Call, message: &Value) -> Result<(), Refusal> {
+    let has_calls = message.get("tool_calls").is_some_and(|calls| !calls.is_null());
+    match message.get("content") {
+        Some(Value::String(text)) if text.is_empty() && role(message) == "user" => {
+            let message = "Role must be user or assistant and Content length must be greater than 0";
+            Err(Refusal::invalid(message))
+        }
+        Some(Value::String(_)) => Ok(()),
+        Some(Value::Array(parts)) => {
+            let is_text = |part: &Value| part.get("type").and_then(Value::as_str) == Some("text");
+            if call.model.sees_images || parts.iter().all(is_text) {
+                Ok(())
+            } else {
+                Err(Refusal::invalid_in_service("input content must be a string."))
+            }
+        }
+        Some(Value::Null) | None if has_calls => Ok(()),
+        _ => Err(Refusal::invalid_in_service("input content must be a string.")),
+    }
+}
+
+/// Every tool call has its result right after it, and no result comes without a call.
+fn check_tool_results(messages: &[Value]) -> Result<(), Refusal> {
+    let mut open: Vec<&str> = Vec::new();
+    for message in messages {
+        let identifier = message.get("tool_call_id").and_then(Value::as_str);
+        if role(message) == "tool" {
+            let position = open.iter().position(|call| Some(*call) == identifier);
+            let Some(position) = position else {
+                return Err(Refusal::invalid_in_service(
+                    "messages with role \"tool\" must be a response to a preceeding message with \
+                     \"tool_calls\".",
+                ));
+            };
+            open.swap_remove(position);
+            continue;
+        }
+        check_all_answered(&open)?;
+        let calls = message.get("tool_calls").and_then(Value::as_array);
+        open = calls.into_iter().flatten().filter_map(|call| call.get("id")?.as_str()).collect();
+    }
+    check_all_answered(&open)
+}
+
+fn check_all_answered(open: &[&str]) -> Result<(), Refusal> {
+    if open.is_empty() {
+        return Ok(());
+    }
+    let words = format!(
+        "An assistant message with \"tool_calls\" must be followed by tool messages responding to each \
+         \"tool_call_id\". The following tool_call_ids did not have response messages: {}",
+        open.join(", ")
+    );
+    Err(Refusal::invalid_in_service(&words))
+}
+
+/// The last word is the user's, a tool's, or an assistant's to be continued (`partial`).
+fn check_last(call: &Call) -> Result<(), Refusal> {
+    let Some(last) = call.messages.last() else {
+        return Ok(());
+    };
+    let is_partial = last.get("partial").and_then(Value::as_bool) == Some(true);
+    match role(last) {
+        "user" | "tool" => Ok(()),
+        "assistant" if is_partial && call.thinks => {
+            Err(Refusal::invalid_in_service("partial is not supported when enable_thinking is true"))
+        }
+        "assistant" if is_partial => Ok(()),
+        // The service finds out too late, and says so with a 500.
+        _ => Err(Refusal::broken_in_service("list index out of range")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::tests::{assert_passes, assert_refused};
+    use serde_json::json;
+
+    #[test]
+    fn roles_and_their_order_are_checked() {
+        let user = json!({"role": "user", "content": "x"});
+        let system = json!({"role": "system", "content": "x"});
+        assert_passes(json!({"messages": [system, user]}));
+        assert_refused(json!({"messages": [user, system, user]}), 400, "Role must be");
+        let developer = json!({"role": "developer", "content": "x"});
+        assert_refused(json!({"messages": [developer, user]}), 400, "developer is not one of");
+    }
+
+    #[test]
+    fn the_last_word_is_not_the_assistants_unless_it_goes_on() {
+        let user = json!({"role": "user", "content": "x"});
+        let assistant = json!({"role": "assistant", "content": "x"});
+        assert_refused(json!({"messages": [user, assistant]}), 500, "list index out of range");
+        let partial = json!({"role": "assistant", "content": "x", "partial": true});
+        assert_passes(json!({"messages": [user, partial]}));
+    }
+
+    #[test]
+    fn tool_results_answer_tool_calls() {
+        let user = json!({"role": "user", "content": "x"});
+        let function = json!({"name": "f", "arguments": "{}"});
+        let calls = json!([{"id": "c1", "type": "function", "function": function}]);
+        let assistant = json!({"role": "assistant", "content": null, "tool_calls": calls});
+        let result = json!({"role": "tool", "tool_call_id": "c1", "content": "21 C"});
+        assert_passes(json!({"messages": [user, assistant, result]}));
+        assert_refused(json!({"messages": [user, result]}), 400, "must be a response");
+        assert_refused(
+            json!({"messages": [user, assistant, user]}),
+            400,
+            "did not have response messages: c1",
+        );
+    }
+
+    #[test]
+    fn images_and_long_texts_need_a_model_that_takes_them() {
+        let image = json!({"type": "image_url", "image_url": {"url": "data:,"}});
+        let messages = json!([{"role": "user", "content": [image]}]);
+        assert_refused(json!({"messages": messages}), 400, "input content must be a string.");
+        assert_passes(json!({"messages": messages, "model": "qwen3-vl-plus"}));
+        let long = json!([{"role": "user", "content": "word ".repeat(31_000)}]);
+        assert_refused(
+            json!({"model": "qwen-max", "messages": long}),
+            400,
+            "input length should be [1, 30720]",
+        );
+    }
+}

@@ -1,0 +1,123 @@
+//! The witness log: one JSON line for each request received, on disk before its reply is sent.
+//!
+//! The key is never part of it, only whether there was one.
+
+use std::collections::BTreeMap;
+use std::fs::{File, OpenOptions};
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
+
+use hyper::HeaderMap;
+use hyper::header::{AUTHORIZATION, USER_AGENT};
+use serde::Serialize;
+
+use super::SimulatorError;
+use super::answer::Usage;
+use super::received::Received;
+
+/// A body that is not JSON is logged up to this many characters.
+const LONGEST_RAW: usize = 2_000;
+
+/// A file that lines are appended to.
+pub(super) struct Witness {
+    file: Mutex<File>,
+}
+
+/// What was decided about a request.
+pub(super) struct Verdict<'a> {
+    pub(super) sequence: u64,
+    pub(super) attempt: u64,
+    /// `None` when no reply is sent at all.
+    pub(super) status: Option<u16>,
+    pub(super) error_code: Option<&'a str>,
+    pub(super) fault: Option<&'a str>,
+    pub(super) usage: Usage,
+}
+
+#[derive(Serialize)]
+struct Line<'a> {
+    /// Unix seconds at which the request had arrived whole.
+    at: f64,
+    /// The same moment in seconds since the server started, by a clock that is never set.
+    since_start: f64,
+    sequence: u64,
+    r#try: u64,
+    body_hash: String,
+    status: Option<u16>,
+    error_code: Option<&'a str>,
+    fault: Option<&'a str>,
+    model: Option<&'a str>,
+    prompt_tokens: u64,
+    completion_tokens: u64,
+    total_tokens: u64,
+    method: &'a str,
+    path: &'a str,
+    connection: u64,
+    authorization_present: bool,
+    headers: BTreeMap<&'a str, String>,
+    /// The body as text, where it is not JSON.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    raw: Option<String>,
+}
+
+impl Witness {
+    /// Opens a log to append to.
+    pub(super) fn open(path: &Path) -> Result<Witness, SimulatorError> {
+        let file = OpenOptions::new().create(true).append(true).open(path);
+        let file = file.map_err(|source| SimulatorError::Witness { path: PathBuf::from(path), source })?;
+        Ok(Witness { file: Mutex::new(file) })
+    }
+
+    /// Writes the line of one request; it is with the operating system when this returns.
+    pub(super) fn write(&self, received: &Received, verdict: &Verdict) -> std::io::Result<()> {
+        let line = line(received, verdict)?;
+        self.file.lock().unwrap_or_else(PoisonError::into_inner).write_all(&line)
+    }
+}
+
+fn line(received: &Received, verdict: &Verdict) -> std::io::Result<Vec<u8>> {
+    let is_json = received.json.is_some();
+    let raw =
+        (!is_json && !received.body.is_empty()).then(|| received.text().chars().take(LONGEST_RAW).collect());
+    let line = Line {
+        at: received.at.as_secs_f64(),
+        since_start: received.since_start.as_secs_f64(),
+        sequence: verdict.sequence,
+        r#try: verdict.attempt,
+        body_hash: received.fingerprint.hex(),
+        status: verdict.status,
+        error_code: verdict.error_code,
+        fault: verdict.fault,
+        model: received.model(),
+        prompt_tokens: verdict.usage.prompt,
+        completion_tokens: verdict.usage.completion,
+        total_tokens: verdict.usage.total(),
+        method: received.method.as_str(),
+        path: &received.path,
+        connection: received.connection,
+        authorization_present: received.headers.contains_key(AUTHORIZATION),
+        headers: telling_headers(&received.headers),
+        raw,
+    };
+    let mut bytes = serde_json::to_vec(&line)?;
+    if is_json {
+        // The body goes in as it came, without being written anew. A line break in JSON can only stand
+        // between its parts, so that a blank in its place changes nothing.
+        bytes.pop();
+        bytes.extend_from_slice(b",\"body\":");
+        let is_break = |byte: u8| byte == b'\n' || byte == b'\r';
+        bytes.extend(received.body.iter().map(|byte| if is_break(*byte) { b' ' } else { *byte }));
+        bytes.push(b'}');
+    }
+    bytes.push(b'\n');
+    Ok(bytes)
+}
+
+fn telling_headers(headers: &HeaderMap) -> BTreeMap<&str, String> {
+    headers
+        .iter()
+        .filter(|(name, _)| *name == USER_AGENT || name.as_str().starts_with("x-dashscope-"))
+        .map(|(name, value)| (name.as_str(), String::from_utf8_lossy(value.as_bytes()).into_owned()))
+        .collect()
+}
