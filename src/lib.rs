@@ -10,6 +10,7 @@ pub mod row;
 
 // Stages: each knows the nouns, none knows another.
 pub mod render;
+pub mod write;
 
 // Side rooms: may look, may not touch.
 pub mod models;

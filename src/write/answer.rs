@@ -1,0 +1,175 @@
+//! The answer columns: their names, their kinds, and what a row's result holds for each of them.
+
+use crate::outcome::{Answer, RowResult, Usage};
+
+/// The names of the answer columns, in the order in which they follow the input's.
+pub const ANSWER_COLUMNS: [&str; 17] = [
+    "response",
+    "reasoning",
+    "tool_calls",
+    "finish_reason",
+    "prompt_tokens",
+    "completion_tokens",
+    "total_tokens",
+    "cached_tokens",
+    "reasoning_tokens",
+    "cost",
+    "model",
+    "request_id",
+    "attempts",
+    "latency_ms",
+    "status",
+    "error_code",
+    "error",
+];
+
+/// One answer column. The variants stand in the order of [`ANSWER_COLUMNS`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(super) enum AnswerColumn {
+    Response,
+    Reasoning,
+    ToolCalls,
+    FinishReason,
+    PromptTokens,
+    CompletionTokens,
+    TotalTokens,
+    CachedTokens,
+    ReasoningTokens,
+    Cost,
+    Model,
+    RequestId,
+    Attempts,
+    LatencyMs,
+    Status,
+    ErrorCode,
+    Error,
+}
+
+/// What the values of an answer column are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum AnswerKind {
+    Text,
+    Integer,
+    Number,
+}
+
+/// What one row holds in one answer column.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) enum AnswerValue<'a> {
+    Null,
+    Text(&'a str),
+    /// JSON text: an array in JSONL, its text elsewhere.
+    Json(&'a str),
+    Integer(i64),
+    /// A finite number.
+    Number(f64),
+}
+
+impl AnswerColumn {
+    pub(super) const ALL: [Self; 17] = [
+        Self::Response,
+        Self::Reasoning,
+        Self::ToolCalls,
+        Self::FinishReason,
+        Self::PromptTokens,
+        Self::CompletionTokens,
+        Self::TotalTokens,
+        Self::CachedTokens,
+        Self::ReasoningTokens,
+        Self::Cost,
+        Self::Model,
+        Self::RequestId,
+        Self::Attempts,
+        Self::LatencyMs,
+        Self::Status,
+        Self::ErrorCode,
+        Self::Error,
+    ];
+
+    /// The column's name, without a prefix.
+    pub(super) fn name(self) -> &'static str {
+        ANSWER_COLUMNS[self as usize]
+    }
+
+    /// The kind of all the column's values.
+    pub(super) fn kind(self) -> AnswerKind {
+        match self {
+            Self::PromptTokens
+            | Self::CompletionTokens
+            | Self::TotalTokens
+            | Self::CachedTokens
+            | Self::ReasoningTokens
+            | Self::Attempts
+            | Self::LatencyMs => AnswerKind::Integer,
+            Self::Cost => AnswerKind::Number,
+            _ => AnswerKind::Text,
+        }
+    }
+
+    /// What a row's result holds in this column.
+    pub(super) fn value(self, result: &RowResult) -> AnswerValue<'_> {
+        let answer = result.answer.as_ref();
+        let text = |field: fn(&Answer) -> &Option<String>| {
+            answer.and_then(|answer| field(answer).as_deref()).map_or(AnswerValue::Null, AnswerValue::Text)
+        };
+        let tokens = |field: fn(&Usage) -> Option<u64>| {
+            count(answer.and_then(|answer| answer.usage.as_ref()).and_then(field))
+        };
+        match self {
+            Self::Response => text(|answer| &answer.response),
+            Self::Reasoning => text(|answer| &answer.reasoning),
+            Self::ToolCalls => match answer.and_then(|answer| answer.tool_calls.as_deref()) {
+                Some(calls) => AnswerValue::Json(calls),
+                None => AnswerValue::Null,
+            },
+            Self::FinishReason => text(|answer| &answer.finish_reason),
+            Self::PromptTokens => tokens(|usage| Some(usage.prompt_tokens)),
+            Self::CompletionTokens => tokens(|usage| Some(usage.completion_tokens)),
+            Self::TotalTokens => tokens(|usage| Some(usage.total_tokens)),
+            Self::CachedTokens => tokens(|usage| usage.cached_tokens),
+            Self::ReasoningTokens => tokens(|usage| usage.reasoning_tokens),
+            // JSON has no word for the numbers that are none.
+            Self::Cost => match result.cost {
+                Some(cost) if cost.is_finite() => AnswerValue::Number(cost),
+                _ => AnswerValue::Null,
+            },
+            Self::Model => text(|answer| &answer.model),
+            Self::RequestId => text(|answer| &answer.request_id),
+            Self::Attempts => count(result.attempts.map(u64::from)),
+            Self::LatencyMs => count(result.latency_ms),
+            Self::Status => AnswerValue::Text(result.status.as_str()),
+            Self::ErrorCode => result.error_code.as_deref().map_or(AnswerValue::Null, AnswerValue::Text),
+            Self::Error => result.error.as_deref().map_or(AnswerValue::Null, AnswerValue::Text),
+        }
+    }
+}
+
+/// A count as Parquet and its readers hold it, with a sign. One beyond that is shown as the largest there is.
+fn count(number: Option<u64>) -> AnswerValue<'static> {
+    match number {
+        Some(number) => AnswerValue::Integer(i64::try_from(number).unwrap_or(i64::MAX)),
+        None => AnswerValue::Null,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_answer_column_goes_by_the_name_at_its_place() {
+        for (column, name) in AnswerColumn::ALL.into_iter().zip(ANSWER_COLUMNS) {
+            assert_eq!(column.name(), name);
+        }
+        assert_eq!(AnswerColumn::ToolCalls.name(), "tool_calls");
+        assert_eq!(AnswerColumn::LatencyMs.name(), "latency_ms");
+        assert_eq!(AnswerColumn::Error.name(), "error");
+    }
+
+    #[test]
+    fn an_unknown_or_senseless_cost_is_null_and_never_zero() {
+        assert_eq!(AnswerColumn::Cost.value(&RowResult::default()), AnswerValue::Null);
+        let result = RowResult { cost: Some(f64::NAN), ..RowResult::default() };
+        assert_eq!(AnswerColumn::Cost.value(&result), AnswerValue::Null);
+    }
+}

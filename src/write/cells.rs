@@ -1,0 +1,177 @@
+//! The input's cells of one row, whatever form the row was read in.
+
+use std::borrow::Cow;
+use std::collections::HashMap;
+use std::fmt;
+
+use serde::de::{Deserializer, MapAccess, Visitor};
+use serde_json::Value;
+use serde_json::value::RawValue;
+
+use super::WriteError;
+use super::parquet::lines::BatchLines;
+use crate::row::{Item, Origin, Row};
+
+/// What a row holds in one input column.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Cell<'a> {
+    /// Null, or no such column in this row.
+    Null,
+    /// JSON text as it was read, so that numbers keep their spelling.
+    Raw(&'a str),
+    /// A value, of a row that was not read as JSON text.
+    Value(&'a Value),
+}
+
+impl<'a> Cell<'a> {
+    fn of_raw(raw: &'a str) -> Self {
+        if raw == "null" { Self::Null } else { Self::Raw(raw) }
+    }
+
+    fn of_value(value: &'a Value) -> Self {
+        if value.is_null() { Self::Null } else { Self::Value(value) }
+    }
+
+    /// Whether the cell is a JSON string.
+    pub(super) fn is_text(&self) -> bool {
+        match self {
+            Self::Null => false,
+            Self::Raw(raw) => raw.starts_with('"'),
+            Self::Value(value) => value.is_string(),
+        }
+    }
+
+    /// The text of a string; of anything else its JSON text; of null nothing.
+    pub(super) fn text(&self) -> serde_json::Result<Cow<'a, str>> {
+        match self {
+            Self::Null => Ok(Cow::Borrowed("")),
+            Self::Raw(raw) if self.is_text() => serde_json::from_str(raw).map(|Text(text)| text),
+            Self::Raw(raw) => Ok(Cow::Borrowed(raw)),
+            Self::Value(Value::String(text)) => Ok(Cow::Borrowed(text)),
+            Self::Value(value) => Ok(Cow::Owned(value.to_string())),
+        }
+    }
+
+    /// The JSON text of the cell.
+    pub(super) fn json(&self) -> Cow<'a, str> {
+        match self {
+            Self::Null => Cow::Borrowed("null"),
+            Self::Raw(raw) => Cow::Borrowed(raw),
+            Self::Value(value) => Cow::Owned(value.to_string()),
+        }
+    }
+
+    /// The cell as JSON of type `T`, if it is that.
+    pub(super) fn parse<T: std::str::FromStr>(&self, of_value: fn(&Value) -> Option<T>) -> Option<T> {
+        match self {
+            Self::Null => None,
+            Self::Raw(raw) => raw.parse().ok(),
+            Self::Value(value) => of_value(value),
+        }
+    }
+}
+
+/// Finds the cells of chosen columns in rows.
+pub(super) struct CellReader {
+    /// The columns' indices, by their names in the input.
+    slots: HashMap<String, usize>,
+    /// The columns' names, in order.
+    names: Vec<String>,
+    lines: BatchLines,
+}
+
+impl CellReader {
+    pub(super) fn new<'n>(names: impl IntoIterator<Item = &'n str>) -> Self {
+        let names: Vec<String> = names.into_iter().map(str::to_owned).collect();
+        let slots = names.iter().cloned().zip(0..).collect();
+        Self { slots, lines: BatchLines::new(names.clone()), names }
+    }
+
+    /// One cell for each column, in order; nulls for a row that could not be read.
+    ///
+    /// # Errors
+    ///
+    /// When the row's line is not an object, or its Arrow batch has no form in JSON.
+    pub(super) fn read<'a>(&'a mut self, item: &'a Item) -> Result<Vec<Cell<'a>>, WriteError> {
+        let Item::Row(row) = item else { return Ok(vec![Cell::Null; self.names.len()]) };
+        if self.names.is_empty() {
+            return Ok(Vec::new());
+        }
+        let line = match &row.origin {
+            Origin::Line(line) => line,
+            Origin::Columnar(batch, index) if row.fields.is_empty() => {
+                let line = self.lines.line(batch, *index);
+                line.map_err(|error| WriteError::row(item, format!("the row has no form in JSON: {error}")))?
+            }
+            Origin::Record | Origin::Columnar(..) => return Ok(self.fields(row)),
+        };
+        let mut cells = vec![Cell::Null; self.names.len()];
+        let taken = each_column(line, |name, value| {
+            if let Some(slot) = self.slots.get(name.as_ref()) {
+                cells[*slot] = Cell::of_raw(value.get());
+            }
+        });
+        taken.map_err(|error| WriteError::row(item, format!("the row is not a JSON object: {error}")))?;
+        Ok(cells)
+    }
+
+    fn fields<'a>(&self, row: &'a Row) -> Vec<Cell<'a>> {
+        let cell = |name: &String| row.fields.get(name).map_or(Cell::Null, Cell::of_value);
+        self.names.iter().map(cell).collect()
+    }
+}
+
+/// Calls `visit` for every column of a JSON object, in the order in which they stand.
+///
+/// # Errors
+///
+/// When the line is not a JSON object.
+pub(super) fn each_column<'a>(
+    line: &'a str,
+    visit: impl FnMut(Cow<'a, str>, &'a RawValue),
+) -> serde_json::Result<()> {
+    serde_json::Deserializer::from_str(line).deserialize_map(Columns(visit))
+}
+
+struct Columns<F>(F);
+
+impl<'a, F: FnMut(Cow<'a, str>, &'a RawValue)> Visitor<'a> for Columns<F> {
+    type Value = ();
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a JSON object")
+    }
+
+    fn visit_map<A: MapAccess<'a>>(mut self, mut map: A) -> Result<(), A::Error> {
+        while let Some((Text(name), value)) = map.next_entry()? {
+            (self.0)(name, value);
+        }
+        Ok(())
+    }
+}
+
+/// A JSON string, borrowed where it has no escapes.
+#[derive(serde::Deserialize)]
+struct Text<'a>(#[serde(borrow)] Cow<'a, str>);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn of_a_name_that_stands_twice_in_a_line_the_last_counts() {
+        let mut seen = Vec::new();
+        each_column(r#"{"a": 1.0, "\u0061": [ 1 ], "b": null}"#, |name, value| {
+            seen.push((name.into_owned(), value.get()));
+        })
+        .expect("an object");
+        assert_eq!(seen, [("a".into(), "1.0"), ("a".into(), "[ 1 ]"), ("b".into(), "null")]);
+    }
+
+    #[test]
+    fn a_string_gives_its_text_and_anything_else_its_json() {
+        assert_eq!(Cell::Raw(r#""a\n\u00e9""#).text().expect("text"), "a\né");
+        assert_eq!(Cell::Raw("1.50").text().expect("text"), "1.50");
+        assert_eq!(Cell::Raw(r#""a""#).json(), r#""a""#);
+    }
+}

@@ -1,0 +1,141 @@
+//! The names that `select` and `rename` may use, and what they mean.
+
+use std::collections::HashMap;
+
+use thiserror::Error;
+
+use crate::row::{Column, ColumnKind, JsonKind};
+use crate::write::answer::AnswerColumn;
+
+/// How alike two names must be for one to be offered in place of the other, from 0 to 1.
+const LIKENESS: f64 = 0.75;
+
+pub(super) const USE_PREFIX: &str = "`prefix` in [output] keeps the answer columns apart from the input's";
+const USE_RENAME: &str = "`rename` in [output] can give one of them another name";
+const NAMED_TWICE: &str = "`select` names it twice";
+
+/// The names a user can choose from.
+pub(super) struct Names<'a> {
+    pub(super) input: Option<&'a [Column]>,
+    pub(super) prefix: &'a str,
+}
+
+impl Names<'_> {
+    /// The columns of the output, in order.
+    pub(super) fn chosen(&self, select: Option<&[String]>) -> Result<Vec<Named>, LayoutError> {
+        match select {
+            Some([]) => Err(LayoutError::NoColumns),
+            Some(select) => select.iter().map(|name| self.resolve("select", name)).collect(),
+            None => {
+                let inputs = self.input.unwrap_or_default().iter();
+                let inputs = inputs.map(|column| Named::Input(column.name.clone()));
+                Ok(inputs.chain(AnswerColumn::ALL.map(Named::Answer)).collect())
+            }
+        }
+    }
+
+    /// The new names that columns get.
+    pub(super) fn renames(&self, rename: &[(String, String)]) -> Result<HashMap<Named, String>, LayoutError> {
+        let mut renames = HashMap::new();
+        for (name, new_name) in rename {
+            if renames.insert(self.resolve("rename", name)?, new_name.clone()).is_some() {
+                return Err(LayoutError::RenamedTwice { name: name.clone() });
+            }
+        }
+        Ok(renames)
+    }
+
+    /// The column of a name. Where a prefix keeps the two apart, a name without it is the input's first.
+    fn resolve(&self, setting: &'static str, name: &str) -> Result<Named, LayoutError> {
+        let known = self.input.is_some_and(|columns| columns.iter().any(|column| column.name == name));
+        let prefixed = AnswerColumn::ALL.into_iter().find(|answer| self.prefixed(*answer) == name);
+        let bare = AnswerColumn::ALL.into_iter().find(|answer| answer.name() == name);
+        match (known, prefixed.or(bare)) {
+            (true, _) if prefixed.is_some() => {
+                Err(LayoutError::SameName { name: name.to_owned(), advice: USE_PREFIX })
+            }
+            (true, _) => Ok(Named::Input(name.to_owned())),
+            (false, Some(answer)) => Ok(Named::Answer(answer)),
+            (false, None) if self.input.is_none() => Ok(Named::Input(name.to_owned())),
+            (false, None) => {
+                Err(LayoutError::Unknown { setting, name: name.to_owned(), nearest: self.nearest(name) })
+            }
+        }
+    }
+
+    /// The known name that is most like this one.
+    fn nearest(&self, name: &str) -> Option<String> {
+        let inputs = self.input.unwrap_or_default().iter().map(|column| column.name.clone());
+        let likeness = |known: &str| strsim::jaro_winkler(&known.to_lowercase(), &name.to_lowercase());
+        inputs
+            .chain(AnswerColumn::ALL.map(|answer| self.prefixed(answer)))
+            .map(|known| (likeness(&known), known))
+            .filter(|(likeness, _)| *likeness >= LIKENESS)
+            .max_by(|(left, _), (right, _)| left.total_cmp(right))
+            .map(|(_, known)| known)
+    }
+
+    /// An answer column's name in the output, when it is not renamed.
+    pub(super) fn prefixed(&self, answer: AnswerColumn) -> String {
+        format!("{}{}", self.prefix, answer.name())
+    }
+
+    /// The input column of a name; of one that is not known ahead, any JSON.
+    pub(super) fn column(&self, name: String) -> Column {
+        let known = self.input.unwrap_or_default().iter().find(|column| column.name == name);
+        known.cloned().unwrap_or(Column { name, kind: ColumnKind::Json(JsonKind::Mixed) })
+    }
+}
+
+/// A column that the user can name.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub(super) enum Named {
+    Input(String),
+    Answer(AnswerColumn),
+}
+
+impl Named {
+    /// What keeps two columns of one name apart.
+    pub(super) fn advice(&self, other: &Self) -> &'static str {
+        match (self, other) {
+            (one, other) if one == other => NAMED_TWICE,
+            (Named::Input(_), Named::Answer(_)) | (Named::Answer(_), Named::Input(_)) => USE_PREFIX,
+            _ => USE_RENAME,
+        }
+    }
+}
+
+/// Why an output cannot have the columns that were asked for.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+pub enum LayoutError {
+    /// A name that is neither a column of the input nor an answer column.
+    #[error(
+        "`{setting}` in [output] names a column `{name}` that neither the input nor the answer has{}",
+        nearest.as_ref().map(|name| format!("; did you mean `{name}`?")).unwrap_or_default()
+    )]
+    Unknown {
+        /// `select` or `rename`.
+        setting: &'static str,
+        /// The name that is not known.
+        name: String,
+        /// The known name most like it, if one is like it.
+        nearest: Option<String>,
+    },
+    /// Two columns with one name.
+    #[error("the output would have two columns called `{name}`: {advice}")]
+    SameName {
+        /// Their name in the output.
+        name: String,
+        /// What keeps them apart.
+        advice: &'static str,
+    },
+    /// A column that gets two new names.
+    #[error("`rename` in [output] gives the column `{name}` two names")]
+    RenamedTwice {
+        /// The column's name as `rename` has it.
+        name: String,
+    },
+    /// An empty `select`.
+    #[error("`select` in [output] names no column; leave it out to have them all")]
+    NoColumns,
+}

@@ -1,0 +1,97 @@
+//! Which columns an output has, and which it refuses.
+
+use super::*;
+use crate::row::ColumnKind;
+
+fn text(names: &[&str]) -> Vec<Column> {
+    names.iter().map(|name| Column { name: (*name).into(), kind: ColumnKind::Text }).collect()
+}
+
+fn spec(select: &[&str], rename: &[(&str, &str)], prefix: &str) -> OutputSpec {
+    OutputSpec {
+        select: (!select.is_empty()).then(|| select.iter().map(|name| (*name).into()).collect()),
+        rename: rename.iter().map(|(old, new)| ((*old).into(), (*new).into())).collect(),
+        prefix: prefix.into(),
+        spreadsheet_safe: false,
+    }
+}
+
+fn names(input: &[&str], spec: &OutputSpec) -> Result<Vec<String>, String> {
+    match Layout::new(Some(&text(input)), spec) {
+        Ok(layout) => Ok(layout.column_names().map(str::to_owned).collect()),
+        Err(error) => Err(error.to_string()),
+    }
+}
+
+#[test]
+fn a_prefix_is_put_before_answer_columns_that_are_not_renamed() {
+    let names = names(&["id"], &spec(&[], &[("response", "translation")], "mt_")).expect("a layout");
+    assert_eq!(names[..3], ["id", "translation", "mt_reasoning"]);
+    assert_eq!(names[17], "mt_error");
+}
+
+#[test]
+fn answer_columns_are_selected_with_or_without_their_prefix() {
+    let spec = spec(&["mt_response", "id", "status"], &[("mt_status", "state")], "mt_");
+    assert_eq!(names(&["id"], &spec).expect("a layout"), ["mt_response", "id", "state"]);
+}
+
+#[test]
+fn an_unknown_name_is_refused_and_the_nearest_one_offered() {
+    let error = names(&["review_id"], &spec(&["reviewid"], &[], "")).expect_err("unknown");
+    assert!(error.contains("`select`") && error.contains("did you mean `review_id`?"), "{error}");
+    let error = names(&["id"], &spec(&[], &[("Respnse", "x")], "mt_")).expect_err("unknown");
+    assert!(error.contains("`rename`") && error.contains("did you mean `mt_response`?"), "{error}");
+    let error = names(&["id"], &spec(&["zzz"], &[], "")).expect_err("unknown");
+    assert!(!error.contains("did you mean"), "{error}");
+}
+
+#[test]
+fn an_input_column_called_like_an_answer_column_asks_for_a_prefix() {
+    for select in [&[][..], &["id", "response"]] {
+        let error = names(&["id", "response"], &spec(select, &[], "")).expect_err("a clash");
+        assert!(error.contains("`response`") && error.contains("`prefix`"), "{error}");
+    }
+    let with_prefix = spec(&["response", "mt_response"], &[], "mt_");
+    assert_eq!(names(&["response"], &with_prefix).expect("a layout"), ["response", "mt_response"]);
+    let left_out = spec(&["id", "status"], &[], "");
+    assert_eq!(names(&["id", "response"], &left_out).expect("a layout"), ["id", "status"]);
+}
+
+#[test]
+fn two_columns_of_one_name_are_refused() {
+    let twice = names(&["id"], &spec(&["id", "id"], &[], "")).expect_err("twice");
+    assert!(twice.contains("`select` names it twice"), "{twice}");
+    let renamed = names(&["a", "b"], &spec(&[], &[("a", "b")], "")).expect_err("the same");
+    assert!(renamed.contains("`rename`"), "{renamed}");
+    let onto_answer = names(&["a"], &spec(&[], &[("a", "status")], "")).expect_err("the same");
+    assert!(onto_answer.contains("`prefix`"), "{onto_answer}");
+    let two_names = names(&["a"], &spec(&[], &[("response", "x"), ("mt_response", "y")], "mt_"));
+    assert!(two_names.expect_err("two names").contains("two names"));
+}
+
+#[test]
+fn an_empty_selection_is_refused() {
+    let empty = OutputSpec { select: Some(Vec::new()), ..OutputSpec::default() };
+    assert_eq!(Layout::new(None, &empty).map(drop), Err(LayoutError::NoColumns));
+}
+
+#[test]
+fn rows_that_bring_their_own_columns_are_checked_one_by_one() {
+    let layout = Layout::new(None, &spec(&[], &[("text", "source")], "")).expect("a layout");
+    assert!(layout.is_open());
+    assert_eq!(layout.clashes_with(["id", "text"]), None);
+    assert_eq!(layout.clashes_with(["id", "status"]).as_deref(), Some("status"));
+    assert_eq!(layout.clashes_with(["source"]), None);
+    assert_eq!(layout.clashes_with(["source", "text"]).as_deref(), Some("source"));
+    let taken = Layout::new(None, &spec(&[], &[("text", "status")], ""));
+    assert!(taken.is_err(), "a new name that is an answer column's is refused before the first row");
+}
+
+#[test]
+fn selected_columns_of_unknown_rows_are_taken_at_their_word() {
+    let layout = Layout::new(None, &spec(&["id", "response"], &[], "")).expect("a layout");
+    assert!(!layout.is_open());
+    assert_eq!(layout.input_names().collect::<Vec<_>>(), ["id"]);
+    assert_eq!(layout.clashes_with(["response"]), None);
+}

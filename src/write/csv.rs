@@ -1,0 +1,128 @@
+//! CSV and TSV: a header, and every cell as text.
+
+use std::fmt::Write as _;
+
+use super::WriteError;
+use super::answer::AnswerValue;
+use super::cells::CellReader;
+use super::columns::{Layout, Source};
+use super::encoder::Encoder;
+use crate::outcome::RowResult;
+use crate::row::Item;
+
+/// What a text must begin with for a spreadsheet to run it. The wide forms are those of East Asian keyboards, which
+/// some spreadsheets take as well.
+const FORMULA_STARTS: [char; 11] =
+    ['=', '+', '-', '@', '\t', '\r', '\n', '\u{ff1d}', '\u{ff0b}', '\u{ff0d}', '\u{ff20}'];
+
+/// Writes rows as CSV or TSV.
+pub(super) struct CsvWriter {
+    records: csv::Writer<Encoder>,
+    layout: Layout,
+    cells: CellReader,
+    /// Room for a cell that is put together.
+    scratch: String,
+}
+
+impl CsvWriter {
+    /// Begins with the header.
+    pub(super) fn new(output: Encoder, delimiter: u8, layout: Layout) -> Result<Self, WriteError> {
+        let records = csv::WriterBuilder::new().delimiter(delimiter).from_writer(output);
+        let cells = CellReader::new(layout.input_names());
+        let mut writer = Self { records, layout, cells, scratch: String::new() };
+        writer.header().map_err(|error| writer.failed(error))?;
+        Ok(writer)
+    }
+
+    fn header(&mut self) -> csv::Result<()> {
+        for name in self.layout.column_names() {
+            self.records.write_field(guarded(&mut self.scratch, name, self.layout.spreadsheet_safe))?;
+        }
+        end_record(&mut self.records)
+    }
+
+    /// Writes one row; null cells are empty.
+    pub(super) fn write(&mut self, item: &Item, result: &RowResult) -> Result<(), WriteError> {
+        let cells = self.cells.read(item)?;
+        let safe = self.layout.spreadsheet_safe;
+        let mut written = Ok(());
+        for column in &self.layout.columns {
+            written = match column.source {
+                Source::Input(index) => {
+                    let cell = cells[index];
+                    let text = cell.text().map_err(|error| WriteError::row(item, error.to_string()))?;
+                    let text = guarded(&mut self.scratch, &text, safe && cell.is_text());
+                    self.records.write_field(text)
+                }
+                Source::Answer(answer) => {
+                    self.records.write_field(answer_text(&mut self.scratch, answer.value(result), safe))
+                }
+            };
+            if written.is_err() {
+                break;
+            }
+        }
+        written.and_then(|()| end_record(&mut self.records)).map_err(|error| self.failed(error))
+    }
+
+    pub(super) fn finish(self) -> Result<super::Sink, WriteError> {
+        let path = self.records.get_ref().path().to_path_buf();
+        let output = self.records.into_inner().map_err(|failed| failed.into_error());
+        output.and_then(Encoder::finish).map_err(|source| WriteError::writing(&path, source))
+    }
+
+    fn failed(&self, error: csv::Error) -> WriteError {
+        WriteError::writing(self.records.get_ref().path(), error.into())
+    }
+}
+
+fn end_record(records: &mut csv::Writer<Encoder>) -> csv::Result<()> {
+    records.write_record(None::<&[u8]>)
+}
+
+fn answer_text<'a>(scratch: &'a mut String, value: AnswerValue<'a>, safe: bool) -> &'a str {
+    scratch.clear();
+    let written = match value {
+        AnswerValue::Null => return "",
+        AnswerValue::Text(text) | AnswerValue::Json(text) => return guarded(scratch, text, safe),
+        AnswerValue::Integer(number) => write!(scratch, "{number}"),
+        // The spelling of JSON, in CSV too: `0.25`, `1e-7`.
+        AnswerValue::Number(number) => write!(scratch, "{}", serde_json::Value::from(number)),
+    };
+    debug_assert!(written.is_ok(), "writing to a string cannot fail");
+    scratch
+}
+
+/// A text cell as it is written: with a `'` before it, if a spreadsheet would run it and `safe` is asked for.
+fn guarded<'a>(scratch: &'a mut String, text: &'a str, safe: bool) -> &'a str {
+    if !(safe && text.starts_with(FORMULA_STARTS)) || is_number(text) {
+        return text;
+    }
+    scratch.clear();
+    scratch.push('\'');
+    scratch.push_str(text);
+    scratch
+}
+
+/// Whether the text is a number, such as `-3`, which a spreadsheet shows and does not run.
+fn is_number(text: &str) -> bool {
+    let digits = text.strip_prefix(['-', '+']).unwrap_or(text);
+    digits.starts_with(|first: char| first.is_ascii_digit() || first == '.') && digits.parse::<f64>().is_ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_text_that_a_spreadsheet_would_run_is_guarded() {
+        let mut scratch = String::new();
+        for formula in ["=1+1", "+A1", "-A1", "@SUM(A1)", "\t=1", "\r=1", "-1+cmd|' /C calc'!A0", "=1"] {
+            assert_eq!(guarded(&mut scratch, formula, true), format!("'{formula}"));
+            assert_eq!(guarded(&mut scratch, formula, false), formula);
+        }
+        for harmless in ["", "a=1", "-3", "+4.5", "-.5e3", "'=1", " =1"] {
+            assert_eq!(guarded(&mut scratch, harmless, true), harmless);
+        }
+    }
+}

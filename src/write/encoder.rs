@@ -1,0 +1,74 @@
+//! Between a format and its file: a buffer, and the compression of a text format.
+
+use std::io::{self, BufWriter, IntoInnerError, Write};
+use std::path::{Path, PathBuf};
+
+use flate2::write::GzEncoder;
+
+use super::atomic::Sink;
+use crate::format::Compression;
+
+/// Bytes that go to the file at once.
+const BUFFER_BYTES: usize = 256 * 1024;
+
+/// A buffered stream into the output, compressed when its name says so.
+pub(super) struct Encoder {
+    stream: Stream,
+    path: PathBuf,
+}
+
+enum Stream {
+    Plain(BufWriter<Sink>),
+    Gzip(GzEncoder<BufWriter<Sink>>),
+    Zstd(zstd::Encoder<'static, BufWriter<Sink>>),
+}
+
+impl Encoder {
+    pub(super) fn new(sink: Sink, compression: Compression) -> io::Result<Self> {
+        let path = sink.path().to_path_buf();
+        let buffer = BufWriter::with_capacity(BUFFER_BYTES, sink);
+        let stream = match compression {
+            Compression::Plain => Stream::Plain(buffer),
+            Compression::Gzip => Stream::Gzip(GzEncoder::new(buffer, flate2::Compression::default())),
+            Compression::Zstd => {
+                let mut encoder = zstd::Encoder::new(buffer, zstd::DEFAULT_COMPRESSION_LEVEL)?;
+                encoder.include_checksum(true)?;
+                Stream::Zstd(encoder)
+            }
+        };
+        Ok(Self { stream, path })
+    }
+
+    /// The output's name, for messages.
+    pub(super) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Ends the compression and empties the buffer.
+    pub(super) fn finish(self) -> io::Result<Sink> {
+        let buffer = match self.stream {
+            Stream::Plain(buffer) => buffer,
+            Stream::Gzip(encoder) => encoder.finish()?,
+            Stream::Zstd(encoder) => encoder.finish()?,
+        };
+        buffer.into_inner().map_err(IntoInnerError::into_error)
+    }
+}
+
+impl Write for Encoder {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        match &mut self.stream {
+            Stream::Plain(buffer) => buffer.write(bytes),
+            Stream::Gzip(encoder) => encoder.write(bytes),
+            Stream::Zstd(encoder) => encoder.write(bytes),
+        }
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        match &mut self.stream {
+            Stream::Plain(buffer) => buffer.flush(),
+            Stream::Gzip(encoder) => encoder.flush(),
+            Stream::Zstd(encoder) => encoder.flush(),
+        }
+    }
+}

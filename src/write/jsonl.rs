@@ -1,0 +1,158 @@
+//! JSONL: one object a line, the input's part of it as it stood.
+
+use std::io::Write;
+
+use serde::Serialize;
+use serde_json::value::RawValue;
+
+use super::WriteError;
+use super::answer::AnswerValue;
+use super::cells::{Cell, CellReader, each_column};
+use super::columns::{Layout, OpenColumns, Source};
+use super::encoder::Encoder;
+use crate::outcome::RowResult;
+use crate::row::{Item, Origin, Row};
+
+/// Writes rows as JSONL.
+pub(super) struct JsonlWriter {
+    output: Encoder,
+    layout: Layout,
+    /// The columns' names as JSON, in the layout's order.
+    names: Vec<String>,
+    cells: CellReader,
+    /// The line that is being put together, kept for its room.
+    line: Vec<u8>,
+}
+
+impl JsonlWriter {
+    pub(super) fn new(output: Encoder, layout: Layout) -> Self {
+        let names = layout.column_names().map(|name| serde_json::Value::from(name).to_string()).collect();
+        let cells = CellReader::new(layout.input_names());
+        Self { output, layout, names, cells, line: Vec::new() }
+    }
+
+    /// Writes one row. A row that could not be read has nulls in the columns that are known, and else no columns
+    /// but the answer's.
+    pub(super) fn write(&mut self, item: &Item, result: &RowResult) -> Result<(), WriteError> {
+        self.line.clear();
+        match (&self.layout.open, item) {
+            (Some(open), Item::Row(row)) => {
+                refuse_clash(&self.layout, item, row)?;
+                own_columns(&mut self.line, open, row).map_err(|error| {
+                    WriteError::row(item, format!("the row is not a JSON object: {error}"))
+                })?;
+            }
+            _ => self.line.push(b'{'),
+        }
+        let cells = self.cells.read(item)?;
+        for (name, column) in self.names.iter().zip(&self.layout.columns) {
+            push_name(&mut self.line, name);
+            match column.source {
+                Source::Input(index) => push_cell(&mut self.line, cells[index]),
+                Source::Answer(answer) => push_answer(&mut self.line, answer.value(result)),
+            }
+        }
+        self.line.extend_from_slice(b"}\n");
+        self.output.write_all(&self.line).map_err(|source| WriteError::writing(self.output.path(), source))
+    }
+
+    pub(super) fn finish(self) -> Result<super::Sink, WriteError> {
+        let path = self.output.path().to_path_buf();
+        self.output.finish().map_err(|source| WriteError::writing(&path, source))
+    }
+}
+
+/// Refuses a row with a column that is called like one of the answer's.
+fn refuse_clash(layout: &Layout, item: &Item, row: &Row) -> Result<(), WriteError> {
+    let mut clash = layout.clashes_with(row.fields.keys().map(String::as_str));
+    if let (true, Origin::Line(line)) = (row.fields.is_empty(), &row.origin) {
+        let mut names = Vec::new();
+        // What is wrong with a line that is no object is said where its columns are written.
+        let _ = each_column(line, |name, _| names.push(name));
+        clash = layout.clashes_with(names.iter().map(AsRef::as_ref));
+    }
+    match clash {
+        Some(column) => Err(WriteError::Clash { place: item.place().clone(), column }),
+        None => Ok(()),
+    }
+}
+
+/// Begins a line with the row's own columns.
+fn own_columns(line: &mut Vec<u8>, open: &OpenColumns, row: &Row) -> serde_json::Result<()> {
+    match &row.origin {
+        Origin::Line(text) if open.renames.is_empty() => {
+            // Everything but the closing brace, as it stood: spelling of numbers, escapes and spaces.
+            let text = text.trim();
+            line.extend_from_slice(text.strip_suffix('}').unwrap_or(text).trim_end().as_bytes());
+            Ok(())
+        }
+        Origin::Line(text) => {
+            line.push(b'{');
+            each_column(text, |name, value| own_column(line, open.output_name(&name), value))
+        }
+        Origin::Record | Origin::Columnar(..) => {
+            line.push(b'{');
+            for (name, value) in &row.fields {
+                own_column(line, open.output_name(name), value);
+            }
+            Ok(())
+        }
+    }
+}
+
+fn own_column(line: &mut Vec<u8>, name: &str, value: &(impl Serialize + ?Sized)) {
+    separate(line);
+    push_json(line, name);
+    line.push(b':');
+    push_json(line, value);
+}
+
+/// Puts a comma after the column before, if there is one: an object's first brace is the only one that can end a
+/// line in the making, since values have closed theirs.
+fn separate(line: &mut Vec<u8>) {
+    if line.last() != Some(&b'{') {
+        line.push(b',');
+    }
+}
+
+fn push_name(line: &mut Vec<u8>, name: &str) {
+    separate(line);
+    line.extend_from_slice(name.as_bytes());
+    line.push(b':');
+}
+
+fn push_cell(line: &mut Vec<u8>, cell: Cell<'_>) {
+    match cell {
+        Cell::Null => line.extend_from_slice(b"null"),
+        Cell::Raw(raw) => line.extend_from_slice(raw.as_bytes()),
+        Cell::Value(value) => push_json(line, value),
+    }
+}
+
+fn push_answer(line: &mut Vec<u8>, value: AnswerValue<'_>) {
+    match value {
+        AnswerValue::Null => line.extend_from_slice(b"null"),
+        AnswerValue::Text(text) => push_json(line, text),
+        AnswerValue::Integer(number) => push_json(line, &number),
+        AnswerValue::Number(number) => push_json(line, &number),
+        AnswerValue::Json(text) => match serde_json::from_str::<&RawValue>(text) {
+            // Line breaks between values, which are all that JSON text can have, would end the row.
+            Ok(value) if value.get().contains(['\n', '\r']) => {
+                line.extend(
+                    value.get().bytes().map(|byte| if byte == b'\n' || byte == b'\r' { b' ' } else { byte }),
+                );
+            }
+            Ok(value) => line.extend_from_slice(value.get().as_bytes()),
+            Err(_) => push_json(line, text),
+        },
+    }
+}
+
+/// Appends a value that has a form in JSON.
+fn push_json(line: &mut Vec<u8>, value: &(impl Serialize + ?Sized)) {
+    let written = serde_json::to_writer(line, value);
+    debug_assert!(written.is_ok(), "strings, finite numbers and JSON values always have one");
+}
+
+#[cfg(test)]
+mod tests;

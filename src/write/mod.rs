@@ -1,0 +1,191 @@
+//! The last stage: input rows and their results, joined into an output that appears whole or not at all.
+
+mod answer;
+mod atomic;
+mod cells;
+mod columns;
+#[cfg(test)]
+mod conformance;
+mod csv;
+mod encoder;
+mod jsonl;
+mod parquet;
+
+use std::error::Error;
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+
+use thiserror::Error as ThisError;
+
+use crate::format::{Compression, Format};
+use crate::outcome::RowResult;
+use crate::row::{Item, Place};
+
+pub use answer::ANSWER_COLUMNS;
+pub use atomic::check_target;
+pub use columns::{Layout, LayoutError, OutputSpec};
+
+use atomic::Sink;
+use csv::CsvWriter;
+use encoder::Encoder;
+use jsonl::JsonlWriter;
+use parquet::ParquetWriter;
+
+/// Where the output goes.
+pub enum Target {
+    /// A file, which is replaced as a whole by [`Writer::finish`]. A symbolic link is followed; a device or a
+    /// named pipe is written to as it is.
+    File(PathBuf),
+    /// A stream, usually standard output. What was written before an error has been seen.
+    Stdout(Box<dyn Write + Send>),
+}
+
+/// Writes the output, a row at a time, in the order it is given them.
+///
+/// Dropped without [`Writer::finish`], it leaves the old output file as it was.
+pub struct Writer(Rows);
+
+enum Rows {
+    Jsonl(Box<JsonlWriter>),
+    Csv(Box<CsvWriter>),
+    Parquet(Box<ParquetWriter>),
+}
+
+impl Writer {
+    /// Opens the output. `compression` is for text formats; Parquet compresses its own pages.
+    ///
+    /// # Errors
+    ///
+    /// When the target cannot be written to, or the layout leaves the input's columns open and the format has to
+    /// know them (all but JSONL).
+    pub fn create(
+        target: Target,
+        format: Format,
+        compression: Compression,
+        layout: Layout,
+    ) -> Result<Self, WriteError> {
+        if layout.is_open() && format != Format::Jsonl {
+            return Err(WriteError::ColumnsUnknown { format });
+        }
+        let sink = Sink::open(target)?;
+        let path = sink.path().to_path_buf();
+        let compression = if format == Format::Parquet { Compression::Plain } else { compression };
+        let output = Encoder::new(sink, compression).map_err(|source| WriteError::writing(&path, source))?;
+        Ok(Self(match format {
+            Format::Jsonl => Rows::Jsonl(Box::new(JsonlWriter::new(output, layout))),
+            Format::Csv => Rows::Csv(Box::new(CsvWriter::new(output, b',', layout)?)),
+            Format::Tsv => Rows::Csv(Box::new(CsvWriter::new(output, b'\t', layout)?)),
+            Format::Parquet => Rows::Parquet(Box::new(ParquetWriter::new(output, layout)?)),
+        }))
+    }
+
+    /// Writes one row. Of [`Item::Bad`], the input's columns are null.
+    ///
+    /// # Errors
+    ///
+    /// When the output cannot be written, a row brings a column that is called like an answer column, or a value
+    /// is not of the kind its column was said to be. The output is not to be finished after an error.
+    pub fn write(&mut self, item: &Item, result: &RowResult) -> Result<(), WriteError> {
+        match &mut self.0 {
+            Rows::Jsonl(rows) => rows.write(item, result),
+            Rows::Csv(rows) => rows.write(item, result),
+            Rows::Parquet(rows) => rows.write(item, result),
+        }
+    }
+
+    /// Writes what is still held back, and puts the file in its place: synced, renamed, and its folder synced.
+    ///
+    /// # Errors
+    ///
+    /// When one of these steps fails; but for the last of them, the old file is still there.
+    pub fn finish(self) -> Result<(), WriteError> {
+        let sink = match self.0 {
+            Rows::Jsonl(rows) => rows.finish(),
+            Rows::Csv(rows) => rows.finish(),
+            Rows::Parquet(rows) => rows.finish(),
+        }?;
+        sink.commit()
+    }
+}
+
+/// Why the output could not be written.
+#[derive(Debug, ThisError)]
+pub enum WriteError {
+    /// Whoever read the output has gone: a reason to end quietly.
+    #[error("the output's reader has closed it")]
+    BrokenPipe,
+    /// The disk or the user's share of it is full.
+    #[error(
+        "no space left for {}: free some, and run the same command again; no answer is lost",
+        path.display()
+    )]
+    DiskFull {
+        /// The output.
+        path: PathBuf,
+        /// What the operating system said.
+        source: io::Error,
+    },
+    /// The operating system refused something else.
+    #[error("cannot {doing} {}", path.display())]
+    Io {
+        /// What was being done, as a verb.
+        doing: &'static str,
+        /// The file or folder it was done to.
+        path: PathBuf,
+        /// What the operating system said.
+        source: io::Error,
+    },
+    /// A row brings a column that would be in the output twice.
+    #[error(
+        "{place}: the output would have two columns called `{column}`, the row's own and another; \
+         a `prefix` in [output] keeps the answer columns apart from the input's"
+    )]
+    Clash {
+        /// Where the row stands.
+        place: Place,
+        /// The name in the output.
+        column: String,
+    },
+    /// A row is not what its columns were said to be.
+    #[error("{place}: {problem}; was the input changed after it was first read?")]
+    Row {
+        /// Where the row stands.
+        place: Place,
+        /// What is wrong with it.
+        problem: String,
+    },
+    /// The values cannot be put in the output's format.
+    #[error("cannot put the rows of {} in their format", path.display())]
+    Encoding {
+        /// The output.
+        path: PathBuf,
+        /// What the format's library said.
+        source: Box<dyn Error + Send + Sync>,
+    },
+    /// The input's columns were left open for a format that has to know them.
+    #[error("{format} needs to know the input's columns before the first row")]
+    ColumnsUnknown {
+        /// The output's format.
+        format: Format,
+    },
+}
+
+impl WriteError {
+    /// What a failure to write to the output means.
+    fn writing(path: &Path, source: io::Error) -> Self {
+        Self::io("write", path, source)
+    }
+
+    fn io(doing: &'static str, path: &Path, source: io::Error) -> Self {
+        let path = path.to_path_buf();
+        match source.kind() {
+            io::ErrorKind::BrokenPipe => Self::BrokenPipe,
+            io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => Self::DiskFull { path, source },
+            _ => Self::Io { doing, path, source },
+        }
+    }
+
+    fn row(item: &Item, problem: impl Into<String>) -> Self {
+        Self::Row { place: item.place().clone(), problem: problem.into() }
+    }
+}

@@ -1,0 +1,117 @@
+//! The pending values of a column that is not in Arrow form yet.
+
+use std::sync::Arc;
+
+use arrow_array::ArrayRef;
+use arrow_array::builder::{BooleanBuilder, Float64Builder, Int64Builder, StringBuilder};
+use arrow_schema::DataType;
+use serde_json::Value;
+
+use crate::row::JsonKind;
+use crate::write::answer::{AnswerKind, AnswerValue};
+use crate::write::cells::Cell;
+
+/// Bytes that a value takes besides those of its text, about.
+const VALUE_BYTES: usize = 8;
+
+/// Gathers a column's values.
+pub(super) enum ColumnBuilder {
+    Boolean(BooleanBuilder),
+    Integer(Int64Builder),
+    Number(Float64Builder),
+    Text(StringBuilder),
+    /// The JSON text of every value, of strings as well.
+    Json(StringBuilder),
+}
+
+impl ColumnBuilder {
+    pub(super) fn of_text() -> Self {
+        Self::Text(StringBuilder::new())
+    }
+
+    pub(super) fn of_json(kind: JsonKind) -> Self {
+        match kind {
+            JsonKind::Bool => Self::Boolean(BooleanBuilder::new()),
+            JsonKind::Integer => Self::Integer(Int64Builder::new()),
+            JsonKind::Number => Self::Number(Float64Builder::new()),
+            // A column of nothing but nulls has to have some type, and text can be anything later.
+            JsonKind::Text | JsonKind::Null => Self::of_text(),
+            JsonKind::Mixed => Self::Json(StringBuilder::new()),
+        }
+    }
+
+    pub(super) fn of_answer(kind: AnswerKind) -> Self {
+        match kind {
+            AnswerKind::Text => Self::of_text(),
+            AnswerKind::Integer => Self::Integer(Int64Builder::new()),
+            AnswerKind::Number => Self::Number(Float64Builder::new()),
+        }
+    }
+
+    pub(super) fn data_type(&self) -> DataType {
+        match self {
+            Self::Boolean(_) => DataType::Boolean,
+            Self::Integer(_) => DataType::Int64,
+            Self::Number(_) => DataType::Float64,
+            Self::Text(_) | Self::Json(_) => DataType::Utf8,
+        }
+    }
+
+    /// Adds an input cell, and returns the bytes it takes, about; `None` for a value that does not fit the
+    /// column, of which nothing is added.
+    pub(super) fn push_cell(&mut self, cell: Cell<'_>) -> Option<usize> {
+        if matches!(cell, Cell::Null) {
+            self.push_null();
+            return Some(VALUE_BYTES);
+        }
+        match self {
+            Self::Boolean(builder) => builder.append_value(cell.parse(Value::as_bool)?),
+            Self::Integer(builder) => builder.append_value(cell.parse(Value::as_i64)?),
+            Self::Number(builder) => builder.append_value(cell.parse(Value::as_f64)?),
+            Self::Text(builder) => {
+                let text = cell.text().ok()?;
+                builder.append_value(&text);
+                return Some(text.len() + VALUE_BYTES);
+            }
+            Self::Json(builder) => {
+                let json = cell.json();
+                builder.append_value(&json);
+                return Some(json.len() + VALUE_BYTES);
+            }
+        }
+        Some(VALUE_BYTES)
+    }
+
+    /// Adds a value of an answer column, and returns the bytes it takes, about.
+    pub(super) fn push_answer(&mut self, value: AnswerValue<'_>) -> usize {
+        match (self, value) {
+            (Self::Text(builder), AnswerValue::Text(text) | AnswerValue::Json(text)) => {
+                builder.append_value(text);
+                return text.len() + VALUE_BYTES;
+            }
+            (Self::Integer(builder), AnswerValue::Integer(number)) => builder.append_value(number),
+            (Self::Number(builder), AnswerValue::Number(number)) => builder.append_value(number),
+            (builder, _) => builder.push_null(),
+        }
+        VALUE_BYTES
+    }
+
+    fn push_null(&mut self) {
+        match self {
+            Self::Boolean(builder) => builder.append_null(),
+            Self::Integer(builder) => builder.append_null(),
+            Self::Number(builder) => builder.append_null(),
+            Self::Text(builder) | Self::Json(builder) => builder.append_null(),
+        }
+    }
+
+    /// The values so far, as an array; the builder is empty afterwards.
+    pub(super) fn finish(&mut self) -> ArrayRef {
+        match self {
+            Self::Boolean(builder) => Arc::new(builder.finish()),
+            Self::Integer(builder) => Arc::new(builder.finish()),
+            Self::Number(builder) => Arc::new(builder.finish()),
+            Self::Text(builder) | Self::Json(builder) => Arc::new(builder.finish()),
+        }
+    }
+}

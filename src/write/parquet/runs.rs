@@ -1,0 +1,97 @@
+//! Rows that stay in the batches they were read in: neighbours are sliced together, not converted.
+
+use std::sync::Arc;
+
+use arrow_array::{Array, ArrayRef, RecordBatch, new_null_array};
+use arrow_cast::{CastOptions, cast_with_options};
+use arrow_schema::{ArrowError, DataType};
+use arrow_select::concat::concat;
+
+use crate::row::{Item, Origin};
+use crate::write::WriteError;
+
+/// The pending rows, as pieces of the input's batches.
+#[derive(Default)]
+pub(super) struct Runs {
+    runs: Vec<Run>,
+    /// Bytes of one row of the last run's batch, on average.
+    row_bytes: usize,
+}
+
+/// Neighbouring rows.
+enum Run {
+    Slice { batch: Arc<RecordBatch>, start: usize, rows: usize },
+    Nulls(usize),
+}
+
+impl Runs {
+    /// Adds a row, and returns the bytes it takes, about.
+    ///
+    /// # Errors
+    ///
+    /// When the row did not come from an Arrow batch.
+    pub(super) fn push(&mut self, item: &Item) -> Result<usize, WriteError> {
+        let Item::Row(row) = item else {
+            match self.runs.last_mut() {
+                Some(Run::Nulls(rows)) => *rows += 1,
+                _ => self.runs.push(Run::Nulls(1)),
+            }
+            return Ok(0);
+        };
+        let Origin::Columnar(source, index) = &row.origin else {
+            return Err(WriteError::row(item, "the row is not of a Parquet file, as its columns should be"));
+        };
+        match self.runs.last_mut() {
+            Some(Run::Slice { batch, start, rows })
+                if Arc::ptr_eq(batch, source) && *start + *rows == *index =>
+            {
+                *rows += 1;
+            }
+            _ => {
+                self.row_bytes = source.get_array_memory_size() / source.num_rows().max(1);
+                self.runs.push(Run::Slice { batch: source.clone(), start: *index, rows: 1 });
+            }
+        }
+        Ok(self.row_bytes)
+    }
+
+    /// The pending rows of a column, by its name in the input. Nulls where a batch does not have it.
+    ///
+    /// # Errors
+    ///
+    /// When a batch has the column in a type that cannot be turned into `data_type`.
+    pub(super) fn column(&self, name: &str, data_type: &DataType) -> Result<ArrayRef, ArrowError> {
+        let pieces =
+            self.runs.iter().map(|run| run.column(name, data_type)).collect::<Result<Vec<_>, _>>()?;
+        match pieces.as_slice() {
+            [] => Ok(new_null_array(data_type, 0)),
+            [piece] => Ok(piece.clone()),
+            _ => concat(&pieces.iter().map(AsRef::as_ref).collect::<Vec<&dyn Array>>()),
+        }
+    }
+
+    /// Forgets the rows, and with them the batches they stand in.
+    pub(super) fn clear(&mut self) {
+        self.runs.clear();
+    }
+}
+
+impl Run {
+    fn column(&self, name: &str, data_type: &DataType) -> Result<ArrayRef, ArrowError> {
+        let (array, rows) = match self {
+            Self::Nulls(rows) => (None, *rows),
+            Self::Slice { batch, start, rows } => {
+                (batch.column_by_name(name).map(|array| array.slice(*start, *rows)), *rows)
+            }
+        };
+        match array {
+            None => Ok(new_null_array(data_type, rows)),
+            Some(array) if array.data_type() == data_type => Ok(array),
+            // Several input files may spell one type in two ways, such as Utf8 and LargeUtf8. A value that would
+            // be lost is an error.
+            Some(array) => {
+                cast_with_options(&array, data_type, &CastOptions { safe: false, ..CastOptions::default() })
+            }
+        }
+    }
+}
