@@ -2,13 +2,17 @@
 
 // Nouns: values, without files, clocks or a runtime.
 pub mod endpoint;
+pub mod event;
 pub mod format;
 pub mod job;
+pub mod note;
 pub mod outcome;
 pub mod request;
 pub mod row;
 
 // Stages: each knows the nouns, none knows another.
+pub mod dispatch;
+pub mod journal;
 pub mod render;
 pub mod write;
 

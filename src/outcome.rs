@@ -84,6 +84,20 @@ pub enum FaultKind {
 }
 
 impl FaultKind {
+    /// The word the journal holds.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Throttled => "throttled",
+            Self::Unreachable => "unreachable",
+            Self::StaleConnection => "stale_connection",
+            Self::Passing => "passing",
+            Self::Unusable => "unusable",
+            Self::CutByServer => "cut_by_server",
+            Self::RowRefused => "row_refused",
+            Self::JobRefused => "job_refused",
+        }
+    }
+
     /// Whether the same request may be answered another time.
     pub fn passes(self) -> bool {
         matches!(self, Self::Throttled | Self::Unreachable | Self::StaleConnection | Self::Passing)

@@ -1,0 +1,108 @@
+//! Money and tokens are capped before they are spent: what is in flight is set aside at its worst.
+
+use super::stop::Cap;
+use crate::job::limits::Caps;
+use crate::job::price::Price;
+use crate::outcome::Usage;
+use crate::request::Estimate;
+
+/// What a job has spent and what it has set aside.
+#[derive(Debug)]
+pub(crate) struct Purse {
+    caps: Caps,
+    price: Option<Price>,
+    spent_cost: f64,
+    spent_tokens: u64,
+    reserved_cost: f64,
+    reserved_tokens: u64,
+    in_flight: usize,
+}
+
+/// What was set aside for one request.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) struct Reservation {
+    cost: f64,
+    tokens: u64,
+}
+
+/// Why a request cannot leave.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Short {
+    /// It may be able to once some of what is in flight has turned out cheaper than its worst.
+    ForNow,
+    /// It never will.
+    ForGood(Cap),
+}
+
+impl Purse {
+    /// A purse from which earlier runs have taken.
+    pub(crate) fn new(caps: Caps, price: Option<Price>, spent_cost: f64, spent_tokens: u64) -> Self {
+        let (reserved_cost, reserved_tokens, in_flight) = (0.0, 0, 0);
+        Self { caps, price, spent_cost, spent_tokens, reserved_cost, reserved_tokens, in_flight }
+    }
+
+    /// Sets the worst case of a request aside.
+    ///
+    /// # Errors
+    ///
+    /// When a cap could be passed.
+    pub(crate) fn reserve(&mut self, worst: &Estimate) -> Result<Reservation, Short> {
+        let cost = self.price.map_or(0.0, |price| price.worst_case(worst));
+        let tokens = worst.worst_case_tokens();
+        let short = match self.caps {
+            Caps { cost: Some(cap), .. } if self.spent_cost + self.reserved_cost + cost > cap => {
+                Some(Cap::Cost)
+            }
+            Caps { total_tokens: Some(cap), .. }
+                if self.spent_tokens + self.reserved_tokens + tokens > cap =>
+            {
+                Some(Cap::TotalTokens)
+            }
+            _ => None,
+        };
+        match short {
+            Some(cap) if self.in_flight == 0 => Err(Short::ForGood(cap)),
+            Some(_) => Err(Short::ForNow),
+            None => {
+                self.reserved_cost += cost;
+                self.reserved_tokens += tokens;
+                self.in_flight += 1;
+                Ok(Reservation { cost, tokens })
+            }
+        }
+    }
+
+    /// Gives a reservation back and takes what the request cost instead. Says the cost, where the price is known.
+    pub(crate) fn settle(&mut self, reservation: Reservation, usage: Option<&Usage>) -> Option<f64> {
+        self.in_flight -= 1;
+        self.reserved_tokens -= reservation.tokens;
+        self.reserved_cost = if self.in_flight == 0 { 0.0 } else { self.reserved_cost - reservation.cost };
+        let usage = usage?;
+        self.spent_tokens += usage.total_tokens;
+        let cost = self.price.map(|price| price.of(usage));
+        self.spent_cost += cost.unwrap_or(0.0);
+        cost
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_in_flight_counts_at_its_worst_until_it_is_settled() {
+        let caps = Caps { total_tokens: Some(100), ..Caps::default() };
+        let mut purse = Purse::new(caps, None, 0.0, 20);
+        let worst = Estimate { prompt_tokens: 10, max_completion_tokens: 30 };
+        let first = purse.reserve(&worst).expect("60 of 100");
+        let second = purse.reserve(&worst).expect("100 of 100");
+        assert_eq!(purse.reserve(&worst), Err(Short::ForNow));
+        let usage = Usage { total_tokens: 15, ..Usage::default() };
+        purse.settle(first, Some(&usage));
+        assert_eq!(purse.reserve(&worst), Err(Short::ForNow), "35 spent, 40 in flight, 40 more");
+        purse.settle(second, Some(&usage));
+        let third = purse.reserve(&worst).expect("90 of 100");
+        purse.settle(third, Some(&usage));
+        assert_eq!(purse.reserve(&worst), Err(Short::ForGood(Cap::TotalTokens)));
+    }
+}

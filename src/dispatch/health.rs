@@ -1,0 +1,252 @@
+//! Whether the service answers anybody: the difference between a row in trouble and an outage.
+
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use super::retry::{Dice, ceiling};
+use crate::job::Retry;
+use crate::outcome::FaultKind;
+
+/// Faults without an answer between them that make an outage, once a moment has passed since the last answer.
+const EVIDENCE: u32 = 8;
+
+/// The moment: at hundreds of requests a second eight faults in a row are no outage yet.
+const SILENCE: Duration = Duration::from_secs(1);
+
+/// Attempts without any connection, before there ever was one, after which the address is taken to be wrong.
+const NEVER_REACHED: u32 = 3;
+
+/// Probes go out at least this often, so that a job is back soon after the service is.
+const SLOWEST_PROBE: Duration = Duration::from_secs(8);
+
+/// Watches over the answers of all rows together.
+#[derive(Debug)]
+pub(crate) struct Health {
+    retry: Retry,
+    /// Counts answers: faults of one streak have had no answer between them.
+    streak: u64,
+    evidence: u32,
+    since: Option<Instant>,
+    last_answer: Instant,
+    ever_reached: bool,
+    unreached: u32,
+    outage: Option<Outage>,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Outage {
+    probes: u32,
+    next_probe: Instant,
+}
+
+/// What the tries of one row are worth.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct Allowance {
+    /// Tries that count: the service answered others meanwhile.
+    pub(crate) charged: u32,
+    /// Tries that count as soon as the service answers anybody.
+    provisional: u32,
+    streak: u64,
+}
+
+impl Allowance {
+    /// An allowance of which some tries were used up in an earlier run.
+    pub(crate) fn used(charged: u32) -> Self {
+        Self { charged, ..Self::default() }
+    }
+
+    /// Tries so far, the uncertain ones too: what the backoff grows with.
+    pub(crate) fn failures(&self) -> u32 {
+        self.charged + self.provisional
+    }
+}
+
+impl Health {
+    /// A service nothing is known of yet.
+    pub(crate) fn new(retry: Retry, now: Instant) -> Self {
+        Self {
+            retry,
+            streak: 0,
+            evidence: 0,
+            since: None,
+            last_answer: now,
+            ever_reached: false,
+            unreached: 0,
+            outage: None,
+        }
+    }
+
+    /// Somebody was answered, or refused by name: the service is there. Says whether that ended an outage.
+    pub(crate) fn answered(&mut self, now: Instant) -> bool {
+        self.streak += 1;
+        self.evidence = 0;
+        self.since = None;
+        self.last_answer = now;
+        self.ever_reached = true;
+        self.outage.take().is_some()
+    }
+
+    /// The service asked to slow down: it is there, but answered nobody. Says whether that ended an outage.
+    pub(crate) fn throttled(&mut self, now: Instant) -> bool {
+        self.ever_reached = true;
+        self.since.get_or_insert(now);
+        self.outage.take().is_some()
+    }
+
+    /// A row met a fault that passes. Its tries are charged as far as the service answered others.
+    pub(crate) fn faulted(
+        &mut self,
+        now: Instant,
+        kind: FaultKind,
+        allowance: &mut Allowance,
+        dice: &mut Dice,
+    ) {
+        self.settle(allowance);
+        self.since.get_or_insert(now);
+        let connected = kind != FaultKind::Unreachable;
+        self.ever_reached |= connected;
+        self.unreached = if connected { 0 } else { self.unreached + 1 };
+        if self.outage.is_some() {
+            return self.plan_probe(now, dice);
+        }
+        // A row that failed while others were answered proves nothing about the others any more, as long as there is
+        // a service at the other end of its connection.
+        if allowance.charged > 0 && connected {
+            allowance.charged += 1;
+            return;
+        }
+        allowance.provisional += 1;
+        self.evidence += 1;
+        if self.evidence >= EVIDENCE && now.duration_since(self.last_answer) >= SILENCE {
+            self.outage = Some(Outage { probes: 0, next_probe: now });
+            self.plan_probe(now, dice);
+        }
+    }
+
+    /// Turns a row's uncertain tries into ones that count, or forgets them if they belong to an outage.
+    pub(crate) fn settle(&self, allowance: &mut Allowance) {
+        if allowance.streak != self.streak {
+            allowance.charged += allowance.provisional;
+            allowance.provisional = 0;
+            allowance.streak = self.streak;
+        } else if self.outage.is_some() {
+            allowance.provisional = 0;
+        }
+    }
+
+    fn plan_probe(&mut self, now: Instant, dice: &mut Dice) {
+        if let Some(outage) = &mut self.outage {
+            outage.probes += 1;
+            let longest = ceiling(&self.retry, outage.probes).min(SLOWEST_PROBE);
+            outage.next_probe = now + longest.mul_f64(0.5 + dice() / 2.0);
+        }
+    }
+
+    /// When the next probe of an outage may go out.
+    pub(crate) fn next_probe(&self) -> Option<Instant> {
+        self.outage.map(|outage| outage.next_probe)
+    }
+
+    /// When a silence that goes on becomes too long for the job.
+    pub(crate) fn patience_ends(&self) -> Option<Instant> {
+        self.since.map(|since| since + self.retry.max_outage)
+    }
+
+    /// Whether it is time to say that nobody was ever reached at this address.
+    pub(crate) fn was_never_reached(&self) -> bool {
+        !self.ever_reached && self.unreached >= NEVER_REACHED
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn health() -> (Health, Instant, Dice) {
+        let s = Duration::from_secs;
+        let retry = Retry {
+            max_attempts: 6,
+            initial_backoff: s(1),
+            max_backoff: s(60),
+            timeout: s(330),
+            max_outage: s(1800),
+        };
+        let now = Instant::now();
+        (Health::new(retry, now), now, Box::new(|| 0.5))
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_outage_costs_no_row_its_tries() {
+        let (mut health, start, mut dice) = health();
+        health.answered(start);
+        let mut rows = [Allowance::default(); 4];
+        for round in 0..5 {
+            for row in &mut rows {
+                health.faulted(start + Duration::from_secs(2 + round), FaultKind::Passing, row, &mut dice);
+            }
+        }
+        assert!(health.next_probe().is_some());
+        assert!(health.answered(start + Duration::from_secs(60)));
+        for row in &mut rows {
+            health.settle(row);
+            assert!(row.charged <= 2, "only what lay before the outage was known: {row:?}");
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_row_is_charged_while_others_are_answered() {
+        let (mut health, start, mut dice) = health();
+        let mut row = Allowance::default();
+        for round in 1..=6 {
+            let now = start + Duration::from_secs(2 * round);
+            health.faulted(now, FaultKind::Passing, &mut row, &mut dice);
+            health.answered(now);
+            health.settle(&mut row);
+            assert_eq!(u64::from(row.charged), round);
+        }
+        assert!(!health.next_probe().is_some());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_poisoned_row_that_is_left_alone_is_no_outage() {
+        let (mut health, start, mut dice) = health();
+        let mut row = Allowance::default();
+        health.faulted(start, FaultKind::Passing, &mut row, &mut dice);
+        health.answered(start);
+        for round in 0..20 {
+            health.faulted(start + Duration::from_secs(10 + round), FaultKind::Passing, &mut row, &mut dice);
+        }
+        assert!(!health.next_probe().is_some());
+        assert_eq!(row.charged, 21);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn probes_go_out_one_per_backoff_and_never_slower_than_eight_seconds() {
+        let (mut health, start, mut dice) = health();
+        let mut now = start + Duration::from_secs(5);
+        for _ in 0..30 {
+            let mut row = Allowance::default();
+            health.faulted(now, FaultKind::Unreachable, &mut row, &mut dice);
+            if let Some(probe) = health.next_probe() {
+                assert!(probe > now && probe <= now + SLOWEST_PROBE);
+                now = probe;
+            }
+        }
+        assert!(health.next_probe().is_some());
+        assert!(health.was_never_reached());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn half_of_all_calls_failing_is_no_outage() {
+        let (mut health, start, mut dice) = health();
+        for call in 0..2_000_u64 {
+            let now = start + Duration::from_millis(10 * call);
+            match call % 2 {
+                0 => health.faulted(now, FaultKind::Passing, &mut Allowance::default(), &mut dice),
+                _ => drop(health.answered(now)),
+            }
+            assert!(!health.next_probe().is_some());
+        }
+    }
+}

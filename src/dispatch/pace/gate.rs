@@ -1,0 +1,221 @@
+//! One limit: so many in a span of time, evenly spaced, and never more in any span of that length.
+//!
+//! Two rules stand together. A schedule spaces what passes, so that there is no burst. A ledger of what did pass
+//! holds every sliding window, whatever the timer's lateness or a correction made of the schedule. The governor
+//! crate was the plan; it can neither go into debt, nor change its quota, nor begin from a past minute, and three of
+//! them cannot be asked as one.
+
+use std::collections::VecDeque;
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use crate::job::limits::Quota;
+
+/// Buckets that a window is kept in: what passed is known to this share of the window.
+const BUCKETS: u32 = 512;
+
+/// By how much the window is held longer than the service's, for the unevenness of the way there.
+const MARGIN: f64 = 0.004;
+
+/// How far a late timer may catch up.
+const CATCH_UP: Duration = Duration::from_millis(20);
+
+/// One limit.
+#[derive(Debug)]
+pub(crate) struct Gate {
+    amount: f64,
+    bucket: Duration,
+    held: Duration,
+    each: Duration,
+    next: Instant,
+    origin: Instant,
+    ledger: VecDeque<(u64, f64)>,
+    sum: f64,
+}
+
+impl Gate {
+    /// A gate that nothing has passed yet.
+    pub(crate) fn new(quota: Quota, now: Instant) -> Self {
+        // Less than one in a window is one in a longer window.
+        let stretch = (1.0 / quota.amount()).max(1.0);
+        let window = quota.window().mul_f64(stretch);
+        let amount = quota.amount() * stretch;
+        let held = window.mul_f64(1.0 + MARGIN);
+        Self {
+            amount,
+            bucket: window / BUCKETS,
+            held,
+            each: held.div_f64(amount),
+            next: now,
+            origin: now,
+            ledger: VecDeque::new(),
+            sum: 0.0,
+        }
+    }
+
+    /// When so much can pass: at once, or at the instant given, if nothing else passes meanwhile.
+    pub(crate) fn ready(&mut self, now: Instant, amount: f64) -> Result<(), Instant> {
+        self.forget(now);
+        let amount = amount.min(self.amount);
+        let mut when = self.next;
+        if self.sum + amount > self.amount + 1e-6 {
+            let mut sum = self.sum;
+            for (bucket, passed) in &self.ledger {
+                sum -= passed;
+                if sum + amount <= self.amount + 1e-6 {
+                    when = when.max(self.leaves(*bucket));
+                    break;
+                }
+            }
+        }
+        if when <= now { Ok(()) } else { Err(when) }
+    }
+
+    /// Lets so much pass.
+    pub(crate) fn pass(&mut self, now: Instant, amount: f64) {
+        let from = self.next.max(now.checked_sub(CATCH_UP).unwrap_or(now));
+        self.next = from + self.each.mul_f64(amount);
+        self.enter(now, amount);
+    }
+
+    /// Enters what passed before this gate was made. The schedule begins anew.
+    pub(crate) fn remember(&mut self, at: Instant, amount: f64) {
+        if at < self.origin {
+            // Buckets are counted from the origin: it moves back, and what is known with it.
+            let back = self.origin - at;
+            let buckets = (back.as_secs_f64() / self.bucket.as_secs_f64()).ceil() as u64;
+            self.origin = at;
+            self.ledger.iter_mut().for_each(|(bucket, _)| *bucket += buckets);
+        }
+        self.enter(at, amount);
+        self.next = self.next.max(at + self.each.mul_f64(amount));
+    }
+
+    /// Corrects what passed at an instant: more goes into debt, less is given back.
+    pub(crate) fn correct(&mut self, at: Instant, now: Instant, difference: f64) {
+        let bucket = self.bucket_of(at);
+        match self.ledger.iter_mut().find(|(known, _)| *known == bucket) {
+            Some((_, passed)) => {
+                *passed += difference;
+                self.sum += difference;
+            }
+            // It has left the window already; what is owed beyond it is owed now.
+            None if difference > 0.0 => self.enter(now, difference),
+            None => {}
+        }
+        let shift = self.each.mul_f64(difference.abs());
+        self.next = match difference > 0.0 {
+            true => self.next.max(now) + shift,
+            false => {
+                self.next.checked_sub(shift).unwrap_or(now).max(now.checked_sub(CATCH_UP).unwrap_or(now))
+            }
+        };
+    }
+
+    fn enter(&mut self, at: Instant, amount: f64) {
+        let bucket = self.bucket_of(at);
+        match self.ledger.iter_mut().rev().find(|(known, _)| *known <= bucket) {
+            Some((known, passed)) if *known == bucket => *passed += amount,
+            _ => {
+                let place = self.ledger.partition_point(|(known, _)| *known <= bucket);
+                self.ledger.insert(place, (bucket, amount));
+            }
+        }
+        self.sum += amount;
+    }
+
+    fn forget(&mut self, now: Instant) {
+        while let Some((bucket, passed)) = self.ledger.front().copied() {
+            if self.leaves(bucket) > now {
+                return;
+            }
+            self.ledger.pop_front();
+            self.sum -= passed;
+        }
+        self.sum = 0.0;
+    }
+
+    fn bucket_of(&self, at: Instant) -> u64 {
+        (at.saturating_duration_since(self.origin).as_nanos() / self.bucket.as_nanos().max(1)) as u64
+    }
+
+    /// When a bucket has left every window that counts it.
+    fn leaves(&self, bucket: u64) -> Instant {
+        self.origin + self.bucket.mul_f64(bucket as f64 + 1.0) + self.held
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn passes(gate: &mut Gate, from: Instant, span: Duration, amount: f64) -> Vec<Instant> {
+        let (mut now, mut passed) = (from, Vec::new());
+        while now < from + span {
+            match gate.ready(now, amount) {
+                Ok(()) => {
+                    gate.pass(now, amount);
+                    passed.push(now);
+                }
+                // A timer is late by up to a few milliseconds.
+                Err(when) => now = when + Duration::from_micros(700 * (passed.len() as u64 % 5)),
+            }
+        }
+        passed
+    }
+
+    #[test]
+    fn no_sliding_window_holds_more_than_the_quota_and_nearly_all_of_it_is_used() {
+        for amount in [1.0, 10.0, 200.0, 1000.0] {
+            let start = Instant::now();
+            let mut gate = Gate::new(Quota::per_second(amount).expect("above 0"), start);
+            let passed = passes(&mut gate, start, Duration::from_secs(20), 1.0);
+            for (index, at) in passed.iter().enumerate() {
+                let within =
+                    passed[index..].iter().take_while(|later| **later < *at + Duration::from_secs(1)).count();
+                assert!(within as f64 <= amount, "{within} in a second of {amount}");
+            }
+            assert!(passed.len() as f64 >= 0.985 * amount * 20.0, "{} of {}", passed.len(), amount * 20.0);
+        }
+    }
+
+    #[test]
+    fn there_is_no_burst_at_the_start() {
+        let start = Instant::now();
+        let mut gate = Gate::new(Quota::per_minute(600.0).expect("above 0"), start);
+        let passed = passes(&mut gate, start, Duration::from_secs(1), 1.0);
+        assert!((9..=11).contains(&passed.len()), "{}", passed.len());
+    }
+
+    #[test]
+    fn the_last_minute_before_a_restart_counts() {
+        let start = Instant::now() + Duration::from_secs(100);
+        let mut gate = Gate::new(Quota::per_minute(60.0).expect("above 0"), start);
+        for second in 1..=60 {
+            gate.remember(start - Duration::from_secs(second) + Duration::from_millis(500), 1.0);
+        }
+        let when = gate.ready(start, 1.0).expect_err("the minute is full");
+        assert!(when > start && when < start + Duration::from_secs(2));
+    }
+
+    #[test]
+    fn a_debt_is_waited_off_and_what_was_not_used_is_given_back() {
+        let start = Instant::now();
+        let mut gate = Gate::new(Quota::per_minute(6000.0).expect("above 0"), start);
+        gate.pass(start, 100.0);
+        gate.correct(start, start, 2900.0);
+        let when = gate.ready(start, 100.0).expect_err("in debt");
+        assert!(when >= start + Duration::from_secs(30), "3000 tokens take half a minute");
+        gate.correct(start, start, -2900.0);
+        let when = gate.ready(start, 100.0).expect_err("still spaced");
+        assert!(when <= start + Duration::from_secs(2));
+    }
+
+    #[test]
+    fn less_than_one_a_second_is_one_in_several() {
+        let start = Instant::now();
+        let mut gate = Gate::new(Quota::per_second(0.25).expect("above 0"), start);
+        assert_eq!(passes(&mut gate, start, Duration::from_secs(40), 1.0).len(), 10);
+    }
+}

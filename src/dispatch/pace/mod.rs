@@ -1,0 +1,211 @@
+//! All limits together: a request passes every gate, or none.
+
+mod brake;
+mod calibration;
+mod gate;
+
+use std::collections::VecDeque;
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use crate::job::limits::Quotas;
+use crate::outcome::Usage;
+use crate::request::Estimate;
+use brake::Brake;
+use calibration::Calibration;
+use gate::Gate;
+
+/// The span over which the job's own rate is measured.
+const MEASURED: Duration = Duration::from_secs(5);
+
+/// The pace of a job.
+#[derive(Debug)]
+pub struct Pace {
+    quotas: Quotas,
+    requests: Vec<Gate>,
+    tokens: Option<Gate>,
+    brake: Brake,
+    calibration: Calibration,
+    recent: VecDeque<(Instant, u32)>,
+}
+
+/// Leave to send one request, now.
+#[derive(Debug, Clone, Copy)]
+pub struct Ticket {
+    /// When it was given.
+    pub at: Instant,
+    charged: f64,
+}
+
+/// What holds a request back.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum HeldBy {
+    /// A limit of requests.
+    Requests,
+    /// The limit of tokens.
+    Tokens,
+    /// The brake, after throttling.
+    Brake,
+}
+
+impl Pace {
+    /// A pace that begins after a past: when requests were sent in the last minute, and their tokens.
+    pub fn new(quotas: Quotas, now: Instant, past: &[(Instant, u64)]) -> Self {
+        let gates = [quotas.requests_per_second, quotas.requests_per_minute];
+        let mut pace = Self {
+            quotas,
+            requests: gates.into_iter().flatten().map(|quota| Gate::new(quota, now)).collect(),
+            tokens: quotas.tokens_per_minute.map(|quota| Gate::new(quota, now)),
+            brake: Brake::default(),
+            calibration: Calibration::default(),
+            recent: VecDeque::new(),
+        };
+        for (at, tokens) in past {
+            pace.requests.iter_mut().for_each(|gate| gate.remember(*at, 1.0));
+            if let Some(gate) = &mut pace.tokens {
+                gate.remember(*at, *tokens as f64);
+            }
+        }
+        pace
+    }
+
+    /// Leave to send a request now.
+    ///
+    /// # Errors
+    ///
+    /// When to ask again, and what holds it back.
+    pub fn ask(&mut self, now: Instant, estimate: &Estimate) -> Result<Ticket, (Instant, HeldBy)> {
+        let charged = self.calibration.expected(estimate);
+        let mut held = self.brake.ready(now).err().map(|when| (when, HeldBy::Brake));
+        let mut hold = |ready: Result<(), Instant>, by: HeldBy| {
+            if let Err(when) = ready
+                && held.is_none_or(|(latest, _)| when > latest)
+            {
+                held = Some((when, by));
+            }
+        };
+        for gate in &mut self.requests {
+            hold(gate.ready(now, 1.0), HeldBy::Requests);
+        }
+        if let Some(gate) = &mut self.tokens {
+            hold(gate.ready(now, charged), HeldBy::Tokens);
+        }
+        if let Some(held) = held {
+            return Err(held);
+        }
+        self.brake.pass(now);
+        self.requests.iter_mut().for_each(|gate| gate.pass(now, 1.0));
+        if let Some(gate) = &mut self.tokens {
+            gate.pass(now, charged);
+        }
+        self.note_sent(now);
+        Ok(Ticket { at: now, charged })
+    }
+
+    /// A request was answered: its tokens are settled, and the guess learns.
+    pub fn answered(&mut self, ticket: Ticket, now: Instant, estimate: &Estimate, usage: &Usage) {
+        self.calibration.learn(estimate, usage);
+        self.settle(ticket, now, usage.total_tokens as f64);
+    }
+
+    /// A request never reached a model: its tokens are given back.
+    pub fn unused(&mut self, ticket: Ticket, now: Instant) {
+        self.settle(ticket, now, 0.0);
+    }
+
+    /// A request was throttled: the whole job slows down.
+    pub fn throttled(&mut self, ticket: Ticket, now: Instant, retry_after: Option<Duration>) {
+        self.unused(ticket, now);
+        let rate = self.measured_rate(now);
+        self.brake.throttled(now, ticket.at, rate, retry_after);
+    }
+
+    /// The most a request can use: what a cap sets aside.
+    pub fn worst(&self, estimate: &Estimate) -> Estimate {
+        self.calibration.worst(estimate)
+    }
+
+    /// Requests per second that all of this allows at present; `None` when nothing limits them.
+    pub fn rate(&self, now: Instant) -> Option<f64> {
+        let limit = self.quotas.requests_each_second();
+        match self.brake.slows(now, limit) {
+            true => self.brake.rate(now),
+            false => limit,
+        }
+    }
+
+    fn settle(&mut self, ticket: Ticket, now: Instant, tokens: f64) {
+        if let Some(gate) = &mut self.tokens {
+            gate.correct(ticket.at, now, tokens - ticket.charged);
+        }
+    }
+
+    /// Counts in tenths of a second, so that the count stays small at any rate.
+    fn note_sent(&mut self, now: Instant) {
+        match self.recent.back_mut() {
+            Some((since, count)) if now.duration_since(*since) < MEASURED / 50 => *count += 1,
+            _ => self.recent.push_back((now, 1)),
+        }
+        while self.recent.front().is_some_and(|(at, _)| now.duration_since(*at) > MEASURED) {
+            self.recent.pop_front();
+        }
+    }
+
+    fn measured_rate(&self, now: Instant) -> f64 {
+        let recent = self.recent.iter().filter(|(at, _)| now.duration_since(*at) <= MEASURED);
+        let (mut sent, mut first) = (0, now);
+        for (at, count) in recent {
+            sent += count;
+            first = first.min(*at);
+        }
+        let measured = f64::from(sent) / now.duration_since(first).max(Duration::from_secs(1)).as_secs_f64();
+        self.quotas.requests_each_second().map_or(measured, |limit| measured.min(limit))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::job::limits::Quota;
+
+    #[test]
+    fn all_limits_are_kept_at_once_and_none_is_paid_for_nothing() {
+        let start = Instant::now();
+        let quotas = Quotas {
+            requests_per_second: Quota::per_second(100.0),
+            requests_per_minute: Quota::per_minute(3000.0),
+            tokens_per_minute: Quota::per_minute(60_000.0),
+        };
+        let mut pace = Pace::new(quotas, start, &[]);
+        let estimate = Estimate { prompt_tokens: 100, max_completion_tokens: 100 };
+        let usage = Usage { prompt_tokens: 60, completion_tokens: 40, total_tokens: 100, ..Usage::default() };
+        let (mut now, mut sent) = (start, 0_u32);
+        while now < start + Duration::from_secs(60) {
+            match pace.ask(now, &estimate) {
+                Ok(ticket) => {
+                    sent += 1;
+                    pace.answered(ticket, now + Duration::from_millis(50), &estimate, &usage);
+                }
+                Err((when, _)) => now = when,
+            }
+        }
+        assert!((580..=600).contains(&sent), "60,000 tokens a minute are 600 requests of 100: {sent}");
+    }
+
+    #[test]
+    fn a_throttled_job_slows_down_as_a_whole() {
+        let start = Instant::now();
+        let mut pace = Pace::new(Quotas::default(), start, &[]);
+        let estimate = Estimate { prompt_tokens: 1, max_completion_tokens: 1 };
+        let mut last = None;
+        for request in 0..100 {
+            last = pace.ask(start + Duration::from_millis(10 * request), &estimate).ok();
+        }
+        let now = start + Duration::from_secs(1);
+        pace.throttled(last.expect("sent"), now, None);
+        let rate = pace.rate(now).expect("braked");
+        assert!((60.0..80.0).contains(&rate), "{rate}");
+        assert!(matches!(pace.ask(now, &estimate), Err((_, HeldBy::Brake))));
+    }
+}

@@ -1,0 +1,87 @@
+//! Why a run ends, and how it is asked to.
+
+use tokio::sync::watch;
+
+use crate::outcome::Fault;
+
+/// Why a run ended.
+#[derive(Debug, Clone, PartialEq)]
+pub enum StopReason {
+    /// Every row was tried to its end.
+    Finished,
+    /// Somebody asked for it.
+    Interrupted,
+    /// The next request could have gone past a cap.
+    Cap(Cap),
+    /// The API refuses the job: key, model, balance.
+    Refused(Fault),
+    /// The API refused each of the first rows alike: the job is wrong, not the rows.
+    EveryRowRefused(Fault),
+    /// The service answered nobody for as long as the job waits.
+    Outage(Fault),
+    /// Nobody was ever reached at the address.
+    NeverReached(Fault),
+}
+
+/// A cap of the job.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Cap {
+    /// `max_cost`.
+    Cost,
+    /// `max_total_tokens`.
+    TotalTokens,
+    /// `max_duration`.
+    Duration,
+}
+
+impl Cap {
+    /// The cap's key in the job file.
+    pub fn key(self) -> &'static str {
+        match self {
+            Self::Cost => "max_cost",
+            Self::TotalTokens => "max_total_tokens",
+            Self::Duration => "max_duration",
+        }
+    }
+}
+
+impl StopReason {
+    /// The word that the journal and the summary hold.
+    pub fn as_str(&self) -> &'static str {
+        match self {
+            Self::Finished => "finished",
+            Self::Interrupted => "interrupted",
+            Self::Cap(cap) => cap.key(),
+            Self::Refused(_) => "refused",
+            Self::EveryRowRefused(_) => "every_row_refused",
+            Self::Outage(_) => "outage",
+            Self::NeverReached(_) => "never_reached",
+        }
+    }
+
+    /// The fault that ended the run, where one did.
+    pub fn fault(&self) -> Option<&Fault> {
+        match self {
+            Self::Refused(fault)
+            | Self::EveryRowRefused(fault)
+            | Self::Outage(fault)
+            | Self::NeverReached(fault) => Some(fault),
+            Self::Finished | Self::Interrupted | Self::Cap(_) => None,
+        }
+    }
+}
+
+/// How urgently a run is asked to stop.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
+pub enum Urgency {
+    /// Not at all.
+    #[default]
+    None,
+    /// Send nothing more, let the requests in flight end.
+    Drain,
+    /// Give the requests in flight up.
+    Now,
+}
+
+/// The ear of a run: what it has been asked.
+pub type Stop = watch::Receiver<Urgency>;

@@ -1,0 +1,74 @@
+//! How many requests may be in flight: as many as keep the rate up at the latency seen, and no more.
+
+use std::time::Duration;
+
+use crate::job::limits::Concurrency;
+
+/// Places when neither a rate nor a number is given.
+const WITHOUT_A_RATE: usize = 64;
+
+/// The fewest places that are fitted to a rate.
+const FEWEST: usize = 16;
+
+/// The most places that are fitted.
+const MOST: usize = 1024;
+
+/// Files the process needs beside its connections.
+const OTHER_FILES: u64 = 64;
+
+/// The number of places among the requests in flight.
+#[derive(Debug)]
+pub(crate) struct Window {
+    concurrency: Concurrency,
+    rate: Option<f64>,
+    most: usize,
+    latency: Option<f64>,
+}
+
+impl Window {
+    /// Places for a job with a rate of so many requests a second, in a process that may open so many files.
+    pub(crate) fn new(concurrency: Concurrency, rate: Option<f64>, open_files: u64) -> Self {
+        let by_files = open_files.saturating_sub(OTHER_FILES).max(1).min(usize::MAX as u64) as usize;
+        Self { concurrency, rate, most: by_files, latency: None }
+    }
+
+    /// Learns from a request that came to its end.
+    pub(crate) fn observe(&mut self, latency: Duration) {
+        let latency = latency.as_secs_f64();
+        let known = self.latency.get_or_insert(latency);
+        *known += (latency - *known) * 0.1;
+    }
+
+    /// The places at present. A request that is out for longer than any before it says something about the latency
+    /// too: `oldest` is its age.
+    pub(crate) fn places(&self, oldest: Duration) -> usize {
+        let wanted = match (self.concurrency, self.rate) {
+            (Concurrency::Fixed(places), _) => return places.min(self.most),
+            (Concurrency::Auto, None) => WITHOUT_A_RATE,
+            (Concurrency::Auto, Some(rate)) => {
+                let latency = self.latency.unwrap_or(1.0).max(oldest.as_secs_f64());
+                // Half as much again, because latencies spread.
+                ((rate * latency * 1.5).ceil() as usize + 4).clamp(FEWEST, MOST)
+            }
+        };
+        wanted.min(self.most)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn auto_fits_rate_times_latency_and_the_open_files() {
+        let mut window = Window::new(Concurrency::Auto, Some(10.0), 1024);
+        assert_eq!(window.places(Duration::ZERO), 19);
+        assert_eq!(window.places(Duration::from_secs(30)), 454);
+        for _ in 0..100 {
+            window.observe(Duration::from_secs(10));
+        }
+        assert!((150..160).contains(&window.places(Duration::ZERO)));
+        assert_eq!(Window::new(Concurrency::Auto, None, 80).places(Duration::ZERO), 16);
+        assert_eq!(Window::new(Concurrency::Fixed(500), None, 64).places(Duration::ZERO), 1);
+    }
+}

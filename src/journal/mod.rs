@@ -1,0 +1,297 @@
+//! The journal: everything a run has paid for, on disk before it is counted.
+//!
+//! One SQLite file in WAL mode with full synchronisation. A run has one writer, on a thread of its own; `status`,
+//! `export` and `verify` read beside it. The file is never opened other than through SQLite.
+
+pub mod lock;
+pub mod matching;
+pub mod reader;
+mod schema;
+pub mod writer;
+
+use std::fs::{self, File, OpenOptions};
+use std::io;
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
+
+use rusqlite::{Connection, ErrorCode, OpenFlags};
+
+/// Journals up to this size are checked whole whenever a run begins; beyond it, `verify` does.
+const CHECKED_AT_START_BYTES: u64 = 256 * 1024 * 1024;
+
+/// What can be wrong with a journal.
+#[derive(Debug, thiserror::Error)]
+pub enum JournalError {
+    /// Another run has it.
+    #[error("another run holds this job: {holder}\n  = journal: {}", path.display())]
+    Held {
+        /// The journal.
+        path: PathBuf,
+        /// The holder's own words: process, host, start.
+        holder: String,
+    },
+    /// It is not whole.
+    #[error(
+        "the journal {} is damaged: {detail}\n  = help: nothing was sent and nothing was changed. Put a copy of it back \
+         if there is one; what can be read of it is shown by `sqlite3 {} .recover`. `--fresh` sets it aside under a \
+         dated name and starts over, which pays for every row again", path.display(), path.display()
+    )]
+    Damaged {
+        /// The journal.
+        path: PathBuf,
+        /// What is wrong.
+        detail: String,
+    },
+    /// It is some other file.
+    #[error("{} is no fanfold journal; give the job another output, or move that file away", path.display())]
+    Foreign {
+        /// The file.
+        path: PathBuf,
+    },
+    /// A later version of the program wrote it.
+    #[error(
+        "the journal {} was written by a newer fanfold (its version is {version}, this one knows {}); use that one",
+        path.display(), schema::VERSION
+    )]
+    Newer {
+        /// The journal.
+        path: PathBuf,
+        /// Its version.
+        version: i32,
+    },
+    /// There is none where one is needed.
+    #[error("there is no journal {}: this job has not run yet", path.display())]
+    Missing {
+        /// Where it would be.
+        path: PathBuf,
+    },
+    /// SQLite could not read or write it.
+    #[error("the journal {} cannot be used: {source}{}", path.display(), advice(source))]
+    Sqlite {
+        /// The journal.
+        path: PathBuf,
+        /// What SQLite says.
+        source: rusqlite::Error,
+    },
+    /// The operating system could not.
+    #[error("{}: {source}", path.display())]
+    File {
+        /// The file.
+        path: PathBuf,
+        /// What the system says.
+        source: io::Error,
+    },
+}
+
+fn advice(error: &rusqlite::Error) -> &'static str {
+    match error.sqlite_error_code() {
+        Some(ErrorCode::DiskFull) => {
+            "\n  = help: make room on that disk, then run the same command: it goes on from here"
+        }
+        Some(ErrorCode::ReadOnly | ErrorCode::CannotOpen | ErrorCode::PermissionDenied) => {
+            "\n  = help: the folder and the journal have to be writable by this user"
+        }
+        _ => "",
+    }
+}
+
+impl JournalError {
+    /// An error of SQLite on a journal; damage is told apart.
+    pub(crate) fn sqlite(path: &Path, source: rusqlite::Error) -> Self {
+        match source.sqlite_error_code() {
+            Some(ErrorCode::DatabaseCorrupt) => {
+                Self::Damaged { path: path.to_owned(), detail: source.to_string() }
+            }
+            Some(ErrorCode::NotADatabase) => {
+                Self::Damaged { path: path.to_owned(), detail: "it is no SQLite file any more".to_owned() }
+            }
+            _ => Self::Sqlite { path: path.to_owned(), source },
+        }
+    }
+}
+
+/// Opens a journal for a run, which makes it when there is none. The run holds the [`lock::Lock`] by then.
+///
+/// # Errors
+///
+/// A journal that is damaged, foreign or newer, or that cannot be written.
+pub fn open(path: &Path) -> Result<Connection, JournalError> {
+    if !path.exists() {
+        create(path)?;
+    }
+    check_header(path)?;
+    let failed = |source| JournalError::sqlite(path, source);
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let mut connection = Connection::open_with_flags(path, flags).map_err(failed)?;
+    prepare(&connection, path).map_err(failed)?;
+    check(&connection, path)?;
+    schema::migrate(&mut connection).map_err(failed)?;
+    Ok(connection)
+}
+
+/// Opens a journal to look at it, also while a run writes.
+///
+/// # Errors
+///
+/// As [`open`], and when there is no journal.
+pub fn open_to_read(path: &Path) -> Result<Connection, JournalError> {
+    if !path.exists() {
+        return Err(JournalError::Missing { path: path.to_owned() });
+    }
+    check_header(path)?;
+    open_beside(path)
+}
+
+/// Opens a journal to look at it from the process that writes it. POSIX drops all locks of a process on a file when
+/// it closes any handle of that file, so nothing but SQLite may open it here.
+///
+/// # Errors
+///
+/// As [`open_to_read`].
+pub fn open_beside(path: &Path) -> Result<Connection, JournalError> {
+    let failed = |source| JournalError::sqlite(path, source);
+    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let connection = Connection::open_with_flags(path, flags).map_err(failed)?;
+    connection.busy_timeout(std::time::Duration::from_secs(10)).map_err(failed)?;
+    // A journal may come from anywhere: nothing in its schema is trusted.
+    connection.pragma_update(None, "trusted_schema", false).map_err(failed)?;
+    check_version(&connection, path)?;
+    Ok(connection)
+}
+
+/// Sets a journal aside under a dated name, with its companions, and says the name.
+///
+/// # Errors
+///
+/// When a file cannot be renamed.
+pub fn set_aside(path: &Path) -> Result<Option<PathBuf>, JournalError> {
+    if !path.exists() {
+        return Ok(None);
+    }
+    let stamp = jiff::Zoned::now().strftime("%Y%m%dT%H%M%S").to_string();
+    let free = |attempt: u32| {
+        let mut name = path.as_os_str().to_owned();
+        name.push(match attempt {
+            0 => format!(".{stamp}"),
+            attempt => format!(".{stamp}-{attempt}"),
+        });
+        PathBuf::from(name)
+    };
+    let aside = (0..).map(free).find(|name| !name.exists()).unwrap_or_else(|| free(0));
+    for companion in ["", "-wal", "-shm"] {
+        let (from, to) = (with_ending(path, companion), with_ending(&aside, companion));
+        match fs::rename(&from, &to) {
+            Err(source) if source.kind() != io::ErrorKind::NotFound => {
+                return Err(JournalError::File { path: from, source });
+            }
+            _ => {}
+        }
+    }
+    Ok(Some(aside))
+}
+
+fn with_ending(path: &Path, ending: &str) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(ending);
+    name.into()
+}
+
+/// Makes an empty journal under another name first, so that a journal is whole from the moment it has its name: an
+/// empty file with that name is then always a damage, and never a beginning.
+fn create(path: &Path) -> Result<(), JournalError> {
+    let new = with_ending(path, ".new");
+    let file_failed = |source| JournalError::File { path: new.clone(), source };
+    let _ = fs::remove_file(&new);
+    let mut options = OpenOptions::new();
+    options.write(true).create_new(true).mode(0o600).open(&new).map_err(file_failed)?;
+    let failed = |source| JournalError::sqlite(&new, source);
+    let mut connection = Connection::open(&new).map_err(failed)?;
+    connection.pragma_update(None, "synchronous", "FULL").map_err(failed)?;
+    schema::migrate(&mut connection).map_err(failed)?;
+    drop(connection);
+    fs::rename(&new, path).map_err(|source| JournalError::File { path: path.to_owned(), source })?;
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let synced = File::open(folder).and_then(|folder| folder.sync_all());
+    synced.map_err(|source| JournalError::File { path: folder.to_owned(), source })
+}
+
+/// What SQLite would take for an empty or foreign file is told before it is opened.
+fn check_header(path: &Path) -> Result<(), JournalError> {
+    use std::io::Read;
+    let failed = |source| JournalError::File { path: path.to_owned(), source };
+    let damaged = |detail: String| JournalError::Damaged { path: path.to_owned(), detail };
+    let mut header = [0_u8; 100];
+    let mut file = File::open(path).map_err(failed)?;
+    let size = file.metadata().map_err(failed)?.len();
+    if size < 100 {
+        return Err(damaged(format!("it has been cut to {size} bytes")));
+    }
+    file.read_exact(&mut header).map_err(failed)?;
+    if !header.starts_with(b"SQLite format 3\0") {
+        return Err(JournalError::Foreign { path: path.to_owned() });
+    }
+    let page = match u16::from_be_bytes([header[16], header[17]]) {
+        1 => 65_536,
+        bytes => u64::from(bytes),
+    };
+    let pages = u64::from(u32::from_be_bytes([header[28], header[29], header[30], header[31]]));
+    // The header's count holds only when these two counters agree (SQLite's file format, 1.3.7).
+    if header[24..28] == header[92..96] && size < page * pages && !with_ending(path, "-wal").exists() {
+        return Err(damaged(format!("it has been cut: {size} of {} bytes are there", page * pages)));
+    }
+    Ok(())
+}
+
+fn check(connection: &Connection, path: &Path) -> Result<(), JournalError> {
+    check_version(connection, path)?;
+    let size =
+        fs::metadata(path).map_err(|source| JournalError::File { path: path.to_owned(), source })?.len();
+    if size > CHECKED_AT_START_BYTES {
+        return Ok(());
+    }
+    let failed = |source| JournalError::sqlite(path, source);
+    let verdict: String =
+        connection.query_row("PRAGMA quick_check(1)", [], |row| row.get(0)).map_err(failed)?;
+    match verdict.as_str() {
+        "ok" => Ok(()),
+        detail => Err(JournalError::Damaged { path: path.to_owned(), detail: detail.to_owned() }),
+    }
+}
+
+fn check_version(connection: &Connection, path: &Path) -> Result<(), JournalError> {
+    let failed = |source| JournalError::sqlite(path, source);
+    let number =
+        |name: &str| connection.pragma_query_value(None, name, |row| row.get::<_, i32>(0)).map_err(failed);
+    if number("application_id")? != schema::APPLICATION_ID {
+        return Err(JournalError::Foreign { path: path.to_owned() });
+    }
+    match number("user_version")? {
+        version if version > schema::VERSION => Err(JournalError::Newer { path: path.to_owned(), version }),
+        _ => Ok(()),
+    }
+}
+
+fn prepare(connection: &Connection, path: &Path) -> rusqlite::Result<()> {
+    connection.busy_timeout(std::time::Duration::from_secs(10))?;
+    // The shared memory of WAL mode does not work between machines.
+    let mode = if on_network(path) { "TRUNCATE" } else { "WAL" };
+    connection.pragma_update(None, "journal_mode", mode)?;
+    connection.pragma_update(None, "synchronous", "FULL")?;
+    // A mapped file turns an error of the disk into a signal that ends the process.
+    connection.pragma_update(None, "mmap_size", 0)?;
+    connection.pragma_update(None, "trusted_schema", false)?;
+    connection.pragma_update(None, "journal_size_limit", 64 * 1024 * 1024)?;
+    connection.set_prepared_statement_cache_capacity(64);
+    Ok(())
+}
+
+/// Whether a file lies on NFS or SMB (the numbers are those of statfs(2)).
+fn on_network(path: &Path) -> bool {
+    const NETWORK: [u64; 4] = [0x6969, 0x517b, 0xff53_4d42, 0xfe53_4d42];
+    rustix::fs::statfs(path).is_ok_and(|stat| NETWORK.contains(&(stat.f_type as u64 & 0xffff_ffff)))
+}
+
+/// Seconds since 1970.
+fn seconds(time: std::time::SystemTime) -> f64 {
+    time.duration_since(std::time::UNIX_EPOCH).unwrap_or_default().as_secs_f64()
+}

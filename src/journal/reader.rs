@@ -1,0 +1,490 @@
+//! Looking into a journal: results in the order of the input, the state of each row, totals, and the last minute.
+
+use std::collections::VecDeque;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use rusqlite::{Connection, OptionalExtension, params};
+
+use super::{JournalError, seconds};
+use crate::outcome::{Answer, RowResult, Status, Usage};
+use crate::request::Fingerprint;
+
+/// Entries fetched at once.
+const PAGE: usize = 512;
+
+/// A view into a journal.
+#[derive(Debug)]
+pub struct Reader {
+    connection: Connection,
+    path: PathBuf,
+}
+
+/// What the journal says of a row, short: enough to decide whether it is to be sent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Standing {
+    /// The request the entry belongs to.
+    pub fingerprint: Fingerprint,
+    /// What became of it so far.
+    pub state: State,
+    /// Tries that count against the row's allowance.
+    pub tries: u32,
+}
+
+/// What became of a row so far.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum State {
+    /// Sent, and to be sent again.
+    Pending,
+    /// Answered, or sharing another row's answer.
+    Ok,
+    /// Failed.
+    Failed,
+    /// Out of tries for a reason that passes; one more pass will try it.
+    SetAside,
+}
+
+/// Totals over all runs of a journal.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+pub struct Spent {
+    /// Requests that came to an end.
+    pub requests: u64,
+    /// Of these, throttled ones.
+    pub throttled: u64,
+    /// Of these, otherwise without an answer.
+    pub faults: u64,
+    /// Tokens, failed and repeated attempts included.
+    pub usage: Usage,
+    /// Money, where prices were known.
+    pub cost: f64,
+    /// Time spent running.
+    pub duration: Duration,
+}
+
+/// Rows by their state.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Counts {
+    /// Answered.
+    pub ok: u64,
+    /// Failed.
+    pub failed: u64,
+    /// Sent, and without an answer yet.
+    pub pending: u64,
+}
+
+/// A run as the journal knows it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Run {
+    /// Its number, from 1.
+    pub number: i64,
+    /// When it began.
+    pub started_at: SystemTime,
+    /// When it last stored something.
+    pub last_at: SystemTime,
+    /// When it ended in order; `None` while it runs, or when it was killed.
+    pub ended_at: Option<SystemTime>,
+    /// Why it ended.
+    pub reason: Option<String>,
+    /// Rows that were out when the run before it was killed.
+    pub in_doubt: u64,
+    /// What it spent.
+    pub spent: Spent,
+}
+
+impl Reader {
+    /// A view over a connection.
+    pub fn new(connection: Connection, path: &Path) -> Self {
+        Self { connection, path: path.to_owned() }
+    }
+
+    /// The connection, for a [`Matcher`](super::matching::Matcher).
+    pub fn connection(&self) -> &Connection {
+        &self.connection
+    }
+
+    /// The journal's path.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    fn failed(&self) -> impl Fn(rusqlite::Error) -> JournalError + '_ {
+        |source| JournalError::sqlite(&self.path, source)
+    }
+
+    /// Rows of the present input by their state, among its first `rows` where that is given.
+    ///
+    /// # Errors
+    ///
+    /// When the journal cannot be read.
+    pub fn counts(&self, rows: Option<u64>) -> Result<Counts, JournalError> {
+        let mut counts = Counts::default();
+        let sql = "SELECT status, count(*) FROM entries WHERE position < ?1 GROUP BY status";
+        let mut statement = self.connection.prepare(sql).map_err(self.failed())?;
+        let mut found = statement.query([rows.unwrap_or(i64::MAX as u64)]).map_err(self.failed())?;
+        while let Some(row) = found.next().map_err(self.failed())? {
+            let (status, count): (i64, u64) =
+                row.get(0).and_then(|status| Ok((status, row.get(1)?))).map_err(self.failed())?;
+            match status {
+                1 => counts.ok += count,
+                2 => counts.failed += count,
+                _ => counts.pending += count,
+            }
+        }
+        Ok(counts)
+    }
+
+    /// All runs, the first one first.
+    ///
+    /// # Errors
+    ///
+    /// When the journal cannot be read.
+    pub fn runs(&self) -> Result<Vec<Run>, JournalError> {
+        let sql = "SELECT run, started_at, last_at, ended_at, reason, in_doubt, requests, throttled, faults,
+                       prompt_tokens, completion_tokens, total_tokens, cost FROM runs ORDER BY run";
+        let mut statement = self.connection.prepare(sql).map_err(self.failed())?;
+        let runs = statement.query_map([], |row| {
+            let (started, last): (f64, f64) = (row.get(1)?, row.get(2)?);
+            Ok(Run {
+                number: row.get(0)?,
+                started_at: time(started),
+                last_at: time(last),
+                ended_at: row.get::<_, Option<f64>>(3)?.map(time),
+                reason: row.get(4)?,
+                in_doubt: row.get(5)?,
+                spent: Spent {
+                    requests: row.get(6)?,
+                    throttled: row.get(7)?,
+                    faults: row.get(8)?,
+                    usage: Usage {
+                        prompt_tokens: row.get(9)?,
+                        completion_tokens: row.get(10)?,
+                        total_tokens: row.get(11)?,
+                        ..Usage::default()
+                    },
+                    cost: row.get(12)?,
+                    duration: Duration::try_from_secs_f64(last - started).unwrap_or_default(),
+                },
+            })
+        });
+        runs.and_then(Iterator::collect).map_err(self.failed())
+    }
+
+    /// The job of the last run, as its JSON text; `None` before the first run.
+    ///
+    /// # Errors
+    ///
+    /// When the journal cannot be read.
+    pub fn last_job(&self) -> Result<Option<String>, JournalError> {
+        let sql = "SELECT job FROM runs ORDER BY run DESC LIMIT 1";
+        self.connection.query_row(sql, [], |row| row.get(0)).optional().map_err(self.failed())
+    }
+
+    /// Rows that were out when the last run was killed; 0 when it ended in order.
+    ///
+    /// # Errors
+    ///
+    /// When the journal cannot be read.
+    pub fn in_doubt(&self) -> Result<u64, JournalError> {
+        let sql = "SELECT handed_out FROM runs WHERE ended_at IS NULL ORDER BY run DESC LIMIT 1";
+        let handed_out: Option<u64> =
+            self.connection.query_row(sql, [], |row| row.get(0)).optional().map_err(self.failed())?;
+        let one = |sql: &str, below: u64| {
+            self.connection.query_row(sql, [below], |row| row.get::<_, u64>(0)).map_err(self.failed())
+        };
+        let below = handed_out.unwrap_or(0);
+        let known = one("SELECT count(*) FROM entries WHERE position < ?1", below)?;
+        let resent = one("SELECT count(*) FROM entries WHERE out = 1 AND position >= 0 AND ?1 >= 0", 0)?;
+        Ok(below.saturating_sub(known) + resent)
+    }
+
+    /// The requests of the last minute before `now`, the oldest first: when each was sent, and its tokens.
+    ///
+    /// # Errors
+    ///
+    /// When the journal cannot be read.
+    pub fn last_minute(&self, now: SystemTime) -> Result<Vec<(SystemTime, u64)>, JournalError> {
+        let from = seconds(now) - 60.0;
+        let mut sent = Vec::new();
+        // Steps and faults are stored in the order of their ends: past the first that ended before the minute began,
+        // none was sent within it.
+        for sql in [
+            "SELECT sent_at, latency_ms, total_tokens FROM steps ORDER BY step DESC",
+            "SELECT sent_at, latency_ms, total_tokens FROM faults ORDER BY fault DESC",
+        ] {
+            let mut statement = self.connection.prepare(sql).map_err(self.failed())?;
+            let mut rows = statement.query([]).map_err(self.failed())?;
+            while let Some(row) = rows.next().map_err(self.failed())? {
+                let read =
+                    || Ok((row.get::<_, f64>(0)?, row.get::<_, f64>(1)?, row.get::<_, Option<u64>>(2)?));
+                let (at, latency, tokens) = read().map_err(self.failed())?;
+                if at + latency / 1000.0 < from - 5.0 {
+                    break;
+                }
+                if at >= from {
+                    sent.push((time(at), tokens.unwrap_or(0)));
+                }
+            }
+        }
+        sent.sort_by_key(|(at, _)| *at);
+        Ok(sent)
+    }
+
+    /// Checks the whole file.
+    ///
+    /// # Errors
+    ///
+    /// [`JournalError::Damaged`] with the first faults found.
+    pub fn check_integrity(&self) -> Result<(), JournalError> {
+        let mut statement = self.connection.prepare("PRAGMA integrity_check(5)").map_err(self.failed())?;
+        let lines = statement.query_map([], |row| row.get(0)).and_then(Iterator::collect);
+        let lines: Vec<String> = lines.map_err(self.failed())?;
+        match lines.as_slice() {
+            [line] if line == "ok" => Ok(()),
+            lines => Err(JournalError::Damaged { path: self.path.clone(), detail: lines.join("; ") }),
+        }
+    }
+
+    /// What the journal says of each row, asked in the order of position.
+    pub fn standings(&self) -> Standings<'_> {
+        Standings { pages: Pages::new(self) }
+    }
+
+    /// The results of the rows, asked in the order of position.
+    pub fn results(&self) -> Results<'_> {
+        Results { pages: Pages::new(self) }
+    }
+
+    /// Every fault of the row at a position, the first one first: when, how long, status, code and message.
+    ///
+    /// # Errors
+    ///
+    /// When the journal cannot be read.
+    pub fn history(&self, position: u64) -> Result<Vec<FaultRecord>, JournalError> {
+        let sql = "SELECT f.sent_at, f.latency_ms, f.status, f.code, f.message FROM faults f
+                   JOIN entries e ON e.entry = f.entry WHERE e.position = ?1 ORDER BY f.fault";
+        let mut statement = self.connection.prepare(sql).map_err(self.failed())?;
+        let faults = statement.query_map([position], |row| {
+            Ok(FaultRecord {
+                sent_at: time(row.get(0)?),
+                latency: Duration::from_millis(row.get(1)?),
+                status: row.get(2)?,
+                code: row.get(3)?,
+                message: row.get(4)?,
+            })
+        });
+        faults.and_then(Iterator::collect).map_err(self.failed())
+    }
+
+    /// The position of the row with an identifier.
+    ///
+    /// # Errors
+    ///
+    /// When the journal cannot be read.
+    pub fn position_of(&self, id: &str) -> Result<Option<u64>, JournalError> {
+        let sql = "SELECT position FROM entries WHERE row_id = ?1 AND position IS NOT NULL";
+        self.connection.query_row(sql, [id], |row| row.get(0)).optional().map_err(self.failed())
+    }
+
+    /// Why rows have failed: the code, how many rows, the position of one and its message; the most frequent first.
+    ///
+    /// # Errors
+    ///
+    /// When the journal cannot be read.
+    pub fn failures(&self) -> Result<Vec<FailureGroup>, JournalError> {
+        let sql = "SELECT error_code, count(*), min(position), error FROM entries
+                   WHERE status = 2 AND position IS NOT NULL GROUP BY error_code ORDER BY 2 DESC LIMIT 10";
+        let mut statement = self.connection.prepare(sql).map_err(self.failed())?;
+        let groups = statement.query_map([], |row| {
+            Ok(FailureGroup {
+                code: row.get::<_, Option<String>>(0)?.unwrap_or_default(),
+                rows: row.get(1)?,
+                example: row.get(2)?,
+                message: row.get::<_, Option<String>>(3)?.unwrap_or_default(),
+            })
+        });
+        groups.and_then(Iterator::collect).map_err(self.failed())
+    }
+
+    /// How many answers ended because of `max_tokens`.
+    ///
+    /// # Errors
+    ///
+    /// When the journal cannot be read.
+    pub fn cut_by_length(&self) -> Result<u64, JournalError> {
+        let sql = "SELECT count(*) FROM entries e JOIN steps s ON s.step = e.answer
+                   WHERE e.position IS NOT NULL AND s.finish_reason = 'length'";
+        self.connection.query_row(sql, [], |row| row.get(0)).map_err(self.failed())
+    }
+}
+
+/// One request that brought no answer.
+#[derive(Debug, Clone, PartialEq)]
+pub struct FaultRecord {
+    /// When it was sent.
+    pub sent_at: SystemTime,
+    /// How long it took.
+    pub latency: Duration,
+    /// The HTTP status, when there was a response.
+    pub status: Option<u16>,
+    /// The code.
+    pub code: String,
+    /// What was said.
+    pub message: String,
+}
+
+/// Rows that failed alike.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FailureGroup {
+    /// The code.
+    pub code: String,
+    /// How many rows.
+    pub rows: u64,
+    /// The position of one of them.
+    pub example: u64,
+    /// What was said of it.
+    pub message: String,
+}
+
+/// A cursor over the standings.
+#[derive(Debug)]
+pub struct Standings<'r> {
+    pages: Pages<'r, Standing>,
+}
+
+impl Standings<'_> {
+    /// What the journal says of the row at a position; `None` when it says nothing. Positions are asked for in
+    /// ascending order.
+    ///
+    /// # Errors
+    ///
+    /// When the journal cannot be read.
+    pub fn at(&mut self, position: u64) -> Result<Option<Standing>, JournalError> {
+        let sql = "SELECT position, fingerprint, status, tries FROM entries WHERE position >= ?1
+                   ORDER BY position LIMIT ?2";
+        self.pages.at(position, sql, |row| {
+            let state = match row.get(2)? {
+                1 => State::Ok,
+                2 => State::Failed,
+                3 => State::SetAside,
+                _ => State::Pending,
+            };
+            Ok(Standing { fingerprint: Fingerprint(row.get(1)?), state, tries: row.get(3)? })
+        })
+    }
+}
+
+/// A cursor over the results.
+#[derive(Debug)]
+pub struct Results<'r> {
+    pages: Pages<'r, RowResult>,
+}
+
+impl Results<'_> {
+    /// The result of the row at a position; `None` when the journal has none. Positions are asked for in ascending
+    /// order.
+    ///
+    /// # Errors
+    ///
+    /// When the journal cannot be read.
+    pub fn at(&mut self, position: u64) -> Result<Option<RowResult>, JournalError> {
+        let sql = "SELECT e.position, e.status, e.attempts, e.cost, e.error_code, e.error, s.latency_ms,
+                       s.prompt_tokens, s.completion_tokens, s.total_tokens, s.cached_tokens, s.reasoning_tokens,
+                       s.finish_reason, s.model, s.request_id, s.tool_calls, s.reasoning, s.response, s.step,
+                       e.shares
+                   FROM entries e LEFT JOIN entries o ON o.entry = e.shares
+                       LEFT JOIN steps s ON s.step = coalesce(e.answer, o.answer)
+                   WHERE e.position >= ?1 ORDER BY e.position LIMIT ?2";
+        self.pages.at(position, sql, result)
+    }
+}
+
+fn result(row: &rusqlite::Row<'_>) -> rusqlite::Result<RowResult> {
+    let status = match row.get(1)? {
+        1 => Status::Ok,
+        2 => Status::Failed,
+        _ => Status::Pending,
+    };
+    let shared = row.get::<_, Option<i64>>(19)?.is_some();
+    let answered = row.get::<_, Option<i64>>(18)?.is_some();
+    // The tokens of a shared answer were paid for by the row it was given to.
+    let total: Option<u64> = row.get(9)?;
+    let usage = match total.filter(|_| !shared) {
+        Some(total_tokens) => Some(Usage {
+            prompt_tokens: row.get(7)?,
+            completion_tokens: row.get(8)?,
+            total_tokens,
+            cached_tokens: row.get(10)?,
+            reasoning_tokens: row.get(11)?,
+        }),
+        None => shared.then(Usage::default),
+    };
+    let answer = Answer {
+        response: row.get(17)?,
+        reasoning: row.get(16)?,
+        tool_calls: row.get(15)?,
+        finish_reason: row.get(12)?,
+        usage,
+        model: row.get(13)?,
+        request_id: row.get(14)?,
+    };
+    let attempts: u32 = row.get(2)?;
+    Ok(RowResult {
+        answer: answered.then_some(answer),
+        cost: if shared { Some(0.0) } else { row.get(3)? },
+        attempts: (attempts > 0 || shared).then_some(attempts),
+        latency_ms: row.get(6)?,
+        status,
+        error_code: if status == Status::Failed { row.get(4)? } else { None },
+        error: if status == Status::Failed { row.get(5)? } else { None },
+    })
+}
+
+/// Entries in the order of position, fetched a page at a time.
+#[derive(Debug)]
+struct Pages<'r, T> {
+    reader: &'r Reader,
+    page: VecDeque<(u64, T)>,
+    next: Option<u64>,
+}
+
+impl<'r, T> Pages<'r, T> {
+    fn new(reader: &'r Reader) -> Self {
+        Self { reader, page: VecDeque::new(), next: Some(0) }
+    }
+
+    fn at(
+        &mut self,
+        position: u64,
+        sql: &str,
+        read: impl Fn(&rusqlite::Row<'_>) -> rusqlite::Result<T>,
+    ) -> Result<Option<T>, JournalError> {
+        loop {
+            match self.page.front() {
+                Some((at, _)) if *at > position => return Ok(None),
+                Some((at, _)) if *at == position => return Ok(self.page.pop_front().map(|(_, item)| item)),
+                Some(_) => drop(self.page.pop_front()),
+                None => match self.next {
+                    None => return Ok(None),
+                    Some(next) => self.fetch(next.max(position), sql, &read)?,
+                },
+            }
+        }
+    }
+
+    fn fetch(
+        &mut self,
+        from: u64,
+        sql: &str,
+        read: impl Fn(&rusqlite::Row<'_>) -> rusqlite::Result<T>,
+    ) -> Result<(), JournalError> {
+        let mut statement = self.reader.connection.prepare_cached(sql).map_err(self.reader.failed())?;
+        let rows = statement.query_map(params![from, PAGE], |row| Ok((row.get(0)?, read(row)?)));
+        self.page = rows.and_then(Iterator::collect).map_err(self.reader.failed())?;
+        self.next = if self.page.len() < PAGE { None } else { self.page.back().map(|(at, _)| at + 1) };
+        Ok(())
+    }
+}
+
+fn time(seconds: f64) -> SystemTime {
+    UNIX_EPOCH + Duration::try_from_secs_f64(seconds).unwrap_or_default()
+}

@@ -1,0 +1,106 @@
+//! The journal's tables: an append-only list of migrations. A shipped migration is never edited.
+
+use rusqlite::Connection;
+
+/// Marks a SQLite file as a fanfold journal (`FANF`).
+pub(super) const APPLICATION_ID: i32 = 0x4641_4e46;
+
+/// Each brings the journal from the version of its index to the next one.
+const MIGRATIONS: [&str; 1] = [VERSION_1];
+
+/// The version this program writes.
+pub(super) const VERSION: i32 = MIGRATIONS.len() as i32;
+
+/// `entries`: one row for each request that a row of the input has led to. `position` is the row's present place in
+///   the input, counted from 0; null for an entry that no row claims at present, which is kept all the same: the row
+///   may come back. `status`: 0 pending, 1 ok, 2 failed, 3 set aside for one more pass. `out`: 1 while a request
+///   after the first one is on its way. `tries`: what counts against the row's allowance; `attempts`: requests sent.
+///   `answer` is the step that holds the answer; `shares` the entry whose answer a duplicate shares.
+/// `steps`: every paid answer. `faults`: every request that brought none.
+/// `runs`: `handed_out` is the first position of the present pass that has certainly not been sent; `last_at` the
+///   time of the last commit; `in_doubt` counts the rows that were out when the run before this one was killed.
+/// Times are seconds since 1970.
+const VERSION_1: &str = "
+CREATE TABLE entries (
+    entry INTEGER PRIMARY KEY,
+    position INTEGER UNIQUE,
+    row_id TEXT,
+    fingerprint BLOB NOT NULL,
+    status INTEGER NOT NULL DEFAULT 0,
+    out INTEGER NOT NULL DEFAULT 0,
+    tries INTEGER NOT NULL DEFAULT 0,
+    attempts INTEGER NOT NULL DEFAULT 0,
+    cost REAL,
+    answer INTEGER,
+    shares INTEGER,
+    error_code TEXT,
+    error TEXT
+) STRICT;
+CREATE TABLE steps (
+    step INTEGER PRIMARY KEY,
+    entry INTEGER NOT NULL,
+    sent_at REAL NOT NULL,
+    latency_ms INTEGER NOT NULL,
+    prompt_tokens INTEGER,
+    completion_tokens INTEGER,
+    total_tokens INTEGER,
+    cached_tokens INTEGER,
+    reasoning_tokens INTEGER,
+    finish_reason TEXT,
+    model TEXT,
+    request_id TEXT,
+    tool_calls TEXT,
+    reasoning TEXT,
+    response TEXT
+) STRICT;
+CREATE TABLE faults (
+    fault INTEGER PRIMARY KEY,
+    entry INTEGER NOT NULL,
+    sent_at REAL NOT NULL,
+    latency_ms INTEGER NOT NULL,
+    kind TEXT NOT NULL,
+    status INTEGER,
+    code TEXT NOT NULL,
+    message TEXT NOT NULL,
+    request_id TEXT,
+    total_tokens INTEGER,
+    evidence BLOB
+) STRICT;
+CREATE INDEX faults_by_entry ON faults (entry);
+CREATE TABLE runs (
+    run INTEGER PRIMARY KEY,
+    started_at REAL NOT NULL,
+    last_at REAL NOT NULL,
+    ended_at REAL,
+    reason TEXT,
+    program TEXT NOT NULL,
+    job TEXT NOT NULL,
+    handed_out INTEGER NOT NULL DEFAULT 0,
+    in_doubt INTEGER NOT NULL DEFAULT 0,
+    requests INTEGER NOT NULL DEFAULT 0,
+    answers INTEGER NOT NULL DEFAULT 0,
+    throttled INTEGER NOT NULL DEFAULT 0,
+    faults INTEGER NOT NULL DEFAULT 0,
+    prompt_tokens INTEGER NOT NULL DEFAULT 0,
+    completion_tokens INTEGER NOT NULL DEFAULT 0,
+    total_tokens INTEGER NOT NULL DEFAULT 0,
+    cost REAL NOT NULL DEFAULT 0
+) STRICT;
+";
+
+/// Brings a journal to the present version, each step in a transaction of its own.
+///
+/// # Errors
+///
+/// When SQLite cannot.
+pub(super) fn migrate(connection: &mut Connection) -> rusqlite::Result<()> {
+    let version: i32 = connection.pragma_query_value(None, "user_version", |row| row.get(0))?;
+    for (index, migration) in MIGRATIONS.iter().enumerate().skip(version.max(0) as usize) {
+        let transaction = connection.transaction()?;
+        transaction.execute_batch(migration)?;
+        transaction.pragma_update(None, "application_id", APPLICATION_ID)?;
+        transaction.pragma_update(None, "user_version", index as i32 + 1)?;
+        transaction.commit()?;
+    }
+    Ok(())
+}

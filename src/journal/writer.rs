@@ -1,0 +1,315 @@
+//! The one writer of a journal: notes come in, are committed in groups, and come back once they are on disk.
+
+use std::path::{Path, PathBuf};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant, SystemTime};
+
+use rusqlite::{CachedStatement, Connection, Transaction, params};
+use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
+
+use super::{JournalError, seconds};
+use crate::note::{Ended, Ending, Note, RowKey, Sent};
+use crate::outcome::{Answer, Fault, FaultKind, Usage};
+
+/// Notes that wait for their commit at most; past it whoever writes waits for the disk.
+const WAITING_NOTES: usize = 1024;
+
+/// How long a group of notes is gathered. The commit behind it takes some milliseconds more.
+const GATHERING: Duration = Duration::from_millis(5);
+
+/// Notes after which a group is committed at once.
+const FULL_GROUP: usize = 512;
+
+/// The end of the writer's thread that takes notes.
+#[derive(Debug, Clone)]
+pub struct Pen(SyncSender<Note>);
+
+impl Pen {
+    /// Hands a note over. It counts only when it has come back committed. When the writer has ended on an error, the
+    /// note is dropped: the error comes instead of it.
+    pub fn write(&self, note: Note) {
+        let _ = self.0.send(note);
+    }
+}
+
+/// The other end, where committed notes come back in groups, or the error that ended the writer. It holds no more
+/// than went in: notes in flight are bounded by what the dispatcher has on its way.
+pub type Committed = UnboundedReceiver<Result<Vec<Note>, JournalError>>;
+
+/// A writer at work.
+#[derive(Debug)]
+pub struct Writer {
+    thread: JoinHandle<Connection>,
+}
+
+/// The name and number of the present run.
+#[derive(Debug, Clone)]
+pub struct RunRecord {
+    /// The version of the program.
+    pub program: String,
+    /// The settled job, as JSON, without the key.
+    pub job: String,
+    /// Rows that were out when the run before this one was killed.
+    pub in_doubt: u64,
+}
+
+/// Enters a run into the journal and gives its number.
+///
+/// # Errors
+///
+/// When the journal cannot be written.
+pub fn begin_run(connection: &Connection, path: &Path, record: &RunRecord) -> Result<i64, JournalError> {
+    let now = seconds(SystemTime::now());
+    let sql = "INSERT INTO runs (started_at, last_at, program, job, in_doubt) VALUES (?1, ?1, ?2, ?3, ?4)";
+    let failed = |source| JournalError::sqlite(path, source);
+    connection.execute(sql, params![now, record.program, record.job, record.in_doubt]).map_err(failed)?;
+    Ok(connection.last_insert_rowid())
+}
+
+/// Enters the end of a run. A run without an end was killed.
+///
+/// # Errors
+///
+/// When the journal cannot be written.
+pub fn end_run(connection: &Connection, path: &Path, run: i64, reason: &str) -> Result<(), JournalError> {
+    let now = seconds(SystemTime::now());
+    let sql = "UPDATE runs SET ended_at = ?2, last_at = ?2, reason = ?3, handed_out = 0 WHERE run = ?1";
+    let failed = |source| JournalError::sqlite(path, source);
+    connection.execute(sql, params![run, now, reason]).map_err(failed)?;
+    // What is left in the log goes into the journal itself, so that a copy of the one file is whole.
+    let _ = connection.execute_batch("PRAGMA wal_checkpoint(TRUNCATE)");
+    Ok(())
+}
+
+impl Writer {
+    /// Starts the writer's thread for one pass over the rows.
+    pub fn start(connection: Connection, path: &Path, run: i64) -> (Self, Pen, Committed) {
+        let (sender, notes) = sync_channel(WAITING_NOTES);
+        let (committed, receiver) = unbounded_channel();
+        let book = Book { path: path.to_owned(), run };
+        let thread = std::thread::spawn(move || book.keep(connection, &notes, &committed));
+        (Self { thread }, Pen(sender), receiver)
+    }
+
+    /// Waits for the thread's end, which comes when every [`Pen`] is gone, and gives the connection back.
+    ///
+    /// # Errors
+    ///
+    /// When the thread panicked.
+    pub fn finish(self) -> std::thread::Result<Connection> {
+        self.thread.join()
+    }
+}
+
+struct Book {
+    path: PathBuf,
+    run: i64,
+}
+
+impl Book {
+    fn keep(
+        &self,
+        mut connection: Connection,
+        notes: &Receiver<Note>,
+        committed: &UnboundedSender<Result<Vec<Note>, JournalError>>,
+    ) -> Connection {
+        while let Some(group) = gather(notes) {
+            match self.commit(&mut connection, &group) {
+                // Nobody listens any more once a run is being stopped the hard way; what came in is still stored.
+                Ok(()) => drop(committed.send(Ok(group))),
+                Err(source) => {
+                    // Not tried again: after a failed sync the system may have dropped the pages for good.
+                    drop(committed.send(Err(JournalError::sqlite(&self.path, source))));
+                    break;
+                }
+            }
+        }
+        connection
+    }
+
+    fn commit(&self, connection: &mut Connection, group: &[Note]) -> rusqlite::Result<()> {
+        let transaction = connection.transaction()?;
+        let mut sums = Sums::default();
+        for note in group {
+            match note {
+                Note::HandedOut { below } => sums.handed_out = Some(*below),
+                Note::Resent(row) => resent(&transaction, row)?,
+                Note::Ended(ended) => {
+                    sums.add(ended);
+                    end(&transaction, ended)?;
+                }
+            }
+        }
+        sums.store(&transaction, self.run)?;
+        transaction.commit()
+    }
+}
+
+/// The next group of notes; `None` when nobody writes any more.
+fn gather(notes: &Receiver<Note>) -> Option<Vec<Note>> {
+    let mut group = vec![notes.recv().ok()?];
+    let until = Instant::now() + GATHERING;
+    while group.len() < FULL_GROUP {
+        match notes.recv_timeout(until.saturating_duration_since(Instant::now())) {
+            Ok(note) => group.push(note),
+            Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => break,
+        }
+    }
+    Some(group)
+}
+
+fn resent(transaction: &Transaction<'_>, row: &RowKey) -> rusqlite::Result<()> {
+    let mut statement = transaction.prepare_cached("UPDATE entries SET out = 1 WHERE position = ?1")?;
+    statement.execute([row.position]).map(drop)
+}
+
+/// Stores the end of one request.
+fn end(transaction: &Transaction<'_>, ended: &Ended) -> rusqlite::Result<()> {
+    let (status, fault) = match &ended.ending {
+        Ending::Answered(_) => (1, None),
+        Ending::Failed(fault) => (2, Some(fault)),
+        Ending::SetAside(fault) => (3, Some(fault)),
+        Ending::Waits(_) => (0, None),
+    };
+    let sql = "INSERT INTO entries (position, row_id, fingerprint, status, tries, attempts, cost, error_code, error)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)
+         ON CONFLICT (position) DO UPDATE SET status = ?4, out = 0, tries = ?5, attempts = attempts + ?6,
+             cost = CASE WHEN cost IS NULL THEN ?7 ELSE cost + coalesce(?7, 0) END, error_code = ?8, error = ?9
+         RETURNING entry";
+    let entry: i64 = transaction.prepare_cached(sql)?.query_row(
+        params![
+            ended.row.position,
+            ended.row.id.as_ref().map(|id| id.as_str()),
+            ended.row.fingerprint.0,
+            status,
+            ended.tries,
+            ended.sent.is_some(),
+            ended.cost,
+            fault.map(|fault| &fault.code),
+            fault.map(|fault| &fault.message),
+        ],
+        |row| row.get(0),
+    )?;
+    match (&ended.ending, ended.sent) {
+        (Ending::Answered(answer), Some(sent)) => step(transaction, entry, answer, sent),
+        (ending, Some(sent)) => {
+            ending.fault().map_or(Ok(()), |fault| store_fault(transaction, entry, fault, sent))
+        }
+        (_, None) => Ok(()),
+    }
+}
+
+fn step(transaction: &Transaction<'_>, entry: i64, answer: &Answer, sent: Sent) -> rusqlite::Result<()> {
+    let usage = answer.usage.as_ref();
+    let sql = "INSERT INTO steps (entry, sent_at, latency_ms, prompt_tokens, completion_tokens, total_tokens,
+             cached_tokens, reasoning_tokens, finish_reason, model, request_id, tool_calls, reasoning, response)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14)";
+    let mut statement: CachedStatement<'_> = transaction.prepare_cached(sql)?;
+    let step = statement.insert(params![
+        entry,
+        seconds(sent.at),
+        milliseconds(sent.latency),
+        usage.map(|usage| usage.prompt_tokens),
+        usage.map(|usage| usage.completion_tokens),
+        usage.map(|usage| usage.total_tokens),
+        usage.and_then(|usage| usage.cached_tokens),
+        usage.and_then(|usage| usage.reasoning_tokens),
+        answer.finish_reason,
+        answer.model,
+        answer.request_id,
+        answer.tool_calls,
+        answer.reasoning,
+        answer.response,
+    ])?;
+    let mut statement = transaction.prepare_cached("UPDATE entries SET answer = ?2 WHERE entry = ?1")?;
+    statement.execute([entry, step]).map(drop)
+}
+
+fn store_fault(transaction: &Transaction<'_>, entry: i64, fault: &Fault, sent: Sent) -> rusqlite::Result<()> {
+    let sql = "INSERT INTO faults (entry, sent_at, latency_ms, kind, status, code, message, request_id, total_tokens,
+             evidence)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)";
+    let mut statement = transaction.prepare_cached(sql)?;
+    let written = statement.execute(params![
+        entry,
+        seconds(sent.at),
+        milliseconds(sent.latency),
+        fault.kind.as_str(),
+        fault.status,
+        fault.code,
+        fault.message,
+        fault.request_id,
+        fault.usage.map(|usage| usage.total_tokens),
+        fault.evidence,
+    ]);
+    written.map(drop)
+}
+
+fn milliseconds(duration: Duration) -> i64 {
+    i64::try_from(duration.as_millis()).unwrap_or(i64::MAX)
+}
+
+/// What a group adds to its run's totals.
+#[derive(Default)]
+struct Sums {
+    handed_out: Option<u64>,
+    requests: u64,
+    answers: u64,
+    throttled: u64,
+    faults: u64,
+    usage: Usage,
+    cost: f64,
+}
+
+impl Sums {
+    fn add(&mut self, ended: &Ended) {
+        if ended.sent.is_none() {
+            return;
+        }
+        self.requests += 1;
+        self.cost += ended.cost.unwrap_or(0.0);
+        let usage = match &ended.ending {
+            Ending::Answered(answer) => {
+                self.answers += 1;
+                answer.usage
+            }
+            ending => {
+                let fault = ending.fault();
+                match fault.map(|fault| fault.kind) {
+                    Some(FaultKind::Throttled) => self.throttled += 1,
+                    _ => self.faults += 1,
+                }
+                fault.and_then(|fault| fault.usage)
+            }
+        };
+        let usage = usage.unwrap_or_default();
+        self.usage.prompt_tokens += usage.prompt_tokens;
+        self.usage.completion_tokens += usage.completion_tokens;
+        self.usage.total_tokens += usage.total_tokens;
+    }
+
+    fn store(&self, transaction: &Transaction<'_>, run: i64) -> rusqlite::Result<()> {
+        let sql =
+            "UPDATE runs SET last_at = ?2, handed_out = coalesce(?3, handed_out), requests = requests + ?4,
+                 answers = answers + ?5, throttled = throttled + ?6, faults = faults + ?7,
+                 prompt_tokens = prompt_tokens + ?8, completion_tokens = completion_tokens + ?9,
+                 total_tokens = total_tokens + ?10, cost = cost + ?11
+             WHERE run = ?1";
+        let mut statement = transaction.prepare_cached(sql)?;
+        let written = statement.execute(params![
+            run,
+            seconds(SystemTime::now()),
+            self.handed_out,
+            self.requests,
+            self.answers,
+            self.throttled,
+            self.faults,
+            self.usage.prompt_tokens,
+            self.usage.completion_tokens,
+            self.usage.total_tokens,
+            self.cost,
+        ]);
+        written.map(drop)
+    }
+}

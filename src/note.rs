@@ -1,0 +1,79 @@
+//! What the dispatcher tells the journal, and what comes back of it once it is on disk.
+
+use std::time::{Duration, SystemTime};
+
+use crate::outcome::{Answer, Fault};
+use crate::request::Fingerprint;
+use crate::row::RowId;
+
+/// What an answer belongs to: a row, and the exact request it was given for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RowKey {
+    /// The row's number in the whole input, counted from 0.
+    pub position: u64,
+    /// The row's identifier, in a job that names the column.
+    pub id: Option<RowId>,
+    /// The request's fingerprint.
+    pub fingerprint: Fingerprint,
+}
+
+/// One thing the journal is to keep.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Note {
+    /// From now on any row below this position may have been sent.
+    HandedOut {
+        /// The first position that has not been handed out.
+        below: u64,
+    },
+    /// A row that was sent before is about to be sent again.
+    Resent(RowKey),
+    /// One request of a row came to its end.
+    Ended(Box<Ended>),
+}
+
+/// The end of one request.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Ended {
+    /// The row it was sent for.
+    pub row: RowKey,
+    /// When it was sent; `None` for a row that failed without a request.
+    pub sent: Option<Sent>,
+    /// Tries of the row that count against its allowance.
+    pub tries: u32,
+    /// What it cost, where the price is known.
+    pub cost: Option<f64>,
+    /// What it came to.
+    pub ending: Ending,
+}
+
+/// When a request was sent, and how long it took.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Sent {
+    /// The time of day it was sent at.
+    pub at: SystemTime,
+    /// From sending to the end of its reply.
+    pub latency: Duration,
+}
+
+/// What a request came to, for its row.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Ending {
+    /// The row is answered.
+    Answered(Answer),
+    /// The row has failed.
+    Failed(Fault),
+    /// The row has used up its tries for a reason that passes: it gets one more pass at the end of the run.
+    SetAside(Fault),
+    /// The row will be sent again, in this run or the next.
+    Waits(Fault),
+}
+
+impl Ending {
+    /// The fault of a request that brought no answer.
+    pub fn fault(&self) -> Option<&Fault> {
+        match self {
+            Self::Answered(_) => None,
+            Self::Failed(fault) | Self::SetAside(fault) | Self::Waits(fault) => Some(fault),
+        }
+    }
+}
