@@ -6,3 +6,6 @@ pub mod format;
 pub mod outcome;
 pub mod request;
 pub mod row;
+
+// Stages.
+pub mod read;
