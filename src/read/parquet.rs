@@ -1,7 +1,8 @@
 //! Rows of Parquet: one row each of its Arrow batches.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
+use std::panic::{self, AssertUnwindSafe};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -72,23 +73,21 @@ impl ParquetRows {
     pub(super) fn open(file: &Arc<str>, path: &Path, pass: &Pass) -> Result<Self, ReadError> {
         let (builder, header) = open(file, path)?;
         let roots = columns::places(&pass.columns, &pass.columns_from, &header)?;
-        let read: Vec<(&Column, usize)> = pass
-            .columns
-            .iter()
-            .zip(roots)
-            .filter(|(column, _)| matches!(pass.wanted, Wanted::Origin) || pass.keeps(&column.name))
-            .collect();
+        let mut read: Vec<(&Column, usize)> = pass.columns.iter().zip(roots).collect();
+        if !matches!(pass.wanted, Wanted::Origin) {
+            let is_kept = |(column, _): &(&Column, usize)| pass.keeps(&column.name);
+            // One column is read in any case: without any, the rows would be as many as the footer claims,
+            // which in a damaged file is any number.
+            let first = read.first().copied();
+            read.retain(is_kept);
+            read.extend(first.filter(|_| read.is_empty()));
+        }
         let schema = schema_of(read.iter().map(|(column, _)| *column));
         let shown = shown(file, &schema, pass)?;
 
         // The reader gives its columns in the order of the file, whatever order they are asked for.
-        let ranks: BTreeMap<usize, usize> = read
-            .iter()
-            .map(|(_, root)| *root)
-            .collect::<std::collections::BTreeSet<_>>()
-            .into_iter()
-            .zip(0..)
-            .collect();
+        let ranks: BTreeMap<usize, usize> =
+            read.iter().map(|(_, root)| *root).collect::<BTreeSet<_>>().into_iter().zip(0..).collect();
         let order = read.iter().map(|(_, root)| ranks[root]).collect();
         let mask = ProjectionMask::roots(builder.parquet_schema(), ranks.into_keys());
         let batch_rows = batch_rows(&builder);
@@ -156,7 +155,11 @@ fn schema_of<'a>(columns: impl Iterator<Item = &'a Column>) -> SchemaRef {
 fn shown(file: &str, schema: &Schema, pass: &Pass) -> Result<Vec<usize>, ReadError> {
     let mut shown = Vec::new();
     for (index, field) in schema.fields().iter().enumerate() {
-        if matches!(pass.wanted, Wanted::Origin) && !pass.is_id(field.name()) {
+        let is_shown = match pass.wanted {
+            Wanted::Origin => pass.is_id(field.name()),
+            Wanted::Fields | Wanted::Only(_) => pass.keeps(field.name()),
+        };
+        if !is_shown {
             continue;
         }
         if !is_supported(field) {
@@ -194,6 +197,12 @@ fn damaged(file: &str, error: &ArrowError) -> ReadError {
     ReadError::Parquet { file: file.to_owned(), reason: error.to_string() }
 }
 
+/// Decodes, and makes a panic an error: the decoder panics on some damaged files.
 fn unpanicked<T>(decode: impl FnOnce() -> Result<T, ArrowError>) -> Result<T, ArrowError> {
-    decode()
+    // What a panic leaves behind is not used again: an error ends the pass.
+    panic::catch_unwind(AssertUnwindSafe(decode)).unwrap_or_else(|payload| {
+        let text = payload.downcast_ref::<String>().map(String::as_str);
+        let text = text.or_else(|| payload.downcast_ref::<&str>().copied());
+        Err(ArrowError::ParquetError(text.unwrap_or("the decoder gave up").to_owned()))
+    })
 }

@@ -34,7 +34,7 @@ pub struct Rows {
 /// The file being read, by its format.
 enum Reader {
     Jsonl(JsonlRows),
-    Csv(CsvRows),
+    Csv(Box<CsvRows>),
     Parquet(Box<ParquetRows>),
 }
 
@@ -78,7 +78,7 @@ impl Reader {
         let text = || Text::open(&input.file, &input.path, pass.expansion);
         Ok(match input.format {
             Format::Jsonl => Self::Jsonl(JsonlRows::new(text()?)),
-            Format::Csv | Format::Tsv => Self::Csv(CsvRows::new(text()?, input.format, pass)?),
+            Format::Csv | Format::Tsv => Self::Csv(Box::new(CsvRows::new(text()?, input.format, pass)?)),
             Format::Parquet => Self::Parquet(Box::new(ParquetRows::open(&input.file, &input.path, pass)?)),
         })
     }
