@@ -101,7 +101,8 @@ pub enum Wanted {
     /// All columns as JSON values in `fields`.
     Fields,
     /// Only these columns, and the id column, in `fields`. Names that are no column are passed over. The batch
-    /// of a Parquet row's origin then holds just these columns too, since the others are not read from disk.
+    /// of a Parquet row's origin then holds just these columns too (or the first, if there are none of them), since
+    /// the others are not read from disk.
     Only(BTreeSet<String>),
     /// The row as it is written again. In Parquet that is its Arrow form, so `fields` holds the id column at
     /// most; in text formats `fields` holds all columns.

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::sync::Arc;
 
+use arrow_array::builder::{Int64Builder, MapBuilder};
 use arrow_array::{ArrayRef, Int64Array, RecordBatch};
 use serde_json::Value;
 
@@ -94,4 +95,21 @@ fn a_stamp_tells_whether_a_file_was_written() {
     assert_ne!(source.stamp().unwrap(), stamp);
     fs::remove_file(&path).unwrap();
     assert!(source.stamp().unwrap_err().to_string().starts_with(&path));
+}
+
+#[test]
+fn a_column_that_has_no_form_in_json_is_refused_only_where_it_is_wanted_as_json() {
+    let folder = Folder::new();
+    let mut map = MapBuilder::new(None, Int64Builder::new(), Int64Builder::new());
+    map.keys().append_value(1);
+    map.values().append_value(2);
+    map.append(true).unwrap();
+    let (map, text): (ArrayRef, ArrayRef) = (Arc::new(map.finish()), Arc::new(Int64Array::from(vec![1])));
+    let batch = RecordBatch::try_from_iter([("odd", map), ("text", text)]).unwrap();
+    let path = folder.write("a.parquet", parquet_file(&batch));
+    let error = read_all(folder.spec(&[&path]), Wanted::Fields).unwrap_err();
+    assert!(error.starts_with(&format!("{path}: column `odd` is of type Map")), "{error}");
+    for wanted in [Wanted::Origin, Wanted::Only(["text".to_owned()].into()), Wanted::Only(BTreeSet::new())] {
+        assert_eq!(read_all(folder.spec(&[&path]), wanted).unwrap().len(), 1);
+    }
 }
