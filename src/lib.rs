@@ -11,8 +11,10 @@ pub mod request;
 pub mod row;
 
 // Stages: each knows the nouns, none knows another.
+pub mod api;
 pub mod dispatch;
 pub mod journal;
+pub mod read;
 pub mod render;
 pub mod write;
 

@@ -205,7 +205,7 @@ mod tests {
             health.settle(&mut row);
             assert_eq!(u64::from(row.charged), round);
         }
-        assert!(!health.next_probe().is_some());
+        assert!(health.next_probe().is_none());
     }
 
     #[tokio::test(start_paused = true)]
@@ -217,7 +217,7 @@ mod tests {
         for round in 0..20 {
             health.faulted(start + Duration::from_secs(10 + round), FaultKind::Passing, &mut row, &mut dice);
         }
-        assert!(!health.next_probe().is_some());
+        assert!(health.next_probe().is_none());
         assert_eq!(row.charged, 21);
     }
 
@@ -246,7 +246,7 @@ mod tests {
                 0 => health.faulted(now, FaultKind::Passing, &mut Allowance::default(), &mut dice),
                 _ => drop(health.answered(now)),
             }
-            assert!(!health.next_probe().is_some());
+            assert!(health.next_probe().is_none());
         }
     }
 }

@@ -27,6 +27,7 @@ use crate::event::{Event, HeldBy, Observer, Standing};
 use crate::job::Retry;
 use crate::job::limits::{Caps, Concurrency, Quotas};
 use crate::job::price::Price;
+use crate::job::units;
 use crate::note::{Ended, Ending, Note, Sent};
 use crate::outcome::{Answer, Fault, FaultKind, Reply};
 use caps::{Purse, Reservation, Short};
@@ -396,10 +397,11 @@ impl<'e, E: Endpoint, L: Ledger> Pass<'_, 'e, E, L> {
         self.sent_at.insert(flight.order, now);
         self.in_flight.push(Box::pin(async move {
             let reply = tokio::time::timeout(timeout, endpoint.send(&work.request)).await;
-            let reply = reply.unwrap_or_else(|_| {
-                let message = format!("no answer within {}", crate::job::units::shown(timeout));
-                Err(Fault::new(FaultKind::Passing, "timeout", message))
-            });
+            let late = || format!("no answer within {}", units::shown(timeout));
+            let reply = match reply {
+                Ok(reply) => reply,
+                Err(_) => Err(Fault::new(FaultKind::Passing, "timeout", late())),
+            };
             Finished { work, flight, latency: now.elapsed(), reply }
         }));
     }

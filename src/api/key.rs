@@ -1,0 +1,148 @@
+//! The API key: read from where the job says, and from then on only sent.
+
+use std::fmt;
+use std::fs;
+use std::io;
+use std::path::PathBuf;
+use std::process::{Command, Stdio};
+
+use reqwest::header::HeaderValue;
+
+use crate::job::KeySource;
+
+/// An API key. It cannot be printed, and is serialised nowhere.
+pub struct Key(String);
+
+impl fmt::Debug for Key {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Key(…)")
+    }
+}
+
+/// Why there is no key.
+#[derive(Debug, thiserror::Error)]
+pub enum KeyError {
+    /// The variable is not set.
+    #[error(
+        "no API key: the environment variable {name} is not set\n  = help: export {name}=… , or name another place with api_key_env, api_key_file or api_key_command under [model]; a rehearsal with --simulate needs no key"
+    )]
+    NoVariable {
+        /// Its name.
+        name: String,
+    },
+    /// The file cannot be read.
+    #[error("no API key: {}: {source}", path.display())]
+    File {
+        /// Its path.
+        path: PathBuf,
+        /// What the system says.
+        source: io::Error,
+    },
+    /// The command did not give one.
+    #[error("no API key: the command `{command}` {what}")]
+    Command {
+        /// The command's words.
+        command: String,
+        /// What happened.
+        what: String,
+    },
+    /// What was found is no key.
+    #[error("no API key: what {place} holds {what}")]
+    Unusable {
+        /// Where it was found.
+        place: String,
+        /// What is wrong with it; never the text itself.
+        what: &'static str,
+    },
+}
+
+impl Key {
+    /// Reads the key from its place. `None` when the job can do without and there is none. `variable` looks up
+    /// the environment.
+    ///
+    /// # Errors
+    ///
+    /// When there is none where one is needed, or what is there is no key.
+    pub fn load(
+        source: &KeySource,
+        variable: impl Fn(&str) -> Option<String>,
+    ) -> Result<Option<Self>, KeyError> {
+        let (text, place) = match source {
+            KeySource::Variable { name, optional } => match (variable(name), optional) {
+                (Some(text), _) => (text, format!("the variable {name}")),
+                (None, true) => return Ok(None),
+                (None, false) => return Err(KeyError::NoVariable { name: name.clone() }),
+            },
+            KeySource::File(path) => {
+                let failed = |source| KeyError::File { path: path.clone(), source };
+                (fs::read_to_string(path).map_err(failed)?, format!("the file {}", path.display()))
+            }
+            KeySource::Command(words) => (printed(words)?, format!("the command `{}`", words.join(" "))),
+        };
+        Self::new(text.trim()).map(Some).map_err(|what| KeyError::Unusable { place, what })
+    }
+
+    /// A key from its text.
+    ///
+    /// # Errors
+    ///
+    /// What is wrong with it.
+    pub fn new(text: &str) -> Result<Self, &'static str> {
+        match () {
+            () if text.is_empty() => Err("is empty"),
+            () if text.contains(char::is_whitespace) => Err("has white space in it"),
+            () if !text.bytes().all(|byte| byte.is_ascii_graphic()) => Err("has characters that no key has"),
+            () => Ok(Self(text.to_owned())),
+        }
+    }
+
+    /// The header that carries the key.
+    pub(super) fn header(&self) -> Option<HeaderValue> {
+        let mut value = HeaderValue::from_str(&format!("Bearer {}", self.0)).ok()?;
+        value.set_sensitive(true);
+        Some(value)
+    }
+
+    /// The text with the key taken out, wherever a server echoed it.
+    pub(super) fn hide(&self, text: &str) -> Option<String> {
+        text.contains(&self.0).then(|| text.replace(&self.0, "[key]"))
+    }
+}
+
+/// The first line that a command prints. Its standard error is shown to the user, so that it can ask for a password.
+fn printed(words: &[String]) -> Result<String, KeyError> {
+    let failed = |what: String| KeyError::Command { command: words.join(" "), what };
+    let Some((program, arguments)) = words.split_first() else { return Err(failed("is empty".to_owned())) };
+    let output = Command::new(program)
+        .args(arguments)
+        .stdin(Stdio::inherit())
+        .stderr(Stdio::inherit())
+        .output()
+        .map_err(|error| failed(format!("cannot be run: {error}")))?;
+    if !output.status.success() {
+        return Err(failed(format!("ended with {}", output.status)));
+    }
+    let text = String::from_utf8(output.stdout)
+        .map_err(|_| failed("printed something else than text".to_owned()))?;
+    Ok(text.lines().next().unwrap_or_default().to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_key_is_read_from_its_place_and_never_shown() {
+        let source = KeySource::Variable { name: "K".into(), optional: false };
+        let key = Key::load(&source, |_| Some(" sk-secret\n".into())).unwrap().unwrap();
+        assert!(!format!("{key:?}").contains("secret"));
+        assert_eq!(key.hide("bad key sk-secret!"), Some("bad key [key]!".to_owned()));
+        assert!(Key::load(&source, |_| None).unwrap_err().to_string().contains("variable K is not set"));
+        let shown = Key::load(&source, |_| Some("sk secret".into())).unwrap_err().to_string();
+        assert!(shown.contains("white space") && !shown.contains("secret"), "{shown}");
+        let source = KeySource::Command(vec!["echo".into(), "sk-1".into()]);
+        assert!(Key::load(&source, |_| None).unwrap().is_some());
+        let source = KeySource::Command(vec!["false".into()]);
+        assert!(Key::load(&source, |_| None).is_err());
+    }
+}

@@ -1,0 +1,7 @@
+//! The wire: chat completions over HTTP, and what the replies mean.
+
+pub mod client;
+pub mod key;
+pub mod reply;
+pub mod retry_after;
+pub mod verdict;

@@ -1,0 +1,155 @@
+//! The body of a reply, read loosely: new models bring new fields.
+
+use serde::Deserialize;
+use serde::de::IgnoredAny;
+use serde_json::value::RawValue;
+
+use crate::outcome::{Answer, Usage};
+
+/// A chat completion.
+#[derive(Debug, Deserialize)]
+pub(super) struct Completion<'a> {
+    id: Option<String>,
+    request_id: Option<String>,
+    model: Option<String>,
+    #[serde(default, borrow)]
+    choices: Option<Vec<Choice<'a>>>,
+    usage: Option<WireUsage>,
+    /// An error inside a 200.
+    pub(super) error: Option<IgnoredAny>,
+}
+
+#[derive(Debug, Deserialize)]
+struct Choice<'a> {
+    #[serde(borrow)]
+    message: Option<Message<'a>>,
+    #[serde(default, deserialize_with = "present")]
+    finish_reason: Option<Option<String>>,
+}
+
+#[derive(Debug, Deserialize)]
+struct Message<'a> {
+    content: Option<Content>,
+    reasoning_content: Option<String>,
+    #[serde(borrow)]
+    tool_calls: Option<Vec<&'a RawValue>>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(untagged)]
+enum Content {
+    Text(String),
+    Parts(Vec<Part>),
+}
+
+#[derive(Debug, Deserialize)]
+struct Part {
+    text: Option<String>,
+}
+
+#[derive(Debug, Deserialize)]
+struct WireUsage {
+    #[serde(default)]
+    prompt_tokens: Option<u64>,
+    #[serde(default)]
+    completion_tokens: Option<u64>,
+    total_tokens: Option<u64>,
+    prompt_tokens_details: Option<PromptDetails>,
+    completion_tokens_details: Option<CompletionDetails>,
+}
+
+#[derive(Debug, Deserialize)]
+struct PromptDetails {
+    cached_tokens: Option<u64>,
+}
+
+#[derive(Debug, Deserialize)]
+struct CompletionDetails {
+    reasoning_tokens: Option<u64>,
+}
+
+/// What an answer lacks to be one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Lack {
+    /// The service cut it: `finish_reason` is null.
+    End,
+    /// There is no text and no tool call in it.
+    Content,
+    /// There is no text in it, and it was paid for: the model reasoned until its tokens were used up.
+    ContentAfterReasoning,
+}
+
+impl Completion<'_> {
+    /// The answer it holds, and what that lacks.
+    pub(super) fn into_answer(self, header_id: Option<String>) -> (Answer, Option<Lack>) {
+        let request_id = self.request_id.or(header_id).or_else(|| self.id.as_deref().map(of_id));
+        let mut texts = Vec::new();
+        let mut answer = Answer {
+            usage: self.usage.map(WireUsage::counted),
+            model: self.model,
+            request_id,
+            ..Answer::default()
+        };
+        let mut cut = false;
+        for choice in self.choices.unwrap_or_default() {
+            cut |= choice.finish_reason == Some(None);
+            answer.finish_reason = answer.finish_reason.or(choice.finish_reason.flatten());
+            let Some(message) = choice.message else { continue };
+            texts.push(message.content.map(Content::into_text).unwrap_or_default());
+            answer.reasoning = answer.reasoning.or(message.reasoning_content.filter(|text| !text.is_empty()));
+            let calls = message.tool_calls.filter(|calls| !calls.is_empty());
+            answer.tool_calls = answer.tool_calls.or_else(|| calls.map(|calls| array(&calls)));
+        }
+        let empty = texts.iter().all(|text| text.trim().is_empty());
+        answer.response = match texts.len() {
+            0 => None,
+            1 => texts.pop().filter(|text| !text.is_empty()),
+            _ => serde_json::to_string(&texts).ok(),
+        };
+        let lack = match () {
+            () if cut => Some(Lack::End),
+            () if answer.tool_calls.is_some() || !empty => None,
+            () if answer.reasoning.is_some() => Some(Lack::ContentAfterReasoning),
+            () => Some(Lack::Content),
+        };
+        (answer, lack)
+    }
+}
+
+impl Content {
+    fn into_text(self) -> String {
+        match self {
+            Self::Text(text) => text,
+            Self::Parts(parts) => parts.into_iter().filter_map(|part| part.text).collect(),
+        }
+    }
+}
+
+impl WireUsage {
+    fn counted(self) -> Usage {
+        let prompt_tokens = self.prompt_tokens.unwrap_or(0);
+        let completion_tokens = self.completion_tokens.unwrap_or(0);
+        Usage {
+            prompt_tokens,
+            completion_tokens,
+            total_tokens: self.total_tokens.unwrap_or(prompt_tokens + completion_tokens),
+            cached_tokens: self.prompt_tokens_details.and_then(|details| details.cached_tokens),
+            reasoning_tokens: self.completion_tokens_details.and_then(|details| details.reasoning_tokens),
+        }
+    }
+}
+
+/// The part of a completion's id that is the request's own.
+fn of_id(id: &str) -> String {
+    id.strip_prefix("chatcmpl-").unwrap_or(id).to_owned()
+}
+
+fn array(items: &[&RawValue]) -> String {
+    let items: Vec<&str> = items.iter().map(|item| item.get()).collect();
+    format!("[{}]", items.join(","))
+}
+
+/// Tells a field that is null from one that is not there.
+fn present<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Option<Option<String>>, D::Error> {
+    Option::<String>::deserialize(deserializer).map(Some)
+}

@@ -1,0 +1,181 @@
+//! The bytes of a text file: decompressed, bounded, without a byte order mark.
+
+use std::fs::File;
+use std::io::{self, BufRead, BufReader, Chain, Cursor, ErrorKind, Read};
+use std::path::Path;
+use std::sync::Arc;
+
+use flate2::bufread::MultiGzDecoder;
+
+use super::{Expansion, ReadError};
+use crate::format::Compression;
+
+/// How much is read, and decompressed, at a time.
+const CHUNK_BYTES: usize = 128 << 10;
+/// How much of the beginning is looked at, for a delimiter or a format.
+const HEAD_BYTES: u64 = 64 << 10;
+
+const GZIP_MAGIC: &[u8] = b"\x1f\x8b";
+const ZSTD_MAGIC: &[u8] = b"\x28\xb5\x2f\xfd";
+/// What a Parquet file begins with.
+pub(super) const PARQUET_MAGIC: &[u8] = b"PAR1";
+
+/// A text file, open at its first byte after any byte order mark.
+pub(super) struct Text {
+    file: Arc<str>,
+    compressed: bool,
+    reader: Chain<Cursor<Vec<u8>>, Box<dyn BufRead + Send>>,
+}
+
+impl Text {
+    /// Opens the file at `path`, called `file` in messages. Compression is told by the first bytes.
+    ///
+    /// # Errors
+    /// When the file cannot be opened, is damaged at its beginning, is UTF-16, or holds Parquet.
+    pub(super) fn open(file: &Arc<str>, path: &Path, expansion: Expansion) -> Result<Self, ReadError> {
+        let unreadable = |error| ReadError::unreadable(file, error);
+        let opened = File::open(path).map_err(unreadable)?;
+        let size = opened.metadata().map_err(unreadable)?.len();
+        let mut raw = BufReader::with_capacity(CHUNK_BYTES, opened);
+        let compression = told_by(raw.fill_buf().map_err(unreadable)?);
+        refuse_false_name(file, compression)?;
+
+        let decoded = decode(raw, compression, expansion.most(size)).map_err(unreadable)?;
+        let compressed = compression != Compression::Plain;
+        let mut text =
+            Self { file: file.clone(), compressed, reader: Cursor::new(Vec::new()).chain(decoded) };
+        let mut head = Vec::new();
+        text.by_ref().take(HEAD_BYTES).read_to_end(&mut head).map_err(|error| text.failure(error))?;
+        refuse_binary(file, &head)?;
+        if head.starts_with(b"\xef\xbb\xbf") {
+            head.drain(..3);
+        }
+        text.reader = Cursor::new(head).chain(text.reader.into_inner().1);
+        Ok(text)
+    }
+
+    /// The first bytes, up to 64 KiB, before any is consumed.
+    pub(super) fn head(&self) -> &[u8] {
+        self.reader.get_ref().0.get_ref()
+    }
+
+    /// The file as the user named it.
+    pub(super) fn file(&self) -> &Arc<str> {
+        &self.file
+    }
+
+    /// What an error of reading this file means.
+    pub(super) fn failure(&self, error: io::Error) -> ReadError {
+        // An error with a number came from the system, any other from the decoder.
+        if !self.compressed || error.raw_os_error().is_some() {
+            return ReadError::unreadable(&self.file, error);
+        }
+        let reason = match error.kind() {
+            ErrorKind::UnexpectedEof => {
+                "it ends too early, as a broken download does; fetch it again".to_owned()
+            }
+            ErrorKind::FileTooLarge => error.to_string(),
+            _ => format!("{error}; it is damaged, so fetch or compress it again"),
+        };
+        ReadError::Compressed { file: self.file.to_string(), reason }
+    }
+}
+
+impl Read for Text {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        self.reader.read(buffer)
+    }
+}
+
+impl BufRead for Text {
+    /// Like any `fill_buf`, but never ends with `Interrupted`.
+    fn fill_buf(&mut self) -> io::Result<&[u8]> {
+        loop {
+            match self.reader.fill_buf() {
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                Err(error) => return Err(error),
+                Ok(_) => break,
+            }
+        }
+        // A second call gives what the first one buffered: the borrow checker does not follow a loop that
+        // returns what it borrowed.
+        self.reader.fill_buf()
+    }
+
+    fn consume(&mut self, count: usize) {
+        self.reader.consume(count);
+    }
+}
+
+fn told_by(magic: &[u8]) -> Compression {
+    match () {
+        () if magic.starts_with(GZIP_MAGIC) => Compression::Gzip,
+        () if magic.starts_with(ZSTD_MAGIC) => Compression::Zstd,
+        () => Compression::Plain,
+    }
+}
+
+fn decode(raw: BufReader<File>, compression: Compression, most: u64) -> io::Result<Box<dyn BufRead + Send>> {
+    fn bounded(decoder: impl Read + Send + 'static, most: u64) -> Box<dyn BufRead + Send> {
+        Box::new(BufReader::with_capacity(CHUNK_BYTES, Bounded { decoder, most, left: most }))
+    }
+    Ok(match compression {
+        Compression::Plain => Box::new(raw),
+        Compression::Gzip => bounded(MultiGzDecoder::new(raw), most),
+        Compression::Zstd => bounded(zstd::Decoder::with_buffer(raw)?, most),
+    })
+}
+
+/// A file whose name says compressed and whose bytes do not was cut to nothing, or is something else.
+fn refuse_false_name(file: &str, found: Compression) -> Result<(), ReadError> {
+    let ending = match (Compression::of_path(file), found) {
+        (Compression::Gzip, Compression::Plain) => "gz",
+        (Compression::Zstd, Compression::Plain) => "zst",
+        _ => return Ok(()),
+    };
+    let reason = format!("it does not begin as a .{ending} file does; fetch it again, or name it what it is");
+    Err(ReadError::Compressed { file: file.to_owned(), reason })
+}
+
+fn refuse_binary(file: &str, head: &[u8]) -> Result<(), ReadError> {
+    let is_marked = head.starts_with(b"\xff\xfe") || head.starts_with(b"\xfe\xff");
+    // Without a byte order mark, UTF-16 shows by a NUL beside each of the first characters.
+    let is_wide = match head {
+        [a, b, c, d, ..] => (*a == 0) != (*b == 0) && [*a == 0, *b == 0] == [*c == 0, *d == 0],
+        _ => false,
+    };
+    if is_marked || is_wide {
+        let advice = "convert it to UTF-8, for example with `iconv -f UTF-16 -t UTF-8`";
+        return Err(ReadError::format(file, format!("is UTF-16 text; {advice}")));
+    }
+    if head.starts_with(PARQUET_MAGIC) {
+        let advice = "decompress it if it is compressed, and set the format to parquet";
+        return Err(ReadError::format(file, format!("holds Parquet, but is read as text; {advice}")));
+    }
+    Ok(())
+}
+
+/// A decoder that fails once it has given more than `most` bytes.
+struct Bounded<R> {
+    decoder: R,
+    most: u64,
+    left: u64,
+}
+
+impl<R: Read> Read for Bounded<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let count = self.decoder.read(buffer)?;
+        match self.left.checked_sub(count as u64) {
+            Some(left) => self.left = left,
+            None => {
+                let reason = format!(
+                    "it expands to more than {} bytes, out of all proportion to its size; if that is right, \
+                     decompress it first",
+                    self.most
+                );
+                return Err(io::Error::new(ErrorKind::FileTooLarge, reason));
+            }
+        }
+        Ok(count)
+    }
+}

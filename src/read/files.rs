@@ -1,0 +1,171 @@
+//! Which files the paths and globs of a job mean.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use glob::MatchOptions;
+
+use super::{ReadError, STDIN_NAME};
+
+/// A file of the input, before anything is known of its content.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Listed {
+    /// As the user named it, or `<stdin>`.
+    pub(super) name: String,
+    /// Where its bytes are.
+    pub(super) path: PathBuf,
+}
+
+/// As a shell matches: `*` neither crosses folders nor finds hidden files.
+const AS_A_SHELL: MatchOptions =
+    MatchOptions { case_sensitive: true, require_literal_separator: true, require_literal_leading_dot: true };
+
+/// The files that `paths` mean, in the order of `paths`; the matches of one glob sorted by name. A file that is
+/// named twice is there twice. Standard input (`-`) is read from `spool`.
+pub(super) fn list(paths: &[String], spool: &Path) -> Result<Vec<Listed>, ReadError> {
+    let mut listed: Vec<Listed> = Vec::new();
+    for path in paths {
+        if path == "-" {
+            if listed.iter().any(|file| file.name == STDIN_NAME) {
+                return Err(no_file(path, "standard input is named twice, but can be read only once"));
+            }
+            listed.push(Listed { name: STDIN_NAME.to_owned(), path: spool.to_owned() });
+        } else if is_glob(path) {
+            listed.extend(matches(path)?);
+        } else {
+            listed.push(one(path)?);
+        }
+    }
+    if listed.is_empty() {
+        return Err(no_file("input", "no file is named; give a path, a glob, or `-` for standard input"));
+    }
+    Ok(listed)
+}
+
+/// A name with a glob's signs in it that is also a file's own name is that file.
+fn is_glob(path: &str) -> bool {
+    path.contains(['*', '?', '[']) && fs::symlink_metadata(path).is_err()
+}
+
+fn matches(pattern: &str) -> Result<Vec<Listed>, ReadError> {
+    let found = glob::glob_with(pattern, AS_A_SHELL).map_err(|error| {
+        no_file(pattern, format!("is not a glob: {} at character {}", error.msg, error.pos))
+    })?;
+    let mut files = Vec::new();
+    for entry in found {
+        let path = entry
+            .map_err(|error| ReadError::unreadable(&error.path().display().to_string(), error.into()))?;
+        if path.is_dir() {
+            continue;
+        }
+        let name = path.to_string_lossy().into_owned();
+        regular(&name, &path)?;
+        files.push(Listed { name, path });
+    }
+    if files.is_empty() {
+        let advice = "this glob matches no file; check it with `ls`, and the folder you are in";
+        return Err(no_file(pattern, advice));
+    }
+    files.sort_by(|one, other| one.path.cmp(&other.path));
+    Ok(files)
+}
+
+fn one(name: &str) -> Result<Listed, ReadError> {
+    let path = PathBuf::from(name);
+    regular(name, &path)?;
+    Ok(Listed { name: name.to_owned(), path })
+}
+
+/// Refuses what cannot be read twice from the top.
+fn regular(name: &str, path: &Path) -> Result<(), ReadError> {
+    let metadata = match fs::metadata(path) {
+        Ok(metadata) => metadata,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Err(missing(name, path)),
+        Err(error) => return Err(ReadError::unreadable(name, error)),
+    };
+    if metadata.is_dir() {
+        let folder = name.trim_end_matches('/');
+        return Err(no_file(
+            name,
+            format!("is a folder; name its files with a glob, such as `{folder}/*.jsonl`"),
+        ));
+    }
+    if !metadata.is_file() {
+        return Err(no_file(name, "is no regular file, and rows are read twice; pipe it in and name it `-`"));
+    }
+    Ok(())
+}
+
+fn missing(name: &str, path: &Path) -> ReadError {
+    if name.starts_with("~/") {
+        return no_file(name, "no such file; `~` is expanded by a shell only, so write the path out");
+    }
+    match nearest(path) {
+        Some(near) => no_file(name, format!("no such file; did you mean `{near}`?")),
+        None => no_file(name, "no such file; paths are relative to the folder you are in"),
+    }
+}
+
+/// The file in the same folder whose name is most like the one that is missing.
+fn nearest(path: &Path) -> Option<String> {
+    let wanted = path.file_name()?.to_str()?;
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
+    let entries = fs::read_dir(folder.unwrap_or(Path::new("."))).ok()?;
+    let names = entries.filter_map(|entry| entry.ok()?.file_name().into_string().ok());
+    let (likeness, name) = names
+        .map(|name| (strsim::jaro_winkler(wanted, &name), name))
+        .max_by(|one, other| one.0.total_cmp(&other.0).then_with(|| other.1.cmp(&one.1)))?;
+    let near = folder.map_or_else(|| PathBuf::from(&name), |folder| folder.join(&name));
+    (likeness > 0.8).then(|| near.display().to_string())
+}
+
+fn no_file(path: &str, reason: impl Into<String>) -> ReadError {
+    ReadError::NoFile { path: path.to_owned(), reason: reason.into() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn escaped(folder: &Path) -> String {
+        glob::Pattern::escape(&folder.display().to_string())
+    }
+
+    fn names(paths: &[String]) -> Result<Vec<String>, String> {
+        list(paths, Path::new("spool"))
+            .map(|files| {
+                let name = |file: Listed| file.path.file_name().unwrap().to_str().unwrap().to_owned();
+                files.into_iter().map(name).collect()
+            })
+            .map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn a_glob_gives_its_matches_sorted_and_paths_keep_their_order() {
+        let folder = tempfile::tempdir().unwrap();
+        for name in ["b.csv", "a.csv", "c[1].csv", ".hidden.csv", "z.csv"] {
+            fs::write(folder.path().join(name), "").unwrap();
+        }
+        fs::create_dir(folder.path().join("d.csv")).unwrap();
+        let literal = folder.path().join("c[1].csv").display().to_string();
+        let glob = format!("{}/[ab].csv", escaped(folder.path()));
+        let all = format!("{}/*.csv", escaped(folder.path()));
+        assert_eq!(names(&[literal, glob]).unwrap(), ["c[1].csv", "a.csv", "b.csv"]);
+        assert_eq!(names(&[all]).unwrap(), ["a.csv", "b.csv", "c[1].csv", "z.csv"]);
+    }
+
+    #[test]
+    fn what_leads_to_no_file_is_named_with_advice() {
+        let folder = tempfile::tempdir().unwrap();
+        fs::write(folder.path().join("reviews.csv"), "").unwrap();
+        let at = |name: &str| folder.path().join(name).display().to_string();
+        assert!(names(&[at("review.csv")]).unwrap_err().contains("did you mean"));
+        assert!(names(&[at("q.csv")]).unwrap_err().contains("no such file"));
+        assert!(names(&[at("*.jsonl")]).unwrap_err().contains("matches no file"));
+        assert!(names(&[at("")]).unwrap_err().contains("is a folder"));
+        assert!(names(&["-".into(), "-".into()]).unwrap_err().contains("twice"));
+        assert!(names(&[at("a***[")]).unwrap_err().contains("is not a glob"));
+        assert!(names(&["~/a.csv".into()]).unwrap_err().contains("write the path out"));
+        assert!(names(&[]).unwrap_err().contains("no file is named"));
+    }
+}

@@ -1,0 +1,93 @@
+//! Which format each file of the input is in, and which formats go together.
+
+use std::fs::File;
+use std::io::Read;
+use std::path::Path;
+use std::sync::Arc;
+
+use super::bytes::{PARQUET_MAGIC, Text};
+use super::files::Listed;
+use super::{Expansion, ReadError, STDIN_NAME};
+use crate::format::{Compression, Format};
+
+/// The format of one file: what the job says, else what its ending says; for standard input, what it begins
+/// with.
+pub(super) fn settle(file: &Listed, said: Option<Format>, expansion: Expansion) -> Result<Format, ReadError> {
+    let format = match (said, file.name.as_str()) {
+        (Some(format), _) => format,
+        (None, STDIN_NAME) => sniff(&file.name, &file.path, expansion)?,
+        (None, name) => Format::of_path(name).ok_or_else(|| unknown(name))?,
+    };
+    if format == Format::Parquet && Compression::of_path(&file.name) != Compression::Plain {
+        return Err(ReadError::format(&file.name, "compressed Parquet cannot be read; decompress it first"));
+    }
+    Ok(format)
+}
+
+/// CSV and TSV go together, since both are text by columns. All else differs in what its values are.
+pub(super) fn agree(files: &[(&str, Format)]) -> Result<(), ReadError> {
+    let family = |format| if format == Format::Tsv { Format::Csv } else { format };
+    let Some((first, expected)) = files.first().copied() else { return Ok(()) };
+    match files.iter().find(|(_, format)| family(*format) != family(expected)) {
+        None => Ok(()),
+        Some((file, format)) => Err(ReadError::format(
+            file,
+            format!("is {format}, and {first} is {expected}; the files of one input must be of one format"),
+        )),
+    }
+}
+
+fn sniff(name: &str, path: &Path, expansion: Expansion) -> Result<Format, ReadError> {
+    let mut magic = Vec::new();
+    File::open(path)
+        .and_then(|file| file.take(PARQUET_MAGIC.len() as u64).read_to_end(&mut magic))
+        .map_err(|error| ReadError::unreadable(name, error))?;
+    if magic == PARQUET_MAGIC {
+        return Ok(Format::Parquet);
+    }
+    let text = Text::open(&Arc::from(name), path, expansion)?;
+    Ok(match text.head().trim_ascii_start().first() {
+        // Of an array, each line is then refused with its reason. Nothing at all is an input of no rows.
+        Some(b'{' | b'[') | None => Format::Jsonl,
+        Some(_) => Format::Csv,
+    })
+}
+
+fn unknown(name: &str) -> ReadError {
+    let advice = match Path::new(name).extension().and_then(|ending| ending.to_str()) {
+        Some("json") => {
+            "its ending `.json` does not say whether each line is an object; if so, set the format to jsonl, else \
+             convert it, for example with `jq -c '.[]'`"
+        }
+        Some("xlsx" | "xls" | "ods") => "spreadsheets cannot be read; save it as CSV (UTF-8)",
+        _ => "its ending tells no format; set the format to jsonl, csv, tsv or parquet",
+    };
+    ReadError::format(name, advice)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn listed(name: &str) -> Listed {
+        Listed { name: name.into(), path: name.into() }
+    }
+
+    #[test]
+    fn the_job_beats_the_ending_and_an_unknown_ending_is_refused_with_advice() {
+        let settle = |name: &str, said| settle(&listed(name), said, crate::read::DEFAULT_EXPANSION);
+        assert_eq!(settle("a.csv", None).unwrap(), Format::Csv);
+        assert_eq!(settle("a.csv", Some(Format::Jsonl)).unwrap(), Format::Jsonl);
+        assert!(settle("a.json", None).unwrap_err().to_string().contains("jsonl"));
+        assert!(settle("a.xlsx", None).unwrap_err().to_string().contains("CSV"));
+        assert!(settle("a", None).unwrap_err().to_string().contains("tells no format"));
+        assert!(settle("a.parquet.gz", None).unwrap_err().to_string().contains("decompress"));
+    }
+
+    #[test]
+    fn csv_and_tsv_go_together_and_nothing_else_does() {
+        assert!(agree(&[("a", Format::Csv), ("b", Format::Tsv)]).is_ok());
+        let error = agree(&[("a", Format::Csv), ("b", Format::Jsonl)]).unwrap_err().to_string();
+        assert_eq!(error, "b: is jsonl, and a is csv; the files of one input must be of one format");
+    }
+}

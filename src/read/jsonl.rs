@@ -1,0 +1,147 @@
+//! Rows of JSONL: one object a line.
+
+use std::io::{self, BufRead, Read};
+
+use super::ReadError;
+use super::bytes::Text;
+use super::object;
+use super::pass::{Pass, raw};
+use crate::row::{BadRow, Item, Origin, Place, PlaceUnit, Row};
+
+/// The rows of one file of JSONL. Lines of nothing but white space are no rows.
+pub(super) struct JsonlRows {
+    text: Text,
+    /// The line being read, used again for each.
+    line: Vec<u8>,
+    /// Its number, from 1.
+    number: u64,
+}
+
+impl JsonlRows {
+    /// Reads `text` from its first line.
+    pub(super) fn new(text: Text) -> Self {
+        Self { text, line: Vec::new(), number: 0 }
+    }
+
+    /// The next row, which is at `position` of the whole input. `None` at the end of the file.
+    ///
+    /// # Errors
+    /// When the file cannot be read or decompressed.
+    pub(super) fn next(&mut self, position: u64, pass: &Pass) -> Result<Option<Item>, ReadError> {
+        while self.advance(pass.max_record_bytes).map_err(|error| self.text.failure(error))? {
+            let is_whole = self.line.len() as u64 <= pass.max_record_bytes;
+            if is_whole && self.line.trim_ascii().is_empty() {
+                continue;
+            }
+            let file = self.text.file().clone();
+            let place = Place { file, number: self.number, unit: PlaceUnit::Line };
+            let read = if is_whole { self.row(pass) } else { Err(too_long(pass.max_record_bytes)) };
+            return Ok(Some(match read {
+                Ok((id, fields, origin)) => Item::Row(Row { position, place, id, fields, origin }),
+                Err(reason) => Item::Bad(BadRow { position, place, reason, raw: raw(&self.line) }),
+            }));
+        }
+        Ok(None)
+    }
+
+    /// Reads the next line without its end, or of a line longer than `limit` a piece that is longer than
+    /// `limit` too. False at the end of the file.
+    fn advance(&mut self, limit: u64) -> io::Result<bool> {
+        self.line.clear();
+        // Two bytes more than a line may have: for its own end, or to show that it is too long.
+        let count = self.text.by_ref().take(limit.saturating_add(2)).read_until(b'\n', &mut self.line)?;
+        if count == 0 {
+            return Ok(false);
+        }
+        self.number += 1;
+        let is_ended = self.line.pop_if(|byte| *byte == b'\n').is_some();
+        self.line.pop_if(|byte| *byte == b'\r');
+        if !is_ended && self.line.len() as u64 > limit {
+            self.text.skip_until(b'\n')?;
+        }
+        Ok(true)
+    }
+
+    /// The parts of a row that its line gives, or why it gives none.
+    fn row(&self, pass: &Pass) -> Result<RowParts, String> {
+        let text = str::from_utf8(&self.line).map_err(|error| {
+            format!("not UTF-8 at byte {}; convert the file to UTF-8", error.valid_up_to() + 1)
+        })?;
+        let fields = object::parse(text, pass)?;
+        let id = pass.identify(&fields)?;
+        Ok((id, fields, Origin::Line(text.trim_matches(is_json_space).into())))
+    }
+}
+
+type RowParts = (Option<crate::row::RowId>, serde_json::Map<String, serde_json::Value>, Origin);
+
+fn too_long(limit: u64) -> String {
+    format!("the line is longer than {limit} bytes, the most that is read of one row")
+}
+
+fn is_json_space(letter: char) -> bool {
+    matches!(letter, ' ' | '\t' | '\r' | '\n')
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::read::DEFAULT_EXPANSION;
+
+    fn read(content: &[u8], pass: &Pass) -> Vec<String> {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a.jsonl");
+        std::fs::write(&path, content).unwrap();
+        let mut rows = JsonlRows::new(Text::open(&Arc::from("a"), &path, DEFAULT_EXPANSION).unwrap());
+        let mut told = Vec::new();
+        while let Some(item) = rows.next(told.len() as u64, pass).unwrap() {
+            told.push(match item {
+                Item::Row(Row { place, origin: Origin::Line(line), .. }) => format!("{place} {line}"),
+                Item::Row(row) => panic!("{:?}", row.origin),
+                Item::Bad(bad) => format!("{} {} [{}]", bad.place, bad.reason, bad.raw.len()),
+            });
+        }
+        told
+    }
+
+    #[test]
+    fn lines_end_as_on_any_system_and_blank_ones_are_no_rows() {
+        let content = b"\xef\xbb\xbf{\"a\":1}\r\n\r\n  \t\n {\"a\":2} \n{\"a\":3}";
+        assert_eq!(read(content, &Pass::of_all()), [r#"a:1 {"a":1}"#, r#"a:4 {"a":2}"#, r#"a:5 {"a":3}"#]);
+        assert!(read(b"", &Pass::of_all()).is_empty());
+        assert!(read(b"\n\r\n", &Pass::of_all()).is_empty());
+    }
+
+    #[test]
+    fn a_broken_line_is_one_bad_row_and_the_next_is_read() {
+        let told = read(b" {\"a\" 1}\n\xff\n\0\n{\"a\":1}\n", &Pass::of_all());
+        assert_eq!(told[0], "a:1 not valid JSON at column 7: expected `:` [8]");
+        assert_eq!(told[1], "a:2 not UTF-8 at byte 1; convert the file to UTF-8 [1]");
+        assert_eq!(told[2], "a:3 not valid JSON at column 1: expected value [1]");
+        assert_eq!(told[3], r#"a:4 {"a":1}"#);
+    }
+
+    #[test]
+    fn a_line_of_the_limit_is_read_and_a_longer_one_is_bad_and_skipped() {
+        let pass = Pass { max_record_bytes: 7, ..Pass::of_all() };
+        let told = read(b"{\"a\":1}\r\n{\"a\":12}\n{\"a\":3}\n{\"a\":1000000000000}\r\n\n{\"a\":1}", &pass);
+        let bad = "the line is longer than 7 bytes, the most that is read of one row";
+        assert_eq!(told[0], r#"a:1 {"a":1}"#);
+        assert_eq!(told[1], format!("a:2 {bad} [8]"));
+        assert_eq!(told[2], r#"a:3 {"a":3}"#);
+        assert_eq!(told[3], format!("a:4 {bad} [9]"));
+        assert_eq!(told[4], r#"a:6 {"a":1}"#);
+        assert_eq!(told.len(), 5);
+    }
+
+    #[test]
+    fn a_row_without_the_name_it_needs_is_bad() {
+        let pass = Pass { id: Some("k".into()), ..Pass::of_all() };
+        let told = read(b"{\"k\":\"x\"}\n{\"k\":null}\n{}\n{\"k\":[1]}\n", &pass);
+        assert_eq!(told[1], "a:2 column `k` names the row and is empty here [10]");
+        assert_eq!(told[2], "a:3 column `k` names the row and is missing here [2]");
+        assert_eq!(told[3], "a:4 column `k` names the row and is an array here [9]");
+    }
+}

@@ -1,0 +1,81 @@
+//! What every reader of one pass over the input knows.
+
+use std::sync::Arc;
+
+use serde_json::{Map, Value};
+
+use super::{Expansion, Wanted};
+use crate::row::{Column, RowId};
+
+/// How much of a row that could not be read is kept, in bytes.
+pub(super) const RAW_BYTES: usize = 4096;
+
+/// What every reader of one pass over the input knows.
+pub(super) struct Pass {
+    /// What is wanted of each row.
+    pub(super) wanted: Wanted,
+    /// The column that names a row.
+    pub(super) id: Option<String>,
+    /// The columns of the whole input, where headers tell them.
+    pub(super) columns: Vec<Column>,
+    /// The file that `columns` is known from, for messages.
+    pub(super) columns_from: Arc<str>,
+    /// The delimiter that the job names.
+    pub(super) delimiter: Option<u8>,
+    /// The longest record, in bytes.
+    pub(super) max_record_bytes: u64,
+    /// How far a compressed file may expand.
+    pub(super) expansion: Expansion,
+}
+
+impl Pass {
+    /// Whether column `name` belongs in the fields of a row of text.
+    pub(super) fn keeps(&self, name: &str) -> bool {
+        match &self.wanted {
+            Wanted::Fields | Wanted::Origin => true,
+            Wanted::Only(names) => names.contains(name) || self.is_id(name),
+        }
+    }
+
+    /// Whether column `name` names the row.
+    pub(super) fn is_id(&self, name: &str) -> bool {
+        self.id.as_deref() == Some(name)
+    }
+
+    /// The row's identifier, when the job names a column for it, or why there is none.
+    pub(super) fn identify(&self, fields: &Map<String, Value>) -> Result<Option<RowId>, String> {
+        let Some(column) = &self.id else { return Ok(None) };
+        let value = fields.get(column);
+        if let Some(id) = value.and_then(RowId::from_value) {
+            return Ok(Some(id));
+        }
+        let found = match value {
+            None => "is missing here",
+            Some(Value::Array(_)) => "is an array here",
+            Some(Value::Object(_)) => "is an object here",
+            Some(_) => "is empty here",
+        };
+        Err(format!("column `{column}` names the row and {found}"))
+    }
+}
+
+/// The beginning of `bytes`, as a bad row keeps it.
+pub(super) fn raw(bytes: &[u8]) -> Vec<u8> {
+    bytes[..bytes.len().min(RAW_BYTES)].to_vec()
+}
+
+#[cfg(test)]
+impl Pass {
+    /// All columns, no id, every limit at its default.
+    pub(super) fn of_all() -> Self {
+        Self {
+            wanted: Wanted::Fields,
+            id: None,
+            columns: Vec::new(),
+            columns_from: "test".into(),
+            delimiter: None,
+            max_record_bytes: super::DEFAULT_MAX_RECORD_BYTES,
+            expansion: super::DEFAULT_EXPANSION,
+        }
+    }
+}

@@ -1,0 +1,216 @@
+//! Records of CSV and TSV, split into cells.
+
+use std::io::BufRead;
+
+use super::ReadError;
+use super::bytes::Text;
+use super::pass::RAW_BYTES;
+use crate::row::{Place, PlaceUnit};
+
+/// A file of CSV or TSV, one record at a time. Quoting is RFC 4180's, read leniently: text after a closing
+/// quote belongs to the cell. Blank lines are no records.
+pub(super) struct Records {
+    text: Text,
+    splitter: csv_core::Reader,
+    limit: u64,
+    /// The cells of the record, unquoted, one after the other.
+    cells: Vec<u8>,
+    /// Where each cell ends in `cells`.
+    ends: Vec<usize>,
+    /// How many cells the record has.
+    count: usize,
+    /// The record as it stood, at most [`RAW_BYTES`] of it.
+    raw: Vec<u8>,
+    /// The line it begins on.
+    line: u64,
+}
+
+impl Records {
+    /// Splits `text` at `delimiter`; a record may have `limit` bytes.
+    pub(super) fn new(text: Text, delimiter: u8, limit: u64) -> Self {
+        let splitter = csv_core::ReaderBuilder::new().delimiter(delimiter).build();
+        let (cells, ends) = (vec![0; 1024], vec![0; 16]);
+        Self { text, splitter, limit, cells, ends, count: 0, raw: Vec::new(), line: 1 }
+    }
+
+    /// Goes to the next record. False at the end of the file.
+    ///
+    /// # Errors
+    /// When the file cannot be read, or the record does not end: it is longer than the limit, or the file ends
+    /// within quotes.
+    pub(super) fn advance(&mut self) -> Result<bool, ReadError> {
+        if !self.skip_blank_lines()? {
+            return Ok(false);
+        }
+        self.line = self.splitter.line();
+        self.raw.clear();
+        self.count = 0;
+        let (mut written, mut consumed) = (0, 0);
+        loop {
+            let chunk = match self.text.fill_buf() {
+                Ok(chunk) => chunk,
+                Err(error) => return Err(self.text.failure(error)),
+            };
+            let is_end = chunk.is_empty();
+            // The end of the file ends a record as a line's end does, except within quotes.
+            let chunk = if is_end { b"\n" } else { chunk };
+            let cells = &mut self.cells[written..];
+            let (result, read, wrote, ended) =
+                self.splitter.read_record(chunk, cells, &mut self.ends[self.count..]);
+            if !is_end {
+                let room = RAW_BYTES - self.raw.len();
+                self.raw.extend_from_slice(&chunk[..read.min(room)]);
+                self.text.consume(read);
+                consumed += read as u64;
+            }
+            written += wrote;
+            self.count += ended;
+            if consumed > self.limit {
+                return Err(self.endless(&format!("is longer than {} bytes", self.limit)));
+            }
+            use csv_core::ReadRecordResult::{End, InputEmpty, OutputEndsFull, OutputFull, Record};
+            match result {
+                Record => return Ok(true),
+                OutputFull => self.cells.resize(self.cells.len() * 2, 0),
+                OutputEndsFull => self.ends.resize(self.ends.len() * 2, 0),
+                InputEmpty | End if is_end => return Err(self.endless("runs to the end of the file")),
+                InputEmpty | End => {}
+            }
+        }
+    }
+
+    /// Done here and not by the splitter, so that the line on which a record begins is known.
+    fn skip_blank_lines(&mut self) -> Result<bool, ReadError> {
+        loop {
+            let chunk = match self.text.fill_buf() {
+                Ok(chunk) => chunk,
+                Err(error) => return Err(self.text.failure(error)),
+            };
+            if chunk.is_empty() {
+                return Ok(false);
+            }
+            let blank = chunk.iter().take_while(|byte| matches!(byte, b'\r' | b'\n')).count();
+            let lines = chunk[..blank].iter().filter(|byte| **byte == b'\n').count();
+            let is_found = blank < chunk.len();
+            self.splitter.set_line(self.splitter.line() + lines as u64);
+            self.text.consume(blank);
+            if is_found {
+                return Ok(true);
+            }
+        }
+    }
+
+    fn endless(&self, what: &str) -> ReadError {
+        let reason = format!("the record that begins here {what}; is a quote opened in it and never closed?");
+        ReadError::Endless { place: self.place(), reason }
+    }
+
+    /// Where the record begins.
+    pub(super) fn place(&self) -> Place {
+        Place { file: self.text.file().clone(), number: self.line, unit: PlaceUnit::Line }
+    }
+
+    /// How many cells the record has.
+    pub(super) fn count(&self) -> usize {
+        self.count
+    }
+
+    /// The record as it stood, without its line's end; at most a few kilobytes.
+    pub(super) fn raw(&self) -> &[u8] {
+        let end = self.raw.iter().rposition(|byte| !matches!(byte, b'\r' | b'\n')).map_or(0, |last| last + 1);
+        &self.raw[..end]
+    }
+
+    /// The cells, if all of them are UTF-8; else the index of one that is not.
+    pub(super) fn cells(&self) -> Result<Cells<'_>, usize> {
+        let ends = &self.ends[..self.count];
+        let text = &self.cells[..ends.last().copied().unwrap_or(0)];
+        let text =
+            str::from_utf8(text).map_err(|error| ends.partition_point(|end| *end <= error.valid_up_to()))?;
+        // A character whose bytes are spread over two cells is none.
+        match ends.iter().position(|end| !text.is_char_boundary(*end)) {
+            Some(index) => Err(index),
+            None => Ok(Cells { text, ends }),
+        }
+    }
+}
+
+/// The cells of one record.
+#[derive(Clone, Copy)]
+pub(super) struct Cells<'a> {
+    text: &'a str,
+    ends: &'a [usize],
+}
+
+impl<'a> Cells<'a> {
+    /// The cell at `index`, which must be less than the record's count.
+    pub(super) fn get(self, index: usize) -> &'a str {
+        let begin = if index == 0 { 0 } else { self.ends[index - 1] };
+        &self.text[begin..self.ends[index]]
+    }
+
+    /// All cells in order.
+    pub(super) fn iter(self) -> impl Iterator<Item = &'a str> {
+        (0..self.ends.len()).map(move |index| self.get(index))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::read::DEFAULT_EXPANSION;
+
+    fn split(content: &[u8], limit: u64) -> Result<Vec<(u64, Vec<String>)>, String> {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a.csv");
+        std::fs::write(&path, content).unwrap();
+        let text = Text::open(&Arc::from("a"), &path, DEFAULT_EXPANSION).unwrap();
+        let mut records = Records::new(text, b',', limit);
+        let mut found = Vec::new();
+        while records.advance().map_err(|error| error.to_string())? {
+            let cells = records.cells().map_err(|index| format!("cell {index}"))?;
+            found.push((records.line, cells.iter().map(str::to_owned).collect()));
+        }
+        Ok(found)
+    }
+
+    #[test]
+    fn a_record_is_found_by_the_line_it_begins_on() {
+        let found =
+            split(b"a,b\r\n\r\n\"x\r\ny\",\"say \"\"hi\"\"\"\n\n\n\"\",\nlast,\xc3\xa9", 100).unwrap();
+        let lines: Vec<u64> = found.iter().map(|(line, _)| *line).collect();
+        let cells: Vec<&[String]> = found.iter().map(|(_, cells)| cells.as_slice()).collect();
+        assert_eq!(lines, [1, 3, 7, 8]);
+        assert_eq!(cells, [["a", "b"], ["x\r\ny", "say \"hi\""], ["", ""], ["last", "é"]]);
+    }
+
+    #[test]
+    fn a_quote_that_is_never_closed_is_told_by_its_line() {
+        let expected = "a:2: the record that begins here runs to the end of the file; \
+                        is a quote opened in it and never closed?";
+        assert_eq!(split(b"a\n\"x\ny\n", 100).unwrap_err(), expected);
+        assert_eq!(split(b"a\n\"x", 100).unwrap_err(), expected);
+        assert!(split(b"a\n\"x\"\"", 100).unwrap_err().contains("end of the file"));
+        assert_eq!(split(b"a\n\"x\"", 100).unwrap().len(), 2);
+        let long = [b"a\n\"".as_slice(), &[b'x'; 200], b"\nb\n"].concat();
+        assert!(
+            split(&long, 100).unwrap_err().starts_with("a:2: the record that begins here is longer than 100")
+        );
+    }
+
+    #[test]
+    fn many_and_long_cells_are_read_whole() {
+        let many = vec!["x".repeat(300); 500].join(",");
+        let found = split(many.as_bytes(), 1 << 20).unwrap();
+        assert_eq!(found[0].1.len(), 500);
+        assert!(found[0].1.iter().all(|cell| cell.len() == 300));
+    }
+
+    #[test]
+    fn a_cell_that_is_not_utf_8_is_told_by_its_index() {
+        assert_eq!(split(b"a,b\xff,c", 100).unwrap_err(), "cell 1");
+        assert_eq!(split(b"a,\xc3,\xa9", 100).unwrap_err(), "cell 1");
+    }
+}

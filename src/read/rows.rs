@@ -1,0 +1,93 @@
+//! One pass over the rows of all files.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use super::ReadError;
+use super::bytes::Text;
+use super::csv::CsvRows;
+use super::jsonl::JsonlRows;
+use super::parquet::ParquetRows;
+use super::pass::Pass;
+use crate::format::Format;
+use crate::row::Item;
+
+/// A file of the input, its format settled.
+#[derive(Debug, Clone)]
+pub(super) struct Input {
+    /// As the user named it, or `<stdin>`.
+    pub(super) file: Arc<str>,
+    /// Where its bytes are.
+    pub(super) path: PathBuf,
+    /// Its format.
+    pub(super) format: Format,
+}
+
+/// One pass over the rows of all files, in order, with positions counted from 0. It ends after an error.
+pub struct Rows {
+    inputs: std::vec::IntoIter<Input>,
+    pass: Pass,
+    reader: Option<Reader>,
+    position: u64,
+}
+
+/// The file being read, by its format.
+enum Reader {
+    Jsonl(JsonlRows),
+    Csv(Box<CsvRows>),
+    Parquet(Box<ParquetRows>),
+}
+
+impl Rows {
+    /// Opens the first file, the others as their turn comes.
+    pub(super) fn open(inputs: Vec<Input>, pass: Pass) -> Result<Self, ReadError> {
+        let mut inputs = inputs.into_iter();
+        let reader = inputs.next().map(|input| Reader::open(&input, &pass)).transpose()?;
+        Ok(Self { inputs, pass, reader, position: 0 })
+    }
+
+    fn advance(&mut self) -> Result<Option<Item>, ReadError> {
+        loop {
+            if let Some(reader) = &mut self.reader
+                && let Some(item) = reader.next(self.position, &self.pass)?
+            {
+                self.position += 1;
+                return Ok(Some(item));
+            }
+            let Some(input) = self.inputs.next() else { return Ok(None) };
+            self.reader = Some(Reader::open(&input, &self.pass)?);
+        }
+    }
+}
+
+impl Iterator for Rows {
+    type Item = Result<Item, ReadError>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        let advanced = self.advance();
+        if !matches!(advanced, Ok(Some(_))) {
+            self.reader = None;
+            self.inputs = Vec::new().into_iter();
+        }
+        advanced.transpose()
+    }
+}
+
+impl Reader {
+    fn open(input: &Input, pass: &Pass) -> Result<Self, ReadError> {
+        let text = || Text::open(&input.file, &input.path, pass.expansion);
+        Ok(match input.format {
+            Format::Jsonl => Self::Jsonl(JsonlRows::new(text()?)),
+            Format::Csv | Format::Tsv => Self::Csv(Box::new(CsvRows::new(text()?, input.format, pass)?)),
+            Format::Parquet => Self::Parquet(Box::new(ParquetRows::open(&input.file, &input.path, pass)?)),
+        })
+    }
+
+    fn next(&mut self, position: u64, pass: &Pass) -> Result<Option<Item>, ReadError> {
+        match self {
+            Self::Jsonl(rows) => rows.next(position, pass),
+            Self::Csv(rows) => rows.next(position, pass),
+            Self::Parquet(rows) => rows.next(position, pass),
+        }
+    }
+}

@@ -1,0 +1,170 @@
+//! The input as a whole: which files it has, what columns, and whether it changed.
+
+use std::fs;
+use std::io::{IsTerminal, Read};
+use std::sync::Arc;
+use std::time::SystemTime;
+
+use super::bytes::Text;
+use super::columns::{self, Header};
+use super::csv;
+use super::files::{self, Listed};
+use super::formats;
+use super::parquet;
+use super::pass::Pass;
+use super::rows::{Input, Rows};
+use super::spool;
+use super::{InputSpec, ReadError, STDIN_NAME, Wanted};
+use crate::format::Format;
+use crate::row::Column;
+
+/// The input, open: it can be read from the top any number of times.
+#[derive(Debug)]
+pub struct Source {
+    spec: InputSpec,
+    inputs: Vec<Input>,
+    names: Vec<String>,
+    /// The columns of all files; of no column when no file has a header. `None` for JSONL.
+    columns: Option<Vec<Column>>,
+    /// The file that `columns` is known from.
+    columns_from: Arc<str>,
+    spool_reused: bool,
+}
+
+/// What the files are like now: their sizes, times of modification, and numbers in the file system. Two stamps
+/// are equal when no file was written or replaced in between.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Stamp(Vec<FileStamp>);
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct FileStamp {
+    bytes: u64,
+    modified: Option<SystemTime>,
+    inode: u64,
+}
+
+impl Source {
+    /// Resolves paths and globs, keeps standard input, settles formats, and reads the headers.
+    ///
+    /// # Errors
+    /// When a path leads to no file, a file cannot be read or is not of its format, the files differ in format
+    /// or columns, or the id column is not among the columns.
+    pub fn open(spec: InputSpec) -> Result<Self, ReadError> {
+        let stdin = std::io::stdin();
+        let is_terminal = stdin.is_terminal();
+        Self::open_with(spec, stdin, is_terminal)
+    }
+
+    /// As [`Source::open`], but with another standard input.
+    pub(super) fn open_with(spec: InputSpec, stdin: impl Read, is_terminal: bool) -> Result<Self, ReadError> {
+        check_delimiter(&spec)?;
+        let listed = files::list(&spec.paths, &spec.spool)?;
+        let mut spool_reused = false;
+        if listed.iter().any(|file| file.name == STDIN_NAME) {
+            spool_reused = spool::keep(stdin, is_terminal, &spec.spool)?;
+        }
+        let inputs = listed.into_iter().map(|file| input(file, &spec)).collect::<Result<Vec<_>, _>>()?;
+        formats::agree(&inputs.iter().map(|input| (&*input.file, input.format)).collect::<Vec<_>>())?;
+        let names = inputs.iter().map(|input| input.file.to_string()).collect();
+
+        let mut headers = Vec::new();
+        for input in &inputs {
+            headers.extend(header(input, &spec)?);
+        }
+        let all = columns::of_all(headers)?;
+        if let (Some(id), Some(all)) = (&spec.id, &all) {
+            columns::require(id, all)?;
+        }
+        let columns_from = all.as_ref().map_or_else(|| Arc::from(""), |header| header.file.clone());
+        let is_jsonl = inputs.iter().any(|input| input.format == Format::Jsonl);
+        let columns = (!is_jsonl).then(|| all.map_or_else(Vec::new, |header| header.columns));
+        Ok(Self { spec, inputs, names, columns, columns_from, spool_reused })
+    }
+
+    /// The columns, in the order of the first file that has a header. `None` for JSONL, which has none; empty
+    /// when every file of CSV is empty.
+    pub fn columns(&self) -> Option<&[Column]> {
+        self.columns.as_deref()
+    }
+
+    /// The files in the order they are read, as the user named them; globs by their matches.
+    pub fn files(&self) -> &[String] {
+        &self.names
+    }
+
+    /// Whether standard input was empty or a terminal, and what an earlier run kept of it is read instead.
+    pub fn spool_reused(&self) -> bool {
+        self.spool_reused
+    }
+
+    /// A fresh pass over all rows, from the top.
+    ///
+    /// # Errors
+    /// When the first file cannot be opened any more, or has changed its columns; or when a Parquet column is
+    /// wanted whose type has no form in JSON. The other files are opened as their turn comes.
+    pub fn rows(&self, wanted: Wanted) -> Result<Rows, ReadError> {
+        let pass = Pass {
+            wanted,
+            id: self.spec.id.clone(),
+            columns: self.columns.clone().unwrap_or_default(),
+            columns_from: self.columns_from.clone(),
+            delimiter: self.spec.delimiter,
+            max_record_bytes: self.spec.max_record_bytes,
+            expansion: self.spec.expansion,
+        };
+        Rows::open(self.inputs.clone(), pass)
+    }
+
+    /// What the files are like now.
+    ///
+    /// # Errors
+    /// When a file is no longer there, or cannot be looked at.
+    pub fn stamp(&self) -> Result<Stamp, ReadError> {
+        let stamps = self.inputs.iter().map(|input| {
+            let metadata =
+                fs::metadata(&input.path).map_err(|error| ReadError::unreadable(&input.file, error))?;
+            let modified = metadata.modified().ok();
+            Ok(FileStamp { bytes: metadata.len(), modified, inode: inode(&metadata) })
+        });
+        stamps.collect::<Result<_, _>>().map(Stamp)
+    }
+}
+
+fn check_delimiter(spec: &InputSpec) -> Result<(), ReadError> {
+    match spec.delimiter {
+        Some(delimiter @ (b'"' | b'\r' | b'\n' | 0x80..)) => {
+            let shown = delimiter.escape_ascii();
+            let reason = format!("`{shown}` cannot delimit cells; take one ASCII character, such as `;`");
+            Err(ReadError::format(&spec.paths.join(", "), reason))
+        }
+        _ => Ok(()),
+    }
+}
+
+fn input(file: Listed, spec: &InputSpec) -> Result<Input, ReadError> {
+    let format = formats::settle(&file, spec.format, spec.expansion)?;
+    Ok(Input { file: file.name.into(), path: file.path, format })
+}
+
+/// The header of a file whose format has one. `None` for JSONL, and for CSV without a record.
+fn header(input: &Input, spec: &InputSpec) -> Result<Option<Header>, ReadError> {
+    if input.format == Format::Parquet {
+        return parquet::header(&input.file, &input.path).map(Some);
+    }
+    // Opened for JSONL too, so that a damaged file is told before the first row.
+    let text = Text::open(&input.file, &input.path, spec.expansion)?;
+    if input.format == Format::Jsonl {
+        return Ok(None);
+    }
+    Ok(csv::open(text, input.format, spec.delimiter, spec.max_record_bytes)?.1)
+}
+
+#[cfg(unix)]
+fn inode(metadata: &fs::Metadata) -> u64 {
+    std::os::unix::fs::MetadataExt::ino(metadata)
+}
+
+#[cfg(not(unix))]
+fn inode(_metadata: &fs::Metadata) -> u64 {
+    0
+}

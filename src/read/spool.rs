@@ -1,0 +1,107 @@
+//! Standard input, kept in a file so that it can be read again.
+
+use std::fs::{self, File};
+use std::io::{self, Read};
+use std::path::{Path, PathBuf};
+
+use super::ReadError;
+
+/// Copies `stdin` to `spool`, where it appears whole or not at all. True when there was nothing to copy, from a
+/// terminal or from an empty pipe, and the `spool` of an earlier run is left in its place.
+///
+/// # Errors
+/// When it cannot be read or written, or when a terminal is all there is.
+pub(super) fn keep(mut stdin: impl Read, is_terminal: bool, spool: &Path) -> Result<bool, ReadError> {
+    let failed = |reason: String| ReadError::Spool { path: spool.to_owned(), reason };
+    let mut first = [0; 1];
+    let is_empty =
+        is_terminal || fill(&mut stdin, &mut first).map_err(|error| failed(error.to_string()))? == 0;
+    if is_empty && spool.is_file() {
+        return Ok(true);
+    }
+    if is_terminal {
+        let advice = "it is a terminal; pipe the rows in, or name a file".to_owned();
+        return Err(failed(advice));
+    }
+    let content = first[usize::from(is_empty)..].chain(stdin);
+    copy(content, spool).map_err(|error| failed(format!("{error}; check the folder and its free space")))?;
+    Ok(false)
+}
+
+/// `Read::read`, but tried again when a signal interrupts it.
+fn fill(reader: &mut impl Read, buffer: &mut [u8]) -> io::Result<usize> {
+    loop {
+        match reader.read(buffer) {
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            result => return result,
+        }
+    }
+}
+
+fn copy(mut content: impl Read, spool: &Path) -> io::Result<()> {
+    let folder = spool.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    fs::create_dir_all(folder)?;
+    let part = part_of(spool);
+    let written = File::create(&part).and_then(|mut file| {
+        io::copy(&mut content, &mut file)?;
+        file.sync_all()?;
+        fs::rename(&part, spool)?;
+        // The new name, too, must outlive a power cut.
+        if cfg!(unix) { File::open(folder)?.sync_all() } else { Ok(()) }
+    });
+    if written.is_err() {
+        // The first error is the one to tell.
+        let _ = fs::remove_file(&part);
+    }
+    written
+}
+
+/// The process is in the name, so that two of them never write the same file.
+fn part_of(spool: &Path) -> PathBuf {
+    let mut name = spool.as_os_str().to_owned();
+    name.push(format!(".{}.part", std::process::id()));
+    name.into()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_piped_in_is_kept_and_used_again_when_nothing_comes() {
+        let folder = tempfile::tempdir().unwrap();
+        let spool = folder.path().join("new/out.stdin");
+        assert!(!keep(&b"a\n1\n"[..], false, &spool).unwrap());
+        assert!(keep(io::empty(), false, &spool).unwrap());
+        assert!(keep(io::empty(), true, &spool).unwrap());
+        assert_eq!(fs::read(&spool).unwrap(), b"a\n1\n");
+        assert!(!keep(&b"a\n2\n"[..], false, &spool).unwrap());
+        assert_eq!(fs::read(&spool).unwrap(), b"a\n2\n");
+        assert_eq!(fs::read_dir(spool.parent().unwrap()).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn an_empty_pipe_is_an_input_of_no_rows_and_a_terminal_is_an_error() {
+        let folder = tempfile::tempdir().unwrap();
+        let spool = folder.path().join("out.stdin");
+        assert!(keep(io::empty(), true, &spool).unwrap_err().to_string().contains("terminal"));
+        assert!(!keep(io::empty(), false, &spool).unwrap());
+        assert_eq!(fs::read(&spool).unwrap(), b"");
+    }
+
+    #[test]
+    fn a_pipe_that_breaks_leaves_the_earlier_spool_as_it_was() {
+        struct Broken;
+        impl Read for Broken {
+            fn read(&mut self, _: &mut [u8]) -> io::Result<usize> {
+                Err(io::Error::other("broken"))
+            }
+        }
+        let folder = tempfile::tempdir().unwrap();
+        let spool = folder.path().join("out.stdin");
+        keep(&b"a"[..], false, &spool).unwrap();
+        assert!(keep((&b"b"[..]).chain(Broken), false, &spool).is_err());
+        assert_eq!(fs::read(&spool).unwrap(), b"a");
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
+    }
+}
