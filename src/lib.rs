@@ -9,6 +9,7 @@ pub mod note;
 pub mod outcome;
 pub mod request;
 pub mod row;
+pub mod tally;
 
 // Stages: each knows the nouns, none knows another.
 pub mod api;
@@ -21,3 +22,6 @@ pub mod write;
 // Side rooms: may look, may not touch.
 pub mod models;
 pub mod simulator;
+
+// What joins them.
+pub mod exit;

@@ -1,0 +1,38 @@
+//! Every exit code of the program.
+
+use std::process::ExitCode;
+
+/// How the program ends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[repr(u8)]
+pub enum Exit {
+    /// Every row is answered, or what was asked for is done.
+    Done = 0,
+    /// The job could not be run: job file, input, output, journal.
+    CannotRun = 1,
+    /// The command line is wrong.
+    Usage = 2,
+    /// The run ended, with rows that failed.
+    FailedRows = 3,
+    /// The API stopped the run: key, model, balance, outage, or a job whose every row it refuses.
+    StoppedByApi = 4,
+    /// The run stopped at a cap: cost, tokens or duration.
+    StoppedAtCap = 5,
+    /// Another run holds the job.
+    Held = 6,
+    /// Somebody interrupted the run: 128 and the number of SIGINT, as shells have it.
+    Interrupted = 130,
+}
+
+impl Exit {
+    /// The code itself.
+    pub fn code(self) -> u8 {
+        self as u8
+    }
+}
+
+impl From<Exit> for ExitCode {
+    fn from(exit: Exit) -> Self {
+        ExitCode::from(exit.code())
+    }
+}

@@ -1,0 +1,227 @@
+//! Counts, rates and times over the events of a run. Pure: the time is passed in.
+
+use std::collections::VecDeque;
+use std::time::Duration;
+
+use crate::event::{Event, HeldBy, Standing};
+use crate::note::{Ending, Note};
+use crate::outcome::{FaultKind, Usage};
+
+/// The span over which rates are measured.
+const MEASURED: Duration = Duration::from_secs(30);
+
+/// How finely.
+const GRAIN: Duration = Duration::from_millis(500);
+
+/// The counts of a run.
+#[derive(Debug, Clone, Default)]
+pub struct Tally {
+    /// How it stands.
+    pub now: Snapshot,
+    marks: VecDeque<(Duration, u64, u64)>,
+}
+
+/// A run at a moment.
+#[derive(Debug, Clone, Copy, PartialEq, Default)]
+pub struct Snapshot {
+    /// Rows of the input.
+    pub rows: u64,
+    /// Rows that are answered, by earlier runs too.
+    pub ok: u64,
+    /// Rows that have failed, in earlier runs too.
+    pub failed: u64,
+    /// Rows that this run answered.
+    pub answered: u64,
+    /// Requests that came to an end.
+    pub requests: u64,
+    /// Of these, throttled ones.
+    pub throttled: u64,
+    /// Of these, otherwise without an answer.
+    pub faults: u64,
+    /// Answers that ended because of `max_tokens`.
+    pub cut_by_length: u64,
+    /// Tokens of this run, failed and repeated attempts included.
+    pub usage: Usage,
+    /// Money of this run; `None` when no price is known.
+    pub cost: Option<f64>,
+    /// Time since the run began to send.
+    pub elapsed: Duration,
+    /// Rows that came to their end each second, of late.
+    pub rows_per_second: f64,
+    /// Tokens used each second, of late.
+    pub tokens_per_second: f64,
+    /// How the dispatcher stands.
+    pub standing: Standing,
+    /// Spans in which a limit, throttling or an outage held the run back: counted by events.
+    pub met: LimitsMet,
+}
+
+/// What held the run back, at least once.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct LimitsMet {
+    /// A limit of requests.
+    pub rate: bool,
+    /// The limit of tokens.
+    pub tokens: bool,
+    /// Throttling answers.
+    pub throttling: bool,
+    /// The places in flight.
+    pub concurrency: bool,
+    /// A cap.
+    pub cap: bool,
+    /// An outage.
+    pub outage: bool,
+}
+
+impl LimitsMet {
+    /// The words for what was met, in a fixed order.
+    pub fn words(&self) -> Vec<&'static str> {
+        [
+            (self.rate, HeldBy::Rate),
+            (self.tokens, HeldBy::Tokens),
+            (self.throttling, HeldBy::Throttling),
+            (self.concurrency, HeldBy::Places),
+            (self.cap, HeldBy::Cap),
+            (self.outage, HeldBy::Outage),
+        ]
+        .into_iter()
+        .filter_map(|(met, held_by)| met.then_some(held_by.as_str()))
+        .collect()
+    }
+}
+
+impl Snapshot {
+    /// Rows that are neither answered nor failed.
+    pub fn left(&self) -> u64 {
+        self.rows.saturating_sub(self.ok + self.failed)
+    }
+
+    /// The time the rows that are left will take at the present rate; `None` while that is not known.
+    pub fn time_left(&self) -> Option<Duration> {
+        (self.rows_per_second > 0.0)
+            .then(|| Duration::try_from_secs_f64(self.left() as f64 / self.rows_per_second).ok())
+            .flatten()
+    }
+}
+
+impl Tally {
+    /// A tally that begins with what earlier runs have done.
+    pub fn new(rows: u64, ok: u64, failed: u64, priced: bool) -> Self {
+        let now = Snapshot { rows, ok, failed, cost: priced.then_some(0.0), ..Snapshot::default() };
+        Self { now, marks: VecDeque::new() }
+    }
+
+    /// Takes an event in.
+    pub fn on(&mut self, event: &Event<'_>, elapsed: Duration) {
+        match event {
+            Event::Standing(standing) => self.stand(*standing),
+            Event::Committed(Note::Ended(ended)) => {
+                if ended.sent.is_some() {
+                    self.now.requests += 1;
+                }
+                if let (Some(total), Some(cost)) = (&mut self.now.cost, ended.cost) {
+                    *total += cost;
+                }
+                self.end(&ended.ending);
+            }
+            Event::Committed(Note::HandedOut { .. } | Note::Resent(_)) => {}
+        }
+        self.measure(elapsed);
+    }
+
+    /// A row that had failed is to be sent again.
+    pub fn failed_again_pending(&mut self, rows: u64) {
+        self.now.failed = self.now.failed.saturating_sub(rows);
+    }
+
+    /// Rows that share another row's answer.
+    pub fn shared(&mut self, ok: u64) {
+        self.now.ok += ok;
+    }
+
+    fn stand(&mut self, standing: Standing) {
+        self.now.standing = standing;
+        let met = &mut self.now.met;
+        match standing.held_by {
+            Some(HeldBy::Rate) => met.rate = true,
+            Some(HeldBy::Tokens) => met.tokens = true,
+            Some(HeldBy::Throttling) => met.throttling = true,
+            Some(HeldBy::Places) => met.concurrency = true,
+            Some(HeldBy::Cap) => met.cap = true,
+            Some(HeldBy::Outage) => met.outage = true,
+            Some(HeldBy::Backoff | HeldBy::FirstRows) | None => {}
+        }
+    }
+
+    fn end(&mut self, ending: &Ending) {
+        let usage = match ending {
+            Ending::Answered(answer) => {
+                self.now.ok += 1;
+                self.now.answered += 1;
+                self.now.cut_by_length += u64::from(answer.finish_reason.as_deref() == Some("length"));
+                answer.usage
+            }
+            Ending::Failed(fault) | Ending::SetAside(fault) | Ending::Waits(fault) => {
+                self.now.failed += u64::from(matches!(ending, Ending::Failed(_)));
+                match fault.kind {
+                    FaultKind::Throttled => self.now.throttled += 1,
+                    _ => self.now.faults += 1,
+                }
+                fault.usage
+            }
+        };
+        let usage = usage.unwrap_or_default();
+        self.now.usage.prompt_tokens += usage.prompt_tokens;
+        self.now.usage.completion_tokens += usage.completion_tokens;
+        self.now.usage.total_tokens += usage.total_tokens;
+    }
+
+    fn measure(&mut self, elapsed: Duration) {
+        self.now.elapsed = elapsed;
+        let done = self.now.ok + self.now.failed;
+        if self.marks.back().is_none_or(|(at, ..)| elapsed.saturating_sub(*at) >= GRAIN) {
+            self.marks.push_back((elapsed, done, self.now.usage.total_tokens));
+        }
+        while self.marks.len() > 2 && elapsed.saturating_sub(self.marks[1].0) > MEASURED {
+            self.marks.pop_front();
+        }
+        let Some((at, rows, tokens)) = self.marks.front() else { return };
+        let span = elapsed.saturating_sub(*at).as_secs_f64();
+        if span > 0.2 {
+            self.now.rows_per_second = done.saturating_sub(*rows) as f64 / span;
+            self.now.tokens_per_second = self.now.usage.total_tokens.saturating_sub(*tokens) as f64 / span;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::note::{Ended, RowKey, Sent};
+    use crate::outcome::Answer;
+    use crate::request::Fingerprint;
+    use std::time::SystemTime;
+
+    fn answered(position: u64) -> Note {
+        let usage = Usage { prompt_tokens: 6, completion_tokens: 4, total_tokens: 10, ..Usage::default() };
+        Note::Ended(Box::new(Ended {
+            row: RowKey { position, id: None, fingerprint: Fingerprint([0; 16]) },
+            sent: Some(Sent { at: SystemTime::UNIX_EPOCH, latency: Duration::ZERO }),
+            tries: 0,
+            cost: Some(0.5),
+            ending: Ending::Answered(Answer { usage: Some(usage), ..Answer::default() }),
+        }))
+    }
+
+    #[test]
+    fn rates_and_the_time_left_follow_the_events() {
+        let mut tally = Tally::new(1000, 100, 0, true);
+        for row in 0..100 {
+            tally.on(&Event::Committed(&answered(row)), Duration::from_millis(100 * row));
+        }
+        assert_eq!((tally.now.ok, tally.now.left(), tally.now.usage.total_tokens), (200, 800, 1000));
+        assert_eq!(tally.now.cost, Some(50.0));
+        assert!((tally.now.rows_per_second - 10.0).abs() < 0.5, "{}", tally.now.rows_per_second);
+        assert!(tally.now.time_left().is_some_and(|left| (75..90).contains(&left.as_secs())));
+    }
+}
