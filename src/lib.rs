@@ -22,6 +22,10 @@ pub mod write;
 // Side rooms: may look, may not touch.
 pub mod models;
 pub mod simulator;
+pub mod watch;
 
 // What joins them.
+pub mod cli;
+pub mod commands;
 pub mod exit;
+pub mod pipeline;

@@ -13,6 +13,10 @@ pub struct Knob {
     pub key: &'static str,
     /// What its value is.
     pub shape: Shape,
+    /// The word that stands for its value in the help.
+    pub value: &'static str,
+    /// What it does, in a line.
+    pub help: &'static str,
 }
 
 /// What the value of a knob is.
@@ -28,23 +32,107 @@ pub enum Shape {
 
 /// Every knob, in the order of `fanfold run --help`.
 pub const KNOBS: [Knob; 17] = [
-    Knob { flag: "input", key: "input.path", shape: Shape::List },
-    Knob { flag: "output", key: "output.path", shape: Shape::Text },
-    Knob { flag: "id", key: "input.id", shape: Shape::Text },
-    Knob { flag: "model", key: "model.name", shape: Shape::Text },
-    Knob { flag: "base-url", key: "model.base_url", shape: Shape::Text },
-    Knob { flag: "system", key: "prompt.system", shape: Shape::Text },
-    Knob { flag: "prompt", key: "prompt.user", shape: Shape::Text },
-    Knob { flag: "limit", key: "input.limit", shape: Shape::Number },
-    Knob { flag: "qps", key: "limits.qps", shape: Shape::Number },
-    Knob { flag: "qpm", key: "limits.qpm", shape: Shape::Number },
-    Knob { flag: "tpm", key: "limits.tpm", shape: Shape::Number },
-    Knob { flag: "concurrency", key: "limits.concurrency", shape: Shape::Number },
-    Knob { flag: "max-attempts", key: "retry.max_attempts", shape: Shape::Number },
-    Knob { flag: "timeout", key: "retry.timeout", shape: Shape::Text },
-    Knob { flag: "max-cost", key: "limits.max_cost", shape: Shape::Number },
-    Knob { flag: "max-total-tokens", key: "limits.max_total_tokens", shape: Shape::Number },
-    Knob { flag: "max-duration", key: "limits.max_duration", shape: Shape::Text },
+    Knob {
+        flag: "input",
+        key: "input.path",
+        shape: Shape::List,
+        value: "FILE",
+        help: "File or glob of rows: JSONL, CSV, TSV or Parquet; `-` is standard input; may be repeated",
+    },
+    Knob {
+        flag: "output",
+        key: "output.path",
+        shape: Shape::Text,
+        value: "FILE",
+        help: "File to write; its ending tells the format: .jsonl, .csv, .tsv or .parquet",
+    },
+    Knob {
+        flag: "id",
+        key: "input.id",
+        shape: Shape::Text,
+        value: "COLUMN",
+        help: "Column that names a row",
+    },
+    Knob { flag: "model", key: "model.name", shape: Shape::Text, value: "NAME", help: "Model to ask" },
+    Knob {
+        flag: "base-url",
+        key: "model.base_url",
+        shape: Shape::Text,
+        value: "URL",
+        help: "Address of the API, without /chat/completions",
+    },
+    Knob {
+        flag: "system",
+        key: "prompt.system",
+        shape: Shape::Text,
+        value: "TEMPLATE",
+        help: "Template of the system turn",
+    },
+    Knob {
+        flag: "prompt",
+        key: "prompt.user",
+        shape: Shape::Text,
+        value: "TEMPLATE",
+        help: "Template of the user's turn, over the columns of a row: 'Summarise: {{ text }}'",
+    },
+    Knob {
+        flag: "limit",
+        key: "input.limit",
+        shape: Shape::Number,
+        value: "N",
+        help: "Only the first N rows",
+    },
+    Knob { flag: "qps", key: "limits.qps", shape: Shape::Number, value: "N", help: "Requests per second" },
+    Knob { flag: "qpm", key: "limits.qpm", shape: Shape::Number, value: "N", help: "Requests per minute" },
+    Knob {
+        flag: "tpm",
+        key: "limits.tpm",
+        shape: Shape::Number,
+        value: "N",
+        help: "Tokens per minute, input and output",
+    },
+    Knob {
+        flag: "concurrency",
+        key: "limits.concurrency",
+        shape: Shape::Number,
+        value: "N",
+        help: "Requests in flight at once, or `auto`",
+    },
+    Knob {
+        flag: "max-attempts",
+        key: "retry.max_attempts",
+        shape: Shape::Number,
+        value: "N",
+        help: "Tries of one row while the service answers others",
+    },
+    Knob {
+        flag: "timeout",
+        key: "retry.timeout",
+        shape: Shape::Text,
+        value: "TIME",
+        help: "Time one request may take, such as 330s",
+    },
+    Knob {
+        flag: "max-cost",
+        key: "limits.max_cost",
+        shape: Shape::Number,
+        value: "MONEY",
+        help: "Stop before spending more",
+    },
+    Knob {
+        flag: "max-total-tokens",
+        key: "limits.max_total_tokens",
+        shape: Shape::Number,
+        value: "N",
+        help: "Stop before using more tokens",
+    },
+    Knob {
+        flag: "max-duration",
+        key: "limits.max_duration",
+        shape: Shape::Text,
+        value: "TIME",
+        help: "Stop after so long, such as 7h",
+    },
 ];
 
 /// One value that a flag or a variable sets over the job file.

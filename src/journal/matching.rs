@@ -118,36 +118,32 @@ impl<'c> Matcher<'c> {
         })
     }
 
-    /// Takes the next row of the input.
+    /// Takes the next row of the input. Says whether it stands where it stood, with its answer.
     ///
     /// # Errors
     ///
     /// When another row has the same identifier, or the journal cannot be read.
-    pub fn row(&mut self, key: &RowKey) -> Result<(), MatchError> {
+    pub fn row(&mut self, key: &RowKey) -> Result<bool, MatchError> {
         self.rows = key.position + 1;
         match self.entry_at(key.position)? {
-            Some(entry) if entry.status != 0 && self.fits(&entry, key) => self.keep(&entry),
+            Some(entry) if entry.status != 0 && self.fits(&entry, key) => {
+                self.matched.kept += 1;
+                self.matched.failed += u64::from(entry.status == 2);
+                return Ok(true);
+            }
             Some(entry) => {
                 self.loosen_entry(&entry)?;
-                self.loosen_row(key)
+                self.loosen_row(key)?;
             }
-            None if self.has_entries || self.with_ids => self.loosen_row(key),
-            None => {
-                self.matched.new += 1;
-                Ok(())
-            }
+            None if self.has_entries || self.with_ids => self.loosen_row(key)?,
+            None => self.matched.new += 1,
         }
+        Ok(false)
     }
 
     fn fits(&self, entry: &Entry, key: &RowKey) -> bool {
         entry.fingerprint == key.fingerprint.0
             && (!self.with_ids || entry.row_id.as_deref() == key.id.as_ref().map(|id| id.as_str()))
-    }
-
-    fn keep(&mut self, entry: &Entry) -> Result<(), MatchError> {
-        self.matched.kept += 1;
-        self.matched.failed += u64::from(entry.status == 2);
-        Ok(())
     }
 
     /// The entry at a position; entries at positions that no row of the input has come to are set loose.

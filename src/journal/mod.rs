@@ -7,6 +7,7 @@ pub mod lock;
 pub mod matching;
 pub mod reader;
 mod schema;
+pub mod sharing;
 pub mod writer;
 
 use std::fs::{self, File, OpenOptions};
@@ -156,6 +157,18 @@ pub fn open_beside(path: &Path) -> Result<Connection, JournalError> {
     // A journal may come from anywhere: nothing in its schema is trusted.
     connection.pragma_update(None, "trusted_schema", false).map_err(failed)?;
     check_version(&connection, path)?;
+    Ok(connection)
+}
+
+/// An empty journal in memory, for a job that has none yet and is only looked at. `path` is where it would be.
+///
+/// # Errors
+///
+/// When SQLite cannot.
+pub fn in_memory(path: &Path) -> Result<Connection, JournalError> {
+    let failed = |source| JournalError::sqlite(path, source);
+    let mut connection = Connection::open_in_memory().map_err(failed)?;
+    schema::migrate(&mut connection).map_err(failed)?;
     Ok(connection)
 }
 

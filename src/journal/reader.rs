@@ -249,9 +249,15 @@ impl Reader {
         Standings { pages: Pages::new(self) }
     }
 
-    /// The results of the rows, asked in the order of position.
+    /// The results of the rows, asked in the order of position, for an input that the journal was brought to.
     pub fn results(&self) -> Results<'_> {
-        Results { pages: Pages::new(self) }
+        Results { in_place: Pages::new(self), claimed: None }
+    }
+
+    /// The results of the rows, asked in the order of position, for an input that was only matched on this
+    /// connection: what was found elsewhere counts, what stands in place for another request does not.
+    pub fn results_as_matched(&self) -> Results<'_> {
+        Results { in_place: Pages::new(self), claimed: Some(Pages::new(self)) }
     }
 
     /// Every fault of the row at a position, the first one first: when, how long, status, code and message.
@@ -376,8 +382,38 @@ impl Standings<'_> {
 /// A cursor over the results.
 #[derive(Debug)]
 pub struct Results<'r> {
-    pages: Pages<'r, RowResult>,
+    in_place: Pages<'r, RowResult>,
+    claimed: Option<Pages<'r, RowResult>>,
 }
+
+/// What a result is read from, for the entry `e` at the position named first.
+macro_rules! result_sql {
+    ($position:literal, $from:literal, $where:literal) => {
+        concat!(
+            "SELECT ",
+            $position,
+            ", e.status, e.attempts, e.cost, e.error_code, e.error, s.latency_ms, s.prompt_tokens,
+                 s.completion_tokens, s.total_tokens, s.cached_tokens, s.reasoning_tokens, s.finish_reason, s.model,
+                 s.request_id, s.tool_calls, s.reasoning, s.response, s.step, e.shares
+             FROM ",
+            $from,
+            " LEFT JOIN entries o ON o.entry = e.shares LEFT JOIN steps s ON s.step = coalesce(e.answer, o.answer)
+             WHERE ",
+            $position,
+            " >= ?1 ",
+            $where,
+            " ORDER BY 1 LIMIT ?2"
+        )
+    };
+}
+
+const IN_PLACE: &str = result_sql!("e.position", "entries e", "");
+const STILL_IN_PLACE: &str = result_sql!(
+    "e.position",
+    "entries e",
+    "AND NOT EXISTS (SELECT 1 FROM temp.loose_entries l WHERE l.entry = e.entry)"
+);
+const CLAIMED: &str = result_sql!("c.position", "temp.claims c JOIN entries e ON e.entry = c.entry", "");
 
 impl Results<'_> {
     /// The result of the row at a position; `None` when the journal has none. Positions are asked for in ascending
@@ -387,14 +423,11 @@ impl Results<'_> {
     ///
     /// When the journal cannot be read.
     pub fn at(&mut self, position: u64) -> Result<Option<RowResult>, JournalError> {
-        let sql = "SELECT e.position, e.status, e.attempts, e.cost, e.error_code, e.error, s.latency_ms,
-                       s.prompt_tokens, s.completion_tokens, s.total_tokens, s.cached_tokens, s.reasoning_tokens,
-                       s.finish_reason, s.model, s.request_id, s.tool_calls, s.reasoning, s.response, s.step,
-                       e.shares
-                   FROM entries e LEFT JOIN entries o ON o.entry = e.shares
-                       LEFT JOIN steps s ON s.step = coalesce(e.answer, o.answer)
-                   WHERE e.position >= ?1 ORDER BY e.position LIMIT ?2";
-        self.pages.at(position, sql, result)
+        let Some(claimed) = &mut self.claimed else { return self.in_place.at(position, IN_PLACE, result) };
+        match self.in_place.at(position, STILL_IN_PLACE, result)? {
+            Some(result) => Ok(Some(result)),
+            None => claimed.at(position, CLAIMED, result),
+        }
     }
 }
 

@@ -82,6 +82,20 @@ pub fn end_run(connection: &Connection, path: &Path, run: i64, reason: &str) -> 
     Ok(())
 }
 
+/// Stores rows that came to their end without a request, in one commit.
+///
+/// # Errors
+///
+/// When the journal cannot be written.
+pub fn store_unsent(connection: &Connection, path: &Path, group: &[Ended]) -> Result<(), JournalError> {
+    let store = || {
+        let transaction = connection.unchecked_transaction()?;
+        group.iter().try_for_each(|ended| end(&transaction, ended))?;
+        transaction.commit()
+    };
+    store().map_err(|source| JournalError::sqlite(path, source))
+}
+
 impl Writer {
     /// Starts the writer's thread for one pass over the rows.
     pub fn start(connection: Connection, path: &Path, run: i64) -> (Self, Pen, Committed) {

@@ -108,6 +108,17 @@ impl Writer {
     }
 }
 
+/// Writes a small file as a whole: synced, renamed, and its folder synced.
+///
+/// # Errors
+///
+/// When one of these steps fails; but for the last of them, the old file is still there.
+pub fn whole_file(path: &Path, bytes: &[u8]) -> Result<(), WriteError> {
+    let mut sink = Sink::open(Target::File(path.to_owned()))?;
+    sink.write_all(bytes).map_err(|source| WriteError::writing(path, source))?;
+    sink.commit()
+}
+
 /// Why the output could not be written.
 #[derive(Debug, ThisError)]
 pub enum WriteError {

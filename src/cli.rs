@@ -1,0 +1,235 @@
+//! The command line: what can be written, without any decision on it.
+
+use std::path::PathBuf;
+
+use clap::{Arg, ArgAction, ArgMatches, Args, Command, FromArgMatches, Parser, Subcommand, ValueEnum};
+
+use crate::job::knobs::{KNOBS, Overlay, Shape};
+
+/// Runs one prompt over every row of a file, overnight, without babysitting.
+#[derive(Debug, Parser)]
+#[command(version, propagate_version = true, max_term_width = 100)]
+pub struct Cli {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Verb,
+}
+
+/// The commands.
+#[derive(Debug, Subcommand)]
+pub enum Verb {
+    /// Run a job, or resume it: sends what has no answer yet, and writes the output
+    #[command(after_help = RUN_EXAMPLE)]
+    Run(RunArgs),
+    /// Show the first requests, the counts and the estimates of a job; sends nothing
+    Preview(PreviewArgs),
+    /// Show how a job stands, also while it runs
+    Status(StatusArgs),
+    /// Write what is answered so far, in any format, also while the job runs
+    Export(ExportArgs),
+    /// Account for every row of the input in journal and output, and check the journal
+    Verify(JobArgs),
+    /// Serve the API on this machine, with its limits and faults, for rehearsals
+    #[command(after_help = SIMULATE_EXAMPLE)]
+    Simulate(SimulateArgs),
+}
+
+const RUN_EXAMPLE: &str = "Examples:
+  fanfold run jobs/translate.toml
+  fanfold run --input a.csv --output b.csv --model qwen-plus --prompt 'Summarise: {{ text }}'
+
+The same command resumes. Every flag that sets a key of the job file can also be given as a variable:
+FANFOLD_QPS=5 is --qps 5. A flag beats the variable, and the variable beats the job file.";
+
+const SIMULATE_EXAMPLE: &str = "Example:
+  fanfold simulate --port 8080 --qps 5 --witness witness.jsonl
+  fanfold run job.toml --base-url http://127.0.0.1:8080/compatible-mode/v1";
+
+/// Which job, and what is set over it.
+#[derive(Debug, Args)]
+pub struct JobArgs {
+    /// The job file; without one, the flags are the job
+    pub job: Option<PathBuf>,
+    /// What flags set.
+    #[command(flatten)]
+    pub knobs: KnobArgs,
+    /// Set any key of the job file, dotted: --set retry.max_backoff=30s
+    #[arg(long, value_name = "KEY=VALUE")]
+    pub set: Vec<String>,
+    /// Use the built-in simulator, in a journal and an output of its own; no tokens are bought
+    #[arg(long)]
+    pub simulate: bool,
+    /// Read variables from a file of NAME=VALUE lines; the environment beats it
+    #[arg(long, value_name = "FILE")]
+    pub env_file: Option<PathBuf>,
+    /// Colours: auto, always or never
+    #[arg(long, value_name = "WHEN", default_value = "auto")]
+    pub color: Color,
+    /// Say nothing but errors
+    #[arg(short, long)]
+    pub quiet: bool,
+    /// Say each request that brought no answer
+    #[arg(short, long, conflicts_with = "quiet")]
+    pub verbose: bool,
+}
+
+/// `fanfold run`.
+#[derive(Debug, Args)]
+pub struct RunArgs {
+    /// The job.
+    #[command(flatten)]
+    pub job: JobArgs,
+    /// Send failed rows again
+    #[arg(long)]
+    pub retry_failed: bool,
+    /// Set the old journal aside under a dated name and start over
+    #[arg(long)]
+    pub fresh: bool,
+    /// How to show progress
+    #[arg(long, value_name = "HOW", default_value = "auto")]
+    pub progress: Progress,
+}
+
+/// `fanfold preview`.
+#[derive(Debug, Args)]
+pub struct PreviewArgs {
+    /// The job.
+    #[command(flatten)]
+    pub job: JobArgs,
+    /// How many requests to show
+    #[arg(short = 'n', long = "requests", value_name = "N", default_value_t = 3)]
+    pub requests: u64,
+}
+
+/// `fanfold status`.
+#[derive(Debug, Args)]
+pub struct StatusArgs {
+    /// The job.
+    #[command(flatten)]
+    pub job: JobArgs,
+    /// Print JSON
+    #[arg(long)]
+    pub json: bool,
+    /// Tell the history of one row: its id, or its number from 1 in a job without ids
+    #[arg(long, value_name = "ID")]
+    pub row: Option<String>,
+}
+
+/// `fanfold export`.
+#[derive(Debug, Args)]
+pub struct ExportArgs {
+    /// The job. Its `--output` names where to write; the journal stays that of the job file. `-` prints JSONL.
+    #[command(flatten)]
+    pub job: JobArgs,
+}
+
+/// `fanfold simulate`.
+#[derive(Debug, Args)]
+pub struct SimulateArgs {
+    /// The address to listen on
+    #[arg(long, default_value = "127.0.0.1")]
+    pub bind: std::net::IpAddr,
+    /// The port; 0 takes a free one, which is printed
+    #[arg(long, default_value_t = 0)]
+    pub port: u16,
+    /// Requests per second; past it the answer is 429
+    #[arg(long, value_name = "N")]
+    pub qps: Option<u64>,
+    /// Requests per minute
+    #[arg(long, value_name = "N")]
+    pub qpm: Option<u64>,
+    /// Tokens per minute, input and output
+    #[arg(long, value_name = "N")]
+    pub tpm: Option<u64>,
+    /// How limits are counted: sliding or fixed-minute
+    #[arg(long, default_value = "sliding")]
+    pub window: String,
+    /// Latency: none, fixed:200ms, uniform:50ms..300ms or lognormal:median=800ms,sigma=0.5
+    #[arg(long, default_value = "none")]
+    pub latency: String,
+    /// A script of faults, in TOML
+    #[arg(long, value_name = "FILE")]
+    pub script: Option<PathBuf>,
+    /// Write one JSON line per request received
+    #[arg(long, value_name = "FILE")]
+    pub witness: Option<PathBuf>,
+    /// Refuse every key but the one in this variable
+    #[arg(long, value_name = "NAME")]
+    pub key_env: Option<String>,
+    /// The shape of replies: dashscope or plain
+    #[arg(long, default_value = "dashscope")]
+    pub profile: String,
+    /// What chance begins with
+    #[arg(long, default_value_t = 0)]
+    pub seed: u64,
+}
+
+/// When to use colours.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Color {
+    /// On a terminal, unless `NO_COLOR` is set.
+    Auto,
+    /// Always.
+    Always,
+    /// Never.
+    Never,
+}
+
+/// How to show progress.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Progress {
+    /// A bar on a terminal, plain lines otherwise.
+    Auto,
+    /// A bar.
+    Bar,
+    /// Plain lines.
+    Plain,
+    /// JSON lines.
+    Json,
+    /// Nothing.
+    None,
+}
+
+/// The flags that set keys of the job file, made from the one list of them.
+#[derive(Debug, Default)]
+pub struct KnobArgs {
+    /// What they set.
+    pub overlays: Vec<Overlay>,
+}
+
+impl FromArgMatches for KnobArgs {
+    fn from_arg_matches(matches: &ArgMatches) -> Result<Self, clap::Error> {
+        let mut knobs = Self::default();
+        knobs.update_from_arg_matches(matches)?;
+        Ok(knobs)
+    }
+
+    fn update_from_arg_matches(&mut self, matches: &ArgMatches) -> Result<(), clap::Error> {
+        for knob in KNOBS {
+            if let Some(values) = matches.get_many::<String>(knob.flag) {
+                let values: Vec<String> = values.cloned().collect();
+                self.overlays.push(knob.from_flag(&values));
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Args for KnobArgs {
+    fn augment_args(command: Command) -> Command {
+        command
+            .next_help_heading("Options of the job, each a key of the job file")
+            .args(KNOBS.map(|knob| {
+                let action = if knob.shape == Shape::List { ArgAction::Append } else { ArgAction::Set };
+                let arg =
+                    Arg::new(knob.flag).long(knob.flag).value_name(knob.value).help(knob.help).action(action);
+                // A template may begin with a dash, and a number may be negative: the job says what is wrong with it.
+                arg.allow_hyphen_values(knob.shape != Shape::List)
+            }))
+            .next_help_heading("Options")
+    }
+
+    fn augment_args_for_update(command: Command) -> Command {
+        Self::augment_args(command)
+    }
+}

@@ -1,0 +1,75 @@
+//! `fanfold export`: writes what is answered so far, also while the job runs.
+
+use std::io::stdout;
+use std::path::PathBuf;
+
+use super::Failure;
+use super::load::{load, screen};
+use crate::cli::{ExportArgs, Progress};
+use crate::exit::Exit;
+use crate::format::{Compression, Format};
+use crate::journal;
+use crate::journal::reader::Reader;
+use crate::pipeline::Opened;
+use crate::pipeline::output::{Destination, write};
+use crate::pipeline::plan::{Purpose, plan};
+use crate::pipeline::send::never_stopped;
+use crate::watch::text::{count, counted};
+use crate::write::Target;
+
+/// Runs the command.
+pub(super) fn run(mut args: ExportArgs) -> Result<Exit, Failure> {
+    let screen = screen(&args.job, Progress::None);
+    let asked = match args.job.job {
+        // The journal belongs to the output that the job file names.
+        Some(_) => take_output(&mut args),
+        None => None,
+    };
+    let loaded = load(&args.job)?;
+    let (destination, path) = match asked.as_deref() {
+        Some("-") => (standard_output(), None),
+        Some(path) => (named(path)?, Some(path.to_owned())),
+        None => {
+            let path = loaded.job.output.path.clone();
+            let shown = path.display().to_string();
+            (Destination::file(path, loaded.job.output.format), Some(shown))
+        }
+    };
+    let path_of_journal = loaded.job.output.journal();
+    let reader = Reader::new(journal::open_to_read(&path_of_journal)?, &path_of_journal);
+    let opened = Opened::new(loaded.job)?;
+    let stop = never_stopped();
+    let plan = plan(&opened, Some(reader.connection()), Purpose::Look, &stop)?;
+    let written = write(&opened, &plan.columns, reader.results_as_matched(), destination, &stop)?;
+    if let Some(path) = path {
+        screen.say(&format!(
+            "{} written to {path}: {} ok · {} failed · {} pending",
+            counted(written.rows(), "row"),
+            count(written.ok),
+            count(written.failed),
+            count(written.pending)
+        ));
+    }
+    Ok(Exit::Done)
+}
+
+/// Takes `--output` out of what is set over the job.
+fn take_output(args: &mut ExportArgs) -> Option<String> {
+    let overlays = &mut args.job.knobs.overlays;
+    let index = overlays.iter().position(|overlay| overlay.key == "output.path")?;
+    overlays.remove(index).value.as_str().map(str::to_owned)
+}
+
+fn standard_output() -> Destination {
+    let target = Target::Stdout(Box::new(stdout()));
+    Destination { target, format: Format::Jsonl, compression: Compression::Plain }
+}
+
+fn named(path: &str) -> Result<Destination, Failure> {
+    let format = Format::of_path(path).ok_or_else(|| {
+        Failure::new(format!(
+            "the name `{path}` does not tell the format\n  = help: let it end in .jsonl, .csv, .tsv or .parquet, or give `-` for JSONL on standard output"
+        ))
+    })?;
+    Ok(Destination::file(PathBuf::from(path), format))
+}

@@ -1,0 +1,34 @@
+//! Ctrl-C and its kin: the first one lets the requests in flight end, the second stops at once.
+
+use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
+use signal_hook::iterator::Signals;
+use tokio::sync::watch;
+
+use crate::dispatch::stop::{Stop, Urgency};
+use crate::exit::Exit;
+use crate::watch::Screen;
+
+/// Listens for signals on a thread of its own, which ends with the process.
+pub(super) fn listen(screen: &Screen) -> std::io::Result<Stop> {
+    let (sender, stop) = watch::channel(Urgency::None);
+    let mut signals = Signals::new([SIGINT, SIGTERM, SIGHUP])?;
+    let screen = screen.clone();
+    std::thread::spawn(move || {
+        for _ in signals.forever() {
+            let before = *sender.borrow();
+            match before {
+                Urgency::None => {
+                    screen.insist("stopping: requests in flight may end, and the output is written; once more stops at once");
+                    sender.send_replace(Urgency::Drain);
+                }
+                Urgency::Drain => {
+                    screen.insist("stopping at once");
+                    sender.send_replace(Urgency::Now);
+                }
+                // Something hangs that should not; nothing that is stored can be lost by this.
+                Urgency::Now => std::process::exit(Exit::Interrupted.code().into()),
+            }
+        }
+    });
+    Ok(stop)
+}

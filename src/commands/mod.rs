@@ -1,0 +1,91 @@
+//! The commands, a file each. The only place that prints to standard output.
+
+mod environment;
+mod export;
+mod interrupt;
+mod load;
+mod preview;
+mod run;
+mod simulate;
+mod status;
+mod summary;
+mod verify;
+
+use std::io;
+
+use crate::cli::{Cli, Verb};
+use crate::exit::Exit;
+use crate::job::problem::Problem;
+use crate::journal::JournalError;
+use crate::pipeline::PipelineError;
+use crate::watch::text::printable;
+
+/// A command that ended early: what to say, and the exit code.
+#[derive(Debug)]
+struct Failure {
+    exit: Exit,
+    message: String,
+}
+
+impl Failure {
+    fn new(message: impl ToString) -> Self {
+        Self { exit: Exit::CannotRun, message: message.to_string() }
+    }
+}
+
+impl From<Problem> for Failure {
+    fn from(problem: Problem) -> Self {
+        Self::new(problem)
+    }
+}
+
+impl From<JournalError> for Failure {
+    fn from(error: JournalError) -> Self {
+        let exit = match error {
+            JournalError::Held { .. } => Exit::Held,
+            _ => Exit::CannotRun,
+        };
+        Self { exit, message: error.to_string() }
+    }
+}
+
+impl From<PipelineError> for Failure {
+    fn from(error: PipelineError) -> Self {
+        match error {
+            PipelineError::Journal(error) => error.into(),
+            PipelineError::Interrupted => Self { exit: Exit::Interrupted, message: "interrupted".to_owned() },
+            // Whoever reads our output has had enough of it; that is no failure of ours.
+            PipelineError::Write(crate::write::WriteError::BrokenPipe) => {
+                Self { exit: Exit::Done, message: String::new() }
+            }
+            error => Self::new(error),
+        }
+    }
+}
+
+impl From<io::Error> for Failure {
+    fn from(error: io::Error) -> Self {
+        match error.kind() {
+            io::ErrorKind::BrokenPipe => Self { exit: Exit::Done, message: String::new() },
+            _ => Self::new(format!("standard output: {error}")),
+        }
+    }
+}
+
+/// Runs a command to its end, and says what went wrong.
+pub fn run(cli: Cli) -> Exit {
+    let result = match cli.command {
+        Verb::Run(args) => run::run(args),
+        Verb::Preview(args) => preview::run(args),
+        Verb::Status(args) => status::run(args),
+        Verb::Export(args) => export::run(args),
+        Verb::Verify(args) => verify::run(args),
+        Verb::Simulate(args) => simulate::run(args),
+    };
+    result.unwrap_or_else(|failure| {
+        if !failure.message.is_empty() {
+            eprintln!("error: {}", printable(&failure.message));
+        }
+        failure.exit
+    })
+}

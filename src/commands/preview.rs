@@ -1,0 +1,168 @@
+//! `fanfold preview`: what a run would do, without doing it.
+
+use std::io::{Write, stdout};
+use std::time::Duration;
+
+use serde_json::Value;
+
+use super::Failure;
+use super::load::{Loaded, load, screen};
+use super::run::plan_line;
+use crate::api::client::HttpEndpoint;
+use crate::api::key::Key;
+use crate::cli::{PreviewArgs, Progress};
+use crate::exit::Exit;
+use crate::job::units::shown;
+use crate::job::{Job, KeySource};
+use crate::journal;
+use crate::journal::lock::Lock;
+use crate::journal::reader::Reader;
+use crate::outcome::Usage;
+use crate::pipeline::plan::{Plan, Purpose, plan, prepare};
+use crate::pipeline::{Opened, check_target};
+use crate::read::Wanted;
+use crate::request::Estimate;
+use crate::watch::text::{count, counted, money, printable, rate};
+
+/// Runs the command.
+pub(super) fn run(args: PreviewArgs) -> Result<Exit, Failure> {
+    let screen = screen(&args.job, Progress::None);
+    let stop = super::interrupt::listen(&screen)?;
+    let loaded = load(&args.job)?;
+    let key = key_line(&loaded, args.job.simulate);
+    HttpEndpoint::new(&loaded.job.model.base_url, None).map_err(Failure::new)?;
+    let path = loaded.job.output.journal();
+    let reader = match path.exists() {
+        true => Some(Reader::new(journal::open_to_read(&path)?, &path)),
+        false => None,
+    };
+    let opened = Opened::new(loaded.job)?;
+    let mut out = stdout().lock();
+    show_requests(&opened, args.requests, &mut out)?;
+    let plan = plan(&opened, reader.as_ref().map(Reader::connection), Purpose::Preview, &stop)?;
+    writeln!(out, "{}", plan_line(&plan))?;
+    let doubt = reader.as_ref().map(Reader::in_doubt).transpose()?.unwrap_or(0);
+    if doubt > 0 && Lock::holder(&path).is_none() {
+        writeln!(out, "in doubt: up to {} of the last run, which was killed", counted(doubt, "request"))?;
+    }
+    for line in estimates(&opened.job, &plan, reader.as_ref())? {
+        writeln!(out, "{line}")?;
+    }
+    let address =
+        if args.job.simulate { "the built-in simulator" } else { opened.job.model.base_url.as_str() };
+    writeln!(out, "address: {address}")?;
+    writeln!(out, "key: {key}")?;
+    writeln!(out, "output: {}", opened.job.output.path.display())?;
+    if let Some(holder) = Lock::holder(&path) {
+        writeln!(out, "running: {}", printable(&holder))?;
+    }
+    check_target(&opened.job.output.path)?;
+    Ok(Exit::Done)
+}
+
+fn key_line(loaded: &Loaded, simulate: bool) -> String {
+    let source = &loaded.job.model.key;
+    match source {
+        _ if simulate => "none is needed".to_owned(),
+        // A command may ask for a password or cost a call; it is run when the job is.
+        KeySource::Command(words) => {
+            format!("from the command `{}`, which is run when the job is", words.join(" "))
+        }
+        source => match Key::load(source, |name| loaded.environment.get(name)) {
+            Ok(Some(_)) => match source {
+                KeySource::Variable { name, .. } => format!("from the variable {name}"),
+                KeySource::File(path) => format!("from the file {}", path.display()),
+                KeySource::Command(_) => String::new(),
+            },
+            Ok(None) => "none; the server is on this machine".to_owned(),
+            Err(error) => format!("missing! {}", error.to_string().lines().next().unwrap_or_default()),
+        },
+    }
+}
+
+fn show_requests(opened: &Opened, most: u64, out: &mut impl Write) -> Result<(), Failure> {
+    let most = opened.job.input.limit.map_or(most, |limit| limit.min(most));
+    if most == 0 {
+        return Ok(());
+    }
+    let rows = opened.source.rows(Wanted::Fields).map_err(crate::pipeline::PipelineError::from)?;
+    for item in rows.take(most as usize) {
+        let item = item.map_err(crate::pipeline::PipelineError::from)?;
+        let (_, request) = prepare(opened, &item);
+        match request {
+            Ok(request) => {
+                let body: Value = serde_json::from_slice(&request.body).unwrap_or_default();
+                let tokens = count(request.estimate.prompt_tokens);
+                writeln!(
+                    out,
+                    "{}: about {tokens} prompt tokens\n{}\n",
+                    item.place(),
+                    printable(&format!("{body:#}"))
+                )?;
+            }
+            Err(problem) => writeln!(out, "{}: {}\n", item.place(), printable(&problem.to_string()))?,
+        }
+    }
+    Ok(())
+}
+
+/// What the rows that are to be sent may use, cost and take.
+fn estimates(job: &Job, plan: &Plan, reader: Option<&Reader>) -> Result<Vec<String>, Failure> {
+    let to_send = plan.to_send().saturating_sub(plan.bad);
+    // What moved was estimated with the rest before it was found.
+    let loose = (plan.rows - plan.matched.kept).max(1);
+    let share = to_send as f64 / loose as f64;
+    let scaled = |tokens: u64| (tokens as f64 * share).round() as u64;
+    let most = Estimate {
+        prompt_tokens: scaled(plan.estimate.prompt_tokens),
+        max_completion_tokens: scaled(plan.estimate.max_completion_tokens),
+    };
+    let mut lines = vec![format!(
+        "to send: {}, about {} prompt tokens; at most {} completion tokens",
+        counted(to_send, "request"),
+        count(most.prompt_tokens),
+        count(most.max_completion_tokens)
+    )];
+    let answered = reader.map(completion_of_an_answer).transpose()?.flatten();
+    let expected = answered.map(|tokens| Usage {
+        prompt_tokens: most.prompt_tokens,
+        completion_tokens: (tokens * to_send as f64).round() as u64,
+        ..Usage::default()
+    });
+    lines.push(match (&job.price, expected) {
+        (None, _) => {
+            "cost: not known; the model's price is not in the table (give it under [price])".to_owned()
+        }
+        (Some(price), Some(usage)) => format!(
+            "cost: about {} by the answers so far, at most {} (estimates)",
+            money(price.of(&usage)),
+            money(price.worst_case(&most))
+        ),
+        (Some(price), None) => format!("cost: at most {} (an estimate)", money(price.worst_case(&most))),
+    });
+    lines.push(duration_line(job, to_send, &most));
+    Ok(lines)
+}
+
+/// The mean completion tokens of the answers in the journal.
+fn completion_of_an_answer(reader: &Reader) -> Result<Option<f64>, Failure> {
+    let runs = reader.runs()?;
+    let tokens: u64 = runs.iter().map(|run| run.spent.usage.completion_tokens).sum();
+    let answers: u64 =
+        runs.iter().map(|run| run.spent.requests - run.spent.throttled - run.spent.faults).sum();
+    Ok((answers > 0).then(|| tokens as f64 / answers as f64))
+}
+
+fn duration_line(job: &Job, to_send: u64, most: &Estimate) -> String {
+    let requests = job.quotas.requests_each_second().map(|rate| to_send as f64 / rate);
+    let tokens = job.quotas.tokens_per_minute.map(|quota| most.prompt_tokens as f64 / quota.each_second());
+    match [requests, tokens].into_iter().flatten().reduce(f64::max) {
+        None => "duration: no limit of requests or tokens is set; it depends on the service".to_owned(),
+        Some(seconds) => {
+            let time = Duration::try_from_secs_f64(seconds).unwrap_or(Duration::MAX);
+            let limit =
+                job.quotas.requests_each_second().map(|each| format!(" at {} requests/s", rate(each)));
+            format!("duration: at least {}{}", shown(time), limit.unwrap_or_default())
+        }
+    }
+}

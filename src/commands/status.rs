@@ -1,0 +1,240 @@
+//! `fanfold status`: how a job stands, from its journal alone.
+
+use std::io::{Write, stdout};
+use std::time::{Duration, SystemTime};
+
+use serde_json::{Value, json};
+
+use super::Failure;
+use super::load::load;
+use super::summary::timestamp;
+use crate::cli::StatusArgs;
+use crate::exit::Exit;
+use crate::job::units::shown;
+use crate::journal;
+use crate::journal::lock::Lock;
+use crate::journal::reader::{Counts, Reader, Run, Spent};
+use crate::watch::text::{count, counted, money, printable, rate, short};
+
+/// The version of the JSON. It only ever gains fields.
+const VERSION: u32 = 1;
+
+/// Runs the command.
+pub(super) fn run(args: StatusArgs) -> Result<Exit, Failure> {
+    let loaded = load(&args.job)?;
+    let path = loaded.job.output.journal();
+    let reader = Reader::new(journal::open_to_read(&path)?, &path);
+    let mut out = stdout().lock();
+    if let Some(row) = &args.row {
+        return tell_row(&reader, row, loaded.job.input.id.is_some(), args.json, &mut out);
+    }
+    let status = Status::read(&reader, loaded.job.price.is_some())?;
+    match args.json {
+        true => writeln!(out, "{}", status.json())?,
+        false => writeln!(out, "{}", status.lines().join("\n"))?,
+    }
+    Ok(Exit::Done)
+}
+
+/// How a job stands.
+struct Status {
+    rows: Option<u64>,
+    counts: Counts,
+    runs: Vec<Run>,
+    spent: Spent,
+    priced: bool,
+    holder: Option<String>,
+    in_doubt: u64,
+    last_minute: u64,
+    failures: Vec<(String, u64, String)>,
+}
+
+impl Status {
+    fn read(reader: &Reader, priced: bool) -> Result<Self, Failure> {
+        let job: Value =
+            reader.last_job()?.and_then(|text| serde_json::from_str(&text).ok()).unwrap_or_default();
+        let runs = reader.runs()?;
+        let spent = runs.iter().fold(Spent::default(), |mut sum, run| {
+            sum.requests += run.spent.requests;
+            sum.throttled += run.spent.throttled;
+            sum.faults += run.spent.faults;
+            sum.usage.prompt_tokens += run.spent.usage.prompt_tokens;
+            sum.usage.completion_tokens += run.spent.usage.completion_tokens;
+            sum.usage.total_tokens += run.spent.usage.total_tokens;
+            sum.cost += run.spent.cost;
+            sum.duration += run.spent.duration;
+            sum
+        });
+        let holder = Lock::holder(reader.path());
+        let in_doubt = if holder.is_some() { 0 } else { reader.in_doubt()? };
+        let failures = reader.failures()?.into_iter().map(|group| (group.code, group.rows, group.message));
+        Ok(Self {
+            rows: job.get("rows").and_then(Value::as_u64),
+            counts: reader.counts(None)?,
+            last_minute: reader.last_minute(SystemTime::now())?.len() as u64,
+            failures: failures.collect(),
+            runs,
+            spent,
+            priced,
+            holder,
+            in_doubt,
+        })
+    }
+
+    fn left(&self) -> Option<u64> {
+        Some(self.rows?.saturating_sub(self.counts.ok + self.counts.failed))
+    }
+
+    fn lines(&self) -> Vec<String> {
+        let mut lines = Vec::new();
+        let rows = self.rows.map_or_else(|| "? rows".to_owned(), |rows| counted(rows, "row"));
+        let left = self.left().map_or_else(|| "?".to_owned(), count);
+        lines.push(format!(
+            "{rows}: {} ok · {} failed · {left} left",
+            count(self.counts.ok),
+            count(self.counts.failed)
+        ));
+        let cost = if self.priced {
+            format!(" · cost {} (estimate)", money(self.spent.cost))
+        } else {
+            String::new()
+        };
+        lines.push(format!(
+            "{} ({} throttled, {} without an answer) in {} · {} tokens{cost}",
+            counted(self.spent.requests, "request"),
+            count(self.spent.throttled),
+            count(self.spent.faults),
+            counted(self.runs.len() as u64, "run"),
+            count(self.spent.usage.total_tokens),
+        ));
+        match (&self.holder, self.runs.last()) {
+            (Some(holder), _) => {
+                let each_second = self.last_minute as f64 / 60.0;
+                lines.push(format!(
+                    "running: {} · {} requests/s in the last minute",
+                    printable(holder),
+                    rate(each_second)
+                ));
+                if let Some(left) = self.left().filter(|_| each_second > 0.0) {
+                    let time =
+                        Duration::try_from_secs_f64(left as f64 / each_second).unwrap_or(Duration::MAX);
+                    lines.push(format!("about {} left at that rate", shown(time)));
+                }
+            }
+            (None, Some(Run { ended_at: Some(ended), reason, .. })) => {
+                let reason = reason.as_deref().unwrap_or("ended");
+                lines.push(format!("not running: {reason} at {}", timestamp(*ended)));
+            }
+            (None, Some(run)) => {
+                let doubt = counted(self.in_doubt, "request");
+                let when = timestamp(run.last_at);
+                lines.push(format!(
+                    "not running: it was killed, and stored its last answer at {when}; up to {doubt} in doubt"
+                ));
+            }
+            (None, None) => lines.push("not running: it has not sent anything yet".to_owned()),
+        }
+        for (code, rows, message) in &self.failures {
+            lines.push(format!(
+                "  {} failed with {code}, such as: {}",
+                counted(*rows, "row"),
+                short(message, 120)
+            ));
+        }
+        lines
+    }
+
+    fn json(&self) -> Value {
+        let runs: Vec<Value> = self.runs.iter().map(|run| {
+            json!({
+                "run": run.number, "started_at": timestamp(run.started_at), "last_at": timestamp(run.last_at),
+                "ended_at": run.ended_at.map(timestamp), "reason": run.reason, "in_doubt": run.in_doubt,
+                "requests": run.spent.requests, "total_tokens": run.spent.usage.total_tokens,
+                "cost": self.priced.then_some(run.spent.cost),
+            })
+        }).collect();
+        json!({
+            "version": VERSION,
+            "rows": self.rows,
+            "ok": self.counts.ok,
+            "failed": self.counts.failed,
+            "left": self.left(),
+            "running": self.holder.is_some(),
+            "holder": self.holder,
+            "in_doubt": self.in_doubt,
+            "requests": self.spent.requests,
+            "throttled": self.spent.throttled,
+            "faults": self.spent.faults,
+            "prompt_tokens": self.spent.usage.prompt_tokens,
+            "completion_tokens": self.spent.usage.completion_tokens,
+            "total_tokens": self.spent.usage.total_tokens,
+            "cost": self.priced.then_some(self.spent.cost),
+            "requests_in_the_last_minute": self.last_minute,
+            "failures": self.failures.iter().map(|(code, rows, example)| {
+                json!({ "code": code, "rows": rows, "example": example })
+            }).collect::<Vec<_>>(),
+            "runs": runs,
+        })
+    }
+}
+
+/// One row's history.
+fn tell_row(
+    reader: &Reader,
+    row: &str,
+    has_ids: bool,
+    as_json: bool,
+    out: &mut impl Write,
+) -> Result<Exit, Failure> {
+    let position = match has_ids {
+        true => reader.position_of(row)?,
+        false => row.parse::<u64>().ok().and_then(|number| number.checked_sub(1)),
+    };
+    let unknown = || Failure::new(format!("the journal knows no row `{}`", printable(row)));
+    let position = position.ok_or_else(unknown)?;
+    let result = reader.results().at(position)?;
+    let faults = reader.history(position)?;
+    let result = result.ok_or_else(unknown)?;
+    let answer = result.answer.as_ref();
+    if as_json {
+        let faults: Vec<Value> = faults
+            .iter()
+            .map(|fault| {
+                json!({
+                    "sent_at": timestamp(fault.sent_at), "latency_ms": fault.latency.as_millis() as u64,
+                    "status": fault.status, "code": fault.code, "message": fault.message,
+                })
+            })
+            .collect();
+        let line = json!({
+            "version": VERSION, "row": row, "position": position, "status": result.status.as_str(),
+            "attempts": result.attempts, "cost": result.cost, "error_code": result.error_code, "error": result.error,
+            "response": answer.and_then(|answer| answer.response.as_ref()),
+            "finish_reason": answer.and_then(|answer| answer.finish_reason.as_ref()),
+            "request_id": answer.and_then(|answer| answer.request_id.as_ref()),
+            "total_tokens": answer.and_then(|answer| answer.usage).map(|usage| usage.total_tokens),
+            "latency_ms": result.latency_ms, "faults": faults,
+        });
+        writeln!(out, "{line}")?;
+        return Ok(Exit::Done);
+    }
+    let attempts = counted(u64::from(result.attempts.unwrap_or(0)), "request");
+    writeln!(out, "row {}: {} after {attempts}", printable(row), result.status.as_str())?;
+    for fault in faults {
+        let status = fault.status.map(|status| format!("{status} ")).unwrap_or_default();
+        let (when, time) = (timestamp(fault.sent_at), shown(fault.latency));
+        writeln!(
+            out,
+            "  {when}, {time}: {status}{}: {}",
+            printable(&fault.code),
+            short(&fault.message, 300)
+        )?;
+    }
+    if let Some(response) = answer.and_then(|answer| answer.response.as_deref()) {
+        writeln!(out, "  answer: {}", short(response, 500))?;
+    }
+    if let Some(error) = &result.error {
+        writeln!(out, "  error: {}", short(error, 500))?;
+    }
+    Ok(Exit::Done)
+}

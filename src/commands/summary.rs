@@ -1,0 +1,229 @@
+//! The end of a run: the receipt beside the output, and what is said of it.
+
+use std::path::Path;
+use std::time::SystemTime;
+
+use serde_json::{Value, json};
+
+use super::Failure;
+use crate::dispatch::stop::StopReason;
+use crate::exit::Exit;
+use crate::job::units::shown;
+use crate::journal::reader::{FailureGroup, Reader};
+use crate::pipeline::output::Written;
+use crate::pipeline::plan::{Plan, place_of};
+use crate::pipeline::send::Sent;
+use crate::pipeline::{Opened, PipelineError};
+use crate::watch::Screen;
+use crate::watch::text::{count, counted, money, short};
+use crate::write::whole_file;
+
+/// The version of the receipt. It only ever gains fields.
+const VERSION: u32 = 1;
+
+/// How a run ended.
+#[derive(Debug)]
+pub(super) struct Account {
+    /// The exit code.
+    pub(super) exit: Exit,
+    /// Why, in a word.
+    pub(super) reason: &'static str,
+    /// Rows without an answer.
+    pub(super) pending: u64,
+}
+
+/// Everything that is said of a run that ended.
+pub(super) struct Summary<'a> {
+    pub(super) opened: &'a Opened,
+    pub(super) plan: &'a Plan,
+    pub(super) sent: &'a Sent,
+    pub(super) written: Option<Written>,
+    pub(super) account: &'a Account,
+    pub(super) in_doubt: u64,
+    pub(super) run: i64,
+    pub(super) begun: SystemTime,
+    pub(super) resume: &'a str,
+    pub(super) simulated: bool,
+}
+
+impl Summary<'_> {
+    /// Stores the receipt beside the output, whole or not at all.
+    pub(super) fn store(&self, reader: &Reader) -> Result<(), Failure> {
+        let path = self.opened.job.output.summary();
+        let mut text = format!("{:#}", self.receipt(reader)?).into_bytes();
+        text.push(b'\n');
+        whole_file(&path, &text).map_err(|error| PipelineError::from(error).into())
+    }
+
+    fn receipt(&self, reader: &Reader) -> Result<Value, Failure> {
+        let job = &self.opened.job;
+        let snapshot = &self.sent.snapshot;
+        let (mut requests, mut throttled, mut faults, mut usage, mut cost) = (0, 0, 0, [0_u64; 3], 0.0);
+        for run in reader.runs()? {
+            requests += run.spent.requests;
+            throttled += run.spent.throttled;
+            faults += run.spent.faults;
+            let used = run.spent.usage;
+            usage = [
+                usage[0] + used.prompt_tokens,
+                usage[1] + used.completion_tokens,
+                usage[2] + used.total_tokens,
+            ];
+            cost += run.spent.cost;
+        }
+        let cost = job.price.map(|_| cost);
+        let fault = self.sent.reason.fault().filter(|_| self.account.pending > 0);
+        let counts = self.written.map(|written| (written.ok, written.failed, written.pending));
+        let (ok, failed, pending) = match counts {
+            Some(counts) => counts,
+            None => {
+                let counts = reader.counts(job.input.limit)?;
+                (counts.ok, counts.failed, self.plan.rows.saturating_sub(counts.ok + counts.failed))
+            }
+        };
+        let matched = &self.plan.matched;
+        Ok(json!({
+            "version": VERSION,
+            "program": concat!("fanfold ", env!("CARGO_PKG_VERSION")),
+            "simulated": self.simulated,
+            "model": job.model.name,
+            "input": job.input.paths,
+            "output": self.written.map(|_| &job.output.path),
+            "journal": job.output.journal(),
+            "run": self.run,
+            "started_at": timestamp(self.begun),
+            "ended_at": timestamp(SystemTime::now()),
+            "rows": { "in": self.plan.rows, "ok": ok, "failed": failed, "pending": pending },
+            "matched": {
+                "kept": matched.kept, "moved": matched.moved, "changed": matched.changed, "new": matched.new,
+                "gone": matched.gone,
+            },
+            "in_doubt": self.in_doubt,
+            "this_run": {
+                "answered": snapshot.answered,
+                "requests": snapshot.requests,
+                "throttled": snapshot.throttled,
+                "faults": snapshot.faults,
+                "prompt_tokens": snapshot.usage.prompt_tokens,
+                "completion_tokens": snapshot.usage.completion_tokens,
+                "total_tokens": snapshot.usage.total_tokens,
+                "cost": snapshot.cost,
+                "seconds": snapshot.elapsed.as_secs_f64(),
+                "limits_met": snapshot.met.words(),
+            },
+            "all_runs": {
+                "requests": requests, "throttled": throttled, "faults": faults, "prompt_tokens": usage[0],
+                "completion_tokens": usage[1], "total_tokens": usage[2], "cost": cost,
+            },
+            "cut_by_length": reader.cut_by_length()?,
+            "reason": self.account.reason,
+            "error_code": fault.map(|fault| &fault.code),
+            "error": fault.map(|fault| &fault.message),
+            "exit_code": self.account.exit.code(),
+            "resume": (self.account.pending > 0).then_some(self.resume),
+        }))
+    }
+
+    /// Says how the run went; last of all, how to go on.
+    pub(super) fn say(&self, screen: &Screen, reader: &Reader) -> Result<(), Failure> {
+        let snapshot = &self.sent.snapshot;
+        if let Some(written) = self.written {
+            screen.say(&format!(
+                "{}: {} ok · {} failed · {} pending, in {}",
+                counted(written.rows(), "row"),
+                count(written.ok),
+                count(written.failed),
+                count(written.pending),
+                shown(snapshot.elapsed),
+            ));
+        }
+        let cost =
+            snapshot.cost.map_or_else(String::new, |cost| format!(" · cost {} (estimate)", money(cost)));
+        screen.say(&format!(
+            "{} ({} throttled, {} without an answer) · {} tokens: {} prompt + {} completion{cost}{}",
+            counted(snapshot.requests, "request"),
+            count(snapshot.throttled),
+            count(snapshot.faults),
+            count(snapshot.usage.total_tokens),
+            count(snapshot.usage.prompt_tokens),
+            count(snapshot.usage.completion_tokens),
+            if self.simulated { " · simulated, nothing was bought" } else { "" },
+        ));
+        if snapshot.cut_by_length > 0 {
+            let answers = counted(snapshot.cut_by_length, "answer");
+            screen.say(&format!("{answers} ended at max_tokens (finish_reason \"length\")"));
+        }
+        if self.written.is_some_and(|written| written.failed > 0) {
+            for group in reader.failures()? {
+                screen.insist(&self.failure(&group));
+            }
+        }
+        if self.written.is_some() {
+            screen.say(&format!("output: {}", shown_path(&self.opened.job.output.path)));
+        }
+        if self.account.pending > 0 {
+            screen.insist(&self.why());
+            screen.insist(&format!("to go on: {}", self.resume));
+        }
+        Ok(())
+    }
+
+    /// Rows that failed alike: one line with a count and an example.
+    fn failure(&self, group: &FailureGroup) -> String {
+        let place = place_of(self.opened, group.example).unwrap_or_default();
+        let message = short(&group.message, 200);
+        let rows = counted(group.rows, "row");
+        match group.message.starts_with(&place) {
+            true => format!("{rows} failed with {}, such as {message}", group.code),
+            false => format!("{rows} failed with {}, such as {place}: {message}", group.code),
+        }
+    }
+
+    /// Why rows are left, and what to do about it.
+    fn why(&self) -> String {
+        let fault = |fault: &crate::outcome::Fault| short(&fault.summary(), 400);
+        match &self.sent.reason {
+            StopReason::Finished => "the input changed while it was read, and some rows are left".to_owned(),
+            StopReason::Interrupted => match self.sent.abandoned {
+                0 => "interrupted: every answer that came is stored".to_owned(),
+                requests => format!(
+                    "interrupted: every answer that came is stored, {} given up in flight; the output was not written",
+                    counted(requests as u64, "request")
+                ),
+            },
+            StopReason::Cap(cap) => {
+                format!(
+                    "stopped at the cap `{}`: the next request could have gone past it; raise it to go on",
+                    cap.key()
+                )
+            }
+            StopReason::Refused(refusal) => format!(
+                "stopped: the API refuses this job ({}); its rows stay pending until that is mended",
+                fault(refusal)
+            ),
+            StopReason::EveryRowRefused(refusal) => format!(
+                "stopped: the API refused each of the first rows alike ({}); the job needs mending, not the rows",
+                fault(refusal)
+            ),
+            StopReason::Outage(last) => format!(
+                "stopped: the service has answered nobody for {} (last: {}); rows stay pending",
+                shown(self.opened.job.retry.max_outage),
+                fault(last)
+            ),
+            StopReason::NeverReached(last) => format!(
+                "stopped: nothing answers at {} ({}); is the address right?",
+                self.opened.job.model.base_url,
+                fault(last)
+            ),
+        }
+    }
+}
+
+/// A time as RFC 3339 has it, in UTC.
+pub(super) fn timestamp(time: SystemTime) -> String {
+    jiff::Timestamp::try_from(time).map_or_else(|_| String::new(), |time| time.strftime("%FT%TZ").to_string())
+}
+
+fn shown_path(path: &Path) -> String {
+    path.display().to_string()
+}

@@ -1,0 +1,122 @@
+//! Rows with equal requests that are sent once: which of them go out, and who gets their answer.
+
+use std::path::Path;
+
+use rusqlite::{Connection, params};
+
+use super::JournalError;
+use crate::note::RowKey;
+use crate::request::Fingerprint;
+
+/// Knows which requests are answered or on their way. It lives on disk: memory does not grow with the rows.
+#[derive(Debug)]
+pub struct Sharing<'c> {
+    connection: &'c Connection,
+    path: &'c Path,
+}
+
+impl<'c> Sharing<'c> {
+    /// Begins with the requests that the journal has answers to.
+    ///
+    /// # Errors
+    ///
+    /// When the journal cannot be read.
+    pub fn begin(connection: &'c Connection, path: &'c Path) -> Result<Self, JournalError> {
+        let sql = "PRAGMA temp_store = FILE;
+                   DROP TABLE IF EXISTS temp.requests;
+                   CREATE TEMP TABLE requests (fingerprint BLOB PRIMARY KEY) WITHOUT ROWID;
+                   INSERT OR IGNORE INTO requests SELECT fingerprint FROM entries WHERE status = 1;";
+        connection.execute_batch(sql).map_err(|source| JournalError::sqlite(path, source))?;
+        Ok(Self { connection, path })
+    }
+
+    /// Whether a request has to go out: it has no answer, and no other row has sent it.
+    ///
+    /// # Errors
+    ///
+    /// When the temporary table cannot be written.
+    pub fn goes_out(&self, fingerprint: &Fingerprint) -> Result<bool, JournalError> {
+        let sql = "INSERT OR IGNORE INTO temp.requests VALUES (?1)";
+        let inserted =
+            self.connection.prepare_cached(sql).and_then(|mut statement| statement.execute([fingerprint.0]));
+        inserted.map(|rows| rows == 1).map_err(|source| JournalError::sqlite(self.path, source))
+    }
+}
+
+/// Gives rows the answers of others with the same request, and their failures too.
+#[derive(Debug)]
+pub struct Sharer<'c> {
+    connection: &'c Connection,
+    path: &'c Path,
+    shared: Shared,
+}
+
+/// How many rows share another's end.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Shared {
+    /// An answer.
+    pub ok: u64,
+    /// A failure.
+    pub failed: u64,
+}
+
+impl<'c> Sharer<'c> {
+    /// Begins; nothing is stored before [`Sharer::finish`].
+    ///
+    /// # Errors
+    ///
+    /// When the journal cannot be read.
+    pub fn begin(connection: &'c Connection, path: &'c Path) -> Result<Self, JournalError> {
+        let sql = "PRAGMA temp_store = FILE;
+                   DROP TABLE IF EXISTS temp.ends;
+                   CREATE TEMP TABLE ends (fingerprint BLOB PRIMARY KEY, entry INTEGER NOT NULL) WITHOUT ROWID;
+                   INSERT OR IGNORE INTO ends SELECT fingerprint, entry FROM entries
+                       WHERE status IN (1, 2) AND shares IS NULL ORDER BY status;
+                   BEGIN;";
+        connection.execute_batch(sql).map_err(|source| JournalError::sqlite(path, source))?;
+        Ok(Self { connection, path, shared: Shared::default() })
+    }
+
+    /// Gives a row without an end that of another row with the same request, if there is one.
+    ///
+    /// # Errors
+    ///
+    /// When the journal cannot be written.
+    pub fn share(&mut self, row: &RowKey) -> Result<(), JournalError> {
+        let sql = "INSERT INTO entries (position, row_id, fingerprint, status, shares, error_code, error)
+                   SELECT ?1, ?2, e.fingerprint, e.status, e.entry, e.error_code, e.error
+                   FROM temp.ends x JOIN entries e ON e.entry = x.entry WHERE x.fingerprint = ?3
+                   ON CONFLICT (position) DO UPDATE SET status = excluded.status, shares = excluded.shares,
+                       error_code = excluded.error_code, error = excluded.error
+                   RETURNING status";
+        let failed = |source| JournalError::sqlite(self.path, source);
+        let mut statement = self.connection.prepare_cached(sql).map_err(failed)?;
+        let values = params![row.position, row.id.as_ref().map(|id| id.as_str()), row.fingerprint.0];
+        let mut rows = statement.query(values).map_err(failed)?;
+        while let Some(row) = rows.next().map_err(failed)? {
+            match row.get::<_, i64>(0).map_err(failed)? {
+                1 => self.shared.ok += 1,
+                _ => self.shared.failed += 1,
+            }
+        }
+        Ok(())
+    }
+
+    /// Stores what was shared.
+    ///
+    /// # Errors
+    ///
+    /// When the journal cannot be written.
+    pub fn finish(self) -> Result<Shared, JournalError> {
+        self.connection.execute_batch("COMMIT").map_err(|source| JournalError::sqlite(self.path, source))?;
+        Ok(self.shared)
+    }
+}
+
+impl Drop for Sharer<'_> {
+    fn drop(&mut self) {
+        if !self.connection.is_autocommit() {
+            let _ = self.connection.execute_batch("ROLLBACK");
+        }
+    }
+}

@@ -1,0 +1,158 @@
+//! Joins the stages: read, match, render, dispatch, journal, write. The only place that knows their order.
+
+pub mod output;
+pub mod plan;
+pub mod send;
+
+use std::path::Path;
+use std::sync::Arc;
+
+use crate::format::Format;
+use crate::job::Job;
+use crate::job::problem::Problem;
+use crate::journal::JournalError;
+use crate::read::{Expansion, InputSpec, ReadError, Source};
+use crate::render::{Renderer, check};
+use crate::write::{Layout, LayoutError, OutputSpec, WriteError};
+
+/// Why a run cannot go on. What became of single rows is no error.
+#[derive(Debug, thiserror::Error)]
+pub enum PipelineError {
+    /// The input cannot be read.
+    #[error(transparent)]
+    Read(#[from] ReadError),
+    /// The job does not fit the input.
+    #[error("{0}")]
+    Problem(Box<Problem>),
+    /// A row cannot be sent, and the job does not skip such rows.
+    #[error(
+        "{place}: {problem}\n  = help: nothing was sent. Mend the row, or let `on_bad_row = \"skip\"` under [input] record such rows as failed"
+    )]
+    BadRow {
+        /// Where it stands.
+        place: String,
+        /// Why it cannot be sent.
+        problem: String,
+    },
+    /// Two rows have one identifier.
+    #[error(
+        "the id `{id}` names two rows: {first} and {second}\n  = help: an id names one row; choose another column, or leave `id` out and rows are told by their content"
+    )]
+    DuplicateId {
+        /// The identifier.
+        id: String,
+        /// Where it stands first.
+        first: String,
+        /// Where it stands again.
+        second: String,
+    },
+    /// The journal cannot be used.
+    #[error(transparent)]
+    Journal(#[from] JournalError),
+    /// The output cannot have the columns that it should.
+    #[error(transparent)]
+    Layout(#[from] LayoutError),
+    /// The output cannot be written.
+    #[error("{}", with_causes(.0))]
+    Write(#[from] WriteError),
+    /// Somebody interrupted it before anything was sent, or while the output was being written.
+    #[error("interrupted")]
+    Interrupted,
+}
+
+impl From<Problem> for PipelineError {
+    fn from(problem: Problem) -> Self {
+        Self::Problem(Box::new(problem))
+    }
+}
+
+/// An error and the causes its own text leaves out, in one line.
+fn with_causes(error: &dyn std::error::Error) -> String {
+    let causes = std::iter::successors(error.source(), |cause| cause.source());
+    causes.fold(error.to_string(), |text, cause| format!("{text}: {cause}"))
+}
+
+/// A job with its input opened and its templates compiled.
+#[derive(Debug, Clone)]
+pub struct Opened {
+    /// The job.
+    pub job: Arc<Job>,
+    /// Its input.
+    pub source: Arc<Source>,
+    /// Its templates.
+    pub renderer: Arc<Renderer>,
+}
+
+impl Opened {
+    /// Opens the input of a job and holds its templates and output columns against it, as far as that can be done
+    /// before the rows are read.
+    ///
+    /// # Errors
+    ///
+    /// An input that cannot be opened, a template or an output column that does not fit it.
+    pub fn new(job: Job) -> Result<Self, PipelineError> {
+        let spec = InputSpec {
+            format: job.input.format,
+            id: job.input.id.clone(),
+            delimiter: job.input.delimiter,
+            max_record_bytes: job.input.max_record_bytes,
+            ..InputSpec::new(job.input.paths.clone(), job.output.spool())
+        };
+        let spec = match job.input.max_expanded_bytes {
+            Some(bytes) => InputSpec { expansion: Expansion { ratio: 0, free_bytes: bytes }, ..spec },
+            None => spec,
+        };
+        let source = Source::open(spec)?;
+        let renderer = Renderer::new(&job, source.columns())?;
+        let opened = Self { job: Arc::new(job), source: Arc::new(source), renderer: Arc::new(renderer) };
+        if opened.source.columns().is_some() {
+            opened.layout(opened.source.columns(), opened.job.output.format)?;
+        }
+        Ok(opened)
+    }
+
+    /// The columns of an output in a format. JSONL rows may each bring their own columns; every other format needs
+    /// to know them.
+    ///
+    /// # Errors
+    ///
+    /// A column that is not there, or two of one name.
+    pub fn layout(
+        &self,
+        columns: Option<&[crate::row::Column]>,
+        format: Format,
+    ) -> Result<Layout, LayoutError> {
+        let output = &self.job.output;
+        let spec = OutputSpec {
+            select: output.select.clone(),
+            rename: output.rename.clone(),
+            prefix: output.prefix.clone(),
+            spreadsheet_safe: output.spreadsheet_safe,
+        };
+        let rows_bring_their_own = self.source.columns().is_none() && format == Format::Jsonl;
+        Layout::new(columns.filter(|_| !rows_bring_their_own), &spec)
+    }
+
+    /// The journal's path.
+    pub fn journal(&self) -> std::path::PathBuf {
+        self.job.output.journal()
+    }
+}
+
+/// Checks the parameters of the job's request that are no templates.
+///
+/// # Errors
+///
+/// The key under `request`, and what its value has to be.
+pub fn check_request(job: &Job) -> Result<(), (String, String)> {
+    check::literals(job.model.name.as_deref(), &job.request)
+}
+
+/// Checks that the output can be written, before anything is sent. Missing folders are made.
+///
+/// # Errors
+///
+/// When it cannot be written.
+pub fn check_target(path: &Path) -> Result<(), PipelineError> {
+    Ok(crate::write::check_target(path)?)
+}

@@ -1,0 +1,250 @@
+//! The first of two passes: every row read, rendered and matched, so that nothing is a surprise later.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use rusqlite::Connection;
+
+use super::{Opened, PipelineError};
+use crate::dispatch::stop::{Stop, Urgency};
+use crate::format::Format;
+use crate::job::problem::Problem;
+use crate::journal::matching::{DuplicateId, MatchError, Matched, Matcher};
+use crate::note::RowKey;
+use crate::read::{Stamp, Wanted};
+use crate::render::fingerprint;
+use crate::request::{ChatRequest, Estimate};
+use crate::row::{BadRow, Column, ColumnKind, Item, JsonKind, Row};
+use crate::write::Layout;
+
+/// What the first pass found.
+#[derive(Debug)]
+pub struct Plan {
+    /// Rows of the input, or of the part of it that the job is limited to.
+    pub rows: u64,
+    /// Rows that cannot be sent.
+    pub bad: u64,
+    /// How the rows relate to the journal.
+    pub matched: Matched,
+    /// The columns of the input, in the order of their first appearance.
+    pub columns: Vec<Column>,
+    /// What the rows that do not stand in their place are expected to use; the most, for completions.
+    pub estimate: Estimate,
+    /// The files as they were.
+    pub stamp: Stamp,
+}
+
+impl Plan {
+    /// Rows without an answer, which are to be sent.
+    pub fn to_send(&self) -> u64 {
+        self.rows - self.matched.kept - self.matched.moved
+    }
+}
+
+/// What a row of the input is for a run: a request, or the reason why it has none.
+pub fn prepare(opened: &Opened, item: &Item) -> (RowKey, Result<ChatRequest, Box<Problem>>) {
+    let rendered = match item {
+        Item::Bad(bad) => Err(Problem::new(bad.reason.clone())),
+        // One row's panic is that row's failure.
+        Item::Row(row) => {
+            catch_unwind(AssertUnwindSafe(|| opened.renderer.render(row))).unwrap_or_else(|_| {
+                Err(Problem::new("rendering this row failed unexpectedly; please report it"))
+            })
+        }
+    };
+    let rendered = rendered.and_then(|request| fits_token_limit(opened, request)).map_err(Box::new);
+    let fingerprint = match (&rendered, item) {
+        (Ok(request), _) => request.fingerprint,
+        // A bad row is told by what was read of it: mended, it is another one.
+        (Err(_), Item::Bad(bad)) => bad_fingerprint(bad),
+        (Err(problem), Item::Row(row)) => unrendered_fingerprint(row, problem),
+    };
+    let id = match item {
+        Item::Row(row) => row.id.clone(),
+        Item::Bad(_) => None,
+    };
+    (RowKey { position: item.position(), id, fingerprint }, rendered)
+}
+
+fn bad_fingerprint(bad: &BadRow) -> crate::request::Fingerprint {
+    fingerprint::of_bytes(&[b"bad row: ", bad.raw.as_slice()].concat())
+}
+
+fn unrendered_fingerprint(row: &Row, problem: &Problem) -> crate::request::Fingerprint {
+    let fields = serde_json::to_vec(&row.fields).unwrap_or_default();
+    fingerprint::of_bytes(&[b"no request: ", problem.message.as_bytes(), b"\0", &fields].concat())
+}
+
+/// A request larger than the limit of tokens is refused by name, not waited for.
+fn fits_token_limit(opened: &Opened, request: ChatRequest) -> Result<ChatRequest, Problem> {
+    let tokens = request.estimate.prompt_tokens as f64;
+    match opened.job.quotas.tokens_per_minute {
+        Some(quota) if tokens > quota.amount() => Err(Problem::new(format!(
+            "the request has about {tokens} tokens, and the limit is {} tokens per minute",
+            quota.amount()
+        ))),
+        _ => Ok(request),
+    }
+}
+
+/// What a plan is made for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Purpose {
+    /// To send what has no answer: the journal is brought to the present input.
+    Send,
+    /// To say what would be sent: the journal stays as it is.
+    Preview,
+    /// To write or check what there is: rows that cannot be sent are no obstacle, and the journal stays as it is.
+    Look,
+}
+
+/// Reads and matches the whole input.
+///
+/// # Errors
+///
+/// The first row that cannot be sent, unless the job skips such rows; two rows of one identifier; an input or a
+/// journal that cannot be read.
+pub fn plan(
+    opened: &Opened,
+    journal: Option<&Connection>,
+    purpose: Purpose,
+    stop: &Stop,
+) -> Result<Plan, PipelineError> {
+    let path = opened.journal();
+    let input = &opened.job.input;
+    let stamp = opened.source.stamp()?;
+    let empty;
+    let connection = match journal {
+        Some(connection) => connection,
+        None => {
+            empty = in_memory(&path)?;
+            &empty
+        }
+    };
+    let mut matcher = Matcher::begin(connection, &path, input.id.is_some())?;
+    let mut survey = Survey::new(opened)?;
+    let mut plan = Plan {
+        rows: 0,
+        bad: 0,
+        matched: Matched::default(),
+        columns: vec![],
+        estimate: Estimate::default(),
+        stamp,
+    };
+    for item in opened.source.rows(survey.wanted())? {
+        let item = item?;
+        if input.limit.is_some_and(|limit| item.position() >= limit) {
+            break;
+        }
+        if *stop.borrow() != Urgency::None {
+            return Err(PipelineError::Interrupted);
+        }
+        survey.look_at(&item)?;
+        let (key, request) = prepare(opened, &item);
+        plan.rows += 1;
+        let kept = matcher.row(&key).map_err(|error| explain(opened, error))?;
+        match request {
+            Ok(_) if kept => {}
+            Ok(request) => {
+                plan.estimate.prompt_tokens += request.estimate.prompt_tokens;
+                plan.estimate.max_completion_tokens += request.estimate.max_completion_tokens;
+            }
+            Err(_) if input.skip_bad_rows || purpose == Purpose::Look => plan.bad += 1,
+            Err(problem) => return Err(bad_row(&item, *problem)),
+        }
+    }
+    plan.matched = matcher
+        .finish(input.limit.is_some(), purpose == Purpose::Send)
+        .map_err(|error| explain(opened, error))?;
+    plan.columns = survey.finish(opened)?;
+    Ok(plan)
+}
+
+fn bad_row(item: &Item, problem: Problem) -> PipelineError {
+    PipelineError::BadRow { place: item.place().to_string(), problem: problem.to_string() }
+}
+
+/// A journal for a job that has none yet: everything is new.
+fn in_memory(path: &std::path::Path) -> Result<Connection, PipelineError> {
+    Ok(crate::journal::in_memory(path)?)
+}
+
+fn explain(opened: &Opened, error: MatchError) -> PipelineError {
+    match error {
+        MatchError::Journal(error) => error.into(),
+        MatchError::Duplicate(DuplicateId { id, first, second }) => {
+            let place =
+                |position| place_of(opened, position).unwrap_or_else(|| format!("row {}", position + 1));
+            PipelineError::DuplicateId { id, first: place(first), second: place(second) }
+        }
+    }
+}
+
+/// Where the row at a position stands, found by reading up to it.
+pub fn place_of(opened: &Opened, position: u64) -> Option<String> {
+    let rows = opened.source.rows(Wanted::Only([].into())).ok()?;
+    let found = rows.filter_map(Result::ok).find(|item| item.position() == position)?;
+    Some(found.place().to_string())
+}
+
+/// Looks at the columns of the rows that go by.
+struct Survey {
+    wanted: Wanted,
+    open_layout: Option<Layout>,
+    columns: Vec<Column>,
+    json: bool,
+}
+
+impl Survey {
+    fn new(opened: &Opened) -> Result<Self, PipelineError> {
+        let known = opened.source.columns();
+        let format = opened.job.output.format;
+        let open_layout = match known {
+            None if format == Format::Jsonl => Some(opened.layout(None, format)?),
+            _ => None,
+        };
+        let wanted = match (known, opened.renderer.columns()) {
+            (Some(_), Some(columns)) => Wanted::Only(columns),
+            _ => Wanted::Fields,
+        };
+        Ok(Self { wanted, open_layout, columns: known.unwrap_or_default().to_vec(), json: known.is_none() })
+    }
+
+    fn wanted(&self) -> Wanted {
+        self.wanted.clone()
+    }
+
+    fn look_at(&mut self, item: &Item) -> Result<(), PipelineError> {
+        let Item::Row(row) = item else { return Ok(()) };
+        if !self.json {
+            return Ok(());
+        }
+        if let Some(clash) = self
+            .open_layout
+            .as_ref()
+            .and_then(|layout| layout.clashes_with(row.fields.keys().map(String::as_str)))
+        {
+            let problem = Problem::new(format!("the input has a column `{clash}`, and so have the answers"))
+                .help("give the answer columns a `prefix` under [output]");
+            return Err(bad_row(item, problem));
+        }
+        for (index, (name, value)) in row.fields.iter().enumerate() {
+            let seen = JsonKind::of(value);
+            // Rows mostly have their columns in the same order.
+            let known = match self.columns.get(index) {
+                Some(column) if column.name == *name => Some(index),
+                _ => self.columns.iter().position(|column| column.name == *name),
+            };
+            match known.and_then(|index| self.columns.get_mut(index)) {
+                Some(Column { kind: ColumnKind::Json(kind), .. }) => *kind = kind.join(seen),
+                Some(_) => {}
+                None => self.columns.push(Column { name: name.clone(), kind: ColumnKind::Json(seen) }),
+            }
+        }
+        Ok(())
+    }
+
+    fn finish(self, opened: &Opened) -> Result<Vec<Column>, PipelineError> {
+        opened.layout(Some(&self.columns), opened.job.output.format)?;
+        Ok(self.columns)
+    }
+}

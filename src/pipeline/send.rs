@@ -1,0 +1,338 @@
+//! The second of two passes: what has no answer is sent, and every end is stored before it counts.
+
+use std::path::PathBuf;
+use std::thread::JoinHandle;
+use std::time::{Duration, SystemTime};
+
+use rusqlite::Connection;
+use tokio::sync::mpsc::{Receiver, Sender, channel};
+use tokio::time::Instant;
+
+use super::plan::{Plan, prepare};
+use super::{Opened, PipelineError};
+use crate::dispatch::stop::{Stop, StopReason, Urgency};
+use crate::dispatch::{Dispatcher, Ledger, Past, Ready, Rules};
+use crate::endpoint::Endpoint;
+use crate::event::{Event, Observer};
+use crate::journal::reader::{Reader, Spent, State};
+use crate::journal::sharing::{Shared, Sharer, Sharing};
+use crate::journal::writer::{Committed, Pen, Writer, store_unsent};
+use crate::journal::{JournalError, open_beside};
+use crate::note::{Ended, Ending, Note};
+use crate::outcome::{Fault, FaultKind};
+use crate::read::Wanted;
+use crate::tally::{Snapshot, Tally};
+
+/// Rows that wait between reading and dispatching.
+const READY_ROWS: usize = 32;
+
+/// How the sending ended.
+#[derive(Debug)]
+pub struct Sent {
+    /// Why.
+    pub reason: StopReason,
+    /// Requests that were given up in flight.
+    pub abandoned: usize,
+    /// The counts.
+    pub snapshot: Snapshot,
+    /// Whether the input changed meanwhile: rows may be left, and are to be planned anew.
+    pub input_changed: bool,
+}
+
+/// What is to be sent.
+#[derive(Debug, Clone, Copy)]
+pub struct Order<'a> {
+    /// What the first pass found.
+    pub plan: &'a Plan,
+    /// The number of the run in the journal.
+    pub run: i64,
+    /// Whether rows that have failed are sent again.
+    pub retry_failed: bool,
+    /// Files the process may open.
+    pub open_files: u64,
+}
+
+/// Who looks on.
+pub struct Audience<'a> {
+    /// Where snapshots are shown.
+    pub snapshots: &'a tokio::sync::watch::Sender<Snapshot>,
+    /// Who hears of every event.
+    pub listener: &'a mut dyn Observer,
+}
+
+/// What earlier runs leave for the limits and caps of this one.
+///
+/// # Errors
+///
+/// When the journal cannot be read.
+pub fn past(reader: &Reader, in_doubt: u64) -> Result<Past, JournalError> {
+    let now = SystemTime::now();
+    let runs = reader.runs()?;
+    let spent = runs.iter().fold(Spent::default(), |sum, run| Spent {
+        cost: sum.cost + run.spent.cost,
+        duration: sum.duration + run.spent.duration,
+        usage: crate::outcome::Usage {
+            total_tokens: sum.usage.total_tokens + run.spent.usage.total_tokens,
+            ..sum.usage
+        },
+        ..sum
+    });
+    let ago = |at: SystemTime| now.duration_since(at).unwrap_or_default();
+    let mut last_minute: Vec<(Duration, u64)> =
+        reader.last_minute(now)?.into_iter().map(|(at, tokens)| (ago(at), tokens)).collect();
+    // A request in doubt was sent, as far as anybody knows, just before the end.
+    let last = runs.last().map(|run| ago(run.last_at)).filter(|ago| *ago < Duration::from_secs(60));
+    last_minute.extend(last.into_iter().flat_map(|ago| std::iter::repeat_n((ago, 0), in_doubt as usize)));
+    Ok(Past { cost: spent.cost, tokens: spent.usage.total_tokens, duration: spent.duration, last_minute })
+}
+
+/// Sends what is to be sent. Gives the journal's connection back.
+///
+/// # Errors
+///
+/// When input or journal fail.
+pub async fn send<E: Endpoint>(
+    opened: &Opened,
+    connection: Connection,
+    order: Order<'_>,
+    past: &Past,
+    endpoint: &E,
+    stop: Stop,
+    audience: Audience<'_>,
+) -> Result<(Sent, Connection), PipelineError> {
+    let path = opened.journal();
+    let job = &opened.job;
+    let mut observer = Watch::new(opened, order, audience);
+    if order.plan.bad > 0 {
+        let stored = store_bad_rows(opened, &connection)?;
+        observer.tally.now.failed += stored;
+    }
+    let rules = Rules {
+        retry: job.retry,
+        quotas: job.quotas,
+        concurrency: job.concurrency,
+        caps: job.caps,
+        price: job.price,
+        open_files: order.open_files,
+    };
+    let mut dispatcher = Dispatcher::new(endpoint, &rules, past, Box::new(rand::random::<f64>));
+    let (writer, pen, committed) = Writer::start(connection, &path, order.run);
+    let mut ledger = Book { path: path.clone(), pen, committed };
+    let (mut abandoned, mut input_changed) = (0, false);
+    let mut reason = StopReason::Finished;
+    for last in [false, true] {
+        let (feed, rows) = Feed::start(opened, order.retry_failed, last);
+        let end = dispatcher.pass(rows, &mut ledger, stop.clone(), &mut observer, last).await?;
+        abandoned += end.abandoned;
+        input_changed |= feed.finish(order.plan)?;
+        reason = end.reason;
+        if reason != StopReason::Finished || end.set_aside == 0 {
+            break;
+        }
+    }
+    drop(ledger);
+    let connection = writer.finish().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
+    if job.input.share_duplicates && *stop.borrow() != Urgency::Now {
+        let shared = share(opened, &connection)?;
+        observer.tally.shared(shared.ok);
+        observer.tally.now.failed += shared.failed;
+    }
+    let snapshot = observer.finish();
+    Ok((Sent { reason, abandoned, snapshot, input_changed }, connection))
+}
+
+/// The journal's writer, as the dispatcher knows it.
+struct Book {
+    path: PathBuf,
+    pen: Pen,
+    committed: Committed,
+}
+
+impl Ledger for Book {
+    type Error = JournalError;
+
+    fn write(&mut self, note: Note) {
+        self.pen.write(note);
+    }
+
+    async fn committed(&mut self) -> Result<Vec<Note>, JournalError> {
+        match self.committed.recv().await {
+            Some(notes) => notes,
+            None => {
+                let source = std::io::Error::other("its writer ended unexpectedly");
+                Err(JournalError::File { path: self.path.clone(), source })
+            }
+        }
+    }
+}
+
+/// Turns events into snapshots for whoever watches.
+struct Watch<'a> {
+    tally: Tally,
+    begun: Instant,
+    sent: Instant,
+    audience: Audience<'a>,
+}
+
+impl<'a> Watch<'a> {
+    fn new(opened: &Opened, order: Order<'_>, audience: Audience<'a>) -> Self {
+        let matched = &order.plan.matched;
+        let failed = if order.retry_failed { 0 } else { matched.failed };
+        let ok = matched.kept + matched.moved - matched.failed;
+        let tally = Tally::new(order.plan.rows, ok, failed, opened.job.price.is_some());
+        let begun = Instant::now();
+        audience.snapshots.send_replace(tally.now);
+        Self { tally, begun, sent: begun, audience }
+    }
+
+    fn finish(self) -> Snapshot {
+        let now = Snapshot { elapsed: self.begun.elapsed(), ..self.tally.now };
+        self.audience.snapshots.send_replace(now);
+        now
+    }
+}
+
+impl Observer for Watch<'_> {
+    fn on(&mut self, event: Event<'_>) {
+        let now = Instant::now();
+        self.tally.on(&event, now - self.begun);
+        self.audience.listener.on(event);
+        // A screen is drawn ten times a second; more would only cost.
+        if now - self.sent >= Duration::from_millis(50) {
+            self.sent = now;
+            self.audience.snapshots.send_replace(self.tally.now);
+        }
+    }
+}
+
+/// The thread that reads and renders the rows that are to be sent.
+struct Feed {
+    thread: JoinHandle<Result<bool, PipelineError>>,
+    opened: Opened,
+}
+
+impl Feed {
+    fn start(opened: &Opened, retry_failed: bool, last: bool) -> (Self, Receiver<Ready>) {
+        let (sender, rows) = channel(READY_ROWS);
+        let theirs = opened.clone();
+        let thread = std::thread::spawn(move || feed(&theirs, retry_failed, last, &sender));
+        (Self { thread, opened: opened.clone() }, rows)
+    }
+
+    /// Waits for the end, and says whether the input changed since it was planned.
+    fn finish(self, plan: &Plan) -> Result<bool, PipelineError> {
+        let changed = self.thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))?;
+        Ok(changed || self.opened.source.stamp()? != plan.stamp)
+    }
+}
+
+/// Reads rows and hands on those that are to be sent, until there are none any more or nobody takes them. Says
+/// whether a row was found that is not the one that was planned.
+fn feed(
+    opened: &Opened,
+    retry_failed: bool,
+    last: bool,
+    rows: &Sender<Ready>,
+) -> Result<bool, PipelineError> {
+    let path = opened.journal();
+    let reader = Reader::new(open_beside(&path)?, &path);
+    let sharing = match opened.job.input.share_duplicates && !last {
+        true => Some(Sharing::begin(reader.connection(), &path)?),
+        false => None,
+    };
+    let mut standings = reader.standings();
+    for item in opened.source.rows(opened.renderer.columns().map_or(Wanted::Fields, Wanted::Only))? {
+        let item = item?;
+        if opened.job.input.limit.is_some_and(|limit| item.position() >= limit) || rows.is_closed() {
+            break;
+        }
+        let standing = standings.at(item.position())?;
+        let state = standing.map(|standing| standing.state);
+        let wanted = match state {
+            Some(State::Ok) => false,
+            Some(State::Failed) => retry_failed && !last,
+            Some(State::SetAside) => true,
+            Some(State::Pending) | None => !last,
+        };
+        if !wanted {
+            continue;
+        }
+        let (row, request) = prepare(opened, &item);
+        if standing.is_some_and(|standing| standing.fingerprint != row.fingerprint) {
+            return Ok(true);
+        }
+        // A row that cannot be sent was recorded as failed; to send failed rows again does not make it one.
+        let Ok(request) = request else { continue };
+        if let Some(sharing) = &sharing
+            && !sharing.goes_out(&row.fingerprint)?
+        {
+            continue;
+        }
+        let tries = match state {
+            Some(State::Pending) => standing.map_or(0, |standing| standing.tries),
+            _ => 0,
+        };
+        if rows.blocking_send(Ready { row, request, tries }).is_err() {
+            break;
+        }
+    }
+    Ok(false)
+}
+
+/// Records the rows that cannot be sent as failed. Gives how many were recorded now.
+fn store_bad_rows(opened: &Opened, connection: &Connection) -> Result<u64, PipelineError> {
+    let path = opened.journal();
+    let reader = Reader::new(open_beside(&path)?, &path);
+    let mut standings = reader.standings();
+    let mut stored = 0;
+    let mut group = Vec::new();
+    for item in opened.source.rows(opened.renderer.columns().map_or(Wanted::Fields, Wanted::Only))? {
+        let item = item?;
+        if opened.job.input.limit.is_some_and(|limit| item.position() >= limit) {
+            break;
+        }
+        if standings
+            .at(item.position())?
+            .is_some_and(|standing| matches!(standing.state, State::Failed | State::Ok))
+        {
+            continue;
+        }
+        let (row, request) = prepare(opened, &item);
+        let Err(problem) = request else { continue };
+        let fault =
+            Fault::new(FaultKind::RowRefused, "bad_row", format!("{}: {}", item.place(), problem.message));
+        group.push(Ended { row, sent: None, tries: 0, cost: None, ending: Ending::Failed(fault) });
+        stored += 1;
+        if group.len() >= 256 {
+            store_unsent(connection, &path, &group)?;
+            group.clear();
+        }
+    }
+    store_unsent(connection, &path, &group)?;
+    Ok(stored)
+}
+
+/// Gives rows with equal requests the end of the one that was sent.
+fn share(opened: &Opened, connection: &Connection) -> Result<Shared, PipelineError> {
+    let path = opened.journal();
+    let reader = Reader::new(open_beside(&path)?, &path);
+    let mut standings = reader.standings();
+    let mut sharer = Sharer::begin(connection, &path)?;
+    for item in opened.source.rows(opened.renderer.columns().map_or(Wanted::Fields, Wanted::Only))? {
+        let item = item?;
+        if opened.job.input.limit.is_some_and(|limit| item.position() >= limit) {
+            break;
+        }
+        let standing = standings.at(item.position())?;
+        if standing.is_some_and(|standing| matches!(standing.state, State::Ok | State::Failed)) {
+            continue;
+        }
+        sharer.share(&prepare(opened, &item).0)?;
+    }
+    Ok(sharer.finish()?)
+}
+
+/// A handle on nothing: for callers that send nothing and cannot be stopped.
+pub fn never_stopped() -> Stop {
+    tokio::sync::watch::channel(Urgency::None).1
+}

@@ -1,0 +1,113 @@
+//! The side room that shows a run: a bar on a terminal, plain lines elsewhere, JSON lines on request.
+//!
+//! Every line for people goes through a [`Screen`], so that bar and messages never tear each other, and so that
+//! nothing foreign reaches a terminal with its control characters.
+
+mod json;
+mod plain;
+mod terminal;
+pub mod text;
+
+use std::sync::mpsc::{RecvTimeoutError, Sender, channel};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use tokio::sync::watch::Receiver;
+
+use crate::tally::Snapshot;
+
+/// How a run is shown.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Mode {
+    /// A bar that is drawn over and over.
+    Bar,
+    /// A line now and then.
+    Plain,
+    /// A JSON line each second.
+    Json,
+    /// Not at all; messages come all the same.
+    None,
+    /// Not at all, and no messages either, but for errors.
+    Quiet,
+}
+
+/// Where lines for people go: standard error, past the bar.
+#[derive(Debug, Clone)]
+pub struct Screen {
+    mode: Mode,
+    bar: Option<indicatif::ProgressBar>,
+}
+
+impl Screen {
+    /// A screen that shows progress in a mode; `color` says whether the bar may have colours.
+    pub fn new(mode: Mode, color: bool) -> Self {
+        Self { mode, bar: (mode == Mode::Bar).then(|| terminal::bar(color)) }
+    }
+
+    /// Says something, unless the user wants quiet.
+    pub fn say(&self, line: &str) {
+        if self.mode != Mode::Quiet {
+            self.insist(line);
+        }
+    }
+
+    /// Says something in any case: an error, or how to go on.
+    pub fn insist(&self, line: &str) {
+        let line = text::printable(line);
+        match (&self.bar, self.mode) {
+            (Some(bar), _) => bar.suspend(|| eprintln!("{line}")),
+            (None, Mode::Json) => json::message(&line),
+            (None, _) => eprintln!("{line}"),
+        }
+    }
+}
+
+/// A watcher at work.
+#[derive(Debug)]
+pub struct Watcher {
+    end: Sender<()>,
+    thread: JoinHandle<()>,
+}
+
+impl Watcher {
+    /// Shows the snapshots that come, until it is finished.
+    pub fn start(screen: &Screen, snapshots: Receiver<Snapshot>) -> Self {
+        let (end, ended) = channel();
+        let screen = screen.clone();
+        let thread = std::thread::spawn(move || {
+            let mut shown = 0_u32;
+            loop {
+                let pause = match screen.mode {
+                    Mode::Bar => Duration::from_millis(100),
+                    Mode::Json => Duration::from_secs(1),
+                    // Dense at first, while somebody may be looking on.
+                    _ if shown < 6 => Duration::from_secs(5),
+                    _ => Duration::from_secs(30),
+                };
+                let ended = !matches!(ended.recv_timeout(pause), Err(RecvTimeoutError::Timeout));
+                let snapshot = *snapshots.borrow();
+                shown += 1;
+                match (screen.mode, &screen.bar) {
+                    (Mode::Bar, Some(bar)) => terminal::draw(bar, &snapshot),
+                    (Mode::Json, _) => json::progress(&snapshot),
+                    (Mode::Plain, _) if !ended => eprintln!("{}", plain::line(&snapshot)),
+                    _ => {}
+                }
+                if ended {
+                    break;
+                }
+            }
+            if let Some(bar) = &screen.bar {
+                bar.finish_and_clear();
+            }
+        });
+        Self { end, thread }
+    }
+
+    /// Shows the last snapshot and ends.
+    pub fn finish(self) {
+        drop(self.end);
+        // A watcher that panicked has shown that by itself.
+        let _ = self.thread.join();
+    }
+}

@@ -1,0 +1,30 @@
+//! One line of progress, for logs.
+
+use super::text::{count, counted, money, rate};
+use crate::job::units::shown;
+use crate::tally::Snapshot;
+
+/// The line.
+pub(super) fn line(snapshot: &Snapshot) -> String {
+    let done = snapshot.ok + snapshot.failed;
+    let percent = if snapshot.rows == 0 { 100.0 } else { done as f64 * 100.0 / snapshot.rows as f64 };
+    format!("{} of {} ({percent:.1}%) · {}", count(done), counted(snapshot.rows, "row"), figures(snapshot))
+}
+
+/// What the line and the bar have in common.
+pub(super) fn figures(snapshot: &Snapshot) -> String {
+    let mut parts = vec![
+        format!("{} rows/s", rate(snapshot.rows_per_second)),
+        format!("{} tokens/s", rate(snapshot.tokens_per_second)),
+        format!("{} tokens", count(snapshot.usage.total_tokens)),
+    ];
+    parts.extend(snapshot.cost.map(|cost| format!("cost {}", money(cost))));
+    parts.push(format!("{} failed", count(snapshot.failed)));
+    parts.push(format!("{} in flight", snapshot.standing.in_flight));
+    if snapshot.standing.waiting > 0 {
+        parts.push(format!("{} waiting", snapshot.standing.waiting));
+    }
+    parts.extend(snapshot.standing.held_by.map(|held_by| format!("held by {}", held_by.as_str())));
+    parts.extend(snapshot.time_left().map(|left| format!("{} left", shown(left))));
+    parts.join(" · ")
+}

@@ -1,0 +1,77 @@
+//! Text for people: numbers with their thousands apart, and nothing that could drive a terminal.
+
+/// The text without control characters, but for line breaks and tabs.
+pub fn printable(text: &str) -> String {
+    let harmless = |c: char| !c.is_control() || c == '\n' || c == '\t';
+    // Marks that turn the direction of writing can hide what a line says.
+    let turning = |c: char| matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
+    text.chars().filter(|c| harmless(*c) && !turning(*c)).collect()
+}
+
+/// The text in one line of at most so many characters.
+pub fn short(text: &str, most: usize) -> String {
+    let line: String = printable(text).split_whitespace().collect::<Vec<_>>().join(" ");
+    match line.char_indices().nth(most) {
+        Some((end, _)) => format!("{}…", &line[..end]),
+        None => line,
+    }
+}
+
+/// A whole number with its thousands apart.
+pub fn count(number: u64) -> String {
+    let digits = number.to_string();
+    let mut out = String::with_capacity(digits.len() * 4 / 3);
+    for (index, digit) in digits.chars().enumerate() {
+        if index > 0 && (digits.len() - index).is_multiple_of(3) {
+            out.push(',');
+        }
+        out.push(digit);
+    }
+    out
+}
+
+/// A count with its noun: `1 row`, `2 rows`.
+pub fn counted(number: u64, noun: &str) -> String {
+    match number {
+        1 => format!("1 {noun}"),
+        number => format!("{} {noun}s", count(number)),
+    }
+}
+
+/// Money: cents, or more digits where there are only fractions of a cent.
+pub fn money(amount: f64) -> String {
+    match amount {
+        amount if amount == 0.0 || amount >= 1.0 => format!("{amount:.2}"),
+        amount => format!("{amount:.4}"),
+    }
+}
+
+/// A rate with the digits that matter.
+pub fn rate(each_second: f64) -> String {
+    match each_second {
+        rate if rate >= 100.0 => count(rate.round() as u64),
+        rate if rate >= 10.0 => format!("{rate:.1}"),
+        rate => format!("{rate:.2}"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn foreign_text_cannot_drive_a_terminal() {
+        assert_eq!(printable("a\u{1b}[2Jb\r\nc\td\u{7}\u{202e}e"), "a[2Jb\nc\tde");
+        assert_eq!(short("one\ntwo   three", 7), "one two…");
+    }
+
+    #[test]
+    fn numbers_are_shown_as_people_read_them() {
+        assert_eq!(count(0), "0");
+        assert_eq!(count(1_234_567), "1,234,567");
+        assert_eq!(counted(1, "row"), "1 row");
+        assert_eq!(money(0.02134), "0.0213");
+        assert_eq!(money(12.5), "12.50");
+        assert_eq!(rate(1234.5), "1,235");
+    }
+}
