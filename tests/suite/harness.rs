@@ -1,0 +1,173 @@
+//! A folder, a simulator with a witness log, and runs of the real binary in between.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Output, Stdio};
+
+use fanfold::simulator::{Handle, Limits, Script, Settings, spawn_thread};
+use serde_json::{Value, json};
+
+use crate::judge::Judge;
+
+/// A key that must turn up nowhere.
+pub const CANARY: &str = "sk-canary-4f1d9c7e2b";
+
+/// A scenario's folder, server and judge.
+pub struct Scene {
+    folder: tempfile::TempDir,
+    server: Option<Handle>,
+    pub judge: Judge,
+}
+
+/// A run of the binary that came to its end.
+#[derive(Debug)]
+pub struct Finished {
+    pub code: Option<i32>,
+    pub stdout: String,
+    pub stderr: String,
+}
+
+impl Scene {
+    /// A scene with a simulator that has no limits and no faults.
+    pub fn new() -> Self {
+        Self::with(Settings::default())
+    }
+
+    /// A scene whose simulator follows a script of faults.
+    pub fn with_script(script: &str) -> Self {
+        Self::with(Settings { script: Script::parse(script).expect("a good script"), ..Settings::default() })
+    }
+
+    /// A scene whose simulator keeps limits of its own.
+    pub fn with_limits(limits: Limits) -> Self {
+        Self::with(Settings { limits, ..Settings::default() })
+    }
+
+    /// A scene with a simulator of these settings; the witness log is added.
+    pub fn with(settings: Settings) -> Self {
+        let folder = tempfile::tempdir().expect("a folder");
+        let judge = Judge::new(folder.path());
+        let witness = Some(folder.path().join("witness.jsonl"));
+        let server = spawn_thread(Settings { witness, ..settings }).expect("a simulator");
+        Self { folder, server: Some(server), judge }
+    }
+
+    pub fn path(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    pub fn write(&self, name: &str, bytes: impl AsRef<[u8]>) -> PathBuf {
+        let path = self.path(name);
+        fs::create_dir_all(path.parent().expect("a folder")).expect("a folder");
+        fs::write(&path, bytes).expect("a file");
+        path
+    }
+
+    pub fn read(&self, name: &str) -> String {
+        fs::read_to_string(self.path(name)).expect("a file")
+    }
+
+    pub fn base_url(&self) -> &str {
+        self.server.as_ref().expect("a simulator").base_url()
+    }
+
+    /// Ends the simulator: from now on connections are refused.
+    pub fn stop_server(&mut self) {
+        self.server = None;
+    }
+
+    /// Writes a job file that asks the simulator, with more TOML behind it.
+    pub fn job(&self, input: &str, output: &str, more: &str) -> PathBuf {
+        let text = format!(
+            "input.path = {input:?}\noutput.path = {output:?}\nmodel.name = \"qwen-plus\"\nmodel.base_url = \"{}\"\n\
+             prompt.user = \"{{{{ text }}}}\"\nretry.initial_backoff = \"20ms\"\nretry.max_backoff = \"100ms\"\n{more}",
+            self.base_url()
+        );
+        self.write("job.toml", text)
+    }
+
+    /// The binary, in the scene's folder, with the canary as its key.
+    pub fn command(&self, arguments: &[&str]) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_fanfold"));
+        command.args(arguments).current_dir(self.folder.path()).stdin(Stdio::null());
+        command.env_clear().env("PATH", std::env::var_os("PATH").unwrap_or_default());
+        command.env("DASHSCOPE_API_KEY", CANARY);
+        command
+    }
+
+    /// Runs the binary to its end.
+    pub fn run(&self, arguments: &[&str]) -> Finished {
+        Finished::from(self.command(arguments).output().expect("the binary runs"))
+    }
+
+    /// Runs `fanfold run` with these arguments, and has the outcome judged.
+    pub fn run_job(&mut self, arguments: &[&str]) -> Finished {
+        let all: Vec<&str> = ["run"].iter().chain(arguments).copied().collect();
+        let finished = self.run(&all);
+        self.judge.judge(&finished);
+        finished
+    }
+
+    /// Starts the binary and leaves it running.
+    pub fn start(&self, arguments: &[&str]) -> Child {
+        let mut command = self.command(arguments);
+        command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("the binary runs")
+    }
+
+    /// The requests the simulator received so far.
+    pub fn witness(&self) -> Vec<Value> {
+        lines(&self.path("witness.jsonl"))
+    }
+}
+
+impl From<Output> for Finished {
+    fn from(output: Output) -> Self {
+        Self {
+            code: output.status.code(),
+            stdout: String::from_utf8_lossy(&output.stdout).into_owned(),
+            stderr: String::from_utf8_lossy(&output.stderr).into_owned(),
+        }
+    }
+}
+
+impl Finished {
+    /// Holds the exit code against the expected one, and shows what was said where it differs.
+    pub fn expect_code(self, code: i32) -> Self {
+        assert_eq!(self.code, Some(code), "stdout: {}\nstderr: {}", self.stdout, self.stderr);
+        self
+    }
+
+    /// Says that a text stands somewhere on standard error.
+    pub fn says(self, text: &str) -> Self {
+        assert!(self.stderr.contains(text), "{text:?} is not in: {}", self.stderr);
+        self
+    }
+}
+
+/// The lines of a JSONL file; of one that is not there, none.
+pub fn lines(path: &Path) -> Vec<Value> {
+    let text = fs::read_to_string(path).unwrap_or_default();
+    text.lines().map(|line| serde_json::from_str(line).expect("JSON lines")).collect()
+}
+
+/// JSONL of rows with an `id` and a `text` that no other row has.
+pub fn rows(numbers: impl IntoIterator<Item = usize>) -> String {
+    numbers.into_iter().map(|number| format!("{}\n", row(number))).collect()
+}
+
+/// One such row.
+pub fn row(number: usize) -> Value {
+    json!({ "id": format!("r{number}"), "text": format!("text of row {number}.") })
+}
+
+/// The rows of a JSONL output without what differs from run to run: latency, request id, attempts.
+pub fn comparable(path: &Path) -> Vec<Value> {
+    let mut rows = lines(path);
+    for row in &mut rows {
+        let fields = row.as_object_mut().expect("objects");
+        for column in ["latency_ms", "request_id", "attempts"] {
+            fields.remove(column);
+        }
+    }
+    rows
+}
