@@ -65,10 +65,14 @@ pub struct RunRecord {
 pub fn begin_run(connection: &Connection, path: &Path, record: &RunRecord) -> Result<i64, JournalError> {
     let now = seconds(SystemTime::now());
     let sql = "INSERT INTO runs (started_at, last_at, program, job, in_doubt) VALUES (?1, ?1, ?2, ?3, ?4)";
-    let failed = |source| JournalError::sqlite(path, source);
-    // What was out at a kill is counted in the record; from here on only what this run sends is out.
-    connection.execute("UPDATE entries SET out = 0 WHERE out <> 0", []).map_err(failed)?;
-    connection.execute(sql, params![now, record.program, record.job, record.in_doubt]).map_err(failed)?;
+    let enter = || {
+        let transaction = connection.unchecked_transaction()?;
+        // What was out at a kill is counted in the record; from here on only what this run sends is out.
+        transaction.execute("UPDATE entries SET out = 0 WHERE out <> 0", [])?;
+        transaction.execute(sql, params![now, record.program, record.job, record.in_doubt])?;
+        transaction.commit()
+    };
+    enter().map_err(|source| JournalError::sqlite(path, source))?;
     Ok(connection.last_insert_rowid())
 }
 
