@@ -1,9 +1,12 @@
 //! What a request that came to its end means: for its row, for the other rows, and for the job.
 
+use std::time::Duration;
+
 use tokio::time::Instant;
 
+use super::flight::Finished;
 use super::pace::Ticket;
-use super::pass::{Finished, Pass};
+use super::pass::Pass;
 use super::retry;
 use super::stop::StopReason;
 use super::trial::Judgement;
@@ -32,11 +35,13 @@ impl<E: Endpoint, L: Ledger> Pass<'_, '_, E, L> {
         let now = Instant::now();
         let Finished { work, flight, latency, reply } = finished;
         self.sent_at.remove(&flight.order);
-        let usage = match &reply {
-            Ok(answer) => answer.usage,
-            Err(fault) => fault.usage,
+        let purse = &mut self.dispatcher.purse;
+        let cost = match &reply {
+            Ok(Answer { usage: None, .. }) => purse.settle_unknown(flight.reservation),
+            Ok(Answer { usage, .. }) | Err(Fault { usage, .. }) => {
+                purse.settle(flight.reservation, usage.as_ref())
+            }
         };
-        let cost = self.dispatcher.purse.settle(flight.reservation, usage.as_ref());
         let end = End { sent: Sent { at: flight.at, latency }, cost };
         match reply {
             Ok(answer) => self.answered(work, answer, end, flight.ticket, now),
@@ -60,7 +65,9 @@ impl<E: Endpoint, L: Ledger> Pass<'_, '_, E, L> {
         self.dispatcher.last_fault = Some(fault.clone());
         match fault.kind {
             FaultKind::Throttled => {
-                self.dispatcher.pace.throttled(ticket, now, fault.retry_after);
+                let longest = self.dispatcher.retry.max_backoff;
+                let hold = self.within_patience(&fault).or(fault.retry_after.map(|asked| asked.min(longest)));
+                self.dispatcher.pace.throttled(ticket, now, hold);
                 if self.dispatcher.health.throttled(now) {
                     self.hasten(now);
                 }
@@ -71,24 +78,21 @@ impl<E: Endpoint, L: Ledger> Pass<'_, '_, E, L> {
                 if fault.kind == FaultKind::Unreachable {
                     self.dispatcher.pace.unused(ticket, now);
                 }
+                let asked = self.within_patience(&fault);
                 let Dispatcher { health, dice, .. } = &mut *self.dispatcher;
-                health.faulted(now, fault.kind, &mut work.allowance, dice);
+                health.faulted(now, fault.kind, asked, &mut work.allowance, dice);
                 work.throttled = 0;
-                self.again(work, fault, end, now);
-            }
-            FaultKind::Unusable => {
-                self.service_is_there(now);
-                work.unusable += 1;
-                match work.unusable {
-                    1 => self.again(work, fault, end, now),
-                    _ => self.store(end.of(&work, Ending::Failed(fault))),
+                match work.allowance.charged >= self.dispatcher.retry.max_attempts {
+                    true => self.gave_up(&work, fault, end),
+                    false => self.again(work, fault, end, now),
                 }
             }
-            FaultKind::CutByServer => {
+            FaultKind::Unusable if work.unusable == 0 => {
                 self.service_is_there(now);
-                self.store(end.of(&work, Ending::Failed(fault)));
+                work.unusable += 1;
+                self.again(work, fault, end, now);
             }
-            FaultKind::RowRefused => {
+            FaultKind::Unusable | FaultKind::CutByServer | FaultKind::RowRefused => {
                 self.service_is_there(now);
                 self.refused(&work, fault, end);
             }
@@ -99,26 +103,36 @@ impl<E: Endpoint, L: Ledger> Pass<'_, '_, E, L> {
         }
     }
 
-    /// A row that may be answered another time: it waits, or has used up its tries.
+    /// The wait that the service asks for, if the job can be that patient. A longer one is the row's alone: the other
+    /// rows find out, slowly, whether it is meant for them too.
+    fn within_patience(&self, fault: &Fault) -> Option<Duration> {
+        fault.retry_after.filter(|asked| *asked <= self.dispatcher.retry.max_outage)
+    }
+
+    /// A row that may be answered another time waits for it.
     fn again(&mut self, mut work: Work, fault: Fault, end: End, now: Instant) {
-        self.dispatcher.health.settle(&mut work.allowance);
-        if work.allowance.charged >= self.dispatcher.retry.max_attempts {
-            let ending = match self.last {
-                true => Ending::Failed(fault),
-                false => {
-                    self.set_aside += 1;
-                    Ending::SetAside(fault)
-                }
-            };
-            return self.store(end.of(&work, ending));
-        }
+        let Dispatcher { health, retry, dice, .. } = &mut *self.dispatcher;
+        health.settle(&mut work.allowance);
         let failures = (work.allowance.failures() + work.throttled + work.unusable).max(1);
-        let Dispatcher { retry, dice, .. } = &mut *self.dispatcher;
         let due = now + retry::backoff(retry, &fault, failures, dice);
         self.store(end.of(&work, Ending::Waits(fault)));
         self.queues.wait(due, work);
     }
 
+    /// A row has used up its tries.
+    fn gave_up(&mut self, work: &Work, fault: Fault, end: End) {
+        self.dispatcher.trial.gave_up();
+        let ending = match self.last {
+            true => Ending::Failed(fault),
+            false => {
+                self.set_aside += 1;
+                Ending::SetAside(fault)
+            }
+        };
+        self.store(end.of(work, ending));
+    }
+
+    /// A row came to an end that another try would not change.
     fn refused(&mut self, work: &Work, fault: Fault, end: End) {
         let ended = end.of(work, Ending::Failed(fault.clone()));
         match self.dispatcher.trial.refused(ended, &fault) {
@@ -135,6 +149,7 @@ impl<E: Endpoint, L: Ledger> Pass<'_, '_, E, L> {
     }
 
     fn service_is_there(&mut self, now: Instant) {
+        self.take_outage_back();
         if self.dispatcher.health.answered(now) {
             self.hasten(now);
         }

@@ -9,16 +9,17 @@ use futures_util::stream::FuturesUnordered;
 use tokio::sync::mpsc::Receiver;
 use tokio::time::Instant;
 
-use super::caps::{Reservation, Short};
-use super::pace::{self, Ticket};
+use super::caps::Short;
+use super::flight::{Finished, Flight};
+use super::pace;
 use super::stop::{Cap, Stop, StopReason, Urgency};
 use super::work::{Queues, Ready, Work};
 use super::{Dispatcher, Ledger, PassEnd};
 use crate::endpoint::Endpoint;
 use crate::event::{Event, HeldBy, Observer, Standing};
-use crate::job::units;
 use crate::note::{Ended, Note};
-use crate::outcome::{Fault, FaultKind, Reply};
+use crate::outcome::{Fault, FaultKind};
+use crate::request::Estimate;
 
 /// Rows at most that are on their way without a place, for each place.
 const ROWS_PER_PLACE: usize = 4;
@@ -35,6 +36,7 @@ pub(super) struct Pass<'p, 'e, E, L> {
     ledger: &'p mut L,
     observer: &'p mut dyn Observer,
     stop: Stop,
+    may_be_stopped: bool,
     rows: Option<Receiver<Ready>>,
     pub(super) queues: Queues,
     in_flight: FuturesUnordered<LocalBoxFuture<'e, Finished>>,
@@ -45,6 +47,9 @@ pub(super) struct Pass<'p, 'e, E, L> {
     handed_out: u64,
     /// What the journal has been told.
     handing_out: u64,
+    handing_out_since: Instant,
+    /// How long the journal took for that the last time.
+    commit: Duration,
     unstored: usize,
     pub(super) set_aside: u64,
     pub(super) last: bool,
@@ -66,6 +71,7 @@ impl<'p, 'e, E: Endpoint, L: Ledger> Pass<'p, 'e, E, L> {
             ledger,
             observer,
             stop,
+            may_be_stopped: true,
             rows: Some(rows),
             queues: Queues::default(),
             in_flight: FuturesUnordered::new(),
@@ -73,6 +79,8 @@ impl<'p, 'e, E: Endpoint, L: Ledger> Pass<'p, 'e, E, L> {
             sent: 0,
             handed_out: 0,
             handing_out: 0,
+            handing_out_since: Instant::now(),
+            commit: Duration::ZERO,
             unstored: 0,
             set_aside: 0,
             last,
@@ -83,6 +91,7 @@ impl<'p, 'e, E: Endpoint, L: Ledger> Pass<'p, 'e, E, L> {
     pub(super) async fn run(mut self) -> Result<PassEnd, L::Error> {
         loop {
             if *self.stop.borrow_and_update() == Urgency::Now {
+                self.end(StopReason::Interrupted);
                 break;
             }
             let wake = self.send_what_can_be_sent();
@@ -91,7 +100,7 @@ impl<'p, 'e, E: Endpoint, L: Ledger> Pass<'p, 'e, E, L> {
             }
             self.wait(wake).await?;
         }
-        for ended in self.dispatcher.trial.release() {
+        for ended in self.dispatcher.trial.close() {
             self.store(ended);
         }
         let abandoned = self.in_flight.len();
@@ -100,10 +109,7 @@ impl<'p, 'e, E: Endpoint, L: Ledger> Pass<'p, 'e, E, L> {
             let notes = self.ledger.committed().await?;
             self.stored(&notes);
         }
-        let reason = self.reason.unwrap_or(match abandoned {
-            0 => StopReason::Finished,
-            _ => StopReason::Interrupted,
-        });
+        let reason = self.reason.unwrap_or(StopReason::Finished);
         Ok(PassEnd { reason, set_aside: self.set_aside, abandoned })
     }
 
@@ -115,11 +121,9 @@ impl<'p, 'e, E: Endpoint, L: Ledger> Pass<'p, 'e, E, L> {
 
     /// Waits until something happens, and takes it in.
     async fn wait(&mut self, wake: Option<Instant>) -> Result<(), L::Error> {
-        let read_ahead = self.places().max(FEWEST_READ_AHEAD);
-        let room = self.queues.fresh.len() < read_ahead && self.queues.len() < ROWS_PER_PLACE * read_ahead;
-        let reads = self.reason.is_none() && room;
-        let wake =
-            [wake, self.dispatcher.ends_at.filter(|_| self.reason.is_none())].into_iter().flatten().min();
+        let reads = self.reason.is_none() && self.has_room();
+        let ends = [self.dispatcher.ends_at, self.dispatcher.health.patience_ends()].into_iter().flatten();
+        let wake = wake.into_iter().chain(ends.filter(|_| self.reason.is_none())).min();
         let sleep = async {
             match wake {
                 Some(wake) => tokio::time::sleep_until(wake).await,
@@ -128,15 +132,18 @@ impl<'p, 'e, E: Endpoint, L: Ledger> Pass<'p, 'e, E, L> {
         };
         tokio::select! {
             biased;
-            changed = self.stop.changed() => match changed {
+            changed = self.stop.changed(), if self.may_be_stopped => match changed {
                 Ok(()) => self.look_at_the_clock(Instant::now()),
                 // Nobody can ask any more; that is no reason to stop.
-                Err(_) => self.stop = tokio::sync::watch::channel(Urgency::None).1,
+                Err(_) => self.may_be_stopped = false,
             },
             notes = self.ledger.committed(), if self.unstored > 0 => self.stored(&notes?),
             Some(finished) = self.in_flight.next() => self.take_in(finished),
             ready = next_row(&mut self.rows), if reads => match ready {
-                Some(ready) => self.queues.fresh.push_back(Work::from(ready)),
+                Some(ready) => {
+                    let work = Work::new(ready, self.dispatcher.retry.max_attempts);
+                    self.queues.fresh.push_back(work);
+                }
                 None => self.rows = None,
             },
             () = sleep => {}
@@ -181,87 +188,95 @@ impl<'p, 'e, E: Endpoint, L: Ledger> Pass<'p, 'e, E, L> {
                 return Next::Wait(Some(probe), Some(HeldBy::Outage));
             }
         }
-        let due = self.queues.next_due();
-        let fresh = self.queues.fresh.front().is_some_and(|work| work.row.position < self.handed_out);
-        if self.queues.cleared.is_empty() && !fresh {
-            let idle = self.in_flight.is_empty() && self.queues.fresh.is_empty() && self.rows.is_none();
-            return self.nothing_ready(now, due, idle);
+        // What is due already waits for something else than the time: for the probe before it.
+        let due = self.queues.next_due().filter(|due| *due > now);
+        if self.queues.cleared.is_empty() && !self.fresh_can_go() {
+            return self.nothing_ready(now, due);
         }
         if self.in_flight.len() >= self.places() {
             return Next::Wait(due, Some(HeldBy::Places));
         }
-        if self.queues.cleared.is_empty() && !self.dispatcher.trial.allows_more() {
-            return Next::Wait(due, Some(HeldBy::FirstRows));
-        }
         self.leave(now, due)
     }
 
+    /// Whether a row that was never sent can go, as far as the journal and the first rows are concerned.
+    fn fresh_can_go(&self) -> bool {
+        let handed_out = self.queues.fresh.front().is_some_and(|work| work.row.position < self.handed_out);
+        handed_out && self.dispatcher.trial.allows_more()
+    }
+
+    /// Whether another row may be read.
+    fn has_room(&self) -> bool {
+        let read_ahead = self.places().max(FEWEST_READ_AHEAD);
+        self.queues.fresh.len() < read_ahead && self.queues.len() < ROWS_PER_PLACE * read_ahead
+    }
+
     /// No row can go: either none is there yet, or all that are left wait.
-    fn nothing_ready(&self, now: Instant, due: Option<Instant>, idle: bool) -> Next {
+    fn nothing_ready(&self, now: Instant, due: Option<Instant>) -> Next {
+        let first_rows = !self.queues.fresh.is_empty() && !self.dispatcher.trial.allows_more();
+        let rows_come = self.rows.is_some() && self.has_room() && !first_rows;
+        let rows_go = !self.in_flight.is_empty() || self.queues.goes_again();
+        let idle = !rows_go && !rows_come && (first_rows || self.queues.fresh.is_empty());
         let patience = self.dispatcher.retry.max_outage;
         match due {
             // A service that asks for more patience than the job has is out for this job.
-            Some(due) if idle && !self.queues.goes_again() && due > now + patience => {
+            Some(due) if idle && due > now + patience => {
                 Next::Stop(Box::new(StopReason::Outage(self.last_fault())))
             }
-            Some(due) => Next::Wait(Some(due), idle.then_some(HeldBy::Backoff)),
-            None => Next::Wait(None, None),
+            _ if first_rows => Next::Wait(due, Some(HeldBy::FirstRows)),
+            _ => Next::Wait(due, idle.then_some(HeldBy::Backoff)),
         }
     }
 
-    /// Pays for the first row that can go, if every limit and every cap lets it.
+    /// Lets the first row that can go leave, if it can be paid for. One that was sent before goes first.
     fn leave(&mut self, now: Instant, due: Option<Instant>) -> Next {
         let goes_again = !self.queues.cleared.is_empty();
-        let queue = if goes_again { &mut self.queues.cleared } else { &mut self.queues.fresh };
-        let Some(work) = queue.pop_front() else { return Next::Wait(due, None) };
-        let estimate = work.request.estimate;
-        let paid = match self.dispatcher.purse.reserve(&self.dispatcher.pace.worst(&estimate)) {
-            Err(Short::ForGood(cap)) => Err(Next::Stop(Box::new(StopReason::Cap(cap)))),
-            Err(Short::ForNow) => Err(Next::Wait(due, Some(HeldBy::Cap))),
-            Ok(reservation) => match self.dispatcher.pace.ask(now, &estimate) {
-                Ok(ticket) => {
-                    self.sent += 1;
-                    Ok(Flight { order: self.sent, ticket, reservation, at: SystemTime::now() })
-                }
-                Err((when, held_by)) => {
-                    self.dispatcher.purse.settle(reservation, None);
-                    let held_by = match held_by {
-                        pace::HeldBy::Requests => HeldBy::Rate,
-                        pace::HeldBy::Tokens => HeldBy::Tokens,
-                        pace::HeldBy::Brake => HeldBy::Throttling,
-                    };
-                    Err(Next::Wait(Some(due.map_or(when, |due| due.min(when))), Some(held_by)))
-                }
-            },
+        let queue = if goes_again { &self.queues.cleared } else { &self.queues.fresh };
+        let Some(estimate) = queue.front().map(|work| work.request.estimate) else {
+            return Next::Wait(due, None);
         };
-        match paid {
-            Ok(flight) => {
-                if !goes_again {
-                    self.dispatcher.trial.sent();
-                }
-                Next::Send(Box::new(work), flight)
+        let flight = match self.pay(now, due, &estimate) {
+            Ok(flight) => flight,
+            Err(next) => return next,
+        };
+        if !goes_again {
+            self.dispatcher.trial.sent();
+        }
+        let queue = if goes_again { &mut self.queues.cleared } else { &mut self.queues.fresh };
+        match queue.pop_front() {
+            Some(work) => Next::Send(Box::new(work), flight),
+            None => Next::Wait(due, None),
+        }
+    }
+
+    /// Pays for a request, if every limit and every cap lets it go.
+    fn pay(&mut self, now: Instant, due: Option<Instant>, estimate: &Estimate) -> Result<Flight, Next> {
+        let Dispatcher { purse, pace, .. } = &mut *self.dispatcher;
+        let reservation = purse.reserve(&pace.worst(estimate)).map_err(|short| match short {
+            Short::ForGood(cap) => Next::Stop(Box::new(StopReason::Cap(cap))),
+            Short::ForNow => Next::Wait(due, Some(HeldBy::Cap)),
+        })?;
+        match pace.ask(now, estimate) {
+            Ok(ticket) => {
+                self.sent += 1;
+                Ok(Flight { order: self.sent, ticket, reservation, at: SystemTime::now() })
             }
-            Err(next) => {
-                let queue = if goes_again { &mut self.queues.cleared } else { &mut self.queues.fresh };
-                queue.push_front(work);
-                next
+            Err((when, held_by)) => {
+                purse.settle(reservation, None);
+                let held_by = match held_by {
+                    pace::HeldBy::Requests => HeldBy::Rate,
+                    pace::HeldBy::Tokens => HeldBy::Tokens,
+                    pace::HeldBy::Brake => HeldBy::Throttling,
+                };
+                Err(Next::Wait(Some(due.map_or(when, |due| due.min(when))), Some(held_by)))
             }
         }
     }
 
     fn send(&mut self, work: Work, flight: Flight, now: Instant) {
-        let endpoint = self.dispatcher.endpoint;
-        let timeout = self.dispatcher.retry.timeout;
         self.sent_at.insert(flight.order, now);
-        self.in_flight.push(Box::pin(async move {
-            let reply = tokio::time::timeout(timeout, endpoint.send(&work.request)).await;
-            let late = || format!("no answer within {}", units::shown(timeout));
-            let reply = match reply {
-                Ok(reply) => reply,
-                Err(_) => Err(Fault::new(FaultKind::Passing, "timeout", late())),
-            };
-            Finished { work, flight, latency: now.elapsed(), reply }
-        }));
+        let Dispatcher { endpoint, retry, .. } = &*self.dispatcher;
+        self.in_flight.push(Box::pin(flight.fly(*endpoint, work, retry.timeout)));
     }
 
     fn look_at_the_clock(&mut self, now: Instant) {
@@ -285,6 +300,13 @@ impl<'p, 'e, E: Endpoint, L: Ledger> Pass<'p, 'e, E, L> {
         self.reason.get_or_insert(reason);
     }
 
+    /// What was in flight when the patience ended has been answered after all: the run goes on.
+    pub(super) fn take_outage_back(&mut self) {
+        if matches!(self.reason, Some(StopReason::Outage(_) | StopReason::NeverReached(_))) {
+            self.reason = None;
+        }
+    }
+
     fn last_fault(&self) -> Fault {
         let none = || Fault::new(FaultKind::Passing, "no_answer", "the service answered nobody");
         self.dispatcher.last_fault.clone().unwrap_or_else(none)
@@ -296,8 +318,7 @@ impl<'p, 'e, E: Endpoint, L: Ledger> Pass<'p, 'e, E, L> {
             return;
         }
         if let Some(probe) = self.dispatcher.health.next_probe() {
-            let fresh = self.queues.fresh.front().is_some_and(|work| work.row.position < self.handed_out);
-            if probe > now || self.queues.goes_again() || fresh || !self.in_flight.is_empty() {
+            if probe > now || self.queues.goes_again() || self.fresh_can_go() || !self.in_flight.is_empty() {
                 return;
             }
             let far = now + self.dispatcher.retry.max_outage;
@@ -318,7 +339,8 @@ impl<'p, 'e, E: Endpoint, L: Ledger> Pass<'p, 'e, E, L> {
         }
         let places = self.places();
         let ahead = match self.dispatcher.pace.rate(now) {
-            Some(rate) => (rate * HANDED_OUT_AHEAD.as_secs_f64()).ceil() as usize,
+            // As far as a commit takes, twice, so that a slow disk does not hold the rate back.
+            Some(rate) => (rate * HANDED_OUT_AHEAD.max(self.commit * 2).as_secs_f64()).ceil() as usize,
             None => places,
         };
         let ahead = ahead.clamp(1, places);
@@ -328,6 +350,7 @@ impl<'p, 'e, E: Endpoint, L: Ledger> Pass<'p, 'e, E, L> {
         let known = self.queues.fresh.iter().take_while(|work| work.row.position < self.handed_out).count();
         if below > self.handing_out && known <= ahead / 2 {
             self.handing_out = below;
+            self.handing_out_since = now;
             self.write(Note::HandedOut { below });
         }
     }
@@ -350,30 +373,16 @@ impl<'p, 'e, E: Endpoint, L: Ledger> Pass<'p, 'e, E, L> {
         for note in notes {
             self.unstored -= 1;
             match note {
-                Note::HandedOut { below } => self.handed_out = *below,
+                Note::HandedOut { below } => {
+                    self.handed_out = *below;
+                    self.commit = self.handing_out_since.elapsed();
+                }
                 Note::Resent(_) => self.queues.clear(),
                 Note::Ended(_) => {}
             }
             self.observer.on(Event::Committed(note));
         }
     }
-}
-
-/// One request that came to its end.
-pub(super) struct Finished {
-    pub(super) work: Work,
-    pub(super) flight: Flight,
-    pub(super) latency: Duration,
-    pub(super) reply: Reply,
-}
-
-/// A request in flight.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Flight {
-    pub(super) order: u64,
-    pub(super) ticket: Ticket,
-    pub(super) reservation: Reservation,
-    pub(super) at: SystemTime,
 }
 
 /// What can be done next.
