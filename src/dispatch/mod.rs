@@ -46,7 +46,7 @@ pub trait Ledger {
     /// Hands a note over.
     fn write(&mut self, note: Note);
 
-    /// The next group of notes that is on disk.
+    /// The next group of notes that is on disk, in the order of their writing. Dropping the future loses none of them.
     fn committed(&mut self) -> impl Future<Output = Result<Vec<Note>, Self::Error>>;
 }
 
