@@ -268,9 +268,10 @@ fn feed(
         {
             continue;
         }
+        // A row whose tries are used up gets some again, and is known to be one that failed while others did not.
         let tries = match state {
-            Some(State::Pending) => standing.map_or(0, |standing| standing.tries),
-            _ => 0,
+            Some(State::Pending | State::SetAside) => standing.map_or(0, |standing| standing.tries),
+            Some(State::Ok | State::Failed) | None => 0,
         };
         if rows.blocking_send(Ready { row, request, tries }).is_err() {
             break;
