@@ -9,6 +9,24 @@ use super::reader::Reader;
 use crate::outcome::{Answer, RowResult, Status, Usage};
 use crate::request::Fingerprint;
 
+impl Reader {
+    /// What the journal says of each row, asked in the order of position.
+    pub fn standings(&self) -> Standings<'_> {
+        Standings::new(self)
+    }
+
+    /// The results of the rows, asked in the order of position, for an input that the journal was brought to.
+    pub fn results(&self) -> Results<'_> {
+        Results::in_place(self)
+    }
+
+    /// The results of the rows, asked in the order of position, for an input that was only matched, on this
+    /// connection: what was found elsewhere counts, what stands in place for another request does not.
+    pub fn results_as_matched(&self) -> Results<'_> {
+        Results::as_matched(self)
+    }
+}
+
 /// Standings fetched at once.
 const STANDINGS: usize = 512;
 

@@ -3,7 +3,7 @@
 //! One SQLite file in WAL mode with full synchronisation. A run has one writer, on a thread of its own; `status`,
 //! `export` and `verify` read beside it. The file is never opened other than through SQLite.
 
-mod cursors;
+pub mod cursors;
 pub mod lock;
 pub mod matching;
 pub mod reader;

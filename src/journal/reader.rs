@@ -5,7 +5,6 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use rusqlite::{Connection, OptionalExtension};
 
-pub use super::cursors::{Results, Standing, Standings, State};
 use super::{JournalError, seconds};
 use crate::outcome::Usage;
 
@@ -215,22 +214,6 @@ impl Reader {
             [line] if line == "ok" => Ok(()),
             lines => Err(JournalError::Damaged { path: self.path.clone(), detail: lines.join("; ") }),
         }
-    }
-
-    /// What the journal says of each row, asked in the order of position.
-    pub fn standings(&self) -> Standings<'_> {
-        Standings::new(self)
-    }
-
-    /// The results of the rows, asked in the order of position, for an input that the journal was brought to.
-    pub fn results(&self) -> Results<'_> {
-        Results::in_place(self)
-    }
-
-    /// The results of the rows, asked in the order of position, for an input that was only matched, on this
-    /// connection: what was found elsewhere counts, what stands in place for another request does not.
-    pub fn results_as_matched(&self) -> Results<'_> {
-        Results::as_matched(self)
     }
 
     /// Every fault of the row at a position, the first one first: when, how long, status, code and message.

@@ -7,7 +7,7 @@ use proptest::sample::Index;
 use rusqlite::Connection;
 
 use super::*;
-use crate::journal::reader::State;
+use crate::journal::cursors::State;
 use crate::outcome::Status;
 
 /// One edit of the input between two runs.

@@ -1,7 +1,8 @@
 //! The cursors, and the questions a reader answers.
 
 use super::*;
-use crate::journal::reader::{Counts, State};
+use crate::journal::cursors::State;
+use crate::journal::reader::Counts;
 use crate::outcome::Status;
 
 #[test]
