@@ -31,14 +31,10 @@ impl Layers {
             tree = toml::from_str(&script.text).map_err(|error| explain(script, &error))?;
         }
         for overlay in &overlays {
-            let mut alone = Table::new();
-            insert(&mut alone, &overlay.key, overlay.value.clone())
-                .map_err(|message| Problem::new(message).at(&overlay.script, 0..overlay.script.text.len()))?;
-            JobFile::deserialize(Value::Table(alone.clone())).map_err(|error| {
-                let (message, help) = reword(error.message());
-                let problem = Problem::new(message).at(&overlay.script, 0..overlay.script.text.len());
-                help.into_iter().fold(problem, Problem::help)
-            })?;
+            let text = || Value::String(overlay.raw.clone());
+            // What reads as a number may be meant as text: the key decides.
+            let alone = alone(overlay, overlay.value.clone())
+                .or_else(|problem| alone(overlay, text()).map_err(|_| problem))?;
             merge(&mut tree, alone);
         }
         let layers = Self { file, overlays };
@@ -120,6 +116,20 @@ fn reword(message: &str) -> (String, Option<String>) {
         None => format!("known here: {}", known.join(", ")),
     };
     (format!("unknown key `{unknown}`"), Some(help))
+}
+
+/// The job file that an overlay is by itself.
+fn alone(overlay: &Overlay, value: Value) -> Result<Table, Problem> {
+    let shown = |message: String| Problem::new(message).at(&overlay.script, 0..overlay.script.text.len());
+    let mut table = Table::new();
+    insert(&mut table, &overlay.key, value).map_err(shown)?;
+    match JobFile::deserialize(Value::Table(table.clone())) {
+        Ok(_) => Ok(table),
+        Err(error) => {
+            let (message, help) = reword(error.message());
+            Err(help.into_iter().fold(shown(message), Problem::help))
+        }
+    }
 }
 
 fn insert(table: &mut Table, key: &str, value: Value) -> Result<(), String> {

@@ -91,6 +91,22 @@ impl Opened {
     ///
     /// An input that cannot be opened, a template or an output column that does not fit it.
     pub fn new(job: Job) -> Result<Self, PipelineError> {
+        Self::with(job, Source::open)
+    }
+
+    /// As [`Opened::new`], for looking at what a run did: standard input is what the run kept of it.
+    ///
+    /// # Errors
+    ///
+    /// As [`Opened::new`].
+    pub fn again(job: Job) -> Result<Self, PipelineError> {
+        Self::with(job, Source::reopen)
+    }
+
+    fn with(
+        job: Job,
+        open: impl FnOnce(InputSpec) -> Result<Source, ReadError>,
+    ) -> Result<Self, PipelineError> {
         let spec = InputSpec {
             format: job.input.format,
             id: job.input.id.clone(),
@@ -102,7 +118,7 @@ impl Opened {
             Some(bytes) => InputSpec { expansion: Expansion { ratio: 0, free_bytes: bytes }, ..spec },
             None => spec,
         };
-        let source = Source::open(spec)?;
+        let source = open(spec)?;
         let renderer = Renderer::new(&job, source.columns())?;
         let opened = Self { job: Arc::new(job), source: Arc::new(source), renderer: Arc::new(renderer) };
         if opened.source.columns().is_some() {

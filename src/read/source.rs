@@ -55,6 +55,18 @@ impl Source {
         Self::open_with(spec, stdin, is_terminal)
     }
 
+    /// As [`Source::open`], but standard input is left alone: what a run kept of it is read.
+    ///
+    /// # Errors
+    /// As [`Source::open`], and when nothing was kept where standard input is named.
+    pub fn reopen(spec: InputSpec) -> Result<Self, ReadError> {
+        if spec.paths.iter().any(|path| path == "-") && !spec.spool.is_file() {
+            let reason = format!("what a run keeps of standard input is not there: {}", spec.spool.display());
+            return Err(ReadError::NoFile { path: STDIN_NAME.to_owned(), reason });
+        }
+        Self::open_with(spec, std::io::empty(), true)
+    }
+
     /// As [`Source::open`], but with another standard input.
     pub(super) fn open_with(spec: InputSpec, stdin: impl Read, is_terminal: bool) -> Result<Self, ReadError> {
         check_delimiter(&spec)?;
