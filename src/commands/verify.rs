@@ -108,8 +108,7 @@ struct Names {
 
 impl Names {
     fn of(opened: &Opened, plan: &Plan) -> Result<Self, Failure> {
-        let layout =
-            opened.layout(Some(&plan.columns), opened.job.output.format).map_err(PipelineError::from)?;
+        let layout = opened.layout(Some(&plan.columns), opened.job.output.format)?;
         let id = opened.job.input.id.as_deref();
         Ok(Self {
             id: id.and_then(|id| layout.name_of_input(id)).map(str::to_owned),

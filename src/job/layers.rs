@@ -105,6 +105,13 @@ fn explain(script: &Script, error: &toml::de::Error) -> Problem {
 /// Says an error of the reader in the user's words; for an unknown key, also which one may have been meant.
 fn reword(message: &str) -> (String, Option<String>) {
     let message = message.lines().next().unwrap_or(message);
+    if let Some((found, expected)) = message
+        .strip_prefix("invalid type: ")
+        .or_else(|| message.strip_prefix("invalid value: "))
+        .and_then(|rest| rest.rsplit_once(", expected "))
+    {
+        return (format!("expected {}, found the {found}", kind(expected)), None);
+    }
     let Some(rest) = message.strip_prefix("unknown field ") else {
         return (message.to_owned(), None);
     };
@@ -116,6 +123,19 @@ fn reword(message: &str) -> (String, Option<String>) {
         None => format!("known here: {}", known.join(", ")),
     };
     (format!("unknown key `{unknown}`"), Some(help))
+}
+
+/// What the reader calls by the names of its own types, in the user's words.
+fn kind(expected: &str) -> &str {
+    match expected {
+        "f64" => "a number",
+        "u32" | "u64" => "a whole number, 0 or above",
+        "a string" => "text in quotes",
+        "a sequence" => "a list",
+        "a map" => "a table",
+        other if other.starts_with("struct ") => "a table",
+        other => other,
+    }
 }
 
 /// The job file that an overlay is by itself.

@@ -137,7 +137,7 @@ impl Opened {
         &self,
         columns: Option<&[crate::row::Column]>,
         format: Format,
-    ) -> Result<Layout, LayoutError> {
+    ) -> Result<Layout, PipelineError> {
         let output = &self.job.output;
         let spec = OutputSpec {
             select: output.select.clone(),
@@ -146,7 +146,12 @@ impl Opened {
             spreadsheet_safe: output.spreadsheet_safe,
         };
         let rows_bring_their_own = self.source.columns().is_none() && format == Format::Jsonl;
-        Layout::new(columns.filter(|_| !rows_bring_their_own), &spec)
+        Layout::new(columns.filter(|_| !rows_bring_their_own), &spec).map_err(|error| {
+            match output.names.iter().find(|text| text.source == error.name()) {
+                Some(text) => text.problem(Some(0..text.source.len()), error.to_string()).into(),
+                None => error.into(),
+            }
+        })
     }
 
     /// The journal's path.

@@ -9,6 +9,7 @@ mod harness;
 mod journey;
 mod judge;
 mod mistakes;
+mod receipts;
 mod resume;
 mod rows;
 mod samples;

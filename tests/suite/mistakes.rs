@@ -48,10 +48,10 @@ fn an_unknown_key_is_shown_with_its_line_and_the_nearest_known_key() {
 
 #[test]
 fn a_value_of_the_wrong_type_is_shown_where_it_stands() {
-    refused_with("limits.qps = \"fast\"\n", &["job.toml:8:14", "limits.qps = \"fast\"", "expected"]);
-    refused_with("output.select = \"id\"\n", &["job.toml:8:17", "output.select"]);
-    refused_with("retry.timeout = 30\n", &["job.toml:8:17", "retry.timeout = 30"]);
-    refused_with("limits.max_total_tokens = -1\n", &["job.toml:8:27", "-1"]);
+    refused_with("limits.qps = \"fast\"\n", &["job.toml:8:14", "limits.qps = \"fast\"", "expected a number"]);
+    refused_with("output.select = \"id\"\n", &["job.toml:8:17", "output.select", "expected a list"]);
+    refused_with("retry.timeout = 30\n", &["job.toml:8:17", "retry.timeout = 30", "expected text"]);
+    refused_with("limits.max_total_tokens = -1\n", &["job.toml:8:27", "-1", "a whole number"]);
 }
 
 #[test]
@@ -119,6 +119,7 @@ fn an_input_that_is_not_there_is_named() {
     scene.job("in.xlsx", "out.jsonl", "");
     refused(&mut scene, &["job.toml"], &["in.xlsx: ", "save it as CSV"]);
     refused(&mut scene, &["jbo.toml"], &["there is no job file jbo.toml"]);
+    refused(&mut scene, &["in.csv"], &["in.csv is no job file", "--input in.csv"]);
 }
 
 #[test]
@@ -151,15 +152,16 @@ fn what_a_job_needs_and_does_not_have_is_named_with_its_flag_and_its_key() {
 fn an_unknown_column_in_select_or_rename_is_named_with_the_nearest() {
     for input in ["in.csv", "in.parquet"] {
         let mut scene = scene_of(input);
-        for (line, word) in [
-            ("output.select = [\"id\", \"respons\"]\n", "did you mean `response`?"),
-            ("output.select = [\"id\", \"txt\"]\n", "did you mean `text`?"),
-            ("output.rename = { respnse = \"translation\" }\n", "did you mean `response`?"),
-            ("output.select = []\n", "names no column"),
-            ("output.select = [\"id\", \"id\"]\n", "two columns called `id`"),
+        for (line, place, word) in [
+            ("output.select = [\"id\", \"respons\"]", "8:25", "did you mean `response`?"),
+            ("output.select = [\"id\", \"txt\"]", "8:25", "did you mean `text`?"),
+            ("output.rename = { respnse = \"translation\" }", "8:29", "did you mean `response`?"),
+            ("output.rename = { response = \"text\" }", "8:31", "two columns called `text`"),
+            ("output.select = []", "8:17", "names no column"),
+            ("output.select = [\"id\", \"id\"]", "8:19", "two columns called `id`"),
         ] {
             scene.job(input, "out.jsonl", line);
-            refused(&mut scene, &["job.toml"], &[word]);
+            refused(&mut scene, &["job.toml"], &[&format!("job.toml:{place}"), line, word]);
         }
     }
     let mut scene = scene_of("in.jsonl");

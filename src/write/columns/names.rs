@@ -105,6 +105,16 @@ impl Named {
     }
 }
 
+impl LayoutError {
+    /// The name it is about, as `select` or `rename` has it; of an empty `select`, none.
+    pub fn name(&self) -> &str {
+        match self {
+            Self::Unknown { name, .. } | Self::SameName { name, .. } | Self::RenamedTwice { name } => name,
+            Self::NoColumns => "",
+        }
+    }
+}
+
 /// Why an output cannot have the columns that were asked for.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum LayoutError {
