@@ -4,8 +4,13 @@ use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{Read, Seek, SeekFrom, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use super::JournalError;
+
+/// How often and how long a run waits for those that only look whether the lock is held.
+const LOOKS: usize = 5;
+const LOOK: Duration = Duration::from_millis(10);
 
 /// The hold on a journal; it ends when this is dropped, or with the process.
 #[derive(Debug)]
@@ -31,7 +36,15 @@ impl Lock {
             .mode(0o600)
             .open(&path)
             .map_err(failed)?;
-        match file.try_lock() {
+        // Whoever looks for a holder has the lock for an instant.
+        let looks = std::iter::repeat_with(|| file.try_lock());
+        let mut taken = looks.take(LOOKS).inspect(|taken| {
+            if taken.is_err() {
+                std::thread::sleep(LOOK);
+            }
+        });
+        let taken = taken.find(Result::is_ok).unwrap_or_else(|| file.try_lock());
+        match taken {
             Ok(()) => {}
             Err(TryLockError::WouldBlock) => {
                 let mut holder = String::new();

@@ -52,11 +52,11 @@ impl Renderer {
                 request_slots.push((path.clone(), slot));
             }
         }
-        if let Some(columns) = columns {
+        // An input without a single column has no rows either.
+        if let Some(columns) = columns.filter(|columns| !columns.is_empty()) {
             templates.check_columns(columns)?;
             let names: Vec<&str> = columns.iter().map(|column| column.name.as_str()).collect();
-            // An input without a single column has no rows either.
-            if user.is_none() && !names.is_empty() && !body::BROUGHT.iter().any(|name| names.contains(name)) {
+            if user.is_none() && !body::BROUGHT.iter().any(|name| names.contains(name)) {
                 return Err(no_request("input", &names));
             }
         }

@@ -181,3 +181,30 @@ fn only_run_reads_standard_input_and_the_other_commands_leave_it_alone() {
     assert_eq!(Table::read(&scene.path("out.jsonl")).texts("text"), TEXTS);
     scene.run_job(&["job.toml"]).expect_code(0).says("kept 5 · moved 0 · changed 0 · new 0");
 }
+
+#[test]
+fn an_input_of_no_rows_becomes_an_empty_output_of_every_format() {
+    for (input, bytes) in [
+        ("in.csv", Vec::new()),
+        ("in.csv", b"\xef\xbb\xbfid,text\r\n".to_vec()),
+        ("in.jsonl", b"\n\n".to_vec()),
+        ("in.tsv.gz", gzip(b"id\ttext\n")),
+        ("in.parquet", parquet([("id", strings([])), ("text", strings([]))])),
+    ] {
+        for output in OUTPUTS {
+            let mut scene = Scene::new();
+            scene.write(input, &bytes);
+            scene.job(input, output, "output.rename = { text = \"source\", response = \"translation\" }\n");
+            scene.judge.output = output.to_owned();
+            scene.run_job(&["job.toml"]).expect_code(0).says("0 rows");
+            let table = Table::read(&scene.path(output));
+            assert!(table.rows.is_empty(), "{input} to {output}");
+            assert!(
+                output.contains("jsonl") || table.columns.contains(&"translation".to_owned()),
+                "{output}"
+            );
+            scene.run_job(&["job.toml", "--set", "output.select=[\"id\", \"status\"]"]).expect_code(0);
+            scene.run(&["verify", "job.toml"]).expect_code(0);
+        }
+    }
+}

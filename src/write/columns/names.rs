@@ -56,7 +56,8 @@ impl Names<'_> {
             }
             (true, _) => Ok(Named::Input(name.to_owned())),
             (false, Some(answer)) => Ok(Named::Answer(answer)),
-            (false, None) if self.input.is_none() => Ok(Named::Input(name.to_owned())),
+            // An input without a single column has no rows: any name may be one of its columns.
+            (false, None) if self.input.is_none_or(<[Column]>::is_empty) => Ok(Named::Input(name.to_owned())),
             (false, None) => {
                 Err(LayoutError::Unknown { setting, name: name.to_owned(), nearest: self.nearest(name) })
             }
