@@ -4,7 +4,7 @@ pub mod output;
 pub mod plan;
 pub mod send;
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use crate::format::Format;
@@ -26,7 +26,7 @@ pub enum PipelineError {
     Problem(Box<Problem>),
     /// A row cannot be sent, and the job does not skip such rows.
     #[error(
-        "{place}: {problem}\n  = help: nothing was sent. Mend the row, or let `on_bad_row = \"skip\"` under [input] record such rows as failed"
+        "{place}: {problem}\n  = help: nothing is sent while a row is bad; mend it, or let `on_bad_row = \"skip\"` under [input] record such rows as failed"
     )]
     BadRow {
         /// Where it stands.
@@ -45,6 +45,17 @@ pub enum PipelineError {
         first: String,
         /// Where it stands again.
         second: String,
+    },
+    /// The output would take the place of the input.
+    #[error(
+        "the output {} is also read as input, by `{input}`\n  = help: give the output another name, or a folder of its own",
+        output.display()
+    )]
+    OutputIsInput {
+        /// The output.
+        output: PathBuf,
+        /// The path or glob of the input that reads it.
+        input: String,
     },
     /// The journal cannot be used.
     #[error(transparent)]
@@ -121,6 +132,7 @@ impl Opened {
         let source = open(spec)?;
         let renderer = Renderer::new(&job, source.columns())?;
         let opened = Self { job: Arc::new(job), source: Arc::new(source), renderer: Arc::new(renderer) };
+        opened.check_output_is_no_input(&opened.job.output.path)?;
         if opened.source.columns().is_some() {
             opened.layout(opened.source.columns(), opened.job.output.format)?;
         }
@@ -154,8 +166,22 @@ impl Opened {
         })
     }
 
+    /// Refuses an output that is, or by a glob will be, an input: it would replace the rows it is made of.
+    ///
+    /// # Errors
+    ///
+    /// When it is one.
+    pub fn check_output_is_no_input(&self, output: &Path) -> Result<(), PipelineError> {
+        match self.source.reads(output) {
+            Some(input) => {
+                Err(PipelineError::OutputIsInput { output: output.to_owned(), input: input.to_owned() })
+            }
+            None => Ok(()),
+        }
+    }
+
     /// The journal's path.
-    pub fn journal(&self) -> std::path::PathBuf {
+    pub fn journal(&self) -> PathBuf {
         self.job.output.journal()
     }
 }

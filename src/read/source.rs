@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::io::{IsTerminal, Read};
+use std::path::Path;
 use std::sync::Arc;
 use std::time::SystemTime;
 
@@ -102,6 +103,11 @@ impl Source {
     /// The files in the order they are read, as the user named them; globs by their matches.
     pub fn files(&self) -> &[String] {
         &self.names
+    }
+
+    /// The path or glob, as the user gave it, by which this input reads `file` or will once it is there.
+    pub fn reads(&self, file: &Path) -> Option<&str> {
+        files::that_reads(&self.spec.paths, file)
     }
 
     /// Whether standard input was empty or a terminal, and what an earlier run kept of it is read instead.

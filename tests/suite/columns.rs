@@ -183,3 +183,26 @@ fn an_old_output_outlives_a_run_that_cannot_start() {
     let parts: Vec<_> = parts.filter_map(|entry| entry.ok()?.file_name().into_string().ok()).collect();
     assert!(parts.iter().all(|name| !name.ends_with(".part")), "{parts:?}");
 }
+
+#[test]
+fn an_output_that_is_also_an_input_is_refused_before_it_replaces_it() {
+    let scene = Scene::new();
+    scene.write("a.jsonl", rows(0..2));
+    scene.job("a.jsonl", "out/a.jsonl", "");
+    std::os::unix::fs::symlink("a.jsonl", scene.path("link.jsonl")).expect("a link");
+    for (input, output) in [
+        ("a.jsonl", "a.jsonl"),
+        ("a.jsonl", "./a.jsonl"),
+        ("link.jsonl", "a.jsonl"),
+        ("a.jsonl", "link.jsonl"),
+        ("a*.jsonl", "answers.jsonl"),
+        ("./*.jsonl", "out.jsonl"),
+    ] {
+        let arguments = ["run", "job.toml", "--input", input, "--output", output];
+        scene.run(&arguments).expect_code(1).says("is also read as input").says(input);
+    }
+    assert!(scene.witness().is_empty());
+    scene.run(&["run", "job.toml", "--input", "a*.jsonl"]).expect_code(0);
+    scene.run(&["export", "job.toml", "--output", "a.jsonl"]).expect_code(1).says("is also read as input");
+    assert_eq!(scene.read("a.jsonl"), rows(0..2));
+}
