@@ -72,6 +72,14 @@ impl Purse {
         }
     }
 
+    /// Takes the whole reservation for an answer whose usage the service did not say: its cost is not known.
+    pub(crate) fn settle_unknown(&mut self, reservation: Reservation) -> Option<f64> {
+        self.settle(reservation, None);
+        self.spent_tokens += reservation.tokens;
+        self.spent_cost += reservation.cost;
+        None
+    }
+
     /// Gives a reservation back and takes what the request cost instead. Says the cost, where the price is known.
     pub(crate) fn settle(&mut self, reservation: Reservation, usage: Option<&Usage>) -> Option<f64> {
         self.in_flight -= 1;

@@ -29,6 +29,8 @@ pub(crate) struct Health {
     evidence: u32,
     since: Option<Instant>,
     last_answer: Instant,
+    /// The streak of the last outage: what failed in it is held against no row.
+    forgiven: Option<u64>,
     ever_reached: bool,
     unreached: u32,
     outage: Option<Outage>,
@@ -71,6 +73,7 @@ impl Health {
             evidence: 0,
             since: None,
             last_answer: now,
+            forgiven: None,
             ever_reached: false,
             unreached: 0,
             outage: None,
@@ -94,11 +97,13 @@ impl Health {
         self.outage.take().is_some()
     }
 
-    /// A row met a fault that passes. Its tries are charged as far as the service answered others.
+    /// A row met a fault that passes, perhaps with a wait that the service asks for. The row's tries are charged as
+    /// far as the service answered others.
     pub(crate) fn faulted(
         &mut self,
         now: Instant,
         kind: FaultKind,
+        asked: Option<Duration>,
         allowance: &mut Allowance,
         dice: &mut Dice,
     ) {
@@ -108,7 +113,7 @@ impl Health {
         self.ever_reached |= connected;
         self.unreached = if connected { 0 } else { self.unreached + 1 };
         if self.outage.is_some() {
-            return self.plan_probe(now, dice);
+            return self.plan_probe(now, asked, dice);
         }
         // A row that failed while others were answered proves nothing about the others any more, as long as there is
         // a service at the other end of its connection.
@@ -120,26 +125,29 @@ impl Health {
         self.evidence += 1;
         if self.evidence >= EVIDENCE && now.duration_since(self.last_answer) >= SILENCE {
             self.outage = Some(Outage { probes: 0, next_probe: now });
-            self.plan_probe(now, dice);
+            self.forgiven = Some(self.streak);
+            self.plan_probe(now, asked, dice);
+            self.settle(allowance);
         }
     }
 
     /// Turns a row's uncertain tries into ones that count, or forgets them if they belong to an outage.
     pub(crate) fn settle(&self, allowance: &mut Allowance) {
+        if self.forgiven == Some(allowance.streak) {
+            allowance.provisional = 0;
+        }
         if allowance.streak != self.streak {
             allowance.charged += allowance.provisional;
             allowance.provisional = 0;
             allowance.streak = self.streak;
-        } else if self.outage.is_some() {
-            allowance.provisional = 0;
         }
     }
 
-    fn plan_probe(&mut self, now: Instant, dice: &mut Dice) {
+    fn plan_probe(&mut self, now: Instant, asked: Option<Duration>, dice: &mut Dice) {
         if let Some(outage) = &mut self.outage {
             outage.probes += 1;
             let longest = ceiling(&self.retry, outage.probes).min(SLOWEST_PROBE);
-            outage.next_probe = now + longest.mul_f64(0.5 + dice() / 2.0);
+            outage.next_probe = now + longest.mul_f64(0.5 + dice() / 2.0).max(asked.unwrap_or_default());
         }
     }
 
@@ -183,14 +191,20 @@ mod tests {
         let mut rows = [Allowance::default(); 4];
         for round in 0..5 {
             for row in &mut rows {
-                health.faulted(start + Duration::from_secs(2 + round), FaultKind::Passing, row, &mut dice);
+                health.faulted(
+                    start + Duration::from_secs(2 + round),
+                    FaultKind::Passing,
+                    None,
+                    row,
+                    &mut dice,
+                );
             }
         }
         assert!(health.next_probe().is_some());
         assert!(health.answered(start + Duration::from_secs(60)));
         for row in &mut rows {
             health.settle(row);
-            assert!(row.charged <= 2, "only what lay before the outage was known: {row:?}");
+            assert_eq!(row.charged, 0, "{row:?}");
         }
     }
 
@@ -200,7 +214,7 @@ mod tests {
         let mut row = Allowance::default();
         for round in 1..=6 {
             let now = start + Duration::from_secs(2 * round);
-            health.faulted(now, FaultKind::Passing, &mut row, &mut dice);
+            health.faulted(now, FaultKind::Passing, None, &mut row, &mut dice);
             health.answered(now);
             health.settle(&mut row);
             assert_eq!(u64::from(row.charged), round);
@@ -212,10 +226,16 @@ mod tests {
     async fn a_poisoned_row_that_is_left_alone_is_no_outage() {
         let (mut health, start, mut dice) = health();
         let mut row = Allowance::default();
-        health.faulted(start, FaultKind::Passing, &mut row, &mut dice);
+        health.faulted(start, FaultKind::Passing, None, &mut row, &mut dice);
         health.answered(start);
         for round in 0..20 {
-            health.faulted(start + Duration::from_secs(10 + round), FaultKind::Passing, &mut row, &mut dice);
+            health.faulted(
+                start + Duration::from_secs(10 + round),
+                FaultKind::Passing,
+                None,
+                &mut row,
+                &mut dice,
+            );
         }
         assert!(health.next_probe().is_none());
         assert_eq!(row.charged, 21);
@@ -227,7 +247,7 @@ mod tests {
         let mut now = start + Duration::from_secs(5);
         for _ in 0..30 {
             let mut row = Allowance::default();
-            health.faulted(now, FaultKind::Unreachable, &mut row, &mut dice);
+            health.faulted(now, FaultKind::Unreachable, None, &mut row, &mut dice);
             if let Some(probe) = health.next_probe() {
                 assert!(probe > now && probe <= now + SLOWEST_PROBE);
                 now = probe;
@@ -243,7 +263,7 @@ mod tests {
         for call in 0..2_000_u64 {
             let now = start + Duration::from_millis(10 * call);
             match call % 2 {
-                0 => health.faulted(now, FaultKind::Passing, &mut Allowance::default(), &mut dice),
+                0 => health.faulted(now, FaultKind::Passing, None, &mut Allowance::default(), &mut dice),
                 _ => drop(health.answered(now)),
             }
             assert!(health.next_probe().is_none());

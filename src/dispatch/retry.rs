@@ -11,13 +11,16 @@ pub type Dice = Box<dyn FnMut() -> f64>;
 /// The shortest and the longest wait after a connection that was kept open turned out to be gone.
 const STALE_CONNECTION_WAIT: (Duration, Duration) = (Duration::from_millis(50), Duration::from_millis(200));
 
+/// What a server may ask for at most, so that no clock is counted past its end.
+const FOREVER: Duration = Duration::from_secs(366 * 86_400);
+
 /// How long a row waits after its `failures`-th fault in a row (from 1) before it is sent again.
 ///
 /// Throttling waits the first backoff at least; everything else anything from nothing up. A wait that the server
 /// asks for is kept to the full, with a little on top so that rows do not come back as one.
 pub fn backoff(retry: &Retry, fault: &Fault, failures: u32, dice: &mut Dice) -> Duration {
     if let Some(asked) = fault.retry_after {
-        return asked + ceiling(retry, 1).mul_f64(dice() * 0.25);
+        return asked.min(FOREVER) + ceiling(retry, 1).mul_f64(dice() * 0.25);
     }
     match fault.kind {
         FaultKind::StaleConnection if failures <= 1 => {

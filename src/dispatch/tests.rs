@@ -1,1 +1,13 @@
+//! The loop that sends, tried out on a clock that jumps: hours of pacing pass in milliseconds.
 
+mod bench;
+mod caps;
+mod chance;
+mod limits;
+mod order;
+mod outage;
+mod refusals;
+mod service;
+mod shelf;
+mod stopping;
+mod throttling;

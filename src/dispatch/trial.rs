@@ -38,8 +38,7 @@ impl Trial {
 
     /// A row was answered: the job is right. The refusals kept so far are the rows' own.
     pub(crate) fn answered(&mut self) -> Vec<Ended> {
-        self.over = true;
-        self.release()
+        self.close()
     }
 
     /// A row was refused. Once the trial is over, or when the refusals differ, it is the row's own fault.
@@ -50,16 +49,24 @@ impl Trial {
             .is_none_or(|(_, first)| (first.status, &first.code) == (fault.status, &fault.code));
         self.refused.push((ended, fault.clone()));
         match () {
-            () if self.over || !alike => {
-                self.over = true;
-                Judgement::Rows(self.release())
-            }
+            () if self.over || !alike => Judgement::Rows(self.close()),
             () if self.refused.len() >= FIRST_ROWS => Judgement::Job(fault.clone()),
             () => Judgement::Open,
         }
     }
 
-    /// The run ends: what was kept is the rows' own.
+    /// A first row came to an end that says nothing of the job: another one may go in its place.
+    pub(crate) fn gave_up(&mut self) {
+        self.sent = self.sent.saturating_sub(1);
+    }
+
+    /// The pass ends: what was kept is the rows' own, and so is what comes after.
+    pub(crate) fn close(&mut self) -> Vec<Ended> {
+        self.over = true;
+        self.release()
+    }
+
+    /// Gives what was kept back.
     pub(crate) fn release(&mut self) -> Vec<Ended> {
         self.refused.drain(..).map(|(ended, _)| ended).collect()
     }

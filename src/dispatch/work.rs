@@ -16,7 +16,8 @@ pub struct Ready {
     pub row: RowKey,
     /// Its request.
     pub request: ChatRequest,
-    /// Tries of earlier runs and passes that count.
+    /// Tries of earlier runs and passes that count. A row that has used all of them up is tried again as one that is
+    /// known to fail while others are answered, so that a few such rows at the end are not taken for an outage.
     pub tries: u32,
 }
 
@@ -35,9 +36,11 @@ pub(crate) struct Work {
     pub unusable: u32,
 }
 
-impl From<Ready> for Work {
-    fn from(ready: Ready) -> Self {
-        let allowance = Allowance::used(ready.tries);
+impl Work {
+    /// A row that begins with the tries it has left of so many.
+    pub(crate) fn new(ready: Ready, max_attempts: u32) -> Self {
+        let used = if ready.tries < max_attempts { ready.tries } else { 1 };
+        let allowance = Allowance::used(used);
         Self { row: ready.row, request: ready.request, allowance, throttled: 0, unusable: 0 }
     }
 }

@@ -1,5 +1,7 @@
 //! The job: what a user asks for, settled. Nothing here is "not said" any more; every default has been decided.
 
+mod address;
+mod fields;
 pub mod file;
 pub mod knobs;
 pub mod layers;

@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use serde_json::{Map, Value as Json};
 use toml::Value;
 
+use super::fields::request;
 use super::file::{
     InputSection, JobFile, LimitsSection, ModelSection, OneOrMany, OutputSection, PromptSection,
 };
@@ -15,7 +15,7 @@ use super::layers::Layers;
 use super::limits::{Caps, Concurrency, Quota, Quotas};
 use super::price::Price;
 use super::problem::{Problem, nearest};
-use super::{Input, Job, KeySource, Model, Output, Prompt, Retry, Text, Turn, units};
+use super::{Input, Job, KeySource, Model, Output, Prompt, Retry, Text, Turn, address, units};
 use crate::format::Format;
 
 /// DashScope's address in Singapore, the vendor's default.
@@ -105,7 +105,7 @@ fn input(section: InputSection, layers: &Layers) -> Result<Input, Problem> {
 
 fn model(section: ModelSection, layers: &Layers) -> Result<Model, Problem> {
     let base_url = section.base_url.unwrap_or_else(|| DEFAULT_BASE_URL.to_owned());
-    let local = check_base_url(&base_url, section.allow_http.unwrap_or(false))
+    let local = address::check(&base_url, section.allow_http.unwrap_or(false))
         .map_err(|message| layers.problem("model.base_url", message))?;
     if let Some(transport) = section.transport.as_deref().filter(|word| *word == "stream") {
         let message = format!("transport `{transport}` is not supported by this version of fanfold");
@@ -136,32 +136,6 @@ fn model(section: ModelSection, layers: &Layers) -> Result<Model, Problem> {
     Ok(Model { name: section.name.filter(|name| !name.is_empty()), base_url, key, max_output_tokens: 0 })
 }
 
-/// Checks an address, and says whether it is this machine's own.
-fn check_base_url(address: &str, allow_http: bool) -> Result<bool, String> {
-    let (scheme, rest) = address.split_once("://").ok_or("an address begins with https://")?;
-    let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
-    if authority.contains('@') {
-        return Err("an address has no user name and no password in it".to_owned());
-    }
-    let host = match authority.strip_prefix('[') {
-        Some(v6) => v6.split(']').next().unwrap_or_default(),
-        None => authority.split(':').next().unwrap_or_default(),
-    };
-    if host.is_empty() {
-        return Err("the address names no host".to_owned());
-    }
-    let local =
-        host == "localhost" || host.parse::<std::net::IpAddr>().is_ok_and(|address| address.is_loopback());
-    match scheme {
-        "https" => Ok(local),
-        "http" if local || allow_http => Ok(local),
-        "http" => Err("plain http:// would send prompts and key unprotected; use https://, or set \
-                       model.allow_http = true"
-            .to_owned()),
-        _ => Err(format!("`{scheme}://` is not an address of a chat API; use https://")),
-    }
-}
-
 fn prompt(section: PromptSection, layers: &Layers) -> Result<Prompt, Problem> {
     let text = |key: &str, source: String| Text { source, place: layers.place(key) };
     let mut turns = Vec::new();
@@ -181,65 +155,6 @@ fn prompt(section: PromptSection, layers: &Layers) -> Result<Prompt, Problem> {
         system: section.system.map(|source| text("prompt.system", source)),
         turns,
         user: section.user.map(|source| text("prompt.user", source)),
-    })
-}
-
-type Texts = Vec<(Vec<String>, Text)>;
-
-fn request(section: &toml::Table, layers: &Layers) -> Result<(Map<String, Json>, Texts), Problem> {
-    for (key, why) in [
-        ("model", "the model is named under [model]"),
-        ("messages", "the turns are given under [prompt], or brought by the rows"),
-        ("stream", "rows are sent whole; see model.transport"),
-        ("stream_options", "rows are sent whole; see model.transport"),
-        ("extra_body", "it is a wrapper of the Python client; write its fields directly under [request]"),
-    ] {
-        if section.contains_key(key) {
-            let message = format!("`{key}` does not belong under [request]: {why}");
-            return Err(layers.problem(&format!("request.{key}"), message));
-        }
-    }
-    let mut texts = Vec::new();
-    let mut fields = Map::new();
-    for (key, value) in section {
-        let mut path = vec![key.clone()];
-        fields.insert(key.clone(), json(value, &mut path, &mut texts, layers)?);
-    }
-    Ok((fields, texts))
-}
-
-fn json(value: &Value, path: &mut Vec<String>, texts: &mut Texts, layers: &Layers) -> Result<Json, Problem> {
-    let key = |path: &[String]| format!("request.{}", path.join("."));
-    Ok(match value {
-        Value::String(source) => {
-            let text = Text { source: source.clone(), place: layers.place(&key(path)) };
-            texts.push((path.clone(), text));
-            Json::String(source.clone())
-        }
-        Value::Integer(number) => Json::from(*number),
-        Value::Float(number) => serde_json::Number::from_f64(*number)
-            .map(Json::Number)
-            .ok_or_else(|| layers.problem(&key(path), format!("JSON has no number {number}")))?,
-        Value::Boolean(flag) => Json::Bool(*flag),
-        Value::Datetime(datetime) => Json::String(datetime.to_string()),
-        Value::Array(values) => {
-            let mut items = Vec::with_capacity(values.len());
-            for (index, value) in values.iter().enumerate() {
-                path.push(index.to_string());
-                items.push(json(value, path, texts, layers)?);
-                path.pop();
-            }
-            Json::Array(items)
-        }
-        Value::Table(table) => {
-            let mut fields = Map::new();
-            for (name, value) in table {
-                path.push(name.clone());
-                fields.insert(name.clone(), json(value, path, texts, layers)?);
-                path.pop();
-            }
-            Json::Object(fields)
-        }
     })
 }
 

@@ -8,9 +8,9 @@ use std::time::Duration;
 
 use super::JournalError;
 
-/// How often and how long a run waits for those that only look whether the lock is held.
-const LOOKS: usize = 5;
-const LOOK: Duration = Duration::from_millis(10);
+/// How often a lock that somebody has is looked at again, and how long after.
+const LOOKS: u32 = 10;
+const BETWEEN_LOOKS: Duration = Duration::from_millis(10);
 
 /// The hold on a journal; it ends when this is dropped, or with the process.
 #[derive(Debug)]
@@ -36,15 +36,7 @@ impl Lock {
             .mode(0o600)
             .open(&path)
             .map_err(failed)?;
-        // Whoever looks for a holder has the lock for an instant.
-        let looks = std::iter::repeat_with(|| file.try_lock());
-        let mut taken = looks.take(LOOKS).inspect(|taken| {
-            if taken.is_err() {
-                std::thread::sleep(LOOK);
-            }
-        });
-        let taken = taken.find(Result::is_ok).unwrap_or_else(|| file.try_lock());
-        match taken {
+        match try_lock(&file) {
             Ok(()) => {}
             Err(TryLockError::WouldBlock) => {
                 let mut holder = String::new();
@@ -81,6 +73,17 @@ impl Lock {
             Ok(()) | Err(TryLockError::Error(_)) => None,
         }
     }
+}
+
+/// Whoever asks for the holder has the file for an instant, which is no reason to turn a run away.
+fn try_lock(file: &File) -> Result<(), TryLockError> {
+    for _ in 0..LOOKS {
+        match file.try_lock() {
+            Err(TryLockError::WouldBlock) => std::thread::sleep(BETWEEN_LOOKS),
+            other => return other,
+        }
+    }
+    file.try_lock()
 }
 
 fn lock_path(journal: &Path) -> PathBuf {

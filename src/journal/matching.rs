@@ -2,6 +2,7 @@
 //!
 //! The common case, in which nothing moved, is a merge of two streams in the order of position. Only what does not
 //! fit there goes into two temporary tables on disk, which are joined at the end; memory does not grow with the rows.
+//! The journal itself is read a page at a time and not held in between: a run beside this one goes on writing.
 
 use std::collections::VecDeque;
 use std::path::Path;
@@ -21,7 +22,7 @@ pub struct Matched {
     pub kept: u64,
     /// Rows whose answer was found for a row that stood elsewhere, or was gone for a while.
     pub moved: u64,
-    /// Rows whose place, or identifier, had another request before.
+    /// Rows without an answer whose place, or identifier, had another request before.
     pub changed: u64,
     /// All other rows.
     pub new: u64,
@@ -42,6 +43,7 @@ pub struct Matcher<'c> {
     with_ids: bool,
     matched: Matched,
     rows: u64,
+    tables_stay: bool,
 }
 
 #[derive(Debug)]
@@ -84,8 +86,18 @@ CREATE TEMP TABLE loose_rows (position INTEGER PRIMARY KEY, row_id TEXT UNIQUE, 
 CREATE TEMP TABLE loose_entries (entry INTEGER PRIMARY KEY, position INTEGER, row_id TEXT, fingerprint BLOB NOT NULL,
     status INTEGER NOT NULL);
 CREATE TEMP TABLE claims (entry INTEGER PRIMARY KEY, position INTEGER NOT NULL UNIQUE, status INTEGER NOT NULL);
-BEGIN;
+INSERT INTO temp.loose_entries SELECT entry, NULL, row_id, fingerprint, status FROM entries WHERE position IS NULL;
 ";
+
+const NO_TABLES: &str = "
+DROP TABLE IF EXISTS temp.loose_rows;
+DROP TABLE IF EXISTS temp.loose_entries;
+DROP TABLE IF EXISTS temp.claims;
+";
+
+/// Entries in the order in which they are claimed: no row is sent while an answer to it lies unclaimed, and none
+/// takes a failure while there is an answer. Pending entries are worth claiming too: they know the tries.
+const CLAIMED_IN_ORDER: [&str; 3] = ["status = 1", "status = 2", "status IN (0, 3)"];
 
 impl<'c> Matcher<'c> {
     /// Begins a matching. `with_ids` says whether the job names rows by a column. The journal itself is not changed
@@ -95,27 +107,26 @@ impl<'c> Matcher<'c> {
     ///
     /// When the journal cannot be read.
     pub fn begin(connection: &'c Connection, path: &'c Path, with_ids: bool) -> Result<Self, JournalError> {
-        let failed = |source| JournalError::sqlite(path, source);
-        connection.execute_batch(TABLES).map_err(failed)?;
-        let sql =
-            "INSERT INTO temp.loose_entries SELECT entry, NULL, row_id, fingerprint, status FROM entries
-                   WHERE position IS NULL";
-        connection.execute(sql, []).map_err(failed)?;
-        let has_entries = connection
-            .query_row("SELECT 1 FROM entries LIMIT 1", [], |_| Ok(()))
-            .optional()
-            .map_err(failed)?
-            .is_some();
-        Ok(Self {
+        let mut matcher = Self {
             connection,
             path,
             page: VecDeque::new(),
             next_position: Some(0),
-            has_entries,
+            has_entries: false,
             with_ids,
             matched: Matched::default(),
             rows: 0,
-        })
+            tables_stay: false,
+        };
+        matcher.batch(TABLES)?;
+        let found = connection.query_row("SELECT 1 FROM entries LIMIT 1", [], |_| Ok(())).optional();
+        matcher.has_entries = found.map_err(|source| JournalError::sqlite(path, source))?.is_some();
+        matcher.batch("BEGIN")?;
+        Ok(matcher)
+    }
+
+    fn batch(&self, sql: &str) -> Result<(), JournalError> {
+        self.connection.execute_batch(sql).map_err(|source| JournalError::sqlite(self.path, source))
     }
 
     /// Takes the next row of the input. Says whether it stands where it stood, with its answer.
@@ -126,7 +137,7 @@ impl<'c> Matcher<'c> {
     pub fn row(&mut self, key: &RowKey) -> Result<bool, MatchError> {
         self.rows = key.position + 1;
         match self.entry_at(key.position)? {
-            Some(entry) if entry.status != 0 && self.fits(&entry, key) => {
+            Some(entry) if self.fits(&entry, key) => {
                 self.matched.kept += 1;
                 self.matched.failed += u64::from(entry.status == 2);
                 return Ok(true);
@@ -141,8 +152,10 @@ impl<'c> Matcher<'c> {
         Ok(false)
     }
 
+    /// Whether a row has its answer, or its failure, in place.
     fn fits(&self, entry: &Entry, key: &RowKey) -> bool {
-        entry.fingerprint == key.fingerprint.0
+        matches!(entry.status, 1 | 2)
+            && entry.fingerprint == key.fingerprint.0
             && (!self.with_ids || entry.row_id.as_deref() == key.id.as_ref().map(|id| id.as_str()))
     }
 
@@ -166,6 +179,9 @@ impl<'c> Matcher<'c> {
     fn fetch(&mut self) -> Result<(), JournalError> {
         let failed = |source| JournalError::sqlite(self.path, source);
         let Some(from) = self.next_position else { return Ok(()) };
+        // The transaction is over the temporary tables alone. The journal is read outside it, so that it is not held
+        // while the caller reads and renders the input, which may take long.
+        self.batch("COMMIT")?;
         let sql = "SELECT entry, position, row_id, fingerprint, status FROM entries WHERE position >= ?1
                    ORDER BY position LIMIT ?2";
         let mut statement = self.connection.prepare_cached(sql).map_err(failed)?;
@@ -181,11 +197,13 @@ impl<'c> Matcher<'c> {
         self.page = rows.and_then(Iterator::collect).map_err(failed)?;
         self.next_position =
             if self.page.len() < PAGE { None } else { self.page.back().map(|entry| entry.position + 1) };
-        Ok(())
+        drop(statement);
+        self.batch("BEGIN")
     }
 
     fn loosen_entry(&self, entry: &Entry) -> Result<(), JournalError> {
-        let sql = "INSERT INTO temp.loose_entries VALUES (?1, ?2, ?3, ?4, ?5)";
+        // It can be there already when a run that has just begun gave it a place meanwhile.
+        let sql = "INSERT OR IGNORE INTO temp.loose_entries VALUES (?1, ?2, ?3, ?4, ?5)";
         let values = params![entry.number, entry.position, entry.row_id, entry.fingerprint, entry.status];
         let inserted =
             self.connection.prepare_cached(sql).and_then(|mut statement| statement.execute(values));
@@ -209,8 +227,9 @@ impl<'c> Matcher<'c> {
     }
 
     /// Joins what did not fit in place, and counts. With `apply`, the journal is brought to the present input: each
-    /// claimed entry gets its row's position, every other one none. Entries past the last row are left alone when
-    /// the input was `limited` to its first rows.
+    /// claimed entry gets its row's position, every other one none. When the input was `limited` to its first rows,
+    /// entries past the last of them can be claimed, and stand where they are otherwise. Without `apply`, the temporary
+    /// tables stay, for [`Reader::results_as_matched`](super::reader::Reader::results_as_matched).
     ///
     /// # Errors
     ///
@@ -221,98 +240,170 @@ impl<'c> Matcher<'c> {
                 self.entry_at(u64::MAX)?;
             }
         }
-        self.check_kept_ids()?;
-        let failed = |source| JournalError::sqlite(self.path, source);
-        self.claim().map_err(failed)?;
-        self.count().map_err(failed)?;
-        if apply {
-            self.apply().map_err(failed)?;
-        }
-        self.connection.execute_batch("COMMIT").map_err(failed)?;
+        self.batch("COMMIT")?;
+        // To apply means to write: whoever else is about to write is waited for here, once.
+        self.batch(if apply { "BEGIN IMMEDIATE" } else { "BEGIN" })?;
+        self.join(limited, apply)?;
+        self.batch("COMMIT")?;
+        self.tables_stay = !apply;
         Ok(self.matched)
     }
 
-    /// A row that fits in place and a loose one can have the same identifier.
+    fn join(&mut self, limited: bool, apply: bool) -> Result<(), MatchError> {
+        self.check_kept_ids()?;
+        let path = self.path;
+        let failed = |source| JournalError::sqlite(path, source);
+        if limited {
+            self.loosen_past_the_last_row().map_err(failed)?;
+        }
+        self.batch(
+            "CREATE INDEX temp.loose_by_position ON loose_entries (position);
+             CREATE INDEX temp.loose_by_row ON loose_entries (row_id)",
+        )?;
+        for status in CLAIMED_IN_ORDER {
+            if self.with_ids {
+                self.claim(status, true).map_err(failed)?;
+            }
+            self.claim(status, false).map_err(failed)?;
+        }
+        let behind = if limited { self.rows } else { i64::MAX as u64 };
+        self.count(behind).map_err(failed)?;
+        if apply {
+            self.apply(behind).map_err(failed)?;
+        }
+        Ok(())
+    }
+
+    /// Two rows that fit in place, or one that does and a loose one, can have the same identifier.
     fn check_kept_ids(&self) -> Result<(), MatchError> {
         if !self.with_ids {
             return Ok(());
         }
-        let sql = "SELECT e.row_id, e.position, l.position FROM temp.loose_rows l
-                   JOIN entries e ON e.row_id = l.row_id
-                   WHERE e.position < ?1 AND NOT EXISTS (SELECT 1 FROM temp.loose_entries x WHERE x.entry = e.entry)
-                   LIMIT 1";
-        let found = self.connection.query_row(sql, [self.rows], |row| {
-            let (one, other): (u64, u64) = (row.get(1)?, row.get(2)?);
-            Ok(DuplicateId { id: row.get(0)?, first: one.min(other), second: one.max(other) })
-        });
-        match found.optional().map_err(|source| JournalError::sqlite(self.path, source))? {
-            Some(duplicate) => Err(MatchError::Duplicate(duplicate)),
-            None => Ok(()),
-        }
-    }
-
-    /// Gives loose rows the loose entries of the same request: by identifier where the job has one, else as a
-    /// multiset, first to first. An entry without an answer is worth claiming too: it knows the tries.
-    fn claim(&self) -> rusqlite::Result<()> {
-        let (partition, on) = match self.with_ids {
-            true => ("row_id, fingerprint", "r.row_id = e.row_id AND r.fingerprint = e.fingerprint"),
-            false => ("fingerprint", "r.fingerprint = e.fingerprint"),
-        };
-        // Answered entries come first, so that no row is sent while an answer to it lies unclaimed.
-        let sql = format!(
-            "INSERT INTO temp.claims
-             WITH r AS (SELECT position, row_id, fingerprint,
-                               row_number() OVER (PARTITION BY {partition} ORDER BY position) AS turn
-                        FROM temp.loose_rows),
-                  e AS (SELECT entry, row_id, fingerprint, status,
-                               row_number() OVER (PARTITION BY {partition} ORDER BY status <> 1, status <> 2,
-                                   position IS NULL, position, entry) AS turn
-                        FROM temp.loose_entries)
-             SELECT e.entry, r.position, e.status FROM r JOIN e ON {on} AND r.turn = e.turn"
+        let kept =
+            "e.position < ?1 AND NOT EXISTS (SELECT 1 FROM temp.loose_entries x WHERE x.entry = e.entry)";
+        let loose_and_kept = format!(
+            "SELECT e.row_id, min(e.position, l.position), max(e.position, l.position) FROM temp.loose_rows l
+             JOIN entries e ON e.row_id = l.row_id WHERE {kept} LIMIT 1"
         );
-        self.connection.execute(&sql, []).map(drop)
-    }
-
-    fn count(&mut self) -> rusqlite::Result<()> {
-        let one = |sql: &str| self.connection.query_row(sql, [], |row| row.get::<_, u64>(0));
-        let moved = one("SELECT count(*) FROM temp.claims WHERE status <> 0")?;
-        let failed = one("SELECT count(*) FROM temp.claims WHERE status = 2")?;
-        let on = if self.with_ids { "e.row_id = r.row_id" } else { "e.position = r.position" };
-        let unanswered =
-            "NOT EXISTS (SELECT 1 FROM temp.claims c WHERE c.position = r.position AND c.status <> 0)";
-        let changed = one(&format!(
-            "SELECT count(*) FROM temp.loose_rows r WHERE {unanswered} AND EXISTS (
-                 SELECT 1 FROM temp.loose_entries e WHERE {on} AND e.status <> 0 AND e.fingerprint <> r.fingerprint
-                     AND NOT EXISTS (SELECT 1 FROM temp.claims c WHERE c.entry = e.entry))"
-        ))?;
-        let unclaimed = one(&format!("SELECT count(*) FROM temp.loose_rows r WHERE {unanswered}"))?;
-        let gone =
-            one("SELECT count(*) FROM temp.loose_entries e WHERE e.status <> 0 AND e.position IS NOT NULL
-                 AND NOT EXISTS (SELECT 1 FROM temp.claims c WHERE c.entry = e.entry)")?;
-        self.matched.moved += moved;
-        self.matched.failed += failed;
-        self.matched.changed += changed;
-        self.matched.new += unclaimed - changed;
-        self.matched.gone = gone - changed.min(gone);
+        let both_kept = format!(
+            "SELECT e.row_id, min(e.position), max(e.position) FROM entries e
+             WHERE e.row_id IS NOT NULL AND {kept} GROUP BY e.row_id HAVING count(*) > 1 LIMIT 1"
+        );
+        for sql in [loose_and_kept, both_kept] {
+            let found = self.connection.query_row(&sql, [self.rows], |row| {
+                Ok(DuplicateId { id: row.get(0)?, first: row.get(1)?, second: row.get(2)? })
+            });
+            if let Some(duplicate) =
+                found.optional().map_err(|source| JournalError::sqlite(self.path, source))?
+            {
+                return Err(MatchError::Duplicate(duplicate));
+            }
+        }
         Ok(())
     }
 
-    fn apply(&self) -> rusqlite::Result<()> {
-        self.connection.execute_batch(
-            "UPDATE entries SET position = NULL, out = 0
-                 WHERE position IS NOT NULL AND entry IN (SELECT entry FROM temp.loose_entries);
-             DELETE FROM entries WHERE position IS NULL AND status = 0
-                 AND entry NOT IN (SELECT entry FROM temp.claims) AND entry IN (SELECT entry FROM temp.loose_entries);
-             UPDATE entries SET position = c.position FROM temp.claims c WHERE c.entry = entries.entry;",
-        )
+    /// A row that has come up from behind the limit brings its answer along.
+    fn loosen_past_the_last_row(&self) -> rusqlite::Result<()> {
+        let sql =
+            "INSERT OR IGNORE INTO temp.loose_entries SELECT entry, position, row_id, fingerprint, status FROM entries
+             WHERE position >= ?1 AND (fingerprint IN (SELECT fingerprint FROM temp.loose_rows)
+                 OR row_id IN (SELECT row_id FROM temp.loose_rows))";
+        self.connection.execute(sql, [self.rows]).map(drop)
+    }
+
+    /// Gives loose rows the loose entries of the same request, first to first. With identifiers, a row takes its own
+    /// entries first, then, so that an answer survives when a job begins to name its rows, such as name no row.
+    fn claim(&self, status: &str, by_id: bool) -> rusqlite::Result<()> {
+        let (key, on, entries) = match (by_id, self.with_ids) {
+            (true, _) => (
+                "row_id, fingerprint",
+                "r.row_id = e.row_id AND r.fingerprint = e.fingerprint",
+                "AND row_id IS NOT NULL",
+            ),
+            (false, true) => ("fingerprint", "r.fingerprint = e.fingerprint", "AND row_id IS NULL"),
+            (false, false) => ("fingerprint", "r.fingerprint = e.fingerprint", ""),
+        };
+        let free = format!(
+            "FROM temp.loose_entries e WHERE {status} {entries}
+                 AND NOT EXISTS (SELECT 1 FROM temp.claims c WHERE c.entry = e.entry)"
+        );
+        let some =
+            self.connection.query_row(&format!("SELECT 1 {free} LIMIT 1"), [], |_| Ok(())).optional()?;
+        if some.is_none() {
+            return Ok(());
+        }
+        // What still stands past a limit is taken last: it may be wanted there.
+        let sql = format!(
+            "INSERT INTO temp.claims
+             WITH r AS (SELECT position, row_id, fingerprint,
+                               row_number() OVER (PARTITION BY {key} ORDER BY position) AS turn
+                        FROM temp.loose_rows r
+                        WHERE NOT EXISTS (SELECT 1 FROM temp.claims c WHERE c.position = r.position)),
+                  e AS (SELECT entry, row_id, fingerprint, status,
+                               row_number() OVER (PARTITION BY {key} ORDER BY coalesce(position >= ?1, 0),
+                                   position IS NULL, position, entry) AS turn
+                        {free})
+             SELECT e.entry, r.position, e.status FROM r JOIN e ON {on} AND r.turn = e.turn"
+        );
+        self.connection.execute(&sql, [self.rows]).map(drop)
+    }
+
+    fn count(&mut self, behind: u64) -> rusqlite::Result<()> {
+        let one = |sql: &str| self.connection.query_row(sql, [], |row| row.get::<_, u64>(0));
+        let claimed =
+            "FROM temp.claims c JOIN temp.loose_entries e ON e.entry = c.entry WHERE c.status IN (1, 2)";
+        let moved = one(&format!("SELECT count(*) {claimed} AND e.position IS NOT c.position"))?;
+        let kept = one(&format!("SELECT count(*) {claimed} AND e.position IS c.position"))?;
+        let failed = one("SELECT count(*) FROM temp.claims WHERE status = 2")?;
+        let on = match self.with_ids {
+            true => "(e.row_id = r.row_id OR e.row_id IS NULL AND e.position = r.position)",
+            false => "e.position = r.position",
+        };
+        let unanswered =
+            "NOT EXISTS (SELECT 1 FROM temp.claims c WHERE c.position = r.position AND c.status IN (1, 2))";
+        let unclaimed =
+            "e.status IN (1, 2) AND NOT EXISTS (SELECT 1 FROM temp.claims c WHERE c.entry = e.entry)";
+        let to_send = one(&format!("SELECT count(*) FROM temp.loose_rows r WHERE {unanswered}"))?;
+        let changed = one(&format!(
+            "SELECT count(*) FROM temp.loose_rows r WHERE {unanswered} AND EXISTS (
+                 SELECT 1 FROM temp.loose_entries e WHERE {on} AND {unclaimed} AND e.fingerprint <> r.fingerprint)"
+        ))?;
+        // A row that has changed is still there; so is, where rows have names, one that has changed back.
+        let still_there = if self.with_ids { "true" } else { unanswered };
+        let gone = one(&format!(
+            "SELECT count(*) FROM temp.loose_entries e WHERE e.position < {behind} AND {unclaimed}
+                 AND NOT EXISTS (SELECT 1 FROM temp.loose_rows r WHERE {on} AND {still_there})"
+        ))?;
+        self.matched.kept += kept;
+        self.matched.moved += moved;
+        self.matched.failed += failed;
+        self.matched.changed += changed;
+        self.matched.new += to_send - changed;
+        self.matched.gone = gone;
+        Ok(())
+    }
+
+    /// Entries from `behind` on that nobody claims stand where they are.
+    fn apply(&self, behind: u64) -> rusqlite::Result<()> {
+        let loosen = "UPDATE entries SET position = NULL, out = 0
+             WHERE position IS NOT NULL AND entry IN (SELECT entry FROM temp.loose_entries)
+                 AND (position < ?1 OR entry IN (SELECT entry FROM temp.claims)
+                     OR row_id IN (SELECT row_id FROM temp.loose_rows))";
+        self.connection.execute(loosen, [behind])?;
+        let place = "UPDATE entries SET position = c.position, row_id = coalesce(entries.row_id, r.row_id)
+             FROM temp.claims c JOIN temp.loose_rows r ON r.position = c.position WHERE c.entry = entries.entry";
+        self.connection.execute(place, []).map(drop)
     }
 }
 
 impl Drop for Matcher<'_> {
     fn drop(&mut self) {
-        // A matching that was given up leaves nothing behind.
+        // A matching that was applied or given up leaves nothing behind.
         if !self.connection.is_autocommit() {
             let _ = self.connection.execute_batch("ROLLBACK");
+        }
+        if !self.tables_stay {
+            let _ = self.connection.execute_batch(NO_TABLES);
         }
     }
 }

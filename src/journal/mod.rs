@@ -3,6 +3,7 @@
 //! One SQLite file in WAL mode with full synchronisation. A run has one writer, on a thread of its own; `status`,
 //! `export` and `verify` read beside it. The file is never opened other than through SQLite.
 
+pub mod cursors;
 pub mod lock;
 pub mod matching;
 pub mod reader;
@@ -15,6 +16,7 @@ use std::io;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
+use rusqlite::config::DbConfig;
 use rusqlite::{Connection, ErrorCode, OpenFlags};
 
 /// Journals up to this size are checked whole whenever a run begins; beyond it, `verify` does.
@@ -75,7 +77,7 @@ pub enum JournalError {
         source: rusqlite::Error,
     },
     /// The operating system could not.
-    #[error("{}: {source}", path.display())]
+    #[error("{}: {source}{}", path.display(), file_advice(source))]
     File {
         /// The file.
         path: PathBuf,
@@ -92,6 +94,22 @@ fn advice(error: &rusqlite::Error) -> &'static str {
         Some(ErrorCode::ReadOnly | ErrorCode::CannotOpen | ErrorCode::PermissionDenied) => {
             "\n  = help: the folder and the journal have to be writable by this user"
         }
+        Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => {
+            "\n  = help: another program keeps it locked; end that program, then run the same command"
+        }
+        _ => "",
+    }
+}
+
+fn file_advice(error: &io::Error) -> &'static str {
+    match error.kind() {
+        io::ErrorKind::NotFound => {
+            "\n  = help: the folder of the output, where the journal lies, has to be there"
+        }
+        io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem => {
+            "\n  = help: the folder and the journal have to be writable by this user"
+        }
+        io::ErrorKind::StorageFull => "\n  = help: make room on that disk, then run the same command",
         _ => "",
     }
 }
@@ -111,21 +129,31 @@ impl JournalError {
     }
 }
 
-/// Opens a journal for a run, which makes it when there is none. The run holds the [`lock::Lock`] by then.
+/// Opens a journal for a run, which makes it when there is none. The run holds the [`lock::Lock`] by then. A journal
+/// that is refused stays as it was, byte for byte.
 ///
 /// # Errors
 ///
 /// A journal that is damaged, foreign or newer, or that cannot be written.
 pub fn open(path: &Path) -> Result<Connection, JournalError> {
-    if !path.exists() {
+    if !exists(path)? {
+        // The log of a journal that was deleted would be played into the new one.
+        set_aside(path)?;
         create(path)?;
     }
     check_header(path)?;
     let failed = |source| JournalError::sqlite(path, source);
+    let has_log = exists(&with_ending(path, "-wal"))?;
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let mut connection = Connection::open_with_flags(path, flags).map_err(failed)?;
-    prepare(&connection, path).map_err(failed)?;
+    let keeps_log = |connection: &Connection, keeps| {
+        connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, keeps).map(drop).map_err(failed)
+    };
+    keeps_log(&connection, has_log)?;
+    distrust(&connection).map_err(failed)?;
     check(&connection, path)?;
+    keeps_log(&connection, false)?;
+    prepare(&connection, path).map_err(failed)?;
     schema::migrate(&mut connection).map_err(failed)?;
     Ok(connection)
 }
@@ -136,7 +164,7 @@ pub fn open(path: &Path) -> Result<Connection, JournalError> {
 ///
 /// As [`open`], and when there is no journal.
 pub fn open_to_read(path: &Path) -> Result<Connection, JournalError> {
-    if !path.exists() {
+    if !exists(path)? {
         return Err(JournalError::Missing { path: path.to_owned() });
     }
     check_header(path)?;
@@ -153,9 +181,7 @@ pub fn open_beside(path: &Path) -> Result<Connection, JournalError> {
     let failed = |source| JournalError::sqlite(path, source);
     let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let connection = Connection::open_with_flags(path, flags).map_err(failed)?;
-    connection.busy_timeout(std::time::Duration::from_secs(10)).map_err(failed)?;
-    // A journal may come from anywhere: nothing in its schema is trusted.
-    connection.pragma_update(None, "trusted_schema", false).map_err(failed)?;
+    distrust(&connection).map_err(failed)?;
     check_version(&connection, path)?;
     Ok(connection)
 }
@@ -172,26 +198,28 @@ pub fn in_memory(path: &Path) -> Result<Connection, JournalError> {
     Ok(connection)
 }
 
-/// Sets a journal aside under a dated name, with its companions, and says the name.
+/// What SQLite keeps beside a journal, and the journal itself. A log that stays behind would be played into the next
+/// journal of that name.
+const COMPANIONS: [&str; 4] = ["", "-wal", "-journal", "-shm"];
+
+/// Sets a journal aside under a dated name, with its companions, and says the name. `None` when there is nothing.
 ///
 /// # Errors
 ///
 /// When a file cannot be renamed.
 pub fn set_aside(path: &Path) -> Result<Option<PathBuf>, JournalError> {
-    if !path.exists() {
+    let any = |path: &Path| COMPANIONS.iter().any(|companion| with_ending(path, companion).exists());
+    if !any(path) {
         return Ok(None);
     }
     let stamp = jiff::Zoned::now().strftime("%Y%m%dT%H%M%S").to_string();
-    let free = |attempt: u32| {
-        let mut name = path.as_os_str().to_owned();
-        name.push(match attempt {
-            0 => format!(".{stamp}"),
-            attempt => format!(".{stamp}-{attempt}"),
-        });
-        PathBuf::from(name)
-    };
-    let aside = (0..).map(free).find(|name| !name.exists()).unwrap_or_else(|| free(0));
-    for companion in ["", "-wal", "-shm"] {
+    let mut aside = with_ending(path, &format!(".{stamp}"));
+    let mut attempt = 0;
+    while any(&aside) {
+        attempt += 1;
+        aside = with_ending(path, &format!(".{stamp}-{attempt}"));
+    }
+    for companion in COMPANIONS {
         let (from, to) = (with_ending(path, companion), with_ending(&aside, companion));
         match fs::rename(&from, &to) {
             Err(source) if source.kind() != io::ErrorKind::NotFound => {
@@ -201,6 +229,10 @@ pub fn set_aside(path: &Path) -> Result<Option<PathBuf>, JournalError> {
         }
     }
     Ok(Some(aside))
+}
+
+fn exists(path: &Path) -> Result<bool, JournalError> {
+    path.try_exists().map_err(|source| JournalError::File { path: path.to_owned(), source })
 }
 
 fn with_ending(path: &Path, ending: &str) -> PathBuf {
@@ -213,8 +245,10 @@ fn with_ending(path: &Path, ending: &str) -> PathBuf {
 /// empty file with that name is then always a damage, and never a beginning.
 fn create(path: &Path) -> Result<(), JournalError> {
     let new = with_ending(path, ".new");
-    let file_failed = |source| JournalError::File { path: new.clone(), source };
-    let _ = fs::remove_file(&new);
+    let file_failed = |source| JournalError::File { path: path.to_owned(), source };
+    for companion in COMPANIONS {
+        let _ = fs::remove_file(with_ending(&new, companion));
+    }
     let mut options = OpenOptions::new();
     options.write(true).create_new(true).mode(0o600).open(&new).map_err(file_failed)?;
     let failed = |source| JournalError::sqlite(&new, source);
@@ -222,7 +256,7 @@ fn create(path: &Path) -> Result<(), JournalError> {
     connection.pragma_update(None, "synchronous", "FULL").map_err(failed)?;
     schema::migrate(&mut connection).map_err(failed)?;
     drop(connection);
-    fs::rename(&new, path).map_err(|source| JournalError::File { path: path.to_owned(), source })?;
+    fs::rename(&new, path).map_err(file_failed)?;
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let synced = File::open(folder).and_then(|folder| folder.sync_all());
     synced.map_err(|source| JournalError::File { path: folder.to_owned(), source })
@@ -236,11 +270,18 @@ fn check_header(path: &Path) -> Result<(), JournalError> {
     let mut header = [0_u8; 100];
     let mut file = File::open(path).map_err(failed)?;
     let size = file.metadata().map_err(failed)?.len();
-    if size < 100 {
+    let there = usize::try_from(size).unwrap_or(usize::MAX).min(header.len());
+    file.read_exact(&mut header[..there]).map_err(failed)?;
+    let magic = b"SQLite format 3\0";
+    let length = there.min(magic.len());
+    if header[..length] != magic[..length] {
+        return Err(JournalError::Foreign { path: path.to_owned() });
+    }
+    if there < header.len() {
         return Err(damaged(format!("it has been cut to {size} bytes")));
     }
-    file.read_exact(&mut header).map_err(failed)?;
-    if !header.starts_with(b"SQLite format 3\0") {
+    // The name of the application is there from the first moment; another's database is not even opened.
+    if header[68..72] != schema::APPLICATION_ID.to_be_bytes() {
         return Err(JournalError::Foreign { path: path.to_owned() });
     }
     let page = match u16::from_be_bytes([header[16], header[17]]) {
@@ -284,15 +325,20 @@ fn check_version(connection: &Connection, path: &Path) -> Result<(), JournalErro
     }
 }
 
-fn prepare(connection: &Connection, path: &Path) -> rusqlite::Result<()> {
+/// What holds for every connection, before anything of the journal is looked at.
+fn distrust(connection: &Connection) -> rusqlite::Result<()> {
     connection.busy_timeout(std::time::Duration::from_secs(10))?;
+    // A journal may come from anywhere: nothing in its schema is trusted.
+    connection.pragma_update(None, "trusted_schema", false)?;
+    // A mapped file turns an error of the disk into a signal that ends the process.
+    connection.pragma_update(None, "mmap_size", 0)
+}
+
+fn prepare(connection: &Connection, path: &Path) -> rusqlite::Result<()> {
     // The shared memory of WAL mode does not work between machines.
     let mode = if on_network(path) { "TRUNCATE" } else { "WAL" };
     connection.pragma_update(None, "journal_mode", mode)?;
     connection.pragma_update(None, "synchronous", "FULL")?;
-    // A mapped file turns an error of the disk into a signal that ends the process.
-    connection.pragma_update(None, "mmap_size", 0)?;
-    connection.pragma_update(None, "trusted_schema", false)?;
     connection.pragma_update(None, "journal_size_limit", 64 * 1024 * 1024)?;
     connection.set_prepared_statement_cache_capacity(64);
     Ok(())
@@ -308,3 +354,6 @@ fn on_network(path: &Path) -> bool {
 fn seconds(time: std::time::SystemTime) -> f64 {
     time.duration_since(std::time::UNIX_EPOCH).unwrap_or_default().as_secs_f64()
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,47 +1,21 @@
-//! Looking into a journal: results in the order of the input, the state of each row, totals, and the last minute.
+//! Looking into a journal: runs and totals, doubts, the last minute, failures.
 
-use std::collections::VecDeque;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use rusqlite::{Connection, OptionalExtension, params};
+use rusqlite::{Connection, OptionalExtension};
 
 use super::{JournalError, seconds};
-use crate::outcome::{Answer, RowResult, Status, Usage};
-use crate::request::Fingerprint;
+use crate::outcome::Usage;
 
-/// Entries fetched at once.
-const PAGE: usize = 512;
+/// Requests at most that are stored long after they ended.
+const HELD_BACK: u32 = 64;
 
 /// A view into a journal.
 #[derive(Debug)]
 pub struct Reader {
     connection: Connection,
     path: PathBuf,
-}
-
-/// What the journal says of a row, short: enough to decide whether it is to be sent.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Standing {
-    /// The request the entry belongs to.
-    pub fingerprint: Fingerprint,
-    /// What became of it so far.
-    pub state: State,
-    /// Tries that count against the row's allowance.
-    pub tries: u32,
-}
-
-/// What became of a row so far.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum State {
-    /// Sent, and to be sent again.
-    Pending,
-    /// Answered, or sharing another row's answer.
-    Ok,
-    /// Failed.
-    Failed,
-    /// Out of tries for a reason that passes; one more pass will try it.
-    SetAside,
 }
 
 /// Totals over all runs of a journal.
@@ -107,7 +81,7 @@ impl Reader {
         &self.path
     }
 
-    fn failed(&self) -> impl Fn(rusqlite::Error) -> JournalError + '_ {
+    pub(super) fn failed(&self) -> impl Fn(rusqlite::Error) -> JournalError + '_ {
         |source| JournalError::sqlite(&self.path, source)
     }
 
@@ -179,22 +153,18 @@ impl Reader {
         self.connection.query_row(sql, [], |row| row.get(0)).optional().map_err(self.failed())
     }
 
-    /// Rows that were out when the last run was killed; 0 when it ended in order.
+    /// Rows that were out when the last run was killed; 0 when it ended in order. To be asked before a matching moves
+    /// entries and before the next run begins.
     ///
     /// # Errors
     ///
     /// When the journal cannot be read.
     pub fn in_doubt(&self) -> Result<u64, JournalError> {
-        let sql = "SELECT handed_out FROM runs WHERE ended_at IS NULL ORDER BY run DESC LIMIT 1";
-        let handed_out: Option<u64> =
-            self.connection.query_row(sql, [], |row| row.get(0)).optional().map_err(self.failed())?;
-        let one = |sql: &str, below: u64| {
-            self.connection.query_row(sql, [below], |row| row.get::<_, u64>(0)).map_err(self.failed())
-        };
-        let below = handed_out.unwrap_or(0);
-        let known = one("SELECT count(*) FROM entries WHERE position < ?1", below)?;
-        let resent = one("SELECT count(*) FROM entries WHERE out = 1 AND position >= 0 AND ?1 >= 0", 0)?;
-        Ok(below.saturating_sub(known) + resent)
+        let sql = "SELECT max(0, handed_out - (SELECT count(*) FROM entries WHERE position < handed_out))
+                       + (SELECT count(*) FROM entries WHERE out = 1 AND position IS NOT NULL)
+                   FROM runs WHERE run = (SELECT max(run) FROM runs) AND ended_at IS NULL";
+        let rows = self.connection.query_row(sql, [], |row| row.get(0)).optional();
+        Ok(rows.map_err(self.failed())?.unwrap_or(0))
     }
 
     /// The requests of the last minute before `now`, the oldest first: when each was sent, and its tokens.
@@ -205,19 +175,21 @@ impl Reader {
     pub fn last_minute(&self, now: SystemTime) -> Result<Vec<(SystemTime, u64)>, JournalError> {
         let from = seconds(now) - 60.0;
         let mut sent = Vec::new();
-        // Steps and faults are stored in the order of their ends: past the first that ended before the minute began,
-        // none was sent within it.
+        // Steps and faults are stored nearly in the order of their ends: past some that ended before the minute began,
+        // none was sent within it. A few refusals of the first rows are held back until they can be judged.
         for sql in [
             "SELECT sent_at, latency_ms, total_tokens FROM steps ORDER BY step DESC",
             "SELECT sent_at, latency_ms, total_tokens FROM faults ORDER BY fault DESC",
         ] {
             let mut statement = self.connection.prepare(sql).map_err(self.failed())?;
             let mut rows = statement.query([]).map_err(self.failed())?;
+            let mut ended_before = 0;
             while let Some(row) = rows.next().map_err(self.failed())? {
                 let read =
                     || Ok((row.get::<_, f64>(0)?, row.get::<_, f64>(1)?, row.get::<_, Option<u64>>(2)?));
                 let (at, latency, tokens) = read().map_err(self.failed())?;
-                if at + latency / 1000.0 < from - 5.0 {
+                ended_before += u32::from(at + latency / 1000.0 < from - 5.0);
+                if ended_before > HELD_BACK {
                     break;
                 }
                 if at >= from {
@@ -242,22 +214,6 @@ impl Reader {
             [line] if line == "ok" => Ok(()),
             lines => Err(JournalError::Damaged { path: self.path.clone(), detail: lines.join("; ") }),
         }
-    }
-
-    /// What the journal says of each row, asked in the order of position.
-    pub fn standings(&self) -> Standings<'_> {
-        Standings { pages: Pages::new(self) }
-    }
-
-    /// The results of the rows, asked in the order of position, for an input that the journal was brought to.
-    pub fn results(&self) -> Results<'_> {
-        Results { in_place: Pages::new(self), claimed: None }
-    }
-
-    /// The results of the rows, asked in the order of position, for an input that was only matched on this
-    /// connection: what was found elsewhere counts, what stands in place for another request does not.
-    pub fn results_as_matched(&self) -> Results<'_> {
-        Results { in_place: Pages::new(self), claimed: Some(Pages::new(self)) }
     }
 
     /// Every fault of the row at a position, the first one first: when, how long, status, code and message.
@@ -349,173 +305,6 @@ pub struct FailureGroup {
     pub example: u64,
     /// What was said of it.
     pub message: String,
-}
-
-/// A cursor over the standings.
-#[derive(Debug)]
-pub struct Standings<'r> {
-    pages: Pages<'r, Standing>,
-}
-
-impl Standings<'_> {
-    /// What the journal says of the row at a position; `None` when it says nothing. Positions are asked for in
-    /// ascending order.
-    ///
-    /// # Errors
-    ///
-    /// When the journal cannot be read.
-    pub fn at(&mut self, position: u64) -> Result<Option<Standing>, JournalError> {
-        let sql = "SELECT position, fingerprint, status, tries FROM entries WHERE position >= ?1
-                   ORDER BY position LIMIT ?2";
-        self.pages.at(position, sql, |row| {
-            let state = match row.get(2)? {
-                1 => State::Ok,
-                2 => State::Failed,
-                3 => State::SetAside,
-                _ => State::Pending,
-            };
-            Ok(Standing { fingerprint: Fingerprint(row.get(1)?), state, tries: row.get(3)? })
-        })
-    }
-}
-
-/// A cursor over the results.
-#[derive(Debug)]
-pub struct Results<'r> {
-    in_place: Pages<'r, RowResult>,
-    claimed: Option<Pages<'r, RowResult>>,
-}
-
-/// What a result is read from, for the entry `e` at the position named first.
-macro_rules! result_sql {
-    ($position:literal, $from:literal, $where:literal) => {
-        concat!(
-            "SELECT ",
-            $position,
-            ", e.status, e.attempts, e.cost, e.error_code, e.error, s.latency_ms, s.prompt_tokens,
-                 s.completion_tokens, s.total_tokens, s.cached_tokens, s.reasoning_tokens, s.finish_reason, s.model,
-                 s.request_id, s.tool_calls, s.reasoning, s.response, s.step, e.shares
-             FROM ",
-            $from,
-            " LEFT JOIN entries o ON o.entry = e.shares LEFT JOIN steps s ON s.step = coalesce(e.answer, o.answer)
-             WHERE ",
-            $position,
-            " >= ?1 ",
-            $where,
-            " ORDER BY 1 LIMIT ?2"
-        )
-    };
-}
-
-const IN_PLACE: &str = result_sql!("e.position", "entries e", "");
-const STILL_IN_PLACE: &str = result_sql!(
-    "e.position",
-    "entries e",
-    "AND NOT EXISTS (SELECT 1 FROM temp.loose_entries l WHERE l.entry = e.entry)"
-);
-const CLAIMED: &str = result_sql!("c.position", "temp.claims c JOIN entries e ON e.entry = c.entry", "");
-
-impl Results<'_> {
-    /// The result of the row at a position; `None` when the journal has none. Positions are asked for in ascending
-    /// order.
-    ///
-    /// # Errors
-    ///
-    /// When the journal cannot be read.
-    pub fn at(&mut self, position: u64) -> Result<Option<RowResult>, JournalError> {
-        let Some(claimed) = &mut self.claimed else { return self.in_place.at(position, IN_PLACE, result) };
-        match self.in_place.at(position, STILL_IN_PLACE, result)? {
-            Some(result) => Ok(Some(result)),
-            None => claimed.at(position, CLAIMED, result),
-        }
-    }
-}
-
-fn result(row: &rusqlite::Row<'_>) -> rusqlite::Result<RowResult> {
-    let status = match row.get(1)? {
-        1 => Status::Ok,
-        2 => Status::Failed,
-        _ => Status::Pending,
-    };
-    let shared = row.get::<_, Option<i64>>(19)?.is_some();
-    let answered = row.get::<_, Option<i64>>(18)?.is_some();
-    // The tokens of a shared answer were paid for by the row it was given to.
-    let total: Option<u64> = row.get(9)?;
-    let usage = match total.filter(|_| !shared) {
-        Some(total_tokens) => Some(Usage {
-            prompt_tokens: row.get(7)?,
-            completion_tokens: row.get(8)?,
-            total_tokens,
-            cached_tokens: row.get(10)?,
-            reasoning_tokens: row.get(11)?,
-        }),
-        None => shared.then(Usage::default),
-    };
-    let answer = Answer {
-        response: row.get(17)?,
-        reasoning: row.get(16)?,
-        tool_calls: row.get(15)?,
-        finish_reason: row.get(12)?,
-        usage,
-        model: row.get(13)?,
-        request_id: row.get(14)?,
-    };
-    let attempts: u32 = row.get(2)?;
-    Ok(RowResult {
-        answer: answered.then_some(answer),
-        cost: if shared { Some(0.0) } else { row.get(3)? },
-        attempts: (attempts > 0 || shared).then_some(attempts),
-        latency_ms: row.get(6)?,
-        status,
-        error_code: if status == Status::Failed { row.get(4)? } else { None },
-        error: if status == Status::Failed { row.get(5)? } else { None },
-    })
-}
-
-/// Entries in the order of position, fetched a page at a time.
-#[derive(Debug)]
-struct Pages<'r, T> {
-    reader: &'r Reader,
-    page: VecDeque<(u64, T)>,
-    next: Option<u64>,
-}
-
-impl<'r, T> Pages<'r, T> {
-    fn new(reader: &'r Reader) -> Self {
-        Self { reader, page: VecDeque::new(), next: Some(0) }
-    }
-
-    fn at(
-        &mut self,
-        position: u64,
-        sql: &str,
-        read: impl Fn(&rusqlite::Row<'_>) -> rusqlite::Result<T>,
-    ) -> Result<Option<T>, JournalError> {
-        loop {
-            match self.page.front() {
-                Some((at, _)) if *at > position => return Ok(None),
-                Some((at, _)) if *at == position => return Ok(self.page.pop_front().map(|(_, item)| item)),
-                Some(_) => drop(self.page.pop_front()),
-                None => match self.next {
-                    None => return Ok(None),
-                    Some(next) => self.fetch(next.max(position), sql, &read)?,
-                },
-            }
-        }
-    }
-
-    fn fetch(
-        &mut self,
-        from: u64,
-        sql: &str,
-        read: impl Fn(&rusqlite::Row<'_>) -> rusqlite::Result<T>,
-    ) -> Result<(), JournalError> {
-        let mut statement = self.reader.connection.prepare_cached(sql).map_err(self.reader.failed())?;
-        let rows = statement.query_map(params![from, PAGE], |row| Ok((row.get(0)?, read(row)?)));
-        self.page = rows.and_then(Iterator::collect).map_err(self.reader.failed())?;
-        self.next = if self.page.len() < PAGE { None } else { self.page.back().map(|(at, _)| at + 1) };
-        Ok(())
-    }
 }
 
 fn time(seconds: f64) -> SystemTime {

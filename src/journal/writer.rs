@@ -5,7 +5,7 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant, SystemTime};
 
-use rusqlite::{CachedStatement, Connection, Transaction, params};
+use rusqlite::{CachedStatement, Connection, ErrorCode, Transaction, TransactionBehavior, params};
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
 use super::{JournalError, seconds};
@@ -20,6 +20,9 @@ const GATHERING: Duration = Duration::from_millis(5);
 
 /// Notes after which a group is committed at once.
 const FULL_GROUP: usize = 512;
+
+/// How often a group is tried again, ten seconds later each time, while another program keeps the journal locked.
+const BUSY_TRIES: u32 = 30;
 
 /// The end of the writer's thread that takes notes.
 #[derive(Debug, Clone)]
@@ -62,8 +65,14 @@ pub struct RunRecord {
 pub fn begin_run(connection: &Connection, path: &Path, record: &RunRecord) -> Result<i64, JournalError> {
     let now = seconds(SystemTime::now());
     let sql = "INSERT INTO runs (started_at, last_at, program, job, in_doubt) VALUES (?1, ?1, ?2, ?3, ?4)";
-    let failed = |source| JournalError::sqlite(path, source);
-    connection.execute(sql, params![now, record.program, record.job, record.in_doubt]).map_err(failed)?;
+    let enter = || {
+        let transaction = connection.unchecked_transaction()?;
+        // What was out at a kill is counted in the record; from here on only what this run sends is out.
+        transaction.execute("UPDATE entries SET out = 0 WHERE out <> 0", [])?;
+        transaction.execute(sql, params![now, record.program, record.job, record.in_doubt])?;
+        transaction.commit()
+    };
+    enter().map_err(|source| JournalError::sqlite(path, source))?;
     Ok(connection.last_insert_rowid())
 }
 
@@ -101,7 +110,7 @@ impl Writer {
     pub fn start(connection: Connection, path: &Path, run: i64) -> (Self, Pen, Committed) {
         let (sender, notes) = sync_channel(WAITING_NOTES);
         let (committed, receiver) = unbounded_channel();
-        let book = Book { path: path.to_owned(), run };
+        let book = Book { path: path.to_owned(), run, handed_out: 0 };
         let thread = std::thread::spawn(move || book.keep(connection, &notes, &committed));
         (Self { thread }, Pen(sender), receiver)
     }
@@ -119,17 +128,19 @@ impl Writer {
 struct Book {
     path: PathBuf,
     run: i64,
+    /// How far this pass has been handed out, as far as that is on disk.
+    handed_out: u64,
 }
 
 impl Book {
     fn keep(
-        &self,
+        mut self,
         mut connection: Connection,
         notes: &Receiver<Note>,
         committed: &UnboundedSender<Result<Vec<Note>, JournalError>>,
     ) -> Connection {
         while let Some(group) = gather(notes) {
-            match self.commit(&mut connection, &group) {
+            match self.commit_patiently(&mut connection, &group) {
                 // Nobody listens any more once a run is being stopped the hard way; what came in is still stored.
                 Ok(()) => drop(committed.send(Ok(group))),
                 Err(source) => {
@@ -142,12 +153,28 @@ impl Book {
         connection
     }
 
-    fn commit(&self, connection: &mut Connection, group: &[Note]) -> rusqlite::Result<()> {
-        let transaction = connection.transaction()?;
+    /// A group that found the journal locked has left no trace and is tried again as a whole: that somebody looks at
+    /// the journal, or works on it, does not end a run.
+    fn commit_patiently(&mut self, connection: &mut Connection, group: &[Note]) -> rusqlite::Result<()> {
+        for _ in 0..BUSY_TRIES {
+            match self.commit(connection, group) {
+                Err(error) if error.sqlite_error_code() == Some(ErrorCode::DatabaseBusy) => {}
+                other => return other,
+            }
+        }
+        self.commit(connection, group)
+    }
+
+    fn commit(&mut self, connection: &mut Connection, group: &[Note]) -> rusqlite::Result<()> {
+        let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
         let mut sums = Sums::default();
         for note in group {
             match note {
-                Note::HandedOut { below } => sums.handed_out = Some(*below),
+                Note::HandedOut { below } => {
+                    let from = sums.handed_out.unwrap_or(self.handed_out);
+                    handed_out(&transaction, from, *below)?;
+                    sums.handed_out = Some(*below);
+                }
                 Note::Resent(row) => resent(&transaction, row)?,
                 Note::Ended(ended) => {
                     sums.add(ended);
@@ -156,7 +183,9 @@ impl Book {
             }
         }
         sums.store(&transaction, self.run)?;
-        transaction.commit()
+        transaction.commit()?;
+        self.handed_out = sums.handed_out.unwrap_or(self.handed_out);
+        Ok(())
     }
 }
 
@@ -173,6 +202,12 @@ fn gather(notes: &Receiver<Note>) -> Option<Vec<Note>> {
     Some(group)
 }
 
+/// Rows that the journal knows of already, and that have no answer, go out again with the new ones around them.
+fn handed_out(transaction: &Transaction<'_>, from: u64, below: u64) -> rusqlite::Result<()> {
+    let sql = "UPDATE entries SET out = 1 WHERE position >= ?1 AND position < ?2 AND status IN (0, 3)";
+    transaction.prepare_cached(sql)?.execute([from, below]).map(drop)
+}
+
 fn resent(transaction: &Transaction<'_>, row: &RowKey) -> rusqlite::Result<()> {
     let mut statement = transaction.prepare_cached("UPDATE entries SET out = 1 WHERE position = ?1")?;
     statement.execute([row.position]).map(drop)
@@ -186,6 +221,9 @@ fn end(transaction: &Transaction<'_>, ended: &Ended) -> rusqlite::Result<()> {
         Ending::SetAside(fault) => (3, Some(fault)),
         Ending::Waits(_) => (0, None),
     };
+    // An answer belongs to the exact request it was given for: whatever another request left in this place makes room.
+    let sql = "UPDATE entries SET position = NULL, out = 0 WHERE position = ?1 AND fingerprint <> ?2";
+    transaction.prepare_cached(sql)?.execute(params![ended.row.position, ended.row.fingerprint.0])?;
     let sql = "INSERT INTO entries (position, row_id, fingerprint, status, tries, attempts, cost, error_code, error)
          VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)
          ON CONFLICT (position) DO UPDATE SET status = ?4, out = 0, shares = NULL, tries = ?5, attempts = attempts + ?6,

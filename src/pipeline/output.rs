@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use super::{Opened, PipelineError};
 use crate::dispatch::stop::{Stop, Urgency};
 use crate::format::{Compression, Format};
-use crate::journal::reader::Results;
+use crate::journal::cursors::Results;
 use crate::outcome::Status;
 use crate::read::Wanted;
 use crate::row::Column;

@@ -14,7 +14,8 @@ use crate::dispatch::stop::{Stop, StopReason, Urgency};
 use crate::dispatch::{Dispatcher, Ledger, Past, Ready, Rules};
 use crate::endpoint::Endpoint;
 use crate::event::{Event, Observer};
-use crate::journal::reader::{Reader, Spent, State};
+use crate::journal::cursors::State;
+use crate::journal::reader::{Reader, Spent};
 use crate::journal::sharing::{Shared, Sharer, Sharing};
 use crate::journal::writer::{Committed, Pen, Writer, store_unsent};
 use crate::journal::{JournalError, open_beside};
@@ -268,9 +269,10 @@ fn feed(
         {
             continue;
         }
+        // A row whose tries are used up gets some again, and is known to be one that failed while others did not.
         let tries = match state {
-            Some(State::Pending) => standing.map_or(0, |standing| standing.tries),
-            _ => 0,
+            Some(State::Pending | State::SetAside) => standing.map_or(0, |standing| standing.tries),
+            Some(State::Ok | State::Failed) | None => 0,
         };
         if rows.blocking_send(Ready { row, request, tries }).is_err() {
             break;

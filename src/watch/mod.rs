@@ -55,9 +55,10 @@ impl Screen {
     pub fn insist(&self, line: &str) {
         let line = text::printable(line);
         match (&self.bar, self.mode) {
-            (Some(bar), _) => bar.suspend(|| eprintln!("{line}")),
-            (None, Mode::Json) => json::message(&line),
-            (None, _) => eprintln!("{line}"),
+            // A hidden or finished bar would swallow the line.
+            (Some(bar), _) if !bar.is_hidden() && !bar.is_finished() => bar.println(line),
+            (_, Mode::Json) => json::message(&line),
+            _ => eprintln!("{line}"),
         }
     }
 }

@@ -8,10 +8,20 @@ use crate::tally::Snapshot;
 pub(super) fn line(snapshot: &Snapshot) -> String {
     let done = snapshot.ok + snapshot.failed;
     let percent = if snapshot.rows == 0 { 100.0 } else { done as f64 * 100.0 / snapshot.rows as f64 };
-    format!("{} of {} ({percent:.1}%) · {}", count(done), counted(snapshot.rows, "row"), figures(snapshot))
+    let mut parts = vec![format!("{} of {} ({percent:.1}%)", count(done), counted(snapshot.rows, "row"))];
+    parts.extend(outlook(snapshot));
+    parts.push(figures(snapshot));
+    parts.join(" · ")
 }
 
-/// What the line and the bar have in common.
+/// The time left, and what holds the run back.
+pub(super) fn outlook(snapshot: &Snapshot) -> Vec<String> {
+    let left = snapshot.time_left().map(|left| format!("{} left", shown(left)));
+    let held_by = snapshot.standing.held_by.map(|held_by| format!("held by {}", held_by.as_str()));
+    left.into_iter().chain(held_by).collect()
+}
+
+/// Rates, sums and what is under way.
 pub(super) fn figures(snapshot: &Snapshot) -> String {
     let mut parts = vec![
         format!("{} rows/s", rate(snapshot.rows_per_second)),
@@ -24,7 +34,5 @@ pub(super) fn figures(snapshot: &Snapshot) -> String {
     if snapshot.standing.waiting > 0 {
         parts.push(format!("{} waiting", snapshot.standing.waiting));
     }
-    parts.extend(snapshot.standing.held_by.map(|held_by| format!("held by {}", held_by.as_str())));
-    parts.extend(snapshot.time_left().map(|left| format!("{} left", shown(left))));
     parts.join(" · ")
 }

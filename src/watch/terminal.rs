@@ -2,16 +2,23 @@
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
-use super::plain::figures;
-use super::text::{count, counted};
+use super::plain::{figures, outlook};
+use super::text::{count, counted, short};
 use crate::tally::Snapshot;
+
+const WITH_COLOR: &str = "{bar:28.cyan/dim} {prefix}\n{msg}";
+const WITHOUT_COLOR: &str = "{bar:28} {prefix}\n{msg}";
+
+/// Columns that are left free: a terminal echoes `^C` behind the last line, and a line that it makes wrap is not
+/// cleared away.
+const FREE: usize = 4;
 
 /// A bar that is not drawn yet.
 pub(super) fn bar(color: bool) -> ProgressBar {
     let bar = ProgressBar::with_draw_target(Some(0), ProgressDrawTarget::stderr_with_hz(10));
     let template = match color {
-        true => "{bar:32.cyan/dim} {prefix}\n{wide_msg}",
-        false => "{bar:32} {prefix}\n{wide_msg}",
+        true => WITH_COLOR,
+        false => WITHOUT_COLOR,
     };
     // The template is a constant, and the test below reads it; without it the bar keeps its own style.
     if let Ok(style) = ProgressStyle::with_template(template) {
@@ -25,8 +32,12 @@ pub(super) fn draw(bar: &ProgressBar, snapshot: &Snapshot) {
     let done = snapshot.ok + snapshot.failed;
     bar.set_length(snapshot.rows);
     bar.set_position(done);
-    bar.set_prefix(format!("{} of {}", count(done), counted(snapshot.rows, "row")));
-    bar.set_message(figures(snapshot));
+    let columns =
+        rustix::termios::tcgetwinsize(std::io::stderr()).map_or(80, |size| usize::from(size.ws_col));
+    let mut parts = vec![format!("{} of {}", count(done), counted(snapshot.rows, "row"))];
+    parts.extend(outlook(snapshot));
+    bar.set_prefix(short(&parts.join(" · "), columns.saturating_sub(29 + FREE)));
+    bar.set_message(short(&figures(snapshot), columns.saturating_sub(FREE)));
     bar.tick();
 }
 
@@ -36,7 +47,7 @@ mod tests {
 
     #[test]
     fn both_templates_can_be_read() {
-        for template in ["{bar:32.cyan/dim} {prefix}\n{wide_msg}", "{bar:32} {prefix}\n{wide_msg}"] {
+        for template in [WITH_COLOR, WITHOUT_COLOR] {
             assert!(ProgressStyle::with_template(template).is_ok());
         }
     }

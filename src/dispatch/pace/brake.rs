@@ -1,7 +1,8 @@
 //! The adaptive brake: slower after a throttling answer, then back along a cubic curve.
 //!
 //! The curve is that of CUBIC congestion control (RFC 9438): quickly back to just below the rate at which the service
-//! began to throttle, a while around it, then faster and faster beyond.
+//! began to throttle, a while around it, then faster and faster beyond: in the end the rate doubles every few seconds,
+//! because a job that was throttled down to a trickle would be minutes on its way back otherwise.
 
 use std::time::Duration;
 
@@ -10,8 +11,11 @@ use tokio::time::Instant;
 /// What is left of the rate after a cut.
 const CUT: f64 = 0.7;
 
-/// Seconds after which the rate is back at where it was cut.
+/// Seconds after which the rate is back where the service throttled.
 const BACK_AFTER: f64 = 20.0;
+
+/// Seconds in which the rate doubles from then on.
+const DOUBLES_IN: f64 = 5.0;
 
 /// The slowest the brake makes a job, in requests per second.
 const SLOWEST: f64 = 0.1;
@@ -62,8 +66,12 @@ impl Brake {
         if elapsed > FORGOTTEN_AFTER {
             return None;
         }
-        let along = elapsed.as_secs_f64() / BACK_AFTER - 1.0;
-        Some((cut.rate * (1.0 + (1.0 - CUT) * along.powi(3))).max(SLOWEST))
+        let beyond = elapsed.as_secs_f64() - BACK_AFTER;
+        let share = match beyond <= 0.0 {
+            true => 1.0 + (1.0 - CUT) * (beyond / BACK_AFTER).powi(3),
+            false => (beyond / DOUBLES_IN).exp2(),
+        };
+        Some((cut.rate * share).max(SLOWEST))
     }
 
     /// When the next request may pass the brake: at once, or at the instant given.

@@ -61,7 +61,10 @@ impl Pace {
             calibration: Calibration::default(),
             recent: VecDeque::new(),
         };
-        for (at, tokens) in past {
+        // The oldest first: a gate counts from the first it hears of.
+        let mut past = past.to_vec();
+        past.sort_unstable();
+        for (at, tokens) in &past {
             pace.requests.iter_mut().for_each(|gate| gate.remember(*at, 1.0));
             if let Some(gate) = &mut pace.tokens {
                 gate.remember(*at, *tokens as f64);

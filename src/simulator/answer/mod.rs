@@ -13,11 +13,6 @@ use super::validate::Call;
 
 pub(super) use prose::text_of;
 
-/// Tokens for the marks around each message.
-const TOKENS_PER_MESSAGE: u64 = 4;
-/// Tokens for a picture or another part that is not text, whatever its size.
-const TOKENS_PER_OTHER_PART: u64 = 256;
-
 /// A whole answer, before it is given a shape.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Answer {
@@ -77,7 +72,7 @@ fn spoken_tokens(choice: &Choice) -> u64 {
 pub(super) fn answer(call: &Call, fingerprint: Fingerprint) -> Answer {
     let count = call.body.get("n").and_then(Value::as_u64).unwrap_or(1);
     let choices = (0..count).map(|index| choose(call, fingerprint, index)).collect();
-    let usage = Usage { prompt: prompt_tokens(call), ..Usage::default() };
+    let usage = Usage { prompt: call.prompt_tokens(), ..Usage::default() };
     let mut answer = Answer { choices, usage };
     answer.recount();
     answer
@@ -126,26 +121,6 @@ fn stops<'a>(call: &Call<'a>) -> Vec<&'a str> {
     .collect()
 }
 
-/// The tokens of everything the model is given to read.
-pub(super) fn prompt_tokens(call: &Call) -> u64 {
-    let messages: u64 = call.messages.iter().map(message_tokens).sum();
-    let tools = call.body.get("tools").filter(|tools| !tools.is_null());
-    messages + tools.map_or(0, |tools| count_tokens(&tools.to_string()))
-}
-
-fn message_tokens(message: &Value) -> u64 {
-    let content = match message.get("content") {
-        Some(Value::String(text)) => count_tokens(text),
-        Some(Value::Array(parts)) => parts
-            .iter()
-            .map(|part| part.get("text").and_then(Value::as_str).map_or(TOKENS_PER_OTHER_PART, count_tokens))
-            .sum(),
-        _ => 0,
-    };
-    let calls = message.get("tool_calls").filter(|calls| !calls.is_null());
-    TOKENS_PER_MESSAGE + content + calls.map_or(0, |calls| count_tokens(&calls.to_string()))
-}
-
 #[cfg(test)]
 mod tests {
     use super::super::Profile;
@@ -173,7 +148,7 @@ mod tests {
     #[test]
     fn usage_counts_what_was_said() {
         let answer = answer_to("Hello there", json!({}));
-        assert_eq!(answer.usage.prompt, count_tokens("Hello there") + TOKENS_PER_MESSAGE);
+        assert_eq!(answer.usage.prompt, count_tokens("Hello there") + 4);
         assert_eq!(answer.usage.completion, count_tokens(&answer.choices[0].content));
         assert_eq!(answer.usage.reasoning, None);
     }

@@ -2,7 +2,6 @@
 
 use serde_json::Value;
 
-use super::super::answer::prompt_tokens;
 use super::super::bodies::Refusal;
 use super::Call;
 
@@ -16,7 +15,7 @@ pub(super) fn check(call: &Call) -> Result<(), Refusal> {
     }
     check_tool_results(call.messages)?;
     check_last(call)?;
-    if prompt_tokens(call) > call.model.max_input {
+    if call.prompt_tokens() > call.model.max_input {
         let words = format!("Range of input length should be [1, {}]", call.model.max_input);
         return Err(Refusal::invalid_in_service(&words));
     }

@@ -10,6 +10,12 @@ use serde_json::{Map, Value};
 use super::Profile;
 use super::bodies::Refusal;
 use super::catalogue::{Model, Thinking, any_model, find_model};
+use super::tokens::count_tokens;
+
+/// Tokens for the marks around each message.
+const TOKENS_PER_MESSAGE: u64 = 4;
+/// Tokens for a picture or another part that is not text, whatever its size.
+const TOKENS_PER_OTHER_PART: u64 = 256;
 
 /// A request that may be answered.
 #[derive(Debug)]
@@ -20,6 +26,28 @@ pub(super) struct Call<'a> {
     pub(super) messages: &'a [Value],
     pub(super) thinks: bool,
     pub(super) streams: bool,
+}
+
+impl Call<'_> {
+    /// The tokens of everything the model is given to read.
+    pub(super) fn prompt_tokens(&self) -> u64 {
+        let messages: u64 = self.messages.iter().map(message_tokens).sum();
+        let tools = self.body.get("tools").filter(|tools| !tools.is_null());
+        messages + tools.map_or(0, |tools| count_tokens(&tools.to_string()))
+    }
+}
+
+fn message_tokens(message: &Value) -> u64 {
+    let content = match message.get("content") {
+        Some(Value::String(text)) => count_tokens(text),
+        Some(Value::Array(parts)) => parts
+            .iter()
+            .map(|part| part.get("text").and_then(Value::as_str).map_or(TOKENS_PER_OTHER_PART, count_tokens))
+            .sum(),
+        _ => 0,
+    };
+    let calls = message.get("tool_calls").filter(|calls| !calls.is_null());
+    TOKENS_PER_MESSAGE + content + calls.map_or(0, |calls| count_tokens(&calls.to_string()))
 }
 
 /// Checks a request's body by the rules of its model.

@@ -2,7 +2,6 @@
 
 use serde_json::Value;
 
-use super::super::answer::prompt_tokens;
 use super::super::bodies::Refusal;
 use super::super::languages::knows_language;
 use super::Call;
@@ -26,7 +25,7 @@ pub(super) fn check(call: &Call) -> Result<(), Refusal> {
     if !call.messages[0].get("content").is_some_and(|content| content.is_string() || content.is_array()) {
         return Err(Refusal::invalid_in_service("input content must be a string."));
     }
-    if prompt_tokens(call) > call.model.max_input {
+    if call.prompt_tokens() > call.model.max_input {
         let words = format!("Range of input length should be [1, {}]", call.model.max_input);
         return Err(Refusal::invalid_in_service(&words));
     }

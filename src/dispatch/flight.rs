@@ -1,0 +1,44 @@
+//! A request in flight, and its end.
+
+use std::time::{Duration, SystemTime};
+
+use tokio::time::Instant;
+
+use super::caps::Reservation;
+use super::pace::Ticket;
+use super::work::Work;
+use crate::endpoint::Endpoint;
+use crate::job::units;
+use crate::outcome::{Fault, FaultKind, Reply};
+
+/// One request that came to its end.
+pub(super) struct Finished {
+    pub(super) work: Work,
+    pub(super) flight: Flight,
+    pub(super) latency: Duration,
+    pub(super) reply: Reply,
+}
+
+/// A request in flight.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Flight {
+    pub(super) order: u64,
+    pub(super) ticket: Ticket,
+    pub(super) reservation: Reservation,
+    pub(super) at: SystemTime,
+}
+
+impl Flight {
+    /// Sends the row's request and waits for its end, so long at most.
+    pub(super) async fn fly<E: Endpoint>(self, endpoint: &E, work: Work, timeout: Duration) -> Finished {
+        let sent_at = Instant::now();
+        let reply = match tokio::time::timeout(timeout, endpoint.send(&work.request)).await {
+            Ok(reply) => reply,
+            Err(_) => {
+                let late = format!("no answer within {}", units::shown(timeout));
+                Err(Fault::new(FaultKind::Passing, "timeout", late))
+            }
+        };
+        Finished { work, flight: self, latency: sent_at.elapsed(), reply }
+    }
+}

@@ -1,0 +1,164 @@
+//! What a request that came to its end means: for its row, for the other rows, and for the job.
+
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use super::flight::Finished;
+use super::pace::Ticket;
+use super::pass::Pass;
+use super::retry;
+use super::stop::StopReason;
+use super::trial::Judgement;
+use super::work::Work;
+use super::{Dispatcher, Ledger};
+use crate::endpoint::Endpoint;
+use crate::note::{Ended, Ending, Sent};
+use crate::outcome::{Answer, Fault, FaultKind};
+
+/// When a request was sent, and what it cost.
+struct End {
+    sent: Sent,
+    cost: Option<f64>,
+}
+
+impl End {
+    fn of(self, work: &Work, ending: Ending) -> Ended {
+        let tries = work.allowance.charged;
+        Ended { row: work.row.clone(), sent: Some(self.sent), tries, cost: self.cost, ending }
+    }
+}
+
+impl<E: Endpoint, L: Ledger> Pass<'_, '_, E, L> {
+    /// Takes in a request that came to its end.
+    pub(super) fn take_in(&mut self, finished: Finished) {
+        let now = Instant::now();
+        let Finished { work, flight, latency, reply } = finished;
+        self.sent_at.remove(&flight.order);
+        let purse = &mut self.dispatcher.purse;
+        let cost = match &reply {
+            Ok(Answer { usage: None, .. }) => purse.settle_unknown(flight.reservation),
+            Ok(Answer { usage, .. }) | Err(Fault { usage, .. }) => {
+                purse.settle(flight.reservation, usage.as_ref())
+            }
+        };
+        let end = End { sent: Sent { at: flight.at, latency }, cost };
+        match reply {
+            Ok(answer) => self.answered(work, answer, end, flight.ticket, now),
+            Err(fault) => self.faulted(work, fault, end, flight.ticket, now),
+        }
+    }
+
+    fn answered(&mut self, work: Work, answer: Answer, end: End, ticket: Ticket, now: Instant) {
+        self.dispatcher.window.observe(end.sent.latency);
+        if let Some(usage) = &answer.usage {
+            self.dispatcher.pace.answered(ticket, now, &work.request.estimate, usage);
+        }
+        self.service_is_there(now);
+        for ended in self.dispatcher.trial.answered() {
+            self.store(ended);
+        }
+        self.store(end.of(&work, Ending::Answered(answer)));
+    }
+
+    fn faulted(&mut self, mut work: Work, fault: Fault, end: End, ticket: Ticket, now: Instant) {
+        self.dispatcher.last_fault = Some(fault.clone());
+        match fault.kind {
+            FaultKind::Throttled => {
+                let longest = self.dispatcher.retry.max_backoff;
+                let hold = self.within_patience(&fault).or(fault.retry_after.map(|asked| asked.min(longest)));
+                self.dispatcher.pace.throttled(ticket, now, hold);
+                if self.dispatcher.health.throttled(now) {
+                    self.hasten(now);
+                }
+                work.throttled += 1;
+                self.again(work, fault, end, now);
+            }
+            FaultKind::Unreachable | FaultKind::StaleConnection | FaultKind::Passing => {
+                if fault.kind == FaultKind::Unreachable {
+                    self.dispatcher.pace.unused(ticket, now);
+                }
+                let asked = self.within_patience(&fault);
+                let Dispatcher { health, dice, .. } = &mut *self.dispatcher;
+                health.faulted(now, fault.kind, asked, &mut work.allowance, dice);
+                work.throttled = 0;
+                match work.allowance.charged >= self.dispatcher.retry.max_attempts {
+                    true => self.gave_up(&work, fault, end),
+                    false => self.again(work, fault, end, now),
+                }
+            }
+            FaultKind::Unusable if work.unusable == 0 => {
+                self.service_is_there(now);
+                work.unusable += 1;
+                self.again(work, fault, end, now);
+            }
+            FaultKind::Unusable | FaultKind::CutByServer | FaultKind::RowRefused => {
+                self.service_is_there(now);
+                self.refused(&work, fault, end);
+            }
+            FaultKind::JobRefused => {
+                self.store(end.of(&work, Ending::Waits(fault.clone())));
+                self.end(StopReason::Refused(fault));
+            }
+        }
+    }
+
+    /// The wait that the service asks for, if the job can be that patient. A longer one is the row's alone: the other
+    /// rows find out, slowly, whether it is meant for them too.
+    fn within_patience(&self, fault: &Fault) -> Option<Duration> {
+        fault.retry_after.filter(|asked| *asked <= self.dispatcher.retry.max_outage)
+    }
+
+    /// A row that may be answered another time waits for it.
+    fn again(&mut self, mut work: Work, fault: Fault, end: End, now: Instant) {
+        let Dispatcher { health, retry, dice, .. } = &mut *self.dispatcher;
+        health.settle(&mut work.allowance);
+        let failures = (work.allowance.failures() + work.throttled + work.unusable).max(1);
+        let due = now + retry::backoff(retry, &fault, failures, dice);
+        self.store(end.of(&work, Ending::Waits(fault)));
+        self.queues.wait(due, work);
+    }
+
+    /// A row has used up its tries.
+    fn gave_up(&mut self, work: &Work, fault: Fault, end: End) {
+        self.dispatcher.trial.gave_up();
+        let ending = match self.last {
+            true => Ending::Failed(fault),
+            false => {
+                self.set_aside += 1;
+                Ending::SetAside(fault)
+            }
+        };
+        self.store(end.of(work, ending));
+    }
+
+    /// A row came to an end that another try would not change.
+    fn refused(&mut self, work: &Work, fault: Fault, end: End) {
+        let ended = end.of(work, Ending::Failed(fault.clone()));
+        match self.dispatcher.trial.refused(ended, &fault) {
+            Judgement::Open => {}
+            Judgement::Rows(ended) => ended.into_iter().for_each(|ended| self.store(ended)),
+            Judgement::Job(fault) => {
+                // The rows stay pending: once the job is mended, they are to be sent.
+                for ended in self.dispatcher.trial.release() {
+                    self.store(Ended { ending: Ending::Waits(fault.clone()), ..ended });
+                }
+                self.end(StopReason::EveryRowRefused(fault));
+            }
+        }
+    }
+
+    fn service_is_there(&mut self, now: Instant) {
+        self.take_outage_back();
+        if self.dispatcher.health.answered(now) {
+            self.hasten(now);
+        }
+    }
+
+    /// The service is back: rows that would wait much longer come within seconds, at the pace of the limits.
+    fn hasten(&mut self, now: Instant) {
+        let spread = self.dispatcher.retry.initial_backoff * 2;
+        let dice = &mut self.dispatcher.dice;
+        self.queues.hasten(|due| due.min(now + spread.mul_f64(dice())));
+    }
+}

@@ -1,0 +1,403 @@
+//! One pass over the rows: what goes when, and what is waited for.
+
+use std::collections::BTreeMap;
+use std::time::{Duration, SystemTime};
+
+use futures_util::StreamExt;
+use futures_util::future::LocalBoxFuture;
+use futures_util::stream::FuturesUnordered;
+use tokio::sync::mpsc::Receiver;
+use tokio::time::Instant;
+
+use super::caps::Short;
+use super::flight::{Finished, Flight};
+use super::pace;
+use super::stop::{Cap, Stop, StopReason, Urgency};
+use super::work::{Queues, Ready, Work};
+use super::{Dispatcher, Ledger, PassEnd};
+use crate::endpoint::Endpoint;
+use crate::event::{Event, HeldBy, Observer, Standing};
+use crate::note::{Ended, Note};
+use crate::outcome::{Fault, FaultKind};
+use crate::request::Estimate;
+
+/// Rows at most that are on their way without a place, for each place.
+const ROWS_PER_PLACE: usize = 4;
+
+/// Rows that are read ahead at least.
+const FEWEST_READ_AHEAD: usize = 32;
+
+/// How far ahead of the sending the journal is told which rows are handed out.
+const HANDED_OUT_AHEAD: Duration = Duration::from_millis(100);
+
+/// One pass over the rows.
+pub(super) struct Pass<'p, 'e, E, L> {
+    pub(super) dispatcher: &'p mut Dispatcher<'e, E>,
+    ledger: &'p mut L,
+    observer: &'p mut dyn Observer,
+    stop: Stop,
+    may_be_stopped: bool,
+    rows: Option<Receiver<Ready>>,
+    pub(super) queues: Queues,
+    in_flight: FuturesUnordered<LocalBoxFuture<'e, Finished>>,
+    /// When the requests in flight were sent, by their order.
+    pub(super) sent_at: BTreeMap<u64, Instant>,
+    sent: u64,
+    /// Rows below this position may be sent: the journal knows of it.
+    handed_out: u64,
+    /// What the journal has been told.
+    handing_out: u64,
+    handing_out_since: Instant,
+    /// How long the journal took for that the last time.
+    commit: Duration,
+    unstored: usize,
+    pub(super) set_aside: u64,
+    pub(super) last: bool,
+    reason: Option<StopReason>,
+}
+
+impl<'p, 'e, E: Endpoint, L: Ledger> Pass<'p, 'e, E, L> {
+    /// A pass that has not begun.
+    pub(super) fn new(
+        dispatcher: &'p mut Dispatcher<'e, E>,
+        rows: Receiver<Ready>,
+        ledger: &'p mut L,
+        stop: Stop,
+        observer: &'p mut dyn Observer,
+        last: bool,
+    ) -> Self {
+        Self {
+            dispatcher,
+            ledger,
+            observer,
+            stop,
+            may_be_stopped: true,
+            rows: Some(rows),
+            queues: Queues::default(),
+            in_flight: FuturesUnordered::new(),
+            sent_at: BTreeMap::new(),
+            sent: 0,
+            handed_out: 0,
+            handing_out: 0,
+            handing_out_since: Instant::now(),
+            commit: Duration::ZERO,
+            unstored: 0,
+            set_aside: 0,
+            last,
+            reason: None,
+        }
+    }
+
+    pub(super) async fn run(mut self) -> Result<PassEnd, L::Error> {
+        loop {
+            if *self.stop.borrow_and_update() == Urgency::Now {
+                self.end(StopReason::Interrupted);
+                break;
+            }
+            let wake = self.send_what_can_be_sent();
+            if self.is_done() {
+                break;
+            }
+            self.wait(wake).await?;
+        }
+        for ended in self.dispatcher.trial.close() {
+            self.store(ended);
+        }
+        let abandoned = self.in_flight.len();
+        self.in_flight.clear();
+        while self.unstored > 0 {
+            let notes = self.ledger.committed().await?;
+            self.stored(&notes);
+        }
+        let reason = self.reason.unwrap_or(StopReason::Finished);
+        Ok(PassEnd { reason, set_aside: self.set_aside, abandoned })
+    }
+
+    /// Whether nothing is left to wait for. A stopping pass waits for what is in flight, not for the rows.
+    fn is_done(&self) -> bool {
+        let rows_left = self.rows.is_some() || self.queues.len() > 0;
+        self.in_flight.is_empty() && (self.reason.is_some() || !rows_left)
+    }
+
+    /// Waits until something happens, and takes it in.
+    async fn wait(&mut self, wake: Option<Instant>) -> Result<(), L::Error> {
+        let reads = self.reason.is_none() && self.has_room();
+        let ends = [self.dispatcher.ends_at, self.dispatcher.health.patience_ends()].into_iter().flatten();
+        let wake = wake.into_iter().chain(ends.filter(|_| self.reason.is_none())).min();
+        let sleep = async {
+            match wake {
+                Some(wake) => tokio::time::sleep_until(wake).await,
+                None => std::future::pending().await,
+            }
+        };
+        tokio::select! {
+            biased;
+            changed = self.stop.changed(), if self.may_be_stopped => match changed {
+                Ok(()) => self.look_at_the_clock(Instant::now()),
+                // Nobody can ask any more; that is no reason to stop.
+                Err(_) => self.may_be_stopped = false,
+            },
+            notes = self.ledger.committed(), if self.unstored > 0 => self.stored(&notes?),
+            Some(finished) = self.in_flight.next() => self.take_in(finished),
+            ready = next_row(&mut self.rows), if reads => match ready {
+                Some(ready) => {
+                    let work = Work::new(ready, self.dispatcher.retry.max_attempts);
+                    self.queues.fresh.push_back(work);
+                }
+                None => self.rows = None,
+            },
+            () = sleep => {}
+        }
+        Ok(())
+    }
+
+    /// Sends until something holds the rows back. Gives the instant at which that may be over.
+    fn send_what_can_be_sent(&mut self) -> Option<Instant> {
+        loop {
+            let now = Instant::now();
+            self.look_at_the_clock(now);
+            self.take_due(now);
+            match self.next(now) {
+                Next::Send(work, flight) => self.send(*work, flight, now),
+                Next::Stop(reason) => self.end(*reason),
+                Next::Wait(until, held_by) => {
+                    self.hand_out(now);
+                    let standing = Standing {
+                        in_flight: self.in_flight.len(),
+                        places: self.places(),
+                        waiting: self.queues.waiting(),
+                        held_by,
+                    };
+                    self.observer.on(Event::Standing(standing));
+                    return until;
+                }
+            }
+        }
+    }
+
+    fn next(&mut self, now: Instant) -> Next {
+        if self.reason.is_some() {
+            return Next::Wait(None, None);
+        }
+        let probing = self.dispatcher.health.next_probe();
+        if let Some(probe) = probing {
+            if !self.in_flight.is_empty() {
+                return Next::Wait(None, Some(HeldBy::Outage));
+            }
+            if probe > now {
+                return Next::Wait(Some(probe), Some(HeldBy::Outage));
+            }
+        }
+        // What is due already waits for something else than the time: for the probe before it.
+        let due = self.queues.next_due().filter(|due| *due > now);
+        if self.queues.cleared.is_empty() && !self.fresh_can_go() {
+            return self.nothing_ready(now, due);
+        }
+        if self.in_flight.len() >= self.places() {
+            return Next::Wait(due, Some(HeldBy::Places));
+        }
+        self.leave(now, due)
+    }
+
+    /// Whether a row that was never sent can go, as far as the journal and the first rows are concerned.
+    fn fresh_can_go(&self) -> bool {
+        let handed_out = self.queues.fresh.front().is_some_and(|work| work.row.position < self.handed_out);
+        handed_out && self.dispatcher.trial.allows_more()
+    }
+
+    /// Whether another row may be read.
+    fn has_room(&self) -> bool {
+        let read_ahead = self.places().max(FEWEST_READ_AHEAD);
+        self.queues.fresh.len() < read_ahead && self.queues.len() < ROWS_PER_PLACE * read_ahead
+    }
+
+    /// No row can go: either none is there yet, or all that are left wait.
+    fn nothing_ready(&self, now: Instant, due: Option<Instant>) -> Next {
+        let first_rows = !self.queues.fresh.is_empty() && !self.dispatcher.trial.allows_more();
+        let rows_come = self.rows.is_some() && self.has_room() && !first_rows;
+        let rows_go = !self.in_flight.is_empty() || self.queues.goes_again();
+        let idle = !rows_go && !rows_come && (first_rows || self.queues.fresh.is_empty());
+        let patience = self.dispatcher.retry.max_outage;
+        match due {
+            // A service that asks for more patience than the job has is out for this job.
+            Some(due) if idle && due > now + patience => {
+                Next::Stop(Box::new(StopReason::Outage(self.last_fault())))
+            }
+            _ if first_rows => Next::Wait(due, Some(HeldBy::FirstRows)),
+            _ => Next::Wait(due, idle.then_some(HeldBy::Backoff)),
+        }
+    }
+
+    /// Lets the first row that can go leave, if it can be paid for. One that was sent before goes first.
+    fn leave(&mut self, now: Instant, due: Option<Instant>) -> Next {
+        let goes_again = !self.queues.cleared.is_empty();
+        let queue = if goes_again { &self.queues.cleared } else { &self.queues.fresh };
+        let Some(estimate) = queue.front().map(|work| work.request.estimate) else {
+            return Next::Wait(due, None);
+        };
+        let flight = match self.pay(now, due, &estimate) {
+            Ok(flight) => flight,
+            Err(next) => return next,
+        };
+        if !goes_again {
+            self.dispatcher.trial.sent();
+        }
+        let queue = if goes_again { &mut self.queues.cleared } else { &mut self.queues.fresh };
+        match queue.pop_front() {
+            Some(work) => Next::Send(Box::new(work), flight),
+            None => Next::Wait(due, None),
+        }
+    }
+
+    /// Pays for a request, if every limit and every cap lets it go.
+    fn pay(&mut self, now: Instant, due: Option<Instant>, estimate: &Estimate) -> Result<Flight, Next> {
+        let Dispatcher { purse, pace, .. } = &mut *self.dispatcher;
+        let reservation = purse.reserve(&pace.worst(estimate)).map_err(|short| match short {
+            Short::ForGood(cap) => Next::Stop(Box::new(StopReason::Cap(cap))),
+            Short::ForNow => Next::Wait(due, Some(HeldBy::Cap)),
+        })?;
+        match pace.ask(now, estimate) {
+            Ok(ticket) => {
+                self.sent += 1;
+                Ok(Flight { order: self.sent, ticket, reservation, at: SystemTime::now() })
+            }
+            Err((when, held_by)) => {
+                purse.settle(reservation, None);
+                let held_by = match held_by {
+                    pace::HeldBy::Requests => HeldBy::Rate,
+                    pace::HeldBy::Tokens => HeldBy::Tokens,
+                    pace::HeldBy::Brake => HeldBy::Throttling,
+                };
+                Err(Next::Wait(Some(due.map_or(when, |due| due.min(when))), Some(held_by)))
+            }
+        }
+    }
+
+    fn send(&mut self, work: Work, flight: Flight, now: Instant) {
+        self.sent_at.insert(flight.order, now);
+        let Dispatcher { endpoint, retry, .. } = &*self.dispatcher;
+        self.in_flight.push(Box::pin(flight.fly(*endpoint, work, retry.timeout)));
+    }
+
+    fn look_at_the_clock(&mut self, now: Instant) {
+        if self.reason.is_some() {
+            return;
+        }
+        let health = &self.dispatcher.health;
+        let reason = match () {
+            () if *self.stop.borrow() != Urgency::None => StopReason::Interrupted,
+            () if self.dispatcher.ends_at.is_some_and(|end| end <= now) => StopReason::Cap(Cap::Duration),
+            () if health.was_never_reached() => StopReason::NeverReached(self.last_fault()),
+            () if health.patience_ends().is_some_and(|end| end <= now) => {
+                StopReason::Outage(self.last_fault())
+            }
+            () => return,
+        };
+        self.end(reason);
+    }
+
+    pub(super) fn end(&mut self, reason: StopReason) {
+        self.reason.get_or_insert(reason);
+    }
+
+    /// What was in flight when the patience ended has been answered after all: the run goes on.
+    pub(super) fn take_outage_back(&mut self) {
+        if matches!(self.reason, Some(StopReason::Outage(_) | StopReason::NeverReached(_))) {
+            self.reason = None;
+        }
+    }
+
+    fn last_fault(&self) -> Fault {
+        let none = || Fault::new(FaultKind::Passing, "no_answer", "the service answered nobody");
+        self.dispatcher.last_fault.clone().unwrap_or_else(none)
+    }
+
+    /// Tells the journal of waiting rows whose time has come. During an outage only one goes, as the probe.
+    fn take_due(&mut self, now: Instant) {
+        if self.reason.is_some() {
+            return;
+        }
+        if let Some(probe) = self.dispatcher.health.next_probe() {
+            if probe > now || self.queues.goes_again() || self.fresh_can_go() || !self.in_flight.is_empty() {
+                return;
+            }
+            let far = now + self.dispatcher.retry.max_outage;
+            if let Some(row) = self.queues.take_due(far) {
+                self.write(Note::Resent(row));
+            }
+            return;
+        }
+        while let Some(row) = self.queues.take_due(now) {
+            self.write(Note::Resent(row));
+        }
+    }
+
+    /// Tells the journal, ahead of the sending, which rows may be sent next: as many as can go within a moment.
+    fn hand_out(&mut self, now: Instant) {
+        if self.reason.is_some() || self.handing_out > self.handed_out {
+            return;
+        }
+        let places = self.places();
+        let ahead = match self.dispatcher.pace.rate(now) {
+            // As far as a commit takes, twice, so that a slow disk does not hold the rate back.
+            Some(rate) => (rate * HANDED_OUT_AHEAD.max(self.commit * 2).as_secs_f64()).ceil() as usize,
+            None => places,
+        };
+        let ahead = ahead.clamp(1, places);
+        let Some(row) = self.queues.fresh.iter().take(ahead).next_back() else { return };
+        let below = row.row.position + 1;
+        // Asking for each row anew would be one commit per row; a half used up is a good time to ask.
+        let known = self.queues.fresh.iter().take_while(|work| work.row.position < self.handed_out).count();
+        if below > self.handing_out && known <= ahead / 2 {
+            self.handing_out = below;
+            self.handing_out_since = now;
+            self.write(Note::HandedOut { below });
+        }
+    }
+
+    fn places(&self) -> usize {
+        let oldest = self.sent_at.values().next().map_or(Duration::ZERO, Instant::elapsed);
+        self.dispatcher.window.places(oldest)
+    }
+
+    pub(super) fn store(&mut self, ended: Ended) {
+        self.write(Note::Ended(Box::new(ended)));
+    }
+
+    fn write(&mut self, note: Note) {
+        self.unstored += 1;
+        self.ledger.write(note);
+    }
+
+    fn stored(&mut self, notes: &[Note]) {
+        for note in notes {
+            self.unstored -= 1;
+            match note {
+                Note::HandedOut { below } => {
+                    self.handed_out = *below;
+                    self.commit = self.handing_out_since.elapsed();
+                }
+                Note::Resent(_) => self.queues.clear(),
+                Note::Ended(_) => {}
+            }
+            self.observer.on(Event::Committed(note));
+        }
+    }
+}
+
+/// What can be done next.
+enum Next {
+    /// This one can be sent.
+    Send(Box<Work>, Flight),
+    /// Nothing before that instant, and why; `None`: before something else happens.
+    Wait(Option<Instant>, Option<HeldBy>),
+    /// Nothing any more.
+    Stop(Box<StopReason>),
+}
+
+async fn next_row(rows: &mut Option<Receiver<Ready>>) -> Option<Ready> {
+    match rows {
+        Some(rows) => rows.recv().await,
+        None => std::future::pending().await,
+    }
+}

@@ -1,0 +1,81 @@
+//! A cap counts the worst of what is in flight before a request leaves.
+
+use super::bench::{Bench, secs};
+use super::service::{Call, answer, answer_of};
+use crate::dispatch::stop::{Cap, StopReason};
+use crate::event::HeldBy;
+use crate::job::price::Price;
+
+/// The most the requests at any moment could come to: what is answered, and the worst of what is in flight.
+fn worst_of(bench: &Bench, latency: std::time::Duration, answered: u64, worst: u64) -> u64 {
+    let sends = bench.sends();
+    let at_each = sends.iter().map(|now| {
+        let before = sends.iter().filter(|one| one.at <= now.at);
+        before.map(|one| if one.at + latency <= now.at { answered } else { worst }).sum()
+    });
+    at_each.max().unwrap_or(0)
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_worst_case_of_what_is_in_flight_stays_within_the_tokens() {
+    let mut bench = Bench::new().qps(50.0);
+    bench.rules.caps.total_tokens = Some(20_000);
+    bench.past.tokens = 5_000;
+    let end = bench.run(1_000, |_| answer(secs(3))).await;
+    assert_eq!(end.reason, StopReason::Cap(Cap::TotalTokens));
+    let worst = worst_of(&bench, secs(3), 100, 150);
+    assert!(worst <= 15_000, "{worst}");
+    let spent = 100 * bench.answered() as u64;
+    assert!(spent > 14_800, "{spent}: the last requests waited for what was in flight to come cheaper");
+    let held =
+        |(_, standing): &(std::time::Duration, crate::event::Standing)| standing.held_by == Some(HeldBy::Cap);
+    assert!(bench.log.borrow().standings.iter().any(held));
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_worst_case_of_what_is_in_flight_stays_within_the_money() {
+    let mut bench = Bench::new().qps(50.0);
+    bench.rules.price = Some(Price { input: 1.0, output: 2.0, cached_input: None });
+    bench.rules.caps.cost = Some(0.03);
+    bench.past.cost = 0.01;
+    let end = bench.run(1_000, |_| answer(secs(3))).await;
+    assert_eq!(end.reason, StopReason::Cap(Cap::Cost));
+    // Of a million each: 50 + 2 * 50 of an answer, 50 + 2 * 100 at its worst.
+    assert!(worst_of(&bench, secs(3), 150, 250) <= 20_000);
+    let costs: f64 = bench.ended(|_| true).iter().filter_map(|ended| ended.cost).sum();
+    assert!(costs <= 0.02 && costs > 0.019, "{costs}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_answer_whose_tokens_the_service_does_not_say_counts_at_its_worst() {
+    let mut bench = Bench::new().qps(50.0);
+    bench.rules.caps.total_tokens = Some(20_000);
+    let script = |_: Call| {
+        let (after, reply) = answer(secs(1));
+        (after, reply.map(|answer| crate::outcome::Answer { usage: None, ..answer }))
+    };
+    let end = bench.run(1_000, script).await;
+    assert_eq!(end.reason, StopReason::Cap(Cap::TotalTokens));
+    assert!(bench.answered() <= 20_000 / 150, "{}", bench.answered());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_run_within_its_caps_is_finished() {
+    let mut bench = Bench::new().qps(50.0);
+    bench.rules.caps.total_tokens = Some(100_200);
+    let end = bench.run(1_000, |_| answer_of(secs(1), 50, 50)).await;
+    assert_eq!(end.reason, StopReason::Finished);
+    assert_eq!(bench.answered(), 1_000);
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_longest_duration_counts_earlier_runs_and_lets_what_is_in_flight_end() {
+    let mut bench = Bench::new().qps(10.0);
+    bench.rules.caps.duration = Some(secs(100));
+    bench.past.duration = secs(40);
+    let end = bench.run(10_000, |_| answer(secs(7))).await;
+    assert_eq!((end.reason, end.abandoned), (StopReason::Cap(Cap::Duration), 0));
+    assert!(bench.sends().last().expect("sent").at <= secs(60));
+    assert!((secs(66)..secs(68)).contains(&bench.elapsed()), "{:?}", bench.elapsed());
+    assert_eq!(bench.answered(), bench.sends().len());
+}

@@ -1,0 +1,195 @@
+//! No outage is mistaken for failure of rows, and no row's failure for an outage.
+
+use std::time::Duration;
+
+use super::bench::{Bench, millis, secs};
+use super::service::{Call, answer, broken, coin, fault, hang, throttle, unreachable};
+use crate::dispatch::stop::StopReason;
+use crate::event::HeldBy;
+use crate::note::Ending;
+use crate::outcome::{FaultKind, Reply};
+
+fn down(from: u64, to: u64, how: fn() -> (Duration, Reply)) -> impl Fn(Call) -> (Duration, Reply) {
+    move |call| if (secs(from)..secs(to)).contains(&call.at) { how() } else { answer(millis(300)) }
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_outage_of_five_minutes_costs_nobody_anything() {
+    let unavailable = || fault(FaultKind::Passing, 503, "unavailable");
+    for how in [broken, unavailable, unreachable] {
+        let bench = Bench::new().qps(10.0);
+        let (first, last) = bench.run_twice(1_000, down(50, 350, how)).await;
+        assert_eq!(
+            (first.reason, first.set_aside, last.reason),
+            (StopReason::Finished, 0, StopReason::Finished)
+        );
+        bench.assert_every_row_ended_once(1_000);
+        assert!(bench.failed().is_empty());
+        let during = bench.sends_between(secs(50), secs(350));
+        assert!((30..90).contains(&during), "{during} probes");
+        assert!(bench.sends_between(secs(350), secs(360)) > 10, "back within ten seconds");
+        assert!(bench.elapsed() < secs(350 + 10 + 60), "{:?}", bench.elapsed());
+        let told =
+            |(_, standing): &(Duration, crate::event::Standing)| standing.held_by == Some(HeldBy::Outage);
+        assert!(bench.log.borrow().standings.iter().any(told));
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_outage_under_a_high_rate_costs_nobody_anything_either() {
+    let bench = Bench::new().qps(200.0);
+    let (first, last) = bench.run_twice(8_000, down(20, 320, broken)).await;
+    assert_eq!((first.reason, first.set_aside, last.reason), (StopReason::Finished, 0, StopReason::Finished));
+    assert!(bench.failed().is_empty());
+    // The second it takes to be told from bad luck costs some two hundred.
+    assert!(bench.sends_between(secs(20), secs(320)) < 400);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_outage_at_the_very_start_is_waited_for() {
+    for rows in [1, 5, 40, 1_000] {
+        let bench = Bench::new().qps(10.0);
+        let (first, last) = bench.run_twice(rows, down(0, 120, broken)).await;
+        assert_eq!((first.reason, last.reason), (StopReason::Finished, StopReason::Finished), "{rows} rows");
+        assert!(bench.failed().is_empty());
+        assert!(bench.elapsed() < secs(140 + rows / 9), "{rows} rows: {:?}", bench.elapsed());
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_outage_longer_than_the_patience_leaves_the_rows_pending() {
+    let bench = Bench::new().qps(10.0);
+    let end = bench.run(1_000, down(50, 1_000_000, broken)).await;
+    assert!(
+        matches!(&end.reason, StopReason::Outage(fault) if fault.status == Some(500)),
+        "{:?}",
+        end.reason
+    );
+    assert!(bench.failed().is_empty());
+    let answered = bench.answered();
+    assert!((480..=510).contains(&answered), "{answered}");
+    let elapsed = bench.elapsed();
+    assert!((secs(1_850)..secs(1_870)).contains(&elapsed), "{elapsed:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_probe_keeps_the_wait_that_the_service_asks_for() {
+    let bench = Bench::new().qps(10.0);
+    let script = |call: Call| match (secs(20)..secs(200)).contains(&call.at) {
+        true => {
+            let (after, reply) = broken();
+            (after, reply.map_err(|fault| crate::outcome::Fault { retry_after: Some(secs(30)), ..fault }))
+        }
+        false => answer(millis(300)),
+    };
+    let (first, _) = bench.run_twice(500, script).await;
+    assert_eq!((first.reason, first.set_aside), (StopReason::Finished, 0));
+    let during = bench.sends_between(secs(25), secs(200));
+    assert!(during <= 8, "{during} sent where one in 30 s was asked for");
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_address_where_nobody_is_ever_reached_is_told_at_once() {
+    for rows in [1, 1_000] {
+        let bench = Bench::new().qps(10.0);
+        let end = bench.run(rows, |_| unreachable()).await;
+        assert!(matches!(end.reason, StopReason::NeverReached(_)), "{:?}", end.reason);
+        assert!(bench.failed().is_empty());
+        assert!(bench.elapsed() < secs(10), "{:?}", bench.elapsed());
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_outage_that_throttles_between_its_faults_costs_nobody_anything() {
+    let bench = Bench::new().qps(10.0);
+    let script = |call: Call| match (secs(50)..secs(350)).contains(&call.at) {
+        true if call.count.is_multiple_of(4) => throttle(None),
+        true => broken(),
+        false => answer(millis(300)),
+    };
+    let (first, last) = bench.run_twice(1_000, script).await;
+    assert_eq!((first.reason, first.set_aside, last.reason), (StopReason::Finished, 0, StopReason::Finished));
+    assert!(bench.failed().is_empty());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_brown_out_is_no_outage_and_nearly_no_row_fails_of_it() {
+    let bench = Bench::new().qps(10.0);
+    let script = |call: Call| match call.at < secs(3_600) && coin(call, 0.5) {
+        true => broken(),
+        false => answer(millis(300)),
+    };
+    let (first, last) = bench.run_twice(16_000, script).await;
+    assert_eq!((first.reason, last.reason), (StopReason::Finished, StopReason::Finished));
+    bench.assert_every_row_ended_once(16_000);
+    let failed = bench.failed().len();
+    assert!(failed <= 16, "{failed} of 16,000 failed");
+    assert!((100..500).contains(&first.set_aside), "{}", first.set_aside);
+    let sent = bench.sends_between(Duration::ZERO, secs(3_000));
+    assert!(sent >= 29_000, "{sent} of 30,000");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_poisoned_row_is_set_aside_and_then_fails_while_the_others_go_on() {
+    let bench = Bench::new().qps(10.0);
+    let (first, last) =
+        bench.run_twice(1_000, |call| if call.position == 100 { broken() } else { answer(secs(1)) }).await;
+    assert_eq!((first.reason, first.set_aside, last.reason), (StopReason::Finished, 1, StopReason::Finished));
+    bench.assert_every_row_ended_once(1_000);
+    let aside = bench.ended(|ending| matches!(ending, Ending::SetAside(_)));
+    assert_eq!((aside[0].row.position, aside[0].tries), (100, 6));
+    assert_eq!(bench.failed().len(), 1);
+    let tries = bench.sends().iter().filter(|one| one.position == 100).count();
+    assert!((8..=12).contains(&tries), "six tries, and a few more in the last pass: {tries}");
+    let elapsed = bench.elapsed();
+    assert!(elapsed < secs(105 + 130), "{elapsed:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn poisoned_rows_left_alone_at_the_end_are_no_outage() {
+    let bench = Bench::new().qps(10.0);
+    let (first, last) =
+        bench.run_twice(300, |call| if call.position % 15 == 3 { broken() } else { answer(secs(1)) }).await;
+    assert_eq!(
+        (first.reason, first.set_aside, last.reason),
+        (StopReason::Finished, 20, StopReason::Finished)
+    );
+    bench.assert_every_row_ended_once(300);
+    assert_eq!(bench.failed().len(), 20);
+    assert!(bench.elapsed() < secs(400), "{:?}", bench.elapsed());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_request_that_hangs_is_given_up_after_its_time() {
+    let bench = Bench::new().qps(10.0);
+    bench.run(20, |call| if call.position == 5 && call.nth == 1 { hang() } else { answer(secs(1)) }).await;
+    bench.assert_every_row_ended_once(20);
+    let waits = bench.ended(|ending| matches!(ending, Ending::Waits(_)));
+    let fault = waits[0].ending.fault().expect("a fault");
+    assert_eq!((fault.kind, fault.code.as_str()), (FaultKind::Passing, "timeout"));
+    assert_eq!(waits[0].sent.expect("sent").latency, secs(330));
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_answer_at_the_very_end_of_the_patience_takes_the_outage_back() {
+    let bench = Bench::new().qps(10.0);
+    // The probe that is out when the patience ends, after half an hour, is answered.
+    let script = |call: Call| match call.at {
+        at if at < secs(20) => answer(millis(300)),
+        at if at < secs(1_700) => broken(),
+        at if at < secs(1_900) => answer(secs(200)),
+        _ => answer(millis(300)),
+    };
+    let (first, last) = bench.run_twice(1_000, script).await;
+    assert_eq!((first.reason, last.reason), (StopReason::Finished, StopReason::Finished));
+    assert_eq!(bench.answered(), 1_000);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_service_that_hangs_for_everybody_is_an_outage() {
+    let bench = Bench::new().qps(10.0);
+    let end = bench.run(500, |_| hang()).await;
+    assert!(matches!(&end.reason, StopReason::Outage(fault) if fault.code == "timeout"), "{:?}", end.reason);
+    assert!(bench.failed().is_empty());
+    assert!(bench.elapsed() < secs(330 + 1_800 + 340), "{:?}", bench.elapsed());
+}

@@ -1,0 +1,149 @@
+//! Refusals: of a row, of every row, of the job; and answers that are none.
+
+use super::bench::{Bench, secs};
+use super::service::{Call, answer, broken, fault, refuse};
+use crate::dispatch::stop::StopReason;
+use crate::outcome::FaultKind;
+
+fn cut() -> (std::time::Duration, crate::outcome::Reply) {
+    fault(FaultKind::CutByServer, 200, "cut_by_server")
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_first_ten_rows_refused_alike_end_the_run_and_fail_no_row() {
+    for places in [1, 3, 50] {
+        let bench = Bench::new().qps(50.0).places(places);
+        let end = bench.run(1_000, |_| refuse("invalid_parameter")).await;
+        assert!(
+            matches!(&end.reason, StopReason::EveryRowRefused(fault) if fault.code == "invalid_parameter")
+        );
+        assert!(bench.sends().len() <= 10);
+        assert_eq!((bench.failed().len(), bench.waited()), (0, 10));
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn faults_among_the_first_rows_do_not_let_more_than_ten_out() {
+    let bench = Bench::new().qps(50.0);
+    let script = |call: Call| match call.nth == 1 && call.position.is_multiple_of(2) {
+        true => broken(),
+        false => refuse("invalid_parameter"),
+    };
+    let end = bench.run(1_000, script).await;
+    assert!(matches!(end.reason, StopReason::EveryRowRefused(_)), "{:?}", end.reason);
+    assert!(bench.sends().iter().all(|one| one.position < 10));
+    assert!(bench.failed().is_empty());
+}
+
+#[tokio::test(start_paused = true)]
+async fn refusals_that_differ_are_the_rows_own() {
+    let bench = Bench::new().qps(50.0);
+    let script = |call: Call| match call.position % 2 {
+        0 => refuse("data_inspection_failed"),
+        _ => refuse("context_length_exceeded"),
+    };
+    let end = bench.run(100, script).await;
+    assert_eq!(end.reason, StopReason::Finished);
+    bench.assert_every_row_ended_once(100);
+    assert_eq!(bench.failed().len(), 100);
+}
+
+#[tokio::test(start_paused = true)]
+async fn one_answer_shows_that_the_refused_rows_are_to_blame() {
+    let bench = Bench::new().qps(50.0);
+    let script =
+        |call: Call| if call.position == 9 { answer(secs(9)) } else { refuse("data_inspection_failed") };
+    let end = bench.run(100, script).await;
+    assert_eq!(end.reason, StopReason::Finished);
+    assert_eq!((bench.answered(), bench.failed().len()), (1, 99));
+}
+
+#[tokio::test(start_paused = true)]
+async fn nine_rows_that_are_all_refused_have_failed() {
+    let bench = Bench::new().qps(50.0);
+    let (first, last) = bench.run_twice(9, |_| refuse("invalid_parameter")).await;
+    assert_eq!((first.reason, last.reason), (StopReason::Finished, StopReason::Finished));
+    bench.assert_every_row_ended_once(9);
+    assert_eq!(bench.failed().len(), 9);
+}
+
+#[tokio::test(start_paused = true)]
+async fn first_rows_whose_answers_are_all_of_no_use_alike_end_the_run_too() {
+    for (kind, sends) in [(FaultKind::CutByServer, 10), (FaultKind::Unusable, 20)] {
+        let bench = Bench::new().qps(50.0);
+        let end = bench.run(100, move |_| fault(kind, 200, "no_json")).await;
+        assert!(matches!(end.reason, StopReason::EveryRowRefused(_)), "{:?}", end.reason);
+        assert_eq!((bench.sends().len(), bench.failed().len()), (sends, 0));
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn first_rows_that_end_in_different_ways_do_not_keep_the_others_waiting() {
+    let bench = Bench::new().qps(50.0);
+    let script = |call: Call| match call.position {
+        0..5 => cut(),
+        5..10 => refuse("data_inspection_failed"),
+        _ => answer(secs(1)),
+    };
+    let end = bench.run(100, script).await;
+    assert_eq!(end.reason, StopReason::Finished);
+    bench.assert_every_row_ended_once(100);
+    assert_eq!(bench.failed().len(), 10);
+}
+
+#[tokio::test(start_paused = true)]
+async fn first_rows_refused_or_poisoned_do_not_keep_the_others_waiting() {
+    let bench = Bench::new().qps(50.0);
+    let script = |call: Call| match call.position {
+        position if position < 10 && position % 2 == 0 => refuse("data_inspection_failed"),
+        position if position < 10 => broken(),
+        _ => answer(secs(1)),
+    };
+    let (first, last) = bench.run_twice(100, script).await;
+    assert_eq!((first.reason, last.reason), (StopReason::Finished, StopReason::Finished));
+    bench.assert_every_row_ended_once(100);
+    assert_eq!(bench.failed().len(), 10);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_refused_job_drains_and_keeps_what_comes_in() {
+    let bench = Bench::new().qps(10.0);
+    let script = |call: Call| match call.position {
+        100 => fault(FaultKind::JobRefused, 401, "invalid_api_key"),
+        _ => answer(secs(5)),
+    };
+    let end = bench.run(1_000, script).await;
+    assert!(matches!(&end.reason, StopReason::Refused(fault) if fault.code == "invalid_api_key"));
+    let sent = bench.sends().len();
+    assert_eq!((end.abandoned, bench.answered(), bench.waited()), (0, sent - 1, 1));
+    assert!(bench.failed().is_empty());
+    let refused_at = bench.sends().iter().find(|one| one.position == 100).expect("sent").at;
+    assert!(bench.sends().iter().all(|one| one.at <= refused_at + std::time::Duration::from_millis(20)));
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_answer_that_is_no_use_is_asked_for_once_more() {
+    let bench = Bench::new().qps(10.0);
+    let unusable = || fault(FaultKind::Unusable, 200, "empty_answer");
+    let script = move |call: Call| match (call.position, call.nth) {
+        (30, _) => unusable(),
+        (40, 1) => unusable(),
+        _ => answer(secs(1)),
+    };
+    let (first, _) = bench.run_twice(60, script).await;
+    assert_eq!(first.set_aside, 0);
+    bench.assert_every_row_ended_once(60);
+    let failed = bench.failed();
+    assert_eq!((failed.len(), failed[0].0, failed[0].1.code.as_str()), (1, 30, "empty_answer"));
+    let sends = |position| bench.sends().iter().filter(|one| one.position == position).count();
+    assert_eq!((sends(30), sends(40)), (2, 2));
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_answer_that_the_server_cut_has_failed_by_that_name() {
+    let bench = Bench::new().qps(10.0);
+    bench.run(60, |call| if call.position == 30 { cut() } else { answer(secs(1)) }).await;
+    let failed = bench.failed();
+    assert_eq!((failed.len(), failed[0].1.code.as_str()), (1, "cut_by_server"));
+    assert_eq!(bench.sends().len(), 60);
+}

@@ -1,0 +1,45 @@
+//! The address of a chat API: what is one, and whether it is this machine's own.
+
+/// Checks an address, and says whether it is this machine's own.
+pub(super) fn check(address: &str, allow_http: bool) -> Result<bool, String> {
+    let (scheme, rest) = address.split_once("://").ok_or("an address begins with https://")?;
+    let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
+    if authority.contains('@') {
+        return Err("an address has no user name and no password in it".to_owned());
+    }
+    let host = match authority.strip_prefix('[') {
+        Some(v6) => v6.split(']').next().unwrap_or_default(),
+        None => authority.split(':').next().unwrap_or_default(),
+    };
+    if host.is_empty() {
+        return Err("the address names no host".to_owned());
+    }
+    let local =
+        host == "localhost" || host.parse::<std::net::IpAddr>().is_ok_and(|address| address.is_loopback());
+    match scheme {
+        "https" => Ok(local),
+        "http" if local || allow_http => Ok(local),
+        "http" => Err("plain http:// would send prompts and key unprotected; use https://, or set \
+                       model.allow_http = true"
+            .to_owned()),
+        _ => Err(format!("`{scheme}://` is not an address of a chat API; use https://")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::check;
+
+    #[test]
+    fn plain_http_is_for_this_machine_only_unless_it_is_allowed() {
+        assert_eq!(check("https://dashscope.aliyuncs.com/compatible-mode/v1", false), Ok(false));
+        for local in ["http://localhost:8080/v1", "http://127.0.0.1/v1", "http://[::1]:80/v1"] {
+            assert_eq!(check(local, false), Ok(true), "{local}");
+        }
+        assert!(check("http://example.com/v1", false).is_err());
+        assert_eq!(check("http://example.com/v1", true), Ok(false));
+        for wrong in ["example.com", "ftp://example.com", "https://", "https://user:pass@example.com/v1"] {
+            assert!(check(wrong, true).is_err(), "{wrong}");
+        }
+    }
+}

@@ -1,0 +1,69 @@
+//! The fields of `[request]`: TOML made JSON, with the place of every string in it.
+
+use serde_json::{Map, Value as Json};
+use toml::Value;
+
+use super::Text;
+use super::layers::Layers;
+use super::problem::Problem;
+
+/// The strings of a request, each with the keys that lead to it.
+pub(super) type Texts = Vec<(Vec<String>, Text)>;
+
+/// The fields of a request as JSON, and where its strings stand: each is a template.
+pub(super) fn request(section: &toml::Table, layers: &Layers) -> Result<(Map<String, Json>, Texts), Problem> {
+    for (key, why) in [
+        ("model", "the model is named under [model]"),
+        ("messages", "the turns are given under [prompt], or brought by the rows"),
+        ("stream", "rows are sent whole; see model.transport"),
+        ("stream_options", "rows are sent whole; see model.transport"),
+        ("extra_body", "it is a wrapper of the Python client; write its fields directly under [request]"),
+    ] {
+        if section.contains_key(key) {
+            let message = format!("`{key}` does not belong under [request]: {why}");
+            return Err(layers.problem(&format!("request.{key}"), message));
+        }
+    }
+    let mut texts = Vec::new();
+    let mut fields = Map::new();
+    for (key, value) in section {
+        let mut path = vec![key.clone()];
+        fields.insert(key.clone(), json(value, &mut path, &mut texts, layers)?);
+    }
+    Ok((fields, texts))
+}
+
+fn json(value: &Value, path: &mut Vec<String>, texts: &mut Texts, layers: &Layers) -> Result<Json, Problem> {
+    let key = |path: &[String]| format!("request.{}", path.join("."));
+    Ok(match value {
+        Value::String(source) => {
+            let text = Text { source: source.clone(), place: layers.place(&key(path)) };
+            texts.push((path.clone(), text));
+            Json::String(source.clone())
+        }
+        Value::Integer(number) => Json::from(*number),
+        Value::Float(number) => serde_json::Number::from_f64(*number)
+            .map(Json::Number)
+            .ok_or_else(|| layers.problem(&key(path), format!("JSON has no number {number}")))?,
+        Value::Boolean(flag) => Json::Bool(*flag),
+        Value::Datetime(datetime) => Json::String(datetime.to_string()),
+        Value::Array(values) => {
+            let mut items = Vec::with_capacity(values.len());
+            for (index, value) in values.iter().enumerate() {
+                path.push(index.to_string());
+                items.push(json(value, path, texts, layers)?);
+                path.pop();
+            }
+            Json::Array(items)
+        }
+        Value::Table(table) => {
+            let mut fields = Map::new();
+            for (name, value) in table {
+                path.push(name.clone());
+                fields.insert(name.clone(), json(value, path, texts, layers)?);
+                path.pop();
+            }
+            Json::Object(fields)
+        }
+    })
+}

@@ -1,0 +1,238 @@
+//! Cursors over the entries in the order of the input: the state of each row, and its result.
+
+use std::collections::VecDeque;
+
+use rusqlite::params;
+
+use super::JournalError;
+use super::reader::Reader;
+use crate::outcome::{Answer, RowResult, Status, Usage};
+use crate::request::Fingerprint;
+
+impl Reader {
+    /// What the journal says of each row, asked in the order of position.
+    pub fn standings(&self) -> Standings<'_> {
+        Standings::new(self)
+    }
+
+    /// The results of the rows, asked in the order of position, for an input that the journal was brought to.
+    pub fn results(&self) -> Results<'_> {
+        Results::in_place(self)
+    }
+
+    /// The results of the rows, asked in the order of position, for an input that was only matched, on this
+    /// connection: what was found elsewhere counts, what stands in place for another request does not.
+    pub fn results_as_matched(&self) -> Results<'_> {
+        Results::as_matched(self)
+    }
+}
+
+/// Standings fetched at once.
+const STANDINGS: usize = 512;
+
+/// Results fetched at once; an answer can be long.
+const RESULTS: usize = 64;
+
+/// What the journal says of a row, short: enough to decide whether it is to be sent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Standing {
+    /// The request the entry belongs to.
+    pub fingerprint: Fingerprint,
+    /// What became of it so far.
+    pub state: State,
+    /// Tries that count against the row's allowance.
+    pub tries: u32,
+}
+
+/// What became of a row so far.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum State {
+    /// Sent, and to be sent again.
+    Pending,
+    /// Answered, or sharing another row's answer.
+    Ok,
+    /// Failed.
+    Failed,
+    /// Out of tries for a reason that passes; one more pass will try it.
+    SetAside,
+}
+
+/// A cursor over the standings.
+#[derive(Debug)]
+pub struct Standings<'r> {
+    pages: Pages<'r, Standing>,
+}
+
+impl<'r> Standings<'r> {
+    pub(super) fn new(reader: &'r Reader) -> Self {
+        Self { pages: Pages::new(reader, STANDINGS) }
+    }
+
+    /// What the journal says of the row at a position; `None` when it says nothing. Positions are asked for in
+    /// ascending order.
+    ///
+    /// # Errors
+    ///
+    /// When the journal cannot be read.
+    pub fn at(&mut self, position: u64) -> Result<Option<Standing>, JournalError> {
+        let sql = "SELECT position, fingerprint, status, tries FROM entries WHERE position >= ?1
+                   ORDER BY position LIMIT ?2";
+        self.pages.at(position, sql, |row| {
+            let state = match row.get(2)? {
+                1 => State::Ok,
+                2 => State::Failed,
+                3 => State::SetAside,
+                _ => State::Pending,
+            };
+            Ok(Standing { fingerprint: Fingerprint(row.get(1)?), state, tries: row.get(3)? })
+        })
+    }
+}
+
+/// A cursor over the results.
+#[derive(Debug)]
+pub struct Results<'r> {
+    in_place: Pages<'r, RowResult>,
+    claimed: Option<Pages<'r, RowResult>>,
+}
+
+/// What a result is read from, for the entry `e` at the position named first.
+macro_rules! result_sql {
+    ($position:literal, $from:literal, $condition:literal) => {
+        concat!(
+            "SELECT ",
+            $position,
+            ", e.status, e.attempts, e.cost, e.error_code, e.error, s.latency_ms, s.prompt_tokens,
+                 s.completion_tokens, s.total_tokens, s.cached_tokens, s.reasoning_tokens, s.finish_reason, s.model,
+                 s.request_id, s.tool_calls, s.reasoning, s.response, s.step, e.shares
+             FROM ",
+            $from,
+            " LEFT JOIN entries o ON o.entry = e.shares LEFT JOIN steps s ON s.step = coalesce(e.answer, o.answer)
+             WHERE ",
+            $position,
+            " >= ?1 ",
+            $condition,
+            " ORDER BY 1 LIMIT ?2"
+        )
+    };
+}
+
+const IN_PLACE: &str = result_sql!("e.position", "entries e", "");
+const STILL_IN_PLACE: &str = result_sql!(
+    "e.position",
+    "entries e",
+    "AND NOT EXISTS (SELECT 1 FROM temp.loose_entries l WHERE l.entry = e.entry)"
+);
+const CLAIMED: &str = result_sql!("c.position", "temp.claims c JOIN entries e ON e.entry = c.entry", "");
+
+impl<'r> Results<'r> {
+    pub(super) fn in_place(reader: &'r Reader) -> Self {
+        Self { in_place: Pages::new(reader, RESULTS), claimed: None }
+    }
+
+    pub(super) fn as_matched(reader: &'r Reader) -> Self {
+        Self { in_place: Pages::new(reader, RESULTS), claimed: Some(Pages::new(reader, RESULTS)) }
+    }
+
+    /// The result of the row at a position; `None` when the journal has none. Positions are asked for in ascending
+    /// order.
+    ///
+    /// # Errors
+    ///
+    /// When the journal cannot be read.
+    pub fn at(&mut self, position: u64) -> Result<Option<RowResult>, JournalError> {
+        let Some(claimed) = &mut self.claimed else { return self.in_place.at(position, IN_PLACE, result) };
+        match self.in_place.at(position, STILL_IN_PLACE, result)? {
+            Some(result) => Ok(Some(result)),
+            None => claimed.at(position, CLAIMED, result),
+        }
+    }
+}
+
+fn result(row: &rusqlite::Row<'_>) -> rusqlite::Result<RowResult> {
+    let status = match row.get(1)? {
+        1 => Status::Ok,
+        2 => Status::Failed,
+        _ => Status::Pending,
+    };
+    let shared = row.get::<_, Option<i64>>(19)?.is_some();
+    let answered = row.get::<_, Option<i64>>(18)?.is_some();
+    // The tokens of a shared answer were paid for by the row it was given to.
+    let total: Option<u64> = row.get(9)?;
+    let usage = match total.filter(|_| !shared) {
+        Some(total_tokens) => Some(Usage {
+            prompt_tokens: row.get(7)?,
+            completion_tokens: row.get(8)?,
+            total_tokens,
+            cached_tokens: row.get(10)?,
+            reasoning_tokens: row.get(11)?,
+        }),
+        None => shared.then(Usage::default),
+    };
+    let answer = Answer {
+        response: row.get(17)?,
+        reasoning: row.get(16)?,
+        tool_calls: row.get(15)?,
+        finish_reason: row.get(12)?,
+        usage,
+        model: row.get(13)?,
+        request_id: row.get(14)?,
+    };
+    let attempts: u32 = row.get(2)?;
+    Ok(RowResult {
+        answer: answered.then_some(answer),
+        cost: if shared { Some(0.0) } else { row.get(3)? },
+        attempts: (attempts > 0 || shared).then_some(attempts),
+        latency_ms: row.get(6)?,
+        status,
+        error_code: if status == Status::Failed { row.get(4)? } else { None },
+        error: if status == Status::Failed { row.get(5)? } else { None },
+    })
+}
+
+/// Entries in the order of position, fetched a page at a time.
+#[derive(Debug)]
+struct Pages<'r, T> {
+    reader: &'r Reader,
+    size: usize,
+    page: VecDeque<(u64, T)>,
+    next: Option<u64>,
+}
+
+impl<'r, T> Pages<'r, T> {
+    fn new(reader: &'r Reader, size: usize) -> Self {
+        Self { reader, size, page: VecDeque::new(), next: Some(0) }
+    }
+
+    fn at(
+        &mut self,
+        position: u64,
+        sql: &str,
+        read: impl Fn(&rusqlite::Row<'_>) -> rusqlite::Result<T>,
+    ) -> Result<Option<T>, JournalError> {
+        loop {
+            match self.page.front() {
+                Some((at, _)) if *at > position => return Ok(None),
+                Some((at, _)) if *at == position => return Ok(self.page.pop_front().map(|(_, item)| item)),
+                Some(_) => drop(self.page.pop_front()),
+                None => match self.next {
+                    None => return Ok(None),
+                    Some(next) => self.fetch(next.max(position), sql, &read)?,
+                },
+            }
+        }
+    }
+
+    fn fetch(
+        &mut self,
+        from: u64,
+        sql: &str,
+        read: impl Fn(&rusqlite::Row<'_>) -> rusqlite::Result<T>,
+    ) -> Result<(), JournalError> {
+        let mut statement = self.reader.connection().prepare_cached(sql).map_err(self.reader.failed())?;
+        let rows = statement.query_map(params![from, self.size], |row| Ok((row.get(0)?, read(row)?)));
+        self.page = rows.and_then(Iterator::collect).map_err(self.reader.failed())?;
+        self.next = if self.page.len() < self.size { None } else { self.page.back().map(|(at, _)| at + 1) };
+        Ok(())
+    }
+}

@@ -1,0 +1,163 @@
+//! A journal that is damaged, foreign or newer is refused, and not a byte of it is changed.
+
+use super::*;
+use crate::journal::{JournalError, open_to_read};
+
+/// A desk with a journal of some pages, closed in order.
+fn written() -> Desk {
+    let desk = Desk::new();
+    let long = "an answer of some length ".repeat(20);
+    desk.killed_run((0..300).map(|position| answered(&row(position, 1), &long)).collect());
+    assert!(!with_ending(&desk.path, "-wal").exists());
+    desk
+}
+
+/// Opens a journal in both ways; both refuse it, and leave every file as it was.
+fn refused(desk: &Desk, what: &str) -> JournalError {
+    let before = fs::read(&desk.path).unwrap();
+    let error = open(&desk.path).map(drop).expect_err(what);
+    assert_eq!(fs::read(&desk.path).unwrap(), before, "{what}");
+    assert!(error.to_string().contains(&desk.path.display().to_string()), "{error}");
+    assert_eq!(open(&desk.path).map(drop).expect_err(what).to_string(), error.to_string(), "and again");
+    assert_eq!(fs::read(&desk.path).unwrap(), before, "{what}");
+    error
+}
+
+fn is_damaged(desk: &Desk, what: &str) {
+    let error = refused(desk, what);
+    assert!(matches!(error, JournalError::Damaged { .. }), "{what}: {error}");
+}
+
+fn is_foreign(desk: &Desk, what: &str) {
+    let (one, other) = (refused(desk, what), open_to_read(&desk.path).map(drop).expect_err(what));
+    assert!(matches!(one, JournalError::Foreign { .. }), "{what}: {one}");
+    assert!(matches!(other, JournalError::Foreign { .. }), "{what}: {other}");
+}
+
+#[test]
+fn a_journal_that_was_cut_at_any_length_is_refused_and_left_alone() {
+    let desk = written();
+    let whole = fs::read(&desk.path).unwrap();
+    let steps = (0..whole.len()).step_by(whole.len() / 23);
+    for length in
+        steps.chain([1, 15, 16, 17, 99, 100, 101, 4095, 4096, 4097, whole.len() - 4096, whole.len() - 1])
+    {
+        fs::write(&desk.path, &whole[..length]).unwrap();
+        is_damaged(&desk, &format!("cut to {length} of {}", whole.len()));
+        let error = open_to_read(&desk.path).map(drop).expect_err("cut");
+        assert!(matches!(error, JournalError::Damaged { .. }), "cut to {length}: {error}");
+    }
+    fs::write(&desk.path, &whole).unwrap();
+    drop(desk.open());
+}
+
+#[test]
+fn a_journal_with_pages_overwritten_is_refused_and_left_alone() {
+    let desk = written();
+    let whole = fs::read(&desk.path).unwrap();
+    for page in 0..whole.len() / 4096 {
+        let mut bytes = whole.clone();
+        let from = page * 4096 + if page == 0 { 100 } else { 0 };
+        for (index, byte) in bytes[from..(page + 1) * 4096].iter_mut().enumerate() {
+            *byte = (index * 167 + page * 31 + 89) as u8;
+        }
+        fs::write(&desk.path, &bytes).unwrap();
+        is_damaged(&desk, &format!("page {page}"));
+    }
+}
+
+#[test]
+fn a_damaged_journal_keeps_its_log() {
+    let desk = written();
+    let connection = desk.open();
+    connection.execute_batch("UPDATE entries SET tries = 7").unwrap();
+    let (journal, log) = (fs::read(&desk.path).unwrap(), fs::read(with_ending(&desk.path, "-wal")).unwrap());
+    assert!(!log.is_empty());
+    drop(connection);
+    let mut bytes = journal;
+    let last = bytes.len() - 4096;
+    bytes[last..].fill(0x5a);
+    let other = Desk::new();
+    fs::write(&other.path, &bytes).unwrap();
+    fs::write(with_ending(&other.path, "-wal"), &log).unwrap();
+    is_damaged(&other, "damaged below a log");
+    assert_eq!(fs::read(with_ending(&other.path, "-wal")).unwrap(), log);
+}
+
+#[test]
+fn a_text_file_is_foreign_whatever_its_size() {
+    for text in ["x".to_owned(), "id,text\n1,a\n".to_owned(), "a line of text\n".repeat(1000)] {
+        let desk = Desk::new();
+        fs::write(&desk.path, &text).unwrap();
+        is_foreign(&desk, &text);
+        assert_eq!(files(desk.folder.path()).len(), 1, "nothing is left beside it");
+    }
+}
+
+#[test]
+fn the_database_of_another_program_is_foreign_and_not_opened() {
+    let desk = Desk::new();
+    let other = Connection::open(&desk.path).unwrap();
+    other.execute_batch("CREATE TABLE entries (entry); PRAGMA user_version = 1").unwrap();
+    drop(other);
+    is_foreign(&desk, "another program's");
+    assert_eq!(files(desk.folder.path()).len(), 1, "nothing is left beside it");
+}
+
+#[test]
+fn a_newer_journal_is_refused_with_both_versions_and_keeps_its_log() {
+    let desk = written();
+    let connection = desk.open();
+    connection.execute_batch("PRAGMA user_version = 7").unwrap();
+    drop(connection);
+    for with_log in [false, true] {
+        let newer = Desk::new();
+        fs::copy(&desk.path, &newer.path).unwrap();
+        let opened = Connection::open(&newer.path).unwrap();
+        if with_log {
+            opened.execute_batch("UPDATE entries SET tries = 9").unwrap();
+            let log = fs::read(with_ending(&newer.path, "-wal")).unwrap();
+            drop(opened);
+            fs::copy(&desk.path, &newer.path).unwrap();
+            fs::write(with_ending(&newer.path, "-wal"), log).unwrap();
+        } else {
+            drop(opened);
+        }
+        let log = fs::read(with_ending(&newer.path, "-wal")).ok();
+        let error = refused(&newer, "newer");
+        assert!(matches!(error, JournalError::Newer { version: 7, .. }), "{error}");
+        assert!(error.to_string().contains("its version is 7, this one knows 1"), "{error}");
+        assert_eq!(fs::read(with_ending(&newer.path, "-wal")).ok(), log);
+        assert!(matches!(open_to_read(&newer.path), Err(JournalError::Newer { .. })));
+    }
+}
+
+#[test]
+fn a_folder_that_is_not_there_is_told_with_what_to_do() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("missing").join("out.journal");
+    let text = open(&path).unwrap_err().to_string();
+    assert!(text.contains(&path.display().to_string()) && text.contains("has to be there"), "{text}");
+    let text = crate::journal::lock::Lock::take(&path).unwrap_err().to_string();
+    assert!(text.contains("has to be there"), "{text}");
+}
+
+#[test]
+fn a_folder_that_may_not_be_written_is_told_with_what_to_do() {
+    use std::os::unix::fs::PermissionsExt;
+    let folder = tempfile::tempdir().unwrap();
+    fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o500)).unwrap();
+    // The administrator may write everywhere.
+    if fs::write(folder.path().join("probe"), "").is_err() {
+        let text = open(&folder.path().join("out.journal")).unwrap_err().to_string();
+        assert!(text.contains("writable by this user"), "{text}");
+    }
+    fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o700)).unwrap();
+}
+
+#[test]
+fn a_journal_that_is_not_there_is_missing_to_whoever_looks() {
+    let desk = Desk::new();
+    assert!(matches!(open_to_read(&desk.path), Err(JournalError::Missing { path }) if path == desk.path));
+    assert_eq!(files(desk.folder.path()), [], "looking makes no file");
+}

@@ -1,0 +1,114 @@
+//! What may have been sent and is not stored: said after a kill, and only then. And the requests of the last minute.
+
+use super::*;
+use crate::journal::writer::end_run;
+
+fn handed_out(below: u64) -> Note {
+    Note::HandedOut { below }
+}
+
+fn in_doubt(desk: &Desk) -> u64 {
+    desk.reader().in_doubt().unwrap()
+}
+
+#[test]
+fn after_a_kill_the_rows_handed_out_and_not_known_are_in_doubt() {
+    let desk = Desk::new();
+    desk.killed_run(vec![
+        handed_out(10),
+        answered(&row(0, 0), "a"),
+        failed(&row(4, 4)),
+        throttled(&row(5, 5)),
+    ]);
+    assert_eq!(in_doubt(&desk), 7);
+}
+
+#[test]
+fn a_row_that_was_sent_again_is_in_doubt_until_its_end_is_stored() {
+    let desk = Desk::new();
+    let mut notes =
+        vec![handed_out(2), answered(&row(0, 0), "a"), throttled(&row(1, 1)), Note::Resent(row(1, 1))];
+    desk.killed_run(notes.clone());
+    assert_eq!(in_doubt(&desk), 1);
+    notes.push(answered(&row(1, 1), "b"));
+    let desk = Desk::new();
+    desk.killed_run(notes);
+    assert_eq!(in_doubt(&desk), 0);
+}
+
+#[test]
+fn nothing_is_in_doubt_after_an_ordered_end_or_before_the_first_run() {
+    let desk = Desk::new();
+    let connection = desk.open();
+    assert_eq!(in_doubt(&desk), 0);
+    let run = start_run(&connection, &desk.path);
+    let notes = vec![handed_out(10), throttled(&row(1, 1)), Note::Resent(row(1, 1))];
+    let (connection, _) = store(connection, &desk.path, run, notes);
+    end_run(&connection, &desk.path, run, "interrupted").unwrap();
+    assert_eq!(in_doubt(&desk), 0);
+    let runs = desk.reader().runs().unwrap();
+    assert_eq!(runs[0].reason.as_deref(), Some("interrupted"));
+    assert!(runs[0].ended_at.is_some());
+}
+
+#[test]
+fn a_pending_row_of_an_earlier_run_that_is_handed_out_again_is_in_doubt() {
+    let desk = Desk::new();
+    desk.killed_run(vec![handed_out(3), throttled(&row(0, 0)), set_aside(&row(1, 1)), failed(&row(2, 2))]);
+    assert_eq!(in_doubt(&desk), 0);
+    desk.killed_run(vec![handed_out(1), handed_out(3)]);
+    assert_eq!(in_doubt(&desk), 2);
+    desk.killed_run(vec![handed_out(1), handed_out(3), answered(&row(1, 1), "b")]);
+    assert_eq!(in_doubt(&desk), 1);
+}
+
+#[test]
+fn only_the_last_run_leaves_doubts() {
+    let desk = Desk::new();
+    desk.killed_run(vec![handed_out(10), throttled(&row(0, 0)), Note::Resent(row(0, 0))]);
+    assert_eq!(in_doubt(&desk), 10);
+    let connection = desk.open();
+    let run = start_run(&connection, &desk.path);
+    end_run(&connection, &desk.path, run, "cap").unwrap();
+    assert_eq!(in_doubt(&desk), 0);
+    drop(connection);
+    desk.killed_run(vec![handed_out(1)]);
+    assert_eq!(in_doubt(&desk), 1, "the row that stayed pending");
+}
+
+fn sent(row: RowKey, at: SystemTime, latency: u64, ending: Ending) -> Note {
+    let sent = Some(Sent { at, latency: Duration::from_secs(latency) });
+    Note::Ended(Box::new(Ended { row, sent, tries: 0, cost: None, ending }))
+}
+
+#[test]
+fn the_last_minute_holds_answers_and_faults_with_their_tokens_in_order() {
+    let desk = Desk::new();
+    let before = |seconds| now() - Duration::from_secs(seconds);
+    let fault = |total| Fault {
+        usage: Some(Usage { total_tokens: total, ..Usage::default() }),
+        ..Fault::new(FaultKind::Unusable, "empty", "")
+    };
+    desk.killed_run(vec![
+        sent(row(0, 0), before(500), 1, Ending::Answered(answer("old"))),
+        sent(row(1, 1), before(61), 60, Ending::Answered(answer("sent before it, ended in it"))),
+        sent(row(2, 2), before(59), 40, Ending::Answered(answer("a"))),
+        sent(row(3, 3), before(30), 1, Ending::Waits(fault(7))),
+        sent(row(4, 4), before(20), 1, Ending::Waits(Fault::new(FaultKind::Throttled, "limit_requests", ""))),
+        sent(row(5, 5), before(1), 1, Ending::Answered(Answer::default())),
+    ]);
+    let minute = desk.reader().last_minute(now()).unwrap();
+    assert_eq!(minute, [(before(59), 15), (before(30), 7), (before(20), 0), (before(1), 0)]);
+}
+
+#[test]
+fn a_fault_that_was_held_back_does_not_hide_the_last_minute() {
+    let desk = Desk::new();
+    let before = |seconds| now() - Duration::from_secs(seconds);
+    let fault = || Fault::new(FaultKind::Throttled, "limit_requests", "");
+    desk.killed_run(vec![
+        sent(row(1, 1), before(10), 1, Ending::Waits(fault())),
+        sent(row(0, 0), before(100), 1, Ending::Failed(fault())),
+    ]);
+    assert_eq!(desk.reader().last_minute(now()).unwrap(), [(before(10), 0)]);
+}

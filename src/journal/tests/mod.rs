@@ -1,0 +1,191 @@
+//! Tests of the journal, by subject, and what they share.
+
+mod damage;
+mod doubt;
+mod duplicates;
+mod edits;
+mod lock;
+mod matching;
+mod naming;
+mod reading;
+mod shipped;
+mod writing;
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use rusqlite::Connection;
+use rusqlite::types::Value;
+use tempfile::TempDir;
+
+use super::matching::{MatchError, Matched, Matcher};
+use super::reader::Reader;
+use super::writer::{RunRecord, Writer, begin_run};
+use super::{open, with_ending};
+use crate::note::{Ended, Ending, Note, RowKey, Sent};
+use crate::outcome::{Answer, Fault, FaultKind, Usage};
+use crate::request::Fingerprint;
+use crate::row::RowId;
+
+/// A journal in a folder of its own.
+struct Desk {
+    folder: TempDir,
+    path: PathBuf,
+}
+
+impl Desk {
+    fn new() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("out.journal");
+        Self { folder, path }
+    }
+
+    fn open(&self) -> Connection {
+        open(&self.path).unwrap()
+    }
+
+    fn reader(&self) -> Reader {
+        Reader::new(super::open_to_read(&self.path).unwrap(), &self.path)
+    }
+
+    /// Stores notes as one run that ends by a kill: the run has no end.
+    fn killed_run(&self, notes: Vec<Note>) {
+        let connection = self.open();
+        let run = start_run(&connection, &self.path);
+        let (_, committed) = store(connection, &self.path, run, notes.clone());
+        assert_eq!(committed, notes);
+    }
+
+    /// Matches rows with the journal as a run would.
+    fn matched(&self, rows: &[RowKey], with_ids: bool) -> Matched {
+        matched(&self.open(), &self.path, rows, with_ids, false, true).unwrap()
+    }
+}
+
+fn start_run(connection: &Connection, path: &Path) -> i64 {
+    let record = RunRecord { program: "0.1.0".to_owned(), job: "{}".to_owned(), in_doubt: 0 };
+    begin_run(connection, path, &record).unwrap()
+}
+
+/// Gives notes to a writer and waits for its end.
+fn store(connection: Connection, path: &Path, run: i64, notes: Vec<Note>) -> (Connection, Vec<Note>) {
+    let (writer, pen, mut committed) = Writer::start(connection, path, run);
+    notes.into_iter().for_each(|note| pen.write(note));
+    drop(pen);
+    let connection = writer.finish().unwrap();
+    let mut back = Vec::new();
+    while let Some(group) = committed.blocking_recv() {
+        back.extend(group.unwrap());
+    }
+    (connection, back)
+}
+
+fn matched(
+    connection: &Connection,
+    path: &Path,
+    rows: &[RowKey],
+    with_ids: bool,
+    limited: bool,
+    apply: bool,
+) -> Result<Matched, MatchError> {
+    let mut matcher = Matcher::begin(connection, path, with_ids)?;
+    for row in rows {
+        matcher.row(row)?;
+    }
+    matcher.finish(limited, apply)
+}
+
+/// A row by its position and the content its request is made of.
+fn row(position: u64, content: u8) -> RowKey {
+    RowKey { position, id: None, fingerprint: Fingerprint([content; 16]) }
+}
+
+/// Rows without ids, by their contents.
+fn rows(contents: &[u8]) -> Vec<RowKey> {
+    contents.iter().zip(0..).map(|(content, position)| row(position, *content)).collect()
+}
+
+/// Rows with ids, by id and content.
+fn named(rows: &[(&str, u8)]) -> Vec<RowKey> {
+    let key = |((id, content), position): (&(&str, u8), u64)| RowKey {
+        id: Some(RowId::from_text(*id)),
+        ..row(position, *content)
+    };
+    rows.iter().zip(0..).map(key).collect()
+}
+
+fn sent_at(second: u64) -> Sent {
+    Sent { at: UNIX_EPOCH + Duration::from_secs(second), latency: Duration::from_millis(1500) }
+}
+
+fn ended(row: &RowKey, ending: Ending) -> Note {
+    let sent = Some(sent_at(1_800_000_000));
+    Note::Ended(Box::new(Ended { row: row.clone(), sent, tries: 1, cost: Some(0.25), ending }))
+}
+
+fn answer(text: &str) -> Answer {
+    let usage = Usage {
+        prompt_tokens: 10,
+        completion_tokens: 5,
+        total_tokens: 15,
+        cached_tokens: Some(4),
+        reasoning_tokens: None,
+    };
+    Answer {
+        response: Some(text.to_owned()),
+        finish_reason: Some("stop".to_owned()),
+        usage: Some(usage),
+        model: Some("qwen-mt-plus".to_owned()),
+        request_id: Some("r-1".to_owned()),
+        ..Answer::default()
+    }
+}
+
+fn answered(row: &RowKey, text: &str) -> Note {
+    ended(row, Ending::Answered(answer(text)))
+}
+
+fn failed(row: &RowKey) -> Note {
+    let fault = Fault::new(FaultKind::RowRefused, "data_inspection_failed", "Input may be inappropriate");
+    ended(row, Ending::Failed(Fault { status: Some(400), ..fault }))
+}
+
+fn throttled(row: &RowKey) -> Note {
+    let fault = Fault::new(FaultKind::Throttled, "limit_requests", "slow down");
+    ended(row, Ending::Waits(Fault { status: Some(429), ..fault }))
+}
+
+fn set_aside(row: &RowKey) -> Note {
+    ended(row, Ending::SetAside(Fault::new(FaultKind::Passing, "timeout", "no answer within 330s")))
+}
+
+/// The text of the answer at each of the first positions.
+fn answers(reader: &Reader, rows: u64) -> Vec<Option<String>> {
+    let mut results = reader.results();
+    (0..rows).map(|position| results.at(position).unwrap()?.answer?.response).collect()
+}
+
+/// Everything a query gives.
+fn dump(connection: &Connection, sql: &str) -> Vec<Vec<Value>> {
+    let mut statement = connection.prepare(sql).unwrap();
+    let columns = statement.column_count();
+    let rows = statement.query_map([], |row| (0..columns).map(|column| row.get(column)).collect());
+    rows.unwrap().collect::<Result<_, _>>().unwrap()
+}
+
+fn number(connection: &Connection, sql: &str) -> i64 {
+    connection.query_row(sql, [], |row| row.get(0)).unwrap()
+}
+
+/// The files of a folder, with their bytes.
+fn files(folder: &Path) -> Vec<(PathBuf, Vec<u8>)> {
+    let paths = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
+    let mut files: Vec<_> = paths.map(|path| (path.clone(), fs::read(&path).unwrap())).collect();
+    files.sort();
+    files
+}
+
+fn now() -> SystemTime {
+    UNIX_EPOCH + Duration::from_secs(1_800_000_000)
+}

@@ -1,0 +1,73 @@
+//! Every journal that was ever shipped still opens. A file is added with each version and never changed.
+
+use super::*;
+use crate::journal::reader::Counts;
+use crate::journal::writer::end_run;
+use crate::outcome::Status;
+
+fn data() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/journal-v1.sqlite")
+}
+
+fn input() -> Vec<RowKey> {
+    named(&[("a", 1), ("b", 2), ("c", 3), ("d", 4), ("e", 1)])
+}
+
+#[test]
+fn a_journal_of_version_1_still_opens_and_reads_as_it_was_written() {
+    let desk = Desk::new();
+    fs::copy(data(), &desk.path).unwrap();
+    let connection = desk.open();
+    assert_eq!(number(&connection, "PRAGMA user_version"), i64::from(crate::journal::schema::VERSION));
+    let reader = desk.reader();
+    reader.check_integrity().unwrap();
+    assert_eq!(reader.counts(None).unwrap(), Counts { ok: 2, failed: 1, pending: 2 });
+    let mut results = reader.results();
+    let results: Vec<_> = (0..5).map(|position| results.at(position).unwrap().unwrap()).collect();
+    let statuses: Vec<_> = results.iter().map(|result| result.status).collect();
+    assert_eq!(statuses, [Status::Ok, Status::Failed, Status::Pending, Status::Pending, Status::Ok]);
+    let expected = Answer { reasoning: Some("because".to_owned()), ..answer("ein Wort — 一") };
+    assert_eq!(results[0].answer.as_ref(), Some(&expected));
+    assert_eq!(
+        (results[0].cost, results[0].attempts, results[0].latency_ms),
+        (Some(0.5), Some(2), Some(1500))
+    );
+    assert_eq!(results[1].error_code.as_deref(), Some("data_inspection_failed"));
+    assert_eq!(results[4].answer, Some(Answer { usage: Some(Usage::default()), ..expected }));
+    assert_eq!(results[4].cost, Some(0.0));
+    let run = &reader.runs().unwrap()[0];
+    assert_eq!((run.reason.as_deref(), run.spent.requests, run.spent.throttled), (Some("interrupted"), 5, 2));
+    drop(connection);
+    let found = desk.matched(&input(), true);
+    assert_eq!((found.kept, found.new, found.failed), (3, 2, 1), "and it resumes");
+    desk.killed_run(vec![answered(&input()[2], "more")]);
+}
+
+#[test]
+#[ignore = "makes the file for the present version; run by hand once, when a version is new"]
+fn makes_the_journal_of_this_version() {
+    let desk = Desk::new();
+    let connection = desk.open();
+    let run = start_run(&connection, &desk.path);
+    let rows = input();
+    let first = Answer { reasoning: Some("because".to_owned()), ..answer("ein Wort — 一") };
+    let notes = vec![
+        Note::HandedOut { below: 4 },
+        throttled(&rows[0]),
+        ended(&rows[0], Ending::Answered(first)),
+        failed(&rows[1]),
+        throttled(&rows[2]),
+        set_aside(&rows[3]),
+    ];
+    let (connection, _) = store(connection, &desk.path, run, notes);
+    let sql = "INSERT INTO entries (position, row_id, fingerprint, status, shares)
+               SELECT 4, 'e', fingerprint, 1, entry FROM entries WHERE position = 0";
+    connection.execute(sql, []).unwrap();
+    end_run(&connection, &desk.path, run, "interrupted").unwrap();
+    drop(connection);
+    let version = crate::journal::schema::VERSION;
+    let target = data().with_file_name(format!("journal-v{version}.sqlite"));
+    assert!(!target.exists(), "a shipped journal is never changed");
+    fs::create_dir_all(target.parent().unwrap()).unwrap();
+    fs::copy(&desk.path, target).unwrap();
+}

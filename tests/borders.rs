@@ -1,0 +1,160 @@
+//! The arrows of ARCHITECTURE.md, held against the imports of the code.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+const NOUNS: [&str; 9] = ["endpoint", "event", "format", "job", "note", "outcome", "request", "row", "tally"];
+const STAGES: [&str; 6] = ["read", "render", "dispatch", "api", "journal", "write"];
+const SIDE_ROOMS: [&str; 3] = ["models", "simulator", "watch"];
+
+/// Each foreign crate that has a home, with the files and folders it may be named in.
+const HOMES: [(&str, &[&str]); 18] = [
+    ("reqwest", &["api/"]),
+    ("rustls", &["api/client.rs"]),
+    ("httpdate", &["api/retry_after.rs"]),
+    // The pipeline hands a connection from one part of the journal to the next, and asks nothing of it.
+    ("rusqlite", &["journal/", "pipeline/plan.rs", "pipeline/send.rs", "commands/run.rs"]),
+    // Rooms have files of their own that bear the crate's name: its modules tell it apart.
+    ("parquet::arrow", &["read/parquet.rs", "read/parquet/", "write/parquet.rs", "write/parquet/"]),
+    ("parquet::file", &["read/parquet.rs", "read/parquet/", "write/parquet.rs", "write/parquet/"]),
+    (
+        "arrow_array",
+        &[
+            "row.rs",
+            "read/parquet",
+            "read/cells.rs",
+            "write/parquet",
+            "write/cells.rs",
+            "write/columns",
+            "write/answer.rs",
+        ],
+    ),
+    (
+        "arrow_schema",
+        &["row.rs", "read/", "write/parquet", "write/cells.rs", "write/columns", "write/answer.rs"],
+    ),
+    ("minijinja", &["render/"]),
+    ("indicatif", &["watch/"]),
+    ("signal_hook", &["commands/interrupt.rs"]),
+    ("clap", &["cli.rs", "main.rs"]),
+    ("tempfile", &["write/atomic.rs"]),
+    ("blake3", &["render/fingerprint.rs", "simulator/"]),
+    ("annotate_snippets", &["job/problem.rs"]),
+    ("http_body_util", &["simulator/"]),
+    ("hyper_util", &["simulator/"]),
+    ("glob", &["read/", "commands/verify.rs"]),
+];
+
+fn sources(folder: &Path, found: &mut Vec<PathBuf>) {
+    for entry in fs::read_dir(folder).expect("a folder") {
+        let path = entry.expect("an entry").path();
+        match path.is_dir() {
+            true => sources(&path, found),
+            false if path.extension().is_some_and(|ending| ending == "rs") => found.push(path),
+            false => {}
+        }
+    }
+}
+
+/// The code of a file without its comments and without its unit tests, which may look anywhere.
+fn code(path: &Path) -> String {
+    let text = fs::read_to_string(path).expect("a source file");
+    let text = text.split("#[cfg(test)]\nmod tests {").next().unwrap_or_default().to_owned();
+    text.lines().filter(|line| !line.trim_start().starts_with("//")).collect::<Vec<_>>().join("\n")
+}
+
+/// Every source file that is no test, by its path under `src/`, with its code.
+fn house() -> Vec<(String, String)> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    let mut found = Vec::new();
+    sources(&root, &mut found);
+    let name =
+        |path: &Path| path.strip_prefix(&root).expect("under src").to_string_lossy().replace('\\', "/");
+    let is_test = |name: &str| name.contains("tests") || name.contains("conformance");
+    found.iter().map(|path| (name(path), code(path))).filter(|(name, _)| !is_test(name)).collect()
+}
+
+/// The rooms that a file names: `crate::room`.
+fn imports(code: &str) -> BTreeSet<String> {
+    let mut rooms = BTreeSet::new();
+    for (at, _) in code.match_indices("crate::") {
+        let rest = &code[at + "crate::".len()..];
+        let room: String = rest.chars().take_while(|c| c.is_alphanumeric() || *c == '_').collect();
+        rooms.insert(room);
+    }
+    rooms
+}
+
+fn room_of(file: &str) -> &str {
+    file.split(['/', '.']).next().unwrap_or_default()
+}
+
+#[test]
+fn the_arrows_run_downward_only() {
+    for (file, code) in house() {
+        let room = room_of(&file);
+        let allowed = |other: &str| match room {
+            "main" | "lib" | "commands" => true,
+            "pipeline" => NOUNS.contains(&other) || STAGES.contains(&other),
+            "cli" => other == "job",
+            "simulator" | "models" => false,
+            "watch" => NOUNS.contains(&other),
+            "exit" => false,
+            room if NOUNS.contains(&room) || STAGES.contains(&room) => NOUNS.contains(&other),
+            other => panic!("{other} is no room of ARCHITECTURE.md"),
+        };
+        for other in imports(&code) {
+            assert!(other == room || other.is_empty() || allowed(&other), "src/{file} imports {other}");
+        }
+    }
+}
+
+#[test]
+fn only_the_pipeline_and_the_commands_name_two_stages_or_a_side_room() {
+    for (file, code) in house() {
+        if ["pipeline", "commands", "main", "lib"].contains(&room_of(&file)) {
+            continue;
+        }
+        let named: Vec<String> = imports(&code)
+            .into_iter()
+            .filter(|room| room != room_of(&file))
+            .filter(|room| STAGES.contains(&room.as_str()) || SIDE_ROOMS.contains(&room.as_str()))
+            .collect();
+        assert!(named.is_empty(), "src/{file} names {named:?}");
+    }
+}
+
+#[test]
+fn each_foreign_crate_has_one_home() {
+    for (file, code) in house() {
+        for (name, homes) in HOMES {
+            let named = code.contains(&format!("use {name}::")) || code.contains(&format!(" {name}::"));
+            let home = homes.iter().any(|home| file.starts_with(home));
+            assert!(!named || home, "src/{file} names {name}, which is at home in {homes:?}");
+        }
+    }
+}
+
+#[test]
+fn the_library_prints_only_in_its_commands_and_on_its_screen_and_reads_no_environment() {
+    for (file, code) in house() {
+        let room = room_of(&file);
+        if room == "commands" {
+            continue;
+        }
+        for word in ["println!", "print!(", "std::env::var", "process::exit", "dbg!"] {
+            let screen = room == "watch" && word.starts_with("print");
+            assert!(screen || !code.contains(word), "src/{file} has {word}");
+        }
+    }
+}
+
+#[test]
+fn every_source_file_says_in_its_first_line_what_it_is_for() {
+    for (file, _) in house() {
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("src").join(&file);
+        let text = fs::read_to_string(path).expect("a source file");
+        assert!(text.starts_with("//! "), "src/{file}");
+    }
+}
