@@ -8,7 +8,7 @@ use crate::job::knobs::{KNOBS, Overlay, Shape};
 
 /// Runs one prompt over every row of a file, overnight, without babysitting.
 #[derive(Debug, Parser)]
-#[command(version, propagate_version = true, max_term_width = 100)]
+#[command(version, max_term_width = 100)]
 pub struct Cli {
     /// What to do.
     #[command(subcommand)]

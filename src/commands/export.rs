@@ -37,7 +37,10 @@ pub(super) fn run(mut args: ExportArgs) -> Result<Exit, Failure> {
     };
     let path_of_journal = loaded.job.output.journal();
     let reader = Reader::new(journal::open_to_read(&path_of_journal)?, &path_of_journal);
-    let opened = Opened::new(loaded.job)?;
+    let opened = Opened::again(loaded.job)?;
+    if let Some(path) = &path {
+        opened.check_output_is_no_input(path.as_ref())?;
+    }
     let stop = never_stopped();
     let plan = plan(&opened, Some(reader.connection()), Purpose::Look, &stop)?;
     let written = write(&opened, &plan.columns, reader.results_as_matched(), destination, &stop)?;

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use super::Failure;
 use super::environment::Environment;
 use crate::cli::{Color, JobArgs, Progress};
+use crate::format::Format;
 use crate::job::Job;
 use crate::job::knobs::set;
 use crate::job::layers::Layers;
@@ -50,6 +51,14 @@ pub(super) fn load(args: &JobArgs) -> Result<Loaded, Failure> {
 
 fn read(path: &Path) -> Result<Script, Failure> {
     let name: Arc<str> = path.to_string_lossy().into();
+    if Format::of_path(&name).is_some() {
+        let problem = Problem::new(format!("{name} is no job file: by its name it holds rows"));
+        return Err(problem
+            .help(format!(
+                "give a TOML file, or the job as flags: --input {name}, --output, --model, --prompt"
+            ))
+            .into());
+    }
     let text = fs::read(path).map_err(|error| match error.kind() {
         std::io::ErrorKind::NotFound => {
             let problem = Problem::new(format!("there is no job file {name}"));

@@ -13,12 +13,12 @@ mod verify;
 
 use std::io;
 
-use crate::cli::{Cli, Verb};
+use crate::cli::{Cli, Progress, Verb};
 use crate::exit::Exit;
 use crate::job::problem::Problem;
 use crate::journal::JournalError;
 use crate::pipeline::PipelineError;
-use crate::watch::text::printable;
+use crate::watch::{Mode, say_error};
 
 /// A command that ended early: what to say, and the exit code.
 #[derive(Debug)]
@@ -74,6 +74,10 @@ impl From<io::Error> for Failure {
 
 /// Runs a command to its end, and says what went wrong.
 pub fn run(cli: Cli) -> Exit {
+    let mode = match &cli.command {
+        Verb::Run(args) if args.progress == Progress::Json => Mode::Json,
+        _ => Mode::Plain,
+    };
     let result = match cli.command {
         Verb::Run(args) => run::run(args),
         Verb::Preview(args) => preview::run(args),
@@ -84,7 +88,7 @@ pub fn run(cli: Cli) -> Exit {
     };
     result.unwrap_or_else(|failure| {
         if !failure.message.is_empty() {
-            eprintln!("error: {}", printable(&failure.message));
+            say_error(mode, &failure.message);
         }
         failure.exit
     })

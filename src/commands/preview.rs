@@ -56,7 +56,11 @@ pub(super) fn run(args: PreviewArgs) -> Result<Exit, Failure> {
     if let Some(holder) = Lock::holder(&path) {
         writeln!(out, "running: {}", printable(&holder))?;
     }
-    check_target(&opened.job.output.path)?;
+    // A folder that is not there yet is made by the run.
+    if opened.job.output.path.parent().is_some_and(|folder| folder.as_os_str().is_empty() || folder.is_dir())
+    {
+        check_target(&opened.job.output.path)?;
+    }
     Ok(Exit::Done)
 }
 

@@ -123,8 +123,9 @@ impl Session<'_> {
     fn say_plan(&self, plan: &Plan) {
         self.screen.say(&plan_line(plan));
         if plan.bad > 0 {
-            self.screen
-                .say(&format!("{} cannot be sent and is recorded as failed", counted(plan.bad, "row")));
+            let verb = if plan.bad == 1 { "is" } else { "are" };
+            let rows = counted(plan.bad, "row");
+            self.screen.say(&format!("{rows} cannot be sent and {verb} recorded as failed"));
         }
         if plan.matched.failed > 0 && !self.args.retry_failed {
             let rows = counted(plan.matched.failed, "row");

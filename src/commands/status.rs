@@ -122,8 +122,11 @@ impl Status {
                 }
             }
             (None, Some(Run { ended_at: Some(ended), reason, .. })) => {
-                let reason = reason.as_deref().unwrap_or("ended");
-                lines.push(format!("not running: {reason} at {}", timestamp(*ended)));
+                let when = timestamp(*ended);
+                lines.push(match reason.as_deref() {
+                    None | Some("finished") => format!("not running: finished at {when}"),
+                    Some(reason) => format!("not running: stopped at {when} ({reason})"),
+                });
             }
             (None, Some(run)) => {
                 let doubt = counted(self.in_doubt, "request");

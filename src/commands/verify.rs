@@ -12,11 +12,11 @@ use crate::exit::Exit;
 use crate::journal;
 use crate::journal::reader::Reader;
 use crate::outcome::{RowResult, Status};
-use crate::pipeline::plan::{Purpose, plan};
+use crate::pipeline::plan::{Plan, Purpose, plan};
 use crate::pipeline::send::never_stopped;
 use crate::pipeline::{Opened, PipelineError};
 use crate::read::{InputSpec, Source, Wanted};
-use crate::row::Item;
+use crate::row::{Item, RowId};
 use crate::watch::text::{count, counted};
 
 /// Runs the command.
@@ -27,7 +27,7 @@ pub(super) fn run(args: JobArgs) -> Result<Exit, Failure> {
     let mut out = stdout().lock();
     reader.check_integrity()?;
     writeln!(out, "journal: {} is whole", path.display())?;
-    let opened = Opened::new(loaded.job)?;
+    let opened = Opened::again(loaded.job)?;
     let plan = plan(&opened, Some(reader.connection()), Purpose::Look, &never_stopped())?;
     writeln!(out, "input: {}", plan_line(&plan))?;
     let mut counts = [0_u64; 3];
@@ -38,7 +38,7 @@ pub(super) fn run(args: JobArgs) -> Result<Exit, Failure> {
     }
     let [pending, ok, failed] = counts;
     writeln!(out, "rows: {} ok · {} failed · {} pending", count(ok), count(failed), count(pending))?;
-    let differences = check_output(&opened, plan.rows, &reader, &mut out)?;
+    let differences = check_output(&opened, &plan, &reader, &mut out)?;
     let exit = match () {
         () if differences > 0 => Exit::CannotRun,
         () if failed + pending > 0 => Exit::FailedRows,
@@ -56,8 +56,8 @@ pub(super) fn run(args: JobArgs) -> Result<Exit, Failure> {
     Ok(exit)
 }
 
-/// Holds the output against the journal, row by row. Gives the number of rows that differ.
-fn check_output(opened: &Opened, rows: u64, reader: &Reader, out: &mut impl Write) -> Result<u64, Failure> {
+/// Holds the output against input and journal, row by row. Gives the number of rows that differ.
+fn check_output(opened: &Opened, plan: &Plan, reader: &Reader, out: &mut impl Write) -> Result<u64, Failure> {
     let output = &opened.job.output;
     let path = output.path.display().to_string();
     if !output.path.exists() {
@@ -67,59 +67,84 @@ fn check_output(opened: &Opened, rows: u64, reader: &Reader, out: &mut impl Writ
     // The output is read as any input would be; its name is no glob.
     let spec = InputSpec { max_record_bytes: u64::MAX, ..InputSpec::new([escaped(&path)], output.spool()) };
     let written = Source::open(spec).map_err(PipelineError::from)?;
-    let status = name_of(opened, "status");
-    let response = name_of(opened, "response");
+    let names = Names::of(opened, plan)?;
+    let mut rows = opened.source.rows(Wanted::Only([].into())).map_err(PipelineError::from)?;
     let mut results = reader.results_as_matched();
     let (mut found, mut differ, mut first) = (0_u64, 0_u64, None);
     for item in written.rows(Wanted::Fields).map_err(PipelineError::from)? {
         let item = item.map_err(PipelineError::from)?;
         found += 1;
+        let row = rows.next().transpose().map_err(PipelineError::from)?;
         let expected = results.at(item.position())?.unwrap_or_default();
-        if !agrees(&item, &expected, &status, &response) {
+        if !names.agree(&item, row.as_ref(), &expected) {
             differ += 1;
             first.get_or_insert_with(|| item.place().to_string());
         }
     }
-    if found != rows {
-        writeln!(out, "output: {path} has {}, and the input has {}", counted(found, "row"), count(rows))?;
-        return Ok(found.abs_diff(rows).max(differ));
+    if found != plan.rows {
+        let rows = counted(found, "row");
+        writeln!(out, "output: {path} has {rows}, and the input has {}", count(plan.rows))?;
+        return Ok(found.abs_diff(plan.rows).max(differ));
     }
     match first {
         None => writeln!(out, "output: {path} has every row, as the journal has it")?,
         Some(first) => writeln!(
             out,
-            "output: {} of {path} differ from the journal, the first at {first}; `fanfold export` writes it anew",
-            counted(differ, "row")
+            "output: {} of {path} {} from the journal, the first at {first}; `fanfold export` writes it anew",
+            counted(differ, "row"),
+            if differ == 1 { "differs" } else { "differ" },
         )?,
     }
     Ok(differ)
 }
 
-/// Whether a row of the output says what the journal says, in those columns that the output has.
-fn agrees(item: &Item, expected: &RowResult, status: &str, response: &str) -> bool {
-    let Item::Row(row) = item else { return false };
-    let text = expected.answer.as_ref().and_then(|answer| answer.response.as_deref());
-    let same_status =
-        row.fields.get(status).is_none_or(|value| value.as_str() == Some(expected.status.as_str()));
-    let same_text = row.fields.get(response).is_none_or(|value| match value {
-        Value::String(found) => found == text.unwrap_or_default(),
-        Value::Null => text.unwrap_or_default().is_empty() || expected.status != Status::Ok,
-        _ => false,
-    });
-    same_status && (same_text || opened_safely(text))
+/// What the columns that are held against the journal are called in the output; of those it does not have, nothing.
+struct Names {
+    id: Option<String>,
+    status: Option<String>,
+    response: Option<String>,
+    is_escaped: bool,
 }
 
-/// A cell that a spreadsheet would run may have been escaped; its text then differs on purpose.
-fn opened_safely(text: Option<&str>) -> bool {
-    text.is_some_and(|text| text.starts_with(['=', '+', '-', '@', '\t', '\r', '\n']))
-}
+impl Names {
+    fn of(opened: &Opened, plan: &Plan) -> Result<Self, Failure> {
+        let layout = opened.layout(Some(&plan.columns), opened.job.output.format)?;
+        let id = opened.job.input.id.as_deref();
+        Ok(Self {
+            id: id.and_then(|id| layout.name_of_input(id)).map(str::to_owned),
+            status: layout.name_of_answer("status").map(str::to_owned),
+            response: layout.name_of_answer("response").map(str::to_owned),
+            is_escaped: opened.job.output.spreadsheet_safe,
+        })
+    }
 
-/// What an answer column is called in the output.
-fn name_of(opened: &Opened, column: &str) -> String {
-    let output = &opened.job.output;
-    let prefixed = format!("{}{column}", output.prefix);
-    let renamed = output.rename.iter().find(|(from, _)| *from == column || *from == prefixed);
-    renamed.map_or(prefixed, |(_, to)| to.clone())
+    /// Whether a row of the output is that of the input, with what the journal says.
+    fn agree(&self, item: &Item, row: Option<&Item>, expected: &RowResult) -> bool {
+        let Item::Row(written) = item else { return false };
+        let cell = |name: &Option<String>| name.as_ref().and_then(|name| written.fields.get(name));
+        // A row that could not be read has no id, in the output neither.
+        let same_row = match (cell(&self.id), row) {
+            (Some(found), Some(Item::Row(row))) => match (RowId::from_value(found), &row.id) {
+                (Some(found), Some(id)) => self.is_same(found.as_str(), id.as_str()),
+                (found, id) => found.is_none() && id.is_none(),
+            },
+            _ => true,
+        };
+        let same_status =
+            cell(&self.status).is_none_or(|value| value.as_str() == Some(expected.status.as_str()));
+        let text = expected.answer.as_ref().and_then(|answer| answer.response.as_deref());
+        let same_text = cell(&self.response).is_none_or(|value| match value {
+            Value::String(found) => self.is_same(found, text.unwrap_or_default()),
+            Value::Null => text.unwrap_or_default().is_empty() || expected.status != Status::Ok,
+            _ => false,
+        });
+        same_row && same_status && same_text
+    }
+
+    /// A cell that a spreadsheet would run may have been escaped.
+    fn is_same(&self, found: &str, expected: &str) -> bool {
+        found == expected || (self.is_escaped && found.strip_prefix('\'') == Some(expected))
+    }
 }
 
 fn escaped(path: &str) -> String {

@@ -144,6 +144,8 @@ pub struct Overlay {
     pub key: String,
     /// The value.
     pub value: Value,
+    /// The value as it was written, for a key that takes text: `--set model.name=7`.
+    pub raw: String,
 }
 
 impl Knob {
@@ -176,6 +178,7 @@ impl Knob {
             script: Script { name: name.into(), text: values.join("\n").into() },
             key: self.key.into(),
             value,
+            raw: values.concat(),
         }
     }
 }
@@ -200,7 +203,12 @@ pub fn set(argument: &str) -> Result<Overlay, Problem> {
             .at(&hidden, 0..key.len())
             .help(help));
     }
-    Ok(Overlay { script, key: key.trim().to_owned(), value: literal(value.trim()) })
+    Ok(Overlay {
+        script,
+        key: key.trim().to_owned(),
+        value: literal(value.trim()),
+        raw: value.trim().to_owned(),
+    })
 }
 
 /// The TOML literal a text is, or the text itself.

@@ -31,14 +31,10 @@ impl Layers {
             tree = toml::from_str(&script.text).map_err(|error| explain(script, &error))?;
         }
         for overlay in &overlays {
-            let mut alone = Table::new();
-            insert(&mut alone, &overlay.key, overlay.value.clone())
-                .map_err(|message| Problem::new(message).at(&overlay.script, 0..overlay.script.text.len()))?;
-            JobFile::deserialize(Value::Table(alone.clone())).map_err(|error| {
-                let (message, help) = reword(error.message());
-                let problem = Problem::new(message).at(&overlay.script, 0..overlay.script.text.len());
-                help.into_iter().fold(problem, Problem::help)
-            })?;
+            let text = || Value::String(overlay.raw.clone());
+            // What reads as a number may be meant as text: the key decides.
+            let alone = alone(overlay, overlay.value.clone())
+                .or_else(|problem| alone(overlay, text()).map_err(|_| problem))?;
             merge(&mut tree, alone);
         }
         let layers = Self { file, overlays };
@@ -109,6 +105,13 @@ fn explain(script: &Script, error: &toml::de::Error) -> Problem {
 /// Says an error of the reader in the user's words; for an unknown key, also which one may have been meant.
 fn reword(message: &str) -> (String, Option<String>) {
     let message = message.lines().next().unwrap_or(message);
+    if let Some((found, expected)) = message
+        .strip_prefix("invalid type: ")
+        .or_else(|| message.strip_prefix("invalid value: "))
+        .and_then(|rest| rest.rsplit_once(", expected "))
+    {
+        return (format!("expected {}, found the {found}", kind(expected)), None);
+    }
     let Some(rest) = message.strip_prefix("unknown field ") else {
         return (message.to_owned(), None);
     };
@@ -120,6 +123,33 @@ fn reword(message: &str) -> (String, Option<String>) {
         None => format!("known here: {}", known.join(", ")),
     };
     (format!("unknown key `{unknown}`"), Some(help))
+}
+
+/// What the reader calls by the names of its own types, in the user's words.
+fn kind(expected: &str) -> &str {
+    match expected {
+        "f64" => "a number",
+        "u32" | "u64" => "a whole number, 0 or above",
+        "a string" => "text in quotes",
+        "a sequence" => "a list",
+        "a map" => "a table",
+        other if other.starts_with("struct ") => "a table",
+        other => other,
+    }
+}
+
+/// The job file that an overlay is by itself.
+fn alone(overlay: &Overlay, value: Value) -> Result<Table, Problem> {
+    let shown = |message: String| Problem::new(message).at(&overlay.script, 0..overlay.script.text.len());
+    let mut table = Table::new();
+    insert(&mut table, &overlay.key, value).map_err(shown)?;
+    match JobFile::deserialize(Value::Table(table.clone())) {
+        Ok(_) => Ok(table),
+        Err(error) => {
+            let (message, help) = reword(error.message());
+            Err(help.into_iter().fold(shown(message), Problem::help))
+        }
+    }
 }
 
 fn insert(table: &mut Table, key: &str, value: Value) -> Result<(), String> {

@@ -173,6 +173,8 @@ pub struct Output {
     pub select: Option<Vec<String>>,
     /// New names of columns.
     pub rename: Vec<(String, String)>,
+    /// Where the names in `select` and `rename` stand, for messages.
+    pub names: Vec<Text>,
     /// Put before every answer column.
     pub prefix: String,
     /// Whether CSV cells that a spreadsheet would run are escaped.

@@ -19,10 +19,11 @@ impl Price {
     pub fn of(&self, usage: &Usage) -> f64 {
         let cached = usage.cached_tokens.unwrap_or(0).min(usage.prompt_tokens);
         let fresh = usage.prompt_tokens - cached;
-        (fresh as f64 * self.input
+        let millionths = fresh as f64 * self.input
             + cached as f64 * self.cached_input.unwrap_or(self.input)
-            + usage.completion_tokens as f64 * self.output)
-            / 1e6
+            + usage.completion_tokens as f64 * self.output;
+        // So that it reads 0.0000116, and not 0.000011599999999999999.
+        (millionths * 1e6).round() / 1e12
     }
 
     /// The most a request can cost.
@@ -47,5 +48,7 @@ mod tests {
             reasoning_tokens: None,
         };
         assert!((price.of(&usage) - (0.3 + 0.02 + 0.6)).abs() < 1e-12);
+        let usage = Usage { prompt_tokens: 5, completion_tokens: 8, ..Usage::default() };
+        assert_eq!(price.of(&usage).to_string(), "0.0000116");
     }
 }

@@ -244,11 +244,28 @@ fn output(section: OutputSection, layers: &Layers) -> Result<Output, Problem> {
     Ok(Output {
         path: PathBuf::from(path),
         format,
+        names: names(&section.select, &section.rename, layers),
         select: section.select,
         rename: BTreeMap::into_iter(section.rename).collect(),
         prefix: section.prefix.unwrap_or_default(),
         spreadsheet_safe: section.spreadsheet_safe.unwrap_or(false),
     })
+}
+
+/// The columns that `select` and `rename` name, new names too, and where. An empty `select` has an empty name.
+fn names(select: &Option<Vec<String>>, rename: &BTreeMap<String, String>, layers: &Layers) -> Vec<Text> {
+    let text = |source: &str, key: &str| Text { source: source.to_owned(), place: layers.place(key) };
+    let selected = select.iter().flatten().enumerate();
+    let mut names: Vec<Text> =
+        selected.map(|(index, name)| text(name, &format!("output.select.{index}"))).collect();
+    if select.as_ref().is_some_and(Vec::is_empty) {
+        names.push(text("", "output.select"));
+    }
+    for (from, to) in rename {
+        let key = format!("output.rename.{from}");
+        names.extend([text(from, &key), text(to, &key)]);
+    }
+    names
 }
 
 fn price(section: Option<PriceSection>, layers: &Layers) -> Result<Option<Price>, Problem> {

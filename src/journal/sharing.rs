@@ -77,7 +77,7 @@ impl<'c> Sharer<'c> {
         Ok(Self { connection, path, shared: Shared::default() })
     }
 
-    /// Gives a row without an end that of another row with the same request, if there is one.
+    /// Gives a row the end of another row with the same request, if there is one; an answer rather than a failure.
     ///
     /// # Errors
     ///
@@ -85,7 +85,7 @@ impl<'c> Sharer<'c> {
     pub fn share(&mut self, row: &RowKey) -> Result<(), JournalError> {
         let sql = "INSERT INTO entries (position, row_id, fingerprint, status, shares, error_code, error)
                    SELECT ?1, ?2, e.fingerprint, e.status, e.entry, e.error_code, e.error
-                   FROM temp.ends x JOIN entries e ON e.entry = x.entry WHERE x.fingerprint = ?3
+                   FROM temp.ends x JOIN entries e ON e.entry = x.entry WHERE x.fingerprint = ?3 AND e.position IS NOT ?1
                    ON CONFLICT (position) DO UPDATE SET status = excluded.status, shares = excluded.shares,
                        error_code = excluded.error_code, error = excluded.error
                    RETURNING status";

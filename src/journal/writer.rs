@@ -226,7 +226,7 @@ fn end(transaction: &Transaction<'_>, ended: &Ended) -> rusqlite::Result<()> {
     transaction.prepare_cached(sql)?.execute(params![ended.row.position, ended.row.fingerprint.0])?;
     let sql = "INSERT INTO entries (position, row_id, fingerprint, status, tries, attempts, cost, error_code, error)
          VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)
-         ON CONFLICT (position) DO UPDATE SET status = ?4, out = 0, tries = ?5, attempts = attempts + ?6,
+         ON CONFLICT (position) DO UPDATE SET status = ?4, out = 0, shares = NULL, tries = ?5, attempts = attempts + ?6,
              cost = CASE WHEN cost IS NULL THEN ?7 ELSE cost + coalesce(?7, 0) END, error_code = ?8, error = ?9
          RETURNING entry";
     let entry: i64 = transaction.prepare_cached(sql)?.query_row(

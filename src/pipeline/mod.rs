@@ -4,7 +4,7 @@ pub mod output;
 pub mod plan;
 pub mod send;
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use crate::format::Format;
@@ -26,7 +26,7 @@ pub enum PipelineError {
     Problem(Box<Problem>),
     /// A row cannot be sent, and the job does not skip such rows.
     #[error(
-        "{place}: {problem}\n  = help: nothing was sent. Mend the row, or let `on_bad_row = \"skip\"` under [input] record such rows as failed"
+        "{place}: {problem}\n  = help: nothing is sent while a row is bad; mend it, or let `on_bad_row = \"skip\"` under [input] record such rows as failed"
     )]
     BadRow {
         /// Where it stands.
@@ -45,6 +45,17 @@ pub enum PipelineError {
         first: String,
         /// Where it stands again.
         second: String,
+    },
+    /// The output would take the place of the input.
+    #[error(
+        "the output {} is also read as input, by `{input}`\n  = help: give the output another name, or a folder of its own",
+        output.display()
+    )]
+    OutputIsInput {
+        /// The output.
+        output: PathBuf,
+        /// The path or glob of the input that reads it.
+        input: String,
     },
     /// The journal cannot be used.
     #[error(transparent)]
@@ -91,6 +102,22 @@ impl Opened {
     ///
     /// An input that cannot be opened, a template or an output column that does not fit it.
     pub fn new(job: Job) -> Result<Self, PipelineError> {
+        Self::with(job, Source::open)
+    }
+
+    /// As [`Opened::new`], for looking at what a run did: standard input is what the run kept of it.
+    ///
+    /// # Errors
+    ///
+    /// As [`Opened::new`].
+    pub fn again(job: Job) -> Result<Self, PipelineError> {
+        Self::with(job, Source::reopen)
+    }
+
+    fn with(
+        job: Job,
+        open: impl FnOnce(InputSpec) -> Result<Source, ReadError>,
+    ) -> Result<Self, PipelineError> {
         let spec = InputSpec {
             format: job.input.format,
             id: job.input.id.clone(),
@@ -102,9 +129,10 @@ impl Opened {
             Some(bytes) => InputSpec { expansion: Expansion { ratio: 0, free_bytes: bytes }, ..spec },
             None => spec,
         };
-        let source = Source::open(spec)?;
+        let source = open(spec)?;
         let renderer = Renderer::new(&job, source.columns())?;
         let opened = Self { job: Arc::new(job), source: Arc::new(source), renderer: Arc::new(renderer) };
+        opened.check_output_is_no_input(&opened.job.output.path)?;
         if opened.source.columns().is_some() {
             opened.layout(opened.source.columns(), opened.job.output.format)?;
         }
@@ -121,7 +149,7 @@ impl Opened {
         &self,
         columns: Option<&[crate::row::Column]>,
         format: Format,
-    ) -> Result<Layout, LayoutError> {
+    ) -> Result<Layout, PipelineError> {
         let output = &self.job.output;
         let spec = OutputSpec {
             select: output.select.clone(),
@@ -130,11 +158,30 @@ impl Opened {
             spreadsheet_safe: output.spreadsheet_safe,
         };
         let rows_bring_their_own = self.source.columns().is_none() && format == Format::Jsonl;
-        Layout::new(columns.filter(|_| !rows_bring_their_own), &spec)
+        Layout::new(columns.filter(|_| !rows_bring_their_own), &spec).map_err(|error| {
+            match output.names.iter().find(|text| text.source == error.name()) {
+                Some(text) => text.problem(Some(0..text.source.len()), error.to_string()).into(),
+                None => error.into(),
+            }
+        })
+    }
+
+    /// Refuses an output that is, or by a glob will be, an input: it would replace the rows it is made of.
+    ///
+    /// # Errors
+    ///
+    /// When it is one.
+    pub fn check_output_is_no_input(&self, output: &Path) -> Result<(), PipelineError> {
+        match self.source.reads(output) {
+            Some(input) => {
+                Err(PipelineError::OutputIsInput { output: output.to_owned(), input: input.to_owned() })
+            }
+            None => Ok(()),
+        }
     }
 
     /// The journal's path.
-    pub fn journal(&self) -> std::path::PathBuf {
+    pub fn journal(&self) -> PathBuf {
         self.job.output.journal()
     }
 }

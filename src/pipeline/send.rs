@@ -134,7 +134,7 @@ pub async fn send<E: Endpoint>(
     drop(ledger);
     let connection = writer.finish().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
     if job.input.share_duplicates && *stop.borrow() != Urgency::Now {
-        let shared = share(opened, &connection)?;
+        let shared = share(opened, &connection, order.retry_failed)?;
         observer.tally.shared(shared.ok);
         observer.tally.now.failed += shared.failed;
     }
@@ -314,8 +314,8 @@ fn store_bad_rows(opened: &Opened, connection: &Connection) -> Result<u64, Pipel
     Ok(stored)
 }
 
-/// Gives rows with equal requests the end of the one that was sent.
-fn share(opened: &Opened, connection: &Connection) -> Result<Shared, PipelineError> {
+/// Gives rows with equal requests the end of the one that was sent; rows that have failed, when that was sent again.
+fn share(opened: &Opened, connection: &Connection, retry_failed: bool) -> Result<Shared, PipelineError> {
     let path = opened.journal();
     let reader = Reader::new(open_beside(&path)?, &path);
     let mut standings = reader.standings();
@@ -325,9 +325,10 @@ fn share(opened: &Opened, connection: &Connection) -> Result<Shared, PipelineErr
         if opened.job.input.limit.is_some_and(|limit| item.position() >= limit) {
             break;
         }
-        let standing = standings.at(item.position())?;
-        if standing.is_some_and(|standing| matches!(standing.state, State::Ok | State::Failed)) {
-            continue;
+        match standings.at(item.position())?.map(|standing| standing.state) {
+            Some(State::Ok) => continue,
+            Some(State::Failed) if !retry_failed => continue,
+            _ => {}
         }
         sharer.share(&prepare(opened, &item).0)?;
     }

@@ -42,6 +42,24 @@ pub(super) fn list(paths: &[String], spool: &Path) -> Result<Vec<Listed>, ReadEr
     Ok(listed)
 }
 
+/// The path or glob among `paths` by which `file` is read, or will be once it is there.
+pub(super) fn that_reads<'a>(paths: &'a [String], file: &Path) -> Option<&'a str> {
+    let real = fs::canonicalize(file).ok();
+    let named = file.strip_prefix(".").unwrap_or(file);
+    let reads = |path: &&String| match is_glob(path) {
+        true => {
+            let pattern = path.strip_prefix("./").unwrap_or(path);
+            let is_matched = |pattern: glob::Pattern| pattern.matches_path_with(named, AS_A_SHELL);
+            glob::Pattern::new(pattern).is_ok_and(is_matched)
+                || real.is_some()
+                    && matches(path)
+                        .is_ok_and(|found| found.iter().any(|one| fs::canonicalize(&one.path).ok() == real))
+        }
+        false => *path != "-" && real.is_some() && fs::canonicalize(path).ok() == real,
+    };
+    paths.iter().find(reads).map(String::as_str)
+}
+
 /// A name with a glob's signs in it that is also a file's own name is that file.
 fn is_glob(path: &str) -> bool {
     path.contains(['*', '?', '[']) && fs::symlink_metadata(path).is_err()
@@ -152,6 +170,19 @@ mod tests {
         let all = format!("{}/*.csv", escaped(folder.path()));
         assert_eq!(names(&[literal, glob]).unwrap(), ["c[1].csv", "a.csv", "b.csv"]);
         assert_eq!(names(&[all]).unwrap(), ["a.csv", "b.csv", "c[1].csv", "z.csv"]);
+    }
+
+    #[test]
+    fn a_file_is_known_to_be_read_before_it_is_there() {
+        let folder = tempfile::tempdir().unwrap();
+        let at = |name: &str| folder.path().join(name);
+        fs::write(at("a.csv"), "").unwrap();
+        let named = at("a.csv").display().to_string();
+        let glob = format!("{}/*.csv", escaped(folder.path()));
+        let reads = |path: &str, file: &str| that_reads(&["-".into(), path.into()], &at(file)).is_some();
+        assert!(reads(&named, "a.csv") && reads(&named, "./a.csv"));
+        assert!(!reads(&named, "b.csv") && !reads(&glob, "b.tsv") && !reads(&glob, "x/b.csv"));
+        assert!(reads(&glob, "b.csv"));
     }
 
     #[test]

@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::io::{IsTerminal, Read};
+use std::path::Path;
 use std::sync::Arc;
 use std::time::SystemTime;
 
@@ -55,6 +56,18 @@ impl Source {
         Self::open_with(spec, stdin, is_terminal)
     }
 
+    /// As [`Source::open`], but standard input is left alone: what a run kept of it is read.
+    ///
+    /// # Errors
+    /// As [`Source::open`], and when nothing was kept where standard input is named.
+    pub fn reopen(spec: InputSpec) -> Result<Self, ReadError> {
+        if spec.paths.iter().any(|path| path == "-") && !spec.spool.is_file() {
+            let reason = format!("what a run keeps of standard input is not there: {}", spec.spool.display());
+            return Err(ReadError::NoFile { path: STDIN_NAME.to_owned(), reason });
+        }
+        Self::open_with(spec, std::io::empty(), true)
+    }
+
     /// As [`Source::open`], but with another standard input.
     pub(super) fn open_with(spec: InputSpec, stdin: impl Read, is_terminal: bool) -> Result<Self, ReadError> {
         check_delimiter(&spec)?;
@@ -90,6 +103,11 @@ impl Source {
     /// The files in the order they are read, as the user named them; globs by their matches.
     pub fn files(&self) -> &[String] {
         &self.names
+    }
+
+    /// The path or glob, as the user gave it, by which this input reads `file` or will once it is there.
+    pub fn reads(&self, file: &Path) -> Option<&str> {
+        files::that_reads(&self.spec.paths, file)
     }
 
     /// Whether standard input was empty or a terminal, and what an earlier run kept of it is read instead.

@@ -6,6 +6,9 @@ use serde_json::{Map, Value, json};
 const BATCH_URLS: [&str; 3] =
     ["/v1/chat/completions", "/chat/completions", "/compatible-mode/v1/chat/completions"];
 
+/// The columns by which a row brings its own request.
+pub const BROUGHT: [&str; 3] = ["messages", "prompt", "body"];
+
 /// One turn of text.
 pub fn message(role: &str, content: String) -> Value {
     json!({ "role": role, "content": content })

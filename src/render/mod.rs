@@ -52,8 +52,13 @@ impl Renderer {
                 request_slots.push((path.clone(), slot));
             }
         }
-        if let Some(columns) = columns {
+        // An input without a single column has no rows either.
+        if let Some(columns) = columns.filter(|columns| !columns.is_empty()) {
             templates.check_columns(columns)?;
+            let names: Vec<&str> = columns.iter().map(|column| column.name.as_str()).collect();
+            if user.is_none() && !body::BROUGHT.iter().any(|name| names.contains(name)) {
+                return Err(no_request("input", &names));
+            }
         }
         Ok(Self {
             templates,
@@ -113,8 +118,9 @@ impl Renderer {
             }
             return Ok(body);
         }
-        let mut messages =
-            body::messages_of(&row.fields).map_err(Problem::new)?.ok_or_else(|| no_request(row))?;
+        let mut messages = body::messages_of(&row.fields)
+            .map_err(Problem::new)?
+            .ok_or_else(|| no_request("row", &row.fields.keys().map(String::as_str).collect::<Vec<_>>()))?;
         if let Some(system) = &self.system {
             if messages.first().and_then(|message| message.get("role")) == Some(&Value::from("system")) {
                 return Err(Problem::new("the job has a system turn, and the row brings one of its own"));
@@ -144,10 +150,11 @@ impl Renderer {
     }
 }
 
-fn no_request(row: &Row) -> Problem {
-    let names: Vec<&str> = row.fields.keys().map(String::as_str).collect();
+/// What is said when neither the job nor `who`, the row or the input, says what to ask.
+fn no_request(who: &str, names: &[&str]) -> Problem {
     let meant = ["messages", "prompt"].iter().find_map(|wanted| nearest(wanted, names.iter().copied()));
-    let problem = Problem::new("the job has no prompt, and the row brings no `messages`, `prompt` or `body`");
+    let problem =
+        Problem::new(format!("the job has no prompt, and the {who} has no `messages`, `prompt` or `body`"));
     match meant {
         Some(name) => problem
             .help(format!("did you mean the column `{name}`? A job names it: user = \"{{{{ {name} }}}}\"")),

@@ -190,7 +190,12 @@ impl Filled<'_> {
         let (_, value) = self.rendered(*number)?;
         let value = value.unwrap_or_default();
         let text = &self.templates.texts[*number].1;
-        reverted(&value).ok_or_else(|| text.problem(None, format!("a {} is no JSON value", value.kind())))
+        reverted(&value).ok_or_else(|| match value.kind() {
+            ValueKind::Undefined => self
+                .missing_column(text)
+                .unwrap_or_else(|| text.problem(None, "the row has nothing of that name")),
+            kind => text.problem(None, format!("a value of the kind `{kind}` is not JSON")),
+        })
     }
 
     fn rendered(&self, number: usize) -> Result<(String, Option<minijinja::Value>), Problem> {
@@ -208,16 +213,21 @@ impl Filled<'_> {
 
     /// An error of a rendering; a name that this row does not have is told by name.
     fn explain(&self, text: &Text, error: &Error) -> Problem {
-        if error.kind() != ErrorKind::UndefinedError {
-            return explain(text, error);
+        match error.kind() {
+            ErrorKind::UndefinedError => self.missing_column(text).unwrap_or_else(|| explain(text, error)),
+            _ => explain(text, error),
         }
+    }
+
+    /// The first name in a template that is no column of this row.
+    fn missing_column(&self, text: &Text) -> Option<Problem> {
         let missing = self.templates.names.iter().find(|name| {
             *name != WHOLE_ROW && !self.fields.contains_key(*name) && occurrence(&text.source, name).is_some()
         });
-        let Some(name) = missing else { return explain(text, error) };
+        let name = missing?;
         let known: Vec<&str> = self.fields.keys().map(String::as_str).collect();
-        text.problem(occurrence(&text.source, name), format!("the row has no column `{name}`"))
-            .help(help_for(name, &known))
+        let problem = text.problem(occurrence(&text.source, name), format!("the row has no column `{name}`"));
+        Some(problem.help(help_for(name, &known)))
     }
 }
 

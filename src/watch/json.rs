@@ -39,3 +39,8 @@ pub(super) fn progress(snapshot: &Snapshot) {
 pub(super) fn message(text: &str) {
     eprintln!("{}", json!({ "version": VERSION, "type": "message", "text": text }));
 }
+
+/// Why the command ended early, as a line among the others.
+pub(super) fn error(text: &str) {
+    eprintln!("{}", json!({ "version": VERSION, "type": "error", "text": text }));
+}

@@ -63,6 +63,15 @@ impl Screen {
     }
 }
 
+/// Says why a command ended early, before a screen or after it.
+pub fn say_error(mode: Mode, message: &str) {
+    let message = text::printable(message);
+    match mode {
+        Mode::Json => json::error(&message),
+        _ => eprintln!("error: {message}"),
+    }
+}
+
 /// A watcher at work.
 #[derive(Debug)]
 pub struct Watcher {

@@ -38,11 +38,13 @@ pub fn counted(number: u64, noun: &str) -> String {
     }
 }
 
-/// Money: cents, or more digits where there are only fractions of a cent.
+/// Money: cents, or more digits where there are only fractions of a cent. Only nothing is shown as 0.
 pub fn money(amount: f64) -> String {
     match amount {
         amount if amount == 0.0 || amount >= 1.0 => format!("{amount:.2}"),
-        amount => format!("{amount:.4}"),
+        amount if amount >= 0.0001 => format!("{amount:.4}"),
+        // Two digits that matter.
+        amount => format!("{amount:.*}", (1.0 - amount.log10().floor()).clamp(4.0, 12.0) as usize),
     }
 }
 
@@ -72,6 +74,8 @@ mod tests {
         assert_eq!(counted(1, "row"), "1 row");
         assert_eq!(money(0.02134), "0.0213");
         assert_eq!(money(12.5), "12.50");
+        assert_eq!(money(0.0), "0.00");
+        assert_eq!(money(0.000_034_4), "0.000034");
         assert_eq!(rate(1234.5), "1,235");
     }
 }

@@ -115,6 +115,22 @@ impl Layout {
         self.columns.iter().map(|column| column.name.as_str())
     }
 
+    /// What an answer column is called in the output; `None` when the output does not have it.
+    pub fn name_of_answer(&self, answer: &str) -> Option<&str> {
+        let is_it =
+            |column: &&OutputColumn| matches!(column.source, Source::Answer(one) if one.name() == answer);
+        self.columns.iter().find(is_it).map(|column| column.name.as_str())
+    }
+
+    /// What an input column is called in the output; `None` when the output does not have it.
+    pub fn name_of_input<'a>(&'a self, input: &'a str) -> Option<&'a str> {
+        let is_it = |column: &&OutputColumn| matches!(column.source, Source::Input(index) if self.inputs[index].name == input);
+        match &self.open {
+            Some(open) => Some(open.output_name(input)),
+            None => self.columns.iter().find(is_it).map(|column| column.name.as_str()),
+        }
+    }
+
     /// The names in the input of the input columns that the output needs; none, when rows bring their own.
     pub fn input_names(&self) -> impl Iterator<Item = &str> {
         self.inputs.iter().map(|column| column.name.as_str())

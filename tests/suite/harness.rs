@@ -1,6 +1,7 @@
 //! A folder, a simulator with a witness log, and runs of the real binary in between.
 
 use std::fs;
+use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 
@@ -100,6 +101,18 @@ impl Scene {
         Finished::from(self.command(arguments).output().expect("the binary runs"))
     }
 
+    /// Runs the binary to its end, with these bytes on its standard input.
+    pub fn run_with_input(&self, arguments: &[&str], bytes: &[u8]) -> Finished {
+        let mut command = self.command(arguments);
+        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut child = command.spawn().expect("the binary runs");
+        let mut stdin = child.stdin.take().expect("its standard input");
+        // A command that has no use for its input may close it before it is written.
+        let _ = stdin.write_all(bytes);
+        drop(stdin);
+        Finished::from(child.wait_with_output().expect("the binary runs"))
+    }
+
     /// Runs `fanfold run` with these arguments, and has the outcome judged.
     pub fn run_job(&mut self, arguments: &[&str]) -> Finished {
         let all: Vec<&str> = ["run"].iter().chain(arguments).copied().collect();
@@ -112,6 +125,11 @@ impl Scene {
     pub fn start(&self, arguments: &[&str]) -> Child {
         let mut command = self.command(arguments);
         command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("the binary runs")
+    }
+
+    /// How many requests the simulator received so far; the last line of the log may be half written.
+    pub fn witness_count(&self) -> usize {
+        fs::read_to_string(self.path("witness.jsonl")).unwrap_or_default().matches('\n').count()
     }
 
     /// The requests the simulator received so far.

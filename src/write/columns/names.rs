@@ -56,7 +56,8 @@ impl Names<'_> {
             }
             (true, _) => Ok(Named::Input(name.to_owned())),
             (false, Some(answer)) => Ok(Named::Answer(answer)),
-            (false, None) if self.input.is_none() => Ok(Named::Input(name.to_owned())),
+            // An input without a single column has no rows: any name may be one of its columns.
+            (false, None) if self.input.is_none_or(<[Column]>::is_empty) => Ok(Named::Input(name.to_owned())),
             (false, None) => {
                 Err(LayoutError::Unknown { setting, name: name.to_owned(), nearest: self.nearest(name) })
             }
@@ -101,6 +102,16 @@ impl Named {
             (one, other) if one == other => NAMED_TWICE,
             (Named::Input(_), Named::Answer(_)) | (Named::Answer(_), Named::Input(_)) => USE_PREFIX,
             _ => USE_RENAME,
+        }
+    }
+}
+
+impl LayoutError {
+    /// The name it is about, as `select` or `rename` has it; of an empty `select`, none.
+    pub fn name(&self) -> &str {
+        match self {
+            Self::Unknown { name, .. } | Self::SameName { name, .. } | Self::RenamedTwice { name } => name,
+            Self::NoColumns => "",
         }
     }
 }
