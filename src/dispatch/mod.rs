@@ -260,8 +260,10 @@ impl<'e, E: Endpoint, L: Ledger> Pass<'_, 'e, E, L> {
         let read_ahead = self.places().max(FEWEST_READ_AHEAD);
         let room = self.queues.fresh.len() < read_ahead && self.queues.len() < ROWS_PER_PLACE * read_ahead;
         let reads = self.reason.is_none() && room;
-        let wake =
-            [wake, self.dispatcher.ends_at.filter(|_| self.reason.is_none())].into_iter().flatten().min();
+        // The ends of the job's time and of its patience come whether or not anything else happens.
+        let ends = [self.dispatcher.ends_at, self.dispatcher.health.patience_ends()];
+        let ends = ends.into_iter().flatten().filter(|_| self.reason.is_none());
+        let wake = wake.into_iter().chain(ends).min();
         let sleep = async {
             match wake {
                 Some(wake) => tokio::time::sleep_until(wake).await,
@@ -429,10 +431,15 @@ impl<'e, E: Endpoint, L: Ledger> Pass<'_, 'e, E, L> {
             self.dispatcher.pace.answered(ticket, now, &work.request.estimate, usage);
         }
         self.service_is_there(now);
+        self.job_is_right();
+        self.store(end.of(&work, Ending::Answered(answer)));
+    }
+
+    /// A request was taken, be its answer of use or not: what was refused among the first rows is the rows' own.
+    fn job_is_right(&mut self) {
         for ended in self.dispatcher.trial.answered() {
             self.store(ended);
         }
-        self.store(end.of(&work, Ending::Answered(answer)));
     }
 
     fn faulted(&mut self, mut work: Work, fault: Fault, end: End, ticket: Ticket, now: Instant) {
@@ -457,6 +464,7 @@ impl<'e, E: Endpoint, L: Ledger> Pass<'_, 'e, E, L> {
             }
             FaultKind::Unusable => {
                 self.service_is_there(now);
+                self.job_is_right();
                 work.unusable += 1;
                 match work.unusable {
                     1 => self.again(work, fault, end, now),
@@ -465,6 +473,7 @@ impl<'e, E: Endpoint, L: Ledger> Pass<'_, 'e, E, L> {
             }
             FaultKind::CutByServer => {
                 self.service_is_there(now);
+                self.job_is_right();
                 self.store(end.of(&work, Ending::Failed(fault)));
             }
             FaultKind::RowRefused => {
@@ -486,6 +495,7 @@ impl<'e, E: Endpoint, L: Ledger> Pass<'_, 'e, E, L> {
                 true => Ending::Failed(fault),
                 false => {
                     self.set_aside += 1;
+                    self.dispatcher.trial.set_aside();
                     Ending::SetAside(fault)
                 }
             };

@@ -36,6 +36,11 @@ impl Trial {
         self.sent += 1;
     }
 
+    /// A first row is out of tries before it told anything about the job: another one may take its place.
+    pub(crate) fn set_aside(&mut self) {
+        self.sent = self.sent.saturating_sub(1);
+    }
+
     /// A row was answered: the job is right. The refusals kept so far are the rows' own.
     pub(crate) fn answered(&mut self) -> Vec<Ended> {
         self.over = true;

@@ -53,6 +53,11 @@ struct Entry {
     status: i64,
 }
 
+/// Whether an entry has its answer or has failed. One that is set aside is still to be sent.
+fn is_settled(status: i64) -> bool {
+    matches!(status, 1 | 2)
+}
+
 /// Two rows with one identifier.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DuplicateId {
@@ -126,7 +131,7 @@ impl<'c> Matcher<'c> {
     pub fn row(&mut self, key: &RowKey) -> Result<bool, MatchError> {
         self.rows = key.position + 1;
         match self.entry_at(key.position)? {
-            Some(entry) if entry.status != 0 && self.fits(&entry, key) => {
+            Some(entry) if is_settled(entry.status) && self.fits(&entry, key) => {
                 self.matched.kept += 1;
                 self.matched.failed += u64::from(entry.status == 2);
                 return Ok(true);
@@ -275,11 +280,11 @@ impl<'c> Matcher<'c> {
 
     fn count(&mut self) -> rusqlite::Result<()> {
         let one = |sql: &str| self.connection.query_row(sql, [], |row| row.get::<_, u64>(0));
-        let moved = one("SELECT count(*) FROM temp.claims WHERE status <> 0")?;
+        let moved = one("SELECT count(*) FROM temp.claims WHERE status IN (1, 2)")?;
         let failed = one("SELECT count(*) FROM temp.claims WHERE status = 2")?;
         let on = if self.with_ids { "e.row_id = r.row_id" } else { "e.position = r.position" };
         let unanswered =
-            "NOT EXISTS (SELECT 1 FROM temp.claims c WHERE c.position = r.position AND c.status <> 0)";
+            "NOT EXISTS (SELECT 1 FROM temp.claims c WHERE c.position = r.position AND c.status IN (1, 2))";
         let changed = one(&format!(
             "SELECT count(*) FROM temp.loose_rows r WHERE {unanswered} AND EXISTS (
                  SELECT 1 FROM temp.loose_entries e WHERE {on} AND e.status <> 0 AND e.fingerprint <> r.fingerprint

@@ -14,7 +14,7 @@ pub(super) const VERSION: i32 = MIGRATIONS.len() as i32;
 /// `entries`: one row for each request that a row of the input has led to. `position` is the row's present place in
 ///   the input, counted from 0; null for an entry that no row claims at present, which is kept all the same: the row
 ///   may come back. `status`: 0 pending, 1 ok, 2 failed, 3 set aside for one more pass. `out`: 1 while a request
-///   after the first one is on its way. `tries`: what counts against the row's allowance; `attempts`: requests sent.
+///   for an entry that is there already may be on its way. `tries`: what counts against the row's allowance; `attempts`: requests sent.
 ///   `answer` is the step that holds the answer; `shares` the entry whose answer a duplicate shares.
 /// `steps`: every paid answer. `faults`: every request that brought none.
 /// `runs`: `handed_out` is the first position of the present pass that has certainly not been sent; `last_at` the

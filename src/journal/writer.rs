@@ -77,9 +77,22 @@ pub fn end_run(connection: &Connection, path: &Path, run: i64, reason: &str) -> 
     let sql = "UPDATE runs SET ended_at = ?2, last_at = ?2, reason = ?3, handed_out = 0 WHERE run = ?1";
     let failed = |source| JournalError::sqlite(path, source);
     connection.execute(sql, params![run, now, reason]).map_err(failed)?;
+    // Rows that were about to go out when the run was stopped have not been sent.
+    connection.execute("UPDATE entries SET out = 0 WHERE out = 1", []).map_err(failed)?;
     // What is left in the log goes into the journal itself, so that a copy of the one file is whole.
     let _ = connection.execute_batch("PRAGMA wal_checkpoint(TRUNCATE)");
     Ok(())
+}
+
+/// Makes rows that have failed after they were sent pending again.
+///
+/// # Errors
+///
+/// When the journal cannot be written.
+pub fn reopen_failed(connection: &Connection, path: &Path) -> Result<(), JournalError> {
+    let sql =
+        "UPDATE entries SET status = 0, tries = 0 WHERE status = 2 AND attempts > 0 AND position IS NOT NULL";
+    connection.execute(sql, []).map(drop).map_err(|source| JournalError::sqlite(path, source))
 }
 
 /// Stores rows that came to their end without a request, in one commit.
@@ -101,7 +114,7 @@ impl Writer {
     pub fn start(connection: Connection, path: &Path, run: i64) -> (Self, Pen, Committed) {
         let (sender, notes) = sync_channel(WAITING_NOTES);
         let (committed, receiver) = unbounded_channel();
-        let book = Book { path: path.to_owned(), run };
+        let mut book = Book { path: path.to_owned(), run, handed_out: 0 };
         let thread = std::thread::spawn(move || book.keep(connection, &notes, &committed));
         (Self { thread }, Pen(sender), receiver)
     }
@@ -119,11 +132,13 @@ impl Writer {
 struct Book {
     path: PathBuf,
     run: i64,
+    /// The first position of the present pass that has not been handed out.
+    handed_out: u64,
 }
 
 impl Book {
     fn keep(
-        &self,
+        &mut self,
         mut connection: Connection,
         notes: &Receiver<Note>,
         committed: &UnboundedSender<Result<Vec<Note>, JournalError>>,
@@ -142,12 +157,15 @@ impl Book {
         connection
     }
 
-    fn commit(&self, connection: &mut Connection, group: &[Note]) -> rusqlite::Result<()> {
+    fn commit(&mut self, connection: &mut Connection, group: &[Note]) -> rusqlite::Result<()> {
         let transaction = connection.transaction()?;
         let mut sums = Sums::default();
         for note in group {
             match note {
-                Note::HandedOut { below } => sums.handed_out = Some(*below),
+                Note::HandedOut { below } => {
+                    sums.handed_out = Some(*below);
+                    self.hand_out(&transaction, *below)?;
+                }
                 Note::Resent(row) => resent(&transaction, row)?,
                 Note::Ended(ended) => {
                     sums.add(ended);
@@ -157,6 +175,16 @@ impl Book {
         }
         sums.store(&transaction, self.run)?;
         transaction.commit()
+    }
+
+    /// Marks the rows that are handed out and have an entry already, from an earlier run or pass: what is out of the
+    /// others is told by their having none.
+    fn hand_out(&mut self, transaction: &Transaction<'_>, below: u64) -> rusqlite::Result<()> {
+        // Another pass begins at the first row again.
+        let from = if below > self.handed_out { self.handed_out } else { 0 };
+        self.handed_out = below;
+        let sql = "UPDATE entries SET out = 1 WHERE position >= ?1 AND position < ?2 AND status IN (0, 3)";
+        transaction.prepare_cached(sql)?.execute([from, below]).map(drop)
     }
 }
 

@@ -2,7 +2,17 @@
 
 #![expect(unreachable_pub, reason = "a test binary has no outside")]
 
+mod edits;
+mod error_table;
+mod evidence;
 mod harness;
+mod journals;
 mod journey;
 mod judge;
+mod judge_is_strict;
+mod moving_input;
+mod outage;
+mod pacing;
 mod resume;
+mod stopping;
+mod wire_faults;
