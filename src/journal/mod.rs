@@ -124,6 +124,8 @@ pub fn open(path: &Path) -> Result<Connection, JournalError> {
     let failed = |source| JournalError::sqlite(path, source);
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let mut connection = Connection::open_with_flags(path, flags).map_err(failed)?;
+    // A file that is not ours, or not of our time, is not even switched to another mode.
+    check_version(&connection, path)?;
     prepare(&connection, path).map_err(failed)?;
     check(&connection, path)?;
     schema::migrate(&mut connection).map_err(failed)?;

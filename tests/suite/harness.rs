@@ -73,11 +73,6 @@ impl Scene {
         self.server.as_ref().expect("a simulator").base_url()
     }
 
-    /// Ends the simulator: from now on connections are refused.
-    pub fn stop_server(&mut self) {
-        self.server = None;
-    }
-
     /// Starts another simulator in the place of the present one, with the same witness log. The job file still names
     /// the old one: write it again.
     pub fn serve(&mut self, settings: Settings) {

@@ -12,6 +12,7 @@ fn a_server_that_is_down_in_the_middle_costs_no_row_its_answer() {
     let script = Script::parse("[[down]]\nafter = \"700ms\"\nuntil = \"3s\"\n").expect("a script");
     let mut scene = Scene::with(Settings { latency, script, ..Settings::default() });
     scene.rows_and_job(150, "limits.concurrency = 2\nretry.max_attempts = 2\n");
+    scene.judge.replies_get_lost = true;
     scene
         .run_job(&["job.toml"])
         .expect_code(0)
@@ -23,7 +24,7 @@ fn a_server_that_is_down_in_the_middle_costs_no_row_its_answer() {
 
 #[test]
 fn errors_for_everybody_for_a_while_fail_no_row() {
-    let script = "[[fault]]\nafter = \"300ms\"\nuntil = \"3s\"\nstatus = 503\ncode = \"ModelServingError\"\n";
+    let script = "[[fault]]\nafter = \"300ms\"\nuntil = \"3s\"\nstatus = 503\ncode = \"ModelServingError\"\nmessage = \"no\"\n";
     let latency = "uniform:10ms..40ms".parse().expect("a latency");
     let script = Script::parse(script).expect("a script");
     let mut scene = Scene::with(Settings { latency, script, ..Settings::default() });
@@ -50,6 +51,7 @@ fn a_service_that_stays_away_longer_than_the_job_waits_leaves_its_rows_pending()
     let script = Script::parse("[[down]]\nafter = \"500ms\"\n").expect("a script");
     let mut scene = Scene::with(Settings { latency, script, ..Settings::default() });
     scene.rows_and_job(150, "limits.concurrency = 2\nretry.max_outage = \"2s\"\n");
+    scene.judge.replies_get_lost = true;
     scene.run_job(&["job.toml"]).expect_code(4).says("the service has answered nobody for 2s");
     assert_eq!(scene.receipt()["rows"]["failed"], 0);
     assert!(scene.receipt()["rows"]["ok"].as_u64() > Some(0));
