@@ -74,6 +74,17 @@ pub struct LimitsMet {
 }
 
 impl LimitsMet {
+    fn or(self, other: Self) -> Self {
+        Self {
+            rate: self.rate || other.rate,
+            tokens: self.tokens || other.tokens,
+            throttling: self.throttling || other.throttling,
+            concurrency: self.concurrency || other.concurrency,
+            cap: self.cap || other.cap,
+            outage: self.outage || other.outage,
+        }
+    }
+
     /// The words for what was met, in a fixed order.
     pub fn words(&self) -> Vec<&'static str> {
         [
@@ -94,6 +105,28 @@ impl Snapshot {
     /// Rows that are neither answered nor failed.
     pub fn left(&self) -> u64 {
         self.rows.saturating_sub(self.ok + self.failed)
+    }
+
+    /// The same, with what an earlier part of the run did before the input was planned anew.
+    pub fn after(self, earlier: &Self) -> Self {
+        let sum = |one: Usage, other: Usage| Usage {
+            prompt_tokens: one.prompt_tokens + other.prompt_tokens,
+            completion_tokens: one.completion_tokens + other.completion_tokens,
+            total_tokens: one.total_tokens + other.total_tokens,
+            ..one
+        };
+        Self {
+            answered: self.answered + earlier.answered,
+            requests: self.requests + earlier.requests,
+            throttled: self.throttled + earlier.throttled,
+            faults: self.faults + earlier.faults,
+            cut_by_length: self.cut_by_length + earlier.cut_by_length,
+            usage: sum(self.usage, earlier.usage),
+            cost: self.cost.map(|cost| cost + earlier.cost.unwrap_or(0.0)),
+            elapsed: self.elapsed + earlier.elapsed,
+            met: self.met.or(earlier.met),
+            ..self
+        }
     }
 
     /// The time the rows that are left will take at the present rate; `None` while that is not known.

@@ -97,7 +97,8 @@ fn without(key: &Key, fault: Fault) -> Fault {
         Some(hidden) => hidden.into_bytes(),
         None => bytes,
     });
-    Fault { message, code, evidence, ..fault }
+    let request_id = fault.request_id.map(|id| key.hide(&id).unwrap_or(id));
+    Fault { message, code, evidence, request_id, ..fault }
 }
 
 async fn whole_body(mut response: Response) -> Result<Vec<u8>, Fault> {

@@ -21,8 +21,8 @@ use crate::journal::{self, JournalError};
 use crate::note::{Ending, Note};
 use crate::outcome::FaultKind;
 use crate::pipeline::output::{Destination, Written, write};
-use crate::pipeline::plan::{Plan, Purpose, plan};
-use crate::pipeline::send::{Audience, Order, Sent, past, send};
+use crate::pipeline::plan::{self, Plan, Purpose, plan};
+use crate::pipeline::send::{Audience, Order, Sent, never_stopped, past, send};
 use crate::pipeline::{Opened, PipelineError, check_target};
 use crate::simulator;
 use crate::tally::Snapshot;
@@ -88,23 +88,42 @@ impl Session<'_> {
         let in_doubt = self.say_doubts(&path)?;
         let mut run = None;
         let mut plans = 0;
+        let mut earlier = Snapshot::default();
         let (plan, sent) = loop {
             plans += 1;
-            let plan = plan(&self.opened, Some(&connection), Purpose::Send, &self.stop)?;
+            let plan = match plan(&self.opened, Some(&connection), Purpose::Send, &self.stop) {
+                Err(PipelineError::Interrupted) => return self.interrupted_early(&connection, run),
+                plan => plan?,
+            };
             self.say_plan(&plan);
             let number = match run {
                 Some(number) => number,
                 None => begin_run(&connection, &path, &self.record(&plan, in_doubt))?,
             };
             run = Some(number);
-            let (sent, back) = self.send(connection, &plan, number, in_doubt)?;
+            // What fails now is not sent again because the input changed as well.
+            let retry_failed = self.args.retry_failed && plans == 1;
+            let (mut sent, back) = self.send(connection, &plan, number, in_doubt, retry_failed)?;
             connection = back;
+            sent.snapshot = sent.snapshot.after(&earlier);
+            earlier = sent.snapshot;
             if !sent.input_changed || plans == PLANS || *self.stop.borrow() != Urgency::None {
                 break (plan, sent);
             }
             self.screen.say("the input changed while it was read: planning again");
         };
-        self.finish(&plan, &sent, &connection, run.unwrap_or_default(), in_doubt)
+        self.finish(plan, &sent, &connection, run.unwrap_or_default(), in_doubt)
+    }
+
+    /// Interrupted while the input was read: there is nothing to wait for, and the output stays as it is.
+    fn interrupted_early(&self, connection: &Connection, run: Option<i64>) -> Result<Exit, Failure> {
+        if let Some(run) = run {
+            end_run(connection, &self.opened.journal(), run, StopReason::Interrupted.as_str())?;
+        }
+        self.screen
+            .insist("interrupted while the input was read: nothing was sent and no output was written");
+        self.screen.insist(&format!("to go on: {}", resume_command()));
+        Ok(Exit::Interrupted)
     }
 
     /// Says how many requests were out when the run before this one was killed, and gives their number.
@@ -156,6 +175,7 @@ impl Session<'_> {
         plan: &Plan,
         run: i64,
         in_doubt: u64,
+        retry_failed: bool,
     ) -> Result<(Sent, Connection), PipelineError> {
         let path = self.opened.journal();
         let past = past(&Reader::new(journal::open_beside(&path)?, &path), in_doubt)?;
@@ -166,7 +186,7 @@ impl Session<'_> {
             Listener { screen: &self.screen, verbose: self.args.job.verbose, outage: false, slow: false };
         let open_files =
             rustix::process::getrlimit(rustix::process::Resource::Nofile).current.unwrap_or(u64::MAX);
-        let order = Order { plan, run, retry_failed: self.args.retry_failed, open_files };
+        let order = Order { plan, run, retry_failed, open_files };
         let audience = Audience { snapshots: &snapshots, listener: &mut listener };
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
         let runtime = runtime.map_err(|source| JournalError::File { path: "the runtime".into(), source })?;
@@ -180,24 +200,17 @@ impl Session<'_> {
     /// Writes the output and the receipt, and says how it went.
     fn finish(
         &self,
-        plan: &Plan,
+        mut plan: Plan,
         sent: &Sent,
         connection: &Connection,
         run: i64,
         in_doubt: u64,
     ) -> Result<Exit, Failure> {
         let path = self.opened.journal();
-        let reader = Reader::new(journal::open_beside(&path)?, &path);
         // Told to stop at once: what was out stays in doubt, as after a kill.
         let orderly = *self.stop.borrow() != Urgency::Now && sent.abandoned == 0;
-        let output = &self.opened.job.output;
-        let written = match orderly {
-            true => {
-                let destination = Destination::file(output.path.clone(), output.format);
-                Some(write(&self.opened, &plan.columns, reader.results(), destination, &self.stop)?)
-            }
-            false => None,
-        };
+        let written = if orderly { self.write(&mut plan, connection)? } else { None };
+        let reader = Reader::new(journal::open_beside(&path)?, &path);
         let account = Account::of(written, &sent.reason);
         if orderly {
             end_run(connection, &path, run, account.reason)?;
@@ -205,7 +218,7 @@ impl Session<'_> {
         let resume = resume_command();
         let summary = Summary {
             opened: &self.opened,
-            plan,
+            plan: &plan,
             sent,
             written,
             account: &account,
@@ -218,6 +231,34 @@ impl Session<'_> {
         summary.store(&reader)?;
         summary.say(&self.screen, &reader)?;
         Ok(account.exit)
+    }
+
+    /// Writes the output; `None` when somebody had no patience for that. Answers are found by the rows' positions, so
+    /// an input that changed since it was planned is matched anew first: no row gets the answer of another.
+    fn write(&self, plan: &mut Plan, connection: &Connection) -> Result<Option<Written>, Failure> {
+        let path = self.opened.journal();
+        let output = &self.opened.job.output;
+        for _ in 0..PLANS {
+            if self.opened.source.stamp().map_err(PipelineError::from)? != plan.stamp {
+                let stop = never_stopped();
+                *plan = plan::plan(&self.opened, Some(connection), Purpose::Send, &stop)?;
+            }
+            let reader = Reader::new(journal::open_beside(&path)?, &path);
+            let destination = Destination::file(output.path.clone(), output.format);
+            let written = match write(&self.opened, &plan.columns, reader.results(), destination, &self.stop)
+            {
+                Err(PipelineError::Interrupted) => return Ok(None),
+                written => written?,
+            };
+            if self.opened.source.stamp().map_err(PipelineError::from)? == plan.stamp {
+                return Ok(Some(written));
+            }
+        }
+        Err(Failure::new(format!(
+            "the input changes faster than it can be read, so that the output may not fit it; every answer is stored\n\
+             to go on, once it rests: {}",
+            resume_command()
+        )))
     }
 }
 
@@ -308,23 +349,24 @@ impl Listener<'_> {
 impl Account {
     /// How a run ended, as far as rows and reason tell.
     fn of(written: Option<Written>, reason: &StopReason) -> Self {
-        let (failed, pending) = written.map_or((0, 1), |written| (written.failed, written.pending));
+        let Some(Written { failed, pending, .. }) = written else {
+            return Self { exit: Exit::Interrupted, reason: StopReason::Interrupted.as_str(), pending: 1 };
+        };
         let ended = match failed {
             0 => Exit::Done,
             _ => Exit::FailedRows,
         };
-        let exit = match reason {
+        let (exit, reason) = match reason {
             // Whatever stopped it, nothing was left to do.
-            _ if pending == 0 => ended,
-            StopReason::Finished => Exit::StoppedByApi,
-            StopReason::Interrupted => Exit::Interrupted,
-            StopReason::Cap(_) => Exit::StoppedAtCap,
+            _ if pending == 0 => (ended, StopReason::Finished.as_str()),
+            StopReason::Finished => (Exit::CannotRun, "input_changed"),
+            StopReason::Interrupted => (Exit::Interrupted, reason.as_str()),
+            StopReason::Cap(_) => (Exit::StoppedAtCap, reason.as_str()),
             StopReason::Refused(_)
             | StopReason::EveryRowRefused(_)
             | StopReason::Outage(_)
-            | StopReason::NeverReached(_) => Exit::StoppedByApi,
+            | StopReason::NeverReached(_) => (Exit::StoppedByApi, reason.as_str()),
         };
-        let reason = if pending == 0 { "finished" } else { reason.as_str() };
         Self { exit, reason, pending }
     }
 }

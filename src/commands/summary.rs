@@ -182,15 +182,21 @@ impl Summary<'_> {
     /// Why rows are left, and what to do about it.
     fn why(&self) -> String {
         let fault = |fault: &crate::outcome::Fault| short(&fault.summary(), 400);
+        let patience = self.opened.job.retry.max_outage;
+        if self.written.is_none() {
+            let requests = self.sent.abandoned as u64;
+            let given_up = if requests > 0 {
+                format!(", {} given up in flight", counted(requests, "request"))
+            } else {
+                String::new()
+            };
+            return format!(
+                "interrupted: every answer that came is stored{given_up}; the output was not written"
+            );
+        }
         match &self.sent.reason {
             StopReason::Finished => "the input changed while it was read, and some rows are left".to_owned(),
-            StopReason::Interrupted => match self.sent.abandoned {
-                0 => "interrupted: every answer that came is stored".to_owned(),
-                requests => format!(
-                    "interrupted: every answer that came is stored, {} given up in flight; the output was not written",
-                    counted(requests as u64, "request")
-                ),
-            },
+            StopReason::Interrupted => "interrupted: every answer that came is stored".to_owned(),
             StopReason::Cap(cap) => {
                 format!(
                     "stopped at the cap `{}`: the next request could have gone past it; raise it to go on",
@@ -205,9 +211,15 @@ impl Summary<'_> {
                 "stopped: the API refused each of the first rows alike ({}); the job needs mending, not the rows",
                 fault(refusal)
             ),
+            StopReason::Outage(last) if last.retry_after.is_some_and(|wait| wait > patience) => format!(
+                "stopped: the service asks to wait for {}, and `max_outage` is {} (it said: {}); rows stay pending",
+                shown(last.retry_after.unwrap_or_default()),
+                shown(patience),
+                fault(last)
+            ),
             StopReason::Outage(last) => format!(
                 "stopped: the service has answered nobody for {} (last: {}); rows stay pending",
-                shown(self.opened.job.retry.max_outage),
+                shown(patience),
                 fault(last)
             ),
             StopReason::NeverReached(last) => format!(

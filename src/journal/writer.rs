@@ -91,6 +91,17 @@ pub fn end_run(connection: &Connection, path: &Path, run: i64, reason: &str) -> 
     Ok(())
 }
 
+/// Makes rows that have failed after they were sent pending again.
+///
+/// # Errors
+///
+/// When the journal cannot be written.
+pub fn reopen_failed(connection: &Connection, path: &Path) -> Result<(), JournalError> {
+    let sql =
+        "UPDATE entries SET status = 0, tries = 0 WHERE status = 2 AND attempts > 0 AND position IS NOT NULL";
+    connection.execute(sql, []).map(drop).map_err(|source| JournalError::sqlite(path, source))
+}
+
 /// Stores rows that came to their end without a request, in one commit.
 ///
 /// # Errors
@@ -171,8 +182,9 @@ impl Book {
         for note in group {
             match note {
                 Note::HandedOut { below } => {
-                    let from = sums.handed_out.unwrap_or(self.handed_out);
-                    handed_out(&transaction, from, *below)?;
+                    let known = sums.handed_out.unwrap_or(self.handed_out);
+                    // Another pass begins at the first row again.
+                    handed_out(&transaction, if *below > known { known } else { 0 }, *below)?;
                     sums.handed_out = Some(*below);
                 }
                 Note::Resent(row) => resent(&transaction, row)?,

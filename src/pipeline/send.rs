@@ -17,7 +17,7 @@ use crate::event::{Event, Observer};
 use crate::journal::cursors::State;
 use crate::journal::reader::{Reader, Spent};
 use crate::journal::sharing::{Shared, Sharer, Sharing};
-use crate::journal::writer::{Committed, Pen, Writer, store_unsent};
+use crate::journal::writer::{Committed, Pen, Writer, reopen_failed, store_unsent};
 use crate::journal::{JournalError, open_beside};
 use crate::note::{Ended, Ending, Note};
 use crate::outcome::{Fault, FaultKind};
@@ -107,6 +107,9 @@ pub async fn send<E: Endpoint>(
     if order.plan.bad > 0 {
         let stored = store_bad_rows(opened, &connection)?;
         observer.tally.now.failed += stored;
+    }
+    if order.retry_failed {
+        reopen_failed(&connection, &path)?;
     }
     let rules = Rules {
         retry: job.retry,

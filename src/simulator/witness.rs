@@ -28,6 +28,8 @@ pub(super) struct Witness {
 pub(super) struct Verdict<'a> {
     pub(super) sequence: u64,
     pub(super) attempt: u64,
+    /// The request's UUID, which its reply carries.
+    pub(super) request_id: &'a str,
     /// `None` when no reply is sent at all.
     pub(super) status: Option<u16>,
     pub(super) error_code: Option<&'a str>,
@@ -44,6 +46,7 @@ struct Line<'a> {
     sequence: u64,
     r#try: u64,
     body_hash: String,
+    request_id: &'a str,
     status: Option<u16>,
     error_code: Option<&'a str>,
     fault: Option<&'a str>,
@@ -86,6 +89,7 @@ fn line(received: &Received, verdict: &Verdict) -> std::io::Result<Vec<u8>> {
         sequence: verdict.sequence,
         r#try: verdict.attempt,
         body_hash: received.fingerprint.hex(),
+        request_id: verdict.request_id,
         status: verdict.status,
         error_code: verdict.error_code,
         fault: verdict.fault,

@@ -6,6 +6,8 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 
 use fanfold::simulator::{Handle, Limits, Script, Settings, spawn_thread};
+use rusqlite::{Connection, OpenFlags};
+use rustix::process::{Pid, Signal, kill_process};
 use serde_json::{Value, json};
 
 use crate::judge::Judge;
@@ -77,6 +79,21 @@ impl Scene {
         self.server = None;
     }
 
+    /// Starts another simulator in the place of the present one, with the same witness log. The job file still names
+    /// the old one: write it again.
+    pub fn serve(&mut self, settings: Settings) {
+        self.server = None;
+        let witness = Some(self.path("witness.jsonl"));
+        self.server = Some(spawn_thread(Settings { witness, ..settings }).expect("a simulator"));
+    }
+
+    /// Writes an input of so many rows, and a job file over it; the judge knows the rows.
+    pub fn rows_and_job(&mut self, count: usize, more: &str) {
+        self.write("in.jsonl", rows(0..count));
+        self.job("in.jsonl", "out.jsonl", more);
+        self.judge.texts = Some((0..count).map(text).collect());
+    }
+
     /// Writes a job file that asks the simulator, with more TOML behind it.
     pub fn job(&self, input: &str, output: &str, more: &str) -> PathBuf {
         let text = format!(
@@ -132,6 +149,48 @@ impl Scene {
         fs::read_to_string(self.path("witness.jsonl")).unwrap_or_default().matches('\n').count()
     }
 
+    /// Waits until the simulator has received so many requests.
+    pub fn wait_for_requests(&self, count: usize) {
+        let log = self.path("witness.jsonl");
+        let received =
+            || fs::read(&log).map_or(0, |bytes| bytes.iter().filter(|byte| **byte == b'\n').count());
+        self.wait_until(|| received() >= count);
+    }
+
+    /// Waits until something is so; a scenario in which it never is fails.
+    pub fn wait_until(&self, is_so: impl Fn() -> bool) {
+        for _ in 0..12_000 {
+            if is_so() {
+                return;
+            }
+            std::thread::sleep(std::time::Duration::from_millis(5));
+        }
+        panic!("what the scenario waits for did not happen");
+    }
+
+    /// Waits for the end of a run that was started, and has the outcome judged.
+    pub fn end(&mut self, child: Child) -> Finished {
+        let finished = Finished::from(child.wait_with_output().expect("an end"));
+        self.judge.judge(&finished);
+        finished
+    }
+
+    /// The receipt of the last run.
+    pub fn receipt(&self) -> Value {
+        serde_json::from_str(&self.read("out.jsonl.summary.json")).expect("JSON")
+    }
+
+    /// The output's rows.
+    pub fn output(&self) -> Vec<Value> {
+        lines(&self.path("out.jsonl"))
+    }
+
+    /// The journal, to look into.
+    pub fn journal(&self) -> Connection {
+        Connection::open_with_flags(self.path("out.jsonl.journal"), OpenFlags::SQLITE_OPEN_READ_ONLY)
+            .expect("a journal")
+    }
+
     /// The requests the simulator received so far.
     pub fn witness(&self) -> Vec<Value> {
         lines(&self.path("witness.jsonl"))
@@ -175,7 +234,18 @@ pub fn rows(numbers: impl IntoIterator<Item = usize>) -> String {
 
 /// One such row.
 pub fn row(number: usize) -> Value {
-    json!({ "id": format!("r{number}"), "text": format!("text of row {number}.") })
+    json!({ "id": format!("r{number}"), "text": text(number) })
+}
+
+/// The text of one such row.
+pub fn text(number: usize) -> String {
+    format!("text of row {number}.")
+}
+
+/// Sends a signal to a run.
+pub fn signal(child: &Child, signal: Signal) {
+    let pid = i32::try_from(child.id()).ok().and_then(Pid::from_raw).expect("a process");
+    kill_process(pid, signal).expect("a signal");
 }
 
 /// The rows of a JSONL output without what differs from run to run: latency, request id, attempts.

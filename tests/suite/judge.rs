@@ -1,19 +1,19 @@
 //! The one judge of all scenarios: the witness log, the journal and the output are held against each other.
 //!
-//! 1. n input rows give n output rows, in order.
+//! 1. n input rows give n output rows, in order, each with the answer to its own request.
 //! 2. No row with a committed answer was sent again, unless its request changed or `--retry-failed` asked.
 //! 3. The witness times keep every limit in every sliding window, restarts included.
 //! 4. The exit code and the resume line fit the state.
 //! 5. The canary key is in no file and no output.
 //! 6. What was spent is within the caps.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use rusqlite::{Connection, OpenFlags};
 use serde_json::Value;
 
+use crate::evidence::{Book, Seen};
 use crate::harness::{CANARY, Finished, lines};
 
 /// By how much a window of the judge is shorter than the quota's: the unevenness of the way to the server.
@@ -28,14 +28,19 @@ pub struct Judge {
     pub texts: Option<Vec<String>>,
     /// Quotas: so many requests in so many seconds.
     pub quotas: Vec<(usize, f64)>,
+    /// Quotas: so many tokens in so many seconds.
+    pub token_quotas: Vec<(u64, f64)>,
     /// The cap on tokens.
     pub max_total_tokens: Option<u64>,
     /// The cap on cost.
     pub max_cost: Option<f64>,
-    /// Whether rows may be sent again although they have an answer: the scenario changes requests.
-    pub requests_change: bool,
+    /// Whether the next run was asked to send failed rows again.
+    pub retry_failed: bool,
+    /// Whether replies get lost on their way without a fault of the script's: the server goes down.
+    pub replies_get_lost: bool,
     judged: usize,
-    stored: HashMap<String, usize>,
+    before: Book,
+    last_receipt: Vec<u8>,
 }
 
 impl Judge {
@@ -45,54 +50,91 @@ impl Judge {
             output: "out.jsonl".to_owned(),
             texts: None,
             quotas: vec![],
+            token_quotas: vec![],
             max_total_tokens: None,
             max_cost: None,
-            requests_change: false,
+            retry_failed: false,
+            replies_get_lost: false,
             judged: 0,
-            stored: HashMap::new(),
+            before: Book::default(),
+            last_receipt: vec![],
         }
     }
 
     /// Judges a run that came to its end.
     pub fn judge(&mut self, finished: &Finished) {
-        self.check_nothing_sent_again();
-        self.check_limits();
+        let seen = self.seen();
+        self.check_nothing_sent_again(&seen);
+        self.check_limits(&seen);
         self.check_secrets(finished);
-        let summary = self.folder.join(format!("{}.summary.json", self.output));
-        if finished.code != Some(1)
-            && finished.code != Some(6)
-            && finished.code != Some(2)
-            && summary.exists()
-        {
-            let summary: Value =
-                serde_json::from_slice(&fs::read(summary).expect("a receipt")).expect("JSON");
-            self.check_output(&summary);
-            self.check_exit(finished, &summary);
-            self.check_caps(&summary);
+        match self.fresh_receipt() {
+            Some(receipt) => {
+                self.check_output(&receipt, &seen);
+                self.check_exit(finished, &receipt);
+                self.check_spending(&receipt, &seen);
+            }
+            None => {
+                let early = finished.code.is_some_and(|code| [1, 2, 6, 130].contains(&code));
+                assert!(early, "invariant 4: no receipt, and exit code {:?}", finished.code);
+                assert!(!finished.stderr.trim().is_empty(), "invariant 4: it ended early and says nothing");
+            }
         }
+    }
+
+    /// The next run starts over on purpose: what was stored is set aside.
+    pub fn forget(&mut self) {
+        self.before = Book::default();
     }
 
     /// After a kill there is no end to judge, but what was stored by then must not be sent again.
     pub fn judge_after_a_kill(&mut self) {
-        self.check_nothing_sent_again();
-        self.check_limits();
+        let seen = self.seen();
+        self.check_nothing_sent_again(&seen);
+        self.check_limits(&seen);
     }
 
-    fn check_output(&self, summary: &Value) {
-        if summary["output"].is_null() || !self.output.ends_with(".jsonl") {
+    fn seen(&self) -> Vec<Seen> {
+        let mut seen: Vec<Seen> = lines(&self.folder.join("witness.jsonl")).iter().map(Seen::of).collect();
+        // Lines are written in the order of the replies' decisions; nearly that of arrival.
+        seen[self.judged..].sort_by(|one, other| one.at.total_cmp(&other.at));
+        seen
+    }
+
+    /// The receipt, if the run has written one.
+    fn fresh_receipt(&mut self) -> Option<Value> {
+        let path = self.folder.join(format!("{}.summary.json", self.output));
+        let bytes = fs::read(path).ok().filter(|bytes| *bytes != self.last_receipt)?;
+        self.last_receipt.clone_from(&bytes);
+        Some(serde_json::from_slice(&bytes).expect("JSON"))
+    }
+
+    fn check_output(&self, receipt: &Value, seen: &[Seen]) {
+        let rows_of = |key: &str| receipt["rows"][key].as_u64().expect("a count");
+        let sum = rows_of("ok") + rows_of("failed") + rows_of("pending");
+        assert_eq!(rows_of("in"), sum, "invariant 1: the receipt adds up");
+        if receipt["output"].is_null() || !self.output.ends_with(".jsonl") {
             return;
         }
         let rows = lines(&self.folder.join(&self.output));
-        assert_eq!(summary["rows"]["in"], rows.len(), "invariant 1: rows in and out");
-        let count = |status: &str| rows.iter().filter(|row| row["status"] == status).count();
+        assert_eq!(receipt["rows"]["in"], rows.len(), "invariant 1: rows in and out");
         for status in ["ok", "failed", "pending"] {
-            assert_eq!(summary["rows"][status], count(status), "invariant 1: {status}");
+            let count = rows.iter().filter(|row| row["status"] == status).count();
+            assert_eq!(receipt["rows"][status], count, "invariant 1: {status}");
         }
+        let answered: HashMap<&str, &Seen> =
+            seen.iter().map(|seen| (seen.request_id.as_str(), seen)).collect();
         for row in rows.iter().filter(|row| row["status"] == "ok") {
             assert!(
                 !row["response"].is_null() || !row["tool_calls"].is_null(),
                 "invariant 1: an answer: {row}"
             );
+            let request = row["request_id"].as_str().and_then(|id| answered.get(id));
+            if let (Some(request), Some(text)) = (request, row["text"].as_str()) {
+                assert!(request.text.contains(text), "invariant 1: the answer of another row: {row}");
+            }
+        }
+        for row in rows.iter().filter(|row| row["status"] == "failed") {
+            assert!(row["error_code"].is_string(), "invariant 1: a failed row says why: {row}");
         }
         if let Some(texts) = &self.texts {
             let written: Vec<&str> = rows.iter().filter_map(|row| row["text"].as_str()).collect();
@@ -100,83 +142,91 @@ impl Judge {
         }
     }
 
-    /// A row's text goes out as its last turn: what was stored before a request arrived is known by it.
-    fn check_nothing_sent_again(&mut self) {
-        let witness = lines(&self.folder.join("witness.jsonl"));
-        if !self.requests_change {
-            let mut sent: HashMap<String, usize> = HashMap::new();
-            for line in &witness[self.judged.min(witness.len())..] {
-                *sent.entry(body_of(line)).or_default() += 1;
-            }
-            for (body, stored) in &self.stored {
-                let again = sent.get(body).copied().unwrap_or(0);
-                assert!(again == 0 || *stored == 0, "invariant 2: stored and sent again: {body}");
-            }
+    /// Rows that had come to their end before this run, and have kept it, need no request. The journal's fingerprints
+    /// are told from the witness by the request ids that both know.
+    fn check_nothing_sent_again(&mut self, seen: &[Seen]) {
+        let after = Book::read(&self.folder.join(format!("{}.journal", self.output)));
+        let bodies = after.bodies(seen);
+        let is_settled = |status: i64| status == 1 || status == 2 && !self.retry_failed;
+        let settled: HashSet<i64> =
+            self.before.entries.iter().filter(|e| is_settled(e.status)).map(|entry| entry.number).collect();
+        let mut needed: HashMap<&[u8], i64> = HashMap::new();
+        for entry in after.claimed() {
+            let fresh = !settled.contains(&entry.number);
+            *needed.entry(&entry.fingerprint).or_default() += i64::from(fresh);
         }
-        self.judged = witness.len();
-        self.stored = self.stored_bodies(&witness);
+        let mut answered: HashMap<&[u8], i64> = HashMap::new();
+        for seen in &seen[self.judged..] {
+            let Some(fingerprint) = bodies.get(&seen.body).map(Vec::as_slice) else { continue };
+            let Some(needed) = needed.get(fingerprint) else { continue };
+            let count = answered.entry(fingerprint).or_default();
+            let arrives = seen.status == Some(200) && seen.fault.is_none() && !self.replies_get_lost;
+            *count += i64::from(arrives);
+            assert!(*needed > 0 && *count <= *needed, "invariant 2: stored and sent again: {}", seen.text);
+        }
+        // An answer that lies idle belongs to the first row that asks the same.
+        let loose = after.entries.iter().filter(|e| e.position.is_none() && settled.contains(&e.number));
+        for idle in loose {
+            let twin = after.claimed().find(|entry| {
+                (&entry.row_id, &entry.fingerprint) == (&idle.row_id, &idle.fingerprint)
+                    && !settled.contains(&entry.number)
+            });
+            assert!(twin.is_none(), "invariant 2: an answer lies idle for {twin:?}");
+        }
+        for entry in self.before.entries.iter().filter(|entry| entry.status == 1) {
+            let kept = after.entries.iter().any(|e| e.number == entry.number && e.status == 1);
+            assert!(kept || after.entries.is_empty(), "invariant 2: an answer was lost: {entry:?}");
+        }
+        self.judged = seen.len();
+        self.before = after;
+        self.retry_failed = false;
     }
 
-    /// The bodies whose answers the journal has, told by the request id that the simulator gave them.
-    fn stored_bodies(&self, witness: &[Value]) -> HashMap<String, usize> {
-        let journal = self.folder.join(format!("{}.journal", self.output));
-        if !journal.exists() {
-            return HashMap::new();
-        }
-        let connection =
-            Connection::open_with_flags(&journal, OpenFlags::SQLITE_OPEN_READ_ONLY).expect("a journal");
-        let sql =
-            "SELECT s.response FROM entries e JOIN steps s ON s.step = e.answer WHERE e.position IS NOT NULL";
-        let mut statement = connection.prepare(sql).expect("the journal's tables");
-        let answers = statement.query_map([], |row| row.get::<_, Option<String>>(0)).expect("answers");
-        let mut answered: HashMap<String, usize> = HashMap::new();
-        for answer in answers.filter_map(|answer| answer.expect("an answer")) {
-            *answered.entry(answer).or_default() += 1;
-        }
-        // The simulator's answer is a function of the request: its text tells which request was answered.
-        let mut stored = HashMap::new();
-        for line in witness.iter().filter(|line| line["status"] == 200) {
-            let body = body_of(line);
-            let text =
-                line["body"]["messages"].as_array().and_then(|turns| turns.last()?["content"].as_str());
-            let words: Vec<&str> = text.unwrap_or_default().split_whitespace().take(8).collect();
-            let beginning = format!("Summary: {}", words.join(" "));
-            let known: usize = answered
-                .iter()
-                .filter(|(answer, _)| answer.starts_with(&beginning))
-                .map(|(_, count)| count)
-                .sum();
-            stored.insert(body, known);
-        }
-        stored
-    }
-
-    fn check_limits(&self) {
-        let witness = lines(&self.folder.join("witness.jsonl"));
-        let times: Vec<f64> = witness.iter().map(|line| line["at"].as_f64().expect("a time")).collect();
-        for (amount, window) in &self.quotas {
-            for (index, at) in times.iter().enumerate() {
-                let within =
-                    times[index..].iter().take_while(|later| **later < at + window - UNEVENNESS).count();
+    fn check_limits(&self, seen: &[Seen]) {
+        let from = |index: usize, window: f64| {
+            let end = seen[index].at + window - UNEVENNESS;
+            seen[index..].iter().filter(move |later| later.at < end)
+        };
+        for index in 0..seen.len() {
+            for (amount, window) in &self.quotas {
+                let within = from(index, *window).count();
                 assert!(within <= *amount, "invariant 3: {within} requests in {window} s, of {amount}");
             }
+            for (amount, window) in &self.token_quotas {
+                let within: u64 = from(index, *window).map(|seen| seen.total_tokens).sum();
+                assert!(within <= *amount, "invariant 3: {within} tokens in {window} s, of {amount}");
+            }
         }
     }
 
-    fn check_exit(&self, finished: &Finished, summary: &Value) {
+    fn check_exit(&self, finished: &Finished, receipt: &Value) {
         let code = finished.code.expect("an exit code");
-        let (failed, pending) = (&summary["rows"]["failed"], &summary["rows"]["pending"]);
-        let fits = match (failed.as_u64(), pending.as_u64()) {
-            (Some(0), Some(0)) => code == 0,
-            (Some(_), Some(0)) => code == 3,
-            _ => [4, 5, 130].contains(&code),
+        let count = |key: &str| receipt["rows"][key].as_u64().expect("a count");
+        let reason = receipt["reason"].as_str().expect("a reason");
+        let (failed, pending) = (count("failed"), count("pending"));
+        let fits = match (failed, pending, reason) {
+            (0, 0, "finished") => code == 0,
+            (_, 0, "finished") => code == 3,
+            (_, 0, _) => false,
+            (_, _, "refused" | "every_row_refused" | "outage" | "never_reached") => code == 4,
+            (_, _, "max_cost" | "max_total_tokens" | "max_duration") => code == 5,
+            (_, _, "interrupted") => code == 130,
+            _ => false,
         };
-        assert!(fits, "invariant 4: exit code {code} with {failed} failed and {pending} pending");
-        assert_eq!(summary["exit_code"], code, "invariant 4: the receipt's exit code");
-        if pending.as_u64() != Some(0) {
-            let last = finished.stderr.trim_end().lines().last().unwrap_or_default();
-            assert!(last.contains("to go on: "), "invariant 4: the resume command comes last: {last}");
-        }
+        assert!(fits, "invariant 4: exit code {code}, {reason}, with {failed} failed and {pending} pending");
+        assert_eq!(receipt["exit_code"], code, "invariant 4: the receipt's exit code");
+        assert!(
+            code == 130 || !receipt["output"].is_null(),
+            "invariant 4: only who is told to stop at once writes no output"
+        );
+        let last = finished.stderr.trim_end().lines().last().unwrap_or_default();
+        let resumes = last.contains("to go on: ");
+        assert_eq!(
+            resumes,
+            pending > 0,
+            "invariant 4: the resume command comes last, if rows are left: {last}"
+        );
+        assert_eq!(receipt["resume"].is_string(), pending > 0, "invariant 4: the receipt's resume command");
     }
 
     fn check_secrets(&self, finished: &Finished) {
@@ -199,17 +249,27 @@ impl Judge {
         }
     }
 
-    fn check_caps(&self, summary: &Value) {
-        let spent = &summary["all_runs"];
+    /// The witness knows what was bought; the receipt has to own up to it, and both keep the caps.
+    fn check_spending(&self, receipt: &Value, seen: &[Seen]) {
+        let spent = &receipt["all_runs"];
+        let told = spent["total_tokens"].as_u64().expect("tokens");
+        let bought: u64 = seen.iter().map(|seen| seen.total_tokens).sum();
+        assert!(told <= bought, "invariant 6: {told} tokens told, {bought} bought");
+        if !self.replies_get_lost
+            && seen.iter().all(|seen| seen.fault.is_none())
+            && receipt["in_doubt"] == 0
+            && receipt["run"] == 1
+        {
+            assert!(
+                told == bought || receipt["output"].is_null(),
+                "invariant 6: {told} told, {bought} bought"
+            );
+        }
         if let Some(cap) = self.max_total_tokens {
-            assert!(spent["total_tokens"].as_u64().expect("tokens") <= cap, "invariant 6: tokens {spent}");
+            assert!(bought <= cap, "invariant 6: {bought} tokens, of {cap}");
         }
         if let Some(cap) = self.max_cost {
             assert!(spent["cost"].as_f64().expect("cost") <= cap, "invariant 6: cost {spent}");
         }
     }
-}
-
-fn body_of(line: &Value) -> String {
-    line["body_hash"].to_string()
 }

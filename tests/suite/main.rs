@@ -4,15 +4,25 @@
 
 mod columns;
 mod commands;
+mod edits;
+mod error_table;
+mod evidence;
 mod formats;
 mod harness;
+mod journals;
 mod journey;
 mod judge;
+mod judge_is_strict;
 mod mistakes;
+mod moving_input;
+mod outage;
+mod pacing;
 mod receipts;
 mod resume;
 mod rows;
 mod samples;
 mod settings;
 mod sharing;
+mod stopping;
 mod tables;
+mod wire_faults;

@@ -111,7 +111,6 @@ fn a_flag_beats_a_variable_and_a_variable_beats_the_job_file() {
 #[test]
 fn set_reaches_every_key_of_the_job_file() {
     let mut scene = locked();
-    scene.judge.requests_change = true;
     let arguments = [
         "job.toml",
         "--set",
@@ -149,7 +148,7 @@ fn fresh_sets_the_old_journal_aside_and_starts_over() {
     let mut scene = locked();
     scene.run_job(&["job.toml"]).expect_code(0);
     let before = std::fs::read(scene.path("out.jsonl.journal")).expect("a journal");
-    scene.judge.requests_change = true;
+    scene.judge.forget();
     let finished =
         scene.run_job(&["job.toml", "--fresh"]).expect_code(0).says("kept 0 · moved 0 · changed 0 · new 3");
     let line = finished.stderr.lines().find(|line| line.contains("old journal")).expect("its new name");

@@ -160,6 +160,7 @@ impl Desk {
         let verdict = Verdict {
             sequence: entry.sequence,
             attempt: entry.attempt,
+            request_id: &entry.identity,
             status,
             error_code: decision.error_code.as_deref(),
             fault: entry.fault.map(|fault| fault.label.as_str()),

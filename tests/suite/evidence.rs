@@ -1,0 +1,102 @@
+//! What a scenario leaves behind, as the judge reads it: the witness log and the journal.
+
+use std::collections::HashMap;
+use std::path::Path;
+
+use rusqlite::{Connection, OpenFlags};
+use serde_json::Value;
+
+/// One request that the simulator received.
+#[derive(Debug, Clone)]
+pub struct Seen {
+    /// Unix seconds.
+    pub at: f64,
+    /// Stands for the body: equal requests have equal ones.
+    pub body: String,
+    /// The reply's name for it.
+    pub request_id: String,
+    pub status: Option<u64>,
+    pub fault: Option<String>,
+    pub total_tokens: u64,
+    /// The text of the last turn.
+    pub text: String,
+}
+
+impl Seen {
+    /// A line of the witness log.
+    pub fn of(line: &Value) -> Self {
+        let word = |key: &str| line[key].as_str().unwrap_or_default().to_owned();
+        let turns = line["body"]["messages"].as_array();
+        let text = turns.and_then(|turns| turns.last()?["content"].as_str()).unwrap_or_default();
+        Self {
+            at: line["at"].as_f64().expect("a time"),
+            body: word("body_hash"),
+            request_id: word("request_id"),
+            status: line["status"].as_u64(),
+            fault: line["fault"].as_str().map(str::to_owned),
+            total_tokens: line["total_tokens"].as_u64().unwrap_or(0),
+            text: text.to_owned(),
+        }
+    }
+}
+
+/// An entry of the journal.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Entry {
+    pub number: i64,
+    /// `None` when no row of the input claims it at present.
+    pub position: Option<i64>,
+    pub row_id: Option<String>,
+    pub fingerprint: Vec<u8>,
+    /// 0 pending, 1 ok, 2 failed, 3 set aside.
+    pub status: i64,
+}
+
+/// A journal at a moment.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Book {
+    pub entries: Vec<Entry>,
+    /// The fingerprint behind each request id that the journal knows.
+    pub fingerprints: HashMap<String, Vec<u8>>,
+}
+
+impl Book {
+    /// Reads a journal; of one that is not there, nothing.
+    pub fn read(path: &Path) -> Self {
+        if !path.exists() {
+            return Self::default();
+        }
+        let connection =
+            Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_ONLY).expect("a journal");
+        let sql = "SELECT entry, position, row_id, fingerprint, status FROM entries";
+        let mut statement = connection.prepare(sql).expect("the journal's tables");
+        let entries = statement.query_map([], |row| {
+            Ok(Entry {
+                number: row.get(0)?,
+                position: row.get(1)?,
+                row_id: row.get(2)?,
+                fingerprint: row.get(3)?,
+                status: row.get(4)?,
+            })
+        });
+        let entries = entries.and_then(Iterator::collect).expect("entries");
+        let sql = "SELECT x.request_id, e.fingerprint FROM (SELECT entry, request_id FROM steps UNION ALL
+                       SELECT entry, request_id FROM faults) x JOIN entries e ON e.entry = x.entry
+                   WHERE x.request_id IS NOT NULL";
+        let mut statement = connection.prepare(sql).expect("the journal's tables");
+        let known = statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?)));
+        let fingerprints = known.and_then(Iterator::collect).expect("request ids");
+        Self { entries, fingerprints }
+    }
+
+    /// The entries that rows of the input claim.
+    pub fn claimed(&self) -> impl Iterator<Item = &Entry> {
+        self.entries.iter().filter(|entry| entry.position.is_some())
+    }
+
+    /// The journal's fingerprint of each body that the witness saw and the journal knows.
+    pub fn bodies(&self, seen: &[Seen]) -> HashMap<String, Vec<u8>> {
+        let known = |seen: &Seen| Some((seen.body.clone(), self.fingerprints.get(&seen.request_id)?.clone()));
+        seen.iter().filter_map(known).collect()
+    }
+}

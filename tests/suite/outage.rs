@@ -1,0 +1,77 @@
+//! A service that answers nobody: no row fails for it, and the job waits, or says how to go on.
+
+use std::net::TcpListener;
+
+use fanfold::simulator::{Script, Settings};
+
+use crate::harness::Scene;
+
+#[test]
+fn a_server_that_is_down_in_the_middle_costs_no_row_its_answer() {
+    let latency = "uniform:10ms..40ms".parse().expect("a latency");
+    let script = Script::parse("[[down]]\nafter = \"700ms\"\nuntil = \"3s\"\n").expect("a script");
+    let mut scene = Scene::with(Settings { latency, script, ..Settings::default() });
+    scene.rows_and_job(150, "limits.concurrency = 2\nretry.max_attempts = 2\n");
+    scene.judge.replies_get_lost = true;
+    scene
+        .run_job(&["job.toml"])
+        .expect_code(0)
+        .says("the service answers nobody")
+        .says("the service answers again");
+    let met = scene.receipt()["this_run"]["limits_met"].to_string();
+    assert!(met.contains("outage"), "{met}");
+}
+
+#[test]
+fn errors_for_everybody_for_a_while_fail_no_row() {
+    let script = "[[fault]]\nafter = \"300ms\"\nuntil = \"3s\"\nstatus = 503\ncode = \"ModelServingError\"\nmessage = \"no\"\n";
+    let latency = "uniform:10ms..40ms".parse().expect("a latency");
+    let script = Script::parse(script).expect("a script");
+    let mut scene = Scene::with(Settings { latency, script, ..Settings::default() });
+    scene.rows_and_job(150, "limits.concurrency = 8\nretry.max_attempts = 3\n");
+    scene.run_job(&["job.toml"]).expect_code(0);
+}
+
+#[test]
+fn an_address_where_nothing_listens_is_told_at_once() {
+    let mut scene = Scene::new();
+    let port =
+        TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr()).expect("a port").port();
+    scene.rows_and_job(50, "");
+    let url = format!("http://127.0.0.1:{port}/v1");
+    scene.run_job(&["job.toml", "--base-url", &url]).expect_code(4).says("is the address right?");
+    assert_eq!(scene.receipt()["reason"], "never_reached");
+    assert_eq!(scene.receipt()["rows"]["pending"], 50);
+    scene.run_job(&["job.toml"]).expect_code(0);
+}
+
+#[test]
+fn a_service_that_stays_away_longer_than_the_job_waits_leaves_its_rows_pending() {
+    let latency = "uniform:10ms..40ms".parse().expect("a latency");
+    let script = Script::parse("[[down]]\nafter = \"500ms\"\n").expect("a script");
+    let mut scene = Scene::with(Settings { latency, script, ..Settings::default() });
+    scene.rows_and_job(150, "limits.concurrency = 2\nretry.max_outage = \"2s\"\n");
+    scene.judge.replies_get_lost = true;
+    scene.run_job(&["job.toml"]).expect_code(4).says("the service has answered nobody for 2s");
+    assert_eq!(scene.receipt()["rows"]["failed"], 0);
+    assert!(scene.receipt()["rows"]["ok"].as_u64() > Some(0));
+    scene.serve(Settings::default());
+    scene.rows_and_job(150, "");
+    scene.run_job(&["job.toml"]).expect_code(0);
+}
+
+#[test]
+fn a_row_out_of_tries_for_a_passing_reason_gets_one_more_pass_at_the_end() {
+    // The row is refused as long as its tries last, while the others are answered.
+    let script = "[[fault]]\ncontains = \"of row 3.\"\nfirst_tries = 2\nstatus = 500\n\
+                  [[fault]]\ncontains = \"of row 5.\"\nstatus = 500\n";
+    let latency = "fixed:10ms".parse().expect("a latency");
+    let script = Script::parse(script).expect("a script");
+    let mut scene = Scene::with(Settings { latency, script, ..Settings::default() });
+    scene.rows_and_job(150, "limits.concurrency = 2\nretry.max_attempts = 2\nretry.max_outage = \"3s\"\n");
+    scene.run_job(&["job.toml"]);
+    let rows = scene.output();
+    assert_eq!((&rows[3]["status"], &rows[3]["attempts"]), (&"ok".into(), &3.into()));
+    assert_ne!(rows[5]["status"], "ok");
+    assert_eq!(rows.iter().filter(|row| row["status"] == "ok").count(), 149);
+}

@@ -1,0 +1,125 @@
+//! Replies that break on their way, and replies that arrive whole and are no answer.
+
+use fanfold::simulator::Settings;
+
+use crate::harness::Scene;
+
+fn scene(rows: usize, script: &str, more: &str) -> Scene {
+    let mut scene = Scene::with_script(script);
+    scene.rows_and_job(rows, more);
+    scene
+}
+
+#[test]
+fn a_reply_that_breaks_on_its_way_is_asked_for_again() {
+    let kinds = [
+        "action = \"reset\"",
+        "action = \"reset\"\nafter_bytes = 40",
+        "action = \"cut_body\"",
+        "action = \"cut_body\"\nafter_bytes = 0",
+        "action = \"drop\"",
+        "action = \"bad_gzip\"",
+        "action = \"wrong_length\"",
+        "action = \"hang\"",
+    ];
+    let script: String = kinds
+        .iter()
+        .enumerate()
+        .map(|(row, kind)| format!("[[fault]]\ncontains = \"of row {row}.\"\nfirst_tries = 1\n{kind}\n"))
+        .collect();
+    let mut scene = scene(kinds.len() + 10, &script, "retry.timeout = \"2s\"\n");
+    scene.run_job(&["job.toml"]).expect_code(0);
+    let attempts: Vec<u64> =
+        scene.output().iter().map(|row| row["attempts"].as_u64().expect("attempts")).collect();
+    assert_eq!(attempts, [[2; 8].as_slice(), [1; 10].as_slice()].concat());
+}
+
+#[test]
+fn an_answer_that_comes_slowly_is_an_answer() {
+    let mut scene = scene(3, "[[fault]]\naction = \"slow_body\"\nafter_bytes = 64\npause = \"5ms\"\n", "");
+    scene.run_job(&["job.toml"]).expect_code(0);
+    assert_eq!(scene.witness().len(), 3);
+}
+
+#[test]
+fn an_answer_that_is_no_use_is_asked_for_once_more_and_then_failed_with_its_bytes_kept() {
+    let kinds = [
+        ("action = \"empty_content\"", "empty_answer"),
+        ("action = \"empty_body\"", "unreadable_reply"),
+        ("content = \"   \"", "empty_answer"),
+        ("status = 200\nbody = \"{\\\"choices\\\":[]}\"", "empty_answer"),
+        ("status = 200\nbody = \"not JSON\"", "unreadable_reply"),
+        ("status = 200\nbody = \"[1, 2]\"", "unreadable_reply"),
+    ];
+    let script: String = kinds
+        .iter()
+        .enumerate()
+        .map(|(row, (kind, _))| format!("[[fault]]\ncontains = \"of row {row}.\"\n{kind}\n"))
+        .collect();
+    let mut scene = scene(kinds.len() + 4, &script, "");
+    scene.run_job(&["job.toml"]).expect_code(3);
+    let rows = scene.output();
+    for (row, (kind, code)) in rows.iter().zip(kinds) {
+        assert_eq!((&row["error_code"], &row["attempts"]), (&code.into(), &2.into()), "{kind}");
+    }
+    let sql = "SELECT count(*), count(evidence), sum(length(evidence) > 0) FROM faults";
+    let counts = scene.journal().query_row(sql, [], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)));
+    let counts: (u64, u64, u64) = counts.expect("faults");
+    assert_eq!(counts, (12, 12, 10), "every body is kept; that of `empty_body` has no bytes");
+    let paid = scene.receipt()["all_runs"]["total_tokens"].as_u64().expect("tokens");
+    let answered: u64 = rows.iter().filter_map(|row| row["total_tokens"].as_u64()).sum();
+    assert!(paid > answered, "tokens of answers that were no use count: {paid}, {answered}");
+}
+
+#[test]
+fn an_answer_that_is_no_use_once_is_asked_for_again_and_kept() {
+    let mut scene = scene(12, "[[fault]]\nfirst_tries = 1\naction = \"empty_content\"\n", "");
+    scene.run_job(&["job.toml"]).expect_code(0);
+    assert_eq!(scene.witness().len(), 24);
+}
+
+#[test]
+fn first_rows_whose_answers_are_no_use_do_not_hold_up_the_others() {
+    for action in ["empty_content", "cut_by_server"] {
+        let script: String = (0..12)
+            .map(|row| format!("[[fault]]\ncontains = \"of row {row}.\"\naction = \"{action}\"\n"))
+            .collect();
+        let mut scene = scene(30, &script, "");
+        scene.run_job(&["job.toml"]).expect_code(3);
+        assert_eq!(scene.receipt()["rows"]["failed"], 12);
+    }
+}
+
+#[test]
+fn an_answer_that_the_server_cut_is_no_success() {
+    for action in ["cut_by_server", "null_finish"] {
+        let script = format!("[[fault]]\ncontains = \"of row 3.\"\naction = \"{action}\"\n");
+        let mut scene = scene(8, &script, "");
+        scene.run_job(&["job.toml"]).expect_code(3);
+        let row = scene.output().remove(3);
+        assert_eq!(
+            (&row["error_code"], &row["status"]),
+            (&"cut_by_server".into(), &"failed".into()),
+            "{action}"
+        );
+        assert!(row["response"].is_null(), "half an answer is none: {row}");
+        let sql = "SELECT count(evidence) FROM faults WHERE kind = 'cut_by_server'";
+        assert_eq!(scene.journal().query_row(sql, [], |row| row.get::<_, u64>(0)).expect("faults"), 1);
+    }
+}
+
+#[test]
+fn a_page_of_some_proxy_is_trouble_that_passes() {
+    let script = "[[fault]]\nfirst_tries = 1\naction = \"html\"\n";
+    let mut scene = scene(12, script, "retry.max_attempts = 3\n");
+    scene.run_job(&["job.toml"]).expect_code(0);
+}
+
+#[test]
+fn a_proxy_s_page_for_everybody_is_an_outage_and_fails_no_row() {
+    let mut scene = scene(12, "[[fault]]\naction = \"html\"\n", "retry.max_outage = \"3s\"\n");
+    scene.run_job(&["job.toml"]).expect_code(4).says("html_reply");
+    scene.serve(Settings::default());
+    scene.rows_and_job(12, "");
+    scene.run_job(&["job.toml"]).expect_code(0);
+}
