@@ -61,7 +61,7 @@ fn a_second_signal_stops_at_once_and_what_was_out_is_in_doubt() {
 
 #[test]
 fn rows_that_wait_for_their_backoff_do_not_hold_up_the_end_and_are_in_no_doubt() {
-    let script = "[[fault]]\nrequests = [20, 100000]\nstatus = 503\nheaders = { Retry-After = \"30\" }\n";
+    let script = "[[fault]]\nrequests = [20, 100000]\nstatus = 502\nheaders = { Retry-After = \"30\" }\n";
     let mut scene = Scene::with_script(script);
     scene.rows_and_job(ROWS, "limits.concurrency = 4\n");
     interrupted(&mut scene, 24, |child| signal(child, Signal::INT)).expect_code(130);
