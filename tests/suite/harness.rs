@@ -138,6 +138,14 @@ impl Scene {
         finished
     }
 
+    /// Runs the job with `--retry-failed`, which the judge is told of.
+    pub fn retry_failed(&mut self) -> Finished {
+        self.judge.retry_failed = true;
+        let finished = self.run_job(&["job.toml", "--retry-failed"]);
+        self.judge.retry_failed = false;
+        finished
+    }
+
     /// Starts the binary and leaves it running.
     pub fn start(&self, arguments: &[&str]) -> Child {
         let mut command = self.command(arguments);

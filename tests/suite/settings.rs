@@ -110,7 +110,7 @@ fn a_flag_beats_a_variable_and_a_variable_beats_the_job_file() {
 
 #[test]
 fn set_reaches_every_key_of_the_job_file() {
-    let mut scene = locked();
+    let scene = locked();
     let arguments = [
         "job.toml",
         "--set",

@@ -64,7 +64,7 @@ fn a_failure_is_shared_too_and_sent_again_once() {
     assert_eq!(scene.witness().len(), 3);
     scene.run_job(&["job.toml"]).expect_code(3).says("kept 12 ");
     assert_eq!(scene.witness().len(), 3);
-    scene.run_job(&["job.toml", "--retry-failed"]).expect_code(0).says("12 rows: 12 ok");
+    scene.retry_failed().expect_code(0).says("12 rows: 12 ok");
     assert_eq!(scene.witness().len(), 4);
     all_answered(&scene);
 }
@@ -79,9 +79,9 @@ fn a_failure_that_was_shared_is_mended_by_whichever_row_is_sent_again() {
     let rows = scene.read("in.jsonl");
     scene.write("in.jsonl", rows.lines().rev().map(|line| format!("{line}\n")).collect::<String>());
     scene.judge.texts = None;
-    scene.run_job(&["job.toml", "--retry-failed"]).expect_code(3).says("8 ok · 4 failed");
+    scene.retry_failed().expect_code(3).says("8 ok · 4 failed");
     assert_eq!(scene.witness().len(), 4);
-    scene.run_job(&["job.toml", "--retry-failed"]).expect_code(0).says("12 rows: 12 ok");
+    scene.retry_failed().expect_code(0).says("12 rows: 12 ok");
     assert_eq!(scene.witness().len(), 5);
     all_answered(&scene);
 }
