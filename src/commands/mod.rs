@@ -3,6 +3,7 @@
 mod environment;
 mod export;
 mod interrupt;
+mod listener;
 mod load;
 mod preview;
 mod run;

@@ -5,6 +5,7 @@ use std::time::SystemTime;
 
 use rusqlite::Connection;
 
+use super::listener::Listener;
 use super::load::{Loaded, load, screen};
 use super::summary::{Account, Summary};
 use super::{Failure, interrupt};
@@ -12,21 +13,18 @@ use crate::api::client::HttpEndpoint;
 use crate::api::key::Key;
 use crate::cli::RunArgs;
 use crate::dispatch::stop::{Stop, StopReason, Urgency};
-use crate::event::{Event, HeldBy, Observer};
 use crate::exit::Exit;
 use crate::journal::lock::Lock;
 use crate::journal::reader::Reader;
 use crate::journal::writer::{RunRecord, begin_run, end_run};
 use crate::journal::{self, JournalError};
-use crate::note::{Ending, Note};
-use crate::outcome::FaultKind;
 use crate::pipeline::output::{Destination, Written, write};
 use crate::pipeline::plan::{self, Plan, Purpose, plan};
 use crate::pipeline::send::{Audience, Order, Sent, never_stopped, past, send};
 use crate::pipeline::{Opened, PipelineError, check_target};
 use crate::simulator;
 use crate::tally::Snapshot;
-use crate::watch::text::{count, counted, short};
+use crate::watch::text::{count, counted};
 use crate::watch::{Screen, Watcher};
 
 /// How often an input that keeps changing is planned anew.
@@ -182,8 +180,7 @@ impl Session<'_> {
         let (snapshots, receiver) =
             tokio::sync::watch::channel(Snapshot { rows: plan.rows, ..Snapshot::default() });
         let watcher = Watcher::start(&self.screen, receiver);
-        let mut listener =
-            Listener { screen: &self.screen, verbose: self.args.job.verbose, outage: false, slow: false };
+        let mut listener = Listener::new(&self.screen, self.args.job.verbose);
         let open_files =
             rustix::process::getrlimit(rustix::process::Resource::Nofile).current.unwrap_or(u64::MAX);
         let order = Order { plan, run, retry_failed, open_files };
@@ -291,82 +288,5 @@ fn quoted(word: &str) -> String {
     match !word.is_empty() && word.chars().all(plain) {
         true => word.to_owned(),
         false => format!("'{}'", word.replace('\'', r"'\''")),
-    }
-}
-
-/// Says what a user wants to hear of while a run goes on.
-struct Listener<'a> {
-    screen: &'a Screen,
-    verbose: bool,
-    outage: bool,
-    slow: bool,
-}
-
-impl Observer for Listener<'_> {
-    fn on(&mut self, event: Event<'_>) {
-        match event {
-            Event::Standing(standing) => self.stand(standing.held_by == Some(HeldBy::Outage)),
-            Event::Committed(Note::Ended(ended)) => {
-                if matches!(ended.ending, Ending::Answered(_)) && self.outage {
-                    self.outage = false;
-                    self.screen.say("the service answers again");
-                }
-                let Some(fault) = ended.ending.fault() else { return };
-                if fault.kind == FaultKind::Throttled && !self.slow {
-                    self.slow = true;
-                    self.screen.say(&format!(
-                        "the service throttles ({}): slowing down",
-                        short(&fault.summary(), 160)
-                    ));
-                }
-                if self.verbose {
-                    let row = match &ended.row.id {
-                        Some(id) => short(id.as_str(), 60),
-                        None => count(ended.row.position + 1),
-                    };
-                    let what = match &ended.ending {
-                        Ending::Failed(_) => "failed",
-                        Ending::SetAside(_) => "is set aside for a last pass",
-                        Ending::Waits(_) | Ending::Answered(_) => "will be sent again",
-                    };
-                    self.screen.say(&format!("row {row} {what}: {}", short(&fault.summary(), 300)));
-                }
-            }
-            Event::Committed(_) => {}
-        }
-    }
-}
-
-impl Listener<'_> {
-    fn stand(&mut self, outage: bool) {
-        if outage && !self.outage {
-            self.outage = true;
-            self.screen.say("the service answers nobody: rows wait, one probe goes out per backoff");
-        }
-    }
-}
-
-impl Account {
-    /// How a run ended, as far as rows and reason tell.
-    fn of(written: Option<Written>, reason: &StopReason) -> Self {
-        let Some(Written { failed, pending, .. }) = written else {
-            return Self { exit: Exit::Interrupted, reason: StopReason::Interrupted.as_str(), pending: 1 };
-        };
-        let ended = match failed {
-            0 => Exit::Done,
-            _ => Exit::FailedRows,
-        };
-        let (exit, reason) = match reason {
-            // Whatever stopped it, nothing was left to do.
-            _ if pending == 0 => (ended, StopReason::Finished.as_str()),
-            StopReason::Finished => (Exit::CannotRun, "input_changed"),
-            StopReason::Interrupted => (Exit::Interrupted, reason.as_str()),
-            StopReason::Cap(_) => (Exit::StoppedAtCap, reason.as_str()),
-            StopReason::Refused(_)
-            | StopReason::EveryRowRefused(_)
-            | StopReason::Outage(_)
-            | StopReason::NeverReached(_) => (Exit::StoppedByApi, reason.as_str()),
-        };
-        Self { exit, reason, pending }
     }
 }

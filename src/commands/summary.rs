@@ -32,6 +32,31 @@ pub(super) struct Account {
     pub(super) pending: u64,
 }
 
+impl Account {
+    /// How a run ended, as far as rows and reason tell.
+    pub(super) fn of(written: Option<Written>, reason: &StopReason) -> Self {
+        let Some(Written { failed, pending, .. }) = written else {
+            return Self { exit: Exit::Interrupted, reason: StopReason::Interrupted.as_str(), pending: 1 };
+        };
+        let ended = match failed {
+            0 => Exit::Done,
+            _ => Exit::FailedRows,
+        };
+        let (exit, reason) = match reason {
+            // Whatever stopped it, nothing was left to do.
+            _ if pending == 0 => (ended, StopReason::Finished.as_str()),
+            StopReason::Finished => (Exit::CannotRun, "input_changed"),
+            StopReason::Interrupted => (Exit::Interrupted, reason.as_str()),
+            StopReason::Cap(_) => (Exit::StoppedAtCap, reason.as_str()),
+            StopReason::Refused(_)
+            | StopReason::EveryRowRefused(_)
+            | StopReason::Outage(_)
+            | StopReason::NeverReached(_) => (Exit::StoppedByApi, reason.as_str()),
+        };
+        Self { exit, reason, pending }
+    }
+}
+
 /// Everything that is said of a run that ended.
 pub(super) struct Summary<'a> {
     pub(super) opened: &'a Opened,

@@ -1,5 +1,6 @@
 //! Joins the stages: read, match, render, dispatch, journal, write. The only place that knows their order.
 
+mod feed;
 pub mod output;
 pub mod plan;
 pub mod send;

@@ -10,7 +10,7 @@ pub mod text;
 
 use std::sync::mpsc::{RecvTimeoutError, Sender, channel};
 use std::thread::JoinHandle;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use tokio::sync::watch::Receiver;
 
@@ -86,6 +86,7 @@ impl Watcher {
         let screen = screen.clone();
         let thread = std::thread::spawn(move || {
             let mut shown = 0_u32;
+            let (mut last, mut since) = (Snapshot::default(), Instant::now());
             loop {
                 let pause = match screen.mode {
                     Mode::Bar => Duration::from_millis(100),
@@ -95,7 +96,12 @@ impl Watcher {
                     _ => Duration::from_secs(30),
                 };
                 let ended = !matches!(ended.recv_timeout(pause), Err(RecvTimeoutError::Timeout));
-                let snapshot = *snapshots.borrow();
+                let newest = *snapshots.borrow();
+                if newest != last {
+                    (last, since) = (newest, Instant::now());
+                }
+                // Nothing may happen for a while, as in an outage; the time goes on all the same.
+                let snapshot = Snapshot { elapsed: last.elapsed + since.elapsed(), ..last };
                 shown += 1;
                 match (screen.mode, &screen.bar) {
                     (Mode::Bar, Some(bar)) => terminal::draw(bar, &snapshot),
