@@ -41,6 +41,13 @@ const RUN_EXAMPLE: &str = "Examples:
 The same command resumes. Every flag that sets a key of the job file can also be given as a variable:
 FANFOLD_QPS=5 is --qps 5. A flag beats the variable, and the variable beats the job file.";
 
+const EXPORT_NOTE: &str =
+    "With a job file, --output names where to write, and `-` prints JSONL; the journal stays that of the
+job file. Of a job that is made of flags alone, --output names the job itself.
+
+Example:
+  fanfold export jobs/translate.toml --output answers.csv";
+
 const SIMULATE_EXAMPLE: &str = "Example:
   fanfold simulate --port 8080 --qps 5 --witness witness.jsonl
   fanfold run job.toml --base-url http://127.0.0.1:8080/compatible-mode/v1";
@@ -117,6 +124,7 @@ pub struct StatusArgs {
 
 /// `fanfold export`.
 #[derive(Debug, Args)]
+#[command(after_help = EXPORT_NOTE)]
 pub struct ExportArgs {
     /// The job. Its `--output` names where to write; the journal stays that of the job file. `-` prints JSONL.
     #[command(flatten)]

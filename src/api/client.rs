@@ -74,8 +74,16 @@ impl HttpEndpoint {
             self.client.post(&self.url).headers(self.headers.clone()).body(request.body.clone()).send().await;
         let response = sent.map_err(|error| before_the_reply(&error))?;
         let (status, headers) = (response.status(), response.headers().clone());
-        let body = whole_body(response).await?;
+        let body = self.without_key(whole_body(response).await?);
         judge(status, &headers, &body, SystemTime::now())
+    }
+}
+
+impl HttpEndpoint {
+    /// Some servers echo the key. It is taken out of the reply before anything is made of it.
+    fn without_key(&self, body: Vec<u8>) -> Vec<u8> {
+        let hidden = self.key.as_ref().and_then(|key| key.hide(&String::from_utf8_lossy(&body)));
+        hidden.map_or(body, String::into_bytes)
     }
 }
 

@@ -6,6 +6,9 @@ use serde_json::value::RawValue;
 
 use crate::outcome::{Answer, Usage};
 
+/// Far more tokens than any request can have.
+const MOST_TOKENS: u64 = 1 << 40;
+
 /// A chat completion.
 #[derive(Debug, Deserialize)]
 pub(super) struct Completion<'a> {
@@ -127,14 +130,18 @@ impl Content {
 
 impl WireUsage {
     fn counted(self) -> Usage {
-        let prompt_tokens = self.prompt_tokens.unwrap_or(0);
-        let completion_tokens = self.completion_tokens.unwrap_or(0);
+        // A count that no model can have is no count.
+        let sane = |tokens: Option<u64>| tokens.filter(|tokens| *tokens <= MOST_TOKENS);
+        let prompt_tokens = sane(self.prompt_tokens).unwrap_or(0);
+        let completion_tokens = sane(self.completion_tokens).unwrap_or(0);
         Usage {
             prompt_tokens,
             completion_tokens,
-            total_tokens: self.total_tokens.unwrap_or(prompt_tokens + completion_tokens),
-            cached_tokens: self.prompt_tokens_details.and_then(|details| details.cached_tokens),
-            reasoning_tokens: self.completion_tokens_details.and_then(|details| details.reasoning_tokens),
+            total_tokens: sane(self.total_tokens).unwrap_or(prompt_tokens + completion_tokens),
+            cached_tokens: sane(self.prompt_tokens_details.and_then(|details| details.cached_tokens)),
+            reasoning_tokens: sane(
+                self.completion_tokens_details.and_then(|details| details.reasoning_tokens),
+            ),
         }
     }
 }

@@ -131,6 +131,10 @@ fn unreadable(
     request_id: Option<String>,
 ) -> Fault {
     let html = header(headers, "content-type").is_some_and(|kind| kind.contains("text/html"));
+    if error.is_eof() && !body.is_empty() {
+        let message = format!("the reply broke off after {} bytes", body.len());
+        return Fault { status: Some(200), request_id, ..Fault::new(Passing, "cut_body", message) };
+    }
     let fault = match html {
         true => {
             Fault::new(Passing, "html_reply", "a web page came instead of an answer; is a proxy in between?")

@@ -8,8 +8,12 @@ use crate::dispatch::stop::{Stop, Urgency};
 use crate::exit::Exit;
 use crate::watch::Screen;
 
-/// Listens for signals on a thread of its own, which ends with the process.
-pub(super) fn listen(screen: &Screen) -> std::io::Result<Stop> {
+/// What a run says to the first signal.
+pub(super) const STOPPING: &str =
+    "stopping: requests in flight may end, and the output is written; once more stops at once";
+
+/// Listens for signals on a thread of its own, which ends with the process. Says `stopping` to the first one.
+pub(super) fn listen(screen: &Screen, stopping: &'static str) -> std::io::Result<Stop> {
     let (sender, stop) = watch::channel(Urgency::None);
     let mut signals = Signals::new([SIGINT, SIGTERM, SIGHUP])?;
     let screen = screen.clone();
@@ -18,7 +22,7 @@ pub(super) fn listen(screen: &Screen) -> std::io::Result<Stop> {
             let before = *sender.borrow();
             match before {
                 Urgency::None => {
-                    screen.insist("stopping: requests in flight may end, and the output is written; once more stops at once");
+                    screen.insist(stopping);
                     sender.send_replace(Urgency::Drain);
                 }
                 Urgency::Drain => {

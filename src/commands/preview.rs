@@ -27,7 +27,7 @@ use crate::watch::text::{count, counted, money, printable, rate};
 /// Runs the command.
 pub(super) fn run(args: PreviewArgs) -> Result<Exit, Failure> {
     let screen = screen(&args.job, Progress::None);
-    let stop = super::interrupt::listen(&screen)?;
+    let stop = super::interrupt::listen(&screen, "stopping")?;
     let loaded = load(&args.job)?;
     let key = key_line(&loaded, args.job.simulate);
     HttpEndpoint::new(&loaded.job.model.base_url, None).map_err(Failure::new)?;
@@ -36,7 +36,11 @@ pub(super) fn run(args: PreviewArgs) -> Result<Exit, Failure> {
         true => Some(Reader::new(journal::open_to_read(&path)?, &path)),
         false => None,
     };
-    let opened = Opened::new(loaded.job)?;
+    // Looking changes nothing, and takes no standard input that a run has kept.
+    let opened = match loaded.job.output.spool().exists() {
+        true => Opened::again(loaded.job)?,
+        false => Opened::new(loaded.job)?,
+    };
     let mut out = stdout().lock();
     show_requests(&opened, args.requests, &mut out)?;
     let plan = plan(&opened, reader.as_ref().map(Reader::connection), Purpose::Preview, &stop)?;
@@ -100,11 +104,16 @@ fn show_requests(opened: &Opened, most: u64, out: &mut impl Write) -> Result<(),
                 writeln!(
                     out,
                     "{}: about {tokens} prompt tokens\n{}\n",
-                    item.place(),
+                    printable(&item.place().to_string()),
                     printable(&format!("{body:#}"))
                 )?;
             }
-            Err(problem) => writeln!(out, "{}: {}\n", item.place(), printable(&problem.to_string()))?,
+            Err(problem) => writeln!(
+                out,
+                "{}: {}\n",
+                printable(&item.place().to_string()),
+                printable(&problem.to_string())
+            )?,
         }
     }
     Ok(())

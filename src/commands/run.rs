@@ -33,7 +33,7 @@ const PLANS: usize = 3;
 /// Runs the command.
 pub(super) fn run(args: RunArgs) -> Result<Exit, Failure> {
     let screen = screen(&args.job, args.progress);
-    let stop = interrupt::listen(&screen)?;
+    let stop = interrupt::listen(&screen, interrupt::STOPPING)?;
     let loaded = load(&args.job)?;
     let simulator = args.job.simulate.then(|| start_simulator(&screen)).transpose()?;
     let base_url = simulator.as_ref().map_or(loaded.job.model.base_url.as_str(), simulator::Handle::base_url);
@@ -101,7 +101,10 @@ impl Session<'_> {
             run = Some(number);
             // What fails now is not sent again because the input changed as well.
             let retry_failed = self.args.retry_failed && plans == 1;
-            let (mut sent, back) = self.send(connection, &plan, number, in_doubt, retry_failed)?;
+            let (mut sent, back) = match self.send(connection, &plan, number, in_doubt, retry_failed) {
+                Ok(sent) => sent,
+                Err(error) => return Err(self.broken_off(error, number)),
+            };
             connection = back;
             sent.snapshot = sent.snapshot.after(&earlier);
             earlier = sent.snapshot;
@@ -111,6 +114,20 @@ impl Session<'_> {
             self.screen.say("the input changed while it was read: planning again");
         };
         self.finish(plan, &sent, &connection, run.unwrap_or_default(), in_doubt)
+    }
+
+    /// The input failed while rows were sent. What was answered by then is stored, and nothing is in doubt; of a
+    /// journal that failed that cannot be said.
+    fn broken_off(&self, error: PipelineError, run: i64) -> Failure {
+        let path = self.opened.journal();
+        if !matches!(error, PipelineError::Journal(_))
+            && let Ok(connection) = journal::open_again(&path)
+        {
+            let _ = end_run(&connection, &path, run, "broken_off");
+        }
+        let failure = Failure::from(error);
+        let message = format!("{}\nto go on, once that is mended: {}", failure.message, resume_command());
+        Failure { message, ..failure }
     }
 
     /// Interrupted while the input was read: there is nothing to wait for, and the output stays as it is.
@@ -144,6 +161,14 @@ impl Session<'_> {
             let rows = counted(plan.bad, "row");
             self.screen.say(&format!("{rows} cannot be sent and {verb} recorded as failed"));
         }
+        if plan.rows == 0 && plan.matched.gone > 0 {
+            // A run of no rows is a run of no rows; but an export that failed in the night looks just like it.
+            let rows = counted(plan.matched.gone, "row");
+            self.screen.insist(&format!(
+                "warning: the input has no rows, and had {rows} with answers before; the output will be empty. The \
+                 journal keeps the answers"
+            ));
+        }
         if plan.matched.failed > 0 && !self.args.retry_failed {
             let rows = counted(plan.matched.failed, "row");
             self.screen.say(&format!("{rows} failed before; --retry-failed sends such rows again"));
@@ -176,7 +201,7 @@ impl Session<'_> {
         retry_failed: bool,
     ) -> Result<(Sent, Connection), PipelineError> {
         let path = self.opened.journal();
-        let past = past(&Reader::new(journal::open_beside(&path)?, &path), in_doubt)?;
+        let past = past(&Reader::new(journal::open_beside(&path)?, &path), run, in_doubt)?;
         let (snapshots, receiver) =
             tokio::sync::watch::channel(Snapshot { rows: plan.rows, ..Snapshot::default() });
         let watcher = Watcher::start(&self.screen, receiver);
@@ -206,6 +231,10 @@ impl Session<'_> {
         let path = self.opened.journal();
         // Told to stop at once: what was out stays in doubt, as after a kill.
         let orderly = *self.stop.borrow() != Urgency::Now && sent.abandoned == 0;
+        if orderly {
+            // Whatever becomes of the output, what was sent is stored.
+            end_run(connection, &path, run, sent.reason.as_str())?;
+        }
         let written = if orderly { self.write(&mut plan, connection)? } else { None };
         let reader = Reader::new(journal::open_beside(&path)?, &path);
         let account = Account::of(written, &sent.reason);
@@ -278,7 +307,10 @@ pub(super) fn plan_line(plan: &Plan) -> String {
 
 /// The command that goes on where this one ended.
 fn resume_command() -> String {
-    let words = std::env::args().filter(|word| word != "--fresh").map(|word| quoted(&word));
+    let words = std::env::args_os()
+        .map(|word| word.to_string_lossy().into_owned())
+        .filter(|word| word != "--fresh" && word != "--retry-failed")
+        .map(|word| quoted(&word));
     words.collect::<Vec<_>>().join(" ")
 }
 

@@ -11,7 +11,7 @@ use crate::watch::{Mode, Screen};
 
 /// Runs the command until it is interrupted.
 pub(super) fn run(args: SimulateArgs) -> Result<Exit, Failure> {
-    let stop = interrupt::listen(&Screen::new(Mode::Quiet, false))?;
+    let stop = interrupt::listen(&Screen::new(Mode::Quiet, false), "stopping")?;
     let script = match &args.script {
         Some(path) => {
             let failed = |error: &dyn std::fmt::Display| Failure::new(format!("{}: {error}", path.display()));
@@ -20,6 +20,12 @@ pub(super) fn run(args: SimulateArgs) -> Result<Exit, Failure> {
         }
         None => Script::default(),
     };
+    if [args.qps, args.qpm, args.tpm].contains(&Some(0)) {
+        return Err(Failure {
+            exit: Exit::Usage,
+            message: "a limit of 0 would refuse every request".to_owned(),
+        });
+    }
     let api_key = match &args.key_env {
         Some(name) => {
             Some(std::env::var(name).map_err(|_| Failure::new(format!("the variable {name} is not set")))?)

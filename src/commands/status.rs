@@ -68,6 +68,8 @@ impl Status {
         let holder = Lock::holder(reader.path());
         let in_doubt = if holder.is_some() { 0 } else { reader.in_doubt()? };
         let failures = reader.failures()?.into_iter().map(|group| (group.code, group.rows, group.message));
+        // Tokens that cost nothing are tokens whose price was not known when they were bought.
+        let priced = priced && (spent.cost > 0.0 || spent.usage.total_tokens == 0);
         Ok(Self {
             rows: job.get("rows").and_then(Value::as_u64),
             counts: reader.counts(None)?,
@@ -109,7 +111,9 @@ impl Status {
         ));
         match (&self.holder, self.runs.last()) {
             (Some(holder), _) => {
-                let each_second = self.last_minute as f64 / 60.0;
+                // A run that began a moment ago has not had its minute yet.
+                let age = self.runs.last().and_then(|run| run.started_at.elapsed().ok()).unwrap_or_default();
+                let each_second = self.last_minute as f64 / age.as_secs_f64().clamp(1.0, 60.0);
                 lines.push(format!(
                     "running: {} · {} requests/s in the last minute",
                     printable(holder),
@@ -132,15 +136,16 @@ impl Status {
                 let doubt = counted(self.in_doubt, "request");
                 let when = timestamp(run.last_at);
                 lines.push(format!(
-                    "not running: it was killed, and stored its last answer at {when}; up to {doubt} in doubt"
+                    "not running: it was killed or stopped at once, and stored its last answer at {when}; up to {doubt} in doubt"
                 ));
             }
             (None, None) => lines.push("not running: it has not sent anything yet".to_owned()),
         }
         for (code, rows, message) in &self.failures {
             lines.push(format!(
-                "  {} failed with {code}, such as: {}",
+                "  {} failed with {}, such as: {}",
                 counted(*rows, "row"),
+                short(code, 60),
                 short(message, 120)
             ));
         }

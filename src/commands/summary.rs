@@ -159,7 +159,7 @@ impl Summary<'_> {
                 count(written.ok),
                 count(written.failed),
                 count(written.pending),
-                shown(snapshot.elapsed),
+                shown(self.begun.elapsed().unwrap_or(snapshot.elapsed)),
             ));
         }
         let cost =
@@ -188,7 +188,12 @@ impl Summary<'_> {
         }
         if self.account.pending > 0 {
             screen.insist(&self.why());
-            screen.insist(&format!("to go on: {}", self.resume));
+            // At a cap the same command would stop again at once.
+            let first = match &self.sent.reason {
+                StopReason::Cap(cap) => format!("raise `{}`, then ", cap.key()),
+                _ => String::new(),
+            };
+            screen.insist(&format!("to go on: {first}{}", self.resume));
         }
         Ok(())
     }
@@ -223,10 +228,7 @@ impl Summary<'_> {
             StopReason::Finished => "the input changed while it was read, and some rows are left".to_owned(),
             StopReason::Interrupted => "interrupted: every answer that came is stored".to_owned(),
             StopReason::Cap(cap) => {
-                format!(
-                    "stopped at the cap `{}`: the next request could have gone past it; raise it to go on",
-                    cap.key()
-                )
+                format!("stopped at the cap `{}`, before anything could go past it", cap.key())
             }
             StopReason::Refused(refusal) => format!(
                 "stopped: the API refuses this job ({}); its rows stay pending until that is mended",

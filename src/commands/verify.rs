@@ -47,10 +47,14 @@ pub(super) fn run(args: JobArgs) -> Result<Exit, Failure> {
     writeln!(
         out,
         "{}",
-        if exit == Exit::Done {
-            "verified: every row is answered, and in the output"
-        } else {
-            "not all is well: see above"
+        match exit {
+            Exit::Done => "verified: every row is answered, and in the output".to_owned(),
+            Exit::FailedRows => format!(
+                "every row is accounted for, and not every row is answered: {} failed, {} pending",
+                count(failed),
+                count(pending)
+            ),
+            _ => "the output does not say what the journal says: see above".to_owned(),
         }
     )?;
     Ok(exit)

@@ -54,7 +54,7 @@ impl Purse {
                 Some(Cap::Cost)
             }
             Caps { total_tokens: Some(cap), .. }
-                if self.spent_tokens + self.reserved_tokens + tokens > cap =>
+                if self.spent_tokens.saturating_add(self.reserved_tokens).saturating_add(tokens) > cap =>
             {
                 Some(Cap::TotalTokens)
             }
@@ -65,7 +65,7 @@ impl Purse {
             Some(_) => Err(Short::ForNow),
             None => {
                 self.reserved_cost += cost;
-                self.reserved_tokens += tokens;
+                self.reserved_tokens = self.reserved_tokens.saturating_add(tokens);
                 self.in_flight += 1;
                 Ok(Reservation { cost, tokens })
             }
@@ -83,10 +83,10 @@ impl Purse {
     /// Gives a reservation back and takes what the request cost instead. Says the cost, where the price is known.
     pub(crate) fn settle(&mut self, reservation: Reservation, usage: Option<&Usage>) -> Option<f64> {
         self.in_flight -= 1;
-        self.reserved_tokens -= reservation.tokens;
+        self.reserved_tokens = self.reserved_tokens.saturating_sub(reservation.tokens);
         self.reserved_cost = if self.in_flight == 0 { 0.0 } else { self.reserved_cost - reservation.cost };
         let usage = usage?;
-        self.spent_tokens += usage.total_tokens;
+        self.spent_tokens = self.spent_tokens.saturating_add(usage.total_tokens);
         let cost = self.price.map(|price| price.of(usage));
         self.spent_cost += cost.unwrap_or(0.0);
         cost

@@ -50,6 +50,9 @@ pub(crate) struct Allowance {
     /// Tries that count as soon as the service answers anybody.
     provisional: u32,
     streak: u64,
+    /// The streak of an outage that has forgiven this row. Rows that always fail can look like an outage when they
+    /// stand side by side; they do so once, and after the next answer are known for what they are.
+    pardoned: Option<u64>,
 }
 
 impl Allowance {
@@ -117,7 +120,8 @@ impl Health {
         }
         // A row that failed while others were answered proves nothing about the others any more, as long as there is
         // a service at the other end of its connection.
-        if allowance.charged > 0 && connected {
+        let pardoned_before = allowance.pardoned.is_some_and(|streak| streak < self.streak);
+        if (allowance.charged > 0 || pardoned_before) && connected {
             allowance.charged += 1;
             return;
         }
@@ -133,8 +137,9 @@ impl Health {
 
     /// Turns a row's uncertain tries into ones that count, or forgets them if they belong to an outage.
     pub(crate) fn settle(&self, allowance: &mut Allowance) {
-        if self.forgiven == Some(allowance.streak) {
+        if self.forgiven == Some(allowance.streak) && allowance.provisional > 0 {
             allowance.provisional = 0;
+            allowance.pardoned = self.forgiven;
         }
         if allowance.streak != self.streak {
             allowance.charged += allowance.provisional;
@@ -255,6 +260,24 @@ mod tests {
         }
         assert!(health.next_probe().is_some());
         assert!(health.was_never_reached());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn rows_that_always_fail_side_by_side_look_like_an_outage_only_once() {
+        let (mut health, start, mut dice) = health();
+        let mut rows = [Allowance::default(); 9];
+        let mut now = start;
+        let mut outages = 0;
+        for _ in 0..8 {
+            for row in &mut rows {
+                now += Duration::from_secs(1);
+                health.faulted(now, FaultKind::Passing, None, row, &mut dice);
+            }
+            outages += u32::from(health.answered(now + Duration::from_millis(500)));
+            rows.iter_mut().for_each(|row| health.settle(row));
+        }
+        assert_eq!(outages, 1);
+        assert!(rows.iter().all(|row| row.charged >= 6), "{rows:?}");
     }
 
     #[tokio::test(start_paused = true)]

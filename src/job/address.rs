@@ -4,6 +4,11 @@
 pub(super) fn check(address: &str, allow_http: bool) -> Result<bool, String> {
     let (scheme, rest) = address.split_once("://").ok_or("an address begins with https://")?;
     let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
+    if rest.contains(['?', '#']) {
+        return Err(
+            "an address has no `?` and no `#` in it: it is stored and shown, and ends in a path".to_owned()
+        );
+    }
     if authority.contains('@') {
         return Err("an address has no user name and no password in it".to_owned());
     }

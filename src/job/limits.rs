@@ -10,18 +10,18 @@ pub struct Quota {
 }
 
 impl Quota {
-    /// A quota per second. `None` unless the amount is above zero and finite.
+    /// A quota per second. `None` unless the amount is from a millionth to a billion.
     pub fn per_second(amount: f64) -> Option<Self> {
         Self::new(amount, Duration::from_secs(1))
     }
 
-    /// A quota per minute. `None` unless the amount is above zero and finite.
+    /// A quota per minute. `None` unless the amount is from a millionth to a billion.
     pub fn per_minute(amount: f64) -> Option<Self> {
         Self::new(amount, Duration::from_secs(60))
     }
 
     fn new(amount: f64, window: Duration) -> Option<Self> {
-        (amount.is_finite() && amount > 0.0).then_some(Self { amount, window })
+        (1e-6..=1e9).contains(&amount).then_some(Self { amount, window })
     }
 
     /// How many.

@@ -2,6 +2,9 @@
 
 use std::time::Duration;
 
+/// The longest duration that makes sense here: ten years.
+const LONGEST_SECONDS: f64 = 10.0 * 366.0 * 86_400.0;
+
 /// Reads a duration: a number and `ms`, `s`, `m`, `h` or `d`, also several after one another (`1h30m`).
 ///
 /// # Errors
@@ -30,7 +33,10 @@ pub fn duration(text: &str) -> Result<Duration, String> {
         total += number * seconds;
         rest = rest[letters..].trim_start();
     }
-    Duration::try_from_secs_f64(total).map_err(|_| wrong())
+    match total {
+        0.0..=LONGEST_SECONDS => Duration::try_from_secs_f64(total).map_err(|_| wrong()),
+        _ => Err(wrong()),
+    }
 }
 
 /// Reads a size in bytes: a number, or a number with `kB`, `MB`, `GB`, `KiB`, `MiB` or `GiB`.

@@ -281,9 +281,10 @@ impl<'c> Matcher<'c> {
         }
         let kept =
             "e.position < ?1 AND NOT EXISTS (SELECT 1 FROM temp.loose_entries x WHERE x.entry = e.entry)";
+        // A run that goes on meanwhile gives a row that was found loose its entry: that is the same row.
         let loose_and_kept = format!(
             "SELECT e.row_id, min(e.position, l.position), max(e.position, l.position) FROM temp.loose_rows l
-             JOIN entries e ON e.row_id = l.row_id WHERE {kept} LIMIT 1"
+             JOIN entries e ON e.row_id = l.row_id WHERE e.position <> l.position AND {kept} LIMIT 1"
         );
         let both_kept = format!(
             "SELECT e.row_id, min(e.position), max(e.position) FROM entries e

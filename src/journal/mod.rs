@@ -158,6 +158,19 @@ pub fn open(path: &Path) -> Result<Connection, JournalError> {
     Ok(connection)
 }
 
+/// Opens a journal once more for writing, in the process that has opened it before: nothing but SQLite touches it.
+///
+/// # Errors
+///
+/// When SQLite cannot.
+pub fn open_again(path: &Path) -> Result<Connection, JournalError> {
+    let failed = |source| JournalError::sqlite(path, source);
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let connection = Connection::open_with_flags(path, flags).map_err(failed)?;
+    prepare(&connection, path).map_err(failed)?;
+    Ok(connection)
+}
+
 /// Opens a journal to look at it, also while a run writes.
 ///
 /// # Errors

@@ -91,15 +91,15 @@ pub fn end_run(connection: &Connection, path: &Path, run: i64, reason: &str) -> 
     Ok(())
 }
 
-/// Makes rows that have failed after they were sent pending again.
+/// Makes rows that have failed after they were sent pending again, among the first `limit` where that is given.
 ///
 /// # Errors
 ///
 /// When the journal cannot be written.
-pub fn reopen_failed(connection: &Connection, path: &Path) -> Result<(), JournalError> {
-    let sql =
-        "UPDATE entries SET status = 0, tries = 0 WHERE status = 2 AND attempts > 0 AND position IS NOT NULL";
-    connection.execute(sql, []).map(drop).map_err(|source| JournalError::sqlite(path, source))
+pub fn reopen_failed(connection: &Connection, path: &Path, limit: Option<u64>) -> Result<(), JournalError> {
+    let sql = "UPDATE entries SET status = 0, tries = 0 WHERE status = 2 AND attempts > 0 AND position < ?1";
+    let reopened = connection.execute(sql, [limit.unwrap_or(i64::MAX as u64)]);
+    reopened.map(drop).map_err(|source| JournalError::sqlite(path, source))
 }
 
 /// Stores rows that came to their end without a request, in one commit.

@@ -51,7 +51,7 @@ pub fn prepare(opened: &Opened, item: &Item) -> (RowKey, Result<ChatRequest, Box
             })
         }
     };
-    let rendered = rendered.and_then(|request| fits_token_limit(opened, request)).map_err(Box::new);
+    let rendered = rendered.map_err(Box::new);
     let fingerprint = match (&rendered, item) {
         (Ok(request), _) => request.fingerprint,
         // A bad row is told by what was read of it: mended, it is another one.
@@ -62,6 +62,8 @@ pub fn prepare(opened: &Opened, item: &Item) -> (RowKey, Result<ChatRequest, Box
         Item::Row(row) => row.id.clone(),
         Item::Bad(_) => None,
     };
+    // What may be sent now says nothing of what the row is: its answer stays its own under another limit.
+    let rendered = rendered.and_then(|request| fits_token_limit(opened, request).map_err(Box::new));
     (RowKey { position: item.position(), id, fingerprint }, rendered)
 }
 
@@ -143,10 +145,12 @@ pub fn plan(
         plan.rows += 1;
         let kept = matcher.row(&key).map_err(|error| explain(opened, error))?;
         match request {
-            Ok(_) if kept => {}
+            _ if kept => {}
             Ok(request) => {
-                plan.estimate.prompt_tokens += request.estimate.prompt_tokens;
-                plan.estimate.max_completion_tokens += request.estimate.max_completion_tokens;
+                let (sum, one) = (&mut plan.estimate, &request.estimate);
+                sum.prompt_tokens = sum.prompt_tokens.saturating_add(one.prompt_tokens);
+                sum.max_completion_tokens =
+                    sum.max_completion_tokens.saturating_add(one.max_completion_tokens);
             }
             Err(_) if input.skip_bad_rows || purpose == Purpose::Look => plan.bad += 1,
             Err(problem) => return Err(bad_row(&item, *problem)),
@@ -223,9 +227,10 @@ impl Survey {
             .as_ref()
             .and_then(|layout| layout.clashes_with(row.fields.keys().map(String::as_str)))
         {
-            let problem = Problem::new(format!("the input has a column `{clash}`, and so have the answers"))
-                .help("give the answer columns a `prefix` under [output]");
-            return Err(bad_row(item, problem));
+            let message =
+                format!("{}: the input has a column `{clash}`, and so have the answers", item.place());
+            let problem = Problem::new(message).help("give the answer columns a `prefix` under [output]");
+            return Err(problem.into());
         }
         for (index, (name, value)) in row.fields.iter().enumerate() {
             let seen = JsonKind::of(value);

@@ -57,12 +57,12 @@ pub struct Audience<'a> {
     pub listener: &'a mut dyn Observer,
 }
 
-/// What earlier runs leave for the limits and caps of this one.
+/// What earlier runs leave for the limits and caps of this one, whose number is `run`.
 ///
 /// # Errors
 ///
 /// When the journal cannot be read.
-pub fn past(reader: &Reader, in_doubt: u64) -> Result<Past, JournalError> {
+pub fn past(reader: &Reader, run: i64, in_doubt: u64) -> Result<Past, JournalError> {
     let now = SystemTime::now();
     let runs = reader.runs()?;
     let spent = runs.iter().fold(Spent::default(), |sum, run| Spent {
@@ -78,7 +78,8 @@ pub fn past(reader: &Reader, in_doubt: u64) -> Result<Past, JournalError> {
     let mut last_minute: Vec<(Duration, u64)> =
         reader.last_minute(now)?.into_iter().map(|(at, tokens)| (ago(at), tokens)).collect();
     // A request in doubt was sent, as far as anybody knows, just before the end.
-    let last = runs.last().map(|run| ago(run.last_at)).filter(|ago| *ago < Duration::from_secs(60));
+    let before = runs.iter().rev().find(|earlier| earlier.number < run);
+    let last = before.map(|earlier| ago(earlier.last_at)).filter(|ago| *ago < Duration::from_secs(60));
     last_minute.extend(last.into_iter().flat_map(|ago| std::iter::repeat_n((ago, 0), in_doubt as usize)));
     Ok(Past { cost: spent.cost, tokens: spent.usage.total_tokens, duration: spent.duration, last_minute })
 }
@@ -105,7 +106,7 @@ pub async fn send<E: Endpoint>(
         observer.tally.now.failed += stored;
     }
     if order.retry_failed {
-        reopen_failed(&connection, &path)?;
+        reopen_failed(&connection, &path, job.input.limit)?;
     }
     let rules = Rules {
         retry: job.retry,

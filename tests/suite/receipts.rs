@@ -77,7 +77,10 @@ fn verify_finds_what_is_missing_tampered_with_or_pending() {
             let text = String::from_utf8(whole.clone()).expect("text");
             scene.write(output, text.replacen("Summary: text of row 2", "Summary: text of row 9", 1));
             let said = scene.run(&["verify", "job.toml"]).expect_code(1).stdout;
-            assert!(said.contains("1 row of") && said.contains("not all is well"), "{said}");
+            assert!(
+                said.contains("1 row of") && said.contains("does not say what the journal says"),
+                "{said}"
+            );
             scene.write(output, text.replacen("r1", "r8", 1));
             scene.run(&["verify", "job.toml"]).expect_code(1);
         }
