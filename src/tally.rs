@@ -162,11 +162,6 @@ impl Tally {
         self.measure(elapsed);
     }
 
-    /// A row that had failed is to be sent again.
-    pub fn failed_again_pending(&mut self, rows: u64) {
-        self.now.failed = self.now.failed.saturating_sub(rows);
-    }
-
     /// Rows that share another row's answer.
     pub fn shared(&mut self, ok: u64) {
         self.now.ok += ok;

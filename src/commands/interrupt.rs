@@ -15,7 +15,10 @@ pub(super) const STOPPING: &str =
 /// Listens for signals on a thread of its own, which ends with the process. Says `stopping` to the first one.
 pub(super) fn listen(screen: &Screen, stopping: &'static str) -> std::io::Result<Stop> {
     let (sender, stop) = watch::channel(Urgency::None);
-    let mut signals = Signals::new([SIGINT, SIGTERM, SIGHUP])?;
+    // Under nohup the hang-up is ignored from the start, and stays so.
+    let wanted =
+        [SIGINT, SIGTERM, SIGHUP].into_iter().filter(|signal| *signal != SIGHUP || !hang_up_is_ignored());
+    let mut signals = Signals::new(wanted)?;
     let screen = screen.clone();
     std::thread::spawn(move || {
         for _ in signals.forever() {
@@ -35,4 +38,12 @@ pub(super) fn listen(screen: &Screen, stopping: &'static str) -> std::io::Result
         }
     });
     Ok(stop)
+}
+
+/// Whether the process was started with SIGHUP ignored, where the system tells (`SigIgn` in proc(5)).
+fn hang_up_is_ignored() -> bool {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
+    let mask = mask.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok()).unwrap_or(0);
+    mask & (1 << (SIGHUP - 1)) != 0
 }

@@ -232,10 +232,12 @@ impl<'p, 'e, E: Endpoint, L: Ledger> Pass<'p, 'e, E, L> {
     fn leave(&mut self, now: Instant, due: Option<Instant>) -> Next {
         let goes_again = !self.queues.cleared.is_empty();
         let queue = if goes_again { &self.queues.cleared } else { &self.queues.fresh };
-        let Some(estimate) = queue.front().map(|work| work.request.estimate) else {
+        let Some((estimate, bytes)) =
+            queue.front().map(|work| (work.request.estimate, work.request.body.len() as u64))
+        else {
             return Next::Wait(due, None);
         };
-        let flight = match self.pay(now, due, &estimate) {
+        let flight = match self.pay(now, due, &estimate, bytes) {
             Ok(flight) => flight,
             Err(next) => return next,
         };
@@ -250,9 +252,18 @@ impl<'p, 'e, E: Endpoint, L: Ledger> Pass<'p, 'e, E, L> {
     }
 
     /// Pays for a request, if every limit and every cap lets it go.
-    fn pay(&mut self, now: Instant, due: Option<Instant>, estimate: &Estimate) -> Result<Flight, Next> {
+    fn pay(
+        &mut self,
+        now: Instant,
+        due: Option<Instant>,
+        estimate: &Estimate,
+        bytes: u64,
+    ) -> Result<Flight, Next> {
         let Dispatcher { purse, pace, .. } = &mut *self.dispatcher;
-        let reservation = purse.reserve(&pace.worst(estimate)).map_err(|short| match short {
+        // No tokenizer makes more tokens than there are bytes.
+        let worst = pace.worst(estimate);
+        let worst = Estimate { prompt_tokens: worst.prompt_tokens.max(bytes), ..worst };
+        let reservation = purse.reserve(&worst).map_err(|short| match short {
             Short::ForGood(cap) => Next::Stop(Box::new(StopReason::Cap(cap))),
             Short::ForNow => Next::Wait(due, Some(HeldBy::Cap)),
         })?;

@@ -12,7 +12,7 @@ use super::{Opened, PipelineError};
 use crate::dispatch::stop::{Stop, StopReason, Urgency};
 use crate::dispatch::{Dispatcher, Ledger, Past, Rules};
 use crate::endpoint::Endpoint;
-use crate::event::{Event, Observer};
+use crate::event::{Event, HeldBy, Observer};
 use crate::journal::cursors::State;
 use crate::journal::reader::{Reader, Spent};
 use crate::journal::sharing::{Shared, Sharer};
@@ -172,6 +172,7 @@ struct Watch<'a> {
     tally: Tally,
     begun: Instant,
     sent: Instant,
+    held_by: Option<HeldBy>,
     audience: Audience<'a>,
 }
 
@@ -183,7 +184,7 @@ impl<'a> Watch<'a> {
         let tally = Tally::new(order.plan.rows, ok, failed, opened.job.price.is_some());
         let begun = Instant::now();
         audience.snapshots.send_replace(tally.now);
-        Self { tally, begun, sent: begun, audience }
+        Self { tally, begun, sent: begun, held_by: None, audience }
     }
 
     fn finish(self) -> Snapshot {
@@ -199,8 +200,9 @@ impl Observer for Watch<'_> {
         self.tally.on(&event, now - self.begun);
         self.audience.listener.on(event);
         // A screen is drawn ten times a second; more would only cost.
-        if now - self.sent >= Duration::from_millis(50) {
-            self.sent = now;
+        let held_by = self.tally.now.standing.held_by;
+        if now - self.sent >= Duration::from_millis(50) || held_by != self.held_by {
+            (self.sent, self.held_by) = (now, held_by);
             self.audience.snapshots.send_replace(self.tally.now);
         }
     }
