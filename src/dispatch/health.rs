@@ -11,6 +11,11 @@ use crate::outcome::FaultKind;
 /// Faults without an answer between them that make an outage, once a moment has passed since the last answer.
 const EVIDENCE: u32 = 8;
 
+/// Rows that failed before while others were answered, failing one after another without an answer between them, that
+/// make an outage all the same: so many poisoned rows do not stand side by side. It is for the end of a run, when no
+/// other rows are left.
+const SUSPECTS: u32 = 32;
+
 /// The moment: at hundreds of requests a second eight faults in a row are no outage yet.
 const SILENCE: Duration = Duration::from_secs(1);
 
@@ -27,6 +32,7 @@ pub(crate) struct Health {
     /// Counts answers: faults of one streak have had no answer between them.
     streak: u64,
     evidence: u32,
+    suspects: u32,
     since: Option<Instant>,
     last_answer: Instant,
     /// The streak of the last outage: what failed in it is held against no row.
@@ -53,6 +59,8 @@ pub(crate) struct Allowance {
     /// The streak of an outage that has forgiven this row. Rows that always fail can look like an outage when they
     /// stand side by side; they do so once, and after the next answer are known for what they are.
     pardoned: Option<u64>,
+    /// The streak in which this row was counted among those that fail one after another.
+    suspected: Option<u64>,
 }
 
 impl Allowance {
@@ -74,6 +82,7 @@ impl Health {
             retry,
             streak: 0,
             evidence: 0,
+            suspects: 0,
             since: None,
             last_answer: now,
             forgiven: None,
@@ -87,6 +96,7 @@ impl Health {
     pub(crate) fn answered(&mut self, now: Instant) -> bool {
         self.streak += 1;
         self.evidence = 0;
+        self.suspects = 0;
         self.since = None;
         self.last_answer = now;
         self.ever_reached = true;
@@ -122,12 +132,18 @@ impl Health {
         // a service at the other end of its connection.
         let pardoned_before = allowance.pardoned.is_some_and(|streak| streak < self.streak);
         if (allowance.charged > 0 || pardoned_before) && connected {
-            allowance.charged += 1;
-            return;
+            self.suspects += u32::from(allowance.suspected != Some(self.streak));
+            allowance.suspected = Some(self.streak);
+            if self.suspects < SUSPECTS {
+                allowance.charged += 1;
+                return;
+            }
+        } else {
+            allowance.provisional += 1;
+            self.evidence += 1;
         }
-        allowance.provisional += 1;
-        self.evidence += 1;
-        if self.evidence >= EVIDENCE && now.duration_since(self.last_answer) >= SILENCE {
+        let enough = self.evidence >= EVIDENCE || self.suspects >= SUSPECTS;
+        if enough && now.duration_since(self.last_answer) >= SILENCE {
             self.outage = Some(Outage { probes: 0, next_probe: now });
             self.forgiven = Some(self.streak);
             self.plan_probe(now, asked, dice);
@@ -278,6 +294,17 @@ mod tests {
         }
         assert_eq!(outages, 1);
         assert!(rows.iter().all(|row| row.charged >= 6), "{rows:?}");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_outage_among_rows_that_failed_before_is_told_from_their_number() {
+        let (mut health, start, mut dice) = health();
+        let mut rows = [Allowance::used(1); 40];
+        for row in &mut rows {
+            health.faulted(start + Duration::from_secs(5), FaultKind::Passing, None, row, &mut dice);
+        }
+        assert!(health.next_probe().is_some());
+        assert!(rows.iter().all(|row| row.charged <= 2), "{rows:?}");
     }
 
     #[tokio::test(start_paused = true)]
