@@ -54,17 +54,7 @@ impl Status {
         let job: Value =
             reader.last_job()?.and_then(|text| serde_json::from_str(&text).ok()).unwrap_or_default();
         let runs = reader.runs()?;
-        let spent = runs.iter().fold(Spent::default(), |mut sum, run| {
-            sum.requests += run.spent.requests;
-            sum.throttled += run.spent.throttled;
-            sum.faults += run.spent.faults;
-            sum.usage.prompt_tokens += run.spent.usage.prompt_tokens;
-            sum.usage.completion_tokens += run.spent.usage.completion_tokens;
-            sum.usage.total_tokens += run.spent.usage.total_tokens;
-            sum.cost += run.spent.cost;
-            sum.duration += run.spent.duration;
-            sum
-        });
+        let spent: Spent = runs.iter().map(|run| run.spent).sum();
         let holder = Lock::holder(reader.path());
         let in_doubt = if holder.is_some() { 0 } else { reader.in_doubt()? };
         let failures = reader.failures()?.into_iter().map(|group| (group.code, group.rows, group.message));

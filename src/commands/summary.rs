@@ -9,7 +9,7 @@ use super::Failure;
 use crate::dispatch::stop::StopReason;
 use crate::exit::Exit;
 use crate::job::units::shown;
-use crate::journal::reader::{FailureGroup, Reader};
+use crate::journal::reader::{FailureGroup, Reader, Spent};
 use crate::pipeline::output::Written;
 use crate::pipeline::plan::{Plan, place_of};
 use crate::pipeline::send::Sent;
@@ -83,20 +83,8 @@ impl Summary<'_> {
     fn receipt(&self, reader: &Reader) -> Result<Value, Failure> {
         let job = &self.opened.job;
         let snapshot = &self.sent.snapshot;
-        let (mut requests, mut throttled, mut faults, mut usage, mut cost) = (0, 0, 0, [0_u64; 3], 0.0);
-        for run in reader.runs()? {
-            requests += run.spent.requests;
-            throttled += run.spent.throttled;
-            faults += run.spent.faults;
-            let used = run.spent.usage;
-            usage = [
-                usage[0] + used.prompt_tokens,
-                usage[1] + used.completion_tokens,
-                usage[2] + used.total_tokens,
-            ];
-            cost += run.spent.cost;
-        }
-        let cost = job.price.map(|_| cost);
+        let spent: Spent = reader.runs()?.iter().map(|run| run.spent).sum();
+        let cost = job.price.map(|_| spent.cost);
         let fault = self.sent.reason.fault().filter(|_| self.account.pending > 0);
         let counts = self.written.map(|written| (written.ok, written.failed, written.pending));
         let (ok, failed, pending) = match counts {
@@ -137,8 +125,13 @@ impl Summary<'_> {
                 "limits_met": snapshot.met.words(),
             },
             "all_runs": {
-                "requests": requests, "throttled": throttled, "faults": faults, "prompt_tokens": usage[0],
-                "completion_tokens": usage[1], "total_tokens": usage[2], "cost": cost,
+                "requests": spent.requests,
+                "throttled": spent.throttled,
+                "faults": spent.faults,
+                "prompt_tokens": spent.usage.prompt_tokens,
+                "completion_tokens": spent.usage.completion_tokens,
+                "total_tokens": spent.usage.total_tokens,
+                "cost": cost,
             },
             "cut_by_length": reader.cut_by_length()?,
             "reason": self.account.reason,

@@ -35,6 +35,24 @@ pub struct Spent {
     pub duration: Duration,
 }
 
+impl std::iter::Sum for Spent {
+    fn sum<I: Iterator<Item = Self>>(runs: I) -> Self {
+        runs.fold(Self::default(), |sum, run| Self {
+            requests: sum.requests + run.requests,
+            throttled: sum.throttled + run.throttled,
+            faults: sum.faults + run.faults,
+            usage: Usage {
+                prompt_tokens: sum.usage.prompt_tokens + run.usage.prompt_tokens,
+                completion_tokens: sum.usage.completion_tokens + run.usage.completion_tokens,
+                total_tokens: sum.usage.total_tokens + run.usage.total_tokens,
+                ..Usage::default()
+            },
+            cost: sum.cost + run.cost,
+            duration: sum.duration + run.duration,
+        })
+    }
+}
+
 /// Rows by their state.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Counts {

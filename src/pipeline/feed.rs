@@ -11,7 +11,6 @@ use crate::journal::cursors::State;
 use crate::journal::open_beside;
 use crate::journal::reader::Reader;
 use crate::journal::sharing::Sharing;
-use crate::read::Wanted;
 
 /// Rows that wait between reading and dispatching.
 const READY_ROWS: usize = 32;
@@ -53,9 +52,9 @@ fn feed(
         false => None,
     };
     let mut standings = reader.standings();
-    for item in opened.source.rows(opened.renderer.columns().map_or(Wanted::Fields, Wanted::Only))? {
+    for item in opened.rows(opened.wanted_by_requests())? {
         let item = item?;
-        if opened.job.input.limit.is_some_and(|limit| item.position() >= limit) || rows.is_closed() {
+        if rows.is_closed() {
             break;
         }
         let standing = standings.at(item.position())?;

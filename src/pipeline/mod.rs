@@ -12,8 +12,9 @@ use crate::format::Format;
 use crate::job::Job;
 use crate::job::problem::Problem;
 use crate::journal::JournalError;
-use crate::read::{Expansion, InputSpec, ReadError, Source};
+use crate::read::{Expansion, InputSpec, ReadError, Source, Wanted};
 use crate::render::{Renderer, check};
+use crate::row::Item;
 use crate::write::{Layout, LayoutError, OutputSpec, WriteError};
 
 /// Why a run cannot go on. What became of single rows is no error.
@@ -179,6 +180,21 @@ impl Opened {
             }
             None => Ok(()),
         }
+    }
+
+    /// A pass over the rows, from the top, as far as the job is limited to.
+    ///
+    /// # Errors
+    ///
+    /// When the input cannot be opened.
+    pub fn rows(&self, wanted: Wanted) -> Result<impl Iterator<Item = Result<Item, ReadError>>, ReadError> {
+        let limit = self.job.input.limit.and_then(|limit| usize::try_from(limit).ok());
+        Ok(self.source.rows(wanted)?.take(limit.unwrap_or(usize::MAX)))
+    }
+
+    /// What of a row its request can depend on.
+    pub fn wanted_by_requests(&self) -> Wanted {
+        self.renderer.columns().map_or(Wanted::Fields, Wanted::Only)
     }
 
     /// The journal's path.

@@ -66,11 +66,8 @@ pub fn write(
     };
     let mut writer = Writer::create(destination.target, destination.format, destination.compression, layout)?;
     let mut written = Written::default();
-    for item in opened.source.rows(wanted)? {
+    for item in opened.rows(wanted)? {
         let item = item?;
-        if opened.job.input.limit.is_some_and(|limit| item.position() >= limit) {
-            break;
-        }
         if *stop.borrow() == Urgency::Now {
             return Err(PipelineError::Interrupted);
         }

@@ -132,11 +132,8 @@ pub fn plan(
         estimate: Estimate::default(),
         stamp,
     };
-    for item in opened.source.rows(survey.wanted())? {
+    for item in opened.rows(survey.wanted())? {
         let item = item?;
-        if input.limit.is_some_and(|limit| item.position() >= limit) {
-            break;
-        }
         if *stop.borrow() != Urgency::None {
             return Err(PipelineError::Interrupted);
         }

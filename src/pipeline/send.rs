@@ -20,7 +20,6 @@ use crate::journal::writer::{Committed, Pen, Writer, reopen_failed, store_unsent
 use crate::journal::{JournalError, open_beside};
 use crate::note::{Ended, Ending, Note};
 use crate::outcome::{Fault, FaultKind};
-use crate::read::Wanted;
 use crate::tally::{Snapshot, Tally};
 
 /// How the sending ended.
@@ -65,15 +64,7 @@ pub struct Audience<'a> {
 pub fn past(reader: &Reader, run: i64, in_doubt: u64) -> Result<Past, JournalError> {
     let now = SystemTime::now();
     let runs = reader.runs()?;
-    let spent = runs.iter().fold(Spent::default(), |sum, run| Spent {
-        cost: sum.cost + run.spent.cost,
-        duration: sum.duration + run.spent.duration,
-        usage: crate::outcome::Usage {
-            total_tokens: sum.usage.total_tokens + run.spent.usage.total_tokens,
-            ..sum.usage
-        },
-        ..sum
-    });
+    let spent: Spent = runs.iter().map(|run| run.spent).sum();
     let ago = |at: SystemTime| now.duration_since(at).unwrap_or_default();
     let mut last_minute: Vec<(Duration, u64)> =
         reader.last_minute(now)?.into_iter().map(|(at, tokens)| (ago(at), tokens)).collect();
@@ -215,11 +206,8 @@ fn store_bad_rows(opened: &Opened, connection: &Connection) -> Result<u64, Pipel
     let mut standings = reader.standings();
     let mut stored = 0;
     let mut group = Vec::new();
-    for item in opened.source.rows(opened.renderer.columns().map_or(Wanted::Fields, Wanted::Only))? {
+    for item in opened.rows(opened.wanted_by_requests())? {
         let item = item?;
-        if opened.job.input.limit.is_some_and(|limit| item.position() >= limit) {
-            break;
-        }
         if standings
             .at(item.position())?
             .is_some_and(|standing| matches!(standing.state, State::Failed | State::Ok))
@@ -247,11 +235,8 @@ fn share(opened: &Opened, connection: &Connection, retry_failed: bool) -> Result
     let reader = Reader::new(open_beside(&path)?, &path);
     let mut standings = reader.standings();
     let mut sharer = Sharer::begin(connection, &path)?;
-    for item in opened.source.rows(opened.renderer.columns().map_or(Wanted::Fields, Wanted::Only))? {
+    for item in opened.rows(opened.wanted_by_requests())? {
         let item = item?;
-        if opened.job.input.limit.is_some_and(|limit| item.position() >= limit) {
-            break;
-        }
         match standings.at(item.position())?.map(|standing| standing.state) {
             Some(State::Ok) => continue,
             Some(State::Failed) if !retry_failed => continue,
