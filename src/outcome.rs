@@ -41,6 +41,13 @@ pub struct Usage {
     pub reasoning_tokens: Option<u64>,
 }
 
+impl Answer {
+    /// Whether the model thought before it answered.
+    pub fn thought(&self) -> bool {
+        self.reasoning.is_some() || self.usage.is_some_and(|usage| usage.reasoning_tokens.unwrap_or(0) > 0)
+    }
+}
+
 /// A request that brought no usable answer, judged.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Fault {
@@ -60,6 +67,13 @@ pub struct Fault {
     pub usage: Option<Usage>,
     /// The body of a 200 that held no usable answer: kept in the journal, since it may have been paid for.
     pub evidence: Option<Vec<u8>>,
+    /// Of an answer that the server cut, what there is of it.
+    pub partial: Option<Box<Answer>>,
+    /// The field of the request that the service finds fault with, where it says so: when the job sets that field for
+    /// every row, the job is wrong and not the row.
+    pub about: Option<&'static str>,
+    /// What the user can do about it.
+    pub mend: Option<&'static str>,
 }
 
 /// What a fault asks for.
@@ -116,6 +130,9 @@ impl Fault {
             request_id: None,
             usage: None,
             evidence: None,
+            partial: None,
+            about: None,
+            mend: None,
         }
     }
 

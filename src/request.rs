@@ -1,17 +1,48 @@
 //! The request a row becomes: its body, what identifies it, and what it may cost.
 
 use std::fmt;
+use std::sync::Arc;
+
+use crate::job::price::Price;
 
 /// One chat request, ready to be sent.
 #[derive(Debug, Clone)]
 pub struct ChatRequest {
-    /// The JSON body, exactly as it goes over the wire.
+    /// The JSON body, as it goes over the wire but for the fields of transport, which are the sender's.
     pub body: Vec<u8>,
     /// What identifies the request, whatever the order of its keys and the way it is transported.
     pub fingerprint: Fingerprint,
     /// What it is expected to use.
     pub estimate: Estimate,
+    /// What it has in common with other requests of the job: all but its turns and its numbers.
+    pub shape: Shape,
+    /// Whether the answer is to come as a stream.
+    pub stream: bool,
+    /// Whether the model may think before it answers.
+    pub thinks: bool,
+    /// What its tokens cost, where that is known.
+    pub price: Option<Arc<Price>>,
 }
+
+impl ChatRequest {
+    /// A request of which nothing is known but its body: sent whole, at no known price.
+    pub fn of_body(body: Vec<u8>, fingerprint: Fingerprint) -> Self {
+        Self {
+            body,
+            fingerprint,
+            estimate: Estimate::default(),
+            shape: Shape::default(),
+            stream: false,
+            thinks: false,
+            price: None,
+        }
+    }
+}
+
+/// Requests of one shape are answered or refused alike, as far as the fault is not in a row's own text: the model, the
+/// names of the fields, and their switches.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub struct Shape(pub u64);
 
 /// 128 bits of BLAKE3 over the canonical JSON of the effective request.
 ///

@@ -172,6 +172,9 @@ fn refused(
         request_id: said.request_id.or(request_id),
         usage: None,
         evidence: success.then(|| body.to_vec()),
+        partial: None,
+        about: None,
+        mend: None,
     }
 }
 

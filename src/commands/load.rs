@@ -10,11 +10,12 @@ use super::environment::Environment;
 use crate::cli::{Color, JobArgs, Progress};
 use crate::format::Format;
 use crate::job::Job;
+use crate::job::facts::{Facts, FactsBook};
 use crate::job::knobs::set;
 use crate::job::layers::Layers;
-use crate::job::price::Price;
+use crate::job::price::{Price, Tier};
 use crate::job::problem::{Problem, Script};
-use crate::job::resolve::{Facts, resolve};
+use crate::job::resolve::{Lookups, resolve};
 use crate::models::{Region, Table};
 use crate::pipeline::check_request;
 use crate::watch::{Mode, Screen};
@@ -38,7 +39,8 @@ pub(super) fn load(args: &JobArgs) -> Result<Loaded, Failure> {
     }
     overlays.extend(args.knobs.overlays.iter().cloned());
     let (file, layers) = Layers::read(file, overlays)?;
-    let mut job = resolve(file, &layers, facts)?;
+    let lookups = Lookups { region: &address_of, book: &book };
+    let mut job = resolve(file, &layers, &lookups)?;
     check_request(&job).map_err(|(key, message)| {
         let problem = layers.problem(&format!("request.{key}"), format!("`{key}` {message}"));
         Failure::from(problem)
@@ -73,21 +75,53 @@ fn read(path: &Path) -> Result<Script, Failure> {
     Ok(Script { name, text: text.strip_prefix('\u{feff}').unwrap_or(&text).into() })
 }
 
-/// What the model table knows of a model at an address. Of a server it does not know, it says nothing of limits.
-fn facts(model: &str, base_url: &str) -> Facts {
-    let Some(region) = Region::from_base_url(base_url) else { return Facts::default() };
-    let Some(found) = Table::built_in().find(model, Some(region)) else { return Facts::default() };
+/// The address of a region.
+fn address_of(region: &str, workspace: Option<&str>) -> Result<String, String> {
+    let region: Region = region.parse().map_err(|error| format!("{error}"))?;
+    match workspace {
+        Some(workspace) => {
+            Ok(format!("https://{workspace}.{}.maas.aliyuncs.com/compatible-mode/v1", region.id()))
+        }
+        None => region.base_url().map(str::to_owned).ok_or_else(|| {
+            format!("{region} has no shared host: name your workspace with `workspace` under [model]")
+        }),
+    }
+}
+
+/// What the model table knows of models at an address.
+fn book(base_url: &str) -> FactsBook {
+    let region = Region::from_base_url(base_url);
+    FactsBook::new(move |model| facts(model, region))
+}
+
+/// What the model table knows of a model in a region. Limits and prices belong to a region; of a server that belongs
+/// to none it knows only what a model of that name is like.
+fn facts(model: &str, region: Option<Region>) -> Facts {
+    let Some(found) = Table::built_in().find(model, region) else { return Facts::default() };
     let limits = found.limits();
-    let tier = found.tier_for(0);
+    let tier = |tier: &crate::models::Tier| Tier {
+        up_to: tier.up_to,
+        input: tier.input,
+        output: tier.output,
+        thinking_output: tier.thinking_output,
+        cached_input: tier.cached_input,
+    };
+    let price = found.prices().map(|prices| Price {
+        tiers: prices.tiers.iter().map(tier).collect(),
+        as_of: prices.as_of.map(|date| date.to_string()),
+    });
     Facts {
         requests_per_minute: limits.and_then(|limits| limits.requests_per_minute).map(|n| f64::from(n.get())),
         tokens_per_minute: limits.and_then(|limits| limits.tokens_per_minute).map(|n| f64::from(n.get())),
-        price: tier.map(|tier| Price {
-            input: tier.input,
-            output: tier.output,
-            cached_input: tier.cached_input,
-        }),
+        price: price.map(Arc::new),
+        max_input_tokens: found.model.longest_input(false),
+        max_input_tokens_thinking: found.model.longest_input(true),
         max_output_tokens: found.model.max_output,
+        max_thinking_tokens: found.model.max_thinking,
+        thinking: found.model.thinking,
+        transport: found.model.transport,
+        function_calling: found.model.function_calling,
+        languages: None,
     }
 }
 

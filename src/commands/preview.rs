@@ -148,10 +148,10 @@ fn estimates(job: &Job, plan: &Plan, reader: Option<&Reader>) -> Result<Vec<Stri
         }
         (Some(price), Some(usage)) => format!(
             "cost: about {} by the answers so far, at most {} (estimates)",
-            money(price.of(&usage)),
-            money(price.worst_case(&most))
+            money(price.of(&usage, false).unwrap_or(plan.worst_cost * share)),
+            money(plan.worst_cost * share)
         ),
-        (Some(price), None) => format!("cost: at most {} (an estimate)", money(price.worst_case(&most))),
+        (Some(_), None) => format!("cost: at most {} (an estimate)", money(plan.worst_cost * share)),
     });
     lines.push(duration_line(job, to_send, &most));
     Ok(lines)

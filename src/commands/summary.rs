@@ -84,7 +84,7 @@ impl Summary<'_> {
         let job = &self.opened.job;
         let snapshot = &self.sent.snapshot;
         let spent: Spent = reader.runs()?.iter().map(|run| run.spent).sum();
-        let cost = job.price.map(|_| spent.cost);
+        let cost = job.price.as_ref().map(|_| spent.cost);
         let fault = self.sent.reason.fault().filter(|_| self.account.pending > 0);
         let counts = self.written.map(|written| (written.ok, written.failed, written.pending));
         let (ok, failed, pending) = match counts {

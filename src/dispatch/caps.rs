@@ -2,15 +2,13 @@
 
 use super::stop::Cap;
 use crate::job::limits::Caps;
-use crate::job::price::Price;
 use crate::outcome::Usage;
-use crate::request::Estimate;
+use crate::request::{ChatRequest, Estimate};
 
 /// What a job has spent and what it has set aside.
 #[derive(Debug)]
 pub(crate) struct Purse {
     caps: Caps,
-    price: Option<Price>,
     spent_cost: f64,
     spent_tokens: u64,
     reserved_cost: f64,
@@ -36,9 +34,9 @@ pub(crate) enum Short {
 
 impl Purse {
     /// A purse from which earlier runs have taken.
-    pub(crate) fn new(caps: Caps, price: Option<Price>, spent_cost: f64, spent_tokens: u64) -> Self {
+    pub(crate) fn new(caps: Caps, spent_cost: f64, spent_tokens: u64) -> Self {
         let (reserved_cost, reserved_tokens, in_flight) = (0.0, 0, 0);
-        Self { caps, price, spent_cost, spent_tokens, reserved_cost, reserved_tokens, in_flight }
+        Self { caps, spent_cost, spent_tokens, reserved_cost, reserved_tokens, in_flight }
     }
 
     /// Sets the worst case of a request aside.
@@ -46,8 +44,11 @@ impl Purse {
     /// # Errors
     ///
     /// When a cap could be passed.
-    pub(crate) fn reserve(&mut self, worst: &Estimate) -> Result<Reservation, Short> {
-        let cost = self.price.map_or(0.0, |price| price.worst_case(worst));
+    pub(crate) fn reserve(&mut self, request: &ChatRequest, worst: &Estimate) -> Result<Reservation, Short> {
+        let Estimate { prompt_tokens, max_completion_tokens } = *worst;
+        let price = request.price.as_deref();
+        let cost =
+            price.map_or(0.0, |price| price.worst_case(prompt_tokens, max_completion_tokens, request.thinks));
         let tokens = worst.worst_case_tokens();
         let short = match self.caps {
             Caps { cost: Some(cap), .. } if self.spent_cost + self.reserved_cost + cost > cap => {
@@ -74,21 +75,26 @@ impl Purse {
 
     /// Takes the whole reservation for an answer whose usage the service did not say: its cost is not known.
     pub(crate) fn settle_unknown(&mut self, reservation: Reservation) -> Option<f64> {
-        self.settle(reservation, None);
+        self.settle(reservation, None, None);
         self.spent_tokens += reservation.tokens;
         self.spent_cost += reservation.cost;
         None
     }
 
-    /// Gives a reservation back and takes what the request cost instead. Says the cost, where the price is known.
-    pub(crate) fn settle(&mut self, reservation: Reservation, usage: Option<&Usage>) -> Option<f64> {
+    /// Gives a reservation back and takes what the request used and cost instead. Says the cost, where it is known.
+    pub(crate) fn settle(
+        &mut self,
+        reservation: Reservation,
+        usage: Option<&Usage>,
+        cost: Option<f64>,
+    ) -> Option<f64> {
         self.in_flight -= 1;
         self.reserved_tokens = self.reserved_tokens.saturating_sub(reservation.tokens);
         self.reserved_cost = if self.in_flight == 0 { 0.0 } else { self.reserved_cost - reservation.cost };
         let usage = usage?;
         self.spent_tokens = self.spent_tokens.saturating_add(usage.total_tokens);
-        let cost = self.price.map(|price| price.of(usage));
-        self.spent_cost += cost.unwrap_or(0.0);
+        // What has a price, and not one for so long an input, counts at its worst.
+        self.spent_cost += cost.unwrap_or(reservation.cost);
         cost
     }
 }
@@ -96,21 +102,24 @@ impl Purse {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::request::Fingerprint;
 
     #[test]
     fn what_is_in_flight_counts_at_its_worst_until_it_is_settled() {
         let caps = Caps { total_tokens: Some(100), ..Caps::default() };
-        let mut purse = Purse::new(caps, None, 0.0, 20);
+        let mut purse = Purse::new(caps, 0.0, 20);
         let worst = Estimate { prompt_tokens: 10, max_completion_tokens: 30 };
-        let first = purse.reserve(&worst).expect("60 of 100");
-        let second = purse.reserve(&worst).expect("100 of 100");
-        assert_eq!(purse.reserve(&worst), Err(Short::ForNow));
+        let request = ChatRequest::of_body(b"{}".to_vec(), Fingerprint([0; 16]));
+        let reserve = |purse: &mut Purse| purse.reserve(&request, &worst);
+        let first = reserve(&mut purse).expect("60 of 100");
+        let second = reserve(&mut purse).expect("100 of 100");
+        assert_eq!(reserve(&mut purse), Err(Short::ForNow));
         let usage = Usage { total_tokens: 15, ..Usage::default() };
-        purse.settle(first, Some(&usage));
-        assert_eq!(purse.reserve(&worst), Err(Short::ForNow), "35 spent, 40 in flight, 40 more");
-        purse.settle(second, Some(&usage));
-        let third = purse.reserve(&worst).expect("90 of 100");
-        purse.settle(third, Some(&usage));
-        assert_eq!(purse.reserve(&worst), Err(Short::ForGood(Cap::TotalTokens)));
+        purse.settle(first, Some(&usage), None);
+        assert_eq!(reserve(&mut purse), Err(Short::ForNow), "35 spent, 40 in flight, 40 more");
+        purse.settle(second, Some(&usage), None);
+        let third = reserve(&mut purse).expect("90 of 100");
+        purse.settle(third, Some(&usage), None);
+        assert_eq!(reserve(&mut purse), Err(Short::ForGood(Cap::TotalTokens)));
     }
 }

@@ -8,6 +8,7 @@ use super::caps::Reservation;
 use super::pace::Ticket;
 use super::work::Work;
 use crate::endpoint::Endpoint;
+use crate::job::Retry;
 use crate::job::units;
 use crate::outcome::{Fault, FaultKind, Reply};
 
@@ -30,8 +31,9 @@ pub(super) struct Flight {
 
 impl Flight {
     /// Sends the row's request and waits for its end, so long at most.
-    pub(super) async fn fly<E: Endpoint>(self, endpoint: &E, work: Work, timeout: Duration) -> Finished {
+    pub(super) async fn fly<E: Endpoint>(self, endpoint: &E, work: Work, retry: Retry) -> Finished {
         let sent_at = Instant::now();
+        let timeout = if work.request.stream { retry.stream_timeout } else { retry.timeout };
         let reply = match tokio::time::timeout(timeout, endpoint.send(&work.request)).await {
             Ok(reply) => reply,
             Err(_) => {

@@ -193,14 +193,7 @@ mod tests {
     use super::*;
 
     fn health() -> (Health, Instant, Dice) {
-        let s = Duration::from_secs;
-        let retry = Retry {
-            max_attempts: 6,
-            initial_backoff: s(1),
-            max_backoff: s(60),
-            timeout: s(330),
-            max_outage: s(1800),
-        };
+        let retry = Retry::default();
         let now = Instant::now();
         (Health::new(retry, now), now, Box::new(|| 0.5))
     }

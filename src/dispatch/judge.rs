@@ -36,11 +36,15 @@ impl<E: Endpoint, L: Ledger> Pass<'_, '_, E, L> {
         let Finished { work, flight, latency, reply } = finished;
         self.sent_at.remove(&flight.order);
         let purse = &mut self.dispatcher.purse;
+        let (usage, thought) = match &reply {
+            Ok(answer) => (answer.usage, answer.thought()),
+            Err(fault) => (fault.usage, work.request.thinks),
+        };
+        let price = work.request.price.as_deref();
+        let cost = price.zip(usage.as_ref()).and_then(|(price, usage)| price.of(usage, thought));
         let cost = match &reply {
             Ok(Answer { usage: None, .. }) => purse.settle_unknown(flight.reservation),
-            Ok(Answer { usage, .. }) | Err(Fault { usage, .. }) => {
-                purse.settle(flight.reservation, usage.as_ref())
-            }
+            _ => purse.settle(flight.reservation, usage.as_ref(), cost),
         };
         let end = End { sent: Sent { at: flight.at, latency }, cost };
         match reply {

@@ -25,7 +25,6 @@ use crate::endpoint::Endpoint;
 use crate::event::Observer;
 use crate::job::Retry;
 use crate::job::limits::{Caps, Concurrency, Quotas};
-use crate::job::price::Price;
 use crate::note::Note;
 use crate::outcome::Fault;
 use caps::Purse;
@@ -61,8 +60,6 @@ pub struct Rules {
     pub concurrency: Concurrency,
     /// Where to stop.
     pub caps: Caps,
-    /// What tokens cost.
-    pub price: Option<Price>,
     /// Files the process may open.
     pub open_files: u64,
 }
@@ -117,7 +114,7 @@ impl<'e, E: Endpoint> Dispatcher<'e, E> {
             retry: rules.retry,
             dice,
             pace: Pace::new(rules.quotas, now, &last_minute),
-            purse: Purse::new(rules.caps, rules.price, past.cost, past.tokens),
+            purse: Purse::new(rules.caps, past.cost, past.tokens),
             health: Health::new(rules.retry, now),
             window: Window::new(rules.concurrency, rules.quotas.requests_each_second(), rules.open_files),
             trial: Trial::default(),

@@ -9,7 +9,7 @@ use futures_util::stream::FuturesUnordered;
 use tokio::sync::mpsc::Receiver;
 use tokio::time::Instant;
 
-use super::caps::Short;
+use super::caps::{Reservation, Short};
 use super::flight::{Finished, Flight};
 use super::pace;
 use super::stop::{Cap, Stop, StopReason, Urgency};
@@ -232,12 +232,15 @@ impl<'p, 'e, E: Endpoint, L: Ledger> Pass<'p, 'e, E, L> {
     fn leave(&mut self, now: Instant, due: Option<Instant>) -> Next {
         let goes_again = !self.queues.cleared.is_empty();
         let queue = if goes_again { &self.queues.cleared } else { &self.queues.fresh };
-        let Some((estimate, bytes)) =
-            queue.front().map(|work| (work.request.estimate, work.request.body.len() as u64))
-        else {
+        let Some(request) = queue.front().map(|work| &work.request) else {
             return Next::Wait(due, None);
         };
-        let flight = match self.pay(now, due, &estimate, bytes) {
+        let estimate = request.estimate;
+        let worst = self.dispatcher.pace.worst(&estimate);
+        // No tokenizer makes more tokens than there are bytes.
+        let prompt_tokens = worst.prompt_tokens.max(request.body.len() as u64);
+        let reservation = self.dispatcher.purse.reserve(request, &Estimate { prompt_tokens, ..worst });
+        let flight = match self.pay(now, due, &estimate, reservation) {
             Ok(flight) => flight,
             Err(next) => return next,
         };
@@ -257,13 +260,10 @@ impl<'p, 'e, E: Endpoint, L: Ledger> Pass<'p, 'e, E, L> {
         now: Instant,
         due: Option<Instant>,
         estimate: &Estimate,
-        bytes: u64,
+        reservation: Result<Reservation, Short>,
     ) -> Result<Flight, Next> {
         let Dispatcher { purse, pace, .. } = &mut *self.dispatcher;
-        // No tokenizer makes more tokens than there are bytes.
-        let worst = pace.worst(estimate);
-        let worst = Estimate { prompt_tokens: worst.prompt_tokens.max(bytes), ..worst };
-        let reservation = purse.reserve(&worst).map_err(|short| match short {
+        let reservation = reservation.map_err(|short| match short {
             Short::ForGood(cap) => Next::Stop(Box::new(StopReason::Cap(cap))),
             Short::ForNow => Next::Wait(due, Some(HeldBy::Cap)),
         })?;
@@ -273,7 +273,7 @@ impl<'p, 'e, E: Endpoint, L: Ledger> Pass<'p, 'e, E, L> {
                 Ok(Flight { order: self.sent, ticket, reservation, at: SystemTime::now() })
             }
             Err((when, held_by)) => {
-                purse.settle(reservation, None);
+                purse.settle(reservation, None, None);
                 let held_by = match held_by {
                     pace::HeldBy::Requests => HeldBy::Rate,
                     pace::HeldBy::Tokens => HeldBy::Tokens,
@@ -287,7 +287,7 @@ impl<'p, 'e, E: Endpoint, L: Ledger> Pass<'p, 'e, E, L> {
     fn send(&mut self, work: Work, flight: Flight, now: Instant) {
         self.sent_at.insert(flight.order, now);
         let Dispatcher { endpoint, retry, .. } = &*self.dispatcher;
-        self.in_flight.push(Box::pin(flight.fly(*endpoint, work, retry.timeout)));
+        self.in_flight.push(Box::pin(flight.fly(*endpoint, work, *retry)));
     }
 
     fn look_at_the_clock(&mut self, now: Instant) {

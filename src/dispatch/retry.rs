@@ -45,14 +45,7 @@ mod tests {
     use super::*;
 
     fn retry() -> Retry {
-        let s = Duration::from_secs;
-        Retry {
-            max_attempts: 6,
-            initial_backoff: s(1),
-            max_backoff: s(60),
-            timeout: s(330),
-            max_outage: s(1800),
-        }
+        Retry::default()
     }
 
     fn wait(kind: FaultKind, failures: u32, roll: f64) -> f64 {

@@ -31,6 +31,15 @@ pub struct JobFile {
     pub output: OutputSection,
     /// `[price]`
     pub price: Option<PriceSection>,
+    /// `[answer]`
+    #[serde(default)]
+    pub answer: AnswerSection,
+    /// `[tools.NAME]`
+    #[serde(default)]
+    pub tools: BTreeMap<String, ToolSection>,
+    /// `[glossary]`
+    #[serde(default)]
+    pub glossary: GlossarySection,
 }
 
 /// `[input]`: the rows.
@@ -75,14 +84,23 @@ pub struct ModelSection {
     pub name: Option<String>,
     /// The address of the API, up to and without `/chat/completions`.
     pub base_url: Option<String>,
+    /// A region of DashScope, in place of an address: `singapore`, `beijing`, `virginia`, …
+    pub region: Option<String>,
+    /// The workspace of Model Studio whose own host in the region is asked.
+    pub workspace: Option<String>,
+    /// A file of facts on models, laid over the built-in table.
+    pub table: Option<String>,
     /// The environment variable that holds the key.
     pub api_key_env: Option<String>,
     /// The file that holds the key.
     pub api_key_file: Option<String>,
     /// The command that prints the key.
     pub api_key_command: Option<OneOrMany>,
-    /// `auto` or `whole`.
+    /// `auto`, `whole` or `stream`.
     pub transport: Option<String>,
+    /// Headers that every request carries.
+    #[serde(default)]
+    pub headers: BTreeMap<String, String>,
     /// Whether a plain `http://` address beyond loopback is allowed.
     pub allow_http: Option<bool>,
 }
@@ -142,6 +160,10 @@ pub struct RetrySection {
     pub max_backoff: Option<String>,
     /// The time one request may take.
     pub timeout: Option<String>,
+    /// The time one request may take whose answer comes as a stream.
+    pub stream_timeout: Option<String>,
+    /// The time that may pass between two pieces of a stream.
+    pub idle_timeout: Option<String>,
     /// How long to wait for a service that answers nobody.
     pub max_outage: Option<String>,
 }
@@ -173,4 +195,42 @@ pub struct PriceSection {
     pub output: Option<f64>,
     /// Prompt tokens from the service's cache.
     pub cached_input: Option<f64>,
+    /// Completion tokens of an answer that thought.
+    pub thinking_output: Option<f64>,
+}
+
+/// `[answer]`: what an answer has to be.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct AnswerSection {
+    /// The file of the JSON Schema that each answer must satisfy.
+    pub schema: Option<String>,
+    /// How often it is asked for again, naming the fault.
+    pub repair: Option<u32>,
+    /// Whether the schema's fields become columns.
+    pub expand: Option<bool>,
+    /// `keep`, `fail` or `grow`.
+    pub on_length: Option<String>,
+    /// Rounds of tool calls.
+    pub max_rounds: Option<u32>,
+}
+
+/// `[tools.NAME]`: what is run when the model calls a tool.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ToolSection {
+    /// The command and its arguments.
+    pub command: OneOrMany,
+    /// The time one call may take.
+    pub timeout: Option<String>,
+}
+
+/// `[glossary]`: what qwen-mt is told of words and sentences.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct GlossarySection {
+    /// The file of terms.
+    pub terms: Option<String>,
+    /// The file of sentences translated before.
+    pub memory: Option<String>,
 }

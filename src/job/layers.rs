@@ -87,7 +87,7 @@ fn check_sections(script: &Script) -> Result<(), Problem> {
     let Ok(root) = DeTable::parse(&script.text) else { return Ok(()) };
     for (key, _) in root.get_ref() {
         let name: &str = key.get_ref();
-        if ["answer", "tools", "glossary", "notify"].contains(&name) {
+        if name == "notify" {
             let message = format!("`[{name}]` is not supported by this version of fanfold");
             return Err(Problem::new(message).at(script, key.span()));
         }

@@ -1,6 +1,8 @@
 //! The job: what a user asks for, settled. Nothing here is "not said" any more; every default has been decided.
 
 mod address;
+pub mod answer;
+pub mod facts;
 mod fields;
 pub mod file;
 pub mod knobs;
@@ -13,11 +15,14 @@ pub mod units;
 
 use std::ops::Range;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 use serde_json::{Map, Value};
 
 use crate::format::Format;
+use answer::{AnswerRules, Glossary, Tool};
+use facts::{Facts, FactsBook};
 use limits::{Caps, Concurrency, Quotas};
 use price::Price;
 use problem::{Problem, Script};
@@ -45,8 +50,27 @@ pub struct Job {
     pub retry: Retry,
     /// The results.
     pub output: Output,
-    /// What tokens cost, when it is known.
-    pub price: Option<Price>,
+    /// What tokens cost, when it is known; of rows that bring their own model, see [`Job::facts_of`].
+    pub price: Option<Arc<Price>>,
+    /// Whether the price is the user's own, and holds for every model.
+    pub own_price: bool,
+    /// What an answer has to be.
+    pub answer: AnswerRules,
+    /// The commands that are run when the model calls a tool.
+    pub tools: Vec<Tool>,
+    /// What qwen-mt is told of words and sentences.
+    pub glossary: Glossary,
+}
+
+impl Job {
+    /// What is known of a model; with the user's own price, where there is one.
+    pub fn facts_of(&self, model: &str) -> Facts {
+        let facts = self.model.book.of(model);
+        match self.own_price {
+            true => Facts { price: self.price.clone(), ..facts },
+            false => facts,
+        }
+    }
 }
 
 /// The rows of a job.
@@ -81,8 +105,24 @@ pub struct Model {
     pub base_url: String,
     /// Where the key is.
     pub key: KeySource,
-    /// The most tokens of an answer when the request does not say.
-    pub max_output_tokens: u64,
+    /// Headers that every request carries.
+    pub headers: Vec<(String, String)>,
+    /// How answers travel.
+    pub transport: Transport,
+    /// What is known of models.
+    pub book: FactsBook,
+}
+
+/// How answers travel.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Transport {
+    /// In one piece; as a stream where a model takes nothing else, or where the service cut the piece.
+    #[default]
+    Auto,
+    /// In one piece.
+    Whole,
+    /// As a stream.
+    Stream,
 }
 
 /// Where the API key is. Never the key itself.
@@ -158,8 +198,28 @@ pub struct Retry {
     pub max_backoff: Duration,
     /// The time one request may take.
     pub timeout: Duration,
+    /// The time one request may take whose answer comes as a stream.
+    pub stream_timeout: Duration,
+    /// The time that may pass between two pieces of a stream.
+    pub idle_timeout: Duration,
     /// How long to wait for a service that answers nobody.
     pub max_outage: Duration,
+}
+
+impl Default for Retry {
+    fn default() -> Self {
+        let seconds = Duration::from_secs;
+        Self {
+            max_attempts: 6,
+            initial_backoff: seconds(1),
+            max_backoff: seconds(60),
+            // Just past the service's own 300 s, so that its own cut is seen.
+            timeout: seconds(330),
+            stream_timeout: seconds(3600),
+            idle_timeout: seconds(120),
+            max_outage: seconds(1800),
+        }
+    }
 }
 
 /// Where the results go.

@@ -2,51 +2,47 @@
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 use toml::Value;
 
+use super::answer::{AnswerRules, Glossary, OnLength, Tool};
+use super::facts::{Facts, FactsBook};
 use super::fields::request;
 use super::file::{
-    InputSection, JobFile, LimitsSection, ModelSection, OneOrMany, OutputSection, PromptSection,
+    AnswerSection, InputSection, JobFile, LimitsSection, ModelSection, OneOrMany, OutputSection,
 };
-use super::file::{PriceSection, RetrySection};
+use super::file::{PriceSection, PromptSection, RetrySection, ToolSection};
 use super::layers::Layers;
 use super::limits::{Caps, Concurrency, Quota, Quotas};
-use super::price::Price;
+use super::price::{Price, Tier};
 use super::problem::{Problem, nearest};
-use super::{Input, Job, KeySource, Model, Output, Prompt, Retry, Text, Turn, address, units};
+use super::{Input, Job, KeySource, Model, Output, Prompt, Retry, Text, Transport, Turn, address, units};
 use crate::format::Format;
 
 /// DashScope's address in Singapore, the vendor's default.
 pub const DEFAULT_BASE_URL: &str = "https://dashscope-intl.aliyuncs.com/compatible-mode/v1";
 
-/// The most tokens an answer is taken to have when neither the request nor the model table says.
-const UNKNOWN_MAX_OUTPUT_TOKENS: u64 = 8_192;
+/// The address of a region, of a workspace's own host where one is named.
+type AddressOf<'a> = dyn Fn(&str, Option<&str>) -> Result<String, String> + 'a;
 
-/// What is known of a model beforehand: the defaults of quota and price.
-#[derive(Debug, Clone, Copy, Default, PartialEq)]
-pub struct Facts {
-    /// Requests per minute.
-    pub requests_per_minute: Option<f64>,
-    /// Tokens per minute, input and output.
-    pub tokens_per_minute: Option<f64>,
-    /// Money per million tokens.
-    pub price: Option<Price>,
-    /// The most tokens of an answer.
-    pub max_output_tokens: Option<u64>,
+/// Where a job looks up what it cannot know by itself.
+pub struct Lookups<'a> {
+    /// The address of a region.
+    pub region: &'a AddressOf<'a>,
+    /// What is known of models at an address.
+    pub book: &'a dyn Fn(&str) -> FactsBook,
 }
 
-/// Settles a job. `facts` answers what is known of a model at an address.
+/// Settles a job.
 ///
 /// # Errors
 ///
 /// The first thing that is missing or out of its range, shown where it was said.
-pub fn resolve(file: JobFile, layers: &Layers, facts: impl Fn(&str, &str) -> Facts) -> Result<Job, Problem> {
-    let model = model(file.model, layers)?;
-    let known = model.name.as_deref().map(|name| facts(name, &model.base_url)).unwrap_or_default();
-    let model =
-        Model { max_output_tokens: known.max_output_tokens.unwrap_or(UNKNOWN_MAX_OUTPUT_TOKENS), ..model };
+pub fn resolve(file: JobFile, layers: &Layers, lookups: &Lookups<'_>) -> Result<Job, Problem> {
+    let model = model(file.model, layers, lookups)?;
+    let known = model.name.as_deref().map(|name| model.book.of(name)).unwrap_or_default();
     let (request, request_texts) = request(&file.request, layers)?;
     let prompt = file.prompt.map(|section| prompt(section, layers)).transpose()?;
     if model.name.is_none() && prompt.as_ref().is_some_and(|prompt| prompt.user.is_some()) {
@@ -60,7 +56,14 @@ pub fn resolve(file: JobFile, layers: &Layers, facts: impl Fn(&str, &str) -> Fac
         caps: caps(&file.limits, layers)?,
         retry: retry(&file.retry, layers)?,
         output: output(file.output, layers)?,
-        price: price(file.price, layers)?.or(known.price),
+        own_price: file.price.is_some(),
+        price: price(file.price, layers)?.map(Arc::new).or(known.price),
+        answer: answer(file.answer, layers)?,
+        tools: tools(file.tools, layers)?,
+        glossary: Glossary {
+            terms: file.glossary.terms.map(PathBuf::from),
+            memory: file.glossary.memory.map(PathBuf::from),
+        },
         model,
         prompt,
         request,
@@ -103,15 +106,29 @@ fn input(section: InputSection, layers: &Layers) -> Result<Input, Problem> {
     })
 }
 
-fn model(section: ModelSection, layers: &Layers) -> Result<Model, Problem> {
-    let base_url = section.base_url.unwrap_or_else(|| DEFAULT_BASE_URL.to_owned());
+fn model(section: ModelSection, layers: &Layers, lookups: &Lookups<'_>) -> Result<Model, Problem> {
+    let base_url = match (section.base_url, &section.region, section.workspace.as_deref()) {
+        (Some(_), Some(_), _) => {
+            let message = "the address is given twice, by `base_url` and by `region`";
+            return Err(layers.problem("model.region", message).help("take one of them out"));
+        }
+        (Some(base_url), None, None) => base_url,
+        (Some(_), None, Some(_)) => {
+            let message = "`workspace` goes with `region`; a `base_url` names its host by itself";
+            return Err(layers.problem("model.workspace", message));
+        }
+        (None, Some(region), workspace) => {
+            (lookups.region)(region, workspace).map_err(|message| layers.problem("model.region", message))?
+        }
+        (None, None, Some(workspace)) => (lookups.region)("singapore", Some(workspace))
+            .map_err(|message| layers.problem("model.workspace", message))?,
+        (None, None, None) => DEFAULT_BASE_URL.to_owned(),
+    };
     let local = address::check(&base_url, section.allow_http.unwrap_or(false))
         .map_err(|message| layers.problem("model.base_url", message))?;
-    if let Some(transport) = section.transport.as_deref().filter(|word| *word == "stream") {
-        let message = format!("transport `{transport}` is not supported by this version of fanfold");
-        return Err(layers.problem("model.transport", message));
-    }
-    word("model.transport", section.transport, &["auto", "whole"], layers)?;
+    let transports = [Transport::Auto, Transport::Whole, Transport::Stream];
+    let transport =
+        transports[word("model.transport", section.transport, &["auto", "whole", "stream"], layers)?];
     let sources =
         [section.api_key_env.is_some(), section.api_key_file.is_some(), section.api_key_command.is_some()];
     if sources.iter().filter(|given| **given).count() > 1 {
@@ -133,7 +150,59 @@ fn model(section: ModelSection, layers: &Layers) -> Result<Model, Problem> {
         return Err(layers.problem("model.api_key_command", "the command is empty"));
     }
     let base_url = base_url.trim_end_matches('/').trim_end_matches("/chat/completions").to_owned();
-    Ok(Model { name: section.name.filter(|name| !name.is_empty()), base_url, key, max_output_tokens: 0 })
+    Ok(Model {
+        name: section.name.filter(|name| !name.is_empty()),
+        book: (lookups.book)(&base_url),
+        base_url,
+        key,
+        headers: BTreeMap::into_iter(section.headers).collect(),
+        transport,
+    })
+}
+
+fn answer(section: AnswerSection, layers: &Layers) -> Result<AnswerRules, Problem> {
+    let default = AnswerRules::default();
+    let on_length = [OnLength::Keep, OnLength::Fail, OnLength::Grow];
+    let rules = AnswerRules {
+        on_length: on_length[word("answer.on_length", section.on_length, &["keep", "fail", "grow"], layers)?],
+        repair: section.repair.unwrap_or(default.repair),
+        expand: section.expand.unwrap_or(default.expand),
+        max_rounds: section.max_rounds.unwrap_or(default.max_rounds),
+        schema: section.schema.map(PathBuf::from),
+    };
+    match () {
+        () if rules.schema.is_none() && rules.expand => {
+            Err(layers.problem("answer.expand", "`expand` makes columns of the fields of a `schema`"))
+        }
+        () if rules.schema.is_none() && section.repair.is_some() => {
+            Err(layers.problem("answer.repair", "`repair` mends answers that a `schema` finds fault with"))
+        }
+        () if rules.repair > 10 => Err(layers.problem("answer.repair", "`repair` is 10 or less")),
+        () if rules.max_rounds == 0 || rules.max_rounds > 100 => {
+            Err(layers.problem("answer.max_rounds", "`max_rounds` is a whole number from 1 to 100"))
+        }
+        () => Ok(rules),
+    }
+}
+
+fn tools(sections: BTreeMap<String, ToolSection>, layers: &Layers) -> Result<Vec<Tool>, Problem> {
+    let settle = |(name, section): (String, ToolSection)| {
+        let key = format!("tools.{name}");
+        let command = match section.command {
+            OneOrMany::One(line) => line.split_whitespace().map(str::to_owned).collect(),
+            OneOrMany::Many(words) => words,
+        };
+        if command.first().is_none_or(String::is_empty) {
+            return Err(layers.problem(&format!("{key}.command"), "the command is empty"));
+        }
+        let timeout = duration(&format!("{key}.timeout"), section.timeout.as_deref(), layers)?;
+        let timeout = timeout.unwrap_or(Duration::from_secs(30));
+        match timeout.is_zero() {
+            true => Err(layers.problem(&format!("{key}.timeout"), "`timeout` is above 0")),
+            false => Ok(Tool { name, command, timeout }),
+        }
+    };
+    sections.into_iter().map(settle).collect()
 }
 
 fn prompt(section: PromptSection, layers: &Layers) -> Result<Prompt, Problem> {
@@ -202,16 +271,19 @@ fn caps(section: &LimitsSection, layers: &Layers) -> Result<Caps, Problem> {
 }
 
 fn retry(section: &RetrySection, layers: &Layers) -> Result<Retry, Problem> {
-    let time = |key: &str, text: &Option<String>, default: u64| {
+    let time = |key: &str, text: &Option<String>, default: Duration| {
         let given = duration(&format!("retry.{key}"), text.as_deref(), layers)?;
-        Ok::<_, Problem>(given.unwrap_or(Duration::from_secs(default)))
+        Ok::<_, Problem>(given.unwrap_or(default))
     };
+    let default = Retry::default();
     let retry = Retry {
-        max_attempts: section.max_attempts.unwrap_or(6),
-        initial_backoff: time("initial_backoff", &section.initial_backoff, 1)?,
-        max_backoff: time("max_backoff", &section.max_backoff, 60)?,
-        timeout: time("timeout", &section.timeout, 330)?,
-        max_outage: time("max_outage", &section.max_outage, 1800)?,
+        max_attempts: section.max_attempts.unwrap_or(default.max_attempts),
+        initial_backoff: time("initial_backoff", &section.initial_backoff, default.initial_backoff)?,
+        max_backoff: time("max_backoff", &section.max_backoff, default.max_backoff)?,
+        timeout: time("timeout", &section.timeout, default.timeout)?,
+        stream_timeout: time("stream_timeout", &section.stream_timeout, default.stream_timeout)?,
+        idle_timeout: time("idle_timeout", &section.idle_timeout, default.idle_timeout)?,
+        max_outage: time("max_outage", &section.max_outage, default.max_outage)?,
     };
     match () {
         () if retry.max_attempts == 0 => {
@@ -226,6 +298,12 @@ fn retry(section: &RetrySection, layers: &Layers) -> Result<Retry, Problem> {
             Err(layers.problem("retry.max_backoff", "`max_backoff` is not below `initial_backoff`"))
         }
         () if retry.timeout.is_zero() => Err(layers.problem("retry.timeout", "`timeout` is above 0")),
+        () if retry.stream_timeout.is_zero() => {
+            Err(layers.problem("retry.stream_timeout", "`stream_timeout` is above 0"))
+        }
+        () if retry.idle_timeout.is_zero() => {
+            Err(layers.problem("retry.idle_timeout", "`idle_timeout` is above 0"))
+        }
         () => Ok(retry),
     }
 }
@@ -270,9 +348,12 @@ fn names(select: &Option<Vec<String>>, rename: &BTreeMap<String, String>, layers
 
 fn price(section: Option<PriceSection>, layers: &Layers) -> Result<Option<Price>, Problem> {
     let Some(section) = section else { return Ok(None) };
-    for (key, value) in
-        [("input", section.input), ("output", section.output), ("cached_input", section.cached_input)]
-    {
+    for (key, value) in [
+        ("input", section.input),
+        ("output", section.output),
+        ("cached_input", section.cached_input),
+        ("thinking_output", section.thinking_output),
+    ] {
         if value.is_some_and(|value| !value.is_finite() || value < 0.0) {
             return Err(
                 layers.problem(&format!("price.{key}"), format!("`{key}` is a price per million tokens"))
@@ -280,7 +361,11 @@ fn price(section: Option<PriceSection>, layers: &Layers) -> Result<Option<Price>
         }
     }
     match (section.input, section.output) {
-        (Some(input), Some(output)) => Ok(Some(Price { input, output, cached_input: section.cached_input })),
+        (Some(input), Some(output)) => {
+            let PriceSection { cached_input, thinking_output, .. } = section;
+            let tier = Tier { up_to: None, input, output, thinking_output, cached_input };
+            Ok(Some(Price { tiers: vec![tier], as_of: None }))
+        }
         _ => Err(layers.problem("price", "a price has both `input` and `output`, per million tokens")),
     }
 }
@@ -334,7 +419,12 @@ mod tests {
     fn settle(text: &str) -> Result<Job, Problem> {
         let script = Script { name: "job.toml".into(), text: text.into() };
         let (file, layers) = Layers::read(Some(script), vec![])?;
-        resolve(file, &layers, |_, _| Facts { requests_per_minute: Some(60.0), ..Facts::default() })
+        let facts = |_: &str| Facts { requests_per_minute: Some(60.0), ..Facts::default() };
+        let lookups = Lookups {
+            region: &|region, _| Ok(format!("https://{region}.example.com/v1")),
+            book: &|_| FactsBook::new(facts),
+        };
+        resolve(file, &layers, &lookups)
     }
 
     const SMALL: &str =

@@ -1,6 +1,7 @@
 //! The built-in table against the figures it was made from.
 
-use super::{Found, Model, Region, Table, Thinking, Transport};
+use super::{Found, Model, Region, Table};
+use crate::job::facts::{Answers, Facts, Thinking};
 
 const MODELS: [&str; 33] = [
     "qwen3.8-max",
@@ -150,18 +151,21 @@ fn prices_that_are_not_known_are_absent() {
 #[test]
 fn thinking_and_transport_are_as_published() {
     let nature = |name| (model(name).thinking, model(name).transport);
-    let unless_off = Some(Transport::StreamOnlyUnlessThinkingOff);
-    assert_eq!(nature("qwen3.6-plus"), (Some(Thinking::On), Some(Transport::Whole)));
+    let unless_off = Some(Answers::StreamOnlyUnlessThinkingOff);
+    assert_eq!(nature("qwen3.6-plus"), (Some(Thinking::On), Some(Answers::Whole)));
     assert_eq!(nature("qwen-plus"), (Some(Thinking::Off), unless_off));
     assert_eq!(nature("qwen3-32b"), (Some(Thinking::On), unless_off));
-    assert_eq!(nature("qwq-plus"), (Some(Thinking::Always), Some(Transport::StreamOnly)));
-    assert_eq!(nature("qwen-mt-plus"), (Some(Thinking::No), Some(Transport::Whole)));
+    assert_eq!(nature("qwq-plus"), (Some(Thinking::Always), Some(Answers::StreamOnly)));
+    assert_eq!(nature("qwen-mt-plus"), (Some(Thinking::No), Some(Answers::Whole)));
     assert_eq!(nature("qwen3.6-max-preview"), (Some(Thinking::On), None));
 }
 
 #[test]
 fn a_hybrid_needs_a_stream_only_when_it_thinks() {
-    let needs_stream = |name: &str, thinking| model(name).needs_stream(thinking);
+    let needs_stream = |name: &str, enable_thinking| {
+        let Model { thinking, transport, .. } = *model(name);
+        Facts { thinking, transport, ..Facts::default() }.needs_stream(enable_thinking)
+    };
     assert_eq!(needs_stream("qwen-plus", None), Some(false));
     assert_eq!(needs_stream("qwen-plus", Some(true)), Some(true));
     assert_eq!(needs_stream("qwen3-32b", None), Some(true));

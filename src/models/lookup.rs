@@ -176,6 +176,7 @@ fn common_start(a: &str, b: &str) -> usize {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::job::facts::Facts;
 
     fn found(name: &str, region: Region) -> Found<'static> {
         Table::built_in().find(name, Some(region)).unwrap_or_else(|| panic!("{name} is not found"))
@@ -254,7 +255,9 @@ mod tests {
         let transport = |name| {
             let found = found(name, Region::Singapore);
             assert_eq!(found.matched, Matched::Pattern, "{name}");
-            (found.model.needs_stream(None), found.model.needs_stream(Some(false)))
+            let Model { thinking, transport, .. } = *found.model;
+            let facts = Facts { thinking, transport, ..Facts::default() };
+            (facts.needs_stream(None), facts.needs_stream(Some(false)))
         };
         assert_eq!(transport("qwen3-30b-a3b"), (Some(true), Some(false)));
         assert_eq!(transport("qwen3-235b-a22b-thinking-2507"), (Some(true), Some(true)));

@@ -13,7 +13,7 @@ mod table;
 
 pub use date::{FactsDate, NotADate};
 pub use lookup::{Found, Matched};
-pub use model::{Limits, Model, Offer, Thinking, Transport, Variant};
+pub use model::{Limits, Model, Offer, Variant};
 pub use price::{PriceList, Tier};
 pub use region::{Region, UnknownRegion};
 pub use table::{Table, TableError};

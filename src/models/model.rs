@@ -8,6 +8,7 @@ use serde::Deserialize;
 use super::date::FactsDate;
 use super::price::PriceList;
 use super::region::Region;
+use crate::job::facts::{Answers, Thinking};
 
 /// What is known of a model, or of a family of models by one pattern.
 #[derive(Clone, Debug, Default, PartialEq, Deserialize)]
@@ -33,7 +34,7 @@ pub struct Model {
     /// Whether the model thinks.
     pub thinking: Option<Thinking>,
     /// In which form the model gives its answers.
-    pub transport: Option<Transport>,
+    pub transport: Option<Answers>,
     /// Whether the model takes `tools`.
     pub function_calling: Option<bool>,
     /// Where it can be used in Batch File jobs, at half price.
@@ -74,32 +75,6 @@ pub struct Limits {
     pub as_of: Option<FactsDate>,
 }
 
-/// Whether a model thinks, and what `enable_thinking` does to that.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Thinking {
-    /// It thinks unless told not to.
-    On,
-    /// It thinks only when told to.
-    Off,
-    /// It thinks, and refuses to be told not to.
-    Always,
-    /// It cannot.
-    No,
-}
-
-/// In which form a model gives its answers.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Transport {
-    /// In one piece, or as a stream.
-    Whole,
-    /// As a stream only.
-    StreamOnly,
-    /// As a stream only when it thinks, else also in one piece.
-    StreamOnlyUnlessThinkingOff,
-}
-
 /// Where something is on offer: in the regions listed (an empty list: nowhere), or said without a region.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(untagged)]
@@ -135,25 +110,6 @@ impl Limits {
 }
 
 impl Model {
-    /// Whether a request with this `enable_thinking` thinks. None: not known.
-    pub fn thinks(&self, enable_thinking: Option<bool>) -> Option<bool> {
-        match self.thinking? {
-            Thinking::On => Some(enable_thinking.unwrap_or(true)),
-            Thinking::Off => Some(enable_thinking.unwrap_or(false)),
-            Thinking::Always => Some(true),
-            Thinking::No => Some(false),
-        }
-    }
-
-    /// Whether a request with this `enable_thinking` is answered only as a stream. None: not known.
-    pub fn needs_stream(&self, enable_thinking: Option<bool>) -> Option<bool> {
-        match self.transport? {
-            Transport::Whole => Some(false),
-            Transport::StreamOnly => Some(true),
-            Transport::StreamOnlyUnlessThinkingOff => self.thinks(enable_thinking),
-        }
-    }
-
     /// The longest input, in tokens, of a request that thinks or does not; the context where no more is known.
     pub fn longest_input(&self, thinks: bool) -> Option<u64> {
         let thinking = self.max_input_thinking.filter(|_| thinks);

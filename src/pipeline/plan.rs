@@ -29,6 +29,8 @@ pub struct Plan {
     pub columns: Vec<Column>,
     /// What the rows that do not stand in their place are expected to use; the most, for completions.
     pub estimate: Estimate,
+    /// The most that these can cost; of those whose price is not known, nothing.
+    pub worst_cost: f64,
     /// The files as they were.
     pub stamp: Stamp,
 }
@@ -130,6 +132,7 @@ pub fn plan(
         matched: Matched::default(),
         columns: vec![],
         estimate: Estimate::default(),
+        worst_cost: 0.0,
         stamp,
     };
     for item in opened.rows(survey.wanted())? {
@@ -145,6 +148,9 @@ pub fn plan(
             _ if kept => {}
             Ok(request) => {
                 let (sum, one) = (&mut plan.estimate, &request.estimate);
+                plan.worst_cost += request.price.as_ref().map_or(0.0, |price| {
+                    price.worst_case(one.prompt_tokens, one.max_completion_tokens, request.thinks)
+                });
                 sum.prompt_tokens = sum.prompt_tokens.saturating_add(one.prompt_tokens);
                 sum.max_completion_tokens =
                     sum.max_completion_tokens.saturating_add(one.max_completion_tokens);

@@ -104,7 +104,6 @@ pub async fn send<E: Endpoint>(
         quotas: job.quotas,
         concurrency: job.concurrency,
         caps: job.caps,
-        price: job.price,
         open_files: order.open_files,
     };
     let mut dispatcher = Dispatcher::new(endpoint, &rules, past, Box::new(rand::random::<f64>));

@@ -2,13 +2,17 @@
 
 use serde_json::{Map, Value};
 
+use crate::job::facts::Facts;
 use crate::request::Estimate;
+
+/// The most tokens an answer is taken to have when neither the request nor the model table says.
+const UNKNOWN_MAX_OUTPUT_TOKENS: u64 = 8_192;
 
 /// Tokens that wrap each turn, and the whole conversation, in Qwen's chat format.
 const TOKENS_PER_TURN: u64 = 5;
 
 /// Guesses the tokens of a request. The guess is rough by design: a job calibrates it on its own answers.
-pub fn of(body: &Map<String, Value>, max_output_tokens: u64) -> Estimate {
+pub fn of(body: &Map<String, Value>, facts: &Facts, thinks: bool) -> Estimate {
     let turns = body.get("messages").and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
     let text: f64 = turns.iter().map(tokens).sum();
     let rest: f64 = ["tools", "translation_options", "response_format"]
@@ -17,10 +21,12 @@ pub fn of(body: &Map<String, Value>, max_output_tokens: u64) -> Estimate {
         .map(tokens)
         .sum();
     let choices = body.get("n").and_then(Value::as_u64).unwrap_or(1).max(1);
-    let max_tokens = body.get("max_tokens").and_then(Value::as_u64).unwrap_or(max_output_tokens);
+    let number = |key: &str| body.get(key).and_then(Value::as_u64);
+    let max_tokens = number("max_tokens").or(facts.max_output_tokens).unwrap_or(UNKNOWN_MAX_OUTPUT_TOKENS);
+    let completion = facts.longest_completion(max_tokens, thinks, number("thinking_budget"));
     Estimate {
         prompt_tokens: (text + rest).ceil() as u64 + TOKENS_PER_TURN * turns.len() as u64,
-        max_completion_tokens: max_tokens.saturating_mul(choices),
+        max_completion_tokens: completion.saturating_mul(choices),
     }
 }
 

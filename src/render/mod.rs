@@ -1,5 +1,6 @@
 //! The stage that makes a row a request: templates filled in, the body built and checked, its fingerprint taken.
 
+mod asked;
 pub mod body;
 pub mod check;
 pub mod estimate;
@@ -14,6 +15,7 @@ use crate::job::Job;
 use crate::job::problem::{Problem, nearest};
 use crate::request::ChatRequest;
 use crate::row::{Column, Row};
+use asked::Asked;
 use template::{Filled, Slot, Templates};
 
 /// Makes requests of rows, always the same request of the same row.
@@ -21,7 +23,7 @@ use template::{Filled, Slot, Templates};
 pub struct Renderer {
     templates: Templates,
     model: Option<String>,
-    max_output_tokens: u64,
+    asked: Asked,
     system: Option<Slot>,
     turns: Vec<(String, Slot)>,
     user: Option<Slot>,
@@ -63,7 +65,7 @@ impl Renderer {
         Ok(Self {
             templates,
             model: job.model.name.clone(),
-            max_output_tokens: job.model.max_output_tokens,
+            asked: Asked::new(job),
             system,
             turns,
             user,
@@ -89,11 +91,7 @@ impl Renderer {
             None => self.brought(&filled, row)?,
         };
         check::request(&body).map_err(Problem::new)?;
-        Ok(ChatRequest {
-            fingerprint: fingerprint::of(&body),
-            estimate: estimate::of(&body, self.max_output_tokens),
-            body: serde_json::to_vec(&body).map_err(|error| Problem::new(error.to_string()))?,
-        })
+        self.asked.request(&body)
     }
 
     fn templated(&self, filled: &Filled<'_>, user: &Slot) -> Result<Map<String, Value>, Problem> {

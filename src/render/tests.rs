@@ -3,10 +3,11 @@
 use serde_json::{Value, json};
 
 use super::*;
+use crate::job::facts::FactsBook;
 use crate::job::knobs::set;
 use crate::job::layers::Layers;
 use crate::job::problem::Script;
-use crate::job::resolve::{Facts, resolve};
+use crate::job::resolve::{Lookups, resolve};
 use crate::row::{ColumnKind, Origin, Place, PlaceUnit};
 
 fn job(text: &str) -> Job {
@@ -14,7 +15,8 @@ fn job(text: &str) -> Job {
         ["input.path=a.csv", "output.path=b.csv"].map(|argument| set(argument).expect("good")).to_vec();
     let script = Script { name: "job.toml".into(), text: text.into() };
     let (file, layers) = Layers::read(Some(script), base).expect("reads");
-    resolve(file, &layers, |_, _| Facts::default()).expect("resolves")
+    let lookups = Lookups { region: &|region, _| Err(region.to_owned()), book: &|_| FactsBook::default() };
+    resolve(file, &layers, &lookups).expect("resolves")
 }
 
 fn row(fields: Value) -> Row {

@@ -62,26 +62,19 @@ pub(super) struct Bench {
     pub(super) stops: Vec<(Duration, Urgency)>,
     /// What each request is thought to use.
     pub(super) estimate: Estimate,
+    pub(super) price: Option<std::sync::Arc<crate::job::price::Price>>,
     pub(super) start: Instant,
     pub(super) log: Rc<RefCell<Log>>,
 }
 
 impl Bench {
     pub(super) fn new() -> Self {
-        let s = Duration::from_secs;
-        let retry = Retry {
-            max_attempts: 6,
-            initial_backoff: s(1),
-            max_backoff: s(60),
-            timeout: s(330),
-            max_outage: s(1800),
-        };
+        let retry = Retry::default();
         let rules = Rules {
             retry,
             quotas: Quotas::default(),
             concurrency: Concurrency::Auto,
             caps: Caps::default(),
-            price: None,
             open_files: 4096,
         };
         Self {
@@ -91,6 +84,7 @@ impl Bench {
             disk_full_after: None,
             stops: Vec::new(),
             estimate: Estimate { prompt_tokens: 50, max_completion_tokens: 100 },
+            price: None,
             start: Instant::now(),
             log: Rc::default(),
         }
@@ -113,8 +107,10 @@ impl Bench {
 
     fn row(&self, position: u64, tries: u32) -> Ready {
         let fingerprint = Fingerprint(u128::from(position).to_be_bytes());
+        let body = position.to_string().into_bytes();
+        let price = self.price.clone();
         let request =
-            ChatRequest { body: position.to_string().into_bytes(), fingerprint, estimate: self.estimate };
+            ChatRequest { estimate: self.estimate, price, ..ChatRequest::of_body(body, fingerprint) };
         Ready { row: RowKey { position, id: None, fingerprint }, request, tries }
     }
 

@@ -35,7 +35,7 @@ async fn the_worst_case_of_what_is_in_flight_stays_within_the_tokens() {
 #[tokio::test(start_paused = true)]
 async fn the_worst_case_of_what_is_in_flight_stays_within_the_money() {
     let mut bench = Bench::new().qps(50.0);
-    bench.rules.price = Some(Price { input: 1.0, output: 2.0, cached_input: None });
+    bench.price = Some(Price::flat(1.0, 2.0, None).into());
     bench.rules.caps.cost = Some(0.03);
     bench.past.cost = 0.01;
     let end = bench.run(1_000, |_| answer(secs(3))).await;

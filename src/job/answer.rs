@@ -1,0 +1,57 @@
+//! What an answer has to be, and what is done on the way to it.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+/// `[answer]`, settled.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AnswerRules {
+    /// The file of the JSON Schema that each answer must satisfy.
+    pub schema: Option<PathBuf>,
+    /// How often an answer that does not is asked for again.
+    pub repair: u32,
+    /// Whether the schema's fields become columns.
+    pub expand: bool,
+    /// What is done with an answer that `max_tokens` cut.
+    pub on_length: OnLength,
+    /// Rounds of tool calls that a row may take.
+    pub max_rounds: u32,
+}
+
+impl Default for AnswerRules {
+    fn default() -> Self {
+        Self { schema: None, repair: 1, expand: false, on_length: OnLength::Keep, max_rounds: 8 }
+    }
+}
+
+/// What is done with an answer that `max_tokens` cut.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum OnLength {
+    /// It is kept, and counted apart.
+    #[default]
+    Keep,
+    /// The row fails.
+    Fail,
+    /// It is asked for once more, with a larger `max_tokens`.
+    Grow,
+}
+
+/// A command that is run when the model calls a tool.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Tool {
+    /// The tool's name, as its definition in `request.tools` has it.
+    pub name: String,
+    /// The command and its arguments; never empty.
+    pub command: Vec<String>,
+    /// The time one call may take.
+    pub timeout: Duration,
+}
+
+/// The files of `[glossary]`.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Glossary {
+    /// Terms: `translation_options.terms`.
+    pub terms: Option<PathBuf>,
+    /// Sentences translated before: `translation_options.tm_list`.
+    pub memory: Option<PathBuf>,
+}

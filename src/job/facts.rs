@@ -1,0 +1,124 @@
+//! What is known of a model beforehand. A fact that is not known is absent, and nothing is assumed in its place.
+
+use std::fmt;
+use std::sync::Arc;
+
+use serde::Deserialize;
+
+use super::price::Price;
+
+/// What is known of a model at an address: the defaults of quota and price, and what its requests may ask.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Facts {
+    /// Requests per minute.
+    pub requests_per_minute: Option<f64>,
+    /// Tokens per minute, input and output.
+    pub tokens_per_minute: Option<f64>,
+    /// Money per million tokens.
+    pub price: Option<Arc<Price>>,
+    /// The longest input of a request that does not think, in tokens.
+    pub max_input_tokens: Option<u64>,
+    /// The longest input of a request that thinks, in tokens.
+    pub max_input_tokens_thinking: Option<u64>,
+    /// The longest answer in tokens, thoughts not counted.
+    pub max_output_tokens: Option<u64>,
+    /// The longest chain of thought in tokens.
+    pub max_thinking_tokens: Option<u64>,
+    /// Whether it thinks.
+    pub thinking: Option<Thinking>,
+    /// In which form it gives its answers.
+    pub transport: Option<Answers>,
+    /// Whether it takes `tools`.
+    pub function_calling: Option<bool>,
+    /// The languages it translates between, by name and code; `None` for a model that does not translate.
+    pub languages: Option<&'static [(&'static str, &'static str)]>,
+}
+
+/// Whether a model thinks, and what `enable_thinking` does to that.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Thinking {
+    /// It thinks unless told not to.
+    On,
+    /// It thinks only when told to.
+    Off,
+    /// It thinks, and refuses to be told not to.
+    Always,
+    /// It cannot.
+    No,
+}
+
+/// In which form a model gives its answers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Answers {
+    /// In one piece, or as a stream.
+    Whole,
+    /// As a stream only.
+    StreamOnly,
+    /// As a stream only when it thinks, else also in one piece.
+    StreamOnlyUnlessThinkingOff,
+}
+
+impl Thinking {
+    /// Whether a request with this `enable_thinking` thinks.
+    pub fn with(self, enable_thinking: Option<bool>) -> bool {
+        match self {
+            Self::On => enable_thinking.unwrap_or(true),
+            Self::Off => enable_thinking.unwrap_or(false),
+            Self::Always => true,
+            Self::No => false,
+        }
+    }
+}
+
+impl Facts {
+    /// Whether a request with this `enable_thinking` thinks. `None`: not known.
+    pub fn thinks(&self, enable_thinking: Option<bool>) -> Option<bool> {
+        self.thinking.map(|thinking| thinking.with(enable_thinking)).or(enable_thinking)
+    }
+
+    /// Whether a request with this `enable_thinking` is answered only as a stream. `None`: not known.
+    pub fn needs_stream(&self, enable_thinking: Option<bool>) -> Option<bool> {
+        match self.transport? {
+            Answers::Whole => Some(false),
+            Answers::StreamOnly => Some(true),
+            Answers::StreamOnlyUnlessThinkingOff => self.thinks(enable_thinking),
+        }
+    }
+
+    /// The most tokens the completion of a request can have, chain of thought included. `max_tokens` bounds the answer
+    /// alone; `thinking_budget` the thoughts.
+    pub fn longest_completion(&self, max_tokens: u64, thinks: bool, thinking_budget: Option<u64>) -> u64 {
+        let thoughts = if thinks { thinking_budget.or(self.max_thinking_tokens).unwrap_or(0) } else { 0 };
+        max_tokens.saturating_add(thoughts)
+    }
+}
+
+/// Looks up what is known of any model, for rows that bring their own.
+#[derive(Clone)]
+pub struct FactsBook(Arc<dyn Fn(&str) -> Facts + Send + Sync>);
+
+impl FactsBook {
+    /// A book that asks the function.
+    pub fn new(look_up: impl Fn(&str) -> Facts + Send + Sync + 'static) -> Self {
+        Self(Arc::new(look_up))
+    }
+
+    /// What is known of a model.
+    pub fn of(&self, model: &str) -> Facts {
+        (self.0)(model)
+    }
+}
+
+impl Default for FactsBook {
+    fn default() -> Self {
+        Self::new(|_| Facts::default())
+    }
+}
+
+impl fmt::Debug for FactsBook {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("FactsBook")
+    }
+}
