@@ -9,6 +9,7 @@ pub mod note;
 pub mod outcome;
 pub mod request;
 pub mod row;
+pub mod schema;
 pub mod tally;
 
 // Stages: each knows the nouns, none knows another.

@@ -4,12 +4,13 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-const NOUNS: [&str; 9] = ["endpoint", "event", "format", "job", "note", "outcome", "request", "row", "tally"];
+const NOUNS: [&str; 10] =
+    ["endpoint", "event", "format", "job", "note", "outcome", "request", "row", "schema", "tally"];
 const STAGES: [&str; 6] = ["read", "render", "dispatch", "api", "journal", "write"];
 const SIDE_ROOMS: [&str; 3] = ["models", "simulator", "watch"];
 
 /// Each foreign crate that has a home, with the files and folders it may be named in.
-const HOMES: [(&str, &[&str]); 18] = [
+const HOMES: [(&str, &[&str]); 19] = [
     ("reqwest", &["api/"]),
     ("rustls", &["api/client.rs"]),
     ("httpdate", &["api/retry_after.rs"]),
@@ -35,6 +36,7 @@ const HOMES: [(&str, &[&str]); 18] = [
         &["row.rs", "read/", "write/parquet", "write/cells.rs", "write/columns", "write/answer.rs"],
     ),
     ("minijinja", &["render/"]),
+    ("jsonschema", &["schema.rs", "schema/"]),
     ("indicatif", &["watch/"]),
     ("signal_hook", &["commands/interrupt.rs"]),
     ("clap", &["cli.rs", "main.rs"]),

@@ -1,0 +1,184 @@
+//! The JSON Schema of an answer: what is wrong with an answer, in words that a model can act upon, and the fields that
+//! become columns.
+
+mod faults;
+mod fields;
+
+use jsonschema::error::ValidationErrorKind;
+use jsonschema::{ReferencingError, Validator};
+use serde_json::Value;
+use thiserror::Error;
+
+pub use fields::{Field, FieldKind, FieldValue};
+
+/// The longest name of a schema that the API takes ("Structured output", Model Studio).
+const LONGEST_NAME: usize = 64;
+
+/// A JSON Schema, made ready once, that each answer is held against. `$schema` says which draft it is in; without it,
+/// 2020-12. `format` is held to be a rule, whatever the draft: a field that is said to be a date is one.
+#[derive(Debug)]
+pub struct AnswerSchema {
+    name: String,
+    schema: Value,
+    validator: Validator,
+}
+
+impl AnswerSchema {
+    /// Reads a schema. `name` is the file's, for messages.
+    ///
+    /// # Errors
+    ///
+    /// When the text is no JSON, the JSON is no schema, or the schema refers to another document: nothing but the file
+    /// itself is ever looked at.
+    pub fn parse(text: &str, name: &str) -> Result<Self, SchemaError> {
+        let name = name.to_owned();
+        let schema: Value = match serde_json::from_str(text.trim_start_matches('\u{feff}')) {
+            Ok(schema) => schema,
+            Err(error) => {
+                let (line, column) = (error.line(), error.column());
+                return Err(SchemaError::Syntax { name, line, column, message: without_place(&error) });
+            }
+        };
+        let options = jsonschema::options().offline().should_validate_formats(true);
+        match options.build(&schema) {
+            Ok(validator) => Ok(Self { name, schema, validator }),
+            Err(error) => Err(match error.kind() {
+                ValidationErrorKind::Referencing(ReferencingError::Unretrievable { uri, .. }) => {
+                    SchemaError::Elsewhere { name, uri: uri.clone() }
+                }
+                _ => SchemaError::Invalid {
+                    name,
+                    path: faults::path(error.instance_path().as_str()).unwrap_or("the top level").to_owned(),
+                    message: faults::sentence(&error),
+                },
+            }),
+        }
+    }
+
+    /// The value of an answer that satisfies the schema. A Markdown fence around the JSON is taken off.
+    ///
+    /// # Errors
+    ///
+    /// What is wrong with the answer, in a few sentences of 400 characters at most: the place in the answer (as a JSON
+    /// Pointer) and the fault, of the first five faults.
+    pub fn check(&self, response: &str) -> Result<Value, String> {
+        let value = parse_answer(response)?;
+        match self.validator.is_valid(&value) {
+            true => Ok(value),
+            false => Err(faults::of(self.validator.iter_errors(&value))),
+        }
+    }
+
+    /// The fields of an answer, in the schema's order: what `properties` says at the top level.
+    ///
+    /// # Errors
+    ///
+    /// When the schema's answers are no objects, or it names no properties.
+    pub fn fields(&self) -> Result<Vec<Field>, SchemaError> {
+        fields::of(&self.schema).ok_or_else(|| SchemaError::NoFields { name: self.name.clone() })
+    }
+
+    /// The schema itself.
+    pub fn as_value(&self) -> &Value {
+        &self.schema
+    }
+
+    /// The name under which a request can carry the schema: the file's without its ending, of letters, digits, `_` and
+    /// `-`, and no longer than the API allows.
+    pub fn name_in_requests(&self) -> String {
+        let file = self.name.rsplit('/').next().unwrap_or_default();
+        let stem = file.rsplit_once('.').map_or(file, |(stem, _)| stem);
+        let allowed = |letter: char| letter.is_ascii_alphanumeric() || letter == '_' || letter == '-';
+        let letters = stem.chars().map(|letter| if allowed(letter) { letter } else { '_' });
+        let name: String = letters.take(LONGEST_NAME).collect();
+        if name.is_empty() { "answer".to_owned() } else { name }
+    }
+}
+
+/// The JSON value of an answer, without the Markdown fence that models like to put around it.
+///
+/// # Errors
+///
+/// What is wrong with it, in a sentence without a full stop.
+pub fn parse_answer(response: &str) -> Result<Value, String> {
+    let text = without_fence(response);
+    if text.is_empty() {
+        return Err("the answer is empty; it has to be JSON".to_owned());
+    }
+    serde_json::from_str(text).map_err(|error| {
+        let (line, column) = (error.line(), error.column());
+        let message = without_place(&error);
+        faults::bounded(&format!(
+            "the answer is not JSON by itself: {message} at line {line} column {column}"
+        ))
+    })
+}
+
+/// What stands between the marks of a Markdown fence, when the whole text is one.
+fn without_fence(response: &str) -> &str {
+    let blank = |letter: char| letter.is_whitespace() || letter == '\u{feff}';
+    let text = response.trim_matches(blank);
+    let Some(inside) = text.strip_prefix("```").and_then(|rest| rest.strip_suffix("```")) else {
+        return text;
+    };
+    let inside = match inside.split_once('\n') {
+        // The first line has the language, or nothing.
+        Some((first, rest)) if first.trim().chars().all(char::is_alphanumeric) => rest,
+        _ => inside.strip_prefix("json").unwrap_or(inside),
+    };
+    inside.trim_matches(blank)
+}
+
+/// What the reader of JSON says, without the place, which is said apart.
+fn without_place(error: &serde_json::Error) -> String {
+    let message = error.to_string();
+    message.split(" at line ").next().unwrap_or_default().to_owned()
+}
+
+/// Why a file is no schema of answers.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+pub enum SchemaError {
+    /// It is no JSON.
+    #[error("{name}:{line}:{column}: the schema is not JSON: {message}")]
+    Syntax {
+        /// The file.
+        name: String,
+        /// The line, from 1.
+        line: usize,
+        /// The column, from 1, in bytes.
+        column: usize,
+        /// What the reader of JSON found.
+        message: String,
+    },
+    /// It is JSON, and no schema.
+    #[error("{name}: not a JSON Schema: at {path}: {message}")]
+    Invalid {
+        /// The file.
+        name: String,
+        /// The place in the schema, as a JSON Pointer.
+        path: String,
+        /// What is wrong there.
+        message: String,
+    },
+    /// It refers to another document.
+    #[error(
+        "{name}: the schema refers to `{uri}`, which is another document; put it under `$defs` of this one"
+    )]
+    Elsewhere {
+        /// The file.
+        name: String,
+        /// What it refers to.
+        uri: String,
+    },
+    /// Its answers have no fields that could become columns.
+    #[error(
+        "{name}: `expand` makes columns of the `properties` at the top level of the schema, and it has none"
+    )]
+    NoFields {
+        /// The file.
+        name: String,
+    },
+}
+
+#[cfg(test)]
+mod tests;
