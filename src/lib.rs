@@ -1,6 +1,7 @@
 //! fanfold runs one prompt over every row of a file and folds the answers back in input order.
 
 // Nouns: values, without files, clocks or a runtime.
+pub mod conversation;
 pub mod endpoint;
 pub mod event;
 pub mod format;
@@ -11,6 +12,7 @@ pub mod request;
 pub mod row;
 pub mod schema;
 pub mod tally;
+pub mod toolbox;
 
 // Stages: each knows the nouns, none knows another.
 pub mod api;
@@ -18,6 +20,7 @@ pub mod dispatch;
 pub mod journal;
 pub mod read;
 pub mod render;
+pub mod tools;
 pub mod write;
 
 // Side rooms: may look, may not touch.

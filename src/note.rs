@@ -2,6 +2,7 @@
 
 use std::time::{Duration, SystemTime};
 
+use crate::conversation::Step;
 use crate::outcome::{Answer, Fault};
 use crate::request::Fingerprint;
 use crate::row::RowId;
@@ -29,6 +30,13 @@ pub enum Note {
     Resent(RowKey),
     /// One request of a row came to its end.
     Ended(Box<Ended>),
+    /// The tools that a row's last step calls have been run.
+    Results {
+        /// The row.
+        row: RowKey,
+        /// The result of each call.
+        results: Vec<String>,
+    },
 }
 
 /// The end of one request.
@@ -66,13 +74,15 @@ pub enum Ending {
     SetAside(Fault),
     /// The row will be sent again, in this run or the next.
     Waits(Fault),
+    /// The row goes on after a paid answer: with the results of tools, or with another request.
+    GoesOn(Box<Step>),
 }
 
 impl Ending {
     /// The fault of a request that brought no answer.
     pub fn fault(&self) -> Option<&Fault> {
         match self {
-            Self::Answered(_) => None,
+            Self::Answered(_) | Self::GoesOn(_) => None,
             Self::Failed(fault) | Self::SetAside(fault) | Self::Waits(fault) => Some(fault),
         }
     }

@@ -41,6 +41,21 @@ pub struct Usage {
     pub reasoning_tokens: Option<u64>,
 }
 
+impl Usage {
+    /// Adds what another request used.
+    pub fn add(&mut self, other: &Self) {
+        let sum = |one: Option<u64>, other: Option<u64>| match (one, other) {
+            (None, None) => None,
+            (one, other) => Some(one.unwrap_or(0) + other.unwrap_or(0)),
+        };
+        self.prompt_tokens += other.prompt_tokens;
+        self.completion_tokens += other.completion_tokens;
+        self.total_tokens += other.total_tokens;
+        self.cached_tokens = sum(self.cached_tokens, other.cached_tokens);
+        self.reasoning_tokens = sum(self.reasoning_tokens, other.reasoning_tokens);
+    }
+}
+
 impl Answer {
     /// Whether the model thought before it answered.
     pub fn thought(&self) -> bool {
@@ -91,6 +106,8 @@ pub enum FaultKind {
     Unusable,
     /// A 200 that the server cut at its own time limit.
     CutByServer,
+    /// A good answer that is not what the job asks for, or the failure of a command that was run for it.
+    Unfit,
     /// This request will never be answered: the row fails.
     RowRefused,
     /// No request of this job will be answered: the job stops.
@@ -107,6 +124,7 @@ impl FaultKind {
             Self::Passing => "passing",
             Self::Unusable => "unusable",
             Self::CutByServer => "cut_by_server",
+            Self::Unfit => "unfit",
             Self::RowRefused => "row_refused",
             Self::JobRefused => "job_refused",
         }

@@ -20,6 +20,10 @@ pub struct ChatRequest {
     pub stream: bool,
     /// Whether the model may think before it answers.
     pub thinks: bool,
+    /// Whether an answer that was cut can be continued where it ends (the API's partial mode).
+    pub may_continue: bool,
+    /// The largest `max_tokens` that the model takes, where that is known.
+    pub longest_answer: Option<u64>,
     /// What its tokens cost, where that is known.
     pub price: Option<Arc<Price>>,
 }
@@ -34,6 +38,8 @@ impl ChatRequest {
             shape: Shape::default(),
             stream: false,
             thinks: false,
+            may_continue: false,
+            longest_answer: None,
             price: None,
         }
     }

@@ -149,15 +149,13 @@ impl Tally {
         match event {
             Event::Standing(standing) => self.stand(*standing),
             Event::Committed(Note::Ended(ended)) => {
-                if ended.sent.is_some() {
-                    self.now.requests += 1;
-                }
+                self.now.requests += u64::from(ended.sent.is_some());
                 if let (Some(total), Some(cost)) = (&mut self.now.cost, ended.cost) {
                     *total += cost;
                 }
-                self.end(&ended.ending);
+                self.end(&ended.ending, ended.sent.is_some());
             }
-            Event::Committed(Note::HandedOut { .. } | Note::Resent(_)) => {}
+            Event::Committed(Note::HandedOut { .. } | Note::Resent(_) | Note::Results { .. }) => {}
         }
         self.measure(elapsed);
     }
@@ -181,7 +179,7 @@ impl Tally {
         }
     }
 
-    fn end(&mut self, ending: &Ending) {
+    fn end(&mut self, ending: &Ending, sent: bool) {
         let usage = match ending {
             Ending::Answered(answer) => {
                 self.now.ok += 1;
@@ -189,9 +187,11 @@ impl Tally {
                 self.now.cut_by_length += u64::from(answer.finish_reason.as_deref() == Some("length"));
                 answer.usage
             }
+            Ending::GoesOn(step) => step.answer.usage,
             Ending::Failed(fault) | Ending::SetAside(fault) | Ending::Waits(fault) => {
                 self.now.failed += u64::from(matches!(ending, Ending::Failed(_)));
                 match fault.kind {
+                    _ if !sent => {}
                     FaultKind::Throttled => self.now.throttled += 1,
                     _ => self.now.faults += 1,
                 }

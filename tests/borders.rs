@@ -4,9 +4,21 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-const NOUNS: [&str; 10] =
-    ["endpoint", "event", "format", "job", "note", "outcome", "request", "row", "schema", "tally"];
-const STAGES: [&str; 6] = ["read", "render", "dispatch", "api", "journal", "write"];
+const NOUNS: [&str; 12] = [
+    "conversation",
+    "endpoint",
+    "event",
+    "format",
+    "job",
+    "note",
+    "outcome",
+    "request",
+    "row",
+    "schema",
+    "tally",
+    "toolbox",
+];
+const STAGES: [&str; 7] = ["read", "render", "dispatch", "api", "journal", "tools", "write"];
 const SIDE_ROOMS: [&str; 3] = ["models", "simulator", "watch"];
 
 /// Each foreign crate that has a home, with the files and folders it may be named in.

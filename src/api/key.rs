@@ -96,6 +96,11 @@ impl Key {
         }
     }
 
+    /// Whether a text holds the key.
+    pub fn is_in(&self, text: &str) -> bool {
+        text.contains(&self.0)
+    }
+
     /// The header that carries the key.
     pub(super) fn header(&self) -> Option<HeaderValue> {
         let mut value = HeaderValue::from_str(&format!("Bearer {}", self.0)).ok()?;

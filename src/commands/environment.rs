@@ -1,11 +1,17 @@
 //! Variables: of the environment, and of the file that `--env-file` names.
 
 use std::collections::HashMap;
+use std::ffi::OsString;
 use std::fs;
 use std::path::Path;
 
 use super::Failure;
+use crate::api::key::Key;
+use crate::job::KeySource;
 use crate::job::knobs::{KNOBS, Overlay};
+
+/// What the vendor's own tools call the variable of the key.
+const KEY_VARIABLES: [&str; 2] = ["DASHSCOPE_API_KEY", "QWEN_API_KEY"];
 
 /// Where variables are looked up. What the environment says beats the file.
 #[derive(Debug, Default)]
@@ -41,6 +47,19 @@ impl Environment {
     /// The value of a variable.
     pub(super) fn get(&self, name: &str) -> Option<String> {
         std::env::var(name).ok().or_else(|| self.file.get(name).cloned())
+    }
+
+    /// The variables of the environment that may hold the API key: what goes by a key's name, and whatever has the
+    /// key in it.
+    pub(super) fn with_key(source: &KeySource, key: Option<&Key>) -> Vec<OsString> {
+        let named = match source {
+            KeySource::Variable { name, .. } => Some(name.as_str()),
+            KeySource::File(_) | KeySource::Command(_) => None,
+        };
+        let names = KEY_VARIABLES.into_iter().chain(named).map(OsString::from);
+        let holds_key = |value: &OsString| key.is_some_and(|key| key.is_in(&value.to_string_lossy()));
+        let holders = std::env::vars_os().filter(|(_, value)| holds_key(value)).map(|(name, _)| name);
+        names.chain(holders).collect()
     }
 
     /// What the variables of the knobs set.

@@ -5,6 +5,8 @@ use std::io::{IsTerminal, stderr};
 use std::path::Path;
 use std::sync::Arc;
 
+use serde_json::Value;
+
 use super::Failure;
 use super::environment::Environment;
 use crate::cli::{Color, JobArgs, Progress};
@@ -14,10 +16,11 @@ use crate::job::facts::{Facts, FactsBook};
 use crate::job::knobs::set;
 use crate::job::layers::Layers;
 use crate::job::price::{Price, Tier};
-use crate::job::problem::{Problem, Script};
+use crate::job::problem::{Problem, Script, nearest};
 use crate::job::resolve::{Lookups, resolve};
 use crate::models::{Region, Table};
 use crate::pipeline::check_request;
+use crate::tools::can_be_run;
 use crate::watch::{Mode, Screen};
 
 /// A job as the command line asks for it.
@@ -73,6 +76,33 @@ fn read(path: &Path) -> Result<Script, Failure> {
     let text = String::from_utf8(text)
         .map_err(|_| Failure::new(format!("the job file {name} is not UTF-8 text")))?;
     Ok(Script { name, text: text.strip_prefix('\u{feff}').unwrap_or(&text).into() })
+}
+
+/// Checks that the commands of a job's tools are there, and that the job defines what they answer.
+pub(super) fn check_tools(job: &Job) -> Result<(), Problem> {
+    let path = std::env::var_os("PATH");
+    let tools = job.request.get("tools").and_then(Value::as_array);
+    let defined: Option<Vec<&str>> =
+        tools.map(|tools| tools.iter().filter_map(|tool| tool.pointer("/function/name")?.as_str()).collect());
+    for tool in &job.tools {
+        let program = tool.command.first().map_or("", String::as_str);
+        if !can_be_run(program, path.as_deref()) {
+            let message =
+                format!("[tools.{}] runs `{program}`, which is no program that can be run", tool.name);
+            let help = "give its path, or install it where PATH leads; is it executable?";
+            return Err(Problem::new(message).help(help));
+        }
+        if let Some(names) = defined.as_ref().filter(|names| !names.contains(&tool.name.as_str())) {
+            let message =
+                format!("[tools.{}] answers a tool that `request.tools` does not define", tool.name);
+            let problem = Problem::new(message);
+            return Err(match nearest(&tool.name, names.iter().copied()) {
+                Some(name) => problem.help(format!("did you mean `{name}`?")),
+                None => problem.help(format!("defined are: {}", names.join(", "))),
+            });
+        }
+    }
+    Ok(())
 }
 
 /// The address of a region.

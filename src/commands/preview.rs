@@ -6,7 +6,7 @@ use std::time::Duration;
 use serde_json::Value;
 
 use super::Failure;
-use super::load::{Loaded, load, screen};
+use super::load::{Loaded, check_tools, load, screen};
 use super::run::plan_line;
 use crate::api::client::HttpEndpoint;
 use crate::api::key::Key;
@@ -29,6 +29,7 @@ pub(super) fn run(args: PreviewArgs) -> Result<Exit, Failure> {
     let screen = screen(&args.job, Progress::None);
     let stop = super::interrupt::listen(&screen, "stopping")?;
     let loaded = load(&args.job)?;
+    check_tools(&loaded.job)?;
     let key = key_line(&loaded, args.job.simulate);
     HttpEndpoint::new(&loaded.job.model.base_url, None).map_err(Failure::new)?;
     let path = loaded.job.output.journal();

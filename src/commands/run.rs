@@ -1,12 +1,14 @@
 //! `fanfold run`: plans, sends what has no answer, writes the output, and says how it went.
 
+use std::ffi::OsString;
 use std::path::Path;
 use std::time::SystemTime;
 
 use rusqlite::Connection;
 
+use super::environment::Environment;
 use super::listener::Listener;
-use super::load::{Loaded, load, screen};
+use super::load::{Loaded, check_tools, load, screen};
 use super::summary::{Account, Summary};
 use super::{Failure, interrupt};
 use crate::api::client::HttpEndpoint;
@@ -35,12 +37,14 @@ pub(super) fn run(args: RunArgs) -> Result<Exit, Failure> {
     let screen = screen(&args.job, args.progress);
     let stop = interrupt::listen(&screen, interrupt::STOPPING)?;
     let loaded = load(&args.job)?;
+    check_tools(&loaded.job)?;
     let simulator = args.job.simulate.then(|| start_simulator(&screen)).transpose()?;
     let base_url = simulator.as_ref().map_or(loaded.job.model.base_url.as_str(), simulator::Handle::base_url);
     let key = match &simulator {
         Some(_) => Key::new("simulated").ok(),
         None => key(&loaded)?,
     };
+    let hidden = Environment::with_key(&loaded.job.model.key, key.as_ref());
     let endpoint = HttpEndpoint::new(base_url, key).map_err(Failure::new)?;
     check_target(&loaded.job.output.path)?;
     let journal_path = loaded.job.output.journal();
@@ -54,7 +58,8 @@ pub(super) fn run(args: RunArgs) -> Result<Exit, Failure> {
     if opened.source.spool_reused() {
         screen.say("standard input is empty: going on with what it held before");
     }
-    let session = Session { args: &args, screen, stop, opened, endpoint, begun: SystemTime::now() };
+    let begun = SystemTime::now();
+    let session = Session { args: &args, screen, stop, opened, endpoint, hidden, begun };
     session.run()
 }
 
@@ -76,6 +81,7 @@ struct Session<'a> {
     stop: Stop,
     opened: Opened,
     endpoint: HttpEndpoint,
+    hidden: Vec<OsString>,
     begun: SystemTime,
 }
 
@@ -208,7 +214,7 @@ impl Session<'_> {
         let mut listener = Listener::new(&self.screen, self.args.job.verbose);
         let open_files =
             rustix::process::getrlimit(rustix::process::Resource::Nofile).current.unwrap_or(u64::MAX);
-        let order = Order { plan, run, retry_failed, open_files };
+        let order = Order { plan, run, retry_failed, open_files, hidden: &self.hidden };
         let audience = Audience { snapshots: &snapshots, listener: &mut listener };
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
         let runtime = runtime.map_err(|source| JournalError::File { path: "the runtime".into(), source })?;

@@ -17,13 +17,13 @@ use crate::note::{Ended, Ending, Sent};
 use crate::outcome::{Answer, Fault, FaultKind};
 
 /// When a request was sent, and what it cost.
-struct End {
+pub(super) struct End {
     sent: Sent,
     cost: Option<f64>,
 }
 
 impl End {
-    fn of(self, work: &Work, ending: Ending) -> Ended {
+    pub(super) fn of(self, work: &Work, ending: Ending) -> Ended {
         let tries = work.allowance.charged;
         Ended { row: work.row.clone(), sent: Some(self.sent), tries, cost: self.cost, ending }
     }
@@ -59,10 +59,8 @@ impl<E: Endpoint, L: Ledger> Pass<'_, '_, E, L> {
             self.dispatcher.pace.answered(ticket, now, &work.request.estimate, usage);
         }
         self.service_is_there(now);
-        for ended in self.dispatcher.trial.answered() {
-            self.store(ended);
-        }
-        self.store(end.of(&work, Ending::Answered(answer)));
+        let turn = self.dispatcher.conversation.after(work.first(), &work.steps, answer);
+        self.take_turn(work, turn, end, now);
     }
 
     fn faulted(&mut self, mut work: Work, fault: Fault, end: End, ticket: Ticket, now: Instant) {
@@ -96,7 +94,11 @@ impl<E: Endpoint, L: Ledger> Pass<'_, '_, E, L> {
                 work.unusable += 1;
                 self.again(work, fault, end, now);
             }
-            FaultKind::Unusable | FaultKind::CutByServer | FaultKind::RowRefused => {
+            FaultKind::CutByServer => {
+                self.service_is_there(now);
+                self.cut(work, fault, end, now);
+            }
+            FaultKind::Unusable | FaultKind::Unfit | FaultKind::RowRefused => {
                 self.service_is_there(now);
                 self.refused(&work, fault, end);
             }
@@ -114,7 +116,7 @@ impl<E: Endpoint, L: Ledger> Pass<'_, '_, E, L> {
     }
 
     /// A row that may be answered another time waits for it.
-    fn again(&mut self, mut work: Work, fault: Fault, end: End, now: Instant) {
+    pub(super) fn again(&mut self, mut work: Work, fault: Fault, end: End, now: Instant) {
         let Dispatcher { health, retry, dice, .. } = &mut *self.dispatcher;
         health.settle(&mut work.allowance);
         let failures = (work.allowance.failures() + work.throttled + work.unusable).max(1);
@@ -137,7 +139,7 @@ impl<E: Endpoint, L: Ledger> Pass<'_, '_, E, L> {
     }
 
     /// A row came to an end that another try would not change.
-    fn refused(&mut self, work: &Work, fault: Fault, end: End) {
+    pub(super) fn refused(&mut self, work: &Work, fault: Fault, end: End) {
         let ended = end.of(work, Ending::Failed(fault.clone()));
         match self.dispatcher.trial.refused(ended, &fault) {
             Judgement::Open => {}
@@ -145,7 +147,8 @@ impl<E: Endpoint, L: Ledger> Pass<'_, '_, E, L> {
             Judgement::Job(fault) => {
                 // The rows stay pending: once the job is mended, they are to be sent.
                 for ended in self.dispatcher.trial.release() {
-                    self.store(Ended { ending: Ending::Waits(fault.clone()), ..ended });
+                    let own = ended.ending.fault().unwrap_or(&fault).clone();
+                    self.store(Ended { ending: Ending::Waits(own), ..ended });
                 }
                 self.end(StopReason::EveryRowRefused(fault));
             }

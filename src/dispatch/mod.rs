@@ -5,6 +5,7 @@
 //! job. What came of a row is told to the journal, and counts when the journal says that it is on disk.
 
 mod caps;
+mod errand;
 mod flight;
 mod health;
 mod judge;
@@ -21,12 +22,14 @@ use std::time::Duration;
 use tokio::sync::mpsc::Receiver;
 use tokio::time::Instant;
 
+use crate::conversation;
 use crate::endpoint::Endpoint;
 use crate::event::Observer;
 use crate::job::Retry;
 use crate::job::limits::{Caps, Concurrency, Quotas};
 use crate::note::Note;
 use crate::outcome::Fault;
+use crate::toolbox::Toolbox;
 use caps::Purse;
 use health::Health;
 use pace::Pace;
@@ -60,6 +63,8 @@ pub struct Rules {
     pub concurrency: Concurrency,
     /// Where to stop.
     pub caps: Caps,
+    /// How a row goes on after an answer that does not end it.
+    pub conversation: conversation::Rules,
     /// Files the process may open.
     pub open_files: u64,
 }
@@ -91,6 +96,8 @@ pub struct PassEnd {
 /// Sends rows, pass after pass, under one set of limits.
 pub struct Dispatcher<'e, E> {
     endpoint: &'e E,
+    toolbox: &'e dyn Toolbox,
+    conversation: conversation::Rules,
     retry: Retry,
     dice: Dice,
     pace: Pace,
@@ -104,13 +111,15 @@ pub struct Dispatcher<'e, E> {
 
 impl<'e, E: Endpoint> Dispatcher<'e, E> {
     /// A dispatcher for one run.
-    pub fn new(endpoint: &'e E, rules: &Rules, past: &Past, dice: Dice) -> Self {
+    pub fn new(endpoint: &'e E, toolbox: &'e dyn Toolbox, rules: &Rules, past: &Past, dice: Dice) -> Self {
         let now = Instant::now();
         let before = |(ago, tokens): &(Duration, u64)| Some((now.checked_sub(*ago)?, *tokens));
         let last_minute: Vec<(Instant, u64)> = past.last_minute.iter().filter_map(before).collect();
         let ends_at = rules.caps.duration.map(|cap| now + cap.saturating_sub(past.duration));
         Self {
             endpoint,
+            toolbox,
+            conversation: rules.conversation.clone(),
             retry: rules.retry,
             dice,
             pace: Pace::new(rules.quotas, now, &last_minute),

@@ -10,6 +10,7 @@ use tokio::sync::mpsc::Receiver;
 use tokio::time::Instant;
 
 use super::caps::{Reservation, Short};
+use super::errand::Errand;
 use super::flight::{Finished, Flight};
 use super::pace;
 use super::stop::{Cap, Stop, StopReason, Urgency};
@@ -40,6 +41,8 @@ pub(super) struct Pass<'p, 'e, E, L> {
     rows: Option<Receiver<Ready>>,
     pub(super) queues: Queues,
     in_flight: FuturesUnordered<LocalBoxFuture<'e, Finished>>,
+    /// Rows whose tools are being run.
+    pub(super) errands: FuturesUnordered<LocalBoxFuture<'e, Errand>>,
     /// When the requests in flight were sent, by their order.
     pub(super) sent_at: BTreeMap<u64, Instant>,
     sent: u64,
@@ -75,6 +78,7 @@ impl<'p, 'e, E: Endpoint, L: Ledger> Pass<'p, 'e, E, L> {
             rows: Some(rows),
             queues: Queues::default(),
             in_flight: FuturesUnordered::new(),
+            errands: FuturesUnordered::new(),
             sent_at: BTreeMap::new(),
             sent: 0,
             handed_out: 0,
@@ -105,6 +109,7 @@ impl<'p, 'e, E: Endpoint, L: Ledger> Pass<'p, 'e, E, L> {
         }
         let abandoned = self.in_flight.len();
         self.in_flight.clear();
+        self.errands.clear();
         while self.unstored > 0 {
             let notes = self.ledger.committed().await?;
             self.stored(&notes);
@@ -116,7 +121,8 @@ impl<'p, 'e, E: Endpoint, L: Ledger> Pass<'p, 'e, E, L> {
     /// Whether nothing is left to wait for. A stopping pass waits for what is in flight, not for the rows.
     fn is_done(&self) -> bool {
         let rows_left = self.rows.is_some() || self.queues.len() > 0;
-        self.in_flight.is_empty() && (self.reason.is_some() || !rows_left)
+        let on_the_way = !self.in_flight.is_empty() || !self.errands.is_empty();
+        !on_the_way && (self.stops() || !rows_left)
     }
 
     /// Waits until something happens, and takes it in.
@@ -139,11 +145,9 @@ impl<'p, 'e, E: Endpoint, L: Ledger> Pass<'p, 'e, E, L> {
             },
             notes = self.ledger.committed(), if self.unstored > 0 => self.stored(&notes?),
             Some(finished) = self.in_flight.next() => self.take_in(finished),
+            Some(errand) = self.errands.next() => self.came_back(errand),
             ready = next_row(&mut self.rows), if reads => match ready {
-                Some(ready) => {
-                    let work = Work::new(ready, self.dispatcher.retry.max_attempts);
-                    self.queues.fresh.push_back(work);
-                }
+                Some(ready) => self.take_up(ready),
                 None => self.rows = None,
             },
             () = sleep => {}
@@ -208,14 +212,15 @@ impl<'p, 'e, E: Endpoint, L: Ledger> Pass<'p, 'e, E, L> {
     /// Whether another row may be read.
     fn has_room(&self) -> bool {
         let read_ahead = self.places().max(FEWEST_READ_AHEAD);
-        self.queues.fresh.len() < read_ahead && self.queues.len() < ROWS_PER_PLACE * read_ahead
+        let rows = self.queues.len() + self.errands.len();
+        self.queues.fresh.len() < read_ahead && rows < ROWS_PER_PLACE * read_ahead
     }
 
     /// No row can go: either none is there yet, or all that are left wait.
     fn nothing_ready(&self, now: Instant, due: Option<Instant>) -> Next {
         let first_rows = !self.queues.fresh.is_empty() && !self.dispatcher.trial.allows_more();
         let rows_come = self.rows.is_some() && self.has_room() && !first_rows;
-        let rows_go = !self.in_flight.is_empty() || self.queues.goes_again();
+        let rows_go = !self.in_flight.is_empty() || !self.errands.is_empty() || self.queues.goes_again();
         let idle = !rows_go && !rows_come && (first_rows || self.queues.fresh.is_empty());
         let patience = self.dispatcher.retry.max_outage;
         match due {
@@ -371,11 +376,16 @@ impl<'p, 'e, E: Endpoint, L: Ledger> Pass<'p, 'e, E, L> {
         self.dispatcher.window.places(oldest)
     }
 
+    /// Whether the pass has a reason to end, and begins nothing any more.
+    pub(super) fn stops(&self) -> bool {
+        self.reason.is_some()
+    }
+
     pub(super) fn store(&mut self, ended: Ended) {
         self.write(Note::Ended(Box::new(ended)));
     }
 
-    fn write(&mut self, note: Note) {
+    pub(super) fn write(&mut self, note: Note) {
         self.unstored += 1;
         self.ledger.write(note);
     }
@@ -389,7 +399,7 @@ impl<'p, 'e, E: Endpoint, L: Ledger> Pass<'p, 'e, E, L> {
                     self.commit = self.handing_out_since.elapsed();
                 }
                 Note::Resent(_) => self.queues.clear(),
-                Note::Ended(_) => {}
+                Note::Ended(_) | Note::Results { .. } => {}
             }
             self.observer.on(Event::Committed(note));
         }

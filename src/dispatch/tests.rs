@@ -9,5 +9,6 @@ mod outage;
 mod refusals;
 mod service;
 mod shelf;
+mod steps;
 mod stopping;
 mod throttling;

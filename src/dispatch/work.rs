@@ -6,6 +6,7 @@ use std::collections::{BinaryHeap, VecDeque};
 use tokio::time::Instant;
 
 use super::health::Allowance;
+use crate::conversation::Step;
 use crate::note::RowKey;
 use crate::request::ChatRequest;
 
@@ -19,6 +20,8 @@ pub struct Ready {
     /// Tries of earlier runs and passes that count. A row that has used all of them up is tried again as one that is
     /// known to fail while others are answered, so that a few such rows at the end are not taken for an outage.
     pub tries: u32,
+    /// The paid answers that it has already and that did not end it.
+    pub steps: Vec<Step>,
 }
 
 /// A row on its way.
@@ -26,8 +29,12 @@ pub struct Ready {
 pub(crate) struct Work {
     /// What its answer will belong to.
     pub row: RowKey,
-    /// Its request.
+    /// Its request: the first, or one that follows from its steps.
     pub request: ChatRequest,
+    /// Its first request, once another one follows.
+    first: Option<Box<ChatRequest>>,
+    /// Its paid answers that did not end it.
+    pub steps: Vec<Step>,
     /// Its tries.
     pub allowance: Allowance,
     /// Throttling answers in a row: its backoff grows with them, its allowance does not shrink.
@@ -41,7 +48,27 @@ impl Work {
     pub(crate) fn new(ready: Ready, max_attempts: u32) -> Self {
         let used = if ready.tries < max_attempts { ready.tries } else { 1 };
         let allowance = Allowance::used(used);
-        Self { row: ready.row, request: ready.request, allowance, throttled: 0, unusable: 0 }
+        let Ready { row, request, steps, .. } = ready;
+        Self { row, request, first: None, steps, allowance, throttled: 0, unusable: 0 }
+    }
+
+    /// Its first request.
+    pub(crate) fn first(&self) -> &ChatRequest {
+        self.first.as_deref().unwrap_or(&self.request)
+    }
+
+    /// The row goes on with another request, which has tries of its own.
+    pub(crate) fn goes_on(&mut self, request: ChatRequest) {
+        self.takes_up(request);
+        (self.allowance, self.throttled, self.unusable) = (Allowance::used(0), 0, 0);
+    }
+
+    /// The row goes on with a request that it came to in an earlier run.
+    pub(crate) fn takes_up(&mut self, request: ChatRequest) {
+        let before = std::mem::replace(&mut self.request, request);
+        // A row whose answers are cut when they come in one piece has them as a stream from then on.
+        self.request.stream |= before.stream;
+        self.first.get_or_insert_with(|| Box::new(before));
     }
 }
 

@@ -42,6 +42,8 @@ pub struct Standing {
     pub state: State,
     /// Tries that count against the row's allowance.
     pub tries: u32,
+    /// Whether the service cut the last answer: in one piece it would be cut again.
+    pub cut: bool,
 }
 
 /// What became of a row so far.
@@ -75,8 +77,8 @@ impl<'r> Standings<'r> {
     ///
     /// When the journal cannot be read.
     pub fn at(&mut self, position: u64) -> Result<Option<Standing>, JournalError> {
-        let sql = "SELECT position, fingerprint, status, tries FROM entries WHERE position >= ?1
-                   ORDER BY position LIMIT ?2";
+        let sql = "SELECT position, fingerprint, status, tries, error_code IS 'cut_by_server' FROM entries
+                   WHERE position >= ?1 ORDER BY position LIMIT ?2";
         self.pages.at(position, sql, |row| {
             let state = match row.get(2)? {
                 1 => State::Ok,
@@ -84,7 +86,12 @@ impl<'r> Standings<'r> {
                 3 => State::SetAside,
                 _ => State::Pending,
             };
-            Ok(Standing { fingerprint: Fingerprint(row.get(1)?), state, tries: row.get(3)? })
+            Ok(Standing {
+                fingerprint: Fingerprint(row.get(1)?),
+                state,
+                tries: row.get(3)?,
+                cut: row.get(4)?,
+            })
         })
     }
 }
@@ -92,9 +99,14 @@ impl<'r> Standings<'r> {
 /// A cursor over the results.
 #[derive(Debug)]
 pub struct Results<'r> {
-    in_place: Pages<'r, RowResult>,
-    claimed: Option<Pages<'r, RowResult>>,
+    in_place: Pages<'r, Found>,
+    claimed: Option<Pages<'r, Found>>,
+    /// Whether a row may have used more than its answer did; asked when the first row is.
+    in_between: Option<bool>,
 }
+
+/// A result, and the entry it is of.
+type Found = (i64, RowResult);
 
 /// What a result is read from, for the entry `e` at the position named first.
 macro_rules! result_sql {
@@ -104,7 +116,7 @@ macro_rules! result_sql {
             $position,
             ", e.status, e.attempts, e.cost, e.error_code, e.error, s.latency_ms, s.prompt_tokens,
                  s.completion_tokens, s.total_tokens, s.cached_tokens, s.reasoning_tokens, s.finish_reason, s.model,
-                 s.request_id, s.tool_calls, s.reasoning, s.response, s.step, e.shares
+                 s.request_id, s.tool_calls, s.reasoning, s.response, s.step, e.shares, e.entry
              FROM ",
             $from,
             " LEFT JOIN entries o ON o.entry = e.shares LEFT JOIN steps s ON s.step = coalesce(e.answer, o.answer)
@@ -127,11 +139,12 @@ const CLAIMED: &str = result_sql!("c.position", "temp.claims c JOIN entries e ON
 
 impl<'r> Results<'r> {
     pub(super) fn in_place(reader: &'r Reader) -> Self {
-        Self { in_place: Pages::new(reader, RESULTS), claimed: None }
+        Self { in_place: Pages::new(reader, RESULTS), claimed: None, in_between: None }
     }
 
     pub(super) fn as_matched(reader: &'r Reader) -> Self {
-        Self { in_place: Pages::new(reader, RESULTS), claimed: Some(Pages::new(reader, RESULTS)) }
+        let claimed = Some(Pages::new(reader, RESULTS));
+        Self { in_place: Pages::new(reader, RESULTS), claimed, in_between: None }
     }
 
     /// The result of the row at a position; `None` when the journal has none. Positions are asked for in ascending
@@ -141,15 +154,27 @@ impl<'r> Results<'r> {
     ///
     /// When the journal cannot be read.
     pub fn at(&mut self, position: u64) -> Result<Option<RowResult>, JournalError> {
-        let Some(claimed) = &mut self.claimed else { return self.in_place.at(position, IN_PLACE, result) };
-        match self.in_place.at(position, STILL_IN_PLACE, result)? {
-            Some(result) => Ok(Some(result)),
-            None => claimed.at(position, CLAIMED, result),
+        let found = match &mut self.claimed {
+            None => self.in_place.at(position, IN_PLACE, result)?,
+            Some(claimed) => match self.in_place.at(position, STILL_IN_PLACE, result)? {
+                Some(found) => Some(found),
+                None => claimed.at(position, CLAIMED, result)?,
+            },
+        };
+        let Some((entry, mut result)) = found else { return Ok(None) };
+        let reader = self.in_place.reader;
+        let in_between = match self.in_between {
+            Some(known) => known,
+            None => *self.in_between.insert(reader.has_steps_in_between()?),
+        };
+        if in_between && let Some(usage) = result.answer.as_mut().and_then(|answer| answer.usage.as_mut()) {
+            usage.add(&reader.used_in_between(entry)?);
         }
+        Ok(Some(result))
     }
 }
 
-fn result(row: &rusqlite::Row<'_>) -> rusqlite::Result<RowResult> {
+fn result(row: &rusqlite::Row<'_>) -> rusqlite::Result<Found> {
     let status = match row.get(1)? {
         1 => Status::Ok,
         2 => Status::Failed,
@@ -179,15 +204,16 @@ fn result(row: &rusqlite::Row<'_>) -> rusqlite::Result<RowResult> {
         request_id: row.get(14)?,
     };
     let attempts: u32 = row.get(2)?;
-    Ok(RowResult {
-        answer: answered.then_some(answer),
+    let result = RowResult {
+        answer: (answered && status == Status::Ok).then_some(answer),
         cost: if shared { Some(0.0) } else { row.get(3)? },
         attempts: (attempts > 0 || shared).then_some(attempts),
         latency_ms: row.get(6)?,
         status,
         error_code: if status == Status::Failed { row.get(4)? } else { None },
         error: if status == Status::Failed { row.get(5)? } else { None },
-    })
+    };
+    Ok((row.get(20)?, result))
 }
 
 /// Entries in the order of position, fetched a page at a time.

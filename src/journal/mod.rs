@@ -9,6 +9,7 @@ pub mod matching;
 pub mod reader;
 mod schema;
 pub mod sharing;
+mod steps;
 pub mod writer;
 
 use std::fs::{self, File, OpenOptions};

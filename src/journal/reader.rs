@@ -99,6 +99,12 @@ impl Reader {
         &self.path
     }
 
+    /// The version of the program's journal that this one is of.
+    pub(super) fn version(&self) -> Result<i32, JournalError> {
+        let version = self.connection.pragma_query_value(None, "user_version", |row| row.get(0));
+        version.map_err(self.failed())
+    }
+
     pub(super) fn failed(&self) -> impl Fn(rusqlite::Error) -> JournalError + '_ {
         |source| JournalError::sqlite(&self.path, source)
     }

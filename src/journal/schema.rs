@@ -6,7 +6,7 @@ use rusqlite::Connection;
 pub(super) const APPLICATION_ID: i32 = 0x4641_4e46;
 
 /// Each brings the journal from the version of its index to the next one.
-const MIGRATIONS: [&str; 1] = [VERSION_1];
+const MIGRATIONS: [&str; 2] = [VERSION_1, VERSION_2];
 
 /// The version this program writes.
 pub(super) const VERSION: i32 = MIGRATIONS.len() as i32;
@@ -86,6 +86,18 @@ CREATE TABLE runs (
     total_tokens INTEGER NOT NULL DEFAULT 0,
     cost REAL NOT NULL DEFAULT 0
 ) STRICT;
+";
+
+/// Rows that take several requests. Of `steps`: `next` is why the row went on after the answer (null: it ended the row),
+///   `results` what that adds to the next request, as a JSON array of texts. `cost` is that of the one request, so that
+///   costs can be told by the day; the costs of steps of before are those of their rows.
+const VERSION_2: &str = "
+ALTER TABLE steps ADD COLUMN next TEXT;
+ALTER TABLE steps ADD COLUMN results TEXT;
+ALTER TABLE steps ADD COLUMN cost REAL;
+ALTER TABLE faults ADD COLUMN cost REAL;
+CREATE INDEX steps_in_between ON steps (entry) WHERE next IS NOT NULL;
+UPDATE steps SET cost = e.cost FROM entries e WHERE e.entry = steps.entry AND e.answer = steps.step;
 ";
 
 /// Brings a journal to the present version, each step in a transaction of its own.

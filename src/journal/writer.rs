@@ -9,6 +9,7 @@ use rusqlite::{CachedStatement, Connection, ErrorCode, Transaction, TransactionB
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
 use super::{JournalError, seconds};
+use crate::conversation::Step;
 use crate::note::{Ended, Ending, Note, RowKey, Sent};
 use crate::outcome::{Answer, Fault, FaultKind, Usage};
 
@@ -188,6 +189,7 @@ impl Book {
                     sums.handed_out = Some(*below);
                 }
                 Note::Resent(row) => resent(&transaction, row)?,
+                Note::Results { row, results } => store_results(&transaction, row, results)?,
                 Note::Ended(ended) => {
                     sums.add(ended);
                     end(&transaction, ended)?;
@@ -231,7 +233,7 @@ fn end(transaction: &Transaction<'_>, ended: &Ended) -> rusqlite::Result<()> {
         Ending::Answered(_) => (1, None),
         Ending::Failed(fault) => (2, Some(fault)),
         Ending::SetAside(fault) => (3, Some(fault)),
-        Ending::Waits(_) => (0, None),
+        Ending::Waits(_) | Ending::GoesOn(_) => (0, None),
     };
     // An answer belongs to the exact request it was given for: whatever another request left in this place makes room.
     let sql = "UPDATE entries SET position = NULL, out = 0 WHERE position = ?1 AND fingerprint <> ?2";
@@ -256,21 +258,37 @@ fn end(transaction: &Transaction<'_>, ended: &Ended) -> rusqlite::Result<()> {
         |row| row.get(0),
     )?;
     match (&ended.ending, ended.sent) {
-        (Ending::Answered(answer), Some(sent)) => step(transaction, entry, answer, sent),
+        (Ending::Answered(answer), Some(sent)) => {
+            let step = store_step(transaction, entry, (answer, ended.cost), sent, None)?;
+            let mut statement =
+                transaction.prepare_cached("UPDATE entries SET answer = ?2 WHERE entry = ?1")?;
+            statement.execute([entry, step]).map(drop)
+        }
+        (Ending::GoesOn(step), Some(sent)) => {
+            store_step(transaction, entry, (&step.answer, ended.cost), sent, Some(step)).map(drop)
+        }
         (ending, Some(sent)) => {
-            ending.fault().map_or(Ok(()), |fault| store_fault(transaction, entry, fault, sent))
+            ending.fault().map_or(Ok(()), |fault| store_fault(transaction, entry, (fault, ended.cost), sent))
         }
         (_, None) => Ok(()),
     }
 }
 
-fn step(transaction: &Transaction<'_>, entry: i64, answer: &Answer, sent: Sent) -> rusqlite::Result<()> {
+/// Stores a paid answer; with what follows from it, when it did not end its row.
+fn store_step(
+    transaction: &Transaction<'_>,
+    entry: i64,
+    (answer, cost): (&Answer, Option<f64>),
+    sent: Sent,
+    step: Option<&Step>,
+) -> rusqlite::Result<i64> {
     let usage = answer.usage.as_ref();
     let sql = "INSERT INTO steps (entry, sent_at, latency_ms, prompt_tokens, completion_tokens, total_tokens,
-             cached_tokens, reasoning_tokens, finish_reason, model, request_id, tool_calls, reasoning, response)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14)";
+             cached_tokens, reasoning_tokens, finish_reason, model, request_id, tool_calls, reasoning, response,
+             cost, next, results)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17)";
     let mut statement: CachedStatement<'_> = transaction.prepare_cached(sql)?;
-    let step = statement.insert(params![
+    statement.insert(params![
         entry,
         seconds(sent.at),
         milliseconds(sent.latency),
@@ -285,15 +303,34 @@ fn step(transaction: &Transaction<'_>, entry: i64, answer: &Answer, sent: Sent) 
         answer.tool_calls,
         answer.reasoning,
         answer.response,
-    ])?;
-    let mut statement = transaction.prepare_cached("UPDATE entries SET answer = ?2 WHERE entry = ?1")?;
-    statement.execute([entry, step]).map(drop)
+        cost,
+        step.map(|step| step.asks.as_str()),
+        step.map(|step| texts(&step.results)),
+    ])
 }
 
-fn store_fault(transaction: &Transaction<'_>, entry: i64, fault: &Fault, sent: Sent) -> rusqlite::Result<()> {
+/// Stores what the tools gave that a row's last step calls.
+fn store_results(transaction: &Transaction<'_>, row: &RowKey, results: &[String]) -> rusqlite::Result<()> {
+    let sql = "UPDATE steps SET results = ?2 WHERE step = (
+                   SELECT max(s.step) FROM steps s JOIN entries e ON e.entry = s.entry
+                   WHERE e.position = ?1 AND s.next IS NOT NULL)";
+    transaction.prepare_cached(sql)?.execute(params![row.position, texts(results)]).map(drop)
+}
+
+/// Texts as a JSON array.
+fn texts(texts: &[String]) -> String {
+    serde_json::Value::from(texts).to_string()
+}
+
+fn store_fault(
+    transaction: &Transaction<'_>,
+    entry: i64,
+    (fault, cost): (&Fault, Option<f64>),
+    sent: Sent,
+) -> rusqlite::Result<()> {
     let sql = "INSERT INTO faults (entry, sent_at, latency_ms, kind, status, code, message, request_id, total_tokens,
-             evidence)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)";
+             evidence, cost)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)";
     let mut statement = transaction.prepare_cached(sql)?;
     let written = statement.execute(params![
         entry,
@@ -306,6 +343,7 @@ fn store_fault(transaction: &Transaction<'_>, entry: i64, fault: &Fault, sent: S
         fault.request_id,
         fault.usage.map(|usage| usage.total_tokens),
         fault.evidence,
+        cost,
     ]);
     written.map(drop)
 }
@@ -337,6 +375,10 @@ impl Sums {
             Ending::Answered(answer) => {
                 self.answers += 1;
                 answer.usage
+            }
+            Ending::GoesOn(step) => {
+                self.answers += 1;
+                step.answer.usage
             }
             ending => {
                 let fault = ending.fault();

@@ -7,6 +7,7 @@ use tokio::sync::mpsc::{Receiver, Sender, channel};
 use super::plan::{Plan, prepare};
 use super::{Opened, PipelineError};
 use crate::dispatch::Ready;
+use crate::job::Transport;
 use crate::journal::cursors::State;
 use crate::journal::open_beside;
 use crate::journal::reader::Reader;
@@ -52,6 +53,7 @@ fn feed(
         false => None,
     };
     let mut standings = reader.standings();
+    let in_between = reader.has_steps_in_between()?;
     for item in opened.rows(opened.wanted_by_requests())? {
         let item = item?;
         if rows.is_closed() {
@@ -73,7 +75,7 @@ fn feed(
             return Ok(true);
         }
         // A row that cannot be sent was recorded as failed; to send failed rows again does not make it one.
-        let Ok(request) = request else { continue };
+        let Ok(mut request) = request else { continue };
         if let Some(sharing) = &sharing
             && !sharing.goes_out(&row.fingerprint)?
         {
@@ -84,7 +86,13 @@ fn feed(
             Some(State::Pending | State::SetAside) => standing.map_or(0, |standing| standing.tries),
             Some(State::Ok | State::Failed) | None => 0,
         };
-        if rows.blocking_send(Ready { row, request, tries }).is_err() {
+        let streams = opened.job.model.transport != Transport::Whole;
+        request.stream |= streams && standing.is_some_and(|standing| standing.cut);
+        let steps = match in_between && standing.is_some() {
+            true => reader.steps(row.position)?,
+            false => Vec::new(),
+        };
+        if rows.blocking_send(Ready { row, request, tries, steps }).is_err() {
             break;
         }
     }

@@ -8,6 +8,7 @@ pub mod send;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use crate::conversation::Rules;
 use crate::format::Format;
 use crate::job::Job;
 use crate::job::problem::Problem;
@@ -195,6 +196,19 @@ impl Opened {
     /// What of a row its request can depend on.
     pub fn wanted_by_requests(&self) -> Wanted {
         self.renderer.columns().map_or(Wanted::Fields, Wanted::Only)
+    }
+
+    /// How a row goes on after an answer that does not end it.
+    pub fn conversation(&self) -> Rules {
+        let answer = &self.job.answer;
+        Rules {
+            schema: None,
+            repair: answer.repair,
+            on_length: answer.on_length,
+            tools: self.job.tools.iter().map(|tool| tool.name.clone()).collect(),
+            max_rounds: answer.max_rounds,
+            transport: self.job.model.transport,
+        }
     }
 
     /// The journal's path.

@@ -1,5 +1,6 @@
 //! The second of two passes: what has no answer is sent, and every end is stored before it counts.
 
+use std::ffi::OsString;
 use std::path::PathBuf;
 use std::time::{Duration, SystemTime};
 
@@ -21,6 +22,7 @@ use crate::journal::{JournalError, open_beside};
 use crate::note::{Ended, Ending, Note};
 use crate::outcome::{Fault, FaultKind};
 use crate::tally::{Snapshot, Tally};
+use crate::tools::Commands;
 
 /// How the sending ended.
 #[derive(Debug)]
@@ -46,6 +48,8 @@ pub struct Order<'a> {
     pub retry_failed: bool,
     /// Files the process may open.
     pub open_files: u64,
+    /// Variables that the commands of tools do not get to see.
+    pub hidden: &'a [OsString],
 }
 
 /// Who looks on.
@@ -104,9 +108,11 @@ pub async fn send<E: Endpoint>(
         quotas: job.quotas,
         concurrency: job.concurrency,
         caps: job.caps,
+        conversation: opened.conversation(),
         open_files: order.open_files,
     };
-    let mut dispatcher = Dispatcher::new(endpoint, &rules, past, Box::new(rand::random::<f64>));
+    let commands = Commands::new(job.tools.clone(), order.hidden.to_vec());
+    let mut dispatcher = Dispatcher::new(endpoint, &commands, &rules, past, Box::new(rand::random::<f64>));
     let (writer, pen, committed) = Writer::start(connection, &path, order.run);
     let mut ledger = Book { path: path.clone(), pen, committed };
     let (mut abandoned, mut input_changed) = (0, false);

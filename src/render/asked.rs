@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value};
 
-use super::{estimate, fingerprint};
+use super::{check, estimate, fingerprint};
 use crate::job::facts::Facts;
 use crate::job::problem::Problem;
 use crate::job::{Job, Transport};
@@ -46,10 +46,22 @@ impl Asked {
                 Transport::Stream => true,
             },
             thinks,
+            may_continue: !thinks && may_continue(body),
+            longest_answer: facts.max_output_tokens,
             price: facts.price.clone(),
             body: serde_json::to_vec(body).map_err(|error| Problem::new(error.to_string()))?,
         })
     }
+}
+
+/// Whether an answer can be continued in the API's partial mode: of Qwen's models that do not think, when it is one
+/// plain text. Those that translate take a single turn, the user's.
+fn may_continue(body: &Map<String, Value>) -> bool {
+    let model = body.get("model").and_then(Value::as_str).unwrap_or_default();
+    let plain =
+        ["tools", "response_format", "translation_options"].iter().all(|key| !body.contains_key(*key));
+    let one = body.get("n").is_none_or(|n| n.as_u64() == Some(1));
+    check::is_qwen(model) && !model.contains("-mt-") && plain && one
 }
 
 /// The model, the names of the fields and their switches. Turns and numbers differ from row to row; so do the texts of

@@ -6,7 +6,7 @@
 use serde_json::{Map, Value};
 
 /// Whether a model is one of Qwen's own, whose rules are known.
-fn is_qwen(model: &str) -> bool {
+pub(super) fn is_qwen(model: &str) -> bool {
     let model = model.rsplit('/').next().unwrap_or(model).to_ascii_lowercase();
     ["qwen", "qwq", "qvq"].iter().any(|family| model.starts_with(family))
 }

@@ -1,6 +1,6 @@
 //! What a scenario leaves behind, as the judge reads it: the witness log and the journal.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::path::Path;
 
 use rusqlite::{Connection, OpenFlags};
@@ -18,7 +18,7 @@ pub struct Seen {
     pub status: Option<u64>,
     pub fault: Option<String>,
     pub total_tokens: u64,
-    /// The text of the last turn.
+    /// The text of all turns.
     pub text: String,
 }
 
@@ -26,8 +26,8 @@ impl Seen {
     /// A line of the witness log.
     pub fn of(line: &Value) -> Self {
         let word = |key: &str| line[key].as_str().unwrap_or_default().to_owned();
-        let turns = line["body"]["messages"].as_array();
-        let text = turns.and_then(|turns| turns.last()?["content"].as_str()).unwrap_or_default();
+        let turns = line["body"]["messages"].as_array().map(Vec::as_slice).unwrap_or_default();
+        let texts: Vec<&str> = turns.iter().filter_map(|turn| turn["content"].as_str()).collect();
         Self {
             at: line["at"].as_f64().expect("a time"),
             body: word("body_hash"),
@@ -35,7 +35,7 @@ impl Seen {
             status: line["status"].as_u64(),
             fault: line["fault"].as_str().map(str::to_owned),
             total_tokens: line["total_tokens"].as_u64().unwrap_or(0),
-            text: text.to_owned(),
+            text: texts.join("\n"),
         }
     }
 }
@@ -58,6 +58,8 @@ pub struct Book {
     pub entries: Vec<Entry>,
     /// The fingerprint behind each request id that the journal knows.
     pub fingerprints: HashMap<String, Vec<u8>>,
+    /// The request ids of paid answers that did not end their row.
+    pub in_between: HashSet<String>,
 }
 
 impl Book {
@@ -69,7 +71,13 @@ impl Book {
         let connection =
             Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_ONLY).expect("a journal");
         let sql = "SELECT entry, position, row_id, fingerprint, status FROM entries";
-        let mut statement = connection.prepare(sql).expect("the journal's tables");
+        // Killed while it was being made, a journal has a rollback that only a writer can play back; nothing was
+        // stored in it yet.
+        let being_made = path.with_extension("journal-journal").exists();
+        let mut statement = match connection.prepare(sql) {
+            Err(_) if being_made => return Self::default(),
+            prepared => prepared.expect("the journal's tables"),
+        };
         let entries = statement.query_map([], |row| {
             Ok(Entry {
                 number: row.get(0)?,
@@ -86,7 +94,16 @@ impl Book {
         let mut statement = connection.prepare(sql).expect("the journal's tables");
         let known = statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?)));
         let fingerprints = known.and_then(Iterator::collect).expect("request ids");
-        Self { entries, fingerprints }
+        let sql = "SELECT request_id FROM steps WHERE next IS NOT NULL AND request_id IS NOT NULL";
+        let in_between = match connection.prepare(sql) {
+            Ok(mut statement) => {
+                let ids = statement.query_map([], |row| row.get(0));
+                ids.and_then(Iterator::collect).expect("request ids")
+            }
+            // A journal of the first version has no such steps.
+            Err(_) => HashSet::new(),
+        };
+        Self { entries, fingerprints, in_between }
     }
 
     /// The entries that rows of the input claim.

@@ -90,8 +90,18 @@ impl Judge {
         self.began = self.judged;
     }
 
-    /// After a kill there is no end to judge, but what was stored by then must not be sent again.
+    /// After a kill there is no end to judge, but what was stored by then must not be sent again. Requests that had
+    /// left by then may still be on their way into the log: it is read once it has come to rest.
     pub fn judge_after_a_kill(&mut self) {
+        let length = || fs::metadata(self.folder.join("witness.jsonl")).map_or(0, |file| file.len());
+        let mut before = length();
+        loop {
+            std::thread::sleep(std::time::Duration::from_millis(200));
+            match length() {
+                now if now == before => break,
+                now => before = now,
+            }
+        }
         let seen = self.seen();
         self.check_nothing_sent_again(&seen);
         self.check_limits(&seen);
@@ -159,14 +169,24 @@ impl Judge {
             let fresh = !settled.contains(&entry.number);
             *needed.entry(&entry.fingerprint).or_default() += i64::from(fresh);
         }
-        let mut answered: HashMap<&[u8], i64> = HashMap::new();
+        // A row may need several requests; none of them twice.
+        let mut answered: HashMap<(&[u8], &str), i64> = HashMap::new();
         for seen in &seen[self.judged..] {
             let Some(fingerprint) = bodies.get(&seen.body).map(Vec::as_slice) else { continue };
             let Some(needed) = needed.get(fingerprint) else { continue };
-            let count = answered.entry(fingerprint).or_default();
+            let count = answered.entry((fingerprint, &seen.body)).or_default();
             let arrives = seen.status == Some(200) && seen.fault.is_none() && !self.replies_get_lost;
             *count += i64::from(arrives);
             assert!(*needed > 0 && *count <= *needed, "invariant 2: stored and sent again: {}", seen.text);
+        }
+        let in_between = seen.iter().filter(|seen| self.before.in_between.contains(&seen.request_id));
+        let stored: HashSet<&str> = in_between.map(|seen| seen.body.as_str()).collect();
+        for seen in &seen[self.judged..] {
+            assert!(
+                !stored.contains(seen.body.as_str()),
+                "invariant 2: a round was stored and asked for again: {}",
+                seen.text
+            );
         }
         // An answer that lies idle belongs to the first row that asks the same.
         let loose = after.entries.iter().filter(|e| e.position.is_none() && settled.contains(&e.number));

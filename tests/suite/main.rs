@@ -25,4 +25,5 @@ mod settings;
 mod sharing;
 mod stopping;
 mod tables;
+mod tools;
 mod wire_faults;

@@ -104,9 +104,12 @@ fn first_rows_whose_answers_are_no_use_do_not_hold_up_the_others() {
 
 #[test]
 fn an_answer_that_the_server_cut_is_no_success() {
-    for action in ["cut_by_server", "null_finish"] {
+    for (action, transport, tries) in
+        [("cut_by_server", "whole", 1), ("null_finish", "whole", 1), ("cut_by_server", "auto", 2)]
+    {
         let script = format!("[[fault]]\ncontains = \"of row 3.\"\naction = \"{action}\"\n");
-        let mut scene = scene(8, &script, "");
+        // Such a row is asked for once more as a stream, which is cut as well, and cannot be continued.
+        let mut scene = scene(8, &script, &format!("model.transport = {transport:?}\nrequest.n = 2\n"));
         scene.run_job(&["job.toml"]).expect_code(3);
         let row = scene.output().remove(3);
         assert_eq!(
@@ -116,7 +119,7 @@ fn an_answer_that_the_server_cut_is_no_success() {
         );
         assert!(row["response"].is_null(), "half an answer is none: {row}");
         let sql = "SELECT count(evidence) FROM faults WHERE kind = 'cut_by_server'";
-        assert_eq!(scene.journal().query_row(sql, [], |row| row.get::<_, u64>(0)).expect("faults"), 1);
+        assert_eq!(scene.journal().query_row(sql, [], |row| row.get::<_, u64>(0)).expect("faults"), tries);
     }
 }
 

@@ -11,6 +11,7 @@ use tokio::time::Instant;
 
 use super::service::{Call, Service};
 use super::shelf::{Shelf, Watcher};
+use crate::conversation;
 use crate::dispatch::stop::Urgency;
 use crate::dispatch::{Dispatcher, PassEnd, Past, Ready, Rules};
 use crate::event::Standing;
@@ -19,6 +20,7 @@ use crate::job::limits::{Caps, Concurrency, Quota, Quotas};
 use crate::note::{Ended, Ending, Note, RowKey};
 use crate::outcome::{Fault, Reply};
 use crate::request::{ChatRequest, Estimate, Fingerprint};
+use crate::toolbox::{NoTools, Toolbox};
 
 /// Longer than any run here may take on tokio's clock: a run that is still there by then is stuck.
 pub(super) const STUCK: Duration = Duration::from_secs(30 * 86_400);
@@ -54,6 +56,7 @@ pub(super) struct Log {
 pub(super) struct Bench {
     pub(super) rules: Rules,
     pub(super) past: Past,
+    pub(super) toolbox: &'static dyn Toolbox,
     /// How long a commit takes.
     pub(super) commit: Duration,
     /// The ledger fails after so many notes.
@@ -75,11 +78,13 @@ impl Bench {
             quotas: Quotas::default(),
             concurrency: Concurrency::Auto,
             caps: Caps::default(),
+            conversation: conversation::Rules::default(),
             open_files: 4096,
         };
         Self {
             rules,
             past: Past::default(),
+            toolbox: &NoTools,
             commit: Duration::from_millis(5),
             disk_full_after: None,
             stops: Vec::new(),
@@ -105,13 +110,14 @@ impl Bench {
         (0..count).map(|position| self.row(position, 0)).collect()
     }
 
-    fn row(&self, position: u64, tries: u32) -> Ready {
+    pub(super) fn row(&self, position: u64, tries: u32) -> Ready {
         let fingerprint = Fingerprint(u128::from(position).to_be_bytes());
-        let body = position.to_string().into_bytes();
+        let body =
+            format!("{{\"messages\":[{{\"role\":\"user\",\"content\":\"{position}\"}}]}}").into_bytes();
         let price = self.price.clone();
         let request =
             ChatRequest { estimate: self.estimate, price, ..ChatRequest::of_body(body, fingerprint) };
-        Ready { row: RowKey { position, id: None, fingerprint }, request, tries }
+        Ready { row: RowKey { position, id: None, fingerprint }, request, tries, steps: Vec::new() }
     }
 
     /// One pass, the last.
@@ -130,7 +136,7 @@ impl Bench {
         script: impl Fn(Call) -> (Duration, Reply) + 'static,
     ) -> Result<PassEnd, &'static str> {
         let service = self.service(script);
-        let mut dispatcher = Dispatcher::new(&service, &self.rules, &self.past, dice());
+        let mut dispatcher = Dispatcher::new(&service, self.toolbox, &self.rules, &self.past, dice());
         self.pass(&mut dispatcher, rows, true).await
     }
 
@@ -141,7 +147,7 @@ impl Bench {
         script: impl Fn(Call) -> (Duration, Reply) + 'static,
     ) -> (PassEnd, PassEnd) {
         let service = self.service(script);
-        let mut dispatcher = Dispatcher::new(&service, &self.rules, &self.past, dice());
+        let mut dispatcher = Dispatcher::new(&service, self.toolbox, &self.rules, &self.past, dice());
         let first = self.pass(&mut dispatcher, self.rows(count), false).await.expect("the ledger holds");
         let aside = self.ended(|ending| matches!(ending, Ending::SetAside(_)));
         assert_eq!(aside.len() as u64, first.set_aside);

@@ -3,6 +3,7 @@
 use super::bench::{Bench, secs};
 use super::service::{Call, answer, broken, fault, refuse};
 use crate::dispatch::stop::StopReason;
+use crate::job::Transport;
 use crate::outcome::FaultKind;
 
 fn cut() -> (std::time::Duration, crate::outcome::Reply) {
@@ -69,7 +70,7 @@ async fn nine_rows_that_are_all_refused_have_failed() {
 
 #[tokio::test(start_paused = true)]
 async fn first_rows_whose_answers_are_all_of_no_use_alike_end_the_run_too() {
-    for (kind, sends) in [(FaultKind::CutByServer, 10), (FaultKind::Unusable, 20)] {
+    for (kind, sends) in [(FaultKind::CutByServer, 20), (FaultKind::Unusable, 20), (FaultKind::Unfit, 10)] {
         let bench = Bench::new().qps(50.0);
         let end = bench.run(100, move |_| fault(kind, 200, "no_json")).await;
         assert!(matches!(end.reason, StopReason::EveryRowRefused(_)), "{:?}", end.reason);
@@ -141,9 +142,12 @@ async fn an_answer_that_is_no_use_is_asked_for_once_more() {
 
 #[tokio::test(start_paused = true)]
 async fn an_answer_that_the_server_cut_has_failed_by_that_name() {
-    let bench = Bench::new().qps(10.0);
-    bench.run(60, |call| if call.position == 30 { cut() } else { answer(secs(1)) }).await;
-    let failed = bench.failed();
-    assert_eq!((failed.len(), failed[0].1.code.as_str()), (1, "cut_by_server"));
-    assert_eq!(bench.sends().len(), 60);
+    for (transport, sends) in [(Transport::Whole, 60), (Transport::Auto, 61)] {
+        let mut bench = Bench::new().qps(10.0);
+        bench.rules.conversation.transport = transport;
+        bench.run(60, |call| if call.position == 30 { cut() } else { answer(secs(1)) }).await;
+        let failed = bench.failed();
+        assert_eq!((failed.len(), failed[0].1.code.as_str()), (1, "cut_by_server"));
+        assert_eq!(bench.sends().len(), sends);
+    }
 }

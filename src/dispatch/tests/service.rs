@@ -22,6 +22,10 @@ pub(super) struct Call {
     pub(super) count: usize,
     /// Since the bench was set up.
     pub(super) at: Duration,
+    /// Turns of the request: 1 of a row's first.
+    pub(super) turns: usize,
+    /// Whether the answer is to come as a stream.
+    pub(super) stream: bool,
 }
 
 pub(super) type Script = Box<dyn Fn(Call) -> (Duration, Reply)>;
@@ -73,7 +77,10 @@ pub(super) struct Service {
 
 impl Endpoint for Service {
     async fn send(&self, request: &ChatRequest) -> Reply {
-        let position: u64 = std::str::from_utf8(&request.body).expect("text").parse().expect("a position");
+        let body: serde_json::Value = serde_json::from_slice(&request.body).expect("JSON");
+        let position: u64 =
+            body["messages"][0]["content"].as_str().expect("text").parse().expect("a position");
+        let turns = body["messages"].as_array().map_or(0, Vec::len);
         let at = self.start.elapsed();
         let (call, index) = {
             let log = &mut *self.log.borrow_mut();
@@ -86,7 +93,8 @@ impl Endpoint for Service {
             assert!(in_this_pass - 1 <= resent, "row {position} was sent again before the journal knew");
             log.in_flight += 1;
             log.sends.push(Sending { position, at, in_flight: log.in_flight, tokens: 0 });
-            (Call { position, nth, count: log.sends.len(), at }, log.sends.len() - 1)
+            let (count, stream) = (log.sends.len(), request.stream);
+            (Call { position, nth, count, at, turns, stream }, count - 1)
         };
         let _landing = Landing(&self.log);
         let (after, reply) = (self.script)(call);

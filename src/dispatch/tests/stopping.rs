@@ -46,7 +46,8 @@ async fn a_pass_that_is_to_stop_before_it_begins_sends_nothing_and_is_not_finish
     for urgency in [Urgency::Drain, Urgency::Now] {
         let bench = Bench::new();
         let service = bench.service(|_| answer(secs(1)));
-        let mut dispatcher = Dispatcher::new(&service, &bench.rules, &bench.past, super::bench::dice());
+        let mut dispatcher =
+            Dispatcher::new(&service, bench.toolbox, &bench.rules, &bench.past, super::bench::dice());
         let (_ask, stop) = watch::channel(urgency);
         let (_rows, ready) = mpsc::channel(1);
         let mut ledger = bench.shelf();
@@ -62,7 +63,8 @@ async fn a_pass_that_is_to_stop_before_it_begins_sends_nothing_and_is_not_finish
 async fn a_run_that_nobody_can_stop_any_more_goes_on() {
     let bench = Bench::new().qps(10.0);
     let service = bench.service(|_| answer(secs(1)));
-    let mut dispatcher = Dispatcher::new(&service, &bench.rules, &bench.past, super::bench::dice());
+    let mut dispatcher =
+        Dispatcher::new(&service, bench.toolbox, &bench.rules, &bench.past, super::bench::dice());
     let stop = watch::channel(Urgency::None).1;
     let (send_row, ready) = mpsc::channel(100);
     for row in bench.rows(50) {

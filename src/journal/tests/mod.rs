@@ -9,6 +9,7 @@ mod matching;
 mod naming;
 mod reading;
 mod shipped;
+mod steps;
 mod writing;
 
 use std::fs;

@@ -1,0 +1,112 @@
+//! The bodies of a row's later requests: the first one, with what was answered and what is said to it.
+
+use serde_json::{Map, Value, json};
+
+use super::{Asks, Step, calls};
+use crate::outcome::Answer;
+use crate::request::{ChatRequest, Estimate};
+
+/// What a cut answer's `max_tokens` is multiplied by.
+const GROWTH: u64 = 4;
+
+/// The request that follows these steps of a row.
+pub(super) fn next(first: &ChatRequest, steps: &[Step]) -> Result<ChatRequest, String> {
+    let mut body: Map<String, Value> =
+        serde_json::from_slice(&first.body).map_err(|error| error.to_string())?;
+    let mut turns = match body.remove("messages") {
+        Some(Value::Array(turns)) => turns,
+        _ => return Err("the request has no `messages`".to_owned()),
+    };
+    let mut estimate = first.estimate;
+    for (index, step) in steps.iter().enumerate() {
+        match step.asks {
+            Asks::Tools => {
+                tool_turns(step, &mut turns)?;
+                // A call that is forced in every round would be made for ever.
+                if body.get("tool_choice").is_some_and(Value::is_object) {
+                    body.remove("tool_choice");
+                }
+            }
+            Asks::Repair => turns.extend(repair_turns(step)),
+            Asks::Grow => {
+                let most = grown_max_tokens(first).ok_or("`max_tokens` cannot grow")?;
+                let before = body.get("max_tokens").and_then(Value::as_u64).unwrap_or(0);
+                estimate.max_completion_tokens += most.saturating_sub(before);
+                body.insert("max_tokens".to_owned(), Value::from(most));
+            }
+            Asks::Rest if goes_on(steps, index) => {}
+            Asks::Rest => {
+                let text = so_far(&steps[..=index]);
+                turns.push(json!({ "role": "assistant", "content": text, "partial": true }));
+            }
+        }
+    }
+    body.insert("messages".to_owned(), Value::Array(turns));
+    let body = serde_json::to_vec(&body).map_err(|error| error.to_string())?;
+    Ok(ChatRequest {
+        estimate: grown_estimate(&estimate, first.body.len(), body.len()),
+        body,
+        ..first.clone()
+    })
+}
+
+/// Whether the rest that a step asks for was itself cut: then the later step asks for all of it.
+fn goes_on(steps: &[Step], index: usize) -> bool {
+    steps.get(index + 1).is_some_and(|next| next.asks == Asks::Rest)
+}
+
+/// The text of the steps at the end that are pieces of one answer.
+fn so_far(steps: &[Step]) -> String {
+    let from = steps.iter().rposition(|step| step.asks != Asks::Rest).map_or(0, |index| index + 1);
+    steps[from..].iter().filter_map(|step| step.answer.response.as_deref()).collect()
+}
+
+/// An answer, with the pieces before it that the service cut it into.
+pub(super) fn joined(steps: &[Step], answer: Answer) -> Answer {
+    let before = so_far(steps);
+    match before.is_empty() {
+        true => answer,
+        false => Answer { response: Some(before + answer.response.as_deref().unwrap_or_default()), ..answer },
+    }
+}
+
+fn tool_turns(step: &Step, turns: &mut Vec<Value>) -> Result<(), String> {
+    let calls = calls::of(step.answer.tool_calls.as_deref().unwrap_or_default())?;
+    let content = step.answer.response.as_deref().unwrap_or_default();
+    let asked: Vec<Value> = calls.iter().map(calls::ToolCall::in_turn).collect();
+    turns.push(json!({ "role": "assistant", "content": content, "tool_calls": asked }));
+    for (call, result) in calls.iter().zip(&step.results) {
+        turns.push(json!({ "role": "tool", "tool_call_id": call.id, "content": result }));
+    }
+    Ok(())
+}
+
+fn repair_turns(step: &Step) -> [Value; 2] {
+    let answer = step.answer.response.as_deref().unwrap_or_default();
+    let fault = step.results.first().map_or("it is no JSON", String::as_str);
+    let ask = format!(
+        "Your answer does not satisfy the JSON Schema: {fault}\nAnswer again, with the whole corrected JSON and \
+         nothing else."
+    );
+    [json!({ "role": "assistant", "content": answer }), json!({ "role": "user", "content": ask })]
+}
+
+/// The `max_tokens` that a cut answer is asked for again with; `None` where it is the model's longest already.
+pub(super) fn grown_max_tokens(first: &ChatRequest) -> Option<u64> {
+    #[derive(serde::Deserialize)]
+    struct Given {
+        max_tokens: Option<u64>,
+    }
+    // Without one, the model's own longest answer was cut.
+    let given = serde_json::from_slice::<Given>(&first.body).ok()?.max_tokens?;
+    let grown = given.saturating_mul(GROWTH);
+    let most = first.longest_answer.map_or(grown, |longest| grown.min(longest));
+    (most > given).then_some(most)
+}
+
+/// The prompt grows as the body does.
+fn grown_estimate(first: &Estimate, bytes_before: usize, bytes: usize) -> Estimate {
+    let ratio = bytes as f64 / bytes_before.max(1) as f64;
+    let prompt_tokens = (first.prompt_tokens as f64 * ratio.max(1.0)).ceil() as u64;
+    Estimate { prompt_tokens, ..*first }
+}

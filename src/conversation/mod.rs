@@ -1,0 +1,273 @@
+//! A row and its answered steps: what is asked next, or what became of the row. Pure.
+//!
+//! Most rows are answered by their first request. Some need more: the model calls tools and waits for their results,
+//! an answer does not satisfy its schema, `max_tokens` or the service itself cut it. Every paid answer on the way is a
+//! [`Step`], stored before the next request leaves; what that request is follows from the first one and the steps.
+
+mod body;
+pub mod calls;
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use crate::job::Transport;
+use crate::job::answer::OnLength;
+use crate::outcome::{Answer, Fault, FaultKind};
+use crate::request::ChatRequest;
+use crate::schema::AnswerSchema;
+use calls::ToolCall;
+
+/// How often an answer that the service keeps cutting is continued.
+const MOST_RESTS: usize = 8;
+
+/// What decides how a row goes on.
+#[derive(Debug, Clone, Default)]
+pub struct Rules {
+    /// What each answer must satisfy.
+    pub schema: Option<Arc<AnswerSchema>>,
+    /// How often an answer that does not is asked for again.
+    pub repair: u32,
+    /// What is done with an answer that `max_tokens` cut.
+    pub on_length: OnLength,
+    /// The tools that have a command. Without any, a call of the model is the row's answer.
+    pub tools: BTreeSet<String>,
+    /// Rounds of tool calls that a row may take.
+    pub max_rounds: u32,
+    /// How answers travel.
+    pub transport: Transport,
+}
+
+/// A paid answer that did not end its row.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Step {
+    /// The answer.
+    pub answer: Answer,
+    /// Why the row goes on after it.
+    pub asks: Asks,
+    /// What the next request adds: of tool calls, the result of each; of a repair, the fault; empty while the tools
+    /// have not been run.
+    pub results: Vec<String>,
+}
+
+/// Why a row goes on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Asks {
+    /// The model called tools.
+    Tools,
+    /// The answer does not satisfy the schema.
+    Repair,
+    /// The answer was cut by `max_tokens`.
+    Grow,
+    /// The answer was cut by the service, and is continued where it ends.
+    Rest,
+}
+
+impl Asks {
+    const ALL: [Self; 4] = [Self::Tools, Self::Repair, Self::Grow, Self::Rest];
+
+    /// The word the journal holds.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Tools => "tools",
+            Self::Repair => "repair",
+            Self::Grow => "grow",
+            Self::Rest => "rest",
+        }
+    }
+
+    /// The reason that a word of the journal stands for.
+    pub fn of_word(word: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|asks| asks.as_str() == word)
+    }
+}
+
+/// What an answer means for its row.
+#[derive(Debug)]
+pub enum Turn {
+    /// The row is answered.
+    Answered(Answer),
+    /// The row goes on: the step is to be stored, then this is to be sent.
+    Ask(Step, Box<ChatRequest>),
+    /// The row goes on: the step is to be stored, then these tools are to be run.
+    Call(Step, Vec<ToolCall>),
+    /// The row has failed, though the answer was paid for.
+    Failed(Fault),
+}
+
+/// What a row that was interrupted between two requests goes on with.
+#[derive(Debug)]
+pub enum Resumed {
+    /// This request.
+    Ask(Box<ChatRequest>),
+    /// These tools.
+    Call(Vec<ToolCall>),
+    /// Nothing: its last step cannot be followed.
+    Failed(Fault),
+}
+
+/// What is done about an answer that the service cut at its time limit.
+#[derive(Debug)]
+pub enum Cut {
+    /// The same request goes again, to be answered as a stream, which no time limit cuts.
+    ByStream,
+    /// The answer goes on where it ends.
+    Rest(Box<Step>, Box<ChatRequest>),
+    /// Nothing: the row has failed.
+    Failed,
+}
+
+impl Rules {
+    /// What an answer means for a row whose first request and steps so far are these.
+    pub fn after(&self, first: &ChatRequest, steps: &[Step], answer: Answer) -> Turn {
+        if !self.tools.is_empty() && answer.tool_calls.is_some() {
+            return self.called(steps, answer);
+        }
+        if answer.finish_reason.as_deref() == Some("length") {
+            match self.on_length {
+                OnLength::Keep => {}
+                OnLength::Fail => {
+                    let message = "max_tokens cut the answer, and `on_length` is \"fail\"";
+                    return Turn::Failed(unfit("length", message.to_owned(), &answer));
+                }
+                OnLength::Grow => {
+                    if let Some(turn) = grown(first, steps, &answer) {
+                        return turn;
+                    }
+                }
+            }
+        }
+        let answer = body::joined(steps, answer);
+        match self.schema.as_ref().map(|schema| schema.check(answer.response.as_deref().unwrap_or_default()))
+        {
+            None | Some(Ok(_)) => Turn::Answered(answer),
+            Some(Err(fault)) => self.violated(first, steps, answer, fault),
+        }
+    }
+
+    fn called(&self, steps: &[Step], answer: Answer) -> Turn {
+        let calls = match self.calls_of(&answer) {
+            Ok(calls) => calls,
+            Err((code, message)) => return Turn::Failed(unfit(code, message, &answer)),
+        };
+        if count(steps, Asks::Tools) >= self.max_rounds as usize {
+            let message =
+                format!("the model calls tools still, after {} rounds (`max_rounds`)", self.max_rounds);
+            return Turn::Failed(unfit("max_rounds", message, &answer));
+        }
+        Turn::Call(Step { answer, asks: Asks::Tools, results: Vec::new() }, calls)
+    }
+
+    /// The calls of an answer, each of a tool that has a command, with arguments that are JSON.
+    fn calls_of(&self, answer: &Answer) -> Result<Vec<ToolCall>, (&'static str, String)> {
+        let calls = calls::of(answer.tool_calls.as_deref().unwrap_or_default())
+            .map_err(|message| ("bad_tool_call", message))?;
+        for call in &calls {
+            if !self.tools.contains(&call.name) {
+                let known: Vec<&str> = self.tools.iter().map(String::as_str).collect();
+                let known = known.join(", ");
+                let message = format!(
+                    "the model called `{}`, which has no command; there are commands for {known}",
+                    call.name
+                );
+                return Err(("unknown_tool", message));
+            }
+            if let Err(error) = serde_json::from_str::<serde::de::IgnoredAny>(&call.arguments) {
+                let message =
+                    format!("the model called `{}` with arguments that are no JSON: {error}", call.name);
+                return Err(("bad_tool_arguments", message));
+            }
+        }
+        Ok(calls)
+    }
+
+    fn violated(&self, first: &ChatRequest, steps: &[Step], answer: Answer, fault: String) -> Turn {
+        if count(steps, Asks::Repair) >= self.repair as usize {
+            let message = format!("the answer does not satisfy the schema: {fault}");
+            return Turn::Failed(unfit("schema_violation", message, &answer));
+        }
+        let step = Step { answer, asks: Asks::Repair, results: vec![fault] };
+        ask(first, steps, step)
+    }
+
+    /// What a row with these stored steps goes on with; the last of them has not been followed.
+    pub fn resume(&self, first: &ChatRequest, steps: &[Step]) -> Resumed {
+        let unanswered = steps.last().filter(|step| step.asks == Asks::Tools && step.results.is_empty());
+        if let Some(step) = unanswered {
+            return match self.calls_of(&step.answer) {
+                Ok(calls) => Resumed::Call(calls),
+                Err((code, message)) => Resumed::Failed(Fault::new(FaultKind::RowRefused, code, message)),
+            };
+        }
+        match body::next(first, steps) {
+            Ok(request) => Resumed::Ask(Box::new(request)),
+            Err(message) => Resumed::Failed(no_body(message)),
+        }
+    }
+
+    /// What is done about an answer that the service cut, of a request that was the last one sent.
+    pub fn cut(
+        &self,
+        first: &ChatRequest,
+        steps: &[Step],
+        sent: &ChatRequest,
+        partial: Option<&Answer>,
+    ) -> Cut {
+        if !sent.stream && self.transport != Transport::Whole {
+            return Cut::ByStream;
+        }
+        let Some(partial) = partial.filter(|partial| {
+            let text = partial.response.as_deref().unwrap_or_default();
+            first.may_continue && partial.tool_calls.is_none() && !text.trim().is_empty()
+        }) else {
+            return Cut::Failed;
+        };
+        if count(steps, Asks::Rest) >= MOST_RESTS {
+            return Cut::Failed;
+        }
+        let step = Step { answer: partial.clone(), asks: Asks::Rest, results: Vec::new() };
+        let all: Vec<Step> = steps.iter().cloned().chain([step.clone()]).collect();
+        match body::next(first, &all) {
+            Ok(request) => Cut::Rest(Box::new(step), Box::new(request)),
+            Err(_) => Cut::Failed,
+        }
+    }
+}
+
+/// The larger `max_tokens` that a cut answer is asked for with, once; `None` where it cannot grow.
+fn grown(first: &ChatRequest, steps: &[Step], answer: &Answer) -> Option<Turn> {
+    if count(steps, Asks::Grow) > 0 || body::grown_max_tokens(first).is_none() {
+        return None;
+    }
+    let step = Step { answer: answer.clone(), asks: Asks::Grow, results: Vec::new() };
+    Some(ask(first, steps, step))
+}
+
+fn ask(first: &ChatRequest, steps: &[Step], step: Step) -> Turn {
+    let all: Vec<Step> = steps.iter().cloned().chain([step.clone()]).collect();
+    match body::next(first, &all) {
+        Ok(request) => Turn::Ask(step, Box::new(request)),
+        Err(message) => Turn::Failed(Fault { usage: step.answer.usage, ..no_body(message) }),
+    }
+}
+
+fn count(steps: &[Step], asks: Asks) -> usize {
+    steps.iter().filter(|step| step.asks == asks).count()
+}
+
+/// A row that has failed by its answer, which was paid for and is kept as evidence.
+fn unfit(code: &str, message: String, answer: &Answer) -> Fault {
+    Fault {
+        status: Some(200),
+        usage: answer.usage,
+        request_id: answer.request_id.clone(),
+        evidence: serde_json::to_vec(answer).ok(),
+        ..Fault::new(FaultKind::Unfit, code, message)
+    }
+}
+
+fn no_body(message: String) -> Fault {
+    Fault::new(FaultKind::RowRefused, "bad_request", message)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,157 @@
+//! What rows go on with.
+
+use serde_json::{Value, json};
+
+use super::*;
+use crate::outcome::Usage;
+use crate::request::{Estimate, Fingerprint};
+
+fn first(fields: Value) -> ChatRequest {
+    let mut body = json!({ "model": "qwen-plus", "messages": [{ "role": "user", "content": "Go" }] });
+    for (key, value) in fields.as_object().expect("fields") {
+        body[key] = value.clone();
+    }
+    ChatRequest {
+        estimate: Estimate { prompt_tokens: 10, max_completion_tokens: 100 },
+        may_continue: true,
+        ..ChatRequest::of_body(body.to_string().into_bytes(), Fingerprint([7; 16]))
+    }
+}
+
+fn said(text: &str) -> Answer {
+    let usage = Usage { total_tokens: 9, ..Usage::default() };
+    Answer { response: Some(text.to_owned()), usage: Some(usage), ..Answer::default() }
+}
+
+fn called(calls: Value) -> Answer {
+    Answer { tool_calls: Some(calls.to_string()), finish_reason: Some("tool_calls".into()), ..said("") }
+}
+
+fn call(name: &str, arguments: &str) -> Value {
+    json!({ "id": "c1", "index": 0, "type": "function", "function": { "name": name, "arguments": arguments } })
+}
+
+fn with_tools() -> Rules {
+    Rules { tools: ["look".to_owned()].into(), max_rounds: 2, ..Rules::default() }
+}
+
+fn with_schema() -> Rules {
+    let text = r#"{"type":"object","properties":{"a":{"type":"integer"}},"required":["a"]}"#;
+    let schema = AnswerSchema::parse(text, "a.json").expect("a schema");
+    Rules { schema: Some(Arc::new(schema)), repair: 1, ..Rules::default() }
+}
+
+fn body(request: &ChatRequest) -> Value {
+    serde_json::from_slice(&request.body).expect("JSON")
+}
+
+fn failed(turn: Turn) -> Fault {
+    match turn {
+        Turn::Failed(fault) => fault,
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn without_commands_a_call_of_the_model_is_the_answer() {
+    let answer = called(json!([call("look", "{}")]));
+    let turn = Rules::default().after(&first(json!({})), &[], answer.clone());
+    assert!(matches!(turn, Turn::Answered(one) if one == answer));
+}
+
+#[test]
+fn the_results_of_tools_follow_the_turn_that_called_them() {
+    let rules = with_tools();
+    let forced = json!({ "type": "function", "function": { "name": "look" } });
+    let first = first(json!({ "tool_choice": forced }));
+    let calls = json!([call("look", "{\"at\":1}"), { "function": { "name": "look", "arguments": "" } }]);
+    let Turn::Call(step, calls) = rules.after(&first, &[], called(calls)) else { panic!("calls") };
+    assert_eq!((calls[0].arguments.as_str(), calls[1].arguments.as_str()), ("{\"at\":1}", "{}"));
+    assert_eq!(calls[1].id, "call_2", "a call without an id gets one");
+    let done = Step { results: vec!["up".into(), "down".into()], ..step.clone() };
+    assert!(matches!(rules.resume(&first, &[step]), Resumed::Call(again) if again == calls));
+    let Resumed::Ask(request) = rules.resume(&first, &[done]) else { panic!("a request") };
+    let body = body(&request);
+    assert_eq!(body["messages"][1]["tool_calls"][0]["function"]["arguments"], "{\"at\":1}");
+    assert_eq!(body["messages"][2], json!({ "role": "tool", "tool_call_id": "c1", "content": "up" }));
+    assert_eq!(body["messages"][3]["tool_call_id"], "call_2");
+    assert_eq!(body["messages"].as_array().map(Vec::len), Some(4));
+    assert_eq!(body.get("tool_choice"), None, "a call forced in every round would be made for ever");
+    assert_eq!(request.fingerprint, first.fingerprint);
+    assert!(request.estimate.prompt_tokens > 10);
+}
+
+#[test]
+fn calls_that_cannot_be_run_fail_the_row_and_say_why() {
+    let rules = with_tools();
+    let first = first(json!({}));
+    for (calls, code, part) in [
+        (json!([call("fly", "{}")]), "unknown_tool", "commands for look"),
+        (json!([call("look", "{\"at\":")]), "bad_tool_arguments", "no JSON"),
+        (json!([{ "id": "c1", "function": {} }]), "bad_tool_call", "names no function"),
+    ] {
+        let fault = failed(rules.after(&first, &[], called(calls)));
+        assert_eq!(fault.code, code);
+        assert!(fault.message.contains(part), "{}", fault.message);
+        assert_eq!(fault.usage.map(|usage| usage.total_tokens), Some(9), "it was paid for");
+    }
+    let round =
+        Step { answer: called(json!([call("look", "{}")])), asks: Asks::Tools, results: vec!["x".into()] };
+    let rounds = vec![round.clone(); 2];
+    assert_eq!(failed(rules.after(&first, &rounds, round.answer)).code, "max_rounds");
+}
+
+#[test]
+fn an_answer_that_breaks_the_schema_is_asked_for_again_with_the_fault() {
+    let (rules, first) = (with_schema(), first(json!({})));
+    assert!(matches!(rules.after(&first, &[], said("{\"a\":1}")), Turn::Answered(_)));
+    let Turn::Ask(step, request) = rules.after(&first, &[], said("{\"a\":\"x\"}")) else { panic!("asks") };
+    let messages = body(&request)["messages"].clone();
+    assert_eq!(messages[1], json!({ "role": "assistant", "content": "{\"a\":\"x\"}" }));
+    let ask = messages[2]["content"].as_str().expect("text");
+    assert!(ask.contains(&step.results[0]) && ask.contains("JSON"), "{ask}");
+    assert!(matches!(rules.after(&first, std::slice::from_ref(&step), said("{\"a\":2}")), Turn::Answered(_)));
+    let fault = failed(rules.after(&first, &[step], said("no")));
+    assert_eq!(fault.code, "schema_violation");
+    assert!(fault.evidence.is_some_and(|bytes| String::from_utf8_lossy(&bytes).contains("no")));
+}
+
+#[test]
+fn a_cut_answer_is_kept_failed_or_asked_for_once_with_more_room() {
+    let cut = || Answer { finish_reason: Some("length".into()), ..said("half") };
+    let small = || ChatRequest { longest_answer: Some(300), ..first(json!({ "max_tokens": 100 })) };
+    let rules = |on_length| Rules { on_length, ..Rules::default() };
+    assert!(matches!(rules(OnLength::Keep).after(&small(), &[], cut()), Turn::Answered(_)));
+    assert_eq!(failed(rules(OnLength::Fail).after(&small(), &[], cut())).code, "length");
+    let grow = rules(OnLength::Grow);
+    let Turn::Ask(step, request) = grow.after(&small(), &[], cut()) else { panic!("asks") };
+    assert_eq!(body(&request)["max_tokens"], 300, "no more than the model's longest answer");
+    assert_eq!(request.estimate.max_completion_tokens, 300, "caps set the larger answer aside");
+    assert!(matches!(grow.after(&small(), &[step], cut()), Turn::Answered(_)), "once");
+    assert!(matches!(grow.after(&first(json!({})), &[], cut()), Turn::Answered(_)), "it was the longest");
+}
+
+#[test]
+fn an_answer_the_service_cut_comes_by_stream_then_by_its_rest_then_not_at_all() {
+    let (rules, first) = (Rules::default(), first(json!({})));
+    let streamed = ChatRequest { stream: true, ..first.clone() };
+    let half = said("one ");
+    assert!(matches!(rules.cut(&first, &[], &first, Some(&half)), Cut::ByStream));
+    let Cut::Rest(step, request) = rules.cut(&first, &[], &streamed, Some(&half)) else { panic!("rest") };
+    let expected = json!({ "role": "assistant", "content": "one ", "partial": true });
+    assert_eq!(body(&request)["messages"][1], expected);
+    let steps = [*step];
+    let Cut::Rest(second, request) = rules.cut(&first, &steps, &streamed, Some(&said("two "))) else {
+        panic!("rest")
+    };
+    assert_eq!(body(&request)["messages"][1]["content"], "one two ");
+    assert_eq!(body(&request)["messages"].as_array().map(Vec::len), Some(2));
+    let steps = [steps[0].clone(), *second];
+    let Turn::Answered(answer) = rules.after(&first, &steps, said("three")) else { panic!("answered") };
+    assert_eq!(answer.response.as_deref(), Some("one two three"));
+    let cannot = ChatRequest { may_continue: false, ..first.clone() };
+    assert!(matches!(rules.cut(&cannot, &[], &streamed, Some(&half)), Cut::Failed));
+    assert!(matches!(rules.cut(&first, &[], &streamed, None), Cut::Failed));
+    let whole = Rules { transport: Transport::Whole, ..Rules::default() };
+    assert!(matches!(whole.cut(&first, &[], &first, Some(&half)), Cut::Rest(..)));
+}

@@ -1,0 +1,122 @@
+//! Rows that go on after a paid answer: the tools it calls are run, and the next request is sent.
+
+use futures_util::future::try_join_all;
+use tokio::time::Instant;
+
+use super::Ledger;
+use super::judge::End;
+use super::pass::Pass;
+use super::work::{Ready, Work};
+use crate::conversation::calls::ToolCall;
+use crate::conversation::{Cut, Resumed, Step, Turn};
+use crate::endpoint::Endpoint;
+use crate::note::{Ended, Ending, Note};
+use crate::outcome::Fault;
+
+/// A row whose tools have been run. It holds no place meanwhile.
+pub(super) struct Errand {
+    work: Work,
+    results: Result<Vec<String>, Fault>,
+}
+
+impl<E: Endpoint, L: Ledger> Pass<'_, '_, E, L> {
+    /// Takes in a row that is to be sent; one that was interrupted between two requests goes on where it was.
+    pub(super) fn take_up(&mut self, ready: Ready) {
+        let mut work = Work::new(ready, self.dispatcher.retry.max_attempts);
+        if work.steps.is_empty() {
+            self.queues.fresh.push_back(work);
+            return;
+        }
+        match self.dispatcher.conversation.resume(&work.request, &work.steps) {
+            Resumed::Ask(request) => {
+                work.takes_up(*request);
+                self.queues.fresh.push_back(work);
+            }
+            Resumed::Call(calls) => self.call(work, calls),
+            Resumed::Failed(fault) => self.failed_unsent(&work, fault),
+        }
+    }
+
+    /// Does what an answer means for its row.
+    pub(super) fn take_turn(&mut self, work: Work, turn: Turn, end: End, now: Instant) {
+        match turn {
+            Turn::Answered(answer) => {
+                for ended in self.dispatcher.trial.answered() {
+                    self.store(ended);
+                }
+                self.store(end.of(&work, Ending::Answered(answer)));
+            }
+            Turn::Failed(fault) => self.refused(&work, fault, end),
+            Turn::Ask(step, request) => {
+                let mut work = work;
+                work.goes_on(*request);
+                self.step(&mut work, step, end);
+                self.queues.wait(now, work);
+            }
+            Turn::Call(step, calls) => {
+                let mut work = work;
+                self.step(&mut work, step, end);
+                self.call(work, calls);
+            }
+        }
+    }
+
+    /// The service cut an answer at its time limit.
+    pub(super) fn cut(&mut self, mut work: Work, fault: Fault, end: End, now: Instant) {
+        let partial = fault.partial.as_deref();
+        match self.dispatcher.conversation.cut(work.first(), &work.steps, &work.request, partial) {
+            Cut::ByStream => {
+                work.request.stream = true;
+                self.again(work, fault, end, now);
+            }
+            Cut::Rest(step, request) => self.take_turn(work, Turn::Ask(*step, request), end, now),
+            Cut::Failed => self.refused(&work, fault, end),
+        }
+    }
+
+    /// The tools of a row have been run: their results are stored, and the row goes on.
+    pub(super) fn came_back(&mut self, errand: Errand) {
+        let Errand { mut work, results } = errand;
+        let results = match results {
+            Ok(results) => results,
+            Err(fault) => return self.failed_unsent(&work, fault),
+        };
+        if let Some(step) = work.steps.last_mut() {
+            step.results.clone_from(&results);
+        }
+        self.write(Note::Results { row: work.row.clone(), results });
+        match self.dispatcher.conversation.resume(work.first(), &work.steps) {
+            Resumed::Ask(request) => {
+                work.goes_on(*request);
+                self.queues.wait(Instant::now(), work);
+            }
+            Resumed::Call(calls) => self.call(work, calls),
+            Resumed::Failed(fault) => self.failed_unsent(&work, fault),
+        }
+    }
+
+    fn step(&mut self, work: &mut Work, step: Step, end: End) {
+        self.store(end.of(work, Ending::GoesOn(Box::new(step.clone()))));
+        work.steps.push(step);
+    }
+
+    /// Runs the tools that a row calls, side by side; the first that fails ends the others. A stopping pass begins
+    /// nothing: the row goes on from its stored step in the next run.
+    fn call(&mut self, work: Work, calls: Vec<ToolCall>) {
+        if self.stops() {
+            return;
+        }
+        let toolbox = self.dispatcher.toolbox;
+        self.errands.push(Box::pin(async move {
+            let results = try_join_all(calls.iter().map(|call| toolbox.run(call))).await;
+            Errand { work, results }
+        }));
+    }
+
+    /// A row has failed between two requests.
+    fn failed_unsent(&mut self, work: &Work, fault: Fault) {
+        let tries = work.allowance.charged;
+        let ending = Ending::Failed(fault);
+        self.store(Ended { row: work.row.clone(), sent: None, tries, cost: None, ending });
+    }
+}

@@ -1,0 +1,86 @@
+//! The paid answers of a row that did not end it: where a row goes on that was interrupted between two requests.
+
+use rusqlite::params;
+
+use super::JournalError;
+use super::reader::Reader;
+use crate::conversation::{Asks, Step};
+use crate::outcome::{Answer, Usage};
+
+impl Reader {
+    /// Whether any row took more than one request. Without, nothing else here needs to be asked.
+    ///
+    /// # Errors
+    ///
+    /// When the journal cannot be read.
+    pub fn has_steps_in_between(&self) -> Result<bool, JournalError> {
+        // A journal that was only ever looked at keeps the version it was written in.
+        if self.version()? < 2 {
+            return Ok(false);
+        }
+        let sql = "SELECT EXISTS (SELECT 1 FROM steps WHERE next IS NOT NULL)";
+        self.connection().query_row(sql, [], |row| row.get(0)).map_err(self.failed())
+    }
+
+    /// The steps of the row at a position that did not end it, the first one first.
+    ///
+    /// # Errors
+    ///
+    /// When the journal cannot be read.
+    pub fn steps(&self, position: u64) -> Result<Vec<Step>, JournalError> {
+        let sql = "SELECT s.next, s.results, s.response, s.reasoning, s.tool_calls, s.finish_reason, s.model,
+                       s.request_id, s.prompt_tokens, s.completion_tokens, s.total_tokens, s.cached_tokens,
+                       s.reasoning_tokens
+                   FROM entries e JOIN steps s ON s.entry = e.entry AND s.next IS NOT NULL
+                   WHERE e.position = ?1 ORDER BY s.step";
+        let mut statement = self.connection().prepare_cached(sql).map_err(self.failed())?;
+        let steps = statement.query_map([position], step).map_err(self.failed())?;
+        let steps: Vec<Option<Step>> = steps.collect::<Result<_, _>>().map_err(self.failed())?;
+        Ok(steps.into_iter().flatten().collect())
+    }
+
+    /// What the steps of an entry that did not end its row used, all together.
+    pub(super) fn used_in_between(&self, entry: i64) -> Result<Usage, JournalError> {
+        let sql = "SELECT coalesce(sum(prompt_tokens), 0), coalesce(sum(completion_tokens), 0),
+                       coalesce(sum(total_tokens), 0), sum(cached_tokens), sum(reasoning_tokens)
+                   FROM steps WHERE entry = ?1 AND next IS NOT NULL";
+        let mut statement = self.connection().prepare_cached(sql).map_err(self.failed())?;
+        let used = statement.query_row(params![entry], |row| {
+            Ok(Usage {
+                prompt_tokens: row.get(0)?,
+                completion_tokens: row.get(1)?,
+                total_tokens: row.get(2)?,
+                cached_tokens: row.get(3)?,
+                reasoning_tokens: row.get(4)?,
+            })
+        });
+        used.map_err(self.failed())
+    }
+}
+
+/// A step; of a kind that a newer program wrote, none.
+fn step(row: &rusqlite::Row<'_>) -> rusqlite::Result<Option<Step>> {
+    let Some(asks) = Asks::of_word(&row.get::<_, String>(0)?) else { return Ok(None) };
+    let results: Option<String> = row.get(1)?;
+    let usage = match row.get::<_, Option<u64>>(10)? {
+        Some(total_tokens) => Some(Usage {
+            prompt_tokens: row.get(8)?,
+            completion_tokens: row.get(9)?,
+            total_tokens,
+            cached_tokens: row.get(11)?,
+            reasoning_tokens: row.get(12)?,
+        }),
+        None => None,
+    };
+    let answer = Answer {
+        response: row.get(2)?,
+        reasoning: row.get(3)?,
+        tool_calls: row.get(4)?,
+        finish_reason: row.get(5)?,
+        usage,
+        model: row.get(6)?,
+        request_id: row.get(7)?,
+    };
+    let results = results.and_then(|text| serde_json::from_str(&text).ok()).unwrap_or_default();
+    Ok(Some(Step { answer, asks, results }))
+}

@@ -1,0 +1,26 @@
+//! The door to the commands that answer a model's tool calls.
+
+use futures_util::future::LocalBoxFuture;
+
+use crate::conversation::calls::ToolCall;
+use crate::outcome::Fault;
+
+/// The commands that are run when the model calls a tool.
+pub trait Toolbox {
+    /// Runs one call and gives its result, which goes back to the model. Whatever goes wrong is the row's failure.
+    ///
+    /// Dropping the future ends the command.
+    fn run<'a>(&'a self, call: &'a ToolCall) -> LocalBoxFuture<'a, Result<String, Fault>>;
+}
+
+/// A box without any tool.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct NoTools;
+
+impl Toolbox for NoTools {
+    fn run<'a>(&'a self, call: &'a ToolCall) -> LocalBoxFuture<'a, Result<String, Fault>> {
+        let message = format!("the model called `{}`, which has no command", call.name);
+        let fault = Fault::new(crate::outcome::FaultKind::Unfit, "unknown_tool", message);
+        Box::pin(std::future::ready(Err(fault)))
+    }
+}

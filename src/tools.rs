@@ -1,0 +1,238 @@
+//! The commands that answer a model's tool calls: arguments on standard input, the result from standard output.
+
+use std::ffi::{OsStr, OsString};
+use std::path::Path;
+use std::process::{ExitStatus, Stdio};
+
+use futures_util::future::LocalBoxFuture;
+use rustix::fs::Access;
+use rustix::process::{Pid, Signal, kill_process_group};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWriteExt};
+use tokio::process::{Child, Command};
+use tokio::sync::Semaphore;
+
+use crate::conversation::calls::ToolCall;
+use crate::job::answer::Tool;
+use crate::job::units;
+use crate::outcome::{Fault, FaultKind};
+use crate::toolbox::Toolbox;
+
+/// Commands at most that run at once; the others wait their turn, which does not count against their time.
+const AT_ONCE: usize = 32;
+
+/// The longest result that goes back to the model.
+const LONGEST_RESULT_BYTES: usize = 1024 * 1024;
+
+/// How much of what a command says on standard error is told.
+const TOLD_BYTES: usize = 2048;
+
+/// The commands of a job.
+#[derive(Debug)]
+pub struct Commands {
+    tools: Vec<Tool>,
+    /// Variables that no command gets to see: those that hold the API key.
+    hidden: Vec<OsString>,
+    places: Semaphore,
+}
+
+impl Commands {
+    /// The commands of a job; these variables are kept from them.
+    pub fn new(tools: Vec<Tool>, hidden: Vec<OsString>) -> Self {
+        Self { tools, hidden, places: Semaphore::new(AT_ONCE) }
+    }
+
+    async fn answer(&self, call: &ToolCall) -> Result<String, Fault> {
+        let Some(tool) = self.tools.iter().find(|tool| tool.name == call.name) else {
+            return Err(failed("unknown_tool", format!("`{}` has no command", call.name)));
+        };
+        // Nobody closes the semaphore.
+        let _place = self.places.acquire().await;
+        let group = Group(self.start(tool)?);
+        match tokio::time::timeout(tool.timeout, group.exchange(call.arguments.as_bytes())).await {
+            Ok(Ok(output)) => output.result(tool),
+            Ok(Err(error)) => Err(failed("tool_failed", format!("the command of `{}`: {error}", tool.name))),
+            Err(_) => {
+                let time = units::shown(tool.timeout);
+                let message = format!("the command of `{}` gave no result within {time}", tool.name);
+                Err(failed("tool_timeout", message))
+            }
+        }
+    }
+
+    fn start(&self, tool: &Tool) -> Result<Child, Fault> {
+        let (program, arguments) = tool.command.split_first().map_or(("", &[][..]), |(p, rest)| (p, rest));
+        let mut command = Command::new(program);
+        // In a group of its own: the Ctrl-C that ends the run in good order lets it come to its end.
+        command.args(arguments).process_group(0).kill_on_drop(true);
+        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        for variable in &self.hidden {
+            command.env_remove(variable);
+        }
+        command.spawn().map_err(|error| {
+            let message = format!("the command of `{}` cannot be run: {program}: {error}", tool.name);
+            failed("tool_failed", message)
+        })
+    }
+}
+
+impl Toolbox for Commands {
+    fn run<'a>(&'a self, call: &'a ToolCall) -> LocalBoxFuture<'a, Result<String, Fault>> {
+        Box::pin(self.answer(call))
+    }
+}
+
+/// A command at work, with all that it has started: when it is dropped before its end, they end too.
+struct Group(Child);
+
+impl Group {
+    /// Gives the command its input, and waits for its end and for all it says.
+    async fn exchange(mut self, input: &[u8]) -> std::io::Result<Output> {
+        let (stdin, stdout, stderr) = (self.0.stdin.take(), self.0.stdout.take(), self.0.stderr.take());
+        let give = async {
+            if let Some(mut stdin) = stdin {
+                // A command that does not read its arguments may close the pipe; what it says counts.
+                let _ = stdin.write_all(input).await;
+            }
+        };
+        let ((), result, told) =
+            tokio::join!(give, said(stdout, LONGEST_RESULT_BYTES + 1), said(stderr, TOLD_BYTES));
+        let (result, told) = (result?, told?);
+        let status = self.0.wait().await?;
+        Ok(Output { status, result, told })
+    }
+}
+
+impl Drop for Group {
+    fn drop(&mut self) {
+        // A command that has come to its end has no number any more.
+        if let Some(group) = self.0.id().and_then(|id| Pid::from_raw(i32::try_from(id).ok()?)) {
+            let _ = kill_process_group(group, Signal::KILL);
+        }
+    }
+}
+
+/// What is said through a pipe, to its end; so much of it is kept.
+async fn said(pipe: Option<impl AsyncRead + Unpin>, most: usize) -> std::io::Result<Vec<u8>> {
+    let mut kept = Vec::new();
+    let Some(mut pipe) = pipe else { return Ok(kept) };
+    let mut buffer = vec![0; 8192];
+    loop {
+        let read = pipe.read(&mut buffer).await?;
+        if read == 0 {
+            return Ok(kept);
+        }
+        let room = most.saturating_sub(kept.len());
+        kept.extend_from_slice(&buffer[..read.min(room)]);
+    }
+}
+
+/// What a command came to.
+struct Output {
+    status: ExitStatus,
+    result: Vec<u8>,
+    told: Vec<u8>,
+}
+
+impl Output {
+    fn result(self, tool: &Tool) -> Result<String, Fault> {
+        let name = &tool.name;
+        if !self.status.success() {
+            let told = String::from_utf8_lossy(&self.told);
+            let told = if told.trim().is_empty() { String::new() } else { format!(": {}", told.trim()) };
+            let message = format!("the command of `{name}` ended with {}{told}", self.status);
+            return Err(failed("tool_failed", message));
+        }
+        if self.result.len() > LONGEST_RESULT_BYTES {
+            let most = LONGEST_RESULT_BYTES >> 20;
+            let message = format!("the command of `{name}` printed more than {most} MiB");
+            return Err(failed("tool_failed", message));
+        }
+        let text = String::from_utf8(self.result).map_err(|_| {
+            failed("tool_failed", format!("the command of `{name}` printed something else than UTF-8 text"))
+        })?;
+        Ok(text.trim_end_matches(['\n', '\r']).to_owned())
+    }
+}
+
+/// Whether a program can be run: by its path, or found along the folders of `PATH`.
+pub fn can_be_run(program: &str, path: Option<&OsStr>) -> bool {
+    let runs = |file: &Path| rustix::fs::access(file, Access::EXEC_OK).is_ok() && file.is_file();
+    match program.contains('/') {
+        true => runs(Path::new(program)),
+        false => {
+            path.is_some_and(|path| std::env::split_paths(path).any(|folder| runs(&folder.join(program))))
+        }
+    }
+}
+
+fn failed(code: &str, message: String) -> Fault {
+    Fault::new(FaultKind::Unfit, code, message)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    fn commands(script: &str) -> Commands {
+        let command = ["sh", "-c", script].map(str::to_owned).to_vec();
+        let tool = Tool { name: "look".into(), command, timeout: Duration::from_secs(20) };
+        Commands::new(vec![tool], vec!["CARGO_MANIFEST_DIR".into()])
+    }
+
+    async fn run(commands: &Commands) -> Result<String, String> {
+        let call = ToolCall { id: "c".into(), name: "look".into(), arguments: "{\"at\":1}".into() };
+        commands.run(&call).await.map_err(|fault| format!("{}: {}", fault.code, fault.message))
+    }
+
+    #[tokio::test]
+    async fn arguments_go_in_and_the_result_comes_out() {
+        assert_eq!(run(&commands("cat; echo; echo done")).await.as_deref(), Ok("{\"at\":1}\ndone"));
+        assert_eq!(run(&commands("echo deaf")).await.as_deref(), Ok("deaf"), "input may be left unread");
+        assert_eq!(run(&commands("echo \"[$CARGO_MANIFEST_DIR]\"")).await.as_deref(), Ok("[]"), "hidden");
+    }
+
+    #[tokio::test]
+    async fn what_fails_is_told_with_what_the_command_says() {
+        let told = run(&commands("echo no such city >&2; exit 3")).await.expect_err("fails");
+        assert!(told.starts_with("tool_failed:") && told.contains("exit status: 3: no such city"), "{told}");
+        let told = run(&commands("head -c 2000000 /dev/zero")).await.expect_err("too long");
+        assert!(told.contains("1 MiB"), "{told}");
+        let told = run(&commands("printf '\\377'")).await.expect_err("no text");
+        assert!(told.contains("UTF-8"), "{told}");
+        let mut missing = commands("");
+        missing.tools[0].command = vec!["./no-such-command".into()];
+        let told = run(&missing).await.expect_err("missing");
+        assert!(told.contains("./no-such-command"), "{told}");
+    }
+
+    #[tokio::test]
+    async fn a_command_that_hangs_ends_with_all_it_has_started() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let told = folder.path().join("inner");
+        let mut hanging = commands(&format!("sleep 600 & echo $! > {}; wait", told.display()));
+        hanging.tools[0].timeout = Duration::from_millis(500);
+        let message = run(&hanging).await.expect_err("hangs");
+        assert!(message.starts_with("tool_timeout:") && message.contains("500ms"), "{message}");
+        let inner = std::fs::read_to_string(told).expect("its number");
+        let inner = Pid::from_raw(inner.trim().parse().expect("a number")).expect("a process");
+        // It was killed; until its parent takes note of that, it can still be met as a dead one.
+        while rustix::process::test_kill_process(inner).is_ok() {
+            let state = std::fs::read_to_string(format!("/proc/{}/stat", inner.as_raw_nonzero()));
+            if state.is_ok_and(|state| state.contains(") Z ")) {
+                break;
+            }
+            tokio::task::yield_now().await;
+        }
+    }
+
+    #[test]
+    fn programs_are_found_by_path_or_along_the_folders() {
+        let path = OsStr::new("/nowhere:/bin:/usr/bin");
+        assert!(can_be_run("sh", Some(path)) && can_be_run("/bin/sh", None));
+        assert!(
+            !can_be_run("sh", None) && !can_be_run("./sh", Some(path)) && !can_be_run("/bin", Some(path))
+        );
+    }
+}
