@@ -10,7 +10,7 @@ const STAGES: [&str; 6] = ["read", "render", "dispatch", "api", "journal", "writ
 const SIDE_ROOMS: [&str; 3] = ["models", "simulator", "watch"];
 
 /// Each foreign crate that has a home, with the files and folders it may be named in.
-const HOMES: [(&str, &[&str]); 19] = [
+const HOMES: [(&str, &[&str]); 20] = [
     ("reqwest", &["api/"]),
     ("rustls", &["api/client.rs"]),
     ("httpdate", &["api/retry_after.rs"]),
@@ -37,6 +37,7 @@ const HOMES: [(&str, &[&str]); 19] = [
     ),
     ("minijinja", &["render/"]),
     ("jsonschema", &["schema.rs", "schema/"]),
+    ("regex_syntax", &["simulator/"]),
     ("indicatif", &["watch/"]),
     ("signal_hook", &["commands/interrupt.rs"]),
     ("clap", &["cli.rs", "main.rs"]),
