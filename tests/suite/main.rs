@@ -24,5 +24,6 @@ mod samples;
 mod settings;
 mod sharing;
 mod stopping;
+mod structured;
 mod tables;
 mod wire_faults;
