@@ -82,17 +82,17 @@ impl AnswerSchema {
     pub fn as_value(&self) -> &Value {
         &self.schema
     }
+}
 
-    /// The name under which a request can carry the schema: the file's without its ending, of letters, digits, `_` and
-    /// `-`, and no longer than the API allows.
-    pub fn name_in_requests(&self) -> String {
-        let file = self.name.rsplit('/').next().unwrap_or_default();
-        let stem = file.rsplit_once('.').map_or(file, |(stem, _)| stem);
-        let allowed = |letter: char| letter.is_ascii_alphanumeric() || letter == '_' || letter == '-';
-        let letters = stem.chars().map(|letter| if allowed(letter) { letter } else { '_' });
-        let name: String = letters.take(LONGEST_NAME).collect();
-        if name.is_empty() { "answer".to_owned() } else { name }
-    }
+/// The name under which a request can carry the schema of a file: the file's own without its ending, of letters, digits,
+/// `_` and `-`, and no longer than the API allows.
+pub fn name_in_requests(path: &str) -> String {
+    let file = path.rsplit('/').next().unwrap_or_default();
+    let stem = file.rsplit_once('.').map_or(file, |(stem, _)| stem);
+    let allowed = |letter: char| letter.is_ascii_alphanumeric() || letter == '_' || letter == '-';
+    let letters = stem.chars().map(|letter| if allowed(letter) { letter } else { '_' });
+    let name: String = letters.take(LONGEST_NAME).collect();
+    if name.is_empty() { "answer".to_owned() } else { name }
 }
 
 /// The JSON value of an answer, without the Markdown fence that models like to put around it.

@@ -22,7 +22,7 @@ const STAGES: [&str; 7] = ["read", "render", "dispatch", "api", "journal", "tool
 const SIDE_ROOMS: [&str; 3] = ["models", "simulator", "watch"];
 
 /// Each foreign crate that has a home, with the files and folders it may be named in.
-const HOMES: [(&str, &[&str]); 19] = [
+const HOMES: [(&str, &[&str]); 20] = [
     ("reqwest", &["api/"]),
     ("rustls", &["api/client.rs"]),
     ("httpdate", &["api/retry_after.rs"]),
@@ -49,6 +49,7 @@ const HOMES: [(&str, &[&str]); 19] = [
     ),
     ("minijinja", &["render/"]),
     ("jsonschema", &["schema.rs", "schema/"]),
+    ("regex_syntax", &["simulator/"]),
     ("indicatif", &["watch/"]),
     ("signal_hook", &["commands/interrupt.rs"]),
     ("clap", &["cli.rs", "main.rs"]),

@@ -58,6 +58,10 @@ pub(super) fn run(args: PreviewArgs) -> Result<Exit, Failure> {
     writeln!(out, "address: {address}")?;
     writeln!(out, "key: {key}")?;
     writeln!(out, "output: {}", opened.job.output.path.display())?;
+    if !opened.fields().is_empty() {
+        let names: Vec<&str> = opened.fields().iter().map(|field| field.name.as_str()).collect();
+        writeln!(out, "columns of the schema's fields: {}", printable(&names.join(", ")))?;
+    }
     if let Some(holder) = Lock::holder(&path) {
         writeln!(out, "running: {}", printable(&holder))?;
     }

@@ -3,11 +3,15 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use super::Text;
+
 /// `[answer]`, settled.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AnswerRules {
     /// The file of the JSON Schema that each answer must satisfy.
     pub schema: Option<PathBuf>,
+    /// Where that file is named, for messages.
+    pub schema_text: Option<Text>,
     /// How often an answer that does not is asked for again.
     pub repair: u32,
     /// Whether the schema's fields become columns.
@@ -20,7 +24,14 @@ pub struct AnswerRules {
 
 impl Default for AnswerRules {
     fn default() -> Self {
-        Self { schema: None, repair: 1, expand: false, on_length: OnLength::Keep, max_rounds: 8 }
+        Self {
+            schema: None,
+            schema_text: None,
+            repair: 1,
+            expand: false,
+            on_length: OnLength::Keep,
+            max_rounds: 8,
+        }
     }
 }
 

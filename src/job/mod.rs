@@ -162,7 +162,7 @@ pub struct Turn {
 }
 
 /// A template as the user wrote it, and where.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Text {
     /// The template.
     pub source: String,

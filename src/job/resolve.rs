@@ -168,6 +168,10 @@ fn answer(section: AnswerSection, layers: &Layers) -> Result<AnswerRules, Proble
         repair: section.repair.unwrap_or(default.repair),
         expand: section.expand.unwrap_or(default.expand),
         max_rounds: section.max_rounds.unwrap_or(default.max_rounds),
+        schema_text: section
+            .schema
+            .clone()
+            .map(|source| Text { source, place: layers.place("answer.schema") }),
         schema: section.schema.map(PathBuf::from),
     };
     match () {

@@ -4,6 +4,7 @@ mod feed;
 pub mod output;
 pub mod plan;
 pub mod send;
+mod structure;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -16,7 +17,10 @@ use crate::journal::JournalError;
 use crate::read::{Expansion, InputSpec, ReadError, Source, Wanted};
 use crate::render::{Renderer, check};
 use crate::row::Item;
+use crate::schema::{AnswerSchema, Field};
 use crate::write::{Layout, LayoutError, OutputSpec, WriteError};
+
+use structure::Structure;
 
 /// Why a run cannot go on. What became of single rows is no error.
 #[derive(Debug, thiserror::Error)]
@@ -95,15 +99,19 @@ pub struct Opened {
     pub source: Arc<Source>,
     /// Its templates.
     pub renderer: Arc<Renderer>,
+    /// What each answer has to satisfy, where the job says so.
+    pub schema: Option<Arc<AnswerSchema>>,
+    /// The fields of the schema that become columns.
+    fields: Vec<Field>,
 }
 
 impl Opened {
     /// Opens the input of a job and holds its templates and output columns against it, as far as that can be done
-    /// before the rows are read.
+    /// before the rows are read; and reads the schema of its answers.
     ///
     /// # Errors
     ///
-    /// An input that cannot be opened, a template or an output column that does not fit it.
+    /// An input that cannot be opened, a template or an output column that does not fit it, a file that is no schema.
     pub fn new(job: Job) -> Result<Self, PipelineError> {
         Self::with(job, Source::open)
     }
@@ -118,9 +126,10 @@ impl Opened {
     }
 
     fn with(
-        job: Job,
+        mut job: Job,
         open: impl FnOnce(InputSpec) -> Result<Source, ReadError>,
     ) -> Result<Self, PipelineError> {
+        let Structure { schema, fields } = Structure::read(&mut job)?;
         let spec = InputSpec {
             format: job.input.format,
             id: job.input.id.clone(),
@@ -134,7 +143,8 @@ impl Opened {
         };
         let source = open(spec)?;
         let renderer = Renderer::new(&job, source.columns())?;
-        let opened = Self { job: Arc::new(job), source: Arc::new(source), renderer: Arc::new(renderer) };
+        let (job, source, renderer) = (Arc::new(job), Arc::new(source), Arc::new(renderer));
+        let opened = Self { job, source, renderer, schema, fields };
         opened.check_output_is_no_input(&opened.job.output.path)?;
         if opened.source.columns().is_some() {
             opened.layout(opened.source.columns(), opened.job.output.format)?;
@@ -159,6 +169,7 @@ impl Opened {
             rename: output.rename.clone(),
             prefix: output.prefix.clone(),
             spreadsheet_safe: output.spreadsheet_safe,
+            fields: self.fields.clone(),
         };
         let rows_bring_their_own = self.source.columns().is_none() && format == Format::Jsonl;
         Layout::new(columns.filter(|_| !rows_bring_their_own), &spec).map_err(|error| {
@@ -181,6 +192,11 @@ impl Opened {
             }
             None => Ok(()),
         }
+    }
+
+    /// The fields of the answers' schema that become columns, when the job says that they do.
+    pub fn fields(&self) -> &[Field] {
+        &self.fields
     }
 
     /// A pass over the rows, from the top, as far as the job is limited to.
@@ -223,7 +239,7 @@ impl Opened {
 ///
 /// The key under `request`, and what its value has to be.
 pub fn check_request(job: &Job) -> Result<(), (String, String)> {
-    check::literals(job.model.name.as_deref(), &job.request)
+    check::literals(job.model.name.as_deref(), &structure::foreseen(job))
 }
 
 /// Checks that the output can be written, before anything is sent. Missing folders are made.

@@ -1,5 +1,7 @@
 //! The answer columns: their names, their kinds, and what a row's result holds for each of them.
 
+use serde_json::{Number, Value};
+
 use crate::outcome::{Answer, RowResult, Usage};
 
 /// The names of the answer columns, in the order in which they follow the input's.
@@ -53,16 +55,19 @@ pub(super) enum AnswerKind {
     Number,
 }
 
-/// What one row holds in one answer column.
-#[derive(Debug, Clone, Copy, PartialEq)]
+/// What one row holds in one answer column, or in a column of one of the answer's fields.
+#[derive(Debug, Clone, PartialEq)]
 pub(super) enum AnswerValue<'a> {
     Null,
     Text(&'a str),
     /// JSON text: an array in JSONL, its text elsewhere.
     Json(&'a str),
     Integer(i64),
-    /// A finite number.
-    Number(f64),
+    /// A number, as it is spelled in JSON.
+    Number(Number),
+    Boolean(bool),
+    /// A JSON value: as it is in JSONL, its text elsewhere.
+    Value(&'a Value),
 }
 
 impl AnswerColumn {
@@ -129,10 +134,9 @@ impl AnswerColumn {
             Self::CachedTokens => tokens(|usage| usage.cached_tokens),
             Self::ReasoningTokens => tokens(|usage| usage.reasoning_tokens),
             // JSON has no word for the numbers that are none.
-            Self::Cost => match result.cost {
-                Some(cost) if cost.is_finite() => AnswerValue::Number(cost),
-                _ => AnswerValue::Null,
-            },
+            Self::Cost => {
+                result.cost.and_then(Number::from_f64).map_or(AnswerValue::Null, AnswerValue::Number)
+            }
             Self::Model => text(|answer| &answer.model),
             Self::RequestId => text(|answer| &answer.request_id),
             Self::Attempts => count(result.attempts.map(u64::from)),

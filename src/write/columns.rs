@@ -6,6 +6,7 @@ use std::collections::{HashMap, HashSet};
 
 use super::answer::AnswerColumn;
 use crate::row::Column;
+use crate::schema::Field;
 
 pub use names::LayoutError;
 use names::{Named, Names, USE_PREFIX};
@@ -22,6 +23,8 @@ pub struct OutputSpec {
     pub prefix: String,
     /// Whether text cells of CSV and TSV that a spreadsheet would run as formulas get a `'` before them.
     pub spreadsheet_safe: bool,
+    /// Fields of the answers that are columns as well, after the answer columns.
+    pub fields: Vec<Field>,
 }
 
 /// The columns of an output.
@@ -33,6 +36,8 @@ pub struct Layout {
     pub(super) inputs: Vec<Column>,
     /// Set when every row brings columns of its own, which stand before the others.
     pub(super) open: Option<OpenColumns>,
+    /// The fields of the answers that are among the columns.
+    pub(super) fields: Vec<Field>,
     /// As in [`OutputSpec`].
     pub(super) spreadsheet_safe: bool,
 }
@@ -52,6 +57,8 @@ pub(super) enum Source {
     /// An input column, by its index in [`Layout::inputs`].
     Input(usize),
     Answer(AnswerColumn),
+    /// A field of the answer, by its index in [`Layout::fields`].
+    Field(usize),
 }
 
 /// How rows' own columns are named when they are not known ahead.
@@ -74,19 +81,20 @@ impl Layout {
     ///
     /// When `spec` names a column that is not there, or two columns of the output would have the same name.
     pub fn new(input: Option<&[Column]>, spec: &OutputSpec) -> Result<Self, LayoutError> {
-        let names = Names { input, prefix: &spec.prefix };
+        let names = Names { input, fields: &spec.fields, prefix: &spec.prefix };
         let renames = names.renames(&spec.rename)?;
         let chosen = names.chosen(spec.select.as_deref())?;
         let output_name = |named: &Named| match (renames.get(named), named) {
             (Some(name), _) => name.clone(),
             (None, Named::Input(name)) => name.clone(),
-            (None, Named::Answer(answer)) => names.prefixed(*answer),
+            (None, answer) => names.prefixed(answer),
         };
 
         let mut layout = Self {
             columns: Vec::new(),
             inputs: Vec::new(),
             open: None,
+            fields: Vec::new(),
             spreadsheet_safe: spec.spreadsheet_safe,
         };
         let mut seen = HashMap::new();
@@ -97,6 +105,10 @@ impl Layout {
             }
             let source = match named {
                 Named::Answer(answer) => Source::Answer(answer),
+                Named::Field(field) => {
+                    layout.fields.push(field);
+                    Source::Field(layout.fields.len() - 1)
+                }
                 Named::Input(name) => {
                     layout.inputs.push(names.column(name));
                     Source::Input(layout.inputs.len() - 1)

@@ -1,5 +1,6 @@
 //! What holds for every format, whatever form the rows were read in.
 
+mod fields;
 pub(super) mod sample;
 
 use std::fs;
@@ -105,7 +106,7 @@ fn selected_and_renamed_columns_have_their_place_and_name_in_every_format() {
         select: Some(vec!["response".into(), "text".into(), "mt_status".into()]),
         rename: vec![("response".into(), "translation".into()), ("text".into(), "source".into())],
         prefix: "mt_".into(),
-        spreadsheet_safe: false,
+        ..OutputSpec::default()
     };
     for_all(&AWKWARD, &spec, |label, _, table| {
         assert_eq!(table.names, ["translation", "source", "mt_status"], "{label}");

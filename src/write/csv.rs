@@ -7,6 +7,7 @@ use super::answer::AnswerValue;
 use super::cells::CellReader;
 use super::columns::{Layout, Source};
 use super::encoder::Encoder;
+use super::expanded::Expanded;
 use crate::outcome::RowResult;
 use crate::row::Item;
 
@@ -44,6 +45,7 @@ impl CsvWriter {
     /// Writes one row; null cells are empty.
     pub(super) fn write(&mut self, item: &Item, result: &RowResult) -> Result<(), WriteError> {
         let cells = self.cells.read(item)?;
+        let expanded = Expanded::read(result, &self.layout.fields);
         let safe = self.layout.spreadsheet_safe;
         let mut written = Ok(());
         for column in &self.layout.columns {
@@ -56,6 +58,10 @@ impl CsvWriter {
                 }
                 Source::Answer(answer) => {
                     self.records.write_field(answer_text(&mut self.scratch, answer.value(result), safe))
+                }
+                Source::Field(index) => {
+                    let value = expanded.value(&self.layout.fields[index]);
+                    self.records.write_field(answer_text(&mut self.scratch, value, safe))
                 }
             };
             if written.is_err() {
@@ -87,7 +93,10 @@ fn answer_text<'a>(scratch: &'a mut String, value: AnswerValue<'a>, safe: bool) 
         AnswerValue::Text(text) | AnswerValue::Json(text) => return guarded(scratch, text, safe),
         AnswerValue::Integer(number) => write!(scratch, "{number}"),
         // The spelling of JSON, in CSV too: `0.25`, `1e-7`.
-        AnswerValue::Number(number) => write!(scratch, "{}", serde_json::Value::from(number)),
+        AnswerValue::Number(number) => write!(scratch, "{number}"),
+        AnswerValue::Boolean(flag) => write!(scratch, "{flag}"),
+        // JSON text begins with nothing that a spreadsheet would run, but for numbers, which it shows.
+        AnswerValue::Value(value) => write!(scratch, "{value}"),
     };
     debug_assert!(written.is_ok(), "writing to a string cannot fail");
     scratch

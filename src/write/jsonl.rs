@@ -10,6 +10,7 @@ use super::answer::AnswerValue;
 use super::cells::{Cell, CellReader, each_column};
 use super::columns::{Layout, OpenColumns, Source};
 use super::encoder::Encoder;
+use super::expanded::Expanded;
 use crate::outcome::RowResult;
 use crate::row::{Item, Origin, Row};
 
@@ -45,11 +46,15 @@ impl JsonlWriter {
             _ => self.line.push(b'{'),
         }
         let cells = self.cells.read(item)?;
+        let expanded = Expanded::read(result, &self.layout.fields);
         for (name, column) in self.names.iter().zip(&self.layout.columns) {
             push_name(&mut self.line, name);
             match column.source {
                 Source::Input(index) => push_cell(&mut self.line, cells[index]),
                 Source::Answer(answer) => push_answer(&mut self.line, answer.value(result)),
+                Source::Field(index) => {
+                    push_answer(&mut self.line, expanded.value(&self.layout.fields[index]));
+                }
             }
         }
         self.line.extend_from_slice(b"}\n");
@@ -135,6 +140,8 @@ fn push_answer(line: &mut Vec<u8>, value: AnswerValue<'_>) {
         AnswerValue::Text(text) => push_json(line, text),
         AnswerValue::Integer(number) => push_json(line, &number),
         AnswerValue::Number(number) => push_json(line, &number),
+        AnswerValue::Boolean(flag) => push_json(line, &flag),
+        AnswerValue::Value(value) => push_json(line, value),
         AnswerValue::Json(text) => match serde_json::from_str::<&RawValue>(text) {
             // Line breaks between values, which are all that JSON text can have, would end the row.
             Ok(value) if value.get().contains(['\n', '\r']) => {

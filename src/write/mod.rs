@@ -8,6 +8,7 @@ mod columns;
 mod conformance;
 mod csv;
 mod encoder;
+mod expanded;
 mod jsonl;
 mod parquet;
 

@@ -21,8 +21,10 @@ use super::answer::AnswerColumn;
 use super::cells::CellReader;
 use super::columns::{Layout, Source};
 use super::encoder::Encoder;
+use super::expanded::Expanded;
 use crate::outcome::RowResult;
 use crate::row::{Column, ColumnKind, Item};
+use crate::schema::Field as SchemaField;
 
 use builder::ColumnBuilder;
 use runs::Runs;
@@ -51,6 +53,8 @@ pub(super) struct ParquetWriter {
     has_runs: bool,
     /// The other input columns.
     cells: CellReader,
+    /// The fields of the answers that are columns.
+    fields: Vec<SchemaField>,
     pending_rows: usize,
     /// Bytes of values in the pending rows, about.
     pending_bytes: usize,
@@ -63,6 +67,8 @@ enum PendingColumn {
     /// Taken from the row's cell of this index.
     Cell(usize, ColumnBuilder),
     Answer(AnswerColumn, ColumnBuilder),
+    /// A field of the answer, by its index.
+    Field(usize, ColumnBuilder),
 }
 
 impl ParquetWriter {
@@ -80,6 +86,11 @@ impl ParquetWriter {
                     let field = Field::new(&column.name, builder.data_type(), true);
                     (PendingColumn::Answer(answer, builder), field)
                 }
+                Source::Field(index) => {
+                    let builder = ColumnBuilder::of_field(layout.fields[index].kind);
+                    let field = Field::new(&column.name, builder.data_type(), true);
+                    (PendingColumn::Field(index, builder), field)
+                }
                 Source::Input(index) => input_column(&layout.inputs[index], &column.name, &mut cell_names),
             };
             columns.push(pending);
@@ -96,6 +107,7 @@ impl ParquetWriter {
             columns,
             runs: Runs::default(),
             cells: CellReader::new(cell_names.iter().map(String::as_str)),
+            fields: layout.fields,
             pending_rows: 0,
             pending_bytes: 0,
         })
@@ -107,10 +119,14 @@ impl ParquetWriter {
             self.pending_bytes += self.runs.push(item)?;
         }
         let cells = self.cells.read(item)?;
+        let expanded = Expanded::read(result, &self.fields);
         for (column, field) in self.columns.iter_mut().zip(self.schema.fields()) {
             self.pending_bytes += match column {
                 PendingColumn::Batch(_) => 0,
                 PendingColumn::Answer(answer, builder) => builder.push_answer(answer.value(result)),
+                PendingColumn::Field(index, builder) => {
+                    builder.push_answer(expanded.value(&self.fields[*index]))
+                }
                 PendingColumn::Cell(index, builder) => {
                     builder.push_cell(cells[*index]).ok_or_else(|| misfit(item, field))?
                 }
@@ -148,7 +164,9 @@ impl ParquetWriter {
         for (column, field) in self.columns.iter_mut().zip(self.schema.fields()) {
             arrays.push(match column {
                 PendingColumn::Batch(name) => self.runs.column(name, field.data_type())?,
-                PendingColumn::Cell(_, builder) | PendingColumn::Answer(_, builder) => builder.finish(),
+                PendingColumn::Cell(_, builder)
+                | PendingColumn::Answer(_, builder)
+                | PendingColumn::Field(_, builder) => builder.finish(),
             });
         }
         RecordBatch::try_new(self.schema.clone(), arrays)

@@ -24,6 +24,7 @@ mod samples;
 mod settings;
 mod sharing;
 mod stopping;
+mod structured;
 mod tables;
 mod tools;
 mod wire_faults;

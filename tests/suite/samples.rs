@@ -3,8 +3,10 @@
 use std::fs;
 use std::path::Path;
 
+use arrow_schema::DataType;
+
 use crate::harness::{Finished, Scene};
-use crate::tables::Table;
+use crate::tables::{Table, batches};
 
 /// A scene with copies of the repository's jobs and samples in it.
 fn scene() -> Scene {
@@ -52,4 +54,19 @@ fn the_summary_job_summarises_each_article() {
 fn the_nightly_job_answers_each_ticket_and_the_same_command_sends_nothing_twice() {
     let (scene, _) = rehearse("jobs/nightly.toml", "out/tickets.answered.simulated.parquet", 56);
     scene.run(&["run", "jobs/nightly.toml", "--simulate"]).expect_code(0).says("kept 56 ").says("0 requests");
+}
+
+#[test]
+fn the_extraction_job_makes_typed_columns_of_what_each_article_says() {
+    let output = "out/facts.simulated.parquet";
+    let (scene, table) = rehearse("jobs/extract.toml", output, 34);
+    let (schema, _) = batches(&scene.path(output));
+    let kind = |name: &str| schema.field_with_name(name).expect("a column").data_type().clone();
+    assert_eq!(["headline", "genre", "event_date", "people"].map(kind), [const { DataType::Utf8 }; 4]);
+    assert_eq!(
+        ["asks_for_help", "local_interest", "sum_of_money"].map(kind),
+        [DataType::Boolean, DataType::Int64, DataType::Float64]
+    );
+    assert!(table.texts("headline").iter().all(|headline| !headline.is_empty()));
+    assert!(table.texts("people").iter().all(|people| people.starts_with("[{\"name\":")));
 }

@@ -1,15 +1,22 @@
 //! A value that satisfies a JSON Schema, for structured answers and the arguments of tools.
 //!
-//! It knows what such schemas are made of in practice: types, enumerations, bounds, references and
-//! alternatives. Patterns it does not know.
+//! It knows what such schemas are made of in practice: types, enumerations, bounds, patterns, formats, references and
+//! alternatives. What only rules something out (`not`, `if`, `dependentRequired`, `contains`) it does not know.
+
+mod numbers;
+mod pattern;
+mod text;
 
 use serde_json::{Map, Value, json};
 
 use super::super::fingerprint::Fingerprint;
-use super::prose::quote;
 
-/// A schema that refers to itself is not followed further than this.
-const DEEPEST: usize = 12;
+/// From here on, only what a schema requires is built.
+const DEEP: usize = 6;
+/// A schema that requires itself is not followed further than this.
+const DEEPEST: usize = 24;
+/// The most items of an array.
+const MOST_ITEMS: u64 = 64;
 
 /// What an example is made from.
 pub(super) struct Example<'a> {
@@ -20,150 +27,161 @@ pub(super) struct Example<'a> {
 
 /// A value that satisfies the schema, the same for the same request.
 pub(super) fn example(schema: &Value, from: &Example) -> Value {
-    build(schema, schema, "", from, 0)
+    Builder { root: schema, from }.build(schema, "", 0)
 }
 
-fn build(schema: &Value, root: &Value, name: &str, from: &Example, depth: usize) -> Value {
-    if depth > DEEPEST {
-        return Value::Null;
-    }
-    if let Some(target) = referred(schema, root) {
-        return build(target, root, name, from, depth + 1);
-    }
-    if let Some(constant) = schema.get("const") {
-        return constant.clone();
-    }
-    let number = from.fingerprint.derive(name, depth as u64).number();
-    if let Some(choices) = schema.get("enum").and_then(Value::as_array)
-        && !choices.is_empty()
-    {
-        return choices[(number % choices.len() as u64) as usize].clone();
-    }
-    for key in ["anyOf", "oneOf", "allOf"] {
-        if let Some(first) = schema.get(key).and_then(|list| list.get(0)) {
-            return build(first, root, name, from, depth + 1);
+struct Builder<'a> {
+    root: &'a Value,
+    from: &'a Example<'a>,
+}
+
+impl Builder<'_> {
+    /// A value for the place that `name` tells from others.
+    fn build(&self, schema: &Value, name: &str, depth: usize) -> Value {
+        if depth > DEEPEST {
+            return Value::Null;
+        }
+        if let Some(target) = self.referred(schema) {
+            return self.build(target, name, depth + 1);
+        }
+        if let Some(constant) = schema.get("const") {
+            return constant.clone();
+        }
+        let number = self.number(name, depth);
+        if let Some(choices) = schema.get("enum").and_then(Value::as_array)
+            && !choices.is_empty()
+        {
+            return choices[(number % choices.len() as u64) as usize].clone();
+        }
+        if let Some(merged) = self.merged(schema, depth) {
+            return self.build(&merged, name, depth + 1);
+        }
+        match kind(schema) {
+            "object" => self.build_object(schema, depth),
+            "array" => self.build_array(schema, name, depth),
+            "integer" => json!(numbers::integer(schema, number)),
+            "number" => json!(numbers::real(schema, number)),
+            "boolean" => json!(number.is_multiple_of(2)),
+            "null" => Value::Null,
+            _ => json!(text::build(schema, name, number, self.from.hint)),
         }
     }
-    match kind(schema) {
-        "object" => build_object(schema, root, from, depth),
-        "array" => build_array(schema, root, name, from, depth),
-        "integer" => json!(pick_integer(schema, number)),
-        "number" => json!(pick_integer(schema, number) as f64),
-        "boolean" => json!(number.is_multiple_of(2)),
-        "null" => Value::Null,
-        _ => json!(build_string(schema, name, from)),
+
+    /// A number that differs from place to place and from request to request.
+    fn number(&self, name: &str, depth: usize) -> u64 {
+        self.from.fingerprint.derive(name, depth as u64).number()
+    }
+
+    /// The schema that a `$ref` within the document names.
+    fn referred(&self, schema: &Value) -> Option<&Value> {
+        self.root.pointer(schema.get("$ref")?.as_str()?.strip_prefix('#')?)
+    }
+
+    /// A schema with alternatives or with several parts as one schema: what it says itself, all of its parts, and the
+    /// first of its alternatives; deep in a schema that contains itself, the one that is null.
+    fn merged(&self, schema: &Value, depth: usize) -> Option<Value> {
+        let list = |key: &str| schema.get(key).and_then(Value::as_array).filter(|list| !list.is_empty());
+        let mut parts: Vec<&Value> = Vec::new();
+        for alternatives in ["anyOf", "oneOf"].into_iter().filter_map(list) {
+            let null = alternatives.iter().find(|one| one.get("type") == Some(&json!("null")));
+            parts.extend(null.filter(|_| depth >= DEEP).or(alternatives.first()));
+        }
+        parts.extend(list("allOf").into_iter().flatten());
+        if parts.is_empty() {
+            return None;
+        }
+        let mut merged = schema.as_object().cloned().unwrap_or_default();
+        for key in ["anyOf", "oneOf", "allOf"] {
+            merged.remove(key);
+        }
+        for part in parts {
+            let part = self.referred(part).unwrap_or(part);
+            part.as_object().into_iter().flatten().for_each(|(key, value)| add(&mut merged, key, value));
+        }
+        Some(Value::Object(merged))
+    }
+
+    fn build_object(&self, schema: &Value, depth: usize) -> Value {
+        let nothing = Map::new();
+        let properties = schema.get("properties").and_then(Value::as_object).unwrap_or(&nothing);
+        let required: Vec<&str> = schema
+            .get("required")
+            .and_then(Value::as_array)
+            .into_iter()
+            .flatten()
+            .filter_map(Value::as_str)
+            .collect();
+        let mut fields = Map::new();
+        for (name, property) in properties {
+            if depth < DEEP || required.contains(&name.as_str()) {
+                fields.insert(name.clone(), self.build(property, name, depth + 1));
+            }
+        }
+        let other = schema.get("additionalProperties").unwrap_or(&Value::Null);
+        for name in required {
+            if !fields.contains_key(name) {
+                fields.insert(name.to_owned(), self.build(other, name, depth + 1));
+            }
+        }
+        Value::Object(fields)
+    }
+
+    fn build_array(&self, schema: &Value, name: &str, depth: usize) -> Value {
+        let bound = |key: &str| schema.get(key).and_then(Value::as_u64);
+        let least = bound("minItems").unwrap_or(0);
+        let wanted = if depth < DEEP { least.max(1) } else { least };
+        let wanted = wanted.min(bound("maxItems").unwrap_or(u64::MAX)).min(MOST_ITEMS) as usize;
+        let distinct = schema.get("uniqueItems") == Some(&Value::Bool(true));
+        // A list under `items` is how the first items were told before draft 2020-12.
+        let items = schema.get("items").unwrap_or(&Value::Null);
+        let first = schema.get("prefixItems").or(Some(items)).and_then(Value::as_array);
+        let mut values: Vec<Value> = Vec::new();
+        // Some tries more than items, since of few choices the same one comes up again.
+        for index in 0..wanted * 16 {
+            if values.len() == wanted {
+                break;
+            }
+            let item = first.and_then(|first| first.get(values.len())).unwrap_or(items);
+            let value = self.build(item, &format!("{name}.{index}"), depth + 1);
+            if !(distinct && values.contains(&value)) {
+                values.push(value);
+            }
+        }
+        Value::Array(values)
     }
 }
 
-/// The schema that a `$ref` within the document names.
-fn referred<'a>(schema: &Value, root: &'a Value) -> Option<&'a Value> {
-    root.pointer(schema.get("$ref")?.as_str()?.strip_prefix('#')?)
+/// Adds what another schema says to one that both have to be.
+fn add(merged: &mut Map<String, Value>, key: &str, value: &Value) {
+    match (merged.get_mut(key), value) {
+        (Some(Value::Object(known)), Value::Object(more)) => {
+            for (name, property) in more {
+                known.entry(name.clone()).or_insert_with(|| property.clone());
+            }
+        }
+        (Some(Value::Array(known)), Value::Array(more)) if key == "required" => {
+            known.extend(more.iter().cloned())
+        }
+        (Some(_), _) => {}
+        (None, value) => {
+            merged.insert(key.to_owned(), value.clone());
+        }
+    }
 }
 
-/// The first type that is not null; a schema without one is an object if it has properties.
+/// The first type that is not null; a schema without one is what its other words fit.
 fn kind(schema: &Value) -> &str {
     match schema.get("type") {
         Some(Value::String(kind)) => kind,
         Some(Value::Array(kinds)) => {
             kinds.iter().filter_map(Value::as_str).find(|kind| *kind != "null").unwrap_or("null")
         }
-        _ if schema.get("properties").is_some() => "object",
+        _ if schema.get("properties").is_some() || schema.get("required").is_some() => "object",
+        _ if schema.get("items").is_some() || schema.get("prefixItems").is_some() => "array",
+        _ if schema.get("minimum").is_some() || schema.get("maximum").is_some() => "number",
         _ => "string",
     }
 }
 
-fn build_object(schema: &Value, root: &Value, from: &Example, depth: usize) -> Value {
-    let properties = schema.get("properties").and_then(Value::as_object);
-    let fields: Map<String, Value> = properties
-        .into_iter()
-        .flatten()
-        .map(|(name, property)| (name.clone(), build(property, root, name, from, depth + 1)))
-        .collect();
-    Value::Object(fields)
-}
-
-fn build_array(schema: &Value, root: &Value, name: &str, from: &Example, depth: usize) -> Value {
-    let least = schema.get("minItems").and_then(Value::as_u64).unwrap_or(1);
-    let most = schema.get("maxItems").and_then(Value::as_u64).unwrap_or(u64::MAX);
-    let items = schema.get("items").unwrap_or(&Value::Null);
-    (0..least.max(1).min(most).min(64)).map(|_| build(items, root, name, from, depth + 1)).collect()
-}
-
-/// A whole number within the schema's bounds, near its lower one.
-fn pick_integer(schema: &Value, number: u64) -> i64 {
-    let bound = |key: &str| schema.get(key).and_then(Value::as_f64);
-    let low = bound("minimum").map(f64::ceil).or(bound("exclusiveMinimum").map(|low| low.floor() + 1.0));
-    let high = bound("maximum").map(f64::floor).or(bound("exclusiveMaximum").map(|high| high.ceil() - 1.0));
-    let low = low.or(high.map(|high| high.min(1.0))).unwrap_or(1.0) as i64;
-    let high = high.map_or(low.saturating_add(9), |high| high as i64).max(low);
-    low + (number % (high - low + 1).unsigned_abs().max(1)) as i64
-}
-
-fn build_string(schema: &Value, name: &str, from: &Example) -> String {
-    match schema.get("format").and_then(Value::as_str) {
-        Some("date") => return "2026-01-15".into(),
-        Some("date-time") => return "2026-01-15T09:30:00Z".into(),
-        Some("email") => return "someone@example.com".into(),
-        Some("uri") => return "https://example.com/".into(),
-        _ => {}
-    }
-    let text =
-        if name.contains("city") || name.contains("location") { place(from.hint) } else { quote(from.hint) };
-    let bound = |key: &str| schema.get(key).and_then(Value::as_u64).map(|bound| bound as usize);
-    let longest = bound("maxLength").unwrap_or(usize::MAX);
-    let mut text: String = text.chars().take(longest).collect();
-    let missing = bound("minLength").unwrap_or(0).saturating_sub(text.chars().count());
-    text.extend(std::iter::repeat_n('.', missing.min(10_000)));
-    text
-}
-
-/// The first word after "in" or "for" that begins like a name.
-fn place(text: &str) -> String {
-    let words: Vec<&str> = text.split_whitespace().collect();
-    words
-        .windows(2)
-        .filter(|pair| ["in", "for", "of", "at"].contains(&pair[0]))
-        .map(|pair| pair[1].trim_matches(|c: char| !c.is_alphanumeric()))
-        .find(|word| word.starts_with(char::is_uppercase))
-        .unwrap_or("Hangzhou")
-        .to_owned()
-}
-
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn example_of(schema: Value) -> Value {
-        example(&schema, &Example { hint: "A fine day", fingerprint: Fingerprint::of_bytes(b"row") })
-    }
-
-    #[test]
-    fn every_property_gets_a_value_of_its_type() {
-        let value = example_of(json!({"type": "object", "properties": {
-            "title": {"type": "string", "maxLength": 6},
-            "stars": {"type": "integer", "minimum": 1, "maximum": 5},
-            "mood": {"enum": ["good", "bad"]},
-            "tags": {"type": "array", "items": {"type": "string"}, "minItems": 2},
-            "author": {"type": ["string", "null"]},
-        }}));
-        assert_eq!(value["title"], "A fine");
-        assert!((1..=5).contains(&value["stars"].as_i64().unwrap()));
-        assert!(["good", "bad"].contains(&value["mood"].as_str().unwrap()));
-        assert_eq!(value["tags"].as_array().unwrap().len(), 2);
-        assert!(value["author"].is_string());
-    }
-
-    #[test]
-    fn references_are_followed_and_circles_end() {
-        let value = example_of(json!({"$ref": "#/$defs/node", "$defs": {
-            "node": {"type": "object", "properties": {"next": {"$ref": "#/$defs/node"}}},
-        }}));
-        assert!(value["next"].is_object());
-    }
-
-    #[test]
-    fn bounds_that_leave_one_number_give_that_number() {
-        assert_eq!(example_of(json!({"type": "integer", "minimum": 7, "maximum": 7})), json!(7));
-        assert_eq!(example_of(json!({"type": "integer", "maximum": -3})), json!(-3));
-    }
-}
+mod tests;

@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use thiserror::Error;
 
 use crate::row::{Column, ColumnKind, JsonKind};
+use crate::schema::Field;
 use crate::write::answer::AnswerColumn;
 
 /// How alike two names must be for one to be offered in place of the other, from 0 to 1.
@@ -12,11 +13,15 @@ const LIKENESS: f64 = 0.75;
 
 pub(super) const USE_PREFIX: &str = "`prefix` in [output] keeps the answer columns apart from the input's";
 const USE_RENAME: &str = "`rename` in [output] can give one of them another name";
+/// The prefix stands before both; by its bare name the answer column is meant.
+const RENAME_THE_COLUMN: &str = "one is a field of the schema, the other a column that every answer has; \
+                                 `rename` in [output] gives the latter another name";
 const NAMED_TWICE: &str = "`select` names it twice";
 
 /// The names a user can choose from.
 pub(super) struct Names<'a> {
     pub(super) input: Option<&'a [Column]>,
+    pub(super) fields: &'a [Field],
     pub(super) prefix: &'a str,
 }
 
@@ -29,9 +34,14 @@ impl Names<'_> {
             None => {
                 let inputs = self.input.unwrap_or_default().iter();
                 let inputs = inputs.map(|column| Named::Input(column.name.clone()));
-                Ok(inputs.chain(AnswerColumn::ALL.map(Named::Answer)).collect())
+                Ok(inputs.chain(self.answers()).collect())
             }
         }
+    }
+
+    /// The columns that are not the input's.
+    fn answers(&self) -> impl Iterator<Item = Named> {
+        AnswerColumn::ALL.into_iter().map(Named::Answer).chain(self.fields.iter().cloned().map(Named::Field))
     }
 
     /// The new names that columns get.
@@ -48,14 +58,15 @@ impl Names<'_> {
     /// The column of a name. Where a prefix keeps the two apart, a name without it is the input's first.
     fn resolve(&self, setting: &'static str, name: &str) -> Result<Named, LayoutError> {
         let known = self.input.is_some_and(|columns| columns.iter().any(|column| column.name == name));
-        let prefixed = AnswerColumn::ALL.into_iter().find(|answer| self.prefixed(*answer) == name);
-        let bare = AnswerColumn::ALL.into_iter().find(|answer| answer.name() == name);
-        match (known, prefixed.or(bare)) {
-            (true, _) if prefixed.is_some() => {
+        let prefixed = self.answers().find(|answer| self.prefixed(answer) == name);
+        let is_prefixed = prefixed.is_some();
+        let answer = prefixed.or_else(|| self.answers().find(|answer| answer.name() == name));
+        match (known, answer) {
+            (true, _) if is_prefixed => {
                 Err(LayoutError::SameName { name: name.to_owned(), advice: USE_PREFIX })
             }
             (true, _) => Ok(Named::Input(name.to_owned())),
-            (false, Some(answer)) => Ok(Named::Answer(answer)),
+            (false, Some(answer)) => Ok(answer),
             // An input without a single column has no rows: any name may be one of its columns.
             (false, None) if self.input.is_none_or(<[Column]>::is_empty) => Ok(Named::Input(name.to_owned())),
             (false, None) => {
@@ -69,15 +80,15 @@ impl Names<'_> {
         let inputs = self.input.unwrap_or_default().iter().map(|column| column.name.clone());
         let likeness = |known: &str| strsim::jaro_winkler(&known.to_lowercase(), &name.to_lowercase());
         inputs
-            .chain(AnswerColumn::ALL.map(|answer| self.prefixed(answer)))
+            .chain(self.answers().map(|answer| self.prefixed(&answer)))
             .map(|known| (likeness(&known), known))
             .filter(|(likeness, _)| *likeness >= LIKENESS)
             .max_by(|(left, _), (right, _)| left.total_cmp(right))
             .map(|(_, known)| known)
     }
 
-    /// An answer column's name in the output, when it is not renamed.
-    pub(super) fn prefixed(&self, answer: AnswerColumn) -> String {
+    /// The name in the output of a column that is not the input's, when it is not renamed.
+    pub(super) fn prefixed(&self, answer: &Named) -> String {
         format!("{}{}", self.prefix, answer.name())
     }
 
@@ -93,14 +104,26 @@ impl Names<'_> {
 pub(super) enum Named {
     Input(String),
     Answer(AnswerColumn),
+    Field(Field),
 }
 
 impl Named {
+    /// The column's name, without a prefix.
+    fn name(&self) -> &str {
+        match self {
+            Self::Input(name) => name,
+            Self::Answer(answer) => answer.name(),
+            Self::Field(field) => &field.name,
+        }
+    }
+
     /// What keeps two columns of one name apart.
     pub(super) fn advice(&self, other: &Self) -> &'static str {
         match (self, other) {
             (one, other) if one == other => NAMED_TWICE,
-            (Named::Input(_), Named::Answer(_)) | (Named::Answer(_), Named::Input(_)) => USE_PREFIX,
+            (Named::Answer(_), Named::Field(_)) | (Named::Field(_), Named::Answer(_)) => RENAME_THE_COLUMN,
+            (Named::Input(_), Named::Input(_)) => USE_RENAME,
+            (Named::Input(_), _) | (_, Named::Input(_)) => USE_PREFIX,
             _ => USE_RENAME,
         }
     }

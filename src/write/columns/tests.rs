@@ -12,7 +12,7 @@ fn spec(select: &[&str], rename: &[(&str, &str)], prefix: &str) -> OutputSpec {
         select: (!select.is_empty()).then(|| select.iter().map(|name| (*name).into()).collect()),
         rename: rename.iter().map(|(old, new)| ((*old).into(), (*new).into())).collect(),
         prefix: prefix.into(),
-        spreadsheet_safe: false,
+        ..OutputSpec::default()
     }
 }
 
@@ -94,4 +94,37 @@ fn selected_columns_of_unknown_rows_are_taken_at_their_word() {
     assert!(!layout.is_open());
     assert_eq!(layout.input_names().collect::<Vec<_>>(), ["id"]);
     assert_eq!(layout.clashes_with(["response"]), None);
+}
+
+fn with_fields(spec: OutputSpec, fields: &[&str]) -> OutputSpec {
+    let field = |name: &&str| Field { name: (*name).into(), kind: crate::schema::FieldKind::Text };
+    OutputSpec { fields: fields.iter().map(field).collect(), ..spec }
+}
+
+#[test]
+fn a_field_called_like_an_input_column_asks_for_a_prefix() {
+    let error = names(&["id", "title"], &with_fields(spec(&[], &[], ""), &["title"])).expect_err("a clash");
+    assert!(error.contains("`title`") && error.contains("`prefix`"), "{error}");
+    let with_prefix = with_fields(spec(&["title", "x_title"], &[], "x_"), &["title"]);
+    assert_eq!(names(&["title"], &with_prefix).expect("a layout"), ["title", "x_title"]);
+    let layout = Layout::new(None, &with_fields(OutputSpec::default(), &["title"])).expect("a layout");
+    assert_eq!(layout.clashes_with(["id", "title"]).as_deref(), Some("title"));
+}
+
+#[test]
+fn a_field_called_like_an_answer_column_asks_for_another_name_of_the_column() {
+    for prefix in ["", "x_"] {
+        let error = names(&["id"], &with_fields(spec(&[], &[], prefix), &["status"])).expect_err("a clash");
+        assert!(error.contains("status`") && error.contains("`rename`"), "{error}");
+    }
+    let renamed = with_fields(spec(&[], &[("status", "state")], ""), &["status"]);
+    let names = names(&["id"], &renamed).expect("a layout");
+    assert_eq!((names[15].as_str(), names[18].as_str()), ("state", "status"));
+}
+
+#[test]
+fn the_name_of_a_field_is_offered_as_well() {
+    let spec = with_fields(spec(&["sentimant"], &[], ""), &["sentiment"]);
+    let error = names(&["id"], &spec).expect_err("unknown");
+    assert!(error.contains("did you mean `sentiment`?"), "{error}");
 }

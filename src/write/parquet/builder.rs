@@ -8,6 +8,7 @@ use arrow_schema::DataType;
 use serde_json::Value;
 
 use crate::row::JsonKind;
+use crate::schema::FieldKind;
 use crate::write::answer::{AnswerKind, AnswerValue};
 use crate::write::cells::Cell;
 
@@ -48,6 +49,16 @@ impl ColumnBuilder {
         }
     }
 
+    pub(super) fn of_field(kind: FieldKind) -> Self {
+        match kind {
+            FieldKind::Text => Self::of_text(),
+            FieldKind::Integer => Self::Integer(Int64Builder::new()),
+            FieldKind::Number => Self::Number(Float64Builder::new()),
+            FieldKind::Boolean => Self::Boolean(BooleanBuilder::new()),
+            FieldKind::Json => Self::Json(StringBuilder::new()),
+        }
+    }
+
     pub(super) fn data_type(&self) -> DataType {
         match self {
             Self::Boolean(_) => DataType::Boolean,
@@ -82,7 +93,7 @@ impl ColumnBuilder {
         Some(VALUE_BYTES)
     }
 
-    /// Adds a value of an answer column, and returns the bytes it takes, about.
+    /// Adds a value of an answer column, or of a field of the answer, and returns the bytes it takes, about.
     pub(super) fn push_answer(&mut self, value: AnswerValue<'_>) -> usize {
         match (self, value) {
             (Self::Text(builder), AnswerValue::Text(text) | AnswerValue::Json(text)) => {
@@ -90,7 +101,13 @@ impl ColumnBuilder {
                 return text.len() + VALUE_BYTES;
             }
             (Self::Integer(builder), AnswerValue::Integer(number)) => builder.append_value(number),
-            (Self::Number(builder), AnswerValue::Number(number)) => builder.append_value(number),
+            (Self::Number(builder), AnswerValue::Number(number)) => builder.append_option(number.as_f64()),
+            (Self::Boolean(builder), AnswerValue::Boolean(flag)) => builder.append_value(flag),
+            (Self::Json(builder), AnswerValue::Value(value)) => {
+                let text = value.to_string();
+                builder.append_value(&text);
+                return text.len() + VALUE_BYTES;
+            }
             (builder, _) => builder.push_null(),
         }
         VALUE_BYTES
