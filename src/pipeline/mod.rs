@@ -218,7 +218,7 @@ impl Opened {
     pub fn conversation(&self) -> Rules {
         let answer = &self.job.answer;
         Rules {
-            schema: None,
+            schema: self.schema.clone(),
             repair: answer.repair,
             on_length: answer.on_length,
             tools: self.job.tools.iter().map(|tool| tool.name.clone()).collect(),

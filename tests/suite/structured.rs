@@ -259,7 +259,6 @@ fn messages(request: &Value) -> String {
 }
 
 #[test]
-#[ignore = "an answer is held against the schema in the conversation with the model"]
 fn an_answer_that_breaks_the_schema_is_asked_for_again_with_the_fault_named() {
     let script =
         "[[fault]]\ncontains = \"row 1.\"\ntimes = 1\ncontent = '{\"title\": \"t\", \"stars\": 9}'\n";
@@ -280,7 +279,6 @@ fn an_answer_that_breaks_the_schema_is_asked_for_again_with_the_fault_named() {
 }
 
 #[test]
-#[ignore = "an answer is held against the schema in the conversation with the model"]
 fn a_row_whose_answers_all_break_the_schema_has_failed_after_so_many_repairs() {
     for (repair, requests) in [(0, 1), (1, 2), (3, 4)] {
         for content in ["no JSON at all", "{\\\"title\\\": 1}"] {
@@ -303,7 +301,6 @@ fn a_row_whose_answers_all_break_the_schema_has_failed_after_so_many_repairs() {
 }
 
 #[test]
-#[ignore = "an answer is held against the schema in the conversation with the model"]
 fn failed_rows_have_no_fields_in_any_format() {
     let script = "[[fault]]\ncontains = \"row 0.\"\ncontent = '{\"title\": \"t\"}'\n";
     for output in ["out.csv", "out.parquet"] {
