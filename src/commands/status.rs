@@ -9,6 +9,7 @@ use super::Failure;
 use super::load::load;
 use super::summary::timestamp;
 use crate::cli::StatusArgs;
+use crate::conversation::{Asks, Step};
 use crate::exit::Exit;
 use crate::job::units::shown;
 use crate::journal;
@@ -193,6 +194,7 @@ fn tell_row(
     let result = reader.results().at(position)?;
     let faults = reader.history(position)?;
     let result = result.ok_or_else(unknown)?;
+    let steps = if reader.has_steps_in_between()? { reader.steps(position)? } else { Vec::new() };
     let answer = result.answer.as_ref();
     if as_json {
         let faults: Vec<Value> = faults
@@ -212,6 +214,11 @@ fn tell_row(
             "request_id": answer.and_then(|answer| answer.request_id.as_ref()),
             "total_tokens": answer.and_then(|answer| answer.usage).map(|usage| usage.total_tokens),
             "latency_ms": result.latency_ms, "faults": faults,
+            "steps": steps.iter().map(|step| json!({
+                "asks": step.asks.as_str(), "response": step.answer.response,
+                "tool_calls": step.answer.tool_calls.as_deref().and_then(as_json_text), "results": step.results,
+                "total_tokens": step.answer.usage.map(|usage| usage.total_tokens),
+            })).collect::<Vec<_>>(),
         });
         writeln!(out, "{line}")?;
         return Ok(Exit::Done);
@@ -228,6 +235,9 @@ fn tell_row(
             short(&fault.message, 300)
         )?;
     }
+    for step in &steps {
+        writeln!(out, "  {}", told(step))?;
+    }
     if let Some(response) = answer.and_then(|answer| answer.response.as_deref()) {
         writeln!(out, "  answer: {}", short(response, 500))?;
     }
@@ -235,4 +245,21 @@ fn tell_row(
         writeln!(out, "  error: {}", short(error, 500))?;
     }
     Ok(Exit::Done)
+}
+
+/// A paid answer that did not end its row, in a line.
+fn told(step: &Step) -> String {
+    let text = |text: Option<&String>| short(text.map_or("", String::as_str), 200);
+    let answer = text(step.answer.response.as_ref());
+    let result = step.results.iter().map(|result| short(result, 200)).collect::<Vec<_>>().join(" · ");
+    match step.asks {
+        Asks::Tools => format!("called tools: {}: {result}", text(step.answer.tool_calls.as_ref())),
+        Asks::Repair => format!("asked again, because {result}: {answer}"),
+        Asks::Grow => format!("asked again with more room: {answer}"),
+        Asks::Rest => format!("continued: {answer}"),
+    }
+}
+
+fn as_json_text(text: &str) -> Option<Value> {
+    serde_json::from_str(text).ok()
 }

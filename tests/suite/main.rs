@@ -13,6 +13,7 @@ mod journals;
 mod journey;
 mod judge;
 mod judge_is_strict;
+mod length;
 mod mistakes;
 mod moving_input;
 mod outage;

@@ -65,6 +65,11 @@ fn a_command_answers_the_call_and_the_model_goes_on_to_its_answer() {
         assert_eq!((&row["attempts"], &row["finish_reason"]), (&json!(2), &json!("stop")));
         assert!(row["tool_calls"].is_null() && row["response"].is_string(), "{row}");
     }
+    let told = scene.run(&["status", "job.toml", "--row", "1"]).expect_code(0).stdout;
+    assert!(told.contains("called tools: ") && told.contains("sunny, asked: "), "{told}");
+    let told = scene.run(&["status", "job.toml", "--row", "1", "--json"]).expect_code(0).stdout;
+    let told: Value = serde_json::from_str(&told).expect("JSON");
+    assert_eq!(told["steps"][0]["tool_calls"][0]["function"]["name"], "get_weather");
     scene.run_job(&["job.toml"]).expect_code(0);
     assert_eq!(scene.witness_count(), 2 * CITIES.len(), "nothing is asked twice");
 }
