@@ -116,7 +116,7 @@ impl<E: Endpoint, L: Ledger> Pass<'_, '_, E, L> {
     /// A row has failed between two requests.
     fn failed_unsent(&mut self, work: &Work, fault: Fault) {
         let tries = work.allowance.charged;
-        let ending = Ending::Failed(fault);
-        self.store(Ended { row: work.row.clone(), sent: None, tries, cost: None, ending });
+        let ending = Ending::Failed(fault.clone());
+        self.failed(Ended { row: work.row.clone(), sent: None, tries, cost: None, ending }, fault);
     }
 }

@@ -141,6 +141,11 @@ impl<E: Endpoint, L: Ledger> Pass<'_, '_, E, L> {
     /// A row came to an end that another try would not change.
     pub(super) fn refused(&mut self, work: &Work, fault: Fault, end: End) {
         let ended = end.of(work, Ending::Failed(fault.clone()));
+        self.failed(ended, fault);
+    }
+
+    /// A row has failed for good; so may the job have, if it is one of the first.
+    pub(super) fn failed(&mut self, ended: Ended, fault: Fault) {
         match self.dispatcher.trial.refused(ended, &fault) {
             Judgement::Open => {}
             Judgement::Rows(ended) => ended.into_iter().for_each(|ended| self.store(ended)),

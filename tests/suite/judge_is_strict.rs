@@ -121,3 +121,19 @@ fn spending_past_a_cap_or_in_silence_is_found() {
     });
     assert!(silent.contains("invariant 6"), "{silent}");
 }
+
+#[test]
+fn a_round_that_is_asked_for_again_is_found() {
+    let mut scene = Scene::new();
+    let tool = "[[request.tools]]\ntype = \"function\"\nfunction = { name = \"get_weather\" }\n\
+                [tools.get_weather]\ncommand = \"echo fine\"\n";
+    scene.write("in.jsonl", "{\"text\": \"The weather?\"}\n");
+    scene.job("in.jsonl", "out.jsonl", tool);
+    scene.run_job(&["job.toml"]).expect_code(0);
+    let finished = scene.run(&["run", "job.toml"]).expect_code(0);
+    rewrite(&scene, "witness.jsonl", |lines| lines.push(lines[0].clone()));
+    let judged = catch_unwind(AssertUnwindSafe(|| scene.judge.judge(&finished)));
+    let panic = judged.expect_err("the judge objects");
+    let words = panic.downcast_ref::<String>().cloned().unwrap_or_default();
+    assert!(words.contains("invariant 2"), "{words}");
+}

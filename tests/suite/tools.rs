@@ -239,3 +239,18 @@ fn a_command_that_is_not_there_or_answers_no_tool_is_told_before_anything_is_sen
     with("[tools.get_weather]\ncommand = [\"./weather.sh\"]\ntimeout = \"soon\"\n").says("not a duration");
     assert!(lines(&scene.path("witness.jsonl")).is_empty());
 }
+
+#[test]
+fn a_command_that_fails_for_each_of_the_first_rows_stops_the_job_and_the_rounds_are_kept() {
+    let mut scene = scene("echo no network >&2; exit 1", "");
+    scene.write(
+        "in.jsonl",
+        (0..40).map(|n| format!("{}\n", json!({ "text": format!("Weather {n}?") }))).collect::<String>(),
+    );
+    scene.judge.texts = None;
+    scene.run_job(&["job.toml"]).expect_code(4).says("tool_failed").says("no network");
+    assert_eq!(scene.witness_count(), 10);
+    scene.write("weather.sh", "#!/bin/sh\necho fine\n");
+    scene.run_job(&["job.toml"]).expect_code(0);
+    assert_eq!(scene.witness_count(), 80, "no first round is paid for twice");
+}

@@ -168,3 +168,11 @@ async fn an_answer_that_is_cut_as_a_stream_too_is_continued_where_the_model_can(
     assert_eq!((answered.len(), answer.response.as_deref()), (1, Some("one, two")));
     assert_eq!(bench.failed()[0].1.code, "cut_by_server");
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_command_that_fails_for_each_of_the_first_rows_ends_the_run_and_fails_no_row() {
+    let bench = bench();
+    let end = bench.run(1_000, |_| calls("broken", 1)).await;
+    assert!(matches!(&end.reason, StopReason::EveryRowRefused(fault) if fault.code == "tool_failed"));
+    assert_eq!((bench.sends().len(), bench.failed().len(), bench.waited()), (10, 0, 10));
+}
