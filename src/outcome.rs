@@ -39,6 +39,10 @@ pub struct Usage {
     pub cached_tokens: Option<u64>,
     /// Tokens of the answer that were reasoning; absent when it did not say.
     pub reasoning_tokens: Option<u64>,
+    /// Tokens of the prompt that were written to a cache the request marked; absent when it did not say. They count in
+    /// the cost, and are not kept.
+    #[serde(default)]
+    pub cache_written_tokens: Option<u64>,
 }
 
 impl Answer {

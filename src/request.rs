@@ -22,6 +22,17 @@ pub struct ChatRequest {
     pub thinks: bool,
     /// What its tokens cost, where that is known.
     pub price: Option<Arc<Price>>,
+    /// The thinking that it does without being asked to.
+    pub unasked_thinking: Option<UnaskedThinking>,
+    /// Why its model is not to be had, where that is known.
+    pub unavailable: Option<Arc<str>>,
+}
+
+/// Thinking that a model does by default, of a request that says nothing about it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct UnaskedThinking {
+    /// The longest chain of thought, in tokens, where that is known.
+    pub longest: Option<u64>,
 }
 
 impl ChatRequest {
@@ -35,6 +46,8 @@ impl ChatRequest {
             stream: false,
             thinks: false,
             price: None,
+            unasked_thinking: None,
+            unavailable: None,
         }
     }
 }

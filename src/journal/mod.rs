@@ -9,6 +9,7 @@ pub mod matching;
 pub mod reader;
 mod schema;
 pub mod sharing;
+pub mod spending;
 pub mod writer;
 
 use std::fs::{self, File, OpenOptions};

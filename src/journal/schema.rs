@@ -6,7 +6,7 @@ use rusqlite::Connection;
 pub(super) const APPLICATION_ID: i32 = 0x4641_4e46;
 
 /// Each brings the journal from the version of its index to the next one.
-const MIGRATIONS: [&str; 1] = [VERSION_1];
+const MIGRATIONS: [&str; 2] = [VERSION_1, VERSION_2];
 
 /// The version this program writes.
 pub(super) const VERSION: i32 = MIGRATIONS.len() as i32;
@@ -86,6 +86,15 @@ CREATE TABLE runs (
     total_tokens INTEGER NOT NULL DEFAULT 0,
     cost REAL NOT NULL DEFAULT 0
 ) STRICT;
+";
+
+/// `cost` of a step or a fault: what that one request cost, where its price was known. Of the rows before, the cost of
+/// all requests of a row is taken for that of its answer.
+const VERSION_2: &str = "
+ALTER TABLE steps ADD COLUMN cost REAL;
+ALTER TABLE faults ADD COLUMN cost REAL;
+UPDATE steps SET cost =
+    (SELECT e.cost FROM entries e WHERE e.entry = steps.entry AND e.answer = steps.step);
 ";
 
 /// Brings a journal to the present version, each step in a transaction of its own.

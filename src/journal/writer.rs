@@ -256,19 +256,25 @@ fn end(transaction: &Transaction<'_>, ended: &Ended) -> rusqlite::Result<()> {
         |row| row.get(0),
     )?;
     match (&ended.ending, ended.sent) {
-        (Ending::Answered(answer), Some(sent)) => step(transaction, entry, answer, sent),
+        (Ending::Answered(answer), Some(sent)) => step(transaction, entry, answer, sent, ended.cost),
         (ending, Some(sent)) => {
-            ending.fault().map_or(Ok(()), |fault| store_fault(transaction, entry, fault, sent))
+            ending.fault().map_or(Ok(()), |fault| store_fault(transaction, entry, fault, sent, ended.cost))
         }
         (_, None) => Ok(()),
     }
 }
 
-fn step(transaction: &Transaction<'_>, entry: i64, answer: &Answer, sent: Sent) -> rusqlite::Result<()> {
+fn step(
+    transaction: &Transaction<'_>,
+    entry: i64,
+    answer: &Answer,
+    sent: Sent,
+    cost: Option<f64>,
+) -> rusqlite::Result<()> {
     let usage = answer.usage.as_ref();
     let sql = "INSERT INTO steps (entry, sent_at, latency_ms, prompt_tokens, completion_tokens, total_tokens,
-             cached_tokens, reasoning_tokens, finish_reason, model, request_id, tool_calls, reasoning, response)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14)";
+             cached_tokens, reasoning_tokens, finish_reason, model, request_id, tool_calls, reasoning, response, cost)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15)";
     let mut statement: CachedStatement<'_> = transaction.prepare_cached(sql)?;
     let step = statement.insert(params![
         entry,
@@ -285,15 +291,22 @@ fn step(transaction: &Transaction<'_>, entry: i64, answer: &Answer, sent: Sent) 
         answer.tool_calls,
         answer.reasoning,
         answer.response,
+        cost,
     ])?;
     let mut statement = transaction.prepare_cached("UPDATE entries SET answer = ?2 WHERE entry = ?1")?;
     statement.execute([entry, step]).map(drop)
 }
 
-fn store_fault(transaction: &Transaction<'_>, entry: i64, fault: &Fault, sent: Sent) -> rusqlite::Result<()> {
+fn store_fault(
+    transaction: &Transaction<'_>,
+    entry: i64,
+    fault: &Fault,
+    sent: Sent,
+    cost: Option<f64>,
+) -> rusqlite::Result<()> {
     let sql = "INSERT INTO faults (entry, sent_at, latency_ms, kind, status, code, message, request_id, total_tokens,
-             evidence)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)";
+             evidence, cost)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)";
     let mut statement = transaction.prepare_cached(sql)?;
     let written = statement.execute(params![
         entry,
@@ -306,6 +319,7 @@ fn store_fault(transaction: &Transaction<'_>, entry: i64, fault: &Fault, sent: S
         fault.request_id,
         fault.usage.map(|usage| usage.total_tokens),
         fault.evidence,
+        cost,
     ]);
     written.map(drop)
 }

@@ -1,5 +1,6 @@
 //! The answer columns: their names, their kinds, and what a row's result holds for each of them.
 
+use crate::job::price::rounded;
 use crate::outcome::{Answer, RowResult, Usage};
 
 /// The names of the answer columns, in the order in which they follow the input's.
@@ -130,7 +131,7 @@ impl AnswerColumn {
             Self::ReasoningTokens => tokens(|usage| usage.reasoning_tokens),
             // JSON has no word for the numbers that are none.
             Self::Cost => match result.cost {
-                Some(cost) if cost.is_finite() => AnswerValue::Number(cost),
+                Some(cost) if cost.is_finite() => AnswerValue::Number(rounded(cost)),
                 _ => AnswerValue::Null,
             },
             Self::Model => text(|answer| &answer.model),

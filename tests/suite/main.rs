@@ -4,6 +4,7 @@
 
 mod columns;
 mod commands;
+mod cost;
 mod edits;
 mod error_table;
 mod evidence;
@@ -14,6 +15,7 @@ mod journey;
 mod judge;
 mod judge_is_strict;
 mod mistakes;
+mod models;
 mod moving_input;
 mod outage;
 mod pacing;
