@@ -29,6 +29,9 @@ pub enum Verb {
     Export(ExportArgs),
     /// Account for every row of the input in journal and output, and check the journal
     Verify(JobArgs),
+    /// Show the models that are known: context, limits, thinking, price, and the date of those facts
+    #[command(after_help = MODELS_EXAMPLE)]
+    Models(ModelsArgs),
     /// Serve the API on this machine, with its limits and faults, for rehearsals
     #[command(after_help = SIMULATE_EXAMPLE)]
     Simulate(SimulateArgs),
@@ -47,6 +50,15 @@ job file. Of a job that is made of flags alone, --output names the job itself.
 
 Example:
   fanfold export jobs/translate.toml --output answers.csv";
+
+const MODELS_EXAMPLE: &str =
+    "A file `models.toml` in the working directory, or the one that --table names, is laid over the built-in
+table. Without --region and --base-url, FANFOLD_REGION and FANFOLD_BASE_URL are asked, then it is Singapore.
+
+Examples:
+  fanfold models
+  fanfold models qwen3.6-plus
+  fanfold models --region beijing --json";
 
 const SIMULATE_EXAMPLE: &str = "Example:
   fanfold simulate --port 8080 --qps 5 --witness witness.jsonl
@@ -129,6 +141,25 @@ pub struct ExportArgs {
     /// The job. Its `--output` names where to write; the journal stays that of the job file. `-` prints JSONL.
     #[command(flatten)]
     pub job: JobArgs,
+}
+
+/// `fanfold models`.
+#[derive(Debug, Args)]
+pub struct ModelsArgs {
+    /// The model to tell all about; without it, every model in a table
+    pub name: Option<String>,
+    /// The region of the table: singapore, beijing, virginia, hong-kong, frankfurt or tokyo
+    #[arg(long, value_name = "NAME")]
+    pub region: Option<String>,
+    /// The address whose region it is; of a server in none, what holds at any address
+    #[arg(long, value_name = "URL", conflicts_with = "region")]
+    pub base_url: Option<String>,
+    /// A model table of your own, laid over the built-in one
+    #[arg(long, value_name = "FILE")]
+    pub table: Option<PathBuf>,
+    /// Print JSON
+    #[arg(long)]
+    pub json: bool,
 }
 
 /// `fanfold simulate`.

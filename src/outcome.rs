@@ -39,6 +39,10 @@ pub struct Usage {
     pub cached_tokens: Option<u64>,
     /// Tokens of the answer that were reasoning; absent when it did not say.
     pub reasoning_tokens: Option<u64>,
+    /// Tokens of the prompt that were written to a cache the request marked; absent when it did not say. They count in
+    /// the cost, and are not kept.
+    #[serde(default)]
+    pub cache_written_tokens: Option<u64>,
 }
 
 impl Usage {
@@ -53,6 +57,7 @@ impl Usage {
         self.total_tokens += other.total_tokens;
         self.cached_tokens = sum(self.cached_tokens, other.cached_tokens);
         self.reasoning_tokens = sum(self.reasoning_tokens, other.reasoning_tokens);
+        self.cache_written_tokens = sum(self.cache_written_tokens, other.cache_written_tokens);
     }
 }
 

@@ -26,6 +26,17 @@ pub struct ChatRequest {
     pub longest_answer: Option<u64>,
     /// What its tokens cost, where that is known.
     pub price: Option<Arc<Price>>,
+    /// The thinking that it does without being asked to.
+    pub unasked_thinking: Option<UnaskedThinking>,
+    /// Why its model is not to be had, where that is known.
+    pub unavailable: Option<Arc<str>>,
+}
+
+/// Thinking that a model does by default, of a request that says nothing about it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct UnaskedThinking {
+    /// The longest chain of thought, in tokens, where that is known.
+    pub longest: Option<u64>,
 }
 
 impl ChatRequest {
@@ -41,6 +52,8 @@ impl ChatRequest {
             may_continue: false,
             longest_answer: None,
             price: None,
+            unasked_thinking: None,
+            unavailable: None,
         }
     }
 }

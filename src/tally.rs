@@ -122,7 +122,7 @@ impl Snapshot {
             faults: self.faults + earlier.faults,
             cut_by_length: self.cut_by_length + earlier.cut_by_length,
             usage: sum(self.usage, earlier.usage),
-            cost: self.cost.map(|cost| cost + earlier.cost.unwrap_or(0.0)),
+            cost: self.cost.into_iter().chain(earlier.cost).reduce(|one, other| one + other),
             elapsed: self.elapsed + earlier.elapsed,
             met: self.met.or(earlier.met),
             ..self
@@ -150,10 +150,14 @@ impl Tally {
             Event::Standing(standing) => self.stand(*standing),
             Event::Committed(Note::Ended(ended)) => {
                 self.now.requests += u64::from(ended.sent.is_some());
-                if let (Some(total), Some(cost)) = (&mut self.now.cost, ended.cost) {
-                    *total += cost;
+                if let Some(cost) = ended.cost {
+                    *self.now.cost.get_or_insert(0.0) += cost;
                 }
+                let before = self.now.usage.total_tokens;
                 self.end(&ended.ending, ended.sent.is_some());
+                // Tokens that were bought at a price nobody knows did not cost nothing.
+                let unknown = ended.cost.is_none() && self.now.usage.total_tokens > before;
+                self.now.cost = self.now.cost.filter(|cost| !unknown || *cost > 0.0);
             }
             Event::Committed(Note::HandedOut { .. } | Note::Resent(_) | Note::Results { .. }) => {}
         }

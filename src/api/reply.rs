@@ -1,5 +1,7 @@
 //! The body of a reply, read loosely: new models bring new fields.
 
+use std::collections::BTreeMap;
+
 use serde::Deserialize;
 use serde::de::IgnoredAny;
 use serde_json::value::RawValue;
@@ -64,6 +66,9 @@ struct WireUsage {
 #[derive(Debug, Deserialize)]
 struct PromptDetails {
     cached_tokens: Option<u64>,
+    cache_creation_input_tokens: Option<u64>,
+    /// The same by how long they live: `ephemeral_5m_input_tokens`.
+    cache_creation: Option<BTreeMap<String, Option<u64>>>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -138,11 +143,24 @@ impl WireUsage {
             prompt_tokens,
             completion_tokens,
             total_tokens: sane(self.total_tokens).unwrap_or(prompt_tokens + completion_tokens),
-            cached_tokens: sane(self.prompt_tokens_details.and_then(|details| details.cached_tokens)),
+            cached_tokens: sane(
+                self.prompt_tokens_details.as_ref().and_then(|details| details.cached_tokens),
+            ),
+            cache_written_tokens: sane(self.prompt_tokens_details.and_then(PromptDetails::written)),
             reasoning_tokens: sane(
                 self.completion_tokens_details.and_then(|details| details.reasoning_tokens),
             ),
         }
+    }
+}
+
+impl PromptDetails {
+    /// Tokens that were written to a marked cache.
+    fn written(self) -> Option<u64> {
+        let by_life = |lives: BTreeMap<String, Option<u64>>| {
+            lives.into_values().flatten().reduce(|sum, tokens| sum.saturating_add(tokens))
+        };
+        self.cache_creation_input_tokens.or_else(|| self.cache_creation.and_then(by_life))
     }
 }
 

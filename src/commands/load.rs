@@ -9,16 +9,15 @@ use serde_json::Value;
 
 use super::Failure;
 use super::environment::Environment;
+use super::tables::Tables;
 use crate::cli::{Color, JobArgs, Progress};
 use crate::format::Format;
 use crate::job::Job;
-use crate::job::facts::{Facts, FactsBook};
 use crate::job::knobs::set;
 use crate::job::layers::Layers;
-use crate::job::price::{Price, Tier};
 use crate::job::problem::{Problem, Script, nearest};
 use crate::job::resolve::{Lookups, resolve};
-use crate::models::{Region, Table};
+use crate::models::Region;
 use crate::pipeline::check_request;
 use crate::tools::can_be_run;
 use crate::watch::{Mode, Screen};
@@ -30,6 +29,8 @@ pub(super) struct Loaded {
     pub(super) job: Job,
     /// Where variables are looked up.
     pub(super) environment: Environment,
+    /// The model table.
+    pub(super) tables: Tables,
 }
 
 /// Reads the job file and lays environment and flags over it.
@@ -42,7 +43,8 @@ pub(super) fn load(args: &JobArgs) -> Result<Loaded, Failure> {
     }
     overlays.extend(args.knobs.overlays.iter().cloned());
     let (file, layers) = Layers::read(file, overlays)?;
-    let lookups = Lookups { region: &address_of, book: &book };
+    let tables = tables(args, file.model.table.as_deref(), &layers)?;
+    let lookups = Lookups { region: &address_of, book: &|base_url| tables.book(base_url) };
     let mut job = resolve(file, &layers, &lookups)?;
     check_request(&job).map_err(|(key, message)| {
         let problem = layers.problem(&format!("request.{key}"), format!("`{key}` {message}"));
@@ -51,7 +53,7 @@ pub(super) fn load(args: &JobArgs) -> Result<Loaded, Failure> {
     if args.simulate {
         job.output = job.output.simulated();
     }
-    Ok(Loaded { job, environment })
+    Ok(Loaded { job, environment, tables })
 }
 
 fn read(path: &Path) -> Result<Script, Failure> {
@@ -109,50 +111,20 @@ pub(super) fn check_tools(job: &Job) -> Result<(), Problem> {
 fn address_of(region: &str, workspace: Option<&str>) -> Result<String, String> {
     let region: Region = region.parse().map_err(|error| format!("{error}"))?;
     match workspace {
-        Some(workspace) => {
-            Ok(format!("https://{workspace}.{}.maas.aliyuncs.com/compatible-mode/v1", region.id()))
-        }
+        Some(workspace) => Ok(region.workspace_url(workspace)),
         None => region.base_url().map(str::to_owned).ok_or_else(|| {
             format!("{region} has no shared host: name your workspace with `workspace` under [model]")
         }),
     }
 }
 
-/// What the model table knows of models at an address.
-fn book(base_url: &str) -> FactsBook {
-    let region = Region::from_base_url(base_url);
-    FactsBook::new(move |model| facts(model, region))
-}
-
-/// What the model table knows of a model in a region. Limits and prices belong to a region; of a server that belongs
-/// to none it knows only what a model of that name is like.
-fn facts(model: &str, region: Option<Region>) -> Facts {
-    let Some(found) = Table::built_in().find(model, region) else { return Facts::default() };
-    let limits = found.limits();
-    let tier = |tier: &crate::models::Tier| Tier {
-        up_to: tier.up_to,
-        input: tier.input,
-        output: tier.output,
-        thinking_output: tier.thinking_output,
-        cached_input: tier.cached_input,
-    };
-    let price = found.prices().map(|prices| Price {
-        tiers: prices.tiers.iter().map(tier).collect(),
-        as_of: prices.as_of.map(|date| date.to_string()),
-    });
-    Facts {
-        requests_per_minute: limits.and_then(|limits| limits.requests_per_minute).map(|n| f64::from(n.get())),
-        tokens_per_minute: limits.and_then(|limits| limits.tokens_per_minute).map(|n| f64::from(n.get())),
-        price: price.map(Arc::new),
-        max_input_tokens: found.model.longest_input(false),
-        max_input_tokens_thinking: found.model.longest_input(true),
-        max_output_tokens: found.model.max_output,
-        max_thinking_tokens: found.model.max_thinking,
-        thinking: found.model.thinking,
-        transport: found.model.transport,
-        function_calling: found.model.function_calling,
-        languages: None,
+/// The model table of a job: the one it names, or the one that lies beside its file; of a job made of flags alone, in
+/// the working directory.
+fn tables(args: &JobArgs, named: Option<&str>, layers: &Layers) -> Result<Tables, Failure> {
+    if let Some(name) = named.filter(|name| !Path::new(name).is_file()) {
+        return Err(layers.problem("model.table", format!("there is no model table {name}")).into());
     }
+    Tables::read(named.map(Path::new), args.job.as_deref().unwrap_or(Path::new("")))
 }
 
 /// The screen of a command.

@@ -2,14 +2,17 @@
 
 mod environment;
 mod export;
+mod forewarning;
 mod interrupt;
 mod listener;
 mod load;
+mod models;
 mod preview;
 mod run;
 mod simulate;
 mod status;
 mod summary;
+mod tables;
 mod verify;
 
 use std::io;
@@ -85,6 +88,7 @@ pub fn run(cli: Cli) -> Exit {
         Verb::Status(args) => status::run(args),
         Verb::Export(args) => export::run(args),
         Verb::Verify(args) => verify::run(args),
+        Verb::Models(args) => models::run(args),
         Verb::Simulate(args) => simulate::run(args),
     };
     result.unwrap_or_else(|failure| {

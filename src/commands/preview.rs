@@ -5,9 +5,9 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-use super::Failure;
 use super::load::{Loaded, check_tools, load, screen};
 use super::run::plan_line;
+use super::{Failure, forewarning};
 use crate::api::client::HttpEndpoint;
 use crate::api::key::Key;
 use crate::cli::{PreviewArgs, Progress};
@@ -17,7 +17,7 @@ use crate::job::{Job, KeySource};
 use crate::journal;
 use crate::journal::lock::Lock;
 use crate::journal::reader::Reader;
-use crate::outcome::Usage;
+use crate::pipeline::outlay::Outlay;
 use crate::pipeline::plan::{Plan, Purpose, plan, prepare};
 use crate::pipeline::{Opened, check_target};
 use crate::read::Wanted;
@@ -56,6 +56,7 @@ pub(super) fn run(args: PreviewArgs) -> Result<Exit, Failure> {
     let address =
         if args.job.simulate { "the built-in simulator" } else { opened.job.model.base_url.as_str() };
     writeln!(out, "address: {address}")?;
+    writeln!(out, "model table: {}", loaded.tables.words())?;
     writeln!(out, "key: {key}")?;
     writeln!(out, "output: {}", opened.job.output.path.display())?;
     if !opened.fields().is_empty() {
@@ -127,39 +128,53 @@ fn show_requests(opened: &Opened, most: u64, out: &mut impl Write) -> Result<(),
 /// What the rows that are to be sent may use, cost and take.
 fn estimates(job: &Job, plan: &Plan, reader: Option<&Reader>) -> Result<Vec<String>, Failure> {
     let to_send = plan.to_send().saturating_sub(plan.bad);
-    // What moved was estimated with the rest before it was found.
-    let loose = (plan.rows - plan.matched.kept).max(1);
-    let share = to_send as f64 / loose as f64;
+    let share = plan.share_to_send();
     let scaled = |tokens: u64| (tokens as f64 * share).round() as u64;
     let most = Estimate {
         prompt_tokens: scaled(plan.estimate.prompt_tokens),
         max_completion_tokens: scaled(plan.estimate.max_completion_tokens),
     };
-    let mut lines = vec![format!(
-        "to send: {}, about {} prompt tokens; at most {} completion tokens",
-        counted(to_send, "request"),
-        count(most.prompt_tokens),
-        count(most.max_completion_tokens)
-    )];
+    let outlay = plan.outlay.scaled(share);
     let answered = reader.map(completion_of_an_answer).transpose()?.flatten();
-    let expected = answered.map(|tokens| Usage {
-        prompt_tokens: most.prompt_tokens,
-        completion_tokens: (tokens * to_send as f64).round() as u64,
-        ..Usage::default()
-    });
-    lines.push(match (&job.price, expected) {
-        (None, _) => {
-            "cost: not known; the model's price is not in the table (give it under [price])".to_owned()
-        }
-        (Some(price), Some(usage)) => format!(
-            "cost: about {} by the answers so far, at most {} (estimates)",
-            money(price.of(&usage, false).unwrap_or(plan.worst_cost * share)),
-            money(plan.worst_cost * share)
+    let mut lines = vec![
+        format!(
+            "to send: {}, about {} prompt tokens; at most {} completion tokens",
+            counted(to_send, "request"),
+            count(most.prompt_tokens),
+            count(most.max_completion_tokens)
         ),
-        (Some(_), None) => format!("cost: at most {} (an estimate)", money(plan.worst_cost * share)),
-    });
-    lines.push(duration_line(job, to_send, &most));
+        cost_line(job, &outlay, to_send, answered),
+        duration_line(job, to_send, &most),
+    ];
+    lines.extend(forewarning::warnings(job, &outlay, reader)?);
     Ok(lines)
+}
+
+/// What the requests may cost: each at the price of its own model and length, with so many tokens in each answer.
+fn cost_line(job: &Job, outlay: &Outlay, to_send: u64, completion: Option<f64>) -> String {
+    if to_send > 0 && outlay.unpriced >= to_send {
+        return "cost: not known; the price is not in the model table (give it under [price])".to_owned();
+    }
+    let most = money(outlay.worst);
+    let by = match outlay.dates.as_slice() {
+        _ if job.own_price => ", by the prices of the job".to_owned(),
+        [] => String::new(),
+        dates => format!(", by prices of {}", dates.join(" and ")),
+    };
+    let rest = match outlay.unpriced {
+        0 => String::new(),
+        requests => format!("; {} more, whose price is not known", counted(requests, "request")),
+    };
+    match completion {
+        Some(tokens) => {
+            let about = (outlay.prompts + outlay.completion_token * tokens).min(outlay.worst);
+            format!(
+                "cost: about {} by the answers so far, at most {most} (estimates{by}){rest}",
+                money(about)
+            )
+        }
+        None => format!("cost: at most {most} (an estimate{by}){rest}"),
+    }
 }
 
 /// The mean completion tokens of the answers in the journal.

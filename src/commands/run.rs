@@ -10,7 +10,7 @@ use super::environment::Environment;
 use super::listener::Listener;
 use super::load::{Loaded, check_tools, load, screen};
 use super::summary::{Account, Summary};
-use super::{Failure, interrupt};
+use super::{Failure, forewarning, interrupt};
 use crate::api::client::HttpEndpoint;
 use crate::api::key::Key;
 use crate::cli::RunArgs;
@@ -38,6 +38,9 @@ pub(super) fn run(args: RunArgs) -> Result<Exit, Failure> {
     let stop = interrupt::listen(&screen, interrupt::STOPPING)?;
     let loaded = load(&args.job)?;
     check_tools(&loaded.job)?;
+    if loaded.tables.own.is_some() {
+        screen.say(&format!("model table: {}", loaded.tables.words()));
+    }
     let simulator = args.job.simulate.then(|| start_simulator(&screen)).transpose()?;
     let base_url = simulator.as_ref().map_or(loaded.job.model.base_url.as_str(), simulator::Handle::base_url);
     let key = match &simulator {
@@ -100,6 +103,9 @@ impl Session<'_> {
                 plan => plan?,
             };
             self.say_plan(&plan);
+            if plans == 1 {
+                self.forewarn(&plan)?;
+            }
             let number = match run {
                 Some(number) => number,
                 None => begin_run(&connection, &path, &self.record(&plan, in_doubt))?,
@@ -179,6 +185,16 @@ impl Session<'_> {
             let rows = counted(plan.matched.failed, "row");
             self.screen.say(&format!("{rows} failed before; --retry-failed sends such rows again"));
         }
+    }
+
+    fn forewarn(&self, plan: &Plan) -> Result<(), Failure> {
+        let path = self.opened.journal();
+        let reader = Reader::new(journal::open_beside(&path)?, &path);
+        let outlay = plan.outlay.scaled(plan.share_to_send());
+        for warning in forewarning::warnings(&self.opened.job, &outlay, Some(&reader))? {
+            self.screen.say(&warning);
+        }
+        Ok(())
     }
 
     fn record(&self, plan: &Plan, in_doubt: u64) -> RunRecord {

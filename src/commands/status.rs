@@ -7,18 +7,23 @@ use serde_json::{Value, json};
 
 use super::Failure;
 use super::load::load;
-use super::summary::timestamp;
+use super::summary::{known_cost, timestamp};
 use crate::cli::StatusArgs;
 use crate::conversation::{Asks, Step};
 use crate::exit::Exit;
+use crate::job::price::rounded;
 use crate::job::units::shown;
 use crate::journal;
 use crate::journal::lock::Lock;
 use crate::journal::reader::{Counts, Reader, Run, Spent};
+use crate::journal::spending::Day;
 use crate::watch::text::{count, counted, money, printable, rate, short};
 
 /// The version of the JSON. It only ever gains fields.
 const VERSION: u32 = 1;
+
+/// Days and runs that are shown at most; the JSON has all.
+const SHOWN: usize = 7;
 
 /// Runs the command.
 pub(super) fn run(args: StatusArgs) -> Result<Exit, Failure> {
@@ -43,7 +48,8 @@ struct Status {
     counts: Counts,
     runs: Vec<Run>,
     spent: Spent,
-    priced: bool,
+    cost: Option<f64>,
+    days: Vec<Day>,
     holder: Option<String>,
     in_doubt: u64,
     last_minute: u64,
@@ -59,16 +65,15 @@ impl Status {
         let holder = Lock::holder(reader.path());
         let in_doubt = if holder.is_some() { 0 } else { reader.in_doubt()? };
         let failures = reader.failures()?.into_iter().map(|group| (group.code, group.rows, group.message));
-        // Tokens that cost nothing are tokens whose price was not known when they were bought.
-        let priced = priced && (spent.cost > 0.0 || spent.usage.total_tokens == 0);
         Ok(Self {
             rows: job.get("rows").and_then(Value::as_u64),
             counts: reader.counts(None)?,
             last_minute: reader.last_minute(SystemTime::now())?.len() as u64,
             failures: failures.collect(),
+            cost: known_cost(reader, &spent, priced)?,
+            days: reader.days()?,
             runs,
             spent,
-            priced,
             holder,
             in_doubt,
         })
@@ -87,11 +92,7 @@ impl Status {
             count(self.counts.ok),
             count(self.counts.failed)
         ));
-        let cost = if self.priced {
-            format!(" · cost {} (estimate)", money(self.spent.cost))
-        } else {
-            String::new()
-        };
+        let cost = self.cost.map_or_else(String::new, |cost| format!(" · cost {} (estimate)", money(cost)));
         lines.push(format!(
             "{} ({} throttled, {} without an answer) in {} · {} tokens{cost}",
             counted(self.spent.requests, "request"),
@@ -100,6 +101,7 @@ impl Status {
             counted(self.runs.len() as u64, "run"),
             count(self.spent.usage.total_tokens),
         ));
+        lines.extend(self.spending());
         match (&self.holder, self.runs.last()) {
             (Some(holder), _) => {
                 // A run that began a moment ago has not had its minute yet.
@@ -143,13 +145,40 @@ impl Status {
         lines
     }
 
+    /// What was spent by day and by run, the last ones of each.
+    fn spending(&self) -> Vec<String> {
+        let line = |name: &str, requests: u64, tokens: u64, cost: Option<f64>| {
+            let cost = cost.map_or_else(String::new, |cost| format!(" · cost {}", money(cost)));
+            format!("  {name}: {} · {} tokens{cost}", counted(requests, "request"), count(tokens))
+        };
+        let days = self.days.iter().map(|day| line(&day.date, day.requests, day.tokens, day.cost));
+        let runs = self.runs.iter().map(|run| {
+            let spent = &run.spent;
+            let name = format!("run {}, {}", run.number, timestamp(run.started_at));
+            line(&name, spent.requests, spent.usage.total_tokens, self.cost_of(run))
+        });
+        [last("by day", "day", days.collect()), last("by run", "run", runs.collect())].concat()
+    }
+
+    /// What a run spent, where it is known.
+    fn cost_of(&self, run: &Run) -> Option<f64> {
+        let known = run.spent.cost > 0.0 || run.spent.usage.total_tokens == 0;
+        // A run of a free model cost nothing; then so did all that is known.
+        (known || self.spent.cost == 0.0).then_some(run.spent.cost).filter(|_| self.cost.is_some())
+    }
+
     fn json(&self) -> Value {
         let runs: Vec<Value> = self.runs.iter().map(|run| {
             json!({
                 "run": run.number, "started_at": timestamp(run.started_at), "last_at": timestamp(run.last_at),
                 "ended_at": run.ended_at.map(timestamp), "reason": run.reason, "in_doubt": run.in_doubt,
                 "requests": run.spent.requests, "total_tokens": run.spent.usage.total_tokens,
-                "cost": self.priced.then_some(run.spent.cost),
+                "cost": self.cost_of(run).map(rounded),
+            })
+        }).collect();
+        let days: Vec<Value> = self.days.iter().map(|day| {
+            json!({
+                "date": day.date, "requests": day.requests, "tokens": day.tokens, "cost": day.cost.map(rounded),
             })
         }).collect();
         json!({
@@ -167,14 +196,26 @@ impl Status {
             "prompt_tokens": self.spent.usage.prompt_tokens,
             "completion_tokens": self.spent.usage.completion_tokens,
             "total_tokens": self.spent.usage.total_tokens,
-            "cost": self.priced.then_some(self.spent.cost),
+            "cost": self.cost,
             "requests_in_the_last_minute": self.last_minute,
             "failures": self.failures.iter().map(|(code, rows, example)| {
                 json!({ "code": code, "rows": rows, "example": example })
             }).collect::<Vec<_>>(),
             "runs": runs,
+            "days": days,
         })
     }
+}
+
+/// The last lines under a heading; of those before it is said how many there are.
+fn last(heading: &str, noun: &str, lines: Vec<String>) -> Vec<String> {
+    let earlier = lines.len().saturating_sub(SHOWN);
+    let heading = match (lines.len(), earlier) {
+        (0, _) => return Vec::new(),
+        (_, 0) => format!("{heading}:"),
+        _ => format!("{heading}, after {} before:", counted(earlier as u64, noun)),
+    };
+    std::iter::once(heading).chain(lines.into_iter().skip(earlier)).collect()
 }
 
 /// One row's history.
@@ -208,7 +249,7 @@ fn tell_row(
             .collect();
         let line = json!({
             "version": VERSION, "row": row, "position": position, "status": result.status.as_str(),
-            "attempts": result.attempts, "cost": result.cost, "error_code": result.error_code, "error": result.error,
+            "attempts": result.attempts, "cost": result.cost.map(rounded), "error_code": result.error_code, "error": result.error,
             "response": answer.and_then(|answer| answer.response.as_ref()),
             "finish_reason": answer.and_then(|answer| answer.finish_reason.as_ref()),
             "request_id": answer.and_then(|answer| answer.request_id.as_ref()),

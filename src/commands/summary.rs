@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 use super::Failure;
 use crate::dispatch::stop::StopReason;
 use crate::exit::Exit;
+use crate::job::price::rounded;
 use crate::job::units::shown;
 use crate::journal::reader::{FailureGroup, Reader, Spent};
 use crate::pipeline::output::Written;
@@ -84,7 +85,7 @@ impl Summary<'_> {
         let job = &self.opened.job;
         let snapshot = &self.sent.snapshot;
         let spent: Spent = reader.runs()?.iter().map(|run| run.spent).sum();
-        let cost = job.price.as_ref().map(|_| spent.cost);
+        let cost = known_cost(reader, &spent, job.price.is_some())?;
         let fault = self.sent.reason.fault().filter(|_| self.account.pending > 0);
         let counts = self.written.map(|written| (written.ok, written.failed, written.pending));
         let (ok, failed, pending) = match counts {
@@ -120,7 +121,7 @@ impl Summary<'_> {
                 "prompt_tokens": snapshot.usage.prompt_tokens,
                 "completion_tokens": snapshot.usage.completion_tokens,
                 "total_tokens": snapshot.usage.total_tokens,
-                "cost": snapshot.cost,
+                "cost": snapshot.cost.map(rounded),
                 "seconds": snapshot.elapsed.as_secs_f64(),
                 "limits_met": snapshot.met.words(),
             },
@@ -249,6 +250,14 @@ impl Summary<'_> {
             ),
         }
     }
+}
+
+/// What was spent, where it is known: tokens that cost nothing are mostly tokens whose price was not known when they
+/// were bought. `priced`: whether the job knows its price now.
+pub(super) fn known_cost(reader: &Reader, spent: &Spent, priced: bool) -> Result<Option<f64>, Failure> {
+    let nothing_bought = priced && spent.usage.total_tokens == 0;
+    let known = nothing_bought || spent.cost > 0.0 || reader.has_costs()?;
+    Ok(known.then(|| rounded(spent.cost)))
 }
 
 /// A time as RFC 3339 has it, in UTC.

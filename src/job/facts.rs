@@ -30,6 +30,8 @@ pub struct Facts {
     pub transport: Option<Answers>,
     /// Whether it takes `tools`.
     pub function_calling: Option<bool>,
+    /// Why it is not to be had at this address, where that is known: a sentence without a full stop.
+    pub unavailable: Option<Arc<str>>,
     /// The languages it translates between, by name and code; `None` for a model that does not translate.
     pub languages: Option<&'static [(&'static str, &'static str)]>,
 }

@@ -197,6 +197,8 @@ pub struct PriceSection {
     pub cached_input: Option<f64>,
     /// Completion tokens of an answer that thought.
     pub thinking_output: Option<f64>,
+    /// Prompt tokens written to a cache that the request marked.
+    pub cache_write: Option<f64>,
 }
 
 /// `[answer]`: what an answer has to be.

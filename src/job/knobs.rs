@@ -31,7 +31,7 @@ pub enum Shape {
 }
 
 /// Every knob, in the order of `fanfold run --help`.
-pub const KNOBS: [Knob; 17] = [
+pub const KNOBS: [Knob; 18] = [
     Knob {
         flag: "input",
         key: "input.path",
@@ -60,6 +60,13 @@ pub const KNOBS: [Knob; 17] = [
         shape: Shape::Text,
         value: "URL",
         help: "Address of the API, without /chat/completions",
+    },
+    Knob {
+        flag: "region",
+        key: "model.region",
+        shape: Shape::Text,
+        value: "NAME",
+        help: "Region of DashScope, in place of an address: singapore, beijing, virginia, …",
     },
     Knob {
         flag: "system",
@@ -135,10 +142,23 @@ pub const KNOBS: [Knob; 17] = [
     },
 ];
 
+/// Who says something of a job; a later one beats an earlier one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Voice {
+    /// The job file.
+    File,
+    /// An environment variable.
+    Variable,
+    /// A flag of the command.
+    Flag,
+}
+
 /// One value that a flag or a variable sets over the job file.
 #[derive(Debug, Clone)]
 pub struct Overlay {
-    /// Who says it, and in what words.
+    /// Who says it.
+    pub voice: Voice,
+    /// Who says it by name, and in what words.
     pub script: Script,
     /// The key of the job file, dotted.
     pub key: String,
@@ -156,7 +176,7 @@ impl Knob {
 
     /// The overlay that a flag with these values makes.
     pub fn from_flag(&self, values: &[String]) -> Overlay {
-        self.overlay(&format!("--{}", self.flag), values)
+        self.overlay(Voice::Flag, &format!("--{}", self.flag), values)
     }
 
     /// The overlay that the knob's variable makes; several paths stand one to a line.
@@ -165,16 +185,17 @@ impl Knob {
             Shape::List => value.lines().map(str::to_owned).collect(),
             Shape::Text | Shape::Number => vec![value.to_owned()],
         };
-        self.overlay(&self.variable(), &values)
+        self.overlay(Voice::Variable, &self.variable(), &values)
     }
 
-    fn overlay(&self, name: &str, values: &[String]) -> Overlay {
+    fn overlay(&self, voice: Voice, name: &str, values: &[String]) -> Overlay {
         let value = match self.shape {
             Shape::List => Value::Array(values.iter().cloned().map(Value::String).collect()),
             Shape::Text => Value::String(values.concat()),
             Shape::Number => literal(&values.concat()),
         };
         Overlay {
+            voice,
             script: Script { name: name.into(), text: values.join("\n").into() },
             key: self.key.into(),
             value,
@@ -204,6 +225,7 @@ pub fn set(argument: &str) -> Result<Overlay, Problem> {
             .help(help));
     }
     Ok(Overlay {
+        voice: Voice::Flag,
         script,
         key: key.trim().to_owned(),
         value: literal(value.trim()),

@@ -7,7 +7,7 @@ use toml::de::{DeTable, DeValue};
 use toml::{Spanned, Table, Value};
 
 use super::file::JobFile;
-use super::knobs::Overlay;
+use super::knobs::{Overlay, Voice};
 use super::problem::{Problem, Script, nearest};
 
 /// Everything that was said about a job, each thing with its place.
@@ -53,6 +53,12 @@ impl Layers {
         }
     }
 
+    /// Who gave the value of a key that somebody gave.
+    pub fn voice(&self, key: &str) -> Voice {
+        let given = |overlay: &&Overlay| overlay.key == key || key.starts_with(&format!("{}.", overlay.key));
+        self.overlays.iter().filter(given).map(|overlay| overlay.voice).max().unwrap_or(Voice::File)
+    }
+
     /// Where the value of a key was given: the text, and the bytes of the value in it. For a key that nobody gave,
     /// the nearest table around it.
     pub fn place(&self, key: &str) -> Option<(Script, Range<usize>)> {
@@ -96,7 +102,7 @@ fn check_sections(script: &Script) -> Result<(), Problem> {
 }
 
 /// An error of the TOML reader, shown where it stands and with the nearest known key.
-fn explain(script: &Script, error: &toml::de::Error) -> Problem {
+pub fn explain(script: &Script, error: &toml::de::Error) -> Problem {
     let (message, help) = reword(error.message());
     let problem = Problem::new(message).at(script, error.span().unwrap_or(0..0));
     help.into_iter().fold(problem, Problem::help)

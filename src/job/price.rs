@@ -3,12 +3,17 @@
 use crate::outcome::Usage;
 
 /// Money per million tokens, in whatever currency the user keeps books in, by the length of a request's input.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, Default, PartialEq)]
 pub struct Price {
     /// The tiers, shortest inputs first; never empty.
     pub tiers: Vec<Tier>,
     /// The date of these figures; `None` of the user's own.
     pub as_of: Option<String>,
+    /// Whether long inputs are known to cost more than is known here, so that a cost is a lower bound.
+    pub rises: bool,
+    /// Whether this is the price of requests that mark their cache with `cache_control`. The automatic cache and the
+    /// marked one exclude each other.
+    pub marks_cache: bool,
 }
 
 /// The price of requests whose input is of a certain length.
@@ -22,19 +27,30 @@ pub struct Tier {
     pub output: f64,
     /// Per million completion tokens of an answer that thought, where they cost more.
     pub thinking_output: Option<f64>,
-    /// Per million prompt tokens that the service had cached; the input price where it is not given.
+    /// Per million prompt tokens that the service had cached by itself; the input price where it is not given.
     pub cached_input: Option<f64>,
+    /// Per million prompt tokens read from a cache that the request marked; as those cached by the service by itself
+    /// where it is not given.
+    pub cache_read: Option<f64>,
+    /// Per million prompt tokens written to a cache that the request marked; the input price where it is not given.
+    pub cache_write: Option<f64>,
 }
 
 impl Price {
     /// One price for inputs of every length.
     pub fn flat(input: f64, output: f64, cached_input: Option<f64>) -> Self {
         let tier = Tier { input, output, cached_input, ..Tier::default() };
-        Self { tiers: vec![tier], as_of: None }
+        Self { tiers: vec![tier], ..Self::default() }
+    }
+
+    /// The price of requests that mark their cache.
+    #[must_use]
+    pub fn of_marked_cache(&self) -> Self {
+        Self { marks_cache: true, ..self.clone() }
     }
 
     /// The tier of a request with so many prompt tokens; `None` where its price is not known.
-    fn tier(&self, prompt_tokens: u64) -> Option<&Tier> {
+    pub fn tier(&self, prompt_tokens: u64) -> Option<&Tier> {
         self.tiers.iter().find(|tier| tier.up_to.is_none_or(|up_to| prompt_tokens <= up_to))
     }
 
@@ -43,9 +59,11 @@ impl Price {
     pub fn of(&self, usage: &Usage, thought: bool) -> Option<f64> {
         let tier = self.tier(usage.prompt_tokens)?;
         let cached = usage.cached_tokens.unwrap_or(0).min(usage.prompt_tokens);
-        let fresh = usage.prompt_tokens - cached;
+        let written = usage.cache_written_tokens.unwrap_or(0).min(usage.prompt_tokens - cached);
+        let fresh = usage.prompt_tokens - cached - written;
         let millionths = fresh as f64 * tier.input
-            + cached as f64 * tier.cached_input.unwrap_or(tier.input)
+            + cached as f64 * self.cached(tier)
+            + written as f64 * tier.cache_write.unwrap_or(tier.input)
             + usage.completion_tokens as f64 * tier.output_price(thought);
         // So that it reads 0.0000116, and not 0.000011599999999999999.
         Some((millionths * 1e6).round() / 1e12)
@@ -58,35 +76,86 @@ impl Price {
         // What is set aside is no less than the truth, so the truth has this tier or a lower one.
         let tiers = self.tiers.iter().take(ends_here + 1);
         let cost = |tier: &Tier| {
-            let input = tier.input.max(tier.cached_input.unwrap_or(0.0));
+            let written = tier.cache_write.filter(|_| self.marks_cache).unwrap_or(0.0);
+            let input = tier.input.max(self.cached(tier)).max(written);
             prompt_tokens as f64 * input + completion_tokens as f64 * tier.output_price(thinks)
         };
         tiers.map(cost).fold(0.0, f64::max) / 1e6
     }
+
+    fn cached(&self, tier: &Tier) -> f64 {
+        let read = tier.cache_read.filter(|_| self.marks_cache);
+        read.or(tier.cached_input).unwrap_or(tier.input)
+    }
 }
 
 impl Tier {
-    fn output_price(&self, thinks: bool) -> f64 {
+    /// Per million completion tokens of a request that thinks or does not.
+    pub fn output_price(&self, thinks: bool) -> f64 {
         self.thinking_output.filter(|_| thinks).unwrap_or(self.output)
     }
+}
+
+/// Money as it is written: twelve digits that matter, without the noise of the arithmetic behind them.
+pub fn rounded(money: f64) -> f64 {
+    format!("{money:.11e}").parse().unwrap_or(money)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    fn usage(prompt_tokens: u64, completion_tokens: u64) -> Usage {
+        let total_tokens = prompt_tokens + completion_tokens;
+        Usage { prompt_tokens, completion_tokens, total_tokens, ..Usage::default() }
+    }
+
     #[test]
     fn cached_tokens_are_charged_at_their_own_price() {
         let price = Price::flat(0.4, 1.2, Some(0.08));
-        let usage = Usage {
-            prompt_tokens: 1_000_000,
-            completion_tokens: 500_000,
-            total_tokens: 1_500_000,
-            cached_tokens: Some(250_000),
-            ..Usage::default()
+        let cached = Usage { cached_tokens: Some(250_000), ..usage(1_000_000, 500_000) };
+        // 750,000 × 0.4 + 250,000 × 0.08 + 500,000 × 1.2 = 300,000 + 20,000 + 600,000 millionths.
+        assert_eq!(price.of(&cached, false), Some(0.92));
+        // 5 × 0.4 + 8 × 1.2 = 2 + 9.6 millionths.
+        assert_eq!(price.of(&usage(5, 8), false).map(|cost| cost.to_string()), Some("0.0000116".to_owned()));
+    }
+
+    #[test]
+    fn a_marked_cache_is_read_cheaply_and_written_dearly() {
+        let tier = Tier {
+            input: 1.0,
+            output: 2.0,
+            cached_input: Some(0.2),
+            cache_read: Some(0.1),
+            cache_write: Some(1.25),
+            ..Tier::default()
         };
-        assert_eq!(price.of(&usage, false), Some(0.92));
-        let usage = Usage { prompt_tokens: 5, completion_tokens: 8, ..Usage::default() };
-        assert_eq!(price.of(&usage, false).map(|cost| cost.to_string()), Some("0.0000116".to_owned()));
+        let price = Price { tiers: vec![tier], ..Price::default() };
+        let marked = price.of_marked_cache();
+        let read = Usage { cached_tokens: Some(2_000), ..usage(3_000, 100) };
+        let written = Usage { cache_written_tokens: Some(2_000), ..usage(3_000, 100) };
+        // Automatic: 1,000 × 1 + 2,000 × 0.2 + 100 × 2 = 1,600 millionths; marked: 2,000 × 0.1 instead, 1,400.
+        assert_eq!((price.of(&read, false), marked.of(&read, false)), (Some(0.0016), Some(0.0014)));
+        // 1,000 × 1 + 2,000 × 1.25 + 100 × 2 = 3,700.
+        assert_eq!(marked.of(&written, false), Some(0.0037));
+        // At its worst all of a marked prompt is written: 3,000 × 1.25 + 100 × 2 = 3,950; of an unmarked one none.
+        assert!((marked.worst_case(3_000, 100, false) - 0.003_95).abs() < 1e-15);
+        assert!((price.worst_case(3_000, 100, false) - 0.003_2).abs() < 1e-15);
+    }
+
+    #[test]
+    fn counts_that_contradict_each_other_never_make_a_cost_negative() {
+        let price = Price::flat(1.0, 1.0, Some(0.5));
+        let senseless = Usage { cached_tokens: Some(90), cache_written_tokens: Some(90), ..usage(100, 0) };
+        // 90 × 0.5, and of the 90 written ones the 10 that are left × 1.
+        assert_eq!(price.of(&senseless, false), Some(0.000_055));
+    }
+
+    #[test]
+    fn money_is_written_without_the_noise_of_its_arithmetic() {
+        assert_eq!(rounded(0.1 + 0.2).to_string(), "0.3");
+        assert_eq!(rounded(0.000_011_599_999_999_999_999).to_string(), "0.0000116");
+        assert_eq!(rounded(1_234_567.89), 1_234_567.89);
+        assert_eq!(rounded(0.0), 0.0);
     }
 }

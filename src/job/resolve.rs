@@ -69,11 +69,12 @@ pub fn resolve(file: JobFile, layers: &Layers, lookups: &Lookups<'_>) -> Result<
         request,
         request_texts,
     };
-    if job.caps.cost.is_some() && job.price.is_none() {
+    // Of rows that bring their own model, each is asked for its price when it is rendered.
+    if job.caps.cost.is_some() && job.price.is_none() && job.model.name.is_some() {
         let message = "a cap on cost needs a price, and this model's price is not known";
         return Err(layers
             .problem("limits.max_cost", message)
-            .help("give it under [price]: input and output"));
+            .help("give it under [price] (`input` and `output`), or in a model table of your own"));
     }
     Ok(job)
 }
@@ -107,23 +108,7 @@ fn input(section: InputSection, layers: &Layers) -> Result<Input, Problem> {
 }
 
 fn model(section: ModelSection, layers: &Layers, lookups: &Lookups<'_>) -> Result<Model, Problem> {
-    let base_url = match (section.base_url, &section.region, section.workspace.as_deref()) {
-        (Some(_), Some(_), _) => {
-            let message = "the address is given twice, by `base_url` and by `region`";
-            return Err(layers.problem("model.region", message).help("take one of them out"));
-        }
-        (Some(base_url), None, None) => base_url,
-        (Some(_), None, Some(_)) => {
-            let message = "`workspace` goes with `region`; a `base_url` names its host by itself";
-            return Err(layers.problem("model.workspace", message));
-        }
-        (None, Some(region), workspace) => {
-            (lookups.region)(region, workspace).map_err(|message| layers.problem("model.region", message))?
-        }
-        (None, None, Some(workspace)) => (lookups.region)("singapore", Some(workspace))
-            .map_err(|message| layers.problem("model.workspace", message))?,
-        (None, None, None) => DEFAULT_BASE_URL.to_owned(),
-    };
+    let base_url = base_url(&section, layers, lookups)?;
     let local = address::check(&base_url, section.allow_http.unwrap_or(false))
         .map_err(|message| layers.problem("model.base_url", message))?;
     let transports = [Transport::Auto, Transport::Whole, Transport::Stream];
@@ -158,6 +143,38 @@ fn model(section: ModelSection, layers: &Layers, lookups: &Lookups<'_>) -> Resul
         headers: BTreeMap::into_iter(section.headers).collect(),
         transport,
     })
+}
+
+/// The address: as it is given, or that of a region. Of the two, the one that was said later in the order of job file,
+/// variable and flag holds; said by the same voice they contradict each other.
+fn base_url(section: &ModelSection, layers: &Layers, lookups: &Lookups<'_>) -> Result<String, Problem> {
+    let voice = |key: &str, given: bool| given.then(|| layers.voice(key));
+    let address = voice("model.base_url", section.base_url.is_some());
+    let region = voice("model.region", section.region.is_some());
+    let workspace = voice("model.workspace", section.workspace.is_some());
+    match &section.base_url {
+        Some(_) if region == address => {
+            let message = "the address is given twice, by `base_url` and by `region`";
+            return Err(layers.problem("model.region", message).help("take one of them out"));
+        }
+        Some(_) if region < address && workspace >= address => {
+            let message = "`workspace` goes with `region`; a `base_url` names its host by itself";
+            return Err(layers.problem("model.workspace", message));
+        }
+        Some(base_url) if region < address => return Ok(base_url.clone()),
+        None if region.is_none() && workspace.is_none() => return Ok(DEFAULT_BASE_URL.to_owned()),
+        _ => {}
+    }
+    if let Some(name) = &section.workspace {
+        let fits = |c: char| c.is_ascii_alphanumeric() || c == '-';
+        if name.is_empty() || name.len() > 63 || name.starts_with('-') || !name.chars().all(fits) {
+            let message = format!("`{name}` is no workspace: its id is of letters, digits and dashes");
+            return Err(layers.problem("model.workspace", message));
+        }
+    }
+    let name = section.region.as_deref().unwrap_or("singapore");
+    (lookups.region)(name, section.workspace.as_deref())
+        .map_err(|message| layers.problem("model.region", message))
 }
 
 fn answer(section: AnswerSection, layers: &Layers) -> Result<AnswerRules, Problem> {
@@ -357,6 +374,7 @@ fn price(section: Option<PriceSection>, layers: &Layers) -> Result<Option<Price>
         ("output", section.output),
         ("cached_input", section.cached_input),
         ("thinking_output", section.thinking_output),
+        ("cache_write", section.cache_write),
     ] {
         if value.is_some_and(|value| !value.is_finite() || value < 0.0) {
             return Err(
@@ -366,9 +384,9 @@ fn price(section: Option<PriceSection>, layers: &Layers) -> Result<Option<Price>
     }
     match (section.input, section.output) {
         (Some(input), Some(output)) => {
-            let PriceSection { cached_input, thinking_output, .. } = section;
-            let tier = Tier { up_to: None, input, output, thinking_output, cached_input };
-            Ok(Some(Price { tiers: vec![tier], as_of: None }))
+            let PriceSection { cached_input, thinking_output, cache_write, .. } = section;
+            let rest = Tier { thinking_output, cached_input, cache_write, ..Tier::default() };
+            Ok(Some(Price { tiers: vec![Tier { input, output, ..rest }], ..Price::default() }))
         }
         _ => Err(layers.problem("price", "a price has both `input` and `output`, per million tokens")),
     }
@@ -417,15 +435,23 @@ fn word(key: &str, given: Option<String>, allowed: &[&str], layers: &Layers) -> 
 
 #[cfg(test)]
 mod tests {
+    use super::super::knobs::{KNOBS, Overlay, set};
     use super::super::problem::Script;
     use super::*;
 
     fn settle(text: &str) -> Result<Job, Problem> {
+        settle_with(text, vec![])
+    }
+
+    fn settle_with(text: &str, overlays: Vec<Overlay>) -> Result<Job, Problem> {
         let script = Script { name: "job.toml".into(), text: text.into() };
-        let (file, layers) = Layers::read(Some(script), vec![])?;
+        let (file, layers) = Layers::read(Some(script), overlays)?;
         let facts = |_: &str| Facts { requests_per_minute: Some(60.0), ..Facts::default() };
         let lookups = Lookups {
-            region: &|region, _| Ok(format!("https://{region}.example.com/v1")),
+            region: &|region, workspace| match workspace {
+                Some(workspace) => Ok(format!("https://{workspace}.{region}.example.com/v1")),
+                None => Ok(format!("https://{region}.example.com/v1")),
+            },
             book: &|_| FactsBook::new(facts),
         };
         resolve(file, &layers, &lookups)
@@ -443,6 +469,51 @@ mod tests {
         assert_eq!(job.quotas.requests_per_minute, Quota::per_minute(60.0));
         assert_eq!(job.output.journal(), PathBuf::from("b.csv.journal"));
         assert_eq!(job.output.simulated().path, PathBuf::from("b.simulated.csv"));
+    }
+
+    #[test]
+    fn of_address_and_region_the_one_said_last_holds_and_one_voice_says_one_of_them() {
+        let knob = |flag: &str| *KNOBS.iter().find(|knob| knob.flag == flag).expect("a knob");
+        let flag = |name: &str, value: &str| knob(name).from_flag(&[value.to_owned()]);
+        let variable = |name: &str, value: &str| knob(name).from_variable(value);
+        let address = |file: &str, overlays: Vec<Overlay>| {
+            let settled = settle_with(&format!("{SMALL}{file}"), overlays);
+            settled.map(|job| job.model.base_url).map_err(|problem| problem.to_string())
+        };
+        let own = "https://own.example.org/v1";
+        let is = |host: &str| Ok(format!("https://{host}.example.com/v1"));
+        let by_region = "model.region = \"beijing\"\n";
+        let by_address = "model.base_url = \"https://own.example.org/v1\"\n";
+        let in_workspace = "model.region = \"beijing\"\nmodel.workspace = \"ws-1\"\n";
+        assert_eq!(address(by_region, vec![]), is("beijing"));
+        assert_eq!(address(in_workspace, vec![]), is("ws-1.beijing"));
+        assert_eq!(address("model.workspace = \"ws-1\"\n", vec![]), is("ws-1.singapore"));
+        for file in [by_region, in_workspace, "model.workspace = \"ws-1\"\n"] {
+            assert_eq!(address(file, vec![flag("base-url", own)]), Ok(own.to_owned()));
+            assert_eq!(address(file, vec![variable("base-url", own)]), Ok(own.to_owned()));
+        }
+        assert_eq!(address(by_address, vec![variable("region", "tokyo")]), is("tokyo"));
+        assert_eq!(address("", vec![variable("base-url", own), flag("region", "tokyo")]), is("tokyo"));
+        assert_eq!(address("", vec![variable("region", "tokyo"), flag("base-url", own)]), Ok(own.to_owned()));
+        // Each key is laid over by itself: a region from a flag leaves the workspace of the file.
+        assert_eq!(address(in_workspace, vec![flag("region", "frankfurt")]), is("ws-1.frankfurt"));
+        for (file, overlays) in [
+            (format!("{by_address}{by_region}"), vec![]),
+            (String::new(), vec![flag("base-url", own), flag("region", "tokyo")]),
+            (String::new(), vec![variable("base-url", own), variable("region", "tokyo")]),
+            (by_address.to_owned(), vec![set("model.workspace=ws-1").expect("good")]),
+        ] {
+            assert!(address(&file, overlays).is_err_and(|said| said.contains("`region`")), "{file}");
+        }
+    }
+
+    #[test]
+    fn a_workspace_is_part_of_a_host_and_nothing_else() {
+        for wrong in ["", "-a", "a.b", "a/b", "evil.com/?x=", "ws 1", "wörk"] {
+            let shown =
+                settle(&format!("{SMALL}model.workspace = \"{wrong}\"\n")).expect_err(wrong).to_string();
+            assert!(shown.contains("job.toml:5:") && shown.contains("letters, digits and dashes"), "{shown}");
+        }
     }
 
     #[test]

@@ -191,6 +191,7 @@ fn result(row: &rusqlite::Row<'_>) -> rusqlite::Result<Found> {
             total_tokens,
             cached_tokens: row.get(10)?,
             reasoning_tokens: row.get(11)?,
+            ..Usage::default()
         }),
         None => shared.then(Usage::default),
     };

@@ -9,6 +9,7 @@ pub mod matching;
 pub mod reader;
 mod schema;
 pub mod sharing;
+pub mod spending;
 mod steps;
 pub mod writer;
 

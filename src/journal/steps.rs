@@ -52,6 +52,7 @@ impl Reader {
                 total_tokens: row.get(2)?,
                 cached_tokens: row.get(3)?,
                 reasoning_tokens: row.get(4)?,
+                cache_written_tokens: None,
             })
         });
         used.map_err(self.failed())
@@ -69,6 +70,7 @@ fn step(row: &rusqlite::Row<'_>) -> rusqlite::Result<Option<Step>> {
             total_tokens,
             cached_tokens: row.get(11)?,
             reasoning_tokens: row.get(12)?,
+            cache_written_tokens: None,
         }),
         None => None,
     };

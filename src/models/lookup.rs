@@ -4,8 +4,8 @@ use std::cmp::Reverse;
 
 use super::date::{FactsDate, is_month_day};
 use super::model::{Limits, Model, Variant};
-use super::price::{PriceList, Tier};
-use super::region::Region;
+use super::price::{CacheShares, PriceList, Tier};
+use super::region::{Region, at};
 use super::table::Table;
 
 /// The model behind a name, and what holds for that name in one region.
@@ -20,6 +20,7 @@ pub struct Found<'t> {
     /// Since when the name no longer answers, if it is known to be retired.
     pub retired: Option<FactsDate>,
     snapshot_limits: Option<Limits>,
+    cache: CacheShares,
 }
 
 /// How a name led to a model.
@@ -43,15 +44,16 @@ impl Table {
     /// The facts for a model's name, seen from a region.
     ///
     /// Names, variants and aliases come first, then snapshots, `-latest` and `-us` of a known model, then
-    /// patterns. Without a region there are no limits and no prices, since both belong to one.
+    /// patterns. Without a region there are only the limits and prices that hold at any address: all others belong to
+    /// a region.
     pub fn find(&self, name: &str, region: Option<Region>) -> Option<Found<'_>> {
         let known = || self.find_known(name);
         let ending = || self.find_by_ending(name);
         let pattern = || self.find_by_pattern(name).map(|model| (model, Matched::Pattern));
         let (model, matched) = known().or_else(ending).or_else(pattern)?;
         let retired = self.retired.get(name).copied();
-        let snapshot_limits = region.and_then(|region| self.snapshots.get(&region).copied());
-        Some(Found { model, matched, region, retired, snapshot_limits })
+        let snapshot_limits = at(&self.snapshots, region).copied();
+        Some(Found { model, matched, region, retired, snapshot_limits, cache: self.cache })
     }
 
     /// The known name that resembles this one most, if one does: for "did you mean".
@@ -103,11 +105,10 @@ impl<'t> Found<'t> {
     /// Those of the stable name hold for no other: a snapshot's are far lower, and those of `-latest` and
     /// `-us` are their own.
     pub fn limits(&self) -> Option<Limits> {
-        let region = self.region?;
-        let stable = self.model.limits.get(&region).copied();
+        let stable = at(&self.model.limits, self.region).copied();
         match self.matched {
             Matched::Name | Matched::Pattern => stable,
-            Matched::Variant(variant) => variant.limits.get(&region).copied(),
+            Matched::Variant(variant) => at(&variant.limits, self.region).copied(),
             Matched::Snapshot => {
                 let limits = self.snapshot_limits?;
                 Some(stable.map_or(limits, |stable| limits.lower_of(stable)))
@@ -118,12 +119,19 @@ impl<'t> Found<'t> {
 
     /// The prices of this name in the region; none where they are not known.
     pub fn prices(&self) -> Option<&'t PriceList> {
-        let region = self.region?;
         let own = match self.matched {
-            Matched::Variant(variant) => variant.prices.get(&region),
+            Matched::Variant(variant) => at(&variant.prices, self.region),
             _ => None,
         };
-        own.or_else(|| self.model.prices.get(&region))
+        own.or_else(|| at(&self.model.prices, self.region))
+    }
+
+    /// The prices with what cached input costs, where it is known. Its shares of the input price are this service's, and
+    /// say nothing of another's.
+    pub fn prices_with_cache(&self) -> Option<PriceList> {
+        let list = self.prices()?;
+        let shares = self.region.map(|_| self.cache).unwrap_or_default();
+        Some(PriceList { tiers: list.tiers.iter().map(|tier| shares.fill(tier)).collect(), ..list.clone() })
     }
 
     /// The prices of a request with so many input tokens; none where they are not known.

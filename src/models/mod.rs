@@ -2,7 +2,7 @@
 //!
 //! The data is `table.toml`, with the date of the facts and how sure they are. A file of the user's own in the
 //! same form can add to it and override it. Facts differ by [`Region`], and the host of the base URL says which
-//! region a key belongs to. The table only informs: a model it does not know can be used all the same.
+//! region a key belongs to; a [`Scope`] of `any` is for servers that belong to none. The table only informs: a model it does not know can be used all the same.
 
 mod date;
 mod lookup;
@@ -14,8 +14,8 @@ mod table;
 pub use date::{FactsDate, NotADate};
 pub use lookup::{Found, Matched};
 pub use model::{Limits, Model, Offer, Variant};
-pub use price::{PriceList, Tier};
-pub use region::{Region, UnknownRegion};
+pub use price::{CacheShares, PriceList, Tier};
+pub use region::{Region, Scope, UnknownRegion, UnknownScope};
 pub use table::{Table, TableError};
 
 #[cfg(test)]

@@ -3,11 +3,12 @@
 use std::collections::BTreeMap;
 use std::num::NonZeroU32;
 
-use serde::Deserialize;
+use serde::de::Error;
+use serde::{Deserialize, Deserializer};
 
 use super::date::FactsDate;
 use super::price::PriceList;
-use super::region::Region;
+use super::region::{Region, Scope};
 use crate::job::facts::{Answers, Thinking};
 
 /// What is known of a model, or of a family of models by one pattern.
@@ -22,14 +23,19 @@ pub struct Model {
     /// The date of the facts; limits and prices have their own.
     pub facts_as_of: Option<FactsDate>,
     /// Context window in tokens, input and output together.
+    #[serde(deserialize_with = "tokens")]
     pub context: Option<u64>,
     /// Longest input in tokens.
+    #[serde(deserialize_with = "tokens")]
     pub max_input: Option<u64>,
     /// Longest input in tokens for a request that thinks, where it differs.
+    #[serde(deserialize_with = "tokens")]
     pub max_input_thinking: Option<u64>,
     /// Longest answer in tokens, thoughts not counted; the default of `max_tokens`.
+    #[serde(deserialize_with = "tokens")]
     pub max_output: Option<u64>,
     /// Longest chain of thought in tokens; the upper end of `thinking_budget`.
+    #[serde(deserialize_with = "tokens")]
     pub max_thinking: Option<u64>,
     /// Whether the model thinks.
     pub thinking: Option<Thinking>,
@@ -44,9 +50,9 @@ pub struct Model {
     /// Regions known not to have the model.
     pub not_offered_in: Vec<Region>,
     /// The rate limits of the stable name, by region.
-    pub limits: BTreeMap<Region, Limits>,
+    pub limits: BTreeMap<Scope, Limits>,
     /// The prices, by region.
-    pub prices: BTreeMap<Region, PriceList>,
+    pub prices: BTreeMap<Scope, PriceList>,
     /// Names that share these facts and have limits or prices of their own.
     pub variants: BTreeMap<String, Variant>,
 }
@@ -56,9 +62,9 @@ pub struct Model {
 #[serde(default, deny_unknown_fields)]
 pub struct Variant {
     /// Its own limits; those of the model do not hold for it.
-    pub limits: BTreeMap<Region, Limits>,
+    pub limits: BTreeMap<Scope, Limits>,
     /// Its own prices; where there are none, those of the model hold.
-    pub prices: BTreeMap<Region, PriceList>,
+    pub prices: BTreeMap<Scope, PriceList>,
 }
 
 /// The rate limits of a model in a region.
@@ -98,6 +104,15 @@ impl Offer {
 }
 
 impl Limits {
+    /// These, with every figure that the other ones have; the date of the old figures does not vouch for the new.
+    fn overridden_with(self, other: Self) -> Self {
+        Self {
+            requests_per_minute: other.requests_per_minute.or(self.requests_per_minute),
+            tokens_per_minute: other.tokens_per_minute.or(self.tokens_per_minute),
+            as_of: other.as_of,
+        }
+    }
+
     /// The lower of two limits, each figure for itself; the date is that of `self`.
     pub fn lower_of(self, other: Self) -> Self {
         let lower = |mine: Option<NonZeroU32>, theirs| mine.into_iter().chain(theirs).min();
@@ -152,21 +167,40 @@ impl Model {
         self.batch_file = batch_file.or_else(|| self.batch_file.take());
         self.batch_chat = batch_chat.or_else(|| self.batch_chat.take());
         override_limits(&mut self.limits, limits);
-        self.prices.extend(prices);
+        override_prices(&mut self.prices, prices);
         for (name, variant) in variants {
             let mine = self.variants.entry(name).or_default();
             override_limits(&mut mine.limits, variant.limits);
-            mine.prices.extend(variant.prices);
+            override_prices(&mut mine.prices, variant.prices);
         }
     }
 }
 
-/// Takes over every figure the other limits have; a price list, in contrast, is taken over whole.
-pub(super) fn override_limits(mine: &mut BTreeMap<Region, Limits>, other: BTreeMap<Region, Limits>) {
-    for (region, limits) in other {
-        let mine = mine.entry(region).or_default();
-        mine.requests_per_minute = limits.requests_per_minute.or(mine.requests_per_minute);
-        mine.tokens_per_minute = limits.tokens_per_minute.or(mine.tokens_per_minute);
-        mine.as_of = limits.as_of;
+/// Takes over every figure the other limits have. A figure for any address takes the place of those for single regions.
+pub(super) fn override_limits(mine: &mut BTreeMap<Scope, Limits>, other: BTreeMap<Scope, Limits>) {
+    if let Some(any) = other.get(&Scope::Any) {
+        for limits in mine.values_mut() {
+            *limits = limits.overridden_with(*any);
+        }
+    }
+    for (scope, limits) in other {
+        let mine = mine.entry(scope).or_default();
+        *mine = mine.overridden_with(limits);
+    }
+}
+
+/// Takes over every price list of the other, whole. One for any address takes the place of those for single regions.
+fn override_prices(mine: &mut BTreeMap<Scope, PriceList>, other: BTreeMap<Scope, PriceList>) {
+    if other.contains_key(&Scope::Any) {
+        mine.clear();
+    }
+    mine.extend(other);
+}
+
+/// A number of tokens; what is not known is left out, and never 0.
+fn tokens<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<u64>, D::Error> {
+    match u64::deserialize(deserializer)? {
+        0 => Err(D::Error::custom("a number of tokens is above 0; leave out what is not known")),
+        tokens => Ok(Some(tokens)),
     }
 }

@@ -2,6 +2,7 @@
 //!
 //! Hosts are from the vendor's page on base URLs (2026-10-11).
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::str::FromStr;
 
@@ -29,6 +30,37 @@ pub enum Region {
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{0:?} is not a known region (singapore, beijing, virginia, hong-kong, frankfurt or tokyo)")]
 pub struct UnknownRegion(String);
+
+/// Where a limit or a price holds: in one region of the service, or at every address.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Deserialize)]
+#[serde(try_from = "String")]
+pub enum Scope {
+    /// In this region.
+    In(Region),
+    /// At every address that has no figures of its own, this service's or any other's: `any`.
+    Any,
+}
+
+/// A text that names neither a region nor `any`.
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{0:?} is neither a region (singapore, beijing, virginia, hong-kong, frankfurt, tokyo) nor `any`")]
+pub struct UnknownScope(String);
+
+impl TryFrom<String> for Scope {
+    type Error = UnknownScope;
+
+    fn try_from(text: String) -> Result<Self, UnknownScope> {
+        match text.as_str() {
+            "any" => Ok(Self::Any),
+            region => region.parse().map(Self::In).map_err(|_| UnknownScope(text)),
+        }
+    }
+}
+
+/// What is known for an address: the figures of its region, else those for every address.
+pub(super) fn at<T>(figures: &BTreeMap<Scope, T>, region: Option<Region>) -> Option<&T> {
+    region.and_then(|region| figures.get(&Scope::In(region))).or_else(|| figures.get(&Scope::Any))
+}
 
 impl Region {
     /// Every region, Singapore first.
@@ -68,6 +100,11 @@ impl Region {
             Self::HongKong => Some("https://cn-hongkong.dashscope.aliyuncs.com/compatible-mode/v1"),
             Self::Frankfurt | Self::Tokyo => None,
         }
+    }
+
+    /// The base URL on the host of one workspace.
+    pub fn workspace_url(self, workspace: &str) -> String {
+        format!("https://{workspace}.{}.maas.aliyuncs.com/compatible-mode/v1", self.id())
     }
 
     /// The region a base URL's host belongs to.
@@ -152,8 +189,7 @@ mod tests {
     #[test]
     fn a_workspace_host_is_known_by_its_region_id() {
         for region in Region::ALL {
-            let url = format!("https://ws-1.{}.maas.aliyuncs.com/compatible-mode/v1", region.id());
-            assert_eq!(Region::from_base_url(&url), Some(region));
+            assert_eq!(Region::from_base_url(&region.workspace_url("ws-1")), Some(region));
         }
     }
 

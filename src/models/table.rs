@@ -7,50 +7,31 @@ use serde::Deserialize;
 
 use super::date::FactsDate;
 use super::model::{Limits, Model, override_limits};
-use super::price::PriceList;
-use super::region::Region;
+use super::price::{CacheShares, PriceList};
+use super::region::Scope;
 
 /// The models known by name, families known by pattern, and what holds for all of them.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Table {
     pub(super) models: BTreeMap<String, Model>,
     pub(super) patterns: BTreeMap<String, Model>,
-    pub(super) snapshots: BTreeMap<Region, Limits>,
+    pub(super) snapshots: BTreeMap<Scope, Limits>,
     pub(super) retired: BTreeMap<String, FactsDate>,
+    pub(super) cache: CacheShares,
 }
 
-/// Why a text is not a model table.
+/// Why a text is not a model table: it is not TOML, or holds what cannot be. The source says where.
 #[derive(Debug, thiserror::Error)]
-pub enum TableError {
-    /// It is not TOML, or not of this form; the source says where.
-    #[error("the model table cannot be read: {0}")]
-    Form(#[from] toml::de::Error),
-    /// A price list makes no sense.
-    #[error("the {region} prices of {model}: {fault}")]
-    Price {
-        /// The model or variant.
-        model: String,
-        /// Whose prices.
-        region: Region,
-        /// What is wrong.
-        fault: &'static str,
-    },
-    /// A number of tokens is zero; what is not known is to be left out.
-    #[error("{model}: {field} is 0; leave out what is not known")]
-    Zero {
-        /// The model.
-        model: String,
-        /// The key in the file.
-        field: &'static str,
-    },
-}
+#[error("the model table cannot be read: {0}")]
+pub struct TableError(#[from] pub toml::de::Error);
 
 /// The table as written.
 #[derive(Default, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 struct Written {
     as_of: Dates,
-    snapshots: BTreeMap<Region, Limits>,
+    cache: CacheShares,
+    snapshots: BTreeMap<Scope, Limits>,
     retired: BTreeMap<String, FactsDate>,
     models: BTreeMap<String, Model>,
     patterns: BTreeMap<String, Model>,
@@ -80,15 +61,16 @@ impl Table {
     /// # Errors
     /// When the text is not TOML of that form, or holds figures that cannot be.
     pub fn parse(text: &str) -> Result<Self, TableError> {
-        let Written { as_of, mut snapshots, retired, models, patterns } = toml::from_str(text)?;
+        let Written { as_of, cache, mut snapshots, retired, models, patterns } = toml::from_str(text)?;
         date_limits(&mut snapshots, as_of);
-        let (models, patterns) = (settle(models, as_of)?, settle(patterns, as_of)?);
-        Ok(Self { models, patterns, snapshots, retired })
+        let (models, patterns) = (settle(models, as_of), settle(patterns, as_of));
+        Ok(Self { models, patterns, snapshots, retired, cache })
     }
 
     /// Lays the other table over this one: it adds models, and each fact it has replaces the one here.
     ///
-    /// Limits are replaced figure by figure, a region's price list as a whole. A name the other table gives
+    /// Limits are replaced figure by figure, a region's price list as a whole; what is given for any address takes the
+    /// place of what is here for single regions. A name the other table gives
     /// to a model is taken from any other model that had it as an alias or a variant.
     #[must_use]
     pub fn merge(mut self, other: Self) -> Self {
@@ -104,12 +86,18 @@ impl Table {
         }
         override_limits(&mut self.snapshots, other.snapshots);
         self.retired.extend(other.retired);
+        self.cache.override_with(other.cache);
         self
     }
 
     /// Every model known by name, in the order of the names.
     pub fn models(&self) -> impl Iterator<Item = &Model> {
         self.models.values()
+    }
+
+    /// What cached input costs of the price of input, where a tier does not say.
+    pub fn cache(&self) -> CacheShares {
+        self.cache
     }
 
     /// Every full name that is known: models, variants, aliases.
@@ -132,59 +120,36 @@ impl Table {
     }
 }
 
-/// Gives each model its name and its dates, and refuses figures that cannot be.
-fn settle(models: BTreeMap<String, Model>, as_of: Dates) -> Result<BTreeMap<String, Model>, TableError> {
-    let settled = models.into_iter().map(|(name, mut model)| {
-        check_tokens(&name, &model)?;
+/// Gives each model its name and its dates.
+fn settle(mut models: BTreeMap<String, Model>, as_of: Dates) -> BTreeMap<String, Model> {
+    for (name, model) in &mut models {
         model.facts_as_of = model.facts_as_of.or(as_of.facts);
         date_limits(&mut model.limits, as_of);
-        settle_prices(&name, &mut model.prices, as_of)?;
-        for (variant_name, variant) in &mut model.variants {
+        date_prices(&mut model.prices, as_of);
+        for variant in model.variants.values_mut() {
             date_limits(&mut variant.limits, as_of);
-            settle_prices(variant_name, &mut variant.prices, as_of)?;
+            date_prices(&mut variant.prices, as_of);
         }
-        model.name.clone_from(&name);
-        Ok((name, model))
-    });
-    settled.collect()
+        model.name.clone_from(name);
+    }
+    models
 }
 
-fn date_limits(limits: &mut BTreeMap<Region, Limits>, as_of: Dates) {
+fn date_limits(limits: &mut BTreeMap<Scope, Limits>, as_of: Dates) {
     for limits in limits.values_mut() {
         limits.as_of = limits.as_of.or(as_of.limits);
     }
 }
 
-fn settle_prices(
-    model: &str,
-    prices: &mut BTreeMap<Region, PriceList>,
-    as_of: Dates,
-) -> Result<(), TableError> {
-    for (region, list) in prices {
-        if let Some(fault) = list.fault() {
-            return Err(TableError::Price { model: model.to_owned(), region: *region, fault });
-        }
+fn date_prices(prices: &mut BTreeMap<Scope, PriceList>, as_of: Dates) {
+    for list in prices.values_mut() {
         list.as_of = list.as_of.or(as_of.prices);
-    }
-    Ok(())
-}
-
-fn check_tokens(name: &str, model: &Model) -> Result<(), TableError> {
-    let figures = [
-        ("context", model.context),
-        ("max_input", model.max_input),
-        ("max_input_thinking", model.max_input_thinking),
-        ("max_output", model.max_output),
-        ("max_thinking", model.max_thinking),
-    ];
-    match figures.into_iter().find(|(_, tokens)| *tokens == Some(0)) {
-        Some((field, _)) => Err(TableError::Zero { model: name.to_owned(), field }),
-        None => Ok(()),
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use super::super::region::Region;
     use super::*;
 
     fn parse(text: &str) -> Table {
@@ -212,7 +177,7 @@ mod tests {
         let plus = &table.models["qwen-plus"];
         assert_eq!(plus.function_calling, Some(false));
         assert_eq!(plus.context, Some(1_000_000));
-        let limits = plus.limits[&Region::Singapore];
+        let limits = plus.limits[&Scope::In(Region::Singapore)];
         assert_eq!(limits.requests_per_minute.map(u32::from), Some(1_200));
         assert_eq!(limits.tokens_per_minute.map(u32::from), Some(1_000_000));
         assert_eq!(limits.as_of, None, "the date of the old figures does not vouch for the new one");
@@ -225,6 +190,31 @@ mod tests {
         assert!(!table.models["qwen-plus"].variants.contains_key("qwen-plus-us"));
         let names: Vec<_> = table.names().filter(|name| *name == "qwen-plus-us").collect();
         assert_eq!(names.len(), 1);
+    }
+
+    #[test]
+    fn what_holds_at_any_address_takes_the_place_of_what_held_in_regions() {
+        let own = parse(
+            r#"
+            [models.house-model]
+            limits.any = { rpm = 60 }
+            prices.any = { input = 0.1, output = 0.2 }
+            [models.qwen-plus]
+            limits.any = { rpm = 7 }
+            prices.any = { input = 1.0, output = 2.0 }
+            "#,
+        );
+        let table = Table::built_in().clone().merge(own);
+        let found = |name, region| table.find(name, region).expect("a model of the table");
+        let rpm = |name, region| found(name, region).limits()?.requests_per_minute.map(u32::from);
+        for region in [None, Some(Region::Singapore), Some(Region::Tokyo)] {
+            assert_eq!(rpm("house-model", region), Some(60));
+            assert_eq!(found("house-model", region).tier_for(1).map(|tier| tier.output), Some(0.2));
+            assert_eq!(rpm("qwen-plus", region), Some(7));
+            assert_eq!(found("qwen-plus", region).tier_for(1).map(|tier| tier.output), Some(2.0));
+        }
+        let limits = found("qwen-plus", Some(Region::Singapore)).limits().expect("limits");
+        assert_eq!(limits.tokens_per_minute.map(u32::from), Some(1_000_000), "of which it says nothing");
     }
 
     #[test]
@@ -250,10 +240,10 @@ mod tests {
     #[test]
     fn tables_that_make_no_sense_are_refused_by_name() {
         assert!(refusal("[models.a]\ncontxt = 1").contains("contxt"));
-        assert!(refusal("[models.a]\nmax_input = 0").contains("max_input"));
+        assert!(refusal("[models.a]\nmax_input = 0").contains("line 2, column 13"));
         assert!(refusal("[models.a]\nlimits.mars = {}").contains("mars"));
         assert!(refusal("[models.a]\nlimits.beijing = { rpm = 0 }").contains("rpm"));
-        assert!(refusal("[models.a]\nprices.beijing.tiers = []").contains("beijing prices of a"));
+        assert!(refusal("[models.a]\nprices.beijing.tiers = []").contains("at least one tier"));
         assert!(refusal("[models.a]\nfacts_as_of = 'July'").contains("July"));
     }
 }

@@ -1,6 +1,7 @@
 //! Joins the stages: read, match, render, dispatch, journal, write. The only place that knows their order.
 
 mod feed;
+pub mod outlay;
 pub mod output;
 pub mod plan;
 pub mod send;

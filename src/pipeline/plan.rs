@@ -4,6 +4,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use rusqlite::Connection;
 
+use super::outlay::Outlay;
 use super::{Opened, PipelineError};
 use crate::dispatch::stop::{Stop, Urgency};
 use crate::format::Format;
@@ -29,8 +30,8 @@ pub struct Plan {
     pub columns: Vec<Column>,
     /// What the rows that do not stand in their place are expected to use; the most, for completions.
     pub estimate: Estimate,
-    /// The most that these can cost; of those whose price is not known, nothing.
-    pub worst_cost: f64,
+    /// What these may cost.
+    pub outlay: Outlay,
     /// The files as they were.
     pub stamp: Stamp,
 }
@@ -39,6 +40,12 @@ impl Plan {
     /// Rows without an answer, which are to be sent.
     pub fn to_send(&self) -> u64 {
         self.rows - self.matched.kept - self.matched.moved
+    }
+
+    /// Of what was estimated, the share that is to be sent. What moved was estimated with the rest before it was found.
+    pub fn share_to_send(&self) -> f64 {
+        let loose = (self.rows - self.matched.kept).saturating_sub(self.bad).max(1);
+        self.to_send().saturating_sub(self.bad) as f64 / loose as f64
     }
 }
 
@@ -66,6 +73,7 @@ pub fn prepare(opened: &Opened, item: &Item) -> (RowKey, Result<ChatRequest, Box
     };
     // What may be sent now says nothing of what the row is: its answer stays its own under another limit.
     let rendered = rendered.and_then(|request| fits_token_limit(opened, request).map_err(Box::new));
+    let rendered = rendered.and_then(|request| has_a_price(opened, request).map_err(Box::new));
     (RowKey { position: item.position(), id, fingerprint }, rendered)
 }
 
@@ -88,6 +96,21 @@ fn fits_token_limit(opened: &Opened, request: ChatRequest) -> Result<ChatRequest
         ))),
         _ => Ok(request),
     }
+}
+
+/// A cap on cost cannot be kept for a request whose price is not known.
+fn has_a_price(opened: &Opened, request: ChatRequest) -> Result<ChatRequest, Problem> {
+    let tokens = request.estimate.prompt_tokens;
+    let price = request.price.as_deref();
+    if opened.job.caps.cost.is_none() || price.is_some_and(|price| price.tier(tokens).is_some()) {
+        return Ok(request);
+    }
+    let body: serde_json::Value = serde_json::from_slice(&request.body).unwrap_or_default();
+    let model = body.get("model").and_then(serde_json::Value::as_str).unwrap_or_default();
+    let length = price.map_or_else(String::new, |_| format!(" for inputs of about {tokens} tokens"));
+    let problem =
+        Problem::new(format!("a cap on cost needs a price, and that of {model} is not known{length}"));
+    Err(problem.help("give it under [price] or in a model table of your own, or take `max_cost` out"))
 }
 
 /// What a plan is made for.
@@ -132,7 +155,7 @@ pub fn plan(
         matched: Matched::default(),
         columns: vec![],
         estimate: Estimate::default(),
-        worst_cost: 0.0,
+        outlay: Outlay::default(),
         stamp,
     };
     for item in opened.rows(survey.wanted())? {
@@ -148,9 +171,7 @@ pub fn plan(
             _ if kept => {}
             Ok(request) => {
                 let (sum, one) = (&mut plan.estimate, &request.estimate);
-                plan.worst_cost += request.price.as_ref().map_or(0.0, |price| {
-                    price.worst_case(one.prompt_tokens, one.max_completion_tokens, request.thinks)
-                });
+                plan.outlay.add(&request);
                 sum.prompt_tokens = sum.prompt_tokens.saturating_add(one.prompt_tokens);
                 sum.max_completion_tokens =
                     sum.max_completion_tokens.saturating_add(one.max_completion_tokens);

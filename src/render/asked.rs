@@ -1,12 +1,14 @@
 //! From the body of a request to the request: what is known of its model decides how it travels and what it may cost.
 
+use std::sync::Arc;
+
 use serde_json::{Map, Value};
 
 use super::{check, estimate, fingerprint};
-use crate::job::facts::Facts;
+use crate::job::facts::{Facts, Thinking};
 use crate::job::problem::Problem;
 use crate::job::{Job, Transport};
-use crate::request::{ChatRequest, Shape};
+use crate::request::{ChatRequest, Shape, UnaskedThinking};
 
 /// What the requests of a job are sent with.
 #[derive(Debug)]
@@ -36,6 +38,10 @@ impl Asked {
         };
         let enable_thinking = body.get("enable_thinking").and_then(Value::as_bool);
         let thinks = facts.thinks(enable_thinking).unwrap_or(false);
+        let price = match marks_cache(body) {
+            true => facts.price.as_ref().map(|price| Arc::new(price.of_marked_cache())),
+            false => facts.price.clone(),
+        };
         Ok(ChatRequest {
             fingerprint: fingerprint::of(body),
             estimate: estimate::of(body, facts, thinks),
@@ -48,7 +54,9 @@ impl Asked {
             thinks,
             may_continue: !thinks && may_continue(body),
             longest_answer: facts.max_output_tokens,
-            price: facts.price.clone(),
+            price,
+            unasked_thinking: unasked_thinking(body, facts),
+            unavailable: facts.unavailable.clone(),
             body: serde_json::to_vec(body).map_err(|error| Problem::new(error.to_string()))?,
         })
     }
@@ -62,6 +70,25 @@ fn may_continue(body: &Map<String, Value>) -> bool {
         ["tools", "response_format", "translation_options"].iter().all(|key| !body.contains_key(*key));
     let one = body.get("n").is_none_or(|n| n.as_u64() == Some(1));
     check::is_qwen(model) && !model.contains("-mt-") && plain && one
+}
+
+/// The thinking that the model does by default, when the request says nothing about it.
+fn unasked_thinking(body: &Map<String, Value>, facts: &Facts) -> Option<UnaskedThinking> {
+    let speaks_of_it =
+        ["enable_thinking", "thinking_budget", "reasoning_effort"].iter().any(|key| body.contains_key(*key));
+    let by_default = facts.thinking == Some(Thinking::On) && !speaks_of_it;
+    by_default.then_some(UnaskedThinking { longest: facts.max_thinking_tokens })
+}
+
+/// Whether a part of a turn, or a tool, is marked with `cache_control`.
+fn marks_cache(body: &Map<String, Value>) -> bool {
+    let marked = |value: &Value| value.get("cache_control").is_some_and(|mark| !mark.is_null());
+    let in_turn = |turn: &Value| marked(turn) || items(turn.get("content")).iter().any(marked);
+    items(body.get("messages")).iter().any(in_turn) || items(body.get("tools")).iter().any(marked)
+}
+
+fn items(value: Option<&Value>) -> &[Value] {
+    value.and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default()
 }
 
 /// The model, the names of the fields and their switches. Turns and numbers differ from row to row; so do the texts of

@@ -2,6 +2,7 @@
 
 use serde_json::json;
 
+use crate::job::price::rounded;
 use crate::tally::Snapshot;
 
 /// The version of the lines.
@@ -26,7 +27,7 @@ pub(super) fn progress(snapshot: &Snapshot) {
         "prompt_tokens": snapshot.usage.prompt_tokens,
         "completion_tokens": snapshot.usage.completion_tokens,
         "total_tokens": snapshot.usage.total_tokens,
-        "cost": snapshot.cost,
+        "cost": snapshot.cost.map(rounded),
         "in_flight": snapshot.standing.in_flight,
         "places": snapshot.standing.places,
         "waiting": snapshot.standing.waiting,

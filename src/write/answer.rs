@@ -2,6 +2,7 @@
 
 use serde_json::{Number, Value};
 
+use crate::job::price::rounded;
 use crate::outcome::{Answer, RowResult, Usage};
 
 /// The names of the answer columns, in the order in which they follow the input's.
@@ -135,7 +136,8 @@ impl AnswerColumn {
             Self::ReasoningTokens => tokens(|usage| usage.reasoning_tokens),
             // JSON has no word for the numbers that are none.
             Self::Cost => {
-                result.cost.and_then(Number::from_f64).map_or(AnswerValue::Null, AnswerValue::Number)
+                let cost = result.cost.map(rounded).and_then(Number::from_f64);
+                cost.map_or(AnswerValue::Null, AnswerValue::Number)
             }
             Self::Model => text(|answer| &answer.model),
             Self::RequestId => text(|answer| &answer.request_id),

@@ -139,7 +139,7 @@ fn a_run_shows_its_progress_as_it_is_asked_to() {
 #[test]
 fn every_flag_of_the_interface_is_in_the_help_of_run() {
     let help = Scene::new().run(&["run", "--help"]).expect_code(0).stdout;
-    for flag in "input output model base-url system prompt limit qps qpm tpm concurrency max-attempts timeout \
+    for flag in "input output model base-url region system prompt limit qps qpm tpm concurrency max-attempts timeout \
                  max-cost max-total-tokens max-duration retry-failed fresh simulate set progress color env-file \
                  quiet verbose"
         .split_whitespace()
@@ -148,7 +148,7 @@ fn every_flag_of_the_interface_is_in_the_help_of_run() {
     }
     assert!(help.contains("-q, ") && help.contains("-v, "));
     let scene = Scene::new();
-    for command in ["run", "preview", "status", "export", "verify", "simulate"] {
+    for command in ["run", "preview", "status", "export", "verify", "models", "simulate"] {
         assert!(scene.run(&["--help"]).stdout.contains(&format!("  {command} ")));
         scene.run(&[command, "--help"]).expect_code(0);
     }

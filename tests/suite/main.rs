@@ -4,6 +4,7 @@
 
 mod columns;
 mod commands;
+mod cost;
 mod edits;
 mod error_table;
 mod evidence;
@@ -15,6 +16,7 @@ mod judge;
 mod judge_is_strict;
 mod length;
 mod mistakes;
+mod models;
 mod moving_input;
 mod outage;
 mod pacing;

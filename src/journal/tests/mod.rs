@@ -132,6 +132,7 @@ fn answer(text: &str) -> Answer {
         total_tokens: 15,
         cached_tokens: Some(4),
         reasoning_tokens: None,
+        ..Usage::default()
     };
     Answer {
         response: Some(text.to_owned()),

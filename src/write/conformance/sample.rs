@@ -102,6 +102,7 @@ pub(in crate::write) fn answered(response: &str) -> RowResult {
         total_tokens: 17,
         cached_tokens: Some(4),
         reasoning_tokens: None,
+        ..Usage::default()
     };
     RowResult {
         answer: Some(Answer {

@@ -1,0 +1,65 @@
+//! What a user should know before rows are sent: said by `preview`, and by `run` as it begins.
+
+use super::Failure;
+use crate::job::Job;
+use crate::journal::reader::Reader;
+use crate::pipeline::outlay::{Outlay, Unasked};
+use crate::watch::text::{count, counted, money};
+
+/// The warnings that what is to be sent calls for, a line each. `outlay` is that of the requests to send.
+pub(super) fn warnings(job: &Job, outlay: &Outlay, reader: Option<&Reader>) -> Result<Vec<String>, Failure> {
+    let mut lines = Vec::new();
+    for (reason, requests) in outlay.unavailable.iter().filter(|(_, requests)| *requests > 0) {
+        lines.push(format!("warning: {reason}; {} would be refused", counted(*requests, "request")));
+    }
+    if outlay.unasked.requests > 0 {
+        let reasoning = reader.map(Reader::mean_reasoning_tokens).transpose()?.flatten();
+        lines.push(unasked(job, &outlay.unasked, reasoning));
+    }
+    if outlay.rising > 0 {
+        let requests = counted(outlay.rising, "request");
+        lines.push(format!(
+            "warning: the price of {requests} rises with the length of the input, and from where is not known: what is \
+             said of cost is the least, and a cap on cost may be passed"
+        ));
+    }
+    Ok(lines)
+}
+
+/// That requests think though nobody asked for it, what that may cost, and what decides it.
+fn unasked(job: &Job, unasked: &Unasked, reasoning: Option<f64>) -> String {
+    let requests = counted(unasked.requests, "request");
+    let verb = if unasked.requests == 1 { "thinks" } else { "think" };
+    let place = match job.model.name {
+        Some(_) => "under [request]",
+        None => "in the bodies that the rows bring",
+    };
+    format!(
+        "warning: {requests} {verb} before answering, as the model does by default, and the job does not ask for it; \
+         {}; `enable_thinking = false` or a `thinking_budget` {place} decides it",
+        thinking_price(unasked, reasoning)
+    )
+}
+
+fn thinking_price(unasked: &Unasked, reasoning: Option<f64>) -> String {
+    if unasked.unpriced == unasked.requests {
+        return "what the thoughts cost is not known".to_owned();
+    }
+    if let Some(tokens) = reasoning {
+        return format!(
+            "by the answers so far, of about {} reasoning tokens each, the thoughts cost about {} (an estimate)",
+            count(tokens.round() as u64),
+            money(unasked.token * tokens)
+        );
+    }
+    let thousand = money(unasked.token * 1000.0);
+    let each = format!("1,000 tokens of thought each cost {thousand} in all");
+    match unasked.boundless {
+        0 => format!(
+            "{each}, and the longest chains of thought, of {} tokens, {} (estimates)",
+            count(unasked.longest_tokens),
+            money(unasked.longest)
+        ),
+        _ => format!("{each} (an estimate); how long it may think is not known"),
+    }
+}

@@ -1,0 +1,62 @@
+//! `fanfold models`: what the model table knows, of all models in one region or of one model in all.
+
+mod card;
+mod data;
+mod list;
+
+use std::io::{Write, stdout};
+use std::path::Path;
+
+use super::Failure;
+use super::environment::Environment;
+use super::tables::Tables;
+use crate::cli::ModelsArgs;
+use crate::exit::Exit;
+use crate::job::knobs::KNOBS;
+use crate::models::{Region, Scope};
+use crate::watch::text::printable;
+
+/// Runs the command.
+pub(super) fn run(args: ModelsArgs) -> Result<Exit, Failure> {
+    let region = region(&args)?;
+    let tables = Tables::read(args.table.as_deref(), Path::new(""))?;
+    let text = match (&args.name, args.json) {
+        (Some(name), json) => {
+            let found = tables.table.find(name, region).ok_or_else(|| tables.unknown(name))?;
+            match json {
+                true => data::of_one(&tables, name, &found).to_string(),
+                false => card::of(&tables, name, &found),
+            }
+        }
+        (None, true) => data::of_all(&tables, region).to_string(),
+        (None, false) => list::of(&tables, region),
+    };
+    writeln!(stdout().lock(), "{}", printable(&text))?;
+    Ok(Exit::Done)
+}
+
+/// The region that was asked for, by name or by address; Singapore when nobody says. `None`: an address in no region.
+fn region(args: &ModelsArgs) -> Result<Option<Region>, Failure> {
+    let environment = Environment::read(None)?;
+    let variable = |key: &str| {
+        let knob = KNOBS.iter().find(|knob| knob.key == key)?;
+        environment.get(&knob.variable())
+    };
+    let (name, address) = match (&args.region, &args.base_url) {
+        (None, None) => (variable("model.region"), variable("model.base_url")),
+        (name, address) => (name.clone(), address.clone()),
+    };
+    match (name, address) {
+        (Some(name), _) => name.parse().map(Some).map_err(Failure::new),
+        (None, Some(address)) => Ok(Region::from_base_url(&address)),
+        (None, None) => Ok(Some(Region::Singapore)),
+    }
+}
+
+/// The name of where figures hold.
+fn scope_name(scope: Scope) -> &'static str {
+    match scope {
+        Scope::In(region) => region.name(),
+        Scope::Any => "any",
+    }
+}

@@ -1,0 +1,213 @@
+//! All that the table knows of one model, for every region.
+
+use std::fmt::Display;
+
+use super::scope_name;
+use crate::commands::tables::Tables;
+use crate::job::facts::{Answers, Thinking};
+use crate::job::price::rounded;
+use crate::models::{Found, Limits, Matched, Model, Offer, PriceList, Region, Scope, Tier};
+use crate::watch::text::count;
+
+const NOT_KNOWN: &str = "not known";
+
+/// The page of a model behind a name.
+pub(super) fn of(tables: &Tables, name: &str, found: &Found<'_>) -> String {
+    let mut lines = vec![name.to_owned()];
+    lines.extend(origin(name, found).map(|how| format!("  {how}")));
+    if let Some(date) = found.retired {
+        lines.push(format!("  retired: this name does not answer any more since {date}"));
+    }
+    lines.push(String::new());
+    lines.extend(facts(found.model).into_iter().map(|(fact, value)| format!("  {fact:<17} {value}")));
+    let mut blank = Vec::new();
+    for region in Region::ALL.into_iter().map(Some).chain([None]) {
+        match place(tables, name, region) {
+            place if place.is_empty() => blank.extend(region.map(Region::name)),
+            place => lines.extend(place),
+        }
+    }
+    if !blank.is_empty() {
+        lines.extend([String::new(), format!("{}: limits and prices {NOT_KNOWN}", blank.join(", "))]);
+    }
+    lines.push(String::new());
+    lines.push(
+        "Prices are per million tokens, US dollars in the built-in table; a request has the price of its own"
+            .into(),
+    );
+    lines.push(
+        "input's length. Limits and prices change every few months: what they lead to is an estimate.".into(),
+    );
+    if tables.own.is_some() {
+        lines.push(format!("Model table: {}.", tables.words()));
+    }
+    lines.join("\n")
+}
+
+/// How the name led to the model, where it is not the model's own.
+pub(super) fn origin(name: &str, found: &Found<'_>) -> Option<String> {
+    let model = &found.model.name;
+    match found.matched {
+        Matched::Name if name == model => None,
+        Matched::Name => Some(format!("another name of {model}")),
+        Matched::Variant(_) => Some(format!("an edition of {model}, with limits or prices of its own")),
+        Matched::Snapshot => {
+            Some(format!("a dated snapshot of {model}: the same facts and prices, and far lower limits"))
+        }
+        Matched::Latest => {
+            Some(format!("the newest snapshot of {model}: the same facts and prices; its limits are its own"))
+        }
+        Matched::UnitedStates => {
+            Some(format!("the edition of {model} for the United States; its limits are its own"))
+        }
+        Matched::Pattern => {
+            Some(format!("known by the pattern {model} only: what is said of that family holds for it"))
+        }
+    }
+}
+
+fn facts(model: &Model) -> Vec<(&'static str, String)> {
+    let tokens = |tokens: Option<u64>| tokens.map(|tokens| format!("{} tokens", count(tokens)));
+    let input = match (model.max_input, model.max_input_thinking) {
+        (plain, Some(thinking)) => {
+            let plain = tokens(plain).unwrap_or_else(|| NOT_KNOWN.to_owned());
+            Some(format!("{plain}; {} when it thinks", count(thinking)))
+        }
+        (plain, None) => tokens(plain),
+    };
+    vec![
+        ("context", shown(tokens(model.context))),
+        ("longest input", shown(input)),
+        ("longest answer", shown(tokens(model.max_output))),
+        (
+            "longest thoughts",
+            match model.thinking {
+                Some(Thinking::No) => "none".to_owned(),
+                _ => shown(tokens(model.max_thinking)),
+            },
+        ),
+        ("thinking", shown(model.thinking.map(thinking))),
+        ("transport", shown(model.transport.map(transport))),
+        ("function calling", shown(model.function_calling.map(|takes| if takes { "yes" } else { "no" }))),
+        ("batch file", shown(model.batch_file.as_ref().map(offer))),
+        ("batch chat", shown(model.batch_chat.as_ref().map(offer))),
+        (
+            "not offered in",
+            match model.not_offered_in.as_slice() {
+                [] => "no region is known".to_owned(),
+                regions => names(regions),
+            },
+        ),
+        ("facts of", shown(model.facts_as_of)),
+    ]
+}
+
+fn thinking(thinking: Thinking) -> &'static str {
+    match thinking {
+        Thinking::On => "on by default; `enable_thinking = false` turns it off",
+        Thinking::Off => "off by default; `enable_thinking = true` turns it on",
+        Thinking::Always => "always",
+        Thinking::No => "no",
+    }
+}
+
+fn transport(answers: Answers) -> &'static str {
+    match answers {
+        Answers::Whole => "whole, or by stream",
+        Answers::StreamOnly => "by stream only",
+        Answers::StreamOnlyUnlessThinkingOff => "whole, or by stream; by stream only when it thinks",
+    }
+}
+
+fn offer(offer: &Offer) -> String {
+    match offer {
+        Offer::In(regions) if regions.is_empty() => "no".to_owned(),
+        Offer::In(regions) => names(regions),
+        Offer::Somewhere(true) => "yes; in which regions is not known".to_owned(),
+        Offer::Somewhere(false) => "no".to_owned(),
+    }
+}
+
+fn names(regions: &[Region]) -> String {
+    regions.iter().map(|region| region.name()).collect::<Vec<_>>().join(", ")
+}
+
+/// What holds in a region; without one, at any other address, where a table of the user's own says so. Nothing where
+/// nothing is known.
+fn place(tables: &Tables, name: &str, region: Option<Region>) -> Vec<String> {
+    let Some(found) = tables.table.find(name, region) else { return vec![] };
+    let (limits, prices) = (found.limits(), found.prices_with_cache());
+    let scope = scope_name(region.map_or(Scope::Any, Scope::In));
+    if found.is_missing_here() {
+        return vec![String::new(), format!("{scope}: not offered")];
+    }
+    if limits.is_none() && prices.is_none() {
+        return vec![];
+    }
+    let mut lines =
+        vec![String::new(), scope.to_owned(), format!("  limits   {}", shown(limits.map(limits_line)))];
+    match prices {
+        Some(prices) => lines.extend(price_lines(&prices)),
+        None => lines.push(format!("  price    {NOT_KNOWN}")),
+    }
+    lines
+}
+
+fn limits_line(limits: Limits) -> String {
+    let figure = |limit: Option<std::num::NonZeroU32>| shown(limit.map(|limit| count(limit.get().into())));
+    let of = limits.as_of.map_or_else(String::new, |date| format!(" (of {date})"));
+    format!(
+        "{} requests and {} tokens per minute{of}",
+        figure(limits.requests_per_minute),
+        figure(limits.tokens_per_minute)
+    )
+}
+
+fn price_lines(prices: &PriceList) -> Vec<String> {
+    let mut lines = Vec::new();
+    let mut from = 0;
+    for tier in &prices.tiers {
+        let length = match (from, tier.up_to) {
+            (0, None) => String::new(),
+            (0, Some(up_to)) => format!("inputs up to {}: ", count(up_to)),
+            (from, None) => format!("inputs above {}: ", count(from)),
+            (from, Some(up_to)) => format!("inputs above {} up to {}: ", count(from), count(up_to)),
+        };
+        let heading = if lines.is_empty() { "price" } else { "" };
+        lines.push(format!("  {heading:<8} {length}{}", tier_words(tier)));
+        lines.extend(cache_words(tier).map(|cache| format!("  {:<8}   {cache}", "")));
+        from = tier.up_to.unwrap_or(0);
+    }
+    if from > 0 {
+        lines.push(format!("  {:<8} inputs above {}: {NOT_KNOWN}", "", count(from)));
+    }
+    if prices.rises {
+        lines.push(format!("  {:<8} long inputs cost more; from where, and how much, is {NOT_KNOWN}", ""));
+    }
+    let of =
+        prices.as_of.map_or_else(|| "prices of no known date".to_owned(), |date| format!("prices of {date}"));
+    lines.push(format!("  {:<8} {of}", ""));
+    lines
+}
+
+fn tier_words(tier: &Tier) -> String {
+    let thinking = tier
+        .thinking_output
+        .map_or_else(String::new, |price| format!(", {} of requests that think", rounded(price)));
+    format!("{} input, {} output{thinking}", rounded(tier.input), rounded(tier.output))
+}
+
+fn cache_words(tier: &Tier) -> Option<String> {
+    let part = |price: Option<f64>, words: &str| price.map(|price| format!("{} {words}", rounded(price)));
+    let parts = [
+        part(tier.cached_input, "cached"),
+        part(tier.cache_read, "read from a marked cache"),
+        part(tier.cache_write, "written to it"),
+    ];
+    let parts: Vec<String> = parts.into_iter().flatten().collect();
+    (!parts.is_empty()).then(|| format!("input {}", parts.join(", ")))
+}
+
+fn shown(value: Option<impl Display>) -> String {
+    value.map_or_else(|| NOT_KNOWN.to_owned(), |value| value.to_string())
+}

@@ -1,0 +1,175 @@
+//! Every model of the table, a line each, as it is in one region.
+
+use std::collections::BTreeSet;
+use std::fmt::Display;
+
+use crate::commands::tables::Tables;
+use crate::job::facts::{Answers, Thinking};
+use crate::models::{FactsDate, Found, PriceList, Region};
+
+/// The headings. A column is as wide as its widest cell; the first is set left, and so is the last.
+const HEADINGS: [&str; 10] =
+    ["MODEL", "CONTEXT", "OUTPUT", "THINKS", "SENT", "TOOLS", "BATCH", "RPM", "TPM", "PRICE"];
+
+const LEGEND: &str = "\
+CONTEXT, and OUTPUT, which is the longest answer, are in tokens. SENT: whole, by stream, or mixed:
+by stream only when it thinks. RPM and TPM: requests and tokens per minute. PRICE: input / output
+per million tokens, of short inputs without thinking; + where longer inputs or thinking cost more.
+`?` is not known. All of a model, and exactly: fanfold models NAME";
+
+/// The table of the models in a region.
+pub(super) fn of(tables: &Tables, region: Option<Region>) -> String {
+    let names = tables.table.models().map(|model| model.name.as_str());
+    let found: Vec<Found<'_>> = names.filter_map(|name| tables.table.find(name, region)).collect();
+    let mut lines = vec![HEADINGS.map(str::to_owned)];
+    lines.extend(found.iter().map(line));
+    let place = region.map_or_else(
+        || "an address in no region, for which only what holds at any address is known".to_owned(),
+        |region| format!("region {region}"),
+    );
+    let own = tables.own.as_ref().map_or_else(String::new, |_| format!("\nmodel table: {}", tables.words()));
+    format!("{place}{own}\n{}\n\n{LEGEND}\n{}", aligned(&lines), dates(&found))
+}
+
+fn line(found: &Found<'_>) -> [String; 10] {
+    let model = found.model;
+    let limits = found.limits().filter(|_| !found.is_missing_here());
+    let rate = |limit: Option<std::num::NonZeroU32>| shown(limit.map(|limit| short(u64::from(limit.get()))));
+    [
+        model.name.clone(),
+        shown(model.context.map(short)),
+        shown(model.max_output.map(short)),
+        shown(model.thinking.map(thinks)),
+        shown(model.transport.map(sent)),
+        shown(model.function_calling.map(|takes| if takes { "yes" } else { "no" })),
+        batch(found).to_owned(),
+        rate(limits.and_then(|limits| limits.requests_per_minute)),
+        rate(limits.and_then(|limits| limits.tokens_per_minute)),
+        match found.is_missing_here() {
+            true => "not offered".to_owned(),
+            false => shown(found.prices().map(price)),
+        },
+    ]
+}
+
+/// In a word, whether it thinks.
+pub(super) fn thinks(thinking: Thinking) -> &'static str {
+    match thinking {
+        Thinking::On => "on",
+        Thinking::Off => "off",
+        Thinking::Always => "always",
+        Thinking::No => "no",
+    }
+}
+
+fn sent(transport: Answers) -> &'static str {
+    match transport {
+        Answers::Whole => "whole",
+        Answers::StreamOnly => "stream",
+        Answers::StreamOnlyUnlessThinkingOff => "mixed",
+    }
+}
+
+fn batch(found: &Found<'_>) -> &'static str {
+    match (found.batch_file(), found.batch_chat()) {
+        (Some(true), Some(true)) => "both",
+        (Some(true), _) => "file",
+        (_, Some(true)) => "chat",
+        (Some(false), Some(false)) => "no",
+        // What is said of one kind only is said of batches as a whole, in the sources too.
+        (Some(false), None) => "no",
+        (None, _) => "?",
+    }
+}
+
+fn price(list: &PriceList) -> String {
+    let Some(first) = list.tiers.first() else { return "?".to_owned() };
+    let dearer = list.rises
+        || first.thinking_output.is_some()
+        || list.tiers.len() > 1
+        || list.tiers.iter().all(|tier| tier.up_to.is_some());
+    let plus = if dearer { " +" } else { "" };
+    format!("{} / {}{plus}", brief(first.input), brief(first.output))
+}
+
+/// A price in four digits that matter.
+fn brief(price: f64) -> f64 {
+    format!("{price:.3e}").parse().unwrap_or(price)
+}
+
+/// A number of tokens or requests in three digits.
+fn short(number: u64) -> String {
+    let digits = |unit: f64, word: &str| {
+        let value = number as f64 / unit;
+        let text = match value {
+            value if value >= 100.0 => format!("{value:.0}"),
+            value if value >= 10.0 => format!("{value:.1}"),
+            value => format!("{value:.2}"),
+        };
+        let text = if text.contains('.') { text.trim_end_matches('0').trim_end_matches('.') } else { &text };
+        format!("{text}{word}")
+    };
+    match number {
+        1_000_000.. => digits(1e6, "M"),
+        1_000.. => digits(1e3, "k"),
+        _ => number.to_string(),
+    }
+}
+
+fn shown(value: Option<impl Display>) -> String {
+    value.map_or_else(|| "?".to_owned(), |value| value.to_string())
+}
+
+fn aligned(lines: &[[String; 10]]) -> String {
+    let width = |column: usize| lines.iter().map(|cells| cells[column].len()).max().unwrap_or(0);
+    let widths: Vec<usize> = (0..HEADINGS.len()).map(width).collect();
+    let line = |cells: &[String; 10]| {
+        let cell = |(column, cell): (usize, &String)| match column {
+            0 => format!("{cell:<width$}", width = widths[column]),
+            9 => cell.clone(),
+            _ => format!("{cell:>width$}", width = widths[column]),
+        };
+        cells.iter().enumerate().map(cell).collect::<Vec<_>>().join("  ")
+    };
+    lines.iter().map(line).collect::<Vec<_>>().join("\n")
+}
+
+/// From when to when the facts, limits and prices that are shown were true.
+fn dates(found: &[Found<'_>]) -> String {
+    let facts = found.iter().filter_map(|found| found.model.facts_as_of);
+    let limits = found.iter().filter_map(|found| found.limits()?.as_of);
+    let prices = found.iter().filter_map(|found| found.prices()?.as_of);
+    format!(
+        "Facts of {}, limits of {}, prices of {}; they change often.",
+        span(facts),
+        span(limits),
+        span(prices)
+    )
+}
+
+fn span(dates: impl Iterator<Item = FactsDate>) -> String {
+    let dates: BTreeSet<FactsDate> = dates.collect();
+    match (dates.first(), dates.last()) {
+        (Some(first), Some(last)) if first != last => format!("{first} to {last}"),
+        (Some(only), _) => only.to_string(),
+        _ => "no known date".to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn prices_are_told_in_four_digits() {
+        let shown = [0.1875, 1.433_525, 23.367, 3.0].map(|price| brief(price).to_string());
+        assert_eq!(shown, ["0.1875", "1.434", "23.37", "3"]);
+    }
+
+    #[test]
+    fn numbers_are_told_in_three_digits() {
+        let shown: Vec<String> =
+            [512, 1_200, 8_192, 32_768, 131_072, 991_808, 1_000_000, 1_048_576].map(short).into();
+        assert_eq!(shown, ["512", "1.2k", "8.19k", "32.8k", "131k", "992k", "1M", "1.05M"]);
+    }
+}
