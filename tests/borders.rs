@@ -9,7 +9,8 @@ const STAGES: [&str; 6] = ["read", "render", "dispatch", "api", "journal", "writ
 const SIDE_ROOMS: [&str; 3] = ["models", "simulator", "watch"];
 
 /// Each foreign crate that has a home, with the files and folders it may be named in.
-const HOMES: [(&str, &[&str]); 18] = [
+const HOMES: [(&str, &[&str]); 19] = [
+    ("aho_corasick", &["render/glossary.rs"]),
     ("reqwest", &["api/"]),
     ("rustls", &["api/client.rs"]),
     ("httpdate", &["api/retry_after.rs"]),

@@ -16,7 +16,7 @@ use crate::job::layers::Layers;
 use crate::job::price::{Price, Tier};
 use crate::job::problem::{Problem, Script};
 use crate::job::resolve::{Lookups, resolve};
-use crate::models::{Region, Table};
+use crate::models::{Region, Table, Translates};
 use crate::pipeline::check_request;
 use crate::watch::{Mode, Screen};
 
@@ -41,9 +41,9 @@ pub(super) fn load(args: &JobArgs) -> Result<Loaded, Failure> {
     let (file, layers) = Layers::read(file, overlays)?;
     let lookups = Lookups { region: &address_of, book: &book };
     let mut job = resolve(file, &layers, &lookups)?;
-    check_request(&job).map_err(|(key, message)| {
-        let problem = layers.problem(&format!("request.{key}"), format!("`{key}` {message}"));
-        Failure::from(problem)
+    check_request(&job).map_err(|(key, problem)| match layers.place(&key) {
+        Some((script, span)) => problem.at(&script, span),
+        None => problem,
     })?;
     if args.simulate {
         job.output = job.output.simulated();
@@ -121,7 +121,8 @@ fn facts(model: &str, region: Option<Region>) -> Facts {
         thinking: found.model.thinking,
         transport: found.model.transport,
         function_calling: found.model.function_calling,
-        languages: None,
+        json_schema: found.model.json_schema,
+        languages: found.model.translates.map(Translates::languages),
     }
 }
 

@@ -1,6 +1,7 @@
 //! Joins the stages: read, match, render, dispatch, journal, write. The only place that knows their order.
 
 mod feed;
+mod glossary;
 pub mod output;
 pub mod plan;
 pub mod send;
@@ -132,7 +133,7 @@ impl Opened {
             None => spec,
         };
         let source = open(spec)?;
-        let renderer = Renderer::new(&job, source.columns())?;
+        let renderer = Renderer::new(&job, source.columns())?.with_glossary(glossary::read(&job)?);
         let opened = Self { job: Arc::new(job), source: Arc::new(source), renderer: Arc::new(renderer) };
         opened.check_output_is_no_input(&opened.job.output.path)?;
         if opened.source.columns().is_some() {
@@ -203,13 +204,13 @@ impl Opened {
     }
 }
 
-/// Checks the parameters of the job's request that are no templates.
+/// Checks what a job says of its requests before its input is read.
 ///
 /// # Errors
 ///
-/// The key under `request`, and what its value has to be.
-pub fn check_request(job: &Job) -> Result<(), (String, String)> {
-    check::literals(job.model.name.as_deref(), &job.request)
+/// The key of the job file, and the problem with it.
+pub fn check_request(job: &Job) -> Result<(), (String, Problem)> {
+    check::literals(job)
 }
 
 /// Checks that the output can be written, before anything is sent. Missing folders are made.

@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value};
 
-use super::{estimate, fingerprint};
+use super::{check, estimate, fingerprint};
 use crate::job::facts::Facts;
 use crate::job::problem::Problem;
 use crate::job::{Job, Transport};
@@ -25,6 +25,10 @@ impl Asked {
     }
 
     /// The request that a body makes.
+    ///
+    /// # Errors
+    ///
+    /// A rule of the API that it breaks.
     pub(super) fn request(&self, body: &Map<String, Value>) -> Result<ChatRequest, Problem> {
         let other;
         let facts = match body.get("model").and_then(Value::as_str) {
@@ -36,15 +40,19 @@ impl Asked {
         };
         let enable_thinking = body.get("enable_thinking").and_then(Value::as_bool);
         let thinks = facts.thinks(enable_thinking).unwrap_or(false);
+        let stream = match self.job.model.transport {
+            Transport::Auto => {
+                facts.needs_stream(enable_thinking).unwrap_or(false) || check::needs_stream(body, facts)
+            }
+            Transport::Whole => false,
+            Transport::Stream => true,
+        };
+        check::request(body, facts, stream)?;
         Ok(ChatRequest {
             fingerprint: fingerprint::of(body),
             estimate: estimate::of(body, facts, thinks),
             shape: shape(body),
-            stream: match self.job.model.transport {
-                Transport::Auto => facts.needs_stream(enable_thinking).unwrap_or(false),
-                Transport::Whole => false,
-                Transport::Stream => true,
-            },
+            stream,
             thinks,
             price: facts.price.clone(),
             body: serde_json::to_vec(body).map_err(|error| Problem::new(error.to_string()))?,
