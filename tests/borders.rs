@@ -22,7 +22,8 @@ const STAGES: [&str; 7] = ["read", "render", "dispatch", "api", "journal", "tool
 const SIDE_ROOMS: [&str; 3] = ["models", "simulator", "watch"];
 
 /// Each foreign crate that has a home, with the files and folders it may be named in.
-const HOMES: [(&str, &[&str]); 20] = [
+const HOMES: [(&str, &[&str]); 21] = [
+    ("aho_corasick", &["render/glossary.rs"]),
     ("reqwest", &["api/"]),
     ("rustls", &["api/client.rs"]),
     ("httpdate", &["api/retry_after.rs"]),

@@ -46,9 +46,9 @@ pub(super) fn load(args: &JobArgs) -> Result<Loaded, Failure> {
     let tables = tables(args, file.model.table.as_deref(), &layers)?;
     let lookups = Lookups { region: &address_of, book: &|base_url| tables.book(base_url) };
     let mut job = resolve(file, &layers, &lookups)?;
-    check_request(&job).map_err(|(key, message)| {
-        let problem = layers.problem(&format!("request.{key}"), format!("`{key}` {message}"));
-        Failure::from(problem)
+    check_request(&job).map_err(|(key, problem)| match layers.place(&key) {
+        Some((script, span)) => problem.at(&script, span),
+        None => problem,
     })?;
     if args.simulate {
         job.output = job.output.simulated();

@@ -9,7 +9,7 @@ use crate::job::facts::{Facts, FactsBook};
 use crate::job::layers::explain;
 use crate::job::price::{Price, Tier};
 use crate::job::problem::{Problem, Script};
-use crate::models::{self, Found, Region, Table};
+use crate::models::{self, Found, Region, Table, Translates};
 
 /// The name of a table that is found without being named.
 const FOUND_BY_ITSELF: &str = "models.toml";
@@ -108,7 +108,8 @@ fn facts(name: &str, found: &Found<'_>) -> Facts {
         transport: found.model.transport,
         function_calling: found.model.function_calling,
         unavailable: unavailable(name, found).map(Into::into),
-        languages: None,
+        json_schema: found.model.json_schema,
+        languages: found.model.translates.map(Translates::languages),
     }
 }
 

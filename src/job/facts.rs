@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use serde::Deserialize;
 
+use super::languages::Languages;
 use super::price::Price;
 
 /// What is known of a model at an address: the defaults of quota and price, and what its requests may ask.
@@ -32,8 +33,10 @@ pub struct Facts {
     pub function_calling: Option<bool>,
     /// Why it is not to be had at this address, where that is known: a sentence without a full stop.
     pub unavailable: Option<Arc<str>>,
-    /// The languages it translates between, by name and code; `None` for a model that does not translate.
-    pub languages: Option<&'static [(&'static str, &'static str)]>,
+    /// Whether its answers can be held to a JSON Schema by `response_format`.
+    pub json_schema: Option<bool>,
+    /// The languages it translates between; `None` for a model that does not translate.
+    pub languages: Option<Languages>,
 }
 
 /// Whether a model thinks, and what `enable_thinking` does to that.

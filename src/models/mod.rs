@@ -5,6 +5,7 @@
 //! region a key belongs to; a [`Scope`] of `any` is for servers that belong to none. The table only informs: a model it does not know can be used all the same.
 
 mod date;
+mod languages;
 mod lookup;
 mod model;
 mod price;
@@ -12,6 +13,7 @@ mod region;
 mod table;
 
 pub use date::{FactsDate, NotADate};
+pub use languages::Translates;
 pub use lookup::{Found, Matched};
 pub use model::{Limits, Model, Offer, Variant};
 pub use price::{CacheShares, PriceList, Tier};

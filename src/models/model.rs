@@ -7,6 +7,7 @@ use serde::de::Error;
 use serde::{Deserialize, Deserializer};
 
 use super::date::FactsDate;
+use super::languages::Translates;
 use super::price::PriceList;
 use super::region::{Region, Scope};
 use crate::job::facts::{Answers, Thinking};
@@ -43,6 +44,10 @@ pub struct Model {
     pub transport: Option<Answers>,
     /// Whether the model takes `tools`.
     pub function_calling: Option<bool>,
+    /// Whether the model takes a JSON Schema in `response_format`.
+    pub json_schema: Option<bool>,
+    /// Between which languages it translates; absent for a model that is not made for that.
+    pub translates: Option<Translates>,
     /// Where it can be used in Batch File jobs, at half price.
     pub batch_file: Option<Offer>,
     /// Where it can be used through the Batch Chat host, at half price.
@@ -146,6 +151,8 @@ impl Model {
             thinking,
             transport,
             function_calling,
+            json_schema,
+            translates,
             batch_file,
             batch_chat,
             not_offered_in,
@@ -164,6 +171,8 @@ impl Model {
         self.thinking = thinking.or(self.thinking);
         self.transport = transport.or(self.transport);
         self.function_calling = function_calling.or(self.function_calling);
+        self.json_schema = json_schema.or(self.json_schema);
+        self.translates = translates.or(self.translates);
         self.batch_file = batch_file.or_else(|| self.batch_file.take());
         self.batch_chat = batch_chat.or_else(|| self.batch_chat.take());
         override_limits(&mut self.limits, limits);

@@ -1,6 +1,7 @@
 //! Joins the stages: read, match, render, dispatch, journal, write. The only place that knows their order.
 
 mod feed;
+mod glossary;
 pub mod outlay;
 pub mod output;
 pub mod plan;
@@ -143,7 +144,7 @@ impl Opened {
             None => spec,
         };
         let source = open(spec)?;
-        let renderer = Renderer::new(&job, source.columns())?;
+        let renderer = Renderer::new(&job, source.columns())?.with_glossary(glossary::read(&job)?);
         let (job, source, renderer) = (Arc::new(job), Arc::new(source), Arc::new(renderer));
         let opened = Self { job, source, renderer, schema, fields };
         opened.check_output_is_no_input(&opened.job.output.path)?;
@@ -234,13 +235,13 @@ impl Opened {
     }
 }
 
-/// Checks the parameters of the job's request that are no templates.
+/// Checks what a job says of its requests before its input is read.
 ///
 /// # Errors
 ///
-/// The key under `request`, and what its value has to be.
-pub fn check_request(job: &Job) -> Result<(), (String, String)> {
-    check::literals(job.model.name.as_deref(), &structure::foreseen(job))
+/// The key of the job file, and the problem with it.
+pub fn check_request(job: &Job) -> Result<(), (String, Problem)> {
+    check::literals(&Job { request: structure::foreseen(job), ..job.clone() })
 }
 
 /// Checks that the output can be written, before anything is sent. Missing folders are made.

@@ -27,6 +27,10 @@ impl Asked {
     }
 
     /// The request that a body makes.
+    ///
+    /// # Errors
+    ///
+    /// A rule of the API that it breaks.
     pub(super) fn request(&self, body: &Map<String, Value>) -> Result<ChatRequest, Problem> {
         let other;
         let facts = match body.get("model").and_then(Value::as_str) {
@@ -38,6 +42,14 @@ impl Asked {
         };
         let enable_thinking = body.get("enable_thinking").and_then(Value::as_bool);
         let thinks = facts.thinks(enable_thinking).unwrap_or(false);
+        let stream = match self.job.model.transport {
+            Transport::Auto => {
+                facts.needs_stream(enable_thinking).unwrap_or(false) || check::needs_stream(body, facts)
+            }
+            Transport::Whole => false,
+            Transport::Stream => true,
+        };
+        check::request(body, facts, stream)?;
         let price = match marks_cache(body) {
             true => facts.price.as_ref().map(|price| Arc::new(price.of_marked_cache())),
             false => facts.price.clone(),
@@ -46,11 +58,7 @@ impl Asked {
             fingerprint: fingerprint::of(body),
             estimate: estimate::of(body, facts, thinks),
             shape: shape(body),
-            stream: match self.job.model.transport {
-                Transport::Auto => facts.needs_stream(enable_thinking).unwrap_or(false),
-                Transport::Whole => false,
-                Transport::Stream => true,
-            },
+            stream,
             thinks,
             may_continue: !thinks && may_continue(body),
             longest_answer: facts.max_output_tokens,

@@ -5,6 +5,7 @@ pub mod body;
 pub mod check;
 pub mod estimate;
 pub mod fingerprint;
+pub mod glossary;
 pub mod template;
 
 use std::collections::BTreeSet;
@@ -16,6 +17,7 @@ use crate::job::problem::{Problem, nearest};
 use crate::request::ChatRequest;
 use crate::row::{Column, Row};
 use asked::Asked;
+use glossary::Glossary;
 use template::{Filled, Slot, Templates};
 
 /// Makes requests of rows, always the same request of the same row.
@@ -29,6 +31,7 @@ pub struct Renderer {
     user: Option<Slot>,
     request: Map<String, Value>,
     request_slots: Vec<(Vec<String>, Slot)>,
+    glossary: Option<Glossary>,
 }
 
 impl Renderer {
@@ -71,7 +74,13 @@ impl Renderer {
             user,
             request: job.request.clone(),
             request_slots,
+            glossary: None,
         })
+    }
+
+    /// Has each request told what of a glossary occurs in its text.
+    pub fn with_glossary(self, glossary: Option<Glossary>) -> Self {
+        Self { glossary, ..self }
     }
 
     /// The columns that a request can depend on; `None` when that is all of them.
@@ -86,11 +95,13 @@ impl Renderer {
     /// Why this row has none: a template that fails on it, or a request that the API is known to refuse.
     pub fn render(&self, row: &Row) -> Result<ChatRequest, Problem> {
         let filled = self.templates.fill(&row.fields);
-        let body = match &self.user {
+        let mut body = match &self.user {
             Some(user) => self.templated(&filled, user)?,
             None => self.brought(&filled, row)?,
         };
-        check::request(&body).map_err(Problem::new)?;
+        if let Some(glossary) = &self.glossary {
+            glossary.add_to(&mut body);
+        }
         self.asked.request(&body)
     }
 
@@ -109,10 +120,12 @@ impl Renderer {
     /// A row that brings its own request: a line of the OpenAI Batch format, or a column `messages` or `prompt`.
     fn brought(&self, filled: &Filled<'_>, row: &Row) -> Result<Map<String, Value>, Problem> {
         if let Some(body) = body::of_batch_line(&row.fields).map_err(Problem::new)? {
-            if !self.request.is_empty() || self.system.is_some() {
+            if !self.request.is_empty() || self.system.is_some() || self.glossary.is_some() {
                 let message =
                     "the body of an OpenAI Batch line goes out as it stands, and the job has more to add";
-                return Err(Problem::new(message).help("take [request] and [prompt] out of the job"));
+                return Err(
+                    Problem::new(message).help("take [request], [prompt] and [glossary] out of the job")
+                );
             }
             return Ok(body);
         }
@@ -141,7 +154,15 @@ impl Renderer {
         }
         for (path, slot) in &self.request_slots {
             if let Some(place) = body::at_path(&mut body, path) {
-                *place = filled.value(slot)?;
+                let kind = match (path.as_slice(), slot) {
+                    ([key], Slot::Value(_)) => check::Kind::of(key),
+                    _ => None,
+                };
+                let value = filled.value(slot)?;
+                *place = match kind {
+                    Some(kind) => kind.read(value),
+                    None => value,
+                };
             }
         }
         Ok(body)

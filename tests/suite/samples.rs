@@ -42,6 +42,11 @@ fn rehearse(job: &str, output: &str, rows: usize) -> (Scene, Table) {
 #[test]
 fn the_translation_job_translates_each_review_into_its_own_language() {
     let (_, table) = rehearse("jobs/translate.toml", "out/reviews.translated.simulated.parquet", 52);
+    assert!(
+        table.texts("response")[0].contains("The couvercle is"),
+        "the glossary is told: {:?}",
+        table.rows[0]
+    );
     assert_eq!(table.texts("review_id").iter().collect::<std::collections::HashSet<_>>().len(), 52);
 }
 

@@ -1,0 +1,80 @@
+//! The languages a model translates between, by English name and by code.
+
+use super::problem::nearest;
+
+/// A language as a request names it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Language {
+    /// Its English name.
+    pub name: String,
+    /// Its code.
+    pub code: String,
+}
+
+/// What a model translates between.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Languages {
+    /// The languages it knows.
+    pub known: &'static [Language],
+    /// A model of the family that knows more, and what it knows beside them.
+    pub wider: Option<(&'static str, &'static [Language])>,
+}
+
+impl Language {
+    /// Whether a text names it, by name or by code, in any case.
+    fn is_named(&self, text: &str) -> bool {
+        let text = text.to_lowercase();
+        self.name.to_lowercase() == text || self.code == text
+    }
+
+    /// Its name and its code, for messages.
+    pub fn shown(&self) -> String {
+        format!("{} ({})", self.name, self.code)
+    }
+}
+
+impl Languages {
+    /// The language that a text names.
+    pub fn find(&self, text: &str) -> Option<&'static Language> {
+        self.known.iter().find(|language| language.is_named(text))
+    }
+
+    /// The code of the language that a text names, by which names and codes compare; of a text that names none, itself.
+    pub fn code_of(&self, text: &str) -> String {
+        self.find(text).map_or_else(|| text.to_lowercase(), |language| language.code.clone())
+    }
+
+    /// Why a text is no language that `model` takes, and what may have been meant. `None` when it takes it.
+    pub fn fault(&self, model: &str, text: &str) -> Option<(String, Option<String>)> {
+        if self.find(text).is_some() {
+            return None;
+        }
+        let elsewhere = self.wider.and_then(|(wider, more)| {
+            let language = more.iter().find(|language| language.is_named(text))?;
+            Some(format!("{model} does not know {}; {wider} does", language.shown()))
+        });
+        let count = self.known.len();
+        let message = format!("`{text}` is none of the {count} languages that {model} takes");
+        let help = match self.meant(text) {
+            Some(language) => format!("did you mean {}?", language.shown()),
+            None => "give the English name, such as Portuguese, or the code, such as pt".to_owned(),
+        };
+        Some(match elsewhere {
+            Some(message) => (message, None),
+            None => (message, Some(help)),
+        })
+    }
+
+    /// The known language that a text comes nearest to: the same name with a country or a script behind it
+    /// (`pt-BR`), or a name or code with a typo in it.
+    fn meant(&self, text: &str) -> Option<&'static Language> {
+        let whole = text.trim().replace('-', "_");
+        let first = whole.split('_').next().unwrap_or_default();
+        let near = || {
+            let names =
+                self.known.iter().flat_map(|language| [language.name.as_str(), language.code.as_str()]);
+            self.find(nearest(text.trim(), names)?)
+        };
+        self.find(&whole).or_else(|| self.find(first)).or_else(near)
+    }
+}

@@ -1,0 +1,166 @@
+//! The files of `[glossary]`: read once, when the job is opened, as any input is read.
+
+use std::collections::HashMap;
+use std::path::Path;
+
+use serde_json::{Map, Value};
+
+use super::PipelineError;
+use crate::job::Job;
+use crate::job::languages::Languages;
+use crate::job::problem::{Problem, nearest};
+use crate::read::{InputSpec, Source, Wanted};
+use crate::render::glossary::{Glossary, Term};
+use crate::row::{Item, Place};
+
+/// The columns of a text and of its translation.
+const SIDES: [&str; 2] = ["source", "target"];
+
+/// The columns that limit an entry to a pair of languages.
+const LANGUAGES: [&str; 2] = ["source_lang", "target_lang"];
+
+/// The glossary of a job, if it has one.
+///
+/// # Errors
+///
+/// A file that is not there or has not the columns, an entry that is not whole, two that say different things, a language
+/// that the model does not know, each with its file and line.
+pub(super) fn read(job: &Job) -> Result<Option<Glossary>, PipelineError> {
+    let (terms, memory) = (job.glossary.terms.as_deref(), job.glossary.memory.as_deref());
+    let model = job.model.name.as_deref().unwrap_or_default();
+    // A model that does not translate was refused together with the job.
+    let Some(languages) = job.facts_of(model).languages.filter(|_| terms.or(memory).is_some()) else {
+        return Ok(None);
+    };
+    let output = &job.output.path;
+    let entries = |path: Option<&Path>| match path {
+        Some(path) => File { path, model, languages }.entries(output),
+        None => Ok(vec![]),
+    };
+    Ok(Some(Glossary::new(languages, entries(terms)?, entries(memory)?)?))
+}
+
+/// One file of a glossary, for a model.
+#[derive(Clone, Copy)]
+struct File<'a> {
+    path: &'a Path,
+    model: &'a str,
+    languages: Languages,
+}
+
+impl File<'_> {
+    fn entries(self, output: &Path) -> Result<Vec<Term>, PipelineError> {
+        let path = self.path.to_string_lossy().into_owned();
+        if path == "-" {
+            let help = "name a file: standard input is for the rows";
+            return Err(Problem::new("a glossary is no standard input").help(help).into());
+        }
+        let source = Source::open(InputSpec::new([&path], ""))?;
+        if source.reads(output).is_some() {
+            return Err(PipelineError::OutputIsInput { output: output.to_owned(), input: path });
+        }
+        if let Some(columns) = source.columns() {
+            let names: Vec<&str> = columns.iter().map(|column| column.name.as_str()).collect();
+            SIDES.into_iter().try_for_each(|side| has(side, &names, &path))?;
+        }
+        let mut entries = Entries::default();
+        for item in source.rows(Wanted::Fields)? {
+            match item? {
+                Item::Row(row) => entries.add(self.entry(&row.fields, &row.place)?, row.place)?,
+                Item::Bad(bad) => return Err(Problem::new(format!("{}: {}", bad.place, bad.reason)).into()),
+            }
+        }
+        Ok(entries.terms)
+    }
+
+    fn entry(self, fields: &Map<String, Value>, place: &Place) -> Result<Term, Problem> {
+        let [source, target] = SIDES.map(|side| text(fields, side, place));
+        let [source_lang, target_lang] = LANGUAGES.map(|column| self.language(fields, column, place));
+        Ok(Term { source: source?, target: target?, source_lang: source_lang?, target_lang: target_lang? })
+    }
+
+    /// The code of the language that an entry is limited to; an empty cell limits nothing, nor does `auto`.
+    fn language(
+        self,
+        fields: &Map<String, Value>,
+        column: &str,
+        place: &Place,
+    ) -> Result<Option<String>, Problem> {
+        let given = match fields.get(column) {
+            None | Some(Value::Null) => return Ok(None),
+            Some(Value::String(text)) if ["", "auto"].contains(&text.trim()) => return Ok(None),
+            Some(Value::String(text)) => text.trim(),
+            Some(other) => return Err(Problem::new(format!("{place}: `{column}` is text, not {other}"))),
+        };
+        match self.languages.fault(self.model, given) {
+            None => Ok(Some(self.languages.code_of(given))),
+            Some((message, help)) => {
+                let problem = Problem::new(format!("{place}: `{column}`: {message}"));
+                Err(help.into_iter().fold(problem, Problem::help))
+            }
+        }
+    }
+}
+
+/// A source, and the languages that its entry is limited to.
+type Key = (String, Option<String>, Option<String>);
+
+/// The entries of a file so far, each with the place it came from.
+#[derive(Default)]
+struct Entries {
+    terms: Vec<Term>,
+    places: Vec<Place>,
+    seen: HashMap<Key, usize>,
+}
+
+impl Entries {
+    /// Adds an entry. The same one again is none.
+    fn add(&mut self, term: Term, place: Place) -> Result<(), Problem> {
+        let key = (term.source.clone(), term.source_lang.clone(), term.target_lang.clone());
+        if let Some(first) = self.seen.get(&key) {
+            return match self.terms[*first] == term {
+                true => Ok(()),
+                false => Err(clash(&term, &self.places[*first], &place)),
+            };
+        }
+        self.seen.insert(key, self.terms.len());
+        self.terms.push(term);
+        self.places.push(place);
+        Ok(())
+    }
+}
+
+fn has(column: &str, names: &[&str], who: &str) -> Result<(), Problem> {
+    if names.contains(&column) {
+        return Ok(());
+    }
+    let problem = Problem::new(format!(
+        "{who}: a glossary has the columns `source` and `target`, and this one no `{column}`"
+    ));
+    let columns = match names {
+        [] => "it has no columns".to_owned(),
+        names => format!("the columns are {}", names.join(", ")),
+    };
+    Err(match nearest(column, names.iter().copied()) {
+        Some(near) => problem.help(format!("did you mean `{near}`? {columns}")),
+        None => problem.help(columns),
+    })
+}
+
+fn text(fields: &Map<String, Value>, column: &str, place: &Place) -> Result<String, Problem> {
+    match fields.get(column) {
+        Some(Value::String(text)) if !text.trim().is_empty() => Ok(text.trim().to_owned()),
+        Some(Value::String(_) | Value::Null) => Err(Problem::new(format!("{place}: `{column}` is empty"))),
+        Some(other) => Err(Problem::new(format!("{place}: `{column}` is text, not {other}"))),
+        None => {
+            let names: Vec<&str> = fields.keys().map(String::as_str).collect();
+            has(column, &names, &place.to_string()).and(Ok(String::new()))
+        }
+    }
+}
+
+fn clash(term: &Term, first: &Place, second: &Place) -> Problem {
+    let message = format!("{second}: `{}` has another target here than at {first}", term.source);
+    Problem::new(message)
+        .help("leave one of them, or limit them to languages with the columns source_lang and target_lang")
+}

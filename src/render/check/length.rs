@@ -1,0 +1,98 @@
+//! Texts that are surely too long for their model.
+//!
+//! How many tokens a text has is the service's to count. What can be said without its vocabulary is how few it cannot have.
+//! Qwen's tokenizer splits a text into words, digits and signs before it looks anything up, and no token reaches across two
+//! of them (the pattern stands in `tokenizer.json` of every open Qwen model). So a text has at least as many tokens as it has
+//! words and numbers. A longer word may still be a single token, and so may a run of Chinese: no run counts for more than one
+//! token in 64 letters, which is longer than any word of the vocabulary. Signs and blanks are not counted at all. What this
+//! lets through, the service refuses by itself ("Range of input length should be …").
+
+use serde_json::Value;
+
+use super::Breach;
+use super::draft::Draft;
+use super::messages::texts;
+
+/// More letters than any token of the vocabulary has.
+const LETTERS_IN_A_TOKEN: u64 = 64;
+
+/// As many digits as other tokenizers of this kind put into one token; Qwen's own have one in each.
+const DIGITS_IN_A_TOKEN: u64 = 3;
+
+/// Refuses a conversation that surely has more tokens than the model reads.
+pub(super) fn fits(turns: &[Value], draft: Draft<'_>) -> Result<(), Breach> {
+    let thinks = draft.thinks() == Some(true);
+    let facts = draft.facts;
+    // Where it is not known whether the request thinks, the longer of the two holds.
+    let longest = match thinks {
+        true => facts.max_input_tokens_thinking.or(facts.max_input_tokens),
+        false => facts.max_input_tokens,
+    };
+    let Some(longest) = longest.map(at_most) else { return Ok(()) };
+    let bytes: usize = turns.iter().flat_map(texts).map(str::len).sum();
+    if bytes as u64 <= longest {
+        return Ok(());
+    }
+    let tokens: u64 = turns.iter().flat_map(texts).map(least_tokens).sum();
+    match tokens > longest {
+        false => Ok(()),
+        true => Err(Breach::said(
+            "messages",
+            format!("the text has at least {tokens} tokens, and {} takes {longest} at most", draft.model),
+        )
+        .help("split the text over several rows")),
+    }
+}
+
+/// The largest figure that a fact may stand for. Pages that say "32k" stand in the model table as 32,000, the cautious
+/// reading for an estimate; 32,768 is the cautious one for a refusal.
+pub(super) fn at_most(figure: u64) -> u64 {
+    match figure % 1_000 {
+        0 => figure / 1_000 * 1_024,
+        _ => figure,
+    }
+}
+
+/// The fewest tokens that a text can have.
+fn least_tokens(text: &str) -> u64 {
+    let (mut tokens, mut letters, mut digits) = (0, 0_u64, 0_u64);
+    for character in text.chars() {
+        if character.is_alphabetic() {
+            tokens += u64::from(letters % LETTERS_IN_A_TOKEN == 0);
+            (letters, digits) = (letters + 1, 0);
+        } else if character.is_ascii_digit() {
+            tokens += u64::from(digits % DIGITS_IN_A_TOKEN == 0);
+            (letters, digits) = (0, digits + 1);
+        } else if parts_words(character) {
+            (letters, digits) = (0, 0);
+        }
+    }
+    tokens
+}
+
+/// Whether no word reaches across a character. Accents that stand by themselves and joiners are none of these.
+fn parts_words(character: char) -> bool {
+    character.is_whitespace()
+        || character.is_ascii_punctuation()
+        || matches!(character, '\u{2010}'..='\u{2027}' | '\u{3001}'..='\u{3003}' | '\u{FF01}' | '\u{FF0C}' | '\u{FF1F}')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn words_and_numbers_are_a_token_each_and_signs_none() {
+        assert_eq!(least_tokens("Two words, and 42!"), 3 + 1);
+        assert_eq!(least_tokens("don't 12345"), 2 + 2);
+        assert_eq!(least_tokens("e\u{301}te\u{301}"), 1, "an accent by itself ends no word");
+        assert_eq!(least_tokens(" \n--- "), 0);
+        assert_eq!(least_tokens("很高兴认识你。再见"), 2);
+        assert_eq!(least_tokens(&"a".repeat(65)), 2);
+    }
+
+    #[test]
+    fn a_figure_in_thousands_may_mean_1024_each() {
+        assert_eq!((at_most(32_000), at_most(8_192), at_most(1_000_000)), (32_768, 8_192, 1_024_000));
+    }
+}

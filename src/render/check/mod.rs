@@ -1,0 +1,159 @@
+//! The rules of the API that can be checked before anything is sent.
+//!
+//! Structure is checked for every server. What the vendor's pages on the OpenAI-compatible chat API say of parameters,
+//! roles and combinations is held against Qwen's own models only: another server may allow more. What depends on a fact
+//! of the model is checked where the fact is known. Fields with names that are not known go through untouched, since new
+//! models bring new fields; but a name that is a slip of a known one is refused, since the service ignores such a field, and
+//! a night's answers would be without what was asked for.
+
+mod answers;
+mod draft;
+mod known;
+mod length;
+mod messages;
+mod parameters;
+mod tools;
+mod translation;
+
+use serde_json::{Map, Value};
+
+use crate::job::Job;
+use crate::job::facts::Facts;
+use crate::job::problem::Problem;
+use draft::Draft;
+pub use known::Kind;
+
+/// A rule that a request breaks.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Breach {
+    /// The field, dotted from the top of the body.
+    at: String,
+    message: String,
+    help: Option<String>,
+}
+
+impl Breach {
+    /// A field, and what its value has to be.
+    fn of(at: impl Into<String>, words: impl std::fmt::Display) -> Self {
+        let at = at.into();
+        Self { message: format!("`{at}` {words}"), at, help: None }
+    }
+
+    /// A breach that is told in a sentence of its own.
+    fn said(at: impl Into<String>, message: impl Into<String>) -> Self {
+        Self { at: at.into(), message: message.into(), help: None }
+    }
+
+    fn help(mut self, help: impl Into<String>) -> Self {
+        self.help = Some(help.into());
+        self
+    }
+}
+
+impl From<Breach> for Problem {
+    fn from(breach: Breach) -> Self {
+        let problem = Problem::new(breach.message);
+        breach.help.into_iter().fold(problem, Problem::help)
+    }
+}
+
+/// Whether a model is one of Qwen's own, as DashScope names them. A name with a slash or a colon is another server's:
+/// `Qwen/Qwen3-8B`, `qwen3:8b`.
+pub(super) fn is_qwen(model: &str) -> bool {
+    let name = model.to_ascii_lowercase();
+    !name.contains(['/', ':']) && ["qwen", "qwq", "qvq"].iter().any(|family| name.starts_with(family))
+}
+
+/// Whether a request is answered only as a stream, whatever its model does without it: by agents of the web search, by a
+/// search while it thinks, and by the skills of qwen-doc-turbo.
+pub fn needs_stream(body: &Map<String, Value>, facts: &Facts) -> bool {
+    let model = body.get("model").and_then(Value::as_str).unwrap_or_default();
+    is_qwen(model) && answers::needs_stream(Draft::whole(body, model, facts)).is_some()
+}
+
+/// Checks a whole request body that is to be answered in one piece, or as a stream.
+///
+/// # Errors
+///
+/// The first rule it breaks.
+pub fn request(body: &Map<String, Value>, facts: &Facts, as_stream: bool) -> Result<(), Problem> {
+    Ok(whole(body, facts, as_stream)?)
+}
+
+fn whole(body: &Map<String, Value>, facts: &Facts, as_stream: bool) -> Result<(), Breach> {
+    if body.contains_key("extra_body") {
+        let message = "`extra_body` is a wrapper of the Python client, which no server takes";
+        return Err(Breach::said("extra_body", message).help("put its fields beside the others of the body"));
+    }
+    how_it_travels(body)?;
+    let model = match body.get("model") {
+        Some(Value::String(model)) if !model.is_empty() => model,
+        _ => return Err(Breach::said("model", "the request names no `model`")),
+    };
+    let Some(Value::Array(turns)) = body.get("messages") else {
+        return Err(Breach::said("messages", "the request has no `messages`"));
+    };
+    messages::structure(turns)?;
+    if !is_qwen(model) {
+        return Ok(());
+    }
+    let draft = Draft::whole(body, model, facts);
+    fields(draft)?;
+    if facts.languages.is_some() {
+        translation::only_one_text(turns, model)?;
+    }
+    messages::turns(turns, draft)?;
+    answers::word_json(turns, draft)?;
+    if !as_stream {
+        answers::whole(draft)?;
+    }
+    length::fits(turns, draft)
+}
+
+/// How answers travel is the job's to say, not a row's.
+fn how_it_travels(body: &Map<String, Value>) -> Result<(), Breach> {
+    let asks = body.get("stream") == Some(&Value::Bool(true));
+    let options = body.get("stream_options").is_some_and(|options| !options.is_null());
+    match (asks, options) {
+        (false, false) => Ok(()),
+        (true, _) => Err("stream"),
+        (false, true) => Err("stream_options"),
+    }
+    .map_err(|key| {
+        Breach::of(key, "does not belong in a row's request: how answers travel is the job's to say")
+            .help("take it out, and set `transport` under [model] where a stream is wanted")
+    })
+}
+
+/// The rules of the fields beside the messages.
+fn fields(draft: Draft<'_>) -> Result<(), Breach> {
+    parameters::names(draft)?;
+    if let Some(languages) = draft.facts.languages {
+        translation::fields(draft, languages)?;
+    }
+    parameters::values(draft)?;
+    tools::check(draft)?;
+    answers::format(draft)
+}
+
+/// Checks what a job says of its requests before any row is read: the fields of `[request]` that are no templates, and
+/// what goes with its model.
+///
+/// # Errors
+///
+/// The key of the job file, and the problem with it.
+pub fn literals(job: &Job) -> Result<(), (String, Problem)> {
+    let model = job.model.name.as_deref().unwrap_or_default();
+    let facts = job.facts_of(model);
+    if is_qwen(model) {
+        if facts.languages.is_some() {
+            translation::no_other_turns(job, model).map_err(|breach| (breach.at.clone(), breach.into()))?;
+        }
+        fields(Draft::unfilled(&job.request, model, &facts))
+            .map_err(|breach| (format!("request.{}", breach.at), breach.into()))?;
+    }
+    translation::glossary(job, model, &facts).map_err(|breach| (breach.at.clone(), breach.into()))
+}
+
+#[cfg(test)]
+mod tests;
