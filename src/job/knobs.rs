@@ -148,6 +148,18 @@ pub struct Overlay {
     pub raw: String,
 }
 
+impl Overlay {
+    /// What a flag that is no knob sets: text, at a key of the job file.
+    pub fn text(flag: &str, key: &str, text: &str) -> Self {
+        Self {
+            script: Script { name: format!("--{flag}").into(), text: text.into() },
+            key: key.to_owned(),
+            value: Value::String(text.to_owned()),
+            raw: text.to_owned(),
+        }
+    }
+}
+
 impl Knob {
     /// The environment variable of the knob.
     pub fn variable(&self) -> String {

@@ -1,35 +1,38 @@
 //! From the body of a request to the request: what is known of its model decides how it travels and what it may cost.
 
+use std::sync::Arc;
+
 use serde_json::{Map, Value};
 
 use super::{estimate, fingerprint};
 use crate::job::facts::Facts;
+use crate::job::price::Price;
 use crate::job::problem::Problem;
-use crate::job::{Job, Transport};
+use crate::job::{Model, Transport};
 use crate::request::{ChatRequest, Shape};
 
 /// What the requests of a job are sent with.
 #[derive(Debug)]
 pub(super) struct Asked {
-    job: Job,
-    name: Option<String>,
+    model: Model,
+    own_price: Option<Arc<Price>>,
     facts: Facts,
 }
 
 impl Asked {
-    /// For the requests of a job.
-    pub(super) fn new(job: &Job) -> Self {
-        let name = job.model.name.clone();
-        let facts = name.as_deref().map(|name| job.facts_of(name)).unwrap_or_default();
-        Self { job: job.clone(), name, facts }
+    /// For requests to a model, at the user's own price where there is one.
+    pub(super) fn new(model: &Model, own_price: Option<Arc<Price>>) -> Self {
+        let known = |name| model.facts_of(name, own_price.as_ref());
+        let facts = model.name.as_deref().map(known).unwrap_or_default();
+        Self { model: model.clone(), own_price, facts }
     }
 
     /// The request that a body makes.
     pub(super) fn request(&self, body: &Map<String, Value>) -> Result<ChatRequest, Problem> {
         let other;
         let facts = match body.get("model").and_then(Value::as_str) {
-            Some(model) if self.name.as_deref() != Some(model) => {
-                other = self.job.facts_of(model);
+            Some(model) if self.model.name.as_deref() != Some(model) => {
+                other = self.model.facts_of(model, self.own_price.as_ref());
                 &other
             }
             _ => &self.facts,
@@ -40,16 +43,28 @@ impl Asked {
             fingerprint: fingerprint::of(body),
             estimate: estimate::of(body, facts, thinks),
             shape: shape(body),
-            stream: match self.job.model.transport {
+            stream: match self.model.transport {
+                // A line of the OpenAI Batch format may ask for it by itself.
+                Transport::Auto if body.get("stream") == Some(&Value::Bool(true)) => true,
                 Transport::Auto => facts.needs_stream(enable_thinking).unwrap_or(false),
                 Transport::Whole => false,
                 Transport::Stream => true,
             },
             thinks,
             price: facts.price.clone(),
-            body: serde_json::to_vec(body).map_err(|error| Problem::new(error.to_string()))?,
+            body: bytes(body).map_err(|error| Problem::new(error.to_string()))?,
         })
     }
+}
+
+/// The body without the fields of transport: those are put in when it is sent.
+fn bytes(body: &Map<String, Value>) -> serde_json::Result<Vec<u8>> {
+    if !fingerprint::TRANSPORT.iter().any(|key| body.contains_key(*key)) {
+        return serde_json::to_vec(body);
+    }
+    let mut body = body.clone();
+    body.retain(|key, _| !fingerprint::TRANSPORT.contains(&key.as_str()));
+    serde_json::to_vec(&body)
 }
 
 /// The model, the names of the fields and their switches. Turns and numbers differ from row to row; so do the texts of

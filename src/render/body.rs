@@ -33,7 +33,7 @@ pub fn at_path<'a>(body: &'a mut Map<String, Value>, path: &[String]) -> Option<
 ///
 /// # Errors
 ///
-/// A line that asks for something else than a chat completion, sent whole.
+/// A line that asks for something else than a chat completion.
 pub fn of_batch_line(fields: &Map<String, Value>) -> Result<Option<Map<String, Value>>, String> {
     let is_batch_line = fields.contains_key("custom_id") || fields.contains_key("url");
     let Some(body) = fields.get("body").filter(|_| is_batch_line) else { return Ok(None) };
@@ -48,9 +48,6 @@ pub fn of_batch_line(fields: &Map<String, Value>) -> Result<Option<Map<String, V
         None | Some(Value::Null) => {}
         Some(Value::String(url)) if BATCH_URLS.contains(&url.as_str()) => {}
         Some(url) => return Err(format!("the `url` {url} is not one of {}", BATCH_URLS.join(", "))),
-    }
-    if body.get("stream") == Some(&Value::Bool(true)) {
-        return Err("the body asks for a stream, and rows are sent whole".to_owned());
     }
     Ok(Some(body))
 }

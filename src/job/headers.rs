@@ -1,0 +1,154 @@
+//! `[model] headers`: what every request carries beside the key, and what may not be among it.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use super::Retry;
+use super::layers::Layers;
+use super::problem::Problem;
+
+/// Headers that are fanfold's own, and why.
+const OWN: [(&str, &str); 6] = [
+    ("authorization", "the key has a place of its own: api_key_env, api_key_file or api_key_command"),
+    ("content-type", "every request is JSON"),
+    ("content-length", "it follows from the request"),
+    ("host", "it follows from the address"),
+    ("transfer-encoding", "it follows from the request"),
+    ("x-dashscope-async", "with it DashScope answers 429 to every chat request"),
+];
+
+/// Asks DashScope to let a request wait instead of refusing it; in seconds.
+const WAIT: &str = "x-dashscope-wait-timeout";
+
+/// The longest wait that is taken for meant: the vendor advises 120 s at most.
+const LONGEST_WAIT: u64 = 3600;
+
+/// Settles the headers.
+pub(super) fn headers(
+    section: BTreeMap<String, String>,
+    layers: &Layers,
+) -> Result<Vec<(String, String)>, Problem> {
+    let mut names: Vec<String> = Vec::new();
+    for (name, value) in &section {
+        let lower = name.to_ascii_lowercase();
+        let problem =
+            |message: String| Err(hidden(layers.problem(&format!("model.headers.{name}"), message)));
+        if let Some((_, why)) = OWN.iter().find(|(own, _)| *own == lower) {
+            return problem(format!("the header `{name}` cannot be set: {why}"));
+        }
+        if name.is_empty() || !name.bytes().all(is_token) {
+            return problem(format!("`{name}` is no name of a header: letters, digits and dashes"));
+        }
+        if value.chars().any(char::is_control) {
+            return problem(format!("the value of the header `{name}` has a control character in it"));
+        }
+        if names.contains(&lower) {
+            return problem(format!("the header `{name}` is given twice; its case makes no difference"));
+        }
+        names.push(lower);
+    }
+    Ok(section.into_iter().collect())
+}
+
+/// Lets the client wait as much longer as the headers ask the service to let a request wait.
+pub(super) fn raise(retry: Retry, headers: &[(String, String)], layers: &Layers) -> Result<Retry, Problem> {
+    let Some((name, value)) = headers.iter().find(|(name, _)| name.eq_ignore_ascii_case(WAIT)) else {
+        return Ok(retry);
+    };
+    match value.trim().parse::<u64>() {
+        Ok(seconds) if seconds <= LONGEST_WAIT => {
+            let wait = Duration::from_secs(seconds);
+            Ok(Retry {
+                timeout: retry.timeout + wait,
+                stream_timeout: retry.stream_timeout + wait,
+                idle_timeout: retry.idle_timeout + wait,
+                ..retry
+            })
+        }
+        _ => {
+            let message = format!("`{name}` is a whole number of seconds, 0 to {LONGEST_WAIT}");
+            Err(layers.problem(&format!("model.headers.{name}"), message))
+        }
+    }
+}
+
+/// What a header's name is made of (RFC 9110, 5.6.2).
+fn is_token(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte)
+}
+
+/// The problem, with stars in place of the value: it may be a secret, and what is shown may end in a log.
+fn hidden(mut problem: Problem) -> Problem {
+    if let Some((script, span)) = &mut problem.at {
+        // Of a flag the span is its whole text, and the value begins behind the first `=`.
+        let from = match span.start {
+            0 => script.text.find('=').map_or(0, |at| at + 1),
+            start => start,
+        };
+        let stars = script.text.bytes().enumerate().map(|(at, byte)| match (from..span.end).contains(&at) {
+            true if byte != b'\n' => b'*',
+            _ => byte,
+        });
+        if let Ok(text) = String::from_utf8(stars.collect()) {
+            script.text = text.into();
+        }
+    }
+    problem
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::knobs::set;
+    use super::super::problem::Script;
+    use super::*;
+
+    /// The headers of a job file with this line, and of these `--set`.
+    fn settle(line: &str, sets: &[&str]) -> Result<Vec<(String, String)>, String> {
+        let text = format!("[model]\n{line}\n");
+        let script = Script { name: "job.toml".into(), text: text.into() };
+        let overlays = sets.iter().map(|argument| set(argument).expect("KEY=VALUE")).collect();
+        let (file, layers) = Layers::read(Some(script), overlays).map_err(|problem| problem.to_string())?;
+        headers(file.model.headers, &layers).map_err(|problem| problem.to_string())
+    }
+
+    #[test]
+    fn headers_are_taken_as_they_are() {
+        let expected = vec![("X-DashScope-DataInspection".to_owned(), r#"{"input":"cip"}"#.to_owned())];
+        assert_eq!(settle(r#"headers."X-DashScope-DataInspection" = '{"input":"cip"}'"#, &[]), Ok(expected));
+    }
+
+    #[test]
+    fn headers_that_are_none_or_not_the_user_s_are_refused_without_their_values() {
+        for (line, part) in [
+            (r#"headers = { Authorization = "Bearer sk-secret-1" }"#, "api_key_env"),
+            (r#"headers = { host = "sk-secret-1" }"#, "follows from the address"),
+            (r#"headers = { X-DashScope-Async = "enable" }"#, "429 to every chat request"),
+            (r#"headers = { Content-Type = "text/secret" }"#, "every request is JSON"),
+            (r#"headers = { "X Key" = "sk-secret-1" }"#, "no name of a header"),
+            (r#"headers = { X-Key = "sk-secret-1\n" }"#, "control character"),
+            (r#"headers = { X-Key = "secret-1", x-key = "secret-2" }"#, "given twice"),
+        ] {
+            let shown = settle(line, &[]).expect_err(line);
+            assert!(shown.contains(part) && shown.contains("job.toml:2:"), "{line}: {shown}");
+            assert!(!shown.contains("secret-1") && !shown.contains("secret-2\""), "{shown}");
+        }
+        let shown = settle("", &["model.headers.Authorization=my-secret"]).expect_err("refused");
+        assert!(shown.contains("--set:1:1") && !shown.contains("my-secret"), "{shown}");
+    }
+
+    #[test]
+    fn a_wait_on_the_server_s_side_is_waited_for_on_ours() {
+        let (_, layers) = Layers::read(None, vec![]).expect("nothing");
+        let raised = |value: &str| {
+            let headers = [("x-dashscope-wait-timeout".to_owned(), value.to_owned())];
+            raise(Retry::default(), &headers, &layers).map(|retry| {
+                [retry.timeout, retry.stream_timeout, retry.idle_timeout].map(|time| time.as_secs())
+            })
+        };
+        assert_eq!(raised("120"), Ok([450, 3720, 240]));
+        assert_eq!(raised("0"), Ok([330, 3600, 120]));
+        for wrong in ["soon", "-1", "3601", ""] {
+            assert!(raised(wrong).is_err(), "{wrong}");
+        }
+    }
+}
