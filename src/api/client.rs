@@ -12,6 +12,7 @@ use super::secrets::{Secrets, Veil};
 use super::stream::{self, Incoming, Sink};
 use super::verdict::{MOST_BYTES, judge, judge_stream, judge_trouble, too_long};
 use crate::endpoint::Endpoint;
+use crate::job::headers::looks_secret;
 use crate::job::{Model, Retry, units};
 use crate::outcome::{Fault, FaultKind, Reply};
 use crate::request::ChatRequest;
@@ -102,7 +103,7 @@ impl HttpEndpoint {
         if let Some(value) = key.and_then(Key::header) {
             headers.insert(AUTHORIZATION, value);
         }
-        let values = settings.headers.iter().filter(|(name, value)| is_secret(name, value));
+        let values = settings.headers.iter().filter(|(name, value)| looks_secret(name, value));
         let secrets = values.map(|(_, value)| value.clone()).chain(key.map(|key| key.text().to_owned()));
         Ok(Self { client, url, headers, secrets: Secrets::new(secrets), idle_timeout: settings.idle_timeout })
     }
@@ -128,6 +129,13 @@ impl HttpEndpoint {
             return self.collect(response, request, Veil::new(&self.secrets, sink)).await;
         }
         let body = self.secrets.out_of_body(whole_body(response, idle).await?);
+        // A server that does not say what it sends.
+        if request.stream && status.is_success() && body.trim_ascii_start().starts_with(b"data:") {
+            let mut incoming = Incoming::new(&request.body, MOST_BYTES);
+            let taken = incoming.take(&body, sink).and_then(|()| incoming.end(sink));
+            taken.map_err(|trouble| judge_trouble(status, &headers, trouble, SystemTime::now()))?;
+            return judge_stream(status, &headers, incoming, None);
+        }
         judge(status, &headers, &body, SystemTime::now())
     }
 
@@ -167,19 +175,10 @@ fn more_headers(headers: &[(String, String)]) -> Result<HeaderMap, ClientError> 
         let wrong = || ClientError::Header(name.clone());
         let header = HeaderName::try_from(name).map_err(|_| wrong())?;
         let mut content = HeaderValue::try_from(value).map_err(|_| wrong())?;
-        content.set_sensitive(is_secret(name, value));
+        content.set_sensitive(looks_secret(name, value));
         map.insert(header, content);
     }
     Ok(map)
-}
-
-/// Whether a header's value looks like a key, by itself or by the header's name.
-fn is_secret(name: &str, value: &str) -> bool {
-    let name = name.to_ascii_lowercase();
-    let telling = ["auth", "key", "token", "secret", "cookie", "password", "credential"];
-    value.starts_with("sk-")
-        || value.to_ascii_lowercase().starts_with("bearer ")
-        || telling.iter().any(|word| name.contains(word))
 }
 
 fn comes_as_events(headers: &HeaderMap) -> bool {

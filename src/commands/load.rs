@@ -39,8 +39,7 @@ pub(super) fn load(args: &JobArgs) -> Result<Loaded, Failure> {
     }
     overlays.extend(args.knobs.overlays.iter().cloned());
     let (file, layers) = Layers::read(file, overlays)?;
-    let lookups = Lookups { region: &address_of, book: &book };
-    let mut job = resolve(file, &layers, &lookups)?;
+    let mut job = resolve(file, &layers, &lookups())?;
     check_request(&job).map_err(|(key, message)| {
         let problem = layers.problem(&format!("request.{key}"), format!("`{key}` {message}"));
         Failure::from(problem)
@@ -49,6 +48,11 @@ pub(super) fn load(args: &JobArgs) -> Result<Loaded, Failure> {
         job.output = job.output.simulated();
     }
     Ok(Loaded { job, environment })
+}
+
+/// Where a job or a question looks up addresses and models.
+pub(super) fn lookups() -> Lookups<'static> {
+    Lookups { region: &address_of, book: &book }
 }
 
 fn read(path: &Path) -> Result<Script, Failure> {
@@ -125,14 +129,19 @@ fn facts(model: &str, region: Option<Region>) -> Facts {
     }
 }
 
-/// The screen of a command.
-pub(super) fn screen(args: &JobArgs, progress: Progress) -> Screen {
-    let terminal = stderr().is_terminal();
-    let color = match args.color {
+/// Whether to use colours on what is a terminal or is none.
+pub(super) fn colored(when: Color, terminal: bool) -> bool {
+    match when {
         Color::Always => true,
         Color::Never => false,
         Color::Auto => terminal && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty()),
-    };
+    }
+}
+
+/// The screen of a command.
+pub(super) fn screen(args: &JobArgs, progress: Progress) -> Screen {
+    let terminal = stderr().is_terminal();
+    let color = colored(args.color, terminal);
     let mode = match progress {
         _ if args.quiet => Mode::Quiet,
         Progress::Auto if terminal => Mode::Bar,

@@ -5,7 +5,7 @@ pub mod answer;
 pub mod facts;
 mod fields;
 pub mod file;
-mod headers;
+pub mod headers;
 pub mod knobs;
 pub mod layers;
 pub mod limits;

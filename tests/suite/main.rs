@@ -2,6 +2,7 @@
 
 #![expect(unreachable_pub, reason = "a test binary has no outside")]
 
+mod ask;
 mod columns;
 mod commands;
 mod edits;
@@ -24,5 +25,6 @@ mod samples;
 mod settings;
 mod sharing;
 mod stopping;
+mod streaming;
 mod tables;
 mod wire_faults;
