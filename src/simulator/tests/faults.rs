@@ -135,7 +135,7 @@ fn an_error_comes_in_the_middle_of_a_stream() {
     let reply = post(&start_with_script(script), &body);
     assert_eq!((reply.status, reply.error), (200, None));
     let text = reply.text();
-    let last = text.trim_end().lines().last().unwrap().strip_prefix("data: ").unwrap();
+    let last = text.lines().filter_map(|line| line.strip_prefix("data: ")).next_back().unwrap();
     let error: Value = serde_json::from_str(last).unwrap();
     assert_eq!(error["error"]["code"], "data_inspection_failed");
     assert!(text.contains("\"delta\"") && !text.contains("[DONE]"));
