@@ -1,4 +1,4 @@
-//! Recorded streams: however they are cut into pieces they give the whole answer, and cut off they give none.
+//! Streams kept as data: however they are cut into pieces they give the whole answer, and cut off they give none.
 
 use std::time::SystemTime;
 
