@@ -4,12 +4,16 @@ use std::error::Error;
 use std::io;
 use std::time::{Duration, SystemTime};
 
-use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderValue};
+use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
 use reqwest::{Client, Response, redirect, retry};
 
 use super::key::Key;
-use super::verdict::judge;
+use super::secrets::{Secrets, Veil};
+use super::stream::{self, Incoming, Sink};
+use super::verdict::{MOST_BYTES, judge, judge_stream, judge_trouble, too_long};
 use crate::endpoint::Endpoint;
+use crate::job::headers::looks_secret;
+use crate::job::{Model, Retry, units};
 use crate::outcome::{Fault, FaultKind, Reply};
 use crate::request::ChatRequest;
 
@@ -19,33 +23,65 @@ const IDLE: Duration = Duration::from_secs(15);
 /// A connection that is not there by then will not be.
 const CONNECT: Duration = Duration::from_secs(10);
 
-/// The longest reply that is taken: far above any model's longest answer.
-const MAX_REPLY_BYTES: usize = 64 * 1024 * 1024;
+/// How long the connection may take to end after an answer did, to be of use again.
+const LEFTOVERS: Duration = Duration::from_millis(100);
 
 /// A chat service over HTTP.
 #[derive(Debug)]
 pub struct HttpEndpoint {
     client: Client,
     url: String,
-    key: Option<Key>,
     headers: HeaderMap,
+    secrets: Secrets,
+    idle_timeout: Duration,
+}
+
+/// What a service is asked with.
+#[derive(Debug)]
+pub struct Settings<'a> {
+    /// The address, without a slash at its end.
+    pub base_url: &'a str,
+    /// The key, where there is one.
+    pub key: Option<Key>,
+    /// Headers that every request carries.
+    pub headers: &'a [(String, String)],
+    /// How long a stream may pause.
+    pub idle_timeout: Duration,
+}
+
+impl<'a> Settings<'a> {
+    /// For the service of a job, without a key.
+    pub fn of(model: &'a Model, retry: &Retry) -> Self {
+        Self {
+            base_url: &model.base_url,
+            key: None,
+            headers: &model.headers,
+            idle_timeout: retry.idle_timeout,
+        }
+    }
 }
 
 /// Why no client could be made.
 #[derive(Debug, thiserror::Error)]
-#[error("the HTTP client cannot be set up: {0}")]
-pub struct ClientError(#[from] reqwest::Error);
+pub enum ClientError {
+    /// TLS, the proxy settings or the address.
+    #[error("the HTTP client cannot be set up: {0}")]
+    Setup(#[from] reqwest::Error),
+    /// A header that HTTP does not have; the value is not shown.
+    #[error("the header `{0}` cannot be sent: its name or its value is none that HTTP knows")]
+    Header(String),
+}
 
 impl HttpEndpoint {
-    /// A client for the service at an address, which has no slash at its end.
+    /// A client for a service.
     ///
     /// # Errors
     ///
-    /// When TLS or the proxy settings of the environment cannot be set up, or the address is none.
-    pub fn new(base_url: &str, key: Option<Key>) -> Result<Self, ClientError> {
+    /// When TLS or the proxy settings of the environment cannot be set up, or the address or a header is none.
+    pub fn new(settings: Settings<'_>) -> Result<Self, ClientError> {
         // An error means that a provider is installed already, which is as good.
         let _ = rustls::crypto::ring::default_provider().install_default();
-        let url = format!("{base_url}/chat/completions");
+        let url = format!("{}/chat/completions", settings.base_url);
         let mut builder = Client::builder()
             .user_agent(concat!("fanfold/", env!("CARGO_PKG_VERSION")))
             .redirect(redirect::Policy::none())
@@ -61,62 +97,109 @@ impl HttpEndpoint {
         }
         let client = builder.build()?;
         client.post(&url).build()?;
-        let mut headers = HeaderMap::new();
+        let key = settings.key.as_ref();
+        let mut headers = more_headers(settings.headers)?;
         headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
-        if let Some(value) = key.as_ref().and_then(Key::header) {
+        if let Some(value) = key.and_then(Key::header) {
             headers.insert(AUTHORIZATION, value);
         }
-        Ok(Self { client, url, key, headers })
+        let values = settings.headers.iter().filter(|(name, value)| looks_secret(name, value));
+        let secrets = values.map(|(_, value)| value.clone()).chain(key.map(|key| key.text().to_owned()));
+        Ok(Self { client, url, headers, secrets: Secrets::new(secrets), idle_timeout: settings.idle_timeout })
     }
 
-    async fn exchange(&self, request: &ChatRequest) -> Reply {
-        let sent =
-            self.client.post(&self.url).headers(self.headers.clone()).body(request.body.clone()).send().await;
-        let response = sent.map_err(|error| before_the_reply(&error))?;
+    /// Sends one request, and hands on the pieces of its answer as they come. An answer that comes whole, asked for
+    /// or not, has no pieces.
+    pub async fn stream<'a>(&'a self, request: &ChatRequest, sink: &'a mut Sink<'a>) -> Reply {
+        match self.exchange(request, sink).await {
+            Ok(answer) => Ok(self.secrets.out_of_answer(answer)),
+            Err(fault) => Err(self.secrets.out_of_fault(fault)),
+        }
+    }
+
+    async fn exchange<'a>(&'a self, request: &ChatRequest, sink: &'a mut Sink<'a>) -> Reply {
+        let (body, idle) = match request.stream {
+            true => (stream::asking(&request.body), Some(self.idle_timeout)),
+            false => (request.body.clone(), None),
+        };
+        let sending = self.client.post(&self.url).headers(self.headers.clone()).body(body).send();
+        let response = within(idle, sending).await?.map_err(|error| before_the_reply(&error))?;
         let (status, headers) = (response.status(), response.headers().clone());
-        let body = self.without_key(whole_body(response).await?);
+        if request.stream && status.is_success() && comes_as_events(&headers) {
+            return self.collect(response, request, Veil::new(&self.secrets, sink)).await;
+        }
+        let body = self.secrets.out_of_body(whole_body(response, idle).await?);
+        // A server that does not say what it sends.
+        if request.stream && status.is_success() && body.trim_ascii_start().starts_with(b"data:") {
+            let mut incoming = Incoming::new(&request.body, MOST_BYTES);
+            let taken = incoming.take(&body, sink).and_then(|()| incoming.end(sink));
+            taken.map_err(|trouble| judge_trouble(status, &headers, trouble, SystemTime::now()))?;
+            return judge_stream(status, &headers, incoming, None);
+        }
         judge(status, &headers, &body, SystemTime::now())
     }
-}
 
-impl HttpEndpoint {
-    /// Some servers echo the key. It is taken out of the reply before anything is made of it.
-    fn without_key(&self, body: Vec<u8>) -> Vec<u8> {
-        let hidden = self.key.as_ref().and_then(|key| key.hide(&String::from_utf8_lossy(&body)));
-        hidden.map_or(body, String::into_bytes)
+    /// Reads an answer that comes piece by piece.
+    async fn collect(&self, mut response: Response, request: &ChatRequest, mut veil: Veil<'_>) -> Reply {
+        let (status, headers) = (response.status(), response.headers().clone());
+        let broken = |trouble| judge_trouble(status, &headers, trouble, SystemTime::now());
+        let mut incoming = Incoming::new(&request.body, MOST_BYTES);
+        while !incoming.is_done() {
+            match within(Some(self.idle_timeout), response.chunk()).await? {
+                Ok(Some(bytes)) => incoming.take(&bytes, &mut |piece| veil.take(piece)).map_err(broken)?,
+                Ok(None) => {
+                    incoming.end(&mut |piece| veil.take(piece)).map_err(broken)?;
+                    break;
+                }
+                Err(error) => return judge_stream(status, &headers, incoming, Some(&cause(&error))),
+            }
+        }
+        veil.finish();
+        // The connection is of use again only when it was read to its end, which comes at once or is not waited for.
+        let _ = tokio::time::timeout(LEFTOVERS, async { while let Ok(Some(_)) = response.chunk().await {} })
+            .await;
+        judge_stream(status, &headers, incoming, None)
     }
 }
 
 impl Endpoint for HttpEndpoint {
     async fn send(&self, request: &ChatRequest) -> Reply {
-        let reply = self.exchange(request).await;
-        match &self.key {
-            Some(key) => reply.map_err(|fault| without(key, fault)),
-            None => reply,
-        }
+        self.stream(request, &mut |_| {}).await
     }
 }
 
-/// Some servers echo the key in their errors. It is stored and shown nowhere.
-fn without(key: &Key, fault: Fault) -> Fault {
-    let message = key.hide(&fault.message).unwrap_or(fault.message);
-    let code = key.hide(&fault.code).unwrap_or(fault.code);
-    let evidence = fault.evidence.map(|bytes| match key.hide(&String::from_utf8_lossy(&bytes)) {
-        Some(hidden) => hidden.into_bytes(),
-        None => bytes,
-    });
-    let request_id = fault.request_id.map(|id| key.hide(&id).unwrap_or(id));
-    Fault { message, code, evidence, request_id, ..fault }
+/// The headers of the job.
+fn more_headers(headers: &[(String, String)]) -> Result<HeaderMap, ClientError> {
+    let mut map = HeaderMap::new();
+    for (name, value) in headers {
+        let wrong = || ClientError::Header(name.clone());
+        let header = HeaderName::try_from(name).map_err(|_| wrong())?;
+        let mut content = HeaderValue::try_from(value).map_err(|_| wrong())?;
+        content.set_sensitive(looks_secret(name, value));
+        map.insert(header, content);
+    }
+    Ok(map)
 }
 
-async fn whole_body(mut response: Response) -> Result<Vec<u8>, Fault> {
+fn comes_as_events(headers: &HeaderMap) -> bool {
+    let kind = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    kind.trim_start().to_ascii_lowercase().starts_with("text/event-stream")
+}
+
+/// Waits for the next thing to come, so long at most.
+async fn within<T>(limit: Option<Duration>, coming: impl Future<Output = T>) -> Result<T, Fault> {
+    let Some(limit) = limit else { return Ok(coming.await) };
+    tokio::time::timeout(limit, coming).await.map_err(|_| {
+        let message = format!("nothing came for {}", units::shown(limit));
+        Fault::new(FaultKind::Passing, "idle_timeout", message)
+    })
+}
+
+async fn whole_body(mut response: Response, idle: Option<Duration>) -> Result<Vec<u8>, Fault> {
     let mut body = Vec::with_capacity(response.content_length().unwrap_or(0).min(1 << 20) as usize);
     loop {
-        match response.chunk().await {
-            Ok(Some(chunk)) if body.len() + chunk.len() > MAX_REPLY_BYTES => {
-                let message = format!("the reply is longer than {} MiB", MAX_REPLY_BYTES >> 20);
-                return Err(Fault::new(FaultKind::Unusable, "reply_too_long", message));
-            }
+        match within(idle, response.chunk()).await? {
+            Ok(Some(chunk)) if body.len() + chunk.len() > MOST_BYTES => return Err(too_long()),
             Ok(Some(chunk)) => body.extend_from_slice(&chunk),
             Ok(None) => return Ok(body),
             Err(error) => {

@@ -4,4 +4,6 @@ pub mod client;
 pub mod key;
 pub mod reply;
 pub mod retry_after;
+mod secrets;
+pub mod stream;
 pub mod verdict;

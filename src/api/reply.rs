@@ -11,49 +11,48 @@ use crate::outcome::{Answer, Usage};
 /// Far more tokens than any request can have.
 const MOST_TOKENS: u64 = 1 << 40;
 
-/// A chat completion.
-#[derive(Debug, Deserialize)]
-pub(super) struct Completion<'a> {
-    id: Option<String>,
-    request_id: Option<String>,
-    model: Option<String>,
-    #[serde(default, borrow)]
-    choices: Option<Vec<Choice<'a>>>,
-    usage: Option<WireUsage>,
-    /// An error inside a 200.
-    pub(super) error: Option<IgnoredAny>,
+/// A chat completion, whole: as it came, or put together from its pieces.
+#[derive(Debug, Default, Deserialize)]
+pub(super) struct Completion {
+    pub(super) id: Option<String>,
+    pub(super) request_id: Option<String>,
+    pub(super) model: Option<String>,
+    pub(super) choices: Option<Vec<Choice>>,
+    pub(super) usage: Option<WireUsage>,
+    error: Option<IgnoredAny>,
+    code: Option<IgnoredAny>,
+    message: Option<IgnoredAny>,
 }
 
 #[derive(Debug, Deserialize)]
-struct Choice<'a> {
-    #[serde(borrow)]
-    message: Option<Message<'a>>,
+pub(super) struct Choice {
+    pub(super) message: Option<Message>,
+    /// Null in an answer that was cut, which is not the same as not there.
     #[serde(default, deserialize_with = "present")]
-    finish_reason: Option<Option<String>>,
+    pub(super) finish_reason: Option<Option<String>>,
 }
 
 #[derive(Debug, Deserialize)]
-struct Message<'a> {
-    content: Option<Content>,
-    reasoning_content: Option<String>,
-    #[serde(borrow)]
-    tool_calls: Option<Vec<&'a RawValue>>,
+pub(super) struct Message {
+    pub(super) content: Option<Content>,
+    pub(super) reasoning_content: Option<String>,
+    pub(super) tool_calls: Option<Vec<Box<RawValue>>>,
 }
 
 #[derive(Debug, Deserialize)]
 #[serde(untagged)]
-enum Content {
+pub(super) enum Content {
     Text(String),
     Parts(Vec<Part>),
 }
 
 #[derive(Debug, Deserialize)]
-struct Part {
+pub(super) struct Part {
     text: Option<String>,
 }
 
 #[derive(Debug, Deserialize)]
-struct WireUsage {
+pub(super) struct WireUsage {
     #[serde(default)]
     prompt_tokens: Option<u64>,
     #[serde(default)]
@@ -87,7 +86,12 @@ pub(super) enum Lack {
     ContentAfterReasoning,
 }
 
-impl Completion<'_> {
+impl Completion {
+    /// Whether it is an error inside a 200: in OpenAI's form, or in DashScope's native one.
+    pub(super) fn is_error(&self) -> bool {
+        self.error.is_some() || (self.choices.is_none() && self.code.is_some() && self.message.is_some())
+    }
+
     /// The answer it holds, and what that lacks.
     pub(super) fn into_answer(self, header_id: Option<String>) -> (Answer, Option<Lack>) {
         let request_id = self.request_id.or(header_id).or_else(|| self.id.as_deref().map(of_id));
@@ -125,7 +129,7 @@ impl Completion<'_> {
 }
 
 impl Content {
-    fn into_text(self) -> String {
+    pub(super) fn into_text(self) -> String {
         match self {
             Self::Text(text) => text,
             Self::Parts(parts) => parts.into_iter().filter_map(|part| part.text).collect(),
@@ -169,12 +173,14 @@ fn of_id(id: &str) -> String {
     id.strip_prefix("chatcmpl-").unwrap_or(id).to_owned()
 }
 
-fn array(items: &[&RawValue]) -> String {
+fn array(items: &[Box<RawValue>]) -> String {
     let items: Vec<&str> = items.iter().map(|item| item.get()).collect();
     format!("[{}]", items.join(","))
 }
 
 /// Tells a field that is null from one that is not there.
-fn present<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Option<Option<String>>, D::Error> {
+pub(super) fn present<'de, D: serde::Deserializer<'de>>(
+    deserializer: D,
+) -> Result<Option<Option<String>>, D::Error> {
     Option::<String>::deserialize(deserializer).map(Some)
 }

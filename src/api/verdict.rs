@@ -11,9 +11,13 @@ use serde_json::Value;
 
 use super::reply::{Completion, Lack};
 use super::retry_after::retry_after;
+use super::stream::{Incoming, Trouble};
 use crate::outcome::{Fault, FaultKind, Reply};
 
 use FaultKind::{JobRefused, Passing, RowRefused, Throttled};
+
+/// The longest reply that is taken: far above any model's longest answer.
+pub(super) const MOST_BYTES: usize = 64 * 1024 * 1024;
 
 /// A rule of the table. An empty list of statuses, codes or words is no condition; the first rule that fits decides.
 struct Rule {
@@ -93,14 +97,41 @@ pub fn judge(status: StatusCode, headers: &HeaderMap, body: &[u8], now: SystemTi
     if !status.is_success() {
         return Err(refused(status, headers, body, now, request_id));
     }
-    let completion: Completion<'_> = match serde_json::from_slice(body) {
+    let completion: Completion = match serde_json::from_slice(body) {
         Ok(completion) => completion,
         Err(error) => return Err(unreadable(headers, body, &error, request_id)),
     };
-    if completion.error.is_some() {
+    if completion.is_error() {
         return Err(refused(status, headers, body, now, request_id));
     }
-    let (answer, lack) = completion.into_answer(request_id);
+    judge_completion(status, headers, completion, Some(body))
+}
+
+/// Judges a stream that came to its end, or broke off. `cause`: what broke it.
+pub(super) fn judge_stream(
+    status: StatusCode,
+    headers: &HeaderMap,
+    incoming: Incoming,
+    cause: Option<&str>,
+) -> Reply {
+    if incoming.is_done() {
+        return judge_completion(status, headers, incoming.into_completion(), None);
+    }
+    // However much was said, it is no answer. What it says of tokens was paid.
+    let (answer, _) = incoming.into_completion().into_answer(header(headers, "x-request-id"));
+    let why = cause.map(|cause| format!(": {cause}")).unwrap_or_default();
+    let fault = Fault::new(Passing, "cut_stream", format!("the stream ended before its [DONE]{why}"));
+    Err(Fault { status: Some(status.as_u16()), usage: answer.usage, request_id: answer.request_id, ..fault })
+}
+
+/// Judges an answer that arrived whole, or was put together from its pieces, of which no `body` is kept.
+fn judge_completion(
+    status: StatusCode,
+    headers: &HeaderMap,
+    completion: Completion,
+    body: Option<&[u8]>,
+) -> Reply {
+    let (answer, lack) = completion.into_answer(header(headers, "x-request-id"));
     let cut_header =
         header(headers, "x-dashscope-partialresponse").is_some_and(|text| text.eq_ignore_ascii_case("true"));
     let lack = if cut_header { Some(Lack::End) } else { lack };
@@ -117,10 +148,36 @@ pub fn judge(status: StatusCode, headers: &HeaderMap, body: &[u8], now: SystemTi
     Err(Fault {
         status: Some(status.as_u16()),
         usage: answer.usage,
-        request_id: answer.request_id,
-        evidence: Some(body.to_vec()),
+        request_id: answer.request_id.clone(),
+        evidence: body.map(<[u8]>::to_vec).or_else(|| serde_json::to_vec(&answer).ok()),
+        partial: (lack == Lack::End).then(|| Box::new(answer)),
         ..Fault::new(kind, code, message)
     })
+}
+
+/// Judges a stream that will be no answer.
+pub(super) fn judge_trouble(
+    status: StatusCode,
+    headers: &HeaderMap,
+    trouble: Trouble,
+    now: SystemTime,
+) -> Fault {
+    let request_id = header(headers, "x-request-id");
+    match trouble {
+        Trouble::Error(data) => refused(status, headers, &data, now, request_id),
+        Trouble::Unreadable(data, error) => {
+            let message = format!("an event of the stream is no piece of a chat completion: {error}");
+            let fault = Fault::new(FaultKind::Unusable, "unreadable_reply", message);
+            Fault { status: Some(status.as_u16()), evidence: Some(data), request_id, ..fault }
+        }
+        Trouble::TooLong => too_long(),
+    }
+}
+
+/// A reply that is longer than any answer.
+pub(super) fn too_long() -> Fault {
+    let message = format!("the reply is longer than {} MiB", MOST_BYTES >> 20);
+    Fault::new(FaultKind::Unusable, "reply_too_long", message)
 }
 
 /// A 200 that is no JSON: a page of some proxy, which no model wrote, or a reply that is no use.
@@ -157,15 +214,14 @@ fn refused(
     request_id: Option<String>,
 ) -> Fault {
     let said = Said::read(status, headers, body);
-    let number = status.as_u16();
     let success = status.is_success();
-    let kind = RULES
-        .iter()
-        .find(|rule| said.fits(rule, number))
-        .map_or_else(|| if success { FaultKind::Unusable } else { by_status(number) }, |rule| rule.kind);
+    // An error inside a 200 is judged by the status that it would have had by itself.
+    let number = if success { said.own_status().unwrap_or(status.as_u16()) } else { status.as_u16() };
+    let unknown = if number < 300 { FaultKind::Unusable } else { by_status(number) };
+    let kind = RULES.iter().find(|rule| said.fits(rule, number)).map_or(unknown, |rule| rule.kind);
     Fault {
         kind,
-        status: Some(number),
+        status: Some(status.as_u16()),
         code: said.code,
         message: said.message,
         retry_after: retry_after(headers, now).filter(|wait| *wait <= Duration::from_secs(30 * 86_400)),
@@ -218,6 +274,42 @@ impl Said {
         (rule.statuses.is_empty() || rule.statuses.contains(&status))
             && (rule.codes.is_empty() || rule.codes.contains(&code.as_str()))
             && (rule.words.is_empty() || rule.words.iter().any(|words| message.contains(words)))
+    }
+}
+
+/// The statuses that errors have, for those that come without one: inside a stream, whose status is 200 already.
+const STATUSES: &[(&str, u16)] = &[
+    ("limitrequests", 429),
+    ("limitburstrate", 429),
+    ("insufficientquota", 429),
+    ("throttling", 429),
+    ("resourceexhausted", 429),
+    ("ratelimit", 429),
+    ("invalidapikey", 401),
+    ("accessdenied", 403),
+    ("datainspectionfailed", 400),
+    ("invalidparameter", 400),
+    ("invalidrequest", 400),
+    ("serviceunavailable", 503),
+    ("modelunavailable", 503),
+    ("modelservingerror", 503),
+    ("overloaded", 503),
+    ("internal", 500),
+    ("systemerror", 500),
+    ("servererror", 500),
+    ("modelservicefailed", 500),
+    ("timeout", 500),
+];
+
+impl Said {
+    /// The status that an error names itself, by a number for its code or before its message (`<503> …`), or that
+    /// its code is known to come with.
+    fn own_status(&self) -> Option<u16> {
+        let an_error = |text: &str| text.parse::<u16>().ok().filter(|number| (400..600).contains(number));
+        let prefix = || an_error(self.message.strip_prefix('<')?.split_once('>')?.0);
+        let code = folded(&self.code);
+        let known = || STATUSES.iter().find(|(word, _)| code.contains(word)).map(|(_, status)| *status);
+        an_error(&self.code).or_else(prefix).or_else(known)
     }
 }
 

@@ -12,7 +12,8 @@ use crate::watch::Screen;
 pub(super) const STOPPING: &str =
     "stopping: requests in flight may end, and the output is written; once more stops at once";
 
-/// Listens for signals on a thread of its own, which ends with the process. Says `stopping` to the first one.
+/// Listens for signals on a thread of its own, which ends with the process. Says `stopping` to the first one, if there is
+/// anything to say.
 pub(super) fn listen(screen: &Screen, stopping: &'static str) -> std::io::Result<Stop> {
     let (sender, stop) = watch::channel(Urgency::None);
     // Under nohup the hang-up is ignored from the start, and stays so.
@@ -25,7 +26,9 @@ pub(super) fn listen(screen: &Screen, stopping: &'static str) -> std::io::Result
             let before = *sender.borrow();
             match before {
                 Urgency::None => {
-                    screen.insist(stopping);
+                    if !stopping.is_empty() {
+                        screen.insist(stopping);
+                    }
                     sender.send_replace(Urgency::Drain);
                 }
                 Urgency::Drain => {

@@ -108,7 +108,7 @@ pub(super) fn check_tools(job: &Job) -> Result<(), Problem> {
 }
 
 /// The address of a region.
-fn address_of(region: &str, workspace: Option<&str>) -> Result<String, String> {
+pub(super) fn address_of(region: &str, workspace: Option<&str>) -> Result<String, String> {
     let region: Region = region.parse().map_err(|error| format!("{error}"))?;
     match workspace {
         Some(workspace) => Ok(region.workspace_url(workspace)),
@@ -127,14 +127,19 @@ fn tables(args: &JobArgs, named: Option<&str>, layers: &Layers) -> Result<Tables
     Tables::read(named.map(Path::new), args.job.as_deref().unwrap_or(Path::new("")))
 }
 
-/// The screen of a command.
-pub(super) fn screen(args: &JobArgs, progress: Progress) -> Screen {
-    let terminal = stderr().is_terminal();
-    let color = match args.color {
+/// Whether to use colours on what is a terminal or is none.
+pub(super) fn colored(when: Color, terminal: bool) -> bool {
+    match when {
         Color::Always => true,
         Color::Never => false,
         Color::Auto => terminal && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty()),
-    };
+    }
+}
+
+/// The screen of a command.
+pub(super) fn screen(args: &JobArgs, progress: Progress) -> Screen {
+    let terminal = stderr().is_terminal();
+    let color = colored(args.color, terminal);
     let mode = match progress {
         _ if args.quiet => Mode::Quiet,
         Progress::Auto if terminal => Mode::Bar,

@@ -1,5 +1,6 @@
 //! The commands, a file each. The only place that prints to standard output.
 
+mod ask;
 mod environment;
 mod export;
 mod forewarning;
@@ -89,6 +90,7 @@ pub fn run(cli: Cli) -> Exit {
         Verb::Export(args) => export::run(args),
         Verb::Verify(args) => verify::run(args),
         Verb::Models(args) => models::run(args),
+        Verb::Ask(args) => ask::run(args),
         Verb::Simulate(args) => simulate::run(args),
     };
     result.unwrap_or_else(|failure| {

@@ -8,7 +8,7 @@ use serde_json::Value;
 use super::load::{Loaded, check_tools, load, screen};
 use super::run::plan_line;
 use super::{Failure, forewarning};
-use crate::api::client::HttpEndpoint;
+use crate::api::client::{HttpEndpoint, Settings};
 use crate::api::key::Key;
 use crate::cli::{PreviewArgs, Progress};
 use crate::exit::Exit;
@@ -31,7 +31,7 @@ pub(super) fn run(args: PreviewArgs) -> Result<Exit, Failure> {
     let loaded = load(&args.job)?;
     check_tools(&loaded.job)?;
     let key = key_line(&loaded, args.job.simulate);
-    HttpEndpoint::new(&loaded.job.model.base_url, None).map_err(Failure::new)?;
+    HttpEndpoint::new(Settings::of(&loaded.job.model, &loaded.job.retry)).map_err(Failure::new)?;
     let path = loaded.job.output.journal();
     let reader = match path.exists() {
         true => Some(Reader::new(journal::open_to_read(&path)?, &path)),

@@ -11,7 +11,7 @@ use super::listener::Listener;
 use super::load::{Loaded, check_tools, load, screen};
 use super::summary::{Account, Summary};
 use super::{Failure, forewarning, interrupt};
-use crate::api::client::HttpEndpoint;
+use crate::api::client::{HttpEndpoint, Settings};
 use crate::api::key::Key;
 use crate::cli::RunArgs;
 use crate::dispatch::stop::{Stop, StopReason, Urgency};
@@ -48,7 +48,8 @@ pub(super) fn run(args: RunArgs) -> Result<Exit, Failure> {
         None => key(&loaded)?,
     };
     let hidden = Environment::with_key(&loaded.job.model.key, key.as_ref());
-    let endpoint = HttpEndpoint::new(base_url, key).map_err(Failure::new)?;
+    let settings = Settings { base_url, key, ..Settings::of(&loaded.job.model, &loaded.job.retry) };
+    let endpoint = HttpEndpoint::new(settings).map_err(Failure::new)?;
     check_target(&loaded.job.output.path)?;
     let journal_path = loaded.job.output.journal();
     let _lock = Lock::take(&journal_path)?;
@@ -66,7 +67,7 @@ pub(super) fn run(args: RunArgs) -> Result<Exit, Failure> {
     session.run()
 }
 
-fn start_simulator(screen: &Screen) -> Result<simulator::Handle, Failure> {
+pub(super) fn start_simulator(screen: &Screen) -> Result<simulator::Handle, Failure> {
     screen.say("rehearsal: the built-in simulator answers, and no tokens are bought");
     let settings =
         simulator::Settings { latency: simulator::Latency::rehearsal(), ..simulator::Settings::default() };

@@ -17,8 +17,9 @@ use crate::request::ChatRequest;
 use crate::schema::AnswerSchema;
 use calls::ToolCall;
 
-/// How often an answer that the service keeps cutting is continued.
-const MOST_RESTS: usize = 8;
+/// How often an answer that the service keeps cutting is continued. A stream has no time limit that is known of, so a
+/// cut is rare, and a row that is cut every time is better told than paid for without end.
+const MOST_RESTS: usize = 3;
 
 /// What decides how a row goes on.
 #[derive(Debug, Clone, Default)]

@@ -15,8 +15,8 @@ pub(super) fn request(section: &toml::Table, layers: &Layers) -> Result<(Map<Str
     for (key, why) in [
         ("model", "the model is named under [model]"),
         ("messages", "the turns are given under [prompt], or brought by the rows"),
-        ("stream", "rows are sent whole; see model.transport"),
-        ("stream_options", "rows are sent whole; see model.transport"),
+        ("stream", "how answers travel is said by model.transport"),
+        ("stream_options", "how answers travel is said by model.transport"),
         ("extra_body", "it is a wrapper of the Python client; write its fields directly under [request]"),
     ] {
         if section.contains_key(key) {

@@ -2,6 +2,7 @@
 
 use toml::Value;
 
+use super::headers::looks_secret;
 use super::problem::{Problem, Script};
 
 /// A key of the job file that has a flag and an environment variable of its own.
@@ -168,6 +169,19 @@ pub struct Overlay {
     pub raw: String,
 }
 
+impl Overlay {
+    /// What a flag that is no knob sets: text, at a key of the job file.
+    pub fn text(flag: &str, key: &str, text: &str) -> Self {
+        Self {
+            voice: Voice::Flag,
+            script: Script { name: format!("--{flag}").into(), text: text.into() },
+            key: key.to_owned(),
+            value: Value::String(text.to_owned()),
+            raw: text.to_owned(),
+        }
+    }
+}
+
 impl Knob {
     /// The environment variable of the knob.
     pub fn variable(&self) -> String {
@@ -215,11 +229,16 @@ pub fn set(argument: &str) -> Result<Overlay, Problem> {
         let help = "write it as in the job file, dotted: --set limits.qps=5";
         return Err(Problem::new("`--set` takes KEY=VALUE").at(&script, 0..argument.len()).help(help));
     };
+    let parsed = literal(value.trim());
     let looks_like_a_key = value.trim_matches(['"', '\'']).starts_with("sk-");
-    if looks_like_a_key || key.trim().eq_ignore_ascii_case("model.api_key") {
+    if looks_like_a_key
+        || has_secret_header(key.trim(), &parsed)
+        || key.trim().eq_ignore_ascii_case("model.api_key")
+    {
         let hidden = Script { name: "--set".into(), text: format!("{key}=…").into() };
         let help = "other users of this machine can read the arguments of a command; put the key into \
-                    DASHSCOPE_API_KEY, or name its place with model.api_key_env, api_key_file or api_key_command";
+                    DASHSCOPE_API_KEY, or name its place with model.api_key_env, api_key_file or api_key_command; \
+                    put a header into the job file";
         return Err(Problem::new("an API key does not belong on the command line")
             .at(&hidden, 0..key.len())
             .help(help));
@@ -228,9 +247,22 @@ pub fn set(argument: &str) -> Result<Overlay, Problem> {
         voice: Voice::Flag,
         script,
         key: key.trim().to_owned(),
-        value: literal(value.trim()),
+        value: parsed,
         raw: value.trim().to_owned(),
     })
+}
+
+/// Whether a value sets a header whose value looks like a key, at whatever depth of it.
+fn has_secret_header(key: &str, value: &Value) -> bool {
+    match value {
+        Value::Table(table) => {
+            table.iter().any(|(name, value)| has_secret_header(&format!("{key}.{name}"), value))
+        }
+        Value::String(text) => key
+            .strip_prefix("model.headers.")
+            .is_some_and(|name| looks_secret(name.trim_matches(['"', '\'']), text)),
+        _ => false,
+    }
 }
 
 /// The TOML literal a text is, or the text itself.
@@ -260,6 +292,13 @@ mod tests {
     fn a_key_on_the_command_line_is_refused_and_not_shown() {
         let problem = set("model.x=sk-secret").expect_err("refused").to_string();
         assert!(!problem.contains("secret"), "{problem}");
+        for argument in
+            ["model.headers.X-Token=my-secret", "model={ headers = { X = \"Bearer my-secret\" } }"]
+        {
+            let problem = set(argument).expect_err("refused").to_string();
+            assert!(!problem.contains("my-secret"), "{problem}");
+        }
+        assert!(set("model.headers.X-DashScope-Wait-Timeout=5").is_ok());
         assert!(set("limits.qps").is_err());
     }
 }

@@ -5,6 +5,7 @@ pub mod answer;
 pub mod facts;
 mod fields;
 pub mod file;
+pub mod headers;
 pub mod knobs;
 pub mod languages;
 pub mod layers;
@@ -66,12 +67,23 @@ pub struct Job {
 impl Job {
     /// What is known of a model; with the user's own price, where there is one.
     pub fn facts_of(&self, model: &str) -> Facts {
-        let facts = self.model.book.of(model);
-        match self.own_price {
-            true => Facts { price: self.price.clone(), ..facts },
-            false => facts,
-        }
+        self.model.facts_of(model, self.own_price.then_some(self.price.as_ref()).flatten())
     }
+}
+
+/// What a job and a single question have in common: who is asked, with what, how patiently, and at what price.
+#[derive(Debug, Clone)]
+pub struct Asking {
+    /// Who is asked.
+    pub model: Model,
+    /// Every other field of the request body; of a question it goes out as it is.
+    pub request: Map<String, Value>,
+    /// Where the strings of `request` stand, for messages: the dotted path under `request`, and its text.
+    pub request_texts: Vec<(Vec<String>, Text)>,
+    /// Patience.
+    pub retry: Retry,
+    /// The user's own price, which holds for every model.
+    pub own_price: Option<Arc<Price>>,
 }
 
 /// The rows of a job.
@@ -112,6 +124,17 @@ pub struct Model {
     pub transport: Transport,
     /// What is known of models.
     pub book: FactsBook,
+}
+
+impl Model {
+    /// What is known of a model by its name; with the user's own price, where there is one.
+    pub fn facts_of(&self, name: &str, own_price: Option<&Arc<Price>>) -> Facts {
+        let facts = self.book.of(name);
+        match own_price {
+            Some(price) => Facts { price: Some(Arc::clone(price)), ..facts },
+            None => facts,
+        }
+    }
 }
 
 /// How answers travel.

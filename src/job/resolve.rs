@@ -14,15 +14,22 @@ use super::file::{
     AnswerSection, InputSection, JobFile, LimitsSection, ModelSection, OneOrMany, OutputSection,
 };
 use super::file::{PriceSection, PromptSection, RetrySection, ToolSection};
+use super::headers::{headers, raise};
 use super::layers::Layers;
 use super::limits::{Caps, Concurrency, Quota, Quotas};
 use super::price::{Price, Tier};
 use super::problem::{Problem, nearest};
-use super::{Input, Job, KeySource, Model, Output, Prompt, Retry, Text, Transport, Turn, address, units};
+use super::{
+    Asking, Input, Job, KeySource, Model, Output, Prompt, Retry, Text, Transport, Turn, address, units,
+};
 use crate::format::Format;
 
 /// DashScope's address in Singapore, the vendor's default.
 pub const DEFAULT_BASE_URL: &str = "https://dashscope-intl.aliyuncs.com/compatible-mode/v1";
+
+/// The model that a question goes to when none is named: the one the vendor's guide recommends. A job names its own,
+/// since a job costs.
+pub const DEFAULT_MODEL: &str = "qwen3.6-plus";
 
 /// The address of a region, of a workspace's own host where one is named.
 type AddressOf<'a> = dyn Fn(&str, Option<&str>) -> Result<String, String> + 'a;
@@ -41,9 +48,9 @@ pub struct Lookups<'a> {
 ///
 /// The first thing that is missing or out of its range, shown where it was said.
 pub fn resolve(file: JobFile, layers: &Layers, lookups: &Lookups<'_>) -> Result<Job, Problem> {
-    let model = model(file.model, layers, lookups)?;
+    let Asking { model, request, request_texts, retry, own_price } =
+        asking(file.model, &file.request, &file.retry, file.price, layers, lookups)?;
     let known = model.name.as_deref().map(|name| model.book.of(name)).unwrap_or_default();
-    let (request, request_texts) = request(&file.request, layers)?;
     let prompt = file.prompt.map(|section| prompt(section, layers)).transpose()?;
     if model.name.is_none() && prompt.as_ref().is_some_and(|prompt| prompt.user.is_some()) {
         let help = "give it with --model, or as `name` under [model]";
@@ -54,10 +61,10 @@ pub fn resolve(file: JobFile, layers: &Layers, lookups: &Lookups<'_>) -> Result<
         quotas: quotas(&file.limits, &known, layers)?,
         concurrency: concurrency(file.limits.concurrency.as_ref(), layers)?,
         caps: caps(&file.limits, layers)?,
-        retry: retry(&file.retry, layers)?,
+        retry,
         output: output(file.output, layers)?,
-        own_price: file.price.is_some(),
-        price: price(file.price, layers)?.map(Arc::new).or(known.price),
+        own_price: own_price.is_some(),
+        price: own_price.or(known.price),
         answer: answer(file.answer, layers)?,
         tools: tools(file.tools, layers)?,
         glossary: Glossary {
@@ -77,6 +84,34 @@ pub fn resolve(file: JobFile, layers: &Layers, lookups: &Lookups<'_>) -> Result<
             .help("give it under [price] (`input` and `output`), or in a model table of your own"));
     }
     Ok(job)
+}
+
+/// Settles one question, which has no input and no output. The other sections of the file are no matter of it.
+///
+/// # Errors
+///
+/// As [`resolve`].
+pub fn resolve_question(file: JobFile, layers: &Layers, lookups: &Lookups<'_>) -> Result<Asking, Problem> {
+    asking(file.model, &file.request, &file.retry, file.price, layers, lookups)
+}
+
+fn asking(
+    model_section: ModelSection,
+    fields: &toml::Table,
+    patience: &RetrySection,
+    price_section: Option<PriceSection>,
+    layers: &Layers,
+    lookups: &Lookups<'_>,
+) -> Result<Asking, Problem> {
+    let model = model(model_section, layers, lookups)?;
+    let (request, request_texts) = request(fields, layers)?;
+    Ok(Asking {
+        request,
+        request_texts,
+        retry: raise(retry(patience, layers)?, &model.headers, layers)?,
+        own_price: price(price_section, layers)?.map(Arc::new),
+        model,
+    })
 }
 
 fn input(section: InputSection, layers: &Layers) -> Result<Input, Problem> {
@@ -140,7 +175,7 @@ fn model(section: ModelSection, layers: &Layers, lookups: &Lookups<'_>) -> Resul
         book: (lookups.book)(&base_url),
         base_url,
         key,
-        headers: BTreeMap::into_iter(section.headers).collect(),
+        headers: headers(section.headers, layers)?,
         transport,
     })
 }

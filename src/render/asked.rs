@@ -6,24 +6,25 @@ use serde_json::{Map, Value};
 
 use super::{check, estimate, fingerprint};
 use crate::job::facts::{Facts, Thinking};
+use crate::job::price::Price;
 use crate::job::problem::Problem;
-use crate::job::{Job, Transport};
+use crate::job::{Model, Transport};
 use crate::request::{ChatRequest, Shape, UnaskedThinking};
 
 /// What the requests of a job are sent with.
 #[derive(Debug)]
 pub(super) struct Asked {
-    job: Job,
-    name: Option<String>,
+    model: Model,
+    own_price: Option<Arc<Price>>,
     facts: Facts,
 }
 
 impl Asked {
-    /// For the requests of a job.
-    pub(super) fn new(job: &Job) -> Self {
-        let name = job.model.name.clone();
-        let facts = name.as_deref().map(|name| job.facts_of(name)).unwrap_or_default();
-        Self { job: job.clone(), name, facts }
+    /// For requests to a model, at the user's own price where there is one.
+    pub(super) fn new(model: &Model, own_price: Option<Arc<Price>>) -> Self {
+        let known = |name| model.facts_of(name, own_price.as_ref());
+        let facts = model.name.as_deref().map(known).unwrap_or_default();
+        Self { model: model.clone(), own_price, facts }
     }
 
     /// The request that a body makes.
@@ -34,15 +35,17 @@ impl Asked {
     pub(super) fn request(&self, body: &Map<String, Value>) -> Result<ChatRequest, Problem> {
         let other;
         let facts = match body.get("model").and_then(Value::as_str) {
-            Some(model) if self.name.as_deref() != Some(model) => {
-                other = self.job.facts_of(model);
+            Some(model) if self.model.name.as_deref() != Some(model) => {
+                other = self.model.facts_of(model, self.own_price.as_ref());
                 &other
             }
             _ => &self.facts,
         };
         let enable_thinking = body.get("enable_thinking").and_then(Value::as_bool);
         let thinks = facts.thinks(enable_thinking).unwrap_or(false);
-        let stream = match self.job.model.transport {
+        let stream = match self.model.transport {
+            // A line of the OpenAI Batch format may ask for it by itself.
+            Transport::Auto if body.get("stream") == Some(&Value::Bool(true)) => true,
             Transport::Auto => {
                 facts.needs_stream(enable_thinking).unwrap_or(false) || check::needs_stream(body, facts)
             }
@@ -65,7 +68,7 @@ impl Asked {
             price,
             unasked_thinking: unasked_thinking(body, facts),
             unavailable: facts.unavailable.clone(),
-            body: serde_json::to_vec(body).map_err(|error| Problem::new(error.to_string()))?,
+            body: bytes(body).map_err(|error| Problem::new(error.to_string()))?,
         })
     }
 }
@@ -97,6 +100,16 @@ fn marks_cache(body: &Map<String, Value>) -> bool {
 
 fn items(value: Option<&Value>) -> &[Value] {
     value.and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default()
+}
+
+/// The body without the fields of transport: those are put in when it is sent.
+fn bytes(body: &Map<String, Value>) -> serde_json::Result<Vec<u8>> {
+    if !fingerprint::TRANSPORT.iter().any(|key| body.contains_key(*key)) {
+        return serde_json::to_vec(body);
+    }
+    let mut body = body.clone();
+    body.retain(|key, _| !fingerprint::TRANSPORT.contains(&key.as_str()));
+    serde_json::to_vec(&body)
 }
 
 /// The model, the names of the fields and their switches. Turns and numbers differ from row to row; so do the texts of

@@ -5,7 +5,7 @@ use serde_json::{Map, Value};
 use crate::request::Fingerprint;
 
 /// Fields that say how an answer travels, not what is asked.
-const TRANSPORT: [&str; 2] = ["stream", "stream_options"];
+pub(super) const TRANSPORT: [&str; 2] = ["stream", "stream_options"];
 
 /// The fingerprint of a request body. The order of keys does not matter, nor do the fields of transport.
 pub fn of(body: &Map<String, Value>) -> Fingerprint {

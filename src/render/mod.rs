@@ -12,13 +12,22 @@ use std::collections::BTreeSet;
 
 use serde_json::{Map, Value};
 
-use crate::job::Job;
 use crate::job::problem::{Problem, nearest};
+use crate::job::{Asking, Job};
 use crate::request::ChatRequest;
 use crate::row::{Column, Row};
 use asked::Asked;
 use glossary::Glossary;
 use template::{Filled, Slot, Templates};
+
+/// Makes the request of a single question, whose body is complete and has no templates.
+///
+/// # Errors
+///
+/// A request that the API is known to refuse.
+pub fn question(asking: &Asking, body: &Map<String, Value>) -> Result<ChatRequest, Problem> {
+    Asked::new(&asking.model, asking.own_price.clone()).request(body)
+}
 
 /// Makes requests of rows, always the same request of the same row.
 #[derive(Debug)]
@@ -68,7 +77,7 @@ impl Renderer {
         Ok(Self {
             templates,
             model: job.model.name.clone(),
-            asked: Asked::new(job),
+            asked: Asked::new(&job.model, job.own_price.then(|| job.price.clone()).flatten()),
             system,
             turns,
             user,

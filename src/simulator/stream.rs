@@ -35,6 +35,13 @@ pub(super) fn events(answer: &Answer, envelope: &Envelope) -> Vec<String> {
     events
 }
 
+/// The first half of the events, and then an error: nothing follows it, no end either.
+pub(super) fn broken_off(mut events: Vec<String>, error: &Value) -> Vec<String> {
+    events.truncate(events.len() / 2);
+    events.push(event(error));
+    events
+}
+
 fn event(object: &Value) -> String {
     format!("data: {object}\n\n")
 }

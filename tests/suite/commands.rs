@@ -147,8 +147,14 @@ fn every_flag_of_the_interface_is_in_the_help_of_run() {
         assert!(help.contains(&format!("--{flag}")), "--{flag} is not in: {help}");
     }
     assert!(help.contains("-q, ") && help.contains("-v, "));
+    let ask = Scene::new().run(&["ask", "--help"]).expect_code(0).stdout;
+    for flag in
+        "no-stream model system request enable-thinking no-thinking show-reasoning json base-url".split(' ')
+    {
+        assert!(ask.contains(&format!("--{flag}")), "--{flag} is not in: {ask}");
+    }
     let scene = Scene::new();
-    for command in ["run", "preview", "status", "export", "verify", "models", "simulate"] {
+    for command in ["run", "preview", "status", "export", "verify", "ask", "models", "simulate"] {
         assert!(scene.run(&["--help"]).stdout.contains(&format!("  {command} ")));
         scene.run(&[command, "--help"]).expect_code(0);
     }

@@ -2,6 +2,7 @@
 
 #![expect(unreachable_pub, reason = "a test binary has no outside")]
 
+mod ask;
 mod columns;
 mod commands;
 mod cost;
@@ -28,6 +29,7 @@ mod samples;
 mod settings;
 mod sharing;
 mod stopping;
+mod streaming;
 mod structured;
 mod tables;
 mod tools;

@@ -222,7 +222,6 @@ fn a_batch_line_is_held_to_the_rules_of_its_own_model() {
     let body = |model: &str, key: &str, value: Value| json!({ "model": model, "messages": [{ "role": "user", "content": "hello" }], key: value });
     for (body, words) in [
         (body("qwen-plus", "extra_body", json!({ "top_k": 1 })), "put its fields beside the others"),
-        (body("qwen-plus", "stream_options", json!({ "include_usage": true })), "the job's to say"),
         (body("qwen-max", "max_tokens", json!(8_193)), "from 1 to 8192"),
         (
             body("qwen3.6-plus", "response_format", json!({ "type": "json_object" })),

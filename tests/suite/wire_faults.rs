@@ -85,7 +85,9 @@ fn a_job_whose_first_answers_are_all_no_use_stops_before_it_pays_for_the_rest() 
         let mut scene = scene(30, &script, "");
         scene.run_job(&["job.toml"]).expect_code(4);
         assert_eq!(scene.receipt()["rows"]["failed"], 0, "{action}");
-        assert!(scene.witness().len() <= 20, "ten rows, two tries each at most");
+        // One more try of what is no use; one by stream, and three pieces, of what was cut.
+        let tries = if action == "empty_content" { 2 } else { 5 };
+        assert!(scene.witness().len() <= 10 * tries, "ten rows, {tries} tries each at most");
     }
 }
 

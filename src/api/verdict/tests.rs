@@ -184,6 +184,21 @@ fn a_reply_without_an_answer_is_no_success_and_its_tokens_count() {
 }
 
 #[test]
+fn of_an_answer_that_the_server_cut_there_is_what_there_is() {
+    let message = serde_json::json!({"content": "half an ans", "reasoning_content": "hm"});
+    let partial = |fault: Fault| fault.partial.expect("a part");
+    let cut = partial(answered(&completion(message.clone(), Value::Null)).expect_err("a fault"));
+    assert_eq!((cut.response.as_deref(), cut.reasoning.as_deref()), (Some("half an ans"), Some("hm")));
+    assert_eq!(cut.usage.map(|usage| usage.total_tokens), Some(10));
+    let said_stop = completion(message, "stop".into());
+    let cut =
+        partial(with_header("x-dashscope-partialresponse", "true", 200, &said_stop).expect_err("a fault"));
+    assert_eq!(cut.response.as_deref(), Some("half an ans"));
+    let empty = completion(serde_json::json!({"content": ""}), "stop".into());
+    assert_eq!(answered(&empty).expect_err("a fault").partial, None);
+}
+
+#[test]
 fn several_choices_are_all_kept() {
     let body =
         r#"{"choices":[{"message":{"content":"a"},"finish_reason":"stop"},{"message":{"content":"b"}}]}"#;

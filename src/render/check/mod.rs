@@ -85,7 +85,6 @@ fn whole(body: &Map<String, Value>, facts: &Facts, as_stream: bool) -> Result<()
         let message = "`extra_body` is a wrapper of the Python client, which no server takes";
         return Err(Breach::said("extra_body", message).help("put its fields beside the others of the body"));
     }
-    how_it_travels(body)?;
     let model = match body.get("model") {
         Some(Value::String(model)) if !model.is_empty() => model,
         _ => return Err(Breach::said("model", "the request names no `model`")),
@@ -108,21 +107,6 @@ fn whole(body: &Map<String, Value>, facts: &Facts, as_stream: bool) -> Result<()
         answers::whole(draft)?;
     }
     length::fits(turns, draft)
-}
-
-/// How answers travel is the job's to say, not a row's.
-fn how_it_travels(body: &Map<String, Value>) -> Result<(), Breach> {
-    let asks = body.get("stream") == Some(&Value::Bool(true));
-    let options = body.get("stream_options").is_some_and(|options| !options.is_null());
-    match (asks, options) {
-        (false, false) => Ok(()),
-        (true, _) => Err("stream"),
-        (false, true) => Err("stream_options"),
-    }
-    .map_err(|key| {
-        Breach::of(key, "does not belong in a row's request: how answers travel is the job's to say")
-            .help("take it out, and set `transport` under [model] where a stream is wanted")
-    })
 }
 
 /// The rules of the fields beside the messages.

@@ -14,7 +14,8 @@ use super::super::meter::Admission;
 use super::super::received::{LARGEST_BODY, Received};
 use super::super::reply::{Piece, Reply};
 use super::super::sabotage::{Plan, spoil_answer, spoil_reply};
-use super::super::stream::events;
+use super::super::script::Effect;
+use super::super::stream::{broken_off, events};
 use super::super::validate::{Call, validate};
 use super::super::{Profile, Settings};
 use super::{Decision, Desk, Entry};
@@ -66,10 +67,15 @@ impl Desk {
         let draw = |purpose: &str| received.fingerprint.draw(purpose, self.settings.seed);
         let latency = self.settings.latency.sample(draw("latency"), draw("latency, again"));
         spoil_answer(entry.effect(), &mut answer);
-        let (mut reply, wait) = if call.streams {
-            stream(events(&answer, &envelope), latency)
-        } else {
-            (Reply::json(200, &completion(&answer, &envelope)), latency)
+        let error = match entry.effect() {
+            Effect::ErrorEvent(refusal) => Some(refusal.body(self.settings.profile, &entry.identity)),
+            _ => None,
+        };
+        let (mut reply, wait) = match (call.streams, error) {
+            (true, None) => stream(events(&answer, &envelope), latency),
+            (true, Some(error)) => stream(broken_off(events(&answer, &envelope), &error), latency),
+            (false, None) => (Reply::json(200, &completion(&answer, &envelope)), latency),
+            (false, Some(error)) => (Reply::json(200, &error), latency),
         };
         spoil_reply(entry.effect(), &mut reply);
         Decision { plan: Plan::Reply(reply), error_code: None, usage: answer.usage, wait }

@@ -115,6 +115,8 @@ pub(super) enum Effect {
     WrongLength,
     /// A redirection to another path.
     Redirect { status: u16 },
+    /// An error in the middle of a stream, whose status said 200 already; a whole reply is nothing but the error.
+    ErrorEvent(Refusal),
 }
 
 impl Script {

@@ -69,6 +69,7 @@ enum Action {
     WrongLength,
     Redirect,
     Drop,
+    ErrorEvent,
 }
 
 pub(super) fn parse(text: &str) -> Result<Script, ScriptError> {
@@ -150,6 +151,7 @@ fn settle_effect(written: &WrittenFault, has_delay: bool) -> Result<(Effect, Str
                 Action::WrongLength => Effect::WrongLength,
                 Action::Redirect => Effect::Redirect { status: status.unwrap_or(307) },
                 Action::Drop => Effect::Drop,
+                Action::ErrorEvent => Effect::ErrorEvent(refusal(written, status.unwrap_or(500))),
             };
             Ok((effect, name.to_owned()))
         }
@@ -172,15 +174,18 @@ fn check_companions(written: &WrittenFault) -> Result<(), String> {
         || written.message.is_some()
         || written.body.is_some()
         || !written.headers.is_empty();
-    if speaks_itself && (written.status.is_none() || written.action.is_some()) {
+    let takes = |actions: &[Action]| written.action.is_some_and(|action| actions.contains(&action));
+    let is_literal = written.body.is_some() || !written.headers.is_empty();
+    let has_status = written.status.is_some() && written.action.is_none();
+    if speaks_itself && !has_status && (is_literal || !takes(&[Action::ErrorEvent])) {
         return Err("code, message, body and headers go with a status of their own".into());
     }
     if written.body.is_some() && (written.code.is_some() || written.message.is_some()) {
         return Err("a body says all; code and message have no place beside it".into());
     }
-    let takes = |actions: &[Action]| written.action.is_some_and(|action| actions.contains(&action));
-    if written.action.is_some() && written.status.is_some() && !takes(&[Action::Html, Action::Redirect]) {
-        return Err("only the actions html and redirect have a status".into());
+    let has_status_of_its_own = takes(&[Action::Html, Action::Redirect, Action::ErrorEvent]);
+    if written.action.is_some() && written.status.is_some() && !has_status_of_its_own {
+        return Err("only the actions html and redirect have a status, and error_event".into());
     }
     if written.after_bytes.is_some() && !takes(&[Action::Reset, Action::CutBody, Action::SlowBody]) {
         return Err("after_bytes goes with reset, cut_body and slow_body".into());
@@ -191,11 +196,17 @@ fn check_companions(written: &WrittenFault) -> Result<(), String> {
     Ok(())
 }
 
-fn settle_refusal(written: &WrittenFault, status: u16) -> Result<Effect, String> {
-    let mut refusal = Refusal::of_status(status, written.code.as_deref());
-    if let Some(message) = &written.message {
-        refusal.message.clone_from(message);
+/// The usual words of a status, with the script's own over them.
+fn refusal(written: &WrittenFault, status: u16) -> Refusal {
+    let usual = Refusal::of_status(status, written.code.as_deref());
+    match &written.message {
+        Some(message) => Refusal { message: message.clone(), ..usual },
+        None => usual,
     }
+}
+
+fn settle_refusal(written: &WrittenFault, status: u16) -> Result<Effect, String> {
+    let refusal = refusal(written, status);
     let mut headers = Vec::new();
     for (name, value) in &written.headers {
         let name = HeaderName::try_from(name).map_err(|_| format!("`{name}` is no name of a header"))?;
@@ -221,6 +232,7 @@ fn action_name(action: Action) -> &'static str {
         Action::WrongLength => "wrong_length",
         Action::Redirect => "redirect",
         Action::Drop => "drop",
+        Action::ErrorEvent => "error_event",
     }
 }
 

@@ -127,6 +127,23 @@ fn streams_can_break_off_too() {
 }
 
 #[test]
+fn an_error_comes_in_the_middle_of_a_stream() {
+    let script = "[[fault]]\naction = \"error_event\"\nstatus = 400\ncode = \"data_inspection_failed\"\n\
+                  message = \"Output data may contain inappropriate content.\"";
+    let mut body = question("Hello there");
+    body["stream"] = json!(true);
+    let reply = post(&start_with_script(script), &body);
+    assert_eq!((reply.status, reply.error), (200, None));
+    let text = reply.text();
+    let last = text.lines().filter_map(|line| line.strip_prefix("data: ")).next_back().unwrap();
+    let error: Value = serde_json::from_str(last).unwrap();
+    assert_eq!(error["error"]["code"], "data_inspection_failed");
+    assert!(text.contains("\"delta\"") && !text.contains("[DONE]"));
+    let whole = reply_under("action = \"error_event\"");
+    assert_eq!((whole.status, whole.error_code()), (200, "internal_error".into()));
+}
+
+#[test]
 fn a_server_that_is_down_closes_without_a_byte() {
     let reply = ask(&start_with_script("[[down]]"), "Hello");
     assert_eq!(reply.head, "");

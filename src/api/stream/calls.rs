@@ -1,0 +1,181 @@
+//! Tool calls, joined from their deltas.
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use serde_json::value::RawValue;
+
+/// A piece of a tool call. What a server leaves out or says again in later pieces differs from server to server.
+#[derive(Debug, Deserialize)]
+pub(super) struct CallDelta {
+    index: Option<u64>,
+    id: Option<String>,
+    r#type: Option<String>,
+    function: Option<FunctionDelta>,
+}
+
+#[derive(Debug, Deserialize)]
+struct FunctionDelta {
+    name: Option<String>,
+    arguments: Option<Value>,
+}
+
+/// The calls of one choice.
+#[derive(Debug, Default)]
+pub(super) struct Calls(Vec<Call>);
+
+/// A tool call, as a whole reply has it: with DashScope's fields in DashScope's order.
+#[derive(Debug, Serialize)]
+struct Call {
+    function: Function,
+    #[serde(skip_serializing_if = "String::is_empty")]
+    id: String,
+    index: u64,
+    r#type: String,
+}
+
+#[derive(Debug, Default, Serialize)]
+struct Function {
+    arguments: String,
+    name: String,
+}
+
+impl Calls {
+    /// Whether no call was made.
+    pub(super) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// Takes a piece in. Gives the bytes it brought.
+    pub(super) fn take(&mut self, delta: CallDelta) -> usize {
+        let CallDelta { index, id, r#type, function } = delta;
+        let call = self.call(index, id.as_deref());
+        // The first identifier and type stand; some servers send them again, some with another value or none.
+        if call.id.is_empty() {
+            call.id = id.unwrap_or_default();
+        }
+        if call.r#type.is_empty() {
+            call.r#type = r#type.unwrap_or_default();
+        }
+        let before = call.function.name.len() + call.function.arguments.len();
+        if let Some(FunctionDelta { name, arguments }) = function {
+            call.function.take_name(&name.unwrap_or_default());
+            match arguments {
+                None | Some(Value::Null) => {}
+                Some(Value::String(piece)) => call.function.arguments.push_str(&piece),
+                // Not text, as the protocol has it, but plain enough.
+                Some(value) => call.function.arguments.push_str(&value.to_string()),
+            }
+        }
+        (call.function.name.len() + call.function.arguments.len()).saturating_sub(before)
+    }
+
+    /// The call that a piece belongs to: by its index; without one, by its identifier; without that, the last.
+    fn call(&mut self, index: Option<u64>, id: Option<&str>) -> &mut Call {
+        let place = match (index, id.filter(|id| !id.is_empty())) {
+            (Some(index), _) => self.0.iter().position(|call| call.index == index),
+            (None, Some(id)) => self.0.iter().position(|call| call.id == id),
+            (None, None) => self.0.len().checked_sub(1),
+        };
+        let place = place.unwrap_or_else(|| {
+            let next = self.0.iter().map(|call| call.index.saturating_add(1)).max().unwrap_or(0);
+            let call = Call {
+                function: Function::default(),
+                id: String::new(),
+                index: index.unwrap_or(next),
+                r#type: String::new(),
+            };
+            self.0.push(call);
+            self.0.len() - 1
+        });
+        &mut self.0[place]
+    }
+
+    /// The calls in the order of their indexes, as JSON.
+    pub(super) fn finish(mut self) -> Vec<Box<RawValue>> {
+        self.0.sort_by_key(|call| call.index);
+        let json = |mut call: Call| {
+            if call.r#type.is_empty() {
+                call.r#type = "function".to_owned();
+            }
+            // A struct of strings and a number always has a JSON text.
+            serde_json::value::to_raw_value(&call).ok()
+        };
+        self.0.into_iter().filter_map(json).collect()
+    }
+}
+
+impl Function {
+    /// A name comes whole in the first piece, whole in every piece, grown from piece to piece, or cut in pieces.
+    fn take_name(&mut self, piece: &str) {
+        match piece {
+            whole if whole.starts_with(&self.name) => self.name = whole.to_owned(),
+            "" => {}
+            more => self.name.push_str(more),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    fn joined(deltas: &[Value]) -> Value {
+        let mut calls = Calls::default();
+        for delta in deltas {
+            calls.take(serde_json::from_value(delta.clone()).expect("a delta"));
+        }
+        let texts: Vec<String> = calls.finish().iter().map(|call| call.get().to_owned()).collect();
+        serde_json::from_str(&format!("[{}]", texts.join(","))).expect("JSON")
+    }
+
+    fn call(index: u64, id: &str, name: &str, arguments: &str) -> Value {
+        json!({"function": {"arguments": arguments, "name": name}, "id": id, "index": index, "type": "function"})
+    }
+
+    #[test]
+    fn pieces_are_joined_by_index_whatever_their_order() {
+        let deltas = [
+            json!({"index": 1, "id": "b", "type": "function", "function": {"name": "two", "arguments": "{"}}),
+            json!({"index": 0, "id": "a", "type": "function", "function": {"name": "one", "arguments": ""}}),
+            json!({"index": 1, "function": {"arguments": "}"}}),
+            json!({"index": 0, "function": {"arguments": "[1]"}}),
+        ];
+        assert_eq!(joined(&deltas), json!([call(0, "a", "one", "[1]"), call(1, "b", "two", "{}")]));
+    }
+
+    #[test]
+    fn what_is_left_out_or_said_again_in_later_pieces_changes_nothing() {
+        let first =
+            json!({"index": 0, "id": "a", "type": "function", "function": {"name": "f", "arguments": "1"}});
+        for later in [
+            json!({"index": 0, "id": "a", "type": "function", "function": {"name": "f", "arguments": "2"}}),
+            json!({"index": 0, "id": "", "type": "", "function": {"name": "", "arguments": "2"}}),
+            json!({"index": 0, "id": null, "type": null, "function": {"name": null, "arguments": "2"}}),
+            json!({"index": 0, "id": "other", "function": {"arguments": "2"}}),
+            json!({"id": "a", "function": {"arguments": "2"}}),
+            json!({"function": {"arguments": "2"}}),
+        ] {
+            assert_eq!(joined(&[first.clone(), later.clone()]), json!([call(0, "a", "f", "12")]), "{later}");
+        }
+    }
+
+    #[test]
+    fn calls_without_an_index_are_told_by_their_identifiers() {
+        let deltas = [
+            json!({"id": "a", "function": {"name": "f", "arguments": "1"}}),
+            json!({"id": "b", "function": {"name": "f", "arguments": "2"}}),
+            json!({"id": "a", "function": {"arguments": "3"}}),
+        ];
+        assert_eq!(joined(&deltas), json!([call(0, "a", "f", "13"), call(1, "b", "f", "2")]));
+    }
+
+    #[test]
+    fn names_may_come_in_pieces_and_arguments_as_an_object() {
+        let deltas = [
+            json!({"index": 0, "id": "a", "function": {"name": "get_"}}),
+            json!({"index": 0, "function": {"name": "weather", "arguments": {"in": "Rome"}}}),
+        ];
+        assert_eq!(joined(&deltas), json!([call(0, "a", "get_weather", r#"{"in":"Rome"}"#)]));
+    }
+}

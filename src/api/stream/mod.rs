@@ -1,0 +1,290 @@
+//! An answer that comes piece by piece, put together into what a whole reply would have held.
+
+mod calls;
+mod events;
+
+use serde::Deserialize;
+use serde::de::IgnoredAny;
+
+use super::reply::{Choice, Completion, Content, Message, WireUsage, present};
+use calls::{CallDelta, Calls};
+use events::{Event, Events};
+
+/// A piece of an answer as it comes; of several choices, of the first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Piece<'a> {
+    /// More of the reasoning.
+    Reasoning(&'a str),
+    /// More of the answer's text.
+    Content(&'a str),
+}
+
+/// Who looks on while an answer comes.
+pub type Sink<'a> = dyn FnMut(Piece<'_>) + 'a;
+
+/// Why a stream is no answer, before it came to its end.
+#[derive(Debug)]
+pub(super) enum Trouble {
+    /// An event is an error.
+    Error(Vec<u8>),
+    /// An event is no piece of a completion.
+    Unreadable(Vec<u8>, serde_json::Error),
+    /// More came than is kept.
+    TooLong,
+}
+
+/// An answer on its way.
+#[derive(Debug)]
+pub(super) struct Incoming {
+    events: Events,
+    /// Whether the model sends its whole text so far each time.
+    repeats: bool,
+    /// The most bytes that are kept.
+    most: usize,
+    kept: usize,
+    done: bool,
+    whole: Completion,
+    choices: Vec<Part>,
+}
+
+/// What there is of a choice.
+#[derive(Debug, Default)]
+struct Part {
+    index: u64,
+    content: String,
+    reasoning: String,
+    calls: Calls,
+    finish_reason: Option<Option<String>>,
+    manner: Manner,
+}
+
+/// How the text of a model that is known to repeat itself comes in this stream.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+enum Manner {
+    /// One piece is no sign of anything.
+    #[default]
+    Open,
+    /// Each piece is the whole text so far.
+    Repeats,
+    /// Each piece is the next, after all.
+    Adds,
+}
+
+/// A piece on the wire; like a whole reply read loosely.
+#[derive(Debug, Deserialize)]
+struct Chunk {
+    id: Option<String>,
+    request_id: Option<String>,
+    model: Option<String>,
+    choices: Option<Vec<ChunkChoice>>,
+    usage: Option<WireUsage>,
+    error: Option<IgnoredAny>,
+    code: Option<IgnoredAny>,
+    message: Option<IgnoredAny>,
+}
+
+#[derive(Debug, Deserialize)]
+struct ChunkChoice {
+    index: Option<u64>,
+    delta: Option<Delta>,
+    /// In place of a delta: a server that had the whole answer, and wrapped it as a stream.
+    message: Option<Delta>,
+    #[serde(default, deserialize_with = "present")]
+    finish_reason: Option<Option<String>>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+struct Delta {
+    content: Option<Content>,
+    reasoning_content: Option<String>,
+    tool_calls: Option<Vec<CallDelta>>,
+}
+
+impl Incoming {
+    /// An answer to a request; at most so many bytes of it are kept.
+    pub(super) fn new(request: &[u8], most: usize) -> Self {
+        Self {
+            events: Events::default(),
+            repeats: repeats_itself(request),
+            most,
+            kept: 0,
+            done: false,
+            whole: Completion::default(),
+            choices: Vec::new(),
+        }
+    }
+
+    /// Whether the end was said.
+    pub(super) fn is_done(&self) -> bool {
+        self.done
+    }
+
+    /// Takes the next bytes.
+    ///
+    /// # Errors
+    ///
+    /// When there will be no answer.
+    pub(super) fn take(&mut self, bytes: &[u8], sink: &mut Sink<'_>) -> Result<(), Trouble> {
+        let mut found = Vec::new();
+        self.events.take(bytes, &mut found);
+        self.take_events(found, sink)?;
+        // What is kept counts, not what came: a model that repeats itself sends the square of its answer.
+        match self.kept + self.events.waiting() > self.most {
+            true => Err(Trouble::TooLong),
+            false => Ok(()),
+        }
+    }
+
+    /// The bytes came to their own end.
+    ///
+    /// # Errors
+    ///
+    /// As [`Incoming::take`].
+    pub(super) fn end(&mut self, sink: &mut Sink<'_>) -> Result<(), Trouble> {
+        let mut found = Vec::new();
+        self.events.finish(&mut found);
+        self.take_events(found, sink)
+    }
+
+    /// What came, as a whole reply would hold it.
+    pub(super) fn into_completion(self) -> Completion {
+        let Self { mut whole, mut choices, .. } = self;
+        choices.sort_by_key(|part| part.index);
+        whole.choices = Some(choices.into_iter().map(Part::into_choice).collect());
+        whole
+    }
+
+    fn take_events(&mut self, found: Vec<Event>, sink: &mut Sink<'_>) -> Result<(), Trouble> {
+        for event in found {
+            match event {
+                _ if self.done => break,
+                Event::Done => self.done = true,
+                Event::Data(data) => self.take_data(&data, sink)?,
+            }
+        }
+        Ok(())
+    }
+
+    /// Takes an event: one piece, or several from a server that puts no blank lines between them.
+    fn take_data(&mut self, data: &[u8], sink: &mut Sink<'_>) -> Result<(), Trouble> {
+        for chunk in serde_json::Deserializer::from_slice(data).into_iter::<Chunk>() {
+            let chunk = chunk.map_err(|error| Trouble::Unreadable(data.to_vec(), error))?;
+            // The second is DashScope's native form.
+            let native = chunk.choices.is_none() && chunk.code.is_some() && chunk.message.is_some();
+            if chunk.error.is_some() || native {
+                return Err(Trouble::Error(data.to_vec()));
+            }
+            self.take_chunk(chunk, sink);
+        }
+        Ok(())
+    }
+
+    fn take_chunk(&mut self, chunk: Chunk, sink: &mut Sink<'_>) {
+        let whole = &mut self.whole;
+        whole.id = whole.id.take().or(chunk.id);
+        whole.request_id = whole.request_id.take().or(chunk.request_id);
+        whole.model = whole.model.take().or(chunk.model);
+        // Where usage comes with several pieces, each counts all there was so far.
+        whole.usage = chunk.usage.or(whole.usage.take());
+        for choice in chunk.choices.unwrap_or_default() {
+            let index = choice.index.unwrap_or(0);
+            let place = self.choices.iter().position(|part| part.index == index).unwrap_or_else(|| {
+                self.choices.push(Part { index, ..Part::default() });
+                self.choices.len() - 1
+            });
+            let part = &mut self.choices[place];
+            let delta = choice.delta.or(choice.message.filter(|_| part.is_empty())).unwrap_or_default();
+            let mut unheard = |_: Piece<'_>| {};
+            let sink: &mut Sink<'_> = if index == 0 { &mut *sink } else { &mut unheard };
+            self.kept += part.take(delta, self.repeats, sink);
+            match choice.finish_reason {
+                // Some servers write an empty text for null.
+                Some(Some(reason)) if !reason.is_empty() => part.finish_reason = Some(Some(reason)),
+                Some(_) if part.finish_reason.is_none() => part.finish_reason = Some(None),
+                _ => {}
+            }
+        }
+    }
+}
+
+impl Part {
+    fn is_empty(&self) -> bool {
+        self.content.is_empty() && self.reasoning.is_empty() && self.calls.is_empty()
+    }
+
+    /// Takes a delta. Gives the bytes it brought.
+    fn take(&mut self, delta: Delta, repeats: bool, sink: &mut Sink<'_>) -> usize {
+        let mut brought = 0;
+        if let Some(more) = delta.reasoning_content.filter(|more| !more.is_empty()) {
+            brought += more.len();
+            self.reasoning.push_str(&more);
+            sink(Piece::Reasoning(&more));
+        }
+        let content = delta.content.map(Content::into_text).unwrap_or_default();
+        if !content.is_empty() {
+            brought += content.len();
+            match repeats {
+                true => brought -= self.take_repeated(content, sink),
+                false => self.add(&content, sink),
+            }
+        }
+        brought + delta.tool_calls.into_iter().flatten().map(|call| self.calls.take(call)).sum::<usize>()
+    }
+
+    fn add(&mut self, content: &str, sink: &mut Sink<'_>) {
+        self.content.push_str(content);
+        sink(Piece::Content(content));
+    }
+
+    /// Takes the whole text so far. Gives the bytes of the earlier text that it stands for.
+    ///
+    /// That the second piece begins with the first is what tells a stream that repeats itself from one that does not:
+    /// should the service change its ways, no text is lost.
+    fn take_repeated(&mut self, content: String, sink: &mut Sink<'_>) -> usize {
+        let more = content.strip_prefix(self.content.as_str());
+        if self.manner == Manner::Open && !self.content.is_empty() {
+            self.manner = if more.is_some() { Manner::Repeats } else { Manner::Adds };
+        }
+        if self.manner == Manner::Adds {
+            self.add(&content, sink);
+            return 0;
+        }
+        // What was said already and is said otherwise now cannot be taken back: who looks on sees the end.
+        if let Some(more) = more.filter(|more| !more.is_empty()) {
+            sink(Piece::Content(more));
+        }
+        std::mem::replace(&mut self.content, content).len()
+    }
+
+    fn into_choice(self) -> Choice {
+        let message = Message {
+            content: Some(Content::Text(self.content)),
+            reasoning_content: Some(self.reasoning),
+            tool_calls: Some(self.calls.finish()),
+        };
+        Choice { message: Some(message), finish_reason: self.finish_reason }
+    }
+}
+
+/// Whether the model of a request sends its whole text so far with each piece: qwen-mt-plus and qwen-mt-turbo do, the
+/// other translation models do not (Model Studio, "qwen-mt-api"). The name decides, because a piece by itself does not
+/// tell: a text may well say the same thing twice.
+fn repeats_itself(request: &[u8]) -> bool {
+    #[derive(Deserialize)]
+    struct Named {
+        model: String,
+    }
+    let Ok(Named { model }) = serde_json::from_slice(request) else { return false };
+    let name = model.rsplit('/').next().unwrap_or_default().to_ascii_lowercase();
+    ["qwen-mt-plus", "qwen-mt-turbo"].iter().any(|family| name.starts_with(family))
+}
+
+/// The body as it asks for a stream: the fields of transport are put in at its end, and nothing else changes.
+pub(super) fn asking(body: &[u8]) -> Vec<u8> {
+    let inner = body.trim_ascii_end().strip_suffix(b"}").unwrap_or(body).trim_ascii_end();
+    let comma: &[u8] = if inner.ends_with(b"{") { b"" } else { b"," };
+    [inner, comma, br#""stream":true,"stream_options":{"include_usage":true}}"#].concat()
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,285 @@
+//! `fanfold ask`: one question, answered on standard output as the answer comes.
+
+mod printer;
+mod question;
+
+use std::io::{self, IsTerminal, Stdout, stderr, stdout};
+use std::time::{Duration, Instant};
+
+use serde_json::{Value, json};
+
+use super::load::colored;
+use super::run::start_simulator;
+use super::{Failure, interrupt};
+use crate::api::client::{HttpEndpoint, Settings};
+use crate::api::key::Key;
+use crate::api::stream::Piece;
+use crate::cli::AskArgs;
+use crate::dispatch::retry::{Dice, backoff};
+use crate::dispatch::stop::{Stop, Urgency};
+use crate::exit::Exit;
+use crate::job::units::shown;
+use crate::outcome::{Answer, Fault, FaultKind, Reply, Usage};
+use crate::simulator;
+use crate::watch::text::{count, money, short};
+use crate::watch::{Mode, Screen};
+use printer::{Manner, Printer};
+use question::{Question, settle};
+
+/// The version of the line of `--json`. It only ever gains fields.
+const VERSION: u32 = 1;
+
+/// Runs the command.
+pub(super) fn run(args: AskArgs) -> Result<Exit, Failure> {
+    let screen = Screen::new(if args.quiet { Mode::Quiet } else { Mode::Plain }, false);
+    // Before signals are listened for: who is asked for a question and gives none ends the program as any other.
+    let question = settle(&args, &screen)?;
+    let stop = interrupt::listen(&screen, "")?;
+    let simulator = args.simulate.then(|| start_simulator(&screen)).transpose()?;
+    let asking = &question.asking;
+    let base_url = simulator.as_ref().map_or(asking.model.base_url.as_str(), simulator::Handle::base_url);
+    let key = match &simulator {
+        Some(_) => Key::new("simulated").ok(),
+        None => Key::load(&asking.model.key, |name| question.environment.get(name)).map_err(Failure::new)?,
+    };
+    let settings = Settings { base_url, key, ..Settings::of(&asking.model, &asking.retry) };
+    let endpoint = HttpEndpoint::new(settings).map_err(Failure::new)?;
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    let runtime = runtime.map_err(|error| Failure::new(format!("the runtime: {error}")))?;
+    let printer = Printer::new(stdout(), manner(&args, &question));
+    let mut session = Session { args: &args, question: &question, base_url, screen, stop, printer };
+    let end = runtime.block_on(session.ask(&endpoint));
+    session.tell(end)
+}
+
+/// Reasoning is no part of the answer. On a terminal it shows that something happens; in a pipe or a file it has to be
+/// asked for, and stands before the answer then.
+fn manner(args: &AskArgs, question: &Question) -> Manner {
+    let terminal = stdout().is_terminal();
+    Manner {
+        live: question.live,
+        terminal,
+        reasoning: !args.json && (args.show_reasoning || terminal && !args.quiet),
+        dim: colored(args.color, terminal),
+    }
+}
+
+/// How asking ended.
+enum End {
+    /// With a reply, after so long, at this try.
+    Replied(Box<Reply>, Duration, u32),
+    /// Somebody interrupted it.
+    Interrupted,
+    /// Standard output cannot be written to.
+    Unwritable,
+}
+
+/// One question being asked.
+struct Session<'a> {
+    args: &'a AskArgs,
+    question: &'a Question,
+    base_url: &'a str,
+    screen: Screen,
+    stop: Stop,
+    printer: Printer<Stdout>,
+}
+
+impl Session<'_> {
+    /// Asks until there is an answer, or a fault that another try would not change or that came too late for one: what
+    /// somebody has read cannot be taken back.
+    async fn ask(&mut self, endpoint: &HttpEndpoint) -> End {
+        let retry = self.question.asking.retry;
+        let mut dice: Dice = Box::new(rand::random::<f64>);
+        let mut tries = 0;
+        loop {
+            tries += 1;
+            let begun = Instant::now();
+            let reply = match self.once(endpoint).await {
+                Ok(reply) => reply,
+                Err(end) => return end,
+            };
+            let again = |fault: &&Fault| {
+                fault.kind.passes() && fault.kind != FaultKind::Unreachable && tries < retry.max_attempts
+            };
+            let Some(fault) = reply.as_ref().err().filter(again).filter(|_| !self.printer.has_shown()) else {
+                return End::Replied(Box::new(reply), begun.elapsed(), tries);
+            };
+            let wait = backoff(&retry, fault, tries, &mut dice);
+            self.screen.say(&format!("{}: trying again in {}", short(&fault.summary(), 300), shown(wait)));
+            tokio::select! {
+                () = tokio::time::sleep(wait) => {}
+                _ = self.stop.wait_for(|urgency| *urgency != Urgency::None) => return End::Interrupted,
+            }
+        }
+    }
+
+    /// Asks once.
+    async fn once(&mut self, endpoint: &HttpEndpoint) -> Result<Reply, End> {
+        let Question { asking, request, .. } = self.question;
+        let limit = if request.stream { asking.retry.stream_timeout } else { asking.retry.timeout };
+        let printer = &mut self.printer;
+        let broken = printer.broken();
+        let mut sink = |piece: Piece<'_>| printer.take(piece);
+        tokio::select! {
+            reply = tokio::time::timeout(limit, endpoint.stream(request, &mut sink)) => {
+                Ok(reply.unwrap_or_else(|_| {
+                    let late = format!("no answer within {}", shown(limit));
+                    Err(Fault::new(FaultKind::Passing, "timeout", late))
+                }))
+            }
+            _ = self.stop.wait_for(|urgency| *urgency != Urgency::None) => Err(End::Interrupted),
+            () = broken.notified() => Err(End::Unwritable),
+        }
+    }
+
+    /// Shows what is left to be shown, and says how it went.
+    fn tell(&mut self, end: End) -> Result<Exit, Failure> {
+        if let Some(error) = self.printer.take_trouble() {
+            return Err(error.into());
+        }
+        match end {
+            End::Replied(reply, latency, tries) => match *reply {
+                Ok(answer) => {
+                    self.answered(&answer, latency, tries)?;
+                    Ok(Exit::Done)
+                }
+                Err(fault) => Err(self.faulted(&fault, latency, tries)?),
+            },
+            End::Interrupted => {
+                self.printer.end_line()?;
+                if !self.printer.has_shown() && stderr().is_terminal() {
+                    // The terminal shows `^C` where the cursor was.
+                    eprintln!();
+                }
+                self.screen.insist("interrupted");
+                Ok(Exit::Interrupted)
+            }
+            End::Unwritable => Ok(Exit::Done),
+        }
+    }
+
+    fn answered(&mut self, answer: &Answer, latency: Duration, tries: u32) -> io::Result<()> {
+        let cost = self.cost(answer.usage.as_ref(), answer.thought());
+        if self.args.json {
+            self.printer.line(&self.json(Ok(answer), cost, latency, tries).to_string())?;
+        } else {
+            self.printer.finish(answer)?;
+            if answer.response.is_some() && answer.tool_calls.is_some() {
+                self.screen.say("the answer calls tools too; --json shows them");
+            }
+        }
+        if answer.finish_reason.as_deref() == Some("length") {
+            let message = "warning: the answer was cut at max_tokens: it may go on";
+            self.screen.insist(message);
+        }
+        if !self.args.json {
+            self.screen.say(&self.usage_line(answer.usage.as_ref(), cost));
+        }
+        self.say_who(answer.request_id.as_deref(), latency, tries);
+        Ok(())
+    }
+
+    /// Why there is no answer, as the command's failure.
+    fn faulted(&mut self, fault: &Fault, latency: Duration, tries: u32) -> io::Result<Failure> {
+        let cost = self.cost(fault.usage.as_ref(), self.question.request.thinks);
+        if self.args.json {
+            self.printer.line(&self.json(Err(fault), cost, latency, tries).to_string())?;
+        }
+        self.printer.end_line()?;
+        self.say_who(fault.request_id.as_deref(), latency, tries);
+        if fault.usage.is_some() {
+            self.screen.say(&self.usage_line(fault.usage.as_ref(), cost));
+        }
+        let said = short(&fault.summary(), 2_000);
+        let (exit, message) = match fault.kind {
+            FaultKind::JobRefused | FaultKind::RowRefused => {
+                (Exit::StoppedByApi, format!("the API refused the request: {said}"))
+            }
+            FaultKind::Unreachable => {
+                (Exit::FailedRows, format!("nothing answers at {}: {}", self.base_url, fault.message))
+            }
+            _ if self.printer.has_shown() => {
+                (Exit::FailedRows, format!("the answer is not complete: {said}"))
+            }
+            _ => (Exit::FailedRows, format!("there is no answer: {said}")),
+        };
+        let help = fault.mend.map(|mend| format!("\n  = help: {mend}")).unwrap_or_default();
+        Ok(Failure { exit, message: message + &help })
+    }
+
+    fn cost(&self, usage: Option<&Usage>, thought: bool) -> Option<f64> {
+        self.question.request.price.as_deref().zip(usage).and_then(|(price, usage)| price.of(usage, thought))
+    }
+
+    /// What the answer used, and what that is likely to cost.
+    fn usage_line(&self, usage: Option<&Usage>, cost: Option<f64>) -> String {
+        let Some(usage) = usage else { return "tokens: the server did not count them".to_owned() };
+        let part = |tokens: Option<u64>, word: &str| match tokens {
+            None | Some(0) => String::new(),
+            Some(tokens) => format!(" ({} {word})", count(tokens)),
+        };
+        let mut line = format!(
+            "{} tokens: {} prompt{} + {} completion{}",
+            count(usage.total_tokens),
+            count(usage.prompt_tokens),
+            part(usage.cached_tokens, "cached"),
+            count(usage.completion_tokens),
+            part(usage.reasoning_tokens, "reasoning"),
+        );
+        if let Some(cost) = cost {
+            let price = self.question.request.price.as_deref();
+            let date = match price.and_then(|price| price.as_of.as_deref()) {
+                Some(date) => format!("prices of {date}"),
+                None => "your own prices".to_owned(),
+            };
+            line += &format!(" · cost {} (estimate, {date})", money(cost));
+        }
+        if self.args.simulate {
+            line += " · simulated, nothing was bought";
+        }
+        line
+    }
+
+    fn say_who(&self, request_id: Option<&str>, latency: Duration, tries: u32) {
+        if self.args.verbose {
+            let id = request_id.map(|id| format!(" · request {}", short(id, 100))).unwrap_or_default();
+            let tries = if tries > 1 { format!(" · try {tries}") } else { String::new() };
+            let model = short(&self.question.model, 100);
+            self.screen.say(&format!("{model} at {} · {}{tries}{id}", self.base_url, shown(latency)));
+        }
+    }
+
+    /// The line of `--json`, with the names that the answer columns of a job have.
+    fn json(
+        &self,
+        reply: Result<&Answer, &Fault>,
+        cost: Option<f64>,
+        latency: Duration,
+        tries: u32,
+    ) -> Value {
+        let answer = reply.ok();
+        let usage = reply.map_or_else(|fault| fault.usage, |answer| answer.usage);
+        let request_id = reply.map_or_else(|fault| &fault.request_id, |answer| &answer.request_id);
+        let calls = answer.and_then(|answer| answer.tool_calls.as_deref());
+        json!({
+            "version": VERSION,
+            "response": answer.and_then(|answer| answer.response.as_deref()),
+            "reasoning": answer.and_then(|answer| answer.reasoning.as_deref()),
+            "tool_calls": calls.and_then(|calls| serde_json::from_str::<Value>(calls).ok()),
+            "finish_reason": answer.and_then(|answer| answer.finish_reason.as_deref()),
+            "prompt_tokens": usage.map(|usage| usage.prompt_tokens),
+            "completion_tokens": usage.map(|usage| usage.completion_tokens),
+            "total_tokens": usage.map(|usage| usage.total_tokens),
+            "cached_tokens": usage.and_then(|usage| usage.cached_tokens),
+            "reasoning_tokens": usage.and_then(|usage| usage.reasoning_tokens),
+            "cost": cost,
+            "model": answer.map_or(Some(self.question.model.as_str()), |answer| answer.model.as_deref()),
+            "request_id": request_id,
+            "attempts": tries,
+            "latency_ms": u64::try_from(latency.as_millis()).unwrap_or(u64::MAX),
+            "status": if answer.is_some() { "ok" } else { "failed" },
+            "error_code": reply.err().map(|fault| &fault.code),
+            "error": reply.err().map(|fault| &fault.message),
+        })
+    }
+}

@@ -1,0 +1,159 @@
+//! From the command line to one settled question.
+
+use std::fs;
+use std::io::{IsTerminal, Read, stdin};
+use std::path::Path;
+
+use serde_json::{Map, Value};
+
+use super::super::Failure;
+use super::super::environment::Environment;
+use super::super::load::address_of;
+use super::super::tables::Tables;
+use crate::cli::AskArgs;
+use crate::job::knobs::{Overlay, set};
+use crate::job::layers::Layers;
+use crate::job::problem::{Problem, Script};
+use crate::job::resolve::{DEFAULT_MODEL, Lookups, resolve_question};
+use crate::job::{Asking, Transport};
+use crate::render;
+use crate::render::body::message;
+use crate::request::ChatRequest;
+use crate::watch::Screen;
+
+/// The sections of a job file that say something of a question.
+const SECTIONS: [&str; 4] = ["model", "request", "retry", "price"];
+
+/// One question, ready to be asked.
+pub(super) struct Question {
+    /// Who is asked, and how.
+    pub(super) asking: Asking,
+    /// The request.
+    pub(super) request: ChatRequest,
+    /// The model that is asked.
+    pub(super) model: String,
+    /// Whether the answer may be shown as it comes: somebody wants that, and it is one text.
+    pub(super) live: bool,
+    /// Where variables are looked up.
+    pub(super) environment: Environment,
+}
+
+/// Settles what the command line asks, and reads standard input where the question is there.
+pub(super) fn settle(args: &AskArgs, screen: &Screen) -> Result<Question, Failure> {
+    let environment = Environment::read(args.env_file.as_deref())?;
+    let (file, layers) = Layers::read(None, overlays(args, &environment)?)?;
+    let names_model = args.model.is_some() || args.set.iter().any(|set| set.starts_with("model.name"));
+    let tables = Tables::read(file.model.table.as_deref().map(Path::new), Path::new(""))?;
+    let lookups = Lookups { region: &address_of, book: &|base_url| tables.book(base_url) };
+    let mut asking = resolve_question(file, &layers, &lookups)?;
+    let mut body = match &args.request {
+        Some(text) => whole_body(text)?,
+        None => turns(args, screen)?,
+    };
+    let named = body.get("model").and_then(Value::as_str).map(str::to_owned).filter(|_| !names_model);
+    let model = named.or_else(|| asking.model.name.clone()).unwrap_or_else(|| DEFAULT_MODEL.to_owned());
+    body.insert("model".to_owned(), Value::from(model.as_str()));
+    body.extend(asking.request.clone());
+    if args.enable_thinking || args.no_thinking {
+        body.insert("enable_thinking".to_owned(), Value::from(args.enable_thinking));
+    }
+    let whole = args.no_stream || body.get("stream") == Some(&Value::Bool(false));
+    if asking.model.transport == Transport::Auto && !whole {
+        asking.model.transport = Transport::Stream;
+    }
+    let one = body.get("n").and_then(Value::as_u64).is_none_or(|n| n <= 1);
+    let request = render::question(&asking, &body)?;
+    let live = one && !whole && !args.json && request.stream;
+    Ok(Question { asking, request, model, live, environment })
+}
+
+/// What environment and flags set, in the order in which the later beats the earlier.
+fn overlays(args: &AskArgs, environment: &Environment) -> Result<Vec<Overlay>, Failure> {
+    let section = |key: &str| key.split('.').next().is_some_and(|section| SECTIONS.contains(&section));
+    // Variables of a job's other sections are there for jobs.
+    let mut overlays: Vec<Overlay> =
+        environment.overlays().into_iter().filter(|overlay| section(&overlay.key)).collect();
+    let mut flags = Vec::new();
+    for argument in &args.set {
+        let overlay = set(argument)?;
+        if !section(&overlay.key) {
+            let message = format!("`{}` is no matter of a single question", overlay.key);
+            let problem = Problem::new(message).at(&overlay.script, 0..overlay.key.len());
+            return Err(problem.help(format!("keys of these sections are: {}", SECTIONS.join(", "))).into());
+        }
+        flags.push(overlay);
+    }
+    for (flag, key, value) in [
+        ("model", "model.name", &args.model),
+        ("base-url", "model.base_url", &args.base_url),
+        ("region", "model.region", &args.region),
+    ] {
+        flags.extend(value.as_deref().map(|value| Overlay::text(flag, key, value)));
+    }
+    // A region is an address too: the one that was said last stands.
+    if flags.iter().any(|overlay| overlay.key == "model.region") {
+        overlays.retain(|overlay| overlay.key != "model.base_url");
+    }
+    overlays.extend(flags);
+    Ok(overlays)
+}
+
+/// The body of a question in words.
+fn turns(args: &AskArgs, screen: &Screen) -> Result<Map<String, Value>, Failure> {
+    let question = match args.prompt.as_deref() {
+        None | Some("-") => from_standard_input(screen)?,
+        Some(question) => question.to_owned(),
+    };
+    if question.trim().is_empty() {
+        return Err(Failure::new(
+            "the question is empty\n  = help: give it as an argument, or on standard input",
+        ));
+    }
+    let system = args.system.iter().map(|text| message("system", text.clone()));
+    let messages = system.chain([message("user", question)]).collect();
+    // The model stands first, as in every body; its name follows.
+    Ok(Map::from_iter([("model".to_owned(), Value::Null), ("messages".to_owned(), Value::Array(messages))]))
+}
+
+/// The text on standard input, without the line break at its end.
+fn from_standard_input(screen: &Screen) -> Result<String, Failure> {
+    let mut input = stdin();
+    if input.is_terminal() {
+        screen.say("type the question, and end it with Ctrl-D on a line of its own");
+    }
+    let mut bytes = Vec::new();
+    input.read_to_end(&mut bytes).map_err(|error| Failure::new(format!("standard input: {error}")))?;
+    let text =
+        String::from_utf8(bytes).map_err(|_| Failure::new("what standard input holds is not UTF-8 text"))?;
+    let text = text.strip_suffix('\n').unwrap_or(&text);
+    Ok(text.strip_suffix('\r').unwrap_or(text).to_owned())
+}
+
+/// The body that `--request` gives: JSON, or the path of a file of it behind an `@`.
+fn whole_body(argument: &str) -> Result<Map<String, Value>, Failure> {
+    let script = match argument.strip_prefix('@') {
+        Some(path) => {
+            let text = fs::read_to_string(path).map_err(|error| Failure::new(format!("{path}: {error}")))?;
+            Script { name: path.into(), text: text.into() }
+        }
+        None => Script { name: "--request".into(), text: argument.into() },
+    };
+    let text = &script.text;
+    let body: Value = serde_json::from_str(text).map_err(|error| {
+        // Lines and columns count from 1, and columns in bytes.
+        let before: usize =
+            text.split_inclusive('\n').take(error.line().saturating_sub(1)).map(str::len).sum();
+        let at = (before + error.column().saturating_sub(1)).min(text.len());
+        let end = text[at..].chars().next().map_or(at, |c| at + c.len_utf8());
+        let message = error.to_string();
+        let message = message.split(" at line ").next().unwrap_or_default();
+        Problem::new(format!("the request is no JSON: {message}")).at(&script, at..end)
+    })?;
+    let problem = |message: &str| Problem::new(message).at(&script, 0..text.trim_end().len());
+    let Value::Object(body) = body else { return Err(problem("a request is a JSON object").into()) };
+    if body.contains_key("extra_body") {
+        let problem = problem("`extra_body` is a wrapper of the Python client, and no field of the API");
+        return Err(problem.help("write its fields directly into the request").into());
+    }
+    Ok(body)
+}

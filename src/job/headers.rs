@@ -1,0 +1,167 @@
+//! `[model] headers`: what every request carries beside the key, and what may not be among it.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use super::Retry;
+use super::layers::Layers;
+use super::problem::Problem;
+
+/// Headers that are fanfold's own, and why.
+const OWN: [(&str, &str); 6] = [
+    ("authorization", "the key has a place of its own: api_key_env, api_key_file or api_key_command"),
+    ("content-type", "every request is JSON"),
+    ("content-length", "it follows from the request"),
+    ("host", "it follows from the address"),
+    ("transfer-encoding", "it follows from the request"),
+    ("x-dashscope-async", "with it DashScope answers 429 to every chat request"),
+];
+
+/// Asks DashScope to let a request wait instead of refusing it; in seconds.
+const WAIT: &str = "x-dashscope-wait-timeout";
+
+/// The longest wait that is taken for meant: the vendor advises 120 s at most.
+const LONGEST_WAIT: u64 = 3600;
+
+/// Settles the headers.
+pub(super) fn headers(
+    section: BTreeMap<String, String>,
+    layers: &Layers,
+) -> Result<Vec<(String, String)>, Problem> {
+    let mut names: Vec<String> = Vec::new();
+    for (name, value) in &section {
+        let lower = name.to_ascii_lowercase();
+        let problem = |message: String| {
+            Err(hidden(layers.problem(&format!("model.headers.{name}"), message), section.keys(), layers))
+        };
+        if let Some((_, why)) = OWN.iter().find(|(own, _)| *own == lower) {
+            return problem(format!("the header `{name}` cannot be set: {why}"));
+        }
+        if name.is_empty() || !name.bytes().all(is_token) {
+            return problem(format!("`{name}` is no name of a header: letters, digits and dashes"));
+        }
+        if value.chars().any(char::is_control) {
+            return problem(format!("the value of the header `{name}` has a control character in it"));
+        }
+        if names.contains(&lower) {
+            return problem(format!("the header `{name}` is given twice; its case makes no difference"));
+        }
+        names.push(lower);
+    }
+    Ok(section.into_iter().collect())
+}
+
+/// Lets the client wait as much longer as the headers ask the service to let a request wait.
+pub(super) fn raise(retry: Retry, headers: &[(String, String)], layers: &Layers) -> Result<Retry, Problem> {
+    let Some((name, value)) = headers.iter().find(|(name, _)| name.eq_ignore_ascii_case(WAIT)) else {
+        return Ok(retry);
+    };
+    match value.trim().parse::<u64>() {
+        Ok(seconds) if seconds <= LONGEST_WAIT => {
+            let wait = Duration::from_secs(seconds);
+            Ok(Retry {
+                timeout: retry.timeout + wait,
+                stream_timeout: retry.stream_timeout + wait,
+                idle_timeout: retry.idle_timeout + wait,
+                ..retry
+            })
+        }
+        _ => {
+            let message = format!("`{name}` is a whole number of seconds, 0 to {LONGEST_WAIT}");
+            Err(layers.problem(&format!("model.headers.{name}"), message))
+        }
+    }
+}
+
+/// Whether a header's value looks like a key, by itself or by the header's name. Such a value is sent, and neither stored
+/// nor shown.
+pub fn looks_secret(name: &str, value: &str) -> bool {
+    let (name, value) = (name.to_ascii_lowercase(), value.trim().to_ascii_lowercase());
+    let telling = ["auth", "key", "token", "secret", "cookie", "password", "credential"];
+    value.starts_with("sk-") || value.starts_with("bearer ") || telling.iter().any(|word| name.contains(word))
+}
+
+/// What a header's name is made of (RFC 9110, 5.6.2).
+fn is_token(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte)
+}
+
+/// The problem, with stars in place of the values of all headers: they may be secrets, stand in one line, and what is
+/// shown may end in a log.
+fn hidden<'a>(mut problem: Problem, names: impl Iterator<Item = &'a String>, layers: &Layers) -> Problem {
+    let Some((script, _)) = &mut problem.at else { return problem };
+    let mut text = script.text.to_string().into_bytes();
+    for name in names {
+        let Some((_, span)) =
+            layers.place(&format!("model.headers.{name}")).filter(|(there, _)| there == script)
+        else {
+            continue;
+        };
+        // Of a flag the span is its whole text, and the value begins behind the first `=`.
+        let from = match span.start {
+            0 => script.text.find('=').map_or(0, |at| at + 1),
+            start => start,
+        };
+        text[from..span.end].iter_mut().filter(|byte| **byte != b'\n').for_each(|byte| *byte = b'*');
+    }
+    // Whole values were replaced, so that it is still text.
+    script.text = String::from_utf8_lossy(&text).into();
+    problem
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::knobs::set;
+    use super::super::problem::Script;
+    use super::*;
+
+    /// The headers of a job file with this line, and of these `--set`.
+    fn settle(line: &str, sets: &[&str]) -> Result<Vec<(String, String)>, String> {
+        let text = format!("[model]\n{line}\n");
+        let script = Script { name: "job.toml".into(), text: text.into() };
+        let overlays = sets.iter().map(|argument| set(argument).expect("KEY=VALUE")).collect();
+        let (file, layers) = Layers::read(Some(script), overlays).map_err(|problem| problem.to_string())?;
+        headers(file.model.headers, &layers).map_err(|problem| problem.to_string())
+    }
+
+    #[test]
+    fn headers_are_taken_as_they_are() {
+        let expected = vec![("X-DashScope-DataInspection".to_owned(), r#"{"input":"cip"}"#.to_owned())];
+        assert_eq!(settle(r#"headers."X-DashScope-DataInspection" = '{"input":"cip"}'"#, &[]), Ok(expected));
+    }
+
+    #[test]
+    fn headers_that_are_none_or_not_the_user_s_are_refused_without_their_values() {
+        for (line, part) in [
+            (r#"headers = { Authorization = "Bearer sk-secret-1" }"#, "api_key_env"),
+            (r#"headers = { host = "sk-secret-1" }"#, "follows from the address"),
+            (r#"headers = { X-DashScope-Async = "enable" }"#, "429 to every chat request"),
+            (r#"headers = { Content-Type = "text/secret" }"#, "every request is JSON"),
+            (r#"headers = { "X Key" = "sk-secret-1" }"#, "no name of a header"),
+            (r#"headers = { X-Key = "sk-secret-1\n" }"#, "control character"),
+            (r#"headers = { X-Key = "secret-1", x-key = "secret-2" }"#, "given twice"),
+        ] {
+            let shown = settle(line, &[]).expect_err(line);
+            assert!(shown.contains(part) && shown.contains("job.toml:2:"), "{line}: {shown}");
+            assert!(!shown.contains("secret-"), "{shown}");
+        }
+        let shown = settle("", &["model.headers.Host=example.com"]).expect_err("refused");
+        assert!(shown.contains("--set:1:1") && !shown.contains("example.com"), "{shown}");
+    }
+
+    #[test]
+    fn a_wait_on_the_server_s_side_is_waited_for_on_ours() {
+        let (_, layers) = Layers::read(None, vec![]).expect("nothing");
+        let raised = |value: &str| {
+            let headers = [("x-dashscope-wait-timeout".to_owned(), value.to_owned())];
+            raise(Retry::default(), &headers, &layers).map(|retry| {
+                [retry.timeout, retry.stream_timeout, retry.idle_timeout].map(|time| time.as_secs())
+            })
+        };
+        assert_eq!(raised("120"), Ok([450, 3720, 240]));
+        assert_eq!(raised("0"), Ok([330, 3600, 120]));
+        for wrong in ["soon", "-1", "3601", ""] {
+            assert!(raised(wrong).is_err(), "{wrong}");
+        }
+    }
+}
