@@ -35,6 +35,7 @@ impl<E: Endpoint, L: Ledger> Pass<'_, '_, E, L> {
         let now = Instant::now();
         let Finished { work, flight, latency, reply } = finished;
         self.sent_at.remove(&flight.order);
+        self.dispatcher.trial.back(work.request.shape, now);
         let purse = &mut self.dispatcher.purse;
         let (usage, thought) = match &reply {
             Ok(answer) => (answer.usage, answer.thought()),
@@ -59,7 +60,7 @@ impl<E: Endpoint, L: Ledger> Pass<'_, '_, E, L> {
             self.dispatcher.pace.answered(ticket, now, &work.request.estimate, usage);
         }
         self.service_is_there(now);
-        for ended in self.dispatcher.trial.answered() {
+        for ended in self.dispatcher.trial.answered(work.request.shape) {
             self.store(ended);
         }
         self.store(end.of(&work, Ending::Answered(answer)));
@@ -93,16 +94,17 @@ impl<E: Endpoint, L: Ledger> Pass<'_, '_, E, L> {
             }
             FaultKind::Unusable if work.unusable == 0 => {
                 self.service_is_there(now);
+                self.dispatcher.trial.accepted(work.request.shape);
                 work.unusable += 1;
                 self.again(work, fault, end, now);
             }
-            FaultKind::Unusable | FaultKind::CutByServer | FaultKind::RowRefused => {
-                self.service_is_there(now);
-                self.refused(&work, fault, end);
-            }
-            FaultKind::JobRefused => {
+            FaultKind::JobRefused if !self.dispatcher.trial.is_the_row_s(&fault) => {
                 self.store(end.of(&work, Ending::Waits(fault.clone())));
                 self.end(StopReason::Refused(fault));
+            }
+            FaultKind::Unusable | FaultKind::CutByServer | FaultKind::RowRefused | FaultKind::JobRefused => {
+                self.service_is_there(now);
+                self.refused(&work, fault, end);
             }
         }
     }
@@ -139,15 +141,15 @@ impl<E: Endpoint, L: Ledger> Pass<'_, '_, E, L> {
     /// A row came to an end that another try would not change.
     fn refused(&mut self, work: &Work, fault: Fault, end: End) {
         let ended = end.of(work, Ending::Failed(fault.clone()));
-        match self.dispatcher.trial.refused(ended, &fault) {
+        match self.dispatcher.trial.refused(ended, &fault, work.request.shape) {
             Judgement::Open => {}
             Judgement::Rows(ended) => ended.into_iter().for_each(|ended| self.store(ended)),
-            Judgement::Job(fault) => {
+            Judgement::Job(reason) => {
                 // The rows stay pending: once the job is mended, they are to be sent.
                 for ended in self.dispatcher.trial.release() {
                     self.store(Ended { ending: Ending::Waits(fault.clone()), ..ended });
                 }
-                self.end(StopReason::EveryRowRefused(fault));
+                self.end(reason);
             }
         }
     }

@@ -25,6 +25,7 @@ use crate::endpoint::Endpoint;
 use crate::event::Observer;
 use crate::job::Retry;
 use crate::job::limits::{Caps, Concurrency, Quotas};
+use crate::job::row_fields::RowFields;
 use crate::note::Note;
 use crate::outcome::Fault;
 use caps::Purse;
@@ -62,6 +63,8 @@ pub struct Rules {
     pub caps: Caps,
     /// Files the process may open.
     pub open_files: u64,
+    /// What each row sets for itself; what is wrong with the rest is wrong with the job.
+    pub row_fields: RowFields,
 }
 
 /// What earlier runs of the same job leave behind.
@@ -117,7 +120,7 @@ impl<'e, E: Endpoint> Dispatcher<'e, E> {
             purse: Purse::new(rules.caps, past.cost, past.tokens),
             health: Health::new(rules.retry, now),
             window: Window::new(rules.concurrency, rules.quotas.requests_each_second(), rules.open_files),
-            trial: Trial::default(),
+            trial: Trial::new(rules.row_fields.clone()),
             ends_at,
             last_fault: None,
         }

@@ -11,6 +11,7 @@ pub mod limits;
 pub mod price;
 pub mod problem;
 pub mod resolve;
+pub mod row_fields;
 pub mod units;
 
 use std::ops::Range;

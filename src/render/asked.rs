@@ -2,11 +2,11 @@
 
 use serde_json::{Map, Value};
 
-use super::{estimate, fingerprint};
+use super::{estimate, fingerprint, shape};
 use crate::job::facts::Facts;
 use crate::job::problem::Problem;
 use crate::job::{Job, Transport};
-use crate::request::{ChatRequest, Shape};
+use crate::request::ChatRequest;
 
 /// What the requests of a job are sent with.
 #[derive(Debug)]
@@ -36,36 +36,19 @@ impl Asked {
         };
         let enable_thinking = body.get("enable_thinking").and_then(Value::as_bool);
         let thinks = facts.thinks(enable_thinking).unwrap_or(false);
+        let stream = match self.job.model.transport {
+            Transport::Auto => facts.needs_stream(enable_thinking).unwrap_or(false),
+            Transport::Whole => false,
+            Transport::Stream => true,
+        };
         Ok(ChatRequest {
             fingerprint: fingerprint::of(body),
             estimate: estimate::of(body, facts, thinks),
-            shape: shape(body),
-            stream: match self.job.model.transport {
-                Transport::Auto => facts.needs_stream(enable_thinking).unwrap_or(false),
-                Transport::Whole => false,
-                Transport::Stream => true,
-            },
+            shape: shape::of(body, stream),
+            stream,
             thinks,
             price: facts.price.clone(),
             body: serde_json::to_vec(body).map_err(|error| Problem::new(error.to_string()))?,
         })
     }
-}
-
-/// The model, the names of the fields and their switches. Turns and numbers differ from row to row; so do the texts of
-/// a translation's options.
-fn shape(body: &Map<String, Value>) -> Shape {
-    let mut words = Vec::new();
-    for (key, value) in body {
-        let value = match value {
-            Value::Bool(_) => Some(value.to_string()),
-            Value::String(text) if key == "model" => Some(text.clone()),
-            Value::Object(fields) if key == "response_format" => fields.get("type").map(Value::to_string),
-            _ => None,
-        };
-        words.push(format!("{key}={}", value.unwrap_or_default()));
-    }
-    words.sort_unstable();
-    let hash = fingerprint::of_bytes(words.join("\0").as_bytes()).0;
-    Shape(u64::from_le_bytes([hash[0], hash[1], hash[2], hash[3], hash[4], hash[5], hash[6], hash[7]]))
 }

@@ -5,6 +5,7 @@ pub mod body;
 pub mod check;
 pub mod estimate;
 pub mod fingerprint;
+mod shape;
 pub mod template;
 
 use std::collections::BTreeSet;

@@ -16,6 +16,7 @@ use crate::dispatch::{Dispatcher, PassEnd, Past, Ready, Rules};
 use crate::event::Standing;
 use crate::job::Retry;
 use crate::job::limits::{Caps, Concurrency, Quota, Quotas};
+use crate::job::row_fields::RowFields;
 use crate::note::{Ended, Ending, Note, RowKey};
 use crate::outcome::{Fault, Reply};
 use crate::request::{ChatRequest, Estimate, Fingerprint};
@@ -76,6 +77,7 @@ impl Bench {
             concurrency: Concurrency::Auto,
             caps: Caps::default(),
             open_files: 4096,
+            row_fields: RowFields::default(),
         };
         Self {
             rules,
