@@ -41,6 +41,9 @@ pub fn judge(status: StatusCode, headers: &HeaderMap, body: &[u8], now: SystemTi
         header(headers, "x-dashscope-partialresponse").is_some_and(|text| text.eq_ignore_ascii_case("true"));
     let lack = if cut_header { Some(Lack::End) } else { lack };
     let Some(lack) = lack else { return Ok(answer) };
+    if lack == Lack::Content && said::is_error(body) {
+        return Err(refused(status, headers, body, now, answer.request_id));
+    }
     let (kind, code, message) = match lack {
         Lack::End => (FaultKind::CutByServer, "cut_by_server", "the server cut the answer at its time limit"),
         Lack::Content => (FaultKind::Unusable, "empty_answer", "the answer has no text and no tool call"),
@@ -97,7 +100,7 @@ fn refused(
     let number = said.status(status.as_u16());
     let success = number < 300;
     let codes: Vec<&str> = [Some(said.code.as_str()), said.kind.as_deref()].into_iter().flatten().collect();
-    let rule = table::rule(Some(number), &codes, &said.message);
+    let rule = table::rule(number, &codes, &said.message);
     let kind =
         rule.map_or_else(|| if success { FaultKind::Unusable } else { by_status(number) }, |rule| rule.kind);
     let about = match (rule, kind) {
@@ -119,7 +122,9 @@ fn refused(
 /// What the user can do about a fault that is known by its code and its words alone.
 pub fn mend(code: &str, message: &str) -> Option<&'static str> {
     let status = code.strip_prefix("http_").and_then(|status| status.parse().ok());
-    table::rule(status, &[code], message)?.mend
+    // Rows fail of what is in them, which comes as 400, or from a service that notices it late.
+    let statuses = status.map_or(vec![400, 500], |status| vec![status]);
+    statuses.into_iter().find_map(|status| table::rule(status, &[code], message)?.mend)
 }
 
 fn header(headers: &HeaderMap, name: &str) -> Option<String> {

@@ -1,5 +1,6 @@
 //! The commands, a file each. The only place that prints to standard output.
 
+mod coding_plan;
 mod environment;
 mod export;
 mod interrupt;

@@ -5,9 +5,9 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-use super::Failure;
 use super::load::{Loaded, load, screen};
 use super::run::plan_line;
+use super::{Failure, coding_plan};
 use crate::api::client::HttpEndpoint;
 use crate::api::key::Key;
 use crate::cli::{PreviewArgs, Progress};
@@ -30,6 +30,11 @@ pub(super) fn run(args: PreviewArgs) -> Result<Exit, Failure> {
     let stop = super::interrupt::listen(&screen, "stopping")?;
     let loaded = load(&args.job)?;
     let key = key_line(&loaded, args.job.simulate);
+    if !args.job.simulate
+        && let Some(warning) = coding_plan::warning(&loaded.job.model.base_url, key_at_hand(&loaded).as_ref())
+    {
+        screen.insist(&warning);
+    }
     HttpEndpoint::new(&loaded.job.model.base_url, None).map_err(Failure::new)?;
     let path = loaded.job.output.journal();
     let reader = match path.exists() {
@@ -66,6 +71,14 @@ pub(super) fn run(args: PreviewArgs) -> Result<Exit, Failure> {
         check_target(&opened.job.output.path)?;
     }
     Ok(Exit::Done)
+}
+
+/// The key, where looking at it costs nothing.
+fn key_at_hand(loaded: &Loaded) -> Option<Key> {
+    match &loaded.job.model.key {
+        KeySource::Command(_) => None,
+        source => Key::load(source, |name| loaded.environment.get(name)).ok().flatten(),
+    }
 }
 
 fn key_line(loaded: &Loaded, simulate: bool) -> String {

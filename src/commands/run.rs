@@ -8,7 +8,7 @@ use rusqlite::Connection;
 use super::listener::Listener;
 use super::load::{Loaded, load, screen};
 use super::summary::{Account, Summary};
-use super::{Failure, interrupt};
+use super::{Failure, coding_plan, interrupt};
 use crate::api::client::HttpEndpoint;
 use crate::api::key::Key;
 use crate::cli::RunArgs;
@@ -41,6 +41,11 @@ pub(super) fn run(args: RunArgs) -> Result<Exit, Failure> {
         Some(_) => Key::new("simulated").ok(),
         None => key(&loaded)?,
     };
+    if simulator.is_none()
+        && let Some(warning) = coding_plan::warning(base_url, key.as_ref())
+    {
+        screen.insist(&warning);
+    }
     let endpoint = HttpEndpoint::new(base_url, key).map_err(Failure::new)?;
     check_target(&loaded.job.output.path)?;
     let journal_path = loaded.job.output.journal();

@@ -1,11 +1,13 @@
 //! The end of a run: the receipt beside the output, and what is said of it.
 
+use std::collections::BTreeSet;
 use std::path::Path;
 use std::time::SystemTime;
 
 use serde_json::{Value, json};
 
 use super::Failure;
+use crate::api::verdict::mend;
 use crate::dispatch::stop::StopReason;
 use crate::exit::Exit;
 use crate::job::units::shown;
@@ -137,6 +139,7 @@ impl Summary<'_> {
             "reason": self.account.reason,
             "error_code": fault.map(|fault| &fault.code),
             "error": fault.map(|fault| &fault.message),
+            "help": fault.and_then(|fault| fault.mend),
             "exit_code": self.account.exit.code(),
             "resume": (self.account.pending > 0).then_some(self.resume),
         }))
@@ -172,8 +175,12 @@ impl Summary<'_> {
             screen.say(&format!("{answers} ended at max_tokens (finish_reason \"length\")"));
         }
         if self.written.is_some_and(|written| written.failed > 0) {
+            let mut said = BTreeSet::new();
             for group in reader.failures()? {
                 screen.insist(&self.failure(&group));
+                // Groups that are mended alike say so once.
+                let mend = mend(&group.code, &group.message).filter(|mend| said.insert(*mend));
+                mend.into_iter().for_each(|mend| screen.insist(&help(mend)));
             }
         }
         if self.written.is_some() {
@@ -181,6 +188,8 @@ impl Summary<'_> {
         }
         if self.account.pending > 0 {
             screen.insist(&self.why());
+            let mend = self.sent.reason.fault().and_then(|fault| fault.mend);
+            mend.into_iter().for_each(|mend| screen.insist(&help(mend)));
             // At a cap the same command would stop again at once.
             let first = match &self.sent.reason {
                 StopReason::Cap(cap) => format!("raise `{}`, then ", cap.key()),
@@ -249,6 +258,11 @@ impl Summary<'_> {
             ),
         }
     }
+}
+
+/// What to do, as errors say it.
+fn help(mend: &str) -> String {
+    format!("  = help: {mend}")
 }
 
 /// A time as RFC 3339 has it, in UTC.

@@ -25,7 +25,7 @@ use crate::endpoint::Endpoint;
 use crate::event::Observer;
 use crate::job::Retry;
 use crate::job::limits::{Caps, Concurrency, Quotas};
-use crate::job::row_fields::RowFields;
+use crate::job::setters::Setters;
 use crate::note::Note;
 use crate::outcome::Fault;
 use caps::Purse;
@@ -63,8 +63,8 @@ pub struct Rules {
     pub caps: Caps,
     /// Files the process may open.
     pub open_files: u64,
-    /// What each row sets for itself; what is wrong with the rest is wrong with the job.
-    pub row_fields: RowFields,
+    /// Who sets which field of the request: what is wrong with the job's is wrong with every row.
+    pub setters: Setters,
 }
 
 /// What earlier runs of the same job leave behind.
@@ -120,7 +120,7 @@ impl<'e, E: Endpoint> Dispatcher<'e, E> {
             purse: Purse::new(rules.caps, past.cost, past.tokens),
             health: Health::new(rules.retry, now),
             window: Window::new(rules.concurrency, rules.quotas.requests_each_second(), rules.open_files),
-            trial: Trial::new(rules.row_fields.clone()),
+            trial: Trial::new(rules.setters.clone()),
             ends_at,
             last_fault: None,
         }

@@ -7,7 +7,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use super::stop::StopReason;
-use crate::job::row_fields::RowFields;
+use crate::job::setters::Setters;
 use crate::note::Ended;
 use crate::outcome::{Fault, FaultKind};
 use crate::request::Shape;
@@ -25,7 +25,7 @@ const SHAPES: usize = 64;
 /// Watches over the first rows.
 #[derive(Debug)]
 pub(crate) struct Trial {
-    row_fields: RowFields,
+    setters: Setters,
     over: bool,
     sent: usize,
     refused: Vec<(Ended, Fault)>,
@@ -55,9 +55,9 @@ pub(crate) enum Judgement {
 }
 
 impl Trial {
-    /// Of a job whose rows set these fields for themselves.
-    pub(crate) fn new(row_fields: RowFields) -> Self {
-        Self { row_fields, over: false, sent: 0, refused: Vec::new(), shapes: HashMap::new() }
+    /// Of a job whose fields are set by these.
+    pub(crate) fn new(setters: Setters) -> Self {
+        Self { setters, over: false, sent: 0, refused: Vec::new(), shapes: HashMap::new() }
     }
 
     /// Whether a row of this shape may be sent for the first time.
@@ -126,13 +126,13 @@ impl Trial {
 
     /// Whether a refusal of the job is one of the row alone, which has set the field in question for itself.
     pub(crate) fn is_the_row_s(&self, fault: &Fault) -> bool {
-        fault.about.is_some_and(|field| self.row_fields.sets(field))
+        fault.about.is_some_and(|field| self.setters.is_the_row_s(field))
     }
 
     /// A row was refused. It is the job that is wrong when it sets the field in question, and nobody of this shape was
     /// answered. Once the trial is over, or when the refusals differ, it is the row's own fault.
     pub(crate) fn refused(&mut self, ended: Ended, fault: &Fault, shape: Shape) -> Judgement {
-        let by_job = fault.about.is_some_and(|field| !self.row_fields.may_set(field));
+        let by_job = fault.about.is_some_and(|field| self.setters.is_the_job_s(field));
         let tried = matches!(self.shapes.get(&shape), None | Some(Standing::Good));
         let alike = self
             .refused

@@ -11,7 +11,7 @@ pub mod limits;
 pub mod price;
 pub mod problem;
 pub mod resolve;
-pub mod row_fields;
+pub mod setters;
 pub mod units;
 
 use std::ops::Range;

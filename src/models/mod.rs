@@ -15,7 +15,7 @@ pub use date::{FactsDate, NotADate};
 pub use lookup::{Found, Matched};
 pub use model::{Limits, Model, Offer, Variant};
 pub use price::{PriceList, Tier};
-pub use region::{Region, UnknownRegion};
+pub use region::{Region, UnknownRegion, is_plan_host};
 pub use table::{Table, TableError};
 
 #[cfg(test)]

@@ -13,7 +13,7 @@ use crate::dispatch::stop::{Stop, StopReason, Urgency};
 use crate::dispatch::{Dispatcher, Ledger, Past, Rules};
 use crate::endpoint::Endpoint;
 use crate::event::{Event, HeldBy, Observer};
-use crate::job::row_fields::RowFields;
+use crate::job::setters::Setters;
 use crate::journal::cursors::State;
 use crate::journal::reader::{Reader, Spent};
 use crate::journal::sharing::{Shared, Sharer};
@@ -106,7 +106,7 @@ pub async fn send<E: Endpoint>(
         concurrency: job.concurrency,
         caps: job.caps,
         open_files: order.open_files,
-        row_fields: RowFields::of(job),
+        setters: Setters::of(job),
     };
     let mut dispatcher = Dispatcher::new(endpoint, &rules, past, Box::new(rand::random::<f64>));
     let (writer, pen, committed) = Writer::start(connection, &path, order.run);

@@ -17,6 +17,8 @@ mod mistakes;
 mod moving_input;
 mod outage;
 mod pacing;
+mod plain_server;
+mod preflight;
 mod receipts;
 mod resume;
 mod rows;

@@ -55,7 +55,7 @@ impl Said {
     pub(super) fn status(&self, status: u16) -> u16 {
         let upstream = self.message.trim_start().strip_prefix('<').and_then(|rest| {
             let (number, _) = rest.split_once('>')?;
-            number.parse().ok().filter(|number| (400..600).contains(number))
+            number.parse().ok().filter(|number| matches!(number, 400 | 408 | 413 | 422 | 429 | 500..600))
         });
         // An error inside a 200 may have its status for a code.
         let upstream = upstream.or(self.number.filter(|_| status == 200));
@@ -65,6 +65,13 @@ impl Said {
             _ => status,
         }
     }
+}
+
+/// Whether a body is an error without saying so: one in the native form, or vLLM's, instead of a completion.
+pub(super) fn is_error(body: &[u8]) -> bool {
+    let parsed: Value = serde_json::from_slice(body).unwrap_or_default();
+    parsed.get("choices").is_none()
+        && (parsed.get("code").is_some() || parsed.get("object") == Some(&"error".into()))
 }
 
 /// A text, or a number as text; an empty one is none.

@@ -188,8 +188,8 @@ static RULES: &[Rule] = &[
            mend: Some("raise `max_tokens`, or set `thinking_budget` under [request]"), ..ROW },
 ];
 
-/// The rule for what was said. Without a status, as of a fault told from its words alone, no rule asks for one.
-pub(super) fn rule(status: Option<u16>, codes: &[&str], message: &str) -> Option<&'static Rule> {
+/// The rule for what was said.
+pub(super) fn rule(status: u16, codes: &[&str], message: &str) -> Option<&'static Rule> {
     let codes: Vec<String> = codes.iter().map(|code| folded(code)).collect();
     let message = folded(message);
     RULES.iter().find(|rule| rule.fits(status, &codes, &message))
@@ -197,11 +197,8 @@ pub(super) fn rule(status: Option<u16>, codes: &[&str], message: &str) -> Option
 
 impl Rule {
     /// Codes and message are folded.
-    fn fits(&self, status: Option<u16>, codes: &[String], message: &str) -> bool {
-        let says_enough = !self.codes.is_empty() || !self.words.is_empty();
-        let status =
-            status.map_or(says_enough, |status| self.statuses.is_empty() || self.statuses.contains(&status));
-        status
+    fn fits(&self, status: u16, codes: &[String], message: &str) -> bool {
+        (self.statuses.is_empty() || self.statuses.contains(&status))
             && (self.codes.is_empty() || self.codes.iter().any(|code| codes.contains(&folded(code))))
             && (self.words.is_empty() || self.words.iter().any(|words| message.contains(&folded(words))))
     }

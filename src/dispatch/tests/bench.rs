@@ -16,7 +16,7 @@ use crate::dispatch::{Dispatcher, PassEnd, Past, Ready, Rules};
 use crate::event::Standing;
 use crate::job::Retry;
 use crate::job::limits::{Caps, Concurrency, Quota, Quotas};
-use crate::job::row_fields::RowFields;
+use crate::job::setters::Setters;
 use crate::note::{Ended, Ending, Note, RowKey};
 use crate::outcome::{Fault, Reply};
 use crate::request::{ChatRequest, Estimate, Fingerprint};
@@ -77,7 +77,10 @@ impl Bench {
             concurrency: Concurrency::Auto,
             caps: Caps::default(),
             open_files: 4096,
-            row_fields: RowFields::default(),
+            setters: Setters::new(
+                ["max_tokens", "seed", "tool_choice", "response_format"].map(str::to_owned),
+                [],
+            ),
         };
         Self {
             rules,

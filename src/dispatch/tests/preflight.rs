@@ -7,7 +7,7 @@ use super::service::{Call, answer, broken, fault, hang, refuse, throttle};
 use crate::dispatch::Ready;
 use crate::dispatch::stop::StopReason;
 use crate::event::HeldBy;
-use crate::job::row_fields::RowFields;
+use crate::job::setters::Setters;
 use crate::note::Ending;
 use crate::outcome::{Fault, FaultKind, Reply};
 use crate::request::Shape;
@@ -106,7 +106,7 @@ async fn refusals_that_were_kept_are_pending_when_the_job_turns_out_to_be_wrong(
 async fn a_fault_in_what_each_row_sets_is_the_row_s() {
     for kind in [FaultKind::RowRefused, FaultKind::JobRefused] {
         let mut bench = Bench::new().qps(100.0);
-        bench.rules.row_fields = RowFields::new(["max_tokens".to_owned()], false);
+        bench.rules.setters = Setters::new([], ["max_tokens".to_owned()]);
         let script = move |call: Call| match call.position % 10 {
             0 => refuse_about(kind, "max_tokens"),
             _ => answer(millis(300)),

@@ -11,6 +11,7 @@ use super::super::bodies::Refusal;
 use super::super::catalogue::LISTED;
 use super::super::completion::{Envelope, completion};
 use super::super::meter::Admission;
+use super::super::plain::Manner;
 use super::super::received::{LARGEST_BODY, Received};
 use super::super::reply::{Piece, Reply};
 use super::super::sabotage::{Plan, spoil_answer, spoil_reply};
@@ -31,7 +32,8 @@ impl Desk {
         if !is_completion && !is_list {
             return at_once(Reply::bare(404));
         }
-        if let Err(refusal) = check_key(received, self.settings.api_key.as_deref()) {
+        let needs_key = self.settings.profile == Profile::DashScope || self.settings.api_key.is_some();
+        if let (true, Err(refusal)) = (needs_key, check_key(received, self.settings.api_key.as_deref())) {
             return self.refuse(&refusal, entry);
         }
         if is_list {
@@ -69,7 +71,11 @@ impl Desk {
         let (mut reply, wait) = if call.streams {
             stream(events(&answer, &envelope), latency)
         } else {
-            (Reply::json(200, &completion(&answer, &envelope)), latency)
+            let mut body = completion(&answer, &envelope);
+            if envelope.profile == Profile::Plain {
+                Manner::of(received.fingerprint, self.settings.seed).write(&mut body);
+            }
+            (Reply::json(200, &body), latency)
         };
         spoil_reply(entry.effect(), &mut reply);
         Decision { plan: Plan::Reply(reply), error_code: None, usage: answer.usage, wait }

@@ -74,6 +74,7 @@ const CASES: &[(u16, &str, &str, FaultKind, Option<&str>)] = &[
     (400, "invalid_parameter_error", "<400> InternalError.Algo.InvalidParameter: Range of max_tokens should be [1, 8192]", RowRefused, Some("max_tokens")),
     (500, "internal_error", "<400> InternalError.Algo.InvalidParameter: Range of max_tokens should be [1, 8192]", RowRefused, Some("max_tokens")),
     (500, "internal_error", "<400> InternalError.Algo.InvalidParameter: x", RowRefused, None),
+    (500, "internal_error", "<404> InternalError.Algo: x", Passing, None),
     (400, "InternalError.Algo", "<500> InternalError.Algo: x", Passing, None),
     (400, "DataInspectionFailed", "Output data may contain inappropriate content.", RowRefused, Some("messages")),
     (400, "data_inspection_failed", "Input text data may contain inappropriate content.", RowRefused, Some("messages")),
@@ -275,7 +276,7 @@ fn every_rule_is_met_by_a_case_or_is_our_own() {
         let status = StatusCode::from_u16(status).expect("a status");
         let said = super::super::said::Said::read(status, &HeaderMap::new(), body.as_bytes());
         let codes = [said.code.as_str(), said.kind.as_deref().unwrap_or_default()];
-        let found = super::rule(Some(said.status(status.as_u16())), &codes, &said.message);
+        let found = super::rule(said.status(status.as_u16()), &codes, &said.message);
         if let Some(index) = found.and_then(|found| RULES.iter().position(|rule| std::ptr::eq(rule, found))) {
             met[index] = true;
         }
@@ -318,6 +319,13 @@ fn other_servers_errors_are_read_in_their_own_shapes() {
             "http_200",
             "Provider returned error",
         ),
+        (
+            200,
+            r#"{"code":"Throttling.RateQuota","message":"slower","request_id":"r"}"#,
+            Throttled,
+            "Throttling.RateQuota",
+            "slower",
+        ),
         (200, r#"{"error":{"message":"Rate limited","code":429}}"#, Throttled, "http_200", "Rate limited"),
         (500, r#"{"error":{"message":"oh","type":null,"code":null}}"#, Passing, "http_500", "oh"),
     ] {
@@ -338,6 +346,7 @@ fn a_mend_is_found_again_from_code_and_words_alone() {
         Some(RANGE)
     );
     assert!(super::super::mend("http_413", "Payload Too Large").is_some());
+    assert!(super::super::mend("InternalError.Algo", "list index out of range").is_some());
     assert_eq!(super::super::mend("invalid_parameter_error", "odd"), None);
     assert_eq!(super::super::mend("timeout", "no reply within 330 s"), None);
 }
