@@ -178,3 +178,35 @@ impl Trial {
         self.refused.drain(..).map(|(ended, _)| ended).collect()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn only_so_many_shapes_are_remembered_and_the_others_are_let_through() {
+        let mut trial = Trial::new(Setters::default());
+        let now = Instant::now();
+        assert!(trial.answered(Shape(0)).is_empty());
+        for shape in 0..1_000 {
+            assert!(trial.allows(Shape(shape), now));
+            trial.out(Shape(shape), now);
+            assert_eq!(trial.allows(Shape(shape), now), shape >= SHAPES as u64, "{shape}");
+        }
+        assert_eq!(trial.shapes.len(), SHAPES);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_shape_opens_when_its_first_row_is_out_for_long_and_stays_open() {
+        let mut trial = Trial::new(Setters::default());
+        let (shape, now) = (Shape(7), Instant::now());
+        trial.out(shape, now);
+        let later = now + REFUSED_BY_THEN;
+        assert_eq!(trial.opens_at(shape, now), Some(later));
+        assert!(!trial.allows(shape, now) && trial.allows(shape, later));
+        assert_eq!(trial.opens_at(shape, later), None, "what is open needs no waking");
+        trial.out(shape, later);
+        trial.back(shape, later);
+        assert!(trial.allows(shape, later));
+    }
+}

@@ -117,9 +117,7 @@ fn a_number_out_of_its_range_in_a_column_fails_its_rows_and_the_others_go_on() {
     scene.rows_and_job(40, "request.max_tokens = \"{{ most }}\"\n");
     scene.write("in.jsonl", lines);
     let finished = scene.run_job(&["job.toml", "--model", "sim-any"]).expect_code(3);
-    finished
-        .says("4 rows failed with invalid_parameter_error")
-        .says("  = help: give it a value in the range");
+    finished.says("4 rows failed with invalid_parameter_error").says("  = help: give `max_tokens` a value");
     let failed: Vec<usize> = (0..40).filter(|row| scene.output()[*row]["status"] == "failed").collect();
     assert_eq!(failed, [0, 10, 20, 30]);
     assert_eq!(scene.witness().len(), 40);

@@ -57,7 +57,8 @@ const INSPECTION: &str =
     "the service's content inspection finds fault with the text: change it, or leave the row out";
 const LENGTH: &str =
     "the request is longer than the model reads: shorten it, or name a model with a longer context";
-const RANGE: &str = "give it a value in the range that the service names";
+const MAX_TOKENS: &str = "give `max_tokens` a value in the range that the service names";
+const BUDGET: &str = "give `thinking_budget` a value in the range that the service names";
 const TURNS: &str =
     "a system turn may only come first, the last turn is the user's, and no turn of the user's is empty";
 
@@ -136,8 +137,8 @@ static RULES: &[Rule] = &[
            mend: Some("`tool_choice` is \"auto\", \"none\" or one function by its name"), ..ROW },
     Rule { statuses: WRONG, words: &["tool_choice parameter does not support"], about: Some("tool_choice"),
            mend: Some(FORCED), ..ROW },
-    Rule { statuses: WRONG, words: &["range of max_tokens"], about: Some("max_tokens"), mend: Some(RANGE), ..ROW },
-    Rule { statuses: WRONG, words: &["thinking_budget parameter must be"], about: Some("thinking_budget"), mend: Some(RANGE), ..ROW },
+    Rule { statuses: WRONG, words: &["range of max_tokens"], about: Some("max_tokens"), mend: Some(MAX_TOKENS), ..ROW },
+    Rule { statuses: WRONG, words: &["thinking_budget parameter must be"], about: Some("thinking_budget"), mend: Some(BUDGET), ..ROW },
     Rule { statuses: WRONG, words: &["- 'seed'"], about: Some("seed"),
            mend: Some("`seed` is a whole number from 0 to 2147483647"), ..ROW },
     Rule { statuses: WRONG, words: &["tool names are not allowed"], about: Some("tools"),

@@ -343,7 +343,7 @@ fn a_mend_is_found_again_from_code_and_words_alone() {
     assert_eq!(super::super::mend("data_inspection_failed", "x"), Some(INSPECTION));
     assert_eq!(
         super::super::mend("invalid_parameter_error", "Range of max_tokens should be [1, 8]"),
-        Some(RANGE)
+        Some(MAX_TOKENS)
     );
     assert!(super::super::mend("http_413", "Payload Too Large").is_some());
     assert!(super::super::mend("InternalError.Algo", "list index out of range").is_some());
