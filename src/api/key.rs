@@ -101,6 +101,11 @@ impl Key {
         text.contains(&self.0)
     }
 
+    /// Whether it is the key of a Coding Plan, by its beginning. Such a key is not for jobs and scripts.
+    pub fn is_of_coding_plan(&self) -> bool {
+        self.0.starts_with("sk-sp-")
+    }
+
     /// The header that carries the key.
     pub(super) fn header(&self) -> Option<HeaderValue> {
         let mut value = HeaderValue::from_str(&format!("Bearer {}", self.0)).ok()?;
@@ -145,6 +150,7 @@ mod tests {
         assert!(Key::load(&source, |_| None).unwrap_err().to_string().contains("variable K is not set"));
         let shown = Key::load(&source, |_| Some("sk secret".into())).unwrap_err().to_string();
         assert!(shown.contains("white space") && !shown.contains("secret"), "{shown}");
+        assert!(!key.is_of_coding_plan() && Key::new("sk-sp-1").unwrap().is_of_coding_plan());
         let source = KeySource::Command(vec!["echo".into(), "sk-1".into()]);
         assert!(Key::load(&source, |_| None).unwrap().is_some());
         let source = KeySource::Command(vec!["false".into()]);

@@ -2,6 +2,7 @@
 
 pub mod client;
 pub mod key;
+mod loose;
 pub mod reply;
 pub mod retry_after;
 mod secrets;

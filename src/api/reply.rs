@@ -6,6 +6,7 @@ use serde::Deserialize;
 use serde::de::IgnoredAny;
 use serde_json::value::RawValue;
 
+use super::loose;
 use crate::outcome::{Answer, Usage};
 
 /// Far more tokens than any request can have.
@@ -14,10 +15,14 @@ const MOST_TOKENS: u64 = 1 << 40;
 /// A chat completion, whole: as it came, or put together from its pieces.
 #[derive(Debug, Default, Deserialize)]
 pub(super) struct Completion {
+    #[serde(default, deserialize_with = "loose::text")]
     pub(super) id: Option<String>,
+    #[serde(default, deserialize_with = "loose::text")]
     pub(super) request_id: Option<String>,
+    #[serde(default, deserialize_with = "loose::text")]
     pub(super) model: Option<String>,
     pub(super) choices: Option<Vec<Choice>>,
+    #[serde(default, deserialize_with = "loose::optional")]
     pub(super) usage: Option<WireUsage>,
     error: Option<IgnoredAny>,
     code: Option<IgnoredAny>,
@@ -36,6 +41,9 @@ pub(super) struct Choice {
 pub(super) struct Message {
     pub(super) content: Option<Content>,
     pub(super) reasoning_content: Option<String>,
+    /// The name that vLLM and OpenRouter have for it.
+    #[serde(default, deserialize_with = "loose::text")]
+    pub(super) reasoning: Option<String>,
     pub(super) tool_calls: Option<Vec<Box<RawValue>>>,
 }
 
@@ -53,25 +61,32 @@ pub(super) struct Part {
 
 #[derive(Debug, Deserialize)]
 pub(super) struct WireUsage {
-    #[serde(default)]
+    #[serde(default, deserialize_with = "loose::count")]
     prompt_tokens: Option<u64>,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "loose::count")]
     completion_tokens: Option<u64>,
+    #[serde(default, deserialize_with = "loose::count")]
     total_tokens: Option<u64>,
+    #[serde(default, deserialize_with = "loose::optional")]
     prompt_tokens_details: Option<PromptDetails>,
+    #[serde(default, deserialize_with = "loose::optional")]
     completion_tokens_details: Option<CompletionDetails>,
 }
 
 #[derive(Debug, Deserialize)]
 struct PromptDetails {
+    #[serde(default, deserialize_with = "loose::count")]
     cached_tokens: Option<u64>,
+    #[serde(default, deserialize_with = "loose::count")]
     cache_creation_input_tokens: Option<u64>,
     /// The same by how long they live: `ephemeral_5m_input_tokens`.
+    #[serde(default, deserialize_with = "loose::optional")]
     cache_creation: Option<BTreeMap<String, Option<u64>>>,
 }
 
 #[derive(Debug, Deserialize)]
 struct CompletionDetails {
+    #[serde(default, deserialize_with = "loose::count")]
     reasoning_tokens: Option<u64>,
 }
 
@@ -97,7 +112,7 @@ impl Completion {
         let request_id = self.request_id.or(header_id).or_else(|| self.id.as_deref().map(of_id));
         let mut texts = Vec::new();
         let mut answer = Answer {
-            usage: self.usage.map(WireUsage::counted),
+            usage: self.usage.and_then(WireUsage::counted),
             model: self.model,
             request_id,
             ..Answer::default()
@@ -108,7 +123,9 @@ impl Completion {
             answer.finish_reason = answer.finish_reason.or(choice.finish_reason.flatten());
             let Some(message) = choice.message else { continue };
             texts.push(message.content.map(Content::into_text).unwrap_or_default());
-            answer.reasoning = answer.reasoning.or(message.reasoning_content.filter(|text| !text.is_empty()));
+            let reasoning = message.reasoning_content.filter(|text| !text.is_empty());
+            let reasoning = reasoning.or(message.reasoning.filter(|text| !text.is_empty()));
+            answer.reasoning = answer.reasoning.or(reasoning);
             let calls = message.tool_calls.filter(|calls| !calls.is_empty());
             answer.tool_calls = answer.tool_calls.or_else(|| calls.map(|calls| array(&calls)));
         }
@@ -138,23 +155,25 @@ impl Content {
 }
 
 impl WireUsage {
-    fn counted(self) -> Usage {
+    /// The counts; of a usage that holds none, nothing.
+    fn counted(self) -> Option<Usage> {
         // A count that no model can have is no count.
         let sane = |tokens: Option<u64>| tokens.filter(|tokens| *tokens <= MOST_TOKENS);
-        let prompt_tokens = sane(self.prompt_tokens).unwrap_or(0);
-        let completion_tokens = sane(self.completion_tokens).unwrap_or(0);
-        Usage {
+        let (prompt, completion) = (sane(self.prompt_tokens), sane(self.completion_tokens));
+        let total = sane(self.total_tokens);
+        prompt.or(completion).or(total)?;
+        let (prompt_tokens, completion_tokens) = (prompt.unwrap_or(0), completion.unwrap_or(0));
+        let details = self.prompt_tokens_details;
+        Some(Usage {
             prompt_tokens,
             completion_tokens,
-            total_tokens: sane(self.total_tokens).unwrap_or(prompt_tokens + completion_tokens),
-            cached_tokens: sane(
-                self.prompt_tokens_details.as_ref().and_then(|details| details.cached_tokens),
-            ),
-            cache_written_tokens: sane(self.prompt_tokens_details.and_then(PromptDetails::written)),
+            total_tokens: total.unwrap_or(prompt_tokens + completion_tokens),
+            cached_tokens: sane(details.as_ref().and_then(|details| details.cached_tokens)),
+            cache_written_tokens: sane(details.and_then(PromptDetails::written)),
             reasoning_tokens: sane(
                 self.completion_tokens_details.and_then(|details| details.reasoning_tokens),
             ),
-        }
+        })
     }
 }
 

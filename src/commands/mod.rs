@@ -1,6 +1,7 @@
 //! The commands, a file each. The only place that prints to standard output.
 
 mod ask;
+mod coding_plan;
 mod environment;
 mod export;
 mod forewarning;

@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use super::load::{Loaded, check_tools, load, screen};
 use super::run::plan_line;
-use super::{Failure, forewarning};
+use super::{Failure, coding_plan, forewarning};
 use crate::api::client::{HttpEndpoint, Settings};
 use crate::api::key::Key;
 use crate::cli::{PreviewArgs, Progress};
@@ -31,6 +31,11 @@ pub(super) fn run(args: PreviewArgs) -> Result<Exit, Failure> {
     let loaded = load(&args.job)?;
     check_tools(&loaded.job)?;
     let key = key_line(&loaded, args.job.simulate);
+    if !args.job.simulate
+        && let Some(warning) = coding_plan::warning(&loaded.job.model.base_url, key_at_hand(&loaded).as_ref())
+    {
+        screen.insist(&warning);
+    }
     HttpEndpoint::new(Settings::of(&loaded.job.model, &loaded.job.retry)).map_err(Failure::new)?;
     let path = loaded.job.output.journal();
     let reader = match path.exists() {
@@ -72,6 +77,14 @@ pub(super) fn run(args: PreviewArgs) -> Result<Exit, Failure> {
         check_target(&opened.job.output.path)?;
     }
     Ok(Exit::Done)
+}
+
+/// The key, where looking at it costs nothing.
+fn key_at_hand(loaded: &Loaded) -> Option<Key> {
+    match &loaded.job.model.key {
+        KeySource::Command(_) => None,
+        source => Key::load(source, |name| loaded.environment.get(name)).ok().flatten(),
+    }
 }
 
 fn key_line(loaded: &Loaded, simulate: bool) -> String {

@@ -10,7 +10,7 @@ use super::environment::Environment;
 use super::listener::Listener;
 use super::load::{Loaded, check_tools, load, screen};
 use super::summary::{Account, Summary};
-use super::{Failure, forewarning, interrupt};
+use super::{Failure, coding_plan, forewarning, interrupt};
 use crate::api::client::{HttpEndpoint, Settings};
 use crate::api::key::Key;
 use crate::cli::RunArgs;
@@ -47,6 +47,11 @@ pub(super) fn run(args: RunArgs) -> Result<Exit, Failure> {
         Some(_) => Key::new("simulated").ok(),
         None => key(&loaded)?,
     };
+    if simulator.is_none()
+        && let Some(warning) = coding_plan::warning(base_url, key.as_ref())
+    {
+        screen.insist(&warning);
+    }
     let hidden = Environment::with_key(&loaded.job.model.key, key.as_ref());
     let settings = Settings { base_url, key, ..Settings::of(&loaded.job.model, &loaded.job.retry) };
     let endpoint = HttpEndpoint::new(settings).map_err(Failure::new)?;

@@ -1,11 +1,13 @@
 //! The end of a run: the receipt beside the output, and what is said of it.
 
+use std::collections::BTreeSet;
 use std::path::Path;
 use std::time::SystemTime;
 
 use serde_json::{Value, json};
 
 use super::Failure;
+use crate::api::verdict::mend;
 use crate::dispatch::stop::StopReason;
 use crate::exit::Exit;
 use crate::job::price::rounded;
@@ -138,6 +140,7 @@ impl Summary<'_> {
             "reason": self.account.reason,
             "error_code": fault.map(|fault| &fault.code),
             "error": fault.map(|fault| &fault.message),
+            "help": fault.and_then(|fault| fault.mend),
             "exit_code": self.account.exit.code(),
             "resume": (self.account.pending > 0).then_some(self.resume),
         }))
@@ -173,8 +176,12 @@ impl Summary<'_> {
             screen.say(&format!("{answers} ended at max_tokens (finish_reason \"length\")"));
         }
         if self.written.is_some_and(|written| written.failed > 0) {
+            let mut said = BTreeSet::new();
             for group in reader.failures()? {
                 screen.insist(&self.failure(&group));
+                // Groups that are mended alike say so once.
+                let mend = mend(&group.code, &group.message).filter(|mend| said.insert(*mend));
+                mend.into_iter().for_each(|mend| screen.insist(&help(mend)));
             }
         }
         if self.written.is_some() {
@@ -182,6 +189,8 @@ impl Summary<'_> {
         }
         if self.account.pending > 0 {
             screen.insist(&self.why());
+            let mend = self.sent.reason.fault().and_then(|fault| fault.mend);
+            mend.into_iter().for_each(|mend| screen.insist(&help(mend)));
             // At a cap the same command would stop again at once.
             let first = match &self.sent.reason {
                 StopReason::Cap(cap) => format!("raise `{}`, then ", cap.key()),
@@ -229,7 +238,7 @@ impl Summary<'_> {
                 fault(refusal)
             ),
             StopReason::EveryRowRefused(refusal) => format!(
-                "stopped: the API refused each of the first rows alike ({}); the job needs mending, not the rows",
+                "stopped: each of the first rows failed alike ({}); the job needs mending, not the rows",
                 fault(refusal)
             ),
             StopReason::Outage(last) if last.retry_after.is_some_and(|wait| wait > patience) => format!(
@@ -258,6 +267,11 @@ pub(super) fn known_cost(reader: &Reader, spent: &Spent, priced: bool) -> Result
     let nothing_bought = priced && spent.usage.total_tokens == 0;
     let known = nothing_bought || spent.cost > 0.0 || reader.has_costs()?;
     Ok(known.then(|| rounded(spent.cost)))
+}
+
+/// What to do, as errors say it.
+fn help(mend: &str) -> String {
+    format!("  = help: {mend}")
 }
 
 /// A time as RFC 3339 has it, in UTC.

@@ -41,7 +41,7 @@ impl<E: Endpoint, L: Ledger> Pass<'_, '_, E, L> {
     pub(super) fn take_turn(&mut self, work: Work, turn: Turn, end: End, now: Instant) {
         match turn {
             Turn::Answered(answer) => {
-                for ended in self.dispatcher.trial.answered() {
+                for ended in self.dispatcher.trial.answered(work.request.shape) {
                     self.store(ended);
                 }
                 self.store(end.of(&work, Ending::Answered(answer)));
@@ -49,12 +49,14 @@ impl<E: Endpoint, L: Ledger> Pass<'_, '_, E, L> {
             Turn::Failed(fault) => self.refused(&work, fault, end),
             Turn::Ask(step, request) => {
                 let mut work = work;
+                self.dispatcher.trial.accepted(work.request.shape);
                 work.goes_on(*request);
                 self.step(&mut work, step, end);
                 self.queues.wait(now, work);
             }
             Turn::Call(step, calls) => {
                 let mut work = work;
+                self.dispatcher.trial.accepted(work.request.shape);
                 self.step(&mut work, step, end);
                 self.call(work, calls);
             }
@@ -117,6 +119,7 @@ impl<E: Endpoint, L: Ledger> Pass<'_, '_, E, L> {
     fn failed_unsent(&mut self, work: &Work, fault: Fault) {
         let tries = work.allowance.charged;
         let ending = Ending::Failed(fault.clone());
-        self.failed(Ended { row: work.row.clone(), sent: None, tries, cost: None, ending }, fault);
+        let ended = Ended { row: work.row.clone(), sent: None, tries, cost: None, ending };
+        self.failed(ended, fault, work.request.shape);
     }
 }

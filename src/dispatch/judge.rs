@@ -15,6 +15,7 @@ use super::{Dispatcher, Ledger};
 use crate::endpoint::Endpoint;
 use crate::note::{Ended, Ending, Sent};
 use crate::outcome::{Answer, Fault, FaultKind};
+use crate::request::Shape;
 
 /// When a request was sent, and what it cost.
 pub(super) struct End {
@@ -35,6 +36,7 @@ impl<E: Endpoint, L: Ledger> Pass<'_, '_, E, L> {
         let now = Instant::now();
         let Finished { work, flight, latency, reply } = finished;
         self.sent_at.remove(&flight.order);
+        self.dispatcher.trial.back(work.request.shape, now);
         let purse = &mut self.dispatcher.purse;
         let (usage, thought) = match &reply {
             Ok(answer) => (answer.usage, answer.thought()),
@@ -91,6 +93,7 @@ impl<E: Endpoint, L: Ledger> Pass<'_, '_, E, L> {
             }
             FaultKind::Unusable if work.unusable == 0 => {
                 self.service_is_there(now);
+                self.dispatcher.trial.accepted(work.request.shape);
                 work.unusable += 1;
                 self.again(work, fault, end, now);
             }
@@ -98,13 +101,13 @@ impl<E: Endpoint, L: Ledger> Pass<'_, '_, E, L> {
                 self.service_is_there(now);
                 self.cut(work, fault, end, now);
             }
-            FaultKind::Unusable | FaultKind::Unfit | FaultKind::RowRefused => {
-                self.service_is_there(now);
-                self.refused(&work, fault, end);
-            }
-            FaultKind::JobRefused => {
+            FaultKind::JobRefused if !self.dispatcher.trial.is_the_row_s(&fault) => {
                 self.store(end.of(&work, Ending::Waits(fault.clone())));
                 self.end(StopReason::Refused(fault));
+            }
+            FaultKind::Unusable | FaultKind::Unfit | FaultKind::RowRefused | FaultKind::JobRefused => {
+                self.service_is_there(now);
+                self.refused(&work, fault, end);
             }
         }
     }
@@ -141,21 +144,21 @@ impl<E: Endpoint, L: Ledger> Pass<'_, '_, E, L> {
     /// A row came to an end that another try would not change.
     pub(super) fn refused(&mut self, work: &Work, fault: Fault, end: End) {
         let ended = end.of(work, Ending::Failed(fault.clone()));
-        self.failed(ended, fault);
+        self.failed(ended, fault, work.request.shape);
     }
 
     /// A row has failed for good; so may the job have, if it is one of the first.
-    pub(super) fn failed(&mut self, ended: Ended, fault: Fault) {
-        match self.dispatcher.trial.refused(ended, &fault) {
+    pub(super) fn failed(&mut self, ended: Ended, fault: Fault, shape: Shape) {
+        match self.dispatcher.trial.refused(ended, &fault, shape) {
             Judgement::Open => {}
             Judgement::Rows(ended) => ended.into_iter().for_each(|ended| self.store(ended)),
-            Judgement::Job(fault) => {
+            Judgement::Job(reason) => {
                 // The rows stay pending: once the job is mended, they are to be sent.
                 for ended in self.dispatcher.trial.release() {
                     let own = ended.ending.fault().unwrap_or(&fault).clone();
                     self.store(Ended { ending: Ending::Waits(own), ..ended });
                 }
-                self.end(StopReason::EveryRowRefused(fault));
+                self.end(reason);
             }
         }
     }

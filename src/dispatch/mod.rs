@@ -27,6 +27,7 @@ use crate::endpoint::Endpoint;
 use crate::event::Observer;
 use crate::job::Retry;
 use crate::job::limits::{Caps, Concurrency, Quotas};
+use crate::job::setters::Setters;
 use crate::note::Note;
 use crate::outcome::Fault;
 use crate::toolbox::Toolbox;
@@ -67,6 +68,8 @@ pub struct Rules {
     pub conversation: conversation::Rules,
     /// Files the process may open.
     pub open_files: u64,
+    /// Who sets which field of the request: what is wrong with the job's is wrong with every row.
+    pub setters: Setters,
 }
 
 /// What earlier runs of the same job leave behind.
@@ -126,7 +129,7 @@ impl<'e, E: Endpoint> Dispatcher<'e, E> {
             purse: Purse::new(rules.caps, past.cost, past.tokens),
             health: Health::new(rules.retry, now),
             window: Window::new(rules.concurrency, rules.quotas.requests_each_second(), rules.open_files),
-            trial: Trial::default(),
+            trial: Trial::new(rules.setters.clone()),
             ends_at,
             last_fault: None,
         }

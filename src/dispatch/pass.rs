@@ -194,7 +194,7 @@ impl<'p, 'e, E: Endpoint, L: Ledger> Pass<'p, 'e, E, L> {
         }
         // What is due already waits for something else than the time: for the probe before it.
         let due = self.queues.next_due().filter(|due| *due > now);
-        if self.queues.cleared.is_empty() && !self.fresh_can_go() {
+        if self.queues.cleared.is_empty() && !self.fresh_can_go(now) {
             return self.nothing_ready(now, due);
         }
         if self.in_flight.len() >= self.places() {
@@ -204,9 +204,9 @@ impl<'p, 'e, E: Endpoint, L: Ledger> Pass<'p, 'e, E, L> {
     }
 
     /// Whether a row that was never sent can go, as far as the journal and the first rows are concerned.
-    fn fresh_can_go(&self) -> bool {
-        let handed_out = self.queues.fresh.front().is_some_and(|work| work.row.position < self.handed_out);
-        handed_out && self.dispatcher.trial.allows_more()
+    fn fresh_can_go(&self, now: Instant) -> bool {
+        let fresh = self.queues.fresh.front().filter(|work| work.row.position < self.handed_out);
+        fresh.is_some_and(|work| self.dispatcher.trial.allows(work.request.shape, now))
     }
 
     /// Whether another row may be read.
@@ -218,7 +218,9 @@ impl<'p, 'e, E: Endpoint, L: Ledger> Pass<'p, 'e, E, L> {
 
     /// No row can go: either none is there yet, or all that are left wait.
     fn nothing_ready(&self, now: Instant, due: Option<Instant>) -> Next {
-        let first_rows = !self.queues.fresh.is_empty() && !self.dispatcher.trial.allows_more();
+        let trial = &self.dispatcher.trial;
+        let shape = self.queues.fresh.front().map(|work| work.request.shape);
+        let first_rows = shape.is_some_and(|shape| !trial.allows(shape, now));
         let rows_come = self.rows.is_some() && self.has_room() && !first_rows;
         let rows_go = !self.in_flight.is_empty() || !self.errands.is_empty() || self.queues.goes_again();
         let idle = !rows_go && !rows_come && (first_rows || self.queues.fresh.is_empty());
@@ -228,7 +230,10 @@ impl<'p, 'e, E: Endpoint, L: Ledger> Pass<'p, 'e, E, L> {
             Some(due) if idle && due > now + patience => {
                 Next::Stop(Box::new(StopReason::Outage(self.last_fault())))
             }
-            _ if first_rows => Next::Wait(due, Some(HeldBy::FirstRows)),
+            _ if first_rows => {
+                let opens = shape.and_then(|shape| trial.opens_at(shape, now));
+                Next::Wait(due.into_iter().chain(opens).min(), Some(HeldBy::FirstRows))
+            }
             _ => Next::Wait(due, idle.then_some(HeldBy::Backoff)),
         }
     }
@@ -240,7 +245,7 @@ impl<'p, 'e, E: Endpoint, L: Ledger> Pass<'p, 'e, E, L> {
         let Some(request) = queue.front().map(|work| &work.request) else {
             return Next::Wait(due, None);
         };
-        let estimate = request.estimate;
+        let (estimate, shape) = (request.estimate, request.shape);
         let worst = self.dispatcher.pace.worst(&estimate);
         // No tokenizer makes more tokens than there are bytes.
         let prompt_tokens = worst.prompt_tokens.max(request.body.len() as u64);
@@ -252,6 +257,7 @@ impl<'p, 'e, E: Endpoint, L: Ledger> Pass<'p, 'e, E, L> {
         if !goes_again {
             self.dispatcher.trial.sent();
         }
+        self.dispatcher.trial.out(shape, now);
         let queue = if goes_again { &mut self.queues.cleared } else { &mut self.queues.fresh };
         match queue.pop_front() {
             Some(work) => Next::Send(Box::new(work), flight),
@@ -334,7 +340,8 @@ impl<'p, 'e, E: Endpoint, L: Ledger> Pass<'p, 'e, E, L> {
             return;
         }
         if let Some(probe) = self.dispatcher.health.next_probe() {
-            if probe > now || self.queues.goes_again() || self.fresh_can_go() || !self.in_flight.is_empty() {
+            if probe > now || self.queues.goes_again() || self.fresh_can_go(now) || !self.in_flight.is_empty()
+            {
                 return;
             }
             let far = now + self.dispatcher.retry.max_outage;

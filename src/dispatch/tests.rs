@@ -6,6 +6,7 @@ mod chance;
 mod limits;
 mod order;
 mod outage;
+mod preflight;
 mod refusals;
 mod service;
 mod shelf;

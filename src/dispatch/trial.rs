@@ -1,17 +1,46 @@
-//! The first rows of a run: a job that is wrong as a whole is told after ten of them, not after ten thousand.
+//! The first rows of a run: a job that is wrong as a whole is told after one row of each shape, or after ten in all, and
+//! not after ten thousand.
 
+use std::collections::HashMap;
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use super::stop::StopReason;
+use crate::job::setters::Setters;
 use crate::note::Ended;
-use crate::outcome::Fault;
+use crate::outcome::{Fault, FaultKind};
+use crate::request::Shape;
 
 /// Rows sent before the first answer, and refusals alike that end the run.
 pub(crate) const FIRST_ROWS: usize = 10;
 
+/// How long the first row of a shape keeps the others waiting. The service looks at a request before it gives it to a
+/// model, so that a refusal comes at once; what is out for longer is being answered.
+const REFUSED_BY_THEN: Duration = Duration::from_secs(10);
+
+/// Shapes that are remembered. A job has a few; where every row has one of its own, nothing is to be learned from them.
+const SHAPES: usize = 64;
+
 /// Watches over the first rows.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Trial {
+    setters: Setters,
     over: bool,
     sent: usize,
     refused: Vec<(Ended, Fault)>,
+    shapes: HashMap<Shape, Standing>,
+}
+
+/// What is known of a shape.
+#[derive(Debug, Clone, Copy)]
+enum Standing {
+    /// Nothing: so many requests of it are out, the first of them since then, and so many were refused for their own sake.
+    Unknown { out: usize, since: Instant, refused: usize },
+    /// It is not refused at once. Whether it is answered is not known.
+    LetThrough,
+    /// A row of it was answered.
+    Good,
 }
 
 /// What a refusal among the first rows means.
@@ -22,13 +51,31 @@ pub(crate) enum Judgement {
     /// The rows are wrong, not the job: these refusals stand.
     Rows(Vec<Ended>),
     /// The job is wrong.
-    Job(Fault),
+    Job(StopReason),
 }
 
 impl Trial {
-    /// Whether another first row may be sent.
-    pub(crate) fn allows_more(&self) -> bool {
-        self.over || self.sent < FIRST_ROWS
+    /// Of a job whose fields are set by these.
+    pub(crate) fn new(setters: Setters) -> Self {
+        Self { setters, over: false, sent: 0, refused: Vec::new(), shapes: HashMap::new() }
+    }
+
+    /// Whether a row of this shape may be sent for the first time.
+    pub(crate) fn allows(&self, shape: Shape, now: Instant) -> bool {
+        let enough = !self.over && self.sent >= FIRST_ROWS;
+        !enough && self.trial_ends(shape).is_none_or(|end| end <= now)
+    }
+
+    /// When the waiting for the first row of a shape ends, if nothing comes back before.
+    pub(crate) fn opens_at(&self, shape: Shape, now: Instant) -> Option<Instant> {
+        self.trial_ends(shape).filter(|end| *end > now)
+    }
+
+    fn trial_ends(&self, shape: Shape) -> Option<Instant> {
+        match self.shapes.get(&shape) {
+            Some(Standing::Unknown { out: 1.., since, .. }) => Some(*since + REFUSED_BY_THEN),
+            _ => None,
+        }
     }
 
     /// A row is sent for the first time.
@@ -36,22 +83,82 @@ impl Trial {
         self.sent += 1;
     }
 
+    /// A request goes out, for the first time or again.
+    pub(crate) fn out(&mut self, shape: Shape, now: Instant) {
+        if self.shapes.len() >= SHAPES && !self.shapes.contains_key(&shape) {
+            return;
+        }
+        let unknown = Standing::Unknown { out: 0, since: now, refused: 0 };
+        let standing = self.shapes.entry(shape).or_insert(unknown);
+        if let Standing::Unknown { out, since, .. } = standing {
+            match *out {
+                0 => *since = now,
+                // Nobody else of this shape has gone before, unless the time was over.
+                _ if *since + REFUSED_BY_THEN <= now => return *standing = Standing::LetThrough,
+                _ => {}
+            }
+            *out += 1;
+        }
+    }
+
+    /// A request has come back, whatever with. Those that are still out begin anew: which of them was first is not known.
+    pub(crate) fn back(&mut self, shape: Shape, now: Instant) {
+        if let Some(Standing::Unknown { out, since, .. }) = self.shapes.get_mut(&shape) {
+            *out = out.saturating_sub(1);
+            *since = now;
+        }
+    }
+
+    /// The service took a request of this shape, and gave no answer that is of use.
+    pub(crate) fn accepted(&mut self, shape: Shape) {
+        if let Some(standing @ Standing::Unknown { .. }) = self.shapes.get_mut(&shape) {
+            *standing = Standing::LetThrough;
+        }
+    }
+
     /// A row was answered: the job is right. The refusals kept so far are the rows' own.
-    pub(crate) fn answered(&mut self) -> Vec<Ended> {
+    pub(crate) fn answered(&mut self, shape: Shape) -> Vec<Ended> {
+        if let Some(standing) = self.shapes.get_mut(&shape) {
+            *standing = Standing::Good;
+        }
         self.close()
     }
 
-    /// A row was refused. Once the trial is over, or when the refusals differ, it is the row's own fault.
-    pub(crate) fn refused(&mut self, ended: Ended, fault: &Fault) -> Judgement {
+    /// Whether a refusal of the job is one of the row alone, which has set the field in question for itself.
+    pub(crate) fn is_the_row_s(&self, fault: &Fault) -> bool {
+        fault.about.is_some_and(|field| self.setters.is_the_row_s(field))
+    }
+
+    /// A row was refused. It is the job that is wrong when it sets the field in question, and nobody of this shape was
+    /// answered. Once the trial is over, or when the refusals differ, it is the row's own fault.
+    pub(crate) fn refused(&mut self, ended: Ended, fault: &Fault, shape: Shape) -> Judgement {
+        let by_job = fault.about.is_some_and(|field| self.setters.is_the_job_s(field));
+        let tried = matches!(self.shapes.get(&shape), None | Some(Standing::Good));
         let alike = self
             .refused
             .first()
             .is_none_or(|(_, first)| (first.status, &first.code) == (fault.status, &fault.code));
         self.refused.push((ended, fault.clone()));
+        self.count_refusal(shape, fault.kind);
         match () {
+            () if by_job && !tried => Judgement::Job(StopReason::Refused(fault.clone())),
             () if self.over || !alike => Judgement::Rows(self.close()),
-            () if self.refused.len() >= FIRST_ROWS => Judgement::Job(fault.clone()),
+            () if self.refused.len() >= FIRST_ROWS => {
+                Judgement::Job(StopReason::EveryRowRefused(fault.clone()))
+            }
             () => Judgement::Open,
+        }
+    }
+
+    /// The next row of the shape may go; after some refusals they need not go one by one any more.
+    fn count_refusal(&mut self, shape: Shape, kind: FaultKind) {
+        let Some(standing) = self.shapes.get_mut(&shape) else { return };
+        if let Standing::Unknown { refused, .. } = standing {
+            *refused += 1;
+            let taken = matches!(kind, FaultKind::CutByServer | FaultKind::Unusable | FaultKind::Unfit);
+            if taken || *refused >= FIRST_ROWS {
+                *standing = Standing::LetThrough;
+            }
         }
     }
 
@@ -69,5 +176,37 @@ impl Trial {
     /// Gives what was kept back.
     pub(crate) fn release(&mut self) -> Vec<Ended> {
         self.refused.drain(..).map(|(ended, _)| ended).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn only_so_many_shapes_are_remembered_and_the_others_are_let_through() {
+        let mut trial = Trial::new(Setters::default());
+        let now = Instant::now();
+        assert!(trial.answered(Shape(0)).is_empty());
+        for shape in 0..1_000 {
+            assert!(trial.allows(Shape(shape), now));
+            trial.out(Shape(shape), now);
+            assert_eq!(trial.allows(Shape(shape), now), shape >= SHAPES as u64, "{shape}");
+        }
+        assert_eq!(trial.shapes.len(), SHAPES);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_shape_opens_when_its_first_row_is_out_for_long_and_stays_open() {
+        let mut trial = Trial::new(Setters::default());
+        let (shape, now) = (Shape(7), Instant::now());
+        trial.out(shape, now);
+        let later = now + REFUSED_BY_THEN;
+        assert_eq!(trial.opens_at(shape, now), Some(later));
+        assert!(!trial.allows(shape, now) && trial.allows(shape, later));
+        assert_eq!(trial.opens_at(shape, later), None, "what is open needs no waking");
+        trial.out(shape, later);
+        trial.back(shape, later);
+        assert!(trial.allows(shape, later));
     }
 }

@@ -13,6 +13,7 @@ pub mod limits;
 pub mod price;
 pub mod problem;
 pub mod resolve;
+pub mod setters;
 pub mod units;
 
 use std::ops::Range;

@@ -17,7 +17,7 @@ pub use languages::Translates;
 pub use lookup::{Found, Matched};
 pub use model::{Limits, Model, Offer, Variant};
 pub use price::{CacheShares, PriceList, Tier};
-pub use region::{Region, Scope, UnknownRegion, UnknownScope};
+pub use region::{Region, Scope, UnknownRegion, UnknownScope, is_plan_host};
 pub use table::{Table, TableError};
 
 #[cfg(test)]

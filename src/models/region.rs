@@ -128,6 +128,14 @@ impl Region {
     }
 }
 
+/// Whether a base URL's host is that of a subscription plan, whose terms keep jobs and scripts out.
+pub fn is_plan_host(base_url: &str) -> bool {
+    let host = host_of(base_url);
+    let coding = ["coding.dashscope.aliyuncs.com", "coding-intl.dashscope.aliyuncs.com"];
+    let token_plan = host.starts_with("token-plan.") && host.ends_with(".maas.aliyuncs.com");
+    token_plan || coding.contains(&host.as_str())
+}
+
 impl FromStr for Region {
     type Err = UnknownRegion;
 
@@ -216,6 +224,26 @@ mod tests {
             "https://cn-beijing.maas.aliyuncs.com/v1",
         ] {
             assert_eq!(Region::from_base_url(url), None, "{url}");
+        }
+    }
+
+    #[test]
+    fn the_hosts_of_plans_are_known_whatever_stands_around_them() {
+        for url in [
+            "https://coding.dashscope.aliyuncs.com/v1",
+            "https://Coding-Intl.dashscope.aliyuncs.com:443/v1",
+            "https://token-plan.cn-beijing.maas.aliyuncs.com/compatible-mode/v1",
+            "https://token-plan.ap-southeast-1.maas.aliyuncs.com/compatible-mode/v1",
+        ] {
+            assert!(is_plan_host(url), "{url}");
+        }
+        for url in [
+            "https://dashscope.aliyuncs.com/compatible-mode/v1",
+            "https://ws-1.cn-beijing.maas.aliyuncs.com/compatible-mode/v1",
+            "https://coding.dashscope.aliyuncs.com.example.com/v1",
+            "http://127.0.0.1:8080/coding.dashscope.aliyuncs.com",
+        ] {
+            assert!(!is_plan_host(url), "{url}");
         }
     }
 

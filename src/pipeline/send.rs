@@ -14,6 +14,7 @@ use crate::dispatch::stop::{Stop, StopReason, Urgency};
 use crate::dispatch::{Dispatcher, Ledger, Past, Rules};
 use crate::endpoint::Endpoint;
 use crate::event::{Event, HeldBy, Observer};
+use crate::job::setters::Setters;
 use crate::journal::cursors::State;
 use crate::journal::reader::{Reader, Spent};
 use crate::journal::sharing::{Shared, Sharer};
@@ -110,6 +111,7 @@ pub async fn send<E: Endpoint>(
         caps: job.caps,
         conversation: opened.conversation(),
         open_files: order.open_files,
+        setters: Setters::of(job),
     };
     let commands = Commands::new(job.tools.clone(), order.hidden.to_vec());
     let mut dispatcher = Dispatcher::new(endpoint, &commands, &rules, past, Box::new(rand::random::<f64>));

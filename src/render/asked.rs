@@ -4,12 +4,12 @@ use std::sync::Arc;
 
 use serde_json::{Map, Value};
 
-use super::{check, estimate, fingerprint};
+use super::{check, estimate, fingerprint, shape};
 use crate::job::facts::{Facts, Thinking};
 use crate::job::price::Price;
 use crate::job::problem::Problem;
 use crate::job::{Model, Transport};
-use crate::request::{ChatRequest, Shape, UnaskedThinking};
+use crate::request::{ChatRequest, UnaskedThinking};
 
 /// What the requests of a job are sent with.
 #[derive(Debug)]
@@ -60,7 +60,7 @@ impl Asked {
         Ok(ChatRequest {
             fingerprint: fingerprint::of(body),
             estimate: estimate::of(body, facts, thinks),
-            shape: shape(body),
+            shape: shape::of(body, stream),
             stream,
             thinks,
             may_continue: !thinks && may_continue(body),
@@ -110,22 +110,4 @@ fn bytes(body: &Map<String, Value>) -> serde_json::Result<Vec<u8>> {
     let mut body = body.clone();
     body.retain(|key, _| !fingerprint::TRANSPORT.contains(&key.as_str()));
     serde_json::to_vec(&body)
-}
-
-/// The model, the names of the fields and their switches. Turns and numbers differ from row to row; so do the texts of
-/// a translation's options.
-fn shape(body: &Map<String, Value>) -> Shape {
-    let mut words = Vec::new();
-    for (key, value) in body {
-        let value = match value {
-            Value::Bool(_) => Some(value.to_string()),
-            Value::String(text) if key == "model" => Some(text.clone()),
-            Value::Object(fields) if key == "response_format" => fields.get("type").map(Value::to_string),
-            _ => None,
-        };
-        words.push(format!("{key}={}", value.unwrap_or_default()));
-    }
-    words.sort_unstable();
-    let hash = fingerprint::of_bytes(words.join("\0").as_bytes()).0;
-    Shape(u64::from_le_bytes([hash[0], hash[1], hash[2], hash[3], hash[4], hash[5], hash[6], hash[7]]))
 }

@@ -5,7 +5,7 @@
 
 use serde_json::{Value, json};
 
-use super::Profile;
+use super::{Profile, plain};
 
 const HELP: &str = "For details, see: https://help.aliyun.com/zh/model-studio/error-code";
 
@@ -113,7 +113,7 @@ impl Refusal {
     /// The body that says so; `identity` is the request's UUID.
     pub(super) fn body(&self, profile: Profile, identity: &str) -> Value {
         if profile == Profile::Plain {
-            return json!({"error": self.message});
+            return plain::error(self.status, &self.kind, &self.message);
         }
         let parameter = (self.code == "insufficient_quota").then_some("insufficient_quota");
         let error =

@@ -15,6 +15,7 @@ mod fingerprint;
 mod languages;
 mod latency;
 mod meter;
+mod plain;
 mod received;
 mod reply;
 mod sabotage;
@@ -91,8 +92,9 @@ pub enum Profile {
     /// DashScope's: its models, its rules for requests, its error bodies and headers.
     #[default]
     DashScope,
-    /// Any other OpenAI-compatible server's: every model name, few rules, errors as `{"error":"text"}`,
-    /// no request id and no details of usage.
+    /// Any other OpenAI-compatible server's: every model name, few rules, no key, errors in the shapes of
+    /// several servers, no request id and no details of usage. Whole answers are written in the manners of
+    /// several servers too, drawn from the request: without usage, with counts as floats or text, and so on.
     Plain,
 }
 

@@ -26,6 +26,10 @@ fn every_kind_of_throttling_is_tried_again_and_uses_up_no_tries() {
         "status = 429\ncode = \"Throttling.RateQuota\"",
         "status = 429\ncode = \"ResourceExhausted\"",
         "status = 429\nbody = \"\"",
+        "status = 429\nbody = '''{\"code\":\"Throttling.AllocationQuota\",\"message\":\"Allocated quota exceeded, please increase your quota limit.\",\"request_id\":\"r\"}'''",
+        "status = 429\ncode = \"Throttling.Concurrency\"\nmessage = \"Too many concurrent requests\"",
+        "status = 429\nmessage = \"Too many requests in route. Please try again later.\"",
+        "status = 500\ncode = \"InternalError.Algo\"\nmessage = \"<429> InternalError.Algo: Too many requests.\"",
         "status = 503\ncode = \"ServiceUnavailable\"\nmessage = \"<503> InternalError.Algo: An error occurred in model serving, error message is: [Too many requests. Your requests are being throttled due to system capacity limits. Please try again later.]\"",
         "status = 500\ncode = \"ServiceUnavailable\"\nmessage = \"Your requests are being throttled due to system capacity limits.\"",
     ];
@@ -52,6 +56,10 @@ fn trouble_that_passes_is_tried_again() {
         "status = 500\ncode = \"RequestTimeOut\"\nmessage = \"Request timed out, please try again later.\"",
         "status = 502",
         "status = 503\ncode = \"ModelUnavailable\"",
+        "status = 503\ncode = \"ModelServingError\"",
+        "status = 500\ncode = \"SystemError\"",
+        "status = 500\ncode = \"ResponseTimeout\"\nmessage = \"Response timeout!\"",
+        "status = 400\ncode = \"InternalError.Algo\"\nmessage = \"<500> InternalError.Algo: inference internal error.\"",
         "status = 504",
         "status = 400\nmessage = \"File parsing in progress, please try again later.\"",
         "status = 502\naction = \"html\"",
@@ -65,7 +73,7 @@ fn trouble_that_passes_is_tried_again() {
     scene.run_job(&["job.toml"]).expect_code(0);
     let attempts =
         scene.output().iter().map(|row| row["attempts"].as_u64().expect("attempts")).collect::<Vec<_>>();
-    assert_eq!(attempts, [[3; 9].as_slice(), [1; 10].as_slice()].concat());
+    assert_eq!(attempts, [[3; 13].as_slice(), [1; 10].as_slice()].concat());
 }
 
 #[test]
@@ -90,6 +98,15 @@ fn a_row_that_is_refused_fails_with_the_api_s_own_words_and_is_not_sent_again() 
             "status = 500\ncode = \"InternalError.Algo\"\nmessage = \"list index out of range\"",
             "InternalError.Algo",
         ),
+        (
+            "status = 500\ncode = \"ModelError\"\nmessage = \"<400> InternalError.Algo.InvalidParameter: no\"",
+            "ModelError",
+        ),
+        ("status = 400\ncode = \"FaqRuleBlocked\"\nmessage = \"no\"", "FaqRuleBlocked"),
+        (
+            "status = 400\ncode = \"DataInspectionFailed\"\nmessage = \"Output data may …\"",
+            "DataInspectionFailed",
+        ),
         ("status = 422\ncode = \"unprocessable\"\nmessage = \"no\"", "unprocessable"),
     ];
     let script: String = kinds
@@ -113,7 +130,7 @@ fn a_row_that_is_refused_fails_with_the_api_s_own_words_and_is_not_sent_again() 
     scene
         .run_job(&["job.toml"])
         .expect_code(3)
-        .says("8 rows failed before; --retry-failed sends such rows again");
+        .says("11 rows failed before; --retry-failed sends such rows again");
     assert_eq!(scene.witness().len(), kinds.len() + 4);
     scene.serve(Settings::default());
     scene.rows_and_job(kinds.len() + 4, "");
@@ -134,13 +151,20 @@ fn what_only_the_owner_can_mend_stops_the_job_and_fails_no_row() {
         "status = 400\ncode = \"Arrearage\"\nmessage = \"Access denied, please make sure your account is in good standing.\"",
         "status = 429\ncode = \"PostpaidBillOverdue\"",
         "status = 429\ncode = \"Throttling.AllocationQuota\"\nmessage = \"Free allocated quota exceeded.\"",
+        "status = 401\nbody = '''{\"code\":\"InvalidApiKey\",\"message\":\"Invalid API-key provided.\",\"request_id\":\"r\"}'''",
+        "status = 403\ncode = \"AccessDenied.Unpurchased\"",
+        "status = 403\ncode = \"Endpoint.AccessDenied\"",
+        "status = 404\ncode = \"model_not_supported\"\nmessage = \"Unsupported model x for OpenAI compatibility mode.\"",
+        "status = 429\ncode = \"CommodityNotPurchased\"",
+        "status = 429\nmessage = \"month allocated quota exceeded.\"",
+        "status = 400\nmessage = \"The value of the enable_thinking parameter is restricted to True.\"",
         "status = 400\nmessage = \"Model not exist.\"",
         "status = 400\ncode = \"invalid_parameter_error\"\nmessage = \"This model only support stream mode, please enable the stream parameter to access the model. \"",
     ] {
         // The first rows are answered: the trouble comes in the middle.
         let script = format!("[[fault]]\nrequests = [20, 1000]\n{fault}\n");
         let mut scene = scene(60, &script);
-        scene.run_job(&["job.toml"]).expect_code(4).says("the API refuses this job");
+        scene.run_job(&["job.toml"]).expect_code(4).says("the API refuses this job").says("  = help: ");
         let receipt = scene.receipt();
         assert_eq!(
             (&receipt["reason"], &receipt["rows"]["failed"]),

@@ -38,6 +38,8 @@ pub struct Judge {
     pub retry_failed: bool,
     /// Whether replies get lost on their way without a fault of the script's: the server goes down.
     pub replies_get_lost: bool,
+    /// Whether the server leaves out of some answers what they used.
+    pub usage_goes_unsaid: bool,
     /// The first request that the present journal can know of.
     began: usize,
     judged: usize,
@@ -57,6 +59,7 @@ impl Judge {
             max_cost: None,
             retry_failed: false,
             replies_get_lost: false,
+            usage_goes_unsaid: false,
             began: 0,
             judged: 0,
             before: Book::default(),
@@ -284,6 +287,7 @@ impl Judge {
         let bought: u64 = seen[self.began..].iter().map(|seen| seen.total_tokens).sum();
         assert!(told <= bought, "invariant 6: {told} tokens told, {bought} bought");
         if !self.replies_get_lost
+            && !self.usage_goes_unsaid
             && seen.iter().all(|seen| seen.fault.is_none())
             && receipt["in_doubt"] == 0
             && receipt["run"] == 1

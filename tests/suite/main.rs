@@ -22,6 +22,8 @@ mod moving_input;
 mod outage;
 mod pacing;
 mod parameters;
+mod plain_server;
+mod preflight;
 mod receipts;
 mod resume;
 mod rows;

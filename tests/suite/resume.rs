@@ -37,8 +37,9 @@ fn a_run_that_is_killed_over_and_over_ends_like_one_that_never_was() {
     scene.run_job(&["job.toml"]).expect_code(0);
     assert_eq!(comparable(&whole.path("out.jsonl")), comparable(&scene.path("out.jsonl")));
     let sent = scene.witness().len();
+    // Beside the eight in flight, what was answered within the last commit is not stored yet: as many again.
     assert!(
-        sent <= ROWS + 8 * (killed + 1),
-        "{sent} requests: no more than what was in flight is sent twice"
+        sent <= ROWS + 16 * killed,
+        "{sent} requests: no more than what was in flight or not yet stored is sent twice"
     );
 }

@@ -6,6 +6,7 @@ mod events;
 use serde::Deserialize;
 use serde::de::IgnoredAny;
 
+use super::loose;
 use super::reply::{Choice, Completion, Content, Message, WireUsage, present};
 use calls::{CallDelta, Calls};
 use events::{Event, Events};
@@ -73,10 +74,14 @@ enum Manner {
 /// A piece on the wire; like a whole reply read loosely.
 #[derive(Debug, Deserialize)]
 struct Chunk {
+    #[serde(default, deserialize_with = "loose::text")]
     id: Option<String>,
+    #[serde(default, deserialize_with = "loose::text")]
     request_id: Option<String>,
+    #[serde(default, deserialize_with = "loose::text")]
     model: Option<String>,
     choices: Option<Vec<ChunkChoice>>,
+    #[serde(default, deserialize_with = "loose::optional")]
     usage: Option<WireUsage>,
     error: Option<IgnoredAny>,
     code: Option<IgnoredAny>,
@@ -97,6 +102,9 @@ struct ChunkChoice {
 struct Delta {
     content: Option<Content>,
     reasoning_content: Option<String>,
+    /// The name that vLLM and OpenRouter have for it.
+    #[serde(default, deserialize_with = "loose::text")]
+    reasoning: Option<String>,
     tool_calls: Option<Vec<CallDelta>>,
 }
 
@@ -215,7 +223,8 @@ impl Part {
     /// Takes a delta. Gives the bytes it brought.
     fn take(&mut self, delta: Delta, repeats: bool, sink: &mut Sink<'_>) -> usize {
         let mut brought = 0;
-        if let Some(more) = delta.reasoning_content.filter(|more| !more.is_empty()) {
+        let reasoning = delta.reasoning_content.or(delta.reasoning);
+        if let Some(more) = reasoning.filter(|more| !more.is_empty()) {
             brought += more.len();
             self.reasoning.push_str(&more);
             sink(Piece::Reasoning(&more));
@@ -260,6 +269,7 @@ impl Part {
         let message = Message {
             content: Some(Content::Text(self.content)),
             reasoning_content: Some(self.reasoning),
+            reasoning: None,
             tool_calls: Some(self.calls.finish()),
         };
         Choice { message: Some(message), finish_reason: self.finish_reason }

@@ -245,7 +245,7 @@ fn an_error_inside_a_stream_is_judged_like_an_error_reply() {
             FaultKind::Throttled,
             "limit_requests",
         ),
-        (r#"{"error":{"code":429,"message":"slow down"}}"#, FaultKind::Throttled, "429"),
+        (r#"{"error":{"code":429,"message":"slow down"}}"#, FaultKind::Throttled, "http_429"),
         (
             r#"{"error":{"code":"internal_error","message":"inference internal error."}}"#,
             FaultKind::Passing,

@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 
 use super::load::colored;
 use super::run::start_simulator;
-use super::{Failure, interrupt};
+use super::{Failure, coding_plan, interrupt};
 use crate::api::client::{HttpEndpoint, Settings};
 use crate::api::key::Key;
 use crate::api::stream::Piece;
@@ -42,6 +42,11 @@ pub(super) fn run(args: AskArgs) -> Result<Exit, Failure> {
         Some(_) => Key::new("simulated").ok(),
         None => Key::load(&asking.model.key, |name| question.environment.get(name)).map_err(Failure::new)?,
     };
+    if simulator.is_none()
+        && let Some(warning) = coding_plan::warning(base_url, key.as_ref())
+    {
+        screen.insist(&warning);
+    }
     let settings = Settings { base_url, key, ..Settings::of(&asking.model, &asking.retry) };
     let endpoint = HttpEndpoint::new(settings).map_err(Failure::new)?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();

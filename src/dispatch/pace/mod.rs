@@ -19,6 +19,9 @@ use gate::Gate;
 /// The span over which the job's own rate is measured.
 const MEASURED: Duration = Duration::from_secs(5);
 
+/// The requests that begin a run, and tell nothing of its rate.
+const FIRST: u64 = 10;
+
 /// The pace of a job.
 #[derive(Debug)]
 pub struct Pace {
@@ -28,6 +31,7 @@ pub struct Pace {
     brake: Brake,
     calibration: Calibration,
     recent: VecDeque<(Instant, u32)>,
+    sent: u64,
 }
 
 /// Leave to send one request, now.
@@ -60,6 +64,7 @@ impl Pace {
             brake: Brake::default(),
             calibration: Calibration::default(),
             recent: VecDeque::new(),
+            sent: 0,
         };
         // The oldest first: a gate counts from the first it hears of.
         let mut past = past.to_vec();
@@ -102,6 +107,7 @@ impl Pace {
         if let Some(gate) = &mut self.tokens {
             gate.pass(now, charged);
         }
+        self.sent += 1;
         self.note_sent(now);
         Ok(Ticket { at: now, charged })
     }
@@ -162,7 +168,9 @@ impl Pace {
             sent += count;
             first = first.min(*at);
         }
-        let measured = f64::from(sent) / now.duration_since(first).max(Duration::from_secs(1)).as_secs_f64();
+        // A run that has hardly begun goes one by one, whatever its rate: it counts as if its first rows were out.
+        let sent = if self.sent < FIRST { FIRST as f64 } else { f64::from(sent) };
+        let measured = sent / now.duration_since(first).max(Duration::from_secs(1)).as_secs_f64();
         self.quotas.requests_each_second().map_or(measured, |limit| measured.min(limit))
     }
 }

@@ -17,6 +17,7 @@ use crate::dispatch::{Dispatcher, PassEnd, Past, Ready, Rules};
 use crate::event::Standing;
 use crate::job::Retry;
 use crate::job::limits::{Caps, Concurrency, Quota, Quotas};
+use crate::job::setters::Setters;
 use crate::note::{Ended, Ending, Note, RowKey};
 use crate::outcome::{Fault, Reply};
 use crate::request::{ChatRequest, Estimate, Fingerprint};
@@ -80,6 +81,10 @@ impl Bench {
             caps: Caps::default(),
             conversation: conversation::Rules::default(),
             open_files: 4096,
+            setters: Setters::new(
+                ["max_tokens", "seed", "tool_choice", "response_format"].map(str::to_owned),
+                [],
+            ),
         };
         Self {
             rules,

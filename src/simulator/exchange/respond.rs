@@ -11,6 +11,7 @@ use super::super::bodies::Refusal;
 use super::super::catalogue::LISTED;
 use super::super::completion::{Envelope, completion};
 use super::super::meter::Admission;
+use super::super::plain::Manner;
 use super::super::received::{LARGEST_BODY, Received};
 use super::super::reply::{Piece, Reply};
 use super::super::sabotage::{Plan, spoil_answer, spoil_reply};
@@ -32,7 +33,8 @@ impl Desk {
         if !is_completion && !is_list {
             return at_once(Reply::bare(404));
         }
-        if let Err(refusal) = check_key(received, self.settings.api_key.as_deref()) {
+        let needs_key = self.settings.profile == Profile::DashScope || self.settings.api_key.is_some();
+        if let (true, Err(refusal)) = (needs_key, check_key(received, self.settings.api_key.as_deref())) {
             return self.refuse(&refusal, entry);
         }
         if is_list {
@@ -74,7 +76,13 @@ impl Desk {
         let (mut reply, wait) = match (call.streams, error) {
             (true, None) => stream(events(&answer, &envelope), latency),
             (true, Some(error)) => stream(broken_off(events(&answer, &envelope), &error), latency),
-            (false, None) => (Reply::json(200, &completion(&answer, &envelope)), latency),
+            (false, None) => {
+                let mut body = completion(&answer, &envelope);
+                if envelope.profile == Profile::Plain {
+                    Manner::of(received.fingerprint, self.settings.seed).write(&mut body);
+                }
+                (Reply::json(200, &body), latency)
+            }
             (false, Some(error)) => (Reply::json(200, &error), latency),
         };
         spoil_reply(entry.effect(), &mut reply);

@@ -1,0 +1,92 @@
+//! Fields of a reply that servers write each in their own way: a number as text, a text as a number, a count with a
+//! point in it. What cannot be read at all is absent, and never makes an answer unreadable that was paid for.
+
+use serde::{Deserialize, Deserializer};
+use serde_json::Value;
+
+/// A text; a number is taken as text.
+pub(super) fn text<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<String>, D::Error> {
+    Ok(match Value::deserialize(deserializer)? {
+        Value::String(text) => Some(text),
+        Value::Number(number) => Some(number.to_string()),
+        _ => None,
+    })
+}
+
+/// A count; one with a point in it, or as text, is taken for what it says.
+pub(super) fn count<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<u64>, D::Error> {
+    Ok(match Value::deserialize(deserializer)? {
+        Value::Number(number) => number.as_u64().or_else(|| number.as_f64().and_then(rounded)),
+        Value::String(text) => {
+            text.trim().parse().ok().or_else(|| text.trim().parse().ok().and_then(rounded))
+        }
+        _ => None,
+    })
+}
+
+/// A part of a reply that can be done without: absent when it has another form than the one that is known.
+pub(super) fn optional<'de, D, T>(deserializer: D) -> Result<Option<T>, D::Error>
+where
+    D: Deserializer<'de>,
+    T: serde::de::DeserializeOwned,
+{
+    Ok(serde_json::from_value(Value::deserialize(deserializer)?).ok())
+}
+
+fn rounded(number: f64) -> Option<u64> {
+    (number.is_finite() && (0.0..9e15).contains(&number)).then(|| number.round() as u64)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[derive(Debug, Deserialize)]
+    struct Read {
+        #[serde(default, deserialize_with = "text")]
+        id: Option<String>,
+        #[serde(default, deserialize_with = "count")]
+        tokens: Option<u64>,
+        #[serde(default, deserialize_with = "optional")]
+        inner: Option<Inner>,
+    }
+
+    #[derive(Debug, Deserialize, PartialEq)]
+    struct Inner {
+        a: u8,
+    }
+
+    fn read(text: &str) -> Read {
+        serde_json::from_str(text).expect("whatever stands there")
+    }
+
+    #[test]
+    fn counts_are_read_in_every_form() {
+        for (written, tokens) in [
+            ("12", Some(12)),
+            ("12.0", Some(12)),
+            ("1.2e1", Some(12)),
+            ("\"12\"", Some(12)),
+            ("\" 12.0 \"", Some(12)),
+            ("0", Some(0)),
+            ("null", None),
+            ("-3", None),
+            ("1e300", None),
+            ("\"many\"", None),
+            ("[1]", None),
+            ("true", None),
+        ] {
+            assert_eq!(read(&format!("{{\"tokens\":{written}}}")).tokens, tokens, "{written}");
+        }
+        assert_eq!(read("{}").tokens, None);
+    }
+
+    #[test]
+    fn names_and_parts_are_read_or_absent() {
+        assert_eq!(read("{\"id\":17}").id.as_deref(), Some("17"));
+        assert_eq!(read("{\"id\":\"a\"}").id.as_deref(), Some("a"));
+        assert_eq!(read("{\"id\":{}}").id, None);
+        assert_eq!(read("{\"inner\":{\"a\":1}}").inner, Some(Inner { a: 1 }));
+        assert_eq!(read("{\"inner\":\"none\"}").inner, None);
+    }
+}

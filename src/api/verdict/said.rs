@@ -1,0 +1,148 @@
+//! What an error body says, in any of the shapes that servers give it: OpenAI's, DashScope's native one, a bare text, a
+//! `detail`, vLLM's flat object. Pure.
+
+use reqwest::StatusCode;
+use reqwest::header::HeaderMap;
+use serde_json::Value;
+
+use super::{header, table};
+
+/// What an error body says.
+#[derive(Debug)]
+pub(super) struct Said {
+    /// The code, or what comes nearest to one.
+    pub(super) code: String,
+    /// The field `type`, where there is one: some servers have their code in it.
+    pub(super) kind: Option<String>,
+    /// The code as a number: the status, said once more.
+    number: Option<u16>,
+    /// The words.
+    pub(super) message: String,
+    /// The service's name for the request.
+    pub(super) request_id: Option<String>,
+}
+
+impl Said {
+    /// Reads an error body.
+    pub(super) fn read(status: StatusCode, headers: &HeaderMap, body: &[u8]) -> Self {
+        let parsed: Value = serde_json::from_slice(body).unwrap_or_default();
+        let error = parsed.get("error").filter(|error| error.is_object()).unwrap_or(&parsed);
+        let kind = text(error, "type");
+        // A code that is a number says the status once more; the type beside it says more.
+        let code = text(error, "code");
+        let number = code.as_ref().and_then(|code| code.parse().ok());
+        let code = code
+            .filter(|_| number.is_none())
+            .or_else(|| kind.clone())
+            .unwrap_or_else(|| format!("http_{}", number.unwrap_or(status.as_u16())));
+        let message = text(error, "message")
+            .or_else(|| text(&parsed, "error"))
+            .or_else(|| parsed.get("detail").and_then(detail));
+        let location = header(headers, "location").filter(|_| status.is_redirection());
+        let message = match (message, location) {
+            (Some(message), _) => message,
+            (None, Some(location)) => {
+                format!("redirected to {location}; redirects are not followed with prompts and key")
+            }
+            (None, None) => plain_text(headers, body).unwrap_or_else(|| reason(status)),
+        };
+        let request_id = text(&parsed, "request_id").or_else(|| of_id(&parsed));
+        Self { code, kind, number, message, request_id }
+    }
+
+    /// The status to judge by. A message that begins `<NNN> InternalError.Algo` carries the real one, that of the model
+    /// service behind the gateway, which can differ from the gateway's own.
+    pub(super) fn status(&self, status: u16) -> u16 {
+        let upstream = self.message.trim_start().strip_prefix('<').and_then(|rest| {
+            let (number, _) = rest.split_once('>')?;
+            number.parse().ok().filter(|number| matches!(number, 400 | 408 | 413 | 422 | 429 | 500..600))
+        });
+        // An error inside a 200 may have its status for a code, or a code that is known to come with one.
+        let upstream =
+            upstream.or_else(|| self.number.or_else(|| self.usual_status()).filter(|_| status == 200));
+        match upstream {
+            // What the gateway itself says of key, address or rate stands.
+            Some(upstream) if [200, 400].contains(&status) || status >= 500 => upstream,
+            _ => status,
+        }
+    }
+
+    /// The status that the code is known to come with.
+    fn usual_status(&self) -> Option<u16> {
+        let code = table::folded(&self.code);
+        STATUSES.iter().find(|(word, _)| code.contains(word)).map(|(_, status)| *status)
+    }
+}
+
+/// The statuses that errors have, for those that come without one: inside a stream, whose status is 200 already.
+const STATUSES: &[(&str, u16)] = &[
+    ("limitrequests", 429),
+    ("limitburstrate", 429),
+    ("insufficientquota", 429),
+    ("throttling", 429),
+    ("resourceexhausted", 429),
+    ("ratelimit", 429),
+    ("invalidapikey", 401),
+    ("accessdenied", 403),
+    ("datainspectionfailed", 400),
+    ("invalidparameter", 400),
+    ("invalidrequest", 400),
+    ("serviceunavailable", 503),
+    ("modelunavailable", 503),
+    ("modelservingerror", 503),
+    ("overloaded", 503),
+    ("internal", 500),
+    ("systemerror", 500),
+    ("servererror", 500),
+    ("modelservicefailed", 500),
+    ("timeout", 500),
+];
+
+/// A text, or a number as text; an empty one is none.
+fn text(value: &Value, key: &str) -> Option<String> {
+    match value.get(key) {
+        Some(Value::String(text)) if !text.is_empty() => Some(text.clone()),
+        Some(Value::Number(number)) => Some(number.to_string()),
+        _ => None,
+    }
+}
+
+/// The `detail` of FastAPI's servers: a text, or a list of places and what is wrong there.
+fn detail(detail: &Value) -> Option<String> {
+    match detail {
+        Value::String(text) => Some(text.clone()),
+        Value::Array(items) => {
+            let item = items.first()?;
+            let place = item.get("loc").and_then(Value::as_array).map(|parts| {
+                let part = |part: &Value| part.as_str().map_or_else(|| part.to_string(), str::to_owned);
+                parts.iter().map(part).collect::<Vec<_>>().join(".")
+            });
+            let said = text(item, "msg")?;
+            Some(place.map_or_else(|| said.clone(), |place| format!("{place}: {said}")))
+        }
+        Value::Object(_) => text(detail, "message").or_else(|| text(detail, "msg")),
+        _ => None,
+    }
+}
+
+/// The request's own name within that of its completion.
+fn of_id(parsed: &Value) -> Option<String> {
+    text(parsed, "id").and_then(|id| id.strip_prefix("chatcmpl-").map(str::to_owned))
+}
+
+/// The beginning of a body that is plain text; a web page says nothing that fits a line.
+fn plain_text(headers: &HeaderMap, body: &[u8]) -> Option<String> {
+    if header(headers, "content-type").is_some_and(|kind| kind.contains("html")) {
+        return None;
+    }
+    let text = std::str::from_utf8(body).ok()?.trim();
+    (!text.is_empty() && !text.starts_with('<')).then(|| text.chars().take(500).collect())
+}
+
+fn reason(status: StatusCode) -> String {
+    let words = status.canonical_reason().unwrap_or("an unknown status");
+    match status.as_u16() {
+        404 => format!("{words}: is base_url right?"),
+        _ => words.to_owned(),
+    }
+}

@@ -1,0 +1,272 @@
+//! The error table: what the service says, what it means, which field it is about, and what mends it. Pure.
+//!
+//! The codes and messages are those of the vendor's page "error-code" (September 2026), of its page on rate limits, and
+//! of what third parties saw on the wire. The service has two spellings of most codes (`data_inspection_failed` and
+//! `DataInspectionFailed`), so codes and words are compared without regard to case, underscores and dots.
+
+use crate::outcome::FaultKind;
+
+use FaultKind::{CutByServer, JobRefused, Passing, RowRefused, Throttled, Unusable};
+
+/// A rule of the table. An empty list of statuses, codes or words is no condition; the first rule that fits decides.
+#[derive(Debug)]
+pub(super) struct Rule {
+    statuses: &'static [u16],
+    codes: &'static [&'static str],
+    words: &'static [&'static str],
+    /// What the fault asks for.
+    pub(super) kind: FaultKind,
+    /// The field of the request that it finds fault with.
+    pub(super) about: Option<&'static str>,
+    /// What the user can do about it.
+    pub(super) mend: Option<&'static str>,
+}
+
+/// What every rule begins with: no condition, one row's trouble.
+const ROW: Rule = Rule { statuses: &[], codes: &[], words: &[], kind: RowRefused, about: None, mend: None };
+const JOB: Rule = Rule { kind: JobRefused, ..ROW };
+const SLOWER: Rule = Rule { kind: Throttled, ..ROW };
+const AGAIN: Rule = Rule { kind: Passing, ..ROW };
+
+/// The statuses under which the service refuses a request for what is in it.
+const WRONG: &[u16] = &[400, 422];
+
+/// The statuses of a service in trouble.
+const TROUBLE: &[u16] = &[500, 502, 503, 504];
+
+const PAY: &str = "settle the account's bill in the service's console; the same command then goes on";
+const FREE_TIER: &str = "the free quota is used up: switch \"free tier only\" off in the service's console, or name another model under [model]";
+const PLAN: &str =
+    "the plan's quota is used up: wait until it is renewed, or use the key of a pay-as-you-go account";
+const KEY: &str = "a key belongs to one region and one plan: are `region` (or `base_url`) and the key under [model] of the same one?";
+const MODEL: &str =
+    "is `name` under [model] spelt right, and offered in this region? `fanfold models` lists what is known";
+const MODEL_RIGHTS: &str =
+    "the key may not use this model: allow it in the service's console, or name another under [model]";
+const MODEL_FORM: &str =
+    "the service does not offer this model through its OpenAI-compatible API: name another under [model]";
+const RIGHTS: &str = "the key may not do this: look at its rights in the service's console";
+const ACTIVATE: &str = "activate the service for this account in its console";
+const ADDRESS: &str = "is `base_url` right? It ends where /chat/completions begins; DashScope's ends in /compatible-mode/v1, not in the native /api/v1";
+const STREAM: &str = "set `transport = \"stream\"` under [model]";
+const STREAM_OR_NO_THINKING: &str =
+    "set `transport = \"stream\"` under [model], or `enable_thinking = false` under [request]";
+const NO_THINKING: &str = "set `enable_thinking = false` under [request]";
+const FORCED: &str = "a function can be forced without thinking only: set `enable_thinking = false` under [request], or `tool_choice = \"auto\"`";
+const INSPECTION: &str =
+    "the service's content inspection finds fault with the text: change it, or leave the row out";
+const LENGTH: &str =
+    "the request is longer than the model reads: shorten it, or name a model with a longer context";
+const MAX_TOKENS: &str = "give `max_tokens` a value in the range that the service names";
+const BUDGET: &str = "give `thinking_budget` a value in the range that the service names";
+const TURNS: &str =
+    "a system turn may only come first, the last turn is the user's, and no turn of the user's is empty";
+
+/// The table.
+#[rustfmt::skip]
+static RULES: &[Rule] = &[
+    // The account: no request will pass until its owner does something. Some of these come as 400, some as 429.
+    Rule { codes: &["Arrearage", "PrepaidBillOverdue", "PostpaidBillOverdue"], mend: Some(PAY), ..JOB },
+    Rule { words: &["account is in good standing", "#overdue-payment"], mend: Some(PAY), ..JOB },
+    Rule { codes: &["CommodityNotPurchased"], mend: Some(ACTIVATE), ..JOB },
+    Rule { codes: &["AllocationQuota.FreeTierOnly"], mend: Some(FREE_TIER), ..JOB },
+    Rule { words: &["free tier of the model has been exhausted", "free allocated quota exceeded"],
+           mend: Some(FREE_TIER), ..JOB },
+    Rule { statuses: &[403], codes: &["insufficient_quota"], mend: Some(FREE_TIER), ..JOB },
+    Rule { words: &["hour allocated quota exceeded", "week allocated quota exceeded", "month allocated quota exceeded"],
+           mend: Some(PLAN), ..JOB },
+
+    // Throttling. `insufficient_quota` at 429 is DashScope's limit of tokens per minute, and clears within one.
+    Rule { statuses: &[429, 529], ..SLOWER },
+    Rule { codes: &["Throttling", "Throttling.RateQuota", "Throttling.AllocationQuota", "Throttling.BurstRate",
+                    "Throttling.Concurrency", "limit_requests", "limit_burst_rate", "ResourceExhausted"], ..SLOWER },
+    Rule { words: &["#rate-limit", "#token-limit"], ..SLOWER },
+    Rule { statuses: &[400, 500, 502, 503],
+           words: &["too many requests", "requests are being throttled", "too many concurrent requests"], ..SLOWER },
+    Rule { statuses: &[500, 503], codes: &["ServiceUnavailable"], ..SLOWER },
+
+    // Who asks.
+    Rule { codes: &["invalid_api_key"], mend: Some(KEY), ..JOB },
+    Rule { words: &["incorrect api key provided", "invalid access token or token expired", "#apikey-error"],
+           mend: Some(KEY), ..JOB },
+    Rule { statuses: &[401], mend: Some(KEY), ..JOB },
+    Rule { statuses: &[402], mend: Some(PAY), ..JOB },
+
+    // What is asked for.
+    Rule { codes: &["Endpoint.AccessDenied"], about: Some("model"),
+           mend: Some("the model has been retired: name another under [model]"), ..JOB },
+    Rule { codes: &["Model.AccessDenied"], about: Some("model"),
+           mend: Some(MODEL_RIGHTS), ..JOB },
+    Rule { codes: &["AccessDenied.Unpurchased"], mend: Some(ACTIVATE), ..JOB },
+    Rule { codes: &["App.AccessDenied", "Workspace.AccessDenied"],
+           mend: Some("the key is of another workspace: use the key and the address of the same one"), ..JOB },
+    Rule { statuses: &[403], words: &["access to model denied"], about: Some("model"),
+           mend: Some(MODEL_RIGHTS), ..JOB },
+    Rule { codes: &["access_denied"], mend: Some(RIGHTS), ..JOB },
+    Rule { statuses: &[403], mend: Some(RIGHTS), ..JOB },
+    Rule { codes: &["model_not_found"], about: Some("model"), mend: Some(MODEL), ..JOB },
+    Rule { codes: &["model_not_supported"], about: Some("model"), mend: Some(MODEL_FORM), ..JOB },
+    Rule { statuses: &[404], words: &["unsupported model"], about: Some("model"), mend: Some(MODEL_FORM), ..JOB },
+    Rule { statuses: &[400, 404], words: &["model not exist", "does not exist or you do not have access"],
+           about: Some("model"), mend: Some(MODEL), ..JOB },
+    // Other servers (vLLM, Ollama) name the model in words alone.
+    Rule { statuses: &[404], words: &["the model `", "the model '", "model '", "model \""], about: Some("model"),
+           mend: Some(MODEL), ..JOB },
+    Rule { statuses: &[301, 308], mend: Some("give the address that it redirects to as `base_url` under [model]"), ..JOB },
+    Rule { statuses: &[404, 405, 410], mend: Some(ADDRESS), ..JOB },
+
+    // Streams and thinking.
+    Rule { statuses: &[400], words: &["only support stream mode"], about: Some("stream"), mend: Some(STREAM), ..JOB },
+    Rule { statuses: &[400], words: &["enable_thinking must be set to false for non-streaming calls"],
+           about: Some("enable_thinking"), mend: Some(STREAM_OR_NO_THINKING), ..JOB },
+    Rule { codes: &["InvalidParameter.NotSupportEnableThinking"], about: Some("enable_thinking"),
+           mend: Some("this model cannot think: take `enable_thinking` out of [request]"), ..JOB },
+    Rule { statuses: &[400], words: &["does not support enable_thinking"], about: Some("enable_thinking"),
+           mend: Some("this model cannot think: take `enable_thinking` out of [request]"), ..JOB },
+    Rule { statuses: &[400], words: &["enable_thinking parameter is restricted to true"], about: Some("enable_thinking"),
+           mend: Some("this model always thinks: take `enable_thinking = false` out of [request]"), ..JOB },
+    Rule { statuses: &[400], words: &["non-streaming mode does not support web search in thinking mode"],
+           about: Some("enable_search"), mend: Some(STREAM_OR_NO_THINKING), ..ROW },
+
+    // Fields that are wrong: of every row when the job sets them, else of this one.
+    Rule { statuses: &[400], words: &["json mode response is not supported when enable_thinking is true"],
+           about: Some("response_format"), mend: Some(NO_THINKING), ..ROW },
+    Rule { statuses: &[400], words: &["must contain the word 'json'"], about: Some("response_format"),
+           mend: Some("say in the prompt that the answer is to be JSON"), ..ROW },
+    Rule { statuses: WRONG, words: &["tool_choice is one of the strings"], about: Some("tool_choice"),
+           mend: Some("`tool_choice` is \"auto\", \"none\" or one function by its name"), ..ROW },
+    Rule { statuses: WRONG, words: &["tool_choice parameter does not support"], about: Some("tool_choice"),
+           mend: Some(FORCED), ..ROW },
+    Rule { statuses: WRONG, words: &["range of max_tokens"], about: Some("max_tokens"), mend: Some(MAX_TOKENS), ..ROW },
+    Rule { statuses: WRONG, words: &["thinking_budget parameter must be"], about: Some("thinking_budget"), mend: Some(BUDGET), ..ROW },
+    Rule { statuses: WRONG, words: &["- 'seed'"], about: Some("seed"),
+           mend: Some("`seed` is a whole number from 0 to 2147483647"), ..ROW },
+    Rule { statuses: WRONG, words: &["tool names are not allowed"], about: Some("tools"),
+           mend: Some("the service keeps this name for itself: give the tool another"), ..ROW },
+    Rule { statuses: WRONG, words: &["[] is too short - 'tools'"], about: Some("tools"),
+           mend: Some("take the empty `tools` out"), ..ROW },
+    Rule { statuses: WRONG, words: &["[] is too short"], about: Some("messages"),
+           mend: Some("a request has one turn at least"), ..ROW },
+    Rule { statuses: WRONG, words: &["暂时不支持当前设置的语种", "current language settings are not supported"],
+           about: Some("translation_options"),
+           mend: Some("name the languages as the model's list has them, by English name or code"), ..ROW },
+
+    // One row's text.
+    Rule { codes: &["data_inspection_failed"], about: Some("messages"), mend: Some(INSPECTION), ..ROW },
+    Rule { codes: &["IPInfringementSuspect", "FaqRuleBlocked", "CustomRoleBlocked"], about: Some("messages"),
+           mend: Some(INSPECTION), ..ROW },
+    Rule { statuses: WRONG, words: &["range of input length", "maximum context length"], about: Some("messages"),
+           mend: Some(LENGTH), ..ROW },
+    Rule { codes: &["BadRequest.TooLarge"], about: Some("messages"),
+           mend: Some("the request has more bytes than the service takes: shorten it"), ..ROW },
+    Rule { statuses: &[413], about: Some("messages"),
+           mend: Some("the request has more bytes than the service takes: shorten it"), ..ROW },
+    Rule { statuses: WRONG, words: &["input content must be a string"], about: Some("messages"),
+           mend: Some("this model reads text only: bring `content` as text, or name a model that sees"), ..ROW },
+    Rule { statuses: WRONG, words: &["role must be user or assistant"], about: Some("messages"), mend: Some(TURNS), ..ROW },
+    Rule { statuses: WRONG, words: &["required body invalid"],
+           mend: Some("a field of the request has a form that the service cannot read"), ..ROW },
+
+    // Trouble of one row that comes as a server error.
+    Rule { statuses: TROUBLE, words: &["role must be in"], about: Some("messages"),
+           mend: Some("a translation model takes one turn of the user's and no system turn"), ..ROW },
+    Rule { statuses: TROUBLE, words: &["list index out of range"], about: Some("messages"), mend: Some(TURNS), ..ROW },
+    Rule { statuses: TROUBLE, words: &["expecting ',' delimiter"], about: Some("messages"),
+           mend: Some("the arguments of a tool call among the turns are no JSON"), ..ROW },
+    Rule { statuses: TROUBLE, words: &["object is not iterable"], about: Some("messages"), mend: Some(TURNS), ..ROW },
+
+    // Trouble that passes.
+    Rule { statuses: &[400], words: &["file parsing in progress"], ..AGAIN },
+    Rule { statuses: &[302, 303, 307, 408, 409, 425], ..AGAIN },
+    Rule { statuses: TROUBLE,
+           codes: &["internal_error", "InternalError.Algo", "InternalError.Timeout", "SystemError", "ModelServiceFailed",
+                    "RequestTimeOut", "ResponseTimeout", "ModelUnavailable", "ModelServingError"], ..AGAIN },
+
+    // What an answer lacks, in words of our own.
+    Rule { codes: &["cut_by_server"], kind: CutByServer,
+           mend: Some("set `transport = \"stream\"` under [model], or a smaller `max_tokens`"), ..ROW },
+    Rule { codes: &["empty_answer"], words: &["the model reasoned"], kind: Unusable,
+           mend: Some("raise `max_tokens`, or set `thinking_budget` under [request]"), ..ROW },
+];
+
+/// The rule for what was said.
+pub(super) fn rule(status: u16, codes: &[&str], message: &str) -> Option<&'static Rule> {
+    let codes: Vec<String> = codes.iter().map(|code| folded(code)).collect();
+    let message = folded(message);
+    RULES.iter().find(|rule| rule.fits(status, &codes, &message))
+}
+
+impl Rule {
+    /// Codes and message are folded.
+    fn fits(&self, status: u16, codes: &[String], message: &str) -> bool {
+        (self.statuses.is_empty() || self.statuses.contains(&status))
+            && (self.codes.is_empty() || self.codes.iter().any(|code| codes.contains(&folded(code))))
+            && (self.words.is_empty() || self.words.iter().any(|words| message.contains(&folded(words))))
+    }
+}
+
+/// Text as it compares: lower case, without underscores and dots.
+pub(super) fn folded(text: &str) -> String {
+    text.chars().filter(|c| !matches!(c, '_' | '.')).flat_map(char::to_lowercase).collect()
+}
+
+/// Fields that a message may name without a rule of its own.
+const FIELDS: [&str; 25] = [
+    "temperature",
+    "top_p",
+    "top_k",
+    "top_logprobs",
+    "logprobs",
+    "presence_penalty",
+    "repetition_penalty",
+    "frequency_penalty",
+    "max_completion_tokens",
+    "max_tokens",
+    "thinking_budget",
+    "enable_thinking",
+    "preserve_thinking",
+    "reasoning_effort",
+    "response_format",
+    "enable_search",
+    "search_options",
+    "enable_code_interpreter",
+    "translation_options",
+    "stream_options",
+    "tool_choice",
+    "parallel_tool_calls",
+    "tools",
+    "stop",
+    "n",
+];
+
+/// The field that a refusal names in one of the ways the service, or a server with a schema, has of naming one.
+pub(super) fn named_field(message: &str) -> Option<&'static str> {
+    let message = folded(message);
+    FIELDS.into_iter().find(|field| {
+        let field = folded(field);
+        let named = [
+            format!("range of {field} "),
+            format!("parameter {field} "),
+            format!("parameter: '{field}'"),
+            format!("{field} parameter "),
+            format!("'{field}' parameter "),
+            format!("- '{field}"),
+            format!("{field} should be "),
+            format!("{field} must be "),
+            // As FastAPI's servers point at a field: `body.temperature: …`.
+            format!("body{field}: "),
+        ];
+        named.iter().any(|words| at_a_word(&message, words))
+    })
+}
+
+/// Whether the words stand in the message, and not as the end of a longer word.
+fn at_a_word(message: &str, words: &str) -> bool {
+    message.match_indices(words).any(|(at, _)| {
+        let before = message[..at].chars().next_back();
+        before.is_none_or(|c| !c.is_alphanumeric())
+    })
+}
+
+#[cfg(test)]
+mod tests;
