@@ -9,6 +9,7 @@ mod cost;
 mod edits;
 mod error_table;
 mod evidence;
+mod faults;
 mod formats;
 mod harness;
 mod journals;
