@@ -46,6 +46,8 @@ impl<E: Endpoint, L: Ledger> Pass<'_, '_, E, L> {
         let cost = price.zip(usage.as_ref()).and_then(|(price, usage)| price.of(usage, thought));
         let cost = match &reply {
             Ok(Answer { usage: None, .. }) => purse.settle_unknown(flight.reservation),
+            // As far as it was said, it was paid for.
+            Err(Fault { usage: None, partial: Some(_), .. }) => purse.settle_unknown(flight.reservation),
             _ => purse.settle(flight.reservation, usage.as_ref(), cost),
         };
         let end = End { sent: Sent { at: flight.at, latency }, cost };
