@@ -120,6 +120,6 @@ impl<E: Endpoint, L: Ledger> Pass<'_, '_, E, L> {
         let tries = work.allowance.charged;
         let ending = Ending::Failed(fault.clone());
         let ended = Ended { row: work.row.clone(), sent: None, tries, cost: None, ending };
-        self.failed(ended, fault, work.request.shape);
+        self.failed(ended, fault, work);
     }
 }
