@@ -30,6 +30,8 @@ pub struct ChatRequest {
     pub unasked_thinking: Option<UnaskedThinking>,
     /// Why its model is not to be had, where that is known.
     pub unavailable: Option<Arc<str>>,
+    /// Whether the row brought the whole body, so that every field of it is the row's own.
+    pub brought: bool,
 }
 
 /// Thinking that a model does by default, of a request that says nothing about it.
@@ -54,6 +56,7 @@ impl ChatRequest {
             price: None,
             unasked_thinking: None,
             unavailable: None,
+            brought: false,
         }
     }
 }

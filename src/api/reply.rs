@@ -120,7 +120,10 @@ impl Completion {
         let mut cut = false;
         for choice in self.choices.unwrap_or_default() {
             cut |= choice.finish_reason == Some(None);
-            answer.finish_reason = answer.finish_reason.or(choice.finish_reason.flatten());
+            // Of several choices, one that was cut counts for all.
+            let reason = choice.finish_reason.flatten();
+            let is_cut = reason.as_deref() == Some("length");
+            answer.finish_reason = if is_cut { reason } else { answer.finish_reason.or(reason) };
             let Some(message) = choice.message else { continue };
             texts.push(message.content.map(Content::into_text).unwrap_or_default());
             let reasoning = message.reasoning_content.filter(|text| !text.is_empty());

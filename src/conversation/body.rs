@@ -18,6 +18,8 @@ pub(super) fn next(first: &ChatRequest, steps: &[Step]) -> Result<ChatRequest, S
         _ => return Err("the request has no `messages`".to_owned()),
     };
     let mut estimate = first.estimate;
+    // Each choice may be as long as `max_tokens` allows.
+    let choices = body.get("n").and_then(Value::as_u64).unwrap_or(1).max(1);
     for (index, step) in steps.iter().enumerate() {
         match step.asks {
             Asks::Tools => {
@@ -31,12 +33,14 @@ pub(super) fn next(first: &ChatRequest, steps: &[Step]) -> Result<ChatRequest, S
             Asks::Grow => {
                 let most = grown_max_tokens(first).ok_or("`max_tokens` cannot grow")?;
                 let before = body.get("max_tokens").and_then(Value::as_u64).unwrap_or(0);
-                estimate.max_completion_tokens += most.saturating_sub(before);
+                let more = most.saturating_sub(before).saturating_mul(choices);
+                estimate.max_completion_tokens = estimate.max_completion_tokens.saturating_add(more);
                 body.insert("max_tokens".to_owned(), Value::from(most));
             }
-            Asks::Rest if goes_on(steps, index) => {}
+            // What another request follows has been joined to a later answer, or is asked for anew.
+            Asks::Rest if index + 1 < steps.len() => {}
             Asks::Rest => {
-                let text = so_far(&steps[..=index]);
+                let text = so_far(steps);
                 turns.push(json!({ "role": "assistant", "content": text, "partial": true }));
             }
         }
@@ -48,11 +52,6 @@ pub(super) fn next(first: &ChatRequest, steps: &[Step]) -> Result<ChatRequest, S
         body,
         ..first.clone()
     })
-}
-
-/// Whether the rest that a step asks for was itself cut: then the later step asks for all of it.
-fn goes_on(steps: &[Step], index: usize) -> bool {
-    steps.get(index + 1).is_some_and(|next| next.asks == Asks::Rest)
 }
 
 /// The text of the steps at the end that are pieces of one answer.

@@ -155,3 +155,43 @@ fn an_answer_the_service_cut_comes_by_stream_then_by_its_rest_then_not_at_all() 
     let whole = Rules { transport: Transport::Whole, ..Rules::default() };
     assert!(matches!(whole.cut(&first, &[], &first, Some(&half)), Cut::Rest(..)));
 }
+
+#[test]
+fn pieces_of_a_cut_answer_are_no_turn_of_their_own_once_the_row_goes_on_otherwise() {
+    let first = first(json!({ "max_tokens": 100 }));
+    let piece = Step { answer: said("{\"a\":"), asks: Asks::Rest, results: vec![] };
+    let Turn::Ask(_, request) = with_schema().after(&first, std::slice::from_ref(&piece), said("\"x\"}"))
+    else {
+        panic!("asks")
+    };
+    let roles = |request: &ChatRequest| -> Vec<String> {
+        let body = body(request);
+        let turns = body["messages"].as_array().expect("turns");
+        turns.iter().map(|turn| turn["role"].as_str().expect("a role").to_owned()).collect()
+    };
+    assert_eq!(roles(&request), ["user", "assistant", "user"]);
+    assert_eq!(body(&request)["messages"][1], json!({ "role": "assistant", "content": "{\"a\":\"x\"}" }));
+
+    let grow = Rules { on_length: OnLength::Grow, ..Rules::default() };
+    let cut = Answer { finish_reason: Some("length".into()), ..said("two") };
+    let Turn::Ask(step, request) = grow.after(&first, std::slice::from_ref(&piece), cut) else {
+        panic!("asks")
+    };
+    assert_eq!(roles(&request), ["user"], "the whole answer is asked for anew");
+    let Turn::Answered(answer) = grow.after(&first, &[piece, step], said("one two three")) else {
+        panic!("answered")
+    };
+    assert_eq!(answer.response.as_deref(), Some("one two three"));
+}
+
+#[test]
+fn a_larger_answer_is_set_aside_for_each_of_several_choices() {
+    let grow = Rules { on_length: OnLength::Grow, ..Rules::default() };
+    let first = ChatRequest {
+        estimate: Estimate { prompt_tokens: 10, max_completion_tokens: 200 },
+        ..first(json!({ "max_tokens": 100, "n": 2 }))
+    };
+    let cut = Answer { finish_reason: Some("length".into()), ..said("half") };
+    let Turn::Ask(_, request) = grow.after(&first, &[], cut) else { panic!("asks") };
+    assert_eq!(request.estimate.max_completion_tokens, 800);
+}

@@ -8,7 +8,7 @@ use super::judge::End;
 use super::pass::Pass;
 use super::work::{Ready, Work};
 use crate::conversation::calls::ToolCall;
-use crate::conversation::{Cut, Resumed, Step, Turn};
+use crate::conversation::{Asks, Cut, Resumed, Step, Turn};
 use crate::endpoint::Endpoint;
 use crate::note::{Ended, Ending, Note};
 use crate::outcome::Fault;
@@ -58,8 +58,17 @@ impl<E: Endpoint, L: Ledger> Pass<'_, '_, E, L> {
                 let mut work = work;
                 self.dispatcher.trial.accepted(work.request.shape);
                 self.step(&mut work, step, end);
-                self.call(work, calls);
+                self.queues.call_later(work, calls);
             }
+        }
+    }
+
+    /// The end of a request is on disk. If it was an answer that calls tools, they are run now, and not before: what a
+    /// command does in the world belongs to an answer that no kill can take back.
+    pub(super) fn on_disk(&mut self, ending: &Ending) {
+        let calls = matches!(ending, Ending::GoesOn(step) if step.asks == Asks::Tools);
+        if calls && let Some((work, calls)) = self.queues.may_call() {
+            self.call(work, calls);
         }
     }
 
@@ -120,6 +129,6 @@ impl<E: Endpoint, L: Ledger> Pass<'_, '_, E, L> {
         let tries = work.allowance.charged;
         let ending = Ending::Failed(fault.clone());
         let ended = Ended { row: work.row.clone(), sent: None, tries, cost: None, ending };
-        self.failed(ended, fault, work.request.shape);
+        self.failed(ended, fault, work);
     }
 }

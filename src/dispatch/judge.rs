@@ -15,7 +15,6 @@ use super::{Dispatcher, Ledger};
 use crate::endpoint::Endpoint;
 use crate::note::{Ended, Ending, Sent};
 use crate::outcome::{Answer, Fault, FaultKind};
-use crate::request::Shape;
 
 /// When a request was sent, and what it cost.
 pub(super) struct End {
@@ -46,6 +45,8 @@ impl<E: Endpoint, L: Ledger> Pass<'_, '_, E, L> {
         let cost = price.zip(usage.as_ref()).and_then(|(price, usage)| price.of(usage, thought));
         let cost = match &reply {
             Ok(Answer { usage: None, .. }) => purse.settle_unknown(flight.reservation),
+            // As far as it was said, it was paid for.
+            Err(Fault { usage: None, partial: Some(_), .. }) => purse.settle_unknown(flight.reservation),
             _ => purse.settle(flight.reservation, usage.as_ref(), cost),
         };
         let end = End { sent: Sent { at: flight.at, latency }, cost };
@@ -101,7 +102,7 @@ impl<E: Endpoint, L: Ledger> Pass<'_, '_, E, L> {
                 self.service_is_there(now);
                 self.cut(work, fault, end, now);
             }
-            FaultKind::JobRefused if !self.dispatcher.trial.is_the_row_s(&fault) => {
+            FaultKind::JobRefused if !self.dispatcher.trial.is_the_row_s(&fault, &work) => {
                 self.store(end.of(&work, Ending::Waits(fault.clone())));
                 self.end(StopReason::Refused(fault));
             }
@@ -144,12 +145,12 @@ impl<E: Endpoint, L: Ledger> Pass<'_, '_, E, L> {
     /// A row came to an end that another try would not change.
     pub(super) fn refused(&mut self, work: &Work, fault: Fault, end: End) {
         let ended = end.of(work, Ending::Failed(fault.clone()));
-        self.failed(ended, fault, work.request.shape);
+        self.failed(ended, fault, work);
     }
 
     /// A row has failed for good; so may the job have, if it is one of the first.
-    pub(super) fn failed(&mut self, ended: Ended, fault: Fault, shape: Shape) {
-        match self.dispatcher.trial.refused(ended, &fault, shape) {
+    pub(super) fn failed(&mut self, ended: Ended, fault: Fault, work: &Work) {
+        match self.dispatcher.trial.refused(ended, &fault, work) {
             Judgement::Open => {}
             Judgement::Rows(ended) => ended.into_iter().for_each(|ended| self.store(ended)),
             Judgement::Job(reason) => {

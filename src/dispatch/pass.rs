@@ -406,7 +406,8 @@ impl<'p, 'e, E: Endpoint, L: Ledger> Pass<'p, 'e, E, L> {
                     self.commit = self.handing_out_since.elapsed();
                 }
                 Note::Resent(_) => self.queues.clear(),
-                Note::Ended(_) | Note::Results { .. } => {}
+                Note::Ended(ended) => self.on_disk(&ended.ending),
+                Note::Results { .. } => {}
             }
             self.observer.on(Event::Committed(note));
         }

@@ -7,6 +7,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use super::stop::StopReason;
+use super::work::Work;
 use crate::job::setters::Setters;
 use crate::note::Ended;
 use crate::outcome::{Fault, FaultKind};
@@ -125,14 +126,21 @@ impl Trial {
     }
 
     /// Whether a refusal of the job is one of the row alone, which has set the field in question for itself.
-    pub(crate) fn is_the_row_s(&self, fault: &Fault) -> bool {
-        fault.about.is_some_and(|field| self.setters.is_the_row_s(field))
+    pub(crate) fn is_the_row_s(&self, fault: &Fault, work: &Work) -> bool {
+        fault.about.is_some_and(|field| work.request.brought || self.setters.is_the_row_s(field))
+    }
+
+    /// Whether a refusal is about what the job sets for every row. A later request of a row has more in it than that.
+    fn is_the_job_s(&self, fault: &Fault, work: &Work) -> bool {
+        let first = !work.request.brought && work.steps.is_empty();
+        first && fault.about.is_some_and(|field| self.setters.is_the_job_s(field))
     }
 
     /// A row was refused. It is the job that is wrong when it sets the field in question, and nobody of this shape was
     /// answered. Once the trial is over, or when the refusals differ, it is the row's own fault.
-    pub(crate) fn refused(&mut self, ended: Ended, fault: &Fault, shape: Shape) -> Judgement {
-        let by_job = fault.about.is_some_and(|field| self.setters.is_the_job_s(field));
+    pub(crate) fn refused(&mut self, ended: Ended, fault: &Fault, work: &Work) -> Judgement {
+        let by_job = self.is_the_job_s(fault, work);
+        let shape = work.request.shape;
         let tried = matches!(self.shapes.get(&shape), None | Some(Standing::Good));
         let alike = self
             .refused

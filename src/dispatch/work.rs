@@ -7,6 +7,7 @@ use tokio::time::Instant;
 
 use super::health::Allowance;
 use crate::conversation::Step;
+use crate::conversation::calls::ToolCall;
 use crate::note::RowKey;
 use crate::request::ChatRequest;
 
@@ -81,6 +82,8 @@ pub(crate) struct Queues {
     clearing: VecDeque<Work>,
     /// Sent before; the journal knows that they go out again.
     pub cleared: VecDeque<Work>,
+    /// With calls of tools that are run once the journal knows of the answer that makes them.
+    calling: VecDeque<(Work, Vec<ToolCall>)>,
     count: u64,
 }
 
@@ -94,7 +97,8 @@ struct Waiting {
 impl Queues {
     /// Rows on their way that hold no place.
     pub(crate) fn len(&self) -> usize {
-        self.fresh.len() + self.waiting.len() + self.clearing.len() + self.cleared.len()
+        let going = self.clearing.len() + self.cleared.len() + self.calling.len();
+        self.fresh.len() + self.waiting.len() + going
     }
 
     /// Rows that wait for their backoff to end.
@@ -130,9 +134,19 @@ impl Queues {
         self.cleared.extend(self.clearing.pop_front());
     }
 
-    /// Whether a row is being cleared or cleared already.
+    /// Lets a row wait until the answer by which it calls tools is on disk.
+    pub(crate) fn call_later(&mut self, work: Work, calls: Vec<ToolCall>) {
+        self.calling.push_back((work, calls));
+    }
+
+    /// The next row whose calls are on disk. Answers are stored in the order in which they came.
+    pub(crate) fn may_call(&mut self) -> Option<(Work, Vec<ToolCall>)> {
+        self.calling.pop_front()
+    }
+
+    /// Whether a row is being cleared or cleared already, or is about to call its tools.
     pub(crate) fn goes_again(&self) -> bool {
-        !self.clearing.is_empty() || !self.cleared.is_empty()
+        !self.clearing.is_empty() || !self.cleared.is_empty() || !self.calling.is_empty()
     }
 
     /// Brings the waits of all rows forward, each by its own throw: the service is back.

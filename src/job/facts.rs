@@ -91,13 +91,6 @@ impl Facts {
             Answers::StreamOnlyUnlessThinkingOff => self.thinks(enable_thinking),
         }
     }
-
-    /// The most tokens the completion of a request can have, chain of thought included. `max_tokens` bounds the answer
-    /// alone; `thinking_budget` the thoughts.
-    pub fn longest_completion(&self, max_tokens: u64, thinks: bool, thinking_budget: Option<u64>) -> u64 {
-        let thoughts = if thinks { thinking_budget.or(self.max_thinking_tokens).unwrap_or(0) } else { 0 };
-        max_tokens.saturating_add(thoughts)
-    }
 }
 
 /// Looks up what is known of any model, for rows that bring their own.

@@ -68,6 +68,7 @@ impl Asked {
             price,
             unasked_thinking: unasked_thinking(body, facts),
             unavailable: facts.unavailable.clone(),
+            brought: false,
             body: bytes(body).map_err(|error| Problem::new(error.to_string()))?,
         })
     }

@@ -8,6 +8,10 @@ use crate::request::Estimate;
 /// The most tokens an answer is taken to have when neither the request nor the model table says.
 const UNKNOWN_MAX_OUTPUT_TOKENS: u64 = 8_192;
 
+/// The longest chain of thought where nothing is known that bounds one, neither the request's `thinking_budget` nor the
+/// model table: without any bound the thoughts would pass every cap.
+const UNKNOWN_MAX_THINKING_TOKENS: u64 = 32_768;
+
 /// Tokens that wrap each turn, and the whole conversation, in Qwen's chat format.
 const TOKENS_PER_TURN: u64 = 5;
 
@@ -23,7 +27,10 @@ pub fn of(body: &Map<String, Value>, facts: &Facts, thinks: bool) -> Estimate {
     let choices = body.get("n").and_then(Value::as_u64).unwrap_or(1).max(1);
     let number = |key: &str| body.get(key).and_then(Value::as_u64);
     let max_tokens = number("max_tokens").or(facts.max_output_tokens).unwrap_or(UNKNOWN_MAX_OUTPUT_TOKENS);
-    let completion = facts.longest_completion(max_tokens, thinks, number("thinking_budget"));
+    // `max_tokens` bounds the answer alone. What a model reads and what it thinks share its context.
+    let boundless = || facts.max_input_tokens.unwrap_or(UNKNOWN_MAX_THINKING_TOKENS);
+    let thoughts = number("thinking_budget").or(facts.max_thinking_tokens).unwrap_or_else(boundless);
+    let completion = max_tokens.saturating_add(if thinks { thoughts } else { 0 });
     Estimate {
         prompt_tokens: (text + rest).ceil() as u64 + TOKENS_PER_TURN * turns.len() as u64,
         max_completion_tokens: completion.saturating_mul(choices),
@@ -53,4 +60,28 @@ fn text_tokens(text: &str) -> f64 {
         }
     }
     f64::from(one) / 3.5 + f64::from(two) * 0.5 + f64::from(more)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn longest(body: serde_json::Value, facts: &Facts) -> u64 {
+        let body = body.as_object().expect("an object");
+        of(body, facts, body.contains_key("enable_thinking")).max_completion_tokens
+    }
+
+    #[test]
+    fn thoughts_of_which_no_length_is_known_are_bounded_all_the_same() {
+        let known = Facts { max_thinking_tokens: Some(1_000), ..Facts::default() };
+        let context = Facts { max_input_tokens: Some(252_000), ..Facts::default() };
+        let thinking = || serde_json::json!({"max_tokens": 10, "enable_thinking": true});
+        assert_eq!(longest(serde_json::json!({"max_tokens": 10}), &known), 10);
+        assert_eq!(longest(thinking(), &known), 1_010);
+        assert_eq!(longest(thinking(), &context), 252_010);
+        assert_eq!(longest(thinking(), &Facts::default()), 10 + UNKNOWN_MAX_THINKING_TOKENS);
+        let budget =
+            serde_json::json!({"max_tokens": 10, "enable_thinking": true, "thinking_budget": 20, "n": 2});
+        assert_eq!(longest(budget, &context), 60);
+    }
 }

@@ -107,7 +107,10 @@ impl Renderer {
         let filled = self.templates.fill(&row.fields);
         let mut body = match &self.user {
             Some(user) => self.templated(&filled, user)?,
-            None => self.brought(&filled, row)?,
+            None => match self.batch_line(row)? {
+                Some(body) => return Ok(ChatRequest { brought: true, ..self.asked.request(&body)? }),
+                None => self.brought(&filled, row)?,
+            },
         };
         if let Some(glossary) = &self.glossary {
             glossary.add_to(&mut body);
@@ -127,18 +130,19 @@ impl Renderer {
         self.assemble(filled, messages)
     }
 
-    /// A row that brings its own request: a line of the OpenAI Batch format, or a column `messages` or `prompt`.
-    fn brought(&self, filled: &Filled<'_>, row: &Row) -> Result<Map<String, Value>, Problem> {
-        if let Some(body) = body::of_batch_line(&row.fields).map_err(Problem::new)? {
-            if !self.request.is_empty() || self.system.is_some() || self.glossary.is_some() {
-                let message =
-                    "the body of an OpenAI Batch line goes out as it stands, and the job has more to add";
-                return Err(
-                    Problem::new(message).help("take [request], [prompt] and [glossary] out of the job")
-                );
-            }
-            return Ok(body);
+    /// The body that a line of the OpenAI Batch format brings, whole; of any other row, nothing.
+    fn batch_line(&self, row: &Row) -> Result<Option<Map<String, Value>>, Problem> {
+        let body = body::of_batch_line(&row.fields).map_err(Problem::new)?;
+        if body.is_some() && (!self.request.is_empty() || self.system.is_some() || self.glossary.is_some()) {
+            let message =
+                "the body of an OpenAI Batch line goes out as it stands, and the job has more to add";
+            return Err(Problem::new(message).help("take [request], [prompt] and [glossary] out of the job"));
         }
+        Ok(body)
+    }
+
+    /// A row that brings its own turns: a column `messages` or `prompt`.
+    fn brought(&self, filled: &Filled<'_>, row: &Row) -> Result<Map<String, Value>, Problem> {
         let mut messages = body::messages_of(&row.fields)
             .map_err(Problem::new)?
             .ok_or_else(|| no_request("row", &row.fields.keys().map(String::as_str).collect::<Vec<_>>()))?;

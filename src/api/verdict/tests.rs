@@ -114,6 +114,16 @@ fn of_an_answer_that_the_server_cut_there_is_what_there_is() {
 }
 
 #[test]
+fn of_several_choices_one_that_was_cut_counts_for_all() {
+    let choice = |reason: &str| format!(r#"{{"message":{{"content":"a"}},"finish_reason":"{reason}"}}"#);
+    for (first, second) in [("stop", "length"), ("length", "stop")] {
+        let body = format!(r#"{{"choices":[{},{}]}}"#, choice(first), choice(second));
+        let answer = answered(&body).expect("an answer");
+        assert_eq!(answer.finish_reason.as_deref(), Some("length"), "{first}, {second}");
+    }
+}
+
+#[test]
 fn several_choices_are_all_kept() {
     let body =
         r#"{"choices":[{"message":{"content":"a"},"finish_reason":"stop"},{"message":{"content":"b"}}]}"#;

@@ -1,10 +1,11 @@
 //! A cap counts the worst of what is in flight before a request leaves.
 
 use super::bench::{Bench, secs};
-use super::service::{Call, answer, answer_of};
+use super::service::{Call, answer, answer_of, fault};
 use crate::dispatch::stop::{Cap, StopReason};
 use crate::event::HeldBy;
 use crate::job::price::Price;
+use crate::outcome::{Answer, Fault, FaultKind};
 
 /// The most the requests at any moment could come to: what is answered, and the worst of what is in flight.
 fn worst_of(bench: &Bench, latency: std::time::Duration, answered: u64, worst: u64) -> u64 {
@@ -57,6 +58,27 @@ async fn an_answer_whose_tokens_the_service_does_not_say_counts_at_its_worst() {
     let end = bench.run(1_000, script).await;
     assert_eq!(end.reason, StopReason::Cap(Cap::TotalTokens));
     assert!(bench.answered() <= 20_000 / 150, "{}", bench.answered());
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_answer_that_was_cut_and_whose_tokens_are_not_said_counts_at_its_worst() {
+    let mut bench = Bench::new().qps(50.0);
+    bench.rules.caps.total_tokens = Some(20_000);
+    let script = |call: Call| {
+        let (after, reply) = answer(secs(1));
+        let partial = || Some(Box::new(Answer { response: Some("half".into()), ..Answer::default() }));
+        match call.stream {
+            true => (after, reply),
+            false => {
+                let (after, cut) = fault(FaultKind::CutByServer, 200, "cut_by_server");
+                (after, cut.map_err(|fault| Fault { partial: partial(), ..fault }))
+            }
+        }
+    };
+    let end = bench.run(1_000, script).await;
+    assert_eq!(end.reason, StopReason::Cap(Cap::TotalTokens));
+    // 150 for each that was cut, and 100 for each that was answered.
+    assert!(bench.waited() * 150 + bench.answered() * 100 <= 20_000, "{}", bench.answered());
 }
 
 #[tokio::test(start_paused = true)]

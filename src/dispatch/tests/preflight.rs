@@ -7,9 +7,10 @@ use super::service::{Call, answer, broken, fault, hang, refuse, throttle};
 use crate::dispatch::Ready;
 use crate::dispatch::stop::StopReason;
 use crate::event::HeldBy;
+use crate::job::answer::OnLength;
 use crate::job::setters::Setters;
 use crate::note::Ending;
-use crate::outcome::{Fault, FaultKind, Reply};
+use crate::outcome::{Answer, Fault, FaultKind, Reply};
 use crate::request::Shape;
 
 /// A refusal that names the field it is about.
@@ -116,6 +117,45 @@ async fn a_fault_in_what_each_row_sets_is_the_row_s() {
         bench.assert_every_row_ended_once(100);
         assert_eq!(bench.failed().len(), 10);
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_row_that_brings_its_whole_body_is_to_blame_for_every_field_of_it() {
+    let mut bench = Bench::new().qps(100.0);
+    bench.rules.setters = Setters::new(["model".to_owned()], []);
+    for (kind, field) in [(FaultKind::JobRefused, "model"), (FaultKind::JobRefused, "enable_thinking")] {
+        let mut rows = bench.rows(20);
+        rows.iter_mut().for_each(|ready| ready.request.brought = true);
+        let script = move |call: Call| match call.position {
+            3 => refuse_about(kind, field),
+            _ => answer(millis(300)),
+        };
+        bench.log.replace(Default::default());
+        finished(bench.try_run(rows, script).await);
+        assert_eq!((bench.answered(), bench.failed().len()), (19, 1), "{field}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_refusal_of_what_a_row_came_to_by_its_own_answer_is_the_row_s() {
+    let mut bench = Bench::new().qps(100.0);
+    bench.rules.conversation.on_length = OnLength::Grow;
+    let body = |position: u64| {
+        format!(r#"{{"max_tokens":5,"messages":[{{"role":"user","content":"{position}"}}]}}"#).into_bytes()
+    };
+    let mut rows = bench.rows(20);
+    rows.iter_mut().for_each(|ready| ready.request.body = body(ready.row.position));
+    let script = |call: Call| match (call.position, call.nth) {
+        (0, 1) => {
+            let (after, reply) = answer(millis(300));
+            (after, reply.map(|answer| Answer { finish_reason: Some("length".into()), ..answer }))
+        }
+        // The larger `max_tokens` is more than the model takes, which is not known beforehand.
+        (0, _) => refuse_about(FaultKind::RowRefused, "max_tokens"),
+        _ => answer(secs(3)),
+    };
+    finished(bench.try_run(rows, script).await);
+    assert_eq!((bench.answered(), bench.failed().len()), (19, 1));
 }
 
 #[tokio::test(start_paused = true)]

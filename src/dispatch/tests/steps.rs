@@ -1,8 +1,11 @@
 //! Rows that take several requests: tools, repairs, answers that the service cut.
 
+use std::cell::RefCell;
+use std::rc::Rc;
+
 use futures_util::future::LocalBoxFuture;
 
-use super::bench::{Bench, millis, secs};
+use super::bench::{Bench, Log, millis, secs};
 use super::service::{Call, answer, fault};
 use crate::conversation::calls::ToolCall;
 use crate::conversation::{Asks, Step};
@@ -86,6 +89,28 @@ async fn a_round_is_stored_before_its_tools_run_and_their_results_before_the_nex
         })
         .collect();
     assert_eq!(words, ["handed out", "goes on", "results", "resent", "answered"]);
+}
+
+/// Tools that look whether the answer that calls them is on disk.
+struct Wary(Rc<RefCell<Log>>);
+
+impl Toolbox for Wary {
+    fn run<'a>(&'a self, _: &'a ToolCall) -> LocalBoxFuture<'a, Result<String, Fault>> {
+        let goes_on =
+            |note: &Note| matches!(note, Note::Ended(ended) if matches!(ended.ending, Ending::GoesOn(_)));
+        assert!(self.0.borrow().committed.iter().any(goes_on), "the tool runs before its call is stored");
+        Box::pin(std::future::ready(Ok("seen".to_owned())))
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn no_tool_runs_before_the_answer_that_calls_it_is_on_disk() {
+    let mut bench = bench();
+    bench.commit = secs(5);
+    bench.toolbox = Box::leak(Box::new(Wary(Rc::clone(&bench.log))));
+    let script = |call: Call| if call.turns == 1 { calls("look", 1) } else { answer(millis(200)) };
+    assert_eq!(bench.run(1, script).await.reason, StopReason::Finished);
+    assert_eq!((bench.answered(), went_on(&bench)), (1, 1));
 }
 
 #[tokio::test(start_paused = true)]
