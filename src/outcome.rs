@@ -87,7 +87,7 @@ pub struct Fault {
     pub usage: Option<Usage>,
     /// The body of a 200 that held no usable answer: kept in the journal, since it may have been paid for.
     pub evidence: Option<Vec<u8>>,
-    /// Of an answer that the server cut, what there is of it.
+    /// Of an answer that the server cut, what there is of it; of one that is not what the job asks for, the answer.
     pub partial: Option<Box<Answer>>,
     /// The field of the request that the service finds fault with, where it says so: when the job sets that field for
     /// every row, the job is wrong and not the row.
@@ -159,9 +159,15 @@ impl Fault {
         }
     }
 
-    /// The fault in one line: status, code and message.
+    /// The answer that was paid for and is not what the job asks for.
+    pub fn unfit_answer(&self) -> Option<&Answer> {
+        self.partial.as_deref().filter(|_| self.kind == FaultKind::Unfit)
+    }
+
+    /// The fault in one line: status, code and message. That a fault came with a 200 says nothing to a reader.
     pub fn summary(&self) -> String {
-        let status = self.status.map(|status| format!("{status} ")).unwrap_or_default();
+        let status = self.status.filter(|status| *status != 200);
+        let status = status.map(|status| format!("{status} ")).unwrap_or_default();
         match self.message.is_empty() {
             true => format!("{status}{}", self.code),
             false => format!("{status}{}: {}", self.code, self.message),

@@ -40,6 +40,8 @@ pub struct Snapshot {
     pub faults: u64,
     /// Answers that ended because of `max_tokens`.
     pub cut_by_length: u64,
+    /// Answers of which the service did not say what they used.
+    pub uncounted: u64,
     /// Tokens of this run, failed and repeated attempts included.
     pub usage: Usage,
     /// Money of this run; `None` when no price is known.
@@ -121,6 +123,7 @@ impl Snapshot {
             throttled: self.throttled + earlier.throttled,
             faults: self.faults + earlier.faults,
             cut_by_length: self.cut_by_length + earlier.cut_by_length,
+            uncounted: self.uncounted + earlier.uncounted,
             usage: sum(self.usage, earlier.usage),
             cost: self.cost.into_iter().chain(earlier.cost).reduce(|one, other| one + other),
             elapsed: self.elapsed + earlier.elapsed,
@@ -195,13 +198,18 @@ impl Tally {
             Ending::Failed(fault) | Ending::SetAside(fault) | Ending::Waits(fault) => {
                 self.now.failed += u64::from(matches!(ending, Ending::Failed(_)));
                 match fault.kind {
-                    _ if !sent => {}
+                    _ if !sent || fault.unfit_answer().is_some() => {}
                     FaultKind::Throttled => self.now.throttled += 1,
                     _ => self.now.faults += 1,
                 }
                 fault.usage
             }
         };
+        let answered = match ending {
+            Ending::Answered(_) | Ending::GoesOn(_) => true,
+            ending => ending.fault().is_some_and(|fault| fault.unfit_answer().is_some()),
+        };
+        self.now.uncounted += u64::from(answered && usage.is_none());
         let usage = usage.unwrap_or_default();
         self.now.usage.prompt_tokens += usage.prompt_tokens;
         self.now.usage.completion_tokens += usage.completion_tokens;

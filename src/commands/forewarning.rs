@@ -1,5 +1,7 @@
 //! What a user should know before rows are sent: said by `preview`, and by `run` as it begins.
 
+use serde_json::Value;
+
 use super::Failure;
 use crate::job::Job;
 use crate::journal::reader::Reader;
@@ -10,11 +12,19 @@ use crate::watch::text::{count, counted, money};
 pub(super) fn warnings(job: &Job, outlay: &Outlay, reader: Option<&Reader>) -> Result<Vec<String>, Failure> {
     let mut lines = Vec::new();
     for (reason, requests) in outlay.unavailable.iter().filter(|(_, requests)| *requests > 0) {
-        lines.push(format!("warning: {reason}; {} would be refused", counted(*requests, "request")));
+        lines.push(format!("warning: {reason}; {} may be refused", counted(*requests, "request")));
     }
     if outlay.unasked.requests > 0 {
         let reasoning = reader.map(Reader::mean_reasoning_tokens).transpose()?.flatten();
         lines.push(unasked(job, &outlay.unasked, reasoning));
+    }
+    let without: Vec<String> =
+        offered(job).filter(|name| !has_command(job, name)).map(str::to_owned).collect();
+    if !job.tools.is_empty() && !without.is_empty() {
+        let names = without.join("`, `");
+        lines.push(format!(
+            "warning: `request.tools` offers `{names}`, which has no command under [tools]; a row whose model calls it fails"
+        ));
     }
     if outlay.rising > 0 {
         let requests = counted(outlay.rising, "request");
@@ -24,6 +34,16 @@ pub(super) fn warnings(job: &Job, outlay: &Outlay, reader: Option<&Reader>) -> R
         ));
     }
     Ok(lines)
+}
+
+/// The names of the tools that the job offers to the model in every row.
+fn offered(job: &Job) -> impl Iterator<Item = &str> {
+    let tools = job.request.get("tools").and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
+    tools.iter().filter_map(|tool| tool.pointer("/function/name")?.as_str())
+}
+
+fn has_command(job: &Job, name: &str) -> bool {
+    job.tools.iter().any(|tool| tool.name == name)
 }
 
 /// That requests think though nobody asked for it, what that may cost, and what decides it.

@@ -12,6 +12,7 @@ use crate::api::client::{HttpEndpoint, Settings};
 use crate::api::key::Key;
 use crate::cli::{PreviewArgs, Progress};
 use crate::exit::Exit;
+use crate::job::answer::OnLength;
 use crate::job::units::shown;
 use crate::job::{Job, KeySource};
 use crate::journal;
@@ -178,6 +179,13 @@ fn cost_line(job: &Job, outlay: &Outlay, to_send: u64, completion: Option<f64>) 
         0 => String::new(),
         requests => format!("; {} more, whose price is not known", counted(requests, "request")),
     };
+    let later = match () {
+        () if !job.tools.is_empty() => "; rounds of tools come on top",
+        () if job.answer.on_length == OnLength::Grow => "; longer second answers come on top",
+        () if job.answer.schema.is_some() && job.answer.repair > 0 => "; repaired answers come on top",
+        () => "",
+    };
+    let rest = rest + later;
     match completion {
         Some(tokens) => {
             let about = (outlay.prompts + outlay.completion_token * tokens).min(outlay.worst);

@@ -18,6 +18,7 @@ use crate::dispatch::stop::{Stop, StopReason, Urgency};
 use crate::exit::Exit;
 use crate::journal::lock::Lock;
 use crate::journal::reader::Reader;
+use crate::journal::rules::hold_to;
 use crate::journal::writer::{RunRecord, begin_run, end_run};
 use crate::journal::{self, JournalError};
 use crate::pipeline::output::{Destination, Written, write};
@@ -99,6 +100,7 @@ impl Session<'_> {
         let path = self.opened.journal();
         let mut connection = journal::open(&path)?;
         let in_doubt = self.say_doubts(&path)?;
+        self.hold_to_rules(&connection, &path)?;
         let mut run = None;
         let mut plans = 0;
         let mut earlier = Snapshot::default();
@@ -203,11 +205,42 @@ impl Session<'_> {
         Ok(())
     }
 
+    /// Who is asked, as the journal has it.
+    fn address(&self) -> &str {
+        if self.args.job.simulate { "simulator" } else { self.opened.job.model.base_url.as_str() }
+    }
+
+    /// Holds the kept answers against the job's rules for answers, when these have changed since the last run.
+    fn hold_to_rules(&self, connection: &Connection, path: &Path) -> Result<(), Failure> {
+        let rules = self.opened.conversation();
+        let last = Reader::new(journal::open_beside(path)?, path).last_job()?;
+        let last: Option<serde_json::Value> = last.and_then(|job| serde_json::from_str(&job).ok());
+        let before = last.as_ref().and_then(|job| job["answer_rules"].as_str()).unwrap_or_default();
+        if last.is_none() || before == rules.key() {
+            return Ok(());
+        }
+        let codes = ["length", "schema_violation"];
+        let turned = hold_to(connection, path, &codes, |reason, text| rules.objection(reason, text))?;
+        if turned.failed > 0 {
+            let answers = counted(turned.failed, "kept answer");
+            self.screen.insist(&format!(
+                "the rules for answers have changed: {answers} broke them and failed; --retry-failed asks again"
+            ));
+        }
+        if turned.ok > 0 {
+            let rows = counted(turned.ok, "row");
+            self.screen
+                .say(&format!("the rules for answers have changed: {rows} that had failed fit them now"));
+        }
+        Ok(())
+    }
+
     fn record(&self, plan: &Plan, in_doubt: u64) -> RunRecord {
         let job = &self.opened.job;
         let described = serde_json::json!({
             "model": job.model.name,
-            "base_url": if self.args.job.simulate { "simulator" } else { job.model.base_url.as_str() },
+            "base_url": self.address(),
+            "answer_rules": self.opened.conversation().key(),
             "input": job.input.paths,
             "output": job.output.path,
             "rows": plan.rows,
@@ -229,7 +262,7 @@ impl Session<'_> {
         retry_failed: bool,
     ) -> Result<(Sent, Connection), PipelineError> {
         let path = self.opened.journal();
-        let past = past(&Reader::new(journal::open_beside(&path)?, &path), run, in_doubt)?;
+        let past = past(&Reader::new(journal::open_beside(&path)?, &path), run, in_doubt, self.address())?;
         let (snapshots, receiver) =
             tokio::sync::watch::channel(Snapshot { rows: plan.rows, ..Snapshot::default() });
         let watcher = Watcher::start(&self.screen, receiver);

@@ -266,6 +266,9 @@ fn tell_row(
     }
     let attempts = counted(u64::from(result.attempts.unwrap_or(0)), "request");
     writeln!(out, "row {}: {} after {attempts}", printable(row), result.status.as_str())?;
+    for step in &steps {
+        writeln!(out, "  {}", told(step))?;
+    }
     for fault in faults {
         let status = fault.status.map(|status| format!("{status} ")).unwrap_or_default();
         let (when, time) = (timestamp(fault.sent_at), shown(fault.latency));
@@ -275,9 +278,6 @@ fn tell_row(
             printable(&fault.code),
             short(&fault.message, 300)
         )?;
-    }
-    for step in &steps {
-        writeln!(out, "  {}", told(step))?;
     }
     if let Some(response) = answer.and_then(|answer| answer.response.as_deref()) {
         writeln!(out, "  answer: {}", short(response, 500))?;

@@ -125,6 +125,7 @@ impl Summary<'_> {
                 "total_tokens": snapshot.usage.total_tokens,
                 "cost": snapshot.cost.map(rounded),
                 "seconds": snapshot.elapsed.as_secs_f64(),
+                "uncounted_answers": snapshot.uncounted,
                 "limits_met": snapshot.met.words(),
             },
             "all_runs": {
@@ -171,6 +172,13 @@ impl Summary<'_> {
             count(snapshot.usage.completion_tokens),
             if self.simulated { " · simulated, nothing was bought" } else { "" },
         ));
+        if snapshot.uncounted > 0 {
+            let answers = counted(snapshot.uncounted, "answer");
+            screen.say(&format!(
+                "the service did not say what {answers} used: tokens and cost are more than that; caps count them at \
+                 their worst"
+            ));
+        }
         if snapshot.cut_by_length > 0 {
             let answers = counted(snapshot.cut_by_length, "answer");
             screen.say(&format!("{answers} ended at max_tokens (finish_reason \"length\")"));
@@ -194,6 +202,7 @@ impl Summary<'_> {
             // At a cap the same command would stop again at once.
             let first = match &self.sent.reason {
                 StopReason::Cap(cap) => format!("raise `{}`, then ", cap.key()),
+                StopReason::Refused(_) | StopReason::EveryRowRefused(_) => "mend that, then ".to_owned(),
                 _ => String::new(),
             };
             screen.insist(&format!("to go on: {first}{}", self.resume));

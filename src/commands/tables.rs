@@ -63,7 +63,15 @@ impl Tables {
         let region = Region::from_base_url(base_url);
         let table = self.table.clone();
         FactsBook::new(move |model| {
-            table.find(model, region).map(|found| facts(model, &found)).unwrap_or_default()
+            let known = table.find(model, region).map(|found| facts(model, &found));
+            // A new model is unknown too; but one whose name is nearly another's is probably meant to be that.
+            let slip = || region.and_then(|_| table.nearest(model));
+            known.unwrap_or_else(|| Facts {
+                unavailable: slip().map(|nearest| {
+                    format!("the model table does not know `{model}`; did you mean `{nearest}`?").into()
+                }),
+                ..Facts::default()
+            })
         })
     }
 

@@ -21,6 +21,13 @@ use calls::ToolCall;
 /// cut is rare, and a row that is cut every time is better told than paid for without end.
 const MOST_RESTS: usize = 3;
 
+/// What is said of an answer that `on_length = "fail"` does not take.
+const CUT_BY_LENGTH: &str = "max_tokens cut the answer, and `on_length` is \"fail\"";
+
+fn breaks_schema(fault: &str) -> String {
+    format!("the answer does not satisfy the schema: {fault}")
+}
+
 /// What decides how a row goes on.
 #[derive(Debug, Clone, Default)]
 pub struct Rules {
@@ -127,8 +134,7 @@ impl Rules {
             match self.on_length {
                 OnLength::Keep => {}
                 OnLength::Fail => {
-                    let message = "max_tokens cut the answer, and `on_length` is \"fail\"";
-                    return Turn::Failed(unfit("length", message.to_owned(), &answer));
+                    return Turn::Failed(unfit("length", CUT_BY_LENGTH.to_owned(), &answer));
                 }
                 OnLength::Grow => {
                     if let Some(turn) = grown(first, steps, &answer) {
@@ -143,6 +149,26 @@ impl Rules {
             None | Some(Ok(_)) => Turn::Answered(answer),
             Some(Err(fault)) => self.violated(first, steps, answer, fault),
         }
+    }
+
+    /// What tells these rules from others, as far as they find fault with answers; empty when they find none.
+    pub fn key(&self) -> String {
+        let length = if self.on_length == OnLength::Fail { "length;" } else { "" };
+        let schema = self.schema.as_ref().map(|schema| schema.as_value().to_string()).unwrap_or_default();
+        format!("{length}{schema}")
+    }
+
+    /// What is wrong with an answer that was kept when the rules were others: the code and the words of it.
+    pub fn objection(
+        &self,
+        finish_reason: Option<&str>,
+        response: Option<&str>,
+    ) -> Option<(&'static str, String)> {
+        if finish_reason == Some("length") && self.on_length == OnLength::Fail {
+            return Some(("length", CUT_BY_LENGTH.to_owned()));
+        }
+        let fault = self.schema.as_ref()?.check(response.unwrap_or_default()).err()?;
+        Some(("schema_violation", breaks_schema(&fault)))
     }
 
     fn called(&self, steps: &[Step], answer: Answer) -> Turn {
@@ -183,8 +209,7 @@ impl Rules {
 
     fn violated(&self, first: &ChatRequest, steps: &[Step], answer: Answer, fault: String) -> Turn {
         if count(steps, Asks::Repair) >= self.repair as usize {
-            let message = format!("the answer does not satisfy the schema: {fault}");
-            return Turn::Failed(unfit("schema_violation", message, &answer));
+            return Turn::Failed(unfit("schema_violation", breaks_schema(&fault), &answer));
         }
         let step = Step { answer, asks: Asks::Repair, results: vec![fault] };
         ask(first, steps, step)
@@ -255,13 +280,13 @@ fn count(steps: &[Step], asks: Asks) -> usize {
     steps.iter().filter(|step| step.asks == asks).count()
 }
 
-/// A row that has failed by its answer, which was paid for and is kept as evidence.
+/// A row that has failed by its answer, which was paid for and is kept.
 fn unfit(code: &str, message: String, answer: &Answer) -> Fault {
     Fault {
         status: Some(200),
         usage: answer.usage,
         request_id: answer.request_id.clone(),
-        evidence: serde_json::to_vec(answer).ok(),
+        partial: Some(Box::new(answer.clone())),
         ..Fault::new(FaultKind::Unfit, code, message)
     }
 }

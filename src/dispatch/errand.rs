@@ -1,6 +1,6 @@
 //! Rows that go on after a paid answer: the tools it calls are run, and the next request is sent.
 
-use futures_util::future::try_join_all;
+use futures_util::future::join_all;
 use tokio::time::Instant;
 
 use super::Ledger;
@@ -111,7 +111,8 @@ impl<E: Endpoint, L: Ledger> Pass<'_, '_, E, L> {
         work.steps.push(step);
     }
 
-    /// Runs the tools that a row calls, side by side; the first that fails ends the others. A stopping pass begins
+    /// Runs the tools that a row calls, side by side, each to its end: what a command does in the world is not to be broken
+    /// off because another fails. A stopping pass begins
     /// nothing: the row goes on from its stored step in the next run.
     fn call(&mut self, work: Work, calls: Vec<ToolCall>) {
         if self.stops() {
@@ -119,8 +120,8 @@ impl<E: Endpoint, L: Ledger> Pass<'_, '_, E, L> {
         }
         let toolbox = self.dispatcher.toolbox;
         self.errands.push(Box::pin(async move {
-            let results = try_join_all(calls.iter().map(|call| toolbox.run(call))).await;
-            Errand { work, results }
+            let results = join_all(calls.iter().map(|call| toolbox.run(call))).await;
+            Errand { work, results: results.into_iter().collect() }
         }));
     }
 

@@ -76,8 +76,8 @@ impl Allowance {
 }
 
 impl Health {
-    /// A service nothing is known of yet.
-    pub(crate) fn new(retry: Retry, now: Instant) -> Self {
+    /// A service of which nothing is known yet but whether it was ever there.
+    pub(crate) fn new(retry: Retry, now: Instant, ever_reached: bool) -> Self {
         Self {
             retry,
             streak: 0,
@@ -86,7 +86,7 @@ impl Health {
             since: None,
             last_answer: now,
             forgiven: None,
-            ever_reached: false,
+            ever_reached,
             unreached: 0,
             outage: None,
         }
@@ -195,7 +195,7 @@ mod tests {
     fn health() -> (Health, Instant, Dice) {
         let retry = Retry::default();
         let now = Instant::now();
-        (Health::new(retry, now), now, Box::new(|| 0.5))
+        (Health::new(retry, now, false), now, Box::new(|| 0.5))
     }
 
     #[tokio::test(start_paused = true)]

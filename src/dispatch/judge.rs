@@ -154,10 +154,14 @@ impl<E: Endpoint, L: Ledger> Pass<'_, '_, E, L> {
             Judgement::Open => {}
             Judgement::Rows(ended) => ended.into_iter().for_each(|ended| self.store(ended)),
             Judgement::Job(reason) => {
-                // The rows stay pending: once the job is mended, they are to be sent.
+                // The rows stay pending: once the job is mended, they are to be sent. Those whose answers were paid for
+                // and are not what the job asks for have failed: the same job would only buy the same again.
                 for ended in self.dispatcher.trial.release() {
                     let own = ended.ending.fault().unwrap_or(&fault).clone();
-                    self.store(Ended { ending: Ending::Waits(own), ..ended });
+                    self.store(match own.unfit_answer() {
+                        Some(_) => ended,
+                        None => Ended { ending: Ending::Waits(own), ..ended },
+                    });
                 }
                 self.end(reason);
             }

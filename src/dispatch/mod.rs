@@ -81,6 +81,8 @@ pub struct Past {
     pub tokens: u64,
     /// Time spent.
     pub duration: Duration,
+    /// Whether the service has answered before, at the same address: then it is there, and can be waited for.
+    pub reached: bool,
     /// Requests of the last minute: how long ago each was sent, and its tokens.
     pub last_minute: Vec<(Duration, u64)>,
 }
@@ -127,7 +129,7 @@ impl<'e, E: Endpoint> Dispatcher<'e, E> {
             dice,
             pace: Pace::new(rules.quotas, now, &last_minute),
             purse: Purse::new(rules.caps, past.cost, past.tokens),
-            health: Health::new(rules.retry, now),
+            health: Health::new(rules.retry, now, past.reached),
             window: Window::new(rules.concurrency, rules.quotas.requests_each_second(), rules.open_files),
             trial: Trial::new(rules.setters.clone()),
             ends_at,

@@ -222,7 +222,7 @@ pub struct AnswerSection {
 #[serde(deny_unknown_fields)]
 pub struct ToolSection {
     /// The command and its arguments.
-    pub command: OneOrMany,
+    pub command: Option<OneOrMany>,
     /// The time one call may take.
     pub timeout: Option<String>,
 }

@@ -34,6 +34,14 @@ impl Problem {
         Self { message: message.into(), at: None, label: None, help: None }
     }
 
+    /// What is wrong and what to do about it, in one line, for a row of the output.
+    pub fn in_a_line(&self) -> String {
+        match &self.help {
+            Some(help) => format!("{}; {help}", self.message),
+            None => self.message.clone(),
+        }
+    }
+
     /// Says where in a text the problem stands; the span is in bytes.
     pub fn at(mut self, script: &Script, span: Range<usize>) -> Self {
         let end = span.end.min(script.text.len());

@@ -245,8 +245,9 @@ fn tools(sections: BTreeMap<String, ToolSection>, layers: &Layers) -> Result<Vec
     let settle = |(name, section): (String, ToolSection)| {
         let key = format!("tools.{name}");
         let command = match section.command {
-            OneOrMany::One(line) => line.split_whitespace().map(str::to_owned).collect(),
-            OneOrMany::Many(words) => words,
+            None => return Err(layers.problem(&key, format!("[{key}] says no `command` to run"))),
+            Some(OneOrMany::One(line)) => line.split_whitespace().map(str::to_owned).collect(),
+            Some(OneOrMany::Many(words)) => words,
         };
         if command.first().is_none_or(String::is_empty) {
             return Err(layers.problem(&format!("{key}.command"), "the command is empty"));

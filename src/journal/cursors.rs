@@ -167,8 +167,8 @@ impl<'r> Results<'r> {
             Some(known) => known,
             None => *self.in_between.insert(reader.has_steps_in_between()?),
         };
-        if in_between && let Some(usage) = result.answer.as_mut().and_then(|answer| answer.usage.as_mut()) {
-            usage.add(&reader.used_in_between(entry)?);
+        if in_between {
+            reader.used_in_between(entry)?.add_to(&mut result);
         }
         Ok(Some(result))
     }
@@ -206,7 +206,14 @@ fn result(row: &rusqlite::Row<'_>) -> rusqlite::Result<Found> {
     };
     let attempts: u32 = row.get(2)?;
     let result = RowResult {
-        answer: (answered && status == Status::Ok).then_some(answer),
+        answer: match status {
+            Status::Ok => answered.then_some(answer),
+            // What it used is told; its text is no answer of the row's.
+            Status::Failed => {
+                answered.then_some(Answer { response: None, reasoning: None, tool_calls: None, ..answer })
+            }
+            Status::Pending => None,
+        },
         cost: if shared { Some(0.0) } else { row.get(3)? },
         attempts: (attempts > 0 || shared).then_some(attempts),
         latency_ms: row.get(6)?,

@@ -7,6 +7,7 @@ pub mod cursors;
 pub mod lock;
 pub mod matching;
 pub mod reader;
+pub mod rules;
 mod schema;
 pub mod sharing;
 pub mod spending;

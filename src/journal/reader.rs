@@ -177,6 +177,17 @@ impl Reader {
         self.connection.query_row(sql, [], |row| row.get(0)).optional().map_err(self.failed())
     }
 
+    /// Whether a run was answered by the service at an address.
+    ///
+    /// # Errors
+    ///
+    /// When the journal cannot be read.
+    pub fn has_answers_from(&self, base_url: &str) -> Result<bool, JournalError> {
+        let sql =
+            "SELECT EXISTS (SELECT 1 FROM runs WHERE answers > 0 AND json_extract(job, '$.base_url') = ?1)";
+        self.connection.query_row(sql, [base_url], |row| row.get(0)).map_err(self.failed())
+    }
+
     /// Rows that were out when the last run was killed; 0 when it ended in order. To be asked before a matching moves
     /// entries and before the next run begins.
     ///

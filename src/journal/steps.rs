@@ -5,7 +5,7 @@ use rusqlite::params;
 use super::JournalError;
 use super::reader::Reader;
 use crate::conversation::{Asks, Step};
-use crate::outcome::{Answer, Usage};
+use crate::outcome::{Answer, RowResult, Status, Usage};
 
 impl Reader {
     /// Whether any row took more than one request. Without, nothing else here needs to be asked.
@@ -40,22 +40,61 @@ impl Reader {
     }
 
     /// What the steps of an entry that did not end its row used, all together.
-    pub(super) fn used_in_between(&self, entry: i64) -> Result<Usage, JournalError> {
-        let sql = "SELECT coalesce(sum(prompt_tokens), 0), coalesce(sum(completion_tokens), 0),
-                       coalesce(sum(total_tokens), 0), sum(cached_tokens), sum(reasoning_tokens)
+    pub(super) fn used_in_between(&self, entry: i64) -> Result<Between, JournalError> {
+        let sql = "SELECT count(*), count(total_tokens), coalesce(sum(prompt_tokens), 0),
+                       coalesce(sum(completion_tokens), 0), coalesce(sum(total_tokens), 0), sum(cached_tokens),
+                       sum(reasoning_tokens)
                    FROM steps WHERE entry = ?1 AND next IS NOT NULL";
         let mut statement = self.connection().prepare_cached(sql).map_err(self.failed())?;
         let used = statement.query_row(params![entry], |row| {
-            Ok(Usage {
-                prompt_tokens: row.get(0)?,
-                completion_tokens: row.get(1)?,
-                total_tokens: row.get(2)?,
-                cached_tokens: row.get(3)?,
-                reasoning_tokens: row.get(4)?,
+            let (steps, counted): (u64, u64) = (row.get(0)?, row.get(1)?);
+            let usage = Usage {
+                prompt_tokens: row.get(2)?,
+                completion_tokens: row.get(3)?,
+                total_tokens: row.get(4)?,
+                cached_tokens: row.get(5)?,
+                reasoning_tokens: row.get(6)?,
                 cache_written_tokens: None,
+            };
+            Ok(match steps {
+                0 => Between::Nothing,
+                _ if counted < steps => Between::Unknown,
+                _ => Between::Used(usage),
             })
         });
         used.map_err(self.failed())
+    }
+}
+
+/// What a row used before the answer that ended it.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Between {
+    /// Nothing: it took one request.
+    Nothing,
+    /// So much.
+    Used(Usage),
+    /// The service did not say of every step.
+    Unknown,
+}
+
+impl Between {
+    /// Adds this to what a row's last answer used and cost. What is not known of a part is not known of the whole.
+    pub(super) fn add_to(self, result: &mut RowResult) {
+        let failed = result.status == Status::Failed;
+        match (self, &mut result.answer) {
+            (Self::Nothing, _) => {}
+            (Self::Used(used), Some(answer)) => {
+                if let Some(usage) = &mut answer.usage {
+                    usage.add(&used);
+                }
+            }
+            (Self::Used(used), None) if failed => {
+                result.answer = Some(Answer { usage: Some(used), ..Answer::default() });
+            }
+            (Self::Unknown, Some(answer)) => (answer.usage, result.cost) = (None, None),
+            (Self::Unknown, None) => result.cost = None,
+            (Self::Used(_), None) => {}
+        }
     }
 }
 

@@ -257,13 +257,17 @@ fn end(transaction: &Transaction<'_>, ended: &Ended) -> rusqlite::Result<()> {
         ],
         |row| row.get(0),
     )?;
+    // An answer that is not what the job asks for was paid for like any other, and is kept like one.
+    let answer = match &ended.ending {
+        Ending::Answered(answer) => Some(answer),
+        ending => fault.filter(|_| matches!(ending, Ending::Failed(_))).and_then(Fault::unfit_answer),
+    };
+    if let (Some(answer), Some(sent)) = (answer, ended.sent) {
+        let step = store_step(transaction, entry, (answer, ended.cost), sent, None)?;
+        let mut statement = transaction.prepare_cached("UPDATE entries SET answer = ?2 WHERE entry = ?1")?;
+        return statement.execute([entry, step]).map(drop);
+    }
     match (&ended.ending, ended.sent) {
-        (Ending::Answered(answer), Some(sent)) => {
-            let step = store_step(transaction, entry, (answer, ended.cost), sent, None)?;
-            let mut statement =
-                transaction.prepare_cached("UPDATE entries SET answer = ?2 WHERE entry = ?1")?;
-            statement.execute([entry, step]).map(drop)
-        }
         (Ending::GoesOn(step), Some(sent)) => {
             store_step(transaction, entry, (&step.answer, ended.cost), sent, Some(step)).map(drop)
         }
@@ -384,6 +388,7 @@ impl Sums {
                 let fault = ending.fault();
                 match fault.map(|fault| fault.kind) {
                     Some(FaultKind::Throttled) => self.throttled += 1,
+                    _ if fault.is_some_and(|fault| fault.unfit_answer().is_some()) => self.answers += 1,
                     _ => self.faults += 1,
                 }
                 fault.and_then(|fault| fault.usage)

@@ -35,13 +35,15 @@ pub enum PipelineError {
     Problem(Box<Problem>),
     /// A row cannot be sent, and the job does not skip such rows.
     #[error(
-        "{place}: {problem}\n  = help: nothing is sent while a row is bad; mend it, or let `on_bad_row = \"skip\"` under [input] record such rows as failed"
+        "{place}: {problem}{others}\n  = help: nothing is sent while a row is bad; mend it, or let `on_bad_row = \"skip\"` under [input] record such rows as failed"
     )]
     BadRow {
         /// Where it stands.
         place: String,
         /// Why it cannot be sent.
         problem: String,
+        /// What is said of the others.
+        others: String,
     },
     /// Two rows have one identifier.
     #[error(
@@ -165,21 +167,40 @@ impl Opened {
         columns: Option<&[crate::row::Column]>,
         format: Format,
     ) -> Result<Layout, PipelineError> {
+        let rows_bring_their_own = self.source.columns().is_none() && format == Format::Jsonl;
+        let columns = columns.filter(|_| !rows_bring_their_own);
+        Layout::new(columns, &self.output_spec()).map_err(|error| self.misnamed(error))
+    }
+
+    /// Refuses a name in `select` or `rename` that is neither an answer column's nor that of any row, in an input whose
+    /// rows each bring their own columns. These are all of them.
+    ///
+    /// # Errors
+    ///
+    /// When there is such a name.
+    pub fn check_names(&self, columns: &[crate::row::Column]) -> Result<(), PipelineError> {
+        match Layout::new(Some(columns), &self.output_spec()) {
+            Err(error @ LayoutError::Unknown { .. }) => Err(self.misnamed(error)),
+            _ => Ok(()),
+        }
+    }
+
+    fn output_spec(&self) -> OutputSpec {
         let output = &self.job.output;
-        let spec = OutputSpec {
+        OutputSpec {
             select: output.select.clone(),
             rename: output.rename.clone(),
             prefix: output.prefix.clone(),
             spreadsheet_safe: output.spreadsheet_safe,
             fields: self.fields.clone(),
-        };
-        let rows_bring_their_own = self.source.columns().is_none() && format == Format::Jsonl;
-        Layout::new(columns.filter(|_| !rows_bring_their_own), &spec).map_err(|error| {
-            match output.names.iter().find(|text| text.source == error.name()) {
-                Some(text) => text.problem(Some(0..text.source.len()), error.to_string()).into(),
-                None => error.into(),
-            }
-        })
+        }
+    }
+
+    fn misnamed(&self, error: LayoutError) -> PipelineError {
+        match self.job.output.names.iter().find(|text| text.source == error.name()) {
+            Some(text) => text.problem(Some(0..text.source.len()), error.to_string()).into(),
+            None => error.into(),
+        }
     }
 
     /// Refuses an output that is, or by a glob will be, an input: it would replace the rows it is made of.

@@ -17,6 +17,9 @@ use crate::request::{ChatRequest, Estimate};
 use crate::row::{BadRow, Column, ColumnKind, Item, JsonKind, Row};
 use crate::write::Layout;
 
+/// Bad rows after which the planning of a job that does not skip them ends.
+const BAD_ROWS_COUNTED: u64 = 1000;
+
 /// What the first pass found.
 #[derive(Debug)]
 pub struct Plan {
@@ -158,6 +161,7 @@ pub fn plan(
         outlay: Outlay::default(),
         stamp,
     };
+    let mut first_bad = None;
     for item in opened.rows(survey.wanted())? {
         let item = item?;
         if *stop.borrow() != Urgency::None {
@@ -177,8 +181,17 @@ pub fn plan(
                     sum.max_completion_tokens.saturating_add(one.max_completion_tokens);
             }
             Err(_) if input.skip_bad_rows || purpose == Purpose::Look => plan.bad += 1,
-            Err(problem) => return Err(bad_row(&item, *problem)),
+            Err(problem) => {
+                plan.bad += 1;
+                first_bad.get_or_insert_with(|| (item.place().to_string(), problem.to_string()));
+                if plan.bad == BAD_ROWS_COUNTED {
+                    break;
+                }
+            }
         }
+    }
+    if let Some((place, problem)) = first_bad {
+        return Err(PipelineError::BadRow { place, problem, others: others(plan.bad - 1) });
     }
     plan.matched = matcher
         .finish(input.limit.is_some(), purpose == Purpose::Send)
@@ -187,8 +200,14 @@ pub fn plan(
     Ok(plan)
 }
 
-fn bad_row(item: &Item, problem: Problem) -> PipelineError {
-    PipelineError::BadRow { place: item.place().to_string(), problem: problem.to_string() }
+/// What is said of the bad rows behind the first one.
+fn others(count: u64) -> String {
+    match count {
+        0 => String::new(),
+        1 => "\n  = one more row is bad".to_owned(),
+        _ if count + 1 >= BAD_ROWS_COUNTED => format!("\n  = {count} more rows are bad, or still more"),
+        _ => format!("\n  = {count} more rows are bad"),
+    }
 }
 
 /// A journal for a job that has none yet: everything is new.
@@ -274,6 +293,10 @@ impl Survey {
 
     fn finish(self, opened: &Opened) -> Result<Vec<Column>, PipelineError> {
         opened.layout(Some(&self.columns), opened.job.output.format)?;
+        // An input without a single column has no rows either.
+        if !self.columns.is_empty() {
+            opened.check_names(&self.columns)?;
+        }
         Ok(self.columns)
     }
 }

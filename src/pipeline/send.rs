@@ -66,7 +66,7 @@ pub struct Audience<'a> {
 /// # Errors
 ///
 /// When the journal cannot be read.
-pub fn past(reader: &Reader, run: i64, in_doubt: u64) -> Result<Past, JournalError> {
+pub fn past(reader: &Reader, run: i64, in_doubt: u64, base_url: &str) -> Result<Past, JournalError> {
     let now = SystemTime::now();
     let runs = reader.runs()?;
     let spent: Spent = runs.iter().map(|run| run.spent).sum();
@@ -77,7 +77,13 @@ pub fn past(reader: &Reader, run: i64, in_doubt: u64) -> Result<Past, JournalErr
     let before = runs.iter().rev().find(|earlier| earlier.number < run);
     let last = before.map(|earlier| ago(earlier.last_at)).filter(|ago| *ago < Duration::from_secs(60));
     last_minute.extend(last.into_iter().flat_map(|ago| std::iter::repeat_n((ago, 0), in_doubt as usize)));
-    Ok(Past { cost: spent.cost, tokens: spent.usage.total_tokens, duration: spent.duration, last_minute })
+    Ok(Past {
+        cost: spent.cost,
+        tokens: spent.usage.total_tokens,
+        duration: spent.duration,
+        reached: reader.has_answers_from(base_url)?,
+        last_minute,
+    })
 }
 
 /// Sends what is to be sent. Gives the journal's connection back.
@@ -223,8 +229,11 @@ fn store_bad_rows(opened: &Opened, connection: &Connection) -> Result<u64, Pipel
         }
         let (row, request) = prepare(opened, &item);
         let Err(problem) = request else { continue };
-        let fault =
-            Fault::new(FaultKind::RowRefused, "bad_row", format!("{}: {}", item.place(), problem.message));
+        let fault = Fault::new(
+            FaultKind::RowRefused,
+            "bad_row",
+            format!("{}: {}", item.place(), problem.in_a_line()),
+        );
         group.push(Ended { row, sent: None, tries: 0, cost: None, ending: Ending::Failed(fault) });
         stored += 1;
         if group.len() >= 256 {

@@ -36,6 +36,8 @@ pub struct Judge {
     pub max_cost: Option<f64>,
     /// Whether the next run was asked to send failed rows again.
     pub retry_failed: bool,
+    /// Whether the next run holds what it kept against other rules than before: answers may become failures.
+    pub rules_change: bool,
     /// Whether replies get lost on their way without a fault of the script's: the server goes down.
     pub replies_get_lost: bool,
     /// Whether the server leaves out of some answers what they used.
@@ -58,6 +60,7 @@ impl Judge {
             max_total_tokens: None,
             max_cost: None,
             retry_failed: false,
+            rules_change: false,
             replies_get_lost: false,
             usage_goes_unsaid: false,
             began: 0,
@@ -201,12 +204,13 @@ impl Judge {
             assert!(twin.is_none(), "invariant 2: an answer lies idle for {twin:?}");
         }
         for entry in self.before.entries.iter().filter(|entry| entry.status == 1) {
-            let kept = after.entries.iter().any(|e| e.number == entry.number && e.status == 1);
+            let is_kept = |status: i64| status == 1 || self.rules_change && status == 2;
+            let kept = after.entries.iter().any(|e| e.number == entry.number && is_kept(e.status));
             assert!(kept || after.entries.is_empty(), "invariant 2: an answer was lost: {entry:?}");
         }
         self.judged = seen.len();
         self.before = after;
-        self.retry_failed = false;
+        (self.retry_failed, self.rules_change) = (false, false);
     }
 
     fn check_limits(&self, seen: &[Seen]) {

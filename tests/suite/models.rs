@@ -464,7 +464,7 @@ fn a_model_that_is_not_to_be_had_is_told_before_it_is_asked() {
         let all = ["preview", "plain.toml", "-n", "0", "--model", model, "--region", region];
         scene.run(&all).expect_code(0).stdout
     };
-    let missing = "warning: qwen-long is not offered in singapore; 2 requests would be refused";
+    let missing = "warning: qwen-long is not offered in singapore; 2 requests may be refused";
     assert!(preview("qwen-long", "singapore").contains(missing));
     assert!(!preview("qwen-long", "beijing").contains("warning"));
     let retired = "warning: qwen-turbo-latest does not answer any more: it was retired on 2026-05-13";

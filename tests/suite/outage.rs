@@ -75,3 +75,18 @@ fn a_row_out_of_tries_for_a_passing_reason_gets_one_more_pass_at_the_end() {
     assert_ne!(rows[5]["status"], "ok");
     assert_eq!(rows.iter().filter(|row| row["status"] == "ok").count(), 149);
 }
+
+#[test]
+fn a_service_that_answered_before_is_waited_for_and_not_taken_for_a_wrong_address() {
+    let mut scene = Scene::new();
+    scene.rows_and_job(4, "retry.max_outage = \"2s\"\n");
+    scene.run_job(&["job.toml"]).expect_code(0);
+    scene.stop_server();
+    scene.write("in.jsonl", crate::harness::rows(0..6));
+    scene.judge.texts = None;
+    scene.run_job(&["job.toml"]).expect_code(4).says("has answered nobody for 2s");
+    let mut nowhere = Scene::new();
+    nowhere.rows_and_job(4, "");
+    nowhere.stop_server();
+    nowhere.run_job(&["job.toml"]).expect_code(4).says("is the address right?");
+}

@@ -322,3 +322,45 @@ fn a_preview_names_the_columns_that_the_fields_become() {
     let shown = scene.run(&["preview", "job.toml", "--set", "answer.expand=false"]).expect_code(0).stdout;
     assert!(!shown.contains("fields"), "{shown}");
 }
+
+#[test]
+fn kept_answers_that_break_a_new_schema_fail_and_stand_again_when_it_is_taken_back() {
+    let script = "[[fault]]\ncontains = \"of row 1.\"\ncontent = '{\"a\": 1}'\n";
+    let mut scene = Scene::with_script(script);
+    scene.rows_and_job(4, "");
+    scene.run_job(&["job.toml"]).expect_code(0);
+    scene.write("a.schema.json", "{\"type\": \"object\", \"required\": [\"a\"]}");
+    let strict = "answer.schema = \"a.schema.json\"\nanswer.repair = 0\n";
+    scene.rows_and_job(4, strict);
+    scene.judge.rules_change = true;
+    scene.run_job(&["job.toml"]).expect_code(3).says("3 kept answers broke them and failed");
+    let codes: Vec<_> = scene.output().iter().map(|row| row["error_code"].clone()).collect();
+    let broken = json!("schema_violation");
+    assert_eq!(codes, [broken.clone(), Value::Null, broken.clone(), broken]);
+    assert_eq!(scene.witness_count(), 4, "nothing is sent for it");
+    scene.rows_and_job(4, "");
+    scene.run_job(&["job.toml"]).expect_code(0).says("3 rows that had failed fit them now");
+    assert!(scene.output().iter().all(|row| row["status"] == "ok" && row["response"].is_string()));
+    assert_eq!(scene.witness_count(), 4);
+}
+
+#[test]
+fn what_breaks_the_schema_is_paid_for_once_even_when_all_the_first_rows_do() {
+    let script: String = (0..12)
+        .map(|row| format!("[[fault]]\ncontains = \"of row {row}.\"\ncontent = \"no JSON\"\n"))
+        .collect::<String>()
+        + "[[fault]]\ncontent = '{\"a\": 1}'\n";
+    let mut scene = Scene::with_script(&script);
+    scene.write("a.schema.json", "{\"type\": \"object\", \"required\": [\"a\"]}");
+    scene.rows_and_job(40, "answer.schema = \"a.schema.json\"\nanswer.repair = 0\n");
+    scene.run_job(&["job.toml"]).expect_code(4).says("each of the first rows failed alike");
+    assert_eq!((scene.receipt()["rows"]["failed"].clone(), scene.witness_count()), (json!(10), 10));
+    scene.run_job(&["job.toml"]).expect_code(3);
+    assert_eq!(scene.witness_count(), 40, "the ten are not bought again, and the good rows are reached");
+    let failed: Vec<Value> = scene.output().into_iter().filter(|row| row["status"] == "failed").collect();
+    assert_eq!(failed.len(), 12);
+    assert!(failed.iter().all(|row| row["total_tokens"].is_u64() && row["response"].is_null()), "{failed:?}");
+    let sql = "SELECT count(*) FROM entries e JOIN steps s ON s.step = e.answer WHERE e.status = 2 AND s.response = 'no JSON'";
+    let kept = scene.journal().query_row(sql, [], |row| row.get::<_, i64>(0)).expect("a count");
+    assert_eq!(kept, 12, "what was paid for is kept");
+}

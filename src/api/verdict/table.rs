@@ -184,7 +184,7 @@ static RULES: &[Rule] = &[
 
     // What an answer lacks, in words of our own.
     Rule { codes: &["cut_by_server"], kind: CutByServer,
-           mend: Some("set `transport = \"stream\"` under [model], or a smaller `max_tokens`"), ..ROW },
+           mend: Some("ask for less at once, or set a smaller `max_tokens`; and leave `transport` at \"auto\""), ..ROW },
     Rule { codes: &["empty_answer"], words: &["the model reasoned"], kind: Unusable,
            mend: Some("raise `max_tokens`, or set `thinking_budget` under [request]"), ..ROW },
 ];
