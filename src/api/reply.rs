@@ -95,6 +95,8 @@ struct CompletionDetails {
 pub(super) enum Lack {
     /// The service cut it: `finish_reason` is null.
     End,
+    /// The server's own filter took the answer back, or the rest of it.
+    Filtered,
     /// There is no text and no tool call in it.
     Content,
     /// There is no text in it, and it was paid for: the model reasoned until its tokens were used up.
@@ -117,12 +119,13 @@ impl Completion {
             request_id,
             ..Answer::default()
         };
-        let mut cut = false;
+        let (mut cut, mut filtered) = (false, false);
         for choice in self.choices.unwrap_or_default() {
             cut |= choice.finish_reason == Some(None);
             // Of several choices, one that was cut counts for all.
             let reason = choice.finish_reason.flatten();
             let is_cut = reason.as_deref() == Some("length");
+            filtered |= reason.as_deref() == Some("content_filter");
             answer.finish_reason = if is_cut { reason } else { answer.finish_reason.or(reason) };
             let Some(message) = choice.message else { continue };
             texts.push(message.content.map(Content::into_text).unwrap_or_default());
@@ -140,6 +143,7 @@ impl Completion {
         };
         let lack = match () {
             () if cut => Some(Lack::End),
+            () if filtered => Some(Lack::Filtered),
             () if answer.tool_calls.is_some() || !empty => None,
             () if answer.reasoning.is_some() => Some(Lack::ContentAfterReasoning),
             () => Some(Lack::Content),

@@ -74,6 +74,7 @@ fn judge_completion(
     let Some(lack) = lack else { return Ok(answer) };
     let (kind, code, message) = match lack {
         Lack::End => (FaultKind::CutByServer, "cut_by_server", "the server cut the answer at its time limit"),
+        Lack::Filtered => (RowRefused, "content_filter", "the server's content filter cut the answer"),
         Lack::Content => (FaultKind::Unusable, "empty_answer", "the answer has no text and no tool call"),
         Lack::ContentAfterReasoning => (
             FaultKind::Unusable,

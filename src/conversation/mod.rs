@@ -224,8 +224,12 @@ impl Rules {
                 Err((code, message)) => Resumed::Failed(Fault::new(FaultKind::RowRefused, code, message)),
             };
         }
+        // What was cut came as a stream when a stream was to be had, and in one piece it would be cut again.
+        let was_cut = self.transport != Transport::Whole && count(steps, Asks::Rest) > 0;
         match body::next(first, steps) {
-            Ok(request) => Resumed::Ask(Box::new(request)),
+            Ok(request) => {
+                Resumed::Ask(Box::new(ChatRequest { stream: request.stream || was_cut, ..request }))
+            }
             Err(message) => Resumed::Failed(no_body(message)),
         }
     }

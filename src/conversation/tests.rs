@@ -195,3 +195,16 @@ fn a_larger_answer_is_set_aside_for_each_of_several_choices() {
     let Turn::Ask(_, request) = grow.after(&first, &[], cut) else { panic!("asks") };
     assert_eq!(request.estimate.max_completion_tokens, 800);
 }
+
+#[test]
+fn a_row_that_was_cut_goes_on_as_a_stream_after_a_kill_too() {
+    let (rules, first) = (Rules::default(), first(json!({})));
+    let step = |asks| [Step { answer: said("one "), asks, results: vec!["a fault".into()] }];
+    let streams = |rules: &Rules, asks| match rules.resume(&first, &step(asks)) {
+        Resumed::Ask(request) => request.stream,
+        other => panic!("{other:?}"),
+    };
+    assert!(streams(&rules, Asks::Rest) && !streams(&rules, Asks::Repair));
+    let whole = Rules { transport: Transport::Whole, ..Rules::default() };
+    assert!(!streams(&whole, Asks::Rest));
+}

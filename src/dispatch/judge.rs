@@ -87,7 +87,9 @@ impl<E: Endpoint, L: Ledger> Pass<'_, '_, E, L> {
                 let Dispatcher { health, dice, .. } = &mut *self.dispatcher;
                 health.faulted(now, fault.kind, asked, &mut work.allowance, dice);
                 work.throttled = 0;
-                match work.allowance.charged >= self.dispatcher.retry.max_attempts {
+                let used_up = work.allowance.charged >= self.dispatcher.retry.max_attempts;
+                // What comes back after the patience has ended is pending like all that an outage leaves.
+                match used_up && !self.is_out() {
                     true => self.gave_up(&work, fault, end),
                     false => self.again(work, fault, end, now),
                 }

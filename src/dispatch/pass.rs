@@ -324,9 +324,14 @@ impl<'p, 'e, E: Endpoint, L: Ledger> Pass<'p, 'e, E, L> {
 
     /// What was in flight when the patience ended has been answered after all: the run goes on.
     pub(super) fn take_outage_back(&mut self) {
-        if matches!(self.reason, Some(StopReason::Outage(_) | StopReason::NeverReached(_))) {
+        if self.is_out() {
             self.reason = None;
         }
+    }
+
+    /// Whether the pass ends because the service answers nobody.
+    pub(super) fn is_out(&self) -> bool {
+        matches!(self.reason, Some(StopReason::Outage(_) | StopReason::NeverReached(_)))
     }
 
     fn last_fault(&self) -> Fault {

@@ -152,7 +152,7 @@ static RULES: &[Rule] = &[
            mend: Some("name the languages as the model's list has them, by English name or code"), ..ROW },
 
     // One row's text.
-    Rule { codes: &["data_inspection_failed"], about: Some("messages"), mend: Some(INSPECTION), ..ROW },
+    Rule { codes: &["data_inspection_failed", "content_filter"], about: Some("messages"), mend: Some(INSPECTION), ..ROW },
     Rule { codes: &["IPInfringementSuspect", "FaqRuleBlocked", "CustomRoleBlocked"], about: Some("messages"),
            mend: Some(INSPECTION), ..ROW },
     Rule { statuses: WRONG, words: &["range of input length", "maximum context length"], about: Some("messages"),

@@ -114,6 +114,15 @@ fn of_an_answer_that_the_server_cut_there_is_what_there_is() {
 }
 
 #[test]
+fn an_answer_that_a_filter_cut_is_none_and_is_kept_as_evidence() {
+    let body = completion(serde_json::json!({"content": "half of"}), "content_filter".into());
+    let fault = answered(&body).expect_err("a fault");
+    assert_eq!((fault.kind, fault.code.as_str()), (RowRefused, "content_filter"));
+    assert_eq!(fault.usage.map(|usage| usage.total_tokens), Some(10));
+    assert!(fault.evidence.is_some() && fault.partial.is_none() && fault.mend.is_some());
+}
+
+#[test]
 fn of_several_choices_one_that_was_cut_counts_for_all() {
     let choice = |reason: &str| format!(r#"{{"message":{{"content":"a"}},"finish_reason":"{reason}"}}"#);
     for (first, second) in [("stop", "length"), ("length", "stop")] {

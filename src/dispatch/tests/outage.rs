@@ -195,3 +195,19 @@ async fn a_service_that_hangs_for_everybody_is_an_outage() {
     assert!(bench.failed().is_empty());
     assert!(bench.elapsed() < secs(330 + 1_800 + 340), "{:?}", bench.elapsed());
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_last_try_that_comes_back_after_the_patience_has_ended_leaves_its_row_pending() {
+    let mut bench = Bench::new().qps(10.0);
+    bench.rules.retry.timeout = secs(500);
+    let script = |call: Call| match (call.position, call.nth) {
+        (0, _) => answer(secs(1)),
+        // Answered after the first fault of the other, which counts from then on.
+        (2, _) => answer(secs(20)),
+        (_, 1) => broken(),
+        _ => hang(),
+    };
+    let end = bench.run(3, script).await;
+    assert!(matches!(end.reason, StopReason::Outage(_)), "{:?}", end.reason);
+    assert_eq!((bench.answered(), bench.failed().len()), (2, 0));
+}
