@@ -1,0 +1,62 @@
+//! What an answer has to be, and the commands that are run on the way to it.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use super::super::Text;
+use super::super::answer::{AnswerRules, OnLength, Tool};
+use super::super::file::{AnswerSection, OneOrMany, ToolSection};
+use super::super::layers::Layers;
+use super::super::problem::Problem;
+use super::values::{duration, word};
+
+pub(super) fn answer(section: AnswerSection, layers: &Layers) -> Result<AnswerRules, Problem> {
+    let default = AnswerRules::default();
+    let on_length = [OnLength::Keep, OnLength::Fail, OnLength::Grow];
+    let rules = AnswerRules {
+        on_length: on_length[word("answer.on_length", section.on_length, &["keep", "fail", "grow"], layers)?],
+        repair: section.repair.unwrap_or(default.repair),
+        expand: section.expand.unwrap_or(default.expand),
+        max_rounds: section.max_rounds.unwrap_or(default.max_rounds),
+        schema_text: section
+            .schema
+            .clone()
+            .map(|source| Text { source, place: layers.place("answer.schema") }),
+        schema: section.schema.map(PathBuf::from),
+    };
+    match () {
+        () if rules.schema.is_none() && rules.expand => {
+            Err(layers.problem("answer.expand", "`expand` makes columns of the fields of a `schema`"))
+        }
+        () if rules.schema.is_none() && section.repair.is_some() => {
+            Err(layers.problem("answer.repair", "`repair` mends answers that a `schema` finds fault with"))
+        }
+        () if rules.repair > 10 => Err(layers.problem("answer.repair", "`repair` is 10 or less")),
+        () if rules.max_rounds == 0 || rules.max_rounds > 100 => {
+            Err(layers.problem("answer.max_rounds", "`max_rounds` is a whole number from 1 to 100"))
+        }
+        () => Ok(rules),
+    }
+}
+
+pub(super) fn tools(sections: BTreeMap<String, ToolSection>, layers: &Layers) -> Result<Vec<Tool>, Problem> {
+    let settle = |(name, section): (String, ToolSection)| {
+        let key = format!("tools.{name}");
+        let command = match section.command {
+            None => return Err(layers.problem(&key, format!("[{key}] says no `command` to run"))),
+            Some(OneOrMany::One(line)) => line.split_whitespace().map(str::to_owned).collect(),
+            Some(OneOrMany::Many(words)) => words,
+        };
+        if command.first().is_none_or(String::is_empty) {
+            return Err(layers.problem(&format!("{key}.command"), "the command is empty"));
+        }
+        let timeout = duration(&format!("{key}.timeout"), section.timeout.as_deref(), layers)?;
+        let timeout = timeout.unwrap_or(Duration::from_secs(30));
+        match timeout.is_zero() {
+            true => Err(layers.problem(&format!("{key}.timeout"), "`timeout` is above 0")),
+            false => Ok(Tool { name, command, timeout }),
+        }
+    };
+    sections.into_iter().map(settle).collect()
+}

@@ -1,0 +1,145 @@
+//! Who is asked, how patiently, and at what price: what a job and a single question have in common.
+
+use std::time::Duration;
+
+use super::super::file::{ModelSection, OneOrMany, PriceSection, RetrySection};
+use super::super::headers::headers;
+use super::super::layers::Layers;
+use super::super::price::{Price, Tier};
+use super::super::problem::Problem;
+use super::super::{KeySource, Model, Retry, Transport, address};
+use super::values::{duration, word};
+use super::{DEFAULT_BASE_URL, Lookups};
+
+pub(super) fn model(section: ModelSection, layers: &Layers, lookups: &Lookups<'_>) -> Result<Model, Problem> {
+    let base_url = base_url(&section, layers, lookups)?;
+    let local = address::check(&base_url, section.allow_http.unwrap_or(false))
+        .map_err(|message| layers.problem("model.base_url", message))?;
+    let transports = [Transport::Auto, Transport::Whole, Transport::Stream];
+    let transport =
+        transports[word("model.transport", section.transport, &["auto", "whole", "stream"], layers)?];
+    let sources =
+        [section.api_key_env.is_some(), section.api_key_file.is_some(), section.api_key_command.is_some()];
+    if sources.iter().filter(|given| **given).count() > 1 {
+        let message = "the key has one place: api_key_env, api_key_file or api_key_command";
+        return Err(layers.problem("model.api_key_env", message));
+    }
+    let key = match (section.api_key_file, section.api_key_command) {
+        (Some(path), _) => KeySource::File(path.into()),
+        (None, Some(OneOrMany::One(line))) => {
+            KeySource::Command(line.split_whitespace().map(str::to_owned).collect())
+        }
+        (None, Some(OneOrMany::Many(words))) => KeySource::Command(words),
+        (None, None) => KeySource::Variable {
+            optional: section.api_key_env.is_none() && local,
+            name: section.api_key_env.unwrap_or_else(|| "DASHSCOPE_API_KEY".to_owned()),
+        },
+    };
+    if key == KeySource::Command(vec![]) {
+        return Err(layers.problem("model.api_key_command", "the command is empty"));
+    }
+    let base_url = base_url.trim_end_matches('/').trim_end_matches("/chat/completions").to_owned();
+    Ok(Model {
+        name: section.name.filter(|name| !name.is_empty()),
+        book: (lookups.book)(&base_url),
+        base_url,
+        key,
+        headers: headers(section.headers, layers)?,
+        transport,
+    })
+}
+
+/// The address: as it is given, or that of a region. Of the two, the one that was said later in the order of job file,
+/// variable and flag holds; said by the same voice they contradict each other.
+fn base_url(section: &ModelSection, layers: &Layers, lookups: &Lookups<'_>) -> Result<String, Problem> {
+    let voice = |key: &str, given: bool| given.then(|| layers.voice(key));
+    let address = voice("model.base_url", section.base_url.is_some());
+    let region = voice("model.region", section.region.is_some());
+    let workspace = voice("model.workspace", section.workspace.is_some());
+    match &section.base_url {
+        Some(_) if region == address => {
+            let message = "the address is given twice, by `base_url` and by `region`";
+            return Err(layers.problem("model.region", message).help("take one of them out"));
+        }
+        Some(_) if region < address && workspace >= address => {
+            let message = "`workspace` goes with `region`; a `base_url` names its host by itself";
+            return Err(layers.problem("model.workspace", message));
+        }
+        Some(base_url) if region < address => return Ok(base_url.clone()),
+        None if region.is_none() && workspace.is_none() => return Ok(DEFAULT_BASE_URL.to_owned()),
+        _ => {}
+    }
+    if let Some(name) = &section.workspace {
+        let fits = |c: char| c.is_ascii_alphanumeric() || c == '-';
+        if name.is_empty() || name.len() > 63 || name.starts_with('-') || !name.chars().all(fits) {
+            let message = format!("`{name}` is no workspace: its id is of letters, digits and dashes");
+            return Err(layers.problem("model.workspace", message));
+        }
+    }
+    let name = section.region.as_deref().unwrap_or("singapore");
+    (lookups.region)(name, section.workspace.as_deref())
+        .map_err(|message| layers.problem("model.region", message))
+}
+
+pub(super) fn retry(section: &RetrySection, layers: &Layers) -> Result<Retry, Problem> {
+    let time = |key: &str, text: &Option<String>, default: Duration| {
+        let given = duration(&format!("retry.{key}"), text.as_deref(), layers)?;
+        Ok::<_, Problem>(given.unwrap_or(default))
+    };
+    let default = Retry::default();
+    let retry = Retry {
+        max_attempts: section.max_attempts.unwrap_or(default.max_attempts),
+        initial_backoff: time("initial_backoff", &section.initial_backoff, default.initial_backoff)?,
+        max_backoff: time("max_backoff", &section.max_backoff, default.max_backoff)?,
+        timeout: time("timeout", &section.timeout, default.timeout)?,
+        stream_timeout: time("stream_timeout", &section.stream_timeout, default.stream_timeout)?,
+        idle_timeout: time("idle_timeout", &section.idle_timeout, default.idle_timeout)?,
+        max_outage: time("max_outage", &section.max_outage, default.max_outage)?,
+    };
+    match () {
+        () if retry.max_attempts == 0 => {
+            Err(layers
+                .problem("retry.max_attempts", "`max_attempts` counts the first try too: it is 1 or more"))
+        }
+        () if retry.initial_backoff.is_zero() => Err(layers.problem(
+            "retry.initial_backoff",
+            "`initial_backoff` is above 0: a service in trouble needs air",
+        )),
+        () if retry.max_backoff < retry.initial_backoff => {
+            Err(layers.problem("retry.max_backoff", "`max_backoff` is not below `initial_backoff`"))
+        }
+        () if retry.timeout.is_zero() => Err(layers.problem("retry.timeout", "`timeout` is above 0")),
+        () if retry.stream_timeout.is_zero() => {
+            Err(layers.problem("retry.stream_timeout", "`stream_timeout` is above 0"))
+        }
+        () if retry.idle_timeout.is_zero() => {
+            Err(layers.problem("retry.idle_timeout", "`idle_timeout` is above 0"))
+        }
+        () => Ok(retry),
+    }
+}
+
+pub(super) fn price(section: Option<PriceSection>, layers: &Layers) -> Result<Option<Price>, Problem> {
+    let Some(section) = section else { return Ok(None) };
+    for (key, value) in [
+        ("input", section.input),
+        ("output", section.output),
+        ("cached_input", section.cached_input),
+        ("thinking_output", section.thinking_output),
+        ("cache_write", section.cache_write),
+    ] {
+        if value.is_some_and(|value| !value.is_finite() || value < 0.0) {
+            return Err(
+                layers.problem(&format!("price.{key}"), format!("`{key}` is a price per million tokens"))
+            );
+        }
+    }
+    match (section.input, section.output) {
+        (Some(input), Some(output)) => {
+            let PriceSection { cached_input, thinking_output, cache_write, .. } = section;
+            let rest = Tier { thinking_output, cached_input, cache_write, ..Tier::default() };
+            Ok(Some(Price { tiers: vec![Tier { input, output, ..rest }], ..Price::default() }))
+        }
+        _ => Err(layers.problem("price", "a price has both `input` and `output`, per million tokens")),
+    }
+}

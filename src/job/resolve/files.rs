@@ -1,0 +1,86 @@
+//! Where the rows come from, and where the results go.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use super::super::file::{InputSection, OneOrMany, OutputSection};
+use super::super::layers::Layers;
+use super::super::problem::Problem;
+use super::super::{Input, Output, Text};
+use super::values::{bytes, parse, word};
+use crate::format::Format;
+
+pub(super) fn input(section: InputSection, layers: &Layers) -> Result<Input, Problem> {
+    let paths = match section.path {
+        Some(OneOrMany::One(path)) => vec![path],
+        Some(OneOrMany::Many(paths)) => paths,
+        None => vec![],
+    };
+    if paths.is_empty() {
+        return Err(
+            Problem::new("no input is named").help("give it with --input, or as `path` under [input]")
+        );
+    }
+    let format =
+        section.format.map(|text| parse("input.format", text.parse::<Format>(), layers)).transpose()?;
+    let delimiter = section.delimiter.map(|text| one_byte(&text, layers)).transpose()?;
+    let max_record_bytes = bytes("input.max_record", section.max_record.as_ref(), layers)?;
+    Ok(Input {
+        paths,
+        format,
+        id: section.id,
+        share_duplicates: word("input.duplicates", section.duplicates, &["send", "share"], layers)? == 1,
+        skip_bad_rows: word("input.on_bad_row", section.on_bad_row, &["stop", "skip"], layers)? == 1,
+        delimiter,
+        max_record_bytes: max_record_bytes.unwrap_or(16 * 1024 * 1024),
+        max_expanded_bytes: bytes("input.max_expanded", section.max_expanded.as_ref(), layers)?,
+        limit: section.limit,
+    })
+}
+
+fn one_byte(text: &str, layers: &Layers) -> Result<u8, Problem> {
+    match text.as_bytes() {
+        [byte] if byte.is_ascii() => Ok(*byte),
+        _ => {
+            Err(layers.problem("input.delimiter", "the delimiter is one character, such as \";\" or \"\\t\""))
+        }
+    }
+}
+
+pub(super) fn output(section: OutputSection, layers: &Layers) -> Result<Output, Problem> {
+    let Some(path) = section.path.filter(|path| !path.is_empty()) else {
+        return Err(
+            Problem::new("no output is named").help("give it with --output, or as `path` under [output]")
+        );
+    };
+    let Some(format) = Format::of_path(&path) else {
+        let message = format!("the name `{path}` does not tell the format");
+        let help = "let it end in .jsonl, .csv, .tsv or .parquet";
+        return Err(layers.problem("output.path", message).help(help));
+    };
+    Ok(Output {
+        path: PathBuf::from(path),
+        format,
+        names: names(&section.select, &section.rename, layers),
+        select: section.select,
+        rename: BTreeMap::into_iter(section.rename).collect(),
+        prefix: section.prefix.unwrap_or_default(),
+        spreadsheet_safe: section.spreadsheet_safe.unwrap_or(false),
+    })
+}
+
+/// The columns that `select` and `rename` name, new names too, and where. An empty `select` has an empty name.
+fn names(select: &Option<Vec<String>>, rename: &BTreeMap<String, String>, layers: &Layers) -> Vec<Text> {
+    let text = |source: &str, key: &str| Text { source: source.to_owned(), place: layers.place(key) };
+    let selected = select.iter().flatten().enumerate();
+    let mut names: Vec<Text> =
+        selected.map(|(index, name)| text(name, &format!("output.select.{index}"))).collect();
+    if select.as_ref().is_some_and(Vec::is_empty) {
+        names.push(text("", "output.select"));
+    }
+    for (from, to) in rename {
+        let key = format!("output.rename.{from}");
+        names.extend([text(from, &key), text(to, &key)]);
+    }
+    names
+}

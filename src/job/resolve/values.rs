@@ -1,0 +1,46 @@
+//! Values that are written as text: words, durations, sizes. What they cannot be is shown where it stands.
+
+use std::time::Duration;
+
+use toml::Value;
+
+use super::super::layers::Layers;
+use super::super::problem::{Problem, nearest};
+use super::super::units;
+
+pub(super) fn bytes(key: &str, value: Option<&Value>, layers: &Layers) -> Result<Option<u64>, Problem> {
+    let size = match value {
+        None => return Ok(None),
+        Some(Value::Integer(number)) if *number > 0 => Ok(*number as u64),
+        Some(Value::String(text)) => units::size(text),
+        Some(_) => Err("a size is a number of bytes, or text such as \"16MB\"".to_owned()),
+    };
+    parse(key, size, layers).map(Some)
+}
+
+pub(super) fn duration(key: &str, text: Option<&str>, layers: &Layers) -> Result<Option<Duration>, Problem> {
+    text.map(|text| parse(key, units::duration(text), layers)).transpose()
+}
+
+pub(super) fn parse<T>(key: &str, result: Result<T, String>, layers: &Layers) -> Result<T, Problem> {
+    result.map_err(|message| layers.problem(key, message))
+}
+
+/// The index of a word among those that are allowed; the first is the default.
+pub(super) fn word(
+    key: &str,
+    given: Option<String>,
+    allowed: &[&str],
+    layers: &Layers,
+) -> Result<usize, Problem> {
+    let Some(given) = given else { return Ok(0) };
+    allowed.iter().position(|word| *word == given).ok_or_else(|| {
+        let last = key.rsplit('.').next().unwrap_or(key);
+        let problem =
+            layers.problem(key, format!("`{last}` is one of {}, not `{given}`", allowed.join(", ")));
+        match nearest(&given, allowed.iter().copied()) {
+            Some(name) => problem.help(format!("did you mean `{name}`?")),
+            None => problem,
+        }
+    })
+}
