@@ -236,6 +236,7 @@ fn tell_row(
     let faults = reader.history(position)?;
     let result = result.ok_or_else(unknown)?;
     let steps = if reader.has_steps_in_between()? { reader.steps(position)? } else { Vec::new() };
+    let unfit = reader.unfit_response(position)?;
     let answer = result.answer.as_ref();
     if as_json {
         let faults: Vec<Value> = faults
@@ -254,7 +255,7 @@ fn tell_row(
             "finish_reason": answer.and_then(|answer| answer.finish_reason.as_ref()),
             "request_id": answer.and_then(|answer| answer.request_id.as_ref()),
             "total_tokens": answer.and_then(|answer| answer.usage).map(|usage| usage.total_tokens),
-            "latency_ms": result.latency_ms, "faults": faults,
+            "latency_ms": result.latency_ms, "faults": faults, "unfit_response": unfit,
             "steps": steps.iter().map(|step| json!({
                 "asks": step.asks.as_str(), "response": step.answer.response,
                 "tool_calls": step.answer.tool_calls.as_deref().and_then(as_json_text), "results": step.results,
@@ -281,6 +282,9 @@ fn tell_row(
     }
     if let Some(response) = answer.and_then(|answer| answer.response.as_deref()) {
         writeln!(out, "  answer: {}", short(response, 500))?;
+    }
+    if let Some(unfit) = &unfit {
+        writeln!(out, "  an answer that is not what the job asks for: {}", short(unfit, 500))?;
     }
     if let Some(error) = &result.error {
         writeln!(out, "  error: {}", short(error, 500))?;

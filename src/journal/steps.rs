@@ -1,6 +1,6 @@
 //! The paid answers of a row that did not end it: where a row goes on that was interrupted between two requests.
 
-use rusqlite::params;
+use rusqlite::{OptionalExtension, params};
 
 use super::JournalError;
 use super::reader::Reader;
@@ -37,6 +37,18 @@ impl Reader {
         let steps = statement.query_map([position], step).map_err(self.failed())?;
         let steps: Vec<Option<Step>> = steps.collect::<Result<_, _>>().map_err(self.failed())?;
         Ok(steps.into_iter().flatten().collect())
+    }
+
+    /// The text of an answer that made the row at a position fail, where one did.
+    ///
+    /// # Errors
+    ///
+    /// When the journal cannot be read.
+    pub fn unfit_response(&self, position: u64) -> Result<Option<String>, JournalError> {
+        let sql = "SELECT s.response FROM entries e JOIN steps s ON s.step = e.answer
+                   WHERE e.position = ?1 AND e.status = 2";
+        let text = self.connection().query_row(sql, [position], |row| row.get(0)).optional();
+        Ok(text.map_err(self.failed())?.flatten())
     }
 
     /// What the steps of an entry that did not end its row used, all together.
