@@ -41,8 +41,11 @@ fn fill(reader: &mut impl Read, buffer: &mut [u8]) -> io::Result<usize> {
 fn copy(mut content: impl Read, spool: &Path) -> io::Result<()> {
     let folder = spool.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
     fs::create_dir_all(folder)?;
+    clear_away(folder, spool);
     let part = part_of(spool);
     let written = File::create(&part).and_then(|mut file| {
+        // Where files cannot be locked, they are not cleared away either.
+        let _ = file.lock();
         io::copy(&mut content, &mut file)?;
         file.sync_all()?;
         fs::rename(&part, spool)?;
@@ -54,6 +57,22 @@ fn copy(mut content: impl Read, spool: &Path) -> io::Result<()> {
         let _ = fs::remove_file(&part);
     }
     written
+}
+
+/// Removes the unfinished spools of programs that have died. Who lives holds the lock of its own.
+fn clear_away(folder: &Path, spool: &Path) {
+    let Some(name) = spool.file_name() else { return };
+    let prefix = format!("{}.", name.to_string_lossy());
+    let Ok(entries) = fs::read_dir(folder) else { return };
+    for path in entries.filter_map(Result::ok).map(|entry| entry.path()) {
+        let name = path.file_name().unwrap_or_default().to_string_lossy();
+        if name.strip_prefix(&prefix).is_some_and(|rest| rest.ends_with(".part"))
+            && File::open(&path).is_ok_and(|file| file.try_lock().is_ok())
+        {
+            // Whoever may not remove it can write beside it all the same.
+            let _ = fs::remove_file(&path);
+        }
+    }
 }
 
 /// The process is in the name, so that two of them never write the same file.
