@@ -19,7 +19,7 @@ use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
 use rusqlite::config::DbConfig;
-use rusqlite::{Connection, ErrorCode, OpenFlags};
+use rusqlite::{Connection, ErrorCode, OpenFlags, ffi};
 
 /// Journals up to this size are checked whole whenever a run begins; beyond it, `verify` does.
 const CHECKED_AT_START_BYTES: u64 = 256 * 1024 * 1024;
@@ -92,6 +92,13 @@ fn advice(error: &rusqlite::Error) -> &'static str {
     match error.sqlite_error_code() {
         Some(ErrorCode::DiskFull) => {
             "\n  = help: make room on that disk, then run the same command: it goes on from here"
+        }
+        _ if error
+            .sqlite_error()
+            .is_some_and(|error| error.extended_code == ffi::SQLITE_READONLY_ROLLBACK) =>
+        {
+            "\n  = help: the last run was killed in the middle of a write, which the next one takes back; until then the \
+             journal cannot be looked at"
         }
         Some(ErrorCode::ReadOnly | ErrorCode::CannotOpen | ErrorCode::PermissionDenied) => {
             "\n  = help: the folder and the journal have to be writable by this user"
@@ -268,7 +275,9 @@ fn create(path: &Path) -> Result<(), JournalError> {
     options.write(true).create_new(true).mode(0o600).open(&new).map_err(file_failed)?;
     let failed = |source| JournalError::sqlite(&new, source);
     let mut connection = Connection::open(&new).map_err(failed)?;
-    connection.pragma_update(None, "synchronous", "FULL").map_err(failed)?;
+    // The mode it stays in, from the first moment: the switch would leave, when it is cut short, a rollback that those
+    // who only look cannot play back.
+    prepare(&connection, &new).map_err(failed)?;
     schema::migrate(&mut connection).map_err(failed)?;
     drop(connection);
     fs::rename(&new, path).map_err(file_failed)?;
