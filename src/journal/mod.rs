@@ -11,6 +11,7 @@ mod schema;
 pub mod sharing;
 pub mod spending;
 mod steps;
+mod tidemark;
 pub mod writer;
 
 use std::fs::{self, File, OpenOptions};
@@ -20,6 +21,8 @@ use std::path::{Path, PathBuf};
 
 use rusqlite::config::DbConfig;
 use rusqlite::{Connection, ErrorCode, OpenFlags, ffi};
+
+use tidemark::Tidemark;
 
 /// Journals up to this size are checked whole whenever a run begins; beyond it, `verify` does.
 const CHECKED_AT_START_BYTES: u64 = 256 * 1024 * 1024;
@@ -63,6 +66,20 @@ pub enum JournalError {
         path: PathBuf,
         /// Its version.
         version: i32,
+    },
+    /// Answers that it held are missing.
+    #[error(
+        "the journal {} holds {held} answers, and held {expected} before: its log, {}-wal, is gone, or it is an older \
+         copy\n  = help: put the log, or the newer journal, back beside it. To go on with what there is, and to pay for \
+         the other answers again, remove {}.lock", path.display(), path.display(), path.display()
+    )]
+    Behind {
+        /// The journal.
+        path: PathBuf,
+        /// Answers that it holds.
+        held: u64,
+        /// Answers that it held before.
+        expected: u64,
     },
     /// There is none where one is needed.
     #[error("there is no journal {}: this job has not run yet", path.display())]
@@ -148,8 +165,10 @@ pub fn open(path: &Path) -> Result<Connection, JournalError> {
     if !exists(path)? {
         // The log of a journal that was deleted would be played into the new one.
         set_aside(path)?;
+        Tidemark::open(path).rise(0);
         create(path)?;
     }
+    let expected = tidemark::expected(path);
     check_header(path)?;
     let failed = |source| JournalError::sqlite(path, source);
     let has_log = exists(&with_ending(path, "-wal"))?;
@@ -161,6 +180,7 @@ pub fn open(path: &Path) -> Result<Connection, JournalError> {
     keeps_log(&connection, has_log)?;
     distrust(&connection).map_err(failed)?;
     check(&connection, path)?;
+    tidemark::check(&connection, path, expected)?;
     keeps_log(&connection, false)?;
     prepare(&connection, path).map_err(failed)?;
     schema::migrate(&mut connection).map_err(failed)?;
@@ -189,8 +209,11 @@ pub fn open_to_read(path: &Path) -> Result<Connection, JournalError> {
     if !exists(path)? {
         return Err(JournalError::Missing { path: path.to_owned() });
     }
+    let expected = tidemark::expected(path);
     check_header(path)?;
-    open_beside(path)
+    let connection = open_beside(path)?;
+    tidemark::check(&connection, path, expected)?;
+    Ok(connection)
 }
 
 /// Opens a journal to look at it from the process that writes it. POSIX drops all locks of a process on a file when

@@ -8,6 +8,7 @@ use std::time::{Duration, Instant, SystemTime};
 use rusqlite::{CachedStatement, Connection, ErrorCode, Transaction, TransactionBehavior, params};
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
+use super::tidemark::{self, Tidemark};
 use super::{JournalError, seconds};
 use crate::conversation::Step;
 use crate::note::{Ended, Ending, Note, RowKey, Sent};
@@ -122,7 +123,8 @@ impl Writer {
     pub fn start(connection: Connection, path: &Path, run: i64) -> (Self, Pen, Committed) {
         let (sender, notes) = sync_channel(WAITING_NOTES);
         let (committed, receiver) = unbounded_channel();
-        let book = Book { path: path.to_owned(), run, handed_out: 0 };
+        let tidemark = Tidemark::open(path);
+        let book = Book { path: path.to_owned(), run, handed_out: 0, tidemark };
         let thread = std::thread::spawn(move || book.keep(connection, &notes, &committed));
         (Self { thread }, Pen(sender), receiver)
     }
@@ -142,6 +144,7 @@ struct Book {
     run: i64,
     /// How far this pass has been handed out, as far as that is on disk.
     handed_out: u64,
+    tidemark: Tidemark,
 }
 
 impl Book {
@@ -197,7 +200,9 @@ impl Book {
             }
         }
         sums.store(&transaction, self.run)?;
+        let held = tidemark::held(&transaction)?;
         transaction.commit()?;
+        self.tidemark.rise(held);
         self.handed_out = sums.handed_out.unwrap_or(self.handed_out);
         Ok(())
     }
