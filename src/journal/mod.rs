@@ -22,6 +22,7 @@ use std::path::{Path, PathBuf};
 use rusqlite::config::DbConfig;
 use rusqlite::{Connection, ErrorCode, OpenFlags, ffi};
 
+use crate::failpoint::meet;
 use tidemark::Tidemark;
 
 /// Journals up to this size are checked whole whenever a run begins; beyond it, `verify` does.
@@ -183,7 +184,9 @@ pub fn open(path: &Path) -> Result<Connection, JournalError> {
     tidemark::check(&connection, path, expected)?;
     keeps_log(&connection, false)?;
     prepare(&connection, path).map_err(failed)?;
+    meet("journal.open.prepared");
     schema::migrate(&mut connection).map_err(failed)?;
+    meet("journal.open.migrated");
     Ok(connection)
 }
 
@@ -303,7 +306,9 @@ fn create(path: &Path) -> Result<(), JournalError> {
     prepare(&connection, &new).map_err(failed)?;
     schema::migrate(&mut connection).map_err(failed)?;
     drop(connection);
+    meet("journal.create.made");
     fs::rename(&new, path).map_err(file_failed)?;
+    meet("journal.create.renamed");
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let synced = File::open(folder).and_then(|folder| folder.sync_all());
     synced.map_err(|source| JournalError::File { path: folder.to_owned(), source })

@@ -1,10 +1,11 @@
 //! Standard input, kept in a file so that it can be read again.
 
 use std::fs::{self, File};
-use std::io::{self, Read};
+use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
 
 use super::ReadError;
+use crate::failpoint::meet;
 
 /// Copies `stdin` to `spool`, where it appears whole or not at all. True when there was nothing to copy, from a
 /// terminal or from an empty pipe, and the `spool` of an earlier run is left in its place.
@@ -46,9 +47,11 @@ fn copy(mut content: impl Read, spool: &Path) -> io::Result<()> {
     let written = File::create(&part).and_then(|mut file| {
         // Where files cannot be locked, they are not cleared away either.
         let _ = file.lock();
-        io::copy(&mut content, &mut file)?;
+        io::copy(&mut content, &mut Pieces(&mut file))?;
+        meet("read.spool.copied");
         file.sync_all()?;
         fs::rename(&part, spool)?;
+        meet("read.spool.renamed");
         // The new name, too, must outlive a power cut.
         if cfg!(unix) { File::open(folder)?.sync_all() } else { Ok(()) }
     });
@@ -72,6 +75,20 @@ fn clear_away(folder: &Path, spool: &Path) {
             // Whoever may not remove it can write beside it all the same.
             let _ = fs::remove_file(&path);
         }
+    }
+}
+
+/// A file that is written piece by piece.
+struct Pieces<'f>(&'f mut File);
+
+impl Write for Pieces<'_> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        meet("read.spool.piece");
+        self.0.write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.0.flush()
     }
 }
 

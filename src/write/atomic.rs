@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 use tempfile::NamedTempFile;
 
 use super::{Target, WriteError};
+use crate::failpoint::meet;
 
 /// What an ordinary new file may be used for, before the user's umask takes its share.
 const NEW_FILE_MODE: u32 = 0o666;
@@ -101,8 +102,11 @@ impl Sink {
     pub(super) fn commit(self) -> Result<(), WriteError> {
         match self {
             Self::Replacing { file, place } => {
+                meet("write.sync.before");
                 file.as_file().sync_all().map_err(|source| WriteError::writing(&place, source))?;
+                meet("write.sync.after");
                 file.persist(&place).map_err(|failed| WriteError::io("replace", &place, failed.error))?;
+                meet("write.renamed");
                 let folder = folder_of(&place);
                 sync_folder(folder).map_err(|source| WriteError::io("sync the folder", folder, source))
             }
@@ -120,7 +124,10 @@ impl Write for Sink {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         match self {
             // Past the temporary file's own wrapper, whose errors would name a path the user never chose.
-            Self::Replacing { file, .. } => file.as_file_mut().write(bytes),
+            Self::Replacing { file, .. } => {
+                meet("write.piece");
+                file.as_file_mut().write(bytes)
+            }
             Self::Special { file, .. } => file.write(bytes),
             Self::Stream(stream) => stream.write(bytes),
         }
