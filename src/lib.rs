@@ -14,6 +14,9 @@ pub mod schema;
 pub mod tally;
 pub mod toolbox;
 
+// Where tests let a run die.
+pub mod failpoint;
+
 // Stages: each knows the nouns, none knows another.
 pub mod api;
 pub mod dispatch;

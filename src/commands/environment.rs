@@ -7,6 +7,8 @@ use std::path::Path;
 
 use super::Failure;
 use crate::api::key::Key;
+#[cfg(debug_assertions)]
+use crate::failpoint;
 use crate::job::KeySource;
 use crate::job::knobs::{KNOBS, Overlay};
 
@@ -65,6 +67,22 @@ impl Environment {
     /// What the variables of the knobs set.
     pub(super) fn overlays(&self) -> Vec<Overlay> {
         KNOBS.iter().filter_map(|knob| Some(knob.from_variable(&self.get(&knob.variable())?))).collect()
+    }
+}
+
+/// Arms the point at which the environment lets this process die, as by `kill -9`.
+#[cfg(debug_assertions)]
+pub(super) fn arm_failpoint() -> Result<(), String> {
+    let die = || {
+        // The signal is on its way when this returns; nothing more is to happen here.
+        let _ = rustix::process::kill_process(rustix::process::getpid(), rustix::process::Signal::KILL);
+        loop {
+            std::thread::park();
+        }
+    };
+    match std::env::var(failpoint::VARIABLE) {
+        Ok(text) => failpoint::arm(&text, die),
+        Err(_) => Ok(()),
     }
 }
 

@@ -84,6 +84,11 @@ pub fn run(cli: Cli) -> Exit {
         Verb::Run(args) if args.progress == Progress::Json => Mode::Json,
         _ => Mode::Plain,
     };
+    #[cfg(debug_assertions)]
+    if let Err(problem) = environment::arm_failpoint() {
+        say_error(mode, &problem);
+        return Exit::CannotRun;
+    }
     let result = match cli.command {
         Verb::Run(args) => run::run(args),
         Verb::Preview(args) => preview::run(args),

@@ -16,6 +16,7 @@ use crate::api::key::Key;
 use crate::cli::RunArgs;
 use crate::dispatch::stop::{Stop, StopReason, Urgency};
 use crate::exit::Exit;
+use crate::failpoint::meet;
 use crate::journal::lock::Lock;
 use crate::journal::reader::Reader;
 use crate::journal::rules::hold_to;
@@ -315,7 +316,9 @@ impl Session<'_> {
             resume: &resume,
             simulated: self.args.job.simulate,
         };
+        meet("summary.before");
         summary.store(&reader)?;
+        meet("summary.after");
         summary.say(&self.screen, &reader)?;
         Ok(account.exit)
     }

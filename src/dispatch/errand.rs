@@ -10,6 +10,7 @@ use super::work::{Ready, Work};
 use crate::conversation::calls::ToolCall;
 use crate::conversation::{Asks, Cut, Resumed, Step, Turn};
 use crate::endpoint::Endpoint;
+use crate::failpoint::meet;
 use crate::note::{Ended, Ending, Note};
 use crate::outcome::Fault;
 
@@ -95,7 +96,9 @@ impl<E: Endpoint, L: Ledger> Pass<'_, '_, E, L> {
         if let Some(step) = work.steps.last_mut() {
             step.results.clone_from(&results);
         }
+        meet("dispatch.tools.before");
         self.write(Note::Results { row: work.row.clone(), results });
+        meet("dispatch.tools.after");
         match self.dispatcher.conversation.resume(work.first(), &work.steps) {
             Resumed::Ask(request) => {
                 work.goes_on(*request);
@@ -109,6 +112,7 @@ impl<E: Endpoint, L: Ledger> Pass<'_, '_, E, L> {
     fn step(&mut self, work: &mut Work, step: Step, end: End) {
         self.store(end.of(work, Ending::GoesOn(Box::new(step.clone()))));
         work.steps.push(step);
+        meet("dispatch.round.answered");
     }
 
     /// Runs the tools that a row calls, side by side, each to its end: what a command does in the world is not to be broken

@@ -13,6 +13,7 @@ use super::trial::Judgement;
 use super::work::Work;
 use super::{Dispatcher, Ledger};
 use crate::endpoint::Endpoint;
+use crate::failpoint::meet;
 use crate::note::{Ended, Ending, Sent};
 use crate::outcome::{Answer, Fault, FaultKind};
 
@@ -32,6 +33,7 @@ impl End {
 impl<E: Endpoint, L: Ledger> Pass<'_, '_, E, L> {
     /// Takes in a request that came to its end.
     pub(super) fn take_in(&mut self, finished: Finished) {
+        meet("dispatch.answered");
         let now = Instant::now();
         let Finished { work, flight, latency, reply } = finished;
         self.sent_at.remove(&flight.order);

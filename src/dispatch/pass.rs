@@ -18,6 +18,7 @@ use super::work::{Queues, Ready, Work};
 use super::{Dispatcher, Ledger, PassEnd};
 use crate::endpoint::Endpoint;
 use crate::event::{Event, HeldBy, Observer, Standing};
+use crate::failpoint::meet;
 use crate::note::{Ended, Note};
 use crate::outcome::{Fault, FaultKind};
 use crate::request::Estimate;
@@ -296,6 +297,7 @@ impl<'p, 'e, E: Endpoint, L: Ledger> Pass<'p, 'e, E, L> {
     }
 
     fn send(&mut self, work: Work, flight: Flight, now: Instant) {
+        meet("dispatch.send");
         self.sent_at.insert(flight.order, now);
         let Dispatcher { endpoint, retry, .. } = &*self.dispatcher;
         self.in_flight.push(Box::pin(flight.fly(*endpoint, work, *retry)));
@@ -379,6 +381,7 @@ impl<'p, 'e, E: Endpoint, L: Ledger> Pass<'p, 'e, E, L> {
         if below > self.handing_out && known <= ahead / 2 {
             self.handing_out = below;
             self.handing_out_since = now;
+            meet("dispatch.hand-out.before");
             self.write(Note::HandedOut { below });
         }
     }
@@ -407,6 +410,7 @@ impl<'p, 'e, E: Endpoint, L: Ledger> Pass<'p, 'e, E, L> {
             self.unstored -= 1;
             match note {
                 Note::HandedOut { below } => {
+                    meet("dispatch.hand-out.after");
                     self.handed_out = *below;
                     self.commit = self.handing_out_since.elapsed();
                 }

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use super::JournalError;
+use super::tidemark::{note, noted};
 
 /// How often a lock that somebody has is looked at again, and how long after.
 const LOOKS: u32 = 10;
@@ -19,7 +20,7 @@ pub struct Lock {
 }
 
 impl Lock {
-    /// Takes the lock of a journal without waiting.
+    /// Takes the lock of a journal without waiting. What is noted of the journal in its file is kept.
     ///
     /// # Errors
     ///
@@ -42,22 +43,23 @@ impl Lock {
                 let mut holder = String::new();
                 // The holder may be just writing its words; that another run holds the lock is certain all the same.
                 let _ = file.read_to_string(&mut holder);
-                return Err(JournalError::Held {
-                    path: journal.to_owned(),
-                    holder: holder.trim().to_owned(),
-                });
+                return Err(JournalError::Held { path: journal.to_owned(), holder: words(&holder) });
             }
             Err(TryLockError::Error(source)) => return Err(failed(source)),
         }
+        let mut before = Vec::new();
+        file.read_to_end(&mut before).map_err(failed)?;
         let words = format!(
-            "process {} on {} since {}\n",
+            "process {} on {} since {}\n{}",
             std::process::id(),
             host(),
-            jiff::Zoned::now().strftime("%F %T %Z")
+            jiff::Zoned::now().strftime("%F %T %Z"),
+            note(noted(&String::from_utf8_lossy(&before))),
         );
-        file.set_len(0).map_err(failed)?;
+        // First written, then cut: whoever dies in between leaves the note.
         file.seek(SeekFrom::Start(0)).map_err(failed)?;
         file.write_all(words.as_bytes()).map_err(failed)?;
+        file.set_len(words.len() as u64).map_err(failed)?;
         Ok(Self { _file: file })
     }
 
@@ -68,7 +70,7 @@ impl Lock {
             Err(TryLockError::WouldBlock) => {
                 let mut holder = String::new();
                 file.read_to_string(&mut holder).ok()?;
-                Some(holder.trim().to_owned())
+                Some(words(&holder))
             }
             Ok(()) | Err(TryLockError::Error(_)) => None,
         }
@@ -86,7 +88,12 @@ fn try_lock(file: &File) -> Result<(), TryLockError> {
     file.try_lock()
 }
 
-fn lock_path(journal: &Path) -> PathBuf {
+/// The holder's words, without the note behind them.
+fn words(text: &str) -> String {
+    text.lines().next().unwrap_or_default().trim().to_owned()
+}
+
+pub(super) fn lock_path(journal: &Path) -> PathBuf {
     let mut path = journal.as_os_str().to_owned();
     path.push(".lock");
     path.into()

@@ -10,6 +10,7 @@ use std::path::Path;
 use rusqlite::{Connection, OptionalExtension, params};
 
 use super::JournalError;
+use crate::failpoint::meet;
 use crate::note::RowKey;
 
 /// Entries fetched at once in the order of position.
@@ -244,7 +245,9 @@ impl<'c> Matcher<'c> {
         // To apply means to write: whoever else is about to write is waited for here, once.
         self.batch(if apply { "BEGIN IMMEDIATE" } else { "BEGIN" })?;
         self.join(limited, apply)?;
+        meet("journal.match.before");
         self.batch("COMMIT")?;
+        meet("journal.match.after");
         self.tables_stay = !apply;
         Ok(self.matched)
     }
@@ -391,6 +394,7 @@ impl<'c> Matcher<'c> {
                  AND (position < ?1 OR entry IN (SELECT entry FROM temp.claims)
                      OR row_id IN (SELECT row_id FROM temp.loose_rows))";
         self.connection.execute(loosen, [behind])?;
+        meet("journal.match.loosened");
         let place = "UPDATE entries SET position = c.position, row_id = coalesce(entries.row_id, r.row_id)
              FROM temp.claims c JOIN temp.loose_rows r ON r.position = c.position WHERE c.entry = entries.entry";
         self.connection.execute(place, []).map(drop)

@@ -12,6 +12,7 @@ mod schema;
 pub mod sharing;
 pub mod spending;
 mod steps;
+mod tidemark;
 pub mod writer;
 
 use std::fs::{self, File, OpenOptions};
@@ -20,7 +21,10 @@ use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
 use rusqlite::config::DbConfig;
-use rusqlite::{Connection, ErrorCode, OpenFlags};
+use rusqlite::{Connection, ErrorCode, OpenFlags, ffi};
+
+use crate::failpoint::meet;
+use tidemark::Tidemark;
 
 /// Journals up to this size are checked whole whenever a run begins; beyond it, `verify` does.
 const CHECKED_AT_START_BYTES: u64 = 256 * 1024 * 1024;
@@ -65,6 +69,20 @@ pub enum JournalError {
         /// Its version.
         version: i32,
     },
+    /// Answers that it held are missing.
+    #[error(
+        "the journal {} holds {held} answers, and held {expected} before: its log, {}-wal, is gone, or it is an older \
+         copy\n  = help: put the log, or the newer journal, back beside it. To go on with what there is, and to pay for \
+         the other answers again, remove {}.lock", path.display(), path.display(), path.display()
+    )]
+    Behind {
+        /// The journal.
+        path: PathBuf,
+        /// Answers that it holds.
+        held: u64,
+        /// Answers that it held before.
+        expected: u64,
+    },
     /// There is none where one is needed.
     #[error("there is no journal {}: this job has not run yet", path.display())]
     Missing {
@@ -93,6 +111,13 @@ fn advice(error: &rusqlite::Error) -> &'static str {
     match error.sqlite_error_code() {
         Some(ErrorCode::DiskFull) => {
             "\n  = help: make room on that disk, then run the same command: it goes on from here"
+        }
+        _ if error
+            .sqlite_error()
+            .is_some_and(|error| error.extended_code == ffi::SQLITE_READONLY_ROLLBACK) =>
+        {
+            "\n  = help: the last run was killed in the middle of a write, which the next one takes back; until then the \
+             journal cannot be looked at"
         }
         Some(ErrorCode::ReadOnly | ErrorCode::CannotOpen | ErrorCode::PermissionDenied) => {
             "\n  = help: the folder and the journal have to be writable by this user"
@@ -142,8 +167,10 @@ pub fn open(path: &Path) -> Result<Connection, JournalError> {
     if !exists(path)? {
         // The log of a journal that was deleted would be played into the new one.
         set_aside(path)?;
+        Tidemark::open(path).rise(0);
         create(path)?;
     }
+    let expected = tidemark::expected(path);
     check_header(path)?;
     let failed = |source| JournalError::sqlite(path, source);
     let has_log = exists(&with_ending(path, "-wal"))?;
@@ -155,9 +182,12 @@ pub fn open(path: &Path) -> Result<Connection, JournalError> {
     keeps_log(&connection, has_log)?;
     distrust(&connection).map_err(failed)?;
     check(&connection, path)?;
+    tidemark::check(&connection, path, expected)?;
     keeps_log(&connection, false)?;
     prepare(&connection, path).map_err(failed)?;
+    meet("journal.open.prepared");
     schema::migrate(&mut connection).map_err(failed)?;
+    meet("journal.open.migrated");
     Ok(connection)
 }
 
@@ -183,8 +213,11 @@ pub fn open_to_read(path: &Path) -> Result<Connection, JournalError> {
     if !exists(path)? {
         return Err(JournalError::Missing { path: path.to_owned() });
     }
+    let expected = tidemark::expected(path);
     check_header(path)?;
-    open_beside(path)
+    let connection = open_beside(path)?;
+    tidemark::check(&connection, path, expected)?;
+    Ok(connection)
 }
 
 /// Opens a journal to look at it from the process that writes it. POSIX drops all locks of a process on a file when
@@ -269,10 +302,14 @@ fn create(path: &Path) -> Result<(), JournalError> {
     options.write(true).create_new(true).mode(0o600).open(&new).map_err(file_failed)?;
     let failed = |source| JournalError::sqlite(&new, source);
     let mut connection = Connection::open(&new).map_err(failed)?;
-    connection.pragma_update(None, "synchronous", "FULL").map_err(failed)?;
+    // The mode it stays in, from the first moment: the switch would leave, when it is cut short, a rollback that those
+    // who only look cannot play back.
+    prepare(&connection, &new).map_err(failed)?;
     schema::migrate(&mut connection).map_err(failed)?;
     drop(connection);
+    meet("journal.create.made");
     fs::rename(&new, path).map_err(file_failed)?;
+    meet("journal.create.renamed");
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let synced = File::open(folder).and_then(|folder| folder.sync_all());
     synced.map_err(|source| JournalError::File { path: folder.to_owned(), source })

@@ -2,6 +2,8 @@
 
 use rusqlite::Connection;
 
+use crate::failpoint::meet;
+
 /// Marks a SQLite file as a fanfold journal (`FANF`).
 pub(super) const APPLICATION_ID: i32 = 0x4641_4e46;
 
@@ -112,6 +114,7 @@ pub(super) fn migrate(connection: &mut Connection) -> rusqlite::Result<()> {
         transaction.execute_batch(migration)?;
         transaction.pragma_update(None, "application_id", APPLICATION_ID)?;
         transaction.pragma_update(None, "user_version", index as i32 + 1)?;
+        meet("journal.migrate.inside");
         transaction.commit()?;
     }
     Ok(())

@@ -8,8 +8,10 @@ use std::time::{Duration, Instant, SystemTime};
 use rusqlite::{CachedStatement, Connection, ErrorCode, Transaction, TransactionBehavior, params};
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
+use super::tidemark::{self, Tidemark};
 use super::{JournalError, seconds};
 use crate::conversation::Step;
+use crate::failpoint::meet;
 use crate::note::{Ended, Ending, Note, RowKey, Sent};
 use crate::outcome::{Answer, Fault, FaultKind, Usage};
 
@@ -73,7 +75,9 @@ pub fn begin_run(connection: &Connection, path: &Path, record: &RunRecord) -> Re
         transaction.execute(sql, params![now, record.program, record.job, record.in_doubt])?;
         transaction.commit()
     };
+    meet("journal.run.before");
     enter().map_err(|source| JournalError::sqlite(path, source))?;
+    meet("journal.run.begun");
     Ok(connection.last_insert_rowid())
 }
 
@@ -86,9 +90,12 @@ pub fn end_run(connection: &Connection, path: &Path, run: i64, reason: &str) -> 
     let now = seconds(SystemTime::now());
     let sql = "UPDATE runs SET ended_at = ?2, last_at = ?2, reason = ?3, handed_out = 0 WHERE run = ?1";
     let failed = |source| JournalError::sqlite(path, source);
+    meet("journal.end.before");
     connection.execute(sql, params![run, now, reason]).map_err(failed)?;
+    meet("journal.end.entered");
     // What is left in the log goes into the journal itself, so that a copy of the one file is whole.
     let _ = connection.execute_batch("PRAGMA wal_checkpoint(TRUNCATE)");
+    meet("journal.end.in-one-file");
     Ok(())
 }
 
@@ -122,7 +129,8 @@ impl Writer {
     pub fn start(connection: Connection, path: &Path, run: i64) -> (Self, Pen, Committed) {
         let (sender, notes) = sync_channel(WAITING_NOTES);
         let (committed, receiver) = unbounded_channel();
-        let book = Book { path: path.to_owned(), run, handed_out: 0 };
+        let tidemark = Tidemark::open(path);
+        let book = Book { path: path.to_owned(), run, handed_out: 0, tidemark };
         let thread = std::thread::spawn(move || book.keep(connection, &notes, &committed));
         (Self { thread }, Pen(sender), receiver)
     }
@@ -142,6 +150,7 @@ struct Book {
     run: i64,
     /// How far this pass has been handed out, as far as that is on disk.
     handed_out: u64,
+    tidemark: Tidemark,
 }
 
 impl Book {
@@ -178,6 +187,7 @@ impl Book {
     }
 
     fn commit(&mut self, connection: &mut Connection, group: &[Note]) -> rusqlite::Result<()> {
+        meet("journal.commit.before");
         let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
         let mut sums = Sums::default();
         for note in group {
@@ -197,7 +207,11 @@ impl Book {
             }
         }
         sums.store(&transaction, self.run)?;
+        let held = tidemark::held(&transaction)?;
+        meet("journal.commit.inside");
         transaction.commit()?;
+        meet("journal.commit.after");
+        self.tidemark.rise(held);
         self.handed_out = sums.handed_out.unwrap_or(self.handed_out);
         Ok(())
     }

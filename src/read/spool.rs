@@ -1,10 +1,11 @@
 //! Standard input, kept in a file so that it can be read again.
 
 use std::fs::{self, File};
-use std::io::{self, Read};
+use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
 
 use super::ReadError;
+use crate::failpoint::meet;
 
 /// Copies `stdin` to `spool`, where it appears whole or not at all. True when there was nothing to copy, from a
 /// terminal or from an empty pipe, and the `spool` of an earlier run is left in its place.
@@ -41,11 +42,16 @@ fn fill(reader: &mut impl Read, buffer: &mut [u8]) -> io::Result<usize> {
 fn copy(mut content: impl Read, spool: &Path) -> io::Result<()> {
     let folder = spool.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
     fs::create_dir_all(folder)?;
+    clear_away(folder, spool);
     let part = part_of(spool);
     let written = File::create(&part).and_then(|mut file| {
-        io::copy(&mut content, &mut file)?;
+        // Where files cannot be locked, they are not cleared away either.
+        let _ = file.lock();
+        io::copy(&mut content, &mut Pieces(&mut file))?;
+        meet("read.spool.copied");
         file.sync_all()?;
         fs::rename(&part, spool)?;
+        meet("read.spool.renamed");
         // The new name, too, must outlive a power cut.
         if cfg!(unix) { File::open(folder)?.sync_all() } else { Ok(()) }
     });
@@ -54,6 +60,36 @@ fn copy(mut content: impl Read, spool: &Path) -> io::Result<()> {
         let _ = fs::remove_file(&part);
     }
     written
+}
+
+/// Removes the unfinished spools of programs that have died. Who lives holds the lock of its own.
+fn clear_away(folder: &Path, spool: &Path) {
+    let Some(name) = spool.file_name() else { return };
+    let prefix = format!("{}.", name.to_string_lossy());
+    let Ok(entries) = fs::read_dir(folder) else { return };
+    for path in entries.filter_map(Result::ok).map(|entry| entry.path()) {
+        let name = path.file_name().unwrap_or_default().to_string_lossy();
+        if name.strip_prefix(&prefix).is_some_and(|rest| rest.ends_with(".part"))
+            && File::open(&path).is_ok_and(|file| file.try_lock().is_ok())
+        {
+            // Whoever may not remove it can write beside it all the same.
+            let _ = fs::remove_file(&path);
+        }
+    }
+}
+
+/// A file that is written piece by piece.
+struct Pieces<'f>(&'f mut File);
+
+impl Write for Pieces<'_> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        meet("read.spool.piece");
+        self.0.write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.0.flush()
+    }
 }
 
 /// The process is in the name, so that two of them never write the same file.

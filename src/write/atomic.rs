@@ -9,9 +9,12 @@ use std::path::{Path, PathBuf};
 use tempfile::NamedTempFile;
 
 use super::{Target, WriteError};
+use crate::failpoint::meet;
 
 /// What an ordinary new file may be used for, before the user's umask takes its share.
 const NEW_FILE_MODE: u32 = 0o666;
+/// How the name of a temporary file ends.
+const SUFFIX: &str = ".part";
 /// Symbolic links that are followed before they are taken for a circle, as Linux does.
 const MAX_LINKS: usize = 40;
 /// Bytes of the output's name that its temporary name repeats: names may have 255 in all.
@@ -28,7 +31,7 @@ pub(super) enum Sink {
 }
 
 /// Checks, before anything is paid for, that an output can be written to `path`: creates the folders that are
-/// missing, and tries a file there.
+/// missing, tries a file there, and clears away what a run that was killed has left.
 ///
 /// # Errors
 ///
@@ -36,7 +39,11 @@ pub(super) enum Sink {
 pub fn check_target(path: &Path) -> Result<(), WriteError> {
     match Destination::of(path)? {
         Destination::Special => Ok(()),
-        Destination::Replaced(place) => temporary_file(&place).map(drop),
+        Destination::Replaced(place) => {
+            temporary_file(&place)?;
+            clear_away(&place);
+            Ok(())
+        }
     }
 }
 
@@ -95,8 +102,11 @@ impl Sink {
     pub(super) fn commit(self) -> Result<(), WriteError> {
         match self {
             Self::Replacing { file, place } => {
+                meet("write.sync.before");
                 file.as_file().sync_all().map_err(|source| WriteError::writing(&place, source))?;
+                meet("write.sync.after");
                 file.persist(&place).map_err(|failed| WriteError::io("replace", &place, failed.error))?;
+                meet("write.renamed");
                 let folder = folder_of(&place);
                 sync_folder(folder).map_err(|source| WriteError::io("sync the folder", folder, source))
             }
@@ -114,7 +124,10 @@ impl Write for Sink {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         match self {
             // Past the temporary file's own wrapper, whose errors would name a path the user never chose.
-            Self::Replacing { file, .. } => file.as_file_mut().write(bytes),
+            Self::Replacing { file, .. } => {
+                meet("write.piece");
+                file.as_file_mut().write(bytes)
+            }
             Self::Special { file, .. } => file.write(bytes),
             Self::Stream(stream) => stream.write(bytes),
         }
@@ -135,18 +148,39 @@ impl Write for Sink {
 fn temporary_file(place: &Path) -> Result<NamedTempFile, WriteError> {
     let folder = folder_of(place);
     create_folder(folder).map_err(|source| WriteError::io("create the folder", folder, source))?;
-    let prefix = format!(".{}.", shortened_name(place));
     let refused = |source| WriteError::io("create a file beside", place, source);
     let file = tempfile::Builder::new()
-        .prefix(&prefix)
-        .suffix(".part")
+        .prefix(&prefix_of(place))
+        .suffix(SUFFIX)
         .permissions(Permissions::from_mode(NEW_FILE_MODE))
         .tempfile_in(folder)
         .map_err(refused)?;
+    // Where files cannot be locked, they are not cleared away either.
+    let _ = file.as_file().lock();
     if let Ok(replaced) = fs::metadata(place) {
         file.as_file().set_permissions(replaced.permissions()).map_err(refused)?;
     }
     Ok(file)
+}
+
+/// Removes the temporary files of programs that have died. Who lives holds the lock of its own.
+fn clear_away(place: &Path) {
+    let prefix = prefix_of(place);
+    let Ok(entries) = fs::read_dir(folder_of(place)) else { return };
+    for path in entries.filter_map(Result::ok).map(|entry| entry.path()) {
+        let name = path.file_name().unwrap_or_default().to_string_lossy();
+        if name.starts_with(&prefix)
+            && name.ends_with(SUFFIX)
+            && File::open(&path).is_ok_and(|file| file.try_lock().is_ok())
+        {
+            // Whoever may not remove it can write beside it all the same.
+            let _ = fs::remove_file(&path);
+        }
+    }
+}
+
+fn prefix_of(place: &Path) -> String {
+    format!(".{}.", shortened_name(place))
 }
 
 /// The file's own name, as much of it as leaves room for more in a name.

@@ -71,13 +71,7 @@ impl Book {
         let connection =
             Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_ONLY).expect("a journal");
         let sql = "SELECT entry, position, row_id, fingerprint, status FROM entries";
-        // Killed while it was being made, a journal has a rollback that only a writer can play back; nothing was
-        // stored in it yet.
-        let being_made = path.with_extension("journal-journal").exists();
-        let mut statement = match connection.prepare(sql) {
-            Err(_) if being_made => return Self::default(),
-            prepared => prepared.expect("the journal's tables"),
-        };
+        let mut statement = connection.prepare(sql).expect("the journal's tables");
         let entries = statement.query_map([], |row| {
             Ok(Entry {
                 number: row.get(0)?,

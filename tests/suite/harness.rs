@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::io::Write;
+use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 
@@ -144,6 +145,26 @@ impl Scene {
         let finished = self.run_job(&["job.toml", "--retry-failed"]);
         self.judge.retry_failed = false;
         finished
+    }
+
+    /// The job's run, which will die as by `kill -9` when it comes to a point of the program for the `times`th time.
+    pub fn dying_at(&self, point: &str, times: usize) -> Command {
+        let mut command = self.command(&["run", "job.toml"]);
+        command.env("FANFOLD_FAILPOINT", format!("{point}={times}"));
+        command
+    }
+
+    /// Runs the job until it dies there, and has judged what it leaves behind.
+    pub fn die_at(&mut self, point: &str, times: usize) {
+        let output = self.dying_at(point, times).output().expect("the binary runs");
+        assert_eq!(output.status.signal(), Some(9), "{point}={times}: {:?}", Finished::from(output));
+        self.judge.judge_after_a_kill();
+    }
+
+    /// Requests that runs have called in doubt, all together.
+    pub fn in_doubt(&self) -> usize {
+        let sql = "SELECT sum(in_doubt) FROM runs";
+        self.journal().query_row(sql, [], |row| row.get(0)).expect("a sum")
     }
 
     /// Starts the binary and leaves it running.

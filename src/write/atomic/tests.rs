@@ -80,6 +80,22 @@ fn a_target_that_cannot_be_written_is_known_ahead_and_leaves_nothing() {
 }
 
 #[test]
+fn what_a_dead_program_left_is_cleared_away_and_what_a_living_one_writes_is_not() {
+    let folder = folder();
+    let path = folder.path().join("out");
+    let living = temporary_file(&path).expect("a file");
+    for name in [".out.dead01.part", ".other.dead01.part", ".out.dead01.txt"] {
+        fs::write(folder.path().join(name), "half").expect("a file");
+    }
+    check_target(&path).expect("it can be written to");
+    let names = fs::read_dir(folder.path()).expect("the folder").map(|entry| entry.expect("an entry").path());
+    let mut names: Vec<PathBuf> = names.filter(|path| path != living.path()).collect();
+    names.sort();
+    assert_eq!(names, [".other.dead01.part", ".out.dead01.txt"].map(|name| folder.path().join(name)));
+    assert!(living.path().exists());
+}
+
+#[test]
 fn a_name_as_long_as_names_may_be_is_no_obstacle() {
     let folder = folder();
     let path = folder.path().join(format!("{}x", "é".repeat(127)));

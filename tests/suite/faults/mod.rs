@@ -1,12 +1,20 @@
 //! The fault sweep. Each scenario stands in `tests/faults.toml` with the promise it puts to the test, its size, and
 //! whether the promise holds; one whose end differs from what is written there fails the suite.
 
+mod abreast;
 mod environment;
+mod killed;
+mod kills;
+mod power_cut;
+mod system_calls;
+mod unsynced;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
+use std::io::Write;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::path::{Path, PathBuf};
+use std::process::Command;
 
 use serde::Deserialize;
 
@@ -28,6 +36,31 @@ struct Scenario {
     size: Size,
     /// Why it does not hold.
     reason: Option<String>,
+    /// A program that is not the project's own, without which it cannot be run.
+    needs: Option<Tool>,
+}
+
+/// A program that some scenarios need.
+#[derive(Deserialize, Clone, Copy)]
+#[serde(rename_all = "lowercase")]
+enum Tool {
+    /// From the package of this name. It may be there and not be allowed to trace.
+    Strace,
+}
+
+impl Tool {
+    /// Why it cannot be used here.
+    fn missing(self) -> Option<String> {
+        let Self::Strace = self;
+        let tried = Command::new("strace").args(["-f", "-qq", "-o", "/dev/null", "true"]).output();
+        match tried {
+            Ok(output) if output.status.success() => None,
+            Ok(output) => {
+                Some(format!("strace may not trace: {}", String::from_utf8_lossy(&output.stderr).trim()))
+            }
+            Err(error) => Some(format!("strace cannot be started ({error}); its package is `strace`")),
+        }
+    }
 }
 
 #[derive(Deserialize, Clone, Copy, PartialEq, Eq)]
@@ -73,6 +106,11 @@ pub fn scenario(name: &str, body: impl FnOnce()) {
     let register = register();
     let entry = register.get(name).unwrap_or_else(|| panic!("`{name}` does not stand in tests/faults.toml"));
     if entry.size > wanted() {
+        return;
+    }
+    if let Some(missing) = entry.needs.and_then(Tool::missing) {
+        // Past the harness, which keeps to itself what a test that does not fail says.
+        let _ = writeln!(std::io::stderr(), "NOT RUN: the scenario {name}: {missing}");
         return;
     }
     let end = catch_unwind(AssertUnwindSafe(body));
