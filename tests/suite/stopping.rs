@@ -27,7 +27,8 @@ fn interrupted(scene: &mut Scene, after: usize, ask: impl FnOnce(&Child)) -> Fin
 #[test]
 fn each_of_the_three_signals_lets_what_is_in_flight_end_and_the_rest_be_resumed() {
     for kind in [Signal::INT, Signal::TERM, Signal::HUP] {
-        let mut scene = scene("");
+        // At this rate the run cannot be over by the time that the signal is sent.
+        let mut scene = scene("limits.qps = 40\n");
         let finished = interrupted(&mut scene, 30, |child| signal(child, kind)).expect_code(130);
         let finished =
             finished.says("stopping: requests in flight may end").says("interrupted: every answer that came");
