@@ -6,6 +6,7 @@ use rusqlite::params;
 
 use super::JournalError;
 use super::reader::Reader;
+use super::steps::usage;
 use crate::outcome::{Answer, RowResult, Status, Usage};
 use crate::request::Fingerprint;
 
@@ -183,18 +184,7 @@ fn result(row: &rusqlite::Row<'_>) -> rusqlite::Result<Found> {
     let shared = row.get::<_, Option<i64>>(19)?.is_some();
     let answered = row.get::<_, Option<i64>>(18)?.is_some();
     // The tokens of a shared answer were paid for by the row it was given to.
-    let total: Option<u64> = row.get(9)?;
-    let usage = match total.filter(|_| !shared) {
-        Some(total_tokens) => Some(Usage {
-            prompt_tokens: row.get(7)?,
-            completion_tokens: row.get(8)?,
-            total_tokens,
-            cached_tokens: row.get(10)?,
-            reasoning_tokens: row.get(11)?,
-            ..Usage::default()
-        }),
-        None => shared.then(Usage::default),
-    };
+    let usage = if shared { Some(Usage::default()) } else { usage(row, 7)? };
     let answer = Answer {
         response: row.get(17)?,
         reasoning: row.get(16)?,

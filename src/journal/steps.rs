@@ -110,21 +110,24 @@ impl Between {
     }
 }
 
+/// The tokens of a step, in five columns from this one on; `None` when the service did not say.
+pub(super) fn usage(row: &rusqlite::Row<'_>, first: usize) -> rusqlite::Result<Option<Usage>> {
+    let Some(total_tokens) = row.get(first + 2)? else { return Ok(None) };
+    Ok(Some(Usage {
+        prompt_tokens: row.get(first)?,
+        completion_tokens: row.get(first + 1)?,
+        total_tokens,
+        cached_tokens: row.get(first + 3)?,
+        reasoning_tokens: row.get(first + 4)?,
+        cache_written_tokens: None,
+    }))
+}
+
 /// A step; of a kind that a newer program wrote, none.
 fn step(row: &rusqlite::Row<'_>) -> rusqlite::Result<Option<Step>> {
     let Some(asks) = Asks::of_word(&row.get::<_, String>(0)?) else { return Ok(None) };
     let results: Option<String> = row.get(1)?;
-    let usage = match row.get::<_, Option<u64>>(10)? {
-        Some(total_tokens) => Some(Usage {
-            prompt_tokens: row.get(8)?,
-            completion_tokens: row.get(9)?,
-            total_tokens,
-            cached_tokens: row.get(11)?,
-            reasoning_tokens: row.get(12)?,
-            cache_written_tokens: None,
-        }),
-        None => None,
-    };
+    let usage = usage(row, 8)?;
     let answer = Answer {
         response: row.get(2)?,
         reasoning: row.get(3)?,
