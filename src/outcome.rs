@@ -164,6 +164,11 @@ impl Fault {
         self.partial.as_deref().filter(|_| self.kind == FaultKind::Unfit)
     }
 
+    /// The fault of a row whose answer made the program panic.
+    pub fn panicked(kind: FaultKind) -> Self {
+        Self::new(kind, "unexpected", "reading the answer failed unexpectedly; please report it")
+    }
+
     /// The fault in one line: status, code and message. That a fault came with a 200 says nothing to a reader.
     pub fn summary(&self) -> String {
         let status = self.status.filter(|status| *status != 200);

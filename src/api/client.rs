@@ -2,8 +2,10 @@
 
 use std::error::Error;
 use std::io;
+use std::panic::AssertUnwindSafe;
 use std::time::{Duration, SystemTime};
 
+use futures_util::FutureExt;
 use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
 use reqwest::{Client, Response, redirect, retry};
 
@@ -111,9 +113,11 @@ impl HttpEndpoint {
     /// Sends one request, and hands on the pieces of its answer as they come. An answer that comes whole, asked for
     /// or not, has no pieces.
     pub async fn stream<'a>(&'a self, request: &ChatRequest, sink: &'a mut Sink<'a>) -> Reply {
-        match self.exchange(request, sink).await {
-            Ok(answer) => Ok(self.secrets.out_of_answer(answer)),
-            Err(fault) => Err(self.secrets.out_of_fault(fault)),
+        match AssertUnwindSafe(self.exchange(request, sink)).catch_unwind().await {
+            Ok(Ok(answer)) => Ok(self.secrets.out_of_answer(answer)),
+            Ok(Err(fault)) => Err(self.secrets.out_of_fault(fault)),
+            // One row's panic is that row's failure.
+            Err(_) => Err(Fault::panicked(FaultKind::Unusable)),
         }
     }
 

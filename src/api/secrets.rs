@@ -1,5 +1,7 @@
 //! What is sent and never shown: the API key, and header values that look like one. Some servers echo them.
 
+mod forms;
+
 use std::fmt;
 
 use super::stream::{Piece, Sink};
@@ -20,7 +22,8 @@ impl fmt::Debug for Secrets {
 impl Secrets {
     /// The texts that are long enough to be a secret.
     pub(super) fn new(texts: impl IntoIterator<Item = String>) -> Self {
-        Self(texts.into_iter().filter(|text| text.len() >= SHORTEST).collect())
+        let long = texts.into_iter().filter(|text| text.len() >= SHORTEST);
+        Self(long.flat_map(|text| forms::of(&text)).filter(|form| form.len() >= SHORTEST).collect())
     }
 
     /// The text with the secrets taken out; `None` when there was none in it.
@@ -35,9 +38,10 @@ impl Secrets {
         hidden
     }
 
-    /// The body of a reply without the secrets.
+    /// The body of a reply without the secrets, also those that are written with escapes.
     pub(super) fn out_of_body(&self, body: Vec<u8>) -> Vec<u8> {
-        let hidden = self.hide(&String::from_utf8_lossy(&body));
+        let text = String::from_utf8_lossy(&body);
+        let hidden = forms::unescaped(&text).and_then(|plain| self.hide(&plain)).or_else(|| self.hide(&text));
         hidden.map_or(body, String::into_bytes)
     }
 
@@ -132,6 +136,9 @@ mod tests {
             Some("bad [key], short, [key]!".to_owned())
         );
         assert_eq!(secrets.hide("nothing"), None);
+        let body = br#"{"message":"bad \u0073k\u002dsecret","encoded":"QmVhcmVyIHNrLXNlY3JldA=="}"#.to_vec();
+        let shown = String::from_utf8(secrets.out_of_body(body)).expect("text");
+        assert_eq!(shown, r#"{"message":"bad [key]","encoded":"QmVhcmVyIH[key]A=="}"#);
     }
 
     #[test]

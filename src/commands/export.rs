@@ -43,7 +43,9 @@ pub(super) fn run(mut args: ExportArgs) -> Result<Exit, Failure> {
     }
     let stop = never_stopped();
     let plan = plan(&opened, Some(reader.connection()), Purpose::Look, &stop)?;
-    let written = write(&opened, &plan.columns, reader.results_as_matched(), destination, &stop)?;
+    let written = write(&opened, &plan, reader.results_as_matched(), destination, &stop)?;
+    let written =
+        written.ok_or_else(|| Failure::new("the input changed while it was read; export it again"))?;
     if let Some(path) = path {
         screen.say(&format!(
             "{} written to {path}: {} ok · {} failed · {} pending",

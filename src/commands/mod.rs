@@ -9,6 +9,7 @@ mod interrupt;
 mod listener;
 mod load;
 mod models;
+mod page;
 mod preview;
 mod run;
 mod simulate;

@@ -6,6 +6,7 @@ use std::time::Duration;
 use serde_json::Value;
 
 use super::load::{Loaded, check_tools, load, screen};
+use super::page::Page;
 use super::run::plan_line;
 use super::{Failure, coding_plan, forewarning};
 use crate::api::client::{HttpEndpoint, Settings};
@@ -48,7 +49,7 @@ pub(super) fn run(args: PreviewArgs) -> Result<Exit, Failure> {
         true => Opened::again(loaded.job)?,
         false => Opened::new(loaded.job)?,
     };
-    let mut out = stdout().lock();
+    let mut out = Page(stdout().lock());
     show_requests(&opened, args.requests, &mut out)?;
     let plan = plan(&opened, reader.as_ref().map(Reader::connection), Purpose::Preview, &stop)?;
     writeln!(out, "{}", plan_line(&plan))?;

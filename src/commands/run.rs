@@ -58,6 +58,7 @@ pub(super) fn run(args: RunArgs) -> Result<Exit, Failure> {
     let settings = Settings { base_url, key, ..Settings::of(&loaded.job.model, &loaded.job.retry) };
     let endpoint = HttpEndpoint::new(settings).map_err(Failure::new)?;
     check_target(&loaded.job.output.path)?;
+    check_target(&loaded.job.output.summary())?;
     let journal_path = loaded.job.output.journal();
     let _lock = Lock::take(&journal_path)?;
     if args.fresh
@@ -109,7 +110,11 @@ impl Session<'_> {
             plans += 1;
             let plan = match plan(&self.opened, Some(&connection), Purpose::Send, &self.stop) {
                 Err(PipelineError::Interrupted) => return self.interrupted_early(&connection, run),
-                plan => plan?,
+                Err(error) => match run {
+                    Some(run) => return Err(self.broken_off(error, run)),
+                    None => return Err(error.into()),
+                },
+                Ok(plan) => plan,
             };
             self.say_plan(&plan);
             if plans == 1 {
@@ -137,18 +142,18 @@ impl Session<'_> {
         self.finish(plan, &sent, &connection, run.unwrap_or_default(), in_doubt)
     }
 
-    /// The input failed while rows were sent. What was answered by then is stored, and nothing is in doubt; of a
-    /// journal that failed that cannot be said.
+    /// The input failed while rows were sent, or the disk was full. What was answered by then is stored, and nothing is in
+    /// doubt; of a journal that failed that cannot be said.
     fn broken_off(&self, error: PipelineError, run: i64) -> Failure {
         let path = self.opened.journal();
-        if !matches!(error, PipelineError::Journal(_))
-            && let Ok(connection) = journal::open_again(&path)
-        {
+        let is_stored = match &error {
+            PipelineError::Journal(error) => matches!(error, JournalError::Full { .. }),
+            _ => true,
+        };
+        if is_stored && let Ok(connection) = journal::open_again(&path) {
             let _ = end_run(&connection, &path, run, "broken_off");
         }
-        let failure = Failure::from(error);
-        let message = format!("{}\nto go on, once that is mended: {}", failure.message, resume_command());
-        Failure { message, ..failure }
+        resumable(Failure::from(error))
     }
 
     /// Interrupted while the input was read: there is nothing to wait for, and the output stays as it is.
@@ -297,7 +302,10 @@ impl Session<'_> {
             // Whatever becomes of the output, what was sent is stored.
             end_run(connection, &path, run, sent.reason.as_str())?;
         }
-        let written = if orderly { self.write(&mut plan, connection)? } else { None };
+        let written = match orderly {
+            true => self.write(&mut plan, connection).map_err(resumable)?,
+            false => None,
+        };
         let reader = Reader::new(journal::open_beside(&path)?, &path);
         let account = Account::of(written, &sent.reason);
         if orderly {
@@ -335,21 +343,25 @@ impl Session<'_> {
             }
             let reader = Reader::new(journal::open_beside(&path)?, &path);
             let destination = Destination::file(output.path.clone(), output.format);
-            let written = match write(&self.opened, &plan.columns, reader.results(), destination, &self.stop)
-            {
+            match write(&self.opened, plan, reader.results(), destination, &self.stop) {
                 Err(PipelineError::Interrupted) => return Ok(None),
-                written => written?,
-            };
-            if self.opened.source.stamp().map_err(PipelineError::from)? == plan.stamp {
-                return Ok(Some(written));
+                Ok(None) => {}
+                written => return Ok(written?),
             }
         }
-        Err(Failure::new(format!(
-            "the input changes faster than it can be read, so that the output may not fit it; every answer is stored\n\
-             to go on, once it rests: {}",
-            resume_command()
-        )))
+        Err(Failure::new(
+            "the input changes faster than it can be read, so that the output may not fit it; every answer is stored",
+        ))
     }
+}
+
+/// The failure with the command that goes on. Nothing is said where nobody reads the output any more.
+fn resumable(failure: Failure) -> Failure {
+    if failure.message.is_empty() {
+        return failure;
+    }
+    let message = format!("{}\nto go on, once that is mended: {}", failure.message, resume_command());
+    Failure { message, ..failure }
 }
 
 /// What a plan found, in a line.

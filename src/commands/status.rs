@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 
 use super::Failure;
 use super::load::load;
+use super::page::Page;
 use super::summary::{known_cost, timestamp};
 use crate::cli::StatusArgs;
 use crate::conversation::{Asks, Step};
@@ -37,7 +38,7 @@ pub(super) fn run(args: StatusArgs) -> Result<Exit, Failure> {
     let status = Status::read(&reader, loaded.job.price.is_some())?;
     match args.json {
         true => writeln!(out, "{}", status.json())?,
-        false => writeln!(out, "{}", status.lines().join("\n"))?,
+        false => writeln!(Page(out), "{}", status.lines().join("\n"))?,
     }
     Ok(Exit::Done)
 }

@@ -6,6 +6,7 @@ use serde_json::Value;
 
 use super::Failure;
 use super::load::load;
+use super::page::Page;
 use super::run::plan_line;
 use crate::cli::JobArgs;
 use crate::exit::Exit;
@@ -24,7 +25,7 @@ pub(super) fn run(args: JobArgs) -> Result<Exit, Failure> {
     let loaded = load(&args)?;
     let path = loaded.job.output.journal();
     let reader = Reader::new(journal::open_to_read(&path)?, &path);
-    let mut out = stdout().lock();
+    let mut out = Page(stdout().lock());
     reader.check_integrity()?;
     writeln!(out, "journal: {} is whole", path.display())?;
     let opened = Opened::again(loaded.job)?;

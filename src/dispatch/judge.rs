@@ -1,5 +1,6 @@
 //! What a request that came to its end means: for its row, for the other rows, and for the job.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Duration;
 
 use tokio::time::Instant;
@@ -64,8 +65,12 @@ impl<E: Endpoint, L: Ledger> Pass<'_, '_, E, L> {
             self.dispatcher.pace.answered(ticket, now, &work.request.estimate, usage);
         }
         self.service_is_there(now);
-        let turn = self.dispatcher.conversation.after(work.first(), &work.steps, answer);
-        self.take_turn(work, turn, end, now);
+        let rules = &self.dispatcher.conversation;
+        match catch_unwind(AssertUnwindSafe(|| rules.after(work.first(), &work.steps, answer))) {
+            Ok(turn) => self.take_turn(work, turn, end, now),
+            // One row's panic is that row's failure.
+            Err(_) => self.refused(&work, Fault::panicked(FaultKind::Unfit), end),
+        }
     }
 
     fn faulted(&mut self, mut work: Work, fault: Fault, end: End, ticket: Ticket, now: Instant) {

@@ -3,6 +3,7 @@
 use toml::Value;
 
 use super::headers::looks_secret;
+use super::keylike;
 use super::problem::{Problem, Script};
 
 /// A key of the job file that has a flag and an environment variable of its own.
@@ -230,8 +231,7 @@ pub fn set(argument: &str) -> Result<Overlay, Problem> {
         return Err(Problem::new("`--set` takes KEY=VALUE").at(&script, 0..argument.len()).help(help));
     };
     let parsed = literal(value.trim());
-    let looks_like_a_key = value.trim_matches(['"', '\'']).starts_with("sk-");
-    if looks_like_a_key
+    if holds_a_key(value)
         || has_secret_header(key.trim(), &parsed)
         || key.trim().eq_ignore_ascii_case("model.api_key")
     {
@@ -250,6 +250,11 @@ pub fn set(argument: &str) -> Result<Overlay, Problem> {
         value: parsed,
         raw: value.trim().to_owned(),
     })
+}
+
+/// Whether a value is a key, or has one in it.
+fn holds_a_key(value: &str) -> bool {
+    value.trim_matches(['"', '\'']).starts_with("sk-") || !keylike::places(value).is_empty()
 }
 
 /// Whether a value sets a header whose value looks like a key, at whatever depth of it.
@@ -298,6 +303,16 @@ mod tests {
             let problem = set(argument).expect_err("refused").to_string();
             assert!(!problem.contains("my-secret"), "{problem}");
         }
+        for argument in [
+            "prompt.user=my key is sk-4f1d9c7e2b0a, use it",
+            "request.extra={ key = \"sk-4f1d9c7e2b0a\" }",
+            "model.base_url=https://a.example/?key=sk-4f1d9c7e2b0a",
+            "request.x=Authorization: bearer 4f1d9c7e2b0a",
+        ] {
+            let problem = set(argument).expect_err(argument).to_string();
+            assert!(!problem.contains("4f1d9c7e2b0a"), "{problem}");
+        }
+        assert!(set("prompt.user=Explain sk-learn, ask-1234567890 and the bearer of bad news").is_ok());
         assert!(set("model.headers.X-DashScope-Wait-Timeout=5").is_ok());
         assert!(set("limits.qps").is_err());
     }

@@ -6,6 +6,7 @@ pub mod facts;
 mod fields;
 pub mod file;
 pub mod headers;
+mod keylike;
 pub mod knobs;
 pub mod languages;
 pub mod layers;

@@ -6,6 +6,8 @@ use std::sync::Arc;
 
 use annotate_snippets::{AnnotationKind, Level, Renderer, Snippet};
 
+use super::keylike::masked;
+
 /// A text the user wrote: a job file, or the value of a flag.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Script {
@@ -65,7 +67,7 @@ impl Problem {
 impl fmt::Display for Problem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Some((script, span)) = &self.at else {
-            f.write_str(&self.message)?;
+            f.write_str(&masked(&self.message))?;
             return self.help.iter().try_for_each(|help| write!(f, "\n  = help: {help}"));
         };
         let annotation = AnnotationKind::Primary.span(span.clone());
@@ -73,9 +75,11 @@ impl fmt::Display for Problem {
             Some(label) => annotation.label(label.as_str()),
             None => annotation,
         };
-        let snippet = Snippet::source(&*script.text).path(&*script.name).annotation(annotation);
-        let mut group =
-            Level::ERROR.with_name(None::<&str>).primary_title(self.message.as_str()).element(snippet);
+        // A key in the line that is shown would end in a log.
+        let text = masked(&script.text);
+        let snippet = Snippet::source(&text).path(&*script.name).annotation(annotation);
+        let message = masked(&self.message);
+        let mut group = Level::ERROR.with_name(None::<&str>).primary_title(message.as_str()).element(snippet);
         if let Some(help) = &self.help {
             group = group.element(Level::HELP.message(help.as_str()));
         }

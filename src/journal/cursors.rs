@@ -6,6 +6,7 @@ use rusqlite::params;
 
 use super::JournalError;
 use super::reader::Reader;
+use super::seal::result_is_whole;
 use super::steps::usage;
 use crate::outcome::{Answer, RowResult, Status, Usage};
 use crate::request::Fingerprint;
@@ -101,51 +102,49 @@ impl<'r> Standings<'r> {
 #[derive(Debug)]
 pub struct Results<'r> {
     in_place: Pages<'r, Found>,
-    claimed: Option<Pages<'r, Found>>,
+    in_place_sql: String,
+    claimed: Option<(Pages<'r, Found>, String)>,
     /// Whether a row may have used more than its answer did; asked when the first row is.
     in_between: Option<bool>,
 }
 
-/// A result, and the entry it is of.
-type Found = (i64, RowResult);
-
-/// What a result is read from, for the entry `e` at the position named first.
-macro_rules! result_sql {
-    ($position:literal, $from:literal, $condition:literal) => {
-        concat!(
-            "SELECT ",
-            $position,
-            ", e.status, e.attempts, e.cost, e.error_code, e.error, s.latency_ms, s.prompt_tokens,
-                 s.completion_tokens, s.total_tokens, s.cached_tokens, s.reasoning_tokens, s.finish_reason, s.model,
-                 s.request_id, s.tool_calls, s.reasoning, s.response, s.step, e.shares, e.entry
-             FROM ",
-            $from,
-            " LEFT JOIN entries o ON o.entry = e.shares LEFT JOIN steps s ON s.step = coalesce(e.answer, o.answer)
-             WHERE ",
-            $position,
-            " >= ?1 ",
-            $condition,
-            " ORDER BY 1 LIMIT ?2"
-        )
-    };
+/// A result, the entry it is of, and whether it is as it was stored.
+#[derive(Debug)]
+struct Found {
+    entry: i64,
+    result: RowResult,
+    whole: bool,
 }
 
-const IN_PLACE: &str = result_sql!("e.position", "entries e", "");
-const STILL_IN_PLACE: &str = result_sql!(
-    "e.position",
-    "entries e",
-    "AND NOT EXISTS (SELECT 1 FROM temp.loose_entries l WHERE l.entry = e.entry)"
-);
-const CLAIMED: &str = result_sql!("c.position", "temp.claims c JOIN entries e ON e.entry = c.entry", "");
+/// What a result is read from, for the entry `e` at a position.
+fn result_sql(position: &str, from: &str, condition: &str, version: i32) -> String {
+    format!(
+        "SELECT {position}, e.status, e.attempts, e.cost, e.error_code, e.error, s.latency_ms, s.prompt_tokens,
+             s.completion_tokens, s.total_tokens, s.cached_tokens, s.reasoning_tokens, s.finish_reason, s.model,
+             s.request_id, s.tool_calls, s.reasoning, s.response, s.step, e.shares, e.entry, {}
+         FROM {from} LEFT JOIN entries o ON o.entry = e.shares LEFT JOIN steps s ON s.step = coalesce(e.answer, o.answer)
+         WHERE {position} >= ?1 {condition} ORDER BY 1 LIMIT ?2",
+        result_is_whole(version)
+    )
+}
 
 impl<'r> Results<'r> {
     pub(super) fn in_place(reader: &'r Reader) -> Self {
-        Self { in_place: Pages::new(reader, RESULTS), claimed: None, in_between: None }
+        Self::new(reader, "", None)
     }
 
     pub(super) fn as_matched(reader: &'r Reader) -> Self {
-        let claimed = Some(Pages::new(reader, RESULTS));
-        Self { in_place: Pages::new(reader, RESULTS), claimed, in_between: None }
+        let still = "AND NOT EXISTS (SELECT 1 FROM temp.loose_entries l WHERE l.entry = e.entry)";
+        Self::new(reader, still, Some("temp.claims c JOIN entries e ON e.entry = c.entry"))
+    }
+
+    fn new(reader: &'r Reader, condition: &str, claimed: Option<&str>) -> Self {
+        // Where not even the version can be read, nothing else can be, and that is told with the first row.
+        let version = reader.version().unwrap_or_default();
+        let claimed =
+            claimed.map(|from| (Pages::new(reader, RESULTS), result_sql("c.position", from, "", version)));
+        let in_place_sql = result_sql("e.position", "entries e", condition, version);
+        Self { in_place: Pages::new(reader, RESULTS), in_place_sql, claimed, in_between: None }
     }
 
     /// The result of the row at a position; `None` when the journal has none. Positions are asked for in ascending
@@ -156,14 +155,17 @@ impl<'r> Results<'r> {
     /// When the journal cannot be read.
     pub fn at(&mut self, position: u64) -> Result<Option<RowResult>, JournalError> {
         let found = match &mut self.claimed {
-            None => self.in_place.at(position, IN_PLACE, result)?,
-            Some(claimed) => match self.in_place.at(position, STILL_IN_PLACE, result)? {
+            None => self.in_place.at(position, &self.in_place_sql, result)?,
+            Some((claimed, sql)) => match self.in_place.at(position, &self.in_place_sql, result)? {
                 Some(found) => Some(found),
-                None => claimed.at(position, CLAIMED, result)?,
+                None => claimed.at(position, sql, result)?,
             },
         };
-        let Some((entry, mut result)) = found else { return Ok(None) };
         let reader = self.in_place.reader;
+        let Some(Found { entry, mut result, whole }) = found else { return Ok(None) };
+        if !whole {
+            return Err(reader.not_as_stored(position));
+        }
         let in_between = match self.in_between {
             Some(known) => known,
             None => *self.in_between.insert(reader.has_steps_in_between()?),
@@ -211,7 +213,7 @@ fn result(row: &rusqlite::Row<'_>) -> rusqlite::Result<Found> {
         error_code: if status == Status::Failed { row.get(4)? } else { None },
         error: if status == Status::Failed { row.get(5)? } else { None },
     };
-    Ok((row.get(20)?, result))
+    Ok(Found { entry: row.get(20)?, result, whole: row.get(21)? })
 }
 
 /// Entries in the order of position, fetched a page at a time.

@@ -6,6 +6,8 @@ use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use rustix::fs::OFlags;
+
 use super::JournalError;
 use super::tidemark::{note, noted};
 
@@ -35,6 +37,8 @@ impl Lock {
             .create(true)
             .truncate(false)
             .mode(0o600)
+            // Its name is known beforehand: a link in its place would let this overwrite another file.
+            .custom_flags(OFlags::NOFOLLOW.bits().cast_signed())
             .open(&path)
             .map_err(failed)?;
         match try_lock(&file) {

@@ -9,7 +9,7 @@ use std::path::Path;
 
 use rusqlite::{Connection, OptionalExtension, params};
 
-use super::JournalError;
+use super::{JournalError, broke};
 use crate::failpoint::meet;
 use crate::note::RowKey;
 
@@ -127,7 +127,7 @@ impl<'c> Matcher<'c> {
     }
 
     fn batch(&self, sql: &str) -> Result<(), JournalError> {
-        self.connection.execute_batch(sql).map_err(|source| JournalError::sqlite(self.path, source))
+        self.connection.execute_batch(sql).map_err(|source| broke(self.connection, self.path, source))
     }
 
     /// Takes the next row of the input. Says whether it stands where it stood, with its answer.

@@ -3,158 +3,63 @@
 //! One SQLite file in WAL mode with full synchronisation. A run has one writer, on a thread of its own; `status`,
 //! `export` and `verify` read beside it. The file is never opened other than through SQLite.
 
+pub mod ballast;
 pub mod cursors;
+mod entries;
+mod error;
 pub mod lock;
 pub mod matching;
 pub mod reader;
 pub mod rules;
 mod schema;
+mod seal;
 pub mod sharing;
 pub mod spending;
 mod steps;
 mod tidemark;
 pub mod writer;
 
+use std::ffi::OsString;
 use std::fs::{self, File, OpenOptions};
 use std::io;
+use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
 use rusqlite::config::DbConfig;
-use rusqlite::{Connection, ErrorCode, OpenFlags, ffi};
+use rusqlite::hooks::Wal;
+use rusqlite::{Connection, ErrorCode, OpenFlags};
+use rustix::fs::Access;
 
 use crate::failpoint::meet;
+pub use error::JournalError;
+pub(crate) use error::is_full;
 use tidemark::Tidemark;
 
 /// Journals up to this size are checked whole whenever a run begins; beyond it, `verify` does.
 const CHECKED_AT_START_BYTES: u64 = 256 * 1024 * 1024;
 
-/// What can be wrong with a journal.
-#[derive(Debug, thiserror::Error)]
-pub enum JournalError {
-    /// Another run has it.
-    #[error("another run holds this job: {holder}\n  = journal: {}", path.display())]
-    Held {
-        /// The journal.
-        path: PathBuf,
-        /// The holder's own words: process, host, start.
-        holder: String,
-    },
-    /// It is not whole.
-    #[error(
-        "the journal {} is damaged: {detail}\n  = help: nothing was sent and nothing was changed. Put a copy of it back \
-         if there is one; what can be read of it is shown by `sqlite3 {} .recover`. `--fresh` sets it aside under a \
-         dated name and starts over, which pays for every row again", path.display(), path.display()
-    )]
-    Damaged {
-        /// The journal.
-        path: PathBuf,
-        /// What is wrong.
-        detail: String,
-    },
-    /// It is some other file.
-    #[error("{} is no fanfold journal; give the job another output, or move that file away", path.display())]
-    Foreign {
-        /// The file.
-        path: PathBuf,
-    },
-    /// A later version of the program wrote it.
-    #[error(
-        "the journal {} was written by a newer fanfold (its version is {version}, this one knows {}); use that one",
-        path.display(), schema::VERSION
-    )]
-    Newer {
-        /// The journal.
-        path: PathBuf,
-        /// Its version.
-        version: i32,
-    },
-    /// Answers that it held are missing.
-    #[error(
-        "the journal {} holds {held} answers, and held {expected} before: its log, {}-wal, is gone, or it is an older \
-         copy\n  = help: put the log, or the newer journal, back beside it. To go on with what there is, and to pay for \
-         the other answers again, remove {}.lock", path.display(), path.display(), path.display()
-    )]
-    Behind {
-        /// The journal.
-        path: PathBuf,
-        /// Answers that it holds.
-        held: u64,
-        /// Answers that it held before.
-        expected: u64,
-    },
-    /// There is none where one is needed.
-    #[error("there is no journal {}: this job has not run yet", path.display())]
-    Missing {
-        /// Where it would be.
-        path: PathBuf,
-    },
-    /// SQLite could not read or write it.
-    #[error("the journal {} cannot be used: {source}{}", path.display(), advice(source))]
-    Sqlite {
-        /// The journal.
-        path: PathBuf,
-        /// What SQLite says.
-        source: rusqlite::Error,
-    },
-    /// The operating system could not.
-    #[error("{}: {source}{}", path.display(), file_advice(source))]
-    File {
-        /// The file.
-        path: PathBuf,
-        /// What the system says.
-        source: io::Error,
-    },
+/// Pages of the log from which on it is brought into the journal after a commit; SQLite's own measure.
+const LOG_PAGES: i32 = 1000;
+
+/// An error of SQLite on a connection that writes. After a failed sync the system may have dropped what was to be
+/// written, so that nothing of it is tried again here: the log stays beside the journal, for the next run to read.
+fn broke(connection: &Connection, path: &Path, source: rusqlite::Error) -> JournalError {
+    if source.sqlite_error_code() == Some(ErrorCode::SystemIoFailure) {
+        // The other errors of this connection say as much.
+        let _ = keep_log(connection, true);
+    }
+    JournalError::sqlite(path, source)
 }
 
-fn advice(error: &rusqlite::Error) -> &'static str {
-    match error.sqlite_error_code() {
-        Some(ErrorCode::DiskFull) => {
-            "\n  = help: make room on that disk, then run the same command: it goes on from here"
-        }
-        _ if error
-            .sqlite_error()
-            .is_some_and(|error| error.extended_code == ffi::SQLITE_READONLY_ROLLBACK) =>
-        {
-            "\n  = help: the last run was killed in the middle of a write, which the next one takes back; until then the \
-             journal cannot be looked at"
-        }
-        Some(ErrorCode::ReadOnly | ErrorCode::CannotOpen | ErrorCode::PermissionDenied) => {
-            "\n  = help: the folder and the journal have to be writable by this user"
-        }
-        Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => {
-            "\n  = help: another program keeps it locked; end that program, then run the same command"
-        }
-        _ => "",
-    }
+/// Whether closing this connection leaves the log as it is.
+fn keep_log(connection: &Connection, keeps: bool) -> rusqlite::Result<()> {
+    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, keeps).map(drop)
 }
 
-fn file_advice(error: &io::Error) -> &'static str {
-    match error.kind() {
-        io::ErrorKind::NotFound => {
-            "\n  = help: the folder of the output, where the journal lies, has to be there"
-        }
-        io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem => {
-            "\n  = help: the folder and the journal have to be writable by this user"
-        }
-        io::ErrorKind::StorageFull => "\n  = help: make room on that disk, then run the same command",
-        _ => "",
-    }
-}
-
-impl JournalError {
-    /// An error of SQLite on a journal; damage is told apart.
-    pub(crate) fn sqlite(path: &Path, source: rusqlite::Error) -> Self {
-        match source.sqlite_error_code() {
-            Some(ErrorCode::DatabaseCorrupt) => {
-                Self::Damaged { path: path.to_owned(), detail: source.to_string() }
-            }
-            Some(ErrorCode::NotADatabase) => {
-                Self::Damaged { path: path.to_owned(), detail: "it is no SQLite file any more".to_owned() }
-            }
-            _ => Self::Sqlite { path: path.to_owned(), source },
-        }
-    }
+/// What is wrong with an entry that is not as it was stored.
+fn not_as_stored(entry: i64) -> String {
+    format!("what it says of its entry {entry} is not what was stored")
 }
 
 /// Opens a journal for a run, which makes it when there is none. The run holds the [`lock::Lock`] by then. A journal
@@ -176,17 +81,14 @@ pub fn open(path: &Path) -> Result<Connection, JournalError> {
     let has_log = exists(&with_ending(path, "-wal"))?;
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let mut connection = Connection::open_with_flags(path, flags).map_err(failed)?;
-    let keeps_log = |connection: &Connection, keeps| {
-        connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, keeps).map(drop).map_err(failed)
-    };
-    keeps_log(&connection, has_log)?;
+    keep_log(&connection, has_log).map_err(failed)?;
     distrust(&connection).map_err(failed)?;
     check(&connection, path)?;
     tidemark::check(&connection, path, expected)?;
-    keeps_log(&connection, false)?;
-    prepare(&connection, path).map_err(failed)?;
+    keep_log(&connection, false).map_err(failed)?;
+    prepare(&mut connection, path).map_err(|source| broke(&connection, path, source))?;
     meet("journal.open.prepared");
-    schema::migrate(&mut connection).map_err(failed)?;
+    schema::migrate(&mut connection).map_err(|source| broke(&connection, path, source))?;
     meet("journal.open.migrated");
     Ok(connection)
 }
@@ -199,8 +101,9 @@ pub fn open(path: &Path) -> Result<Connection, JournalError> {
 pub fn open_again(path: &Path) -> Result<Connection, JournalError> {
     let failed = |source| JournalError::sqlite(path, source);
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-    let connection = Connection::open_with_flags(path, flags).map_err(failed)?;
-    prepare(&connection, path).map_err(failed)?;
+    let mut connection = Connection::open_with_flags(path, flags).map_err(failed)?;
+    distrust(&connection).map_err(failed)?;
+    prepare(&mut connection, path).map_err(|source| broke(&connection, path, source))?;
     Ok(connection)
 }
 
@@ -229,10 +132,37 @@ pub fn open_to_read(path: &Path) -> Result<Connection, JournalError> {
 pub fn open_beside(path: &Path) -> Result<Connection, JournalError> {
     let failed = |source| JournalError::sqlite(path, source);
     let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-    let connection = Connection::open_with_flags(path, flags).map_err(failed)?;
+    let connection = match at_rest(path) {
+        true => Connection::open_with_flags(immutable(path), flags | OpenFlags::SQLITE_OPEN_URI),
+        false => Connection::open_with_flags(path, flags),
+    };
+    let connection = connection.map_err(failed)?;
     distrust(&connection).map_err(failed)?;
     check_version(&connection, path)?;
     Ok(connection)
+}
+
+/// Whether nobody writes to a journal, and nobody can from here: it lies in a folder that is read-only, and without a log.
+/// SQLite could not make the shared memory beside it that it needs otherwise.
+fn at_rest(path: &Path) -> bool {
+    rustix::fs::access(folder_of(path), Access::WRITE_OK).is_err() && !with_ending(path, "-wal").exists()
+}
+
+/// The address of a file that does not change, as SQLite reads it.
+fn immutable(path: &Path) -> PathBuf {
+    let mut address = b"file:".to_vec();
+    for byte in path.as_os_str().as_bytes() {
+        match byte {
+            b'%' | b'?' | b'#' => address.extend(format!("%{byte:02X}").bytes()),
+            byte => address.push(*byte),
+        }
+    }
+    address.extend(b"?immutable=1");
+    OsString::from_vec(address).into()
+}
+
+fn folder_of(path: &Path) -> &Path {
+    path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."))
 }
 
 /// An empty journal in memory, for a job that has none yet and is only looked at. `path` is where it would be.
@@ -243,6 +173,7 @@ pub fn open_beside(path: &Path) -> Result<Connection, JournalError> {
 pub fn in_memory(path: &Path) -> Result<Connection, JournalError> {
     let failed = |source| JournalError::sqlite(path, source);
     let mut connection = Connection::open_in_memory().map_err(failed)?;
+    seal::register(&connection).map_err(failed)?;
     schema::migrate(&mut connection).map_err(failed)?;
     Ok(connection)
 }
@@ -302,15 +233,20 @@ fn create(path: &Path) -> Result<(), JournalError> {
     options.write(true).create_new(true).mode(0o600).open(&new).map_err(file_failed)?;
     let failed = |source| JournalError::sqlite(&new, source);
     let mut connection = Connection::open(&new).map_err(failed)?;
+    seal::register(&connection).map_err(failed)?;
+    // What is closed leaves nothing in its log, or says why: the log does not get the new name.
+    let in_one_file = |connection: &Connection| connection.execute_batch("PRAGMA wal_checkpoint(TRUNCATE)");
     // The mode it stays in, from the first moment: the switch would leave, when it is cut short, a rollback that those
     // who only look cannot play back.
-    prepare(&connection, &new).map_err(failed)?;
-    schema::migrate(&mut connection).map_err(failed)?;
+    let made = prepare(&mut connection, &new)
+        .and_then(|()| schema::migrate(&mut connection))
+        .and_then(|()| in_one_file(&connection));
+    made.map_err(|source| broke(&connection, &new, source))?;
     drop(connection);
     meet("journal.create.made");
     fs::rename(&new, path).map_err(file_failed)?;
     meet("journal.create.renamed");
-    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let folder = folder_of(path);
     let synced = File::open(folder).and_then(|folder| folder.sync_all());
     synced.map_err(|source| JournalError::File { path: folder.to_owned(), source })
 }
@@ -321,6 +257,11 @@ fn check_header(path: &Path) -> Result<(), JournalError> {
     let failed = |source| JournalError::File { path: path.to_owned(), source };
     let damaged = |detail: String| JournalError::Damaged { path: path.to_owned(), detail };
     let mut header = [0_u8; 100];
+    if path.is_symlink() {
+        let what = "it is a symbolic link. Its log and its lock lie beside it, so that one journal by two names could be \
+                    written to by two runs; name the output in the folder where the journal lies";
+        return Err(JournalError::Unfit { path: path.to_owned(), what: what.to_owned() });
+    }
     let mut file = File::open(path).map_err(failed)?;
     let size = file.metadata().map_err(failed)?.len();
     let there = usize::try_from(size).unwrap_or(usize::MAX).min(header.len());
@@ -357,11 +298,16 @@ fn check(connection: &Connection, path: &Path) -> Result<(), JournalError> {
         return Ok(());
     }
     let failed = |source| JournalError::sqlite(path, source);
+    let damaged = |detail| Err(JournalError::Damaged { path: path.to_owned(), detail });
     let verdict: String =
-        connection.query_row("PRAGMA quick_check(1)", [], |row| row.get(0)).map_err(failed)?;
-    match verdict.as_str() {
-        "ok" => Ok(()),
-        detail => Err(JournalError::Damaged { path: path.to_owned(), detail: detail.to_owned() }),
+        connection.query_row("PRAGMA integrity_check(1)", [], |row| row.get(0)).map_err(failed)?;
+    if verdict != "ok" {
+        return damaged(verdict);
+    }
+    let version = connection.pragma_query_value(None, "user_version", |row| row.get(0)).map_err(failed)?;
+    match seal::broken_entry(connection, version).map_err(failed)? {
+        Some(entry) => damaged(not_as_stored(entry)),
+        None => Ok(()),
     }
 }
 
@@ -374,7 +320,14 @@ fn check_version(connection: &Connection, path: &Path) -> Result<(), JournalErro
     }
     match number("user_version")? {
         version if version > schema::VERSION => Err(JournalError::Newer { path: path.to_owned(), version }),
-        _ => Ok(()),
+        version if version < 1 => {
+            let detail = format!("no fanfold wrote a journal of version {version}");
+            Err(JournalError::Damaged { path: path.to_owned(), detail })
+        }
+        _ => match schema::stranger(connection).map_err(failed)? {
+            Some(what) => Err(JournalError::Unfit { path: path.to_owned(), what }),
+            None => Ok(()),
+        },
     }
 }
 
@@ -383,18 +336,28 @@ fn distrust(connection: &Connection) -> rusqlite::Result<()> {
     connection.busy_timeout(std::time::Duration::from_secs(10))?;
     // A journal may come from anywhere: nothing in its schema is trusted.
     connection.pragma_update(None, "trusted_schema", false)?;
+    connection.pragma_update(None, "cell_size_check", true)?;
+    seal::register(connection)?;
     // A mapped file turns an error of the disk into a signal that ends the process.
     connection.pragma_update(None, "mmap_size", 0)
 }
 
-fn prepare(connection: &Connection, path: &Path) -> rusqlite::Result<()> {
+fn prepare(connection: &mut Connection, path: &Path) -> rusqlite::Result<()> {
     // The shared memory of WAL mode does not work between machines.
     let mode = if on_network(path) { "TRUNCATE" } else { "WAL" };
     connection.pragma_update(None, "journal_mode", mode)?;
     connection.pragma_update(None, "synchronous", "FULL")?;
     connection.pragma_update(None, "journal_size_limit", 64 * 1024 * 1024)?;
     connection.set_prepared_statement_cache_capacity(64);
-    Ok(())
+    // SQLite's own way to bring the log into the journal passes over a disk that fails.
+    connection.wal_hook(Some(|log: &mut Wal, pages| match pages >= LOG_PAGES {
+        true => log.checkpoint().or_else(|error| match error.sqlite_error() {
+            Some(failure) if failure.code == ErrorCode::SystemIoFailure && !is_full(&error) => Err(error),
+            // Somebody looks at it, or there is no room yet: the log holds it as well.
+            _ => Ok(()),
+        }),
+        false => Ok(()),
+    }))
 }
 
 /// Whether a file lies on NFS or SMB (the numbers are those of statfs(2)).

@@ -5,7 +5,8 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use rusqlite::{Connection, OptionalExtension};
 
-use super::{JournalError, seconds};
+use super::seal::broken_entry;
+use super::{JournalError, not_as_stored, seconds};
 use crate::outcome::Usage;
 
 /// Requests at most that are stored long after they ended.
@@ -38,17 +39,17 @@ pub struct Spent {
 impl std::iter::Sum for Spent {
     fn sum<I: Iterator<Item = Self>>(runs: I) -> Self {
         runs.fold(Self::default(), |sum, run| Self {
-            requests: sum.requests + run.requests,
-            throttled: sum.throttled + run.throttled,
-            faults: sum.faults + run.faults,
+            requests: sum.requests.saturating_add(run.requests),
+            throttled: sum.throttled.saturating_add(run.throttled),
+            faults: sum.faults.saturating_add(run.faults),
             usage: Usage {
-                prompt_tokens: sum.usage.prompt_tokens + run.usage.prompt_tokens,
-                completion_tokens: sum.usage.completion_tokens + run.usage.completion_tokens,
-                total_tokens: sum.usage.total_tokens + run.usage.total_tokens,
+                prompt_tokens: sum.usage.prompt_tokens.saturating_add(run.usage.prompt_tokens),
+                completion_tokens: sum.usage.completion_tokens.saturating_add(run.usage.completion_tokens),
+                total_tokens: sum.usage.total_tokens.saturating_add(run.usage.total_tokens),
                 ..Usage::default()
             },
             cost: sum.cost + run.cost,
-            duration: sum.duration + run.duration,
+            duration: sum.duration.saturating_add(run.duration),
         })
     }
 }
@@ -245,10 +246,21 @@ impl Reader {
         let mut statement = self.connection.prepare("PRAGMA integrity_check(5)").map_err(self.failed())?;
         let lines = statement.query_map([], |row| row.get(0)).and_then(Iterator::collect);
         let lines: Vec<String> = lines.map_err(self.failed())?;
+        let damaged = |detail| Err(JournalError::Damaged { path: self.path.clone(), detail });
         match lines.as_slice() {
-            [line] if line == "ok" => Ok(()),
-            lines => Err(JournalError::Damaged { path: self.path.clone(), detail: lines.join("; ") }),
+            [line] if line == "ok" => {}
+            lines => return damaged(lines.join("; ")),
         }
+        match broken_entry(&self.connection, self.version()?).map_err(self.failed())? {
+            Some(entry) => damaged(not_as_stored(entry)),
+            None => Ok(()),
+        }
+    }
+
+    /// The result of the row at a position is not what was stored.
+    pub(super) fn not_as_stored(&self, position: u64) -> JournalError {
+        let detail = format!("what it says of row {} is not what was stored", position + 1);
+        JournalError::Damaged { path: self.path.clone(), detail }
     }
 
     /// Every fault of the row at a position, the first one first: when, how long, status, code and message.
@@ -343,5 +355,6 @@ pub struct FailureGroup {
 }
 
 fn time(seconds: f64) -> SystemTime {
-    UNIX_EPOCH + Duration::try_from_secs_f64(seconds).unwrap_or_default()
+    let since = Duration::try_from_secs_f64(seconds).unwrap_or_default();
+    UNIX_EPOCH.checked_add(since).unwrap_or(UNIX_EPOCH)
 }

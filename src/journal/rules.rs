@@ -5,7 +5,7 @@ use std::path::Path;
 
 use rusqlite::{Connection, params};
 
-use super::JournalError;
+use super::{JournalError, broke};
 
 /// Entries looked at in one transaction.
 const PAGE: usize = 512;
@@ -39,7 +39,7 @@ pub fn hold_to(
     codes: &[&str],
     objection: impl Fn(Option<&str>, Option<&str>) -> Option<(&'static str, String)>,
 ) -> Result<Turned, JournalError> {
-    let failed = |source| JournalError::sqlite(path, source);
+    let failed = |source| broke(connection, path, source);
     let mut turned = Turned::default();
     let mut after = 0;
     loop {

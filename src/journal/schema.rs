@@ -1,6 +1,6 @@
 //! The journal's tables: an append-only list of migrations. A shipped migration is never edited.
 
-use rusqlite::Connection;
+use rusqlite::{Connection, OptionalExtension};
 
 use crate::failpoint::meet;
 
@@ -8,7 +8,7 @@ use crate::failpoint::meet;
 pub(super) const APPLICATION_ID: i32 = 0x4641_4e46;
 
 /// Each brings the journal from the version of its index to the next one.
-const MIGRATIONS: [&str; 2] = [VERSION_1, VERSION_2];
+const MIGRATIONS: [&str; 3] = [VERSION_1, VERSION_2, VERSION_3];
 
 /// The version this program writes.
 pub(super) const VERSION: i32 = MIGRATIONS.len() as i32;
@@ -102,6 +102,14 @@ CREATE INDEX steps_in_between ON steps (entry) WHERE next IS NOT NULL;
 UPDATE steps SET cost = e.cost FROM entries e WHERE e.entry = steps.entry AND e.answer = steps.step;
 ";
 
+/// `steps.seal`: the hash over the other columns and the request the step belongs to (`seal.rs`).
+const VERSION_3: &str = "
+ALTER TABLE steps ADD COLUMN seal BLOB;
+UPDATE steps AS s SET seal = sealed(e.fingerprint, s.entry, s.sent_at, s.latency_ms, s.prompt_tokens,
+    s.completion_tokens, s.total_tokens, s.cached_tokens, s.reasoning_tokens, s.finish_reason, s.model, s.request_id,
+    s.tool_calls, s.reasoning, s.response, s.cost, s.next, s.results) FROM entries e WHERE e.entry = s.entry;
+";
+
 /// Brings a journal to the present version, each step in a transaction of its own.
 ///
 /// # Errors
@@ -118,4 +126,25 @@ pub(super) fn migrate(connection: &mut Connection) -> rusqlite::Result<()> {
         transaction.commit()?;
     }
     Ok(())
+}
+
+/// What a journal has in its schema that no fanfold has put there, and that would act when the journal is used: a trigger, or
+/// something else in the place of one of its tables. What somebody added to look at the rows is no matter.
+pub(super) fn stranger(connection: &Connection) -> rusqlite::Result<Option<String>> {
+    let trigger = "SELECT name FROM sqlite_schema WHERE type = 'trigger' LIMIT 1";
+    let trigger: Option<String> = connection.query_row(trigger, [], |row| row.get(0)).optional()?;
+    if let Some(name) = trigger {
+        return Ok(Some(format!(
+            "the trigger `{name}` in it would change what is stored; no fanfold has made it"
+        )));
+    }
+    for table in ["entries", "steps", "faults", "runs"] {
+        let plain = "SELECT (SELECT count(*) FROM sqlite_schema WHERE name = ?1 AND type = 'table'
+                                 AND sql LIKE 'CREATE TABLE%') = 1
+                         AND NOT EXISTS (SELECT 1 FROM pragma_table_xinfo(?1) WHERE hidden <> 0)";
+        if !connection.query_row(plain, [table], |row| row.get::<_, bool>(0))? {
+            return Ok(Some(format!("its table `{table}` is none that a fanfold has made")));
+        }
+    }
+    Ok(None)
 }

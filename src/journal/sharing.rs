@@ -4,7 +4,7 @@ use std::path::Path;
 
 use rusqlite::{Connection, params};
 
-use super::JournalError;
+use super::{JournalError, broke};
 use crate::failpoint::meet;
 use crate::note::RowKey;
 use crate::request::Fingerprint;
@@ -110,7 +110,9 @@ impl<'c> Sharer<'c> {
     /// When the journal cannot be written.
     pub fn finish(self) -> Result<Shared, JournalError> {
         meet("journal.share.before");
-        self.connection.execute_batch("COMMIT").map_err(|source| JournalError::sqlite(self.path, source))?;
+        self.connection
+            .execute_batch("COMMIT")
+            .map_err(|source| broke(self.connection, self.path, source))?;
         meet("journal.share.after");
         Ok(self.shared)
     }

@@ -4,6 +4,7 @@ use rusqlite::{OptionalExtension, params};
 
 use super::JournalError;
 use super::reader::Reader;
+use super::seal::step_is_whole;
 use crate::conversation::{Asks, Step};
 use crate::outcome::{Answer, RowResult, Status, Usage};
 
@@ -28,15 +29,23 @@ impl Reader {
     ///
     /// When the journal cannot be read.
     pub fn steps(&self, position: u64) -> Result<Vec<Step>, JournalError> {
-        let sql = "SELECT s.next, s.results, s.response, s.reasoning, s.tool_calls, s.finish_reason, s.model,
-                       s.request_id, s.prompt_tokens, s.completion_tokens, s.total_tokens, s.cached_tokens,
-                       s.reasoning_tokens
-                   FROM entries e JOIN steps s ON s.entry = e.entry AND s.next IS NOT NULL
-                   WHERE e.position = ?1 ORDER BY s.step";
-        let mut statement = self.connection().prepare_cached(sql).map_err(self.failed())?;
-        let steps = statement.query_map([position], step).map_err(self.failed())?;
-        let steps: Vec<Option<Step>> = steps.collect::<Result<_, _>>().map_err(self.failed())?;
-        Ok(steps.into_iter().flatten().collect())
+        let sql = format!(
+            "SELECT s.next, s.results, s.response, s.reasoning, s.tool_calls, s.finish_reason, s.model, s.request_id,
+                 s.prompt_tokens, s.completion_tokens, s.total_tokens, s.cached_tokens, s.reasoning_tokens, {}
+             FROM entries e JOIN steps s ON s.entry = e.entry AND s.next IS NOT NULL
+             WHERE e.position = ?1 ORDER BY s.step",
+            step_is_whole(self.version()?)
+        );
+        let mut statement = self.connection().prepare_cached(&sql).map_err(self.failed())?;
+        let mut rows = statement.query([position]).map_err(self.failed())?;
+        let mut steps = Vec::new();
+        while let Some(row) = rows.next().map_err(self.failed())? {
+            if !row.get(13).map_err(self.failed())? {
+                return Err(self.not_as_stored(position));
+            }
+            steps.extend(step(row).map_err(self.failed())?);
+        }
+        Ok(steps)
     }
 
     /// The text of an answer that made the row at a position fail, where one did.

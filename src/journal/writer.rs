@@ -5,15 +5,16 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant, SystemTime};
 
-use rusqlite::{CachedStatement, Connection, ErrorCode, Transaction, TransactionBehavior, params};
+use rusqlite::{Connection, ErrorCode, Transaction, TransactionBehavior, params};
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
+use super::ballast::Ballast;
+use super::entries::{end, handed_out, resent, store_results};
 use super::tidemark::{self, Tidemark};
-use super::{JournalError, seconds};
-use crate::conversation::Step;
+use super::{JournalError, broke, is_full, seconds};
 use crate::failpoint::meet;
-use crate::note::{Ended, Ending, Note, RowKey, Sent};
-use crate::outcome::{Answer, Fault, FaultKind, Usage};
+use crate::note::{Ended, Ending, Note};
+use crate::outcome::{FaultKind, Usage};
 
 /// Notes that wait for their commit at most; past it whoever writes waits for the disk.
 const WAITING_NOTES: usize = 1024;
@@ -76,7 +77,7 @@ pub fn begin_run(connection: &Connection, path: &Path, record: &RunRecord) -> Re
         transaction.commit()
     };
     meet("journal.run.before");
-    enter().map_err(|source| JournalError::sqlite(path, source))?;
+    enter().map_err(|source| broke(connection, path, source))?;
     meet("journal.run.begun");
     Ok(connection.last_insert_rowid())
 }
@@ -89,14 +90,18 @@ pub fn begin_run(connection: &Connection, path: &Path, record: &RunRecord) -> Re
 pub fn end_run(connection: &Connection, path: &Path, run: i64, reason: &str) -> Result<(), JournalError> {
     let now = seconds(SystemTime::now());
     let sql = "UPDATE runs SET ended_at = ?2, last_at = ?2, reason = ?3, handed_out = 0 WHERE run = ?1";
-    let failed = |source| JournalError::sqlite(path, source);
+    let failed = |source| broke(connection, path, source);
     meet("journal.end.before");
     connection.execute(sql, params![run, now, reason]).map_err(failed)?;
     meet("journal.end.entered");
     // What is left in the log goes into the journal itself, so that a copy of the one file is whole.
-    let _ = connection.execute_batch("PRAGMA wal_checkpoint(TRUNCATE)");
+    let checkpoint = connection.execute_batch("PRAGMA wal_checkpoint(TRUNCATE)");
     meet("journal.end.in-one-file");
-    Ok(())
+    match checkpoint {
+        Err(source) if source.sqlite_error_code() == Some(ErrorCode::SystemIoFailure) => Err(failed(source)),
+        // The log holds it as well.
+        _ => Ok(()),
+    }
 }
 
 /// Makes rows that have failed after they were sent pending again, among the first `limit` where that is given.
@@ -107,7 +112,7 @@ pub fn end_run(connection: &Connection, path: &Path, run: i64, reason: &str) -> 
 pub fn reopen_failed(connection: &Connection, path: &Path, limit: Option<u64>) -> Result<(), JournalError> {
     let sql = "UPDATE entries SET status = 0, tries = 0 WHERE status = 2 AND attempts > 0 AND position < ?1";
     let reopened = connection.execute(sql, [limit.unwrap_or(i64::MAX as u64)]);
-    reopened.map(drop).map_err(|source| JournalError::sqlite(path, source))
+    reopened.map(drop).map_err(|source| broke(connection, path, source))
 }
 
 /// Stores rows that came to their end without a request, in one commit.
@@ -121,16 +126,16 @@ pub fn store_unsent(connection: &Connection, path: &Path, group: &[Ended]) -> Re
         group.iter().try_for_each(|ended| end(&transaction, ended))?;
         transaction.commit()
     };
-    store().map_err(|source| JournalError::sqlite(path, source))
+    store().map_err(|source| broke(connection, path, source))
 }
 
 impl Writer {
-    /// Starts the writer's thread for one pass over the rows.
-    pub fn start(connection: Connection, path: &Path, run: i64) -> (Self, Pen, Committed) {
+    /// Starts the writer's thread for one pass over the rows. It gives the ballast up when the disk is full.
+    pub fn start(connection: Connection, path: &Path, run: i64, ballast: Ballast) -> (Self, Pen, Committed) {
         let (sender, notes) = sync_channel(WAITING_NOTES);
         let (committed, receiver) = unbounded_channel();
         let tidemark = Tidemark::open(path);
-        let book = Book { path: path.to_owned(), run, handed_out: 0, tidemark };
+        let book = Book { path: path.to_owned(), run, ballast, handed_out: 0, tidemark };
         let thread = std::thread::spawn(move || book.keep(connection, &notes, &committed));
         (Self { thread }, Pen(sender), receiver)
     }
@@ -148,6 +153,7 @@ impl Writer {
 struct Book {
     path: PathBuf,
     run: i64,
+    ballast: Ballast,
     /// How far this pass has been handed out, as far as that is on disk.
     handed_out: u64,
     tidemark: Tidemark,
@@ -161,17 +167,27 @@ impl Book {
         committed: &UnboundedSender<Result<Vec<Note>, JournalError>>,
     ) -> Connection {
         while let Some(group) = gather(notes) {
-            match self.commit_patiently(&mut connection, &group) {
+            match self.commit_with_room(&mut connection, &group) {
                 // Nobody listens any more once a run is being stopped the hard way; what came in is still stored.
                 Ok(()) => drop(committed.send(Ok(group))),
                 Err(source) => {
                     // Not tried again: after a failed sync the system may have dropped the pages for good.
-                    drop(committed.send(Err(JournalError::sqlite(&self.path, source))));
+                    drop(committed.send(Err(broke(&connection, &self.path, source))));
                     break;
                 }
             }
         }
         connection
+    }
+
+    /// A group that found the disk full has left no trace either, and may find room where the ballast was.
+    fn commit_with_room(&mut self, connection: &mut Connection, group: &[Note]) -> rusqlite::Result<()> {
+        match self.commit_patiently(connection, group) {
+            Err(error) if is_full(&error) && self.ballast.release() => {
+                self.commit_patiently(connection, group)
+            }
+            other => other,
+        }
     }
 
     /// A group that found the journal locked has left no trace and is tried again as a whole: that somebody looks at
@@ -228,146 +244,6 @@ fn gather(notes: &Receiver<Note>) -> Option<Vec<Note>> {
         }
     }
     Some(group)
-}
-
-/// Rows that the journal knows of already, and that have no answer, go out again with the new ones around them.
-fn handed_out(transaction: &Transaction<'_>, from: u64, below: u64) -> rusqlite::Result<()> {
-    let sql = "UPDATE entries SET out = 1 WHERE position >= ?1 AND position < ?2 AND status IN (0, 3)";
-    transaction.prepare_cached(sql)?.execute([from, below]).map(drop)
-}
-
-fn resent(transaction: &Transaction<'_>, row: &RowKey) -> rusqlite::Result<()> {
-    let mut statement = transaction.prepare_cached("UPDATE entries SET out = 1 WHERE position = ?1")?;
-    statement.execute([row.position]).map(drop)
-}
-
-/// Stores the end of one request.
-fn end(transaction: &Transaction<'_>, ended: &Ended) -> rusqlite::Result<()> {
-    let (status, fault) = match &ended.ending {
-        Ending::Answered(_) => (1, None),
-        Ending::Failed(fault) => (2, Some(fault)),
-        Ending::SetAside(fault) => (3, Some(fault)),
-        Ending::Waits(_) | Ending::GoesOn(_) => (0, None),
-    };
-    // An answer belongs to the exact request it was given for: whatever another request left in this place makes room.
-    let sql = "UPDATE entries SET position = NULL, out = 0 WHERE position = ?1 AND fingerprint <> ?2";
-    transaction.prepare_cached(sql)?.execute(params![ended.row.position, ended.row.fingerprint.0])?;
-    let sql = "INSERT INTO entries (position, row_id, fingerprint, status, tries, attempts, cost, error_code, error)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)
-         ON CONFLICT (position) DO UPDATE SET status = ?4, out = 0, shares = NULL, tries = ?5, attempts = attempts + ?6,
-             cost = CASE WHEN cost IS NULL THEN ?7 ELSE cost + coalesce(?7, 0) END, error_code = ?8, error = ?9
-         RETURNING entry";
-    let entry: i64 = transaction.prepare_cached(sql)?.query_row(
-        params![
-            ended.row.position,
-            ended.row.id.as_ref().map(|id| id.as_str()),
-            ended.row.fingerprint.0,
-            status,
-            ended.tries,
-            ended.sent.is_some(),
-            ended.cost,
-            fault.map(|fault| &fault.code),
-            fault.map(|fault| &fault.message),
-        ],
-        |row| row.get(0),
-    )?;
-    // An answer that is not what the job asks for was paid for like any other, and is kept like one.
-    let answer = match &ended.ending {
-        Ending::Answered(answer) => Some(answer),
-        ending => fault.filter(|_| matches!(ending, Ending::Failed(_))).and_then(Fault::unfit_answer),
-    };
-    if let (Some(answer), Some(sent)) = (answer, ended.sent) {
-        let step = store_step(transaction, entry, (answer, ended.cost), sent, None)?;
-        let mut statement = transaction.prepare_cached("UPDATE entries SET answer = ?2 WHERE entry = ?1")?;
-        return statement.execute([entry, step]).map(drop);
-    }
-    match (&ended.ending, ended.sent) {
-        (Ending::GoesOn(step), Some(sent)) => {
-            store_step(transaction, entry, (&step.answer, ended.cost), sent, Some(step)).map(drop)
-        }
-        (ending, Some(sent)) => {
-            ending.fault().map_or(Ok(()), |fault| store_fault(transaction, entry, (fault, ended.cost), sent))
-        }
-        (_, None) => Ok(()),
-    }
-}
-
-/// Stores a paid answer; with what follows from it, when it did not end its row.
-fn store_step(
-    transaction: &Transaction<'_>,
-    entry: i64,
-    (answer, cost): (&Answer, Option<f64>),
-    sent: Sent,
-    step: Option<&Step>,
-) -> rusqlite::Result<i64> {
-    let usage = answer.usage.as_ref();
-    let sql = "INSERT INTO steps (entry, sent_at, latency_ms, prompt_tokens, completion_tokens, total_tokens,
-             cached_tokens, reasoning_tokens, finish_reason, model, request_id, tool_calls, reasoning, response,
-             cost, next, results)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17)";
-    let mut statement: CachedStatement<'_> = transaction.prepare_cached(sql)?;
-    statement.insert(params![
-        entry,
-        seconds(sent.at),
-        milliseconds(sent.latency),
-        usage.map(|usage| usage.prompt_tokens),
-        usage.map(|usage| usage.completion_tokens),
-        usage.map(|usage| usage.total_tokens),
-        usage.and_then(|usage| usage.cached_tokens),
-        usage.and_then(|usage| usage.reasoning_tokens),
-        answer.finish_reason,
-        answer.model,
-        answer.request_id,
-        answer.tool_calls,
-        answer.reasoning,
-        answer.response,
-        cost,
-        step.map(|step| step.asks.as_str()),
-        step.map(|step| texts(&step.results)),
-    ])
-}
-
-/// Stores what the tools gave that a row's last step calls.
-fn store_results(transaction: &Transaction<'_>, row: &RowKey, results: &[String]) -> rusqlite::Result<()> {
-    let sql = "UPDATE steps SET results = ?2 WHERE step = (
-                   SELECT max(s.step) FROM steps s JOIN entries e ON e.entry = s.entry
-                   WHERE e.position = ?1 AND s.next IS NOT NULL)";
-    transaction.prepare_cached(sql)?.execute(params![row.position, texts(results)]).map(drop)
-}
-
-/// Texts as a JSON array.
-fn texts(texts: &[String]) -> String {
-    serde_json::Value::from(texts).to_string()
-}
-
-fn store_fault(
-    transaction: &Transaction<'_>,
-    entry: i64,
-    (fault, cost): (&Fault, Option<f64>),
-    sent: Sent,
-) -> rusqlite::Result<()> {
-    let sql = "INSERT INTO faults (entry, sent_at, latency_ms, kind, status, code, message, request_id, total_tokens,
-             evidence, cost)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)";
-    let mut statement = transaction.prepare_cached(sql)?;
-    let written = statement.execute(params![
-        entry,
-        seconds(sent.at),
-        milliseconds(sent.latency),
-        fault.kind.as_str(),
-        fault.status,
-        fault.code,
-        fault.message,
-        fault.request_id,
-        fault.usage.map(|usage| usage.total_tokens),
-        fault.evidence,
-        cost,
-    ]);
-    written.map(drop)
-}
-
-fn milliseconds(duration: Duration) -> i64 {
-    i64::try_from(duration.as_millis()).unwrap_or(i64::MAX)
 }
 
 /// What a group adds to its run's totals.

@@ -2,13 +2,13 @@
 
 use std::path::PathBuf;
 
+use super::plan::Plan;
 use super::{Opened, PipelineError};
 use crate::dispatch::stop::{Stop, Urgency};
 use crate::format::{Compression, Format};
 use crate::journal::cursors::Results;
 use crate::outcome::Status;
 use crate::read::Wanted;
-use crate::row::Column;
 use crate::write::{Target, Writer};
 
 /// Where an output goes, and in what form.
@@ -47,19 +47,20 @@ impl Written {
     }
 }
 
-/// Writes every row of the input with its result. The journal may be written to meanwhile.
+/// Writes every row of the input with its result. The journal may be written to meanwhile. `None` when the files are not
+/// as they were planned: answers are found by the rows' positions, and an output of before is untouched then.
 ///
 /// # Errors
 ///
 /// When input, journal or output fail, or when the run is told to stop at once; an output of before is untouched then.
 pub fn write(
     opened: &Opened,
-    columns: &[Column],
+    plan: &Plan,
     mut results: Results<'_>,
     destination: Destination,
     stop: &Stop,
-) -> Result<Written, PipelineError> {
-    let layout = opened.layout(Some(columns), destination.format)?;
+) -> Result<Option<Written>, PipelineError> {
+    let layout = opened.layout(Some(&plan.columns), destination.format)?;
     let wanted = match destination.format {
         Format::Parquet => Wanted::Origin,
         Format::Jsonl | Format::Csv | Format::Tsv => Wanted::Fields,
@@ -79,6 +80,9 @@ pub fn write(
         }
         writer.write(&item, &result)?;
     }
+    if opened.source.stamp()? != plan.stamp {
+        return Ok(None);
+    }
     writer.finish()?;
-    Ok(written)
+    Ok(Some(written))
 }

@@ -1,10 +1,12 @@
 //! The second of two passes: what has no answer is sent, and every end is stored before it counts.
 
+use std::convert::Infallible;
 use std::ffi::OsString;
 use std::path::PathBuf;
 use std::time::{Duration, SystemTime};
 
 use rusqlite::Connection;
+use tokio::sync::watch;
 use tokio::time::Instant;
 
 use super::feed::Feed;
@@ -15,6 +17,7 @@ use crate::dispatch::{Dispatcher, Ledger, Past, Rules};
 use crate::endpoint::Endpoint;
 use crate::event::{Event, HeldBy, Observer};
 use crate::job::setters::Setters;
+use crate::journal::ballast::Ballast;
 use crate::journal::cursors::State;
 use crate::journal::reader::{Reader, Spent};
 use crate::journal::sharing::{Shared, Sharer};
@@ -121,13 +124,29 @@ pub async fn send<E: Endpoint>(
     };
     let commands = Commands::new(job.tools.clone(), order.hidden.to_vec());
     let mut dispatcher = Dispatcher::new(endpoint, &commands, &rules, past, Box::new(rand::random::<f64>));
-    let (writer, pen, committed) = Writer::start(connection, &path, order.run);
+    let ballast = Ballast::beside(&path);
+    let mut full = ballast.full();
+    let (writer, pen, committed) = Writer::start(connection, &path, order.run, ballast);
     let mut ledger = Book { path: path.clone(), pen, committed };
     let (mut abandoned, mut input_changed) = (0, false);
     let mut reason = StopReason::Finished;
     for last in [false, true] {
         let (feed, rows) = Feed::start(opened, order.retry_failed, last);
-        let end = dispatcher.pass(rows, &mut ledger, stop.clone(), &mut observer, last).await?;
+        let (asked, hears) = watch::channel(*stop.borrow());
+        let end = tokio::select! {
+            biased;
+            never = pass_on(stop.clone(), full.clone(), asked) => match never {},
+            end = dispatcher.pass(rows, &mut ledger, hears, &mut observer, last) => end,
+        };
+        let end = match end {
+            Ok(end) => end,
+            Err(error) => {
+                // The writer's thread closes the journal before the run ends.
+                drop(ledger);
+                let _ = writer.finish();
+                return Err(error.into());
+            }
+        };
         abandoned += end.abandoned;
         input_changed |= feed.finish(order.plan)?;
         reason = end.reason;
@@ -137,6 +156,9 @@ pub async fn send<E: Endpoint>(
     }
     drop(ledger);
     let connection = writer.finish().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
+    if *full.borrow_and_update() && reason == StopReason::Interrupted {
+        return Err(JournalError::Full { path }.into());
+    }
     if job.input.share_duplicates && *stop.borrow() != Urgency::Now {
         let shared = share(opened, &connection, order.retry_failed)?;
         observer.tally.shared(shared.ok);
@@ -144,6 +166,25 @@ pub async fn send<E: Endpoint>(
     }
     let snapshot = observer.finish();
     Ok((Sent { reason, abandoned, snapshot, input_changed }, connection))
+}
+
+/// Passes on what a run is asked. A disk that is full asks for what Ctrl-C asks for: what is in flight may end.
+async fn pass_on(
+    mut stop: Stop,
+    mut full: watch::Receiver<bool>,
+    asked: watch::Sender<Urgency>,
+) -> Infallible {
+    let (mut may_be_stopped, mut may_be_full) = (true, true);
+    loop {
+        let because_full = if *full.borrow_and_update() { Urgency::Drain } else { Urgency::None };
+        let urgency = (*stop.borrow_and_update()).max(because_full);
+        asked.send_if_modified(|before| std::mem::replace(before, urgency) != urgency);
+        tokio::select! {
+            changed = stop.changed(), if may_be_stopped => may_be_stopped = changed.is_ok(),
+            changed = full.changed(), if may_be_full => may_be_full = changed.is_ok(),
+            () = std::future::pending() => {}
+        }
+    }
 }
 
 /// The journal's writer, as the dispatcher knows it.

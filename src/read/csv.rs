@@ -6,7 +6,7 @@ use super::ReadError;
 use super::bytes::Text;
 use super::columns::{self, Header};
 use super::header;
-use super::pass::Pass;
+use super::pass::{Pass, guarded};
 use super::records::{Cells, Records};
 use crate::format::Format;
 use crate::row::{BadRow, Item, Origin, Row};
@@ -63,8 +63,8 @@ impl CsvRows {
             return Ok(None);
         }
         let place = self.records.place();
-        let read = self.cells().and_then(|cells| {
-            let fields = self.fields(cells);
+        let read = guarded(|| {
+            let fields = self.fields(self.cells()?);
             Ok((pass.identify(&fields)?, fields))
         });
         Ok(Some(match read {

@@ -5,7 +5,7 @@ use std::io::{self, BufRead, Read};
 use super::ReadError;
 use super::bytes::Text;
 use super::object;
-use super::pass::{Pass, raw};
+use super::pass::{Pass, guarded, raw};
 use crate::row::{BadRow, Item, Origin, Place, PlaceUnit, Row};
 
 /// The rows of one file of JSONL. Lines of nothing but white space are no rows.
@@ -35,7 +35,8 @@ impl JsonlRows {
             }
             let file = self.text.file().clone();
             let place = Place { file, number: self.number, unit: PlaceUnit::Line };
-            let read = if is_whole { self.row(pass) } else { Err(too_long(pass.max_record_bytes)) };
+            let read =
+                if is_whole { guarded(|| self.row(pass)) } else { Err(too_long(pass.max_record_bytes)) };
             return Ok(Some(match read {
                 Ok((id, fields, origin)) => Item::Row(Row { position, place, id, fields, origin }),
                 Err(reason) => Item::Bad(BadRow { position, place, reason, raw: raw(&self.line) }),

@@ -1,5 +1,6 @@
 //! What every reader of one pass over the input knows.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 use serde_json::{Map, Value};
@@ -59,6 +60,12 @@ impl Pass {
     }
 }
 
+/// What is read of a row. A panic on the way is that row's failure, and no other's.
+pub(super) fn guarded<T>(read: impl FnOnce() -> Result<T, String>) -> Result<T, String> {
+    let unexpected = |_| Err("reading this row failed unexpectedly; please report it".to_owned());
+    catch_unwind(AssertUnwindSafe(read)).unwrap_or_else(unexpected)
+}
+
 /// The beginning of `bytes`, as a bad row keeps it.
 pub(super) fn raw(bytes: &[u8]) -> Vec<u8> {
     bytes[..bytes.len().min(RAW_BYTES)].to_vec()
@@ -77,5 +84,17 @@ impl Pass {
             max_record_bytes: super::DEFAULT_MAX_RECORD_BYTES,
             expansion: super::DEFAULT_EXPANSION,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_panic_is_the_failure_of_the_row_that_was_read() {
+        assert_eq!(guarded(|| Ok(1)), Ok(1));
+        let told = guarded(|| -> Result<(), String> { panic!("a parser's") }).unwrap_err();
+        assert!(told.contains("please report it"), "{told}");
     }
 }

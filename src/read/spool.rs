@@ -1,7 +1,8 @@
 //! Standard input, kept in a file so that it can be read again.
 
-use std::fs::{self, File};
+use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read, Write};
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
 use super::ReadError;
@@ -44,7 +45,10 @@ fn copy(mut content: impl Read, spool: &Path) -> io::Result<()> {
     fs::create_dir_all(folder)?;
     clear_away(folder, spool);
     let part = part_of(spool);
-    let written = File::create(&part).and_then(|mut file| {
+    // What an earlier process of the same number has left.
+    let _ = fs::remove_file(&part);
+    let created = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&part);
+    let written = created.and_then(|mut file| {
         // Where files cannot be locked, they are not cleared away either.
         let _ = file.lock();
         io::copy(&mut content, &mut Pieces(&mut file))?;

@@ -2,6 +2,7 @@
 
 use serde_json::json;
 
+use super::put;
 use crate::job::price::rounded;
 use crate::tally::Snapshot;
 
@@ -33,15 +34,15 @@ pub(super) fn progress(snapshot: &Snapshot) {
         "waiting": snapshot.standing.waiting,
         "held_by": snapshot.standing.held_by.map(|held_by| held_by.as_str()),
     });
-    eprintln!("{line}");
+    put(&line.to_string());
 }
 
 /// A message, as a line among the others.
 pub(super) fn message(text: &str) {
-    eprintln!("{}", json!({ "version": VERSION, "type": "message", "text": text }));
+    put(&json!({ "version": VERSION, "type": "message", "text": text }).to_string());
 }
 
 /// Why the command ended early, as a line among the others.
 pub(super) fn error(text: &str) {
-    eprintln!("{}", json!({ "version": VERSION, "type": "error", "text": text }));
+    put(&json!({ "version": VERSION, "type": "error", "text": text }).to_string());
 }

@@ -8,6 +8,7 @@ mod plain;
 mod terminal;
 pub mod text;
 
+use std::io::Write;
 use std::sync::mpsc::{RecvTimeoutError, Sender, channel};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
@@ -58,7 +59,7 @@ impl Screen {
             // A hidden or finished bar would swallow the line.
             (Some(bar), _) if !bar.is_hidden() && !bar.is_finished() => bar.println(line),
             (_, Mode::Json) => json::message(&line),
-            _ => eprintln!("{line}"),
+            _ => put(&line),
         }
     }
 }
@@ -68,8 +69,14 @@ pub fn say_error(mode: Mode, message: &str) {
     let message = text::printable(message);
     match mode {
         Mode::Json => json::error(&message),
-        _ => eprintln!("error: {message}"),
+        _ => put(&format!("error: {message}")),
     }
+}
+
+/// Puts a line on standard error. That nobody can read it any more, because the log's disk is full or the other end of a
+/// pipe is closed, is no reason to end a run.
+pub fn put(line: &str) {
+    let _ = std::io::stderr().write_all(format!("{line}\n").as_bytes());
 }
 
 /// A watcher at work.
@@ -106,7 +113,7 @@ impl Watcher {
                 match (screen.mode, &screen.bar) {
                     (Mode::Bar, Some(bar)) => terminal::draw(bar, &snapshot),
                     (Mode::Json, _) => json::progress(&snapshot),
-                    (Mode::Plain, _) if !ended => eprintln!("{}", plain::line(&snapshot)),
+                    (Mode::Plain, _) if !ended => put(&plain::line(&snapshot)),
                     _ => {}
                 }
                 if ended {

@@ -22,7 +22,7 @@ use crate::job::units::shown;
 use crate::outcome::{Answer, Fault, FaultKind, Reply, Usage};
 use crate::simulator;
 use crate::watch::text::{count, money, short};
-use crate::watch::{Mode, Screen};
+use crate::watch::{Mode, Screen, put};
 use printer::{Manner, Printer};
 use question::{Question, settle};
 
@@ -154,7 +154,7 @@ impl Session<'_> {
                 self.printer.end_line()?;
                 if !self.printer.has_shown() && stderr().is_terminal() {
                     // The terminal shows `^C` where the cursor was.
-                    eprintln!();
+                    put("");
                 }
                 self.screen.insist("interrupted");
                 Ok(Exit::Interrupted)

@@ -162,3 +162,88 @@ fn a_journal_that_is_not_there_is_missing_to_whoever_looks() {
     assert!(matches!(open_to_read(&desk.path), Err(JournalError::Missing { path }) if path == desk.path));
     assert_eq!(files(desk.folder.path()), [], "looking makes no file");
 }
+
+#[test]
+fn an_answer_that_is_not_the_one_that_was_stored_is_refused() {
+    for (what, sql) in [
+        ("another text", "UPDATE steps SET response = 'wrong' WHERE step = 7"),
+        ("another model", "UPDATE steps SET model = 'other' WHERE step = 7"),
+        ("no seal", "UPDATE steps SET seal = NULL WHERE step = 7"),
+        (
+            "two answers in each other's place",
+            "UPDATE entries SET answer = 19 - answer WHERE entry IN (9, 10)",
+        ),
+        ("another request", "UPDATE entries SET fingerprint = zeroblob(16) WHERE entry = 7"),
+        ("an answer that is gone", "DELETE FROM steps WHERE step = 7"),
+        ("an answer without a step", "UPDATE entries SET answer = NULL WHERE entry = 7"),
+        ("a failure without a reason", "UPDATE entries SET status = 2 WHERE entry = 7"),
+        (
+            "another's answer for a row that waits",
+            "UPDATE entries SET status = 0, answer = 8 WHERE entry = 7",
+        ),
+        ("a status that is none", "UPDATE entries SET status = 9 WHERE entry = 7"),
+        ("another's answer shared", "UPDATE entries SET answer = NULL, shares = 8 WHERE entry = 7"),
+    ] {
+        let desk = Desk::new();
+        let rows = rows(&(0..=255).collect::<Vec<u8>>());
+        desk.killed_run(rows.iter().map(|row| answered(row, "an answer")).collect());
+        desk.open().execute_batch(sql).unwrap();
+        is_damaged(&desk, what);
+        let reader = desk.reader();
+        assert!(matches!(reader.check_integrity(), Err(JournalError::Damaged { .. })), "{what}");
+        let mut results = reader.results();
+        let told = (0..12).find_map(|position| results.at(position).err()).expect(what).to_string();
+        assert!(told.contains("not what was stored"), "{what}: {told}");
+    }
+}
+
+#[test]
+fn a_round_that_is_not_the_one_that_was_stored_is_refused() {
+    let desk = Desk::new();
+    let calls = Answer { tool_calls: Some("[]".to_owned()), ..answer("let me see") };
+    let asks = crate::conversation::Asks::Tools;
+    let step = crate::conversation::Step { answer: calls, asks, results: vec![] };
+    let first = row(0, 1);
+    let results = Note::Results { row: first.clone(), results: vec!["seen".to_owned()] };
+    desk.killed_run(vec![ended(&first, Ending::GoesOn(Box::new(step))), results]);
+    assert_eq!(desk.reader().steps(0).unwrap()[0].results, ["seen"]);
+    desk.open().execute_batch("UPDATE steps SET results = '[\"unseen\"]'").unwrap();
+    is_damaged(&desk, "other results");
+    assert!(matches!(desk.reader().steps(0), Err(JournalError::Damaged { .. })));
+}
+
+#[test]
+fn a_journal_that_acts_when_it_is_used_is_refused_and_one_with_a_view_of_the_user_s_own_is_not() {
+    for (sql, says) in [
+        ("CREATE TRIGGER t AFTER INSERT ON steps BEGIN DELETE FROM entries; END", "the trigger `t`"),
+        ("ALTER TABLE runs RENAME TO r; CREATE VIEW runs AS SELECT * FROM r", "its table `runs`"),
+        ("ALTER TABLE faults ADD COLUMN x INTEGER AS (abs(fault))", "its table `faults`"),
+    ] {
+        let desk = written();
+        drop(desk.open());
+        Connection::open(&desk.path).unwrap().execute_batch(sql).unwrap();
+        let error = refused(&desk, sql);
+        assert!(matches!(error, JournalError::Unfit { .. }), "{sql}: {error}");
+        assert!(error.to_string().contains(says), "{error}");
+        assert!(matches!(open_to_read(&desk.path), Err(JournalError::Unfit { .. })), "{sql}");
+    }
+    let desk = written();
+    let view = "CREATE VIEW answers AS SELECT e.position, s.response FROM entries e JOIN steps s ON s.step = e.answer";
+    desk.open().execute_batch(view).unwrap();
+    assert_eq!(desk.matched(&rows(&[1]), false).kept, 1);
+}
+
+#[test]
+fn a_journal_that_is_a_link_is_refused_and_so_is_a_lock_that_is_one() {
+    let desk = written();
+    let link = desk.folder.path().join("link.journal");
+    std::os::unix::fs::symlink(&desk.path, &link).unwrap();
+    let told = open(&link).unwrap_err().to_string();
+    assert!(told.contains("symbolic link"), "{told}");
+    assert_eq!(open_to_read(&link).map(drop).unwrap_err().to_string(), told);
+    let precious = desk.folder.path().join("precious");
+    fs::write(&precious, "mine").unwrap();
+    std::os::unix::fs::symlink(&precious, with_ending(&desk.path, ".lock")).unwrap();
+    assert!(crate::journal::lock::Lock::take(&desk.path).is_err());
+    assert_eq!(fs::read_to_string(&precious).unwrap(), "mine");
+}

@@ -20,6 +20,7 @@ use rusqlite::Connection;
 use rusqlite::types::Value;
 use tempfile::TempDir;
 
+use super::ballast::Ballast;
 use super::matching::{MatchError, Matched, Matcher};
 use super::reader::Reader;
 use super::writer::{RunRecord, Writer, begin_run};
@@ -71,7 +72,7 @@ fn start_run(connection: &Connection, path: &Path) -> i64 {
 
 /// Gives notes to a writer and waits for its end.
 fn store(connection: Connection, path: &Path, run: i64, notes: Vec<Note>) -> (Connection, Vec<Note>) {
-    let (writer, pen, mut committed) = Writer::start(connection, path, run);
+    let (writer, pen, mut committed) = Writer::start(connection, path, run, Ballast::beside(path));
     notes.into_iter().for_each(|note| pen.write(note));
     drop(pen);
     let connection = writer.finish().unwrap();

@@ -123,6 +123,8 @@ impl TraceReader {
             },
             "rename" | "renameat" | "renameat2" => Some(Deed::Renamed(path(0)?, path(1)?)),
             "unlink" | "unlinkat" => Some(Deed::Removed(path(0)?)),
+            // Room that is set aside holds nothing that anybody reads.
+            "fallocate" => None,
             // Sockets are written to in this way, and nothing that is kept.
             "writev" if self.file(arguments).is_none() => None,
             other => match self.file(arguments) {

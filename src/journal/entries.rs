@@ -1,0 +1,155 @@
+//! What becomes of a row's entry: handed out, ended, with the answer or the fault that a request brought.
+
+use std::time::Duration;
+
+use rusqlite::{CachedStatement, Transaction, params};
+
+use super::seal::STORE_RESULTS;
+use super::seconds;
+use crate::conversation::Step;
+use crate::note::{Ended, Ending, RowKey, Sent};
+use crate::outcome::{Answer, Fault};
+
+/// Rows that the journal knows of already, and that have no answer, go out again with the new ones around them.
+pub(super) fn handed_out(transaction: &Transaction<'_>, from: u64, below: u64) -> rusqlite::Result<()> {
+    let sql = "UPDATE entries SET out = 1 WHERE position >= ?1 AND position < ?2 AND status IN (0, 3)";
+    transaction.prepare_cached(sql)?.execute([from, below]).map(drop)
+}
+
+pub(super) fn resent(transaction: &Transaction<'_>, row: &RowKey) -> rusqlite::Result<()> {
+    let mut statement = transaction.prepare_cached("UPDATE entries SET out = 1 WHERE position = ?1")?;
+    statement.execute([row.position]).map(drop)
+}
+
+/// Stores the end of one request.
+pub(super) fn end(transaction: &Transaction<'_>, ended: &Ended) -> rusqlite::Result<()> {
+    let (status, fault) = match &ended.ending {
+        Ending::Answered(_) => (1, None),
+        Ending::Failed(fault) => (2, Some(fault)),
+        Ending::SetAside(fault) => (3, Some(fault)),
+        Ending::Waits(_) | Ending::GoesOn(_) => (0, None),
+    };
+    // An answer belongs to the exact request it was given for: whatever another request left in this place makes room.
+    let sql = "UPDATE entries SET position = NULL, out = 0 WHERE position = ?1 AND fingerprint <> ?2";
+    transaction.prepare_cached(sql)?.execute(params![ended.row.position, ended.row.fingerprint.0])?;
+    let sql = "INSERT INTO entries (position, row_id, fingerprint, status, tries, attempts, cost, error_code, error)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)
+         ON CONFLICT (position) DO UPDATE SET status = ?4, out = 0, shares = NULL, tries = ?5, attempts = attempts + ?6,
+             cost = CASE WHEN cost IS NULL THEN ?7 ELSE cost + coalesce(?7, 0) END, error_code = ?8, error = ?9
+         RETURNING entry";
+    let entry: i64 = transaction.prepare_cached(sql)?.query_row(
+        params![
+            ended.row.position,
+            ended.row.id.as_ref().map(|id| id.as_str()),
+            ended.row.fingerprint.0,
+            status,
+            ended.tries,
+            ended.sent.is_some(),
+            ended.cost,
+            fault.map(|fault| &fault.code),
+            fault.map(|fault| &fault.message),
+        ],
+        |row| row.get(0),
+    )?;
+    // An answer that is not what the job asks for was paid for like any other, and is kept like one.
+    let answer = match &ended.ending {
+        Ending::Answered(answer) => Some(answer),
+        ending => fault.filter(|_| matches!(ending, Ending::Failed(_))).and_then(Fault::unfit_answer),
+    };
+    if let (Some(answer), Some(sent)) = (answer, ended.sent) {
+        let step = store_step(transaction, (entry, &ended.row), (answer, ended.cost), sent, None)?;
+        let mut statement = transaction.prepare_cached("UPDATE entries SET answer = ?2 WHERE entry = ?1")?;
+        return statement.execute([entry, step]).map(drop);
+    }
+    match (&ended.ending, ended.sent) {
+        (Ending::GoesOn(step), Some(sent)) => {
+            store_step(transaction, (entry, &ended.row), (&step.answer, ended.cost), sent, Some(step))
+                .map(drop)
+        }
+        (ending, Some(sent)) => {
+            ending.fault().map_or(Ok(()), |fault| store_fault(transaction, entry, (fault, ended.cost), sent))
+        }
+        (_, None) => Ok(()),
+    }
+}
+
+/// Stores a paid answer; with what follows from it, when it did not end its row.
+fn store_step(
+    transaction: &Transaction<'_>,
+    (entry, row): (i64, &RowKey),
+    (answer, cost): (&Answer, Option<f64>),
+    sent: Sent,
+    step: Option<&Step>,
+) -> rusqlite::Result<i64> {
+    let usage = answer.usage.as_ref();
+    let sql = "INSERT INTO steps (entry, sent_at, latency_ms, prompt_tokens, completion_tokens, total_tokens,
+             cached_tokens, reasoning_tokens, finish_reason, model, request_id, tool_calls, reasoning, response,
+             cost, next, results, seal)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17,
+             sealed(?18, ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17))";
+    let mut statement: CachedStatement<'_> = transaction.prepare_cached(sql)?;
+    statement.insert(params![
+        entry,
+        seconds(sent.at),
+        milliseconds(sent.latency),
+        usage.map(|usage| usage.prompt_tokens),
+        usage.map(|usage| usage.completion_tokens),
+        usage.map(|usage| usage.total_tokens),
+        usage.and_then(|usage| usage.cached_tokens),
+        usage.and_then(|usage| usage.reasoning_tokens),
+        answer.finish_reason,
+        answer.model,
+        answer.request_id,
+        answer.tool_calls,
+        answer.reasoning,
+        answer.response,
+        cost,
+        step.map(|step| step.asks.as_str()),
+        step.map(|step| texts(&step.results)),
+        row.fingerprint.0,
+    ])
+}
+
+/// Stores what the tools gave that a row's last step calls.
+pub(super) fn store_results(
+    transaction: &Transaction<'_>,
+    row: &RowKey,
+    results: &[String],
+) -> rusqlite::Result<()> {
+    transaction.prepare_cached(STORE_RESULTS)?.execute(params![row.position, texts(results)]).map(drop)
+}
+
+/// Texts as a JSON array.
+fn texts(texts: &[String]) -> String {
+    serde_json::Value::from(texts).to_string()
+}
+
+fn store_fault(
+    transaction: &Transaction<'_>,
+    entry: i64,
+    (fault, cost): (&Fault, Option<f64>),
+    sent: Sent,
+) -> rusqlite::Result<()> {
+    let sql = "INSERT INTO faults (entry, sent_at, latency_ms, kind, status, code, message, request_id, total_tokens,
+             evidence, cost)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)";
+    let mut statement = transaction.prepare_cached(sql)?;
+    let written = statement.execute(params![
+        entry,
+        seconds(sent.at),
+        milliseconds(sent.latency),
+        fault.kind.as_str(),
+        fault.status,
+        fault.code,
+        fault.message,
+        fault.request_id,
+        fault.usage.map(|usage| usage.total_tokens),
+        fault.evidence,
+        cost,
+    ]);
+    written.map(drop)
+}
+
+fn milliseconds(duration: Duration) -> i64 {
+    i64::try_from(duration.as_millis()).unwrap_or(i64::MAX)
+}

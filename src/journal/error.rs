@@ -1,0 +1,176 @@
+//! What can be wrong with a journal, and what to do about it.
+
+use std::io;
+use std::path::{Path, PathBuf};
+
+use rusqlite::{ErrorCode, ffi};
+
+use super::schema;
+
+/// What can be wrong with a journal.
+#[derive(Debug, thiserror::Error)]
+pub enum JournalError {
+    /// Another run has it.
+    #[error("another run holds this job: {holder}\n  = journal: {}", path.display())]
+    Held {
+        /// The journal.
+        path: PathBuf,
+        /// The holder's own words: process, host, start.
+        holder: String,
+    },
+    /// It is not whole.
+    #[error(
+        "the journal {} is damaged: {detail}\n  = help: no answer is taken from it, and it is left as it is. Put a copy \
+         of it back if there is one; what can be read of it is shown by `sqlite3 {} .recover`. `--fresh` sets it aside under a \
+         dated name and starts over, which pays for every row again", path.display(), path.display()
+    )]
+    Damaged {
+        /// The journal.
+        path: PathBuf,
+        /// What is wrong.
+        detail: String,
+    },
+    /// It is some other file.
+    #[error("{} is no fanfold journal; give the job another output, or move that file away", path.display())]
+    Foreign {
+        /// The file.
+        path: PathBuf,
+    },
+    /// It is none that may be written to or trusted.
+    #[error("{} cannot serve as a journal: {what}", path.display())]
+    Unfit {
+        /// The file.
+        path: PathBuf,
+        /// Why not, and what to do.
+        what: String,
+    },
+    /// Its disk is full, and what was in flight by then has been stored.
+    #[error(
+        "the disk of the journal {} is full: nothing more was sent, and every answer that came is stored\n  = help: make \
+         room on that disk, then run the same command: it goes on from here", path.display()
+    )]
+    Full {
+        /// The journal.
+        path: PathBuf,
+    },
+    /// A later version of the program wrote it.
+    #[error(
+        "the journal {} was written by a newer fanfold (its version is {version}, this one knows {}); use that one",
+        path.display(), schema::VERSION
+    )]
+    Newer {
+        /// The journal.
+        path: PathBuf,
+        /// Its version.
+        version: i32,
+    },
+    /// Answers that it held are missing.
+    #[error(
+        "the journal {} holds {held} answers, and held {expected} before: its log, {}-wal, is gone, or it is an older \
+         copy\n  = help: put the log, or the newer journal, back beside it. To go on with what there is, and to pay for \
+         the other answers again, remove {}.lock", path.display(), path.display(), path.display()
+    )]
+    Behind {
+        /// The journal.
+        path: PathBuf,
+        /// Answers that it holds.
+        held: u64,
+        /// Answers that it held before.
+        expected: u64,
+    },
+    /// There is none where one is needed.
+    #[error("there is no journal {}: this job has not run yet", path.display())]
+    Missing {
+        /// Where it would be.
+        path: PathBuf,
+    },
+    /// SQLite could not read or write it.
+    #[error("the journal {} cannot be used: {source}{}", path.display(), advice(source))]
+    Sqlite {
+        /// The journal.
+        path: PathBuf,
+        /// What SQLite says.
+        source: rusqlite::Error,
+    },
+    /// The operating system could not.
+    #[error("{}: {source}{}", path.display(), file_advice(source))]
+    File {
+        /// The file.
+        path: PathBuf,
+        /// What the system says.
+        source: io::Error,
+    },
+}
+
+fn advice(error: &rusqlite::Error) -> &'static str {
+    match error.sqlite_error_code() {
+        _ if is_full(error) => {
+            "\n  = help: make room on that disk, if it is full or a quota is used up, then run the same command: it goes on \
+             from here"
+        }
+        Some(ErrorCode::SystemIoFailure) => {
+            "\n  = help: the disk, or the way to it, fails: look into the system's log. Everything that was counted is \
+             stored; once the disk is sound, the same command goes on from here"
+        }
+        _ if error
+            .sqlite_error()
+            .is_some_and(|error| error.extended_code == ffi::SQLITE_READONLY_ROLLBACK) =>
+        {
+            "\n  = help: the last run was killed in the middle of a write, which the next one takes back; until then the \
+             journal cannot be looked at"
+        }
+        Some(ErrorCode::ReadOnly | ErrorCode::CannotOpen | ErrorCode::PermissionDenied) => {
+            "\n  = help: the folder and the journal have to be writable by this user"
+        }
+        Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => {
+            "\n  = help: another program keeps it locked; end that program, then run the same command"
+        }
+        _ => "",
+    }
+}
+
+fn file_advice(error: &io::Error) -> &'static str {
+    match error.kind() {
+        io::ErrorKind::NotFound => {
+            "\n  = help: the folder of the output, where the journal lies, has to be there"
+        }
+        io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem => {
+            "\n  = help: the folder and the journal have to be writable by this user"
+        }
+        io::ErrorKind::StorageFull => "\n  = help: make room on that disk, then run the same command",
+        _ => "",
+    }
+}
+
+impl JournalError {
+    /// An error of SQLite on a journal; damage is told apart.
+    pub(crate) fn sqlite(path: &Path, source: rusqlite::Error) -> Self {
+        use rusqlite::Error::{
+            FromSqlConversionFailure, IntegralValueOutOfRange, InvalidColumnType, Utf8Error,
+        };
+        let is_no_value = matches!(
+            source,
+            FromSqlConversionFailure(..)
+                | IntegralValueOutOfRange(..)
+                | InvalidColumnType(..)
+                | Utf8Error(..)
+        );
+        match source.sqlite_error_code() {
+            Some(ErrorCode::DatabaseCorrupt) => {
+                Self::Damaged { path: path.to_owned(), detail: source.to_string() }
+            }
+            None if is_no_value => Self::Damaged { path: path.to_owned(), detail: source.to_string() },
+            Some(ErrorCode::NotADatabase) => {
+                Self::Damaged { path: path.to_owned(), detail: "it is no SQLite file any more".to_owned() }
+            }
+            _ => Self::Sqlite { path: path.to_owned(), source },
+        }
+    }
+}
+
+/// Whether an error says that there is no room. A disk whose quota is used up says so by refusing to write, and the
+/// shared memory beside the journal has a word of its own.
+pub(crate) fn is_full(error: &rusqlite::Error) -> bool {
+    let full = [ffi::SQLITE_FULL, ffi::SQLITE_IOERR_WRITE, ffi::SQLITE_IOERR_SHMSIZE];
+    error.sqlite_error().is_some_and(|error| full.contains(&error.extended_code))
+}

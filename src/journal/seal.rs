@@ -1,0 +1,103 @@
+//! Seals: a hash over every stored answer and the request it was given for. SQLite keeps no sums over its pages, so that
+//! without them an answer that a disk has changed would look like the one that was paid for.
+
+use rusqlite::functions::{Context, FunctionFlags};
+use rusqlite::types::ValueRef;
+use rusqlite::{Connection, OptionalExtension};
+
+/// The version of the journal that first had seals.
+const SINCE: i32 = 3;
+
+/// How long a seal is.
+const SEAL_BYTES: usize = 16;
+
+/// The seal of the step `s` of the entry `e`, with the results of its tools as they are given last.
+macro_rules! seal_sql {
+    ($results:literal) => {
+        concat!(
+            "sealed(e.fingerprint, s.entry, s.sent_at, s.latency_ms, s.prompt_tokens, s.completion_tokens,
+                 s.total_tokens, s.cached_tokens, s.reasoning_tokens, s.finish_reason, s.model, s.request_id,
+                 s.tool_calls, s.reasoning, s.response, s.cost, s.next, ",
+            $results,
+            ")"
+        )
+    };
+}
+
+/// Stores what the tools gave (`?2`) that the last step of the row at a position (`?1`) calls, and seals it anew.
+pub(super) const STORE_RESULTS: &str = concat!(
+    "UPDATE steps AS s SET results = ?2,
+         seal = (SELECT ",
+    seal_sql!("?2"),
+    " FROM entries e WHERE e.entry = s.entry)
+     WHERE s.step = (SELECT max(s.step) FROM steps s JOIN entries e ON e.entry = s.entry
+                     WHERE e.position = ?1 AND s.next IS NOT NULL)"
+);
+
+/// Makes the function `sealed` known to a connection. No schema may call it.
+pub(super) fn register(connection: &Connection) -> rusqlite::Result<()> {
+    let flags =
+        FunctionFlags::SQLITE_UTF8 | FunctionFlags::SQLITE_DETERMINISTIC | FunctionFlags::SQLITE_DIRECTONLY;
+    connection.create_scalar_function("sealed", -1, flags, |values| Ok(sealed(values)))
+}
+
+/// The hash of some values, each with its kind and its length before it.
+fn sealed(values: &Context<'_>) -> Vec<u8> {
+    let mut hasher = blake3::Hasher::new();
+    let mut add = |kind: u8, bytes: &[u8]| {
+        hasher.update(&[kind]);
+        hasher.update(&(bytes.len() as u64).to_le_bytes());
+        hasher.update(bytes);
+    };
+    for index in 0..values.len() {
+        match values.get_raw(index) {
+            ValueRef::Null => add(0, &[]),
+            ValueRef::Integer(number) => add(1, &number.to_le_bytes()),
+            ValueRef::Real(number) => add(2, &number.to_bits().to_le_bytes()),
+            ValueRef::Text(text) => add(3, text),
+            ValueRef::Blob(bytes) => add(4, bytes),
+        }
+    }
+    hasher.finalize().as_bytes()[..SEAL_BYTES].to_vec()
+}
+
+/// Whether the step `s` of the entry `e` is as it was stored, as SQL.
+pub(super) fn step_is_whole(version: i32) -> &'static str {
+    match version >= SINCE {
+        true => concat!("s.seal IS ", seal_sql!("s.results")),
+        false => "1",
+    }
+}
+
+/// Whether the entry `e` says what can be, as SQL: `s` is the step that holds its answer, `o` the entry whose answer it
+/// shares.
+const ENTRY_CAN_BE: &str = "CASE e.status
+         WHEN 1 THEN s.entry = coalesce(e.shares, e.entry) AND (e.answer IS NULL) = (e.shares IS NOT NULL)
+             AND (e.shares IS NULL OR o.fingerprint = e.fingerprint)
+         WHEN 2 THEN e.error_code IS NOT NULL AND (s.entry = coalesce(e.shares, e.entry) OR e.answer IS NULL AND s.step IS NULL)
+         ELSE e.status IN (0, 3) AND (e.answer IS NULL OR s.entry = e.entry) END";
+
+/// Whether the result of the entry `e` is as it was stored, as SQL.
+pub(super) fn result_is_whole(version: i32) -> String {
+    format!("coalesce({ENTRY_CAN_BE} AND (s.step IS NULL OR {}), 0)", step_is_whole(version))
+}
+
+/// Looks for an entry that is not as it was stored.
+pub(super) fn broken_entry(connection: &Connection, version: i32) -> rusqlite::Result<Option<i64>> {
+    let entries = format!(
+        "SELECT e.entry FROM entries e LEFT JOIN entries o ON o.entry = e.shares
+         LEFT JOIN steps s ON s.step = coalesce(e.answer, o.answer) WHERE NOT coalesce({ENTRY_CAN_BE}, 0) LIMIT 1"
+    );
+    let steps = format!(
+        "SELECT s.entry FROM steps s LEFT JOIN entries e ON e.entry = s.entry
+         WHERE NOT coalesce(e.entry IS NOT NULL AND {}, 0) LIMIT 1",
+        step_is_whole(version)
+    );
+    for sql in [entries, steps] {
+        let found = connection.query_row(&sql, [], |row| row.get(0)).optional()?;
+        if found.is_some() {
+            return Ok(found);
+        }
+    }
+    Ok(None)
+}
