@@ -1,5 +1,6 @@
 //! A folder, a simulator with a witness log, and runs of the real binary in between.
 
+use std::cell::RefCell;
 use std::fs;
 use std::io::Write;
 use std::os::unix::process::ExitStatusExt;
@@ -12,13 +13,13 @@ use rustix::process::{Pid, Signal, kill_process};
 use serde_json::{Value, json};
 
 use crate::judge::Judge;
+use crate::key;
+pub use crate::key::CANARY;
 
-/// A key that must turn up nowhere.
-pub const CANARY: &str = "sk-canary-4f1d9c7e2b";
-
-/// A scenario's folder, server and judge.
+/// A scenario's folder, server and judge. When it is over, the key is in no file but those the scenario put it into.
 pub struct Scene {
     folder: tempfile::TempDir,
+    with_key: RefCell<Vec<PathBuf>>,
     server: Option<Handle>,
     pub judge: Judge,
 }
@@ -53,7 +54,7 @@ impl Scene {
         let judge = Judge::new(folder.path());
         let witness = Some(folder.path().join("witness.jsonl"));
         let server = spawn_thread(Settings { witness, ..settings }).expect("a simulator");
-        Self { folder, server: Some(server), judge }
+        Self { folder, with_key: RefCell::default(), server: Some(server), judge }
     }
 
     pub fn path(&self, name: &str) -> PathBuf {
@@ -62,6 +63,9 @@ impl Scene {
 
     pub fn write(&self, name: &str, bytes: impl AsRef<[u8]>) -> PathBuf {
         let path = self.path(name);
+        if key::is_in(bytes.as_ref()) {
+            self.with_key.borrow_mut().push(path.clone());
+        }
         fs::create_dir_all(path.parent().expect("a folder")).expect("a folder");
         fs::write(&path, bytes).expect("a file");
         path
@@ -226,8 +230,23 @@ impl Scene {
     }
 }
 
+impl Drop for Scene {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            return;
+        }
+        let found = key::files_with_it(self.folder.path());
+        let leaked: Vec<&PathBuf> =
+            found.iter().filter(|path| !self.with_key.borrow().contains(path)).collect();
+        assert!(leaked.is_empty(), "invariant 5: the key is in {leaked:?}");
+    }
+}
+
 impl From<Output> for Finished {
+    /// Whatever the binary said, the key is not in it.
     fn from(output: Output) -> Self {
+        let said = [&output.stdout, &output.stderr].map(|bytes| key::is_in(bytes));
+        assert_eq!(said, [false; 2], "invariant 5: the key is in what is said");
         Self {
             code: output.status.code(),
             stdout: String::from_utf8_lossy(&output.stdout).into_owned(),

@@ -14,7 +14,8 @@ use std::path::{Path, PathBuf};
 use serde_json::Value;
 
 use crate::evidence::{Book, Seen};
-use crate::harness::{CANARY, Finished, lines};
+use crate::harness::{Finished, lines};
+use crate::key;
 
 /// By how much a window of the judge is shorter than the quota's: the unevenness of the way to the server.
 const UNEVENNESS: f64 = 0.06;
@@ -242,6 +243,7 @@ impl Judge {
             (_, _, "refused" | "every_row_refused" | "outage" | "never_reached") => code == 4,
             (_, _, "max_cost" | "max_total_tokens" | "max_duration") => code == 5,
             (_, _, "interrupted") => code == 130,
+            (_, _, "input_changed") => code == 1,
             _ => false,
         };
         assert!(fits, "invariant 4: exit code {code}, {reason}, with {failed} failed and {pending} pending");
@@ -261,23 +263,10 @@ impl Judge {
     }
 
     fn check_secrets(&self, finished: &Finished) {
-        assert!(
-            !finished.stdout.contains(CANARY) && !finished.stderr.contains(CANARY),
-            "invariant 5: what is said"
-        );
-        let mut folders = vec![self.folder.clone()];
-        while let Some(folder) = folders.pop() {
-            for entry in fs::read_dir(folder).expect("a folder") {
-                let path = entry.expect("an entry").path();
-                if path.is_dir() {
-                    folders.push(path);
-                    continue;
-                }
-                let bytes = fs::read(&path).unwrap_or_default();
-                let found = bytes.windows(CANARY.len()).any(|window| window == CANARY.as_bytes());
-                assert!(!found, "invariant 5: the key is in {}", path.display());
-            }
-        }
+        let said = [&finished.stdout, &finished.stderr].map(|text| key::is_in(text.as_bytes()));
+        assert_eq!(said, [false; 2], "invariant 5: what is said");
+        let found = key::files_with_it(&self.folder);
+        assert!(found.is_empty(), "invariant 5: the key is in {found:?}");
     }
 
     /// The witness knows what was bought; the receipt has to own up to it, and both keep the caps.

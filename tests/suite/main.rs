@@ -16,6 +16,7 @@ mod journals;
 mod journey;
 mod judge;
 mod judge_is_strict;
+mod key;
 mod length;
 mod mistakes;
 mod models;

@@ -2,10 +2,16 @@
 //! whether the promise holds; one whose end differs from what is written there fails the suite.
 
 mod abreast;
+mod damage;
+mod disk;
 mod environment;
 mod killed;
 mod kills;
+mod moving;
+mod poison;
 mod power_cut;
+mod secrets;
+mod strangers;
 mod system_calls;
 mod unsynced;
 
@@ -40,27 +46,45 @@ struct Scenario {
     needs: Option<Tool>,
 }
 
-/// A program that some scenarios need.
+/// What some scenarios need, from the system's package of nearly the same name.
 #[derive(Deserialize, Clone, Copy)]
 #[serde(rename_all = "lowercase")]
 enum Tool {
-    /// From the package of this name. It may be there and not be allowed to trace.
+    /// It may be there and not be allowed to trace.
     Strace,
+    /// A library that lies about the time.
+    Libfaketime,
 }
 
 impl Tool {
     /// Why it cannot be used here.
     fn missing(self) -> Option<String> {
-        let Self::Strace = self;
-        let tried = Command::new("strace").args(["-f", "-qq", "-o", "/dev/null", "true"]).output();
-        match tried {
-            Ok(output) if output.status.success() => None,
-            Ok(output) => {
-                Some(format!("strace may not trace: {}", String::from_utf8_lossy(&output.stderr).trim()))
+        match self {
+            Self::Strace => {
+                let tried = Command::new("strace").args(["-f", "-qq", "-o", "/dev/null", "true"]).output();
+                match tried {
+                    Ok(output) if output.status.success() => None,
+                    Ok(output) => Some(format!(
+                        "strace may not trace: {}",
+                        String::from_utf8_lossy(&output.stderr).trim()
+                    )),
+                    Err(error) => {
+                        Some(format!("strace cannot be started ({error}); its package is `strace`"))
+                    }
+                }
             }
-            Err(error) => Some(format!("strace cannot be started ({error}); its package is `strace`")),
+            Self::Libfaketime => {
+                let none = clock_library().is_none();
+                none.then(|| "libfaketime is not there; its package is `libfaketime`".to_owned())
+            }
         }
     }
+}
+
+/// The library that lies about the time, where the system has it.
+fn clock_library() -> Option<PathBuf> {
+    let places = ["/usr/lib/*/faketime/libfaketimeMT.so.1", "/usr/lib/faketime/libfaketimeMT.so.1"];
+    places.iter().find_map(|place| glob::glob(place).expect("a pattern").flatten().next())
 }
 
 #[derive(Deserialize, Clone, Copy, PartialEq, Eq)]

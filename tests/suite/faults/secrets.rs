@@ -1,0 +1,176 @@
+//! The key: sent, and found nowhere else. Every scene of the suite looks for it in all that is said and written; here are
+//! the ways on which it would come back.
+
+use std::fs;
+
+use super::scenario;
+use crate::harness::{CANARY, Scene, rows};
+use crate::key;
+
+/// The key in base64, behind the words that a header has.
+const HEADER_IN_BASE64: &str = "QmVhcmVyIHNrLWNhbmFyeS00ZjFkOWM3ZTJi";
+
+/// The key in every form that a server may echo.
+fn echoes() -> Vec<String> {
+    let escaped: String = CANARY.chars().map(|letter| format!("\\u{:04x}", letter as u32)).collect();
+    vec![
+        format!("the key {CANARY} is odd"),
+        format!("Authorization: Bearer {CANARY}"),
+        format!("https://proxy.example/?key={CANARY}&x=1"),
+        format!("Basic {HEADER_IN_BASE64}="),
+        escaped,
+    ]
+}
+
+#[test]
+fn a_server_that_echoes_the_key_in_any_form_is_corrected_everywhere() {
+    scenario("secrets::echoed_in_errors", || {
+        let mut script = String::new();
+        for (nth, echo) in echoes().into_iter().enumerate() {
+            let body = format!(
+                "{{\"request_id\":\"r-{nth}\",\"error\":{{\"code\":\"x\",\"message\":\"no: {echo}\",\"debug\":[\"{echo}\"]}}}}"
+            );
+            for (row, (tries, status, body)) in [
+                (1, 500, body.clone()),
+                (9, 400, body.clone()),
+                (2, 200, body),
+                (1, 429, format!("slow down, {echo}")),
+            ]
+            .into_iter()
+            .enumerate()
+            {
+                let row = 4 * nth + row;
+                script += &format!(
+                    "[[fault]]\ncontains = \"of row {row}.\"\nfirst_tries = {tries}\nstatus = {status}\nbody = '{body}'\n"
+                );
+            }
+        }
+        let mut scene = Scene::with_script(&script);
+        scene.rows_and_job(24, "retry.max_attempts = 4\n");
+        let finished = scene.run_job(&["job.toml", "-v"]).expect_code(3);
+        assert!(finished.stderr.contains("[key]"), "what was taken out is marked: {}", finished.stderr);
+        for row in ["2", "3", "6", "11", "15", "19"] {
+            scene.run(&["status", "job.toml", "--row", row]);
+            scene.run(&["status", "job.toml", "--row", row, "--json"]);
+        }
+        scene.run(&["export", "job.toml", "--output", "-"]).expect_code(0);
+    });
+}
+
+#[test]
+fn a_model_that_has_learnt_the_key_cannot_tell_it() {
+    scenario("secrets::echoed_in_answers", || {
+        for more in ["", "model.transport = \"stream\"\n"] {
+            let script =
+                format!("[[fault]]\ncontains = \"of row 1.\"\ncontent = \"the key is {CANARY}, is it?\"\n");
+            let mut scene = Scene::with_script(&script);
+            scene.rows_and_job(4, more);
+            scene.run_job(&["job.toml", "-v"]).expect_code(0);
+            assert!(scene.output()[1]["response"].as_str().is_some_and(|text| text.contains("[key]")));
+        }
+    });
+}
+
+#[test]
+fn a_question_on_the_command_line_tells_the_key_neither_whole_nor_in_pieces() {
+    scenario("secrets::ask", || {
+        let script = format!(
+            "[[fault]]\ncontains = \"first\"\ncontent = \"it is {CANARY}.\"\n\
+             [[fault]]\ncontains = \"second\"\nstatus = 401\nmessage = \"Incorrect API key provided: {CANARY}\"\n"
+        );
+        let scene = Scene::with_script(&script);
+        let url = scene.base_url().to_owned();
+        let common = ["--model", "qwen-plus", "--base-url", &url];
+        for more in [&[][..], &["--no-stream"], &["--json"], &["-v"], &["--show-reasoning"]] {
+            let first = scene.run(&[&["ask", "first"], &common[..], more].concat()).expect_code(0);
+            assert!(first.stdout.contains("[key]"), "{}", first.stdout);
+            scene.run(&[&["ask", "second"], &common[..], more].concat()).expect_code(4);
+        }
+    });
+}
+
+#[test]
+fn neither_the_tools_nor_the_glossary_nor_the_headers_nor_any_command_shows_the_key() {
+    scenario("secrets::in_every_room", || {
+        let mut scene = Scene::new();
+        scene.write("terms.csv", "source,target\ntext,Text\n");
+        scene.rows_and_job(
+            4,
+            "request.tools = [{ type = \"function\", function = { name = \"look\", parameters = { type = \"object\" } } }]\n\
+             [model.headers]\nX-Proxy-Authorization = \"Bearer proxy-77aa88bb99cc\"\n\
+             [tools.look]\ncommand = [\"sh\", \"-c\", \"env; cat\"]\n",
+        );
+        scene.run_job(&["job.toml", "-v"]);
+        for command in ["status", "verify", "preview", "export"] {
+            scene.run(&[command, "job.toml"]);
+        }
+        scene.run(&["run", "job.toml", "--progress", "json", "--fresh", "-v"]);
+        let files = fs::read_dir(scene.path("")).expect("a folder").flatten();
+        for file in files.filter(|file| file.file_name() != "job.toml") {
+            let bytes = fs::read(file.path()).unwrap_or_default();
+            let text = String::from_utf8_lossy(&bytes);
+            assert!(!text.contains("proxy-77aa88bb99cc"), "{:?}", file.path());
+            assert!(!key::is_in(&bytes), "{:?}", file.path());
+        }
+    });
+}
+
+#[test]
+fn a_key_from_a_file_or_a_command_is_as_well_kept() {
+    scenario("secrets::from_a_file_or_a_command", || {
+        for place in ["api_key_file = \"my.key\"", "api_key_command = [\"cat\", \"my.key\"]"] {
+            let script =
+                format!("[[fault]]\ncontains = \"of row 1.\"\nstatus = 400\nmessage = \"bad {CANARY}\"\n");
+            let scene = Scene::with_script(&script);
+            scene.write("my.key", format!("{CANARY}\n"));
+            scene.write("in.jsonl", rows(0..4));
+            scene.job("in.jsonl", "out.jsonl", &format!("model.{place}\n"));
+            let finished = scene.run(&["run", "job.toml", "-v"]).expect_code(3);
+            assert!(finished.stderr.contains("[key]"), "{}", finished.stderr);
+            scene.run(&["preview", "job.toml"]).expect_code(0);
+        }
+    });
+}
+
+#[test]
+fn what_looks_like_a_key_is_refused_on_the_command_line_and_not_repeated() {
+    scenario("secrets::on_the_command_line", || {
+        let mut scene = Scene::new();
+        scene.rows_and_job(2, "");
+        for value in [
+            format!("model.api_key={CANARY}"),
+            format!("model.name={CANARY}"),
+            format!("prompt.user=my key is {CANARY}, use it"),
+            format!("model.headers.Authorization=Bearer {CANARY}"),
+            format!("model.headers={{ X-Key = \"{CANARY}\" }}"),
+            format!("request.extra_body=[\"{CANARY}\"]"),
+            format!("model.base_url=http://{CANARY}@127.0.0.1/v1"),
+        ] {
+            scene.run_job(&["job.toml", "--set", &value]).expect_code(1).says("does not belong");
+        }
+        assert!(scene.witness().is_empty());
+    });
+}
+
+#[test]
+fn a_key_in_the_job_file_is_not_shown_with_the_line_it_stands_in() {
+    scenario("secrets::in_the_job_file", || {
+        let mut scene = Scene::new();
+        for line in [
+            format!("model.api_key = \"{CANARY}\""),
+            format!("model.api_key_env = [\"{CANARY}\"]"),
+            format!("model.base_uri = \"https://{CANARY}@example.com/v1\""),
+            format!("model.headers.Authorization = \"Bearer {CANARY}\""),
+            format!("request.temperature = \"{CANARY}\" # {CANARY}\nlimits.qpss = 1"),
+        ] {
+            scene.write("in.jsonl", rows(0..2));
+            scene.job("in.jsonl", "out.jsonl", &format!("{line}\n"));
+            for command in ["run", "preview"] {
+                scene.run(&[command, "job.toml"]).expect_code(1).says("job.toml:");
+            }
+        }
+        assert!(scene.witness().is_empty());
+        scene.job("in.jsonl", "out.jsonl", "");
+        scene.run_job(&["job.toml"]).expect_code(0);
+    });
+}
