@@ -69,7 +69,7 @@ pub struct Shape(pub u64);
 /// 128 bits of BLAKE3 over the canonical JSON of the effective request.
 ///
 /// Two requests with one fingerprint are the same request: an answer to the one answers the other.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Default)]
 pub struct Fingerprint(pub [u8; 16]);
 
 impl fmt::Display for Fingerprint {

@@ -4,12 +4,13 @@ use std::sync::Arc;
 
 use serde_json::{Map, Value};
 
+use super::check::TextRules;
 use super::{check, estimate, fingerprint, shape};
 use crate::job::facts::{Facts, Thinking};
 use crate::job::price::Price;
 use crate::job::problem::Problem;
 use crate::job::{Model, Transport};
-use crate::request::{ChatRequest, UnaskedThinking};
+use crate::request::{ChatRequest, Estimate, Fingerprint, UnaskedThinking};
 
 /// What the requests of a job are sent with.
 #[derive(Debug)]
@@ -33,6 +34,18 @@ impl Asked {
     ///
     /// A rule of the API that it breaks.
     pub(super) fn request(&self, body: &Map<String, Value>) -> Result<ChatRequest, Problem> {
+        let common = self.common(body)?;
+        common.text_rules.hold(check::texts(body))?;
+        let bytes = bytes(body).map_err(|error| Problem::new(error.to_string()))?;
+        Ok(common.request(bytes, fingerprint::of(body), estimate::prompt(body)))
+    }
+
+    /// What a body makes of every request that differs from it in nothing but the texts of its turns.
+    ///
+    /// # Errors
+    ///
+    /// A rule of the API that it breaks, whatever the texts.
+    pub(super) fn common(&self, body: &Map<String, Value>) -> Result<Common, Problem> {
         let other;
         let facts = match body.get("model").and_then(Value::as_str) {
             Some(model) if self.model.name.as_deref() != Some(model) => {
@@ -52,13 +65,12 @@ impl Asked {
             Transport::Whole => false,
             Transport::Stream => true,
         };
-        check::request(body, facts, stream)?;
+        let text_rules = check::form(body, facts, stream)?;
         let price = match marks_cache(body) {
             true => facts.price.as_ref().map(|price| Arc::new(price.of_marked_cache())),
             false => facts.price.clone(),
         };
-        Ok(ChatRequest {
-            fingerprint: fingerprint::of(body),
+        let request = ChatRequest {
             estimate: estimate::of(body, facts, thinks),
             shape: shape::of(body, stream),
             stream,
@@ -68,9 +80,26 @@ impl Asked {
             price,
             unasked_thinking: unasked_thinking(body, facts),
             unavailable: facts.unavailable.clone(),
-            brought: false,
-            body: bytes(body).map_err(|error| Problem::new(error.to_string()))?,
-        })
+            ..ChatRequest::of_body(Vec::new(), Fingerprint::default())
+        };
+        Ok(Common { request, text_rules })
+    }
+}
+
+/// What requests have in common that differ in nothing but the texts of their turns.
+#[derive(Debug)]
+pub(super) struct Common {
+    /// One of them, without its body.
+    request: ChatRequest,
+    /// What the texts have to keep to.
+    pub(super) text_rules: TextRules,
+}
+
+impl Common {
+    /// The one of them with this body, which has about so many tokens to read.
+    pub(super) fn request(&self, body: Vec<u8>, fingerprint: Fingerprint, prompt_tokens: f64) -> ChatRequest {
+        let estimate = Estimate { prompt_tokens: prompt_tokens.ceil() as u64, ..self.request.estimate };
+        ChatRequest { body, fingerprint, estimate, ..self.request.clone() }
     }
 }
 

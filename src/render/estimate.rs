@@ -17,6 +17,14 @@ const TOKENS_PER_TURN: u64 = 5;
 
 /// Guesses the tokens of a request. The guess is rough by design: a job calibrates it on its own answers.
 pub fn of(body: &Map<String, Value>, facts: &Facts, thinks: bool) -> Estimate {
+    Estimate {
+        prompt_tokens: prompt(body).ceil() as u64,
+        max_completion_tokens: max_completion(body, facts, thinks),
+    }
+}
+
+/// About the tokens of a body's turns, and of what else the model reads.
+pub(super) fn prompt(body: &Map<String, Value>) -> f64 {
     let turns = body.get("messages").and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
     let text: f64 = turns.iter().map(tokens).sum();
     let rest: f64 = ["tools", "translation_options", "response_format"]
@@ -24,6 +32,11 @@ pub fn of(body: &Map<String, Value>, facts: &Facts, thinks: bool) -> Estimate {
         .filter_map(|key| body.get(*key))
         .map(tokens)
         .sum();
+    text + rest + (TOKENS_PER_TURN * turns.len() as u64) as f64
+}
+
+/// The most tokens of all answers to a request.
+fn max_completion(body: &Map<String, Value>, facts: &Facts, thinks: bool) -> u64 {
     let choices = body.get("n").and_then(Value::as_u64).unwrap_or(1).max(1);
     let number = |key: &str| body.get(key).and_then(Value::as_u64);
     let max_tokens = number("max_tokens").or(facts.max_output_tokens).unwrap_or(UNKNOWN_MAX_OUTPUT_TOKENS);
@@ -31,10 +44,7 @@ pub fn of(body: &Map<String, Value>, facts: &Facts, thinks: bool) -> Estimate {
     let boundless = || facts.max_input_tokens.unwrap_or(UNKNOWN_MAX_THINKING_TOKENS);
     let thoughts = number("thinking_budget").or(facts.max_thinking_tokens).unwrap_or_else(boundless);
     let completion = max_tokens.saturating_add(if thinks { thoughts } else { 0 });
-    Estimate {
-        prompt_tokens: (text + rest).ceil() as u64 + TOKENS_PER_TURN * turns.len() as u64,
-        max_completion_tokens: completion.saturating_mul(choices),
-    }
+    completion.saturating_mul(choices)
 }
 
 fn tokens(value: &Value) -> f64 {
@@ -49,7 +59,10 @@ fn tokens(value: &Value) -> f64 {
 /// About a token for three and a half ASCII characters, half a token for a character of two bytes (Cyrillic, Arabic),
 /// and one for a character of three or four (Chinese, Japanese, Korean). The vendor's page on rate limits takes 1.5
 /// for a Chinese character; what its tokenizers make of real text lies below one.
-fn text_tokens(text: &str) -> f64 {
+pub(super) fn text_tokens(text: &str) -> f64 {
+    if text.is_ascii() {
+        return text.len() as f64 / 3.5;
+    }
     let (mut one, mut two, mut more) = (0_u32, 0_u32, 0_u32);
     for byte in text.bytes() {
         match byte {

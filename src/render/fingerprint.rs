@@ -9,9 +9,14 @@ pub(super) const TRANSPORT: [&str; 2] = ["stream", "stream_options"];
 
 /// The fingerprint of a request body. The order of keys does not matter, nor do the fields of transport.
 pub fn of(body: &Map<String, Value>) -> Fingerprint {
+    of_bytes(&canonical(body))
+}
+
+/// The canonical JSON of a body: what its fingerprint is taken of.
+pub(super) fn canonical(body: &Map<String, Value>) -> Vec<u8> {
     let mut text = Vec::with_capacity(1024);
     write_object(body, &TRANSPORT, &mut text);
-    of_bytes(&text)
+    text
 }
 
 /// The fingerprint of any bytes: of a row that could not be read, its text.

@@ -6,10 +6,12 @@ pub mod check;
 pub mod estimate;
 pub mod fingerprint;
 pub mod glossary;
+mod mould;
 mod shape;
 pub mod template;
 
 use std::collections::BTreeSet;
+use std::sync::OnceLock;
 
 use serde_json::{Map, Value};
 
@@ -19,6 +21,7 @@ use crate::request::ChatRequest;
 use crate::row::{Column, Row};
 use asked::Asked;
 use glossary::Glossary;
+use mould::Mould;
 use template::{Filled, Slot, Templates};
 
 /// Makes the request of a single question, whose body is complete and has no templates.
@@ -42,6 +45,8 @@ pub struct Renderer {
     request: Map<String, Value>,
     request_slots: Vec<(Vec<String>, Slot)>,
     glossary: Option<Glossary>,
+    /// The mould of the requests of rows that bring nothing but texts, from the first of them that the API would take.
+    mould: OnceLock<Option<Mould>>,
 }
 
 impl Renderer {
@@ -85,6 +90,7 @@ impl Renderer {
             request: job.request.clone(),
             request_slots,
             glossary: None,
+            mould: OnceLock::new(),
         })
     }
 
@@ -106,7 +112,8 @@ impl Renderer {
     pub fn render(&self, row: &Row) -> Result<ChatRequest, Problem> {
         let filled = self.templates.fill(&row.fields);
         let mut body = match &self.user {
-            Some(user) => self.templated(&filled, user)?,
+            Some(user) if self.brings_texts_only() => return self.cast(self.texts(&filled, user)?, &filled),
+            Some(user) => self.assemble(&filled, self.turns(self.texts(&filled, user)?))?,
             None => match self.batch_line(row)? {
                 Some(body) => return Ok(ChatRequest { brought: true, ..self.asked.request(&body)? }),
                 None => self.brought(&filled, row)?,
@@ -118,16 +125,34 @@ impl Renderer {
         self.asked.request(&body)
     }
 
-    fn templated(&self, filled: &Filled<'_>, user: &Slot) -> Result<Map<String, Value>, Problem> {
-        let mut messages = Vec::with_capacity(self.turns.len() + 2);
-        if let Some(system) = &self.system {
-            messages.push(body::message("system", filled.text(system)?));
+    /// Whether requests differ in nothing but the texts of their turns.
+    fn brings_texts_only(&self) -> bool {
+        self.request_slots.is_empty() && self.glossary.is_none()
+    }
+
+    /// The request with these texts, out of the mould.
+    fn cast(&self, texts: Vec<String>, filled: &Filled<'_>) -> Result<ChatRequest, Problem> {
+        if let Some(Some(mould)) = self.mould.get() {
+            return mould.request(&texts);
         }
-        for (role, slot) in &self.turns {
-            messages.push(body::message(role, filled.text(slot)?));
-        }
-        messages.push(body::message("user", filled.text(user)?));
-        self.assemble(filled, messages)
+        let body = self.assemble(filled, self.turns(texts))?;
+        let request = self.asked.request(&body)?;
+        let common = self.asked.common(&body)?;
+        self.mould.get_or_init(|| Mould::new(common, body));
+        Ok(request)
+    }
+
+    /// The texts of the turns, in their order.
+    fn texts(&self, filled: &Filled<'_>, user: &Slot) -> Result<Vec<String>, Problem> {
+        let slots = self.system.iter().chain(self.turns.iter().map(|(_, slot)| slot)).chain([user]);
+        slots.map(|slot| filled.text(slot)).collect()
+    }
+
+    /// The turns with these texts.
+    fn turns(&self, texts: Vec<String>) -> Vec<Value> {
+        let system = self.system.iter().map(|_| "system");
+        let roles = system.chain(self.turns.iter().map(|(role, _)| role.as_str())).chain(["user"]);
+        roles.zip(texts).map(|(role, text)| body::message(role, text)).collect()
     }
 
     /// The body that a line of the OpenAI Batch format brings, whole; of any other row, nothing.

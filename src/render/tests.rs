@@ -10,7 +10,7 @@ use crate::job::problem::Script;
 use crate::job::resolve::{Lookups, resolve};
 use crate::row::{ColumnKind, Origin, Place, PlaceUnit};
 
-fn job(text: &str) -> Job {
+pub(super) fn job(text: &str) -> Job {
     let base =
         ["input.path=a.csv", "output.path=b.csv"].map(|argument| set(argument).expect("good")).to_vec();
     let script = Script { name: "job.toml".into(), text: text.into() };
@@ -31,7 +31,7 @@ fn rendered(text: &str, fields: Value) -> Result<Value, String> {
     Ok(serde_json::from_slice(&request.body).expect("a body is JSON"))
 }
 
-const MODEL: &str = "model.name = \"qwen-plus\"\n";
+pub(super) const MODEL: &str = "model.name = \"qwen-plus\"\n";
 
 fn user(template: &str, fields: Value) -> Result<String, String> {
     let text = format!("{MODEL}prompt.user = '''{template}'''\n");

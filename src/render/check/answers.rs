@@ -4,7 +4,6 @@ use serde_json::Value;
 
 use super::Breach;
 use super::draft::Draft;
-use super::messages::texts;
 use crate::job::facts::Thinking;
 
 /// What is done about a request that must not think.
@@ -94,18 +93,21 @@ fn schema(draft: Draft<'_>, format: Draft<'_>) -> Result<(), Breach> {
     }
 }
 
-/// The service wants to read the word where it is to write JSON.
-pub(super) fn word_json(turns: &[Value], draft: Draft<'_>) -> Result<(), Breach> {
-    let wants = draft.get("response_format").and_then(|format| format.get("type"))
-        == Some(&Value::from("json_object"));
-    let said = || turns.iter().flat_map(texts).any(|text| text.to_ascii_lowercase().contains("json"));
-    match wants && !said() {
-        true => Err(Breach::of(
+/// Whether the service wants to read the word "json" in the messages: where it is to write JSON.
+pub(super) fn wants_word_json(draft: Draft<'_>) -> bool {
+    let kind = draft.get("response_format").and_then(|format| format.get("type"));
+    kind.and_then(Value::as_str) == Some("json_object")
+}
+
+/// Looks for the word.
+pub(super) fn word_json<'t>(mut texts: impl Iterator<Item = &'t str>) -> Result<(), Breach> {
+    match texts.any(|text| text.to_ascii_lowercase().contains("json")) {
+        true => Ok(()),
+        false => Err(Breach::of(
             "response_format",
             "of the type json_object needs the word \"json\" in the messages",
         )
         .help("ask for it, such as: Answer in JSON")),
-        false => Ok(()),
     }
 }
 

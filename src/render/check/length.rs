@@ -7,11 +7,8 @@
 //! token in 64 letters, which is longer than any word of the vocabulary. Signs and blanks are not counted at all. What this
 //! lets through, the service refuses by itself ("Range of input length should be …").
 
-use serde_json::Value;
-
 use super::Breach;
 use super::draft::Draft;
-use super::messages::texts;
 
 /// More letters than any token of the vocabulary has.
 const LETTERS_IN_A_TOKEN: u64 = 64;
@@ -19,8 +16,8 @@ const LETTERS_IN_A_TOKEN: u64 = 64;
 /// As many digits as other tokenizers of this kind put into one token; Qwen's own have one in each.
 const DIGITS_IN_A_TOKEN: u64 = 3;
 
-/// Refuses a conversation that surely has more tokens than the model reads.
-pub(super) fn fits(turns: &[Value], draft: Draft<'_>) -> Result<(), Breach> {
+/// The most tokens that the model of a request reads, where that is known.
+pub(super) fn longest(draft: Draft<'_>) -> Option<u64> {
     let thinks = draft.thinks() == Some(true);
     let facts = draft.facts;
     // Where it is not known whether the request thinks, the longer of the two holds.
@@ -28,17 +25,25 @@ pub(super) fn fits(turns: &[Value], draft: Draft<'_>) -> Result<(), Breach> {
         true => facts.max_input_tokens_thinking.or(facts.max_input_tokens),
         false => facts.max_input_tokens,
     };
-    let Some(longest) = longest.map(at_most) else { return Ok(()) };
-    let bytes: usize = turns.iter().flat_map(texts).map(str::len).sum();
+    longest.map(at_most)
+}
+
+/// Refuses texts that surely have more tokens than the model reads.
+pub(super) fn fits<'t>(
+    texts: impl Iterator<Item = &'t str> + Clone,
+    longest: u64,
+    model: &str,
+) -> Result<(), Breach> {
+    let bytes: usize = texts.clone().map(str::len).sum();
     if bytes as u64 <= longest {
         return Ok(());
     }
-    let tokens: u64 = turns.iter().flat_map(texts).map(least_tokens).sum();
+    let tokens: u64 = texts.map(least_tokens).sum();
     match tokens > longest {
         false => Ok(()),
         true => Err(Breach::said(
             "messages",
-            format!("the text has at least {tokens} tokens, and {} takes {longest} at most", draft.model),
+            format!("the text has at least {tokens} tokens, and {model} takes {longest} at most"),
         )
         .help("split the text over several rows")),
     }

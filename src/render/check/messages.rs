@@ -51,7 +51,7 @@ pub(super) fn role(turn: &Value) -> &str {
 }
 
 /// The texts of a turn: its content, or the parts of it that are text.
-pub(super) fn texts(turn: &Value) -> impl Iterator<Item = &str> {
+pub(super) fn texts(turn: &Value) -> impl Iterator<Item = &str> + Clone {
     let content = turn.get("content");
     let parts = content.and_then(Value::as_array).into_iter().flatten();
     let of_parts = parts.filter_map(|part| part.get("text").and_then(Value::as_str));

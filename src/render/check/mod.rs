@@ -71,16 +71,17 @@ pub fn needs_stream(body: &Map<String, Value>, facts: &Facts) -> bool {
     is_qwen(model) && answers::needs_stream(Draft::whole(body, model, facts)).is_some()
 }
 
-/// Checks a whole request body that is to be answered in one piece, or as a stream.
+/// Checks the form of a request that is to be answered in one piece, or as a stream: its fields, and whose its turns are. What
+/// is left to check are its texts.
 ///
 /// # Errors
 ///
 /// The first rule it breaks.
-pub fn request(body: &Map<String, Value>, facts: &Facts, as_stream: bool) -> Result<(), Problem> {
+pub(super) fn form(body: &Map<String, Value>, facts: &Facts, as_stream: bool) -> Result<TextRules, Problem> {
     Ok(whole(body, facts, as_stream)?)
 }
 
-fn whole(body: &Map<String, Value>, facts: &Facts, as_stream: bool) -> Result<(), Breach> {
+fn whole(body: &Map<String, Value>, facts: &Facts, as_stream: bool) -> Result<TextRules, Breach> {
     if body.contains_key("extra_body") {
         let message = "`extra_body` is a wrapper of the Python client, which no server takes";
         return Err(Breach::said("extra_body", message).help("put its fields beside the others of the body"));
@@ -93,8 +94,9 @@ fn whole(body: &Map<String, Value>, facts: &Facts, as_stream: bool) -> Result<()
         return Err(Breach::said("messages", "the request has no `messages`"));
     };
     messages::structure(turns)?;
+    let rules = TextRules { model: model.clone(), wants_word_json: false, longest: None };
     if !is_qwen(model) {
-        return Ok(());
+        return Ok(rules);
     }
     let draft = Draft::whole(body, model, facts);
     fields(draft)?;
@@ -102,11 +104,40 @@ fn whole(body: &Map<String, Value>, facts: &Facts, as_stream: bool) -> Result<()
         translation::only_one_text(turns, model)?;
     }
     messages::turns(turns, draft)?;
-    answers::word_json(turns, draft)?;
     if !as_stream {
         answers::whole(draft)?;
     }
-    length::fits(turns, draft)
+    let wants_word_json = answers::wants_word_json(draft);
+    Ok(TextRules { wants_word_json, longest: length::longest(draft), ..rules })
+}
+
+/// What the texts of a request have to keep to, by its other fields.
+#[derive(Debug, Clone)]
+pub(super) struct TextRules {
+    model: String,
+    wants_word_json: bool,
+    /// The most tokens that the model reads.
+    longest: Option<u64>,
+}
+
+impl TextRules {
+    /// Checks the texts of all turns.
+    ///
+    /// # Errors
+    ///
+    /// The first rule they break.
+    pub(super) fn hold<'t>(&self, texts: impl Iterator<Item = &'t str> + Clone) -> Result<(), Problem> {
+        if self.wants_word_json {
+            answers::word_json(texts.clone())?;
+        }
+        Ok(self.longest.map_or(Ok(()), |longest| length::fits(texts, longest, &self.model))?)
+    }
+}
+
+/// The texts of the turns of a body.
+pub(super) fn texts(body: &Map<String, Value>) -> impl Iterator<Item = &str> + Clone {
+    let turns = body.get("messages").and_then(Value::as_array);
+    turns.map(Vec::as_slice).unwrap_or_default().iter().flat_map(messages::texts)
 }
 
 /// The rules of the fields beside the messages.

@@ -6,6 +6,11 @@ use super::*;
 use crate::job::facts::{Answers, Thinking};
 use crate::job::languages::{Language, Languages};
 
+/// Checks a whole body as the renderer does.
+fn request(body: &Map<String, Value>, facts: &Facts, as_stream: bool) -> Result<(), Problem> {
+    form(body, facts, as_stream)?.hold(texts(body))
+}
+
 /// What is known of the models that the lines name.
 fn facts(model: &str) -> Facts {
     let known = |thinking, transport| Facts {
