@@ -6,6 +6,7 @@ mod environment;
 mod killed;
 mod kills;
 mod power_cut;
+mod service;
 mod system_calls;
 mod unsynced;
 
