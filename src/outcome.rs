@@ -79,6 +79,8 @@ pub struct Fault {
     pub code: String,
     /// What the API or the operating system said.
     pub message: String,
+    /// Of a fault that asks to slow down: whether it is for the number of tokens, and not of requests.
+    pub for_tokens: bool,
     /// How long the server asked us to wait.
     pub retry_after: Option<Duration>,
     /// The service's name for the request.
@@ -149,6 +151,7 @@ impl Fault {
             status: None,
             code: code.into(),
             message: message.into(),
+            for_tokens: false,
             retry_after: None,
             request_id: None,
             usage: None,

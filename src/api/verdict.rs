@@ -168,6 +168,7 @@ fn refused(
         retry_after: retry_after(headers, now).filter(|wait| *wait <= Duration::from_secs(30 * 86_400)),
         request_id: said.request_id.or(request_id),
         evidence: status.is_success().then(|| body.to_vec()),
+        for_tokens: rule.is_some_and(|rule| rule.for_tokens),
         about,
         mend: rule.and_then(|rule| rule.mend),
         ..Fault::new(kind, said.code, said.message)

@@ -79,7 +79,7 @@ impl<E: Endpoint, L: Ledger> Pass<'_, '_, E, L> {
             FaultKind::Throttled => {
                 let longest = self.dispatcher.retry.max_backoff;
                 let hold = self.within_patience(&fault).or(fault.retry_after.map(|asked| asked.min(longest)));
-                self.dispatcher.pace.throttled(ticket, now, hold);
+                self.dispatcher.pace.throttled(ticket, now, hold, fault.for_tokens);
                 if self.dispatcher.health.throttled(now) {
                     self.hasten(now);
                 }

@@ -3,7 +3,9 @@
 mod bench;
 mod caps;
 mod chance;
+mod half;
 mod limits;
+mod meter;
 mod order;
 mod outage;
 mod preflight;

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use fanfold::simulator::{Limits, Settings};
+use fanfold::simulator::Limits;
 
 use crate::harness::Scene;
 
@@ -79,20 +79,4 @@ fn a_full_minute_before_a_restart_holds_the_next_run_back() {
     assert_eq!(scene.witness().len(), 60);
     crate::harness::signal(&child, rustix::process::Signal::INT);
     scene.end(child).expect_code(130);
-}
-
-#[test]
-fn limits_that_are_half_of_what_the_job_believes_slow_it_down_and_fail_no_row() {
-    let latency = "fixed:20ms".parse().expect("a latency");
-    let settings = Settings { latency, limits: limits(Some(20), None, None), ..Settings::default() };
-    let mut scene = Scene::with(settings);
-    scene.rows_and_job(100, "limits.qps = 40\nretry.max_attempts = 2\n");
-    scene.judge.quotas = vec![(40, 1.0)];
-    scene.run_job(&["job.toml"]).expect_code(0).says("the service throttles");
-    let this_run = scene.receipt()["this_run"].clone();
-    assert!(this_run["limits_met"].to_string().contains("throttling"), "{this_run}");
-    assert!(
-        this_run["throttled"].as_u64() < Some(50),
-        "it does not run into the limit over and over: {this_run}"
-    );
 }

@@ -16,6 +16,8 @@ pub(super) struct Rule {
     words: &'static [&'static str],
     /// What the fault asks for.
     pub(super) kind: FaultKind,
+    /// Whether it is for the number of tokens that it asks to slow down.
+    pub(super) for_tokens: bool,
     /// The field of the request that it finds fault with.
     pub(super) about: Option<&'static str>,
     /// What the user can do about it.
@@ -23,7 +25,15 @@ pub(super) struct Rule {
 }
 
 /// What every rule begins with: no condition, one row's trouble.
-const ROW: Rule = Rule { statuses: &[], codes: &[], words: &[], kind: RowRefused, about: None, mend: None };
+const ROW: Rule = Rule {
+    statuses: &[],
+    codes: &[],
+    words: &[],
+    kind: RowRefused,
+    for_tokens: false,
+    about: None,
+    mend: None,
+};
 const JOB: Rule = Rule { kind: JobRefused, ..ROW };
 const SLOWER: Rule = Rule { kind: Throttled, ..ROW };
 const AGAIN: Rule = Rule { kind: Passing, ..ROW };
@@ -77,6 +87,7 @@ static RULES: &[Rule] = &[
            mend: Some(PLAN), ..JOB },
 
     // Throttling. `insufficient_quota` at 429 is DashScope's limit of tokens per minute, and clears within one.
+    Rule { statuses: &[429], codes: &["insufficient_quota", "Throttling.AllocationQuota"], for_tokens: true, ..SLOWER },
     Rule { statuses: &[429, 529], ..SLOWER },
     Rule { codes: &["Throttling", "Throttling.RateQuota", "Throttling.AllocationQuota", "Throttling.BurstRate",
                     "Throttling.Concurrency", "limit_requests", "limit_burst_rate", "ResourceExhausted"], ..SLOWER },

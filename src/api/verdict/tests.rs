@@ -5,6 +5,18 @@ use serde_json::Value;
 use super::*;
 use FaultKind::{JobRefused, Throttled};
 
+#[test]
+fn throttling_for_tokens_is_told_from_throttling_for_requests() {
+    let fault = |code: &str| said(429, &format!(r#"{{"error":{{"code":"{code}","message":"wait"}}}}"#));
+    for code in ["insufficient_quota", "Throttling.AllocationQuota"] {
+        assert!(fault(code).for_tokens, "{code}");
+        assert_eq!(fault(code).kind, FaultKind::Throttled);
+    }
+    for code in ["limit_requests", "Throttling.RateQuota", "limit_burst_rate"] {
+        assert!(!fault(code).for_tokens, "{code}");
+    }
+}
+
 fn said(status: u16, body: &str) -> Fault {
     judge(StatusCode::from_u16(status).unwrap(), &HeaderMap::new(), body.as_bytes(), SystemTime::now())
         .expect_err("a fault")

@@ -1,27 +1,26 @@
-//! The adaptive brake: slower after a throttling answer, then back along a cubic curve.
+//! The adaptive brake: slower after a throttling answer, then back to the rate that the service bears, and only now and
+//! then a little beyond it.
 //!
-//! The curve is that of CUBIC congestion control (RFC 9438): quickly back to just below the rate at which the service
-//! began to throttle, a while around it, then faster and faster beyond: in the end the rate doubles every few seconds,
-//! because a job that was throttled down to a trickle would be minutes on its way back otherwise.
+//! It counts requests or tokens, whichever the service says that it counts; an *amount* here is one or the other.
+//!
+//! A service that throttles counts over a second or over a minute, in sliding spans or in fixed ones, and says neither.
+//! What it let in during the last minute is what it bears, whichever way it counts: so that is the *ceiling* to which
+//! the job climbs back. There it stays for a while, and then tries for more. Each time the service throttles again just
+//! above the ceiling, the ceiling is confirmed and the while doubles; each time it does not, the rate soon grows fast.
+
+mod cut;
 
 use std::time::Duration;
 
 use tokio::time::Instant;
 
-/// What is left of the rate after a cut.
-const CUT: f64 = 0.7;
+use cut::Cut;
 
-/// Seconds after which the rate is back where the service throttled.
-const BACK_AFTER: f64 = 20.0;
+/// How much credit is kept: so many seconds of the rate.
+const MOST_CREDIT: f64 = 5.0;
 
-/// Seconds in which the rate doubles from then on.
-const DOUBLES_IN: f64 = 5.0;
-
-/// The slowest the brake makes a job, in requests per second.
-const SLOWEST: f64 = 0.1;
-
-/// A brake that has been let go for so long is off.
-const FORGOTTEN_AFTER: Duration = Duration::from_secs(180);
+/// How far a late timer may catch up.
+const CATCH_UP: Duration = Duration::from_millis(20);
 
 /// The brake of a job.
 #[derive(Debug, Default)]
@@ -29,49 +28,47 @@ pub(crate) struct Brake {
     cut: Option<Cut>,
     next: Option<Instant>,
     held_until: Option<Instant>,
+    /// What requests were smaller than they were thought to be: those that follow have it, each a part.
+    credit: f64,
 }
 
+/// A throttling answer to one request.
 #[derive(Debug, Clone, Copy)]
-struct Cut {
-    at: Instant,
-    /// The rate at which the service throttled, in requests per second.
-    rate: f64,
+pub(crate) struct Throttling {
+    /// When the request was sent.
+    pub(crate) sent_at: Instant,
+    /// The amount per second that the job sends at present.
+    pub(crate) rate: f64,
+    /// The amount per second that the service has let in during the last minute.
+    pub(crate) let_in: f64,
+    /// The amount of one request.
+    pub(crate) each: f64,
+    /// The wait that it asks for.
+    pub(crate) retry_after: Option<Duration>,
 }
 
 impl Brake {
-    /// A throttling answer has come to a request sent at `sent_at`, while the job ran at `rate` requests per second.
-    /// Answers to requests from before the last cut say nothing new.
-    pub(crate) fn throttled(
-        &mut self,
-        now: Instant,
-        sent_at: Instant,
-        rate: f64,
-        retry_after: Option<Duration>,
-    ) {
-        if let Some(wait) = retry_after {
+    /// A throttling answer has come. Answers to requests from before the last cut say nothing new.
+    pub(crate) fn throttled(&mut self, now: Instant, throttling: Throttling) {
+        if let Some(wait) = throttling.retry_after {
             self.held_until = self.held_until.max(Some(now + wait));
         }
-        if self.cut.is_some_and(|cut| sent_at < cut.at) {
+        if self.cut.is_some_and(|cut| throttling.sent_at < cut.at) {
             return;
         }
-        let rate = self.rate(now).map_or(rate, |braked| braked.min(rate.max(SLOWEST)));
-        self.cut = Some(Cut { at: now, rate: rate.max(SLOWEST / CUT) });
-        self.next = Some(now + Duration::from_secs_f64(1.0 / (rate * CUT).max(SLOWEST)));
+        let rate = self.rate(now).map_or(throttling.rate, |braked| braked.min(throttling.rate));
+        let throttling = Throttling { rate, ..throttling };
+        let cut = match &self.cut {
+            Some(cut) => cut.again(now, throttling, self.held_until),
+            None => Cut::first(now, throttling),
+        };
+        self.next = Some(now + Duration::from_secs_f64(throttling.each / cut.left));
+        self.cut = Some(cut);
     }
 
-    /// The rate the brake allows, in requests per second; `None` when it is off.
+    /// The amount per second that the brake allows; `None` when it is off.
     pub(crate) fn rate(&self, now: Instant) -> Option<f64> {
-        let cut = self.cut?;
-        let elapsed = now.saturating_duration_since(cut.at);
-        if elapsed > FORGOTTEN_AFTER {
-            return None;
-        }
-        let beyond = elapsed.as_secs_f64() - BACK_AFTER;
-        let share = match beyond <= 0.0 {
-            true => 1.0 + (1.0 - CUT) * (beyond / BACK_AFTER).powi(3),
-            false => (beyond / DOUBLES_IN).exp2(),
-        };
-        Some((cut.rate * share).max(SLOWEST))
+        self.cut?.rate(now, self.held_until)
     }
 
     /// When the next request may pass the brake: at once, or at the instant given.
@@ -80,14 +77,25 @@ impl Brake {
         next.filter(|next| *next > now).map_or(Ok(()), Err)
     }
 
-    /// Lets a request pass.
-    pub(crate) fn pass(&mut self, now: Instant) {
-        self.next = self.rate(now).map(|rate| now + Duration::from_secs_f64(1.0 / rate));
+    /// Lets a request of an amount pass. Of the credit it takes half its amount at most, so that what was given back
+    /// makes no burst.
+    pub(crate) fn pass(&mut self, now: Instant, amount: f64) {
+        let late = now.checked_sub(CATCH_UP).unwrap_or(now);
+        let from = self.next.map_or(now, |next| next.clamp(late.min(now), now));
+        let credit = self.credit.min(amount / 2.0);
+        self.credit -= credit;
+        self.next = self.rate(now).map(|rate| from + Duration::from_secs_f64((amount - credit) / rate));
     }
 
-    /// Whether the brake slows a job whose own limit is so many requests per second.
-    pub(crate) fn slows(&self, now: Instant, limit: Option<f64>) -> bool {
-        self.rate(now).is_some_and(|rate| limit.is_none_or(|limit| rate < limit))
+    /// A request turned out to be larger by so much than it was thought to be, or smaller.
+    pub(crate) fn correct(&mut self, now: Instant, difference: f64) {
+        let Some(rate) = self.rate(now) else { return };
+        let credit = self.credit - difference;
+        self.credit = credit.clamp(0.0, rate * MOST_CREDIT);
+        if credit < 0.0 {
+            let wait = Duration::from_secs_f64(-credit / rate);
+            self.next = Some(self.next.map_or(now, |next| next.max(now)) + wait);
+        }
     }
 }
 
@@ -97,16 +105,20 @@ mod tests {
 
     const SECOND: Duration = Duration::from_secs(1);
 
+    fn throttling(sent_at: Instant, retry_after: Option<Duration>) -> Throttling {
+        Throttling { sent_at, rate: 10.0, let_in: 10.0, each: 1.0, retry_after }
+    }
+
     #[test]
     fn a_throttling_answer_slows_the_job_once_and_it_climbs_back_within_a_minute() {
         let start = Instant::now();
         let mut brake = Brake::default();
         assert_eq!(brake.ready(start), Ok(()));
-        brake.throttled(start, start, 10.0, None);
-        brake.throttled(start + SECOND, start - SECOND, 10.0, None);
+        brake.throttled(start, throttling(start, None));
+        brake.throttled(start + SECOND, throttling(start - SECOND, None));
         let rate = |at: u64| brake.rate(start + SECOND * at as u32).expect("braked");
         assert!((rate(0) - 7.0).abs() < 1e-9);
-        assert!((rate(20) - 10.0).abs() < 1e-9);
+        assert!((rate(20) - 10.0).abs() < 0.1);
         assert!(rate(60) > 30.0);
         assert_eq!(brake.rate(start + SECOND * 200), None);
     }
@@ -117,17 +129,17 @@ mod tests {
         let mut brake = Brake::default();
         for second in 0..100 {
             let now = start + SECOND * second;
-            brake.throttled(now, now, 10.0, None);
+            brake.throttled(now, throttling(now, None));
         }
         let rate = brake.rate(start + SECOND * 99).expect("braked");
-        assert!((SLOWEST..1.0).contains(&rate), "{rate}");
+        assert!((0.1..1.0).contains(&rate), "{rate}");
     }
 
     #[test]
     fn a_wait_that_the_service_asks_for_holds_the_whole_job() {
         let start = Instant::now();
         let mut brake = Brake::default();
-        brake.throttled(start, start, 100.0, Some(SECOND * 3));
+        brake.throttled(start, Throttling { rate: 100.0, ..throttling(start, Some(SECOND * 3)) });
         assert_eq!(brake.ready(start + SECOND), Err(start + SECOND * 3));
         assert_eq!(brake.ready(start + SECOND * 3), Ok(()));
     }

@@ -3,24 +3,19 @@
 mod brake;
 mod calibration;
 mod gate;
+mod record;
 
-use std::collections::VecDeque;
 use std::time::Duration;
 
 use tokio::time::Instant;
 
-use crate::job::limits::Quotas;
+use crate::job::limits::{Quota, Quotas};
 use crate::outcome::Usage;
 use crate::request::Estimate;
-use brake::Brake;
+use brake::{Brake, Throttling};
 use calibration::Calibration;
 use gate::Gate;
-
-/// The span over which the job's own rate is measured.
-const MEASURED: Duration = Duration::from_secs(5);
-
-/// The requests that begin a run, and tell nothing of its rate.
-const FIRST: u64 = 10;
+use record::Record;
 
 /// The pace of a job.
 #[derive(Debug)]
@@ -28,10 +23,11 @@ pub struct Pace {
     quotas: Quotas,
     requests: Vec<Gate>,
     tokens: Option<Gate>,
-    brake: Brake,
+    /// The brake for requests, and what it goes by.
+    brake: (Brake, Record),
+    /// The brake for tokens, for a service that says it counts them.
+    token_brake: (Brake, Record),
     calibration: Calibration,
-    recent: VecDeque<(Instant, u32)>,
-    sent: u64,
 }
 
 /// Leave to send one request, now.
@@ -61,10 +57,9 @@ impl Pace {
             quotas,
             requests: gates.into_iter().flatten().map(|quota| Gate::new(quota, now)).collect(),
             tokens: quotas.tokens_per_minute.map(|quota| Gate::new(quota, now)),
-            brake: Brake::default(),
+            brake: Default::default(),
+            token_brake: Default::default(),
             calibration: Calibration::default(),
-            recent: VecDeque::new(),
-            sent: 0,
         };
         // The oldest first: a gate counts from the first it hears of.
         let mut past = past.to_vec();
@@ -85,7 +80,8 @@ impl Pace {
     /// When to ask again, and what holds it back.
     pub fn ask(&mut self, now: Instant, estimate: &Estimate) -> Result<Ticket, (Instant, HeldBy)> {
         let charged = self.calibration.expected(estimate);
-        let mut held = self.brake.ready(now).err().map(|when| (when, HeldBy::Brake));
+        let brakes = [&self.brake, &self.token_brake].map(|(brake, _)| brake.ready(now).err());
+        let mut held = brakes.into_iter().flatten().max().map(|when| (when, HeldBy::Brake));
         let mut hold = |ready: Result<(), Instant>, by: HeldBy| {
             if let Err(when) = ready
                 && held.is_none_or(|(latest, _)| when > latest)
@@ -102,19 +98,24 @@ impl Pace {
         if let Some(held) = held {
             return Err(held);
         }
-        self.brake.pass(now);
+        for ((brake, record), amount) in [(&mut self.brake, 1.0), (&mut self.token_brake, charged)] {
+            brake.pass(now, amount);
+            record.sent(now, amount);
+        }
         self.requests.iter_mut().for_each(|gate| gate.pass(now, 1.0));
         if let Some(gate) = &mut self.tokens {
             gate.pass(now, charged);
         }
-        self.sent += 1;
-        self.note_sent(now);
         Ok(Ticket { at: now, charged })
     }
 
     /// A request was answered: its tokens are settled, and the guess learns.
     pub fn answered(&mut self, ticket: Ticket, now: Instant, estimate: &Estimate, usage: &Usage) {
         self.calibration.learn(estimate, usage);
+        let (brake, record) = &mut self.token_brake;
+        let difference = usage.total_tokens as f64 - ticket.charged;
+        brake.correct(now, difference);
+        record.correct(ticket.at, difference);
         self.settle(ticket, now, usage.total_tokens as f64);
     }
 
@@ -123,11 +124,25 @@ impl Pace {
         self.settle(ticket, now, 0.0);
     }
 
-    /// A request was throttled: the whole job slows down.
-    pub fn throttled(&mut self, ticket: Ticket, now: Instant, retry_after: Option<Duration>) {
+    /// A request was throttled: the whole job slows down. `tokens`: the service says that it is for their number.
+    pub fn throttled(&mut self, ticket: Ticket, now: Instant, retry_after: Option<Duration>, tokens: bool) {
         self.unused(ticket, now);
-        let rate = self.measured_rate(now);
-        self.brake.throttled(now, ticket.at, rate, retry_after);
+        self.brake.1.refused(ticket.at, 1.0);
+        self.token_brake.1.refused(ticket.at, ticket.charged);
+        let limit = match tokens {
+            true => self.quotas.tokens_per_minute.map(Quota::each_second),
+            false => self.quotas.requests_each_second(),
+        };
+        let limit = limit.unwrap_or(f64::INFINITY);
+        let (brake, record) = if tokens { &mut self.token_brake } else { &mut self.brake };
+        let throttling = Throttling {
+            sent_at: ticket.at,
+            rate: record.rate(now).min(limit),
+            let_in: record.let_in(now).min(limit),
+            each: record.each(),
+            retry_after,
+        };
+        brake.throttled(now, throttling);
     }
 
     /// The most a request can use: what a cap sets aside.
@@ -137,11 +152,9 @@ impl Pace {
 
     /// Requests per second that all of this allows at present; `None` when nothing limits them.
     pub fn rate(&self, now: Instant) -> Option<f64> {
-        let limit = self.quotas.requests_each_second();
-        match self.brake.slows(now, limit) {
-            true => self.brake.rate(now),
-            false => limit,
-        }
+        let (tokens, record) = &self.token_brake;
+        let braked = [self.brake.0.rate(now), tokens.rate(now).map(|rate| rate / record.each())];
+        braked.into_iter().chain([self.quotas.requests_each_second()]).flatten().reduce(f64::min)
     }
 
     fn settle(&mut self, ticket: Ticket, now: Instant, tokens: f64) {
@@ -149,36 +162,11 @@ impl Pace {
             gate.correct(ticket.at, now, tokens - ticket.charged);
         }
     }
-
-    /// Counts in tenths of a second, so that the count stays small at any rate.
-    fn note_sent(&mut self, now: Instant) {
-        match self.recent.back_mut() {
-            Some((since, count)) if now.duration_since(*since) < MEASURED / 50 => *count += 1,
-            _ => self.recent.push_back((now, 1)),
-        }
-        while self.recent.front().is_some_and(|(at, _)| now.duration_since(*at) > MEASURED) {
-            self.recent.pop_front();
-        }
-    }
-
-    fn measured_rate(&self, now: Instant) -> f64 {
-        let recent = self.recent.iter().filter(|(at, _)| now.duration_since(*at) <= MEASURED);
-        let (mut sent, mut first) = (0, now);
-        for (at, count) in recent {
-            sent += count;
-            first = first.min(*at);
-        }
-        // A run that has hardly begun goes one by one, whatever its rate: it counts as if its first rows were out.
-        let sent = if self.sent < FIRST { FIRST as f64 } else { f64::from(sent) };
-        let measured = sent / now.duration_since(first).max(Duration::from_secs(1)).as_secs_f64();
-        self.quotas.requests_each_second().map_or(measured, |limit| measured.min(limit))
-    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::job::limits::Quota;
 
     #[test]
     fn all_limits_are_kept_at_once_and_none_is_paid_for_nothing() {
@@ -214,7 +202,7 @@ mod tests {
             last = pace.ask(start + Duration::from_millis(10 * request), &estimate).ok();
         }
         let now = start + Duration::from_secs(1);
-        pace.throttled(last.expect("sent"), now, None);
+        pace.throttled(last.expect("sent"), now, None, false);
         let rate = pace.rate(now).expect("braked");
         assert!((60.0..80.0).contains(&rate), "{rate}");
         assert!(matches!(pace.ask(now, &estimate), Err((_, HeldBy::Brake))));

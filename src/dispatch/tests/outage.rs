@@ -115,6 +115,24 @@ async fn an_outage_that_throttles_between_its_faults_costs_nobody_anything() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn an_hour_of_brown_out_is_gone_through_at_the_same_rate_and_fails_no_row_of_a_job_that_outlasts_it() {
+    let bench = Bench::new().qps(10.0);
+    let script = |call: Call| match (secs(60)..secs(3_660)).contains(&call.at) && coin(call, 0.5) {
+        true => broken(),
+        false => answer(millis(300)),
+    };
+    let (first, last) = bench.run_twice(22_000, script).await;
+    assert_eq!((first.reason, last.reason), (StopReason::Finished, StopReason::Finished));
+    bench.assert_every_row_ended_once(22_000);
+    assert!(bench.failed().is_empty(), "{:?}", bench.failed());
+    assert!(first.set_aside > 0, "some rows had to be asked for again at the end");
+    for minute in 1..61 {
+        let sent = bench.sends_between(secs(60 * minute), secs(60 * (minute + 1)));
+        assert!((540..=600).contains(&sent), "{sent} in minute {minute}, of 600");
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_brown_out_is_no_outage_and_nearly_no_row_fails_of_it() {
     let bench = Bench::new().qps(10.0);
     let script = |call: Call| match call.at < secs(3_600) && coin(call, 0.5) {

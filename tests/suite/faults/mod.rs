@@ -11,6 +11,7 @@ mod moving;
 mod poison;
 mod power_cut;
 mod secrets;
+mod service;
 mod strangers;
 mod system_calls;
 mod unsynced;

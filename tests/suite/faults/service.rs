@@ -1,0 +1,84 @@
+//! What the service does to a run: it throttles at limits that nobody knows, and asks for waits in every form.
+
+use std::thread;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use fanfold::simulator::{Limits, Settings};
+
+use super::scenario;
+use crate::evidence::Seen;
+use crate::harness::{Finished, Scene};
+
+/// A run of six rows, one after another, of which the third is throttled once (or always) with that `Retry-After`.
+/// Gives when it was throttled and when the next request came, in Unix seconds.
+fn asked_to_wait(header: &str, always: bool) -> (Scene, Finished, f64, f64) {
+    let tries = if always { "" } else { "first_tries = 1\n" };
+    let mut scene = Scene::with_script(&format!(
+        "[[fault]]\ncontains = \"of row 3.\"\n{tries}status = 429\nheaders = {{ Retry-After = \"{header}\" }}\n"
+    ));
+    scene.rows_and_job(6, "limits.concurrency = 1\n");
+    let finished = scene.run_job(&["job.toml"]);
+    let seen: Vec<Seen> = scene.witness().iter().map(Seen::of).collect();
+    let throttled = seen.iter().position(|one| one.status == Some(429)).expect("row 3 was throttled");
+    let next = seen.get(throttled + 1).expect("it is not the last request").at;
+    (scene, finished, seen[throttled].at, next)
+}
+
+fn unix(time: SystemTime) -> f64 {
+    time.duration_since(UNIX_EPOCH).expect("after 1970").as_secs_f64()
+}
+
+#[test]
+fn a_wait_is_kept_in_every_form_and_nonsense_is_no_wait() {
+    scenario("service::retry_after_in_every_form", || {
+        thread::scope(|runs| {
+            for header in ["0", "Sun, 06 Nov 1994 08:49:37 GMT", "NaN", "-5", "inf", "soon"] {
+                runs.spawn(move || {
+                    let (scene, finished, throttled, next) = asked_to_wait(header, false);
+                    finished.expect_code(0);
+                    assert_eq!(scene.output()[3]["attempts"], 2, "{header}");
+                    // A minute tells a wait from none, however slow the machine is.
+                    assert!(next - throttled < 60.0, "{header}: {} s", next - throttled);
+                });
+            }
+            runs.spawn(|| {
+                let (_, finished, throttled, next) = asked_to_wait("2.5", false);
+                finished.expect_code(0);
+                assert!(next - throttled >= 2.5, "{}", next - throttled);
+            });
+            runs.spawn(|| {
+                let date = SystemTime::now() + Duration::from_secs(4);
+                let (_, finished, _, next) = asked_to_wait(&httpdate::fmt_http_date(date), false);
+                finished.expect_code(0);
+                assert!(next >= unix(date).floor() - 0.01, "{next} is before {}", unix(date));
+            });
+        });
+    });
+}
+
+#[test]
+fn a_row_that_is_to_wait_for_a_day_is_pending_and_the_others_are_answered() {
+    scenario("service::retry_after_a_day", || {
+        let (scene, finished, ..) = asked_to_wait("86400", true);
+        finished.expect_code(4);
+        let rows = scene.output();
+        assert_eq!(rows[3]["status"], "pending");
+        assert_eq!(rows.iter().filter(|row| row["status"] == "ok").count(), 5);
+    });
+}
+
+#[test]
+fn limits_that_are_half_of_what_the_job_believes_slow_it_down_and_fail_no_row() {
+    scenario("service::half_of_what_the_job_believes", || {
+        let latency = "fixed:20ms".parse().expect("a latency");
+        let limits = Limits { requests_per_second: Some(20), ..Limits::default() };
+        let mut scene = Scene::with(Settings { latency, limits, ..Settings::default() });
+        scene.rows_and_job(100, "limits.qps = 40\nretry.max_attempts = 2\n");
+        scene.judge.quotas = vec![(40, 1.0)];
+        scene.run_job(&["job.toml"]).expect_code(0).says("the service throttles");
+        let this_run = scene.receipt()["this_run"].clone();
+        assert!(this_run["limits_met"].to_string().contains("throttling"), "{this_run}");
+        let throttled = this_run["throttled"].as_u64();
+        assert!(throttled < Some(50), "it does not run into the limit over and over: {this_run}");
+    });
+}
