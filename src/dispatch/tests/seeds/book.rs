@@ -149,6 +149,12 @@ impl Book {
         Ready { row, request, tries: entry.tries, steps: Vec::new() }
     }
 
+    /// Whether a row has its end.
+    pub(super) fn is_settled(&self, position: u64) -> bool {
+        let state = self.entries.get(&position).map(|entry| entry.state);
+        matches!(state, Some(State::Ok | State::Failed))
+    }
+
     /// A row leaves: the journal has to know of it, and of no end.
     pub(super) fn leaves(&mut self, position: u64) {
         let entry = self.entries.get(&position).copied().unwrap_or_default();

@@ -138,7 +138,7 @@ fn deed(world: &World, books: &mut Books, at: Duration, position: u64, stream: b
             continue;
         }
         let all = cluster.one_of == 1;
-        let hits = books.hits.get(&position).copied().unwrap_or(0);
+        let hits = books.hits(position);
         if !all && (hits >= HITS || plan.lot(position, index as u64) % cluster.one_of != 0) {
             continue;
         }
@@ -168,6 +168,11 @@ fn deed(world: &World, books: &mut Books, at: Duration, position: u64, stream: b
 }
 
 impl Books {
+    /// How often a row was singled out for a fault that costs a try.
+    pub(super) fn hits(&self, position: u64) -> u32 {
+        self.hits.get(&position).copied().unwrap_or(0)
+    }
+
     fn within_a_second(&self, at: Duration) -> usize {
         let recent = self.sends.iter().rev().take_while(|one| at < one.at + Duration::from_secs(1));
         recent.count() + 1

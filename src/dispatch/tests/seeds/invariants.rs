@@ -12,7 +12,8 @@ pub(super) fn every_row_has_its_end(world: &World) {
         let entry = book.entries.get(&position).copied().unwrap_or_default();
         let ill = world.plan.ill(position);
         let due = if ill.is_some() { State::Failed } else { State::Ok };
-        assert_eq!(entry.state, due, "row {position}, {ill:?}");
+        let hits = world.books.borrow().hits(position);
+        assert_eq!(entry.state, due, "row {position}, {ill:?}, hit {hits} times; {}", world.told());
         assert_eq!(entry.ends, 1, "row {position} has one end");
     }
 }

@@ -60,6 +60,14 @@ pub(super) struct Cluster {
     pub(super) one_of: u64,
 }
 
+impl Cluster {
+    /// Whether nobody is answered meanwhile.
+    fn is_outage(&self) -> bool {
+        let silent = matches!(self.what, What::Breaks | What::Refuses | What::Resets | What::Hangs);
+        silent && self.one_of == 1
+    }
+}
+
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) enum What {
     Breaks,
@@ -108,7 +116,7 @@ impl Plan {
         let usage = (draw.among(20..400), draw.among(1..400));
         let estimate = Estimate {
             prompt_tokens: usage.0 + draw.among(0..200),
-            max_completion_tokens: usage.1 + draw.among(0..3_000),
+            max_completion_tokens: usage.1 + draw.one_of(&[0, 100, 3_000]),
         };
         let most = (estimate.prompt_tokens + estimate.max_completion_tokens.max(500)) as f64;
         Self {
@@ -117,10 +125,10 @@ impl Plan {
             quotas: Quotas {
                 requests_per_second: draw.maybe(|draw| draw.among(1..60) as f64).and_then(Quota::per_second),
                 requests_per_minute: draw
-                    .maybe(|draw| draw.among(10..2_000) as f64)
+                    .maybe(|draw| draw.one_of(&[12.0, 60.0, 300.0, 2_000.0]))
                     .and_then(Quota::per_minute),
                 tokens_per_minute: draw
-                    .maybe(|draw| most * draw.among(2..300) as f64)
+                    .maybe(|draw| most * draw.one_of(&[3.0, 10.0, 30.0, 200.0]))
                     .and_then(Quota::per_minute),
             },
             concurrency: draw
@@ -134,8 +142,8 @@ impl Plan {
             commit: draw.one_of(&[0, 5, 60, 400].map(Duration::from_millis)),
             takes: draw.chance(0.2).then(|| draw.among(1..20)),
             poison: draw.chance(0.4).then(|| poison(draw, rows)),
-            clusters: (0..draw.among(0..7)).map(|_| cluster(draw)).collect(),
-            mishaps: (0..draw.among(0..6)).map(|_| (mishap(draw, rows), pause(draw))).collect(),
+            clusters: clusters(draw),
+            mishaps: mishaps(draw, rows),
         }
     }
 
@@ -182,6 +190,13 @@ fn poison(draw: &mut Draw, rows: u64) -> Poison {
     }
 }
 
+/// While nobody is answered, nobody is: an outage goes before whatever else befalls a row.
+fn clusters(draw: &mut Draw) -> Vec<Cluster> {
+    let mut clusters: Vec<Cluster> = (0..draw.among(0..7)).map(|_| cluster(draw)).collect();
+    clusters.sort_by_key(|cluster| !cluster.is_outage());
+    clusters
+}
+
 fn cluster(draw: &mut Draw) -> Cluster {
     let from = draw.one_of(&[Duration::ZERO, draw.clone().millis(0..120_000)]);
     let throttles = draw.maybe(|draw| draw.millis(0..90_000));
@@ -205,6 +220,19 @@ fn cluster(draw: &mut Draw) -> Cluster {
     let length = draw.one_of(&[2_000, 30_000, 300_000, 1_500_000].map(Duration::from_millis));
     let to = from + length.mul_f64(0.5 + draw.roll() / 2.0);
     Cluster { what, from, to, one_of: if all { 1 } else { draw.among(2..12) } }
+}
+
+/// What happens to the first runs; now and then a run that was killed is followed by one that dies as it begins.
+fn mishaps(draw: &mut Draw, rows: u64) -> Vec<(Mishap, Duration)> {
+    let mut mishaps = Vec::new();
+    for _ in 0..draw.among(0..6) {
+        mishaps.push((mishap(draw, rows), pause(draw)));
+        if draw.chance(0.3) {
+            let step = draw.one_of(&[Step::Send, Step::Write, Step::Commit]);
+            mishaps.push((Mishap::KilledAt(step, 1), pause(draw)));
+        }
+    }
+    mishaps
 }
 
 fn mishap(draw: &mut Draw, rows: u64) -> Mishap {

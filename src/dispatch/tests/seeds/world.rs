@@ -10,7 +10,7 @@ use futures_util::FutureExt;
 use tokio::sync::{mpsc, watch};
 use tokio::time::Instant;
 
-use super::book::{Book, Killed, Sent, State, Writer};
+use super::book::{Book, Killed, Sent, Writer};
 use super::draw::Draw;
 use super::endpoint::{Books, Service, price};
 use super::invariants;
@@ -44,6 +44,8 @@ pub(super) struct World {
     pub(super) mishap: Cell<Mishap>,
     pub(super) book: RefCell<Book>,
     pub(super) books: RefCell<Books>,
+    /// When each run ended, and how.
+    history: RefCell<Vec<(Duration, &'static str)>>,
 }
 
 /// How a run came to its end.
@@ -55,7 +57,23 @@ enum Outcome {
     BrokenOff,
 }
 
+impl Outcome {
+    fn word(&self) -> &'static str {
+        match self {
+            Self::Ended(reason) => reason.as_str(),
+            Self::BrokenOff => "broken off",
+        }
+    }
+}
+
 impl World {
+    /// How the runs ended, and the rows that have no end yet, with what ails them.
+    pub(super) fn told(&self) -> String {
+        let left: Vec<_> = (0..self.plan.rows).filter(|row| !self.book.borrow().is_settled(*row)).collect();
+        let left: Vec<_> = left.into_iter().map(|row| (row, self.plan.ill(row))).collect();
+        format!("the runs ended {:?}; left are {left:?}", self.history.borrow())
+    }
+
     fn new(plan: Plan) -> Rc<Self> {
         Rc::new(Self {
             plan,
@@ -65,6 +83,7 @@ impl World {
             mishap: Cell::new(Mishap::Nothing),
             book: RefCell::default(),
             books: RefCell::default(),
+            history: RefCell::default(),
         })
     }
 
@@ -102,11 +121,8 @@ impl World {
     /// Whether all rows that are left break the service each time, so that nobody can tell them from an outage.
     fn only_breaking_rows_are_left(&self) -> bool {
         let book = self.book.borrow();
-        let settled = |position: u64| {
-            let state = book.entries.get(&position).map(|entry| entry.state);
-            matches!(state, Some(State::Ok | State::Failed))
-        };
-        (0..self.plan.rows).all(|row| settled(row) || self.plan.ill(row) == Some(Ill::Breaks))
+        let is_settled = |row| book.is_settled(row);
+        (0..self.plan.rows).all(|row| is_settled(row) || self.plan.ill(row) == Some(Ill::Breaks))
     }
 }
 
@@ -115,7 +131,8 @@ pub(super) async fn play(plan: Plan) {
     let world = World::new(plan);
     let mut caps = world.plan.caps;
     for number in 0.. {
-        assert!(number < world.plan.mishaps.len() + QUIET_RUNS, "the runs do not come to an end");
+        let enough = world.plan.mishaps.len() + QUIET_RUNS;
+        assert!(number < enough, "the runs do not come to an end: {}", world.told());
         let mishap = world.plan.mishaps.get(number).copied();
         let (mishap, pause) = mishap.unwrap_or((Mishap::Nothing, Duration::from_secs(5)));
         if number >= world.plan.mishaps.len() + QUIET_RUNS / 2 {
@@ -127,6 +144,7 @@ pub(super) async fn play(plan: Plan) {
         world.book.borrow_mut().begin_run(world.now());
         invariants::doubts_cover_what_was_out(&world);
         let outcome = run(&world, caps, mishap).await;
+        world.history.borrow_mut().push((world.now(), outcome.word()));
         invariants::limits_are_kept(&world);
         invariants::caps_are_kept(&world, &caps);
         match outcome {
