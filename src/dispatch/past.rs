@@ -38,3 +38,16 @@ pub fn doubts(runs: impl IntoIterator<Item = EarlierRun>) -> impl Iterator<Item 
     let recent = runs.into_iter().filter(|run| run.began < MINUTE);
     recent.flat_map(|run| std::iter::repeat_n((run.began, None), run.in_doubt as usize))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_run_that_dies_before_it_sends_anything_does_not_take_the_doubts_before_it_along() {
+        let run = |seconds, in_doubt| EarlierRun { began: Duration::from_secs(seconds), in_doubt };
+        let found: Vec<_> = doubts([run(70, 9), run(50, 2), run(3, 1), run(0, 0)]).collect();
+        let ago = |seconds| (Duration::from_secs(seconds), None);
+        assert_eq!(found, [ago(50), ago(50), ago(3)]);
+    }
+}

@@ -100,6 +100,16 @@ async fn the_last_minute_of_the_run_before_counts() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn what_nobody_knows_of_the_last_minute_counts_as_a_request_usually_does() {
+    let mut bench = all_limits(10.0, 600.0, 6_000.0);
+    bench.past.last_minute = vec![(millis(10), None); 50];
+    bench.past.tokens_unknown = 100;
+    bench.run(20, |_| answer(millis(500))).await;
+    // 5,000 of the 6,000 tokens are taken.
+    assert!(bench.sends_between(Duration::ZERO, secs(59)) <= 10, "{:?}", bench.sends());
+}
+
+#[tokio::test(start_paused = true)]
 async fn answers_larger_than_thought_put_the_tokens_into_debt_and_it_is_waited_off() {
     let mut bench = all_limits(1_000.0, 60_000.0, 100_000.0);
     bench.estimate.max_completion_tokens = 8_192;

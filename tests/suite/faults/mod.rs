@@ -8,6 +8,7 @@ mod kills;
 mod power_cut;
 mod system_calls;
 mod unsynced;
+mod volume;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
