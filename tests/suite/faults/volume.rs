@@ -13,12 +13,9 @@ use serde::Deserialize;
 use super::scenario;
 use crate::harness::{Finished, Scene, row, text};
 
-/// What befalls the requests: passing errors, resets, cut bodies, a moment of throttling, and an outage.
+/// What befalls the requests: passing errors, resets, cut bodies, and an outage. No throttling: it would make the scenario
+/// minutes longer, and holds nothing in memory.
 const FAULTS: &str = r#"
-[[fault]]
-requests = [3000, 3010]
-status = 429
-
 [[fault]]
 share = 0.002
 status = 500

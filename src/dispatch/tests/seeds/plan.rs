@@ -119,6 +119,12 @@ impl Plan {
             max_completion_tokens: usage.1 + draw.one_of(&[0, 100, 3_000]),
         };
         let most = (estimate.prompt_tokens + estimate.max_completion_tokens.max(500)) as f64;
+        let poison = draw.chance(0.4).then(|| poison(draw, rows));
+        // A job that sends a few requests a minute has to wait until it has tried other rows than those that break.
+        let patience: &[u64] = match poison {
+            Some(Poison { ill: Ill::Breaks, .. }) => &[1_800],
+            _ => &[60, 300, 1_800],
+        };
         Self {
             seed,
             rows,
@@ -135,13 +141,13 @@ impl Plan {
                 .maybe(|draw| draw.among(1..60) as usize)
                 .map_or(Concurrency::Auto, Concurrency::Fixed),
             caps: caps(draw, rows, usage),
-            max_outage: Duration::from_secs(draw.one_of(&[60, 300, 1_800])),
+            max_outage: Duration::from_secs(draw.one_of(patience)),
             estimate,
             usage,
             latency: draw.one_of(&[20, 300, 2_000, 15_000].map(Duration::from_millis)),
             commit: draw.one_of(&[0, 5, 60, 400].map(Duration::from_millis)),
             takes: draw.chance(0.2).then(|| draw.among(1..20)),
-            poison: draw.chance(0.4).then(|| poison(draw, rows)),
+            poison,
             clusters: clusters(draw),
             mishaps: mishaps(draw, rows),
         }
