@@ -94,15 +94,15 @@ fn measured(scene: &Scene, rows: usize, address_space: Option<u64>) -> Took {
     let begun = Instant::now();
     let mut child = command.spawn().expect("a shell");
     let status = format!("/proc/{}/status", child.id());
-    let (mut kilobytes, mut ended) = (0, None);
-    while ended.is_none() {
+    let mut kilobytes = 0;
+    while child.try_wait().expect("a child").is_none() {
         kilobytes = peak(&fs::read_to_string(&status).unwrap_or_default()).max(kilobytes);
         std::thread::sleep(Duration::from_millis(5));
-        ended = child.try_wait().expect("a child");
     }
+    let ended = child.wait().expect("an end");
     let time = begun.elapsed();
     let said = scene.read("said");
-    assert_eq!(ended.and_then(|status| status.code()), Some(0), "{said}");
+    assert_eq!(ended.code(), Some(0), "{said}");
     let journal_bytes = fs::metadata(scene.path("out.jsonl.journal")).expect("a journal").len();
     let took = Took { rows, time, kilobytes, journal_bytes };
     took.tell();

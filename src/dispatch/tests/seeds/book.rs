@@ -122,7 +122,7 @@ impl Book {
             duration: Duration::ZERO,
             reached: self.answers > 0,
             last_minute,
-            tokens_unknown: if self.told > 0 { self.tokens / self.told } else { expected },
+            tokens_unknown: self.tokens.checked_div(self.told).unwrap_or(expected),
         }
     }
 

@@ -139,7 +139,7 @@ fn deed(world: &World, books: &mut Books, at: Duration, position: u64, stream: b
         }
         let all = cluster.one_of == 1;
         let hits = books.hits(position);
-        if !all && (hits >= HITS || plan.lot(position, index as u64) % cluster.one_of != 0) {
+        if !all && (hits >= HITS || !plan.lot(position, index as u64).is_multiple_of(cluster.one_of)) {
             continue;
         }
         match cluster.what {
@@ -159,7 +159,9 @@ fn deed(world: &World, books: &mut Books, at: Duration, position: u64, stream: b
     }
     match plan.ill(position) {
         // Refusals that differ are no sign of a job that is wrong as a whole.
-        Some(Ill::Refused) if lot % 2 == 0 => fault(FaultKind::RowRefused, "data_inspection_failed", 30),
+        Some(Ill::Refused) if lot.is_multiple_of(2) => {
+            fault(FaultKind::RowRefused, "data_inspection_failed", 30)
+        }
         Some(Ill::Refused) => fault(FaultKind::RowRefused, "context_length_exceeded", 30),
         Some(Ill::Breaks) => fault(FaultKind::Passing, "internal_error", 30),
         Some(Ill::Useless) => fault(FaultKind::Unusable, "empty_answer", 30),

@@ -155,7 +155,7 @@ impl Plan {
 
     /// What ails a row.
     pub(super) fn ill(&self, position: u64) -> Option<Ill> {
-        let poison = self.poison.filter(|poison| self.lot(position, 99) % poison.one_of == 0);
+        let poison = self.poison.filter(|poison| self.lot(position, 99).is_multiple_of(poison.one_of));
         poison.map(|poison| poison.ill)
     }
 

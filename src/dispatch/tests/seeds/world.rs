@@ -103,7 +103,7 @@ impl World {
     /// Whether what was being written when a run died comes to disk all the same.
     pub(super) fn commits_outlive_runs(&self) -> bool {
         let full = matches!(self.mishap.get(), Mishap::DiskFull(_));
-        !full && self.plan.lot(self.run.get() as u64, 7) % 2 == 0
+        !full && self.plan.lot(self.run.get() as u64, 7).is_multiple_of(2)
     }
 
     fn rules(&self, caps: Caps) -> Rules {
