@@ -127,7 +127,7 @@ impl Session<'_> {
             run = Some(number);
             // What fails now is not sent again because the input changed as well.
             let retry_failed = self.args.retry_failed && plans == 1;
-            let (mut sent, back) = match self.send(connection, &plan, number, in_doubt, retry_failed) {
+            let (mut sent, back) = match self.send(connection, &plan, number, retry_failed) {
                 Ok(sent) => sent,
                 Err(error) => return Err(self.broken_off(error, number)),
             };
@@ -264,11 +264,10 @@ impl Session<'_> {
         connection: Connection,
         plan: &Plan,
         run: i64,
-        in_doubt: u64,
         retry_failed: bool,
     ) -> Result<(Sent, Connection), PipelineError> {
         let path = self.opened.journal();
-        let past = past(&Reader::new(journal::open_beside(&path)?, &path), run, in_doubt, self.address())?;
+        let past = past(&Reader::new(journal::open_beside(&path)?, &path), plan, self.address())?;
         let (snapshots, receiver) =
             tokio::sync::watch::channel(Snapshot { rows: plan.rows, ..Snapshot::default() });
         let watcher = Watcher::start(&self.screen, receiver);

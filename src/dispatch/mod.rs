@@ -11,6 +11,7 @@ mod health;
 mod judge;
 pub mod pace;
 mod pass;
+pub mod past;
 pub mod retry;
 pub mod stop;
 mod trial;
@@ -35,6 +36,7 @@ use caps::Purse;
 use health::Health;
 use pace::Pace;
 use pass::Pass;
+pub use past::Past;
 use retry::Dice;
 use stop::{Stop, StopReason};
 use trial::Trial;
@@ -72,21 +74,6 @@ pub struct Rules {
     pub setters: Setters,
 }
 
-/// What earlier runs of the same job leave behind.
-#[derive(Debug, Clone, Default)]
-pub struct Past {
-    /// Money spent.
-    pub cost: f64,
-    /// Tokens spent.
-    pub tokens: u64,
-    /// Time spent.
-    pub duration: Duration,
-    /// Whether the service has answered before, at the same address: then it is there, and can be waited for.
-    pub reached: bool,
-    /// Requests of the last minute: how long ago each was sent, and its tokens.
-    pub last_minute: Vec<(Duration, u64)>,
-}
-
 /// How a pass over the rows ended.
 #[derive(Debug, PartialEq)]
 pub struct PassEnd {
@@ -118,7 +105,9 @@ impl<'e, E: Endpoint> Dispatcher<'e, E> {
     /// A dispatcher for one run.
     pub fn new(endpoint: &'e E, toolbox: &'e dyn Toolbox, rules: &Rules, past: &Past, dice: Dice) -> Self {
         let now = Instant::now();
-        let before = |(ago, tokens): &(Duration, u64)| Some((now.checked_sub(*ago)?, *tokens));
+        let before = |(ago, tokens): &(Duration, Option<u64>)| {
+            Some((now.checked_sub(*ago)?, tokens.unwrap_or(past.tokens_unknown)))
+        };
         let last_minute: Vec<(Instant, u64)> = past.last_minute.iter().filter_map(before).collect();
         let ends_at = rules.caps.duration.map(|cap| now + cap.saturating_sub(past.duration));
         Self {

@@ -47,6 +47,8 @@ pub(super) struct Pass<'p, 'e, E, L> {
     /// When the requests in flight were sent, by their order.
     pub(super) sent_at: BTreeMap<u64, Instant>,
     sent: u64,
+    /// Whether the last to leave had been sent before.
+    went_again: bool,
     /// Rows below this position may be sent: the journal knows of it.
     handed_out: u64,
     /// What the journal has been told.
@@ -82,6 +84,7 @@ impl<'p, 'e, E: Endpoint, L: Ledger> Pass<'p, 'e, E, L> {
             errands: FuturesUnordered::new(),
             sent_at: BTreeMap::new(),
             sent: 0,
+            went_again: false,
             handed_out: 0,
             handing_out: 0,
             handing_out_since: Instant::now(),
@@ -239,9 +242,17 @@ impl<'p, 'e, E: Endpoint, L: Ledger> Pass<'p, 'e, E, L> {
         }
     }
 
-    /// Lets the first row that can go leave, if it can be paid for. One that was sent before goes first.
+    /// Whether a row goes that was sent before. Such rows go first; but while nobody is answered they take turns with new
+    /// ones, or a few poisoned rows would use up a slow job's rate, and look like an outage.
+    fn goes_again(&self, now: Instant) -> bool {
+        let nobody_answered = self.dispatcher.health.patience_ends().is_some();
+        let takes_turns = self.went_again && nobody_answered && self.fresh_can_go(now);
+        !self.queues.cleared.is_empty() && !takes_turns
+    }
+
+    /// Lets the first row that can go leave, if it can be paid for.
     fn leave(&mut self, now: Instant, due: Option<Instant>) -> Next {
-        let goes_again = !self.queues.cleared.is_empty();
+        let goes_again = self.goes_again(now);
         let queue = if goes_again { &self.queues.cleared } else { &self.queues.fresh };
         let Some(request) = queue.front().map(|work| &work.request) else {
             return Next::Wait(due, None);
@@ -255,6 +266,7 @@ impl<'p, 'e, E: Endpoint, L: Ledger> Pass<'p, 'e, E, L> {
             Ok(flight) => flight,
             Err(next) => return next,
         };
+        self.went_again = goes_again;
         if !goes_again {
             self.dispatcher.trial.sent();
         }

@@ -10,6 +10,7 @@ mod order;
 mod outage;
 mod preflight;
 mod refusals;
+mod seeds;
 mod service;
 mod shelf;
 mod steps;

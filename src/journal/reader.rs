@@ -203,19 +203,22 @@ impl Reader {
         Ok(rows.map_err(self.failed())?.unwrap_or(0))
     }
 
-    /// The requests of the last minute before `now`, the oldest first: when each was sent, and its tokens.
+    /// The requests of the last minute before `now`, the oldest first: when each was sent, and its tokens; `None` of one
+    /// that may have used some, and nobody said how many.
     ///
     /// # Errors
     ///
     /// When the journal cannot be read.
-    pub fn last_minute(&self, now: SystemTime) -> Result<Vec<(SystemTime, u64)>, JournalError> {
+    pub fn last_minute(&self, now: SystemTime) -> Result<Vec<(SystemTime, Option<u64>)>, JournalError> {
         let from = seconds(now) - 60.0;
         let mut sent = Vec::new();
         // Steps and faults are stored nearly in the order of their ends: past some that ended before the minute began,
         // none was sent within it. A few refusals of the first rows are held back until they can be judged.
         for sql in [
             "SELECT sent_at, latency_ms, total_tokens FROM steps ORDER BY step DESC",
-            "SELECT sent_at, latency_ms, total_tokens FROM faults ORDER BY fault DESC",
+            "SELECT sent_at, latency_ms,
+                 coalesce(total_tokens, CASE WHEN kind IN ('throttled', 'unreachable') THEN 0 END)
+             FROM faults ORDER BY fault DESC",
         ] {
             let mut statement = self.connection.prepare(sql).map_err(self.failed())?;
             let mut rows = statement.query([]).map_err(self.failed())?;
@@ -229,7 +232,7 @@ impl Reader {
                     break;
                 }
                 if at >= from {
-                    sent.push((time(at), tokens.unwrap_or(0)));
+                    sent.push((time(at), tokens));
                 }
             }
         }

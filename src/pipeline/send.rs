@@ -12,6 +12,8 @@ use tokio::time::Instant;
 use super::feed::Feed;
 use super::plan::{Plan, prepare};
 use super::{Opened, PipelineError};
+use crate::dispatch::pace::Pace;
+use crate::dispatch::past::{EarlierRun, doubts};
 use crate::dispatch::stop::{Stop, StopReason, Urgency};
 use crate::dispatch::{Dispatcher, Ledger, Past, Rules};
 use crate::endpoint::Endpoint;
@@ -25,6 +27,7 @@ use crate::journal::writer::{Committed, Pen, Writer, reopen_failed, store_unsent
 use crate::journal::{JournalError, open_beside};
 use crate::note::{Ended, Ending, Note};
 use crate::outcome::{Fault, FaultKind};
+use crate::request::Estimate;
 use crate::tally::{Snapshot, Tally};
 use crate::tools::Commands;
 
@@ -64,28 +67,39 @@ pub struct Audience<'a> {
     pub listener: &'a mut dyn Observer,
 }
 
-/// What earlier runs leave for the limits and caps of this one, whose number is `run`.
+/// What earlier runs leave for the limits and caps of this one, which the journal knows of already.
 ///
 /// # Errors
 ///
 /// When the journal cannot be read.
-pub fn past(reader: &Reader, run: i64, in_doubt: u64, base_url: &str) -> Result<Past, JournalError> {
+pub fn past(reader: &Reader, plan: &Plan, base_url: &str) -> Result<Past, JournalError> {
     let now = SystemTime::now();
     let runs = reader.runs()?;
     let spent: Spent = runs.iter().map(|run| run.spent).sum();
     let ago = |at: SystemTime| now.duration_since(at).unwrap_or_default();
-    let mut last_minute: Vec<(Duration, u64)> =
-        reader.last_minute(now)?.into_iter().map(|(at, tokens)| (ago(at), tokens)).collect();
-    // A request in doubt was sent, as far as anybody knows, just before the end.
-    let before = runs.iter().rev().find(|earlier| earlier.number < run);
-    let last = before.map(|earlier| ago(earlier.last_at)).filter(|ago| *ago < Duration::from_secs(60));
-    last_minute.extend(last.into_iter().flat_map(|ago| std::iter::repeat_n((ago, 0), in_doubt as usize)));
+    let stored = reader.last_minute(now)?.into_iter().map(|(at, tokens)| (ago(at), tokens));
+    let earlier = runs.iter().map(|run| EarlierRun { began: ago(run.started_at), in_doubt: run.in_doubt });
     Ok(Past {
         cost: spent.cost,
         tokens: spent.usage.total_tokens,
         duration: spent.duration,
         reached: reader.has_answers_from(base_url)?,
-        last_minute,
+        last_minute: stored.chain(doubts(earlier)).collect(),
+        tokens_unknown: mean_tokens(&spent, plan),
+    })
+}
+
+/// What a request uses on the average; before any was answered, what it is expected to use.
+fn mean_tokens(spent: &Spent, plan: &Plan) -> u64 {
+    let answers = spent.requests - (spent.throttled + spent.faults).min(spent.requests);
+    if answers > 0 && spent.usage.total_tokens > 0 {
+        return spent.usage.total_tokens.div_ceil(answers);
+    }
+    let estimated = (plan.rows - plan.matched.kept).saturating_sub(plan.bad).max(1);
+    let Estimate { prompt_tokens, max_completion_tokens } = plan.estimate;
+    Pace::first_guess(&Estimate {
+        prompt_tokens: prompt_tokens / estimated,
+        max_completion_tokens: max_completion_tokens / estimated,
     })
 }
 

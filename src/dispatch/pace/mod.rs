@@ -145,6 +145,11 @@ impl Pace {
         brake.throttled(now, throttling);
     }
 
+    /// Tokens that a request is expected to use before anything was answered.
+    pub fn first_guess(estimate: &Estimate) -> u64 {
+        Calibration::default().expected(estimate) as u64
+    }
+
     /// The most a request can use: what a cap sets aside.
     pub fn worst(&self, estimate: &Estimate) -> Estimate {
         self.calibration.worst(estimate)

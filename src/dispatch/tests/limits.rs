@@ -86,7 +86,7 @@ async fn there_is_no_burst_at_the_start() {
 async fn the_last_minute_of_the_run_before_counts() {
     let mut bench = all_limits(10.0, 600.0, 60_000.0);
     // In the journal's order, and not in that of time.
-    bench.past.last_minute = (0..600).map(|n| (millis(50 + 100 * n), 100)).collect();
+    bench.past.last_minute = (0..600).map(|n| (millis(50 + 100 * n), Some(100))).collect();
     bench.run(1_200, |_| answer(millis(500))).await;
     let mut sends: Vec<f64> = bench.past.last_minute.iter().map(|(ago, _)| -ago.as_secs_f64()).collect();
     sends.extend(bench.sends().iter().map(|one| one.at.as_secs_f64()));
@@ -97,6 +97,16 @@ async fn the_last_minute_of_the_run_before_counts() {
     }
     let took = bench.sends().last().expect("sent").at;
     assert!(took < secs(126), "{took:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_nobody_knows_of_the_last_minute_counts_as_a_request_usually_does() {
+    let mut bench = all_limits(10.0, 600.0, 6_000.0);
+    bench.past.last_minute = vec![(millis(10), None); 50];
+    bench.past.tokens_unknown = 100;
+    bench.run(20, |_| answer(millis(500))).await;
+    // 5,000 of the 6,000 tokens are taken.
+    assert!(bench.sends_between(Duration::ZERO, secs(59)) <= 10, "{:?}", bench.sends());
 }
 
 #[tokio::test(start_paused = true)]

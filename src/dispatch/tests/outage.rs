@@ -229,3 +229,16 @@ async fn a_last_try_that_comes_back_after_the_patience_has_ended_leaves_its_row_
     assert!(matches!(end.reason, StopReason::Outage(_)), "{:?}", end.reason);
     assert_eq!((bench.answered(), bench.failed().len()), (2, 0));
 }
+
+#[tokio::test(start_paused = true)]
+async fn poisoned_rows_at_the_front_of_a_slow_job_do_not_keep_the_others_from_being_sent() {
+    let mut bench = Bench::new().qps(0.15);
+    bench.rules.retry.max_outage = secs(60);
+    (bench.rules.retry.initial_backoff, bench.rules.retry.max_backoff) = (millis(1), millis(1));
+    // They failed in the run before while others were answered, and are no evidence of an outage.
+    let rows = (0..30).map(|position| bench.row(position, if position < 4 { 3 } else { 0 })).collect();
+    let script = |call: Call| if call.position < 4 { broken() } else { answer(secs(2)) };
+    let end = bench.try_run(rows, script).await.expect("the ledger holds");
+    assert_eq!(end.reason, StopReason::Finished);
+    assert_eq!((bench.answered(), bench.failed().len()), (26, 4));
+}

@@ -15,6 +15,7 @@ mod service;
 mod strangers;
 mod system_calls;
 mod unsynced;
+mod volume;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;

@@ -1,0 +1,53 @@
+//! What earlier runs of the same job leave behind: money and tokens spent, and the requests of the last minute.
+
+use std::time::Duration;
+
+/// The longest window of a limit.
+const MINUTE: Duration = Duration::from_secs(60);
+
+/// What earlier runs of the same job leave behind.
+#[derive(Debug, Clone, Default)]
+pub struct Past {
+    /// Money spent.
+    pub cost: f64,
+    /// Tokens spent.
+    pub tokens: u64,
+    /// Time spent.
+    pub duration: Duration,
+    /// Whether the service has answered before, at the same address: then it is there, and can be waited for.
+    pub reached: bool,
+    /// Requests of the last minute: how long ago each was sent, and its tokens; `None` where nobody knows them.
+    pub last_minute: Vec<(Duration, Option<u64>)>,
+    /// The tokens that count for a request of the last minute of which nobody knows them.
+    pub tokens_unknown: u64,
+}
+
+/// A run, the present one included, as far as it found doubts.
+#[derive(Debug, Clone, Copy)]
+pub struct EarlierRun {
+    /// How long ago it began.
+    pub began: Duration,
+    /// Requests of the run before it that may have been sent and are not stored.
+    pub in_doubt: u64,
+}
+
+/// The requests in doubt of the last minute. A killed run may have sent them long after it stored something for the last
+/// time, up to the moment at which the next run began; that one may have been killed in its turn before it sent anything,
+/// and no later run calls them in doubt again.
+pub fn doubts(runs: impl IntoIterator<Item = EarlierRun>) -> impl Iterator<Item = (Duration, Option<u64>)> {
+    let recent = runs.into_iter().filter(|run| run.began < MINUTE);
+    recent.flat_map(|run| std::iter::repeat_n((run.began, None), run.in_doubt as usize))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_run_that_dies_before_it_sends_anything_does_not_take_the_doubts_before_it_along() {
+        let run = |seconds, in_doubt| EarlierRun { began: Duration::from_secs(seconds), in_doubt };
+        let found: Vec<_> = doubts([run(70, 9), run(50, 2), run(3, 1), run(0, 0)]).collect();
+        let ago = |seconds| (Duration::from_secs(seconds), None);
+        assert_eq!(found, [ago(50), ago(50), ago(3)]);
+    }
+}

@@ -1,0 +1,84 @@
+//! What holds whatever a plan does: the promises, as far as the loop that sends can keep them.
+
+use super::book::State;
+use super::endpoint::{End, Sending};
+use super::world::World;
+use crate::job::limits::{Caps, Concurrency, Quota};
+
+/// Promise 1 and 6: each row has one end, and only rows that can never be answered have failed.
+pub(super) fn every_row_has_its_end(world: &World) {
+    let book = world.book.borrow();
+    for position in 0..world.plan.rows {
+        let entry = book.entries.get(&position).copied().unwrap_or_default();
+        let ill = world.plan.ill(position);
+        let due = if ill.is_some() { State::Failed } else { State::Ok };
+        let hits = world.books.borrow().hits(position);
+        assert_eq!(entry.state, due, "row {position}, {ill:?}, hit {hits} times; {}", world.told());
+        assert_eq!(entry.ends, 1, "row {position} has one end");
+    }
+}
+
+/// Promise 2: what was out when the run before ended is counted among the doubts.
+pub(super) fn doubts_cover_what_was_out(world: &World) {
+    let (book, books) = (world.book.borrow(), world.books.borrow());
+    let Some(before) = world.run.get().checked_sub(1) else { return };
+    let in_doubt = book.runs.last().map_or(0, |run| run.in_doubt);
+    let sent = books.sends.iter().filter(|one| one.run == before).count() as u64;
+    let stored = book.stored.iter().filter(|number| books.sends[**number].run == before).count() as u64;
+    assert!(
+        sent <= stored + in_doubt,
+        "of {sent} requests {stored} were stored and {in_doubt} called in doubt"
+    );
+}
+
+/// Promise 4: every limit is kept in every window, whichever run a request belongs to.
+pub(super) fn limits_are_kept(world: &World) {
+    let (books, quotas) = (world.books.borrow(), world.plan.quotas);
+    let one = |_: &Sending| 1.0;
+    let tokens = |one: &Sending| if one.end.paid() { world.plan.tokens() as f64 } else { 0.0 };
+    for (what, quota) in [("second", quotas.requests_per_second), ("minute", quotas.requests_per_minute)] {
+        if let Some(quota) = quota {
+            assert_within(&books.sends, quota, one, &format!("requests in a {what}"));
+        }
+    }
+    if let Some(quota) = quotas.tokens_per_minute {
+        assert_within(&books.sends, quota, tokens, "tokens in a minute");
+    }
+    if let Concurrency::Fixed(places) = world.plan.concurrency {
+        let most = books.sends.iter().map(|one| one.in_flight).max().unwrap_or(0);
+        assert!(most <= places, "{most} in flight at once, of {places}");
+    }
+}
+
+fn assert_within(sends: &[Sending], quota: Quota, what: impl Fn(&Sending) -> f64, unit: &str) {
+    let (mut sum, mut end) = (0.0, 0);
+    for first in sends {
+        while let Some(next) = sends.get(end).filter(|next| next.at < first.at + quota.window()) {
+            sum += what(next);
+            end += 1;
+        }
+        let (at, run) = (first.at, first.run);
+        assert!(sum <= quota.amount(), "{sum} {unit} of {} from {at:?} on, run {run}", quota.amount());
+        sum -= what(first);
+    }
+}
+
+/// Promise 5: what was paid for is within the caps, but for what earlier runs paid for and nobody told them of.
+pub(super) fn caps_are_kept(world: &World, caps: &Caps) {
+    let (books, run) = (world.books.borrow(), world.run.get());
+    let paid = books.sends.iter().filter(|one| one.end.paid()).count() as u64;
+    let book = world.book.borrow();
+    let earlier = books.sends.iter().enumerate().filter(|(_, one)| one.run < run && one.end.paid());
+    let hidden =
+        earlier.filter(|(number, one)| one.end != End::Told || !book.stored.contains(number)).count();
+    let hidden = hidden as u64;
+    let (tokens, (prompt, completion)) = (world.plan.tokens(), world.plan.usage);
+    if let Some(cap) = caps.total_tokens {
+        let within = (paid - hidden) * tokens <= cap;
+        assert!(within, "{} tokens of {cap} are paid, {hidden} requests unknown", paid * tokens);
+    }
+    if let Some(cap) = caps.cost {
+        let cost = world.price.worst_case((paid - hidden) * prompt, (paid - hidden) * completion, false);
+        assert!(cost <= cap + 1e-9, "{cost} of {cap} is paid, {hidden} requests unknown");
+    }
+}

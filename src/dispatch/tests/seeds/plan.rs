@@ -1,0 +1,262 @@
+//! The plan that a seed stands for: a job, what its service does and when, and what happens to its runs.
+
+use std::time::Duration;
+
+use super::draw::{Draw, mixed};
+use crate::job::limits::{Caps, Concurrency, Quota, Quotas};
+use crate::request::Estimate;
+
+/// What the job and its service are, and what goes wrong.
+#[derive(Debug, Clone)]
+pub(super) struct Plan {
+    pub(super) seed: u64,
+    pub(super) rows: u64,
+    pub(super) quotas: Quotas,
+    pub(super) concurrency: Concurrency,
+    pub(super) caps: Caps,
+    pub(super) max_outage: Duration,
+    /// What a request is thought to use. It never uses more.
+    pub(super) estimate: Estimate,
+    /// What each answer uses, of prompt and completion.
+    pub(super) usage: (u64, u64),
+    /// How long an answer takes, more or less.
+    pub(super) latency: Duration,
+    /// How long a commit takes.
+    pub(super) commit: Duration,
+    /// Requests that the service takes in a second, whatever the job believes.
+    pub(super) takes: Option<u64>,
+    pub(super) poison: Option<Poison>,
+    pub(super) clusters: Vec<Cluster>,
+    /// What happens to the first runs, and how long nobody starts the next. The runs after them are left alone.
+    pub(super) mishaps: Vec<(Mishap, Duration)>,
+}
+
+/// Rows that can never be answered.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Poison {
+    /// One row of so many.
+    pub(super) one_of: u64,
+    pub(super) ill: Ill,
+}
+
+/// What ails such a row.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Ill {
+    /// It is refused by name.
+    Refused,
+    /// The service breaks on it, each time. There are few of these, or nobody could tell them from an outage.
+    Breaks,
+    /// The answer is of no use.
+    Useless,
+}
+
+/// A fault that comes for a while.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Cluster {
+    pub(super) what: What,
+    pub(super) from: Duration,
+    pub(super) to: Duration,
+    /// One row of so many; 1: everybody.
+    pub(super) one_of: u64,
+}
+
+impl Cluster {
+    /// Whether nobody is answered meanwhile.
+    fn is_outage(&self) -> bool {
+        let silent = matches!(self.what, What::Breaks | What::Refuses | What::Resets | What::Hangs);
+        silent && self.one_of == 1
+    }
+}
+
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) enum What {
+    Breaks,
+    Refuses,
+    Resets,
+    Hangs,
+    Throttles(Option<Duration>),
+    Slow(u32),
+    Cuts,
+    Useless,
+    UsageUnsaid,
+    Arrears,
+}
+
+/// What happens to a run.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Mishap {
+    Nothing,
+    /// `kill -9` as it does this for the n-th time.
+    KilledAt(Step, u64),
+    /// `kill -9` after a time.
+    KilledAfter(Duration),
+    /// It is asked to let what is in flight end.
+    Drained(Duration),
+    /// It is asked to stop at once.
+    Stopped(Duration),
+    /// Its journal can be written so many times.
+    DiskFull(u64),
+}
+
+/// Where a run can die.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Step {
+    Send,
+    Write,
+    Commit,
+}
+
+/// Faults that single out a row, so many at most: one that meets more may well run out of tries.
+pub(super) const HITS: u32 = 3;
+
+impl Plan {
+    pub(super) fn of(seed: u64) -> Self {
+        let draw = &mut Draw::new(mixed(seed ^ 0x5eed));
+        let rows = draw.among(1..160);
+        let usage = (draw.among(20..400), draw.among(1..400));
+        let estimate = Estimate {
+            prompt_tokens: usage.0 + draw.among(0..200),
+            max_completion_tokens: usage.1 + draw.one_of(&[0, 100, 3_000]),
+        };
+        let most = (estimate.prompt_tokens + estimate.max_completion_tokens.max(500)) as f64;
+        let poison = draw.chance(0.4).then(|| poison(draw, rows));
+        // A job that sends a few requests a minute has to wait until it has tried other rows than those that break.
+        let patience: &[u64] = match poison {
+            Some(Poison { ill: Ill::Breaks, .. }) => &[1_800],
+            _ => &[60, 300, 1_800],
+        };
+        Self {
+            seed,
+            rows,
+            quotas: Quotas {
+                requests_per_second: draw.maybe(|draw| draw.among(1..60) as f64).and_then(Quota::per_second),
+                requests_per_minute: draw
+                    .maybe(|draw| draw.one_of(&[12.0, 60.0, 300.0, 2_000.0]))
+                    .and_then(Quota::per_minute),
+                tokens_per_minute: draw
+                    .maybe(|draw| most * draw.one_of(&[3.0, 10.0, 30.0, 200.0]))
+                    .and_then(Quota::per_minute),
+            },
+            concurrency: draw
+                .maybe(|draw| draw.among(1..60) as usize)
+                .map_or(Concurrency::Auto, Concurrency::Fixed),
+            caps: caps(draw, rows, usage),
+            max_outage: Duration::from_secs(draw.one_of(patience)),
+            estimate,
+            usage,
+            latency: draw.one_of(&[20, 300, 2_000, 15_000].map(Duration::from_millis)),
+            commit: draw.one_of(&[0, 5, 60, 400].map(Duration::from_millis)),
+            takes: draw.chance(0.2).then(|| draw.among(1..20)),
+            poison,
+            clusters: clusters(draw),
+            mishaps: mishaps(draw, rows),
+        }
+    }
+
+    /// What ails a row.
+    pub(super) fn ill(&self, position: u64) -> Option<Ill> {
+        let poison = self.poison.filter(|poison| self.lot(position, 99).is_multiple_of(poison.one_of));
+        poison.map(|poison| poison.ill)
+    }
+
+    /// When every fault is lifted.
+    pub(super) fn lifted(&self) -> Duration {
+        self.clusters.iter().map(|cluster| cluster.to).max().unwrap_or_default()
+    }
+
+    /// What a row has drawn for itself.
+    pub(super) fn lot(&self, position: u64, about: u64) -> u64 {
+        mixed(mixed(self.seed ^ mixed(about)) ^ position)
+    }
+
+    pub(super) fn tokens(&self) -> u64 {
+        self.usage.0 + self.usage.1
+    }
+
+    pub(super) fn timeout(&self) -> Duration {
+        crate::job::Retry::default().timeout
+    }
+}
+
+fn caps(draw: &mut Draw, rows: u64, usage: (u64, u64)) -> Caps {
+    let share = 0.2 + draw.roll();
+    let tokens = (usage.0 + usage.1) * rows;
+    let cost = super::endpoint::price().worst_case(usage.0 * rows, usage.1 * rows, false);
+    match draw.among(0..5) {
+        0 => Caps { total_tokens: Some((tokens as f64 * share) as u64), ..Caps::default() },
+        1 => Caps { cost: Some(cost * share), ..Caps::default() },
+        _ => Caps::default(),
+    }
+}
+
+fn poison(draw: &mut Draw, rows: u64) -> Poison {
+    match draw.one_of(&[Ill::Refused, Ill::Breaks, Ill::Useless]) {
+        Ill::Breaks => Poison { one_of: (rows / 3).max(2), ill: Ill::Breaks },
+        ill => Poison { one_of: draw.among(2..30), ill },
+    }
+}
+
+/// While nobody is answered, nobody is: an outage goes before whatever else befalls a row.
+fn clusters(draw: &mut Draw) -> Vec<Cluster> {
+    let mut clusters: Vec<Cluster> = (0..draw.among(0..7)).map(|_| cluster(draw)).collect();
+    clusters.sort_by_key(|cluster| !cluster.is_outage());
+    clusters
+}
+
+fn cluster(draw: &mut Draw) -> Cluster {
+    let from = draw.one_of(&[Duration::ZERO, draw.clone().millis(0..120_000)]);
+    let throttles = draw.maybe(|draw| draw.millis(0..90_000));
+    let slower = draw.among(2..15) as u32;
+    let what = draw.one_of(&[
+        What::Breaks,
+        What::Breaks,
+        What::Refuses,
+        What::Resets,
+        What::Hangs,
+        What::Throttles(throttles),
+        What::Throttles(None),
+        What::Slow(slower),
+        What::Cuts,
+        What::Useless,
+        What::UsageUnsaid,
+        What::Arrears,
+    ]);
+    let may_hit_all = !matches!(what, What::Cuts | What::Useless);
+    let all = may_hit_all && draw.chance(0.6);
+    let length = draw.one_of(&[2_000, 30_000, 300_000, 1_500_000].map(Duration::from_millis));
+    let to = from + length.mul_f64(0.5 + draw.roll() / 2.0);
+    Cluster { what, from, to, one_of: if all { 1 } else { draw.among(2..12) } }
+}
+
+/// What happens to the first runs; now and then a run that was killed is followed by one that dies as it begins.
+fn mishaps(draw: &mut Draw, rows: u64) -> Vec<(Mishap, Duration)> {
+    let mut mishaps = Vec::new();
+    for _ in 0..draw.among(0..6) {
+        mishaps.push((mishap(draw, rows), pause(draw)));
+        if draw.chance(0.3) {
+            let step = draw.one_of(&[Step::Send, Step::Write, Step::Commit]);
+            mishaps.push((Mishap::KilledAt(step, 1), pause(draw)));
+        }
+    }
+    mishaps
+}
+
+fn mishap(draw: &mut Draw, rows: u64) -> Mishap {
+    let time = draw.one_of(&[1_000, 20_000, 200_000, 2_000_000]);
+    let time = draw.millis(0..time);
+    match draw.among(0..10) {
+        0 => Mishap::Nothing,
+        1 => Mishap::Drained(time),
+        2 => Mishap::Stopped(time),
+        3 => Mishap::DiskFull(draw.among(1..rows * 3 + 2)),
+        4..7 => Mishap::KilledAfter(time),
+        _ => {
+            let step = draw.one_of(&[Step::Send, Step::Write, Step::Commit]);
+            Mishap::KilledAt(step, draw.among(1..rows * 2 + 2))
+        }
+    }
+}
+
+fn pause(draw: &mut Draw) -> Duration {
+    Duration::from_millis(draw.one_of(&[0, 0, 200, 1_000, 3_000, 20_000, 59_000, 61_000, 600_000]))
+}
