@@ -358,7 +358,7 @@ fn check(connection: &Connection, path: &Path) -> Result<(), JournalError> {
     }
     let failed = |source| JournalError::sqlite(path, source);
     let verdict: String =
-        connection.query_row("PRAGMA quick_check(1)", [], |row| row.get(0)).map_err(failed)?;
+        connection.query_row("PRAGMA integrity_check(1)", [], |row| row.get(0)).map_err(failed)?;
     match verdict.as_str() {
         "ok" => Ok(()),
         detail => Err(JournalError::Damaged { path: path.to_owned(), detail: detail.to_owned() }),

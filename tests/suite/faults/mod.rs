@@ -2,10 +2,13 @@
 //! whether the promise holds; one whose end differs from what is written there fails the suite.
 
 mod abreast;
+mod certificates;
 mod environment;
 mod killed;
 mod kills;
+mod network;
 mod power_cut;
+mod relay;
 mod system_calls;
 mod unsynced;
 
