@@ -72,7 +72,7 @@ fn a_certificate_that_is_not_right_stops_the_job_at_once_and_says_what_is_wrong(
             (stranger.certificate("localhost", 2999), "UnknownIssuer", "SSL_CERT_FILE"),
         ] {
             let mut scene = Scene::new();
-            scene.rows_and_job(12, "");
+            scene.rows_and_job(12, "retry.max_outage = \"3s\"\n");
             let relay =
                 Relay::with_certificates(scene.base_url(), move |_| Some(certificate.clone()), |_| Act::Pass);
             let base_url = format!("https://localhost:{}/v1", relay.port());
@@ -99,7 +99,7 @@ fn a_certificate_that_changes_under_way_stops_the_job_and_costs_no_row() {
     scenario("network::another_certificate_under_way", || {
         let (trusted, stranger) = (Authority::new("trusted"), Authority::new("stranger"));
         let mut scene = Scene::new();
-        scene.rows_and_job(20, "limits.concurrency = 1\n");
+        scene.rows_and_job(20, "limits.concurrency = 1\nretry.max_outage = \"3s\"\n");
         let (right, wrong) =
             (trusted.certificate("localhost", 2999), stranger.certificate("localhost", 2999));
         let choose = move |number| Some(if number < 3 { right.clone() } else { wrong.clone() });
