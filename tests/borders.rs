@@ -60,7 +60,7 @@ const HOMES: [(&str, &[&str]); 21] = [
     ("blake3", &["render/fingerprint.rs", "journal/seal.rs", "simulator/"]),
     ("annotate_snippets", &["job/problem.rs"]),
     ("http_body_util", &["simulator/"]),
-    ("hyper_util", &["simulator/"]),
+    ("hyper_util", &["api/proxy.rs", "simulator/"]),
     ("glob", &["read/", "commands/verify.rs"]),
 ];
 

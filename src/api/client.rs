@@ -10,9 +10,10 @@ use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderName, Header
 use reqwest::{Client, Response, redirect, retry};
 
 use super::key::Key;
+use super::proxy;
 use super::secrets::{Secrets, Veil};
 use super::stream::{self, Incoming, Sink};
-use super::verdict::{MOST_BYTES, judge, judge_stream, judge_trouble, too_long};
+use super::verdict::{MOST_BYTES, judge, judge_stream, judge_trouble, mend, too_long};
 use crate::endpoint::Endpoint;
 use crate::job::headers::looks_secret;
 use crate::job::{Model, Retry, units};
@@ -36,6 +37,8 @@ pub struct HttpEndpoint {
     headers: HeaderMap,
     secrets: Secrets,
     idle_timeout: Duration,
+    /// What the environment puts in between.
+    proxy: Option<String>,
 }
 
 /// What a service is asked with.
@@ -107,7 +110,8 @@ impl HttpEndpoint {
         }
         let values = settings.headers.iter().filter(|(name, value)| looks_secret(name, value));
         let secrets = values.map(|(_, value)| value.clone()).chain(key.map(|key| key.text().to_owned()));
-        Ok(Self { client, url, headers, secrets: Secrets::new(secrets), idle_timeout: settings.idle_timeout })
+        let (secrets, idle_timeout) = (Secrets::new(secrets), settings.idle_timeout);
+        Ok(Self { client, url, headers, secrets, idle_timeout, proxy: proxy::between(settings.base_url) })
     }
 
     /// Sends one request, and hands on the pieces of its answer as they come. An answer that comes whole, asked for
@@ -127,7 +131,8 @@ impl HttpEndpoint {
             false => (request.body.clone(), None),
         };
         let sending = self.client.post(&self.url).headers(self.headers.clone()).body(body).send();
-        let response = within(idle, sending).await?.map_err(|error| before_the_reply(&error))?;
+        let response =
+            within(idle, sending).await?.map_err(|error| before_the_reply(&error, self.proxy.as_deref()))?;
         let (status, headers) = (response.status(), response.headers().clone());
         if request.stream && status.is_success() && comes_as_events(&headers) {
             return self.collect(response, request, Veil::new(&self.secrets, sink)).await;
@@ -214,16 +219,18 @@ async fn whole_body(mut response: Response, idle: Option<Duration>) -> Result<Ve
     }
 }
 
-/// A fault before any reply came.
-fn before_the_reply(error: &reqwest::Error) -> Fault {
+/// A fault before any reply came. `proxy`: what is in between.
+fn before_the_reply(error: &reqwest::Error, proxy: Option<&str>) -> Fault {
     let message = cause(error);
     if error.is_connect() {
-        let certificate = message.contains("certificate") || message.contains("UnknownIssuer");
-        return match certificate {
+        let (kind, code) = match message.contains("certificate") {
             // A wrong certificate is no glitch, and nothing is sent past it.
-            true => Fault::new(FaultKind::JobRefused, "bad_certificate", message),
-            false => Fault::new(FaultKind::Unreachable, "unreachable", message),
+            true => (FaultKind::JobRefused, "bad_certificate"),
+            false => (FaultKind::Unreachable, "unreachable"),
         };
+        let way = proxy.map(|proxy| format!(", through the proxy {proxy} of the environment"));
+        let message = message + &way.unwrap_or_default();
+        return Fault { mend: mend(code, &message), ..Fault::new(kind, code, message) };
     }
     let kinds = [io::ErrorKind::ConnectionReset, io::ErrorKind::BrokenPipe, io::ErrorKind::ConnectionAborted];
     let reset = chain(error).any(|cause| {

@@ -1,8 +1,11 @@
 //! The wire: chat completions over HTTP, and what the replies mean.
 
 pub mod client;
+#[doc(hidden)]
+pub mod fuzzing;
 pub mod key;
 mod loose;
+pub mod proxy;
 pub mod reply;
 pub mod retry_after;
 mod secrets;

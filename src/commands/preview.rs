@@ -11,6 +11,7 @@ use super::run::plan_line;
 use super::{Failure, coding_plan, forewarning};
 use crate::api::client::{HttpEndpoint, Settings};
 use crate::api::key::Key;
+use crate::api::proxy;
 use crate::cli::{PreviewArgs, Progress};
 use crate::exit::Exit;
 use crate::job::answer::OnLength;
@@ -63,6 +64,9 @@ pub(super) fn run(args: PreviewArgs) -> Result<Exit, Failure> {
     let address =
         if args.job.simulate { "the built-in simulator" } else { opened.job.model.base_url.as_str() };
     writeln!(out, "address: {address}")?;
+    if let Some(proxy) = proxy::between(address) {
+        writeln!(out, "proxy: {} (the environment names it)", printable(&proxy))?;
+    }
     writeln!(out, "model table: {}", loaded.tables.words())?;
     writeln!(out, "key: {key}")?;
     writeln!(out, "output: {}", opened.job.output.path.display())?;

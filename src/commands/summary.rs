@@ -242,6 +242,12 @@ impl Summary<'_> {
             StopReason::Cap(cap) => {
                 format!("stopped at the cap `{}`, before anything could go past it", cap.key())
             }
+            StopReason::Refused(refusal) if refusal.code == "bad_certificate" => format!(
+                "stopped: who answers at {} is not shown to be the service ({}); nothing was sent there, and rows stay \
+                 pending",
+                self.opened.job.model.base_url,
+                fault(refusal)
+            ),
             StopReason::Refused(refusal) => format!(
                 "stopped: the API refuses this job ({}); its rows stay pending until that is mended",
                 fault(refusal)

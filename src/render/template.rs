@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::io;
 use std::ops::Range;
+use std::panic::{self, AssertUnwindSafe};
 
 use minijinja::syntax::SyntaxConfig;
 use minijinja::value::ValueKind;
@@ -99,17 +100,13 @@ impl Templates {
             return self.add(name, text);
         };
         // The template is compiled as it stands first, so that a mistake is shown in the user's own words.
-        self.environment
-            .add_template_owned(name.to_owned(), text.source.clone())
-            .map_err(|error| explain(&text, &error))?;
+        self.read(name, text.source.clone(), &text)?;
         let source = format!("{{% set {VALUE} = ({expression}) %}}");
         self.compile(name, source, text).map(Slot::Value)
     }
 
     fn compile(&mut self, name: &str, source: String, text: Text) -> Result<usize, Problem> {
-        self.environment
-            .add_template_owned(name.to_owned(), source)
-            .map_err(|error| explain(&text, &error))?;
+        self.read(name, source, &text)?;
         if let Ok(template) = self.environment.get_template(name) {
             let globals: BTreeSet<&str> = self.environment.globals().map(|(name, _)| name).collect();
             let names = template.undeclared_variables(false);
@@ -117,6 +114,17 @@ impl Templates {
         }
         self.texts.push((name.to_owned(), text));
         Ok(self.texts.len() - 1)
+    }
+
+    /// Has the engine read a template. At some that it takes for good it panics: `{% import "a" as "b" %}`.
+    fn read(&mut self, name: &str, source: String, text: &Text) -> Result<(), Problem> {
+        let reading = || self.environment.add_template_owned(name.to_owned(), source);
+        match panic::catch_unwind(AssertUnwindSafe(reading)) {
+            Ok(read) => read.map_err(|error| explain(text, &error)),
+            Err(_) => {
+                Err(text.problem(None, "the template does not work: the engine cannot make sense of it"))
+            }
+        }
     }
 
     /// The columns that the templates name; `None` when one takes the whole row.

@@ -1,7 +1,5 @@
 //! A service that answers nobody: no row fails for it, and the job waits, or says how to go on.
 
-use std::net::TcpListener;
-
 use fanfold::simulator::{Script, Settings};
 
 use crate::harness::Scene;
@@ -29,19 +27,6 @@ fn errors_for_everybody_for_a_while_fail_no_row() {
     let script = Script::parse(script).expect("a script");
     let mut scene = Scene::with(Settings { latency, script, ..Settings::default() });
     scene.rows_and_job(150, "limits.concurrency = 8\nretry.max_attempts = 3\n");
-    scene.run_job(&["job.toml"]).expect_code(0);
-}
-
-#[test]
-fn an_address_where_nothing_listens_is_told_at_once() {
-    let mut scene = Scene::new();
-    let port =
-        TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr()).expect("a port").port();
-    scene.rows_and_job(50, "");
-    let url = format!("http://127.0.0.1:{port}/v1");
-    scene.run_job(&["job.toml", "--base-url", &url]).expect_code(4).says("is the address right?");
-    assert_eq!(scene.receipt()["reason"], "never_reached");
-    assert_eq!(scene.receipt()["rows"]["pending"], 50);
     scene.run_job(&["job.toml"]).expect_code(0);
 }
 

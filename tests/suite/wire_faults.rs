@@ -1,6 +1,4 @@
-//! Replies that break on their way, and replies that arrive whole and are no answer.
-
-use fanfold::simulator::Settings;
+//! Replies that arrive whole and are no answer. Those that break on their way are in `faults/network.rs`.
 
 use crate::harness::Scene;
 
@@ -8,30 +6,6 @@ fn scene(rows: usize, script: &str, more: &str) -> Scene {
     let mut scene = Scene::with_script(script);
     scene.rows_and_job(rows, more);
     scene
-}
-
-#[test]
-fn a_reply_that_breaks_on_its_way_is_asked_for_again() {
-    let kinds = [
-        "action = \"reset\"",
-        "action = \"reset\"\nafter_bytes = 40",
-        "action = \"cut_body\"",
-        "action = \"cut_body\"\nafter_bytes = 0",
-        "action = \"drop\"",
-        "action = \"bad_gzip\"",
-        "action = \"wrong_length\"",
-        "action = \"hang\"",
-    ];
-    let script: String = kinds
-        .iter()
-        .enumerate()
-        .map(|(row, kind)| format!("[[fault]]\ncontains = \"of row {row}.\"\nfirst_tries = 1\n{kind}\n"))
-        .collect();
-    let mut scene = scene(kinds.len() + 10, &script, "retry.timeout = \"2s\"\n");
-    scene.run_job(&["job.toml"]).expect_code(0);
-    let attempts: Vec<u64> =
-        scene.output().iter().map(|row| row["attempts"].as_u64().expect("attempts")).collect();
-    assert_eq!(attempts, [[2; 8].as_slice(), [1; 10].as_slice()].concat());
 }
 
 #[test]
@@ -123,20 +97,4 @@ fn an_answer_that_the_server_cut_is_no_success() {
         let sql = "SELECT count(evidence) FROM faults WHERE kind = 'cut_by_server'";
         assert_eq!(scene.journal().query_row(sql, [], |row| row.get::<_, u64>(0)).expect("faults"), tries);
     }
-}
-
-#[test]
-fn a_page_of_some_proxy_is_trouble_that_passes() {
-    let script = "[[fault]]\nfirst_tries = 1\naction = \"html\"\n";
-    let mut scene = scene(12, script, "retry.max_attempts = 3\n");
-    scene.run_job(&["job.toml"]).expect_code(0);
-}
-
-#[test]
-fn a_proxy_s_page_for_everybody_is_an_outage_and_fails_no_row() {
-    let mut scene = scene(12, "[[fault]]\naction = \"html\"\n", "retry.max_outage = \"3s\"\n");
-    scene.run_job(&["job.toml"]).expect_code(4).says("html_reply");
-    scene.serve(Settings::default());
-    scene.rows_and_job(12, "");
-    scene.run_job(&["job.toml"]).expect_code(0);
 }

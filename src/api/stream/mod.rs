@@ -204,7 +204,8 @@ impl Incoming {
             let delta = choice.delta.or(choice.message.filter(|_| part.is_empty())).unwrap_or_default();
             let mut unheard = |_: Piece<'_>| {};
             let sink: &mut Sink<'_> = if index == 0 { &mut *sink } else { &mut unheard };
-            self.kept += part.take(delta, self.repeats, sink);
+            let (brought, replaced) = part.take(delta, self.repeats, sink);
+            self.kept = (self.kept + brought).saturating_sub(replaced);
             match choice.finish_reason {
                 // Some servers write an empty text for null.
                 Some(Some(reason)) if !reason.is_empty() => part.finish_reason = Some(Some(reason)),
@@ -220,9 +221,10 @@ impl Part {
         self.content.is_empty() && self.reasoning.is_empty() && self.calls.is_empty()
     }
 
-    /// Takes a delta. Gives the bytes it brought.
-    fn take(&mut self, delta: Delta, repeats: bool, sink: &mut Sink<'_>) -> usize {
-        let mut brought = 0;
+    /// Takes a delta. Gives the bytes it brought, and the bytes of earlier text that they stand for: a text that is said
+    /// anew may be shorter.
+    fn take(&mut self, delta: Delta, repeats: bool, sink: &mut Sink<'_>) -> (usize, usize) {
+        let (mut brought, mut replaced) = (0, 0);
         let reasoning = delta.reasoning_content.or(delta.reasoning);
         if let Some(more) = reasoning.filter(|more| !more.is_empty()) {
             brought += more.len();
@@ -233,11 +235,12 @@ impl Part {
         if !content.is_empty() {
             brought += content.len();
             match repeats {
-                true => brought -= self.take_repeated(content, sink),
+                true => replaced = self.take_repeated(content, sink),
                 false => self.add(&content, sink),
             }
         }
-        brought + delta.tool_calls.into_iter().flatten().map(|call| self.calls.take(call)).sum::<usize>()
+        let calls = delta.tool_calls.into_iter().flatten().map(|call| self.calls.take(call));
+        (brought + calls.sum::<usize>(), replaced)
     }
 
     fn add(&mut self, content: &str, sink: &mut Sink<'_>) {

@@ -7,6 +7,9 @@ use serde_json::Value;
 
 use super::{header, table};
 
+/// The longest message that is taken from a server; a longer one is cut.
+const MOST_CHARACTERS: usize = 2_000;
+
 /// What an error body says.
 #[derive(Debug)]
 pub(super) struct Said {
@@ -47,6 +50,7 @@ impl Said {
             (None, None) => plain_text(headers, body).unwrap_or_else(|| reason(status)),
         };
         let request_id = text(&parsed, "request_id").or_else(|| of_id(&parsed));
+        let (code, kind, message) = (bounded(code), kind.map(bounded), bounded(message));
         Self { code, kind, number, message, request_id }
     }
 
@@ -105,6 +109,15 @@ fn text(value: &Value, key: &str) -> Option<String> {
         Some(Value::Number(number)) => Some(number.to_string()),
         _ => None,
     }
+}
+
+/// As much of what a server says as fits into a cell and a line: some send whole pages as their words.
+fn bounded(mut text: String) -> String {
+    if let Some((end, _)) = text.char_indices().nth(MOST_CHARACTERS) {
+        text.truncate(end);
+        text.push('…');
+    }
+    text
 }
 
 /// The `detail` of FastAPI's servers: a text, or a list of places and what is wrong there.

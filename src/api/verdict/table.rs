@@ -71,6 +71,11 @@ const MAX_TOKENS: &str = "give `max_tokens` a value in the range that the servic
 const BUDGET: &str = "give `thinking_budget` a value in the range that the service names";
 const TURNS: &str =
     "a system turn may only come first, the last turn is the user's, and no turn of the user's is empty";
+const OUT_OF_DATE: &str = "is the clock of this machine right? If so, the server's certificate has run out, and its owner has to renew it";
+const OTHER_NAME: &str = "another server answers in the place of this one: is `base_url` right, and no captive portal (a page to log in to the network) in between?";
+const UNKNOWN_AUTHORITY: &str = "whoever answers cannot prove to be this server: is a captive portal or an inspecting proxy in between? A company's own authority is trusted once it is in the system's store, or in a file that SSL_CERT_FILE names";
+const PROXY: &str =
+    "is the proxy right? It is named by HTTPS_PROXY or ALL_PROXY; NO_PROXY names the hosts that need none";
 
 /// The table.
 #[rustfmt::skip]
@@ -192,6 +197,12 @@ static RULES: &[Rule] = &[
     Rule { statuses: TROUBLE,
            codes: &["internal_error", "InternalError.Algo", "InternalError.Timeout", "SystemError", "ModelServiceFailed",
                     "RequestTimeOut", "ResponseTimeout", "ModelUnavailable", "ModelServingError"], ..AGAIN },
+
+    // Who answers, in the words of the TLS library.
+    Rule { codes: &["bad_certificate"], words: &["expired", "not valid yet"], mend: Some(OUT_OF_DATE), ..JOB },
+    Rule { codes: &["bad_certificate"], words: &["not valid for name"], mend: Some(OTHER_NAME), ..JOB },
+    Rule { codes: &["bad_certificate"], mend: Some(UNKNOWN_AUTHORITY), ..JOB },
+    Rule { codes: &["unreachable"], words: &["through the proxy"], mend: Some(PROXY), ..AGAIN },
 
     // What an answer lacks, in words of our own.
     Rule { codes: &["cut_by_server"], kind: CutByServer,

@@ -2,14 +2,17 @@
 //! whether the promise holds; one whose end differs from what is written there fails the suite.
 
 mod abreast;
+mod certificates;
 mod damage;
 mod disk;
 mod environment;
 mod killed;
 mod kills;
 mod moving;
+mod network;
 mod poison;
 mod power_cut;
+mod relay;
 mod secrets;
 mod service;
 mod strangers;

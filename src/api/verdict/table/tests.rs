@@ -270,6 +270,11 @@ fn every_rule_is_met_by_a_case_or_is_our_own() {
         (400, openai("x", "Incorrect API key provided.")),
         (400, openai("x", "see #rate-limit")),
         (404, r#"{"error":"model 'llama9' not found"}"#.to_owned()),
+        // What is said of who answers, and of the way there, is known by code and words alone.
+        (400, openai("bad_certificate", "invalid peer certificate: certificate expired")),
+        (400, openai("bad_certificate", "invalid peer certificate: certificate not valid for name \"a\"")),
+        (400, openai("bad_certificate", "invalid peer certificate: UnknownIssuer")),
+        (400, openai("unreachable", "Connection refused, through the proxy http://127.0.0.1:1")),
     ];
     let mut met = [false; RULES.len()];
     for (status, body) in cases.chain(literal).chain(others) {
@@ -349,4 +354,8 @@ fn a_mend_is_found_again_from_code_and_words_alone() {
     assert!(super::super::mend("InternalError.Algo", "list index out of range").is_some());
     assert_eq!(super::super::mend("invalid_parameter_error", "odd"), None);
     assert_eq!(super::super::mend("timeout", "no reply within 330 s"), None);
+    let wrong = |words: &str| super::super::mend("bad_certificate", words);
+    assert_eq!(wrong("invalid peer certificate: certificate expired"), Some(OUT_OF_DATE));
+    assert_eq!(wrong("invalid peer certificate: UnknownIssuer"), Some(UNKNOWN_AUTHORITY));
+    assert_eq!(super::super::mend("unreachable", "Connection refused"), None);
 }

@@ -1,0 +1,10 @@
+//! What bytes from outside must do to no part of fanfold, a function for each part. A target of `cargo fuzz` feeds each
+//! of them with bytes of its own making; `tests/corpus.rs` feeds all of them with the corpus.
+
+mod files;
+mod prompts;
+mod wire;
+
+pub use files::{csv, job, journal, jsonl};
+pub use prompts::{glossary, schema, template};
+pub use wire::{reply, retry_after, stream};

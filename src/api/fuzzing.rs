@@ -1,0 +1,68 @@
+//! What the fuzz targets feed with bytes, by plain types, so that the inner parts of the stage stay its own.
+
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use reqwest::StatusCode;
+use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
+
+use super::stream::{Incoming, Piece};
+use super::verdict::{MOST_BYTES, judge, judge_stream, judge_trouble};
+use crate::outcome::Reply;
+
+/// What is made of a stream, and what somebody who looks on hears of it.
+#[derive(Debug, PartialEq)]
+pub struct Heard {
+    /// The answer, or the fault.
+    pub reply: Reply,
+    /// The reasoning, all pieces together.
+    pub reasoning: String,
+    /// The answer's text, all pieces together.
+    pub content: String,
+}
+
+/// Judges a reply that came whole, at a moment in seconds since 1970.
+pub fn reply(status: u16, headers: &[(&str, &[u8])], body: &[u8], seconds: u64) -> Reply {
+    let status = StatusCode::from_u16(status).unwrap_or(StatusCode::OK);
+    judge(status, &map(headers), body, moment(seconds))
+}
+
+/// Reads a stream that comes in these pieces, as the client does.
+pub fn stream<'a>(request: &[u8], pieces: impl IntoIterator<Item = &'a [u8]>) -> Heard {
+    let (mut reasoning, mut content) = (String::new(), String::new());
+    let mut sink = |piece: Piece<'_>| match piece {
+        Piece::Reasoning(text) => reasoning.push_str(text),
+        Piece::Content(text) => content.push_str(text),
+    };
+    let mut incoming = Incoming::new(request, MOST_BYTES);
+    let take_all = || {
+        for piece in pieces {
+            if !incoming.is_done() {
+                incoming.take(piece, &mut sink)?;
+            }
+        }
+        if incoming.is_done() { Ok(()) } else { incoming.end(&mut sink) }
+    };
+    let headers = HeaderMap::new();
+    let reply = match take_all() {
+        Ok(()) => judge_stream(StatusCode::OK, &headers, incoming, None),
+        Err(trouble) => Err(judge_trouble(StatusCode::OK, &headers, trouble, moment(0))),
+    };
+    Heard { reply, reasoning, content }
+}
+
+/// How long the headers of a reply ask to wait, at a moment in seconds since 1970.
+pub fn retry_after(headers: &[(&str, &[u8])], seconds: u64) -> Option<Duration> {
+    super::retry_after::retry_after(&map(headers), moment(seconds))
+}
+
+/// The headers among these that HTTP knows.
+fn map(headers: &[(&str, &[u8])]) -> HeaderMap {
+    let known = headers.iter().filter_map(|(name, value)| {
+        Some((HeaderName::try_from(*name).ok()?, HeaderValue::from_bytes(value).ok()?))
+    });
+    known.collect()
+}
+
+fn moment(seconds: u64) -> SystemTime {
+    UNIX_EPOCH + Duration::from_secs(seconds)
+}

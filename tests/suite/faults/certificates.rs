@@ -1,0 +1,216 @@
+//! Who answers, and through whom: certificates that are not right, and the proxy of the environment.
+
+use std::fs;
+use std::io::{self, Read, Write};
+use std::net::{Shutdown, TcpListener, TcpStream};
+use std::sync::{Arc, Mutex};
+
+use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair, date_time_ymd};
+use rustls::ServerConfig;
+use rustls::pki_types::PrivatePkcs8KeyDer;
+
+use super::relay::{Act, Relay};
+use super::scenario;
+use crate::harness::{CANARY, Finished, Scene};
+
+/// Who signs certificates.
+struct Authority {
+    pem: String,
+    issuer: Issuer<'static, KeyPair>,
+}
+
+impl Authority {
+    fn new(name: &str) -> Self {
+        let key = KeyPair::generate().expect("a key");
+        let mut params = CertificateParams::default();
+        params.distinguished_name.push(DnType::CommonName, name);
+        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        let pem = params.self_signed(&key).expect("a certificate").pem();
+        Self { pem, issuer: Issuer::new(params, key) }
+    }
+
+    /// What a server of this name shows.
+    fn certificate(&self, name: &str, last_year: i32) -> Arc<ServerConfig> {
+        let key = KeyPair::generate().expect("a key");
+        let mut params = CertificateParams::new(vec![name.to_owned()]).expect("a name");
+        params.not_before = date_time_ymd(2000, 1, 1);
+        params.not_after = date_time_ymd(last_year, 1, 1);
+        let certificate = params.signed_by(&key, &self.issuer).expect("a certificate");
+        let provider = Arc::new(rustls::crypto::ring::default_provider());
+        let config = ServerConfig::builder_with_provider(provider).with_safe_default_protocol_versions();
+        let key = PrivatePkcs8KeyDer::from(key.serialize_der()).into();
+        let config = config.expect("versions").with_no_client_auth();
+        Arc::new(config.with_single_cert(vec![certificate.der().clone()], key).expect("a certificate"))
+    }
+}
+
+/// Runs a command of the job against an address, with one authority trusted, and more variables.
+fn run(
+    scene: &mut Scene,
+    command: &str,
+    base_url: &str,
+    trusted: &Authority,
+    variables: &[(&str, &str)],
+) -> Finished {
+    let file = scene.write("trusted.pem", &trusted.pem);
+    let mut command_line = scene.command(&[command, "job.toml", "--base-url", base_url]);
+    command_line.env("SSL_CERT_FILE", file).envs(variables.iter().copied());
+    let finished = Finished::from(command_line.output().expect("the binary runs"));
+    if command == "run" {
+        scene.judge.judge(&finished);
+    }
+    finished
+}
+
+#[test]
+fn a_certificate_that_is_not_right_stops_the_job_at_once_and_says_what_is_wrong() {
+    scenario("network::certificates", || {
+        let (trusted, stranger) = (Authority::new("trusted"), Authority::new("stranger"));
+        for (certificate, words, help) in [
+            (trusted.certificate("other.example", 2999), "not valid for name", "captive portal"),
+            (trusted.certificate("localhost", 2001), "expired", "is the clock of this machine right?"),
+            (stranger.certificate("localhost", 2999), "UnknownIssuer", "SSL_CERT_FILE"),
+        ] {
+            let mut scene = Scene::new();
+            scene.rows_and_job(12, "retry.max_outage = \"3s\"\n");
+            let relay =
+                Relay::with_certificates(scene.base_url(), move |_| Some(certificate.clone()), |_| Act::Pass);
+            let base_url = format!("https://localhost:{}/v1", relay.port());
+            let finished = run(&mut scene, "run", &base_url, &trusted, &[]).expect_code(4);
+            finished.says("bad_certificate").says(words).says(help);
+            assert_eq!(scene.receipt()["rows"]["pending"], 12, "{words}");
+            assert_eq!(
+                (relay.connections(), relay.heard().len()),
+                (1, 0),
+                "{words}: not tried again, nothing sent"
+            );
+            let right = trusted.certificate("localhost", 2999);
+            let relay =
+                Relay::with_certificates(scene.base_url(), move |_| Some(right.clone()), |_| Act::Pass);
+            let base_url = format!("https://localhost:{}/v1", relay.port());
+            run(&mut scene, "run", &base_url, &trusted, &[]).expect_code(0);
+            assert_eq!(relay.heard().len(), 12);
+        }
+    });
+}
+
+#[test]
+fn a_certificate_that_changes_under_way_stops_the_job_and_costs_no_row() {
+    scenario("network::another_certificate_under_way", || {
+        let (trusted, stranger) = (Authority::new("trusted"), Authority::new("stranger"));
+        let mut scene = Scene::new();
+        scene.rows_and_job(20, "limits.concurrency = 1\nretry.max_outage = \"3s\"\n");
+        let (right, wrong) =
+            (trusted.certificate("localhost", 2999), stranger.certificate("localhost", 2999));
+        let choose = move |number| Some(if number < 3 { right.clone() } else { wrong.clone() });
+        // Each connection ends behind its answer.
+        let relay = Relay::with_certificates(scene.base_url(), choose, |_| Act::Spoil(|bytes| bytes));
+        let base_url = format!("https://localhost:{}/v1", relay.port());
+        run(&mut scene, "run", &base_url, &trusted, &[]).expect_code(4).says("bad_certificate");
+        let rows = scene.receipt()["rows"].clone();
+        assert_eq!((rows["failed"].as_u64(), rows["ok"].as_u64()), (Some(0), Some(3)), "{rows}");
+        assert_eq!(relay.heard().len(), 3);
+        scene.run_job(&["job.toml"]).expect_code(0);
+        assert_eq!(scene.witness().len(), 20, "each row is paid for once");
+    });
+}
+
+/// A proxy that hands on every connection to one port of this machine, whatever host was asked for, and keeps what passes.
+struct Proxy {
+    port: u16,
+    heard: Arc<Mutex<Vec<u8>>>,
+}
+
+impl Proxy {
+    fn new(target: u16) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+        let port = listener.local_addr().expect("an address").port();
+        let heard = Arc::new(Mutex::new(Vec::new()));
+        let proxy = Self { port, heard: heard.clone() };
+        std::thread::spawn(move || {
+            for client in listener.incoming().flatten() {
+                let heard = heard.clone();
+                // A connection that is gone is nobody's loss.
+                std::thread::spawn(move || drop(hand_on(client, target, &heard)));
+            }
+        });
+        proxy
+    }
+
+    fn heard(&self) -> String {
+        String::from_utf8_lossy(&self.heard.lock().expect("a log")).into_owned()
+    }
+}
+
+fn hand_on(mut client: TcpStream, target: u16, heard: &Mutex<Vec<u8>>) -> io::Result<()> {
+    let mut head = Vec::new();
+    while !head.ends_with(b"\r\n\r\n") {
+        let mut byte = [0];
+        client.read_exact(&mut byte)?;
+        head.push(byte[0]);
+    }
+    heard.lock().expect("a log").extend_from_slice(&head);
+    client.write_all(b"HTTP/1.1 200 Connection established\r\n\r\n")?;
+    let server = TcpStream::connect(("127.0.0.1", target))?;
+    let (mut from, mut to) = (server.try_clone()?, client.try_clone()?);
+    std::thread::spawn(move || {
+        let _ = io::copy(&mut from, &mut to);
+        to.shutdown(Shutdown::Write)
+    });
+    let mut server = server;
+    let mut buffer = [0; 16 * 1024];
+    loop {
+        let count = client.read(&mut buffer)?;
+        if count == 0 {
+            return server.shutdown(Shutdown::Write);
+        }
+        heard.lock().expect("a log").extend_from_slice(&buffer[..count]);
+        server.write_all(&buffer[..count])?;
+    }
+}
+
+#[test]
+fn the_proxy_of_the_environment_is_shown_used_and_told_neither_key_nor_prompt() {
+    scenario("network::proxy_of_the_environment", || {
+        let authority = Authority::new("trusted");
+        let mut scene = Scene::new();
+        scene.rows_and_job(12, "");
+        let certificate = authority.certificate("service.example", 2999);
+        let relay =
+            Relay::with_certificates(scene.base_url(), move |_| Some(certificate.clone()), |_| Act::Pass);
+        let proxy = Proxy::new(relay.port());
+        let variable = format!("http://somebody:word-to-pass@127.0.0.1:{}", proxy.port);
+        let through: [(&str, &str); 1] = [("HTTPS_PROXY", &variable)];
+        let base_url = "https://service.example/v1";
+
+        let shown = run(&mut scene, "preview", base_url, &authority, &through).expect_code(0).stdout;
+        assert!(shown.contains(&format!("proxy: http://127.0.0.1:{} (", proxy.port)), "{shown}");
+        assert!(!shown.contains("word-to-pass") && proxy.heard().is_empty(), "{shown}");
+        let around = [through[0], ("NO_PROXY", "service.example")];
+        let shown = run(&mut scene, "preview", base_url, &authority, &around).expect_code(0).stdout;
+        assert!(!shown.contains("proxy:"), "{shown}");
+
+        run(&mut scene, "run", base_url, &authority, &through).expect_code(0);
+        assert_eq!(relay.heard().len(), 12);
+        let heard = proxy.heard();
+        assert!(heard.starts_with("CONNECT service.example:443 "), "{heard}");
+        assert!(
+            !heard.contains(CANARY) && !heard.contains("text of row"),
+            "the proxy hears what is not its own"
+        );
+        for entry in fs::read_dir(scene.path("")).expect("a folder") {
+            let bytes = fs::read(entry.expect("an entry").path()).unwrap_or_default();
+            assert!(
+                !String::from_utf8_lossy(&bytes).contains("word-to-pass"),
+                "the proxy's password is kept"
+            );
+        }
+
+        let nobody = TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr());
+        let nobody = format!("http://{}", nobody.expect("a port"));
+        let mut scene = Scene::new();
+        scene.rows_and_job(12, "");
+        let finished = run(&mut scene, "run", base_url, &authority, &[("ALL_PROXY", &nobody)]).expect_code(4);
+        finished.says(&format!("through the proxy {nobody}")).says("HTTPS_PROXY");
+    });
+}
