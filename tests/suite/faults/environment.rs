@@ -49,29 +49,6 @@ fn sixty_four_open_files_are_enough_for_a_thousand_places() {
     });
 }
 
-/// So many rows within 512 MB of addresses, which is more than the memory that is used.
-fn within_512_mb(rows: usize) {
-    let mut scene = Scene::new();
-    scene.rows_and_job(rows, "");
-    judged_shell(&mut scene, "ulimit -v 524288; exec \"$FANFOLD\" run job.toml").expect_code(0);
-    assert_eq!(scene.receipt()["rows"]["ok"], rows);
-}
-
-#[test]
-fn six_hundred_rows_fit_into_512_mb() {
-    scenario("environment::six_hundred_rows_in_512_mb", || within_512_mb(600));
-}
-
-#[test]
-fn thirty_thousand_rows_fit_into_512_mb() {
-    scenario("environment::thirty_thousand_rows_in_512_mb", || within_512_mb(30_000));
-}
-
-#[test]
-fn a_million_rows_fit_into_512_mb() {
-    scenario("environment::a_million_rows_in_512_mb", || within_512_mb(1_000_000));
-}
-
 #[test]
 fn a_run_needs_neither_a_home_nor_a_path() {
     scenario("environment::no_home_and_no_path", || {
