@@ -131,7 +131,7 @@ impl<E: Endpoint, L: Ledger> Pass<'_, '_, E, L> {
 
     /// A row has failed between two requests.
     fn failed_unsent(&mut self, work: &Work, fault: Fault) {
-        let tries = work.allowance.charged;
+        let tries = work.allowance.tries();
         let ending = Ending::Failed(fault.clone());
         let ended = Ended { row: work.row.clone(), sent: None, tries, cost: None, ending };
         self.failed(ended, fault, work);

@@ -19,6 +19,16 @@ const SUSPECTS: u32 = 32;
 /// The moment: at hundreds of requests a second eight faults in a row are no outage yet.
 const SILENCE: Duration = Duration::from_secs(1);
 
+/// Ends of fresh rows over which it is counted how many fail.
+const SAMPLE: f64 = 64.0;
+
+/// A share of failing rows up to which each try of a row counts in full. Where more fail, a try says less: six tries that
+/// fail are one in a million where one in ten does, and one in 64 where half of them do.
+const USUAL_SHARE: f64 = 0.1;
+
+/// The least that a try counts.
+const LEAST_WEIGHT: f64 = 0.1;
+
 /// Attempts without any connection, before there ever was one, after which the address is taken to be wrong.
 const NEVER_REACHED: u32 = 3;
 
@@ -40,6 +50,8 @@ pub(crate) struct Health {
     ever_reached: bool,
     unreached: u32,
     outage: Option<Outage>,
+    /// The share of rows that fail when they are sent for the first time.
+    failing: f64,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -49,29 +61,44 @@ struct Outage {
 }
 
 /// What the tries of one row are worth.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
 pub(crate) struct Allowance {
-    /// Tries that count: the service answered others meanwhile.
-    pub(crate) charged: u32,
+    /// Tries that count: the service answered others meanwhile. A try is less than one while it fails many others.
+    charged: f64,
     /// Tries that count as soon as the service answers anybody.
     provisional: u32,
+    /// Tries that count if the silence goes on for long.
+    idle: u32,
     streak: u64,
     /// The streak of an outage that has forgiven this row. Rows that always fail can look like an outage when they
     /// stand side by side; they do so once, and after the next answer are known for what they are.
     pardoned: Option<u64>,
     /// The streak in which this row was counted among those that fail one after another.
     suspected: Option<u64>,
+    /// Faults in a row, but for those of an outage.
+    faults: u32,
 }
 
 impl Allowance {
     /// An allowance of which some tries were used up in an earlier run.
     pub(crate) fn used(charged: u32) -> Self {
-        Self { charged, ..Self::default() }
+        Self { charged: f64::from(charged), faults: charged, ..Self::default() }
+    }
+
+    /// Tries that count, in whole ones.
+    pub(crate) fn tries(&self) -> u32 {
+        // What is all but a whole one, after sums of parts, is one.
+        (self.charged + 1e-6) as u32
     }
 
     /// Tries so far, the uncertain ones too: what the backoff grows with.
     pub(crate) fn failures(&self) -> u32 {
-        self.charged + self.provisional
+        self.faults
+    }
+
+    /// Whether the row met no fault so far: what becomes of it says how the service does.
+    fn is_fresh(&self) -> bool {
+        self.faults == 0 && self.pardoned.is_none()
     }
 }
 
@@ -89,6 +116,14 @@ impl Health {
             ever_reached,
             unreached: 0,
             outage: None,
+            failing: 0.0,
+        }
+    }
+
+    /// A row was answered, at whichever try.
+    pub(crate) fn served(&mut self, allowance: &Allowance) {
+        if allowance.is_fresh() {
+            self.failing -= self.failing / SAMPLE;
         }
     }
 
@@ -128,14 +163,19 @@ impl Health {
         if self.outage.is_some() {
             return self.plan_probe(now, asked, dice);
         }
+        if allowance.is_fresh() {
+            self.failing += (1.0 - self.failing) / SAMPLE;
+        }
+        allowance.faults += 1;
         // A row that failed while others were answered proves nothing about the others any more, as long as there is
         // a service at the other end of its connection.
         let pardoned_before = allowance.pardoned.is_some_and(|streak| streak < self.streak);
-        if (allowance.charged > 0 || pardoned_before) && connected {
-            self.suspects += u32::from(allowance.suspected != Some(self.streak));
+        if (allowance.charged > 0.0 || pardoned_before) && connected {
+            let first = allowance.suspected != Some(self.streak);
+            self.suspects += u32::from(first);
             allowance.suspected = Some(self.streak);
             if self.suspects < SUSPECTS {
-                allowance.charged += 1;
+                self.charge(now, first, allowance);
                 return;
             }
         } else {
@@ -151,15 +191,49 @@ impl Health {
         }
     }
 
-    /// Turns a row's uncertain tries into ones that count, or forgets them if they belong to an outage.
+    /// Charges a row that is known to fail while others do not with a try. Between two answers it is charged once: with
+    /// nobody else there to be answered, its further faults may be an outage of the service, until that has lasted for longer
+    /// than one that a job is to outlive.
+    fn charge(&self, now: Instant, first: bool, allowance: &mut Allowance) {
+        let silence = self.since.map_or(Duration::ZERO, |since| now.duration_since(since));
+        allowance.idle += u32::from(!first);
+        if first {
+            allowance.charged += self.weight();
+        }
+        if silence >= self.long_silence() {
+            allowance.charged += f64::from(std::mem::take(&mut allowance.idle));
+        }
+    }
+
+    /// The silence after which a row that is left alone is taken for the cause of it: what its tries could take altogether
+    /// (six minutes by default), and not the whole of the job's patience.
+    fn long_silence(&self) -> Duration {
+        (self.retry.max_backoff * self.retry.max_attempts).min(self.retry.max_outage / 2)
+    }
+
+    /// What a try of a row counts, while so many others fail as well.
+    fn weight(&self) -> f64 {
+        let told = self.failing.max(f64::MIN_POSITIVE).log10() / USUAL_SHARE.log10();
+        told.clamp(LEAST_WEIGHT, 1.0)
+    }
+
+    /// Whether a row has used up its tries.
+    pub(crate) fn is_used_up(&self, allowance: &Allowance) -> bool {
+        allowance.tries() >= self.retry.max_attempts
+    }
+
+    /// Turns a row's uncertain tries into one that counts, or forgets them if they belong to an outage.
     pub(crate) fn settle(&self, allowance: &mut Allowance) {
         if self.forgiven == Some(allowance.streak) && allowance.provisional > 0 {
+            allowance.faults = allowance.faults.saturating_sub(allowance.provisional);
             allowance.provisional = 0;
             allowance.pardoned = self.forgiven;
         }
         if allowance.streak != self.streak {
-            allowance.charged += allowance.provisional;
-            allowance.provisional = 0;
+            if allowance.provisional > 0 {
+                allowance.charged += self.weight();
+            }
+            (allowance.provisional, allowance.idle) = (0, 0);
             allowance.streak = self.streak;
         }
     }
@@ -218,7 +292,7 @@ mod tests {
         assert!(health.answered(start + Duration::from_secs(60)));
         for row in &mut rows {
             health.settle(row);
-            assert_eq!(row.charged, 0, "{row:?}");
+            assert_eq!(row.tries(), 0, "{row:?}");
         }
     }
 
@@ -231,7 +305,7 @@ mod tests {
             health.faulted(now, FaultKind::Passing, None, &mut row, &mut dice);
             health.answered(now);
             health.settle(&mut row);
-            assert_eq!(u64::from(row.charged), round);
+            assert_eq!(u64::from(row.tries()), round);
         }
         assert!(health.next_probe().is_none());
     }
@@ -243,16 +317,14 @@ mod tests {
         health.faulted(start, FaultKind::Passing, None, &mut row, &mut dice);
         health.answered(start);
         for round in 0..20 {
-            health.faulted(
-                start + Duration::from_secs(10 + round),
-                FaultKind::Passing,
-                None,
-                &mut row,
-                &mut dice,
-            );
+            let now = start + Duration::from_secs(10 + 17 * round);
+            health.faulted(now, FaultKind::Passing, None, &mut row, &mut dice);
         }
         assert!(health.next_probe().is_none());
-        assert_eq!(row.charged, 21);
+        // With nobody else to be answered, it may be the service for six minutes.
+        assert_eq!((row.tries(), row.failures()), (2, 21));
+        health.faulted(start + Duration::from_secs(370), FaultKind::Passing, None, &mut row, &mut dice);
+        assert!(health.is_used_up(&row));
     }
 
     #[tokio::test(start_paused = true)]
@@ -286,7 +358,7 @@ mod tests {
             rows.iter_mut().for_each(|row| health.settle(row));
         }
         assert_eq!(outages, 1);
-        assert!(rows.iter().all(|row| row.charged >= 6), "{rows:?}");
+        assert!(rows.iter().all(|row| row.tries() >= 6), "{rows:?}");
     }
 
     #[tokio::test(start_paused = true)]
@@ -297,7 +369,25 @@ mod tests {
             health.faulted(start + Duration::from_secs(5), FaultKind::Passing, None, row, &mut dice);
         }
         assert!(health.next_probe().is_some());
-        assert!(rows.iter().all(|row| row.charged <= 2), "{rows:?}");
+        assert!(rows.iter().all(|row| row.tries() <= 2), "{rows:?}");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_try_counts_less_while_many_others_fail_as_well() {
+        let (mut health, start, mut dice) = health();
+        let mut row = Allowance::used(1);
+        let mut tries = 0;
+        while !health.is_used_up(&row) {
+            for _ in 0..64 {
+                health.faulted(start, FaultKind::Passing, None, &mut Allowance::default(), &mut dice);
+                health.answered(start);
+                health.served(&Allowance::default());
+            }
+            health.faulted(start, FaultKind::Passing, None, &mut row, &mut dice);
+            health.answered(start);
+            tries += 1;
+        }
+        assert!((14..24).contains(&tries), "{tries}");
     }
 
     #[tokio::test(start_paused = true)]

@@ -26,7 +26,7 @@ pub(super) struct End {
 
 impl End {
     pub(super) fn of(self, work: &Work, ending: Ending) -> Ended {
-        let tries = work.allowance.charged;
+        let tries = work.allowance.tries();
         Ended { row: work.row.clone(), sent: Some(self.sent), tries, cost: self.cost, ending }
     }
 }
@@ -61,6 +61,7 @@ impl<E: Endpoint, L: Ledger> Pass<'_, '_, E, L> {
 
     fn answered(&mut self, work: Work, answer: Answer, end: End, ticket: Ticket, now: Instant) {
         self.dispatcher.window.observe(end.sent.latency);
+        self.dispatcher.health.served(&work.allowance);
         if let Some(usage) = &answer.usage {
             self.dispatcher.pace.answered(ticket, now, &work.request.estimate, usage);
         }
@@ -94,7 +95,7 @@ impl<E: Endpoint, L: Ledger> Pass<'_, '_, E, L> {
                 let Dispatcher { health, dice, .. } = &mut *self.dispatcher;
                 health.faulted(now, fault.kind, asked, &mut work.allowance, dice);
                 work.throttled = 0;
-                let used_up = work.allowance.charged >= self.dispatcher.retry.max_attempts;
+                let used_up = health.is_used_up(&work.allowance);
                 // What comes back after the patience has ended is pending like all that an outage leaves.
                 match used_up && !self.is_out() {
                     true => self.gave_up(&work, fault, end),

@@ -210,7 +210,12 @@ impl<'p, 'e, E: Endpoint, L: Ledger> Pass<'p, 'e, E, L> {
     /// Whether a row that was never sent can go, as far as the journal and the first rows are concerned.
     fn fresh_can_go(&self, now: Instant) -> bool {
         let fresh = self.queues.fresh.front().filter(|work| work.row.position < self.handed_out);
-        fresh.is_some_and(|work| self.dispatcher.trial.allows(work.request.shape, now))
+        fresh.is_some_and(|work| self.trial_allows(work, now))
+    }
+
+    fn trial_allows(&self, work: &Work, now: Instant) -> bool {
+        let probing = self.dispatcher.health.next_probe().is_some();
+        self.dispatcher.trial.allows(work.request.shape, now, probing)
     }
 
     /// Whether another row may be read.
@@ -224,7 +229,7 @@ impl<'p, 'e, E: Endpoint, L: Ledger> Pass<'p, 'e, E, L> {
     fn nothing_ready(&self, now: Instant, due: Option<Instant>) -> Next {
         let trial = &self.dispatcher.trial;
         let shape = self.queues.fresh.front().map(|work| work.request.shape);
-        let first_rows = shape.is_some_and(|shape| !trial.allows(shape, now));
+        let first_rows = self.queues.fresh.front().is_some_and(|work| !self.trial_allows(work, now));
         let rows_come = self.rows.is_some() && self.has_room() && !first_rows;
         let rows_go = !self.in_flight.is_empty() || !self.errands.is_empty() || self.queues.goes_again();
         let idle = !rows_go && !rows_come && (first_rows || self.queues.fresh.is_empty());

@@ -61,9 +61,10 @@ impl Trial {
         Self { setters, over: false, sent: 0, refused: Vec::new(), shapes: HashMap::new() }
     }
 
-    /// Whether a row of this shape may be sent for the first time.
-    pub(crate) fn allows(&self, shape: Shape, now: Instant) -> bool {
-        let enough = !self.over && self.sent >= FIRST_ROWS;
+    /// Whether a row of this shape may be sent for the first time. When the service answers nobody (`probing`), one that was
+    /// never sent is as good a probe as any, and better than rows that may be poisoned.
+    pub(crate) fn allows(&self, shape: Shape, now: Instant, probing: bool) -> bool {
+        let enough = !self.over && self.sent >= FIRST_ROWS && !probing;
         !enough && self.trial_ends(shape).is_none_or(|end| end <= now)
     }
 
@@ -197,9 +198,9 @@ mod tests {
         let now = Instant::now();
         assert!(trial.answered(Shape(0)).is_empty());
         for shape in 0..1_000 {
-            assert!(trial.allows(Shape(shape), now));
+            assert!(trial.allows(Shape(shape), now, false));
             trial.out(Shape(shape), now);
-            assert_eq!(trial.allows(Shape(shape), now), shape >= SHAPES as u64, "{shape}");
+            assert_eq!(trial.allows(Shape(shape), now, false), shape >= SHAPES as u64, "{shape}");
         }
         assert_eq!(trial.shapes.len(), SHAPES);
     }
@@ -211,10 +212,10 @@ mod tests {
         trial.out(shape, now);
         let later = now + REFUSED_BY_THEN;
         assert_eq!(trial.opens_at(shape, now), Some(later));
-        assert!(!trial.allows(shape, now) && trial.allows(shape, later));
+        assert!(!trial.allows(shape, now, false) && trial.allows(shape, later, false));
         assert_eq!(trial.opens_at(shape, later), None, "what is open needs no waking");
         trial.out(shape, later);
         trial.back(shape, later);
-        assert!(trial.allows(shape, later));
+        assert!(trial.allows(shape, later, false));
     }
 }

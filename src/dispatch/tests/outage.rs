@@ -125,7 +125,6 @@ async fn an_hour_of_brown_out_is_gone_through_at_the_same_rate_and_fails_no_row_
     assert_eq!((first.reason, last.reason), (StopReason::Finished, StopReason::Finished));
     bench.assert_every_row_ended_once(22_000);
     assert!(bench.failed().is_empty(), "{:?}", bench.failed());
-    assert!(first.set_aside > 0, "some rows had to be asked for again at the end");
     for minute in 1..61 {
         let sent = bench.sends_between(secs(60 * minute), secs(60 * (minute + 1)));
         assert!((540..=600).contains(&sent), "{sent} in minute {minute}, of 600");
@@ -133,7 +132,7 @@ async fn an_hour_of_brown_out_is_gone_through_at_the_same_rate_and_fails_no_row_
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_brown_out_is_no_outage_and_nearly_no_row_fails_of_it() {
+async fn a_brown_out_is_no_outage_and_no_row_fails_of_it() {
     let bench = Bench::new().qps(10.0);
     let script = |call: Call| match call.at < secs(3_600) && coin(call, 0.5) {
         true => broken(),
@@ -142,9 +141,8 @@ async fn a_brown_out_is_no_outage_and_nearly_no_row_fails_of_it() {
     let (first, last) = bench.run_twice(16_000, script).await;
     assert_eq!((first.reason, last.reason), (StopReason::Finished, StopReason::Finished));
     bench.assert_every_row_ended_once(16_000);
-    let failed = bench.failed().len();
-    assert!(failed <= 16, "{failed} of 16,000 failed");
-    assert!((100..500).contains(&first.set_aside), "{}", first.set_aside);
+    assert!(bench.failed().is_empty());
+    assert!(first.set_aside < 4, "{}", first.set_aside);
     let sent = bench.sends_between(Duration::ZERO, secs(3_000));
     assert!(sent >= 29_000, "{sent} of 30,000");
 }
@@ -160,9 +158,28 @@ async fn a_poisoned_row_is_set_aside_and_then_fails_while_the_others_go_on() {
     assert_eq!((aside[0].row.position, aside[0].tries), (100, 6));
     assert_eq!(bench.failed().len(), 1);
     let tries = bench.sends().iter().filter(|one| one.position == 100).count();
-    assert!((8..=12).contains(&tries), "six tries, and a few more in the last pass: {tries}");
+    assert!((8..=36).contains(&tries), "six tries, and those of six minutes in the last pass: {tries}");
     let elapsed = bench.elapsed();
-    assert!(elapsed < secs(105 + 130), "{elapsed:?}");
+    assert!(elapsed < secs(105 + 70 + 360 + 130), "{elapsed:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_outage_among_the_last_rows_that_had_failed_before_costs_them_nothing() {
+    for rows in [1, 5, 20] {
+        let bench = Bench::new().qps(10.0);
+        let script = move |call: Call| {
+            let is_last = call.position >= 100 - rows;
+            // Each fails once while others are answered, then the service is gone for five minutes.
+            match call.at < secs(310) && is_last {
+                true => broken(),
+                false => answer(secs(1)),
+            }
+        };
+        let (first, last) = bench.run_twice(100, script).await;
+        assert_eq!((first.reason, last.reason), (StopReason::Finished, StopReason::Finished), "{rows} rows");
+        bench.assert_every_row_ended_once(100);
+        assert!(bench.failed().is_empty(), "{rows} rows");
+    }
 }
 
 #[tokio::test(start_paused = true)]
@@ -176,7 +193,7 @@ async fn poisoned_rows_left_alone_at_the_end_are_no_outage() {
     );
     bench.assert_every_row_ended_once(300);
     assert_eq!(bench.failed().len(), 20);
-    assert!(bench.elapsed() < secs(400), "{:?}", bench.elapsed());
+    assert!(bench.elapsed() < secs(900), "{:?}", bench.elapsed());
 }
 
 #[tokio::test(start_paused = true)]
