@@ -126,10 +126,15 @@ pub(super) fn parameters() -> impl Iterator<Item = (&'static str, Kind)> {
 /// doubled, wrong or swapped. A wrong letter tells nothing in a short name: `top_k` is no slip of `top_p`.
 pub(super) fn meant<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     let plain = |name: &str| name.to_lowercase().replace(['_', '-'], "");
+    let one = plain(name);
     let slip = |known: &str| {
-        let (one, other) = (plain(name), plain(known));
+        let other = plain(known);
         if one == other {
             return true;
+        }
+        // Only one letter may be missing; most names are told apart by that, at a hundredth of the cost.
+        if one.len().abs_diff(other.len()) > 1 {
+            return false;
         }
         let longer = one.len().max(other.len());
         let wrong_letter = one.len() == other.len() && strsim::levenshtein(&one, &other) == 1;
