@@ -120,7 +120,7 @@ impl<'e, E: Endpoint> Dispatcher<'e, E> {
             purse: Purse::new(rules.caps, past.cost, past.tokens),
             health: Health::new(rules.retry, now, past.reached),
             window: Window::new(rules.concurrency, rules.quotas.requests_each_second(), rules.open_files),
-            trial: Trial::new(rules.setters.clone()),
+            trial: Trial::new(rules.setters.clone(), past.works),
             ends_at,
             last_fault: None,
         }

@@ -16,6 +16,9 @@ pub struct Past {
     pub duration: Duration,
     /// Whether the service has answered before, at the same address: then it is there, and can be waited for.
     pub reached: bool,
+    /// Whether rows of the present input have been answered by the present job: then the job is right, and rows that are
+    /// refused are to blame themselves.
+    pub works: bool,
     /// Requests of the last minute: how long ago each was sent, and its tokens; `None` where nobody knows them.
     pub last_minute: Vec<(Duration, Option<u64>)>,
     /// The tokens that count for a request of the last minute of which nobody knows them.

@@ -56,9 +56,9 @@ pub(crate) enum Judgement {
 }
 
 impl Trial {
-    /// Of a job whose fields are set by these.
-    pub(crate) fn new(setters: Setters) -> Self {
-        Self { setters, over: false, sent: 0, refused: Vec::new(), shapes: HashMap::new() }
+    /// Of a job whose fields are set by these. `over`: it has answers already, and only new shapes are tried.
+    pub(crate) fn new(setters: Setters, over: bool) -> Self {
+        Self { setters, over, sent: 0, refused: Vec::new(), shapes: HashMap::new() }
     }
 
     /// Whether a row of this shape may be sent for the first time. When the service answers nobody (`probing`), one that was
@@ -194,7 +194,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn only_so_many_shapes_are_remembered_and_the_others_are_let_through() {
-        let mut trial = Trial::new(Setters::default());
+        let mut trial = Trial::new(Setters::default(), false);
         let now = Instant::now();
         assert!(trial.answered(Shape(0)).is_empty());
         for shape in 0..1_000 {
@@ -207,7 +207,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn a_shape_opens_when_its_first_row_is_out_for_long_and_stays_open() {
-        let mut trial = Trial::new(Setters::default());
+        let mut trial = Trial::new(Setters::default(), false);
         let (shape, now) = (Shape(7), Instant::now());
         trial.out(shape, now);
         let later = now + REFUSED_BY_THEN;

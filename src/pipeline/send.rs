@@ -84,6 +84,7 @@ pub fn past(reader: &Reader, plan: &Plan, base_url: &str) -> Result<Past, Journa
         tokens: spent.usage.total_tokens,
         duration: spent.duration,
         reached: reader.has_answers_from(base_url)?,
+        works: plan.matched.kept + plan.matched.moved > 0,
         last_minute: stored.chain(doubts(earlier)).collect(),
         tokens_unknown: mean_tokens(&spent, plan),
     })

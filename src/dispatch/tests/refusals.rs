@@ -24,6 +24,15 @@ async fn the_first_ten_rows_refused_alike_end_the_run_and_fail_no_row() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn rows_that_are_refused_in_a_job_that_has_answers_already_have_failed() {
+    let mut bench = Bench::new().qps(50.0);
+    bench.past.works = true;
+    let end = bench.run(25, |_| refuse("invalid_parameter")).await;
+    assert_eq!(end.reason, StopReason::Finished);
+    assert_eq!(bench.failed().len(), 25);
+}
+
+#[tokio::test(start_paused = true)]
 async fn faults_among_the_first_rows_do_not_let_more_than_ten_out() {
     let bench = Bench::new().qps(50.0);
     let script = |call: Call| match call.nth == 1 && call.position.is_multiple_of(2) {

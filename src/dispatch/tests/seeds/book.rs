@@ -121,6 +121,7 @@ impl Book {
             tokens: self.tokens,
             duration: Duration::ZERO,
             reached: self.answers > 0,
+            works: self.entries.values().any(|entry| entry.state == State::Ok),
             last_minute,
             tokens_unknown: self.tokens.checked_div(self.told).unwrap_or(expected),
         }
