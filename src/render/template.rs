@@ -198,12 +198,16 @@ impl Filled<'_> {
         let (_, value) = self.rendered(*number)?;
         let value = value.unwrap_or_default();
         let text = &self.templates.texts[*number].1;
-        reverted(&value).ok_or_else(|| match value.kind() {
+        let value = reverted(&value).ok_or_else(|| match value.kind() {
             ValueKind::Undefined => self
                 .missing_column(text)
                 .unwrap_or_else(|| text.problem(None, "the row has nothing of that name")),
             kind => text.problem(None, format!("a value of the kind `{kind}` is not JSON")),
-        })
+        })?;
+        match bytes_of_texts(&value) > MAX_RENDERED_BYTES {
+            true => Err(text.problem(None, too_long())),
+            false => Ok(value),
+        }
     }
 
     fn rendered(&self, number: usize) -> Result<(String, Option<minijinja::Value>), Problem> {
@@ -252,16 +256,27 @@ fn tojson(value: &minijinja::Value, options: minijinja::value::Kwargs) -> Result
     })
 }
 
+fn too_long() -> String {
+    format!("it renders to more than {} MiB", MAX_RENDERED_BYTES >> 20)
+}
+
+/// The bytes of all texts in a value: a value is not written piece by piece, as a text is.
+fn bytes_of_texts(value: &Value) -> usize {
+    match value {
+        Value::String(text) => text.len(),
+        Value::Array(items) => items.iter().map(bytes_of_texts).sum(),
+        Value::Object(fields) => fields.iter().map(|(key, value)| key.len() + bytes_of_texts(value)).sum(),
+        Value::Null | Value::Bool(_) | Value::Number(_) => 0,
+    }
+}
+
 /// A writer that refuses to grow past the limit.
 struct Bounded(Vec<u8>);
 
 impl io::Write for Bounded {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         if self.0.len() + bytes.len() > MAX_RENDERED_BYTES {
-            return Err(io::Error::other(format!(
-                "it renders to more than {} MiB",
-                MAX_RENDERED_BYTES >> 20
-            )));
+            return Err(io::Error::other(too_long()));
         }
         self.0.extend_from_slice(bytes);
         Ok(bytes.len())
