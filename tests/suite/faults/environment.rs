@@ -216,3 +216,29 @@ fn a_supervisor_that_starts_it_again_and_again_makes_no_burst_and_the_job_ends()
         assert!(fs::read_dir(scene.path("")).expect("a folder").count() < 12, "nothing piles up");
     });
 }
+
+#[test]
+fn lives_of_a_request_each_make_no_burst_over_a_minute_s_limit() {
+    scenario("environment::a_crash_loop_within_a_minute", || {
+        let mut scene = Scene::new();
+        scene.rows_and_job(60, "limits.qpm = 12\n");
+        scene.judge.quotas = vec![(12, 60.0)];
+        // Each would send one at once, if it did not know of the ones before it.
+        for _ in 0..24 {
+            let before = scene.witness_count();
+            let mut child = scene.start(&["run", "job.toml"]);
+            for _ in 0..60 {
+                if scene.witness_count() == before {
+                    std::thread::sleep(Duration::from_millis(10));
+                }
+            }
+            child.kill().expect("killed");
+            child.wait().expect("ended");
+            scene.judge.judge_after_a_kill();
+        }
+        let sent = scene.witness_count();
+        assert!(sent > 8, "{sent} requests cannot have been too many");
+        scene.judge.quotas.clear();
+        scene.run_job(&["job.toml", "--set", "limits.qpm=60000"]).expect_code(0);
+    });
+}
