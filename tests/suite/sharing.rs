@@ -103,7 +103,7 @@ fn a_killed_run_goes_on_and_still_sends_each_request_once() {
 fn a_row_that_failed_for_its_own_answer_can_share_another_s_later() {
     let script = "[[fault]]\ncontains = \"text 1 \"\ntimes = 4\ncontent = \"wrong\"\n\
                   [[fault]]\ncontains = \"text\"\ncontent = '{\"a\":\"right\"}'\n";
-    let more = "request.response_format = { type = \"json_schema\" }\nanswer.schema = \"a.json\"\n";
+    let more = "request.response_format = { type = \"json_schema\" }\nanswer.schema = \"a.json\"\nanswer.repair = 0\n";
     let mut scene = share(Scene::with_script(script), 3, more);
     scene.judge.texts = None;
     let schema = json!({ "type": "object", "properties": { "a": { "type": "string" } }, "required": ["a"] });
