@@ -5,6 +5,7 @@
 //! job. What came of a row is told to the journal, and counts when the journal says that it is on disk.
 
 mod caps;
+mod choice;
 mod errand;
 mod flight;
 mod health;

@@ -1,7 +1,7 @@
 //! One pass over the rows: what goes when, and what is waited for.
 
 use std::collections::BTreeMap;
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use futures_util::StreamExt;
 use futures_util::future::LocalBoxFuture;
@@ -9,19 +9,17 @@ use futures_util::stream::FuturesUnordered;
 use tokio::sync::mpsc::Receiver;
 use tokio::time::Instant;
 
-use super::caps::{Reservation, Short};
+use super::choice::Next;
 use super::errand::Errand;
 use super::flight::{Finished, Flight};
-use super::pace;
 use super::stop::{Cap, Stop, StopReason, Urgency};
 use super::work::{Queues, Ready, Work};
 use super::{Dispatcher, Ledger, PassEnd};
 use crate::endpoint::Endpoint;
-use crate::event::{Event, HeldBy, Observer, Standing};
+use crate::event::{Event, Observer, Standing};
 use crate::failpoint::meet;
 use crate::note::{Ended, Note};
 use crate::outcome::{Fault, FaultKind};
-use crate::request::Estimate;
 
 /// Rows at most that are on their way without a place, for each place.
 const ROWS_PER_PLACE: usize = 4;
@@ -39,18 +37,18 @@ pub(super) struct Pass<'p, 'e, E, L> {
     observer: &'p mut dyn Observer,
     stop: Stop,
     may_be_stopped: bool,
-    rows: Option<Receiver<Ready>>,
+    pub(super) rows: Option<Receiver<Ready>>,
     pub(super) queues: Queues,
-    in_flight: FuturesUnordered<LocalBoxFuture<'e, Finished>>,
+    pub(super) in_flight: FuturesUnordered<LocalBoxFuture<'e, Finished>>,
     /// Rows whose tools are being run.
     pub(super) errands: FuturesUnordered<LocalBoxFuture<'e, Errand>>,
     /// When the requests in flight were sent, by their order.
     pub(super) sent_at: BTreeMap<u64, Instant>,
-    sent: u64,
+    pub(super) sent: u64,
     /// Whether the last to leave had been sent before.
-    went_again: bool,
+    pub(super) went_again: bool,
     /// Rows below this position may be sent: the journal knows of it.
-    handed_out: u64,
+    pub(super) handed_out: u64,
     /// What the journal has been told.
     handing_out: u64,
     handing_out_since: Instant,
@@ -183,134 +181,11 @@ impl<'p, 'e, E: Endpoint, L: Ledger> Pass<'p, 'e, E, L> {
         }
     }
 
-    fn next(&mut self, now: Instant) -> Next {
-        if self.reason.is_some() {
-            return Next::Wait(None, None);
-        }
-        let probing = self.dispatcher.health.next_probe();
-        if let Some(probe) = probing {
-            if !self.in_flight.is_empty() {
-                return Next::Wait(None, Some(HeldBy::Outage));
-            }
-            if probe > now {
-                return Next::Wait(Some(probe), Some(HeldBy::Outage));
-            }
-        }
-        // What is due already waits for something else than the time: for the probe before it.
-        let due = self.queues.next_due().filter(|due| *due > now);
-        if self.queues.cleared.is_empty() && !self.fresh_can_go(now) {
-            return self.nothing_ready(now, due);
-        }
-        if self.in_flight.len() >= self.places() {
-            return Next::Wait(due, Some(HeldBy::Places));
-        }
-        self.leave(now, due)
-    }
-
-    /// Whether a row that was never sent can go, as far as the journal and the first rows are concerned.
-    fn fresh_can_go(&self, now: Instant) -> bool {
-        let fresh = self.queues.fresh.front().filter(|work| work.row.position < self.handed_out);
-        fresh.is_some_and(|work| self.trial_allows(work, now))
-    }
-
-    fn trial_allows(&self, work: &Work, now: Instant) -> bool {
-        let probing = self.dispatcher.health.next_probe().is_some();
-        self.dispatcher.trial.allows(work.request.shape, now, probing)
-    }
-
     /// Whether another row may be read.
-    fn has_room(&self) -> bool {
+    pub(super) fn has_room(&self) -> bool {
         let read_ahead = self.places().max(FEWEST_READ_AHEAD);
         let rows = self.queues.len() + self.errands.len();
         self.queues.fresh.len() < read_ahead && rows < ROWS_PER_PLACE * read_ahead
-    }
-
-    /// No row can go: either none is there yet, or all that are left wait.
-    fn nothing_ready(&self, now: Instant, due: Option<Instant>) -> Next {
-        let trial = &self.dispatcher.trial;
-        let shape = self.queues.fresh.front().map(|work| work.request.shape);
-        let first_rows = self.queues.fresh.front().is_some_and(|work| !self.trial_allows(work, now));
-        let rows_come = self.rows.is_some() && self.has_room() && !first_rows;
-        let rows_go = !self.in_flight.is_empty() || !self.errands.is_empty() || self.queues.goes_again();
-        let idle = !rows_go && !rows_come && (first_rows || self.queues.fresh.is_empty());
-        let patience = self.dispatcher.retry.max_outage;
-        match due {
-            // A service that asks for more patience than the job has is out for this job.
-            Some(due) if idle && due > now + patience => {
-                Next::Stop(Box::new(StopReason::Outage(self.last_fault())))
-            }
-            _ if first_rows => {
-                let opens = shape.and_then(|shape| trial.opens_at(shape, now));
-                Next::Wait(due.into_iter().chain(opens).min(), Some(HeldBy::FirstRows))
-            }
-            _ => Next::Wait(due, idle.then_some(HeldBy::Backoff)),
-        }
-    }
-
-    /// Whether a row goes that was sent before. Such rows go first; but while nobody is answered they take turns with new
-    /// ones, or a few poisoned rows would use up a slow job's rate, and look like an outage.
-    fn goes_again(&self, now: Instant) -> bool {
-        let nobody_answered = self.dispatcher.health.patience_ends().is_some();
-        let takes_turns = self.went_again && nobody_answered && self.fresh_can_go(now);
-        !self.queues.cleared.is_empty() && !takes_turns
-    }
-
-    /// Lets the first row that can go leave, if it can be paid for.
-    fn leave(&mut self, now: Instant, due: Option<Instant>) -> Next {
-        let goes_again = self.goes_again(now);
-        let queue = if goes_again { &self.queues.cleared } else { &self.queues.fresh };
-        let Some(request) = queue.front().map(|work| &work.request) else {
-            return Next::Wait(due, None);
-        };
-        let (estimate, shape) = (request.estimate, request.shape);
-        let worst = self.dispatcher.pace.worst(&estimate);
-        // No tokenizer makes more tokens than there are bytes.
-        let prompt_tokens = worst.prompt_tokens.max(request.body.len() as u64);
-        let reservation = self.dispatcher.purse.reserve(request, &Estimate { prompt_tokens, ..worst });
-        let flight = match self.pay(now, due, &estimate, reservation) {
-            Ok(flight) => flight,
-            Err(next) => return next,
-        };
-        self.went_again = goes_again;
-        if !goes_again {
-            self.dispatcher.trial.sent();
-        }
-        self.dispatcher.trial.out(shape, now);
-        let queue = if goes_again { &mut self.queues.cleared } else { &mut self.queues.fresh };
-        match queue.pop_front() {
-            Some(work) => Next::Send(Box::new(work), flight),
-            None => Next::Wait(due, None),
-        }
-    }
-
-    /// Pays for a request, if every limit and every cap lets it go.
-    fn pay(
-        &mut self,
-        now: Instant,
-        due: Option<Instant>,
-        estimate: &Estimate,
-        reservation: Result<Reservation, Short>,
-    ) -> Result<Flight, Next> {
-        let Dispatcher { purse, pace, .. } = &mut *self.dispatcher;
-        let reservation = reservation.map_err(|short| match short {
-            Short::ForGood(cap) => Next::Stop(Box::new(StopReason::Cap(cap))),
-            Short::ForNow => Next::Wait(due, Some(HeldBy::Cap)),
-        })?;
-        match pace.ask(now, estimate) {
-            Ok(ticket) => {
-                self.sent += 1;
-                Ok(Flight { order: self.sent, ticket, reservation, at: SystemTime::now() })
-            }
-            Err((when, held_by)) => {
-                purse.settle(reservation, None, None);
-                let held_by = match held_by {
-                    pace::HeldBy::Requests => HeldBy::Rate,
-                    pace::HeldBy::Tokens => HeldBy::Tokens,
-                    pace::HeldBy::Brake => HeldBy::Throttling,
-                };
-                Err(Next::Wait(Some(due.map_or(when, |due| due.min(when))), Some(held_by)))
-            }
-        }
     }
 
     fn send(&mut self, work: Work, flight: Flight, now: Instant) {
@@ -353,7 +228,7 @@ impl<'p, 'e, E: Endpoint, L: Ledger> Pass<'p, 'e, E, L> {
         matches!(self.reason, Some(StopReason::Outage(_) | StopReason::NeverReached(_)))
     }
 
-    fn last_fault(&self) -> Fault {
+    pub(super) fn last_fault(&self) -> Fault {
         let none = || Fault::new(FaultKind::Passing, "no_answer", "the service answered nobody");
         self.dispatcher.last_fault.clone().unwrap_or_else(none)
     }
@@ -403,7 +278,7 @@ impl<'p, 'e, E: Endpoint, L: Ledger> Pass<'p, 'e, E, L> {
         }
     }
 
-    fn places(&self) -> usize {
+    pub(super) fn places(&self) -> usize {
         let oldest = self.sent_at.values().next().map_or(Duration::ZERO, Instant::elapsed);
         self.dispatcher.window.places(oldest)
     }
@@ -438,16 +313,6 @@ impl<'p, 'e, E: Endpoint, L: Ledger> Pass<'p, 'e, E, L> {
             self.observer.on(Event::Committed(note));
         }
     }
-}
-
-/// What can be done next.
-enum Next {
-    /// This one can be sent.
-    Send(Box<Work>, Flight),
-    /// Nothing before that instant, and why; `None`: before something else happens.
-    Wait(Option<Instant>, Option<HeldBy>),
-    /// Nothing any more.
-    Stop(Box<StopReason>),
 }
 
 async fn next_row(rows: &mut Option<Receiver<Ready>>) -> Option<Ready> {

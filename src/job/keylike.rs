@@ -6,12 +6,19 @@ use std::ops::Range;
 /// No key is this short.
 const SHORTEST: usize = 11;
 
+/// What a token behind `Bearer` does not have in it.
+const ENDS_A_TOKEN: [char; 8] = [' ', '\t', '\r', '\n', '"', '\'', '`', ','];
+
 /// Where words stand that look like keys: they begin with `sk-` or follow `Bearer`, are long enough, and have digits in
 /// them. And what stands before the `@` of an address.
 pub(super) fn places(text: &str) -> Vec<Range<usize>> {
     let mut found = Vec::new();
     let mut after_bearer = false;
-    for word in words(text) {
+    for mut word in words(text) {
+        if after_bearer {
+            // A token has signs in it that stand between words elsewhere.
+            word.end = word.start + text[word.start..].find(ENDS_A_TOKEN).unwrap_or(text.len() - word.start);
+        }
         let letters = &text[word.clone()];
         let long = letters.len() >= SHORTEST && letters.contains(|c: char| c.is_ascii_digit());
         if long && (letters.starts_with("sk-") || after_bearer) {
@@ -58,6 +65,10 @@ mod tests {
         for (text, shown) in [
             ("api_key = \"sk-4f1d9c7e2b\"", "api_key = \"*************\""),
             ("é: Bearer 4f1d9c7e2b0a, é", "é: Bearer ************, é"),
+            (
+                "a = \"Bearer eyJhbGci1.eyJzdW+/9=.SflKxw\" # b",
+                "a = \"Bearer ***************************\" # b",
+            ),
             ("http://user:pässword@host/v1", "http://**************@host/v1"),
             (
                 "sk-learn, ask-1234567890, sk-12, mail@host, http://host/a@b",

@@ -78,7 +78,8 @@ impl<'c> Sharer<'c> {
         Ok(Self { connection, path, shared: Shared::default() })
     }
 
-    /// Gives a row the end of another row with the same request, if there is one; an answer rather than a failure.
+    /// Gives a row the end of another row with the same request, if there is one; an answer rather than a failure. An
+    /// answer of its own that made it fail before is its end no more.
     ///
     /// # Errors
     ///
@@ -88,7 +89,7 @@ impl<'c> Sharer<'c> {
                    SELECT ?1, ?2, e.fingerprint, e.status, e.entry, e.error_code, e.error
                    FROM temp.ends x JOIN entries e ON e.entry = x.entry WHERE x.fingerprint = ?3 AND e.position IS NOT ?1
                    ON CONFLICT (position) DO UPDATE SET status = excluded.status, shares = excluded.shares,
-                       error_code = excluded.error_code, error = excluded.error
+                       answer = NULL, error_code = excluded.error_code, error = excluded.error
                    RETURNING status";
         let failed = |source| JournalError::sqlite(self.path, source);
         let mut statement = self.connection.prepare_cached(sql).map_err(failed)?;

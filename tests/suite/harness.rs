@@ -191,7 +191,7 @@ impl Scene {
     }
 
     /// Waits until something is so; a scenario in which it never is fails.
-    pub fn wait_until(&self, is_so: impl Fn() -> bool) {
+    pub fn wait_until(&self, mut is_so: impl FnMut() -> bool) {
         for _ in 0..12_000 {
             if is_so() {
                 return;

@@ -98,3 +98,22 @@ fn a_killed_run_goes_on_and_still_sends_each_request_once() {
     let (sent, in_doubt) = (scene.witness().len(), scene.in_doubt());
     assert!((41..=40 + in_doubt).contains(&sent), "{sent} requests, {in_doubt} in doubt");
 }
+
+#[test]
+fn a_row_that_failed_for_its_own_answer_can_share_another_s_later() {
+    let script = "[[fault]]\ncontains = \"text 1 \"\ntimes = 4\ncontent = \"wrong\"\n\
+                  [[fault]]\ncontains = \"text\"\ncontent = '{\"a\":\"right\"}'\n";
+    let more = "request.response_format = { type = \"json_schema\" }\nanswer.schema = \"a.json\"\nanswer.repair = 0\n";
+    let mut scene = share(Scene::with_script(script), 3, more);
+    scene.judge.texts = None;
+    let schema = json!({ "type": "object", "properties": { "a": { "type": "string" } }, "required": ["a"] });
+    scene.write("a.json", schema.to_string());
+    scene.run_job(&["job.toml", "--set", "input.duplicates=send"]).expect_code(3).says("4 failed");
+    scene.retry_failed().expect_code(0).says("12 rows: 12 ok");
+    assert_eq!(scene.witness().len(), 13, "one of the four is sent again, and the others share its answer");
+    for row in lines(&scene.path("out.jsonl")) {
+        assert_eq!(row["response"], r#"{"a":"right"}"#, "{row}");
+    }
+    scene.run_job(&["job.toml"]).expect_code(0).says("kept 12 ");
+    scene.run(&["verify", "job.toml"]).expect_code(0);
+}

@@ -142,3 +142,25 @@ pub(super) fn meant<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) ->
     };
     known.into_iter().find(|known| slip(known)).filter(|_| !ELSEWHERE.contains(&name))
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn what_a_row_s_text_stands_for_depends_on_the_parameter() {
+        let read = |key: &str, value: Value| Kind::of(key).expect("known").read(value);
+        assert_eq!(read("temperature", json!(" 0.5 ")), json!(0.5));
+        assert_eq!(read("seed", json!("7")), json!(7));
+        assert_eq!(read("seed", json!(7.0)), json!(7));
+        assert_eq!(read("seed", json!("7.0")), json!(7));
+        assert_eq!(read("seed", json!("seven")), json!("seven"));
+        assert_eq!(read("temperature", json!("")), json!(null));
+        assert_eq!(read("enable_thinking", json!("True")), json!(true));
+        assert_eq!(read("enable_thinking", json!("1")), json!("1"));
+        assert_eq!(read("tools", json!("[]")), json!([]));
+        assert_eq!(read("stop", json!("7")), json!("7"));
+    }
+}

@@ -41,7 +41,8 @@ fn a_server_that_echoes_the_key_in_any_form_is_corrected_everywhere() {
             {
                 let row = 4 * nth + row;
                 script += &format!(
-                    "[[fault]]\ncontains = \"of row {row}.\"\nfirst_tries = {tries}\nstatus = {status}\nbody = '{body}'\n"
+                    "[[fault]]\ncontains = \"of row {row}.\"\nfirst_tries = {tries}\nstatus = {status}\nbody = '{body}'\n\
+                     headers = {{ X-Request-Id = \"{CANARY}\" }}\n"
                 );
             }
         }
@@ -97,10 +98,14 @@ fn neither_the_tools_nor_the_glossary_nor_the_headers_nor_any_command_shows_the_
         scene.rows_and_job(
             4,
             "request.tools = [{ type = \"function\", function = { name = \"look\", parameters = { type = \"object\" } } }]\n\
+             request.tool_choice = { type = \"function\", function = { name = \"look\" } }\n\
              [model.headers]\nX-Proxy-Authorization = \"Bearer proxy-77aa88bb99cc\"\n\
              [tools.look]\ncommand = [\"sh\", \"-c\", \"env; cat\"]\n",
         );
         scene.run_job(&["job.toml", "-v"]);
+        let results = "SELECT count(*) FROM steps WHERE results LIKE '%PATH=%'";
+        let told: i64 = scene.journal().query_row(results, [], |row| row.get(0)).expect("a count");
+        assert!(told > 0, "the tool has told its environment");
         for command in ["status", "verify", "preview", "export"] {
             scene.run(&[command, "job.toml"]);
         }

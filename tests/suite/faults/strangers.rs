@@ -169,6 +169,18 @@ fn links_lead_the_output_where_they_point_and_the_journal_nowhere() {
             assert_eq!(scene.read("precious"), "mine\n", "{name}");
             assert!(scene.witness().is_empty(), "{name}");
         }
+        let mut other = Scene::new();
+        other.rows_and_job(5, "");
+        other.run_job(&["job.toml"]).expect_code(0);
+        let whole = fs::read(other.path("out.jsonl.journal")).expect("a journal");
+        scene.rows_and_job(5, "");
+        scene.job("in.jsonl", "linked.jsonl", "");
+        symlink(other.path("out.jsonl.journal"), scene.path("linked.jsonl.journal")).expect("a link");
+        for command in ["run", "status", "export"] {
+            scene.run(&[command, "job.toml"]).expect_code(1).says("it is a symbolic link");
+        }
+        assert_eq!(fs::read(other.path("out.jsonl.journal")).expect("a journal"), whole);
+        assert_eq!(scene.witness().len(), 5, "nothing more was sent");
         for name in ["out.jsonl.journal.new", "out.jsonl.journal.ballast", "out.jsonl.summary.json"] {
             let mut scene = Scene::new();
             scene.rows_and_job(5, "");

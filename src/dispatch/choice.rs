@@ -1,0 +1,152 @@
+//! What goes next, of the rows that are ready: a fresh one, one that was sent before, or none yet, and why.
+
+use std::time::SystemTime;
+
+use tokio::time::Instant;
+
+use super::caps::{Reservation, Short};
+use super::flight::Flight;
+use super::pace;
+use super::pass::Pass;
+use super::stop::StopReason;
+use super::work::Work;
+use super::{Dispatcher, Ledger};
+use crate::endpoint::Endpoint;
+use crate::event::HeldBy;
+use crate::request::Estimate;
+
+/// What can be done next.
+pub(super) enum Next {
+    /// This one can be sent.
+    Send(Box<Work>, Flight),
+    /// Nothing before that instant, and why; `None`: before something else happens.
+    Wait(Option<Instant>, Option<HeldBy>),
+    /// Nothing any more.
+    Stop(Box<StopReason>),
+}
+
+impl<E: Endpoint, L: Ledger> Pass<'_, '_, E, L> {
+    /// What goes next, or what is waited for before anything does.
+    pub(super) fn next(&mut self, now: Instant) -> Next {
+        if self.stops() {
+            return Next::Wait(None, None);
+        }
+        let probing = self.dispatcher.health.next_probe();
+        if let Some(probe) = probing {
+            if !self.in_flight.is_empty() {
+                return Next::Wait(None, Some(HeldBy::Outage));
+            }
+            if probe > now {
+                return Next::Wait(Some(probe), Some(HeldBy::Outage));
+            }
+        }
+        // What is due already waits for something else than the time: for the probe before it.
+        let due = self.queues.next_due().filter(|due| *due > now);
+        if self.queues.cleared.is_empty() && !self.fresh_can_go(now) {
+            return self.nothing_ready(now, due);
+        }
+        if self.in_flight.len() >= self.places() {
+            return Next::Wait(due, Some(HeldBy::Places));
+        }
+        self.leave(now, due)
+    }
+
+    /// Whether a row that was never sent can go, as far as the journal and the first rows are concerned.
+    pub(super) fn fresh_can_go(&self, now: Instant) -> bool {
+        let fresh = self.queues.fresh.front().filter(|work| work.row.position < self.handed_out);
+        fresh.is_some_and(|work| self.trial_allows(work, now))
+    }
+
+    fn trial_allows(&self, work: &Work, now: Instant) -> bool {
+        let probing = self.dispatcher.health.next_probe().is_some();
+        self.dispatcher.trial.allows(work.request.shape, now, probing)
+    }
+
+    /// No row can go: either none is there yet, or all that are left wait.
+    fn nothing_ready(&self, now: Instant, due: Option<Instant>) -> Next {
+        let trial = &self.dispatcher.trial;
+        let shape = self.queues.fresh.front().map(|work| work.request.shape);
+        let first_rows = self.queues.fresh.front().is_some_and(|work| !self.trial_allows(work, now));
+        let rows_come = self.rows.is_some() && self.has_room() && !first_rows;
+        let rows_go = !self.in_flight.is_empty() || !self.errands.is_empty() || self.queues.goes_again();
+        let idle = !rows_go && !rows_come && (first_rows || self.queues.fresh.is_empty());
+        let patience = self.dispatcher.retry.max_outage;
+        match due {
+            // A service that asks for more patience than the job has is out for this job.
+            Some(due) if idle && due > now + patience => {
+                Next::Stop(Box::new(StopReason::Outage(self.last_fault())))
+            }
+            _ if first_rows => {
+                let opens = shape.and_then(|shape| trial.opens_at(shape, now));
+                Next::Wait(due.into_iter().chain(opens).min(), Some(HeldBy::FirstRows))
+            }
+            _ => Next::Wait(due, idle.then_some(HeldBy::Backoff)),
+        }
+    }
+
+    /// Whether a row goes that was sent before. Such rows go first; but while nobody is answered they take turns with new
+    /// ones, or a few poisoned rows would use up a slow job's rate, and look like an outage.
+    fn goes_again(&self, now: Instant) -> bool {
+        let nobody_answered = self.dispatcher.health.patience_ends().is_some();
+        let takes_turns = self.went_again && nobody_answered && self.fresh_can_go(now);
+        !self.queues.cleared.is_empty() && !takes_turns
+    }
+
+    /// Lets the first row that can go leave, if it can be paid for.
+    fn leave(&mut self, now: Instant, due: Option<Instant>) -> Next {
+        let goes_again = self.goes_again(now);
+        let queue = if goes_again { &self.queues.cleared } else { &self.queues.fresh };
+        let Some(request) = queue.front().map(|work| &work.request) else {
+            return Next::Wait(due, None);
+        };
+        let (estimate, shape) = (request.estimate, request.shape);
+        let worst = self.dispatcher.pace.worst(&estimate);
+        // No tokenizer makes more tokens than there are bytes.
+        let prompt_tokens = worst.prompt_tokens.max(request.body.len() as u64);
+        let reservation = self.dispatcher.purse.reserve(request, &Estimate { prompt_tokens, ..worst });
+        let flight = match self.pay(now, due, &estimate, reservation) {
+            Ok(flight) => flight,
+            Err(next) => return next,
+        };
+        self.went_again = goes_again;
+        if !goes_again {
+            self.dispatcher.trial.sent();
+        }
+        self.dispatcher.trial.out(shape, now);
+        let queue = if goes_again { &mut self.queues.cleared } else { &mut self.queues.fresh };
+        match queue.pop_front() {
+            Some(work) => Next::Send(Box::new(work), flight),
+            None => Next::Wait(due, None),
+        }
+    }
+
+    /// Pays for a request, if every limit and every cap lets it go.
+    fn pay(
+        &mut self,
+        now: Instant,
+        due: Option<Instant>,
+        estimate: &Estimate,
+        reservation: Result<Reservation, Short>,
+    ) -> Result<Flight, Next> {
+        let Dispatcher { purse, pace, .. } = &mut *self.dispatcher;
+        let reservation = reservation.map_err(|short| match short {
+            Short::ForGood(cap) => Next::Stop(Box::new(StopReason::Cap(cap))),
+            Short::ForNow => Next::Wait(due, Some(HeldBy::Cap)),
+        })?;
+        match pace.ask(now, estimate) {
+            Ok(ticket) => {
+                self.sent += 1;
+                Ok(Flight { order: self.sent, ticket, reservation, at: SystemTime::now() })
+            }
+            Err((when, held_by)) => {
+                purse.settle(reservation, None, None);
+                let held_by = match held_by {
+                    pace::HeldBy::Requests => HeldBy::Rate,
+                    pace::HeldBy::Tokens => HeldBy::Tokens,
+                    pace::HeldBy::Brake => HeldBy::Throttling,
+                };
+                Err(Next::Wait(Some(due.map_or(when, |due| due.min(when))), Some(held_by)))
+            }
+        }
+    }
+}
