@@ -7,7 +7,7 @@ use std::time::{Duration, SystemTime};
 
 use futures_util::FutureExt;
 use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
-use reqwest::{Client, Response, redirect, retry};
+use reqwest::{Client, Method, Request, Response, Url, redirect, retry};
 
 use super::key::Key;
 use super::proxy;
@@ -33,7 +33,7 @@ const LEFTOVERS: Duration = Duration::from_millis(100);
 #[derive(Debug)]
 pub struct HttpEndpoint {
     client: Client,
-    url: String,
+    url: Url,
     headers: HeaderMap,
     secrets: Secrets,
     idle_timeout: Duration,
@@ -101,7 +101,7 @@ impl HttpEndpoint {
             builder = builder.no_proxy().tls_certs_only([]);
         }
         let client = builder.build()?;
-        client.post(&url).build()?;
+        let url = client.post(&url).build()?.url().clone();
         let key = settings.key.as_ref();
         let mut headers = more_headers(settings.headers)?;
         headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
@@ -130,12 +130,16 @@ impl HttpEndpoint {
             true => (stream::asking(&request.body), Some(self.idle_timeout)),
             false => (request.body.clone(), None),
         };
-        let sending = self.client.post(&self.url).headers(self.headers.clone()).body(body).send();
-        let response =
+        let mut asking = Request::new(Method::POST, self.url.clone());
+        asking.headers_mut().clone_from(&self.headers);
+        *asking.body_mut() = Some(body.into());
+        let sending = self.client.execute(asking);
+        let mut response =
             within(idle, sending).await?.map_err(|error| before_the_reply(&error, self.proxy.as_deref()))?;
-        let (status, headers) = (response.status(), response.headers().clone());
+        let (status, headers) = (response.status(), std::mem::take(response.headers_mut()));
         if request.stream && status.is_success() && comes_as_events(&headers) {
-            return self.collect(response, request, Veil::new(&self.secrets, sink)).await;
+            let veil = Veil::new(&self.secrets, sink);
+            return self.collect(response, &headers, request, veil).await;
         }
         let body = self.secrets.out_of_body(whole_body(response, idle).await?);
         // A server that does not say what it sends.
@@ -149,9 +153,15 @@ impl HttpEndpoint {
     }
 
     /// Reads an answer that comes piece by piece.
-    async fn collect(&self, mut response: Response, request: &ChatRequest, mut veil: Veil<'_>) -> Reply {
-        let (status, headers) = (response.status(), response.headers().clone());
-        let broken = |trouble| judge_trouble(status, &headers, trouble, SystemTime::now());
+    async fn collect(
+        &self,
+        mut response: Response,
+        headers: &HeaderMap,
+        request: &ChatRequest,
+        mut veil: Veil<'_>,
+    ) -> Reply {
+        let status = response.status();
+        let broken = |trouble| judge_trouble(status, headers, trouble, SystemTime::now());
         let mut incoming = Incoming::new(&request.body, MOST_BYTES);
         while !incoming.is_done() {
             match within(Some(self.idle_timeout), response.chunk()).await? {
@@ -160,14 +170,14 @@ impl HttpEndpoint {
                     incoming.end(&mut |piece| veil.take(piece)).map_err(broken)?;
                     break;
                 }
-                Err(error) => return judge_stream(status, &headers, incoming, Some(&cause(&error))),
+                Err(error) => return judge_stream(status, headers, incoming, Some(&cause(&error))),
             }
         }
         veil.finish();
         // The connection is of use again only when it was read to its end, which comes at once or is not waited for.
         let _ = tokio::time::timeout(LEFTOVERS, async { while let Ok(Some(_)) = response.chunk().await {} })
             .await;
-        judge_stream(status, &headers, incoming, None)
+        judge_stream(status, headers, incoming, None)
     }
 }
 

@@ -4,6 +4,8 @@ mod forms;
 
 use std::fmt;
 
+use aho_corasick::{AhoCorasick, MatchKind};
+
 use super::stream::{Piece, Sink};
 use crate::outcome::{Answer, Fault};
 
@@ -11,7 +13,11 @@ use crate::outcome::{Answer, Fault};
 const SHORTEST: usize = 8;
 
 /// Texts that are taken out of everything that comes back. They cannot be printed.
-pub(super) struct Secrets(Vec<String>);
+pub(super) struct Secrets {
+    forms: Vec<String>,
+    /// Finds any of the forms in one pass over a text: every answer is looked through, and hardly any has one.
+    any: Option<AhoCorasick>,
+}
 
 impl fmt::Debug for Secrets {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -23,13 +29,20 @@ impl Secrets {
     /// The texts that are long enough to be a secret.
     pub(super) fn new(texts: impl IntoIterator<Item = String>) -> Self {
         let long = texts.into_iter().filter(|text| text.len() >= SHORTEST);
-        Self(long.flat_map(|text| forms::of(&text)).filter(|form| form.len() >= SHORTEST).collect())
+        let forms = long.flat_map(|text| forms::of(&text)).filter(|form| form.len() >= SHORTEST);
+        let forms: Vec<String> = forms.collect();
+        // Only for leftmost matches does the searcher pass over several bytes at a time.
+        let any = AhoCorasick::builder().match_kind(MatchKind::LeftmostFirst).build(&forms).ok();
+        Self { forms, any }
     }
 
     /// The text with the secrets taken out; `None` when there was none in it.
     pub(super) fn hide(&self, text: &str) -> Option<String> {
+        if self.any.as_ref().is_some_and(|any| !any.is_match(text)) {
+            return None;
+        }
         let mut hidden: Option<String> = None;
-        for secret in &self.0 {
+        for secret in &self.forms {
             let text = hidden.as_deref().unwrap_or(text);
             if text.contains(secret) {
                 hidden = Some(text.replace(secret, "[key]"));
@@ -40,6 +53,9 @@ impl Secrets {
 
     /// The body of a reply without the secrets, also those that are written with escapes.
     pub(super) fn out_of_body(&self, body: Vec<u8>) -> Vec<u8> {
+        if self.forms.is_empty() {
+            return body;
+        }
         let text = String::from_utf8_lossy(&body);
         let hidden = forms::unescaped(&text).and_then(|plain| self.hide(&plain)).or_else(|| self.hide(&text));
         hidden.map_or(body, String::into_bytes)
@@ -71,7 +87,7 @@ impl Secrets {
                 secret.is_char_boundary(*length) && text.as_bytes().ends_with(&secret.as_bytes()[..*length])
             })
         };
-        self.0.iter().filter_map(begun).max().unwrap_or(0)
+        self.forms.iter().filter_map(begun).max().unwrap_or(0)
     }
 }
 

@@ -53,7 +53,7 @@ impl<E: Endpoint, L: Ledger> Pass<'_, '_, E, L> {
 
     /// Whether a row that was never sent can go, as far as the journal and the first rows are concerned.
     pub(super) fn fresh_can_go(&self, now: Instant) -> bool {
-        let fresh = self.queues.fresh.front().filter(|work| work.row.position < self.handed_out);
+        let fresh = self.queues.fresh.front().filter(|work| self.ahead.allows(work.row.position));
         fresh.is_some_and(|work| self.trial_allows(work, now))
     }
 
@@ -110,6 +110,7 @@ impl<E: Endpoint, L: Ledger> Pass<'_, '_, E, L> {
         };
         self.went_again = goes_again;
         if !goes_again {
+            self.ahead.sent();
             self.dispatcher.trial.sent();
         }
         self.dispatcher.trial.out(shape, now);

@@ -4,6 +4,7 @@
 //! case; then it is sent at once. A try ends in an answer or a fault; a fault is judged: again, this row, or the whole
 //! job. What came of a row is told to the journal, and counts when the journal says that it is on disk.
 
+mod ahead;
 mod caps;
 mod choice;
 mod errand;
@@ -127,15 +128,15 @@ impl<'e, E: Endpoint> Dispatcher<'e, E> {
         }
     }
 
-    /// Sends the rows that come, until there are none any more or there is a reason to stop. In the last pass, a row
-    /// that runs out of tries has failed; before it, such a row is set aside.
+    /// Sends the rows that come, some at a time, until there are none any more or there is a reason to stop. In the last
+    /// pass, a row that runs out of tries has failed; before it, such a row is set aside.
     ///
     /// # Errors
     ///
     /// When the ledger fails: what came in meanwhile is not stored.
     pub async fn pass<L: Ledger>(
         &mut self,
-        rows: Receiver<Ready>,
+        rows: Receiver<Vec<Ready>>,
         ledger: &mut L,
         stop: Stop,
         observer: &mut dyn Observer,

@@ -9,6 +9,7 @@ use futures_util::stream::FuturesUnordered;
 use tokio::sync::mpsc::Receiver;
 use tokio::time::Instant;
 
+use super::ahead::Ahead;
 use super::choice::Next;
 use super::errand::Errand;
 use super::flight::{Finished, Flight};
@@ -27,9 +28,6 @@ const ROWS_PER_PLACE: usize = 4;
 /// Rows that are read ahead at least.
 const FEWEST_READ_AHEAD: usize = 32;
 
-/// How far ahead of the sending the journal is told which rows are handed out.
-const HANDED_OUT_AHEAD: Duration = Duration::from_millis(100);
-
 /// One pass over the rows.
 pub(super) struct Pass<'p, 'e, E, L> {
     pub(super) dispatcher: &'p mut Dispatcher<'e, E>,
@@ -37,7 +35,7 @@ pub(super) struct Pass<'p, 'e, E, L> {
     observer: &'p mut dyn Observer,
     stop: Stop,
     may_be_stopped: bool,
-    pub(super) rows: Option<Receiver<Ready>>,
+    pub(super) rows: Option<Receiver<Vec<Ready>>>,
     pub(super) queues: Queues,
     pub(super) in_flight: FuturesUnordered<LocalBoxFuture<'e, Finished>>,
     /// Rows whose tools are being run.
@@ -47,13 +45,7 @@ pub(super) struct Pass<'p, 'e, E, L> {
     pub(super) sent: u64,
     /// Whether the last to leave had been sent before.
     pub(super) went_again: bool,
-    /// Rows below this position may be sent: the journal knows of it.
-    pub(super) handed_out: u64,
-    /// What the journal has been told.
-    handing_out: u64,
-    handing_out_since: Instant,
-    /// How long the journal took for that the last time.
-    commit: Duration,
+    pub(super) ahead: Ahead,
     unstored: usize,
     pub(super) set_aside: u64,
     pub(super) last: bool,
@@ -64,7 +56,7 @@ impl<'p, 'e, E: Endpoint, L: Ledger> Pass<'p, 'e, E, L> {
     /// A pass that has not begun.
     pub(super) fn new(
         dispatcher: &'p mut Dispatcher<'e, E>,
-        rows: Receiver<Ready>,
+        rows: Receiver<Vec<Ready>>,
         ledger: &'p mut L,
         stop: Stop,
         observer: &'p mut dyn Observer,
@@ -83,10 +75,7 @@ impl<'p, 'e, E: Endpoint, L: Ledger> Pass<'p, 'e, E, L> {
             sent_at: BTreeMap::new(),
             sent: 0,
             went_again: false,
-            handed_out: 0,
-            handing_out: 0,
-            handing_out_since: Instant::now(),
-            commit: Duration::ZERO,
+            ahead: Ahead::new(Instant::now()),
             unstored: 0,
             set_aside: 0,
             last,
@@ -148,8 +137,8 @@ impl<'p, 'e, E: Endpoint, L: Ledger> Pass<'p, 'e, E, L> {
             notes = self.ledger.committed(), if self.unstored > 0 => self.stored(&notes?),
             Some(finished) = self.in_flight.next() => self.take_in(finished),
             Some(errand) = self.errands.next() => self.came_back(errand),
-            ready = next_row(&mut self.rows), if reads => match ready {
-                Some(ready) => self.take_up(ready),
+            batch = next_rows(&mut self.rows), if reads => match batch {
+                Some(batch) => batch.into_iter().for_each(|ready| self.take_up(ready)),
                 None => self.rows = None,
             },
             () = sleep => {}
@@ -185,7 +174,8 @@ impl<'p, 'e, E: Endpoint, L: Ledger> Pass<'p, 'e, E, L> {
     pub(super) fn has_room(&self) -> bool {
         let read_ahead = self.places().max(FEWEST_READ_AHEAD);
         let rows = self.queues.len() + self.errands.len();
-        self.queues.fresh.len() < read_ahead && rows < ROWS_PER_PLACE * read_ahead
+        self.queues.fresh.len() < read_ahead.max(self.ahead.rows())
+            && rows < ROWS_PER_PLACE * read_ahead + self.ahead.rows()
     }
 
     fn send(&mut self, work: Work, flight: Flight, now: Instant) {
@@ -256,23 +246,11 @@ impl<'p, 'e, E: Endpoint, L: Ledger> Pass<'p, 'e, E, L> {
 
     /// Tells the journal, ahead of the sending, which rows may be sent next: as many as can go within a moment.
     fn hand_out(&mut self, now: Instant) {
-        if self.reason.is_some() || self.handing_out > self.handed_out {
+        if self.reason.is_some() || self.ahead.is_told() {
             return;
         }
-        let places = self.places();
-        let ahead = match self.dispatcher.pace.rate(now) {
-            // As far as a commit takes, twice, so that a slow disk does not hold the rate back.
-            Some(rate) => (rate * HANDED_OUT_AHEAD.max(self.commit * 2).as_secs_f64()).ceil() as usize,
-            None => places,
-        };
-        let ahead = ahead.clamp(1, places);
-        let Some(row) = self.queues.fresh.iter().take(ahead).next_back() else { return };
-        let below = row.row.position + 1;
-        // Asking for each row anew would be one commit per row; a half used up is a good time to ask.
-        let known = self.queues.fresh.iter().take_while(|work| work.row.position < self.handed_out).count();
-        if below > self.handing_out && known <= ahead / 2 {
-            self.handing_out = below;
-            self.handing_out_since = now;
+        let (places, rate) = (self.places(), self.dispatcher.pace.rate(now));
+        if let Some(below) = self.ahead.tell(now, &self.queues.fresh, places, rate) {
             meet("dispatch.hand-out.before");
             self.write(Note::HandedOut { below });
         }
@@ -303,8 +281,7 @@ impl<'p, 'e, E: Endpoint, L: Ledger> Pass<'p, 'e, E, L> {
             match note {
                 Note::HandedOut { below } => {
                     meet("dispatch.hand-out.after");
-                    self.handed_out = *below;
-                    self.commit = self.handing_out_since.elapsed();
+                    self.ahead.on_disk(*below);
                 }
                 Note::Resent(_) => self.queues.clear(),
                 Note::Ended(ended) => self.on_disk(&ended.ending),
@@ -315,7 +292,7 @@ impl<'p, 'e, E: Endpoint, L: Ledger> Pass<'p, 'e, E, L> {
     }
 }
 
-async fn next_row(rows: &mut Option<Receiver<Ready>>) -> Option<Ready> {
+async fn next_rows(rows: &mut Option<Receiver<Vec<Ready>>>) -> Option<Vec<Ready>> {
     match rows {
         Some(rows) => rows.recv().await,
         None => std::future::pending().await,

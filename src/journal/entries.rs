@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use rusqlite::{CachedStatement, Transaction, params};
+use rusqlite::{CachedStatement, OptionalExtension, Transaction, params};
 
 use super::seal::STORE_RESULTS;
 use super::seconds;
@@ -21,50 +21,28 @@ pub(super) fn resent(transaction: &Transaction<'_>, row: &RowKey) -> rusqlite::R
     statement.execute([row.position]).map(drop)
 }
 
-/// Stores the end of one request.
-pub(super) fn end(transaction: &Transaction<'_>, ended: &Ended) -> rusqlite::Result<()> {
+/// Stores the end of one request. `answers`: how many the journal holds, which is the number of the last one.
+pub(super) fn end(transaction: &Transaction<'_>, ended: &Ended, answers: &mut u64) -> rusqlite::Result<()> {
     let (status, fault) = match &ended.ending {
         Ending::Answered(_) => (1, None),
         Ending::Failed(fault) => (2, Some(fault)),
         Ending::SetAside(fault) => (3, Some(fault)),
         Ending::Waits(_) | Ending::GoesOn(_) => (0, None),
     };
-    // An answer belongs to the exact request it was given for: whatever another request left in this place makes room.
-    let sql = "UPDATE entries SET position = NULL, out = 0 WHERE position = ?1 AND fingerprint <> ?2";
-    transaction.prepare_cached(sql)?.execute(params![ended.row.position, ended.row.fingerprint.0])?;
-    let sql = "INSERT INTO entries (position, row_id, fingerprint, status, tries, attempts, cost, error_code, error)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)
-         ON CONFLICT (position) DO UPDATE SET status = ?4, out = 0, shares = NULL, tries = ?5, attempts = attempts + ?6,
-             cost = CASE WHEN cost IS NULL THEN ?7 ELSE cost + coalesce(?7, 0) END, error_code = ?8, error = ?9
-         RETURNING entry";
-    let entry: i64 = transaction.prepare_cached(sql)?.query_row(
-        params![
-            ended.row.position,
-            ended.row.id.as_ref().map(|id| id.as_str()),
-            ended.row.fingerprint.0,
-            status,
-            ended.tries,
-            ended.sent.is_some(),
-            ended.cost,
-            fault.map(|fault| &fault.code),
-            fault.map(|fault| &fault.message),
-        ],
-        |row| row.get(0),
-    )?;
     // An answer that is not what the job asks for was paid for like any other, and is kept like one.
     let answer = match &ended.ending {
         Ending::Answered(answer) => Some(answer),
         ending => fault.filter(|_| matches!(ending, Ending::Failed(_))).and_then(Fault::unfit_answer),
     };
-    if let (Some(answer), Some(sent)) = (answer, ended.sent) {
-        let step = store_step(transaction, (entry, &ended.row), (answer, ended.cost), sent, None)?;
-        let mut statement = transaction.prepare_cached("UPDATE entries SET answer = ?2 WHERE entry = ?1")?;
-        return statement.execute([entry, step]).map(drop);
+    let answer = answer.zip(ended.sent);
+    let entry = enter(transaction, ended, (status, fault), answer.map(|_| *answers + 1))?;
+    let row = (entry, &ended.row);
+    if let Some((answer, sent)) = answer {
+        return store_step(transaction, row, (answer, ended.cost), (sent, None), answers);
     }
     match (&ended.ending, ended.sent) {
         (Ending::GoesOn(step), Some(sent)) => {
-            store_step(transaction, (entry, &ended.row), (&step.answer, ended.cost), sent, Some(step))
-                .map(drop)
+            store_step(transaction, row, (&step.answer, ended.cost), (sent, Some(step)), answers)
         }
         (ending, Some(sent)) => {
             ending.fault().map_or(Ok(()), |fault| store_fault(transaction, entry, (fault, ended.cost), sent))
@@ -73,22 +51,70 @@ pub(super) fn end(transaction: &Transaction<'_>, ended: &Ended) -> rusqlite::Res
     }
 }
 
+/// A row of which the journal knows nothing, unless there is one in its place.
+const NEW_ENTRY: &str =
+    "INSERT INTO entries (position, row_id, fingerprint, status, tries, attempts, cost, error_code, error, answer)
+     VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)
+     ON CONFLICT (position) DO NOTHING";
+
+/// What another request brought the same row.
+const SAME_ENTRY: &str =
+    "UPDATE entries SET status = ?4, out = 0, shares = NULL, tries = ?5, attempts = attempts + ?6,
+         cost = CASE WHEN cost IS NULL THEN ?7 ELSE cost + coalesce(?7, 0) END, error_code = ?8, error = ?9,
+         answer = coalesce(?10, answer)
+     WHERE position = ?1 AND fingerprint = ?3
+     RETURNING entry";
+
+/// Enters what a row has come to, and the step that will hold its answer. Gives the entry. Most rows are entered once, so
+/// that this is tried first.
+fn enter(
+    transaction: &Transaction<'_>,
+    ended: &Ended,
+    (status, fault): (u8, Option<&Fault>),
+    answer: Option<u64>,
+) -> rusqlite::Result<i64> {
+    let values = params![
+        ended.row.position,
+        ended.row.id.as_ref().map(|id| id.as_str()),
+        ended.row.fingerprint.0,
+        status,
+        ended.tries,
+        ended.sent.is_some(),
+        ended.cost,
+        fault.map(|fault| &fault.code),
+        fault.map(|fault| &fault.message),
+        answer,
+    ];
+    let mut new = transaction.prepare_cached(NEW_ENTRY)?;
+    if new.execute(values)? == 1 {
+        return Ok(transaction.last_insert_rowid());
+    }
+    let mut same = transaction.prepare_cached(SAME_ENTRY)?;
+    if let Some(entry) = same.query_row(values, |row| row.get(0)).optional()? {
+        return Ok(entry);
+    }
+    // An answer belongs to the exact request it was given for: whatever another request left in this place makes room.
+    let sql = "UPDATE entries SET position = NULL, out = 0 WHERE position = ?1";
+    transaction.prepare_cached(sql)?.execute([ended.row.position])?;
+    new.insert(values)
+}
+
 /// Stores a paid answer; with what follows from it, when it did not end its row.
 fn store_step(
     transaction: &Transaction<'_>,
     (entry, row): (i64, &RowKey),
     (answer, cost): (&Answer, Option<f64>),
-    sent: Sent,
-    step: Option<&Step>,
-) -> rusqlite::Result<i64> {
+    (sent, step): (Sent, Option<&Step>),
+    answers: &mut u64,
+) -> rusqlite::Result<()> {
     let usage = answer.usage.as_ref();
     let sql = "INSERT INTO steps (entry, sent_at, latency_ms, prompt_tokens, completion_tokens, total_tokens,
              cached_tokens, reasoning_tokens, finish_reason, model, request_id, tool_calls, reasoning, response,
-             cost, next, results, seal)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17,
+             cost, next, results, step, seal)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?19,
              sealed(?18, ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17))";
     let mut statement: CachedStatement<'_> = transaction.prepare_cached(sql)?;
-    statement.insert(params![
+    statement.execute(params![
         entry,
         seconds(sent.at),
         milliseconds(sent.latency),
@@ -107,7 +133,10 @@ fn store_step(
         step.map(|step| step.asks.as_str()),
         step.map(|step| texts(&step.results)),
         row.fingerprint.0,
-    ])
+        *answers + 1,
+    ])?;
+    *answers += 1;
+    Ok(())
 }
 
 /// Stores what the tools gave that a row's last step calls.

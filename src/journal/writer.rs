@@ -1,9 +1,9 @@
 //! The one writer of a journal: notes come in, are committed in groups, and come back once they are on disk.
 
 use std::path::{Path, PathBuf};
-use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::thread::JoinHandle;
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Duration, SystemTime};
 
 use rusqlite::{Connection, ErrorCode, Transaction, TransactionBehavior, params};
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
@@ -123,7 +123,8 @@ pub fn reopen_failed(connection: &Connection, path: &Path, limit: Option<u64>) -
 pub fn store_unsent(connection: &Connection, path: &Path, group: &[Ended]) -> Result<(), JournalError> {
     let store = || {
         let transaction = connection.unchecked_transaction()?;
-        group.iter().try_for_each(|ended| end(&transaction, ended))?;
+        let mut answers = tidemark::held(&transaction)?;
+        group.iter().try_for_each(|ended| end(&transaction, ended, &mut answers))?;
         transaction.commit()
     };
     store().map_err(|source| broke(connection, path, source))
@@ -206,6 +207,7 @@ impl Book {
         meet("journal.commit.before");
         let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
         let mut sums = Sums::default();
+        let mut answers = tidemark::held(&transaction)?;
         for note in group {
             match note {
                 Note::HandedOut { below } => {
@@ -218,30 +220,28 @@ impl Book {
                 Note::Results { row, results } => store_results(&transaction, row, results)?,
                 Note::Ended(ended) => {
                     sums.add(ended);
-                    end(&transaction, ended)?;
+                    end(&transaction, ended, &mut answers)?;
                 }
             }
         }
         sums.store(&transaction, self.run)?;
-        let held = tidemark::held(&transaction)?;
         meet("journal.commit.inside");
         transaction.commit()?;
         meet("journal.commit.after");
-        self.tidemark.rise(held);
+        self.tidemark.rise(answers);
         self.handed_out = sums.handed_out.unwrap_or(self.handed_out);
         Ok(())
     }
 }
 
-/// The next group of notes; `None` when nobody writes any more.
+/// The next group of notes; `None` when nobody writes any more. The thread sleeps while they gather, so that not each of
+/// them wakes it.
 fn gather(notes: &Receiver<Note>) -> Option<Vec<Note>> {
     let mut group = vec![notes.recv().ok()?];
-    let until = Instant::now() + GATHERING;
-    while group.len() < FULL_GROUP {
-        match notes.recv_timeout(until.saturating_duration_since(Instant::now())) {
-            Ok(note) => group.push(note),
-            Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => break,
-        }
+    group.extend(notes.try_iter().take(FULL_GROUP - 1));
+    if group.len() < FULL_GROUP {
+        std::thread::sleep(GATHERING);
+        group.extend(notes.try_iter().take(FULL_GROUP - group.len()));
     }
     Some(group)
 }

@@ -13,8 +13,14 @@ use crate::journal::open_beside;
 use crate::journal::reader::Reader;
 use crate::journal::sharing::Sharing;
 
-/// Rows that wait between reading and dispatching.
-const READY_ROWS: usize = 32;
+/// Rows that are handed on together, while whoever sends them has enough: a thread is not woken for each of them.
+const BATCH_ROWS: usize = 16;
+
+/// Bytes of requests that are handed on together; one may be larger.
+const BATCH_BYTES: usize = 64 * 1024;
+
+/// Batches that wait between reading and dispatching.
+const BATCHES: usize = 1;
 
 /// The thread that reads and renders the rows that are to be sent.
 pub(super) struct Feed {
@@ -24,8 +30,8 @@ pub(super) struct Feed {
 
 impl Feed {
     /// Starts the thread. In the last pass only rows that were set aside are sent.
-    pub(super) fn start(opened: &Opened, retry_failed: bool, last: bool) -> (Self, Receiver<Ready>) {
-        let (sender, rows) = channel(READY_ROWS);
+    pub(super) fn start(opened: &Opened, retry_failed: bool, last: bool) -> (Self, Receiver<Vec<Ready>>) {
+        let (sender, rows) = channel(BATCHES);
         let theirs = opened.clone();
         let thread = std::thread::spawn(move || feed(&theirs, retry_failed, last, &sender));
         (Self { thread, opened: opened.clone() }, rows)
@@ -44,7 +50,7 @@ fn feed(
     opened: &Opened,
     retry_failed: bool,
     last: bool,
-    rows: &Sender<Ready>,
+    rows: &Sender<Vec<Ready>>,
 ) -> Result<bool, PipelineError> {
     let path = opened.journal();
     let reader = Reader::new(open_beside(&path)?, &path);
@@ -54,9 +60,11 @@ fn feed(
     };
     let mut standings = reader.standings();
     let in_between = reader.has_steps_in_between()?;
+    let mut batch = Batch::default();
     for item in opened.rows(opened.wanted_by_requests())? {
         let item = item?;
-        if rows.is_closed() {
+        // Asked at every row, also at those that are passed over: whoever sends may have become idle meanwhile.
+        if rows.is_closed() || !batch.hand_on(rows) {
             break;
         }
         let standing = standings.at(item.position())?;
@@ -72,6 +80,7 @@ fn feed(
         }
         let (row, request) = prepare(opened, &item);
         if standing.is_some_and(|standing| standing.fingerprint != row.fingerprint) {
+            batch.flush(rows);
             return Ok(true);
         }
         // A row that cannot be sent was recorded as failed; to send failed rows again does not make it one.
@@ -92,9 +101,96 @@ fn feed(
             true => reader.steps(row.position)?,
             false => Vec::new(),
         };
-        if rows.blocking_send(Ready { row, request, tries, steps }).is_err() {
-            break;
+        batch.add(Ready { row, request, tries, steps });
+    }
+    batch.flush(rows);
+    Ok(false)
+}
+
+/// Rows that are handed on together.
+#[derive(Default)]
+struct Batch {
+    rows: Vec<Ready>,
+    bytes: usize,
+}
+
+impl Batch {
+    fn add(&mut self, ready: Ready) {
+        self.bytes += ready.request.body.len();
+        self.rows.push(ready);
+    }
+
+    /// Hands the rows on if there is room for them; waits for it once they are enough. Says whether anybody takes them.
+    fn hand_on(&mut self, rows: &Sender<Vec<Ready>>) -> bool {
+        let enough = self.rows.len() >= BATCH_ROWS || self.bytes >= BATCH_BYTES;
+        match rows.capacity() == 0 && !enough {
+            true => true,
+            false => self.flush(rows),
         }
     }
-    Ok(false)
+
+    fn flush(&mut self, rows: &Sender<Vec<Ready>>) -> bool {
+        let batch = std::mem::replace(self, Self { rows: Vec::with_capacity(BATCH_ROWS), bytes: 0 });
+        batch.rows.is_empty() || rows.blocking_send(batch.rows).is_ok()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::note::RowKey;
+    use crate::request::{ChatRequest, Fingerprint};
+
+    fn ready(position: u64, bytes: usize) -> Ready {
+        let fingerprint = Fingerprint::default();
+        let request = ChatRequest::of_body(vec![b' '; bytes], fingerprint);
+        Ready { row: RowKey { position, id: None, fingerprint }, request, tries: 0, steps: Vec::new() }
+    }
+
+    #[test]
+    fn a_row_goes_at_once_to_whoever_has_none_and_with_others_to_whoever_has_enough() {
+        let (sender, mut rows) = channel(BATCHES);
+        let mut batch = Batch::default();
+        for position in 0..BATCH_ROWS as u64 {
+            batch.add(ready(position, 10));
+            assert!(batch.hand_on(&sender));
+        }
+        let mut taken = || rows.try_recv().map(|rows| rows.len()).ok();
+        assert_eq!((taken(), taken()), (Some(1), None));
+        assert!(batch.hand_on(&sender), "somebody has become idle");
+        assert_eq!((taken(), taken()), (Some(BATCH_ROWS - 1), None));
+        assert!(batch.hand_on(&sender), "there is nothing to hand on");
+        assert_eq!(taken(), None);
+    }
+
+    #[test]
+    fn rows_are_held_by_number_and_by_bytes_until_they_are_taken() {
+        for (rows, bytes) in [(BATCH_ROWS, 10), (2, BATCH_BYTES / 2)] {
+            let (sender, mut taken) = channel(BATCHES);
+            let full = std::thread::spawn(move || {
+                let mut batch = Batch::default();
+                let mut added = 0;
+                // The first goes at once; the second batch has no room until it is taken.
+                while added < 1 + 2 * rows && batch.hand_on(&sender) {
+                    batch.add(ready(added as u64, bytes));
+                    added += 1;
+                }
+                batch.flush(&sender)
+            });
+            let sizes: Vec<usize> =
+                std::iter::from_fn(|| taken.blocking_recv()).map(|rows| rows.len()).collect();
+            assert!(full.join().unwrap());
+            assert_eq!(sizes.iter().sum::<usize>(), 1 + 2 * rows);
+            assert!(sizes.iter().all(|size| *size <= rows), "{sizes:?}");
+        }
+    }
+
+    #[test]
+    fn nobody_is_fed_who_does_not_listen_any_more() {
+        let (sender, rows) = channel(BATCHES);
+        drop(rows);
+        let mut batch = Batch::default();
+        batch.add(ready(0, 10));
+        assert!(!batch.hand_on(&sender));
+    }
 }

@@ -178,7 +178,7 @@ impl Bench {
         let (send_row, ready) = mpsc::channel(16);
         tokio::spawn(async move {
             for row in rows {
-                if send_row.send(row).await.is_err() {
+                if send_row.send(vec![row]).await.is_err() {
                     return;
                 }
             }

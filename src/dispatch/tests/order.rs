@@ -41,6 +41,29 @@ async fn a_slow_disk_holds_each_row_back_and_not_the_rate() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_slow_disk_does_not_hold_back_a_service_that_answers_faster_than_a_commit() {
+    let mut bench = Bench::new().places(8);
+    bench.commit = millis(50);
+    bench.run(10_000, |_| answer(millis(2))).await;
+    bench.assert_every_row_ended_once(10_000);
+    // 8 places at 2 ms are 4,000 a second; 8 rows for each commit would be 160.
+    assert!(bench.elapsed() < secs(4), "{:?}", bench.elapsed());
+    let mut answered = 0;
+    for note in &bench.log.borrow().committed {
+        match note {
+            Note::HandedOut { below } => {
+                assert!(
+                    *below <= answered + 1024,
+                    "what a kill leaves in doubt is bounded: {below}, {answered}"
+                );
+            }
+            Note::Ended(_) => answered += 1,
+            Note::Resent(_) | Note::Results { .. } => {}
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_ledger_that_fails_ends_the_pass_and_nothing_more_is_sent() {
     let mut bench = Bench::new().qps(100.0);
     bench.disk_full_after = Some(120);

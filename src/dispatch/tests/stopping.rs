@@ -68,7 +68,7 @@ async fn a_run_that_nobody_can_stop_any_more_goes_on() {
     let stop = watch::channel(Urgency::None).1;
     let (send_row, ready) = mpsc::channel(100);
     for row in bench.rows(50) {
-        send_row.try_send(row).expect("room");
+        send_row.try_send(vec![row]).expect("room");
     }
     drop(send_row);
     let mut ledger = bench.shelf();

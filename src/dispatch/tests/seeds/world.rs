@@ -206,7 +206,7 @@ async fn passes(world: &Rc<World>, caps: Caps, mishap: Mishap) -> Outcome {
         let (send_row, ready) = mpsc::channel(16);
         tokio::spawn(async move {
             for row in rows {
-                if send_row.send(row).await.is_err() {
+                if send_row.send(vec![row]).await.is_err() {
                     return;
                 }
             }
