@@ -54,12 +54,10 @@ fn feed(
     };
     let mut standings = reader.standings();
     let in_between = reader.has_steps_in_between()?;
-    for item in opened.rows(opened.wanted_by_requests())? {
-        let item = item?;
-        if rows.is_closed() {
-            break;
-        }
-        let standing = standings.at(item.position())?;
+    let mut input = opened.source.rows(opened.wanted_by_requests())?;
+    let limit = opened.job.input.limit.unwrap_or(u64::MAX);
+    while input.position() < limit && !rows.is_closed() {
+        let standing = standings.at(input.position())?;
         let state = standing.map(|standing| standing.state);
         let wanted = match state {
             Some(State::Ok) => false,
@@ -68,8 +66,13 @@ fn feed(
             Some(State::Pending) | None => !last,
         };
         if !wanted {
+            // What is done need not be parsed: half of a large job is passed over in a moment.
+            if !input.pass_over()? {
+                break;
+            }
             continue;
         }
+        let Some(item) = input.next().transpose()? else { break };
         let (row, request) = prepare(opened, &item);
         if standing.is_some_and(|standing| standing.fingerprint != row.fingerprint) {
             return Ok(true);
