@@ -32,8 +32,11 @@ impl Reader {
 /// Standings fetched at once.
 const STANDINGS: usize = 512;
 
-/// Results fetched at once; an answer can be long.
-const RESULTS: usize = 64;
+/// Results fetched at once, at most.
+const RESULTS: usize = 512;
+
+/// Bytes of results after which fewer are: an answer can be long.
+const RESULT_BYTES: usize = 256 * 1024;
 
 /// What the journal says of a row, short: enough to decide whether it is to be sent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -69,7 +72,7 @@ pub struct Standings<'r> {
 
 impl<'r> Standings<'r> {
     pub(super) fn new(reader: &'r Reader) -> Self {
-        Self { pages: Pages::new(reader, STANDINGS) }
+        Self { pages: Pages::new(reader, STANDINGS, |_| 0) }
     }
 
     /// What the journal says of the row at a position; `None` when it says nothing. Positions are asked for in
@@ -141,10 +144,10 @@ impl<'r> Results<'r> {
     fn new(reader: &'r Reader, condition: &str, claimed: Option<&str>) -> Self {
         // Where not even the version can be read, nothing else can be, and that is told with the first row.
         let version = reader.version().unwrap_or_default();
-        let claimed =
-            claimed.map(|from| (Pages::new(reader, RESULTS), result_sql("c.position", from, "", version)));
+        let claimed = claimed
+            .map(|from| (Pages::new(reader, RESULTS, bytes_of), result_sql("c.position", from, "", version)));
         let in_place_sql = result_sql("e.position", "entries e", condition, version);
-        Self { in_place: Pages::new(reader, RESULTS), in_place_sql, claimed, in_between: None }
+        Self { in_place: Pages::new(reader, RESULTS, bytes_of), in_place_sql, claimed, in_between: None }
     }
 
     /// The result of the row at a position; `None` when the journal has none. Positions are asked for in ascending
@@ -216,18 +219,28 @@ fn result(row: &rusqlite::Row<'_>) -> rusqlite::Result<Found> {
     Ok(Found { entry: row.get(20)?, result, whole: row.get(21)? })
 }
 
+/// About the bytes that a result holds.
+fn bytes_of(found: &Found) -> usize {
+    let of = |text: &Option<String>| text.as_ref().map_or(0, String::len);
+    let answer = found.result.answer.as_ref();
+    answer.map_or(0, |answer| of(&answer.response) + of(&answer.reasoning) + of(&answer.tool_calls))
+}
+
 /// Entries in the order of position, fetched a page at a time.
 #[derive(Debug)]
 struct Pages<'r, T> {
     reader: &'r Reader,
+    /// Entries of a page, at most.
     size: usize,
+    /// The bytes that an entry counts.
+    bytes_of: fn(&T) -> usize,
     page: VecDeque<(u64, T)>,
     next: Option<u64>,
 }
 
 impl<'r, T> Pages<'r, T> {
-    fn new(reader: &'r Reader, size: usize) -> Self {
-        Self { reader, size, page: VecDeque::new(), next: Some(0) }
+    fn new(reader: &'r Reader, size: usize, bytes_of: fn(&T) -> usize) -> Self {
+        Self { reader, size, bytes_of, page: VecDeque::new(), next: Some(0) }
     }
 
     fn at(
@@ -256,9 +269,19 @@ impl<'r, T> Pages<'r, T> {
         read: impl Fn(&rusqlite::Row<'_>) -> rusqlite::Result<T>,
     ) -> Result<(), JournalError> {
         let mut statement = self.reader.connection().prepare_cached(sql).map_err(self.reader.failed())?;
-        let rows = statement.query_map(params![from, self.size], |row| Ok((row.get(0)?, read(row)?)));
-        self.page = rows.and_then(Iterator::collect).map_err(self.reader.failed())?;
-        self.next = if self.page.len() < self.size { None } else { self.page.back().map(|(at, _)| at + 1) };
+        let mut rows = statement.query(params![from, self.size]).map_err(self.reader.failed())?;
+        let mut bytes = 0;
+        self.next = None;
+        while let Some(row) = rows.next().map_err(self.reader.failed())? {
+            let position: u64 = row.get(0).map_err(self.reader.failed())?;
+            let entry = read(row).map_err(self.reader.failed())?;
+            bytes += (self.bytes_of)(&entry);
+            self.page.push_back((position, entry));
+            if self.page.len() == self.size || bytes >= RESULT_BYTES {
+                self.next = Some(position + 1);
+                break;
+            }
+        }
         Ok(())
     }
 }

@@ -42,7 +42,8 @@ pub struct Matcher<'c> {
     path: &'c Path,
     page: VecDeque<Entry>,
     next_position: Option<u64>,
-    has_entries: bool,
+    /// Whether a row that does not stand in its place may find its answer elsewhere.
+    may_be_loose: bool,
     with_ids: bool,
     matched: Matched,
     rows: u64,
@@ -111,15 +112,16 @@ impl<'c> Matcher<'c> {
             path,
             page: VecDeque::new(),
             next_position: Some(0),
-            has_entries: false,
+            may_be_loose: false,
             with_ids,
             matched: Matched::default(),
             rows: 0,
             tables_stay: false,
         };
         matcher.batch(TABLES)?;
-        let found = connection.query_row("SELECT 1 FROM entries LIMIT 1", [], |_| Ok(())).optional();
-        matcher.has_entries = found.map_err(|source| JournalError::sqlite(path, source))?.is_some();
+        let found =
+            connection.query_row("SELECT 1 FROM temp.loose_entries LIMIT 1", [], |_| Ok(())).optional();
+        matcher.may_be_loose = found.map_err(|source| JournalError::sqlite(path, source))?.is_some();
         matcher.batch("BEGIN")?;
         Ok(matcher)
     }
@@ -145,10 +147,16 @@ impl<'c> Matcher<'c> {
                 self.loosen_entry(&entry)?;
                 self.loosen_row(key)?;
             }
-            None if self.has_entries || self.with_ids => self.loosen_row(key)?,
+            None if self.may_find_an_entry() || self.with_ids => self.loosen_row(key)?,
+            // Behind the last entry, with none that was set loose: as most rows are of a job that was stopped half-way.
             None => self.matched.new += 1,
         }
         Ok(false)
+    }
+
+    /// Whether there can be an entry for a row that has none in its place.
+    fn may_find_an_entry(&self) -> bool {
+        self.may_be_loose || self.next_position.is_some() || !self.page.is_empty()
     }
 
     /// Whether a row has its answer, or its failure, in place.
@@ -200,9 +208,10 @@ impl<'c> Matcher<'c> {
         self.batch("BEGIN")
     }
 
-    fn loosen_entry(&self, entry: &Entry) -> Result<(), JournalError> {
+    fn loosen_entry(&mut self, entry: &Entry) -> Result<(), JournalError> {
         // It can be there already when a run that has just begun gave it a place meanwhile.
         let sql = "INSERT OR IGNORE INTO temp.loose_entries VALUES (?1, ?2, ?3, ?4, ?5)";
+        self.may_be_loose = true;
         let values = params![entry.number, entry.position, entry.row_id, entry.fingerprint, entry.status];
         let inserted =
             self.connection.prepare_cached(sql).and_then(|mut statement| statement.execute(values));

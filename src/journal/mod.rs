@@ -338,6 +338,8 @@ fn distrust(connection: &Connection) -> rusqlite::Result<()> {
     connection.pragma_update(None, "trusted_schema", false)?;
     connection.pragma_update(None, "cell_size_check", true)?;
     seal::register(connection)?;
+    // No plan depends on what is bound: else the statement of a page is parsed and planned anew for every page.
+    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
     // A mapped file turns an error of the disk into a signal that ends the process.
     connection.pragma_update(None, "mmap_size", 0)
 }

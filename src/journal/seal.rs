@@ -11,6 +11,9 @@ const SINCE: i32 = 3;
 /// How long a seal is.
 const SEAL_BYTES: usize = 16;
 
+/// Room for what is usually sealed at once.
+const SEALED_BYTES: usize = 2048;
+
 /// The seal of the step `s` of the entry `e`, with the results of its tools as they are given last.
 macro_rules! seal_sql {
     ($results:literal) => {
@@ -44,7 +47,7 @@ pub(super) fn register(connection: &Connection) -> rusqlite::Result<()> {
 /// The hash of some values, each with its kind and its length before it. They are hashed in one piece: so many small ones
 /// would cost more than the hash does.
 fn sealed(values: &Context<'_>) -> Vec<u8> {
-    let mut piece = Vec::with_capacity(2048);
+    let mut piece = Vec::with_capacity(SEALED_BYTES);
     let mut add = |kind: u8, bytes: &[u8]| {
         piece.push(kind);
         piece.extend_from_slice(&(bytes.len() as u64).to_le_bytes());
@@ -56,7 +59,7 @@ fn sealed(values: &Context<'_>) -> Vec<u8> {
             ValueRef::Integer(number) => add(1, &number.to_le_bytes()),
             ValueRef::Real(number) => add(2, &number.to_bits().to_le_bytes()),
             ValueRef::Text(text) => add(3, text),
-            ValueRef::Blob(bytes) => add(4, bytes),
+            ValueRef::Blob(blob) => add(4, blob),
         }
     }
     blake3::hash(&piece).as_bytes()[..SEAL_BYTES].to_vec()

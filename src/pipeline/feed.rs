@@ -61,13 +61,14 @@ fn feed(
     let mut standings = reader.standings();
     let in_between = reader.has_steps_in_between()?;
     let mut batch = Batch::default();
-    for item in opened.rows(opened.wanted_by_requests())? {
-        let item = item?;
+    let mut input = opened.source.rows(opened.wanted_by_requests())?;
+    let limit = opened.job.input.limit.unwrap_or(u64::MAX);
+    while input.position() < limit {
         // Asked at every row, also at those that are passed over: whoever sends may have become idle meanwhile.
         if rows.is_closed() || !batch.hand_on(rows) {
             break;
         }
-        let standing = standings.at(item.position())?;
+        let standing = standings.at(input.position())?;
         let state = standing.map(|standing| standing.state);
         let wanted = match state {
             Some(State::Ok) => false,
@@ -76,8 +77,13 @@ fn feed(
             Some(State::Pending) | None => !last,
         };
         if !wanted {
+            // What is done need not be parsed: half of a large job is passed over in a moment.
+            if !input.pass_over()? {
+                break;
+            }
             continue;
         }
+        let Some(item) = input.next().transpose()? else { break };
         let (row, request) = prepare(opened, &item);
         if standing.is_some_and(|standing| standing.fingerprint != row.fingerprint) {
             batch.flush(rows);

@@ -16,7 +16,7 @@ use crate::format::Format;
 use crate::job::Job;
 use crate::job::problem::Problem;
 use crate::journal::JournalError;
-use crate::read::{Expansion, InputSpec, ReadError, Source, Wanted};
+use crate::read::{Ahead, Expansion, InputSpec, ReadError, Source, Wanted};
 use crate::render::{Renderer, check};
 use crate::row::Item;
 use crate::schema::{AnswerSchema, Field};
@@ -227,9 +227,21 @@ impl Opened {
     /// # Errors
     ///
     /// When the input cannot be opened.
-    pub fn rows(&self, wanted: Wanted) -> Result<impl Iterator<Item = Result<Item, ReadError>>, ReadError> {
+    pub fn rows(
+        &self,
+        wanted: Wanted,
+    ) -> Result<impl Iterator<Item = Result<Item, ReadError>> + Send + use<>, ReadError> {
         let limit = self.job.input.limit.and_then(|limit| usize::try_from(limit).ok());
         Ok(self.source.rows(wanted)?.take(limit.unwrap_or(usize::MAX)))
+    }
+
+    /// The same pass, read on a thread of its own while the caller uses the rows.
+    ///
+    /// # Errors
+    ///
+    /// When the input cannot be opened.
+    pub fn rows_ahead(&self, wanted: Wanted) -> Result<Ahead, ReadError> {
+        Ok(Ahead::new(self.rows(wanted)?))
     }
 
     /// What of a row its request can depend on.

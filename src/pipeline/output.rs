@@ -67,7 +67,7 @@ pub fn write(
     };
     let mut writer = Writer::create(destination.target, destination.format, destination.compression, layout)?;
     let mut written = Written::default();
-    for item in opened.rows(wanted)? {
+    for item in opened.rows_ahead(wanted)? {
         let item = item?;
         if *stop.borrow() == Urgency::Now {
             return Err(PipelineError::Interrupted);

@@ -162,7 +162,7 @@ pub fn plan(
         stamp,
     };
     let mut first_bad = None;
-    for item in opened.rows(survey.wanted())? {
+    for item in opened.rows_ahead(survey.wanted())? {
         let item = item?;
         if *stop.borrow() != Urgency::None {
             return Err(PipelineError::Interrupted);

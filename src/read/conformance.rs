@@ -93,6 +93,32 @@ fn only_the_columns_that_are_wanted_are_fields_and_the_rows_are_the_same() {
 }
 
 #[test]
+fn a_row_that_is_passed_over_leaves_the_others_where_they_are() {
+    let folder = Folder::new();
+    for format in FORMATS {
+        let one = folder.rows("1", format, &[(1, Some("a")), (2, Some("b"))]);
+        let other = folder.rows("2", format, &[(3, Some("c")), (4, Some("d")), (5, None)]);
+        let source = open(folder.spec(&[&one, &other])).unwrap();
+        let all: Vec<String> =
+            source.rows(Wanted::Fields).unwrap().map(|item| format!("{:?}", item.unwrap())).collect();
+        let mut rows = source.rows(Wanted::Fields).unwrap();
+        for (position, expected) in all.iter().enumerate() {
+            assert_eq!(rows.position(), position as u64);
+            match position % 2 {
+                0 => assert!(rows.pass_over().unwrap()),
+                _ => assert_eq!(format!("{:?}", rows.next().unwrap().unwrap()), *expected, "{format}"),
+            }
+        }
+        assert!(!rows.pass_over().unwrap() && rows.next().is_none());
+    }
+    let bad = folder.write("bad.jsonl", "{\n\n  \n{\"a\": 1}\nnonsense\n");
+    let mut rows = open(folder.spec(&[&bad])).unwrap().rows(Wanted::Fields).unwrap();
+    assert!(rows.pass_over().unwrap());
+    assert_eq!(row(&rows.next().unwrap().unwrap()).place.number, 4);
+    assert!(rows.pass_over().unwrap() && !rows.pass_over().unwrap());
+}
+
+#[test]
 fn the_origin_is_the_row_as_it_was_read() {
     let folder = Folder::new();
     let path = folder.write("a.jsonl", " {\"b\" : 1.50,\"b\":2} \r\n");

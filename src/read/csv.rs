@@ -73,6 +73,14 @@ impl CsvRows {
         }))
     }
 
+    /// Goes past the next row without looking into it. False at the end of the file.
+    ///
+    /// # Errors
+    /// When the file cannot be read, or the record does not end.
+    pub(super) fn pass_over(&mut self) -> Result<bool, ReadError> {
+        self.records.advance()
+    }
+
     /// The cells of the record, or what is wrong with it.
     fn cells(&self) -> Result<Cells<'_>, String> {
         let (count, width) = (self.records.count(), self.names.len());

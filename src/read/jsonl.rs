@@ -28,19 +28,31 @@ impl JsonlRows {
     /// # Errors
     /// When the file cannot be read or decompressed.
     pub(super) fn next(&mut self, position: u64, pass: &Pass) -> Result<Option<Item>, ReadError> {
+        let Some(is_whole) = self.advance_to_row(pass)? else { return Ok(None) };
+        let file = self.text.file().clone();
+        let place = Place { file, number: self.number, unit: PlaceUnit::Line };
+        let read = if is_whole { guarded(|| self.row(pass)) } else { Err(too_long(pass.max_record_bytes)) };
+        Ok(Some(match read {
+            Ok((id, fields, origin)) => Item::Row(Row { position, place, id, fields, origin }),
+            Err(reason) => Item::Bad(BadRow { position, place, reason, raw: raw(&self.line) }),
+        }))
+    }
+
+    /// Goes past the next row without looking into it. False at the end of the file.
+    ///
+    /// # Errors
+    /// When the file cannot be read or decompressed.
+    pub(super) fn pass_over(&mut self, pass: &Pass) -> Result<bool, ReadError> {
+        Ok(self.advance_to_row(pass)?.is_some())
+    }
+
+    /// Reads the line of the next row, and says whether it is there as a whole. `None` at the end of the file.
+    fn advance_to_row(&mut self, pass: &Pass) -> Result<Option<bool>, ReadError> {
         while self.advance(pass.max_record_bytes).map_err(|error| self.text.failure(error))? {
             let is_whole = self.line.len() as u64 <= pass.max_record_bytes;
-            if is_whole && self.line.trim_ascii().is_empty() {
-                continue;
+            if !is_whole || !self.line.trim_ascii().is_empty() {
+                return Ok(Some(is_whole));
             }
-            let file = self.text.file().clone();
-            let place = Place { file, number: self.number, unit: PlaceUnit::Line };
-            let read =
-                if is_whole { guarded(|| self.row(pass)) } else { Err(too_long(pass.max_record_bytes)) };
-            return Ok(Some(match read {
-                Ok((id, fields, origin)) => Item::Row(Row { position, place, id, fields, origin }),
-                Err(reason) => Item::Bad(BadRow { position, place, reason, raw: raw(&self.line) }),
-            }));
         }
         Ok(None)
     }

@@ -46,13 +46,51 @@ impl Rows {
         Ok(Self { inputs, pass, reader, position: 0 })
     }
 
-    fn advance(&mut self) -> Result<Option<Item>, ReadError> {
+    /// The position of the next row, if there is one.
+    pub fn position(&self) -> u64 {
+        self.position
+    }
+
+    /// Goes past the next row without parsing it. False behind the last one.
+    ///
+    /// # Errors
+    ///
+    /// As for a row that is read, but for what is wrong with this row alone.
+    pub fn pass_over(&mut self) -> Result<bool, ReadError> {
+        let passed = self.advance(|reader, position, pass| {
+            Ok(match reader {
+                Reader::Jsonl(rows) => rows.pass_over(pass)?.then_some(()),
+                Reader::Csv(rows) => rows.pass_over()?.then_some(()),
+                // A batch of Parquet is decoded whole in any case.
+                Reader::Parquet(rows) => rows.next(position, pass)?.map(drop),
+            })
+        });
+        Ok(passed?.is_some())
+    }
+
+    /// What is taken of the next row, from the file that has it.
+    fn advance<T>(
+        &mut self,
+        take: impl Fn(&mut Reader, u64, &Pass) -> Result<Option<T>, ReadError>,
+    ) -> Result<Option<T>, ReadError> {
+        let taken = self.advance_to_file(take);
+        if !matches!(taken, Ok(Some(_))) {
+            self.reader = None;
+            self.inputs = Vec::new().into_iter();
+        }
+        taken
+    }
+
+    fn advance_to_file<T>(
+        &mut self,
+        take: impl Fn(&mut Reader, u64, &Pass) -> Result<Option<T>, ReadError>,
+    ) -> Result<Option<T>, ReadError> {
         loop {
             if let Some(reader) = &mut self.reader
-                && let Some(item) = reader.next(self.position, &self.pass)?
+                && let Some(taken) = take(reader, self.position, &self.pass)?
             {
                 self.position += 1;
-                return Ok(Some(item));
+                return Ok(Some(taken));
             }
             let Some(input) = self.inputs.next() else { return Ok(None) };
             self.reader = Some(Reader::open(&input, &self.pass)?);
@@ -64,12 +102,7 @@ impl Iterator for Rows {
     type Item = Result<Item, ReadError>;
 
     fn next(&mut self) -> Option<Self::Item> {
-        let advanced = self.advance();
-        if !matches!(advanced, Ok(Some(_))) {
-            self.reader = None;
-            self.inputs = Vec::new().into_iter();
-        }
-        advanced.transpose()
+        self.advance(|reader, position, pass| reader.next(position, pass)).transpose()
     }
 }
 

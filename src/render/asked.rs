@@ -133,7 +133,7 @@ fn items(value: Option<&Value>) -> &[Value] {
 }
 
 /// The body without the fields of transport: those are put in when it is sent.
-fn bytes(body: &Map<String, Value>) -> serde_json::Result<Vec<u8>> {
+pub(super) fn bytes(body: &Map<String, Value>) -> serde_json::Result<Vec<u8>> {
     if !fingerprint::TRANSPORT.iter().any(|key| body.contains_key(*key)) {
         return serde_json::to_vec(body);
     }

@@ -11,7 +11,6 @@ mod shape;
 pub mod template;
 
 use std::collections::BTreeSet;
-use std::sync::OnceLock;
 
 use serde_json::{Map, Value};
 
@@ -21,7 +20,7 @@ use crate::request::ChatRequest;
 use crate::row::{Column, Row};
 use asked::Asked;
 use glossary::Glossary;
-use mould::Mould;
+use mould::{Mould, Moulds};
 use template::{Filled, Slot, Templates};
 
 /// Makes the request of a single question, whose body is complete and has no templates.
@@ -45,8 +44,8 @@ pub struct Renderer {
     request: Map<String, Value>,
     request_slots: Vec<(Vec<String>, Slot)>,
     glossary: Option<Glossary>,
-    /// The mould of the requests of rows that bring nothing but texts, from the first of them that the API would take.
-    mould: OnceLock<Option<Mould>>,
+    /// The moulds of the requests of rows that bring texts, and values for a few fields.
+    moulds: Moulds,
 }
 
 impl Renderer {
@@ -90,7 +89,7 @@ impl Renderer {
             request: job.request.clone(),
             request_slots,
             glossary: None,
-            mould: OnceLock::new(),
+            moulds: Moulds::default(),
         })
     }
 
@@ -112,8 +111,11 @@ impl Renderer {
     pub fn render(&self, row: &Row) -> Result<ChatRequest, Problem> {
         let filled = self.templates.fill(&row.fields);
         let mut body = match &self.user {
-            Some(user) if self.brings_texts_only() => return self.cast(self.texts(&filled, user)?, &filled),
-            Some(user) => self.assemble(&filled, self.turns(self.texts(&filled, user)?))?,
+            Some(user) if self.glossary.is_none() => return self.cast(self.texts(&filled, user)?, &filled),
+            Some(user) => {
+                let turns = self.turns(self.texts(&filled, user)?);
+                self.assemble(self.values(&filled)?, turns)?
+            }
             None => match self.batch_line(row)? {
                 Some(body) => return Ok(ChatRequest { brought: true, ..self.asked.request(&body)? }),
                 None => self.brought(&filled, row)?,
@@ -125,21 +127,36 @@ impl Renderer {
         self.asked.request(&body)
     }
 
-    /// Whether requests differ in nothing but the texts of their turns.
-    fn brings_texts_only(&self) -> bool {
-        self.request_slots.is_empty() && self.glossary.is_none()
-    }
-
-    /// The request with these texts, out of the mould.
+    /// The request with these texts, out of the mould for the row's values.
     fn cast(&self, texts: Vec<String>, filled: &Filled<'_>) -> Result<ChatRequest, Problem> {
-        if let Some(Some(mould)) = self.mould.get() {
+        let values = self.values(filled)?;
+        let key = Moulds::key(&values);
+        if let Some(mould) = self.moulds.get(&key) {
             return mould.request(&texts);
         }
-        let body = self.assemble(filled, self.turns(texts))?;
+        let body = self.assemble(values, self.turns(texts))?;
         let request = self.asked.request(&body)?;
-        let common = self.asked.common(&body)?;
-        self.mould.get_or_init(|| Mould::new(common, body));
+        if self.moulds.have_room() {
+            let common = self.asked.common(&body)?;
+            self.moulds.add(key, || Mould::new(common, body));
+        }
         Ok(request)
+    }
+
+    /// The values of the fields that are the row's own, in their order.
+    fn values(&self, filled: &Filled<'_>) -> Result<Vec<Value>, Problem> {
+        let read = |(path, slot): &(Vec<String>, Slot)| -> Result<Value, Problem> {
+            let kind = match (path.as_slice(), slot) {
+                ([key], Slot::Value(_)) => check::Kind::of(key),
+                _ => None,
+            };
+            let value = filled.value(slot)?;
+            Ok(match kind {
+                Some(kind) => kind.read(value),
+                None => value,
+            })
+        };
+        self.request_slots.iter().map(read).collect()
     }
 
     /// The texts of the turns, in their order.
@@ -177,10 +194,10 @@ impl Renderer {
             }
             messages.insert(0, body::message("system", filled.text(system)?));
         }
-        self.assemble(filled, messages)
+        self.assemble(self.values(filled)?, messages)
     }
 
-    fn assemble(&self, filled: &Filled<'_>, messages: Vec<Value>) -> Result<Map<String, Value>, Problem> {
+    fn assemble(&self, values: Vec<Value>, messages: Vec<Value>) -> Result<Map<String, Value>, Problem> {
         let Some(model) = &self.model else {
             let problem = Problem::new("no model is named, by the job or by the row");
             return Err(problem.help("give it with --model, or as `name` under [model]"));
@@ -191,17 +208,9 @@ impl Renderer {
         for (key, value) in &self.request {
             body.insert(key.clone(), value.clone());
         }
-        for (path, slot) in &self.request_slots {
+        for ((path, _), value) in self.request_slots.iter().zip(values) {
             if let Some(place) = body::at_path(&mut body, path) {
-                let kind = match (path.as_slice(), slot) {
-                    ([key], Slot::Value(_)) => check::Kind::of(key),
-                    _ => None,
-                };
-                let value = filled.value(slot)?;
-                *place = match kind {
-                    Some(kind) => kind.read(value),
-                    None => value,
-                };
+                *place = value;
             }
         }
         Ok(body)

@@ -1,14 +1,50 @@
 //! A job's request with gaps for the texts of its turns. Where rows bring nothing but texts, every request is cast in the same
-//! mould: nothing of it but the texts is written, looked up or checked again.
+//! mould: nothing of it but the texts is written, looked up or checked again. Where they choose among a few values besides,
+//! such as the language to translate into, there is a mould for each choice.
+
+use std::collections::HashMap;
+use std::sync::{Arc, PoisonError, RwLock};
 
 use serde_json::{Map, Value};
 
-use super::asked::Common;
+use super::asked::{self, Common};
 use super::{estimate, fingerprint};
 use crate::job::problem::Problem;
 use crate::request::ChatRequest;
 
-/// The mould of a job's requests.
+/// Choices of values that have a mould. Of a job with more of them, the others are made without.
+const MOULDS: usize = 64;
+
+/// The moulds of a job, from the first request of each choice of values that the API would take.
+#[derive(Debug, Default)]
+pub(super) struct Moulds(RwLock<HashMap<String, Option<Arc<Mould>>>>);
+
+impl Moulds {
+    /// What names a choice of values.
+    pub(super) fn key(values: &[Value]) -> String {
+        values.iter().map(|value| format!("{value}\n")).collect()
+    }
+
+    /// The mould for a choice, where there is one.
+    pub(super) fn get(&self, key: &str) -> Option<Arc<Mould>> {
+        self.0.read().unwrap_or_else(PoisonError::into_inner).get(key)?.clone()
+    }
+
+    /// Makes the mould for a choice, unless it is known already that it has none, or there are many.
+    pub(super) fn add(&self, key: String, make: impl FnOnce() -> Option<Mould>) {
+        let mut moulds = self.0.write().unwrap_or_else(PoisonError::into_inner);
+        if moulds.len() < MOULDS && !moulds.contains_key(&key) {
+            moulds.insert(key, make().map(Arc::new));
+        }
+    }
+
+    /// Whether requests can still be given a mould.
+    pub(super) fn have_room(&self) -> bool {
+        self.0.read().unwrap_or_else(PoisonError::into_inner).len() < MOULDS
+    }
+}
+
+/// The mould of requests.
 #[derive(Debug)]
 pub(super) struct Mould {
     common: Common,
@@ -29,7 +65,7 @@ impl Mould {
         for (index, turn) in turns.iter_mut().enumerate() {
             *turn.get_mut("content")? = Value::from(gap(index));
         }
-        let sent = Gaps::of(&serde_json::to_vec(&body).ok()?, count)?;
+        let sent = Gaps::of(&asked::bytes(&body).ok()?, count)?;
         let canonical = Gaps::of(&fingerprint::canonical(&body), count)?;
         let gaps: f64 = (0..count).map(|index| estimate::text_tokens(&gap(index))).sum();
         Some(Self { common, body: sent, canonical, other_tokens: estimate::prompt(&body) - gaps })

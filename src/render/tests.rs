@@ -192,3 +192,27 @@ fn a_loop_without_an_end_and_a_rendering_without_a_bound_are_errors() {
     let problem = user(grows, json!({"t": "x".repeat(4000)})).expect_err("grows");
     assert!(problem.contains("16 MiB"), "{problem}");
 }
+
+#[test]
+fn a_row_that_chooses_values_is_asked_the_same_in_and_out_of_a_mould() {
+    let text = format!(
+        "{MODEL}prompt.user = \"{{{{ t }}}}\"\n[request]\nseed = \"{{{{ n }}}}\"\n\
+         translation_options = {{ source_lang = \"auto\", target_lang = \"{{{{ lang }}}}\" }}\n"
+    );
+    let job = job(&text);
+    let shared = Renderer::new(&job, None).expect("compiles");
+    // More choices than there are moulds, each of them twice.
+    for number in (0..150).chain(0..150) {
+        let lang = ["French", "\"\u{10fffd}0\u{10fffd}\"", "日本語"][number % 3];
+        let row = row(json!({ "t": format!("text {number}"), "n": number / 2, "lang": lang }));
+        let alone = Renderer::new(&job, None).expect("compiles").render(&row).expect("renders");
+        let request = shared.render(&row).expect("renders");
+        assert_eq!(String::from_utf8(request.body), String::from_utf8(alone.body));
+        assert_eq!((request.fingerprint, request.shape), (alone.fingerprint, alone.shape));
+        assert!(request.estimate.prompt_tokens.abs_diff(alone.estimate.prompt_tokens) <= 1);
+    }
+    let wrong = row(json!({ "t": "x", "n": "no number", "lang": "French" }));
+    let alone = Renderer::new(&job, None).expect("compiles").render(&wrong).map_err(|told| told.to_string());
+    let told = shared.render(&wrong).map_err(|told| told.to_string());
+    assert_eq!(told.expect_err("refused"), alone.expect_err("refused"));
+}

@@ -77,14 +77,16 @@ pub(super) struct CellReader {
     slots: HashMap<String, usize>,
     /// The columns' names, in order.
     names: Vec<String>,
+    /// Whether cells of JSON text are wanted as they are spelled, and not only for what they say.
+    as_spelled: bool,
     lines: BatchLines,
 }
 
 impl CellReader {
-    pub(super) fn new<'n>(names: impl IntoIterator<Item = &'n str>) -> Self {
+    pub(super) fn new<'n>(names: impl IntoIterator<Item = &'n str>, as_spelled: bool) -> Self {
         let names: Vec<String> = names.into_iter().map(str::to_owned).collect();
         let slots = names.iter().cloned().zip(0..).collect();
-        Self { slots, lines: BatchLines::new(names.clone()), names }
+        Self { slots, lines: BatchLines::new(names.clone()), names, as_spelled }
     }
 
     /// One cell for each column, in order; nulls for a row that could not be read.
@@ -98,6 +100,7 @@ impl CellReader {
             return Ok(Vec::new());
         }
         let line = match &row.origin {
+            Origin::Line(_) if !self.as_spelled && self.says_as_much(row) => return Ok(self.fields(row)),
             Origin::Line(line) => line,
             Origin::Columnar(batch, index) if row.fields.is_empty() => {
                 let line = self.lines.line(batch, *index);
@@ -113,6 +116,13 @@ impl CellReader {
         });
         taken.map_err(|error| WriteError::row(item, format!("the row is not a JSON object: {error}")))?;
         Ok(cells)
+    }
+
+    /// Whether the row's values say as much as its line, which then need not be read again: texts do, numbers have a
+    /// spelling of their own.
+    fn says_as_much(&self, row: &Row) -> bool {
+        let is_told = |value: &Value| matches!(value, Value::Null | Value::Bool(_) | Value::String(_));
+        !row.fields.is_empty() && self.names.iter().all(|name| row.fields.get(name).is_none_or(is_told))
     }
 
     fn fields<'a>(&self, row: &'a Row) -> Vec<Cell<'a>> {
@@ -173,5 +183,25 @@ mod tests {
         assert_eq!(Cell::Raw(r#""a\n\u00e9""#).text().expect("text"), "a\né");
         assert_eq!(Cell::Raw("1.50").text().expect("text"), "1.50");
         assert_eq!(Cell::Raw(r#""a""#).json(), r#""a""#);
+    }
+
+    #[test]
+    fn a_line_is_read_again_only_for_what_its_values_do_not_say() {
+        let line = r#"{"a": "\u00e9", "b": 1.50, "c": null}"#;
+        let item = Item::Row(Row {
+            position: 0,
+            place: crate::row::Place { file: "a".into(), number: 1, unit: crate::row::PlaceUnit::Line },
+            id: None,
+            fields: serde_json::from_str(line).expect("an object"),
+            origin: Origin::Line(line.into()),
+        });
+        let texts = |names: &[&str], as_spelled| -> Vec<String> {
+            let mut reader = CellReader::new(names.iter().copied(), as_spelled);
+            let cells = reader.read(&item).expect("cells");
+            cells.iter().map(|cell| format!("{} {}", cell.json(), cell.text().expect("text"))).collect()
+        };
+        assert_eq!(texts(&["a", "c", "d"], false), ["\"é\" é", "null ", "null "]);
+        assert_eq!(texts(&["a", "c", "d"], true), ["\"\\u00e9\" é", "null ", "null "]);
+        assert_eq!(texts(&["b", "a"], false), ["1.50 1.50", "\"\\u00e9\" é"]);
     }
 }

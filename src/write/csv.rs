@@ -29,7 +29,7 @@ impl CsvWriter {
     /// Begins with the header.
     pub(super) fn new(output: Encoder, delimiter: u8, layout: Layout) -> Result<Self, WriteError> {
         let records = csv::WriterBuilder::new().delimiter(delimiter).from_writer(output);
-        let cells = CellReader::new(layout.input_names());
+        let cells = CellReader::new(layout.input_names(), false);
         let mut writer = Self { records, layout, cells, scratch: String::new() };
         writer.header().map_err(|error| writer.failed(error))?;
         Ok(writer)

@@ -28,7 +28,7 @@ pub(super) struct JsonlWriter {
 impl JsonlWriter {
     pub(super) fn new(output: Encoder, layout: Layout) -> Self {
         let names = layout.column_names().map(|name| serde_json::Value::from(name).to_string()).collect();
-        let cells = CellReader::new(layout.input_names());
+        let cells = CellReader::new(layout.input_names(), true);
         Self { output, layout, names, cells, line: Vec::new() }
     }
 

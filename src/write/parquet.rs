@@ -99,6 +99,9 @@ impl ParquetWriter {
         let schema = Arc::new(Schema::new(fields));
         let file = ArrowWriter::try_new(output, schema.clone(), Some(properties()))
             .map_err(|error| parquet_error(path.clone(), error))?;
+        let is_json =
+            |column: &PendingColumn| matches!(column, PendingColumn::Cell(_, ColumnBuilder::Json(_)));
+        let as_spelled = columns.iter().any(is_json);
         Ok(Self {
             file,
             schema,
@@ -106,7 +109,7 @@ impl ParquetWriter {
             has_runs: columns.iter().any(|column| matches!(column, PendingColumn::Batch(_))),
             columns,
             runs: Runs::default(),
-            cells: CellReader::new(cell_names.iter().map(String::as_str)),
+            cells: CellReader::new(cell_names.iter().map(String::as_str), as_spelled),
             fields: layout.fields,
             pending_rows: 0,
             pending_bytes: 0,
