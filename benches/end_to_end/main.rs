@@ -1,0 +1,38 @@
+//! The performance budgets, measured on the whole program: `cargo bench --bench end_to_end`, with the numbers of budgets
+//! behind `--` for only those, and `--quick` for smaller inputs; `-- instructions` is the guard that CI runs. Each figure is the median of several runs, taken in turn
+//! with what it is compared to; figures of time are ratios within one run wherever that is possible.
+
+mod budgets;
+mod floor;
+mod instructions;
+mod jobs;
+mod measure;
+mod server;
+
+use std::process::ExitCode;
+
+use budgets::Size;
+
+fn main() -> ExitCode {
+    let arguments: Vec<String> = std::env::args().skip(1).filter(|argument| argument != "--bench").collect();
+    if let [command, input, output, url, in_flight] = arguments.as_slice()
+        && command == "floor"
+    {
+        floor::run(input, output, url, in_flight.parse().expect("a number"));
+        return ExitCode::SUCCESS;
+    }
+    if arguments.first().is_some_and(|command| command == "instructions") {
+        return if instructions::check() { ExitCode::SUCCESS } else { ExitCode::FAILURE };
+    }
+    let size = if arguments.iter().any(|argument| argument == "--quick") { Size::Quick } else { Size::Full };
+    let wanted: Vec<usize> = arguments.iter().filter_map(|argument| argument.parse().ok()).collect();
+    println!("| # | what | budget | measured |\n| --- | --- | --- | --- |");
+    for (number, measure) in budgets::ALL {
+        if wanted.is_empty() || wanted.contains(&number) {
+            for line in measure(size) {
+                println!("| {number} | {} | {} | {} |", line.what, line.budget, line.measured);
+            }
+        }
+    }
+    ExitCode::SUCCESS
+}

@@ -1,0 +1,178 @@
+//! Micro-benchmarks of the hot parts: reading, rendering, fingerprints, matching, verdicts, the journal's commits, and the
+//! output in each format. `cargo bench --bench parts`.
+
+use std::fs::File;
+use std::io::{BufWriter, Write};
+use std::path::Path;
+use std::time::{Duration, SystemTime};
+
+use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_main};
+use fanfold::api::verdict;
+use fanfold::dispatch::stop::Urgency;
+use fanfold::format::Format;
+use fanfold::job::Job;
+use fanfold::job::facts::FactsBook;
+use fanfold::job::layers::Layers;
+use fanfold::job::problem::Script;
+use fanfold::job::resolve::{Lookups, resolve};
+use fanfold::journal::ballast::Ballast;
+use fanfold::journal::matching::Matcher;
+use fanfold::journal::open;
+use fanfold::journal::reader::Reader;
+use fanfold::journal::writer::{RunRecord, Writer, begin_run};
+use fanfold::note::{Ended, Ending, Note, RowKey, Sent};
+use fanfold::outcome::{Answer, Usage};
+use fanfold::pipeline::Opened;
+use fanfold::pipeline::output::{Destination, write};
+use fanfold::pipeline::plan::{Purpose, plan, prepare};
+use fanfold::read::Wanted;
+use fanfold::render::fingerprint;
+use fanfold::row::Item;
+use tempfile::TempDir;
+
+/// Rows of each benchmark.
+const ROWS: usize = 2_000;
+
+const TEXT: &str = "paper folds along its perforations and lies flat, ";
+
+/// A job of so many rows in a folder of its own.
+fn opened(folder: &Path, prompt: &str) -> Opened {
+    let mut input = BufWriter::new(File::create(folder.join("in.jsonl")).expect("the input"));
+    for row in 0..ROWS {
+        let text = TEXT.repeat(20);
+        writeln!(input, r#"{{"id": "r{row:08}", "text": "{row} {text}", "language": "French"}}"#)
+            .expect("written");
+    }
+    input.into_inner().expect("written");
+    Opened::new(job(folder, prompt)).expect("a good job")
+}
+
+fn job(folder: &Path, prompt: &str) -> Job {
+    let folder = folder.display();
+    let text = format!(
+        "input.path = \"{folder}/in.jsonl\"\noutput.path = \"{folder}/out.jsonl\"\nmodel.name = \"qwen-plus\"\n{prompt}"
+    );
+    let script = Script { name: "job.toml".into(), text: text.into() };
+    let (file, layers) = Layers::read(Some(script), vec![]).expect("reads");
+    let lookups = Lookups { region: &|region, _| Err(region.to_owned()), book: &|_| FactsBook::default() };
+    resolve(file, &layers, &lookups).expect("resolves")
+}
+
+const TEXTS_ONLY: &str = "prompt.user = \"{{ text }}\"\n";
+const WITH_PARAMETERS: &str = "prompt.user = \"{{ text }}\"\nrequest.user_language = \"{{ language }}\"\n";
+
+fn items(opened: &Opened) -> Vec<Item> {
+    opened.rows(Wanted::Fields).expect("rows").map(|item| item.expect("a row")).collect()
+}
+
+fn keys(opened: &Opened) -> Vec<RowKey> {
+    items(opened).iter().map(|item| prepare(opened, item).0).collect()
+}
+
+fn ended(row: &RowKey) -> Note {
+    let usage = Usage { prompt_tokens: 260, completion_tokens: 120, total_tokens: 380, ..Usage::default() };
+    let answer = Answer {
+        response: Some(TEXT.repeat(12)),
+        finish_reason: Some("stop".to_owned()),
+        model: Some("qwen-plus".to_owned()),
+        request_id: Some("chatcmpl-0f2d3c4b-5a69-4788-9766-554433221100".to_owned()),
+        usage: Some(usage),
+        ..Answer::default()
+    };
+    let sent = Sent { at: SystemTime::now(), latency: Duration::from_millis(800) };
+    let ending = Ending::Answered(answer);
+    Note::Ended(Box::new(Ended { row: row.clone(), sent: Some(sent), tries: 0, cost: Some(0.0001), ending }))
+}
+
+/// Stores an answer for each row.
+fn store(path: &Path, rows: &[RowKey]) {
+    let connection = open(path).expect("a journal");
+    let record = RunRecord { program: "bench".to_owned(), job: "{}".to_owned(), in_doubt: 0 };
+    let run = begin_run(&connection, path, &record).expect("a run");
+    let (writer, pen, mut committed) = Writer::start(connection, path, run, Ballast::beside(path));
+    std::thread::scope(|scope| {
+        scope.spawn(move || rows.iter().for_each(|row| pen.write(ended(row))));
+        while let Some(group) = committed.blocking_recv() {
+            group.expect("committed");
+        }
+    });
+    drop(writer.finish().expect("no panic"));
+}
+
+fn reading_and_rendering(criterion: &mut Criterion) {
+    let folder = tempfile::tempdir().expect("a folder");
+    let mut group = criterion.benchmark_group("rows");
+    group.throughput(Throughput::Elements(ROWS as u64));
+    let plain = opened(folder.path(), TEXTS_ONLY);
+    group.bench_function("read", |bencher| {
+        bencher.iter(|| plain.rows(Wanted::Fields).expect("rows").filter(Result::is_ok).count());
+    });
+    let with_parameters = opened(folder.path(), WITH_PARAMETERS);
+    for (name, opened) in [("render", &plain), ("render with parameters", &with_parameters)] {
+        let items = items(opened);
+        group.bench_function(name, |bencher| {
+            bencher.iter(|| items.iter().filter(|item| prepare(opened, item).1.is_ok()).count());
+        });
+    }
+    let body =
+        serde_json::json!({"model": "qwen-plus", "messages": [{"role": "user", "content": TEXT.repeat(20)}]});
+    let body = body.as_object().expect("an object").clone();
+    group.throughput(Throughput::Elements(1));
+    group.bench_function("fingerprint", |bencher| bencher.iter(|| fingerprint::of(&body)));
+}
+
+fn verdicts(criterion: &mut Criterion) {
+    let reply = serde_json::json!({
+        "id": "chatcmpl-0f2d3c4b-5a69-4788-9766-554433221100", "object": "chat.completion", "created": 1, "model": "qwen-plus",
+        "choices": [{"index": 0, "message": {"role": "assistant", "content": TEXT.repeat(12)}, "finish_reason": "stop"}],
+        "usage": {"prompt_tokens": 260, "completion_tokens": 120, "total_tokens": 380},
+    });
+    let body = serde_json::to_vec(&reply).expect("JSON");
+    let headers = reqwest::header::HeaderMap::new();
+    criterion.bench_function("verdict", |bencher| {
+        bencher.iter(|| verdict::judge(reqwest::StatusCode::OK, &headers, &body, SystemTime::UNIX_EPOCH));
+    });
+}
+
+fn journal(criterion: &mut Criterion) {
+    let folder = tempfile::tempdir().expect("a folder");
+    let opened = opened(folder.path(), TEXTS_ONLY);
+    let keys = keys(&opened);
+    let mut group = criterion.benchmark_group("journal");
+    group.throughput(Throughput::Elements(ROWS as u64)).sample_size(10);
+    group.bench_function("commit", |bencher| {
+        let fresh = || tempfile::tempdir().expect("a folder");
+        bencher.iter_batched_ref(
+            fresh,
+            |folder: &mut TempDir| store(&folder.path().join("out.journal"), &keys),
+            BatchSize::PerIteration,
+        );
+    });
+    let path = opened.journal();
+    store(&path, &keys);
+    let connection = open(&path).expect("a journal");
+    group.bench_function("match", |bencher| {
+        bencher.iter(|| {
+            let mut matcher = Matcher::begin(&connection, &path, false).expect("a matcher");
+            let kept = keys.iter().filter(|key| matcher.row(key).expect("matched")).count();
+            matcher.finish(false, false).expect("matched");
+            assert_eq!(kept, ROWS);
+        });
+    });
+    let (_ask, stop) = tokio::sync::watch::channel(Urgency::None);
+    let look = || plan(&opened, Some(&connection), Purpose::Look, &stop).expect("a plan");
+    group.bench_function("plan of kept rows", |bencher| bencher.iter(look));
+    let planned = look();
+    for (name, format) in [("jsonl", Format::Jsonl), ("csv", Format::Csv), ("parquet", Format::Parquet)] {
+        let reader = Reader::new(open(&path).expect("a journal"), &path);
+        group.bench_function(format!("export to {name}"), |bencher| {
+            bencher.iter(|| {
+                let destination = Destination::file(folder.path().join(format!("export.{name}")), format);
+                write(&opened, &planned, reader.results(), destination, &stop).expect("written")
+            });
+        });
+    }
+}
+
+criterion_group!(parts, reading_and_rendering, verdicts, journal);
+criterion_main!(parts);
