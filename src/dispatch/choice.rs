@@ -65,8 +65,8 @@ impl<E: Endpoint, L: Ledger> Pass<'_, '_, E, L> {
     /// No row can go: either none is there yet, or all that are left wait.
     fn nothing_ready(&self, now: Instant, due: Option<Instant>) -> Next {
         let trial = &self.dispatcher.trial;
-        let shape = self.queues.fresh.front().map(|work| work.request.shape);
-        let first_rows = self.queues.fresh.front().is_some_and(|work| !self.trial_allows(work, now));
+        let held = self.queues.fresh.front().filter(|work| !self.trial_allows(work, now));
+        let first_rows = held.is_some();
         let rows_come = self.rows.is_some() && self.has_room() && !first_rows;
         let rows_go = !self.in_flight.is_empty() || !self.errands.is_empty() || self.queues.goes_again();
         let idle = !rows_go && !rows_come && (first_rows || self.queues.fresh.is_empty());
@@ -77,7 +77,7 @@ impl<E: Endpoint, L: Ledger> Pass<'_, '_, E, L> {
                 Next::Stop(Box::new(StopReason::Outage(self.last_fault())))
             }
             _ if first_rows => {
-                let opens = shape.and_then(|shape| trial.opens_at(shape, now));
+                let opens = held.and_then(|work| trial.opens_at(work.request.shape, now));
                 Next::Wait(due.into_iter().chain(opens).min(), Some(HeldBy::FirstRows))
             }
             _ => Next::Wait(due, idle.then_some(HeldBy::Backoff)),

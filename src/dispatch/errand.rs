@@ -116,8 +116,7 @@ impl<E: Endpoint, L: Ledger> Pass<'_, '_, E, L> {
     }
 
     /// Runs the tools that a row calls, side by side, each to its end: what a command does in the world is not to be broken
-    /// off because another fails. A stopping pass begins
-    /// nothing: the row goes on from its stored step in the next run.
+    /// off because another fails. A stopping pass begins nothing: the row goes on from its stored step in the next run.
     fn call(&mut self, work: Work, calls: Vec<ToolCall>) {
         if self.stops() {
             return;

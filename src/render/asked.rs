@@ -34,10 +34,7 @@ impl Asked {
     ///
     /// A rule of the API that it breaks.
     pub(super) fn request(&self, body: &Map<String, Value>) -> Result<ChatRequest, Problem> {
-        let common = self.common(body)?;
-        common.text_rules.hold(check::texts(body))?;
-        let bytes = bytes(body).map_err(|error| Problem::new(error.to_string()))?;
-        Ok(common.request(bytes, fingerprint::of(body), estimate::prompt(body)))
+        self.common(body)?.of_body(body)
     }
 
     /// What a body makes of every request that differs from it in nothing but the texts of its turns.
@@ -96,7 +93,18 @@ pub(super) struct Common {
 }
 
 impl Common {
-    /// The one of them with this body, which has about so many tokens to read.
+    /// The one of them with this body.
+    ///
+    /// # Errors
+    ///
+    /// A rule of the API that its texts break.
+    pub(super) fn of_body(&self, body: &Map<String, Value>) -> Result<ChatRequest, Problem> {
+        self.text_rules.hold(check::texts(body))?;
+        let bytes = bytes(body).map_err(|error| Problem::new(error.to_string()))?;
+        Ok(self.request(bytes, fingerprint::of(body), estimate::prompt(body)))
+    }
+
+    /// The one of them whose body is written already, and has about so many tokens to read.
     pub(super) fn request(&self, body: Vec<u8>, fingerprint: Fingerprint, prompt_tokens: f64) -> ChatRequest {
         let estimate = Estimate { prompt_tokens: prompt_tokens.ceil() as u64, ..self.request.estimate };
         ChatRequest { body, fingerprint, estimate, ..self.request.clone() }

@@ -135,9 +135,9 @@ impl Renderer {
             return mould.request(&texts);
         }
         let body = self.assemble(values, self.turns(texts))?;
-        let request = self.asked.request(&body)?;
+        let common = self.asked.common(&body)?;
+        let request = common.of_body(&body)?;
         if self.moulds.have_room() {
-            let common = self.asked.common(&body)?;
             self.moulds.add(key, || Mould::new(common, body));
         }
         Ok(request)
