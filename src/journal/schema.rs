@@ -8,10 +8,14 @@ use crate::failpoint::meet;
 pub(super) const APPLICATION_ID: i32 = 0x4641_4e46;
 
 /// Each brings the journal from the version of its index to the next one.
-const MIGRATIONS: [&str; 3] = [VERSION_1, VERSION_2, VERSION_3];
+const MIGRATIONS: [&str; 4] = [VERSION_1, VERSION_2, VERSION_3, VERSION_4];
 
 /// The version this program writes.
 pub(super) const VERSION: i32 = MIGRATIONS.len() as i32;
+
+/// The tables, each with the version that brought it.
+const TABLES: [(i32, &str); 6] =
+    [(1, "entries"), (1, "steps"), (1, "faults"), (1, "runs"), (4, "held"), (4, "orders")];
 
 /// `entries`: one row for each request that a row of the input has led to. `position` is the row's present place in
 ///   the input, counted from 0; null for an entry that no row claims at present, which is kept all the same: the row
@@ -110,6 +114,26 @@ UPDATE steps AS s SET seal = sealed(e.fingerprint, s.entry, s.sent_at, s.latency
     s.tool_calls, s.reasoning, s.response, s.cost, s.next, s.results) FROM entries e WHERE e.entry = s.entry;
 ";
 
+/// `held`: for how many seconds of a minute (counted from 1970) what held a run back, of minutes in which something did.
+/// `orders`: what somebody told a job while it ran: a key and its value, the run that took it up, and when.
+const VERSION_4: &str = "
+CREATE TABLE held (
+    run INTEGER NOT NULL,
+    minute INTEGER NOT NULL,
+    cause TEXT NOT NULL,
+    seconds REAL NOT NULL,
+    PRIMARY KEY (run, minute, cause)
+) STRICT, WITHOUT ROWID;
+CREATE TABLE orders (
+    number INTEGER PRIMARY KEY,
+    key TEXT NOT NULL,
+    value TEXT NOT NULL,
+    given_at REAL NOT NULL,
+    run INTEGER,
+    taken_at REAL
+) STRICT;
+";
+
 /// Brings a journal to the present version, each step in a transaction of its own.
 ///
 /// # Errors
@@ -138,7 +162,9 @@ pub(super) fn stranger(connection: &Connection) -> rusqlite::Result<Option<Strin
             "the trigger `{name}` in it would change what is stored; no fanfold has made it"
         )));
     }
-    for table in ["entries", "steps", "faults", "runs"] {
+    let version: i32 = connection.pragma_query_value(None, "user_version", |row| row.get(0))?;
+    let tables = TABLES.iter().filter(|(since, _)| *since <= version);
+    for table in tables.map(|(_, table)| table) {
         let plain = "SELECT (SELECT count(*) FROM sqlite_schema WHERE name = ?1 AND type = 'table'
                                  AND sql LIKE 'CREATE TABLE%') = 1
                          AND NOT EXISTS (SELECT 1 FROM pragma_table_xinfo(?1) WHERE hidden <> 0)";

@@ -88,6 +88,19 @@ fn a_journal_of_version_3_still_opens_with_its_seals() {
 }
 
 #[test]
+fn a_journal_of_version_4_still_opens_with_what_held_it_and_what_it_was_told() {
+    let desk = Desk::new();
+    fs::copy(data(4), &desk.path).unwrap();
+    let connection = desk.open();
+    holds_what_was_stored(&desk);
+    let held = dump(&connection, "SELECT cause, seconds FROM held");
+    assert_eq!(held, [[Value::Text("rate".to_owned()), Value::Real(12.5)]]);
+    let orders = dump(&connection, "SELECT key, value, run FROM orders");
+    let five = [Value::Text("limits.qps".to_owned()), Value::Text("5".to_owned()), Value::Integer(1)];
+    assert_eq!(orders, [five]);
+}
+
+#[test]
 #[ignore = "makes the file for the present version; run by hand once, when a version is new"]
 fn makes_the_journal_of_this_version() {
     let desk = Desk::new();
@@ -110,6 +123,9 @@ fn makes_the_journal_of_this_version() {
     let sql = "INSERT INTO entries (position, row_id, fingerprint, status, shares)
                SELECT 4, 'e', fingerprint, 1, entry FROM entries WHERE position = 0";
     connection.execute(sql, []).unwrap();
+    let told = "INSERT INTO held VALUES (1, 29000000, 'rate', 12.5);
+                INSERT INTO orders VALUES (1, 'limits.qps', '5', 1740000000.0, 1, 1740000001.0)";
+    connection.execute_batch(told).unwrap();
     end_run(&connection, &desk.path, run, "interrupted").unwrap();
     drop(connection);
     let version = crate::journal::schema::VERSION;
