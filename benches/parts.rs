@@ -25,6 +25,7 @@ use fanfold::outcome::{Answer, Usage};
 use fanfold::pipeline::Opened;
 use fanfold::pipeline::output::{Destination, write};
 use fanfold::pipeline::plan::{Purpose, plan, prepare};
+use fanfold::pipeline::settled::Planned;
 use fanfold::read::Wanted;
 use fanfold::render::fingerprint;
 use fanfold::row::Item;
@@ -168,7 +169,7 @@ fn journal(criterion: &mut Criterion) {
         group.bench_function(format!("export to {name}"), |bencher| {
             bencher.iter(|| {
                 let destination = Destination::file(folder.path().join(format!("export.{name}")), format);
-                write(&opened, &planned, reader.results(), destination, &stop).expect("written")
+                write(&opened, &Planned::of(&planned), reader.results(), destination, &stop).expect("written")
             });
         });
     }

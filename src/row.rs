@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use arrow_array::RecordBatch;
 use arrow_schema::FieldRef;
+use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 /// One row of the input, as a source read it.
@@ -156,7 +157,8 @@ pub enum ColumnKind {
 }
 
 /// The narrowest kind that holds all the values seen of a JSON column.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum JsonKind {
     /// Nothing but nulls.
     Null,

@@ -14,6 +14,7 @@ use crate::pipeline::Opened;
 use crate::pipeline::output::{Destination, write};
 use crate::pipeline::plan::{Purpose, plan};
 use crate::pipeline::send::never_stopped;
+use crate::pipeline::settled::Planned;
 use crate::watch::text::{count, counted};
 use crate::write::Target;
 
@@ -42,8 +43,14 @@ pub(super) fn run(mut args: ExportArgs) -> Result<Exit, Failure> {
         opened.check_output_is_no_input(path.as_ref())?;
     }
     let stop = never_stopped();
-    let plan = plan(&opened, Some(reader.connection()), Purpose::Look, &stop)?;
-    let written = write(&opened, &plan, reader.results_as_matched(), destination, &stop)?;
+    let settled = Planned::by(&opened, &reader)?;
+    let written = match settled {
+        Some(planned) => write(&opened, &planned, reader.results(), destination, &stop)?,
+        None => {
+            let plan = plan(&opened, Some(reader.connection()), Purpose::Look, &stop)?;
+            write(&opened, &Planned::of(&plan), reader.results_as_matched(), destination, &stop)?
+        }
+    };
     let written =
         written.ok_or_else(|| Failure::new("the input changed while it was read; export it again"))?;
     if let Some(path) = path {

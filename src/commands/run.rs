@@ -25,6 +25,7 @@ use crate::journal::{self, JournalError};
 use crate::pipeline::output::{Destination, Written, write};
 use crate::pipeline::plan::{self, Plan, Purpose, plan};
 use crate::pipeline::send::{Audience, Order, Sent, never_stopped, past, send};
+use crate::pipeline::settled::Planned;
 use crate::pipeline::{Opened, PipelineError, check_target};
 use crate::simulator;
 use crate::tally::Snapshot;
@@ -342,7 +343,7 @@ impl Session<'_> {
             }
             let reader = Reader::new(journal::open_beside(&path)?, &path);
             let destination = Destination::file(output.path.clone(), output.format);
-            match write(&self.opened, plan, reader.results(), destination, &self.stop) {
+            match write(&self.opened, &Planned::of(plan), reader.results(), destination, &self.stop) {
                 Err(PipelineError::Interrupted) => return Ok(None),
                 Ok(None) => {}
                 written => return Ok(written?),

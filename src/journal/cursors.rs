@@ -5,6 +5,7 @@ use std::collections::VecDeque;
 use rusqlite::params;
 
 use super::JournalError;
+use super::matching::Settled;
 use super::reader::Reader;
 use super::seal::result_is_whole;
 use super::steps::usage;
@@ -148,6 +149,15 @@ impl<'r> Results<'r> {
             .map(|from| (Pages::new(reader, RESULTS, bytes_of), result_sql("c.position", from, "", version)));
         let in_place_sql = result_sql("e.position", "entries e", condition, version);
         Self { in_place: Pages::new(reader, RESULTS, bytes_of), in_place_sql, claimed, in_between: None }
+    }
+
+    /// What the positions were last brought to: the reader's own word.
+    ///
+    /// # Errors
+    ///
+    /// When the journal cannot be read.
+    pub fn settled(&self) -> Result<Option<Settled>, JournalError> {
+        self.in_place.reader.settled()
     }
 
     /// The result of the row at a position; `None` when the journal has none. Positions are asked for in ascending

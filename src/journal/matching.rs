@@ -47,7 +47,17 @@ pub struct Matcher<'c> {
     with_ids: bool,
     matched: Matched,
     rows: u64,
+    settled: Option<Settled>,
     tables_stay: bool,
+}
+
+/// What the positions of a journal's entries were brought to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Settled {
+    /// What tells the input and the requests made of it from any others.
+    pub mark: String,
+    /// The columns of the input, as the caller writes them, where they are known of its rows alone.
+    pub columns: Option<String>,
 }
 
 #[derive(Debug)]
@@ -116,6 +126,7 @@ impl<'c> Matcher<'c> {
             with_ids,
             matched: Matched::default(),
             rows: 0,
+            settled: None,
             tables_stay: false,
         };
         matcher.batch(TABLES)?;
@@ -232,6 +243,11 @@ impl<'c> Matcher<'c> {
             }
             _ => Ok(()),
         }
+    }
+
+    /// Says what the positions will have been brought to once the matching is applied.
+    pub fn settles(&mut self, settled: Option<Settled>) {
+        self.settled = settled;
     }
 
     /// Joins what did not fit in place, and counts. With `apply`, the journal is brought to the present input: each

@@ -5,6 +5,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use rusqlite::{Connection, OptionalExtension};
 
+use super::matching::Settled;
 use super::seal::broken_entry;
 use super::{JournalError, not_as_stored, seconds};
 use crate::outcome::Usage;
@@ -18,6 +19,9 @@ pub struct Reader {
     connection: Connection,
     path: PathBuf,
 }
+
+/// The version of the journal that first says what it was brought to.
+const SETTLED_SINCE: i32 = 4;
 
 /// Totals over all runs of a journal.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
@@ -108,6 +112,21 @@ impl Reader {
 
     pub(super) fn failed(&self) -> impl Fn(rusqlite::Error) -> JournalError + '_ {
         |source| JournalError::sqlite(&self.path, source)
+    }
+
+    /// What the positions of the entries were last brought to, where that is known and still so.
+    ///
+    /// # Errors
+    ///
+    /// When the journal cannot be read.
+    pub fn settled(&self) -> Result<Option<Settled>, JournalError> {
+        if self.version()? < SETTLED_SINCE {
+            return Ok(None);
+        }
+        let found = self.connection.query_row("SELECT mark, columns FROM settled", [], |row| {
+            Ok(Settled { mark: row.get(0)?, columns: row.get(1)? })
+        });
+        found.optional().map_err(self.failed())
     }
 
     /// Rows of the present input by their state, among its first `rows` where that is given.

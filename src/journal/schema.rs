@@ -14,8 +14,8 @@ const MIGRATIONS: [&str; 4] = [VERSION_1, VERSION_2, VERSION_3, VERSION_4];
 pub(super) const VERSION: i32 = MIGRATIONS.len() as i32;
 
 /// The tables, each with the version that brought it.
-const TABLES: [(i32, &str); 6] =
-    [(1, "entries"), (1, "steps"), (1, "faults"), (1, "runs"), (4, "held"), (4, "orders")];
+const TABLES: [(i32, &str); 7] =
+    [(1, "entries"), (1, "steps"), (1, "faults"), (1, "runs"), (4, "held"), (4, "orders"), (4, "settled")];
 
 /// `entries`: one row for each request that a row of the input has led to. `position` is the row's present place in
 ///   the input, counted from 0; null for an entry that no row claims at present, which is kept all the same: the row
@@ -115,6 +115,8 @@ UPDATE steps AS s SET seal = sealed(e.fingerprint, s.entry, s.sent_at, s.latency
 ";
 
 /// `held`: for how many seconds of a minute (counted from 1970) what held a run back, of minutes in which something did.
+/// `settled`: the input and the requests that the positions of the entries were last brought to; of an input whose columns
+///   are known of its rows alone, those too. Nothing while they may not be as they were.
 /// `orders`: what somebody told a job while it ran: a key and its value, the run that took it up, and when.
 const VERSION_4: &str = "
 CREATE TABLE held (
@@ -132,6 +134,7 @@ CREATE TABLE orders (
     run INTEGER,
     taken_at REAL
 ) STRICT;
+CREATE TABLE settled (mark TEXT NOT NULL, columns TEXT) STRICT;
 ";
 
 /// Brings a journal to the present version, each step in a transaction of its own.

@@ -1,11 +1,13 @@
 //! Joins the stages: read, match, render, dispatch, journal, write. The only place that knows their order.
 
+mod ahead;
 mod feed;
 mod glossary;
 pub mod outlay;
 pub mod output;
 pub mod plan;
 pub mod send;
+pub mod settled;
 mod structure;
 
 use std::path::{Path, PathBuf};
@@ -16,12 +18,13 @@ use crate::format::Format;
 use crate::job::Job;
 use crate::job::problem::Problem;
 use crate::journal::JournalError;
-use crate::read::{Ahead, Expansion, InputSpec, ReadError, Source, Wanted};
+use crate::read::{Expansion, InputSpec, ReadError, Source, Wanted};
 use crate::render::{Renderer, check};
-use crate::row::Item;
+use crate::row::{Item, Origin, Row};
 use crate::schema::{AnswerSchema, Field};
 use crate::write::{Layout, LayoutError, OutputSpec, WriteError};
 
+use ahead::{Ahead, Weight};
 use structure::Structure;
 
 /// Why a run cannot go on. What became of single rows is no error.
@@ -236,11 +239,7 @@ impl Opened {
     }
 
     /// The same pass, read on a thread of its own while the caller uses the rows.
-    ///
-    /// # Errors
-    ///
-    /// When the input cannot be opened.
-    pub fn rows_ahead(&self, wanted: Wanted) -> Result<Ahead, ReadError> {
+    fn rows_ahead(&self, wanted: Wanted) -> Result<Ahead<Result<Item, ReadError>>, ReadError> {
         Ok(Ahead::new(self.rows(wanted)?))
     }
 
@@ -265,6 +264,23 @@ impl Opened {
     /// The journal's path.
     pub fn journal(&self) -> PathBuf {
         self.job.output.journal()
+    }
+}
+
+impl<T: Weight, E> Weight for Result<T, E> {
+    fn bytes(&self) -> usize {
+        self.as_ref().map_or(0, Weight::bytes)
+    }
+}
+
+impl Weight for Item {
+    /// The bytes of a row's values. A row of a Parquet batch shares that with its neighbours.
+    fn bytes(&self) -> usize {
+        match self {
+            Self::Row(Row { origin: Origin::Line(line), .. }) => line.len(),
+            Self::Row(row) => row.fields.values().filter_map(|value| value.as_str()).map(str::len).sum(),
+            Self::Bad(bad) => bad.raw.len(),
+        }
     }
 }
 

@@ -1,15 +1,19 @@
 //! The last stage: answers join the input again, in input order.
 
 use std::path::PathBuf;
+use std::sync::mpsc::{SyncSender, sync_channel};
+use std::thread::JoinHandle;
 
-use super::plan::Plan;
+use super::ahead::{Batch, Weight};
+use super::settled::Planned;
 use super::{Opened, PipelineError};
 use crate::dispatch::stop::{Stop, Urgency};
 use crate::format::{Compression, Format};
 use crate::journal::cursors::Results;
-use crate::outcome::Status;
+use crate::outcome::{Answer, RowResult, Status};
 use crate::read::Wanted;
-use crate::write::{Target, Writer};
+use crate::row::Item;
+use crate::write::{Target, WriteError, Writer};
 
 /// Where an output goes, and in what form.
 pub struct Destination {
@@ -50,22 +54,27 @@ impl Written {
 /// Writes every row of the input with its result. The journal may be written to meanwhile. `None` when the files are not
 /// as they were planned: answers are found by the rows' positions, and an output of before is untouched then.
 ///
+/// The input is read on one thread, the journal on this one, and the output written on another.
+///
 /// # Errors
 ///
 /// When input, journal or output fail, or when the run is told to stop at once; an output of before is untouched then.
 pub fn write(
     opened: &Opened,
-    plan: &Plan,
+    planned: &Planned,
     mut results: Results<'_>,
     destination: Destination,
     stop: &Stop,
 ) -> Result<Option<Written>, PipelineError> {
-    let layout = opened.layout(Some(&plan.columns), destination.format)?;
+    let layout = opened.layout(Some(&planned.columns), destination.format)?;
     let wanted = match destination.format {
         Format::Parquet => Wanted::Origin,
+        // Lines go out as they stand.
+        Format::Jsonl if layout.is_open() => Wanted::Only([].into()),
         Format::Jsonl | Format::Csv | Format::Tsv => Wanted::Fields,
     };
-    let mut writer = Writer::create(destination.target, destination.format, destination.compression, layout)?;
+    let writer = Writer::create(destination.target, destination.format, destination.compression, layout)?;
+    let mut behind = Behind::new(writer);
     let mut written = Written::default();
     for item in opened.rows_ahead(wanted)? {
         let item = item?;
@@ -78,11 +87,86 @@ pub fn write(
             Status::Failed => written.failed += 1,
             Status::Pending => written.pending += 1,
         }
-        writer.write(&item, &result)?;
+        if !behind.write(Line { item, result }) {
+            break;
+        }
     }
-    if opened.source.stamp()? != plan.stamp {
+    let writer = behind.finish()?;
+    if !planned.holds(opened, &results)? {
         return Ok(None);
     }
-    writer.finish()?;
+    if let Some(writer) = writer {
+        writer.finish()?;
+    }
     Ok(Some(written))
+}
+
+/// A row of the output.
+struct Line {
+    item: Item,
+    result: RowResult,
+}
+
+impl Weight for Line {
+    fn bytes(&self) -> usize {
+        let of = |text: &Option<String>| text.as_ref().map_or(0, String::len);
+        let answer = self.result.answer.as_ref();
+        let texts = |answer: &Answer| of(&answer.response) + of(&answer.reasoning) + of(&answer.tool_calls);
+        self.item.bytes() + answer.map_or(0, texts)
+    }
+}
+
+/// Batches that wait for the thread that writes.
+const BATCHES: usize = 1;
+
+/// A writer on a thread of its own. Dropped, it leaves the old output as it was.
+struct Behind {
+    batch: Batch<Line>,
+    /// `None` once no more is to come.
+    batches: Option<SyncSender<Vec<Line>>>,
+    thread: Option<JoinHandle<Result<Writer, WriteError>>>,
+}
+
+impl Behind {
+    fn new(mut writer: Writer) -> Self {
+        let (batches, full) = sync_channel::<Vec<Line>>(BATCHES);
+        let thread = std::thread::spawn(move || {
+            for Line { item, result } in full.into_iter().flatten() {
+                writer.write(&item, &result)?;
+            }
+            Ok(writer)
+        });
+        Self { batch: Batch::default(), batches: Some(batches), thread: Some(thread) }
+    }
+
+    /// Takes the next row. False when it cannot be written, for a reason that [`Behind::finish`] tells.
+    fn write(&mut self, line: Line) -> bool {
+        self.batch.add(line).is_none_or(|full| self.hand_on(full))
+    }
+
+    fn hand_on(&self, lines: Vec<Line>) -> bool {
+        self.batches.as_ref().is_some_and(|batches| batches.send(lines).is_ok())
+    }
+
+    /// The writer behind the last row, which is not in its place yet.
+    fn finish(mut self) -> Result<Option<Writer>, WriteError> {
+        let last = std::mem::take(&mut self.batch.items);
+        self.hand_on(last);
+        self.end()
+    }
+
+    fn end(&mut self) -> Result<Option<Writer>, WriteError> {
+        self.batches = None;
+        let Some(thread) = self.thread.take() else { return Ok(None) };
+        thread.join().map_or_else(|panic| std::panic::resume_unwind(panic), |writer| writer.map(Some))
+    }
+}
+
+impl Drop for Behind {
+    /// A pass that is given up leaves nothing behind, so that its thread is waited for.
+    fn drop(&mut self) {
+        if !std::thread::panicking() {
+            let _ = self.end();
+        }
+    }
 }

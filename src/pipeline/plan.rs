@@ -4,8 +4,9 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use rusqlite::Connection;
 
+use super::ahead::{Ahead, Weight};
 use super::outlay::Outlay;
-use super::{Opened, PipelineError};
+use super::{Opened, PipelineError, settled};
 use crate::dispatch::stop::{Stop, Urgency};
 use crate::format::Format;
 use crate::job::problem::Problem;
@@ -127,7 +128,29 @@ pub enum Purpose {
     Look,
 }
 
-/// Reads and matches the whole input.
+/// A row as the plan looks at it.
+struct Seen {
+    item: Item,
+    key: RowKey,
+    /// Without its body, which nothing in a plan depends on.
+    request: Result<ChatRequest, Box<Problem>>,
+}
+
+impl Seen {
+    fn new(opened: &Opened, item: Item) -> Self {
+        let (key, request) = prepare(opened, &item);
+        let request = request.map(|request| ChatRequest { body: Vec::new(), ..request });
+        Self { item, key, request }
+    }
+}
+
+impl Weight for Seen {
+    fn bytes(&self) -> usize {
+        self.item.bytes()
+    }
+}
+
+/// Reads and matches the whole input: rows are read on one thread, rendered on another, and matched on this one.
 ///
 /// # Errors
 ///
@@ -142,6 +165,8 @@ pub fn plan(
     let path = opened.journal();
     let input = &opened.job.input;
     let stamp = opened.source.stamp()?;
+    // Asked before the first row is read: what changes from now on makes it another input.
+    let mark = if purpose == Purpose::Send { settled::mark(opened) } else { None };
     let empty;
     let connection = match journal {
         Some(connection) => connection,
@@ -162,13 +187,15 @@ pub fn plan(
         stamp,
     };
     let mut first_bad = None;
-    for item in opened.rows_ahead(survey.wanted())? {
-        let item = item?;
+    let theirs = opened.clone();
+    let rows = opened.rows_ahead(survey.wanted())?;
+    let seen = Ahead::new(rows.map(move |item| item.map(|item| Seen::new(&theirs, item))));
+    for seen in seen {
+        let Seen { item, key, request } = seen?;
         if *stop.borrow() != Urgency::None {
             return Err(PipelineError::Interrupted);
         }
         survey.look_at(&item)?;
-        let (key, request) = prepare(opened, &item);
         plan.rows += 1;
         let kept = matcher.row(&key).map_err(|error| explain(opened, error))?;
         match request {
@@ -193,10 +220,11 @@ pub fn plan(
     if let Some((place, problem)) = first_bad {
         return Err(PipelineError::BadRow { place, problem, others: others(plan.bad - 1) });
     }
+    plan.columns = survey.finish(opened)?;
+    matcher.settles(settled::settled(opened, mark, &plan.columns));
     plan.matched = matcher
         .finish(input.limit.is_some(), purpose == Purpose::Send)
         .map_err(|error| explain(opened, error))?;
-    plan.columns = survey.finish(opened)?;
     Ok(plan)
 }
 

@@ -2,13 +2,11 @@
 //!
 //! A [`Source`] is opened once: paths are resolved, formats settled, headers compared, standard input kept.
 //! Each call of [`Source::rows`] is then a fresh pass from the top, a few rows at a time; what a pass holds in
-//! memory is one record of a text file, or one batch of a Parquet file, however long the input is. [`Ahead`] reads it on a
-//! thread of its own, a batch of rows ahead.
+//! memory is one record of a text file, or one batch of a Parquet file, however long the input is.
 //!
 //! A row that cannot be read is data ([`crate::row::Item::Bad`]) and has its position; an error means that the
 //! rows after it cannot be told apart any more. Whether a row is bad does not depend on what is [`Wanted`].
 
-mod ahead;
 mod bytes;
 mod cells;
 mod columns;
@@ -31,7 +29,6 @@ mod spool;
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 
-pub use ahead::Ahead;
 pub use error::ReadError;
 pub use rows::Rows;
 pub use source::{Source, Stamp};

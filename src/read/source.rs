@@ -2,9 +2,10 @@
 
 use std::fs;
 use std::io::{IsTerminal, Read};
+use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 use std::sync::Arc;
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use super::bytes::Text;
 use super::columns::{self, Header};
@@ -142,10 +143,38 @@ impl Source {
             let metadata =
                 fs::metadata(&input.path).map_err(|error| ReadError::unreadable(&input.file, error))?;
             let modified = metadata.modified().ok();
-            Ok(FileStamp { bytes: metadata.len(), modified, inode: inode(&metadata) })
+            Ok(FileStamp { bytes: metadata.len(), modified, inode: metadata.ino() })
         });
         stamps.collect::<Result<_, _>>().map(Stamp)
     }
+
+    /// What tells these files, as they are, from any others and from any earlier or later state of their own: to be kept,
+    /// and held against at another time. `None` for files that cannot be asked, and for such as were changed a moment
+    /// before `now`: what is written next may have the same time.
+    pub fn mark(&self, now: SystemTime) -> Option<String> {
+        let marks = self.inputs.iter().map(|input| {
+            let metadata = fs::metadata(&input.path).ok()?;
+            let times =
+                [(metadata.mtime(), metadata.mtime_nsec()), (metadata.ctime(), metadata.ctime_nsec())];
+            let [modified, changed] = times;
+            let is_settled = times.iter().all(|time| is_past(*time, now));
+            is_settled.then(|| {
+                let (device, inode, bytes) = (metadata.dev(), metadata.ino(), metadata.len());
+                format!("{device} {inode} {bytes} {modified:?} {changed:?}\n")
+            })
+        });
+        marks.collect()
+    }
+}
+
+/// Whether a time that a file system gave is so far back that another change would have another time. Systems that keep
+/// whole seconds, or two of them, are given three; the others take the kernel's time, which ticks at least each 10 ms.
+fn is_past((seconds, nanoseconds): (i64, i64), now: SystemTime) -> bool {
+    let tick = Duration::from_millis(if nanoseconds == 0 { 3_000 } else { 50 });
+    let (Ok(seconds), Ok(nanoseconds)) = (u64::try_from(seconds), u32::try_from(nanoseconds)) else {
+        return false;
+    };
+    now.duration_since(UNIX_EPOCH + Duration::new(seconds, nanoseconds)).is_ok_and(|age| age >= tick)
 }
 
 fn check_delimiter(spec: &InputSpec) -> Result<(), ReadError> {
@@ -175,14 +204,4 @@ fn header(input: &Input, spec: &InputSpec) -> Result<Option<Header>, ReadError> 
         return Ok(None);
     }
     Ok(csv::open(text, input.format, spec.delimiter, spec.max_record_bytes)?.1)
-}
-
-#[cfg(unix)]
-fn inode(metadata: &fs::Metadata) -> u64 {
-    std::os::unix::fs::MetadataExt::ino(metadata)
-}
-
-#[cfg(not(unix))]
-fn inode(_metadata: &fs::Metadata) -> u64 {
-    0
 }

@@ -69,13 +69,16 @@ impl JsonlWriter {
 
 /// Refuses a row with a column that is called like one of the answer's.
 fn refuse_clash(layout: &Layout, item: &Item, row: &Row) -> Result<(), WriteError> {
-    let mut clash = layout.clashes_with(row.fields.keys().map(String::as_str));
-    if let (true, Origin::Line(line)) = (row.fields.is_empty(), &row.origin) {
-        let mut names = Vec::new();
-        // What is wrong with a line that is no object is said where its columns are written.
-        let _ = each_column(line, |name, _| names.push(name));
-        clash = layout.clashes_with(names.iter().map(AsRef::as_ref));
-    }
+    let clash = match &row.origin {
+        // A reader keeps what somebody wanted of the fields, and the whole line.
+        Origin::Line(line) => {
+            let mut names = Vec::new();
+            // What is wrong with a line that is no object is said where its columns are written.
+            let _ = each_column(line, |name, _| names.push(name));
+            layout.clashes_with(names.iter().map(AsRef::as_ref))
+        }
+        Origin::Record | Origin::Columnar(..) => layout.clashes_with(row.fields.keys().map(String::as_str)),
+    };
     match clash {
         Some(column) => Err(WriteError::Clash { place: item.place().clone(), column }),
         None => Ok(()),

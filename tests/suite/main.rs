@@ -31,6 +31,7 @@ mod resume;
 mod rows;
 mod samples;
 mod settings;
+mod settled;
 mod sharing;
 mod stopping;
 mod streaming;

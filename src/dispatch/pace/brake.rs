@@ -22,6 +22,9 @@ const MOST_CREDIT: f64 = 5.0;
 /// How far a late timer may catch up.
 const CATCH_UP: Duration = Duration::from_millis(20);
 
+/// The pause after a stray refusal.
+const DISTANCE: Duration = Duration::from_millis(5);
+
 /// The brake of a job.
 #[derive(Debug, Default)]
 pub(crate) struct Brake {
@@ -45,6 +48,8 @@ pub(crate) struct Throttling {
     pub(crate) each: f64,
     /// The wait that it asks for.
     pub(crate) retry_after: Option<Duration>,
+    /// Whether it is an accident of the way there, at a rate that the service bears.
+    pub(crate) is_stray: bool,
 }
 
 impl Brake {
@@ -54,6 +59,11 @@ impl Brake {
             self.held_until = self.held_until.max(Some(now + wait));
         }
         if self.cut.is_some_and(|cut| throttling.sent_at < cut.at) {
+            return;
+        }
+        if self.cut.is_none() && throttling.is_stray {
+            // All that follows keeps a little more distance to what was sent a window ago.
+            self.held_until = self.held_until.max(Some(now + DISTANCE));
             return;
         }
         let rate = self.rate(now).map_or(throttling.rate, |braked| braked.min(throttling.rate));
@@ -106,7 +116,7 @@ mod tests {
     const SECOND: Duration = Duration::from_secs(1);
 
     fn throttling(sent_at: Instant, retry_after: Option<Duration>) -> Throttling {
-        Throttling { sent_at, rate: 10.0, let_in: 10.0, each: 1.0, retry_after }
+        Throttling { sent_at, rate: 10.0, let_in: 10.0, each: 1.0, retry_after, is_stray: false }
     }
 
     #[test]
@@ -133,6 +143,21 @@ mod tests {
         }
         let rate = brake.rate(start + SECOND * 99).expect("braked");
         assert!((0.1..1.0).contains(&rate), "{rate}");
+    }
+
+    #[test]
+    fn a_stray_refusal_is_a_moment_of_distance_and_no_cut() {
+        let start = Instant::now();
+        let mut brake = Brake::default();
+        brake.throttled(start, Throttling { is_stray: true, ..throttling(start, None) });
+        assert_eq!(brake.ready(start), Err(start + DISTANCE));
+        assert_eq!((brake.ready(start + DISTANCE), brake.rate(start)), (Ok(()), None));
+        brake.throttled(start, throttling(start, None));
+        brake.throttled(start + SECOND, Throttling { is_stray: true, ..throttling(start + SECOND, None) });
+        assert!(
+            brake.rate(start + SECOND).is_some_and(|rate| rate < 7.0),
+            "a job that is throttled has no strays"
+        );
     }
 
     #[test]

@@ -16,7 +16,7 @@ use crate::job::limits::Quota;
 const BUCKETS: u32 = 512;
 
 /// By how much the window is held longer than the service's, for the unevenness of the way there.
-const MARGIN: f64 = 0.004;
+const MARGIN: f64 = 0.006;
 
 /// How far a late timer may catch up.
 const CATCH_UP: Duration = Duration::from_millis(20);

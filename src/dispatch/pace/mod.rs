@@ -141,6 +141,7 @@ impl Pace {
             let_in: record.let_in(now).min(limit),
             each: record.each(),
             retry_after,
+            is_stray: record.is_stray(now, limit),
         };
         brake.throttled(now, throttling);
     }

@@ -17,6 +17,15 @@ const SLOT: Duration = Duration::from_millis(100);
 /// The requests that begin a run, and tell nothing of its rate.
 const FIRST: u64 = 10;
 
+/// A refusal is a stray one while no more than this share of what was sent in the last minute was refused, or one request,
+/// and while it is the only one within so long.
+const STRAY: f64 = 0.001;
+const ALONE: Duration = Duration::from_secs(1);
+
+/// What share of a limit has to be used, and for how long at least, before it is known that the service bears it.
+const BORNE: f64 = 0.9;
+const BORNE_FOR: Duration = Duration::from_secs(3);
+
 /// The record of the last minute.
 #[derive(Debug, Default)]
 pub(crate) struct Record {
@@ -79,6 +88,22 @@ impl Record {
         self.each_second(now, KEPT, |slot| slot.sent - slot.refused)
     }
 
+    /// Whether what was refused is an accident of the way there: the service bears the limit of so much per second that the job
+    /// keeps to, and next to nothing of it was refused. Two requests that are a window apart when they leave can arrive a
+    /// little nearer to each other.
+    pub(crate) fn is_stray(&self, now: Instant, limit: f64) -> bool {
+        let is_new = self.slots.front().is_none_or(|slot| now.duration_since(slot.since) < BORNE_FOR);
+        if is_new || self.each_second(now, BORNE_FOR, |slot| slot.sent - slot.refused) < limit * BORNE {
+            return false;
+        }
+        let refused = |within: Duration| -> f64 {
+            let slots = self.slots.iter().filter(|slot| now.duration_since(slot.since) <= within);
+            slots.map(|slot| slot.refused).sum()
+        };
+        let (each, sent) = (self.each(), self.slots.iter().map(|slot| slot.sent).sum::<f64>());
+        refused(ALONE) <= each && refused(KEPT) <= each.max(sent * STRAY)
+    }
+
     /// The amount of one request.
     pub(crate) fn each(&self) -> f64 {
         let requests: u32 = self.slots.iter().map(|slot| slot.requests).sum();
@@ -98,5 +123,37 @@ impl Record {
     fn slot(&mut self, at: Instant) -> Option<&mut Slot> {
         let after = self.slots.partition_point(|slot| slot.since <= at);
         self.slots.get_mut(after.checked_sub(1)?)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What a refusal looks like that comes after so many seconds at a hundred requests per second, to a job whose limit is so
+    /// much, while every `one_of`th request before it was refused.
+    fn is_stray(seconds: u64, limit: f64, one_of: u64) -> bool {
+        let (mut now, mut record) = (Instant::now(), Record::default());
+        for request in 1..=seconds * 100 {
+            record.sent(now, 1.0);
+            if request % one_of == 0 {
+                record.refused(now, 1.0);
+            }
+            now += Duration::from_millis(10);
+        }
+        record.sent(now, 1.0);
+        record.refused(now, 1.0);
+        record.is_stray(now, limit)
+    }
+
+    #[test]
+    fn a_single_refusal_at_a_limit_that_the_service_bears_is_a_stray_one() {
+        assert!(is_stray(4, 100.0, u64::MAX));
+        assert!(is_stray(60, 100.0, 2900), "one in a thousand is still next to nothing");
+        assert!(!is_stray(60, 100.0, 900), "more is not");
+        assert!(!is_stray(60, 100.0, 2980), "nor are several in a second");
+        assert!(!is_stray(2, 100.0, u64::MAX), "nobody knows yet what the service bears");
+        assert!(!is_stray(60, 200.0, u64::MAX), "the limit was never used");
+        assert!(!is_stray(60, f64::INFINITY, u64::MAX), "there is no limit to keep to");
     }
 }

@@ -1,8 +1,8 @@
 //! The join of the rows and the entries that did not fit in place: who claims what, and what becomes of the others.
 
-use rusqlite::OptionalExtension;
+use rusqlite::{OptionalExtension, params};
 
-use super::{DuplicateId, JournalError, MatchError, Matcher};
+use super::{DuplicateId, JournalError, MatchError, Matcher, Settled};
 use crate::failpoint::meet;
 
 /// Entries in the order in which they are claimed: no row is sent while an answer to it lies unclaimed, and none
@@ -148,6 +148,7 @@ impl Matcher<'_> {
 
     /// Entries from `behind` on that nobody claims stand where they are.
     fn apply(&self, behind: u64) -> rusqlite::Result<()> {
+        self.connection.execute("DELETE FROM settled", [])?;
         let loosen = "UPDATE entries SET position = NULL, out = 0
              WHERE position IS NOT NULL AND entry IN (SELECT entry FROM temp.loose_entries)
                  AND (position < ?1 OR entry IN (SELECT entry FROM temp.claims)
@@ -156,6 +157,10 @@ impl Matcher<'_> {
         meet("journal.match.loosened");
         let place = "UPDATE entries SET position = c.position, row_id = coalesce(entries.row_id, r.row_id)
              FROM temp.claims c JOIN temp.loose_rows r ON r.position = c.position WHERE c.entry = entries.entry";
-        self.connection.execute(place, []).map(drop)
+        self.connection.execute(place, [])?;
+        if let Some(Settled { mark, columns }) = &self.settled {
+            self.connection.execute("INSERT INTO settled VALUES (?1, ?2)", params![mark, columns])?;
+        }
+        Ok(())
     }
 }

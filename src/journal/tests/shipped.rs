@@ -98,6 +98,7 @@ fn a_journal_of_version_4_still_opens_with_what_held_it_and_what_it_was_told() {
     let orders = dump(&connection, "SELECT key, value, run FROM orders");
     let five = [Value::Text("limits.qps".to_owned()), Value::Text("5".to_owned()), Value::Integer(1)];
     assert_eq!(orders, [five]);
+    assert_eq!(desk.reader().settled().unwrap().map(|settled| settled.mark).as_deref(), Some("0f"));
 }
 
 #[test]
@@ -124,6 +125,7 @@ fn makes_the_journal_of_this_version() {
                SELECT 4, 'e', fingerprint, 1, entry FROM entries WHERE position = 0";
     connection.execute(sql, []).unwrap();
     let told = "INSERT INTO held VALUES (1, 29000000, 'rate', 12.5);
+                INSERT INTO settled VALUES ('0f', '[]');
                 INSERT INTO orders VALUES (1, 'limits.qps', '5', 1740000000.0, 1, 1740000001.0)";
     connection.execute_batch(told).unwrap();
     end_run(&connection, &desk.path, run, "interrupted").unwrap();
