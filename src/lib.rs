@@ -5,6 +5,7 @@ pub mod conversation;
 pub mod endpoint;
 pub mod event;
 pub mod format;
+pub mod held;
 pub mod job;
 pub mod note;
 pub mod outcome;

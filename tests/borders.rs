@@ -4,13 +4,14 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-const NOUNS: [&str; 13] = [
+const NOUNS: [&str; 14] = [
     "conversation",
     "endpoint",
     "event",
     // Not a noun, but as harmless: a word that is said in passing.
     "failpoint",
     "format",
+    "held",
     "job",
     "note",
     "outcome",

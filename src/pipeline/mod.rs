@@ -2,6 +2,7 @@
 
 mod feed;
 mod glossary;
+mod held;
 pub mod outlay;
 pub mod output;
 pub mod plan;

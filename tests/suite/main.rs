@@ -12,6 +12,7 @@ mod evidence;
 mod faults;
 mod formats;
 mod harness;
+mod held;
 mod journals;
 mod journey;
 mod judge;
