@@ -27,6 +27,8 @@ pub enum Verb {
     Status(StatusArgs),
     /// Write what is answered so far, in any format, also while the job runs
     Export(ExportArgs),
+    /// Write one HTML page about a job: throughput, latency, tokens, cost, errors, and what held it back
+    Report(ReportArgs),
     /// Account for every row of the input in journal and output, and check the journal
     Verify(JobArgs),
     /// Show the models that are known: context, limits, thinking, price, and the date of those facts
@@ -53,6 +55,12 @@ job file. Of a job that is made of flags alone, --output names the job itself.
 
 Example:
   fanfold export jobs/translate.toml --output answers.csv";
+
+const REPORT_NOTE: &str = "The page is written beside the output, as OUT.report.html. With a job file, --output names another place, and
+`-` prints the page; of a job that is made of flags alone, --output names the job itself.
+
+Example:
+  fanfold report jobs/translate.toml --output report.html";
 
 const MODELS_EXAMPLE: &str =
     "A file `models.toml` in the working directory, or the one that --table names, is laid over the built-in
@@ -150,6 +158,15 @@ pub struct StatusArgs {
 #[command(after_help = EXPORT_NOTE)]
 pub struct ExportArgs {
     /// The job. Its `--output` names where to write; the journal stays that of the job file. `-` prints JSONL.
+    #[command(flatten)]
+    pub job: JobArgs,
+}
+
+/// `fanfold report`.
+#[derive(Debug, Args)]
+#[command(after_help = REPORT_NOTE)]
+pub struct ReportArgs {
+    /// The job. Its `--output` names the page; the journal stays that of the job file. `-` prints it.
     #[command(flatten)]
     pub job: JobArgs,
 }

@@ -7,6 +7,7 @@ pub mod ballast;
 pub mod cursors;
 mod entries;
 mod error;
+mod figures;
 pub mod lock;
 pub mod matching;
 pub mod reader;
