@@ -58,6 +58,8 @@ pub struct Figures {
     pub(super) rows: u64,
     /// Answers of which the service did not say what they used.
     pub(super) uncounted: u64,
+    /// Requests that used tokens at a price that is not known.
+    pub(super) unpriced: u64,
     pub(super) finish_reasons: BTreeMap<String, u64>,
     pub(super) models: BTreeMap<String, u64>,
     pub(super) tokens: ByKind,
@@ -140,6 +142,7 @@ impl Figures {
         let spending = self.quarters.entry((at / QUARTER).floor() as i64).or_default();
         spending.requests += 1;
         spending.tokens = spending.tokens.saturating_add(tokens);
+        self.unpriced += u64::from(cost.is_none() && tokens > 0);
         if let Some(cost) = cost {
             *spending.cost.get_or_insert(0.0) += cost;
             *self.cost.get_or_insert(0.0) += cost;

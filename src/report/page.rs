@@ -9,7 +9,7 @@ use super::markup::Markup;
 use super::moment;
 use super::sections;
 use super::verdict::{sentence, time};
-use crate::text::{count, money, rate};
+use crate::text::{count, counted, money, rate};
 
 /// The page's style. It is the only thing on the page that a browser may follow, told by its hash.
 const STYLE: &str = include_str!("style.css");
@@ -18,7 +18,7 @@ const STYLE: &str = include_str!("style.css");
 const HEAD: &str = concat!(
     "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n",
     "<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src ",
-    "'sha256-lNky1/WDpBS7JnkqrAUGpRh39OJ7TwyH4LIA8RaagNI='; base-uri 'none'; form-action 'none'\">\n",
+    "'sha256-31Wy1V0zuK5PF0D6d6LJaV5HJk7WFFLN4HwGX1/L2NM='; base-uri 'none'; form-action 'none'\">\n",
     "<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n",
     "<meta name=\"referrer\" content=\"no-referrer\">\n<meta name=\"robots\" content=\"noindex\">\n<style>",
 );
@@ -113,10 +113,17 @@ fn header(page: &mut Markup, figures: &Figures, about: &About) {
     let tokens = figures.runs.iter().fold(0, |tokens, run| sum(tokens, run.total_tokens));
     let uncounted = match figures.uncounted {
         0 => String::new(),
-        answers => format!("without {} answers the service did not count", count(answers)),
+        answers => format!("without {} that the service did not count", counted(answers, "answer")),
     };
     tile("Tokens", count(tokens), uncounted);
     match figures.cost {
+        Some(cost) if figures.unpriced > 0 => {
+            let without = format!(
+                "estimate, without {} whose price was not known",
+                counted(figures.unpriced, "request")
+            );
+            tile("Cost", money(cost), without);
+        }
         Some(cost) => tile("Cost", money(cost), "estimate".to_owned()),
         None => tile("Cost", "not known".to_owned(), "no price is known".to_owned()),
     }

@@ -28,6 +28,7 @@ mod parameters;
 mod plain_server;
 mod preflight;
 mod receipts;
+mod report;
 mod resume;
 mod rows;
 mod samples;
