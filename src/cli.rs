@@ -49,6 +49,12 @@ const RUN_EXAMPLE: &str = "Examples:
 The same command resumes. Every flag that sets a key of the job file can also be given as a variable:
 FANFOLD_QPS=5 is --qps 5. A flag beats the variable, and the variable beats the job file.";
 
+const STATUS_EXAMPLE: &str = "Examples:
+  fanfold status jobs/translate.toml --watch
+  fanfold status jobs/translate.toml --row r0003
+
+It reads the journal alone, so that it can be asked from another terminal while the job runs.";
+
 const EXPORT_NOTE: &str =
     "With a job file, --output names where to write, and `-` prints JSONL; the journal stays that of the
 job file. Of a job that is made of flags alone, --output names the job itself.
@@ -141,6 +147,7 @@ pub struct PreviewArgs {
 
 /// `fanfold status`.
 #[derive(Debug, Args)]
+#[command(after_help = STATUS_EXAMPLE)]
 pub struct StatusArgs {
     /// The job.
     #[command(flatten)]
@@ -151,6 +158,9 @@ pub struct StatusArgs {
     /// Tell the history of one row: its id, or its number from 1 in a job without ids
     #[arg(long, value_name = "ID")]
     pub row: Option<String>,
+    /// Show it again and again until the run ends; Ctrl-C leaves, and the run goes on
+    #[arg(short, long, conflicts_with_all = ["json", "row"])]
+    pub watch: bool,
 }
 
 /// `fanfold export`.

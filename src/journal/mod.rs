@@ -8,6 +8,7 @@ pub mod cursors;
 mod entries;
 mod error;
 mod figures;
+pub mod lately;
 pub mod lock;
 pub mod matching;
 pub mod reader;

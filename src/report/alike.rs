@@ -53,7 +53,7 @@ impl<E> Kinds<E> {
     /// The kinds, the most frequent first, and how many messages are of none of them.
     pub fn sorted(self) -> (Vec<Kind<E>>, u64) {
         let mut kinds: Vec<Kind<E>> = self.kinds.into_values().collect();
-        kinds.sort_by(|one, other| other.count.cmp(&one.count));
+        kinds.sort_by_key(|kind| std::cmp::Reverse(kind.count));
         (kinds, self.others)
     }
 }

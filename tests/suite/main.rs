@@ -34,6 +34,7 @@ mod rows;
 mod samples;
 mod settings;
 mod sharing;
+mod status;
 mod stopping;
 mod streaming;
 mod structured;
