@@ -2,6 +2,7 @@
 
 mod ask;
 mod coding_plan;
+mod described;
 mod environment;
 mod export;
 mod forewarning;

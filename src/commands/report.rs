@@ -6,20 +6,19 @@ use std::path::{Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use jiff::tz::TimeZone;
+use serde_json::Value;
 
 use super::Failure;
+use super::described::limits;
 use super::load::{load, screen, take_output};
 use crate::cli::{Progress, ReportArgs};
 use crate::exit::Exit;
 use crate::job::Job;
-use crate::job::limits::{Concurrency, Quota};
-use crate::job::units::shown;
 use crate::journal::lock::Lock;
 use crate::journal::reader::Reader;
 use crate::journal::{self, JournalError};
 use crate::pipeline::PipelineError;
 use crate::report::{About, Figures, Rows, page};
-use crate::text::{count, money};
 use crate::write::whole_file;
 
 /// Runs the command.
@@ -73,17 +72,16 @@ fn gather(reader: &Reader, job: &Job) -> Result<Figures, JournalError> {
 
 fn about(reader: &Reader, job: &Job, figures: &Figures) -> Result<About, JournalError> {
     let counts = reader.counts(None)?;
-    let described: Option<serde_json::Value> =
-        reader.last_job()?.and_then(|text| serde_json::from_str(&text).ok());
-    let all = described.and_then(|job| job["rows"].as_u64());
+    let described: Value =
+        reader.last_job()?.and_then(|text| serde_json::from_str(&text).ok()).unwrap_or_default();
     let mut names = BTreeMap::new();
     for told in figures.told() {
         names.extend(reader.row_of(told.entry)?.map(|name| (told.entry, name)));
     }
     Ok(About {
         output: job.output.path.display().to_string(),
-        rows: Rows { all, ok: counts.ok, failed: counts.failed },
-        limits: limits(job),
+        rows: Rows { all: described["rows"].as_u64(), ok: counts.ok, failed: counts.failed },
+        limits: limits_of(&described, job),
         running: Lock::holder(reader.path()).is_some(),
         names,
         made_at: SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs_f64(),
@@ -92,21 +90,11 @@ fn about(reader: &Reader, job: &Job, figures: &Figures) -> Result<About, Journal
     })
 }
 
-/// The limits and caps of the job, those that it has.
-fn limits(job: &Job) -> Vec<(&'static str, String)> {
-    let quota = |quota: Option<Quota>| quota.map(|quota| format!("{}", quota.amount()));
-    let concurrency = match job.concurrency {
-        Concurrency::Auto => "auto".to_owned(),
-        Concurrency::Fixed(places) => count(places as u64),
-    };
-    let all = [
-        ("requests a second", quota(job.quotas.requests_per_second)),
-        ("requests a minute", quota(job.quotas.requests_per_minute)),
-        ("tokens a minute", quota(job.quotas.tokens_per_minute)),
-        ("concurrency", Some(concurrency)),
-        ("max_cost", job.caps.cost.map(money)),
-        ("max_total_tokens", job.caps.total_tokens.map(count)),
-        ("max_duration", job.caps.duration.map(shown)),
-    ];
-    all.into_iter().filter_map(|(name, value)| Some((name, value?))).collect()
+/// The limits that the last run had; of a run that did not say, those of the job as it is now.
+fn limits_of(described: &Value, job: &Job) -> Vec<(String, String)> {
+    let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+    match described["limits"].as_object() {
+        Some(limits) => limits.iter().map(|(name, value)| (name.clone(), text(value))).collect(),
+        None => limits(job).into_iter().map(|(name, value)| (name.to_owned(), value)).collect(),
+    }
 }

@@ -17,7 +17,7 @@ const WORDS: usize = 40;
 
 /// Seconds of the steps in which spending is summed up, until it is known to which day they belong: every time zone is a
 /// multiple of it apart from the others.
-const QUARTER: f64 = 900.0;
+pub(super) const QUARTER: f64 = 900.0;
 
 /// What is counted of the words that are too many.
 const OTHER: &str = "other";

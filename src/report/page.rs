@@ -41,8 +41,8 @@ pub struct About {
     pub output: String,
     /// The rows.
     pub rows: Rows,
-    /// The limits of the job as it is now, by name.
-    pub limits: Vec<(&'static str, String)>,
+    /// The limits of the last run, by name.
+    pub limits: Vec<(String, String)>,
     /// Whether a run goes on.
     pub running: bool,
     /// The rows of the answers that are told by themselves, by entry: number from 0, and identifier; without those that

@@ -59,7 +59,7 @@ fn about() -> About {
     About {
         output: "out.jsonl".to_owned(),
         rows: Rows { all: Some(1), ok: 1, failed: 0 },
-        limits: vec![("requests a second", "5".to_owned())],
+        limits: vec![("requests a second".to_owned(), "5".to_owned())],
         running: false,
         names: BTreeMap::from([(1, (0, Some("r1".to_owned())))]),
         made_at: 1_800_000_000.0,

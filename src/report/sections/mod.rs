@@ -1,24 +1,25 @@
 //! The sections of the page, each a heading with its charts and tables; one with nothing to show says so, or is left out.
 
+mod job;
+mod spending;
+
 use std::time::Duration;
 
-use super::chart::{self, Rate, cell};
-use super::figures::{Example, Figures, Spending, Told};
+pub(super) use self::job::job;
+pub(super) use self::spending::spending;
+use super::chart::{self, Rate};
+use super::figures::{Example, Figures, Told};
 use super::markup::Markup;
+use super::moment;
 use super::page::About;
 use super::spread::Spread;
 use super::timeline::RUNS;
 use super::verdict::{class_of, meaning, time};
-use super::{day, moment};
-use crate::history::PastRun;
 use crate::job::units::shown;
 use crate::text::{count, money, rate, short};
 
 /// Kinds of errors that are told at most.
 const KINDS: usize = 20;
-
-/// Days that are told at most: the last ones.
-const DAYS: usize = 31;
 
 /// Characters of a message that are shown.
 const SAID: usize = 400;
@@ -192,80 +193,6 @@ fn kinds(section: &mut Markup, title: &'static str, heads: [&'static str; 2], li
     }
 }
 
-/// What was spent: by day, and by kind of token.
-pub(super) fn spending(figures: &Figures, about: &About) -> Markup {
-    let mut section = Markup::default();
-    if figures.quarters.is_empty() {
-        return section;
-    }
-    section.raw("<h2>Tokens and cost</h2>\n");
-    by_kind(&mut section, figures);
-    let mut days: Vec<(String, Spending)> = Vec::new();
-    for (quarter, spending) in &figures.quarters {
-        let day = day(*quarter as f64 * 900.0, &about.zone);
-        match days.last_mut().filter(|(last, _)| *last == day) {
-            Some((_, sum)) => {
-                sum.requests += spending.requests;
-                sum.tokens = sum.tokens.saturating_add(spending.tokens);
-                sum.cost = sum.cost.into_iter().chain(spending.cost).reduce(|one, other| one + other);
-            }
-            None => days.push((day, *spending)),
-        }
-    }
-    let earlier = days.len().saturating_sub(DAYS);
-    let shown_days = &days[earlier..];
-    let size = |spending: &Spending| spending.cost.unwrap_or(spending.tokens as f64);
-    let most = shown_days.iter().map(|(_, spending)| size(spending)).fold(0.0, f64::max);
-    section.raw("<h3>By day</h3>\n<div class=\"scroll\"><table>\n<thead><tr><th>day</th><th class=\"n\">requests</th><th class=\"n\">tokens</th><th class=\"n\">cost</th><th class=\"share\"></th></tr></thead>\n<tbody>\n");
-    for (day, spending) in shown_days {
-        section.put(
-            "<tr><td class=\"key-cell\">{}</td><td class=\"n\">{}</td><td class=\"n\">{}</td><td class=\"n\">{}</td><td class=\"share\">",
-            &[day, &count(spending.requests), &count(spending.tokens), &cost(spending.cost)],
-        );
-        section.add(&cell(if most > 0.0 { size(spending) / most } else { 0.0 }));
-        section.raw("</td></tr>\n");
-    }
-    section.raw("</tbody>\n</table></div>\n");
-    if earlier > 0 {
-        section.put(
-            "<p class=\"soft\">The last {} days; {} before them.</p>\n",
-            &[&DAYS, &count(earlier as u64)],
-        );
-    }
-    section
-}
-
-fn by_kind(section: &mut Markup, figures: &Figures) {
-    let (tokens, costs) = (&figures.tokens, figures.costs);
-    let whole = tokens.whole();
-    if whole <= 0.0 {
-        section.raw("<p class=\"soft\">The service did not say what kinds of tokens were used.</p>\n");
-        return;
-    }
-    let of = |pick: fn(&crate::job::price::ByKind) -> f64| (pick(tokens), costs.as_ref().map(pick));
-    let kinds = [
-        ("kind-prompt", "prompt", of(|kind| kind.prompt)),
-        ("kind-cached", "prompt, from the cache", of(|kind| kind.cached)),
-        ("kind-answer", "answer", of(|kind| kind.answer)),
-        ("kind-reasoning", "reasoning", of(|kind| kind.reasoning)),
-    ];
-    section.raw("<h3>By kind of token, in answers</h3>\n");
-    let parts = kinds.map(|(class, name, (tokens, _))| {
-        (class, format!("{name}: {} tokens, {}", count(tokens as u64), percent(tokens, whole)), tokens)
-    });
-    section.add(&chart::shares("Tokens by kind", &parts));
-    section.raw("<div class=\"scroll\"><table>\n<thead><tr><th>kind</th><th class=\"n\">tokens</th><th class=\"n\">share</th><th class=\"n\">cost</th></tr></thead>\n<tbody>\n");
-    for (class, name, (number, price)) in kinds.into_iter().filter(|(.., (tokens, _))| *tokens > 0.0) {
-        section.raw("<tr><td class=\"key-cell\">");
-        key(section, class);
-        section.put(
-            "{}</td><td class=\"n\">{}</td><td class=\"n\">{}</td><td class=\"n\">{}</td></tr>\n",
-            &[&name, &count(number as u64), &percent(number, whole), &cost(price)],
-        );
-    }
-    section.raw("</tbody>\n</table></div>\n");
-}
-
 /// The rows that stand out.
 pub(super) fn rows(figures: &Figures, about: &About) -> Markup {
     let mut section = Markup::default();
@@ -289,82 +216,6 @@ pub(super) fn rows(figures: &Figures, about: &About) -> Markup {
     }
     section.raw("</div>\n");
     section
-}
-
-/// The job as it ran.
-pub(super) fn job(figures: &Figures, about: &About) -> Markup {
-    let mut section = Markup::default();
-    section.raw("<h2>The job</h2>\n<div class=\"scroll\"><table class=\"facts\">\n<tbody>\n");
-    let mut fact = |name: &str, value: &str| {
-        section.put("<tr><th scope=\"row\">{}</th><td>{}</td></tr>\n", &[&name, &short(value, SAID)]);
-    };
-    let last = figures.runs.last();
-    let job: serde_json::Value = last.and_then(|run| serde_json::from_str(&run.job).ok()).unwrap_or_default();
-    let text = |key: &str| match &job[key] {
-        serde_json::Value::String(text) => Some(text.clone()),
-        serde_json::Value::Array(items) => {
-            Some(items.iter().filter_map(|item| item.as_str()).collect::<Vec<_>>().join(", "))
-        }
-        _ => None,
-    };
-    for (name, key) in [("model", "model"), ("address", "base_url"), ("input", "input"), ("id column", "id")]
-    {
-        if let Some(value) = text(key) {
-            fact(name, &value);
-        }
-    }
-    fact("output", &about.output);
-    for (name, value) in &about.limits {
-        fact(name, value);
-    }
-    if let Some(run) = last {
-        fact("program", &run.program);
-    }
-    section.raw("</tbody>\n</table></div>\n");
-    runs(&mut section, figures, about);
-    section
-}
-
-fn runs(section: &mut Markup, figures: &Figures, about: &About) {
-    let earlier = figures.runs.len().saturating_sub(RUNS);
-    if figures.runs.is_empty() {
-        return;
-    }
-    section.raw("<h3>Runs</h3>\n<div class=\"scroll\"><table>\n<thead><tr><th class=\"n\">run</th><th>began</th><th class=\"n\">took</th><th>ended</th><th class=\"n\">requests</th><th class=\"n\">throttled</th><th class=\"n\">no answer</th><th class=\"n\">tokens</th><th class=\"n\">cost</th><th class=\"n\">in doubt</th></tr></thead>\n<tbody>\n");
-    for run in &figures.runs[earlier..] {
-        let spent = figures.cost.map(|_| run.cost);
-        section.put(
-            "<tr><td class=\"n\">{}</td><td class=\"key-cell\">{}</td><td class=\"n\">{}</td><td>{}</td><td class=\"n\">{}</td><td class=\"n\">{}</td><td class=\"n\">{}</td><td class=\"n\">{}</td><td class=\"n\">{}</td><td class=\"n\">{}</td></tr>\n",
-            &[
-                &run.number,
-                &moment(run.started_at, &about.zone),
-                &time(run.last_at - run.started_at),
-                &ending(run, about.running && Some(run) == figures.runs.last()),
-                &count(run.requests),
-                &count(run.throttled),
-                &count(run.faults),
-                &count(run.total_tokens),
-                &cost(spent),
-                &count(run.in_doubt),
-            ],
-        );
-    }
-    section.raw("</tbody>\n</table></div>\n");
-    if earlier > 0 {
-        section.put(
-            "<p class=\"soft\">The last {} runs; {} before them.</p>\n",
-            &[&RUNS, &count(earlier as u64)],
-        );
-    }
-}
-
-fn ending(run: &PastRun, goes_on: bool) -> String {
-    match (&run.reason, run.ended) {
-        _ if goes_on => "goes on".to_owned(),
-        (Some(reason), true) => short(&reason.replace('_', " "), 60),
-        (None, true) => "finished".to_owned(),
-        (_, false) => "killed".to_owned(),
-    }
 }
 
 fn key(section: &mut Markup, class: &'static str) {
