@@ -22,7 +22,10 @@ const TOP: f64 = 18.0;
 const FOOT: f64 = 22.0;
 
 /// Room below the bars for what was throttled and what held the run back.
-const STRIPS: f64 = 24.0;
+const STRIPS: f64 = 30.0;
+
+/// The height of the strip that says what held the run back.
+const STRIP: f64 = 14.0;
 
 /// How much of the width the name of a percentile takes, on a narrow page.
 const NAME: f64 = 0.1;
@@ -63,12 +66,7 @@ pub(super) fn over_time(timeline: &Timeline, rate: &Rate, causes: &[(String, f64
                 &[&x, &px(TOP + HEIGHT + 4.0), &width, &hover],
             );
         }
-        if let Some(cause) = slice.cause().and_then(|cause| causes.get(cause)) {
-            svg.put(
-                "<rect class=\"{}\" x=\"{}\" y=\"{}\" width=\"{}\" height=\"7\"><title>{}</title></rect>\n",
-                &[&class_of(&cause.0), &x, &px(TOP + HEIGHT + 14.0), &width, &hover],
-            );
-        }
+        strip(&mut svg, slice, (&x, &width), &hover, causes);
     }
     borders(&mut svg, timeline);
     let quarters = [0.0, 0.25, 0.5, 0.75, 1.0];
@@ -174,6 +172,27 @@ pub(super) fn cell(share: f64) -> Markup {
         &[&percent(share.clamp(0.0, 1.0))],
     );
     svg
+}
+
+/// What held the run back in a slice: each cause as high as its share of the time.
+fn strip(
+    svg: &mut Markup,
+    slice: &Slice,
+    (x, width): (&String, &String),
+    hover: &String,
+    causes: &[(String, f64)],
+) {
+    let whole: f64 = slice.held.iter().map(|(_, seconds)| seconds).sum();
+    let mut y = TOP + HEIGHT + 14.0;
+    for (cause, seconds) in slice.held.iter().filter(|_| whole > 0.0) {
+        let Some((cause, _)) = causes.get(*cause) else { continue };
+        let high = STRIP * seconds / whole;
+        svg.put(
+            "<rect class=\"{}\" x=\"{}\" y=\"{}\" width=\"{}\" height=\"{}\"><title>{}</title></rect>\n",
+            &[&class_of(cause), x, &px(y), width, &px(high), hover],
+        );
+        y += high;
+    }
 }
 
 fn hover(timeline: &Timeline, slice: &Slice, rate: &Rate, causes: &[(String, f64)]) -> String {

@@ -18,7 +18,7 @@ const STYLE: &str = include_str!("style.css");
 const HEAD: &str = concat!(
     "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n",
     "<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src ",
-    "'sha256-31Wy1V0zuK5PF0D6d6LJaV5HJk7WFFLN4HwGX1/L2NM='; base-uri 'none'; form-action 'none'\">\n",
+    "'sha256-+JUuz28GVb3rIaQz1cuECRywVWQaa8A3FviR6YzIczA='; base-uri 'none'; form-action 'none'\">\n",
     "<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n",
     "<meta name=\"referrer\" content=\"no-referrer\">\n<meta name=\"robots\" content=\"noindex\">\n<style>",
 );

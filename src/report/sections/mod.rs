@@ -51,7 +51,7 @@ pub(super) fn throughput(figures: &Figures) -> Markup {
     }
     section.put(
         "<p class=\"soft\">Below the bars: in the upper strip, when the service throttled ({} requests in all); in the lower \
-         one, what held the run back, in the colours of the table below.</p>\n",
+         one, what held the run back (by the minute), in the colours of the table below.</p>\n",
         &[&count(figures.throttled)],
     );
     section
