@@ -100,3 +100,16 @@ pub struct PastRun {
     /// Rows that were out when the run before it was killed.
     pub in_doubt: u64,
 }
+
+/// What somebody told the job while it ran.
+#[derive(Debug, Clone, PartialEq)]
+pub struct PastOrder {
+    /// What it is about.
+    pub key: String,
+    /// What it is to be.
+    pub value: String,
+    /// When it was given, in seconds since 1970.
+    pub given_at: f64,
+    /// The run that took it up; `None` when none has.
+    pub run: Option<i64>,
+}

@@ -21,6 +21,9 @@ use crate::pipeline::PipelineError;
 use crate::report::{About, Figures, Rows, page};
 use crate::write::whole_file;
 
+/// Orders that are told at most: the last ones.
+const ORDERS: u32 = 30;
+
 /// Runs the command.
 pub(super) fn run(mut args: ReportArgs) -> Result<Exit, Failure> {
     let screen = screen(&args.job, Progress::None);
@@ -35,7 +38,7 @@ pub(super) fn run(mut args: ReportArgs) -> Result<Exit, Failure> {
         Some("-") => stdout().lock().write_all(html.as_bytes())?,
         asked => {
             let place = asked.map_or_else(|| loaded.job.output.report(), PathBuf::from);
-            check_place(&place, &loaded.job)?;
+            check_place(&place, &loaded.job, args.job.job.as_deref())?;
             whole_file(&place, html.as_bytes()).map_err(PipelineError::from)?;
             screen.say(&format!("report: {}", place.display()));
         }
@@ -43,8 +46,8 @@ pub(super) fn run(mut args: ReportArgs) -> Result<Exit, Failure> {
     Ok(Exit::Done)
 }
 
-/// Refuses to write over what the job reads or writes.
-fn check_place(place: &Path, job: &Job) -> Result<(), Failure> {
+/// Refuses to write over what the job reads or writes, and over its file.
+fn check_place(place: &Path, job: &Job, file: Option<&Path>) -> Result<(), Failure> {
     let is = |other: &Path| match (place.canonicalize(), other.canonicalize()) {
         (Ok(place), Ok(other)) => place == other,
         _ => place == other,
@@ -52,7 +55,8 @@ fn check_place(place: &Path, job: &Job) -> Result<(), Failure> {
     let output = &job.output;
     let own = [output.path.clone(), output.journal(), output.summary()];
     let inputs = job.input.paths.iter().map(PathBuf::from);
-    match own.into_iter().chain(inputs).find(|path| is(path)) {
+    let file = file.map(Path::to_owned);
+    match own.into_iter().chain(inputs).chain(file).find(|path| is(path)) {
         Some(path) => Err(Failure::new(format!(
             "the report would be written over {}, which belongs to the job\n  = help: give --output another name, such as report.html",
             path.display()
@@ -84,6 +88,7 @@ fn about(reader: &Reader, job: &Job, figures: &Figures) -> Result<About, Journal
         limits: limits_of(&described, job),
         running: Lock::holder(reader.path()).is_some(),
         names,
+        orders: reader.past_orders(ORDERS)?,
         made_at: SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs_f64(),
         zone: TimeZone::system(),
         program: concat!("fanfold ", env!("CARGO_PKG_VERSION")).to_owned(),

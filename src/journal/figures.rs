@@ -6,12 +6,12 @@ use rusqlite::{OptionalExtension, Row};
 use super::JournalError;
 use super::reader::Reader;
 use super::steps::usage;
-use crate::history::{FailedRow, PastAnswer, PastFault, PastHeld, PastRun};
+use crate::history::{FailedRow, PastAnswer, PastFault, PastHeld, PastOrder, PastRun};
 
 /// The version of the journal that first knew steps that do not end their row, and the cost of each request.
 const STEPS_IN_BETWEEN_SINCE: i32 = 2;
 
-/// The version that first knew what held a run back.
+/// The version that first knew what held a run back, and what it was told.
 const HELD_SINCE: i32 = 4;
 
 impl Reader {
@@ -121,6 +121,24 @@ impl Reader {
         let mut statement = self.connection().prepare(sql).map_err(self.failed())?;
         let causes = statement.query_map([minute], |row| Ok((row.get(0)?, row.get(1)?)));
         causes.and_then(Iterator::collect).map_err(self.failed())
+    }
+
+    /// What somebody told the job while it ran: the last orders, the first of them first.
+    ///
+    /// # Errors
+    ///
+    /// When the journal cannot be read.
+    pub fn past_orders(&self, most: u32) -> Result<Vec<PastOrder>, JournalError> {
+        if self.version()? < HELD_SINCE {
+            return Ok(Vec::new());
+        }
+        let sql = "SELECT key, value, given_at, run FROM (SELECT * FROM orders ORDER BY number DESC LIMIT ?1)
+                   ORDER BY number";
+        let mut statement = self.connection().prepare(sql).map_err(self.failed())?;
+        let orders = statement.query_map([most], |row| {
+            Ok(PastOrder { key: row.get(0)?, value: row.get(1)?, given_at: row.get(2)?, run: row.get(3)? })
+        });
+        orders.and_then(Iterator::collect).map_err(self.failed())
     }
 
     /// Every run as it is kept, the first one first.

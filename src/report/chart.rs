@@ -179,7 +179,7 @@ fn strip(
     svg: &mut Markup,
     slice: &Slice,
     (x, width): (&String, &String),
-    hover: &String,
+    hover: &str,
     causes: &[(String, f64)],
 ) {
     let whole: f64 = slice.held.iter().map(|(_, seconds)| seconds).sum();
@@ -189,7 +189,7 @@ fn strip(
         let high = STRIP * seconds / whole;
         svg.put(
             "<rect class=\"{}\" x=\"{}\" y=\"{}\" width=\"{}\" height=\"{}\"><title>{}</title></rect>\n",
-            &[&class_of(cause), x, &px(y), width, &px(high), hover],
+            &[&class_of(cause), x, &px(y), width, &px(high), &hover],
         );
         y += high;
     }

@@ -9,6 +9,7 @@ use super::markup::Markup;
 use super::moment;
 use super::sections;
 use super::verdict::{sentence, time};
+use crate::history::PastOrder;
 use crate::text::{count, counted, money, rate};
 
 /// The page's style. It is the only thing on the page that a browser may follow, told by its hash.
@@ -48,6 +49,8 @@ pub struct About {
     /// The rows of the answers that are told by themselves, by entry: number from 0, and identifier; without those that
     /// no row claims at present.
     pub names: BTreeMap<i64, (u64, Option<String>)>,
+    /// What the job was told while it ran, the last of it.
+    pub orders: Vec<PastOrder>,
     /// When the report is made, in seconds since 1970.
     pub made_at: f64,
     /// The zone that times are told in.

@@ -41,6 +41,7 @@ pub(super) fn meaning(cause: &str) -> String {
         "outage" => "held by an outage: the service answered nobody",
         "cap" => "held by a cap on cost or tokens: what was in flight could have reached it (max_cost, max_total_tokens)",
         "first rows" => "waiting for the first rows, which go ahead of the others",
+        "pause" => "paused, by somebody or by the schedule",
         other => return format!("held by {other}"),
     }
     .to_owned()

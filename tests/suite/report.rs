@@ -42,7 +42,7 @@ fn a_report_is_written_over_nothing_that_belongs_to_the_job() {
     let mut scene = Scene::new();
     scene.rows_and_job(2, "");
     scene.run_job(&["job.toml"]).expect_code(0);
-    for name in ["in.jsonl", "out.jsonl", "out.jsonl.journal", "./out.jsonl.summary.json"] {
+    for name in ["in.jsonl", "job.toml", "out.jsonl", "out.jsonl.journal", "./out.jsonl.summary.json"] {
         let before = fs::read(scene.path(name)).expect("a file");
         scene.run(&["report", "job.toml", "--output", name]).expect_code(1).says("belongs to the job");
         assert_eq!(fs::read(scene.path(name)).expect("a file"), before, "{name}");

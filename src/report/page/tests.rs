@@ -62,6 +62,7 @@ fn about() -> About {
         limits: vec![("requests a second".to_owned(), "5".to_owned())],
         running: false,
         names: BTreeMap::from([(1, (0, Some("r1".to_owned())))]),
+        orders: Vec::new(),
         made_at: 1_800_000_000.0,
         zone: TimeZone::UTC,
         program: "fanfold".to_owned(),
@@ -103,7 +104,9 @@ fn nothing_foreign_becomes_markup() {
     figures.failed_row(&FailedRow { position: 4, id: Some(HOSTILE), code: HOSTILE, message: HOSTILE });
     figures.held(&PastHeld { run: 1, minute: 16, cause: HOSTILE.to_owned(), seconds: 4.0 });
     let names = BTreeMap::from([(1, (0, Some(HOSTILE.to_owned())))]);
-    let page = sound(&figures, &About { output: HOSTILE.to_owned(), names, ..about() });
+    let order = PastOrder { key: HOSTILE.to_owned(), value: HOSTILE.to_owned(), given_at: 5.0, run: Some(1) };
+    let orders = vec![order];
+    let page = sound(&figures, &About { output: HOSTILE.to_owned(), names, orders, ..about() });
     for wrong in ["<script", "<img", "\u{202e}", "\0", "\u{1b}", "</style><"] {
         assert!(!page.contains(wrong), "{wrong:?} in {page}");
     }

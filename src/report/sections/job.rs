@@ -40,8 +40,28 @@ pub(in crate::report) fn job(figures: &Figures, about: &About) -> Markup {
         fact("program", &run.program);
     }
     section.raw("</tbody>\n</table></div>\n");
+    orders(&mut section, about);
     runs(&mut section, figures, about);
     section
+}
+
+fn orders(section: &mut Markup, about: &About) {
+    if about.orders.is_empty() {
+        return;
+    }
+    section.raw("<h3>Told while it ran</h3>\n<div class=\"scroll\"><table>\n<thead><tr><th>given</th><th>what</th><th>to run</th></tr></thead>\n<tbody>\n");
+    for order in &about.orders {
+        let run = order.run.map_or_else(|| "none yet".to_owned(), |run| run.to_string());
+        let what = match order.value.as_str() {
+            "" => order.key.clone(),
+            value => format!("{} = {value}", order.key),
+        };
+        section.put(
+            "<tr><td class=\"key-cell\">{}</td><td class=\"said\"><code>{}</code></td><td>{}</td></tr>\n",
+            &[&moment(order.given_at, &about.zone), &short(&what, SAID), &run],
+        );
+    }
+    section.raw("</tbody>\n</table></div>\n");
 }
 
 fn runs(section: &mut Markup, figures: &Figures, about: &About) {
