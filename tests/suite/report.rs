@@ -15,6 +15,12 @@ fn a_report_lies_beside_the_output_and_says_what_became_of_the_job() {
     scene.rows_and_job(12, "price = { input = 1.0, output = 2.0 }\ninput.id = \"id\"\nlimits.qpm = 6000\n");
     scene.run_job(&["job.toml"]).expect_code(3);
     let before = fs::read(scene.path("out.jsonl")).expect("an output");
+    Connection::open(scene.path("out.jsonl.journal"))
+        .and_then(|journal| {
+            let sql = "INSERT INTO orders (key, value, given_at, run) VALUES ('qps', '7', 1800000000, 1)";
+            journal.execute(sql, [])
+        })
+        .expect("an order");
     scene.run(&["report", "job.toml"]).expect_code(0).says("report: out.jsonl.report.html");
     let page = scene.read("out.jsonl.report.html");
     for part in [
@@ -25,6 +31,7 @@ fn a_report_lies_beside_the_output_and_says_what_became_of_the_job() {
         "requests a minute</th><td>6000",
         "Rows answered each second",
         "p50",
+        "<code>qps = 7</code>",
     ] {
         assert!(page.contains(part), "{part} is not in {page}");
     }
