@@ -27,6 +27,8 @@ pub enum Verb {
     Status(StatusArgs),
     /// Write what is answered so far, in any format, also while the job runs
     Export(ExportArgs),
+    /// Write one HTML page about a job: throughput, latency, tokens, cost, errors, and what held it back
+    Report(ReportArgs),
     /// Account for every row of the input in journal and output, and check the journal
     Verify(JobArgs),
     /// Show the models that are known: context, limits, thinking, price, and the date of those facts
@@ -47,12 +49,24 @@ const RUN_EXAMPLE: &str = "Examples:
 The same command resumes. Every flag that sets a key of the job file can also be given as a variable:
 FANFOLD_QPS=5 is --qps 5. A flag beats the variable, and the variable beats the job file.";
 
+const STATUS_EXAMPLE: &str = "Examples:
+  fanfold status jobs/translate.toml --watch
+  fanfold status jobs/translate.toml --row r0003
+
+It reads the journal alone, so that it can be asked from another terminal while the job runs.";
+
 const EXPORT_NOTE: &str =
     "With a job file, --output names where to write, and `-` prints JSONL; the journal stays that of the
 job file. Of a job that is made of flags alone, --output names the job itself.
 
 Example:
   fanfold export jobs/translate.toml --output answers.csv";
+
+const REPORT_NOTE: &str = "The page is written beside the output, as OUT.report.html. With a job file, --output names another place, and
+`-` prints the page; of a job that is made of flags alone, --output names the job itself.
+
+Example:
+  fanfold report jobs/translate.toml --output report.html";
 
 const MODELS_EXAMPLE: &str =
     "A file `models.toml` in the working directory, or the one that --table names, is laid over the built-in
@@ -133,6 +147,7 @@ pub struct PreviewArgs {
 
 /// `fanfold status`.
 #[derive(Debug, Args)]
+#[command(after_help = STATUS_EXAMPLE)]
 pub struct StatusArgs {
     /// The job.
     #[command(flatten)]
@@ -143,6 +158,9 @@ pub struct StatusArgs {
     /// Tell the history of one row: its id, or its number from 1 in a job without ids
     #[arg(long, value_name = "ID")]
     pub row: Option<String>,
+    /// Show it again and again until the run ends; Ctrl-C leaves, and the run goes on
+    #[arg(short, long, conflicts_with_all = ["json", "row"])]
+    pub watch: bool,
 }
 
 /// `fanfold export`.
@@ -150,6 +168,15 @@ pub struct StatusArgs {
 #[command(after_help = EXPORT_NOTE)]
 pub struct ExportArgs {
     /// The job. Its `--output` names where to write; the journal stays that of the job file. `-` prints JSONL.
+    #[command(flatten)]
+    pub job: JobArgs,
+}
+
+/// `fanfold report`.
+#[derive(Debug, Args)]
+#[command(after_help = REPORT_NOTE)]
+pub struct ReportArgs {
+    /// The job. Its `--output` names the page; the journal stays that of the job file. `-` prints it.
     #[command(flatten)]
     pub job: JobArgs,
 }

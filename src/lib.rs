@@ -5,6 +5,8 @@ pub mod conversation;
 pub mod endpoint;
 pub mod event;
 pub mod format;
+pub mod held;
+pub mod history;
 pub mod job;
 pub mod note;
 pub mod outcome;
@@ -12,6 +14,7 @@ pub mod request;
 pub mod row;
 pub mod schema;
 pub mod tally;
+pub mod text;
 pub mod toolbox;
 
 // Where tests let a run die.
@@ -28,6 +31,7 @@ pub mod write;
 
 // Side rooms: may look, may not touch.
 pub mod models;
+pub mod report;
 pub mod simulator;
 pub mod watch;
 

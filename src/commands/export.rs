@@ -4,7 +4,7 @@ use std::io::stdout;
 use std::path::PathBuf;
 
 use super::Failure;
-use super::load::{load, screen};
+use super::load::{load, screen, take_output};
 use crate::cli::{ExportArgs, Progress};
 use crate::exit::Exit;
 use crate::format::{Compression, Format};
@@ -23,7 +23,7 @@ pub(super) fn run(mut args: ExportArgs) -> Result<Exit, Failure> {
     let screen = screen(&args.job, Progress::None);
     let asked = match args.job.job {
         // The journal belongs to the output that the job file names.
-        Some(_) => take_output(&mut args),
+        Some(_) => take_output(&mut args.job),
         None => None,
     };
     let loaded = load(&args.job)?;
@@ -63,13 +63,6 @@ pub(super) fn run(mut args: ExportArgs) -> Result<Exit, Failure> {
         ));
     }
     Ok(Exit::Done)
-}
-
-/// Takes `--output` out of what is set over the job.
-fn take_output(args: &mut ExportArgs) -> Option<String> {
-    let overlays = &mut args.job.knobs.overlays;
-    let index = overlays.iter().position(|overlay| overlay.key == "output.path")?;
-    overlays.remove(index).value.as_str().map(str::to_owned)
 }
 
 fn standard_output() -> Destination {

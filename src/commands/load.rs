@@ -127,6 +127,13 @@ fn tables(args: &JobArgs, named: Option<&str>, layers: &Layers) -> Result<Tables
     Tables::read(named.map(Path::new), args.job.as_deref().unwrap_or(Path::new("")))
 }
 
+/// Takes `--output` out of what is set over the job, for a command that writes something else than the job's output.
+pub(super) fn take_output(args: &mut JobArgs) -> Option<String> {
+    let overlays = &mut args.knobs.overlays;
+    let index = overlays.iter().position(|overlay| overlay.key == "output.path")?;
+    overlays.remove(index).value.as_str().map(str::to_owned)
+}
+
 /// Whether to use colours on what is a terminal or is none.
 pub(super) fn colored(when: Color, terminal: bool) -> bool {
     match when {

@@ -2,6 +2,7 @@
 
 mod ask;
 mod coding_plan;
+mod described;
 mod environment;
 mod export;
 mod forewarning;
@@ -11,6 +12,7 @@ mod load;
 mod models;
 mod page;
 mod preview;
+mod report;
 mod run;
 mod simulate;
 mod status;
@@ -95,6 +97,7 @@ pub fn run(cli: Cli) -> Exit {
         Verb::Preview(args) => preview::run(args),
         Verb::Status(args) => status::run(args),
         Verb::Export(args) => export::run(args),
+        Verb::Report(args) => report::run(args),
         Verb::Verify(args) => verify::run(args),
         Verb::Models(args) => models::run(args),
         Verb::Ask(args) => ask::run(args),

@@ -6,6 +6,7 @@ use std::time::SystemTime;
 
 use rusqlite::Connection;
 
+use super::described::described;
 use super::environment::Environment;
 use super::listener::Listener;
 use super::load::{Loaded, check_tools, load, screen};
@@ -244,15 +245,8 @@ impl Session<'_> {
 
     fn record(&self, plan: &Plan, in_doubt: u64) -> RunRecord {
         let job = &self.opened.job;
-        let described = serde_json::json!({
-            "model": job.model.name,
-            "base_url": self.address(),
-            "answer_rules": self.opened.conversation().key(),
-            "input": job.input.paths,
-            "output": job.output.path,
-            "rows": plan.rows,
-            "id": job.input.id,
-        });
+        let rules = self.opened.conversation();
+        let described = described(job, self.address(), &rules.key(), plan.rows);
         RunRecord {
             program: concat!("fanfold ", env!("CARGO_PKG_VERSION")).to_owned(),
             job: described.to_string(),

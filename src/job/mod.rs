@@ -278,6 +278,11 @@ impl Output {
         self.beside("summary.json")
     }
 
+    /// The page about the job, beside the output.
+    pub fn report(&self) -> PathBuf {
+        self.beside("report.html")
+    }
+
     /// Where standard input is kept, so that it can be read twice and resumed.
     pub fn spool(&self) -> PathBuf {
         self.beside("stdin")

@@ -36,6 +36,34 @@ pub struct Tier {
     pub cache_write: Option<f64>,
 }
 
+/// Tokens, or what they cost, by kind: together they are the whole.
+#[derive(Debug, Clone, Copy, PartialEq, Default)]
+pub struct ByKind {
+    /// Of the prompt, but for what came from the service's cache.
+    pub prompt: f64,
+    /// Of the prompt, from the cache.
+    pub cached: f64,
+    /// Of the answer, without reasoning.
+    pub answer: f64,
+    /// Of the reasoning.
+    pub reasoning: f64,
+}
+
+impl ByKind {
+    /// All kinds together.
+    pub fn whole(&self) -> f64 {
+        self.prompt + self.cached + self.answer + self.reasoning
+    }
+
+    /// Adds so many times another.
+    pub fn add(&mut self, other: &Self, times: f64) {
+        self.prompt += other.prompt * times;
+        self.cached += other.cached * times;
+        self.answer += other.answer * times;
+        self.reasoning += other.reasoning * times;
+    }
+}
+
 impl Price {
     /// One price for inputs of every length.
     pub fn flat(input: f64, output: f64, cached_input: Option<f64>) -> Self {
@@ -67,6 +95,20 @@ impl Price {
             + usage.completion_tokens as f64 * tier.output_price(thought);
         // So that it reads 0.0000116, and not 0.000011599999999999999.
         Some((millionths * 1e6).round() / 1e12)
+    }
+
+    /// What the kinds of tokens of a request cost; `None` where its price is not known. Reasoning costs what the answer costs.
+    pub fn by_kind(&self, usage: &Usage, thought: bool) -> Option<ByKind> {
+        let tier = self.tier(usage.prompt_tokens)?;
+        let cached = usage.cached_tokens.unwrap_or(0).min(usage.prompt_tokens);
+        let reasoning = usage.reasoning_tokens.unwrap_or(0).min(usage.completion_tokens);
+        let of = |tokens: u64, price: f64| tokens as f64 * price / 1e6;
+        Some(ByKind {
+            prompt: of(usage.prompt_tokens - cached, tier.input),
+            cached: of(cached, self.cached(tier)),
+            answer: of(usage.completion_tokens - reasoning, tier.output_price(thought)),
+            reasoning: of(reasoning, tier.output_price(thought)),
+        })
     }
 
     /// The most a request can cost. An input past the last tier counts at the dearest.

@@ -7,6 +7,8 @@ pub mod ballast;
 pub mod cursors;
 mod entries;
 mod error;
+mod figures;
+pub mod lately;
 pub mod lock;
 pub mod matching;
 pub mod reader;

@@ -1,7 +1,7 @@
 //! The one writer of a journal: notes come in, are committed in groups, and come back once they are on disk.
 
 use std::path::{Path, PathBuf};
-use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::sync::mpsc::{Receiver, Sender, SyncSender, channel, sync_channel};
 use std::thread::JoinHandle;
 use std::time::{Duration, SystemTime};
 
@@ -13,6 +13,7 @@ use super::entries::{end, handed_out, resent, store_results};
 use super::tidemark::{self, Tidemark};
 use super::{JournalError, broke, is_full, seconds};
 use crate::failpoint::meet;
+use crate::held::HeldSpan;
 use crate::note::{Ended, Ending, Note};
 use crate::outcome::{FaultKind, Usage};
 
@@ -30,13 +31,21 @@ const BUSY_TRIES: u32 = 30;
 
 /// The end of the writer's thread that takes notes.
 #[derive(Debug, Clone)]
-pub struct Pen(SyncSender<Note>);
+pub struct Pen {
+    notes: SyncSender<Note>,
+    held: Sender<Vec<HeldSpan>>,
+}
 
 impl Pen {
     /// Hands a note over. It counts only when it has come back committed. When the writer has ended on an error, the
     /// note is dropped: the error comes instead of it.
     pub fn write(&self, note: Note) {
-        let _ = self.0.send(note);
+        let _ = self.notes.send(note);
+    }
+
+    /// Tells what held the run back. It is stored along with the next group of notes, and wakes nobody.
+    pub fn held(&self, spans: Vec<HeldSpan>) {
+        let _ = self.held.send(spans);
     }
 }
 
@@ -134,11 +143,13 @@ impl Writer {
     /// Starts the writer's thread for one pass over the rows. It gives the ballast up when the disk is full.
     pub fn start(connection: Connection, path: &Path, run: i64, ballast: Ballast) -> (Self, Pen, Committed) {
         let (sender, notes) = sync_channel(WAITING_NOTES);
+        let (held, spans) = channel();
         let (committed, receiver) = unbounded_channel();
         let tidemark = Tidemark::open(path);
-        let book = Book { path: path.to_owned(), run, ballast, handed_out: 0, tidemark };
+        let held_back = HeldBack { spans, untold: Vec::new() };
+        let book = Book { path: path.to_owned(), run, ballast, handed_out: 0, held_back, tidemark };
         let thread = std::thread::spawn(move || book.keep(connection, &notes, &committed));
-        (Self { thread }, Pen(sender), receiver)
+        (Self { thread }, Pen { notes: sender, held }, receiver)
     }
 
     /// Waits for the thread's end, which comes when every [`Pen`] is gone, and gives the connection back.
@@ -157,7 +168,28 @@ struct Book {
     ballast: Ballast,
     /// How far this pass has been handed out, as far as that is on disk.
     handed_out: u64,
+    held_back: HeldBack,
     tidemark: Tidemark,
+}
+
+/// What held the run back, on its way to the journal.
+struct HeldBack {
+    spans: Receiver<Vec<HeldSpan>>,
+    /// What no commit has stored yet.
+    untold: Vec<HeldSpan>,
+}
+
+impl HeldBack {
+    fn store(&mut self, transaction: &Transaction<'_>, run: i64) -> rusqlite::Result<()> {
+        self.untold.extend(self.spans.try_iter().flatten());
+        let sql = "INSERT INTO held (run, minute, cause, seconds) VALUES (?1, ?2, ?3, ?4)
+                   ON CONFLICT (run, minute, cause) DO UPDATE SET seconds = seconds + excluded.seconds";
+        for span in &self.untold {
+            let mut statement = transaction.prepare_cached(sql)?;
+            statement.execute(params![run, span.minute, span.cause, span.seconds])?;
+        }
+        Ok(())
+    }
 }
 
 impl Book {
@@ -174,11 +206,22 @@ impl Book {
                 Err(source) => {
                     // Not tried again: after a failed sync the system may have dropped the pages for good.
                     drop(committed.send(Err(broke(&connection, &self.path, source))));
-                    break;
+                    return connection;
                 }
             }
         }
+        // Nobody waits for this any more. What fails here fails again, and is told, when the run's end is entered.
+        if let Err(source) = self.commit_held(&mut connection) {
+            let _ = broke(&connection, &self.path, source);
+        }
         connection
+    }
+
+    /// Stores what held the run back after its last note.
+    fn commit_held(&mut self, connection: &mut Connection) -> rusqlite::Result<()> {
+        let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+        self.held_back.store(&transaction, self.run)?;
+        transaction.commit()
     }
 
     /// A group that found the disk full has left no trace either, and may find room where the ballast was.
@@ -225,9 +268,11 @@ impl Book {
             }
         }
         sums.store(&transaction, self.run)?;
+        self.held_back.store(&transaction, self.run)?;
         meet("journal.commit.inside");
         transaction.commit()?;
         meet("journal.commit.after");
+        self.held_back.untold.clear();
         self.tidemark.rise(answers);
         self.handed_out = sums.handed_out.unwrap_or(self.handed_out);
         Ok(())

@@ -3,6 +3,7 @@
 mod ahead;
 mod feed;
 mod glossary;
+mod held;
 pub mod outlay;
 pub mod output;
 pub mod plan;

@@ -10,6 +10,7 @@ use tokio::sync::watch;
 use tokio::time::Instant;
 
 use super::feed::Feed;
+use super::held::HeldTeller;
 use super::plan::{Plan, prepare};
 use super::{Opened, PipelineError};
 use crate::dispatch::pace::Pace;
@@ -142,6 +143,7 @@ pub async fn send<E: Endpoint>(
     let ballast = Ballast::beside(&path);
     let mut full = ballast.full();
     let (writer, pen, committed) = Writer::start(connection, &path, order.run, ballast);
+    observer.held = Some(HeldTeller::new(pen.clone()));
     let mut ledger = Book { path: path.clone(), pen, committed };
     let (mut abandoned, mut input_changed) = (0, false);
     let mut reason = StopReason::Finished;
@@ -157,7 +159,7 @@ pub async fn send<E: Endpoint>(
             Ok(end) => end,
             Err(error) => {
                 // The writer's thread closes the journal before the run ends.
-                drop(ledger);
+                drop((ledger, observer));
                 let _ = writer.finish();
                 return Err(error.into());
             }
@@ -170,6 +172,7 @@ pub async fn send<E: Endpoint>(
         }
     }
     drop(ledger);
+    observer.held.take().into_iter().for_each(HeldTeller::finish);
     let connection = writer.finish().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
     if *full.borrow_and_update() && reason == StopReason::Interrupted {
         return Err(JournalError::Full { path }.into());
@@ -233,6 +236,7 @@ struct Watch<'a> {
     begun: Instant,
     sent: Instant,
     held_by: Option<HeldBy>,
+    held: Option<HeldTeller>,
     audience: Audience<'a>,
 }
 
@@ -244,7 +248,7 @@ impl<'a> Watch<'a> {
         let tally = Tally::new(order.plan.rows, ok, failed, opened.job.price.is_some());
         let begun = Instant::now();
         audience.snapshots.send_replace(tally.now);
-        Self { tally, begun, sent: begun, held_by: None, audience }
+        Self { tally, begun, sent: begun, held_by: None, held: None, audience }
     }
 
     fn finish(self) -> Snapshot {
@@ -258,6 +262,9 @@ impl Observer for Watch<'_> {
     fn on(&mut self, event: Event<'_>) {
         let now = Instant::now();
         self.tally.on(&event, now - self.begun);
+        if let Event::Standing(standing) = &event {
+            self.held.iter_mut().for_each(|held| held.stand(standing, now));
+        }
         self.audience.listener.on(event);
         // A screen is drawn ten times a second; more would only cost.
         let held_by = self.tally.now.standing.held_by;

@@ -6,7 +6,7 @@
 mod json;
 mod plain;
 mod terminal;
-pub mod text;
+pub use crate::text;
 
 use std::io::Write;
 use std::sync::mpsc::{RecvTimeoutError, Sender, channel};

@@ -154,7 +154,7 @@ fn every_flag_of_the_interface_is_in_the_help_of_run() {
         assert!(ask.contains(&format!("--{flag}")), "--{flag} is not in: {ask}");
     }
     let scene = Scene::new();
-    for command in ["run", "preview", "status", "export", "verify", "ask", "models", "simulate"] {
+    for command in ["run", "preview", "status", "export", "report", "verify", "ask", "models", "simulate"] {
         assert!(scene.run(&["--help"]).stdout.contains(&format!("  {command} ")));
         scene.run(&[command, "--help"]).expect_code(0);
     }

@@ -1,0 +1,43 @@
+//! What the journal keeps of a job with each run: enough to tell later what ran, and no key.
+
+use std::collections::BTreeMap;
+
+use serde_json::{Value, json};
+
+use crate::job::Job;
+use crate::job::limits::{Concurrency, Quota};
+use crate::job::units::shown;
+use crate::text::{count, money};
+
+/// The job as it runs: who is asked, under which rules for answers, for how many rows.
+pub(super) fn described(job: &Job, address: &str, answer_rules: &str, rows: u64) -> Value {
+    json!({
+        "model": job.model.name,
+        "base_url": address,
+        "answer_rules": answer_rules,
+        "input": job.input.paths,
+        "output": job.output.path,
+        "rows": rows,
+        "id": job.input.id,
+        "limits": limits(job).into_iter().collect::<BTreeMap<_, _>>(),
+    })
+}
+
+/// The limits and caps of a job, those that it has.
+pub(super) fn limits(job: &Job) -> Vec<(&'static str, String)> {
+    let quota = |quota: Option<Quota>| quota.map(|quota| format!("{}", quota.amount()));
+    let concurrency = match job.concurrency {
+        Concurrency::Auto => "auto".to_owned(),
+        Concurrency::Fixed(places) => count(places as u64),
+    };
+    let all = [
+        ("requests a second", quota(job.quotas.requests_per_second)),
+        ("requests a minute", quota(job.quotas.requests_per_minute)),
+        ("tokens a minute", quota(job.quotas.tokens_per_minute)),
+        ("concurrency", Some(concurrency)),
+        ("max_cost", job.caps.cost.map(money)),
+        ("max_total_tokens", job.caps.total_tokens.map(count)),
+        ("max_duration", job.caps.duration.map(shown)),
+    ];
+    all.into_iter().filter_map(|(name, value)| Some((name, value?))).collect()
+}

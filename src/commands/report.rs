@@ -1,0 +1,105 @@
+//! `fanfold report`: one page of HTML about a job, from its journal alone, also while it runs.
+
+use std::collections::BTreeMap;
+use std::io::{Write, stdout};
+use std::path::{Path, PathBuf};
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use jiff::tz::TimeZone;
+use serde_json::Value;
+
+use super::Failure;
+use super::described::limits;
+use super::load::{load, screen, take_output};
+use crate::cli::{Progress, ReportArgs};
+use crate::exit::Exit;
+use crate::job::Job;
+use crate::journal::lock::Lock;
+use crate::journal::reader::Reader;
+use crate::journal::{self, JournalError};
+use crate::pipeline::PipelineError;
+use crate::report::{About, Figures, Rows, page};
+use crate::write::whole_file;
+
+/// Orders that are told at most: the last ones.
+const ORDERS: u32 = 30;
+
+/// Runs the command.
+pub(super) fn run(mut args: ReportArgs) -> Result<Exit, Failure> {
+    let screen = screen(&args.job, Progress::None);
+    // The journal belongs to the output that the job file names.
+    let asked = args.job.job.is_some().then(|| take_output(&mut args.job)).flatten();
+    let loaded = load(&args.job)?;
+    let path = loaded.job.output.journal();
+    let reader = Reader::new(journal::open_to_read(&path)?, &path);
+    let figures = gather(&reader, &loaded.job)?;
+    let html = page(&figures, &about(&reader, &loaded.job, &figures)?);
+    match asked.as_deref() {
+        Some("-") => stdout().lock().write_all(html.as_bytes())?,
+        asked => {
+            let place = asked.map_or_else(|| loaded.job.output.report(), PathBuf::from);
+            check_place(&place, &loaded.job, args.job.job.as_deref())?;
+            whole_file(&place, html.as_bytes()).map_err(PipelineError::from)?;
+            screen.say(&format!("report: {}", place.display()));
+        }
+    }
+    Ok(Exit::Done)
+}
+
+/// Refuses to write over what the job reads or writes, and over its file.
+fn check_place(place: &Path, job: &Job, file: Option<&Path>) -> Result<(), Failure> {
+    let is = |other: &Path| match (place.canonicalize(), other.canonicalize()) {
+        (Ok(place), Ok(other)) => place == other,
+        _ => place == other,
+    };
+    let output = &job.output;
+    let own = [output.path.clone(), output.journal(), output.summary()];
+    let inputs = job.input.paths.iter().map(PathBuf::from);
+    let file = file.map(Path::to_owned);
+    match own.into_iter().chain(inputs).chain(file).find(|path| is(path)) {
+        Some(path) => Err(Failure::new(format!(
+            "the report would be written over {}, which belongs to the job\n  = help: give --output another name, such as report.html",
+            path.display()
+        ))),
+        None => Ok(()),
+    }
+}
+
+fn gather(reader: &Reader, job: &Job) -> Result<Figures, JournalError> {
+    let mut figures = Figures::new(reader.past_runs()?, job.price.clone());
+    reader.each_answer(|answer| figures.answer(answer))?;
+    reader.each_fault(|fault| figures.fault(fault))?;
+    reader.each_failed_row(|row| figures.failed_row(row))?;
+    reader.each_held(|held| figures.held(held))?;
+    Ok(figures)
+}
+
+fn about(reader: &Reader, job: &Job, figures: &Figures) -> Result<About, JournalError> {
+    let counts = reader.counts(None)?;
+    let described: Value =
+        reader.last_job()?.and_then(|text| serde_json::from_str(&text).ok()).unwrap_or_default();
+    let mut names = BTreeMap::new();
+    for told in figures.told() {
+        names.extend(reader.row_of(told.entry)?.map(|name| (told.entry, name)));
+    }
+    Ok(About {
+        output: job.output.path.display().to_string(),
+        rows: Rows { all: described["rows"].as_u64(), ok: counts.ok, failed: counts.failed },
+        limits: limits_of(&described, job),
+        running: Lock::holder(reader.path()).is_some(),
+        names,
+        orders: reader.past_orders(ORDERS)?,
+        made_at: SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs_f64(),
+        zone: TimeZone::system(),
+        program: concat!("fanfold ", env!("CARGO_PKG_VERSION")).to_owned(),
+    })
+}
+
+/// The limits that the last run had; of a run that did not say, those of the job as it is now.
+fn limits_of(described: &Value, job: &Job) -> Vec<(String, String)> {
+    let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+    match described["limits"].as_object() {
+        Some(limits) => limits.iter().map(|(name, value)| (name.clone(), text(value))).collect(),
+        None => limits(job).into_iter().map(|(name, value)| (name.to_owned(), value)).collect(),
+    }
+}

@@ -1,0 +1,227 @@
+//! One row's story: the request, every attempt at it with its time, and what came of it.
+
+use std::io::Write;
+use std::time::{Duration, SystemTime};
+
+use serde_json::{Value, json};
+
+use super::{VERSION, moment};
+use crate::commands::Failure;
+use crate::commands::summary::timestamp;
+use crate::conversation::{Asks, Step};
+use crate::exit::Exit;
+use crate::job::Job;
+use crate::job::price::rounded;
+use crate::job::units::shown;
+use crate::journal::lately::Attempt;
+use crate::journal::reader::{FaultRecord, Reader};
+use crate::outcome::RowResult;
+use crate::pipeline::Opened;
+use crate::pipeline::plan::prepare;
+use crate::request::Fingerprint;
+use crate::text::{count, counted, money, printable, short};
+
+/// Characters of a request or an answer that are shown; the JSON has all.
+const SHOWN: usize = 500;
+
+/// All that is known of a row.
+struct Story<'a> {
+    /// As it was asked for.
+    row: &'a str,
+    position: u64,
+    result: RowResult,
+    fingerprint: Option<Fingerprint>,
+    request: Request,
+    attempts: Vec<Attempt>,
+    faults: Vec<FaultRecord>,
+    steps: Vec<Step>,
+    unfit: Option<String>,
+}
+
+/// The row's request, as the job makes it of the input now.
+enum Request {
+    /// It is the one that the journal knows.
+    Same(Value),
+    /// Row or job have changed since: this is another one.
+    Changed,
+    /// It cannot be made any more.
+    Gone,
+}
+
+/// Tells a row's story.
+pub(super) fn tell(
+    reader: &Reader,
+    job: Job,
+    row: &str,
+    as_json: bool,
+    out: &mut impl Write,
+) -> Result<Exit, Failure> {
+    let position = match job.input.id.is_some() {
+        true => reader.position_of(row)?,
+        false => row.parse::<u64>().ok().and_then(|number| number.checked_sub(1)),
+    };
+    let unknown = || Failure::new(format!("the journal knows no row `{}`", printable(row)));
+    let position = position.ok_or_else(unknown)?;
+    let result = reader.results().at(position)?.ok_or_else(unknown)?;
+    let fingerprint = reader.fingerprint_of(position)?;
+    let story = Story {
+        row,
+        position,
+        result,
+        fingerprint,
+        request: request(job, position, fingerprint),
+        attempts: reader.attempts(position)?,
+        faults: reader.history(position)?,
+        steps: if reader.has_steps_in_between()? { reader.steps(position)? } else { Vec::new() },
+        unfit: reader.unfit_response(position)?,
+    };
+    match as_json {
+        true => writeln!(out, "{}", story.json())?,
+        false => story.lines().iter().try_for_each(|line| writeln!(out, "{}", printable(line)))?,
+    }
+    Ok(Exit::Done)
+}
+
+/// What the job would send for a row. Whatever is in the way of that is no reason to keep the rest of the story back.
+fn request(job: Job, position: u64, known: Option<Fingerprint>) -> Request {
+    let made = || {
+        let opened = Opened::again(job).ok()?;
+        let mut rows = opened.rows(opened.wanted_by_requests()).ok()?;
+        let item = rows.find(|item| item.as_ref().is_ok_and(|item| item.position() == position))?.ok()?;
+        let (row, request) = prepare(&opened, &item);
+        Some((row.fingerprint, request.ok()?.body))
+    };
+    match made() {
+        None => Request::Gone,
+        Some((fingerprint, _)) if Some(fingerprint) != known => Request::Changed,
+        Some((_, body)) => serde_json::from_slice(&body).map_or(Request::Gone, Request::Same),
+    }
+}
+
+impl Story<'_> {
+    fn lines(&self) -> Vec<String> {
+        let requests = counted(u64::from(self.result.attempts.unwrap_or(0)), "request");
+        let answer = self.result.answer.as_ref();
+        let tokens = answer.and_then(|answer| answer.usage).map(|usage| {
+            format!(
+                " · {} tokens: {} prompt + {} completion",
+                count(usage.total_tokens),
+                count(usage.prompt_tokens),
+                count(usage.completion_tokens)
+            )
+        });
+        let cost = self.result.cost.map(|cost| format!(" · cost {} (estimate)", money(cost)));
+        let mut lines = vec![format!(
+            "row {}: {} after {requests}{}{}",
+            self.row,
+            self.result.status.as_str(),
+            tokens.unwrap_or_default(),
+            cost.unwrap_or_default()
+        )];
+        let name = self.fingerprint.map(|fingerprint| format!(" {fingerprint}")).unwrap_or_default();
+        lines.push(match &self.request {
+            Request::Same(body) => format!("  request{name}: {}", short(&body.to_string(), SHOWN)),
+            Request::Changed => {
+                format!("  request{name}; the row or the job has changed since, and would be sent anew")
+            }
+            Request::Gone => format!("  request{name}; it cannot be made of the input any more"),
+        });
+        lines.extend(self.attempts_in_order());
+        lines.extend(self.steps.iter().map(|step| format!("  {}", told(step))));
+        let texts = [
+            ("reasoning", answer.and_then(|answer| answer.reasoning.as_deref())),
+            ("tool calls", answer.and_then(|answer| answer.tool_calls.as_deref())),
+            ("answer", answer.and_then(|answer| answer.response.as_deref())),
+            ("an answer that is not what the job asks for", self.unfit.as_deref()),
+            ("error", self.result.error.as_deref()),
+        ];
+        let texts = texts.into_iter().filter_map(|(name, text)| Some((name, text?)));
+        lines.extend(texts.map(|(name, text)| format!("  {name}: {}", short(text, SHOWN))));
+        lines
+    }
+
+    /// What each request of the row came to, in the order in which they were sent.
+    fn attempts_in_order(&self) -> Vec<String> {
+        let line = |at: SystemTime, took: Duration, what: String| {
+            (at, format!("  {}, {}: {what}", timestamp(at), shown(took)))
+        };
+        let faults = self.faults.iter().map(|fault| {
+            let status = fault.status.map(|status| format!("{status} ")).unwrap_or_default();
+            let what = format!("{status}{}: {}", printable(&fault.code), short(&fault.message, 300));
+            line(fault.sent_at, fault.latency, what)
+        });
+        let answers = self.attempts.iter().map(|attempt| {
+            let of = |word: &Option<String>| word.as_deref().map(|word| format!(" · {}", short(word, 80)));
+            let tokens = attempt.usage.map(|usage| format!(" · {} tokens", count(usage.total_tokens)));
+            let parts = [of(&attempt.finish_reason), tokens, of(&attempt.model), of(&attempt.request_id)];
+            let what = format!("answered{}", parts.into_iter().flatten().collect::<String>());
+            line(moment(attempt.sent_at), Duration::from_millis(attempt.latency_ms), what)
+        });
+        let mut lines: Vec<(SystemTime, String)> = faults.chain(answers).collect();
+        lines.sort_by_key(|(at, _)| *at);
+        lines.into_iter().map(|(_, line)| line).collect()
+    }
+
+    fn json(&self) -> Value {
+        let (result, answer) = (&self.result, self.result.answer.as_ref());
+        let usage = answer.and_then(|answer| answer.usage);
+        let faults = self.faults.iter().map(|fault| {
+            json!({
+                "sent_at": timestamp(fault.sent_at), "latency_ms": fault.latency.as_millis() as u64,
+                "status": fault.status, "code": fault.code, "message": fault.message,
+            })
+        });
+        let answers = self.attempts.iter().map(|attempt| {
+            json!({
+                "sent_at": timestamp(moment(attempt.sent_at)), "latency_ms": attempt.latency_ms,
+                "finish_reason": attempt.finish_reason, "model": attempt.model, "request_id": attempt.request_id,
+                "total_tokens": attempt.usage.map(|usage| usage.total_tokens),
+            })
+        });
+        let steps = self.steps.iter().map(|step| {
+            json!({
+                "asks": step.asks.as_str(), "response": step.answer.response,
+                "tool_calls": step.answer.tool_calls.as_deref().and_then(as_json_text), "results": step.results,
+                "total_tokens": step.answer.usage.map(|usage| usage.total_tokens),
+            })
+        });
+        let request = match &self.request {
+            Request::Same(body) => Some(body),
+            Request::Changed | Request::Gone => None,
+        };
+        json!({
+            "version": VERSION, "row": self.row, "position": self.position, "status": result.status.as_str(),
+            "fingerprint": self.fingerprint.map(|fingerprint| fingerprint.to_string()), "request": request,
+            "attempts": result.attempts, "cost": result.cost.map(rounded), "error_code": result.error_code,
+            "error": result.error,
+            "response": answer.and_then(|answer| answer.response.as_ref()),
+            "reasoning": answer.and_then(|answer| answer.reasoning.as_ref()),
+            "finish_reason": answer.and_then(|answer| answer.finish_reason.as_ref()),
+            "model": answer.and_then(|answer| answer.model.as_ref()),
+            "request_id": answer.and_then(|answer| answer.request_id.as_ref()),
+            "prompt_tokens": usage.map(|usage| usage.prompt_tokens),
+            "completion_tokens": usage.map(|usage| usage.completion_tokens),
+            "total_tokens": usage.map(|usage| usage.total_tokens),
+            "latency_ms": result.latency_ms, "faults": faults.collect::<Vec<_>>(),
+            "answers": answers.collect::<Vec<_>>(), "unfit_response": self.unfit,
+            "steps": steps.collect::<Vec<_>>(),
+        })
+    }
+}
+
+/// A paid answer that did not end its row, in a line.
+fn told(step: &Step) -> String {
+    let text = |text: Option<&String>| short(text.map_or("", String::as_str), 200);
+    let answer = text(step.answer.response.as_ref());
+    let result = step.results.iter().map(|result| short(result, 200)).collect::<Vec<_>>().join(" · ");
+    match step.asks {
+        Asks::Tools => format!("called tools: {}: {result}", text(step.answer.tool_calls.as_ref())),
+        Asks::Repair => format!("asked again, because {result}: {answer}"),
+        Asks::Grow => format!("asked again with more room: {answer}"),
+        Asks::Rest => format!("continued: {answer}"),
+    }
+}
+
+fn as_json_text(text: &str) -> Option<Value> {
+    serde_json::from_str(text).ok()
+}

@@ -1,0 +1,310 @@
+//! How a job stands: what is read of the journal, and how it is said in lines and in JSON.
+
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use serde_json::{Value, json};
+
+use super::{Ink, Line, VERSION, moment};
+use crate::commands::Failure;
+use crate::commands::summary::{known_cost, timestamp};
+use crate::job::price::rounded;
+use crate::job::units::shown;
+use crate::journal::lately::{LateFault, Lately};
+use crate::journal::lock::Lock;
+use crate::journal::reader::{Counts, Reader, Run, Spent};
+use crate::journal::spending::Day;
+use crate::report::alike::{Kind, Kinds};
+use crate::text::{count, counted, money, printable, rate, short};
+
+/// Days and runs that are shown at most; the JSON has all.
+const SHOWN: usize = 7;
+
+/// Requests without an answer that are looked at, and kinds of them that are shown.
+const FAULTS: (u32, usize) = (200, 5);
+
+/// Columns of the bar.
+const BAR: usize = 40;
+
+/// How much is read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Scope {
+    /// Everything.
+    Whole,
+    /// What changes from one look to the next, without the spending of all days, which takes the whole journal.
+    Present,
+}
+
+/// How a job stands.
+pub(super) struct Status {
+    rows: Option<u64>,
+    counts: Counts,
+    runs: Vec<Run>,
+    spent: Spent,
+    cost: Option<f64>,
+    days: Vec<Day>,
+    holder: Option<String>,
+    in_doubt: u64,
+    last_minute: u64,
+    lately: Lately,
+    /// What held the run back in this minute and the one before, in seconds; the longest first.
+    held: Vec<(String, f64)>,
+    failures: Vec<(String, u64, String)>,
+    faults: Vec<Kind<LateFault>>,
+}
+
+impl Status {
+    /// Reads how a job stands; `priced`: whether its price is known.
+    pub(super) fn read(reader: &Reader, priced: bool, scope: Scope) -> Result<Self, Failure> {
+        let job: Value =
+            reader.last_job()?.and_then(|text| serde_json::from_str(&text).ok()).unwrap_or_default();
+        let runs = reader.runs()?;
+        let spent: Spent = runs.iter().map(|run| run.spent).sum();
+        let holder = Lock::holder(reader.path());
+        let in_doubt = if holder.is_some() { 0 } else { reader.in_doubt()? };
+        let failures = reader.failures()?.into_iter().map(|group| (group.code, group.rows, group.message));
+        let now = SystemTime::now();
+        let minute = now.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs() as i64 / 60;
+        let began = runs.last().map_or(now, |run| run.started_at);
+        let mut faults = Kinds::default();
+        for fault in reader.last_faults(began, FAULTS.0)? {
+            let (code, message) = (fault.code.clone(), fault.message.clone());
+            faults.add(&code, &message, || fault);
+        }
+        let running = holder.is_some();
+        Ok(Self {
+            rows: job.get("rows").and_then(Value::as_u64),
+            counts: reader.counts(None)?,
+            last_minute: reader.last_minute(now)?.len() as u64,
+            lately: if running { reader.lately(now, began)? } else { Lately::default() },
+            held: if running { reader.held_since(minute - 1)? } else { Vec::new() },
+            failures: failures.collect(),
+            faults: faults.sorted().0,
+            cost: known_cost(reader, &spent, priced)?,
+            days: if scope == Scope::Whole { reader.days()? } else { Vec::new() },
+            runs,
+            spent,
+            holder,
+            in_doubt,
+        })
+    }
+
+    /// Whether a run goes on.
+    pub(super) fn is_running(&self) -> bool {
+        self.holder.is_some()
+    }
+
+    fn left(&self) -> Option<u64> {
+        Some(self.rows?.saturating_sub(self.counts.ok + self.counts.failed))
+    }
+
+    /// The time that the rows that are left take at the present rate.
+    fn time_left(&self) -> Option<Duration> {
+        let left = self.left().filter(|_| self.is_running())?;
+        let rate = self.lately.rows_per_second;
+        (rate > 0.0).then(|| Duration::try_from_secs_f64(left as f64 / rate).unwrap_or(Duration::MAX))
+    }
+
+    /// The whole of it, in lines.
+    pub(super) fn lines(&self) -> Vec<Line> {
+        let plain = |line: String| (Ink::Plain, line);
+        let rows = self.rows.map_or_else(|| "? rows".to_owned(), |rows| counted(rows, "row"));
+        let left = self.left().map_or_else(|| "?".to_owned(), count);
+        let mut lines = vec![plain(format!(
+            "{rows}: {} ok · {} failed · {left} left",
+            count(self.counts.ok),
+            count(self.counts.failed)
+        ))];
+        lines.extend(self.bar());
+        lines.extend(self.present());
+        let cost = self.cost.map_or_else(String::new, |cost| format!(" · cost {} (estimate)", money(cost)));
+        lines.push(plain(format!(
+            "{} ({} throttled, {} without an answer) in {} · {} tokens{cost}",
+            counted(self.spent.requests, "request"),
+            count(self.spent.throttled),
+            count(self.spent.faults),
+            counted(self.runs.len() as u64, "run"),
+            count(self.spent.usage.total_tokens),
+        )));
+        lines.extend(self.spending().into_iter().map(|line| (Ink::Dim, line)));
+        lines.push(plain(self.whether_it_runs()));
+        for (code, rows, message) in &self.failures {
+            lines.push((
+                Ink::Notable,
+                format!(
+                    "  {} failed with {}, such as: {}",
+                    counted(*rows, "row"),
+                    short(code, 60),
+                    short(message, 120)
+                ),
+            ));
+        }
+        lines.extend(self.last_errors());
+        lines
+    }
+
+    fn bar(&self) -> Option<Line> {
+        let rows = self.rows.filter(|rows| *rows > 0)?;
+        let done = (self.counts.ok + self.counts.failed).min(rows);
+        // Full only when nothing is left.
+        let full = (done as f64 / rows as f64 * BAR as f64) as usize;
+        let bar = format!("{}{}", "━".repeat(full), "─".repeat(BAR - full));
+        Some((Ink::Bar, format!("{bar} {:.1} %", (done as f64 / rows as f64 * 1000.0).floor() / 10.0)))
+    }
+
+    /// The rates of a run that goes on, the time left, and what holds it back.
+    fn present(&self) -> Vec<Line> {
+        if !self.is_running() {
+            return Vec::new();
+        }
+        let mut rates = format!(
+            "{} rows/s · {} tokens/s of late",
+            rate(self.lately.rows_per_second),
+            rate(self.lately.tokens_per_second)
+        );
+        if let Some(time) = self.time_left() {
+            rates.push_str(&format!(" · about {} left at that rate", shown(time)));
+        }
+        let whole: f64 = self.held.iter().map(|(_, seconds)| seconds).sum();
+        let held = self.held.first().filter(|_| whole > 0.0).map(|(cause, seconds)| {
+            let share = seconds * 100.0 / whole;
+            (Ink::Notable, format!("held by {} ({share:.0} % of the time of late)", short(cause, 40)))
+        });
+        std::iter::once((Ink::Plain, rates)).chain(held).collect()
+    }
+
+    fn whether_it_runs(&self) -> String {
+        match (&self.holder, self.runs.last()) {
+            (Some(holder), _) => {
+                // A run that began a moment ago has not had its minute yet.
+                let age = self.runs.last().and_then(|run| run.started_at.elapsed().ok()).unwrap_or_default();
+                let each_second = self.last_minute as f64 / age.as_secs_f64().clamp(1.0, 60.0);
+                format!(
+                    "running: {} · {} requests/s in the last minute",
+                    printable(holder),
+                    rate(each_second)
+                )
+            }
+            (None, Some(Run { ended_at: Some(ended), reason, .. })) => {
+                let when = timestamp(*ended);
+                match reason.as_deref() {
+                    None | Some("finished") => format!("not running: finished at {when}"),
+                    Some(reason) => format!("not running: stopped at {when} ({reason})"),
+                }
+            }
+            (None, Some(run)) => {
+                let doubt = counted(self.in_doubt, "request");
+                let when = timestamp(run.last_at);
+                format!(
+                    "not running: it was killed or stopped at once, and stored its last answer at {when}; up to {doubt} in doubt"
+                )
+            }
+            (None, None) => "not running: it has not sent anything yet".to_owned(),
+        }
+    }
+
+    /// What brought no answer of late, in the last run; those that made rows fail are told of already.
+    fn last_errors(&self) -> Vec<Line> {
+        let failed = |kind: &&Kind<LateFault>| self.failures.iter().any(|(code, ..)| *code == kind.code);
+        let kinds: Vec<_> = self.faults.iter().filter(|kind| !failed(kind)).take(FAULTS.1).collect();
+        if kinds.is_empty() {
+            return Vec::new();
+        }
+        let heading = (Ink::Plain, format!("of late without an answer, of the last {}:", FAULTS.0));
+        let told = kinds.into_iter().map(|kind| {
+            let status = kind.example.status.map(|status| format!("{status} ")).unwrap_or_default();
+            let last = timestamp(moment(kind.example.sent_at));
+            let line = format!(
+                "  {} × {status}{}, last at {last}, such as: {}",
+                count(kind.count),
+                short(&kind.code, 60),
+                short(&kind.message, 120)
+            );
+            (Ink::Notable, line)
+        });
+        std::iter::once(heading).chain(told).collect()
+    }
+
+    /// What was spent by day and by run, the last ones of each.
+    fn spending(&self) -> Vec<String> {
+        let line = |name: &str, requests: u64, tokens: u64, cost: Option<f64>| {
+            let cost = cost.map_or_else(String::new, |cost| format!(" · cost {}", money(cost)));
+            format!("  {name}: {} · {} tokens{cost}", counted(requests, "request"), count(tokens))
+        };
+        let days = self.days.iter().map(|day| line(&day.date, day.requests, day.tokens, day.cost));
+        let runs = self.runs.iter().map(|run| {
+            let spent = &run.spent;
+            let name = format!("run {}, {}", run.number, timestamp(run.started_at));
+            line(&name, spent.requests, spent.usage.total_tokens, self.cost_of(run))
+        });
+        [last("by day", "day", days.collect()), last("by run", "run", runs.collect())].concat()
+    }
+
+    /// What a run spent, where it is known.
+    fn cost_of(&self, run: &Run) -> Option<f64> {
+        let known = run.spent.cost > 0.0 || run.spent.usage.total_tokens == 0;
+        // A run of a free model cost nothing; then so did all that is known.
+        (known || self.spent.cost == 0.0).then_some(run.spent.cost).filter(|_| self.cost.is_some())
+    }
+
+    /// The whole of it, for programs.
+    pub(super) fn json(&self) -> Value {
+        let runs: Vec<Value> = self.runs.iter().map(|run| {
+            json!({
+                "run": run.number, "started_at": timestamp(run.started_at), "last_at": timestamp(run.last_at),
+                "ended_at": run.ended_at.map(timestamp), "reason": run.reason, "in_doubt": run.in_doubt,
+                "requests": run.spent.requests, "total_tokens": run.spent.usage.total_tokens,
+                "cost": self.cost_of(run).map(rounded),
+            })
+        }).collect();
+        let days: Vec<Value> = self.days.iter().map(|day| {
+            json!({
+                "date": day.date, "requests": day.requests, "tokens": day.tokens, "cost": day.cost.map(rounded),
+            })
+        }).collect();
+        json!({
+            "version": VERSION,
+            "rows": self.rows,
+            "ok": self.counts.ok,
+            "failed": self.counts.failed,
+            "left": self.left(),
+            "running": self.holder.is_some(),
+            "holder": self.holder,
+            "in_doubt": self.in_doubt,
+            "requests": self.spent.requests,
+            "throttled": self.spent.throttled,
+            "faults": self.spent.faults,
+            "prompt_tokens": self.spent.usage.prompt_tokens,
+            "completion_tokens": self.spent.usage.completion_tokens,
+            "total_tokens": self.spent.usage.total_tokens,
+            "cost": self.cost,
+            "requests_in_the_last_minute": self.last_minute,
+            "rows_per_second": self.is_running().then_some(self.lately.rows_per_second),
+            "tokens_per_second": self.is_running().then_some(self.lately.tokens_per_second),
+            "seconds_left": self.time_left().map(|left| left.as_secs()),
+            "held_by": self.held.first().map(|(cause, _)| cause),
+            "held_seconds": self.held.iter().cloned().collect::<std::collections::BTreeMap<_, _>>(),
+            "failures": self.failures.iter().map(|(code, rows, example)| {
+                json!({ "code": code, "rows": rows, "example": example })
+            }).collect::<Vec<_>>(),
+            "last_errors": self.faults.iter().map(|kind| {
+                json!({
+                    "code": kind.code, "status": kind.example.status, "requests": kind.count,
+                    "example": kind.message, "last_sent_at": timestamp(moment(kind.example.sent_at)),
+                })
+            }).collect::<Vec<_>>(),
+            "runs": runs,
+            "days": days,
+        })
+    }
+}
+
+/// The last lines under a heading; of those before it is said how many there are.
+fn last(heading: &str, noun: &str, lines: Vec<String>) -> Vec<String> {
+    let earlier = lines.len().saturating_sub(SHOWN);
+    let heading = match (lines.len(), earlier) {
+        (0, _) => return Vec::new(),
+        (_, 0) => format!("{heading}:"),
+        _ => format!("{heading}, after {} before:", counted(earlier as u64, noun)),
+    };
+    std::iter::once(heading).chain(lines.into_iter().skip(earlier)).collect()
+}

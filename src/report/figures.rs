@@ -1,0 +1,192 @@
+//! The figures of a report, gathered record by record. Their size depends on time and kinds, never on the number of rows.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use super::alike::Kinds;
+use super::spread::Spread;
+use super::timeline::Timeline;
+use crate::history::{FailedRow, PastAnswer, PastFault, PastHeld, PastRun};
+use crate::job::price::{ByKind, Price};
+
+/// Rows that are told one by one: the slowest, and the longest.
+pub const TOLD: usize = 10;
+
+/// Different words of a server that are told apart; what comes after is counted together.
+const WORDS: usize = 40;
+
+/// Seconds of the steps in which spending is summed up, until it is known to which day they belong: every time zone is a
+/// multiple of it apart from the others.
+pub(super) const QUARTER: f64 = 900.0;
+
+/// What is counted of the words that are too many.
+const OTHER: &str = "other";
+
+/// An answer that is told by itself.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Told {
+    /// The entry of its row.
+    pub entry: i64,
+    /// From sending to the end of the reply.
+    pub latency_ms: u64,
+    /// Tokens of prompt and answer.
+    pub tokens: u64,
+    /// When it was sent, in seconds since 1970.
+    pub sent_at: f64,
+}
+
+/// What was spent in a span of time.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+pub(super) struct Spending {
+    pub(super) requests: u64,
+    pub(super) tokens: u64,
+    pub(super) cost: Option<f64>,
+}
+
+/// The row that stands for its kind of failure: its number from 0, and its identifier.
+pub(super) type Example = (u64, Option<String>);
+
+/// The figures of a journal.
+#[derive(Debug, Default)]
+pub struct Figures {
+    pub(super) runs: Vec<PastRun>,
+    pub(super) timeline: Timeline,
+    pub(super) latency: Spread,
+    pub(super) prompt: Spread,
+    pub(super) completion: Spread,
+    pub(super) answers: u64,
+    pub(super) rows: u64,
+    /// Answers of which the service did not say what they used.
+    pub(super) uncounted: u64,
+    /// Requests that used tokens at a price that is not known.
+    pub(super) unpriced: u64,
+    pub(super) finish_reasons: BTreeMap<String, u64>,
+    pub(super) models: BTreeMap<String, u64>,
+    pub(super) tokens: ByKind,
+    pub(super) costs: Option<ByKind>,
+    pub(super) cost: Option<f64>,
+    pub(super) quarters: BTreeMap<i64, Spending>,
+    pub(super) slowest: Vec<Told>,
+    pub(super) longest: Vec<Told>,
+    pub(super) failed: Kinds<Example>,
+    pub(super) faults: Kinds<Option<u16>>,
+    pub(super) throttled: u64,
+    pub(super) causes: Vec<(String, f64)>,
+    price: Option<Arc<Price>>,
+}
+
+impl Figures {
+    /// Figures over these runs, and no request yet. Costs are told by kind at a price, the job's.
+    pub fn new(runs: Vec<PastRun>, price: Option<Arc<Price>>) -> Self {
+        Self { timeline: Timeline::new(&runs), runs, price, ..Self::default() }
+    }
+
+    /// Takes in a paid answer.
+    pub fn answer(&mut self, answer: &PastAnswer<'_>) {
+        let tokens = answer.usage.map_or(0, |usage| usage.total_tokens);
+        self.answers += 1;
+        self.rows += u64::from(answer.is_last);
+        self.latency.add(answer.latency_ms);
+        count(&mut self.finish_reasons, answer.finish_reason.unwrap_or("not said"));
+        count(&mut self.models, answer.model.unwrap_or("not said"));
+        self.spent(answer.sent_at, tokens, answer.cost);
+        self.by_kind(answer);
+        if let Some(slice) = self.timeline.at(answer.sent_at + answer.latency_ms as f64 / 1000.0) {
+            slice.rows += u64::from(answer.is_last);
+            slice.tokens = slice.tokens.saturating_add(tokens);
+        }
+        let PastAnswer { entry, latency_ms, sent_at, .. } = *answer;
+        let told = Told { entry, latency_ms, tokens, sent_at };
+        keep(&mut self.slowest, told, |told| told.latency_ms);
+        keep(&mut self.longest, told, |told| told.tokens);
+    }
+
+    /// Takes in a request that brought no answer.
+    pub fn fault(&mut self, fault: &PastFault<'_>) {
+        let tokens = fault.total_tokens.unwrap_or(0);
+        self.throttled += u64::from(fault.throttled);
+        self.faults.add(fault.code, fault.message, || fault.status);
+        self.spent(fault.sent_at, tokens, fault.cost);
+        if let Some(slice) = self.timeline.at(fault.sent_at + fault.latency_ms as f64 / 1000.0) {
+            slice.tokens = slice.tokens.saturating_add(tokens);
+            slice.throttled += u64::from(fault.throttled);
+            slice.faults += u64::from(!fault.throttled);
+        }
+    }
+
+    /// Takes in a row that has failed.
+    pub fn failed_row(&mut self, row: &FailedRow<'_>) {
+        self.failed.add(row.code, row.message, || (row.position, row.id.map(str::to_owned)));
+    }
+
+    /// Takes in what held a run back in a minute.
+    pub fn held(&mut self, held: &PastHeld) {
+        let known = self.causes.iter().position(|(cause, _)| *cause == held.cause);
+        let cause = known.unwrap_or_else(|| match self.causes.len() {
+            WORDS.. => WORDS - 1,
+            number => {
+                self.causes.push((held.cause.clone(), 0.0));
+                number
+            }
+        });
+        self.causes[cause].1 += held.seconds.max(0.0);
+        self.timeline.held(held, cause);
+    }
+
+    /// The answers that are told by themselves, for whoever knows the names of their rows.
+    pub fn told(&self) -> impl Iterator<Item = &Told> {
+        self.slowest.iter().chain(&self.longest)
+    }
+
+    fn spent(&mut self, at: f64, tokens: u64, cost: Option<f64>) {
+        let spending = self.quarters.entry((at / QUARTER).floor() as i64).or_default();
+        spending.requests += 1;
+        spending.tokens = spending.tokens.saturating_add(tokens);
+        self.unpriced += u64::from(cost.is_none() && tokens > 0);
+        if let Some(cost) = cost {
+            *spending.cost.get_or_insert(0.0) += cost;
+            *self.cost.get_or_insert(0.0) += cost;
+        }
+    }
+
+    /// Tokens and costs by kind. What a request cost is known; the price of today only says how that is shared out.
+    fn by_kind(&mut self, answer: &PastAnswer<'_>) {
+        let Some(usage) = answer.usage else {
+            self.uncounted += 1;
+            return;
+        };
+        self.prompt.add(usage.prompt_tokens);
+        self.completion.add(usage.completion_tokens);
+        let cached = usage.cached_tokens.unwrap_or(0).min(usage.prompt_tokens);
+        let reasoning = usage.reasoning_tokens.unwrap_or(0).min(usage.completion_tokens);
+        self.tokens.prompt += (usage.prompt_tokens - cached) as f64;
+        self.tokens.cached += cached as f64;
+        self.tokens.answer += (usage.completion_tokens - reasoning) as f64;
+        self.tokens.reasoning += reasoning as f64;
+        let shares = self.price.as_ref().and_then(|price| price.by_kind(&usage, reasoning > 0));
+        let (Some(cost), Some(shares)) = (answer.cost, shares) else { return };
+        let whole = shares.whole();
+        if whole > 0.0 {
+            self.costs.get_or_insert_default().add(&shares, cost / whole);
+        }
+    }
+}
+
+/// Counts a word; when there are too many of them, with the others.
+fn count(words: &mut BTreeMap<String, u64>, word: &str) {
+    let word = if words.len() < WORDS || words.contains_key(word) { word } else { OTHER };
+    match words.get_mut(word) {
+        Some(count) => *count += 1,
+        None => drop(words.insert(word.to_owned(), 1)),
+    }
+}
+
+/// Keeps the largest few, the largest first.
+fn keep(told: &mut Vec<Told>, new: Told, size: impl Fn(&Told) -> u64) {
+    if told.len() == TOLD && told.last().is_some_and(|last| size(last) >= size(&new)) {
+        return;
+    }
+    let at = told.partition_point(|known| size(known) >= size(&new));
+    told.insert(at, new);
+    told.truncate(TOLD);
+}

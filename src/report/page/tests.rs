@@ -1,0 +1,178 @@
+//! Pages of journals with little in them, and of journals with something in them that somebody means ill.
+
+use base64::Engine;
+use base64::prelude::BASE64_STANDARD;
+
+use super::*;
+use crate::history::{FailedRow, PastAnswer, PastFault, PastHeld, PastRun};
+use crate::outcome::Usage;
+
+const HOSTILE: &str =
+    "\"><script>alert('x')</script>\u{202e}\0\u{1b}[31m</style><img src=x onerror=alert(1)>&{}";
+
+fn run(number: i64, started_at: f64, last_at: f64) -> PastRun {
+    PastRun {
+        number,
+        started_at,
+        last_at,
+        ended: true,
+        reason: Some("finished".to_owned()),
+        program: "fanfold 0.1.0".to_owned(),
+        job: r#"{"model": "qwen-plus", "rows": 1}"#.to_owned(),
+        requests: 1,
+        throttled: 0,
+        faults: 0,
+        total_tokens: 10,
+        cost: 0.0,
+        in_doubt: 0,
+    }
+}
+
+fn answer(sent_at: f64) -> PastAnswer<'static> {
+    let usage = Usage { prompt_tokens: 6, completion_tokens: 4, total_tokens: 10, ..Usage::default() };
+    PastAnswer {
+        entry: 1,
+        sent_at,
+        latency_ms: 40,
+        usage: Some(usage),
+        finish_reason: Some("stop"),
+        model: Some("qwen-plus"),
+        cost: None,
+        is_last: true,
+    }
+}
+
+fn fault(message: &str) -> PastFault<'_> {
+    PastFault {
+        sent_at: 1000.0,
+        latency_ms: 5,
+        throttled: false,
+        status: Some(400),
+        code: message,
+        message,
+        total_tokens: None,
+        cost: None,
+    }
+}
+
+fn about() -> About {
+    About {
+        output: "out.jsonl".to_owned(),
+        rows: Rows { all: Some(1), ok: 1, failed: 0 },
+        limits: vec![("requests a second".to_owned(), "5".to_owned())],
+        running: false,
+        names: BTreeMap::from([(1, (0, Some("r1".to_owned())))]),
+        orders: Vec::new(),
+        made_at: 1_800_000_000.0,
+        zone: TimeZone::UTC,
+        program: "fanfold".to_owned(),
+    }
+}
+
+/// The page, which holds no figure that is none.
+fn sound(figures: &Figures, about: &About) -> String {
+    let page = page(figures, about);
+    for wrong in ["NaN", "inf%", ">inf", "-0.", "width=\"-", "height=\"-"] {
+        assert!(!page.contains(wrong), "{wrong} in {page}");
+    }
+    page
+}
+
+#[test]
+fn the_policy_knows_the_style_by_its_hash_and_allows_nothing_else() {
+    let hash = BASE64_STANDARD.encode(ring::digest::digest(&ring::digest::SHA256, STYLE.as_bytes()));
+    let page = sound(&Figures::default(), &about());
+    assert!(
+        page.contains(&format!("content=\"default-src 'none'; style-src 'sha256-{hash}'; base-uri 'none';")),
+        "the style has changed: its hash is {hash}"
+    );
+    assert!(page.contains(&format!("<style>{STYLE}</style>")) && !page.contains("style=\""));
+}
+
+#[test]
+fn nothing_foreign_becomes_markup() {
+    let mut job_run = run(1, 1000.0, 1010.0);
+    job_run.program = HOSTILE.to_owned();
+    job_run.reason = Some(HOSTILE.to_owned());
+    job_run.job = serde_json::json!({
+        "model": HOSTILE, "base_url": HOSTILE, "input": [HOSTILE], "id": HOSTILE, "rows": 1,
+    })
+    .to_string();
+    let mut figures = Figures::new(vec![job_run, run(2, 2000.0, 2001.0)], None);
+    figures.answer(&PastAnswer { finish_reason: Some(HOSTILE), model: Some(HOSTILE), ..answer(1000.0) });
+    figures.fault(&fault(HOSTILE));
+    figures.failed_row(&FailedRow { position: 4, id: Some(HOSTILE), code: HOSTILE, message: HOSTILE });
+    figures.held(&PastHeld { run: 1, minute: 16, cause: HOSTILE.to_owned(), seconds: 4.0 });
+    let names = BTreeMap::from([(1, (0, Some(HOSTILE.to_owned())))]);
+    let order = PastOrder { key: HOSTILE.to_owned(), value: HOSTILE.to_owned(), given_at: 5.0, run: Some(1) };
+    let orders = vec![order];
+    let page = sound(&figures, &About { output: HOSTILE.to_owned(), names, orders, ..about() });
+    for wrong in ["<script", "<img", "\u{202e}", "\0", "\u{1b}", "</style><"] {
+        assert!(!page.contains(wrong), "{wrong:?} in {page}");
+    }
+    assert_eq!(page.matches("</style>").count(), 1);
+    // Every tag on the page is one of the program's own, with its own attributes.
+    let known = ["title", "svg", "rect", "line", "text", "table", "tr", "td", "th", "p", "div", "h1", "code"];
+    let tags = page.split('<').skip(1).map(|tag| tag.split_once('>').expect("an end").0);
+    for inside in tags.filter(|tag| tag.contains("alert")) {
+        let name = inside.split(' ').next().unwrap_or_default();
+        assert!(known.contains(&name), "{inside}");
+        assert!(!inside.contains('\'') && inside.matches('"').count() % 2 == 0, "{inside}");
+    }
+    assert!(page.matches("&lt;script&gt;").count() >= 8, "what was said is shown all the same");
+}
+
+#[test]
+fn a_journal_with_next_to_nothing_in_it_makes_a_page_without_charts_that_lie() {
+    let empty = sound(&Figures::default(), &about());
+    assert!(empty.contains("This job has not been run yet.") && !empty.contains("class=\"chart\""));
+
+    let mut killed = run(1, 1000.0, 1000.0);
+    killed.ended = false;
+    let page_of_killed = sound(&Figures::new(vec![killed.clone()], None), &about());
+    assert!(page_of_killed.contains("Nothing has been answered yet.") && page_of_killed.contains("killed"));
+
+    let mut one = Figures::new(vec![killed], None);
+    one.answer(&answer(1000.0));
+    let page_of_one = sound(&one, &about());
+    assert!(page_of_one.contains("always 40ms") && page_of_one.contains("no price is known"));
+
+    let mut failures = Figures::new(vec![run(1, 1000.0, 1001.0)], None);
+    failures.fault(&fault("refused"));
+    failures.failed_row(&FailedRow { position: 0, id: None, code: "refused", message: "no" });
+    let page_of_failures =
+        sound(&failures, &About { rows: Rows { all: Some(1), ok: 0, failed: 1 }, ..about() });
+    assert!(page_of_failures.contains("Rows that have failed") && page_of_failures.contains("row 1"));
+}
+
+#[test]
+fn figures_that_contradict_each_other_make_a_page_all_the_same() {
+    // A clock that went backwards, and counts of a server that cannot count.
+    let mut figures = Figures::new(vec![run(1, 2000.0, 1000.0), run(2, f64::MAX, -5.0)], None);
+    let usage = Usage { cached_tokens: Some(u64::MAX), reasoning_tokens: Some(9), ..Usage::default() };
+    figures.answer(&PastAnswer { usage: Some(usage), latency_ms: u64::MAX, ..answer(-7.0) });
+    figures.answer(&PastAnswer { usage: None, ..answer(1e12) });
+    figures.held(&PastHeld { run: 1, minute: i64::MAX, cause: "rate".to_owned(), seconds: -1.0 });
+    sound(&figures, &about());
+}
+
+#[test]
+fn costs_are_shared_out_by_kind_and_their_sum_is_what_was_paid() {
+    let price = crate::job::price::Price::flat(1.0, 3.0, Some(0.5));
+    let mut figures = Figures::new(vec![run(1, 1000.0, 1001.0)], Some(std::sync::Arc::new(price)));
+    let usage = Usage {
+        prompt_tokens: 1_000,
+        completion_tokens: 500,
+        total_tokens: 1_500,
+        cached_tokens: Some(400),
+        reasoning_tokens: Some(100),
+        ..Usage::default()
+    };
+    // At the price of today: 600 × 1 + 400 × 0.5 + 400 × 3 + 100 × 3 = 2,300 millionths. Paid was twice as much.
+    figures.answer(&PastAnswer { usage: Some(usage), cost: Some(0.0046), ..answer(1000.0) });
+    let costs = figures.costs.expect("costs");
+    let close = |one: f64, other: f64| (one - other).abs() < 1e-12;
+    assert!(close(costs.prompt, 0.0012) && close(costs.cached, 0.0004), "{costs:?}");
+    assert!(close(costs.answer, 0.0024) && close(costs.reasoning, 0.0006), "{costs:?}");
+    assert!(sound(&figures, &about()).contains("0.0046"));
+}

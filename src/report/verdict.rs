@@ -1,0 +1,89 @@
+//! One sentence that says what held the runs back, and the words for it.
+
+use std::time::Duration;
+
+use crate::job::units::shown;
+
+/// From this share of the time on, one thing is what held a run back.
+const MOSTLY: f64 = 0.5;
+
+/// What held the runs back, in a sentence. `causes`: what did, and for how many seconds, the longest first; `runs`:
+/// how many runs there were.
+pub(super) fn sentence(causes: &[(String, f64)], runs: usize) -> String {
+    let whole: f64 = causes.iter().map(|(_, seconds)| seconds).sum();
+    let part = |seconds: f64| format!("{:.0} %", seconds * 100.0 / whole);
+    match causes {
+        _ if runs == 0 => "This job has not been run yet.".to_owned(),
+        [] => "What held the run back was not recorded.".to_owned(),
+        _ if whole <= 0.0 => "What held the run back was not recorded.".to_owned(),
+        [(cause, seconds), ..] if *seconds >= whole * MOSTLY => {
+            format!("For {} of the time it was {}.", part(*seconds), meaning(cause))
+        }
+        [(first, most), (second, next), ..] => format!(
+            "No one thing held it back: for {} of the time it was {}, for {} {}.",
+            part(*most),
+            meaning(first),
+            part(*next),
+            meaning(second)
+        ),
+        [(cause, _)] => format!("It was {}.", meaning(cause)),
+    }
+}
+
+/// What a cause means to whoever wants the job to be faster.
+pub(super) fn meaning(cause: &str) -> String {
+    match cause {
+        "rate" => "held by the limit of requests: with more of them (qps, qpm) it would have been faster",
+        "tokens" => "held by the limit of tokens: with a higher tpm it would have been faster",
+        "throttling" => "held by throttling: the service let in less than the limits of the job, or others share the quota",
+        "concurrency" => "waiting for answers: only more requests at once (concurrency) or a quicker model can help",
+        "backoff" => "waiting to send rows again that had brought no answer",
+        "outage" => "held by an outage: the service answered nobody",
+        "cap" => "held by a cap on cost or tokens: what was in flight could have reached it (max_cost, max_total_tokens)",
+        "first rows" => "waiting for the first rows, which go ahead of the others",
+        "pause" => "paused, by somebody or by the schedule",
+        other => return format!("held by {other}"),
+    }
+    .to_owned()
+}
+
+/// The class that gives a cause its colour.
+pub(super) fn class_of(cause: &str) -> &'static str {
+    match cause {
+        "rate" => "by-rate",
+        "tokens" => "by-tokens",
+        "throttling" => "by-throttling",
+        "concurrency" => "by-concurrency",
+        "backoff" => "by-backoff",
+        "outage" => "by-outage",
+        "cap" => "by-cap",
+        "first rows" => "by-first-rows",
+        _ => "by-other",
+    }
+}
+
+/// Seconds as a person reads them.
+pub(super) fn time(seconds: f64) -> String {
+    shown(Duration::try_from_secs_f64(seconds).unwrap_or_default())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_sentence_says_what_held_a_run_back() {
+        let causes = |causes: &[(&str, f64)]| -> Vec<(String, f64)> {
+            causes.iter().map(|(cause, seconds)| ((*cause).to_owned(), *seconds)).collect()
+        };
+        assert!(
+            sentence(&causes(&[("rate", 90.0), ("outage", 10.0)]), 1)
+                .starts_with("For 90 % of the time it was held by the limit of requests")
+        );
+        let mixed = sentence(&causes(&[("rate", 40.0), ("throttling", 35.0), ("cap", 25.0)]), 2);
+        assert!(mixed.starts_with("No one thing held it back: for 40 % of the time"), "{mixed}");
+        assert_eq!(sentence(&[], 0), "This job has not been run yet.");
+        assert_eq!(sentence(&causes(&[("rate", 0.0)]), 1), "What held the run back was not recorded.");
+        assert!(sentence(&causes(&[("schedule", 9.0)]), 1).contains("held by schedule"));
+    }
+}
