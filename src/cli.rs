@@ -2,7 +2,9 @@
 
 use std::path::PathBuf;
 
-use clap::{Arg, ArgAction, ArgMatches, Args, Command, FromArgMatches, Parser, Subcommand, ValueEnum};
+use clap::{
+    Arg, ArgAction, ArgMatches, Args, Command, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum,
+};
 
 use crate::job::knobs::{KNOBS, Overlay, Shape};
 
@@ -22,12 +24,15 @@ pub enum Verb {
     #[command(after_help = RUN_EXAMPLE)]
     Run(RunArgs),
     /// Show the first requests, the counts and the estimates of a job; sends nothing
+    #[command(after_help = PREVIEW_EXAMPLE)]
     Preview(PreviewArgs),
     /// Show how a job stands, also while it runs
+    #[command(after_help = STATUS_EXAMPLE)]
     Status(StatusArgs),
     /// Write what is answered so far, in any format, also while the job runs
     Export(ExportArgs),
     /// Account for every row of the input in journal and output, and check the journal
+    #[command(after_help = VERIFY_EXAMPLE)]
     Verify(JobArgs),
     /// Show the models that are known: context, limits, thinking, price, and the date of those facts
     #[command(after_help = MODELS_EXAMPLE)]
@@ -38,6 +43,23 @@ pub enum Verb {
     /// Serve the API on this machine, with its limits and faults, for rehearsals
     #[command(after_help = SIMULATE_EXAMPLE)]
     Simulate(SimulateArgs),
+    /// Write a commented job file, and a small sample to start from
+    #[command(after_help = INIT_EXAMPLE)]
+    Init(InitArgs),
+    /// Print the JSON Schema of the job file, for editors
+    #[command(after_help = SCHEMA_EXAMPLE)]
+    Schema,
+    /// Print what lets a shell complete the words of a command
+    #[command(after_help = COMPLETIONS_EXAMPLE)]
+    Completions(CompletionsArgs),
+    /// Print a page of the manual, or write all of them
+    #[command(after_help = MAN_EXAMPLE)]
+    Man(ManArgs),
+}
+
+/// The whole command line as clap has it, for what is made from its declaration.
+pub fn command() -> Command {
+    Cli::command()
 }
 
 const RUN_EXAMPLE: &str = "Examples:
@@ -46,6 +68,36 @@ const RUN_EXAMPLE: &str = "Examples:
 
 The same command resumes. Every flag that sets a key of the job file can also be given as a variable:
 FANFOLD_QPS=5 is --qps 5. A flag beats the variable, and the variable beats the job file.";
+
+const PREVIEW_EXAMPLE: &str = "Example:
+  fanfold preview jobs/translate.toml -n 1";
+
+const STATUS_EXAMPLE: &str = "Examples:
+  fanfold status jobs/translate.toml
+  fanfold status jobs/translate.toml --row R-1019";
+
+const VERIFY_EXAMPLE: &str = "Example:
+  fanfold verify jobs/translate.toml && echo 'every row is accounted for'";
+
+const INIT_EXAMPLE: &str = "On a terminal it asks for what no flag says; without one, or with --yes, it takes defaults. It overwrites
+nothing.
+
+Examples:
+  fanfold init
+  fanfold init nightly --input tickets.csv --model qwen-plus --prompt 'Answer: {{ text }}'";
+
+const SCHEMA_EXAMPLE: &str = "Example, and the first line of the job file that points an editor to it:
+  fanfold schema > job.schema.json
+  #:schema ./job.schema.json";
+
+const COMPLETIONS_EXAMPLE: &str = "Examples:
+  fanfold completions bash > ~/.local/share/bash-completion/completions/fanfold
+  fanfold completions zsh > ~/.zfunc/_fanfold
+  fanfold completions fish > ~/.config/fish/completions/fanfold.fish";
+
+const MAN_EXAMPLE: &str = "Examples:
+  fanfold man run | man -l -
+  fanfold man --dir /usr/local/share/man/man1";
 
 const EXPORT_NOTE: &str =
     "With a job file, --output names where to write, and `-` prints JSONL; the journal stays that of the
@@ -268,6 +320,45 @@ pub struct SimulateArgs {
     /// What chance begins with
     #[arg(long, default_value_t = 0)]
     pub seed: u64,
+}
+
+/// `fanfold init`.
+#[derive(Debug, Args)]
+pub struct InitArgs {
+    /// The folder to write to; it is made if it is not there
+    #[arg(value_name = "DIR", default_value = ".")]
+    pub folder: PathBuf,
+    /// File or glob of rows; without one, a small sample is written
+    #[arg(long, value_name = "FILE")]
+    pub input: Option<String>,
+    /// Model to ask
+    #[arg(long, value_name = "NAME")]
+    pub model: Option<String>,
+    /// Template of the user's turn, over the columns of a row: 'Summarise: {{ text }}'
+    #[arg(long, value_name = "TEMPLATE", allow_hyphen_values = true)]
+    pub prompt: Option<String>,
+    /// Ask nothing, and take the defaults of what no flag says
+    #[arg(short, long)]
+    pub yes: bool,
+}
+
+/// `fanfold completions`.
+#[derive(Debug, Args)]
+pub struct CompletionsArgs {
+    /// The shell
+    #[arg(value_name = "SHELL")]
+    pub shell: clap_complete::Shell,
+}
+
+/// `fanfold man`.
+#[derive(Debug, Args)]
+pub struct ManArgs {
+    /// The command whose page to print; without one, that of the program
+    #[arg(value_name = "COMMAND")]
+    pub command: Option<String>,
+    /// Write the pages of the program and of every command into this folder
+    #[arg(long, value_name = "DIR", conflicts_with = "command")]
+    pub dir: Option<PathBuf>,
 }
 
 /// When to use colours.

@@ -13,6 +13,7 @@ use super::tables::Tables;
 use crate::cli::{Color, JobArgs, Progress};
 use crate::format::Format;
 use crate::job::Job;
+use crate::job::file::JobFile;
 use crate::job::knobs::set;
 use crate::job::layers::Layers;
 use crate::job::problem::{Problem, Script, nearest};
@@ -44,16 +45,22 @@ pub(super) fn load(args: &JobArgs) -> Result<Loaded, Failure> {
     overlays.extend(args.knobs.overlays.iter().cloned());
     let (file, layers) = Layers::read(file, overlays)?;
     let tables = tables(args, file.model.table.as_deref(), &layers)?;
-    let lookups = Lookups { region: &address_of, book: &|base_url| tables.book(base_url) };
-    let mut job = resolve(file, &layers, &lookups)?;
-    check_request(&job).map_err(|(key, problem)| match layers.place(&key) {
-        Some((script, span)) => problem.at(&script, span),
-        None => problem,
-    })?;
+    let mut job = settled(file, &layers, &tables)?;
     if args.simulate {
         job.output = job.output.simulated();
     }
     Ok(Loaded { job, environment, tables })
+}
+
+/// The job of a file, its requests held against what the API is known to refuse.
+pub(super) fn settled(file: JobFile, layers: &Layers, tables: &Tables) -> Result<Job, Problem> {
+    let lookups = Lookups { region: &address_of, book: &|base_url| tables.book(base_url) };
+    let job = resolve(file, layers, &lookups)?;
+    check_request(&job).map_err(|(key, problem)| match layers.place(&key) {
+        Some((script, span)) => problem.at(&script, span),
+        None => problem,
+    })?;
+    Ok(job)
 }
 
 fn read(path: &Path) -> Result<Script, Failure> {

@@ -2,16 +2,20 @@
 
 mod ask;
 mod coding_plan;
+mod completions;
 mod environment;
 mod export;
 mod forewarning;
+mod init;
 mod interrupt;
 mod listener;
 mod load;
+mod man;
 mod models;
 mod page;
 mod preview;
 mod run;
+mod schema;
 mod simulate;
 mod status;
 mod summary;
@@ -99,6 +103,10 @@ pub fn run(cli: Cli) -> Exit {
         Verb::Models(args) => models::run(args),
         Verb::Ask(args) => ask::run(args),
         Verb::Simulate(args) => simulate::run(args),
+        Verb::Init(args) => init::run(args),
+        Verb::Schema => schema::run(),
+        Verb::Completions(args) => completions::run(args),
+        Verb::Man(args) => man::run(args),
     };
     result.unwrap_or_else(|failure| {
         if !failure.message.is_empty() {

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use super::super::Text;
 use super::super::answer::{AnswerRules, OnLength, Tool};
-use super::super::file::{AnswerSection, OneOrMany, ToolSection};
+use super::super::file::{AnswerSection, ON_LENGTH, OneOrMany, ToolSection};
 use super::super::layers::Layers;
 use super::super::problem::Problem;
 use super::values::{duration, word};
@@ -15,7 +15,7 @@ pub(super) fn answer(section: AnswerSection, layers: &Layers) -> Result<AnswerRu
     let default = AnswerRules::default();
     let on_length = [OnLength::Keep, OnLength::Fail, OnLength::Grow];
     let rules = AnswerRules {
-        on_length: on_length[word("answer.on_length", section.on_length, &["keep", "fail", "grow"], layers)?],
+        on_length: on_length[word("answer.on_length", section.on_length, &ON_LENGTH, layers)?],
         repair: section.repair.unwrap_or(default.repair),
         expand: section.expand.unwrap_or(default.expand),
         max_rounds: section.max_rounds.unwrap_or(default.max_rounds),
