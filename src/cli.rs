@@ -1,12 +1,16 @@
 //! The command line: what can be written, without any decision on it.
 
+use std::ffi::OsString;
 use std::path::PathBuf;
 
+use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{
-    Arg, ArgAction, ArgMatches, Args, Command, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum,
+    Arg, ArgAction, ArgMatches, Args, Command, CommandFactory, Error, FromArgMatches, Parser, Subcommand,
+    ValueEnum,
 };
 
 use crate::job::knobs::{KNOBS, Overlay, Shape};
+use crate::job::problem::nearest;
 
 /// Runs one prompt over every row of a file, overnight, without babysitting.
 #[derive(Debug, Parser)]
@@ -34,7 +38,7 @@ pub enum Verb {
     /// Account for every row of the input in journal and output, and check the journal
     #[command(after_help = VERIFY_EXAMPLE)]
     Verify(JobArgs),
-    /// Show the models that are known: context, limits, thinking, price, and the date of those facts
+    /// Show the models that are known: limits, thinking, prices, and the date of those facts
     #[command(after_help = MODELS_EXAMPLE)]
     Models(ModelsArgs),
     /// Ask one question, and print the answer as it comes
@@ -62,6 +66,24 @@ pub fn command() -> Command {
     Cli::command()
 }
 
+/// An error of clap with the nearest flag. Clap's own measure of likeness looks for letters within half the length of a
+/// word, so that it finds nothing alike in `--qsp` and `--qps`.
+pub fn with_a_tip(mut error: Error, arguments: impl IntoIterator<Item = OsString>) -> Error {
+    let Some(ContextValue::String(unknown)) = error.get(ContextKind::InvalidArg) else { return error };
+    if error.kind() != ErrorKind::UnknownArgument || error.get(ContextKind::SuggestedArg).is_some() {
+        return error;
+    }
+    let program = command();
+    let verb =
+        arguments.into_iter().skip(1).find_map(|word| program.find_subcommand(word)).unwrap_or(&program);
+    let flags = verb.get_arguments().filter_map(Arg::get_long);
+    if let Some(flag) = unknown.strip_prefix("--").and_then(|unknown| nearest(unknown, flags)) {
+        let tip = ContextValue::String(format!("--{flag}"));
+        error.insert(ContextKind::SuggestedArg, tip);
+    }
+    error
+}
+
 const RUN_EXAMPLE: &str = "Examples:
   fanfold run jobs/translate.toml
   fanfold run --input a.csv --output b.csv --model qwen-plus --prompt 'Summarise: {{ text }}'
@@ -79,8 +101,9 @@ const STATUS_EXAMPLE: &str = "Examples:
 const VERIFY_EXAMPLE: &str = "Example:
   fanfold verify jobs/translate.toml && echo 'every row is accounted for'";
 
-const INIT_EXAMPLE: &str = "On a terminal it asks for what no flag says; without one, or with --yes, it takes defaults. It overwrites
-nothing.
+const INIT_EXAMPLE: &str =
+    "On a terminal it asks for what no flag says; otherwise, or with --yes, it takes defaults.
+Nothing is overwritten.
 
 Examples:
   fanfold init
