@@ -22,6 +22,7 @@ mod judge_is_strict;
 mod key;
 mod length;
 mod manual;
+mod messages;
 mod mistakes;
 mod models;
 mod moving_input;
