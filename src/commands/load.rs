@@ -80,10 +80,11 @@ fn read(path: &Path) -> Result<Script, Failure> {
                 "give the path of a TOML file, or the job as flags: --input, --output, --model, --prompt",
             ))
         }
-        _ => Failure::new(format!("the job file {name}: {error}")),
+        _ => Failure::unreadable("job file", path, &error),
     })?;
-    let text = String::from_utf8(text)
-        .map_err(|_| Failure::new(format!("the job file {name} is not UTF-8 text")))?;
+    let text = String::from_utf8(text).map_err(|_| {
+        Problem::new(format!("the job file {name} is not UTF-8 text")).help("save it as UTF-8")
+    })?;
     Ok(Script { name, text: text.strip_prefix('\u{feff}').unwrap_or(&text).into() })
 }
 
@@ -129,7 +130,8 @@ pub(super) fn address_of(region: &str, workspace: Option<&str>) -> Result<String
 /// the working directory.
 fn tables(args: &JobArgs, named: Option<&str>, layers: &Layers) -> Result<Tables, Failure> {
     if let Some(name) = named.filter(|name| !Path::new(name).is_file()) {
-        return Err(layers.problem("model.table", format!("there is no model table {name}")).into());
+        let problem = layers.problem("model.table", format!("there is no model table {name}"));
+        return Err(problem.help("check the name; paths are relative to the folder you are in").into());
     }
     Tables::read(named.map(Path::new), args.job.as_deref().unwrap_or(Path::new("")))
 }

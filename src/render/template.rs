@@ -1,5 +1,6 @@
 //! Templates over a row's columns: minijinja, strict about names, without HTML escaping, null as nothing.
 
+use std::cell::Cell;
 use std::collections::BTreeSet;
 use std::io;
 use std::ops::Range;
@@ -25,6 +26,16 @@ const WHOLE_ROW: &str = "row";
 
 /// The variable that carries the value of a template that is one expression.
 const VALUE: &str = "fanfold_value";
+
+thread_local! {
+    static READING: Cell<bool> = const { Cell::new(false) };
+}
+
+/// Whether this thread has the engine read a template: a panic now is the engine's, is told as a mistake in the template,
+/// and needs no words of its own.
+pub fn is_reading() -> bool {
+    READING.get()
+}
 
 /// The templates of a job, compiled.
 #[derive(Debug)]
@@ -119,10 +130,15 @@ impl Templates {
     /// Has the engine read a template. At some that it takes for good it panics: `{% import "a" as "b" %}`.
     fn read(&mut self, name: &str, source: String, text: &Text) -> Result<(), Problem> {
         let reading = || self.environment.add_template_owned(name.to_owned(), source);
-        match panic::catch_unwind(AssertUnwindSafe(reading)) {
+        READING.set(true);
+        let read = panic::catch_unwind(AssertUnwindSafe(reading));
+        READING.set(false);
+        match read {
             Ok(read) => read.map_err(|error| explain(text, &error)),
             Err(_) => {
-                Err(text.problem(None, "the template does not work: the engine cannot make sense of it"))
+                let message = "the template does not work: the engine cannot make sense of it";
+                let help = "is there a text in quotes where a name belongs, as in {% import 'a' as 'b' %}?";
+                Err(text.problem(None, message).help(help))
             }
         }
     }
@@ -307,7 +323,32 @@ fn explain(text: &Text, error: &Error) -> Problem {
     if let Some(cause) = std::error::Error::source(error) {
         message.push_str(&format!(": {cause}"));
     }
-    text.problem(error.range().filter(|range| range.end <= text.source.len()), message)
+    let problem = text.problem(error.range().filter(|range| range.end <= text.source.len()), message);
+    match mend(error.kind(), error.detail().unwrap_or_default()) {
+        Some(help) => problem.help(help),
+        None => problem,
+    }
+}
+
+/// What to do about an error of the template engine.
+fn mend(kind: ErrorKind, detail: &str) -> Option<&'static str> {
+    Some(match kind {
+        ErrorKind::SyntaxError if detail.ends_with("end of variable block") => {
+            "each `{{` has its `}}` on the way to the end; a brace of the text itself is written {{ '{' }}"
+        }
+        ErrorKind::SyntaxError if detail.contains("end of input") => {
+            "each {% if %} ends with {% endif %}, each {% for %} with {% endfor %}"
+        }
+        ErrorKind::TemplateNotFound => "templates take nothing from one another: write its text here",
+        ErrorKind::UnknownFilter | ErrorKind::UnknownTest | ErrorKind::UnknownFunction => {
+            "what there is stands in https://docs.rs/minijinja, under filters, tests and functions"
+        }
+        ErrorKind::OutOfFuel => {
+            "one row took millions of steps; is there a loop within a loop over the same list?"
+        }
+        ErrorKind::InvalidOperation => "{% if … %} keeps it from rows that it does not fit",
+        _ => return None,
+    })
 }
 
 /// Where a name stands inside a template's braces.

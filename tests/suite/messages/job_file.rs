@@ -59,9 +59,7 @@ fn the_job_file() {
             mistake("no size").job("input.max_record = \"big\""),
             mistake("a word with a slip").job("input.on_bad_row = \"skp\""),
             mistake("a word of nothing like it").job("input.duplicates = \"merge\""),
-            mistake("a backoff upside down")
-                .job("retry.max_backoff = \"1ms\"")
-                .with(&["--set", "retry.max_backoff=1ms"]),
+            mistake("a backoff upside down").with(&["--set", "retry.max_backoff=1ms"]),
             mistake("a cap on cost without a price").job("limits.max_cost = 1.0"),
             mistake("half a price").job("price.input = 1.0"),
             mistake("no input").command("run --output a.csv --model m --prompt p"),
@@ -100,6 +98,7 @@ fn templates_and_requests() {
             mistake("a filter that is not there").job("prompt.system = \"{{ text | nofilter }}\""),
             mistake("a template that includes another").job("prompt.system = \"{% include 'a' %}\""),
             mistake("a template that imports another").job("prompt.system = \"{% import 'a' as b %}\""),
+            mistake("a template that the engine panics at").job("prompt.system = \"{% import 'a' as 'b' %}\""),
             mistake("a template that fails on a row").job("prompt.system = \"{{ 1 / (text | length - 4) }}\""),
             mistake("a loop without an end").job("prompt.system = \"{% for a in range(9000) %}{% for b in range(9000) %}x{% endfor %}{% endfor %}\""),
             mistake("a field that stands elsewhere").job("request.messages = []"),

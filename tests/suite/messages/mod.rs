@@ -21,6 +21,7 @@ struct Mistake {
     variables: Vec<(&'static str, &'static str)>,
     before: Vec<Vec<&'static str>>,
     without_server: bool,
+    script: String,
 }
 
 /// A mistake in a run of the job.
@@ -33,6 +34,7 @@ fn mistake(what: &'static str) -> Mistake {
         variables: vec![],
         before: vec![],
         without_server: false,
+        script: String::new(),
     }
 }
 
@@ -79,9 +81,15 @@ impl Mistake {
         self
     }
 
+    /// What the service does to every request.
+    fn fault(mut self, fault: &str) -> Self {
+        self.script = format!("[[fault]]\n{fault}\n");
+        self
+    }
+
     /// What the program says.
     fn told(&self) -> String {
-        let mut scene = Scene::new();
+        let mut scene = Scene::with_script(&self.script);
         scene.write("in.csv", "id,text\nr0,zero\nr1,one\nr2,two\n");
         scene.job("in.csv", "out.jsonl", &self.more);
         for arguments in &self.before {
@@ -103,12 +111,14 @@ impl Mistake {
         let finished = Finished::from(command.output().expect("the binary runs"));
         assert_ne!(finished.code, None, "{}: {}", self.what, finished.stderr);
         let code = finished.code.unwrap_or_default();
+        // What is asked for goes to standard output, what is wrong to standard error.
+        let told = settled(&scene, &finished.stdout) + &settled(&scene, &finished.stderr);
         let shown: Vec<String> = self.arguments.iter().map(|word| in_a_shell(word)).collect();
         format!(
             "## {}\n$ fanfold {}\n{}[exit {code}]\n",
             self.what,
             shown.join(" "),
-            settled(&scene, &finished.stderr)
+            told.replace(env!("CARGO_BIN_EXE_fanfold"), "fanfold")
         )
     }
 }
@@ -133,7 +143,17 @@ fn settled(scene: &Scene, said: &str) -> String {
         rest = rest[end..].trim_start_matches(|c: char| c.is_ascii_digit());
     }
     out.push_str(rest);
-    out.lines().map(|line| format!("{}\n", line.split(", in ").next().unwrap_or_default())).collect()
+    // How often a service is tried before it is given up is a matter of time.
+    let counts = |line: &&str| !line.contains(" without an answer) · ");
+    out.lines().filter(counts).map(|line| format!("{}\n", untimed(line))).collect()
+}
+
+/// The line that ends a run, without how long it took.
+fn untimed(line: &str) -> &str {
+    match line.split_once(" pending, in ") {
+        Some((before, _)) => &line[..before.len() + " pending".len()],
+        None => line,
+    }
 }
 
 /// Holds what is said of these mistakes against the file of the theme.
