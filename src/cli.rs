@@ -1,16 +1,18 @@
 //! The command line: what can be written, without any decision on it.
 
-use std::ffi::OsString;
+mod setting_up;
+mod tip;
+
 use std::path::PathBuf;
 
-use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{
-    Arg, ArgAction, ArgMatches, Args, Command, CommandFactory, Error, FromArgMatches, Parser, Subcommand,
-    ValueEnum,
+    Arg, ArgAction, ArgMatches, Args, Command, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum,
 };
 
 use crate::job::knobs::{KNOBS, Overlay, Shape};
-use crate::job::problem::nearest;
+use setting_up::{COMPLETIONS_EXAMPLE, INIT_EXAMPLE, MAN_EXAMPLE, SCHEMA_EXAMPLE};
+pub use setting_up::{CompletionsArgs, InitArgs, ManArgs};
+pub use tip::with_a_tip;
 
 /// Runs one prompt over every row of a file, overnight, without babysitting.
 #[derive(Debug, Parser)]
@@ -66,45 +68,6 @@ pub fn command() -> Command {
     Cli::command()
 }
 
-/// An error of clap with what was probably meant: the nearest flag or command, or the command that has the flag. Clap's own
-/// measure of likeness looks for letters within half the length of a word, so that it finds nothing alike in `--qsp` and
-/// `--qps`, or in `rnu` and `run`.
-pub fn with_a_tip(mut error: Error, arguments: impl IntoIterator<Item = OsString>) -> Error {
-    let program = command();
-    match (error.kind(), error.get(ContextKind::InvalidArg), error.get(ContextKind::InvalidSubcommand)) {
-        (ErrorKind::UnknownArgument, Some(ContextValue::String(unknown)), _) if unknown.starts_with("--") => {
-            let unknown = unknown.trim_start_matches('-').to_owned();
-            let mut words = arguments.into_iter().skip(1);
-            let verb = words.find_map(|word| program.find_subcommand(word)).unwrap_or(&program);
-            let flags =
-                |verb: &Command| verb.get_arguments().filter_map(Arg::get_long).map(str::to_owned).collect();
-            let known: Vec<String> = flags(verb);
-            let elsewhere = program.get_subcommands().find(|other| flags(other).contains(&unknown));
-            // That the slip could be passed as a value helps nobody.
-            error.remove(ContextKind::Suggested);
-            if let Some(other) = elsewhere {
-                let tip = format!("`fanfold {}` has such a flag", other.get_name());
-                error.insert(ContextKind::Suggested, ContextValue::StyledStrs(vec![tip.into()]));
-            } else if error.get(ContextKind::SuggestedArg).is_none()
-                && let Some(flag) = nearest(&unknown, known.iter().map(String::as_str))
-            {
-                error.insert(ContextKind::SuggestedArg, ContextValue::String(format!("--{flag}")));
-            }
-        }
-        (ErrorKind::InvalidSubcommand, _, Some(ContextValue::String(unknown)))
-            if error.get(ContextKind::SuggestedSubcommand).is_none() =>
-        {
-            let names = program.get_subcommands().map(Command::get_name);
-            if let Some(name) = nearest(unknown, names) {
-                let tip = ContextValue::Strings(vec![name.to_owned()]);
-                error.insert(ContextKind::SuggestedSubcommand, tip);
-            }
-        }
-        _ => {}
-    }
-    error
-}
-
 const RUN_EXAMPLE: &str = "Examples:
   fanfold run jobs/translate.toml
   fanfold run --input a.csv --output b.csv --model qwen-plus --prompt 'Summarise: {{ text }}'
@@ -121,27 +84,6 @@ const STATUS_EXAMPLE: &str = "Examples:
 
 const VERIFY_EXAMPLE: &str = "Example:
   fanfold verify jobs/translate.toml && echo 'every row is accounted for'";
-
-const INIT_EXAMPLE: &str =
-    "On a terminal it asks for what no flag says; otherwise, or with --yes, it takes defaults.
-Nothing is overwritten.
-
-Examples:
-  fanfold init
-  fanfold init nightly --input tickets.csv --model qwen-plus --prompt 'Answer: {{ text }}'";
-
-const SCHEMA_EXAMPLE: &str = "Example, and the first line of the job file that points an editor to it:
-  fanfold schema > job.schema.json
-  #:schema ./job.schema.json";
-
-const COMPLETIONS_EXAMPLE: &str = "Examples:
-  fanfold completions bash > ~/.local/share/bash-completion/completions/fanfold
-  fanfold completions zsh > ~/.zfunc/_fanfold
-  fanfold completions fish > ~/.config/fish/completions/fanfold.fish";
-
-const MAN_EXAMPLE: &str = "Examples:
-  fanfold man run | man -l -
-  fanfold man --dir /usr/local/share/man/man1";
 
 const EXPORT_NOTE: &str =
     "With a job file, --output names where to write, and `-` prints JSONL; the journal stays that of the
@@ -364,45 +306,6 @@ pub struct SimulateArgs {
     /// What chance begins with
     #[arg(long, default_value_t = 0)]
     pub seed: u64,
-}
-
-/// `fanfold init`.
-#[derive(Debug, Args)]
-pub struct InitArgs {
-    /// The folder to write to; it is made if it is not there
-    #[arg(value_name = "DIR", default_value = ".")]
-    pub folder: PathBuf,
-    /// File or glob of rows; without one, a small sample is written
-    #[arg(long, value_name = "FILE")]
-    pub input: Option<String>,
-    /// Model to ask
-    #[arg(long, value_name = "NAME")]
-    pub model: Option<String>,
-    /// Template of the user's turn, over the columns of a row: 'Summarise: {{ text }}'
-    #[arg(long, value_name = "TEMPLATE", allow_hyphen_values = true)]
-    pub prompt: Option<String>,
-    /// Ask nothing, and take the defaults of what no flag says
-    #[arg(short, long)]
-    pub yes: bool,
-}
-
-/// `fanfold completions`.
-#[derive(Debug, Args)]
-pub struct CompletionsArgs {
-    /// The shell
-    #[arg(value_name = "SHELL")]
-    pub shell: clap_complete::Shell,
-}
-
-/// `fanfold man`.
-#[derive(Debug, Args)]
-pub struct ManArgs {
-    /// The command whose page to print; without one, that of the program
-    #[arg(value_name = "COMMAND")]
-    pub command: Option<String>,
-    /// Write the pages of the program and of every command into this folder
-    #[arg(long, value_name = "DIR", conflicts_with = "command")]
-    pub dir: Option<PathBuf>,
 }
 
 /// When to use colours.
