@@ -1,10 +1,18 @@
 //! The command line: what can be written, without any decision on it.
 
+mod setting_up;
+mod tip;
+
 use std::path::PathBuf;
 
-use clap::{Arg, ArgAction, ArgMatches, Args, Command, FromArgMatches, Parser, Subcommand, ValueEnum};
+use clap::{
+    Arg, ArgAction, ArgMatches, Args, Command, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum,
+};
 
 use crate::job::knobs::{KNOBS, Overlay, Shape};
+use setting_up::{COMPLETIONS_EXAMPLE, INIT_EXAMPLE, MAN_EXAMPLE, SCHEMA_EXAMPLE};
+pub use setting_up::{CompletionsArgs, InitArgs, ManArgs};
+pub use tip::with_a_tip;
 
 /// Runs one prompt over every row of a file, overnight, without babysitting.
 #[derive(Debug, Parser)]
@@ -22,6 +30,7 @@ pub enum Verb {
     #[command(after_help = RUN_EXAMPLE)]
     Run(RunArgs),
     /// Show the first requests, the counts and the estimates of a job; sends nothing
+    #[command(after_help = PREVIEW_EXAMPLE)]
     Preview(PreviewArgs),
     /// Show how a job stands, also while it runs
     Status(StatusArgs),
@@ -30,8 +39,9 @@ pub enum Verb {
     /// Write one HTML page about a job: throughput, latency, tokens, cost, errors, and what held it back
     Report(ReportArgs),
     /// Account for every row of the input in journal and output, and check the journal
+    #[command(after_help = VERIFY_EXAMPLE)]
     Verify(JobArgs),
-    /// Show the models that are known: context, limits, thinking, price, and the date of those facts
+    /// Show the models that are known: limits, thinking, prices, and the date of those facts
     #[command(after_help = MODELS_EXAMPLE)]
     Models(ModelsArgs),
     /// Ask one question, and print the answer as it comes
@@ -40,6 +50,23 @@ pub enum Verb {
     /// Serve the API on this machine, with its limits and faults, for rehearsals
     #[command(after_help = SIMULATE_EXAMPLE)]
     Simulate(SimulateArgs),
+    /// Write a commented job file, and a small sample to start from
+    #[command(after_help = INIT_EXAMPLE)]
+    Init(InitArgs),
+    /// Print the JSON Schema of the job file, for editors
+    #[command(after_help = SCHEMA_EXAMPLE)]
+    Schema,
+    /// Print what lets a shell complete the words of a command
+    #[command(after_help = COMPLETIONS_EXAMPLE)]
+    Completions(CompletionsArgs),
+    /// Print a page of the manual, or write all of them
+    #[command(after_help = MAN_EXAMPLE)]
+    Man(ManArgs),
+}
+
+/// The whole command line as clap has it, for what is made from its declaration.
+pub fn command() -> Command {
+    Cli::command()
 }
 
 const RUN_EXAMPLE: &str = "Examples:
@@ -49,11 +76,17 @@ const RUN_EXAMPLE: &str = "Examples:
 The same command resumes. Every flag that sets a key of the job file can also be given as a variable:
 FANFOLD_QPS=5 is --qps 5. A flag beats the variable, and the variable beats the job file.";
 
+const PREVIEW_EXAMPLE: &str = "Example:
+  fanfold preview jobs/translate.toml -n 1";
+
 const STATUS_EXAMPLE: &str = "Examples:
   fanfold status jobs/translate.toml --watch
   fanfold status jobs/translate.toml --row r0003
 
 It reads the journal alone, so that it can be asked from another terminal while the job runs.";
+
+const VERIFY_EXAMPLE: &str = "Example:
+  fanfold verify jobs/translate.toml && echo 'every row is accounted for'";
 
 const EXPORT_NOTE: &str =
     "With a job file, --output names where to write, and `-` prints JSONL; the journal stays that of the

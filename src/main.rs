@@ -3,10 +3,10 @@
 use std::process::ExitCode;
 
 use clap::Parser;
-use fanfold::cli::Cli;
+use fanfold::cli::{Cli, with_a_tip};
 use fanfold::commands;
 
 fn main() -> ExitCode {
-    let cli = Cli::parse();
+    let cli = Cli::try_parse().unwrap_or_else(|error| with_a_tip(error, std::env::args_os()).exit());
     commands::run(cli).into()
 }

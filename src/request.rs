@@ -30,6 +30,8 @@ pub struct ChatRequest {
     pub unasked_thinking: Option<UnaskedThinking>,
     /// Why its model is not to be had, where that is known.
     pub unavailable: Option<Arc<str>>,
+    /// Whether a glossary had something to tell it.
+    pub told: bool,
     /// Whether the row brought the whole body, so that every field of it is the row's own.
     pub brought: bool,
 }
@@ -56,6 +58,7 @@ impl ChatRequest {
             price: None,
             unasked_thinking: None,
             unavailable: None,
+            told: false,
             brought: false,
         }
     }

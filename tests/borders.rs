@@ -27,7 +27,7 @@ const STAGES: [&str; 7] = ["read", "render", "dispatch", "api", "journal", "tool
 const SIDE_ROOMS: [&str; 4] = ["models", "report", "simulator", "watch"];
 
 /// Each foreign crate that has a home, with the files and folders it may be named in.
-const HOMES: [(&str, &[&str]); 21] = [
+const HOMES: [(&str, &[&str]); 24] = [
     ("aho_corasick", &["render/glossary.rs", "api/secrets.rs"]),
     ("reqwest", &["api/"]),
     ("rustls", &["api/client.rs"]),
@@ -58,7 +58,10 @@ const HOMES: [(&str, &[&str]); 21] = [
     ("regex_syntax", &["simulator/"]),
     ("indicatif", &["watch/"]),
     ("signal_hook", &["commands/interrupt.rs"]),
-    ("clap", &["cli.rs", "main.rs"]),
+    ("clap", &["cli.rs", "cli/", "main.rs"]),
+    ("clap_complete", &["cli/", "commands/completions.rs"]),
+    ("clap_mangen", &["commands/man.rs"]),
+    ("schemars", &["job/file.rs", "job/editor.rs"]),
     ("tempfile", &["write/atomic.rs"]),
     ("blake3", &["render/fingerprint.rs", "journal/seal.rs", "simulator/"]),
     ("annotate_snippets", &["job/problem.rs"]),

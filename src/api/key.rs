@@ -19,6 +19,8 @@ impl fmt::Debug for Key {
     }
 }
 
+const ELSEWHERE: &str = "check `api_key_file` under [model]: paths are relative to the folder you are in";
+
 /// Why there is no key.
 #[derive(Debug, thiserror::Error)]
 pub enum KeyError {
@@ -31,7 +33,7 @@ pub enum KeyError {
         name: String,
     },
     /// The file cannot be read.
-    #[error("no API key: {}: {source}", path.display())]
+    #[error("no API key: the file {} cannot be read: {source}\n  = help: {ELSEWHERE}", path.display())]
     File {
         /// Its path.
         path: PathBuf,
@@ -39,7 +41,9 @@ pub enum KeyError {
         source: io::Error,
     },
     /// The command did not give one.
-    #[error("no API key: the command `{command}` {what}")]
+    #[error(
+        "no API key: the command `{command}` {what}\n  = help: try it by itself; it prints the key, and nothing before it"
+    )]
     Command {
         /// The command's words.
         command: String,
@@ -47,7 +51,7 @@ pub enum KeyError {
         what: String,
     },
     /// What was found is no key.
-    #[error("no API key: what {place} holds {what}")]
+    #[error("no API key: what {place} holds {what}\n  = help: the key stands there alone, in one line")]
     Unusable {
         /// Where it was found.
         place: String,

@@ -11,6 +11,7 @@ use crate::api::key::Key;
 use crate::failpoint;
 use crate::job::KeySource;
 use crate::job::knobs::{KNOBS, Overlay};
+use crate::job::problem::Problem;
 
 /// What the vendor's own tools call the variable of the key.
 const KEY_VARIABLES: [&str; 2] = ["DASHSCOPE_API_KEY", "QWEN_API_KEY"];
@@ -25,8 +26,8 @@ impl Environment {
     /// The environment, and the file's variables where there is one.
     pub(super) fn read(file: Option<&Path>) -> Result<Self, Failure> {
         let Some(path) = file else { return Ok(Self::default()) };
-        let text =
-            fs::read_to_string(path).map_err(|error| Failure::new(format!("{}: {error}", path.display())))?;
+        let text = fs::read_to_string(path)
+            .map_err(|error| Failure::unreadable("file of variables", path, &error))?;
         let mut variables = HashMap::new();
         for (index, line) in text.lines().enumerate() {
             let line = line.trim();
@@ -35,11 +36,9 @@ impl Environment {
                 continue;
             }
             let Some((name, value)) = line.split_once('=') else {
-                return Err(Failure::new(format!(
-                    "{}:{}: not of the form NAME=VALUE",
-                    path.display(),
-                    index + 1
-                )));
+                let message = format!("{}:{}: not of the form NAME=VALUE", path.display(), index + 1);
+                let help = "write one variable to a line; a line that begins with # is passed over";
+                return Err(Problem::new(message).help(help).into());
             };
             variables.insert(name.trim().to_owned(), unquoted(value.trim()).to_owned());
         }

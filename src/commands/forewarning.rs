@@ -6,6 +6,7 @@ use super::Failure;
 use crate::job::Job;
 use crate::journal::reader::Reader;
 use crate::pipeline::outlay::{Outlay, Unasked};
+use crate::pipeline::plan::Plan;
 use crate::watch::text::{count, counted, money};
 
 /// The warnings that what is to be sent calls for, a line each. `outlay` is that of the requests to send.
@@ -34,6 +35,19 @@ pub(super) fn warnings(job: &Job, outlay: &Outlay, reader: Option<&Reader>) -> R
         ));
     }
     Ok(lines)
+}
+
+/// That a glossary has nothing to say to a job whose rows are all new: of a few rows that were added, it need not.
+pub(super) fn unused_glossary(job: &Job, plan: &Plan) -> Option<String> {
+    let glossary = [&job.glossary.terms, &job.glossary.memory].into_iter().flatten().next()?;
+    let all_new = plan.to_send() == plan.rows && plan.rows > plan.bad;
+    (all_new && !plan.outlay.told).then(|| {
+        format!(
+            "warning: nothing of the glossary {} occurs in any row; are its sources in the language of the rows, and its \
+             columns source_lang and target_lang, if it has them, those of the request?",
+            glossary.display()
+        )
+    })
 }
 
 /// The names of the tools that the job offers to the model in every row.

@@ -13,6 +13,7 @@ use super::tables::Tables;
 use crate::cli::{Color, JobArgs, Progress};
 use crate::format::Format;
 use crate::job::Job;
+use crate::job::file::JobFile;
 use crate::job::knobs::set;
 use crate::job::layers::Layers;
 use crate::job::problem::{Problem, Script, nearest};
@@ -44,16 +45,22 @@ pub(super) fn load(args: &JobArgs) -> Result<Loaded, Failure> {
     overlays.extend(args.knobs.overlays.iter().cloned());
     let (file, layers) = Layers::read(file, overlays)?;
     let tables = tables(args, file.model.table.as_deref(), &layers)?;
-    let lookups = Lookups { region: &address_of, book: &|base_url| tables.book(base_url) };
-    let mut job = resolve(file, &layers, &lookups)?;
-    check_request(&job).map_err(|(key, problem)| match layers.place(&key) {
-        Some((script, span)) => problem.at(&script, span),
-        None => problem,
-    })?;
+    let mut job = settled(file, &layers, &tables)?;
     if args.simulate {
         job.output = job.output.simulated();
     }
     Ok(Loaded { job, environment, tables })
+}
+
+/// The job of a file, its requests held against what the API is known to refuse.
+pub(super) fn settled(file: JobFile, layers: &Layers, tables: &Tables) -> Result<Job, Problem> {
+    let lookups = Lookups { region: &address_of, book: &|base_url| tables.book(base_url) };
+    let job = resolve(file, layers, &lookups)?;
+    check_request(&job).map_err(|(key, problem)| match layers.place(&key) {
+        Some((script, span)) => problem.at(&script, span),
+        None => problem,
+    })?;
+    Ok(job)
 }
 
 fn read(path: &Path) -> Result<Script, Failure> {
@@ -73,10 +80,11 @@ fn read(path: &Path) -> Result<Script, Failure> {
                 "give the path of a TOML file, or the job as flags: --input, --output, --model, --prompt",
             ))
         }
-        _ => Failure::new(format!("the job file {name}: {error}")),
+        _ => Failure::unreadable("job file", path, &error),
     })?;
-    let text = String::from_utf8(text)
-        .map_err(|_| Failure::new(format!("the job file {name} is not UTF-8 text")))?;
+    let text = String::from_utf8(text).map_err(|_| {
+        Problem::new(format!("the job file {name} is not UTF-8 text")).help("save it as UTF-8")
+    })?;
     Ok(Script { name, text: text.strip_prefix('\u{feff}').unwrap_or(&text).into() })
 }
 
@@ -122,7 +130,8 @@ pub(super) fn address_of(region: &str, workspace: Option<&str>) -> Result<String
 /// the working directory.
 fn tables(args: &JobArgs, named: Option<&str>, layers: &Layers) -> Result<Tables, Failure> {
     if let Some(name) = named.filter(|name| !Path::new(name).is_file()) {
-        return Err(layers.problem("model.table", format!("there is no model table {name}")).into());
+        let problem = layers.problem("model.table", format!("there is no model table {name}"));
+        return Err(problem.help("check the name; paths are relative to the folder you are in").into());
     }
     Tables::read(named.map(Path::new), args.job.as_deref().unwrap_or(Path::new("")))
 }

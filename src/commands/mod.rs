@@ -2,18 +2,22 @@
 
 mod ask;
 mod coding_plan;
+mod completions;
 mod described;
 mod environment;
 mod export;
 mod forewarning;
+mod init;
 mod interrupt;
 mod listener;
 mod load;
+mod man;
 mod models;
 mod page;
 mod preview;
 mod report;
 mod run;
+mod schema;
 mod simulate;
 mod status;
 mod summary;
@@ -21,12 +25,15 @@ mod tables;
 mod verify;
 
 use std::io;
+use std::panic;
+use std::path::Path;
 
 use crate::cli::{Cli, Progress, Verb};
 use crate::exit::Exit;
 use crate::job::problem::Problem;
 use crate::journal::JournalError;
 use crate::pipeline::PipelineError;
+use crate::render::template::is_reading;
 use crate::watch::{Mode, say_error};
 
 /// A command that ended early: what to say, and the exit code.
@@ -39,6 +46,30 @@ struct Failure {
 impl Failure {
     fn new(message: impl ToString) -> Self {
         Self { exit: Exit::CannotRun, message: message.to_string() }
+    }
+
+    /// A file that cannot be read; `what` is what it was to be, in a few words.
+    fn unreadable(what: &str, path: &Path, error: &io::Error) -> Self {
+        let name = path.display();
+        Self::new(match error.kind() {
+            io::ErrorKind::NotFound => {
+                let help = "check the name; paths are relative to the folder you are in";
+                Problem::new(format!("there is no {what} {name}")).help(help)
+            }
+            io::ErrorKind::IsADirectory => {
+                Problem::new(format!("{name} is a folder")).help(format!("name a file in it: a {what}"))
+            }
+            io::ErrorKind::PermissionDenied => {
+                Problem::new(format!("the {what} {name} may not be read by this user")).help("see `ls -l`")
+            }
+            _ => Problem::new(format!("the {what} {name} cannot be read: {error}")),
+        })
+    }
+
+    /// An error with the causes that its own text leaves out.
+    fn with_causes(error: &dyn std::error::Error) -> Self {
+        let causes = std::iter::successors(error.source(), |cause| cause.source());
+        Self::new(causes.fold(error.to_string(), |text, cause| format!("{text}: {cause}")))
     }
 }
 
@@ -81,8 +112,19 @@ impl From<io::Error> for Failure {
     }
 }
 
+/// Keeps a panic silent that is caught and told as a mistake of the user's; every other one is shown as ever.
+fn hush_caught_panics() {
+    let shown = panic::take_hook();
+    panic::set_hook(Box::new(move |panic| {
+        if !is_reading() {
+            shown(panic);
+        }
+    }));
+}
+
 /// Runs a command to its end, and says what went wrong.
 pub fn run(cli: Cli) -> Exit {
+    hush_caught_panics();
     let mode = match &cli.command {
         Verb::Run(args) if args.progress == Progress::Json => Mode::Json,
         _ => Mode::Plain,
@@ -102,6 +144,10 @@ pub fn run(cli: Cli) -> Exit {
         Verb::Models(args) => models::run(args),
         Verb::Ask(args) => ask::run(args),
         Verb::Simulate(args) => simulate::run(args),
+        Verb::Init(args) => init::run(args),
+        Verb::Schema => schema::run(),
+        Verb::Completions(args) => completions::run(args),
+        Verb::Man(args) => man::run(args),
     };
     result.unwrap_or_else(|failure| {
         if !failure.message.is_empty() {

@@ -166,6 +166,7 @@ fn estimates(job: &Job, plan: &Plan, reader: Option<&Reader>) -> Result<Vec<Stri
         duration_line(job, to_send, &most),
     ];
     lines.extend(forewarning::warnings(job, &outlay, reader)?);
+    lines.extend(forewarning::unused_glossary(job, plan));
     Ok(lines)
 }
 

@@ -81,7 +81,7 @@ pub(super) fn start_simulator(screen: &Screen) -> Result<simulator::Handle, Fail
     screen.say("rehearsal: the built-in simulator answers, and no tokens are bought");
     let settings =
         simulator::Settings { latency: simulator::Latency::rehearsal(), ..simulator::Settings::default() };
-    simulator::spawn_thread(settings).map_err(Failure::new)
+    simulator::spawn_thread(settings).map_err(|error| Failure::with_causes(&error))
 }
 
 fn key(loaded: &Loaded) -> Result<Option<Key>, Failure> {
@@ -208,6 +208,9 @@ impl Session<'_> {
         let reader = Reader::new(journal::open_beside(&path)?, &path);
         let outlay = plan.outlay.scaled(plan.share_to_send());
         for warning in forewarning::warnings(&self.opened.job, &outlay, Some(&reader))? {
+            self.screen.say(&warning);
+        }
+        if let Some(warning) = forewarning::unused_glossary(&self.opened.job, plan) {
             self.screen.say(&warning);
         }
         Ok(())

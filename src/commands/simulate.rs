@@ -1,12 +1,15 @@
 //! `fanfold simulate`: the simulator as a server of its own.
 
 use std::io::{Write, stdout};
+use std::path::Path;
 
 use super::{Failure, interrupt};
 use crate::cli::SimulateArgs;
 use crate::dispatch::stop::Urgency;
 use crate::exit::Exit;
-use crate::simulator::{self, Limits, Script, Settings};
+use crate::job::layers::explain;
+use crate::job::problem::{Problem, Script as Text};
+use crate::simulator::{self, Limits, Script, ScriptError, Settings};
 use crate::watch::{Mode, Screen};
 
 /// Runs the command until it is interrupted.
@@ -14,21 +17,26 @@ pub(super) fn run(args: SimulateArgs) -> Result<Exit, Failure> {
     let stop = interrupt::listen(&Screen::new(Mode::Quiet, false), "stopping")?;
     let script = match &args.script {
         Some(path) => {
-            let failed = |error: &dyn std::fmt::Display| Failure::new(format!("{}: {error}", path.display()));
-            let text = std::fs::read_to_string(path).map_err(|error| failed(&error))?;
-            Script::parse(&text).map_err(|error| failed(&error))?
+            let text =
+                std::fs::read_to_string(path).map_err(|error| Failure::unreadable("script", path, &error))?;
+            Script::parse(&text).map_err(|error| unfit(path, &text, &error))?
         }
         None => Script::default(),
     };
     if [args.qps, args.qpm, args.tpm].contains(&Some(0)) {
         return Err(Failure {
             exit: Exit::Usage,
-            message: "a limit of 0 would refuse every request".to_owned(),
+            message: "a limit of 0 would refuse every request\n  = help: leave the flag out to have no limit"
+                .to_owned(),
         });
     }
     let api_key = match &args.key_env {
         Some(name) => {
-            Some(std::env::var(name).map_err(|_| Failure::new(format!("the variable {name} is not set")))?)
+            let unset = |_| {
+                Problem::new(format!("the variable {name} of --key-env is not set"))
+                    .help(format!("export {name}=… , with any text that is to be the key"))
+            };
+            Some(std::env::var(name).map_err(unset)?)
         }
         None => None,
     };
@@ -49,7 +57,7 @@ pub(super) fn run(args: SimulateArgs) -> Result<Exit, Failure> {
         seed: args.seed,
         ..Settings::default()
     };
-    let server = simulator::spawn_thread(settings).map_err(Failure::new)?;
+    let server = simulator::spawn_thread(settings).map_err(|error| Failure::with_causes(&error))?;
     let mut out = stdout();
     writeln!(out, "{}", server.base_url())?;
     out.flush()?;
@@ -57,4 +65,15 @@ pub(super) fn run(args: SimulateArgs) -> Result<Exit, Failure> {
         std::thread::sleep(std::time::Duration::from_millis(50));
     }
     Ok(Exit::Done)
+}
+
+/// A script that cannot be followed, shown as a job file would be.
+fn unfit(path: &Path, text: &str, error: &ScriptError) -> Failure {
+    let name = path.display().to_string();
+    match error {
+        ScriptError::Unreadable(error) => {
+            explain(&Text { name: name.into(), text: text.into() }, error).into()
+        }
+        ScriptError::Senseless { .. } => Failure::new(format!("{name}: {error}")),
+    }
 }

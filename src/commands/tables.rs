@@ -34,8 +34,8 @@ impl Tables {
             None => return Ok(Self { table: Arc::new(Table::built_in().clone()), own: None }),
         };
         let name = path.display().to_string();
-        let text = fs::read_to_string(path)
-            .map_err(|error| Failure::new(format!("the model table {name}: {error}")))?;
+        let text =
+            fs::read_to_string(path).map_err(|error| Failure::unreadable("model table", path, &error))?;
         let script = Script { name: name.as_str().into(), text: text.into() };
         let own = Table::parse(&script.text).map_err(|error| {
             let problem = explain(&script, &error.0);

@@ -55,7 +55,7 @@ pub(super) fn run(args: JobArgs) -> Result<Exit, Failure> {
                 count(failed),
                 count(pending)
             ),
-            _ => "the output does not say what the journal says: see above".to_owned(),
+            _ => "the output does not say what the journal says: see above; `fanfold run` with the same job writes it anew".to_owned(),
         }
     )?;
     Ok(exit)

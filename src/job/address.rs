@@ -2,7 +2,9 @@
 
 /// Checks an address, and says whether it is this machine's own.
 pub(super) fn check(address: &str, allow_http: bool) -> Result<bool, String> {
-    let (scheme, rest) = address.split_once("://").ok_or("an address begins with https://")?;
+    let (scheme, rest) = address
+        .split_once("://")
+        .ok_or("an address begins with https://, and ends before /chat/completions")?;
     let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
     if rest.contains(['?', '#']) {
         return Err(

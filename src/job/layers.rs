@@ -116,11 +116,18 @@ fn reword(message: &str) -> (String, Option<String>) {
         .or_else(|| message.strip_prefix("invalid value: "))
         .and_then(|rest| rest.rsplit_once(", expected "))
     {
+        let found = found.replace("map", "table");
         return (format!("expected {}, found the {found}", kind(expected)), None);
     }
-    let Some(rest) = message.strip_prefix("unknown field ") else {
-        return (message.to_owned(), None);
-    };
+    if message == "duplicate key" {
+        return ("this key is said twice".to_owned(), Some("leave one of the two".to_owned()));
+    }
+    let (what, rest) =
+        match (message.strip_prefix("unknown field "), message.strip_prefix("unknown variant ")) {
+            (Some(rest), _) => ("unknown key", rest),
+            (_, Some(rest)) => ("unknown word", rest),
+            _ => return (message.to_owned(), None),
+        };
     let mut names = rest.split('`').skip(1).step_by(2);
     let unknown = names.next().unwrap_or_default();
     let known: Vec<&str> = names.collect();
@@ -128,7 +135,7 @@ fn reword(message: &str) -> (String, Option<String>) {
         Some(name) => format!("did you mean `{name}`?"),
         None => format!("known here: {}", known.join(", ")),
     };
-    (format!("unknown key `{unknown}`"), Some(help))
+    (format!("{what} `{unknown}`"), Some(help))
 }
 
 /// What the reader calls by the names of its own types, in the user's words.

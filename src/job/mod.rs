@@ -2,6 +2,7 @@
 
 mod address;
 pub mod answer;
+pub mod editor;
 pub mod facts;
 mod fields;
 pub mod file;

@@ -12,7 +12,7 @@ use std::sync::Arc;
 use super::answer::Glossary;
 use super::facts::FactsBook;
 use super::fields::request;
-use super::file::{JobFile, ModelSection, PriceSection, PromptSection, RetrySection};
+use super::file::{JobFile, ModelSection, PriceSection, PromptSection, ROLES, RetrySection};
 use super::headers::raise;
 use super::layers::Layers;
 use super::problem::Problem;
@@ -117,7 +117,7 @@ fn prompt(section: PromptSection, layers: &Layers) -> Result<Prompt, Problem> {
     let mut turns = Vec::new();
     for (index, turn) in section.messages.into_iter().enumerate() {
         let key = format!("prompt.messages.{index}");
-        if !["user", "assistant"].contains(&turn.role.as_str()) {
+        if !ROLES.contains(&turn.role.as_str()) {
             let message = format!("a turn's role is `user` or `assistant`, not `{}`", turn.role);
             return Err(layers.problem(&format!("{key}.role"), message));
         }

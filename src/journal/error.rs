@@ -79,7 +79,10 @@ pub enum JournalError {
         expected: u64,
     },
     /// There is none where one is needed.
-    #[error("there is no journal {}: this job has not run yet", path.display())]
+    #[error(
+        "there is no journal {}: this job has not run yet\n  = help: `fanfold run` begins it; a rehearsal is looked at with \
+         --simulate too", path.display()
+    )]
     Missing {
         /// Where it would be.
         path: PathBuf,

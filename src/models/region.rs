@@ -8,6 +8,8 @@ use std::str::FromStr;
 
 use serde::Deserialize;
 
+use crate::job::problem::nearest;
+
 /// A region of the service.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Deserialize)]
 #[serde(try_from = "String")]
@@ -28,8 +30,18 @@ pub enum Region {
 
 /// A text that names no known region.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{0:?} is not a known region (singapore, beijing, virginia, hong-kong, frankfurt or tokyo)")]
+#[error(
+    "{text:?} is not a known region (singapore, beijing, virginia, hong-kong, frankfurt or tokyo){hint}",
+    text = .0,
+    hint = meant(.0)
+)]
 pub struct UnknownRegion(String);
+
+/// The region that a slip is nearest to, as a question.
+fn meant(text: &str) -> String {
+    let name = nearest(text, Region::ALL.map(Region::name));
+    name.map_or_else(String::new, |name| format!("; did you mean `{name}`?"))
+}
 
 /// Where a limit or a price holds: in one region of the service, or at every address.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Deserialize)]

@@ -150,7 +150,10 @@ fn has(column: &str, names: &[&str], who: &str) -> Result<(), Problem> {
 fn text(fields: &Map<String, Value>, column: &str, place: &Place) -> Result<String, Problem> {
     match fields.get(column) {
         Some(Value::String(text)) if !text.trim().is_empty() => Ok(text.trim().to_owned()),
-        Some(Value::String(_) | Value::Null) => Err(Problem::new(format!("{place}: `{column}` is empty"))),
+        Some(Value::String(_) | Value::Null) => {
+            let problem = Problem::new(format!("{place}: `{column}` is empty"));
+            Err(problem.help("every entry has a source and a target; take the line out, or complete it"))
+        }
         Some(other) => Err(Problem::new(format!("{place}: `{column}` is text, not {other}"))),
         None => {
             let names: Vec<&str> = fields.keys().map(String::as_str).collect();

@@ -26,6 +26,8 @@ pub struct Outlay {
     pub unasked: Unasked,
     /// Why models are not to be had, and for how many requests.
     pub unavailable: Vec<(Arc<str>, u64)>,
+    /// Whether a glossary had something to tell any of the requests.
+    pub told: bool,
 }
 
 /// Requests that think though nobody asked them to.
@@ -48,6 +50,7 @@ pub struct Unasked {
 impl Outlay {
     /// Counts a request in.
     pub fn add(&mut self, request: &ChatRequest) {
+        self.told |= request.told;
         if let Some(reason) = &request.unavailable {
             self.cannot_be_had(reason);
         }
@@ -101,6 +104,7 @@ impl Outlay {
                 .iter()
                 .map(|(reason, requests)| (reason.clone(), count(*requests)))
                 .collect(),
+            told: self.told,
         }
     }
 

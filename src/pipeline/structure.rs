@@ -27,8 +27,11 @@ impl Structure {
             None => Problem::new(message),
         };
         let name = path.display().to_string();
-        let text = fs::read_to_string(path)
-            .map_err(|error| problem(format!("the schema {name} cannot be read: {error}")))?;
+        let text = fs::read_to_string(path).map_err(|error| match error.kind() {
+            std::io::ErrorKind::NotFound => problem(format!("there is no schema {name}"))
+                .help("check the name; paths are relative to the folder you are in"),
+            _ => problem(format!("the schema {name} cannot be read: {error}")),
+        })?;
         let schema = AnswerSchema::parse(&text, &name).map_err(|error| problem(error.to_string()))?;
         if job.request.get("n").and_then(Value::as_f64).is_some_and(|n| n > 1.0) {
             return Err(problem(

@@ -60,7 +60,9 @@ fn unknown(name: &str) -> ReadError {
              convert it, for example with `jq -c '.[]'`"
         }
         Some("xlsx" | "xls" | "ods") => "spreadsheets cannot be read; save it as CSV (UTF-8)",
-        _ => "its ending tells no format; set the format to jsonl, csv, tsv or parquet",
+        _ => {
+            "its ending tells no format; say jsonl, csv, tsv or parquet, as `format` under [input] or with --set input.format=csv"
+        }
     };
     ReadError::format(name, advice)
 }

@@ -43,7 +43,15 @@ fn broken(text: &str, error: &serde_json::Error) -> String {
     let reason = whole.rsplit_once(" at line ").map_or(whole.as_str(), |(reason, _)| reason);
     // serde_json counts bytes, and may stop in the middle of a character.
     let column = text.char_indices().take_while(|(byte, _)| *byte < error.column()).count();
-    format!("not valid JSON at column {column}: {reason}")
+    let reason = match reason.strip_prefix("EOF while parsing ") {
+        Some(what) => format!("the line ends in the middle of {what}"),
+        None => reason.to_owned(),
+    };
+    let advice = match text.trim() {
+        "[" | "{" => "; one object stands on one line: `jq -c '.[]'` makes such lines of a JSON document",
+        _ => "",
+    };
+    format!("not valid JSON at column {column}: {reason}{advice}")
 }
 
 /// Reads an object and keeps the fields that a pass wants.
@@ -196,6 +204,9 @@ mod tests {
         assert!(refusal("[1]").ends_with("this one is an array"));
         assert!(refusal("17").ends_with("this one is a number"));
         assert_eq!(refusal("nonsense"), "not valid JSON at column 2: expected ident");
-        assert_eq!(refusal(r#"{"é": 1 "#), "not valid JSON at column 8: EOF while parsing an object");
+        assert_eq!(
+            refusal(r#"{"é": 1 "#),
+            "not valid JSON at column 8: the line ends in the middle of an object"
+        );
     }
 }

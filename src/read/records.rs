@@ -101,7 +101,13 @@ impl Records {
     }
 
     fn endless(&self, what: &str) -> ReadError {
-        let reason = format!("the record that begins here {what}; is a quote opened in it and never closed?");
+        let quote = "is a quote opened in it and never closed?";
+        let reason = match what.starts_with("is longer") {
+            true => format!(
+                "the record that begins here {what}; {quote} If it is meant to be so long, raise `max_record` under [input]"
+            ),
+            false => format!("the record that begins here {what}; {quote}"),
+        };
         ReadError::Endless { place: self.place(), reason }
     }
 

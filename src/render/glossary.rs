@@ -51,21 +51,25 @@ impl Glossary {
     }
 
     /// Adds what occurs in the text of a request to its `translation_options`, behind what these say by themselves.
-    pub(super) fn add_to(&self, body: &mut Map<String, Value>) {
+    /// Says whether anything does.
+    pub(super) fn add_to(&self, body: &mut Map<String, Value>) -> bool {
         let turns = body.get("messages").and_then(Value::as_array);
         let Some(text) = turns.and_then(|turns| turns.last()?.get("content")?.as_str()).map(folded) else {
-            return;
+            return false;
         };
-        let Some(Value::Object(options)) = body.get_mut("translation_options") else { return };
+        let Some(Value::Object(options)) = body.get_mut("translation_options") else { return false };
         let language = |key: &str| {
             let text = options.get(key).and_then(Value::as_str).filter(|text| *text != "auto");
             text.map(|text| self.languages.code_of(text))
         };
         let pair = (language("source_lang"), language("target_lang"));
+        let mut told = false;
         for (key, list) in [("terms", &self.terms), ("tm_list", &self.memory)] {
             let found = list.occurring(&text, &pair);
+            told |= !found.is_empty();
             add(options, key, &found);
         }
+        told
     }
 }
 

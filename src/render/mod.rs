@@ -121,10 +121,8 @@ impl Renderer {
                 None => self.brought(&filled, row)?,
             },
         };
-        if let Some(glossary) = &self.glossary {
-            glossary.add_to(&mut body);
-        }
-        self.asked.request(&body)
+        let told = self.glossary.as_ref().is_some_and(|glossary| glossary.add_to(&mut body));
+        Ok(ChatRequest { told, ..self.asked.request(&body)? })
     }
 
     /// The request with these texts, out of the mould for the row's values.

@@ -1,5 +1,8 @@
 //! Templates over a row's columns: minijinja, strict about names, without HTML escaping, null as nothing.
 
+mod mistakes;
+
+use std::cell::Cell;
 use std::collections::BTreeSet;
 use std::io;
 use std::ops::Range;
@@ -13,6 +16,7 @@ use serde_json::{Map, Value};
 use crate::job::Text;
 use crate::job::problem::{Problem, nearest};
 use crate::row::Column;
+use mistakes::explain;
 
 /// The most bytes one template may render to.
 const MAX_RENDERED_BYTES: usize = 16 * 1024 * 1024;
@@ -25,6 +29,16 @@ const WHOLE_ROW: &str = "row";
 
 /// The variable that carries the value of a template that is one expression.
 const VALUE: &str = "fanfold_value";
+
+thread_local! {
+    static READING: Cell<bool> = const { Cell::new(false) };
+}
+
+/// Whether this thread has the engine read a template: a panic now is the engine's, is told as a mistake in the template,
+/// and needs no words of its own.
+pub fn is_reading() -> bool {
+    READING.get()
+}
 
 /// The templates of a job, compiled.
 #[derive(Debug)]
@@ -119,10 +133,15 @@ impl Templates {
     /// Has the engine read a template. At some that it takes for good it panics: `{% import "a" as "b" %}`.
     fn read(&mut self, name: &str, source: String, text: &Text) -> Result<(), Problem> {
         let reading = || self.environment.add_template_owned(name.to_owned(), source);
-        match panic::catch_unwind(AssertUnwindSafe(reading)) {
+        READING.set(true);
+        let read = panic::catch_unwind(AssertUnwindSafe(reading));
+        READING.set(false);
+        match read {
             Ok(read) => read.map_err(|error| explain(text, &error)),
             Err(_) => {
-                Err(text.problem(None, "the template does not work: the engine cannot make sense of it"))
+                let message = "the template does not work: the engine cannot make sense of it";
+                let help = "is there a text in quotes where a name belongs, as in {% import 'a' as 'b' %}?";
+                Err(text.problem(None, message).help(help))
             }
         }
     }
@@ -296,18 +315,6 @@ fn help_for(name: &str, known: &[&str]) -> String {
         Some(near) => format!("did you mean `{near}`? {columns}"),
         None => columns,
     }
-}
-
-/// An error of the template engine, shown in the user's own text.
-fn explain(text: &Text, error: &Error) -> Problem {
-    let mut message = match error.detail() {
-        Some(detail) => format!("the template does not work: {detail}"),
-        None => format!("the template does not work: {}", error.kind()),
-    };
-    if let Some(cause) = std::error::Error::source(error) {
-        message.push_str(&format!(": {cause}"));
-    }
-    text.problem(error.range().filter(|range| range.end <= text.source.len()), message)
 }
 
 /// Where a name stands inside a template's braces.

@@ -59,7 +59,9 @@ impl Destination {
     fn of(path: &Path) -> Result<Self, WriteError> {
         match fs::metadata(path) {
             Ok(found) if found.is_dir() => {
-                Err(WriteError::io("write", path, io::Error::from(io::ErrorKind::IsADirectory)))
+                let is_folder =
+                    io::Error::new(io::ErrorKind::IsADirectory, "it is a folder; name a file in it");
+                Err(WriteError::io("write", path, is_folder))
             }
             // /dev/null must never be renamed over, and /dev/stdout cannot be.
             Ok(found) if !found.is_file() => Ok(Self::Special),
@@ -217,6 +219,9 @@ fn create_folder(folder: &Path) -> io::Result<()> {
     let above = folder_of(folder);
     create_folder(above)?;
     match fs::create_dir(folder) {
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists && !folder.is_dir() => {
+            Err(io::Error::new(io::ErrorKind::NotADirectory, "there is a file of that name"))
+        }
         Err(error) if !folder.is_dir() => Err(error),
         _ => sync_folder(above),
     }

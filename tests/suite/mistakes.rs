@@ -101,7 +101,7 @@ fn a_syntax_error_is_shown_where_it_stands() {
     refused_with("prompt.system = \"{{ text \"\n", &["job.toml:8:", "{{ text ", "template"]);
     refused_with("prompt.system = \"{% if text %}x\"\n", &["job.toml:8:", "{% if text %}x", "template"]);
     refused_with("prompt.system = \"{{ text | nofilter }}\"\n", &["job.toml:8:", "nofilter"]);
-    refused_with("input.path = \"again.csv\"\n", &["job.toml:8:", "duplicate key"]);
+    refused_with("input.path = \"again.csv\"\n", &["job.toml:8:", "this key is said twice"]);
     refused_with(
         "prompt.system = \"\"\"\nLine one\nand {{ nme }}\n\"\"\"\n",
         &["job.toml:10:8", "and {{ nme }}"],

@@ -183,11 +183,7 @@ fn another_schema_makes_another_request() {
 #[test]
 fn a_schema_that_cannot_be_read_is_shown_where_it_is_named() {
     let named = "answer.schema = \"no/review.json\"\n";
-    refused(
-        scene(1, "out.jsonl", named),
-        &[],
-        &["job.toml:8:17", "no/review.json cannot be read", "No such file"],
-    );
+    refused(scene(1, "out.jsonl", named), &[], &["job.toml:8:17", "there is no schema no/review.json"]);
     let broken = scene(1, "out.jsonl", "answer.schema = \"review.json\"\n");
     broken.write("review.json", "{\n  \"type\": \"object\",\n  \"properties\" {}\n}");
     refused(broken, &[], &["job.toml:8:17", "review.json:3:16", "not JSON"]);
@@ -198,7 +194,7 @@ fn a_schema_that_cannot_be_read_is_shown_where_it_is_named() {
     remote.write("review.json", r#"{"$ref": "https://example.com/review.json"}"#);
     refused(remote, &[], &["https://example.com/review.json", "$defs"]);
     let set = ["--set", "answer.schema=no.json"];
-    refused(scene(1, "out.jsonl", ""), &set, &["--set:1:1", "no.json cannot be read"]);
+    refused(scene(1, "out.jsonl", ""), &set, &["--set:1:1", "there is no schema no.json"]);
 }
 
 #[test]

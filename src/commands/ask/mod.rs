@@ -208,7 +208,10 @@ impl Session<'_> {
             }
             _ => (Exit::FailedRows, format!("there is no answer: {said}")),
         };
-        let help = fault.mend.map(|mend| format!("\n  = help: {mend}")).unwrap_or_default();
+        let nobody = "is the address right (--base-url, --region, FANFOLD_BASE_URL)? Does the server run, and does a \
+                      proxy or a firewall stand between?";
+        let mend = fault.mend.or((fault.kind == FaultKind::Unreachable).then_some(nobody));
+        let help = mend.map(|mend| format!("\n  = help: {mend}")).unwrap_or_default();
         Ok(Failure { exit, message: message + &help })
     }
 

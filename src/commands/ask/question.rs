@@ -133,7 +133,8 @@ fn from_standard_input(screen: &Screen) -> Result<String, Failure> {
 fn whole_body(argument: &str) -> Result<Map<String, Value>, Failure> {
     let script = match argument.strip_prefix('@') {
         Some(path) => {
-            let text = fs::read_to_string(path).map_err(|error| Failure::new(format!("{path}: {error}")))?;
+            let text = fs::read_to_string(path)
+                .map_err(|error| Failure::unreadable("request file", Path::new(path), &error))?;
             Script { name: path.into(), text: text.into() }
         }
         None => Script { name: "--request".into(), text: argument.into() },

@@ -60,7 +60,14 @@ pub(super) fn tell(
         true => reader.position_of(row)?,
         false => row.parse::<u64>().ok().and_then(|number| number.checked_sub(1)),
     };
-    let unknown = || Failure::new(format!("the journal knows no row `{}`", printable(row)));
+    let has_ids = job.input.id.is_some();
+    let by = if has_ids { "its id, the text of the job's id column" } else { "its number, from 1" };
+    let unknown = || {
+        Failure::new(format!(
+            "the journal knows no row `{}`\n  = help: a row is named by {by}",
+            printable(row)
+        ))
+    };
     let position = position.ok_or_else(unknown)?;
     let result = reader.results().at(position)?.ok_or_else(unknown)?;
     let fingerprint = reader.fingerprint_of(position)?;

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use super::super::Text;
 use super::super::answer::{AnswerRules, OnLength, Tool};
-use super::super::file::{AnswerSection, OneOrMany, ToolSection};
+use super::super::file::{AnswerSection, ON_LENGTH, OneOrMany, ToolSection};
 use super::super::layers::Layers;
 use super::super::problem::Problem;
 use super::values::{duration, word};
@@ -15,7 +15,7 @@ pub(super) fn answer(section: AnswerSection, layers: &Layers) -> Result<AnswerRu
     let default = AnswerRules::default();
     let on_length = [OnLength::Keep, OnLength::Fail, OnLength::Grow];
     let rules = AnswerRules {
-        on_length: on_length[word("answer.on_length", section.on_length, &["keep", "fail", "grow"], layers)?],
+        on_length: on_length[word("answer.on_length", section.on_length, &ON_LENGTH, layers)?],
         repair: section.repair.unwrap_or(default.repair),
         expand: section.expand.unwrap_or(default.expand),
         max_rounds: section.max_rounds.unwrap_or(default.max_rounds),
@@ -27,10 +27,14 @@ pub(super) fn answer(section: AnswerSection, layers: &Layers) -> Result<AnswerRu
     };
     match () {
         () if rules.schema.is_none() && rules.expand => {
-            Err(layers.problem("answer.expand", "`expand` makes columns of the fields of a `schema`"))
+            let problem =
+                layers.problem("answer.expand", "`expand` makes columns of the fields of a `schema`");
+            Err(problem.help("name its file with `schema` under [answer], or take `expand` out"))
         }
         () if rules.schema.is_none() && section.repair.is_some() => {
-            Err(layers.problem("answer.repair", "`repair` mends answers that a `schema` finds fault with"))
+            let problem =
+                layers.problem("answer.repair", "`repair` mends answers that a `schema` finds fault with");
+            Err(problem.help("name its file with `schema` under [answer], or take `repair` out"))
         }
         () if rules.repair > 10 => Err(layers.problem("answer.repair", "`repair` is 10 or less")),
         () if rules.max_rounds == 0 || rules.max_rounds > 100 => {
@@ -44,7 +48,10 @@ pub(super) fn tools(sections: BTreeMap<String, ToolSection>, layers: &Layers) ->
     let settle = |(name, section): (String, ToolSection)| {
         let key = format!("tools.{name}");
         let command = match section.command {
-            None => return Err(layers.problem(&key, format!("[{key}] says no `command` to run"))),
+            None => {
+                let problem = layers.problem(&key, format!("[{key}] says no `command` to run"));
+                return Err(problem.help("command = [\"./program\", \"argument\"]"));
+            }
             Some(OneOrMany::One(line)) => line.split_whitespace().map(str::to_owned).collect(),
             Some(OneOrMany::Many(words)) => words,
         };

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::super::file::{ModelSection, OneOrMany, PriceSection, RetrySection};
+use super::super::file::{ModelSection, OneOrMany, PriceSection, RetrySection, TRANSPORTS};
 use super::super::headers::headers;
 use super::super::layers::Layers;
 use super::super::price::{Price, Tier};
@@ -16,8 +16,7 @@ pub(super) fn model(section: ModelSection, layers: &Layers, lookups: &Lookups<'_
     let local = address::check(&base_url, section.allow_http.unwrap_or(false))
         .map_err(|message| layers.problem("model.base_url", message))?;
     let transports = [Transport::Auto, Transport::Whole, Transport::Stream];
-    let transport =
-        transports[word("model.transport", section.transport, &["auto", "whole", "stream"], layers)?];
+    let transport = transports[word("model.transport", section.transport, &TRANSPORTS, layers)?];
     let sources =
         [section.api_key_env.is_some(), section.api_key_file.is_some(), section.api_key_command.is_some()];
     if sources.iter().filter(|given| **given).count() > 1 {

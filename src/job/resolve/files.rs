@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-use super::super::file::{InputSection, OneOrMany, OutputSection};
+use super::super::file::{DUPLICATES, InputSection, ON_BAD_ROW, OneOrMany, OutputSection};
 use super::super::layers::Layers;
 use super::super::problem::Problem;
 use super::super::{Input, Output, Text};
@@ -29,8 +29,8 @@ pub(super) fn input(section: InputSection, layers: &Layers) -> Result<Input, Pro
         paths,
         format,
         id: section.id,
-        share_duplicates: word("input.duplicates", section.duplicates, &["send", "share"], layers)? == 1,
-        skip_bad_rows: word("input.on_bad_row", section.on_bad_row, &["stop", "skip"], layers)? == 1,
+        share_duplicates: word("input.duplicates", section.duplicates, &DUPLICATES, layers)? == 1,
+        skip_bad_rows: word("input.on_bad_row", section.on_bad_row, &ON_BAD_ROW, layers)? == 1,
         delimiter,
         max_record_bytes: max_record_bytes.unwrap_or(16 * 1024 * 1024),
         max_expanded_bytes: bytes("input.max_expanded", section.max_expanded.as_ref(), layers)?,

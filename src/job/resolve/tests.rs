@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::super::answer::AnswerRules;
 use super::super::facts::Facts;
 use super::super::knobs::{KNOBS, Overlay, set};
 use super::super::limits::Quota;
@@ -115,4 +116,33 @@ fn strings_at_any_depth_of_the_request_are_found_with_their_places() {
     assert_eq!(path.join("."), "a.b.0");
     let shown = text.problem(Some(3..4), "here").to_string();
     assert!(shown.contains("job.toml:6:"), "{shown}");
+}
+
+/// Every default that an editor is told, as a line of a job file.
+fn defaults(schema: &serde_json::Value, key: &str, lines: &mut String) {
+    for (name, inner) in schema["properties"].as_object().into_iter().flatten() {
+        let key = if key.is_empty() { name.clone() } else { format!("{key}.{name}") };
+        match &inner["default"] {
+            serde_json::Value::Null => defaults(inner, &key, lines),
+            default if default.is_object() => {}
+            default => lines.push_str(&format!("{key} = {default}\n")),
+        }
+    }
+}
+
+#[test]
+fn a_default_that_an_editor_is_told_is_the_one_that_holds() {
+    let mut lines = String::new();
+    defaults(&super::super::editor::schema(), "", &mut lines);
+    assert!(lines.lines().count() >= 18, "{lines}");
+    // Without a schema of the answers there is nothing that `repair` could mend.
+    lines = lines.replace("answer.repair", "answer.schema = \"a.json\"\nanswer.repair");
+    let settled = |text: &str| {
+        let job = settle(&format!("{SMALL}{text}")).expect("good");
+        let Job { input, output, retry, concurrency, answer, model, .. } = job;
+        let answer = AnswerRules { schema: None, schema_text: None, ..answer };
+        let model = (model.base_url, model.transport, format!("{:?}", model.key));
+        format!("{:?}", (input, output, retry, concurrency, answer, model))
+    };
+    assert_eq!(settled(""), settled(&lines), "{lines}");
 }

@@ -91,9 +91,10 @@ pub(super) fn of_kind(draft: Draft<'_>, key: &str, at: &str, kind: Kind) -> Resu
 fn not(at: &str, words: &str, given: &Value, kind: Kind) -> Breach {
     let breach = Breach::of(at, format!("is {words}, not {given}"));
     match (given, kind) {
-        (Value::String(_), Kind::Number | Kind::Whole | Kind::Switch) => {
-            breach.help(format!("without quotes: {} is {}, and this is text", at, kind.words()))
-        }
+        (Value::String(_), Kind::Number | Kind::Whole | Kind::Switch) => breach.help(format!(
+            "{at} is {}, and this is text: take the quotes off, or mend the cell that it comes from",
+            kind.words()
+        )),
         _ => breach,
     }
 }

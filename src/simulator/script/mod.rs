@@ -34,7 +34,7 @@ pub struct Script {
 pub enum ScriptError {
     /// It is not TOML, or has a key or a type that does not belong there; the text shows the line.
     #[error("the script cannot be read: {0}")]
-    Unreadable(String),
+    Unreadable(toml::de::Error),
     /// It can be read, but a fault (or outage) makes no sense; counted from 1.
     #[error("{kind} {number} of the script: {reason}")]
     Senseless { kind: &'static str, number: usize, reason: String },

@@ -73,8 +73,7 @@ enum Action {
 }
 
 pub(super) fn parse(text: &str) -> Result<Script, ScriptError> {
-    let written: WrittenScript =
-        toml::from_str(text).map_err(|error| ScriptError::Unreadable(error.to_string()))?;
+    let written: WrittenScript = toml::from_str(text).map_err(ScriptError::Unreadable)?;
     let mut script = Script::default();
     for (index, fault) in written.fault.into_iter().enumerate() {
         let number = index + 1;

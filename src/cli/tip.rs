@@ -1,0 +1,48 @@
+//! What was probably meant by a command line that is wrong.
+
+use std::ffi::OsString;
+
+use clap::error::{ContextKind, ContextValue, ErrorKind};
+use clap::{Arg, Command, Error};
+
+use super::command;
+use crate::job::problem::nearest;
+
+/// An error of clap with what was probably meant: the nearest flag or command, or the command that has the flag. Clap's own
+/// measure of likeness looks for letters within half the length of a word, so that it finds nothing alike in `--qsp` and
+/// `--qps`, or in `rnu` and `run`.
+pub fn with_a_tip(mut error: Error, arguments: impl IntoIterator<Item = OsString>) -> Error {
+    let program = command();
+    match (error.kind(), error.get(ContextKind::InvalidArg), error.get(ContextKind::InvalidSubcommand)) {
+        (ErrorKind::UnknownArgument, Some(ContextValue::String(unknown)), _) if unknown.starts_with("--") => {
+            let unknown = unknown.trim_start_matches('-').to_owned();
+            let mut words = arguments.into_iter().skip(1);
+            let verb = words.find_map(|word| program.find_subcommand(word)).unwrap_or(&program);
+            let flags =
+                |verb: &Command| verb.get_arguments().filter_map(Arg::get_long).map(str::to_owned).collect();
+            let known: Vec<String> = flags(verb);
+            let elsewhere = program.get_subcommands().find(|other| flags(other).contains(&unknown));
+            // That the slip could be passed as a value helps nobody.
+            error.remove(ContextKind::Suggested);
+            if let Some(other) = elsewhere {
+                let tip = format!("`fanfold {}` has such a flag", other.get_name());
+                error.insert(ContextKind::Suggested, ContextValue::StyledStrs(vec![tip.into()]));
+            } else if error.get(ContextKind::SuggestedArg).is_none()
+                && let Some(flag) = nearest(&unknown, known.iter().map(String::as_str))
+            {
+                error.insert(ContextKind::SuggestedArg, ContextValue::String(format!("--{flag}")));
+            }
+        }
+        (ErrorKind::InvalidSubcommand, _, Some(ContextValue::String(unknown)))
+            if error.get(ContextKind::SuggestedSubcommand).is_none() =>
+        {
+            let names = program.get_subcommands().map(Command::get_name);
+            if let Some(name) = nearest(unknown, names) {
+                let tip = ContextValue::Strings(vec![name.to_owned()]);
+                error.insert(ContextKind::SuggestedSubcommand, tip);
+            }
+        }
+        _ => {}
+    }
+    error
+}

@@ -1,0 +1,132 @@
+//! The job file that `init` writes: every line of it says why it is there.
+
+use std::path::Path;
+
+use toml::Value;
+
+use super::{Place, in_a_shell};
+use crate::format::Format;
+use crate::job::facts::{Facts, Thinking};
+
+/// What a new job is made of.
+#[derive(Debug)]
+pub(super) struct Draft {
+    /// The input; `None` for the sample.
+    pub(super) input: Option<String>,
+    /// Its format, which the output has too.
+    pub(super) format: Format,
+    /// The column that may name a row.
+    pub(super) id: Option<String>,
+    /// The model.
+    pub(super) model: String,
+    /// What is known of it.
+    pub(super) facts: Facts,
+    /// The user's turn; `None` where the rows bring their own.
+    pub(super) prompt: Option<String>,
+}
+
+impl Draft {
+    /// The text of the job file in a place.
+    pub(super) fn text(&self, place: &Place) -> String {
+        let job = in_a_shell(&place.job().display().to_string());
+        let width = job.len() + " --simulate".len();
+        let input = self.input.clone().unwrap_or_else(|| place.sample().display().to_string());
+        let id = match self.input {
+            None => "id = \"id\"".to_owned(),
+            Some(_) => format!("# id = {}", quoted(self.id.as_deref().unwrap_or("a column"))),
+        };
+        format!(
+            "#:schema ./job.schema.json
+# A job of fanfold: one prompt over every row of a file. The line above lets an editor complete and explain
+# the keys; `fanfold schema` prints that file.
+#
+#   fanfold preview {job:width$}   shows the first requests and what they may cost; sends nothing
+#   fanfold run     {job} --simulate   rehearses against the built-in simulator: no key, no tokens
+#   fanfold run     {job:width$}   sends what has no answer yet; needs DASHSCOPE_API_KEY
+#
+# The last line again resumes a run that was stopped. Paths are relative to the directory in which the command is
+# given: here, the one in which `fanfold init` was.
+
+[input]
+path = {input}
+
+# The column that names a row. With it, rows may be sorted, added or removed between two runs, and each answer
+# still finds its row. Without it, a row is told by its place and content.
+{id}
+
+[model]
+name = {model}
+
+# Singapore is asked. Another region of DashScope, or another server with an API like OpenAI's:
+# region = \"beijing\"
+# base_url = \"http://127.0.0.1:8000/v1\"
+
+{prompt}
+[request]
+# Every other field of the request is sent as it is; strings are templates too.
+{request}
+[limits]
+# Left out, they are what the model table says for the model (`fanfold models`). All are kept at once.
+# qpm = 60              # requests per minute
+# tpm = 100_000         # tokens per minute, input and output together
+# max_cost = 1.00       # stop before spending more
+
+[output]
+# The ending chooses the format: .jsonl, .csv, .tsv or .parquet. The journal, which lets the job resume, is beside it.
+path = {output}
+
+# A few columns only, in this order:
+# select = [\"response\", \"status\", \"error\"]
+",
+            input = quoted(&input),
+            model = quoted(&self.model),
+            prompt = self.prompt_section(),
+            request = self.request_section(),
+            output = quoted(&place.folder.join("out").join(self.output_name()).display().to_string()),
+        )
+    }
+
+    fn prompt_section(&self) -> String {
+        match &self.prompt {
+            Some(prompt) => format!(
+                "[prompt]\n# A template over the columns of a row: {{{{ text }}}}, or {{{{ row[\"a column\"] }}}}.\nuser = {}\n{}",
+                quoted(prompt),
+                match self.facts.languages {
+                    Some(_) => "# A translation model takes one message, the text, and nothing else.\n",
+                    None => "# system = \"You write for readers in a hurry.\"\n",
+                }
+            ),
+            None => "# Each row brings its own turns. To make them of the row's columns instead:\n\
+                     # [prompt]\n# user = \"Summarise in one sentence: {{ text }}\"\n"
+                .to_owned(),
+        }
+    }
+
+    fn request_section(&self) -> &'static str {
+        match (&self.facts.languages, self.facts.thinking) {
+            (Some(_), _) => {
+                "translation_options = { source_lang = \"auto\", target_lang = \"English\" }\n# temperature = 0.2\n"
+            }
+            (None, Some(Thinking::On)) => {
+                "# This model thinks unless it is told not to. Thoughts take time, and are paid for.\n\
+                 enable_thinking = false\n# temperature = 0.3\n"
+            }
+            (None, _) => "# temperature = 0.3\n# max_tokens = 300      # an answer that reaches it is cut\n",
+        }
+    }
+
+    fn output_name(&self) -> String {
+        let input = self.input.as_deref().unwrap_or("sample.csv");
+        let name = Path::new(input).file_name().map(|name| name.to_string_lossy().into_owned());
+        let stem = name.as_deref().unwrap_or_default().split('.').next().unwrap_or_default();
+        match stem.is_empty() || stem.contains(['*', '?', '[']) {
+            true => format!("answers.{}", self.format),
+            false => format!("{stem}.answers.{}", self.format),
+        }
+    }
+}
+
+/// A text as TOML has it.
+fn quoted(text: &str) -> String {
+    Value::from(text).to_string()
+}

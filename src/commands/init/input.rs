@@ -1,0 +1,168 @@
+//! What an input offers to a new job: its columns, its first row, and the column that is most worth a question.
+
+use std::path::Path;
+
+use serde_json::Value;
+
+use crate::commands::Failure;
+use crate::format::Format;
+use crate::job::facts::Facts;
+use crate::job::problem::Problem;
+use crate::pipeline::PipelineError;
+use crate::read::{InputSpec, Source, Wanted};
+use crate::row::{Column, ColumnKind, Item, Row};
+
+/// The rows of a job that names no input.
+pub(super) const SAMPLE: &str = "\
+id,text
+1,\"The kettle arrived in two days and boils faster than my old one. Only the lid is a little stiff.\"
+2,\"I ordered the blue scarf and got a green one. The shop has not answered my two letters.\"
+3,\"Does the lamp come with a bulb? The page says yes, the box says no.\"
+4,\"Third pair of these boots in ten years. They have never let the rain in, and they never will.\"
+5,\"The instructions are in a language that nobody in our house can name. We built it all the same!\"
+";
+
+/// Rows that are looked at for the column to ask about.
+const LOOKED_AT: usize = 20;
+
+/// Names that mean something else in a template.
+const RESERVED: [&str; 16] = [
+    "and", "else", "false", "False", "for", "if", "in", "is", "loop", "none", "None", "not", "or", "row",
+    "true", "True",
+];
+
+/// What an input offers.
+#[derive(Debug)]
+pub(super) struct Offer {
+    /// Its format.
+    pub(super) format: Format,
+    /// Its first row, where one could be read.
+    pub(super) first: Option<Row>,
+    /// Its columns; of JSONL, those of the rows that were looked at.
+    known: Vec<Column>,
+    /// Whether every row has these columns.
+    has_header: bool,
+    /// The column with the longest texts.
+    longest: Option<String>,
+    source: Option<(String, Source)>,
+}
+
+impl Offer {
+    /// Looks at an input; at the sample where none is named.
+    pub(super) fn of(path: Option<&str>) -> Result<Self, Failure> {
+        let Some(path) = path else { return Ok(Self::of_the_sample()) };
+        if path == "-" {
+            let problem = Problem::new("standard input cannot be looked at beforehand");
+            return Err(problem
+                .help("name a file, and put `path = \"-\"` into the job file afterwards")
+                .into());
+        }
+        let source = Source::open(InputSpec::new([path], "")).map_err(PipelineError::from)?;
+        let mut rows = Vec::new();
+        for item in source.rows(Wanted::Fields).map_err(PipelineError::from)?.take(LOOKED_AT) {
+            if let Item::Row(row) = item.map_err(PipelineError::from)? {
+                rows.push(row);
+            }
+        }
+        let has_header = source.columns().is_some();
+        let mut known = source.columns().map(<[Column]>::to_vec).unwrap_or_default();
+        let mut lengths: Vec<(String, usize)> = Vec::new();
+        for (name, value) in rows.iter().flat_map(|row| &row.fields) {
+            if !has_header && !known.iter().any(|column| column.name == *name) {
+                known.push(Column { name: name.clone(), kind: ColumnKind::Text });
+            }
+            let Value::String(text) = value else { continue };
+            match lengths.iter_mut().find(|(known, _)| known == name) {
+                Some((_, length)) => *length += text.chars().count(),
+                None => lengths.push((name.clone(), text.chars().count())),
+            }
+        }
+        // Of equal ones the first: `max_by_key` takes the last.
+        let longest = lengths.into_iter().rev().max_by_key(|(_, length)| *length).map(|(name, _)| name);
+        let format = source.files().first().and_then(|file| Format::of_path(file)).unwrap_or(Format::Jsonl);
+        let first = rows.into_iter().next();
+        Ok(Self { format, first, known, has_header, longest, source: Some((path.to_owned(), source)) })
+    }
+
+    fn of_the_sample() -> Self {
+        let column = |name: &str| Column { name: name.to_owned(), kind: ColumnKind::Text };
+        Self {
+            format: Format::Csv,
+            first: None,
+            known: vec![column("id"), column("text")],
+            has_header: true,
+            longest: Some("text".to_owned()),
+            source: None,
+        }
+    }
+
+    /// The columns that every row has, where that is known.
+    pub(super) fn columns(&self) -> Option<&[Column]> {
+        self.has_header.then_some(&self.known[..])
+    }
+
+    /// The names of the columns.
+    pub(super) fn names(&self) -> Vec<&str> {
+        self.known.iter().map(|column| column.name.as_str()).collect()
+    }
+
+    /// The column that may name a row, by its own name. Whether it does, only all rows could tell.
+    pub(super) fn id(&self) -> Option<&str> {
+        let is_id = |name: &&str| *name == "id" || name.ends_with("_id");
+        self.names().into_iter().find(|name| *name == "id").or_else(|| self.names().into_iter().find(is_id))
+    }
+
+    /// The prompt of a job that says none; `None` where rows bring their own.
+    pub(super) fn prompt(&self, facts: &Facts) -> Result<Option<String>, Problem> {
+        let names = self.names();
+        let has = |name: &str| names.contains(&name);
+        // `body` alone may be any text; a line of the OpenAI Batch format has an address as well.
+        if has("messages") || has("prompt") || has("body") && has("url") {
+            return Ok(None);
+        }
+        let Some(column) = self.longest.as_deref().or(names.first().copied()) else {
+            let problem = Problem::new("the input has no columns that a prompt could name");
+            return Err(problem.help("put rows into it, or say the prompt with --prompt"));
+        };
+        Ok(Some(match facts.languages {
+            Some(_) => format!("{{{{ {} }}}}", expression(column)),
+            None => format!("Summarise in one sentence: {{{{ {} }}}}", expression(column)),
+        }))
+    }
+
+    /// Refuses an output that a glob would read as input.
+    pub(super) fn check_output(&self, output: &Path) -> Result<(), Failure> {
+        match self.source.as_ref().and_then(|(_, source)| source.reads(output)) {
+            Some(input) => {
+                Err(PipelineError::OutputIsInput { output: output.to_owned(), input: input.to_owned() }
+                    .into())
+            }
+            None => Ok(()),
+        }
+    }
+}
+
+/// A column as a template names it.
+fn expression(column: &str) -> String {
+    let mut chars = column.chars();
+    let is_name = chars.next().is_some_and(|c| c.is_ascii_alphabetic() || c == '_')
+        && chars.all(|c| c.is_ascii_alphanumeric() || c == '_');
+    match is_name && !RESERVED.contains(&column) {
+        true => column.to_owned(),
+        false => format!("row[{}]", Value::from(column)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_column_that_is_no_name_is_taken_from_the_row() {
+        assert_eq!(expression("text_2"), "text_2");
+        assert_eq!(expression("target lang"), "row[\"target lang\"]");
+        assert_eq!(expression("a\"b"), "row[\"a\\\"b\"]");
+        assert_eq!(expression("not"), "row[\"not\"]");
+        assert_eq!(expression(""), "row[\"\"]");
+    }
+}

@@ -1,0 +1,122 @@
+//! The three questions of `init`, over any reader and writer: input, model, prompt. Enter takes what stands in brackets.
+
+use std::io::{BufRead, Write};
+
+use super::draft::Draft;
+use super::input::Offer;
+use super::{MODEL, Workshop};
+use crate::cli::InitArgs;
+use crate::commands::Failure;
+use crate::watch::text::printable;
+
+/// What came of the questions.
+pub(super) enum Asked {
+    /// A draft that works.
+    Draft(Box<Draft>),
+    /// Whoever was asked has left: the answers have ended.
+    Left,
+}
+
+/// Asks for what no flag says. An answer that does not work is told why, and asked for again; a flag that does not
+/// is an error.
+pub(super) fn ask(
+    args: &InitArgs,
+    workshop: &Workshop<'_>,
+    answers: &mut impl BufRead,
+    out: &mut impl Write,
+) -> Result<Asked, Failure> {
+    let Some((input, offer)) = input(args, workshop, answers, out)? else { return Ok(Asked::Left) };
+    let Some(model) = model(args, workshop, answers, out)? else { return Ok(Asked::Left) };
+    let default = match &args.prompt {
+        Some(prompt) => return draft(workshop, input, &offer, model, Some(prompt.clone())),
+        None => offer.prompt(&workshop.facts(&model))?,
+    };
+    let names = printable(&offer.names().join(", "));
+    writeln!(out, "The prompt, once for each row. {{{{ a column }}}} stands for what is in it: {names}.")?;
+    loop {
+        let shown = default.as_deref().unwrap_or("what each row brings");
+        let Some(answer) = line(&format!("Prompt [{shown}]: "), answers, out)? else {
+            return Ok(Asked::Left);
+        };
+        let prompt = if answer.is_empty() { default.clone() } else { Some(answer) };
+        match draft(workshop, input.clone(), &offer, model.clone(), prompt) {
+            Err(failure) => say(&failure, out)?,
+            drafted => return drafted,
+        }
+    }
+}
+
+fn draft(
+    workshop: &Workshop<'_>,
+    input: Option<String>,
+    offer: &Offer,
+    model: String,
+    prompt: Option<String>,
+) -> Result<Asked, Failure> {
+    workshop.draft(input, offer, model, prompt).map(|draft| Asked::Draft(Box::new(draft)))
+}
+
+fn input(
+    args: &InitArgs,
+    workshop: &Workshop<'_>,
+    answers: &mut impl BufRead,
+    out: &mut impl Write,
+) -> Result<Option<(Option<String>, Offer)>, Failure> {
+    if let Some(path) = &args.input {
+        return Ok(Some((Some(path.clone()), Offer::of(Some(path))?)));
+    }
+    loop {
+        let question = "Input file (JSONL, CSV, TSV or Parquet) [a small sample]: ";
+        let Some(answer) = line(question, answers, out)? else { return Ok(None) };
+        let input = (!answer.is_empty()).then_some(answer);
+        let looked_at = workshop.place.check(input.is_none()).and_then(|()| Offer::of(input.as_deref()));
+        match looked_at {
+            Ok(offer) => return Ok(Some((input, offer))),
+            Err(failure) => say(&failure, out)?,
+        }
+    }
+}
+
+/// A name that looks like a slip is asked for once more; said twice, it is meant.
+fn model(
+    args: &InitArgs,
+    workshop: &Workshop<'_>,
+    answers: &mut impl BufRead,
+    out: &mut impl Write,
+) -> Result<Option<String>, Failure> {
+    if let Some(model) = &args.model {
+        return Ok(Some(model.clone()));
+    }
+    let mut doubted = None;
+    loop {
+        let question = format!("Model, one of `fanfold models` or your server's own [{MODEL}]: ");
+        let Some(answer) = line(&question, answers, out)? else { return Ok(None) };
+        let model = if answer.is_empty() { MODEL.to_owned() } else { answer };
+        match workshop.facts(&model).unavailable {
+            Some(reason) if doubted.as_ref() != Some(&model) => {
+                writeln!(out, "{} To keep it, give it again.", printable(&format!("{reason}")))?;
+                doubted = Some(model);
+            }
+            _ => return Ok(Some(model)),
+        }
+    }
+}
+
+/// A line of the answers; `None` when they have ended.
+fn line(question: &str, answers: &mut impl BufRead, out: &mut impl Write) -> Result<Option<String>, Failure> {
+    write!(out, "{}", printable(question))?;
+    out.flush()?;
+    let mut line = String::new();
+    let failed = |error| Failure::new(format!("the answer cannot be read: {error}"));
+    match answers.read_line(&mut line).map_err(failed)? {
+        0 => {
+            writeln!(out)?;
+            Ok(None)
+        }
+        _ => Ok(Some(printable(line.trim()).to_owned())),
+    }
+}
+
+fn say(failure: &Failure, out: &mut impl Write) -> Result<(), Failure> {
+    Ok(writeln!(out, "{}", printable(&failure.message))?)
+}

@@ -1,0 +1,18 @@
+//! `fanfold schema`: the JSON Schema of the job file, for editors.
+
+use std::io::{Write, stdout};
+
+use super::Failure;
+use crate::exit::Exit;
+use crate::job::editor;
+
+/// Prints the schema.
+pub(super) fn run() -> Result<Exit, Failure> {
+    stdout().lock().write_all(text().as_bytes())?;
+    Ok(Exit::Done)
+}
+
+/// The schema as it is printed, and as `init` writes it.
+pub(super) fn text() -> String {
+    format!("{:#}\n", editor::schema())
+}
