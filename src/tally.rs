@@ -182,7 +182,7 @@ impl Tally {
             Some(HeldBy::Places) => met.concurrency = true,
             Some(HeldBy::Cap) => met.cap = true,
             Some(HeldBy::Outage) => met.outage = true,
-            Some(HeldBy::Backoff | HeldBy::FirstRows) | None => {}
+            Some(HeldBy::Backoff | HeldBy::FirstRows | HeldBy::Pause) | None => {}
         }
     }
 

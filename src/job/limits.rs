@@ -71,6 +71,21 @@ pub enum Concurrency {
     Fixed(usize),
 }
 
+/// What a run keeps to at a moment: limits may change while it goes on.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Terms {
+    /// The quota.
+    pub quotas: Quotas,
+    /// Requests in flight at once.
+    pub concurrency: Concurrency,
+    /// Where to stop.
+    pub caps: Caps,
+    /// Whether nothing is sent for the time being.
+    pub paused: bool,
+    /// Whether the time of day has come at which the run is to end.
+    pub time_is_up: bool,
+}
+
 /// What a job stops at. Earlier runs of the same journal count.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
 pub struct Caps {
