@@ -25,6 +25,9 @@ pub enum Verb {
     Preview(PreviewArgs),
     /// Show how a job stands, also while it runs
     Status(StatusArgs),
+    /// Change a job while it runs: its limits and caps, or pause, resume, stop
+    #[command(after_help = SET_EXAMPLE)]
+    Set(SetArgs),
     /// Write what is answered so far, in any format, also while the job runs
     Export(ExportArgs),
     /// Account for every row of the input in journal and output, and check the journal
@@ -46,6 +49,15 @@ const RUN_EXAMPLE: &str = "Examples:
 
 The same command resumes. Every flag that sets a key of the job file can also be given as a variable:
 FANFOLD_QPS=5 is --qps 5. A flag beats the variable, and the variable beats the job file.";
+
+const SET_EXAMPLE: &str = "qps, qpm, tpm, concurrency, max_cost, max_total_tokens and max_duration are the keys of [limits]. What a run is
+told holds until it ends, not for the next one, and beats the schedule; `resume` ends a pause of the schedule too.
+`stop` is what Ctrl-C is. Of a job made of flags alone, give the flags of the run.
+
+Examples:
+  fanfold set jobs/translate.toml qps=5 concurrency=20
+  fanfold set jobs/translate.toml pause
+  fanfold set jobs/translate.toml resume max_cost=10";
 
 const EXPORT_NOTE: &str =
     "With a job file, --output names where to write, and `-` prints JSONL; the journal stays that of the
@@ -143,6 +155,17 @@ pub struct StatusArgs {
     /// Tell the history of one row: its id, or its number from 1 in a job without ids
     #[arg(long, value_name = "ID")]
     pub row: Option<String>,
+}
+
+/// `fanfold set`.
+#[derive(Debug, Args)]
+pub struct SetArgs {
+    /// The job.
+    #[command(flatten)]
+    pub job: JobArgs,
+    /// What to change: qps=5, concurrency=20, max_cost=10, …, or pause, resume, stop
+    #[arg(value_name = "KEY=VALUE|WORD")]
+    pub words: Vec<String>,
 }
 
 /// `fanfold export`.

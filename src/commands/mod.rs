@@ -11,9 +11,12 @@ mod load;
 mod models;
 mod page;
 mod preview;
+mod resume;
 mod run;
+mod set;
 mod simulate;
 mod status;
+mod steward;
 mod summary;
 mod tables;
 mod verify;
@@ -93,6 +96,7 @@ pub fn run(cli: Cli) -> Exit {
     let result = match cli.command {
         Verb::Run(args) => run::run(args),
         Verb::Preview(args) => preview::run(args),
+        Verb::Set(args) => set::run(args),
         Verb::Status(args) => status::run(args),
         Verb::Export(args) => export::run(args),
         Verb::Verify(args) => verify::run(args),

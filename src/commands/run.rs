@@ -2,22 +2,29 @@
 
 use std::ffi::OsString;
 use std::path::Path;
+use std::sync::Arc;
 use std::time::SystemTime;
 
+use jiff::Timestamp;
 use rusqlite::Connection;
+use tokio::sync::watch;
 
 use super::environment::Environment;
 use super::listener::Listener;
 use super::load::{Loaded, check_tools, load, screen};
+use super::resume::{resumable, resume_command};
+use super::steward::{Household, Steward};
 use super::summary::{Account, Summary};
 use super::{Failure, coding_plan, forewarning, interrupt};
 use crate::api::client::{HttpEndpoint, Settings};
 use crate::api::key::Key;
 use crate::cli::RunArgs;
+use crate::dispatch::helm::Helm;
 use crate::dispatch::stop::{Stop, StopReason, Urgency};
 use crate::exit::Exit;
 use crate::failpoint::meet;
 use crate::journal::lock::Lock;
+use crate::journal::orders::{Inbox, last_order};
 use crate::journal::reader::Reader;
 use crate::journal::rules::hold_to;
 use crate::journal::writer::{RunRecord, begin_run, end_run};
@@ -37,7 +44,7 @@ const PLANS: usize = 3;
 /// Runs the command.
 pub(super) fn run(args: RunArgs) -> Result<Exit, Failure> {
     let screen = screen(&args.job, args.progress);
-    let stop = interrupt::listen(&screen, interrupt::STOPPING)?;
+    let (ask, stop) = interrupt::listen_and_ask(&screen, interrupt::STOPPING)?;
     let loaded = load(&args.job)?;
     check_tools(&loaded.job)?;
     if loaded.tables.own.is_some() {
@@ -71,7 +78,7 @@ pub(super) fn run(args: RunArgs) -> Result<Exit, Failure> {
         screen.say("standard input is empty: going on with what it held before");
     }
     let begun = SystemTime::now();
-    let session = Session { args: &args, screen, stop, opened, endpoint, hidden, begun };
+    let session = Session { args: &args, screen, ask, stop, opened, endpoint, hidden, begun };
     session.run()
 }
 
@@ -90,6 +97,7 @@ fn key(loaded: &Loaded) -> Result<Option<Key>, Failure> {
 struct Session<'a> {
     args: &'a RunArgs,
     screen: Screen,
+    ask: watch::Sender<Urgency>,
     stop: Stop,
     opened: Opened,
     endpoint: HttpEndpoint,
@@ -101,6 +109,7 @@ impl Session<'_> {
     fn run(&self) -> Result<Exit, Failure> {
         let path = self.opened.journal();
         let mut connection = journal::open(&path)?;
+        let last_order = last_order(&connection, &path)?;
         let in_doubt = self.say_doubts(&path)?;
         self.hold_to_rules(&connection, &path)?;
         let mut run = None;
@@ -127,7 +136,7 @@ impl Session<'_> {
             run = Some(number);
             // What fails now is not sent again because the input changed as well.
             let retry_failed = self.args.retry_failed && plans == 1;
-            let (mut sent, back) = match self.send(connection, &plan, number, retry_failed) {
+            let (mut sent, back) = match self.send(connection, &plan, (number, last_order), retry_failed) {
                 Ok(sent) => sent,
                 Err(error) => return Err(self.broken_off(error, number)),
             };
@@ -263,10 +272,11 @@ impl Session<'_> {
         &self,
         connection: Connection,
         plan: &Plan,
-        run: i64,
+        (run, last_order): (i64, i64),
         retry_failed: bool,
     ) -> Result<(Sent, Connection), PipelineError> {
         let path = self.opened.journal();
+        let (steward, helm) = self.steward(Inbox::open(&path, run, last_order)?);
         let past = past(&Reader::new(journal::open_beside(&path)?, &path), plan, self.address())?;
         let (snapshots, receiver) =
             tokio::sync::watch::channel(Snapshot { rows: plan.rows, ..Snapshot::default() });
@@ -274,7 +284,7 @@ impl Session<'_> {
         let mut listener = Listener::new(&self.screen, self.args.job.verbose);
         let open_files =
             rustix::process::getrlimit(rustix::process::Resource::Nofile).current.unwrap_or(u64::MAX);
-        let order = Order { plan, run, retry_failed, open_files, hidden: &self.hidden };
+        let order = Order { plan, run, retry_failed, open_files, helm: &helm, hidden: &self.hidden };
         let audience = Audience { snapshots: &snapshots, listener: &mut listener };
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
         let runtime = runtime.map_err(|source| JournalError::File { path: "the runtime".into(), source })?;
@@ -282,7 +292,16 @@ impl Session<'_> {
             send(&self.opened, connection, order, &past, &self.endpoint, self.stop.clone(), audience);
         let sent = runtime.block_on(sending);
         watcher.finish();
+        steward.finish();
         sent
+    }
+
+    fn steward(&self, inbox: Inbox) -> (Steward, Helm) {
+        let job = Arc::clone(&self.opened.job);
+        let begun = Timestamp::try_from(self.begun).unwrap_or(Timestamp::UNIX_EPOCH);
+        let ends_at = job.schedule.ends_at(begun);
+        let (ask, screen) = (self.ask.clone(), self.screen.clone());
+        Steward::start(Household { job, inbox, ends_at, ask, screen, clock: Timestamp::now })
     }
 
     /// Writes the output and the receipt, and says how it went.
@@ -354,15 +373,6 @@ impl Session<'_> {
     }
 }
 
-/// The failure with the command that goes on. Nothing is said where nobody reads the output any more.
-fn resumable(failure: Failure) -> Failure {
-    if failure.message.is_empty() {
-        return failure;
-    }
-    let message = format!("{}\nto go on, once that is mended: {}", failure.message, resume_command());
-    Failure { message, ..failure }
-}
-
 /// What a plan found, in a line.
 pub(super) fn plan_line(plan: &Plan) -> String {
     let matched = &plan.matched;
@@ -378,22 +388,4 @@ pub(super) fn plan_line(plan: &Plan) -> String {
         count(matched.changed),
         count(matched.new),
     )
-}
-
-/// The command that goes on where this one ended.
-fn resume_command() -> String {
-    let words = std::env::args_os()
-        .map(|word| word.to_string_lossy().into_owned())
-        .filter(|word| word != "--fresh" && word != "--retry-failed")
-        .map(|word| quoted(&word));
-    words.collect::<Vec<_>>().join(" ")
-}
-
-/// A word as a shell reads it back.
-fn quoted(word: &str) -> String {
-    let plain = |c: char| c.is_alphanumeric() || "-_./=:,@%+".contains(c);
-    match !word.is_empty() && word.chars().all(plain) {
-        true => word.to_owned(),
-        false => format!("'{}'", word.replace('\'', r"'\''")),
-    }
 }

@@ -3,6 +3,7 @@
 use std::io::{Write, stdout};
 use std::time::{Duration, SystemTime};
 
+use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use super::Failure;
@@ -12,6 +13,8 @@ use super::summary::{known_cost, timestamp};
 use crate::cli::StatusArgs;
 use crate::conversation::{Asks, Step};
 use crate::exit::Exit;
+use crate::job::Job;
+use crate::job::orders::{self, Order};
 use crate::job::price::rounded;
 use crate::job::units::shown;
 use crate::journal;
@@ -35,7 +38,7 @@ pub(super) fn run(args: StatusArgs) -> Result<Exit, Failure> {
     if let Some(row) = &args.row {
         return tell_row(&reader, row, loaded.job.input.id.is_some(), args.json, &mut out);
     }
-    let status = Status::read(&reader, loaded.job.price.is_some())?;
+    let status = Status::read(&reader, &loaded.job)?;
     match args.json {
         true => writeln!(out, "{}", status.json())?,
         false => writeln!(Page(out), "{}", status.lines().join("\n"))?,
@@ -55,16 +58,26 @@ struct Status {
     in_doubt: u64,
     last_minute: u64,
     failures: Vec<(String, u64, String)>,
+    /// What the last run was told while it went on.
+    told: Vec<Order>,
+    /// Whether a run that goes on sends nothing because it was told so, or because of the schedule.
+    paused: bool,
 }
 
 impl Status {
-    fn read(reader: &Reader, priced: bool) -> Result<Self, Failure> {
+    fn read(reader: &Reader, settled: &Job) -> Result<Self, Failure> {
+        let priced = settled.price.is_some();
         let job: Value =
             reader.last_job()?.and_then(|text| serde_json::from_str(&text).ok()).unwrap_or_default();
         let runs = reader.runs()?;
         let spent: Spent = runs.iter().map(|run| run.spent).sum();
         let holder = Lock::holder(reader.path());
         let in_doubt = if holder.is_some() { 0 } else { reader.in_doubt()? };
+        let told = runs.last().map(|run| reader.orders_of(run.number)).transpose()?.unwrap_or_default();
+        let paused = holder.is_some() && {
+            let told = orders::told(&told).unwrap_or_default();
+            settled.terms(&told, Timestamp::now(), None).paused
+        };
         let failures = reader.failures()?.into_iter().map(|group| (group.code, group.rows, group.message));
         Ok(Self {
             rows: job.get("rows").and_then(Value::as_u64),
@@ -73,6 +86,8 @@ impl Status {
             failures: failures.collect(),
             cost: known_cost(reader, &spent, priced)?,
             days: reader.days()?,
+            told,
+            paused,
             runs,
             spent,
             holder,
@@ -113,7 +128,14 @@ impl Status {
                     printable(holder),
                     rate(each_second)
                 ));
-                if let Some(left) = self.left().filter(|_| each_second > 0.0) {
+                if self.paused {
+                    lines.push("held by pause: nothing is sent for now".to_owned());
+                }
+                if !self.told.is_empty() {
+                    let told: Vec<String> = self.told.iter().map(Order::shown).collect();
+                    lines.push(format!("told while it runs: {}", printable(&told.join(", "))));
+                }
+                if let Some(left) = self.left().filter(|_| each_second > 0.0 && !self.paused) {
                     let time =
                         Duration::try_from_secs_f64(left as f64 / each_second).unwrap_or(Duration::MAX);
                     lines.push(format!("about {} left at that rate", shown(time)));
@@ -204,6 +226,8 @@ impl Status {
             }).collect::<Vec<_>>(),
             "runs": runs,
             "days": days,
+            "paused": self.paused,
+            "told": self.told.iter().map(Order::shown).collect::<Vec<_>>(),
         })
     }
 }

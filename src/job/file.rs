@@ -146,6 +146,35 @@ pub struct LimitsSection {
     pub max_total_tokens: Option<u64>,
     /// Time, over the runs of one journal.
     pub max_duration: Option<String>,
+    /// The time of day, or the date and time, at which a run ends.
+    pub until: Option<String>,
+    /// Other limits at other times of day.
+    #[serde(default)]
+    pub schedule: Vec<SpanSection>,
+    /// The time zone of `until` and `schedule`, by its IANA name.
+    pub time_zone: Option<String>,
+}
+
+/// An entry of `schedule`: what holds in a span of the day.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SpanSection {
+    /// The time of day at which it begins.
+    pub from: String,
+    /// The time of day at which it ends.
+    pub to: String,
+    /// The days on which it begins.
+    pub days: Option<OneOrMany>,
+    /// Requests per second.
+    pub qps: Option<f64>,
+    /// Requests per minute.
+    pub qpm: Option<f64>,
+    /// Tokens per minute.
+    pub tpm: Option<f64>,
+    /// Requests in flight, or `auto`.
+    pub concurrency: Option<Value>,
+    /// Whether nothing is sent.
+    pub pause: Option<bool>,
 }
 
 /// `[retry]`: patience.
@@ -183,6 +212,8 @@ pub struct OutputSection {
     pub prefix: Option<String>,
     /// Whether CSV cells that a spreadsheet would run are escaped.
     pub spreadsheet_safe: Option<bool>,
+    /// Where figures of the run are kept while it goes on, for Prometheus.
+    pub metrics: Option<String>,
 }
 
 /// `[price]`: money per million tokens.

@@ -33,7 +33,7 @@ pub enum Shape {
 }
 
 /// Every knob, in the order of `fanfold run --help`.
-pub const KNOBS: [Knob; 18] = [
+pub const KNOBS: [Knob; 20] = [
     Knob {
         flag: "input",
         key: "input.path",
@@ -141,6 +141,20 @@ pub const KNOBS: [Knob; 18] = [
         shape: Shape::Text,
         value: "TIME",
         help: "Stop after so long, such as 7h",
+    },
+    Knob {
+        flag: "until",
+        key: "limits.until",
+        shape: Shape::Text,
+        value: "TIME",
+        help: "Stop at a time of day, such as 06:00, or at a date and time",
+    },
+    Knob {
+        flag: "metrics-file",
+        key: "output.metrics",
+        shape: Shape::Text,
+        value: "FILE",
+        help: "File to keep figures of the run in, in the text format of Prometheus",
     },
 ];
 
@@ -271,7 +285,7 @@ fn has_secret_header(key: &str, value: &Value) -> bool {
 }
 
 /// The TOML literal a text is, or the text itself.
-fn literal(text: &str) -> Value {
+pub(super) fn literal(text: &str) -> Value {
     let document = format!("value = {text}");
     let parsed = document.parse::<toml::Table>().ok().and_then(|mut table| {
         let value = table.remove("value")?;

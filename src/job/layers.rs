@@ -226,7 +226,7 @@ mod tests {
     #[test]
     fn every_knob_sets_a_key_that_the_job_file_has() {
         for knob in KNOBS {
-            let value = if knob.flag == "max-duration" || knob.flag == "timeout" { "1s" } else { "1" };
+            let value = if ["max-duration", "timeout"].contains(&knob.flag) { "1s" } else { "1" };
             let overlay = knob.from_flag(&[value.to_owned()]);
             assert!(Layers::read(None, vec![overlay]).is_ok(), "{}", knob.flag);
         }

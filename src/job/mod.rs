@@ -11,9 +11,11 @@ pub mod knobs;
 pub mod languages;
 pub mod layers;
 pub mod limits;
+pub mod orders;
 pub mod price;
 pub mod problem;
 pub mod resolve;
+pub mod schedule;
 pub mod setters;
 pub mod units;
 
@@ -27,9 +29,10 @@ use serde_json::{Map, Value};
 use crate::format::Format;
 use answer::{AnswerRules, Glossary, Tool};
 use facts::{Facts, FactsBook};
-use limits::{Caps, Concurrency, Quotas};
+use limits::{Caps, Concurrency, Quotas, Rates};
 use price::Price;
 use problem::{Problem, Script};
+use schedule::Schedule;
 
 /// A job, settled.
 #[derive(Debug, Clone)]
@@ -46,10 +49,16 @@ pub struct Job {
     pub request_texts: Vec<(Vec<String>, Text)>,
     /// The quota.
     pub quotas: Quotas,
+    /// The limits that the job names itself.
+    pub rates: Rates,
+    /// The limits that the model table knows.
+    pub known_rates: Rates,
     /// Requests in flight at once.
     pub concurrency: Concurrency,
     /// Where to stop.
     pub caps: Caps,
+    /// What holds at what time of day, and when a run ends.
+    pub schedule: Schedule,
     /// Patience.
     pub retry: Retry,
     /// The results.
@@ -265,6 +274,8 @@ pub struct Output {
     pub prefix: String,
     /// Whether CSV cells that a spreadsheet would run are escaped.
     pub spreadsheet_safe: bool,
+    /// Where figures of the run are kept while it goes on.
+    pub metrics: Option<PathBuf>,
 }
 
 impl Output {

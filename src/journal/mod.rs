@@ -9,6 +9,7 @@ mod entries;
 mod error;
 pub mod lock;
 pub mod matching;
+pub mod orders;
 pub mod reader;
 pub mod rules;
 mod schema;

@@ -12,6 +12,7 @@ use tokio::time::Instant;
 use super::feed::Feed;
 use super::plan::{Plan, prepare};
 use super::{Opened, PipelineError};
+use crate::dispatch::helm::Helm;
 use crate::dispatch::pace::Pace;
 use crate::dispatch::past::{EarlierRun, doubts};
 use crate::dispatch::stop::{Stop, StopReason, Urgency};
@@ -55,6 +56,8 @@ pub struct Order<'a> {
     pub retry_failed: bool,
     /// Files the process may open.
     pub open_files: u64,
+    /// Where the run hears of other limits while it goes on.
+    pub helm: &'a Helm,
     /// Variables that the commands of tools do not get to see.
     pub hidden: &'a [OsString],
 }
@@ -138,7 +141,8 @@ pub async fn send<E: Endpoint>(
         setters: Setters::of(job),
     };
     let commands = Commands::new(job.tools.clone(), order.hidden.to_vec());
-    let mut dispatcher = Dispatcher::new(endpoint, &commands, &rules, past, Box::new(rand::random::<f64>));
+    let dispatcher = Dispatcher::new(endpoint, &commands, &rules, past, Box::new(rand::random::<f64>));
+    let mut dispatcher = dispatcher.steered(order.helm.clone());
     let ballast = Ballast::beside(&path);
     let mut full = ballast.full();
     let (writer, pen, committed) = Writer::start(connection, &path, order.run, ballast);

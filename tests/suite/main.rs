@@ -30,6 +30,7 @@ mod receipts;
 mod resume;
 mod rows;
 mod samples;
+mod set;
 mod settings;
 mod sharing;
 mod stopping;

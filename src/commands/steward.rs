@@ -1,0 +1,129 @@
+//! What goes on beside the sending, by the clock on the wall: orders are taken up, the schedule is kept, the time that is up
+//! is told, and figures are kept in a file.
+
+use std::sync::Arc;
+use std::sync::mpsc::{RecvTimeoutError, Sender, channel};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+use jiff::Timestamp;
+use tokio::sync::watch;
+
+use crate::dispatch::helm::Helm;
+use crate::dispatch::stop::Urgency;
+use crate::job::Job;
+use crate::job::limits::Terms;
+use crate::job::orders::{Order, Told, told};
+use crate::journal::orders::Inbox;
+use crate::watch::Screen;
+
+/// How often it looks around.
+const ROUND: Duration = Duration::from_millis(250);
+
+/// What a steward looks after.
+pub(super) struct Household {
+    /// The job.
+    pub(super) job: Arc<Job>,
+    /// Where the run is told things.
+    pub(super) inbox: Inbox,
+    /// When the run's time is up.
+    pub(super) ends_at: Option<Timestamp>,
+    /// Where the run is asked to stop.
+    pub(super) ask: watch::Sender<Urgency>,
+    /// Where lines for people go.
+    pub(super) screen: Screen,
+    /// The time of day.
+    pub(super) clock: fn() -> Timestamp,
+}
+
+/// A steward at work.
+#[derive(Debug)]
+pub(super) struct Steward {
+    end: Sender<()>,
+    thread: JoinHandle<()>,
+}
+
+impl Steward {
+    /// Begins to look after a run, on a thread of its own. What the run keeps to comes by the helm.
+    pub(super) fn start(household: Household) -> (Self, Helm) {
+        let Household { job, ends_at, clock, .. } = &household;
+        let (steer, helm) = watch::channel(job.terms(&Told::default(), clock(), *ends_at));
+        let (end, ended) = channel();
+        let mut rounds = Rounds { household, steer, told: Told::default(), hours: None, trouble: None };
+        rounds.go();
+        let thread = std::thread::spawn(move || {
+            while matches!(ended.recv_timeout(ROUND), Err(RecvTimeoutError::Timeout)) {
+                rounds.go();
+            }
+        });
+        (Self { end, thread }, helm)
+    }
+
+    /// Ends it.
+    pub(super) fn finish(self) {
+        drop(self.end);
+        // A steward that panicked has shown that by itself.
+        let _ = self.thread.join();
+    }
+}
+
+struct Rounds {
+    household: Household,
+    steer: watch::Sender<Terms>,
+    told: Told,
+    /// The hours of the schedule that hold.
+    hours: Option<String>,
+    /// When it was last said that orders cannot be taken up.
+    trouble: Option<Instant>,
+}
+
+impl Rounds {
+    fn go(&mut self) {
+        self.take_orders();
+        let Household { job, ends_at, clock, screen, .. } = &self.household;
+        let now = clock();
+        let hours = job.schedule.at(now).map(|span| format!("{}: {}", span.hours(), span.shown()));
+        if hours != self.hours {
+            screen.say(&match &hours {
+                Some(hours) => format!("schedule: from now on {hours}"),
+                None => "schedule: from now on the limits of the job".to_owned(),
+            });
+            self.hours = hours;
+        }
+        let terms = job.terms(&self.told, now, *ends_at);
+        self.steer.send_if_modified(|before| std::mem::replace(before, terms) != terms);
+    }
+
+    fn take_orders(&mut self) {
+        let Household { inbox, screen, ask, .. } = &mut self.household;
+        let (orders, new) = match inbox.look() {
+            Ok(Some(orders)) => orders,
+            Ok(None) => return,
+            Err(error) => {
+                // The journal's own writer says what there is to say; this is worth a line a minute at most.
+                let is_new = self.trouble.is_none_or(|said| said.elapsed() > Duration::from_secs(60));
+                if is_new && self.trouble.replace(Instant::now()).is_some() {
+                    screen.say(&format!("warning: orders cannot be taken up: {error}"));
+                }
+                return;
+            }
+        };
+        match told(&orders) {
+            Ok(told) => self.told = told,
+            // Whoever wrote it there was not `fanfold set`.
+            Err(problem) => screen.insist(&format!("warning: an order is not understood: {problem}")),
+        }
+        let words: Vec<String> = orders.iter().skip(new).map(Order::shown).collect();
+        screen.say(&format!("told: {}", words.join(", ")));
+        if self.told.stop {
+            let ask_now = |before: &mut Urgency| {
+                let is_first = *before == Urgency::None;
+                *before = (*before).max(Urgency::Drain);
+                is_first
+            };
+            if ask.send_if_modified(ask_now) {
+                screen.insist(super::interrupt::STOPPING);
+            }
+        }
+    }
+}
