@@ -9,6 +9,7 @@ mod interrupt;
 mod listener;
 mod load;
 mod models;
+mod outlook;
 mod page;
 mod preview;
 mod resume;

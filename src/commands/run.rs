@@ -12,6 +12,7 @@ use tokio::sync::watch;
 use super::environment::Environment;
 use super::listener::Listener;
 use super::load::{Loaded, check_tools, load, screen};
+use super::outlook::Beginning;
 use super::resume::{resumable, resume_command};
 use super::steward::{Household, Steward};
 use super::summary::{Account, Summary};
@@ -19,7 +20,6 @@ use super::{Failure, coding_plan, forewarning, interrupt};
 use crate::api::client::{HttpEndpoint, Settings};
 use crate::api::key::Key;
 use crate::cli::RunArgs;
-use crate::dispatch::helm::Helm;
 use crate::dispatch::stop::{Stop, StopReason, Urgency};
 use crate::exit::Exit;
 use crate::failpoint::meet;
@@ -276,10 +276,21 @@ impl Session<'_> {
         retry_failed: bool,
     ) -> Result<(Sent, Connection), PipelineError> {
         let path = self.opened.journal();
-        let (steward, helm) = self.steward(Inbox::open(&path, run, last_order)?);
         let past = past(&Reader::new(journal::open_beside(&path)?, &path), plan, self.address())?;
         let (snapshots, receiver) =
             tokio::sync::watch::channel(Snapshot { rows: plan.rows, ..Snapshot::default() });
+        let household = Household {
+            job: Arc::clone(&self.opened.job),
+            inbox: Inbox::open(&path, run, last_order)?,
+            begun: Timestamp::try_from(self.begun).unwrap_or(Timestamp::UNIX_EPOCH),
+            spent: past.duration,
+            beginning: beginning(plan),
+            snapshots: receiver.clone(),
+            ask: self.ask.clone(),
+            screen: self.screen.clone(),
+            clock: Timestamp::now,
+        };
+        let (steward, helm) = Steward::start(household);
         let watcher = Watcher::start(&self.screen, receiver);
         let mut listener = Listener::new(&self.screen, self.args.job.verbose);
         let open_files =
@@ -294,14 +305,6 @@ impl Session<'_> {
         watcher.finish();
         steward.finish();
         sent
-    }
-
-    fn steward(&self, inbox: Inbox) -> (Steward, Helm) {
-        let job = Arc::clone(&self.opened.job);
-        let begun = Timestamp::try_from(self.begun).unwrap_or(Timestamp::UNIX_EPOCH);
-        let ends_at = job.schedule.ends_at(begun);
-        let (ask, screen) = (self.ask.clone(), self.screen.clone());
-        Steward::start(Household { job, inbox, ends_at, ask, screen, clock: Timestamp::now })
     }
 
     /// Writes the output and the receipt, and says how it went.
@@ -371,6 +374,12 @@ impl Session<'_> {
             "the input changes faster than it can be read, so that the output may not fit it; every answer is stored",
         ))
     }
+}
+
+/// What is known of a run before it sends.
+pub(super) fn beginning(plan: &Plan) -> Beginning {
+    let prompt_tokens = plan.estimate.prompt_tokens as f64 * plan.share_to_send();
+    Beginning { rows: plan.to_send().saturating_sub(plan.bad), prompt_tokens: prompt_tokens.round() as u64 }
 }
 
 /// What a plan found, in a line.

@@ -9,12 +9,14 @@ use std::time::{Duration, Instant};
 use jiff::Timestamp;
 use tokio::sync::watch;
 
+use super::outlook::{Beginning, Outlook, deadline};
 use crate::dispatch::helm::Helm;
 use crate::dispatch::stop::Urgency;
 use crate::job::Job;
 use crate::job::limits::Terms;
 use crate::job::orders::{Order, Told, told};
 use crate::journal::orders::Inbox;
+use crate::tally::Snapshot;
 use crate::watch::Screen;
 
 /// How often it looks around.
@@ -26,8 +28,14 @@ pub(super) struct Household {
     pub(super) job: Arc<Job>,
     /// Where the run is told things.
     pub(super) inbox: Inbox,
-    /// When the run's time is up.
-    pub(super) ends_at: Option<Timestamp>,
+    /// When the run began.
+    pub(super) begun: Timestamp,
+    /// What earlier runs took of the cap on time.
+    pub(super) spent: Duration,
+    /// What is known of the run before it sends.
+    pub(super) beginning: Beginning,
+    /// How the run stands.
+    pub(super) snapshots: watch::Receiver<Snapshot>,
     /// Where the run is asked to stop.
     pub(super) ask: watch::Sender<Urgency>,
     /// Where lines for people go.
@@ -46,10 +54,12 @@ pub(super) struct Steward {
 impl Steward {
     /// Begins to look after a run, on a thread of its own. What the run keeps to comes by the helm.
     pub(super) fn start(household: Household) -> (Self, Helm) {
-        let Household { job, ends_at, clock, .. } = &household;
-        let (steer, helm) = watch::channel(job.terms(&Told::default(), clock(), *ends_at));
+        let Household { job, begun, beginning, clock, .. } = &household;
+        let ends_at = job.schedule.ends_at(*begun);
+        let (steer, helm) = watch::channel(job.terms(&Told::default(), clock(), ends_at));
         let (end, ended) = channel();
-        let mut rounds = Rounds { household, steer, told: Told::default(), hours: None, trouble: None };
+        let (told, outlook) = (Told::default(), Outlook::new(*beginning));
+        let mut rounds = Rounds { household, ends_at, steer, told, outlook, hours: None, trouble: None };
         rounds.go();
         let thread = std::thread::spawn(move || {
             while matches!(ended.recv_timeout(ROUND), Err(RecvTimeoutError::Timeout)) {
@@ -69,6 +79,9 @@ impl Steward {
 
 struct Rounds {
     household: Household,
+    /// When the time of day has come at which the run ends.
+    ends_at: Option<Timestamp>,
+    outlook: Outlook,
     steer: watch::Sender<Terms>,
     told: Told,
     /// The hours of the schedule that hold.
@@ -80,7 +93,7 @@ struct Rounds {
 impl Rounds {
     fn go(&mut self) {
         self.take_orders();
-        let Household { job, ends_at, clock, screen, .. } = &self.household;
+        let Household { job, clock, screen, .. } = &self.household;
         let now = clock();
         let hours = job.schedule.at(now).map(|span| format!("{}: {}", span.hours(), span.shown()));
         if hours != self.hours {
@@ -90,8 +103,18 @@ impl Rounds {
             });
             self.hours = hours;
         }
-        let terms = job.terms(&self.told, now, *ends_at);
+        let terms = job.terms(&self.told, now, self.ends_at);
         self.steer.send_if_modified(|before| std::mem::replace(before, terms) != terms);
+        self.look_ahead(now);
+    }
+
+    fn look_ahead(&mut self, now: Timestamp) {
+        let Household { job, begun, spent, snapshots, screen, .. } = &self.household;
+        let Some(deadline) = deadline(job, &self.told, *begun, *spent) else { return };
+        let snapshot = *snapshots.borrow();
+        if let Some(warning) = self.outlook.look((job, &self.told), &snapshot, now, deadline) {
+            screen.insist(&warning);
+        }
     }
 
     fn take_orders(&mut self) {

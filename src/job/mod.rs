@@ -5,6 +5,7 @@ pub mod answer;
 pub mod facts;
 mod fields;
 pub mod file;
+pub mod forecast;
 pub mod headers;
 mod keylike;
 pub mod knobs;

@@ -12,6 +12,7 @@ mod evidence;
 mod faults;
 mod formats;
 mod harness;
+mod hours;
 mod journals;
 mod journey;
 mod judge;
