@@ -52,6 +52,8 @@ pub struct Settings<'a> {
     pub headers: &'a [(String, String)],
     /// How long a stream may pause.
     pub idle_timeout: Duration,
+    /// Other texts that are taken out of everything that comes back.
+    pub secrets: Vec<String>,
 }
 
 impl<'a> Settings<'a> {
@@ -62,6 +64,7 @@ impl<'a> Settings<'a> {
             key: None,
             headers: &model.headers,
             idle_timeout: retry.idle_timeout,
+            secrets: Vec::new(),
         }
     }
 }
@@ -110,6 +113,7 @@ impl HttpEndpoint {
         }
         let values = settings.headers.iter().filter(|(name, value)| looks_secret(name, value));
         let secrets = values.map(|(_, value)| value.clone()).chain(key.map(|key| key.text().to_owned()));
+        let secrets = secrets.chain(settings.secrets.iter().cloned());
         let (secrets, idle_timeout) = (Secrets::new(secrets), settings.idle_timeout);
         Ok(Self { client, url, headers, secrets, idle_timeout, proxy: proxy::between(settings.base_url) })
     }

@@ -1,6 +1,7 @@
 //! The commands, a file each. The only place that prints to standard output.
 
 mod ask;
+mod begin;
 mod coding_plan;
 mod environment;
 mod export;
@@ -9,6 +10,7 @@ mod interrupt;
 mod listener;
 mod load;
 mod models;
+mod notify;
 mod outlook;
 mod page;
 mod preview;
@@ -95,7 +97,7 @@ pub fn run(cli: Cli) -> Exit {
         return Exit::CannotRun;
     }
     let result = match cli.command {
-        Verb::Run(args) => run::run(args),
+        Verb::Run(args) => begin::run(args),
         Verb::Preview(args) => preview::run(args),
         Verb::Set(args) => set::run(args),
         Verb::Status(args) => status::run(args),

@@ -7,6 +7,7 @@ use jiff::Timestamp;
 use serde_json::Value;
 
 use super::load::{Loaded, check_tools, load, screen};
+use super::notify::whom;
 use super::outlook::{before_it_begins, deadline};
 use super::page::Page;
 use super::run::{beginning, plan_line};
@@ -72,6 +73,10 @@ pub(super) fn run(args: PreviewArgs) -> Result<Exit, Failure> {
     }
     writeln!(out, "model table: {}", loaded.tables.words())?;
     writeln!(out, "key: {key}")?;
+    if let Some(notify) = &opened.job.notify {
+        let whom = whom(notify, &loaded.environment).unwrap_or_else(|why| format!("nobody! {why}"));
+        writeln!(out, "tells of the run: {}", printable(&whom))?;
+    }
     writeln!(out, "output: {}", opened.job.output.path.display())?;
     if !opened.fields().is_empty() {
         let names: Vec<&str> = opened.fields().iter().map(|field| field.name.as_str()).collect();

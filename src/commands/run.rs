@@ -1,5 +1,6 @@
-//! `fanfold run`: plans, sends what has no answer, writes the output, and says how it went.
+//! One run of a job: plans, sends what has no answer, writes the output, and says how it went.
 
+use std::cell::RefCell;
 use std::ffi::OsString;
 use std::path::Path;
 use std::sync::Arc;
@@ -9,21 +10,19 @@ use jiff::Timestamp;
 use rusqlite::Connection;
 use tokio::sync::watch;
 
-use super::environment::Environment;
 use super::listener::Listener;
-use super::load::{Loaded, check_tools, load, screen};
+use super::notify::{Notifier, notice, started};
 use super::outlook::Beginning;
 use super::resume::{resumable, resume_command};
 use super::steward::{Household, Steward};
 use super::summary::{Account, Summary};
-use super::{Failure, coding_plan, forewarning, interrupt};
-use crate::api::client::{HttpEndpoint, Settings};
-use crate::api::key::Key;
+use super::{Failure, forewarning};
+use crate::api::client::HttpEndpoint;
 use crate::cli::RunArgs;
 use crate::dispatch::stop::{Stop, StopReason, Urgency};
 use crate::exit::Exit;
 use crate::failpoint::meet;
-use crate::journal::lock::Lock;
+use crate::job::notify::Moment;
 use crate::journal::orders::{Inbox, last_order};
 use crate::journal::reader::Reader;
 use crate::journal::rules::hold_to;
@@ -32,8 +31,7 @@ use crate::journal::{self, JournalError};
 use crate::pipeline::output::{Destination, Written, write};
 use crate::pipeline::plan::{self, Plan, Purpose, plan};
 use crate::pipeline::send::{Audience, Order, Sent, never_stopped, past, send};
-use crate::pipeline::{Opened, PipelineError, check_target};
-use crate::simulator;
+use crate::pipeline::{Opened, PipelineError};
 use crate::tally::Snapshot;
 use crate::watch::text::{count, counted};
 use crate::watch::{Screen, Watcher};
@@ -41,72 +39,25 @@ use crate::watch::{Screen, Watcher};
 /// How often an input that keeps changing is planned anew.
 const PLANS: usize = 3;
 
-/// Runs the command.
-pub(super) fn run(args: RunArgs) -> Result<Exit, Failure> {
-    let screen = screen(&args.job, args.progress);
-    let (ask, stop) = interrupt::listen_and_ask(&screen, interrupt::STOPPING)?;
-    let loaded = load(&args.job)?;
-    check_tools(&loaded.job)?;
-    if loaded.tables.own.is_some() {
-        screen.say(&format!("model table: {}", loaded.tables.words()));
-    }
-    let simulator = args.job.simulate.then(|| start_simulator(&screen)).transpose()?;
-    let base_url = simulator.as_ref().map_or(loaded.job.model.base_url.as_str(), simulator::Handle::base_url);
-    let key = match &simulator {
-        Some(_) => Key::new("simulated").ok(),
-        None => key(&loaded)?,
-    };
-    if simulator.is_none()
-        && let Some(warning) = coding_plan::warning(base_url, key.as_ref())
-    {
-        screen.insist(&warning);
-    }
-    let hidden = Environment::with_key(&loaded.job.model.key, key.as_ref());
-    let settings = Settings { base_url, key, ..Settings::of(&loaded.job.model, &loaded.job.retry) };
-    let endpoint = HttpEndpoint::new(settings).map_err(Failure::new)?;
-    check_target(&loaded.job.output.path)?;
-    check_target(&loaded.job.output.summary())?;
-    let journal_path = loaded.job.output.journal();
-    let _lock = Lock::take(&journal_path)?;
-    if args.fresh
-        && let Some(aside) = journal::set_aside(&journal_path)?
-    {
-        screen.say(&format!("the old journal is now {}", aside.display()));
-    }
-    let opened = Opened::new(loaded.job)?;
-    if opened.source.spool_reused() {
-        screen.say("standard input is empty: going on with what it held before");
-    }
-    let begun = SystemTime::now();
-    let session = Session { args: &args, screen, ask, stop, opened, endpoint, hidden, begun };
-    session.run()
-}
-
-pub(super) fn start_simulator(screen: &Screen) -> Result<simulator::Handle, Failure> {
-    screen.say("rehearsal: the built-in simulator answers, and no tokens are bought");
-    let settings =
-        simulator::Settings { latency: simulator::Latency::rehearsal(), ..simulator::Settings::default() };
-    simulator::spawn_thread(settings).map_err(Failure::new)
-}
-
-fn key(loaded: &Loaded) -> Result<Option<Key>, Failure> {
-    Key::load(&loaded.job.model.key, |name| loaded.environment.get(name)).map_err(Failure::new)
-}
-
 /// One run of a job, with everything at hand.
-struct Session<'a> {
-    args: &'a RunArgs,
-    screen: Screen,
-    ask: watch::Sender<Urgency>,
-    stop: Stop,
-    opened: Opened,
-    endpoint: HttpEndpoint,
-    hidden: Vec<OsString>,
-    begun: SystemTime,
+pub(super) struct Session<'a> {
+    pub(super) args: &'a RunArgs,
+    pub(super) screen: Screen,
+    /// Where others than the user can ask it to stop.
+    pub(super) ask: watch::Sender<Urgency>,
+    pub(super) stop: Stop,
+    pub(super) opened: Opened,
+    pub(super) endpoint: HttpEndpoint,
+    /// Variables that commands do not get to see.
+    pub(super) hidden: Vec<OsString>,
+    /// Who is told how it goes.
+    pub(super) notifier: &'a RefCell<Notifier>,
+    pub(super) begun: SystemTime,
 }
 
 impl Session<'_> {
-    fn run(&self) -> Result<Exit, Failure> {
+    /// Plans, sends, writes.
+    pub(super) fn run(&self) -> Result<Exit, Failure> {
         let path = self.opened.journal();
         let mut connection = journal::open(&path)?;
         let last_order = last_order(&connection, &path)?;
@@ -131,7 +82,11 @@ impl Session<'_> {
             }
             let number = match run {
                 Some(number) => number,
-                None => begin_run(&connection, &path, &self.record(&plan, in_doubt))?,
+                None => {
+                    let number = begin_run(&connection, &path, &self.record(&plan, in_doubt))?;
+                    self.notifier.borrow_mut().tell(Moment::Start, &started(&plan, number));
+                    number
+                }
             };
             run = Some(number);
             // What fails now is not sent again because the input changed as well.
@@ -346,9 +301,11 @@ impl Session<'_> {
             simulated: self.args.job.simulate,
         };
         meet("summary.before");
-        summary.store(&reader)?;
+        let receipt = summary.store(&reader)?;
         meet("summary.after");
         summary.say(&self.screen, &reader)?;
+        let moment = if account.pending == 0 { Moment::End } else { Moment::Stop };
+        self.notifier.borrow_mut().tell(moment, &notice(&receipt));
         Ok(account.exit)
     }
 

@@ -76,12 +76,14 @@ pub(super) struct Summary<'a> {
 }
 
 impl Summary<'_> {
-    /// Stores the receipt beside the output, whole or not at all.
-    pub(super) fn store(&self, reader: &Reader) -> Result<(), Failure> {
+    /// Stores the receipt beside the output, whole or not at all, and gives it.
+    pub(super) fn store(&self, reader: &Reader) -> Result<Value, Failure> {
         let path = self.opened.job.output.summary();
-        let mut text = format!("{:#}", self.receipt(reader)?).into_bytes();
+        let receipt = self.receipt(reader)?;
+        let mut text = format!("{receipt:#}").into_bytes();
         text.push(b'\n');
-        whole_file(&path, &text).map_err(|error| PipelineError::from(error).into())
+        whole_file(&path, &text).map_err(PipelineError::from)?;
+        Ok(receipt)
     }
 
     fn receipt(&self, reader: &Reader) -> Result<Value, Failure> {

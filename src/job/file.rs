@@ -40,6 +40,8 @@ pub struct JobFile {
     /// `[glossary]`
     #[serde(default)]
     pub glossary: GlossarySection,
+    /// `[notify]`
+    pub notify: Option<NotifySection>,
 }
 
 /// `[input]`: the rows.
@@ -266,4 +268,26 @@ pub struct GlossarySection {
     pub terms: Option<String>,
     /// The file of sentences translated before.
     pub memory: Option<String>,
+}
+
+/// `[notify]`: who is told when a run starts, ends or stops.
+#[derive(Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct NotifySection {
+    /// The address that is called, a secret.
+    pub url: Option<String>,
+    /// The environment variable that holds the address.
+    pub url_env: Option<String>,
+    /// The command that is run.
+    pub command: Option<OneOrMany>,
+    /// `start`, `end`, `stop`.
+    pub on: Option<OneOrMany>,
+    /// Whether a plain `http://` address beyond loopback is allowed.
+    pub allow_http: Option<bool>,
+}
+
+impl std::fmt::Debug for NotifySection {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("NotifySection(…)")
+    }
 }

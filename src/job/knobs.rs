@@ -245,6 +245,14 @@ pub fn set(argument: &str) -> Result<Overlay, Problem> {
         return Err(Problem::new("`--set` takes KEY=VALUE").at(&script, 0..argument.len()).help(help));
     };
     let parsed = literal(value.trim());
+    if names_a_hook(key.trim(), &parsed) {
+        let hidden = Script { name: "--set".into(), text: format!("{key}=…").into() };
+        let help = "other users of this machine can read the arguments of a command; name the variable that holds it \
+                    with notify.url_env";
+        return Err(Problem::new("the address of a notification does not belong on the command line")
+            .at(&hidden, 0..key.len())
+            .help(help));
+    }
     if holds_a_key(value)
         || has_secret_header(key.trim(), &parsed)
         || key.trim().eq_ignore_ascii_case("model.api_key")
@@ -264,6 +272,11 @@ pub fn set(argument: &str) -> Result<Overlay, Problem> {
         value: parsed,
         raw: value.trim().to_owned(),
     })
+}
+
+/// Whether a value sets the address that is told of a run, which is a secret.
+fn names_a_hook(key: &str, value: &Value) -> bool {
+    key == "notify.url" || (key == "notify" && value.get("url").is_some())
 }
 
 /// Whether a value is a key, or has one in it.

@@ -12,6 +12,7 @@ pub mod knobs;
 pub mod languages;
 pub mod layers;
 pub mod limits;
+pub mod notify;
 pub mod orders;
 pub mod price;
 pub mod problem;
@@ -31,6 +32,7 @@ use crate::format::Format;
 use answer::{AnswerRules, Glossary, Tool};
 use facts::{Facts, FactsBook};
 use limits::{Caps, Concurrency, Quotas, Rates};
+use notify::Notify;
 use price::Price;
 use problem::{Problem, Script};
 use schedule::Schedule;
@@ -72,6 +74,8 @@ pub struct Job {
     pub answer: AnswerRules,
     /// The commands that are run when the model calls a tool.
     pub tools: Vec<Tool>,
+    /// Who is told when a run starts, ends or stops.
+    pub notify: Option<Notify>,
     /// What qwen-mt is told of words and sentences.
     pub glossary: Glossary,
 }

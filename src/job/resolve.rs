@@ -18,6 +18,7 @@ use super::file::{JobFile, ModelSection, PriceSection, PromptSection, RetrySecti
 use super::headers::raise;
 use super::layers::Layers;
 use super::limits::{Concurrency, Rates};
+use super::notify::notify;
 use super::problem::Problem;
 use super::{Asking, Job, Prompt, Text, Turn};
 use answering::{answer, tools};
@@ -76,6 +77,7 @@ pub fn resolve(file: JobFile, layers: &Layers, lookups: &Lookups<'_>) -> Result<
         price: own_price.or(known.price),
         answer: answer(file.answer, layers)?,
         tools: tools(file.tools, layers)?,
+        notify: file.notify.map(|section| notify(section, layers)).transpose()?,
         glossary: Glossary {
             terms: file.glossary.terms.map(PathBuf::from),
             memory: file.glossary.memory.map(PathBuf::from),

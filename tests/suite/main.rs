@@ -22,6 +22,7 @@ mod length;
 mod mistakes;
 mod models;
 mod moving_input;
+mod notify;
 mod outage;
 mod pacing;
 mod parameters;
