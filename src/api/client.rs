@@ -87,8 +87,7 @@ impl HttpEndpoint {
     ///
     /// When TLS or the proxy settings of the environment cannot be set up, or the address or a header is none.
     pub fn new(settings: Settings<'_>) -> Result<Self, ClientError> {
-        // An error means that a provider is installed already, which is as good.
-        let _ = rustls::crypto::ring::default_provider().install_default();
+        provide_tls();
         let url = format!("{}/chat/completions", settings.base_url);
         let mut builder = Client::builder()
             .user_agent(concat!("fanfold/", env!("CARGO_PKG_VERSION")))
@@ -189,6 +188,12 @@ impl Endpoint for HttpEndpoint {
     async fn send(&self, request: &ChatRequest) -> Reply {
         self.stream(request, &mut |_| {}).await
     }
+}
+
+/// Says who does the cryptography of this process.
+pub(super) fn provide_tls() {
+    // An error means that a provider is installed already, which is as good.
+    let _ = rustls::crypto::ring::default_provider().install_default();
 }
 
 /// The headers of the job.

@@ -6,6 +6,8 @@ use std::time::Duration;
 use reqwest::header::CONTENT_TYPE;
 use reqwest::{Client, Url, redirect};
 
+use super::client::provide_tls;
+
 /// An address that is called. It cannot be printed.
 #[derive(Clone)]
 pub struct Hook(Url);
@@ -46,8 +48,7 @@ impl Hook {
     ///
     /// What went wrong, without the address.
     pub async fn call(&self, body: String, patience: Duration) -> Result<(), String> {
-        // An error means that a provider is installed already, which is as good.
-        let _ = rustls::crypto::ring::default_provider().install_default();
+        provide_tls();
         let mut builder = Client::builder()
             .user_agent(concat!("fanfold/", env!("CARGO_PKG_VERSION")))
             .redirect(redirect::Policy::none())

@@ -81,6 +81,9 @@ impl Beginning<'_> {
         let endpoint = HttpEndpoint::new(settings).map_err(Failure::new)?;
         check_target(&loaded.job.output.path)?;
         check_target(&loaded.job.output.summary())?;
+        if let Some(metrics) = &loaded.job.output.metrics {
+            check_target(metrics)?;
+        }
         let journal_path = loaded.job.output.journal();
         let _lock = Lock::take(&journal_path)?;
         if args.fresh

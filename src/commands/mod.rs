@@ -9,6 +9,7 @@ mod forewarning;
 mod interrupt;
 mod listener;
 mod load;
+mod metrics;
 mod models;
 mod notify;
 mod outlook;

@@ -11,6 +11,7 @@ use rusqlite::Connection;
 use tokio::sync::watch;
 
 use super::listener::Listener;
+use super::metrics::MetricsFile;
 use super::notify::{Notifier, notice, started};
 use super::outlook::Beginning;
 use super::resume::{resumable, resume_command};
@@ -33,6 +34,7 @@ use crate::pipeline::plan::{self, Plan, Purpose, plan};
 use crate::pipeline::send::{Audience, Order, Sent, never_stopped, past, send};
 use crate::pipeline::{Opened, PipelineError};
 use crate::tally::Snapshot;
+use crate::watch::metrics::About;
 use crate::watch::text::{count, counted};
 use crate::watch::{Screen, Watcher};
 
@@ -242,6 +244,7 @@ impl Session<'_> {
             beginning: beginning(plan),
             snapshots: receiver.clone(),
             ask: self.ask.clone(),
+            metrics: self.metrics(run),
             screen: self.screen.clone(),
             clock: Timestamp::now,
         };
@@ -260,6 +263,18 @@ impl Session<'_> {
         watcher.finish();
         steward.finish();
         sent
+    }
+
+    fn metrics(&self, run: i64) -> MetricsFile {
+        let job = &self.opened.job;
+        let file = self.args.job.job.as_ref().unwrap_or(&job.output.path);
+        let about = About {
+            job: file.to_string_lossy().into_owned(),
+            model: job.model.name.clone().unwrap_or_default(),
+            run,
+            begun: self.begun,
+        };
+        MetricsFile::new(job.output.metrics.clone(), about, &self.screen)
     }
 
     /// Writes the output and the receipt, and says how it went.
@@ -306,6 +321,7 @@ impl Session<'_> {
         summary.say(&self.screen, &reader)?;
         let moment = if account.pending == 0 { Moment::End } else { Moment::Stop };
         self.notifier.borrow_mut().tell(moment, &notice(&receipt));
+        self.metrics(run).finish(&sent.snapshot, account.exit);
         Ok(account.exit)
     }
 

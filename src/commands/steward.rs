@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 use jiff::Timestamp;
 use tokio::sync::watch;
 
+use super::metrics::MetricsFile;
 use super::outlook::{Beginning, Outlook, deadline};
 use crate::dispatch::helm::Helm;
 use crate::dispatch::stop::Urgency;
@@ -38,6 +39,8 @@ pub(super) struct Household {
     pub(super) snapshots: watch::Receiver<Snapshot>,
     /// Where the run is asked to stop.
     pub(super) ask: watch::Sender<Urgency>,
+    /// Where figures of the run are kept.
+    pub(super) metrics: MetricsFile,
     /// Where lines for people go.
     pub(super) screen: Screen,
     /// The time of day.
@@ -106,6 +109,8 @@ impl Rounds {
         let terms = job.terms(&self.told, now, self.ends_at);
         self.steer.send_if_modified(|before| std::mem::replace(before, terms) != terms);
         self.look_ahead(now);
+        let snapshot = *self.household.snapshots.borrow();
+        self.household.metrics.keep(&snapshot);
     }
 
     fn look_ahead(&mut self, now: Timestamp) {

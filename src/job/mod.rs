@@ -22,7 +22,7 @@ pub mod setters;
 pub mod units;
 
 use std::ops::Range;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -283,6 +283,14 @@ pub struct Output {
     pub metrics: Option<PathBuf>,
 }
 
+/// The file of a rehearsal in the place of another.
+fn simulated(path: &Path) -> PathBuf {
+    let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+    let stem = name.strip_suffix(".gz").or_else(|| name.strip_suffix(".zst")).unwrap_or(&name);
+    let at = stem.rfind('.').filter(|at| *at > 0).unwrap_or(stem.len());
+    path.with_file_name(format!("{}.simulated{}", &name[..at], &name[at..]))
+}
+
 impl Output {
     /// The journal beside the output.
     pub fn journal(&self) -> PathBuf {
@@ -308,10 +316,7 @@ impl Output {
 
     /// The output of a rehearsal: `a.csv.gz` becomes `a.simulated.csv.gz`, and the journal with it.
     pub fn simulated(&self) -> Self {
-        let name = self.path.file_name().unwrap_or_default().to_string_lossy().into_owned();
-        let stem = name.strip_suffix(".gz").or_else(|| name.strip_suffix(".zst")).unwrap_or(&name);
-        let at = stem.rfind('.').filter(|at| *at > 0).unwrap_or(stem.len());
-        let name = format!("{}.simulated{}", &name[..at], &name[at..]);
-        Self { path: self.path.with_file_name(name), ..self.clone() }
+        let metrics = self.metrics.as_deref().map(simulated);
+        Self { path: simulated(&self.path), metrics, ..self.clone() }
     }
 }

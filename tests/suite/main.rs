@@ -10,6 +10,7 @@ mod edits;
 mod error_table;
 mod evidence;
 mod faults;
+mod figures;
 mod formats;
 mod harness;
 mod hours;
