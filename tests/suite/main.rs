@@ -23,6 +23,7 @@ mod length;
 mod mistakes;
 mod models;
 mod moving_input;
+mod night;
 mod notify;
 mod outage;
 mod pacing;
