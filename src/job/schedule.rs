@@ -129,6 +129,15 @@ impl Span {
     }
 }
 
+/// The time zone of a job whose hours are no matter: whatever it names, UTC.
+///
+/// # Errors
+///
+/// None.
+pub fn utc(_: Option<&str>) -> Result<TimeZone, String> {
+    Ok(TimeZone::UTC)
+}
+
 /// Reads a time of day: `06:00`, `6:00`, `24:00`.
 ///
 /// # Errors
