@@ -32,7 +32,8 @@ pub(super) fn run(mut args: SetArgs) -> Result<Exit, Failure> {
     let orders = args.words.iter().map(|word| Order::parse(word)).collect::<Result<Vec<_>, _>>()?;
     if orders.is_empty() {
         let problem = Problem::new("nothing is said that the run is to change");
-        return Err(problem.help("write fanfold set JOB.toml qps=5, or pause, resume, stop").into());
+        let problem = problem.help("write fanfold set JOB.toml qps=5, or pause, resume, stop");
+        return Err(Failure { exit: Exit::Usage, ..Failure::from(problem) });
     }
     told(&orders)?;
     let job = load(&args.job)?.job;

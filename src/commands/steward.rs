@@ -115,6 +115,10 @@ impl Rounds {
 
     fn look_ahead(&mut self, now: Timestamp) {
         let Household { job, begun, spent, snapshots, screen, .. } = &self.household;
+        if self.told.paused == Some(true) {
+            // Who says so knows that, and not for how long.
+            return;
+        }
         let Some(deadline) = deadline(job, &self.told, *begun, *spent) else { return };
         let snapshot = *snapshots.borrow();
         if let Some(warning) = self.outlook.look((job, &self.told), &snapshot, now, deadline) {
@@ -142,7 +146,9 @@ impl Rounds {
             Err(problem) => screen.insist(&format!("warning: an order is not understood: {problem}")),
         }
         let words: Vec<String> = orders.iter().skip(new).map(Order::shown).collect();
-        screen.say(&format!("told: {}", words.join(", ")));
+        if !words.is_empty() {
+            screen.say(&format!("told: {}", words.join(", ")));
+        }
         if self.told.stop {
             let ask_now = |before: &mut Urgency| {
                 let is_first = *before == Urgency::None;

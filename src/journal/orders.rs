@@ -107,8 +107,8 @@ impl Inbox {
         Ok(Self { connection, path: path.to_owned(), run, after, seen: None })
     }
 
-    /// All that the run was told so far, and from which place on it is new, when there is anything new; that is entered as
-    /// taken up by then.
+    /// All that the run was told so far, and from which place on it is new, at the first look and whenever there is anything
+    /// new; that is entered as taken up by then.
     ///
     /// # Errors
     ///
@@ -126,7 +126,9 @@ impl Inbox {
         if new.is_some() {
             self.take(last)?;
         }
-        self.seen = Some(now);
+        // What the run was told before its input was planned anew still holds.
+        let is_first = self.seen.replace(now).is_none() && !orders.is_empty();
+        let new = new.or_else(|| is_first.then_some(orders.len()));
         Ok(new.map(|new| (orders.into_iter().map(|(order, _)| order).collect(), new)))
     }
 

@@ -19,6 +19,7 @@ use crate::dispatch::stop::{Stop, StopReason, Urgency};
 use crate::dispatch::{Dispatcher, Ledger, Past, Rules};
 use crate::endpoint::Endpoint;
 use crate::event::{Event, HeldBy, Observer};
+use crate::job::limits::Terms;
 use crate::job::setters::Setters;
 use crate::journal::ballast::Ballast;
 use crate::journal::cursors::State;
@@ -131,11 +132,12 @@ pub async fn send<E: Endpoint>(
     if order.retry_failed {
         reopen_failed(&connection, &path, job.input.limit)?;
     }
+    let Terms { quotas, concurrency, caps, .. } = *order.helm.borrow();
     let rules = Rules {
         retry: job.retry,
-        quotas: job.quotas,
-        concurrency: job.concurrency,
-        caps: job.caps,
+        quotas,
+        concurrency,
+        caps,
         conversation: opened.conversation(),
         open_files: order.open_files,
         setters: Setters::of(job),

@@ -128,6 +128,6 @@ fn mistakes_are_told_in_the_words_of_the_job_file() {
         let finished = scene.run(&all).expect_code(1).says(said);
         assert!(finished.stderr.contains(words[0]), "{}", finished.stderr);
     }
-    scene.run(&["set", "job.toml"]).expect_code(1).says("nothing is said");
+    scene.run(&["set", "job.toml"]).expect_code(2).says("nothing is said");
     scene.run(&["set", "nothing.toml", "qps=5"]).expect_code(1).says("there is no job file nothing.toml");
 }
