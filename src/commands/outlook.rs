@@ -145,3 +145,54 @@ fn words(
         counted(rows, "row"),
     )
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::event::{HeldBy, Standing};
+    use crate::job::facts::FactsBook;
+    use crate::job::layers::Layers;
+    use crate::job::problem::Script;
+    use crate::job::resolve::{Lookups, resolve};
+    use crate::job::schedule::utc;
+
+    fn job() -> Job {
+        let text = "input.path = \"a.csv\"\noutput.path = \"b.csv\"\nmodel.name = \"m\"\nlimits.qps = 50\n";
+        let script = Script { name: "job.toml".into(), text: text.into() };
+        let (file, layers) = Layers::read(Some(script), vec![]).expect("a job");
+        let lookups =
+            Lookups { region: &|_, _| Err(String::new()), book: &|_| FactsBook::default(), zone: &utc };
+        resolve(file, &layers, &lookups).expect("a job")
+    }
+
+    fn snapshot(seconds: u64, ok: u64, rows_per_second: f64) -> Snapshot {
+        let standing = Standing { held_by: Some(HeldBy::Places), ..Standing::default() };
+        let elapsed = Duration::from_secs(seconds);
+        Snapshot { rows: 10_000, ok, requests: ok, elapsed, rows_per_second, standing, ..Snapshot::default() }
+    }
+
+    #[test]
+    fn it_is_said_once_when_it_is_known_and_again_when_it_gets_much_worse() {
+        let (job, told) = (job(), Told::default());
+        let begun: Timestamp = "2026-07-03T05:00:00Z".parse().expect("a time");
+        let deadline = (begun + SignedDuration::from_mins(60), Cap::Until);
+        let mut outlook = Outlook::new(Beginning { rows: 10_000, prompt_tokens: 0 });
+        let mut look = |seconds: u64, ok: u64, rate: f64| {
+            let now = begun + SignedDuration::from_secs(seconds as i64);
+            outlook.look((&job, &told), &snapshot(seconds, ok, rate), now, deadline)
+        };
+        assert_eq!(look(5, 2, 0.4), None, "nothing is known yet, and the limits allow it");
+        assert_eq!(look(40, 120, 3.0), None, "10,000 rows at 3 a second are done within the hour");
+        let said = look(60, 150, 2.0).expect("a warning");
+        for part in
+            ["(2.00 rows/s)", "by 06:00 (`until`)", "about 2,770 of 10,000 rows", "`concurrency` decides it"]
+        {
+            assert!(said.contains(part), "{part}: {said}");
+        }
+        assert_eq!(look(120, 250, 1.9), None, "a little worse is no news");
+        assert!(look(600, 400, 0.5).is_some_and(|said| said.contains("8,100")), "much worse is");
+        assert_eq!(look(660, 430, 0.5), None);
+    }
+}

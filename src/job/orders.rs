@@ -135,3 +135,6 @@ impl Job {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;
