@@ -88,12 +88,19 @@ pub(super) fn notice(receipt: &Value) -> Value {
     Value::Object(fields.collect())
 }
 
+/// The thread that tells what it is given, one after the other.
+#[derive(Debug)]
+struct Worker {
+    events: Sender<(Moment, String)>,
+    thread: JoinHandle<()>,
+}
+
 /// Tells of one run.
 #[derive(Debug)]
 pub(super) struct Notifier {
     about: Map<String, Value>,
     on: Vec<Moment>,
-    worker: Option<(Sender<(Moment, String)>, JoinHandle<()>)>,
+    worker: Option<Worker>,
     is_over: bool,
 }
 
@@ -108,9 +115,10 @@ impl Notifier {
     ) -> Self {
         let worker = notify.and_then(|notify| match line(notify, environment, hidden) {
             Ok(line) => {
-                let (sender, events) = channel();
+                let (events, given) = channel();
                 let screen = screen.clone();
-                Some((sender, std::thread::spawn(move || work(&line, &events, &screen))))
+                let thread = std::thread::spawn(move || work(&line, &given, &screen));
+                Some(Worker { events, thread })
             }
             Err(why) => {
                 screen.insist(&format!("warning: nobody can be notified: {why}"));
@@ -130,7 +138,7 @@ impl Notifier {
     /// Tells of a moment, with what is known by then.
     pub(super) fn tell(&mut self, moment: Moment, what: &Value) {
         self.is_over |= moment != Moment::Start;
-        let Some((sender, _)) = self.worker.as_ref().filter(|_| self.on.contains(&moment)) else { return };
+        let Some(worker) = self.worker.as_ref().filter(|_| self.on.contains(&moment)) else { return };
         let mut text = self.about.clone();
         text.insert("event".to_owned(), json!(moment.as_str()));
         text.extend(what.as_object().cloned().unwrap_or_default());
@@ -139,7 +147,7 @@ impl Notifier {
             text.insert("resume".to_owned(), Value::Null);
         }
         // A worker that panicked has shown that by itself.
-        let _ = sender.send((moment, Value::Object(text).to_string()));
+        let _ = worker.events.send((moment, Value::Object(text).to_string()));
     }
 
     /// The run is over. What was not told of its end is told now; what is on its way is waited for, some seconds at most.
@@ -152,8 +160,8 @@ impl Notifier {
             };
             self.tell(Moment::Stop, &json!({ "exit_code": exit.code(), "reason": reason }));
         }
-        if let Some((sender, thread)) = self.worker {
-            drop(sender);
+        if let Some(Worker { events, thread }) = self.worker {
+            drop(events);
             let _ = thread.join();
         }
     }
