@@ -15,6 +15,7 @@ use fanfold::job::facts::FactsBook;
 use fanfold::job::layers::Layers;
 use fanfold::job::problem::Script;
 use fanfold::job::resolve::{Lookups, resolve};
+use fanfold::job::schedule::utc;
 use fanfold::journal::ballast::Ballast;
 use fanfold::journal::matching::Matcher;
 use fanfold::journal::open;
@@ -55,7 +56,8 @@ fn job(folder: &Path, prompt: &str) -> Job {
     );
     let script = Script { name: "job.toml".into(), text: text.into() };
     let (file, layers) = Layers::read(Some(script), vec![]).expect("reads");
-    let lookups = Lookups { region: &|region, _| Err(region.to_owned()), book: &|_| FactsBook::default() };
+    let lookups =
+        Lookups { region: &|region, _| Err(region.to_owned()), book: &|_| FactsBook::default(), zone: &utc };
     resolve(file, &layers, &lookups).expect("resolves")
 }
 

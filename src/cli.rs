@@ -34,6 +34,9 @@ pub enum Verb {
     Preview(PreviewArgs),
     /// Show how a job stands, also while it runs
     Status(StatusArgs),
+    /// Change a job while it runs: its limits and caps, or pause, resume, stop
+    #[command(after_help = SET_EXAMPLE)]
+    Set(SetArgs),
     /// Write what is answered so far, in any format, also while the job runs
     Export(ExportArgs),
     /// Write one HTML page about a job: throughput, latency, tokens, cost, errors, and what held it back
@@ -87,6 +90,14 @@ It reads the journal alone, so that it can be asked from another terminal while 
 
 const VERIFY_EXAMPLE: &str = "Example:
   fanfold verify jobs/translate.toml && echo 'every row is accounted for'";
+const SET_EXAMPLE: &str = "qps, qpm, tpm, concurrency, max_cost, max_total_tokens and max_duration are the keys of [limits]. What a run is
+told holds until it ends, not for the next one, and beats the schedule; `resume` ends a pause of the schedule too.
+`stop` is what Ctrl-C is. Of a job made of flags alone, give the flags of the run.
+
+Examples:
+  fanfold set jobs/translate.toml qps=5 concurrency=20
+  fanfold set jobs/translate.toml pause
+  fanfold set jobs/translate.toml resume max_cost=10";
 
 const EXPORT_NOTE: &str =
     "With a job file, --output names where to write, and `-` prints JSONL; the journal stays that of the
@@ -194,6 +205,17 @@ pub struct StatusArgs {
     /// Show it again and again until the run ends; Ctrl-C leaves, and the run goes on
     #[arg(short, long, conflicts_with_all = ["json", "row"])]
     pub watch: bool,
+}
+
+/// `fanfold set`.
+#[derive(Debug, Args)]
+pub struct SetArgs {
+    /// The job.
+    #[command(flatten)]
+    pub job: JobArgs,
+    /// What to change: qps=5, concurrency=20, max_cost=10, …, or pause, resume, stop
+    #[arg(value_name = "KEY=VALUE|WORD")]
+    pub words: Vec<String>,
 }
 
 /// `fanfold export`.

@@ -43,6 +43,8 @@ pub enum HeldBy {
     Cap,
     /// The first rows are out, and none has come back yet.
     FirstRows,
+    /// Somebody, or the schedule, told the run to send nothing for now.
+    Pause,
 }
 
 impl HeldBy {
@@ -57,6 +59,7 @@ impl HeldBy {
             Self::Places => "concurrency",
             Self::Cap => "cap",
             Self::FirstRows => "first rows",
+            Self::Pause => "pause",
         }
     }
 }

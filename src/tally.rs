@@ -132,9 +132,10 @@ impl Snapshot {
         }
     }
 
-    /// The time the rows that are left will take at the present rate; `None` while that is not known.
+    /// The time the rows that are left will take at the present rate; `None` while that is not known, and in a pause.
     pub fn time_left(&self) -> Option<Duration> {
-        (self.rows_per_second > 0.0)
+        let is_paused = self.standing.held_by == Some(HeldBy::Pause);
+        (self.rows_per_second > 0.0 && !is_paused)
             .then(|| Duration::try_from_secs_f64(self.left() as f64 / self.rows_per_second).ok())
             .flatten()
     }
@@ -182,7 +183,7 @@ impl Tally {
             Some(HeldBy::Places) => met.concurrency = true,
             Some(HeldBy::Cap) => met.cap = true,
             Some(HeldBy::Outage) => met.outage = true,
-            Some(HeldBy::Backoff | HeldBy::FirstRows) | None => {}
+            Some(HeldBy::Backoff | HeldBy::FirstRows | HeldBy::Pause) | None => {}
         }
     }
 

@@ -10,6 +10,7 @@ use fanfold::job::facts::FactsBook;
 use fanfold::job::layers::Layers;
 use fanfold::job::problem::{Problem, Script};
 use fanfold::job::resolve::{Lookups, resolve};
+use fanfold::job::schedule::utc;
 use fanfold::journal;
 use fanfold::journal::reader::Reader;
 use fanfold::read::{InputSpec, Source, Wanted};
@@ -49,7 +50,7 @@ fn settled(text: &str) -> Result<Job, Problem> {
     let region = |region: &str, workspace: Option<&str>| {
         Ok(format!("https://{}.{region}.example.com/v1", workspace.unwrap_or("any")))
     };
-    resolve(file, &layers, &Lookups { region: &region, book: &|_| FactsBook::default() })
+    resolve(file, &layers, &Lookups { region: &region, book: &|_| FactsBook::default(), zone: &utc })
 }
 
 fn shown(settled: &Result<Job, Problem>) -> String {

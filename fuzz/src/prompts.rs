@@ -7,6 +7,7 @@ use fanfold::job::languages::{Language, Languages};
 use fanfold::job::layers::Layers;
 use fanfold::job::problem::Script;
 use fanfold::job::resolve::{Lookups, resolve};
+use fanfold::job::schedule::utc;
 use fanfold::job::{Job, Text};
 use fanfold::render::Renderer;
 use fanfold::render::glossary::{Glossary, Term};
@@ -102,7 +103,8 @@ fn translating() -> Job {
     let facts =
         move |_: &str| Facts { languages: Some(Languages { known, wider: None }), ..Facts::default() };
     let region = |_: &str, _: Option<&str>| Err("no region".to_owned());
-    resolve(file, &layers, &Lookups { region: &region, book: &|_| FactsBook::new(facts) }).expect("a job")
+    resolve(file, &layers, &Lookups { region: &region, book: &|_| FactsBook::new(facts), zone: &utc })
+        .expect("a job")
 }
 
 fn row(text: &str) -> Row {

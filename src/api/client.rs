@@ -52,6 +52,8 @@ pub struct Settings<'a> {
     pub headers: &'a [(String, String)],
     /// How long a stream may pause.
     pub idle_timeout: Duration,
+    /// Other texts that are taken out of everything that comes back.
+    pub secrets: Vec<String>,
 }
 
 impl<'a> Settings<'a> {
@@ -62,6 +64,7 @@ impl<'a> Settings<'a> {
             key: None,
             headers: &model.headers,
             idle_timeout: retry.idle_timeout,
+            secrets: Vec::new(),
         }
     }
 }
@@ -84,8 +87,7 @@ impl HttpEndpoint {
     ///
     /// When TLS or the proxy settings of the environment cannot be set up, or the address or a header is none.
     pub fn new(settings: Settings<'_>) -> Result<Self, ClientError> {
-        // An error means that a provider is installed already, which is as good.
-        let _ = rustls::crypto::ring::default_provider().install_default();
+        provide_tls();
         let url = format!("{}/chat/completions", settings.base_url);
         let mut builder = Client::builder()
             .user_agent(concat!("fanfold/", env!("CARGO_PKG_VERSION")))
@@ -110,6 +112,7 @@ impl HttpEndpoint {
         }
         let values = settings.headers.iter().filter(|(name, value)| looks_secret(name, value));
         let secrets = values.map(|(_, value)| value.clone()).chain(key.map(|key| key.text().to_owned()));
+        let secrets = secrets.chain(settings.secrets.iter().cloned());
         let (secrets, idle_timeout) = (Secrets::new(secrets), settings.idle_timeout);
         Ok(Self { client, url, headers, secrets, idle_timeout, proxy: proxy::between(settings.base_url) })
     }
@@ -185,6 +188,12 @@ impl Endpoint for HttpEndpoint {
     async fn send(&self, request: &ChatRequest) -> Reply {
         self.stream(request, &mut |_| {}).await
     }
+}
+
+/// Says who does the cryptography of this process.
+pub(super) fn provide_tls() {
+    // An error means that a provider is installed already, which is as good.
+    let _ = rustls::crypto::ring::default_provider().install_default();
 }
 
 /// The headers of the job.

@@ -5,6 +5,7 @@ pub mod client;
 pub mod fuzzing;
 pub mod key;
 mod loose;
+pub mod notify;
 pub mod proxy;
 pub mod reply;
 pub mod retry_after;

@@ -9,9 +9,10 @@ use super::Failure;
 use crate::api::key::Key;
 #[cfg(debug_assertions)]
 use crate::failpoint;
-use crate::job::KeySource;
 use crate::job::knobs::{KNOBS, Overlay};
+use crate::job::notify::Recipient;
 use crate::job::problem::Problem;
+use crate::job::{Job, KeySource};
 
 /// What the vendor's own tools call the variable of the key.
 const KEY_VARIABLES: [&str; 2] = ["DASHSCOPE_API_KEY", "QWEN_API_KEY"];
@@ -50,15 +51,23 @@ impl Environment {
         std::env::var(name).ok().or_else(|| self.file.get(name).cloned())
     }
 
-    /// The variables of the environment that may hold the API key: what goes by a key's name, and whatever has the
-    /// key in it.
-    pub(super) fn with_key(source: &KeySource, key: Option<&Key>) -> Vec<OsString> {
-        let named = match source {
+    /// The variables of the environment that may hold the API key or the address that is told of a run: what goes by a
+    /// key's name, and whatever has one of them in it.
+    pub(super) fn with_secrets(job: &Job, key: Option<&Key>, address: Option<&str>) -> Vec<OsString> {
+        let named = match &job.model.key {
             KeySource::Variable { name, .. } => Some(name.as_str()),
             KeySource::File(_) | KeySource::Command(_) => None,
         };
-        let names = KEY_VARIABLES.into_iter().chain(named).map(OsString::from);
-        let holds_key = |value: &OsString| key.is_some_and(|key| key.is_in(&value.to_string_lossy()));
+        let told = match job.notify.as_ref().map(|notify| &notify.to) {
+            Some(Recipient::Variable(name)) => Some(name.as_str()),
+            _ => None,
+        };
+        let names = KEY_VARIABLES.into_iter().chain(named).chain(told).map(OsString::from);
+        let holds_key = |value: &OsString| {
+            let value = value.to_string_lossy();
+            key.is_some_and(|key| key.is_in(&value))
+                || address.is_some_and(|address| !address.is_empty() && value.contains(address))
+        };
         let holders = std::env::vars_os().filter(|(_, value)| holds_key(value)).map(|(name, _)| name);
         names.chain(holders).collect()
     }

@@ -15,7 +15,16 @@ pub(super) const STOPPING: &str =
 /// Listens for signals on a thread of its own, which ends with the process. Says `stopping` to the first one, if there is
 /// anything to say.
 pub(super) fn listen(screen: &Screen, stopping: &'static str) -> std::io::Result<Stop> {
+    Ok(listen_and_ask(screen, stopping)?.1)
+}
+
+/// The same, with the end at which others can ask for what a signal asks for.
+pub(super) fn listen_and_ask(
+    screen: &Screen,
+    stopping: &'static str,
+) -> std::io::Result<(watch::Sender<Urgency>, Stop)> {
     let (sender, stop) = watch::channel(Urgency::None);
+    let ask = sender.clone();
     // Under nohup the hang-up is ignored from the start, and stays so.
     let wanted =
         [SIGINT, SIGTERM, SIGHUP].into_iter().filter(|signal| *signal != SIGHUP || !hang_up_is_ignored());
@@ -40,7 +49,7 @@ pub(super) fn listen(screen: &Screen, stopping: &'static str) -> std::io::Result
             }
         }
     });
-    Ok(stop)
+    Ok((ask, stop))
 }
 
 /// Whether the process was started with SIGHUP ignored, where the system tells (`SigIgn` in proc(5)).

@@ -5,6 +5,7 @@ use std::io::{IsTerminal, stderr};
 use std::path::Path;
 use std::sync::Arc;
 
+use jiff::tz::TimeZone;
 use serde_json::Value;
 
 use super::Failure;
@@ -54,7 +55,7 @@ pub(super) fn load(args: &JobArgs) -> Result<Loaded, Failure> {
 
 /// The job of a file, its requests held against what the API is known to refuse.
 pub(super) fn settled(file: JobFile, layers: &Layers, tables: &Tables) -> Result<Job, Problem> {
-    let lookups = Lookups { region: &address_of, book: &|base_url| tables.book(base_url) };
+    let lookups = Lookups { region: &address_of, book: &|base_url| tables.book(base_url), zone: &time_zone };
     let job = resolve(file, layers, &lookups)?;
     check_request(&job).map_err(|(key, problem)| match layers.place(&key) {
         Some((script, span)) => problem.at(&script, span),
@@ -123,6 +124,15 @@ pub(super) fn address_of(region: &str, workspace: Option<&str>) -> Result<String
         None => region.base_url().map(str::to_owned).ok_or_else(|| {
             format!("{region} has no shared host: name your workspace with `workspace` under [model]")
         }),
+    }
+}
+
+/// A time zone by its IANA name; without one, that of the system.
+pub(super) fn time_zone(name: Option<&str>) -> Result<TimeZone, String> {
+    match name {
+        Some(name) => TimeZone::get(name)
+            .map_err(|_| format!("no time zone is called `{name}`; write a name such as Europe/Berlin")),
+        None => Ok(TimeZone::system()),
     }
 }
 

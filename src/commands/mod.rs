@@ -1,6 +1,7 @@
 //! The commands, a file each. The only place that prints to standard output.
 
 mod ask;
+mod begin;
 mod coding_plan;
 mod completions;
 mod described;
@@ -12,14 +13,20 @@ mod interrupt;
 mod listener;
 mod load;
 mod man;
+mod metrics;
 mod models;
+mod notify;
+mod outlook;
 mod page;
 mod preview;
 mod report;
+mod resume;
 mod run;
 mod schema;
+mod set;
 mod simulate;
 mod status;
+mod steward;
 mod summary;
 mod tables;
 mod verify;
@@ -135,8 +142,9 @@ pub fn run(cli: Cli) -> Exit {
         return Exit::CannotRun;
     }
     let result = match cli.command {
-        Verb::Run(args) => run::run(args),
+        Verb::Run(args) => begin::run(args),
         Verb::Preview(args) => preview::run(args),
+        Verb::Set(args) => set::run(args),
         Verb::Status(args) => status::run(args),
         Verb::Export(args) => export::run(args),
         Verb::Report(args) => report::run(args),

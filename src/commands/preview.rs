@@ -3,11 +3,14 @@
 use std::io::{Write, stdout};
 use std::time::Duration;
 
+use jiff::Timestamp;
 use serde_json::Value;
 
 use super::load::{Loaded, check_tools, load, screen};
+use super::notify::whom;
+use super::outlook::{before_it_begins, deadline};
 use super::page::Page;
-use super::run::plan_line;
+use super::run::{beginning, plan_line};
 use super::{Failure, coding_plan, forewarning};
 use crate::api::client::{HttpEndpoint, Settings};
 use crate::api::key::Key;
@@ -15,11 +18,12 @@ use crate::api::proxy;
 use crate::cli::{PreviewArgs, Progress};
 use crate::exit::Exit;
 use crate::job::answer::OnLength;
+use crate::job::orders::Told;
 use crate::job::units::shown;
 use crate::job::{Job, KeySource};
 use crate::journal;
 use crate::journal::lock::Lock;
-use crate::journal::reader::Reader;
+use crate::journal::reader::{Reader, Spent};
 use crate::pipeline::outlay::Outlay;
 use crate::pipeline::plan::{Plan, Purpose, plan, prepare};
 use crate::pipeline::{Opened, check_target};
@@ -69,6 +73,10 @@ pub(super) fn run(args: PreviewArgs) -> Result<Exit, Failure> {
     }
     writeln!(out, "model table: {}", loaded.tables.words())?;
     writeln!(out, "key: {key}")?;
+    if let Some(notify) = &opened.job.notify {
+        let whom = whom(notify, &loaded.environment).unwrap_or_else(|why| format!("nobody! {why}"));
+        writeln!(out, "tells of the run: {}", printable(&whom))?;
+    }
     writeln!(out, "output: {}", opened.job.output.path.display())?;
     if !opened.fields().is_empty() {
         let names: Vec<&str> = opened.fields().iter().map(|field| field.name.as_str()).collect();
@@ -165,6 +173,16 @@ fn estimates(job: &Job, plan: &Plan, reader: Option<&Reader>) -> Result<Vec<Stri
         cost_line(job, &outlay, to_send, answered),
         duration_line(job, to_send, &most),
     ];
+    let now = Timestamp::now();
+    let spent: Spent =
+        reader.map(Reader::runs).transpose()?.unwrap_or_default().iter().map(|run| run.spent).sum();
+    if let Some(deadline) = deadline(job, &Told::default(), now, spent.duration) {
+        lines.push(format!("ends at: {} (`{}`)", job.schedule.shown(deadline.0, now), deadline.1.key()));
+        lines.extend(before_it_begins(job, beginning(plan), now, deadline));
+    }
+    if let Some(span) = job.schedule.at(now) {
+        lines.push(format!("schedule: {} holds now: {}", span.hours(), span.shown()));
+    }
     lines.extend(forewarning::warnings(job, &outlay, reader)?);
     lines.extend(forewarning::unused_glossary(job, plan));
     Ok(lines)

@@ -1,24 +1,31 @@
-//! `fanfold run`: plans, sends what has no answer, writes the output, and says how it went.
+//! One run of a job: plans, sends what has no answer, writes the output, and says how it went.
 
+use std::cell::RefCell;
 use std::ffi::OsString;
 use std::path::Path;
+use std::sync::Arc;
 use std::time::SystemTime;
 
+use jiff::Timestamp;
 use rusqlite::Connection;
+use tokio::sync::watch;
 
 use super::described::described;
-use super::environment::Environment;
 use super::listener::Listener;
-use super::load::{Loaded, check_tools, load, screen};
+use super::metrics::MetricsFile;
+use super::notify::{Notifier, notice, started};
+use super::outlook::Beginning;
+use super::resume::{resumable, resume_command};
+use super::steward::{Household, Steward};
 use super::summary::{Account, Summary};
-use super::{Failure, coding_plan, forewarning, interrupt};
-use crate::api::client::{HttpEndpoint, Settings};
-use crate::api::key::Key;
+use super::{Failure, forewarning};
+use crate::api::client::HttpEndpoint;
 use crate::cli::RunArgs;
 use crate::dispatch::stop::{Stop, StopReason, Urgency};
 use crate::exit::Exit;
 use crate::failpoint::meet;
-use crate::journal::lock::Lock;
+use crate::job::notify::Moment;
+use crate::journal::orders::{Inbox, last_order};
 use crate::journal::reader::Reader;
 use crate::journal::rules::hold_to;
 use crate::journal::writer::{RunRecord, begin_run, end_run};
@@ -27,82 +34,37 @@ use crate::pipeline::output::{Destination, Written, write};
 use crate::pipeline::plan::{self, Plan, Purpose, plan};
 use crate::pipeline::send::{Audience, Order, Sent, never_stopped, past, send};
 use crate::pipeline::settled::Planned;
-use crate::pipeline::{Opened, PipelineError, check_target};
-use crate::simulator;
+use crate::pipeline::{Opened, PipelineError};
 use crate::tally::Snapshot;
+use crate::watch::metrics::About;
 use crate::watch::text::{count, counted};
 use crate::watch::{Screen, Watcher};
 
 /// How often an input that keeps changing is planned anew.
 const PLANS: usize = 3;
 
-/// Runs the command.
-pub(super) fn run(args: RunArgs) -> Result<Exit, Failure> {
-    let screen = screen(&args.job, args.progress);
-    let stop = interrupt::listen(&screen, interrupt::STOPPING)?;
-    let loaded = load(&args.job)?;
-    check_tools(&loaded.job)?;
-    if loaded.tables.own.is_some() {
-        screen.say(&format!("model table: {}", loaded.tables.words()));
-    }
-    let simulator = args.job.simulate.then(|| start_simulator(&screen)).transpose()?;
-    let base_url = simulator.as_ref().map_or(loaded.job.model.base_url.as_str(), simulator::Handle::base_url);
-    let key = match &simulator {
-        Some(_) => Key::new("simulated").ok(),
-        None => key(&loaded)?,
-    };
-    if simulator.is_none()
-        && let Some(warning) = coding_plan::warning(base_url, key.as_ref())
-    {
-        screen.insist(&warning);
-    }
-    let hidden = Environment::with_key(&loaded.job.model.key, key.as_ref());
-    let settings = Settings { base_url, key, ..Settings::of(&loaded.job.model, &loaded.job.retry) };
-    let endpoint = HttpEndpoint::new(settings).map_err(Failure::new)?;
-    check_target(&loaded.job.output.path)?;
-    check_target(&loaded.job.output.summary())?;
-    let journal_path = loaded.job.output.journal();
-    let _lock = Lock::take(&journal_path)?;
-    if args.fresh
-        && let Some(aside) = journal::set_aside(&journal_path)?
-    {
-        screen.say(&format!("the old journal is now {}", aside.display()));
-    }
-    let opened = Opened::new(loaded.job)?;
-    if opened.source.spool_reused() {
-        screen.say("standard input is empty: going on with what it held before");
-    }
-    let begun = SystemTime::now();
-    let session = Session { args: &args, screen, stop, opened, endpoint, hidden, begun };
-    session.run()
-}
-
-pub(super) fn start_simulator(screen: &Screen) -> Result<simulator::Handle, Failure> {
-    screen.say("rehearsal: the built-in simulator answers, and no tokens are bought");
-    let settings =
-        simulator::Settings { latency: simulator::Latency::rehearsal(), ..simulator::Settings::default() };
-    simulator::spawn_thread(settings).map_err(|error| Failure::with_causes(&error))
-}
-
-fn key(loaded: &Loaded) -> Result<Option<Key>, Failure> {
-    Key::load(&loaded.job.model.key, |name| loaded.environment.get(name)).map_err(Failure::new)
-}
-
 /// One run of a job, with everything at hand.
-struct Session<'a> {
-    args: &'a RunArgs,
-    screen: Screen,
-    stop: Stop,
-    opened: Opened,
-    endpoint: HttpEndpoint,
-    hidden: Vec<OsString>,
-    begun: SystemTime,
+pub(super) struct Session<'a> {
+    pub(super) args: &'a RunArgs,
+    pub(super) screen: Screen,
+    /// Where others than the user can ask it to stop.
+    pub(super) ask: watch::Sender<Urgency>,
+    pub(super) stop: Stop,
+    pub(super) opened: Opened,
+    pub(super) endpoint: HttpEndpoint,
+    /// Variables that commands do not get to see.
+    pub(super) hidden: Vec<OsString>,
+    /// Who is told how it goes.
+    pub(super) notifier: &'a RefCell<Notifier>,
+    pub(super) begun: SystemTime,
 }
 
 impl Session<'_> {
-    fn run(&self) -> Result<Exit, Failure> {
+    /// Plans, sends, writes.
+    pub(super) fn run(&self) -> Result<Exit, Failure> {
         let path = self.opened.journal();
         let mut connection = journal::open(&path)?;
+        let last_order = last_order(&connection, &path)?;
         let in_doubt = self.say_doubts(&path)?;
         self.hold_to_rules(&connection, &path)?;
         let mut run = None;
@@ -124,12 +86,16 @@ impl Session<'_> {
             }
             let number = match run {
                 Some(number) => number,
-                None => begin_run(&connection, &path, &self.record(&plan, in_doubt))?,
+                None => {
+                    let number = begin_run(&connection, &path, &self.record(&plan, in_doubt))?;
+                    self.notifier.borrow_mut().tell(Moment::Start, &started(&plan, number));
+                    number
+                }
             };
             run = Some(number);
             // What fails now is not sent again because the input changed as well.
             let retry_failed = self.args.retry_failed && plans == 1;
-            let (mut sent, back) = match self.send(connection, &plan, number, retry_failed) {
+            let (mut sent, back) = match self.send(connection, &plan, (number, last_order), retry_failed) {
                 Ok(sent) => sent,
                 Err(error) => return Err(self.broken_off(error, number)),
             };
@@ -261,18 +227,31 @@ impl Session<'_> {
         &self,
         connection: Connection,
         plan: &Plan,
-        run: i64,
+        (run, last_order): (i64, i64),
         retry_failed: bool,
     ) -> Result<(Sent, Connection), PipelineError> {
         let path = self.opened.journal();
         let past = past(&Reader::new(journal::open_beside(&path)?, &path), plan, self.address())?;
         let (snapshots, receiver) =
             tokio::sync::watch::channel(Snapshot { rows: plan.rows, ..Snapshot::default() });
+        let household = Household {
+            job: Arc::clone(&self.opened.job),
+            inbox: Inbox::open(&path, run, last_order)?,
+            begun: Timestamp::try_from(self.begun).unwrap_or(Timestamp::UNIX_EPOCH),
+            spent: past.duration,
+            beginning: beginning(plan),
+            snapshots: receiver.clone(),
+            ask: self.ask.clone(),
+            metrics: self.metrics(run),
+            screen: self.screen.clone(),
+            clock: Timestamp::now,
+        };
+        let (steward, helm) = Steward::start(household);
         let watcher = Watcher::start(&self.screen, receiver);
         let mut listener = Listener::new(&self.screen, self.args.job.verbose);
         let open_files =
             rustix::process::getrlimit(rustix::process::Resource::Nofile).current.unwrap_or(u64::MAX);
-        let order = Order { plan, run, retry_failed, open_files, hidden: &self.hidden };
+        let order = Order { plan, run, retry_failed, open_files, helm: &helm, hidden: &self.hidden };
         let audience = Audience { snapshots: &snapshots, listener: &mut listener };
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
         let runtime = runtime.map_err(|source| JournalError::File { path: "the runtime".into(), source })?;
@@ -280,7 +259,20 @@ impl Session<'_> {
             send(&self.opened, connection, order, &past, &self.endpoint, self.stop.clone(), audience);
         let sent = runtime.block_on(sending);
         watcher.finish();
+        steward.finish();
         sent
+    }
+
+    fn metrics(&self, run: i64) -> MetricsFile {
+        let job = &self.opened.job;
+        let file = self.args.job.job.as_ref().unwrap_or(&job.output.path);
+        let about = About {
+            job: file.to_string_lossy().into_owned(),
+            model: job.model.name.clone().unwrap_or_default(),
+            run,
+            begun: self.begun,
+        };
+        MetricsFile::new(job.output.metrics.clone(), about, &self.screen)
     }
 
     /// Writes the output and the receipt, and says how it went.
@@ -322,9 +314,12 @@ impl Session<'_> {
             simulated: self.args.job.simulate,
         };
         meet("summary.before");
-        summary.store(&reader)?;
+        let receipt = summary.store(&reader)?;
         meet("summary.after");
         summary.say(&self.screen, &reader)?;
+        let moment = if account.pending == 0 { Moment::End } else { Moment::Stop };
+        self.notifier.borrow_mut().tell(moment, &notice(&receipt));
+        self.metrics(run).finish(&sent.snapshot, account.exit);
         Ok(account.exit)
     }
 
@@ -352,13 +347,10 @@ impl Session<'_> {
     }
 }
 
-/// The failure with the command that goes on. Nothing is said where nobody reads the output any more.
-fn resumable(failure: Failure) -> Failure {
-    if failure.message.is_empty() {
-        return failure;
-    }
-    let message = format!("{}\nto go on, once that is mended: {}", failure.message, resume_command());
-    Failure { message, ..failure }
+/// What is known of a run before it sends.
+pub(super) fn beginning(plan: &Plan) -> Beginning {
+    let prompt_tokens = plan.estimate.prompt_tokens as f64 * plan.share_to_send();
+    Beginning { rows: plan.to_send().saturating_sub(plan.bad), prompt_tokens: prompt_tokens.round() as u64 }
 }
 
 /// What a plan found, in a line.
@@ -376,22 +368,4 @@ pub(super) fn plan_line(plan: &Plan) -> String {
         count(matched.changed),
         count(matched.new),
     )
-}
-
-/// The command that goes on where this one ended.
-fn resume_command() -> String {
-    let words = std::env::args_os()
-        .map(|word| word.to_string_lossy().into_owned())
-        .filter(|word| word != "--fresh" && word != "--retry-failed")
-        .map(|word| quoted(&word));
-    words.collect::<Vec<_>>().join(" ")
-}
-
-/// A word as a shell reads it back.
-fn quoted(word: &str) -> String {
-    let plain = |c: char| c.is_alphanumeric() || "-_./=:,@%+".contains(c);
-    match !word.is_empty() && word.chars().all(plain) {
-        true => word.to_owned(),
-        false => format!("'{}'", word.replace('\'', r"'\''")),
-    }
 }

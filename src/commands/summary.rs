@@ -8,9 +8,10 @@ use serde_json::{Value, json};
 
 use super::Failure;
 use crate::api::verdict::mend;
-use crate::dispatch::stop::StopReason;
+use crate::dispatch::stop::{Cap, StopReason};
 use crate::exit::Exit;
 use crate::job::price::rounded;
+use crate::job::schedule::Until;
 use crate::job::units::shown;
 use crate::journal::reader::{FailureGroup, Reader, Spent};
 use crate::pipeline::output::Written;
@@ -75,12 +76,14 @@ pub(super) struct Summary<'a> {
 }
 
 impl Summary<'_> {
-    /// Stores the receipt beside the output, whole or not at all.
-    pub(super) fn store(&self, reader: &Reader) -> Result<(), Failure> {
+    /// Stores the receipt beside the output, whole or not at all, and gives it.
+    pub(super) fn store(&self, reader: &Reader) -> Result<Value, Failure> {
         let path = self.opened.job.output.summary();
-        let mut text = format!("{:#}", self.receipt(reader)?).into_bytes();
+        let receipt = self.receipt(reader)?;
+        let mut text = format!("{receipt:#}").into_bytes();
         text.push(b'\n');
-        whole_file(&path, &text).map_err(|error| PipelineError::from(error).into())
+        whole_file(&path, &text).map_err(PipelineError::from)?;
+        Ok(receipt)
     }
 
     fn receipt(&self, reader: &Reader) -> Result<Value, Failure> {
@@ -201,6 +204,10 @@ impl Summary<'_> {
             mend.into_iter().for_each(|mend| screen.insist(&help(mend)));
             // At a cap the same command would stop again at once.
             let first = match &self.sent.reason {
+                StopReason::Cap(Cap::Until) if !self.again_tomorrow() => {
+                    "set `until` later, then ".to_owned()
+                }
+                StopReason::Cap(Cap::Until) => String::new(),
                 StopReason::Cap(cap) => format!("raise `{}`, then ", cap.key()),
                 StopReason::Refused(_) | StopReason::EveryRowRefused(_) => "mend that, then ".to_owned(),
                 _ => String::new(),
@@ -208,6 +215,11 @@ impl Summary<'_> {
             screen.insist(&format!("to go on: {first}{}", self.resume));
         }
         Ok(())
+    }
+
+    /// Whether the same command goes on, until the same time of another day.
+    fn again_tomorrow(&self) -> bool {
+        matches!(self.opened.job.schedule.until, Some(Until::TimeOfDay(_)))
     }
 
     /// Rows that failed alike: one line with a count and an example.
@@ -239,6 +251,7 @@ impl Summary<'_> {
         match &self.sent.reason {
             StopReason::Finished => "the input changed while it was read, and some rows are left".to_owned(),
             StopReason::Interrupted => "interrupted: every answer that came is stored".to_owned(),
+            StopReason::Cap(Cap::Until) => "stopped: the time is up that `until` gives the run".to_owned(),
             StopReason::Cap(cap) => {
                 format!("stopped at the cap `{}`, before anything could go past it", cap.key())
             }

@@ -39,6 +39,11 @@ impl Purse {
         Self { caps, spent_cost, spent_tokens, reserved_cost, reserved_tokens, in_flight }
     }
 
+    /// Keeps to other caps from now on.
+    pub(crate) fn change(&mut self, caps: Caps) {
+        self.caps = caps;
+    }
+
     /// Sets the worst case of a request aside.
     ///
     /// # Errors

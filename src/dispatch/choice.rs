@@ -31,6 +31,9 @@ impl<E: Endpoint, L: Ledger> Pass<'_, '_, E, L> {
         if self.stops() {
             return Next::Wait(None, None);
         }
+        if self.dispatcher.terms.paused {
+            return Next::Wait(None, Some(HeldBy::Pause));
+        }
         let probing = self.dispatcher.health.next_probe();
         if let Some(probe) = probing {
             if !self.in_flight.is_empty() {

@@ -120,6 +120,12 @@ impl Health {
         }
     }
 
+    /// The run was told to send nothing for so long: the silence was its own.
+    pub(crate) fn was_paused(&mut self, span: Duration) {
+        self.last_answer += span;
+        self.since = self.since.map(|since| since + span);
+    }
+
     /// A row was answered, at whichever try.
     pub(crate) fn served(&mut self, allowance: &Allowance) {
         if allowance.is_fresh() {

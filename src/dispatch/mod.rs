@@ -10,6 +10,7 @@ mod choice;
 mod errand;
 mod flight;
 mod health;
+pub mod helm;
 mod judge;
 pub mod pace;
 mod pass;
@@ -29,13 +30,14 @@ use crate::conversation;
 use crate::endpoint::Endpoint;
 use crate::event::Observer;
 use crate::job::Retry;
-use crate::job::limits::{Caps, Concurrency, Quotas};
+use crate::job::limits::{Caps, Concurrency, Quotas, Terms};
 use crate::job::setters::Setters;
 use crate::note::Note;
 use crate::outcome::Fault;
 use crate::toolbox::Toolbox;
 use caps::Purse;
 use health::Health;
+use helm::Helm;
 use pace::Pace;
 use pass::Pass;
 pub use past::Past;
@@ -99,6 +101,12 @@ pub struct Dispatcher<'e, E> {
     health: Health,
     window: Window,
     trial: Trial,
+    began: Instant,
+    /// Time that earlier runs have spent.
+    spent: Duration,
+    terms: Terms,
+    paused_since: Option<Instant>,
+    helm: Option<Helm>,
     ends_at: Option<Instant>,
     last_fault: Option<Fault>,
 }
@@ -111,7 +119,7 @@ impl<'e, E: Endpoint> Dispatcher<'e, E> {
             Some((now.checked_sub(*ago)?, tokens.unwrap_or(past.tokens_unknown)))
         };
         let last_minute: Vec<(Instant, u64)> = past.last_minute.iter().filter_map(before).collect();
-        let ends_at = rules.caps.duration.map(|cap| now + cap.saturating_sub(past.duration));
+        let Rules { quotas, concurrency, caps, .. } = *rules;
         Self {
             endpoint,
             toolbox,
@@ -123,9 +131,20 @@ impl<'e, E: Endpoint> Dispatcher<'e, E> {
             health: Health::new(rules.retry, now, past.reached),
             window: Window::new(rules.concurrency, rules.quotas.requests_each_second(), rules.open_files),
             trial: Trial::new(rules.setters.clone(), past.works),
-            ends_at,
+            began: now,
+            spent: past.duration,
+            terms: Terms { quotas, concurrency, caps, paused: false, time_is_up: false },
+            paused_since: None,
+            helm: None,
+            ends_at: helm::ends_at(now, past.duration, caps),
             last_fault: None,
         }
+    }
+
+    /// Takes the changes of its limits that come by a helm.
+    #[must_use]
+    pub fn steered(self, helm: Helm) -> Self {
+        Self { helm: Some(helm), ..self }
     }
 
     /// Sends the rows that come, some at a time, until there are none any more or there is a reason to stop. In the last

@@ -13,6 +13,7 @@ use super::ahead::Ahead;
 use super::choice::Next;
 use super::errand::Errand;
 use super::flight::{Finished, Flight};
+use super::helm::turned;
 use super::stop::{Cap, Stop, StopReason, Urgency};
 use super::work::{Queues, Ready, Work};
 use super::{Dispatcher, Ledger, PassEnd};
@@ -89,6 +90,7 @@ impl<'p, 'e, E: Endpoint, L: Ledger> Pass<'p, 'e, E, L> {
                 self.end(StopReason::Interrupted);
                 break;
             }
+            self.dispatcher.take_terms(Instant::now());
             let wake = self.send_what_can_be_sent();
             if self.is_done() {
                 break;
@@ -119,7 +121,7 @@ impl<'p, 'e, E: Endpoint, L: Ledger> Pass<'p, 'e, E, L> {
     /// Waits until something happens, and takes it in.
     async fn wait(&mut self, wake: Option<Instant>) -> Result<(), L::Error> {
         let reads = self.reason.is_none() && self.has_room();
-        let ends = [self.dispatcher.ends_at, self.dispatcher.health.patience_ends()].into_iter().flatten();
+        let ends = [self.dispatcher.ends_at, self.dispatcher.patience_ends()].into_iter().flatten();
         let wake = wake.into_iter().chain(ends.filter(|_| self.reason.is_none())).min();
         let sleep = async {
             match wake {
@@ -134,6 +136,7 @@ impl<'p, 'e, E: Endpoint, L: Ledger> Pass<'p, 'e, E, L> {
                 // Nobody can ask any more; that is no reason to stop.
                 Err(_) => self.may_be_stopped = false,
             },
+            () = turned(&mut self.dispatcher.helm) => {}
             notes = self.ledger.committed(), if self.unstored > 0 => self.stored(&notes?),
             Some(finished) = self.in_flight.next() => self.take_in(finished),
             Some(errand) = self.errands.next() => self.came_back(errand),
@@ -192,9 +195,10 @@ impl<'p, 'e, E: Endpoint, L: Ledger> Pass<'p, 'e, E, L> {
         let health = &self.dispatcher.health;
         let reason = match () {
             () if *self.stop.borrow() != Urgency::None => StopReason::Interrupted,
+            () if self.dispatcher.terms.time_is_up => StopReason::Cap(Cap::Until),
             () if self.dispatcher.ends_at.is_some_and(|end| end <= now) => StopReason::Cap(Cap::Duration),
             () if health.was_never_reached() => StopReason::NeverReached(self.last_fault()),
-            () if health.patience_ends().is_some_and(|end| end <= now) => {
+            () if self.dispatcher.patience_ends().is_some_and(|end| end <= now) => {
                 StopReason::Outage(self.last_fault())
             }
             () => return,
@@ -225,7 +229,7 @@ impl<'p, 'e, E: Endpoint, L: Ledger> Pass<'p, 'e, E, L> {
 
     /// Tells the journal of waiting rows whose time has come. During an outage only one goes, as the probe.
     fn take_due(&mut self, now: Instant) {
-        if self.reason.is_some() {
+        if self.reason.is_some() || self.dispatcher.terms.paused {
             return;
         }
         if let Some(probe) = self.dispatcher.health.next_probe() {
@@ -246,7 +250,7 @@ impl<'p, 'e, E: Endpoint, L: Ledger> Pass<'p, 'e, E, L> {
 
     /// Tells the journal, ahead of the sending, which rows may be sent next: as many as can go within a moment.
     fn hand_out(&mut self, now: Instant) {
-        if self.reason.is_some() || self.ahead.is_told() {
+        if self.reason.is_some() || self.dispatcher.terms.paused || self.ahead.is_told() {
             return;
         }
         let (places, rate) = (self.places(), self.dispatcher.pace.rate(now));

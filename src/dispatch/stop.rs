@@ -32,6 +32,8 @@ pub enum Cap {
     TotalTokens,
     /// `max_duration`.
     Duration,
+    /// `until`.
+    Until,
 }
 
 impl Cap {
@@ -41,6 +43,7 @@ impl Cap {
             Self::Cost => "max_cost",
             Self::TotalTokens => "max_total_tokens",
             Self::Duration => "max_duration",
+            Self::Until => "until",
         }
     }
 }

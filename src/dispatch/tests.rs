@@ -13,6 +13,7 @@ mod refusals;
 mod seeds;
 mod service;
 mod shelf;
+mod steering;
 mod steps;
 mod stopping;
 mod throttling;

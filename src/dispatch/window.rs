@@ -32,6 +32,11 @@ impl Window {
         Self { concurrency, rate, most: by_files, latency: None }
     }
 
+    /// Has other places from now on. What was learnt of the latency is kept.
+    pub(crate) fn change(&mut self, concurrency: Concurrency, rate: Option<f64>) {
+        (self.concurrency, self.rate) = (concurrency, rate);
+    }
+
     /// Learns from a request that came to its end.
     pub(crate) fn observe(&mut self, latency: Duration) {
         let latency = latency.as_secs_f64();

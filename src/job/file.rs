@@ -58,6 +58,8 @@ pub struct JobFile {
     /// What qwen-mt is told of words and sentences: only what occurs in the row.
     #[serde(default)]
     pub glossary: GlossarySection,
+    /// `[notify]`
+    pub notify: Option<NotifySection>,
 }
 
 /// `[input]`: the rows.
@@ -184,6 +186,40 @@ pub struct LimitsSection {
     /// Stop after so long, over the runs of one journal: `7h`.
     #[schemars(extend("pattern" = DURATION))]
     pub max_duration: Option<String>,
+    /// The time of day, or the date and time, at which a run ends.
+    pub until: Option<String>,
+    /// Other limits at other times of day.
+    #[serde(default)]
+    pub schedule: Vec<SpanSection>,
+    /// The time zone of `until` and `schedule`, by its IANA name.
+    pub time_zone: Option<String>,
+}
+
+/// An entry of `schedule`: what holds in a span of the day.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct SpanSection {
+    /// The time of day at which it begins: `22:00`.
+    pub from: String,
+    /// The time of day at which it ends.
+    pub to: String,
+    /// The days on which it begins.
+    pub days: Option<OneOrMany>,
+    /// Requests per second.
+    #[schemars(extend("exclusiveMinimum" = 0))]
+    pub qps: Option<f64>,
+    /// Requests per minute.
+    #[schemars(extend("exclusiveMinimum" = 0))]
+    pub qpm: Option<f64>,
+    /// Tokens per minute.
+    #[schemars(extend("exclusiveMinimum" = 0))]
+    pub tpm: Option<f64>,
+    /// Requests in flight, or `auto`.
+    #[serde(default)]
+    #[schemars(schema_with = "concurrency")]
+    pub concurrency: Option<Value>,
+    /// Whether nothing is sent.
+    pub pause: Option<bool>,
 }
 
 /// `[retry]`: patience.
@@ -231,6 +267,8 @@ pub struct OutputSection {
     /// Whether CSV cells that a spreadsheet would run are escaped.
     #[schemars(extend("default" = false))]
     pub spreadsheet_safe: Option<bool>,
+    /// Where figures of the run are kept while it goes on, for Prometheus.
+    pub metrics: Option<String>,
 }
 
 /// `[price]`: money per million tokens.
@@ -294,4 +332,26 @@ pub struct GlossarySection {
     pub terms: Option<String>,
     /// The file of sentences translated before, with the columns `source` and `target`.
     pub memory: Option<String>,
+}
+
+/// `[notify]`: who is told when a run starts, ends or stops.
+#[derive(Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct NotifySection {
+    /// The address that is called, a secret.
+    pub url: Option<String>,
+    /// The environment variable that holds the address.
+    pub url_env: Option<String>,
+    /// The command that is run.
+    pub command: Option<OneOrMany>,
+    /// `start`, `end`, `stop`.
+    pub on: Option<OneOrMany>,
+    /// Whether a plain `http://` address beyond loopback is allowed.
+    pub allow_http: Option<bool>,
+}
+
+impl std::fmt::Debug for NotifySection {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("NotifySection(…)")
+    }
 }

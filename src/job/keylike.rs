@@ -26,12 +26,35 @@ pub(super) fn places(text: &str) -> Vec<Range<usize>> {
         }
         after_bearer = letters.eq_ignore_ascii_case("bearer");
     }
+    found.extend(hooks(text));
     for (scheme, _) in text.match_indices("://") {
         let begin = scheme + 3;
         let rest = text[begin..].split(['/', '?', '#', '"', '\'', '\n', ' ']).next().unwrap_or_default();
         found.extend(rest.rfind('@').map(|length| begin..begin + length));
     }
     found
+}
+
+/// The values of keys that are called `url`, as that of `[notify]`: an address that is a secret.
+fn hooks(text: &str) -> impl Iterator<Item = Range<usize>> + '_ {
+    text.match_indices("url").filter_map(|(at, word)| {
+        let before = text[..at].chars().next_back();
+        if before.is_some_and(|c| c.is_alphanumeric() || c == '_' || c == '-') {
+            return None;
+        }
+        let rest = text[at + word.len()..].trim_start_matches(['"', '\'']).trim_start_matches([' ', '\t']);
+        let value = rest.strip_prefix('=')?.trim_start_matches([' ', '\t']);
+        let line = value.split('\n').next().unwrap_or_default();
+        let (inside, skipped) = match line.chars().next()? {
+            quote @ ('"' | '\'') => {
+                let line = line.trim_start_matches(quote);
+                (line.split(quote).next().unwrap_or_default(), value.find(line).unwrap_or(0))
+            }
+            _ => (line.trim_end(), 0),
+        };
+        let begin = text.len() - rest.len() + (rest.len() - value.len()) + skipped;
+        Some(begin..begin + inside.len())
+    })
 }
 
 /// The text with stars in the place of what looks like a key, as long as before.
@@ -69,6 +92,9 @@ mod tests {
                 "a = \"Bearer eyJhbGci1.eyJzdW+/9=.SflKxw\" # b",
                 "a = \"Bearer ***************************\" # b",
             ),
+            ("[notify]\nurl = \"https://h.example/x\" # b", "[notify]\nurl = \"*******************\" # b"),
+            ("notify = { url='https://h/x', on = 1 }", "notify = { url='***********', on = 1 }"),
+            ("base_url = \"https://h/x\"\nurl_env = \"X\"", "base_url = \"https://h/x\"\nurl_env = \"X\""),
             ("http://user:pässword@host/v1", "http://**************@host/v1"),
             (
                 "sk-learn, ask-1234567890, sk-12, mail@host, http://host/a@b",

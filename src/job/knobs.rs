@@ -33,7 +33,7 @@ pub enum Shape {
 }
 
 /// Every knob, in the order of `fanfold run --help`.
-pub const KNOBS: [Knob; 18] = [
+pub const KNOBS: [Knob; 20] = [
     Knob {
         flag: "input",
         key: "input.path",
@@ -142,6 +142,20 @@ pub const KNOBS: [Knob; 18] = [
         value: "TIME",
         help: "Stop after so long, such as 7h",
     },
+    Knob {
+        flag: "until",
+        key: "limits.until",
+        shape: Shape::Text,
+        value: "TIME",
+        help: "Stop at a time of day, such as 06:00, or at a date and time",
+    },
+    Knob {
+        flag: "metrics-file",
+        key: "output.metrics",
+        shape: Shape::Text,
+        value: "FILE",
+        help: "File to keep figures of the run in, in the text format of Prometheus",
+    },
 ];
 
 /// Who says something of a job; a later one beats an earlier one.
@@ -231,6 +245,14 @@ pub fn set(argument: &str) -> Result<Overlay, Problem> {
         return Err(Problem::new("`--set` takes KEY=VALUE").at(&script, 0..argument.len()).help(help));
     };
     let parsed = literal(value.trim());
+    if names_a_hook(key.trim(), &parsed) {
+        let hidden = Script { name: "--set".into(), text: format!("{key}=…").into() };
+        let help = "other users of this machine can read the arguments of a command; name the variable that holds it \
+                    with notify.url_env";
+        return Err(Problem::new("the address of a notification does not belong on the command line")
+            .at(&hidden, 0..key.len())
+            .help(help));
+    }
     if holds_a_key(value)
         || has_secret_header(key.trim(), &parsed)
         || key.trim().eq_ignore_ascii_case("model.api_key")
@@ -252,6 +274,11 @@ pub fn set(argument: &str) -> Result<Overlay, Problem> {
     })
 }
 
+/// Whether a value sets the address that is told of a run, which is a secret.
+fn names_a_hook(key: &str, value: &Value) -> bool {
+    key == "notify.url" || (key == "notify" && value.get("url").is_some())
+}
+
 /// Whether a value is a key, or has one in it.
 fn holds_a_key(value: &str) -> bool {
     value.trim_matches(['"', '\'']).starts_with("sk-") || !keylike::places(value).is_empty()
@@ -271,7 +298,7 @@ fn has_secret_header(key: &str, value: &Value) -> bool {
 }
 
 /// The TOML literal a text is, or the text itself.
-fn literal(text: &str) -> Value {
+pub(super) fn literal(text: &str) -> Value {
     let document = format!("value = {text}");
     let parsed = document.parse::<toml::Table>().ok().and_then(|mut table| {
         let value = table.remove("value")?;

@@ -26,7 +26,6 @@ impl Layers {
     pub fn read(file: Option<Script>, overlays: Vec<Overlay>) -> Result<(JobFile, Self), Problem> {
         let mut tree = Table::new();
         if let Some(script) = &file {
-            check_sections(script)?;
             toml::from_str::<JobFile>(&script.text).map_err(|error| explain(script, &error))?;
             tree = toml::from_str(&script.text).map_err(|error| explain(script, &error))?;
         }
@@ -86,19 +85,6 @@ impl Layers {
         }
         Some((script.clone(), span?))
     }
-}
-
-/// Sections that the interface knows and this version does not build yet are told apart from misspelt ones.
-fn check_sections(script: &Script) -> Result<(), Problem> {
-    let Ok(root) = DeTable::parse(&script.text) else { return Ok(()) };
-    for (key, _) in root.get_ref() {
-        let name: &str = key.get_ref();
-        if name == "notify" {
-            let message = format!("`[{name}]` is not supported by this version of fanfold");
-            return Err(Problem::new(message).at(script, key.span()));
-        }
-    }
-    Ok(())
 }
 
 /// An error of the TOML reader, shown where it stands and with the nearest known key.
@@ -233,7 +219,7 @@ mod tests {
     #[test]
     fn every_knob_sets_a_key_that_the_job_file_has() {
         for knob in KNOBS {
-            let value = if knob.flag == "max-duration" || knob.flag == "timeout" { "1s" } else { "1" };
+            let value = if ["max-duration", "timeout"].contains(&knob.flag) { "1s" } else { "1" };
             let overlay = knob.from_flag(&[value.to_owned()]);
             assert!(Layers::read(None, vec![overlay]).is_ok(), "{}", knob.flag);
         }

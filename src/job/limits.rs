@@ -62,6 +62,36 @@ impl Quotas {
     }
 }
 
+/// Limits as they were said, each above 0: what nobody said is `None`.
+#[derive(Debug, Clone, Copy, PartialEq, Default)]
+pub struct Rates {
+    /// Requests per second.
+    pub qps: Option<f64>,
+    /// Requests per minute.
+    pub qpm: Option<f64>,
+    /// Tokens per minute, input and output.
+    pub tpm: Option<f64>,
+}
+
+impl Rates {
+    /// These; of what they do not name, those.
+    #[must_use]
+    pub fn over(self, under: Self) -> Self {
+        Self { qps: self.qps.or(under.qps), qpm: self.qpm.or(under.qpm), tpm: self.tpm.or(under.tpm) }
+    }
+
+    /// The quota that follows from what was said and from what is known of the model. A request limit of the user's own
+    /// stands alone: with the table's beside it, `qps = 10` would do nothing.
+    pub fn quotas(self, known: Self) -> Quotas {
+        let requests = self.qps.is_none().then_some(known.qpm).flatten();
+        Quotas {
+            requests_per_second: self.qps.and_then(Quota::per_second),
+            requests_per_minute: self.qpm.or(requests).and_then(Quota::per_minute),
+            tokens_per_minute: self.tpm.or(known.tpm).and_then(Quota::per_minute),
+        }
+    }
+}
+
 /// How many requests may be in flight at once.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Concurrency {
@@ -69,6 +99,21 @@ pub enum Concurrency {
     Auto,
     /// So many; at least one.
     Fixed(usize),
+}
+
+/// What a run keeps to at a moment: limits may change while it goes on.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Terms {
+    /// The quota.
+    pub quotas: Quotas,
+    /// Requests in flight at once.
+    pub concurrency: Concurrency,
+    /// Where to stop.
+    pub caps: Caps,
+    /// Whether nothing is sent for the time being.
+    pub paused: bool,
+    /// Whether the time of day has come at which the run is to end.
+    pub time_is_up: bool,
 }
 
 /// What a job stops at. Earlier runs of the same journal count.
@@ -80,4 +125,16 @@ pub struct Caps {
     pub total_tokens: Option<u64>,
     /// Time spent running.
     pub duration: Option<Duration>,
+}
+
+impl Caps {
+    /// These; where there is none, those.
+    #[must_use]
+    pub fn over(self, under: Self) -> Self {
+        Self {
+            cost: self.cost.or(under.cost),
+            total_tokens: self.total_tokens.or(under.total_tokens),
+            duration: self.duration.or(under.duration),
+        }
+    }
 }

@@ -6,20 +6,24 @@ pub mod editor;
 pub mod facts;
 mod fields;
 pub mod file;
+pub mod forecast;
 pub mod headers;
 mod keylike;
 pub mod knobs;
 pub mod languages;
 pub mod layers;
 pub mod limits;
+pub mod notify;
+pub mod orders;
 pub mod price;
 pub mod problem;
 pub mod resolve;
+pub mod schedule;
 pub mod setters;
 pub mod units;
 
 use std::ops::Range;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -28,9 +32,11 @@ use serde_json::{Map, Value};
 use crate::format::Format;
 use answer::{AnswerRules, Glossary, Tool};
 use facts::{Facts, FactsBook};
-use limits::{Caps, Concurrency, Quotas};
+use limits::{Caps, Concurrency, Quotas, Rates};
+use notify::Notify;
 use price::Price;
 use problem::{Problem, Script};
+use schedule::Schedule;
 
 /// A job, settled.
 #[derive(Debug, Clone)]
@@ -47,10 +53,16 @@ pub struct Job {
     pub request_texts: Vec<(Vec<String>, Text)>,
     /// The quota.
     pub quotas: Quotas,
+    /// The limits that the job names itself.
+    pub rates: Rates,
+    /// The limits that the model table knows.
+    pub known_rates: Rates,
     /// Requests in flight at once.
     pub concurrency: Concurrency,
     /// Where to stop.
     pub caps: Caps,
+    /// What holds at what time of day, and when a run ends.
+    pub schedule: Schedule,
     /// Patience.
     pub retry: Retry,
     /// The results.
@@ -63,6 +75,8 @@ pub struct Job {
     pub answer: AnswerRules,
     /// The commands that are run when the model calls a tool.
     pub tools: Vec<Tool>,
+    /// Who is told when a run starts, ends or stops.
+    pub notify: Option<Notify>,
     /// What qwen-mt is told of words and sentences.
     pub glossary: Glossary,
 }
@@ -266,6 +280,16 @@ pub struct Output {
     pub prefix: String,
     /// Whether CSV cells that a spreadsheet would run are escaped.
     pub spreadsheet_safe: bool,
+    /// Where figures of the run are kept while it goes on.
+    pub metrics: Option<PathBuf>,
+}
+
+/// The file of a rehearsal in the place of another.
+fn simulated(path: &Path) -> PathBuf {
+    let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+    let stem = name.strip_suffix(".gz").or_else(|| name.strip_suffix(".zst")).unwrap_or(&name);
+    let at = stem.rfind('.').filter(|at| *at > 0).unwrap_or(stem.len());
+    path.with_file_name(format!("{}.simulated{}", &name[..at], &name[at..]))
 }
 
 impl Output {
@@ -298,10 +322,7 @@ impl Output {
 
     /// The output of a rehearsal: `a.csv.gz` becomes `a.simulated.csv.gz`, and the journal with it.
     pub fn simulated(&self) -> Self {
-        let name = self.path.file_name().unwrap_or_default().to_string_lossy().into_owned();
-        let stem = name.strip_suffix(".gz").or_else(|| name.strip_suffix(".zst")).unwrap_or(&name);
-        let at = stem.rfind('.').filter(|at| *at > 0).unwrap_or(stem.len());
-        let name = format!("{}.simulated{}", &name[..at], &name[at..]);
-        Self { path: self.path.with_file_name(name), ..self.clone() }
+        let metrics = self.metrics.as_deref().map(simulated);
+        Self { path: simulated(&self.path), metrics, ..self.clone() }
     }
 }

@@ -9,17 +9,22 @@ mod values;
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use jiff::tz::TimeZone;
+
 use super::answer::Glossary;
 use super::facts::FactsBook;
 use super::fields::request;
 use super::file::{JobFile, ModelSection, PriceSection, PromptSection, ROLES, RetrySection};
 use super::headers::raise;
 use super::layers::Layers;
+use super::limits::{Concurrency, Rates};
+use super::notify::notify;
 use super::problem::Problem;
 use super::{Asking, Job, Prompt, Text, Turn};
 use answering::{answer, tools};
 use asking::{model, price, retry};
-use bounds::{caps, concurrency, quotas};
+pub(super) use bounds::limits_alone;
+use bounds::schedule;
 use files::{input, output};
 
 /// DashScope's address in Singapore, the vendor's default.
@@ -38,6 +43,8 @@ pub struct Lookups<'a> {
     pub region: &'a AddressOf<'a>,
     /// What is known of models at an address.
     pub book: &'a dyn Fn(&str) -> FactsBook,
+    /// A time zone by its name; without one, that of the system.
+    pub zone: &'a dyn Fn(Option<&str>) -> Result<TimeZone, String>,
 }
 
 /// Settles a job.
@@ -54,17 +61,23 @@ pub fn resolve(file: JobFile, layers: &Layers, lookups: &Lookups<'_>) -> Result<
         let help = "give it with --model, or as `name` under [model]";
         return Err(Problem::new("no model is named").help(help));
     }
+    let (rates, concurrency, caps) = limits_alone(&file.limits, layers)?;
+    let known_rates = Rates { qps: None, qpm: known.requests_per_minute, tpm: known.tokens_per_minute };
     let job = Job {
         input: input(file.input, layers)?,
-        quotas: quotas(&file.limits, &known, layers)?,
-        concurrency: concurrency(file.limits.concurrency.as_ref(), layers)?,
-        caps: caps(&file.limits, layers)?,
+        quotas: rates.quotas(known_rates),
+        rates,
+        known_rates,
+        concurrency: concurrency.unwrap_or(Concurrency::Auto),
+        caps,
+        schedule: schedule(&file.limits, layers, lookups.zone)?,
         retry,
         output: output(file.output, layers)?,
         own_price: own_price.is_some(),
         price: own_price.or(known.price),
         answer: answer(file.answer, layers)?,
         tools: tools(file.tools, layers)?,
+        notify: file.notify.map(|section| notify(section, layers)).transpose()?,
         glossary: Glossary {
             terms: file.glossary.terms.map(PathBuf::from),
             memory: file.glossary.memory.map(PathBuf::from),

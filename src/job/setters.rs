@@ -71,7 +71,11 @@ mod tests {
         let text = format!("input.path = \"a.csv\"\noutput.path = \"b.csv\"\n{text}");
         let script = Script { name: "job.toml".into(), text: text.into() };
         let (file, layers) = Layers::read(Some(script), vec![]).expect("a job file");
-        let lookups = Lookups { region: &|_, _| Err(String::new()), book: &|_| FactsBook::default() };
+        let lookups = Lookups {
+            region: &|_, _| Err(String::new()),
+            book: &|_| FactsBook::default(),
+            zone: &|_| Ok(jiff::tz::TimeZone::UTC),
+        };
         Setters::of(&resolve(file, &layers, &lookups).expect("a job"))
     }
 

@@ -13,12 +13,14 @@ use super::feed::Feed;
 use super::held::HeldTeller;
 use super::plan::{Plan, prepare};
 use super::{Opened, PipelineError};
+use crate::dispatch::helm::Helm;
 use crate::dispatch::pace::Pace;
 use crate::dispatch::past::{EarlierRun, doubts};
 use crate::dispatch::stop::{Stop, StopReason, Urgency};
 use crate::dispatch::{Dispatcher, Ledger, Past, Rules};
 use crate::endpoint::Endpoint;
 use crate::event::{Event, HeldBy, Observer};
+use crate::job::limits::Terms;
 use crate::job::setters::Setters;
 use crate::journal::ballast::Ballast;
 use crate::journal::cursors::State;
@@ -56,6 +58,8 @@ pub struct Order<'a> {
     pub retry_failed: bool,
     /// Files the process may open.
     pub open_files: u64,
+    /// Where the run hears of other limits while it goes on.
+    pub helm: &'a Helm,
     /// Variables that the commands of tools do not get to see.
     pub hidden: &'a [OsString],
 }
@@ -129,17 +133,19 @@ pub async fn send<E: Endpoint>(
     if order.retry_failed {
         reopen_failed(&connection, &path, job.input.limit)?;
     }
+    let Terms { quotas, concurrency, caps, .. } = *order.helm.borrow();
     let rules = Rules {
         retry: job.retry,
-        quotas: job.quotas,
-        concurrency: job.concurrency,
-        caps: job.caps,
+        quotas,
+        concurrency,
+        caps,
         conversation: opened.conversation(),
         open_files: order.open_files,
         setters: Setters::of(job),
     };
     let commands = Commands::new(job.tools.clone(), order.hidden.to_vec());
-    let mut dispatcher = Dispatcher::new(endpoint, &commands, &rules, past, Box::new(rand::random::<f64>));
+    let dispatcher = Dispatcher::new(endpoint, &commands, &rules, past, Box::new(rand::random::<f64>));
+    let mut dispatcher = dispatcher.steered(order.helm.clone());
     let ballast = Ballast::beside(&path);
     let mut full = ballast.full();
     let (writer, pen, committed) = Writer::start(connection, &path, order.run, ballast);

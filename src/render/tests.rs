@@ -15,7 +15,11 @@ pub(super) fn job(text: &str) -> Job {
         ["input.path=a.csv", "output.path=b.csv"].map(|argument| set(argument).expect("good")).to_vec();
     let script = Script { name: "job.toml".into(), text: text.into() };
     let (file, layers) = Layers::read(Some(script), base).expect("reads");
-    let lookups = Lookups { region: &|region, _| Err(region.to_owned()), book: &|_| FactsBook::default() };
+    let lookups = Lookups {
+        region: &|region, _| Err(region.to_owned()),
+        book: &|_| FactsBook::default(),
+        zone: &|_| Ok(jiff::tz::TimeZone::UTC),
+    };
     resolve(file, &layers, &lookups).expect("resolves")
 }
 

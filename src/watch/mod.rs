@@ -4,6 +4,7 @@
 //! nothing foreign reaches a terminal with its control characters.
 
 mod json;
+pub mod metrics;
 mod plain;
 mod terminal;
 pub use crate::text;

@@ -144,6 +144,15 @@ impl Write for Sink {
     }
 }
 
+/// Puts a file in the place of another, without waiting for the disk.
+pub(super) fn replace_unsynced(path: &Path, bytes: &[u8]) -> Result<(), WriteError> {
+    let place = follow_links(path).map_err(|source| WriteError::writing(path, source))?;
+    let mut file = temporary_file(&place)?;
+    file.write_all(bytes).map_err(|source| WriteError::writing(path, source))?;
+    file.persist(&place).map_err(|refused| WriteError::writing(path, refused.error))?;
+    Ok(())
+}
+
 /// A file beside `place`, by a name that tells whose it is: `.reviews.csv.k3Fq9a.part`. Removed when dropped.
 ///
 /// It has the permissions of the file it will replace, or else those of any new file, not a temporary file's.

@@ -120,6 +120,16 @@ pub fn whole_file(path: &Path, bytes: &[u8]) -> Result<(), WriteError> {
     sink.commit()
 }
 
+/// Writes a file that is written again in a moment: whole or not at all to whoever reads it, and not held against a power
+/// cut.
+///
+/// # Errors
+///
+/// When it cannot be written.
+pub fn passing_file(path: &Path, bytes: &[u8]) -> Result<(), WriteError> {
+    atomic::replace_unsynced(path, bytes)
+}
+
 /// Why the output could not be written.
 #[derive(Debug, ThisError)]
 pub enum WriteError {

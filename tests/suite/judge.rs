@@ -241,7 +241,7 @@ impl Judge {
             (_, 0, "finished") => code == 3,
             (_, 0, _) => false,
             (_, _, "refused" | "every_row_refused" | "outage" | "never_reached") => code == 4,
-            (_, _, "max_cost" | "max_total_tokens" | "max_duration") => code == 5,
+            (_, _, "max_cost" | "max_total_tokens" | "max_duration" | "until") => code == 5,
             (_, _, "interrupted") => code == 130,
             (_, _, "input_changed") => code == 1,
             _ => false,

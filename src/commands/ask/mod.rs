@@ -8,8 +8,8 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
+use super::begin::start_simulator;
 use super::load::colored;
-use super::run::start_simulator;
 use super::{Failure, coding_plan, interrupt};
 use crate::api::client::{HttpEndpoint, Settings};
 use crate::api::key::Key;

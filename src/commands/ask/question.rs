@@ -8,7 +8,7 @@ use serde_json::{Map, Value};
 
 use super::super::Failure;
 use super::super::environment::Environment;
-use super::super::load::address_of;
+use super::super::load::{address_of, time_zone};
 use super::super::tables::Tables;
 use crate::cli::AskArgs;
 use crate::job::knobs::{Overlay, set};
@@ -44,7 +44,7 @@ pub(super) fn settle(args: &AskArgs, screen: &Screen) -> Result<Question, Failur
     let (file, layers) = Layers::read(None, overlays(args, &environment)?)?;
     let names_model = args.model.is_some() || args.set.iter().any(|set| set.starts_with("model.name"));
     let tables = Tables::read(file.model.table.as_deref().map(Path::new), Path::new(""))?;
-    let lookups = Lookups { region: &address_of, book: &|base_url| tables.book(base_url) };
+    let lookups = Lookups { region: &address_of, book: &|base_url| tables.book(base_url), zone: &time_zone };
     let mut asking = resolve_question(file, &layers, &lookups)?;
     let mut body = match &args.request {
         Some(text) => whole_body(text)?,

@@ -46,7 +46,7 @@ pub(super) fn run(args: StatusArgs) -> Result<Exit, Failure> {
     if let Some(row) = &args.row {
         return row::tell(&reader, loaded.job, row, args.json, &mut out);
     }
-    let status = Status::read(&reader, loaded.job.price.is_some(), Scope::Whole)?;
+    let status = Status::read(&reader, &loaded.job, Scope::Whole)?;
     if args.json {
         writeln!(out, "{}", status.json())?;
     } else {

@@ -2,11 +2,14 @@
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use super::{Ink, Line, VERSION, moment};
 use crate::commands::Failure;
 use crate::commands::summary::{known_cost, timestamp};
+use crate::job::Job;
+use crate::job::orders::{self, Order};
 use crate::job::price::rounded;
 use crate::job::units::shown;
 use crate::journal::lately::{LateFault, Lately};
@@ -50,17 +53,27 @@ pub(super) struct Status {
     held: Vec<(String, f64)>,
     failures: Vec<(String, u64, String)>,
     faults: Vec<Kind<LateFault>>,
+    /// What the last run was told while it went on.
+    told: Vec<Order>,
+    /// Whether a run that goes on sends nothing because it was told so, or because of the schedule.
+    paused: bool,
 }
 
 impl Status {
-    /// Reads how a job stands; `priced`: whether its price is known.
-    pub(super) fn read(reader: &Reader, priced: bool, scope: Scope) -> Result<Self, Failure> {
+    /// Reads how a job stands.
+    pub(super) fn read(reader: &Reader, settled: &Job, scope: Scope) -> Result<Self, Failure> {
+        let priced = settled.price.is_some();
         let job: Value =
             reader.last_job()?.and_then(|text| serde_json::from_str(&text).ok()).unwrap_or_default();
         let runs = reader.runs()?;
         let spent: Spent = runs.iter().map(|run| run.spent).sum();
         let holder = Lock::holder(reader.path());
         let in_doubt = if holder.is_some() { 0 } else { reader.in_doubt()? };
+        let told = runs.last().map(|run| reader.orders_of(run.number)).transpose()?.unwrap_or_default();
+        let paused = holder.is_some() && {
+            let told = orders::told(&told).unwrap_or_default();
+            settled.terms(&told, Timestamp::now(), None).paused
+        };
         let failures = reader.failures()?.into_iter().map(|group| (group.code, group.rows, group.message));
         let now = SystemTime::now();
         let minute = now.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs() as i64 / 60;
@@ -81,6 +94,8 @@ impl Status {
             faults: faults.sorted().0,
             cost: known_cost(reader, &spent, priced)?,
             days: if scope == Scope::Whole { reader.days()? } else { Vec::new() },
+            told,
+            paused,
             runs,
             spent,
             holder,
@@ -161,7 +176,7 @@ impl Status {
             rate(self.lately.rows_per_second),
             rate(self.lately.tokens_per_second)
         );
-        if let Some(time) = self.time_left() {
+        if let Some(time) = self.time_left().filter(|_| !self.paused) {
             rates.push_str(&format!(" · about {} left at that rate", shown(time)));
         }
         let whole: f64 = self.held.iter().map(|(_, seconds)| seconds).sum();
@@ -169,7 +184,12 @@ impl Status {
             let share = seconds * 100.0 / whole;
             (Ink::Notable, format!("held by {} ({share:.0} % of the time of late)", short(cause, 40)))
         });
-        std::iter::once((Ink::Plain, rates)).chain(held).collect()
+        let paused = (Ink::Notable, "held by pause: nothing is sent for now".to_owned());
+        let held = if self.paused { Some(paused) } else { held };
+        let told: Vec<String> = self.told.iter().map(Order::shown).collect();
+        let told = (!told.is_empty())
+            .then(|| (Ink::Plain, format!("told while it runs: {}", printable(&told.join(", ")))));
+        std::iter::once((Ink::Plain, rates)).chain(held).chain(told).collect()
     }
 
     fn whether_it_runs(&self) -> String {
@@ -294,6 +314,8 @@ impl Status {
             }).collect::<Vec<_>>(),
             "runs": runs,
             "days": days,
+            "paused": self.paused,
+            "told": self.told.iter().map(Order::shown).collect::<Vec<_>>(),
         })
     }
 }

@@ -30,7 +30,7 @@ pub(super) fn watch(args: &JobArgs, job: &Job, color: bool) -> Result<Exit, Fail
     let mut drawn = 0;
     loop {
         let begun = Instant::now();
-        let status = Status::read(&open(job)?, job.price.is_some(), Scope::Present)?;
+        let status = Status::read(&open(job)?, job, Scope::Present)?;
         let lines = status.lines();
         drawn = match terminal {
             true => draw(&lines, drawn, color)?,

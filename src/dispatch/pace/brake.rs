@@ -76,6 +76,11 @@ impl Brake {
         self.cut = Some(cut);
     }
 
+    /// Forgets what the service bore, but for the wait that it asked for.
+    pub(crate) fn forget(&mut self) {
+        *self = Self { held_until: self.held_until, ..Self::default() };
+    }
+
     /// The amount per second that the brake allows; `None` when it is off.
     pub(crate) fn rate(&self, now: Instant) -> Option<f64> {
         self.cut?.rate(now, self.held_until)

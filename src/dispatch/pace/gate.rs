@@ -54,6 +54,32 @@ impl Gate {
         }
     }
 
+    /// A gate that is put up while requests are on their way: the first passes it after its turn.
+    pub(crate) fn put_up(quota: Quota, now: Instant) -> Self {
+        let gate = Self::new(quota, now);
+        Self { next: now + gate.each, ..gate }
+    }
+
+    /// The gate with another quota from now on. What passed counts in windows to come; where the quota is smaller now it
+    /// counts as so much less, or a limit that is lowered would stop all for as long as its window.
+    pub(crate) fn changed(&self, quota: Quota, now: Instant) -> Self {
+        let mut gate = Self::new(quota, now);
+        let share = (self.each.as_secs_f64() / gate.each.as_secs_f64()).min(1.0);
+        let passed = self.ledger.iter().map(|(bucket, amount)| (*bucket, amount * share));
+        match gate.bucket == self.bucket {
+            // The same buckets: what is corrected later is found again.
+            true => {
+                gate.origin = self.origin;
+                gate.ledger = passed.collect();
+                gate.sum = self.sum * share;
+            }
+            false => passed.for_each(|(bucket, amount)| gate.remember(self.begins(bucket), amount)),
+        }
+        let turn = self.next.saturating_duration_since(now).as_secs_f64() / self.each.as_secs_f64();
+        gate.next = now + gate.each.mul_f64(turn);
+        gate
+    }
+
     /// When so much can pass: at once, or at the instant given, if nothing else passes meanwhile.
     pub(crate) fn ready(&mut self, now: Instant, amount: f64) -> Result<(), Instant> {
         self.forget(now);
@@ -97,8 +123,8 @@ impl Gate {
         let bucket = self.bucket_of(at);
         match self.ledger.iter_mut().find(|(known, _)| *known == bucket) {
             Some((_, passed)) => {
-                *passed += difference;
-                self.sum += difference;
+                let before = std::mem::replace(passed, (*passed + difference).max(0.0));
+                self.sum += *passed - before;
             }
             // It has left the window already; what is owed beyond it is owed now.
             None if difference > 0.0 => self.enter(now, difference),
@@ -140,9 +166,13 @@ impl Gate {
         (at.saturating_duration_since(self.origin).as_nanos() / self.bucket.as_nanos().max(1)) as u64
     }
 
+    fn begins(&self, bucket: u64) -> Instant {
+        self.origin + self.bucket.mul_f64(bucket as f64)
+    }
+
     /// When a bucket has left every window that counts it.
     fn leaves(&self, bucket: u64) -> Instant {
-        self.origin + self.bucket.mul_f64(bucket as f64 + 1.0) + self.held
+        self.begins(bucket) + self.bucket + self.held
     }
 }
 

@@ -73,6 +73,31 @@ impl Pace {
         pace
     }
 
+    /// Keeps to another quota from now on, without a burst. Where a limit is raised, what the brake has learnt under the
+    /// old one is forgotten: it can be no more than that.
+    pub fn change(&mut self, quotas: Quotas, now: Instant) {
+        let before = std::mem::replace(&mut self.quotas, quotas);
+        let mut gates = std::mem::take(&mut self.requests).into_iter();
+        for (before, after) in [
+            (before.requests_per_second, quotas.requests_per_second),
+            (before.requests_per_minute, quotas.requests_per_minute),
+        ] {
+            let gate = before.and_then(|_| gates.next());
+            self.requests.extend(changed(gate, before, after, now));
+        }
+        let tokens = [before.tokens_per_minute, quotas.tokens_per_minute];
+        self.tokens = changed(self.tokens.take(), tokens[0], tokens[1], now);
+        let is_raised = |[before, after]: [Option<f64>; 2]| {
+            before.is_some_and(|before| after.is_none_or(|after| after > before))
+        };
+        if is_raised([before, quotas].map(|quotas| quotas.requests_each_second())) {
+            self.brake.0.forget();
+        }
+        if is_raised(tokens.map(|quota| quota.map(Quota::amount))) {
+            self.token_brake.0.forget();
+        }
+    }
+
     /// Leave to send a request now.
     ///
     /// # Errors
@@ -168,6 +193,16 @@ impl Pace {
             gate.correct(ticket.at, now, tokens - ticket.charged);
         }
     }
+}
+
+/// A gate as it is after its quota was changed.
+fn changed(gate: Option<Gate>, before: Option<Quota>, after: Option<Quota>, now: Instant) -> Option<Gate> {
+    let after = after?;
+    Some(match gate {
+        Some(gate) if before == Some(after) => gate,
+        Some(gate) => gate.changed(after, now),
+        None => Gate::put_up(after, now),
+    })
 }
 
 #[cfg(test)]

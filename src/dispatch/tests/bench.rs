@@ -16,7 +16,7 @@ use crate::dispatch::stop::Urgency;
 use crate::dispatch::{Dispatcher, PassEnd, Past, Ready, Rules};
 use crate::event::Standing;
 use crate::job::Retry;
-use crate::job::limits::{Caps, Concurrency, Quota, Quotas};
+use crate::job::limits::{Caps, Concurrency, Quota, Quotas, Terms};
 use crate::job::setters::Setters;
 use crate::note::{Ended, Ending, Note, RowKey};
 use crate::outcome::{Fault, Reply};
@@ -64,6 +64,8 @@ pub(super) struct Bench {
     pub(super) disk_full_after: Option<usize>,
     /// When the run is asked to stop.
     pub(super) stops: Vec<(Duration, Urgency)>,
+    /// When the run is told to keep to other terms.
+    pub(super) turns: Vec<(Duration, Terms)>,
     /// What each request is thought to use.
     pub(super) estimate: Estimate,
     pub(super) price: Option<std::sync::Arc<crate::job::price::Price>>,
@@ -93,6 +95,7 @@ impl Bench {
             commit: Duration::from_millis(5),
             disk_full_after: None,
             stops: Vec::new(),
+            turns: Vec::new(),
             estimate: Estimate { prompt_tokens: 50, max_completion_tokens: 100 },
             price: None,
             start: Instant::now(),
@@ -141,7 +144,8 @@ impl Bench {
         script: impl Fn(Call) -> (Duration, Reply) + 'static,
     ) -> Result<PassEnd, &'static str> {
         let service = self.service(script);
-        let mut dispatcher = Dispatcher::new(&service, self.toolbox, &self.rules, &self.past, dice());
+        let dispatcher = Dispatcher::new(&service, self.toolbox, &self.rules, &self.past, dice());
+        let mut dispatcher = dispatcher.steered(self.helm());
         self.pass(&mut dispatcher, rows, true).await
     }
 
@@ -201,6 +205,25 @@ impl Bench {
             assert_eq!(log.shown, log.committed.len(), "everything stored is shown");
         }
         end
+    }
+
+    /// The terms that a run begins with.
+    pub(super) fn terms(&self) -> Terms {
+        let Rules { quotas, concurrency, caps, .. } = self.rules;
+        Terms { quotas, concurrency, caps, paused: false, time_is_up: false }
+    }
+
+    fn helm(&self) -> watch::Receiver<Terms> {
+        let (steer, helm) = watch::channel(self.terms());
+        let (turns, start) = (self.turns.clone(), self.start);
+        tokio::spawn(async move {
+            for (at, terms) in turns {
+                tokio::time::sleep_until(start + at).await;
+                steer.send_replace(terms);
+            }
+            steer.closed().await;
+        });
+        helm
     }
 
     pub(super) fn service(&self, script: impl Fn(Call) -> (Duration, Reply) + 'static) -> Service {

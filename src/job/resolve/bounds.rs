@@ -1,44 +1,99 @@
 //! The quota that a job keeps, and the caps that it stops at.
 
+use jiff::tz::TimeZone;
 use toml::Value;
 
-use super::super::facts::Facts;
-use super::super::file::LimitsSection;
+use super::super::file::{LimitsSection, OneOrMany, SpanSection};
 use super::super::layers::Layers;
-use super::super::limits::{Caps, Concurrency, Quota, Quotas};
+use super::super::limits::{Caps, Concurrency, Quota, Rates};
 use super::super::problem::Problem;
-use super::values::duration;
+use super::super::schedule::{self, Schedule, Span};
+use super::values::{duration, parse};
 
-/// What the job says; where it says nothing of a kind of limit, what the model table says.
-pub(super) fn quotas(section: &LimitsSection, known: &Facts, layers: &Layers) -> Result<Quotas, Problem> {
-    let quota = |key: &str, amount: Option<f64>, make: fn(f64) -> Option<Quota>| match amount {
-        Some(amount) => {
-            let wrong = || layers.problem(&format!("limits.{key}"), format!("`{key}` is a number above 0"));
-            make(amount).map(Some).ok_or_else(wrong)
+/// The limits that a table names, `limits` or one under it.
+pub(super) fn rates(table: &str, said: Rates, layers: &Layers) -> Result<Rates, Problem> {
+    let Rates { qps, qpm, tpm } = said;
+    for (key, amount, make) in [
+        ("qps", qps, Quota::per_second as fn(f64) -> Option<Quota>),
+        ("qpm", qpm, Quota::per_minute),
+        ("tpm", tpm, Quota::per_minute),
+    ] {
+        if amount.is_some_and(|amount| make(amount).is_none()) {
+            return Err(layers.problem(&format!("{table}.{key}"), format!("`{key}` is a number above 0")));
         }
-        None => Ok(None),
-    };
-    // A request limit of the user's own stands alone: with the table's beside it, `qps = 10` would do nothing.
-    let requests = section.qps.is_none().then_some(known.requests_per_minute).flatten();
-    Ok(Quotas {
-        requests_per_second: quota("qps", section.qps, Quota::per_second)?,
-        requests_per_minute: quota("qpm", section.qpm.or(requests), Quota::per_minute)?,
-        tokens_per_minute: quota("tpm", section.tpm.or(known.tokens_per_minute), Quota::per_minute)?,
-    })
+    }
+    Ok(said)
 }
 
-pub(super) fn concurrency(value: Option<&Value>, layers: &Layers) -> Result<Concurrency, Problem> {
+/// The places that a table names.
+pub(super) fn concurrency(
+    table: &str,
+    value: Option<&Value>,
+    layers: &Layers,
+) -> Result<Option<Concurrency>, Problem> {
     match value {
-        None => Ok(Concurrency::Auto),
-        Some(Value::String(word)) if word == "auto" => Ok(Concurrency::Auto),
+        None => Ok(None),
+        Some(Value::String(word)) if word == "auto" => Ok(Some(Concurrency::Auto)),
         Some(Value::Integer(count)) if *count >= 1 && *count <= 100_000 => {
-            Ok(Concurrency::Fixed(*count as usize))
+            Ok(Some(Concurrency::Fixed(*count as usize)))
         }
         Some(_) => {
             let message = "`concurrency` is \"auto\" or a whole number from 1 to 100,000";
-            Err(layers.problem("limits.concurrency", message))
+            Err(layers.problem(&format!("{table}.concurrency"), message))
         }
     }
+}
+
+/// What `[limits]` says by itself, without what is known of the model.
+pub(crate) fn limits_alone(
+    section: &LimitsSection,
+    layers: &Layers,
+) -> Result<(Rates, Option<Concurrency>, Caps), Problem> {
+    let LimitsSection { qps, qpm, tpm, .. } = *section;
+    Ok((
+        rates("limits", Rates { qps, qpm, tpm }, layers)?,
+        concurrency("limits", section.concurrency.as_ref(), layers)?,
+        caps(section, layers)?,
+    ))
+}
+
+/// What holds when.
+pub(super) fn schedule(
+    section: &LimitsSection,
+    layers: &Layers,
+    zone: &dyn Fn(Option<&str>) -> Result<TimeZone, String>,
+) -> Result<Schedule, Problem> {
+    let until = section.until.as_deref().map(|text| parse("limits.until", schedule::until(text), layers));
+    let spans = section.schedule.iter().enumerate();
+    Ok(Schedule {
+        zone: parse("limits.time_zone", zone(section.time_zone.as_deref()), layers)?,
+        spans: spans.map(|(index, section)| span(index, section, layers)).collect::<Result<_, _>>()?,
+        until: until.transpose()?,
+    })
+}
+
+fn span(index: usize, section: &SpanSection, layers: &Layers) -> Result<Span, Problem> {
+    let table = format!("limits.schedule.{index}");
+    let key = |name: &str| format!("{table}.{name}");
+    let days = match &section.days {
+        None => vec![],
+        Some(OneOrMany::One(day)) => vec![day.clone()],
+        Some(OneOrMany::Many(days)) => days.clone(),
+    };
+    let SpanSection { qps, qpm, tpm, pause, .. } = *section;
+    let span = Span {
+        from: parse(&key("from"), schedule::time_of_day(&section.from), layers)?,
+        to: parse(&key("to"), schedule::time_of_day(&section.to), layers)?,
+        days: parse(&key("days"), days.iter().map(|day| schedule::weekday(day)).collect(), layers)?,
+        rates: rates(&table, Rates { qps, qpm, tpm }, layers)?,
+        concurrency: concurrency(&table, section.concurrency.as_ref(), layers)?,
+        paused: pause.unwrap_or(false),
+    };
+    if span.rates == Rates::default() && span.concurrency.is_none() && !span.paused {
+        let problem = layers.problem(&table, "an entry of `schedule` that changes nothing");
+        return Err(problem.help("give it `qps`, `qpm`, `tpm`, `concurrency` or `pause = true`"));
+    }
+    Ok(span)
 }
 
 pub(super) fn caps(section: &LimitsSection, layers: &Layers) -> Result<Caps, Problem> {

@@ -23,6 +23,7 @@ fn settle_with(text: &str, overlays: Vec<Overlay>) -> Result<Job, Problem> {
             None => Ok(format!("https://{region}.example.com/v1")),
         },
         book: &|_| FactsBook::new(facts),
+        zone: &|_| Ok(jiff::tz::TimeZone::UTC),
     };
     resolve(file, &layers, &lookups)
 }

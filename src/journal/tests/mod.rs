@@ -7,6 +7,7 @@ mod edits;
 mod lock;
 mod matching;
 mod naming;
+mod orders;
 mod reading;
 mod shipped;
 mod steps;

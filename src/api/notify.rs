@@ -1,0 +1,99 @@
+//! Calls an address when a run starts, ends or stops. The address is a secret: it is in no message and no error.
+
+use std::fmt;
+use std::time::Duration;
+
+use reqwest::header::CONTENT_TYPE;
+use reqwest::{Client, Url, redirect};
+
+use super::client::provide_tls;
+
+/// An address that is called. It cannot be printed.
+#[derive(Clone)]
+pub struct Hook(Url);
+
+impl fmt::Debug for Hook {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Hook(…)")
+    }
+}
+
+impl Hook {
+    /// An address from its text.
+    ///
+    /// # Errors
+    ///
+    /// What is wrong with it; never the text itself.
+    pub fn new(text: &str, allow_http: bool) -> Result<Self, &'static str> {
+        let url: Url = text.trim().parse().map_err(|_| "is no address; one begins with https://")?;
+        let host = url.host_str().ok_or("names no host")?;
+        let address = host.trim_start_matches('[').trim_end_matches(']').parse::<std::net::IpAddr>();
+        let local = host == "localhost" || address.is_ok_and(|address| address.is_loopback());
+        match url.scheme() {
+            "https" => Ok(Self(url)),
+            "http" if local || allow_http => Ok(Self(url)),
+            "http" => Err("begins with http://, which is unprotected; use https://, or allow_http = true"),
+            _ => Err("is no address of the web; one begins with https://"),
+        }
+    }
+
+    /// The host, which may be shown.
+    pub fn host(&self) -> &str {
+        self.0.host_str().unwrap_or_default()
+    }
+
+    /// Sends a JSON text there.
+    ///
+    /// # Errors
+    ///
+    /// What went wrong, without the address.
+    pub async fn call(&self, body: String, patience: Duration) -> Result<(), String> {
+        provide_tls();
+        let mut builder = Client::builder()
+            .user_agent(concat!("fanfold/", env!("CARGO_PKG_VERSION")))
+            .redirect(redirect::Policy::none())
+            .timeout(patience);
+        if self.0.scheme() == "http" {
+            builder = builder.no_proxy().tls_certs_only([]);
+        }
+        let client = builder.build().map_err(plain)?;
+        let asking = client.post(self.0.clone()).header(CONTENT_TYPE, "application/json").body(body);
+        let status = asking.send().await.map_err(plain)?.status();
+        match status.is_success() {
+            true => Ok(()),
+            false => Err(format!("{} answered {status}", self.host())),
+        }
+    }
+}
+
+/// What an error says without the address: the first cause that does not repeat it.
+fn plain(error: reqwest::Error) -> String {
+    if error.is_timeout() {
+        return "no answer in time".to_owned();
+    }
+    let error = error.without_url();
+    let mut cause: &(dyn std::error::Error + 'static) = &error;
+    while let Some(deeper) = cause.source() {
+        cause = deeper;
+    }
+    cause.to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_address_is_checked_and_never_shown() {
+        let hook = Hook::new("https://hooks.example.com/services/T0/B0?token=secret", false).expect("good");
+        assert_eq!((hook.host(), format!("{hook:?}")), ("hooks.example.com", "Hook(…)".to_owned()));
+        for wrong in ["secret", "http://example.com/secret", "ftp://example.com/secret", "data:secret"] {
+            let said = Hook::new(wrong, false).expect_err(wrong);
+            assert!(!said.contains("secret"), "{said}");
+        }
+        assert!(
+            Hook::new("http://127.0.0.1:1/x", false).is_ok() && Hook::new("http://[::1]:1/x", false).is_ok()
+        );
+        assert!(Hook::new("http://example.com/x", true).is_ok());
+    }
+}

@@ -1,0 +1,113 @@
+//! `fanfold run`: from the command line to a run that holds its journal.
+
+use std::cell::RefCell;
+use std::ffi::OsString;
+use std::time::SystemTime;
+
+use tokio::sync::watch;
+
+use super::environment::Environment;
+use super::load::{Loaded, check_tools, load, screen};
+use super::notify::{Notifier, secret};
+use super::run::Session;
+use super::{Failure, coding_plan, interrupt};
+use crate::api::client::{HttpEndpoint, Settings};
+use crate::api::key::Key;
+use crate::cli::RunArgs;
+use crate::dispatch::stop::{Stop, Urgency};
+use crate::exit::Exit;
+use crate::journal;
+use crate::journal::lock::Lock;
+use crate::pipeline::{Opened, check_target};
+use crate::simulator;
+use crate::watch::Screen;
+
+/// Runs the command.
+pub(super) fn run(args: RunArgs) -> Result<Exit, Failure> {
+    let screen = screen(&args.job, args.progress);
+    let (ask, stop) = interrupt::listen_and_ask(&screen, interrupt::STOPPING)?;
+    let loaded = load(&args.job)?;
+    let key = match args.job.simulate {
+        true => Ok(Key::new("simulated").ok()),
+        false => key(&loaded),
+    };
+    let notify = loaded.job.notify.as_ref();
+    let address = notify.and_then(|notify| secret(notify, &loaded.environment));
+    let known = key.as_ref().ok().and_then(Option::as_ref);
+    let hidden = Environment::with_secrets(&loaded.job, known, address.as_deref());
+    let notifier = Notifier::new(notify, &loaded.environment, &hidden, &args.job, &screen);
+    let notifier = RefCell::new(notifier);
+    let beginning =
+        Beginning { args: &args, screen, ask, stop, loaded, key, address, hidden, notifier: &notifier };
+    let ended = beginning.go();
+    let exit = ended.as_ref().map_or_else(|failure| failure.exit, |exit| *exit);
+    notifier.into_inner().finish(exit);
+    ended
+}
+
+/// A run before it has its journal: what goes wrong from here on, somebody may be told.
+struct Beginning<'a> {
+    args: &'a RunArgs,
+    screen: Screen,
+    ask: watch::Sender<Urgency>,
+    stop: Stop,
+    loaded: Loaded,
+    key: Result<Option<Key>, Failure>,
+    /// The address that is told, a secret.
+    address: Option<String>,
+    hidden: Vec<OsString>,
+    notifier: &'a RefCell<Notifier>,
+}
+
+impl Beginning<'_> {
+    fn go(self) -> Result<Exit, Failure> {
+        let Self { args, screen, ask, stop, loaded, key, address, hidden, notifier } = self;
+        check_tools(&loaded.job)?;
+        if loaded.tables.own.is_some() {
+            screen.say(&format!("model table: {}", loaded.tables.words()));
+        }
+        let simulator = args.job.simulate.then(|| start_simulator(&screen)).transpose()?;
+        let base_url =
+            simulator.as_ref().map_or(loaded.job.model.base_url.as_str(), simulator::Handle::base_url);
+        let key = key?;
+        if simulator.is_none()
+            && let Some(warning) = coding_plan::warning(base_url, key.as_ref())
+        {
+            screen.insist(&warning);
+        }
+        let secrets = Vec::from_iter(address);
+        let settings =
+            Settings { base_url, key, secrets, ..Settings::of(&loaded.job.model, &loaded.job.retry) };
+        let endpoint = HttpEndpoint::new(settings).map_err(Failure::new)?;
+        check_target(&loaded.job.output.path)?;
+        check_target(&loaded.job.output.summary())?;
+        if let Some(metrics) = &loaded.job.output.metrics {
+            check_target(metrics)?;
+        }
+        let journal_path = loaded.job.output.journal();
+        let _lock = Lock::take(&journal_path)?;
+        if args.fresh
+            && let Some(aside) = journal::set_aside(&journal_path)?
+        {
+            screen.say(&format!("the old journal is now {}", aside.display()));
+        }
+        let opened = Opened::new(loaded.job)?;
+        if opened.source.spool_reused() {
+            screen.say("standard input is empty: going on with what it held before");
+        }
+        let begun = SystemTime::now();
+        let session = Session { args, screen, ask, stop, opened, endpoint, hidden, notifier, begun };
+        session.run()
+    }
+}
+
+pub(super) fn start_simulator(screen: &Screen) -> Result<simulator::Handle, Failure> {
+    screen.say("rehearsal: the built-in simulator answers, and no tokens are bought");
+    let settings =
+        simulator::Settings { latency: simulator::Latency::rehearsal(), ..simulator::Settings::default() };
+    simulator::spawn_thread(settings).map_err(|error| Failure::with_causes(&error))
+}
+
+fn key(loaded: &Loaded) -> Result<Option<Key>, Failure> {
+    Key::load(&loaded.job.model.key, |name| loaded.environment.get(name)).map_err(Failure::new)
+}

@@ -1,0 +1,56 @@
+//! The file of figures that a run keeps while it goes on. A file that cannot be written is a warning, and no more.
+
+use std::path::PathBuf;
+use std::time::{Duration, Instant, SystemTime};
+
+use crate::exit::Exit;
+use crate::tally::Snapshot;
+use crate::watch::Screen;
+use crate::watch::metrics::{About, text};
+use crate::write::passing_file;
+
+/// How often the file is written.
+const EVERY: Duration = Duration::from_secs(5);
+
+/// The file, when the job has one.
+#[derive(Debug, Clone)]
+pub(super) struct MetricsFile {
+    path: Option<PathBuf>,
+    about: About,
+    screen: Screen,
+    written: Option<Instant>,
+    has_failed: bool,
+}
+
+impl MetricsFile {
+    /// The file of a run; without a path, none.
+    pub(super) fn new(path: Option<PathBuf>, about: About, screen: &Screen) -> Self {
+        Self { path, about, screen: screen.clone(), written: None, has_failed: false }
+    }
+
+    /// Writes it, unless that was done a moment ago.
+    pub(super) fn keep(&mut self, snapshot: &Snapshot) {
+        if self.written.is_none_or(|written| written.elapsed() >= EVERY) {
+            self.write(snapshot, None);
+        }
+    }
+
+    /// Writes it for the last time.
+    pub(super) fn finish(mut self, snapshot: &Snapshot, exit: Exit) {
+        self.write(snapshot, Some(exit));
+    }
+
+    fn write(&mut self, snapshot: &Snapshot, exit: Option<Exit>) {
+        let Some(path) = &self.path else { return };
+        self.written = Some(Instant::now());
+        let text = text(&self.about, snapshot, SystemTime::now(), exit.map(Exit::code));
+        match passing_file(path, text.as_bytes()) {
+            Ok(()) => self.has_failed = false,
+            Err(error) if !self.has_failed => {
+                self.has_failed = true;
+                self.screen.insist(&format!("warning: the figures of the run cannot be written: {error}"));
+            }
+            Err(_) => {}
+        }
+    }
+}

@@ -1,0 +1,221 @@
+//! Tells somebody that a run starts, ends or stops: counts and codes, and nothing of rows or prompts. What comes of it is
+//! no matter of the run's: it is not waited for at the start, and a failure is a warning.
+
+use std::ffi::OsString;
+use std::process::Stdio;
+use std::sync::mpsc::{Receiver, Sender, channel};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use serde_json::{Map, Value, json};
+use tokio::io::AsyncWriteExt;
+use tokio::process::Command;
+
+use super::environment::Environment;
+use super::resume::resume_command;
+use crate::api::notify::Hook;
+use crate::cli::JobArgs;
+use crate::exit::Exit;
+use crate::job::knobs::KNOBS;
+use crate::job::notify::{Moment, Notify, PATIENCE, Recipient};
+use crate::pipeline::plan::Plan;
+use crate::watch::Screen;
+use crate::watch::text::short;
+
+/// The version of a notification. It only ever gains fields.
+const VERSION: u32 = 1;
+
+/// Where notifications go.
+#[derive(Debug, Clone)]
+enum Line {
+    Hook(Hook),
+    Command(Vec<String>, Vec<OsString>),
+}
+
+/// The address of a job's notifications: what is secret about them.
+pub(super) fn secret(notify: &Notify, environment: &Environment) -> Option<String> {
+    match &notify.to {
+        Recipient::Url(url) => Some(url.reveal().trim().to_owned()),
+        Recipient::Variable(name) => environment.get(name).map(|url| url.trim().to_owned()),
+        Recipient::Command(_) => None,
+    }
+}
+
+/// Whom a run would tell, in words that may be shown; or why it could not.
+pub(super) fn whom(notify: &Notify, environment: &Environment) -> Result<String, String> {
+    line(notify, environment, &[]).map(|line| match line {
+        Line::Hook(hook) => format!("a call to {}", hook.host()),
+        Line::Command(words, _) => format!("the command `{}`", words.first().map_or("", String::as_str)),
+    })
+}
+
+fn line(notify: &Notify, environment: &Environment, hidden: &[OsString]) -> Result<Line, String> {
+    let (url, place) = match &notify.to {
+        Recipient::Command(words) => return Ok(Line::Command(words.clone(), hidden.to_vec())),
+        Recipient::Url(url) => (url.reveal().to_owned(), "`url` under [notify]".to_owned()),
+        Recipient::Variable(name) => match environment.get(name) {
+            Some(url) => (url, format!("what the variable {name} holds")),
+            None => return Err(format!("the variable {name}, which `url_env` names, is not set")),
+        },
+    };
+    Hook::new(&url, notify.allow_http).map(Line::Hook).map_err(|what| format!("{place} {what}"))
+}
+
+/// What is told of a run that begins to send.
+pub(super) fn started(plan: &Plan, run: i64) -> Value {
+    let done = plan.rows - plan.to_send().min(plan.rows);
+    json!({
+        "run": run,
+        "rows": { "in": plan.rows, "pending": plan.to_send(), "ok": done - plan.matched.failed.min(done),
+                  "failed": plan.matched.failed },
+    })
+}
+
+/// What is told of a run that is over: the counts and codes of its receipt.
+pub(super) fn notice(receipt: &Value) -> Value {
+    const FIELDS: [&str; 9] = [
+        "run",
+        "started_at",
+        "ended_at",
+        "rows",
+        "this_run",
+        "all_runs",
+        "exit_code",
+        "reason",
+        "error_code",
+    ];
+    let fields = FIELDS.iter().map(|field| ((*field).to_owned(), receipt[field].clone()));
+    Value::Object(fields.collect())
+}
+
+/// The thread that tells what it is given, one after the other.
+#[derive(Debug)]
+struct Worker {
+    events: Sender<(Moment, String)>,
+    thread: JoinHandle<()>,
+}
+
+/// Tells of one run.
+#[derive(Debug)]
+pub(super) struct Notifier {
+    about: Map<String, Value>,
+    on: Vec<Moment>,
+    worker: Option<Worker>,
+    is_over: bool,
+}
+
+impl Notifier {
+    /// For a run of a job; without `[notify]`, for nobody. Commands do not get to see the `hidden` variables.
+    pub(super) fn new(
+        notify: Option<&Notify>,
+        environment: &Environment,
+        hidden: &[OsString],
+        args: &JobArgs,
+        screen: &Screen,
+    ) -> Self {
+        let worker = notify.and_then(|notify| match line(notify, environment, hidden) {
+            Ok(line) => {
+                let (events, given) = channel();
+                let screen = screen.clone();
+                let thread = std::thread::spawn(move || work(&line, &given, &screen));
+                Some(Worker { events, thread })
+            }
+            Err(why) => {
+                screen.insist(&format!("warning: nobody can be notified: {why}"));
+                None
+            }
+        });
+        let mut about = Map::new();
+        about.insert("version".to_owned(), json!(VERSION));
+        about.insert("program".to_owned(), json!(concat!("fanfold ", env!("CARGO_PKG_VERSION"))));
+        about.insert("job".to_owned(), json!(args.job.as_ref().map(|path| path.to_string_lossy())));
+        about.insert("simulated".to_owned(), json!(args.simulate));
+        about.insert("resume".to_owned(), json!(tells_nothing(args).then(resume_command)));
+        let on = notify.map(|notify| notify.on.clone()).unwrap_or_default();
+        Self { about, on, worker, is_over: false }
+    }
+
+    /// Tells of a moment, with what is known by then.
+    pub(super) fn tell(&mut self, moment: Moment, what: &Value) {
+        self.is_over |= moment != Moment::Start;
+        let Some(worker) = self.worker.as_ref().filter(|_| self.on.contains(&moment)) else { return };
+        let mut text = self.about.clone();
+        text.insert("event".to_owned(), json!(moment.as_str()));
+        text.extend(what.as_object().cloned().unwrap_or_default());
+        let rows_left = what["rows"]["pending"].as_u64() != Some(0);
+        if !rows_left || moment == Moment::Start {
+            text.insert("resume".to_owned(), Value::Null);
+        }
+        // A worker that panicked has shown that by itself.
+        let _ = worker.events.send((moment, Value::Object(text).to_string()));
+    }
+
+    /// The run is over. What was not told of its end is told now; what is on its way is waited for, some seconds at most.
+    pub(super) fn finish(mut self, exit: Exit) {
+        if !self.is_over {
+            let reason = match exit {
+                Exit::Interrupted => "interrupted",
+                Exit::Held => "held",
+                _ => "cannot_run",
+            };
+            self.tell(Moment::Stop, &json!({ "exit_code": exit.code(), "reason": reason }));
+        }
+        if let Some(Worker { events, thread }) = self.worker {
+            drop(events);
+            let _ = thread.join();
+        }
+    }
+}
+
+/// Whether the command line holds nothing but names and numbers: a prompt on it would be told with the resume command.
+fn tells_nothing(args: &JobArgs) -> bool {
+    let texts = ["prompt.system", "prompt.user"];
+    let said = args.knobs.overlays.iter().any(|overlay| texts.contains(&overlay.key.as_str()));
+    debug_assert!(texts.iter().all(|key| KNOBS.iter().any(|knob| knob.key == *key)));
+    !said && args.set.is_empty()
+}
+
+/// Tells what comes, one after the other.
+fn work(line: &Line, events: &Receiver<(Moment, String)>, screen: &Screen) {
+    let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => return screen.insist(&format!("warning: nobody can be notified: {error}")),
+    };
+    for (moment, text) in events {
+        let told = match line {
+            Line::Hook(hook) => runtime.block_on(hook.call(text, PATIENCE)),
+            Line::Command(words, hidden) => runtime.block_on(hand(words, hidden, text, PATIENCE)),
+        };
+        if let Err(why) = told {
+            let why = short(&why, 300);
+            screen.insist(&format!("warning: the notification of the {} failed: {why}", moment.as_str()));
+        }
+    }
+}
+
+/// Runs a command with a text on its standard input.
+async fn hand(words: &[String], hidden: &[OsString], text: String, patience: Duration) -> Result<(), String> {
+    let (program, arguments) = words.split_first().ok_or("the command is empty")?;
+    let mut command = Command::new(program);
+    // In a group of its own: the Ctrl-C that ends the run is told by it too.
+    command.args(arguments).process_group(0).kill_on_drop(true);
+    command.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::null());
+    for variable in hidden {
+        command.env_remove(variable);
+    }
+    let mut child = command.spawn().map_err(|error| format!("{program}: {error}"))?;
+    let stdin = child.stdin.take();
+    let ended = async {
+        if let Some(mut stdin) = stdin {
+            // A command that has no use for the text may close the pipe.
+            let _ = stdin.write_all(text.as_bytes()).await;
+        }
+        child.wait().await
+    };
+    match tokio::time::timeout(patience, ended).await {
+        Ok(Ok(status)) if status.success() => Ok(()),
+        Ok(Ok(status)) => Err(format!("{program} ended with {status}")),
+        Ok(Err(error)) => Err(format!("{program}: {error}")),
+        Err(_) => Err(format!("{program} did not end in time")),
+    }
+}

@@ -1,0 +1,96 @@
+//! `fanfold set`: tells a run that is going on to go otherwise, and waits until it has heard.
+
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use super::Failure;
+use super::load::{load, screen};
+use crate::cli::{Progress, SetArgs};
+use crate::exit::Exit;
+use crate::job::Job;
+use crate::job::orders::{Order, told};
+use crate::job::problem::{Problem, Script};
+use crate::journal;
+use crate::journal::lock::Lock;
+use crate::journal::orders::give;
+use crate::journal::reader::Reader;
+use crate::watch::text::printable;
+
+/// How long it is waited for the run to take an order up. It looks four times a second.
+const PATIENCE: Duration = Duration::from_secs(2);
+
+/// How often it is looked whether it has.
+const BETWEEN_LOOKS: Duration = Duration::from_millis(50);
+
+/// Runs the command.
+pub(super) fn run(mut args: SetArgs) -> Result<Exit, Failure> {
+    // Of a job that is made of flags alone, the first word is an order already.
+    if let Some(first) = args.job.job.take_if(|first| is_order(first)) {
+        args.words.insert(0, first.to_string_lossy().into_owned());
+    }
+    let screen = screen(&args.job, Progress::None);
+    let orders = args.words.iter().map(|word| Order::parse(word)).collect::<Result<Vec<_>, _>>()?;
+    if orders.is_empty() {
+        let problem = Problem::new("nothing is said that the run is to change");
+        let problem = problem.help("write fanfold set JOB.toml qps=5, or pause, resume, stop");
+        return Err(Failure { exit: Exit::Usage, ..Failure::from(problem) });
+    }
+    told(&orders)?;
+    let job = load(&args.job)?.job;
+    check_cost(&job, &orders)?;
+    let path = job.output.journal();
+    let Some(holder) = Lock::holder(&path) else { return Err(not_running(&path)) };
+    let reader = Reader::new(journal::open_to_read(&path)?, &path);
+    if !reader.takes_orders()? {
+        return Err(Failure::new(format!(
+            "the run that goes on ({}) is of an older fanfold, which takes no orders: end it, and begin it again with this one",
+            printable(&holder)
+        )));
+    }
+    let numbers = give(&path, &orders)?;
+    let words = orders.iter().map(Order::shown).collect::<Vec<_>>().join(", ");
+    let given = Instant::now();
+    while !reader.are_taken(numbers)? {
+        if given.elapsed() < PATIENCE {
+            std::thread::sleep(BETWEEN_LOOKS);
+        } else if Lock::holder(&path).is_none() {
+            return Err(not_running(&path));
+        } else {
+            screen.insist(&format!(
+                "{words}: given, and not taken up yet; a run takes orders up while it sends, and this one reads its input \
+                 or writes its output just now"
+            ));
+            return Ok(Exit::Done);
+        }
+    }
+    screen.say(&format!("{words}: taken up by {}; it holds until that run ends", printable(&holder)));
+    Ok(Exit::Done)
+}
+
+fn is_order(word: &Path) -> bool {
+    !word.exists() && word.to_str().is_some_and(|word| Order::parse(word).is_ok())
+}
+
+/// A cap on cost holds only while every request has a price. A run that began with such a cap has seen to that.
+fn check_cost(job: &Job, orders: &[Order]) -> Result<(), Problem> {
+    let Some(order) = orders.iter().find(|order| order.key == "max_cost") else { return Ok(()) };
+    let all_priced = job.own_price || (job.model.name.is_some() && job.price.is_some());
+    if job.caps.cost.is_some() || all_priced {
+        return Ok(());
+    }
+    let script = Script { name: "set".into(), text: order.shown().into() };
+    let message = match job.model.name {
+        Some(_) => "a cap on cost needs a price, and this model's price is not known",
+        None => "a cap on cost needs a price, and these rows bring models whose prices may not be known",
+    };
+    let problem = Problem::new(message).at(&script, 0..script.text.len());
+    Err(problem.help("give it under [price] (`input` and `output`), and begin the run again"))
+}
+
+fn not_running(path: &Path) -> Failure {
+    Failure::new(format!(
+        "no run of this job is going on (nobody holds {}), so that there is nobody to tell\n  = help: what is to hold for \
+         the next run stands in the job file, or is a flag of `fanfold run`",
+        printable(&path.display().to_string())
+    ))
+}

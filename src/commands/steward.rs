@@ -1,0 +1,163 @@
+//! What goes on beside the sending, by the clock on the wall: orders are taken up, the schedule is kept, the time that is up
+//! is told, and figures are kept in a file.
+
+use std::sync::Arc;
+use std::sync::mpsc::{RecvTimeoutError, Sender, channel};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+use jiff::Timestamp;
+use tokio::sync::watch;
+
+use super::metrics::MetricsFile;
+use super::outlook::{Beginning, Outlook, deadline};
+use crate::dispatch::helm::Helm;
+use crate::dispatch::stop::Urgency;
+use crate::job::Job;
+use crate::job::limits::Terms;
+use crate::job::orders::{Order, Told, told};
+use crate::journal::orders::Inbox;
+use crate::tally::Snapshot;
+use crate::watch::Screen;
+
+/// How often it looks around.
+const ROUND: Duration = Duration::from_millis(250);
+
+/// What a steward looks after.
+pub(super) struct Household {
+    /// The job.
+    pub(super) job: Arc<Job>,
+    /// Where the run is told things.
+    pub(super) inbox: Inbox,
+    /// When the run began.
+    pub(super) begun: Timestamp,
+    /// What earlier runs took of the cap on time.
+    pub(super) spent: Duration,
+    /// What is known of the run before it sends.
+    pub(super) beginning: Beginning,
+    /// How the run stands.
+    pub(super) snapshots: watch::Receiver<Snapshot>,
+    /// Where the run is asked to stop.
+    pub(super) ask: watch::Sender<Urgency>,
+    /// Where figures of the run are kept.
+    pub(super) metrics: MetricsFile,
+    /// Where lines for people go.
+    pub(super) screen: Screen,
+    /// The time of day.
+    pub(super) clock: fn() -> Timestamp,
+}
+
+/// A steward at work.
+#[derive(Debug)]
+pub(super) struct Steward {
+    end: Sender<()>,
+    thread: JoinHandle<()>,
+}
+
+impl Steward {
+    /// Begins to look after a run, on a thread of its own. What the run keeps to comes by the helm.
+    pub(super) fn start(household: Household) -> (Self, Helm) {
+        let Household { job, begun, beginning, clock, .. } = &household;
+        let ends_at = job.schedule.ends_at(*begun);
+        let (steer, helm) = watch::channel(job.terms(&Told::default(), clock(), ends_at));
+        let (end, ended) = channel();
+        let (told, outlook) = (Told::default(), Outlook::new(*beginning));
+        let mut rounds = Rounds { household, ends_at, steer, told, outlook, hours: None, trouble: None };
+        rounds.go();
+        let thread = std::thread::spawn(move || {
+            while matches!(ended.recv_timeout(ROUND), Err(RecvTimeoutError::Timeout)) {
+                rounds.go();
+            }
+        });
+        (Self { end, thread }, helm)
+    }
+
+    /// Ends it.
+    pub(super) fn finish(self) {
+        drop(self.end);
+        // A steward that panicked has shown that by itself.
+        let _ = self.thread.join();
+    }
+}
+
+struct Rounds {
+    household: Household,
+    /// When the time of day has come at which the run ends.
+    ends_at: Option<Timestamp>,
+    outlook: Outlook,
+    steer: watch::Sender<Terms>,
+    told: Told,
+    /// The hours of the schedule that hold.
+    hours: Option<String>,
+    /// When it was last said that orders cannot be taken up.
+    trouble: Option<Instant>,
+}
+
+impl Rounds {
+    fn go(&mut self) {
+        self.take_orders();
+        let Household { job, clock, screen, .. } = &self.household;
+        let now = clock();
+        let hours = job.schedule.at(now).map(|span| format!("{}: {}", span.hours(), span.shown()));
+        if hours != self.hours {
+            screen.say(&match &hours {
+                Some(hours) => format!("schedule: from now on {hours}"),
+                None => "schedule: from now on the limits of the job".to_owned(),
+            });
+            self.hours = hours;
+        }
+        let terms = job.terms(&self.told, now, self.ends_at);
+        self.steer.send_if_modified(|before| std::mem::replace(before, terms) != terms);
+        self.look_ahead(now);
+        let snapshot = *self.household.snapshots.borrow();
+        self.household.metrics.keep(&snapshot);
+    }
+
+    fn look_ahead(&mut self, now: Timestamp) {
+        let Household { job, begun, spent, snapshots, screen, .. } = &self.household;
+        if self.told.paused == Some(true) {
+            // Who says so knows that, and not for how long.
+            return;
+        }
+        let Some(deadline) = deadline(job, &self.told, *begun, *spent) else { return };
+        let snapshot = *snapshots.borrow();
+        if let Some(warning) = self.outlook.look((job, &self.told), &snapshot, now, deadline) {
+            screen.insist(&warning);
+        }
+    }
+
+    fn take_orders(&mut self) {
+        let Household { inbox, screen, ask, .. } = &mut self.household;
+        let (orders, new) = match inbox.look() {
+            Ok(Some(orders)) => orders,
+            Ok(None) => return,
+            Err(error) => {
+                // The journal's own writer says what there is to say; this is worth a line a minute at most.
+                let is_new = self.trouble.is_none_or(|said| said.elapsed() > Duration::from_secs(60));
+                if is_new && self.trouble.replace(Instant::now()).is_some() {
+                    screen.say(&format!("warning: orders cannot be taken up: {error}"));
+                }
+                return;
+            }
+        };
+        match told(&orders) {
+            Ok(told) => self.told = told,
+            // Whoever wrote it there was not `fanfold set`.
+            Err(problem) => screen.insist(&format!("warning: an order is not understood: {problem}")),
+        }
+        let words: Vec<String> = orders.iter().skip(new).map(Order::shown).collect();
+        if !words.is_empty() {
+            screen.say(&format!("told: {}", words.join(", ")));
+        }
+        if self.told.stop {
+            let ask_now = |before: &mut Urgency| {
+                let is_first = *before == Urgency::None;
+                *before = (*before).max(Urgency::Drain);
+                is_first
+            };
+            if ask.send_if_modified(ask_now) {
+                screen.insist(super::interrupt::STOPPING);
+            }
+        }
+    }
+}

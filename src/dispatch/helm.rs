@@ -1,0 +1,59 @@
+//! What a run is told while it goes on: other limits, other caps, to send nothing for now, that its time is up.
+
+use std::time::Duration;
+
+use tokio::sync::watch;
+use tokio::time::Instant;
+
+use super::Dispatcher;
+use crate::endpoint::Endpoint;
+use crate::job::limits::{Caps, Terms};
+
+/// Where a run hears of the terms that it keeps to at present.
+pub type Helm = watch::Receiver<Terms>;
+
+/// When the cap on time is reached, of a run that began then and came after others.
+pub(super) fn ends_at(began: Instant, spent: Duration, caps: Caps) -> Option<Instant> {
+    caps.duration.map(|cap| began + cap.saturating_sub(spent))
+}
+
+impl<E: Endpoint> Dispatcher<'_, E> {
+    /// Keeps to the newest terms from now on.
+    pub(super) fn take_terms(&mut self, now: Instant) {
+        let Some(helm) = &mut self.helm else { return };
+        let terms = *helm.borrow_and_update();
+        let before = std::mem::replace(&mut self.terms, terms);
+        if terms == before {
+            return;
+        }
+        if terms.quotas != before.quotas {
+            self.pace.change(terms.quotas, now);
+        }
+        self.window.change(terms.concurrency, terms.quotas.requests_each_second());
+        self.purse.change(terms.caps);
+        self.ends_at = ends_at(self.began, self.spent, terms.caps);
+        match (terms.paused, self.paused_since) {
+            (true, None) => self.paused_since = Some(now),
+            (false, Some(since)) => {
+                self.paused_since = None;
+                self.health.was_paused(now - since);
+            }
+            _ => {}
+        }
+    }
+
+    /// When the service's silence ends the run; never while it is the run that is silent.
+    pub(super) fn patience_ends(&self) -> Option<Instant> {
+        self.health.patience_ends().filter(|_| !self.terms.paused)
+    }
+}
+
+/// Waits for other terms. Without a helm, or when nobody is at it any more, that takes for ever.
+pub(super) async fn turned(helm: &mut Option<Helm>) {
+    if let Some(changes) = helm
+        && changes.changed().await.is_ok()
+    {
+        return;
+    }
+    std::future::pending().await
+}

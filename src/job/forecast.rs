@@ -1,0 +1,123 @@
+//! When a run will end, as far as its limits, its schedule and its present rate tell. Pure: the time is passed in.
+
+use jiff::{SignedDuration, Timestamp};
+
+use super::Job;
+use super::limits::{Quota, Terms};
+use super::orders::Told;
+use crate::event::HeldBy;
+
+/// Turns of the schedule that are looked ahead: weeks of one with several spans a day.
+const TURNS: usize = 200;
+
+/// How a run goes.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Course {
+    /// Rows without an end.
+    pub left: u64,
+    /// Requests that a row takes.
+    pub requests_each: f64,
+    /// Tokens that a row takes, at least.
+    pub tokens_each: f64,
+    /// Rows that come to their end each second at present, and what holds the run back; before that is known only the
+    /// limits tell.
+    pub measured: Option<(f64, Option<HeldBy>)>,
+}
+
+/// What is to be expected of a run that will not be done in time.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Shortfall {
+    /// Rows that will be left when its time is up.
+    pub left: u64,
+    /// When it would end if it went on; `None` when that is not within sight.
+    pub ends_at: Option<Timestamp>,
+    /// What decides that.
+    pub decided_by: &'static str,
+}
+
+/// What a run falls short of by its deadline; `None` when it will be done, as far as anybody can tell.
+pub fn shortfall(
+    job: &Job,
+    told: &Told,
+    course: &Course,
+    now: Timestamp,
+    deadline: Timestamp,
+) -> Option<Shortfall> {
+    let present = job.terms(told, now, None);
+    let (mut time, mut left, mut at_deadline) = (now, course.left as f64, None);
+    let decided_by = decider(&present, course);
+    let short = |rows: f64, ends_at| Shortfall { left: (rows.ceil() as u64).max(1), ends_at, decided_by };
+    if deadline <= now {
+        at_deadline = Some(left);
+    }
+    for _ in 0..TURNS {
+        let rate = rate(&job.terms(told, time, None), &present, course);
+        let turns = [job.schedule.next_turn(time), Some(deadline).filter(|deadline| *deadline > time)];
+        let done = after(time, left / rate);
+        match (done, turns.into_iter().flatten().min()) {
+            (Some(done), turn) if turn.is_none_or(|turn| done <= turn) => {
+                return at_deadline.map(|rows| short(rows, Some(done)));
+            }
+            (_, None) => break,
+            (_, Some(turn)) => {
+                // A run without any limit that is known is done at once, which was seen above.
+                left -= rate * turn.duration_since(time).as_secs_f64();
+                time = turn;
+            }
+        }
+        if time == deadline {
+            at_deadline = Some(left);
+        }
+    }
+    at_deadline.map(|rows| short(rows, None))
+}
+
+fn after(time: Timestamp, seconds: f64) -> Option<Timestamp> {
+    let span = SignedDuration::try_from_secs_f64(seconds).ok()?;
+    time.checked_add(span).ok()
+}
+
+/// Rows per second under terms that hold at some time.
+fn rate(terms: &Terms, present: &Terms, course: &Course) -> f64 {
+    let limit = limits(terms, course).map(|(_, rate)| rate).fold(f64::INFINITY, f64::min);
+    match course.measured {
+        _ if terms.paused => 0.0,
+        None => limit,
+        Some((measured, _)) if terms == present => measured,
+        // What is held back by a limit goes as fast as another one lets it; for all else the service is known to be slow.
+        Some((_, Some(HeldBy::Rate | HeldBy::Tokens | HeldBy::Pause))) if limit.is_finite() => limit,
+        Some((measured, _)) => limit.min(measured),
+    }
+}
+
+/// Rows per second that each limit lets through.
+fn limits(terms: &Terms, course: &Course) -> impl Iterator<Item = (&'static str, f64)> {
+    let each = |quota: Option<Quota>, each: f64| Some(quota?.each_second() / each.max(1e-9));
+    let quotas = terms.quotas;
+    [
+        ("qps", each(quotas.requests_per_second, course.requests_each)),
+        ("qpm", each(quotas.requests_per_minute, course.requests_each)),
+        ("tpm", each(quotas.tokens_per_minute, course.tokens_each)),
+    ]
+    .into_iter()
+    .filter_map(|(name, rate)| Some((name, rate?)))
+}
+
+/// The limit that decides how fast a run goes.
+fn decider(terms: &Terms, course: &Course) -> &'static str {
+    let slowest = limits(terms, course).min_by(|one, other| one.1.total_cmp(&other.1));
+    let slowest = slowest.map_or("the service", |(name, _)| name);
+    match course.measured.and_then(|(_, held_by)| held_by) {
+        _ if terms.paused => "the pause",
+        Some(HeldBy::Tokens) => "tpm",
+        Some(HeldBy::Places) => "concurrency",
+        Some(HeldBy::Throttling) => "the service, which throttles",
+        Some(HeldBy::Outage | HeldBy::Backoff) => "the service, which does not answer",
+        Some(HeldBy::Cap) => "the cap on cost or tokens",
+        Some(HeldBy::Rate) | None => slowest,
+        Some(HeldBy::FirstRows | HeldBy::Pause) => slowest,
+    }
+}
+
+#[cfg(test)]
+mod tests;

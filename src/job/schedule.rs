@@ -1,0 +1,210 @@
+//! What holds at what time of day: other limits from hour to hour, and the hour at which a run is to end. Pure: the time is
+//! passed in, and the clock on the wall of the job's time zone decides.
+
+use jiff::civil::{Date, DateTime, Time, Weekday};
+use jiff::tz::TimeZone;
+use jiff::{Timestamp, ToSpan, Zoned};
+
+use super::limits::{Concurrency, Rates};
+
+/// The hours of a job.
+#[derive(Debug, Clone)]
+pub struct Schedule {
+    /// Where the clock hangs.
+    pub zone: TimeZone,
+    /// What holds when; the first that holds is the one.
+    pub spans: Vec<Span>,
+    /// When a run ends.
+    pub until: Option<Until>,
+}
+
+impl Default for Schedule {
+    fn default() -> Self {
+        Self { zone: TimeZone::UTC, spans: Vec::new(), until: None }
+    }
+}
+
+/// A span of the day, and what holds in it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Span {
+    /// Its beginning.
+    pub from: Time,
+    /// Its end, which is not part of it. One that is not after the beginning is on the next day.
+    pub to: Time,
+    /// The days on which it begins; none: every day.
+    pub days: Vec<Weekday>,
+    /// The limits it names.
+    pub rates: Rates,
+    /// The places it names.
+    pub concurrency: Option<Concurrency>,
+    /// Whether nothing is sent in it.
+    pub paused: bool,
+}
+
+/// When a run ends.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Until {
+    /// At this time of day, the next time that it comes.
+    TimeOfDay(Time),
+    /// At this time on the wall.
+    DateTime(DateTime),
+    /// At this instant.
+    Instant(Timestamp),
+}
+
+impl Schedule {
+    /// The span that holds at a time.
+    pub fn at(&self, now: Timestamp) -> Option<&Span> {
+        let wall = now.to_zoned(self.zone.clone()).datetime();
+        self.spans.iter().find(|span| span.holds(wall))
+    }
+
+    /// The next time at which another span may hold; `None` where nothing ever changes.
+    pub fn next_turn(&self, now: Timestamp) -> Option<Timestamp> {
+        let edges = self.spans.iter().flat_map(|span| [span.from, span.to]);
+        // A span that is limited to some days begins and ends at midnights too, as far as this is concerned.
+        let midnight = self.spans.iter().any(|span| !span.days.is_empty()).then_some(Time::midnight());
+        edges.chain(midnight).filter_map(|edge| self.next(edge, now)).min()
+    }
+
+    /// When a run ends that begins at a time, where the job says so.
+    pub fn ends_at(&self, begun: Timestamp) -> Option<Timestamp> {
+        match self.until? {
+            Until::TimeOfDay(time) => self.next(time, begun),
+            Until::DateTime(time) => Some(time.to_zoned(self.zone.clone()).ok()?.timestamp()),
+            Until::Instant(instant) => Some(instant),
+        }
+    }
+
+    /// A time as the clock on the wall has it, with its day where that is not today.
+    pub fn shown(&self, time: Timestamp, now: Timestamp) -> String {
+        let [time, now] = [time, now].map(|time| time.to_zoned(self.zone.clone()));
+        let form = match time.date() == now.date() {
+            true => "%H:%M",
+            false => "%a %F %H:%M",
+        };
+        time.strftime(form).to_string()
+    }
+
+    /// When the clock on the wall shows this the next time.
+    fn next(&self, time: Time, after: Timestamp) -> Option<Timestamp> {
+        let today = after.to_zoned(self.zone.clone()).date();
+        let on = |day: Date| -> Option<Zoned> { day.to_datetime(time).to_zoned(self.zone.clone()).ok() };
+        // The day before: where the clocks go back, an hour of yesterday can still be to come.
+        let days = [-1, 0, 1, 2].map(|days| today.checked_add(days.days()).ok());
+        let times = days.into_iter().flatten().filter_map(on).map(|time| time.timestamp());
+        times.filter(|time| *time > after).min()
+    }
+}
+
+impl Span {
+    /// Whether it holds when the clock on the wall shows this.
+    pub fn holds(&self, wall: DateTime) -> bool {
+        let (time, today) = (wall.time(), wall.date().weekday());
+        let begins_on = |day: Weekday| self.days.is_empty() || self.days.contains(&day);
+        match self.from < self.to {
+            true => self.from <= time && time < self.to && begins_on(today),
+            false => {
+                (self.from <= time && begins_on(today)) || (time < self.to && begins_on(today.previous()))
+            }
+        }
+    }
+
+    /// What it changes: `qps=50, concurrency=20`, `pause`.
+    pub fn shown(&self) -> String {
+        let Rates { qps, qpm, tpm } = self.rates;
+        let rates = [("qps", qps), ("qpm", qpm), ("tpm", tpm)];
+        let rates = rates.into_iter().filter_map(|(key, rate)| Some(format!("{key}={}", rate?)));
+        let places = self.concurrency.map(|places| match places {
+            Concurrency::Auto => "concurrency=auto".to_owned(),
+            Concurrency::Fixed(places) => format!("concurrency={places}"),
+        });
+        let pause = self.paused.then(|| "pause".to_owned());
+        rates.chain(places).chain(pause).collect::<Vec<_>>().join(", ")
+    }
+
+    /// Its hours: `22:00–08:00`.
+    pub fn hours(&self) -> String {
+        format!("{}–{}", self.from.strftime("%H:%M"), self.to.strftime("%H:%M"))
+    }
+}
+
+/// The time zone of a job whose hours are no matter: whatever it names, UTC.
+///
+/// # Errors
+///
+/// None.
+pub fn utc(_: Option<&str>) -> Result<TimeZone, String> {
+    Ok(TimeZone::UTC)
+}
+
+/// Reads a time of day: `06:00`, `6:00`, `24:00`.
+///
+/// # Errors
+///
+/// A sentence that says what is wrong with it.
+pub fn time_of_day(text: &str) -> Result<Time, String> {
+    let wrong = || format!("`{text}` is not a time of day; write 06:00 or 22:30");
+    let trimmed = text.trim();
+    let mut parts = trimmed.split(':');
+    let mut next = |required: bool| match parts.next() {
+        Some(part) if (1..=2).contains(&part.len()) && part.bytes().all(|byte| byte.is_ascii_digit()) => {
+            part.parse::<i8>().map_err(|_| wrong())
+        }
+        None if !required => Ok(0),
+        _ => Err(wrong()),
+    };
+    let (hour, minute, second) = (next(true)?, next(true)?, next(false)?);
+    if parts.next().is_some() {
+        return Err(wrong());
+    }
+    match (hour, minute, second) {
+        // The end of a day is the beginning of the next.
+        (24, 0, 0) => Ok(Time::midnight()),
+        _ => Time::new(hour, minute, second, 0).map_err(|_| wrong()),
+    }
+}
+
+/// Reads when a run ends: a time of day, or a date and a time.
+///
+/// # Errors
+///
+/// A sentence that says what is wrong with it.
+pub fn until(text: &str) -> Result<Until, String> {
+    let text = text.trim();
+    if let Ok(time) = time_of_day(text) {
+        return Ok(Until::TimeOfDay(time));
+    }
+    if let Ok(instant) = text.parse::<Timestamp>() {
+        return Ok(Until::Instant(instant));
+    }
+    let has_time = text.contains(':');
+    match text.parse::<DateTime>() {
+        Ok(time) if has_time => Ok(Until::DateTime(time)),
+        _ => Err(format!("`{text}` is no time; write 06:00, \"2026-07-03 06:00\" or 2026-07-03T06:00:00Z")),
+    }
+}
+
+/// Reads a day of the week.
+///
+/// # Errors
+///
+/// A sentence that says what is wrong with it.
+pub fn weekday(text: &str) -> Result<Weekday, String> {
+    const DAYS: [(&str, Weekday); 7] = [
+        ("monday", Weekday::Monday),
+        ("tuesday", Weekday::Tuesday),
+        ("wednesday", Weekday::Wednesday),
+        ("thursday", Weekday::Thursday),
+        ("friday", Weekday::Friday),
+        ("saturday", Weekday::Saturday),
+        ("sunday", Weekday::Sunday),
+    ];
+    let word = text.trim().to_ascii_lowercase();
+    let day = DAYS.iter().find(|(name, _)| word.len() >= 3 && name.starts_with(&word));
+    day.map(|(_, day)| *day)
+        .ok_or_else(|| format!("`{text}` is no day of the week; write mon, tue, wed, thu, fri, sat or sun"))
+}
+
+#[cfg(test)]
+mod tests;

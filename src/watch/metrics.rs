@@ -1,0 +1,131 @@
+//! Figures of a run in the text format of Prometheus (version 0.0.4), for the textfile collector of its node exporter.
+
+use std::fmt::{Display, Write};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use crate::event::HeldBy;
+use crate::tally::Snapshot;
+
+/// What holds a run back, each of which has a sample of its own.
+const CAUSES: [HeldBy; 9] = [
+    HeldBy::Rate,
+    HeldBy::Tokens,
+    HeldBy::Throttling,
+    HeldBy::Backoff,
+    HeldBy::Outage,
+    HeldBy::Places,
+    HeldBy::Cap,
+    HeldBy::FirstRows,
+    HeldBy::Pause,
+];
+
+/// Which run the figures are of.
+#[derive(Debug, Clone)]
+pub struct About {
+    /// The job, by its file or its output.
+    pub job: String,
+    /// The model; empty when the rows bring their own.
+    pub model: String,
+    /// The number of the run in its journal.
+    pub run: i64,
+    /// When it began.
+    pub begun: SystemTime,
+}
+
+/// The figures. `ended`: the exit code of a run that is over, and when it ended.
+pub fn text(about: &About, snapshot: &Snapshot, now: SystemTime, ended: Option<u8>) -> String {
+    let mut page = Page { job: escaped(&about.job), text: String::new() };
+    let Snapshot { requests, throttled, faults, usage, standing, .. } = *snapshot;
+    page.family("fanfold_run_info", "gauge", "The run that these figures are of; always 1.");
+    let (model, run) = (about.model.as_str(), about.run.to_string());
+    page.sample(
+        "fanfold_run_info",
+        &[("model", model), ("run", &run), ("version", env!("CARGO_PKG_VERSION"))],
+        1,
+    );
+    page.family("fanfold_running", "gauge", "Whether the run goes on.");
+    page.sample("fanfold_running", &[], u8::from(ended.is_none()));
+    page.family("fanfold_rows", "gauge", "Rows of the input by their state, earlier runs included.");
+    for (state, rows) in [("ok", snapshot.ok), ("failed", snapshot.failed), ("pending", snapshot.left())] {
+        page.sample("fanfold_rows", &[("state", state)], rows);
+    }
+    page.family("fanfold_requests_total", "counter", "Requests of this run that came to an end.");
+    let answered = requests.saturating_sub(throttled + faults);
+    for (result, number) in [("answered", answered), ("throttled", throttled), ("fault", faults)] {
+        page.sample("fanfold_requests_total", &[("result", result)], number);
+    }
+    page.family(
+        "fanfold_tokens_total",
+        "counter",
+        "Tokens of this run, failed and repeated attempts included.",
+    );
+    for (kind, tokens) in [("prompt", usage.prompt_tokens), ("completion", usage.completion_tokens)] {
+        page.sample("fanfold_tokens_total", &[("kind", kind)], tokens);
+    }
+    if let Some(cost) = snapshot.cost {
+        page.family(
+            "fanfold_cost_total",
+            "counter",
+            "Money of this run by estimate, in the currency of the prices.",
+        );
+        page.sample("fanfold_cost_total", &[], cost);
+    }
+    for (name, help, value) in [
+        ("fanfold_requests_in_flight", "Requests that are on their way.", standing.in_flight),
+        ("fanfold_places", "Requests that may be on their way at once.", standing.places),
+        ("fanfold_rows_waiting", "Rows that wait for their backoff to end.", standing.waiting),
+    ] {
+        page.family(name, "gauge", help);
+        page.sample(name, &[], if ended.is_some() { 0 } else { value });
+    }
+    page.family("fanfold_held", "gauge", "What holds the run back just now: 1 for that cause.");
+    for cause in CAUSES {
+        let holds = ended.is_none() && standing.held_by == Some(cause);
+        page.sample("fanfold_held", &[("by", cause.as_str())], u8::from(holds));
+    }
+    page.family("fanfold_sending_seconds_total", "counter", "Time since the run began to send.");
+    page.sample("fanfold_sending_seconds_total", &[], snapshot.elapsed.as_secs_f64());
+    page.family("fanfold_start_time_seconds", "gauge", "When the run began, in seconds since 1970.");
+    page.sample("fanfold_start_time_seconds", &[], since_1970(about.begun));
+    page.family(
+        "fanfold_update_time_seconds",
+        "gauge",
+        "When these figures were written, in seconds since 1970.",
+    );
+    page.sample("fanfold_update_time_seconds", &[], since_1970(now));
+    if let Some(code) = ended {
+        page.family("fanfold_exit_code", "gauge", "The exit code of the run, which is over.");
+        page.sample("fanfold_exit_code", &[], code);
+    }
+    page.text
+}
+
+struct Page {
+    job: String,
+    text: String,
+}
+
+impl Page {
+    fn family(&mut self, name: &str, kind: &str, help: &str) {
+        // Writing to a text cannot fail.
+        let _ = writeln!(self.text, "# HELP {name} {help}\n# TYPE {name} {kind}");
+    }
+
+    fn sample(&mut self, name: &str, labels: &[(&str, &str)], value: impl Display) {
+        let mut all = format!("job_file=\"{}\"", self.job);
+        for (label, of) in labels {
+            let _ = write!(all, ",{label}=\"{}\"", escaped(of));
+        }
+        let _ = writeln!(self.text, "{name}{{{all}}} {value}");
+    }
+}
+
+/// The value of a label, as the format writes it.
+fn escaped(text: &str) -> String {
+    text.replace('\\', r"\\").replace('"', "\\\"").replace('\n', r"\n")
+}
+
+fn since_1970(time: SystemTime) -> f64 {
+    let since: Duration = time.duration_since(UNIX_EPOCH).unwrap_or_default();
+    (since.as_secs_f64() * 1e3).round() / 1e3
+}

@@ -1,0 +1,154 @@
+//! What machines read of a run that goes on: the file for Prometheus, and the JSON lines of progress.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+
+use fanfold::event::HeldBy;
+use fanfold::simulator::Settings;
+use serde_json::Value;
+
+use crate::harness::Scene;
+
+/// The samples of a text in the format of Prometheus, by name and labels. Panics where it breaks a rule of the format.
+fn samples(text: &str) -> BTreeMap<String, f64> {
+    assert!(text.ends_with('\n'), "the last line ends too");
+    let (mut found, mut types, mut family) = (BTreeMap::new(), BTreeMap::new(), String::new());
+    let mut lines = text.lines();
+    while let Some(line) = lines.next() {
+        if let Some(help) = line.strip_prefix("# HELP ") {
+            let (name, words) = help.split_once(' ').expect("a name and words");
+            assert!(!words.contains('\\') && !words.is_empty(), "{line}");
+            let kind = lines.next().and_then(|line| line.strip_prefix(&format!("# TYPE {name} ")));
+            let kind = kind.expect("the type follows the help");
+            assert!(["counter", "gauge"].contains(&kind), "{kind}");
+            assert_eq!(kind == "counter", name.ends_with("_total"), "{name} is a {kind}");
+            assert!(types.insert(name.to_owned(), kind.to_owned()).is_none(), "{name} stands twice");
+            family = name.to_owned();
+            continue;
+        }
+        let (name, rest) = line.split_once('{').expect("labels");
+        assert_eq!(name, family, "samples stand under their own help: {line}");
+        assert!(
+            name.starts_with("fanfold_")
+                && name.chars().all(|c| c.is_ascii_lowercase() || c == '_' || c.is_ascii_digit())
+        );
+        let (labels, value) = labels(rest);
+        assert!(labels.iter().map(|(name, _)| name).collect::<BTreeSet<_>>().len() == labels.len(), "{line}");
+        let key = labels.iter().filter(|(label, _)| label != "job_file");
+        let key = key.map(|(label, value)| format!(",{label}={value}")).collect::<String>();
+        let value: f64 = value.parse().unwrap_or_else(|_| panic!("no number: {line}"));
+        assert!(found.insert(format!("{name}{key}"), value).is_none(), "{line} stands twice");
+    }
+    found
+}
+
+/// The labels of a sample, unescaped, and its value.
+fn labels(text: &str) -> (Vec<(String, String)>, &str) {
+    let (mut found, mut rest) = (Vec::new(), text);
+    loop {
+        let (name, after) = rest.split_once("=\"").expect("a label");
+        assert!(!name.is_empty() && name.chars().all(|c| c.is_ascii_lowercase() || c == '_'), "{name}");
+        let (mut value, mut end) = (String::new(), None);
+        let mut letters = after.char_indices();
+        while let Some((at, letter)) = letters.next() {
+            match letter {
+                '"' => {
+                    end = Some(at + 1);
+                    break;
+                }
+                '\\' => match letters.next().expect("an escape").1 {
+                    'n' => value.push('\n'),
+                    escaped @ ('\\' | '"') => value.push(escaped),
+                    other => panic!("\\{other} is no escape"),
+                },
+                letter => value.push(letter),
+            }
+        }
+        found.push((name.to_owned(), value));
+        rest = &after[end.expect("the end of a value")..];
+        match rest.strip_prefix(',') {
+            Some(more) => rest = more,
+            None => return (found, rest.strip_prefix("} ").expect("the end of the labels")),
+        }
+    }
+}
+
+#[test]
+fn the_file_for_prometheus_is_whole_at_any_time_and_says_how_it_ended() {
+    let latency = "fixed:30ms".parse().expect("a latency");
+    let mut scene = Scene::with(Settings { latency, ..Settings::default() });
+    scene.rows_and_job(60, "limits.qps = 20\nprice = { input = 1.0, output = 2.0 }\n");
+    let odd = "a \"b\" \\ c.toml";
+    fs::copy(scene.path("job.toml"), scene.path(odd)).expect("a copy");
+    let child = scene.start(&["run", odd, "--metrics-file", "figures/night.prom"]);
+    let file = scene.path("figures/night.prom");
+    scene.wait_until(|| file.exists());
+    let first = samples(&fs::read_to_string(&file).expect("a file"));
+    assert_eq!((first["fanfold_running"], first.contains_key("fanfold_exit_code")), (1.0, false));
+    scene.end(child).expect_code(0);
+    let text = fs::read_to_string(&file).expect("a file");
+    let last = samples(&text);
+    for (name, value) in [
+        ("fanfold_running", 0.0),
+        ("fanfold_exit_code", 0.0),
+        ("fanfold_rows,state=ok", 60.0),
+        ("fanfold_rows,state=pending", 0.0),
+        ("fanfold_requests_total,result=answered", 60.0),
+        ("fanfold_requests_in_flight", 0.0),
+    ] {
+        assert_eq!(last[name], value, "{name}");
+    }
+    assert!(last["fanfold_cost_total"] > 0.0 && last["fanfold_tokens_total,kind=prompt"] >= 60.0);
+    assert!(last["fanfold_update_time_seconds"] >= last["fanfold_start_time_seconds"]);
+    assert!(text.contains(r#"job_file="a \"b\" \\ c.toml""#), "{text}");
+    let beside: Vec<_> = fs::read_dir(scene.path("figures")).expect("a folder").collect();
+    assert_eq!(beside.len(), 1, "no temporary file stays: {beside:?}");
+}
+
+#[test]
+fn a_rehearsal_has_a_file_of_its_own_and_a_run_that_stops_says_its_code() {
+    let mut scene = Scene::new();
+    scene.rows_and_job(10, "output.metrics = \"night.prom\"\n");
+    scene.run(&["run", "job.toml", "--simulate"]).expect_code(0);
+    assert!(scene.path("night.simulated.prom").exists() && !scene.path("night.prom").exists());
+    scene.run_job(&["job.toml", "--max-total-tokens", "1"]).expect_code(5);
+    let last = samples(&scene.read("night.prom"));
+    assert_eq!((last["fanfold_exit_code"], last["fanfold_rows,state=pending"]), (5.0, 10.0));
+}
+
+#[test]
+fn every_line_of_progress_is_as_its_schema_says_and_has_no_field_that_it_does_not() {
+    let schema: Value = serde_json::from_str(include_str!("../../docs/progress.schema.json")).expect("JSON");
+    let validator = jsonschema::validator_for(&schema).expect("a schema");
+    let check = |text: &str| -> BTreeSet<String> {
+        let mut types = BTreeSet::new();
+        for line in text.lines() {
+            let line: Value = serde_json::from_str(line).expect("a line of JSON");
+            let faults: Vec<String> = validator.iter_errors(&line).map(|error| error.to_string()).collect();
+            assert!(faults.is_empty(), "{line}: {faults:?}");
+            assert_eq!(line["version"], 1);
+            let kinds = schema["oneOf"].as_array().expect("kinds of lines");
+            let kind = kinds.iter().find(|kind| kind["properties"]["type"]["const"] == line["type"]);
+            let known = kind.expect("a kind")["properties"].as_object().expect("fields");
+            for field in line.as_object().expect("an object").keys() {
+                assert!(field == "version" || known.contains_key(field), "{field} is not described");
+            }
+            types.insert(line["type"].as_str().expect("a type").to_owned());
+        }
+        types
+    };
+    let latency = "fixed:30ms".parse().expect("a latency");
+    let mut scene = Scene::with(Settings { latency, ..Settings::default() });
+    scene.rows_and_job(40, "limits.qps = 20\n");
+    let finished = scene.run_job(&["job.toml", "--progress", "json"]).expect_code(0);
+    assert!(finished.stderr.lines().filter(|line| line.contains("\"type\":\"progress\"")).count() >= 2);
+    assert_eq!(Vec::from_iter(check(&finished.stderr)), ["message", "progress"]);
+    fs::remove_file(scene.path("in.jsonl")).expect("a file");
+    let finished = scene.run(&["run", "job.toml", "--progress", "json"]).expect_code(1);
+    assert!(check(&finished.stderr).contains("error"));
+    assert!(!validator.is_valid(&serde_json::json!({ "version": 1, "type": "progress", "rows": 1 })));
+    let held_by = schema["oneOf"][0]["properties"]["held_by"]["enum"].as_array().expect("words");
+    for cause in [HeldBy::Rate, HeldBy::Places, HeldBy::FirstRows, HeldBy::Pause] {
+        assert!(held_by.contains(&cause.as_str().into()), "{cause:?}");
+    }
+}
