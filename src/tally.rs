@@ -52,6 +52,8 @@ pub struct Snapshot {
     pub rows_per_second: f64,
     /// Tokens used each second, of late.
     pub tokens_per_second: f64,
+    /// The time over which these rates were measured: since the last pause at most.
+    pub measured_for: Duration,
     /// How the dispatcher stands.
     pub standing: Standing,
     /// Spans in which a limit, throttling or an outage held the run back: counted by events.
@@ -73,6 +75,8 @@ pub struct LimitsMet {
     pub cap: bool,
     /// An outage.
     pub outage: bool,
+    /// A pause, by an order or by the schedule.
+    pub pause: bool,
 }
 
 impl LimitsMet {
@@ -84,6 +88,7 @@ impl LimitsMet {
             concurrency: self.concurrency || other.concurrency,
             cap: self.cap || other.cap,
             outage: self.outage || other.outage,
+            pause: self.pause || other.pause,
         }
     }
 
@@ -96,6 +101,7 @@ impl LimitsMet {
             (self.concurrency, HeldBy::Places),
             (self.cap, HeldBy::Cap),
             (self.outage, HeldBy::Outage),
+            (self.pause, HeldBy::Pause),
         ]
         .into_iter()
         .filter_map(|(met, held_by)| met.then_some(held_by.as_str()))
@@ -174,6 +180,10 @@ impl Tally {
     }
 
     fn stand(&mut self, standing: Standing) {
+        let is_paused = |standing: &Standing| standing.held_by == Some(HeldBy::Pause);
+        if is_paused(&self.now.standing) || is_paused(&standing) {
+            self.forget_the_rates();
+        }
         self.now.standing = standing;
         let met = &mut self.now.met;
         match standing.held_by {
@@ -183,8 +193,16 @@ impl Tally {
             Some(HeldBy::Places) => met.concurrency = true,
             Some(HeldBy::Cap) => met.cap = true,
             Some(HeldBy::Outage) => met.outage = true,
-            Some(HeldBy::Backoff | HeldBy::FirstRows | HeldBy::Pause) | None => {}
+            Some(HeldBy::Pause) => met.pause = true,
+            Some(HeldBy::Backoff | HeldBy::FirstRows) | None => {}
         }
+    }
+
+    /// What was sent before a pause, and the time of the pause itself, say nothing of the rate that comes after it.
+    fn forget_the_rates(&mut self) {
+        self.marks.clear();
+        (self.now.rows_per_second, self.now.tokens_per_second) = (0.0, 0.0);
+        self.now.measured_for = Duration::ZERO;
     }
 
     fn end(&mut self, ending: &Ending, sent: bool) {
@@ -227,7 +245,8 @@ impl Tally {
             self.marks.pop_front();
         }
         let Some((at, rows, tokens)) = self.marks.front() else { return };
-        let span = elapsed.saturating_sub(*at).as_secs_f64();
+        self.now.measured_for = elapsed.saturating_sub(*at);
+        let span = self.now.measured_for.as_secs_f64();
         if span > 0.2 {
             self.now.rows_per_second = done.saturating_sub(*rows) as f64 / span;
             self.now.tokens_per_second = self.now.usage.total_tokens.saturating_sub(*tokens) as f64 / span;
@@ -264,5 +283,23 @@ mod tests {
         assert_eq!(tally.now.cost, Some(50.0));
         assert!((tally.now.rows_per_second - 10.0).abs() < 0.5, "{}", tally.now.rows_per_second);
         assert!(tally.now.time_left().is_some_and(|left| (75..90).contains(&left.as_secs())));
+    }
+    #[test]
+    fn a_pause_is_met_and_is_no_part_of_the_rate_after_it() {
+        let mut tally = Tally::new(1000, 0, 0, true);
+        for row in 0..100 {
+            tally.on(&Event::Committed(&answered(row)), Duration::from_millis(100 * row));
+        }
+        let stand = |held_by| Event::Standing(Standing { held_by, ..Standing::default() });
+        tally.on(&stand(Some(HeldBy::Pause)), Duration::from_secs(10));
+        tally.on(&stand(Some(HeldBy::Pause)), Duration::from_secs(610));
+        assert_eq!((tally.now.rows_per_second, tally.now.time_left()), (0.0, None));
+        tally.on(&stand(None), Duration::from_secs(611));
+        for row in 0..100 {
+            tally.on(&Event::Committed(&answered(row)), Duration::from_millis(611_000 + 100 * row));
+        }
+        assert!((tally.now.rows_per_second - 10.0).abs() < 0.5, "{}", tally.now.rows_per_second);
+        assert_eq!(tally.now.measured_for.as_secs(), 9);
+        assert_eq!(tally.now.met.words(), ["pause"]);
     }
 }

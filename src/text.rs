@@ -1,4 +1,6 @@
-//! Text for people: numbers with their thousands apart, and nothing that could drive a terminal.
+//! Text for people: numbers with their thousands apart, lines that fit, and nothing that could drive a terminal.
+
+use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
 /// The text without control characters, but for line breaks and tabs.
 pub fn printable(text: &str) -> String {
@@ -15,6 +17,26 @@ pub fn short(text: &str, most: usize) -> String {
         Some((end, _)) => format!("{}…", &line[..end]),
         None => line,
     }
+}
+
+/// How many columns of a terminal a line takes.
+pub fn width(line: &str) -> usize {
+    line.width()
+}
+
+/// The text in one line of at most so many columns of a terminal, in which some characters take two.
+pub fn clipped(text: &str, columns: usize) -> String {
+    let line = short(text, columns);
+    if line.width() <= columns {
+        return line;
+    }
+    let mut taken = 0;
+    // A column is kept for what says that something is missing.
+    let fits = |c: &char| {
+        taken += c.width().unwrap_or(0);
+        taken < columns
+    };
+    line.trim_end_matches('…').chars().take_while(fits).chain(['…']).collect()
 }
 
 /// A whole number with its thousands apart.
@@ -65,6 +87,14 @@ mod tests {
     fn foreign_text_cannot_drive_a_terminal() {
         assert_eq!(printable("a\u{1b}[2Jb\r\nc\td\u{7}\u{202e}e"), "a[2Jb\nc\tde");
         assert_eq!(short("one\ntwo   three", 7), "one two…");
+    }
+
+    #[test]
+    fn a_line_fits_the_columns_whatever_it_is_written_in() {
+        assert_eq!(clipped("one two", 7), "one two");
+        assert_eq!(clipped("one two three", 7), "one tw…");
+        assert_eq!(clipped("输入数据可能", 12), "输入数据可能");
+        assert_eq!((clipped("输入数据可能", 8).as_str(), width("输入数…")), ("输入数…", 7));
     }
 
     #[test]

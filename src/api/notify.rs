@@ -56,6 +56,7 @@ impl Hook {
         if self.0.scheme() == "http" {
             builder = builder.no_proxy().tls_certs_only([]);
         }
+        let plain = |error| format!("{}: {}", self.host(), plain(error));
         let client = builder.build().map_err(plain)?;
         let asking = client.post(self.0.clone()).header(CONTENT_TYPE, "application/json").body(body);
         let status = asking.send().await.map_err(plain)?.status();

@@ -9,7 +9,7 @@ use crate::job::orders::Told;
 use crate::tally::Snapshot;
 use crate::watch::text::{count, counted, rate};
 
-/// Seconds of sending after which the present rate says something, and rows that have come to their end by then.
+/// Seconds of sending without a pause after which the present rate says something, and rows that have come to their end by then.
 const MEASURED: (f64, u64) = (30.0, 20);
 
 /// How much worse it has to get to be said again: so many times the rows that would be left.
@@ -25,7 +25,8 @@ pub(super) struct Beginning {
 }
 
 impl Beginning {
-    fn course(self) -> Course {
+    /// How it will go, as far as the limits let it.
+    pub(super) fn course(self) -> Course {
         let tokens_each = self.prompt_tokens as f64 / self.rows.max(1) as f64;
         Course { left: self.rows, requests_each: 1.0, tokens_each, measured: None }
     }
@@ -55,8 +56,20 @@ pub(super) fn before_it_begins(
     now: Timestamp,
     deadline: (Timestamp, Cap),
 ) -> Option<String> {
+    if deadline.0 <= now {
+        return Some(over(job, now, deadline));
+    }
     let short = shortfall(job, &Told::default(), &beginning.course(), now, deadline.0)?;
     Some(words(job, &short, None, (now, beginning.rows), deadline))
+}
+
+/// What is said of a run whose time is up before it has begun.
+fn over(job: &Job, now: Timestamp, (deadline, cap): (Timestamp, Cap)) -> String {
+    let what = match cap {
+        Cap::Until => format!("{}, which `until` names, is past", job.schedule.shown(deadline, now)),
+        cap => format!("the time that `{}` gives is used up", cap.key()),
+    };
+    format!("warning: {what}: nothing is sent")
 }
 
 /// Looks ahead while a run goes on.
@@ -80,6 +93,11 @@ impl Outlook {
         now: Timestamp,
         deadline: (Timestamp, Cap),
     ) -> Option<String> {
+        if deadline.0 <= now {
+            // One that went on until now is about to end, and says so itself.
+            let is_first = self.said.replace(u64::MAX).is_none() && snapshot.requests == 0;
+            return is_first.then(|| over(job, now, deadline));
+        }
         let course = self.course(snapshot)?;
         let short = shortfall(job, told, &course, now, deadline.0)?;
         let is_news = match self.said {
@@ -102,7 +120,7 @@ impl Outlook {
         let left = snapshot.left().min(self.beginning.rows);
         let beginning = Course { left, ..self.beginning.course() };
         let held_by = snapshot.standing.held_by;
-        let known = snapshot.elapsed.as_secs_f64() >= MEASURED.0 && ended >= MEASURED.1;
+        let known = snapshot.measured_for.as_secs_f64() >= MEASURED.0 && ended >= MEASURED.1;
         if !known {
             // Once is enough for what does not change.
             return self.said.is_none().then_some(beginning);
@@ -170,7 +188,17 @@ mod tests {
     fn snapshot(seconds: u64, ok: u64, rows_per_second: f64) -> Snapshot {
         let standing = Standing { held_by: Some(HeldBy::Places), ..Standing::default() };
         let elapsed = Duration::from_secs(seconds);
-        Snapshot { rows: 10_000, ok, requests: ok, elapsed, rows_per_second, standing, ..Snapshot::default() }
+        let measured_for = elapsed.min(Duration::from_secs(30));
+        Snapshot {
+            rows: 10_000,
+            ok,
+            requests: ok,
+            elapsed,
+            measured_for,
+            rows_per_second,
+            standing,
+            ..Snapshot::default()
+        }
     }
 
     #[test]
@@ -194,5 +222,23 @@ mod tests {
         assert_eq!(look(120, 250, 1.9), None, "a little worse is no news");
         assert!(look(600, 400, 0.5).is_some_and(|said| said.contains("8,100")), "much worse is");
         assert_eq!(look(660, 430, 0.5), None);
+        assert_eq!(look(3600, 2000, 0.5), None, "it ends by itself");
+    }
+
+    #[test]
+    fn a_time_that_is_past_when_the_run_begins_is_told_as_that() {
+        let (job, told) = (job(), Told::default());
+        let now: Timestamp = "2026-07-03T05:00:00Z".parse().expect("a time");
+        let yesterday = (now - SignedDuration::from_hours(24), Cap::Until);
+        let beginning = Beginning { rows: 10_000, prompt_tokens: 0 };
+        let mut outlook = Outlook::new(beginning);
+        let said = outlook.look((&job, &told), &snapshot(0, 0, 0.0), now, yesterday);
+        assert_eq!(
+            said.as_deref(),
+            Some("warning: Thu 2026-07-02 05:00, which `until` names, is past: nothing is sent")
+        );
+        assert_eq!(outlook.look((&job, &told), &snapshot(1, 0, 0.0), now, yesterday), None);
+        let used_up = before_it_begins(&job, beginning, now, (now, Cap::Duration));
+        assert!(used_up.is_some_and(|said| said.contains("`max_duration` gives is used up")));
     }
 }

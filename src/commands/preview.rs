@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use super::load::{Loaded, check_tools, load, screen};
 use super::notify::whom;
-use super::outlook::{before_it_begins, deadline};
+use super::outlook::{Beginning, before_it_begins, deadline};
 use super::page::Page;
 use super::run::{beginning, plan_line};
 use super::{Failure, coding_plan, forewarning};
@@ -18,6 +18,7 @@ use crate::api::proxy;
 use crate::cli::{PreviewArgs, Progress};
 use crate::exit::Exit;
 use crate::job::answer::OnLength;
+use crate::job::forecast::end;
 use crate::job::orders::Told;
 use crate::job::units::shown;
 use crate::job::{Job, KeySource};
@@ -163,6 +164,7 @@ fn estimates(job: &Job, plan: &Plan, reader: Option<&Reader>) -> Result<Vec<Stri
     };
     let outlay = plan.outlay.scaled(share);
     let answered = reader.map(completion_of_an_answer).transpose()?.flatten();
+    let now = Timestamp::now();
     let mut lines = vec![
         format!(
             "to send: {}, about {} prompt tokens; at most {} completion tokens",
@@ -171,9 +173,8 @@ fn estimates(job: &Job, plan: &Plan, reader: Option<&Reader>) -> Result<Vec<Stri
             count(most.max_completion_tokens)
         ),
         cost_line(job, &outlay, to_send, answered),
-        duration_line(job, to_send, &most),
+        duration_line(job, beginning(plan), now),
     ];
-    let now = Timestamp::now();
     let spent: Spent =
         reader.map(Reader::runs).transpose()?.unwrap_or_default().iter().map(|run| run.spent).sum();
     if let Some(deadline) = deadline(job, &Told::default(), now, spent.duration) {
@@ -231,16 +232,22 @@ fn completion_of_an_answer(reader: &Reader) -> Result<Option<f64>, Failure> {
     Ok((answers > 0).then(|| tokens as f64 / answers as f64))
 }
 
-fn duration_line(job: &Job, to_send: u64, most: &Estimate) -> String {
-    let requests = job.quotas.requests_each_second().map(|rate| to_send as f64 / rate);
-    let tokens = job.quotas.tokens_per_minute.map(|quota| most.prompt_tokens as f64 / quota.each_second());
-    match [requests, tokens].into_iter().flatten().reduce(f64::max) {
-        None => "duration: no limit of requests or tokens is set; it depends on the service".to_owned(),
-        Some(seconds) => {
-            let time = Duration::try_from_secs_f64(seconds).unwrap_or(Duration::MAX);
-            let limit =
-                job.quotas.requests_each_second().map(|each| format!(" at {} requests/s", rate(each)));
-            format!("duration: at least {}{}", shown(time), limit.unwrap_or_default())
+/// How long the rows take by the limits alone, those of the schedule too.
+fn duration_line(job: &Job, beginning: Beginning, now: Timestamp) -> String {
+    let has_limits = job.quotas.requests_each_second().is_some() || job.quotas.tokens_per_minute.is_some();
+    let by = match job.quotas.requests_each_second() {
+        _ if job.schedule.has_hours() => ", by the limits and the hours of `schedule`".to_owned(),
+        _ if !has_limits => {
+            return "duration: no limit of requests or tokens is set; it depends on the service".to_owned();
         }
+        Some(each_second) => format!(" at {} requests/s", rate(each_second)),
+        None => String::new(),
+    };
+    match end(job, &beginning.course(), now) {
+        Some(end) => {
+            let time = Duration::try_from(end.duration_since(now)).unwrap_or_default();
+            format!("duration: at least {}{by}", shown(time))
+        }
+        None => format!("duration: its end is not in sight{by}"),
     }
 }

@@ -59,22 +59,39 @@ pub(super) struct Session<'a> {
     pub(super) begun: SystemTime,
 }
 
+/// How far a run has come, whatever becomes of it.
+#[derive(Debug, Default)]
+struct Underway {
+    /// Its number in the journal; `None` before it has begun.
+    run: Option<i64>,
+    /// How it stands, over all plans of the input.
+    snapshot: Snapshot,
+}
+
 impl Session<'_> {
-    /// Plans, sends, writes.
+    /// Plans, sends, writes. However that ends, the file of figures says that it has.
     pub(super) fn run(&self) -> Result<Exit, Failure> {
+        let mut underway = Underway::default();
+        let ended = self.plan_and_send(&mut underway);
+        if let Some(run) = underway.run {
+            let exit = ended.as_ref().map_or_else(|failure| failure.exit, |exit| *exit);
+            self.metrics(run).finish(&underway.snapshot, exit);
+        }
+        ended
+    }
+
+    fn plan_and_send(&self, underway: &mut Underway) -> Result<Exit, Failure> {
         let path = self.opened.journal();
         let mut connection = journal::open(&path)?;
         let last_order = last_order(&connection, &path)?;
         let in_doubt = self.say_doubts(&path)?;
         self.hold_to_rules(&connection, &path)?;
-        let mut run = None;
         let mut plans = 0;
-        let mut earlier = Snapshot::default();
         let (plan, sent) = loop {
             plans += 1;
             let plan = match plan(&self.opened, Some(&connection), Purpose::Send, &self.stop) {
-                Err(PipelineError::Interrupted) => return self.interrupted_early(&connection, run),
-                Err(error) => match run {
+                Err(PipelineError::Interrupted) => return self.interrupted_early(&connection, underway.run),
+                Err(error) => match underway.run {
                     Some(run) => return Err(self.broken_off(error, run)),
                     None => return Err(error.into()),
                 },
@@ -84,7 +101,7 @@ impl Session<'_> {
             if plans == 1 {
                 self.forewarn(&plan)?;
             }
-            let number = match run {
+            let number = match underway.run {
                 Some(number) => number,
                 None => {
                     let number = begin_run(&connection, &path, &self.record(&plan, in_doubt))?;
@@ -92,22 +109,19 @@ impl Session<'_> {
                     number
                 }
             };
-            run = Some(number);
+            underway.run = Some(number);
             // What fails now is not sent again because the input changed as well.
             let retry_failed = self.args.retry_failed && plans == 1;
-            let (mut sent, back) = match self.send(connection, &plan, (number, last_order), retry_failed) {
-                Ok(sent) => sent,
-                Err(error) => return Err(self.broken_off(error, number)),
-            };
+            let told = (number, last_order);
+            let sending = self.send(connection, &plan, told, retry_failed, &mut underway.snapshot);
+            let (sent, back) = sending.map_err(|error| self.broken_off(error, number))?;
             connection = back;
-            sent.snapshot = sent.snapshot.after(&earlier);
-            earlier = sent.snapshot;
             if !sent.input_changed || plans == PLANS || *self.stop.borrow() != Urgency::None {
                 break (plan, sent);
             }
             self.screen.say("the input changed while it was read: planning again");
         };
-        self.finish(plan, &sent, &connection, run.unwrap_or_default(), in_doubt)
+        self.finish(plan, &sent, &connection, underway.run.unwrap_or_default(), in_doubt)
     }
 
     /// The input failed while rows were sent, or the disk was full. What was answered by then is stored, and nothing is in
@@ -229,7 +243,9 @@ impl Session<'_> {
         plan: &Plan,
         (run, last_order): (i64, i64),
         retry_failed: bool,
+        so_far: &mut Snapshot,
     ) -> Result<(Sent, Connection), PipelineError> {
+        let earlier = *so_far;
         let path = self.opened.journal();
         let past = past(&Reader::new(journal::open_beside(&path)?, &path), plan, self.address())?;
         let (snapshots, receiver) =
@@ -241,13 +257,14 @@ impl Session<'_> {
             spent: past.duration,
             beginning: beginning(plan),
             snapshots: receiver.clone(),
+            earlier,
             ask: self.ask.clone(),
             metrics: self.metrics(run),
             screen: self.screen.clone(),
             clock: Timestamp::now,
         };
         let (steward, helm) = Steward::start(household);
-        let watcher = Watcher::start(&self.screen, receiver);
+        let watcher = Watcher::start(&self.screen, receiver.clone());
         let mut listener = Listener::new(&self.screen, self.args.job.verbose);
         let open_files =
             rustix::process::getrlimit(rustix::process::Resource::Nofile).current.unwrap_or(u64::MAX);
@@ -260,6 +277,14 @@ impl Session<'_> {
         let sent = runtime.block_on(sending);
         watcher.finish();
         steward.finish();
+        let sent = sent.map(|(sent, connection)| {
+            let snapshot = sent.snapshot.after(&earlier);
+            (Sent { snapshot, ..sent }, connection)
+        });
+        *so_far = match &sent {
+            Ok((sent, _)) => sent.snapshot,
+            Err(_) => receiver.borrow().after(&earlier),
+        };
         sent
     }
 
@@ -319,7 +344,6 @@ impl Session<'_> {
         summary.say(&self.screen, &reader)?;
         let moment = if account.pending == 0 { Moment::End } else { Moment::Stop };
         self.notifier.borrow_mut().tell(moment, &notice(&receipt));
-        self.metrics(run).finish(&sent.snapshot, account.exit);
         Ok(account.exit)
     }
 

@@ -37,6 +37,8 @@ pub(super) struct Household {
     pub(super) beginning: Beginning,
     /// How the run stands.
     pub(super) snapshots: watch::Receiver<Snapshot>,
+    /// What the run did before its input was planned anew.
+    pub(super) earlier: Snapshot,
     /// Where the run is asked to stop.
     pub(super) ask: watch::Sender<Urgency>,
     /// Where figures of the run are kept.
@@ -109,7 +111,7 @@ impl Rounds {
         let terms = job.terms(&self.told, now, self.ends_at);
         self.steer.send_if_modified(|before| std::mem::replace(before, terms) != terms);
         self.look_ahead(now);
-        let snapshot = *self.household.snapshots.borrow();
+        let snapshot = self.household.snapshots.borrow().after(&self.household.earlier);
         self.household.metrics.keep(&snapshot);
     }
 

@@ -72,6 +72,12 @@ pub fn shortfall(
     at_deadline.map(|rows| short(rows, None))
 }
 
+/// When a run will end by its limits and its hours alone; `None` when that is not within sight.
+pub fn end(job: &Job, course: &Course, now: Timestamp) -> Option<Timestamp> {
+    // Of a run whose time is up at once it is known when it would end.
+    shortfall(job, &Told::default(), course, now, now)?.ends_at
+}
+
 fn after(time: Timestamp, seconds: f64) -> Option<Timestamp> {
     let span = SignedDuration::try_from_secs_f64(seconds).ok()?;
     time.checked_add(span).ok()

@@ -85,6 +85,16 @@ impl Order {
     }
 }
 
+/// Of orders, the last one on each thing: what holds of them, in the order in which it was said.
+pub fn last_words(orders: &[Order]) -> Vec<&Order> {
+    let thing = |order: &Order| match order.key.as_str() {
+        "resume" => "pause".to_owned(),
+        key => key.to_owned(),
+    };
+    let is_last = |at: usize| orders[at + 1..].iter().all(|later| thing(later) != thing(&orders[at]));
+    orders.iter().enumerate().filter(|(at, _)| is_last(*at)).map(|(_, order)| order).collect()
+}
+
 /// What orders come to, one after another.
 ///
 /// # Errors

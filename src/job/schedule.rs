@@ -53,6 +53,11 @@ pub enum Until {
 }
 
 impl Schedule {
+    /// Whether other limits hold at some hours.
+    pub fn has_hours(&self) -> bool {
+        !self.spans.is_empty()
+    }
+
     /// The span that holds at a time.
     pub fn at(&self, now: Timestamp) -> Option<&Span> {
         let wall = now.to_zoned(self.zone.clone()).datetime();

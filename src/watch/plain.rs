@@ -10,7 +10,7 @@ pub(super) fn line(snapshot: &Snapshot) -> String {
     let percent = if snapshot.rows == 0 { 100.0 } else { done as f64 * 100.0 / snapshot.rows as f64 };
     let mut parts = vec![format!("{} of {} ({percent:.1}%)", count(done), counted(snapshot.rows, "row"))];
     parts.extend(outlook(snapshot));
-    parts.push(figures(snapshot));
+    parts.extend(figures(snapshot));
     parts.join(" · ")
 }
 
@@ -22,7 +22,7 @@ pub(super) fn outlook(snapshot: &Snapshot) -> Vec<String> {
 }
 
 /// Rates, sums and what is under way.
-pub(super) fn figures(snapshot: &Snapshot) -> String {
+pub(super) fn figures(snapshot: &Snapshot) -> Vec<String> {
     let mut parts = vec![
         format!("{} rows/s", rate(snapshot.rows_per_second)),
         format!("{} tokens/s", rate(snapshot.tokens_per_second)),
@@ -34,5 +34,5 @@ pub(super) fn figures(snapshot: &Snapshot) -> String {
     if snapshot.standing.waiting > 0 {
         parts.push(format!("{} waiting", snapshot.standing.waiting));
     }
-    parts.join(" · ")
+    parts
 }

@@ -36,14 +36,35 @@ pub(super) fn draw(bar: &ProgressBar, snapshot: &Snapshot) {
         rustix::termios::tcgetwinsize(std::io::stderr()).map_or(80, |size| usize::from(size.ws_col));
     let mut parts = vec![format!("{} of {}", count(done), counted(snapshot.rows, "row"))];
     parts.extend(outlook(snapshot));
-    bar.set_prefix(short(&parts.join(" · "), columns.saturating_sub(29 + FREE)));
-    bar.set_message(short(&figures(snapshot), columns.saturating_sub(FREE)));
+    bar.set_prefix(fitting(&parts, columns.saturating_sub(29 + FREE)));
+    bar.set_message(fitting(&figures(snapshot), columns.saturating_sub(FREE)));
     bar.tick();
+}
+
+/// As many of the parts as fit, the first ones before all; half a figure would be a wrong one.
+fn fitting(parts: &[String], columns: usize) -> String {
+    let mut line = String::new();
+    for part in parts {
+        let longer = if line.is_empty() { short(part, columns) } else { format!("{line} · {part}") };
+        if longer.chars().count() <= columns || line.is_empty() {
+            line = longer;
+        }
+    }
+    line
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_narrow_terminal_leaves_whole_figures_out() {
+        let parts = ["7.14 rows/s", "347 tokens/s", "cost 0.0026", "3 failed"].map(str::to_owned);
+        assert_eq!(fitting(&parts, 80), "7.14 rows/s · 347 tokens/s · cost 0.0026 · 3 failed");
+        assert_eq!(fitting(&parts, 39), "7.14 rows/s · 347 tokens/s · 3 failed");
+        assert_eq!(fitting(&parts, 12), "7.14 rows/s");
+        assert_eq!(fitting(&parts, 4), "7.14…");
+    }
 
     #[test]
     fn both_templates_can_be_read() {

@@ -117,6 +117,19 @@ fn a_rehearsal_has_a_file_of_its_own_and_a_run_that_stops_says_its_code() {
 }
 
 #[test]
+fn a_run_that_breaks_off_is_over_in_its_figures_too() {
+    let mut scene = Scene::with_script("[[fault]]\nrequests = [11, 1000]\ndelay = \"1s\"\n");
+    scene.rows_and_job(40, "limits.concurrency = 2\noutput.metrics = \"night.prom\"\n");
+    let child = scene.start(&["run", "job.toml"]);
+    scene.wait_for_requests(11);
+    fs::rename(scene.path("in.jsonl"), scene.path("elsewhere.jsonl")).expect("moved");
+    scene.end(child).expect_code(1).says("in.jsonl");
+    let last = samples(&scene.read("night.prom"));
+    assert_eq!((last["fanfold_running"], last["fanfold_exit_code"]), (0.0, 1.0));
+    assert!(last["fanfold_requests_total,result=answered"] >= 10.0, "{last:?}");
+}
+
+#[test]
 fn every_line_of_progress_is_as_its_schema_says_and_has_no_field_that_it_does_not() {
     let schema: Value = serde_json::from_str(include_str!("../../docs/progress.schema.json")).expect("JSON");
     let validator = jsonschema::validator_for(&schema).expect("a schema");

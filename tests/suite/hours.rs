@@ -113,3 +113,24 @@ fn hours_that_are_none_are_shown_where_they_stand() {
         .says("no time zone is called `Mars/Olympus`")
         .says("job.toml:8:");
 }
+
+#[test]
+fn preview_reckons_with_the_hours_of_the_schedule() {
+    let scene = scene(&format!("limits.qps = 60\n{}", now("qpm = 1")));
+    let shown = scene.run(&["preview", "job.toml", "-n", "0"]).expect_code(0).stdout;
+    assert!(
+        shown.contains("duration: at least 1h 00m, by the limits and the hours of `schedule`"),
+        "{shown}"
+    );
+    let scene = self::scene("limits.qps = 2\n");
+    let shown = scene.run(&["preview", "job.toml", "-n", "0"]).expect_code(0).stdout;
+    assert!(shown.contains("duration: at least 30s at 2.00 requests/s"), "{shown}");
+}
+
+#[test]
+fn a_time_that_is_past_is_told_as_that() {
+    let mut scene = scene("");
+    let finished = scene.run_job(&["job.toml", "--until", "2026-01-02 06:00"]).expect_code(5);
+    finished.says("warning: Fri 2026-01-02 06:00, which `until` names, is past: nothing is sent");
+    assert!(scene.witness().is_empty());
+}

@@ -1,12 +1,13 @@
 //! A run that goes on is told to go otherwise, by the real command from a second process.
 
+use std::fs;
 use std::process::Child;
 
 use fanfold::simulator::Settings;
 use rustix::process::Signal;
 use serde_json::Value;
 
-use crate::harness::{Scene, signal};
+use crate::harness::{Scene, rows, signal, text};
 
 const ROWS: usize = 120;
 
@@ -56,12 +57,37 @@ fn a_pause_sends_nothing_more_is_shown_and_ends_with_resume() {
     scene.wait_until(|| status()["ok"] == scene.witness_count());
     let sent = scene.witness_count();
     assert_eq!((&status()["paused"], &status()["told"][0]), (&Value::Bool(true), &"pause".into()));
+    assert_eq!((&status()["held_by"], &status()["seconds_left"]), (&"pause".into(), &Value::Null));
     let shown = scene.run(&["status", "job.toml"]).expect_code(0).stdout;
-    assert!(shown.contains("held by pause"), "{shown}");
+    assert!(shown.contains("held by pause") && shown.contains("told while it runs: pause"), "{shown}");
     assert_eq!(scene.witness_count(), sent, "nothing is sent in a pause");
     scene.run(&["set", "job.toml", "resume", "qps=200"]).expect_code(0);
     scene.end(child).expect_code(0);
     assert_eq!(scene.witness().len(), ROWS);
+    let met = &scene.receipt()["this_run"]["limits_met"];
+    assert!(met.as_array().is_some_and(|met| met.contains(&"pause".into())), "{met}");
+}
+
+#[test]
+fn what_a_run_is_told_holds_when_its_input_changes_and_is_planned_anew() {
+    let (mut scene, child) = slow("");
+    scene.run(&["set", "job.toml", "qps=20"]).expect_code(0);
+    scene.wait_for_requests(10);
+    let numbers: Vec<usize> = (1..ROWS).chain([1000]).collect();
+    scene.write("new.jsonl", rows(numbers.iter().copied()));
+    fs::rename(scene.path("new.jsonl"), scene.path("in.jsonl")).expect("replaced");
+    scene.judge.texts = Some(numbers.into_iter().map(text).collect());
+    scene.wait_for_requests(30);
+    scene.run(&["set", "job.toml", "qps=500"]).expect_code(0);
+    let finished = scene.end(child).expect_code(0).says("planning again");
+    for told in ["told: qps=20", "told: qps=500"] {
+        assert_eq!(finished.stderr.matches(told).count(), 1, "{told}: {}", finished.stderr);
+    }
+    let expected = [("qps", "20"), ("qps", "500")];
+    let expected = expected.map(|(key, value)| (key.to_owned(), value.to_owned(), Some(1)));
+    assert_eq!(orders(&scene), expected);
+    // At the job's own rate it would have taken twelve seconds.
+    assert!(scene.receipt()["this_run"]["seconds"].as_f64() < Some(9.0), "{}", scene.receipt());
 }
 
 #[test]

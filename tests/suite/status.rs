@@ -38,6 +38,7 @@ fn status_of_a_run_tells_its_present_rates_and_what_holds_it_back() {
     for part in ["━", " rows/s · ", " left at that rate", "of late without an answer", "1 × 500 "] {
         assert!(text.contains(part), "{part} is not in {text}");
     }
+    assert!(text.lines().nth(2).is_some_and(|line| line.starts_with("running: ")), "{text}");
     signal(&run, Signal::INT);
     scene.end(run).expect_code(130);
     let text = scene.run(&["status", "job.toml"]).expect_code(0).stdout;

@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 use super::{Ink, Line, VERSION, moment};
 use crate::commands::Failure;
 use crate::commands::summary::{known_cost, timestamp};
+use crate::event::HeldBy;
 use crate::job::Job;
 use crate::job::orders::{self, Order};
 use crate::job::price::rounded;
@@ -112,9 +113,9 @@ impl Status {
         Some(self.rows?.saturating_sub(self.counts.ok + self.counts.failed))
     }
 
-    /// The time that the rows that are left take at the present rate.
+    /// The time that the rows that are left take at the present rate; `None` in a pause.
     fn time_left(&self) -> Option<Duration> {
-        let left = self.left().filter(|_| self.is_running())?;
+        let left = self.left().filter(|_| self.is_running() && !self.paused)?;
         let rate = self.lately.rows_per_second;
         (rate > 0.0).then(|| Duration::try_from_secs_f64(left as f64 / rate).unwrap_or(Duration::MAX))
     }
@@ -130,6 +131,7 @@ impl Status {
             count(self.counts.failed)
         ))];
         lines.extend(self.bar());
+        lines.push(plain(self.whether_it_runs()));
         lines.extend(self.present());
         let cost = self.cost.map_or_else(String::new, |cost| format!(" · cost {} (estimate)", money(cost)));
         lines.push(plain(format!(
@@ -140,20 +142,13 @@ impl Status {
             counted(self.runs.len() as u64, "run"),
             count(self.spent.usage.total_tokens),
         )));
-        lines.extend(self.spending().into_iter().map(|line| (Ink::Dim, line)));
-        lines.push(plain(self.whether_it_runs()));
-        for (code, rows, message) in &self.failures {
-            lines.push((
-                Ink::Notable,
-                format!(
-                    "  {} failed with {}, such as: {}",
-                    counted(*rows, "row"),
-                    short(code, 60),
-                    short(message, 120)
-                ),
-            ));
-        }
+        lines.extend(self.failures.iter().map(|(code, rows, message)| {
+            let rows = counted(*rows, "row");
+            let (code, message) = (short(code, 60), short(message, 120));
+            (Ink::Notable, format!("{rows} failed with {code}, such as: {message}"))
+        }));
         lines.extend(self.last_errors());
+        lines.extend(self.spending().into_iter().map(|line| (Ink::Dim, line)));
         lines
     }
 
@@ -176,7 +171,7 @@ impl Status {
             rate(self.lately.rows_per_second),
             rate(self.lately.tokens_per_second)
         );
-        if let Some(time) = self.time_left().filter(|_| !self.paused) {
+        if let Some(time) = self.time_left() {
             rates.push_str(&format!(" · about {} left at that rate", shown(time)));
         }
         let whole: f64 = self.held.iter().map(|(_, seconds)| seconds).sum();
@@ -186,7 +181,7 @@ impl Status {
         });
         let paused = (Ink::Notable, "held by pause: nothing is sent for now".to_owned());
         let held = if self.paused { Some(paused) } else { held };
-        let told: Vec<String> = self.told.iter().map(Order::shown).collect();
+        let told: Vec<String> = orders::last_words(&self.told).into_iter().map(Order::shown).collect();
         let told = (!told.is_empty())
             .then(|| (Ink::Plain, format!("told while it runs: {}", printable(&told.join(", ")))));
         std::iter::once((Ink::Plain, rates)).chain(held).chain(told).collect()
@@ -301,7 +296,10 @@ impl Status {
             "rows_per_second": self.is_running().then_some(self.lately.rows_per_second),
             "tokens_per_second": self.is_running().then_some(self.lately.tokens_per_second),
             "seconds_left": self.time_left().map(|left| left.as_secs()),
-            "held_by": self.held.first().map(|(cause, _)| cause),
+            "held_by": match self.paused {
+                true => Some(HeldBy::Pause.as_str()),
+                false => self.held.first().map(|(cause, _)| cause.as_str()),
+            },
             "held_seconds": self.held.iter().cloned().collect::<std::collections::BTreeMap<_, _>>(),
             "failures": self.failures.iter().map(|(code, rows, example)| {
                 json!({ "code": code, "rows": rows, "example": example })

@@ -11,7 +11,7 @@ use crate::commands::{Failure, interrupt};
 use crate::dispatch::stop::{Stop, Urgency};
 use crate::exit::Exit;
 use crate::job::Job;
-use crate::text::short;
+use crate::text::{clipped, width};
 
 /// How often a terminal is drawn, and how often a log gets a block.
 const TERMINAL: Duration = Duration::from_secs(1);
@@ -27,14 +27,14 @@ const HEARING: Duration = Duration::from_millis(50);
 pub(super) fn watch(args: &JobArgs, job: &Job, color: bool) -> Result<Exit, Failure> {
     let stop = interrupt::listen(&screen(args, Progress::None), "")?;
     let terminal = stdout().is_terminal();
-    let mut drawn = 0;
+    let mut drawn = Vec::new();
     loop {
         let begun = Instant::now();
         let status = Status::read(&open(job)?, job, Scope::Present)?;
         let lines = status.lines();
         drawn = match terminal {
-            true => draw(&lines, drawn, color)?,
-            false => block(&lines)?,
+            true => draw(&lines, &drawn, color)?,
+            false => block(&lines).map(|()| Vec::new())?,
         };
         let pause = if terminal { TERMINAL } else { LOG };
         if !status.is_running() || !rest(pause.max(begun.elapsed() * SHARE), &stop) {
@@ -43,38 +43,42 @@ pub(super) fn watch(args: &JobArgs, job: &Job, color: bool) -> Result<Exit, Fail
     }
 }
 
-/// Draws over what was drawn before, of so many lines; what does not fit the terminal is left out.
-fn draw(lines: &[Line], drawn: usize, color: bool) -> Result<usize, Failure> {
+/// Draws over what was drawn before, of lines of such widths; what does not fit the terminal is left out.
+fn draw(lines: &[Line], drawn: &[usize], color: bool) -> Result<Vec<usize>, Failure> {
     let size = rustix::termios::tcgetwinsize(stdout()).ok();
     let (columns, rows) = size.map_or((80, 24), |size| (usize::from(size.ws_col), usize::from(size.ws_row)));
     let fits = &lines[..lines.len().min(rows.saturating_sub(1).max(1))];
-    let mut text = String::new();
-    if drawn > 0 {
-        text.push_str(&format!("\u{1b}[{drawn}A"));
-    }
+    let mut text = up(drawn, columns);
+    let mut widths = Vec::with_capacity(fits.len());
     for (ink, line) in fits {
         let indent = line.len() - line.trim_start().len();
-        let line =
-            format!("{}{}", " ".repeat(indent), short(line, columns.saturating_sub(indent + 2).max(10)));
-        text.push_str(&format!("{}\u{1b}[K\n", painted(&(*ink, line), color)));
+        let room = columns.saturating_sub(indent + 1).max(10);
+        let line = format!("{}{}", " ".repeat(indent), clipped(line, room));
+        text.push_str(&format!("{}\u{1b}[K\n", painted(&(*ink, line.clone()), color)));
+        widths.push(width(&line));
     }
     // What is left of a longer drawing before.
     text.push_str("\u{1b}[J");
     let mut out = stdout().lock();
     out.write_all(text.as_bytes())?;
     out.flush()?;
-    Ok(fits.len())
+    Ok(widths)
+}
+
+/// To the top of what was drawn. A terminal that was made narrower since then has broken its lines into several.
+fn up(drawn: &[usize], columns: usize) -> String {
+    let rows: usize = drawn.iter().map(|width| width.div_ceil(columns.max(1)).max(1)).sum();
+    if rows == 0 { String::new() } else { format!("\u{1b}[{rows}A") }
 }
 
 /// A block for a log, with an empty line behind it.
-fn block(lines: &[Line]) -> Result<usize, Failure> {
+fn block(lines: &[Line]) -> Result<(), Failure> {
     let mut out = stdout().lock();
     for line in lines {
         writeln!(out, "{}", painted(line, false))?;
     }
     writeln!(out)?;
-    out.flush()?;
-    Ok(0)
+    Ok(out.flush()?)
 }
 
 /// Waits; `false` when somebody wants to leave.
@@ -87,4 +91,16 @@ fn rest(pause: Duration, stop: &Stop) -> bool {
         std::thread::sleep(HEARING);
     }
     *stop.borrow() == Urgency::None
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_terminal_that_was_made_narrower_is_cleared_from_the_first_row_of_what_was_drawn() {
+        assert_eq!(up(&[], 80), "");
+        assert_eq!(up(&[40, 0, 78], 80), "\u{1b}[3A");
+        assert_eq!(up(&[40, 0, 78], 39), "\u{1b}[5A");
+    }
 }

@@ -83,3 +83,12 @@ fn a_pause_that_the_schedule_ends_is_waited_for_and_one_that_nobody_ends_is_told
     let said = shortfall(&job("qps = 1"), &told, &course(10, paused), at("21:00"), at("23:00"));
     assert_eq!(said, Some(Shortfall { left: 10, ends_at: None, decided_by: "the pause" }));
 }
+
+#[test]
+fn the_end_by_limits_and_hours_alone_is_known_without_a_deadline() {
+    // Two hours at one a second, then ten a second.
+    let end = |limits, rows, now| super::end(&job(limits), &course(rows, None), at(now));
+    assert_eq!(end(NIGHTS, 7_200 + 36_000, "20:00"), Some(at("23:00")));
+    assert_eq!(end("qpm = 60", 0, "20:00"), Some(at("20:00")));
+    assert_eq!(end("schedule = [{ from = \"00:00\", to = \"00:00\", pause = true }]", 1, "20:00"), None);
+}

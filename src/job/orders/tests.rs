@@ -92,3 +92,11 @@ fn the_time_is_up_from_the_moment_on_that_it_names() {
     let is_up = |now: &str| job.terms(&Told::default(), now.parse().expect("a time"), end).time_is_up;
     assert!(!is_up("2026-07-03T05:59:59Z") && is_up("2026-07-03T06:00:00Z") && is_up("2026-07-03T07:00:00Z"));
 }
+
+#[test]
+fn of_what_was_said_the_last_word_on_each_thing_is_shown() {
+    let words = ["qps=5", "pause", "qps=7", "resume", "max_cost=3", "stop"];
+    let orders = words.map(|word| Order::parse(word).expect("an order"));
+    let shown: Vec<String> = last_words(&orders).into_iter().map(Order::shown).collect();
+    assert_eq!(shown, ["qps=7", "resume", "max_cost=3", "stop"]);
+}
