@@ -56,10 +56,13 @@ impl Hook {
         if self.0.scheme() == "http" {
             builder = builder.no_proxy().tls_certs_only([]);
         }
-        let plain = |error| format!("{}: {}", self.host(), plain(error));
-        let client = builder.build().map_err(plain)?;
+        let failed = |error: reqwest::Error| match error.is_timeout() {
+            true => format!("{} did not answer in time", self.host()),
+            false => format!("{} cannot be called: {}", self.host(), plain(error)),
+        };
+        let client = builder.build().map_err(failed)?;
         let asking = client.post(self.0.clone()).header(CONTENT_TYPE, "application/json").body(body);
-        let status = asking.send().await.map_err(plain)?.status();
+        let status = asking.send().await.map_err(failed)?.status();
         match status.is_success() {
             true => Ok(()),
             false => Err(format!("{} answered {status}", self.host())),
@@ -69,9 +72,6 @@ impl Hook {
 
 /// What an error says without the address: the first cause that does not repeat it.
 fn plain(error: reqwest::Error) -> String {
-    if error.is_timeout() {
-        return "no answer in time".to_owned();
-    }
     let error = error.without_url();
     let mut cause: &(dyn std::error::Error + 'static) = &error;
     while let Some(deeper) = cause.source() {

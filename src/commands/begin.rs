@@ -8,8 +8,10 @@ use tokio::sync::watch;
 
 use super::environment::Environment;
 use super::load::{Loaded, check_tools, load, screen};
+use super::metrics::aside;
 use super::notify::{Notifier, secret};
 use super::run::Session;
+use super::spare::Aside;
 use super::{Failure, coding_plan, interrupt};
 use crate::api::client::{HttpEndpoint, Settings};
 use crate::api::key::Key;
@@ -79,10 +81,12 @@ impl Beginning<'_> {
         let settings =
             Settings { base_url, key, secrets, ..Settings::of(&loaded.job.model, &loaded.job.retry) };
         let endpoint = HttpEndpoint::new(settings).map_err(Failure::new)?;
+        Aside::check_output(&loaded.job.output.path, &loaded.job, args.job.job.as_deref())?;
         check_target(&loaded.job.output.path)?;
         check_target(&loaded.job.output.summary())?;
-        if let Some(metrics) = &loaded.job.output.metrics {
-            check_target(metrics)?;
+        if let Some(figures) = aside(&loaded.job) {
+            figures.check(&loaded.job, args.job.job.as_deref())?;
+            check_target(figures.place)?;
         }
         let journal_path = loaded.job.output.journal();
         let _lock = Lock::take(&journal_path)?;
@@ -92,6 +96,11 @@ impl Beginning<'_> {
             screen.say(&format!("the old journal is now {}", aside.display()));
         }
         let opened = Opened::new(loaded.job)?;
+        if let Some(figures) = aside(&opened.job)
+            && opened.source.reads(figures.place).is_some()
+        {
+            return Err(figures.taken(figures.place));
+        }
         if opened.source.spool_reused() {
             screen.say("standard input is empty: going on with what it held before");
         }

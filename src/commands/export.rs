@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use super::Failure;
 use super::load::{load, screen, take_output};
+use super::spare::Aside;
 use crate::cli::{ExportArgs, Progress};
 use crate::exit::Exit;
 use crate::format::{Compression, Format};
@@ -38,6 +39,9 @@ pub(super) fn run(mut args: ExportArgs) -> Result<Exit, Failure> {
     };
     let path_of_journal = loaded.job.output.journal();
     let reader = Reader::new(journal::open_to_read(&path_of_journal)?, &path_of_journal);
+    if let Some(path) = &path {
+        Aside::check_output(path.as_ref(), &loaded.job, args.job.job.as_deref())?;
+    }
     let opened = Opened::again(loaded.job)?;
     if let Some(path) = &path {
         opened.check_output_is_no_input(path.as_ref())?;

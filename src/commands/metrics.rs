@@ -3,7 +3,9 @@
 use std::path::PathBuf;
 use std::time::{Duration, Instant, SystemTime};
 
+use super::spare::Aside;
 use crate::exit::Exit;
+use crate::job::Job;
 use crate::tally::Snapshot;
 use crate::watch::Screen;
 use crate::watch::metrics::{About, text};
@@ -20,6 +22,12 @@ pub(super) struct MetricsFile {
     screen: Screen,
     written: Option<Instant>,
     has_failed: bool,
+}
+
+/// The file of a job's figures, as something that is written on its side.
+pub(super) fn aside(job: &Job) -> Option<Aside<'_>> {
+    let place = job.output.metrics.as_deref()?;
+    Some(Aside { what: "the file of figures", flag: ("--metrics-file", "fanfold.prom"), place })
 }
 
 impl MetricsFile {

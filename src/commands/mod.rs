@@ -25,6 +25,7 @@ mod run;
 mod schema;
 mod set;
 mod simulate;
+mod spare;
 mod status;
 mod steward;
 mod summary;

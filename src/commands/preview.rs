@@ -7,10 +7,12 @@ use jiff::Timestamp;
 use serde_json::Value;
 
 use super::load::{Loaded, check_tools, load, screen};
+use super::metrics::aside;
 use super::notify::whom;
 use super::outlook::{Beginning, before_it_begins, deadline};
 use super::page::Page;
 use super::run::{beginning, plan_line};
+use super::spare::Aside;
 use super::{Failure, coding_plan, forewarning};
 use crate::api::client::{HttpEndpoint, Settings};
 use crate::api::key::Key;
@@ -43,6 +45,10 @@ pub(super) fn run(args: PreviewArgs) -> Result<Exit, Failure> {
         && let Some(warning) = coding_plan::warning(&loaded.job.model.base_url, key_at_hand(&loaded).as_ref())
     {
         screen.insist(&warning);
+    }
+    Aside::check_output(&loaded.job.output.path, &loaded.job, args.job.job.as_deref())?;
+    if let Some(figures) = aside(&loaded.job) {
+        figures.check(&loaded.job, args.job.job.as_deref())?;
     }
     HttpEndpoint::new(Settings::of(&loaded.job.model, &loaded.job.retry)).map_err(Failure::new)?;
     let path = loaded.job.output.journal();

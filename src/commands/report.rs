@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::io::{Write, stdout};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use jiff::tz::TimeZone;
@@ -11,6 +11,7 @@ use serde_json::Value;
 use super::Failure;
 use super::described::limits;
 use super::load::{load, screen, take_output};
+use super::spare::Aside;
 use crate::cli::{Progress, ReportArgs};
 use crate::exit::Exit;
 use crate::job::Job;
@@ -38,31 +39,13 @@ pub(super) fn run(mut args: ReportArgs) -> Result<Exit, Failure> {
         Some("-") => stdout().lock().write_all(html.as_bytes())?,
         asked => {
             let place = asked.map_or_else(|| loaded.job.output.report(), PathBuf::from);
-            check_place(&place, &loaded.job, args.job.job.as_deref())?;
+            let page = Aside { what: "the report", flag: ("--output", "report.html"), place: &place };
+            page.check(&loaded.job, args.job.job.as_deref())?;
             whole_file(&place, html.as_bytes()).map_err(PipelineError::from)?;
             screen.say(&format!("report: {}", place.display()));
         }
     }
     Ok(Exit::Done)
-}
-
-/// Refuses to write over what the job reads or writes, and over its file.
-fn check_place(place: &Path, job: &Job, file: Option<&Path>) -> Result<(), Failure> {
-    let is = |other: &Path| match (place.canonicalize(), other.canonicalize()) {
-        (Ok(place), Ok(other)) => place == other,
-        _ => place == other,
-    };
-    let output = &job.output;
-    let own = [output.path.clone(), output.journal(), output.summary()];
-    let inputs = job.input.paths.iter().map(PathBuf::from);
-    let file = file.map(Path::to_owned);
-    match own.into_iter().chain(inputs).chain(file).find(|path| is(path)) {
-        Some(path) => Err(Failure::new(format!(
-            "the report would be written over {}, which belongs to the job\n  = help: give --output another name, such as report.html",
-            path.display()
-        ))),
-        None => Ok(()),
-    }
 }
 
 fn gather(reader: &Reader, job: &Job) -> Result<Figures, JournalError> {

@@ -83,7 +83,8 @@ pub(super) fn notify(section: NotifySection, layers: &Layers) -> Result<Notify, 
             Recipient::Command(line.split_whitespace().map(str::to_owned).collect())
         }
         _ => {
-            let problem = Problem::new("[notify] names one of `url`, `url_env` and `command`, and not more");
+            let message = "[notify] names one of `url`, `url_env` and `command`, and not more";
+            let problem = layers.problem("notify", message);
             return Err(problem.help("url_env = \"NOTIFY_URL\" names the variable that holds the address"));
         }
     };

@@ -76,6 +76,11 @@ pub struct Figures {
 }
 
 impl Figures {
+    /// Requests of all runs.
+    pub(super) fn requests(&self) -> u64 {
+        self.runs.iter().fold(0, |requests, run| requests.saturating_add(run.requests))
+    }
+
     /// Figures over these runs, and no request yet. Costs are told by kind at a price, the job's.
     pub fn new(runs: Vec<PastRun>, price: Option<Arc<Price>>) -> Self {
         Self { timeline: Timeline::new(&runs), runs, price, ..Self::default() }

@@ -91,7 +91,7 @@ fn header(page: &mut Markup, figures: &Figures, about: &About) {
     page.put("<p class=\"soft\">{}</p>\n", &[&span(figures, about)]);
     let mut causes = figures.causes.clone();
     causes.sort_by(|one, other| other.1.total_cmp(&one.1));
-    page.put("<p class=\"verdict\">{}</p>\n", &[&sentence(&causes, figures.runs.len())]);
+    page.put("<p class=\"verdict\">{}</p>\n", &[&sentence(&causes, figures.runs.len(), figures.requests())]);
     page.raw("<dl class=\"tiles\">\n");
     let mut tile = |name: &'static str, value: String, more: String| {
         page.put("<div><dt>{}</dt><dd>{}<small>{}</small></dd></div>\n", &[&name, &value, &more]);
@@ -102,13 +102,10 @@ fn header(page: &mut Markup, figures: &Figures, about: &About) {
     let left = all.map_or_else(String::new, |all| format!("{} left", count(all.saturating_sub(ok + failed))));
     tile("Rows failed", count(failed), left);
     let sum = u64::saturating_add;
-    let (requests, faults) = figures
-        .runs
-        .iter()
-        .fold((0, 0), |(requests, faults), run| (sum(requests, run.requests), sum(faults, run.faults)));
+    let faults = figures.runs.iter().fold(0, |faults, run| sum(faults, run.faults));
     let throttled = figures.runs.iter().fold(0, |throttled, run| sum(throttled, run.throttled));
     let bad = format!("{} throttled, {} without an answer", count(throttled), count(faults));
-    tile("Requests", count(requests), bad);
+    tile("Requests", count(figures.requests()), bad);
     let seconds: f64 = figures.runs.iter().map(|run| (run.last_at - run.started_at).max(0.0)).sum();
     let each_second =
         (seconds > 0.0).then(|| format!("{} rows/s on the average", rate(figures.rows as f64 / seconds)));

@@ -7,13 +7,18 @@ use crate::job::units::shown;
 /// From this share of the time on, one thing is what held a run back.
 const MOSTLY: f64 = 0.5;
 
+/// Seconds from which on it is told what held runs back that sent nothing: less is what it takes to see that there is
+/// nothing to send.
+pub(super) const TELLING: f64 = 1.0;
+
 /// What held the runs back, in a sentence. `causes`: what did, and for how many seconds, the longest first; `runs`:
-/// how many runs there were.
-pub(super) fn sentence(causes: &[(String, f64)], runs: usize) -> String {
+/// how many runs there were; `requests`: how many requests they sent.
+pub(super) fn sentence(causes: &[(String, f64)], runs: usize, requests: u64) -> String {
     let whole: f64 = causes.iter().map(|(_, seconds)| seconds).sum();
     let part = |seconds: f64| format!("{:.0} %", seconds * 100.0 / whole);
     match causes {
         _ if runs == 0 => "This job has not been run yet.".to_owned(),
+        _ if requests == 0 && whole < TELLING => "Nothing was sent.".to_owned(),
         [] => "What held the run back was not recorded.".to_owned(),
         _ if whole <= 0.0 => "What held the run back was not recorded.".to_owned(),
         [(cause, seconds), ..] if *seconds >= whole * MOSTLY => {
@@ -77,13 +82,15 @@ mod tests {
             causes.iter().map(|(cause, seconds)| ((*cause).to_owned(), *seconds)).collect()
         };
         assert!(
-            sentence(&causes(&[("rate", 90.0), ("outage", 10.0)]), 1)
+            sentence(&causes(&[("rate", 90.0), ("outage", 10.0)]), 1, 5)
                 .starts_with("For 90 % of the time it was held by the limit of requests")
         );
-        let mixed = sentence(&causes(&[("rate", 40.0), ("throttling", 35.0), ("cap", 25.0)]), 2);
+        let mixed = sentence(&causes(&[("rate", 40.0), ("throttling", 35.0), ("cap", 25.0)]), 2, 5);
         assert!(mixed.starts_with("No one thing held it back: for 40 % of the time"), "{mixed}");
-        assert_eq!(sentence(&[], 0), "This job has not been run yet.");
-        assert_eq!(sentence(&causes(&[("rate", 0.0)]), 1), "What held the run back was not recorded.");
-        assert!(sentence(&causes(&[("schedule", 9.0)]), 1).contains("held by schedule"));
+        assert_eq!(sentence(&[], 0, 0), "This job has not been run yet.");
+        assert_eq!(sentence(&causes(&[("rate", 0.0)]), 1, 5), "What held the run back was not recorded.");
+        assert_eq!(sentence(&causes(&[("concurrency", 0.001)]), 1, 0), "Nothing was sent.");
+        assert!(sentence(&causes(&[("pause", 60.0)]), 1, 0).contains("paused"));
+        assert!(sentence(&causes(&[("schedule", 9.0)]), 1, 5).contains("held by schedule"));
     }
 }

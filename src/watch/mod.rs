@@ -37,13 +37,14 @@ pub enum Mode {
 #[derive(Debug, Clone)]
 pub struct Screen {
     mode: Mode,
+    color: bool,
     bar: Option<indicatif::ProgressBar>,
 }
 
 impl Screen {
     /// A screen that shows progress in a mode; `color` says whether the bar may have colours.
     pub fn new(mode: Mode, color: bool) -> Self {
-        Self { mode, bar: (mode == Mode::Bar).then(|| terminal::bar(color)) }
+        Self { mode, color, bar: (mode == Mode::Bar).then(terminal::bar) }
     }
 
     /// Says something, unless the user wants quiet.
@@ -112,7 +113,7 @@ impl Watcher {
                 let snapshot = Snapshot { elapsed: last.elapsed + since.elapsed(), ..last };
                 shown += 1;
                 match (screen.mode, &screen.bar) {
-                    (Mode::Bar, Some(bar)) => terminal::draw(bar, &snapshot),
+                    (Mode::Bar, Some(bar)) => terminal::draw(bar, screen.color, &snapshot),
                     (Mode::Json, _) => json::progress(&snapshot),
                     (Mode::Plain, _) if !ended => put(&plain::line(&snapshot)),
                     _ => {}

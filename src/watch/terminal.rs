@@ -6,39 +6,45 @@ use super::plain::{figures, outlook};
 use super::text::{count, counted, short};
 use crate::tally::Snapshot;
 
-const WITH_COLOR: &str = "{bar:28.cyan/dim} {prefix}\n{msg}";
-const WITHOUT_COLOR: &str = "{bar:28} {prefix}\n{msg}";
+/// Columns of the bar: on a wide terminal, and on one where the words beside it need the room.
+const BARS: (usize, usize) = (28, 12);
+
+/// Columns of a wide terminal.
+const WIDE: usize = 72;
 
 /// Columns that are left free: a terminal echoes `^C` behind the last line, and a line that it makes wrap is not
 /// cleared away.
 const FREE: usize = 4;
 
 /// A bar that is not drawn yet.
-pub(super) fn bar(color: bool) -> ProgressBar {
-    let bar = ProgressBar::with_draw_target(Some(0), ProgressDrawTarget::stderr_with_hz(10));
-    let template = match color {
-        true => WITH_COLOR,
-        false => WITHOUT_COLOR,
-    };
-    // The template is a constant, and the test below reads it; without it the bar keeps its own style.
-    if let Ok(style) = ProgressStyle::with_template(template) {
-        bar.set_style(style.progress_chars("━╸─"));
-    }
-    bar
+pub(super) fn bar() -> ProgressBar {
+    ProgressBar::with_draw_target(Some(0), ProgressDrawTarget::stderr_with_hz(10))
 }
 
 /// Draws a snapshot.
-pub(super) fn draw(bar: &ProgressBar, snapshot: &Snapshot) {
+pub(super) fn draw(bar: &ProgressBar, color: bool, snapshot: &Snapshot) {
     let done = snapshot.ok + snapshot.failed;
     bar.set_length(snapshot.rows);
     bar.set_position(done);
     let columns =
         rustix::termios::tcgetwinsize(std::io::stderr()).map_or(80, |size| usize::from(size.ws_col));
+    let room = if columns < WIDE { BARS.1 } else { BARS.0 };
+    if let Some(style) = style(room, color) {
+        bar.set_style(style);
+    }
     let mut parts = vec![format!("{} of {}", count(done), counted(snapshot.rows, "row"))];
     parts.extend(outlook(snapshot));
-    bar.set_prefix(fitting(&parts, columns.saturating_sub(29 + FREE)));
+    bar.set_prefix(fitting(&parts, columns.saturating_sub(room + 1 + FREE)));
     bar.set_message(fitting(&figures(snapshot), columns.saturating_sub(FREE)));
     bar.tick();
+}
+
+/// The style of a bar of so many columns. Its template is made of constants, and the test below reads it; without it the
+/// bar keeps its own style.
+fn style(room: usize, color: bool) -> Option<ProgressStyle> {
+    let ink = if color { ".cyan/dim" } else { "" };
+    let style = ProgressStyle::with_template(&format!("{{bar:{room}{ink}}} {{prefix}}\n{{msg}}")).ok()?;
+    Some(style.progress_chars("━╸─"))
 }
 
 /// As many of the parts as fit, the first ones before all; half a figure would be a wrong one.
@@ -67,9 +73,9 @@ mod tests {
     }
 
     #[test]
-    fn both_templates_can_be_read() {
-        for template in [WITH_COLOR, WITHOUT_COLOR] {
-            assert!(ProgressStyle::with_template(template).is_ok());
+    fn every_template_can_be_read() {
+        for room in [BARS.0, BARS.1] {
+            assert!(style(room, true).is_some() && style(room, false).is_some());
         }
     }
 }

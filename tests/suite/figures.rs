@@ -117,6 +117,38 @@ fn a_rehearsal_has_a_file_of_its_own_and_a_run_that_stops_says_its_code() {
 }
 
 #[test]
+fn nothing_that_belongs_to_the_job_is_written_over() {
+    let mut scene = Scene::new();
+    scene.rows_and_job(5, "");
+    scene.run_job(&["job.toml"]).expect_code(0);
+    for own in
+        ["job.toml", "./job.toml", "in.jsonl", "out.jsonl", "out.jsonl.journal", "out.jsonl.summary.json"]
+    {
+        let before = fs::read(scene.path(own)).expect("a file");
+        for command in ["run", "preview"] {
+            let finished = scene.run(&[command, "job.toml", "--metrics-file", own]).expect_code(1);
+            finished.says("which belongs to the job").says("give --metrics-file another name");
+        }
+        assert_eq!(fs::read(scene.path(own)).expect("a file"), before, "{own}");
+    }
+    for input in ["*.jsonl", "in*"] {
+        let set = format!("input.path={input}");
+        let arguments =
+            ["run", "job.toml", "--set", &set, "--output", "new.csv", "--metrics-file", "in2.jsonl"];
+        scene.run(&arguments).expect_code(1).says("in2.jsonl, which belongs to the job");
+    }
+    // What is not there yet is told by its place.
+    let new = ["run", "job.toml", "--output", "new.csv", "--metrics-file", "./new.csv.journal"];
+    scene.run(&new).expect_code(1).says("which belongs to the job");
+    scene.write("form.jsonl", "{\"type\": \"object\"}\n");
+    for command in ["run", "preview", "export"] {
+        let words = [command, "job.toml", "--set", "answer.schema=form.jsonl", "--output", "form.jsonl"];
+        scene.run(&words).expect_code(1).says("the output would be written over form.jsonl");
+    }
+    assert!(scene.read("form.jsonl").contains("object"));
+}
+
+#[test]
 fn a_run_that_breaks_off_is_over_in_its_figures_too() {
     let mut scene = Scene::with_script("[[fault]]\nrequests = [11, 1000]\ndelay = \"1s\"\n");
     scene.rows_and_job(40, "limits.concurrency = 2\noutput.metrics = \"night.prom\"\n");

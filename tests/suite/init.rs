@@ -49,7 +49,7 @@ fn it_overwrites_nothing_and_writes_nothing_where_it_cannot_write_all() {
     }
     let scene = Scene::new();
     scene.write("file", "");
-    scene.run(&["init", "file"]).expect_code(1).says("file");
+    scene.run(&["init", "file"]).expect_code(1).says("file is a file, and no folder").says("--input");
 }
 
 #[test]
@@ -60,6 +60,7 @@ fn an_input_of_one_s_own_is_asked_about_by_a_column_that_it_has() {
             "ticket_id,topic,what is said\n1,x,a long text of many words\n",
             "{{ row[\"what is said\"] }}",
         ),
+        ("ids.csv", "ticket_id,title\n7f3c9d1e-55aa-4e0b-9c1d-0a2b3c4d5e6f,Lid stuck\n", "{{ title }}"),
         ("a.tsv", "n\tletter\n1\tDear all\n", "{{ letter }}"),
         ("a.jsonl", "{\"n\": 1, \"body\": \"text\"}\n", "{{ body }}"),
         ("a.jsonl.gz", "", "{{ n }}"),
@@ -92,6 +93,8 @@ fn a_model_gets_the_request_that_it_needs() {
     let said = init("mt", "qwen-mt-plus");
     assert!(job(&scene, "mt").contains("target_lang = \"English\""));
     rehearse(&scene, &said).expect_code(0).says("1 ok");
+    init("slip", "qwen-pluss")
+        .says("warning: the model table does not know `qwen-pluss`; did you mean `qwen-plus`?");
     init("thinks", "qwen3.6-plus");
     assert!(job(&scene, "thinks").contains("\nenable_thinking = false\n"));
     scene.write("own.jsonl", "{\"messages\": [{\"role\": \"user\", \"content\": \"Hello\"}]}\n");

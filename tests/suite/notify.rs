@@ -145,7 +145,7 @@ fn a_run_that_cannot_begin_is_told_too() {
 fn a_notification_that_fails_is_a_warning_and_no_more() {
     for (status, said) in [
         (Some("500 Internal Server Error"), "127.0.0.1 answered 500"),
-        (None, "127.0.0.1: no answer in time"),
+        (None, "127.0.0.1 did not answer in time"),
     ] {
         let (address, _told) = ear(status);
         let mut scene = Scene::new();

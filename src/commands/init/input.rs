@@ -77,8 +77,10 @@ impl Offer {
                 None => lengths.push((name.clone(), text.chars().count())),
             }
         }
-        // Of equal ones the first: `max_by_key` takes the last.
-        let longest = lengths.into_iter().rev().max_by_key(|(_, length)| *length).map(|(name, _)| name);
+        // What names a row is no text to ask about, however long, unless there is nothing else. Of equal ones the first:
+        // `max_by_key` takes the last.
+        let worth = |(name, length): &(String, usize)| (!is_id(name), *length);
+        let longest = lengths.into_iter().rev().max_by_key(worth).map(|(name, _)| name);
         let format = source.files().first().and_then(|file| Format::of_path(file)).unwrap_or(Format::Jsonl);
         let first = rows.into_iter().next();
         Ok(Self { format, first, known, has_header, longest, source: Some((path.to_owned(), source)) })
@@ -108,8 +110,10 @@ impl Offer {
 
     /// The column that may name a row, by its own name. Whether it does, only all rows could tell.
     pub(super) fn id(&self) -> Option<&str> {
-        let is_id = |name: &&str| *name == "id" || name.ends_with("_id");
-        self.names().into_iter().find(|name| *name == "id").or_else(|| self.names().into_iter().find(is_id))
+        let names = self.names();
+        let found =
+            names.iter().find(|name| **name == "id").or_else(|| names.iter().find(|name| is_id(name)));
+        found.copied()
     }
 
     /// The prompt of a job that says none; `None` where rows bring their own.
@@ -140,6 +144,11 @@ impl Offer {
             None => Ok(()),
         }
     }
+}
+
+/// Whether a column names a row, by its own name.
+fn is_id(column: &str) -> bool {
+    column == "id" || column.ends_with("_id")
 }
 
 /// A column as a template names it.

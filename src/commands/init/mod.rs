@@ -47,6 +47,9 @@ pub(super) fn run(args: InitArgs) -> Result<Exit, Failure> {
         },
         false => workshop.unasked(&args)?,
     };
+    if let Some(reason) = draft.facts.unavailable.as_ref().filter(|_| !asks || args.model.is_some()) {
+        writeln!(stderr(), "warning: {}", printable(reason))?;
+    }
     place.check(draft.input.is_none())?;
     let written = place.write(&draft)?;
     let by_default = open && !args.yes && !asks;
@@ -93,6 +96,10 @@ impl Place {
     /// Writes the files of a draft, the job file last: where it is, all is there.
     fn write(&self, draft: &Draft) -> Result<Vec<PathBuf>, Failure> {
         let failed = |path: &Path, error| Failure::new(format!("{} cannot be made: {error}", path.display()));
+        if self.folder.is_file() {
+            let problem = Problem::new(format!("{} is a file, and no folder", self.folder.display()));
+            return Err(problem.help("name a folder for the job; an input is named with --input").into());
+        }
         if !self.folder.as_os_str().is_empty() {
             fs::create_dir_all(&self.folder).map_err(|error| failed(&self.folder, error))?;
         }

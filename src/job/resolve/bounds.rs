@@ -90,7 +90,7 @@ fn span(index: usize, section: &SpanSection, layers: &Layers) -> Result<Span, Pr
         paused: pause.unwrap_or(false),
     };
     if span.rates == Rates::default() && span.concurrency.is_none() && !span.paused {
-        let problem = layers.problem(&table, "an entry of `schedule` that changes nothing");
+        let problem = layers.problem(&table, "this entry of `schedule` changes nothing");
         return Err(problem.help("give it `qps`, `qpm`, `tpm`, `concurrency` or `pause = true`"));
     }
     Ok(span)

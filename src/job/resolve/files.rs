@@ -17,9 +17,9 @@ pub(super) fn input(section: InputSection, layers: &Layers) -> Result<Input, Pro
         None => vec![],
     };
     if paths.is_empty() {
-        return Err(
-            Problem::new("no input is named").help("give it with --input, or as `path` under [input]")
-        );
+        return Err(Problem::new("no input is named").help(
+            "name a job file, as in `fanfold run job.toml`, whose [input] has a `path`, or give --input",
+        ));
     }
     let format =
         section.format.map(|text| parse("input.format", text.parse::<Format>(), layers)).transpose()?;

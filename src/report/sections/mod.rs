@@ -14,9 +14,9 @@ use super::moment;
 use super::page::About;
 use super::spread::Spread;
 use super::timeline::RUNS;
-use super::verdict::{class_of, meaning, time};
+use super::verdict::{TELLING, class_of, meaning, time};
 use crate::job::units::shown;
-use crate::text::{count, money, rate, short};
+use crate::text::{count, counted, money, rate, short};
 
 /// Kinds of errors that are told at most.
 const KINDS: usize = 20;
@@ -50,9 +50,9 @@ pub(super) fn throughput(figures: &Figures) -> Markup {
         section.raw("</figure>\n");
     }
     section.put(
-        "<p class=\"soft\">Below the bars: in the upper strip, when the service throttled ({} requests in all); in the lower \
+        "<p class=\"soft\">Below the bars: in the upper strip, when the service throttled ({} in all); in the lower \
          one, what held the run back (by the minute), in the colours of the table below.</p>\n",
-        &[&count(figures.throttled)],
+        &[&counted(figures.throttled, "request")],
     );
     section
 }
@@ -63,6 +63,9 @@ pub(super) fn held(figures: &Figures) -> Markup {
     let mut causes: Vec<&(String, f64)> = figures.causes.iter().collect();
     causes.sort_by(|one, other| other.1.total_cmp(&one.1));
     let whole: f64 = causes.iter().map(|(_, seconds)| seconds).sum();
+    if figures.requests() == 0 && !figures.runs.is_empty() && whole < TELLING {
+        return section;
+    }
     section.raw("<h2>What held it back</h2>\n");
     if whole <= 0.0 {
         section.raw(

@@ -6,6 +6,7 @@ mod around;
 mod asking;
 mod data;
 mod job_file;
+mod night;
 
 use std::fs;
 use std::path::Path;

@@ -1,0 +1,76 @@
+//! Where a command may write on the side of a job: never over what the job reads, what it keeps, and what it is.
+
+use std::path::{Path, PathBuf, absolute};
+
+use super::Failure;
+use crate::job::Job;
+
+/// Something that is written on the side.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Aside<'a> {
+    /// What it is, for messages.
+    pub(super) what: &'a str,
+    /// The flag that names its place, and a name that would do.
+    pub(super) flag: (&'a str, &'a str),
+    /// Its place.
+    pub(super) place: &'a Path,
+}
+
+impl Aside<'_> {
+    /// Refuses to write over what belongs to a job; `file` is the job file.
+    pub(super) fn check(&self, job: &Job, file: Option<&Path>) -> Result<(), Failure> {
+        let place = settled(self.place);
+        match belongings(job, file).into_iter().find(|path| settled(path) == place) {
+            Some(path) => Err(self.taken(&path)),
+            None => Ok(()),
+        }
+    }
+
+    /// Refuses to write over the job file and what is read besides the input, which the pipeline looks after by itself.
+    pub(super) fn check_output(place: &Path, job: &Job, file: Option<&Path>) -> Result<(), Failure> {
+        let output = Aside { what: "the output", flag: ("--output", "answers.csv"), place };
+        match besides(job, file).into_iter().find(|path| settled(path) == settled(place)) {
+            Some(path) => Err(output.taken(&path)),
+            None => Ok(()),
+        }
+    }
+
+    /// What is said of a place that is taken.
+    pub(super) fn taken(&self, path: &Path) -> Failure {
+        let (flag, name) = self.flag;
+        Failure::new(format!(
+            "{} would be written over {}, which belongs to the job\n  = help: give {flag} another name, such as {name}",
+            self.what,
+            path.display()
+        ))
+    }
+}
+
+/// The files that a job reads and keeps, those that its input names by a glob left out.
+fn belongings(job: &Job, file: Option<&Path>) -> Vec<PathBuf> {
+    let output = &job.output;
+    let journal = output.journal();
+    let log = ["-wal", "-shm", ".lock"].map(|ending| {
+        let mut name = journal.clone().into_os_string();
+        name.push(ending);
+        PathBuf::from(name)
+    });
+    let own = [output.path.clone(), journal, output.summary(), output.spool()];
+    let inputs = job.input.paths.iter().map(PathBuf::from);
+    own.into_iter().chain(log).chain(inputs).chain(besides(job, file)).collect()
+}
+
+/// The job file, and the files that it names besides the input.
+fn besides(job: &Job, file: Option<&Path>) -> Vec<PathBuf> {
+    let named = [&job.answer.schema, &job.glossary.terms, &job.glossary.memory];
+    named.into_iter().flatten().cloned().chain(file.map(Path::to_owned)).collect()
+}
+
+/// A path by which two names of one place are told to be one, also of a file that is not there yet.
+fn settled(path: &Path) -> PathBuf {
+    let beside = || {
+        let whole = absolute(path).ok()?;
+        Some(whole.parent()?.canonicalize().ok()?.join(whole.file_name()?))
+    };
+    path.canonicalize().ok().or_else(beside).unwrap_or_else(|| path.to_owned())
+}
