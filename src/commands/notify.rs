@@ -84,8 +84,17 @@ pub(super) fn notice(receipt: &Value) -> Value {
         "reason",
         "error_code",
     ];
-    let fields = FIELDS.iter().map(|field| ((*field).to_owned(), receipt[field].clone()));
-    Value::Object(fields.collect())
+    let mut fields: Map<String, Value> =
+        FIELDS.iter().map(|field| ((*field).to_owned(), receipt[field].clone())).collect();
+    if !receipt["error_code"].as_str().is_some_and(is_code) {
+        fields.insert("error_code".to_owned(), Value::Null);
+    }
+    Value::Object(fields)
+}
+
+/// Whether what a service calls the code of its error is one. A service could as well say words there, of a row or its own.
+fn is_code(text: &str) -> bool {
+    text.len() <= 64 && text.chars().all(|c| c.is_ascii_alphanumeric() || "_-.".contains(c))
 }
 
 /// The thread that tells what it is given, one after the other.
@@ -217,5 +226,25 @@ async fn hand(words: &[String], hidden: &[OsString], text: String, patience: Dur
         Ok(Ok(status)) => Err(format!("{program} ended with {status}")),
         Ok(Err(error)) => Err(format!("{program}: {error}")),
         Err(_) => Err(format!("{program} did not end in time")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_service_says_in_the_place_of_a_code_is_not_told() {
+        for (code, told) in [
+            ("insufficient_quota", true),
+            ("Model.AccessDenied", true),
+            ("the text of row 7 is too long", false),
+            (&"C".repeat(65), false),
+            ("<b>", false),
+        ] {
+            let notice = notice(&json!({ "error_code": code, "error": "words", "exit_code": 4 }));
+            assert_eq!(notice["error_code"].as_str(), told.then_some(code));
+            assert_eq!((&notice["exit_code"], notice.get("error")), (&json!(4), None));
+        }
     }
 }

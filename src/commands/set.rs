@@ -40,6 +40,12 @@ pub(super) fn run(mut args: SetArgs) -> Result<Exit, Failure> {
     check_cost(&job, &orders)?;
     let path = job.output.journal();
     let Some(holder) = Lock::holder(&path) else { return Err(not_running(&path)) };
+    if !path.exists() {
+        return Err(Failure::new(format!(
+            "the run that goes on ({}) reads its input and has no journal yet\n  = help: give the order again when it sends",
+            printable(&holder)
+        )));
+    }
     let reader = Reader::new(journal::open_to_read(&path)?, &path);
     if !reader.takes_orders()? {
         return Err(Failure::new(format!(

@@ -225,11 +225,11 @@ impl Summary<'_> {
     /// Rows that failed alike: one line with a count and an example.
     fn failure(&self, group: &FailureGroup) -> String {
         let place = place_of(self.opened, group.example).unwrap_or_default();
-        let message = short(&group.message, 200);
+        let (code, message) = (short(&group.code, 60), short(&group.message, 200));
         let rows = counted(group.rows, "row");
         match group.message.starts_with(&place) {
-            true => format!("{rows} failed with {}, such as {message}", group.code),
-            false => format!("{rows} failed with {}, such as {place}: {message}", group.code),
+            true => format!("{rows} failed with {code}, such as {message}"),
+            false => format!("{rows} failed with {code}, such as {place}: {message}"),
         }
     }
 

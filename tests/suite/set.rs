@@ -1,7 +1,8 @@
 //! A run that goes on is told to go otherwise, by the real command from a second process.
 
 use std::fs;
-use std::process::Child;
+use std::io::Write;
+use std::process::{Child, Stdio};
 
 use fanfold::simulator::Settings;
 use rustix::process::Signal;
@@ -88,6 +89,26 @@ fn what_a_run_is_told_holds_when_its_input_changes_and_is_planned_anew() {
     assert_eq!(orders(&scene), expected);
     // At the job's own rate it would have taken twelve seconds.
     assert!(scene.receipt()["this_run"]["seconds"].as_f64() < Some(9.0), "{}", scene.receipt());
+}
+
+#[test]
+fn a_run_that_still_reads_its_first_input_is_told_of() {
+    let mut scene = Scene::new();
+    scene.job("-", "out.jsonl", "input.format = \"jsonl\"\n");
+    let mut command = scene.command(&["run", "job.toml"]);
+    command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut child = command.spawn().expect("the binary runs");
+    let mut told = String::new();
+    scene.wait_until(|| {
+        told = scene.run(&["set", "job.toml", "qps=5"]).expect_code(1).stderr;
+        told.contains("reads its input and has no journal yet")
+    });
+    assert!(told.contains("give the order again when it sends"), "{told}");
+    let mut stdin = child.stdin.take().expect("a pipe");
+    stdin.write_all(rows(0..3).as_bytes()).expect("written");
+    drop(stdin);
+    scene.judge.texts = Some((0..3).map(text).collect());
+    scene.end(child).expect_code(0);
 }
 
 #[test]
