@@ -81,11 +81,10 @@ impl Beginning<'_> {
         let settings =
             Settings { base_url, key, secrets, ..Settings::of(&loaded.job.model, &loaded.job.retry) };
         let endpoint = HttpEndpoint::new(settings).map_err(Failure::new)?;
-        Aside::check_output(&loaded.job.output.path, &loaded.job, args.job.job.as_deref())?;
+        Aside::check_all(&loaded.job, args.job.job.as_deref())?;
         check_target(&loaded.job.output.path)?;
         check_target(&loaded.job.output.summary())?;
         if let Some(figures) = aside(&loaded.job) {
-            figures.check(&loaded.job, args.job.job.as_deref())?;
             check_target(figures.place)?;
         }
         let journal_path = loaded.job.output.journal();

@@ -7,7 +7,6 @@ use jiff::Timestamp;
 use serde_json::Value;
 
 use super::load::{Loaded, check_tools, load, screen};
-use super::metrics::aside;
 use super::notify::whom;
 use super::outlook::{Beginning, before_it_begins, deadline};
 use super::page::Page;
@@ -46,10 +45,7 @@ pub(super) fn run(args: PreviewArgs) -> Result<Exit, Failure> {
     {
         screen.insist(&warning);
     }
-    Aside::check_output(&loaded.job.output.path, &loaded.job, args.job.job.as_deref())?;
-    if let Some(figures) = aside(&loaded.job) {
-        figures.check(&loaded.job, args.job.job.as_deref())?;
-    }
+    Aside::check_all(&loaded.job, args.job.job.as_deref())?;
     HttpEndpoint::new(Settings::of(&loaded.job.model, &loaded.job.retry)).map_err(Failure::new)?;
     let path = loaded.job.output.journal();
     let reader = match path.exists() {

@@ -32,7 +32,7 @@ use crate::journal::writer::{RunRecord, begin_run, end_run};
 use crate::journal::{self, JournalError};
 use crate::pipeline::output::{Destination, Written, write};
 use crate::pipeline::plan::{self, Plan, Purpose, plan};
-use crate::pipeline::send::{Audience, Order, Sent, never_stopped, past, send};
+use crate::pipeline::send::{Audience, Order, Sent, before_it_sends, never_stopped, past, send};
 use crate::pipeline::settled::Planned;
 use crate::pipeline::{Opened, PipelineError};
 use crate::tally::Snapshot;
@@ -248,8 +248,7 @@ impl Session<'_> {
         let earlier = *so_far;
         let path = self.opened.journal();
         let past = past(&Reader::new(journal::open_beside(&path)?, &path), plan, self.address())?;
-        let (snapshots, receiver) =
-            tokio::sync::watch::channel(Snapshot { rows: plan.rows, ..Snapshot::default() });
+        let (snapshots, receiver) = watch::channel(before_it_sends(&self.opened, plan, retry_failed).now);
         let household = Household {
             job: Arc::clone(&self.opened.job),
             inbox: Inbox::open(&path, run, last_order)?,

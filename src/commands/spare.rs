@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf, absolute};
 
 use super::Failure;
+use super::metrics::aside;
 use crate::job::Job;
 
 /// Something that is written on the side.
@@ -24,6 +25,12 @@ impl Aside<'_> {
             Some(path) => Err(self.taken(&path)),
             None => Ok(()),
         }
+    }
+
+    /// Refuses an output and a file of figures in such a place, before anything is sent.
+    pub(super) fn check_all(job: &Job, file: Option<&Path>) -> Result<(), Failure> {
+        Self::check_output(&job.output.path, job, file)?;
+        aside(job).map_or(Ok(()), |figures| figures.check(job, file))
     }
 
     /// Refuses to write over the job file and what is read besides the input, which the pipeline looks after by itself.

@@ -202,19 +202,20 @@ impl Summary<'_> {
             screen.insist(&self.why());
             let mend = self.sent.reason.fault().and_then(|fault| fault.mend);
             mend.into_iter().for_each(|mend| screen.insist(&help(mend)));
-            // At a cap the same command would stop again at once.
-            let first = match &self.sent.reason {
-                StopReason::Cap(Cap::Until) if !self.again_tomorrow() => {
-                    "set `until` later, then ".to_owned()
-                }
-                StopReason::Cap(Cap::Until) => String::new(),
-                StopReason::Cap(cap) => format!("raise `{}`, then ", cap.key()),
-                StopReason::Refused(_) | StopReason::EveryRowRefused(_) => "mend that, then ".to_owned(),
-                _ => String::new(),
-            };
-            screen.insist(&format!("to go on: {first}{}", self.resume));
+            screen.insist(&format!("to go on: {}{}", self.first(), self.resume));
         }
         Ok(())
+    }
+
+    /// What is to be done before the same command: at a cap it would stop again at once.
+    fn first(&self) -> String {
+        match &self.sent.reason {
+            StopReason::Cap(Cap::Until) if !self.again_tomorrow() => "set `until` later, then ".to_owned(),
+            StopReason::Cap(Cap::Until) => String::new(),
+            StopReason::Cap(cap) => format!("raise `{}`, then ", cap.key()),
+            StopReason::Refused(_) | StopReason::EveryRowRefused(_) => "mend that, then ".to_owned(),
+            _ => String::new(),
+        }
     }
 
     /// Whether the same command goes on, until the same time of another day.

@@ -11,7 +11,10 @@ use super::schema;
 #[derive(Debug, thiserror::Error)]
 pub enum JournalError {
     /// Another run has it.
-    #[error("another run holds this job: {holder}\n  = journal: {}", path.display())]
+    #[error(
+        "another run holds this job: {holder}\n  = journal: {}\n  = help: `fanfold status` shows how it goes, `fanfold set` changes or stops it",
+        path.display()
+    )]
     Held {
         /// The journal.
         path: PathBuf,

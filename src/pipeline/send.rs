@@ -246,12 +246,17 @@ struct Watch<'a> {
     audience: Audience<'a>,
 }
 
+/// How a run stands before it sends: with what earlier runs have done.
+pub fn before_it_sends(opened: &Opened, plan: &Plan, retry_failed: bool) -> Tally {
+    let matched = &plan.matched;
+    let failed = if retry_failed { 0 } else { matched.failed };
+    let ok = matched.kept + matched.moved - matched.failed;
+    Tally::new(plan.rows, ok, failed, opened.job.price.is_some())
+}
+
 impl<'a> Watch<'a> {
     fn new(opened: &Opened, order: Order<'_>, audience: Audience<'a>) -> Self {
-        let matched = &order.plan.matched;
-        let failed = if order.retry_failed { 0 } else { matched.failed };
-        let ok = matched.kept + matched.moved - matched.failed;
-        let tally = Tally::new(order.plan.rows, ok, failed, opened.job.price.is_some());
+        let tally = before_it_sends(opened, order.plan, order.retry_failed);
         let begun = Instant::now();
         audience.snapshots.send_replace(tally.now);
         Self { tally, begun, sent: begun, held_by: None, held: None, audience }

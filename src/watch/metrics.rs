@@ -35,7 +35,6 @@ pub struct About {
 /// The figures. `ended`: the exit code of a run that is over, and when it ended.
 pub fn text(about: &About, snapshot: &Snapshot, now: SystemTime, ended: Option<u8>) -> String {
     let mut page = Page { job: escaped(&about.job), text: String::new() };
-    let Snapshot { requests, throttled, faults, usage, standing, .. } = *snapshot;
     page.family("fanfold_run_info", "gauge", "The run that these figures are of; always 1.");
     let (model, run) = (about.model.as_str(), about.run.to_string());
     page.sample(
@@ -49,40 +48,8 @@ pub fn text(about: &About, snapshot: &Snapshot, now: SystemTime, ended: Option<u
     for (state, rows) in [("ok", snapshot.ok), ("failed", snapshot.failed), ("pending", snapshot.left())] {
         page.sample("fanfold_rows", &[("state", state)], rows);
     }
-    page.family("fanfold_requests_total", "counter", "Requests of this run that came to an end.");
-    let answered = requests.saturating_sub(throttled + faults);
-    for (result, number) in [("answered", answered), ("throttled", throttled), ("fault", faults)] {
-        page.sample("fanfold_requests_total", &[("result", result)], number);
-    }
-    page.family(
-        "fanfold_tokens_total",
-        "counter",
-        "Tokens of this run, failed and repeated attempts included.",
-    );
-    for (kind, tokens) in [("prompt", usage.prompt_tokens), ("completion", usage.completion_tokens)] {
-        page.sample("fanfold_tokens_total", &[("kind", kind)], tokens);
-    }
-    if let Some(cost) = snapshot.cost {
-        page.family(
-            "fanfold_cost_total",
-            "counter",
-            "Money of this run by estimate, in the currency of the prices.",
-        );
-        page.sample("fanfold_cost_total", &[], cost);
-    }
-    for (name, help, value) in [
-        ("fanfold_requests_in_flight", "Requests that are on their way.", standing.in_flight),
-        ("fanfold_places", "Requests that may be on their way at once.", standing.places),
-        ("fanfold_rows_waiting", "Rows that wait for their backoff to end.", standing.waiting),
-    ] {
-        page.family(name, "gauge", help);
-        page.sample(name, &[], if ended.is_some() { 0 } else { value });
-    }
-    page.family("fanfold_held", "gauge", "What holds the run back just now: 1 for that cause.");
-    for cause in CAUSES {
-        let holds = ended.is_none() && standing.held_by == Some(cause);
-        page.sample("fanfold_held", &[("by", cause.as_str())], u8::from(holds));
-    }
+    page.sums(snapshot);
+    page.present(snapshot, ended.is_none());
     page.family("fanfold_sending_seconds_total", "counter", "Time since the run began to send.");
     page.sample("fanfold_sending_seconds_total", &[], snapshot.elapsed.as_secs_f64());
     page.family("fanfold_start_time_seconds", "gauge", "When the run began, in seconds since 1970.");
@@ -106,6 +73,50 @@ struct Page {
 }
 
 impl Page {
+    /// What the run has used.
+    fn sums(&mut self, snapshot: &Snapshot) {
+        let Snapshot { requests, throttled, faults, usage, .. } = *snapshot;
+        self.family("fanfold_requests_total", "counter", "Requests of this run that came to an end.");
+        let answered = requests.saturating_sub(throttled + faults);
+        for (result, number) in [("answered", answered), ("throttled", throttled), ("fault", faults)] {
+            self.sample("fanfold_requests_total", &[("result", result)], number);
+        }
+        self.family(
+            "fanfold_tokens_total",
+            "counter",
+            "Tokens of this run, failed and repeated attempts included.",
+        );
+        for (kind, tokens) in [("prompt", usage.prompt_tokens), ("completion", usage.completion_tokens)] {
+            self.sample("fanfold_tokens_total", &[("kind", kind)], tokens);
+        }
+        if let Some(cost) = snapshot.cost {
+            self.family(
+                "fanfold_cost_total",
+                "counter",
+                "Money of this run by estimate, in the currency of the prices.",
+            );
+            self.sample("fanfold_cost_total", &[], cost);
+        }
+    }
+
+    /// How it stands just now; of a run that is over, nothing is under way.
+    fn present(&mut self, snapshot: &Snapshot, goes_on: bool) {
+        let standing = snapshot.standing;
+        for (name, help, value) in [
+            ("fanfold_requests_in_flight", "Requests that are on their way.", standing.in_flight),
+            ("fanfold_places", "Requests that may be on their way at once.", standing.places),
+            ("fanfold_rows_waiting", "Rows that wait for their backoff to end.", standing.waiting),
+        ] {
+            self.family(name, "gauge", help);
+            self.sample(name, &[], if goes_on { value } else { 0 });
+        }
+        self.family("fanfold_held", "gauge", "What holds the run back just now: 1 for that cause.");
+        for cause in CAUSES {
+            let holds = goes_on && standing.held_by == Some(cause);
+            self.sample("fanfold_held", &[("by", cause.as_str())], u8::from(holds));
+        }
+    }
+
     fn family(&mut self, name: &str, kind: &str, help: &str) {
         // Writing to a text cannot fail.
         let _ = writeln!(self.text, "# HELP {name} {help}\n# TYPE {name} {kind}");

@@ -117,6 +117,20 @@ fn a_rehearsal_has_a_file_of_its_own_and_a_run_that_stops_says_its_code() {
 }
 
 #[test]
+fn what_earlier_runs_have_done_is_in_the_first_figures_of_the_next() {
+    let mut scene = Scene::with_script("[[fault]]\nrequests = [6, 1000]\ndelay = \"1s\"\n");
+    scene.rows_and_job(10, "output.metrics = \"night.prom\"\n");
+    scene.run(&["run", "job.toml", "--limit", "5"]).expect_code(0);
+    let file = scene.path("night.prom");
+    fs::remove_file(&file).expect("removed");
+    let child = scene.start(&["run", "job.toml"]);
+    scene.wait_until(|| file.exists());
+    let first = samples(&scene.read("night.prom"));
+    assert_eq!((first["fanfold_rows,state=ok"], first["fanfold_rows,state=pending"]), (5.0, 5.0));
+    scene.end(child).expect_code(0);
+}
+
+#[test]
 fn nothing_that_belongs_to_the_job_is_written_over() {
     let mut scene = Scene::new();
     scene.rows_and_job(5, "");
