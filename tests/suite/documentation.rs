@@ -141,6 +141,22 @@ fn every_link_leads_to_a_file_and_a_heading_that_are_there() {
 }
 
 #[test]
+fn every_file_that_contributing_names_is_there() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let text = fs::read_to_string(root.join("CONTRIBUTING.md")).expect("the page");
+    let rooms = ["src/", "tests/", "docs/", "fuzz/", "benches/"];
+    // `NAME.rs` is a file that is to be made.
+    let named = code(&text).into_iter().filter(|piece| {
+        rooms.iter().any(|room| piece.starts_with(room)) && !piece.contains("NAME") && !piece.contains(' ')
+    });
+    let named: Vec<String> = named.collect();
+    assert!(named.len() > 30, "{named:?}");
+    for path in named {
+        assert!(root.join(&path).exists(), "{path}");
+    }
+}
+
+#[test]
 fn every_page_is_named_in_the_readme_and_its_pictures_have_no_script() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let readme = fs::read_to_string(root.join("README.md")).expect("the README");
