@@ -4,7 +4,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use rusqlite::Connection;
 
-use super::ahead::{Ahead, Weight};
+use super::ahead::Ahead;
 use super::outlay::Outlay;
 use super::{Opened, PipelineError, settled};
 use crate::dispatch::stop::{Stop, Urgency};
@@ -144,13 +144,7 @@ impl Seen {
     }
 }
 
-impl Weight for Seen {
-    fn bytes(&self) -> usize {
-        self.item.bytes()
-    }
-}
-
-/// Reads and matches the whole input: rows are read on one thread, rendered on another, and matched on this one.
+/// Reads and matches the whole input: rows are read on one thread, rendered on others, and matched on this one.
 ///
 /// # Errors
 ///
@@ -188,9 +182,8 @@ pub fn plan(
     };
     let mut first_bad = None;
     let theirs = opened.clone();
-    let rows = opened.rows_ahead(survey.wanted())?;
-    let seen = Ahead::new(rows.map(move |item| item.map(|item| Seen::new(&theirs, item))));
-    for seen in seen {
+    let seen = move |item: Result<Item, _>| item.map(|item| Seen::new(&theirs, item));
+    for seen in Ahead::of_each(opened.rows(survey.wanted())?, seen) {
         let Seen { item, key, request } = seen?;
         if *stop.borrow() != Urgency::None {
             return Err(PipelineError::Interrupted);
