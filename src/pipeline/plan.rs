@@ -6,7 +6,8 @@ use rusqlite::Connection;
 
 use super::ahead::Ahead;
 use super::outlay::Outlay;
-use super::{Opened, PipelineError, settled};
+use super::settled::{self, Planned};
+use super::{Opened, PipelineError};
 use crate::dispatch::stop::{Stop, Urgency};
 use crate::format::Format;
 use crate::job::problem::Problem;
@@ -44,6 +45,11 @@ impl Plan {
     /// Rows without an answer, which are to be sent.
     pub fn to_send(&self) -> u64 {
         self.rows - self.matched.kept - self.matched.moved
+    }
+
+    /// What an output can be written by.
+    pub fn planned(&self) -> Planned {
+        Planned::now(self.columns.clone(), self.stamp.clone())
     }
 
     /// Of what was estimated, the share that is to be sent. What moved was estimated with the rest before it was found.

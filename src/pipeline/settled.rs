@@ -2,7 +2,6 @@
 
 use std::time::SystemTime;
 
-use super::plan::Plan;
 use super::{Opened, PipelineError};
 use crate::job::facts::Facts;
 use crate::journal::cursors::Results;
@@ -23,9 +22,9 @@ pub struct Planned {
 }
 
 impl Planned {
-    /// By a plan that was made just now.
-    pub fn of(plan: &Plan) -> Self {
-        Self { columns: plan.columns.clone(), stamp: plan.stamp.clone(), settled: None }
+    /// By a matching that was made just now.
+    pub(super) fn now(columns: Vec<Column>, stamp: Stamp) -> Self {
+        Self { columns, stamp, settled: None }
     }
 
     /// By the journal's own word, if it was brought to this input, as it is, and to the requests of this job.
