@@ -48,7 +48,7 @@ pub(super) fn run(mut args: ExportArgs) -> Result<Exit, Failure> {
         Some(planned) => write(&opened, &planned, reader.results(), destination, &stop)?,
         None => {
             let plan = plan(&opened, Some(reader.connection()), Purpose::Look, &stop)?;
-            write(&opened, &Planned::of(&plan), reader.results_as_matched(), destination, &stop)?
+            write(&opened, &plan.planned(), reader.results_as_matched(), destination, &stop)?
         }
     };
     let written =
