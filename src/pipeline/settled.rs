@@ -54,7 +54,10 @@ impl Planned {
 
     /// Whether all of it holds still.
     pub(super) fn holds(&self, opened: &Opened, results: &Results<'_>) -> Result<bool, PipelineError> {
-        let journal_holds = self.settled.is_none() || results.settled()? == self.settled;
+        let journal_holds = match &self.settled {
+            Some(_) => !results.are_misplaced() && results.settled()? == self.settled,
+            None => true,
+        };
         Ok(journal_holds && opened.source.stamp()? == self.stamp)
     }
 }
