@@ -26,7 +26,6 @@ use fanfold::outcome::{Answer, Usage};
 use fanfold::pipeline::Opened;
 use fanfold::pipeline::output::{Destination, write};
 use fanfold::pipeline::plan::{Purpose, plan, prepare};
-use fanfold::pipeline::settled::Planned;
 use fanfold::read::Wanted;
 use fanfold::render::fingerprint;
 use fanfold::row::Item;
@@ -171,7 +170,7 @@ fn journal(criterion: &mut Criterion) {
         group.bench_function(format!("export to {name}"), |bencher| {
             bencher.iter(|| {
                 let destination = Destination::file(folder.path().join(format!("export.{name}")), format);
-                write(&opened, &Planned::of(&planned), reader.results(), destination, &stop).expect("written")
+                write(&opened, &planned.planned(), reader.results(), destination, &stop).expect("written")
             });
         });
     }

@@ -79,7 +79,7 @@ const RUN_EXAMPLE: &str = "Examples:
   fanfold run jobs/translate.toml
   fanfold run --input a.csv --output b.csv --model qwen-plus --prompt 'Summarise: {{ text }}'
 
-The same command resumes. Every flag that sets a key of the job file can also be given as a variable:
+The same command resumes. Every flag that sets a key of the job file can also be given as a variable: \
 FANFOLD_QPS=5 is --qps 5. A flag beats the variable, and the variable beats the job file.";
 
 const PREVIEW_EXAMPLE: &str = "Example:
@@ -93,9 +93,9 @@ It reads the journal alone, so that it can be asked from another terminal while 
 
 const VERIFY_EXAMPLE: &str = "Example:
   fanfold verify jobs/translate.toml && echo 'every row is accounted for'";
-const SET_EXAMPLE: &str = "qps, qpm, tpm, concurrency, max_cost, max_total_tokens and max_duration are the keys of [limits]. What a run is
-told holds until it ends, not for the next one, and beats the schedule; `resume` ends a pause of the schedule too.
-`stop` is what Ctrl-C is. Of a job made of flags alone, give the flags of the run.
+const SET_EXAMPLE: &str = "qps, qpm, tpm, concurrency, max_cost, max_total_tokens and max_duration are the keys of [limits]. What \
+a run is told holds until it ends, not for the next one, and beats the schedule; `resume` ends a pause of the schedule \
+too. `stop` is what Ctrl-C is. Of a job made of flags alone, give the flags of the run.
 
 Examples:
   fanfold set jobs/translate.toml qps=5 concurrency=20
@@ -103,20 +103,20 @@ Examples:
   fanfold set jobs/translate.toml resume max_cost=10";
 
 const EXPORT_NOTE: &str =
-    "With a job file, --output names where to write, and `-` prints JSONL; the journal stays that of the
+    "With a job file, --output names where to write, and `-` prints JSONL; the journal stays that of the \
 job file. Of a job that is made of flags alone, --output names the job itself.
 
 Example:
   fanfold export jobs/translate.toml --output answers.csv";
 
-const REPORT_NOTE: &str = "The page is written beside the output, as OUT.report.html. With a job file, --output names another place, and
+const REPORT_NOTE: &str = "The page is written beside the output, as OUT.report.html. With a job file, --output names another place, and \
 `-` prints the page; of a job that is made of flags alone, --output names the job itself.
 
 Example:
   fanfold report jobs/translate.toml --output report.html";
 
 const MODELS_EXAMPLE: &str =
-    "A file `models.toml` in the working directory, or the one that --table names, is laid over the built-in
+    "A file `models.toml` in the working directory, or the one that --table names, is laid over the built-in \
 table. Without --region and --base-url, FANFOLD_REGION and FANFOLD_BASE_URL are asked, then it is Singapore.
 
 Examples:
@@ -208,7 +208,7 @@ pub struct SetArgs {
     #[command(flatten)]
     pub job: JobArgs,
     /// What to change: qps=5, concurrency=20, max_cost=10, …, or pause, resume, stop
-    #[arg(value_name = "KEY=VALUE|WORD")]
+    #[arg(value_name = "KEY=VALUE|WORD", help_heading = None)]
     pub words: Vec<String>,
 }
 

@@ -101,6 +101,13 @@ impl Job {
         floor.args(["floor", self.input, "floor.jsonl", url, &in_flight.to_string()]);
         floor
     }
+
+    /// The bare copy of a file of the folder.
+    pub(crate) fn copy(&self, input: &str, output: &str) -> Command {
+        let mut copy = Command::new(std::env::current_exe().expect("this program"));
+        copy.current_dir(self.folder.path()).args(["copy", input, output]);
+        copy
+    }
 }
 
 fn copy(from: &Path, to: &Path) {

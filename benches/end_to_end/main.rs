@@ -3,6 +3,7 @@
 //! with what it is compared to; figures of time are ratios within one run wherever that is possible.
 
 mod budgets;
+mod copy;
 mod floor;
 mod instructions;
 mod jobs;
@@ -19,6 +20,12 @@ fn main() -> ExitCode {
         && command == "floor"
     {
         floor::run(input, output, url, in_flight.parse().expect("a number"));
+        return ExitCode::SUCCESS;
+    }
+    if let [command, input, output] = arguments.as_slice()
+        && command == "copy"
+    {
+        copy::run(input, output);
         return ExitCode::SUCCESS;
     }
     if arguments.first().is_some_and(|command| command == "instructions") {

@@ -38,7 +38,7 @@ impl Secrets {
 
     /// The text with the secrets taken out; `None` when there was none in it.
     pub(super) fn hide(&self, text: &str) -> Option<String> {
-        if self.any.as_ref().is_some_and(|any| !any.is_match(text)) {
+        if self.forms.is_empty() || self.any.as_ref().is_some_and(|any| !any.is_match(text)) {
             return None;
         }
         let mut hidden: Option<String> = None;

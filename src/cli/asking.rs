@@ -11,8 +11,8 @@ pub(super) const ASK_EXAMPLE: &str = "Examples:
   fanfold ask --system 'Translate into French.' < letter.txt > lettre.txt
   fanfold ask --request '{\"messages\": [{\"role\": \"user\", \"content\": \"Hello\"}]}' --json
 
-The answer goes to standard output; usage and everything else to standard error. FANFOLD_MODEL and
-FANFOLD_BASE_URL stand for --model and --base-url. Exit codes: 0 answered, 1 could not be asked, 3 no answer,
+The answer goes to standard output; usage and everything else to standard error. FANFOLD_MODEL and \
+FANFOLD_BASE_URL stand for --model and --base-url. Exit codes: 0 answered, 1 could not be asked, 3 no answer, \
 4 refused by the API, 130 interrupted.";
 
 /// `fanfold ask`.

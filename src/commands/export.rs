@@ -47,12 +47,18 @@ pub(super) fn run(mut args: ExportArgs) -> Result<Exit, Failure> {
         opened.check_output_is_no_input(path.as_ref())?;
     }
     let stop = never_stopped();
-    let settled = Planned::by(&opened, &reader)?;
-    let written = match settled {
-        Some(planned) => write(&opened, &planned, reader.results(), destination, &stop)?,
+    let by_word = match again(&destination) {
+        Some(again) => match Planned::by(&opened, &reader)? {
+            Some(planned) => write(&opened, &planned, reader.results_as_settled(), again, &stop)?,
+            None => None,
+        },
+        None => None,
+    };
+    let written = match by_word {
+        Some(written) => Some(written),
         None => {
             let plan = plan(&opened, Some(reader.connection()), Purpose::Look, &stop)?;
-            write(&opened, &Planned::of(&plan), reader.results_as_matched(), destination, &stop)?
+            write(&opened, &plan.planned(), reader.results_as_matched(), destination, &stop)?
         }
     };
     let written =
@@ -67,6 +73,17 @@ pub(super) fn run(mut args: ExportArgs) -> Result<Exit, Failure> {
         ));
     }
     Ok(Exit::Done)
+}
+
+/// The same destination, where what was written can be taken back: a file, which appears whole or not at all.
+fn again(destination: &Destination) -> Option<Destination> {
+    let Target::File(path) = &destination.target else { return None };
+    let is_replaced = path.metadata().map_or(true, |metadata| metadata.is_file());
+    is_replaced.then(|| Destination {
+        target: Target::File(path.clone()),
+        format: destination.format,
+        compression: destination.compression,
+    })
 }
 
 fn standard_output() -> Destination {

@@ -33,7 +33,6 @@ use crate::journal::{self, JournalError};
 use crate::pipeline::output::{Destination, Written, write};
 use crate::pipeline::plan::{self, Plan, Purpose, plan};
 use crate::pipeline::send::{Audience, Order, Sent, before_it_sends, never_stopped, past, send};
-use crate::pipeline::settled::Planned;
 use crate::pipeline::{Opened, PipelineError};
 use crate::tally::Snapshot;
 use crate::watch::metrics::About;
@@ -358,7 +357,7 @@ impl Session<'_> {
             }
             let reader = Reader::new(journal::open_beside(&path)?, &path);
             let destination = Destination::file(output.path.clone(), output.format);
-            match write(&self.opened, &Planned::of(plan), reader.results(), destination, &self.stop) {
+            match write(&self.opened, &plan.planned(), reader.results(), destination, &self.stop) {
                 Err(PipelineError::Interrupted) => return Ok(None),
                 Ok(None) => {}
                 written => return Ok(written?),

@@ -7,7 +7,7 @@ use rusqlite::params;
 use super::JournalError;
 use super::matching::Settled;
 use super::reader::Reader;
-use super::seal::result_is_whole;
+use super::seal::{result_is_whole, stands_in_place};
 use super::steps::usage;
 use crate::outcome::{Answer, RowResult, Status, Usage};
 use crate::request::Fingerprint;
@@ -21,6 +21,11 @@ impl Reader {
     /// The results of the rows, asked in the order of position, for an input that the journal was brought to.
     pub fn results(&self) -> Results<'_> {
         Results::in_place(self)
+    }
+
+    /// The same, where nothing was matched by whoever asks: whether the entries stand where they were put is looked at too.
+    pub fn results_as_settled(&self) -> Results<'_> {
+        Results { by_word: true, ..Results::in_place(self) }
     }
 
     /// The results of the rows, asked in the order of position, for an input that was only matched, on this
@@ -110,6 +115,9 @@ pub struct Results<'r> {
     claimed: Option<(Pages<'r, Found>, String)>,
     /// Whether a row may have used more than its answer did; asked when the first row is.
     in_between: Option<bool>,
+    /// Whether the entries' places are the journal's word alone, and whether one of them is not the one that was given.
+    by_word: bool,
+    misplaced: bool,
 }
 
 /// A result, the entry it is of, and whether it is as it was stored.
@@ -118,6 +126,7 @@ struct Found {
     entry: i64,
     result: RowResult,
     whole: bool,
+    in_place: bool,
 }
 
 /// What a result is read from, for the entry `e` at a position.
@@ -125,10 +134,12 @@ fn result_sql(position: &str, from: &str, condition: &str, version: i32) -> Stri
     format!(
         "SELECT {position}, e.status, e.attempts, e.cost, e.error_code, e.error, s.latency_ms, s.prompt_tokens,
              s.completion_tokens, s.total_tokens, s.cached_tokens, s.reasoning_tokens, s.finish_reason, s.model,
-             s.request_id, s.tool_calls, s.reasoning, s.response, s.step, e.shares, e.entry, {}
+             s.request_id, s.tool_calls, s.reasoning, s.response, s.step, e.shares, e.entry, {},
+             {}
          FROM {from} LEFT JOIN entries o ON o.entry = e.shares LEFT JOIN steps s ON s.step = coalesce(e.answer, o.answer)
          WHERE {position} >= ?1 {condition} ORDER BY 1 LIMIT ?2",
-        result_is_whole(version)
+        result_is_whole(version),
+        stands_in_place(version)
     )
 }
 
@@ -148,7 +159,14 @@ impl<'r> Results<'r> {
         let claimed = claimed
             .map(|from| (Pages::new(reader, RESULTS, bytes_of), result_sql("c.position", from, "", version)));
         let in_place_sql = result_sql("e.position", "entries e", condition, version);
-        Self { in_place: Pages::new(reader, RESULTS, bytes_of), in_place_sql, claimed, in_between: None }
+        Self {
+            in_place: Pages::new(reader, RESULTS, bytes_of),
+            in_place_sql,
+            claimed,
+            in_between: None,
+            by_word: false,
+            misplaced: false,
+        }
     }
 
     /// What the positions were last brought to: the reader's own word.
@@ -158,6 +176,12 @@ impl<'r> Results<'r> {
     /// When the journal cannot be read.
     pub fn settled(&self) -> Result<Option<Settled>, JournalError> {
         self.in_place.reader.settled()
+    }
+
+    /// Whether an entry was found that does not stand where it was put: whoever wrote it, the results so far are not to be
+    /// used.
+    pub fn are_misplaced(&self) -> bool {
+        self.misplaced
     }
 
     /// The result of the row at a position; `None` when the journal has none. Positions are asked for in ascending
@@ -175,7 +199,8 @@ impl<'r> Results<'r> {
             },
         };
         let reader = self.in_place.reader;
-        let Some(Found { entry, mut result, whole }) = found else { return Ok(None) };
+        let Some(Found { entry, mut result, whole, in_place }) = found else { return Ok(None) };
+        self.misplaced |= self.by_word && !in_place;
         if !whole {
             return Err(reader.not_as_stored(position));
         }
@@ -226,7 +251,7 @@ fn result(row: &rusqlite::Row<'_>) -> rusqlite::Result<Found> {
         error_code: if status == Status::Failed { row.get(4)? } else { None },
         error: if status == Status::Failed { row.get(5)? } else { None },
     };
-    Ok(Found { entry: row.get(20)?, result, whole: row.get(21)? })
+    Ok(Found { entry: row.get(20)?, result, whole: row.get(21)?, in_place: row.get(22)? })
 }
 
 /// About the bytes that a result holds.

@@ -53,8 +53,9 @@ pub(super) fn end(transaction: &Transaction<'_>, ended: &Ended, answers: &mut u6
 
 /// A row of which the journal knows nothing, unless there is one in its place.
 const NEW_ENTRY: &str =
-    "INSERT INTO entries (position, row_id, fingerprint, status, tries, attempts, cost, error_code, error, answer)
-     VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)
+    "INSERT INTO entries (position, row_id, fingerprint, status, tries, attempts, cost, error_code, error, answer,
+         placed)
+     VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, substr(sealed(?1, ?3), 1, 8))
      ON CONFLICT (position) DO NOTHING";
 
 /// What another request brought the same row.
@@ -94,7 +95,7 @@ fn enter(
         return Ok(entry);
     }
     // An answer belongs to the exact request it was given for: whatever another request left in this place makes room.
-    let sql = "UPDATE entries SET position = NULL, out = 0 WHERE position = ?1";
+    let sql = "UPDATE entries SET position = NULL, placed = NULL, out = 0 WHERE position = ?1";
     transaction.prepare_cached(sql)?.execute([ended.row.position])?;
     new.insert(values)
 }

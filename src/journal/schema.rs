@@ -114,6 +114,8 @@ UPDATE steps AS s SET seal = sealed(e.fingerprint, s.entry, s.sent_at, s.latency
     s.tool_calls, s.reasoning, s.response, s.cost, s.next, s.results) FROM entries e WHERE e.entry = s.entry;
 ";
 
+/// `entries.placed`: the seal over the entry's place and its request, by which an output can tell that a place is as it was
+///   given; null where no row claims the entry.
 /// `held`: for how many seconds of a minute (counted from 1970) what held a run back, of minutes in which something did.
 /// `settled`: the input and the requests that the positions of the entries were last brought to; of an input whose columns
 ///   are known of its rows alone, those too. Nothing while they may not be as they were.
@@ -135,6 +137,8 @@ CREATE TABLE orders (
     taken_at REAL
 ) STRICT;
 CREATE TABLE settled (mark TEXT NOT NULL, columns TEXT) STRICT;
+ALTER TABLE entries ADD COLUMN placed BLOB;
+UPDATE entries SET placed = substr(sealed(position, fingerprint), 1, 8) WHERE position IS NOT NULL;
 ";
 
 /// Brings a journal to the present version, each step in a transaction of its own.

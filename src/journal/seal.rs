@@ -8,6 +8,9 @@ use rusqlite::{Connection, OptionalExtension};
 /// The version of the journal that first had seals.
 const SINCE: i32 = 3;
 
+/// The version of the journal that first had seals over places.
+const PLACED_SINCE: i32 = 4;
+
 /// How long a seal is.
 const SEAL_BYTES: usize = 16;
 
@@ -80,6 +83,14 @@ const ENTRY_CAN_BE: &str = "CASE e.status
              AND (e.shares IS NULL OR o.fingerprint = e.fingerprint)
          WHEN 2 THEN e.error_code IS NOT NULL AND (s.entry = coalesce(e.shares, e.entry) OR e.answer IS NULL AND s.step IS NULL)
          ELSE e.status IN (0, 3) AND (e.answer IS NULL OR s.entry = e.entry) END";
+
+/// Whether the entry `e` stands where it was put, as SQL.
+pub(super) fn stands_in_place(version: i32) -> &'static str {
+    match version >= PLACED_SINCE {
+        true => "e.placed IS substr(sealed(e.position, e.fingerprint), 1, 8)",
+        false => "0",
+    }
+}
 
 /// Whether the result of the entry `e` is as it was stored, as SQL.
 pub(super) fn result_is_whole(version: i32) -> String {

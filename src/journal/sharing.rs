@@ -85,8 +85,10 @@ impl<'c> Sharer<'c> {
     ///
     /// When the journal cannot be written.
     pub fn share(&mut self, row: &RowKey) -> Result<(), JournalError> {
-        let sql = "INSERT INTO entries (position, row_id, fingerprint, status, shares, error_code, error)
-                   SELECT ?1, ?2, e.fingerprint, e.status, e.entry, e.error_code, e.error
+        let sql = "INSERT INTO entries (position, row_id, fingerprint, status, shares, error_code, error,
+                       placed)
+                   SELECT ?1, ?2, e.fingerprint, e.status, e.entry, e.error_code, e.error,
+                       substr(sealed(?1, e.fingerprint), 1, 8)
                    FROM temp.ends x JOIN entries e ON e.entry = x.entry WHERE x.fingerprint = ?3 AND e.position IS NOT ?1
                    ON CONFLICT (position) DO UPDATE SET status = excluded.status, shares = excluded.shares,
                        answer = NULL, error_code = excluded.error_code, error = excluded.error

@@ -1,5 +1,6 @@
-//! A part of a pass that is done on a thread of its own, a batch ahead of whoever takes what comes of it.
+//! A part of a pass that is done on threads of its own, some batches ahead of whoever takes what comes of it.
 
+use std::num::NonZero;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
@@ -10,9 +11,12 @@ const BATCH_ITEMS: usize = 64;
 const BATCH_BYTES: usize = 128 * 1024;
 /// Time after which fewer of them do: whoever waits for them may have been told to stop meanwhile.
 const BATCH_TIME: Duration = Duration::from_millis(50);
-/// Batches that wait between the threads. With the one that is being made and the one that is being used there are never
+/// Batches that wait between two threads. With the one that is being made and the one that is being used there are never
 /// more than three in memory, however slow the taker is.
 const BATCHES: usize = 1;
+
+/// Threads at most that make something of the same items: one reader and one taker cannot keep more of them busy.
+const MOST_WORKERS: usize = 4;
 
 /// About the bytes that something holds.
 pub(super) trait Weight {
@@ -22,27 +26,56 @@ pub(super) trait Weight {
 
 /// The items of a pass, in its order. It ends where the pass does.
 pub(super) struct Ahead<T> {
-    /// `None` once nothing more is to come.
-    batches: Option<Receiver<Vec<T>>>,
+    /// Where the batches come from, each in its turn; none once nothing more is to come.
+    batches: Vec<Receiver<Vec<T>>>,
+    turn: usize,
     batch: std::vec::IntoIter<T>,
-    thread: Option<JoinHandle<()>>,
+    threads: Vec<JoinHandle<()>>,
 }
 
 impl<T: Weight + Send + 'static> Ahead<T> {
-    /// Begins to make them.
+    /// Begins to make them, on one thread.
     pub(super) fn new(items: impl Iterator<Item = T> + Send + 'static) -> Self {
         let (sender, batches) = sync_channel(BATCHES);
-        let thread = std::thread::spawn(move || make(items, &sender));
-        Self { batches: Some(batches), batch: Vec::new().into_iter(), thread: Some(thread) }
+        let thread = std::thread::spawn(move || make(items, &[sender]));
+        Self { batches: vec![batches], turn: 0, batch: Vec::new().into_iter(), threads: vec![thread] }
+    }
+}
+
+impl<T: Send + 'static> Ahead<T> {
+    /// Begins to make something of each item, on as many threads as the machine has processors for, behind the one that
+    /// makes the items. What is made keeps their order.
+    pub(super) fn of_each<S: Weight + Send + 'static>(
+        items: impl Iterator<Item = S> + Send + 'static,
+        work: impl Fn(S) -> T + Clone + Send + 'static,
+    ) -> Self {
+        let workers = std::thread::available_parallelism().map_or(1, NonZero::get).min(MOST_WORKERS);
+        let (mut makers, mut batches, mut threads) = (Vec::new(), Vec::new(), Vec::new());
+        for _ in 0..workers {
+            let (maker, made) = sync_channel::<Vec<S>>(BATCHES);
+            let (sender, worked) = sync_channel(BATCHES);
+            let work = work.clone();
+            threads.push(std::thread::spawn(move || {
+                for batch in made {
+                    if sender.send(batch.into_iter().map(&work).collect()).is_err() {
+                        return;
+                    }
+                }
+            }));
+            makers.push(maker);
+            batches.push(worked);
+        }
+        threads.push(std::thread::spawn(move || make(items, &makers)));
+        Self { batches, turn: 0, batch: Vec::new().into_iter(), threads }
     }
 }
 
 impl<T> Ahead<T> {
-    /// Waits for the thread, whose panic is the taker's.
+    /// Waits for the threads, whose panic is the taker's.
     fn end(&mut self) {
-        self.batches = None;
-        let ended = self.thread.take().map_or(Ok(()), JoinHandle::join);
-        if let Err(panic) = ended
+        self.batches.clear();
+        let ended: Vec<_> = self.threads.drain(..).map(JoinHandle::join).collect();
+        if let Some(panic) = ended.into_iter().find_map(Result::err)
             && !std::thread::panicking()
         {
             std::panic::resume_unwind(panic);
@@ -58,8 +91,11 @@ impl<T> Iterator for Ahead<T> {
             if let Some(item) = self.batch.next() {
                 return Some(item);
             }
-            match self.batches.as_ref()?.recv() {
-                Ok(batch) => self.batch = batch.into_iter(),
+            match self.batches.get(self.turn)?.recv() {
+                Ok(batch) => {
+                    self.batch = batch.into_iter();
+                    self.turn = (self.turn + 1) % self.batches.len();
+                }
                 Err(_) => self.end(),
             }
         }
@@ -67,24 +103,27 @@ impl<T> Iterator for Ahead<T> {
 }
 
 impl<T> Drop for Ahead<T> {
-    /// A pass that is given up is gone on with no further than the batch that is being made.
+    /// A pass that is given up is gone on with no further than the batches that are being made.
     fn drop(&mut self) {
         self.end();
     }
 }
 
-fn make<T: Weight>(items: impl Iterator<Item = T>, batches: &SyncSender<Vec<T>>) {
+/// Makes the items, and gives the batches to the takers in turn.
+fn make<T: Weight>(items: impl Iterator<Item = T>, takers: &[SyncSender<Vec<T>>]) {
     let mut batch = Batch::default();
+    let mut takers = takers.iter().cycle();
+    let mut give = |batch| takers.next().is_some_and(|taker| taker.send(batch).is_ok());
     for item in items {
         if let Some(full) = batch.add(item)
-            && batches.send(full).is_err()
+            && !give(full)
         {
             return;
         }
     }
     if !batch.items.is_empty() {
         // Nobody takes it any more, or it is the last one.
-        let _ = batches.send(batch.items);
+        give(batch.items);
     }
 }
 
@@ -159,24 +198,31 @@ mod tests {
     }
 
     #[test]
-    fn stages_behind_each_other_end_together() {
+    fn what_several_threads_make_keeps_the_order_and_is_bounded() {
         let made = Arc::new(AtomicUsize::new(0));
         let theirs = made.clone();
-        let first = Ahead::new((0..100_000).map(move |number| {
+        let things = (0..100_000).map(move |number| {
             theirs.fetch_add(1, Ordering::SeqCst);
             Thing(number, 1)
-        }));
-        let mut second = Ahead::new(first.map(|Thing(number, bytes)| Thing(number * 2, bytes)));
-        assert_eq!((second.next(), second.next()), (Some(Thing(0, 1)), Some(Thing(2, 1))));
-        drop(second);
-        let made_by_then = made.load(Ordering::SeqCst);
-        assert!(made_by_then <= BATCH_ITEMS * 8, "{made_by_then}");
+        });
+        let mut ahead = Ahead::of_each(things, |Thing(number, _)| number * 2);
+        for number in 0..10_000 {
+            assert_eq!(ahead.next(), Some(number * 2));
+        }
+        drop(ahead);
+        let made = made.load(Ordering::SeqCst) - 10_000;
+        assert!(made <= BATCH_ITEMS * (3 * MOST_WORKERS + 2), "{made} more than were taken");
+        let whole: Vec<usize> =
+            Ahead::of_each((0..1000).map(|number| Thing(number, 1)), |Thing(number, _)| number).collect();
+        assert_eq!(whole, (0..1000).collect::<Vec<_>>());
     }
 
     #[test]
     fn a_panic_of_the_maker_is_not_the_end_of_the_input() {
         let things = (0..300).map(|number| if number < 200 { Thing(number, 1) } else { panic!("made") });
-        let taken = std::panic::catch_unwind(|| Ahead::new(things).count());
-        assert!(taken.is_err());
+        assert!(std::panic::catch_unwind(|| Ahead::new(things).count()).is_err());
+        let work = |Thing(number, _)| if number < 200 { number } else { panic!("worked") };
+        let things = (0..300).map(|number| Thing(number, 1));
+        assert!(std::panic::catch_unwind(move || Ahead::of_each(things, work).count()).is_err());
     }
 }

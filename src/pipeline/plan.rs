@@ -4,9 +4,10 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use rusqlite::Connection;
 
-use super::ahead::{Ahead, Weight};
+use super::ahead::Ahead;
 use super::outlay::Outlay;
-use super::{Opened, PipelineError, settled};
+use super::settled::{self, Planned};
+use super::{Opened, PipelineError};
 use crate::dispatch::stop::{Stop, Urgency};
 use crate::format::Format;
 use crate::job::problem::Problem;
@@ -44,6 +45,11 @@ impl Plan {
     /// Rows without an answer, which are to be sent.
     pub fn to_send(&self) -> u64 {
         self.rows - self.matched.kept - self.matched.moved
+    }
+
+    /// What an output can be written by.
+    pub fn planned(&self) -> Planned {
+        Planned::now(self.columns.clone(), self.stamp.clone())
     }
 
     /// Of what was estimated, the share that is to be sent. What moved was estimated with the rest before it was found.
@@ -144,13 +150,7 @@ impl Seen {
     }
 }
 
-impl Weight for Seen {
-    fn bytes(&self) -> usize {
-        self.item.bytes()
-    }
-}
-
-/// Reads and matches the whole input: rows are read on one thread, rendered on another, and matched on this one.
+/// Reads and matches the whole input: rows are read on one thread, rendered on others, and matched on this one.
 ///
 /// # Errors
 ///
@@ -188,9 +188,8 @@ pub fn plan(
     };
     let mut first_bad = None;
     let theirs = opened.clone();
-    let rows = opened.rows_ahead(survey.wanted())?;
-    let seen = Ahead::new(rows.map(move |item| item.map(|item| Seen::new(&theirs, item))));
-    for seen in seen {
+    let seen = move |item: Result<Item, _>| item.map(|item| Seen::new(&theirs, item));
+    for seen in Ahead::of_each(opened.rows(survey.wanted())?, seen) {
         let Seen { item, key, request } = seen?;
         if *stop.borrow() != Urgency::None {
             return Err(PipelineError::Interrupted);

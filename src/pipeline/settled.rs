@@ -2,8 +2,8 @@
 
 use std::time::SystemTime;
 
-use super::plan::Plan;
 use super::{Opened, PipelineError};
+use crate::job::facts::Facts;
 use crate::journal::cursors::Results;
 use crate::journal::matching::Settled;
 use crate::journal::reader::Reader;
@@ -22,9 +22,9 @@ pub struct Planned {
 }
 
 impl Planned {
-    /// By a plan that was made just now.
-    pub fn of(plan: &Plan) -> Self {
-        Self { columns: plan.columns.clone(), stamp: plan.stamp.clone(), settled: None }
+    /// By a matching that was made just now.
+    pub(super) fn now(columns: Vec<Column>, stamp: Stamp) -> Self {
+        Self { columns, stamp, settled: None }
     }
 
     /// By the journal's own word, if it was brought to this input, as it is, and to the requests of this job.
@@ -54,7 +54,10 @@ impl Planned {
 
     /// Whether all of it holds still.
     pub(super) fn holds(&self, opened: &Opened, results: &Results<'_>) -> Result<bool, PipelineError> {
-        let journal_holds = self.settled.is_none() || results.settled()? == self.settled;
+        let journal_holds = match &self.settled {
+            Some(_) => !results.are_misplaced() && results.settled()? == self.settled,
+            None => true,
+        };
         Ok(journal_holds && opened.source.stamp()? == self.stamp)
     }
 }
@@ -79,6 +82,9 @@ pub(super) fn mark(opened: &Opened) -> Option<String> {
     let files = opened.source.mark(SystemTime::now())?;
     let model = job.model.name.as_deref();
     let facts = model.map(|model| job.facts_of(model));
+    // Quotas and prices are not what is asked, and may be given by a flag of one run.
+    let facts =
+        facts.map(|facts| Facts { requests_per_minute: None, tokens_per_minute: None, price: None, ..facts });
     // More than decides a request: a difference that does not matter costs one more pass over the input.
     let asked = (&job.input, model, facts, &job.prompt, &job.request, &job.request_texts);
     let text = format!("{} {asked:?}\n{files}", env!("CARGO_PKG_VERSION"));

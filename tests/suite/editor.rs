@@ -48,7 +48,8 @@ fn every_job_of_the_repository_and_every_one_in_the_documentation_satisfies_it()
             check(&path.display().to_string(), &fs::read_to_string(&path).expect("a job"));
         }
     }
-    for page in ["README.md", "docs/job-file.md", "docs/reliability.md", "docs/editors.md"] {
+    for page in ["README.md", "docs/job-file.md", "docs/answers.md", "docs/translation.md", "docs/editors.md"]
+    {
         let text = fs::read_to_string(root().join(page)).expect("a page");
         for block in text.split("```toml\n").skip(1) {
             let block = block.split("```").next().expect("its end");

@@ -51,6 +51,20 @@ fn the_translation_job_translates_each_review_into_its_own_language() {
 }
 
 #[test]
+fn the_job_that_the_readme_explains_runs_as_it_stands_there() {
+    let mut scene = scene();
+    let page = Path::new(env!("CARGO_MANIFEST_DIR")).join("README.md");
+    let page = fs::read_to_string(page).expect("the README");
+    let job = page.split("```toml\n").nth(1).and_then(|rest| rest.split("```").next()).expect("a job");
+    scene.write("job.toml", job);
+    scene.judge.output = "out/reviews.simulated.parquet".to_owned();
+    scene.run_job(&["job.toml", "--simulate", "--qps", "1000", "--qpm", "60000"]).expect_code(0);
+    let table = Table::read(&scene.path("out/reviews.simulated.parquet"));
+    assert_eq!(table.rows.len(), 52);
+    assert!(table.texts("response")[0].starts_with("[French] "), "{:?}", table.rows[0]);
+}
+
+#[test]
 fn the_summary_job_summarises_each_article() {
     rehearse("jobs/summarise.toml", "out/summaries.simulated.jsonl", 34);
 }

@@ -149,13 +149,14 @@ impl Matcher<'_> {
     /// Entries from `behind` on that nobody claims stand where they are.
     fn apply(&self, behind: u64) -> rusqlite::Result<()> {
         self.connection.execute("DELETE FROM settled", [])?;
-        let loosen = "UPDATE entries SET position = NULL, out = 0
+        let loosen = "UPDATE entries SET position = NULL, placed = NULL, out = 0
              WHERE position IS NOT NULL AND entry IN (SELECT entry FROM temp.loose_entries)
                  AND (position < ?1 OR entry IN (SELECT entry FROM temp.claims)
                      OR row_id IN (SELECT row_id FROM temp.loose_rows))";
         self.connection.execute(loosen, [behind])?;
         meet("journal.match.loosened");
-        let place = "UPDATE entries SET position = c.position, row_id = coalesce(entries.row_id, r.row_id)
+        let place = "UPDATE entries SET position = c.position,
+                 placed = substr(sealed(c.position, entries.fingerprint), 1, 8), row_id = coalesce(entries.row_id, r.row_id)
              FROM temp.claims c JOIN temp.loose_rows r ON r.position = c.position WHERE c.entry = entries.entry";
         self.connection.execute(place, [])?;
         if let Some(Settled { mark, columns }) = &self.settled {

@@ -9,7 +9,7 @@ use super::scenario;
 use crate::harness::{Finished, Scene, rows, text};
 
 /// Enough rows that a plan, and an output, take a while.
-const MANY: usize = 4_000;
+const MANY: usize = 12_000;
 
 /// Rows of which only a few requests differ, so that the sending is short.
 fn many(count: usize) -> String {
