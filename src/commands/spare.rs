@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf, absolute};
 
 use super::Failure;
 use super::metrics::aside;
-use crate::job::Job;
+use crate::job::{Job, KeySource};
 
 /// Something that is written on the side.
 #[derive(Debug, Clone, Copy)]
@@ -63,14 +63,19 @@ fn belongings(job: &Job, file: Option<&Path>) -> Vec<PathBuf> {
         PathBuf::from(name)
     });
     let own = [output.path.clone(), journal, output.summary(), output.spool()];
-    let inputs = job.input.paths.iter().map(PathBuf::from);
+    let glossary = [&job.glossary.terms, &job.glossary.memory].into_iter().flatten().cloned();
+    let inputs = job.input.paths.iter().map(PathBuf::from).chain(glossary);
     own.into_iter().chain(log).chain(inputs).chain(besides(job, file)).collect()
 }
 
-/// The job file, and the files that it names besides the input.
+/// The job file, and the schema and the key that it names. Of the glossary's files the pipeline sees to it that no output
+/// replaces them.
 fn besides(job: &Job, file: Option<&Path>) -> Vec<PathBuf> {
-    let named = [&job.answer.schema, &job.glossary.terms, &job.glossary.memory];
-    named.into_iter().flatten().cloned().chain(file.map(Path::to_owned)).collect()
+    let key = match &job.model.key {
+        KeySource::File(path) => Some(path.clone()),
+        KeySource::Variable { .. } | KeySource::Command(_) => None,
+    };
+    job.answer.schema.clone().into_iter().chain(key).chain(file.map(Path::to_owned)).collect()
 }
 
 /// A path by which two names of one place are told to be one, also of a file that is not there yet.

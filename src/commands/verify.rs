@@ -11,6 +11,7 @@ use super::run::plan_line;
 use crate::cli::JobArgs;
 use crate::exit::Exit;
 use crate::journal;
+use crate::journal::lock::Lock;
 use crate::journal::reader::Reader;
 use crate::outcome::{RowResult, Status};
 use crate::pipeline::plan::{Plan, Purpose, plan};
@@ -18,7 +19,7 @@ use crate::pipeline::send::never_stopped;
 use crate::pipeline::{Opened, PipelineError};
 use crate::read::{InputSpec, Source, Wanted};
 use crate::row::{Item, RowId};
-use crate::watch::text::{count, counted};
+use crate::watch::text::{count, counted, printable};
 
 /// Runs the command.
 pub(super) fn run(args: JobArgs) -> Result<Exit, Failure> {
@@ -39,6 +40,10 @@ pub(super) fn run(args: JobArgs) -> Result<Exit, Failure> {
     }
     let [pending, ok, failed] = counts;
     writeln!(out, "rows: {} ok · {} failed · {} pending", count(ok), count(failed), count(pending))?;
+    let holder = Lock::holder(&path);
+    if let Some(holder) = &holder {
+        writeln!(out, "running: {}; the output is written when it ends", printable(holder))?;
+    }
     let differences = check_output(&opened, &plan, &reader, &mut out)?;
     let exit = match () {
         () if differences > 0 => Exit::CannotRun,
@@ -55,6 +60,10 @@ pub(super) fn run(args: JobArgs) -> Result<Exit, Failure> {
                 count(failed),
                 count(pending)
             ),
+            _ if holder.is_some() => {
+                "the output does not say what the journal says, which a run is still adding to: verify again when it has ended"
+                    .to_owned()
+            }
             _ => "the output does not say what the journal says: see above; `fanfold run` with the same job writes it anew".to_owned(),
         }
     )?;

@@ -94,6 +94,18 @@ fn verify_finds_what_is_missing_tampered_with_or_pending() {
 }
 
 #[test]
+fn verify_says_that_a_run_is_still_adding_to_the_journal() {
+    let mut scene = Scene::with_script("[[fault]]\nrequests = [4, 1000]\ndelay = \"2s\"\n");
+    scene.rows_and_job(8, "limits.concurrency = 3\n");
+    let child = scene.start(&["run", "job.toml"]);
+    scene.wait_for_requests(4);
+    let said = scene.run(&["verify", "job.toml"]).expect_code(1).stdout;
+    assert!(said.contains("running: process ") && said.contains("verify again when it has ended"), "{said}");
+    scene.end(child).expect_code(0);
+    scene.run(&["verify", "job.toml"]).expect_code(0);
+}
+
+#[test]
 fn a_reader_that_has_had_enough_of_an_export_is_no_error() {
     let mut scene = scene(2000);
     scene.run_job(&["job.toml"]).expect_code(0);
