@@ -18,9 +18,10 @@ const SLOT: Duration = Duration::from_millis(100);
 const FIRST: u64 = 10;
 
 /// A refusal is a stray one while no more than this share of what was sent in the last minute was refused, or one request,
-/// and while it is the only one within so long.
-const STRAY: f64 = 0.001;
-const ALONE: Duration = Duration::from_secs(1);
+/// and no more than the other share of what the limit lets pass in a second, or one: a moment in which nothing moves on the
+/// way delays several.
+const STRAY: (f64, f64) = (0.001, 0.02);
+const MOMENT: Duration = Duration::from_secs(1);
 
 /// What share of a limit has to be used, and for how long at least, before it is known that the service bears it.
 const BORNE: f64 = 0.9;
@@ -101,7 +102,7 @@ impl Record {
             slots.map(|slot| slot.refused).sum()
         };
         let (each, sent) = (self.each(), self.slots.iter().map(|slot| slot.sent).sum::<f64>());
-        refused(ALONE) <= each && refused(KEPT) <= each.max(sent * STRAY)
+        refused(MOMENT) <= each.max(limit * STRAY.1) && refused(KEPT) <= each.max(sent * STRAY.0)
     }
 
     /// The amount of one request.
@@ -130,9 +131,9 @@ impl Record {
 mod tests {
     use super::*;
 
-    /// What a refusal looks like that comes after so many seconds at a hundred requests per second, to a job whose limit is so
-    /// much, while every `one_of`th request before it was refused.
-    fn is_stray(seconds: u64, limit: f64, one_of: u64) -> bool {
+    /// What refusals look like, so many at a time, that come after so many seconds at a hundred requests per second, to a job
+    /// whose limit is so much, while every `one_of`th request before them was refused.
+    fn is_stray(seconds: u64, limit: f64, one_of: u64, last: u64) -> bool {
         let (mut now, mut record) = (Instant::now(), Record::default());
         for request in 1..=seconds * 100 {
             record.sent(now, 1.0);
@@ -141,19 +142,22 @@ mod tests {
             }
             now += Duration::from_millis(10);
         }
-        record.sent(now, 1.0);
-        record.refused(now, 1.0);
+        for _ in 0..last {
+            record.sent(now, 1.0);
+            record.refused(now, 1.0);
+        }
         record.is_stray(now, limit)
     }
 
     #[test]
     fn a_single_refusal_at_a_limit_that_the_service_bears_is_a_stray_one() {
-        assert!(is_stray(4, 100.0, u64::MAX));
-        assert!(is_stray(60, 100.0, 2900), "one in a thousand is still next to nothing");
-        assert!(!is_stray(60, 100.0, 900), "more is not");
-        assert!(!is_stray(60, 100.0, 2980), "nor are several in a second");
-        assert!(!is_stray(2, 100.0, u64::MAX), "nobody knows yet what the service bears");
-        assert!(!is_stray(60, 200.0, u64::MAX), "the limit was never used");
-        assert!(!is_stray(60, f64::INFINITY, u64::MAX), "there is no limit to keep to");
+        assert!(is_stray(4, 100.0, u64::MAX, 1));
+        assert!(is_stray(60, 100.0, u64::MAX, 2), "two in a moment are still an accident");
+        assert!(!is_stray(60, 100.0, u64::MAX, 3), "more are not");
+        assert!(is_stray(60, 100.0, 2900, 1), "one in a thousand is still next to nothing");
+        assert!(!is_stray(60, 100.0, 900, 1), "more is not");
+        assert!(!is_stray(2, 100.0, u64::MAX, 1), "nobody knows yet what the service bears");
+        assert!(!is_stray(60, 200.0, u64::MAX, 1), "the limit was never used");
+        assert!(!is_stray(60, f64::INFINITY, u64::MAX, 1), "there is no limit to keep to");
     }
 }

@@ -19,7 +19,10 @@ pub(super) fn rates(table: &str, said: Rates, layers: &Layers) -> Result<Rates, 
         ("tpm", tpm, Quota::per_minute),
     ] {
         if amount.is_some_and(|amount| make(amount).is_none()) {
-            return Err(layers.problem(&format!("{table}.{key}"), format!("`{key}` is a number above 0")));
+            return Err(layers.problem(
+                &format!("{table}.{key}"),
+                format!("`{key}` is a number above 0, at most 1,000,000,000"),
+            ));
         }
     }
     Ok(said)
