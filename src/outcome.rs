@@ -66,6 +66,12 @@ impl Answer {
     pub fn thought(&self) -> bool {
         self.reasoning.is_some() || self.usage.is_some_and(|usage| usage.reasoning_tokens.unwrap_or(0) > 0)
     }
+
+    /// The bytes of its texts, which are about all that it takes in memory.
+    pub fn text_bytes(&self) -> usize {
+        let texts = [&self.response, &self.reasoning, &self.tool_calls];
+        texts.into_iter().flatten().map(String::len).sum()
+    }
 }
 
 /// A request that brought no usable answer, judged.

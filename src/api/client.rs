@@ -7,7 +7,7 @@ use std::time::{Duration, SystemTime};
 
 use futures_util::FutureExt;
 use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
-use reqwest::{Client, Method, Request, Response, Url, redirect, retry};
+use reqwest::{Client, ClientBuilder, Method, Request, Response, Url, redirect, retry};
 
 use super::key::Key;
 use super::proxy;
@@ -87,22 +87,15 @@ impl HttpEndpoint {
     ///
     /// When TLS or the proxy settings of the environment cannot be set up, or the address or a header is none.
     pub fn new(settings: Settings<'_>) -> Result<Self, ClientError> {
-        provide_tls();
         let url = format!("{}/chat/completions", settings.base_url);
-        let mut builder = Client::builder()
-            .user_agent(concat!("fanfold/", env!("CARGO_PKG_VERSION")))
-            .redirect(redirect::Policy::none())
+        let client = own_client(url.starts_with("http://"))
             .retry(retry::never())
             .http1_only()
             .connect_timeout(CONNECT)
             .pool_idle_timeout(IDLE)
             .pool_max_idle_per_host(usize::MAX)
-            .tcp_nodelay(true);
-        if url.starts_with("http://") {
-            // A server on this machine is never behind a proxy, and needs no certificates to be there.
-            builder = builder.no_proxy().tls_certs_only([]);
-        }
-        let client = builder.build()?;
+            .tcp_nodelay(true)
+            .build()?;
         let url = client.post(&url).build()?.url().clone();
         let key = settings.key.as_ref();
         let mut headers = more_headers(settings.headers)?;
@@ -190,10 +183,19 @@ impl Endpoint for HttpEndpoint {
     }
 }
 
-/// Says who does the cryptography of this process.
-pub(super) fn provide_tls() {
+/// What every client of this program begins with: its name, its cryptography, and no redirects. `is_plain`: of an address
+/// that begins with `http://`.
+pub(super) fn own_client(is_plain: bool) -> ClientBuilder {
     // An error means that a provider is installed already, which is as good.
     let _ = rustls::crypto::ring::default_provider().install_default();
+    let builder = Client::builder()
+        .user_agent(concat!("fanfold/", env!("CARGO_PKG_VERSION")))
+        .redirect(redirect::Policy::none());
+    match is_plain {
+        // A server on this machine is never behind a proxy, and needs no certificates to be there.
+        true => builder.no_proxy().tls_certs_only([]),
+        false => builder,
+    }
 }
 
 /// The headers of the job.
@@ -265,7 +267,7 @@ fn before_the_reply(error: &reqwest::Error, proxy: Option<&str>) -> Fault {
 }
 
 /// The deepest cause of an error, which says most, without the address: it stands in the job.
-fn cause(error: &reqwest::Error) -> String {
+pub(super) fn cause(error: &reqwest::Error) -> String {
     chain(error).last().map_or_else(String::new, ToString::to_string)
 }
 

@@ -3,10 +3,11 @@
 use std::fmt;
 use std::time::Duration;
 
+use reqwest::Url;
 use reqwest::header::CONTENT_TYPE;
-use reqwest::{Client, Url, redirect};
 
-use super::client::provide_tls;
+use super::client::{cause, own_client};
+use crate::job::address::is_loopback;
 
 /// An address that is called. It cannot be printed.
 #[derive(Clone)]
@@ -27,8 +28,7 @@ impl Hook {
     pub fn new(text: &str, allow_http: bool) -> Result<Self, &'static str> {
         let url: Url = text.trim().parse().map_err(|_| "is no address; one begins with https://")?;
         let host = url.host_str().ok_or("names no host")?;
-        let address = host.trim_start_matches('[').trim_end_matches(']').parse::<std::net::IpAddr>();
-        let local = host == "localhost" || address.is_ok_and(|address| address.is_loopback());
+        let local = is_loopback(host.trim_start_matches('[').trim_end_matches(']'));
         match url.scheme() {
             "https" => Ok(Self(url)),
             "http" if local || allow_http => Ok(Self(url)),
@@ -48,19 +48,11 @@ impl Hook {
     ///
     /// What went wrong, without the address.
     pub async fn call(&self, body: String, patience: Duration) -> Result<(), String> {
-        provide_tls();
-        let mut builder = Client::builder()
-            .user_agent(concat!("fanfold/", env!("CARGO_PKG_VERSION")))
-            .redirect(redirect::Policy::none())
-            .timeout(patience);
-        if self.0.scheme() == "http" {
-            builder = builder.no_proxy().tls_certs_only([]);
-        }
         let failed = |error: reqwest::Error| match error.is_timeout() {
             true => format!("{} did not answer in time", self.host()),
-            false => format!("{} cannot be called: {}", self.host(), plain(error)),
+            false => format!("{} cannot be called: {}", self.host(), cause(&error.without_url())),
         };
-        let client = builder.build().map_err(failed)?;
+        let client = own_client(self.0.scheme() == "http").timeout(patience).build().map_err(failed)?;
         let asking = client.post(self.0.clone()).header(CONTENT_TYPE, "application/json").body(body);
         let status = asking.send().await.map_err(failed)?.status();
         match status.is_success() {
@@ -68,16 +60,6 @@ impl Hook {
             false => Err(format!("{} answered {status}", self.host())),
         }
     }
-}
-
-/// What an error says without the address: the first cause that does not repeat it.
-fn plain(error: reqwest::Error) -> String {
-    let error = error.without_url();
-    let mut cause: &(dyn std::error::Error + 'static) = &error;
-    while let Some(deeper) = cause.source() {
-        cause = deeper;
-    }
-    cause.to_string()
 }
 
 #[cfg(test)]

@@ -21,8 +21,7 @@ pub(super) fn check(address: &str, allow_http: bool) -> Result<bool, String> {
     if host.is_empty() {
         return Err("the address names no host".to_owned());
     }
-    let local =
-        host == "localhost" || host.parse::<std::net::IpAddr>().is_ok_and(|address| address.is_loopback());
+    let local = is_loopback(host);
     match scheme {
         "https" => Ok(local),
         "http" if local || allow_http => Ok(local),
@@ -31,6 +30,11 @@ pub(super) fn check(address: &str, allow_http: bool) -> Result<bool, String> {
             .to_owned()),
         _ => Err(format!("`{scheme}://` is not an address of a chat API; use https://")),
     }
+}
+
+/// Whether a host, an IPv6 address without its brackets, is this machine.
+pub(crate) fn is_loopback(host: &str) -> bool {
+    host == "localhost" || host.parse::<std::net::IpAddr>().is_ok_and(|address| address.is_loopback())
 }
 
 #[cfg(test)]

@@ -1,6 +1,6 @@
 //! The job: what a user asks for, settled. Nothing here is "not said" any more; every default has been decided.
 
-mod address;
+pub(crate) mod address;
 pub mod answer;
 pub mod editor;
 pub mod facts;

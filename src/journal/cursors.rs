@@ -256,9 +256,7 @@ fn result(row: &rusqlite::Row<'_>) -> rusqlite::Result<Found> {
 
 /// About the bytes that a result holds.
 fn bytes_of(found: &Found) -> usize {
-    let of = |text: &Option<String>| text.as_ref().map_or(0, String::len);
-    let answer = found.result.answer.as_ref();
-    answer.map_or(0, |answer| of(&answer.response) + of(&answer.reasoning) + of(&answer.tool_calls))
+    found.result.answer.as_ref().map_or(0, Answer::text_bytes)
 }
 
 /// Entries in the order of position, fetched a page at a time.

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use rusqlite::{CachedStatement, OptionalExtension, Transaction, params};
 
-use super::seal::STORE_RESULTS;
+use super::seal::{STORE_RESULTS, placed_sql};
 use super::seconds;
 use crate::conversation::Step;
 use crate::note::{Ended, Ending, RowKey, Sent};
@@ -52,11 +52,13 @@ pub(super) fn end(transaction: &Transaction<'_>, ended: &Ended, answers: &mut u6
 }
 
 /// A row of which the journal knows nothing, unless there is one in its place.
-const NEW_ENTRY: &str =
+const NEW_ENTRY: &str = concat!(
     "INSERT INTO entries (position, row_id, fingerprint, status, tries, attempts, cost, error_code, error, answer,
          placed)
-     VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, substr(sealed(?1, ?3), 1, 8))
-     ON CONFLICT (position) DO NOTHING";
+     VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ",
+    placed_sql!("?1", "?3"),
+    ") ON CONFLICT (position) DO NOTHING"
+);
 
 /// What another request brought the same row.
 const SAME_ENTRY: &str =

@@ -30,6 +30,14 @@ macro_rules! seal_sql {
     };
 }
 
+/// The seal over an entry's place and its request.
+macro_rules! placed_sql {
+    ($position:literal, $fingerprint:literal) => {
+        concat!("substr(sealed(", $position, ", ", $fingerprint, "), 1, 8)")
+    };
+}
+pub(super) use placed_sql;
+
 /// Stores what the tools gave (`?2`) that the last step of the row at a position (`?1`) calls, and seals it anew.
 pub(super) const STORE_RESULTS: &str = concat!(
     "UPDATE steps AS s SET results = ?2,
@@ -87,7 +95,7 @@ const ENTRY_CAN_BE: &str = "CASE e.status
 /// Whether the entry `e` stands where it was put, as SQL.
 pub(super) fn stands_in_place(version: i32) -> &'static str {
     match version >= PLACED_SINCE {
-        true => "e.placed IS substr(sealed(e.position, e.fingerprint), 1, 8)",
+        true => concat!("e.placed IS ", placed_sql!("e.position", "e.fingerprint")),
         false => "0",
     }
 }

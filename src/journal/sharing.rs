@@ -4,6 +4,7 @@ use std::path::Path;
 
 use rusqlite::{Connection, params};
 
+use super::seal::placed_sql;
 use super::{JournalError, broke};
 use crate::failpoint::meet;
 use crate::note::RowKey;
@@ -85,14 +86,15 @@ impl<'c> Sharer<'c> {
     ///
     /// When the journal cannot be written.
     pub fn share(&mut self, row: &RowKey) -> Result<(), JournalError> {
-        let sql = "INSERT INTO entries (position, row_id, fingerprint, status, shares, error_code, error,
-                       placed)
-                   SELECT ?1, ?2, e.fingerprint, e.status, e.entry, e.error_code, e.error,
-                       substr(sealed(?1, e.fingerprint), 1, 8)
-                   FROM temp.ends x JOIN entries e ON e.entry = x.entry WHERE x.fingerprint = ?3 AND e.position IS NOT ?1
+        let sql = concat!(
+            "INSERT INTO entries (position, row_id, fingerprint, status, shares, error_code, error, placed)
+                   SELECT ?1, ?2, e.fingerprint, e.status, e.entry, e.error_code, e.error, ",
+            placed_sql!("?1", "e.fingerprint"),
+            " FROM temp.ends x JOIN entries e ON e.entry = x.entry WHERE x.fingerprint = ?3 AND e.position IS NOT ?1
                    ON CONFLICT (position) DO UPDATE SET status = excluded.status, shares = excluded.shares,
                        answer = NULL, error_code = excluded.error_code, error = excluded.error
-                   RETURNING status";
+                   RETURNING status"
+        );
         let failed = |source| JournalError::sqlite(self.path, source);
         let mut statement = self.connection.prepare_cached(sql).map_err(failed)?;
         let values = params![row.position, row.id.as_ref().map(|id| id.as_str()), row.fingerprint.0];

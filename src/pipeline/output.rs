@@ -109,10 +109,7 @@ struct Line {
 
 impl Weight for Line {
     fn bytes(&self) -> usize {
-        let of = |text: &Option<String>| text.as_ref().map_or(0, String::len);
-        let answer = self.result.answer.as_ref();
-        let texts = |answer: &Answer| of(&answer.response) + of(&answer.reasoning) + of(&answer.tool_calls);
-        self.item.bytes() + answer.map_or(0, texts)
+        self.item.bytes() + self.result.answer.as_ref().map_or(0, Answer::text_bytes)
     }
 }
 

@@ -4,6 +4,7 @@ use rusqlite::{OptionalExtension, params};
 
 use super::{DuplicateId, JournalError, MatchError, Matcher, Settled};
 use crate::failpoint::meet;
+use crate::journal::seal::placed_sql;
 
 /// Entries in the order in which they are claimed: no row is sent while an answer to it lies unclaimed, and none
 /// takes a failure while there is an answer. Pending entries are worth claiming too: they know the tries.
@@ -155,9 +156,11 @@ impl Matcher<'_> {
                      OR row_id IN (SELECT row_id FROM temp.loose_rows))";
         self.connection.execute(loosen, [behind])?;
         meet("journal.match.loosened");
-        let place = "UPDATE entries SET position = c.position,
-                 placed = substr(sealed(c.position, entries.fingerprint), 1, 8), row_id = coalesce(entries.row_id, r.row_id)
-             FROM temp.claims c JOIN temp.loose_rows r ON r.position = c.position WHERE c.entry = entries.entry";
+        let place = concat!(
+            "UPDATE entries SET position = c.position, row_id = coalesce(entries.row_id, r.row_id), placed = ",
+            placed_sql!("c.position", "entries.fingerprint"),
+            " FROM temp.claims c JOIN temp.loose_rows r ON r.position = c.position WHERE c.entry = entries.entry"
+        );
         self.connection.execute(place, [])?;
         if let Some(Settled { mark, columns }) = &self.settled {
             self.connection.execute("INSERT INTO settled VALUES (?1, ?2)", params![mark, columns])?;
