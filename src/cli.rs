@@ -77,7 +77,7 @@ pub fn command() -> Command {
 
 const RUN_EXAMPLE: &str = "Examples:
   fanfold run jobs/translate.toml
-  fanfold run --input a.csv --output b.csv --model qwen-plus --prompt 'Summarise: {{ text }}'
+  fanfold run --input a.csv --output b.csv --model qwen3.6-plus --prompt 'Summarise: {{ text }}'
 
 The same command resumes. Every flag that sets a key of the job file can also be given as a variable: \
 FANFOLD_QPS=5 is --qps 5. A flag beats the variable, and the variable beats the job file.";

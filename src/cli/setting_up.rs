@@ -10,7 +10,7 @@ Nothing is overwritten.
 
 Examples:
   fanfold init
-  fanfold init nightly --input tickets.csv --model qwen-plus --prompt 'Answer: {{ text }}'";
+  fanfold init nightly --input tickets.csv --model qwen3.6-plus --prompt 'Answer: {{ text }}'";
 
 pub(super) const SCHEMA_EXAMPLE: &str =
     "Example, and the first line of the job file that points an editor to it:

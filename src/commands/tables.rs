@@ -9,7 +9,7 @@ use crate::job::facts::{Facts, FactsBook};
 use crate::job::layers::explain;
 use crate::job::price::{Price, Tier};
 use crate::job::problem::{Problem, Script};
-use crate::models::{self, Found, Region, Table, Translates};
+use crate::models::{self, Found, Region, Retirement, Table, Translates};
 
 /// The name of a table that is found without being named.
 const FOUND_BY_ITSELF: &str = "models.toml";
@@ -64,11 +64,13 @@ impl Tables {
         let table = self.table.clone();
         FactsBook::new(move |model| {
             let known = table.find(model, region).map(|found| facts(model, &found));
+            let retired = || Some(retired(model, table.retirement(model)?, region?));
             // A new model is unknown too; but one whose name is nearly another's is probably meant to be that.
             let slip = || region.and_then(|_| table.nearest(model));
             known.unwrap_or_else(|| Facts {
-                unavailable: slip().map(|nearest| {
-                    format!("the model table does not know `{model}`; did you mean `{nearest}`?").into()
+                unavailable: retired().map(Into::into).or_else(|| {
+                    let nearest = slip()?;
+                    Some(format!("the model table does not know `{model}`; did you mean `{nearest}`?").into())
                 }),
                 ..Facts::default()
             })
@@ -111,6 +113,7 @@ fn facts(name: &str, found: &Found<'_>) -> Facts {
         max_input_tokens: found.model.longest_input(false),
         max_input_tokens_thinking: found.model.longest_input(true),
         max_output_tokens: found.model.max_output,
+        output_includes_thinking: found.model.output_includes_thinking == Some(true),
         max_thinking_tokens: found.model.max_thinking,
         thinking: found.model.thinking,
         transport: found.model.transport,
@@ -121,11 +124,24 @@ fn facts(name: &str, found: &Found<'_>) -> Facts {
     }
 }
 
+/// What to say of a retired name. The dates are those of Beijing: elsewhere a model may answer for longer.
+fn retired(name: &str, retirement: &Retirement, region: Region) -> String {
+    let Retirement { since, instead } = retirement;
+    let end = match region {
+        Region::Beijing => format!("{name} was retired on {since}"),
+        _ => format!("{name} was retired on {since} in Beijing and may no longer answer in {region}"),
+    };
+    match instead {
+        Some(instead) => format!("{end}, and the vendor names {instead} in its place"),
+        None => end,
+    }
+}
+
 /// Why a model is not to be had where it is asked for, as far as that is known.
 pub(super) fn unavailable(name: &str, found: &Found<'_>) -> Option<String> {
     let region = found.region?;
     match found.retired {
-        Some(date) => Some(format!("{name} does not answer any more: it was retired on {date}")),
+        Some(retirement) => Some(retired(name, retirement, region)),
         None if found.is_missing_here() => Some(format!("{name} is not offered in {region}")),
         None => None,
     }
@@ -187,12 +203,12 @@ mod tests {
         // 256,000 × 0.5 + 1,000 × 3 = 131,000; a token more: 256,001 × 2 + 1,000 × 6 = 518,002.
         assert_eq!(cost("qwen3.6-plus", SINGAPORE, 256_000, 1_000, true), Some(0.131));
         assert_eq!(cost("qwen3.6-plus", SINGAPORE, 256_001, 1_000, true), Some(0.518_002));
-        // In Beijing the border of this one is lower: 128,000 × 0.5 = 64,000; 128,001 × 2 = 256,002.
-        assert_eq!(cost("qwen3.7-plus", BEIJING, 128_000, 0, true), Some(0.064));
-        assert_eq!(cost("qwen3.7-plus", BEIJING, 128_001, 0, true), Some(0.256_002));
-        // 32,000 × 1.2 + 1,000 × 6 = 44,400; past the last tier the price is not known.
-        assert_eq!(cost("qwen3-max", SINGAPORE, 32_000, 1_000, false), Some(0.0444));
-        assert_eq!(cost("qwen3-max", SINGAPORE, 32_001, 1_000, false), None);
+        // In Beijing the first border of this one is lower: 128,000 × 0.022 = 2,816; 128,001 × 0.087 = 11,136.087.
+        assert_eq!(cost("qwen-flash", BEIJING, 128_000, 0, false), Some(0.002_816));
+        assert_eq!(cost("qwen-flash", BEIJING, 128_001, 0, false), Some(0.011_136_087));
+        // 32,000 × 0.861 + 1,000 × 3.441 = 30,993; past the last tier the price is not known.
+        assert_eq!(cost("qwen3-max", BEIJING, 32_000, 1_000, false), Some(0.030_993));
+        assert_eq!(cost("qwen3-max", BEIJING, 32_001, 1_000, false), None);
     }
 
     #[test]
@@ -215,9 +231,9 @@ mod tests {
     #[test]
     fn a_price_that_is_not_known_is_no_price() {
         for (name, region) in [
-            ("qwen-mt-flash", SINGAPORE),
-            ("qwen3.5-flash", SINGAPORE),
-            ("qwen3.8-max", BEIJING),
+            ("qwen-mt-lite", SINGAPORE),
+            ("qwen4-max", BEIJING),
+            ("qwen3.8-flash", BEIJING),
             ("qwen-plus", Some(Region::Tokyo)),
             ("qwen-plus", None),
         ] {

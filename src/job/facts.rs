@@ -21,8 +21,10 @@ pub struct Facts {
     pub max_input_tokens: Option<u64>,
     /// The longest input of a request that thinks, in tokens.
     pub max_input_tokens_thinking: Option<u64>,
-    /// The longest answer in tokens, thoughts not counted.
+    /// The longest answer in tokens; thoughts count with `output_includes_thinking` only.
     pub max_output_tokens: Option<u64>,
+    /// Whether `max_tokens` bounds thoughts and answer together, and not the answer alone.
+    pub output_includes_thinking: bool,
     /// The longest chain of thought in tokens.
     pub max_thinking_tokens: Option<u64>,
     /// Whether it thinks.
@@ -64,6 +66,16 @@ pub enum Answers {
     /// As a stream only when it thinks, else also in one piece.
     StreamOnlyUnlessThinkingOff,
 }
+
+/// What a request's `enable_thinking` and `reasoning_effort` say of thinking. `None`: nothing.
+pub fn asked_to_think(enable_thinking: Option<bool>, effort: Option<&str>) -> Option<bool> {
+    let effort = effort.map(|effort| !NO_EFFORT.contains(&effort));
+    // An effort says how long to think, not that a model thinks which does not by itself.
+    enable_thinking.or(effort.filter(|thinks| !thinks))
+}
+
+/// The levels of `reasoning_effort` that turn thinking off.
+const NO_EFFORT: [&str; 2] = ["none", "off"];
 
 impl Thinking {
     /// Whether a request with this `enable_thinking` thinks.

@@ -3,7 +3,9 @@
 use super::{Found, Model, Region, Table};
 use crate::job::facts::{Answers, Facts, Thinking};
 
-const MODELS: [&str; 33] = [
+const MODELS: [&str; 35] = [
+    "qwen4-max",
+    "qwen3.7-flash",
     "qwen3.8-max",
     "qwen3.8-flash",
     "qwen3.7-max",
@@ -120,14 +122,35 @@ fn limits_are_as_published() {
     assert_eq!(limits("qwen-mt-turbo", Region::Beijing), Some((60, 35_000)));
     assert_eq!(limits("qwen-deep-research", Region::Beijing), Some((120, 1_200_000)));
     assert_eq!(limits("qwen3.8-max", Region::Singapore), None);
+    assert_eq!(limits("qwen4-max", Region::Singapore), None);
 }
 
 #[test]
 fn prices_are_as_published() {
-    assert_eq!(price("qwen3.7-plus", Region::Singapore, 256_000), Some((0.5, 3.0)));
-    assert_eq!(price("qwen3.7-plus", Region::Singapore, 256_001), Some((2.0, 6.0)));
+    assert_eq!(price("qwen4-max", Region::Singapore, 1), Some((1.5, 4.5)));
+    assert_eq!(price("qwen3.8-max", Region::Singapore, 1), Some((2.0, 6.0)));
+    assert_eq!(price("qwen3.8-max", Region::HongKong, 1), Some((1.65, 4.951)));
+    assert_eq!(price("qwen3.8-flash", Region::Singapore, 1_000_000), Some((0.15, 0.47)));
+    assert_eq!(price("qwen3.7-flash", Region::Singapore, 32_000), Some((0.03, 0.13)));
+    assert_eq!(price("qwen3.7-flash", Region::Singapore, 32_001), Some((0.1, 0.4)));
+    assert_eq!(price("qwen3.7-plus", Region::Singapore, 256_000), Some((0.4, 1.6)));
+    assert_eq!(price("qwen3.7-plus", Region::Singapore, 256_001), Some((1.2, 4.8)));
+    assert_eq!(price("qwen3.5-plus", Region::Singapore, 256_001), Some((0.5, 3.0)));
+    assert_eq!(price("qwen3.5-plus", Region::Beijing, 128_000), Some((0.115, 0.688)));
+    assert_eq!(price("qwen3.5-plus", Region::Beijing, 256_001), Some((0.573, 3.44)));
+    assert_eq!(price("qwen3.5-flash", Region::Singapore, 1), Some((0.1, 0.4)));
+    assert_eq!(price("qwen-plus", Region::Singapore, 256_001), Some((1.2, 3.6)));
+    assert_eq!(price("qwen-plus", Region::Beijing, 128_001), Some((0.345, 2.868)));
+    assert_eq!(price("qwen-plus", Region::Virginia, 1), Some((0.115, 0.287)));
+    assert_eq!(price("qwen-flash", Region::Singapore, 256_001), Some((0.25, 2.0)));
+    // In Beijing the flash model costs four times as much past 128,000 tokens, and eight times past 256,000.
+    assert_eq!(price("qwen-flash", Region::Beijing, 128_000), Some((0.022, 0.216)));
+    assert_eq!(price("qwen-flash", Region::Beijing, 128_001), Some((0.087, 0.861)));
+    assert_eq!(price("qwen-flash", Region::Beijing, 256_001), Some((0.173, 1.721)));
+    assert_eq!(price("qwen-mt-flash", Region::Singapore, 1), Some((0.16, 0.49)));
+    assert_eq!(price("qwen-mt-flash", Region::Beijing, 1), Some((0.101, 0.28)));
     assert_eq!(price("qwen3.6-flash", Region::Singapore, 1), Some((0.1875, 1.125)));
-    assert_eq!(price("qwen3.5-flash", Region::Beijing, 1), Some((0.172, 1.72)));
+    assert_eq!(price("qwen3.5-flash", Region::Beijing, 1), Some((0.029, 0.287)));
     assert_eq!(price("qwen-plus", Region::Beijing, 1), Some((0.115, 0.287)));
     assert_eq!(price("qwen-mt-plus", Region::Singapore, 1), Some((2.46, 7.37)));
     assert_eq!(price("qwen-mt-plus", Region::Beijing, 1), Some((0.259, 0.775)));
@@ -140,11 +163,11 @@ fn prices_are_as_published() {
 
 #[test]
 fn prices_that_are_not_known_are_absent() {
-    assert_eq!(price("qwen3.8-max", Region::Singapore, 1), None);
-    assert_eq!(price("qwen3.5-flash", Region::Singapore, 1), None);
-    assert_eq!(price("qwen-mt-flash", Region::Singapore, 1), None);
-    assert_eq!(price("qwen3-max", Region::Singapore, 32_000), Some((1.2, 6.0)));
-    assert_eq!(price("qwen3-max", Region::Singapore, 32_001), None);
+    assert_eq!(price("qwen4-max", Region::Beijing, 1), None);
+    assert_eq!(price("qwen3.8-flash", Region::Beijing, 1), None);
+    assert_eq!(price("qwen-mt-lite", Region::Singapore, 1), None);
+    assert_eq!(price("qwen3-max", Region::Beijing, 32_000), Some((0.861, 3.441)));
+    assert_eq!(price("qwen3-max", Region::Beijing, 32_001), None);
     assert!(found("qwen3-coder-plus", Region::Singapore).prices().is_some_and(|prices| prices.rises));
 }
 
@@ -153,7 +176,12 @@ fn thinking_and_transport_are_as_published() {
     let nature = |name| (model(name).thinking, model(name).transport);
     let unless_off = Some(Answers::StreamOnlyUnlessThinkingOff);
     assert_eq!(nature("qwen3.6-plus"), (Some(Thinking::On), Some(Answers::Whole)));
-    assert_eq!(nature("qwen-plus"), (Some(Thinking::Off), unless_off));
+    for name in ["qwen-plus", "qwen-flash", "qwen3-max", "qwen3-vl-plus"] {
+        assert_eq!(nature(name), (Some(Thinking::Off), Some(Answers::Whole)), "{name}");
+    }
+    for name in ["qwen4-max", "qwen3.8-max", "qwen3.8-flash", "qwen3.7-flash"] {
+        assert_eq!(nature(name), (Some(Thinking::On), Some(Answers::Whole)), "{name}");
+    }
     assert_eq!(nature("qwen3-32b"), (Some(Thinking::On), unless_off));
     assert_eq!(nature("qwq-plus"), (Some(Thinking::Always), Some(Answers::StreamOnly)));
     assert_eq!(nature("qwen-mt-plus"), (Some(Thinking::No), Some(Answers::Whole)));
@@ -167,11 +195,11 @@ fn a_hybrid_needs_a_stream_only_when_it_thinks() {
         Facts { thinking, transport, ..Facts::default() }.needs_stream(enable_thinking)
     };
     assert_eq!(needs_stream("qwen-plus", None), Some(false));
-    assert_eq!(needs_stream("qwen-plus", Some(true)), Some(true));
+    assert_eq!(needs_stream("qwen-plus", Some(true)), Some(false));
     assert_eq!(needs_stream("qwen3-32b", None), Some(true));
     assert_eq!(needs_stream("qwen3-32b", Some(false)), Some(false));
     assert_eq!(needs_stream("qwen3.5-plus", None), Some(false));
-    assert_eq!(needs_stream("qwen3.8-max", None), None);
+    assert_eq!(needs_stream("qwen3.6-max-preview", None), None);
 }
 
 #[test]

@@ -6,6 +6,7 @@ use super::date::{FactsDate, is_month_day};
 use super::model::{Limits, Model, Variant};
 use super::price::{CacheShares, PriceList, Tier};
 use super::region::{Region, at};
+use super::retired::Retirement;
 use super::table::Table;
 
 /// The model behind a name, and what holds for that name in one region.
@@ -18,7 +19,7 @@ pub struct Found<'t> {
     /// The region asked for.
     pub region: Option<Region>,
     /// Since when the name no longer answers, if it is known to be retired.
-    pub retired: Option<FactsDate>,
+    pub retired: Option<&'t Retirement>,
     snapshot_limits: Option<Limits>,
     cache: CacheShares,
 }
@@ -51,7 +52,7 @@ impl Table {
         let ending = || self.find_by_ending(name);
         let pattern = || self.find_by_pattern(name).map(|model| (model, Matched::Pattern));
         let (model, matched) = known().or_else(ending).or_else(pattern)?;
-        let retired = self.retired.get(name).copied();
+        let retired = self.retirement(name);
         let snapshot_limits = at(&self.snapshots, region).copied();
         Some(Found { model, matched, region, retired, snapshot_limits, cache: self.cache })
     }
@@ -95,7 +96,7 @@ impl Table {
     /// The model of the pattern that says most about the name.
     fn find_by_pattern(&self, name: &str) -> Option<&Model> {
         let fitting = self.patterns.values().filter(|model| fits(&model.name, name));
-        fitting.max_by_key(|model| model.name.bytes().filter(|byte| *byte != b'*').count())
+        fitting.max_by_key(|model| specificity(&model.name))
     }
 }
 
@@ -166,8 +167,13 @@ fn without_date(name: &str) -> Option<&str> {
     date.strip_prefix('-')?.parse::<FactsDate>().ok().map(|_| base)
 }
 
+/// How much a pattern says about the names that fit it.
+pub(super) fn specificity(pattern: &str) -> usize {
+    pattern.bytes().filter(|byte| *byte != b'*').count()
+}
+
 /// Whether a name fits a pattern in which `*` is any run of characters.
-fn fits(pattern: &str, name: &str) -> bool {
+pub(super) fn fits(pattern: &str, name: &str) -> bool {
     let Some((start, rest)) = pattern.split_once('*') else {
         return pattern == name;
     };
@@ -236,9 +242,64 @@ mod tests {
 
     #[test]
     fn a_retired_name_says_since_when() {
-        let retired = |name| found(name, Region::Singapore).retired.map(|date| date.to_string());
-        assert_eq!(retired("qwen-max-latest").as_deref(), Some("2026-05-13"));
-        assert_eq!(retired("qwen-max"), None);
+        let retired = |name| {
+            let retirement = Table::built_in().retirement(name)?;
+            Some((retirement.since.to_string(), retirement.instead.as_deref().unwrap_or_default()))
+        };
+        let spring = |instead| Some(("2026-05-13".to_owned(), instead));
+        let autumn = |instead| Some(("2026-10-10".to_owned(), instead));
+        assert_eq!(retired("qwen-max-latest"), spring("qwen3.6-plus"));
+        assert_eq!(retired("qwen-turbo-latest"), spring("qwen3.6-flash"));
+        assert_eq!(retired("qwq-plus-2025-03-05"), spring("qwen3.6-plus"));
+        for (instead, names) in [
+            (
+                "qwen3.7-max",
+                &["qwen3-max", "qwen3-max-2026-01-23", "qwen3-max-preview", "qwen3.6-max-preview"][..],
+            ),
+            (
+                "qwen3.7-plus",
+                &["qwq-plus", "qvq-max", "qwen-math-plus", "qwen-math-turbo", "qwen3-coder-plus"][..],
+            ),
+            ("qwen3.7-plus", &["qwen3-coder-next", "qwen3-32b", "qwen3-30b-a3b", "qwen3-235b-a22b"][..]),
+            (
+                "qwen3.7-plus",
+                &["qwen3-235b-a22b-thinking-2507", "qwen-long-latest", "qwen3-vl-plus-2025-12-19"][..],
+            ),
+            (
+                "qwen3.6-flash",
+                &["qwen-turbo", "qwen3-8b", "qwen3-14b", "qwen3-vl-flash", "qwen3-vl-flash-2025-10-15"][..],
+            ),
+            ("qwen3.6-flash-us", &["qwen-flash-us", "qwen-mt-lite-us"][..]),
+            ("qwen-mt-flash", &["qwen-mt-turbo"][..]),
+            ("glm-5.2", &["glm-4.5", "glm-4.5-air"][..]),
+            (
+                "qwen3.7-plus",
+                &["glm-4.6", "glm-4.7", "deepseek-v3.2", "deepseek-r1-0528", "kimi-k2-thinking"][..],
+            ),
+        ] {
+            for name in names {
+                assert_eq!(retired(name), autumn(instead), "{name}");
+            }
+        }
+        for name in [
+            "qwen-max",
+            "qwen-plus",
+            "qwen-plus-latest",
+            "qwen-flash",
+            "qwen-long",
+            "qwen3-vl-plus",
+            "qwen3-coder-flash",
+            "qwen-mt-plus",
+            "qwen-mt-flash",
+            "qwen-mt-lite",
+            "qwen3.6-plus",
+            "qwen4-max",
+            "glm-5.2",
+            "deepseek-v4-pro",
+            "",
+        ] {
+            assert_eq!(retired(name), None, "{name}");
+        }
     }
 
     #[test]
@@ -299,7 +360,9 @@ mod tests {
         assert_eq!(found("qwen-plus", Region::Singapore).batch_chat(), Some(false));
         assert_eq!(found("qwen-plus", Region::Beijing).batch_chat(), Some(true));
         assert_eq!(found("qwen-mt-plus", Region::Beijing).batch_file(), Some(false));
-        assert_eq!(found("qwq-plus", Region::Beijing).batch_file(), None);
+        assert_eq!(found("qwq-plus", Region::Beijing).batch_file(), Some(false));
+        assert_eq!(found("qwen3-max", Region::Beijing).batch_chat(), Some(false));
+        assert_eq!(found("qwen3.7-flash", Region::Beijing).batch_file(), None);
         assert!(found("qwen-long", Region::Singapore).is_missing_here());
     }
 }

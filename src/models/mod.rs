@@ -10,6 +10,7 @@ mod lookup;
 mod model;
 mod price;
 mod region;
+mod retired;
 mod table;
 
 pub use date::{FactsDate, NotADate};
@@ -18,6 +19,7 @@ pub use lookup::{Found, Matched};
 pub use model::{Limits, Model, Offer, Variant};
 pub use price::{CacheShares, PriceList, Tier};
 pub use region::{Region, Scope, UnknownRegion, UnknownScope, is_plan_host};
+pub use retired::Retirement;
 pub use table::{Table, TableError};
 
 #[cfg(test)]

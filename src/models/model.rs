@@ -32,14 +32,18 @@ pub struct Model {
     /// Longest input in tokens for a request that thinks, where it differs.
     #[serde(deserialize_with = "tokens")]
     pub max_input_thinking: Option<u64>,
-    /// Longest answer in tokens, thoughts not counted; the default of `max_tokens`.
+    /// Longest answer in tokens, thoughts not counted unless `output_includes_thinking`; the default of `max_tokens`.
     #[serde(deserialize_with = "tokens")]
     pub max_output: Option<u64>,
+    /// Whether `max_tokens` bounds thoughts and answer together, and not the answer alone.
+    pub output_includes_thinking: Option<bool>,
     /// Longest chain of thought in tokens; the upper end of `thinking_budget`.
     #[serde(deserialize_with = "tokens")]
     pub max_thinking: Option<u64>,
     /// Whether the model thinks.
     pub thinking: Option<Thinking>,
+    /// The levels of `reasoning_effort`; empty where they are not known.
+    pub efforts: Vec<String>,
     /// In which form the model gives its answers.
     pub transport: Option<Answers>,
     /// Whether the model takes `tools`.
@@ -147,8 +151,10 @@ impl Model {
             max_input,
             max_input_thinking,
             max_output,
+            output_includes_thinking,
             max_thinking,
             thinking,
+            efforts,
             transport,
             function_calling,
             json_schema,
@@ -167,8 +173,12 @@ impl Model {
         self.max_input = max_input.or(self.max_input);
         self.max_input_thinking = max_input_thinking.or(self.max_input_thinking);
         self.max_output = max_output.or(self.max_output);
+        self.output_includes_thinking = output_includes_thinking.or(self.output_includes_thinking);
         self.max_thinking = max_thinking.or(self.max_thinking);
         self.thinking = thinking.or(self.thinking);
+        if !efforts.is_empty() {
+            self.efforts = efforts;
+        }
         self.transport = transport.or(self.transport);
         self.function_calling = function_calling.or(self.function_calling);
         self.json_schema = json_schema.or(self.json_schema);

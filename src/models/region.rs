@@ -1,6 +1,6 @@
 //! The regions of the service. Keys, limits and prices belong to one of them, and the host says which.
 //!
-//! Hosts are from the vendor's page on base URLs (2026-10-11).
+//! Hosts are from the vendor's page on base URLs (2026-10-11), and those of its two newer sites as seen in use (2026-09).
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -125,8 +125,8 @@ impl Region {
     /// prices nor its limits hold. Trial hosts count to their region, though their limits are lower.
     pub fn from_base_url(base_url: &str) -> Option<Self> {
         let host = host_of(base_url);
-        if host == "batch.dashscope.aliyuncs.com" {
-            return Some(Self::Beijing);
+        if let Some((_, region)) = OTHER_HOSTS.iter().find(|(other, _)| *other == host) {
+            return Some(*region);
         }
         let shared = |region: &Self| region.base_url().is_some_and(|url| host_of(url) == host);
         Self::ALL.into_iter().find(shared).or_else(|| Self::from_workspace_host(&host))
@@ -140,11 +140,20 @@ impl Region {
     }
 }
 
+/// Hosts beside those of the regions, and the region whose prices and limits hold there.
+const OTHER_HOSTS: [(&str, Region); 4] = [
+    ("batch.dashscope.aliyuncs.com", Region::Beijing),
+    ("maas.qwencloudapi.com", Region::Singapore),
+    ("ap-southeast-1.maas.qwencloudapi.com", Region::Singapore),
+    ("maas.qianwenaiapi.com", Region::Beijing),
+];
+
 /// Whether a base URL's host is that of a subscription plan, whose terms keep jobs and scripts out.
 pub fn is_plan_host(base_url: &str) -> bool {
     let host = host_of(base_url);
     let coding = ["coding.dashscope.aliyuncs.com", "coding-intl.dashscope.aliyuncs.com"];
-    let token_plan = host.starts_with("token-plan.") && host.ends_with(".maas.aliyuncs.com");
+    let vendors = [".maas.aliyuncs.com", ".maas.qwencloudapi.com", ".maas.qianwenaiapi.com"];
+    let token_plan = host.starts_with("token-plan.") && vendors.iter().any(|vendor| host.ends_with(vendor));
     token_plan || coding.contains(&host.as_str())
 }
 
@@ -219,6 +228,13 @@ mod tests {
         assert_eq!(Region::from_base_url("HTTPS://DashScope.aliyuncs.com.:443/v1?x=1"), beijing);
         assert_eq!(Region::from_base_url("dashscope.aliyuncs.com"), beijing);
         assert_eq!(Region::from_base_url("https://batch.dashscope.aliyuncs.com/compatible-mode/v1"), beijing);
+        let cloud = "https://maas.qwencloudapi.com/compatible-mode/v1";
+        assert_eq!(Region::from_base_url(cloud), Some(Region::Singapore));
+        assert_eq!(
+            Region::from_base_url("https://ap-southeast-1.maas.qwencloudapi.com/v1"),
+            Some(Region::Singapore)
+        );
+        assert_eq!(Region::from_base_url("https://maas.qianwenaiapi.com/compatible-mode/v1"), beijing);
         assert_eq!(Region::from_base_url("https://dashscope.aliyuncs.com@example.com/v1"), None);
         assert_eq!(Region::from_base_url("https://example.com/dashscope.aliyuncs.com"), None);
         assert_eq!(Region::from_base_url("https://dashscope.aliyuncs.com.example.com"), None);
@@ -233,6 +249,7 @@ mod tests {
             "https://coding.dashscope.aliyuncs.com/v1",
             "https://coding-intl.dashscope.aliyuncs.com/v1",
             "https://token-plan.cn-beijing.maas.aliyuncs.com/compatible-mode/v1",
+            "https://token-plan.maas.qwencloudapi.com/compatible-mode/v1",
             "https://cn-beijing.maas.aliyuncs.com/v1",
         ] {
             assert_eq!(Region::from_base_url(url), None, "{url}");
@@ -246,6 +263,8 @@ mod tests {
             "https://Coding-Intl.dashscope.aliyuncs.com:443/v1",
             "https://token-plan.cn-beijing.maas.aliyuncs.com/compatible-mode/v1",
             "https://token-plan.ap-southeast-1.maas.aliyuncs.com/compatible-mode/v1",
+            "https://token-plan.maas.qwencloudapi.com/compatible-mode/v1",
+            "https://token-plan.maas.qianwenaiapi.com/compatible-mode/v1",
         ] {
             assert!(is_plan_host(url), "{url}");
         }

@@ -9,6 +9,7 @@ use super::date::FactsDate;
 use super::model::{Limits, Model, override_limits};
 use super::price::{CacheShares, PriceList};
 use super::region::Scope;
+use super::retired::{self, Retirement};
 
 /// The models known by name, families known by pattern, and what holds for all of them.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -16,7 +17,7 @@ pub struct Table {
     pub(super) models: BTreeMap<String, Model>,
     pub(super) patterns: BTreeMap<String, Model>,
     pub(super) snapshots: BTreeMap<Scope, Limits>,
-    pub(super) retired: BTreeMap<String, FactsDate>,
+    pub(super) retired: BTreeMap<String, Retirement>,
     pub(super) cache: CacheShares,
 }
 
@@ -32,7 +33,7 @@ struct Written {
     as_of: Dates,
     cache: CacheShares,
     snapshots: BTreeMap<Scope, Limits>,
-    retired: BTreeMap<String, FactsDate>,
+    retired: BTreeMap<String, Retirement>,
     models: BTreeMap<String, Model>,
     patterns: BTreeMap<String, Model>,
 }
@@ -93,6 +94,11 @@ impl Table {
     /// Every model known by name, in the order of the names.
     pub fn models(&self) -> impl Iterator<Item = &Model> {
         self.models.values()
+    }
+
+    /// Whether a name no longer answers, and what does in its place; also for a name of which nothing else is known.
+    pub fn retirement(&self, name: &str) -> Option<&Retirement> {
+        retired::of(&self.retired, name)
     }
 
     /// What cached input costs of the price of input, where a tier does not say.

@@ -6,7 +6,7 @@ use serde_json::{Map, Value};
 
 use super::check::TextRules;
 use super::{check, estimate, fingerprint, shape};
-use crate::job::facts::{Facts, Thinking};
+use crate::job::facts::{Facts, Thinking, asked_to_think};
 use crate::job::price::Price;
 use crate::job::problem::Problem;
 use crate::job::{Model, Transport};
@@ -51,7 +51,8 @@ impl Asked {
             }
             _ => &self.facts,
         };
-        let enable_thinking = body.get("enable_thinking").and_then(Value::as_bool);
+        let effort = body.get("reasoning_effort").and_then(Value::as_str);
+        let enable_thinking = asked_to_think(body.get("enable_thinking").and_then(Value::as_bool), effort);
         let thinks = facts.thinks(enable_thinking).unwrap_or(false);
         let stream = match self.model.transport {
             // A line of the OpenAI Batch format may ask for it by itself.

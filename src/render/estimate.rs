@@ -37,13 +37,17 @@ pub(super) fn prompt(body: &Map<String, Value>) -> f64 {
 
 /// The most tokens of all answers to a request.
 fn max_completion(body: &Map<String, Value>, facts: &Facts, thinks: bool) -> u64 {
-    let choices = body.get("n").and_then(Value::as_u64).unwrap_or(1).max(1);
-    let number = |key: &str| body.get(key).and_then(Value::as_u64);
+    // A number counts however it is written: 4.0 is 4.
+    let number = |key: &str| body.get(key).and_then(Value::as_f64).map(|number| number.ceil() as u64);
+    let choices = number("n").unwrap_or(1).max(1);
     let max_tokens = number("max_tokens").or(facts.max_output_tokens).unwrap_or(UNKNOWN_MAX_OUTPUT_TOKENS);
-    // `max_tokens` bounds the answer alone. What a model reads and what it thinks share its context.
+    // `max_tokens` bounds the answer alone, but for the newest models. What a model reads and what it thinks share its context.
     let boundless = || facts.max_input_tokens.unwrap_or(UNKNOWN_MAX_THINKING_TOKENS);
-    let thoughts = number("thinking_budget").or(facts.max_thinking_tokens).unwrap_or_else(boundless);
-    let completion = max_tokens.saturating_add(if thinks { thoughts } else { 0 });
+    let thoughts = || number("thinking_budget").or(facts.max_thinking_tokens).unwrap_or_else(boundless);
+    let apart = thinks && !facts.output_includes_thinking;
+    let completion = max_tokens.saturating_add(if apart { thoughts() } else { 0 });
+    // `max_completion_tokens` bounds both together, on every model that takes it.
+    let completion = number("max_completion_tokens").unwrap_or(completion);
     completion.saturating_mul(choices)
 }
 
@@ -96,5 +100,21 @@ mod tests {
         let budget =
             serde_json::json!({"max_tokens": 10, "enable_thinking": true, "thinking_budget": 20, "n": 2});
         assert_eq!(longest(budget, &context), 60);
+    }
+
+    #[test]
+    fn a_bound_over_thoughts_and_answer_together_is_the_whole_of_it() {
+        let together =
+            Facts { output_includes_thinking: true, max_output_tokens: Some(384_000), ..Facts::default() };
+        assert_eq!(longest(serde_json::json!({"max_tokens": 10, "enable_thinking": true}), &together), 10);
+        assert_eq!(longest(serde_json::json!({"enable_thinking": true}), &together), 384_000);
+        let completion = serde_json::json!({"max_completion_tokens": 30, "enable_thinking": true, "n": 2});
+        assert_eq!(longest(completion, &Facts::default()), 60);
+    }
+
+    #[test]
+    fn a_number_counts_however_it_is_written() {
+        let body = serde_json::json!({"max_tokens": 50_000.0, "n": 4.0});
+        assert_eq!(longest(body, &Facts::default()), 200_000);
     }
 }

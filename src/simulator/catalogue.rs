@@ -29,6 +29,8 @@ pub(super) struct Model {
     pub(super) sees_images: bool,
     /// Tokens.
     pub(super) max_output: u64,
+    /// Whether `max_tokens` bounds thoughts and answer together.
+    pub(super) output_includes_thinking: bool,
     /// Tokens.
     pub(super) max_input: u64,
     /// Tokens of reasoning.
@@ -43,22 +45,23 @@ const PLAIN: Model = Model {
     repeats_itself: false,
     sees_images: false,
     max_output: 32_768,
+    output_includes_thinking: false,
     max_input: 991_808,
     max_thinking: 38_912,
 };
 
 /// The models that `GET /models` names: a few of the many that are answered.
 pub(super) const LISTED: [&str; 10] = [
+    "qwen4-max",
+    "qwen3.8-max",
     "qwen3.7-max",
+    "qwen3.7-flash",
     "qwen3.6-plus",
-    "qwen3.5-flash",
-    "qwen3-max",
     "qwen-plus",
     "qwen-flash",
     "qwen-mt-plus",
     "qwen-mt-flash",
     "qwen-mt-lite",
-    "qwq-plus",
 ];
 
 /// A model that answers to any name and any parameter, as behind other OpenAI-compatible servers.
@@ -84,9 +87,20 @@ pub(super) fn find_model(name: &str) -> Option<Model> {
         }
     } else if starts("qwen") && name.contains("omni") {
         Model { stream_only: true, sees_images: true, max_output: 16_384, ..PLAIN }
-    } else if starts("qwen3.") {
-        let max_output = if starts("qwen3.8-") { 131_072 } else { 65_536 };
-        Model { thinking: Thinking::On, sees_images: true, max_output, max_thinking: 81_920, ..PLAIN }
+    } else if starts("qwen3.") || starts("qwen4-") {
+        let max_output = match () {
+            () if starts("qwen4-") => 384_000,
+            () if starts("qwen3.8-") => 131_072,
+            () => 65_536,
+        };
+        Model {
+            thinking: Thinking::On,
+            sees_images: true,
+            max_output,
+            output_includes_thinking: starts("qwen4-"),
+            max_thinking: 81_920,
+            ..PLAIN
+        }
     } else if starts("qwen") {
         older_model(name)
     } else {
@@ -103,7 +117,7 @@ fn translation_model(name: &str) -> Model {
 
 /// The models before qwen3.5, by the longest fitting beginning of their names.
 fn older_model(name: &str) -> Model {
-    let hybrid = Model { thinking: Thinking::Off, thinks_by_stream_only: true, ..PLAIN };
+    let hybrid = Model { thinking: Thinking::Off, ..PLAIN };
     let starts = |prefix: &str| name.starts_with(prefix);
     if starts("qwen3-coder") {
         Model { max_output: 65_536, ..PLAIN }
@@ -114,7 +128,13 @@ fn older_model(name: &str) -> Model {
     } else if starts("qwen3-vl-plus") || starts("qwen3-vl-flash") {
         Model { sees_images: true, max_input: 260_096, ..hybrid }
     } else if is_open_source(name) {
-        Model { thinking: Thinking::On, max_output: 16_384, max_input: 129_024, ..hybrid }
+        Model {
+            thinking: Thinking::On,
+            thinks_by_stream_only: true,
+            max_output: 16_384,
+            max_input: 129_024,
+            ..PLAIN
+        }
     } else if name.contains("character") {
         Model { max_output: 512, max_input: 7_680, ..PLAIN }
     } else if starts("qwen-plus") || starts("qwen-flash") {

@@ -155,8 +155,8 @@ fn three_questions_are_asked_on_a_terminal_and_a_wrong_answer_again() {
     for (question, answer) in [
         ("[a small sample]: ", "inn.csv"),
         ("[a small sample]: ", "in.csv"),
-        ("[qwen-plus]: ", "qwen-pluss"),
-        ("[qwen-plus]: ", ""),
+        ("[qwen3.6-plus]: ", "qwen-pluss"),
+        ("[qwen3.6-plus]: ", ""),
         ("{{ text }}]: ", "Translate {{ txt }}"),
         ("{{ text }}]: ", "Translate {{ text }}"),
     ] {
@@ -170,7 +170,7 @@ fn three_questions_are_asked_on_a_terminal_and_a_wrong_answer_again() {
     assert_eq!(child.wait().expect("its end").code(), Some(0));
     let written: toml::Table = job(&scene, "new").parse().expect("TOML");
     assert_eq!(written["input"]["path"].as_str(), Some("in.csv"));
-    assert_eq!(written["model"]["name"].as_str(), Some("qwen-plus"));
+    assert_eq!(written["model"]["name"].as_str(), Some("qwen3.6-plus"));
     assert_eq!(written["prompt"]["user"].as_str(), Some("Translate {{ text }}"));
 }
 

@@ -7,11 +7,13 @@ use serde_json::{Value, json};
 
 use crate::harness::{Finished, Scene, rows};
 
-/// The published list, as the vendor's pages and models.dev of 2026-07-02 have it: context, longest answer, thinking,
+/// The published list, as the vendor's pages and models.dev have it by November 2026: context, longest answer, thinking,
 /// transport and function calling. `-`: not said, or not sure enough to be in the table.
 const PUBLISHED: &str = "
-    qwen3.8-max            1000000  131072 on     -                               yes
-    qwen3.8-flash          1000000  131072 on     -                               yes
+    qwen4-max              1000000  384000 on     whole                           yes
+    qwen3.8-max            1000000  131072 on     whole                           yes
+    qwen3.8-flash          1000000  131072 on     whole                           yes
+    qwen3.7-flash          1000000  65536  on     whole                           yes
     qwen3.7-max            1000000  65536  on     whole                           yes
     qwen3.7-plus           1000000  65536  on     whole                           yes
     qwen3.6-plus           1000000  65536  on     whole                           yes
@@ -19,10 +21,10 @@ const PUBLISHED: &str = "
     qwen3.6-max-preview    262144   65536  on     -                               yes
     qwen3.5-plus           1000000  65536  on     whole                           yes
     qwen3.5-flash          1000000  65536  on     whole                           yes
-    qwen3-max              262144   65536  off    stream_only_unless_thinking_off yes
+    qwen3-max              262144   65536  off    whole                           yes
     qwen-max               32768    8192   no     whole                           yes
-    qwen-plus              1000000  32768  off    stream_only_unless_thinking_off yes
-    qwen-flash             1000000  32768  off    stream_only_unless_thinking_off yes
+    qwen-plus              1000000  32768  off    whole                           yes
+    qwen-flash             1000000  32768  off    whole                           yes
     qwen-turbo             131072   16384  off    stream_only_unless_thinking_off no
     qwq-plus               131072   8192   always stream_only                     yes
     qvq-max                131072   8192   always stream_only                     no
@@ -30,7 +32,7 @@ const PUBLISHED: &str = "
     qwen3-coder-next       256000   -      no     whole                           yes
     qwen3-coder-plus       1048576  65536  no     whole                           yes
     qwen3-coder-flash      1000000  65536  no     whole                           yes
-    qwen3-vl-plus          262144   32768  off    stream_only_unless_thinking_off yes
+    qwen3-vl-plus          262144   32768  off    whole                           yes
     qwen-mt-plus           16384    8192   no     whole                           no
     qwen-mt-flash          16384    8192   no     whole                           no
     qwen-mt-turbo          16384    8192   no     whole                           no
@@ -75,16 +77,18 @@ const LIMITS: &str = "
 
 /// Input and output per million tokens, in dollars, of short inputs without thinking.
 const PRICES: &str = "
-    qwen3.7-max singapore 2.5 7.5      qwen3.7-plus singapore 0.5 3        qwen3.6-plus singapore 0.5 3
+    qwen3.7-max singapore 2.5 7.5      qwen3.7-plus singapore 0.4 1.6        qwen3.6-plus singapore 0.5 3
     qwen3.6-flash singapore 0.1875 1.125  qwen3.6-max-preview singapore 1.3 7.8  qwen3.5-plus singapore 0.4 2.4
-    qwen3.5-flash beijing 0.172 1.72   qwen3-max singapore 1.2 6           qwen3-max beijing 0.861 3.441
+    qwen3.5-flash beijing 0.029 0.287   qwen3-max singapore 1.2 6           qwen3-max beijing 0.861 3.441
     qwen-max singapore 1.6 6.4         qwen-plus singapore 0.4 1.2         qwen-plus beijing 0.115 0.287
     qwen-flash singapore 0.05 0.4      qwen-flash beijing 0.022 0.216      qwen-turbo singapore 0.05 0.2
     qwen-turbo beijing 0.044 0.087     qwq-plus singapore 0.8 2.4          qvq-max singapore 1.2 4.8
     qwen-long beijing 0.072 0.287      qwen3-coder-plus singapore 1 5      qwen3-coder-flash singapore 0.3 1.5
     qwen3-vl-plus singapore 0.2 1.6    qwen-mt-plus singapore 2.46 7.37    qwen-mt-plus beijing 0.259 0.775
     qwen-mt-turbo singapore 0.16 0.49  qwen3-32b singapore 0.7 2.8         qwen3-235b-a22b singapore 0.7 2.8
-    qwen-plus-character-ja singapore 0.5 1.4
+    qwen-plus-character-ja singapore 0.5 1.4  qwen4-max singapore 1.5 4.5   qwen3.8-max singapore 2 6
+    qwen3.8-flash singapore 0.15 0.47  qwen3.7-flash singapore 0.03 0.13   qwen-mt-flash singapore 0.16 0.49
+    qwen-mt-flash beijing 0.101 0.28   qwen3.5-flash singapore 0.1 0.4     qwen-plus virginia 0.115 0.287
 ";
 
 fn json(finished: Finished) -> Value {
@@ -133,10 +137,10 @@ fn the_table_has_limits_and_prices_by_region_as_published() {
         let figure = |text: &str| text.parse::<f64>().ok();
         assert_eq!(tier["input"].as_f64(), figure(figures[2]), "{figures:?}: {price}");
         assert_eq!(tier["output"].as_f64(), figure(figures[3]), "{figures:?}: {price}");
-        assert_eq!(price["as_of"], "2026-07-02", "{figures:?}");
+        assert!(price["as_of"].as_str().is_some_and(|date| date.starts_with("2026-")), "{figures:?}");
     }
     // What nobody has published is null, and neither a guess nor 0.
-    for name in ["qwen3.8-max", "qwen3.5-flash", "qwen-mt-flash", "qwen3-coder-next"] {
+    for name in ["qwen-mt-lite", "qwen3-coder-next", "qwen-doc-turbo"] {
         assert_eq!(models[name]["regions"]["singapore"]["price"], Value::Null, "{name}");
     }
     assert_eq!(models["qwen-plus"]["regions"]["tokyo"]["limits"], Value::Null);
@@ -161,7 +165,7 @@ fn the_list_fits_a_hundred_columns_and_names_region_and_dates() {
         assert!(text.contains("Facts of 2026-"), "{text}");
     }
     let text = scene.run(&["models"]).expect_code(0).stdout;
-    assert!(text.contains("limits of 2026-06, prices of 2026-07-02"), "{text}");
+    assert!(text.contains("limits of 2026-06, prices of 2026-"), "{text}");
     let long = text.lines().find(|line| line.starts_with("qwen-long ")).expect("a line");
     assert!(long.ends_with("not offered"), "{long}");
     let command = |name: &str, value: &str| {
@@ -198,13 +202,22 @@ fn all_of_one_model_is_told_for_every_region_and_what_is_not_known_is_said() {
         assert!(plus.contains(part), "{part:?} is not in {plus}");
     }
     assert!(card("qwen-plus").contains("0.4 input, 1.2 output, 4 of requests that think"));
-    assert!(card("qwen3-max").contains("inputs above 32,000: not known"));
+    assert!(card("qwen3-max").contains("inputs above 32,000: not known"), "in Beijing");
+    assert!(card("qwen4-max").contains("384,000 tokens, thoughts included"));
+    assert!(
+        card("qwen4-max").contains("reasoning effort  none, off, minimal, low, medium, high, xhigh, max")
+    );
     assert!(card("qwen-long").contains("singapore: not offered"));
     assert!(card("qwen3-vl-flash").contains("context           not known"));
     assert!(card("qwen-plus-2025-07-28").contains("a dated snapshot of qwen-plus"));
     assert!(card("qwen-plus-2025-07-28").contains("60 requests and 1,000,000 tokens"));
     assert!(card("qwen-flash-latest").contains("the newest snapshot of qwen-flash"));
-    assert!(card("qwen-max-latest").contains("retired: this name does not answer any more since 2026-05-13"));
+    assert!(card("qwen-max-latest").contains("retired on 2026-05-13 in Beijing"));
+    assert!(
+        card("qwen-mt-turbo").contains(
+            "retired on 2026-10-10 in Beijing, and perhaps elsewhere; the vendor names qwen-mt-flash"
+        )
+    );
     assert!(card("qwen3-8b").contains("by the pattern qwen3-*b only"));
     let unknown = scene.run(&["models", "qwen-pluss"]).expect_code(1).says("did you mean `qwen-plus`?");
     assert_eq!(unknown.stdout, "");
@@ -432,8 +445,9 @@ fn thinking_that_nobody_asked_for_is_told_with_its_price_and_its_mend() {
     for model in ["qwen-plus", "qwen-mt-plus", "qwq-plus"] {
         assert!(!preview(&["--model", model]).contains("think before answering"), "{model}");
     }
-    // How long qwen3.8 may think is known, what it costs is not.
-    assert!(preview(&["--model", "qwen3.8-max"]).contains("what the thoughts cost is not known"));
+    // How long qwen3.8 may think is known; what it costs in Beijing is not.
+    let flash = preview(&["--model", "qwen3.8-flash", "--region", "beijing"]);
+    assert!(flash.contains("what the thoughts cost is not known"), "{flash}");
 }
 
 #[test]
@@ -467,8 +481,13 @@ fn a_model_that_is_not_to_be_had_is_told_before_it_is_asked() {
     let missing = "warning: qwen-long is not offered in singapore; 2 requests may be refused";
     assert!(preview("qwen-long", "singapore").contains(missing));
     assert!(!preview("qwen-long", "beijing").contains("warning"));
-    let retired = "warning: qwen-turbo-latest does not answer any more: it was retired on 2026-05-13";
-    assert!(preview("qwen-turbo-latest", "singapore").contains(retired));
+    let retired = "warning: qwen3-max was retired on 2026-10-10 in Beijing and may no longer answer in singapore, and the \
+                   vendor names qwen3.7-max in its place; 2 requests may be refused";
+    assert!(preview("qwen3-max", "singapore").contains(retired));
+    let unknown =
+        "warning: deepseek-v3.2 was retired on 2026-10-10, and the vendor names qwen3.7-plus in its place";
+    assert!(preview("deepseek-v3.2", "beijing").contains(unknown), "also one of which nothing else is known");
+    assert!(!preview("qwen4-max", "beijing").contains("retired"));
     assert!(preview("qwen3-coder-plus", "singapore").contains("rises with the length of the input"));
     let run = ["run", "plain.toml", "--simulate", "--model", "qwen-long"];
     scene.run(&run).expect_code(0).says("warning: qwen-long is not offered in singapore");

@@ -12,7 +12,7 @@ fn parameters() -> Map<String, Value> {
         "frequency_penalty": 0.5, "seed": 7, "n": 1, "max_tokens": 500, "stop": ["zz", "yy"], "logprobs": true,
         "top_logprobs": 2, "response_format": { "type": "json_object" },
         "tools": [{ "type": "function", "function": function }], "tool_choice": "auto", "parallel_tool_calls": true,
-        "enable_thinking": false, "thinking_budget": 400, "preserve_thinking": false, "reasoning_effort": "low",
+        "enable_thinking": false, "thinking_budget": 400, "preserve_thinking": false,
         "enable_search": true, "search_options": { "forced_search": true, "search_strategy": "max" },
         "enable_code_interpreter": false, "vl_high_resolution_images": true, "max_pixels": 1_000_000,
         "modalities": ["text"], "audio": { "voice": "Cherry", "format": "wav" }, "vendor_field": { "kept": [1, true] },
@@ -62,6 +62,26 @@ fn every_parameter_goes_out_at_the_top_of_the_body_from_the_job_file() {
     let mut scene = scene("in.jsonl", &one_row(), &format!("[request]\n{lines}"));
     scene.run_job(&["job.toml"]).expect_code(0);
     assert_eq!(received(&scene), parameters());
+}
+
+#[test]
+fn a_reasoning_effort_goes_out_and_is_refused_beside_what_it_excludes() {
+    let mut thinks = scene("in.jsonl", &one_row(), "request.reasoning_effort = \"low\"\n");
+    thinks.run_job(&["job.toml"]).expect_code(0);
+    assert_eq!(json!(received(&thinks)), json!({ "reasoning_effort": "low" }));
+    for (other, words) in [
+        ("request.thinking_budget=100", "does not go with `thinking_budget`"),
+        ("request.enable_thinking=false", "does not go with `enable_thinking = false`"),
+        ("request.reasoning_effort=lots", "is one of none, off, minimal, low, medium, high, xhigh, max"),
+    ] {
+        thinks.run(&["preview", "job.toml", "--set", other]).expect_code(1).says(words);
+    }
+    // Templates too exclude each other, before any row is read.
+    let row = json!({ "text": TEXT, "e": "low", "b": 9 });
+    let more = "[request]\nreasoning_effort = \"{{ e }}\"\nthinking_budget = \"{{ b }}\"\n";
+    let mut bad = scene("in.jsonl", &format!("{row}\n"), more);
+    bad.run_job(&["job.toml"]).expect_code(1).says("job.toml:9").says("does not go with `thinking_budget`");
+    assert!(bad.witness().is_empty());
 }
 
 #[test]

@@ -75,11 +75,11 @@ fn a_model_that_only_streams_is_told_by_one_request_when_the_job_insists_on_whol
 fn thinking_in_one_piece_is_told_by_one_request_where_a_model_thinks_by_stream_only() {
     let mut scene =
         scene(Settings::default(), "model.transport = \"whole\"\n[request]\nenable_thinking = true\n");
-    let arguments = ["job.toml", "--model", "qwen-plus"];
+    let arguments = ["job.toml", "--model", "qwen3-32b"];
     let words = "must be set to false for non-streaming calls";
     refused(&mut scene, &arguments, words, "`enable_thinking = false` under [request]");
     scene
-        .run_job(&["job.toml", "--model", "qwen-plus", "--set", "request.enable_thinking=false"])
+        .run_job(&["job.toml", "--model", "qwen3-32b", "--set", "request.enable_thinking=false"])
         .expect_code(0);
 }
 

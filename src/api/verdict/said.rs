@@ -28,7 +28,7 @@ pub(super) struct Said {
 impl Said {
     /// Reads an error body.
     pub(super) fn read(status: StatusCode, headers: &HeaderMap, body: &[u8]) -> Self {
-        let parsed: Value = serde_json::from_slice(body).unwrap_or_default();
+        let parsed = inner(serde_json::from_slice(body).ok().or_else(|| event(body)).unwrap_or_default());
         let error = parsed.get("error").filter(|error| error.is_object()).unwrap_or(&parsed);
         let kind = text(error, "type");
         // A code that is a number says the status once more; the type beside it says more.
@@ -75,6 +75,31 @@ impl Said {
     fn usual_status(&self) -> Option<u16> {
         let code = table::folded(&self.code);
         STATUSES.iter().find(|(word, _)| code.contains(word)).map(|(_, status)| *status)
+    }
+}
+
+/// The JSON of the first event of a body that is a stream: DashScope refuses a streamed call with one, `event:error`.
+fn event(body: &[u8]) -> Option<Value> {
+    let lines = std::str::from_utf8(body).ok()?.lines();
+    lines
+        .filter_map(|line| line.strip_prefix("data:"))
+        .find_map(|data| serde_json::from_str(data.trim()).ok())
+}
+
+/// The error inside an error: DashScope's native form may carry the OpenAI form as its message, `data: {"error":{…}}`.
+/// What the outer one knows alone, such as the request's name, is kept.
+fn inner(mut outer: Value) -> Value {
+    let Some(text) = outer.get("message").and_then(Value::as_str) else { return outer };
+    let text = text.trim_start();
+    let json = text.strip_prefix("data:").unwrap_or(text).trim_start();
+    match serde_json::from_str::<Value>(json) {
+        Ok(Value::Object(fields)) if fields.get("error").is_some_and(Value::is_object) => {
+            if let Some(known) = outer.as_object_mut() {
+                known.extend(fields);
+            }
+            outer
+        }
+        _ => outer,
     }
 }
 

@@ -56,6 +56,8 @@ const MODEL_RIGHTS: &str =
 const MODEL_FORM: &str =
     "the service does not offer this model through its OpenAI-compatible API: name another under [model]";
 const RIGHTS: &str = "the key may not do this: look at its rights in the service's console";
+const BUDGET_LIMIT: &str =
+    "the account's own budget is used up: raise it in the service's console; the same command then continues";
 const ACTIVATE: &str = "activate the service for this account in its console";
 const ADDRESS: &str = "is `base_url` right? It ends where /chat/completions begins; DashScope's ends in /compatible-mode/v1, not in the native /api/v1";
 const STREAM: &str = "set `transport = \"stream\"` under [model]";
@@ -69,6 +71,7 @@ const LENGTH: &str =
     "the request is longer than the model reads: shorten it, or name a model with a longer context";
 const MAX_TOKENS: &str = "give `max_tokens` a value in the range that the service names";
 const BUDGET: &str = "give `thinking_budget` a value in the range that the service names";
+const EFFORT: &str = "give `reasoning_effort` a level that `fanfold models` lists for this model, without `thinking_budget` and `enable_thinking`";
 const TURNS: &str =
     "a system turn may only come first, the last turn is the user's, and no turn of the user's is empty";
 const OUT_OF_DATE: &str = "is the clock of this machine right? If so, the server's certificate has run out, and its owner has to renew it";
@@ -84,6 +87,7 @@ static RULES: &[Rule] = &[
     Rule { codes: &["Arrearage", "PrepaidBillOverdue", "PostpaidBillOverdue"], mend: Some(PAY), ..JOB },
     Rule { words: &["account is in good standing", "#overdue-payment"], mend: Some(PAY), ..JOB },
     Rule { codes: &["CommodityNotPurchased"], mend: Some(ACTIVATE), ..JOB },
+    Rule { codes: &["BudgetLimitExceeded"], mend: Some(BUDGET_LIMIT), ..JOB },
     Rule { codes: &["AllocationQuota.FreeTierOnly"], mend: Some(FREE_TIER), ..JOB },
     Rule { words: &["free tier of the model has been exhausted", "free allocated quota exceeded"],
            mend: Some(FREE_TIER), ..JOB },
@@ -154,6 +158,8 @@ static RULES: &[Rule] = &[
     Rule { statuses: WRONG, words: &["tool_choice parameter does not support"], about: Some("tool_choice"),
            mend: Some(FORCED), ..ROW },
     Rule { statuses: WRONG, words: &["range of max_tokens"], about: Some("max_tokens"), mend: Some(MAX_TOKENS), ..ROW },
+    Rule { statuses: WRONG, words: &["'reasoning_effort' and 'thinking_budget' cannot be set", "'reasoning_effort' must be one of"],
+           about: Some("reasoning_effort"), mend: Some(EFFORT), ..ROW },
     Rule { statuses: WRONG, words: &["thinking_budget parameter must be"], about: Some("thinking_budget"), mend: Some(BUDGET), ..ROW },
     Rule { statuses: WRONG, words: &["- 'seed'"], about: Some("seed"),
            mend: Some("`seed` is a whole number from 0 to 2147483647"), ..ROW },

@@ -39,6 +39,25 @@ fn errors_without_a_body_in_the_native_form_and_as_plain_text_are_judged_too() {
     assert_eq!(said(422, r#"{"error":"bad field"}"#).message, "bad field");
 }
 
+#[test]
+fn an_error_that_comes_as_an_event_with_another_error_inside_is_judged_by_the_inner_one() {
+    let inner = |error: &str| {
+        let message = format!("data: {error}");
+        let native = serde_json::json!({"request_id": "r-3", "code": "InvalidParameter", "message": message});
+        said(400, &format!("id:1\nevent:error\n:HTTP_STATUS/400\ndata:{native}\n\n"))
+    };
+    let fault = inner(
+        r#"{"error":{"code":"invalid_parameter_error","message":"Range of max_tokens should be [1, 8192]","type":"invalid_request_error"}}"#,
+    );
+    assert_eq!((fault.code.as_str(), fault.about), ("invalid_parameter_error", Some("max_tokens")));
+    assert_eq!(fault.message, "Range of max_tokens should be [1, 8192]");
+    assert_eq!(fault.request_id.as_deref(), Some("r-3"));
+    // A message that only looks like JSON is a message.
+    assert_eq!(inner("{not json").message, "data: {not json");
+    let plain = said(400, "event:error\ndata:{\"code\":\"Arrearage\",\"message\":\"overdue\"}\n\n");
+    assert_eq!((plain.kind, plain.message.as_str()), (JobRefused, "overdue"));
+}
+
 fn with_header(name: &'static str, value: &str, status: u16, body: &str) -> Reply {
     let mut headers = HeaderMap::new();
     headers.insert(name, value.parse().unwrap());

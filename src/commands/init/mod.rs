@@ -24,8 +24,8 @@ use draft::Draft;
 use input::{Offer, SAMPLE};
 use questions::Asked;
 
-/// The model of a job that names none: cheap, quick, and without thoughts that nobody asked for.
-const MODEL: &str = "qwen-plus";
+/// The model of a job that names none: current, and able; the file it goes into turns its thoughts off.
+const MODEL: &str = "qwen3.6-plus";
 
 /// Runs the command.
 pub(super) fn run(args: InitArgs) -> Result<Exit, Failure> {

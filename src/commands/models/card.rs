@@ -6,7 +6,7 @@ use super::scope_name;
 use crate::commands::tables::Tables;
 use crate::job::facts::{Answers, Thinking};
 use crate::job::price::rounded;
-use crate::models::{Found, Limits, Matched, Model, Offer, PriceList, Region, Scope, Tier};
+use crate::models::{Found, Limits, Matched, Model, Offer, PriceList, Region, Retirement, Scope, Tier};
 use crate::watch::text::count;
 
 const NOT_KNOWN: &str = "not known";
@@ -15,8 +15,11 @@ const NOT_KNOWN: &str = "not known";
 pub(super) fn of(tables: &Tables, name: &str, found: &Found<'_>) -> String {
     let mut lines = vec![name.to_owned()];
     lines.extend(origin(name, found).map(|how| format!("  {how}")));
-    if let Some(date) = found.retired {
-        lines.push(format!("  retired: this name does not answer any more since {date}"));
+    if let Some(Retirement { since, instead }) = found.retired {
+        let instead = instead
+            .as_ref()
+            .map_or_else(String::new, |instead| format!("; the vendor names {instead} in its place"));
+        lines.push(format!("  retired on {since} in Beijing, and perhaps elsewhere{instead}"));
     }
     lines.push(String::new());
     lines.extend(facts(found.model).into_iter().map(|(fact, value)| format!("  {fact:<17} {value}")));
@@ -78,15 +81,25 @@ fn facts(model: &Model) -> Vec<(&'static str, String)> {
     vec![
         ("context", shown(tokens(model.context))),
         ("longest input", shown(input)),
-        ("longest answer", shown(tokens(model.max_output))),
+        (
+            "longest answer",
+            match model.output_includes_thinking {
+                Some(true) => {
+                    shown(tokens(model.max_output).map(|answer| format!("{answer}, thoughts included")))
+                }
+                _ => shown(tokens(model.max_output)),
+            },
+        ),
         (
             "longest thoughts",
             match model.thinking {
                 Some(Thinking::No) => "none".to_owned(),
+                _ if model.output_includes_thinking == Some(true) => "part of the answer".to_owned(),
                 _ => shown(tokens(model.max_thinking)),
             },
         ),
         ("thinking", shown(model.thinking.map(thinking))),
+        ("reasoning effort", shown(Some(model.efforts.join(", ")).filter(|levels| !levels.is_empty()))),
         ("transport", shown(model.transport.map(transport))),
         ("function calling", shown(model.function_calling.map(|takes| if takes { "yes" } else { "no" }))),
         ("batch file", shown(model.batch_file.as_ref().map(offer))),

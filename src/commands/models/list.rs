@@ -15,7 +15,7 @@ const LEGEND: &str = "\
 CONTEXT, and OUTPUT, which is the longest answer, are in tokens. SENT: whole, by stream, or mixed:
 by stream only when it thinks. RPM and TPM: requests and tokens per minute. PRICE: input / output
 per million tokens, of short inputs without thinking; + where longer inputs or thinking cost more.
-`?` is not known. All of a model, and exactly: fanfold models NAME";
+`?` is not known; ended: retired on that day. All of a model, and exactly: fanfold models NAME";
 
 /// The table of the models in a region.
 pub(super) fn of(tables: &Tables, region: Option<Region>) -> String {
@@ -45,9 +45,10 @@ fn line(found: &Found<'_>) -> [String; 10] {
         batch(found).to_owned(),
         rate(limits.and_then(|limits| limits.requests_per_minute)),
         rate(limits.and_then(|limits| limits.tokens_per_minute)),
-        match found.is_missing_here() {
-            true => "not offered".to_owned(),
-            false => shown(found.prices().map(price)),
+        match found.retired {
+            Some(retirement) => format!("ended {}", retirement.since),
+            None if found.is_missing_here() => "not offered".to_owned(),
+            None => shown(found.prices().map(price)),
         },
     ]
 }
@@ -139,12 +140,7 @@ fn dates(found: &[Found<'_>]) -> String {
     let facts = found.iter().filter_map(|found| found.model.facts_as_of);
     let limits = found.iter().filter_map(|found| found.limits()?.as_of);
     let prices = found.iter().filter_map(|found| found.prices()?.as_of);
-    format!(
-        "Facts of {}, limits of {}, prices of {}; they change often.",
-        span(facts),
-        span(limits),
-        span(prices)
-    )
+    format!("Facts of {}, limits of {}, prices of {}; all change.", span(facts), span(limits), span(prices))
 }
 
 fn span(dates: impl Iterator<Item = FactsDate>) -> String {

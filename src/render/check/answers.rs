@@ -15,9 +15,36 @@ const LONGEST_NAME: usize = 64;
 /// The fields of a request that ask for structured output.
 const FORMATS: [&str; 3] = ["text", "json_object", "json_schema"];
 
-/// Checks `enable_thinking` and `response_format`.
+/// The levels of `reasoning_effort` that one model or another takes; a model maps those of others to its own.
+const EFFORTS: [&str; 8] = ["none", "off", "minimal", "low", "medium", "high", "xhigh", "max"];
+
+/// Checks `reasoning_effort`: its level, and what it does not go with.
+fn effort(draft: Draft<'_>) -> Result<(), Breach> {
+    match draft.get("reasoning_effort") {
+        Some(Value::String(level)) if !EFFORTS.contains(&level.as_str()) => {
+            let words = format!("is one of {}, not {level}", EFFORTS.join(", "));
+            return Err(Breach::of("reasoning_effort", words));
+        }
+        None if !draft.gives("reasoning_effort") => return Ok(()),
+        _ => {}
+    }
+    match () {
+        () if draft.gives("thinking_budget") => {
+            Err(Breach::of("reasoning_effort", "does not go with `thinking_budget`")
+                .help("give one of the two"))
+        }
+        () if draft.get("enable_thinking") == Some(&Value::Bool(false)) => {
+            Err(Breach::of("reasoning_effort", "does not go with `enable_thinking = false`")
+                .help("give one of the two"))
+        }
+        () => Ok(()),
+    }
+}
+
+/// Checks `enable_thinking`, `reasoning_effort` and `response_format`.
 pub(super) fn format(draft: Draft<'_>) -> Result<(), Breach> {
     thinking(draft)?;
+    effort(draft)?;
     let Some(Value::Object(format)) = draft.get("response_format") else { return Ok(()) };
     let format = draft.inside(format);
     let kind = match format.get("type") {

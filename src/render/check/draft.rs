@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value};
 
-use crate::job::facts::Facts;
+use crate::job::facts::{Facts, asked_to_think};
 
 /// A request's body, or an object in it. The strings of a job's `[request]` are templates that no row has filled in yet:
 /// what they will be is open, and no rule is held against it.
@@ -57,7 +57,10 @@ impl<'a> Draft<'a> {
     pub(super) fn thinks(self) -> Option<bool> {
         match self.get("enable_thinking") {
             None if self.gives("enable_thinking") => None,
-            given => self.facts.thinks(given.and_then(Value::as_bool)),
+            given => {
+                let effort = self.get("reasoning_effort").and_then(Value::as_str);
+                self.facts.thinks(asked_to_think(given.and_then(Value::as_bool), effort))
+            }
         }
     }
 }

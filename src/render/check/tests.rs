@@ -128,7 +128,8 @@ fn each_parameter_has_its_range() {
         ("parallel_tool_calls", vec![json!(false)], vec![json!("no")], "true or false"),
         ("enable_thinking", vec![json!(false)], vec![json!("false"), json!(0)], "true or false"),
         ("preserve_thinking", vec![json!(true)], vec![json!("yes")], "true or false"),
-        ("reasoning_effort", vec![json!("low"), json!("minimal")], vec![json!(3)], "text"),
+        ("reasoning_effort", vec![json!("low"), json!("minimal"), json!("max")], vec![json!(3)], "text"),
+        ("reasoning_effort", vec![json!("none"), json!("off")], vec![json!("lots")], "minimal, low, medium"),
         ("enable_search", vec![json!(true)], vec![json!("true")], "true or false"),
         (
             "search_options",
@@ -391,4 +392,28 @@ fn other_servers_models_are_held_to_structure_alone() {
         refused(model, json!({ "extra_body": {} }), &["extra_body"]);
         refused(model, json!({ "messages": [] }), &["empty"]);
     }
+}
+
+#[test]
+fn an_effort_goes_with_nothing_else_that_says_how_long_to_think() {
+    passes("qwen3.6-plus", json!({"reasoning_effort": "low"}));
+    passes("qwen3.6-plus", json!({"reasoning_effort": "low", "enable_thinking": true}));
+    refused(
+        "qwen3.6-plus",
+        json!({"reasoning_effort": "low", "thinking_budget": 100}),
+        &["`reasoning_effort`", "`thinking_budget`"],
+    );
+    refused(
+        "qwen3.6-plus",
+        json!({"reasoning_effort": "none", "enable_thinking": false}),
+        &["`reasoning_effort`", "`enable_thinking = false`"],
+    );
+    // An effort of none is no thinking: what does not go with thinking goes with it.
+    let format = json!({"type": "json_object"});
+    refused("qwen3.6-plus", json!({"response_format": format, "reasoning_effort": "low"}), &["thinking"]);
+    passes("qwen3.6-plus", json!({"response_format": format, "reasoning_effort": "none"}));
+    let one = json!({"type": "function", "function": {"name": "f"}});
+    let tools = json!([{"type": "function", "function": {"name": "f"}}]);
+    refused("qwen3.6-plus", json!({"tools": tools, "tool_choice": one}), &["tool_choice", "thinking"]);
+    passes("qwen3.6-plus", json!({"tools": tools, "tool_choice": one, "reasoning_effort": "off"}));
 }

@@ -79,7 +79,7 @@ pub(super) fn answer(call: &Call, fingerprint: Fingerprint) -> Answer {
 }
 
 fn choose(call: &Call, fingerprint: Fingerprint, index: u64) -> Choice {
-    let reasoning = call.thinks.then(|| prose::reasoning(call));
+    let mut reasoning = call.thinks.then(|| prose::reasoning(call));
     let tool_calls = tools::calls(call, fingerprint);
     if !tool_calls.is_empty() {
         return Choice { content: String::new(), reasoning, tool_calls, finish_reason: Some("tool_calls") };
@@ -94,7 +94,14 @@ fn choose(call: &Call, fingerprint: Fingerprint, index: u64) -> Choice {
             content.truncate(position);
         }
     }
-    if let Some(bound) = bound(call) {
+    let mut bound = bound(call);
+    if let (Some(left), Some(reasoning), true) = (bound, &mut reasoning, bounds_thoughts(call)) {
+        // A small bound can go to the thoughts whole: no word is left for the answer.
+        let kept = first_tokens(reasoning, left).len();
+        reasoning.truncate(kept);
+        bound = Some(left.saturating_sub(count_tokens(reasoning)));
+    }
+    if let Some(bound) = bound {
         let kept = first_tokens(&content, bound).len();
         if kept < content.len() {
             content.truncate(kept);
@@ -104,10 +111,16 @@ fn choose(call: &Call, fingerprint: Fingerprint, index: u64) -> Choice {
     Choice { content, reasoning, tool_calls, finish_reason: Some(finish_reason) }
 }
 
-/// How many tokens the answer may have; the reasoning is not counted (Model Studio, "max_tokens").
+/// How many tokens the answer may have; the reasoning counts where `bounds_thoughts` (Model Studio, "max_tokens").
 fn bound(call: &Call) -> Option<u64> {
     let number = |key: &str| call.body.get(key).and_then(Value::as_u64);
-    number("max_tokens").or_else(|| number("max_completion_tokens"))
+    number("max_completion_tokens").or_else(|| number("max_tokens"))
+}
+
+/// Whether the bound is over thoughts and answer together.
+fn bounds_thoughts(call: &Call) -> bool {
+    call.model.output_includes_thinking
+        || call.body.get("max_completion_tokens").is_some_and(|bound| !bound.is_null())
 }
 
 fn stops<'a>(call: &Call<'a>) -> Vec<&'a str> {
@@ -175,6 +188,19 @@ mod tests {
         assert!(answer.usage.completion > count_tokens(&reasoning));
         let short = answer_to("Why?", json!({"model": "qwen3.6-plus", "thinking_budget": 2}));
         assert_eq!(short.usage.reasoning, Some(2));
+    }
+
+    #[test]
+    fn a_bound_over_thoughts_and_answer_together_can_go_to_the_thoughts_whole() {
+        for fields in [
+            json!({"model": "qwen4-max", "max_tokens": 2}),
+            json!({"model": "qwen3.6-plus", "max_completion_tokens": 2}),
+        ] {
+            let answer = answer_to("Why?", fields);
+            let choice = &answer.choices[0];
+            assert_eq!((choice.content.as_str(), choice.finish_reason), ("", Some("length")));
+            assert_eq!((answer.usage.reasoning, answer.usage.completion), (Some(2), 2));
+        }
     }
 
     #[test]

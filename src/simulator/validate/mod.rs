@@ -65,15 +65,17 @@ pub(super) fn validate(body: &Value, profile: Profile) -> Result<Call<'_>, Refus
     let messages = read_messages(body)?;
     let streams = parameters::flag(body, "stream")?.unwrap_or(false);
     let asked = parameters::flag(body, "enable_thinking")?;
+    let effort = parameters::effort(body)?;
     let thinks = match model.thinking {
         Thinking::Never => false,
         Thinking::Off => asked == Some(true),
-        Thinking::On => asked != Some(false),
+        Thinking::On => asked != Some(false) && !matches!(effort, Some("none" | "off")),
         Thinking::Always => true,
     };
     let call = Call { body, name, model, messages, thinks, streams };
     if profile == Profile::DashScope {
         check_stream(&call, asked)?;
+        parameters::check_effort(&call, effort, asked)?;
         parameters::check_ranges(&call)?;
         if model.translates {
             translation::check(&call)?;
@@ -192,11 +194,24 @@ mod tests {
     fn what_must_be_streamed_is_refused_in_one_piece() {
         assert_refused(json!({"model": "qwq-plus"}), 400, "only support stream mode");
         let must_be_false = "parameter.enable_thinking must be set to false for non-streaming calls";
-        assert_refused(json!({"enable_thinking": true}), 400, must_be_false);
+        assert_passes(json!({"enable_thinking": true}));
         assert_refused(json!({"model": "qwen3-32b"}), 400, must_be_false);
         assert_passes(json!({"model": "qwen3-32b", "enable_thinking": false}));
         assert_passes(json!({"model": "qwen3.6-plus"}));
         assert_passes(json!({"model": "qwq-plus", "stream": true}));
+    }
+
+    #[test]
+    fn a_reasoning_effort_has_levels_and_excludes_other_words_about_thinking() {
+        let effort = |level: &str, more: Value| {
+            let mut fields = json!({"model": "qwen4-max", "reasoning_effort": level});
+            fields.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+            fields
+        };
+        assert_passes(effort("max", json!({})));
+        assert_refused(effort("huge", json!({})), 400, "'reasoning_effort' must be one of");
+        assert_refused(effort("low", json!({"thinking_budget": 5})), 400, "cannot be set simultaneously");
+        assert_refused(effort("low", json!({"enable_thinking": false})), 400, "cannot be set");
     }
 
     #[test]

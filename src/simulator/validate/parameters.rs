@@ -54,6 +54,36 @@ pub(super) fn check_ranges(call: &Call) -> Result<(), Refusal> {
     check_stop(body)
 }
 
+/// The level of `reasoning_effort`, if the request gives one.
+pub(super) fn effort(body: &Map<String, Value>) -> Result<Option<&str>, Refusal> {
+    match body.get("reasoning_effort") {
+        None | Some(Value::Null) => Ok(None),
+        Some(Value::String(level)) => Ok(Some(level)),
+        Some(other) => Err(Refusal::invalid(format!("{other} is not of type 'string' - 'reasoning_effort'"))),
+    }
+}
+
+/// The rules of `reasoning_effort`: its levels, and that nothing else says how long to think.
+pub(super) fn check_effort(call: &Call, effort: Option<&str>, asked: Option<bool>) -> Result<(), Refusal> {
+    let levels = ["none", "off", "minimal", "low", "medium", "high", "xhigh", "max"];
+    match effort {
+        None => Ok(()),
+        Some(level) if !levels.contains(&level) => {
+            let message = format!("'reasoning_effort' must be one of: '{}'", levels.join("', '"));
+            Err(Refusal::invalid(message))
+        }
+        Some(_) if call.body.get("thinking_budget").is_some_and(|budget| !budget.is_null()) => {
+            let message = "'reasoning_effort' and 'thinking_budget' cannot be set simultaneously";
+            Err(Refusal::invalid(message))
+        }
+        Some(_) if asked == Some(false) => {
+            let message = "'reasoning_effort' cannot be set when 'enable_thinking' is false";
+            Err(Refusal::invalid(message))
+        }
+        Some(_) => Ok(()),
+    }
+}
+
 fn check_seed(body: &Map<String, Value>) -> Result<(), Refusal> {
     match number(body, "seed", "integer")? {
         Some(seed) if seed < 0.0 => {

@@ -60,6 +60,7 @@ const CASES: &[(u16, &str, &str, FaultKind, Option<&str>)] = &[
     (400, "x", "<503> InternalError.Algo: Too many requests.", Throttled, None),
     (400, "Throttling.RateQuota", "x", Throttled, None),
     // 429 that no wait ends.
+    (429, "BudgetLimitExceeded", "You have exceeded your budget limit.", JobRefused, None),
     (429, "CommodityNotPurchased", "Commodity has not purchased yet.", JobRefused, None),
     (429, "PrepaidBillOverdue", "The prepaid bill is overdue.", JobRefused, None),
     (429, "PostpaidBillOverdue", "The postpaid bill is overdue.", JobRefused, None),
@@ -139,6 +140,8 @@ const CASES: &[(u16, &str, &str, FaultKind, Option<&str>)] = &[
     (400, "invalid_parameter_error", "<400> InternalError.Algo.InvalidParameter: tool_choice is one of the strings that should be [\"none\",\"auto\"]", RowRefused, Some("tool_choice")),
     (400, "invalid_parameter_error", "The tool_choice parameter does not support being set to required or object in thinking mode", RowRefused, Some("tool_choice")),
     (400, "invalid_parameter_error", "-1 is lesser than the minimum of 0 - 'seed'", RowRefused, Some("seed")),
+    (400, "invalid_parameter_error", "'reasoning_effort' and 'thinking_budget' cannot be set simultaneously", RowRefused, Some("reasoning_effort")),
+    (400, "invalid_parameter_error", "'reasoning_effort' must be one of: 'none', 'minimal', 'low'", RowRefused, Some("reasoning_effort")),
     (400, "invalid_parameter_error", "The thinking_budget parameter must be a positive integer and not greater than 38912", RowRefused, Some("thinking_budget")),
     (400, "invalid_parameter_error", "input content must be a string.", RowRefused, Some("messages")),
     (400, "invalid_parameter_error", "[] is too short - 'messages'", RowRefused, Some("messages")),
