@@ -4,6 +4,7 @@
 pub mod conversation;
 pub mod endpoint;
 pub mod event;
+pub mod finish;
 pub mod format;
 pub mod held;
 pub mod history;

@@ -26,15 +26,15 @@ pub struct Answer {
     pub request_id: Option<String>,
 }
 
-/// Tokens used by one request, as the service counted them.
+/// Tokens used by one request, as the service counted them. What it did not say is absent, and never 0.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Usage {
     /// Tokens of the prompt, cached ones included.
-    pub prompt_tokens: u64,
+    pub prompt_tokens: Option<u64>,
     /// Tokens of the answer, reasoning included.
-    pub completion_tokens: u64,
+    pub completion_tokens: Option<u64>,
     /// Prompt and completion together, as the service added them up.
-    pub total_tokens: u64,
+    pub total_tokens: Option<u64>,
     /// Tokens of the prompt that came from the service's cache; absent when it did not say.
     pub cached_tokens: Option<u64>,
     /// Tokens of the answer that were reasoning; absent when it did not say.
@@ -46,18 +46,76 @@ pub struct Usage {
 }
 
 impl Usage {
-    /// Adds what another request used.
+    /// The usage of a row that sent nothing.
+    pub const NOTHING: Self = Self {
+        prompt_tokens: Some(0),
+        completion_tokens: Some(0),
+        total_tokens: Some(0),
+        cached_tokens: None,
+        reasoning_tokens: None,
+        cache_written_tokens: None,
+    };
+
+    /// Of a request with so many tokens in its prompt and its answer.
+    pub fn of(prompt_tokens: u64, completion_tokens: u64) -> Self {
+        Self {
+            prompt_tokens: Some(prompt_tokens),
+            completion_tokens: Some(completion_tokens),
+            total_tokens: Some(prompt_tokens.saturating_add(completion_tokens)),
+            ..Self::default()
+        }
+    }
+
+    /// Whether the service said all that a cost and a cap are worked out from.
+    pub fn is_whole(&self) -> bool {
+        self.prompt_tokens.is_some() && self.completion_tokens.is_some() && self.total_tokens.is_some()
+    }
+
+    /// Adds what another request used. What is not known of one is not known of both, but for details.
     pub fn add(&mut self, other: &Self) {
+        let both = |one: Option<u64>, other: Option<u64>| Some(one?.saturating_add(other?));
         let sum = |one: Option<u64>, other: Option<u64>| match (one, other) {
             (None, None) => None,
-            (one, other) => Some(one.unwrap_or(0) + other.unwrap_or(0)),
+            (one, other) => Some(one.unwrap_or(0).saturating_add(other.unwrap_or(0))),
         };
-        self.prompt_tokens += other.prompt_tokens;
-        self.completion_tokens += other.completion_tokens;
-        self.total_tokens += other.total_tokens;
+        self.prompt_tokens = both(self.prompt_tokens, other.prompt_tokens);
+        self.completion_tokens = both(self.completion_tokens, other.completion_tokens);
+        self.total_tokens = both(self.total_tokens, other.total_tokens);
         self.cached_tokens = sum(self.cached_tokens, other.cached_tokens);
         self.reasoning_tokens = sum(self.reasoning_tokens, other.reasoning_tokens);
         self.cache_written_tokens = sum(self.cache_written_tokens, other.cache_written_tokens);
+    }
+}
+
+/// Tokens of many requests, as far as the service counted them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct TokenSum {
+    /// Of prompts.
+    pub prompt_tokens: u64,
+    /// Of answers.
+    pub completion_tokens: u64,
+    /// Of both.
+    pub total_tokens: u64,
+}
+
+impl TokenSum {
+    /// Adds a request.
+    pub fn add(&mut self, usage: &Usage) {
+        *self = self.plus(Self {
+            prompt_tokens: usage.prompt_tokens.unwrap_or(0),
+            completion_tokens: usage.completion_tokens.unwrap_or(0),
+            total_tokens: usage.total_tokens.unwrap_or(0),
+        });
+    }
+
+    /// The sum of both.
+    #[must_use]
+    pub fn plus(self, other: Self) -> Self {
+        Self {
+            prompt_tokens: self.prompt_tokens.saturating_add(other.prompt_tokens),
+            completion_tokens: self.completion_tokens.saturating_add(other.completion_tokens),
+            total_tokens: self.total_tokens.saturating_add(other.total_tokens),
+        }
     }
 }
 
@@ -65,6 +123,11 @@ impl Answer {
     /// Whether the model thought before it answered.
     pub fn thought(&self) -> bool {
         self.reasoning.is_some() || self.usage.is_some_and(|usage| usage.reasoning_tokens.unwrap_or(0) > 0)
+    }
+
+    /// Whether there is a text or a tool call in it.
+    pub fn holds_something(&self) -> bool {
+        self.tool_calls.is_some() || self.response.as_ref().is_some_and(|text| !text.trim().is_empty())
     }
 
     /// The bytes of its texts, which are about all that it takes in memory.

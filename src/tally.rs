@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use crate::event::{Event, HeldBy, Standing};
 use crate::note::{Ending, Note};
-use crate::outcome::{FaultKind, Usage};
+use crate::outcome::{FaultKind, TokenSum};
 
 /// The span over which rates are measured.
 const MEASURED: Duration = Duration::from_secs(30);
@@ -43,7 +43,7 @@ pub struct Snapshot {
     /// Answers of which the service did not say what they used.
     pub uncounted: u64,
     /// Tokens of this run, failed and repeated attempts included.
-    pub usage: Usage,
+    pub usage: TokenSum,
     /// Money of this run; `None` when no price is known.
     pub cost: Option<f64>,
     /// Time since the run began to send.
@@ -117,12 +117,6 @@ impl Snapshot {
 
     /// The same, with what an earlier part of the run did before the input was planned anew.
     pub fn after(self, earlier: &Self) -> Self {
-        let sum = |one: Usage, other: Usage| Usage {
-            prompt_tokens: one.prompt_tokens + other.prompt_tokens,
-            completion_tokens: one.completion_tokens + other.completion_tokens,
-            total_tokens: one.total_tokens + other.total_tokens,
-            ..one
-        };
         Self {
             answered: self.answered + earlier.answered,
             requests: self.requests + earlier.requests,
@@ -130,7 +124,7 @@ impl Snapshot {
             faults: self.faults + earlier.faults,
             cut_by_length: self.cut_by_length + earlier.cut_by_length,
             uncounted: self.uncounted + earlier.uncounted,
-            usage: sum(self.usage, earlier.usage),
+            usage: self.usage.plus(earlier.usage),
             cost: self.cost.into_iter().chain(earlier.cost).reduce(|one, other| one + other),
             elapsed: self.elapsed + earlier.elapsed,
             met: self.met.or(earlier.met),
@@ -228,11 +222,8 @@ impl Tally {
             Ending::Answered(_) | Ending::GoesOn(_) => true,
             ending => ending.fault().is_some_and(|fault| fault.unfit_answer().is_some()),
         };
-        self.now.uncounted += u64::from(answered && usage.is_none());
-        let usage = usage.unwrap_or_default();
-        self.now.usage.prompt_tokens += usage.prompt_tokens;
-        self.now.usage.completion_tokens += usage.completion_tokens;
-        self.now.usage.total_tokens += usage.total_tokens;
+        self.now.uncounted += u64::from(answered && !usage.is_some_and(|usage| usage.is_whole()));
+        self.now.usage.add(&usage.unwrap_or_default());
     }
 
     fn measure(&mut self, elapsed: Duration) {
@@ -259,11 +250,12 @@ mod tests {
     use super::*;
     use crate::note::{Ended, RowKey, Sent};
     use crate::outcome::Answer;
+    use crate::outcome::Usage;
     use crate::request::Fingerprint;
     use std::time::SystemTime;
 
     fn answered(position: u64) -> Note {
-        let usage = Usage { prompt_tokens: 6, completion_tokens: 4, total_tokens: 10, ..Usage::default() };
+        let usage = Usage::of(6, 4);
         Note::Ended(Box::new(Ended {
             row: RowKey { position, id: None, fingerprint: Fingerprint([0; 16]) },
             sent: Some(Sent { at: SystemTime::UNIX_EPOCH, latency: Duration::ZERO }),

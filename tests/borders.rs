@@ -4,12 +4,13 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-const NOUNS: [&str; 16] = [
+const NOUNS: [&str; 17] = [
     "conversation",
     "endpoint",
     "event",
     // Not a noun, but as harmless: a word that is said in passing.
     "failpoint",
+    "finish",
     "format",
     "held",
     "history",

@@ -196,7 +196,7 @@ fn read(reader: &Reader) {
     reader.last_job().map(drop).unwrap_or_else(check);
     reader.in_doubt().map(drop).unwrap_or_else(check);
     reader.failures().map(drop).unwrap_or_else(check);
-    reader.cut_by_length().map(drop).unwrap_or_else(check);
+    reader.finish_reasons().map(drop).unwrap_or_else(check);
     reader.last_minute(std::time::SystemTime::now()).map(drop).unwrap_or_else(check);
     reader.position_of("a").map(drop).unwrap_or_else(check);
     let (mut standings, mut results) = (reader.standings(), reader.results());

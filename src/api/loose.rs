@@ -35,6 +35,13 @@ where
     Ok(serde_json::from_str(Box::<RawValue>::deserialize(deserializer)?.get()).ok())
 }
 
+/// Whether a field says anything: null, false, 0, and an empty text, list or object do not.
+pub(super) fn filled<'de, D: Deserializer<'de>>(deserializer: D) -> Result<bool, D::Error> {
+    let text = Box::<RawValue>::deserialize(deserializer)?;
+    let inner = text.get().trim_matches(['{', '}', '[', ']', '"', ' ', '\n', '\r', '\t']);
+    Ok(!["", "null", "false", "0"].contains(&inner))
+}
+
 /// What a field may be that is one value: read without a tree of what it might be else.
 enum Scalar {
     Text(String),

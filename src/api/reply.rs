@@ -1,6 +1,5 @@
 //! The body of a reply, read loosely: new models bring new fields.
 
-use std::collections::BTreeMap;
 use std::fmt;
 
 use serde::de::value::SeqAccessDeserializer;
@@ -9,10 +8,11 @@ use serde::{Deserialize, Deserializer};
 use serde_json::value::RawValue;
 
 use super::loose;
-use crate::outcome::{Answer, Usage};
-
-/// Far more tokens than any request can have.
-const MOST_TOKENS: u64 = 1 << 40;
+use super::stream::Piece;
+use super::thoughts::Thoughts;
+use super::usage::WireUsage;
+use crate::finish::Finish;
+use crate::outcome::Answer;
 
 /// A chat completion, whole: as it came, or put together from its pieces.
 #[derive(Debug, Default, Deserialize)]
@@ -26,22 +26,33 @@ pub(super) struct Completion {
     pub(super) choices: Option<Vec<Choice>>,
     #[serde(default, deserialize_with = "loose::optional")]
     pub(super) usage: Option<WireUsage>,
-    error: Option<IgnoredAny>,
+    #[serde(default, deserialize_with = "loose::filled")]
+    error: bool,
     code: Option<IgnoredAny>,
     message: Option<IgnoredAny>,
 }
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Default, Deserialize)]
 pub(super) struct Choice {
+    #[serde(default, deserialize_with = "loose::count")]
+    pub(super) index: Option<u64>,
     pub(super) message: Option<Message>,
+    /// An error that OpenRouter and gateways put in the place of the rest of an answer.
+    pub(super) error: Option<Box<RawValue>>,
+    /// Moonshot's place for it.
+    #[serde(default, deserialize_with = "loose::optional")]
+    pub(super) usage: Option<WireUsage>,
     /// Null in an answer that was cut, which is not the same as not there.
     #[serde(default, deserialize_with = "present")]
     pub(super) finish_reason: Option<Option<String>>,
 }
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Default, Deserialize)]
 pub(super) struct Message {
     pub(super) content: Option<Content>,
+    /// Why the model will not answer, in its own words.
+    #[serde(default, deserialize_with = "loose::text")]
+    pub(super) refusal: Option<String>,
     pub(super) reasoning_content: Option<String>,
     /// The name that vLLM and OpenRouter have for it.
     #[serde(default, deserialize_with = "loose::text")]
@@ -52,50 +63,31 @@ pub(super) struct Message {
 #[derive(Debug)]
 pub(super) enum Content {
     Text(String),
-    Parts(Vec<Part>),
+    /// A text out of which the thoughts have been taken already.
+    Answer(String),
+    Parts(Vec<ContentPart>),
 }
 
+/// A part of a content: of the answer, or of the thoughts before it.
 #[derive(Debug, Deserialize)]
-pub(super) struct Part {
+pub(super) struct ContentPart {
+    #[serde(default, deserialize_with = "loose::text")]
+    r#type: Option<String>,
     text: Option<String>,
-}
-
-#[derive(Debug, Deserialize)]
-pub(super) struct WireUsage {
-    #[serde(default, deserialize_with = "loose::count")]
-    prompt_tokens: Option<u64>,
-    #[serde(default, deserialize_with = "loose::count")]
-    completion_tokens: Option<u64>,
-    #[serde(default, deserialize_with = "loose::count")]
-    total_tokens: Option<u64>,
-    #[serde(default, deserialize_with = "loose::optional")]
-    prompt_tokens_details: Option<PromptDetails>,
-    #[serde(default, deserialize_with = "loose::optional")]
-    completion_tokens_details: Option<CompletionDetails>,
-}
-
-#[derive(Debug, Deserialize)]
-struct PromptDetails {
-    #[serde(default, deserialize_with = "loose::count")]
-    cached_tokens: Option<u64>,
-    #[serde(default, deserialize_with = "loose::count")]
-    cache_creation_input_tokens: Option<u64>,
-    /// The same by how long they live: `ephemeral_5m_input_tokens`.
-    #[serde(default, deserialize_with = "loose::optional")]
-    cache_creation: Option<BTreeMap<String, Option<u64>>>,
-}
-
-#[derive(Debug, Deserialize)]
-struct CompletionDetails {
-    #[serde(default, deserialize_with = "loose::count")]
-    reasoning_tokens: Option<u64>,
+    /// A text, or parts of its own, as Mistral has it.
+    thinking: Option<Box<Content>>,
+    reasoning: Option<Box<Content>>,
 }
 
 /// What an answer lacks to be one.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Lack {
-    /// The service cut it: `finish_reason` is null.
+    /// `finish_reason` is null: DashScope cut it, or another server does not say why it ended.
     End,
+    /// The server broke it off, with this word.
+    Rest(String),
+    /// The model refused, in these words.
+    Consent(String),
     /// The server's own filter took the answer back, or the rest of it.
     Filtered,
     /// There is no text and no tool call in it.
@@ -107,32 +99,49 @@ pub(super) enum Lack {
 impl Completion {
     /// Whether it is an error inside a 200: in OpenAI's form, or in DashScope's native one.
     pub(super) fn is_error(&self) -> bool {
-        self.error.is_some() || (self.choices.is_none() && self.code.is_some() && self.message.is_some())
+        self.error || (self.choices.is_none() && self.code.is_some() && self.message.is_some())
+    }
+
+    /// The error inside a choice, as the body of an error has it.
+    pub(super) fn choice_error(&self) -> Option<Vec<u8>> {
+        self.choices.iter().flatten().find_map(|choice| choice_error(choice.error.as_deref()))
     }
 
     /// The answer it holds, and what that lacks.
     pub(super) fn into_answer(self, header_id: Option<String>) -> (Answer, Option<Lack>) {
         let request_id = self.request_id.or(header_id).or_else(|| self.id.as_deref().map(of_id));
+        let mut choices = self.choices.unwrap_or_default();
+        // Servers number choices that come in the order in which they ended; those without a number keep theirs.
+        choices.sort_by_key(|choice| choice.index.unwrap_or(0));
+        let of_choices = choices.iter_mut().find_map(|choice| choice.usage.take());
         let mut texts = Vec::new();
         let mut answer = Answer {
-            usage: self.usage.and_then(WireUsage::counted),
+            usage: self.usage.or(of_choices).and_then(WireUsage::counted),
             model: self.model,
             request_id,
             ..Answer::default()
         };
-        let (mut cut, mut filtered) = (false, false);
-        for choice in self.choices.unwrap_or_default() {
+        let (mut cut, mut filtered, mut broken, mut refusal) = (false, false, None, None);
+        for choice in choices {
             cut |= choice.finish_reason == Some(None);
             // Of several choices, one that was cut counts for all.
             let reason = choice.finish_reason.flatten();
-            let is_cut = reason.as_deref() == Some("length");
-            filtered |= reason.as_deref() == Some("content_filter");
-            answer.finish_reason = if is_cut { reason } else { answer.finish_reason.or(reason) };
+            let finish = reason.as_deref().map(Finish::of);
+            match finish {
+                Some(Finish::Length) => answer.finish_reason = Some("length".to_owned()),
+                Some(Finish::Broken) => broken = broken.or(reason),
+                _ => {
+                    filtered |= finish == Some(Finish::Filtered);
+                    answer.finish_reason = answer.finish_reason.or(reason);
+                }
+            }
             let Some(message) = choice.message else { continue };
-            texts.push(message.content.map(Content::into_text).unwrap_or_default());
-            let reasoning = message.reasoning_content.filter(|text| !text.is_empty());
-            let reasoning = reasoning.or(message.reasoning.filter(|text| !text.is_empty()));
-            answer.reasoning = answer.reasoning.or(reasoning);
+            let (text, thoughts) = message.content.map(Content::into_texts).unwrap_or_default();
+            texts.push(text);
+            let filled = |text: Option<String>| text.filter(|text| !text.trim().is_empty());
+            let reasoning = filled(message.reasoning_content).or(filled(message.reasoning));
+            answer.reasoning = answer.reasoning.or(joined(reasoning, filled(Some(thoughts))));
+            refusal = refusal.or(filled(message.refusal));
             let calls = message.tool_calls.filter(|calls| !calls.is_empty());
             answer.tool_calls = answer.tool_calls.or_else(|| calls.map(|calls| array(&calls)));
         }
@@ -142,14 +151,31 @@ impl Completion {
             1 => texts.pop().filter(|text| !text.is_empty()),
             _ => serde_json::to_string(&texts).ok(),
         };
-        let lack = match () {
-            () if cut => Some(Lack::End),
-            () if filtered => Some(Lack::Filtered),
-            () if answer.tool_calls.is_some() || !empty => None,
-            () if answer.reasoning.is_some() => Some(Lack::ContentAfterReasoning),
-            () => Some(Lack::Content),
+        let lack = match (broken, refusal) {
+            (Some(word), _) => Some(Lack::Rest(word)),
+            _ if cut => Some(Lack::End),
+            _ if filtered => Some(Lack::Filtered),
+            _ if answer.tool_calls.is_some() || !empty => None,
+            (None, Some(words)) => Some(Lack::Consent(words)),
+            _ if answer.reasoning.is_some() => Some(Lack::ContentAfterReasoning),
+            _ => Some(Lack::Content),
         };
         (answer, lack)
+    }
+}
+
+/// The error in a choice, as the body of an error has it; an empty one is none.
+pub(super) fn choice_error(error: Option<&RawValue>) -> Option<Vec<u8>> {
+    let text = error?.get().trim();
+    let is_filled = !["null", "{}", "\"\"", "[]", "false", "0"].contains(&text);
+    is_filled.then(|| format!("{{\"error\":{text}}}").into_bytes())
+}
+
+/// Both texts, a line each.
+fn joined(one: Option<String>, other: Option<String>) -> Option<String> {
+    match (one, other) {
+        (Some(one), Some(other)) => Some(format!("{one}\n{other}")),
+        (one, other) => one.or(other),
     }
 }
 
@@ -183,46 +209,48 @@ impl<'de> Visitor<'de> for Contents {
 }
 
 impl Content {
-    pub(super) fn into_text(self) -> String {
-        match self {
-            Self::Text(text) => text,
-            Self::Parts(parts) => parts.into_iter().filter_map(|part| part.text).collect(),
+    /// The text of the answer, and that of the thoughts in it.
+    pub(super) fn into_texts(self) -> (String, String) {
+        if let Self::Answer(text) = self {
+            return (text, String::new());
         }
-    }
-}
-
-impl WireUsage {
-    /// The counts; of a usage that holds none, nothing.
-    fn counted(self) -> Option<Usage> {
-        // A count that no model can have is no count.
-        let sane = |tokens: Option<u64>| tokens.filter(|tokens| *tokens <= MOST_TOKENS);
-        let (prompt, completion) = (sane(self.prompt_tokens), sane(self.completion_tokens));
-        let total = sane(self.total_tokens);
-        prompt.or(completion).or(total)?;
-        let (prompt_tokens, completion_tokens) = (prompt.unwrap_or(0), completion.unwrap_or(0));
-        let details = self.prompt_tokens_details;
-        Some(Usage {
-            prompt_tokens,
-            completion_tokens,
-            total_tokens: total.unwrap_or(prompt_tokens + completion_tokens),
-            cached_tokens: sane(details.as_ref().and_then(|details| details.cached_tokens)),
-            cache_written_tokens: sane(details.and_then(PromptDetails::written)),
-            reasoning_tokens: sane(
-                self.completion_tokens_details.and_then(|details| details.reasoning_tokens),
-            ),
-        })
-    }
-}
-
-impl PromptDetails {
-    /// Tokens that were written to a marked cache.
-    fn written(self) -> Option<u64> {
-        let by_life = |lives: BTreeMap<String, Option<u64>>| {
-            lives.into_values().flatten().reduce(|sum, tokens| sum.saturating_add(tokens))
+        let (text, mut thoughts) = self.into_pieces();
+        // Hardly any text begins with a tag.
+        if !text.trim_start().starts_with('<') {
+            return (text, thoughts);
+        }
+        let mut answer = String::new();
+        let mut split = Thoughts::default();
+        let mut out = |piece: Piece<'_>| match piece {
+            Piece::Reasoning(more) => thoughts.push_str(more),
+            Piece::Content(more) => answer.push_str(more),
         };
-        self.cache_creation_input_tokens.or_else(|| self.cache_creation.and_then(by_life))
+        split.take(&text, &mut out);
+        split.finish(&mut out);
+        (answer, thoughts)
+    }
+
+    /// The same, without a look at the tags in the text.
+    pub(super) fn into_pieces(self) -> (String, String) {
+        let parts = match self {
+            Self::Text(text) | Self::Answer(text) => return (text, String::new()),
+            Self::Parts(parts) => parts,
+        };
+        let (mut text, mut thoughts) = (String::new(), String::new());
+        for part in parts {
+            let thinks = part.r#type.as_deref().is_some_and(|kind| THOUGHTS.contains(&kind));
+            let said = part.text.unwrap_or_default();
+            if thinks { &mut thoughts } else { &mut text }.push_str(&said);
+            for inner in [part.thinking, part.reasoning].into_iter().flatten() {
+                thoughts.push_str(&inner.into_pieces().0);
+            }
+        }
+        (text, thoughts)
     }
 }
+
+/// The types of parts that are thoughts.
+const THOUGHTS: [&str; 4] = ["thinking", "reasoning", "thought", "reasoning_content"];
 
 /// The part of a completion's id that is the request's own.
 fn of_id(id: &str) -> String {

@@ -7,7 +7,9 @@ use std::time::{Duration, SystemTime};
 
 use reqwest::StatusCode;
 use reqwest::header::HeaderMap;
+use serde::de::DeserializeOwned;
 
+use super::repair::repaired;
 use super::reply::{Completion, Lack};
 use super::retry_after::retry_after;
 use super::stream::{Incoming, Trouble};
@@ -33,24 +35,34 @@ pub fn judge(status: StatusCode, headers: &HeaderMap, body: &[u8], now: SystemTi
     if !status.is_success() {
         return Err(refused(status, headers, body, now, request_id));
     }
-    let completion: Completion = match serde_json::from_slice(body) {
+    let completion: Completion = match read(body) {
         Ok(completion) => completion,
         Err(error) => return Err(unreadable(headers, body, &error, request_id)),
     };
     if completion.is_error() {
         return Err(refused(status, headers, body, now, request_id));
     }
+    if let Some(error) = completion.choice_error() {
+        return Err(refused(status, headers, &error, now, request_id));
+    }
     judge_completion(status, headers, completion, Some(body))
 }
 
-/// Judges a stream that came to its end, or broke off. `cause`: what broke it.
+/// Reads JSON, or what is nearly that.
+pub(super) fn read<T: DeserializeOwned>(body: &[u8]) -> Result<T, serde_json::Error> {
+    serde_json::from_slice(body)
+        .or_else(|error| repaired(body).map_or(Err(error), |body| serde_json::from_slice(&body)))
+}
+
+/// Judges a stream that came to its end, or broke off. `cause`: what broke it. A stream that its server ended as HTTP has it
+/// is an answer without a `[DONE]` too, once every choice has said why it ended.
 pub(super) fn judge_stream(
     status: StatusCode,
     headers: &HeaderMap,
     incoming: Incoming,
     cause: Option<&str>,
 ) -> Reply {
-    if incoming.is_done() {
+    if incoming.is_done() || (cause.is_none() && incoming.is_finished()) {
         return judge_completion(status, headers, incoming.into_completion(), None);
     }
     // However much was said, it is no answer. What it says of tokens was paid.
@@ -71,24 +83,43 @@ fn judge_completion(
     let cut_header =
         header(headers, "x-dashscope-partialresponse").is_some_and(|text| text.eq_ignore_ascii_case("true"));
     let lack = if cut_header { Some(Lack::End) } else { lack };
-    let Some(lack) = lack else { return Ok(answer) };
-    let (kind, code, message) = match lack {
-        Lack::End => (FaultKind::CutByServer, "cut_by_server", "the server cut the answer at its time limit"),
-        Lack::Filtered => (RowRefused, "content_filter", "the server's content filter cut the answer"),
-        Lack::Content => (FaultKind::Unusable, "empty_answer", "the answer has no text and no tool call"),
-        Lack::ContentAfterReasoning => (
-            FaultKind::Unusable,
-            "empty_answer",
-            "the model reasoned, and gave no answer; see thinking_budget",
+    // Only DashScope means by a null that it cut the answer. Others do not say why they end whole answers, and all say why
+    // they end streams.
+    let is_null = lack == Some(Lack::End) && !cut_header && !is_dashscope(headers);
+    if lack.is_none() || (is_null && body.is_some() && answer.holds_something()) {
+        return Ok(answer);
+    }
+    let unusable = |code: &str, message: &str| (FaultKind::Unusable, code.to_owned(), message.to_owned());
+    let (kind, code, message) = match lack.clone().unwrap_or(Lack::Content) {
+        Lack::End if is_null && body.is_none() => {
+            unusable("no_finish_reason", "the stream ended without a finish_reason: it may have been cut")
+        }
+        Lack::End if is_null => unusable("empty_answer", "the answer has no text and no tool call"),
+        Lack::End => (
+            FaultKind::CutByServer,
+            "cut_by_server".to_owned(),
+            "the server cut the answer at its time limit".to_owned(),
         ),
+        Lack::Rest(word) => {
+            let message = format!("the server broke the answer off (finish_reason \"{word}\")");
+            (FaultKind::Unusable, word, message)
+        }
+        Lack::Consent(words) => (RowRefused, "refused".to_owned(), said::bounded(words)),
+        Lack::Filtered => {
+            (RowRefused, "content_filter".to_owned(), "the server's content filter cut the answer".to_owned())
+        }
+        Lack::Content => unusable("empty_answer", "the answer has no text and no tool call"),
+        Lack::ContentAfterReasoning => {
+            unusable("empty_answer", "the model reasoned, and gave no answer; see thinking_budget")
+        }
     };
     Err(Fault {
         status: Some(status.as_u16()),
         usage: answer.usage,
         request_id: answer.request_id.clone(),
         evidence: body.map(<[u8]>::to_vec).or_else(|| serde_json::to_vec(&answer).ok()),
-        partial: (lack == Lack::End).then(|| Box::new(answer)),
-        mend: mend(code, message),
+        partial: (kind == FaultKind::CutByServer).then(|| Box::new(answer)),
+        mend: mend(&code, &message),
         ..Fault::new(kind, code, message)
     })
 }
@@ -181,6 +212,11 @@ pub fn mend(code: &str, message: &str) -> Option<&'static str> {
     // Rows fail of what is in them, which comes as 400, or from a service that notices it late.
     let statuses = status.map_or(vec![400, 500], |status| vec![status]);
     statuses.into_iter().find_map(|status| table::rule(status, &[code], message)?.mend)
+}
+
+/// Whether a reply is DashScope's, by the headers that it alone sets.
+fn is_dashscope(headers: &HeaderMap) -> bool {
+    headers.keys().any(|name| name.as_str().starts_with("x-dashscope-"))
 }
 
 fn header(headers: &HeaderMap, name: &str) -> Option<String> {

@@ -1,6 +1,6 @@
 //! The end of a run: the receipt beside the output, and what is said of it.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::time::SystemTime;
 
@@ -10,6 +10,7 @@ use super::Failure;
 use crate::api::verdict::mend;
 use crate::dispatch::stop::{Cap, StopReason};
 use crate::exit::Exit;
+use crate::finish::Finish;
 use crate::job::price::rounded;
 use crate::job::schedule::Until;
 use crate::job::units::shown;
@@ -24,6 +25,9 @@ use crate::write::whole_file;
 
 /// The version of the receipt. It only ever gains fields.
 const VERSION: u32 = 1;
+
+/// Unknown words for the end of an answer that are named.
+const MOST_WORDS: usize = 8;
 
 /// How a run ended.
 #[derive(Debug)]
@@ -101,6 +105,9 @@ impl Summary<'_> {
             }
         };
         let matched = &self.plan.matched;
+        let finish_reasons = reader.finish_reasons()?;
+        let cut_by_length: u64 =
+            finish_reasons.iter().filter(|(word, _)| word == "length").map(|(_, answers)| answers).sum();
         Ok(json!({
             "version": VERSION,
             "program": concat!("fanfold ", env!("CARGO_PKG_VERSION")),
@@ -140,7 +147,8 @@ impl Summary<'_> {
                 "total_tokens": spent.usage.total_tokens,
                 "cost": cost,
             },
-            "cut_by_length": reader.cut_by_length()?,
+            "cut_by_length": cut_by_length,
+            "unknown_finish_reasons": unknown(finish_reasons).into_iter().collect::<BTreeMap<_, _>>(),
             "reason": self.account.reason,
             "error_code": fault.map(|fault| &fault.code),
             "error": fault.map(|fault| &fault.message),
@@ -185,6 +193,13 @@ impl Summary<'_> {
         if snapshot.cut_by_length > 0 {
             let answers = counted(snapshot.cut_by_length, "answer");
             screen.say(&format!("{answers} ended at max_tokens (finish_reason \"length\")"));
+        }
+        for (word, answers) in unknown(reader.finish_reasons()?) {
+            screen.insist(&format!(
+                "warning: {} ended with finish_reason \"{}\", which fanfold does not know; look at them",
+                counted(answers, "answer"),
+                short(&word, 60)
+            ));
         }
         if self.written.is_some_and(|written| written.failed > 0) {
             let mut said = BTreeSet::new();
@@ -288,6 +303,12 @@ impl Summary<'_> {
             ),
         }
     }
+}
+
+/// The words among these that nobody knows, with their answers; of many, the most frequent.
+fn unknown(finish_reasons: Vec<(String, u64)>) -> Vec<(String, u64)> {
+    let is_unknown = |(word, _): &(String, u64)| Finish::of(word) == Finish::Unknown;
+    finish_reasons.into_iter().filter(is_unknown).take(MOST_WORDS).collect()
 }
 
 /// What was spent, where it is known: tokens that cost nothing are mostly tokens whose price was not known when they

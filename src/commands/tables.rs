@@ -161,8 +161,7 @@ mod tests {
     }
 
     fn used(prompt_tokens: u64, completion_tokens: u64) -> Usage {
-        let total_tokens = prompt_tokens + completion_tokens;
-        Usage { prompt_tokens, completion_tokens, total_tokens, ..Usage::default() }
+        Usage::of(prompt_tokens, completion_tokens)
     }
 
     fn cost(name: &str, region: Option<Region>, prompt: u64, completion: u64, thought: bool) -> Option<f64> {

@@ -19,7 +19,7 @@ fn first(fields: Value) -> ChatRequest {
 }
 
 fn said(text: &str) -> Answer {
-    let usage = Usage { total_tokens: 9, ..Usage::default() };
+    let usage = Usage { total_tokens: Some(9), ..Usage::default() };
     Answer { response: Some(text.to_owned()), usage: Some(usage), ..Answer::default() }
 }
 
@@ -93,7 +93,7 @@ fn calls_that_cannot_be_run_fail_the_row_and_say_why() {
         let fault = failed(rules.after(&first, &[], called(calls)));
         assert_eq!(fault.code, code);
         assert!(fault.message.contains(part), "{}", fault.message);
-        assert_eq!(fault.usage.map(|usage| usage.total_tokens), Some(9), "it was paid for");
+        assert_eq!(fault.usage.and_then(|usage| usage.total_tokens), Some(9), "it was paid for");
     }
     let round =
         Step { answer: called(json!([call("look", "{}")])), asks: Asks::Tools, results: vec!["x".into()] };

@@ -97,8 +97,9 @@ impl Purse {
         self.reserved_tokens = self.reserved_tokens.saturating_sub(reservation.tokens);
         self.reserved_cost = if self.in_flight == 0 { 0.0 } else { self.reserved_cost - reservation.cost };
         let usage = usage?;
-        self.spent_tokens = self.spent_tokens.saturating_add(usage.total_tokens);
-        // What has a price, and not one for so long an input, counts at its worst.
+        // What the service did not count, and what has no price for so long an input, counts at its worst.
+        self.spent_tokens =
+            self.spent_tokens.saturating_add(usage.total_tokens.unwrap_or(reservation.tokens));
         self.spent_cost += cost.unwrap_or(reservation.cost);
         cost
     }
@@ -119,7 +120,7 @@ mod tests {
         let first = reserve(&mut purse).expect("60 of 100");
         let second = reserve(&mut purse).expect("100 of 100");
         assert_eq!(reserve(&mut purse), Err(Short::ForNow));
-        let usage = Usage { total_tokens: 15, ..Usage::default() };
+        let usage = Usage { total_tokens: Some(15), ..Usage::default() };
         purse.settle(first, Some(&usage), None);
         assert_eq!(reserve(&mut purse), Err(Short::ForNow), "35 spent, 40 in flight, 40 more");
         purse.settle(second, Some(&usage), None);

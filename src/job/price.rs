@@ -82,31 +82,33 @@ impl Price {
         self.tiers.iter().find(|tier| tier.up_to.is_none_or(|up_to| prompt_tokens <= up_to))
     }
 
-    /// What a request cost by the service's own count; `None` where its price is not known. `thought`: whether the
+    /// What a request cost by the service's own count; `None` where its price is not known, or the count not whole. `thought`: whether the
     /// answer came with reasoning.
     pub fn of(&self, usage: &Usage, thought: bool) -> Option<f64> {
-        let tier = self.tier(usage.prompt_tokens)?;
-        let cached = usage.cached_tokens.unwrap_or(0).min(usage.prompt_tokens);
-        let written = usage.cache_written_tokens.unwrap_or(0).min(usage.prompt_tokens - cached);
-        let fresh = usage.prompt_tokens - cached - written;
+        let (prompt, completion) = (usage.prompt_tokens?, usage.completion_tokens?);
+        let tier = self.tier(prompt)?;
+        let cached = usage.cached_tokens.unwrap_or(0).min(prompt);
+        let written = usage.cache_written_tokens.unwrap_or(0).min(prompt - cached);
+        let fresh = prompt - cached - written;
         let millionths = fresh as f64 * tier.input
             + cached as f64 * self.cached(tier)
             + written as f64 * tier.cache_write.unwrap_or(tier.input)
-            + usage.completion_tokens as f64 * tier.output_price(thought);
+            + completion as f64 * tier.output_price(thought);
         // So that it reads 0.0000116, and not 0.000011599999999999999.
         Some((millionths * 1e6).round() / 1e12)
     }
 
     /// What the kinds of tokens of a request cost; `None` where its price is not known. Reasoning costs what the answer costs.
     pub fn by_kind(&self, usage: &Usage, thought: bool) -> Option<ByKind> {
-        let tier = self.tier(usage.prompt_tokens)?;
-        let cached = usage.cached_tokens.unwrap_or(0).min(usage.prompt_tokens);
-        let reasoning = usage.reasoning_tokens.unwrap_or(0).min(usage.completion_tokens);
+        let (prompt, completion) = (usage.prompt_tokens?, usage.completion_tokens?);
+        let tier = self.tier(prompt)?;
+        let cached = usage.cached_tokens.unwrap_or(0).min(prompt);
+        let reasoning = usage.reasoning_tokens.unwrap_or(0).min(completion);
         let of = |tokens: u64, price: f64| tokens as f64 * price / 1e6;
         Some(ByKind {
-            prompt: of(usage.prompt_tokens - cached, tier.input),
+            prompt: of(prompt - cached, tier.input),
             cached: of(cached, self.cached(tier)),
-            answer: of(usage.completion_tokens - reasoning, tier.output_price(thought)),
+            answer: of(completion - reasoning, tier.output_price(thought)),
             reasoning: of(reasoning, tier.output_price(thought)),
         })
     }
@@ -148,8 +150,7 @@ mod tests {
     use super::*;
 
     fn usage(prompt_tokens: u64, completion_tokens: u64) -> Usage {
-        let total_tokens = prompt_tokens + completion_tokens;
-        Usage { prompt_tokens, completion_tokens, total_tokens, ..Usage::default() }
+        Usage::of(prompt_tokens, completion_tokens)
     }
 
     #[test]

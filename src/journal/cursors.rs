@@ -224,7 +224,7 @@ fn result(row: &rusqlite::Row<'_>) -> rusqlite::Result<Found> {
     let shared = row.get::<_, Option<i64>>(19)?.is_some();
     let answered = row.get::<_, Option<i64>>(18)?.is_some();
     // The tokens of a shared answer were paid for by the row it was given to.
-    let usage = if shared { Some(Usage::default()) } else { usage(row, 7)? };
+    let usage = if shared { Some(Usage::NOTHING) } else { usage(row, 7)? };
     let answer = Answer {
         response: row.get(17)?,
         reasoning: row.get(16)?,

@@ -8,7 +8,7 @@ use rusqlite::{Connection, OptionalExtension};
 use super::matching::Settled;
 use super::seal::broken_entry;
 use super::{JournalError, not_as_stored, seconds};
-use crate::outcome::Usage;
+use crate::outcome::TokenSum;
 
 /// Requests at most that are stored long after they ended.
 const HELD_BACK: u32 = 64;
@@ -33,7 +33,7 @@ pub struct Spent {
     /// Of these, otherwise without an answer.
     pub faults: u64,
     /// Tokens, failed and repeated attempts included.
-    pub usage: Usage,
+    pub usage: TokenSum,
     /// Money, where prices were known.
     pub cost: f64,
     /// Time spent running.
@@ -46,12 +46,7 @@ impl std::iter::Sum for Spent {
             requests: sum.requests.saturating_add(run.requests),
             throttled: sum.throttled.saturating_add(run.throttled),
             faults: sum.faults.saturating_add(run.faults),
-            usage: Usage {
-                prompt_tokens: sum.usage.prompt_tokens.saturating_add(run.usage.prompt_tokens),
-                completion_tokens: sum.usage.completion_tokens.saturating_add(run.usage.completion_tokens),
-                total_tokens: sum.usage.total_tokens.saturating_add(run.usage.total_tokens),
-                ..Usage::default()
-            },
+            usage: sum.usage.plus(run.usage),
             cost: sum.cost + run.cost,
             duration: sum.duration.saturating_add(run.duration),
         })
@@ -173,11 +168,10 @@ impl Reader {
                     requests: row.get(6)?,
                     throttled: row.get(7)?,
                     faults: row.get(8)?,
-                    usage: Usage {
+                    usage: TokenSum {
                         prompt_tokens: row.get(9)?,
                         completion_tokens: row.get(10)?,
                         total_tokens: row.get(11)?,
-                        ..Usage::default()
                     },
                     cost: row.get(12)?,
                     duration: Duration::try_from_secs_f64(last - started).unwrap_or_default(),
@@ -336,15 +330,17 @@ impl Reader {
         groups.and_then(Iterator::collect).map_err(self.failed())
     }
 
-    /// How many answers ended because of `max_tokens`.
+    /// Why the answers of the present rows ended, the most frequent first: a word, and how many answers it ended.
     ///
     /// # Errors
     ///
     /// When the journal cannot be read.
-    pub fn cut_by_length(&self) -> Result<u64, JournalError> {
-        let sql = "SELECT count(*) FROM entries e JOIN steps s ON s.step = e.answer
-                   WHERE e.position IS NOT NULL AND s.finish_reason = 'length'";
-        self.connection.query_row(sql, [], |row| row.get(0)).map_err(self.failed())
+    pub fn finish_reasons(&self) -> Result<Vec<(String, u64)>, JournalError> {
+        let sql = "SELECT s.finish_reason, count(*) FROM entries e JOIN steps s ON s.step = e.answer
+                   WHERE e.position IS NOT NULL AND s.finish_reason IS NOT NULL GROUP BY 1 ORDER BY 2 DESC, 1 LIMIT 100";
+        let mut statement = self.connection.prepare(sql).map_err(self.failed())?;
+        let reasons = statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?))).map_err(self.failed())?;
+        reasons.collect::<Result<_, _>>().map_err(self.failed())
     }
 }
 

@@ -62,8 +62,10 @@ impl Reader {
 
     /// What the steps of an entry that did not end its row used, all together.
     pub(super) fn used_in_between(&self, entry: i64) -> Result<Between, JournalError> {
-        let sql = "SELECT count(*), count(total_tokens), coalesce(sum(prompt_tokens), 0),
-                       coalesce(sum(completion_tokens), 0), coalesce(sum(total_tokens), 0), sum(cached_tokens),
+        let sql = "SELECT count(*), count(coalesce(total_tokens, prompt_tokens, completion_tokens)),
+                       CASE count(prompt_tokens) WHEN count(*) THEN sum(prompt_tokens) END,
+                       CASE count(completion_tokens) WHEN count(*) THEN sum(completion_tokens) END,
+                       CASE count(total_tokens) WHEN count(*) THEN sum(total_tokens) END, sum(cached_tokens),
                        sum(reasoning_tokens)
                    FROM steps WHERE entry = ?1 AND next IS NOT NULL";
         let mut statement = self.connection().prepare_cached(sql).map_err(self.failed())?;
@@ -121,15 +123,16 @@ impl Between {
 
 /// The tokens of a step, in five columns from this one on; `None` when the service did not say.
 pub(super) fn usage(row: &rusqlite::Row<'_>, first: usize) -> rusqlite::Result<Option<Usage>> {
-    let Some(total_tokens) = row.get(first + 2)? else { return Ok(None) };
-    Ok(Some(Usage {
+    let usage = Usage {
         prompt_tokens: row.get(first)?,
         completion_tokens: row.get(first + 1)?,
-        total_tokens,
+        total_tokens: row.get(first + 2)?,
         cached_tokens: row.get(first + 3)?,
         reasoning_tokens: row.get(first + 4)?,
         cache_written_tokens: None,
-    }))
+    };
+    let said = [usage.prompt_tokens, usage.completion_tokens, usage.total_tokens].iter().any(Option::is_some);
+    Ok(said.then_some(usage))
 }
 
 /// A step; of a kind that a newer program wrote, none.

@@ -15,7 +15,7 @@ use super::{JournalError, broke, is_full, seconds};
 use crate::failpoint::meet;
 use crate::held::HeldSpan;
 use crate::note::{Ended, Ending, Note};
-use crate::outcome::{FaultKind, Usage};
+use crate::outcome::{FaultKind, TokenSum};
 
 /// Notes that wait for their commit at most; past it whoever writes waits for the disk.
 const WAITING_NOTES: usize = 1024;
@@ -299,7 +299,7 @@ struct Sums {
     answers: u64,
     throttled: u64,
     faults: u64,
-    usage: Usage,
+    usage: TokenSum,
     cost: f64,
 }
 
@@ -329,10 +329,7 @@ impl Sums {
                 fault.and_then(|fault| fault.usage)
             }
         };
-        let usage = usage.unwrap_or_default();
-        self.usage.prompt_tokens += usage.prompt_tokens;
-        self.usage.completion_tokens += usage.completion_tokens;
-        self.usage.total_tokens += usage.total_tokens;
+        self.usage.add(&usage.unwrap_or_default());
     }
 
     fn store(&self, transaction: &Transaction<'_>, run: i64) -> rusqlite::Result<()> {

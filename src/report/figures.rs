@@ -88,7 +88,7 @@ impl Figures {
 
     /// Takes in a paid answer.
     pub fn answer(&mut self, answer: &PastAnswer<'_>) {
-        let tokens = answer.usage.map_or(0, |usage| usage.total_tokens);
+        let tokens = answer.usage.and_then(|usage| usage.total_tokens).unwrap_or(0);
         self.answers += 1;
         self.rows += u64::from(answer.is_last);
         self.latency.add(answer.latency_ms);
@@ -156,17 +156,18 @@ impl Figures {
 
     /// Tokens and costs by kind. What a request cost is known; the price of today only says how that is shared out.
     fn by_kind(&mut self, answer: &PastAnswer<'_>) {
-        let Some(usage) = answer.usage else {
+        let usage = answer.usage.unwrap_or_default();
+        let (Some(prompt), Some(completion)) = (usage.prompt_tokens, usage.completion_tokens) else {
             self.uncounted += 1;
             return;
         };
-        self.prompt.add(usage.prompt_tokens);
-        self.completion.add(usage.completion_tokens);
-        let cached = usage.cached_tokens.unwrap_or(0).min(usage.prompt_tokens);
-        let reasoning = usage.reasoning_tokens.unwrap_or(0).min(usage.completion_tokens);
-        self.tokens.prompt += (usage.prompt_tokens - cached) as f64;
+        self.prompt.add(prompt);
+        self.completion.add(completion);
+        let cached = usage.cached_tokens.unwrap_or(0).min(prompt);
+        let reasoning = usage.reasoning_tokens.unwrap_or(0).min(completion);
+        self.tokens.prompt += (prompt - cached) as f64;
         self.tokens.cached += cached as f64;
-        self.tokens.answer += (usage.completion_tokens - reasoning) as f64;
+        self.tokens.answer += (completion - reasoning) as f64;
         self.tokens.reasoning += reasoning as f64;
         let shares = self.price.as_ref().and_then(|price| price.by_kind(&usage, reasoning > 0));
         let (Some(cost), Some(shares)) = (answer.cost, shares) else { return };

@@ -129,9 +129,9 @@ impl AnswerColumn {
                 None => AnswerValue::Null,
             },
             Self::FinishReason => text(|answer| &answer.finish_reason),
-            Self::PromptTokens => tokens(|usage| Some(usage.prompt_tokens)),
-            Self::CompletionTokens => tokens(|usage| Some(usage.completion_tokens)),
-            Self::TotalTokens => tokens(|usage| Some(usage.total_tokens)),
+            Self::PromptTokens => tokens(|usage| usage.prompt_tokens),
+            Self::CompletionTokens => tokens(|usage| usage.completion_tokens),
+            Self::TotalTokens => tokens(|usage| usage.total_tokens),
             Self::CachedTokens => tokens(|usage| usage.cached_tokens),
             Self::ReasoningTokens => tokens(|usage| usage.reasoning_tokens),
             // JSON has no word for the numbers that are none.

@@ -37,6 +37,7 @@ mod parameters;
 mod plain_server;
 mod preflight;
 mod receipts;
+mod replies;
 mod report;
 mod resume;
 mod rows;

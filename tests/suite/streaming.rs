@@ -120,7 +120,7 @@ fn a_stream_that_breaks_off_anywhere_is_asked_for_again() {
 
 #[test]
 fn a_stream_that_only_stops_is_no_answer() {
-    let piece = json!({"choices": [{"index": 0, "delta": {"content": "half"}, "finish_reason": "stop"}]});
+    let piece = json!({"choices": [{"index": 0, "delta": {"content": "half"}, "finish_reason": null}]});
     let script = format!(
         "[[fault]]\ncontains = \"of row 2.\"\nfirst_tries = 1\nstatus = 200\n\
          headers = {{ Content-Type = \"text/event-stream\" }}\nbody = \'\'\'data: {piece}\n\n\'\'\'\n"

@@ -31,6 +31,9 @@ struct Call {
     id: String,
     index: u64,
     r#type: String,
+    /// The index that its pieces carry; several calls may carry the same.
+    #[serde(skip)]
+    carried: Option<u64>,
 }
 
 #[derive(Debug, Default, Serialize)]
@@ -48,7 +51,9 @@ impl Calls {
     /// Takes a piece in. Gives the bytes it brought.
     pub(super) fn take(&mut self, delta: CallDelta) -> usize {
         let CallDelta { index, id, r#type, function } = delta;
-        let call = self.call(index, id.as_deref());
+        let names = function.as_ref().and_then(|function| function.name.as_deref());
+        let begins = names.is_some_and(|name| !name.is_empty());
+        let call = self.call(index, id.as_deref(), begins);
         // The first identifier and type stand; some servers send them again, some with another value or none.
         if call.id.is_empty() {
             call.id = id.unwrap_or_default();
@@ -69,20 +74,30 @@ impl Calls {
         (call.function.name.len() + call.function.arguments.len()).saturating_sub(before)
     }
 
-    /// The call that a piece belongs to: by its index; without one, by its identifier; without that, the last.
-    fn call(&mut self, index: Option<u64>, id: Option<&str>) -> &mut Call {
-        let place = match (index, id.filter(|id| !id.is_empty())) {
-            (Some(index), _) => self.0.iter().position(|call| call.index == index),
-            (None, Some(id)) => self.0.iter().position(|call| call.id == id),
+    /// The call that a piece belongs to: by its identifier, if that is known; else the last with its index; without one,
+    /// the last. Some servers give every call the index 0: one with an identifier and a name of its own is another call.
+    fn call(&mut self, index: Option<u64>, id: Option<&str>, begins: bool) -> &mut Call {
+        let id = id.filter(|id| !id.is_empty());
+        let known = id.and_then(|id| self.0.iter().position(|call| call.id == id));
+        let is_another =
+            |call: &Call| begins && id.is_some() && !call.id.is_empty() && !call.function.name.is_empty();
+        let place = known.or_else(|| match (index, id) {
+            (Some(_), _) => {
+                let last = self.0.iter().rposition(|call| call.carried == index);
+                last.filter(|place| !is_another(&self.0[*place]))
+            }
+            (None, Some(_)) => None,
             (None, None) => self.0.len().checked_sub(1),
-        };
+        });
         let place = place.unwrap_or_else(|| {
             let next = self.0.iter().map(|call| call.index.saturating_add(1)).max().unwrap_or(0);
+            let free = index.filter(|index| self.0.iter().all(|call| call.index != *index));
             let call = Call {
                 function: Function::default(),
                 id: String::new(),
-                index: index.unwrap_or(next),
+                index: free.unwrap_or(next),
                 r#type: String::new(),
+                carried: index,
             };
             self.0.push(call);
             self.0.len() - 1
@@ -168,6 +183,20 @@ mod tests {
             json!({"id": "a", "function": {"arguments": "3"}}),
         ];
         assert_eq!(joined(&deltas), json!([call(0, "a", "f", "13"), call(1, "b", "f", "2")]));
+    }
+
+    #[test]
+    fn calls_that_all_carry_the_same_index_are_told_by_their_identifiers() {
+        let deltas = [
+            json!({"index": 0, "id": "a", "function": {"name": "f", "arguments": "1"}}),
+            json!({"index": 0, "function": {"arguments": "2"}}),
+            json!({"index": 0, "id": "b", "function": {"name": "g", "arguments": "3"}}),
+            json!({"index": 0, "function": {"arguments": "4"}}),
+            json!({"index": 0, "id": "a", "function": {"arguments": "5"}}),
+            json!({"index": 0, "id": "c", "function": {"name": "f", "arguments": "6"}}),
+        ];
+        let expected = [call(0, "a", "f", "125"), call(1, "b", "g", "34"), call(2, "c", "f", "6")];
+        assert_eq!(joined(&deltas), json!(expected));
     }
 
     #[test]

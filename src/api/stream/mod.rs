@@ -5,9 +5,13 @@ mod events;
 
 use serde::Deserialize;
 use serde::de::IgnoredAny;
+use serde_json::value::RawValue;
 
 use super::loose;
-use super::reply::{Choice, Completion, Content, Message, WireUsage, present};
+use super::reply::{Choice, Completion, Content, Message, choice_error, present};
+use super::thoughts::Thoughts;
+use super::usage::WireUsage;
+use super::verdict::read;
 use calls::{CallDelta, Calls};
 use events::{Event, Events};
 
@@ -44,6 +48,8 @@ pub(super) struct Incoming {
     most: usize,
     kept: usize,
     done: bool,
+    /// The choices that were asked for.
+    asked: usize,
     whole: Completion,
     choices: Vec<Part>,
 }
@@ -54,9 +60,11 @@ struct Part {
     index: u64,
     content: String,
     reasoning: String,
+    refusal: String,
     calls: Calls,
     finish_reason: Option<Option<String>>,
     manner: Manner,
+    thoughts: Thoughts,
 }
 
 /// How the text of a model that is known to repeat itself comes in this stream.
@@ -83,7 +91,8 @@ struct Chunk {
     choices: Option<Vec<ChunkChoice>>,
     #[serde(default, deserialize_with = "loose::optional")]
     usage: Option<WireUsage>,
-    error: Option<IgnoredAny>,
+    #[serde(default, deserialize_with = "loose::filled")]
+    error: bool,
     code: Option<IgnoredAny>,
     message: Option<IgnoredAny>,
 }
@@ -94,6 +103,10 @@ struct ChunkChoice {
     delta: Option<Delta>,
     /// In place of a delta: a server that had the whole answer, and wrapped it as a stream.
     message: Option<Delta>,
+    error: Option<Box<RawValue>>,
+    /// Moonshot's place for it.
+    #[serde(default, deserialize_with = "loose::optional")]
+    usage: Option<WireUsage>,
     #[serde(default, deserialize_with = "present")]
     finish_reason: Option<Option<String>>,
 }
@@ -105,15 +118,19 @@ struct Delta {
     /// The name that vLLM and OpenRouter have for it.
     #[serde(default, deserialize_with = "loose::text")]
     reasoning: Option<String>,
+    #[serde(default, deserialize_with = "loose::text")]
+    refusal: Option<String>,
     tool_calls: Option<Vec<CallDelta>>,
 }
 
 impl Incoming {
     /// An answer to a request; at most so many bytes of it are kept.
     pub(super) fn new(request: &[u8], most: usize) -> Self {
+        let (repeats, asked) = known_of(request);
         Self {
             events: Events::default(),
-            repeats: repeats_itself(request),
+            repeats,
+            asked,
             most,
             kept: 0,
             done: false,
@@ -125,6 +142,12 @@ impl Incoming {
     /// Whether the end was said.
     pub(super) fn is_done(&self) -> bool {
         self.done
+    }
+
+    /// Whether every choice that was asked for has said why it ended.
+    pub(super) fn is_finished(&self) -> bool {
+        let said = |part: &Part| matches!(part.finish_reason, Some(Some(_)));
+        self.choices.len() >= self.asked && self.choices.iter().all(said)
     }
 
     /// Takes the next bytes.
@@ -151,7 +174,17 @@ impl Incoming {
     pub(super) fn end(&mut self, sink: &mut Sink<'_>) -> Result<(), Trouble> {
         let mut found = Vec::new();
         self.events.finish(&mut found);
-        self.take_events(found, sink)
+        self.take_events(found, sink)?;
+        self.end_texts(sink);
+        Ok(())
+    }
+
+    /// What was held back as the beginning of a tag is text after all.
+    fn end_texts(&mut self, sink: &mut Sink<'_>) {
+        for part in &mut self.choices {
+            let mut unheard = |_: Piece<'_>| {};
+            part.end_text(if part.index == 0 { &mut *sink } else { &mut unheard });
+        }
     }
 
     /// What came, as a whole reply would hold it.
@@ -166,7 +199,10 @@ impl Incoming {
         for event in found {
             match event {
                 _ if self.done => break,
-                Event::Done => self.done = true,
+                Event::Done => {
+                    self.done = true;
+                    self.end_texts(sink);
+                }
                 Event::Data(data) => self.take_data(&data, sink)?,
             }
         }
@@ -176,11 +212,19 @@ impl Incoming {
     /// Takes an event: one piece, or several from a server that puts no blank lines between them.
     fn take_data(&mut self, data: &[u8], sink: &mut Sink<'_>) -> Result<(), Trouble> {
         for chunk in serde_json::Deserializer::from_slice(data).into_iter::<Chunk>() {
-            let chunk = chunk.map_err(|error| Trouble::Unreadable(data.to_vec(), error))?;
+            let chunk = match chunk {
+                Ok(chunk) => chunk,
+                Err(error) => read(data).map_err(|_| Trouble::Unreadable(data.to_vec(), error))?,
+            };
             // The second is DashScope's native form.
             let native = chunk.choices.is_none() && chunk.code.is_some() && chunk.message.is_some();
-            if chunk.error.is_some() || native {
+            if chunk.error || native {
                 return Err(Trouble::Error(data.to_vec()));
+            }
+            let error =
+                chunk.choices.iter().flatten().find_map(|choice| choice_error(choice.error.as_deref()));
+            if let Some(error) = error {
+                return Err(Trouble::Error(error));
             }
             self.take_chunk(chunk, sink);
         }
@@ -195,6 +239,7 @@ impl Incoming {
         // Where usage comes with several pieces, each counts all there was so far.
         whole.usage = chunk.usage.or(whole.usage.take());
         for choice in chunk.choices.unwrap_or_default() {
+            self.whole.usage = choice.usage.or(self.whole.usage.take());
             let index = choice.index.unwrap_or(0);
             let place = self.choices.iter().position(|part| part.index == index).unwrap_or_else(|| {
                 self.choices.push(Part { index, ..Part::default() });
@@ -221,6 +266,11 @@ impl Part {
         self.content.is_empty() && self.reasoning.is_empty() && self.calls.is_empty()
     }
 
+    fn reason(&mut self, more: &str, sink: &mut Sink<'_>) {
+        self.reasoning.push_str(more);
+        sink(Piece::Reasoning(more));
+    }
+
     /// Takes a delta. Gives the bytes it brought, and the bytes of earlier text that they stand for: a text that is said
     /// anew may be shorter.
     fn take(&mut self, delta: Delta, repeats: bool, sink: &mut Sink<'_>) -> (usize, usize) {
@@ -228,10 +278,17 @@ impl Part {
         let reasoning = delta.reasoning_content.or(delta.reasoning);
         if let Some(more) = reasoning.filter(|more| !more.is_empty()) {
             brought += more.len();
-            self.reasoning.push_str(&more);
-            sink(Piece::Reasoning(&more));
+            self.reason(&more, sink);
         }
-        let content = delta.content.map(Content::into_text).unwrap_or_default();
+        if let Some(more) = delta.refusal {
+            brought += more.len();
+            self.refusal.push_str(&more);
+        }
+        let (content, thoughts) = delta.content.map(Content::into_pieces).unwrap_or_default();
+        if !thoughts.is_empty() {
+            brought += thoughts.len();
+            self.reason(&thoughts, sink);
+        }
         if !content.is_empty() {
             brought += content.len();
             match repeats {
@@ -244,8 +301,13 @@ impl Part {
     }
 
     fn add(&mut self, content: &str, sink: &mut Sink<'_>) {
-        self.content.push_str(content);
-        sink(Piece::Content(content));
+        let Self { content: answer, reasoning, thoughts, .. } = self;
+        thoughts.take(content, &mut |piece| heard(piece, answer, reasoning, sink));
+    }
+
+    fn end_text(&mut self, sink: &mut Sink<'_>) {
+        let Self { content: answer, reasoning, thoughts, .. } = self;
+        thoughts.finish(&mut |piece| heard(piece, answer, reasoning, sink));
     }
 
     /// Takes the whole text so far. Gives the bytes of the earlier text that it stands for.
@@ -270,26 +332,41 @@ impl Part {
 
     fn into_choice(self) -> Choice {
         let message = Message {
-            content: Some(Content::Text(self.content)),
+            content: Some(Content::Answer(self.content)),
             reasoning_content: Some(self.reasoning),
+            refusal: Some(self.refusal),
             reasoning: None,
             tool_calls: Some(self.calls.finish()),
         };
-        Choice { message: Some(message), finish_reason: self.finish_reason }
+        // A stream says why it ends: one that does not may have been cut, and a null says no more than nothing.
+        let finish_reason = self.finish_reason.or(Some(None));
+        Choice { index: Some(self.index), message: Some(message), finish_reason, ..Choice::default() }
     }
 }
 
-/// Whether the model of a request sends its whole text so far with each piece: qwen-mt-plus and qwen-mt-turbo do, the
+/// Takes what is known of a text, and tells who looks on.
+fn heard(piece: Piece<'_>, answer: &mut String, reasoning: &mut String, sink: &mut Sink<'_>) {
+    match piece {
+        Piece::Reasoning(more) => reasoning.push_str(more),
+        Piece::Content(more) => answer.push_str(more),
+    }
+    sink(piece);
+}
+
+/// Whether the model of a request sends its whole text so far with each piece, and how many choices it asks for: qwen-mt-plus and qwen-mt-turbo do, the
 /// other translation models do not (Model Studio, "qwen-mt-api"). The name decides, because a piece by itself does not
 /// tell: a text may well say the same thing twice.
-fn repeats_itself(request: &[u8]) -> bool {
+fn known_of(request: &[u8]) -> (bool, usize) {
     #[derive(Deserialize)]
-    struct Named {
+    struct Asking {
         model: String,
+        #[serde(default, deserialize_with = "loose::count")]
+        n: Option<u64>,
     }
-    let Ok(Named { model }) = serde_json::from_slice(request) else { return false };
+    let Ok(Asking { model, n }) = serde_json::from_slice(request) else { return (false, 1) };
     let name = model.rsplit('/').next().unwrap_or_default().to_ascii_lowercase();
-    ["qwen-mt-plus", "qwen-mt-turbo"].iter().any(|family| name.starts_with(family))
+    let repeats = ["qwen-mt-plus", "qwen-mt-turbo"].iter().any(|family| name.starts_with(family));
+    (repeats, usize::try_from(n.unwrap_or(1)).unwrap_or(1).max(1))
 }
 
 /// The body as it asks for a stream: the fields of transport are put in at its end, and nothing else changes.

@@ -108,25 +108,30 @@ fn a_recorded_stream_gives_the_answer_that_the_whole_reply_gives() {
 }
 
 #[test]
-fn a_stream_cut_at_any_byte_is_a_fault_until_its_end_is_said_and_then_the_whole_answer() {
+fn a_stream_cut_at_any_byte_is_a_fault_until_it_has_said_why_it_ends_and_then_the_whole_answer() {
     for recorded in RECORDED {
         let (request, answer) = (recorded.request(), recorded.answer());
         for end in ["\n", "\r\n", "\r"] {
             let stream = recorded.with_line_ends(end);
             let said = recorded.with_line_ends(end).len() - 2 * end.len();
             assert!(stream[..said].ends_with(b"[DONE]"));
+            // Behind the reason of its end a stream has nothing but its usage; the bytes ended as HTTP has it.
+            let mut first_whole = None;
             for cut in 0..=stream.len() {
                 match read_whole(&request, &stream[..cut]) {
                     Ok(got) => {
-                        assert!(cut >= said, "{} is whole after {cut} bytes of {said}", recorded.name);
-                        assert_eq!(got, answer, "{} after {cut} bytes", recorded.name);
+                        first_whole.get_or_insert(cut);
+                        let usage = got.usage.filter(|_| cut < said).or(answer.usage);
+                        assert_eq!(Answer { usage, ..got }, answer, "{} after {cut} bytes", recorded.name);
                     }
                     Err(fault) => {
-                        assert!(cut < said, "{} is no answer after {cut} bytes", recorded.name);
+                        assert_eq!(first_whole, None, "{} is an answer before {cut} bytes", recorded.name);
                         assert_eq!((fault.kind, fault.code.as_str()), (FaultKind::Passing, "cut_stream"));
                     }
                 }
             }
+            let reason = stream.windows(16).rposition(|bytes| bytes.starts_with(b"\"finish_reason\":\""));
+            assert!(first_whole > reason && first_whole < Some(said), "{}: {first_whole:?}", recorded.name);
         }
     }
 }
@@ -275,12 +280,17 @@ fn an_error_inside_a_stream_is_judged_like_an_error_reply() {
 }
 
 #[test]
-fn a_stream_whose_end_says_no_reason_was_cut_by_the_server_and_its_part_is_kept() {
+fn a_stream_whose_end_says_no_reason_may_have_been_cut_and_was_cut_where_it_is_dashscope_s() {
     let piece = r#"{"choices":[{"delta":{"content":"half an ans"},"finish_reason":null}]}"#;
     let usage = r#"{"choices":[],"usage":{"prompt_tokens":1,"completion_tokens":2,"total_tokens":3}}"#;
-    let cut = fault(&events(&[piece, usage]));
+    let elsewhere = fault(&events(&[piece, usage]));
+    assert_eq!((elsewhere.kind, elsewhere.code.as_str()), (FaultKind::Unusable, "no_finish_reason"));
+    let mut dashscope = HeaderMap::new();
+    dashscope.insert("x-dashscope-call-gateway", "true".parse().expect("a value"));
+    let stream = events(&[piece, usage]);
+    let cut = read(b"{}", [stream.as_bytes()], &dashscope).0.expect_err("a fault");
     assert_eq!((cut.kind, cut.code.as_str()), (FaultKind::CutByServer, "cut_by_server"));
-    assert_eq!(cut.usage.map(|usage| usage.total_tokens), Some(3));
+    assert_eq!(cut.usage.and_then(|usage| usage.total_tokens), Some(3));
     assert!(String::from_utf8_lossy(&cut.evidence.expect("evidence")).contains("half an ans"));
     assert_eq!(cut.partial.and_then(|answer| answer.response).as_deref(), Some("half an ans"));
     let mut headers = HeaderMap::new();
@@ -325,7 +335,7 @@ fn a_stream_without_an_end_to_its_length_is_refused() {
         let text = "x".repeat(count);
         stream.push_str(&format!("data: {{\"choices\":[{{\"delta\":{{\"content\":\"{text}\"}}}}]}}\n\n"));
     }
-    stream.push_str("data: [DONE]\n\n");
+    stream.push_str("data: {\"choices\":[{\"delta\":{},\"finish_reason\":\"stop\"}]}\n\ndata: [DONE]\n\n");
     let pieces = stream.as_bytes().chunks(4096);
     let (reply, _, _) = read(br#"{"model":"qwen-mt-plus"}"#, pieces, &HeaderMap::new());
     assert_eq!(reply.expect("an answer").response.map(|text| text.len()), Some(1_999));
@@ -349,4 +359,59 @@ fn the_fields_of_transport_are_put_in_and_nothing_else_changes() {
         r#"{"model":"m","messages":[{"role":"user","content":"}"}],"stream":true,"stream_options":{"include_usage":true}}"#
     );
     assert!(serde_json::from_slice::<serde_json::Value>(&asking(b"{ }\n")).is_ok());
+}
+
+#[test]
+fn an_error_inside_a_choice_ends_a_stream_as_one_beside_the_choices_does() {
+    let begun = r#"{"choices":[{"delta":{"content":"Hi"}}]}"#;
+    let error = r#"{"choices":[{"delta":{"content":""},"finish_reason":"error","error":{"code":502,"message":"upstream"}}]}"#;
+    let failed = fault(&events(&[begun, error]));
+    assert_eq!((failed.kind, failed.message.as_str()), (FaultKind::Passing, "upstream"));
+    for broken in ["abort", "cancelled", "insufficient_system_resource"] {
+        let end = format!(r#"{{"choices":[{{"delta":{{}},"finish_reason":"{broken}"}}]}}"#);
+        let failed = fault(&events(&[begun, &end]));
+        assert_eq!((failed.kind, failed.code.as_str()), (FaultKind::Unusable, broken));
+    }
+    let empty = r#"{"choices":[{"delta":{"content":"!"},"finish_reason":"stop","error":null}],"error":{}}"#;
+    let answer = read_whole(b"{}", events(&[begun, empty]).as_bytes()).expect("an answer");
+    assert_eq!(answer.response.as_deref(), Some("Hi!"));
+}
+
+#[test]
+fn thoughts_between_tags_a_refusal_and_a_lone_surrogate_are_read_from_pieces() {
+    let piece = |text: &str| format!(r#"{{"choices":[{{"delta":{{"content":"{text}"}}}}]}}"#);
+    let end =
+        r#"{"choices":[{"delta":{},"finish_reason":"stop","usage":{"input_tokens":2,"output_tokens":3}}]}"#;
+    let pieces = ["<th", "ink>hm", " hm</thi", "nk>", "\\n\\nYes \\ud83d!"].map(piece);
+    let all: Vec<&str> = pieces.iter().map(String::as_str).chain([end]).collect();
+    let stream = events(&all);
+    let (reply, reasoning, content) = read(b"{}", [stream.as_bytes()], &HeaderMap::new());
+    let answer = reply.expect("an answer");
+    assert_eq!(
+        (answer.reasoning.as_deref(), answer.response.as_deref()),
+        (Some("hm hm"), Some("Yes \u{fffd}!"))
+    );
+    assert_eq!((reasoning.as_str(), content.as_str()), ("hm hm", "Yes \u{fffd}!"));
+    assert_eq!(answer.usage.and_then(|usage| usage.total_tokens), Some(5));
+    let refusal =
+        r#"{"choices":[{"delta":{"content":null,"refusal":"I will not."},"finish_reason":"stop"}]}"#;
+    let refused = fault(&events(&[refusal]));
+    assert_eq!((refused.kind, refused.code.as_str()), (FaultKind::RowRefused, "refused"));
+    assert_eq!(refused.message, "I will not.");
+}
+
+#[test]
+fn a_stream_that_its_server_ended_is_an_answer_without_a_done_when_every_choice_is_finished() {
+    let one = |index: u8| {
+        format!(r#"{{"choices":[{{"index":{index},"delta":{{"content":"a"}},"finish_reason":"stop"}}]}}"#)
+    };
+    let stream =
+        |choices: &[u8]| choices.iter().map(|index| format!("data: {}\n\n", one(*index))).collect::<String>();
+    let answer = read_whole(b"{}", stream(&[0]).as_bytes()).expect("an answer");
+    assert_eq!(answer.response.as_deref(), Some("a"));
+    let two = br#"{"model":"m","n":2}"#;
+    assert_eq!(read_whole(two, stream(&[0]).as_bytes()).expect_err("one of two").code, "cut_stream");
+    assert!(read_whole(two, stream(&[1, 0]).as_bytes()).is_ok());
+    let open = "data: {\"choices\":[{\"delta\":{\"content\":\"a\"}}]}\n\n";
+    assert_eq!(read_whole(b"{}", open.as_bytes()).expect_err("no reason").code, "cut_stream");
 }

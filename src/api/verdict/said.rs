@@ -137,7 +137,7 @@ fn text(value: &Value, key: &str) -> Option<String> {
 }
 
 /// As much of what a server says as fits into a cell and a line: some send whole pages as their words.
-fn bounded(mut text: String) -> String {
+pub(super) fn bounded(mut text: String) -> String {
     if let Some((end, _)) = text.char_indices().nth(MOST_CHARACTERS) {
         text.truncate(end);
         text.push('…');

@@ -89,6 +89,93 @@ fn answered(body: &str) -> Reply {
     judge(StatusCode::OK, &HeaderMap::new(), body.as_bytes(), SystemTime::now())
 }
 
+/// A reply with the headers that DashScope alone sets.
+fn dashscope(body: &str) -> Reply {
+    with_header("x-dashscope-call-gateway", "true", 200, body)
+}
+
+#[test]
+fn a_null_for_a_reason_is_a_cut_of_dashscope_s_and_nothing_elsewhere() {
+    let half = completion(serde_json::json!({"content": "half"}), Value::Null);
+    assert_eq!(dashscope(&half).expect_err("a fault").code, "cut_by_server");
+    assert_eq!(answered(&half).expect("an answer").response.as_deref(), Some("half"));
+    let nothing = completion(serde_json::json!({"content": ""}), Value::Null);
+    assert_eq!(answered(&nothing).expect_err("a fault").code, "empty_answer");
+}
+
+#[test]
+fn the_word_for_an_end_decides_whether_there_is_an_answer() {
+    let of = |word: &str| answered(&completion(serde_json::json!({"content": "half"}), word.into()));
+    for broken in ["abort", "error", "insufficient_system_resource", "cancelled", "ABORT"] {
+        let fault = of(broken).expect_err("no answer");
+        assert_eq!((fault.kind, fault.code.as_str()), (FaultKind::Unusable, broken));
+        assert_eq!(fault.usage.and_then(|usage| usage.total_tokens), Some(10));
+    }
+    for cut in ["length", "max_tokens", "MAX_TOKENS", "model_length"] {
+        assert_eq!(of(cut).expect("an answer").finish_reason.as_deref(), Some("length"), "{cut}");
+    }
+    assert_eq!(of("SAFETY").expect_err("no answer").code, "content_filter");
+    assert_eq!(of("because").expect("an answer").finish_reason.as_deref(), Some("because"));
+}
+
+#[test]
+fn an_error_in_a_choice_is_no_success_and_an_empty_one_beside_an_answer_is_none() {
+    let with = |choice: Value, error: Value| {
+        let mut body =
+            serde_json::json!({"choices": [{"message": {"content": "Hi"}, "finish_reason": "stop"}]});
+        body["choices"][0]["error"] = choice;
+        body["error"] = error;
+        answered(&body.to_string())
+    };
+    let fault =
+        with(serde_json::json!({"code": 502, "message": "upstream"}), Value::Null).expect_err("a fault");
+    assert_eq!((fault.kind, fault.message.as_str()), (Passing, "upstream"));
+    for nothing in [serde_json::json!({}), "".into(), Value::Null, false.into(), serde_json::json!([])] {
+        assert!(with(nothing.clone(), nothing.clone()).is_ok(), "{nothing}");
+    }
+    assert_eq!(with(Value::Null, "overloaded".into()).expect_err("a fault").message, "overloaded");
+}
+
+#[test]
+fn a_refusal_of_the_model_s_fails_the_row_in_its_words() {
+    let words = "I can't help with that.";
+    for content in [Value::Null, "".into()] {
+        let message = serde_json::json!({"content": content, "refusal": words});
+        let fault = answered(&completion(message, "stop".into())).expect_err("a fault");
+        assert_eq!(
+            (fault.kind, fault.code.as_str(), fault.message.as_str()),
+            (FaultKind::RowRefused, "refused", words)
+        );
+    }
+    let both = serde_json::json!({"content": "Here you are", "refusal": words});
+    assert!(answered(&completion(both, "stop".into())).is_ok());
+}
+
+#[test]
+fn choices_come_in_the_order_of_their_index_and_thoughts_out_of_the_text() {
+    let choice = |index: u8, content: Value| serde_json::json!({"index": index, "message": {"content": content}, "finish_reason": "stop"});
+    let body = serde_json::json!({"choices": [choice(1, "b".into()), choice(0, "a".into())]});
+    assert_eq!(answered(&body.to_string()).expect("an answer").response.as_deref(), Some(r#"["a","b"]"#));
+    let parts = serde_json::json!([
+        {"type": "thinking", "thinking": [{"type": "text", "text": "hm"}]},
+        {"type": "reasoning", "text": " hm"},
+        {"type": "text", "text": "Yes"},
+    ]);
+    for content in ["<think>hm hm</think>\n\nYes".into(), parts] {
+        let answer =
+            answered(&serde_json::json!({"choices": [choice(0, content)]}).to_string()).expect("an answer");
+        assert_eq!((answer.response.as_deref(), answer.reasoning.as_deref()), (Some("Yes"), Some("hm hm")));
+    }
+    let unclosed = serde_json::json!({"choices": [choice(0, "<think>hm".into())]}).to_string();
+    assert_eq!(answered(&unclosed).expect_err("no answer").code, "empty_answer");
+}
+
+#[test]
+fn what_python_writes_as_json_is_read() {
+    let body = r#"{"choices":[{"message":{"content":"a\ud83db"},"finish_reason":"stop","score":NaN}],"x":-Infinity}"#;
+    assert_eq!(answered(body).expect("an answer").response.as_deref(), Some("a\u{fffd}b"));
+}
+
 #[test]
 fn an_answer_is_read_with_its_usage_and_request_id() {
     let answer =
@@ -97,7 +184,7 @@ fn an_answer_is_read_with_its_usage_and_request_id() {
     assert_eq!(answer.response.as_deref(), Some("Hi"));
     assert_eq!(answer.request_id.as_deref(), Some("abc"));
     let usage = answer.usage.unwrap();
-    assert_eq!((usage.total_tokens, usage.cached_tokens, usage.reasoning_tokens), (10, Some(4), None));
+    assert_eq!((usage.total_tokens, usage.cached_tokens, usage.reasoning_tokens), (Some(10), Some(4), None));
     let calls = serde_json::json!({"content": "", "tool_calls": [{"id": "c", "function": {"name": "f", "arguments": "{}"}}]});
     let answer = answered(&completion(calls, "tool_calls".into())).unwrap();
     assert_eq!(answer.response, None);
@@ -116,9 +203,9 @@ fn a_reply_without_an_answer_is_no_success_and_its_tokens_count() {
         ),
         (serde_json::json!({"content": "half an ans"}), Value::Null, FaultKind::CutByServer),
     ] {
-        let fault = answered(&completion(message, finish)).expect_err("a fault");
+        let fault = dashscope(&completion(message, finish)).expect_err("a fault");
         assert_eq!(fault.kind, kind);
-        assert_eq!(fault.usage.map(|usage| usage.total_tokens), Some(10));
+        assert_eq!(fault.usage.and_then(|usage| usage.total_tokens), Some(10));
         assert!(fault.evidence.is_some());
     }
     assert_eq!(answered("{}").expect_err("a fault").kind, FaultKind::Unusable);
@@ -133,9 +220,9 @@ fn a_reply_without_an_answer_is_no_success_and_its_tokens_count() {
 fn of_an_answer_that_the_server_cut_there_is_what_there_is() {
     let message = serde_json::json!({"content": "half an ans", "reasoning_content": "hm"});
     let partial = |fault: Fault| fault.partial.expect("a part");
-    let cut = partial(answered(&completion(message.clone(), Value::Null)).expect_err("a fault"));
+    let cut = partial(dashscope(&completion(message.clone(), Value::Null)).expect_err("a fault"));
     assert_eq!((cut.response.as_deref(), cut.reasoning.as_deref()), (Some("half an ans"), Some("hm")));
-    assert_eq!(cut.usage.map(|usage| usage.total_tokens), Some(10));
+    assert_eq!(cut.usage.and_then(|usage| usage.total_tokens), Some(10));
     let said_stop = completion(message, "stop".into());
     let cut =
         partial(with_header("x-dashscope-partialresponse", "true", 200, &said_stop).expect_err("a fault"));
@@ -149,7 +236,7 @@ fn an_answer_that_a_filter_cut_is_none_and_is_kept_as_evidence() {
     let body = completion(serde_json::json!({"content": "half of"}), "content_filter".into());
     let fault = answered(&body).expect_err("a fault");
     assert_eq!((fault.kind, fault.code.as_str()), (RowRefused, "content_filter"));
-    assert_eq!(fault.usage.map(|usage| usage.total_tokens), Some(10));
+    assert_eq!(fault.usage.and_then(|usage| usage.total_tokens), Some(10));
     assert!(fault.evidence.is_some() && fault.partial.is_none() && fault.mend.is_some());
 }
 

@@ -221,17 +221,19 @@ impl Session<'_> {
 
     /// What the answer used, and what that is likely to cost.
     fn usage_line(&self, usage: Option<&Usage>, cost: Option<f64>) -> String {
-        let Some(usage) = usage else { return "tokens: the server did not count them".to_owned() };
+        let counted = usage.and_then(|usage| Some((usage, usage.total_tokens?)));
+        let Some((usage, total)) = counted else { return "tokens: the server did not count them".to_owned() };
         let part = |tokens: Option<u64>, word: &str| match tokens {
             None | Some(0) => String::new(),
             Some(tokens) => format!(" ({} {word})", count(tokens)),
         };
+        let known = |tokens: Option<u64>| tokens.map_or_else(|| "?".to_owned(), count);
         let mut line = format!(
             "{} tokens: {} prompt{} + {} completion{}",
-            count(usage.total_tokens),
-            count(usage.prompt_tokens),
+            count(total),
+            known(usage.prompt_tokens),
             part(usage.cached_tokens, "cached"),
-            count(usage.completion_tokens),
+            known(usage.completion_tokens),
             part(usage.reasoning_tokens, "reasoning"),
         );
         if let Some(cost) = cost {
@@ -275,9 +277,9 @@ impl Session<'_> {
             "reasoning": answer.and_then(|answer| answer.reasoning.as_deref()),
             "tool_calls": calls.and_then(|calls| serde_json::from_str::<Value>(calls).ok()),
             "finish_reason": answer.and_then(|answer| answer.finish_reason.as_deref()),
-            "prompt_tokens": usage.map(|usage| usage.prompt_tokens),
-            "completion_tokens": usage.map(|usage| usage.completion_tokens),
-            "total_tokens": usage.map(|usage| usage.total_tokens),
+            "prompt_tokens": usage.and_then(|usage| usage.prompt_tokens),
+            "completion_tokens": usage.and_then(|usage| usage.completion_tokens),
+            "total_tokens": usage.and_then(|usage| usage.total_tokens),
             "cached_tokens": usage.and_then(|usage| usage.cached_tokens),
             "reasoning_tokens": usage.and_then(|usage| usage.reasoning_tokens),
             "cost": cost,

@@ -111,11 +111,12 @@ impl Story<'_> {
         let requests = counted(u64::from(self.result.attempts.unwrap_or(0)), "request");
         let answer = self.result.answer.as_ref();
         let tokens = answer.and_then(|answer| answer.usage).map(|usage| {
+            let known = |tokens: Option<u64>| tokens.map_or_else(|| "?".to_owned(), count);
             format!(
                 " · {} tokens: {} prompt + {} completion",
-                count(usage.total_tokens),
-                count(usage.prompt_tokens),
-                count(usage.completion_tokens)
+                known(usage.total_tokens),
+                known(usage.prompt_tokens),
+                known(usage.completion_tokens)
             )
         });
         let cost = self.result.cost.map(|cost| format!(" · cost {} (estimate)", money(cost)));
@@ -160,7 +161,10 @@ impl Story<'_> {
         });
         let answers = self.attempts.iter().map(|attempt| {
             let of = |word: &Option<String>| word.as_deref().map(|word| format!(" · {}", short(word, 80)));
-            let tokens = attempt.usage.map(|usage| format!(" · {} tokens", count(usage.total_tokens)));
+            let tokens = attempt
+                .usage
+                .and_then(|usage| usage.total_tokens)
+                .map(|total| format!(" · {} tokens", count(total)));
             let parts = [of(&attempt.finish_reason), tokens, of(&attempt.model), of(&attempt.request_id)];
             let what = format!("answered{}", parts.into_iter().flatten().collect::<String>());
             line(moment(attempt.sent_at), Duration::from_millis(attempt.latency_ms), what)
@@ -183,14 +187,14 @@ impl Story<'_> {
             json!({
                 "sent_at": timestamp(moment(attempt.sent_at)), "latency_ms": attempt.latency_ms,
                 "finish_reason": attempt.finish_reason, "model": attempt.model, "request_id": attempt.request_id,
-                "total_tokens": attempt.usage.map(|usage| usage.total_tokens),
+                "total_tokens": attempt.usage.and_then(|usage| usage.total_tokens),
             })
         });
         let steps = self.steps.iter().map(|step| {
             json!({
                 "asks": step.asks.as_str(), "response": step.answer.response,
                 "tool_calls": step.answer.tool_calls.as_deref().and_then(as_json_text), "results": step.results,
-                "total_tokens": step.answer.usage.map(|usage| usage.total_tokens),
+                "total_tokens": step.answer.usage.and_then(|usage| usage.total_tokens),
             })
         });
         let request = match &self.request {
@@ -207,9 +211,9 @@ impl Story<'_> {
             "finish_reason": answer.and_then(|answer| answer.finish_reason.as_ref()),
             "model": answer.and_then(|answer| answer.model.as_ref()),
             "request_id": answer.and_then(|answer| answer.request_id.as_ref()),
-            "prompt_tokens": usage.map(|usage| usage.prompt_tokens),
-            "completion_tokens": usage.map(|usage| usage.completion_tokens),
-            "total_tokens": usage.map(|usage| usage.total_tokens),
+            "prompt_tokens": usage.and_then(|usage| usage.prompt_tokens),
+            "completion_tokens": usage.and_then(|usage| usage.completion_tokens),
+            "total_tokens": usage.and_then(|usage| usage.total_tokens),
             "latency_ms": result.latency_ms, "faults": faults.collect::<Vec<_>>(),
             "answers": answers.collect::<Vec<_>>(), "unfit_response": self.unfit,
             "steps": steps.collect::<Vec<_>>(),

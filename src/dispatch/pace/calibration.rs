@@ -20,11 +20,15 @@ pub(crate) struct Calibration {
 impl Calibration {
     /// Learns from an answer.
     pub(crate) fn learn(&mut self, estimate: &Estimate, usage: &Usage) {
-        let ratio = usage.prompt_tokens as f64 / estimate.prompt_tokens.max(1) as f64;
-        average(&mut self.prompt, ratio);
-        average(&mut self.completion, usage.completion_tokens as f64);
-        // The worst is forgotten slowly.
-        self.worst_prompt = ratio.max(self.worst_prompt * 0.999);
+        if let Some(prompt) = usage.prompt_tokens {
+            let ratio = prompt as f64 / estimate.prompt_tokens.max(1) as f64;
+            average(&mut self.prompt, ratio);
+            // The worst is forgotten slowly.
+            self.worst_prompt = ratio.max(self.worst_prompt * 0.999);
+        }
+        if let Some(completion) = usage.completion_tokens {
+            average(&mut self.completion, completion as f64);
+        }
     }
 
     /// Tokens a request is expected to use, input and output.
@@ -52,8 +56,7 @@ mod tests {
     #[test]
     fn the_guess_follows_the_job_s_own_answers() {
         let estimate = Estimate { prompt_tokens: 100, max_completion_tokens: 8192 };
-        let usage =
-            Usage { prompt_tokens: 150, completion_tokens: 40, total_tokens: 190, ..Usage::default() };
+        let usage = Usage::of(150, 40);
         let mut calibration = Calibration::default();
         assert_eq!(calibration.expected(&estimate), 600.0);
         for _ in 0..50 {

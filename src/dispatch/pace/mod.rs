@@ -137,11 +137,13 @@ impl Pace {
     /// A request was answered: its tokens are settled, and the guess learns.
     pub fn answered(&mut self, ticket: Ticket, now: Instant, estimate: &Estimate, usage: &Usage) {
         self.calibration.learn(estimate, usage);
+        // What the service did not count is left as it was charged.
+        let Some(total_tokens) = usage.total_tokens else { return };
         let (brake, record) = &mut self.token_brake;
-        let difference = usage.total_tokens as f64 - ticket.charged;
+        let difference = total_tokens as f64 - ticket.charged;
         brake.correct(now, difference);
         record.correct(ticket.at, difference);
-        self.settle(ticket, now, usage.total_tokens as f64);
+        self.settle(ticket, now, total_tokens as f64);
     }
 
     /// A request never reached a model: its tokens are given back.
@@ -219,7 +221,7 @@ mod tests {
         };
         let mut pace = Pace::new(quotas, start, &[]);
         let estimate = Estimate { prompt_tokens: 100, max_completion_tokens: 100 };
-        let usage = Usage { prompt_tokens: 60, completion_tokens: 40, total_tokens: 100, ..Usage::default() };
+        let usage = Usage::of(60, 40);
         let (mut now, mut sent) = (start, 0_u32);
         while now < start + Duration::from_secs(60) {
             match pace.ask(now, &estimate) {

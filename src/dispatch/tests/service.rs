@@ -36,8 +36,7 @@ pub(super) fn answer(after: Duration) -> (Duration, Reply) {
 }
 
 pub(super) fn answer_of(after: Duration, prompt_tokens: u64, completion_tokens: u64) -> (Duration, Reply) {
-    let total_tokens = prompt_tokens + completion_tokens;
-    let usage = Usage { prompt_tokens, completion_tokens, total_tokens, ..Usage::default() };
+    let usage = Usage::of(prompt_tokens, completion_tokens);
     (after, Ok(Answer { response: Some("yes".into()), usage: Some(usage), ..Answer::default() }))
 }
 
@@ -99,8 +98,12 @@ impl Endpoint for Service {
         let _landing = Landing(&self.log);
         let (after, reply) = (self.script)(call);
         tokio::time::sleep(after).await;
-        let tokens =
-            reply.as_ref().ok().and_then(|answer| answer.usage).map_or(0, |usage| usage.total_tokens);
+        let tokens = reply
+            .as_ref()
+            .ok()
+            .and_then(|answer| answer.usage)
+            .and_then(|usage| usage.total_tokens)
+            .unwrap_or(0);
         self.log.borrow_mut().sends[index].tokens = tokens;
         reply
     }

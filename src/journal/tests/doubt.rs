@@ -86,7 +86,7 @@ fn the_last_minute_holds_answers_and_faults_with_their_tokens_in_order() {
     let desk = Desk::new();
     let before = |seconds| now() - Duration::from_secs(seconds);
     let fault = |total| Fault {
-        usage: Some(Usage { total_tokens: total, ..Usage::default() }),
+        usage: Some(Usage { total_tokens: Some(total), ..Usage::default() }),
         ..Fault::new(FaultKind::Unusable, "empty", "")
     };
     desk.killed_run(vec![

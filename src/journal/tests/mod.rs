@@ -129,9 +129,9 @@ fn ended(row: &RowKey, ending: Ending) -> Note {
 
 fn answer(text: &str) -> Answer {
     let usage = Usage {
-        prompt_tokens: 10,
-        completion_tokens: 5,
-        total_tokens: 15,
+        prompt_tokens: Some(10),
+        completion_tokens: Some(5),
+        total_tokens: Some(15),
         cached_tokens: Some(4),
         reasoning_tokens: None,
         ..Usage::default()

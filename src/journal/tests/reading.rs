@@ -79,7 +79,7 @@ fn a_shared_answer_is_whole_and_costs_nothing_a_second_time() {
     let (own, shared) = (results.at(0).unwrap().unwrap(), results.at(1).unwrap().unwrap());
     assert_eq!((own.cost, own.attempts), (Some(0.25), Some(1)));
     assert_eq!((shared.cost, shared.attempts), (Some(0.0), Some(0)));
-    let expected = Answer { usage: Some(Usage::default()), ..answer("one") };
+    let expected = Answer { usage: Some(Usage::NOTHING), ..answer("one") };
     assert_eq!(shared.answer, Some(expected));
     // The row that was paid for goes; the one that shares its answer keeps it.
     assert_eq!(desk.matched(&[row(0, 9), row(1, 1)], false).kept, 1);
@@ -120,7 +120,7 @@ fn a_row_is_found_by_its_id_and_cut_answers_are_counted() {
     let reader = desk.reader();
     assert_eq!(reader.position_of("b").unwrap(), Some(1));
     assert_eq!(reader.position_of("c").unwrap(), None);
-    assert_eq!(reader.cut_by_length().unwrap(), 1);
+    assert!(reader.finish_reasons().unwrap().contains(&("length".to_owned(), 1)));
     assert_eq!(reader.last_job().unwrap().as_deref(), Some("{}"));
     reader.check_integrity().unwrap();
 }

@@ -41,7 +41,7 @@ fn a_journal_of_version_1_still_opens_and_reads_as_it_was_written() {
         (Some(0.5), Some(2), Some(1500))
     );
     assert_eq!(results[1].error_code.as_deref(), Some("data_inspection_failed"));
-    assert_eq!(results[4].answer, Some(Answer { usage: Some(Usage::default()), ..expected }));
+    assert_eq!(results[4].answer, Some(Answer { usage: Some(Usage::NOTHING), ..expected }));
     assert_eq!(results[4].cost, Some(0.0));
     let run = &reader.runs().unwrap()[0];
     assert_eq!((run.reason.as_deref(), run.spent.requests, run.spent.throttled), (Some("interrupted"), 5, 2));

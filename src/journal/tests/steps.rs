@@ -53,7 +53,10 @@ fn what_a_row_used_is_the_sum_over_its_steps() {
     assert_eq!(answer.response.as_deref(), Some("at last"));
     assert_eq!(answer.tool_calls, None);
     let usage = answer.usage.unwrap();
-    assert_eq!((usage.prompt_tokens, usage.completion_tokens, usage.total_tokens), (30, 15, 45));
+    assert_eq!(
+        (usage.prompt_tokens, usage.completion_tokens, usage.total_tokens),
+        (Some(30), Some(15), Some(45))
+    );
     assert_eq!((usage.cached_tokens, usage.reasoning_tokens), (Some(12), None));
     assert_eq!((result.cost, result.attempts), (Some(0.75), Some(3)));
     let costs = dump(reader.connection(), "SELECT sum(cost), count(*) FROM steps");

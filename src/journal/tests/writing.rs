@@ -65,7 +65,7 @@ fn a_run_holds_the_totals_of_its_requests_failed_ones_included() {
     let desk = Desk::new();
     let connection = desk.open();
     let run = start_run(&connection, &desk.path);
-    let usage = Usage { prompt_tokens: 3, completion_tokens: 4, total_tokens: 7, ..Usage::default() };
+    let usage = Usage::of(3, 4);
     let unusable = Fault { usage: Some(usage), ..Fault::new(FaultKind::Unusable, "empty", "no text") };
     let unusable = Fault { evidence: Some(b"{}".to_vec()), ..unusable };
     let unsent = Ending::Failed(Fault::new(FaultKind::RowRefused, "too_long", "the request is too long"));

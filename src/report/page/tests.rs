@@ -29,7 +29,7 @@ fn run(number: i64, started_at: f64, last_at: f64) -> PastRun {
 }
 
 fn answer(sent_at: f64) -> PastAnswer<'static> {
-    let usage = Usage { prompt_tokens: 6, completion_tokens: 4, total_tokens: 10, ..Usage::default() };
+    let usage = Usage::of(6, 4);
     PastAnswer {
         entry: 1,
         sent_at,
@@ -161,9 +161,9 @@ fn costs_are_shared_out_by_kind_and_their_sum_is_what_was_paid() {
     let price = crate::job::price::Price::flat(1.0, 3.0, Some(0.5));
     let mut figures = Figures::new(vec![run(1, 1000.0, 1001.0)], Some(std::sync::Arc::new(price)));
     let usage = Usage {
-        prompt_tokens: 1_000,
-        completion_tokens: 500,
-        total_tokens: 1_500,
+        prompt_tokens: Some(1_000),
+        completion_tokens: Some(500),
+        total_tokens: Some(1_500),
         cached_tokens: Some(400),
         reasoning_tokens: Some(100),
         ..Usage::default()

@@ -97,9 +97,9 @@ fn place(position: usize) -> Place {
 /// The result of a row that was answered, with something in every column but those of errors.
 pub(in crate::write) fn answered(response: &str) -> RowResult {
     let usage = Usage {
-        prompt_tokens: 12,
-        completion_tokens: 5,
-        total_tokens: 17,
+        prompt_tokens: Some(12),
+        completion_tokens: Some(5),
+        total_tokens: Some(17),
         cached_tokens: Some(4),
         reasoning_tokens: None,
         ..Usage::default()

@@ -210,14 +210,14 @@ impl Book {
             .ending
             .fault()
             .is_some_and(|fault| matches!(fault.kind, FaultKind::Throttled | FaultKind::Unreachable));
-        let tokens = usage.map(|usage| usage.total_tokens).or(free.then_some(0));
+        let tokens = usage.and_then(|usage| usage.total_tokens).or(free.then_some(0));
         if let Some(sent) = sent {
             self.ends.push((sent.at, tokens));
             self.stored.insert(sent.number);
         }
         self.answers += u64::from(entry.state == State::Ok);
         self.told += u64::from(usage.is_some());
-        self.tokens += usage.map_or(0, |usage| usage.total_tokens);
+        self.tokens += usage.and_then(|usage| usage.total_tokens).unwrap_or(0);
         self.cost += ended.cost.unwrap_or(0.0);
     }
 }

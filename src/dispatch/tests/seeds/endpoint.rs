@@ -204,7 +204,12 @@ fn trouble(plan: &Plan, what: What) -> Deed {
 
 fn usage(plan: &Plan) -> Usage {
     let (prompt_tokens, completion_tokens) = plan.usage;
-    Usage { prompt_tokens, completion_tokens, total_tokens: plan.tokens(), ..Usage::default() }
+    Usage {
+        prompt_tokens: Some(prompt_tokens),
+        completion_tokens: Some(completion_tokens),
+        total_tokens: Some(plan.tokens()),
+        ..Usage::default()
+    }
 }
 
 fn answer(plan: &Plan, after: Duration) -> Deed {
