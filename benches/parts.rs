@@ -72,7 +72,7 @@ fn keys(opened: &Opened) -> Vec<RowKey> {
 }
 
 fn ended(row: &RowKey) -> Note {
-    let usage = Usage { prompt_tokens: 260, completion_tokens: 120, total_tokens: 380, ..Usage::default() };
+    let usage = Usage::of(260, 120);
     let answer = Answer {
         response: Some(TEXT.repeat(12)),
         finish_reason: Some("stop".to_owned()),

@@ -175,7 +175,7 @@ fn a_null_for_a_finish_reason_is_an_answer_of_a_server_that_is_not_dashscope() {
 fn a_stream_without_a_done_is_an_answer_once_it_has_said_why_it_ends() {
     let piece = json!({"choices": [{"delta": {"content": "Yes"}}]});
     let end = json!({"choices": [{"delta": {}, "finish_reason": "stop"}], "usage": {"total_tokens": 9}});
-    let bodies = [events(&[piece.clone(), end.clone()], false), events(&[piece.clone()], true)];
+    let bodies = [events(&[piece.clone(), end.clone()], false), events(std::slice::from_ref(&piece), true)];
     let mut scene = scene(&bodies, "model.transport = \"stream\"\n");
     scene.run_job(&["job.toml"]).expect_code(3);
     let ends = ends(&scene);
