@@ -2,6 +2,7 @@
 
 // Nouns: values, without files, clocks or a runtime.
 pub mod conversation;
+pub mod digits;
 pub mod endpoint;
 pub mod event;
 pub mod finish;

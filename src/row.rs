@@ -63,6 +63,10 @@ impl Item {
     }
 }
 
+/// The metadata of a field of 12 bytes that is an INTERVAL of Parquet: months, days and milliseconds, each of 32 bits
+/// without a sign, little end first. No Arrow type holds all three of a file's.
+pub const PARQUET_INTERVAL: &str = "fanfold:parquet_interval";
+
 /// The form in which a row was read.
 #[derive(Debug, Clone)]
 pub enum Origin {
@@ -164,15 +168,26 @@ pub enum JsonKind {
     Null,
     /// Booleans.
     Bool,
-    /// Whole numbers that fit 64 bits with a sign.
+    /// Whole numbers from 0 to 2^53, which a float holds exactly.
+    Natural,
+    /// Whole numbers from -2^53 to 2^53.
     Integer,
-    /// Numbers.
+    /// Whole numbers from 0 that fit 64 bits with a sign.
+    LongNatural,
+    /// Whole numbers that fit 64 bits with a sign.
+    Long,
+    /// Whole numbers from 0 that fit 64 bits without a sign.
+    Unsigned,
+    /// Numbers, all of which a float holds as they were read.
     Number,
     /// Text.
     Text,
-    /// Arrays, objects, or values of different kinds: kept as their JSON text.
+    /// Arrays, objects, values of different kinds, or numbers that no one type holds: kept as their JSON text.
     Mixed,
 }
+
+/// The largest whole number up to which a float holds each one.
+const FLOAT_WHOLE: u64 = 1 << 53;
 
 impl JsonKind {
     /// The kind of one value.
@@ -180,8 +195,14 @@ impl JsonKind {
         match value {
             Value::Null => Self::Null,
             Value::Bool(_) => Self::Bool,
-            Value::Number(number) if number.is_i64() => Self::Integer,
-            Value::Number(_) => Self::Number,
+            Value::Number(number) => match (number.as_u64(), number.as_i64()) {
+                (Some(..=FLOAT_WHOLE), _) => Self::Natural,
+                (Some(_), Some(_)) => Self::LongNatural,
+                (Some(_), None) => Self::Unsigned,
+                (None, Some(negative)) if negative.unsigned_abs() <= FLOAT_WHOLE => Self::Integer,
+                (None, Some(_)) => Self::Long,
+                (None, None) => Self::Number,
+            },
             Value::String(_) => Self::Text,
             Value::Array(_) | Value::Object(_) => Self::Mixed,
         }
@@ -192,8 +213,34 @@ impl JsonKind {
         match (self, other) {
             (same, also) if same == also => same,
             (Self::Null, kind) | (kind, Self::Null) => kind,
-            (Self::Integer, Self::Number) | (Self::Number, Self::Integer) => Self::Number,
-            _ => Self::Mixed,
+            (Self::Natural | Self::Integer, Self::Number) | (Self::Number, Self::Natural | Self::Integer) => {
+                Self::Number
+            }
+            _ => match (self.size_and_sign(), other.size_and_sign()) {
+                (Some((one, signed)), Some((other, also_signed))) => {
+                    match (one.max(other), signed || also_signed) {
+                        (0, false) => Self::Natural,
+                        (0, true) => Self::Integer,
+                        (1, false) => Self::LongNatural,
+                        (1, true) => Self::Long,
+                        (_, false) => Self::Unsigned,
+                        (_, true) => Self::Mixed,
+                    }
+                }
+                _ => Self::Mixed,
+            },
+        }
+    }
+
+    /// Of whole numbers, how large they are (within 2^53, 2^63, 2^64), and whether some are negative.
+    fn size_and_sign(self) -> Option<(u8, bool)> {
+        match self {
+            Self::Natural => Some((0, false)),
+            Self::Integer => Some((0, true)),
+            Self::LongNatural => Some((1, false)),
+            Self::Long => Some((1, true)),
+            Self::Unsigned => Some((2, false)),
+            Self::Null | Self::Bool | Self::Number | Self::Text | Self::Mixed => None,
         }
     }
 }
@@ -219,6 +266,12 @@ mod tests {
         assert_eq!(JsonKind::Integer.join(JsonKind::Null), JsonKind::Integer);
         assert_eq!(JsonKind::Integer.join(JsonKind::Number), JsonKind::Number);
         assert_eq!(JsonKind::Integer.join(JsonKind::Text), JsonKind::Mixed);
-        assert_eq!(JsonKind::of(&json!(u64::MAX)), JsonKind::Number);
+        let of_all = |values: &[Value]| values.iter().map(JsonKind::of).fold(JsonKind::Null, JsonKind::join);
+        let past_floats = json!(9_007_199_254_740_993_u64);
+        assert_eq!(of_all(&[json!(u64::MAX), json!(1)]), JsonKind::Unsigned);
+        assert_eq!(of_all(&[json!(u64::MAX), json!(-1)]), JsonKind::Mixed);
+        assert_eq!(of_all(&[past_floats.clone(), json!(-1)]), JsonKind::Long);
+        assert_eq!(of_all(&[json!(-1), json!(0.5)]), JsonKind::Number);
+        assert_eq!(of_all(&[past_floats, json!(0.5)]), JsonKind::Mixed, "a float would round it");
     }
 }

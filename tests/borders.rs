@@ -4,8 +4,9 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-const NOUNS: [&str; 17] = [
+const NOUNS: [&str; 18] = [
     "conversation",
+    "digits",
     "endpoint",
     "event",
     // Not a noun, but as harmless: a word that is said in passing.
@@ -44,6 +45,8 @@ const HOMES: [(&str, &[&str]); 25] = [
             "row.rs",
             "read/parquet",
             "read/cells.rs",
+            "read/cells/",
+            "read/intervals.rs",
             "write/parquet",
             "write/cells.rs",
             "write/columns",

@@ -277,7 +277,8 @@ impl Survey {
             _ => None,
         };
         let wanted = match (known, opened.renderer.columns()) {
-            (Some(_), Some(columns)) => Wanted::Only(columns),
+            // What is written at the end is read now, before anything is paid.
+            (Some(_), Some(columns)) => Wanted::Checked(columns),
             _ => Wanted::Fields,
         };
         Ok(Self { wanted, open_layout, columns: known.unwrap_or_default().to_vec(), json: known.is_none() })

@@ -1,31 +1,46 @@
 //! The cells of an Arrow batch as JSON values.
 
-use std::sync::Arc;
+mod moments;
+
+use std::sync::{Arc, LazyLock};
 
 use arrow_array::cast::AsArray;
-use arrow_array::types::{
-    TimestampMicrosecondType, TimestampMillisecondType, TimestampNanosecondType, TimestampSecondType,
-};
-use arrow_array::{Array, RecordBatch, StructArray, new_empty_array};
+use arrow_array::types::{Float16Type, Float32Type, Float64Type};
+use arrow_array::{Array, MapArray, RecordBatch, StructArray, new_empty_array};
 use arrow_cast::base64::{BASE64_STANDARD, Engine};
 use arrow_cast::display::{ArrayFormatter, FormatOptions};
 use arrow_json::writer::{NullableEncoder, make_encoder};
 use arrow_json::{Encoder, EncoderFactory, EncoderOptions};
-use arrow_schema::{ArrowError, DataType, Field, FieldRef, TimeUnit};
+use arrow_schema::extension::EXTENSION_TYPE_NAME_KEY;
+use arrow_schema::{ArrowError, DataType, Field, FieldRef};
 use serde_json::{Map, Value};
 
-/// How many decimal digits a JSON number keeps exactly, being read as a binary fraction of 64 bits.
+use super::intervals;
+use crate::row::PARQUET_INTERVAL;
+
+/// How arrow-json itself writes numbers.
+static PLAIN: LazyLock<EncoderOptions> = LazyLock::new(EncoderOptions::default);
+
+/// How moments and decimals are written; what cannot be is an error, never text.
+const FORMAT: FormatOptions<'static> = FormatOptions::new().with_display_error(false);
+
+/// How many digits of a whole decimal a JSON number keeps exactly.
 const EXACT_DIGITS: u8 = 15;
+
+/// The name of the type of a UUID, as Arrow's extension types have it.
+const UUID: &str = "arrow.uuid";
 
 /// How many rows are turned into JSON at a time.
 const SLICE_ROWS: usize = 64;
 
 /// Some rows of a batch as JSON, a few at a time.
 ///
-/// What a template sees: null for null; numbers as numbers, `NaN` and infinity as null; decimals of up to 15
-/// digits as numbers, longer ones as text with all their digits; dates, times and timestamps as text in the
-/// form of RFC 3339, those of a named time zone in UTC; durations as text in the form of ISO 8601; binary as base64; lists as arrays; structs and
-/// maps as objects; dictionaries as what they stand for.
+/// What a template sees: null for null, and for `NaN`, which is how pandas says that a value is missing; numbers as
+/// numbers, infinity as the text `inf` or `-inf`; whole decimals of up to 15 digits as numbers, all others as text, as
+/// they are written; dates, times and timestamps as text in the form of RFC 3339, those of a named time zone in UTC,
+/// and those that no calendar reaches in the same form; durations and intervals as text in the form of ISO 8601; a UUID
+/// as it is usually written, other binary as base64; lists as arrays; structs and maps as objects; dictionaries as what
+/// they stand for.
 #[derive(Default)]
 pub(super) struct JsonRows {
     text: Vec<u8>,
@@ -89,29 +104,43 @@ struct Lossless;
 impl EncoderFactory for Lossless {
     fn make_default_encoder<'a>(
         &self,
-        _field: &'a FieldRef,
+        field: &'a FieldRef,
         array: &'a dyn Array,
-        _options: &'a EncoderOptions,
+        options: &'a EncoderOptions,
     ) -> Result<Option<NullableEncoder<'a>>, ArrowError> {
+        let metadata = described(field, array.data_type()).metadata();
+        let formatter = || ArrayFormatter::try_new(array, &FORMAT);
         let encoder: Box<dyn Encoder + 'a> = match array.data_type() {
-            DataType::Decimal32(digits, _)
-            | DataType::Decimal64(digits, _)
-            | DataType::Decimal128(digits, _)
-            | DataType::Decimal256(digits, _)
-                if *digits > EXACT_DIGITS =>
+            DataType::Decimal32(digits, places)
+            | DataType::Decimal64(digits, places)
+            | DataType::Decimal128(digits, places)
+            | DataType::Decimal256(digits, places)
+                if *digits > EXACT_DIGITS || *places != 0 =>
             {
-                Box::new(Digits(ArrayFormatter::try_new(array, &FormatOptions::new())?))
+                let digits = formatter()?;
+                Box::new(Words(move |index| digits.value(index).to_string()))
             }
-            // arrow-json knows offsets only, and would need a time zone database for `UTC` too.
-            DataType::Timestamp(unit, Some(zone)) if !zone.starts_with(['+', '-']) => {
-                let unit = *unit;
-                Box::new(Moment(move |index| in_utc(array, unit, index)))
+            DataType::Float16 | DataType::Float32 | DataType::Float64 => {
+                Box::new(Float { number: make_encoder(field, array, &PLAIN)?, array })
+            }
+            data_type if data_type.is_temporal() => {
+                let said = formatter()?;
+                Box::new(Words(move |index| moments::text(array, &said, index)))
+            }
+            DataType::Map(entries, _) if !has_text_keys(entries) => {
+                Box::new(Pairs::try_new(entries, array.as_map(), options)?)
             }
             DataType::Binary => Box::new(Base64(move |index| array.as_binary::<i32>().value(index))),
             DataType::LargeBinary => Box::new(Base64(move |index| array.as_binary::<i64>().value(index))),
             DataType::BinaryView => Box::new(Base64(move |index| array.as_binary_view().value(index))),
             DataType::FixedSizeBinary(_) => {
-                Box::new(Base64(move |index| array.as_fixed_size_binary().value(index)))
+                let bytes = move |index| array.as_fixed_size_binary().value(index);
+                let is_uuid = metadata.get(EXTENSION_TYPE_NAME_KEY).is_some_and(|name| name == UUID);
+                match (is_uuid, metadata.contains_key(PARQUET_INTERVAL)) {
+                    (true, _) => Box::new(Words(move |index| uuid(bytes(index)))),
+                    (_, true) => Box::new(Words(move |index| intervals::text(bytes(index)))),
+                    _ => Box::new(Base64(bytes)),
+                }
             }
             _ => return Ok(None),
         };
@@ -119,36 +148,107 @@ impl EncoderFactory for Lossless {
     }
 }
 
-/// A decimal as text.
-struct Digits<'a>(ArrayFormatter<'a>);
+/// The field that says what an array is: of a list's values that is the field inside the list's.
+fn described<'a>(field: &'a FieldRef, data_type: &DataType) -> &'a FieldRef {
+    match field.data_type() {
+        found if found == data_type => field,
+        DataType::List(inner) | DataType::LargeList(inner) | DataType::FixedSizeList(inner, _) => {
+            described(inner, data_type)
+        }
+        _ => field,
+    }
+}
 
-impl Encoder for Digits<'_> {
+/// Something as text without anything that JSON would escape.
+struct Words<F>(F);
+
+impl<F: Fn(usize) -> String> Encoder for Words<F> {
     fn encode(&mut self, index: usize, out: &mut Vec<u8>) {
         out.push(b'"');
-        out.extend_from_slice(self.0.value(index).to_string().as_bytes());
+        out.extend_from_slice((self.0)(index).as_bytes());
         out.push(b'"');
     }
 }
 
-/// A point in time as text in UTC; one that no calendar reaches as null.
-struct Moment<F>(F);
+/// A float, with a word for what JSON has no number for.
+struct Float<'a> {
+    number: NullableEncoder<'a>,
+    array: &'a dyn Array,
+}
 
-impl<F: Fn(usize) -> Option<String>> Encoder for Moment<F> {
+impl Encoder for Float<'_> {
     fn encode(&mut self, index: usize, out: &mut Vec<u8>) {
-        let text = (self.0)(index).map_or_else(|| "null".to_owned(), |moment| format!("\"{moment}Z\""));
-        out.extend_from_slice(text.as_bytes());
+        let value = match self.array.data_type() {
+            DataType::Float16 => f64::from(self.array.as_primitive::<Float16Type>().value(index)),
+            DataType::Float32 => f64::from(self.array.as_primitive::<Float32Type>().value(index)),
+            _ => self.array.as_primitive::<Float64Type>().value(index),
+        };
+        match value {
+            f64::INFINITY => out.extend_from_slice(b"\"inf\""),
+            f64::NEG_INFINITY => out.extend_from_slice(b"\"-inf\""),
+            _ => self.number.encode(index, out),
+        }
     }
 }
 
-fn in_utc(array: &dyn Array, unit: TimeUnit, index: usize) -> Option<String> {
-    let moment = match unit {
-        TimeUnit::Second => array.as_primitive::<TimestampSecondType>().value_as_datetime(index),
-        TimeUnit::Millisecond => array.as_primitive::<TimestampMillisecondType>().value_as_datetime(index),
-        TimeUnit::Microsecond => array.as_primitive::<TimestampMicrosecondType>().value_as_datetime(index),
-        TimeUnit::Nanosecond => array.as_primitive::<TimestampNanosecondType>().value_as_datetime(index),
-    };
-    // Its `Debug` form is that of ISO 8601, with a `T`.
-    moment.map(|moment| format!("{moment:?}"))
+fn uuid(bytes: &[u8]) -> String {
+    let hex: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
+    match bytes.len() {
+        16 => [&hex[..8], &hex[8..12], &hex[12..16], &hex[16..20], &hex[20..]].join("-"),
+        _ => hex,
+    }
+}
+
+fn has_text_keys(entries: &FieldRef) -> bool {
+    let DataType::Struct(fields) = entries.data_type() else { return true };
+    fields.first().is_none_or(|key| matches!(key.data_type(), DataType::Utf8 | DataType::LargeUtf8))
+}
+
+/// A map whose keys are no text: an object with the keys' JSON as its names.
+struct Pairs<'a> {
+    map: &'a MapArray,
+    keys: NullableEncoder<'a>,
+    values: NullableEncoder<'a>,
+}
+
+impl<'a> Pairs<'a> {
+    fn try_new(
+        entries: &'a FieldRef,
+        map: &'a MapArray,
+        options: &'a EncoderOptions,
+    ) -> Result<Self, ArrowError> {
+        let DataType::Struct(fields) = entries.data_type() else {
+            return Err(ArrowError::JsonError("a map without pairs".to_owned()));
+        };
+        let keys = make_encoder(&fields[0], map.keys().as_ref(), options)?;
+        let values = make_encoder(&fields[1], map.values().as_ref(), options)?;
+        Ok(Self { map, keys, values })
+    }
+}
+
+impl Encoder for Pairs<'_> {
+    fn encode(&mut self, index: usize, out: &mut Vec<u8>) {
+        let offsets = self.map.value_offsets();
+        let pairs = offsets[index] as usize..offsets[index + 1] as usize;
+        out.push(b'{');
+        for (nth, pair) in pairs.enumerate() {
+            if nth > 0 {
+                out.push(b',');
+            }
+            let mut key = Vec::new();
+            self.keys.encode(pair, &mut key);
+            match key.first() {
+                Some(b'"') => out.extend_from_slice(&key),
+                _ => out.extend_from_slice(Value::from(String::from_utf8_lossy(&key)).to_string().as_bytes()),
+            }
+            out.push(b':');
+            match self.values.is_null(pair) {
+                true => out.extend_from_slice(b"null"),
+                false => self.values.encode(pair, out),
+            }
+        }
+        out.push(b'}');
+    }
 }
 
 /// Bytes as base64, with padding, as data URLs have them.
@@ -164,10 +264,11 @@ impl<'a, F: Fn(usize) -> &'a [u8]> Encoder for Base64<F> {
 
 #[cfg(test)]
 mod tests {
+    use arrow_array::builder::{Int32Builder, MapBuilder, StringBuilder};
     use arrow_array::types::Int32Type;
     use arrow_array::{
-        ArrayRef, BinaryArray, Decimal128Array, DictionaryArray, Float64Array, ListArray, StringArray,
-        TimestampMillisecondArray,
+        ArrayRef, BinaryArray, Date32Array, Date64Array, Decimal128Array, DictionaryArray, Float64Array,
+        ListArray, StringArray, Time64MicrosecondArray, TimestampMillisecondArray,
     };
 
     use super::*;
@@ -183,7 +284,7 @@ mod tests {
             let array = Decimal128Array::from(vec![1250]).with_precision_and_scale(digits, 2).unwrap();
             first(Arc::new(array)).to_string()
         };
-        assert_eq!(decimal(15), "12.5");
+        assert_eq!(decimal(4), "\"12.50\"");
         assert_eq!(decimal(16), "\"12.50\"");
         assert_eq!(first(Arc::new(BinaryArray::from(vec![b"\x00\xff".as_slice()]))), "AP8=");
         assert_eq!(first(Arc::new(Float64Array::from(vec![f64::NAN]))), Value::Null);
@@ -194,7 +295,19 @@ mod tests {
             assert_eq!(first(Arc::new(moment.clone().with_timezone(zone))), "2023-11-14T22:13:20.123Z");
         }
         let never = TimestampMillisecondArray::from(vec![i64::MAX]).with_timezone("UTC");
-        assert_eq!(first(Arc::new(never)), Value::Null);
+        assert_eq!(first(Arc::new(never)), "infinity");
+        let floats = Float64Array::from(vec![f64::NEG_INFINITY]);
+        assert_eq!(first(Arc::new(floats)), "-inf");
+        assert_eq!(first(Arc::new(Date32Array::from(vec![i32::MAX]))), "infinity");
+        assert_eq!(first(Arc::new(Date32Array::from(vec![i32::MAX - 1]))), "+5881580-07-10");
+        assert_eq!(first(Arc::new(Date64Array::from(vec![86_400_000]))), "1970-01-02");
+        let end_of_day = Time64MicrosecondArray::from(vec![86_400_000_000]);
+        assert_eq!(first(Arc::new(end_of_day)), "24:00:00");
+        let mut map = MapBuilder::new(None, Int32Builder::new(), StringBuilder::new());
+        map.keys().append_value(7);
+        map.values().append_value("x");
+        map.append(true).unwrap();
+        assert_eq!(first(Arc::new(map.finish())).to_string(), r#"{"7":"x"}"#);
         let words: DictionaryArray<Int32Type> = vec!["x", "y"].into_iter().collect();
         assert_eq!(first(Arc::new(words)), "x");
         let list = ListArray::from_iter_primitive::<Int32Type, _, _>([Some([Some(1), None])]);

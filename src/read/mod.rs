@@ -17,6 +17,7 @@ mod error;
 mod files;
 mod formats;
 mod header;
+mod intervals;
 mod jsonl;
 mod object;
 mod parquet;
@@ -104,6 +105,8 @@ pub enum Wanted {
     /// of a Parquet row's origin then holds just these columns too (or the first, if there are none of them), since
     /// the others are not read from disk.
     Only(BTreeSet<String>),
+    /// As `Only`, with every other column of a Parquet file decoded too, so that one that cannot be is found now.
+    Checked(BTreeSet<String>),
     /// The row as it is written again. In Parquet that is its Arrow form, so `fields` holds the id column at
     /// most; in text formats `fields` holds all columns.
     Origin,

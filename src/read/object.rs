@@ -7,8 +7,9 @@ use serde::de::{DeserializeSeed, Deserializer, Error, MapAccess, SeqAccess, Visi
 use serde_json::{Map, Value};
 
 use super::pass::Pass;
+use crate::digits;
 
-/// The fields of the object that `text` is, with or without white space around it. Of two equal keys the last one wins, in the place of the first.
+/// The fields of the object that `text` is, with or without white space around it. Whole numbers of more than 64 bits are text. Of two equal keys the last one wins, in the place of the first.
 ///
 /// Columns that the pass does not want are parsed as strictly as the others, but not kept: a line is right or
 /// wrong whatever is wanted of it.
@@ -18,7 +19,14 @@ use super::pass::Pass;
 pub(super) fn parse(text: &str, pass: &Pass) -> Result<Map<String, Value>, String> {
     let first = text.trim_ascii_start().as_bytes().first();
     if first == Some(&b'{') {
-        return read(text, Fields { pass }).map_err(|error| broken(text, &error));
+        let fields = read(text, Fields { pass }).map_err(|error| broken(text, &error))?;
+        if !fields.values().any(digits::may_be_rounded) {
+            return Ok(fields);
+        }
+        return match digits::quoted(text) {
+            Some(text) => read(&text, Fields { pass }).map_err(|error| broken(&text, &error)),
+            None => Ok(fields),
+        };
     }
     read(text, Checked).map_err(|error| broken(text, &error))?;
     let found = match first {
@@ -185,6 +193,14 @@ mod tests {
         assert_eq!(Value::Object(fields).to_string(), r#"{"b":2,"a":null}"#);
         let fields = parse(r#"{"a":[{"x":1.5}],"b":"\u00e9"}"#, &only_b()).unwrap();
         assert_eq!(Value::Object(fields).to_string(), r#"{"b":"é"}"#);
+    }
+
+    #[test]
+    fn whole_numbers_past_64_bits_keep_their_digits_as_text() {
+        let fields =
+            parse(r#"{"a":18446744073709551615,"b":[-123456789012345678901]}"#, &Pass::of_all()).unwrap();
+        let exact = r#"{"a":18446744073709551615,"b":["-123456789012345678901"]}"#;
+        assert_eq!(Value::Object(fields).to_string(), exact);
     }
 
     #[test]

@@ -7,13 +7,16 @@ use std::path::Path;
 use std::sync::Arc;
 
 use arrow_array::{RecordBatch, RecordBatchOptions};
-use arrow_schema::{ArrowError, Schema, SchemaRef};
+use arrow_schema::{ArrowError, IntervalUnit, Schema, SchemaRef};
 use parquet::arrow::ProjectionMask;
-use parquet::arrow::arrow_reader::{ParquetRecordBatchReader, ParquetRecordBatchReaderBuilder};
+use parquet::arrow::arrow_reader::{
+    ArrowReaderOptions, ParquetRecordBatchReader, ParquetRecordBatchReaderBuilder,
+};
 use serde_json::{Map, Value};
 
 use super::cells::{JsonRows, is_supported};
 use super::columns::{self, Header, refuse_twins};
+use super::intervals;
 use super::pass::{Pass, raw};
 use super::{ReadError, Wanted};
 use crate::row::{BadRow, Column, ColumnKind, Item, Origin, Place, PlaceUnit, Row};
@@ -31,13 +34,21 @@ pub(super) fn header(file: &Arc<str>, path: &Path) -> Result<Header, ReadError> 
     Ok(open(file, path)?.1)
 }
 
-fn open(file: &Arc<str>, path: &Path) -> Result<(ParquetRecordBatchReaderBuilder<File>, Header), ReadError> {
-    let opened = File::open(path).map_err(|error| ReadError::unreadable(file, error))?;
-    let builder = unpanicked(|| ParquetRecordBatchReaderBuilder::try_new(opened).map_err(ArrowError::from))
-        .map_err(|error| damaged(file, &error))?;
-    let column = |field: &Arc<arrow_schema::Field>| Column {
-        name: field.name().clone(),
-        kind: ColumnKind::Arrow(field.clone()),
+type Builder = ParquetRecordBatchReaderBuilder<File>;
+
+fn open(file: &Arc<str>, path: &Path) -> Result<(Builder, Header), ReadError> {
+    let builder = builder(file, path, ArrowReaderOptions::new())?;
+    if let Some(field) = builder.schema().fields().iter().find(|field| intervals::hides_interval(field)) {
+        let name = field.name();
+        let reason = format!(
+            "column `{name}` has an INTERVAL inside, of which the months cannot be read; write it as text"
+        );
+        return Err(ReadError::columns(file, reason));
+    }
+    let column = |field: &Arc<arrow_schema::Field>| {
+        let is_interval = intervals::is_interval(field);
+        let field = if is_interval { intervals::joined_field(field) } else { field.clone() };
+        Column { name: field.name().clone(), kind: ColumnKind::Arrow(field) }
     };
     let columns = builder.schema().fields().iter().map(column).collect();
     let header = Header { file: file.clone(), columns };
@@ -45,10 +56,19 @@ fn open(file: &Arc<str>, path: &Path) -> Result<(ParquetRecordBatchReaderBuilder
     Ok((builder, header))
 }
 
+fn builder(file: &Arc<str>, path: &Path, options: ArrowReaderOptions) -> Result<Builder, ReadError> {
+    let opened = File::open(path).map_err(|error| ReadError::unreadable(file, error))?;
+    unpanicked(|| Ok(Builder::try_new_with_options(opened, options)?)).map_err(|error| damaged(file, &error))
+}
+
 /// The rows of one Parquet file.
 pub(super) struct ParquetRows {
     file: Arc<str>,
     reader: ParquetRecordBatchReader,
+    /// The INTERVAL columns among the reader's, by their indices, and a reader of their months.
+    intervals: Option<(Vec<usize>, ParquetRecordBatchReader)>,
+    /// How many rows the file's row groups say that they have.
+    promised: u64,
     /// The columns that are read, as the whole input has them.
     schema: SchemaRef,
     /// Of each column of `schema`, its index in the reader's batches.
@@ -74,7 +94,7 @@ impl ParquetRows {
         let (builder, header) = open(file, path)?;
         let roots = columns::places(&pass.columns, &pass.columns_from, &header)?;
         let mut read: Vec<(&Column, usize)> = pass.columns.iter().zip(roots).collect();
-        if !matches!(pass.wanted, Wanted::Origin) {
+        if !matches!(pass.wanted, Wanted::Origin | Wanted::Checked(_)) {
             let is_kept = |(column, _): &(&Column, usize)| pass.keeps(&column.name);
             // One column is read in any case: without any, the rows would be as many as the footer claims,
             // which in a damaged file is any number.
@@ -89,15 +109,50 @@ impl ParquetRows {
         let ranks: BTreeMap<usize, usize> =
             read.iter().map(|(_, root)| *root).collect::<BTreeSet<_>>().into_iter().zip(0..).collect();
         let order = read.iter().map(|(_, root)| ranks[root]).collect();
-        let mask = ProjectionMask::roots(builder.parquet_schema(), ranks.into_keys());
+        let roots: Vec<usize> = ranks.into_keys().collect();
+        let groups = builder.metadata().row_groups();
+        let promised = groups.iter().map(|group| u64::try_from(group.num_rows()).unwrap_or_default()).sum();
         let batch_rows = batch_rows(&builder);
-        let reader = unpanicked(|| Ok(builder.with_projection(mask).with_batch_size(batch_rows).build()?))
-            .map_err(|error| damaged(file, &error))?;
+        let file_schema = builder.schema().clone();
+        let reader = |roots: &[usize], unit| {
+            let has_intervals = file_schema.fields().iter().any(|field| intervals::is_interval(field));
+            let options = match has_intervals {
+                true => ArrowReaderOptions::new().with_schema(intervals::in_unit(&file_schema, unit)),
+                false => ArrowReaderOptions::new(),
+            };
+            let builder = self::builder(file, path, options)?;
+            let mask = ProjectionMask::roots(builder.parquet_schema(), roots.iter().copied());
+            unpanicked(|| Ok(builder.with_projection(mask).with_batch_size(batch_rows).build()?))
+                .map_err(|error| damaged(file, &error))
+        };
+        let is_interval = |rank: &usize| intervals::is_interval(file_schema.field(roots[*rank]));
+        let interval_ranks: Vec<usize> = (0..roots.len()).filter(is_interval).collect();
+        let intervals = match interval_ranks.as_slice() {
+            [] => None,
+            ranks => {
+                let roots: Vec<usize> = ranks.iter().map(|rank| roots[*rank]).collect();
+                Some((interval_ranks.clone(), reader(&roots, IntervalUnit::YearMonth)?))
+            }
+        };
+        let reader = reader(&roots, IntervalUnit::DayTime)?;
 
         let batch = RecordBatch::new_empty(schema.clone());
         let fields = batch.project(&shown).map_err(|error| damaged(file, &error))?;
         let (batch, json) = (Arc::new(batch), JsonRows::default());
-        Ok(Self { file: file.clone(), reader, schema, order, shown, batch, fields, json, next: 0, number: 0 })
+        Ok(Self {
+            file: file.clone(),
+            reader,
+            intervals,
+            promised,
+            schema,
+            order,
+            shown,
+            batch,
+            fields,
+            json,
+            next: 0,
+            number: 0,
+        })
     }
 
     /// The next row, which is at `position` of the whole input. `None` at the end of the file.
@@ -107,7 +162,7 @@ impl ParquetRows {
     pub(super) fn next(&mut self, position: u64, pass: &Pass) -> Result<Option<Item>, ReadError> {
         while self.next == self.batch.num_rows() {
             if !self.advance().map_err(|error| damaged(&self.file, &error))? {
-                return Ok(None);
+                return self.counted().map(|()| None);
             }
         }
         let index = self.next;
@@ -124,10 +179,30 @@ impl ParquetRows {
         }))
     }
 
+    /// Holds the rows that were read against those that the row groups say they have.
+    fn counted(&self) -> Result<(), ReadError> {
+        if self.number == self.promised {
+            return Ok(());
+        }
+        let reason = format!(
+            "its row groups say they have {} rows, and {} can be read; write it again with another program",
+            self.promised, self.number
+        );
+        Err(ReadError::Parquet { file: self.file.to_string(), reason })
+    }
+
     /// Reads the next batch. False at the end of the file.
     fn advance(&mut self) -> Result<bool, ArrowError> {
         let Some(batch) = unpanicked(|| self.reader.next().transpose())? else { return Ok(false) };
-        let columns = self.order.iter().map(|index| batch.column(*index).clone()).collect();
+        let mut read = batch.columns().to_vec();
+        if let Some((ranks, reader)) = &mut self.intervals {
+            let months = unpanicked(|| reader.next().transpose())?
+                .ok_or_else(|| ArrowError::ParquetError("its INTERVAL columns end too early".to_owned()))?;
+            for (rank, months) in ranks.iter().zip(months.columns()) {
+                read[*rank] = intervals::joined(months, &read[*rank])?;
+            }
+        }
+        let columns = self.order.iter().map(|index| read[*index].clone()).collect();
         // Given apart, because a batch of no columns has rows all the same.
         let options = RecordBatchOptions::new().with_row_count(Some(batch.num_rows()));
         let batch = RecordBatch::try_new_with_options(self.schema.clone(), columns, &options)?;
@@ -157,7 +232,7 @@ fn shown(file: &str, schema: &Schema, pass: &Pass) -> Result<Vec<usize>, ReadErr
     for (index, field) in schema.fields().iter().enumerate() {
         let is_shown = match pass.wanted {
             Wanted::Origin => pass.is_id(field.name()),
-            Wanted::Fields | Wanted::Only(_) => pass.keeps(field.name()),
+            Wanted::Fields | Wanted::Only(_) | Wanted::Checked(_) => pass.keeps(field.name()),
         };
         if !is_shown {
             continue;
@@ -176,7 +251,7 @@ fn shown(file: &str, schema: &Schema, pass: &Pass) -> Result<Vec<usize>, ReadErr
 }
 
 /// Fewer rows a batch where rows are long, so that a batch does not outgrow memory.
-fn batch_rows(builder: &ParquetRecordBatchReaderBuilder<File>) -> usize {
+fn batch_rows(builder: &Builder) -> usize {
     let longest = builder
         .metadata()
         .row_groups()

@@ -34,7 +34,7 @@ impl Pass {
     pub(super) fn keeps(&self, name: &str) -> bool {
         match &self.wanted {
             Wanted::Fields | Wanted::Origin => true,
-            Wanted::Only(names) => names.contains(name) || self.is_id(name),
+            Wanted::Only(names) | Wanted::Checked(names) => names.contains(name) || self.is_id(name),
         }
     }
 

@@ -2,6 +2,8 @@
 
 use serde_json::{Map, Value, json};
 
+use crate::digits;
+
 /// The paths an OpenAI Batch line may name. The line never chooses the host.
 const BATCH_URLS: [&str; 3] =
     ["/v1/chat/completions", "/chat/completions", "/compatible-mode/v1/chat/completions"];
@@ -61,7 +63,7 @@ pub fn messages_of(fields: &Map<String, Value>) -> Result<Option<Vec<Value>>, St
     match fields.get("messages") {
         Some(Value::Array(messages)) => return Ok(Some(messages.clone())),
         Some(Value::String(text)) if !text.trim().is_empty() => {
-            let parsed = serde_json::from_str(text);
+            let parsed = digits::from_str(text).and_then(serde_json::from_value);
             return parsed.map(Some).map_err(|error| format!("`messages` is no JSON array: {error}"));
         }
         None | Some(Value::Null | Value::String(_)) => {}
@@ -77,7 +79,7 @@ pub fn messages_of(fields: &Map<String, Value>) -> Result<Option<Vec<Value>>, St
 fn object(value: &Value) -> Option<Map<String, Value>> {
     match value {
         Value::Object(fields) => Some(fields.clone()),
-        Value::String(text) => serde_json::from_str(text).ok(),
+        Value::String(text) => digits::from_str(text).and_then(serde_json::from_value).ok(),
         _ => None,
     }
 }

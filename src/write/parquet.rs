@@ -1,6 +1,7 @@
 //! Parquet: input columns keep their Arrow types, the answer's get the types of their kinds.
 
 mod builder;
+mod columnar;
 pub(super) mod lines;
 mod runs;
 
@@ -97,7 +98,8 @@ impl ParquetWriter {
             fields.push(field);
         }
         let schema = Arc::new(Schema::new(fields));
-        let file = ArrowWriter::try_new(output, schema.clone(), Some(properties()))
+        let file = columnar::options(&schema, properties())
+            .and_then(|options| ArrowWriter::try_new_with_options(output, schema.clone(), options))
             .map_err(|error| parquet_error(path.clone(), error))?;
         let is_json =
             |column: &PendingColumn| matches!(column, PendingColumn::Cell(_, ColumnBuilder::Json(_)));
@@ -203,7 +205,7 @@ fn properties() -> WriterProperties {
 fn misfit(item: &Item, field: &Field) -> WriteError {
     let expected = match field.data_type() {
         DataType::Boolean => "true or false",
-        DataType::Int64 => "a whole number",
+        DataType::Int64 | DataType::UInt64 => "a whole number",
         DataType::Float64 => "a number",
         _ => "text",
     };

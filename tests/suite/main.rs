@@ -53,4 +53,5 @@ mod structured;
 mod tables;
 mod tools;
 mod translation;
+mod types;
 mod wire_faults;

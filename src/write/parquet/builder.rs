@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use arrow_array::ArrayRef;
-use arrow_array::builder::{BooleanBuilder, Float64Builder, Int64Builder, StringBuilder};
+use arrow_array::builder::{BooleanBuilder, Float64Builder, Int64Builder, StringBuilder, UInt64Builder};
 use arrow_schema::DataType;
 use serde_json::Value;
 
@@ -19,6 +19,7 @@ const VALUE_BYTES: usize = 8;
 pub(super) enum ColumnBuilder {
     Boolean(BooleanBuilder),
     Integer(Int64Builder),
+    Unsigned(UInt64Builder),
     Number(Float64Builder),
     Text(StringBuilder),
     /// The JSON text of every value, of strings as well.
@@ -33,7 +34,10 @@ impl ColumnBuilder {
     pub(super) fn of_json(kind: JsonKind) -> Self {
         match kind {
             JsonKind::Bool => Self::Boolean(BooleanBuilder::new()),
-            JsonKind::Integer => Self::Integer(Int64Builder::new()),
+            JsonKind::Natural | JsonKind::Integer | JsonKind::LongNatural | JsonKind::Long => {
+                Self::Integer(Int64Builder::new())
+            }
+            JsonKind::Unsigned => Self::Unsigned(UInt64Builder::new()),
             JsonKind::Number => Self::Number(Float64Builder::new()),
             // A column of nothing but nulls has to have some type, and text can be anything later.
             JsonKind::Text | JsonKind::Null => Self::of_text(),
@@ -63,6 +67,7 @@ impl ColumnBuilder {
         match self {
             Self::Boolean(_) => DataType::Boolean,
             Self::Integer(_) => DataType::Int64,
+            Self::Unsigned(_) => DataType::UInt64,
             Self::Number(_) => DataType::Float64,
             Self::Text(_) | Self::Json(_) => DataType::Utf8,
         }
@@ -78,6 +83,7 @@ impl ColumnBuilder {
         match self {
             Self::Boolean(builder) => builder.append_value(cell.parse(Value::as_bool)?),
             Self::Integer(builder) => builder.append_value(cell.parse(Value::as_i64)?),
+            Self::Unsigned(builder) => builder.append_value(cell.parse(Value::as_u64)?),
             Self::Number(builder) => builder.append_value(cell.parse(Value::as_f64)?),
             Self::Text(builder) => {
                 let text = cell.text().ok()?;
@@ -117,6 +123,7 @@ impl ColumnBuilder {
         match self {
             Self::Boolean(builder) => builder.append_null(),
             Self::Integer(builder) => builder.append_null(),
+            Self::Unsigned(builder) => builder.append_null(),
             Self::Number(builder) => builder.append_null(),
             Self::Text(builder) | Self::Json(builder) => builder.append_null(),
         }
@@ -127,6 +134,7 @@ impl ColumnBuilder {
         match self {
             Self::Boolean(builder) => Arc::new(builder.finish()),
             Self::Integer(builder) => Arc::new(builder.finish()),
+            Self::Unsigned(builder) => Arc::new(builder.finish()),
             Self::Number(builder) => Arc::new(builder.finish()),
             Self::Text(builder) | Self::Json(builder) => Arc::new(builder.finish()),
         }

@@ -1,0 +1,96 @@
+//! Whole numbers of JSON that no type of 64 bits holds: taken as text, with all their digits.
+
+use serde_json::Value;
+
+/// From here on a number that was read is one that whole numbers of 64 bits do not reach: 2^63.
+const FIRST_LOST: f64 = 9_223_372_036_854_775_808.0;
+
+/// Reads JSON, in which whole numbers of more than 64 bits become text.
+///
+/// # Errors
+///
+/// When it is no JSON.
+pub fn from_str(text: &str) -> serde_json::Result<Value> {
+    let value = serde_json::from_str(text)?;
+    match Some(&value).filter(|value| may_be_rounded(value)).and_then(|_| quoted(text)) {
+        Some(text) => serde_json::from_str(&text),
+        None => Ok(value),
+    }
+}
+
+/// Whether a value holds a number so large that its digits may have been rounded.
+pub fn may_be_rounded(value: &Value) -> bool {
+    match value {
+        Value::Number(number) => number.is_f64() && number.as_f64().is_some_and(|n| n.abs() >= FIRST_LOST),
+        Value::Array(values) => values.iter().any(may_be_rounded),
+        Value::Object(fields) => fields.values().any(may_be_rounded),
+        Value::Null | Value::Bool(_) | Value::String(_) => false,
+    }
+}
+
+/// Valid JSON with quotes around each whole number that 64 bits do not hold. `None` when there is none.
+pub fn quoted(text: &str) -> Option<String> {
+    let mut out = String::with_capacity(text.len() + 16);
+    let mut rest = text;
+    let mut is_changed = false;
+    while let Some(start) = rest.find(['"', '-', '0', '1', '2', '3', '4', '5', '6', '7', '8', '9']) {
+        out.push_str(&rest[..start]);
+        rest = &rest[start..];
+        let is_text = rest.starts_with('"');
+        let end = if is_text { end_of_text(rest) } else { end_of_number(rest) };
+        let (token, behind) = rest.split_at(end);
+        let is_lost = !is_text
+            && token.trim_start_matches('-').bytes().all(|byte| byte.is_ascii_digit())
+            && token.parse::<i64>().is_err()
+            && token.parse::<u64>().is_err();
+        if is_lost {
+            out.extend(["\"", token, "\""]);
+            is_changed = true;
+        } else {
+            out.push_str(token);
+        }
+        rest = behind;
+    }
+    out.push_str(rest);
+    is_changed.then_some(out)
+}
+
+fn end_of_text(text: &str) -> usize {
+    let mut is_escaped = false;
+    for (index, byte) in text.bytes().enumerate().skip(1) {
+        match byte {
+            _ if is_escaped => is_escaped = false,
+            b'\\' => is_escaped = true,
+            b'"' => return index + 1,
+            _ => {}
+        }
+    }
+    text.len()
+}
+
+fn end_of_number(text: &str) -> usize {
+    text.find(|letter: char| !matches!(letter, '0'..='9' | '-' | '+' | '.' | 'e' | 'E')).unwrap_or(text.len())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_whole_numbers_past_64_bits_become_text() {
+        let text =
+            r#"{"a\"1":[18446744073709551616,-9223372036854775809,1e30,0.5],"b":"18446744073709551616"}"#;
+        let exact =
+            r#"{"a\"1":["18446744073709551616","-9223372036854775809",1e30,0.5],"b":"18446744073709551616"}"#;
+        assert_eq!(quoted(text).as_deref(), Some(exact));
+        assert_eq!(quoted(r#"{"a":18446744073709551615,"b":-9223372036854775808}"#), None);
+    }
+
+    #[test]
+    fn a_number_that_was_rounded_is_found_at_any_depth() {
+        let read = |text: &str| may_be_rounded(&serde_json::from_str(text).expect("JSON"));
+        assert!(read(r#"[{"a":18446744073709551616}]"#));
+        assert!(read("-9223372036854775809"));
+        assert!(!read("[18446744073709551615, 0.5, null]"));
+    }
+}
