@@ -150,6 +150,9 @@ pub struct Fault {
     pub message: String,
     /// Of a fault that asks to slow down: whether it is for the number of tokens, and not of requests.
     pub for_tokens: bool,
+    /// Whether the reply was none of the API's own: a web page, an empty body, a text without an error object. Whatever its
+    /// status, somebody on the way has written it.
+    pub foreign: bool,
     /// How long the server asked us to wait.
     pub retry_after: Option<Duration>,
     /// The service's name for the request.
@@ -221,6 +224,7 @@ impl Fault {
             code: code.into(),
             message: message.into(),
             for_tokens: false,
+            foreign: false,
             retry_after: None,
             request_id: None,
             usage: None,

@@ -189,6 +189,9 @@ fn refused(
     let rule = table::rule(number, &codes, &said.message);
     let kind =
         rule.map_or_else(|| if success { FaultKind::Unusable } else { by_status(number) }, |rule| rule.kind);
+    // What no API has written says nothing of a row: it is trouble on the way.
+    let foreign = !said.is_own && !success;
+    let kind = if foreign && kind == RowRefused { Passing } else { kind };
     let about = match (rule, kind) {
         (Some(rule), _) => rule.about,
         (None, RowRefused) => table::named_field(&said.message),
@@ -199,6 +202,7 @@ fn refused(
         retry_after: retry_after(headers, now).filter(|wait| *wait <= Duration::from_secs(30 * 86_400)),
         request_id: said.request_id.or(request_id),
         evidence: status.is_success().then(|| body.to_vec()),
+        foreign,
         for_tokens: rule.is_some_and(|rule| rule.for_tokens),
         about,
         mend: rule.and_then(|rule| rule.mend),

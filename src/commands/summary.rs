@@ -281,6 +281,10 @@ impl Summary<'_> {
                 "stopped: the API refuses this job ({}); its rows stay pending until that is mended",
                 fault(refusal)
             ),
+            StopReason::EveryRowRefused(refusal) if self.sent.snapshot.ok > 0 => format!(
+                "stopped: the latest rows all failed alike, and no row was answered in between ({}); they stay pending",
+                fault(refusal)
+            ),
             StopReason::EveryRowRefused(refusal) => format!(
                 "stopped: each of the first rows failed alike ({}); the job needs mending, not the rows",
                 fault(refusal)

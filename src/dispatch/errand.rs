@@ -133,6 +133,6 @@ impl<E: Endpoint, L: Ledger> Pass<'_, '_, E, L> {
         let tries = work.allowance.tries();
         let ending = Ending::Failed(fault.clone());
         let ended = Ended { row: work.row.clone(), sent: None, tries, cost: None, ending };
-        self.failed(ended, fault, work);
+        self.failed(ended, fault, work, None);
     }
 }

@@ -18,8 +18,9 @@ use crate::failpoint::meet;
 use crate::note::{Ended, Ending, Sent};
 use crate::outcome::{Answer, Fault, FaultKind};
 
-/// When a request was sent, and what it cost.
+/// When a request was sent, in which turn, and what it cost.
 pub(super) struct End {
+    order: u64,
     sent: Sent,
     cost: Option<f64>,
 }
@@ -52,7 +53,7 @@ impl<E: Endpoint, L: Ledger> Pass<'_, '_, E, L> {
             Err(Fault { usage: None, partial: Some(_), .. }) => purse.settle_unknown(flight.reservation),
             _ => purse.settle(flight.reservation, usage.as_ref(), cost),
         };
-        let end = End { sent: Sent { at: flight.at, latency }, cost };
+        let end = End { order: flight.order, sent: Sent { at: flight.at, latency }, cost };
         match reply {
             Ok(answer) => self.answered(work, answer, end, flight.ticket, now),
             Err(fault) => self.faulted(work, fault, end, flight.ticket, now),
@@ -66,6 +67,9 @@ impl<E: Endpoint, L: Ledger> Pass<'_, '_, E, L> {
             self.dispatcher.pace.answered(ticket, now, &work.request.estimate, usage);
         }
         self.service_is_there(now);
+        for ended in self.dispatcher.trial.heard(end.order) {
+            self.store(ended);
+        }
         let rules = &self.dispatcher.conversation;
         match catch_unwind(AssertUnwindSafe(|| rules.after(work.first(), &work.steps, answer))) {
             Ok(turn) => self.take_turn(work, turn, end, now),
@@ -76,7 +80,14 @@ impl<E: Endpoint, L: Ledger> Pass<'_, '_, E, L> {
 
     fn faulted(&mut self, mut work: Work, fault: Fault, end: End, ticket: Ticket, now: Instant) {
         self.dispatcher.last_fault = Some(fault.clone());
-        match fault.kind {
+        // An address that answered before and has a page of somebody else's now is no wrong address; a key may be refused by
+        // anybody.
+        let on_the_way = fault.foreign && fault.status != Some(401) && self.dispatcher.trial.has_answered();
+        let kind = match fault.kind {
+            FaultKind::JobRefused if on_the_way => FaultKind::Passing,
+            kind => kind,
+        };
+        match kind {
             FaultKind::Throttled => {
                 let longest = self.dispatcher.retry.max_backoff;
                 let hold = self.within_patience(&fault).or(fault.retry_after.map(|asked| asked.min(longest)));
@@ -93,7 +104,7 @@ impl<E: Endpoint, L: Ledger> Pass<'_, '_, E, L> {
                 }
                 let asked = self.within_patience(&fault);
                 let Dispatcher { health, dice, .. } = &mut *self.dispatcher;
-                health.faulted(now, fault.kind, asked, &mut work.allowance, dice);
+                health.faulted(now, kind, asked, &mut work.allowance, dice);
                 work.throttled = 0;
                 let used_up = health.is_used_up(&work.allowance);
                 // What comes back after the patience has ended is pending like all that an outage leaves.
@@ -154,13 +165,16 @@ impl<E: Endpoint, L: Ledger> Pass<'_, '_, E, L> {
 
     /// A row came to an end that another try would not change.
     pub(super) fn refused(&mut self, work: &Work, fault: Fault, end: End) {
+        let order = end.order;
         let ended = end.of(work, Ending::Failed(fault.clone()));
-        self.failed(ended, fault, work);
+        self.failed(ended, fault, work, Some(order));
     }
 
     /// A row has failed for good; so may the job have, if it is one of the first.
-    pub(super) fn failed(&mut self, ended: Ended, fault: Fault, work: &Work) {
-        match self.dispatcher.trial.refused(ended, &fault, work) {
+    pub(super) fn failed(&mut self, ended: Ended, fault: Fault, work: &Work, order: Option<u64>) {
+        let sent_at = &self.sent_at;
+        let is_open = |first: u64, last: u64| sent_at.range(first..=last).next().is_some();
+        match self.dispatcher.trial.refused(ended, &fault, work, order, is_open) {
             Judgement::Open => {}
             Judgement::Rows(ended) => ended.into_iter().for_each(|ended| self.store(ended)),
             Judgement::Job(reason) => {

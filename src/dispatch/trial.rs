@@ -1,5 +1,7 @@
-//! The first rows of a run: a job that is wrong as a whole is told after one row of each shape, or after ten in all, and
-//! not after ten thousand.
+//! Whether refusals are the rows' or the job's. Of the first rows: a job that is wrong as a whole is told after one row of each
+//! shape, or after ten in all, and not after ten thousand. Of the later ones: when the account runs dry or the model is
+//! gone, the latest ends are all alike and nobody is answered between them. Such ends are held back, and stored once it is
+//! known whose they are; a run that is killed meanwhile has them in doubt, and sends those rows again.
 
 use std::collections::HashMap;
 use std::time::Duration;
@@ -16,6 +18,10 @@ use crate::request::Shape;
 /// Rows sent before the first answer, and refusals alike that end the run.
 pub(crate) const FIRST_ROWS: usize = 10;
 
+/// Ends alike, without an answer between them, that end a run which has had answers, once every request that was sent in
+/// between has come back; and the most that are waited for.
+const LATEST_ENDS: (usize, usize) = (20, 512);
+
 /// How long the first row of a shape keeps the others waiting. The service looks at a request before it gives it to a
 /// model, so that a refusal comes at once; what is out for longer is being answered.
 const REFUSED_BY_THEN: Duration = Duration::from_secs(10);
@@ -28,8 +34,13 @@ const SHAPES: usize = 64;
 pub(crate) struct Trial {
     setters: Setters,
     over: bool,
+    answered: bool,
     sent: usize,
     refused: Vec<(Ended, Fault)>,
+    /// The turns in which the first and the last of them were sent.
+    turns: (u64, u64),
+    /// What ended it: those that come in alike afterwards are no fault of their rows either.
+    ended_by: Option<Fault>,
     shapes: HashMap<Shape, Standing>,
 }
 
@@ -58,7 +69,16 @@ pub(crate) enum Judgement {
 impl Trial {
     /// Of a job whose fields are set by these. `over`: it has answers already, and only new shapes are tried.
     pub(crate) fn new(setters: Setters, over: bool) -> Self {
-        Self { setters, over, sent: 0, refused: Vec::new(), shapes: HashMap::new() }
+        Self {
+            setters,
+            over,
+            answered: over,
+            sent: 0,
+            refused: Vec::new(),
+            turns: (0, 0),
+            ended_by: None,
+            shapes: HashMap::new(),
+        }
     }
 
     /// Whether a row of this shape may be sent for the first time. When the service answers nobody (`probing`), one that was
@@ -118,12 +138,25 @@ impl Trial {
         }
     }
 
+    /// Whether the job has had an answer, in this run or before it.
+    pub(crate) fn has_answered(&self) -> bool {
+        self.answered
+    }
+
     /// A row was answered: the job is right. The refusals kept so far are the rows' own.
     pub(crate) fn answered(&mut self, shape: Shape) -> Vec<Ended> {
+        self.answered = true;
         if let Some(standing) = self.shapes.get_mut(&shape) {
             *standing = Standing::Good;
         }
-        self.close()
+        if self.over { Vec::new() } else { self.close() }
+    }
+
+    /// A request that was sent in this turn was answered: what was refused before it was sent is the rows' own fault. An answer
+    /// to an earlier one says nothing.
+    pub(crate) fn heard(&mut self, turn: u64) -> Vec<Ended> {
+        let is_in_between = self.over && !self.refused.is_empty() && turn > self.turns.0;
+        if is_in_between { self.release() } else { Vec::new() }
     }
 
     /// Whether a refusal of the job is one of the row alone, which has set the field in question for itself.
@@ -138,25 +171,80 @@ impl Trial {
     }
 
     /// A row was refused. It is the job that is wrong when it sets the field in question, and nobody of this shape was
-    /// answered. Once the trial is over, or when the refusals differ, it is the row's own fault.
-    pub(crate) fn refused(&mut self, ended: Ended, fault: &Fault, work: &Work) -> Judgement {
+    /// answered; or when enough refusals are alike. When they differ, or are about a row's own content, they are the
+    /// rows' own fault. `turn`: in which the request was sent; `is_open`: whether one of those sent in such turns is out.
+    pub(crate) fn refused(
+        &mut self,
+        ended: Ended,
+        fault: &Fault,
+        work: &Work,
+        turn: Option<u64>,
+        is_open: impl Fn(u64, u64) -> bool,
+    ) -> Judgement {
         let by_job = self.is_the_job_s(fault, work);
         let shape = work.request.shape;
         let tried = matches!(self.shapes.get(&shape), None | Some(Standing::Good));
+        self.count_refusal(shape, fault.kind);
+        if by_job && !tried {
+            self.refused.push((ended, fault.clone()));
+            return Judgement::Job(StopReason::Refused(fault.clone()));
+        }
+        if self.over {
+            let turn = turn.filter(|_| self.may_be_everybody_s(fault, work));
+            return self.refused_later(ended, fault, turn, is_open);
+        }
         let alike = self
             .refused
             .first()
             .is_none_or(|(_, first)| (first.status, &first.code) == (fault.status, &fault.code));
         self.refused.push((ended, fault.clone()));
-        self.count_refusal(shape, fault.kind);
         match () {
-            () if by_job && !tried => Judgement::Job(StopReason::Refused(fault.clone())),
-            () if self.over || !alike => Judgement::Rows(self.close()),
+            () if !alike => Judgement::Rows(self.close()),
             () if self.refused.len() >= FIRST_ROWS => {
                 Judgement::Job(StopReason::EveryRowRefused(fault.clone()))
             }
             () => Judgement::Open,
         }
+    }
+
+    /// A refusal of a job that has had answers.
+    fn refused_later(
+        &mut self,
+        ended: Ended,
+        fault: &Fault,
+        turn: Option<u64>,
+        is_open: impl Fn(u64, u64) -> bool,
+    ) -> Judgement {
+        // What is about its own row says nothing of the others.
+        let Some(turn) = turn else { return Judgement::Rows(vec![ended]) };
+        if self.ended_by.as_ref().is_some_and(|first| is_alike(first, fault)) {
+            self.refused.push((ended, fault.clone()));
+            return Judgement::Job(StopReason::EveryRowRefused(fault.clone()));
+        }
+        let alike = self.refused.first().is_none_or(|(_, first)| is_alike(first, fault));
+        let others = if alike { Vec::new() } else { self.release() };
+        let (first, last) = if self.refused.is_empty() { (turn, turn) } else { self.turns };
+        self.turns = (first.min(turn), last.max(turn));
+        self.refused.push((ended, fault.clone()));
+        let (fewest, most) = LATEST_ENDS;
+        let enough = self.refused.len() >= fewest && !is_open(self.turns.0, self.turns.1);
+        match enough || self.refused.len() >= most {
+            true => {
+                self.ended_by = Some(fault.clone());
+                Judgement::Job(StopReason::EveryRowRefused(fault.clone()))
+            }
+            false if others.is_empty() => Judgement::Open,
+            false => Judgement::Rows(others),
+        }
+    }
+
+    /// Whether a refusal can be every row's: the API's own, or an answer with nothing in it, and not about what is in this row
+    /// alone.
+    fn may_be_everybody_s(&self, fault: &Fault, work: &Work) -> bool {
+        let of_the_api =
+            matches!(fault.kind, FaultKind::RowRefused | FaultKind::Unusable | FaultKind::CutByServer);
+        let of_the_row = fault.about == Some("messages") || OF_CONTENT.contains(&fault.code.as_str());
+        of_the_api && fault.status.is_some() && !of_the_row && !self.is_the_row_s(fault, work)
     }
 
     /// The next row of the shape may go; after some refusals they need not go one by one any more.
@@ -186,6 +274,21 @@ impl Trial {
     pub(crate) fn release(&mut self) -> Vec<Ended> {
         self.refused.drain(..).map(|(ended, _)| ended).collect()
     }
+}
+
+/// Codes of what a model, or a filter, finds in the content of one row.
+const OF_CONTENT: [&str; 4] =
+    ["refused", "content_filter", "data_inspection_failed", "context_length_exceeded"];
+
+/// Whether two refusals say the same: the same code, and the same words but for those with a digit in them, which are the
+/// names of requests, times and counts.
+fn is_alike(one: &Fault, other: &Fault) -> bool {
+    let words = |fault: &'_ Fault| -> Vec<String> {
+        let is_plain = |word: &&str| !word.contains(|c: char| c.is_ascii_digit());
+        fault.message.split_whitespace().filter(is_plain).map(str::to_owned).collect()
+    };
+    (one.status, &one.code) == (other.status, &other.code)
+        && (one.message == other.message || words(one) == words(other))
 }
 
 #[cfg(test)]

@@ -75,3 +75,58 @@ fn a_service_that_answered_before_is_waited_for_and_not_taken_for_a_wrong_addres
     nowhere.stop_server();
     nowhere.run_job(&["job.toml"]).expect_code(4).says("is the address right?");
 }
+
+#[test]
+fn what_no_api_has_written_is_trouble_on_the_way_and_fails_no_row() {
+    for fault in [
+        "action = \"html\"\nstatus = 400",
+        "action = \"html\"\nstatus = 403",
+        "status = 400\nbody = \"\"",
+        "status = 404\nbody = \"\"",
+        "status = 407\nbody = \"\"",
+        "status = 421\nbody = \"misdirected\"",
+        "status = 451\nbody = \"<html>blocked</html>\"",
+        "status = 413\nbody = \"\"",
+    ] {
+        let script = format!("[[fault]]\nrequests = [20, 100000]\n{fault}\n");
+        let mut scene = Scene::with_script(&script);
+        scene.rows_and_job(120, "retry.max_outage = \"2s\"\n");
+        scene.run_job(&["job.toml"]).expect_code(4).says("stopped: the service has answered nobody");
+        let receipt = scene.receipt();
+        assert_eq!(
+            (&receipt["reason"], &receipt["rows"]["failed"]),
+            (&"outage".into(), &0.into()),
+            "{fault}"
+        );
+        scene.serve(Settings::default());
+        scene.run_job(&["job.toml", "--base-url", &scene.base_url().to_owned()]).expect_code(0);
+    }
+}
+
+#[test]
+fn a_job_whose_account_or_model_is_gone_in_the_middle_stops_and_its_rows_are_pending_again() {
+    for (fault, twice) in [
+        ("status = 400\ncode = \"out_of_money\"\nmessage = \"no budget left for key 7\"", false),
+        ("status = 400\ncode = \"x\"\nmessage = \"the model has left us\"", false),
+        ("status = 200\nbody = '{\"choices\":[]}'", true),
+        ("action = \"empty_content\"", true),
+    ] {
+        let script = format!("[[fault]]\nrequests = [50, 100000]\n{fault}\n");
+        let mut scene = Scene::with_script(&script);
+        scene.rows_and_job(400, "");
+        let words = "stopped: the latest rows all failed alike, and no row was answered in between";
+        scene.run_job(&["job.toml"]).expect_code(4).says(words);
+        let receipt = scene.receipt();
+        assert_eq!(
+            (&receipt["reason"], &receipt["rows"]["failed"]),
+            (&"every_row_refused".into(), &0.into()),
+            "{fault}"
+        );
+        let most = if twice { 49 + 2 * 150 } else { 49 + 150 };
+        assert!(scene.witness().len() <= most, "{fault}: {} requests", scene.witness().len());
+        let answered = receipt["rows"]["ok"].as_u64().expect("rows");
+        scene.serve(Settings::default());
+        let said = scene.run_job(&["job.toml", "--base-url", &scene.base_url().to_owned()]).expect_code(0);
+        said.says(&format!("kept {answered}"));
+    }
+}

@@ -23,6 +23,8 @@ pub(super) struct Said {
     pub(super) message: String,
     /// The service's name for the request.
     pub(super) request_id: Option<String>,
+    /// Whether an API wrote it: JSON that holds an error, and not a page, a bare text or nothing.
+    pub(super) is_own: bool,
 }
 
 impl Said {
@@ -51,7 +53,10 @@ impl Said {
         };
         let request_id = text(&parsed, "request_id").or_else(|| of_id(&parsed));
         let (code, kind, message) = (bounded(code), kind.map(bounded), bounded(message));
-        Self { code, kind, number, message, request_id }
+        let is_own = ["error", "message", "detail", "code", "type"]
+            .iter()
+            .any(|key| parsed.get(key).is_some_and(|value| !value.is_null() && value != ""));
+        Self { code, kind, number, message, request_id, is_own }
     }
 
     /// The status to judge by. A message that begins `<NNN> InternalError.Algo` carries the real one, that of the model

@@ -95,6 +95,12 @@ static RULES: &[Rule] = &[
     Rule { words: &["hour allocated quota exceeded", "week allocated quota exceeded", "month allocated quota exceeded"],
            mend: Some(PLAN), ..JOB },
 
+    // The same in the words of gateways and of other services: LiteLLM, OpenRouter, DeepSeek, Anthropic, OpenAI.
+    Rule { codes: &["budget_exceeded", "insufficient_credits", "insufficient_balance", "billing_hard_limit_reached",
+                    "billing_not_active"], mend: Some(PAY), ..JOB },
+    Rule { words: &["budget has been exceeded", "insufficient credits", "insufficient balance", "requires more credits",
+                    "credit balance is too low", "billing hard limit has been reached"], mend: Some(PAY), ..JOB },
+
     // Throttling. `insufficient_quota` at 429 is DashScope's limit of tokens per minute, and clears within one.
     Rule { statuses: &[429], codes: &["insufficient_quota", "Throttling.AllocationQuota"], for_tokens: true, ..SLOWER },
     Rule { statuses: &[429, 529], ..SLOWER },
@@ -128,6 +134,12 @@ static RULES: &[Rule] = &[
     Rule { codes: &["model_not_supported"], about: Some("model"), mend: Some(MODEL_FORM), ..JOB },
     Rule { statuses: &[404], words: &["unsupported model"], about: Some("model"), mend: Some(MODEL_FORM), ..JOB },
     Rule { statuses: &[400, 404], words: &["model not exist", "does not exist or you do not have access"],
+           about: Some("model"), mend: Some(MODEL), ..JOB },
+    // Gateways and local servers (LiteLLM, OpenRouter, LM Studio, llama-swap) that have lost the model, or never had it.
+    Rule { statuses: &[400, 404, 500, 503],
+           words: &["invalid model name", "is not a valid model id", "no models loaded", "model is not loaded",
+                    "model not loaded", "model unloaded", "model has been unloaded", "no endpoints found for",
+                    "could not find suitable inference handler"],
            about: Some("model"), mend: Some(MODEL), ..JOB },
     // Other servers (vLLM, Ollama) name the model in words alone.
     Rule { statuses: &[404], words: &["the model `", "the model '", "model '", "model \""], about: Some("model"),
@@ -179,6 +191,7 @@ static RULES: &[Rule] = &[
            mend: Some(INSPECTION), ..ROW },
     Rule { statuses: WRONG, words: &["range of input length", "maximum context length"], about: Some("messages"),
            mend: Some(LENGTH), ..ROW },
+    Rule { codes: &["context_length_exceeded"], about: Some("messages"), mend: Some(LENGTH), ..ROW },
     Rule { codes: &["BadRequest.TooLarge"], about: Some("messages"),
            mend: Some("the request has more bytes than the service takes: shorten it"), ..ROW },
     Rule { statuses: &[413], about: Some("messages"),

@@ -104,8 +104,8 @@ async fn play(scene: Scene) {
     match end.reason {
         StopReason::Finished => bench.assert_every_row_ended_once(scene.rows),
         StopReason::EveryRowRefused(_) => {
-            assert_eq!(bench.answered(), 0);
-            assert!(bench.failed().iter().all(|(_, fault)| fault.kind.passes()), "only out of tries");
+            let ended = bench.ended(|ending| !matches!(ending, Ending::Waits(_))).len() as u64;
+            assert!(ended < scene.rows, "the rows that were refused alike are pending");
         }
         StopReason::Outage(_) | StopReason::NeverReached(_) => {
             let ended = bench.ended(|ending| !matches!(ending, Ending::Waits(_))).len() as u64;

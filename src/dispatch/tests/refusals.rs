@@ -1,10 +1,10 @@
 //! Refusals: of a row, of every row, of the job; and answers that are none.
 
-use super::bench::{Bench, secs};
+use super::bench::{Bench, millis, secs};
 use super::service::{Call, answer, broken, fault, refuse};
 use crate::dispatch::stop::StopReason;
 use crate::job::Transport;
-use crate::outcome::FaultKind;
+use crate::outcome::{Fault, FaultKind};
 
 fn cut() -> (std::time::Duration, crate::outcome::Reply) {
     fault(FaultKind::CutByServer, 200, "cut_by_server")
@@ -24,12 +24,69 @@ async fn the_first_ten_rows_refused_alike_end_the_run_and_fail_no_row() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn rows_that_are_refused_in_a_job_that_has_answers_already_have_failed() {
+async fn a_few_rows_that_are_refused_in_a_job_that_has_answers_already_have_failed() {
     let mut bench = Bench::new().qps(50.0);
     bench.past.works = true;
-    let end = bench.run(25, |_| refuse("invalid_parameter")).await;
+    let end = bench.run(19, |_| refuse("invalid_parameter")).await;
     assert_eq!(end.reason, StopReason::Finished);
-    assert_eq!(bench.failed().len(), 25);
+    assert_eq!(bench.failed().len(), 19);
+}
+
+#[tokio::test(start_paused = true)]
+async fn when_the_latest_twenty_ends_are_alike_the_run_stops_and_those_rows_stay_pending() {
+    for (places, sent) in [(1, 20), (10, 30), (100, 200)] {
+        let bench = Bench::new().qps(1_000.0).places(places);
+        // The account runs dry: what is in flight then is refused as well.
+        let script = |call: Call| match call.position {
+            0..500 => answer(millis(100)),
+            _ => {
+                let (after, reply) = refuse("budget_gone");
+                let text =
+                    |fault: Fault| Fault { message: format!("no money (request {})", call.count), ..fault };
+                (after, reply.map_err(text))
+            }
+        };
+        let end = bench.run(2_000, script).await;
+        assert!(matches!(&end.reason, StopReason::EveryRowRefused(fault) if fault.code == "budget_gone"));
+        assert_eq!((bench.answered(), bench.failed().len()), (500, 0), "{places} places");
+        assert!((20..=sent).contains(&bench.waited()), "{places} places: {}", bench.waited());
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn bad_rows_in_a_row_stop_nobody() {
+    for (code, about) in [("data_inspection_failed", None), ("odd", Some("messages"))] {
+        let bench = Bench::new().qps(50.0);
+        let script = move |call: Call| match call.position {
+            100..200 => {
+                let (after, reply) = refuse(code);
+                (after, reply.map_err(|fault| Fault { about, ..fault }))
+            }
+            _ => answer(millis(100)),
+        };
+        let end = bench.run(300, script).await;
+        assert_eq!(end.reason, StopReason::Finished, "{code}");
+        assert_eq!((bench.answered(), bench.failed().len()), (200, 100), "{code}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn refusals_between_answers_or_unlike_each_other_are_the_rows_own() {
+    let bench = Bench::new().qps(50.0);
+    let between = |call: Call| match call.position % 10 {
+        0 => answer(millis(100)),
+        _ => refuse("invalid_parameter"),
+    };
+    let end = bench.run(500, between).await;
+    assert_eq!((end.reason, bench.failed().len()), (StopReason::Finished, 450));
+    let bench = Bench::new().qps(50.0);
+    let unlike = |call: Call| match call.position {
+        0..50 => answer(millis(100)),
+        position if position % 2 == 0 => refuse("one"),
+        _ => refuse("two"),
+    };
+    let end = bench.run(300, unlike).await;
+    assert_eq!((end.reason, bench.failed().len()), (StopReason::Finished, 250));
 }
 
 #[tokio::test(start_paused = true)]
