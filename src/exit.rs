@@ -16,10 +16,12 @@ pub enum Exit {
     FailedRows = 3,
     /// The API stopped the run: key, model, balance, outage, or a job whose every row it refuses.
     StoppedByApi = 4,
-    /// The run stopped at a cap: cost, tokens or duration.
+    /// The run stopped at a cap on cost or tokens: the same command stops there again, until the cap is raised.
     StoppedAtCap = 5,
     /// Another run holds the job.
     Held = 6,
+    /// The run's time was up: `until` or `max_duration`. The same command continues.
+    TimeIsUp = 7,
     /// Somebody interrupted the run: 128 and the number of SIGINT, as shells have it.
     Interrupted = 130,
 }

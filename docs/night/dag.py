@@ -29,7 +29,7 @@ def fanfold_nightly():
     @task
     def run() -> dict:
         code = subprocess.run(COMMAND, cwd=FOLDER).returncode
-        if code in (0, 5):  # done, or the cap or the morning was reached: tomorrow goes on
+        if code in (0, 7):  # done, or the morning was reached: tomorrow continues
             return rows()
         if code == 6:
             raise AirflowSkipException("another run holds the job")

@@ -12,13 +12,14 @@ use super::Failure;
 use super::environment::Environment;
 use super::tables::Tables;
 use crate::cli::{Color, JobArgs, Progress};
+use crate::exit::Exit;
 use crate::format::Format;
 use crate::job::Job;
 use crate::job::file::JobFile;
 use crate::job::knobs::set;
 use crate::job::layers::Layers;
 use crate::job::problem::{Problem, Script, nearest};
-use crate::job::resolve::{Lookups, resolve};
+use crate::job::resolve::{Lookups, check_flags, resolve};
 use crate::models::Region;
 use crate::pipeline::check_request;
 use crate::tools::can_be_run;
@@ -37,6 +38,8 @@ pub(super) struct Loaded {
 
 /// Reads the job file and lays environment and flags over it.
 pub(super) fn load(args: &JobArgs) -> Result<Loaded, Failure> {
+    check_flags(args.knobs.overlays.clone(), TimeZone::system)
+        .map_err(|problem| Failure { exit: Exit::Usage, ..problem.into() })?;
     let environment = Environment::read(args.env_file.as_deref())?;
     let file = args.job.as_deref().map(read).transpose()?;
     let mut overlays = environment.overlays();

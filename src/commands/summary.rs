@@ -55,7 +55,8 @@ impl Account {
             _ if pending == 0 => (ended, StopReason::Finished.as_str()),
             StopReason::Finished => (Exit::CannotRun, "input_changed"),
             StopReason::Interrupted => (Exit::Interrupted, reason.as_str()),
-            StopReason::Cap(_) => (Exit::StoppedAtCap, reason.as_str()),
+            StopReason::Cap(Cap::Duration | Cap::Until) => (Exit::TimeIsUp, reason.as_str()),
+            StopReason::Cap(Cap::Cost | Cap::TotalTokens) => (Exit::StoppedAtCap, reason.as_str()),
             StopReason::Refused(_)
             | StopReason::EveryRowRefused(_)
             | StopReason::Outage(_)

@@ -70,6 +70,14 @@ impl fmt::Display for Problem {
             f.write_str(&masked(&self.message))?;
             return self.help.iter().try_for_each(|help| write!(f, "\n  = help: {help}"));
         };
+        // The value of a flag has no lines to show.
+        let is_argument = script.name.starts_with("--") || script.name.starts_with("FANFOLD_");
+        if is_argument && *span == (0..script.text.len()) && !script.text.contains('\n') {
+            let joint = if script.name.starts_with("--") { ' ' } else { '=' };
+            write!(f, "{}\n  in: {}{joint}{}", masked(&self.message), script.name, masked(&script.text))?;
+            self.label.iter().try_for_each(|label| write!(f, " ({label})"))?;
+            return self.help.iter().try_for_each(|help| write!(f, "\n  = help: {help}"));
+        }
         let annotation = AnnotationKind::Primary.span(span.clone());
         let annotation = match &self.label {
             Some(label) => annotation.label(label.as_str()),

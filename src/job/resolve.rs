@@ -16,6 +16,7 @@ use super::facts::FactsBook;
 use super::fields::request;
 use super::file::{JobFile, ModelSection, PriceSection, PromptSection, ROLES, RetrySection};
 use super::headers::raise;
+use super::knobs::Overlay;
 use super::layers::Layers;
 use super::limits::{Concurrency, Rates};
 use super::notify::notify;
@@ -95,6 +96,19 @@ pub fn resolve(file: JobFile, layers: &Layers, lookups: &Lookups<'_>) -> Result<
             .help("give it under [price] (`input` and `output`), or in a model table of your own"));
     }
     Ok(job)
+}
+
+/// Checks the numbers, durations and times that flags give, by themselves: a wrong one is a mistake in the command, whatever
+/// the job file says, and whether there is one or not.
+///
+/// # Errors
+///
+/// The first flag whose value is none.
+pub fn check_flags(flags: Vec<Overlay>, zone: impl Fn() -> TimeZone) -> Result<(), Problem> {
+    let (file, layers) = Layers::read(None, flags)?;
+    limits_alone(&file.limits, &layers)?;
+    retry(&file.retry, &layers)?;
+    schedule(&file.limits, &layers, &|_| Ok(zone())).map(drop)
 }
 
 /// Settles one question, which has no input and no output. The other sections of the file are no matter of it.

@@ -29,7 +29,7 @@ fn now(what: &str) -> String {
 fn a_run_ends_in_good_order_when_its_time_is_up_and_goes_on_later() {
     let mut scene = scene("limits.qps = 4\n");
     let soon = (Timestamp::now() + 4.seconds()).to_string();
-    let finished = scene.run_job(&["job.toml", "--until", &soon]).expect_code(5);
+    let finished = scene.run_job(&["job.toml", "--until", &soon]).expect_code(7);
     let finished =
         finished.says("the time is up that `until` gives the run").says("set `until` later, then ");
     assert!(
@@ -130,7 +130,7 @@ fn preview_reckons_with_the_hours_of_the_schedule() {
 #[test]
 fn a_time_that_is_past_is_told_as_that() {
     let mut scene = scene("");
-    let finished = scene.run_job(&["job.toml", "--until", "2026-01-02 06:00"]).expect_code(5);
+    let finished = scene.run_job(&["job.toml", "--until", "2026-01-02 06:00"]).expect_code(7);
     finished.says("warning: Fri 2026-01-02 06:00, which `until` names, is past: nothing is sent");
     assert!(scene.witness().is_empty());
 }

@@ -192,7 +192,30 @@ fn a_command_line_that_is_wrong_ends_with_2() {
 fn a_flag_s_mistake_names_the_flag_and_a_variable_s_the_variable() {
     let mut scene = scene_of("in.csv");
     scene.job("in.csv", "out.jsonl", "");
-    refused(&mut scene, &["job.toml", "--qps", "fast"], &["--qps:1:1", "fast"]);
+    for job in ["job.toml", "missing.toml"] {
+        for (flag, value) in [
+            ("--qps", "fast"),
+            ("--qps", "-1"),
+            ("--tpm", "0"),
+            ("--concurrency", "many"),
+            ("--timeout", "soon"),
+            ("--max-attempts", "0"),
+            ("--max-attempts", "1.5"),
+            ("--max-cost", "cheap"),
+            ("--max-duration", "long"),
+            ("--until", "late"),
+            ("--limit", "some"),
+        ] {
+            let argument = format!("{flag}={value}");
+            let finished = scene.run(&["run", job, &argument]).expect_code(2).says(flag).says(value);
+            assert!(
+                finished.stderr.starts_with("error: ") && finished.stdout.is_empty(),
+                "{}",
+                finished.stderr
+            );
+        }
+    }
+    assert!(scene.witness().is_empty() && !scene.path("out.jsonl").exists());
     refused(&mut scene, &["job.toml", "--set", "limits.qqps=5"], &["--set", "limits.qqps=5", "`qps`"]);
     refused(&mut scene, &["job.toml", "--set", "limits"], &["KEY=VALUE"]);
     refused(&mut scene, &["job.toml", "--set", "model.api_key=sk-secret"], &["does not belong"]);

@@ -11,7 +11,8 @@ use serde_json::Value;
 
 use crate::harness::Scene;
 
-const CODES: [Exit; 8] = [
+const CODES: [Exit; 9] = [
+    Exit::TimeIsUp,
     Exit::Done,
     Exit::CannotRun,
     Exit::Usage,
@@ -157,7 +158,7 @@ fn the_line_of_cron_runs_and_mails_what_needs_somebody() {
         let line = line.replace("/srv/fanfold", &scene.path("").display().to_string());
         let output = Command::new("sh").args(["-c", &line]).output().expect("a shell");
         let mails = !output.stdout.is_empty();
-        assert_eq!(mails, ![0, 5, 6, 130].contains(&code), "{code}: {output:?}");
+        assert_eq!(mails, ![0, 6, 7, 130].contains(&code), "{code}: {output:?}");
     }
 }
 
@@ -234,7 +235,8 @@ print(json.dumps({"command": space["COMMAND"], "ends": ends}))
     rehearse(&words[1..]);
     for (code, end) in [
         ("0", "done"),
-        ("5", "done"),
+        ("7", "done"),
+        ("5", "AirflowFailException"),
         ("6", "AirflowSkipException"),
         ("4", "AirflowException"),
         ("130", "AirflowException"),

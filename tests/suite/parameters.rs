@@ -195,7 +195,7 @@ fn a_parameter_out_of_its_range_is_shown_in_the_job_file_before_the_input_is_rea
     ] {
         refused(&format!("{line}\n"), &[], words);
     }
-    refused("", &["--set", "request.n=5"], &["--set:1:1", "request.n=5", "from 1 to 4"]);
+    refused("", &["--set", "request.n=5"], &["in: --set ", "request.n=5", "from 1 to 4"]);
     let thinks = ["--model", "qwen3.6-plus"];
     refused(
         "request.response_format.type = \"json_object\"\n",

@@ -117,9 +117,9 @@ fn a_cap_below_the_first_request_sends_nothing() {
 #[test]
 fn the_cap_on_time_ends_the_run_and_a_raised_one_goes_on() {
     let mut scene = scene("limits.qps = 20\n");
-    scene.run_job(&["job.toml", "--max-duration", "1s"]).expect_code(5).says("max_duration");
+    scene.run_job(&["job.toml", "--max-duration", "1s"]).expect_code(7).says("max_duration");
     assert!(scene.receipt()["rows"]["ok"].as_u64() > Some(0));
-    scene.run_job(&["job.toml", "--max-duration", "1s"]).expect_code(5);
+    scene.run_job(&["job.toml", "--max-duration", "1s"]).expect_code(7);
     scene.run_job(&["job.toml", "--max-duration", "1h", "--qps", "500"]).expect_code(0);
     assert_eq!(scene.witness().len(), ROWS);
 }

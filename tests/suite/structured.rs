@@ -194,7 +194,7 @@ fn a_schema_that_cannot_be_read_is_shown_where_it_is_named() {
     remote.write("review.json", r#"{"$ref": "https://example.com/review.json"}"#);
     refused(remote, &[], &["https://example.com/review.json", "$defs"]);
     let set = ["--set", "answer.schema=no.json"];
-    refused(scene(1, "out.jsonl", ""), &set, &["--set:1:1", "there is no schema no.json"]);
+    refused(scene(1, "out.jsonl", ""), &set, &["in: --set ", "there is no schema no.json"]);
 }
 
 #[test]

@@ -59,7 +59,7 @@ fn a_language_in_the_job_file_is_checked_before_the_input_is_read() {
     refused(
         &mut scene,
         &target,
-        &["--set:1:1", "92 languages that qwen-mt-plus takes", "did you mean French (fr)?"],
+        &["in: --set ", "92 languages that qwen-mt-plus takes", "did you mean French (fr)?"],
     );
     refused(
         &mut scene,
@@ -91,7 +91,7 @@ fn a_job_with_more_than_the_text_is_refused_where_it_says_so() {
     let mut scene = scene(&[], "");
     std::fs::remove_file(scene.path("in.csv")).expect("a file");
     let system = ["job.toml", "--system", "Be brief."];
-    refused(&mut scene, &system, &["--system:1:1", "exactly one message", "no system turn", "domains"]);
+    refused(&mut scene, &system, &["in: --system ", "exactly one message", "no system turn", "domains"]);
     let job = scene.read("job.toml");
     scene.write("shots.toml", format!("{job}[[prompt.messages]]\nrole = \"user\"\ncontent = \"a\"\n"));
     refused(&mut scene, &["shots.toml"], &["shots.toml:9:", "no turns before the text"]);
@@ -106,7 +106,7 @@ fn a_job_with_more_than_the_text_is_refused_where_it_says_so() {
         ("request.max_tokens=8193", "from 1 to 8192"),
         ("request.translation_options.terms=[{source=\"a\"}]", "no pair of texts"),
     ] {
-        refused(&mut scene, &["job.toml", "--set", line], &["--set:1:1", word]);
+        refused(&mut scene, &["job.toml", "--set", line], &["in: --set ", word]);
     }
 }
 
