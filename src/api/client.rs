@@ -1,8 +1,11 @@
 //! One request over HTTP. No redirects, no retries of its own: there is one retry layer, and it is not here.
 
 use std::error::Error;
+use std::fmt;
 use std::io::{self, Read};
 use std::panic::AssertUnwindSafe;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, PoisonError, RwLock};
 use std::time::{Duration, SystemTime};
 
 use flate2::read::MultiGzDecoder;
@@ -17,7 +20,7 @@ use super::stream::{self, Incoming, Sink};
 use super::verdict::{MOST_BYTES, judge, judge_stream, judge_trouble, mend, too_long};
 use crate::endpoint::Endpoint;
 use crate::job::headers::looks_secret;
-use crate::job::{Model, Retry, units};
+use crate::job::{KeySource, Model, Retry, units};
 use crate::outcome::{Fault, FaultKind, Reply};
 use crate::request::ChatRequest;
 
@@ -35,11 +38,64 @@ const LEFTOVERS: Duration = Duration::from_millis(100);
 pub struct HttpEndpoint {
     client: Client,
     url: Url,
-    headers: HeaderMap,
-    secrets: Secrets,
+    access: RwLock<Arc<Access>>,
+    renewal: Option<Renewal>,
+    /// The variable that a key would stand in, where there is none.
+    unset: Option<String>,
     idle_timeout: Duration,
     /// What the environment puts in between.
     proxy: Option<String>,
+}
+
+/// What lets requests in: the headers that they carry, and the texts in them that nobody is shown.
+#[derive(Debug)]
+struct Access {
+    headers: HeaderMap,
+    secrets: Secrets,
+    /// Whether the service has let somebody in with it.
+    worked: AtomicBool,
+}
+
+/// Reads the key again from its place.
+#[derive(Clone)]
+pub struct ReadKey(Arc<dyn Fn() -> Option<Key> + Send + Sync>);
+
+impl ReadKey {
+    /// By a function, which may take its time.
+    pub fn new(read: impl Fn() -> Option<Key> + Send + Sync + 'static) -> Self {
+        Self(Arc::new(read))
+    }
+}
+
+impl fmt::Debug for ReadKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("ReadKey")
+    }
+}
+
+/// How a key that is not taken any more is renewed, by one request at a time.
+struct Renewal {
+    read: ReadKey,
+    turn: tokio::sync::Mutex<()>,
+    /// The headers without the key, and the secrets beside it.
+    headers: HeaderMap,
+    secrets: Vec<String>,
+}
+
+impl fmt::Debug for Renewal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Renewal(…)")
+    }
+}
+
+impl Access {
+    fn new(mut headers: HeaderMap, secrets: &[String], key: Option<&Key>) -> Self {
+        if let Some(value) = key.and_then(Key::header) {
+            headers.insert(AUTHORIZATION, value);
+        }
+        let secrets = secrets.iter().cloned().chain(key.map(|key| key.text().to_owned()));
+        Self { headers, secrets: Secrets::new(secrets), worked: AtomicBool::new(false) }
+    }
 }
 
 /// What a service is asked with.
@@ -49,6 +105,10 @@ pub struct Settings<'a> {
     pub base_url: &'a str,
     /// The key, where there is one.
     pub key: Option<Key>,
+    /// How the key is read again once it is not taken any more; `None` where its place cannot change.
+    pub read_key: Option<ReadKey>,
+    /// The variable that the key is looked for in.
+    pub unset: Option<String>,
     /// Headers that every request carries.
     pub headers: &'a [(String, String)],
     /// How long a stream may pause.
@@ -63,6 +123,11 @@ impl<'a> Settings<'a> {
         Self {
             base_url: &model.base_url,
             key: None,
+            read_key: None,
+            unset: match &model.key {
+                KeySource::Variable { name, .. } => Some(name.clone()),
+                KeySource::File(_) | KeySource::Command(_) => None,
+            },
             headers: &model.headers,
             idle_timeout: retry.idle_timeout,
             secrets: Vec::new(),
@@ -101,34 +166,87 @@ impl HttpEndpoint {
         let key = settings.key.as_ref();
         let mut headers = more_headers(settings.headers)?;
         headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
-        if let Some(value) = key.and_then(Key::header) {
-            headers.insert(AUTHORIZATION, value);
-        }
         let values = settings.headers.iter().filter(|(name, value)| looks_secret(name, value));
-        let secrets = values.map(|(_, value)| value.clone()).chain(key.map(|key| key.text().to_owned()));
-        let secrets = secrets.chain(settings.secrets.iter().cloned());
-        let (secrets, idle_timeout) = (Secrets::new(secrets), settings.idle_timeout);
-        Ok(Self { client, url, headers, secrets, idle_timeout, proxy: proxy::between(settings.base_url) })
+        let secrets = values.map(|(_, value)| value.clone()).chain(settings.secrets.iter().cloned());
+        let secrets: Vec<String> = secrets.collect();
+        let access = RwLock::new(Arc::new(Access::new(headers.clone(), &secrets, key)));
+        let unset = settings.unset.filter(|_| key.is_none() && !headers.contains_key(AUTHORIZATION));
+        let renewal =
+            settings.read_key.map(|read| Renewal { read, turn: Default::default(), headers, secrets });
+        let (idle_timeout, proxy) = (settings.idle_timeout, proxy::between(settings.base_url));
+        Ok(Self { client, url, access, renewal, unset, idle_timeout, proxy })
+    }
+
+    fn access(&self) -> Arc<Access> {
+        self.access.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// What lets requests in after the service refused a key that had worked: the key as its place has it now, read once.
+    /// `None` where that is no other key.
+    async fn renewed(&self, refused: &Arc<Access>) -> Option<Arc<Access>> {
+        let renewal = self.renewal.as_ref()?;
+        let _turn = renewal.turn.lock().await;
+        let present = self.access();
+        if !Arc::ptr_eq(&present, refused) {
+            return Some(present);
+        }
+        if !refused.worked.swap(false, Ordering::Relaxed) {
+            return None;
+        }
+        let read = renewal.read.clone();
+        let key = tokio::task::spawn_blocking(move || (read.0)()).await.ok()??;
+        // The old key stays a secret.
+        let old = refused.headers.get(AUTHORIZATION).and_then(|value| value.to_str().ok());
+        let old = old.and_then(|value| value.strip_prefix("Bearer ")).map(str::to_owned);
+        let secrets: Vec<String> = renewal.secrets.iter().cloned().chain(old).collect();
+        let renewed = Arc::new(Access::new(renewal.headers.clone(), &secrets, Some(&key)));
+        if renewed.headers.get(AUTHORIZATION) == refused.headers.get(AUTHORIZATION) {
+            return None;
+        }
+        *self.access.write().unwrap_or_else(PoisonError::into_inner) = renewed.clone();
+        Some(renewed)
     }
 
     /// Sends one request, and hands on the pieces of its answer as they come. An answer that comes whole, asked for
     /// or not, has no pieces.
     pub async fn stream<'a>(&'a self, request: &ChatRequest, sink: &'a mut Sink<'a>) -> Reply {
-        match AssertUnwindSafe(self.exchange(request, sink)).catch_unwind().await {
-            Ok(Ok(answer)) => Ok(self.secrets.out_of_answer(answer)),
-            Ok(Err(fault)) => Err(self.secrets.out_of_fault(fault)),
+        self.stream_with(&self.access(), request, sink).await
+    }
+
+    async fn stream_with<'a>(
+        &'a self,
+        access: &'a Access,
+        request: &ChatRequest,
+        sink: &'a mut Sink<'a>,
+    ) -> Reply {
+        match AssertUnwindSafe(self.exchange(access, request, sink)).catch_unwind().await {
+            Ok(Ok(answer)) => {
+                access.worked.store(true, Ordering::Relaxed);
+                Ok(access.secrets.out_of_answer(answer))
+            }
+            Ok(Err(mut fault)) => {
+                if let (Some(401), Some(name)) = (fault.status, &self.unset) {
+                    fault.message += &format!(" (no key was sent: the variable {name} is not set)");
+                }
+                Err(access.secrets.out_of_fault(fault))
+            }
             // One row's panic is that row's failure.
             Err(_) => Err(Fault::panicked(FaultKind::Unusable)),
         }
     }
 
-    async fn exchange<'a>(&'a self, request: &ChatRequest, sink: &'a mut Sink<'a>) -> Reply {
+    async fn exchange<'a>(
+        &'a self,
+        access: &'a Access,
+        request: &ChatRequest,
+        sink: &'a mut Sink<'a>,
+    ) -> Reply {
         let (body, idle) = match request.stream {
             true => (stream::asking(&request.body), Some(self.idle_timeout)),
             false => (request.body.clone(), None),
         };
         let mut asking = Request::new(Method::POST, self.url.clone());
-        asking.headers_mut().clone_from(&self.headers);
+        asking.headers_mut().clone_from(&access.headers);
         *asking.body_mut() = Some(body.into());
         let sending = self.client.execute(asking);
         let mut response =
@@ -136,11 +254,11 @@ impl HttpEndpoint {
         let (status, headers) = (response.status(), std::mem::take(response.headers_mut()));
         let zipped = is_zipped(&headers);
         if request.stream && status.is_success() && comes_as_events(&headers) && !zipped {
-            let veil = Veil::new(&self.secrets, sink);
+            let veil = Veil::new(&access.secrets, sink);
             return self.collect(response, &headers, request, veil).await;
         }
         let body = whole_body(response, idle).await?;
-        let body = self.secrets.out_of_body(if zipped { unzipped(&body)? } else { body });
+        let body = access.secrets.out_of_body(if zipped { unzipped(&body)? } else { body });
         // A server that does not say what it sends.
         if request.stream && status.is_success() && body.trim_ascii_start().starts_with(b"data:") {
             let mut incoming = Incoming::new(&request.body, MOST_BYTES);
@@ -182,7 +300,15 @@ impl HttpEndpoint {
 
 impl Endpoint for HttpEndpoint {
     async fn send(&self, request: &ChatRequest) -> Reply {
-        self.stream(request, &mut |_| {}).await
+        let access = self.access();
+        let reply = self.stream_with(&access, request, &mut |_| {}).await;
+        if !matches!(&reply, Err(Fault { status: Some(401), .. })) {
+            return reply;
+        }
+        match self.renewed(&access).await {
+            Some(access) => self.stream_with(&access, request, &mut |_| {}).await,
+            None => reply,
+        }
     }
 }
 

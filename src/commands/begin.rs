@@ -13,11 +13,12 @@ use super::notify::{Notifier, secret};
 use super::run::Session;
 use super::spare::Aside;
 use super::{Failure, coding_plan, interrupt};
-use crate::api::client::{HttpEndpoint, Settings};
+use crate::api::client::{HttpEndpoint, ReadKey, Settings};
 use crate::api::key::Key;
 use crate::cli::RunArgs;
 use crate::dispatch::stop::{Stop, Urgency};
 use crate::exit::Exit;
+use crate::job::KeySource;
 use crate::journal;
 use crate::journal::lock::Lock;
 use crate::pipeline::{Opened, check_target};
@@ -78,8 +79,14 @@ impl Beginning<'_> {
             screen.insist(&warning);
         }
         let secrets = Vec::from_iter(address);
-        let settings =
-            Settings { base_url, key, secrets, ..Settings::of(&loaded.job.model, &loaded.job.retry) };
+        let read_key = read_key(&loaded.job.model.key).filter(|_| simulator.is_none());
+        let settings = Settings {
+            base_url,
+            key,
+            read_key,
+            secrets,
+            ..Settings::of(&loaded.job.model, &loaded.job.retry)
+        };
         let endpoint = HttpEndpoint::new(settings).map_err(Failure::new)?;
         Aside::check_all(&loaded.job, args.job.job.as_deref())?;
         check_target(&loaded.job.output.path)?;
@@ -114,6 +121,14 @@ pub(super) fn start_simulator(screen: &Screen) -> Result<simulator::Handle, Fail
     let settings =
         simulator::Settings { latency: simulator::Latency::rehearsal(), ..simulator::Settings::default() };
     simulator::spawn_thread(settings).map_err(|error| Failure::with_causes(&error))
+}
+
+/// How a key is read again during the run: keys are rotated at night. A variable of this process does not change.
+fn read_key(source: &KeySource) -> Option<ReadKey> {
+    match source.clone() {
+        KeySource::Variable { .. } => None,
+        source => Some(ReadKey::new(move || Key::load(&source, |_| None).ok().flatten())),
+    }
 }
 
 fn key(loaded: &Loaded) -> Result<Option<Key>, Failure> {

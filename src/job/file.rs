@@ -241,7 +241,7 @@ pub struct RetrySection {
     /// The time one request may take whose answer comes as a stream.
     #[schemars(extend("pattern" = DURATION, "default" = "1h"))]
     pub stream_timeout: Option<String>,
-    /// The time that may pass between two pieces of a stream.
+    /// The time that may pass between two pieces of a stream; `timeout`, where that is given and this is not.
     #[schemars(extend("pattern" = DURATION, "default" = "120s"))]
     pub idle_timeout: Option<String>,
     /// How long to wait for a service that answers nobody.

@@ -99,7 +99,8 @@ fn what_no_api_has_written_is_trouble_on_the_way_and_fails_no_row() {
             "{fault}"
         );
         scene.serve(Settings::default());
-        scene.run_job(&["job.toml", "--base-url", &scene.base_url().to_owned()]).expect_code(0);
+        let url = scene.base_url().to_owned();
+        scene.run_job(&["job.toml", "--base-url", &url]).expect_code(0);
     }
 }
 
@@ -126,7 +127,8 @@ fn a_job_whose_account_or_model_is_gone_in_the_middle_stops_and_its_rows_are_pen
         assert!(scene.witness().len() <= most, "{fault}: {} requests", scene.witness().len());
         let answered = receipt["rows"]["ok"].as_u64().expect("rows");
         scene.serve(Settings::default());
-        let said = scene.run_job(&["job.toml", "--base-url", &scene.base_url().to_owned()]).expect_code(0);
+        let url = scene.base_url().to_owned();
+        let said = scene.run_job(&["job.toml", "--base-url", &url]).expect_code(0);
         said.says(&format!("kept {answered}"));
     }
 }

@@ -72,6 +72,32 @@ fn a_model_that_only_streams_is_told_by_one_request_when_the_job_insists_on_whol
 }
 
 #[test]
+fn a_key_that_worked_and_is_refused_is_read_again_once_before_the_job_stops() {
+    let script = "[[fault]]\nrequests = [20, 1000]\ntimes = 1\nstatus = 401\ncode = \"invalid_api_key\"\n";
+    let more = "model.api_key_command = [\"sh\", \"-c\", \"echo x >> calls; echo sk-test-number-$(wc -l < calls)\"]\n";
+    let mut rotated = Scene::with_script(script);
+    rotated.rows_and_job(50, more);
+    rotated.run_job(&["job.toml"]).expect_code(0);
+    assert_eq!((rotated.read("calls").lines().count(), rotated.witness().len()), (2, 51));
+    assert!(rotated.output().iter().all(|row| row["attempts"] == 1), "no row is charged for it");
+    // One that has not changed stops the job, after one look.
+    let mut same = Scene::with_script(&script.replace("times = 1\n", ""));
+    same.write("key", "sk-test-the-one\n");
+    same.rows_and_job(50, "model.api_key_file = \"key\"\n");
+    same.run_job(&["job.toml"]).expect_code(4).says("invalid_api_key");
+    assert_eq!(same.receipt()["rows"]["failed"], 0);
+}
+
+#[test]
+fn a_401_without_a_key_says_which_variable_is_not_set() {
+    let mut scene = Scene::with_script("[[fault]]\nstatus = 401\ncode = \"invalid_api_key\"\n");
+    scene.rows_and_job(3, "");
+    let output = scene.command(&["run", "job.toml"]).env_remove("DASHSCOPE_API_KEY").output().expect("runs");
+    let said = Finished::from(output).expect_code(4);
+    said.says("no key was sent: the variable DASHSCOPE_API_KEY is not set");
+}
+
+#[test]
 fn thinking_in_one_piece_is_told_by_one_request_where_a_model_thinks_by_stream_only() {
     let mut scene =
         scene(Settings::default(), "model.transport = \"whole\"\n[request]\nenable_thinking = true\n");

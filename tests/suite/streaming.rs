@@ -143,6 +143,15 @@ fn a_stream_that_pauses_too_long_is_given_up_and_asked_for_again() {
 }
 
 #[test]
+fn a_timeout_of_one_s_own_holds_for_the_pauses_of_a_stream_too() {
+    let script = "[[fault]]\ncontains = \"of row 1.\"\nfirst_tries = 1\naction = \"slow_body\"\nafter_bytes = 300\npause = \"30s\"\n";
+    let mut own = streaming(3, script, "retry.timeout = \"1s\"\n");
+    own.run_job(&["job.toml", "-v"]).expect_code(0).says("idle_timeout: nothing came for 1s");
+    let mut both = streaming(3, script, "retry.timeout = \"500ms\"\nretry.idle_timeout = \"1s\"\n");
+    both.run_job(&["job.toml", "-v"]).expect_code(0).says("idle_timeout: nothing came for 1s");
+}
+
+#[test]
 fn a_streamed_answer_that_the_server_cut_is_no_success() {
     for action in ["cut_by_server", "null_finish"] {
         let script = format!("[[fault]]\ncontains = \"of row 3.\"\naction = \"{action}\"\n");

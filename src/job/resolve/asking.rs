@@ -86,13 +86,16 @@ pub(super) fn retry(section: &RetrySection, layers: &Layers) -> Result<Retry, Pr
         Ok::<_, Problem>(given.unwrap_or(default))
     };
     let default = Retry::default();
+    // Who says how long an answer may take means the answers of streams too: how long they may pause.
+    let timeout = time("timeout", &section.timeout, default.timeout)?;
+    let idle = if section.timeout.is_some() { timeout } else { default.idle_timeout };
     let retry = Retry {
         max_attempts: section.max_attempts.unwrap_or(default.max_attempts),
         initial_backoff: time("initial_backoff", &section.initial_backoff, default.initial_backoff)?,
         max_backoff: time("max_backoff", &section.max_backoff, default.max_backoff)?,
-        timeout: time("timeout", &section.timeout, default.timeout)?,
+        timeout,
         stream_timeout: time("stream_timeout", &section.stream_timeout, default.stream_timeout)?,
-        idle_timeout: time("idle_timeout", &section.idle_timeout, default.idle_timeout)?,
+        idle_timeout: time("idle_timeout", &section.idle_timeout, idle)?,
         max_outage: time("max_outage", &section.max_outage, default.max_outage)?,
     };
     match () {

@@ -232,6 +232,8 @@ fn a_panic_while_an_answer_is_read_is_that_row_s_failure() {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
         let settings = Client {
             base_url: scene.base_url(),
+            read_key: None,
+            unset: None,
             key: fanfold::api::key::Key::new(CANARY).ok(),
             headers: &[],
             idle_timeout: std::time::Duration::from_secs(30),
