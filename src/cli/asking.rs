@@ -18,7 +18,7 @@ FANFOLD_BASE_URL stand for --model and --base-url. Exit codes: 0 answered, 1 cou
 /// `fanfold ask`.
 #[derive(Debug, Args)]
 pub struct AskArgs {
-    /// The question; `-` or nothing reads it from standard input
+    /// The question; `-` or nothing reads it from standard input. A file or a pipe there follows the question
     #[arg(value_name = "PROMPT")]
     pub prompt: Option<String>,
     /// Model to ask; without one, qwen3.6-plus

@@ -92,6 +92,8 @@ pub struct InputSection {
     pub max_expanded: Option<Value>,
     /// Only so many rows from the top.
     pub limit: Option<u64>,
+    /// The fewest rows that are an input: with fewer, nothing is sent and the output stays as it is.
+    pub min_rows: Option<u64>,
 }
 
 /// One text or several.

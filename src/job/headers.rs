@@ -146,7 +146,7 @@ mod tests {
             assert!(!shown.contains("secret-"), "{shown}");
         }
         let shown = settle("", &["model.headers.Host=example.com"]).expect_err("refused");
-        assert!(shown.contains("--set:1:1") && !shown.contains("example.com"), "{shown}");
+        assert!(shown.contains("in: --set model.headers.Host=") && !shown.contains("example.com"), "{shown}");
     }
 
     #[test]

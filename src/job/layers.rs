@@ -209,7 +209,7 @@ mod tests {
         let (job, layers) =
             Layers::read(script("[limits]\nqps = 3\nqpm = 100\n"), vec![overlay]).expect("good");
         assert_eq!((job.limits.qps, job.limits.qpm), (Some(7.0), Some(100.0)));
-        assert!(layers.problem("limits.qps", "no").to_string().contains("--set:1:1"));
+        assert!(layers.problem("limits.qps", "no").to_string().contains("in: --set limits.qps=7"));
         assert!(layers.problem("limits.qpm", "no").to_string().contains("job.toml:3:7"));
         let shown =
             Layers::read(None, vec![set("limts.qps=7").expect("good")]).expect_err("unknown").to_string();

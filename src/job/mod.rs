@@ -124,6 +124,8 @@ pub struct Input {
     pub max_expanded_bytes: Option<u64>,
     /// Only so many rows from the top.
     pub limit: Option<u64>,
+    /// The fewest rows that are an input and no export that failed.
+    pub min_rows: u64,
 }
 
 /// Who is asked, and with what key.

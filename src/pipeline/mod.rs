@@ -49,6 +49,16 @@ pub enum PipelineError {
         /// What is said of the others.
         others: String,
     },
+    /// The input has fewer rows than the job takes for an input.
+    #[error(
+        "the input has {rows} rows, and `min_rows` under [input] is {fewest}: nothing is sent, and the output stays as it is\n  = help: did the export that writes it fail? If it is right, lower `min_rows`"
+    )]
+    FewRows {
+        /// Rows there are.
+        rows: u64,
+        /// Rows there have to be.
+        fewest: u64,
+    },
     /// Two rows have one identifier.
     #[error(
         "the id `{id}` names two rows: {first} and {second}\n  = help: an id names one row; choose another column, or leave `id` out and rows are told by their content"

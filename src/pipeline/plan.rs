@@ -219,6 +219,11 @@ pub fn plan(
     if let Some((place, problem)) = first_bad {
         return Err(PipelineError::BadRow { place, problem, others: others(plan.bad - 1) });
     }
+    // With a limit, the rows behind it are not read.
+    let fewest = input.limit.map_or(input.min_rows, |limit| limit.min(input.min_rows));
+    if purpose != Purpose::Look && plan.rows < fewest {
+        return Err(PipelineError::FewRows { rows: plan.rows, fewest });
+    }
     plan.columns = survey.finish(opened)?;
     matcher.settles(settled::settled(opened, mark, &plan.columns));
     plan.matched = matcher

@@ -338,3 +338,23 @@ fn a_rehearsal_needs_no_key_and_no_server() {
     assert!(finished.stdout.contains("Hello"));
     assert!(scene.witness().is_empty());
 }
+
+#[test]
+fn a_text_on_standard_input_follows_the_question() {
+    let scene = Scene::new();
+    let asked = |arguments: &[&str], bytes: &[u8]| {
+        ask_with_input(&scene, arguments, bytes).expect_code(0);
+        last_body(&scene)["messages"][0]["content"].as_str().expect("a text").to_owned()
+    };
+    assert_eq!(asked(&["Summarise:"], b"Dear all,\n\nwe move.\n"), "Summarise:\n\nDear all,\n\nwe move.");
+    assert_eq!(asked(&["Why?"], b""), "Why?", "nothing there changes nothing");
+    assert_eq!(asked(&["Why?"], b" \n"), "Why?");
+    assert_eq!(asked(&["-"], b"Why not?\n"), "Why not?");
+    assert_eq!(asked(&[], b"Why not?\n"), "Why not?");
+    scene.write("letter.txt", "we move");
+    let mut command = scene.command(&["ask", "--base-url", scene.base_url(), "Summarise:"]);
+    let letter = std::fs::File::open(scene.path("letter.txt")).expect("a file");
+    let output = command.stdin(letter).output().expect("the binary runs");
+    Finished::from(output).expect_code(0);
+    assert_eq!(last_body(&scene)["messages"][0]["content"], "Summarise:\n\nwe move");
+}

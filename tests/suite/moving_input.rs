@@ -86,3 +86,23 @@ fn an_input_that_is_cut_in_the_middle_of_a_row_ends_the_run_and_loses_no_answer(
     scene.run_job(&["job.toml"]).expect_code(0);
     assert!(scene.witness().len() <= ROWS + 2);
 }
+
+#[test]
+fn an_input_with_fewer_rows_than_the_job_expects_sends_nothing_and_leaves_the_output() {
+    let mut scene = Scene::new();
+    scene.rows_and_job(10, "input.min_rows = 8\n");
+    scene.run_job(&["job.toml"]).expect_code(0);
+    let before = scene.read("out.jsonl");
+    for rows in [0..0, 0..7] {
+        scene.write("in.jsonl", crate::harness::rows(rows.clone()));
+        let words = format!("the input has {} rows, and `min_rows` under [input] is 8", rows.len());
+        scene.run(&["run", "job.toml"]).expect_code(1).says(&words).says("did the export");
+        scene.run(&["preview", "job.toml"]).expect_code(1).says(&words);
+        assert_eq!(scene.read("out.jsonl"), before, "the old output stays");
+    }
+    assert_eq!(scene.witness().len(), 10);
+    // The journal was not brought to the input that was none.
+    scene.write("in.jsonl", crate::harness::rows(0..10));
+    scene.run_job(&["job.toml"]).expect_code(0).says("kept 10");
+    scene.run(&["preview", "job.toml", "--limit", "3"]).expect_code(0);
+}

@@ -102,7 +102,10 @@ fn overlays(args: &AskArgs, environment: &Environment) -> Result<Vec<Overlay>, F
 fn turns(args: &AskArgs, screen: &Screen) -> Result<Map<String, Value>, Failure> {
     let question = match args.prompt.as_deref() {
         None | Some("-") => from_standard_input(screen)?,
-        Some(question) => question.to_owned(),
+        Some(question) => match is_handed_in() {
+            true => with_text(question, &from_standard_input(screen)?),
+            false => question.to_owned(),
+        },
     };
     if question.trim().is_empty() {
         return Err(Failure::new(
@@ -113,6 +116,20 @@ fn turns(args: &AskArgs, screen: &Screen) -> Result<Map<String, Value>, Failure>
     let messages = system.chain([message("user", question)]).collect();
     // The model stands first, as in every body; its name follows.
     Ok(Map::from_iter([("model".to_owned(), Value::Null), ("messages".to_owned(), Value::Array(messages))]))
+}
+
+/// Whether somebody hands a text in on standard input: a file or a pipe, and no terminal, device or socket.
+fn is_handed_in() -> bool {
+    let kind = rustix::fs::fstat(stdin()).map(|stat| rustix::fs::FileType::from_raw_mode(stat.st_mode));
+    matches!(kind, Ok(rustix::fs::FileType::RegularFile | rustix::fs::FileType::Fifo))
+}
+
+/// The question, a blank line, and the text that it is about. Without a text it is the question alone.
+fn with_text(question: &str, text: &str) -> String {
+    match text.trim().is_empty() {
+        true => question.to_owned(),
+        false => format!("{question}\n\n{text}"),
+    }
 }
 
 /// The text on standard input, without the line break at its end.

@@ -35,6 +35,7 @@ pub(super) fn input(section: InputSection, layers: &Layers) -> Result<Input, Pro
         max_record_bytes: max_record_bytes.unwrap_or(16 * 1024 * 1024),
         max_expanded_bytes: bytes("input.max_expanded", section.max_expanded.as_ref(), layers)?,
         limit: section.limit,
+        min_rows: section.min_rows.unwrap_or(0),
     })
 }
 

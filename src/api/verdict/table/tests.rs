@@ -61,7 +61,7 @@ const CASES: &[(u16, &str, &str, FaultKind, Option<&str>)] = &[
     (400, "Throttling.RateQuota", "x", Throttled, None),
     // 429 that no wait ends.
     (400, "budget_exceeded", "Budget has been exceeded! Current cost: 10.1, Max budget: 10.0", JobRefused, None),
-    (402, "402", "Insufficient credits. Add more using the console", JobRefused, None),
+    (402, "payment_required", "Insufficient credits. Add more using the console", JobRefused, None),
     (400, "x", "No models loaded. Please load a model.", JobRefused, Some("model")),
     (400, "x", "litellm.BadRequestError: Invalid model name passed in model=house", JobRefused, Some("model")),
     (400, "context_length_exceeded", "x", RowRefused, Some("messages")),
