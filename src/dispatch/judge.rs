@@ -18,6 +18,11 @@ use crate::failpoint::meet;
 use crate::note::{Ended, Ending, Sent};
 use crate::outcome::{Answer, Fault, FaultKind};
 
+/// Ends over which it is counted how many are throttled, and the share of them up to which a row that is throttled while
+/// others are let in is throttled for what it is.
+const THROTTLED_OF: f64 = 64.0;
+const FEW_THROTTLED: f64 = 0.1;
+
 /// When a request was sent, in which turn, and what it cost.
 pub(super) struct End {
     order: u64,
@@ -67,6 +72,8 @@ impl<E: Endpoint, L: Ledger> Pass<'_, '_, E, L> {
             self.dispatcher.pace.answered(ticket, now, &work.request.estimate, usage);
         }
         self.service_is_there(now);
+        self.let_in = self.let_in.max(end.order);
+        self.throttling -= self.throttling / THROTTLED_OF;
         for ended in self.dispatcher.trial.heard(end.order) {
             self.store(ended);
         }
@@ -89,9 +96,18 @@ impl<E: Endpoint, L: Ledger> Pass<'_, '_, E, L> {
         };
         match kind {
             FaultKind::Throttled => {
+                let overtaken = self.is_overtaken(&mut work, end.order);
+                if overtaken && work.overtaken >= self.dispatcher.retry.max_attempts {
+                    self.dispatcher.pace.unused(ticket, now);
+                    return self.refused(&work, fault, end);
+                }
                 let longest = self.dispatcher.retry.max_backoff;
                 let hold = self.within_patience(&fault).or(fault.retry_after.map(|asked| asked.min(longest)));
-                self.dispatcher.pace.throttled(ticket, now, hold, fault.for_tokens);
+                match overtaken {
+                    // It is this row that is too large for a limit, and no reason for the others to slow down.
+                    true => self.dispatcher.pace.unused(ticket, now),
+                    false => self.dispatcher.pace.throttled(ticket, now, hold, fault.for_tokens),
+                }
                 if self.dispatcher.health.throttled(now) {
                     self.hasten(now);
                 }
@@ -132,6 +148,21 @@ impl<E: Endpoint, L: Ledger> Pass<'_, '_, E, L> {
                 self.refused(&work, fault, end);
             }
         }
+    }
+
+    /// Whether a row is throttled for what it is: others that were sent after it were let in, and hardly any of them was
+    /// throttled. Where many are, it is the rate that is too high.
+    fn is_overtaken(&mut self, work: &mut Work, turn: u64) -> bool {
+        self.throttling += (1.0 - self.throttling) / THROTTLED_OF;
+        // Left alone, a row that was overtaken before is what it was.
+        if work.overtaken > 0 && self.in_flight.is_empty() && self.rows.is_none() && self.queues.len() == 0 {
+            work.overtaken += 1;
+            return true;
+        }
+        if self.throttling > FEW_THROTTLED {
+            return false;
+        }
+        work.was_throttled(turn, self.let_in)
     }
 
     /// The wait that the service asks for, if the job can be that patient. A longer one is the row's alone: the other

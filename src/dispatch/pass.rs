@@ -44,6 +44,10 @@ pub(super) struct Pass<'p, 'e, E, L> {
     /// When the requests in flight were sent, by their order.
     pub(super) sent_at: BTreeMap<u64, Instant>,
     pub(super) sent: u64,
+    /// The last turn in which a request was sent that was answered.
+    pub(super) let_in: u64,
+    /// The share of throttled requests among the latest ends.
+    pub(super) throttling: f64,
     /// Whether the last to leave had been sent before.
     pub(super) went_again: bool,
     pub(super) ahead: Ahead,
@@ -75,6 +79,8 @@ impl<'p, 'e, E: Endpoint, L: Ledger> Pass<'p, 'e, E, L> {
             errands: FuturesUnordered::new(),
             sent_at: BTreeMap::new(),
             sent: 0,
+            let_in: 0,
+            throttling: 0.0,
             went_again: false,
             ahead: Ahead::new(Instant::now()),
             unstored: 0,

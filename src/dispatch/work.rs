@@ -42,6 +42,10 @@ pub(crate) struct Work {
     pub throttled: u32,
     /// Answers that arrived whole and were no use.
     pub unusable: u32,
+    /// Throttled tries of which it is known that others, sent after them, were let in.
+    pub overtaken: u32,
+    /// The turn of the last throttled try of which that is not known yet.
+    turned_away: Option<u64>,
 }
 
 impl Work {
@@ -50,7 +54,27 @@ impl Work {
         let used = if ready.tries < max_attempts { ready.tries } else { 1 };
         let allowance = Allowance::used(used);
         let Ready { row, request, steps, .. } = ready;
-        Self { row, request, first: None, steps, allowance, throttled: 0, unusable: 0 }
+        Self {
+            row,
+            request,
+            first: None,
+            steps,
+            allowance,
+            throttled: 0,
+            unusable: 0,
+            overtaken: 0,
+            turned_away: None,
+        }
+    }
+
+    /// It was throttled in this turn; the last turn in which somebody was let in is that. Says whether the row has been
+    /// overtaken: others that were sent after one of its tries were let in.
+    pub(crate) fn was_throttled(&mut self, turn: u64, let_in: u64) -> bool {
+        let before = self.turned_away.take().is_some_and(|earlier| let_in > earlier);
+        let now = let_in > turn;
+        self.turned_away = (!now).then_some(turn);
+        self.overtaken += u32::from(before) + u32::from(now);
+        before || now
     }
 
     /// Its first request.

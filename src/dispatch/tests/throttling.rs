@@ -5,23 +5,36 @@ use std::time::Duration;
 use super::bench::{Bench, millis, secs};
 use super::service::{answer, answer_of, throttle};
 use crate::dispatch::stop::StopReason;
-use crate::note::Ending;
+use crate::outcome::FaultKind;
 
 #[tokio::test(start_paused = true)]
-async fn a_row_throttled_fifty_times_is_still_answered() {
+async fn a_row_that_is_throttled_while_others_are_let_in_fails_alone_and_slows_nobody() {
+    for rate in [2.0, 50.0] {
+        let bench = Bench::new().qps(rate);
+        let end = bench
+            .run(1_000, |call| if call.position == 100 { throttle(None) } else { answer(millis(300)) })
+            .await;
+        assert_eq!(end.reason, StopReason::Finished);
+        bench.assert_every_row_ended_once(1_000);
+        let failed = bench.failed();
+        assert_eq!((failed.len(), failed[0].0, failed[0].1.kind), (1, 100, FaultKind::Throttled), "{rate}");
+        let sends = bench.sends().iter().filter(|one| one.position == 100).count();
+        assert!((6..=8).contains(&sends), "{sends} tries at {rate}/s, of six");
+        assert!(bench.elapsed() < secs((1_000.0 / rate) as u64 + 180), "{:?} at {rate}/s", bench.elapsed());
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn rows_that_are_throttled_with_many_others_fail_of_nothing() {
+    // Every other request is throttled, whatever the rate: that is the rate's fault, and no row's.
     let bench = Bench::new().qps(10.0);
-    let end = bench
-        .run(12_000, |call| match call.position {
-            100 if call.nth <= 50 => throttle(None),
-            _ => answer(millis(300)),
-        })
-        .await;
+    let script = |call: super::service::Call| match super::service::coin(call, 0.5) {
+        true => throttle(None),
+        false => answer(millis(300)),
+    };
+    let end = bench.run(500, script).await;
     assert_eq!(end.reason, StopReason::Finished);
-    bench.assert_every_row_ended_once(12_000);
-    assert!(bench.failed().is_empty());
-    let waits = bench.ended(|ending| matches!(ending, Ending::Waits(_)));
-    assert_eq!(waits.len(), 50);
-    assert!(waits.iter().all(|ended| ended.tries == 0));
+    assert_eq!((bench.answered(), bench.failed().len()), (500, 0));
 }
 
 #[tokio::test(start_paused = true)]
