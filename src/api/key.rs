@@ -83,7 +83,9 @@ impl Key {
             }
             KeySource::Command(words) => (printed(words)?, format!("the command `{}`", words.join(" "))),
         };
-        Self::new(text.trim()).map(Some).map_err(|what| KeyError::Unusable { place, what })
+        Self::new(unquoted(text.trim_start_matches('\u{feff}').trim()))
+            .map(Some)
+            .map_err(|what| KeyError::Unusable { place, what })
     }
 
     /// A key from its text.
@@ -121,6 +123,11 @@ impl Key {
     pub(super) fn text(&self) -> &str {
         &self.0
     }
+}
+
+/// A text without the quotes around it.
+pub fn unquoted(text: &str) -> &str {
+    ['"', '\''].iter().find_map(|quote| text.strip_prefix(*quote)?.strip_suffix(*quote)).unwrap_or(text)
 }
 
 /// The first line that a command prints. Its standard error is shown to the user, so that it can ask for a password.

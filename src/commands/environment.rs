@@ -6,7 +6,7 @@ use std::fs;
 use std::path::Path;
 
 use super::Failure;
-use crate::api::key::Key;
+use crate::api::key::{Key, unquoted};
 #[cfg(debug_assertions)]
 use crate::failpoint;
 use crate::job::knobs::{KNOBS, Overlay};
@@ -30,7 +30,7 @@ impl Environment {
         let text = fs::read_to_string(path)
             .map_err(|error| Failure::unreadable("file of variables", path, &error))?;
         let mut variables = HashMap::new();
-        for (index, line) in text.lines().enumerate() {
+        for (index, line) in text.trim_start_matches('\u{feff}').lines().enumerate() {
             let line = line.trim();
             let line = line.strip_prefix("export ").unwrap_or(line);
             if line.is_empty() || line.starts_with('#') {
@@ -41,7 +41,7 @@ impl Environment {
                 let help = "write one variable to a line; a line that begins with # is passed over";
                 return Err(Problem::new(message).help(help).into());
             };
-            variables.insert(name.trim().to_owned(), unquoted(value.trim()).to_owned());
+            variables.insert(name.trim().to_owned(), meant(value.trim()).to_owned());
         }
         Ok(Self { file: variables })
     }
@@ -94,6 +94,20 @@ pub(super) fn arm_failpoint() -> Result<(), String> {
     }
 }
 
-fn unquoted(value: &str) -> &str {
-    ['"', '\''].iter().find_map(|quote| value.strip_prefix(*quote)?.strip_suffix(*quote)).unwrap_or(value)
+/// A value as a shell takes it: what stands between quotes, or all up to a note behind white space and a `#`.
+fn meant(value: &str) -> &str {
+    let between = |quote: char| {
+        let (inner, rest) = value.strip_prefix(quote)?.split_once(quote)?;
+        let note = rest.trim_start();
+        (note.is_empty() || note.starts_with('#') && note.len() < rest.len()).then_some(inner)
+    };
+    let bare = || {
+        let mut notes = value.match_indices('#').map(|(at, _)| value[..at].trim_end());
+        notes.find(|before| value[before.len()..].starts_with(char::is_whitespace)).unwrap_or(value)
+    };
+    match value.starts_with(['"', '\'']) {
+        // Quotes inside of quotes, as in JSON: only the outer ones are taken off.
+        true => between('"').or_else(|| between('\'')).unwrap_or_else(|| unquoted(value)),
+        false => bare(),
+    }
 }

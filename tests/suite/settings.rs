@@ -92,6 +92,26 @@ fn variables_come_from_a_file_too_and_the_environment_beats_it() {
 }
 
 #[test]
+fn a_file_of_variables_and_a_key_are_read_as_people_mean_them() {
+    let models = [
+        "\u{feff}export FANFOLD_MODEL=qwen-flash",
+        "FANFOLD_MODEL=\"qwen-flash\"  # \"cheap\"",
+        "FANFOLD_MODEL='qwen-flash' # cheap",
+        "FANFOLD_MODEL=qwen-flash # cheap",
+    ];
+    let keys =
+        [CANARY.to_owned(), format!("\"{CANARY}\""), format!("'{CANARY}'"), format!("\u{feff}{CANARY}\r\n")];
+    for (model, key) in models.iter().zip(keys) {
+        let scene = locked();
+        scene.write("in.jsonl", rows(0..1));
+        scene.write("night.env", format!("{model}\n"));
+        let mut command = scene.command(&["run", "job.toml", "--env-file", "night.env"]);
+        ended(command.env("DASHSCOPE_API_KEY", key.trim_end())).expect_code(0);
+        assert_eq!(scene.witness()[0]["body"]["model"], "qwen-flash", "{model}");
+    }
+}
+
+#[test]
 fn a_flag_beats_a_variable_and_a_variable_beats_the_job_file() {
     let model = |scene: &Scene| scene.witness().last().expect("a request")["body"]["model"].clone();
     let run = |arguments: &[&str], variable: Option<&str>| {
