@@ -59,6 +59,10 @@ const FILTERED: &[&str] = &[
     "spii",
     "guardrail_intervened",
     "guardrails",
+    "refusal",
+    "image_safety",
+    "language",
+    "error_toxic",
 ];
 const BROKEN: &[&str] = &[
     "abort",
@@ -81,6 +85,11 @@ const BROKEN: &[&str] = &[
     "malformed_function_call",
     "load",
     "unload",
+    "error_limit",
+    "user_cancel",
+    "unexpected_tool_call",
+    "malformed_model_output",
+    "malformed_tool_use",
 ];
 
 impl Finish {
@@ -90,7 +99,8 @@ impl Finish {
         if word == "stop" {
             return Self::Whole;
         }
-        let is_in = |words: &[&str]| words.iter().any(|known| known.eq_ignore_ascii_case(word));
+        let word = word.replace('-', "_");
+        let is_in = |words: &[&str]| words.iter().any(|known| known.eq_ignore_ascii_case(&word));
         match () {
             () if is_in(WHOLE) => Self::Whole,
             () if is_in(LENGTH) => Self::Length,
@@ -118,6 +128,8 @@ mod tests {
             ("abort", Finish::Broken),
             ("insufficient_system_resource", Finish::Broken),
             ("Cancelled", Finish::Broken),
+            ("content-filter", Finish::Filtered),
+            ("refusal", Finish::Filtered),
             ("because", Finish::Unknown),
             ("", Finish::Unknown),
         ] {

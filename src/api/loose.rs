@@ -5,8 +5,8 @@ use std::fmt;
 
 use serde::de::{DeserializeOwned, Error, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer};
-use serde_json::Number;
 use serde_json::value::RawValue;
+use serde_json::{Number, Value};
 
 /// A text; a number is taken as text.
 pub(super) fn text<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<String>, D::Error> {
@@ -37,9 +37,22 @@ where
 
 /// Whether a field says anything: null, false, 0, and an empty text, list or object do not.
 pub(super) fn filled<'de, D: Deserializer<'de>>(deserializer: D) -> Result<bool, D::Error> {
-    let text = Box::<RawValue>::deserialize(deserializer)?;
-    let inner = text.get().trim_matches(['{', '}', '[', ']', '"', ' ', '\n', '\r', '\t']);
-    Ok(!["", "null", "false", "0"].contains(&inner))
+    Ok(says_something(Box::<RawValue>::deserialize(deserializer)?.get()))
+}
+
+/// Whether a JSON value says anything, at whatever depth.
+pub(super) fn says_something(json: &str) -> bool {
+    fn in_it(value: &Value) -> bool {
+        match value {
+            Value::Null => false,
+            Value::Bool(said) => *said,
+            Value::Number(number) => number.as_f64() != Some(0.0),
+            Value::String(text) => !text.trim().is_empty(),
+            Value::Array(items) => items.iter().any(in_it),
+            Value::Object(fields) => fields.values().any(in_it),
+        }
+    }
+    serde_json::from_str::<Value>(json).is_ok_and(|value| in_it(&value))
 }
 
 /// What a field may be that is one value: read without a tree of what it might be else.

@@ -113,14 +113,11 @@ impl Completion {
         let mut choices = self.choices.unwrap_or_default();
         // Servers number choices that come in the order in which they ended; those without a number keep theirs.
         choices.sort_by_key(|choice| choice.index.unwrap_or(0));
-        let of_choices = choices.iter_mut().find_map(|choice| choice.usage.take());
+        let of_choices = || choices.iter_mut().find_map(|choice| choice.usage.take()?.counted());
+        // An empty usage beside the choices says nothing against one inside them.
+        let usage = self.usage.and_then(WireUsage::counted).or_else(of_choices);
         let mut texts = Vec::new();
-        let mut answer = Answer {
-            usage: self.usage.or(of_choices).and_then(WireUsage::counted),
-            model: self.model,
-            request_id,
-            ..Answer::default()
-        };
+        let mut answer = Answer { usage, model: self.model, request_id, ..Answer::default() };
         let (mut cut, mut filtered, mut broken, mut refusal) = (false, false, None, None);
         for choice in choices {
             cut |= choice.finish_reason == Some(None);
@@ -166,9 +163,8 @@ impl Completion {
 
 /// The error in a choice, as the body of an error has it; an empty one is none.
 pub(super) fn choice_error(error: Option<&RawValue>) -> Option<Vec<u8>> {
-    let text = error?.get().trim();
-    let is_filled = !["null", "{}", "\"\"", "[]", "false", "0"].contains(&text);
-    is_filled.then(|| format!("{{\"error\":{text}}}").into_bytes())
+    let text = error?.get();
+    loose::says_something(text).then(|| format!("{{\"error\":{text}}}").into_bytes())
 }
 
 /// Both texts, a line each.

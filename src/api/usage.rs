@@ -59,6 +59,18 @@ struct CompletionDetails {
 }
 
 impl WireUsage {
+    /// Whether it holds a count.
+    pub(super) fn counts(&self) -> bool {
+        let counts = [
+            self.prompt_tokens,
+            self.input_tokens,
+            self.completion_tokens,
+            self.output_tokens,
+            self.total_tokens,
+        ];
+        counts.iter().any(|tokens| tokens.unwrap_or(0) > 0)
+    }
+
     /// The counts; of a usage that holds none, nothing. A count that follows from the others is worked out, and one that
     /// contradicts them is not believed: reasoning and the rest of a total belong to the answer.
     pub(super) fn counted(self) -> Option<Usage> {
@@ -68,7 +80,7 @@ impl WireUsage {
         let completion = sane(self.completion_tokens).or(sane(self.output_tokens));
         let total = sane(self.total_tokens);
         // No request has no tokens at all: zeros are how some servers say that they do not count.
-        if [prompt, completion, total].iter().all(|tokens| tokens.unwrap_or(0) == 0) {
+        if !self.counts() || prompt.or(completion).or(total).is_none() {
             return None;
         }
         let of_answer = self.completion_tokens_details.or(self.output_tokens_details);

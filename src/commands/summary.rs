@@ -26,9 +26,6 @@ use crate::write::whole_file;
 /// The version of the receipt. It only ever gains fields.
 const VERSION: u32 = 1;
 
-/// Unknown words for the end of an answer that are named.
-const MOST_WORDS: usize = 8;
-
 /// How a run ended.
 #[derive(Debug)]
 pub(super) struct Account {
@@ -310,10 +307,10 @@ impl Summary<'_> {
     }
 }
 
-/// The words among these that nobody knows, with their answers; of many, the most frequent.
+/// The words among these that nobody knows, with their answers.
 fn unknown(finish_reasons: Vec<(String, u64)>) -> Vec<(String, u64)> {
     let is_unknown = |(word, _): &(String, u64)| Finish::of(word) == Finish::Unknown;
-    finish_reasons.into_iter().filter(is_unknown).take(MOST_WORDS).collect()
+    finish_reasons.into_iter().filter(is_unknown).collect()
 }
 
 /// What was spent, where it is known: tokens that cost nothing are mostly tokens whose price was not known when they

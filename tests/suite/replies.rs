@@ -190,6 +190,9 @@ fn tokens_are_read_by_any_name_and_what_is_not_said_is_null_and_never_0() {
         whole["usage"] = usage;
         whole.to_string()
     };
+    let inside = body(json!({"usage": {"prompt_tokens": 10, "completion_tokens": 5}}));
+    let mut zeros: Value = serde_json::from_str(&inside).expect("JSON");
+    zeros["usage"] = json!({"prompt_tokens": 0, "completion_tokens": 0, "total_tokens": 0});
     let bodies = [
         with(json!({"input_tokens": 10, "output_tokens": 5})),
         body(json!({"usage": {"prompt_tokens": 10, "completion_tokens": 5}}))
@@ -201,6 +204,8 @@ fn tokens_are_read_by_any_name_and_what_is_not_said_is_null_and_never_0() {
         with(json!({"total_tokens": 15})),
         with(json!({"prompt_tokens": 10})),
         with(json!({"prompt_tokens": 0, "completion_tokens": 0, "total_tokens": 0})),
+        // Zeros beside the choices say nothing against a count inside them.
+        zeros.to_string(),
     ];
     let mut scene = scene(&bodies, "price = { input = 1.0, output = 2.0 }\n");
     scene.run_job(&["job.toml"]).expect_code(0);
@@ -216,6 +221,7 @@ fn tokens_are_read_by_any_name_and_what_is_not_said_is_null_and_never_0() {
     assert_eq!(counts(&rows[5]), [Some(10), None, None]);
     assert_eq!(counts(&rows[6]), [None; 3]);
     assert!(rows[4..7].iter().all(|row| row["cost"].is_null()));
+    assert_eq!(counts(&rows[7]), [Some(10), Some(5), Some(15)], "{}", bodies[7]);
 }
 
 #[test]

@@ -236,10 +236,10 @@ impl Incoming {
         whole.id = whole.id.take().or(chunk.id);
         whole.request_id = whole.request_id.take().or(chunk.request_id);
         whole.model = whole.model.take().or(chunk.model);
-        // Where usage comes with several pieces, each counts all there was so far.
-        whole.usage = chunk.usage.or(whole.usage.take());
+        // Where usage comes with several pieces, each counts all there was so far; one without a count says nothing.
+        whole.usage = chunk.usage.filter(WireUsage::counts).or(whole.usage.take());
         for choice in chunk.choices.unwrap_or_default() {
-            self.whole.usage = choice.usage.or(self.whole.usage.take());
+            self.whole.usage = choice.usage.filter(WireUsage::counts).or(self.whole.usage.take());
             let index = choice.index.unwrap_or(0);
             let place = self.choices.iter().position(|part| part.index == index).unwrap_or_else(|| {
                 self.choices.push(Part { index, ..Part::default() });
