@@ -3,8 +3,10 @@
 mod bench;
 mod caps;
 mod chance;
+mod counting;
 mod half;
 mod limits;
+mod matrix;
 mod meter;
 mod order;
 mod outage;

@@ -1,34 +1,33 @@
-//! The adaptive brake: slower after a throttling answer, then back to the rate that the service bears, and only now and
-//! then a little beyond it.
+//! The adaptive brake: it finds the rate that the service lets in, keeps to it, and now and then asks for more.
 //!
-//! It counts requests or tokens, whichever the service says that it counts; an *amount* here is one or the other.
+//! It is CUBIC congestion control (RFC 9438) for requests or tokens per second. A refusal at some rate makes that rate the
+//! *level* and cuts to a share of it. Once a request has been let in again, the rate climbs back along a concave curve
+//! (quickly: a slow start whose threshold is the level), stays near the level, and grows beyond it along a convex one.
+//! The time that this growth takes is short while little is known, doubles each time the level is confirmed, and so
+//! settles at one refusal in some hundreds of requests.
 //!
-//! A service that throttles counts over a second or over a minute, in sliding spans or in fixed ones, and says neither.
-//! What it let in during the last minute is what it bears, whichever way it counts: so that is the *ceiling* to which
-//! the job climbs back. There it stays for a while, and then tries for more. Each time the service throttles again just
-//! above the ceiling, the ceiling is confirmed and the while doubles; each time it does not, the rate soon grows fast.
+//! Refused again before anything was let in, the rate is halved until something is. A service that lets in nothing for
+//! seconds does not count seconds: then the level is what it let in during the last minute, or during the whole cycle from
+//! one such silence to the next, which is its quota however it counts.
 
-mod cut;
+mod curve;
 
 use std::time::Duration;
 
 use tokio::time::Instant;
 
-use cut::Cut;
-
-/// How much credit is kept: so many seconds of the rate.
-const MOST_CREDIT: f64 = 5.0;
+use curve::Curve;
 
 /// How far a late timer may catch up.
 const CATCH_UP: Duration = Duration::from_millis(20);
 
-/// The pause after a stray refusal.
-const DISTANCE: Duration = Duration::from_millis(5);
+/// How much credit is kept: so many seconds of the rate.
+const MOST_CREDIT: f64 = 5.0;
 
 /// The brake of a job.
 #[derive(Debug, Default)]
 pub(crate) struct Brake {
-    cut: Option<Cut>,
+    curve: Option<Curve>,
     next: Option<Instant>,
     held_until: Option<Instant>,
     /// What requests were smaller than they were thought to be: those that follow have it, each a part.
@@ -44,11 +43,15 @@ pub(crate) struct Throttling {
     pub(crate) rate: f64,
     /// The amount per second that the service has let in during the last minute.
     pub(crate) let_in: f64,
+    /// When the job sent its first request.
+    pub(crate) began: Instant,
+    /// The amount that was let in since then.
+    pub(crate) total: f64,
     /// The amount of one request.
     pub(crate) each: f64,
     /// The wait that it asks for.
     pub(crate) retry_after: Option<Duration>,
-    /// Whether it is an accident of the way there, at a rate that the service bears.
+    /// Whether next to nothing was refused in the last minute.
     pub(crate) is_stray: bool,
 }
 
@@ -58,22 +61,17 @@ impl Brake {
         if let Some(wait) = throttling.retry_after {
             self.held_until = self.held_until.max(Some(now + wait));
         }
-        if self.cut.is_some_and(|cut| throttling.sent_at < cut.at) {
+        if throttling.is_stray || self.curve.is_some_and(|curve| throttling.sent_at < curve.cut_at) {
             return;
         }
-        if self.cut.is_none() && throttling.is_stray {
-            // All that follows keeps a little more distance to what was sent a window ago.
-            self.held_until = self.held_until.max(Some(now + DISTANCE));
-            return;
-        }
-        let rate = self.rate(now).map_or(throttling.rate, |braked| braked.min(throttling.rate));
-        let throttling = Throttling { rate, ..throttling };
-        let cut = match &self.cut {
-            Some(cut) => cut.again(now, throttling, self.held_until),
-            None => Cut::first(now, throttling),
+        let held = self.held_until;
+        let curve = match self.curve {
+            Some(curve) if !curve.is_let_in(throttling.sent_at, held) => curve.again(now, &throttling),
+            Some(curve) => curve.next(now, &throttling, held),
+            None => Curve::first(now, &throttling),
         };
-        self.next = Some(now + Duration::from_secs_f64(throttling.each / cut.left));
-        self.cut = Some(cut);
+        self.next = Some(now + Duration::from_secs_f64(throttling.each / curve.low));
+        self.curve = Some(curve);
     }
 
     /// Forgets what the service bore, but for the wait that it asked for.
@@ -83,7 +81,7 @@ impl Brake {
 
     /// The amount per second that the brake allows; `None` when it is off.
     pub(crate) fn rate(&self, now: Instant) -> Option<f64> {
-        self.cut?.rate(now, self.held_until)
+        self.curve?.rate(now, self.held_until)
     }
 
     /// When the next request may pass the brake: at once, or at the instant given.
@@ -120,56 +118,68 @@ mod tests {
 
     const SECOND: Duration = Duration::from_secs(1);
 
-    fn throttling(sent_at: Instant, retry_after: Option<Duration>) -> Throttling {
-        Throttling { sent_at, rate: 10.0, let_in: 10.0, each: 1.0, retry_after, is_stray: false }
+    fn throttling(began: Instant, sent_at: Instant, retry_after: Option<Duration>) -> Throttling {
+        let total = sent_at.duration_since(began).as_secs_f64() * 10.0;
+        let (rate, let_in) = (10.0, 10.0);
+        Throttling { began, total, sent_at, rate, let_in, each: 1.0, retry_after, is_stray: false }
     }
 
     #[test]
-    fn a_throttling_answer_slows_the_job_once_and_it_climbs_back_within_a_minute() {
-        let start = Instant::now();
+    fn a_throttling_answer_slows_the_job_once_and_it_is_back_within_seconds() {
+        let (began, start) = (Instant::now(), Instant::now() + SECOND * 100);
         let mut brake = Brake::default();
         assert_eq!(brake.ready(start), Ok(()));
-        brake.throttled(start, throttling(start, None));
-        brake.throttled(start + SECOND, throttling(start - SECOND, None));
-        let rate = |at: u64| brake.rate(start + SECOND * at as u32).expect("braked");
-        assert!((rate(0) - 7.0).abs() < 1e-9);
-        assert!((rate(20) - 10.0).abs() < 0.1);
-        assert!(rate(60) > 30.0);
+        brake.throttled(start, throttling(began, start, None));
+        brake.throttled(start + SECOND, throttling(began, start - SECOND, None));
+        let rate = |at: u32| brake.rate(start + SECOND * at).expect("braked");
+        assert!((rate(0) - 9.0).abs() < 1e-9, "{}", rate(0));
+        assert!((rate(3) - 9.85).abs() < 0.1, "{}", rate(3));
+        assert!(rate(10) > 12.0, "growth is fast while little is known: {}", rate(10));
         assert_eq!(brake.rate(start + SECOND * 200), None);
     }
 
     #[test]
-    fn throttling_again_cuts_again_down_to_a_trickle_and_not_to_nothing() {
+    fn a_level_that_is_confirmed_is_kept_to_for_longer_each_time() {
+        let began = Instant::now();
+        let (mut brake, mut now) = (Brake::default(), began + SECOND * 100);
+        let mut kept = Vec::new();
+        brake.throttled(now, throttling(began, now, None));
+        for _ in 0..6 {
+            let since = now;
+            while brake.rate(now).is_some_and(|rate| rate < 10.0) {
+                now += SECOND / 10;
+            }
+            kept.push(now - since);
+            brake.throttled(now, throttling(began, now, None));
+        }
+        assert!(kept.is_sorted() && kept[5] > SECOND * 20, "{kept:?}");
+    }
+
+    #[test]
+    fn throttling_that_goes_on_leaves_a_trickle_and_not_nothing() {
         let start = Instant::now();
         let mut brake = Brake::default();
         for second in 0..100 {
             let now = start + SECOND * second;
-            brake.throttled(now, throttling(now, None));
+            brake.throttled(now, throttling(start, now, None));
         }
         let rate = brake.rate(start + SECOND * 99).expect("braked");
         assert!((0.1..1.0).contains(&rate), "{rate}");
     }
 
     #[test]
-    fn a_stray_refusal_is_a_moment_of_distance_and_no_cut() {
+    fn a_stray_refusal_changes_nothing() {
         let start = Instant::now();
         let mut brake = Brake::default();
-        brake.throttled(start, Throttling { is_stray: true, ..throttling(start, None) });
-        assert_eq!(brake.ready(start), Err(start + DISTANCE));
-        assert_eq!((brake.ready(start + DISTANCE), brake.rate(start)), (Ok(()), None));
-        brake.throttled(start, throttling(start, None));
-        brake.throttled(start + SECOND, Throttling { is_stray: true, ..throttling(start + SECOND, None) });
-        assert!(
-            brake.rate(start + SECOND).is_some_and(|rate| rate < 7.0),
-            "a job that is throttled has no strays"
-        );
+        brake.throttled(start, Throttling { is_stray: true, ..throttling(start, start, None) });
+        assert_eq!((brake.ready(start), brake.rate(start)), (Ok(()), None));
     }
 
     #[test]
     fn a_wait_that_the_service_asks_for_holds_the_whole_job() {
         let start = Instant::now();
         let mut brake = Brake::default();
-        brake.throttled(start, Throttling { rate: 100.0, ..throttling(start, Some(SECOND * 3)) });
+        brake.throttled(start, throttling(start, start, Some(SECOND * 3)));
         assert_eq!(brake.ready(start + SECOND), Err(start + SECOND * 3));
         assert_eq!(brake.ready(start + SECOND * 3), Ok(()));
     }

@@ -17,6 +17,9 @@ use calibration::Calibration;
 use gate::Gate;
 use record::Record;
 
+/// Refusals of no more than this share of what was sent within a minute are strays.
+const STRAY: f64 = 0.001;
+
 /// The pace of a job.
 #[derive(Debug)]
 pub struct Pace {
@@ -164,11 +167,13 @@ impl Pace {
         let (brake, record) = if tokens { &mut self.token_brake } else { &mut self.brake };
         let throttling = Throttling {
             sent_at: ticket.at,
-            rate: record.rate(now).min(limit),
-            let_in: record.let_in(now).min(limit),
+            rate: record.rate(now, limit),
+            let_in: record.let_in(),
+            total: record.total,
+            began: record.began.unwrap_or(now),
             each: record.each(),
             retry_after,
-            is_stray: record.is_stray(now, limit),
+            is_stray: record.share_refused() <= STRAY,
         };
         brake.throttled(now, throttling);
     }
@@ -247,7 +252,7 @@ mod tests {
         let now = start + Duration::from_secs(1);
         pace.throttled(last.expect("sent"), now, None, false);
         let rate = pace.rate(now).expect("braked");
-        assert!((60.0..80.0).contains(&rate), "{rate}");
+        assert!((80.0..95.0).contains(&rate), "{rate}");
         assert!(matches!(pace.ask(now, &estimate), Err((_, HeldBy::Brake))));
     }
 }

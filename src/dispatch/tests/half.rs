@@ -5,7 +5,8 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use super::bench::{Bench, millis, secs};
-use super::meter::{Meter, WAYS, Way};
+use super::counting::Way;
+use super::meter::{Meter, WAYS};
 use crate::dispatch::stop::Urgency;
 use crate::job::limits::{Concurrency, Quota};
 use crate::request::Estimate;

@@ -1,0 +1,166 @@
+//! The rate since the last refusal that counted: low, a climb to the level, growth beyond it.
+
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use super::Throttling;
+
+/// What is left of a rate that was refused (CUBIC's β), and of one that is refused again before anything was let in.
+const CUT: f64 = 0.9;
+const AGAIN: f64 = 0.5;
+
+/// What of a rate that was refused is the level.
+const BELOW: f64 = 0.985;
+
+/// The level falls at a time to no less than this share of the old one, where it was a guess and where it is known.
+const FALL: (f64, f64) = (0.15, 0.9);
+
+/// What of the amount that was let in during the last minute is borne: some of it is not answered yet.
+const KNOWN: f64 = 0.98;
+
+/// How long the climb takes, and at first the growth: seconds, or the time of so many requests if that is longer.
+const QUICK: (f64, f64) = (2.0, 12.0);
+
+/// How long the growth takes once the level was confirmed again and again.
+const SLOW: (f64, f64) = (64.0, 1_000.0);
+
+/// By what share the rate has grown in that time.
+const GROWN: f64 = 0.1;
+
+/// Refused so far above its level, the job knew little of it; so far, the brake is off.
+const FAR: f64 = 1.3;
+const OFF: f64 = 50.0;
+
+/// A service that lets in nothing for longer than the first counts minutes; for longer than the second, it does not count.
+const SHUT: (Duration, Duration) = (Duration::from_millis(2_500), Duration::from_secs(61));
+
+/// A cycle that lasted longer says little of the quota: less may have been sent for other reasons.
+const CYCLE: Duration = Duration::from_secs(180);
+
+/// The slowest: so many requests a second, or this share of the level.
+const SLOWEST: (f64, f64) = (0.1, 0.025);
+
+/// The rate since the last refusal that counted.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Curve {
+    pub(super) cut_at: Instant,
+    /// What is left of the rate after the cut.
+    pub(super) low: f64,
+    level: f64,
+    /// The level before throttling that goes on.
+    before: f64,
+    /// Until then it is not known whether `low` is let in.
+    told_at: Instant,
+    /// Seconds from `low` to the level, and for the growth beyond it.
+    climb: f64,
+    growth: f64,
+    /// Since when nothing was let in, as far as is known.
+    shut_at: Instant,
+    /// Whether that shows that the service counts minutes.
+    by_minutes: bool,
+    /// When the cycle began, and what had been let in by then; the same of the next.
+    cycle: (Instant, f64),
+    next_cycle: (Instant, f64),
+}
+
+impl Curve {
+    /// After the first refusal.
+    pub(super) fn first(now: Instant, throttling: &Throttling) -> Self {
+        Self::new(now, throttling.rate, throttling.rate, 0.0, throttling)
+    }
+
+    /// After a refusal at so much per second, with such a time to grow in.
+    fn new(now: Instant, rate: f64, level: f64, growth: f64, throttling: &Throttling) -> Self {
+        let (low, level) = (rate * CUT, level * BELOW);
+        let span = |(seconds, requests): (f64, f64)| f64::max(seconds, requests * throttling.each / level);
+        let (climb, slow) = (span(QUICK), span(SLOW));
+        Self {
+            cut_at: now,
+            low,
+            level,
+            before: level,
+            told_at: told_at(now, low, throttling),
+            climb,
+            growth: growth.clamp(climb, slow),
+            shut_at: now,
+            by_minutes: false,
+            cycle: (throttling.began, 0.0),
+            next_cycle: (now, throttling.total),
+        }
+    }
+
+    /// After a refusal when something had been let in.
+    pub(super) fn next(&self, now: Instant, throttling: &Throttling, held: Option<Instant>) -> Self {
+        // What waits or has no place is not sent: the curve may be far above what the job does.
+        let rate = self.rate(throttling.sent_at, held).unwrap_or(throttling.rate).min(throttling.rate * 1.5);
+        let is_known = self.growth > self.climb * 4.0;
+        let fall = if is_known { FALL.1 } else { FALL.0 };
+        // What was let in during the last minute is borne, whatever a moment says.
+        let floor = if is_known { self.level.min(throttling.let_in * KNOWN) } else { 0.0 };
+        let (level, growth) = match rate / self.level {
+            ..0.999 => (rate.max(self.level * fall).max(floor), self.growth),
+            ..FAR => (rate, self.growth * 2.0),
+            _ => (rate, self.growth / 2.0),
+        };
+        // A small request may slip into a minute that is used up: that says nothing of the next minute.
+        let before = if rate < self.level * 0.999 { self.before } else { level * BELOW };
+        let cycle = if self.by_minutes { self.next_cycle } else { self.cycle };
+        Self { cycle, before, ..Self::new(now, rate, level, growth, throttling) }
+    }
+
+    /// After a refusal when nothing had been let in since the last.
+    pub(super) fn again(&self, now: Instant, throttling: &Throttling) -> Self {
+        let slowest = (SLOWEST.0 * throttling.each).max(self.before * SLOWEST.1);
+        let low = (self.low * AGAIN).max(slowest).min(self.low);
+        let next_cycle = (now, throttling.total);
+        let again = Self { cut_at: now, low, told_at: told_at(now, low, throttling), next_cycle, ..*self };
+        match now.duration_since(self.shut_at) {
+            shut if shut > SHUT.1 => Self { level: self.before, growth: self.climb, ..again },
+            shut if shut > SHUT.0 => {
+                let level = self.counted_by_minutes(now, throttling).max(low);
+                let growth = SLOW.0.max(SLOW.1 * throttling.each / level);
+                Self { level, growth, by_minutes: true, ..again }
+            }
+            _ => again,
+        }
+    }
+
+    /// The level of a service that counts minutes.
+    fn counted_by_minutes(&self, now: Instant, throttling: &Throttling) -> f64 {
+        let known = if self.by_minutes { self.level } else { self.before.min(throttling.let_in) };
+        let cycle = now.duration_since(self.cycle.0);
+        match cycle < CYCLE {
+            true => {
+                let average = (throttling.total - self.cycle.1) / cycle.as_secs_f64();
+                known.min(average.max(self.before * 0.8).max(throttling.let_in * KNOWN))
+            }
+            false => known,
+        }
+    }
+
+    /// The amount per second; `None` once the brake is off.
+    pub(super) fn rate(&self, now: Instant, held: Option<Instant>) -> Option<f64> {
+        if !self.is_let_in(now, held) {
+            return Some(self.low);
+        }
+        let told_at = self.told_at.max(held.unwrap_or(self.told_at));
+        let seconds = now.duration_since(told_at).as_secs_f64();
+        let left = 1.0 - (seconds / self.climb).min(1.0);
+        let grown = ((seconds - self.climb) / self.growth).max(0.0);
+        let share = 1.0 + GROWN * grown.powi(3);
+        (share < OFF).then(|| self.level * share - (self.level - self.low) * left.powi(3))
+    }
+
+    /// Whether it is known by then that something is let in.
+    pub(super) fn is_let_in(&self, now: Instant, held: Option<Instant>) -> bool {
+        now >= self.told_at && held.is_none_or(|held| now >= held)
+    }
+}
+
+/// When it is known whether the service lets in so much: the next request has gone, and would have been refused.
+fn told_at(now: Instant, low: f64, throttling: &Throttling) -> Instant {
+    let answered = now.duration_since(throttling.sent_at) * 2;
+    let answered = answered.clamp(Duration::from_millis(50), Duration::from_secs(5));
+    now + Duration::from_secs_f64(throttling.each / low) + answered
+}
