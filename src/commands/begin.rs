@@ -95,6 +95,9 @@ impl Beginning<'_> {
             check_target(figures.place)?;
         }
         let journal_path = loaded.job.output.journal();
+        if loaded.job.output.journal.is_some() {
+            check_target(&journal_path)?;
+        }
         let _lock = Lock::take(&journal_path)?;
         if args.fresh
             && let Some(aside) = journal::set_aside(&journal_path)?

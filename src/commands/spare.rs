@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf, absolute};
 use super::Failure;
 use super::metrics::aside;
 use crate::job::{Job, KeySource};
+use crate::journal;
 
 /// Something that is written on the side.
 #[derive(Debug, Clone, Copy)]
@@ -20,26 +21,32 @@ pub(super) struct Aside<'a> {
 impl Aside<'_> {
     /// Refuses to write over what belongs to a job; `file` is the job file.
     pub(super) fn check(&self, job: &Job, file: Option<&Path>) -> Result<(), Failure> {
+        self.is_none_of(belongings(job, file).chain(journal::files(&job.output.journal())))
+    }
+
+    /// Refuses an output, a journal and a file of figures in such a place, before anything is sent.
+    pub(super) fn check_all(job: &Job, file: Option<&Path>) -> Result<(), Failure> {
+        if let Some(place) = &job.output.journal {
+            let journal = Aside { what: "the journal", flag: ("--journal", "answers.journal"), place };
+            journal.is_none_of(belongings(job, file))?;
+        }
+        Self::check_output(&job.output.path, job, file)?;
+        aside(job).map_or(Ok(()), |figures| figures.check(job, file))
+    }
+
+    fn is_none_of(&self, taken: impl IntoIterator<Item = PathBuf>) -> Result<(), Failure> {
         let place = settled(self.place);
-        match belongings(job, file).into_iter().find(|path| settled(path) == place) {
+        match taken.into_iter().find(|path| settled(path) == place) {
             Some(path) => Err(self.taken(&path)),
             None => Ok(()),
         }
     }
 
-    /// Refuses an output and a file of figures in such a place, before anything is sent.
-    pub(super) fn check_all(job: &Job, file: Option<&Path>) -> Result<(), Failure> {
-        Self::check_output(&job.output.path, job, file)?;
-        aside(job).map_or(Ok(()), |figures| figures.check(job, file))
-    }
-
-    /// Refuses to write over the job file and what is read besides the input, which the pipeline looks after by itself.
+    /// Refuses to write over the journal, the job file and what is read besides the input, which the pipeline looks after
+    /// by itself.
     pub(super) fn check_output(place: &Path, job: &Job, file: Option<&Path>) -> Result<(), Failure> {
         let output = Aside { what: "the output", flag: ("--output", "answers.csv"), place };
-        match besides(job, file).into_iter().find(|path| settled(path) == settled(place)) {
-            Some(path) => Err(output.taken(&path)),
-            None => Ok(()),
-        }
+        output.is_none_of(besides(job, file).chain(journal::files(&job.output.journal())))
     }
 
     /// What is said of a place that is taken.
@@ -53,29 +60,23 @@ impl Aside<'_> {
     }
 }
 
-/// The files that a job reads and keeps, those that its input names by a glob left out.
-fn belongings(job: &Job, file: Option<&Path>) -> Vec<PathBuf> {
+/// The files that a job reads and keeps besides its journal, those that its input names by a glob left out.
+fn belongings(job: &Job, file: Option<&Path>) -> impl Iterator<Item = PathBuf> + use<> {
     let output = &job.output;
-    let journal = output.journal();
-    let log = ["-wal", "-shm", ".lock"].map(|ending| {
-        let mut name = journal.clone().into_os_string();
-        name.push(ending);
-        PathBuf::from(name)
-    });
-    let own = [output.path.clone(), journal, output.summary(), output.spool()];
-    let glossary = [&job.glossary.terms, &job.glossary.memory].into_iter().flatten().cloned();
-    let inputs = job.input.paths.iter().map(PathBuf::from).chain(glossary);
-    own.into_iter().chain(log).chain(inputs).chain(besides(job, file)).collect()
+    let own = [output.path.clone(), output.summary(), output.spool()];
+    let glossary = [job.glossary.terms.clone(), job.glossary.memory.clone()].into_iter().flatten();
+    let inputs: Vec<PathBuf> = job.input.paths.iter().map(PathBuf::from).collect();
+    own.into_iter().chain(inputs).chain(glossary).chain(besides(job, file))
 }
 
 /// The job file, and the schema and the key that it names. Of the glossary's files the pipeline sees to it that no output
 /// replaces them.
-fn besides(job: &Job, file: Option<&Path>) -> Vec<PathBuf> {
+fn besides(job: &Job, file: Option<&Path>) -> impl Iterator<Item = PathBuf> + use<> {
     let key = match &job.model.key {
         KeySource::File(path) => Some(path.clone()),
         KeySource::Variable { .. } | KeySource::Command(_) => None,
     };
-    job.answer.schema.clone().into_iter().chain(key).chain(file.map(Path::to_owned)).collect()
+    job.answer.schema.clone().into_iter().chain(key).chain(file.map(Path::to_owned))
 }
 
 /// A path by which two names of one place are told to be one, also of a file that is not there yet.

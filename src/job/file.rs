@@ -269,6 +269,8 @@ pub struct OutputSection {
     /// Whether CSV cells that a spreadsheet would run are escaped.
     #[schemars(extend("default" = false))]
     pub spreadsheet_safe: Option<bool>,
+    /// Where the answers are kept; without it, in `PATH.journal` beside the output.
+    pub journal: Option<String>,
     /// Where figures of the run are kept while it goes on, for Prometheus.
     pub metrics: Option<String>,
 }

@@ -33,7 +33,7 @@ pub enum Shape {
 }
 
 /// Every knob, in the order of `fanfold run --help`.
-pub const KNOBS: [Knob; 20] = [
+pub const KNOBS: [Knob; 21] = [
     Knob {
         flag: "input",
         key: "input.path",
@@ -47,6 +47,13 @@ pub const KNOBS: [Knob; 20] = [
         shape: Shape::Text,
         value: "FILE",
         help: "File to write; its ending tells the format: .jsonl, .csv, .tsv or .parquet",
+    },
+    Knob {
+        flag: "journal",
+        key: "output.journal",
+        shape: Shape::Text,
+        value: "FILE",
+        help: "File to keep the answers in; without it, OUTPUT.journal beside the output",
     },
     Knob {
         flag: "id",

@@ -282,6 +282,8 @@ pub struct Output {
     pub prefix: String,
     /// Whether CSV cells that a spreadsheet would run are escaped.
     pub spreadsheet_safe: bool,
+    /// Where the job wants its journal, when that is not beside the output.
+    pub journal: Option<PathBuf>,
     /// Where figures of the run are kept while it goes on.
     pub metrics: Option<PathBuf>,
 }
@@ -295,9 +297,9 @@ fn simulated(path: &Path) -> PathBuf {
 }
 
 impl Output {
-    /// The journal beside the output.
+    /// The journal: where the job wants it, else beside the output.
     pub fn journal(&self) -> PathBuf {
-        self.beside("journal")
+        self.journal.clone().unwrap_or_else(|| self.beside("journal"))
     }
 
     /// The run's receipt beside the output.
@@ -322,9 +324,10 @@ impl Output {
         self.path.with_file_name(name)
     }
 
-    /// The output of a rehearsal: `a.csv.gz` becomes `a.simulated.csv.gz`, and the journal with it.
+    /// The output of a rehearsal: `a.csv.gz` becomes `a.simulated.csv.gz`, and so does each file that lies elsewhere.
     pub fn simulated(&self) -> Self {
         let metrics = self.metrics.as_deref().map(simulated);
-        Self { path: simulated(&self.path), metrics, ..self.clone() }
+        let journal = self.journal.as_deref().map(simulated);
+        Self { path: simulated(&self.path), journal, metrics, ..self.clone() }
     }
 }

@@ -22,9 +22,9 @@ mod steps;
 mod tidemark;
 pub mod writer;
 
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::fs::{self, File, OpenOptions};
-use std::io;
+use std::io::{self, Read};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
@@ -41,6 +41,9 @@ use tidemark::Tidemark;
 
 /// Journals up to this size are checked whole whenever a run begins; beyond it, `verify` does.
 const CHECKED_AT_START_BYTES: u64 = 256 * 1024 * 1024;
+
+/// How every file of SQLite begins.
+const MAGIC: &[u8; 16] = b"SQLite format 3\0";
 
 /// Pages of the log from which on it is brought into the journal after a commit; SQLite's own measure.
 const LOG_PAGES: i32 = 1000;
@@ -185,6 +188,34 @@ pub fn in_memory(path: &Path) -> Result<Connection, JournalError> {
 /// journal of that name.
 const COMPANIONS: [&str; 4] = ["", "-wal", "-journal", "-shm"];
 
+/// What may lie beside a journal, of its own: what SQLite keeps there, the lock, the ballast, and a journal in the making.
+const BESIDE: [&str; 9] =
+    ["-wal", "-shm", "-journal", ".lock", ".ballast", ".new", ".new-wal", ".new-shm", ".new-journal"];
+
+/// A journal and all that may lie beside it.
+pub fn files(journal: &Path) -> impl Iterator<Item = PathBuf> + '_ {
+    let beside = BESIDE.iter().map(|ending| with_ending(journal, ending));
+    std::iter::once(journal.to_owned()).chain(beside)
+}
+
+/// Whether a file is a journal, or lies beside one as a part of it. Not to be asked of a journal that this process has open
+/// (see [`open_beside`]).
+pub fn is_part_of_one(file: &Path) -> bool {
+    let name = file.as_os_str().as_bytes();
+    let journal = BESIDE.iter().filter_map(|ending| name.strip_suffix(ending.as_bytes()));
+    is_one(file) || journal.map(OsStr::from_bytes).any(|journal| is_one(Path::new(journal)))
+}
+
+/// Whether a file begins as a journal does.
+fn is_one(file: &Path) -> bool {
+    let mut header = [0_u8; 72];
+    let is_file = file.metadata().is_ok_and(|metadata| metadata.is_file());
+    is_file
+        && File::open(file).and_then(|mut file| file.read_exact(&mut header)).is_ok()
+        && header.starts_with(MAGIC)
+        && header[68..] == schema::APPLICATION_ID.to_be_bytes()
+}
+
 /// Sets a journal aside under a dated name, with its companions, and says the name. `None` when there is nothing.
 ///
 /// # Errors
@@ -256,7 +287,6 @@ fn create(path: &Path) -> Result<(), JournalError> {
 
 /// What SQLite would take for an empty or foreign file is told before it is opened.
 fn check_header(path: &Path) -> Result<(), JournalError> {
-    use std::io::Read;
     let failed = |source| JournalError::File { path: path.to_owned(), source };
     let damaged = |detail: String| JournalError::Damaged { path: path.to_owned(), detail };
     let mut header = [0_u8; 100];
@@ -269,9 +299,8 @@ fn check_header(path: &Path) -> Result<(), JournalError> {
     let size = file.metadata().map_err(failed)?.len();
     let there = usize::try_from(size).unwrap_or(usize::MAX).min(header.len());
     file.read_exact(&mut header[..there]).map_err(failed)?;
-    let magic = b"SQLite format 3\0";
-    let length = there.min(magic.len());
-    if header[..length] != magic[..length] {
+    let length = there.min(MAGIC.len());
+    if header[..length] != MAGIC[..length] {
         return Err(JournalError::Foreign { path: path.to_owned() });
     }
     if there < header.len() {

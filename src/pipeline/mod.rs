@@ -16,8 +16,8 @@ use std::sync::Arc;
 
 use crate::conversation::Rules;
 use crate::format::Format;
-use crate::job::Job;
 use crate::job::problem::Problem;
+use crate::job::{Job, Output};
 use crate::journal::JournalError;
 use crate::read::{Expansion, InputSpec, ReadError, Source, Wanted};
 use crate::render::{Renderer, check};
@@ -153,6 +153,8 @@ impl Opened {
             id: job.input.id.clone(),
             delimiter: job.input.delimiter,
             max_record_bytes: job.input.max_record_bytes,
+            own: own_files(&job.output),
+            is_kept: crate::journal::is_part_of_one,
             ..InputSpec::new(job.input.paths.clone(), job.output.spool())
         };
         let spec = match job.input.max_expanded_bytes {
@@ -293,6 +295,13 @@ impl Weight for Item {
             Self::Bad(bad) => bad.raw.len(),
         }
     }
+}
+
+/// What a job keeps beside its output, which an input's glob may match and never means.
+fn own_files(output: &Output) -> Vec<PathBuf> {
+    let journal = output.journal();
+    let beside = [output.summary(), output.report(), output.spool()];
+    crate::journal::files(&journal).chain(beside).collect()
 }
 
 /// Checks what a job says of its requests before its input is read.

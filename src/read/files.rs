@@ -1,11 +1,12 @@
 //! Which files the paths and globs of a job mean.
 
 use std::fs;
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use glob::MatchOptions;
 
-use super::{ReadError, STDIN_NAME};
+use super::{InputSpec, ReadError, STDIN_NAME};
 
 /// A file of the input, before anything is known of its content.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -20,18 +21,18 @@ pub(super) struct Listed {
 const AS_A_SHELL: MatchOptions =
     MatchOptions { case_sensitive: true, require_literal_separator: true, require_literal_leading_dot: true };
 
-/// The files that `paths` mean, in the order of `paths`; the matches of one glob sorted by name. A file that is
-/// named twice is there twice. Standard input (`-`) is read from `spool`.
-pub(super) fn list(paths: &[String], spool: &Path) -> Result<Vec<Listed>, ReadError> {
+/// The files that the paths of an input mean, in their order; the matches of one glob sorted by name. A file that is
+/// named twice is there twice. Standard input (`-`) is read from the spool.
+pub(super) fn list(spec: &InputSpec) -> Result<Vec<Listed>, ReadError> {
     let mut listed: Vec<Listed> = Vec::new();
-    for path in paths {
+    for path in &spec.paths {
         if path == "-" {
             if listed.iter().any(|file| file.name == STDIN_NAME) {
                 return Err(no_file(path, "standard input is named twice, but can be read only once"));
             }
-            listed.push(Listed { name: STDIN_NAME.to_owned(), path: spool.to_owned() });
+            listed.push(Listed { name: STDIN_NAME.to_owned(), path: spec.spool.clone() });
         } else if is_glob(path) {
-            listed.extend(matches(path)?);
+            listed.extend(matches(path, spec)?);
         } else {
             listed.push(one(path)?);
         }
@@ -42,8 +43,8 @@ pub(super) fn list(paths: &[String], spool: &Path) -> Result<Vec<Listed>, ReadEr
     Ok(listed)
 }
 
-/// The path or glob among `paths` by which `file` is read, or will be once it is there.
-pub(super) fn that_reads<'a>(paths: &'a [String], file: &Path) -> Option<&'a str> {
+/// The path or glob of an input by which `file` is read, or will be once it is there.
+pub(super) fn that_reads<'a>(spec: &'a InputSpec, file: &Path) -> Option<&'a str> {
     let real = fs::canonicalize(file).ok();
     let named = file.strip_prefix(".").unwrap_or(file);
     let reads = |path: &&String| match is_glob(path) {
@@ -52,12 +53,12 @@ pub(super) fn that_reads<'a>(paths: &'a [String], file: &Path) -> Option<&'a str
             let is_matched = |pattern: glob::Pattern| pattern.matches_path_with(named, AS_A_SHELL);
             glob::Pattern::new(pattern).is_ok_and(is_matched)
                 || real.is_some()
-                    && matches(path)
+                    && matches(path, spec)
                         .is_ok_and(|found| found.iter().any(|one| fs::canonicalize(&one.path).ok() == real))
         }
         false => *path != "-" && real.is_some() && fs::canonicalize(path).ok() == real,
     };
-    paths.iter().find(reads).map(String::as_str)
+    spec.paths.iter().find(reads).map(String::as_str)
 }
 
 /// A name with a glob's signs in it that is also a file's own name is that file.
@@ -65,15 +66,19 @@ fn is_glob(path: &str) -> bool {
     path.contains(['*', '?', '[']) && fs::symlink_metadata(path).is_err()
 }
 
-fn matches(pattern: &str) -> Result<Vec<Listed>, ReadError> {
+fn matches(pattern: &str, spec: &InputSpec) -> Result<Vec<Listed>, ReadError> {
     let found = glob::glob_with(pattern, AS_A_SHELL).map_err(|error| {
         no_file(pattern, format!("is not a glob: {} at character {}", error.msg, error.pos))
     })?;
+    let own: Vec<_> = spec.own.iter().filter_map(|path| identity(path)).collect();
+    // A journal that is open must not be opened by anyone else, so that the own ones are told by what the folder says.
+    let is_passed_over =
+        |path: &Path| identity(path).is_some_and(|file| own.contains(&file)) || (spec.is_kept)(path);
     let mut files = Vec::new();
     for entry in found {
         let path = entry
             .map_err(|error| ReadError::unreadable(&error.path().display().to_string(), error.into()))?;
-        if path.is_dir() {
+        if path.is_dir() || is_passed_over(&path) {
             continue;
         }
         let name = path.to_string_lossy().into_owned();
@@ -86,6 +91,11 @@ fn matches(pattern: &str) -> Result<Vec<Listed>, ReadError> {
     }
     files.sort_by(|one, other| one.path.cmp(&other.path));
     Ok(files)
+}
+
+/// What tells a file from all others, by whatever name.
+fn identity(path: &Path) -> Option<(u64, u64)> {
+    fs::metadata(path).ok().map(|metadata| (metadata.dev(), metadata.ino()))
 }
 
 fn one(name: &str) -> Result<Listed, ReadError> {
@@ -150,7 +160,7 @@ mod tests {
     }
 
     fn names(paths: &[String]) -> Result<Vec<String>, String> {
-        list(paths, Path::new("spool"))
+        list(&InputSpec::new(paths, "spool"))
             .map(|files| {
                 let name = |file: Listed| file.path.file_name().unwrap().to_str().unwrap().to_owned();
                 files.into_iter().map(name).collect()
@@ -179,7 +189,8 @@ mod tests {
         fs::write(at("a.csv"), "").unwrap();
         let named = at("a.csv").display().to_string();
         let glob = format!("{}/*.csv", escaped(folder.path()));
-        let reads = |path: &str, file: &str| that_reads(&["-".into(), path.into()], &at(file)).is_some();
+        let reads =
+            |path: &str, file: &str| that_reads(&InputSpec::new(["-", path], "spool"), &at(file)).is_some();
         assert!(reads(&named, "a.csv") && reads(&named, "./a.csv"));
         assert!(!reads(&named, "b.csv") && !reads(&glob, "b.tsv") && !reads(&glob, "x/b.csv"));
         assert!(reads(&glob, "b.csv"));

@@ -28,7 +28,7 @@ mod source;
 mod spool;
 
 use std::collections::BTreeSet;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 pub use error::ReadError;
 pub use rows::Rows;
@@ -63,6 +63,10 @@ pub struct InputSpec {
     pub expansion: Expansion,
     /// Where standard input is kept, so that it can be read again.
     pub spool: PathBuf,
+    /// Files of the job's own that no glob finds.
+    pub own: Vec<PathBuf>,
+    /// Whether another file holds no rows but what some job keeps, so that no glob finds it either.
+    pub is_kept: fn(&Path) -> bool,
 }
 
 impl InputSpec {
@@ -76,6 +80,8 @@ impl InputSpec {
             max_record_bytes: DEFAULT_MAX_RECORD_BYTES,
             expansion: DEFAULT_EXPANSION,
             spool: spool.into(),
+            own: Vec::new(),
+            is_kept: |_| false,
         }
     }
 }

@@ -72,7 +72,7 @@ impl Source {
     /// As [`Source::open`], but with another standard input.
     pub(super) fn open_with(spec: InputSpec, stdin: impl Read, is_terminal: bool) -> Result<Self, ReadError> {
         check_delimiter(&spec)?;
-        let listed = files::list(&spec.paths, &spec.spool)?;
+        let listed = files::list(&spec)?;
         let mut spool_reused = false;
         if listed.iter().any(|file| file.name == STDIN_NAME) {
             spool_reused = spool::keep(stdin, is_terminal, &spec.spool)?;
@@ -108,7 +108,7 @@ impl Source {
 
     /// The path or glob, as the user gave it, by which this input reads `file` or will once it is there.
     pub fn reads(&self, file: &Path) -> Option<&str> {
-        files::that_reads(&self.spec.paths, file)
+        files::that_reads(&self.spec, file)
     }
 
     /// Whether standard input was empty or a terminal, and what an earlier run kept of it is read instead.

@@ -18,6 +18,7 @@ mod harness;
 mod held;
 mod hours;
 mod init;
+mod journal_place;
 mod journals;
 mod journey;
 mod judge;

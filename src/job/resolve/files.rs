@@ -67,6 +67,7 @@ pub(super) fn output(section: OutputSection, layers: &Layers) -> Result<Output, 
         rename: BTreeMap::into_iter(section.rename).collect(),
         prefix: section.prefix.unwrap_or_default(),
         spreadsheet_safe: section.spreadsheet_safe.unwrap_or(false),
+        journal: section.journal.filter(|path| !path.is_empty()).map(PathBuf::from),
         metrics: section.metrics.filter(|path| !path.is_empty()).map(PathBuf::from),
     })
 }
