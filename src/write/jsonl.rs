@@ -11,6 +11,7 @@ use super::cells::{Cell, CellReader, each_column};
 use super::columns::{Layout, OpenColumns, Source};
 use super::encoder::Encoder;
 use super::expanded::Expanded;
+use super::parquet::decimals::Decimals;
 use crate::outcome::RowResult;
 use crate::row::{Item, Origin, Row};
 
@@ -21,6 +22,8 @@ pub(super) struct JsonlWriter {
     /// The columns' names as JSON, in the layout's order.
     names: Vec<String>,
     cells: CellReader,
+    /// Of each input column, whether and where it has decimals.
+    decimals: Vec<Option<Decimals>>,
     /// The line that is being put together, kept for its room.
     line: Vec<u8>,
 }
@@ -29,15 +32,16 @@ impl JsonlWriter {
     pub(super) fn new(output: Encoder, layout: Layout) -> Self {
         let names = layout.column_names().map(|name| serde_json::Value::from(name).to_string()).collect();
         let cells = CellReader::new(layout.input_names(), true);
-        Self { output, layout, names, cells, line: Vec::new() }
+        let decimals = layout.inputs.iter().map(Decimals::within).collect();
+        Self { output, layout, names, cells, decimals, line: Vec::new() }
     }
 
     /// Writes one row. A row that could not be read has nulls in the columns that are known, and else no columns
     /// but the answer's.
     pub(super) fn write(&mut self, item: &Item, result: &RowResult) -> Result<(), WriteError> {
         self.line.clear();
-        match (&self.layout.open, item) {
-            (Some(open), Item::Row(row)) => {
+        match (&self.layout.open, item.row()) {
+            (Some(open), Some(row)) => {
                 refuse_clash(&self.layout, item, row)?;
                 own_columns(&mut self.line, open, row).map_err(|error| {
                     WriteError::row(item, format!("the row is not a JSON object: {error}"))
@@ -50,7 +54,10 @@ impl JsonlWriter {
         for (name, column) in self.names.iter().zip(&self.layout.columns) {
             push_name(&mut self.line, name);
             match column.source {
-                Source::Input(index) => push_cell(&mut self.line, cells[index]),
+                Source::Input(index) => match (&self.decimals[index], cells[index]) {
+                    (Some(decimals), Cell::Value(value)) => decimals.push(&mut self.line, value),
+                    (_, cell) => push_cell(&mut self.line, cell),
+                },
                 Source::Answer(answer) => push_answer(&mut self.line, answer.value(result)),
                 Source::Field(index) => {
                     push_answer(&mut self.line, expanded.value(&self.layout.fields[index]));
@@ -117,7 +124,7 @@ fn own_column(line: &mut Vec<u8>, name: &str, value: &(impl Serialize + ?Sized))
 
 /// Puts a comma after the column before, if there is one: an object's first brace is the only one that can end a
 /// line in the making, since values have closed theirs.
-fn separate(line: &mut Vec<u8>) {
+pub(super) fn separate(line: &mut Vec<u8>) {
     if line.last() != Some(&b'{') {
         line.push(b',');
     }
@@ -159,7 +166,7 @@ fn push_answer(line: &mut Vec<u8>, value: AnswerValue<'_>) {
 }
 
 /// Appends a value that has a form in JSON.
-fn push_json(line: &mut Vec<u8>, value: &(impl Serialize + ?Sized)) {
+pub(super) fn push_json(line: &mut Vec<u8>, value: &(impl Serialize + ?Sized)) {
     let written = serde_json::to_writer(line, value);
     debug_assert!(written.is_ok(), "strings, finite numbers and JSON values always have one");
 }

@@ -2,6 +2,7 @@
 
 mod builder;
 mod columnar;
+pub(super) mod decimals;
 pub(super) mod lines;
 mod runs;
 

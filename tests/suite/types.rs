@@ -4,6 +4,7 @@ use std::fs::File;
 use std::path::Path;
 use std::sync::Arc;
 
+use arrow_array::builder::{Decimal128Builder, ListBuilder};
 use arrow_array::cast::AsArray;
 use arrow_array::types::UInt64Type;
 use arrow_schema::DataType;
@@ -92,6 +93,43 @@ fn types_that_json_does_not_know_are_readable_text_in_prompts_and_csv() {
     assert_eq!(table.texts("day"), ["infinity", "-infinity", "2024-02-29"]);
     assert_eq!(table.texts("price"), ["19.90", "5.00", ""]);
     assert_eq!(table.texts("span"), ["P1Y2M3DT1.500S", "P1D", ""]);
+}
+
+#[test]
+fn a_decimal_of_parquet_is_a_number_in_jsonl_with_its_digits() {
+    let mut scene = scene("in.parquet", data("odd_types.parquet"), "{{ id }} {{ price }}", "out.jsonl");
+    scene.run_job(&["job.toml"]).expect_code(0);
+    let written = scene.read("out.jsonl");
+    let prices: Vec<&str> = written
+        .lines()
+        .map(|line| line.split_once("\"price\":").expect("a price").1.split(',').next().expect("a value"))
+        .collect();
+    assert_eq!(prices, ["19.90", "5.00", "null"]);
+    assert!(prompts(&scene).iter().any(|prompt| prompt.ends_with(" 19.90")));
+}
+
+#[test]
+fn decimals_inside_of_lists_and_long_ones_are_numbers_too() {
+    let long = arrow_array::Decimal128Array::from(vec![Some(12_345_678_901_234_567_890), Some(-5)])
+        .with_precision_and_scale(38, 0)
+        .expect("a decimal");
+    let places = Decimal128Builder::new().with_precision_and_scale(10, 2).expect("a decimal");
+    let mut lists = ListBuilder::new(places);
+    for values in [&[1990_i128, 5][..], &[-250]] {
+        values.iter().for_each(|value| lists.values().append_value(*value));
+        lists.append(true);
+    }
+    let lists = lists.finish();
+    let bytes = parquet([
+        ("text", strings([Some("a"), Some("b")])),
+        ("long", Arc::new(long)),
+        ("parts", Arc::new(lists)),
+    ]);
+    let mut scene = scene("in.parquet", bytes, "{{ text }} {{ long }} {{ parts }}", "out.jsonl");
+    scene.run_job(&["job.toml"]).expect_code(0);
+    let written = scene.read("out.jsonl");
+    assert!(written.contains(r#""long":12345678901234567890,"parts":[19.90,0.05],"#), "{written}");
+    assert!(written.contains(r#""long":-5,"parts":[-2.50],"#), "{written}");
 }
 
 #[test]
