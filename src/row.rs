@@ -34,6 +34,8 @@ pub struct BadRow {
     pub reason: String,
     /// The bytes as they were read, at most a few kilobytes of them: its identity in the journal.
     pub raw: Vec<u8>,
+    /// Its columns, where they could be read and something else is wrong, such as a missing identifier.
+    pub row: Option<Box<Row>>,
 }
 
 /// What a source yields for each row of the input.
@@ -51,6 +53,14 @@ impl Item {
         match self {
             Item::Row(row) => row.position,
             Item::Bad(bad) => bad.position,
+        }
+    }
+
+    /// The row, as far as its columns could be read.
+    pub fn row(&self) -> Option<&Row> {
+        match self {
+            Item::Row(row) => Some(row),
+            Item::Bad(bad) => bad.row.as_deref(),
         }
     }
 

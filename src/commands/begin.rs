@@ -38,7 +38,7 @@ pub(super) fn run(args: RunArgs) -> Result<Exit, Failure> {
     let address = notify.and_then(|notify| secret(notify, &loaded.environment));
     let known = key.as_ref().ok().and_then(Option::as_ref);
     let hidden = Environment::with_secrets(&loaded.job, known, address.as_deref());
-    let notifier = Notifier::new(notify, &loaded.environment, &hidden, &args.job, &screen);
+    let notifier = Notifier::new(&loaded.job, &loaded.environment, &hidden, &args.job, &screen);
     let notifier = RefCell::new(notifier);
     let beginning =
         Beginning { args: &args, screen, ask, stop, loaded, key, address, hidden, notifier: &notifier };
@@ -111,7 +111,7 @@ impl Beginning<'_> {
             return Err(figures.taken(figures.place));
         }
         if opened.source.spool_reused() {
-            screen.say("standard input is empty: going on with what it held before");
+            screen.say("standard input is a terminal: going on with what it held before");
         }
         let begun = SystemTime::now();
         let session = Session { args, screen, ask, stop, opened, endpoint, hidden, notifier, begun };

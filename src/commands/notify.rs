@@ -16,6 +16,7 @@ use super::resume::resume_command;
 use crate::api::notify::Hook;
 use crate::cli::JobArgs;
 use crate::exit::Exit;
+use crate::job::Job;
 use crate::job::knobs::KNOBS;
 use crate::job::notify::{Moment, Notify, PATIENCE, Recipient};
 use crate::pipeline::plan::Plan;
@@ -114,14 +115,15 @@ pub(super) struct Notifier {
 }
 
 impl Notifier {
-    /// For a run of a job; without `[notify]`, for nobody. Commands do not get to see the `hidden` variables.
+    /// For a run of a job; without a `[notify]` of its own, for nobody. Commands do not get to see the `hidden` variables.
     pub(super) fn new(
-        notify: Option<&Notify>,
+        job: &Job,
         environment: &Environment,
         hidden: &[OsString],
         args: &JobArgs,
         screen: &Screen,
     ) -> Self {
+        let notify = job.notify.as_ref();
         let worker = notify.and_then(|notify| match line(notify, environment, hidden) {
             Ok(line) => {
                 let (events, given) = channel();
@@ -139,7 +141,7 @@ impl Notifier {
         about.insert("program".to_owned(), json!(concat!("fanfold ", env!("CARGO_PKG_VERSION"))));
         about.insert("job".to_owned(), json!(args.job.as_ref().map(|path| path.to_string_lossy())));
         about.insert("simulated".to_owned(), json!(args.simulate));
-        about.insert("resume".to_owned(), json!(tells_nothing(args).then(resume_command)));
+        about.insert("resume".to_owned(), json!(tells_nothing(args).then(|| resume_command(job))));
         let on = notify.map(|notify| notify.on.clone()).unwrap_or_default();
         Self { about, on, worker, is_over: false }
     }

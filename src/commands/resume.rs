@@ -1,14 +1,19 @@
 //! The command that goes on where one ended.
 
 use super::Failure;
+use crate::job::Job;
 
-/// The command that goes on where this one ended.
-pub(super) fn resume_command() -> String {
+/// The command that goes on where this one of a job ended. What came on standard input comes from where it was kept.
+pub(super) fn resume_command(job: &Job) -> String {
     let words = std::env::args_os()
         .map(|word| word.to_string_lossy().into_owned())
         .filter(|word| word != "--fresh" && word != "--retry-failed")
         .map(|word| quoted(&word));
-    words.collect::<Vec<_>>().join(" ")
+    let command = words.collect::<Vec<_>>().join(" ");
+    match job.input.paths.iter().any(|path| path == "-") {
+        true => format!("{command} < {}", quoted(&job.output.spool().to_string_lossy())),
+        false => command,
+    }
 }
 
 /// A word as a shell reads it back.
@@ -21,10 +26,10 @@ fn quoted(word: &str) -> String {
 }
 
 /// The failure with the command that goes on. Nothing is said where nobody reads the output any more.
-pub(super) fn resumable(failure: Failure) -> Failure {
+pub(super) fn resumable(failure: Failure, job: &Job) -> Failure {
     if failure.message.is_empty() {
         return failure;
     }
-    let message = format!("{}\nto go on, once that is mended: {}", failure.message, resume_command());
+    let message = format!("{}\nto go on, once that is mended: {}", failure.message, resume_command(job));
     Failure { message, ..failure }
 }

@@ -134,7 +134,7 @@ impl Session<'_> {
         if is_stored && let Ok(connection) = journal::open_again(&path) {
             let _ = end_run(&connection, &path, run, "broken_off");
         }
-        resumable(Failure::from(error))
+        resumable(Failure::from(error), &self.opened.job)
     }
 
     /// Interrupted while the input was read: there is nothing to wait for, and the output stays as it is.
@@ -144,7 +144,7 @@ impl Session<'_> {
         }
         self.screen
             .insist("interrupted while the input was read: nothing was sent and no output was written");
-        self.screen.insist(&format!("to go on: {}", resume_command()));
+        self.screen.insist(&format!("to go on: {}", resume_command(&self.opened.job)));
         Ok(Exit::Interrupted)
     }
 
@@ -315,7 +315,9 @@ impl Session<'_> {
             end_run(connection, &path, run, sent.reason.as_str())?;
         }
         let written = match orderly {
-            true => self.write(&mut plan, connection).map_err(resumable)?,
+            true => {
+                self.write(&mut plan, connection).map_err(|failure| resumable(failure, &self.opened.job))?
+            }
             false => None,
         };
         let reader = Reader::new(journal::open_beside(&path)?, &path);
@@ -323,7 +325,7 @@ impl Session<'_> {
         if orderly {
             end_run(connection, &path, run, account.reason)?;
         }
-        let resume = resume_command();
+        let resume = resume_command(&self.opened.job);
         let summary = Summary {
             opened: &self.opened,
             plan: &plan,

@@ -289,10 +289,13 @@ impl<T: Weight, E> Weight for Result<T, E> {
 impl Weight for Item {
     /// The bytes of a row's values. A row of a Parquet batch shares that with its neighbours.
     fn bytes(&self) -> usize {
+        let of_row = |row: &Row| match &row.origin {
+            Origin::Line(line) => line.len(),
+            _ => row.fields.values().filter_map(|value| value.as_str()).map(str::len).sum(),
+        };
         match self {
-            Self::Row(Row { origin: Origin::Line(line), .. }) => line.len(),
-            Self::Row(row) => row.fields.values().filter_map(|value| value.as_str()).map(str::len).sum(),
-            Self::Bad(bad) => bad.raw.len(),
+            Self::Row(row) => of_row(row),
+            Self::Bad(bad) => bad.raw.len() + bad.row.as_deref().map_or(0, of_row),
         }
     }
 }

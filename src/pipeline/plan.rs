@@ -294,7 +294,7 @@ impl Survey {
     }
 
     fn look_at(&mut self, item: &Item) -> Result<(), PipelineError> {
-        let Item::Row(row) = item else { return Ok(()) };
+        let Some(row) = item.row() else { return Ok(()) };
         if !self.json {
             return Ok(());
         }

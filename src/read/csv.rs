@@ -9,7 +9,7 @@ use super::header;
 use super::pass::{Pass, guarded};
 use super::records::{Cells, Records};
 use crate::format::Format;
-use crate::row::{BadRow, Item, Origin, Row};
+use crate::row::{Item, Origin};
 
 /// Opens a text file as records, and reads its header. `None` for a file with no record at all.
 pub(super) fn open(
@@ -25,6 +25,9 @@ pub(super) fn open(
     };
     let mut records = Records::new(text, delimiter, max_record_bytes);
     let header = header::read(&mut records)?;
+    if header.as_ref().is_some_and(|header| header.columns.len() == 1) {
+        records.count_blank_lines();
+    }
     Ok((records, header))
 }
 
@@ -63,14 +66,8 @@ impl CsvRows {
             return Ok(None);
         }
         let place = self.records.place();
-        let read = guarded(|| {
-            let fields = self.fields(self.cells()?);
-            Ok((pass.identify(&fields)?, fields))
-        });
-        Ok(Some(match read {
-            Ok((id, fields)) => Item::Row(Row { position, place, id, fields, origin: Origin::Record }),
-            Err(reason) => Item::Bad(BadRow { position, place, reason, raw: self.records.raw().to_vec() }),
-        }))
+        let read = guarded(|| Ok((self.fields(self.cells()?), Origin::Record)));
+        Ok(Some(pass.item(position, place, read, |_| self.records.raw().to_vec())))
     }
 
     /// Goes past the next row without looking into it. False at the end of the file.

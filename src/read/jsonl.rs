@@ -5,8 +5,8 @@ use std::io::{self, BufRead, Read};
 use super::ReadError;
 use super::bytes::Text;
 use super::object;
-use super::pass::{Pass, guarded, raw};
-use crate::row::{BadRow, Item, Origin, Place, PlaceUnit, Row};
+use super::pass::{Columns, Pass, guarded, raw};
+use crate::row::{Item, Origin, Place, PlaceUnit};
 
 /// The rows of one file of JSONL. Lines of nothing but white space are no rows.
 pub(super) struct JsonlRows {
@@ -32,10 +32,7 @@ impl JsonlRows {
         let file = self.text.file().clone();
         let place = Place { file, number: self.number, unit: PlaceUnit::Line };
         let read = if is_whole { guarded(|| self.row(pass)) } else { Err(too_long(pass.max_record_bytes)) };
-        Ok(Some(match read {
-            Ok((id, fields, origin)) => Item::Row(Row { position, place, id, fields, origin }),
-            Err(reason) => Item::Bad(BadRow { position, place, reason, raw: raw(&self.line) }),
-        }))
+        Ok(Some(pass.item(position, place, read, |_| raw(&self.line))))
     }
 
     /// Goes past the next row without looking into it. False at the end of the file.
@@ -76,17 +73,14 @@ impl JsonlRows {
     }
 
     /// The parts of a row that its line gives, or why it gives none.
-    fn row(&self, pass: &Pass) -> Result<RowParts, String> {
+    fn row(&self, pass: &Pass) -> Result<Columns, String> {
         let text = str::from_utf8(&self.line).map_err(|error| {
             format!("not UTF-8 at byte {}; convert the file to UTF-8", error.valid_up_to() + 1)
         })?;
         let fields = object::parse(text, pass)?;
-        let id = pass.identify(&fields)?;
-        Ok((id, fields, Origin::Line(text.trim_matches(is_json_space).into())))
+        Ok((fields, Origin::Line(text.trim_matches(is_json_space).into())))
     }
 }
-
-type RowParts = (Option<crate::row::RowId>, serde_json::Map<String, serde_json::Value>, Origin);
 
 fn too_long(limit: u64) -> String {
     format!("the line is longer than {limit} bytes, the most that is read of one row")
@@ -102,6 +96,7 @@ mod tests {
 
     use super::*;
     use crate::read::DEFAULT_EXPANSION;
+    use crate::row::Row;
 
     fn read(content: &[u8], pass: &Pass) -> Vec<String> {
         let folder = tempfile::tempdir().unwrap();

@@ -19,7 +19,7 @@ use super::columns::{self, Header, refuse_twins};
 use super::intervals;
 use super::pass::{Pass, raw};
 use super::{ReadError, Wanted};
-use crate::row::{BadRow, Column, ColumnKind, Item, Origin, Place, PlaceUnit, Row};
+use crate::row::{Column, ColumnKind, Item, Origin, Place, PlaceUnit};
 
 /// How many rows are decoded at a time, at most.
 const BATCH_ROWS: usize = 1024;
@@ -170,13 +170,8 @@ impl ParquetRows {
         self.number += 1;
         let place = Place { file: self.file.clone(), number: self.number, unit: PlaceUnit::Row };
         let fields = self.fields(index).map_err(|error| damaged(&self.file, &error))?;
-        Ok(Some(match pass.identify(&fields) {
-            Ok(id) => {
-                let origin = Origin::Columnar(self.batch.clone(), index);
-                Item::Row(Row { position, place, id, fields, origin })
-            }
-            Err(reason) => Item::Bad(BadRow { position, place, reason, raw: nameless(fields, pass) }),
-        }))
+        let origin = Origin::Columnar(self.batch.clone(), index);
+        Ok(Some(pass.item(position, place, Ok((fields, origin)), |fields| nameless(fields, pass))))
     }
 
     /// Holds the rows that were read against those that the row groups say they have.
@@ -263,8 +258,9 @@ fn batch_rows(builder: &Builder) -> usize {
 }
 
 /// What is kept of a row without a name: its id column alone, since other columns are not read in every pass.
-fn nameless(fields: Map<String, Value>, pass: &Pass) -> Vec<u8> {
-    let id = fields.into_iter().filter(|(name, _)| pass.is_id(name)).collect();
+fn nameless(fields: &Map<String, Value>, pass: &Pass) -> Vec<u8> {
+    let id = fields.iter().filter(|(name, _)| pass.is_id(name));
+    let id = id.map(|(name, value)| (name.clone(), value.clone())).collect();
     raw(Value::Object(id).to_string().as_bytes())
 }
 

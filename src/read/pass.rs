@@ -6,7 +6,7 @@ use std::sync::Arc;
 use serde_json::{Map, Value};
 
 use super::{Expansion, Wanted};
-use crate::row::{Column, RowId};
+use crate::row::{BadRow, Column, Item, Origin, Place, Row, RowId};
 
 /// How much of a row that could not be read is kept, in bytes.
 pub(super) const RAW_BYTES: usize = 4096;
@@ -43,8 +43,33 @@ impl Pass {
         self.id.as_deref() == Some(name)
     }
 
+    /// What the row at `position` is, by what was read of it; `raw` gives what is kept of a bad one, by its columns.
+    pub(super) fn item(
+        &self,
+        position: u64,
+        place: Place,
+        read: Result<Columns, String>,
+        raw: impl FnOnce(&Map<String, Value>) -> Vec<u8>,
+    ) -> Item {
+        let (fields, origin) = match read {
+            Ok(columns) => columns,
+            Err(reason) => {
+                let raw = raw(&Map::new());
+                return Item::Bad(BadRow { position, place, reason, raw, row: None });
+            }
+        };
+        match self.identify(&fields) {
+            Ok(id) => Item::Row(Row { position, place, id, fields, origin }),
+            Err(reason) => {
+                let raw = raw(&fields);
+                let row = Box::new(Row { position, place: place.clone(), id: None, fields, origin });
+                Item::Bad(BadRow { position, place, reason, raw, row: Some(row) })
+            }
+        }
+    }
+
     /// The row's identifier, when the job names a column for it, or why there is none.
-    pub(super) fn identify(&self, fields: &Map<String, Value>) -> Result<Option<RowId>, String> {
+    fn identify(&self, fields: &Map<String, Value>) -> Result<Option<RowId>, String> {
         let Some(column) = &self.id else { return Ok(None) };
         let value = fields.get(column);
         if let Some(id) = value.and_then(RowId::from_value) {
@@ -59,6 +84,9 @@ impl Pass {
         Err(format!("column `{column}` names the row and {found}"))
     }
 }
+
+/// The columns of a row that a pass wants, and the form it was read in.
+pub(super) type Columns = (Map<String, Value>, Origin);
 
 /// What is read of a row. A panic on the way is that row's failure, and no other's.
 pub(super) fn guarded<T>(read: impl FnOnce() -> Result<T, String>) -> Result<T, String> {

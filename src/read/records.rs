@@ -8,7 +8,7 @@ use super::pass::RAW_BYTES;
 use crate::row::{Place, PlaceUnit};
 
 /// A file of CSV or TSV, one record at a time. Quoting is RFC 4180's, read leniently: text after a closing
-/// quote belongs to the cell. Blank lines are no records.
+/// quote belongs to the cell. Blank lines are no records, unless they are told to be.
 pub(super) struct Records {
     text: Text,
     splitter: csv_core::Reader,
@@ -23,6 +23,10 @@ pub(super) struct Records {
     raw: Vec<u8>,
     /// The line it begins on.
     line: u64,
+    /// Whether a blank line is a record of one empty cell.
+    blank_lines_count: bool,
+    /// Whether the record before ended with a carriage return, of which a line feed may still be left.
+    is_after_return: bool,
 }
 
 impl Records {
@@ -30,7 +34,23 @@ impl Records {
     pub(super) fn new(text: Text, delimiter: u8, limit: u64) -> Self {
         let splitter = csv_core::ReaderBuilder::new().delimiter(delimiter).build();
         let (cells, ends) = (vec![0; 1024], vec![0; 16]);
-        Self { text, splitter, limit, cells, ends, count: 0, raw: Vec::new(), line: 1 }
+        Self {
+            text,
+            splitter,
+            limit,
+            cells,
+            ends,
+            count: 0,
+            raw: Vec::new(),
+            line: 1,
+            blank_lines_count: false,
+            is_after_return: false,
+        }
+    }
+
+    /// From here on, a blank line is a record of one empty cell: in a table of one column it is nothing else.
+    pub(super) fn count_blank_lines(&mut self) {
+        self.blank_lines_count = true;
     }
 
     /// Goes to the next record. False at the end of the file.
@@ -39,7 +59,13 @@ impl Records {
     /// When the file cannot be read, or the record does not end: it is longer than the limit, or the file ends
     /// within quotes.
     pub(super) fn advance(&mut self) -> Result<bool, ReadError> {
-        if !self.skip_blank_lines()? {
+        if self.blank_lines_count {
+            match self.take_blank_line()? {
+                None => return Ok(false),
+                Some(true) => return Ok(true),
+                Some(false) => {}
+            }
+        } else if !self.skip_blank_lines()? {
             return Ok(false);
         }
         self.line = self.splitter.line();
@@ -60,6 +86,7 @@ impl Records {
             if !is_end {
                 let room = RAW_BYTES - self.raw.len();
                 self.raw.extend_from_slice(&chunk[..read.min(room)]);
+                self.is_after_return = chunk[..read].last() == Some(&b'\r');
                 self.text.consume(read);
                 consumed += read as u64;
             }
@@ -96,6 +123,32 @@ impl Records {
             self.text.consume(blank);
             if is_found {
                 return Ok(true);
+            }
+        }
+    }
+
+    /// Whether the next record is a blank line, which is then taken as a record of one empty cell. `None` at the end of
+    /// the file.
+    fn take_blank_line(&mut self) -> Result<Option<bool>, ReadError> {
+        loop {
+            let chunk = match self.text.fill_buf() {
+                Ok(chunk) => chunk,
+                Err(error) => return Err(self.text.failure(error)),
+            };
+            let Some(first) = chunk.first().copied() else { return Ok(None) };
+            let is_rest = std::mem::take(&mut self.is_after_return) && first == b'\n';
+            if !is_rest && !matches!(first, b'\r' | b'\n') {
+                return Ok(Some(false));
+            }
+            self.text.consume(1);
+            let line = self.splitter.line();
+            self.splitter.set_line(line + u64::from(first == b'\n'));
+            if !is_rest {
+                self.is_after_return = first == b'\r';
+                self.line = line;
+                self.raw.clear();
+                (self.count, self.ends[0]) = (1, 0);
+                return Ok(Some(true));
             }
         }
     }
@@ -168,12 +221,16 @@ mod tests {
     use super::*;
     use crate::read::DEFAULT_EXPANSION;
 
-    fn split(content: &[u8], limit: u64) -> Result<Vec<(u64, Vec<String>)>, String> {
+    fn records(content: &[u8], limit: u64) -> Records {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("a.csv");
         std::fs::write(&path, content).unwrap();
         let text = Text::open(&Arc::from("a"), &path, DEFAULT_EXPANSION).unwrap();
-        let mut records = Records::new(text, b',', limit);
+        Records::new(text, b',', limit)
+    }
+
+    fn split(content: &[u8], limit: u64) -> Result<Vec<(u64, Vec<String>)>, String> {
+        let mut records = records(content, limit);
         let mut found = Vec::new();
         while records.advance().map_err(|error| error.to_string())? {
             let cells = records.cells().map_err(|index| format!("cell {index}"))?;
@@ -190,6 +247,25 @@ mod tests {
         let cells: Vec<&[String]> = found.iter().map(|(_, cells)| cells.as_slice()).collect();
         assert_eq!(lines, [1, 3, 7, 8]);
         assert_eq!(cells, [["a", "b"], ["x\r\ny", "say \"hi\""], ["", ""], ["last", "é"]]);
+    }
+
+    #[test]
+    fn where_blank_lines_count_each_is_a_record_however_lines_end() {
+        for end in ["\n", "\r\n", "\r"] {
+            let content = ["a", "", "b", "", "", "c"].map(|line| format!("{line}{end}")).concat();
+            let mut records = records(content.as_bytes(), 100);
+            assert!(records.advance().unwrap());
+            records.count_blank_lines();
+            let mut found = Vec::new();
+            while records.advance().unwrap() {
+                found.push((records.line, records.cells().unwrap().get(0).to_owned()));
+            }
+            let cells: Vec<&str> = found.iter().map(|(_, cell)| cell.as_str()).collect();
+            assert_eq!(cells, ["", "b", "", "", "c"], "{end:?}");
+            if end != "\r" {
+                assert!(found.iter().map(|(line, _)| *line).eq(2..=6), "{end:?} {found:?}");
+            }
+        }
     }
 
     #[test]

@@ -111,7 +111,7 @@ impl Source {
         files::that_reads(&self.spec, file)
     }
 
-    /// Whether standard input was empty or a terminal, and what an earlier run kept of it is read instead.
+    /// Whether standard input is a terminal, and what an earlier run kept of it is read instead.
     pub fn spool_reused(&self) -> bool {
         self.spool_reused
     }

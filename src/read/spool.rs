@@ -8,36 +8,19 @@ use std::path::{Path, PathBuf};
 use super::ReadError;
 use crate::failpoint::meet;
 
-/// Copies `stdin` to `spool`, where it appears whole or not at all. True when there was nothing to copy, from a
-/// terminal or from an empty pipe, and the `spool` of an earlier run is left in its place.
+/// Copies `stdin` to `spool`, where it appears whole or not at all; what brings nothing is an input of no rows. True when
+/// it is a terminal, and the `spool` of an earlier run is left in its place.
 ///
 /// # Errors
 /// When it cannot be read or written, or when a terminal is all there is.
-pub(super) fn keep(mut stdin: impl Read, is_terminal: bool, spool: &Path) -> Result<bool, ReadError> {
+pub(super) fn keep(stdin: impl Read, is_terminal: bool, spool: &Path) -> Result<bool, ReadError> {
     let failed = |reason: String| ReadError::Spool { path: spool.to_owned(), reason };
-    let mut first = [0; 1];
-    let is_empty =
-        is_terminal || fill(&mut stdin, &mut first).map_err(|error| failed(error.to_string()))? == 0;
-    if is_empty && spool.is_file() {
-        return Ok(true);
-    }
     if is_terminal {
-        let advice = "it is a terminal; pipe the rows in, or name a file".to_owned();
-        return Err(failed(advice));
+        let advice = "it is a terminal; pipe the rows in, or name a file";
+        return if spool.is_file() { Ok(true) } else { Err(failed(advice.to_owned())) };
     }
-    let content = first[usize::from(is_empty)..].chain(stdin);
-    copy(content, spool).map_err(|error| failed(format!("{error}; check the folder and its free space")))?;
+    copy(stdin, spool).map_err(|error| failed(format!("{error}; check the folder and its free space")))?;
     Ok(false)
-}
-
-/// `Read::read`, but tried again when a signal interrupts it.
-fn fill(reader: &mut impl Read, buffer: &mut [u8]) -> io::Result<usize> {
-    loop {
-        match reader.read(buffer) {
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-            result => return result,
-        }
-    }
 }
 
 fn copy(mut content: impl Read, spool: &Path) -> io::Result<()> {
@@ -108,11 +91,10 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_was_piped_in_is_kept_and_used_again_when_nothing_comes() {
+    fn what_was_piped_in_is_kept_and_used_again_at_a_terminal() {
         let folder = tempfile::tempdir().unwrap();
         let spool = folder.path().join("new/out.stdin");
         assert!(!keep(&b"a\n1\n"[..], false, &spool).unwrap());
-        assert!(keep(io::empty(), false, &spool).unwrap());
         assert!(keep(io::empty(), true, &spool).unwrap());
         assert_eq!(fs::read(&spool).unwrap(), b"a\n1\n");
         assert!(!keep(&b"a\n2\n"[..], false, &spool).unwrap());
@@ -125,7 +107,11 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let spool = folder.path().join("out.stdin");
         assert!(keep(io::empty(), true, &spool).unwrap_err().to_string().contains("terminal"));
-        assert!(!keep(io::empty(), false, &spool).unwrap());
+        assert!(!keep(&b"a"[..], false, &spool).unwrap());
+        assert!(
+            !keep(io::empty(), false, &spool).unwrap(),
+            "what an earlier run kept is not what this one was given"
+        );
         assert_eq!(fs::read(&spool).unwrap(), b"");
     }
 

@@ -95,7 +95,7 @@ impl CellReader {
     ///
     /// When the row's line is not an object, or its Arrow batch has no form in JSON.
     pub(super) fn read<'a>(&'a mut self, item: &'a Item) -> Result<Vec<Cell<'a>>, WriteError> {
-        let Item::Row(row) = item else { return Ok(vec![Cell::Null; self.names.len()]) };
+        let Some(row) = item.row() else { return Ok(vec![Cell::Null; self.names.len()]) };
         if self.names.is_empty() {
             return Ok(Vec::new());
         }

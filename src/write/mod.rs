@@ -80,7 +80,7 @@ impl Writer {
         }))
     }
 
-    /// Writes one row. Of [`Item::Bad`], the input's columns are null.
+    /// Writes one row. The input's columns are null where they could not be read.
     ///
     /// # Errors
     ///

@@ -158,16 +158,34 @@ fn standard_input_is_told_by_its_content_and_becomes_every_output() {
 }
 
 #[test]
-fn standard_input_is_kept_so_that_an_empty_one_resumes() {
+fn standard_input_is_kept_so_that_the_job_can_go_on_with_it() {
     let script = "[[fault]]\ncontains = \"third\"\ntimes = 1\nstatus = 401\ncode = \"invalid_api_key\"\n";
     let mut scene = Scene::with_script(script);
     scene.job("-", "out.jsonl", "limits.concurrency = 1\n");
-    piped(&mut scene, &jsonl()).expect_code(4);
-    scene.run_job(&["job.toml"]).expect_code(0).says("going on with what it held before");
+    piped(&mut scene, &jsonl()).expect_code(4).says("run job.toml < out.jsonl.stdin");
+    let kept = std::fs::read(scene.path("out.jsonl.stdin")).expect("what was kept");
+    piped(&mut scene, &kept).expect_code(0);
     let table = Table::read(&scene.path("out.jsonl"));
     assert_eq!(table.texts("text"), TEXTS);
     assert_eq!(scene.witness().len(), TEXTS.len() + 1);
     scene.run(&["verify", "job.toml"]).expect_code(0);
+}
+
+#[test]
+fn standard_input_that_brings_nothing_is_an_input_of_no_rows_and_not_yesterdays() {
+    let mut scene = Scene::new();
+    scene.job("-", "out.jsonl", "");
+    piped(&mut scene, &jsonl()).expect_code(0);
+    let told = "the input has no rows, and had 5 rows with answers before; the output will be empty";
+    piped(&mut scene, b"").expect_code(0).says(told);
+    assert!(scene.output().is_empty());
+    // The answers are there still.
+    piped(&mut scene, &jsonl()).expect_code(0);
+    assert_eq!(scene.witness().len(), TEXTS.len());
+    let job = scene.read("job.toml");
+    scene.write("job.toml", format!("{job}\ninput.min_rows = 1\n"));
+    piped(&mut scene, b"").expect_code(1).says("the input has 0 rows");
+    assert_eq!(Table::read(&scene.path("out.jsonl")).texts("text"), TEXTS);
 }
 
 #[test]
@@ -179,7 +197,59 @@ fn only_run_reads_standard_input_and_the_other_commands_leave_it_alone() {
         scene.run_with_input(&[command, "job.toml"], b"{\"id\":\"x\",\"text\":\"other\"}\n").expect_code(0);
     }
     assert_eq!(Table::read(&scene.path("out.jsonl")).texts("text"), TEXTS);
-    scene.run_job(&["job.toml"]).expect_code(0).says("kept 5 · moved 0 · changed 0 · new 0");
+    piped(&mut scene, &jsonl()).expect_code(0).says("kept 5 · moved 0 · changed 0 · new 0");
+}
+
+#[test]
+fn an_empty_line_is_a_row_where_a_table_has_one_column() {
+    for end in ["\n", "\r\n"] {
+        let mut scene = Scene::new();
+        scene.write("in.csv", ["text", "one", "", "three", "\"\"", "five"].join(end) + end);
+        scene.job("in.csv", "out.csv", "");
+        let job = scene.read("job.toml").replace("{{ text }}", "Say {{ text }}");
+        scene.write("job.toml", job);
+        scene.judge.output = "out.csv".to_owned();
+        scene.run_job(&["job.toml"]).expect_code(0);
+        let table = Table::read(&scene.path("out.csv"));
+        assert_eq!(table.texts("text"), ["one", "", "three", "", "five"]);
+        assert_eq!(scene.witness().len(), 5);
+    }
+    let mut scene = Scene::new();
+    scene.write("in.csv", "id,text\n\n1,one\n\n\n2,two\n\n");
+    scene.job("in.csv", "out.csv", "");
+    scene.judge.output = "out.csv".to_owned();
+    scene.run_job(&["job.toml"]).expect_code(0);
+    assert_eq!(Table::read(&scene.path("out.csv")).texts("id"), ["1", "2"]);
+}
+
+#[test]
+fn a_row_that_lacks_only_its_id_keeps_its_columns_in_every_output() {
+    let ids = [Some("r0"), None, Some("r2")];
+    let texts = [Some("zero"), Some("one"), Some("two")];
+    let inputs = [
+        ("in.jsonl", b"{\"id\":\"r0\",\"text\":\"zero\"}\n{\"text\":\"one\",\"more\":1.50}\n{\"id\":\"r2\",\"text\":\"two\"}\n".to_vec()),
+        ("in.csv", b"id,text\nr0,zero\n,one\nr2,two\n".to_vec()),
+        ("in.parquet", parquet([("id", strings(ids)), ("text", strings(texts))])),
+    ];
+    for (input, bytes) in inputs {
+        for output in ["out.jsonl", "out.csv", "out.parquet"] {
+            let mut scene = Scene::new();
+            scene.write(input, &bytes);
+            scene.job(input, output, "input.id = \"id\"\ninput.on_bad_row = \"skip\"\n");
+            scene.judge.output = output.to_owned();
+            scene.run_job(&["job.toml"]).expect_code(3);
+            let table = Table::read(&scene.path(output));
+            assert_eq!(table.texts("text"), ["zero", "one", "two"], "{input} to {output}");
+            assert_eq!(table.texts("status"), ["ok", "failed", "ok"], "{input} to {output}");
+            if input == "in.jsonl" {
+                assert_eq!(
+                    table.texts("more")[1],
+                    if output == "out.csv" { "1.50" } else { "1.5" },
+                    "{output}"
+                );
+            }
+        }
+    }
 }
 
 #[test]

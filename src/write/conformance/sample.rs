@@ -87,6 +87,7 @@ pub(in crate::write) fn bad(position: usize) -> Item {
         place: place(position),
         reason: "not an object".into(),
         raw: b"{".to_vec(),
+        row: None,
     })
 }
 

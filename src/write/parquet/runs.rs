@@ -31,7 +31,7 @@ impl Runs {
     ///
     /// When the row did not come from an Arrow batch.
     pub(super) fn push(&mut self, item: &Item) -> Result<usize, WriteError> {
-        let Item::Row(row) = item else {
+        let Some(row) = item.row() else {
             match self.runs.last_mut() {
                 Some(Run::Nulls(rows)) => *rows += 1,
                 _ => self.runs.push(Run::Nulls(1)),

@@ -162,8 +162,13 @@ impl Kind {
         scene.judge.judge_after_a_kill();
         let left = Left::look(self, scene);
         self.looks(scene, &left);
-        let pipes = !scene.path(&format!("{}.stdin", self.output)).exists();
-        let finished = Finished::from(self.output_of(scene.command(&["run", "job.toml"]), pipes));
+        let mut command = scene.command(&["run", "job.toml"]);
+        let kept = fs::File::open(scene.path(&format!("{}.stdin", self.output)));
+        let pipes = kept.is_err();
+        if let Ok(kept) = kept {
+            command.stdin(kept);
+        }
+        let finished = Finished::from(self.output_of(command, pipes));
         scene.judge.judge(&finished);
         finished.expect_code(0);
         let receipt = scene.read(&format!("{}.summary.json", self.output));
