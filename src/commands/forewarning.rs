@@ -3,10 +3,15 @@
 use serde_json::Value;
 
 use super::Failure;
+use super::resume::quoted;
+use super::run::SIMULATOR;
 use crate::job::Job;
+use crate::journal::matching::Matched;
+use crate::journal::neighbours::with_answers;
 use crate::journal::reader::Reader;
+use crate::pipeline::Opened;
 use crate::pipeline::outlay::{Outlay, Unasked};
-use crate::pipeline::plan::Plan;
+use crate::pipeline::plan::{Plan, first_requests};
 use crate::watch::text::{count, counted, money};
 
 /// The warnings that what is to be sent calls for, a line each. `outlay` is that of the requests to send.
@@ -46,6 +51,33 @@ pub(super) fn unused_glossary(job: &Job, plan: &Plan) -> Option<String> {
             "warning: nothing of the glossary {} occurs in any row; are its sources in the language of the rows, and its \
              columns source_lang and target_lang, if it has them, those of the request?",
             glossary.display()
+        )
+    })
+}
+
+/// Rows at the top of an input whose requests tell whether another journal has the answers of this job.
+const LOOKED_FOR: usize = 64;
+
+/// That a journal beside that of a job which has none yet, or an empty one, has the answers which the job would buy: as is so
+/// when the path of the output has changed.
+pub(super) fn answered_elsewhere(opened: &Opened, plan: &Plan) -> Option<String> {
+    let Matched { kept, moved, changed, gone, .. } = plan.matched;
+    if kept + moved + changed + gone > 0 || plan.to_send() <= plan.bad {
+        return None;
+    }
+    let (own, output) = (opened.journal(), &opened.job.output.path);
+    let other = with_answers(&own, [&own, output], || first_requests(opened, LOOKED_FOR), SIMULATOR)?;
+    // Jobs may have some requests in common and be two jobs all the same.
+    (other.answered * 2 > other.asked).then(|| {
+        let journal = quoted(&other.path.to_string_lossy());
+        format!(
+            "warning: {} of the first {} of this job {} answered already, in {journal} ({} in all); this run would pay \
+             for them again, in a journal of its own. To take them, give --journal {journal} (or `journal` under [output]), \
+             or set the output's path back",
+            count(other.answered as u64),
+            counted(other.asked as u64, "request"),
+            if other.answered == 1 { "is" } else { "are" },
+            counted(other.holds, "answer"),
         )
     })
 }

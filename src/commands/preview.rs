@@ -68,6 +68,11 @@ pub(super) fn run(args: PreviewArgs) -> Result<Exit, Failure> {
     for line in estimates(&opened.job, &plan, reader.as_ref())? {
         writeln!(out, "{line}")?;
     }
+    if !args.job.simulate
+        && let Some(warning) = forewarning::answered_elsewhere(&opened, &plan)
+    {
+        writeln!(out, "{warning}")?;
+    }
     let address =
         if args.job.simulate { "the built-in simulator" } else { opened.job.model.base_url.as_str() };
     writeln!(out, "address: {address}")?;

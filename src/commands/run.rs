@@ -42,6 +42,9 @@ use crate::watch::{Screen, Watcher};
 /// How often an input that keeps changing is planned anew.
 const PLANS: usize = 3;
 
+/// What the journal calls the built-in simulator, in the place of an address.
+pub(super) const SIMULATOR: &str = "simulator";
+
 /// One run of a job, with everything at hand.
 pub(super) struct Session<'a> {
     pub(super) args: &'a RunArgs,
@@ -192,12 +195,19 @@ impl Session<'_> {
         if let Some(warning) = forewarning::unused_glossary(&self.opened.job, plan) {
             self.screen.say(&warning);
         }
+        // Who starts over wants to pay, and a rehearsal buys nothing.
+        if !self.args.fresh
+            && !self.args.job.simulate
+            && let Some(warning) = forewarning::answered_elsewhere(&self.opened, plan)
+        {
+            self.screen.say(&warning);
+        }
         Ok(())
     }
 
     /// Who is asked, as the journal has it.
     fn address(&self) -> &str {
-        if self.args.job.simulate { "simulator" } else { self.opened.job.model.base_url.as_str() }
+        if self.args.job.simulate { SIMULATOR } else { self.opened.job.model.base_url.as_str() }
     }
 
     /// Holds the kept answers against the job's rules for answers, when these have changed since the last run.

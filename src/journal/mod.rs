@@ -11,6 +11,7 @@ mod figures;
 pub mod lately;
 pub mod lock;
 pub mod matching;
+pub mod neighbours;
 pub mod orders;
 pub mod reader;
 pub mod rules;

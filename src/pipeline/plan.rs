@@ -15,7 +15,7 @@ use crate::journal::matching::{DuplicateId, MatchError, Matched, Matcher};
 use crate::note::RowKey;
 use crate::read::{Stamp, Wanted};
 use crate::render::fingerprint;
-use crate::request::{ChatRequest, Estimate};
+use crate::request::{ChatRequest, Estimate, Fingerprint};
 use crate::row::{BadRow, Column, ColumnKind, Item, JsonKind, Row};
 use crate::write::Layout;
 
@@ -87,11 +87,11 @@ pub fn prepare(opened: &Opened, item: &Item) -> (RowKey, Result<ChatRequest, Box
     (RowKey { position: item.position(), id, fingerprint }, rendered)
 }
 
-fn bad_fingerprint(bad: &BadRow) -> crate::request::Fingerprint {
+fn bad_fingerprint(bad: &BadRow) -> Fingerprint {
     fingerprint::of_bytes(&[b"bad row: ", bad.raw.as_slice()].concat())
 }
 
-fn unrendered_fingerprint(row: &Row, problem: &Problem) -> crate::request::Fingerprint {
+fn unrendered_fingerprint(row: &Row, problem: &Problem) -> Fingerprint {
     let fields = serde_json::to_vec(&row.fields).unwrap_or_default();
     fingerprint::of_bytes(&[b"no request: ", problem.message.as_bytes(), b"\0", &fields].concat())
 }
@@ -121,6 +121,19 @@ fn has_a_price(opened: &Opened, request: ChatRequest) -> Result<ChatRequest, Pro
     let problem =
         Problem::new(format!("a cap on cost needs a price, and that of {model} is not known{length}"));
     Err(problem.help("give it under [price] or in a model table of your own, or take `max_cost` out"))
+}
+
+/// What the first rows of the input ask, each request once; as far as they can be read.
+pub fn first_requests(opened: &Opened, rows: usize) -> Vec<Fingerprint> {
+    let Ok(items) = opened.rows(opened.wanted_by_requests()) else { return Vec::new() };
+    let mut requests = Vec::new();
+    for item in items.take(rows).filter_map(Result::ok) {
+        let (row, request) = prepare(opened, &item);
+        if request.is_ok() && !requests.contains(&row.fingerprint) {
+            requests.push(row.fingerprint);
+        }
+    }
+    requests
 }
 
 /// What a plan is made for.

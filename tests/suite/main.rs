@@ -30,6 +30,7 @@ mod messages;
 mod mistakes;
 mod models;
 mod moving_input;
+mod neighbours;
 mod night;
 mod notify;
 mod outage;
