@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 
 use crate::job::Job;
 use crate::job::limits::{Concurrency, Quota};
+use crate::job::period::CapPeriod;
 use crate::job::units::shown;
 use crate::text::{count, money};
 
@@ -30,6 +31,8 @@ pub(super) fn limits(job: &Job) -> Vec<(&'static str, String)> {
         Concurrency::Auto => "auto".to_owned(),
         Concurrency::Fixed(places) => count(places as u64),
     };
+    let is_capped = (job.caps.cost.is_some() || job.caps.total_tokens.is_some())
+        && job.cap_period != CapPeriod::default();
     let all = [
         ("requests a second", quota(job.quotas.requests_per_second)),
         ("requests a minute", quota(job.quotas.requests_per_minute)),
@@ -37,6 +40,7 @@ pub(super) fn limits(job: &Job) -> Vec<(&'static str, String)> {
         ("concurrency", Some(concurrency)),
         ("max_cost", job.caps.cost.map(money)),
         ("max_total_tokens", job.caps.total_tokens.map(count)),
+        ("cap_period", is_capped.then(|| job.cap_period.as_str().to_owned())),
         ("max_duration", job.caps.duration.map(shown)),
     ];
     all.into_iter().filter_map(|(name, value)| Some((name, value?))).collect()

@@ -2,6 +2,7 @@
 
 mod ask;
 mod begin;
+mod caps;
 mod coding_plan;
 mod completions;
 mod described;

@@ -6,6 +6,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use serde_json::Value;
 
+use super::caps::Allowance;
 use super::load::{Loaded, check_tools, load, screen};
 use super::notify::whom;
 use super::outlook::{Beginning, before_it_begins, deadline};
@@ -180,8 +181,9 @@ fn estimates(job: &Job, plan: &Plan, reader: Option<&Reader>) -> Result<Vec<Stri
             count(most.max_completion_tokens)
         ),
         cost_line(job, &outlay, to_send, answered),
-        duration_line(job, beginning(plan), now),
     ];
+    lines.extend(Allowance::before_a_run(reader, job)?.lines());
+    lines.push(duration_line(job, beginning(plan), now));
     let spent: Spent =
         reader.map(Reader::runs).transpose()?.unwrap_or_default().iter().map(|run| run.spent).sum();
     if let Some(deadline) = deadline(job, &Told::default(), now, spent.duration) {

@@ -10,6 +10,7 @@ use jiff::Timestamp;
 use rusqlite::Connection;
 use tokio::sync::watch;
 
+use super::caps::Allowance;
 use super::described::described;
 use super::listener::Listener;
 use super::metrics::MetricsFile;
@@ -256,7 +257,12 @@ impl Session<'_> {
     ) -> Result<(Sent, Connection), PipelineError> {
         let earlier = *so_far;
         let path = self.opened.journal();
-        let past = past(&Reader::new(journal::open_beside(&path)?, &path), plan, self.address())?;
+        let past = past(
+            &Reader::new(journal::open_beside(&path)?, &path),
+            (&self.opened.job, run),
+            plan,
+            self.address(),
+        )?;
         let (snapshots, receiver) = watch::channel(before_it_sends(&self.opened, plan, retry_failed).now);
         let household = Household {
             job: Arc::clone(&self.opened.job),
@@ -336,12 +342,18 @@ impl Session<'_> {
             end_run(connection, &path, run, account.reason)?;
         }
         let resume = resume_command(&self.opened.job);
+        let this_run = reader.runs()?.into_iter().find(|one| one.number == run);
+        let allowance = match &this_run {
+            Some(this_run) => Allowance::of_run(&reader, &self.opened.job, this_run)?,
+            None => Allowance::before_a_run(Some(&reader), &self.opened.job)?,
+        };
         let summary = Summary {
             opened: &self.opened,
             plan: &plan,
             sent,
             written,
             account: &account,
+            allowance: &allowance,
             in_doubt,
             run,
             begun: self.begun,

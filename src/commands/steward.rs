@@ -67,7 +67,7 @@ impl Steward {
         let mut rounds = Rounds { household, ends_at, steer, told, outlook, hours: None, trouble: None };
         rounds.go();
         let thread = std::thread::spawn(move || {
-            while matches!(ended.recv_timeout(ROUND), Err(RecvTimeoutError::Timeout)) {
+            while matches!(ended.recv_timeout(rounds.pause()), Err(RecvTimeoutError::Timeout)) {
                 rounds.go();
             }
         });
@@ -113,6 +113,15 @@ impl Rounds {
         self.look_ahead(now);
         let snapshot = self.household.snapshots.borrow().after(&self.household.earlier);
         self.household.metrics.keep(&snapshot);
+    }
+
+    /// How long until the next round: no longer than to the moment at which the caps begin to count anew.
+    fn pause(&self) -> Duration {
+        let Household { job, clock, .. } = &self.household;
+        let now = clock();
+        let turn = job.cap_period.ends(now, &job.schedule.zone);
+        let left = turn.and_then(|turn| Duration::try_from(turn.duration_since(now)).ok());
+        left.map_or(ROUND, |left| left.min(ROUND))
     }
 
     fn look_ahead(&mut self, now: Timestamp) {

@@ -7,10 +7,12 @@ use std::time::SystemTime;
 use serde_json::{Value, json};
 
 use super::Failure;
+use super::caps::Allowance;
 use crate::api::verdict::mend;
 use crate::dispatch::stop::{Cap, StopReason};
 use crate::exit::Exit;
 use crate::finish::Finish;
+use crate::job::period::CapPeriod;
 use crate::job::price::rounded;
 use crate::job::schedule::Until;
 use crate::job::units::shown;
@@ -70,6 +72,7 @@ pub(super) struct Summary<'a> {
     pub(super) sent: &'a Sent,
     pub(super) written: Option<Written>,
     pub(super) account: &'a Account,
+    pub(super) allowance: &'a Allowance,
     pub(super) in_doubt: u64,
     pub(super) run: i64,
     pub(super) begun: SystemTime,
@@ -145,6 +148,7 @@ impl Summary<'_> {
                 "total_tokens": spent.usage.total_tokens,
                 "cost": cost,
             },
+            "caps": self.allowance.json(),
             "cut_by_length": cut_by_length,
             "unknown_finish_reasons": unknown(finish_reasons).into_iter().collect::<BTreeMap<_, _>>(),
             "reason": self.account.reason,
@@ -225,10 +229,20 @@ impl Summary<'_> {
         match &self.sent.reason {
             StopReason::Cap(Cap::Until) if !self.again_tomorrow() => "set `until` later, then ".to_owned(),
             StopReason::Cap(Cap::Until) => String::new(),
+            StopReason::Cap(cap @ (Cap::Cost | Cap::TotalTokens)) => match self.allowance.next() {
+                Some(next) => format!("wait until {next}, or raise `{}`, then ", cap.key()),
+                None if self.a_new_run_goes_on() => String::new(),
+                None => format!("raise `{}`, then ", cap.key()),
+            },
             StopReason::Cap(cap) => format!("raise `{}`, then ", cap.key()),
             StopReason::Refused(_) | StopReason::EveryRowRefused(_) => "mend that, then ".to_owned(),
             _ => String::new(),
         }
+    }
+
+    /// Whether the same command goes on because each run has caps of its own; not one that could send nothing.
+    fn a_new_run_goes_on(&self) -> bool {
+        self.opened.job.cap_period == CapPeriod::Run && self.sent.snapshot.requests > 0
     }
 
     /// Whether the same command goes on, until the same time of another day.
@@ -267,7 +281,8 @@ impl Summary<'_> {
             StopReason::Interrupted => "interrupted: every answer that came is stored".to_owned(),
             StopReason::Cap(Cap::Until) => "stopped: the time is up that `until` gives the run".to_owned(),
             StopReason::Cap(cap) => {
-                format!("stopped at the cap `{}`, before anything could go past it", cap.key())
+                let spent = self.allowance.at(*cap).map(|spent| format!(": {spent}")).unwrap_or_default();
+                format!("stopped at the cap `{}`, before anything could go past it{spent}", cap.key())
             }
             StopReason::Refused(refusal) if refusal.code == "bad_certificate" => format!(
                 "stopped: who answers at {} is not shown to be the service ({}); nothing was sent there, and rows stay \

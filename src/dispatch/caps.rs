@@ -5,7 +5,7 @@ use crate::job::limits::Caps;
 use crate::outcome::Usage;
 use crate::request::{ChatRequest, Estimate};
 
-/// What a job has spent and what it has set aside.
+/// What a job has spent, in the period that its caps count over, and what it has set aside.
 #[derive(Debug)]
 pub(crate) struct Purse {
     caps: Caps,
@@ -42,6 +42,12 @@ impl Purse {
     /// Keeps to other caps from now on.
     pub(crate) fn change(&mut self, caps: Caps) {
         self.caps = caps;
+    }
+
+    /// Nothing is spent yet of the period that begins. What is in flight may have left a moment after it began, and counts
+    /// in it.
+    pub(crate) fn start_anew(&mut self) {
+        (self.spent_cost, self.spent_tokens) = (0.0, 0);
     }
 
     /// Sets the worst case of a request aside.

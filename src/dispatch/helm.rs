@@ -22,6 +22,8 @@ impl<E: Endpoint> Dispatcher<'_, E> {
     pub(super) fn take_terms(&mut self, now: Instant) {
         let Some(helm) = &mut self.helm else { return };
         let terms = *helm.borrow_and_update();
+        // A clock that is put back begins no period for the second time.
+        let terms = Terms { since: terms.since.max(self.terms.since), ..terms };
         let before = std::mem::replace(&mut self.terms, terms);
         if terms == before {
             return;
@@ -31,6 +33,9 @@ impl<E: Endpoint> Dispatcher<'_, E> {
         }
         self.window.change(terms.concurrency, terms.quotas.requests_each_second());
         self.purse.change(terms.caps);
+        if terms.since > before.since {
+            self.purse.start_anew();
+        }
         self.ends_at = ends_at(self.began, self.spent, terms.caps);
         match (terms.paused, self.paused_since) {
             (true, None) => self.paused_since = Some(now),

@@ -133,7 +133,7 @@ impl<'e, E: Endpoint> Dispatcher<'e, E> {
             trial: Trial::new(rules.setters.clone(), past.works),
             began: now,
             spent: past.duration,
-            terms: Terms { quotas, concurrency, caps, paused: false, time_is_up: false },
+            terms: Terms { quotas, concurrency, caps, since: past.since, paused: false, time_is_up: false },
             paused_since: None,
             helm: None,
             ends_at: helm::ends_at(now, past.duration, caps),

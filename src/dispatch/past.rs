@@ -2,16 +2,20 @@
 
 use std::time::Duration;
 
+use jiff::Timestamp;
+
 /// The longest window of a limit.
 const MINUTE: Duration = Duration::from_secs(60);
 
 /// What earlier runs of the same job leave behind.
 #[derive(Debug, Clone, Default)]
 pub struct Past {
-    /// Money spent.
+    /// Money spent, in the period that the caps count over.
     pub cost: f64,
-    /// Tokens spent.
+    /// Tokens spent, in the same.
     pub tokens: u64,
+    /// When that period began, where a clock says that one began.
+    pub since: Option<Timestamp>,
     /// Time spent.
     pub duration: Duration,
     /// Whether the service has answered before, at the same address: then it is there, and can be waited for.

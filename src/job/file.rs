@@ -8,6 +8,7 @@ use serde::Deserialize;
 use toml::Value;
 
 use super::editor::{DURATION, concurrency, size};
+use super::period::CAP_PERIODS;
 use super::resolve::DEFAULT_BASE_URL;
 use crate::format::Format;
 
@@ -185,6 +186,9 @@ pub struct LimitsSection {
     pub max_cost: Option<f64>,
     /// Stop before using more tokens, input and output.
     pub max_total_tokens: Option<u64>,
+    /// What `max_cost` and `max_total_tokens` count over: all runs of the job, each run, a day or a month of `time_zone`.
+    #[schemars(extend("enum" = CAP_PERIODS, "default" = "job"))]
+    pub cap_period: Option<String>,
     /// Stop after so long, over the runs of one journal: `7h`.
     #[schemars(extend("pattern" = DURATION))]
     pub max_duration: Option<String>,
@@ -193,7 +197,7 @@ pub struct LimitsSection {
     /// Other limits at other times of day.
     #[serde(default)]
     pub schedule: Vec<SpanSection>,
-    /// The time zone of `until` and `schedule`, by its IANA name.
+    /// The time zone of `until`, `schedule` and `cap_period`, by its IANA name.
     pub time_zone: Option<String>,
 }
 

@@ -33,7 +33,7 @@ pub enum Shape {
 }
 
 /// Every knob, in the order of `fanfold run --help`.
-pub const KNOBS: [Knob; 21] = [
+pub const KNOBS: [Knob; 22] = [
     Knob {
         flag: "input",
         key: "input.path",
@@ -141,6 +141,13 @@ pub const KNOBS: [Knob; 21] = [
         shape: Shape::Number,
         value: "N",
         help: "Stop before using more tokens",
+    },
+    Knob {
+        flag: "cap-period",
+        key: "limits.cap_period",
+        shape: Shape::Text,
+        value: "PERIOD",
+        help: "What caps on cost and tokens count over: job, run, day or month",
     },
     Knob {
         flag: "max-duration",

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use jiff::Timestamp;
+
 /// How many of something may happen in a span of time. Always above zero and finite.
 #[derive(Debug, Clone, Copy, PartialEq, PartialOrd)]
 pub struct Quota {
@@ -110,13 +112,15 @@ pub struct Terms {
     pub concurrency: Concurrency,
     /// Where to stop.
     pub caps: Caps,
+    /// When the period began over which the caps count, where a clock says that one began.
+    pub since: Option<Timestamp>,
     /// Whether nothing is sent for the time being.
     pub paused: bool,
     /// Whether the time of day has come at which the run is to end.
     pub time_is_up: bool,
 }
 
-/// What a job stops at. Earlier runs of the same journal count.
+/// What a job stops at. Earlier runs of the same journal count, those of the same period where the job has one.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
 pub struct Caps {
     /// Money, in the currency of the prices.

@@ -15,6 +15,7 @@ pub mod layers;
 pub mod limits;
 pub mod notify;
 pub mod orders;
+pub mod period;
 pub mod price;
 pub mod problem;
 pub mod resolve;
@@ -34,6 +35,7 @@ use answer::{AnswerRules, Glossary, Tool};
 use facts::{Facts, FactsBook};
 use limits::{Caps, Concurrency, Quotas, Rates};
 use notify::Notify;
+use period::CapPeriod;
 use price::Price;
 use problem::{Problem, Script};
 use schedule::Schedule;
@@ -61,6 +63,8 @@ pub struct Job {
     pub concurrency: Concurrency,
     /// Where to stop.
     pub caps: Caps,
+    /// What the caps on money and tokens count over.
+    pub cap_period: CapPeriod,
     /// What holds at what time of day, and when a run ends.
     pub schedule: Schedule,
     /// Patience.

@@ -140,6 +140,7 @@ impl Job {
                 .or(span.and_then(|span| span.concurrency))
                 .unwrap_or(self.concurrency),
             caps: told.caps.over(self.caps),
+            since: self.cap_period.began(now, &self.schedule.zone),
             paused: told.paused.unwrap_or(span.is_some_and(|span| span.paused)),
             time_is_up: ends_at.is_some_and(|end| end <= now),
         }

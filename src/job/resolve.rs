@@ -25,7 +25,7 @@ use super::{Asking, Job, Prompt, Text, Turn};
 use answering::{answer, tools};
 use asking::{model, price, retry};
 pub(super) use bounds::limits_alone;
-use bounds::schedule;
+use bounds::{cap_period, schedule};
 use files::{input, output};
 
 /// DashScope's address in Singapore, the vendor's default.
@@ -71,6 +71,7 @@ pub fn resolve(file: JobFile, layers: &Layers, lookups: &Lookups<'_>) -> Result<
         known_rates,
         concurrency: concurrency.unwrap_or(Concurrency::Auto),
         caps,
+        cap_period: cap_period(&file.limits, layers)?,
         schedule: schedule(&file.limits, layers, lookups.zone)?,
         retry,
         output: output(file.output, layers)?,
@@ -107,6 +108,7 @@ pub fn resolve(file: JobFile, layers: &Layers, lookups: &Lookups<'_>) -> Result<
 pub fn check_flags(flags: Vec<Overlay>, zone: impl Fn() -> TimeZone) -> Result<(), Problem> {
     let (file, layers) = Layers::read(None, flags)?;
     limits_alone(&file.limits, &layers)?;
+    cap_period(&file.limits, &layers)?;
     retry(&file.retry, &layers)?;
     schedule(&file.limits, &layers, &|_| Ok(zone())).map(drop)
 }

@@ -1,7 +1,9 @@
-//! What a journal knows of spending beyond its totals: day by day, and what the thoughts came to.
+//! What a journal knows of spending beyond its totals: day by day, since a moment, and what the thoughts came to.
 
-use super::JournalError;
+use std::time::SystemTime;
+
 use super::reader::Reader;
+use super::{JournalError, seconds};
 
 /// What was spent in a day of the local time zone, by when requests were sent.
 #[derive(Debug, Clone, PartialEq)]
@@ -16,6 +18,15 @@ pub struct Day {
     pub cost: Option<f64>,
 }
 
+/// Money and tokens that went to the service.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+pub struct Bought {
+    /// Money, where prices were known.
+    pub cost: f64,
+    /// Tokens, failed and repeated attempts included.
+    pub tokens: u64,
+}
+
 /// The version of the journal that first knew the cost of each request.
 const COSTS_SINCE: i32 = 2;
 
@@ -26,18 +37,7 @@ impl Reader {
     ///
     /// When the journal cannot be read.
     pub fn days(&self) -> Result<Vec<Day>, JournalError> {
-        // Looking changes nothing: a journal of an older program stays as it is, and knows the costs of rows only.
-        let ends = match self.version()? >= COSTS_SINCE {
-            true => {
-                "SELECT sent_at, total_tokens, cost FROM steps
-                 UNION ALL SELECT sent_at, total_tokens, cost FROM faults"
-            }
-            false => {
-                "SELECT s.sent_at, s.total_tokens, e.cost FROM steps s
-                 LEFT JOIN entries e ON e.entry = s.entry AND e.answer = s.step
-                 UNION ALL SELECT sent_at, total_tokens, NULL FROM faults"
-            }
-        };
+        let ends = self.ends()?;
         let sql = format!(
             "SELECT date(sent_at, 'unixepoch', 'localtime'), count(*), coalesce(sum(total_tokens), 0), sum(cost)
              FROM ({ends}) GROUP BY 1 ORDER BY 1"
@@ -47,6 +47,59 @@ impl Reader {
             Ok(Day { date: row.get(0)?, requests: row.get(1)?, tokens: row.get(2)?, cost: row.get(3)? })
         });
         days.and_then(Iterator::collect).map_err(self.failed())
+    }
+
+    /// What was bought by requests that were sent since a moment.
+    ///
+    /// # Errors
+    ///
+    /// When the journal cannot be read.
+    pub fn bought_since(&self, moment: SystemTime) -> Result<Bought, JournalError> {
+        let from = seconds(moment);
+        let bought = |sql: &str, upto: f64| {
+            let sums = self
+                .connection()
+                .query_row(sql, [from, upto], |row| Ok(Bought { cost: row.get(0)?, tokens: row.get(1)? }));
+            sums.map_err(self.failed())
+        };
+        let whole = bought(
+            "SELECT coalesce(sum(cost), 0.0), coalesce(sum(total_tokens), 0) FROM runs
+             WHERE started_at >= ?1 AND started_at < ?2",
+            f64::MAX,
+        )?;
+        // Of a run that was going on then, each request is looked at; of no other, since a journal may be large.
+        let sql = "SELECT max(last_at) FROM runs WHERE started_at < ?1";
+        let last: Option<f64> =
+            self.connection().query_row(sql, [from], |row| row.get(0)).map_err(self.failed())?;
+        if last.is_none_or(|last| last < from) {
+            return Ok(whole);
+        }
+        let sql = "SELECT min(started_at) FROM runs WHERE started_at >= ?1";
+        let next: Option<f64> =
+            self.connection().query_row(sql, [from], |row| row.get(0)).map_err(self.failed())?;
+        let ends = self.ends()?;
+        let sql = format!(
+            "SELECT coalesce(sum(cost), 0.0), coalesce(sum(total_tokens), 0) FROM ({ends})
+             WHERE sent_at >= ?1 AND sent_at < ?2"
+        );
+        let part = bought(&sql, next.unwrap_or(f64::MAX))?;
+        Ok(Bought { cost: whole.cost + part.cost, tokens: whole.tokens.saturating_add(part.tokens) })
+    }
+
+    /// Every request that came to an end, as a query: when it was sent, its tokens and its cost. Looking changes nothing: a
+    /// journal of an older program stays as it is, and knows the costs of rows only.
+    fn ends(&self) -> Result<&'static str, JournalError> {
+        Ok(match self.version()? >= COSTS_SINCE {
+            true => {
+                "SELECT sent_at, total_tokens, cost FROM steps
+                 UNION ALL SELECT sent_at, total_tokens, cost FROM faults"
+            }
+            false => {
+                "SELECT s.sent_at, s.total_tokens, e.cost FROM steps s
+                 LEFT JOIN entries e ON e.entry = s.entry AND e.answer = s.step
+                 UNION ALL SELECT sent_at, total_tokens, NULL FROM faults"
+            }
+        })
     }
 
     /// Whether the cost of any row is known. Where none is, a total of 0 is no price.

@@ -1,6 +1,7 @@
 //! Joins the stages: read, match, render, dispatch, journal, write. The only place that knows their order.
 
 mod ahead;
+pub mod counted;
 mod feed;
 mod glossary;
 mod held;

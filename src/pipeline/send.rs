@@ -9,6 +9,7 @@ use rusqlite::Connection;
 use tokio::sync::watch;
 use tokio::time::Instant;
 
+use super::counted::{Counted, counted};
 use super::feed::Feed;
 use super::held::HeldTeller;
 use super::plan::{Plan, prepare};
@@ -20,6 +21,7 @@ use crate::dispatch::stop::{Stop, StopReason, Urgency};
 use crate::dispatch::{Dispatcher, Ledger, Past, Rules};
 use crate::endpoint::Endpoint;
 use crate::event::{Event, HeldBy, Observer};
+use crate::job::Job;
 use crate::job::limits::Terms;
 use crate::job::setters::Setters;
 use crate::journal::ballast::Ballast;
@@ -77,16 +79,23 @@ pub struct Audience<'a> {
 /// # Errors
 ///
 /// When the journal cannot be read.
-pub fn past(reader: &Reader, plan: &Plan, base_url: &str) -> Result<Past, JournalError> {
+pub fn past(
+    reader: &Reader,
+    (job, run): (&Job, i64),
+    plan: &Plan,
+    base_url: &str,
+) -> Result<Past, JournalError> {
     let now = SystemTime::now();
     let runs = reader.runs()?;
+    let Counted { since, bought } = counted(reader, job, Some(run), now)?;
     let spent: Spent = runs.iter().map(|run| run.spent).sum();
     let ago = |at: SystemTime| now.duration_since(at).unwrap_or_default();
     let stored = reader.last_minute(now)?.into_iter().map(|(at, tokens)| (ago(at), tokens));
     let earlier = runs.iter().map(|run| EarlierRun { began: ago(run.started_at), in_doubt: run.in_doubt });
     Ok(Past {
-        cost: spent.cost,
-        tokens: spent.usage.total_tokens,
+        cost: bought.cost,
+        tokens: bought.tokens,
+        since,
         duration: spent.duration,
         reached: reader.has_answers_from(base_url)?,
         works: plan.matched.kept + plan.matched.moved > 0,

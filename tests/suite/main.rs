@@ -3,6 +3,7 @@
 #![expect(unreachable_pub, reason = "a test binary has no outside")]
 
 mod ask;
+mod caps;
 mod columns;
 mod commands;
 mod cost;

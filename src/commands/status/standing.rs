@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 
 use super::{Ink, Line, VERSION, moment};
 use crate::commands::Failure;
+use crate::commands::caps::Allowance;
 use crate::commands::summary::{known_cost, timestamp};
 use crate::event::HeldBy;
 use crate::job::Job;
@@ -54,6 +55,8 @@ pub(super) struct Status {
     held: Vec<(String, f64)>,
     failures: Vec<(String, u64, String)>,
     faults: Vec<Kind<LateFault>>,
+    /// How the caps stand.
+    allowance: Allowance,
     /// What the last run was told while it went on.
     told: Vec<Order>,
     /// Whether a run that goes on sends nothing because it was told so, or because of the schedule.
@@ -84,6 +87,10 @@ impl Status {
             let (code, message) = (fault.code.clone(), fault.message.clone());
             faults.add(&code, &message, || fault);
         }
+        let allowance = match runs.last() {
+            Some(last) => Allowance::of_run(reader, settled, last)?,
+            None => Allowance::before_a_run(Some(reader), settled)?,
+        };
         let running = holder.is_some();
         Ok(Self {
             rows: job.get("rows").and_then(Value::as_u64),
@@ -97,6 +104,7 @@ impl Status {
             days: if scope == Scope::Whole { reader.days()? } else { Vec::new() },
             told,
             paused,
+            allowance,
             runs,
             spent,
             holder,
@@ -142,6 +150,7 @@ impl Status {
             counted(self.runs.len() as u64, "run"),
             count(self.spent.usage.total_tokens),
         )));
+        lines.extend(self.allowance.lines().into_iter().map(plain));
         lines.extend(self.failures.iter().map(|(code, rows, message)| {
             let rows = counted(*rows, "row");
             let (code, message) = (short(code, 60), short(message, 120));
@@ -310,6 +319,7 @@ impl Status {
                     "example": kind.message, "last_sent_at": timestamp(moment(kind.example.sent_at)),
                 })
             }).collect::<Vec<_>>(),
+            "caps": self.allowance.json(),
             "runs": runs,
             "days": days,
             "paused": self.paused,

@@ -210,7 +210,7 @@ impl Bench {
     /// The terms that a run begins with.
     pub(super) fn terms(&self) -> Terms {
         let Rules { quotas, concurrency, caps, .. } = self.rules;
-        Terms { quotas, concurrency, caps, paused: false, time_is_up: false }
+        Terms { quotas, concurrency, caps, since: self.past.since, paused: false, time_is_up: false }
     }
 
     fn helm(&self) -> watch::Receiver<Terms> {

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use jiff::Timestamp;
+
 use super::bench::{Bench, millis, secs};
 use super::service::{answer, broken, throttle};
 use crate::dispatch::stop::{Cap, StopReason};
@@ -161,4 +163,36 @@ async fn the_cap_on_time_can_be_moved_while_it_runs() {
         assert_eq!(end.reason, StopReason::Cap(Cap::Duration));
         assert!(bench.sends().iter().all(|one| one.at <= until), "{cap:?}");
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn caps_count_anew_when_a_period_begins_and_no_period_is_spent_twice() {
+    let day = |hour: i64| Timestamp::from_second(hour * 3600).ok();
+    let mut bench = Bench::new().qps(10.0);
+    bench.rules.caps.total_tokens = Some(20_000);
+    bench.past.since = day(0);
+    bench.past.tokens = 5_000;
+    let today = bench.terms();
+    let tomorrow = Terms { since: day(24), ..today };
+    // The clock is put back once, and comes to midnight again.
+    bench.turns = vec![(secs(10), tomorrow), (secs(12), today), (secs(14), tomorrow)];
+    let end = bench.run(1_000, |_| answer(secs(3))).await;
+    assert_eq!(end.reason, StopReason::Cap(Cap::TotalTokens));
+    // What was in flight at midnight counts in both.
+    let answered = bench.sends_between(secs(7), secs(1_000)) as u64 * 100;
+    assert!((19_700..=20_000).contains(&answered), "{answered}");
+    let in_all = 5_000 + bench.sends().len() as u64 * 100;
+    assert!(in_all > 25_000, "{in_all}: two days of it");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_day_whose_cap_is_reached_ends_the_run_and_does_not_wait_for_the_next() {
+    let day = |hour: i64| Timestamp::from_second(hour * 3600).ok();
+    let mut bench = Bench::new().qps(10.0);
+    bench.rules.caps.total_tokens = Some(2_000);
+    bench.past.since = day(0);
+    bench.turns = vec![(secs(3_600), Terms { since: day(24), ..bench.terms() })];
+    let end = bench.run(1_000, |_| answer(secs(3))).await;
+    assert_eq!(end.reason, StopReason::Cap(Cap::TotalTokens));
+    assert!(bench.elapsed() < secs(60));
 }

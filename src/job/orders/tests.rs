@@ -100,3 +100,12 @@ fn of_what_was_said_the_last_word_on_each_thing_is_shown() {
     let shown: Vec<String> = last_words(&orders).into_iter().map(Order::shown).collect();
     assert_eq!(shown, ["qps=7", "resume", "max_cost=3", "stop"]);
 }
+
+#[test]
+fn the_period_of_the_caps_begins_with_the_day_of_the_job_s_time_zone() {
+    let since =
+        |limits: &str, hour: &str| terms(&job(limits), &[], hour).since.map(|since| since.to_string());
+    assert_eq!(since("cap_period = \"day\"", "23:59").as_deref(), Some("2026-07-03T00:00:00Z"));
+    assert_eq!(since("cap_period = \"month\"", "23:59").as_deref(), Some("2026-07-01T00:00:00Z"));
+    assert_eq!([since("", "23:59"), since("cap_period = \"run\"", "23:59")], [None, None]);
+}

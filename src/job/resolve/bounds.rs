@@ -6,9 +6,10 @@ use toml::Value;
 use super::super::file::{LimitsSection, OneOrMany, SpanSection};
 use super::super::layers::Layers;
 use super::super::limits::{Caps, Concurrency, Quota, Rates};
+use super::super::period::{CAP_PERIODS, CapPeriod};
 use super::super::problem::Problem;
 use super::super::schedule::{self, Schedule, Span};
-use super::values::{duration, parse};
+use super::values::{duration, parse, word};
 
 /// The limits that a table names, `limits` or one under it.
 pub(super) fn rates(table: &str, said: Rates, layers: &Layers) -> Result<Rates, Problem> {
@@ -97,6 +98,12 @@ fn span(index: usize, section: &SpanSection, layers: &Layers) -> Result<Span, Pr
         return Err(problem.help("give it `qps`, `qpm`, `tpm`, `concurrency` or `pause = true`"));
     }
     Ok(span)
+}
+
+/// What the caps count over.
+pub(super) fn cap_period(section: &LimitsSection, layers: &Layers) -> Result<CapPeriod, Problem> {
+    let named = word("limits.cap_period", section.cap_period.clone(), &CAP_PERIODS, layers)?;
+    Ok([CapPeriod::Job, CapPeriod::Run, CapPeriod::Day, CapPeriod::Month][named])
 }
 
 pub(super) fn caps(section: &LimitsSection, layers: &Layers) -> Result<Caps, Problem> {

@@ -119,6 +119,7 @@ impl Book {
         Past {
             cost: self.cost,
             tokens: self.tokens,
+            since: None,
             duration: Duration::ZERO,
             reached: self.answers > 0,
             works: self.entries.values().any(|entry| entry.state == State::Ok),

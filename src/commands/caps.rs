@@ -1,0 +1,189 @@
+//! How much of what the caps allow is spent, and what is left: in words, and for programs.
+
+use std::time::SystemTime;
+
+use jiff::Timestamp;
+use serde_json::{Value, json};
+
+use super::Failure;
+use super::summary::timestamp;
+use crate::dispatch::stop::Cap;
+use crate::job::Job;
+use crate::job::limits::Caps;
+use crate::job::orders::told;
+use crate::job::period::CapPeriod;
+use crate::job::price::rounded;
+use crate::journal::reader::{Reader, Run};
+use crate::journal::spending::Bought;
+use crate::pipeline::counted::{Counted, counted};
+use crate::text::{count, money};
+
+/// The caps on money and tokens, and what they have counted.
+#[derive(Debug)]
+pub(super) struct Allowance {
+    caps: Caps,
+    period: CapPeriod,
+    since: Option<Timestamp>,
+    /// When the next period begins, as people read it.
+    next: Option<String>,
+    spent: Bought,
+    /// What was spent before the present run.
+    before: Bought,
+}
+
+impl Allowance {
+    /// How the caps stand before a run begins.
+    pub(super) fn before_a_run(reader: Option<&Reader>, job: &Job) -> Result<Self, Failure> {
+        let Counted { since, bought } = match reader {
+            Some(reader) => counted(reader, job, None, SystemTime::now())?,
+            None => Counted { since: None, bought: Bought::default() },
+        };
+        Ok(Self::new(job, job.caps, since, bought, bought))
+    }
+
+    /// How the caps stand in a run, or stood at the end of the last one; with what it was told.
+    pub(super) fn of_run(reader: &Reader, job: &Job, run: &Run) -> Result<Self, Failure> {
+        let Counted { since, bought } = counted(reader, job, Some(run.number), SystemTime::now())?;
+        // A run that was going on when the period began has spent all that was spent in it.
+        let began_before = since.is_some_and(|since| run.started_at < SystemTime::from(since));
+        let before = match began_before {
+            true => Bought::default(),
+            false => Bought {
+                cost: (bought.cost - run.spent.cost).max(0.0),
+                tokens: bought.tokens.saturating_sub(run.spent.usage.total_tokens),
+            },
+        };
+        let told = told(&reader.orders_of(run.number)?).unwrap_or_default();
+        Ok(Self::new(job, told.caps.over(job.caps), since, bought, before))
+    }
+
+    fn new(job: &Job, caps: Caps, since: Option<Timestamp>, spent: Bought, before: Bought) -> Self {
+        let (period, now) = (job.cap_period, Timestamp::now());
+        let next = period.ends(now, &job.schedule.zone).map(|next| job.schedule.shown(next, now));
+        Self { caps, period, since, next, spent, before }
+    }
+
+    /// When the same command can spend again, where time alone brings that.
+    pub(super) fn next(&self) -> Option<&str> {
+        self.next.as_deref()
+    }
+
+    /// A line for each cap: what it is, what was spent of it, and what is left.
+    pub(super) fn lines(&self) -> Vec<String> {
+        let line = |cap: &Standing| {
+            let each = self.each();
+            let when = self.when();
+            match cap.spent == 0.0 {
+                true => format!("{}: {}{each}, all of it left", cap.key, cap.shown(cap.most)),
+                false => format!(
+                    "{}: {}{each}, {} of it spent{when}, {} left",
+                    cap.key,
+                    cap.shown(cap.most),
+                    cap.shown(cap.spent),
+                    cap.shown(cap.left())
+                ),
+            }
+        };
+        self.standings().iter().map(line).collect()
+    }
+
+    /// What stands behind the words that a run has stopped at a cap.
+    pub(super) fn at(&self, cap: Cap) -> Option<String> {
+        let standing = self.standings().into_iter().find(|standing| standing.key == cap.key())?;
+        let shown = |amount: f64| standing.shown(amount);
+        let own = (standing.spent - standing.before).max(0.0);
+        let spent = match self.period {
+            CapPeriod::Run => format!("{} spent by this run", shown(own)),
+            _ => format!(
+                "{} spent before this run{}, {} by it",
+                shown(standing.before),
+                self.when(),
+                shown(own)
+            ),
+        };
+        Some(format!("{spent}, {} left of {}{}", shown(standing.left()), shown(standing.most), self.each()))
+    }
+
+    /// The same, for programs.
+    pub(super) fn json(&self) -> Value {
+        let one = |key: &str| {
+            self.standings().iter().find(|cap| cap.key == key).map(|cap| {
+                json!({
+                    "cap": cap.number(cap.most), "spent": cap.number(cap.spent),
+                    "spent_before_this_run": cap.number(cap.before), "left": cap.number(cap.left()),
+                })
+            })
+        };
+        json!({
+            "period": self.period.as_str(),
+            "since": self.since.map(|since| timestamp(since.into())),
+            "max_cost": one(Cap::Cost.key()),
+            "max_total_tokens": one(Cap::TotalTokens.key()),
+        })
+    }
+
+    fn standings(&self) -> Vec<Standing> {
+        let Self { caps, spent, before, .. } = self;
+        let cost = caps.cost.map(|most| Standing {
+            key: Cap::Cost.key(),
+            most,
+            spent: spent.cost,
+            before: before.cost,
+        });
+        let tokens = caps.total_tokens.map(|most| Standing {
+            key: Cap::TotalTokens.key(),
+            most: most as f64,
+            spent: spent.tokens as f64,
+            before: before.tokens as f64,
+        });
+        cost.into_iter().chain(tokens).collect()
+    }
+
+    /// How often the cap begins anew.
+    fn each(&self) -> &'static str {
+        match self.period {
+            CapPeriod::Job => "",
+            CapPeriod::Run => " a run",
+            CapPeriod::Day => " a day",
+            CapPeriod::Month => " a month",
+        }
+    }
+
+    /// When it was spent.
+    fn when(&self) -> &'static str {
+        match self.period {
+            CapPeriod::Job => "",
+            CapPeriod::Run => " in the last run",
+            CapPeriod::Day => " today",
+            CapPeriod::Month => " this month",
+        }
+    }
+}
+
+/// How one cap stands.
+struct Standing {
+    key: &'static str,
+    most: f64,
+    spent: f64,
+    before: f64,
+}
+
+impl Standing {
+    /// What is left; nothing where it is less than the noise of the arithmetic.
+    fn left(&self) -> f64 {
+        let left = self.most - self.spent;
+        if left < self.most * 1e-9 { 0.0 } else { left }
+    }
+
+    fn is_money(&self) -> bool {
+        self.key == Cap::Cost.key()
+    }
+
+    fn shown(&self, amount: f64) -> String {
+        if self.is_money() { money(amount) } else { count(amount as u64) }
+    }
+
+    fn number(&self, amount: f64) -> Value {
+        if self.is_money() { json!(rounded(amount)) } else { json!(amount as u64) }
+    }
+}

@@ -1,0 +1,45 @@
+//! What the caps of a job have counted so far: over its life, over one run, over a day or a month.
+
+use std::time::SystemTime;
+
+use jiff::Timestamp;
+
+use crate::job::Job;
+use crate::job::period::CapPeriod;
+use crate::journal::JournalError;
+use crate::journal::reader::{Reader, Spent};
+use crate::journal::spending::Bought;
+
+/// What the caps have counted so far in the present period.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Counted {
+    /// When the period began, where a clock says that one began.
+    pub since: Option<Timestamp>,
+    /// What was bought in it.
+    pub bought: Bought,
+}
+
+/// What the caps have counted by now. `run`: the run whose caps they are; `None` of one that has not begun.
+///
+/// # Errors
+///
+/// When the journal cannot be read.
+pub fn counted(
+    reader: &Reader,
+    job: &Job,
+    run: Option<i64>,
+    now: SystemTime,
+) -> Result<Counted, JournalError> {
+    let moment = Timestamp::try_from(now).unwrap_or(Timestamp::UNIX_EPOCH);
+    let since = job.cap_period.began(moment, &job.schedule.zone);
+    let bought = match since {
+        Some(since) => reader.bought_since(since.into())?,
+        None => {
+            let runs = reader.runs()?;
+            let counts = |number: i64| job.cap_period != CapPeriod::Run || Some(number) == run;
+            let spent: Spent = runs.iter().filter(|run| counts(run.number)).map(|run| run.spent).sum();
+            Bought { cost: spent.cost, tokens: spent.usage.total_tokens }
+        }
+    };
+    Ok(Counted { since, bought })
+}
