@@ -42,7 +42,7 @@ use crate::exit::Exit;
 use crate::job::problem::Problem;
 use crate::journal::JournalError;
 use crate::pipeline::PipelineError;
-use crate::render::template::is_reading;
+use crate::render::template::is_in_the_engine;
 use crate::watch::{Mode, say_error};
 
 /// A command that ended early: what to say, and the exit code.
@@ -125,7 +125,7 @@ impl From<io::Error> for Failure {
 fn hush_caught_panics() {
     let shown = panic::take_hook();
     panic::set_hook(Box::new(move |panic| {
-        if !is_reading() {
+        if !is_in_the_engine() {
             shown(panic);
         }
     }));

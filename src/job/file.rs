@@ -83,7 +83,7 @@ pub struct InputSection {
     /// One character between the cells of a CSV file; without it, what the header line shows.
     #[schemars(length(equal = 1))]
     pub delimiter: Option<String>,
-    /// The longest line or record, in bytes or as `16MB`.
+    /// The longest line or record, in bytes or as `16MB`; what one template may make of a row grows with it.
     #[serde(default)]
     #[schemars(schema_with = "size", extend("default" = "16MiB"))]
     pub max_record: Option<Value>,

@@ -44,10 +44,17 @@ impl Problem {
         }
     }
 
-    /// Says where in a text the problem stands; the span is in bytes.
+    /// Says where in a text the problem stands; the span is in bytes, and widened to whole characters.
     pub fn at(mut self, script: &Script, span: Range<usize>) -> Self {
-        let end = span.end.min(script.text.len());
-        self.at = Some((script.clone(), span.start.min(end)..end));
+        let mut end = span.end.min(script.text.len());
+        let mut start = span.start.min(end);
+        while !script.text.is_char_boundary(start) {
+            start -= 1;
+        }
+        while !script.text.is_char_boundary(end) {
+            end += 1;
+        }
+        self.at = Some((script.clone(), start..end));
         self
     }
 

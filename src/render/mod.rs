@@ -56,7 +56,7 @@ impl Renderer {
     ///
     /// A template with a mistake in it, or one that names a column the input does not have, shown where it stands.
     pub fn new(job: &Job, columns: Option<&[Column]>) -> Result<Self, Problem> {
-        let mut templates = Templates::default();
+        let mut templates = Templates::new(columns, job.input.max_record_bytes);
         let prompt = job.prompt.clone().unwrap_or_default();
         let system = prompt.system.map(|text| templates.add("prompt.system", text)).transpose()?;
         let mut turns = Vec::new();
@@ -73,7 +73,7 @@ impl Renderer {
         }
         // An input without a single column has no rows either.
         if let Some(columns) = columns.filter(|columns| !columns.is_empty()) {
-            templates.check_columns(columns)?;
+            templates.check_columns()?;
             let names: Vec<&str> = columns.iter().map(|column| column.name.as_str()).collect();
             if user.is_none() && !body::BROUGHT.iter().any(|name| names.contains(name)) {
                 return Err(no_request("input", &names));

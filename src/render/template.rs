@@ -1,51 +1,54 @@
-//! Templates over a row's columns: minijinja, strict about names, without HTML escaping, null as nothing.
+//! Templates over a row's columns: minijinja, strict about names, without HTML escaping, null as nothing. The name of a column
+//! in braces is that column, whatever the engine would make of it.
 
+mod filled;
+mod guard;
 mod mistakes;
+mod reading;
+mod tags;
+mod values;
 
-use std::cell::Cell;
-use std::collections::BTreeSet;
-use std::io;
-use std::ops::Range;
-use std::panic::{self, AssertUnwindSafe};
+use std::collections::{BTreeSet, HashMap};
+use std::sync::{Arc, PoisonError, RwLock};
 
-use minijinja::syntax::SyntaxConfig;
-use minijinja::value::ValueKind;
-use minijinja::{AutoEscape, Environment, Error, ErrorKind, UndefinedBehavior};
 use serde_json::{Map, Value};
 
 use crate::job::Text;
-use crate::job::problem::{Problem, nearest};
+use crate::job::problem::Problem;
 use crate::row::Column;
-use mistakes::explain;
+pub use filled::Filled;
+pub use guard::is_in_the_engine;
+use mistakes::{help_for, is_like_a_name, occurrence};
+use reading::{Reading, Source};
 
-/// The most bytes one template may render to.
-const MAX_RENDERED_BYTES: usize = 16 * 1024 * 1024;
+/// What one template may render to, in bytes, where longer records are not read either.
+const RENDERED_BYTES: u64 = 16 * 1024 * 1024;
 
-/// Steps one rendering may take, so that a loop without an end is an error.
-const MAX_STEPS: u64 = 5_000_000;
-
-/// The name under which a template sees the whole row, for columns whose names are no identifiers.
+/// The name under which a template sees the whole row.
 const WHOLE_ROW: &str = "row";
 
-/// The variable that carries the value of a template that is one expression.
-const VALUE: &str = "fanfold_value";
+/// Names that are the program's own: a column that is called so is `row["each"]`.
+const OWN: [&str; 3] = [WHOLE_ROW, "each", "piece"];
 
-thread_local! {
-    static READING: Cell<bool> = const { Cell::new(false) };
-}
-
-/// Whether this thread has the engine read a template: a panic now is the engine's, is told as a mistake in the template,
-/// and needs no words of its own.
-pub fn is_reading() -> bool {
-    READING.get()
-}
+/// Readings that are kept for rows that bring other columns than the first. Of more of them, each is read when it is wanted.
+const READINGS: usize = 64;
 
 /// The templates of a job, compiled.
 #[derive(Debug)]
 pub struct Templates {
-    environment: Environment<'static>,
-    texts: Vec<(String, Text)>,
-    names: BTreeSet<String>,
+    sources: Vec<Source>,
+    /// The columns of the input, where it has them apart from its rows.
+    known: Option<Vec<String>>,
+    /// Texts in braces that are a column's name if there is such a column, and an expression or nothing at all if not.
+    candidates: BTreeSet<String>,
+    /// The templates as they are read for most rows.
+    first: Reading,
+    /// Templates in which a name of the program's own stands where a column's could.
+    own: Vec<(usize, &'static str)>,
+    /// And for rows that have others of the candidates.
+    others: RwLock<HashMap<BTreeSet<String>, Arc<Reading>>>,
+    /// The longest record, in bytes.
+    longest: u64,
 }
 
 /// A place in the request that a template fills.
@@ -67,27 +70,30 @@ impl Slot {
 }
 
 impl Default for Templates {
+    /// For rows that each bring their own columns.
     fn default() -> Self {
-        let mut environment = Environment::new();
-        environment.set_undefined_behavior(UndefinedBehavior::Strict);
-        environment.set_auto_escape_callback(|_| AutoEscape::None);
-        environment.set_debug(true);
-        environment.set_fuel(Some(MAX_STEPS));
-        if let Ok(syntax) = SyntaxConfig::builder().keep_trailing_newline(true).build() {
-            environment.set_syntax(syntax);
-        }
-        // Null is nothing; what is no text and no number is shown as the JSON it came from.
-        environment.set_formatter(|out, state, value| match (value.kind(), reverted(value)) {
-            (ValueKind::None, _) => Ok(()),
-            (ValueKind::Bool | ValueKind::Seq | ValueKind::Map, Some(json)) => Ok(write!(out, "{json}")?),
-            _ => minijinja::escape_formatter(out, state, value),
-        });
-        environment.add_filter("tojson", tojson);
-        Self { environment, texts: Vec::new(), names: BTreeSet::new() }
+        Self::new(None, RENDERED_BYTES)
     }
 }
 
 impl Templates {
+    /// No templates yet, for an input that has these columns, or whose rows each bring their own, and records of so many bytes at
+    /// most.
+    pub fn new(columns: Option<&[Column]>, longest: u64) -> Self {
+        Self {
+            sources: Vec::new(),
+            // An input without a single column has no rows either.
+            known: columns
+                .filter(|columns| !columns.is_empty())
+                .map(|columns| columns.iter().map(|column| column.name.clone()).collect()),
+            candidates: BTreeSet::new(),
+            first: Reading::new(BTreeSet::new()),
+            own: Vec::new(),
+            others: RwLock::default(),
+            longest,
+        }
+    }
+
     /// Compiles a template that makes text.
     ///
     /// # Errors
@@ -97,8 +103,7 @@ impl Templates {
         if !text.source.contains("{{") && !text.source.contains("{%") && !text.source.contains("{#") {
             return Ok(Slot::Literal(text.source));
         }
-        let source = text.source.clone();
-        self.compile(name, source, text).map(Slot::Text)
+        self.compile(Source { name: name.to_owned(), text, keeps_type: false }).map(Slot::Text)
     }
 
     /// Compiles a template that keeps its value's type when it is one expression and nothing else.
@@ -107,271 +112,149 @@ impl Templates {
     ///
     /// A mistake in the template, shown where it stands.
     pub fn add_value(&mut self, name: &str, text: Text) -> Result<Slot, Problem> {
-        let trimmed = text.source.trim();
-        let inner = trimmed.strip_prefix("{{").and_then(|rest| rest.strip_suffix("}}"));
-        let single = inner.filter(|inner| !inner.contains("{{") && !inner.contains("}}"));
-        let Some(expression) = single.map(|inner| inner.trim_matches('-').to_owned()) else {
+        let inner = text.source.trim().strip_prefix("{{").and_then(|rest| rest.strip_suffix("}}"));
+        if inner.is_none_or(|inner| inner.contains("{{") || inner.contains("}}")) {
             return self.add(name, text);
-        };
-        // The template is compiled as it stands first, so that a mistake is shown in the user's own words.
-        self.read(name, text.source.clone(), &text)?;
-        let source = format!("{{% set {VALUE} = ({expression}) %}}");
-        self.compile(name, source, text).map(Slot::Value)
-    }
-
-    fn compile(&mut self, name: &str, source: String, text: Text) -> Result<usize, Problem> {
-        self.read(name, source, &text)?;
-        if let Ok(template) = self.environment.get_template(name) {
-            let globals: BTreeSet<&str> = self.environment.globals().map(|(name, _)| name).collect();
-            let names = template.undeclared_variables(false);
-            self.names.extend(names.into_iter().filter(|name| !globals.contains(name.as_str())));
         }
-        self.texts.push((name.to_owned(), text));
-        Ok(self.texts.len() - 1)
+        self.compile(Source { name: name.to_owned(), text, keeps_type: true }).map(Slot::Value)
     }
 
-    /// Has the engine read a template. At some that it takes for good it panics: `{% import "a" as "b" %}`.
-    fn read(&mut self, name: &str, source: String, text: &Text) -> Result<(), Problem> {
-        let reading = || self.environment.add_template_owned(name.to_owned(), source);
-        READING.set(true);
-        let read = panic::catch_unwind(AssertUnwindSafe(reading));
-        READING.set(false);
-        match read {
-            Ok(read) => read.map_err(|error| explain(text, &error)),
-            Err(_) => {
-                let message = "the template does not work: the engine cannot make sense of it";
-                let help = "is there a text in quotes where a name belongs, as in {% import 'a' as 'b' %}?";
-                Err(text.problem(None, message).help(help))
+    fn compile(&mut self, source: Source) -> Result<usize, Problem> {
+        let candidates = self.candidates_of(&source.text.source);
+        if let Some(known) = &self.known {
+            let columns = candidates.iter().filter(|name| known.contains(name)).cloned();
+            self.first.take_for_columns(columns.collect::<Vec<_>>());
+        }
+        if let Err(problem) = self.first.add(&source) {
+            let names = self.like_names(&source.text.source, self.first.columns());
+            match &self.known {
+                Some(known) => {
+                    let known: Vec<&str> = known.iter().map(String::as_str).collect();
+                    return Err(misnamed(&source.text, &names, &known, "input").unwrap_or(problem));
+                }
+                // The rows say whether they have such a column.
+                None if names.is_empty() => return Err(problem),
+                None => self.first.take_for_columns(names),
+            }
+            self.first.add(&source)?;
+        }
+        let number = self.sources.len();
+        for name in OWN {
+            if self.uses_own(&source.text.source, number, name) {
+                self.own.push((number, name));
             }
         }
+        self.candidates.extend(candidates);
+        self.sources.push(source);
+        Ok(number)
     }
 
-    /// The columns that the templates name; `None` when one takes the whole row.
+    /// The texts in a template's braces that are a column's name if there is such a column, and not a variable's.
+    fn candidates_of(&self, source: &str) -> BTreeSet<String> {
+        let heads = source.match_indices("{{").flat_map(|(at, _)| tags::heads(source, at + 2));
+        let names: BTreeSet<&str> = heads.map(|head| &source[head]).collect();
+        names.into_iter().filter(|name| !self.first.is_variable(name)).map(str::to_owned).collect()
+    }
+
+    /// The texts in a template's braces that are no expressions, and read like the names of columns other than these.
+    fn like_names(&self, source: &str, columns: &BTreeSet<String>) -> Vec<String> {
+        let tags = tags::tags(source, &|name| columns.contains(name));
+        let variables = tags.into_iter().filter(|tag| tag.is_variable && tag.column.is_none());
+        let names = variables.filter_map(|tag| Some(&source[tags::heads(source, tag.inside.start).last()?]));
+        let is_meant = |name: &&str| is_like_a_name(name) && !self.first.is_expression(name);
+        names.filter(is_meant).map(str::to_owned).collect()
+    }
+
+    /// Whether a template uses a name of the program's own as that of a column.
+    fn uses_own(&self, source: &str, number: usize, name: &str) -> bool {
+        if name != WHOLE_ROW {
+            return self.first.template(number).is_some_and(|template| template.names.contains(name));
+        }
+        // With anything behind it, it can only be the whole row.
+        let mut tags = source.match_indices("{{").map(|(at, _)| tags::heads(source, at + 2));
+        tags.any(|mut heads| heads.next().is_some_and(|head| &source[head] == WHOLE_ROW))
+    }
+
+    /// The columns that the templates may depend on; `None` when one takes the whole row.
     pub fn columns(&self) -> Option<BTreeSet<String>> {
-        (!self.names.contains(WHOLE_ROW)).then(|| self.names.clone())
+        if self.first.words().contains(WHOLE_ROW) {
+            return None;
+        }
+        let mut columns = self.first.words().clone();
+        columns.extend(self.candidates.iter().cloned());
+        Some(columns)
     }
 
-    /// Holds the names that the templates use against the columns there are.
+    /// Holds the names that the templates use against the columns of the input, where these are known.
     ///
     /// # Errors
     ///
     /// The first name that is no column, shown where it stands, with the nearest column.
-    pub fn check_columns(&self, columns: &[Column]) -> Result<(), Problem> {
-        let known: Vec<&str> = columns.iter().map(|column| column.name.as_str()).collect();
-        let missing = self.names.iter().find(|name| *name != WHOLE_ROW && !known.contains(&name.as_str()));
-        let Some(name) = missing else { return Ok(()) };
-        let found = self.texts.iter().find_map(|(_, text)| Some((text, occurrence(&text.source, name)?)));
-        let message = format!("the input has no column `{name}`");
-        let problem = match found {
-            Some((text, span)) => text.problem(Some(span), message),
-            None => Problem::new(message),
-        };
-        Err(problem.help(help_for(name, &known)))
+    pub fn check_columns(&self) -> Result<(), Problem> {
+        let Some(known) = &self.known else { return Ok(()) };
+        let known: Vec<&str> = known.iter().map(String::as_str).collect();
+        if let Some(problem) = self.taken_name(|name| known.contains(&name)) {
+            return Err(problem);
+        }
+        for (number, source) in self.sources.iter().enumerate() {
+            let names = self.first.template(number).into_iter().flat_map(|template| &template.names);
+            let is_missing = |name: &&String| !known.contains(&name.as_str()) && !self.first.is_global(name);
+            if let Some(name) = names.filter(|name| *name != WHOLE_ROW).find(is_missing) {
+                return Err(no_column(&source.text, name, &known, "input"));
+            }
+        }
+        Ok(())
+    }
+
+    /// What is said where a template uses a name of the program's own, and there is such a column.
+    fn taken_name(&self, is_column: impl Fn(&str) -> bool) -> Option<Problem> {
+        let (number, name) = self.own.iter().find(|(_, name)| is_column(name))?;
+        let text = &self.sources[*number].text;
+        let message = format!("`{name}` is a name of fanfold's own, and no column");
+        let problem = text.problem(occurrence(&text.source, name), message);
+        Some(problem.help(format!("the column of that name is {{{{ row[\"{name}\"] }}}}")))
     }
 
     /// The templates filled with one row's columns.
     pub fn fill<'a>(&'a self, fields: &'a Map<String, Value>) -> Filled<'a> {
-        let mut context: Vec<(String, minijinja::Value)> = Vec::with_capacity(self.names.len());
-        for name in &self.names {
-            if let Some(value) = fields.get(name) {
-                context.push((name.clone(), converted(value)));
-            } else if name == WHOLE_ROW {
-                context.push((name.clone(), converted_object(fields)));
-            }
+        Filled::new(self, fields)
+    }
+
+    /// The templates as they are read where just these of the candidates are columns.
+    fn reading(
+        &self,
+        columns: BTreeSet<String>,
+        fields: &Map<String, Value>,
+    ) -> Result<Arc<Reading>, Problem> {
+        if let Some(known) = self.others.read().unwrap_or_else(PoisonError::into_inner).get(&columns) {
+            return Ok(known.clone());
         }
-        Filled { templates: self, fields, context: minijinja::Value::from_pairs(context) }
-    }
-}
-
-/// Templates together with the row they are filled with.
-pub struct Filled<'a> {
-    templates: &'a Templates,
-    fields: &'a Map<String, Value>,
-    context: minijinja::Value,
-}
-
-impl Filled<'_> {
-    /// The text of a slot.
-    ///
-    /// # Errors
-    ///
-    /// Why the template fails on this row.
-    pub fn text(&self, slot: &Slot) -> Result<String, Problem> {
-        match slot {
-            Slot::Literal(text) => Ok(text.clone()),
-            Slot::Text(number) => self.rendered(*number).map(|(text, _)| text),
-            Slot::Value(_) => self.value(slot).map(|value| match value {
-                Value::String(text) => text,
-                other => other.to_string(),
-            }),
+        let mut reading = Reading::new(columns.clone());
+        for source in &self.sources {
+            reading.add(source).map_err(|problem| {
+                let known: Vec<&str> = fields.keys().map(String::as_str).collect();
+                let names = self.like_names(&source.text.source, &columns);
+                misnamed(&source.text, &names, &known, "row").unwrap_or(problem)
+            })?;
         }
-    }
-
-    /// The value of a slot.
-    ///
-    /// # Errors
-    ///
-    /// Why the template fails on this row.
-    pub fn value(&self, slot: &Slot) -> Result<Value, Problem> {
-        let Slot::Value(number) = slot else { return self.text(slot).map(Value::String) };
-        let (_, value) = self.rendered(*number)?;
-        let value = value.unwrap_or_default();
-        let text = &self.templates.texts[*number].1;
-        let value = reverted(&value).ok_or_else(|| match value.kind() {
-            ValueKind::Undefined => self
-                .missing_column(text)
-                .unwrap_or_else(|| text.problem(None, "the row has nothing of that name")),
-            kind => text.problem(None, format!("a value of the kind `{kind}` is not JSON")),
-        })?;
-        match bytes_of_texts(&value) > MAX_RENDERED_BYTES {
-            true => Err(text.problem(None, too_long())),
-            false => Ok(value),
+        let reading = Arc::new(reading);
+        let mut others = self.others.write().unwrap_or_else(PoisonError::into_inner);
+        if others.len() < READINGS {
+            others.insert(columns, reading.clone());
         }
-    }
-
-    fn rendered(&self, number: usize) -> Result<(String, Option<minijinja::Value>), Problem> {
-        let (name, text) = &self.templates.texts[number];
-        let mut out = Bounded(Vec::new());
-        let template =
-            self.templates.environment.get_template(name).map_err(|error| explain(text, &error))?;
-        let captured = template
-            .render_captured_to(self.context.clone(), &mut out)
-            .map_err(|error| self.explain(text, &error))?;
-        let value = captured.state().lookup(VALUE);
-        let rendered = String::from_utf8(out.0).map_err(|error| text.problem(None, error.to_string()))?;
-        Ok((rendered, value))
-    }
-
-    /// An error of a rendering; a name that this row does not have is told by name.
-    fn explain(&self, text: &Text, error: &Error) -> Problem {
-        match error.kind() {
-            ErrorKind::UndefinedError => self.missing_column(text).unwrap_or_else(|| explain(text, error)),
-            _ => explain(text, error),
-        }
-    }
-
-    /// The first name in a template that is no column of this row.
-    fn missing_column(&self, text: &Text) -> Option<Problem> {
-        let missing = self.templates.names.iter().find(|name| {
-            *name != WHOLE_ROW && !self.fields.contains_key(*name) && occurrence(&text.source, name).is_some()
-        });
-        let name = missing?;
-        let known: Vec<&str> = self.fields.keys().map(String::as_str).collect();
-        let problem = text.problem(occurrence(&text.source, name), format!("the row has no column `{name}`"));
-        Some(problem.help(help_for(name, &known)))
+        Ok(reading)
     }
 }
 
-/// The filter `tojson`, with `indent`. The engine's own escapes `<` and `&` for HTML, which no prompt wants.
-fn tojson(value: &minijinja::Value, options: minijinja::value::Kwargs) -> Result<String, Error> {
-    let indent: Option<u64> = options.get("indent")?;
-    options.assert_all_used()?;
-    let json = reverted(value).ok_or_else(|| {
-        Error::new(ErrorKind::InvalidOperation, format!("a {} is no JSON value", value.kind()))
-    })?;
-    Ok(match indent {
-        Some(_) => format!("{json:#}"),
-        None => json.to_string(),
-    })
+/// What is said of the first text in braces that reads like a column's name and is none.
+fn misnamed(text: &Text, names: &[String], known: &[&str], who: &str) -> Option<Problem> {
+    names.first().map(|name| no_column(text, name, known, who))
 }
 
-fn too_long() -> String {
-    format!("it renders to more than {} MiB", MAX_RENDERED_BYTES >> 20)
+fn no_column(text: &Text, name: &str, known: &[&str], who: &str) -> Problem {
+    let problem = text.problem(occurrence(&text.source, name), format!("the {who} has no column `{name}`"));
+    problem.help(help_for(name, known))
 }
 
-/// The bytes of all texts in a value: a value is not written piece by piece, as a text is.
-fn bytes_of_texts(value: &Value) -> usize {
-    match value {
-        Value::String(text) => text.len(),
-        Value::Array(items) => items.iter().map(bytes_of_texts).sum(),
-        Value::Object(fields) => fields.iter().map(|(key, value)| key.len() + bytes_of_texts(value)).sum(),
-        Value::Null | Value::Bool(_) | Value::Number(_) => 0,
-    }
-}
-
-/// A writer that refuses to grow past the limit.
-struct Bounded(Vec<u8>);
-
-impl io::Write for Bounded {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        if self.0.len() + bytes.len() > MAX_RENDERED_BYTES {
-            return Err(io::Error::other(too_long()));
-        }
-        self.0.extend_from_slice(bytes);
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
-}
-
-fn help_for(name: &str, known: &[&str]) -> String {
-    let columns = match known {
-        [] => "the input has no columns".to_owned(),
-        known => format!("the columns are {}", known.join(", ")),
-    };
-    match nearest(name, known.iter().copied()) {
-        Some(near) => format!("did you mean `{near}`? {columns}"),
-        None => columns,
-    }
-}
-
-/// Where a name stands inside a template's braces.
-fn occurrence(source: &str, name: &str) -> Option<Range<usize>> {
-    let word = |c: char| c.is_alphanumeric() || c == '_';
-    source.match_indices(name).map(|(at, _)| at..at + name.len()).find(|span| {
-        let (before, after) = (&source[..span.start], &source[span.end..]);
-        let opened = before.rfind("{{").max(before.rfind("{%"));
-        let closed = before.rfind("}}").max(before.rfind("%}"));
-        opened.is_some()
-            && opened > closed
-            && !before.ends_with(word)
-            && !before.ends_with('.')
-            && !after.starts_with(word)
-    })
-}
-
-fn converted(value: &Value) -> minijinja::Value {
-    match value {
-        Value::Null => minijinja::Value::from(()),
-        Value::Bool(flag) => minijinja::Value::from(*flag),
-        Value::Number(number) => match (number.as_i64(), number.as_u64()) {
-            (Some(number), _) => minijinja::Value::from(number),
-            (None, Some(number)) => minijinja::Value::from(number),
-            (None, None) => minijinja::Value::from(number.as_f64().unwrap_or(f64::NAN)),
-        },
-        Value::String(text) => minijinja::Value::from(text.as_str()),
-        Value::Array(values) => values.iter().map(converted).collect(),
-        Value::Object(fields) => converted_object(fields),
-    }
-}
-
-fn converted_object(fields: &Map<String, Value>) -> minijinja::Value {
-    minijinja::Value::from_pairs(fields.iter().map(|(key, value)| (key.as_str(), converted(value))))
-}
-
-/// The JSON value of a template's value; `None` for what JSON cannot hold.
-fn reverted(value: &minijinja::Value) -> Option<Value> {
-    Some(match value.kind() {
-        ValueKind::None => Value::Null,
-        ValueKind::Bool => Value::Bool(value.is_true()),
-        ValueKind::Number => match (i64::try_from(value.clone()), u64::try_from(value.clone())) {
-            (Ok(number), _) if value.is_integer() => Value::from(number),
-            (_, Ok(number)) if value.is_integer() => Value::from(number),
-            _ => Value::Number(serde_json::Number::from_f64(f64::try_from(value.clone()).ok()?)?),
-        },
-        ValueKind::String => Value::from(value.as_str()?),
-        ValueKind::Seq | ValueKind::Iterable => {
-            Value::Array(value.try_iter().ok()?.map(|item| reverted(&item)).collect::<Option<_>>()?)
-        }
-        ValueKind::Map => {
-            let mut fields = Map::new();
-            for key in value.try_iter().ok()? {
-                fields.insert(key.to_string(), reverted(&value.get_item(&key).ok()?)?);
-            }
-            Value::Object(fields)
-        }
-        _ => return None,
-    })
-}
+#[cfg(test)]
+mod tests;

@@ -54,6 +54,7 @@ mod stopping;
 mod streaming;
 mod structured;
 mod tables;
+mod templates;
 mod tools;
 mod translation;
 mod types;

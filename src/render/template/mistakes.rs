@@ -1,12 +1,41 @@
 //! Errors of the template engine in the user's words, each with what to do about it where that is known.
 
+use std::ops::Range;
+
 use minijinja::{Error, ErrorKind};
 
 use crate::job::Text;
-use crate::job::problem::Problem;
+use crate::job::problem::{Problem, nearest};
 
-/// An error of the template engine, shown in the user's own text.
-pub(super) fn explain(text: &Text, error: &Error) -> Problem {
+/// Words with which a statement begins: what follows one is no name of a column.
+const STATEMENTS: [&str; 20] = [
+    "if",
+    "elif",
+    "else",
+    "endif",
+    "for",
+    "endfor",
+    "set",
+    "endset",
+    "with",
+    "endwith",
+    "macro",
+    "endmacro",
+    "call",
+    "endcall",
+    "filter",
+    "endfilter",
+    "include",
+    "import",
+    "from",
+    "not",
+];
+
+/// The longest text that is taken for the name of a column that is not known, in bytes.
+const LONGEST_NAME: usize = 256;
+
+/// An error of the template engine, shown in the user's own text; `shift` is how far that stands behind the engine's.
+pub(super) fn explain(text: &Text, error: &Error, shift: isize) -> Problem {
     let mut message = match error.detail() {
         Some(detail) => format!("the template does not work: {detail}"),
         None => format!("the template does not work: {}", error.kind()),
@@ -14,11 +43,90 @@ pub(super) fn explain(text: &Text, error: &Error) -> Problem {
     if let Some(cause) = std::error::Error::source(error) {
         message.push_str(&format!(": {cause}"));
     }
-    let problem = text.problem(error.range().filter(|range| range.end <= text.source.len()), message);
+    let span = error.range().and_then(|range| shifted(&text.source, &range, shift));
+    let problem = text.problem(span, message);
     match mend(error.kind(), error.detail().unwrap_or_default()) {
         Some(help) => problem.help(help),
         None => problem,
     }
+}
+
+/// A range of the engine's in the user's text, widened to whole characters: the engine counts bytes.
+fn shifted(source: &str, range: &Range<usize>, shift: isize) -> Option<Range<usize>> {
+    let mut start = range.start.checked_add_signed(shift)?.min(source.len());
+    let mut end = range.end.checked_add_signed(shift)?.clamp(start, source.len());
+    while !source.is_char_boundary(start) {
+        start -= 1;
+    }
+    while !source.is_char_boundary(end) {
+        end += 1;
+    }
+    Some(start..end)
+}
+
+/// What is said of a template at which the engine panics.
+pub(super) fn beyond_the_engine(text: &Text) -> Problem {
+    let message = "the template does not work: the engine cannot make sense of it";
+    let help = "is there a text in quotes where a name belongs, as in {% import 'a' as 'b' %}?";
+    text.problem(None, message).help(help)
+}
+
+/// The name that an error says is undefined, and whether that is all of it: of `a.b` it is not.
+pub(super) fn undefined_name(error: &Error) -> Option<(&str, bool)> {
+    let named = error.detail()?.strip_prefix('`')?;
+    let end = named.find(|c: char| c.is_ascii() && !c.is_ascii_alphanumeric() && c != '_')?;
+    Some((&named[..end], named[end..].starts_with('`')))
+}
+
+/// Whether a text in braces that is no expression reads like the name of a column, and not like an expression with a slip.
+pub(super) fn is_like_a_name(text: &str) -> bool {
+    let first = text.split_whitespace().next().unwrap_or_default();
+    let begins = text.starts_with(|c: char| c.is_alphanumeric() || c == '_');
+    let is_odd = |c: char| c.is_control() || "\"`[]{}|~=<>+*,:;\\".contains(c);
+    // As in "What's new".
+    let is_quoted = text.split('\'').zip(text.split('\'').skip(1)).any(|(before, after)| {
+        !before.ends_with(char::is_alphanumeric) || !after.starts_with(char::is_alphanumeric)
+    });
+    let is_called = text.match_indices('(').any(|(at, _)| !text[..at].ends_with(' '));
+    let is_cut = text.ends_with(['-', '/', '.', '%', '(']);
+    begins
+        && text.len() <= LONGEST_NAME
+        && !STATEMENTS.contains(&first)
+        && !text.contains(is_odd)
+        && !is_quoted
+        && !is_called
+        && !is_cut
+}
+
+/// What to do about a name that is no column's.
+pub(super) fn help_for(name: &str, known: &[&str]) -> String {
+    let columns = match known {
+        [] => "the input has no columns".to_owned(),
+        known => format!("the columns are {}", known.join(", ")),
+    };
+    let words = name.split_whitespace().collect::<Vec<_>>();
+    match (nearest(name, known.iter().copied()), words.as_slice()) {
+        (Some(near), _) => format!("did you mean `{near}`? {columns}"),
+        (None, [first, filter]) if known.contains(first) => {
+            format!("a filter stands behind a bar, `{first} | {filter}`; {columns}")
+        }
+        (None, _) => columns,
+    }
+}
+
+/// Where a name stands inside a template's braces.
+pub(super) fn occurrence(source: &str, name: &str) -> Option<Range<usize>> {
+    let word = |c: char| c.is_alphanumeric() || c == '_';
+    source.match_indices(name).map(|(at, _)| at..at + name.len()).find(|span| {
+        let (before, after) = (&source[..span.start], &source[span.end..]);
+        let opened = before.rfind("{{").max(before.rfind("{%"));
+        let closed = before.rfind("}}").max(before.rfind("%}"));
+        opened.is_some()
+            && opened > closed
+            && !before.ends_with(word)
+            && !before.ends_with('.')
+            && !after.starts_with(word)
+    })
 }
 
 /// What to do about an error of the template engine.

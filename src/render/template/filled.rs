@@ -1,0 +1,236 @@
+//! The templates of a job with the columns of one row in them.
+
+use std::collections::BTreeSet;
+use std::io;
+use std::sync::Arc;
+
+use minijinja::value::{ValueKind, merge_maps};
+use minijinja::{Error, ErrorKind};
+use serde_json::{Map, Value};
+
+use super::guard::{caught, caught_with_stack};
+use super::mistakes::{beyond_the_engine, explain, undefined_name};
+use super::reading::{Reading, Source, Template, VALUE};
+use super::values::{bytes_of_texts, converted, converted_object, reverted};
+use super::{OWN, RENDERED_BYTES, Slot, Templates, WHOLE_ROW, no_column};
+use crate::job::Text;
+use crate::job::problem::Problem;
+
+/// The stack for what may be nested as deep as the steps of a rendering allow. Only what is taken of it is used.
+const DEEP_STACK: usize = 1 << 30;
+
+/// Templates together with the row they are filled with.
+pub struct Filled<'a> {
+    templates: &'a Templates,
+    fields: &'a Map<String, Value>,
+    read: Result<Read<'a>, Problem>,
+}
+
+/// The templates as they are read for the row, and its columns as the engine has them.
+struct Read<'a> {
+    reading: For<'a>,
+    context: minijinja::Value,
+}
+
+enum For<'a> {
+    MostRows(&'a Reading),
+    RowsLikeIt(Arc<Reading>),
+}
+
+impl For<'_> {
+    fn reading(&self) -> &Reading {
+        match self {
+            Self::MostRows(reading) => reading,
+            Self::RowsLikeIt(reading) => reading,
+        }
+    }
+}
+
+impl<'a> Filled<'a> {
+    pub(super) fn new(templates: &'a Templates, fields: &'a Map<String, Value>) -> Self {
+        let reading = reading(templates, fields);
+        let read = reading.map(|reading| Read { context: context(reading.reading(), fields), reading });
+        Self { templates, fields, read }
+    }
+
+    /// The text of a slot.
+    ///
+    /// # Errors
+    ///
+    /// Why the template fails on this row.
+    pub fn text(&self, slot: &Slot) -> Result<String, Problem> {
+        match slot {
+            Slot::Literal(text) => Ok(text.clone()),
+            Slot::Text(number) => self.rendered(*number).map(|(text, _)| text),
+            Slot::Value(_) => self.value(slot).map(|value| match value {
+                Value::String(text) => text,
+                other => other.to_string(),
+            }),
+        }
+    }
+
+    /// The value of a slot.
+    ///
+    /// # Errors
+    ///
+    /// Why the template fails on this row.
+    pub fn value(&self, slot: &Slot) -> Result<Value, Problem> {
+        match slot {
+            Slot::Value(number) => self.rendered(*number).map(|(_, value)| value),
+            _ => self.text(slot).map(Value::String),
+        }
+    }
+
+    /// What a template makes: its text, and its value if it is one.
+    fn rendered(&self, number: usize) -> Result<(String, Value), Problem> {
+        let read = self.read.as_ref().map_err(Clone::clone)?;
+        let source = &self.templates.sources[number];
+        let reading = read.reading.reading();
+        let Some(template) = reading.template(number) else {
+            return Err(source.text.problem(None, "the template was not read"));
+        };
+        let render = || self.render(source, reading, template, &read.context);
+        let rendered = match template.is_deep {
+            true => caught_with_stack(DEEP_STACK, render),
+            false => caught(render),
+        };
+        rendered.unwrap_or_else(|| Err(beyond_the_engine(&source.text)))
+    }
+
+    fn render(
+        &self,
+        source: &Source,
+        reading: &Reading,
+        template: &Template,
+        context: &minijinja::Value,
+    ) -> Result<(String, Value), Problem> {
+        let text = &source.text;
+        let failed = |error: Error| self.explain(text, template, &error);
+        let context = match template.aliases.as_slice() {
+            [] => context.clone(),
+            aliases => merge_maps([context.clone(), self.under(aliases)]),
+        };
+        let most = self.most_bytes(text);
+        let mut out = Bounded { bytes: Vec::new(), most };
+        let compiled = reading.compiled(&source.name).map_err(failed)?;
+        let captured = compiled.render_captured_to(context, &mut out).map_err(failed)?;
+        if source.keeps_type {
+            let value = captured.state().lookup(VALUE).unwrap_or_default();
+            return Ok((String::new(), self.json(text, template, &value)?));
+        }
+        let rendered = String::from_utf8(out.bytes).map_err(|error| text.problem(None, error.to_string()))?;
+        Ok((rendered, Value::Null))
+    }
+
+    /// The columns whose names the engine does not know, by those that it was given for them.
+    fn under(&self, aliases: &[(String, String)]) -> minijinja::Value {
+        let columns = aliases.iter().filter_map(|(alias, column)| {
+            let value = self.fields.get(column)?;
+            Some((alias.clone(), converted(value)))
+        });
+        minijinja::Value::from_pairs(columns)
+    }
+
+    fn json(&self, text: &Text, template: &Template, value: &minijinja::Value) -> Result<Value, Problem> {
+        let json = reverted(value).ok_or_else(|| match value.kind() {
+            ValueKind::Undefined => self
+                .missing_column(text, template)
+                .unwrap_or_else(|| text.problem(None, "the row has nothing of that name")),
+            kind => text.problem(None, format!("a value of the kind `{kind}` is not JSON")),
+        })?;
+        let most = self.most_bytes(text);
+        match bytes_of_texts(&json) > most {
+            true => Err(text.problem(None, too_long(most))),
+            false => Ok(json),
+        }
+    }
+
+    /// The most bytes a template may render to: a record that may be read is never too long for the text around it.
+    fn most_bytes(&self, text: &Text) -> usize {
+        let longest = usize::try_from(self.templates.longest).unwrap_or(usize::MAX);
+        let least = usize::try_from(RENDERED_BYTES).unwrap_or(usize::MAX);
+        longest.max(least).saturating_add(text.source.len())
+    }
+
+    /// An error of a rendering; a name that this row does not have is told by name.
+    fn explain(&self, text: &Text, template: &Template, error: &Error) -> Problem {
+        let explained = || explain(text, error, template.shift);
+        if error.kind() != ErrorKind::UndefinedError {
+            return explained();
+        }
+        let missing = || self.missing_column(text, template);
+        match undefined_name(error) {
+            Some((name, _)) if name == WHOLE_ROW || self.fields.contains_key(name) => explained(),
+            Some((name, _)) if template.names.contains(name) => self.no_column(text, name),
+            // A variable that was set to what is missing; or a use that the engine does not count among the names.
+            Some((name, true)) => missing().unwrap_or_else(|| self.no_column(text, name)),
+            _ => missing().unwrap_or_else(explained),
+        }
+    }
+
+    /// The first name in a template that is no column of this row.
+    fn missing_column(&self, text: &Text, template: &Template) -> Option<Problem> {
+        let is_missing = |name: &&String| *name != WHOLE_ROW && !self.fields.contains_key(name.as_str());
+        template.names.iter().find(is_missing).map(|name| self.no_column(text, name))
+    }
+
+    fn no_column(&self, text: &Text, name: &str) -> Problem {
+        let known: Vec<&str> = self.fields.keys().map(String::as_str).collect();
+        no_column(text, name, &known, "row")
+    }
+}
+
+/// The templates as they are read for a row.
+fn reading<'a>(templates: &'a Templates, fields: &Map<String, Value>) -> Result<For<'a>, Problem> {
+    if templates.known.is_none() {
+        if let Some(problem) = templates.taken_name(|name| fields.contains_key(name)) {
+            return Err(problem);
+        }
+        let found = || templates.candidates.iter().filter(|name| fields.contains_key(name.as_str()));
+        if !found().eq(templates.first.columns()) {
+            let columns: BTreeSet<String> = found().cloned().collect();
+            return templates.reading(columns, fields).map(For::RowsLikeIt);
+        }
+    }
+    Ok(For::MostRows(&templates.first))
+}
+
+/// The columns of a row that templates may use, as the engine has them.
+fn context(reading: &Reading, fields: &Map<String, Value>) -> minijinja::Value {
+    let mut context: Vec<(String, minijinja::Value)> = Vec::with_capacity(reading.words().len());
+    for name in reading.words() {
+        match fields.get(name) {
+            _ if name == WHOLE_ROW => context.push((name.clone(), converted_object(fields))),
+            Some(value) if !OWN.contains(&name.as_str()) => context.push((name.clone(), converted(value))),
+            _ => {}
+        }
+    }
+    minijinja::Value::from_pairs(context)
+}
+
+/// A writer that refuses to grow past the limit.
+struct Bounded {
+    bytes: Vec<u8>,
+    most: usize,
+}
+
+impl io::Write for Bounded {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        if self.bytes.len() + bytes.len() > self.most {
+            return Err(io::Error::other(too_long(self.most)));
+        }
+        self.bytes.extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+fn too_long(most: usize) -> String {
+    format!(
+        "it renders to more than {} MiB; if it is meant to be so long, raise `max_record` under [input]",
+        most >> 20
+    )
+}

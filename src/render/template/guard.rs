@@ -1,0 +1,32 @@
+//! Calls into the template engine, out of which nothing comes but an answer: it panics at some templates, and takes the more of
+//! the stack the deeper a template goes.
+
+use std::cell::Cell;
+use std::panic::{self, AssertUnwindSafe};
+use std::thread;
+
+thread_local! {
+    static IN_THE_ENGINE: Cell<bool> = const { Cell::new(false) };
+}
+
+/// Whether this thread has the engine at work: a panic now is the engine's, is told as a mistake in the template, and needs no
+/// words of its own.
+pub fn is_in_the_engine() -> bool {
+    IN_THE_ENGINE.get()
+}
+
+/// What a call gives; nothing when it panics.
+pub(super) fn caught<T>(call: impl FnOnce() -> T) -> Option<T> {
+    let before = IN_THE_ENGINE.replace(true);
+    let end = panic::catch_unwind(AssertUnwindSafe(call));
+    IN_THE_ENGINE.set(before);
+    end.ok()
+}
+
+/// As [`caught`], with so many bytes of stack. Nothing, too, where the system has no such room.
+pub(super) fn caught_with_stack<T: Send>(bytes: usize, call: impl FnOnce() -> T + Send) -> Option<T> {
+    thread::scope(|scope| {
+        let thread = thread::Builder::new().stack_size(bytes).spawn_scoped(scope, || caught(call));
+        thread.ok()?.join().ok().flatten()
+    })
+}

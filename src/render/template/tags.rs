@@ -1,0 +1,201 @@
+//! Where the tags of a template stand, told as the engine tells them; and what stands in them: the names of columns, and words.
+
+use std::collections::BTreeSet;
+use std::ops::Range;
+
+/// A tag: `{{ … }}` or `{% … %}`.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Tag {
+    /// What stands between the braces.
+    pub(super) inside: Range<usize>,
+    /// The name of a column that stands there as it is, up to the end or a filter.
+    pub(super) column: Option<Range<usize>>,
+    /// Whether it is `{{ … }}`.
+    pub(super) is_variable: bool,
+}
+
+/// The tags of a template. Of what stands in `{{ … }}`, `is_column` says whether it is the name of a column.
+pub(super) fn tags(source: &str, is_column: &dyn Fn(&str) -> bool) -> Vec<Tag> {
+    let mut tags = Vec::new();
+    let mut at = 0;
+    while let Some(found) = source[at..].find('{') {
+        let from = at + found + 2;
+        at = match source.as_bytes().get(from - 1) {
+            Some(b'{') => {
+                tags.push(variable(source, from, is_column));
+                tags.last().map_or(from, |tag| tag.inside.end)
+            }
+            Some(b'#') => source[from..].find("#}").map_or(source.len(), |length| from + length),
+            Some(b'%') => match behind_raw(source, from) {
+                Some(end) => end,
+                None => {
+                    let end = closing(source, from, b"%}");
+                    tags.push(Tag { inside: from..end, column: None, is_variable: false });
+                    end
+                }
+            },
+            _ => from - 1,
+        };
+    }
+    tags
+}
+
+/// The tag `{{ … }}` whose inside begins at `from`.
+fn variable(source: &str, from: usize, is_column: &dyn Fn(&str) -> bool) -> Tag {
+    let column = heads(source, from).find(|head| is_column(&source[head.clone()]));
+    // A name may have quotes and brackets in it that are none of the engine's.
+    let behind = column.as_ref().map_or(from, |column| column.end);
+    Tag { inside: from..closing(source, behind, b"}}"), column, is_variable: true }
+}
+
+/// What may be the name of a column in the tag whose inside begins at `from`: all of it, or what stands before a filter. The
+/// longest is the first.
+pub(super) fn heads(source: &str, from: usize) -> impl Iterator<Item = Range<usize>> + '_ {
+    let sign = |byte: Option<u8>| matches!(byte, Some(b'-' | b'+'));
+    let begin = if sign(source.as_bytes().get(from).copied()) { from + 1 } else { from };
+    let inside = source[begin..].split("}}").next().unwrap_or_default();
+    let is_whole = begin + inside.len() < source.len();
+    let inside = if sign(inside.bytes().next_back()) { &inside[..inside.len() - 1] } else { inside };
+    let bars = inside.rmatch_indices('|').map(|(at, _)| at);
+    is_whole.then_some(inside.len()).into_iter().chain(bars).filter_map(move |end| {
+        let head = &inside[..end];
+        let name = head.trim();
+        let start = begin + head.len() - head.trim_start().len();
+        (!name.is_empty()).then(|| start..start + name.len())
+    })
+}
+
+/// Where the tag ends whose inside is looked at from here: as the engine has it, not within quotes or brackets.
+fn closing(source: &str, from: usize, braces: &[u8; 2]) -> usize {
+    let bytes = source.as_bytes();
+    let (mut depth, mut quote, mut at) = (0_i32, None, from);
+    while let Some(byte) = bytes.get(at) {
+        match (quote, byte) {
+            (Some(_), b'\\') => at += 1,
+            (Some(mark), byte) if mark == *byte => quote = None,
+            (Some(_), _) => {}
+            (None, _) if depth == 0 && bytes[at..].starts_with(braces) => return at,
+            (None, b'"' | b'\'') => quote = Some(*byte),
+            (None, b'(' | b'[' | b'{') => depth += 1,
+            (None, b')' | b']' | b'}') => depth -= 1,
+            (None, _) => {}
+        }
+        at += 1;
+    }
+    source.len()
+}
+
+/// Where the block ends that begins with `{% raw %}`, when what stands at `from` is that.
+fn behind_raw(source: &str, from: usize) -> Option<usize> {
+    let mut at = from + basic(&source[from..], "raw")?;
+    while let Some(found) = source[at..].find("{%") {
+        at += found + 2;
+        if let Some(length) = basic(&source[at..], "endraw") {
+            return Some(at + length);
+        }
+    }
+    Some(source.len())
+}
+
+/// How long the rest of a tag is that has nothing but this word.
+fn basic(rest: &str, word: &str) -> Option<usize> {
+    let sign = ['-', '+'];
+    let inside = rest.strip_prefix(sign).unwrap_or(rest).trim_ascii_start();
+    let behind = inside.strip_prefix(word)?.trim_ascii_start();
+    let end = behind.strip_prefix(sign).unwrap_or(behind).strip_prefix("%}")?;
+    Some(rest.len() - end.len())
+}
+
+/// The words in the tags that may be names of variables: more than there are, and none less. What is called is no variable,
+/// since no column can be called.
+pub(super) fn words(source: &str, tags: &[Tag]) -> BTreeSet<String> {
+    let mut found = BTreeSet::new();
+    for tag in tags {
+        let inside = &source[tag.inside.clone()];
+        let (mut at, mut is_attribute) = (0, false);
+        while let Some(letter) = inside[at..].chars().next() {
+            let rest = &inside[at..];
+            let length = match letter {
+                '"' | '\'' => 1 + quoted(&rest[1..], letter),
+                letter if is_of_a_word(letter) => rest.find(|c| !is_of_a_word(c)).unwrap_or(rest.len()),
+                letter => letter.len_utf8(),
+            };
+            let is_called = rest[length..].trim_ascii_start().starts_with('(');
+            if is_of_a_word(letter) && !letter.is_ascii_digit() && !is_attribute && !is_called {
+                found.insert(rest[..length].to_owned());
+            }
+            is_attribute = letter == '.' || (is_attribute && letter.is_ascii_whitespace());
+            at += length;
+        }
+    }
+    found
+}
+
+/// How long a text in quotes is, with the quote that ends it.
+fn quoted(rest: &str, quote: char) -> usize {
+    let mut is_escaped = false;
+    for (at, letter) in rest.char_indices() {
+        match letter {
+            _ if is_escaped => is_escaped = false,
+            '\\' => is_escaped = true,
+            letter if letter == quote => return at + 1,
+            _ => {}
+        }
+    }
+    rest.len()
+}
+
+fn is_of_a_word(letter: char) -> bool {
+    letter.is_ascii_alphanumeric() || letter == '_' || !letter.is_ascii()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn insides<'s>(source: &'s str, columns: &[&str]) -> Vec<(&'s str, Option<&'s str>)> {
+        let tags = tags(source, &|name| columns.contains(&name));
+        let text = |tag: Tag| (&source[tag.inside], tag.column.map(|column| &source[column]));
+        tags.into_iter().map(text).collect()
+    }
+
+    #[test]
+    fn tags_end_where_the_engine_ends_them() {
+        assert_eq!(insides("a {{ '}}' }} b {{ {'a': {}}}} c", &[]), [(" '}}' ", None), (" {'a': {}}", None)]);
+        assert_eq!(insides("{# {{ a }} #}{% if a %}{{-b-}}", &[]), [(" if a ", None), ("-b-", None)]);
+        assert_eq!(insides("{%- raw -%}{{ a }}{%+ endraw %}{{ b }}", &[]), [(" b ", None)]);
+        assert_eq!(insides("{ {a} {{ é", &[]), [(" é", None)]);
+        assert_eq!(insides("{{ a", &["a"]), [(" a", None)]);
+    }
+
+    #[test]
+    fn a_name_of_a_column_stands_for_itself_up_to_the_end_or_a_filter() {
+        let columns = ["Product Name", "What's new", "a|b", "a | upper", "-x-", "(é"];
+        for (source, column) in [
+            ("{{ Product Name }}", Some("Product Name")),
+            ("{{-Product Name-}}", Some("Product Name")),
+            ("{{Product Name | upper | replace('a', '|')}}", Some("Product Name")),
+            ("{{ What's new }} don't", Some("What's new")),
+            ("{{ What's new | upper }}", Some("What's new")),
+            ("{{ a|b | upper }}", Some("a|b")),
+            ("{{ a | upper | lower }}", Some("a | upper")),
+            ("{{ -x- }}", Some("-x-")),
+            ("{{ (é }}", Some("(é")),
+            ("{{ Product }}", None),
+            ("{{ 'Product Name' }}", None),
+            ("{{ }}", None),
+        ] {
+            assert_eq!(insides(source, &columns)[0].1, column, "{source}");
+        }
+        assert_eq!(insides("{{ What's new }}{{ a }}", &columns).len(), 2);
+    }
+
+    #[test]
+    fn words_are_all_that_may_be_a_variable() {
+        let source =
+            "no {{ a.b['c'] | d(e=\"f\\\" g\") }}{% for h, ü in range(3) %}{{ i[:3] . j }}{{ 5if k }}";
+        let found = words(source, &tags(source, &|_| false));
+        let found: Vec<&str> = found.iter().map(String::as_str).collect();
+        assert_eq!(found, ["a", "e", "for", "h", "i", "in", "k", "ü"]);
+    }
+}

@@ -1,0 +1,297 @@
+//! Names of columns in braces, and templates that nobody would write: whatever stands there, it is an answer or an error.
+
+use std::sync::Arc;
+
+use rand::prelude::*;
+use serde_json::json;
+
+use super::*;
+use crate::job::problem::Script;
+use crate::row::ColumnKind;
+
+fn text(source: &str) -> Text {
+    let script = Script { name: "job.toml".into(), text: Arc::from(format!("user = '''{source}'''")) };
+    Text { source: source.to_owned(), place: Some((script, 7..13 + source.len())) }
+}
+
+fn fields(value: &Value) -> Map<String, Value> {
+    value.as_object().expect("an object").clone()
+}
+
+/// What a template makes of a row, as text and as a value; where the input's columns are known before, and where not.
+fn filled(source: &str, row: &Value, known: bool) -> [Result<Value, String>; 2] {
+    [false, true].map(|keeps_type| {
+        let row = fields(row);
+        let columns: Vec<Column> =
+            row.keys().map(|name| Column { name: name.clone(), kind: ColumnKind::Text }).collect();
+        let mut templates = Templates::new(known.then_some(columns.as_slice()), 0);
+        let slot = match keeps_type {
+            true => templates.add_value("a", text(source)),
+            false => templates.add("a", text(source)),
+        };
+        let slot = slot.map_err(|problem| problem.to_string())?;
+        templates.check_columns().map_err(|problem| problem.to_string())?;
+        let value = templates.fill(&row).value(&slot).map_err(|problem| problem.to_string());
+        if let (Some(columns), Ok(value)) = (templates.columns(), &value) {
+            let named: Map<String, Value> =
+                row.into_iter().filter(|(name, _)| columns.contains(name)).collect();
+            let again = templates.fill(&named).value(&slot).map_err(|problem| problem.to_string());
+            assert_eq!(again.as_ref(), Ok(value), "{source}: the columns that it does not name are gone");
+        }
+        value
+    })
+}
+
+#[test]
+fn the_name_of_a_column_in_braces_is_that_column() {
+    let row = json!({
+        "Product Name": "Shoe", "a-b": 5, "a": 7, "b": 2, "What's new?": "x", "price (€)": 1.5, "größe": "L", "1": "one",
+        "a.html": "<p>", "none": "no", "range": "r", "dict": 1, "namespace": 2, "loop": 3, "debug": 4, "x|y": "bar", "c d": null,
+        "row": "own", "each": "own", "piece": "own", "}": "brace", "text": "abc", "日本": "x",
+    });
+    for (source, expected) in [
+        ("{{ Product Name }}", json!("Shoe")),
+        ("{{Product Name}}", json!("Shoe")),
+        ("{{- Product Name | upper -}}", json!("SHOE")),
+        ("{{ Product Name|lower|replace('s', 'S') }}", json!("Shoe")),
+        ("{{ a-b }}", json!(5)),
+        ("{{ a - b }}", json!(5)),
+        ("{{ b-a }}", json!(-5)),
+        ("{{-b-}}", json!(2)),
+        ("{{ -b }}", json!(-2)),
+        ("{{ What's new? }}", json!("x")),
+        ("{{ What's new? | upper }}", json!("X")),
+        ("{{ price (€) }}", json!(1.5)),
+        ("{{ größe }}{{ 日本 }}", json!("Lx")),
+        ("{{ 1 }}", json!("one")),
+        ("{{ 2 }}", json!(2)),
+        ("{{ a.html }}", json!("<p>")),
+        ("{{ none }}", json!("no")),
+        ("{{ range }}{{ dict }}{{ namespace }}{{ loop }}{{ debug }}", json!("r1234")),
+        ("{{ x|y | upper }}", json!("BAR")),
+        ("{{ c d }}", json!(null)),
+        ("{{ row['row'] }}", json!("own")),
+        ("{{ row[\"each\"] }}", json!("own")),
+        ("{% for i in range(2) %}{{ loop.index }}{{ i }};{% endfor %}", json!("10;21;")),
+        ("{% for a in [1, 2] %}{{ a }}{% endfor %}", json!("12")),
+        // The engine's own list of names lacks these.
+        ("{{ text[:2] }}", json!("ab")),
+        ("{% set text = text | upper %}{{ text }}", json!("ABC")),
+        ("{% with text = text %}{{ text }}{% endwith %}", json!("abc")),
+        ("{% filter replace('a', b) %}a{% endfilter %}", json!("2")),
+    ] {
+        for known in [true, false] {
+            let [as_text, as_value] = filled(source, &row, known);
+            assert_eq!(as_value, Ok(expected.clone()), "{source}, known {known}");
+            let shown = match &expected {
+                Value::Null => String::new(),
+                Value::String(text) => text.clone(),
+                other => other.to_string(),
+            };
+            assert_eq!(as_text, Ok(Value::from(shown)), "{source}, known {known}");
+        }
+    }
+}
+
+#[test]
+fn a_name_that_is_no_column_s_is_told_with_the_nearest_where_it_stands() {
+    let row = json!({ "Product Name": "Shoe", "text": "t", "each": 1, "row": 2 });
+    for (source, place, message, help) in [
+        ("é {{ Product Nmae }}", "job.toml:1:16", "no column `Product Nmae`", "did you mean `Product Name`?"),
+        ("{{ text upper }}", "job.toml:1:14", "no column `text upper`", "behind a bar, `text | upper`"),
+        ("{{ Product Name }}{{ txet[:2] }}", "job.toml:1:32", "no column `txet`", "did you mean `text`?"),
+        ("{{ Product Name }} {{ text | }}", "job.toml:1:40", "unexpected end of variable block", ""),
+        ("{{ Product Name }} {{ 1 / text }}", "job.toml:1:33", "the template does not work", ""),
+        ("{{ each }}", "job.toml:1:14", "`each` is a name of fanfold's own", "row[\"each\"]"),
+        ("{{ row }}", "job.toml:1:14", "`row` is a name of fanfold's own", "row[\"row\"]"),
+        ("{{ “text” }}", "job.toml:1:14", "unexpected character", ""),
+    ] {
+        for known in [true, false] {
+            for told in filled(source, &row, known) {
+                let told = told.expect_err(source);
+                for part in [place, message, help] {
+                    assert!(told.contains(part), "{source}, known {known}: {part:?} is not in {told}");
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn rows_that_bring_their_own_columns_are_each_read_by_these() {
+    let mut templates = Templates::default();
+    let slot = templates.add("a", text("{{ a.b }}|{{ Product Name }}")).expect("the rows say what it is");
+    let told = |row: Value| {
+        let row = fields(&row);
+        templates.fill(&row).text(&slot).map_err(|problem| problem.message)
+    };
+    assert_eq!(told(json!({ "a": { "b": 1 }, "Product Name": "x" })), Ok("1|x".to_owned()));
+    assert_eq!(told(json!({ "a": { "b": 1 }, "a.b": 2, "Product Name": "x" })), Ok("2|x".to_owned()));
+    assert_eq!(told(json!({ "a.b": 3 })), Err("the row has no column `Product Name`".to_owned()));
+    assert_eq!(told(json!({ "a.b": 3, "Product Name": "y" })), Ok("3|y".to_owned()));
+}
+
+#[test]
+fn no_template_panics_whatever_stands_in_it() {
+    let row = json!({ "text": "é", "é": "ü", "日本 語": [1, { "a": "b" }], "n": null });
+    let deep = |piece: &str| format!("{{{{ {}1 }}}}", piece.repeat(3_000));
+    let nested = "{% set ns = namespace(x=[]) %}{% for i in range(100) %}{% for j in range(500) %}\
+                  {% set ns.x = [ns.x] %}{% endfor %}{% endfor %}{{ ns.x }}{{ ns.x | length }}";
+    let mut odd: Vec<String> = [
+        "{% import \"a\" as \"b\" %}",
+        "{% import 'a' as é %}",
+        "{% from 'a' import 'b' as 'c' %}",
+        "{% include text %}",
+        "{% extends text %}",
+        "{% block é %}{% endblock %}",
+        "{{ é.é[é](é) }}",
+        "{{é",
+        "{{ “é” }}",
+        "{{ 'é }}",
+        "{{ \"\\é\" }}",
+        "{{ \\u{e9} }}",
+        "{{ é | é }}",
+        "{{ é is é }}",
+        "{{ 日本 語 }}",
+        "{{ 日本 語 | 日本 }}",
+        "{{ 0é }}",
+        "{{ 0xé }}",
+        "{{ 1e9é }}",
+        "{{ 1_é }}",
+        "{%é%}",
+        "{% é %}",
+        "{% raw é %}",
+        "{% raw %}é",
+        "{#é",
+        "{#-é-#}{{é}}",
+        "{{-é-}}",
+        "{{+é+}}",
+        "{{--é--}}",
+        "é{{- é -}}é",
+        "{{ é}",
+        "{{ (é }}",
+        "{{ é) }}",
+        "{{ [é }}",
+        "{{ {é: é} }}",
+        "{{ é }}}}",
+        "{% set é = é %}{{ é }}",
+        "{% set 'é' = 1 %}",
+        "{% for 'é' in é %}{% endfor %}",
+        "{% macro é(é) %}{{ é }}{% endmacro %}{{ é(é) }}",
+        "{% macro f(n) %}{{ f(n) }}{% endmacro %}{{ f(1) }}",
+        "{% call é() %}é{% endcall %}",
+        "{% filter é %}{% endfilter %}",
+        "{{ caller() }}",
+        "{{ super() }}",
+        "{{ self.é() }}",
+        "{{ loop(é) }}",
+        "{{ range(1e99) }}",
+        "{{ text * 99999999999 }}",
+        "{{ 'é'[1:2:0] }}",
+        "{{ text[-9223372036854775808:] }}",
+        "{{ 2 ** 999999 }}",
+        "{{ 1 // 0 }}",
+        "{{ -9223372036854775808 // -1 }}",
+        "{{ 'é' | indent(9999) }}",
+        "{{ 'é' | truncate(1) }}",
+        "{{ text | urlencode }}",
+        "{{ debug() }}",
+        "\u{feff}{{ é }}",
+        "{{ \u{a0}é\u{a0} }}",
+        "{{ é\u{301} }}",
+        "{{ \0 }}",
+        "{% do é %}",
+        "{% break %}",
+        "{% autoescape é %}{% endautoescape %}",
+    ]
+    .map(str::to_owned)
+    .to_vec();
+    odd.extend(["not ", "- ", "1+", "1 if 1 else ", "é|", "é.", "(", "[", "{", "text ~ "].map(deep));
+    odd.extend([nested.to_owned(), "{% if é %}".repeat(3_000), "{{ é }}".repeat(3_000)]);
+    for source in &odd {
+        for known in [true, false] {
+            for told in filled(source, &row, known) {
+                assert!(told != Err(String::new()), "{source}");
+            }
+        }
+    }
+}
+
+#[test]
+fn no_template_of_random_pieces_panics() {
+    let pieces = [
+        "{{",
+        "}}",
+        "{%",
+        "%}",
+        "{#",
+        "#}",
+        "-",
+        "+",
+        " ",
+        "é",
+        "日本 語",
+        "“",
+        "”",
+        "'",
+        "\"",
+        "\\",
+        "(",
+        ")",
+        "[",
+        "]",
+        "{",
+        "}",
+        "|",
+        ".",
+        ",",
+        ":",
+        "=",
+        "~",
+        "*",
+        "/",
+        "<",
+        "text",
+        "n",
+        "row",
+        "each",
+        "1",
+        "0x",
+        "e9",
+        "if ",
+        "else ",
+        "endif",
+        "for ",
+        " in ",
+        "endfor",
+        "set ",
+        "is ",
+        "not ",
+        "upper",
+        "length",
+        "range",
+        "loop",
+        "import ",
+        " as ",
+        "macro ",
+        "endmacro",
+        "raw",
+        "endraw",
+        "\n",
+        "\u{301}",
+        "🐍",
+        "\u{feff}",
+    ];
+    let row = json!({ "text": "é", "é": "ü", "日本 語": [1], "n": null, "“": 1, "é-n": 2, "row": 1 });
+    let mut dice = StdRng::seed_from_u64(12);
+    for _ in 0..4_000 {
+        let length = dice.random_range(1..14);
+        let mut source: String = (0..length).map(|_| *pieces.choose(&mut dice).expect("a piece")).collect();
+        if dice.random_bool(0.7) {
+            source = format!("{{{{ {source} }}}}");
+        }
+        for told in filled(&source, &row, dice.random_bool(0.5)) {
+            assert!(told != Err(String::new()), "{source}");
+        }
+    }
+}
