@@ -150,8 +150,8 @@ pub struct Fault {
     pub message: String,
     /// Of a fault that asks to slow down: whether it is for the number of tokens, and not of requests.
     pub for_tokens: bool,
-    /// Whether the reply was none of the API's own: a web page, an empty body, a text without an error object. Whatever its
-    /// status, somebody on the way has written it.
+    /// Whether the reply was none of the API's own: a web page, an empty body, a text without an error object, a body that
+    /// broke off. Whatever its status, it is trouble on the way.
     pub foreign: bool,
     /// How long the server asked us to wait.
     pub retry_after: Option<Duration>,
@@ -238,6 +238,13 @@ impl Fault {
     /// The answer that was paid for and is not what the job asks for.
     pub fn unfit_answer(&self) -> Option<&Answer> {
         self.partial.as_deref().filter(|_| self.kind == FaultKind::Unfit)
+    }
+
+    /// Whether the API itself has written it about this request, and so is there: no time-out, and no word of a gateway that
+    /// stands before it.
+    pub fn is_the_api_s_own(&self) -> bool {
+        let of_a_gateway = |status: u16| matches!(status, 408 | 502..=504 | 520..=530);
+        !self.foreign && self.status.is_some_and(|status| !of_a_gateway(status))
     }
 
     /// The fault of a row whose answer made the program panic.

@@ -69,7 +69,8 @@ pub(super) fn judge_stream(
     let (answer, _) = incoming.into_completion().into_answer(header(headers, "x-request-id"));
     let why = cause.map(|cause| format!(": {cause}")).unwrap_or_default();
     let fault = Fault::new(Passing, "cut_stream", format!("the stream ended before its [DONE]{why}"));
-    Err(Fault { status: Some(status.as_u16()), usage: answer.usage, request_id: answer.request_id, ..fault })
+    let fault = Fault { status: Some(status.as_u16()), foreign: true, ..fault };
+    Err(Fault { usage: answer.usage, request_id: answer.request_id, ..fault })
 }
 
 /// Judges an answer that arrived whole, or was put together from its pieces, of which no `body` is kept.
@@ -159,7 +160,8 @@ fn unreadable(
     let html = header(headers, "content-type").is_some_and(|kind| kind.contains("text/html"));
     if error.is_eof() && !body.is_empty() {
         let message = format!("the reply broke off after {} bytes", body.len());
-        return Fault { status: Some(200), request_id, ..Fault::new(Passing, "cut_body", message) };
+        let fault = Fault::new(Passing, "cut_body", message);
+        return Fault { status: Some(200), foreign: true, request_id, ..fault };
     }
     let fault = match html {
         true => {
@@ -171,7 +173,8 @@ fn unreadable(
             format!("the reply is no chat completion: {error}"),
         ),
     };
-    Fault { status: Some(200), evidence: (!html).then(|| body.to_vec()), request_id, ..fault }
+    let evidence = (!html).then(|| body.to_vec());
+    Fault { status: Some(200), foreign: html, evidence, request_id, ..fault }
 }
 
 /// A reply that is an error, in one of the shapes seen on the wire.

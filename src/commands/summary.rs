@@ -59,6 +59,7 @@ impl Account {
             StopReason::Refused(_)
             | StopReason::EveryRowRefused(_)
             | StopReason::Outage(_)
+            | StopReason::BrownOut(_)
             | StopReason::NeverReached(_) => (Exit::StoppedByApi, reason.as_str()),
         };
         Self { exit, reason, pending }
@@ -311,6 +312,11 @@ impl Summary<'_> {
             StopReason::Outage(last) => format!(
                 "stopped: the service has answered nobody for {} (last: {}); rows stay pending",
                 shown(patience),
+                fault(last)
+            ),
+            StopReason::BrownOut(last) => format!(
+                "stopped: the service fails so many calls that a row may fail every try by bad luck (last: {}); rows that \
+                 used up their tries stay pending",
                 fault(last)
             ),
             StopReason::NeverReached(last) => format!(

@@ -89,7 +89,7 @@ impl<E: Endpoint, L: Ledger> Pass<'_, '_, E, L> {
 
     /// Whether a row goes that was sent before. Such rows go first; but while nobody is answered they take turns with new
     /// ones, or a few poisoned rows would use up a slow job's rate, and look like an outage.
-    fn goes_again(&self, now: Instant) -> bool {
+    fn one_goes_again(&self, now: Instant) -> bool {
         let nobody_answered = self.dispatcher.health.patience_ends().is_some();
         let takes_turns = self.went_again && nobody_answered && self.fresh_can_go(now);
         !self.queues.cleared.is_empty() && !takes_turns
@@ -97,7 +97,7 @@ impl<E: Endpoint, L: Ledger> Pass<'_, '_, E, L> {
 
     /// Lets the first row that can go leave, if it can be paid for.
     fn leave(&mut self, now: Instant, due: Option<Instant>) -> Next {
-        let goes_again = self.goes_again(now);
+        let goes_again = self.one_goes_again(now);
         let queue = if goes_again { &self.queues.cleared } else { &self.queues.fresh };
         let Some(request) = queue.front().map(|work| &work.request) else {
             return Next::Wait(due, None);

@@ -19,15 +19,13 @@ const SUSPECTS: u32 = 32;
 /// The moment: at hundreds of requests a second eight faults in a row are no outage yet.
 const SILENCE: Duration = Duration::from_secs(1);
 
-/// Ends of fresh rows over which it is counted how many fail.
+/// Tries of rows that were answered, over which it is counted how many of them failed before.
 const SAMPLE: f64 = 64.0;
 
-/// A share of failing rows up to which each try of a row counts in full. Where more fail, a try says less: six tries that
-/// fail are one in a million where one in ten does, and one in 64 where half of them do.
-const USUAL_SHARE: f64 = 0.1;
-
-/// The least that a try counts.
-const LEAST_WEIGHT: f64 = 0.1;
+/// The chance at which a row that fails every try is still thought to be out of luck, and the share of failing tries up to
+/// which none is.
+const BAD_LUCK: f64 = 1e-6;
+const FEW_FAIL: f64 = 0.1;
 
 /// Attempts without any connection, before there ever was one, after which the address is taken to be wrong.
 const NEVER_REACHED: u32 = 3;
@@ -50,8 +48,11 @@ pub(crate) struct Health {
     ever_reached: bool,
     unreached: u32,
     outage: Option<Outage>,
-    /// The share of rows that fail when they are sent for the first time.
+    /// Of the tries of rows that are answered in the end, the share that failed. Rows that always fail have no part in it.
     failing: f64,
+    /// That share by the rows that had not used up their tries before. The others are mostly rows that always fail, or were
+    /// out of luck: they show that it falls, and not that it rises.
+    failing_at_most: f64,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -60,45 +61,78 @@ struct Outage {
     next_probe: Instant,
 }
 
-/// What the tries of one row are worth.
+/// A fault that passes, as far as it says whether anybody is there.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Trouble {
+    /// What kind of fault it is.
+    pub kind: FaultKind,
+    /// Whether the API has written it about this request: somebody is there.
+    pub own: bool,
+    /// The wait that the service asks for.
+    pub asked: Option<Duration>,
+}
+
+/// Where a row stands that meets trouble.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Place {
+    /// No row is left that was never sent: nobody new can show whether the service answers others.
+    pub alone: bool,
+    /// It is the last pass.
+    pub last: bool,
+}
+
+/// What becomes of a row that met trouble.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Verdict {
+    /// It is sent again, after this long at the earliest.
+    Again(Duration),
+    /// It has used up the tries of this pass.
+    UsedUp,
+    /// The failure is its own.
+    Failed,
+    /// It has used up its tries, and so may any row while the service fails so many calls: it stays pending.
+    BadLuck,
+}
+
+/// The tries of one row.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
 pub(crate) struct Allowance {
-    /// Tries that count: the service answered others meanwhile. A try is less than one while it fails many others.
-    charged: f64,
+    /// Tries that count: the service answered others meanwhile, or is there and says that it fails.
+    charged: u32,
     /// Tries that count as soon as the service answers anybody.
-    provisional: u32,
-    /// Tries that count if the silence goes on for long.
-    idle: u32,
-    streak: u64,
+    uncertain: u32,
+    /// The streak of its latest fault.
+    streak: Option<u64>,
     /// The streak of an outage that has forgiven this row. Rows that always fail can look like an outage when they
     /// stand side by side; they do so once, and after the next answer are known for what they are.
     pardoned: Option<u64>,
     /// The streak in which this row was counted among those that fail one after another.
     suspected: Option<u64>,
+    /// Whether it used up its tries in a pass before this one.
+    known: bool,
+    /// Whether it was sent once more after its tries, with a long wait before.
+    once_more: bool,
     /// Faults in a row, but for those of an outage.
     faults: u32,
 }
 
 impl Allowance {
-    /// An allowance of which some tries were used up in an earlier run.
-    pub(crate) fn used(charged: u32) -> Self {
-        Self { charged: f64::from(charged), faults: charged, ..Self::default() }
+    /// Of a row that comes with so many tries from earlier passes and runs. One that has used up all begins anew, and is
+    /// known for it, so that a few such rows at the end are not taken for an outage.
+    pub(crate) fn of_earlier(tries: u32, max_attempts: u32) -> Self {
+        let known = tries >= max_attempts;
+        let charged = if known { 0 } else { tries };
+        Self { charged, known, faults: charged, ..Self::default() }
     }
 
-    /// Tries that count, in whole ones.
+    /// Tries that count.
     pub(crate) fn tries(&self) -> u32 {
-        // What is all but a whole one, after sums of parts, is one.
-        (self.charged + 1e-6) as u32
+        self.charged
     }
 
     /// Tries so far, the uncertain ones too: what the backoff grows with.
     pub(crate) fn failures(&self) -> u32 {
         self.faults
-    }
-
-    /// Whether the row met no fault so far: what becomes of it says how the service does.
-    fn is_fresh(&self) -> bool {
-        self.faults == 0 && self.pardoned.is_none()
     }
 }
 
@@ -117,6 +151,7 @@ impl Health {
             unreached: 0,
             outage: None,
             failing: 0.0,
+            failing_at_most: 0.0,
         }
     }
 
@@ -128,9 +163,14 @@ impl Health {
 
     /// A row was answered, at whichever try.
     pub(crate) fn served(&mut self, allowance: &Allowance) {
-        if allowance.is_fresh() {
-            self.failing -= self.failing / SAMPLE;
+        if allowance.known {
+            return self.failing -= self.failing / SAMPLE;
         }
+        for _ in 0..allowance.faults.min(self.retry.max_attempts) {
+            self.failing += (1.0 - self.failing) / SAMPLE;
+        }
+        self.failing -= self.failing / SAMPLE;
+        self.failing_at_most = self.failing;
     }
 
     /// Somebody was answered, or refused by name: the service is there. Says whether that ended an outage.
@@ -151,63 +191,103 @@ impl Health {
         self.outage.take().is_some()
     }
 
-    /// A row met a fault that passes, perhaps with a wait that the service asks for. The row's tries are charged as
-    /// far as the service answered others.
+    /// A row met a fault that passes: says what becomes of it.
     pub(crate) fn faulted(
         &mut self,
         now: Instant,
-        kind: FaultKind,
-        asked: Option<Duration>,
+        trouble: Trouble,
+        place: Place,
         allowance: &mut Allowance,
         dice: &mut Dice,
-    ) {
+    ) -> Verdict {
+        let in_silence = allowance.streak.is_none_or(|streak| streak == self.streak);
         self.settle(allowance);
-        self.since.get_or_insert(now);
-        let connected = kind != FaultKind::Unreachable;
+        if allowance.known {
+            self.failing = (self.failing + (1.0 - self.failing) / SAMPLE).min(self.failing_at_most);
+        }
+        let connected = trouble.kind != FaultKind::Unreachable;
         self.ever_reached |= connected;
         self.unreached = if connected { 0 } else { self.unreached + 1 };
-        if self.outage.is_some() {
-            return self.plan_probe(now, asked, dice);
+        let alone = trouble.own && (place.alone || (place.last && allowance.known));
+        if alone {
+            // Somebody is there and speaks of this row, and no other is left to be answered.
+            (self.since, self.outage) = (None, None);
+            allowance.charged += 1 + std::mem::take(&mut allowance.uncertain);
+            allowance.faults += 1;
+            return self.verdict(trouble.own, in_silence, place, allowance, dice);
         }
-        if allowance.is_fresh() {
-            self.failing += (1.0 - self.failing) / SAMPLE;
+        self.since.get_or_insert(now);
+        if self.outage.is_none() {
+            self.note(trouble.own, connected, allowance);
+            let enough = self.evidence >= EVIDENCE || self.suspects >= SUSPECTS;
+            if !enough || now.duration_since(self.last_answer) < SILENCE {
+                return self.verdict(trouble.own, in_silence && connected, place, allowance, dice);
+            }
+            self.outage = Some(Outage { probes: 0, next_probe: now });
+            self.forgiven = Some(self.streak);
+            self.settle(allowance);
         }
+        self.plan_probe(now, trouble.asked, dice);
+        Verdict::Again(Duration::ZERO)
+    }
+
+    /// Notes a fault: against the row, or as evidence of an outage.
+    fn note(&mut self, own: bool, connected: bool, allowance: &mut Allowance) {
         allowance.faults += 1;
         // A row that failed while others were answered proves nothing about the others any more, as long as there is
         // a service at the other end of its connection.
         let pardoned_before = allowance.pardoned.is_some_and(|streak| streak < self.streak);
-        if (allowance.charged > 0.0 || pardoned_before) && connected {
-            let first = allowance.suspected != Some(self.streak);
-            self.suspects += u32::from(first);
-            allowance.suspected = Some(self.streak);
-            if self.suspects < SUSPECTS {
-                self.charge(now, first, allowance);
-                return;
-            }
-        } else {
-            allowance.provisional += 1;
+        if !connected || !(allowance.known || allowance.charged > 0 || pardoned_before) {
+            allowance.uncertain += 1;
             self.evidence += 1;
+            return;
         }
-        let enough = self.evidence >= EVIDENCE || self.suspects >= SUSPECTS;
-        if enough && now.duration_since(self.last_answer) >= SILENCE {
-            self.outage = Some(Outage { probes: 0, next_probe: now });
-            self.forgiven = Some(self.streak);
-            self.plan_probe(now, asked, dice);
-            self.settle(allowance);
+        if !own && allowance.suspected != Some(self.streak) {
+            self.suspects += 1;
+            allowance.suspected = Some(self.streak);
         }
+        allowance.charged += u32::from(self.suspects < SUSPECTS);
     }
 
-    /// Charges a row that is known to fail while others do not with a try. Between two answers it is charged once: with
-    /// nobody else there to be answered, its further faults may be an outage of the service, until that has lasted for longer
-    /// than one that a job is to outlive.
-    fn charge(&self, now: Instant, first: bool, allowance: &mut Allowance) {
-        let silence = self.since.map_or(Duration::ZERO, |since| now.duration_since(since));
-        allowance.idle += u32::from(!first);
-        if first {
-            allowance.charged += self.weight();
+    /// What becomes of a row after a fault. `own`: the API itself has written it; `in_silence`: nobody was answered since the
+    /// row's fault before.
+    fn verdict(
+        &self,
+        own: bool,
+        in_silence: bool,
+        place: Place,
+        allowance: &mut Allowance,
+        dice: &mut Dice,
+    ) -> Verdict {
+        let used_up = self.is_used_up(allowance);
+        let known = place.last && allowance.known;
+        if used_up && place.last {
+            return if self.browns_out() { Verdict::BadLuck } else { Verdict::Failed };
         }
-        if silence >= self.long_silence() {
-            allowance.charged += f64::from(std::mem::take(&mut allowance.idle));
+        if self.may_be_bad_luck(allowance) {
+            return match used_up {
+                true => Verdict::UsedUp,
+                false if known && self.browns_out() => {
+                    Verdict::Again(self.wait_for_better_luck(allowance, dice))
+                }
+                false => Verdict::Again(Duration::ZERO),
+            };
+        }
+        let alone = place.alone || known;
+        let all_tries = allowance.charged + allowance.uncertain >= self.retry.max_attempts;
+        let is_last_word = if alone { used_up || known } else { all_tries && !used_up };
+        if own && in_silence && is_last_word {
+            let told = std::mem::replace(&mut allowance.once_more, true);
+            let longest = self.retry.max_backoff.min(self.retry.max_outage / 2);
+            return if told && alone { Verdict::Failed } else { Verdict::Again(longest) };
+        }
+        match used_up {
+            true => Verdict::UsedUp,
+            // What it meets may be an outage of the service, with nobody else there to be answered.
+            false if known && in_silence => {
+                Verdict::Again(self.long_silence() / (self.retry.max_attempts - 1).max(1))
+            }
+            false => Verdict::Again(Duration::ZERO),
         }
     }
 
@@ -217,30 +297,56 @@ impl Health {
         self.retry.max_backoff.saturating_mul(self.retry.max_attempts).min(self.retry.max_outage / 2)
     }
 
-    /// What a try of a row counts, while so many others fail as well.
-    fn weight(&self) -> f64 {
-        let told = self.failing.max(f64::MIN_POSITIVE).log10() / USUAL_SHARE.log10();
-        told.clamp(LEAST_WEIGHT, 1.0)
+    /// How long a row of the last pass waits while the service browns out: its waits go on doubling, so that what tries it
+    /// has left see the end of an hour of it.
+    fn wait_for_better_luck(&self, allowance: &Allowance, dice: &mut Dice) -> Duration {
+        let doublings = self.retry.max_attempts.saturating_add(allowance.charged).min(30);
+        let longest = self.retry.initial_backoff.saturating_mul(1 << doublings).min(self.retry.max_outage);
+        longest.mul_f64(0.5 + dice() / 2.0)
+    }
+
+    /// Whether the service fails so many calls that any row can fail all that it is given in two passes.
+    fn browns_out(&self) -> bool {
+        self.fails_by_chance(self.retry.max_attempts.saturating_mul(2))
+    }
+
+    /// Whether the tries of a row so far can all have failed by chance.
+    fn may_be_bad_luck(&self, allowance: &Allowance) -> bool {
+        let before = if allowance.known { self.retry.max_attempts } else { 0 };
+        self.fails_by_chance(before + allowance.charged + allowance.uncertain)
+    }
+
+    fn fails_by_chance(&self, tries: u32) -> bool {
+        self.failing > FEW_FAIL && self.failing.powi(tries.min(1_000) as i32) > BAD_LUCK
     }
 
     /// Whether a row has used up its tries.
     pub(crate) fn is_used_up(&self, allowance: &Allowance) -> bool {
-        allowance.tries() >= self.retry.max_attempts
+        allowance.charged >= self.retry.max_attempts
     }
 
-    /// Turns a row's uncertain tries into one that counts, or forgets them if they belong to an outage.
+    /// What becomes of a row that has waited: its tries count if others were answered meanwhile.
+    pub(crate) fn waited(&self, allowance: &mut Allowance, last: bool) -> Verdict {
+        let heard = allowance.streak != Some(self.streak);
+        self.settle(allowance);
+        match (heard && self.is_used_up(allowance), last) {
+            (false, _) => Verdict::Again(Duration::ZERO),
+            (true, false) => Verdict::UsedUp,
+            (true, true) if self.browns_out() => Verdict::BadLuck,
+            (true, true) => Verdict::Failed,
+        }
+    }
+
+    /// Turns a row's uncertain tries into ones that count, or forgets them if they belong to an outage.
     pub(crate) fn settle(&self, allowance: &mut Allowance) {
-        if self.forgiven == Some(allowance.streak) && allowance.provisional > 0 {
-            allowance.faults = allowance.faults.saturating_sub(allowance.provisional);
-            allowance.provisional = 0;
+        if self.forgiven.is_some() && self.forgiven == allowance.streak && allowance.uncertain > 0 {
+            allowance.faults = allowance.faults.saturating_sub(allowance.uncertain);
+            allowance.uncertain = 0;
             allowance.pardoned = self.forgiven;
         }
-        if allowance.streak != self.streak {
-            if allowance.provisional > 0 {
-                allowance.charged += self.weight();
-            }
-            (allowance.provisional, allowance.idle) = (0, 0);
-            allowance.streak = self.streak;
+        if allowance.streak != Some(self.streak) {
+            allowance.charged += std::mem::take(&mut allowance.uncertain);
+            allowance.streak = Some(self.streak);
         }
     }
 

@@ -6,6 +6,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use super::flight::Finished;
+use super::health::{Place, Trouble, Verdict};
 use super::pace::Ticket;
 use super::pass::Pass;
 use super::retry;
@@ -118,15 +119,21 @@ impl<E: Endpoint, L: Ledger> Pass<'_, '_, E, L> {
                 if fault.kind == FaultKind::Unreachable {
                     self.dispatcher.pace.unused(ticket, now);
                 }
-                let asked = self.within_patience(&fault);
+                let trouble =
+                    Trouble { kind, own: fault.is_the_api_s_own(), asked: self.within_patience(&fault) };
+                let place =
+                    Place { alone: self.rows.is_none() && self.queues.fresh.is_empty(), last: self.last };
                 let Dispatcher { health, dice, .. } = &mut *self.dispatcher;
-                health.faulted(now, kind, asked, &mut work.allowance, dice);
+                let verdict = health.faulted(now, trouble, place, &mut work.allowance, dice);
                 work.throttled = 0;
-                let used_up = health.is_used_up(&work.allowance);
-                // What comes back after the patience has ended is pending like all that an outage leaves.
-                match used_up && !self.is_out() {
-                    true => self.gave_up(&work, fault, end),
-                    false => self.again(work, fault, end, now),
+                match verdict {
+                    Verdict::Again(at_least) => self.again_after(at_least, work, fault, end, now),
+                    // What comes back after the patience has ended is pending like all that an outage leaves.
+                    _ if self.is_out() => self.again(work, fault, end, now),
+                    verdict => {
+                        let ending = self.gave_up(verdict, fault);
+                        self.store(end.of(&work, ending));
+                    }
                 }
             }
             FaultKind::Unusable if work.unusable == 0 => {
@@ -172,26 +179,41 @@ impl<E: Endpoint, L: Ledger> Pass<'_, '_, E, L> {
     }
 
     /// A row that may be answered another time waits for it.
-    pub(super) fn again(&mut self, mut work: Work, fault: Fault, end: End, now: Instant) {
+    pub(super) fn again(&mut self, work: Work, fault: Fault, end: End, now: Instant) {
+        self.again_after(Duration::ZERO, work, fault, end, now);
+    }
+
+    fn again_after(&mut self, at_least: Duration, mut work: Work, fault: Fault, end: End, now: Instant) {
         let Dispatcher { health, retry, dice, .. } = &mut *self.dispatcher;
         health.settle(&mut work.allowance);
         let failures = (work.allowance.failures() + work.throttled + work.unusable).max(1);
-        let due = now + retry::backoff(retry, &fault, failures, dice);
+        let due = now + retry::backoff(retry, &fault, failures, dice).max(at_least);
+        work.fault = Some(Box::new(fault.clone()));
         self.store(end.of(&work, Ending::Waits(fault)));
         self.queues.wait(due, work);
     }
 
-    /// A row has used up its tries.
-    fn gave_up(&mut self, work: &Work, fault: Fault, end: End) {
+    /// A row has used up its tries: how it ends in this pass.
+    fn gave_up(&mut self, verdict: Verdict, fault: Fault) -> Ending {
         self.dispatcher.trial.gave_up();
-        let ending = match self.last {
-            true => Ending::Failed(fault),
-            false => {
+        match verdict {
+            Verdict::UsedUp => {
                 self.set_aside += 1;
                 Ending::SetAside(fault)
             }
-        };
-        self.store(end.of(work, ending));
+            Verdict::Failed => Ending::Failed(fault),
+            Verdict::BadLuck | Verdict::Again(_) => {
+                self.bad_luck = Some(fault.clone());
+                Ending::Waits(fault)
+            }
+        }
+    }
+
+    /// A row used up its tries while it waited, because others were answered meanwhile.
+    pub(super) fn gave_up_waiting(&mut self, work: Work, verdict: Verdict) {
+        let fault = work.fault.map_or_else(|| self.last_fault(), |fault| *fault);
+        let ending = self.gave_up(verdict, fault);
+        self.store(Ended { row: work.row, sent: None, tries: work.allowance.tries(), cost: None, ending });
     }
 
     /// A row came to an end that another try would not change.

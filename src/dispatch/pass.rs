@@ -13,6 +13,7 @@ use super::ahead::Ahead;
 use super::choice::Next;
 use super::errand::Errand;
 use super::flight::{Finished, Flight};
+use super::health::Verdict;
 use super::helm::turned;
 use super::stop::{Cap, Stop, StopReason, Urgency};
 use super::work::{Queues, Ready, Work};
@@ -53,6 +54,8 @@ pub(super) struct Pass<'p, 'e, E, L> {
     pub(super) ahead: Ahead,
     unstored: usize,
     pub(super) set_aside: u64,
+    /// The latest fault of a row that used up its tries while any row could have, and stays pending.
+    pub(super) bad_luck: Option<Fault>,
     pub(super) last: bool,
     reason: Option<StopReason>,
 }
@@ -85,6 +88,7 @@ impl<'p, 'e, E: Endpoint, L: Ledger> Pass<'p, 'e, E, L> {
             ahead: Ahead::new(Instant::now()),
             unstored: 0,
             set_aside: 0,
+            bad_luck: None,
             last,
             reason: None,
         }
@@ -113,7 +117,8 @@ impl<'p, 'e, E: Endpoint, L: Ledger> Pass<'p, 'e, E, L> {
             let notes = self.ledger.committed().await?;
             self.stored(&notes);
         }
-        let reason = self.reason.unwrap_or(StopReason::Finished);
+        let finished = self.bad_luck.map_or(StopReason::Finished, StopReason::BrownOut);
+        let reason = self.reason.unwrap_or(finished);
         Ok(PassEnd { reason, set_aside: self.set_aside, abandoned })
     }
 
@@ -244,14 +249,22 @@ impl<'p, 'e, E: Endpoint, L: Ledger> Pass<'p, 'e, E, L> {
                 return;
             }
             let far = now + self.dispatcher.retry.max_outage;
-            if let Some(row) = self.queues.take_due(far) {
-                self.write(Note::Resent(row));
+            if let Some(work) = self.queues.take_due(far) {
+                self.goes_again(work);
             }
             return;
         }
-        while let Some(row) = self.queues.take_due(now) {
-            self.write(Note::Resent(row));
+        while let Some(mut work) = self.queues.take_due(now) {
+            match self.dispatcher.health.waited(&mut work.allowance, self.last) {
+                Verdict::Again(_) => self.goes_again(work),
+                verdict => self.gave_up_waiting(work, verdict),
+            }
         }
+    }
+
+    fn goes_again(&mut self, work: Work) {
+        self.write(Note::Resent(work.row.clone()));
+        self.queues.clear_later(work);
     }
 
     /// Tells the journal, ahead of the sending, which rows may be sent next: as many as can go within a moment.

@@ -19,6 +19,8 @@ pub enum StopReason {
     EveryRowRefused(Fault),
     /// The service answered nobody for as long as the job waits.
     Outage(Fault),
+    /// Rows used up their tries while the service failed so many calls that any row could have: they stay pending.
+    BrownOut(Fault),
     /// Nobody was ever reached at the address.
     NeverReached(Fault),
 }
@@ -58,6 +60,7 @@ impl StopReason {
             Self::Refused(_) => "refused",
             Self::EveryRowRefused(_) => "every_row_refused",
             Self::Outage(_) => "outage",
+            Self::BrownOut(_) => "brown_out",
             Self::NeverReached(_) => "never_reached",
         }
     }
@@ -68,6 +71,7 @@ impl StopReason {
             Self::Refused(fault)
             | Self::EveryRowRefused(fault)
             | Self::Outage(fault)
+            | Self::BrownOut(fault)
             | Self::NeverReached(fault) => Some(fault),
             Self::Finished | Self::Interrupted | Self::Cap(_) => None,
         }

@@ -9,6 +9,7 @@ use super::health::Allowance;
 use crate::conversation::Step;
 use crate::conversation::calls::ToolCall;
 use crate::note::RowKey;
+use crate::outcome::Fault;
 use crate::request::ChatRequest;
 
 /// A row that is ready to be sent.
@@ -18,8 +19,7 @@ pub struct Ready {
     pub row: RowKey,
     /// Its request.
     pub request: ChatRequest,
-    /// Tries of earlier runs and passes that count. A row that has used all of them up is tried again as one that is
-    /// known to fail while others are answered, so that a few such rows at the end are not taken for an outage.
+    /// Tries of earlier runs and passes that count. A row that has used all of them up begins anew.
     pub tries: u32,
     /// The paid answers that it has already and that did not end it.
     pub steps: Vec<Step>,
@@ -38,6 +38,8 @@ pub(crate) struct Work {
     pub steps: Vec<Step>,
     /// Its tries.
     pub allowance: Allowance,
+    /// What it waits for to pass.
+    pub fault: Option<Box<Fault>>,
     /// Throttling answers in a row: its backoff grows with them, its allowance does not shrink.
     pub throttled: u32,
     /// Answers that arrived whole and were no use.
@@ -51,8 +53,7 @@ pub(crate) struct Work {
 impl Work {
     /// A row that begins with the tries it has left of so many.
     pub(crate) fn new(ready: Ready, max_attempts: u32) -> Self {
-        let used = if ready.tries < max_attempts { ready.tries } else { 1 };
-        let allowance = Allowance::used(used);
+        let allowance = Allowance::of_earlier(ready.tries, max_attempts);
         let Ready { row, request, steps, .. } = ready;
         Self {
             row,
@@ -60,6 +61,7 @@ impl Work {
             first: None,
             steps,
             allowance,
+            fault: None,
             throttled: 0,
             unusable: 0,
             overtaken: 0,
@@ -85,7 +87,7 @@ impl Work {
     /// The row goes on with another request, which has tries of its own.
     pub(crate) fn goes_on(&mut self, request: ChatRequest) {
         self.takes_up(request);
-        (self.allowance, self.throttled, self.unusable) = (Allowance::used(0), 0, 0);
+        (self.allowance, self.throttled, self.unusable) = (Allowance::default(), 0, 0);
     }
 
     /// The row goes on with a request that it came to in an earlier run.
@@ -141,16 +143,17 @@ impl Queues {
         self.waiting.peek().map(|waiting| waiting.due)
     }
 
-    /// Takes the next waiting row if it is due by then. It goes out once [`Queues::clear`] says that the journal
-    /// knows.
-    pub(crate) fn take_due(&mut self, by: Instant) -> Option<RowKey> {
+    /// Takes the next waiting row if it is due by then.
+    pub(crate) fn take_due(&mut self, by: Instant) -> Option<Work> {
         if self.waiting.peek()?.due > by {
             return None;
         }
-        let work = self.waiting.pop()?.work;
-        let row = work.row.clone();
+        Some(self.waiting.pop()?.work)
+    }
+
+    /// Lets a row go again once [`Queues::clear`] says that the journal knows.
+    pub(crate) fn clear_later(&mut self, work: Work) {
         self.clearing.push_back(work);
-        Some(row)
     }
 
     /// The journal knows that a row goes out again. Rows are cleared in the order in which they were taken.

@@ -243,7 +243,7 @@ impl Judge {
             (0, 0, "finished") => code == 0,
             (_, 0, "finished") => code == 3,
             (_, 0, _) => false,
-            (_, _, "refused" | "every_row_refused" | "outage" | "never_reached") => code == 4,
+            (_, _, "refused" | "every_row_refused" | "outage" | "brown_out" | "never_reached") => code == 4,
             (_, _, "max_cost" | "max_total_tokens") => code == 5,
             (_, _, "max_duration" | "until") => code == 7,
             (_, _, "interrupted") => code == 130,

@@ -265,6 +265,7 @@ fn the_page_has_every_exit_code_and_every_reason() {
         "refused",
         "every_row_refused",
         "outage",
+        "brown_out",
         "never_reached",
         "input_changed",
     ] {

@@ -54,11 +54,69 @@ fn a_row_out_of_tries_for_a_passing_reason_gets_one_more_pass_at_the_end() {
     let script = Script::parse(script).expect("a script");
     let mut scene = Scene::with(Settings { latency, script, ..Settings::default() });
     scene.rows_and_job(150, "limits.concurrency = 2\nretry.max_attempts = 2\nretry.max_outage = \"3s\"\n");
-    scene.run_job(&["job.toml"]);
+    scene.run_job(&["job.toml"]).expect_code(3);
     let rows = scene.output();
     assert_eq!((&rows[3]["status"], &rows[3]["attempts"]), (&"ok".into(), &3.into()));
-    assert_ne!(rows[5]["status"], "ok");
+    assert_eq!((&rows[5]["status"], &rows[5]["attempts"]), (&"failed".into(), &4.into()));
     assert_eq!(rows.iter().filter(|row| row["status"] == "ok").count(), 149);
+}
+
+#[test]
+fn a_row_left_alone_fails_of_the_api_s_own_words_and_of_nothing_else() {
+    let waits = "retry.max_attempts = 3\nretry.max_outage = \"1s\"\n";
+    for rows in [1, 5] {
+        for (fault, code) in [
+            ("status = 500\ncode = \"InternalError.Algo\"\nmessage = \"out of luck\"", 3),
+            (
+                "status = 500\nbody = '{\"error\":{\"message\":\"CUDA out of memory\",\"type\":\"InternalServerError\"}}'",
+                3,
+            ),
+            ("status = 500\nbody = \"<html>no</html>\"", 4),
+            ("status = 502\nbody = \"\"", 4),
+            ("status = 503\ncode = \"ModelServingError\"\nmessage = \"no\"", 4),
+            ("status = 504\ncode = \"RequestTimeOut\"\nmessage = \"no\"", 4),
+            ("action = \"reset\"", 4),
+        ] {
+            let mut scene = Scene::with_script(&format!("[[fault]]\n{fault}\n"));
+            scene.rows_and_job(rows, waits);
+            scene.judge.replies_get_lost = true;
+            scene.judge.bodies_are_literal = true;
+            let runs: &[bool] = if code == 3 { &[false, true] } else { &[false] };
+            for &again in runs {
+                let before = scene.witness().len();
+                let said = if again { scene.retry_failed() } else { scene.run_job(&["job.toml"]) };
+                said.expect_code(code);
+                let sent = scene.witness().len() - before;
+                let receipt = scene.receipt();
+                let (failed, pending) = (&receipt["rows"]["failed"], &receipt["rows"]["pending"]);
+                match code {
+                    // Three tries, and one a longest wait later.
+                    3 => assert_eq!((failed, sent), (&rows.into(), 4 * rows), "{fault}"),
+                    _ => assert_eq!((failed, pending), (&0.into(), &rows.into()), "{fault}"),
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn max_attempts_is_kept_while_many_calls_fail_and_nothing_is_said_to_have_failed_by_bad_luck() {
+    for (share, code) in [("0", 3), ("0.5", 4)] {
+        let script = format!(
+            "[[fault]]\ncontains = \"of row 7.\"\nstatus = 500\n[[fault]]\nshare = {share}\nstatus = 500\n"
+        );
+        let mut scene = Scene::with_script(&script);
+        scene.rows_and_job(300, "retry.max_attempts = 4\n");
+        let said = scene.run_job(&["job.toml"]).expect_code(code);
+        let receipt = scene.receipt();
+        assert_eq!(receipt["rows"]["failed"], u64::from(code == 3));
+        if code == 4 {
+            said.says("so many calls that a row may fail every try by bad luck");
+            assert_eq!(receipt["reason"], "brown_out");
+        }
+        let most = scene.output().iter().map(|row| row["attempts"].as_u64().expect("attempts")).max();
+        assert!(most <= Some(8), "{most:?}");
+    }
 }
 
 #[test]

@@ -107,7 +107,7 @@ async fn play(scene: Scene) {
             let ended = bench.ended(|ending| !matches!(ending, Ending::Waits(_))).len() as u64;
             assert!(ended < scene.rows, "the rows that were refused alike are pending");
         }
-        StopReason::Outage(_) | StopReason::NeverReached(_) => {
+        StopReason::Outage(_) | StopReason::BrownOut(_) | StopReason::NeverReached(_) => {
             let ended = bench.ended(|ending| !matches!(ending, Ending::Waits(_))).len() as u64;
             assert!(ended < scene.rows, "an outage leaves rows pending");
         }

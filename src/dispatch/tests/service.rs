@@ -49,6 +49,11 @@ pub(super) fn broken() -> (Duration, Reply) {
     fault(FaultKind::Passing, 500, "internal_error")
 }
 
+/// What a gateway says of a service that is gone.
+pub(super) fn gone() -> (Duration, Reply) {
+    fault(FaultKind::Passing, 503, "unavailable")
+}
+
 pub(super) fn unreachable() -> (Duration, Reply) {
     (millis(2), Err(Fault::new(FaultKind::Unreachable, "connection_refused", "")))
 }
