@@ -4,11 +4,12 @@ use std::io::stdout;
 use std::path::PathBuf;
 
 use super::Failure;
-use super::load::{load, screen, take_output};
+use super::load::{load_to_look, screen, take_output};
 use super::spare::Aside;
 use crate::cli::{ExportArgs, Progress};
 use crate::exit::Exit;
 use crate::format::{Compression, Format};
+use crate::job::resolve::check_model_is_named;
 use crate::journal;
 use crate::journal::reader::Reader;
 use crate::pipeline::Opened;
@@ -27,22 +28,23 @@ pub(super) fn run(mut args: ExportArgs) -> Result<Exit, Failure> {
         Some(_) => take_output(&mut args.job),
         None => None,
     };
-    let loaded = load(&args.job)?;
+    let job = load_to_look(&args.job)?;
+    check_model_is_named(&job)?;
     let (destination, path) = match asked.as_deref() {
         Some("-") => (standard_output(), None),
         Some(path) => (named(path)?, Some(path.to_owned())),
         None => {
-            let path = loaded.job.output.path.clone();
+            let path = job.output.path.clone();
             let shown = path.display().to_string();
-            (Destination::file(path, loaded.job.output.format), Some(shown))
+            (Destination::file(path, job.output.format), Some(shown))
         }
     };
-    let path_of_journal = loaded.job.output.journal();
+    let path_of_journal = job.output.journal();
     let reader = Reader::new(journal::open_to_read(&path_of_journal)?, &path_of_journal);
     if let Some(path) = &path {
-        Aside::check_output(path.as_ref(), &loaded.job, args.job.job.as_deref())?;
+        Aside::check_output(path.as_ref(), &job, args.job.job.as_deref())?;
     }
-    let opened = Opened::again(loaded.job)?;
+    let opened = Opened::again(job)?;
     if let Some(path) = &path {
         opened.check_output_is_no_input(path.as_ref())?;
     }

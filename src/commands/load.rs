@@ -15,11 +15,12 @@ use crate::cli::{Color, JobArgs, Progress};
 use crate::exit::Exit;
 use crate::format::Format;
 use crate::job::Job;
+use crate::job::facts::FactsBook;
 use crate::job::file::JobFile;
 use crate::job::knobs::set;
 use crate::job::layers::Layers;
 use crate::job::problem::{Problem, Script, nearest};
-use crate::job::resolve::{Lookups, check_flags, resolve};
+use crate::job::resolve::{Lookups, check_flags, resolve, resolve_to_look};
 use crate::models::Region;
 use crate::pipeline::check_request;
 use crate::tools::can_be_run;
@@ -38,6 +39,23 @@ pub(super) struct Loaded {
 
 /// Reads the job file and lays environment and flags over it.
 pub(super) fn load(args: &JobArgs) -> Result<Loaded, Failure> {
+    let (file, layers, environment) = said(args)?;
+    let tables = tables(args, file.model.table.as_deref(), &layers)?;
+    let job = settled(file, &layers, &tables)?;
+    Ok(Loaded { job: of_a_rehearsal(job, args), environment, tables })
+}
+
+/// The same, to look at what the job has done: what only the sending needs is not asked for, and a model table that cannot be
+/// read is none.
+pub(super) fn load_to_look(args: &JobArgs) -> Result<Job, Failure> {
+    let (file, layers, _) = said(args)?;
+    let tables = tables(args, file.model.table.as_deref(), &layers).unwrap_or_else(|_| Tables::built_in());
+    let job = resolve_to_look(file, &layers, &lookups(&|base_url| tables.book(base_url)))?;
+    Ok(of_a_rehearsal(job, args))
+}
+
+/// What job file, environment and flags say together.
+fn said(args: &JobArgs) -> Result<(JobFile, Layers, Environment), Failure> {
     check_flags(args.knobs.overlays.clone(), TimeZone::system)
         .map_err(|problem| Failure { exit: Exit::Usage, ..problem.into() })?;
     let environment = Environment::read(args.env_file.as_deref())?;
@@ -48,18 +66,24 @@ pub(super) fn load(args: &JobArgs) -> Result<Loaded, Failure> {
     }
     overlays.extend(args.knobs.overlays.iter().cloned());
     let (file, layers) = Layers::read(file, overlays)?;
-    let tables = tables(args, file.model.table.as_deref(), &layers)?;
-    let mut job = settled(file, &layers, &tables)?;
+    Ok((file, layers, environment))
+}
+
+/// The job, with the output of a rehearsal where it is one.
+fn of_a_rehearsal(mut job: Job, args: &JobArgs) -> Job {
     if args.simulate {
         job.output = job.output.simulated();
     }
-    Ok(Loaded { job, environment, tables })
+    job
+}
+
+fn lookups<'a>(book: &'a dyn Fn(&str) -> FactsBook) -> Lookups<'a> {
+    Lookups { region: &address_of, book, zone: &time_zone }
 }
 
 /// The job of a file, its requests held against what the API is known to refuse.
 pub(super) fn settled(file: JobFile, layers: &Layers, tables: &Tables) -> Result<Job, Problem> {
-    let lookups = Lookups { region: &address_of, book: &|base_url| tables.book(base_url), zone: &time_zone };
-    let job = resolve(file, layers, &lookups)?;
+    let job = resolve(file, layers, &lookups(&|base_url| tables.book(base_url)))?;
     check_request(&job).map_err(|(key, problem)| match layers.place(&key) {
         Some((script, span)) => problem.at(&script, span),
         None => problem,

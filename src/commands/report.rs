@@ -10,7 +10,7 @@ use serde_json::Value;
 
 use super::Failure;
 use super::described::limits;
-use super::load::{load, screen, take_output};
+use super::load::{load_to_look, screen, take_output};
 use super::spare::Aside;
 use crate::cli::{Progress, ReportArgs};
 use crate::exit::Exit;
@@ -30,17 +30,17 @@ pub(super) fn run(mut args: ReportArgs) -> Result<Exit, Failure> {
     let screen = screen(&args.job, Progress::None);
     // The journal belongs to the output that the job file names.
     let asked = args.job.job.is_some().then(|| take_output(&mut args.job)).flatten();
-    let loaded = load(&args.job)?;
-    let path = loaded.job.output.journal();
+    let job = load_to_look(&args.job)?;
+    let path = job.output.journal();
     let reader = Reader::new(journal::open_to_read(&path)?, &path);
-    let figures = gather(&reader, &loaded.job)?;
-    let html = page(&figures, &about(&reader, &loaded.job, &figures)?);
+    let figures = gather(&reader, &job)?;
+    let html = page(&figures, &about(&reader, &job, &figures)?);
     match asked.as_deref() {
         Some("-") => stdout().lock().write_all(html.as_bytes())?,
         asked => {
-            let place = asked.map_or_else(|| loaded.job.output.report(), PathBuf::from);
+            let place = asked.map_or_else(|| job.output.report(), PathBuf::from);
             let page = Aside { what: "the report", flag: ("--output", "report.html"), place: &place };
-            page.check(&loaded.job, args.job.job.as_deref())?;
+            page.check(&job, args.job.job.as_deref())?;
             whole_file(&place, html.as_bytes()).map_err(PipelineError::from)?;
             screen.say(&format!("report: {}", place.display()));
         }

@@ -4,7 +4,7 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use super::Failure;
-use super::load::{load, screen};
+use super::load::{load_to_look, screen};
 use crate::cli::{Progress, SetArgs};
 use crate::exit::Exit;
 use crate::job::Job;
@@ -36,7 +36,7 @@ pub(super) fn run(mut args: SetArgs) -> Result<Exit, Failure> {
         return Err(Failure { exit: Exit::Usage, ..Failure::from(problem) });
     }
     told(&orders)?;
-    let job = load(&args.job)?.job;
+    let job = load_to_look(&args.job)?;
     check_cost(&job, &orders)?;
     let path = job.output.journal();
     let Some(holder) = Lock::holder(&path) else { return Err(not_running(&path)) };

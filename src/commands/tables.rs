@@ -31,7 +31,7 @@ impl Tables {
         let path = match named {
             Some(path) => path,
             None if beside != job && beside.is_file() => &beside,
-            None => return Ok(Self { table: Arc::new(Table::built_in().clone()), own: None }),
+            None => return Ok(Self::built_in()),
         };
         let name = path.display().to_string();
         let text =
@@ -48,6 +48,11 @@ impl Tables {
             }
         })?;
         Ok(Self { table: Arc::new(Table::built_in().clone().merge(own)), own: Some(name) })
+    }
+
+    /// The built-in table alone.
+    pub(super) fn built_in() -> Self {
+        Self { table: Arc::new(Table::built_in().clone()), own: None }
     }
 
     /// What the table is made of, for people.

@@ -5,11 +5,12 @@ use std::io::{Write, stdout};
 use serde_json::Value;
 
 use super::Failure;
-use super::load::load;
+use super::load::load_to_look;
 use super::page::Page;
 use super::run::plan_line;
 use crate::cli::JobArgs;
 use crate::exit::Exit;
+use crate::job::resolve::check_model_is_named;
 use crate::journal;
 use crate::journal::lock::Lock;
 use crate::journal::reader::Reader;
@@ -23,13 +24,14 @@ use crate::watch::text::{count, counted, printable};
 
 /// Runs the command.
 pub(super) fn run(args: JobArgs) -> Result<Exit, Failure> {
-    let loaded = load(&args)?;
-    let path = loaded.job.output.journal();
+    let job = load_to_look(&args)?;
+    check_model_is_named(&job)?;
+    let path = job.output.journal();
     let reader = Reader::new(journal::open_to_read(&path)?, &path);
     let mut out = Page(stdout().lock());
     reader.check_integrity()?;
     writeln!(out, "journal: {} is whole", path.display())?;
-    let opened = Opened::again(loaded.job)?;
+    let opened = Opened::again(job)?;
     let plan = plan(&opened, Some(reader.connection()), Purpose::Look, &never_stopped())?;
     writeln!(out, "input: {}", plan_line(&plan))?;
     let mut counts = [0_u64; 3];

@@ -4,6 +4,7 @@ mod answering;
 mod asking;
 mod bounds;
 mod files;
+mod looking;
 mod values;
 
 use std::path::PathBuf;
@@ -27,6 +28,7 @@ use asking::{model, price, retry};
 pub(super) use bounds::limits_alone;
 use bounds::{cap_period, schedule};
 use files::{input, output};
+pub use looking::{check_model_is_named, resolve_to_look};
 
 /// DashScope's address in Singapore, the vendor's default.
 pub const DEFAULT_BASE_URL: &str = "https://dashscope-intl.aliyuncs.com/compatible-mode/v1";
@@ -54,17 +56,26 @@ pub struct Lookups<'a> {
 ///
 /// The first thing that is missing or out of its range, shown where it was said.
 pub fn resolve(file: JobFile, layers: &Layers, lookups: &Lookups<'_>) -> Result<Job, Problem> {
+    let job = settle(file, layers, lookups)?;
+    check_model_is_named(&job)?;
+    // Of rows that bring their own model, each is asked for its price when it is rendered.
+    if job.caps.cost.is_some() && job.price.is_none() && job.model.name.is_some() {
+        let message = "a cap on cost needs a price, and this model's price is not known";
+        return Err(layers
+            .problem("limits.max_cost", message)
+            .help("give it under [price] (`input` and `output`), or in a model table of your own"));
+    }
+    Ok(job)
+}
+
+fn settle(file: JobFile, layers: &Layers, lookups: &Lookups<'_>) -> Result<Job, Problem> {
     let Asking { model, request, request_texts, retry, own_price } =
         asking(file.model, &file.request, &file.retry, file.price, layers, lookups)?;
     let known = model.name.as_deref().map(|name| model.book.of(name)).unwrap_or_default();
     let prompt = file.prompt.map(|section| prompt(section, layers)).transpose()?;
-    if model.name.is_none() && prompt.as_ref().is_some_and(|prompt| prompt.user.is_some()) {
-        let help = "give it with --model, or as `name` under [model]";
-        return Err(Problem::new("no model is named").help(help));
-    }
     let (rates, concurrency, caps) = limits_alone(&file.limits, layers)?;
     let known_rates = Rates { qps: None, qpm: known.requests_per_minute, tpm: known.tokens_per_minute };
-    let job = Job {
+    Ok(Job {
         input: input(file.input, layers)?,
         quotas: rates.quotas(known_rates),
         rates,
@@ -88,15 +99,7 @@ pub fn resolve(file: JobFile, layers: &Layers, lookups: &Lookups<'_>) -> Result<
         prompt,
         request,
         request_texts,
-    };
-    // Of rows that bring their own model, each is asked for its price when it is rendered.
-    if job.caps.cost.is_some() && job.price.is_none() && job.model.name.is_some() {
-        let message = "a cap on cost needs a price, and this model's price is not known";
-        return Err(layers
-            .problem("limits.max_cost", message)
-            .help("give it under [price] (`input` and `output`), or in a model table of your own"));
-    }
-    Ok(job)
+    })
 }
 
 /// Checks the numbers, durations and times that flags give, by themselves: a wrong one is a mistake in the command, whatever

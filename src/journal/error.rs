@@ -126,7 +126,7 @@ fn advice(error: &rusqlite::Error) -> &'static str {
              journal cannot be looked at"
         }
         Some(ErrorCode::ReadOnly | ErrorCode::CannotOpen | ErrorCode::PermissionDenied) => {
-            "\n  = help: the folder and the journal have to be writable by this user"
+            "\n  = help: the folder and the journal have to be readable by this user, and writable for a run"
         }
         Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => {
             "\n  = help: another program keeps it locked; end that program, then run the same command"
@@ -141,7 +141,7 @@ fn file_advice(error: &io::Error) -> &'static str {
             "\n  = help: the folder of the output, where the journal lies, has to be there"
         }
         io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem => {
-            "\n  = help: the folder and the journal have to be writable by this user"
+            "\n  = help: the folder and the journal have to be readable by this user, and writable for a run"
         }
         io::ErrorKind::StorageFull => "\n  = help: make room on that disk, then run the same command",
         _ => "",

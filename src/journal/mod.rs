@@ -137,6 +137,7 @@ pub fn open_to_read(path: &Path) -> Result<Connection, JournalError> {
 ///
 /// As [`open_to_read`].
 pub fn open_beside(path: &Path) -> Result<Connection, JournalError> {
+    check_log_can_be_read(path)?;
     let failed = |source| JournalError::sqlite(path, source);
     let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let connection = match at_rest(path) {
@@ -149,10 +150,34 @@ pub fn open_beside(path: &Path) -> Result<Connection, JournalError> {
     Ok(connection)
 }
 
-/// Whether nobody writes to a journal, and nobody can from here: it lies in a folder that is read-only, and without a log.
-/// SQLite could not make the shared memory beside it that it needs otherwise.
+/// Whether nobody writes to a journal, and nobody can from here: it lies in a folder that is read-only, and nothing is in its
+/// log or to be taken back. SQLite could not make the shared memory beside it that it needs otherwise.
 fn at_rest(path: &Path) -> bool {
-    rustix::fs::access(folder_of(path), Access::WRITE_OK).is_err() && !with_ending(path, "-wal").exists()
+    let is_empty = |ending: &str| {
+        with_ending(path, ending).symlink_metadata().map_or(true, |companion| companion.len() == 0)
+    };
+    // With the shared memory there, SQLite looks for itself, also while a run writes from elsewhere.
+    let has_memory = with_ending(path, "-wal").exists() && with_ending(path, "-shm").exists();
+    rustix::fs::access(folder_of(path), Access::WRITE_OK).is_err()
+        && is_empty("-wal")
+        && is_empty("-journal")
+        && !has_memory
+}
+
+/// A journal whose log cannot be read: the shared memory that goes with it is not there, and cannot be made.
+fn check_log_can_be_read(path: &Path) -> Result<(), JournalError> {
+    let has_log = with_ending(path, "-wal").metadata().is_ok_and(|log| log.len() > 0);
+    let is_made = rustix::fs::access(folder_of(path), Access::WRITE_OK).is_ok();
+    if !has_log || is_made || with_ending(path, "-shm").exists() {
+        return Ok(());
+    }
+    let what = format!(
+        "answers are in its log, {}-wal, which is read by way of a file {}-shm beside it; that is gone, and this folder cannot \
+         be written to. Copy the journal and its log to a folder of your own, and look there",
+        path.display(),
+        path.display()
+    );
+    Err(JournalError::Unfit { path: path.to_owned(), what })
 }
 
 /// The address of a file that does not change, as SQLite reads it.

@@ -26,6 +26,7 @@ mod judge;
 mod judge_is_strict;
 mod key;
 mod length;
+mod looking;
 mod manual;
 mod messages;
 mod mistakes;

@@ -8,7 +8,7 @@ use std::io::{IsTerminal, Write, stdout};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use super::Failure;
-use super::load::{colored, load};
+use super::load::{colored, load_to_look};
 use crate::cli::StatusArgs;
 use crate::exit::Exit;
 use crate::job::Job;
@@ -36,17 +36,17 @@ type Line = (Ink, String);
 
 /// Runs the command.
 pub(super) fn run(args: StatusArgs) -> Result<Exit, Failure> {
-    let loaded = load(&args.job)?;
+    let job = load_to_look(&args.job)?;
     let color = colored(args.job.color, stdout().is_terminal());
     if args.watch {
-        return watching::watch(&args.job, &loaded.job, color);
+        return watching::watch(&args.job, &job, color);
     }
     let mut out = stdout().lock();
-    let reader = open(&loaded.job)?;
+    let reader = open(&job)?;
     if let Some(row) = &args.row {
-        return row::tell(&reader, loaded.job, row, args.json, &mut out);
+        return row::tell(&reader, job, row, args.json, &mut out);
     }
-    let status = Status::read(&reader, &loaded.job, Scope::Whole)?;
+    let status = Status::read(&reader, &job, Scope::Whole)?;
     if args.json {
         writeln!(out, "{}", status.json())?;
     } else {
