@@ -19,7 +19,8 @@ pub mod tally;
 pub mod text;
 pub mod toolbox;
 
-// Where tests let a run die.
+// Where tests let a run die, and what outlives a power cut.
+pub mod durable;
 pub mod failpoint;
 
 // Stages: each knows the nouns, none knows another.

@@ -35,6 +35,7 @@ use rusqlite::hooks::Wal;
 use rusqlite::{Connection, ErrorCode, OpenFlags};
 use rustix::fs::Access;
 
+use crate::durable::sync_folder;
 use crate::failpoint::meet;
 pub use error::JournalError;
 pub(crate) use error::is_full;
@@ -87,7 +88,7 @@ pub fn open(path: &Path) -> Result<Connection, JournalError> {
     let failed = |source| JournalError::sqlite(path, source);
     let has_log = exists(&with_ending(path, "-wal"))?;
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-    let mut connection = Connection::open_with_flags(path, flags).map_err(failed)?;
+    let mut connection = Connection::open_with_flags(as_a_file(path), flags).map_err(failed)?;
     keep_log(&connection, has_log).map_err(failed)?;
     distrust(&connection).map_err(failed)?;
     check(&connection, path)?;
@@ -108,7 +109,7 @@ pub fn open(path: &Path) -> Result<Connection, JournalError> {
 pub fn open_again(path: &Path) -> Result<Connection, JournalError> {
     let failed = |source| JournalError::sqlite(path, source);
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-    let mut connection = Connection::open_with_flags(path, flags).map_err(failed)?;
+    let mut connection = Connection::open_with_flags(as_a_file(path), flags).map_err(failed)?;
     distrust(&connection).map_err(failed)?;
     prepare(&mut connection, path).map_err(|source| broke(&connection, path, source))?;
     Ok(connection)
@@ -142,7 +143,7 @@ pub fn open_beside(path: &Path) -> Result<Connection, JournalError> {
     let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let connection = match at_rest(path) {
         true => Connection::open_with_flags(immutable(path), flags | OpenFlags::SQLITE_OPEN_URI),
-        false => Connection::open_with_flags(path, flags),
+        false => Connection::open_with_flags(as_a_file(path), flags),
     };
     let connection = connection.map_err(failed)?;
     distrust(&connection).map_err(failed)?;
@@ -180,9 +181,18 @@ fn check_log_can_be_read(path: &Path) -> Result<(), JournalError> {
     Err(JournalError::Unfit { path: path.to_owned(), what })
 }
 
+/// The path of a file, so that SQLite takes it for nothing else: `file:x` would be an address, `:memory:` no file at all.
+fn as_a_file(path: &Path) -> PathBuf {
+    match path.is_relative() {
+        true => Path::new(".").join(path),
+        false => path.to_owned(),
+    }
+}
+
 /// The address of a file that does not change, as SQLite reads it.
 fn immutable(path: &Path) -> PathBuf {
-    let mut address = b"file:".to_vec();
+    // What stands between the first two slashes and the next one would be a host.
+    let mut address = if path.is_absolute() { b"file://".to_vec() } else { b"file:./".to_vec() };
     for byte in path.as_os_str().as_bytes() {
         match byte {
             b'%' | b'?' | b'#' => address.extend(format!("%{byte:02X}").bytes()),
@@ -292,7 +302,7 @@ fn create(path: &Path) -> Result<(), JournalError> {
     let mut options = OpenOptions::new();
     options.write(true).create_new(true).mode(0o600).open(&new).map_err(file_failed)?;
     let failed = |source| JournalError::sqlite(&new, source);
-    let mut connection = Connection::open(&new).map_err(failed)?;
+    let mut connection = Connection::open(as_a_file(&new)).map_err(failed)?;
     seal::register(&connection).map_err(failed)?;
     // What is closed leaves nothing in its log, or says why: the log does not get the new name.
     let in_one_file = |connection: &Connection| connection.execute_batch("PRAGMA wal_checkpoint(TRUNCATE)");
@@ -307,8 +317,7 @@ fn create(path: &Path) -> Result<(), JournalError> {
     fs::rename(&new, path).map_err(file_failed)?;
     meet("journal.create.renamed");
     let folder = folder_of(path);
-    let synced = File::open(folder).and_then(|folder| folder.sync_all());
-    synced.map_err(|source| JournalError::File { path: folder.to_owned(), source })
+    sync_folder(folder).map_err(|source| JournalError::File { path: folder.to_owned(), source })
 }
 
 /// What SQLite would take for an empty or foreign file is told before it is opened.

@@ -8,7 +8,9 @@ use std::time::{Duration, SystemTime};
 use rusqlite::{Connection, OpenFlags, params_from_iter};
 
 use super::reader::Reader;
-use super::{JournalError, check_header, check_version, distrust, folder_of, immutable, is_one, with_ending};
+use super::{
+    JournalError, as_a_file, check_header, check_version, distrust, folder_of, immutable, is_one, with_ending,
+};
 use crate::request::Fingerprint;
 
 /// Journals that are looked into at most: the newest.
@@ -91,7 +93,7 @@ fn open(path: &Path) -> Result<Connection, JournalError> {
     let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let connection = match is_at_rest {
         true => Connection::open_with_flags(immutable(path), flags | OpenFlags::SQLITE_OPEN_URI),
-        false => Connection::open_with_flags(path, flags),
+        false => Connection::open_with_flags(as_a_file(path), flags),
     };
     let connection = connection.map_err(failed)?;
     distrust(&connection).map_err(failed)?;

@@ -6,6 +6,7 @@ use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
 use super::ReadError;
+use crate::durable::sync_folder;
 use crate::failpoint::meet;
 
 /// Copies `stdin` to `spool`, where it appears whole or not at all; what brings nothing is an input of no rows. True when
@@ -40,7 +41,7 @@ fn copy(mut content: impl Read, spool: &Path) -> io::Result<()> {
         fs::rename(&part, spool)?;
         meet("read.spool.renamed");
         // The new name, too, must outlive a power cut.
-        if cfg!(unix) { File::open(folder)?.sync_all() } else { Ok(()) }
+        sync_folder(folder)
     });
     if written.is_err() {
         // The first error is the one to tell.

@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 use tempfile::NamedTempFile;
 
 use super::{Target, WriteError};
+use crate::durable::sync_folder;
 use crate::failpoint::meet;
 
 /// What an ordinary new file may be used for, before the user's umask takes its share.
@@ -169,7 +170,8 @@ fn temporary_file(place: &Path) -> Result<NamedTempFile, WriteError> {
     // Where files cannot be locked, they are not cleared away either.
     let _ = file.as_file().lock();
     if let Ok(replaced) = fs::metadata(place) {
-        file.as_file().set_permissions(replaced.permissions()).map_err(refused)?;
+        // Where permissions cannot be set (CIFS, exFAT), they are the same for all files there.
+        let _ = file.as_file().set_permissions(replaced.permissions());
     }
     Ok(file)
 }
@@ -233,16 +235,6 @@ fn create_folder(folder: &Path) -> io::Result<()> {
         }
         Err(error) if !folder.is_dir() => Err(error),
         _ => sync_folder(above),
-    }
-}
-
-/// Syncs the entries of a folder. A file system that cannot, or a folder that may be written to and not read, is
-/// not a reason to call a file that is in its place not written.
-fn sync_folder(folder: &Path) -> io::Result<()> {
-    use io::ErrorKind::{InvalidInput, PermissionDenied, Unsupported};
-    match File::open(folder).and_then(|folder| folder.sync_all()) {
-        Err(error) if matches!(error.kind(), InvalidInput | PermissionDenied | Unsupported) => Ok(()),
-        other => other,
     }
 }
 

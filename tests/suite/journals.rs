@@ -145,3 +145,31 @@ fn a_fresh_start_sets_the_old_journal_aside_and_pays_again() {
     };
     assert_eq!(names.filter(|name| aside(&name.to_string_lossy())).count(), 1);
 }
+
+#[test]
+fn an_output_whose_name_sqlite_would_read_as_an_address_has_an_ordinary_journal() {
+    for name in
+        ["file:x.jsonl", "file:x?mode=memory.jsonl", "file:out#1%20.jsonl", "file:?mode=memory&.jsonl"]
+    {
+        let mut scene = Scene::new();
+        scene.write("in.jsonl", rows(0..5));
+        scene.job("in.jsonl", name, "");
+        scene.judge.output = name.to_owned();
+        scene.run_job(&["job.toml"]).expect_code(0);
+        assert!(scene.path(&format!("{name}.journal")).is_file(), "{name}");
+        scene.run_job(&["job.toml"]).expect_code(0);
+        assert_eq!(scene.witness_count(), 5, "{name}: nothing is sent again");
+        for command in ["status", "verify", "export"] {
+            scene.run(&[command, "job.toml"]).expect_code(0);
+        }
+    }
+    let mut scene = Scene::new();
+    scene.write("in.jsonl", rows(0..5));
+    scene.job("in.jsonl", "out.jsonl", "output.journal = \":memory:\"\n");
+    for _ in 0..2 {
+        scene.run(&["run", "job.toml"]).expect_code(0);
+    }
+    assert!(scene.path(":memory:").is_file());
+    assert_eq!(scene.witness_count(), 5, "nothing is sent again");
+    scene.stop_server();
+}

@@ -21,6 +21,15 @@ fn with_failing_calls(scene: &mut Scene, calls: &str, error: &str, when: &str) -
     finished
 }
 
+/// As [`with_failing_calls`], of the calls alone that are about the job's folder itself.
+fn with_a_failing_folder(scene: &mut Scene, calls: &str, error: &str) -> Finished {
+    let line = format!(
+        "exec strace -f -qq -y -o calls.log -P \"$(pwd -P)\" -e trace={calls} \
+         -e inject={calls}:error={error} \"$FANFOLD\" run job.toml"
+    );
+    judged_shell(scene, &line)
+}
+
 /// Runs a line where the folder `small` is a disk of that size; what is on it is beside it afterwards.
 fn on_a_small_disk(scene: &mut Scene, size: &str, line: &str) -> Finished {
     fs::create_dir_all(scene.path("small")).expect("a folder");
@@ -171,6 +180,30 @@ fn a_sync_that_fails_is_never_tried_again_on_the_same_handle() {
             assert!(scene.witness().len() <= 60 + sent - stored, "sync {when}");
         }
         assert!(of_the_log > 2, "the log's sync failed {of_the_log} times");
+    });
+}
+
+#[test]
+fn a_folder_that_cannot_be_synced_and_files_whose_permissions_stay_refuse_nothing() {
+    scenario("disk::a_file_system_that_can_do_less", || {
+        for error in ["EINVAL", "EOPNOTSUPP", "ENOSYS"] {
+            let mut scene = scene_of(20, false);
+            with_a_failing_folder(&mut scene, "fsync", error).expect_code(0);
+            assert!(scene.read("calls.log").contains(error), "the folder was to be synced");
+            // The second run replaces the output of the first, and would copy its permissions.
+            let rows = crate::harness::rows(0..25);
+            scene.write("in.jsonl", rows);
+            scene.judge.texts = Some((0..25).map(crate::harness::text).collect());
+            with_failing_calls(&mut scene, "fchmod", "EPERM", "1+").expect_code(0);
+            assert!(scene.read("calls.log").contains("EPERM"), "permissions were to be set");
+            assert_eq!((scene.output().len(), scene.witness().len()), (25, 25));
+        }
+        let mut scene = scene_of(20, false);
+        let job = scene.read("job.toml").replace("\"in.jsonl\"", "\"-\"");
+        scene.write("job.toml", job);
+        let line = "exec strace -f -qq -y -o calls.log -P \"$(pwd -P)\" -e trace=fsync -e inject=fsync:error=EINVAL \
+                    \"$FANFOLD\" run job.toml < in.jsonl";
+        judged_shell(&mut scene, line).expect_code(0);
     });
 }
 
