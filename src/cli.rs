@@ -47,6 +47,9 @@ pub enum Verb {
     /// Account for every row of the input in journal and output, and check the journal
     #[command(after_help = VERIFY_EXAMPLE)]
     Verify(JobArgs),
+    /// Drop the answers whose rows have been gone from the input for long, and make the journal smaller
+    #[command(after_help = PRUNE_EXAMPLE)]
+    Prune(PruneArgs),
     /// Show the models that are known: limits, thinking, prices, and the date of those facts
     #[command(after_help = MODELS_EXAMPLE)]
     Models(ModelsArgs),
@@ -114,6 +117,14 @@ const REPORT_NOTE: &str = "The page is written beside the output, as OUT.report.
 
 Example:
   fanfold report jobs/translate.toml --output report.html";
+
+const PRUNE_EXAMPLE: &str =
+    "An answer is kept when its row leaves the input, or when its prompt changes: the row, or the old prompt, may come back. \
+What was spent is kept in any case, so that `status`, `report` and caps say what they said.
+
+Examples:
+  fanfold prune jobs/nightly.toml --dry-run
+  fanfold prune jobs/nightly.toml --older-than 90d --yes";
 
 const MODELS_EXAMPLE: &str =
     "A file `models.toml` in the working directory, or the one that --table names, is laid over the built-in \
@@ -228,6 +239,23 @@ pub struct ReportArgs {
     /// The job. Its `--output` names the page; the journal stays that of the job file. `-` prints it.
     #[command(flatten)]
     pub job: JobArgs,
+}
+
+/// `fanfold prune`.
+#[derive(Debug, Args)]
+pub struct PruneArgs {
+    /// The job.
+    #[command(flatten)]
+    pub job: JobArgs,
+    /// How long they have to have been gone, such as 90d or 12h
+    #[arg(long, value_name = "TIME", default_value = "90d")]
+    pub older_than: String,
+    /// Say what would be dropped, and drop nothing
+    #[arg(long)]
+    pub dry_run: bool,
+    /// Do not ask
+    #[arg(short, long, conflicts_with = "dry_run")]
+    pub yes: bool,
 }
 
 /// `fanfold models`.

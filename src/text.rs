@@ -52,6 +52,20 @@ pub fn count(number: u64) -> String {
     out
 }
 
+/// A size as people read it: `408 MB`.
+pub fn bytes(size: u64) -> String {
+    let units = [("GB", 1e9), ("MB", 1e6), ("kB", 1e3)];
+    let size = size as f64;
+    let unit = units.into_iter().find(|(_, one)| size >= *one);
+    unit.map_or_else(
+        || format!("{size} bytes"),
+        |(name, one)| match size / one {
+            few if few < 9.95 => format!("{few:.1} {name}"),
+            many => format!("{many:.0} {name}"),
+        },
+    )
+}
+
 /// A count with its noun: `1 row`, `2 rows`.
 pub fn counted(number: u64, noun: &str) -> String {
     match number {

@@ -20,6 +20,7 @@ mod notify;
 mod outlook;
 mod page;
 mod preview;
+mod prune;
 mod report;
 mod resume;
 mod run;
@@ -151,6 +152,7 @@ pub fn run(cli: Cli) -> Exit {
         Verb::Export(args) => export::run(args),
         Verb::Report(args) => report::run(args),
         Verb::Verify(args) => verify::run(args),
+        Verb::Prune(args) => prune::run(args),
         Verb::Models(args) => models::run(args),
         Verb::Ask(args) => ask::run(args),
         Verb::Simulate(args) => simulate::run(args),

@@ -1,6 +1,6 @@
 //! What becomes of a row's entry: handed out, ended, with the answer or the fault that a request brought.
 
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use rusqlite::{CachedStatement, OptionalExtension, Transaction, params};
 
@@ -97,8 +97,9 @@ fn enter(
         return Ok(entry);
     }
     // An answer belongs to the exact request it was given for: whatever another request left in this place makes room.
-    let sql = "UPDATE entries SET position = NULL, placed = NULL, out = 0 WHERE position = ?1";
-    transaction.prepare_cached(sql)?.execute([ended.row.position])?;
+    let sql = "UPDATE entries SET position = NULL, placed = NULL, out = 0, gone_at = ?2 WHERE position = ?1";
+    let gone = params![ended.row.position, seconds(SystemTime::now())];
+    transaction.prepare_cached(sql)?.execute(gone)?;
     new.insert(values)
 }
 

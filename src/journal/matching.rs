@@ -100,7 +100,8 @@ CREATE TEMP TABLE loose_rows (position INTEGER PRIMARY KEY, row_id TEXT UNIQUE, 
 CREATE TEMP TABLE loose_entries (entry INTEGER PRIMARY KEY, position INTEGER, row_id TEXT, fingerprint BLOB NOT NULL,
     status INTEGER NOT NULL);
 CREATE TEMP TABLE claims (entry INTEGER PRIMARY KEY, position INTEGER NOT NULL UNIQUE, status INTEGER NOT NULL);
-INSERT INTO temp.loose_entries SELECT entry, NULL, row_id, fingerprint, status FROM entries WHERE position IS NULL;
+INSERT INTO temp.loose_entries SELECT entry, NULL, row_id, fingerprint, status FROM entries
+    WHERE position IS NULL AND status <> 4;
 ";
 
 const NO_TABLES: &str = "

@@ -8,7 +8,7 @@ use crate::failpoint::meet;
 pub(super) const APPLICATION_ID: i32 = 0x4641_4e46;
 
 /// Each brings the journal from the version of its index to the next one.
-const MIGRATIONS: [&str; 4] = [VERSION_1, VERSION_2, VERSION_3, VERSION_4];
+const MIGRATIONS: [&str; 5] = [VERSION_1, VERSION_2, VERSION_3, VERSION_4, VERSION_5];
 
 /// The version this program writes.
 pub(super) const VERSION: i32 = MIGRATIONS.len() as i32;
@@ -139,6 +139,14 @@ CREATE TABLE orders (
 CREATE TABLE settled (mark TEXT NOT NULL, columns TEXT) STRICT;
 ALTER TABLE entries ADD COLUMN placed BLOB;
 UPDATE entries SET placed = substr(sealed(position, fingerprint), 1, 8) WHERE position IS NOT NULL;
+";
+
+/// `entries.gone_at`: since when no row of the input claims the entry, as far as runs have looked; null while one does. Of what
+///   was gone before, since now: nobody knows. An entry whose `status` is 4 was dropped when it had been gone for long
+///   (`pruning.rs`): it has no answer any more, and is kept for what its steps and faults say of spending.
+const VERSION_5: &str = "
+ALTER TABLE entries ADD COLUMN gone_at REAL;
+UPDATE entries SET gone_at = (julianday('now') - 2440587.5) * 86400.0 WHERE position IS NULL;
 ";
 
 /// Brings a journal to the present version, each step in a transaction of its own.

@@ -48,6 +48,13 @@ pub(super) const STORE_RESULTS: &str = concat!(
                      WHERE e.position = ?1 AND s.next IS NOT NULL)"
 );
 
+/// Seals anew the steps of entries whose texts have just been dropped.
+pub(super) const RESEAL_DROPPED: &str = concat!(
+    "UPDATE steps AS s SET seal = ",
+    seal_sql!("s.results"),
+    " FROM entries e WHERE e.entry = s.entry AND s.entry IN (SELECT entry FROM temp.dropped)"
+);
+
 /// Makes the function `sealed` known to a connection. No schema may call it.
 pub(super) fn register(connection: &Connection) -> rusqlite::Result<()> {
     let flags =
@@ -90,6 +97,7 @@ const ENTRY_CAN_BE: &str = "CASE e.status
          WHEN 1 THEN s.entry = coalesce(e.shares, e.entry) AND (e.answer IS NULL) = (e.shares IS NOT NULL)
              AND (e.shares IS NULL OR o.fingerprint = e.fingerprint)
          WHEN 2 THEN e.error_code IS NOT NULL AND (s.entry = coalesce(e.shares, e.entry) OR e.answer IS NULL AND s.step IS NULL)
+         WHEN 4 THEN e.position IS NULL AND e.answer IS NULL AND e.shares IS NULL
          ELSE e.status IN (0, 3) AND (e.answer IS NULL OR s.entry = e.entry) END";
 
 /// Whether the entry `e` stands where it was put, as SQL.

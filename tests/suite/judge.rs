@@ -39,6 +39,8 @@ pub struct Judge {
     pub retry_failed: bool,
     /// Whether the next run holds what it kept against other rules than before: answers may become failures.
     pub rules_change: bool,
+    /// Whether the journal was pruned before the next run: answers that no row claimed may be gone for good.
+    pub pruned: bool,
     /// Whether replies get lost on their way without a fault of the script's: the server goes down.
     pub replies_get_lost: bool,
     /// Whether the server leaves out of some answers what they used.
@@ -64,6 +66,7 @@ impl Judge {
             max_cost: None,
             retry_failed: false,
             rules_change: false,
+            pruned: false,
             replies_get_lost: false,
             usage_goes_unsaid: false,
             bodies_are_literal: false,
@@ -208,13 +211,15 @@ impl Judge {
             assert!(twin.is_none(), "invariant 2: an answer lies idle for {twin:?}");
         }
         for entry in self.before.entries.iter().filter(|entry| entry.status == 1) {
-            let is_kept = |status: i64| status == 1 || self.rules_change && status == 2;
+            let may_go = self.pruned && entry.position.is_none();
+            let is_kept =
+                |status: i64| status == 1 || self.rules_change && status == 2 || may_go && status == 4;
             let kept = after.entries.iter().any(|e| e.number == entry.number && is_kept(e.status));
             assert!(kept || after.entries.is_empty(), "invariant 2: an answer was lost: {entry:?}");
         }
         self.judged = seen.len();
         self.before = after;
-        (self.retry_failed, self.rules_change) = (false, false);
+        (self.retry_failed, self.rules_change, self.pruned) = (false, false, false);
     }
 
     fn check_limits(&self, seen: &[Seen]) {

@@ -1,10 +1,13 @@
 //! The join of the rows and the entries that did not fit in place: who claims what, and what becomes of the others.
 
+use std::time::SystemTime;
+
 use rusqlite::{OptionalExtension, params};
 
 use super::{DuplicateId, JournalError, MatchError, Matcher, Settled};
 use crate::failpoint::meet;
 use crate::journal::seal::placed_sql;
+use crate::journal::seconds;
 
 /// Entries in the order in which they are claimed: no row is sent while an answer to it lies unclaimed, and none
 /// takes a failure while there is an answer. Pending entries are worth claiming too: they know the tries.
@@ -150,14 +153,15 @@ impl Matcher<'_> {
     /// Entries from `behind` on that nobody claims stand where they are.
     fn apply(&self, behind: u64) -> rusqlite::Result<()> {
         self.connection.execute("DELETE FROM settled", [])?;
-        let loosen = "UPDATE entries SET position = NULL, placed = NULL, out = 0
+        let loosen = "UPDATE entries SET position = NULL, placed = NULL, out = 0, gone_at = ?2
              WHERE position IS NOT NULL AND entry IN (SELECT entry FROM temp.loose_entries)
                  AND (position < ?1 OR entry IN (SELECT entry FROM temp.claims)
                      OR row_id IN (SELECT row_id FROM temp.loose_rows))";
-        self.connection.execute(loosen, [behind])?;
+        self.connection.execute(loosen, params![behind, seconds(SystemTime::now())])?;
         meet("journal.match.loosened");
         let place = concat!(
-            "UPDATE entries SET position = c.position, row_id = coalesce(entries.row_id, r.row_id), placed = ",
+            "UPDATE entries SET position = c.position, gone_at = NULL,
+                 row_id = coalesce(entries.row_id, r.row_id), placed = ",
             placed_sql!("c.position", "entries.fingerprint"),
             " FROM temp.claims c JOIN temp.loose_rows r ON r.position = c.position WHERE c.entry = entries.entry"
         );

@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::conversation::{Asks, Step};
+use crate::journal::pruning::gone_since;
 use crate::journal::reader::Counts;
 use crate::journal::writer::end_run;
 use crate::outcome::Status;
@@ -102,6 +103,19 @@ fn a_journal_of_version_4_still_opens_with_what_held_it_and_what_it_was_told() {
 }
 
 #[test]
+fn a_journal_of_version_5_still_opens_and_knows_since_when_a_row_is_gone() {
+    let desk = Desk::new();
+    fs::copy(data(5), &desk.path).unwrap();
+    let connection = desk.open();
+    holds_what_was_stored(&desk);
+    let gone = dump(&connection, "SELECT gone_at FROM entries WHERE position IS NULL");
+    assert_eq!(gone, [[Value::Real(1_740_000_000.0)]]);
+    let since = |seconds: u64| UNIX_EPOCH + Duration::from_secs(seconds);
+    let found = |seconds: u64| gone_since(&connection, &desk.path, since(seconds)).unwrap().answers;
+    assert_eq!((found(1_739_999_999), found(1_740_000_000)), (0, 1));
+}
+
+#[test]
 #[ignore = "makes the file for the present version; run by hand once, when a version is new"]
 fn makes_the_journal_of_this_version() {
     let desk = Desk::new();
@@ -124,6 +138,11 @@ fn makes_the_journal_of_this_version() {
     let sql = "INSERT INTO entries (position, row_id, fingerprint, status, shares)
                SELECT 4, 'e', fingerprint, 1, entry FROM entries WHERE position = 0";
     connection.execute(sql, []).unwrap();
+    let gone = RowKey { id: Some(RowId::from_text("g")), ..row(6, 7) };
+    let (connection, _) = store(connection, &desk.path, run, vec![answered(&gone, "gone")]);
+    let loosened =
+        "UPDATE entries SET position = NULL, placed = NULL, gone_at = 1740000000.0 WHERE row_id = 'g'";
+    connection.execute(loosened, []).unwrap();
     let told = "INSERT INTO held VALUES (1, 29000000, 'rate', 12.5);
                 INSERT INTO settled VALUES ('0f', '[]');
                 INSERT INTO orders VALUES (1, 'limits.qps', '5', 1740000000.0, 1, 1740000001.0)";

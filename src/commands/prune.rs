@@ -1,0 +1,116 @@
+//! `fanfold prune`: drops the answers whose rows have been gone from the input for long.
+
+use std::io::{IsTerminal, Write, stderr, stdin, stdout};
+use std::path::Path;
+use std::time::SystemTime;
+
+use super::Failure;
+use super::load::{load_to_look, screen};
+use crate::cli::{Progress, PruneArgs};
+use crate::exit::Exit;
+use crate::job::problem::{Problem, Script};
+use crate::job::units::duration;
+use crate::journal::lock::Lock;
+use crate::journal::pruning::{Gone, drop_gone_since, gone_since, may_shrink, shrink};
+use crate::journal::{self, JournalError};
+use crate::text::{bytes, counted, money};
+use crate::watch::Screen;
+
+/// Runs the command.
+pub(super) fn run(args: PruneArgs) -> Result<Exit, Failure> {
+    let screen = screen(&args.job, Progress::None);
+    let since = since(&args.older_than)?;
+    let path = load_to_look(&args.job)?.output.journal();
+    let reader = journal::open_to_read(&path)?;
+    let gone = gone_since(&reader, &path, since)?;
+    let may_shrink = may_shrink(&reader, &path)?;
+    drop(reader);
+    let finding = finding(&gone, &args.older_than);
+    if args.dry_run {
+        writeln!(stdout(), "{finding}")?;
+        return Ok(Exit::Done);
+    }
+    if gone.is_nothing() {
+        screen.say(&finding);
+        // What an earlier time has dropped, and could not give back.
+        return if may_shrink { prune(&path, since, &screen) } else { Ok(Exit::Done) };
+    }
+    // Nobody is asked in vain.
+    drop(Lock::take(&path)?);
+    match args.yes {
+        true => screen.say(&finding),
+        false if !agrees(&screen, &finding)? => {
+            screen.insist("nothing was dropped");
+            return Ok(Exit::Done);
+        }
+        false => {}
+    }
+    prune(&path, since, &screen)
+}
+
+/// The time before which a row has to have gone.
+fn since(older_than: &str) -> Result<SystemTime, Failure> {
+    let wrong = |message: String| {
+        let script = Script { name: "--older-than".into(), text: older_than.into() };
+        let problem = Problem::new(message).at(&script, 0..older_than.len());
+        Failure { exit: Exit::Usage, ..problem.into() }
+    };
+    let age = duration(older_than).map_err(wrong)?;
+    SystemTime::now().checked_sub(age).ok_or_else(|| wrong("that is before any clock began".to_owned()))
+}
+
+/// What was found, in a line.
+fn finding(gone: &Gone, older_than: &str) -> String {
+    let whose =
+        format!("rows that have been gone from the input, or asked otherwise, for {older_than} or longer");
+    if gone.is_nothing() {
+        return format!("there are no answers of {whose}");
+    }
+    let cost =
+        gone.cost.map_or_else(String::new, |cost| format!(", which cost {} (an estimate)", money(cost)));
+    format!("{} of {whose}{cost}", what(gone))
+}
+
+fn what(gone: &Gone) -> String {
+    let answers = counted(gone.answers, "answer");
+    match gone.others {
+        0 => answers,
+        others => format!("{answers} and {}", counted(others, "failure")),
+    }
+}
+
+/// Asks whether to drop them. Where nobody can be asked, that is an error.
+fn agrees(screen: &Screen, finding: &str) -> Result<bool, Failure> {
+    screen.insist(finding);
+    if !stdin().is_terminal() || !stderr().is_terminal() {
+        let help = "give --yes; --dry-run says what it would be";
+        return Err(Problem::new("nothing was dropped: there is no terminal to ask on").help(help).into());
+    }
+    let _ = write!(stderr(), "Drop them? A row that comes back is then paid for again. [y/N] ");
+    let mut answer = String::new();
+    let read = stdin().read_line(&mut answer);
+    read.map_err(|error| Failure::new(format!("the answer cannot be read: {error}")))?;
+    Ok(["y", "yes"].contains(&answer.trim().to_lowercase().as_str()))
+}
+
+fn prune(path: &Path, since: SystemTime, screen: &Screen) -> Result<Exit, Failure> {
+    let _lock = Lock::take(path)?;
+    let connection = journal::open(path)?;
+    let size = || path.metadata().map_or(0, |metadata| metadata.len());
+    let before = size();
+    let gone = drop_gone_since(&connection, path, since)?;
+    let journal = path.display();
+    match shrink(&connection, path) {
+        Ok(()) => {
+            let (now, before) = (bytes(size()), bytes(before));
+            screen.say(&format!("dropped {}: {journal} has {now}, and had {before}", what(&gone)));
+        }
+        Err(JournalError::Sqlite { source, .. }) => screen.insist(&format!(
+            "warning: dropped {}, but {journal} could not be made smaller: {source}. What is free in it is used by the next \
+             answers; the same command tries again",
+            what(&gone)
+        )),
+        Err(error) => return Err(error.into()),
+    }
+    Ok(Exit::Done)
+}

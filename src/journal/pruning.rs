@@ -1,0 +1,145 @@
+//! Dropping the answers whose rows have been gone from the input for long.
+//!
+//! What the answers cost, how long they took and when they were sent stays: the sums of `status` and `report`, and caps that
+//! count what was spent, say the same before and after. What goes are their texts, and with them the claim that a row
+//! which comes back would have on them.
+
+use std::path::Path;
+use std::time::SystemTime;
+
+use rusqlite::{Connection, params};
+
+use super::seal::RESEAL_DROPPED;
+use super::{JournalError, broke, seconds};
+use crate::failpoint::meet;
+
+/// The version of the journal that first knew since when a row is gone.
+const GONE_SINCE: i32 = 5;
+
+/// What has been gone for long.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+pub struct Gone {
+    /// Answers that no row of the input claims.
+    pub answers: u64,
+    /// Rows that failed, or have no answer yet, and are not in the input any more.
+    pub others: u64,
+    /// What they cost; `None` when no price was known.
+    pub cost: Option<f64>,
+}
+
+impl Gone {
+    /// Whether there is nothing.
+    pub fn is_nothing(&self) -> bool {
+        self.answers + self.others == 0
+    }
+}
+
+/// Counts what has been gone since a time or longer, and leaves all as it is.
+///
+/// # Errors
+///
+/// When the journal cannot be read.
+pub fn gone_since(connection: &Connection, path: &Path, since: SystemTime) -> Result<Gone, JournalError> {
+    let counted = || {
+        connection.execute_batch(TABLE)?;
+        gather(connection, since)?;
+        count(connection)
+    };
+    counted().map_err(|source| JournalError::sqlite(path, source))
+}
+
+/// Drops it, all of it or nothing, and says what it was. The journal's file keeps its size until [`shrink`].
+///
+/// # Errors
+///
+/// When the journal cannot be written.
+pub fn drop_gone_since(
+    connection: &Connection,
+    path: &Path,
+    since: SystemTime,
+) -> Result<Gone, JournalError> {
+    let dropped = || {
+        connection.execute_batch(TABLE)?;
+        let transaction = connection.unchecked_transaction()?;
+        gather(&transaction, since)?;
+        let gone = count(&transaction)?;
+        transaction.execute_batch(TEXTS)?;
+        transaction.execute(RESEAL_DROPPED, [])?;
+        transaction.execute_batch(CLAIMS)?;
+        meet("journal.prune.inside");
+        transaction.commit()?;
+        Ok(gone)
+    };
+    let gone = dropped().map_err(|source| broke(connection, path, source))?;
+    meet("journal.prune.dropped");
+    Ok(gone)
+}
+
+/// Whether a fifth of a journal's file, or more, holds nothing.
+///
+/// # Errors
+///
+/// When the journal cannot be read.
+pub fn may_shrink(connection: &Connection, path: &Path) -> Result<bool, JournalError> {
+    let pages = |name: &str| connection.pragma_query_value(None, name, |row| row.get::<_, u64>(0));
+    let free = pages("freelist_count").and_then(|free| Ok(free * 5 >= pages("page_count")? && free > 0));
+    free.map_err(|source| JournalError::sqlite(path, source))
+}
+
+/// Gives the room back that was dropped.
+///
+/// # Errors
+///
+/// When there is no room for the smaller copy that takes the journal's place. Nothing is lost then.
+pub fn shrink(connection: &Connection, path: &Path) -> Result<(), JournalError> {
+    // One who looks on may hold the last step up, and the next run does it.
+    let shrunk = connection.execute_batch("VACUUM; PRAGMA wal_checkpoint(TRUNCATE)");
+    meet("journal.prune.shrunk");
+    shrunk.map_err(|source| broke(connection, path, source))
+}
+
+/// The entries that are dropped.
+const TABLE: &str = "
+PRAGMA temp_store = FILE;
+DROP TABLE IF EXISTS temp.dropped;
+CREATE TEMP TABLE dropped (entry INTEGER PRIMARY KEY);
+";
+
+/// The texts of the answers, and what a reply that was none looked like. What was said of it stays: the report tells it.
+const TEXTS: &str = "
+UPDATE steps SET response = NULL, reasoning = NULL, tool_calls = NULL, results = NULL, request_id = NULL
+    WHERE entry IN (SELECT entry FROM temp.dropped);
+UPDATE faults SET evidence = NULL, request_id = NULL WHERE entry IN (SELECT entry FROM temp.dropped);
+";
+
+/// No row finds these entries any more.
+const CLAIMS: &str = "
+UPDATE entries SET status = 4, row_id = NULL, answer = NULL, shares = NULL, error_code = NULL, error = NULL, out = 0
+    WHERE entry IN (SELECT entry FROM temp.dropped);
+";
+
+/// Gathers what has been gone since a time. What an entry that stays shares with its own stays as well.
+fn gather(connection: &Connection, since: SystemTime) -> rusqlite::Result<()> {
+    let version: i32 = connection.pragma_query_value(None, "user_version", |row| row.get(0))?;
+    // An older journal that is only looked at says what it will say once it is brought to the present version.
+    let gone_at = match version >= GONE_SINCE {
+        true => "gone_at".to_owned(),
+        false => seconds(SystemTime::now()).to_string(),
+    };
+    let gone = format!(
+        "INSERT INTO temp.dropped SELECT entry FROM entries
+         WHERE position IS NULL AND status <> 4 AND {gone_at} <= ?1"
+    );
+    connection.execute(&gone, params![seconds(since)])?;
+    let shared = "DELETE FROM temp.dropped WHERE entry IN (
+                      SELECT shares FROM entries WHERE shares IS NOT NULL
+                          AND entry NOT IN (SELECT entry FROM temp.dropped))";
+    connection.execute(shared, []).map(|_| ())
+}
+
+fn count(connection: &Connection) -> rusqlite::Result<Gone> {
+    let sql = "SELECT coalesce(sum(e.status = 1), 0), coalesce(sum(e.status <> 1), 0), sum(e.cost)
+               FROM temp.dropped d JOIN entries e ON e.entry = d.entry";
+    connection
+        .query_row(sql, [], |row| Ok(Gone { answers: row.get(0)?, others: row.get(1)?, cost: row.get(2)? }))
+}
