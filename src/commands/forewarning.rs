@@ -45,7 +45,7 @@ pub(super) fn warnings(job: &Job, outlay: &Outlay, reader: Option<&Reader>) -> R
 /// That a glossary has nothing to say to a job whose rows are all new: of a few rows that were added, it need not.
 pub(super) fn unused_glossary(job: &Job, plan: &Plan) -> Option<String> {
     let glossary = [&job.glossary.terms, &job.glossary.memory].into_iter().flatten().next()?;
-    let all_new = plan.to_send() == plan.rows && plan.rows > plan.bad;
+    let all_new = plan.matched.unanswered() == plan.rows && plan.to_send() > 0;
     (all_new && !plan.outlay.told).then(|| {
         format!(
             "warning: nothing of the glossary {} occurs in any row; are its sources in the language of the rows, and its \
@@ -62,7 +62,7 @@ const LOOKED_FOR: usize = 64;
 /// when the path of the output has changed.
 pub(super) fn answered_elsewhere(opened: &Opened, plan: &Plan) -> Option<String> {
     let Matched { kept, moved, changed, gone, .. } = plan.matched;
-    if kept + moved + changed + gone > 0 || plan.to_send() <= plan.bad {
+    if kept + moved + changed + gone > 0 || plan.to_send() == 0 {
         return None;
     }
     let (own, output) = (opened.journal(), &opened.job.output.path);

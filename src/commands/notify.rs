@@ -64,10 +64,11 @@ fn line(notify: &Notify, environment: &Environment, hidden: &[OsString]) -> Resu
 
 /// What is told of a run that begins to send.
 pub(super) fn started(plan: &Plan, run: i64) -> Value {
-    let done = plan.rows - plan.to_send().min(plan.rows);
+    let pending = plan.matched.unanswered();
+    let done = plan.rows - pending.min(plan.rows);
     json!({
         "run": run,
-        "rows": { "in": plan.rows, "pending": plan.to_send(), "ok": done - plan.matched.failed.min(done),
+        "rows": { "in": plan.rows, "pending": pending, "ok": done - plan.matched.failed.min(done),
                   "failed": plan.matched.failed },
     })
 }

@@ -163,7 +163,7 @@ fn show_requests(opened: &Opened, most: u64, out: &mut impl Write) -> Result<(),
 
 /// What the rows that are to be sent may use, cost and take.
 fn estimates(job: &Job, plan: &Plan, reader: Option<&Reader>) -> Result<Vec<String>, Failure> {
-    let to_send = plan.to_send().saturating_sub(plan.bad);
+    let to_send = plan.to_send();
     let share = plan.share_to_send();
     let scaled = |tokens: u64| (tokens as f64 * share).round() as u64;
     let most = Estimate {
@@ -175,10 +175,11 @@ fn estimates(job: &Job, plan: &Plan, reader: Option<&Reader>) -> Result<Vec<Stri
     let now = Timestamp::now();
     let mut lines = vec![
         format!(
-            "to send: {}, about {} prompt tokens; at most {} completion tokens",
+            "to send: {}, about {} prompt tokens; at most {} completion tokens{}",
             counted(to_send, "request"),
             count(most.prompt_tokens),
-            count(most.max_completion_tokens)
+            count(most.max_completion_tokens),
+            not_sent(plan)
         ),
         cost_line(job, &outlay, to_send, answered),
     ];
@@ -196,6 +197,19 @@ fn estimates(job: &Job, plan: &Plan, reader: Option<&Reader>) -> Result<Vec<Stri
     lines.extend(forewarning::warnings(job, &outlay, reader)?);
     lines.extend(forewarning::unused_glossary(job, plan));
     Ok(lines)
+}
+
+/// The rows without an answer for which nothing is sent.
+fn not_sent(plan: &Plan) -> String {
+    let shared = match plan.matched.shared() {
+        0 => String::new(),
+        1 => "; 1 row shares another row's answer".to_owned(),
+        rows => format!("; {} rows share another row's answer", count(rows)),
+    };
+    match plan.matched.unsendable {
+        0 => shared,
+        rows => format!("{shared}; {} cannot be sent", counted(rows, "row")),
+    }
 }
 
 /// What the requests may cost: each at the price of its own model and length, with so many tokens in each answer.

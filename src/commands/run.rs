@@ -167,9 +167,10 @@ impl Session<'_> {
 
     fn say_plan(&self, plan: &Plan) {
         self.screen.say(&plan_line(plan));
-        if plan.bad > 0 {
-            let verb = if plan.bad == 1 { "is" } else { "are" };
-            let rows = counted(plan.bad, "row");
+        let bad = plan.matched.unsendable;
+        if bad > 0 {
+            let verb = if bad == 1 { "is" } else { "are" };
+            let rows = counted(bad, "row");
             self.screen.say(&format!("{rows} cannot be sent and {verb} recorded as failed"));
         }
         if plan.rows == 0 && plan.matched.gone > 0 {
@@ -396,7 +397,7 @@ impl Session<'_> {
 /// What is known of a run before it sends.
 pub(super) fn beginning(plan: &Plan) -> Beginning {
     let prompt_tokens = plan.estimate.prompt_tokens as f64 * plan.share_to_send();
-    Beginning { rows: plan.to_send().saturating_sub(plan.bad), prompt_tokens: prompt_tokens.round() as u64 }
+    Beginning { rows: plan.to_send(), prompt_tokens: prompt_tokens.round() as u64 }
 }
 
 /// What a plan found, in a line.

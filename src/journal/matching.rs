@@ -33,6 +33,43 @@ pub struct Matched {
     pub failed: u64,
     /// Entries whose row is not in the input any more. Their answers are kept.
     pub gone: u64,
+    /// Requests that go out: of the changed and new rows, those that have a request, and where equal ones share their answer,
+    /// one of each.
+    pub to_send: u64,
+    /// Changed and new rows that have no request to send.
+    pub unsendable: u64,
+}
+
+impl Matched {
+    /// Rows without an answer or a failure.
+    pub fn unanswered(&self) -> u64 {
+        self.changed + self.new
+    }
+
+    /// Rows that will have the answer of another one.
+    pub fn shared(&self) -> u64 {
+        self.unanswered().saturating_sub(self.to_send + self.unsendable)
+    }
+}
+
+/// What a row of the input was found to be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Found {
+    /// It stands where it stood, with its answer or its failure.
+    Kept,
+    /// It may have an answer that stood elsewhere, which is known at the end.
+    Loose,
+    /// It has no answer.
+    New,
+}
+
+/// How rows are matched.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct MatchRules {
+    /// The job names rows by a column.
+    pub with_ids: bool,
+    /// Rows with equal requests share an answer.
+    pub shares: bool,
 }
 
 /// Matches rows, in the order of the input, against the entries of a journal.
@@ -45,6 +82,7 @@ pub struct Matcher<'c> {
     /// Whether a row that does not stand in its place may find its answer elsewhere.
     may_be_loose: bool,
     with_ids: bool,
+    shares: bool,
     matched: Matched,
     rows: u64,
     settled: Option<Settled>,
@@ -96,7 +134,10 @@ PRAGMA temp_store = FILE;
 DROP TABLE IF EXISTS temp.loose_rows;
 DROP TABLE IF EXISTS temp.loose_entries;
 DROP TABLE IF EXISTS temp.claims;
-CREATE TEMP TABLE loose_rows (position INTEGER PRIMARY KEY, row_id TEXT UNIQUE, fingerprint BLOB NOT NULL);
+DROP TABLE IF EXISTS temp.asked;
+CREATE TEMP TABLE loose_rows (position INTEGER PRIMARY KEY, row_id TEXT UNIQUE, fingerprint BLOB NOT NULL,
+    sendable INTEGER NOT NULL);
+CREATE TEMP TABLE asked (fingerprint BLOB PRIMARY KEY) WITHOUT ROWID;
 CREATE TEMP TABLE loose_entries (entry INTEGER PRIMARY KEY, position INTEGER, row_id TEXT, fingerprint BLOB NOT NULL,
     status INTEGER NOT NULL);
 CREATE TEMP TABLE claims (entry INTEGER PRIMARY KEY, position INTEGER NOT NULL UNIQUE, status INTEGER NOT NULL);
@@ -108,16 +149,21 @@ const NO_TABLES: &str = "
 DROP TABLE IF EXISTS temp.loose_rows;
 DROP TABLE IF EXISTS temp.loose_entries;
 DROP TABLE IF EXISTS temp.claims;
+DROP TABLE IF EXISTS temp.asked;
 ";
 
 impl<'c> Matcher<'c> {
-    /// Begins a matching. `with_ids` says whether the job names rows by a column. The journal itself is not changed
-    /// before [`Matcher::finish`], and only if that is asked to.
+    /// Begins a matching. The journal itself is not changed before [`Matcher::finish`], and only if that is asked to.
     ///
     /// # Errors
     ///
     /// When the journal cannot be read.
-    pub fn begin(connection: &'c Connection, path: &'c Path, with_ids: bool) -> Result<Self, JournalError> {
+    pub fn begin(
+        connection: &'c Connection,
+        path: &'c Path,
+        rules: MatchRules,
+    ) -> Result<Self, JournalError> {
+        let MatchRules { with_ids, shares } = rules;
         let mut matcher = Self {
             connection,
             path,
@@ -125,6 +171,7 @@ impl<'c> Matcher<'c> {
             next_position: Some(0),
             may_be_loose: false,
             with_ids,
+            shares,
             matched: Matched::default(),
             rows: 0,
             settled: None,
@@ -142,28 +189,44 @@ impl<'c> Matcher<'c> {
         self.connection.execute_batch(sql).map_err(|source| broke(self.connection, self.path, source))
     }
 
-    /// Takes the next row of the input. Says whether it stands where it stood, with its answer.
+    /// Takes the next row of the input, which has a request or not (`sendable`).
     ///
     /// # Errors
     ///
     /// When another row has the same identifier, or the journal cannot be read.
-    pub fn row(&mut self, key: &RowKey) -> Result<bool, MatchError> {
+    pub fn row(&mut self, key: &RowKey, sendable: bool) -> Result<Found, MatchError> {
         self.rows = key.position + 1;
         match self.entry_at(key.position)? {
             Some(entry) if self.fits(&entry, key) => {
                 self.matched.kept += 1;
                 self.matched.failed += u64::from(entry.status == 2);
-                return Ok(true);
+                return Ok(Found::Kept);
             }
             Some(entry) => {
                 self.loosen_entry(&entry)?;
-                self.loosen_row(key)?;
+                self.loosen_row(key, sendable)?;
             }
-            None if self.may_find_an_entry() || self.with_ids => self.loosen_row(key)?,
+            None if self.may_find_an_entry() || self.with_ids => self.loosen_row(key, sendable)?,
             // Behind the last entry, with none that was set loose: as most rows are of a job that was stopped half-way.
-            None => self.matched.new += 1,
+            None => {
+                self.matched.new += 1;
+                match sendable {
+                    false => self.matched.unsendable += 1,
+                    true if self.shares => self.ask(key)?,
+                    true => self.matched.to_send += 1,
+                }
+                return Ok(Found::New);
+            }
         }
-        Ok(false)
+        Ok(Found::Loose)
+    }
+
+    fn ask(&self, key: &RowKey) -> Result<(), JournalError> {
+        let asked = self
+            .connection
+            .prepare_cached("INSERT OR IGNORE INTO temp.asked VALUES (?1)")
+            .and_then(|mut statement| statement.execute([key.fingerprint.0]));
+        asked.map(drop).map_err(|source| JournalError::sqlite(self.path, source))
     }
 
     /// Whether there can be an entry for a row that has none in its place.
@@ -230,12 +293,13 @@ impl<'c> Matcher<'c> {
         inserted.map(drop).map_err(|source| JournalError::sqlite(self.path, source))
     }
 
-    fn loosen_row(&mut self, key: &RowKey) -> Result<(), MatchError> {
+    fn loosen_row(&mut self, key: &RowKey, sendable: bool) -> Result<(), MatchError> {
         let failed = |source| JournalError::sqlite(self.path, source);
         let id = key.id.as_ref().map(|id| id.as_str()).filter(|_| self.with_ids);
-        let sql = "INSERT INTO temp.loose_rows VALUES (?1, ?2, ?3) ON CONFLICT (row_id) DO NOTHING";
+        let sql = "INSERT INTO temp.loose_rows VALUES (?1, ?2, ?3, ?4) ON CONFLICT (row_id) DO NOTHING";
         let mut statement = self.connection.prepare_cached(sql).map_err(failed)?;
-        let inserted = statement.execute(params![key.position, id, key.fingerprint.0]).map_err(failed)?;
+        let values = params![key.position, id, key.fingerprint.0, sendable];
+        let inserted = statement.execute(values).map_err(failed)?;
         match (inserted, id) {
             (0, Some(id)) => {
                 let sql = "SELECT position FROM temp.loose_rows WHERE row_id = ?1";

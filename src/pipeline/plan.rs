@@ -11,7 +11,7 @@ use super::{Opened, PipelineError};
 use crate::dispatch::stop::{Stop, Urgency};
 use crate::format::Format;
 use crate::job::problem::Problem;
-use crate::journal::matching::{DuplicateId, MatchError, Matched, Matcher};
+use crate::journal::matching::{DuplicateId, Found, MatchError, MatchRules, Matched, Matcher};
 use crate::note::RowKey;
 use crate::read::{Stamp, Wanted};
 use crate::render::fingerprint;
@@ -27,13 +27,13 @@ const BAD_ROWS_COUNTED: u64 = 1000;
 pub struct Plan {
     /// Rows of the input, or of the part of it that the job is limited to.
     pub rows: u64,
-    /// Rows that cannot be sent.
-    pub bad: u64,
     /// How the rows relate to the journal.
     pub matched: Matched,
     /// The columns of the input, in the order of their first appearance.
     pub columns: Vec<Column>,
-    /// What the rows that do not stand in their place are expected to use; the most, for completions.
+    /// Requests that were estimated: those of the rows that do not stand in their place.
+    pub estimated: u64,
+    /// What these are expected to use; the most, for completions.
     pub estimate: Estimate,
     /// What these may cost.
     pub outlay: Outlay,
@@ -42,9 +42,9 @@ pub struct Plan {
 }
 
 impl Plan {
-    /// Rows without an answer, which are to be sent.
+    /// Requests that are to be sent.
     pub fn to_send(&self) -> u64 {
-        self.rows - self.matched.kept - self.matched.moved
+        self.matched.to_send
     }
 
     /// What an output can be written by.
@@ -54,8 +54,7 @@ impl Plan {
 
     /// Of what was estimated, the share that is to be sent. What moved was estimated with the rest before it was found.
     pub fn share_to_send(&self) -> f64 {
-        let loose = (self.rows - self.matched.kept).saturating_sub(self.bad).max(1);
-        self.to_send().saturating_sub(self.bad) as f64 / loose as f64
+        self.to_send() as f64 / self.estimated.max(1) as f64
     }
 }
 
@@ -188,18 +187,19 @@ pub fn plan(
             &empty
         }
     };
-    let mut matcher = Matcher::begin(connection, &path, input.id.is_some())?;
+    let rules = MatchRules { with_ids: input.id.is_some(), shares: input.share_duplicates };
+    let mut matcher = Matcher::begin(connection, &path, rules)?;
     let mut survey = Survey::new(opened)?;
     let mut plan = Plan {
         rows: 0,
-        bad: 0,
         matched: Matched::default(),
         columns: vec![],
+        estimated: 0,
         estimate: Estimate::default(),
         outlay: Outlay::default(),
         stamp,
     };
-    let mut first_bad = None;
+    let (mut bad, mut first_bad) = (0, None);
     let theirs = opened.clone();
     let seen = move |item: Result<Item, _>| item.map(|item| Seen::new(&theirs, item));
     for seen in Ahead::of_each(opened.rows(survey.wanted())?, seen) {
@@ -209,28 +209,29 @@ pub fn plan(
         }
         survey.look_at(&item)?;
         plan.rows += 1;
-        let kept = matcher.row(&key).map_err(|error| explain(opened, error))?;
+        let found = matcher.row(&key, request.is_ok()).map_err(|error| explain(opened, error))?;
         match request {
-            _ if kept => {}
+            _ if found == Found::Kept => {}
             Ok(request) => {
+                plan.estimated += 1;
                 let (sum, one) = (&mut plan.estimate, &request.estimate);
                 plan.outlay.add(&request);
                 sum.prompt_tokens = sum.prompt_tokens.saturating_add(one.prompt_tokens);
                 sum.max_completion_tokens =
                     sum.max_completion_tokens.saturating_add(one.max_completion_tokens);
             }
-            Err(_) if input.skip_bad_rows || purpose == Purpose::Look => plan.bad += 1,
+            Err(_) if input.skip_bad_rows || purpose == Purpose::Look => {}
             Err(problem) => {
-                plan.bad += 1;
+                bad += 1;
                 first_bad.get_or_insert_with(|| (item.place().to_string(), problem.to_string()));
-                if plan.bad == BAD_ROWS_COUNTED {
+                if bad == BAD_ROWS_COUNTED {
                     break;
                 }
             }
         }
     }
     if let Some((place, problem)) = first_bad {
-        return Err(PipelineError::BadRow { place, problem, others: others(plan.bad - 1) });
+        return Err(PipelineError::BadRow { place, problem, others: others(bad - 1) });
     }
     // With a limit, the rows behind it are not read.
     let fewest = input.limit.map_or(input.min_rows, |limit| limit.min(input.min_rows));

@@ -110,7 +110,7 @@ fn mean_tokens(spent: &Spent, plan: &Plan) -> u64 {
     if answers > 0 && spent.usage.total_tokens > 0 {
         return spent.usage.total_tokens.div_ceil(answers);
     }
-    let estimated = (plan.rows - plan.matched.kept).saturating_sub(plan.bad).max(1);
+    let estimated = plan.estimated.max(1);
     let Estimate { prompt_tokens, max_completion_tokens } = plan.estimate;
     Pace::first_guess(&Estimate {
         prompt_tokens: prompt_tokens / estimated,
@@ -135,7 +135,7 @@ pub async fn send<E: Endpoint>(
     let path = opened.journal();
     let job = &opened.job;
     let mut observer = Watch::new(opened, order, audience);
-    if order.plan.bad > 0 {
+    if order.plan.matched.unsendable > 0 {
         let stored = store_bad_rows(opened, &connection)?;
         observer.tally.now.failed += stored;
     }

@@ -155,3 +155,58 @@ fn a_changed_prompt_sends_every_row_and_the_old_one_none() {
         assert_eq!(scene.witness().len(), 18);
     }
 }
+
+/// The requests that `preview` says are to be sent.
+fn foretold(scene: &Scene) -> usize {
+    let shown = scene.run(&["preview", "job.toml"]).expect_code(0).stdout;
+    let line = shown.lines().find_map(|line| line.strip_prefix("to send: ")).expect("what is to be sent");
+    line.split(' ').next().expect("a number").parse().expect("a number")
+}
+
+#[test]
+fn what_preview_says_is_sent_is_what_run_sends() {
+    let edits = prop::collection::vec(prop::collection::vec(edit(), 1..5), 1..4);
+    for more in ["", "input.id = \"id\"\n", "input.duplicates = \"share\"\n"] {
+        let mut runner = TestRunner::new(Config { cases: 8, failure_persistence: None, ..Config::default() });
+        let tested = runner.run(&edits, |rounds| {
+            let scene = Scene::new();
+            scene.job("in.jsonl", "out.jsonl", &format!("input.on_bad_row = \"skip\"\n{more}"));
+            let first: Vec<Row> = (0..7).map(|number| (number, number)).collect();
+            let (mut rows, mut fresh) = (first.clone(), 100);
+            for round in [vec![]].into_iter().chain(rounds) {
+                round.iter().for_each(|edit| apply(&mut rows, edit, &first, &mut fresh));
+                // One in three cannot be read.
+                let line = |(name, says): &Row| match says % 3 {
+                    1 => format!("{{\"id\":\"n{name}\",\"text\":{says}!}}\n"),
+                    _ => format!("{{\"id\":\"n{name}\",\"text\":\"text {says}.\"}}\n"),
+                };
+                scene.write("in.jsonl", rows.iter().map(line).collect::<String>());
+                let (told, before) = (foretold(&scene), scene.witness_count());
+                scene.run(&["run", "job.toml"]);
+                prop_assert_eq!(told, scene.witness_count() - before, "{:?}", rows);
+                prop_assert_eq!(foretold(&scene), 0);
+            }
+            Ok(())
+        });
+        tested.expect("what is foretold is sent");
+    }
+}
+
+#[test]
+fn preview_tells_of_rows_that_moved_cannot_be_sent_or_share_an_answer() {
+    let scene = Scene::new();
+    let more = "input.on_bad_row = \"skip\"\ninput.duplicates = \"share\"\n";
+    scene.job("in.jsonl", "out.jsonl", more);
+    let bad = |number: usize| format!("{{\"text\":{number}!}}\n");
+    let old: String = (0..18).map(|n| if n % 6 == 5 { bad(n) } else { format!("{}\n", row(n)) }).collect();
+    scene.write("in.jsonl", &old);
+    scene.run(&["run", "job.toml"]).expect_code(3).says("3 rows cannot be sent and are recorded as failed");
+    let new = format!("{0}\n{0}\n{1}\n{2}", row(50), row(51), bad(52));
+    scene.write("in.jsonl", format!("{new}{old}"));
+    let shown = scene.run(&["preview", "job.toml"]).expect_code(0).stdout;
+    assert!(shown.contains("to send: 2 requests, "), "{shown}");
+    let rest = "; 1 row shares another row's answer; 1 row cannot be sent\n";
+    assert!(shown.contains(rest), "{shown}");
+    scene.run(&["run", "job.toml"]).expect_code(3).says("1 row cannot be sent and is recorded as failed");
+    assert_eq!(scene.witness_count(), 15 + 2);
+}

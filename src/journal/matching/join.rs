@@ -130,7 +130,21 @@ impl Matcher<'_> {
             "NOT EXISTS (SELECT 1 FROM temp.claims c WHERE c.position = r.position AND c.status IN (1, 2))";
         let unclaimed =
             "e.status IN (1, 2) AND NOT EXISTS (SELECT 1 FROM temp.claims c WHERE c.entry = e.entry)";
-        let to_send = one(&format!("SELECT count(*) FROM temp.loose_rows r WHERE {unanswered}"))?;
+        let loose = format!("FROM temp.loose_rows r WHERE {unanswered}");
+        let left = one(&format!("SELECT count(*) {loose}"))?;
+        let unsendable = one(&format!("SELECT count(*) {loose} AND NOT r.sendable"))?;
+        let to_send = match self.shares {
+            false => left - unsendable,
+            true => {
+                let ask =
+                    format!("INSERT OR IGNORE INTO temp.asked SELECT r.fingerprint {loose} AND r.sendable");
+                self.connection.execute(&ask, [])?;
+                let answered = "DELETE FROM temp.asked
+                     WHERE fingerprint IN (SELECT fingerprint FROM entries WHERE status = 1)";
+                self.connection.execute(answered, [])?;
+                one("SELECT count(*) FROM temp.asked")?
+            }
+        };
         let changed = one(&format!(
             "SELECT count(*) FROM temp.loose_rows r WHERE {unanswered} AND EXISTS (
                  SELECT 1 FROM temp.loose_entries e WHERE {on} AND {unclaimed} AND e.fingerprint <> r.fingerprint)"
@@ -145,8 +159,10 @@ impl Matcher<'_> {
         self.matched.moved += moved;
         self.matched.failed += failed;
         self.matched.changed += changed;
-        self.matched.new += to_send - changed;
+        self.matched.new += left - changed;
         self.matched.gone = gone;
+        self.matched.to_send += to_send;
+        self.matched.unsendable += unsendable;
         Ok(())
     }
 

@@ -148,9 +148,9 @@ fn a_run_writes_while_a_look_goes_on() {
     let desk = Desk::new();
     desk.killed_run(vec![answered(&row(0, 1), "one")]);
     let (reader, writing) = (desk.reader(), desk.open());
-    let mut matcher = Matcher::begin(reader.connection(), reader.path(), false).unwrap();
-    matcher.row(&row(0, 1)).unwrap();
-    matcher.row(&row(1, 2)).unwrap();
+    let mut matcher = Matcher::begin(reader.connection(), reader.path(), MatchRules::default()).unwrap();
+    matcher.row(&row(0, 1), true).unwrap();
+    matcher.row(&row(1, 2), true).unwrap();
     let run = start_run(&writing, &desk.path);
     let (writing, _) = store(writing, &desk.path, run, vec![answered(&row(1, 2), "two")]);
     // Nothing of the log is held by the one who looks: all of it can go into the journal.
@@ -164,8 +164,8 @@ fn a_matching_that_is_given_up_leaves_nothing_behind() {
     let desk = Desk::new();
     desk.killed_run(vec![answered(&row(0, 1), "one")]);
     let connection = desk.open();
-    let mut matcher = Matcher::begin(&connection, &desk.path, false).unwrap();
-    matcher.row(&row(0, 2)).unwrap();
+    let mut matcher = Matcher::begin(&connection, &desk.path, MatchRules::default()).unwrap();
+    matcher.row(&row(0, 2), true).unwrap();
     drop(matcher);
     assert!(connection.is_autocommit());
     assert_eq!(number(&connection, "SELECT count(*) FROM temp.sqlite_master"), 0);

@@ -22,7 +22,7 @@ use rusqlite::types::Value;
 use tempfile::TempDir;
 
 use super::ballast::Ballast;
-use super::matching::{MatchError, Matched, Matcher};
+use super::matching::{MatchError, MatchRules, Matched, Matcher};
 use super::reader::Reader;
 use super::writer::{RunRecord, Writer, begin_run};
 use super::{open, with_ending};
@@ -92,9 +92,9 @@ fn matched(
     limited: bool,
     apply: bool,
 ) -> Result<Matched, MatchError> {
-    let mut matcher = Matcher::begin(connection, path, with_ids)?;
+    let mut matcher = Matcher::begin(connection, path, MatchRules { with_ids, ..MatchRules::default() })?;
     for row in rows {
-        matcher.row(row)?;
+        matcher.row(row, true)?;
     }
     matcher.finish(limited, apply)
 }
