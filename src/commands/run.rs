@@ -108,6 +108,7 @@ impl Session<'_> {
                 Some(number) => number,
                 None => {
                     let number = begin_run(&connection, &path, &self.record(&plan, in_doubt))?;
+                    self.screen.say_when(&self.name_of_run(&plan, number));
                     self.notifier.borrow_mut().tell(Moment::Start, &started(&plan, number));
                     number
                 }
@@ -185,6 +186,17 @@ impl Session<'_> {
             let rows = counted(plan.matched.failed, "row");
             self.screen.say(&format!("{rows} failed before; --retry-failed sends such rows again"));
         }
+    }
+
+    /// What a log is searched for: which run this is of which job, and what it is about to do.
+    fn name_of_run(&self, plan: &Plan, number: i64) -> String {
+        let again = if self.args.retry_failed { plan.matched.failed } else { 0 };
+        let to_send = match beginning(plan).rows + again {
+            0 => "nothing to send".to_owned(),
+            rows => format!("{} to send", counted(rows, "row")),
+        };
+        let job = self.args.job.job.as_ref().map(|job| format!(" of {}", job.display())).unwrap_or_default();
+        format!("run {number}{job}: {to_send}, output {}", self.opened.job.output.path.display())
     }
 
     fn forewarn(&self, plan: &Plan) -> Result<(), Failure> {

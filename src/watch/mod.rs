@@ -54,6 +54,14 @@ impl Screen {
         }
     }
 
+    /// Says something of which a log has to tell when it was; on a terminal that is now.
+    pub fn say_when(&self, line: &str) {
+        match self.mode {
+            Mode::Plain | Mode::None => self.say(&format!("{} {line}", plain::stamp())),
+            Mode::Bar | Mode::Json | Mode::Quiet => self.say(line),
+        }
+    }
+
     /// Says something in any case: an error, or how to go on.
     pub fn insist(&self, line: &str) {
         let line = text::printable(line);

@@ -4,6 +4,11 @@ use super::text::{count, counted, money, rate};
 use crate::job::units::shown;
 use crate::tally::Snapshot;
 
+/// The time on the clock of this machine, as RFC 3339 has it: what stands before the lines of a log.
+pub(super) fn stamp() -> String {
+    jiff::Zoned::now().strftime("%FT%T%:z").to_string()
+}
+
 /// The line.
 pub(super) fn line(snapshot: &Snapshot) -> String {
     let done = snapshot.ok + snapshot.failed;
@@ -11,7 +16,7 @@ pub(super) fn line(snapshot: &Snapshot) -> String {
     let mut parts = vec![format!("{} of {} ({percent:.1}%)", count(done), counted(snapshot.rows, "row"))];
     parts.extend(outlook(snapshot));
     parts.extend(figures(snapshot));
-    parts.join(" · ")
+    format!("{} {}", stamp(), parts.join(" · "))
 }
 
 /// The time left, and what holds the run back.

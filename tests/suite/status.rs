@@ -97,3 +97,86 @@ fn a_rows_story_has_its_request_its_attempts_in_order_and_what_they_used() {
     let text = scene.run(&["status", "job.toml", "--row", "2"]).expect_code(0).stdout;
     assert!(text.contains("cannot be made of the input any more"), "{text}");
 }
+
+/// The outcome of each run, as programs are told it, and the lines that people are shown.
+fn outcomes(scene: &Scene) -> (Vec<String>, String) {
+    let json = scene.run(&["status", "job.toml", "--json"]).expect_code(0).stdout;
+    let json: Value = serde_json::from_str(&json).expect("JSON");
+    let runs = json["runs"].as_array().expect("runs").iter();
+    let outcomes = runs.map(|run| run["outcome"].as_str().expect("a word").to_owned()).collect();
+    (outcomes, scene.run(&["status", "job.toml"]).expect_code(0).stdout)
+}
+
+#[test]
+fn status_says_of_each_run_when_and_how_it_ended() {
+    let mut scene = Scene::with_script("[[fault]]\nrequests = [3, 3]\ndelay = \"60s\"\n");
+    scene.rows_and_job(40, "request.max_tokens = 30\nlimits.concurrency = 2\n");
+    let mut killed = scene.start(&["run", "job.toml"]);
+    scene.wait_for_requests(3);
+    scene.wait_until(|| answered(&scene) >= 2);
+    let (now, text) = outcomes(&scene);
+    assert_eq!(now, ["running"]);
+    assert!(text.contains(": running · "), "{text}");
+    killed.kill().expect("killed");
+    killed.wait().expect("an end");
+    scene.judge.judge_after_a_kill();
+    assert_eq!(outcomes(&scene).0, ["killed"]);
+    scene.serve(fanfold::simulator::Settings::default());
+    scene.rows_and_job(40, "request.max_tokens = 30\n");
+    scene.run_job(&["job.toml", "--max-total-tokens", "10"]).expect_code(5);
+    scene.run_job(&["job.toml", "--until", "2026-01-02 06:00"]).expect_code(7);
+    let texts = scene.judge.texts.take();
+    scene.run_job(&["job.toml", "--limit", "20"]).expect_code(0);
+    scene.judge.texts = texts;
+    let refusing =
+        "[[fault]]\nstatus = 401\ncode = \"invalid_api_key\"\nmessage = \"Incorrect API key provided.\"\n";
+    let script = fanfold::simulator::Script::parse(refusing).expect("a good script");
+    scene.serve(fanfold::simulator::Settings { script, ..Default::default() });
+    scene.rows_and_job(40, "request.max_tokens = 30\n");
+    scene.run_job(&["job.toml"]).expect_code(4);
+    scene.serve(fanfold::simulator::Settings::default());
+    scene.rows_and_job(40, "request.max_tokens = 30\n");
+    scene.run_job(&["job.toml"]).expect_code(0);
+    let (outcomes, text) = outcomes(&scene);
+    assert_eq!(outcomes, ["killed", "cap", "time", "finished", "refused", "finished"]);
+    for (run, how) in [
+        (1, "killed, or stopped at once, after 20"),
+        (2, "stopped by `max_total_tokens` at 20"),
+        (3, "stopped by `until` at 20"),
+        (4, "finished at 20"),
+        (5, "refused by the API at 20"),
+        (6, "finished at 20"),
+    ] {
+        let line = text.lines().find(|line| line.starts_with(&format!("  run {run}, "))).expect("a line");
+        assert!(line.contains(&format!("Z: {how}")) && line.contains("Z · "), "{line}");
+    }
+}
+
+#[test]
+fn a_log_tells_which_run_it_is_of_and_when_each_line_was_written() {
+    let mut scene = Scene::new();
+    scene.rows_and_job(20, "limits.qps = 3\n");
+    let texts = scene.judge.texts.take();
+    scene.run_job(&["job.toml", "--limit", "1"]).expect_code(0);
+    scene.judge.texts = texts;
+    let mut command = scene.command(&["run", "job.toml"]);
+    let child =
+        command.env("TZ", "EAST-2").stdout(std::process::Stdio::piped()).stderr(std::process::Stdio::piped());
+    let child = child.spawn().expect("the binary runs");
+    let said = scene.end(child).expect_code(0).stderr;
+    let timed: Vec<&str> = said
+        .lines()
+        .filter_map(|line| {
+            let (time, rest) = line.split_once("+02:00 ")?;
+            time.parse::<jiff::civil::DateTime>().expect("a time");
+            Some(rest)
+        })
+        .collect();
+    assert_eq!(timed[0], "run 2 of job.toml: 19 rows to send, output out.jsonl", "{said}");
+    assert!(timed.len() >= 2 && timed[1].contains(" of 20 rows (") && timed[1].contains(" rows/s"), "{said}");
+    // Nothing is left, and a terminal's line needs no time.
+    let said = scene.run(&["run", "job.toml", "--progress", "none"]).expect_code(0).stderr;
+    assert!(said.contains(" run 3 of job.toml: nothing to send, output out.jsonl\n"), "{said}");
+    let said = scene.run(&["run", "job.toml", "--progress", "bar"]).expect_code(0).stderr;
+    assert!(said.contains("\nrun 4 of job.toml: "), "{said}");
+}

@@ -1,5 +1,6 @@
 //! `fanfold status`: how a job stands, from its journal alone; once, or over and over while somebody watches.
 
+mod ended;
 mod row;
 mod standing;
 mod watching;

@@ -5,7 +5,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
-use super::{Ink, Line, VERSION, moment};
+use super::{Ink, Line, VERSION, ended, moment};
 use crate::commands::Failure;
 use crate::commands::caps::Allowance;
 use crate::commands::summary::{known_cost, timestamp};
@@ -250,17 +250,25 @@ impl Status {
 
     /// What was spent by day and by run, the last ones of each.
     fn spending(&self) -> Vec<String> {
-        let line = |name: &str, requests: u64, tokens: u64, cost: Option<f64>| {
+        let used = |requests: u64, tokens: u64, cost: Option<f64>| {
             let cost = cost.map_or_else(String::new, |cost| format!(" · cost {}", money(cost)));
-            format!("  {name}: {} · {} tokens{cost}", counted(requests, "request"), count(tokens))
+            format!("{} · {} tokens{cost}", counted(requests, "request"), count(tokens))
         };
-        let days = self.days.iter().map(|day| line(&day.date, day.requests, day.tokens, day.cost));
+        let days = self
+            .days
+            .iter()
+            .map(|day| format!("  {}: {}", day.date, used(day.requests, day.tokens, day.cost)));
         let runs = self.runs.iter().map(|run| {
-            let spent = &run.spent;
-            let name = format!("run {}, {}", run.number, timestamp(run.started_at));
-            line(&name, spent.requests, spent.usage.total_tokens, self.cost_of(run))
+            let (number, began) = (run.number, timestamp(run.started_at));
+            let used = used(run.spent.requests, run.spent.usage.total_tokens, self.cost_of(run));
+            format!("  run {number}, {began}: {} · {used}", ended::told(run, self.goes_on(run)))
         });
         [last("by day", "day", days.collect()), last("by run", "run", runs.collect())].concat()
+    }
+
+    /// Whether a run is the one that goes on.
+    fn goes_on(&self, run: &Run) -> bool {
+        self.is_running() && self.runs.last().is_some_and(|last| last.number == run.number)
     }
 
     /// What a run spent, where it is known.
@@ -275,7 +283,8 @@ impl Status {
         let runs: Vec<Value> = self.runs.iter().map(|run| {
             json!({
                 "run": run.number, "started_at": timestamp(run.started_at), "last_at": timestamp(run.last_at),
-                "ended_at": run.ended_at.map(timestamp), "reason": run.reason, "in_doubt": run.in_doubt,
+                "ended_at": run.ended_at.map(timestamp), "reason": run.reason,
+                "outcome": ended::outcome(run, self.goes_on(run)), "in_doubt": run.in_doubt,
                 "requests": run.spent.requests, "total_tokens": run.spent.usage.total_tokens,
                 "cost": self.cost_of(run).map(rounded),
             })

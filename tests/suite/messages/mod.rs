@@ -151,11 +151,14 @@ fn settled(scene: &Scene, said: &str) -> String {
     out.lines().filter(counts).map(|line| format!("{}\n", untimed(line))).collect()
 }
 
-/// The line that ends a run, without how long it took.
-fn untimed(line: &str) -> &str {
-    match line.split_once(" pending, in ") {
-        Some((before, _)) => &line[..before.len() + " pending".len()],
-        None => line,
+/// The line that ends a run, without how long it took; a line that begins with a time, without that.
+fn untimed(line: &str) -> String {
+    if let Some((before, _)) = line.split_once(" pending, in ") {
+        return format!("{before} pending");
+    }
+    match line.split_once(' ') {
+        Some((time, rest)) if time.parse::<jiff::Timestamp>().is_ok() => format!("TIME {rest}"),
+        _ => line.to_owned(),
     }
 }
 

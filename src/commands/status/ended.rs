@@ -1,0 +1,45 @@
+//! How each run ended, in a word for programs and in a few for people.
+
+use crate::commands::summary::timestamp;
+use crate::dispatch::stop::StopReason;
+use crate::journal::reader::Run;
+
+/// How a run ended. `goes_on`: whether it is the last one, and a process holds the journal. A run that has entered no end
+/// and that nobody is at any more was killed, or was told to stop at once.
+pub(super) fn outcome(run: &Run, goes_on: bool) -> &'static str {
+    match (run.ended_at, run.reason.as_deref()) {
+        (None, _) if goes_on => "running",
+        (None, _) => "killed",
+        // What an older program did not say was the end of the rows.
+        (Some(_), None) => StopReason::Finished.as_str(),
+        (Some(_), Some(reason)) => match reason {
+            "max_cost" | "max_total_tokens" => "cap",
+            "max_duration" | "until" => "time",
+            "refused" | "every_row_refused" => "refused",
+            "outage" | "never_reached" => "outage",
+            "input_changed" => "input_changed",
+            "broken_off" => "broken_off",
+            "interrupted" => "interrupted",
+            _ => StopReason::Finished.as_str(),
+        },
+    }
+}
+
+/// The same for people, with the time.
+pub(super) fn told(run: &Run, goes_on: bool) -> String {
+    let reason = run.reason.as_deref().unwrap_or_default();
+    let how = match outcome(run, goes_on) {
+        "running" => return "running".to_owned(),
+        "killed" => {
+            return format!("killed, or stopped at once, after {}", timestamp(run.last_at));
+        }
+        "cap" | "time" => format!("stopped by `{reason}`"),
+        "refused" => "refused by the API".to_owned(),
+        "outage" if reason == "never_reached" => "nothing answered at its address".to_owned(),
+        "outage" => "stopped by an outage".to_owned(),
+        "input_changed" => "ended because the input changed".to_owned(),
+        "broken_off" => "broken off: the input or the disk failed".to_owned(),
+        word => word.to_owned(),
+    };
+    format!("{how} at {}", timestamp(run.ended_at.unwrap_or(run.last_at)))
+}
