@@ -113,6 +113,9 @@ impl Beginning<'_> {
         if opened.source.spool_reused() {
             screen.say("standard input is a terminal: going on with what it held before");
         }
+        for notice in opened.notices() {
+            screen.say(&notice);
+        }
         let begun = SystemTime::now();
         let session = Session { args, screen, ask, stop, opened, endpoint, hidden, notifier, begun };
         session.run()

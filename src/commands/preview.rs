@@ -59,6 +59,9 @@ pub(super) fn run(args: PreviewArgs) -> Result<Exit, Failure> {
         false => Opened::new(loaded.job)?,
     };
     let mut out = Page(stdout().lock());
+    for notice in opened.notices() {
+        writeln!(out, "{}\n", printable(&notice))?;
+    }
     show_requests(&opened, args.requests, &mut out)?;
     let plan = plan(&opened, reader.as_ref().map(Reader::connection), Purpose::Preview, &stop)?;
     writeln!(out, "{}", plan_line(&plan))?;

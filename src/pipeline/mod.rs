@@ -234,6 +234,17 @@ impl Opened {
         }
     }
 
+    /// What is to be told of the input's files before anything is sent.
+    pub fn notices(&self) -> Vec<String> {
+        let mut notices = self.source.notices().to_vec();
+        let asked = self.renderer.columns().unwrap_or_default();
+        let lacking = self.source.lacking().iter().filter(|(column, _)| asked.contains(column));
+        notices.extend(lacking.map(|(column, files)| {
+            format!("warning: requests depend on `{column}`, which is null in the rows of {files}")
+        }));
+        notices
+    }
+
     /// The fields of the answers' schema that become columns, when the job says that they do.
     pub fn fields(&self) -> &[Field] {
         &self.fields

@@ -1,63 +1,203 @@
-//! The columns of an input of several files: the same in each, by name and by type, in any order.
+//! The columns of an input of several files: all that any of them has, by name, in types that hold the values of each.
 
 use std::collections::HashMap;
+use std::fmt::Write as _;
 use std::sync::Arc;
 
 use super::ReadError;
+use super::parquet::types;
 use crate::row::{Column, ColumnKind};
+
+/// How many columns a notice names.
+const NAMED: usize = 5;
 
 /// The columns of one file.
 pub(super) struct Header {
     /// The file as the user named it.
     pub(super) file: Arc<str>,
-    /// Its columns in its own order.
+    /// Its columns in its own order, then those of its folders.
     pub(super) columns: Vec<Column>,
+    /// How many columns without a name the header of a CSV file ends with.
+    pub(super) unnamed: usize,
+    /// What of the file is left out, in a sentence without the file and a full stop.
+    pub(super) notices: Vec<String>,
 }
 
-/// The columns of the whole input, in the order of the first file, and the name of that file. A column may be
-/// null when it may be so in any file.
-pub(super) fn of_all(headers: Vec<Header>) -> Result<Option<Header>, ReadError> {
-    let mut headers = headers.into_iter();
-    let Some(mut all) = headers.next() else { return Ok(None) };
-    for header in headers {
-        let places = places(&all.columns, &all.file, &header)?;
-        for (column, place) in all.columns.iter_mut().zip(places) {
-            widen(&mut column.kind, &header.columns[place].kind);
-        }
-    }
-    Ok(Some(all))
+/// The columns of the whole input.
+#[derive(Debug)]
+pub(super) struct Joined {
+    /// In the order of their first appearance. A column is null in the rows of a file that lacks it, and may be null when it
+    /// may be so in any file.
+    pub(super) columns: Vec<Column>,
+    /// What is to be told of them.
+    pub(super) notices: Vec<String>,
+    /// The names of those that some file lacks, with a word for the files.
+    pub(super) lacking: Vec<(String, String)>,
 }
 
-/// For each of `columns`, which `file` is known to have, its index in another file's header.
+/// Joins the columns of all files.
 ///
 /// # Errors
-/// When a column is missing there, is there in addition, or has another type.
-pub(super) fn places(columns: &[Column], file: &str, header: &Header) -> Result<Vec<usize>, ReadError> {
+///
+/// When a column is of two types that nothing holds both of.
+pub(super) fn of_all(headers: &[Header]) -> Result<Joined, ReadError> {
+    let mut all: Vec<Seen<'_>> = Vec::new();
+    let mut indices: HashMap<&str, usize> = HashMap::new();
+    for (nth, header) in headers.iter().enumerate() {
+        for column in &header.columns {
+            match indices.get(column.name.as_str()).map(|index| &mut all[*index]) {
+                Some(seen) => seen.join(column, &header.file)?,
+                None => {
+                    indices.insert(&column.name, all.len());
+                    all.push(Seen::new(column, header, nth));
+                }
+            }
+        }
+    }
+    let mut told: Vec<String> = all.iter().filter_map(|seen| seen.differences(headers)).collect();
+    let lacking = |seen: &Seen<'_>| Some((seen.column.name.clone(), seen.lacking(headers)?));
+    let lacking = all.iter().filter_map(lacking).collect();
+    let more = told.len().saturating_sub(NAMED);
+    told.truncate(NAMED);
+    if more > 0 {
+        told.push(format!("and {more} more"));
+    }
+    let mut notices = left_out(headers);
+    if !told.is_empty() {
+        notices.push(format!(
+            "the files of the input differ in their columns, and are joined: {}",
+            told.join("; ")
+        ));
+    }
+    let columns = all.into_iter().map(|seen| seen.finish(headers.len())).collect();
+    Ok(Joined { columns, notices, lacking })
+}
+
+/// One line for each thing that is left out of one file or more.
+fn left_out(headers: &[Header]) -> Vec<String> {
+    let mut lines: Vec<(&str, &str, usize)> = Vec::new();
+    for (file, notice) in
+        headers.iter().flat_map(|header| header.notices.iter().map(|text| (&*header.file, text)))
+    {
+        match lines.iter_mut().find(|line| line.1 == notice) {
+            Some(line) => line.2 += 1,
+            None => lines.push((file, notice, 0)),
+        }
+    }
+    let line = |(file, notice, more): &(&str, &str, usize)| match more {
+        0 => format!("{file}: {notice}"),
+        1 => format!("{file} and another file: {notice}"),
+        more => format!("{file} and {more} other files: {notice}"),
+    };
+    lines.iter().map(line).collect()
+}
+
+/// A column as it was seen in the files so far.
+struct Seen<'a> {
+    column: Column,
+    /// The types it has, each with a file that has it so.
+    types: Vec<(&'a ColumnKind, &'a str)>,
+    /// How many files have it.
+    files: usize,
+    /// The first file that has it, by its number.
+    first: usize,
+}
+
+impl<'a> Seen<'a> {
+    fn new(column: &'a Column, header: &'a Header, first: usize) -> Self {
+        Self { column: column.clone(), types: vec![(&column.kind, &header.file)], files: 1, first }
+    }
+
+    fn join(&mut self, column: &'a Column, file: &'a str) -> Result<(), ReadError> {
+        self.files += 1;
+        let (ColumnKind::Arrow(all), ColumnKind::Arrow(other)) = (&mut self.column.kind, &column.kind) else {
+            return Ok(());
+        };
+        let is_nullable = all.is_nullable() || other.is_nullable();
+        if all.data_type() != other.data_type() {
+            let Some(wider) = types::joined(all.data_type(), other.data_type()) else {
+                let (one, other, name) = (all.data_type(), other.data_type(), &column.name);
+                let first = self.types.first().map_or("", |(_, file)| file);
+                let reason = format!(
+                    "column `{name}` is of type {other} here, and {one} in {first}; the files of one input must have \
+                     types that go together"
+                );
+                return Err(ReadError::columns(file, reason));
+            };
+            *all = Arc::new(all.as_ref().clone().with_data_type(wider));
+            if self.types.iter().all(|(kind, _)| !is_of_type(kind, other.data_type())) {
+                self.types.push((&column.kind, file));
+            }
+        }
+        if is_nullable && !all.is_nullable() {
+            *all = Arc::new(all.as_ref().clone().with_nullable(true));
+        }
+        Ok(())
+    }
+
+    /// A word for the files that lack the column; `None` when there are none.
+    fn lacking(&self, headers: &[Header]) -> Option<String> {
+        let lacks = |header: &&Header| header.columns.iter().all(|column| column.name != self.column.name);
+        let first = match self.first {
+            0 if self.files == headers.len() => None,
+            0 => headers.iter().find(lacks),
+            _ => headers.first(),
+        }?;
+        Some(match headers.len() - self.files {
+            1 => first.file.to_string(),
+            2 => format!("{} and another file", first.file),
+            more => format!("{} and {} other files", first.file, more - 1),
+        })
+    }
+
+    /// What is told of a column that is not the same in all files.
+    fn differences(&self, headers: &[Header]) -> Option<String> {
+        let name = &self.column.name;
+        let lacking = self.lacking(headers);
+        let mut told =
+            lacking.map_or_else(String::new, |files| format!("`{name}` is null in the rows of {files}"));
+        if let (ColumnKind::Arrow(all), true) = (&self.column.kind, self.types.len() > 1) {
+            let of_type = |(kind, file): &(&ColumnKind, &str)| match kind {
+                ColumnKind::Arrow(field) => format!("{} in {file}", field.data_type()),
+                _ => String::new(),
+            };
+            let types: Vec<String> = self.types.iter().map(of_type).collect();
+            let begin = if told.is_empty() { format!("`{name}` is ") } else { ", ".to_owned() };
+            let _ = write!(told, "{begin}{}, and becomes {}", types.join(", "), all.data_type());
+        }
+        (!told.is_empty()).then_some(told)
+    }
+
+    fn finish(self, files: usize) -> Column {
+        match self.column.kind {
+            ColumnKind::Arrow(field) if self.files < files && !field.is_nullable() => {
+                let field = Arc::new(field.as_ref().clone().with_nullable(true));
+                Column { name: self.column.name, kind: ColumnKind::Arrow(field) }
+            }
+            kind => Column { name: self.column.name, kind },
+        }
+    }
+}
+
+fn is_of_type(kind: &ColumnKind, data_type: &arrow_schema::DataType) -> bool {
+    matches!(kind, ColumnKind::Arrow(field) if field.data_type() == data_type)
+}
+
+/// For each of `columns`, which the whole input is known to have, its index in one file's header; `None` where the file
+/// lacks it.
+///
+/// # Errors
+///
+/// When the file has a column that is not known: it was written since the input was opened.
+pub(super) fn places(columns: &[Column], header: &Header) -> Result<Vec<Option<usize>>, ReadError> {
     let indices: HashMap<&str, usize> =
         header.columns.iter().enumerate().map(|(index, column)| (column.name.as_str(), index)).collect();
-    let differ = |reason: String| {
-        let advice = "the files of one input must have the same columns";
-        ReadError::columns(&header.file, format!("{reason}; {advice}"))
-    };
-    let mut places = Vec::with_capacity(columns.len());
-    for column in columns {
-        let name = &column.name;
-        let Some(&index) = indices.get(name.as_str()) else {
-            return Err(differ(format!("column `{name}` of {file} is missing here")));
-        };
-        if let (ColumnKind::Arrow(one), ColumnKind::Arrow(other)) =
-            (&column.kind, &header.columns[index].kind)
-            && one.data_type() != other.data_type()
-        {
-            let (one, other) = (one.data_type(), other.data_type());
-            return Err(differ(format!("column `{name}` is of type {other} here, and {one} in {file}")));
-        }
-        places.push(index);
-    }
-    if let Some(extra) =
-        header.columns.iter().find(|found| columns.iter().all(|known| known.name != found.name))
-    {
-        return Err(differ(format!("column `{}` is not in {file}", extra.name)));
+    let places: Vec<_> = columns.iter().map(|column| indices.get(column.name.as_str()).copied()).collect();
+    if places.iter().flatten().count() < header.columns.len() {
+        let is_new = |found: &&Column| columns.iter().all(|known| known.name != found.name);
+        let name = header.columns.iter().find(is_new).map_or("", |column| &column.name);
+        let reason = format!("column `{name}` was not there when the input was opened; is it being written?");
+        return Err(ReadError::columns(&header.file, reason));
     }
     Ok(places)
 }
@@ -91,55 +231,63 @@ pub(super) fn require(id: &str, header: &Header) -> Result<(), ReadError> {
     Err(ReadError::columns(&header.file, reason))
 }
 
-fn widen(kind: &mut ColumnKind, other: &ColumnKind) {
-    if let (ColumnKind::Arrow(field), ColumnKind::Arrow(other)) = (kind, other)
-        && other.is_nullable()
-        && !field.is_nullable()
-    {
-        *field = Arc::new(field.as_ref().clone().with_nullable(true));
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use arrow_schema::{DataType, Field};
 
     use super::*;
 
+    fn header(file: &str, columns: Vec<Column>) -> Header {
+        Header { file: file.into(), columns, unnamed: 0, notices: Vec::new() }
+    }
+
     fn text(file: &str, names: &[&str]) -> Header {
         let column = |name: &&str| Column { name: (*name).to_owned(), kind: ColumnKind::Text };
-        Header { file: file.into(), columns: names.iter().map(column).collect() }
+        header(file, names.iter().map(column).collect())
     }
 
     fn arrow(file: &str, data_type: DataType, nullable: bool) -> Header {
         let field = Arc::new(Field::new("a", data_type, nullable));
-        Header {
-            file: file.into(),
-            columns: vec![Column { name: "a".into(), kind: ColumnKind::Arrow(field) }],
-        }
+        header(file, vec![Column { name: "a".into(), kind: ColumnKind::Arrow(field) }])
     }
 
-    fn refusal(headers: Vec<Header>) -> String {
-        of_all(headers).err().unwrap().to_string()
+    fn names(columns: &[Column]) -> Vec<&str> {
+        columns.iter().map(|column| column.name.as_str()).collect()
     }
 
     #[test]
-    fn columns_are_the_same_by_name_in_any_order() {
-        let (one, other) = (text("1", &["a", "b"]), text("2", &["b", "a"]));
-        assert_eq!(places(&one.columns, "1", &other).unwrap(), [1, 0]);
-        let missing = refusal(vec![text("1", &["a", "b"]), text("2", &["a"])]);
-        assert!(missing.starts_with("2: column `b` of 1 is missing here"), "{missing}");
-        let extra = refusal(vec![text("1", &["a"]), text("2", &["a", "c"])]);
-        assert!(extra.starts_with("2: column `c` is not in 1"), "{extra}");
+    fn columns_are_the_same_by_name_in_any_order_and_those_of_all_files_are_joined() {
+        let same = [text("1", &["a", "b"]), text("2", &["b", "a"])];
+        let Joined { columns, notices, .. } = of_all(&same).unwrap();
+        assert_eq!((names(&columns), notices.len()), (vec!["a", "b"], 0));
+        assert_eq!(places(&columns, &same[1]).unwrap(), [Some(1), Some(0)]);
+
+        let more = [text("1", &["a", "b"]), text("2", &["c", "a"]), text("3", &["a"])];
+        let Joined { columns, notices, lacking } = of_all(&more).unwrap();
+        assert_eq!(lacking.len(), 2);
+        assert_eq!(names(&columns), ["a", "b", "c"]);
+        let told = "the files of the input differ in their columns, and are joined: `b` is null in the rows of 2 and \
+                    another file; `c` is null in the rows of 1 and another file";
+        assert_eq!(notices, [told]);
+        assert_eq!(places(&columns, &more[1]).unwrap(), [Some(1), None, Some(0)]);
+        let changed = places(&columns, &text("3", &["d", "a"])).unwrap_err().to_string();
+        assert!(changed.starts_with("3: column `d` was not there"), "{changed}");
     }
 
     #[test]
-    fn arrow_types_must_be_equal_and_null_in_one_file_is_null_in_all() {
-        let refused = refusal(vec![arrow("1", DataType::Int64, true), arrow("2", DataType::Utf8, true)]);
-        assert!(refused.contains("column `a` is of type Utf8 here, and Int64 in 1"), "{refused}");
-        let all = of_all(vec![arrow("1", DataType::Int64, false), arrow("2", DataType::Int64, true)]);
-        let ColumnKind::Arrow(field) = &all.unwrap().unwrap().columns[0].kind else { panic!("not Arrow") };
+    fn a_column_is_of_the_wider_type_and_null_in_one_file_is_null_in_all() {
+        let all = [arrow("1", DataType::Int32, false), arrow("2", DataType::Int64, true)];
+        let Joined { columns, notices, .. } = of_all(&all).unwrap();
+        let ColumnKind::Arrow(field) = &columns[0].kind else { panic!("not Arrow") };
         assert!(field.is_nullable());
+        assert_eq!(field.data_type(), &DataType::Int64);
+        assert!(notices[0].ends_with("`a` is Int32 in 1, Int64 in 2, and becomes Int64"), "{notices:?}");
+        let refused = of_all(&[arrow("1", DataType::Int64, true), arrow("2", DataType::Utf8, true)]);
+        let refused = refused.unwrap_err().to_string();
+        assert!(refused.contains("column `a` is of type Utf8 here, and Int64 in 1"), "{refused}");
+        let lacking = [arrow("1", DataType::Int64, false), text("2", &[])];
+        let columns = of_all(&lacking).unwrap().columns;
+        assert!(matches!(&columns[0].kind, ColumnKind::Arrow(field) if field.is_nullable()));
     }
 
     #[test]

@@ -1,60 +1,104 @@
 //! Rows of CSV and TSV: one record each, under a header.
 
+use std::io::BufRead;
+
 use serde_json::{Map, Value};
 
 use super::ReadError;
 use super::bytes::Text;
 use super::columns::{self, Header};
+use super::folders::{self, Folder};
 use super::header;
 use super::pass::{Pass, guarded};
 use super::records::{Cells, Records};
 use crate::format::Format;
-use crate::row::{Item, Origin};
+use crate::row::{Column, Item, Origin};
 
-/// Opens a text file as records, and reads its header. `None` for a file with no record at all.
+/// A text file as records, behind its header.
+pub(super) struct Table {
+    records: Records,
+    /// `None` for a file with no record at all.
+    pub(super) header: Option<Header>,
+    /// The delimiter, where it is no more than what the header looks like.
+    guessed: Option<u8>,
+}
+
+/// Opens a text file as records, and reads its header.
 pub(super) fn open(
-    text: Text,
+    mut text: Text,
     format: Format,
     delimiter: Option<u8>,
     max_record_bytes: u64,
-) -> Result<(Records, Option<Header>), ReadError> {
-    let delimiter = match (delimiter, format) {
-        (Some(delimiter), _) => delimiter,
-        (None, Format::Tsv) => b'\t',
-        (None, _) => header::delimiter(text.head()),
+) -> Result<Table, ReadError> {
+    let named = header::named_delimiter(text.head());
+    if let Some((_, bytes)) = named {
+        text.consume(bytes);
+    }
+    let (delimiter, is_guessed) = match (delimiter, named, format) {
+        (Some(delimiter), ..) | (None, Some((delimiter, _)), _) => (delimiter, false),
+        (None, None, Format::Tsv) => (b'\t', false),
+        (None, None, _) => (header::delimiter(text.head()), true),
     };
     let mut records = Records::new(text, delimiter, max_record_bytes);
+    if named.is_some() {
+        records.begin_at(2);
+    }
     let header = header::read(&mut records)?;
-    if header.as_ref().is_some_and(|header| header.columns.len() == 1) {
+    if header.as_ref().is_some_and(|header| header.columns.len() + header.unnamed == 1) {
         records.count_blank_lines();
     }
-    Ok((records, header))
+    Ok(Table { records, header, guessed: is_guessed.then_some(delimiter) })
 }
 
 /// The rows of one CSV or TSV file.
 pub(super) struct CsvRows {
     records: Records,
-    /// The columns to keep, in the order of the whole input, each with its index in this file.
-    kept: Vec<(String, usize)>,
+    /// The columns to keep, in the order of the whole input.
+    kept: Vec<(String, Cell)>,
     /// Of the columns in this file's order, their names.
     names: Vec<String>,
+    /// How many columns without a name are behind them.
+    unnamed: usize,
+    /// The delimiter, where it was guessed.
+    guessed: Option<u8>,
+}
+
+/// Where the values of a column are.
+enum Cell {
+    /// In the records, by the index of the cell.
+    Read(usize),
+    /// The same in all rows of the file: what its folder tells, or null.
+    Told(Value),
 }
 
 impl CsvRows {
-    /// Reads `text` from its header on.
+    /// Reads `text` from its header on. Its `folders` tell further columns.
     ///
     /// # Errors
     /// When its header is not that of the whole input.
-    pub(super) fn new(text: Text, format: Format, pass: &Pass) -> Result<Self, ReadError> {
-        let (records, header) = open(text, format, pass.delimiter, pass.max_record_bytes)?;
-        let Some(header) = header else {
-            return Ok(Self { records, kept: Vec::new(), names: Vec::new() });
+    pub(super) fn new(
+        text: Text,
+        format: Format,
+        folders: &[Folder],
+        pass: &Pass,
+    ) -> Result<Self, ReadError> {
+        let Table { records, header, guessed } = open(text, format, pass.delimiter, pass.max_record_bytes)?;
+        let Some(mut header) = header else {
+            return Ok(Self { records, kept: Vec::new(), names: Vec::new(), unnamed: 0, guessed });
         };
-        let places = columns::places(&pass.columns, &pass.columns_from, &header)?;
+        let names: Vec<String> = header.columns.iter().map(|column| column.name.clone()).collect();
+        header.columns.extend(folders::columns(folders, &header.columns, false));
+        let places = columns::places(&pass.columns, &header)?;
         let kept = pass.columns.iter().zip(places).filter(|(column, _)| pass.keeps(&column.name));
-        let kept = kept.map(|(column, place)| (column.name.clone(), place)).collect();
-        let names = header.columns.into_iter().map(|column| column.name).collect();
-        Ok(Self { records, kept, names })
+        let cell = |(column, place): (&Column, Option<usize>)| {
+            let cell = match place {
+                Some(index) if index < names.len() => Cell::Read(index),
+                Some(_) => Cell::Told(folders::value(folders, &column.name).map_or(Value::Null, Value::from)),
+                None => Cell::Told(Value::Null),
+            };
+            (column.name.clone(), cell)
+        };
+        Ok(Self { records, kept: kept.map(cell).collect(), names, unnamed: header.unnamed, guessed })
     }
 
     /// The next row, which is at `position` of the whole input. `None` at the end of the file.
@@ -64,6 +108,9 @@ impl CsvRows {
     pub(super) fn next(&mut self, position: u64, pass: &Pass) -> Result<Option<Item>, ReadError> {
         if !self.records.advance()? {
             return Ok(None);
+        }
+        if self.records.count() > self.names.len() && self.unnamed > 0 {
+            self.hold_unnamed()?;
         }
         let place = self.records.place();
         let read = guarded(|| Ok((self.fields(self.cells()?), Origin::Record)));
@@ -78,21 +125,52 @@ impl CsvRows {
         self.records.advance()
     }
 
+    /// A column without a name has no values.
+    fn hold_unnamed(&self) -> Result<(), ReadError> {
+        // Cells that are not UTF-8 are told with their row.
+        let Ok(cells) = self.records.cells() else { return Ok(()) };
+        let behind = cells.iter().enumerate().skip(self.names.len()).take(self.unnamed);
+        match behind.into_iter().find(|(_, cell)| !cell.is_empty()) {
+            None => Ok(()),
+            Some((index, _)) => {
+                let reason =
+                    format!("column {} has a value here, and no name in the header; give it one", index + 1);
+                Err(ReadError::columns(&self.records.place().to_string(), reason))
+            }
+        }
+    }
+
     /// The cells of the record, or what is wrong with it.
     fn cells(&self) -> Result<Cells<'_>, String> {
         let (count, width) = (self.records.count(), self.names.len());
-        if count != width {
-            return Err(format!("has {} where the header has {}", cells_of(count), columns_of(width)));
+        if count < width || count > width + self.unnamed {
+            return Err(self.misfit(count, width));
         }
         self.records.cells().map_err(|index| {
-            format!("column `{}` is not UTF-8; convert the file to UTF-8", self.names[index])
+            let name = self.names.get(index).map_or("", String::as_str);
+            format!("column `{name}` is not UTF-8; convert the file to UTF-8")
         })
+    }
+
+    fn misfit(&self, count: usize, width: usize) -> String {
+        let reason = format!("has {} where the header has {}", cells_of(count), columns_of(width));
+        match self.guessed {
+            None => reason,
+            Some(delimiter) => format!(
+                "{reason}; cells are split at `{}`, which was guessed from the header: if it is another, set `delimiter` under [input]",
+                delimiter.escape_ascii()
+            ),
+        }
     }
 
     fn fields(&self, cells: Cells<'_>) -> Map<String, Value> {
         let mut fields = Map::with_capacity(self.kept.len());
-        for (name, index) in &self.kept {
-            fields.insert(name.clone(), Value::String(cells.get(*index).to_owned()));
+        for (name, cell) in &self.kept {
+            let value = match cell {
+                Cell::Read(index) => Value::String(cells.get(*index).to_owned()),
+                Cell::Told(value) => value.clone(),
+            };
+            fields.insert(name.clone(), value);
         }
         fields
     }

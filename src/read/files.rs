@@ -1,5 +1,6 @@
 //! Which files the paths and globs of a job mean.
 
+use std::collections::HashSet;
 use std::fs;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
@@ -22,8 +23,8 @@ const AS_A_SHELL: MatchOptions =
     MatchOptions { case_sensitive: true, require_literal_separator: true, require_literal_leading_dot: true };
 
 /// The files that the paths of an input mean, in their order; the matches of one glob sorted by name. A file that is
-/// named twice is there twice. Standard input (`-`) is read from the spool.
-pub(super) fn list(spec: &InputSpec) -> Result<Vec<Listed>, ReadError> {
+/// named twice is there once, and told of. Standard input (`-`) is read from the spool.
+pub(super) fn list(spec: &InputSpec) -> Result<(Vec<Listed>, Vec<String>), ReadError> {
     let mut listed: Vec<Listed> = Vec::new();
     for path in &spec.paths {
         if path == "-" {
@@ -40,7 +41,20 @@ pub(super) fn list(spec: &InputSpec) -> Result<Vec<Listed>, ReadError> {
     if listed.is_empty() {
         return Err(no_file("input", "no file is named; give a path, a glob, or `-` for standard input"));
     }
-    Ok(listed)
+    Ok(once_each(listed))
+}
+
+/// Each file once, where it is named first, and what is told of the others.
+fn once_each(listed: Vec<Listed>) -> (Vec<Listed>, Vec<String>) {
+    let mut seen = HashSet::new();
+    let (once, again): (Vec<Listed>, Vec<Listed>) = listed
+        .into_iter()
+        .partition(|file| identity(&file.path).is_none_or(|identity| seen.insert(identity)));
+    let notice = again.first().map(|first| match again.len() {
+        1 => format!("{} is named twice, and read once", first.name),
+        more => format!("{more} files are named twice, such as {}, and read once", first.name),
+    });
+    (once, notice.into_iter().collect())
 }
 
 /// The path or glob of an input by which `file` is read, or will be once it is there.
@@ -161,7 +175,7 @@ mod tests {
 
     fn names(paths: &[String]) -> Result<Vec<String>, String> {
         list(&InputSpec::new(paths, "spool"))
-            .map(|files| {
+            .map(|(files, _)| {
                 let name = |file: Listed| file.path.file_name().unwrap().to_str().unwrap().to_owned();
                 files.into_iter().map(name).collect()
             })

@@ -30,7 +30,27 @@ pub(super) fn delimiter(head: &[u8]) -> u8 {
     DELIMITERS[index]
 }
 
-/// Reads the header from the first record. `None` when there is no record at all.
+/// The delimiter that a first line `sep=;` names, as spreadsheets write and obey it, and how many bytes the line has.
+pub(super) fn named_delimiter(head: &[u8]) -> Option<(u8, usize)> {
+    let is_named = |word: &[u8]| word.eq_ignore_ascii_case(b"sep=");
+    let is_quoted = head.first() == Some(&b'"');
+    let begin = usize::from(is_quoted);
+    let word = head.get(begin..begin + 4).filter(|word| is_named(word))?;
+    let at = begin + word.len();
+    let delimiter = *head.get(at).filter(|byte| byte.is_ascii() && !b"\"\r\n".contains(byte))?;
+    let rest = &head[at + 1..];
+    let rest = if is_quoted { rest.strip_prefix(b"\"")? } else { rest };
+    let end = match rest {
+        [] => 0,
+        [b'\r', b'\n', ..] => 2,
+        [b'\r' | b'\n', ..] => 1,
+        _ => return None,
+    };
+    Some((delimiter, head.len() - rest.len() + end))
+}
+
+/// Reads the header from the first record. Columns without a name behind the last that has one, which a delimiter at the
+/// end of each line makes, are no columns. `None` when there is no record at all.
 ///
 /// # Errors
 /// When the file cannot be read, or a column has no name, or two have the same.
@@ -46,11 +66,21 @@ pub(super) fn read(records: &mut Records) -> Result<Option<Header>, ReadError> {
         Ok(cells) => cells,
         Err(index) => return refuse(format!("column {} is not UTF-8; convert the file to UTF-8", index + 1)),
     };
-    if let Some(index) = cells.iter().position(|name| name.trim().is_empty()) {
+    let is_named = |name: &str| !name.trim().is_empty();
+    let named = cells.iter().enumerate().filter(|(_, name)| is_named(name));
+    let width = named.last().map_or(0, |(last, _)| last + 1);
+    let unnamed = records.count() - width;
+    if let Some(index) = cells.iter().position(|name| !is_named(name)).filter(|index| *index < width.max(1)) {
         return refuse(format!("column {} has no name; give it one", index + 1));
     }
-    let columns = cells.iter().map(|name| Column { name: name.to_owned(), kind: ColumnKind::Text }).collect();
-    let header = Header { file: place.file, columns };
+    let named = cells.iter().take(width);
+    let columns = named.map(|name| Column { name: name.to_owned(), kind: ColumnKind::Text }).collect();
+    let notices = match unnamed {
+        0 => Vec::new(),
+        1 => vec!["the last column has no name and no values, and is left out".to_owned()],
+        _ => vec![format!("the last {unnamed} columns have no names and no values, and are left out")],
+    };
+    let header = Header { file: place.file, columns, unnamed, notices };
     refuse_twins(&header)?;
     Ok(Some(header))
 }
@@ -58,6 +88,17 @@ pub(super) fn read(records: &mut Records) -> Result<Option<Header>, ReadError> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_first_line_may_name_the_delimiter() {
+        assert_eq!(named_delimiter(b"sep=;\r\na;b"), Some((b';', 7)));
+        assert_eq!(named_delimiter(b"SEP=\t\na\tb"), Some((b'\t', 6)));
+        assert_eq!(named_delimiter(b"\"sep=|\"\na|b"), Some((b'|', 8)));
+        assert_eq!(named_delimiter(b"sep=,"), Some((b',', 5)));
+        for other in [&b"sep=;;\n"[..], b"sep=\na", b"separator;b\n", b"sep", b"\"sep=;\n", b""] {
+            assert_eq!(named_delimiter(other), None);
+        }
+    }
 
     #[test]
     fn the_delimiter_is_what_stands_most_often_in_the_header_outside_quotes() {

@@ -1,9 +1,13 @@
 //! Rows of JSONL: one object a line.
 
 use std::io::{self, BufRead, Read};
+use std::sync::Arc;
+
+use serde_json::{Map, Value};
 
 use super::ReadError;
 use super::bytes::Text;
+use super::folders::Folder;
 use super::object;
 use super::pass::{Columns, Pass, guarded, raw};
 use crate::row::{Item, Origin, Place, PlaceUnit};
@@ -15,12 +19,14 @@ pub(super) struct JsonlRows {
     line: Vec<u8>,
     /// Its number, from 1.
     number: u64,
+    /// What the file's folders tell.
+    folders: Arc<[Folder]>,
 }
 
 impl JsonlRows {
-    /// Reads `text` from its first line.
-    pub(super) fn new(text: Text) -> Self {
-        Self { text, line: Vec::new(), number: 0 }
+    /// Reads `text` from its first line. Its `folders` tell columns that a row does not have itself.
+    pub(super) fn new(text: Text, folders: Arc<[Folder]>) -> Self {
+        Self { text, line: Vec::new(), number: 0, folders }
     }
 
     /// The next row, which is at `position` of the whole input. `None` at the end of the file.
@@ -77,8 +83,36 @@ impl JsonlRows {
         let text = str::from_utf8(&self.line).map_err(|error| {
             format!("not UTF-8 at byte {}; convert the file to UTF-8", error.valid_up_to() + 1)
         })?;
-        let fields = object::parse(text, pass)?;
-        Ok((fields, Origin::Line(text.trim_matches(is_json_space).into())))
+        let mut fields = object::parse(text, pass)?;
+        let line = text.trim_matches(is_json_space);
+        let line = match self.folders.is_empty() {
+            true => line.into(),
+            false => self.with_folders(line, &mut fields, pass)?.into(),
+        };
+        Ok((fields, Origin::Line(line)))
+    }
+
+    /// The line, and its fields, with what the folders tell.
+    fn with_folders(
+        &self,
+        line: &str,
+        fields: &mut Map<String, Value>,
+        pass: &Pass,
+    ) -> Result<String, String> {
+        let names = object::names(line)?;
+        let mut line = line.strip_suffix('}').unwrap_or(line).trim_end_matches(is_json_space).to_owned();
+        for folder in self.folders.iter().filter(|folder| !names.contains(&folder.name)) {
+            let value = folder.value.as_deref().map_or(Value::Null, Value::from);
+            if !line.ends_with('{') {
+                line.push(',');
+            }
+            line.push_str(&format!("{}:{value}", Value::from(folder.name.as_str())));
+            if pass.keeps(&folder.name) {
+                fields.insert(folder.name.clone(), value);
+            }
+        }
+        line.push('}');
+        Ok(line)
     }
 }
 
@@ -92,8 +126,6 @@ fn is_json_space(letter: char) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::Arc;
-
     use super::*;
     use crate::read::DEFAULT_EXPANSION;
     use crate::row::Row;
@@ -102,7 +134,8 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("a.jsonl");
         std::fs::write(&path, content).unwrap();
-        let mut rows = JsonlRows::new(Text::open(&Arc::from("a"), &path, DEFAULT_EXPANSION).unwrap());
+        let mut rows =
+            JsonlRows::new(Text::open(&Arc::from("a"), &path, DEFAULT_EXPANSION).unwrap(), Arc::new([]));
         let mut told = Vec::new();
         while let Some(item) = rows.next(told.len() as u64, pass).unwrap() {
             told.push(match item {

@@ -15,6 +15,7 @@ mod conformance;
 mod csv;
 mod error;
 mod files;
+mod folders;
 mod formats;
 mod header;
 mod intervals;

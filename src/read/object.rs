@@ -1,6 +1,7 @@
 //! A line of JSONL as a row's fields.
 
 use std::borrow::Cow;
+use std::collections::BTreeSet;
 use std::fmt;
 
 use serde::de::{DeserializeSeed, Deserializer, Error, MapAccess, SeqAccess, Visitor};
@@ -37,6 +38,14 @@ pub(super) fn parse(text: &str, pass: &Pass) -> Result<Map<String, Value>, Strin
         _ => "a number",
     };
     Err(format!("each line must be a JSON object, and this one is {found}"))
+}
+
+/// The names of the columns of a line that is an object.
+///
+/// # Errors
+/// When it is none.
+pub(super) fn names(text: &str) -> Result<BTreeSet<String>, String> {
+    read(text, Names).map_err(|error| broken(text, &error))
 }
 
 fn read<'a, S: DeserializeSeed<'a>>(text: &'a str, seed: S) -> serde_json::Result<S::Value> {
@@ -92,6 +101,34 @@ impl<'de> Visitor<'de> for Fields<'_> {
             }
         }
         Ok(fields)
+    }
+}
+
+/// Reads the keys of an object.
+struct Names;
+
+impl<'de> DeserializeSeed<'de> for Names {
+    type Value = BTreeSet<String>;
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Self::Value, D::Error> {
+        deserializer.deserialize_map(self)
+    }
+}
+
+impl<'de> Visitor<'de> for Names {
+    type Value = BTreeSet<String>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an object")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
+        let mut names = BTreeSet::new();
+        while let Some(name) = map.next_key_seed(Name)? {
+            names.insert(name.into_owned());
+            map.next_value_seed(Checked)?;
+        }
+        Ok(names)
     }
 }
 

@@ -1,65 +1,28 @@
 //! Rows of Parquet: one row each of its Arrow batches.
 
-use std::collections::{BTreeMap, BTreeSet};
-use std::fs::File;
-use std::panic::{self, AssertUnwindSafe};
-use std::path::Path;
+mod file;
+pub(super) mod types;
+
+use std::collections::BTreeSet;
+use std::iter::repeat_n;
 use std::sync::Arc;
 
-use arrow_array::{RecordBatch, RecordBatchOptions};
-use arrow_schema::{ArrowError, IntervalUnit, Schema, SchemaRef};
-use parquet::arrow::ProjectionMask;
-use parquet::arrow::arrow_reader::{
-    ArrowReaderOptions, ParquetRecordBatchReader, ParquetRecordBatchReaderBuilder,
-};
+use arrow_array::{ArrayRef, RecordBatch, RecordBatchOptions, StringArray, new_null_array};
+use arrow_schema::{ArrowError, DataType, Field, FieldRef, IntervalUnit, Schema, SchemaRef};
+use parquet::arrow::arrow_reader::ParquetRecordBatchReader;
 use serde_json::{Map, Value};
 
 use super::cells::{JsonRows, is_supported};
-use super::columns::{self, Header, refuse_twins};
+use super::columns;
+use super::folders;
 use super::intervals;
 use super::pass::{Pass, raw};
+use super::rows::Input;
 use super::{ReadError, Wanted};
 use crate::row::{Column, ColumnKind, Item, Origin, Place, PlaceUnit};
 
-/// How many rows are decoded at a time, at most.
-const BATCH_ROWS: usize = 1024;
-/// How many bytes are decoded at a time, about.
-const BATCH_BYTES: i64 = 16 << 20;
-
-/// Reads the columns of a Parquet file from its footer.
-///
-/// # Errors
-/// When the file is damaged, or two of its columns have the same name.
-pub(super) fn header(file: &Arc<str>, path: &Path) -> Result<Header, ReadError> {
-    Ok(open(file, path)?.1)
-}
-
-type Builder = ParquetRecordBatchReaderBuilder<File>;
-
-fn open(file: &Arc<str>, path: &Path) -> Result<(Builder, Header), ReadError> {
-    let builder = builder(file, path, ArrowReaderOptions::new())?;
-    if let Some(field) = builder.schema().fields().iter().find(|field| intervals::hides_interval(field)) {
-        let name = field.name();
-        let reason = format!(
-            "column `{name}` has an INTERVAL inside, of which the months cannot be read; write it as text"
-        );
-        return Err(ReadError::columns(file, reason));
-    }
-    let column = |field: &Arc<arrow_schema::Field>| {
-        let is_interval = intervals::is_interval(field);
-        let field = if is_interval { intervals::joined_field(field) } else { field.clone() };
-        Column { name: field.name().clone(), kind: ColumnKind::Arrow(field) }
-    };
-    let columns = builder.schema().fields().iter().map(column).collect();
-    let header = Header { file: file.clone(), columns };
-    refuse_twins(&header)?;
-    Ok((builder, header))
-}
-
-fn builder(file: &Arc<str>, path: &Path, options: ArrowReaderOptions) -> Result<Builder, ReadError> {
-    let opened = File::open(path).map_err(|error| ReadError::unreadable(file, error))?;
-    unpanicked(|| Ok(Builder::try_new_with_options(opened, options)?)).map_err(|error| damaged(file, &error))
-}
+pub(super) use file::header;
+use file::{batch_rows, damaged, open, reader, unpanicked};
 
 /// The rows of one Parquet file.
 pub(super) struct ParquetRows {
@@ -69,14 +32,16 @@ pub(super) struct ParquetRows {
     intervals: Option<(Vec<usize>, ParquetRecordBatchReader)>,
     /// How many rows the file's row groups say that they have.
     promised: u64,
-    /// The columns that are read, as the whole input has them.
-    schema: SchemaRef,
-    /// Of each column of `schema`, its index in the reader's batches.
-    order: Vec<usize>,
-    /// Of the columns that rows have as fields, their indices in `schema`.
+    /// The columns that are read, as this file has them.
+    own: SchemaRef,
+    /// The same columns as the whole input has them.
+    whole: SchemaRef,
+    /// Where the values of each of these columns are.
+    places: Vec<Values>,
+    /// Of the columns that rows have as fields, their indices in `own`.
     shown: Vec<usize>,
     batch: Arc<RecordBatch>,
-    /// The columns `shown` of `batch`, and their JSON.
+    /// The columns `shown`, as this file has them, and their JSON.
     fields: RecordBatch,
     json: JsonRows,
     /// The next row of `batch`.
@@ -85,46 +50,61 @@ pub(super) struct ParquetRows {
     number: u64,
 }
 
+/// Where the values of a column are.
+#[derive(Debug, Clone)]
+enum Values {
+    /// In the reader's batches, by the index there.
+    Read(usize),
+    /// The same in all rows of the file: what its folder tells, or null.
+    Told(Option<String>),
+}
+
 impl ParquetRows {
     /// Opens the file at its first row.
     ///
     /// # Errors
     /// When it is damaged, has not the columns of the whole input, or a column that is wanted as JSON has none.
-    pub(super) fn open(file: &Arc<str>, path: &Path, pass: &Pass) -> Result<Self, ReadError> {
-        let (builder, header) = open(file, path)?;
-        let roots = columns::places(&pass.columns, &pass.columns_from, &header)?;
-        let mut read: Vec<(&Column, usize)> = pass.columns.iter().zip(roots).collect();
+    pub(super) fn open(input: &Input, pass: &Pass) -> Result<Self, ReadError> {
+        let Input { file, path, folders, .. } = input;
+        let (builder, mut header) = open(file, path)?;
+        let file_schema = builder.schema().clone();
+        header.columns.extend(folders::columns(folders, &header.columns, true));
+        let places = columns::places(&pass.columns, &header)?;
+        let is_read = |place: &Option<usize>| {
+            let field = place.and_then(|place| file_schema.fields().get(place));
+            field.is_some_and(|field| !intervals::hides_interval(field))
+        };
+        let mut taken: Vec<(&Column, Option<usize>)> = pass.columns.iter().zip(places).collect();
         if !matches!(pass.wanted, Wanted::Origin | Wanted::Checked(_)) {
-            let is_kept = |(column, _): &(&Column, usize)| pass.keeps(&column.name);
             // One column is read in any case: without any, the rows would be as many as the footer claims,
             // which in a damaged file is any number.
-            let first = read.first().copied();
-            read.retain(is_kept);
-            read.extend(first.filter(|_| read.is_empty()));
+            let first = taken.iter().find(|(_, place)| is_read(place)).copied();
+            taken.retain(|(column, _)| pass.keeps(&column.name));
+            taken.extend(first.filter(|_| !taken.iter().any(|(_, place)| is_read(place))));
         }
-        let schema = schema_of(read.iter().map(|(column, _)| *column));
-        let shown = shown(file, &schema, pass)?;
 
         // The reader gives its columns in the order of the file, whatever order they are asked for.
-        let ranks: BTreeMap<usize, usize> =
-            read.iter().map(|(_, root)| *root).collect::<BTreeSet<_>>().into_iter().zip(0..).collect();
-        let order = read.iter().map(|(_, root)| ranks[root]).collect();
-        let roots: Vec<usize> = ranks.into_keys().collect();
+        let read = taken.iter().filter_map(|(_, place)| place.filter(|_| is_read(place)));
+        let roots: Vec<usize> = read.collect::<BTreeSet<_>>().into_iter().collect();
+        let value = |(column, place): &(&Column, Option<usize>)| match place {
+            Some(root) if is_read(place) => Values::Read(roots.partition_point(|other| other < root)),
+            _ => Values::Told(
+                folders::value(folders, &column.name).filter(|_| place.is_some()).map(str::to_owned),
+            ),
+        };
+        let values = taken.iter().map(value).collect();
+        let own_column = |(column, place): &(&Column, Option<usize>)| match place {
+            Some(place) => header.columns[*place].clone(),
+            None => Column { name: column.name.clone(), kind: null_kind(&column.name) },
+        };
+        let own_columns: Vec<Column> = taken.iter().map(own_column).collect();
+        let (own, whole) = (schema_of(&own_columns), schema_of(taken.iter().map(|(column, _)| *column)));
+        let shown = shown(file, &own, pass)?;
+
         let groups = builder.metadata().row_groups();
         let promised = groups.iter().map(|group| u64::try_from(group.num_rows()).unwrap_or_default()).sum();
         let batch_rows = batch_rows(&builder);
-        let file_schema = builder.schema().clone();
-        let reader = |roots: &[usize], unit| {
-            let has_intervals = file_schema.fields().iter().any(|field| intervals::is_interval(field));
-            let options = match has_intervals {
-                true => ArrowReaderOptions::new().with_schema(intervals::in_unit(&file_schema, unit)),
-                false => ArrowReaderOptions::new(),
-            };
-            let builder = self::builder(file, path, options)?;
-            let mask = ProjectionMask::roots(builder.parquet_schema(), roots.iter().copied());
-            unpanicked(|| Ok(builder.with_projection(mask).with_batch_size(batch_rows).build()?))
-                .map_err(|error| damaged(file, &error))
-        };
+        let reader = |roots: &[usize], unit| reader(file, path, &file_schema, (roots, unit), batch_rows);
         let is_interval = |rank: &usize| intervals::is_interval(file_schema.field(roots[*rank]));
         let interval_ranks: Vec<usize> = (0..roots.len()).filter(is_interval).collect();
         let intervals = match interval_ranks.as_slice() {
@@ -136,20 +116,21 @@ impl ParquetRows {
         };
         let reader = reader(&roots, IntervalUnit::DayTime)?;
 
-        let batch = RecordBatch::new_empty(schema.clone());
-        let fields = batch.project(&shown).map_err(|error| damaged(file, &error))?;
-        let (batch, json) = (Arc::new(batch), JsonRows::default());
+        let batch = RecordBatch::new_empty(whole.clone());
+        let fields =
+            RecordBatch::new_empty(own.clone()).project(&shown).map_err(|error| damaged(file, &error))?;
         Ok(Self {
             file: file.clone(),
             reader,
             intervals,
             promised,
-            schema,
-            order,
+            own,
+            whole,
+            places: values,
             shown,
-            batch,
+            batch: Arc::new(batch),
             fields,
-            json,
+            json: JsonRows::default(),
             next: 0,
             number: 0,
         })
@@ -197,15 +178,33 @@ impl ParquetRows {
                 read[*rank] = intervals::joined(months, &read[*rank])?;
             }
         }
-        let columns = self.order.iter().map(|index| read[*index].clone()).collect();
+        let (rows, fields) = (batch.num_rows(), self.own.fields());
+        let own = self.places.iter().zip(fields).map(|(values, field)| match values {
+            Values::Read(index) => read[*index].clone(),
+            Values::Told(None) => new_null_array(field.data_type(), rows),
+            Values::Told(Some(text)) => Arc::new(StringArray::from_iter_values(repeat_n(text, rows))),
+        });
         // Given apart, because a batch of no columns has rows all the same.
-        let options = RecordBatchOptions::new().with_row_count(Some(batch.num_rows()));
-        let batch = RecordBatch::try_new_with_options(self.schema.clone(), columns, &options)?;
-        self.fields = batch.project(&self.shown)?;
-        self.batch = Arc::new(batch);
+        let options = RecordBatchOptions::new().with_row_count(Some(rows));
+        let own = RecordBatch::try_new_with_options(self.own.clone(), own.collect(), &options)?;
+        self.fields = own.project(&self.shown)?;
+        self.batch = Arc::new(self.joined(own)?);
         self.json.clear();
         self.next = 0;
         Ok(true)
+    }
+
+    /// The rows in the types that the whole input has.
+    fn joined(&self, own: RecordBatch) -> Result<RecordBatch, ArrowError> {
+        if self.own == self.whole {
+            return Ok(own);
+        }
+        let column = |(array, field): (&ArrayRef, &FieldRef)| {
+            types::brought(array, field.data_type()).map_err(|error| no_fit(field, &error))
+        };
+        let columns = own.columns().iter().zip(self.whole.fields()).map(column).collect::<Result<_, _>>()?;
+        let options = RecordBatchOptions::new().with_row_count(Some(own.num_rows()));
+        RecordBatch::try_new_with_options(self.whole.clone(), columns, &options)
     }
 
     fn fields(&mut self, index: usize) -> Result<Map<String, Value>, ArrowError> {
@@ -213,12 +212,29 @@ impl ParquetRows {
     }
 }
 
-fn schema_of<'a>(columns: impl Iterator<Item = &'a Column>) -> SchemaRef {
+/// A column whose values do not all fit the type that the input's files have together.
+fn no_fit(field: &Field, error: &ArrowError) -> ArrowError {
+    let reason = match error {
+        ArrowError::CastError(reason) | ArrowError::ComputeError(reason) => reason.clone(),
+        other => other.to_string(),
+    };
+    let (name, data_type) = (field.name(), field.data_type());
+    ArrowError::SchemaError(format!(
+        "column `{name}` is {data_type}, since other files of the input have it so, and not every value here is: {reason}; \
+         give the column one type in all files"
+    ))
+}
+
+fn null_kind(name: &str) -> ColumnKind {
+    ColumnKind::Arrow(Arc::new(Field::new(name, DataType::Null, true)))
+}
+
+fn schema_of<'a>(columns: impl IntoIterator<Item = &'a Column>) -> SchemaRef {
     let field = |column: &Column| match &column.kind {
         ColumnKind::Arrow(field) => Some(field.clone()),
         ColumnKind::Text | ColumnKind::Json(_) => None,
     };
-    Arc::new(Schema::new(columns.filter_map(field).collect::<Vec<_>>()))
+    Arc::new(Schema::new(columns.into_iter().filter_map(field).collect::<Vec<_>>()))
 }
 
 /// Which columns of `schema` rows have as fields.
@@ -245,35 +261,9 @@ fn shown(file: &str, schema: &Schema, pass: &Pass) -> Result<Vec<usize>, ReadErr
     Ok(shown)
 }
 
-/// Fewer rows a batch where rows are long, so that a batch does not outgrow memory.
-fn batch_rows(builder: &Builder) -> usize {
-    let longest = builder
-        .metadata()
-        .row_groups()
-        .iter()
-        .map(|group| group.total_byte_size().max(0) / group.num_rows().max(1))
-        .max()
-        .unwrap_or(0);
-    usize::try_from(BATCH_BYTES / longest.max(1)).unwrap_or(BATCH_ROWS).clamp(1, BATCH_ROWS)
-}
-
 /// What is kept of a row without a name: its id column alone, since other columns are not read in every pass.
 fn nameless(fields: &Map<String, Value>, pass: &Pass) -> Vec<u8> {
     let id = fields.iter().filter(|(name, _)| pass.is_id(name));
     let id = id.map(|(name, value)| (name.clone(), value.clone())).collect();
     raw(Value::Object(id).to_string().as_bytes())
-}
-
-fn damaged(file: &str, error: &ArrowError) -> ReadError {
-    ReadError::Parquet { file: file.to_owned(), reason: error.to_string() }
-}
-
-/// Decodes, and makes a panic an error: the decoder panics on some damaged files.
-fn unpanicked<T>(decode: impl FnOnce() -> Result<T, ArrowError>) -> Result<T, ArrowError> {
-    // What a panic leaves behind is not used again: an error ends the pass.
-    panic::catch_unwind(AssertUnwindSafe(decode)).unwrap_or_else(|payload| {
-        let text = payload.downcast_ref::<String>().map(String::as_str);
-        let text = text.or_else(|| payload.downcast_ref::<&str>().copied());
-        Err(ArrowError::ParquetError(text.unwrap_or("the decoder gave up").to_owned()))
-    })
 }

@@ -1,7 +1,6 @@
 //! What every reader of one pass over the input knows.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::Arc;
 
 use serde_json::{Map, Value};
 
@@ -19,8 +18,6 @@ pub(super) struct Pass {
     pub(super) id: Option<String>,
     /// The columns of the whole input, where headers tell them.
     pub(super) columns: Vec<Column>,
-    /// The file that `columns` is known from, for messages.
-    pub(super) columns_from: Arc<str>,
     /// The delimiter that the job names.
     pub(super) delimiter: Option<u8>,
     /// The longest record, in bytes.
@@ -107,7 +104,6 @@ impl Pass {
             wanted: Wanted::Fields,
             id: None,
             columns: Vec::new(),
-            columns_from: "test".into(),
             delimiter: None,
             max_record_bytes: super::DEFAULT_MAX_RECORD_BYTES,
             expansion: super::DEFAULT_EXPANSION,

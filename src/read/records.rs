@@ -48,6 +48,11 @@ impl Records {
         }
     }
 
+    /// The file is read from this line on: those before it were taken off.
+    pub(super) fn begin_at(&mut self, line: u64) {
+        self.splitter.set_line(line);
+    }
+
     /// From here on, a blank line is a record of one empty cell: in a table of one column it is nothing else.
     pub(super) fn count_blank_lines(&mut self) {
         self.blank_lines_count = true;

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use super::ReadError;
 use super::bytes::Text;
 use super::csv::CsvRows;
+use super::folders::Folder;
 use super::jsonl::JsonlRows;
 use super::parquet::ParquetRows;
 use super::pass::Pass;
@@ -21,6 +22,8 @@ pub(super) struct Input {
     pub(super) path: PathBuf,
     /// Its format.
     pub(super) format: Format,
+    /// What the folders of its path tell of its rows.
+    pub(super) folders: Arc<[Folder]>,
 }
 
 /// One pass over the rows of all files, in order, with positions counted from 0. It ends after an error.
@@ -110,9 +113,11 @@ impl Reader {
     fn open(input: &Input, pass: &Pass) -> Result<Self, ReadError> {
         let text = || Text::open(&input.file, &input.path, pass.expansion);
         Ok(match input.format {
-            Format::Jsonl => Self::Jsonl(JsonlRows::new(text()?)),
-            Format::Csv | Format::Tsv => Self::Csv(Box::new(CsvRows::new(text()?, input.format, pass)?)),
-            Format::Parquet => Self::Parquet(Box::new(ParquetRows::open(&input.file, &input.path, pass)?)),
+            Format::Jsonl => Self::Jsonl(JsonlRows::new(text()?, input.folders.clone())),
+            Format::Csv | Format::Tsv => {
+                Self::Csv(Box::new(CsvRows::new(text()?, input.format, &input.folders, pass)?))
+            }
+            Format::Parquet => Self::Parquet(Box::new(ParquetRows::open(input, pass)?)),
         })
     }
 

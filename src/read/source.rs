@@ -11,6 +11,7 @@ use super::bytes::Text;
 use super::columns::{self, Header};
 use super::csv;
 use super::files::{self, Listed};
+use super::folders;
 use super::formats;
 use super::parquet;
 use super::pass::Pass;
@@ -28,9 +29,9 @@ pub struct Source {
     names: Vec<String>,
     /// The columns of all files; of no column when no file has a header. `None` for JSONL.
     columns: Option<Vec<Column>>,
-    /// The file that `columns` is known from.
-    columns_from: Arc<str>,
     spool_reused: bool,
+    notices: Vec<String>,
+    lacking: Vec<(String, String)>,
 }
 
 /// What the files are like now: their sizes, times of modification, and numbers in the file system. Two stamps
@@ -49,8 +50,8 @@ impl Source {
     /// Resolves paths and globs, keeps standard input, settles formats, and reads the headers.
     ///
     /// # Errors
-    /// When a path leads to no file, a file cannot be read or is not of its format, the files differ in format
-    /// or columns, or the id column is not among the columns.
+    /// When a path leads to no file, a file cannot be read or is not of its format, the files differ in format,
+    /// a column is of types that do not go together, or the id column is not among the columns.
     pub fn open(spec: InputSpec) -> Result<Self, ReadError> {
         let stdin = std::io::stdin();
         let is_terminal = stdin.is_terminal();
@@ -72,7 +73,7 @@ impl Source {
     /// As [`Source::open`], but with another standard input.
     pub(super) fn open_with(spec: InputSpec, stdin: impl Read, is_terminal: bool) -> Result<Self, ReadError> {
         check_delimiter(&spec)?;
-        let listed = files::list(&spec)?;
+        let (listed, mut notices) = files::list(&spec)?;
         let mut spool_reused = false;
         if listed.iter().any(|file| file.name == STDIN_NAME) {
             spool_reused = spool::keep(stdin, is_terminal, &spec.spool)?;
@@ -85,17 +86,17 @@ impl Source {
         for input in &inputs {
             headers.extend(header(input, &spec)?);
         }
-        let all = columns::of_all(headers)?;
-        if let (Some(id), Some(all)) = (&spec.id, &all) {
-            columns::require(id, all)?;
+        if let Some(id) = &spec.id {
+            headers.iter().try_for_each(|header| columns::require(id, header))?;
         }
-        let columns_from = all.as_ref().map_or_else(|| Arc::from(""), |header| header.file.clone());
+        let joined = columns::of_all(&headers)?;
+        notices.extend(joined.notices);
         let is_jsonl = inputs.iter().any(|input| input.format == Format::Jsonl);
-        let columns = (!is_jsonl).then(|| all.map_or_else(Vec::new, |header| header.columns));
-        Ok(Self { spec, inputs, names, columns, columns_from, spool_reused })
+        let columns = (!is_jsonl).then_some(joined.columns);
+        Ok(Self { spec, inputs, names, columns, spool_reused, notices, lacking: joined.lacking })
     }
 
-    /// The columns, in the order of the first file that has a header. `None` for JSONL, which has none; empty
+    /// The columns of all files, in the order of their first appearance. `None` for JSONL, which has none; empty
     /// when every file of CSV is empty.
     pub fn columns(&self) -> Option<&[Column]> {
         self.columns.as_deref()
@@ -116,6 +117,16 @@ impl Source {
         self.spool_reused
     }
 
+    /// What of the files is read in another way than their bytes alone would say: a line each.
+    pub fn notices(&self) -> &[String] {
+        &self.notices
+    }
+
+    /// The columns that some file lacks, by name, each with a word for the files.
+    pub fn lacking(&self) -> &[(String, String)] {
+        &self.lacking
+    }
+
     /// A fresh pass over all rows, from the top.
     ///
     /// # Errors
@@ -126,7 +137,6 @@ impl Source {
             wanted,
             id: self.spec.id.clone(),
             columns: self.columns.clone().unwrap_or_default(),
-            columns_from: self.columns_from.clone(),
             delimiter: self.spec.delimiter,
             max_record_bytes: self.spec.max_record_bytes,
             expansion: self.spec.expansion,
@@ -190,18 +200,24 @@ fn check_delimiter(spec: &InputSpec) -> Result<(), ReadError> {
 
 fn input(file: Listed, spec: &InputSpec) -> Result<Input, ReadError> {
     let format = formats::settle(&file, spec.format, spec.expansion)?;
-    Ok(Input { file: file.name.into(), path: file.path, format })
+    let folders = if file.name == STDIN_NAME { Arc::new([]) } else { folders::of_path(&file.path) };
+    Ok(Input { file: file.name.into(), path: file.path, format, folders })
 }
 
 /// The header of a file whose format has one. `None` for JSONL, and for CSV without a record.
 fn header(input: &Input, spec: &InputSpec) -> Result<Option<Header>, ReadError> {
+    let with_folders = |header: Header| {
+        let further = folders::columns(&input.folders, &header.columns, input.format == Format::Parquet);
+        Header { columns: [header.columns, further].concat(), ..header }
+    };
     if input.format == Format::Parquet {
-        return parquet::header(&input.file, &input.path).map(Some);
+        return parquet::header(&input.file, &input.path).map(with_folders).map(Some);
     }
     // Opened for JSONL too, so that a damaged file is told before the first row.
     let text = Text::open(&input.file, &input.path, spec.expansion)?;
     if input.format == Format::Jsonl {
         return Ok(None);
     }
-    Ok(csv::open(text, input.format, spec.delimiter, spec.max_record_bytes)?.1)
+    let table = csv::open(text, input.format, spec.delimiter, spec.max_record_bytes)?;
+    Ok(table.header.map(with_folders))
 }

@@ -39,6 +39,7 @@ mod notify;
 mod outage;
 mod pacing;
 mod parameters;
+mod parts;
 mod plain_server;
 mod preflight;
 mod prune;

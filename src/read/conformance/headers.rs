@@ -39,8 +39,9 @@ fn records_of_another_width_or_another_encoding_are_bad_rows() {
     let folder = Folder::new();
     let path = folder.write("a.csv", b"a,b\n1\n1,2,3\nx,\xff\n1,2\n");
     let items = read_all(folder.spec(&[&path]), Wanted::Only(BTreeSet::new())).unwrap();
-    assert_eq!(reason(&items[0]), "has 1 cell where the header has 2 columns");
-    assert_eq!(reason(&items[1]), "has 3 cells where the header has 2 columns");
+    let guessed = "; cells are split at `,`, which was guessed from the header: if it is another, set `delimiter` under [input]";
+    assert_eq!(reason(&items[0]), format!("has 1 cell where the header has 2 columns{guessed}"));
+    assert_eq!(reason(&items[1]), format!("has 3 cells where the header has 2 columns{guessed}"));
     assert_eq!(reason(&items[2]), "column `b` is not UTF-8; convert the file to UTF-8");
     assert!(matches!(&items[2], Item::Bad(bad) if bad.raw == b"x,\xff"));
     assert_eq!(items[3].place().to_string(), format!("{path}:5"));
@@ -81,7 +82,7 @@ fn a_file_whose_columns_changed_since_it_was_opened_is_refused() {
     let source = open(folder.spec(&[&path])).unwrap();
     folder.write("a.csv", "a,c\n1,2\n");
     let error = source.rows(Wanted::Fields).err().unwrap().to_string();
-    assert!(error.contains("column `b`"), "{error}");
+    assert!(error.contains("column `c` was not there when the input was opened"), "{error}");
 }
 
 #[test]

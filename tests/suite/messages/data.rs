@@ -13,7 +13,7 @@ fn inputs() {
             mistake("a workbook").file("in.xlsx", "PK").with(&["--input", "in.xlsx"]),
             mistake("an ending that says nothing").file("in.dat", "a").with(&["--input", "in.dat"]),
             mistake("two formats").file("b.jsonl", "{}\n").with(&["--input", "in.csv", "--input", "b.jsonl"]),
-            mistake("other columns in another file")
+            mistake("a column of the prompt that another file lacks")
                 .file("b.csv", "id,words\n1,a\n")
                 .with(&["--input", "in.csv", "--input", "b.csv"]),
             mistake("a column twice").file("in.csv", "id,text,text\n1,a,b\n"),
