@@ -154,7 +154,7 @@ impl HttpEndpoint {
     /// When TLS or the proxy settings of the environment cannot be set up, or the address or a header is none.
     pub fn new(settings: Settings<'_>) -> Result<Self, ClientError> {
         let url = format!("{}/chat/completions", settings.base_url);
-        let client = own_client(url.starts_with("http://"))
+        let client = own_client(&url)
             .retry(retry::never())
             .http1_only()
             .connect_timeout(CONNECT)
@@ -312,17 +312,19 @@ impl Endpoint for HttpEndpoint {
     }
 }
 
-/// What every client of this program begins with: its name, its cryptography, and no redirects. `is_plain`: of an address
-/// that begins with `http://`.
-pub(super) fn own_client(is_plain: bool) -> ClientBuilder {
+/// What every client of this program begins with: its name, its cryptography, the proxy to an address, and no redirects.
+pub(super) fn own_client(address: &str) -> ClientBuilder {
     // An error means that a provider is installed already, which is as good.
     let _ = rustls::crypto::ring::default_provider().install_default();
     let builder = Client::builder()
         .user_agent(concat!("fanfold/", env!("CARGO_PKG_VERSION")))
         .redirect(redirect::Policy::none());
-    match is_plain {
-        // A server on this machine is never behind a proxy, and needs no certificates to be there.
-        true => builder.no_proxy().tls_certs_only([]),
+    let proxy = proxy::between(address);
+    let builder = if proxy.is_none() { builder.no_proxy() } else { builder };
+    // What goes without TLS all the way needs no certificates to be there.
+    let is_plain = |address: &str| address.starts_with("http://");
+    match is_plain(address) && proxy.as_deref().is_none_or(is_plain) {
+        true => builder.tls_certs_only([]),
         false => builder,
     }
 }

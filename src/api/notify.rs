@@ -7,6 +7,7 @@ use reqwest::Url;
 use reqwest::header::CONTENT_TYPE;
 
 use super::client::{cause, own_client};
+use super::verdict::words_of;
 use crate::job::address::is_loopback;
 
 /// An address that is called. It cannot be printed.
@@ -26,7 +27,10 @@ impl Hook {
     ///
     /// What is wrong with it; never the text itself.
     pub fn new(text: &str, allow_http: bool) -> Result<Self, &'static str> {
-        let url: Url = text.trim().parse().map_err(|_| "is no address; one begins with https://")?;
+        let url = text.trim().parse::<Url>().map_err(|error| match error.to_string().contains("port") {
+            true => "has a port that is none: one is a whole number from 1 to 65535",
+            false => "is no address; one begins with https://",
+        })?;
         let host = url.host_str().ok_or("names no host")?;
         let local = is_loopback(host.trim_start_matches('[').trim_end_matches(']'));
         match url.scheme() {
@@ -52,12 +56,12 @@ impl Hook {
             true => format!("{} did not answer in time", self.host()),
             false => format!("{} cannot be called: {}", self.host(), cause(&error.without_url())),
         };
-        let client = own_client(self.0.scheme() == "http").timeout(patience).build().map_err(failed)?;
+        let client = own_client(self.0.as_str()).timeout(patience).build().map_err(failed)?;
         let asking = client.post(self.0.clone()).header(CONTENT_TYPE, "application/json").body(body);
         let status = asking.send().await.map_err(failed)?.status();
         match status.is_success() {
             true => Ok(()),
-            false => Err(format!("{} answered {status}", self.host())),
+            false => Err(format!("{} answered {} {}", self.host(), status.as_u16(), words_of(status))),
         }
     }
 }
@@ -70,6 +74,8 @@ mod tests {
     fn an_address_is_checked_and_never_shown() {
         let hook = Hook::new("https://hooks.example.com/services/T0/B0?token=secret", false).expect("good");
         assert_eq!((hook.host(), format!("{hook:?}")), ("hooks.example.com", "Hook(…)".to_owned()));
+        let port = Hook::new("https://hooks.example.com:99999/secret", false).expect_err("no port");
+        assert!(port.contains("has a port that is none"), "{port}");
         for wrong in ["secret", "http://example.com/secret", "ftp://example.com/secret", "data:secret"] {
             let said = Hook::new(wrong, false).expect_err(wrong);
             assert!(!said.contains("secret"), "{said}");

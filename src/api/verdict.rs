@@ -15,6 +15,7 @@ use super::retry_after::retry_after;
 use super::stream::{Incoming, Trouble};
 use crate::outcome::{Fault, FaultKind, Reply};
 use said::Said;
+pub(super) use said::words_of;
 
 use FaultKind::{Passing, RowRefused};
 
@@ -31,6 +32,18 @@ fn by_status(status: u16) -> FaultKind {
 
 /// Judges a reply that arrived whole.
 pub fn judge(status: StatusCode, headers: &HeaderMap, body: &[u8], now: SystemTime) -> Reply {
+    let reply = judge_whole(status, headers, body, now);
+    // A success that is no answer and not a 200 is told with its status: 202 is a promise of one, 204 is none on purpose.
+    reply.map_err(|fault| match status.is_success() && status != StatusCode::OK {
+        true => {
+            let message = format!("{} (HTTP {} {})", fault.message, status.as_u16(), words_of(status));
+            Fault { status: Some(status.as_u16()), message, ..fault }
+        }
+        false => fault,
+    })
+}
+
+fn judge_whole(status: StatusCode, headers: &HeaderMap, body: &[u8], now: SystemTime) -> Reply {
     let request_id = header(headers, "x-request-id");
     if !status.is_success() {
         return Err(refused(status, headers, body, now, request_id));
@@ -167,11 +180,14 @@ fn unreadable(
         true => {
             Fault::new(Passing, "html_reply", "a web page came instead of an answer; is a proxy in between?")
         }
-        false => Fault::new(
-            FaultKind::Unusable,
-            "unreadable_reply",
-            format!("the reply is no chat completion: {error}"),
-        ),
+        false => {
+            let why = if body.is_empty() { "it is empty".to_owned() } else { error.to_string() };
+            Fault::new(
+                FaultKind::Unusable,
+                "unreadable_reply",
+                format!("the reply is no chat completion: {why}"),
+            )
+        }
     };
     let evidence = (!html).then(|| body.to_vec());
     Fault { status: Some(200), foreign: html, evidence, request_id, ..fault }

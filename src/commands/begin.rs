@@ -29,7 +29,7 @@ use crate::watch::Screen;
 pub(super) fn run(args: RunArgs) -> Result<Exit, Failure> {
     let screen = screen(&args.job, args.progress);
     let (ask, stop) = interrupt::listen_and_ask(&screen, interrupt::STOPPING)?;
-    let loaded = load(&args.job)?;
+    let loaded = load(&args.job, &screen)?;
     let key = match args.job.simulate {
         true => Ok(Key::new("simulated").ok()),
         false => key(&loaded),

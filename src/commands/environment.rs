@@ -11,11 +11,17 @@ use crate::api::key::{Key, unquoted};
 use crate::failpoint;
 use crate::job::knobs::{KNOBS, Overlay};
 use crate::job::notify::Recipient;
-use crate::job::problem::Problem;
+use crate::job::problem::{Problem, nearest};
 use crate::job::{Job, KeySource};
 
 /// What the vendor's own tools call the variable of the key.
 const KEY_VARIABLES: [&str; 2] = ["DASHSCOPE_API_KEY", "QWEN_API_KEY"];
+
+/// What the names of fanfold's own variables begin with.
+const PREFIX: &str = "FANFOLD_";
+
+/// Variables of that beginning that its own tests know, and jobs do not.
+const OF_TESTS: [&str; 5] = ["FAILPOINT", "SUITE", "SNAPSHOTS", "SEEDS", "TEST_JOURNAL"];
 
 /// Where variables are looked up. What the environment says beats the file.
 #[derive(Debug, Default)]
@@ -72,10 +78,35 @@ impl Environment {
         names.chain(holders).collect()
     }
 
+    /// What is said of variables whose names begin as fanfold's own do, and are nearly one of them: such a slip changes nothing
+    /// in silence. `named` are those that the job names itself.
+    pub(super) fn slips(&self, named: &[Option<&str>]) -> Vec<String> {
+        let known: Vec<String> = KNOBS.iter().map(|knob| knob.variable()).collect();
+        let ends = || known.iter().filter_map(|name| name.strip_prefix(PREFIX));
+        let there = std::env::vars_os().filter_map(|(name, _)| name.into_string().ok());
+        let mut there: Vec<String> = there.chain(self.file.keys().cloned()).collect();
+        there.sort();
+        there.dedup();
+        let slip = |name: &String| {
+            let end = name.strip_prefix(PREFIX)?;
+            let is_known = OF_TESTS.contains(&end) || known.contains(name) || named.contains(&Some(name));
+            let near = nearest(end, ends()).filter(|_| !is_known && !is_of_kubernetes(end))?;
+            let words = format!("warning: {name} is no variable of fanfold's, and changes nothing");
+            Some(format!("{words}\n  = help: did you mean {PREFIX}{near}?"))
+        };
+        there.iter().filter_map(slip).collect()
+    }
+
     /// What the variables of the knobs set.
     pub(super) fn overlays(&self) -> Vec<Overlay> {
         KNOBS.iter().filter_map(|knob| Some(knob.from_variable(&self.get(&knob.variable())?))).collect()
     }
+}
+
+/// Whether a variable is what Kubernetes sets for a service that is called `fanfold`, or nearly so.
+fn is_of_kubernetes(end: &str) -> bool {
+    let parts: Vec<&str> = end.split('_').collect();
+    parts.contains(&"PORT") || parts.contains(&"SERVICE")
 }
 
 /// Arms the point at which the environment lets this process die, as by `kill -9`.

@@ -38,8 +38,13 @@ pub(super) struct Loaded {
 }
 
 /// Reads the job file and lays environment and flags over it.
-pub(super) fn load(args: &JobArgs) -> Result<Loaded, Failure> {
+pub(super) fn load(args: &JobArgs, screen: &Screen) -> Result<Loaded, Failure> {
     let (file, layers, environment) = said(args)?;
+    // Before what is missing is told: it may be what a slip was to set.
+    let notify = file.notify.as_ref().and_then(|notify| notify.url_env.as_deref());
+    for slip in environment.slips(&[file.model.api_key_env.as_deref(), notify]) {
+        screen.insist(&slip);
+    }
     let tables = tables(args, file.model.table.as_deref(), &layers)?;
     let job = settled(file, &layers, &tables)?;
     Ok(Loaded { job: of_a_rehearsal(job, args), environment, tables })
@@ -50,7 +55,12 @@ pub(super) fn load(args: &JobArgs) -> Result<Loaded, Failure> {
 pub(super) fn load_to_look(args: &JobArgs) -> Result<Job, Failure> {
     let (file, layers, _) = said(args)?;
     let tables = tables(args, file.model.table.as_deref(), &layers).unwrap_or_else(|_| Tables::built_in());
-    let job = resolve_to_look(file, &layers, &lookups(&|base_url| tables.book(base_url)))?;
+    // What the clock on the wall shows decides nothing of what was done.
+    let zone = |name: Option<&str>| {
+        time_zone(name).or_else(|error| name.map_or(Ok(TimeZone::system()), |_| Err(error)))
+    };
+    let book = |base_url: &str| tables.book(base_url);
+    let job = resolve_to_look(file, &layers, &Lookups { zone: &zone, ..lookups(&book) })?;
     Ok(of_a_rehearsal(job, args))
 }
 
@@ -159,7 +169,15 @@ pub(super) fn time_zone(name: Option<&str>) -> Result<TimeZone, String> {
     match name {
         Some(name) => TimeZone::get(name)
             .map_err(|_| format!("no time zone is called `{name}`; write a name such as Europe/Berlin")),
-        None => Ok(TimeZone::system()),
+        // A system without any zone has UTC; a variable that names none is a mistake.
+        None => {
+            TimeZone::try_system().or_else(|_| match std::env::var_os("TZ").filter(|name| !name.is_empty()) {
+                Some(name) => {
+                    Err(format!("the variable TZ names no time zone: `{}`", name.to_string_lossy()))
+                }
+                None => Ok(TimeZone::system()),
+            })
+        }
     }
 }
 

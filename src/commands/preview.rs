@@ -38,7 +38,7 @@ use crate::watch::text::{count, counted, money, printable, rate};
 pub(super) fn run(args: PreviewArgs) -> Result<Exit, Failure> {
     let screen = screen(&args.job, Progress::None);
     let stop = super::interrupt::listen(&screen, "stopping")?;
-    let loaded = load(&args.job)?;
+    let loaded = load(&args.job, &screen)?;
     check_tools(&loaded.job)?;
     let key = key_line(&loaded, args.job.simulate);
     if !args.job.simulate

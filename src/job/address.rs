@@ -14,12 +14,19 @@ pub(super) fn check(address: &str, allow_http: bool) -> Result<bool, String> {
     if authority.contains('@') {
         return Err("an address has no user name and no password in it".to_owned());
     }
-    let host = match authority.strip_prefix('[') {
-        Some(v6) => v6.split(']').next().unwrap_or_default(),
-        None => authority.split(':').next().unwrap_or_default(),
+    if address.contains(|c: char| c.is_whitespace() || c.is_control()) {
+        return Err("an address has no white space in it".to_owned());
+    }
+    let (host, port) = match authority.strip_prefix('[') {
+        Some(v6) => v6.split_once(']').unwrap_or((v6, "")),
+        None => authority.split_at(authority.find(':').unwrap_or(authority.len())),
     };
     if host.is_empty() {
         return Err("the address names no host".to_owned());
+    }
+    // An empty port is the usual one.
+    if let Some(port) = port.strip_prefix(':').filter(|port| !port.is_empty() && !is_port(port)) {
+        return Err(format!("`{port}` is no port: one is a whole number from 1 to 65535"));
     }
     let local = is_loopback(host);
     match scheme {
@@ -30,6 +37,10 @@ pub(super) fn check(address: &str, allow_http: bool) -> Result<bool, String> {
             .to_owned()),
         _ => Err(format!("`{scheme}://` is not an address of a chat API; use https://")),
     }
+}
+
+fn is_port(text: &str) -> bool {
+    text.bytes().all(|byte| byte.is_ascii_digit()) && text.parse::<u16>().is_ok_and(|port| port > 0)
 }
 
 /// Whether a host, an IPv6 address without its brackets, is this machine.
@@ -52,5 +63,13 @@ mod tests {
         for wrong in ["example.com", "ftp://example.com", "https://", "https://user:pass@example.com/v1"] {
             assert!(check(wrong, true).is_err(), "{wrong}");
         }
+        for port in ["99999", "0", "80a", "-1", "+80", "80:80"] {
+            for host in ["localhost", "[::1]", "example.com"] {
+                let told = check(&format!("https://{host}:{port}/v1"), false).expect_err(port);
+                assert!(told.starts_with(&format!("`{port}` is no port")), "{told}");
+            }
+        }
+        assert_eq!(check("https://example.com:/v1", false), Ok(false));
+        assert!(check("https://exa mple.com/v1", false).is_err());
     }
 }

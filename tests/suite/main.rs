@@ -62,4 +62,5 @@ mod templates;
 mod tools;
 mod translation;
 mod types;
+mod variables;
 mod wire_faults;

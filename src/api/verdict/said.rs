@@ -183,9 +183,39 @@ fn plain_text(headers: &HeaderMap, body: &[u8]) -> Option<String> {
 }
 
 fn reason(status: StatusCode) -> String {
-    let words = status.canonical_reason().unwrap_or("an unknown status");
+    let words = words_of(status);
     match status.as_u16() {
         404 => format!("{words}: is base_url right?"),
         _ => words.to_owned(),
     }
+}
+
+/// What a status means, also where HTTP itself does not know it: those of nginx, of Cloudflare
+/// (<https://developers.cloudflare.com/support/troubleshooting/http-status-codes/cloudflare-5xx-errors/>) and of load balancers.
+pub(crate) fn words_of(status: StatusCode) -> &'static str {
+    status.canonical_reason().unwrap_or_else(|| match status.as_u16() {
+        419 => "the session has run out",
+        440 => "the login has run out",
+        444 => "nginx closed the connection without an answer",
+        460 => "the load balancer saw the client close the connection",
+        494 => "the request's headers are too large for nginx",
+        495 | 496 => "nginx asks for a client's certificate",
+        497 => "plain HTTP was sent to a port for HTTPS",
+        499 => "nginx saw the client close the connection",
+        520 => "Cloudflare got an answer from the server that it does not understand",
+        521 => "Cloudflare: the server behind it is down",
+        522 => "Cloudflare: the server behind it did not take the connection in time",
+        523 => "Cloudflare does not reach the server behind it",
+        524 => "Cloudflare: the server behind it did not answer in time",
+        525 => "Cloudflare: no TLS with the server behind it",
+        526 => "Cloudflare: the certificate of the server behind it is not right",
+        527 => "Cloudflare: its own connection to the server behind it is broken",
+        529 => "the service is overloaded",
+        530 => "Cloudflare does not find the server behind it",
+        561 => "the load balancer could not find out who asks",
+        598 | 599 => "a proxy in between had a time-out",
+        200..=299 => "a success that HTTP does not know",
+        400..=499 => "the request is refused, by a status that HTTP does not know",
+        _ => "a status that HTTP does not know",
+    })
 }

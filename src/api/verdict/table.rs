@@ -77,8 +77,7 @@ const TURNS: &str =
 const OUT_OF_DATE: &str = "is the clock of this machine right? If so, the server's certificate has run out, and its owner has to renew it";
 const OTHER_NAME: &str = "another server answers in the place of this one: is `base_url` right, and no captive portal (a page to log in to the network) in between?";
 const UNKNOWN_AUTHORITY: &str = "whoever answers cannot prove to be this server: is a captive portal or an inspecting proxy in between? A company's own authority is trusted once it is in the system's store, or in a file that SSL_CERT_FILE names";
-const PROXY: &str =
-    "is the proxy right? It is named by HTTPS_PROXY or ALL_PROXY; NO_PROXY names the hosts that need none";
+const PROXY: &str = "is the proxy right? It is named by HTTPS_PROXY, for plain http:// by HTTP_PROXY, or by ALL_PROXY; NO_PROXY names the hosts that need none";
 
 /// The table.
 #[rustfmt::skip]

@@ -42,6 +42,9 @@ pub(super) struct Question {
 pub(super) fn settle(args: &AskArgs, screen: &Screen) -> Result<Question, Failure> {
     let environment = Environment::read(args.env_file.as_deref())?;
     let (file, layers) = Layers::read(None, overlays(args, &environment)?)?;
+    for slip in environment.slips(&[file.model.api_key_env.as_deref()]) {
+        screen.insist(&slip);
+    }
     let names_model = args.model.is_some() || args.set.iter().any(|set| set.starts_with("model.name"));
     let tables = Tables::read(file.model.table.as_deref().map(Path::new), Path::new(""))?;
     let lookups = Lookups { region: &address_of, book: &|base_url| tables.book(base_url), zone: &time_zone };
@@ -161,7 +164,10 @@ fn whole_body(argument: &str) -> Result<Map<String, Value>, Failure> {
         // Lines and columns count from 1, and columns in bytes.
         let before: usize =
             text.split_inclusive('\n').take(error.line().saturating_sub(1)).map(str::len).sum();
-        let at = (before + error.column().saturating_sub(1)).min(text.len());
+        let mut at = (before + error.column().saturating_sub(1)).min(text.len());
+        while !text.is_char_boundary(at) {
+            at -= 1;
+        }
         let end = text[at..].chars().next().map_or(at, |c| at + c.len_utf8());
         let message = error.to_string();
         let message = message.split(" at line ").next().unwrap_or_default();

@@ -8,7 +8,7 @@ use super::super::layers::Layers;
 use super::super::limits::{Caps, Concurrency, Quota, Rates};
 use super::super::period::{CAP_PERIODS, CapPeriod};
 use super::super::problem::Problem;
-use super::super::schedule::{self, Schedule, Span};
+use super::super::schedule::{self, Schedule, Span, Until};
 use super::values::{duration, parse, word};
 
 /// The limits that a table names, `limits` or one under it.
@@ -68,12 +68,28 @@ pub(super) fn schedule(
     zone: &dyn Fn(Option<&str>) -> Result<TimeZone, String>,
 ) -> Result<Schedule, Problem> {
     let until = section.until.as_deref().map(|text| parse("limits.until", schedule::until(text), layers));
+    let until = until.transpose()?;
     let spans = section.schedule.iter().enumerate();
-    Ok(Schedule {
-        zone: parse("limits.time_zone", zone(section.time_zone.as_deref()), layers)?,
-        spans: spans.map(|(index, section)| span(index, section, layers)).collect::<Result<_, _>>()?,
-        until: until.transpose()?,
-    })
+    let spans: Vec<Span> =
+        spans.map(|(index, section)| span(index, section, layers)).collect::<Result<_, _>>()?;
+    let period = cap_period(section, layers)?;
+    let by_the_wall = [
+        ("limits.until", matches!(until, Some(Until::TimeOfDay(_) | Until::DateTime(_)))),
+        ("limits.schedule.0", !spans.is_empty()),
+        ("limits.cap_period", matches!(period, CapPeriod::Day | CapPeriod::Month)),
+    ];
+    let zone = match (zone(section.time_zone.as_deref()), by_the_wall.iter().find(|(_, is_used)| *is_used)) {
+        (Ok(zone), _) => zone,
+        (Err(message), _) if section.time_zone.is_some() => {
+            return Err(layers.problem("limits.time_zone", message));
+        }
+        (Err(message), Some((key, _))) => {
+            let help = "set TZ to a name such as Europe/Berlin, or give `time_zone` under [limits]";
+            return Err(layers.problem(key, message).help(help));
+        }
+        (Err(_), None) => TimeZone::UTC,
+    };
+    Ok(Schedule { zone, spans, until })
 }
 
 fn span(index: usize, section: &SpanSection, layers: &Layers) -> Result<Span, Problem> {

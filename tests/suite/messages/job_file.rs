@@ -21,6 +21,13 @@ fn the_command_line() {
             mistake("--set of the API key").command("run job.toml --set model.api_key=sk-secret"),
             mistake("a flag's value of another type").command("run job.toml --qps fast"),
             mistake("a variable's value out of range").variable("FANFOLD_QPM", "-1"),
+            mistake("a variable with a slip")
+                .variable("FANFOLD_MAXCOST", "5")
+                .command("preview job.toml -n 0"),
+            mistake("a zone that is none")
+                .variable("TZ", "Mars/Phobos")
+                .command("run job.toml --until 06:00"),
+            mistake("a port that is none").command("run job.toml --base-url https://x.example:99999/v1"),
             mistake("a file of variables with a line that is none")
                 .file("night.env", "A=1\nnonsense\n")
                 .command("run job.toml --env-file night.env"),
