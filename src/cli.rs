@@ -178,6 +178,9 @@ pub struct RunArgs {
     /// Set the old journal aside under a dated name and start over
     #[arg(long)]
     pub fresh: bool,
+    /// Keep a rehearsal to the limits and hours of the job; otherwise it goes as fast as the simulator answers
+    #[arg(long, requires = "simulate")]
+    pub real_time: bool,
     /// How to show progress
     #[arg(long, value_name = "HOW", default_value = "auto")]
     pub progress: Progress,

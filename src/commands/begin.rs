@@ -29,7 +29,10 @@ use crate::watch::Screen;
 pub(super) fn run(args: RunArgs) -> Result<Exit, Failure> {
     let screen = screen(&args.job, args.progress);
     let (ask, stop) = interrupt::listen_and_ask(&screen, interrupt::STOPPING)?;
-    let loaded = load(&args.job, &screen)?;
+    let mut loaded = load(&args.job, &screen)?;
+    if args.job.simulate && !args.real_time {
+        loaded.job = loaded.job.at_the_pace_of_a_rehearsal();
+    }
     let key = match args.job.simulate {
         true => Ok(Key::new("simulated").ok()),
         false => key(&loaded),
@@ -70,6 +73,11 @@ impl Beginning<'_> {
             screen.say(&format!("model table: {}", loaded.tables.words()));
         }
         let simulator = args.job.simulate.then(|| start_simulator(&screen)).transpose()?;
+        if simulator.is_some() && !args.real_time {
+            screen.say(
+                "it goes as fast as the simulator answers; --real-time keeps the job's limits and hours",
+            );
+        }
         let base_url =
             simulator.as_ref().map_or(loaded.job.model.base_url.as_str(), simulator::Handle::base_url);
         let key = key?;

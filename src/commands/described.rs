@@ -33,10 +33,11 @@ pub(super) fn limits(job: &Job) -> Vec<(&'static str, String)> {
     };
     let is_capped = (job.caps.cost.is_some() || job.caps.total_tokens.is_some())
         && job.cap_period != CapPeriod::default();
+    let quotas = job.quotas_in_force();
     let all = [
-        ("requests a second", quota(job.quotas.requests_per_second)),
-        ("requests a minute", quota(job.quotas.requests_per_minute)),
-        ("tokens a minute", quota(job.quotas.tokens_per_minute)),
+        ("requests a second", quota(quotas.requests_per_second)),
+        ("requests a minute", quota(quotas.requests_per_minute)),
+        ("tokens a minute", quota(quotas.tokens_per_minute)),
         ("concurrency", Some(concurrency)),
         ("max_cost", job.caps.cost.map(money)),
         ("max_total_tokens", job.caps.total_tokens.map(count)),

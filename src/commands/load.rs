@@ -61,7 +61,9 @@ pub(super) fn load_to_look(args: &JobArgs) -> Result<Job, Failure> {
     };
     let book = |base_url: &str| tables.book(base_url);
     let job = resolve_to_look(file, &layers, &Lookups { zone: &zone, ..lookups(&book) })?;
-    Ok(of_a_rehearsal(job, args))
+    let job = of_a_rehearsal(job, args);
+    // What the schedule would hold back of a rehearsal is not held back, but for one in real time.
+    Ok(if args.simulate { job.at_the_pace_of_a_rehearsal() } else { job })
 }
 
 /// What job file, environment and flags say together.

@@ -77,6 +77,12 @@ pub(super) fn run(args: PreviewArgs) -> Result<Exit, Failure> {
     {
         writeln!(out, "{warning}")?;
     }
+    if args.job.simulate {
+        writeln!(
+            out,
+            "rehearsal: it goes as fast as the simulator answers; `run --real-time` keeps limits and hours"
+        )?;
+    }
     let address =
         if args.job.simulate { "the built-in simulator" } else { opened.job.model.base_url.as_str() };
     writeln!(out, "address: {address}")?;

@@ -53,7 +53,7 @@ pub struct Job {
     pub request: Map<String, Value>,
     /// Where the strings of `request` stand, for messages: the dotted path under `request`, and its text.
     pub request_texts: Vec<(Vec<String>, Text)>,
-    /// The quota.
+    /// The quota, which each row has to fit.
     pub quotas: Quotas,
     /// The limits that the job names itself.
     pub rates: Rates,
@@ -89,6 +89,22 @@ impl Job {
     /// What is known of a model; with the user's own price, where there is one.
     pub fn facts_of(&self, model: &str) -> Facts {
         self.model.facts_of(model, self.own_price.then_some(self.price.as_ref()).flatten())
+    }
+}
+
+impl Job {
+    /// The job at the pace of a rehearsal: neither limits nor hours hold it back. Its caps stay, and its rows are still held
+    /// against its own limit of tokens.
+    #[must_use]
+    pub fn at_the_pace_of_a_rehearsal(mut self) -> Self {
+        (self.rates, self.known_rates) = (Rates::default(), Rates::default());
+        self.schedule = Schedule { zone: self.schedule.zone, ..Schedule::default() };
+        self
+    }
+
+    /// What limits the requests at the hours at which the schedule names nothing else.
+    pub fn quotas_in_force(&self) -> Quotas {
+        self.rates.quotas(self.known_rates)
     }
 }
 

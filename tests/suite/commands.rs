@@ -140,7 +140,7 @@ fn a_run_shows_its_progress_as_it_is_asked_to() {
 fn every_flag_of_the_interface_is_in_the_help_of_run() {
     let help = Scene::new().run(&["run", "--help"]).expect_code(0).stdout;
     for flag in "input output model base-url region system prompt limit qps qpm tpm concurrency max-attempts timeout \
-                 max-cost max-total-tokens max-duration until metrics-file retry-failed fresh simulate set progress journal color env-file \
+                 max-cost max-total-tokens max-duration until metrics-file retry-failed fresh real-time simulate set progress journal color env-file \
                  quiet verbose"
         .split_whitespace()
     {

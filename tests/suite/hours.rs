@@ -134,3 +134,28 @@ fn a_time_that_is_past_is_told_as_that() {
     finished.says("warning: Fri 2026-01-02 06:00, which `until` names, is past: nothing is sent");
     assert!(scene.witness().is_empty());
 }
+
+#[test]
+fn a_rehearsal_goes_as_fast_as_the_simulator_answers_unless_it_is_to_keep_the_hours() {
+    let past = "limits.until = \"2026-01-02 06:00\"\n";
+    let mut scene = scene(&format!("limits.qpm = 1\n{past}{}", now("pause = true")));
+    scene.judge.output = "out.simulated.jsonl".to_owned();
+    let shown = scene.run(&["preview", "job.toml", "-n", "0", "--simulate"]).expect_code(0).stdout;
+    assert!(shown.contains("\nrehearsal: it goes as fast as the simulator answers; "), "{shown}");
+    scene
+        .run_job(&["job.toml", "--simulate"])
+        .expect_code(0)
+        .says("--real-time keeps the job's limits and hours");
+    let receipt: serde_json::Value =
+        serde_json::from_str(&scene.read("out.simulated.jsonl.summary.json")).expect("JSON");
+    assert_eq!(receipt["rows"]["ok"], ROWS);
+    assert!(receipt["this_run"]["seconds"].as_f64() < Some(50.0), "an hour by the job's own limit");
+    let rest = scene.run(&["run", "job.toml", "--simulate", "--real-time", "--fresh"]).expect_code(7);
+    rest.says("which `until` names, is past: nothing is sent");
+    // What is spent and what fits is what it would be.
+    let caps = ["run", "job.toml", "--simulate", "--fresh", "--max-total-tokens", "400"];
+    scene.run(&caps).expect_code(5).says("stopped at the cap `max_total_tokens`");
+    let refused = scene.run(&["run", "job.toml", "--simulate", "--fresh", "--tpm", "2"]).expect_code(1);
+    refused.says("and the limit is 2 tokens per minute");
+    scene.run(&["run", "job.toml", "--real-time"]).expect_code(2).says("--simulate");
+}

@@ -27,7 +27,7 @@ fn rehearse(job: &str, output: &str, rows: usize) -> (Scene, Table) {
     scene.run(&["preview", job, "--simulate"]).expect_code(0);
     assert!(!scene.path("out").exists(), "a preview leaves nothing behind");
     scene.judge.output = output.to_owned();
-    let arguments = ["run", job, "--simulate", "--qps", "1000", "--qpm", "60000"];
+    let arguments = ["run", job, "--simulate"];
     // A rehearsal needs no key.
     let ended = scene.command(&arguments).env_remove("DASHSCOPE_API_KEY").output().expect("the binary runs");
     let ended = Finished::from(ended).expect_code(0).says("nothing was bought");
@@ -58,7 +58,7 @@ fn the_job_that_the_readme_explains_runs_as_it_stands_there() {
     let job = page.split("```toml\n").nth(1).and_then(|rest| rest.split("```").next()).expect("a job");
     scene.write("job.toml", job);
     scene.judge.output = "out/reviews.simulated.parquet".to_owned();
-    scene.run_job(&["job.toml", "--simulate", "--qps", "1000", "--qpm", "60000"]).expect_code(0);
+    scene.run_job(&["job.toml", "--simulate"]).expect_code(0);
     let table = Table::read(&scene.path("out/reviews.simulated.parquet"));
     assert_eq!(table.rows.len(), 52);
     assert!(table.texts("response")[0].starts_with("[French] "), "{:?}", table.rows[0]);
