@@ -39,6 +39,66 @@ pub fn clipped(text: &str, columns: usize) -> String {
     line.trim_end_matches('…').chars().take_while(fits).chain(['…']).collect()
 }
 
+/// The text in lines of at most so many columns, broken between words; a line that goes on is indented. What is to be copied
+/// from a screen stays in one piece: a command that goes on, lines of a file that are shown, and, where it fits, what
+/// stands in backticks.
+pub fn wrapped(text: &str, columns: usize) -> String {
+    text.split('\n').map(|line| wrapped_line(line, columns)).collect::<Vec<_>>().join("\n")
+}
+
+fn wrapped_line(line: &str, columns: usize) -> String {
+    if line.width() <= columns || is_shown_as_written(line) {
+        return line.to_owned();
+    }
+    let words = line.trim_start_matches(' ');
+    let own = line.len() - words.len();
+    // A remark below an error goes on below its own words.
+    let indent = own + if words.starts_with("= ") { 4 } else { 2 };
+    let mut out = " ".repeat(own);
+    let mut at = own;
+    let mut is_first = true;
+    for word in words_of(words, columns.saturating_sub(indent)) {
+        if !is_first && at + 1 + word.width() > columns {
+            out.push('\n');
+            out.push_str(&" ".repeat(indent));
+            at = indent;
+        } else if !is_first {
+            out.push(' ');
+            at += 1;
+        }
+        out.push_str(word);
+        at += word.width();
+        is_first = false;
+    }
+    out
+}
+
+/// A command to be given again, or a line of a job file beneath a message.
+fn is_shown_as_written(line: &str) -> bool {
+    let begins = ["to go on", "  in: ", "{", "["].iter().any(|begin| line.starts_with(begin));
+    let gutter = line.trim_start_matches([' ', '0', '1', '2', '3', '4', '5', '6', '7', '8', '9']);
+    begins || ["| ", "--> ", "::: "].iter().any(|mark| gutter.starts_with(mark))
+}
+
+/// The words of a line, with what stands in backticks as one, if that fits.
+fn words_of(line: &str, room: usize) -> Vec<&str> {
+    let mut words = Vec::new();
+    let mut rest = line;
+    while !rest.is_empty() {
+        let blank = |from: usize| rest[from..].find(' ').map_or(rest.len(), |at| from + at);
+        let mut end = blank(0);
+        while rest[..end].matches('`').count() % 2 == 1 && end < rest.len() {
+            end = blank(end + 1);
+        }
+        if rest[..end].matches('`').count() % 2 == 1 || rest[..end].width() > room {
+            end = blank(0);
+        }
+        words.push(&rest[..end]);
+        rest = rest[end..].strip_prefix(' ').unwrap_or(&rest[end..]);
+    }
+    words
+}
+
 /// A whole number with its thousands apart.
 pub fn count(number: u64) -> String {
     let digits = number.to_string();
@@ -96,6 +156,24 @@ pub fn rate(each_second: f64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_line_is_broken_between_words_and_what_is_to_be_copied_is_not() {
+        let said = "warning: the price of 3 requests is not known\n  = help: give `[price]`, or `input = 1.0`, in the job file";
+        let shown = "warning: the price of 3\n  requests is not known\n  = help: give\n      `[price]`, or\n      `input = 1.0`, in\n      the job file";
+        assert_eq!(wrapped(said, 24), shown);
+        assert_eq!(wrapped(said, 200), said);
+        for as_it_is in [
+            "to go on: fanfold run --prompt 'a b c'",
+            " 12 | user = \"a b c d e f g h\"",
+            "  --> jobs/a file.toml:12:7",
+        ] {
+            assert_eq!(wrapped(as_it_is, 12), as_it_is);
+        }
+        assert_eq!(wrapped("a_word_that_is_longer than that", 10), "a_word_that_is_longer\n  than\n  that");
+        assert_eq!(wrapped("说 一二三四五六 七", 12), "说\n  一二三四五六\n  七");
+        assert_eq!(wrapped("an odd ` mark is no code", 12), "an odd `\n  mark is no\n  code");
+    }
 
     #[test]
     fn foreign_text_cannot_drive_a_terminal() {

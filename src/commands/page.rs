@@ -1,23 +1,40 @@
-//! What is printed for people: nothing foreign reaches a terminal with its control characters.
+//! What is printed for people: nothing foreign reaches a terminal with its control characters, and lines are broken there
+//! between words.
 
 use std::fmt::Arguments;
-use std::io::{self, Write};
+use std::io::{self, StdoutLock, Write, stdout};
 
-use crate::watch::text::printable;
+use crate::watch::columns;
+use crate::watch::text::{printable, wrapped};
 
-/// Standard output, for everything that is written to it in words.
-pub(super) struct Page<W>(pub(super) W);
+/// Standard output, for everything that is written to it in words. What is written in bytes stays as it is.
+pub(super) struct Page {
+    out: StdoutLock<'static>,
+    columns: Option<usize>,
+}
 
-impl<W: Write> Write for Page<W> {
+impl Page {
+    /// The page.
+    pub(super) fn new() -> Self {
+        Self { out: stdout().lock(), columns: columns(stdout()) }
+    }
+}
+
+impl Write for Page {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.0.write(bytes)
+        self.out.write(bytes)
     }
 
     fn flush(&mut self) -> io::Result<()> {
-        self.0.flush()
+        self.out.flush()
     }
 
     fn write_fmt(&mut self, words: Arguments<'_>) -> io::Result<()> {
-        self.0.write_all(printable(&words.to_string()).as_bytes())
+        let words = printable(&words.to_string());
+        let words = match self.columns {
+            Some(columns) => wrapped(&words, columns),
+            None => words,
+        };
+        self.out.write_all(words.as_bytes())
     }
 }

@@ -1,6 +1,6 @@
 //! `fanfold preview`: what a run would do, without doing it.
 
-use std::io::{Write, stdout};
+use std::io::Write;
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -58,7 +58,7 @@ pub(super) fn run(args: PreviewArgs) -> Result<Exit, Failure> {
         true => Opened::again(loaded.job)?,
         false => Opened::new(loaded.job)?,
     };
-    let mut out = Page(stdout().lock());
+    let mut out = Page::new();
     for notice in opened.notices() {
         writeln!(out, "{}\n", printable(&notice))?;
     }
@@ -152,12 +152,9 @@ fn show_requests(opened: &Opened, most: u64, out: &mut impl Write) -> Result<(),
             Ok(request) => {
                 let body: Value = serde_json::from_slice(&request.body).unwrap_or_default();
                 let tokens = count(request.estimate.prompt_tokens);
-                writeln!(
-                    out,
-                    "{}: about {tokens} prompt tokens\n{}\n",
-                    printable(&item.place().to_string()),
-                    printable(&format!("{body:#}"))
-                )?;
+                writeln!(out, "{}: about {tokens} prompt tokens", printable(&item.place().to_string()))?;
+                // It stays as it is also where its lines are longer than the terminal's.
+                out.write_all(printable(&format!("{body:#}\n\n")).as_bytes())?;
             }
             Err(problem) => writeln!(
                 out,

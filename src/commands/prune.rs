@@ -1,11 +1,12 @@
 //! `fanfold prune`: drops the answers whose rows have been gone from the input for long.
 
-use std::io::{IsTerminal, Write, stderr, stdin, stdout};
+use std::io::{IsTerminal, Write, stderr, stdin};
 use std::path::Path;
 use std::time::SystemTime;
 
 use super::Failure;
 use super::load::{load_to_look, screen};
+use super::page::Page;
 use crate::cli::{Progress, PruneArgs};
 use crate::exit::Exit;
 use crate::job::problem::{Problem, Script};
@@ -27,7 +28,7 @@ pub(super) fn run(args: PruneArgs) -> Result<Exit, Failure> {
     drop(reader);
     let finding = finding(&gone, &args.older_than);
     if args.dry_run {
-        writeln!(stdout(), "{finding}")?;
+        writeln!(Page::new(), "{finding}")?;
         return Ok(Exit::Done);
     }
     if gone.is_nothing() {

@@ -1,6 +1,6 @@
 //! `fanfold verify`: the receipt. Every input row accounted for in journal and output, and the journal whole.
 
-use std::io::{Write, stdout};
+use std::io::Write;
 
 use serde_json::Value;
 
@@ -28,7 +28,7 @@ pub(super) fn run(args: JobArgs) -> Result<Exit, Failure> {
     check_model_is_named(&job)?;
     let path = job.output.journal();
     let reader = Reader::new(journal::open_to_read(&path)?, &path);
-    let mut out = Page(stdout().lock());
+    let mut out = Page::new();
     reader.check_integrity()?;
     writeln!(out, "journal: {} is whole", path.display())?;
     let opened = Opened::again(job)?;

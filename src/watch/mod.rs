@@ -9,7 +9,8 @@ mod plain;
 mod terminal;
 pub use crate::text;
 
-use std::io::Write;
+use std::io::{IsTerminal, Write};
+use std::os::fd::AsFd;
 use std::sync::mpsc::{RecvTimeoutError, Sender, channel};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
@@ -64,7 +65,10 @@ impl Screen {
 
     /// Says something in any case: an error, or how to go on.
     pub fn insist(&self, line: &str) {
-        let line = text::printable(line);
+        let line = match self.mode {
+            Mode::Json => text::printable(line),
+            _ => fitted(line),
+        };
         match (&self.bar, self.mode) {
             // A hidden or finished bar would swallow the line.
             (Some(bar), _) if !bar.is_hidden() && !bar.is_finished() => bar.println(line),
@@ -76,10 +80,24 @@ impl Screen {
 
 /// Says why a command ended early, before a screen or after it.
 pub fn say_error(mode: Mode, message: &str) {
-    let message = text::printable(message);
     match mode {
-        Mode::Json => json::error(&message),
-        _ => put(&format!("error: {message}")),
+        Mode::Json => json::error(&text::printable(message)),
+        _ => put(&fitted(&format!("error: {message}"))),
+    }
+}
+
+/// The columns of a terminal; `None` where there is none.
+pub fn columns(stream: impl IsTerminal + AsFd) -> Option<usize> {
+    let size = stream.is_terminal().then(|| rustix::termios::tcgetwinsize(stream).ok()).flatten()?;
+    Some(usize::from(size.ws_col)).filter(|columns| *columns > 0)
+}
+
+/// Words as they are shown on standard error: on a terminal they are broken between words.
+fn fitted(words: &str) -> String {
+    let words = text::printable(words);
+    match columns(std::io::stderr()) {
+        Some(columns) => text::wrapped(&words, columns),
+        None => words,
     }
 }
 
@@ -101,6 +119,9 @@ impl Watcher {
     pub fn start(screen: &Screen, snapshots: Receiver<Snapshot>) -> Self {
         let (end, ended) = channel();
         let screen = screen.clone();
+        if let Some(bar) = &screen.bar {
+            terminal::begin(bar, screen.color, &snapshots.borrow());
+        }
         let thread = std::thread::spawn(move || {
             let mut shown = 0_u32;
             let (mut last, mut since) = (Snapshot::default(), Instant::now());

@@ -1,7 +1,14 @@
 //! The bar on a terminal.
 
+mod echo;
+
+use std::io::{IsTerminal, stderr};
+
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
+use echo::Terminal;
+
+use super::columns;
 use super::plain::{figures, outlook};
 use super::text::{count, counted, short};
 use crate::tally::Snapshot;
@@ -16,18 +23,27 @@ const WIDE: usize = 72;
 /// cleared away.
 const FREE: usize = 4;
 
-/// A bar that is not drawn yet.
+/// How often the bar is drawn in a second.
+const HERTZ: u8 = 10;
+
+/// A bar that is not on the screen before [`begin`].
 pub(super) fn bar() -> ProgressBar {
-    ProgressBar::with_draw_target(Some(0), ProgressDrawTarget::stderr_with_hz(10))
+    ProgressBar::with_draw_target(Some(0), ProgressDrawTarget::hidden())
+}
+
+/// Puts the bar on the screen, where there is a terminal: with the first figures, since it would stand for nothing before.
+pub(super) fn begin(bar: &ProgressBar, color: bool, snapshot: &Snapshot) {
+    if stderr().is_terminal() {
+        bar.reset();
+        bar.set_draw_target(ProgressDrawTarget::term_like_with_hz(Box::new(Terminal::default()), HERTZ));
+        draw(bar, color, snapshot);
+    }
 }
 
 /// Draws a snapshot.
 pub(super) fn draw(bar: &ProgressBar, color: bool, snapshot: &Snapshot) {
     let done = snapshot.ok + snapshot.failed;
-    bar.set_length(snapshot.rows);
-    bar.set_position(done);
-    let columns =
-        rustix::termios::tcgetwinsize(std::io::stderr()).map_or(80, |size| usize::from(size.ws_col));
+    let columns = columns(stderr()).unwrap_or(80);
     let room = if columns < WIDE { BARS.1 } else { BARS.0 };
     if let Some(style) = style(room, color) {
         bar.set_style(style);
@@ -36,6 +52,8 @@ pub(super) fn draw(bar: &ProgressBar, color: bool, snapshot: &Snapshot) {
     parts.extend(outlook(snapshot));
     bar.set_prefix(fitting(&parts, columns.saturating_sub(room + 1 + FREE)));
     bar.set_message(fitting(&figures(snapshot), columns.saturating_sub(FREE)));
+    bar.set_length(snapshot.rows);
+    bar.set_position(done);
     bar.tick();
 }
 

@@ -59,6 +59,7 @@ mod streaming;
 mod structured;
 mod tables;
 mod templates;
+mod terminal;
 mod tools;
 mod translation;
 mod types;

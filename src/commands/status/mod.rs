@@ -15,6 +15,8 @@ use crate::exit::Exit;
 use crate::job::Job;
 use crate::journal;
 use crate::journal::reader::Reader;
+use crate::watch::columns;
+use crate::watch::text::wrapped;
 use standing::{Scope, Status};
 
 /// The version of the JSON. It only ever gains fields.
@@ -51,8 +53,11 @@ pub(super) fn run(args: StatusArgs) -> Result<Exit, Failure> {
     if args.json {
         writeln!(out, "{}", status.json())?;
     } else {
-        for line in status.lines() {
-            writeln!(out, "{}", painted(&line, color))?;
+        let columns = columns(stdout()).unwrap_or(usize::MAX);
+        for (ink, line) in status.lines() {
+            for part in wrapped(&line, columns).split('\n') {
+                writeln!(out, "{}", painted(&(ink, part.to_owned()), color))?;
+            }
         }
     }
     Ok(Exit::Done)
