@@ -67,7 +67,7 @@ pub struct JobFile {
 #[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct InputSection {
-    /// One path, a list, or globs; `-` is standard input. Relative to the working directory.
+    /// One path, a list, globs, or folders; `-` is standard input. Relative to the working directory.
     pub path: Option<OneOrMany>,
     /// The format; without it, by the ending of the name.
     #[schemars(extend("enum" = Format::NAMES))]

@@ -39,7 +39,7 @@ pub const KNOBS: [Knob; 22] = [
         key: "input.path",
         shape: Shape::List,
         value: "FILE",
-        help: "File or glob of rows: JSONL, CSV, TSV or Parquet; `-` is standard input; may be repeated",
+        help: "File, folder or glob of rows: JSONL, CSV, TSV or Parquet; `-` is standard input; may be repeated",
     },
     Knob {
         flag: "output",

@@ -113,24 +113,21 @@ impl<'a> Seen<'a> {
         let (ColumnKind::Arrow(all), ColumnKind::Arrow(other)) = (&mut self.column.kind, &column.kind) else {
             return Ok(());
         };
-        let is_nullable = all.is_nullable() || other.is_nullable();
-        if all.data_type() != other.data_type() {
-            let Some(wider) = types::joined(all.data_type(), other.data_type()) else {
-                let (one, other, name) = (all.data_type(), other.data_type(), &column.name);
-                let first = self.types.first().map_or("", |(_, file)| file);
-                let reason = format!(
-                    "column `{name}` is of type {other} here, and {one} in {first}; the files of one input must have \
-                     types that go together"
-                );
-                return Err(ReadError::columns(file, reason));
-            };
-            *all = Arc::new(all.as_ref().clone().with_data_type(wider));
-            if self.types.iter().all(|(kind, _)| !is_of_type(kind, other.data_type())) {
-                self.types.push((&column.kind, file));
-            }
+        if all == other {
+            return Ok(());
         }
-        if is_nullable && !all.is_nullable() {
-            *all = Arc::new(all.as_ref().clone().with_nullable(true));
+        let Some(wider) = types::joined_field(all, other) else {
+            let (one, other, name) = (all.data_type(), other.data_type(), &column.name);
+            let first = self.types.first().map_or("", |(_, file)| file);
+            let reason = format!(
+                "column `{name}` is of type {other} here, and {one} in {first}; the files of one input must have types \
+                 that go together"
+            );
+            return Err(ReadError::columns(file, reason));
+        };
+        *all = wider;
+        if self.types.iter().all(|(kind, _)| !is_of_type(kind, other.data_type())) {
+            self.types.push((&column.kind, file));
         }
         Ok(())
     }

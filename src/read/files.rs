@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 
 use glob::MatchOptions;
 
+use super::below::{self, Below};
 use super::{InputSpec, ReadError, STDIN_NAME};
 
 /// A file of the input, before anything is known of its content.
@@ -22,10 +23,11 @@ pub(super) struct Listed {
 const AS_A_SHELL: MatchOptions =
     MatchOptions { case_sensitive: true, require_literal_separator: true, require_literal_leading_dot: true };
 
-/// The files that the paths of an input mean, in their order; the matches of one glob sorted by name. A file that is
+/// The files that the paths of an input mean, in their order; the matches of one glob, and the files below one folder, sorted by name. A file that is
 /// named twice is there once, and told of. Standard input (`-`) is read from the spool.
 pub(super) fn list(spec: &InputSpec) -> Result<(Vec<Listed>, Vec<String>), ReadError> {
     let mut listed: Vec<Listed> = Vec::new();
+    let mut notices = Vec::new();
     for path in &spec.paths {
         if path == "-" {
             if listed.iter().any(|file| file.name == STDIN_NAME) {
@@ -34,6 +36,10 @@ pub(super) fn list(spec: &InputSpec) -> Result<(Vec<Listed>, Vec<String>), ReadE
             listed.push(Listed { name: STDIN_NAME.to_owned(), path: spec.spool.clone() });
         } else if is_glob(path) {
             listed.extend(matches(path, spec)?);
+        } else if Path::new(path).is_dir() {
+            let (files, notice) = below_folder(path, spec)?;
+            listed.extend(files);
+            notices.extend(notice);
         } else {
             listed.push(one(path)?);
         }
@@ -41,20 +47,22 @@ pub(super) fn list(spec: &InputSpec) -> Result<(Vec<Listed>, Vec<String>), ReadE
     if listed.is_empty() {
         return Err(no_file("input", "no file is named; give a path, a glob, or `-` for standard input"));
     }
-    Ok(once_each(listed))
+    let (once, notice) = once_each(listed);
+    notices.extend(notice);
+    Ok((once, notices))
 }
 
 /// Each file once, where it is named first, and what is told of the others.
-fn once_each(listed: Vec<Listed>) -> (Vec<Listed>, Vec<String>) {
+fn once_each(listed: Vec<Listed>) -> (Vec<Listed>, Option<String>) {
     let mut seen = HashSet::new();
-    let (once, again): (Vec<Listed>, Vec<Listed>) = listed
+    let (again, once): (Vec<Listed>, Vec<Listed>) = listed
         .into_iter()
-        .partition(|file| identity(&file.path).is_none_or(|identity| seen.insert(identity)));
+        .partition(|file| fs::canonicalize(&file.path).is_ok_and(|real| !seen.insert(real)));
     let notice = again.first().map(|first| match again.len() {
         1 => format!("{} is named twice, and read once", first.name),
         more => format!("{more} files are named twice, such as {}, and read once", first.name),
     });
-    (once, notice.into_iter().collect())
+    (once, notice)
 }
 
 /// The path or glob of an input by which `file` is read, or will be once it is there.
@@ -70,7 +78,9 @@ pub(super) fn that_reads<'a>(spec: &'a InputSpec, file: &Path) -> Option<&'a str
                     && matches(path, spec)
                         .is_ok_and(|found| found.iter().any(|one| fs::canonicalize(&one.path).ok() == real))
         }
-        false => *path != "-" && real.is_some() && fs::canonicalize(path).ok() == real,
+        false if *path == "-" => false,
+        false if Path::new(path).is_dir() => below::reads(Path::new(path), names(spec), file),
+        false => real.is_some() && fs::canonicalize(path).ok() == real,
     };
     spec.paths.iter().find(reads).map(String::as_str)
 }
@@ -84,10 +94,7 @@ fn matches(pattern: &str, spec: &InputSpec) -> Result<Vec<Listed>, ReadError> {
     let found = glob::glob_with(pattern, AS_A_SHELL).map_err(|error| {
         no_file(pattern, format!("is not a glob: {} at character {}", error.msg, error.pos))
     })?;
-    let own: Vec<_> = spec.own.iter().filter_map(|path| identity(path)).collect();
-    // A journal that is open must not be opened by anyone else, so that the own ones are told by what the folder says.
-    let is_passed_over =
-        |path: &Path| identity(path).is_some_and(|file| own.contains(&file)) || (spec.is_kept)(path);
+    let is_passed_over = passed_over(spec);
     let mut files = Vec::new();
     for entry in found {
         let path = entry
@@ -105,6 +112,39 @@ fn matches(pattern: &str, spec: &InputSpec) -> Result<Vec<Listed>, ReadError> {
     }
     files.sort_by(|one, other| one.path.cmp(&other.path));
     Ok(files)
+}
+
+/// The files below a folder, and what is told of others that are there.
+fn below_folder(folder: &str, spec: &InputSpec) -> Result<(Vec<Listed>, Option<String>), ReadError> {
+    let below = below::look(Path::new(folder), names(spec), passed_over(spec));
+    let Below { files, others } = below.map_err(|error| ReadError::unreadable(folder, error))?;
+    if files.is_empty() {
+        let folder = folder.trim_end_matches('/');
+        let reason =
+            "is a folder without a file whose ending tells its format; name its files with a glob, such as";
+        return Err(no_file(folder, format!("{reason} `{folder}/*.jsonl`")));
+    }
+    let notice = others.first().map(|first| match others.len() {
+        1 => format!("{} is passed over, since its ending tells no format", first.display()),
+        more => format!(
+            "{more} files such as {} are passed over, since their endings tell no format",
+            first.display()
+        ),
+    });
+    let listed = |path: PathBuf| Listed { name: path.to_string_lossy().into_owned(), path };
+    Ok((files.into_iter().map(listed).collect(), notice))
+}
+
+fn names(spec: &InputSpec) -> below::Names {
+    if spec.format.is_some() { below::Names::Any } else { below::Names::TellFormat }
+}
+
+/// Whether a file that is found by a glob or in a folder holds no rows: it is the job's own, or what some job keeps.
+fn passed_over(spec: &InputSpec) -> impl Fn(&Path) -> bool {
+    let own: Vec<_> = spec.own.iter().filter_map(|path| identity(path)).collect();
+    let is_kept = spec.is_kept;
+    // A journal that is open must not be opened by anyone else, so that the own ones are told by what the folder says.
+    move |path| identity(path).is_some_and(|file| own.contains(&file)) || is_kept(path)
 }
 
 /// What tells a file from all others, by whatever name.
@@ -125,13 +165,6 @@ fn regular(name: &str, path: &Path) -> Result<(), ReadError> {
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Err(missing(name, path)),
         Err(error) => return Err(ReadError::unreadable(name, error)),
     };
-    if metadata.is_dir() {
-        let folder = name.trim_end_matches('/');
-        return Err(no_file(
-            name,
-            format!("is a folder; name its files with a glob, such as `{folder}/*.jsonl`"),
-        ));
-    }
     if !metadata.is_file() {
         return Err(no_file(name, "is no regular file, and rows are read twice; pipe it in and name it `-`"));
     }
@@ -173,7 +206,7 @@ mod tests {
         glob::Pattern::escape(&folder.display().to_string())
     }
 
-    fn names(paths: &[String]) -> Result<Vec<String>, String> {
+    fn named(paths: &[String]) -> Result<Vec<String>, String> {
         list(&InputSpec::new(paths, "spool"))
             .map(|(files, _)| {
                 let name = |file: Listed| file.path.file_name().unwrap().to_str().unwrap().to_owned();
@@ -192,8 +225,8 @@ mod tests {
         let literal = folder.path().join("c[1].csv").display().to_string();
         let glob = format!("{}/[ab].csv", escaped(folder.path()));
         let all = format!("{}/*.csv", escaped(folder.path()));
-        assert_eq!(names(&[literal, glob]).unwrap(), ["c[1].csv", "a.csv", "b.csv"]);
-        assert_eq!(names(&[all]).unwrap(), ["a.csv", "b.csv", "c[1].csv", "z.csv"]);
+        assert_eq!(named(&[literal, glob]).unwrap(), ["c[1].csv", "a.csv", "b.csv"]);
+        assert_eq!(named(&[all]).unwrap(), ["a.csv", "b.csv", "c[1].csv", "z.csv"]);
     }
 
     #[test]
@@ -215,13 +248,16 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         fs::write(folder.path().join("reviews.csv"), "").unwrap();
         let at = |name: &str| folder.path().join(name).display().to_string();
-        assert!(names(&[at("review.csv")]).unwrap_err().contains("did you mean"));
-        assert!(names(&[at("q.csv")]).unwrap_err().contains("no such file"));
-        assert!(names(&[at("*.jsonl")]).unwrap_err().contains("matches no file"));
-        assert!(names(&[at("")]).unwrap_err().contains("is a folder"));
-        assert!(names(&["-".into(), "-".into()]).unwrap_err().contains("twice"));
-        assert!(names(&[at("a***[")]).unwrap_err().contains("is not a glob"));
-        assert!(names(&["~/a.csv".into()]).unwrap_err().contains("write the path out"));
-        assert!(names(&[]).unwrap_err().contains("no file is named"));
+        assert!(named(&[at("review.csv")]).unwrap_err().contains("did you mean"));
+        assert!(named(&[at("q.csv")]).unwrap_err().contains("no such file"));
+        assert!(named(&[at("*.jsonl")]).unwrap_err().contains("matches no file"));
+        fs::create_dir(folder.path().join("none")).unwrap();
+        assert!(named(&[at("none")]).unwrap_err().contains("is a folder without a file"));
+        assert_eq!(named(&[at("")]).unwrap(), ["reviews.csv"]);
+        assert_eq!(named(&[at(""), at("reviews.csv"), at("./reviews.csv")]).unwrap(), ["reviews.csv"]);
+        assert!(named(&["-".into(), "-".into()]).unwrap_err().contains("twice"));
+        assert!(named(&[at("a***[")]).unwrap_err().contains("is not a glob"));
+        assert!(named(&["~/a.csv".into()]).unwrap_err().contains("write the path out"));
+        assert!(named(&[]).unwrap_err().contains("no file is named"));
     }
 }

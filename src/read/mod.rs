@@ -7,6 +7,7 @@
 //! A row that cannot be read is data ([`crate::row::Item::Bad`]) and has its position; an error means that the
 //! rows after it cannot be told apart any more. Whether a row is bad does not depend on what is [`Wanted`].
 
+mod below;
 mod bytes;
 mod cells;
 mod columns;
@@ -50,7 +51,7 @@ pub const STDIN_NAME: &str = "<stdin>";
 /// What to read, and how.
 #[derive(Debug, Clone)]
 pub struct InputSpec {
-    /// Paths or globs, in order; `-` is standard input.
+    /// Paths, folders or globs, in order; `-` is standard input.
     pub paths: Vec<String>,
     /// The format of every file; without it each file's ending tells.
     pub format: Option<Format>,

@@ -185,6 +185,25 @@ fn folders_of_a_path_tell_columns_in_every_format() {
 }
 
 #[test]
+fn a_folder_is_every_file_below_it_that_tells_its_format() {
+    let files: [(&str, &[u8]); 5] = [
+        ("data/day=30/part.csv", b"text\none\n"),
+        ("data/day=31/part.csv", b"text\ntwo\n"),
+        ("data/_SUCCESS", b""),
+        ("data/day=31/.part.csv.crc", b"x"),
+        ("data/read.me", b"x"),
+    ];
+    let mut scene = scene("data", &files, "{{ text }}", "out.csv");
+    let told = "data/read.me is passed over, since its ending tells no format";
+    scene.run_job(&["job.toml"]).expect_code(0).says(told);
+    let table = Table::read(&scene.path("out.csv"));
+    assert_eq!(table.texts("text"), ["one", "two"]);
+    assert_eq!(table.texts("day"), ["30", "31"]);
+    let output = "the output data/out.csv is also read as input, by `data`";
+    scene.run(&["run", "job.toml", "--output", "data/out.csv"]).expect_code(1).says(output);
+}
+
+#[test]
 fn a_column_of_the_file_itself_is_not_told_by_its_folder() {
     let parts: [(&str, &[u8]); 2] =
         [("csv", b"day,text\nMonday,one\n"), ("jsonl", b"{\"text\":\"one\",\"day\":\"Monday\"}\n")];
@@ -239,7 +258,7 @@ fn a_delimiter_at_the_end_of_each_line_makes_no_column() {
         scene("in.csv", &[("in.csv", b"id;text;\n1;one;\n2;two;more\n")], "{{ text }}", "out.csv");
     let told = "in.csv:3: column 3 has a value here, and no name in the header; give it one";
     scene.run_job(&["job.toml"]).expect_code(1).says(told);
-    assert!(scene.witness().is_empty());
+    assert!(scene.witness().is_empty(), "{:?}", scene.witness());
 }
 
 #[test]

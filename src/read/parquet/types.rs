@@ -6,13 +6,36 @@ use arrow_array::cast::AsArray;
 use arrow_array::types::{Float64Type, Int64Type, UInt64Type};
 use arrow_array::{Array, ArrayRef, LargeListArray, ListArray, StructArray, new_null_array};
 use arrow_cast::{CastOptions, cast_with_options};
+use arrow_schema::extension::{EXTENSION_TYPE_METADATA_KEY, EXTENSION_TYPE_NAME_KEY};
 use arrow_schema::{ArrowError, DataType, Field, FieldRef, Fields, TimeUnit};
 
-/// The narrowest type that holds all values of both. `None` where there is none: such a column is not one column.
+use crate::row::PARQUET_INTERVAL;
+
+/// The column that holds all values of both. `None` where there is none: they are not one column.
+pub(in crate::read) fn joined_field(one: &FieldRef, other: &FieldRef) -> Option<FieldRef> {
+    let is_nullable = one.is_nullable() || other.is_nullable();
+    let data_type = joined(one.data_type(), other.data_type())?;
+    // Of a column of nothing but nulls, the other one says what it is.
+    let (kind, also) = if *one.data_type() == DataType::Null { (other, one) } else { (one, other) };
+    let mut metadata = kind.metadata().clone();
+    if *also.data_type() != DataType::Null {
+        let differs = |key: &str| metadata.get(key) != also.metadata().get(key);
+        if differs(PARQUET_INTERVAL) {
+            return None;
+        }
+        if differs(EXTENSION_TYPE_NAME_KEY) {
+            metadata.retain(|key, _| key != EXTENSION_TYPE_NAME_KEY && key != EXTENSION_TYPE_METADATA_KEY);
+        }
+    }
+    let field = kind.as_ref().clone().with_data_type(data_type).with_nullable(is_nullable);
+    Some(Arc::new(field.with_metadata(metadata)))
+}
+
+/// The narrowest type that holds all values of both.
 ///
 /// Whole numbers of 64 bits and floats are floats, as pandas writes a column that has nulls in one file and none in another;
 /// a number that a float would round is found when it is read.
-pub(in crate::read) fn joined(one: &DataType, other: &DataType) -> Option<DataType> {
+fn joined(one: &DataType, other: &DataType) -> Option<DataType> {
     use DataType::{
         Binary, BinaryView, Date32, Date64, Dictionary, Duration, LargeBinary, LargeList, LargeUtf8, List,
         Null, Struct, Time32, Time64, Timestamp, Utf8, Utf8View,
@@ -40,12 +63,6 @@ pub(in crate::read) fn joined(one: &DataType, other: &DataType) -> Option<DataTy
         _ if one.is_decimal() && other.is_decimal() => wider_decimal(one, other)?,
         _ => wider_number(one, other)?,
     })
-}
-
-fn joined_field(one: &FieldRef, other: &FieldRef) -> Option<FieldRef> {
-    let data_type = joined(one.data_type(), other.data_type())?;
-    let is_nullable = one.is_nullable() || other.is_nullable();
-    Some(Arc::new(one.as_ref().clone().with_data_type(data_type).with_nullable(is_nullable)))
 }
 
 fn joined_fields(one: &Fields, other: &Fields) -> Option<Fields> {
@@ -197,6 +214,8 @@ fn brought_fields(array: &StructArray, fields: &Fields) -> Result<ArrayRef, Arro
 
 #[cfg(test)]
 mod tests {
+    use std::collections::HashMap;
+
     use arrow_array::{Int32Array, Int64Array, NullArray, StringArray};
 
     use super::*;
@@ -240,6 +259,26 @@ mod tests {
                 assert_eq!(joined(&other, &one), both, "{other} and {one}");
             }
         }
+    }
+
+    #[test]
+    fn what_a_column_is_by_its_metadata_stays_where_both_say_so() {
+        let field = |data_type, key: &str| {
+            let metadata = HashMap::from([(key.to_owned(), "x".to_owned())]);
+            Arc::new(Field::new("a", data_type, false).with_metadata(metadata))
+        };
+        let bytes = || DataType::FixedSizeBinary(12);
+        let (span, plain) = (field(bytes(), PARQUET_INTERVAL), field(bytes(), "id"));
+        assert_eq!(joined_field(&span, &plain), None);
+        let nothing = Arc::new(Field::new("a", DataType::Null, true));
+        let both = joined_field(&nothing, &span).unwrap();
+        assert_eq!(
+            (both.data_type(), both.metadata(), both.is_nullable()),
+            (&bytes(), span.metadata(), true)
+        );
+        let uuid = field(bytes(), EXTENSION_TYPE_NAME_KEY);
+        assert!(joined_field(&uuid, &plain).unwrap().metadata().is_empty());
+        assert_eq!(joined_field(&uuid, &uuid).unwrap().metadata(), uuid.metadata());
     }
 
     #[test]

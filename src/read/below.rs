@@ -1,0 +1,108 @@
+//! The files of rows below a folder: those whose names tell a format, at any depth.
+
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use crate::format::Format;
+
+/// The files below a folder, sorted by name, and how many others were passed over, with the first of them.
+pub(super) struct Below {
+    pub(super) files: Vec<PathBuf>,
+    pub(super) others: Vec<PathBuf>,
+}
+
+/// Which files are rows, by their names.
+#[derive(Clone, Copy)]
+pub(super) enum Names {
+    /// Those that tell a format.
+    TellFormat,
+    /// All, since the job says the format.
+    Any,
+}
+
+impl Names {
+    fn take(self, path: &Path) -> bool {
+        match self {
+            Self::TellFormat => path.to_str().is_some_and(|name| Format::of_path(name).is_some()),
+            Self::Any => true,
+        }
+    }
+}
+
+/// Looks through a folder and the folders in it, as far as they are not hidden, and do not begin with `_`, as what programs
+/// keep beside their data does. Links are followed to files alone.
+///
+/// # Errors
+/// When a folder cannot be read.
+pub(super) fn look(folder: &Path, names: Names, is_passed_over: impl Fn(&Path) -> bool) -> io::Result<Below> {
+    let mut below = Below { files: Vec::new(), others: Vec::new() };
+    let mut folders = vec![folder.to_owned()];
+    while let Some(folder) = folders.pop() {
+        for entry in fs::read_dir(&folder)? {
+            let entry = entry?;
+            let path = entry.path();
+            if is_aside(&path) {
+                continue;
+            }
+            if entry.file_type()?.is_dir() {
+                folders.push(path);
+            } else if path.is_file() && !is_passed_over(&path) {
+                if names.take(&path) { &mut below.files } else { &mut below.others }.push(path);
+            }
+        }
+    }
+    below.files.sort();
+    below.others.sort();
+    Ok(below)
+}
+
+/// Whether `file` is read by its folder, or will be once it is there.
+pub(super) fn reads(folder: &Path, names: Names, file: &Path) -> bool {
+    let parent = file.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let (Ok(parent), Ok(folder)) = (fs::canonicalize(parent), fs::canonicalize(folder)) else { return false };
+    let Ok(within) = parent.strip_prefix(&folder) else { return false };
+    let is_looked_at = within.ancestors().chain([file]).all(|path| !is_aside(path));
+    is_looked_at && names.take(file)
+}
+
+fn is_aside(path: &Path) -> bool {
+    path.file_name().is_some_and(|name| name.to_string_lossy().starts_with(['.', '_']))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn files_whose_names_tell_a_format_are_found_at_any_depth() {
+        let folder = tempfile::tempdir().unwrap();
+        let at = |name: &str| folder.path().join(name);
+        for name in [
+            "b/2.csv",
+            "b/_temporary/3.csv",
+            "a/1.csv.gz",
+            ".hidden/4.csv",
+            "_5.csv",
+            "b/note.txt",
+            "own.csv",
+        ] {
+            fs::create_dir_all(at(name).parent().unwrap()).unwrap();
+            fs::write(at(name), "").unwrap();
+        }
+        let below = look(folder.path(), Names::TellFormat, |path| path.ends_with("own.csv")).unwrap();
+        assert_eq!(below.files, [at("a/1.csv.gz"), at("b/2.csv")]);
+        assert_eq!(below.others, [at("b/note.txt")]);
+        assert_eq!(look(folder.path(), Names::Any, |_| false).unwrap().files.len(), 4);
+        for (name, is_read) in [
+            ("b/2.csv", true),
+            ("b/later.csv", true),
+            ("b/_x.csv", false),
+            ("b/_temporary/4.csv", false),
+            ("b/a.txt", false),
+        ] {
+            assert_eq!(reads(folder.path(), Names::TellFormat, &at(name)), is_read, "{name}");
+        }
+        assert!(!reads(&at("a"), Names::Any, &at("b/2.csv")));
+    }
+}
