@@ -1,5 +1,7 @@
 //! A mistake in what the user wrote, shown where it stands: file, line, column, and the line itself.
 
+mod argument;
+
 use std::fmt;
 use std::ops::Range;
 use std::sync::Arc;
@@ -77,12 +79,8 @@ impl fmt::Display for Problem {
             f.write_str(&masked(&self.message))?;
             return self.help.iter().try_for_each(|help| write!(f, "\n  = help: {help}"));
         };
-        // The value of a flag has no lines to show.
-        let is_argument = script.name.starts_with("--") || script.name.starts_with("FANFOLD_");
-        if is_argument && *span == (0..script.text.len()) && !script.text.contains('\n') {
-            let joint = if script.name.starts_with("--") { ' ' } else { '=' };
-            write!(f, "{}\n  in: {}{joint}{}", masked(&self.message), script.name, masked(&script.text))?;
-            self.label.iter().try_for_each(|label| write!(f, " ({label})"))?;
+        if let Some(shown) = argument::shown(script, span, self.label.as_deref()) {
+            write!(f, "{}{shown}", masked(&self.message))?;
             return self.help.iter().try_for_each(|help| write!(f, "\n  = help: {help}"));
         }
         let annotation = AnnotationKind::Primary.span(span.clone());

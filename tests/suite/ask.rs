@@ -1,6 +1,6 @@
 //! `fanfold ask`: one question from the shell, its answer on standard output.
 
-use std::io::{BufRead, BufReader, Read};
+use std::io::{BufRead, BufReader, Read, Write};
 use std::process::Stdio;
 
 use fanfold::simulator::{Script, Settings};
@@ -145,7 +145,7 @@ fn a_question_that_makes_no_sense_is_refused_before_it_is_sent() {
     let scene = Scene::new();
     let turns = r#""messages":[{"role":"user","content":"x"}]"#;
     for (arguments, code, words) in [
-        (vec!["--request", "{\"messages\": [}"], 1, "--request:1:15"),
+        (vec!["--request", "{\"messages\": [}"], 1, "in: --request {\"messages\": [}"),
         (vec!["--request", "[1]"], 1, "a request is a JSON object"),
         (vec!["--request", "{\"model\":\"m\"}"], 1, "no `messages`"),
         (vec!["--request", &format!("{{{turns},\"extra_body\":{{}}}}")], 1, "wrapper of the Python client"),
@@ -357,4 +357,30 @@ fn a_text_on_standard_input_follows_the_question() {
     let output = command.stdin(letter).output().expect("the binary runs");
     Finished::from(output).expect_code(0);
     assert_eq!(last_body(&scene)["messages"][0]["content"], "Summarise:\n\nwe move");
+}
+
+#[test]
+fn a_pipe_that_brings_nothing_is_told_of_and_waited_for() {
+    let scene = Scene::new();
+    let url = scene.base_url().to_owned();
+    for (question, silent) in [(Some("Short?"), true), (Some("Short?"), false), (None, true)] {
+        let asked: Vec<&str> = ["ask", "--base-url", &url].into_iter().chain(question).collect();
+        let mut command = scene.command(&asked);
+        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut child = command.spawn().expect("it runs");
+        let mut input = child.stdin.take().expect("its standard input");
+        let mut said = BufReader::new(child.stderr.take().expect("its standard error"));
+        let mut line = String::new();
+        if silent {
+            said.read_line(&mut line).expect("a line");
+            assert_eq!(line, "waiting for standard input; < /dev/null to go without\n");
+        }
+        input.write_all(b"the text").expect("it is read");
+        drop(input);
+        assert!(child.wait().expect("an end").success());
+        let mut rest = String::new();
+        said.read_to_string(&mut rest).expect("text");
+        assert!(!rest.contains("waiting"), "once: {rest}");
+    }
+    assert_eq!(scene.witness_count(), 3);
 }

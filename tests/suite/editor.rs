@@ -133,7 +133,7 @@ fn every_key_has_a_description_and_every_word_that_it_may_say_is_one_that_the_pr
         assert!(key.ends_with(".any") || schema["description"].is_string(), "{key}");
         for word in schema["enum"].as_array().into_iter().flatten() {
             let ran = scene.run(&["preview", "job.toml", "--set", &format!("{key}={word}")]);
-            assert!(!ran.stderr.contains("--set:1:"), "{key} = {word}: {}", ran.stderr);
+            assert!(!ran.stderr.contains("in: --set"), "{key} = {word}: {}", ran.stderr);
             tried += 1;
         }
     }

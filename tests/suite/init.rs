@@ -111,7 +111,7 @@ fn what_does_not_work_is_told_and_nothing_is_written() {
         (&["--input", "inn.csv"][..], "did you mean `in.csv`?"),
         (&["--input", "-"], "name a file"),
         (&["--input", "in.csv", "--prompt", "{{ txt }}"], "did you mean `text`?"),
-        (&["--input", "in.csv", "--prompt", "{{ text"], "--prompt:1:"),
+        (&["--input", "in.csv", "--prompt", "{{ text"], "in: --prompt {{ text"),
         (&["--input", "empty.jsonl"], "--prompt"),
         (&["--input", "*/*/*.csv"], "matches no file"),
     ] {

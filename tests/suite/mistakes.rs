@@ -90,7 +90,7 @@ fn a_template_that_names_a_missing_column_is_shown_with_the_columns() {
         scene.job(input, "out.jsonl", "request.user = \"{{ idd }}\"\n");
         refused(&mut scene, &["job.toml"], &["no column `idd`", "job.toml:8:20", "`id`"]);
         scene.job(input, "out.jsonl", "");
-        let words = ["no column `title`", "--prompt:1:4", "{{ title }}"];
+        let words = ["no column `title`", "in: --prompt {{ title }}", "{{ title }}"];
         refused(&mut scene, &["job.toml", "--prompt", "{{ title }}"], &words);
     }
 }

@@ -3,7 +3,9 @@
 use std::fs;
 use std::io::{IsTerminal, Read, stdin};
 use std::path::Path;
+use std::time::Duration;
 
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use serde_json::{Map, Value};
 
 use super::super::Failure;
@@ -20,6 +22,9 @@ use crate::render;
 use crate::render::body::message;
 use crate::request::ChatRequest;
 use crate::watch::Screen;
+
+/// How long a pipe may bring nothing before it is said that it is waited for.
+const SILENCE: Duration = Duration::from_secs(1);
 
 /// The sections of a job file that say something of a question.
 const SECTIONS: [&str; 4] = ["model", "request", "retry", "price"];
@@ -127,6 +132,14 @@ fn is_handed_in() -> bool {
     matches!(kind, Ok(rustix::fs::FileType::RegularFile | rustix::fs::FileType::Fifo))
 }
 
+/// Whether standard input brings nothing for a while, and does not end either.
+fn is_silent() -> bool {
+    let input = stdin();
+    let mut watched = [PollFd::new(&input, PollFlags::IN)];
+    let patience = Timespec { tv_sec: SILENCE.as_secs().cast_signed(), tv_nsec: 0 };
+    matches!(poll(&mut watched, Some(&patience)), Ok(0))
+}
+
 /// The question, a blank line, and the text that it is about. Without a text it is the question alone.
 fn with_text(question: &str, text: &str) -> String {
     match text.trim().is_empty() {
@@ -138,8 +151,11 @@ fn with_text(question: &str, text: &str) -> String {
 /// The text on standard input, without the line break at its end.
 fn from_standard_input(screen: &Screen) -> Result<String, Failure> {
     let mut input = stdin();
-    if input.is_terminal() {
-        screen.say("type the question, and end it with Ctrl-D on a line of its own");
+    match input.is_terminal() {
+        true => screen.say("type the question, and end it with Ctrl-D on a line of its own"),
+        // Programs that start others often leave them a pipe that nobody writes to and nobody closes.
+        false if is_silent() => screen.say("waiting for standard input; < /dev/null to go without"),
+        false => {}
     }
     let mut bytes = Vec::new();
     input.read_to_end(&mut bytes).map_err(|error| Failure::new(format!("standard input: {error}")))?;
