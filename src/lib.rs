@@ -10,6 +10,7 @@ pub mod format;
 pub mod held;
 pub mod history;
 pub mod job;
+pub mod near_json;
 pub mod note;
 pub mod outcome;
 pub mod request;

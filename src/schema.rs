@@ -9,6 +9,8 @@ use jsonschema::{ReferencingError, Validator};
 use serde_json::Value;
 use thiserror::Error;
 
+use crate::near_json;
+
 pub use fields::{Field, FieldKind, FieldValue};
 
 /// The longest name of a schema that the API takes ("Structured output", Model Studio).
@@ -105,7 +107,11 @@ pub fn parse_answer(response: &str) -> Result<Value, String> {
     if text.is_empty() {
         return Err("the answer is empty; it has to be JSON".to_owned());
     }
-    serde_json::from_str(text).map_err(|error| {
+    let read = serde_json::from_str(text).or_else(|error| {
+        let mended = near_json::with_whole_characters(text.as_bytes());
+        mended.map_or(Err(error), |text| serde_json::from_slice(&text))
+    });
+    read.map_err(|error| {
         let (line, column) = (error.line(), error.column());
         let message = without_place(&error);
         faults::bounded(&format!(

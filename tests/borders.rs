@@ -4,9 +4,10 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-const NOUNS: [&str; 19] = [
+const NOUNS: [&str; 20] = [
     "conversation",
     "digits",
+    "near_json",
     // No noun either: one call of the system's, with what is known of systems that refuse it.
     "durable",
     "endpoint",

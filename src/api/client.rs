@@ -2,18 +2,18 @@
 
 use std::error::Error;
 use std::fmt;
-use std::io::{self, Read};
+use std::io;
 use std::panic::AssertUnwindSafe;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::{Duration, SystemTime};
 
-use flate2::read::MultiGzDecoder;
 use futures_util::FutureExt;
-use reqwest::header::{AUTHORIZATION, CONTENT_ENCODING, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
+use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
 use reqwest::{Client, ClientBuilder, Method, Request, Response, Url, redirect, retry};
 
 use super::key::Key;
+use super::packed::{packings, unpacked};
 use super::proxy;
 use super::secrets::{Secrets, Veil};
 use super::stream::{self, Incoming, Sink};
@@ -252,13 +252,13 @@ impl HttpEndpoint {
         let mut response =
             within(idle, sending).await?.map_err(|error| before_the_reply(&error, self.proxy.as_deref()))?;
         let (status, headers) = (response.status(), std::mem::take(response.headers_mut()));
-        let zipped = is_zipped(&headers);
-        if request.stream && status.is_success() && comes_as_events(&headers) && !zipped {
+        let packings = packings(&headers);
+        if request.stream && status.is_success() && comes_as_events(&headers) && packings.is_empty() {
             let veil = Veil::new(&access.secrets, sink);
             return self.collect(response, &headers, request, veil).await;
         }
         let body = whole_body(response, idle).await?;
-        let body = access.secrets.out_of_body(if zipped { unzipped(&body)? } else { body });
+        let body = access.secrets.out_of_body(unpacked(body, &packings, &headers)?);
         // A server that does not say what it sends.
         if request.stream && status.is_success() && body.trim_ascii_start().starts_with(b"data:") {
             let mut incoming = Incoming::new(&request.body, MOST_BYTES);
@@ -345,27 +345,6 @@ fn more_headers(headers: &[(String, String)]) -> Result<HeaderMap, ClientError> 
 fn comes_as_events(headers: &HeaderMap) -> bool {
     let kind = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
     kind.trim_start().to_ascii_lowercase().starts_with("text/event-stream")
-}
-
-/// Whether a body is compressed still: reqwest knows `gzip`, and not the other ways to write it. It takes the header away
-/// with what it unpacks.
-fn is_zipped(headers: &HeaderMap) -> bool {
-    let encoding = headers.get(CONTENT_ENCODING).and_then(|value| value.to_str().ok()).unwrap_or_default();
-    ["gzip", "x-gzip"].iter().any(|name| encoding.trim().eq_ignore_ascii_case(name))
-}
-
-/// The body out of its compression.
-fn unzipped(body: &[u8]) -> Result<Vec<u8>, Fault> {
-    let mut whole = Vec::new();
-    let most = MOST_BYTES as u64 + 1;
-    match MultiGzDecoder::new(body).take(most).read_to_end(&mut whole) {
-        Ok(_) if whole.len() > MOST_BYTES => Err(too_long()),
-        Ok(_) => Ok(whole),
-        Err(error) => {
-            let message = format!("the reply cannot be unpacked after {} bytes: {error}", whole.len());
-            Err(Fault::new(FaultKind::Passing, "cut_body", message))
-        }
-    }
 }
 
 /// Waits for the next thing to come, so long at most.

@@ -2,8 +2,8 @@
 
 use std::fmt;
 
-use serde::de::value::SeqAccessDeserializer;
-use serde::de::{IgnoredAny, SeqAccess, Visitor};
+use serde::de::value::{MapAccessDeserializer, SeqAccessDeserializer};
+use serde::de::{IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 use serde_json::value::RawValue;
 
@@ -45,6 +45,9 @@ pub(super) struct Choice {
     /// Null in an answer that was cut, which is not the same as not there.
     #[serde(default, deserialize_with = "present")]
     pub(super) finish_reason: Option<Option<String>>,
+    /// The word of the model behind OpenRouter, which has none of its own for some ends.
+    #[serde(default, deserialize_with = "loose::text")]
+    pub(super) native_finish_reason: Option<String>,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -53,10 +56,11 @@ pub(super) struct Message {
     /// Why the model will not answer, in its own words.
     #[serde(default, deserialize_with = "loose::text")]
     pub(super) refusal: Option<String>,
-    pub(super) reasoning_content: Option<String>,
+    pub(super) reasoning_content: Option<Content>,
     /// The name that vLLM and OpenRouter have for it.
-    #[serde(default, deserialize_with = "loose::text")]
-    pub(super) reasoning: Option<String>,
+    pub(super) reasoning: Option<Content>,
+    /// An error in the place of an answer.
+    pub(super) error: Option<Box<RawValue>>,
     pub(super) tool_calls: Option<Vec<Box<RawValue>>>,
 }
 
@@ -68,15 +72,46 @@ pub(super) enum Content {
     Parts(Vec<ContentPart>),
 }
 
-/// A part of a content: of the answer, or of the thoughts before it.
-#[derive(Debug, Deserialize)]
+/// A part of a content: of the answer, or of the thoughts before it; a text by itself is one too.
+#[derive(Debug, Default, Deserialize)]
+#[serde(from = "PartOrText")]
 pub(super) struct ContentPart {
+    r#type: Option<String>,
+    text: Option<String>,
+    thinking: Option<Box<Content>>,
+    reasoning: Option<Box<Content>>,
+}
+
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum PartOrText {
+    Text(String),
+    Part(WirePart),
+    Other(IgnoredAny),
+}
+
+/// A part as it stands on the wire.
+#[derive(Deserialize)]
+struct WirePart {
     #[serde(default, deserialize_with = "loose::text")]
     r#type: Option<String>,
+    #[serde(default, deserialize_with = "loose::text")]
     text: Option<String>,
     /// A text, or parts of its own, as Mistral has it.
     thinking: Option<Box<Content>>,
     reasoning: Option<Box<Content>>,
+}
+
+impl From<PartOrText> for ContentPart {
+    fn from(part: PartOrText) -> Self {
+        match part {
+            PartOrText::Text(text) => Self { text: Some(text), ..Self::default() },
+            PartOrText::Part(WirePart { r#type, text, thinking, reasoning }) => {
+                Self { r#type, text, thinking, reasoning }
+            }
+            PartOrText::Other(_) => Self::default(),
+        }
+    }
 }
 
 /// What an answer lacks to be one.
@@ -88,8 +123,8 @@ pub(super) enum Lack {
     Rest(String),
     /// The model refused, in these words.
     Consent(String),
-    /// The server's own filter took the answer back, or the rest of it.
-    Filtered,
+    /// The server's own filter took the answer back, or the rest of it; what is said of it, where anything is.
+    Filtered(Option<String>),
     /// There is no text and no tool call in it.
     Content,
     /// There is no text in it, and it was paid for: the model reasoned until its tokens were used up.
@@ -104,7 +139,10 @@ impl Completion {
 
     /// The error inside a choice, as the body of an error has it.
     pub(super) fn choice_error(&self) -> Option<Vec<u8>> {
-        self.choices.iter().flatten().find_map(|choice| choice_error(choice.error.as_deref()))
+        self.choices.iter().flatten().find_map(|choice| {
+            let in_message = choice.message.as_ref().and_then(|message| message.error.as_deref());
+            choice_error(choice.error.as_deref()).or_else(|| choice_error(in_message))
+        })
     }
 
     /// The answer it holds, and what that lacks.
@@ -120,9 +158,10 @@ impl Completion {
         let mut answer = Answer { usage, model: self.model, request_id, ..Answer::default() };
         let (mut cut, mut filtered, mut broken, mut refusal) = (false, false, None, None);
         for choice in choices {
-            cut |= choice.finish_reason == Some(None);
+            let native = choice.native_finish_reason.filter(|word| !word.is_empty());
+            cut |= choice.finish_reason == Some(None) && native.is_none();
             // Of several choices, one that was cut counts for all.
-            let reason = choice.finish_reason.flatten();
+            let reason = choice.finish_reason.flatten().or(native);
             let finish = reason.as_deref().map(Finish::of);
             match finish {
                 Some(Finish::Length) => answer.finish_reason = Some("length".to_owned()),
@@ -136,7 +175,8 @@ impl Completion {
             let (text, thoughts) = message.content.map(Content::into_texts).unwrap_or_default();
             texts.push(text);
             let filled = |text: Option<String>| text.filter(|text| !text.trim().is_empty());
-            let reasoning = filled(message.reasoning_content).or(filled(message.reasoning));
+            let said = |thoughts: Option<Content>| filled(thoughts.map(Content::into_thoughts));
+            let reasoning = said(message.reasoning_content).or(said(message.reasoning));
             answer.reasoning = answer.reasoning.or(joined(reasoning, filled(Some(thoughts))));
             refusal = refusal.or(filled(message.refusal));
             let calls = message.tool_calls.filter(|calls| !calls.is_empty());
@@ -151,9 +191,9 @@ impl Completion {
         let lack = match (broken, refusal) {
             (Some(word), _) => Some(Lack::Rest(word)),
             _ if cut => Some(Lack::End),
-            _ if filtered => Some(Lack::Filtered),
+            (None, words) if filtered => Some(Lack::Filtered(words)),
             _ if answer.tool_calls.is_some() || !empty => None,
-            (None, Some(words)) => Some(Lack::Consent(words)),
+            (_, Some(words)) => Some(Lack::Consent(words)),
             _ if answer.reasoning.is_some() => Some(Lack::ContentAfterReasoning),
             _ => Some(Lack::Content),
         };
@@ -199,6 +239,26 @@ impl<'de> Visitor<'de> for Contents {
         Ok(Content::Text(text))
     }
 
+    fn visit_u64<E>(self, number: u64) -> Result<Content, E> {
+        Ok(Content::Text(number.to_string()))
+    }
+
+    fn visit_i64<E>(self, number: i64) -> Result<Content, E> {
+        Ok(Content::Text(number.to_string()))
+    }
+
+    fn visit_f64<E>(self, number: f64) -> Result<Content, E> {
+        Ok(Content::Text(number.to_string()))
+    }
+
+    fn visit_bool<E>(self, said: bool) -> Result<Content, E> {
+        Ok(Content::Text(said.to_string()))
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, part: A) -> Result<Content, A::Error> {
+        ContentPart::deserialize(MapAccessDeserializer::new(part)).map(|part| Content::Parts(vec![part]))
+    }
+
     fn visit_seq<A: SeqAccess<'de>>(self, parts: A) -> Result<Content, A::Error> {
         Vec::deserialize(SeqAccessDeserializer::new(parts)).map(Content::Parts)
     }
@@ -224,6 +284,12 @@ impl Content {
         split.take(&text, &mut out);
         split.finish(&mut out);
         (answer, thoughts)
+    }
+
+    /// All of it as thoughts.
+    pub(super) fn into_thoughts(self) -> String {
+        let (text, thoughts) = self.into_pieces();
+        thoughts + &text
     }
 
     /// The same, without a look at the tags in the text.
@@ -258,9 +324,9 @@ fn array(items: &[Box<RawValue>]) -> String {
     format!("[{}]", items.join(","))
 }
 
-/// Tells a field that is null from one that is not there.
+/// Tells a field that is null, or an empty text as some servers write it, from one that is not there.
 pub(super) fn present<'de, D: Deserializer<'de>>(
     deserializer: D,
 ) -> Result<Option<Option<String>>, D::Error> {
-    Option::<String>::deserialize(deserializer).map(Some)
+    loose::text(deserializer).map(|text| Some(text.filter(|text| !text.is_empty())))
 }

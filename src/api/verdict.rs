@@ -7,12 +7,11 @@ use std::time::{Duration, SystemTime};
 
 use reqwest::StatusCode;
 use reqwest::header::HeaderMap;
-use serde::de::DeserializeOwned;
 
-use super::repair::repaired;
 use super::reply::{Completion, Lack};
 use super::retry_after::retry_after;
 use super::stream::{Incoming, Trouble};
+use crate::near_json::read;
 use crate::outcome::{Fault, FaultKind, Reply};
 use said::Said;
 pub(super) use said::words_of;
@@ -59,12 +58,6 @@ fn judge_whole(status: StatusCode, headers: &HeaderMap, body: &[u8], now: System
         return Err(refused(status, headers, &error, now, request_id));
     }
     judge_completion(status, headers, completion, Some(body))
-}
-
-/// Reads JSON, or what is nearly that.
-pub(super) fn read<T: DeserializeOwned>(body: &[u8]) -> Result<T, serde_json::Error> {
-    serde_json::from_slice(body)
-        .or_else(|error| repaired(body).map_or(Err(error), |body| serde_json::from_slice(&body)))
 }
 
 /// Judges a stream that came to its end, or broke off. `cause`: what broke it. A stream that its server ended as HTTP has it
@@ -119,8 +112,9 @@ fn judge_completion(
             (FaultKind::Unusable, word, message)
         }
         Lack::Consent(words) => (RowRefused, "refused".to_owned(), said::bounded(words)),
-        Lack::Filtered => {
-            (RowRefused, "content_filter".to_owned(), "the server's content filter cut the answer".to_owned())
+        Lack::Filtered(words) => {
+            let words = words.map_or("the server's content filter cut the answer".to_owned(), said::bounded);
+            (RowRefused, "content_filter".to_owned(), words)
         }
         Lack::Content => unusable("empty_answer", "the answer has no text and no tool call"),
         Lack::ContentAfterReasoning => {

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use fanfold::simulator::{Profile, Script, Settings};
 use flate2::Compression;
-use flate2::write::GzEncoder;
+use flate2::write::{GzEncoder, ZlibEncoder};
 use serde_json::{Value, json};
 
 use crate::harness::{Finished, Scene};
@@ -133,13 +133,16 @@ fn an_error_inside_a_choice_is_no_success_and_an_empty_error_beside_an_answer_is
     let mut scene = scene(
         &[
             body(json!({"error": {"code": "odd_trouble", "message": "the upstream broke"}})),
+            body(
+                json!({"message": {"content": "Yes", "error": {"code": "odd_trouble", "message": "so it did"}}}),
+            ),
             empty.to_string(),
         ],
         "",
     );
     scene.run_job(&["job.toml"]).expect_code(3).says("the upstream broke");
-    assert_eq!(ends(&scene)[0].1, "odd_trouble");
-    assert_eq!(ends(&scene)[1].0, "ok");
+    assert_eq!([&ends(&scene)[0].1, &ends(&scene)[1].1], ["odd_trouble"; 2]);
+    assert_eq!(ends(&scene)[2].0, "ok");
 }
 
 #[test]
@@ -279,8 +282,84 @@ fn parallel_calls_that_carry_one_index_and_choices_out_of_order_are_told_apart()
     assert_eq!(choices.output()[0]["response"], "[\"a\",\"b\"]");
 }
 
+#[test]
+fn an_answer_is_read_in_each_form_that_servers_give_it() {
+    let says = |message: Value| body(json!({"message": message}));
+    let bodies = [
+        says(json!({"content": ["Yes"]})),
+        says(json!({"content": {"type": "text", "text": "Yes"}})),
+        says(json!({"content": "Yes", "reasoning_content": [{"type": "text", "text": "hm"}]})),
+        says(json!({"content": "Yes", "reasoning_content": {"text": "hm"}})),
+        body(json!({"finish_reason": ""})),
+        body(json!({"finish_reason": 1})),
+        body(json!({"finish_reason": null, "native_finish_reason": "stop"})),
+    ];
+    let mut whole = scene(&bodies, "");
+    whole.run_job(&["job.toml"]).expect_code(0);
+    let piece =
+        |index: Value, content: Value| json!({"choices": [{"index": index, "delta": {"content": content}}]});
+    let end = |index: Value| json!({"choices": [{"index": index, "delta": {}, "finish_reason": "stop"}]});
+    let halves = |first: &str, second: &str| {
+        let piece = |half: &str| piece(json!(0), json!("@")).to_string().replace('@', half);
+        format!("data: {}\n\ndata: {}\n\n{}", piece(first), piece(second), events(&[end(json!(0))], true))
+    };
+    let python =
+        |text: &str| piece(json!(0), json!(text)).to_string().replace("\"index\"", "\"score\":NaN,\"index\"");
+    let bodies = [
+        events(&[piece(json!("0"), json!("Ye")), piece(json!("0"), json!("s")), end(json!("0"))], true),
+        events(&[piece(json!(0), json!(["Yes"])), end(json!(0))], true),
+        halves("Yes \\ud83d", "\\ude00"),
+        halves("Yes \\ud83d", ""),
+        format!("data: {}\ndata: {}\n\n{}", python("Ye"), python("s"), events(&[end(json!(0))], true)),
+        events(
+            &[
+                piece(json!(0), json!("Yes")),
+                json!({"choices": [{"delta": {}, "finish_reason": null, "native_finish_reason": "stop"}]}),
+            ],
+            true,
+        ),
+    ];
+    let mut stream = scene(&bodies, "model.transport = \"stream\"\n");
+    stream.run_job(&["job.toml"]).expect_code(0);
+    for (scene, count) in [(&whole, 7), (&stream, 6)] {
+        for (row, end) in scene.output().iter().zip(ends(scene)).take(count) {
+            let said = row["response"].as_str().unwrap_or_default();
+            assert!(["Yes", "Yes \u{1f600}", "Yes \u{fffd}"].contains(&said), "{row}");
+            assert_eq!(end, ("ok".to_owned(), String::new(), 1), "{row}");
+        }
+    }
+    assert_eq!(whole.output()[2]["reasoning"], "hm");
+    assert_eq!(stream.output()[2]["response"], "Yes \u{1f600}");
+}
+
+#[test]
+fn half_a_character_in_an_answer_of_json_is_replaced_in_its_fields() {
+    let answer = body(json!({"message": {"content": r#"{"a": "x\ud83d", "b": "\ud83d\ude00"}"#}}));
+    let nan = body(json!({"message": {"content": r#"{"a": NaN, "b": ""}"#}}));
+    let mut scene =
+        scene(&[answer, nan], "answer.schema = \"schema.json\"\nanswer.expand = true\nanswer.repair = 0\n");
+    let fields = json!({"a": {"type": ["string", "null"]}, "b": {"type": "string"}});
+    scene.write(
+        "schema.json",
+        json!({"type": "object", "required": ["a", "b"], "properties": fields}).to_string(),
+    );
+    scene.run_job(&["job.toml"]).expect_code(3);
+    let rows = scene.output();
+    assert_eq!((&rows[0]["a"], &rows[0]["b"]), (&"x\u{fffd}".into(), &"\u{1f600}".into()), "{}", rows[0]);
+    assert_eq!(rows[1]["status"], "failed", "a number that is none is no value");
+}
+
+#[test]
+fn a_filter_that_says_why_is_quoted() {
+    let message = json!({"content": null, "refusal": "That is not for us."});
+    let mut scene = scene(&[body(json!({"message": message, "finish_reason": "content_filter"}))], "");
+    scene.run_job(&["job.toml"]).expect_code(3);
+    assert_eq!(ends(&scene)[0], ("failed".to_owned(), "content_filter".to_owned(), 1));
+    assert_eq!(scene.output()[0]["error"], "That is not for us.");
+}
+
 /// Answers one request with a body that is compressed, under this name of its compression.
-fn zipped(name: &'static str, body: String) -> (SocketAddr, JoinHandle<()>) {
+fn zipped(name: &'static str, kind: &'static str, body: String) -> (SocketAddr, JoinHandle<()>) {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
     let address = listener.local_addr().expect("an address");
     let server = thread::spawn(move || {
@@ -292,11 +371,20 @@ fn zipped(name: &'static str, body: String) -> (SocketAddr, JoinHandle<()>) {
             let read = stream.read(&mut bytes).expect("a request");
             request.extend_from_slice(&bytes[..read]);
         }
-        let mut encoder = GzEncoder::new(Vec::new(), Compression::default());
-        encoder.write_all(body.as_bytes()).expect("memory");
-        let body = encoder.finish().expect("memory");
+        let body = match name {
+            "deflate" => {
+                let mut encoder = ZlibEncoder::new(Vec::new(), Compression::default());
+                encoder.write_all(body.as_bytes()).expect("memory");
+                encoder.finish().expect("memory")
+            }
+            _ => {
+                let mut encoder = GzEncoder::new(Vec::new(), Compression::default());
+                encoder.write_all(body.as_bytes()).expect("memory");
+                encoder.finish().expect("memory")
+            }
+        };
         let head = format!(
-            "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Encoding: {name}\r\nContent-Length: {}\r\n\r\n",
+            "HTTP/1.1 200 OK\r\nContent-Type: {kind}\r\nContent-Encoding: {name}\r\nContent-Length: {}\r\n\r\n",
             body.len()
         );
         stream.write_all(&[head.as_bytes(), &body].concat()).expect("a client");
@@ -306,12 +394,19 @@ fn zipped(name: &'static str, body: String) -> (SocketAddr, JoinHandle<()>) {
 
 #[test]
 fn a_compressed_body_is_unpacked_by_any_name_of_its_compression() {
-    for name in ["GZIP", "x-gzip", "gzip"] {
-        let (address, server) = zipped(name, body(json!({})));
-        let url = format!("http://{address}/v1");
-        let said: Finished =
-            Scene::new().run(&["ask", "--no-stream", "--model", "house", "--base-url", &url, "Why?"]);
-        assert_eq!(said.expect_code(0).stdout.trim(), "Yes", "{name}");
-        server.join().expect("one request");
+    let piece = json!({"choices": [{"delta": {"content": "Yes"}, "finish_reason": "stop"}]});
+    for name in ["GZIP", "x-gzip", "gzip", "gzip, identity", "deflate"] {
+        for stream in [false, true] {
+            let (address, server) = match stream {
+                true => zipped(name, "text/event-stream", events(std::slice::from_ref(&piece), true)),
+                false => zipped(name, "application/json", body(json!({}))),
+            };
+            let url = format!("http://{address}/v1");
+            let flags: &[&str] = if stream { &[] } else { &["--no-stream"] };
+            let asked = [&["ask", "--model", "house", "--base-url", &url, "Why?"], flags].concat();
+            let said: Finished = Scene::new().run(&asked);
+            assert_eq!(said.expect_code(0).stdout.trim(), "Yes", "{name}, {stream}");
+            server.join().expect("one request");
+        }
     }
 }

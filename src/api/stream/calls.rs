@@ -4,10 +4,14 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use serde_json::value::RawValue;
 
+use super::loose;
+
 /// A piece of a tool call. What a server leaves out or says again in later pieces differs from server to server.
 #[derive(Debug, Deserialize)]
 pub(super) struct CallDelta {
+    #[serde(default, deserialize_with = "loose::count")]
     index: Option<u64>,
+    #[serde(default, deserialize_with = "loose::text")]
     id: Option<String>,
     r#type: Option<String>,
     function: Option<FunctionDelta>,

@@ -11,7 +11,7 @@ use super::loose;
 use super::reply::{Choice, Completion, Content, Message, choice_error, present};
 use super::thoughts::Thoughts;
 use super::usage::WireUsage;
-use super::verdict::read;
+use crate::near_json::{Halves, repaired_piece};
 use calls::{CallDelta, Calls};
 use events::{Event, Events};
 
@@ -65,6 +65,8 @@ struct Part {
     finish_reason: Option<Option<String>>,
     manner: Manner,
     thoughts: Thoughts,
+    content_halves: Halves,
+    reasoning_halves: Halves,
 }
 
 /// How the text of a model that is known to repeat itself comes in this stream.
@@ -99,6 +101,7 @@ struct Chunk {
 
 #[derive(Debug, Deserialize)]
 struct ChunkChoice {
+    #[serde(default, deserialize_with = "loose::count")]
     index: Option<u64>,
     delta: Option<Delta>,
     /// In place of a delta: a server that had the whole answer, and wrapped it as a stream.
@@ -109,15 +112,19 @@ struct ChunkChoice {
     usage: Option<WireUsage>,
     #[serde(default, deserialize_with = "present")]
     finish_reason: Option<Option<String>>,
+    /// The word of the model behind OpenRouter, which has none of its own for some ends.
+    #[serde(default, deserialize_with = "loose::text")]
+    native_finish_reason: Option<String>,
 }
 
 #[derive(Debug, Default, Deserialize)]
 struct Delta {
     content: Option<Content>,
-    reasoning_content: Option<String>,
+    reasoning_content: Option<Content>,
     /// The name that vLLM and OpenRouter have for it.
-    #[serde(default, deserialize_with = "loose::text")]
-    reasoning: Option<String>,
+    reasoning: Option<Content>,
+    /// An error in the place of a piece.
+    error: Option<Box<RawValue>>,
     #[serde(default, deserialize_with = "loose::text")]
     refusal: Option<String>,
     tool_calls: Option<Vec<CallDelta>>,
@@ -211,27 +218,37 @@ impl Incoming {
 
     /// Takes an event: one piece, or several from a server that puts no blank lines between them.
     fn take_data(&mut self, data: &[u8], sink: &mut Sink<'_>) -> Result<(), Trouble> {
-        for chunk in serde_json::Deserializer::from_slice(data).into_iter::<Chunk>() {
-            let chunk = match chunk {
-                Ok(chunk) => chunk,
-                Err(error) => read(data).map_err(|_| Trouble::Unreadable(data.to_vec(), error))?,
-            };
-            // The second is DashScope's native form.
-            let native = chunk.choices.is_none() && chunk.code.is_some() && chunk.message.is_some();
-            if chunk.error || native {
-                return Err(Trouble::Error(data.to_vec()));
+        let unreadable = |error| Trouble::Unreadable(data.to_vec(), error);
+        for (taken, chunk) in serde_json::Deserializer::from_slice(data).into_iter::<Chunk>().enumerate() {
+            match chunk {
+                Ok(chunk) => self.take_chunk(data, chunk, sink)?,
+                Err(error) => {
+                    let Some(repaired) = repaired_piece(data) else { return Err(unreadable(error)) };
+                    let chunks = serde_json::Deserializer::from_slice(&repaired).into_iter::<Chunk>();
+                    for chunk in chunks.skip(taken) {
+                        self.take_chunk(data, chunk.map_err(unreadable)?, sink)?;
+                    }
+                    return Ok(());
+                }
             }
-            let error =
-                chunk.choices.iter().flatten().find_map(|choice| choice_error(choice.error.as_deref()));
-            if let Some(error) = error {
-                return Err(Trouble::Error(error));
-            }
-            self.take_chunk(chunk, sink);
         }
         Ok(())
     }
 
-    fn take_chunk(&mut self, chunk: Chunk, sink: &mut Sink<'_>) {
+    fn take_chunk(&mut self, data: &[u8], chunk: Chunk, sink: &mut Sink<'_>) -> Result<(), Trouble> {
+        // The second is DashScope's native form.
+        let native = chunk.choices.is_none() && chunk.code.is_some() && chunk.message.is_some();
+        if chunk.error || native {
+            return Err(Trouble::Error(data.to_vec()));
+        }
+        let error = chunk.choices.iter().flatten().find_map(|choice| {
+            let in_delta =
+                choice.delta.as_ref().or(choice.message.as_ref()).and_then(|said| said.error.as_deref());
+            choice_error(choice.error.as_deref()).or_else(|| choice_error(in_delta))
+        });
+        if let Some(error) = error {
+            return Err(Trouble::Error(error));
+        }
         let whole = &mut self.whole;
         whole.id = whole.id.take().or(chunk.id);
         whole.request_id = whole.request_id.take().or(chunk.request_id);
@@ -251,13 +268,15 @@ impl Incoming {
             let sink: &mut Sink<'_> = if index == 0 { &mut *sink } else { &mut unheard };
             let (brought, replaced) = part.take(delta, self.repeats, sink);
             self.kept = (self.kept + brought).saturating_sub(replaced);
+            let native = choice.native_finish_reason.filter(|word| !word.is_empty());
             match choice.finish_reason {
-                // Some servers write an empty text for null.
-                Some(Some(reason)) if !reason.is_empty() => part.finish_reason = Some(Some(reason)),
+                None | Some(None) if native.is_some() => part.finish_reason = Some(native),
+                Some(Some(reason)) => part.finish_reason = Some(Some(reason)),
                 Some(_) if part.finish_reason.is_none() => part.finish_reason = Some(None),
                 _ => {}
             }
         }
+        Ok(())
     }
 }
 
@@ -266,19 +285,20 @@ impl Part {
         self.content.is_empty() && self.reasoning.is_empty() && self.calls.is_empty()
     }
 
-    fn reason(&mut self, more: &str, sink: &mut Sink<'_>) {
-        self.reasoning.push_str(more);
-        sink(Piece::Reasoning(more));
+    fn reason(&mut self, more: String, sink: &mut Sink<'_>) {
+        let more = self.reasoning_halves.join(more);
+        self.reasoning.push_str(&more);
+        sink(Piece::Reasoning(&more));
     }
 
     /// Takes a delta. Gives the bytes it brought, and the bytes of earlier text that they stand for: a text that is said
     /// anew may be shorter.
     fn take(&mut self, delta: Delta, repeats: bool, sink: &mut Sink<'_>) -> (usize, usize) {
         let (mut brought, mut replaced) = (0, 0);
-        let reasoning = delta.reasoning_content.or(delta.reasoning);
+        let reasoning = delta.reasoning_content.or(delta.reasoning).map(Content::into_thoughts);
         if let Some(more) = reasoning.filter(|more| !more.is_empty()) {
             brought += more.len();
-            self.reason(&more, sink);
+            self.reason(more, sink);
         }
         if let Some(more) = delta.refusal {
             brought += more.len();
@@ -287,10 +307,11 @@ impl Part {
         let (content, thoughts) = delta.content.map(Content::into_pieces).unwrap_or_default();
         if !thoughts.is_empty() {
             brought += thoughts.len();
-            self.reason(&thoughts, sink);
+            self.reason(thoughts, sink);
         }
         if !content.is_empty() {
             brought += content.len();
+            let content = self.content_halves.join(content);
             match repeats {
                 true => replaced = self.take_repeated(content, sink),
                 false => self.add(&content, sink),
@@ -306,6 +327,10 @@ impl Part {
     }
 
     fn end_text(&mut self, sink: &mut Sink<'_>) {
+        self.reasoning.extend(self.reasoning_halves.end());
+        if let Some(half) = self.content_halves.end() {
+            self.add(half.encode_utf8(&mut [0; 4]), sink);
+        }
         let Self { content: answer, reasoning, thoughts, .. } = self;
         thoughts.finish(&mut |piece| heard(piece, answer, reasoning, sink));
     }
@@ -333,10 +358,10 @@ impl Part {
     fn into_choice(self) -> Choice {
         let message = Message {
             content: Some(Content::Answer(self.content)),
-            reasoning_content: Some(self.reasoning),
+            reasoning_content: Some(Content::Text(self.reasoning)),
             refusal: Some(self.refusal),
-            reasoning: None,
             tool_calls: Some(self.calls.finish()),
+            ..Message::default()
         };
         // A stream says why it ends: one that does not may have been cut, and a null says no more than nothing.
         let finish_reason = self.finish_reason.or(Some(None));

@@ -2,8 +2,9 @@
 
 use super::*;
 
+/// Rows that can all be sent.
 fn counts(kept: u64, moved: u64, changed: u64, new: u64) -> Matched {
-    Matched { kept, moved, changed, new, ..Matched::default() }
+    Matched { kept, moved, changed, new, to_send: changed + new, ..Matched::default() }
 }
 
 #[test]
