@@ -32,6 +32,7 @@ mod status;
 mod steward;
 mod summary;
 mod tables;
+mod usage;
 mod verify;
 
 use std::io;

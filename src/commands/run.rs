@@ -367,6 +367,7 @@ impl Session<'_> {
             written,
             account: &account,
             allowance: &allowance,
+            finish_reasons: &reader.finish_reasons()?,
             in_doubt,
             run,
             begun: self.begun,

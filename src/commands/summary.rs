@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 
 use super::Failure;
 use super::caps::Allowance;
+use super::usage::{sum_of_tokens, unknown_finish};
 use crate::api::verdict::mend;
 use crate::dispatch::stop::{Cap, StopReason};
 use crate::exit::Exit;
@@ -74,6 +75,8 @@ pub(super) struct Summary<'a> {
     pub(super) written: Option<Written>,
     pub(super) account: &'a Account,
     pub(super) allowance: &'a Allowance,
+    /// Why the answers of the present rows ended: a word, and how many.
+    pub(super) finish_reasons: &'a [(String, u64)],
     pub(super) in_doubt: u64,
     pub(super) run: i64,
     pub(super) begun: SystemTime,
@@ -107,9 +110,14 @@ impl Summary<'_> {
             }
         };
         let matched = &self.plan.matched;
-        let finish_reasons = reader.finish_reasons()?;
-        let cut_by_length: u64 =
-            finish_reasons.iter().filter(|(word, _)| word == "length").map(|(_, answers)| answers).sum();
+        let ended_with = |word: fn(&str) -> bool| {
+            self.finish_reasons
+                .iter()
+                .filter(move |(found, _)| word(found))
+                .map(|(word, answers)| (word, *answers))
+        };
+        let cut_by_length: u64 = ended_with(|word| word == "length").map(|(_, answers)| answers).sum();
+        let unknown: BTreeMap<_, _> = ended_with(|word| Finish::of(word) == Finish::Unknown).collect();
         Ok(json!({
             "version": VERSION,
             "program": concat!("fanfold ", env!("CARGO_PKG_VERSION")),
@@ -151,7 +159,7 @@ impl Summary<'_> {
             },
             "caps": self.allowance.json(),
             "cut_by_length": cut_by_length,
-            "unknown_finish_reasons": unknown(finish_reasons).into_iter().collect::<BTreeMap<_, _>>(),
+            "unknown_finish_reasons": unknown,
             "reason": self.account.reason,
             "error_code": fault.map(|fault| &fault.code),
             "error": fault.map(|fault| &fault.message),
@@ -177,13 +185,11 @@ impl Summary<'_> {
         let cost =
             snapshot.cost.map_or_else(String::new, |cost| format!(" · cost {} (estimate)", money(cost)));
         screen.say(&format!(
-            "{} ({} throttled, {} without an answer) · {} tokens: {} prompt + {} completion{cost}{}",
+            "{} ({} throttled, {} without an answer) · {}{cost}{}",
             counted(snapshot.requests, "request"),
             count(snapshot.throttled),
             count(snapshot.faults),
-            count(snapshot.usage.total_tokens),
-            count(snapshot.usage.prompt_tokens),
-            count(snapshot.usage.completion_tokens),
+            sum_of_tokens(snapshot.usage),
             if self.simulated { " · simulated, nothing was bought" } else { "" },
         ));
         if snapshot.uncounted > 0 {
@@ -197,13 +203,9 @@ impl Summary<'_> {
             let answers = counted(snapshot.cut_by_length, "answer");
             screen.say(&format!("{answers} ended at max_tokens (finish_reason \"length\")"));
         }
-        for (word, answers) in unknown(reader.finish_reasons()?) {
-            screen.insist(&format!(
-                "warning: {} ended with finish_reason \"{}\", which fanfold does not know; look at them",
-                counted(answers, "answer"),
-                short(&word, 60)
-            ));
-        }
+        let words = self.finish_reasons.iter();
+        let warnings = words.filter_map(|(word, answers)| unknown_finish(word, Some(*answers)));
+        warnings.for_each(|warning| screen.insist(&warning));
         if self.written.is_some_and(|written| written.failed > 0) {
             let mut said = BTreeSet::new();
             for group in reader.failures()? {
@@ -326,12 +328,6 @@ impl Summary<'_> {
             ),
         }
     }
-}
-
-/// The words among these that nobody knows, with their answers.
-fn unknown(finish_reasons: Vec<(String, u64)>) -> Vec<(String, u64)> {
-    let is_unknown = |(word, _): &(String, u64)| Finish::of(word) == Finish::Unknown;
-    finish_reasons.into_iter().filter(is_unknown).collect()
 }
 
 /// What was spent, where it is known: tokens that cost nothing are mostly tokens whose price was not known when they

@@ -384,3 +384,44 @@ fn a_pipe_that_brings_nothing_is_told_of_and_waited_for() {
     }
     assert_eq!(scene.witness_count(), 3);
 }
+
+#[test]
+fn of_what_an_answer_used_only_that_is_told_which_the_server_counted() {
+    for (usage, told) in [
+        ("{\"total_tokens\":1234}", "1,234 tokens\n"),
+        (
+            "{\"prompt_tokens\":30,\"completion_tokens\":10,\"total_tokens\":40}",
+            "40 tokens: 30 prompt + 10 completion",
+        ),
+        ("null", "tokens: the server did not count them\n"),
+    ] {
+        let scene = faulty(&literal("stop", usage));
+        let finished = ask(&scene, &["--no-stream", "--no-thinking", "Hello"]).expect_code(0);
+        assert_eq!(finished.stdout, "yes\n");
+        assert!(finished.stderr.starts_with(told), "{told}: {}", finished.stderr);
+    }
+}
+
+#[test]
+fn an_answer_that_ended_with_a_word_that_nobody_knows_says_so() {
+    let scene = faulty(&literal("because", "{\"total_tokens\":40}"));
+    let finished = ask(&scene, &["--no-stream", "--no-thinking", "Hello"]).expect_code(0);
+    assert_eq!(finished.stdout, "yes\n");
+    let warning =
+        "warning: the answer ended with finish_reason \"because\", which fanfold does not know; look at it\n";
+    assert!(finished.stderr.starts_with(warning), "{}", finished.stderr);
+    let said = ask(&scene, &["-q", "--json", "--no-stream", "--no-thinking", "Hello"]).expect_code(0);
+    assert_eq!(said.stderr, warning, "quiet hides no warning");
+    let scene = faulty(&literal("end_turn", "{\"total_tokens\":40}"));
+    let finished = ask(&scene, &["--no-stream", "--no-thinking", "Hello"]).expect_code(0);
+    assert!(!finished.stderr.contains("warning"), "{}", finished.stderr);
+}
+
+/// A service whose every answer is "yes", with this end and this usage.
+fn literal(finish_reason: &str, usage: &str) -> String {
+    let body = format!(
+        "{{\"id\":\"chatcmpl-1\",\"model\":\"qwen3.6-plus\",\"choices\":[{{\"index\":0,\"finish_reason\":\"{finish_reason}\",\
+         \"message\":{{\"role\":\"assistant\",\"content\":\"yes\"}}}}],\"usage\":{usage}}}"
+    );
+    format!("[[fault]]\nstatus = 200\nbody = '{body}'\n")
+}

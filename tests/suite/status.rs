@@ -109,7 +109,7 @@ fn outcomes(scene: &Scene) -> (Vec<String>, String) {
 
 #[test]
 fn status_says_of_each_run_when_and_how_it_ended() {
-    let mut scene = Scene::with_script("[[fault]]\nrequests = [3, 3]\ndelay = \"60s\"\n");
+    let mut scene = Scene::with_script("[[fault]]\nrequests = [3, 1000]\ndelay = \"60s\"\n");
     scene.rows_and_job(40, "request.max_tokens = 30\nlimits.concurrency = 2\n");
     let mut killed = scene.start(&["run", "job.toml"]);
     scene.wait_for_requests(3);

@@ -10,6 +10,7 @@ use serde_json::{Value, json};
 
 use super::begin::start_simulator;
 use super::load::colored;
+use super::usage::{tokens, unknown_finish};
 use super::{Failure, coding_plan, interrupt};
 use crate::api::client::{HttpEndpoint, Settings};
 use crate::api::key::Key;
@@ -21,7 +22,7 @@ use crate::exit::Exit;
 use crate::job::units::shown;
 use crate::outcome::{Answer, Fault, FaultKind, Reply, Usage};
 use crate::simulator;
-use crate::watch::text::{count, money, short};
+use crate::watch::text::{money, short};
 use crate::watch::{Mode, Screen, put};
 use printer::{Manner, Printer};
 use question::{Question, settle};
@@ -177,6 +178,8 @@ impl Session<'_> {
             let message = "warning: the answer was cut at max_tokens: it may go on";
             self.screen.insist(message);
         }
+        let unknown = answer.finish_reason.as_deref().and_then(|word| unknown_finish(word, None));
+        unknown.into_iter().for_each(|warning| self.screen.insist(&warning));
         if !self.args.json {
             self.screen.say(&self.usage_line(answer.usage.as_ref(), cost));
         }
@@ -221,21 +224,9 @@ impl Session<'_> {
 
     /// What the answer used, and what that is likely to cost.
     fn usage_line(&self, usage: Option<&Usage>, cost: Option<f64>) -> String {
-        let counted = usage.and_then(|usage| Some((usage, usage.total_tokens?)));
-        let Some((usage, total)) = counted else { return "tokens: the server did not count them".to_owned() };
-        let part = |tokens: Option<u64>, word: &str| match tokens {
-            None | Some(0) => String::new(),
-            Some(tokens) => format!(" ({} {word})", count(tokens)),
+        let Some(mut line) = usage.and_then(tokens) else {
+            return "tokens: the server did not count them".to_owned();
         };
-        let known = |tokens: Option<u64>| tokens.map_or_else(|| "?".to_owned(), count);
-        let mut line = format!(
-            "{} tokens: {} prompt{} + {} completion{}",
-            count(total),
-            known(usage.prompt_tokens),
-            part(usage.cached_tokens, "cached"),
-            known(usage.completion_tokens),
-            part(usage.reasoning_tokens, "reasoning"),
-        );
         if let Some(cost) = cost {
             let price = self.question.request.price.as_deref();
             let date = match price.and_then(|price| price.as_of.as_deref()) {

@@ -3,6 +3,7 @@
 use crate::commands::summary::timestamp;
 use crate::dispatch::stop::StopReason;
 use crate::journal::reader::Run;
+use crate::text::short;
 
 /// How a run ended. `goes_on`: whether it is the last one, and a process holds the journal. A run that has entered no end
 /// and that nobody is at any more was killed, or was told to stop at once.
@@ -16,11 +17,12 @@ pub(super) fn outcome(run: &Run, goes_on: bool) -> &'static str {
             "max_cost" | "max_total_tokens" => "cap",
             "max_duration" | "until" => "time",
             "refused" | "every_row_refused" => "refused",
-            "outage" | "never_reached" => "outage",
+            "outage" | "never_reached" | "brown_out" => "outage",
             "input_changed" => "input_changed",
             "broken_off" => "broken_off",
             "interrupted" => "interrupted",
-            _ => StopReason::Finished.as_str(),
+            "finished" => StopReason::Finished.as_str(),
+            _ => "stopped",
         },
     }
 }
@@ -37,6 +39,7 @@ pub(super) fn told(run: &Run, goes_on: bool) -> String {
         "refused" => "refused by the API".to_owned(),
         "outage" if reason == "never_reached" => "nothing answered at its address".to_owned(),
         "outage" => "stopped by an outage".to_owned(),
+        "stopped" => format!("stopped ({})", short(reason, 40)),
         "input_changed" => "ended because the input changed".to_owned(),
         "broken_off" => "broken off: the input or the disk failed".to_owned(),
         word => word.to_owned(),

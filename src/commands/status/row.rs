@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 use super::{VERSION, moment};
 use crate::commands::Failure;
 use crate::commands::summary::timestamp;
+use crate::commands::usage::tokens;
 use crate::conversation::{Asks, Step};
 use crate::exit::Exit;
 use crate::job::Job;
@@ -110,15 +111,8 @@ impl Story<'_> {
     fn lines(&self) -> Vec<String> {
         let requests = counted(u64::from(self.result.attempts.unwrap_or(0)), "request");
         let answer = self.result.answer.as_ref();
-        let tokens = answer.and_then(|answer| answer.usage).map(|usage| {
-            let known = |tokens: Option<u64>| tokens.map_or_else(|| "?".to_owned(), count);
-            format!(
-                " · {} tokens: {} prompt + {} completion",
-                known(usage.total_tokens),
-                known(usage.prompt_tokens),
-                known(usage.completion_tokens)
-            )
-        });
+        let tokens = answer.and_then(|answer| answer.usage.as_ref()).and_then(tokens);
+        let tokens = tokens.map(|tokens| format!(" · {tokens}"));
         let cost = self.result.cost.map(|cost| format!(" · cost {} (estimate)", money(cost)));
         let mut lines = vec![format!(
             "row {}: {} after {requests}{}{}",
