@@ -121,9 +121,8 @@ impl Beginning<'_> {
         if opened.source.spool_reused() {
             screen.say("standard input is a terminal: going on with what it held before");
         }
-        for notice in opened.notices() {
-            screen.say(&notice);
-        }
+        opened.source.notices().iter().for_each(|notice| screen.say(notice));
+        opened.warnings().iter().for_each(|warning| screen.insist(warning));
         let begun = SystemTime::now();
         let session = Session { args, screen, ask, stop, opened, endpoint, hidden, notifier, begun };
         session.run()

@@ -59,8 +59,8 @@ pub(super) fn run(args: PreviewArgs) -> Result<Exit, Failure> {
         false => Opened::new(loaded.job)?,
     };
     let mut out = Page::new();
-    for notice in opened.notices() {
-        writeln!(out, "{}\n", printable(&notice))?;
+    for notice in opened.source.notices().iter().chain(&opened.warnings()) {
+        writeln!(out, "{}\n", printable(notice))?;
     }
     show_requests(&opened, args.requests, &mut out)?;
     let plan = plan(&opened, reader.as_ref().map(Reader::connection), Purpose::Preview, &stop)?;

@@ -234,15 +234,14 @@ impl Opened {
         }
     }
 
-    /// What is to be told of the input's files before anything is sent.
-    pub fn notices(&self) -> Vec<String> {
-        let mut notices = self.source.notices().to_vec();
+    /// What is to be warned of before anything is sent: columns that requests depend on, and that some file lacks.
+    pub fn warnings(&self) -> Vec<String> {
         let asked = self.renderer.columns().unwrap_or_default();
         let lacking = self.source.lacking().iter().filter(|(column, _)| asked.contains(column));
-        notices.extend(lacking.map(|(column, files)| {
+        let warning = |(column, files): &(String, String)| {
             format!("warning: requests depend on `{column}`, which is null in the rows of {files}")
-        }));
-        notices
+        };
+        lacking.map(warning).collect()
     }
 
     /// The fields of the answers' schema that become columns, when the job says that they do.

@@ -1,26 +1,25 @@
 //! Rows of Parquet: one row each of its Arrow batches.
 
+mod chosen;
 mod file;
 pub(super) mod types;
 
-use std::collections::BTreeSet;
 use std::iter::repeat_n;
 use std::sync::Arc;
 
 use arrow_array::{ArrayRef, RecordBatch, RecordBatchOptions, StringArray, new_null_array};
-use arrow_schema::{ArrowError, DataType, Field, FieldRef, IntervalUnit, Schema, SchemaRef};
+use arrow_schema::{ArrowError, Field, FieldRef, IntervalUnit, Schema, SchemaRef};
 use parquet::arrow::arrow_reader::ParquetRecordBatchReader;
 use serde_json::{Map, Value};
 
 use super::cells::{JsonRows, is_supported};
-use super::columns;
-use super::folders;
 use super::intervals;
 use super::pass::{Pass, raw};
 use super::rows::Input;
 use super::{ReadError, Wanted};
 use crate::row::{Column, ColumnKind, Item, Origin, Place, PlaceUnit};
 
+use chosen::{Chosen, Values};
 pub(super) use file::header;
 use file::{batch_rows, damaged, open, reader, unpanicked};
 
@@ -36,8 +35,10 @@ pub(super) struct ParquetRows {
     own: SchemaRef,
     /// The same columns as the whole input has them.
     whole: SchemaRef,
+    /// Whether these differ.
+    is_joined: bool,
     /// Where the values of each of these columns are.
-    places: Vec<Values>,
+    values: Vec<Values>,
     /// Of the columns that rows have as fields, their indices in `own`.
     shown: Vec<usize>,
     batch: Arc<RecordBatch>,
@@ -50,15 +51,6 @@ pub(super) struct ParquetRows {
     number: u64,
 }
 
-/// Where the values of a column are.
-#[derive(Debug, Clone)]
-enum Values {
-    /// In the reader's batches, by the index there.
-    Read(usize),
-    /// The same in all rows of the file: what its folder tells, or null.
-    Told(Option<String>),
-}
-
 impl ParquetRows {
     /// Opens the file at its first row.
     ///
@@ -66,39 +58,9 @@ impl ParquetRows {
     /// When it is damaged, has not the columns of the whole input, or a column that is wanted as JSON has none.
     pub(super) fn open(input: &Input, pass: &Pass) -> Result<Self, ReadError> {
         let Input { file, path, folders, .. } = input;
-        let (builder, mut header) = open(file, path)?;
+        let (builder, header) = open(file, path)?;
         let file_schema = builder.schema().clone();
-        header.columns.extend(folders::columns(folders, &header.columns, true));
-        let places = columns::places(&pass.columns, &header)?;
-        let is_read = |place: &Option<usize>| {
-            let field = place.and_then(|place| file_schema.fields().get(place));
-            field.is_some_and(|field| !intervals::hides_interval(field))
-        };
-        let mut taken: Vec<(&Column, Option<usize>)> = pass.columns.iter().zip(places).collect();
-        if !matches!(pass.wanted, Wanted::Origin | Wanted::Checked(_)) {
-            // One column is read in any case: without any, the rows would be as many as the footer claims,
-            // which in a damaged file is any number.
-            let first = taken.iter().find(|(_, place)| is_read(place)).copied();
-            taken.retain(|(column, _)| pass.keeps(&column.name));
-            taken.extend(first.filter(|_| !taken.iter().any(|(_, place)| is_read(place))));
-        }
-
-        // The reader gives its columns in the order of the file, whatever order they are asked for.
-        let read = taken.iter().filter_map(|(_, place)| place.filter(|_| is_read(place)));
-        let roots: Vec<usize> = read.collect::<BTreeSet<_>>().into_iter().collect();
-        let value = |(column, place): &(&Column, Option<usize>)| match place {
-            Some(root) if is_read(place) => Values::Read(roots.partition_point(|other| other < root)),
-            _ => Values::Told(
-                folders::value(folders, &column.name).filter(|_| place.is_some()).map(str::to_owned),
-            ),
-        };
-        let values = taken.iter().map(value).collect();
-        let own_column = |(column, place): &(&Column, Option<usize>)| match place {
-            Some(place) => header.columns[*place].clone(),
-            None => Column { name: column.name.clone(), kind: null_kind(&column.name) },
-        };
-        let own_columns: Vec<Column> = taken.iter().map(own_column).collect();
-        let (own, whole) = (schema_of(&own_columns), schema_of(taken.iter().map(|(column, _)| *column)));
+        let Chosen { own, whole, values, roots } = Chosen::new(&file_schema, header, folders, pass)?;
         let shown = shown(file, &own, pass)?;
 
         let groups = builder.metadata().row_groups();
@@ -124,9 +86,10 @@ impl ParquetRows {
             reader,
             intervals,
             promised,
+            is_joined: own != whole,
             own,
             whole,
-            places: values,
+            values,
             shown,
             batch: Arc::new(batch),
             fields,
@@ -179,7 +142,7 @@ impl ParquetRows {
             }
         }
         let (rows, fields) = (batch.num_rows(), self.own.fields());
-        let own = self.places.iter().zip(fields).map(|(values, field)| match values {
+        let own = self.values.iter().zip(fields).map(|(values, field)| match values {
             Values::Read(index) => read[*index].clone(),
             Values::Told(None) => new_null_array(field.data_type(), rows),
             Values::Told(Some(text)) => Arc::new(StringArray::from_iter_values(repeat_n(text, rows))),
@@ -196,7 +159,7 @@ impl ParquetRows {
 
     /// The rows in the types that the whole input has.
     fn joined(&self, own: RecordBatch) -> Result<RecordBatch, ArrowError> {
-        if self.own == self.whole {
+        if !self.is_joined {
             return Ok(own);
         }
         let column = |(array, field): (&ArrayRef, &FieldRef)| {
@@ -223,10 +186,6 @@ fn no_fit(field: &Field, error: &ArrowError) -> ArrowError {
         "column `{name}` is {data_type}, since other files of the input have it so, and not every value here is: {reason}; \
          give the column one type in all files"
     ))
-}
-
-fn null_kind(name: &str) -> ColumnKind {
-    ColumnKind::Arrow(Arc::new(Field::new(name, DataType::Null, true)))
 }
 
 fn schema_of<'a>(columns: impl IntoIterator<Item = &'a Column>) -> SchemaRef {

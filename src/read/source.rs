@@ -170,7 +170,8 @@ impl Source {
             let is_settled = times.iter().all(|time| is_past(*time, now));
             is_settled.then(|| {
                 let (device, inode, bytes) = (metadata.dev(), metadata.ino(), metadata.len());
-                format!("{device} {inode} {bytes} {modified:?} {changed:?}\n")
+                // A folder that gets another name leaves its files as they are.
+                format!("{device} {inode} {bytes} {modified:?} {changed:?} {:?}\n", input.folders)
             })
         });
         marks.collect()

@@ -125,3 +125,19 @@ fn an_input_that_was_written_a_moment_before_it_was_read_is_matched_anew() {
     assert_eq!(settled, 0);
     assert_eq!(exported(&scene, &[]).matches(",ok,").count(), 3);
 }
+
+#[test]
+fn a_folder_that_tells_a_column_and_gets_another_name_makes_another_input() {
+    let mut scene = Scene::new();
+    scene.write("in.jsonl", rows(0..3));
+    fs::create_dir_all(scene.path("in/day=1")).expect("a folder");
+    fs::hard_link(scene.path("in.jsonl"), scene.path("in/day=1/a.jsonl")).expect("the same file");
+    scene.job("in/*/a.jsonl", "out.jsonl", "");
+    let job = scene.read("job.toml").replace("{{ text }}", "On {{ day }}: {{ text }}");
+    scene.write("job.toml", job);
+    let_settle(&scene);
+    scene.run_job(&["job.toml"]).expect_code(0);
+    assert_eq!(exported(&scene, &[]).matches(",ok,").count(), 3);
+    fs::rename(scene.path("in/day=1"), scene.path("in/day=2")).expect("renamed");
+    assert_eq!(exported(&scene, &[]).matches(",pending,").count(), 3);
+}

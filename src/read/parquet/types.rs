@@ -60,8 +60,8 @@ fn joined(one: &DataType, other: &DataType) -> Option<DataType> {
         (List(one), List(other)) => List(joined_field(one, other)?),
         (LargeList(one), LargeList(other)) => LargeList(joined_field(one, other)?),
         (Struct(one), Struct(other)) => Struct(joined_fields(one, other)?),
-        _ if one.is_decimal() && other.is_decimal() => wider_decimal(one, other)?,
-        _ => wider_number(one, other)?,
+        _ if one.is_decimal() || other.is_decimal() => wider_decimal(one, other)?,
+        _ => wider_number(one, other).or_else(|| wider_decimal(one, other))?,
     })
 }
 
@@ -93,6 +93,11 @@ fn wider_decimal(one: &DataType, other: &DataType) -> Option<DataType> {
         | DataType::Decimal64(digits, places)
         | DataType::Decimal128(digits, places)
         | DataType::Decimal256(digits, places) => Some((i16::from(*digits), i16::from(*places))),
+        DataType::Int8 | DataType::UInt8 => Some((3, 0)),
+        DataType::Int16 | DataType::UInt16 => Some((5, 0)),
+        DataType::Int32 | DataType::UInt32 => Some((10, 0)),
+        DataType::Int64 => Some((19, 0)),
+        DataType::UInt64 => Some((20, 0)),
         _ => None,
     };
     let ((one, one_places), (other, other_places)) = (digits(one)?, digits(other)?);
@@ -234,7 +239,9 @@ mod tests {
         for (one, other, both) in [
             (Int32, Int64, Some(Int64)),
             (UInt8, Int8, Some(Int16)),
-            (UInt64, Int64, None),
+            (UInt64, Int64, Some(Decimal128(20, 0))),
+            (Int64, Decimal128(10, 2), Some(Decimal128(21, 2))),
+            (Float64, Decimal128(10, 2), None),
             (Int64, Float64, Some(Float64)),
             (Float32, Float64, Some(Float64)),
             (Null, Utf8, Some(Utf8)),

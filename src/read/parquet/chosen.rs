@@ -1,0 +1,86 @@
+//! Which columns of a Parquet file a pass reads, and where the values of each are.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use arrow_schema::{DataType, Field, Schema, SchemaRef};
+
+use super::schema_of;
+use crate::read::columns::{self, Header};
+use crate::read::folders::{self, Folder};
+use crate::read::intervals;
+use crate::read::pass::Pass;
+use crate::read::{ReadError, Wanted};
+use crate::row::{Column, ColumnKind};
+
+/// The columns that a pass takes of a file.
+pub(super) struct Chosen {
+    /// As this file has them.
+    pub(super) own: SchemaRef,
+    /// The same columns as the whole input has them.
+    pub(super) whole: SchemaRef,
+    /// Where the values of each of these columns are.
+    pub(super) values: Vec<Values>,
+    /// The columns that are read, by their indices in the file, in its order.
+    pub(super) roots: Vec<usize>,
+}
+
+/// Where the values of a column are.
+#[derive(Debug, Clone)]
+pub(super) enum Values {
+    /// In the reader's batches, by the index there.
+    Read(usize),
+    /// The same in all rows of the file: what its folder tells, or null.
+    Told(Option<String>),
+}
+
+/// A column of the whole input, and its index among those of the file and its folders.
+type Taken<'a> = (&'a Column, Option<usize>);
+
+impl Chosen {
+    /// Of a file with this schema and header. Its `folders` tell further columns.
+    ///
+    /// # Errors
+    /// When the file has a column that the input had not when it was opened.
+    pub(super) fn new(
+        schema: &Schema,
+        mut header: Header,
+        folders: &[Folder],
+        pass: &Pass,
+    ) -> Result<Self, ReadError> {
+        header.columns.extend(folders::columns(folders, &header.columns, true));
+        let is_read = |(_, place): &Taken<'_>| {
+            let field = place.and_then(|place| schema.fields().get(place));
+            field.is_some_and(|field| !intervals::hides_interval(field))
+        };
+        let places = columns::places(&pass.columns, &header)?;
+        let mut taken: Vec<Taken<'_>> = pass.columns.iter().zip(places).collect();
+        if !matches!(pass.wanted, Wanted::Origin | Wanted::Checked(_)) {
+            // One column is read in any case: without any, the rows would be as many as the footer claims,
+            // which in a damaged file is any number.
+            let first = taken.iter().find(|column| is_read(column)).copied();
+            taken.retain(|(column, _)| pass.keeps(&column.name));
+            taken.extend(first.filter(|_| !taken.iter().any(is_read)));
+        }
+
+        // The reader gives its columns in the order of the file, whatever order they are asked for.
+        let read = taken.iter().filter(|column| is_read(column)).filter_map(|(_, place)| *place);
+        let roots: Vec<usize> = read.collect::<BTreeSet<_>>().into_iter().collect();
+        let values = taken.iter().map(|column| match column {
+            (_, Some(root)) if is_read(column) => Values::Read(roots.partition_point(|other| other < root)),
+            (column, Some(_)) => Values::Told(folders::value(folders, &column.name).map(str::to_owned)),
+            (_, None) => Values::Told(None),
+        });
+        let values = values.collect();
+        let own = taken.iter().map(|(column, place)| match place {
+            Some(place) => header.columns[*place].clone(),
+            None => {
+                let field = Field::new(&column.name, DataType::Null, true);
+                Column { name: column.name.clone(), kind: ColumnKind::Arrow(Arc::new(field)) }
+            }
+        });
+        let own = schema_of(&own.collect::<Vec<_>>());
+        let whole = schema_of(taken.iter().map(|(column, _)| *column));
+        Ok(Self { own, whole, values, roots })
+    }
+}
