@@ -1,21 +1,19 @@
 //! One request over HTTP. No redirects, no retries of its own: there is one retry layer, and it is not here.
 
 use std::error::Error;
-use std::fmt;
 use std::io;
 use std::panic::AssertUnwindSafe;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, PoisonError, RwLock};
 use std::time::{Duration, SystemTime};
 
 use futures_util::FutureExt;
 use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
 use reqwest::{Client, ClientBuilder, Method, Request, Response, Url, redirect, retry};
 
+use super::access::{Access, KeyRing, ReadKey};
 use super::key::Key;
 use super::packed::{packings, unpacked};
 use super::proxy;
-use super::secrets::{Secrets, Veil};
+use super::secrets::Veil;
 use super::stream::{self, Incoming, Sink};
 use super::verdict::{MOST_BYTES, judge, judge_stream, judge_trouble, mend, too_long};
 use crate::endpoint::Endpoint;
@@ -38,64 +36,12 @@ const LEFTOVERS: Duration = Duration::from_millis(100);
 pub struct HttpEndpoint {
     client: Client,
     url: Url,
-    access: RwLock<Arc<Access>>,
-    renewal: Option<Renewal>,
+    keys: KeyRing,
     /// The variable that a key would stand in, where there is none.
     unset: Option<String>,
     idle_timeout: Duration,
     /// What the environment puts in between.
     proxy: Option<String>,
-}
-
-/// What lets requests in: the headers that they carry, and the texts in them that nobody is shown.
-#[derive(Debug)]
-struct Access {
-    headers: HeaderMap,
-    secrets: Secrets,
-    /// Whether the service has let somebody in with it.
-    worked: AtomicBool,
-}
-
-/// Reads the key again from its place.
-#[derive(Clone)]
-pub struct ReadKey(Arc<dyn Fn() -> Option<Key> + Send + Sync>);
-
-impl ReadKey {
-    /// By a function, which may take its time.
-    pub fn new(read: impl Fn() -> Option<Key> + Send + Sync + 'static) -> Self {
-        Self(Arc::new(read))
-    }
-}
-
-impl fmt::Debug for ReadKey {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("ReadKey")
-    }
-}
-
-/// How a key that is not taken any more is renewed, by one request at a time.
-struct Renewal {
-    read: ReadKey,
-    turn: tokio::sync::Mutex<()>,
-    /// The headers without the key, and the secrets beside it.
-    headers: HeaderMap,
-    secrets: Vec<String>,
-}
-
-impl fmt::Debug for Renewal {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Renewal(…)")
-    }
-}
-
-impl Access {
-    fn new(mut headers: HeaderMap, secrets: &[String], key: Option<&Key>) -> Self {
-        if let Some(value) = key.and_then(Key::header) {
-            headers.insert(AUTHORIZATION, value);
-        }
-        let secrets = secrets.iter().cloned().chain(key.map(|key| key.text().to_owned()));
-        Self { headers, secrets: Secrets::new(secrets), worked: AtomicBool::new(false) }
-    }
 }
 
 /// What a service is asked with.
@@ -169,48 +115,16 @@ impl HttpEndpoint {
         let values = settings.headers.iter().filter(|(name, value)| looks_secret(name, value));
         let secrets = values.map(|(_, value)| value.clone()).chain(settings.secrets.iter().cloned());
         let secrets: Vec<String> = secrets.collect();
-        let access = RwLock::new(Arc::new(Access::new(headers.clone(), &secrets, key)));
         let unset = settings.unset.filter(|_| key.is_none() && !headers.contains_key(AUTHORIZATION));
-        let renewal =
-            settings.read_key.map(|read| Renewal { read, turn: Default::default(), headers, secrets });
+        let keys = KeyRing::new(headers, secrets, key, settings.read_key);
         let (idle_timeout, proxy) = (settings.idle_timeout, proxy::between(settings.base_url));
-        Ok(Self { client, url, access, renewal, unset, idle_timeout, proxy })
-    }
-
-    fn access(&self) -> Arc<Access> {
-        self.access.read().unwrap_or_else(PoisonError::into_inner).clone()
-    }
-
-    /// What lets requests in after the service refused a key that had worked: the key as its place has it now, read once.
-    /// `None` where that is no other key.
-    async fn renewed(&self, refused: &Arc<Access>) -> Option<Arc<Access>> {
-        let renewal = self.renewal.as_ref()?;
-        let _turn = renewal.turn.lock().await;
-        let present = self.access();
-        if !Arc::ptr_eq(&present, refused) {
-            return Some(present);
-        }
-        if !refused.worked.swap(false, Ordering::Relaxed) {
-            return None;
-        }
-        let read = renewal.read.clone();
-        let key = tokio::task::spawn_blocking(move || (read.0)()).await.ok()??;
-        // The old key stays a secret.
-        let old = refused.headers.get(AUTHORIZATION).and_then(|value| value.to_str().ok());
-        let old = old.and_then(|value| value.strip_prefix("Bearer ")).map(str::to_owned);
-        let secrets: Vec<String> = renewal.secrets.iter().cloned().chain(old).collect();
-        let renewed = Arc::new(Access::new(renewal.headers.clone(), &secrets, Some(&key)));
-        if renewed.headers.get(AUTHORIZATION) == refused.headers.get(AUTHORIZATION) {
-            return None;
-        }
-        *self.access.write().unwrap_or_else(PoisonError::into_inner) = renewed.clone();
-        Some(renewed)
+        Ok(Self { client, url, keys, unset, idle_timeout, proxy })
     }
 
     /// Sends one request, and hands on the pieces of its answer as they come. An answer that comes whole, asked for
     /// or not, has no pieces.
     pub async fn stream<'a>(&'a self, request: &ChatRequest, sink: &'a mut Sink<'a>) -> Reply {
-        self.stream_with(&self.access(), request, sink).await
+        self.stream_with(&self.keys.access(), request, sink).await
     }
 
     async fn stream_with<'a>(
@@ -221,7 +135,7 @@ impl HttpEndpoint {
     ) -> Reply {
         match AssertUnwindSafe(self.exchange(access, request, sink)).catch_unwind().await {
             Ok(Ok(answer)) => {
-                access.worked.store(true, Ordering::Relaxed);
+                access.has_worked();
                 Ok(access.secrets.out_of_answer(answer))
             }
             Ok(Err(mut fault)) => {
@@ -300,12 +214,12 @@ impl HttpEndpoint {
 
 impl Endpoint for HttpEndpoint {
     async fn send(&self, request: &ChatRequest) -> Reply {
-        let access = self.access();
+        let access = self.keys.access();
         let reply = self.stream_with(&access, request, &mut |_| {}).await;
         if !matches!(&reply, Err(Fault { status: Some(401), .. })) {
             return reply;
         }
-        match self.renewed(&access).await {
+        match self.keys.renewed(&access).await {
             Some(access) => self.stream_with(&access, request, &mut |_| {}).await,
             None => reply,
         }

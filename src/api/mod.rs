@@ -1,5 +1,6 @@
 //! The wire: chat completions over HTTP, and what the replies mean.
 
+pub mod access;
 pub mod client;
 #[doc(hidden)]
 pub mod fuzzing;

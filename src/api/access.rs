@@ -1,0 +1,118 @@
+//! What lets requests in: the headers with the key in them, and how a key that is refused in the night is read again.
+
+use std::fmt;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, PoisonError, RwLock};
+
+use reqwest::header::{AUTHORIZATION, HeaderMap};
+
+use super::key::Key;
+use super::secrets::Secrets;
+
+/// What lets requests in: the headers that they carry, and the texts in them that nobody is shown.
+#[derive(Debug)]
+pub(super) struct Access {
+    pub(super) headers: HeaderMap,
+    pub(super) secrets: Secrets,
+    /// Whether the service has let somebody in with it.
+    worked: AtomicBool,
+}
+
+impl Access {
+    fn new(mut headers: HeaderMap, secrets: &[String], key: Option<&Key>) -> Self {
+        if let Some(value) = key.and_then(Key::header) {
+            headers.insert(AUTHORIZATION, value);
+        }
+        let secrets = secrets.iter().cloned().chain(key.map(|key| key.text().to_owned()));
+        Self { headers, secrets: Secrets::new(secrets), worked: AtomicBool::new(false) }
+    }
+
+    /// The service has let a request in.
+    pub(super) fn has_worked(&self) {
+        self.worked.store(true, Ordering::Relaxed);
+    }
+}
+
+/// Reads the key again from its place.
+#[derive(Clone)]
+pub struct ReadKey(Arc<dyn Fn() -> Option<Key> + Send + Sync>);
+
+impl ReadKey {
+    /// By a function, which may take its time.
+    pub fn new(read: impl Fn() -> Option<Key> + Send + Sync + 'static) -> Self {
+        Self(Arc::new(read))
+    }
+}
+
+impl fmt::Debug for ReadKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("ReadKey")
+    }
+}
+
+/// How a key that is not taken any more is renewed, by one request at a time.
+struct Renewal {
+    read: ReadKey,
+    turn: tokio::sync::Mutex<()>,
+    /// The headers without the key, and the secrets beside it.
+    headers: HeaderMap,
+    secrets: Vec<String>,
+}
+
+impl fmt::Debug for Renewal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Renewal(…)")
+    }
+}
+
+/// The access that requests have at present, and how they get another.
+#[derive(Debug)]
+pub(super) struct KeyRing {
+    present: RwLock<Arc<Access>>,
+    renewal: Option<Renewal>,
+}
+
+impl KeyRing {
+    /// With a key, and the way to read it again where its place can change. `headers` are without it.
+    pub(super) fn new(
+        headers: HeaderMap,
+        secrets: Vec<String>,
+        key: Option<&Key>,
+        read_key: Option<ReadKey>,
+    ) -> Self {
+        let present = RwLock::new(Arc::new(Access::new(headers.clone(), &secrets, key)));
+        let renewal = read_key.map(|read| Renewal { read, turn: Default::default(), headers, secrets });
+        Self { present, renewal }
+    }
+
+    /// The access at present.
+    pub(super) fn access(&self) -> Arc<Access> {
+        self.present.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// What lets requests in after the service refused a key that had worked: the key as its place has it now, read once.
+    /// `None` where that is no other key.
+    pub(super) async fn renewed(&self, refused: &Arc<Access>) -> Option<Arc<Access>> {
+        let renewal = self.renewal.as_ref()?;
+        let _turn = renewal.turn.lock().await;
+        let present = self.access();
+        if !Arc::ptr_eq(&present, refused) {
+            return Some(present);
+        }
+        if !refused.worked.swap(false, Ordering::Relaxed) {
+            return None;
+        }
+        let read = renewal.read.clone();
+        let key = tokio::task::spawn_blocking(move || (read.0)()).await.ok()??;
+        // The old key stays a secret.
+        let old = refused.headers.get(AUTHORIZATION).and_then(|value| value.to_str().ok());
+        let old = old.and_then(|value| value.strip_prefix("Bearer ")).map(str::to_owned);
+        let secrets: Vec<String> = renewal.secrets.iter().cloned().chain(old).collect();
+        let renewed = Arc::new(Access::new(renewal.headers.clone(), &secrets, Some(&key)));
+        if renewed.headers.get(AUTHORIZATION) == refused.headers.get(AUTHORIZATION) {
+            return None;
+        }
+        *self.present.write().unwrap_or_else(PoisonError::into_inner) = renewed.clone();
+        Some(renewed)
+    }
+}
