@@ -413,7 +413,7 @@ fn distrust(connection: &Connection) -> rusqlite::Result<()> {
 }
 
 fn prepare(connection: &mut Connection, path: &Path) -> rusqlite::Result<()> {
-    // The shared memory of WAL mode does not work between machines.
+    // The shared memory of WAL mode does not work between machines, and a run and a `status` may be on two of them.
     let mode = if on_network(path) { "TRUNCATE" } else { "WAL" };
     connection.pragma_update(None, "journal_mode", mode)?;
     connection.pragma_update(None, "synchronous", "FULL")?;
@@ -430,10 +430,23 @@ fn prepare(connection: &mut Connection, path: &Path) -> rusqlite::Result<()> {
     }))
 }
 
-/// Whether a file lies on NFS or SMB (the numbers are those of statfs(2)).
+/// Whether a file lies on a file system that several machines share (the numbers are those of statfs(2)).
 fn on_network(path: &Path) -> bool {
-    const NETWORK: [u64; 4] = [0x6969, 0x517b, 0xff53_4d42, 0xfe53_4d42];
-    rustix::fs::statfs(path).is_ok_and(|stat| NETWORK.contains(&(stat.f_type as u64 & 0xffff_ffff)))
+    const NFS_AND_SMB: [u64; 4] = [0x6969, 0x517b, 0xff53_4d42, 0xfe53_4d42];
+    // Lustre, GPFS, BeeGFS, Ceph, OCFS2, GFS2, AFS (two of them), Coda.
+    const OF_CLUSTERS: [u64; 9] = [
+        0x0bd0_0bd0,
+        0x4750_4653,
+        0x1983_0326,
+        0x00c3_6400,
+        0x7461_636f,
+        0x0116_1970,
+        0x5346_414f,
+        0x6b41_4653,
+        0x7375_7245,
+    ];
+    let is_shared = |number: u64| NFS_AND_SMB.contains(&number) || OF_CLUSTERS.contains(&number);
+    rustix::fs::statfs(path).is_ok_and(|stat| is_shared(stat.f_type as u64 & 0xffff_ffff))
 }
 
 /// Seconds since 1970.

@@ -55,11 +55,7 @@ fn it_overwrites_nothing_and_writes_nothing_where_it_cannot_write_all() {
 #[test]
 fn an_input_of_one_s_own_is_asked_about_by_a_column_that_it_has() {
     for (name, text, prompt) in [
-        (
-            "a.csv",
-            "ticket_id,topic,what is said\n1,x,a long text of many words\n",
-            "{{ row[\"what is said\"] }}",
-        ),
+        ("a.csv", "ticket_id,topic,what is said\n1,x,a long text of many words\n", "{{ what is said }}"),
         ("ids.csv", "ticket_id,title\n7f3c9d1e-55aa-4e0b-9c1d-0a2b3c4d5e6f,Lid stuck\n", "{{ title }}"),
         ("a.tsv", "n\tletter\n1\tDear all\n", "{{ letter }}"),
         ("a.jsonl", "{\"n\": 1, \"body\": \"text\"}\n", "{{ body }}"),

@@ -89,7 +89,7 @@ path = {output}
     fn prompt_section(&self) -> String {
         match &self.prompt {
             Some(prompt) => format!(
-                "[prompt]\n# A template over the columns of a row: {{{{ text }}}}, or {{{{ row[\"a column\"] }}}}.\nuser = {}\n{}",
+                "[prompt]\n# A template over the columns of a row: {{{{ text }}}}, or {{{{ a column }}}}.\nuser = {}\n{}",
                 quoted(prompt),
                 match self.facts.languages {
                     Some(_) => "# A translation model takes one message, the text, and nothing else.\n",

@@ -26,9 +26,9 @@ id,text
 const LOOKED_AT: usize = 20;
 
 /// Names that mean something else in a template.
-const RESERVED: [&str; 16] = [
-    "and", "else", "false", "False", "for", "if", "in", "is", "loop", "none", "None", "not", "or", "row",
-    "true", "True",
+const RESERVED: [&str; 20] = [
+    "and", "each", "else", "false", "False", "for", "if", "in", "include", "is", "loop", "none", "None",
+    "not", "or", "piece", "row", "set", "true", "True",
 ];
 
 /// What an input offers.
@@ -153,10 +153,11 @@ fn is_id(column: &str) -> bool {
 
 /// A column as a template names it.
 fn expression(column: &str) -> String {
-    let mut chars = column.chars();
-    let is_name = chars.next().is_some_and(|c| c.is_ascii_alphabetic() || c == '_')
-        && chars.all(|c| c.is_ascii_alphanumeric() || c == '_');
-    match is_name && !RESERVED.contains(&column) {
+    // A name stands in braces as it is; one with signs in it that are the template's own is safer in quotes.
+    let is_plain = column.starts_with(|c: char| c.is_alphabetic() || c == '_')
+        && column.ends_with(|c: char| c.is_alphanumeric() || c == '_')
+        && column.chars().all(|c| c.is_alphanumeric() || matches!(c, '_' | ' ' | '-'));
+    match is_plain && !RESERVED.contains(&column.split(' ').next().unwrap_or_default()) {
         true => column.to_owned(),
         false => format!("row[{}]", Value::from(column)),
     }
@@ -167,9 +168,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_column_that_is_no_name_is_taken_from_the_row() {
-        assert_eq!(expression("text_2"), "text_2");
-        assert_eq!(expression("target lang"), "row[\"target lang\"]");
+    fn a_column_stands_for_itself_and_one_with_signs_in_its_name_is_taken_from_the_row() {
+        for plain in ["text_2", "target lang", "größe", "first-name", "Row 1"] {
+            assert_eq!(expression(plain), plain);
+        }
+        assert_eq!(expression("if any"), "row[\"if any\"]");
+        assert_eq!(expression("each"), "row[\"each\"]");
         assert_eq!(expression("a\"b"), "row[\"a\\\"b\"]");
         assert_eq!(expression("not"), "row[\"not\"]");
         assert_eq!(expression(""), "row[\"\"]");
