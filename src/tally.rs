@@ -3,6 +3,7 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 
+use crate::conversation::follow_ups::FollowUps;
 use crate::event::{Event, HeldBy, Standing};
 use crate::note::{Ending, Note};
 use crate::outcome::{FaultKind, TokenSum};
@@ -38,6 +39,8 @@ pub struct Snapshot {
     pub throttled: u64,
     /// Of these, otherwise without an answer.
     pub faults: u64,
+    /// Requests that rows took beyond their first.
+    pub follow_ups: FollowUps,
     /// Answers that ended because of `max_tokens`.
     pub cut_by_length: u64,
     /// Answers of which the service did not say what they used.
@@ -122,6 +125,7 @@ impl Snapshot {
             requests: self.requests + earlier.requests,
             throttled: self.throttled + earlier.throttled,
             faults: self.faults + earlier.faults,
+            follow_ups: self.follow_ups.plus(earlier.follow_ups),
             cut_by_length: self.cut_by_length + earlier.cut_by_length,
             uncounted: self.uncounted + earlier.uncounted,
             usage: self.usage.plus(earlier.usage),
@@ -207,7 +211,10 @@ impl Tally {
                 self.now.cut_by_length += u64::from(answer.finish_reason.as_deref() == Some("length"));
                 answer.usage
             }
-            Ending::GoesOn(step) => step.answer.usage,
+            Ending::GoesOn(step) => {
+                self.now.follow_ups.add(step.asks, 1);
+                step.answer.usage
+            }
             Ending::Failed(fault) | Ending::SetAside(fault) | Ending::Waits(fault) => {
                 self.now.failed += u64::from(matches!(ending, Ending::Failed(_)));
                 match fault.kind {

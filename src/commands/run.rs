@@ -420,9 +420,13 @@ pub(super) fn plan_line(plan: &Plan) -> String {
         0 => String::new(),
         gone => format!(" · {} gone", count(gone)),
     };
+    let rows = counted(plan.rows, "row");
+    // Of a first run there is nothing else to say.
+    if matched.kept + matched.moved + matched.changed + matched.gone == 0 {
+        return format!("{rows}: new {}", count(matched.new));
+    }
     format!(
-        "{}: kept {} · moved {} · changed {} · new {}{gone}",
-        counted(plan.rows, "row"),
+        "{rows}: kept {} · moved {} · changed {} · new {}{gone}",
         count(matched.kept),
         count(matched.moved),
         count(matched.changed),

@@ -10,6 +10,7 @@ use super::Failure;
 use super::caps::Allowance;
 use super::usage::{sum_of_tokens, unknown_finish};
 use crate::api::verdict::mend;
+use crate::conversation::follow_ups::requests;
 use crate::dispatch::stop::{Cap, StopReason};
 use crate::exit::Exit;
 use crate::finish::Finish;
@@ -140,6 +141,7 @@ impl Summary<'_> {
                 "requests": snapshot.requests,
                 "throttled": snapshot.throttled,
                 "faults": snapshot.faults,
+                "follow_ups": snapshot.follow_ups.json(),
                 "prompt_tokens": snapshot.usage.prompt_tokens,
                 "completion_tokens": snapshot.usage.completion_tokens,
                 "total_tokens": snapshot.usage.total_tokens,
@@ -182,16 +184,7 @@ impl Summary<'_> {
                 shown(self.begun.elapsed().unwrap_or(snapshot.elapsed)),
             ));
         }
-        let cost =
-            snapshot.cost.map_or_else(String::new, |cost| format!(" · cost {} (estimate)", money(cost)));
-        screen.say(&format!(
-            "{} ({} throttled, {} without an answer) · {}{cost}{}",
-            counted(snapshot.requests, "request"),
-            count(snapshot.throttled),
-            count(snapshot.faults),
-            sum_of_tokens(snapshot.usage),
-            if self.simulated { " · simulated, nothing was bought" } else { "" },
-        ));
+        screen.say(&self.what_was_sent());
         if snapshot.uncounted > 0 {
             let answers = counted(snapshot.uncounted, "answer");
             screen.say(&format!(
@@ -227,6 +220,22 @@ impl Summary<'_> {
         Ok(())
     }
 
+    /// The requests of the run, and what they used.
+    fn what_was_sent(&self) -> String {
+        let snapshot = &self.sent.snapshot;
+        if snapshot.requests == 0 {
+            return "nothing was sent".to_owned();
+        }
+        let cost =
+            snapshot.cost.map_or_else(String::new, |cost| format!(" · cost {} (estimate)", money(cost)));
+        format!(
+            "{} · {}{cost}{}",
+            requests(snapshot.requests, &snapshot.follow_ups, snapshot.throttled, snapshot.faults),
+            sum_of_tokens(snapshot.usage),
+            if self.simulated { " · simulated, nothing was bought" } else { "" },
+        )
+    }
+
     /// What is to be done before the same command: at a cap it would stop again at once.
     fn first(&self) -> String {
         match &self.sent.reason {
@@ -258,10 +267,7 @@ impl Summary<'_> {
         let place = place_of(self.opened, group.example).unwrap_or_default();
         let (code, message) = (short(&group.code, 60), short(&group.message, 200));
         let rows = counted(group.rows, "row");
-        match group.message.starts_with(&place) {
-            true => format!("{rows} failed with {code}, such as {message}"),
-            false => format!("{rows} failed with {code}, such as {place}: {message}"),
-        }
+        format!("{rows} failed with {code}, such as {place}: {message}")
     }
 
     /// Why rows are left, and what to do about it.

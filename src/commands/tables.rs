@@ -71,11 +71,13 @@ impl Tables {
             let known = table.find(model, region).map(|found| facts(model, &found));
             let retired = || Some(retired(model, table.retirement(model)?, region?));
             // A new model is unknown too; but one whose name is nearly another's is probably meant to be that.
-            let slip = || region.and_then(|_| table.nearest(model));
+            let slip = || region.map_or_else(|| table.slip(model), |_| table.nearest(model));
             known.unwrap_or_else(|| Facts {
                 unavailable: retired().map(Into::into).or_else(|| {
                     let nearest = slip()?;
-                    Some(format!("the model table does not know `{model}`; did you mean `{nearest}`?").into())
+                    Some(
+                        format!("the model table does not know `{model}` (did you mean `{nearest}`?)").into(),
+                    )
                 }),
                 ..Facts::default()
             })

@@ -6,6 +6,7 @@
 
 mod body;
 pub mod calls;
+pub mod follow_ups;
 
 use std::collections::BTreeSet;
 use std::sync::Arc;

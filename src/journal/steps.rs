@@ -5,6 +5,7 @@ use rusqlite::{OptionalExtension, params};
 use super::JournalError;
 use super::reader::Reader;
 use super::seal::step_is_whole;
+use crate::conversation::follow_ups::FollowUps;
 use crate::conversation::{Asks, Step};
 use crate::outcome::{Answer, RowResult, Status, Usage};
 
@@ -21,6 +22,28 @@ impl Reader {
         }
         let sql = "SELECT EXISTS (SELECT 1 FROM steps WHERE next IS NOT NULL)";
         self.connection().query_row(sql, [], |row| row.get(0)).map_err(self.failed())
+    }
+
+    /// The requests that rows took beyond their first, of all runs.
+    ///
+    /// # Errors
+    ///
+    /// When the journal cannot be read.
+    pub fn follow_ups(&self) -> Result<FollowUps, JournalError> {
+        let mut follow_ups = FollowUps::default();
+        if self.version()? < 2 {
+            return Ok(follow_ups);
+        }
+        let sql = "SELECT next, count(*) FROM steps WHERE next IS NOT NULL GROUP BY next";
+        let mut statement = self.connection().prepare(sql).map_err(self.failed())?;
+        let mut rows = statement.query([]).map_err(self.failed())?;
+        while let Some(row) = rows.next().map_err(self.failed())? {
+            let (word, steps): (String, u64) =
+                row.get(0).and_then(|word| Ok((word, row.get(1)?))).map_err(self.failed())?;
+            // A kind that a newer program wrote is none of these.
+            Asks::of_word(&word).into_iter().for_each(|asks| follow_ups.add(asks, steps));
+        }
+        Ok(follow_ups)
     }
 
     /// The steps of the row at a position that did not end it, the first one first.

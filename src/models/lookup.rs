@@ -60,12 +60,18 @@ impl Table {
     /// The known name that resembles this one most, if one does: for "did you mean".
     pub fn nearest(&self, name: &str) -> Option<&str> {
         let wanted = name.trim().to_ascii_lowercase();
-        let typos_allowed = (wanted.chars().count() / 4).clamp(1, 3);
+        let typos_allowed = (wanted.chars().count() / 4).clamp(1, 2);
         self.names()
             .map(|known| (strsim::damerau_levenshtein(&wanted, known), known))
             .filter(|(typos, known)| *typos <= typos_allowed && *known != name)
             .min_by_key(|(typos, known)| (*typos, Reverse(common_start(&wanted, known))))
             .map(|(_, known)| known)
+    }
+
+    /// The same, for a server of which nothing is known: there a name that differs in its numbers alone is another model.
+    pub fn slip(&self, name: &str) -> Option<&str> {
+        let letters = |name: &str| name.to_ascii_lowercase().replace(|c: char| !c.is_ascii_alphabetic(), "");
+        self.nearest(name).filter(|nearest| letters(nearest) != letters(name))
     }
 
     fn find_known(&self, name: &str) -> Option<(&Model, Matched<'_>)> {
@@ -341,6 +347,13 @@ mod tests {
         {
             assert!(Table::built_in().find(name, None).is_none(), "{name}");
         }
+    }
+
+    #[test]
+    fn a_model_of_another_size_is_no_slip_on_a_server_of_one_s_own() {
+        let slip = |name| Table::built_in().slip(name);
+        assert_eq!(slip("qwen-plsu"), Some("qwen-plus"));
+        assert_eq!((slip("qwen3-9b"), slip("qwen9-max"), slip("llama-3")), (None, None, None));
     }
 
     #[test]

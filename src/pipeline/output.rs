@@ -5,6 +5,7 @@ use std::sync::mpsc::{SyncSender, sync_channel};
 use std::thread::JoinHandle;
 
 use super::ahead::{Batch, Weight};
+use super::plan::BAD_ROW;
 use super::settled::Planned;
 use super::{Opened, PipelineError};
 use crate::dispatch::stop::{Stop, Urgency};
@@ -81,11 +82,15 @@ pub fn write(
         if *stop.borrow() == Urgency::Now {
             return Err(PipelineError::Interrupted);
         }
-        let result = results.at(item.position())?.unwrap_or_default();
+        let mut result = results.at(item.position())?.unwrap_or_default();
         match result.status {
             Status::Ok => written.ok += 1,
             Status::Failed => written.failed += 1,
             Status::Pending => written.pending += 1,
+        }
+        // Of a row that could not be read, the output has nothing else to find it by.
+        if result.error_code.as_deref() == Some(BAD_ROW) {
+            result.error = result.error.map(|reason| format!("{}: {reason}", item.place()));
         }
         if !behind.write(Line { item, result }) {
             break;

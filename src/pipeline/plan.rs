@@ -22,6 +22,9 @@ use crate::write::Layout;
 /// Bad rows after which the planning of a job that does not skip them ends.
 const BAD_ROWS_COUNTED: u64 = 1000;
 
+/// The code of a row that cannot be read or rendered, and was not sent.
+pub const BAD_ROW: &str = "bad_row";
+
 /// What the first pass found.
 #[derive(Debug)]
 pub struct Plan {

@@ -12,7 +12,7 @@ use tokio::time::Instant;
 use super::counted::{Counted, counted};
 use super::feed::Feed;
 use super::held::HeldTeller;
-use super::plan::{Plan, prepare};
+use super::plan::{BAD_ROW, Plan, prepare};
 use super::{Opened, PipelineError};
 use crate::dispatch::helm::Helm;
 use crate::dispatch::pace::Pace;
@@ -312,11 +312,8 @@ fn store_bad_rows(opened: &Opened, connection: &Connection) -> Result<u64, Pipel
         }
         let (row, request) = prepare(opened, &item);
         let Err(problem) = request else { continue };
-        let fault = Fault::new(
-            FaultKind::RowRefused,
-            "bad_row",
-            format!("{}: {}", item.place(), problem.in_a_line()),
-        );
+        // Where the row stands is said when this is shown: it may have moved by then.
+        let fault = Fault::new(FaultKind::RowRefused, BAD_ROW, problem.in_a_line());
         group.push(Ended { row, sent: None, tries: 0, cost: None, ending: Ending::Failed(fault) });
         stored += 1;
         if group.len() >= 256 {

@@ -90,7 +90,7 @@ fn a_model_gets_the_request_that_it_needs() {
     assert!(job(&scene, "mt").contains("target_lang = \"English\""));
     rehearse(&scene, &said).expect_code(0).says("1 ok");
     init("slip", "qwen-pluss")
-        .says("warning: the model table does not know `qwen-pluss`; did you mean `qwen-plus`?");
+        .says("warning: the model table does not know `qwen-pluss` (did you mean `qwen-plus`?)");
     init("thinks", "qwen3.6-plus");
     assert!(job(&scene, "thinks").contains("\nenable_thinking = false\n"));
     scene.write("own.jsonl", "{\"messages\": [{\"role\": \"user\", \"content\": \"Hello\"}]}\n");

@@ -492,3 +492,22 @@ fn a_model_that_is_not_to_be_had_is_told_before_it_is_asked() {
     let run = ["run", "plain.toml", "--simulate", "--model", "qwen-long"];
     scene.run(&run).expect_code(0).says("warning: qwen-long is not offered in singapore");
 }
+
+#[test]
+fn a_slip_in_a_model_s_name_is_told_with_the_name_that_is_meant_at_any_address() {
+    let scene = Scene::new();
+    scene.write("in.jsonl", rows(0..1));
+    scene.job("in.jsonl", "out.jsonl", "");
+    let preview = |arguments: &[&str]| {
+        let all = [&["preview", "job.toml", "-n", "0"], arguments].concat();
+        scene.run(&all).expect_code(0).stdout
+    };
+    let told = "warning: the model table does not know `qwen-plsu` (did you mean `qwen-plus`?); 1 request may be refused";
+    assert!(preview(&["--model", "qwen-plsu"]).contains(told), "a server of one's own");
+    let elsewhere =
+        ["--model", "qwen-plsu", "--base-url", "https://dashscope-intl.aliyuncs.com/compatible-mode/v1"];
+    assert!(preview(&elsewhere).contains(told));
+    for own in ["qwen3-9b", "my-model", "qwen-plus-of-mine"] {
+        assert!(!preview(&["--model", own]).contains("did you mean"), "{own}");
+    }
+}

@@ -63,6 +63,32 @@ fn a_skipped_row_is_failed_and_once_it_is_mended_only_it_is_sent() {
 }
 
 #[test]
+fn a_bad_row_that_has_moved_is_told_with_the_line_that_it_stands_on_now() {
+    let bad = "{\"id\":\"bad\",\"text\n";
+    let mut scene = scene("in.jsonl", &format!("{}{bad}", rows(0..2)), "input.on_bad_row = \"skip\"\n");
+    scene
+        .run_job(&["job.toml"])
+        .expect_code(3)
+        .says("1 row failed with bad_row, such as in.jsonl:3: not valid JSON");
+    scene.write("in.jsonl", format!("{}{bad}{}", rows(2..6), rows(0..2)));
+    let moved = scene.run_job(&["job.toml"]).expect_code(3).says("moved 3");
+    assert!(moved.stderr.contains("such as in.jsonl:5: not valid JSON"), "{}", moved.stderr);
+    assert!(!moved.stderr.contains("in.jsonl:3"), "{}", moved.stderr);
+    for _ in 0..2 {
+        let error = lines(&scene.path("out.jsonl"))[4]["error"].clone();
+        assert!(
+            error.as_str().is_some_and(|error| error.starts_with("in.jsonl:5: not valid JSON")),
+            "{error}"
+        );
+        scene.run(&["export", "job.toml"]).expect_code(0);
+    }
+    let status = scene.run(&["status", "job.toml"]).expect_code(0).stdout;
+    assert!(status.contains("1 row failed with bad_row, such as row 5: not valid JSON"), "{status}");
+    let row = scene.run(&["status", "job.toml", "--row", "5"]).expect_code(0).stdout;
+    assert!(row.contains("error: not valid JSON"), "{row}");
+}
+
+#[test]
 fn a_record_over_the_limit_is_an_error_and_can_be_skipped() {
     let long = "x".repeat(300);
     let text =

@@ -154,7 +154,7 @@ fn set_reaches_every_key_of_the_job_file() {
 #[test]
 fn limit_takes_the_first_rows_and_without_it_the_others_follow() {
     let mut scene = locked();
-    scene.run_job(&["job.toml", "--limit", "2"]).expect_code(0).says("2 rows: kept 0");
+    scene.run_job(&["job.toml", "--limit", "2"]).expect_code(0).says("2 rows: new 2");
     assert_eq!(lines(&scene.path("out.jsonl")).len(), 2);
     scene.run_job(&["job.toml", "--limit", "0"]).expect_code(0).says("0 rows");
     scene.run_job(&["job.toml"]).expect_code(0).says("3 rows: kept 2 · moved 0 · changed 0 · new 1");
@@ -169,8 +169,7 @@ fn fresh_sets_the_old_journal_aside_and_starts_over() {
     scene.run_job(&["job.toml"]).expect_code(0);
     let before = std::fs::read(scene.path("out.jsonl.journal")).expect("a journal");
     scene.judge.forget();
-    let finished =
-        scene.run_job(&["job.toml", "--fresh"]).expect_code(0).says("kept 0 · moved 0 · changed 0 · new 3");
+    let finished = scene.run_job(&["job.toml", "--fresh"]).expect_code(0).says("3 rows: new 3");
     let line = finished.stderr.lines().find(|line| line.contains("old journal")).expect("its new name");
     let aside = line.rsplit(' ').next().expect("a name");
     assert!(aside.starts_with("out.jsonl.journal."), "{aside}");

@@ -281,7 +281,16 @@ fn a_row_whose_answers_all_break_the_schema_has_failed_after_so_many_repairs() {
             let script = format!("[[fault]]\ncontains = \"row 1.\"\ncontent = \"{content}\"\n");
             let more = format!("{STRUCTURED}answer.repair = {repair}\n");
             let mut scene = scene_with(Scene::with_script(&script), 3, "out.jsonl", &more);
-            scene.run_job(&["job.toml"]).expect_code(3);
+            let finished = scene.run_job(&["job.toml"]).expect_code(3);
+            let said = match repair {
+                0 => "3 requests · ".to_owned(),
+                1 => "4 requests (1 repair) · ".to_owned(),
+                _ => format!("{} requests ({repair} repairs) · ", 3 + repair),
+            };
+            assert!(finished.stderr.contains(&said), "{said}: {}", finished.stderr);
+            assert_eq!(scene.receipt()["this_run"]["follow_ups"]["repair"], repair);
+            let status = scene.run(&["status", "job.toml"]).expect_code(0).stdout;
+            assert!(status.contains(&said.replace(" · ", " in 1 run")), "{status}");
             let rows = scene.output();
             assert_eq!(rows[1]["status"], "failed");
             assert_eq!(rows[1]["error_code"], "schema_violation");

@@ -2,6 +2,8 @@
 
 use std::process::Command;
 
+use fanfold::simulator::Settings;
+
 use crate::harness::{Scene, rows};
 
 /// A command in a terminal of its own, which stays when the command has ended.
@@ -80,8 +82,11 @@ fn no_bar_is_drawn_before_the_input_is_planned() {
 
 #[test]
 fn ctrl_c_leaves_no_bar_behind() {
-    let scene = scene();
-    let Some(terminal) = Terminal::start(&scene, 80, "run job.toml --simulate") else { return };
+    let latency = "fixed:100ms".parse().expect("a latency");
+    let scene = Scene::with(Settings { latency, ..Settings::default() });
+    scene.write("in.jsonl", rows(0..200));
+    scene.job("in.jsonl", "out.jsonl", "limits.concurrency = 2\n");
+    let Some(terminal) = Terminal::start(&scene, 80, "run job.toml") else { return };
     scene.wait_until(|| terminal.screen().contains(BAR) && terminal.screen().contains(" of 200 rows"));
     terminal.press("C-c");
     let screen = terminal.end(&scene);

@@ -9,6 +9,7 @@ use super::{Ink, Line, VERSION, ended, moment};
 use crate::commands::Failure;
 use crate::commands::caps::Allowance;
 use crate::commands::summary::{known_cost, timestamp};
+use crate::conversation::follow_ups::{FollowUps, requests};
 use crate::event::HeldBy;
 use crate::job::Job;
 use crate::job::orders::{self, Order};
@@ -16,7 +17,7 @@ use crate::job::price::rounded;
 use crate::job::units::shown;
 use crate::journal::lately::{LateFault, Lately};
 use crate::journal::lock::Lock;
-use crate::journal::reader::{Counts, Reader, Run, Spent};
+use crate::journal::reader::{Counts, FailureGroup, Reader, Run, Spent};
 use crate::journal::spending::Day;
 use crate::report::alike::{Kind, Kinds};
 use crate::text::{count, counted, money, printable, rate, short};
@@ -45,6 +46,7 @@ pub(super) struct Status {
     counts: Counts,
     runs: Vec<Run>,
     spent: Spent,
+    follow_ups: FollowUps,
     cost: Option<f64>,
     days: Vec<Day>,
     holder: Option<String>,
@@ -53,7 +55,7 @@ pub(super) struct Status {
     lately: Lately,
     /// What held the run back in this minute and the one before, in seconds; the longest first.
     held: Vec<(String, f64)>,
-    failures: Vec<(String, u64, String)>,
+    failures: Vec<FailureGroup>,
     faults: Vec<Kind<LateFault>>,
     /// How the caps stand.
     allowance: Allowance,
@@ -78,7 +80,6 @@ impl Status {
             let told = orders::told(&told).unwrap_or_default();
             settled.terms(&told, Timestamp::now(), None).paused
         };
-        let failures = reader.failures()?.into_iter().map(|group| (group.code, group.rows, group.message));
         let now = SystemTime::now();
         let minute = now.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs() as i64 / 60;
         let began = runs.last().map_or(now, |run| run.started_at);
@@ -98,7 +99,8 @@ impl Status {
             last_minute: reader.last_minute(now)?.len() as u64,
             lately: if running { reader.lately(now, began)? } else { Lately::default() },
             held: if running { reader.held_since(minute - 1)? } else { Vec::new() },
-            failures: failures.collect(),
+            follow_ups: reader.follow_ups()?,
+            failures: reader.failures()?,
             faults: faults.sorted().0,
             cost: known_cost(reader, &spent, priced)?,
             days: if scope == Scope::Whole { reader.days()? } else { Vec::new() },
@@ -143,18 +145,16 @@ impl Status {
         lines.extend(self.present());
         let cost = self.cost.map_or_else(String::new, |cost| format!(" · cost {} (estimate)", money(cost)));
         lines.push(plain(format!(
-            "{} ({} throttled, {} without an answer) in {} · {} tokens{cost}",
-            counted(self.spent.requests, "request"),
-            count(self.spent.throttled),
-            count(self.spent.faults),
+            "{} in {} · {} tokens{cost}",
+            requests(self.spent.requests, &self.follow_ups, self.spent.throttled, self.spent.faults),
             counted(self.runs.len() as u64, "run"),
             count(self.spent.usage.total_tokens),
         )));
         lines.extend(self.allowance.lines().into_iter().map(plain));
-        lines.extend(self.failures.iter().map(|(code, rows, message)| {
-            let rows = counted(*rows, "row");
-            let (code, message) = (short(code, 60), short(message, 120));
-            (Ink::Notable, format!("{rows} failed with {code}, such as: {message}"))
+        lines.extend(self.failures.iter().map(|group| {
+            let (rows, row) = (counted(group.rows, "row"), count(group.example + 1));
+            let (code, message) = (short(&group.code, 60), short(&group.message, 120));
+            (Ink::Notable, format!("{rows} failed with {code}, such as row {row}: {message}"))
         }));
         lines.extend(self.last_errors());
         lines.extend(self.spending().into_iter().map(|line| (Ink::Dim, line)));
@@ -228,7 +228,7 @@ impl Status {
 
     /// What brought no answer of late, in the last run; those that made rows fail are told of already.
     fn last_errors(&self) -> Vec<Line> {
-        let failed = |kind: &&Kind<LateFault>| self.failures.iter().any(|(code, ..)| *code == kind.code);
+        let failed = |kind: &&Kind<LateFault>| self.failures.iter().any(|group| group.code == kind.code);
         let kinds: Vec<_> = self.faults.iter().filter(|kind| !failed(kind)).take(FAULTS.1).collect();
         if kinds.is_empty() {
             return Vec::new();
@@ -306,6 +306,7 @@ impl Status {
             "requests": self.spent.requests,
             "throttled": self.spent.throttled,
             "faults": self.spent.faults,
+            "follow_ups": self.follow_ups.json(),
             "prompt_tokens": self.spent.usage.prompt_tokens,
             "completion_tokens": self.spent.usage.completion_tokens,
             "total_tokens": self.spent.usage.total_tokens,
@@ -319,8 +320,8 @@ impl Status {
                 false => self.held.first().map(|(cause, _)| cause.as_str()),
             },
             "held_seconds": self.held.iter().cloned().collect::<std::collections::BTreeMap<_, _>>(),
-            "failures": self.failures.iter().map(|(code, rows, example)| {
-                json!({ "code": code, "rows": rows, "example": example })
+            "failures": self.failures.iter().map(|group| {
+                json!({ "code": group.code, "rows": group.rows, "example": group.message, "row": group.example + 1 })
             }).collect::<Vec<_>>(),
             "last_errors": self.faults.iter().map(|kind| {
                 json!({

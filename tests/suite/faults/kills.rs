@@ -224,7 +224,7 @@ fn a_rollback_that_a_kill_left_is_told_to_those_who_look_and_taken_back_by_the_n
         for command in ["status", "export", "verify"] {
             scene.run(&[command, "job.toml"]).expect_code(1).says("the next one takes back");
         }
-        scene.run_job(&["job.toml"]).expect_code(0).says("0 requests");
+        scene.run_job(&["job.toml"]).expect_code(0).says("nothing was sent");
         scene.run(&["verify", "job.toml"]).expect_code(0);
     });
 }

@@ -147,7 +147,7 @@ fn settled(scene: &Scene, said: &str) -> String {
     // The numbers of errors are the system's own.
     let out = out.replace(" (os error 2)", "").replace(" (os error 99)", "").replace(" (os error 111)", "");
     // How often a service is tried before it is given up is a matter of time.
-    let counts = |line: &&str| !line.contains(" without an answer) · ");
+    let counts = |line: &&str| !(line.contains(" request") && line.contains(" tokens: "));
     out.lines().filter(counts).map(|line| format!("{}\n", untimed(line))).collect()
 }
 

@@ -1,0 +1,88 @@
+//! The requests that rows took beyond their first, by what they were for.
+
+use serde_json::{Value, json};
+
+use super::Asks;
+use crate::text::{count, counted};
+
+/// How many there were of each kind.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct FollowUps {
+    /// With what tools gave.
+    pub tools: u64,
+    /// For an answer that satisfies the schema.
+    pub repair: u64,
+    /// With more room for the answer.
+    pub grow: u64,
+    /// For the rest of an answer that was cut.
+    pub rest: u64,
+}
+
+impl FollowUps {
+    /// Counts some of a kind.
+    pub fn add(&mut self, asks: Asks, requests: u64) {
+        let kind = match asks {
+            Asks::Tools => &mut self.tools,
+            Asks::Repair => &mut self.repair,
+            Asks::Grow => &mut self.grow,
+            Asks::Rest => &mut self.rest,
+        };
+        *kind += requests;
+    }
+
+    /// These and others.
+    pub fn plus(self, others: Self) -> Self {
+        Self {
+            tools: self.tools + others.tools,
+            repair: self.repair + others.repair,
+            grow: self.grow + others.grow,
+            rest: self.rest + others.rest,
+        }
+    }
+
+    /// The numbers of all kinds, each by the word that the journal has for it.
+    pub fn json(&self) -> Value {
+        json!({ "tools": self.tools, "repair": self.repair, "grow": self.grow, "rest": self.rest })
+    }
+
+    /// What there was, for people.
+    pub fn words(&self) -> Vec<String> {
+        let rounds = counted(self.tools, "round");
+        let all = [
+            (self.tools, format!("{rounds} of tools")),
+            (self.repair, counted(self.repair, "repair")),
+            (self.grow, format!("{} with more room", count(self.grow))),
+            (self.rest, counted(self.rest, "continuation")),
+        ];
+        all.into_iter().filter(|(requests, _)| *requests > 0).map(|(_, words)| words).collect()
+    }
+}
+
+/// How many requests there were, and what is worth saying of some of them.
+pub fn requests(all: u64, follow_ups: &FollowUps, throttled: u64, faults: u64) -> String {
+    let mut parts = follow_ups.words();
+    let rest = [(throttled, "throttled"), (faults, "without an answer")];
+    let rest = rest.iter().filter(|(requests, _)| *requests > 0);
+    parts.extend(rest.map(|(requests, words)| format!("{} {words}", count(*requests))));
+    match parts.is_empty() {
+        true => counted(all, "request"),
+        false => format!("{} ({})", counted(all, "request"), parts.join(", ")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn requests_say_what_they_were_for_and_no_zeros() {
+        let mut follow_ups = FollowUps::default();
+        assert_eq!(requests(1, &follow_ups, 0, 0), "1 request");
+        follow_ups.add(Asks::Repair, 10);
+        assert_eq!(requests(58, &follow_ups, 0, 0), "58 requests (10 repairs)");
+        follow_ups.add(Asks::Tools, 1);
+        let all = follow_ups.plus(FollowUps { grow: 2, ..FollowUps::default() });
+        let said = "2,000 requests (1 round of tools, 10 repairs, 2 with more room, 3 throttled, 4 without an answer)";
+        assert_eq!(requests(2000, &all, 3, 4), said);
+    }
+}
