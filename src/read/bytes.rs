@@ -19,6 +19,8 @@ const GZIP_MAGIC: &[u8] = b"\x1f\x8b";
 const ZSTD_MAGIC: &[u8] = b"\x28\xb5\x2f\xfd";
 /// What a Parquet file begins with.
 pub(super) const PARQUET_MAGIC: &[u8] = b"PAR1";
+/// What a Parquet file whose footer is encrypted begins and ends with.
+pub(super) const ENCRYPTED_MAGIC: &[u8] = b"PARE";
 
 /// A text file, open at its first byte after any byte order mark.
 pub(super) struct Text {

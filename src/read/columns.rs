@@ -117,7 +117,8 @@ impl<'a> Seen<'a> {
             return Ok(());
         }
         let Some(wider) = types::joined_field(all, other) else {
-            let (one, other, name) = (all.data_type(), other.data_type(), &column.name);
+            let [one, other] = [&*all, other].map(|field| types::shown(field.data_type()));
+            let name = &column.name;
             let first = self.types.first().map_or("", |(_, file)| file);
             let reason = format!(
                 "column `{name}` is of type {other} here, and {one} in {first}; the files of one input must have types \
@@ -155,12 +156,13 @@ impl<'a> Seen<'a> {
             lacking.map_or_else(String::new, |files| format!("`{name}` is null in the rows of {files}"));
         if let (ColumnKind::Arrow(all), true) = (&self.column.kind, self.types.len() > 1) {
             let of_type = |(kind, file): &(&ColumnKind, &str)| match kind {
-                ColumnKind::Arrow(field) => format!("{} in {file}", field.data_type()),
+                ColumnKind::Arrow(field) => format!("{} in {file}", types::shown(field.data_type())),
                 _ => String::new(),
             };
             let types: Vec<String> = self.types.iter().map(of_type).collect();
             let begin = if told.is_empty() { format!("`{name}` is ") } else { ", ".to_owned() };
-            let _ = write!(told, "{begin}{}, and becomes {}", types.join(", "), all.data_type());
+            let together = types::shown(all.data_type());
+            let _ = write!(told, "{begin}{}, and {together} in a Parquet output", types.join(", "));
         }
         (!told.is_empty()).then_some(told)
     }
@@ -278,7 +280,10 @@ mod tests {
         let ColumnKind::Arrow(field) = &columns[0].kind else { panic!("not Arrow") };
         assert!(field.is_nullable());
         assert_eq!(field.data_type(), &DataType::Int64);
-        assert!(notices[0].ends_with("`a` is Int32 in 1, Int64 in 2, and becomes Int64"), "{notices:?}");
+        assert!(
+            notices[0].ends_with("`a` is Int32 in 1, Int64 in 2, and Int64 in a Parquet output"),
+            "{notices:?}"
+        );
         let refused = of_all(&[arrow("1", DataType::Int64, true), arrow("2", DataType::Utf8, true)]);
         let refused = refused.unwrap_err().to_string();
         assert!(refused.contains("column `a` is of type Utf8 here, and Int64 in 1"), "{refused}");

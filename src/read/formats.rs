@@ -5,7 +5,7 @@ use std::io::Read;
 use std::path::Path;
 use std::sync::Arc;
 
-use super::bytes::{PARQUET_MAGIC, Text};
+use super::bytes::{ENCRYPTED_MAGIC, PARQUET_MAGIC, Text};
 use super::files::Listed;
 use super::{Expansion, ReadError, STDIN_NAME};
 use crate::format::{Compression, Format};
@@ -42,7 +42,7 @@ fn sniff(name: &str, path: &Path, expansion: Expansion) -> Result<Format, ReadEr
     File::open(path)
         .and_then(|file| file.take(PARQUET_MAGIC.len() as u64).read_to_end(&mut magic))
         .map_err(|error| ReadError::unreadable(name, error))?;
-    if magic == PARQUET_MAGIC {
+    if magic == PARQUET_MAGIC || magic == ENCRYPTED_MAGIC {
         return Ok(Format::Parquet);
     }
     let text = Text::open(&Arc::from(name), path, expansion)?;

@@ -181,7 +181,7 @@ fn no_fit(field: &Field, error: &ArrowError) -> ArrowError {
         ArrowError::CastError(reason) | ArrowError::ComputeError(reason) => reason.clone(),
         other => other.to_string(),
     };
-    let (name, data_type) = (field.name(), field.data_type());
+    let (name, data_type) = (field.name(), types::shown(field.data_type()));
     ArrowError::SchemaError(format!(
         "column `{name}` is {data_type}, since other files of the input have it so, and not every value here is: {reason}; \
          give the column one type in all files"

@@ -4,10 +4,11 @@ use std::fmt::Write as _;
 
 use super::WriteError;
 use super::answer::AnswerValue;
-use super::cells::CellReader;
+use super::cells::{Cell, CellReader};
 use super::columns::{Layout, Source};
 use super::encoder::Encoder;
 use super::expanded::Expanded;
+use super::parquet::decimals::Decimals;
 use crate::outcome::RowResult;
 use crate::row::Item;
 
@@ -21,6 +22,8 @@ pub(super) struct CsvWriter {
     records: csv::Writer<Encoder>,
     layout: Layout,
     cells: CellReader,
+    /// Of each input column, whether and where it has decimals.
+    decimals: Vec<Option<Decimals>>,
     /// Room for a cell that is put together.
     scratch: String,
 }
@@ -30,7 +33,8 @@ impl CsvWriter {
     pub(super) fn new(output: Encoder, delimiter: u8, layout: Layout) -> Result<Self, WriteError> {
         let records = csv::WriterBuilder::new().delimiter(delimiter).from_writer(output);
         let cells = CellReader::new(layout.input_names(), false);
-        let mut writer = Self { records, layout, cells, scratch: String::new() };
+        let decimals = layout.inputs.iter().map(Decimals::within).collect();
+        let mut writer = Self { records, layout, cells, decimals, scratch: String::new() };
         writer.header().map_err(|error| writer.failed(error))?;
         Ok(writer)
     }
@@ -52,7 +56,12 @@ impl CsvWriter {
             written = match column.source {
                 Source::Input(index) => {
                     let cell = cells[index];
-                    let text = cell.text().map_err(|error| WriteError::row(item, error.to_string()))?;
+                    let text = match (&self.decimals[index], cell) {
+                        (Some(decimals), Cell::Value(value)) if !value.is_string() => {
+                            decimals.text(value).into()
+                        }
+                        _ => cell.text().map_err(|error| WriteError::row(item, error.to_string()))?,
+                    };
                     let text = guarded(&mut self.scratch, &text, safe && cell.is_text());
                     self.records.write_field(text)
                 }

@@ -113,7 +113,7 @@ fn a_column_of_two_types_is_of_the_wider_one() {
     for output in OUTPUTS {
         let mut scene =
             scene("?.parquet", &files, "{{ text }} {{ n }} {{ word }} {{ null }} {{ mean }}", output);
-        let told = "`n` is Int32 in 1.parquet, Int64 in 2.parquet, and becomes Int64";
+        let told = "`n` is Int32 in 1.parquet, Int64 in 2.parquet, and Int64 in a Parquet output";
         scene.run_job(&["job.toml"]).expect_code(0).says(told);
         let mut prompts: Vec<String> = scene
             .witness()

@@ -127,6 +127,8 @@ fn decimals_inside_of_lists_and_long_ones_are_numbers_too() {
     ]);
     let mut scene = scene("in.parquet", bytes, "{{ text }} {{ long }} {{ parts }}", "out.jsonl");
     scene.run_job(&["job.toml"]).expect_code(0);
+    scene.run(&["export", "job.toml", "--output", "out.csv"]).expect_code(0);
+    assert_eq!(Table::read(&scene.path("out.csv")).texts("parts"), ["[19.90,0.05]", "[-2.50]"]);
     let written = scene.read("out.jsonl");
     assert!(written.contains(r#""long":12345678901234567890,"parts":[19.90,0.05],"#), "{written}");
     assert!(written.contains(r#""long":-5,"parts":[-2.50],"#), "{written}");

@@ -14,6 +14,7 @@ use parquet::arrow::arrow_reader::{
 use parquet::basic::Compression;
 
 use crate::read::ReadError;
+use crate::read::bytes::ENCRYPTED_MAGIC;
 use crate::read::columns::{Header, refuse_twins};
 use crate::read::intervals;
 use crate::row::{Column, ColumnKind};
@@ -72,7 +73,8 @@ fn builder(file: &Arc<str>, path: &Path, options: ArrowReaderOptions) -> Result<
 fn is_encrypted(file: &File) -> bool {
     let mut magic = [0; 4];
     let length = file.metadata().map_or(0, |metadata| metadata.len());
-    length.checked_sub(4).is_some_and(|at| file.read_exact_at(&mut magic, at).is_ok()) && &magic == b"PARE"
+    length.checked_sub(4).is_some_and(|at| file.read_exact_at(&mut magic, at).is_ok())
+        && magic == ENCRYPTED_MAGIC
 }
 
 /// A codec that is not read is no damage.

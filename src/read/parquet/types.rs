@@ -65,6 +65,19 @@ fn joined(one: &DataType, other: &DataType) -> Option<DataType> {
     })
 }
 
+/// A type in a word or two, without what is inside of a struct.
+pub(in crate::read) fn shown(data_type: &DataType) -> String {
+    match data_type {
+        DataType::List(item) | DataType::LargeList(item) | DataType::FixedSizeList(item, _) => {
+            format!("List({})", shown(item.data_type()))
+        }
+        DataType::Dictionary(_, value) => format!("Dictionary({})", shown(value)),
+        DataType::Struct(_) => "Struct".to_owned(),
+        DataType::Map(..) => "Map".to_owned(),
+        other => other.to_string(),
+    }
+}
+
 fn joined_fields(one: &Fields, other: &Fields) -> Option<Fields> {
     let of = |fields: &Fields, name: &str| fields.iter().find(|field| field.name() == name).cloned();
     let nullable = |field: &FieldRef| Arc::new(field.as_ref().clone().with_nullable(true));

@@ -25,6 +25,13 @@ impl Decimals {
     pub(in crate::write) fn push(&self, line: &mut Vec<u8>, value: &Value) {
         push(line, value, &self.0);
     }
+
+    /// A value of the column that is no decimal itself, as JSON text.
+    pub(in crate::write) fn text(&self, value: &Value) -> String {
+        let mut line = Vec::new();
+        self.push(&mut line, value);
+        String::from_utf8(line).unwrap_or_default()
+    }
 }
 
 fn has_decimals(data_type: &DataType) -> bool {
