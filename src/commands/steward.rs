@@ -102,7 +102,7 @@ impl Rounds {
         let now = clock();
         let hours = job.schedule.at(now).map(|span| format!("{}: {}", span.hours(), span.shown()));
         if hours != self.hours {
-            screen.say(&match &hours {
+            screen.say_when(&match &hours {
                 Some(hours) => format!("schedule: from now on {hours}"),
                 None => "schedule: from now on the limits of the job".to_owned(),
             });
@@ -158,7 +158,7 @@ impl Rounds {
         }
         let words: Vec<String> = orders.iter().skip(new).map(Order::shown).collect();
         if !words.is_empty() {
-            screen.say(&format!("told: {}", words.join(", ")));
+            screen.say_when(&format!("told: {}", words.join(", ")));
         }
         if self.told.stop {
             let ask_now = |before: &mut Urgency| {

@@ -14,6 +14,7 @@ pub(super) fn progress(snapshot: &Snapshot) {
     let line = json!({
         "version": VERSION,
         "type": "progress",
+        "at": now(),
         "rows": snapshot.rows,
         "ok": snapshot.ok,
         "failed": snapshot.failed,
@@ -39,10 +40,15 @@ pub(super) fn progress(snapshot: &Snapshot) {
 
 /// A message, as a line among the others.
 pub(super) fn message(text: &str) {
-    put(&json!({ "version": VERSION, "type": "message", "text": text }).to_string());
+    put(&json!({ "version": VERSION, "type": "message", "at": now(), "text": text }).to_string());
 }
 
 /// Why the command ended early, as a line among the others.
 pub(super) fn error(text: &str) {
-    put(&json!({ "version": VERSION, "type": "error", "text": text }).to_string());
+    put(&json!({ "version": VERSION, "type": "error", "at": now(), "text": text }).to_string());
+}
+
+/// The time as RFC 3339 has it, in UTC.
+fn now() -> String {
+    jiff::Timestamp::now().strftime("%FT%TZ").to_string()
 }

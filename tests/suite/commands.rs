@@ -94,8 +94,13 @@ fn status_tells_the_history_of_one_row() {
 #[test]
 fn status_and_export_look_on_while_the_job_runs_and_a_second_run_is_refused() {
     let (mut scene, mut child) = slow_run();
-    let status = scene.run(&["status", "job.toml", "--json"]).expect_code(0).stdout;
-    let status: Value = serde_json::from_str(&status).expect("JSON");
+    let status = || -> Value {
+        let said = scene.run(&["status", "job.toml", "--json"]).expect_code(0).stdout;
+        serde_json::from_str(&said).expect("JSON")
+    };
+    // What was sent is not stored yet.
+    scene.wait_until(|| status()["ok"].as_u64() > Some(0));
+    let status = status();
     assert_eq!((&status["running"], &status["rows"]), (&true.into(), &200.into()));
     let text = scene.run(&["status", "job.toml"]).expect_code(0).stdout;
     assert!(text.contains(&format!("running: process {}", child.id())), "{text}");

@@ -186,6 +186,8 @@ fn every_line_of_progress_is_as_its_schema_says_and_has_no_field_that_it_does_no
             let faults: Vec<String> = validator.iter_errors(&line).map(|error| error.to_string()).collect();
             assert!(faults.is_empty(), "{line}: {faults:?}");
             assert_eq!(line["version"], 1);
+            let at = line["at"].as_str().expect("a time");
+            assert!(at.parse::<jiff::Timestamp>().is_ok() && at.ends_with('Z'), "{at}");
             let kinds = schema["oneOf"].as_array().expect("kinds of lines");
             let kind = kinds.iter().find(|kind| kind["properties"]["type"]["const"] == line["type"]);
             let known = kind.expect("a kind")["properties"].as_object().expect("fields");
