@@ -32,7 +32,7 @@ const STAGES: [&str; 7] = ["read", "render", "dispatch", "api", "journal", "tool
 const SIDE_ROOMS: [&str; 4] = ["models", "report", "simulator", "watch"];
 
 /// Each foreign crate that has a home, with the files and folders it may be named in.
-const HOMES: [(&str, &[&str]); 25] = [
+const HOMES: [(&str, &[&str]); 26] = [
     ("aho_corasick", &["render/glossary.rs", "api/secrets.rs"]),
     ("reqwest", &["api/"]),
     ("rustls", &["api/client.rs"]),
@@ -75,6 +75,7 @@ const HOMES: [(&str, &[&str]); 25] = [
     ("http_body_util", &["simulator/"]),
     ("hyper_util", &["api/proxy.rs", "simulator/"]),
     ("unicode_width", &["text.rs"]),
+    ("governor", &["dispatch/pace/schedule.rs"]),
     ("glob", &["read/", "commands/verify.rs"]),
 ];
 

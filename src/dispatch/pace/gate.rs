@@ -1,9 +1,8 @@
-//! One limit: so many in a span of time, evenly spaced, and never more in any span of that length.
+//! The limit of tokens: so many in a span of time, evenly spaced, and never more in any span of that length.
 //!
 //! Two rules stand together. A schedule spaces what passes, so that there is no burst. A ledger of what did pass
-//! holds every sliding window, whatever the timer's lateness or a correction made of the schedule. The governor
-//! crate was the plan; it can neither go into debt, nor change its quota, nor begin from a past minute, and three of
-//! them cannot be asked as one.
+//! holds every sliding window, whatever the timer's lateness or a correction made of the schedule: what a request used is
+//! known at its answer, and what is given back then of a window that has passed must not be used in this one.
 
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -16,18 +15,23 @@ use crate::job::limits::Quota;
 const BUCKETS: u32 = 512;
 
 /// By how much the window is held longer than the service's, for the unevenness of the way there.
-const MARGIN: f64 = 0.006;
+pub(crate) const MARGIN: f64 = 0.006;
 
 /// How far a late timer may catch up.
 const CATCH_UP: Duration = Duration::from_millis(20);
 
-/// One limit.
+/// The part of a window that may be caught up with where requests are spaced by a limit of their own: long requests go at their
+/// turn if short ones went before them.
+const CREDIT: u32 = 6;
+
+/// The limit of tokens.
 #[derive(Debug)]
 pub(crate) struct Gate {
     amount: f64,
     bucket: Duration,
     held: Duration,
     each: Duration,
+    catch_up: Duration,
     next: Instant,
     origin: Instant,
     ledger: VecDeque<(u64, f64)>,
@@ -47,11 +51,19 @@ impl Gate {
             bucket: window / BUCKETS,
             held,
             each: held.div_f64(amount),
+            catch_up: CATCH_UP,
             next: now,
             origin: now,
             ledger: VecDeque::new(),
             sum: 0.0,
         }
+    }
+
+    /// The gate with credit for what it did not need so far, up to a part of its window: for requests that have a schedule of
+    /// their own, so that there is no burst.
+    pub(crate) fn with_credit(self, spaced: bool) -> Self {
+        let catch_up = if spaced { self.held / CREDIT } else { CATCH_UP };
+        Self { catch_up, ..self }
     }
 
     /// A gate that is put up while requests are on their way: the first passes it after its turn.
@@ -100,7 +112,7 @@ impl Gate {
 
     /// Lets so much pass.
     pub(crate) fn pass(&mut self, now: Instant, amount: f64) {
-        let from = self.next.max(now.checked_sub(CATCH_UP).unwrap_or(now));
+        let from = self.next.max(now.checked_sub(self.catch_up).unwrap_or(now));
         self.next = from + self.each.mul_f64(amount);
         self.enter(now, amount);
     }
@@ -131,11 +143,10 @@ impl Gate {
             None => {}
         }
         let shift = self.each.mul_f64(difference.abs());
+        let earliest = now.checked_sub(self.catch_up).unwrap_or(now);
         self.next = match difference > 0.0 {
-            true => self.next.max(now) + shift,
-            false => {
-                self.next.checked_sub(shift).unwrap_or(now).max(now.checked_sub(CATCH_UP).unwrap_or(now))
-            }
+            true => self.next.max(earliest) + shift,
+            false => self.next.checked_sub(shift).unwrap_or(now).max(earliest),
         };
     }
 
@@ -219,17 +230,6 @@ mod tests {
     }
 
     #[test]
-    fn the_last_minute_before_a_restart_counts() {
-        let start = Instant::now() + Duration::from_secs(100);
-        let mut gate = Gate::new(Quota::per_minute(60.0).expect("above 0"), start);
-        for second in 1..=60 {
-            gate.remember(start - Duration::from_secs(second) + Duration::from_millis(500), 1.0);
-        }
-        let when = gate.ready(start, 1.0).expect_err("the minute is full");
-        assert!(when > start && when < start + Duration::from_secs(2));
-    }
-
-    #[test]
     fn a_debt_is_waited_off_and_what_was_not_used_is_given_back() {
         let start = Instant::now();
         let mut gate = Gate::new(Quota::per_minute(6000.0).expect("above 0"), start);
@@ -243,9 +243,18 @@ mod tests {
     }
 
     #[test]
-    fn less_than_one_a_second_is_one_in_several() {
+    fn what_was_not_needed_is_credit_where_requests_are_spaced_and_no_window_holds_more() {
         let start = Instant::now();
-        let mut gate = Gate::new(Quota::per_second(0.25).expect("above 0"), start);
-        assert_eq!(passes(&mut gate, start, Duration::from_secs(40), 1.0).len(), 10);
+        let quota = Quota::per_minute(6000.0).expect("above 0");
+        for (spaced, passed) in [(false, 2), (true, 10)] {
+            let mut gate = Gate::new(quota, start).with_credit(spaced);
+            assert!(gate.ready(start, 100.0).is_ok());
+            gate.pass(start, 100.0);
+            assert!(gate.ready(start, 100.0).is_err(), "there is no credit at the start");
+            let later = start + Duration::from_secs(600);
+            let pass = |_: &i32| gate.ready(later, 100.0).map(|()| gate.pass(later, 100.0)).is_ok();
+            let at_once = (0..100).take_while(pass).count();
+            assert!((passed - 1..=passed + 1).contains(&at_once), "{at_once}");
+        }
     }
 }

@@ -4,6 +4,7 @@ mod brake;
 mod calibration;
 mod gate;
 mod record;
+mod schedule;
 
 use std::time::Duration;
 
@@ -16,6 +17,7 @@ use brake::{Brake, Throttling};
 use calibration::Calibration;
 use gate::Gate;
 use record::Record;
+use schedule::Schedule;
 
 /// Refusals of no more than this share of what was sent within a minute are strays.
 const STRAY: f64 = 0.001;
@@ -24,7 +26,8 @@ const STRAY: f64 = 0.001;
 #[derive(Debug)]
 pub struct Pace {
     quotas: Quotas,
-    requests: Vec<Gate>,
+    /// Of a second, and of a minute.
+    requests: [Option<Schedule>; 2],
     tokens: Option<Gate>,
     /// The brake for requests, and what it goes by.
     brake: (Brake, Record),
@@ -55,20 +58,23 @@ pub enum HeldBy {
 impl Pace {
     /// A pace that begins after a past: when requests were sent in the last minute, and their tokens.
     pub fn new(quotas: Quotas, now: Instant, past: &[(Instant, u64)]) -> Self {
-        let gates = [quotas.requests_per_second, quotas.requests_per_minute];
+        let limits = [quotas.requests_per_second, quotas.requests_per_minute];
+        let spaced = quotas.requests_each_second().is_some();
         let mut pace = Self {
             quotas,
-            requests: gates.into_iter().flatten().map(|quota| Gate::new(quota, now)).collect(),
-            tokens: quotas.tokens_per_minute.map(|quota| Gate::new(quota, now)),
+            requests: limits.map(|limit| limit.map(|quota| Schedule::new(quota, now))),
+            tokens: quotas.tokens_per_minute.map(|quota| Gate::new(quota, now).with_credit(spaced)),
             brake: Default::default(),
             token_brake: Default::default(),
             calibration: Calibration::default(),
         };
-        // The oldest first: a gate counts from the first it hears of.
+        // The oldest first: what follows another has its turn after it.
         let mut past = past.to_vec();
         past.sort_unstable();
+        for schedule in pace.requests.iter().flatten() {
+            schedule.remember(past.iter().map(|(at, _)| *at));
+        }
         for (at, tokens) in &past {
-            pace.requests.iter_mut().for_each(|gate| gate.remember(*at, 1.0));
             if let Some(gate) = &mut pace.tokens {
                 gate.remember(*at, *tokens as f64);
             }
@@ -80,16 +86,24 @@ impl Pace {
     /// old one is forgotten: it can be no more than that.
     pub fn change(&mut self, quotas: Quotas, now: Instant) {
         let before = std::mem::replace(&mut self.quotas, quotas);
-        let mut gates = std::mem::take(&mut self.requests).into_iter();
-        for (before, after) in [
-            (before.requests_per_second, quotas.requests_per_second),
-            (before.requests_per_minute, quotas.requests_per_minute),
-        ] {
-            let gate = before.and_then(|_| gates.next());
-            self.requests.extend(changed(gate, before, after, now));
+        let limits = |quotas: Quotas| [quotas.requests_per_second, quotas.requests_per_minute];
+        for ((schedule, before), after) in self.requests.iter_mut().zip(limits(before)).zip(limits(quotas)) {
+            *schedule = match (schedule.take(), after) {
+                (_, None) => None,
+                (Some(schedule), after) if before == after => Some(schedule),
+                (Some(schedule), Some(after)) => Some(schedule.changed(after, now)),
+                (None, Some(after)) => Some(Schedule::put_up(after, now)),
+            };
         }
         let tokens = [before.tokens_per_minute, quotas.tokens_per_minute];
-        self.tokens = changed(self.tokens.take(), tokens[0], tokens[1], now);
+        let gate = match (self.tokens.take(), tokens[1]) {
+            (_, None) => None,
+            (Some(gate), after) if tokens[0] == after => Some(gate),
+            (Some(gate), Some(after)) => Some(gate.changed(after, now)),
+            (None, Some(after)) => Some(Gate::put_up(after, now)),
+        };
+        let spaced = quotas.requests_each_second().is_some();
+        self.tokens = gate.map(|gate| gate.with_credit(spaced));
         let is_raised = |[before, after]: [Option<f64>; 2]| {
             before.is_some_and(|before| after.is_none_or(|after| after > before))
         };
@@ -117,8 +131,8 @@ impl Pace {
                 held = Some((when, by));
             }
         };
-        for gate in &mut self.requests {
-            hold(gate.ready(now, 1.0), HeldBy::Requests);
+        for schedule in self.requests.iter().flatten() {
+            hold(schedule.ready(now), HeldBy::Requests);
         }
         if let Some(gate) = &mut self.tokens {
             hold(gate.ready(now, charged), HeldBy::Tokens);
@@ -130,7 +144,7 @@ impl Pace {
             brake.pass(now, amount);
             record.sent(now, amount);
         }
-        self.requests.iter_mut().for_each(|gate| gate.pass(now, 1.0));
+        self.requests.iter().flatten().for_each(|schedule| schedule.pass(now));
         if let Some(gate) = &mut self.tokens {
             gate.pass(now, charged);
         }
@@ -200,16 +214,6 @@ impl Pace {
             gate.correct(ticket.at, now, tokens - ticket.charged);
         }
     }
-}
-
-/// A gate as it is after its quota was changed.
-fn changed(gate: Option<Gate>, before: Option<Quota>, after: Option<Quota>, now: Instant) -> Option<Gate> {
-    let after = after?;
-    Some(match gate {
-        Some(gate) if before == Some(after) => gate,
-        Some(gate) => gate.changed(after, now),
-        None => Gate::put_up(after, now),
-    })
 }
 
 #[cfg(test)]

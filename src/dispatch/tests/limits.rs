@@ -60,6 +60,30 @@ async fn tokens_per_minute_are_used_and_never_exceeded() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn answers_of_every_length_hold_no_request_back_while_tokens_do_not_bind() {
+    for each_second in [1.0, 10.0, 100.0] {
+        // Exponential lengths, of 365 tokens on the average, where 500 could be used.
+        let length = |call: u64| {
+            let roll = ((call + 1).wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 11) as f64 / (1_u64 << 53) as f64;
+            (-(1.0 - roll).ln() * 315.0) as u64
+        };
+        let mut bench = Bench::new();
+        bench.rules.quotas.requests_per_minute = Quota::per_minute(each_second * 60.0);
+        bench.rules.quotas.tokens_per_minute = Quota::per_minute(each_second * 60.0 * 500.0);
+        bench.estimate.max_completion_tokens = 8_192;
+        let rows = (each_second * 1_200.0) as u64;
+        bench.run(rows, move |call| answer_of(secs(3), 50, length(call.position))).await;
+        let took = bench.sends().last().expect("sent").at - bench.sends()[0].at;
+        let used = (rows - 1) as f64 / (took.as_secs_f64() * each_second);
+        assert!(used >= 0.99, "{each_second} a second: {:.2} % used", used * 100.0);
+        let requests = bench.most_within(MINUTE, |_| 1.0);
+        assert!(requests <= each_second * 60.0, "{requests} in a minute of {each_second} a second");
+        let tokens = bench.most_within(MINUTE, |one| one.tokens as f64);
+        assert!(tokens <= each_second * 60.0 * 500.0, "{tokens} tokens in a minute");
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn retries_count_against_every_limit() {
     let bench = all_limits(10.0, 550.0, 1e9);
     bench
