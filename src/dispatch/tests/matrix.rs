@@ -204,4 +204,38 @@ mod cells {
             }
         }
     }
+
+    /// Ways to count tokens; a bucket holds a few requests at least.
+    const OF_TOKENS: [Way; 5] = [
+        Way::TokensAtAdmission,
+        Way::TokensAtAnswer,
+        Way::TokenBucket(1.0),
+        Way::TokenBucket(10.0),
+        Way::TokenBucket(60.0),
+    ];
+
+    #[test]
+    fn the_quota_of_tokens_is_found_at_once_and_used_however_they_are_counted() {
+        for way in OF_TOKENS {
+            for believed in [0.9, 1.0, 2.0, 4.0] {
+                let lasts = secs(if is_full() { 1_200 } else { 600 });
+                let latency = Duration::from_millis(300);
+                let cell = Cell { way, real: 10.0, believed: Some(believed), latency, lasts, storm: None };
+                let count = cell.play();
+                let (first, after) = (count.used(secs(0), secs(60)), count.used(secs(60), lasts));
+                let refused = count.share_refused(secs(60), lasts);
+                let most = believed.min(1.0);
+                assert!(first >= 0.85 * most, "{cell:?}: {:.1} % used in the first minute", first * 100.0);
+                assert!(after >= 0.95 * most, "{cell:?}: {:.1} % used after it", after * 100.0);
+                assert!(refused < 0.01, "{cell:?}: {:.2} % refused after it", refused * 100.0);
+            }
+            for at in [20, 50, 100] {
+                let end = at + 2;
+                let (latency, storm, lasts) = (secs(2), Some(secs(at)), secs(end + 40));
+                let cell = Cell { way, real: 10.0, believed: Some(1.0), latency, lasts, storm };
+                let used = cell.play().used(secs(end + 15), secs(end + 30));
+                assert!(used >= 0.85, "{cell:?}: {:.1} % used after the storm", used * 100.0);
+            }
+        }
+    }
 }
