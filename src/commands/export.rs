@@ -4,6 +4,7 @@ use std::io::stdout;
 use std::path::PathBuf;
 
 use super::Failure;
+use super::limited::shortened;
 use super::load::{load_to_look, screen, take_output};
 use super::spare::Aside;
 use crate::cli::{ExportArgs, Progress};
@@ -47,6 +48,11 @@ pub(super) fn run(mut args: ExportArgs) -> Result<Exit, Failure> {
     let opened = Opened::again(job)?;
     if let Some(path) = &path {
         opened.check_output_is_no_input(path.as_ref())?;
+    }
+    if asked.is_none()
+        && let Some(why) = shortened(&opened, &reader)?
+    {
+        return Err(Failure::new(why));
     }
     let stop = never_stopped();
     let by_word = match again(&destination) {

@@ -11,6 +11,7 @@ mod export;
 mod forewarning;
 mod init;
 mod interrupt;
+mod limited;
 mod listener;
 mod load;
 mod man;

@@ -7,6 +7,7 @@ use jiff::Timestamp;
 use serde_json::Value;
 
 use super::caps::Allowance;
+use super::limited::shortened;
 use super::load::{Loaded, check_tools, load, screen};
 use super::notify::whom;
 use super::outlook::{Beginning, before_it_begins, deadline};
@@ -71,6 +72,9 @@ pub(super) fn run(args: PreviewArgs) -> Result<Exit, Failure> {
     }
     for line in estimates(&opened.job, &plan, reader.as_ref())? {
         writeln!(out, "{line}")?;
+    }
+    if let Some(why) = reader.as_ref().map(|reader| shortened(&opened, reader)).transpose()?.flatten() {
+        writeln!(out, "warning: the run would end before it sends: {why}")?;
     }
     if !args.job.simulate
         && let Some(warning) = forewarning::answered_elsewhere(&opened, &plan)

@@ -12,6 +12,7 @@ use tokio::sync::watch;
 
 use super::caps::Allowance;
 use super::described::described;
+use super::limited::shortened;
 use super::listener::Listener;
 use super::metrics::MetricsFile;
 use super::notify::{Notifier, notice, started};
@@ -102,6 +103,7 @@ impl Session<'_> {
             };
             self.say_plan(&plan);
             if plans == 1 {
+                self.check_limit()?;
                 self.forewarn(&plan)?;
             }
             let number = match underway.run {
@@ -197,6 +199,16 @@ impl Session<'_> {
         };
         let job = self.args.job.job.as_ref().map(|job| format!(" of {}", job.display())).unwrap_or_default();
         format!("run {number}{job}: {to_send}, output {}", self.opened.job.output.path.display())
+    }
+
+    /// Refuses to leave a few rows of the output where there were many.
+    fn check_limit(&self) -> Result<(), Failure> {
+        let path = self.opened.journal();
+        let reader = Reader::new(journal::open_beside(&path)?, &path);
+        match shortened(&self.opened, &reader)? {
+            Some(why) => Err(Failure::new(why)),
+            None => Ok(()),
+        }
     }
 
     fn forewarn(&self, plan: &Plan) -> Result<(), Failure> {

@@ -80,7 +80,7 @@ fn besides(job: &Job, file: Option<&Path>) -> impl Iterator<Item = PathBuf> + us
 }
 
 /// A path by which two names of one place are told to be one, also of a file that is not there yet.
-fn settled(path: &Path) -> PathBuf {
+pub(super) fn settled(path: &Path) -> PathBuf {
     let beside = || {
         let whole = absolute(path).ok()?;
         Some(whole.parent()?.canonicalize().ok()?.join(whole.file_name()?))

@@ -96,7 +96,7 @@ pub const KNOBS: [Knob; 22] = [
         key: "input.limit",
         shape: Shape::Number,
         value: "N",
-        help: "Only the first N rows",
+        help: "Only the first N rows; a longer output is not replaced by them",
     },
     Knob { flag: "qps", key: "limits.qps", shape: Shape::Number, value: "N", help: "Requests per second" },
     Knob { flag: "qpm", key: "limits.qpm", shape: Shape::Number, value: "N", help: "Requests per minute" },

@@ -191,6 +191,27 @@ impl Reader {
         self.connection.query_row(sql, [], |row| row.get(0)).optional().map_err(self.failed())
     }
 
+    /// The outputs that were written, the last one first, as far as the journal tells: a run that was killed or broken off
+    /// writes none.
+    ///
+    /// # Errors
+    ///
+    /// When the journal cannot be read.
+    pub fn written(&self) -> Result<Vec<WrittenOutput>, JournalError> {
+        let sql = "SELECT json_extract(job, '$.output'), json_extract(job, '$.rows') FROM runs
+                   WHERE ended_at IS NOT NULL AND reason IS NOT 'broken_off' ORDER BY run DESC LIMIT 1000";
+        let mut statement = self.connection.prepare(sql).map_err(self.failed())?;
+        let mut runs = statement.query([]).map_err(self.failed())?;
+        let mut outputs = Vec::new();
+        while let Some(run) = runs.next().map_err(self.failed())? {
+            let output: Option<String> = run.get(0).map_err(self.failed())?;
+            let rows: Option<u64> = run.get(1).map_err(self.failed())?;
+            let written = output.zip(rows);
+            outputs.extend(written.map(|(path, rows)| WrittenOutput { path: path.into(), rows }));
+        }
+        Ok(outputs)
+    }
+
     /// Whether a run was answered by the service at an address.
     ///
     /// # Errors
@@ -357,6 +378,15 @@ pub struct FaultRecord {
     pub code: String,
     /// What was said.
     pub message: String,
+}
+
+/// An output that a run has written.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct WrittenOutput {
+    /// Its path, as the job had it.
+    pub path: PathBuf,
+    /// Its rows.
+    pub rows: u64,
 }
 
 /// Rows that failed alike.

@@ -156,8 +156,11 @@ fn limit_takes_the_first_rows_and_without_it_the_others_follow() {
     let mut scene = locked();
     scene.run_job(&["job.toml", "--limit", "2"]).expect_code(0).says("2 rows: new 2");
     assert_eq!(lines(&scene.path("out.jsonl")).len(), 2);
+    let remove_output = |scene: &Scene| std::fs::remove_file(scene.path("out.jsonl")).expect("removed");
+    remove_output(&scene);
     scene.run_job(&["job.toml", "--limit", "0"]).expect_code(0).says("0 rows");
     scene.run_job(&["job.toml"]).expect_code(0).says("3 rows: kept 2 · moved 0 · changed 0 · new 1");
+    remove_output(&scene);
     scene.run_job(&["job.toml", "--limit", "1"]).expect_code(0).says("1 row: kept 1");
     scene.run_job(&["job.toml"]).expect_code(0).says("kept 3 ");
     assert_eq!(scene.witness().len(), 3);

@@ -126,6 +126,7 @@ fn status_says_of_each_run_when_and_how_it_ended() {
     scene.run_job(&["job.toml", "--max-total-tokens", "10"]).expect_code(5);
     scene.run_job(&["job.toml", "--until", "2026-01-02 06:00"]).expect_code(7);
     let texts = scene.judge.texts.take();
+    std::fs::remove_file(scene.path("out.jsonl")).expect("removed");
     scene.run_job(&["job.toml", "--limit", "20"]).expect_code(0);
     scene.judge.texts = texts;
     let refusing =

@@ -5,7 +5,7 @@ use std::process::Child;
 use fanfold::simulator::Settings;
 use rustix::process::Signal;
 
-use crate::harness::{Finished, Scene, signal};
+use crate::harness::{Finished, Scene, rows, signal};
 
 const ROWS: usize = 120;
 
@@ -128,15 +128,47 @@ fn the_cap_on_time_ends_the_run_and_a_raised_one_goes_on() {
 fn a_limit_takes_the_first_rows_only_and_the_rest_later() {
     let mut scene = scene("");
     let texts = scene.judge.texts.take();
-    scene.run_job(&["job.toml", "--limit", "7"]).expect_code(0).says("7 rows: kept 0");
+    scene.run_job(&["job.toml", "--limit", "7"]).expect_code(0).says("7 rows: new 7");
     assert_eq!((scene.output().len(), scene.witness().len()), (7, 7));
     scene.judge.texts = texts;
     scene.run_job(&["job.toml"]).expect_code(0).says("kept 7 · moved 0 · changed 0 · new 113");
     scene.judge.texts = None;
+    // The output of all rows is no trial's to replace; once it is out of the way, it is.
+    std::fs::remove_file(scene.path("out.jsonl")).expect("removed");
     scene.run_job(&["job.toml", "--limit", "5"]).expect_code(0).says("5 rows: kept 5");
     scene.run_job(&["job.toml", "--limit", "9"]).expect_code(0).says("9 rows: kept 9");
+    std::fs::remove_file(scene.path("out.jsonl")).expect("removed");
     scene.run_job(&["job.toml", "--limit", "0"]).expect_code(0);
     assert_eq!(scene.witness().len(), ROWS);
+}
+
+#[test]
+fn a_limit_does_not_replace_a_longer_output_in_silence() {
+    let mut scene = scene("");
+    scene.run_job(&["job.toml"]).expect_code(0);
+    let output = scene.read("out.jsonl");
+    let told =
+        "out.jsonl has the 120 rows of the last run, and with `limit` 1 the others would be gone from it";
+    let help = "`--output OTHER --journal out.jsonl.journal` writes the first rows elsewhere";
+    scene.run(&["run", "job.toml", "--limit", "1"]).expect_code(1).says(told).says(help);
+    scene.run(&["export", "job.toml", "--limit", "1"]).expect_code(1).says(told);
+    let shown = scene.run(&["preview", "job.toml", "--limit", "1", "-n", "0"]).expect_code(0).stdout;
+    assert!(shown.contains(told), "{shown}");
+    assert_eq!(scene.read("out.jsonl"), output, "it is as it was");
+    // What it advises: the answers there are, in another file.
+    let elsewhere =
+        ["run", "job.toml", "--limit", "1", "--output", "one.csv", "--journal", "out.jsonl.journal"];
+    scene.run(&elsewhere).expect_code(0).says("1 row: kept 1");
+    scene.run(&["export", "job.toml", "--limit", "2", "--output", "two.csv"]).expect_code(0);
+    assert_eq!((scene.witness().len(), scene.read("two.csv").lines().count()), (ROWS, 3));
+    scene.run(&["run", "job.toml", "--limit", "1"]).expect_code(1).says(told);
+    // The last run wrote one.csv; out.jsonl is as long as ever, and a run of all rows is held by nothing.
+    scene.run_job(&["job.toml"]).expect_code(0).says("kept 120");
+    // An input that has become shorter itself has an output as long as it is.
+    scene.write("in.jsonl", rows(0..3));
+    scene.judge.texts = None;
+    scene.run_job(&["job.toml", "--limit", "3"]).expect_code(0).says("3 rows: kept 3");
+    assert_eq!(scene.output().len(), 3);
 }
 
 #[test]

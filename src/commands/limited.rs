@@ -1,0 +1,46 @@
+//! An output that `limit` would make shorter than it is: a few rows are tried, and the answers of a whole night are replaced.
+
+use std::path::Path;
+
+use super::Failure;
+use super::resume::quoted;
+use super::spare::settled;
+use crate::job::Output;
+use crate::journal::reader::Reader;
+use crate::pipeline::{Opened, PipelineError};
+use crate::read::Wanted;
+use crate::text::{count, counted};
+
+/// What is said of a job whose output would lose rows to its `limit`; `None` of every other.
+pub(super) fn shortened(opened: &Opened, reader: &Reader) -> Result<Option<String>, Failure> {
+    let output = &opened.job.output;
+    let Some(limit) = opened.job.input.limit else { return Ok(None) };
+    let written = reader.written()?;
+    let Some(last) = written.iter().find(|written| is_this(&written.path, output)) else { return Ok(None) };
+    if last.rows <= limit || !output.path.is_file() || !has_more(opened, limit)? {
+        return Ok(None);
+    }
+    let shown = |path: &Path| quoted(&path.to_string_lossy());
+    let (path, journal) = (shown(&output.path), shown(&output.journal()));
+    Ok(Some(format!(
+        "{path} has the {} of the last run, and with `limit` {} the others would be gone from it\n  = help: \
+         `--output OTHER --journal {journal}` writes the first rows elsewhere, and pays for none that is answered; to have them \
+         in {path} all the same, move that file away first",
+        counted(last.rows, "row"),
+        count(limit),
+    )))
+}
+
+/// Whether an output that was written is that of the job, by whatever path it was named then: a journal beside its output has
+/// one output of each name.
+fn is_this(written: &Path, output: &Output) -> bool {
+    let same_name = written.file_name() == output.path.file_name();
+    written == output.path
+        || (same_name && (output.journal.is_none() || settled(written) == settled(&output.path)))
+}
+
+/// Whether the input goes on behind the limit: an input that has become shorter has its output follow.
+fn has_more(opened: &Opened, limit: u64) -> Result<bool, PipelineError> {
+    let mut rows = opened.source.rows(Wanted::Only([].into()))?;
+    Ok(rows.nth(usize::try_from(limit).unwrap_or(usize::MAX)).transpose()?.is_some())
+}
