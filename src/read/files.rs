@@ -95,10 +95,11 @@ fn matches(pattern: &str, spec: &InputSpec) -> Result<Vec<Listed>, ReadError> {
         no_file(pattern, format!("is not a glob: {} at character {}", error.msg, error.pos))
     })?;
     let is_passed_over = passed_over(spec);
-    let mut files = Vec::new();
+    let (mut files, mut is_folders) = (Vec::new(), false);
     for entry in found {
         let path = entry
             .map_err(|error| ReadError::unreadable(&error.path().display().to_string(), error.into()))?;
+        is_folders |= path.is_dir();
         if path.is_dir() || is_passed_over(&path) {
             continue;
         }
@@ -107,7 +108,10 @@ fn matches(pattern: &str, spec: &InputSpec) -> Result<Vec<Listed>, ReadError> {
         files.push(Listed { name, path });
     }
     if files.is_empty() {
-        let advice = "this glob matches no file; check it with `ls`, and the folder you are in";
+        let advice = match is_folders {
+            true => format!("this glob matches folders, and no file; name what is in them: `{pattern}/*`"),
+            false => "this glob matches no file; check it with `ls`, and the folder you are in".to_owned(),
+        };
         return Err(no_file(pattern, advice));
     }
     files.sort_by(|one, other| one.path.cmp(&other.path));
@@ -253,6 +257,7 @@ mod tests {
         assert!(named(&[at("*.jsonl")]).unwrap_err().contains("matches no file"));
         fs::create_dir(folder.path().join("none")).unwrap();
         assert!(named(&[at("none")]).unwrap_err().contains("is a folder without a file"));
+        assert!(named(&[at("no*")]).unwrap_err().contains("matches folders, and no file"));
         assert_eq!(named(&[at("")]).unwrap(), ["reviews.csv"]);
         assert_eq!(named(&[at(""), at("reviews.csv"), at("./reviews.csv")]).unwrap(), ["reviews.csv"]);
         assert!(named(&["-".into(), "-".into()]).unwrap_err().contains("twice"));
