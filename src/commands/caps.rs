@@ -10,7 +10,7 @@ use super::summary::timestamp;
 use crate::dispatch::stop::Cap;
 use crate::job::Job;
 use crate::job::limits::Caps;
-use crate::job::orders::told;
+use crate::job::orders::Told;
 use crate::job::period::CapPeriod;
 use crate::job::price::rounded;
 use crate::journal::reader::{Reader, Run};
@@ -41,8 +41,8 @@ impl Allowance {
         Ok(Self::new(job, job.caps, since, bought, bought))
     }
 
-    /// How the caps stand in a run, or stood at the end of the last one; with what it was told.
-    pub(super) fn of_run(reader: &Reader, job: &Job, run: &Run) -> Result<Self, Failure> {
+    /// How the caps stand in a run, with what it was told, or after it.
+    pub(super) fn of_run(reader: &Reader, job: &Job, run: &Run, told: &Told) -> Result<Self, Failure> {
         let Counted { since, bought } = counted(reader, job, Some(run.number), SystemTime::now())?;
         // A run that was going on when the period began has spent all that was spent in it.
         let began_before = since.is_some_and(|since| run.started_at < SystemTime::from(since));
@@ -53,7 +53,6 @@ impl Allowance {
                 tokens: bought.tokens.saturating_sub(run.spent.usage.total_tokens),
             },
         };
-        let told = told(&reader.orders_of(run.number)?).unwrap_or_default();
         Ok(Self::new(job, told.caps.over(job.caps), since, bought, before))
     }
 

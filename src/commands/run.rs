@@ -27,6 +27,7 @@ use crate::dispatch::stop::{Stop, StopReason, Urgency};
 use crate::exit::Exit;
 use crate::failpoint::meet;
 use crate::job::notify::Moment;
+use crate::job::orders::told;
 use crate::journal::orders::{Inbox, last_order};
 use crate::journal::reader::Reader;
 use crate::journal::rules::hold_to;
@@ -369,7 +370,10 @@ impl Session<'_> {
         let resume = resume_command(&self.opened.job);
         let this_run = reader.runs()?.into_iter().find(|one| one.number == run);
         let allowance = match &this_run {
-            Some(this_run) => Allowance::of_run(&reader, &self.opened.job, this_run)?,
+            Some(this_run) => {
+                let told = told(&reader.orders_of(run)?).unwrap_or_default();
+                Allowance::of_run(&reader, &self.opened.job, this_run, &told)?
+            }
             None => Allowance::before_a_run(Some(&reader), &self.opened.job)?,
         };
         let summary = Summary {

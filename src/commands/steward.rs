@@ -172,3 +172,69 @@ impl Rounds {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicI64, Ordering};
+
+    use super::*;
+    use crate::job::facts::FactsBook;
+    use crate::job::layers::Layers;
+    use crate::job::problem::Script;
+    use crate::job::resolve::{Lookups, resolve};
+    use crate::job::schedule::utc;
+    use crate::watch::Mode;
+    use crate::watch::metrics::About;
+
+    /// The second that the clock on the wall shows.
+    static NOW: AtomicI64 = AtomicI64::new(0);
+
+    fn clock() -> Timestamp {
+        Timestamp::from_second(NOW.load(Ordering::Relaxed)).expect("a time")
+    }
+
+    fn job(limits: &str) -> Job {
+        let text = format!(
+            "input.path = \"a.csv\"\noutput.path = \"b.csv\"\nmodel.name = \"m\"\n[limits]\n{limits}\n"
+        );
+        let script = Script { name: "job.toml".into(), text: text.into() };
+        let (file, layers) = Layers::read(Some(script), vec![]).expect("a job");
+        let lookups =
+            Lookups { region: &|_, _| Err(String::new()), book: &|_| FactsBook::default(), zone: &utc };
+        resolve(file, &layers, &lookups).expect("a job")
+    }
+
+    #[test]
+    fn a_run_hears_of_midnight_when_it_passes() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("b.csv.journal");
+        drop(crate::journal::open(&path).expect("a journal"));
+        let screen = Screen::new(Mode::Quiet, false);
+        let about = About { job: String::new(), model: String::new(), run: 1, begun: std::time::UNIX_EPOCH };
+        let midnight = 20_000 * 86_400;
+        NOW.store(midnight - 1, Ordering::Relaxed);
+        let household = Household {
+            job: Arc::new(job("cap_period = \"day\"\nmax_total_tokens = 10")),
+            inbox: Inbox::open(&path, 1, 0).expect("an inbox"),
+            begun: clock(),
+            spent: Duration::ZERO,
+            beginning: Beginning { rows: 0, prompt_tokens: 0 },
+            snapshots: watch::channel(Snapshot::default()).1,
+            earlier: Snapshot::default(),
+            ask: watch::channel(Urgency::None).0,
+            metrics: MetricsFile::new(None, about, &screen),
+            screen,
+            clock,
+        };
+        let (steward, helm) = Steward::start(household);
+        let day = |second: i64| Timestamp::from_second(second).ok();
+        assert_eq!(helm.borrow().since, day(midnight - 86_400));
+        NOW.store(midnight, Ordering::Relaxed);
+        let patience = Instant::now() + Duration::from_secs(60);
+        while helm.borrow().since != day(midnight) {
+            assert!(Instant::now() < patience, "it hears of it");
+            std::thread::sleep(Duration::from_millis(5));
+        }
+        steward.finish();
+    }
+}

@@ -128,7 +128,10 @@ fn stop_is_what_a_signal_is_and_the_same_command_goes_on_without_the_orders() {
 fn a_cap_below_what_is_spent_stops_as_a_cap_does() {
     let (mut scene, child) = slow("price = { input = 100.0, output = 100.0 }\n");
     scene.run(&["set", "job.toml", "max_cost=0.0001"]).expect_code(0);
-    scene.end(child).expect_code(5).says("stopped at the cap `max_cost`");
+    let finished = scene.end(child).expect_code(5).says("stopped at the cap `max_cost`");
+    assert!(finished.stderr.contains(" left of 0.0001\n"), "{}", finished.stderr);
+    let text = scene.run(&["status", "job.toml"]).expect_code(0).stdout;
+    assert!(!text.contains("max_cost: "), "what it was told ended with it: {text}");
 }
 
 #[test]

@@ -12,7 +12,7 @@ use crate::commands::summary::{known_cost, timestamp};
 use crate::conversation::follow_ups::{FollowUps, requests};
 use crate::event::HeldBy;
 use crate::job::Job;
-use crate::job::orders::{self, Order};
+use crate::job::orders::{self, Order, Told};
 use crate::job::price::rounded;
 use crate::job::units::shown;
 use crate::journal::lately::{LateFault, Lately};
@@ -76,10 +76,9 @@ impl Status {
         let holder = Lock::holder(reader.path());
         let in_doubt = if holder.is_some() { 0 } else { reader.in_doubt()? };
         let told = runs.last().map(|run| reader.orders_of(run.number)).transpose()?.unwrap_or_default();
-        let paused = holder.is_some() && {
-            let told = orders::told(&told).unwrap_or_default();
-            settled.terms(&told, Timestamp::now(), None).paused
-        };
+        // What a run was told holds until it ends.
+        let holds = if holder.is_some() { orders::told(&told).unwrap_or_default() } else { Told::default() };
+        let paused = holder.is_some() && settled.terms(&holds, Timestamp::now(), None).paused;
         let now = SystemTime::now();
         let minute = now.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs() as i64 / 60;
         let began = runs.last().map_or(now, |run| run.started_at);
@@ -89,7 +88,7 @@ impl Status {
             faults.add(&code, &message, || fault);
         }
         let allowance = match runs.last() {
-            Some(last) => Allowance::of_run(reader, settled, last)?,
+            Some(last) => Allowance::of_run(reader, settled, last, &holds)?,
             None => Allowance::before_a_run(Some(reader), settled)?,
         };
         let running = holder.is_some();
