@@ -136,6 +136,14 @@ fn no_template_ends_the_program_otherwise_than_by_an_error_at_its_place() {
             );
         }
     }
+    // Where there is no room for a large stack, what is usual works all the same.
+    let usual =
+        "{% set ns = namespace(n=0) %}{% for i in range(3) %}{% set ns.n = ns.n + i %}{% endfor %}{{ ns.n }}";
+    let small = scene("in.csv", "text\na\n", usual, "");
+    let mut limited = std::process::Command::new("sh");
+    limited.args(["-c", "ulimit -v 1000000; exec \"$0\" preview job.toml", env!("CARGO_BIN_EXE_fanfold")]);
+    let finished = limited.current_dir(small.path("")).output().expect("a shell");
+    assert!(String::from_utf8_lossy(&finished.stdout).contains("\"content\": \"3\""), "{finished:?}");
     // What a template makes may be nested as deep as its steps allow.
     let nested = "{% set ns = namespace(x=[]) %}{% for i in range(100) %}{% for j in range(900) %}\
                   {% set ns.x = [ns.x] %}{% endfor %}{% endfor %}{{ ns.x | length }}";

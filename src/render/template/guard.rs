@@ -3,6 +3,7 @@
 
 use std::cell::Cell;
 use std::panic::{self, AssertUnwindSafe};
+use std::sync::{Mutex, PoisonError};
 use std::thread;
 
 thread_local! {
@@ -23,10 +24,12 @@ pub(super) fn caught<T>(call: impl FnOnce() -> T) -> Option<T> {
     end.ok()
 }
 
-/// As [`caught`], with so many bytes of stack. Nothing, too, where the system has no such room.
+/// As [`caught`], with so many bytes of stack; where the system has no such room, with what there is.
 pub(super) fn caught_with_stack<T: Send>(bytes: usize, call: impl FnOnce() -> T + Send) -> Option<T> {
-    thread::scope(|scope| {
-        let thread = thread::Builder::new().stack_size(bytes).spawn_scoped(scope, || caught(call));
-        thread.ok()?.join().ok().flatten()
+    let call = Mutex::new(Some(call));
+    let run = || caught(call.lock().unwrap_or_else(PoisonError::into_inner).take()?);
+    thread::scope(|scope| match thread::Builder::new().stack_size(bytes).spawn_scoped(scope, run) {
+        Ok(thread) => thread.join().ok().flatten(),
+        Err(_) => run(),
     })
 }

@@ -3,6 +3,7 @@
 use std::ops::Range;
 
 use minijinja::{Error, ErrorKind};
+use serde_json::Value;
 
 use crate::job::Text;
 use crate::job::problem::{Problem, nearest};
@@ -106,6 +107,11 @@ pub(super) fn help_for(name: &str, known: &[&str]) -> String {
     };
     let words = name.split_whitespace().collect::<Vec<_>>();
     match (nearest(name, known.iter().copied()), words.as_slice()) {
+        // As of a CSV file whose header is `id, text`.
+        (Some(near), _) if near.trim() != near => {
+            let quoted = Value::from(near);
+            format!("did you mean row[{quoted}]? That name has white space around it; {columns}")
+        }
         (Some(near), _) => format!("did you mean `{near}`? {columns}"),
         (None, [first, filter]) if known.contains(first) => {
             format!("a filter stands behind a bar, `{first} | {filter}`; {columns}")

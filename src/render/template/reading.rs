@@ -22,6 +22,9 @@ pub(super) const VALUE: &str = "fanfold_value";
 /// Tags of so many bytes are read on any stack.
 const SMALL_TAGS: usize = 512;
 
+/// And no longer ones are read: what is so long is no template, and deeper than any stack.
+const MAX_TAGS: usize = 1 << 20;
+
 /// What the engine may take of the stack for each byte of the tags, and the most that it is given. Only what it takes is used.
 const STACK_FOR_A_BYTE: usize = 8 << 10;
 const MAX_STACK: usize = 1 << 30;
@@ -146,6 +149,12 @@ impl Reading {
         let (named, aliases) = self.with_aliases(&text.source);
         let tags = tags(&named, &|_| false);
         let bytes: usize = tags.iter().map(|tag| tag.inside.len()).sum();
+        if bytes > MAX_TAGS {
+            let message = format!("the template has more than {} MiB in its braces", MAX_TAGS >> 20);
+            return Err(text
+                .problem(None, message)
+                .help("what is so long belongs into a column, or into a glossary"));
+        }
         // As it stands it is read first, so that a mistake is shown in the user's own words.
         self.read(source, named.clone(), bytes, 0)?;
         let mut shift = 0;

@@ -118,6 +118,15 @@ fn a_name_that_is_no_column_s_is_told_with_the_nearest_where_it_stands() {
 }
 
 #[test]
+fn a_column_with_white_space_around_its_name_is_told_as_it_is_had() {
+    let row = json!({ "id": 1, " text": "x" });
+    for told in filled("{{ text }}", &row, true) {
+        assert!(told.expect_err("no such column").contains("did you mean row[\" text\"]?"));
+    }
+    assert_eq!(filled("{{ row[\" text\"] }}", &row, true)[0], Ok(json!("x")));
+}
+
+#[test]
 fn rows_that_bring_their_own_columns_are_each_read_by_these() {
     let mut templates = Templates::default();
     let slot = templates.add("a", text("{{ a.b }}|{{ Product Name }}")).expect("the rows say what it is");
@@ -207,6 +216,7 @@ fn no_template_panics_whatever_stands_in_it() {
     .map(str::to_owned)
     .to_vec();
     odd.extend(["not ", "- ", "1+", "1 if 1 else ", "é|", "é.", "(", "[", "{", "text ~ "].map(deep));
+    odd.push(format!("{{{{ {}1 }}}}", "1 if 1 else ".repeat(100_000)));
     odd.extend([nested.to_owned(), "{% if é %}".repeat(3_000), "{{ é }}".repeat(3_000)]);
     for source in &odd {
         for known in [true, false] {
