@@ -2,6 +2,7 @@
 
 mod asking;
 mod setting_up;
+mod shown;
 mod tip;
 
 use std::path::PathBuf;
@@ -15,6 +16,7 @@ use asking::ASK_EXAMPLE;
 pub use asking::AskArgs;
 use setting_up::{COMPLETIONS_EXAMPLE, INIT_EXAMPLE, MAN_EXAMPLE, SCHEMA_EXAMPLE};
 pub use setting_up::{CompletionsArgs, InitArgs, ManArgs};
+use shown::with_flags_in_use;
 pub use tip::with_a_tip;
 
 /// Runs one prompt over every row of a file, overnight, without babysitting.
@@ -75,7 +77,17 @@ pub enum Verb {
 
 /// The whole command line as clap has it, for what is made from its declaration.
 pub fn command() -> Command {
-    Cli::command()
+    with_flags_in_use(Cli::command())
+}
+
+/// Reads the command line.
+///
+/// # Errors
+///
+/// A command line that is wrong, and one that asks for help.
+pub fn parse() -> Result<Cli, clap::Error> {
+    let mut matches = command().try_get_matches()?;
+    Cli::from_arg_matches_mut(&mut matches).map_err(|error| error.format(&mut command()))
 }
 
 const RUN_EXAMPLE: &str = "Examples:

@@ -2,11 +2,10 @@
 
 use std::process::ExitCode;
 
-use clap::Parser;
-use fanfold::cli::{Cli, with_a_tip};
+use fanfold::cli::{parse, with_a_tip};
 use fanfold::commands;
 
 fn main() -> ExitCode {
-    let cli = Cli::try_parse().unwrap_or_else(|error| with_a_tip(error, std::env::args_os()).exit());
+    let cli = parse().unwrap_or_else(|error| with_a_tip(error, std::env::args_os()).exit());
     commands::run(cli).into()
 }

@@ -17,6 +17,7 @@ mod figures;
 mod formats;
 mod harness;
 mod held;
+mod help;
 mod hours;
 mod init;
 mod journal_place;
