@@ -222,7 +222,8 @@ impl Tally {
                     FaultKind::Throttled => self.now.throttled += 1,
                     _ => self.now.faults += 1,
                 }
-                fault.usage
+                // A verdict that comes later than its request counts nothing again.
+                fault.usage.filter(|_| sent)
             }
         };
         let answered = match ending {

@@ -223,22 +223,37 @@ impl<E: Endpoint, L: Ledger> Pass<'_, '_, E, L> {
         self.failed(ended, fault, work, Some(order));
     }
 
-    /// A row has failed for good; so may the job have, if it is one of the first.
+    /// A row has failed for good; so may the job have, if it is one of the first, or nobody is answered any more. Only the
+    /// verdict is held back while that is open: that the request was sent, and what it cost, is stored at once.
     pub(super) fn failed(&mut self, ended: Ended, fault: Fault, work: &Work, order: Option<u64>) {
+        // An answer that was paid for and is not what the job asks for is stored with its verdict.
+        let is_unfit = |fault: &Fault| fault.unfit_answer().is_some();
+        let unfit = is_unfit(&fault);
+        let verdict = match unfit {
+            true => ended.clone(),
+            false => Ended { sent: None, cost: None, ..ended.clone() },
+        };
         let sent_at = &self.sent_at;
         let is_open = |first: u64, last: u64| sent_at.range(first..=last).next().is_some();
-        match self.dispatcher.trial.refused(ended, &fault, work, order, is_open) {
-            Judgement::Open => {}
-            Judgement::Rows(ended) => ended.into_iter().for_each(|ended| self.store(ended)),
+        match self.dispatcher.trial.refused(verdict, &fault, work, order, is_open) {
+            Judgement::Open if unfit => {}
+            Judgement::Open => self.store(Ended { ending: Ending::Waits(fault), ..ended }),
+            Judgement::Rows(verdicts) => {
+                for verdict in verdicts {
+                    let is_this = verdict.row == ended.row;
+                    self.store(if is_this { ended.clone() } else { verdict });
+                }
+            }
             Judgement::Job(reason) => {
+                if !unfit {
+                    self.store(Ended { ending: Ending::Waits(fault), ..ended });
+                }
                 // The rows stay pending: once the job is mended, they are to be sent. Those whose answers were paid for
-                // and are not what the job asks for have failed: the same job would only buy the same again.
-                for ended in self.dispatcher.trial.release() {
-                    let own = ended.ending.fault().unwrap_or(&fault).clone();
-                    self.store(match own.unfit_answer() {
-                        Some(_) => ended,
-                        None => Ended { ending: Ending::Waits(own), ..ended },
-                    });
+                // have failed: the same job would only buy the same again.
+                for verdict in self.dispatcher.trial.release() {
+                    if verdict.ending.fault().is_some_and(is_unfit) {
+                        self.store(verdict);
+                    }
                 }
                 self.end(reason);
             }

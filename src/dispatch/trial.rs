@@ -1,7 +1,7 @@
 //! Whether refusals are the rows' or the job's. Of the first rows: a job that is wrong as a whole is told after one row of each
 //! shape, or after ten in all, and not after ten thousand. Of the later ones: when the account runs dry or the model is
-//! gone, the latest ends are all alike and nobody is answered between them. Such ends are held back, and stored once it is
-//! known whose they are; a run that is killed meanwhile has them in doubt, and sends those rows again.
+//! gone, the latest ends are all alike and nobody is answered between them. The verdicts on such rows are held
+//! back until it is known whose fault it is; a run that is killed meanwhile has the rows pending.
 
 use std::collections::HashMap;
 use std::time::Duration;
