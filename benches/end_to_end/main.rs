@@ -1,5 +1,6 @@
 //! The performance budgets, measured on the whole program: `cargo bench --bench end_to_end`, with the numbers of budgets
-//! behind `--` for only those, and `--quick` for smaller inputs; `-- instructions` is the guard that CI runs. Each figure is the median of several runs, taken in turn
+//! behind `--` for only those, and `--quick` for smaller inputs; `-- instructions` is the guard that CI runs, `-- rate` what a
+//! job uses of a rate that it does not know. Each figure is the median of several runs, taken in turn
 //! with what it is compared to; figures of time are ratios within one run wherever that is possible.
 
 mod budgets;
@@ -8,6 +9,7 @@ mod floor;
 mod instructions;
 mod jobs;
 mod measure;
+mod rate;
 mod server;
 
 use std::process::ExitCode;
@@ -30,6 +32,10 @@ fn main() -> ExitCode {
     }
     if arguments.first().is_some_and(|command| command == "instructions") {
         return if instructions::check() { ExitCode::SUCCESS } else { ExitCode::FAILURE };
+    }
+    if arguments.first().is_some_and(|command| command == "rate") {
+        rate::print();
+        return ExitCode::SUCCESS;
     }
     let size = if arguments.iter().any(|argument| argument == "--quick") { Size::Quick } else { Size::Full };
     let wanted: Vec<usize> = arguments.iter().filter_map(|argument| argument.parse().ok()).collect();

@@ -35,6 +35,16 @@ impl Server {
         nginx().unwrap_or_else(|| Self::simulator(&[]))
     }
 
+    /// nginx by `benches/rate.conf` before a service: so many requests each second, and so much more at once.
+    pub(crate) fn gateway(service: &Self, rate: f64, burst: &str) -> Option<Self> {
+        let (_, rest) = service.url.rsplit_once(':').expect("a port");
+        let (port, path) = rest.split_once('/').expect("a path");
+        let config = include_str!("../rate.conf").replace("SERVICE", port).replace("BURST", burst);
+        let mut gateway = started(&config.replace("RATEr", &format!("{rate}r")))?;
+        gateway.url = gateway.url.replace("/v1", &format!("/{path}"));
+        Some(gateway)
+    }
+
     /// The simulator, with these settings.
     pub(crate) fn simulator(settings: &[&str]) -> Self {
         let mut command = Command::new(env!("CARGO_BIN_EXE_fanfold"));
@@ -50,11 +60,15 @@ impl Server {
 
 /// nginx by `benches/nginx.conf`; none where it is not installed.
 fn nginx() -> Option<Server> {
+    started(&include_str!("../nginx.conf").replace("'REPLY'", &format!("'{}'", reply())))
+}
+
+/// nginx by a configuration, at a free port.
+fn started(config: &str) -> Option<Server> {
     let folder = tempfile::tempdir().expect("a folder");
     let port =
         TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr()).expect("a port").port();
-    let config = include_str!("../nginx.conf").replace("PORT;", &format!("{port};"));
-    let config = config.replace("PORT ", &format!("{port} ")).replace("'REPLY'", &format!("'{}'", reply()));
+    let config = config.replace("PORT;", &format!("{port};")).replace("PORT ", &format!("{port} "));
     fs::write(folder.path().join("nginx.conf"), config).expect("written");
     let mut command = Command::new("nginx");
     command.arg("-p").arg(folder.path()).args(["-c", "nginx.conf"]).stdin(Stdio::null());
