@@ -17,7 +17,7 @@ use fanfold::job::problem::Script;
 use fanfold::job::resolve::{Lookups, resolve};
 use fanfold::job::schedule::utc;
 use fanfold::journal::ballast::Ballast;
-use fanfold::journal::matching::{Found, MatchRules, Matcher};
+use fanfold::journal::matching::{Fit, MatchRules, Matcher};
 use fanfold::journal::open;
 use fanfold::journal::reader::Reader;
 use fanfold::journal::writer::{RunRecord, Writer, begin_run};
@@ -156,7 +156,7 @@ fn journal(criterion: &mut Criterion) {
     group.bench_function("match", |bencher| {
         bencher.iter(|| {
             let mut matcher = Matcher::begin(&connection, &path, MatchRules::default()).expect("a matcher");
-            let is_kept = |key: &&RowKey| matcher.row(key, true).expect("matched") == Found::Kept;
+            let is_kept = |key: &&RowKey| matcher.row(key, true).expect("matched") == Fit::Kept;
             let kept = keys.iter().filter(is_kept).count();
             matcher.finish(false, false).expect("matched");
             assert_eq!(kept, ROWS);

@@ -75,7 +75,7 @@ const HOMES: [(&str, &[&str]); 26] = [
     ("http_body_util", &["simulator/"]),
     ("hyper_util", &["api/proxy.rs", "simulator/"]),
     ("unicode_width", &["text.rs"]),
-    ("governor", &["dispatch/pace/schedule.rs"]),
+    ("governor", &["dispatch/pace/spacing.rs"]),
     ("glob", &["read/", "commands/verify.rs"]),
 ];
 

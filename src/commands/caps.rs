@@ -20,7 +20,7 @@ use crate::text::{count, money};
 
 /// The caps on money and tokens, and what they have counted.
 #[derive(Debug)]
-pub(super) struct Allowance {
+pub(super) struct CapAccount {
     caps: Caps,
     period: CapPeriod,
     since: Option<Timestamp>,
@@ -31,7 +31,7 @@ pub(super) struct Allowance {
     before: Bought,
 }
 
-impl Allowance {
+impl CapAccount {
     /// How the caps stand before a run begins.
     pub(super) fn before_a_run(reader: Option<&Reader>, job: &Job) -> Result<Self, Failure> {
         let Counted { since, bought } = match reader {

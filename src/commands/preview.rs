@@ -6,7 +6,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use serde_json::Value;
 
-use super::caps::Allowance;
+use super::caps::CapAccount;
 use super::limited::shortened;
 use super::load::{Loaded, check_tools, load, screen};
 use super::notify::whom;
@@ -193,7 +193,7 @@ fn estimates(job: &Job, plan: &Plan, reader: Option<&Reader>) -> Result<Vec<Stri
         ),
         cost_line(job, &outlay, to_send, answered),
     ];
-    lines.extend(Allowance::before_a_run(reader, job)?.lines());
+    lines.extend(CapAccount::before_a_run(reader, job)?.lines());
     lines.push(duration_line(job, beginning(plan), now));
     let spent: Spent =
         reader.map(Reader::runs).transpose()?.unwrap_or_default().iter().map(|run| run.spent).sum();

@@ -10,7 +10,7 @@ use jiff::Timestamp;
 use rusqlite::Connection;
 use tokio::sync::watch;
 
-use super::caps::Allowance;
+use super::caps::CapAccount;
 use super::described::described;
 use super::limited::shortened;
 use super::listener::Listener;
@@ -372,9 +372,9 @@ impl Session<'_> {
         let allowance = match &this_run {
             Some(this_run) => {
                 let told = told(&reader.orders_of(run)?).unwrap_or_default();
-                Allowance::of_run(&reader, &self.opened.job, this_run, &told)?
+                CapAccount::of_run(&reader, &self.opened.job, this_run, &told)?
             }
-            None => Allowance::before_a_run(Some(&reader), &self.opened.job)?,
+            None => CapAccount::before_a_run(Some(&reader), &self.opened.job)?,
         };
         let summary = Summary {
             opened: &self.opened,

@@ -7,7 +7,7 @@ use std::time::SystemTime;
 use serde_json::{Value, json};
 
 use super::Failure;
-use super::caps::Allowance;
+use super::caps::CapAccount;
 use super::usage::{sum_of_tokens, unknown_finish};
 use crate::api::verdict::mend;
 use crate::conversation::follow_ups::requests;
@@ -75,7 +75,7 @@ pub(super) struct Summary<'a> {
     pub(super) sent: &'a Sent,
     pub(super) written: Option<Written>,
     pub(super) account: &'a Account,
-    pub(super) allowance: &'a Allowance,
+    pub(super) allowance: &'a CapAccount,
     /// Why the answers of the present rows ended: a word, and how many.
     pub(super) finish_reasons: &'a [(String, u64)],
     pub(super) in_doubt: u64,

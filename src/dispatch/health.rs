@@ -63,7 +63,7 @@ struct Outage {
 
 /// A fault that passes, as far as it says whether anybody is there.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Trouble {
+pub(crate) struct PassingFault {
     /// What kind of fault it is.
     pub kind: FaultKind,
     /// Whether the API has written it about this request: somebody is there.
@@ -74,7 +74,7 @@ pub(crate) struct Trouble {
 
 /// Where a row stands that meets trouble.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Place {
+pub(crate) struct Situation {
     /// No row is left that was never sent: nobody new can show whether the service answers others.
     pub alone: bool,
     /// It is the last pass.
@@ -83,7 +83,7 @@ pub(crate) struct Place {
 
 /// What becomes of a row that met trouble.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Verdict {
+pub(crate) enum Fate {
     /// It is sent again, after this long at the earliest.
     Again(Duration),
     /// It has used up the tries of this pass.
@@ -195,11 +195,11 @@ impl Health {
     pub(crate) fn faulted(
         &mut self,
         now: Instant,
-        trouble: Trouble,
-        place: Place,
+        trouble: PassingFault,
+        place: Situation,
         allowance: &mut Allowance,
         dice: &mut Dice,
-    ) -> Verdict {
+    ) -> Fate {
         let in_silence = allowance.streak.is_none_or(|streak| streak == self.streak);
         self.settle(allowance);
         if allowance.known {
@@ -214,21 +214,21 @@ impl Health {
             (self.since, self.outage) = (None, None);
             allowance.charged += 1 + std::mem::take(&mut allowance.uncertain);
             allowance.faults += 1;
-            return self.verdict(trouble.own, in_silence, place, allowance, dice);
+            return self.fate(trouble.own, in_silence, place, allowance, dice);
         }
         self.since.get_or_insert(now);
         if self.outage.is_none() {
             self.note(trouble.own, connected, allowance);
             let enough = self.evidence >= EVIDENCE || self.suspects >= SUSPECTS;
             if !enough || now.duration_since(self.last_answer) < SILENCE {
-                return self.verdict(trouble.own, in_silence && connected, place, allowance, dice);
+                return self.fate(trouble.own, in_silence && connected, place, allowance, dice);
             }
             self.outage = Some(Outage { probes: 0, next_probe: now });
             self.forgiven = Some(self.streak);
             self.settle(allowance);
         }
         self.plan_probe(now, trouble.asked, dice);
-        Verdict::Again(Duration::ZERO)
+        Fate::Again(Duration::ZERO)
     }
 
     /// Notes a fault: against the row, or as evidence of an outage.
@@ -251,26 +251,26 @@ impl Health {
 
     /// What becomes of a row after a fault. `own`: the API itself has written it; `in_silence`: nobody was answered since the
     /// row's fault before.
-    fn verdict(
+    fn fate(
         &self,
         own: bool,
         in_silence: bool,
-        place: Place,
+        place: Situation,
         allowance: &mut Allowance,
         dice: &mut Dice,
-    ) -> Verdict {
+    ) -> Fate {
         let used_up = self.is_used_up(allowance);
         let known = place.last && allowance.known;
         if used_up && place.last {
-            return if self.browns_out() { Verdict::BadLuck } else { Verdict::Failed };
+            return if self.browns_out() { Fate::BadLuck } else { Fate::Failed };
         }
         if self.may_be_bad_luck(allowance) {
             return match used_up {
-                true => Verdict::UsedUp,
+                true => Fate::UsedUp,
                 false if known && self.browns_out() => {
-                    Verdict::Again(self.wait_for_better_luck(allowance, dice))
+                    Fate::Again(self.wait_for_better_luck(allowance, dice))
                 }
-                false => Verdict::Again(Duration::ZERO),
+                false => Fate::Again(Duration::ZERO),
             };
         }
         let alone = place.alone || known;
@@ -279,15 +279,15 @@ impl Health {
         if own && in_silence && is_last_word {
             let told = std::mem::replace(&mut allowance.once_more, true);
             let longest = self.retry.max_backoff.min(self.retry.max_outage / 2);
-            return if told && alone { Verdict::Failed } else { Verdict::Again(longest) };
+            return if told && alone { Fate::Failed } else { Fate::Again(longest) };
         }
         match used_up {
-            true => Verdict::UsedUp,
+            true => Fate::UsedUp,
             // What it meets may be an outage of the service, with nobody else there to be answered.
             false if known && in_silence => {
-                Verdict::Again(self.long_silence() / (self.retry.max_attempts - 1).max(1))
+                Fate::Again(self.long_silence() / (self.retry.max_attempts - 1).max(1))
             }
-            false => Verdict::Again(Duration::ZERO),
+            false => Fate::Again(Duration::ZERO),
         }
     }
 
@@ -326,14 +326,14 @@ impl Health {
     }
 
     /// What becomes of a row that has waited: its tries count if others were answered meanwhile.
-    pub(crate) fn waited(&self, allowance: &mut Allowance, last: bool) -> Verdict {
+    pub(crate) fn waited(&self, allowance: &mut Allowance, last: bool) -> Fate {
         let heard = allowance.streak != Some(self.streak);
         self.settle(allowance);
         match (heard && self.is_used_up(allowance), last) {
-            (false, _) => Verdict::Again(Duration::ZERO),
-            (true, false) => Verdict::UsedUp,
-            (true, true) if self.browns_out() => Verdict::BadLuck,
-            (true, true) => Verdict::Failed,
+            (false, _) => Fate::Again(Duration::ZERO),
+            (true, false) => Fate::UsedUp,
+            (true, true) if self.browns_out() => Fate::BadLuck,
+            (true, true) => Fate::Failed,
         }
     }
 

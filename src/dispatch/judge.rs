@@ -6,7 +6,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use super::flight::Finished;
-use super::health::{Place, Trouble, Verdict};
+use super::health::{Fate, PassingFault, Situation};
 use super::pace::Ticket;
 use super::pass::Pass;
 use super::retry;
@@ -120,14 +120,14 @@ impl<E: Endpoint, L: Ledger> Pass<'_, '_, E, L> {
                     self.dispatcher.pace.unused(ticket, now);
                 }
                 let trouble =
-                    Trouble { kind, own: fault.is_the_api_s_own(), asked: self.within_patience(&fault) };
+                    PassingFault { kind, own: fault.is_the_api_s_own(), asked: self.within_patience(&fault) };
                 let place =
-                    Place { alone: self.rows.is_none() && self.queues.fresh.is_empty(), last: self.last };
+                    Situation { alone: self.rows.is_none() && self.queues.fresh.is_empty(), last: self.last };
                 let Dispatcher { health, dice, .. } = &mut *self.dispatcher;
                 let verdict = health.faulted(now, trouble, place, &mut work.allowance, dice);
                 work.throttled = 0;
                 match verdict {
-                    Verdict::Again(at_least) => self.again_after(at_least, work, fault, end, now),
+                    Fate::Again(at_least) => self.again_after(at_least, work, fault, end, now),
                     // What comes back after the patience has ended is pending like all that an outage leaves.
                     _ if self.is_out() => self.again(work, fault, end, now),
                     verdict => {
@@ -194,15 +194,15 @@ impl<E: Endpoint, L: Ledger> Pass<'_, '_, E, L> {
     }
 
     /// A row has used up its tries: how it ends in this pass.
-    fn gave_up(&mut self, verdict: Verdict, fault: Fault) -> Ending {
+    fn gave_up(&mut self, verdict: Fate, fault: Fault) -> Ending {
         self.dispatcher.trial.gave_up();
         match verdict {
-            Verdict::UsedUp => {
+            Fate::UsedUp => {
                 self.set_aside += 1;
                 Ending::SetAside(fault)
             }
-            Verdict::Failed => Ending::Failed(fault),
-            Verdict::BadLuck | Verdict::Again(_) => {
+            Fate::Failed => Ending::Failed(fault),
+            Fate::BadLuck | Fate::Again(_) => {
                 self.bad_luck = Some(fault.clone());
                 Ending::Waits(fault)
             }
@@ -210,7 +210,7 @@ impl<E: Endpoint, L: Ledger> Pass<'_, '_, E, L> {
     }
 
     /// A row used up its tries while it waited, because others were answered meanwhile.
-    pub(super) fn gave_up_waiting(&mut self, work: Work, verdict: Verdict) {
+    pub(super) fn gave_up_waiting(&mut self, work: Work, verdict: Fate) {
         let fault = work.fault.map_or_else(|| self.last_fault(), |fault| *fault);
         let ending = self.gave_up(verdict, fault);
         self.store(Ended { row: work.row, sent: None, tries: work.allowance.tries(), cost: None, ending });

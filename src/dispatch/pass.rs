@@ -13,7 +13,7 @@ use super::ahead::Ahead;
 use super::choice::Next;
 use super::errand::Errand;
 use super::flight::{Finished, Flight};
-use super::health::Verdict;
+use super::health::Fate;
 use super::helm::turned;
 use super::stop::{Cap, Stop, StopReason, Urgency};
 use super::work::{Queues, Ready, Work};
@@ -256,7 +256,7 @@ impl<'p, 'e, E: Endpoint, L: Ledger> Pass<'p, 'e, E, L> {
         }
         while let Some(mut work) = self.queues.take_due(now) {
             match self.dispatcher.health.waited(&mut work.allowance, self.last) {
-                Verdict::Again(_) => self.goes_again(work),
+                Fate::Again(_) => self.goes_again(work),
                 verdict => self.gave_up_waiting(work, verdict),
             }
         }

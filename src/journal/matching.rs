@@ -54,7 +54,7 @@ impl Matched {
 
 /// What a row of the input was found to be.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Found {
+pub enum Fit {
     /// It stands where it stood, with its answer or its failure.
     Kept,
     /// It may have an answer that stood elsewhere, which is known at the end.
@@ -194,13 +194,13 @@ impl<'c> Matcher<'c> {
     /// # Errors
     ///
     /// When another row has the same identifier, or the journal cannot be read.
-    pub fn row(&mut self, key: &RowKey, sendable: bool) -> Result<Found, MatchError> {
+    pub fn row(&mut self, key: &RowKey, sendable: bool) -> Result<Fit, MatchError> {
         self.rows = key.position + 1;
         match self.entry_at(key.position)? {
             Some(entry) if self.fits(&entry, key) => {
                 self.matched.kept += 1;
                 self.matched.failed += u64::from(entry.status == 2);
-                return Ok(Found::Kept);
+                return Ok(Fit::Kept);
             }
             Some(entry) => {
                 self.loosen_entry(&entry)?;
@@ -215,10 +215,10 @@ impl<'c> Matcher<'c> {
                     true if self.shares => self.ask(key)?,
                     true => self.matched.to_send += 1,
                 }
-                return Ok(Found::New);
+                return Ok(Fit::New);
             }
         }
-        Ok(Found::Loose)
+        Ok(Fit::Loose)
     }
 
     fn ask(&self, key: &RowKey) -> Result<(), JournalError> {

@@ -11,7 +11,7 @@ use super::{Opened, PipelineError};
 use crate::dispatch::stop::{Stop, Urgency};
 use crate::format::Format;
 use crate::job::problem::Problem;
-use crate::journal::matching::{DuplicateId, Found, MatchError, MatchRules, Matched, Matcher};
+use crate::journal::matching::{DuplicateId, Fit, MatchError, MatchRules, Matched, Matcher};
 use crate::note::RowKey;
 use crate::read::{Stamp, Wanted};
 use crate::render::fingerprint;
@@ -214,7 +214,7 @@ pub fn plan(
         plan.rows += 1;
         let found = matcher.row(&key, request.is_ok()).map_err(|error| explain(opened, error))?;
         match request {
-            _ if found == Found::Kept => {}
+            _ if found == Fit::Kept => {}
             Ok(request) => {
                 plan.estimated += 1;
                 let (sum, one) = (&mut plan.estimate, &request.estimate);

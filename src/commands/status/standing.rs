@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use super::{Ink, Line, VERSION, ended, moment};
 use crate::commands::Failure;
-use crate::commands::caps::Allowance;
+use crate::commands::caps::CapAccount;
 use crate::commands::summary::{known_cost, timestamp};
 use crate::conversation::follow_ups::{FollowUps, requests};
 use crate::event::HeldBy;
@@ -58,7 +58,7 @@ pub(super) struct Status {
     failures: Vec<FailureGroup>,
     faults: Vec<Kind<LateFault>>,
     /// How the caps stand.
-    allowance: Allowance,
+    allowance: CapAccount,
     /// What the last run was told while it went on.
     told: Vec<Order>,
     /// Whether a run that goes on sends nothing because it was told so, or because of the schedule.
@@ -88,8 +88,8 @@ impl Status {
             faults.add(&code, &message, || fault);
         }
         let allowance = match runs.last() {
-            Some(last) => Allowance::of_run(reader, settled, last, &holds)?,
-            None => Allowance::before_a_run(Some(reader), settled)?,
+            Some(last) => CapAccount::of_run(reader, settled, last, &holds)?,
+            None => CapAccount::before_a_run(Some(reader), settled)?,
         };
         let running = holder.is_some();
         Ok(Self {

@@ -7,21 +7,21 @@ struct Scene {
     health: Health,
     start: Instant,
     dice: Dice,
-    place: Place,
+    place: Situation,
 }
 
-const WAY: Trouble = Trouble { kind: FaultKind::Passing, own: false, asked: None };
-const OWN: Trouble = Trouble { kind: FaultKind::Passing, own: true, asked: None };
-const GONE: Trouble = Trouble { kind: FaultKind::Unreachable, own: false, asked: None };
+const WAY: PassingFault = PassingFault { kind: FaultKind::Passing, own: false, asked: None };
+const OWN: PassingFault = PassingFault { kind: FaultKind::Passing, own: true, asked: None };
+const GONE: PassingFault = PassingFault { kind: FaultKind::Unreachable, own: false, asked: None };
 
 impl Scene {
     fn new() -> Self {
         let start = Instant::now();
         let health = Health::new(Retry::default(), start, false);
-        Self { health, start, dice: Box::new(|| 0.5), place: Place { alone: false, last: false } }
+        Self { health, start, dice: Box::new(|| 0.5), place: Situation { alone: false, last: false } }
     }
 
-    fn faulted(&mut self, millis: u64, trouble: Trouble, row: &mut Allowance) -> Verdict {
+    fn faulted(&mut self, millis: u64, trouble: PassingFault, row: &mut Allowance) -> Fate {
         let now = self.start + Duration::from_millis(millis);
         self.health.faulted(now, trouble, self.place, row, &mut self.dice)
     }
@@ -41,7 +41,7 @@ impl Scene {
     }
 }
 
-const AGAIN: Verdict = Verdict::Again(Duration::ZERO);
+const AGAIN: Fate = Fate::Again(Duration::ZERO);
 
 #[tokio::test(start_paused = true)]
 async fn an_outage_costs_no_row_its_tries() {
@@ -69,8 +69,8 @@ async fn each_try_counts_while_others_are_answered() {
         for round in 1..=6 {
             let verdict = scene.faulted(2_000 * round, trouble, &mut row);
             scene.answered(2_000 * round);
-            assert_eq!(scene.health.waited(&mut row, false) == Verdict::UsedUp, round == 6, "{round}");
-            assert_eq!(verdict == Verdict::UsedUp, round == 6, "known after the first");
+            assert_eq!(scene.health.waited(&mut row, false) == Fate::UsedUp, round == 6, "{round}");
+            assert_eq!(verdict == Fate::UsedUp, round == 6, "known after the first");
         }
         assert!(scene.health.next_probe().is_none());
     }
@@ -85,7 +85,7 @@ async fn tries_between_two_answers_all_count_once_the_second_one_comes() {
     }
     assert_eq!(row.tries(), 0);
     scene.answered(700);
-    assert_eq!(scene.health.waited(&mut row, false), Verdict::UsedUp);
+    assert_eq!(scene.health.waited(&mut row, false), Fate::UsedUp);
 }
 
 #[tokio::test(start_paused = true)]
@@ -96,9 +96,9 @@ async fn a_row_alone_that_the_api_itself_fails_is_sent_once_more_after_the_longe
     for round in 1..6 {
         assert_eq!(scene.faulted(1_000 * round, OWN, &mut row), AGAIN);
     }
-    assert_eq!(scene.faulted(6_000, OWN, &mut row), Verdict::Again(Duration::from_secs(60)));
+    assert_eq!(scene.faulted(6_000, OWN, &mut row), Fate::Again(Duration::from_secs(60)));
     assert_eq!(scene.health.waited(&mut row, false), AGAIN, "it waits for that one");
-    assert_eq!(scene.faulted(66_000, OWN, &mut row), Verdict::Failed);
+    assert_eq!(scene.faulted(66_000, OWN, &mut row), Fate::Failed);
     assert!(scene.health.patience_ends().is_none(), "somebody is there");
 }
 
@@ -109,7 +109,7 @@ async fn a_row_alone_that_nobody_answers_is_an_outage() {
         scene.place.alone = true;
         let mut row = Allowance::default();
         for round in 0..40 {
-            assert!(matches!(scene.faulted(2_000 * round, trouble, &mut row), Verdict::Again(_)));
+            assert!(matches!(scene.faulted(2_000 * round, trouble, &mut row), Fate::Again(_)));
         }
         assert!(scene.health.next_probe().is_some());
         assert_eq!(scene.health.patience_ends(), Some(scene.start + Duration::from_secs(1_800)));
@@ -119,15 +119,15 @@ async fn a_row_alone_that_nobody_answers_is_an_outage() {
 #[tokio::test(start_paused = true)]
 async fn in_the_last_pass_a_row_alone_is_given_six_minutes_of_silence() {
     let mut scene = Scene::new();
-    scene.place = Place { alone: true, last: true };
+    scene.place = Situation { alone: true, last: true };
     let mut row = Allowance::of_earlier(6, 6);
     let mut now = 0;
     for _ in 1..6 {
-        let Verdict::Again(wait) = scene.faulted(now, WAY, &mut row) else { panic!("it has tries left") };
+        let Fate::Again(wait) = scene.faulted(now, WAY, &mut row) else { panic!("it has tries left") };
         now += wait.as_millis() as u64;
     }
     assert_eq!(now, 360_000);
-    assert_eq!(scene.faulted(now, WAY, &mut row), Verdict::Failed);
+    assert_eq!(scene.faulted(now, WAY, &mut row), Fate::Failed);
 }
 
 #[tokio::test(start_paused = true)]
@@ -135,8 +135,8 @@ async fn in_the_last_pass_a_row_that_the_api_itself_fails_is_sent_twice_a_long_w
     let mut scene = Scene::new();
     scene.place.last = true;
     let mut row = Allowance::of_earlier(6, 6);
-    assert_eq!(scene.faulted(0, OWN, &mut row), Verdict::Again(Duration::from_secs(60)));
-    assert_eq!(scene.faulted(60_000, OWN, &mut row), Verdict::Failed);
+    assert_eq!(scene.faulted(0, OWN, &mut row), Fate::Again(Duration::from_secs(60)));
+    assert_eq!(scene.faulted(60_000, OWN, &mut row), Fate::Failed);
 }
 
 #[tokio::test(start_paused = true)]
@@ -194,17 +194,17 @@ async fn a_row_that_fails_while_half_of_all_calls_do_is_set_aside_and_then_stays
         verdicts.push(scene.faulted(10_000 + round, WAY, &mut row));
         scene.answered(10_000 + round);
     }
-    assert_eq!(verdicts.pop(), Some(Verdict::UsedUp), "in as many tries as ever");
+    assert_eq!(verdicts.pop(), Some(Fate::UsedUp), "in as many tries as ever");
     scene.place.last = true;
     let mut row = Allowance::of_earlier(6, 6);
     let mut waited = Duration::ZERO;
     for round in 1..6 {
-        let Verdict::Again(wait) = scene.faulted(60_000 * round, OWN, &mut row) else { panic!("{round}") };
+        let Fate::Again(wait) = scene.faulted(60_000 * round, OWN, &mut row) else { panic!("{round}") };
         waited += wait;
         scene.answered(60_000 * round);
     }
     assert!((45 * 60..61 * 60).contains(&waited.as_secs()), "{waited:?}");
-    assert_eq!(scene.faulted(600_000, OWN, &mut row), Verdict::BadLuck);
+    assert_eq!(scene.faulted(600_000, OWN, &mut row), Fate::BadLuck);
 }
 
 #[tokio::test(start_paused = true)]

@@ -4,7 +4,7 @@ mod brake;
 mod calibration;
 mod gate;
 mod record;
-mod schedule;
+mod spacing;
 
 use std::time::Duration;
 
@@ -17,7 +17,7 @@ use brake::{Brake, Throttling};
 use calibration::Calibration;
 use gate::Gate;
 use record::Record;
-use schedule::Schedule;
+use spacing::Spacing;
 
 /// Refusals of no more than this share of what was sent within a minute are strays.
 const STRAY: f64 = 0.001;
@@ -27,7 +27,7 @@ const STRAY: f64 = 0.001;
 pub struct Pace {
     quotas: Quotas,
     /// Of a second, and of a minute.
-    requests: [Option<Schedule>; 2],
+    requests: [Option<Spacing>; 2],
     tokens: Option<Gate>,
     /// The brake for requests, and what it goes by.
     brake: (Brake, Record),
@@ -62,7 +62,7 @@ impl Pace {
         let spaced = quotas.requests_each_second().is_some();
         let mut pace = Self {
             quotas,
-            requests: limits.map(|limit| limit.map(|quota| Schedule::new(quota, now))),
+            requests: limits.map(|limit| limit.map(|quota| Spacing::new(quota, now))),
             tokens: quotas.tokens_per_minute.map(|quota| Gate::new(quota, now).with_credit(spaced)),
             brake: Default::default(),
             token_brake: Default::default(),
@@ -71,8 +71,8 @@ impl Pace {
         // The oldest first: what follows another has its turn after it.
         let mut past = past.to_vec();
         past.sort_unstable();
-        for schedule in pace.requests.iter().flatten() {
-            schedule.remember(past.iter().map(|(at, _)| *at));
+        for spacing in pace.requests.iter().flatten() {
+            spacing.remember(past.iter().map(|(at, _)| *at));
         }
         for (at, tokens) in &past {
             if let Some(gate) = &mut pace.tokens {
@@ -87,12 +87,12 @@ impl Pace {
     pub fn change(&mut self, quotas: Quotas, now: Instant) {
         let before = std::mem::replace(&mut self.quotas, quotas);
         let limits = |quotas: Quotas| [quotas.requests_per_second, quotas.requests_per_minute];
-        for ((schedule, before), after) in self.requests.iter_mut().zip(limits(before)).zip(limits(quotas)) {
-            *schedule = match (schedule.take(), after) {
+        for ((spacing, before), after) in self.requests.iter_mut().zip(limits(before)).zip(limits(quotas)) {
+            *spacing = match (spacing.take(), after) {
                 (_, None) => None,
-                (Some(schedule), after) if before == after => Some(schedule),
-                (Some(schedule), Some(after)) => Some(schedule.changed(after, now)),
-                (None, Some(after)) => Some(Schedule::put_up(after, now)),
+                (Some(spacing), after) if before == after => Some(spacing),
+                (Some(spacing), Some(after)) => Some(spacing.changed(after, now)),
+                (None, Some(after)) => Some(Spacing::put_up(after, now)),
             };
         }
         let tokens = [before.tokens_per_minute, quotas.tokens_per_minute];
@@ -131,8 +131,8 @@ impl Pace {
                 held = Some((when, by));
             }
         };
-        for schedule in self.requests.iter().flatten() {
-            hold(schedule.ready(now), HeldBy::Requests);
+        for spacing in self.requests.iter().flatten() {
+            hold(spacing.ready(now), HeldBy::Requests);
         }
         if let Some(gate) = &mut self.tokens {
             hold(gate.ready(now, charged), HeldBy::Tokens);
@@ -144,7 +144,7 @@ impl Pace {
             brake.pass(now, amount);
             record.sent(now, amount);
         }
-        self.requests.iter().flatten().for_each(|schedule| schedule.pass(now));
+        self.requests.iter().flatten().for_each(|spacing| spacing.pass(now));
         if let Some(gate) = &mut self.tokens {
             gate.pass(now, charged);
         }

@@ -27,8 +27,8 @@ const CELLS: u32 = 64;
 
 /// One limit of requests.
 #[derive(Debug)]
-pub(crate) struct Schedule {
-    limiter: RateLimiter<NotKeyed, Due, Told>,
+pub(crate) struct Spacing {
+    limiter: RateLimiter<NotKeyed, Due, Clockwork>,
     due: Due,
     each: Duration,
     window: Duration,
@@ -54,9 +54,9 @@ impl StateStore for Due {
 
 /// The time since the origin, as it was told last.
 #[derive(Debug, Default)]
-struct Told(Cell<Nanos>);
+struct Clockwork(Cell<Nanos>);
 
-impl Clock for Told {
+impl Clock for Clockwork {
     type Instant = Nanos;
 
     fn now(&self) -> Nanos {
@@ -64,7 +64,7 @@ impl Clock for Told {
     }
 }
 
-impl Schedule {
+impl Spacing {
     /// A schedule of which nobody has made use yet.
     pub(crate) fn new(quota: Quota, now: Instant) -> Self {
         // Less than one in a window is one in a longer window; of a part of one, none is let in.
@@ -79,7 +79,7 @@ impl Schedule {
         let most = NonZeroU32::new(CELLS + late).unwrap_or(NonZeroU32::MIN);
         let cells = Cells::with_period(cell).unwrap_or(Cells::per_second(most)).allow_burst(most);
         let due = Due::default();
-        let limiter = RateLimiter::new(cells, due.clone(), Told::default());
+        let limiter = RateLimiter::new(cells, due.clone(), Clockwork::default());
         Self { limiter, due, each: cell * CELLS, window, origin: now }
     }
 
@@ -143,7 +143,7 @@ impl Schedule {
 mod tests {
     use super::*;
 
-    fn passes(schedule: &Schedule, from: Instant, span: Duration) -> Vec<Instant> {
+    fn passes(schedule: &Spacing, from: Instant, span: Duration) -> Vec<Instant> {
         let (mut now, mut passed) = (from, Vec::new());
         while now < from + span {
             match schedule.ready(now) {
@@ -162,7 +162,7 @@ mod tests {
     fn no_sliding_window_holds_more_than_the_limit_and_nearly_all_of_it_is_used() {
         for amount in [1.0, 10.0, 200.0, 1000.0] {
             let start = Instant::now();
-            let schedule = Schedule::new(Quota::per_second(amount).expect("above 0"), start);
+            let schedule = Spacing::new(Quota::per_second(amount).expect("above 0"), start);
             let passed = passes(&schedule, start, Duration::from_secs(20));
             for (index, at) in passed.iter().enumerate() {
                 let within =
@@ -176,7 +176,7 @@ mod tests {
     #[test]
     fn a_late_timer_catches_up_and_no_further() {
         let start = Instant::now();
-        let schedule = Schedule::new(Quota::per_second(1000.0).expect("above 0"), start);
+        let schedule = Spacing::new(Quota::per_second(1000.0).expect("above 0"), start);
         let passed = passes(&schedule, start, Duration::from_secs(1)).len();
         let later = start + Duration::from_secs(30);
         let at_once =
@@ -187,13 +187,13 @@ mod tests {
     #[test]
     fn the_last_minute_before_a_restart_counts() {
         let start = Instant::now() + Duration::from_secs(100);
-        let schedule = Schedule::new(Quota::per_minute(60.0).expect("above 0"), start);
+        let schedule = Spacing::new(Quota::per_minute(60.0).expect("above 0"), start);
         let ago = |second| start - Duration::from_secs(second) + Duration::from_millis(500);
         schedule.remember((1..=60).rev().map(ago));
         let when = schedule.ready(start).expect_err("the minute is full");
         assert!(when > start && when < start + Duration::from_secs(2));
         // Ten at once are ten turns, and what has left the window is none.
-        let schedule = Schedule::new(Quota::per_second(5.0).expect("above 0"), start);
+        let schedule = Spacing::new(Quota::per_second(5.0).expect("above 0"), start);
         schedule.remember([start - Duration::from_millis(700); 500]);
         let when = schedule.ready(start).expect_err("the second is full");
         assert!(when < start + Duration::from_millis(600));
@@ -202,19 +202,19 @@ mod tests {
     #[test]
     fn less_than_one_a_second_is_one_in_several() {
         let start = Instant::now();
-        let schedule = Schedule::new(Quota::per_second(0.25).expect("above 0"), start);
+        let schedule = Spacing::new(Quota::per_second(0.25).expect("above 0"), start);
         assert_eq!(passes(&schedule, start, Duration::from_secs(40)).len(), 10);
     }
 
     #[test]
     fn another_limit_takes_the_wait_over() {
         let start = Instant::now();
-        let slow = Schedule::new(Quota::per_minute(6.0).expect("above 0"), start);
+        let slow = Spacing::new(Quota::per_minute(6.0).expect("above 0"), start);
         slow.pass(start);
         let fast = slow.changed(Quota::per_minute(60.0).expect("above 0"), start);
         let when = fast.ready(start).expect_err("its turn comes");
         assert!(when > start + Duration::from_millis(900) && when < start + Duration::from_millis(1_100));
-        let put_up = Schedule::put_up(Quota::per_second(10.0).expect("above 0"), start);
+        let put_up = Spacing::put_up(Quota::per_second(10.0).expect("above 0"), start);
         assert!(put_up.ready(start).is_err());
     }
 }
