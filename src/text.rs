@@ -77,7 +77,7 @@ fn wrapped_line(line: &str, columns: usize) -> String {
 fn is_shown_as_written(line: &str) -> bool {
     let begins = ["to go on", "  in: ", "{", "["].iter().any(|begin| line.starts_with(begin));
     let gutter = line.trim_start_matches([' ', '0', '1', '2', '3', '4', '5', '6', '7', '8', '9']);
-    begins || ["| ", "--> ", "::: "].iter().any(|mark| gutter.starts_with(mark))
+    begins || ["| ", "--> ", "::: ", "^"].iter().any(|mark| gutter.starts_with(mark))
 }
 
 /// The words of a line, with what stands in backticks as one, if that fits.

@@ -197,7 +197,7 @@ fn a_journal_that_this_user_may_not_write_to_is_refused_before_anything_is_sent(
         let without =
             if may_write { "setpriv --bounding-set=-dac_override,-dac_read_search -- " } else { "" };
         let finished = judged_shell(&mut scene, &format!("exec {without}\"$FANFOLD\" run job.toml"));
-        finished.expect_code(1).says("writable by this user");
+        finished.expect_code(1).says("writable for a run");
         assert_eq!(scene.witness().len(), 10);
         fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).expect("as before");
         scene.run_job(&["job.toml"]).expect_code(0);
