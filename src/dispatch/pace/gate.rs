@@ -189,35 +189,16 @@ impl Gate {
 
 #[cfg(test)]
 mod tests {
+    use super::super::late;
     use super::*;
-
-    fn passes(gate: &mut Gate, from: Instant, span: Duration, amount: f64) -> Vec<Instant> {
-        let (mut now, mut passed) = (from, Vec::new());
-        while now < from + span {
-            match gate.ready(now, amount) {
-                Ok(()) => {
-                    gate.pass(now, amount);
-                    passed.push(now);
-                }
-                // A timer is late by up to a few milliseconds.
-                Err(when) => now = when + Duration::from_micros(700 * (passed.len() as u64 % 5)),
-            }
-        }
-        passed
-    }
 
     #[test]
     fn no_sliding_window_holds_more_than_the_quota_and_nearly_all_of_it_is_used() {
         for amount in [1.0, 10.0, 200.0, 1000.0] {
             let start = Instant::now();
             let mut gate = Gate::new(Quota::per_second(amount).expect("above 0"), start);
-            let passed = passes(&mut gate, start, Duration::from_secs(20), 1.0);
-            for (index, at) in passed.iter().enumerate() {
-                let within =
-                    passed[index..].iter().take_while(|later| **later < *at + Duration::from_secs(1)).count();
-                assert!(within as f64 <= amount, "{within} in a second of {amount}");
-            }
-            assert!(passed.len() as f64 >= 0.985 * amount * 20.0, "{} of {}", passed.len(), amount * 20.0);
+            let pass = |now| gate.ready(now, 1.0).map(|()| gate.pass(now, 1.0));
+            late::assert_every_second_is_used_and_none_exceeded(amount, start, pass);
         }
     }
 
@@ -225,8 +206,9 @@ mod tests {
     fn there_is_no_burst_at_the_start() {
         let start = Instant::now();
         let mut gate = Gate::new(Quota::per_minute(600.0).expect("above 0"), start);
-        let passed = passes(&mut gate, start, Duration::from_secs(1), 1.0);
-        assert!((9..=11).contains(&passed.len()), "{}", passed.len());
+        let pass = |now| gate.ready(now, 1.0).map(|()| gate.pass(now, 1.0));
+        let passed = late::passes(start, Duration::from_secs(1), pass).len();
+        assert!((9..=11).contains(&passed), "{passed}");
     }
 
     #[test]

@@ -3,6 +3,8 @@
 mod brake;
 mod calibration;
 mod gate;
+#[cfg(test)]
+mod late;
 mod record;
 mod spacing;
 

@@ -141,69 +141,54 @@ impl Spacing {
 
 #[cfg(test)]
 mod tests {
+    use super::super::late;
     use super::*;
 
-    fn passes(schedule: &Spacing, from: Instant, span: Duration) -> Vec<Instant> {
-        let (mut now, mut passed) = (from, Vec::new());
-        while now < from + span {
-            match schedule.ready(now) {
-                Ok(()) => {
-                    schedule.pass(now);
-                    passed.push(now);
-                }
-                // A timer is late by up to a few milliseconds.
-                Err(when) => now = when + Duration::from_micros(700 * (passed.len() as u64 % 5)),
-            }
-        }
-        passed
+    fn passes(spacing: &Spacing, from: Instant, span: Duration) -> usize {
+        late::passes(from, span, |now| spacing.ready(now).map(|()| spacing.pass(now))).len()
     }
 
     #[test]
     fn no_sliding_window_holds_more_than_the_limit_and_nearly_all_of_it_is_used() {
         for amount in [1.0, 10.0, 200.0, 1000.0] {
             let start = Instant::now();
-            let schedule = Spacing::new(Quota::per_second(amount).expect("above 0"), start);
-            let passed = passes(&schedule, start, Duration::from_secs(20));
-            for (index, at) in passed.iter().enumerate() {
-                let within =
-                    passed[index..].iter().take_while(|later| **later < *at + Duration::from_secs(1)).count();
-                assert!(within as f64 <= amount, "{within} in a second of {amount}");
-            }
-            assert!(passed.len() as f64 >= 0.985 * amount * 20.0, "{} of {}", passed.len(), amount * 20.0);
+            let spacing = Spacing::new(Quota::per_second(amount).expect("above 0"), start);
+            let pass = |now| spacing.ready(now).map(|()| spacing.pass(now));
+            late::assert_every_second_is_used_and_none_exceeded(amount, start, pass);
         }
     }
 
     #[test]
     fn a_late_timer_catches_up_and_no_further() {
         let start = Instant::now();
-        let schedule = Spacing::new(Quota::per_second(1000.0).expect("above 0"), start);
-        let passed = passes(&schedule, start, Duration::from_secs(1)).len();
+        let spacing = Spacing::new(Quota::per_second(1000.0).expect("above 0"), start);
+        let passed = passes(&spacing, start, Duration::from_secs(1));
         let later = start + Duration::from_secs(30);
         let at_once =
-            (0..).take_while(|_| schedule.ready(later).map(|()| schedule.pass(later)).is_ok()).count();
+            (0..).take_while(|_| spacing.ready(later).map(|()| spacing.pass(later)).is_ok()).count();
         assert!(passed > 985 && at_once <= 4, "{passed} in a second, {at_once} after half a minute of rest");
     }
 
     #[test]
     fn the_last_minute_before_a_restart_counts() {
         let start = Instant::now() + Duration::from_secs(100);
-        let schedule = Spacing::new(Quota::per_minute(60.0).expect("above 0"), start);
+        let spacing = Spacing::new(Quota::per_minute(60.0).expect("above 0"), start);
         let ago = |second| start - Duration::from_secs(second) + Duration::from_millis(500);
-        schedule.remember((1..=60).rev().map(ago));
-        let when = schedule.ready(start).expect_err("the minute is full");
+        spacing.remember((1..=60).rev().map(ago));
+        let when = spacing.ready(start).expect_err("the minute is full");
         assert!(when > start && when < start + Duration::from_secs(2));
         // Ten at once are ten turns, and what has left the window is none.
-        let schedule = Spacing::new(Quota::per_second(5.0).expect("above 0"), start);
-        schedule.remember([start - Duration::from_millis(700); 500]);
-        let when = schedule.ready(start).expect_err("the second is full");
+        let spacing = Spacing::new(Quota::per_second(5.0).expect("above 0"), start);
+        spacing.remember([start - Duration::from_millis(700); 500]);
+        let when = spacing.ready(start).expect_err("the second is full");
         assert!(when < start + Duration::from_millis(600));
     }
 
     #[test]
     fn less_than_one_a_second_is_one_in_several() {
         let start = Instant::now();
-        let schedule = Spacing::new(Quota::per_second(0.25).expect("above 0"), start);
-        assert_eq!(passes(&schedule, start, Duration::from_secs(40)).len(), 10);
+        let spacing = Spacing::new(Quota::per_second(0.25).expect("above 0"), start);
+        assert_eq!(passes(&spacing, start, Duration::from_secs(40)), 10);
     }
 
     #[test]
