@@ -239,9 +239,14 @@ impl<E: Endpoint, L: Ledger> Pass<'_, '_, E, L> {
             Judgement::Open if unfit => {}
             Judgement::Open => self.store(Ended { ending: Ending::Waits(fault), ..ended }),
             Judgement::Rows(verdicts) => {
-                for verdict in verdicts {
-                    let is_this = verdict.row == ended.row;
-                    self.store(if is_this { ended.clone() } else { verdict });
+                let (this, others): (Vec<_>, Vec<_>) =
+                    verdicts.into_iter().partition(|verdict| verdict.row == ended.row);
+                others.into_iter().for_each(|verdict| self.store(verdict));
+                match this.is_empty() {
+                    false => self.store(ended),
+                    // The others are their rows' own fault because this one differs, which is still held back.
+                    true if unfit => {}
+                    true => self.store(Ended { ending: Ending::Waits(fault), ..ended }),
                 }
             }
             Judgement::Job(reason) => {

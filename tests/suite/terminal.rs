@@ -20,6 +20,9 @@ impl Terminal {
         let mut command = tmux(&socket);
         command.args(["-f", "/dev/null", "new-session", "-d", "-x", &columns.to_string(), "-y", "30", &line]);
         command.current_dir(scene.path("")).env_remove("TMUX").env("LC_ALL", "C.UTF-8");
+        // With the scene's key, as everywhere else.
+        let own = scene.command(&[]);
+        command.envs(own.get_envs().filter_map(|(name, value)| Some((name, value?))));
         let status = command.status().ok()?;
         assert!(status.success(), "{status:?}");
         Some(Self { socket })
