@@ -11,7 +11,7 @@ use reqwest::{Client, ClientBuilder, Method, Request, Response, Url, redirect, r
 
 use super::access::{Access, KeyRing, ReadKey};
 use super::key::Key;
-use super::packed::{packings, unpacked};
+use super::packed::{opens, packings, unpacked};
 use super::proxy;
 use super::secrets::Veil;
 use super::stream::{self, Incoming, Sink};
@@ -141,6 +141,7 @@ impl HttpEndpoint {
             Ok(Err(mut fault)) => {
                 if let (Some(401), Some(name)) = (fault.status, &self.unset) {
                     fault.message += &format!(" (no key was sent: the variable {name} is not set)");
+                    fault.mend = Some("`export` the variable with a key; the built-in simulator takes any");
                 }
                 Err(access.secrets.out_of_fault(fault))
             }
@@ -167,12 +168,17 @@ impl HttpEndpoint {
             within(idle, sending).await?.map_err(|error| before_the_reply(&error, self.proxy.as_deref()))?;
         let (status, headers) = (response.status(), std::mem::take(response.headers_mut()));
         let packings = packings(&headers);
-        if request.stream && status.is_success() && comes_as_events(&headers) && packings.is_empty() {
+        if request.stream && status.is_success() && comes_as_events(&headers) && !opens(&packings) {
             let veil = Veil::new(&access.secrets, sink);
             return self.collect(response, &headers, request, veil).await;
         }
         let body = whole_body(response, idle).await?;
-        let body = access.secrets.out_of_body(unpacked(body, &packings, &headers)?);
+        let body = match unpacked(&body, &packings, &headers) {
+            // What is wrong is told by its status, whatever became of the words.
+            Err(_) if !status.is_success() => body,
+            unpacked => unpacked?.unwrap_or(body),
+        };
+        let body = access.secrets.out_of_body(body);
         // A server that does not say what it sends.
         if request.stream && status.is_success() && body.trim_ascii_start().starts_with(b"data:") {
             let mut incoming = Incoming::new(&request.body, MOST_BYTES);

@@ -39,21 +39,30 @@ fn packing(name: &str) -> Option<Packing> {
     }
 }
 
-/// The body out of its packings.
+/// Whether anything has to be opened that can be.
+pub(super) fn opens(packings: &[Packing]) -> bool {
+    packings.iter().any(|packing| *packing != Packing::Unknown)
+}
+
+/// The body out of its packings; `None` where it is none.
 ///
 /// # Errors
 ///
 /// When it cannot be opened: because it broke off, or is packed in a way nobody asked for, or is longer than any answer.
-pub(super) fn unpacked(body: Vec<u8>, packings: &[Packing], headers: &HeaderMap) -> Result<Vec<u8>, Fault> {
-    packings.iter().try_fold(body, |body, packing| {
-        let opened = match packing {
-            Packing::Gzip => read(MultiGzDecoder::new(body.as_slice())),
+pub(super) fn unpacked(
+    body: &[u8],
+    packings: &[Packing],
+    headers: &HeaderMap,
+) -> Result<Option<Vec<u8>>, Fault> {
+    packings.iter().try_fold(None, |opened: Option<Vec<u8>>, packing| {
+        let packed = opened.as_deref().unwrap_or(body);
+        let whole = match packing {
+            Packing::Gzip => read(MultiGzDecoder::new(packed)),
             // Zlib by the standard; by the habit of some servers without its frame.
-            Packing::Deflate => read(ZlibDecoder::new(body.as_slice()))
-                .or_else(|_| read(DeflateDecoder::new(body.as_slice()))),
-            Packing::Zstd => zstd::Decoder::with_buffer(body.as_slice()).and_then(read),
-            // A proxy that names a packing and has undone it.
-            Packing::Unknown if is_json(&body) => return Ok(body),
+            Packing::Deflate => read(ZlibDecoder::new(packed)).or_else(|_| read(DeflateDecoder::new(packed))),
+            Packing::Zstd => zstd::Decoder::with_buffer(packed).and_then(read),
+            // A name for something else, or a proxy that names a packing and has undone it.
+            Packing::Unknown if is_text(packed) => return Ok(opened),
             Packing::Unknown => {
                 let name =
                     headers.get(CONTENT_ENCODING).and_then(|value| value.to_str().ok()).unwrap_or_default();
@@ -61,20 +70,22 @@ pub(super) fn unpacked(body: Vec<u8>, packings: &[Packing], headers: &HeaderMap)
                 return Err(Fault::new(FaultKind::Unusable, "unreadable_reply", message));
             }
         };
-        match opened {
+        match whole {
             Ok(whole) if whole.len() > MOST_BYTES => Err(too_long()),
-            Ok(whole) => Ok(whole),
-            Err(_) if is_json(&body) => Ok(body),
+            Ok(whole) => Ok(Some(whole)),
+            Err(_) if is_text(packed) => Ok(opened),
             Err(error) => {
-                let message = format!("the reply cannot be unpacked from {} bytes: {error}", body.len());
+                let message = format!("the reply cannot be unpacked from {} bytes: {error}", packed.len());
                 Err(Fault::new(FaultKind::Passing, "cut_body", message))
             }
         }
     })
 }
 
-fn is_json(body: &[u8]) -> bool {
-    body.trim_ascii_start().starts_with(b"{")
+/// Whether a body is nothing that was packed: what is, has bytes in it that no text has.
+fn is_text(body: &[u8]) -> bool {
+    std::str::from_utf8(body)
+        .is_ok_and(|text| !text.contains(|c: char| c.is_ascii_control() && !c.is_ascii_whitespace()))
 }
 
 /// All there is, up to one byte more than is taken.
@@ -98,7 +109,7 @@ mod tests {
     fn opened(name: &str, body: Vec<u8>) -> Result<Vec<u8>, Fault> {
         let mut headers = HeaderMap::new();
         headers.insert(CONTENT_ENCODING, name.parse().expect("a header"));
-        unpacked(body, &packings(&headers), &headers)
+        Ok(unpacked(&body, &packings(&headers), &headers)?.unwrap_or(body))
     }
 
     fn written<W: Write>(mut packer: W, finish: impl FnOnce(W) -> io::Result<Vec<u8>>) -> Vec<u8> {
@@ -131,9 +142,9 @@ mod tests {
 
     #[test]
     fn what_cannot_be_opened_is_told() {
-        let fault = opened("br", vec![1, 2, 3]).expect_err("unknown");
+        let fault = opened("br", vec![1, 2, 200]).expect_err("unknown");
         assert_eq!((fault.kind, fault.message.contains(": br")), (FaultKind::Unusable, true));
-        assert_eq!(opened("gzip", vec![1, 2, 3]).expect_err("no gzip").kind, FaultKind::Passing);
+        assert_eq!(opened("gzip", vec![1, 2, 200]).expect_err("no gzip").kind, FaultKind::Passing);
         let bomb = zstd::encode_all(io::repeat(0).take(MOST_BYTES as u64 + 9), 1).expect("packed");
         assert_eq!(opened("zstd", bomb).expect_err("too long").code, "reply_too_long");
     }

@@ -62,9 +62,11 @@ impl CapAccount {
         Self { caps, period, since, next, spent, before }
     }
 
-    /// When the same command can spend again, where time alone brings that.
-    pub(super) fn next(&self) -> Option<&str> {
-        self.next.as_deref()
+    /// When the same command can spend again, where time alone brings that: not where nothing was spent in this period, and the
+    /// cap is too small for one request.
+    pub(super) fn next(&self, cap: Cap) -> Option<&str> {
+        let spent = self.standings().iter().any(|standing| standing.key == cap.key() && standing.spent > 0.0);
+        self.next.as_deref().filter(|_| spent)
     }
 
     /// A line for each cap: what it is, what was spent of it, and what is left.

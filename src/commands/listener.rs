@@ -46,7 +46,7 @@ impl Observer for Listener<'_> {
                     let what = match &ended.ending {
                         Ending::Failed(_) => "failed",
                         Ending::SetAside(_) => "is set aside for a last pass",
-                        Ending::Waits(_) | Ending::Answered(_) | Ending::GoesOn(_) => "will be sent again",
+                        Ending::Waits(_) | Ending::Answered(_) | Ending::GoesOn(_) => "is not answered yet",
                     };
                     self.screen.say(&format!("row {row} {what}: {}", short(&fault.summary(), 300)));
                 }

@@ -241,7 +241,7 @@ impl Summary<'_> {
         match &self.sent.reason {
             StopReason::Cap(Cap::Until) if !self.again_tomorrow() => "set `until` later, then ".to_owned(),
             StopReason::Cap(Cap::Until) => String::new(),
-            StopReason::Cap(cap @ (Cap::Cost | Cap::TotalTokens)) => match self.allowance.next() {
+            StopReason::Cap(cap @ (Cap::Cost | Cap::TotalTokens)) => match self.allowance.next(*cap) {
                 Some(next) => format!("wait until {next}, or raise `{}`, then ", cap.key()),
                 None if self.a_new_run_goes_on() => String::new(),
                 None => format!("raise `{}`, then ", cap.key()),

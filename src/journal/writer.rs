@@ -56,7 +56,7 @@ pub type Committed = UnboundedReceiver<Result<Vec<Note>, JournalError>>;
 /// A writer at work.
 #[derive(Debug)]
 pub struct Writer {
-    thread: JoinHandle<Connection>,
+    thread: JoinHandle<Result<Connection, JournalError>>,
 }
 
 /// The name and number of the present run.
@@ -156,9 +156,13 @@ impl Writer {
     ///
     /// # Errors
     ///
-    /// When the thread panicked.
-    pub fn finish(self) -> std::thread::Result<Connection> {
-        self.thread.join()
+    /// When what is stored at its end could not be: the connection is not to be used again.
+    ///
+    /// # Panics
+    ///
+    /// When the thread has.
+    pub fn finish(self) -> Result<Connection, JournalError> {
+        self.thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
     }
 }
 
@@ -198,7 +202,7 @@ impl Book {
         mut connection: Connection,
         notes: &Receiver<Note>,
         committed: &UnboundedSender<Result<Vec<Note>, JournalError>>,
-    ) -> Connection {
+    ) -> Result<Connection, JournalError> {
         while let Some(group) = gather(notes) {
             match self.commit_with_room(&mut connection, &group) {
                 // Nobody listens any more once a run is being stopped the hard way; what came in is still stored.
@@ -206,15 +210,21 @@ impl Book {
                 Err(source) => {
                     // Not tried again: after a failed sync the system may have dropped the pages for good.
                     drop(committed.send(Err(broke(&connection, &self.path, source))));
-                    return connection;
+                    return Ok(connection);
                 }
             }
         }
-        // Nobody waits for this any more. What fails here fails again, and is told, when the run's end is entered.
-        if let Err(source) = self.commit_held(&mut connection) {
-            let _ = broke(&connection, &self.path, source);
+        match self.commit_held(&mut connection) {
+            Ok(()) => Ok(connection),
+            // No room, and no turn, for what can be done without: that fails again, and is told, at the run's end.
+            Err(source)
+                if is_full(&source) || source.sqlite_error_code() == Some(ErrorCode::DatabaseBusy) =>
+            {
+                Ok(connection)
+            }
+            // Nothing is written over a sync that failed.
+            Err(source) => Err(broke(&connection, &self.path, source)),
         }
-        connection
     }
 
     /// Stores what held the run back after its last note.

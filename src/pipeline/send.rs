@@ -188,7 +188,7 @@ pub async fn send<E: Endpoint>(
     }
     drop(ledger);
     observer.held.take().into_iter().for_each(HeldTeller::finish);
-    let connection = writer.finish().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
+    let connection = writer.finish()?;
     if *full.borrow_and_update() && reason == StopReason::Interrupted {
         return Err(JournalError::Full { path }.into());
     }

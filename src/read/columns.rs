@@ -54,6 +54,17 @@ pub(super) fn of_all(headers: &[Header]) -> Result<Joined, ReadError> {
             }
         }
     }
+    if let Some(header) = headers.iter().rev().find(|header| stands_alone(header, &all, headers)) {
+        let others = headers.iter().find(|other| !other.columns.is_empty());
+        let others = others.map_or_else(String::new, |other| {
+            format!(" (such as {}: {})", other.file, named(&other.columns))
+        });
+        let reason = format!(
+            "it has none of the columns of the other files{others}, but {}; does it begin without a header?",
+            named(&header.columns)
+        );
+        return Err(ReadError::columns(&header.file, reason));
+    }
     let mut told: Vec<String> = all.iter().filter_map(|seen| seen.differences(headers)).collect();
     let lacking = |seen: &Seen<'_>| Some((seen.column.name.clone(), seen.lacking(headers)?));
     let lacking = all.iter().filter_map(lacking).collect();
@@ -71,6 +82,19 @@ pub(super) fn of_all(headers: &[Header]) -> Result<Joined, ReadError> {
     }
     let columns = all.into_iter().map(|seen| seen.finish(headers.len())).collect();
     Ok(Joined { columns, notices, lacking })
+}
+
+/// Whether no column of a file stands in any other: then its first row has been taken for a header, or it is of another input.
+fn stands_alone(header: &Header, all: &[Seen<'_>], headers: &[Header]) -> bool {
+    let with_columns = headers.iter().filter(|header| !header.columns.is_empty()).count();
+    let is_its_own =
+        |column: &Column| all.iter().any(|seen| seen.files == 1 && seen.column.name == column.name);
+    with_columns > 1 && !header.columns.is_empty() && header.columns.iter().all(is_its_own)
+}
+
+fn named(columns: &[Column]) -> String {
+    let names: Vec<&str> = columns.iter().take(NAMED).map(|column| column.name.as_str()).collect();
+    names.join(", ")
 }
 
 /// One line for each thing that is left out of one file or more.

@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use glob::MatchOptions;
 
 use super::below::{self, Below};
+use super::folders::of_path;
 use super::{InputSpec, ReadError, STDIN_NAME};
 
 /// A file of the input, before anything is known of its content.
@@ -55,9 +56,12 @@ pub(super) fn list(spec: &InputSpec) -> Result<(Vec<Listed>, Vec<String>), ReadE
 /// Each file once, where it is named first, and what is told of the others.
 fn once_each(listed: Vec<Listed>) -> (Vec<Listed>, Option<String>) {
     let mut seen = HashSet::new();
-    let (again, once): (Vec<Listed>, Vec<Listed>) = listed
-        .into_iter()
-        .partition(|file| fs::canonicalize(&file.path).is_ok_and(|real| !seen.insert(real)));
+    let (again, once): (Vec<Listed>, Vec<Listed>) = listed.into_iter().partition(|file| {
+        // A link in another folder may have another value in its columns.
+        let told: Vec<_> =
+            of_path(&file.path).iter().map(|one| (one.name.clone(), one.value.clone())).collect();
+        fs::canonicalize(&file.path).is_ok_and(|real| !seen.insert((real, told)))
+    });
     let notice = again.first().map(|first| match again.len() {
         1 => format!("{} is named twice, and read once", first.name),
         more => format!("{more} files are named twice, such as {}, and read once", first.name),

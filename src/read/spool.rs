@@ -38,6 +38,11 @@ fn copy(mut content: impl Read, spool: &Path) -> io::Result<()> {
         io::copy(&mut content, &mut Pieces(&mut file))?;
         meet("read.spool.copied");
         file.sync_all()?;
+        let is_empty = |path: &Path| fs::metadata(path).is_ok_and(|about| about.len() == 0);
+        if is_empty(&part) && spool.is_file() && !is_empty(spool) {
+            // What was kept may be the only copy of rows that are not answered yet.
+            fs::rename(spool, before(spool))?;
+        }
         fs::rename(&part, spool)?;
         meet("read.spool.renamed");
         // The new name, too, must outlive a power cut.
@@ -48,6 +53,13 @@ fn copy(mut content: impl Read, spool: &Path) -> io::Result<()> {
         let _ = fs::remove_file(&part);
     }
     written
+}
+
+/// Where the rows go that were kept when standard input brings nothing: the name with `.before` at its end.
+fn before(spool: &Path) -> PathBuf {
+    let mut name = spool.as_os_str().to_owned();
+    name.push(".before");
+    PathBuf::from(name)
 }
 
 /// Removes the unfinished spools of programs that have died. Who lives holds the lock of its own.

@@ -332,3 +332,40 @@ fn an_interval_inside_of_a_column_costs_that_column_alone() {
         assert_eq!(table.texts("id"), ["7"], "{output}");
     }
 }
+
+#[test]
+fn a_part_without_a_header_is_refused_before_anything_is_sent() {
+    for (second, said) in [("3,fine\n4,dear\n", "3, fine"), ("Text\ndear\n", "Text")] {
+        let scene = Scene::new();
+        scene.write(
+            "1.csv",
+            if second.starts_with('3') { "id,text\n1,good\n2,bad\n" } else { "text\ngood\n" },
+        );
+        scene.write("2.csv", second);
+        scene.job("*.csv", "out.jsonl", "");
+        let refused = scene.run(&["run", "job.toml"]).expect_code(1);
+        let words = format!("but {said}; does it begin without a header?");
+        assert!(refused.stderr.contains("2.csv: ") && refused.stderr.contains(&words), "{}", refused.stderr);
+        assert_eq!(scene.witness_count(), 0);
+    }
+}
+
+#[test]
+fn rows_that_were_piped_in_are_still_there_when_a_later_pipe_brings_nothing() {
+    let scene = Scene::new();
+    scene.job("-", "out.jsonl", "");
+    let kept = "{\"text\":\"one.\"}\n";
+    scene.run_with_input(&["run", "job.toml"], kept.as_bytes()).expect_code(0);
+    scene.run_with_input(&["run", "job.toml"], b"").expect_code(0);
+    assert_eq!(
+        (scene.read("out.jsonl.stdin"), scene.read("out.jsonl.stdin.before")),
+        (String::new(), kept.to_owned())
+    );
+    scene
+        .run_with_input(
+            &["run", "job.toml"],
+            &std::fs::read(scene.path("out.jsonl.stdin.before")).expect("rows"),
+        )
+        .expect_code(0);
+    assert_eq!(scene.witness_count(), 1, "nothing is paid for twice");
+}

@@ -5,6 +5,7 @@ use serde_json::Value;
 use serde_json::value::RawValue;
 
 use super::loose;
+use crate::near_json::Halves;
 
 /// A piece of a tool call. What a server leaves out or says again in later pieces differs from server to server.
 #[derive(Debug, Deserialize)]
@@ -38,6 +39,8 @@ struct Call {
     /// The index that its pieces carry; several calls may carry the same.
     #[serde(skip)]
     carried: Option<u64>,
+    #[serde(skip)]
+    halves: Halves,
 }
 
 #[derive(Debug, Default, Serialize)]
@@ -70,7 +73,10 @@ impl Calls {
             call.function.take_name(&name.unwrap_or_default());
             match arguments {
                 None | Some(Value::Null) => {}
-                Some(Value::String(piece)) => call.function.arguments.push_str(&piece),
+                Some(Value::String(piece)) => {
+                    let piece = call.halves.join(piece);
+                    call.function.arguments.push_str(&piece);
+                }
                 // Not text, as the protocol has it, but plain enough.
                 Some(value) => call.function.arguments.push_str(&value.to_string()),
             }
@@ -102,6 +108,7 @@ impl Calls {
                 index: free.unwrap_or(next),
                 r#type: String::new(),
                 carried: index,
+                halves: Halves::default(),
             };
             self.0.push(call);
             self.0.len() - 1
@@ -113,6 +120,7 @@ impl Calls {
     pub(super) fn finish(mut self) -> Vec<Box<RawValue>> {
         self.0.sort_by_key(|call| call.index);
         let json = |mut call: Call| {
+            call.function.arguments.extend(call.halves.end());
             if call.r#type.is_empty() {
                 call.r#type = "function".to_owned();
             }

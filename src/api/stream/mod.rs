@@ -67,6 +67,7 @@ struct Part {
     thoughts: Thoughts,
     content_halves: Halves,
     reasoning_halves: Halves,
+    refusal_halves: Halves,
 }
 
 /// How the text of a model that is known to repeat itself comes in this stream.
@@ -302,7 +303,7 @@ impl Part {
         }
         if let Some(more) = delta.refusal {
             brought += more.len();
-            self.refusal.push_str(&more);
+            self.refusal.push_str(&self.refusal_halves.join(more));
         }
         let (content, thoughts) = delta.content.map(Content::into_pieces).unwrap_or_default();
         if !thoughts.is_empty() {
@@ -311,6 +312,10 @@ impl Part {
         }
         if !content.is_empty() {
             brought += content.len();
+            if repeats && self.manner != Manner::Adds {
+                // Half a character of the text before is in this one as well.
+                self.content_halves = Halves::default();
+            }
             let content = self.content_halves.join(content);
             match repeats {
                 true => replaced = self.take_repeated(content, sink),
@@ -328,6 +333,7 @@ impl Part {
 
     fn end_text(&mut self, sink: &mut Sink<'_>) {
         self.reasoning.extend(self.reasoning_halves.end());
+        self.refusal.extend(self.refusal_halves.end());
         if let Some(half) = self.content_halves.end() {
             self.add(half.encode_utf8(&mut [0; 4]), sink);
         }

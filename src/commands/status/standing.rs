@@ -52,6 +52,8 @@ pub(super) struct Status {
     holder: Option<String>,
     in_doubt: u64,
     last_minute: u64,
+    /// Those of them that the run at hand has sent.
+    of_this_run: u64,
     lately: Lately,
     /// What held the run back in this minute and the one before, in seconds; the longest first.
     held: Vec<(String, f64)>,
@@ -92,10 +94,12 @@ impl Status {
             None => CapAccount::before_a_run(Some(reader), settled)?,
         };
         let running = holder.is_some();
+        let last_minute = reader.last_minute(now)?;
         Ok(Self {
             rows: job.get("rows").and_then(Value::as_u64),
             counts: reader.counts(None)?,
-            last_minute: reader.last_minute(now)?.len() as u64,
+            last_minute: last_minute.len() as u64,
+            of_this_run: last_minute.iter().filter(|(at, _)| *at >= began).count() as u64,
             lately: if running { reader.lately(now, began)? } else { Lately::default() },
             held: if running { reader.held_since(minute - 1)? } else { Vec::new() },
             follow_ups: reader.follow_ups()?,
@@ -200,7 +204,7 @@ impl Status {
             (Some(holder), _) => {
                 // A run that began a moment ago has not had its minute yet.
                 let age = self.runs.last().and_then(|run| run.started_at.elapsed().ok()).unwrap_or_default();
-                let each_second = self.last_minute as f64 / age.as_secs_f64().clamp(1.0, 60.0);
+                let each_second = self.of_this_run as f64 / age.as_secs_f64().clamp(1.0, 60.0);
                 format!(
                     "running: {} · {} requests/s in the last minute",
                     printable(holder),

@@ -203,6 +203,11 @@ impl Bench {
             let log = self.log.borrow();
             assert!(ledger.waiting.is_empty(), "everything is stored at the end");
             assert_eq!(log.shown, log.committed.len(), "everything stored is shown");
+            let is_end = |note: &&Note| matches!(note, Note::Ended(ended) if ended.sent.is_some());
+            let ends = log.committed.iter().filter(is_end).count();
+            let abandoned = end.as_ref().map_or(0, |end| end.abandoned);
+            assert!(log.sends.len() - ends <= abandoned, "each request that came back is stored once");
+            assert!(ends <= log.sends.len(), "and none twice");
         }
         end
     }

@@ -169,7 +169,13 @@ fn a_sync_that_fails_is_never_tried_again_on_the_same_handle() {
             let mut scene = scene_of(60, false);
             let finished = with_failing_calls(&mut scene, "fsync", "EIO", &when.to_string());
             let again = after_the_failure(&scene);
-            assert_eq!(again, Vec::<String>::new(), "sync {when} was tried again");
+            assert_eq!(
+                again,
+                Vec::<String>::new(),
+                "sync {when} was tried again: {} {}",
+                finished.stderr,
+                scene.read("calls.log")
+            );
             if finished.stderr.contains("the journal out.jsonl.journal cannot be used") {
                 of_the_log += 1;
                 assert_eq!(finished.code, Some(1));
