@@ -171,7 +171,7 @@ impl Reading {
             |alias: &str| aliases.iter().find(|(own, _)| own == alias).map(|(_, column)| column.clone());
         let names = self.names(source, bytes);
         let names = names.into_iter().map(|name| column(&name).unwrap_or(name)).collect();
-        let is_deep = words.contains("namespace") || bytes > SMALL_TAGS * 32;
+        let is_deep = named.contains("namespace") || bytes > SMALL_TAGS * 32;
         self.words.extend(words.into_iter().filter(|word| column(word).is_none()));
         self.templates.push(Template { shift, names, aliases, is_deep });
         Ok(())
