@@ -262,7 +262,7 @@ impl Health {
         let used_up = self.is_used_up(allowance);
         let known = place.last && allowance.known;
         if used_up && place.last {
-            return if self.browns_out() { Fate::BadLuck } else { Fate::Failed };
+            return self.end_of_tries(true);
         }
         if self.may_be_bad_luck(allowance) {
             return match used_up {
@@ -297,7 +297,7 @@ impl Health {
         self.retry.max_backoff.saturating_mul(self.retry.max_attempts).min(self.retry.max_outage / 2)
     }
 
-    /// How long a row of the last pass waits while the service browns out: its waits go on doubling, so that what tries it
+    /// How long a row of the last pass waits while the service browns out: its waits keep doubling, so that what tries it
     /// has left see the end of an hour of it.
     fn wait_for_better_luck(&self, allowance: &Allowance, dice: &mut Dice) -> Duration {
         let doublings = self.retry.max_attempts.saturating_add(allowance.charged).min(30);
@@ -321,7 +321,7 @@ impl Health {
     }
 
     /// Whether a row has used up its tries.
-    pub(crate) fn is_used_up(&self, allowance: &Allowance) -> bool {
+    fn is_used_up(&self, allowance: &Allowance) -> bool {
         allowance.charged >= self.retry.max_attempts
     }
 
@@ -329,11 +329,18 @@ impl Health {
     pub(crate) fn waited(&self, allowance: &mut Allowance, last: bool) -> Fate {
         let heard = allowance.streak != Some(self.streak);
         self.settle(allowance);
-        match (heard && self.is_used_up(allowance), last) {
-            (false, _) => Fate::Again(Duration::ZERO),
-            (true, false) => Fate::UsedUp,
-            (true, true) if self.browns_out() => Fate::BadLuck,
-            (true, true) => Fate::Failed,
+        match heard && self.is_used_up(allowance) {
+            false => Fate::Again(Duration::ZERO),
+            true => self.end_of_tries(last),
+        }
+    }
+
+    /// What becomes of a row that has used up its tries in a pass.
+    fn end_of_tries(&self, last: bool) -> Fate {
+        match last {
+            false => Fate::UsedUp,
+            true if self.browns_out() => Fate::BadLuck,
+            true => Fate::Failed,
         }
     }
 
