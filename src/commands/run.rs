@@ -31,6 +31,7 @@ use crate::job::orders::told;
 use crate::journal::orders::{Inbox, last_order};
 use crate::journal::reader::Reader;
 use crate::journal::rules::hold_to;
+use crate::journal::sharing::heal;
 use crate::journal::writer::{RunRecord, begin_run, end_run};
 use crate::journal::{self, JournalError};
 use crate::pipeline::output::{Destination, Written, write};
@@ -91,6 +92,10 @@ impl Session<'_> {
         let last_order = last_order(&connection, &path)?;
         let in_doubt = self.say_doubts(&path)?;
         self.hold_to_rules(&connection, &path)?;
+        if self.opened.job.input.share_duplicates {
+            // A run that was killed may have had no time for it, or the job did not share before.
+            heal(&connection, &path, None)?;
+        }
         let mut plans = 0;
         let (plan, sent) = loop {
             plans += 1;

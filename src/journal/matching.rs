@@ -23,7 +23,7 @@ const PAGE: usize = 2048;
 pub struct Matched {
     /// Rows that stand where they stood, with the request they had, and have their answer or have failed.
     pub kept: u64,
-    /// Rows whose answer was found for a row that stood elsewhere, or was gone for a while.
+    /// Rows whose answer was found for a row that stood elsewhere, was named otherwise, or was gone for a while.
     pub moved: u64,
     /// Rows without an answer whose place, or identifier, had another request before.
     pub changed: u64,

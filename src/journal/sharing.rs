@@ -45,6 +45,33 @@ impl<'c> Sharing<'c> {
     }
 }
 
+/// Gives all entries that have failed the answer to the same request that another has, whether a row claims them at
+/// present or not: an answer beats a failure, whichever came first. Gives how many of them stand before `limit`.
+///
+/// # Errors
+///
+/// When the journal cannot be written.
+pub fn heal(connection: &Connection, path: &Path, limit: Option<u64>) -> Result<u64, JournalError> {
+    let sql = "UPDATE entries SET status = 1, out = 0, shares = x.answered, answer = NULL, error_code = NULL, error = NULL
+               FROM (SELECT fingerprint, min(entry) AS answered FROM entries
+                     WHERE status = 1 AND shares IS NULL
+                         AND fingerprint IN (SELECT fingerprint FROM entries WHERE status = 2)
+                     GROUP BY fingerprint) x
+               WHERE entries.status = 2 AND entries.fingerprint = x.fingerprint
+               RETURNING position";
+    let limit = limit.unwrap_or(u64::MAX);
+    let healed = || {
+        let mut statement = connection.prepare(sql)?;
+        let mut rows = statement.query([])?;
+        let mut healed = 0;
+        while let Some(row) = rows.next()? {
+            healed += u64::from(row.get::<_, Option<u64>>(0)?.is_some_and(|position| position < limit));
+        }
+        Ok(healed)
+    };
+    healed().map_err(|source| broke(connection, path, source))
+}
+
 /// Gives rows the answers of others with the same request, and their failures too.
 #[derive(Debug)]
 pub struct Sharer<'c> {

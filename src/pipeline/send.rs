@@ -27,7 +27,7 @@ use crate::job::setters::Setters;
 use crate::journal::ballast::Ballast;
 use crate::journal::cursors::State;
 use crate::journal::reader::{Reader, Spent};
-use crate::journal::sharing::{Shared, Sharer};
+use crate::journal::sharing::{Shared, Sharer, heal};
 use crate::journal::writer::{Committed, Pen, Writer, reopen_failed, store_unsent};
 use crate::journal::{JournalError, open_beside};
 use crate::note::{Ended, Ending, Note};
@@ -193,8 +193,12 @@ pub async fn send<E: Endpoint>(
         return Err(JournalError::Full { path }.into());
     }
     if job.input.share_duplicates && *stop.borrow() != Urgency::Now {
+        let healed = heal(&connection, &path, job.input.limit)?;
+        if !order.retry_failed {
+            observer.tally.now.failed = observer.tally.now.failed.saturating_sub(healed);
+        }
         let shared = share(opened, &connection, order.retry_failed)?;
-        observer.tally.shared(shared.ok);
+        observer.tally.shared(healed + shared.ok);
         observer.tally.now.failed += shared.failed;
     }
     let snapshot = observer.finish();

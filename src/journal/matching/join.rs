@@ -9,9 +9,26 @@ use crate::failpoint::meet;
 use crate::journal::seal::placed_sql;
 use crate::journal::seconds;
 
+/// Whose entries a row may claim.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Whose {
+    /// Those of its own identifier.
+    Own,
+    /// Those of any row.
+    Anyones,
+}
+
 /// Entries in the order in which they are claimed: no row is sent while an answer to it lies unclaimed, and none
-/// takes a failure while there is an answer. Pending entries are worth claiming too: they know the tries.
-const CLAIMED_IN_ORDER: [&str; 3] = ["status = 1", "status = 2", "status IN (0, 3)"];
+/// takes a failure while there is an answer, nor another's while there is one of its own. Pending entries are worth
+/// claiming too: they know the tries.
+const CLAIMED_IN_ORDER: [(&str, Whose); 6] = [
+    ("status = 1", Whose::Own),
+    ("status = 1", Whose::Anyones),
+    ("status = 2", Whose::Own),
+    ("status IN (0, 3)", Whose::Own),
+    ("status = 2", Whose::Anyones),
+    ("status IN (0, 3)", Whose::Anyones),
+];
 
 impl Matcher<'_> {
     /// Joins, counts, and, when that is asked for, applies.
@@ -26,11 +43,10 @@ impl Matcher<'_> {
             "CREATE INDEX temp.loose_by_position ON loose_entries (position);
              CREATE INDEX temp.loose_by_row ON loose_entries (row_id)",
         )?;
-        for status in CLAIMED_IN_ORDER {
-            if self.with_ids {
-                self.claim(status, true).map_err(failed)?;
+        for (status, whose) in CLAIMED_IN_ORDER {
+            if self.with_ids || whose == Whose::Anyones {
+                self.claim(status, whose).map_err(failed)?;
             }
-            self.claim(status, false).map_err(failed)?;
         }
         let behind = if limited { self.rows } else { i64::MAX as u64 };
         self.count(behind).map_err(failed)?;
@@ -79,16 +95,16 @@ impl Matcher<'_> {
     }
 
     /// Gives loose rows the loose entries of the same request, first to first. With identifiers, a row takes its own
-    /// entries first, then, so that an answer survives when a job begins to name its rows, such as name no row.
-    fn claim(&self, status: &str, by_id: bool) -> rusqlite::Result<()> {
-        let (key, on, entries) = match (by_id, self.with_ids) {
-            (true, _) => (
+    /// entries first. What is left was paid for all the same: it serves whoever asks that very thing, so that names which
+    /// change, or come from another column, cost nothing.
+    fn claim(&self, status: &str, whose: Whose) -> rusqlite::Result<()> {
+        let (key, on, entries) = match whose {
+            Whose::Own => (
                 "row_id, fingerprint",
                 "r.row_id = e.row_id AND r.fingerprint = e.fingerprint",
                 "AND row_id IS NOT NULL",
             ),
-            (false, true) => ("fingerprint", "r.fingerprint = e.fingerprint", "AND row_id IS NULL"),
-            (false, false) => ("fingerprint", "r.fingerprint = e.fingerprint", ""),
+            Whose::Anyones => ("fingerprint", "r.fingerprint = e.fingerprint", ""),
         };
         let free = format!(
             "FROM temp.loose_entries e WHERE {status} {entries}
@@ -99,7 +115,8 @@ impl Matcher<'_> {
         if some.is_none() {
             return Ok(());
         }
-        // What still stands past a limit is taken last: it may be wanted there.
+        // What still stands past a limit is taken last: it may be wanted there. So is what belongs to a row that is still
+        // there with another request: it may change back.
         let sql = format!(
             "INSERT INTO temp.claims
              WITH r AS (SELECT position, row_id, fingerprint,
@@ -108,6 +125,7 @@ impl Matcher<'_> {
                         WHERE NOT EXISTS (SELECT 1 FROM temp.claims c WHERE c.position = r.position)),
                   e AS (SELECT entry, row_id, fingerprint, status,
                                row_number() OVER (PARTITION BY {key} ORDER BY coalesce(position >= ?1, 0),
+                                   coalesce(row_id IN (SELECT row_id FROM temp.loose_rows), 0),
                                    position IS NULL, position, entry) AS turn
                         {free})
              SELECT e.entry, r.position, e.status FROM r JOIN e ON {on} AND r.turn = e.turn"
@@ -117,10 +135,13 @@ impl Matcher<'_> {
 
     fn count(&mut self, behind: u64) -> rusqlite::Result<()> {
         let one = |sql: &str| self.connection.query_row(sql, [], |row| row.get::<_, u64>(0));
-        let claimed =
-            "FROM temp.claims c JOIN temp.loose_entries e ON e.entry = c.entry WHERE c.status IN (1, 2)";
-        let moved = one(&format!("SELECT count(*) {claimed} AND e.position IS NOT c.position"))?;
-        let kept = one(&format!("SELECT count(*) {claimed} AND e.position IS c.position"))?;
+        let claimed = "FROM temp.claims c JOIN temp.loose_entries e ON e.entry = c.entry
+             JOIN temp.loose_rows r ON r.position = c.position WHERE c.status IN (1, 2)";
+        // A row that is named otherwise is another row, also where it stands in the same place.
+        let is_same =
+            "e.position IS c.position AND (r.row_id IS NULL OR e.row_id IS NULL OR e.row_id = r.row_id)";
+        let moved = one(&format!("SELECT count(*) {claimed} AND NOT ({is_same})"))?;
+        let kept = one(&format!("SELECT count(*) {claimed} AND {is_same}"))?;
         let failed = one("SELECT count(*) FROM temp.claims WHERE status = 2")?;
         let on = match self.with_ids {
             true => "(e.row_id = r.row_id OR e.row_id IS NULL AND e.position = r.position)",
@@ -177,7 +198,7 @@ impl Matcher<'_> {
         meet("journal.match.loosened");
         let place = concat!(
             "UPDATE entries SET position = c.position, gone_at = NULL,
-                 row_id = coalesce(entries.row_id, r.row_id), placed = ",
+                 row_id = coalesce(r.row_id, entries.row_id), placed = ",
             placed_sql!("c.position", "entries.fingerprint"),
             " FROM temp.claims c JOIN temp.loose_rows r ON r.position = c.position WHERE c.entry = entries.entry"
         );

@@ -41,9 +41,41 @@ fn a_row_with_an_id_is_changed_wherever_it_stands() {
     let desk = Desk::new();
     let first = named(&[("a", 1), ("b", 2), ("c", 3)]);
     desk.killed_run(first.iter().map(|row| answered(row, "text")).collect());
-    let edited = named(&[("c", 3), ("a", 9), ("d", 2)]);
-    let expected = Matched { gone: 1, ..counts(0, 1, 1, 1) };
-    assert_eq!(desk.matched(&edited, true), expected, "b is gone, and d does not get its answer");
+    let edited = named(&[("c", 3), ("a", 9), ("d", 4)]);
+    assert_eq!(desk.matched(&edited, true), Matched { gone: 1, ..counts(0, 1, 1, 1) });
+}
+
+#[test]
+fn what_was_paid_for_serves_whoever_asks_it_whatever_the_rows_are_called_now() {
+    let desk = Desk::new();
+    let first = named(&[("a", 1), ("b", 2), ("c", 3)]);
+    desk.killed_run(first.iter().map(|row| answered(row, "text")).collect());
+    assert_eq!(desk.matched(&named(&[("x", 1), ("y", 2), ("z", 3)]), true), counts(0, 3, 0, 0));
+    assert_eq!(desk.matched(&named(&[("x", 1), ("y", 2), ("z", 3)]), true), counts(3, 0, 0, 0));
+    let once = named(&[("x", 1), ("v", 1), ("y", 2)]);
+    assert_eq!(
+        desk.matched(&once, true),
+        Matched { gone: 1, ..counts(1, 1, 0, 1) },
+        "no answer serves twice"
+    );
+}
+
+#[test]
+fn a_name_that_stands_keeps_its_own_answer_before_another_takes_it() {
+    let desk = Desk::new();
+    let first = named(&[("a", 1), ("b", 1), ("c", 1)]);
+    desk.killed_run(
+        first.iter().zip(["of a", "of b", "of c"]).map(|(row, text)| answered(row, text)).collect(),
+    );
+    // `a` has another request now and may change back; `c` is gone. The new row takes the answer of the latter.
+    let now = named(&[("new", 1), ("a", 2), ("b", 1)]);
+    assert_eq!(desk.matched(&now, true), counts(0, 2, 1, 0));
+    assert_eq!(
+        answers(&desk.reader(), 3),
+        [Some("of c"), None, Some("of b")].map(|text| text.map(str::to_owned))
+    );
+    let back = named(&[("new", 1), ("a", 1), ("b", 1)]);
+    assert_eq!(desk.matched(&back, true), counts(2, 1, 0, 0));
 }
 
 #[test]

@@ -2,6 +2,7 @@
 //! whether the promise holds; one whose end differs from what is written there fails the suite.
 
 mod abreast;
+mod answers;
 mod certificates;
 mod damage;
 mod disk;
