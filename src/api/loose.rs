@@ -55,6 +55,18 @@ pub(super) fn says_something(json: &str) -> bool {
     serde_json::from_str::<Value>(json).is_ok_and(|value| in_it(&value))
 }
 
+/// Whether a tool call calls anything: one of a function has to name it.
+pub(super) fn is_call(json: &str) -> bool {
+    let Ok(call @ Value::Object(_)) = serde_json::from_str(json) else { return false };
+    let is_named = |call: &Value| {
+        let name = call.get("name").and_then(Value::as_str);
+        name.is_some_and(|name| !name.trim().is_empty())
+    };
+    let is_of_a_function =
+        call.get("function").is_some() || call.get("name").is_some() || !says_something(json);
+    !is_of_a_function || is_named(&call) || call.get("function").is_some_and(is_named)
+}
+
 /// What a field may be that is one value: read without a tree of what it might be else.
 enum Scalar {
     Text(String),
@@ -165,5 +177,25 @@ mod tests {
         assert_eq!(read("{\"id\":{}}").id, None);
         assert_eq!(read("{\"inner\":{\"a\":1}}").inner, Some(Inner { a: 1 }));
         assert_eq!(read("{\"inner\":\"none\"}").inner, None);
+    }
+
+    #[test]
+    fn a_call_of_a_function_has_to_name_it() {
+        for call in [
+            "{\"function\":{\"name\":\"f\"}}",
+            "{\"name\":\"f\",\"arguments\":{}}",
+            "{\"type\":\"custom\",\"custom\":{\"name\":\"f\"}}",
+        ] {
+            assert!(is_call(call), "{call}");
+        }
+        for none in [
+            "null",
+            "{}",
+            "{\"id\":\"\"}",
+            "{\"id\":\"a\",\"function\":{\"name\":\" \"}}",
+            "{\"function\":{}}",
+        ] {
+            assert!(!is_call(none), "{none}");
+        }
     }
 }

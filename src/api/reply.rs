@@ -179,7 +179,8 @@ impl Completion {
             let reasoning = said(message.reasoning_content).or(said(message.reasoning));
             answer.reasoning = answer.reasoning.or(joined(reasoning, filled(Some(thoughts))));
             refusal = refusal.or(filled(message.refusal));
-            let calls = message.tool_calls.filter(|calls| !calls.is_empty());
+            let calls =
+                message.tool_calls.filter(|calls| calls.iter().any(|call| loose::is_call(call.get())));
             answer.tool_calls = answer.tool_calls.or_else(|| calls.map(|calls| array(&calls)));
         }
         let empty = texts.iter().all(|text| text.trim().is_empty());

@@ -304,7 +304,8 @@ impl Summary<'_> {
                 fault(refusal)
             ),
             StopReason::EveryRowRefused(refusal) if self.sent.snapshot.ok > 0 => format!(
-                "stopped: the latest rows all failed alike, and no row was answered in between ({}); they stay pending",
+                "stopped: the latest rows all failed, and no row was answered in between (last: {}); they stay pending, but \
+                 for those whose answers were paid for or whose own text is refused, which --retry-failed sends again",
                 fault(refusal)
             ),
             StopReason::EveryRowRefused(refusal) => format!(

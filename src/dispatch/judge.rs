@@ -227,8 +227,7 @@ impl<E: Endpoint, L: Ledger> Pass<'_, '_, E, L> {
     /// verdict is held back while that is open: that the request was sent, and what it cost, is stored at once.
     pub(super) fn failed(&mut self, ended: Ended, fault: Fault, work: &Work, order: Option<u64>) {
         // An answer that was paid for and is not what the job asks for is stored with its verdict.
-        let is_unfit = |fault: &Fault| fault.unfit_answer().is_some();
-        let unfit = is_unfit(&fault);
+        let unfit = fault.unfit_answer().is_some();
         let verdict = match unfit {
             true => ended.clone(),
             false => Ended { sent: None, cost: None, ..ended.clone() },
@@ -253,12 +252,8 @@ impl<E: Endpoint, L: Ledger> Pass<'_, '_, E, L> {
                 if !unfit {
                     self.store(Ended { ending: Ending::Waits(fault), ..ended });
                 }
-                // The rows stay pending: once the job is mended, they are to be sent. Those whose answers were paid for
-                // have failed: the same job would only buy the same again.
-                for verdict in self.dispatcher.trial.release() {
-                    if verdict.ending.fault().is_some_and(is_unfit) {
-                        self.store(verdict);
-                    }
+                for verdict in self.dispatcher.trial.abandon() {
+                    self.store(verdict);
                 }
                 self.end(reason);
             }

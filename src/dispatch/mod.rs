@@ -15,6 +15,7 @@ mod judge;
 pub mod pace;
 mod pass;
 pub mod past;
+mod reserved;
 pub mod retry;
 pub mod stop;
 mod trial;

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
+use super::reserved::{Reserved, is_of_content, may_be_everybody_s};
 use super::stop::StopReason;
 use super::work::Work;
 use crate::job::setters::Setters;
@@ -17,10 +18,6 @@ use crate::request::Shape;
 
 /// Rows sent before the first answer, and refusals alike that end the run.
 pub(crate) const FIRST_ROWS: usize = 10;
-
-/// Ends alike, without an answer between them, that end a run which has had answers, once every request that was sent in
-/// between has come back; and the most that are waited for.
-const LATEST_ENDS: (usize, usize) = (20, 512);
 
 /// How long the first row of a shape keeps the others waiting. The service looks at a request before it gives it to a
 /// model, so that a refusal comes at once; what is out for longer is being answered.
@@ -37,10 +34,7 @@ pub(crate) struct Trial {
     answered: bool,
     sent: usize,
     refused: Vec<(Ended, Fault)>,
-    /// The turns in which the first and the last of them were sent.
-    turns: (u64, u64),
-    /// What ended it: those that come in alike afterwards are no fault of their rows either.
-    ended_by: Option<Fault>,
+    later: Reserved,
     shapes: HashMap<Shape, Standing>,
 }
 
@@ -75,8 +69,7 @@ impl Trial {
             answered: over,
             sent: 0,
             refused: Vec::new(),
-            turns: (0, 0),
-            ended_by: None,
+            later: Reserved::default(),
             shapes: HashMap::new(),
         }
     }
@@ -146,17 +139,16 @@ impl Trial {
     /// A row was answered: the job is right. The refusals kept so far are the rows' own.
     pub(crate) fn answered(&mut self, shape: Shape) -> Vec<Ended> {
         self.answered = true;
+        self.later.fits();
         if let Some(standing) = self.shapes.get_mut(&shape) {
             *standing = Standing::Good;
         }
         if self.over { Vec::new() } else { self.close() }
     }
 
-    /// A request that was sent in this turn was answered: what was refused before it was sent is the rows' own fault. An answer
-    /// to an earlier one says nothing.
+    /// A request that was sent in this turn was answered: what was refused before it was sent is the rows' own fault.
     pub(crate) fn heard(&mut self, turn: u64) -> Vec<Ended> {
-        let is_in_between = self.over && !self.refused.is_empty() && turn > self.turns.0;
-        if is_in_between { self.release() } else { Vec::new() }
+        self.later.heard(turn)
     }
 
     /// Whether a refusal of the job is one of the row alone, which has set the field in question for itself.
@@ -190,8 +182,7 @@ impl Trial {
             return Judgement::Job(StopReason::Refused(fault.clone()));
         }
         if self.over {
-            let turn = turn.filter(|_| self.may_be_everybody_s(fault, work));
-            return self.refused_later(ended, fault, turn, is_open);
+            return self.refused_later(ended, fault, work, turn, is_open);
         }
         let alike = self
             .refused
@@ -212,39 +203,24 @@ impl Trial {
         &mut self,
         ended: Ended,
         fault: &Fault,
+        work: &Work,
         turn: Option<u64>,
         is_open: impl Fn(u64, u64) -> bool,
     ) -> Judgement {
-        // What is about its own row says nothing of the others.
-        let Some(turn) = turn else { return Judgement::Rows(vec![ended]) };
-        if self.ended_by.as_ref().is_some_and(|first| is_alike(first, fault)) {
-            self.refused.push((ended, fault.clone()));
-            return Judgement::Job(StopReason::EveryRowRefused(fault.clone()));
-        }
-        let alike = self.refused.first().is_none_or(|(_, first)| is_alike(first, fault));
-        let others = if alike { Vec::new() } else { self.release() };
-        let (first, last) = if self.refused.is_empty() { (turn, turn) } else { self.turns };
-        self.turns = (first.min(turn), last.max(turn));
-        self.refused.push((ended, fault.clone()));
-        let (fewest, most) = LATEST_ENDS;
-        let enough = self.refused.len() >= fewest && !is_open(self.turns.0, self.turns.1);
-        match enough || self.refused.len() >= most {
-            true => {
-                self.ended_by = Some(fault.clone());
-                Judgement::Job(StopReason::EveryRowRefused(fault.clone()))
+        let of_the_row = is_of_content(fault) || self.is_the_row_s(fault, work);
+        let ends = match turn.filter(|_| may_be_everybody_s(fault)) {
+            Some(turn) => self.later.take(ended, fault, (turn, of_the_row), is_open),
+            // One that ends the run is a failure all the same: it was paid for, or is its row's own.
+            None if fault.kind == FaultKind::Unfit && self.later.take_unfit() => {
+                self.refused.push((ended, fault.clone()));
+                true
             }
-            false if others.is_empty() => Judgement::Open,
-            false => Judgement::Rows(others),
+            None => return Judgement::Rows(vec![ended]),
+        };
+        match ends {
+            true => Judgement::Job(StopReason::EveryRowRefused(fault.clone())),
+            false => Judgement::Open,
         }
-    }
-
-    /// Whether a refusal can be every row's: the API's own, or an answer with nothing in it, and not about what is in this row
-    /// alone.
-    fn may_be_everybody_s(&self, fault: &Fault, work: &Work) -> bool {
-        let of_the_api =
-            matches!(fault.kind, FaultKind::RowRefused | FaultKind::Unusable | FaultKind::CutByServer);
-        let of_the_row = fault.about == Some("messages") || OF_CONTENT.contains(&fault.code.as_str());
-        of_the_api && fault.status.is_some() && !of_the_row && !self.is_the_row_s(fault, work)
     }
 
     /// The next row of the shape may go; after some refusals they need not go one by one any more.
@@ -270,25 +246,19 @@ impl Trial {
         self.release()
     }
 
+    /// Ends a job that is wrong: gives of what was kept the rows that have failed all the same. Their answers were paid for, and
+    /// the same job would only buy the same again; or what is in them is named, and a job of which a long stretch is filtered
+    /// would never get beyond it. The others stay pending: once the job is mended, they are to be sent.
+    pub(crate) fn abandon(&mut self) -> Vec<Ended> {
+        let paid = self.refused.drain(..).filter(|(_, fault)| fault.unfit_answer().is_some());
+        paid.map(|(ended, _)| ended).chain(self.later.abandon()).collect()
+    }
+
     /// Gives what was kept back.
     pub(crate) fn release(&mut self) -> Vec<Ended> {
-        self.refused.drain(..).map(|(ended, _)| ended).collect()
+        let first = self.refused.drain(..).map(|(ended, _)| ended);
+        first.chain(self.later.release()).collect()
     }
-}
-
-/// Codes of what a model, or a filter, finds in the content of one row.
-const OF_CONTENT: [&str; 4] =
-    ["refused", "content_filter", "data_inspection_failed", "context_length_exceeded"];
-
-/// Whether two refusals say the same: the same code, and the same words but for those with a digit in them, which are the
-/// names of requests, times and counts.
-fn is_alike(one: &Fault, other: &Fault) -> bool {
-    let words = |fault: &'_ Fault| -> Vec<String> {
-        let is_plain = |word: &&str| !word.contains(|c: char| c.is_ascii_digit());
-        fault.message.split_whitespace().filter(is_plain).map(str::to_owned).collect()
-    };
-    (one.status, &one.code) == (other.status, &other.code)
-        && (one.message == other.message || words(one) == words(other))
 }
 
 #[cfg(test)]

@@ -173,7 +173,7 @@ fn a_job_whose_account_or_model_is_gone_in_the_middle_stops_and_its_rows_are_pen
         let script = format!("[[fault]]\nrequests = [50, 100000]\n{fault}\n");
         let mut scene = Scene::with_script(&script);
         scene.rows_and_job(400, "");
-        let words = "stopped: the latest rows all failed alike, and no row was answered in between";
+        let words = "stopped: the latest rows all failed, and no row was answered in between";
         scene.run_job(&["job.toml"]).expect_code(4).says(words);
         let receipt = scene.receipt();
         assert_eq!(

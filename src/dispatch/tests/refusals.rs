@@ -85,8 +85,58 @@ async fn refusals_between_answers_or_unlike_each_other_are_the_rows_own() {
         position if position % 2 == 0 => refuse("one"),
         _ => refuse("two"),
     };
-    let end = bench.run(300, unlike).await;
-    assert_eq!((end.reason, bench.failed().len()), (StopReason::Finished, 250));
+    let end = bench.run(249, unlike).await;
+    assert_eq!((end.reason, bench.failed().len()), (StopReason::Finished, 199));
+}
+
+#[tokio::test(start_paused = true)]
+async fn two_hundred_ends_of_any_kind_without_an_answer_between_them_stop_the_run() {
+    for places in [1, 50] {
+        let bench = Bench::new().qps(1_000.0).places(places);
+        let script = |call: Call| match (call.position, call.position % 3) {
+            (0..50, _) => answer(millis(100)),
+            (_, 0) => refuse("one"),
+            (_, 1) => refuse("two"),
+            _ => fault(FaultKind::Unusable, 200, "empty_answer"),
+        };
+        let end = bench.run(2_000, script).await;
+        assert!(matches!(end.reason, StopReason::EveryRowRefused(_)), "{:?}", end.reason);
+        assert_eq!((bench.answered(), bench.failed().len()), (50, 0), "{places} places");
+        assert!(bench.sends().len() < 600, "{places} places: {}", bench.sends().len());
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_filter_that_takes_every_row_stops_the_run_and_the_next_one_goes_on_behind_those_rows() {
+    let bench = Bench::new().qps(50.0);
+    let script = |call: Call| match call.position {
+        0..50 => answer(millis(100)),
+        _ => refuse("content_filter"),
+    };
+    let end = bench.run(2_000, script).await;
+    assert!(matches!(end.reason, StopReason::EveryRowRefused(_)), "{:?}", end.reason);
+    assert_eq!(bench.answered(), 50);
+    assert!((200..260).contains(&bench.failed().len()), "{}", bench.failed().len());
+}
+
+#[tokio::test(start_paused = true)]
+async fn answers_that_are_all_not_what_the_job_asks_for_are_not_bought_without_end() {
+    let bench = Bench::new().qps(50.0);
+    let script = |call: Call| match call.position {
+        0..50 => answer(millis(100)),
+        position if position % 150 == 0 => answer(millis(100)),
+        _ => fault(FaultKind::Unfit, 200, "no_json"),
+    };
+    let end = bench.run(500, script).await;
+    assert_eq!(end.reason, StopReason::Finished, "an answer now and then shows that it can be done");
+    let script = |call: Call| match call.position {
+        0..50 => answer(millis(100)),
+        _ => fault(FaultKind::Unfit, 200, "no_json"),
+    };
+    let bench = Bench::new().qps(50.0);
+    let end = bench.run(2_000, script).await;
+    assert!(matches!(end.reason, StopReason::EveryRowRefused(_)), "{:?}", end.reason);
+    assert!(bench.sends().len() < 320, "{}", bench.sends().len());
 }
 
 #[tokio::test(start_paused = true)]

@@ -7,6 +7,7 @@ mod certificates;
 mod damage;
 mod disk;
 mod environment;
+mod everybody;
 mod killed;
 mod kills;
 mod moving;
