@@ -89,7 +89,8 @@ fn ended(row: &RowKey) -> Note {
 /// Stores an answer for each row.
 fn store(path: &Path, rows: &[RowKey]) {
     let connection = open(path).expect("a journal");
-    let record = RunRecord { program: "bench".to_owned(), job: "{}".to_owned(), in_doubt: 0 };
+    let record =
+        RunRecord { program: "bench".to_owned(), job: "{}".to_owned(), in_doubt: 0, simulated: false };
     let run = begin_run(&connection, path, &record).expect("a run");
     let (writer, pen, mut committed) = Writer::start(connection, path, run, Ballast::beside(path));
     std::thread::scope(|scope| {

@@ -86,4 +86,15 @@ impl Ending {
             Self::Failed(fault) | Self::SetAside(fault) | Self::Waits(fault) => Some(fault),
         }
     }
+
+    /// Whether it is the word of fanfold's simulator, and not a service's.
+    pub fn is_simulated(&self) -> bool {
+        match self {
+            Self::Answered(answer) => answer.simulated,
+            Self::GoesOn(step) => step.answer.simulated,
+            Self::Failed(fault) | Self::SetAside(fault) | Self::Waits(fault) => {
+                fault.simulated || fault.partial.as_ref().is_some_and(|answer| answer.simulated)
+            }
+        }
+    }
 }

@@ -24,6 +24,9 @@ pub struct Answer {
     pub model: Option<String>,
     /// The service's name for the request.
     pub request_id: Option<String>,
+    /// Whether fanfold's simulator gave it, and no service.
+    #[serde(default)]
+    pub simulated: bool,
 }
 
 /// Tokens used by one request, as the service counted them. What it did not say is absent, and never 0.
@@ -168,6 +171,8 @@ pub struct Fault {
     pub about: Option<&'static str>,
     /// What the user can do about it.
     pub mend: Option<&'static str>,
+    /// Whether fanfold's simulator said so, and no service.
+    pub simulated: bool,
 }
 
 /// What a fault asks for.
@@ -232,6 +237,7 @@ impl Fault {
             partial: None,
             about: None,
             mend: None,
+            simulated: false,
         }
     }
 

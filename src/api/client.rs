@@ -14,6 +14,7 @@ use super::key::Key;
 use super::packed::{opens, packings, unpacked};
 use super::proxy;
 use super::secrets::Veil;
+use super::simulated::as_marked;
 use super::stream::{self, Incoming, Sink};
 use super::verdict::{MOST_BYTES, judge, judge_stream, judge_trouble, mend, too_long};
 use crate::endpoint::Endpoint;
@@ -166,14 +167,28 @@ impl HttpEndpoint {
         let sending = self.client.execute(asking);
         let mut response =
             within(idle, sending).await?.map_err(|error| before_the_reply(&error, self.proxy.as_deref()))?;
-        let (status, headers) = (response.status(), std::mem::take(response.headers_mut()));
-        let packings = packings(&headers);
-        if request.stream && status.is_success() && comes_as_events(&headers) && !opens(&packings) {
+        let headers = std::mem::take(response.headers_mut());
+        let read = self.read(access, request, (response, &headers), idle, sink).await;
+        as_marked(&headers, read)
+    }
+
+    /// Reads what came, and judges it.
+    async fn read<'a>(
+        &'a self,
+        access: &'a Access,
+        request: &ChatRequest,
+        (response, headers): (Response, &HeaderMap),
+        idle: Option<Duration>,
+        sink: &'a mut Sink<'a>,
+    ) -> Reply {
+        let status = response.status();
+        let packings = packings(headers);
+        if request.stream && status.is_success() && comes_as_events(headers) && !opens(&packings) {
             let veil = Veil::new(&access.secrets, sink);
-            return self.collect(response, &headers, request, veil).await;
+            return self.collect(response, headers, request, veil).await;
         }
         let body = whole_body(response, idle).await?;
-        let body = match unpacked(&body, &packings, &headers) {
+        let body = match unpacked(&body, &packings, headers) {
             // What is wrong is told by its status, whatever became of the words.
             Err(_) if !status.is_success() => body,
             unpacked => unpacked?.unwrap_or(body),
@@ -183,10 +198,10 @@ impl HttpEndpoint {
         if request.stream && status.is_success() && body.trim_ascii_start().starts_with(b"data:") {
             let mut incoming = Incoming::new(&request.body, MOST_BYTES);
             let taken = incoming.take(&body, sink).and_then(|()| incoming.end(sink));
-            taken.map_err(|trouble| judge_trouble(status, &headers, trouble, SystemTime::now()))?;
-            return judge_stream(status, &headers, incoming, None);
+            taken.map_err(|trouble| judge_trouble(status, headers, trouble, SystemTime::now()))?;
+            return judge_stream(status, headers, incoming, None);
         }
-        judge(status, &headers, &body, SystemTime::now())
+        judge(status, headers, &body, SystemTime::now())
     }
 
     /// Reads an answer that comes piece by piece.

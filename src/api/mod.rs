@@ -12,6 +12,7 @@ pub mod proxy;
 pub mod reply;
 pub mod retry_after;
 mod secrets;
+pub mod simulated;
 pub mod stream;
 mod thoughts;
 mod usage;

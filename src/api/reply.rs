@@ -8,6 +8,7 @@ use serde::{Deserialize, Deserializer};
 use serde_json::value::RawValue;
 
 use super::loose;
+use super::simulated;
 use super::stream::Piece;
 use super::thoughts::Thoughts;
 use super::usage::WireUsage;
@@ -26,6 +27,8 @@ pub(super) struct Completion {
     pub(super) choices: Option<Vec<Choice>>,
     #[serde(default, deserialize_with = "loose::optional")]
     pub(super) usage: Option<WireUsage>,
+    #[serde(default, deserialize_with = "loose::text")]
+    pub(super) system_fingerprint: Option<String>,
     #[serde(default, deserialize_with = "loose::filled")]
     error: bool,
     code: Option<IgnoredAny>,
@@ -155,7 +158,8 @@ impl Completion {
         // An empty usage beside the choices says nothing against one inside them.
         let usage = self.usage.and_then(WireUsage::counted).or_else(of_choices);
         let mut texts = Vec::new();
-        let mut answer = Answer { usage, model: self.model, request_id, ..Answer::default() };
+        let simulated = self.system_fingerprint.as_deref() == Some(simulated::MARK);
+        let mut answer = Answer { usage, model: self.model, request_id, simulated, ..Answer::default() };
         let (mut cut, mut filtered, mut broken, mut refusal) = (false, false, None, None);
         for choice in choices {
             let native = choice.native_finish_reason.filter(|word| !word.is_empty());

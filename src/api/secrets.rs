@@ -63,11 +63,12 @@ impl Secrets {
 
     /// An answer without the secrets.
     pub(super) fn out_of_answer(&self, answer: Answer) -> Answer {
-        let Answer { response, reasoning, tool_calls, finish_reason, usage, model, request_id } = answer;
+        let Answer { response, reasoning, tool_calls, finish_reason, usage, model, request_id, simulated } =
+            answer;
         let [response, reasoning, tool_calls, finish_reason, model, request_id] =
             [response, reasoning, tool_calls, finish_reason, model, request_id]
                 .map(|text| text.map(|text| self.hide(&text).unwrap_or(text)));
-        Answer { response, reasoning, tool_calls, finish_reason, usage, model, request_id }
+        Answer { response, reasoning, tool_calls, finish_reason, usage, model, request_id, simulated }
     }
 
     /// A fault without the secrets.

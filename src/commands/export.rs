@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use super::Failure;
 use super::limited::shortened;
 use super::load::{load_to_look, screen, take_output};
+use super::rehearsed::simulated_line;
 use super::spare::Aside;
 use crate::cli::{ExportArgs, Progress};
 use crate::exit::Exit;
@@ -80,6 +81,7 @@ pub(super) fn run(mut args: ExportArgs) -> Result<Exit, Failure> {
             count(written.pending)
         ));
     }
+    simulated_line(written.simulated).into_iter().for_each(|line| screen.insist(&line));
     Ok(Exit::Done)
 }
 

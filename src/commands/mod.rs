@@ -22,6 +22,7 @@ mod outlook;
 mod page;
 mod preview;
 mod prune;
+mod rehearsed;
 mod report;
 mod resume;
 mod run;

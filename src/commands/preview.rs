@@ -66,6 +66,15 @@ pub(super) fn run(args: PreviewArgs) -> Result<Exit, Failure> {
     show_requests(&opened, args.requests, &mut out)?;
     let plan = plan(&opened, reader.as_ref().map(Reader::connection), Purpose::Preview, &stop)?;
     writeln!(out, "{}", plan_line(&plan))?;
+    let simulated = reader.as_ref().map(Reader::simulated).transpose()?.unwrap_or_default();
+    if simulated.answers > 0 && !args.job.simulate {
+        let answers = counted(simulated.answers, "answer");
+        writeln!(
+            out,
+            "rehearsed: {answers} in the journal came from a simulator; where the address is none, a run drops them and sends \
+             their rows anew"
+        )?;
+    }
     let doubt = reader.as_ref().map(Reader::in_doubt).transpose()?.unwrap_or(0);
     if doubt > 0 && Lock::holder(&path).is_none() {
         writeln!(out, "in doubt: up to {} of the last run, which was killed", counted(doubt, "request"))?;

@@ -17,6 +17,7 @@ use super::listener::Listener;
 use super::metrics::MetricsFile;
 use super::notify::{Notifier, notice, started};
 use super::outlook::Beginning;
+use super::rehearsed::is_rehearsal;
 use super::resume::{resumable, resume_command};
 use super::steward::{Household, Steward};
 use super::summary::{Account, Summary};
@@ -32,6 +33,7 @@ use crate::journal::orders::{Inbox, last_order};
 use crate::journal::reader::Reader;
 use crate::journal::rules::hold_to;
 use crate::journal::sharing::heal;
+use crate::journal::simulated::drop_simulated;
 use crate::journal::writer::{RunRecord, begin_run, end_run};
 use crate::journal::{self, JournalError};
 use crate::pipeline::output::{Destination, Written, write};
@@ -91,6 +93,10 @@ impl Session<'_> {
         let mut connection = journal::open(&path)?;
         let last_order = last_order(&connection, &path)?;
         let in_doubt = self.say_doubts(&path)?;
+        let simulated = self.args.job.simulate
+            || is_rehearsal(&self.opened.job.model.base_url, &path, &self.screen, || {
+                drop_simulated(&connection, &path)
+            })?;
         self.hold_to_rules(&connection, &path)?;
         if self.opened.job.input.share_duplicates {
             // A run that was killed may have had no time for it, or the job did not share before.
@@ -115,7 +121,7 @@ impl Session<'_> {
             let number = match underway.run {
                 Some(number) => number,
                 None => {
-                    let number = begin_run(&connection, &path, &self.record(&plan, in_doubt))?;
+                    let number = begin_run(&connection, &path, &self.record(&plan, in_doubt, simulated))?;
                     self.screen.say_when(&self.name_of_run(&plan, number));
                     self.notifier.borrow_mut().tell(Moment::Start, &started(&plan, number));
                     number
@@ -267,7 +273,7 @@ impl Session<'_> {
         Ok(())
     }
 
-    fn record(&self, plan: &Plan, in_doubt: u64) -> RunRecord {
+    fn record(&self, plan: &Plan, in_doubt: u64, simulated: bool) -> RunRecord {
         let job = &self.opened.job;
         let rules = self.opened.conversation();
         let described = described(job, self.address(), &rules.key(), plan.rows);
@@ -275,6 +281,7 @@ impl Session<'_> {
             program: concat!("fanfold ", env!("CARGO_PKG_VERSION")).to_owned(),
             job: described.to_string(),
             in_doubt,
+            simulated,
         }
     }
 

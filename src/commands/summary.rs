@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 
 use super::Failure;
 use super::caps::CapAccount;
+use super::rehearsed::simulated_line;
 use super::usage::{sum_of_tokens, unknown_finish};
 use crate::api::verdict::mend;
 use crate::conversation::follow_ups::requests;
@@ -18,7 +19,7 @@ use crate::job::period::CapPeriod;
 use crate::job::price::rounded;
 use crate::job::schedule::Until;
 use crate::job::units::shown;
-use crate::journal::reader::{FailureGroup, Reader, Spent};
+use crate::journal::reader::{FailureGroup, Reader, Spent, spent_by};
 use crate::pipeline::output::Written;
 use crate::pipeline::plan::{Plan, place_of};
 use crate::pipeline::send::Sent;
@@ -99,7 +100,7 @@ impl Summary<'_> {
     fn receipt(&self, reader: &Reader) -> Result<Value, Failure> {
         let job = &self.opened.job;
         let snapshot = &self.sent.snapshot;
-        let spent: Spent = reader.runs()?.iter().map(|run| run.spent).sum();
+        let spent = spent_by(&reader.runs()?);
         let cost = known_cost(reader, &spent, job.price.is_some())?;
         let fault = self.sent.reason.fault().filter(|_| self.account.pending > 0);
         let counts = self.written.map(|written| (written.ok, written.failed, written.pending));
@@ -160,6 +161,7 @@ impl Summary<'_> {
                 "cost": cost,
             },
             "caps": self.allowance.json(),
+            "simulated_answers": self.written.map(|written| written.simulated),
             "cut_by_length": cut_by_length,
             "unknown_finish_reasons": unknown,
             "reason": self.account.reason,
@@ -185,6 +187,10 @@ impl Summary<'_> {
             ));
         }
         screen.say(&self.what_was_sent());
+        // Who rehearses by `--simulate` has said so, and is told in the line above.
+        if let Some(written) = self.written.filter(|_| !self.simulated) {
+            simulated_line(written.simulated).into_iter().for_each(|line| screen.insist(&line));
+        }
         if snapshot.uncounted > 0 {
             let answers = counted(snapshot.uncounted, "answer");
             screen.say(&format!(

@@ -7,7 +7,7 @@ use rusqlite::params;
 use super::JournalError;
 use super::matching::Settled;
 use super::reader::Reader;
-use super::seal::{result_is_whole, stands_in_place};
+use super::seal::{result_is_whole, simulated_sql, stands_in_place};
 use super::steps::usage;
 use crate::outcome::{Answer, RowResult, Status, Usage};
 use crate::request::Fingerprint;
@@ -135,11 +135,12 @@ fn result_sql(position: &str, from: &str, condition: &str, version: i32) -> Stri
         "SELECT {position}, e.status, e.attempts, e.cost, e.error_code, e.error, s.latency_ms, s.prompt_tokens,
              s.completion_tokens, s.total_tokens, s.cached_tokens, s.reasoning_tokens, s.finish_reason, s.model,
              s.request_id, s.tool_calls, s.reasoning, s.response, s.step, e.shares, e.entry, {},
-             {}
+             {}, {}
          FROM {from} LEFT JOIN entries o ON o.entry = e.shares LEFT JOIN steps s ON s.step = coalesce(e.answer, o.answer)
          WHERE {position} >= ?1 {condition} ORDER BY 1 LIMIT ?2",
         result_is_whole(version),
-        stands_in_place(version)
+        stands_in_place(version),
+        simulated_sql(version),
     )
 }
 
@@ -233,6 +234,7 @@ fn result(row: &rusqlite::Row<'_>) -> rusqlite::Result<Found> {
         usage,
         model: row.get(13)?,
         request_id: row.get(14)?,
+        simulated: row.get(23)?,
     };
     let attempts: u32 = row.get(2)?;
     let result = RowResult {

@@ -54,8 +54,8 @@ pub(super) fn end(transaction: &Transaction<'_>, ended: &Ended, answers: &mut u6
 /// A row of which the journal knows nothing, unless there is one in its place.
 const NEW_ENTRY: &str = concat!(
     "INSERT INTO entries (position, row_id, fingerprint, status, tries, attempts, cost, error_code, error, answer,
-         placed)
-     VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ",
+         simulated, placed)
+     VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ",
     placed_sql!("?1", "?3"),
     ") ON CONFLICT (position) DO NOTHING"
 );
@@ -64,7 +64,7 @@ const NEW_ENTRY: &str = concat!(
 const SAME_ENTRY: &str =
     "UPDATE entries SET status = ?4, out = 0, shares = NULL, tries = ?5, attempts = attempts + ?6,
          cost = CASE WHEN cost IS NULL THEN ?7 ELSE cost + coalesce(?7, 0) END, error_code = ?8, error = ?9,
-         answer = coalesce(?10, answer)
+         answer = coalesce(?10, answer), simulated = max(simulated, ?11)
      WHERE position = ?1 AND fingerprint = ?3
      RETURNING entry";
 
@@ -87,6 +87,7 @@ fn enter(
         fault.map(|fault| &fault.code),
         fault.map(|fault| &fault.message),
         answer,
+        ended.ending.is_simulated(),
     ];
     let mut new = transaction.prepare_cached(NEW_ENTRY)?;
     if new.execute(values)? == 1 {
@@ -114,9 +115,10 @@ fn store_step(
     let usage = answer.usage.as_ref();
     let sql = "INSERT INTO steps (entry, sent_at, latency_ms, prompt_tokens, completion_tokens, total_tokens,
              cached_tokens, reasoning_tokens, finish_reason, model, request_id, tool_calls, reasoning, response,
-             cost, next, results, step, seal)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?19,
-             sealed(?18, ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17))";
+             cost, next, results, step, simulated, seal)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?19, ?20, CASE ?20
+             WHEN 0 THEN sealed(?18, ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17)
+             ELSE sealed(?18, ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?20) END)";
     let mut statement: CachedStatement<'_> = transaction.prepare_cached(sql)?;
     statement.execute(params![
         entry,
@@ -138,6 +140,7 @@ fn store_step(
         step.map(|step| texts(&step.results)),
         row.fingerprint.0,
         *answers + 1,
+        answer.simulated,
     ])?;
     *answers += 1;
     Ok(())
@@ -164,8 +167,8 @@ fn store_fault(
     sent: Sent,
 ) -> rusqlite::Result<()> {
     let sql = "INSERT INTO faults (entry, sent_at, latency_ms, kind, status, code, message, request_id, total_tokens,
-             evidence, cost)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)";
+             evidence, cost, simulated)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)";
     let mut statement = transaction.prepare_cached(sql)?;
     let written = statement.execute(params![
         entry,
@@ -179,6 +182,7 @@ fn store_fault(
         fault.usage.and_then(|usage| usage.total_tokens),
         fault.evidence,
         cost,
+        fault.simulated,
     ]);
     written.map(drop)
 }

@@ -19,6 +19,7 @@ pub mod rules;
 mod schema;
 mod seal;
 pub mod sharing;
+pub mod simulated;
 pub mod spending;
 mod steps;
 mod tidemark;

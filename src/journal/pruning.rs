@@ -99,21 +99,21 @@ pub fn shrink(connection: &Connection, path: &Path) -> Result<(), JournalError> 
 }
 
 /// The entries that are dropped.
-const TABLE: &str = "
+pub(super) const TABLE: &str = "
 PRAGMA temp_store = FILE;
 DROP TABLE IF EXISTS temp.dropped;
 CREATE TEMP TABLE dropped (entry INTEGER PRIMARY KEY);
 ";
 
 /// The texts of the answers, and what a reply that was none looked like. What was said of it stays: the report tells it.
-const TEXTS: &str = "
+pub(super) const TEXTS: &str = "
 UPDATE steps SET response = NULL, reasoning = NULL, tool_calls = NULL, results = NULL, request_id = NULL
     WHERE entry IN (SELECT entry FROM temp.dropped);
 UPDATE faults SET evidence = NULL, request_id = NULL WHERE entry IN (SELECT entry FROM temp.dropped);
 ";
 
 /// No row finds these entries any more.
-const CLAIMS: &str = "
+pub(super) const CLAIMS: &str = "
 UPDATE entries SET status = 4, row_id = NULL, answer = NULL, shares = NULL, error_code = NULL, error = NULL, out = 0
     WHERE entry IN (SELECT entry FROM temp.dropped);
 ";

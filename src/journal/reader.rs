@@ -6,7 +6,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use rusqlite::{Connection, OptionalExtension};
 
 use super::matching::Settled;
-use super::seal::broken_entry;
+use super::seal::{SIMULATED_SINCE, broken_entry};
 use super::{JournalError, not_as_stored, seconds};
 use crate::outcome::TokenSum;
 
@@ -81,6 +81,14 @@ pub struct Run {
     pub in_doubt: u64,
     /// What it spent.
     pub spent: Spent,
+    /// Whether fanfold's simulator was asked: nothing of that was bought.
+    pub simulated: bool,
+}
+
+/// What all runs spent: what a simulator gave counts only as long as the last of them asked one too.
+pub fn spent_by(runs: &[Run]) -> Spent {
+    let rehearsed = runs.last().is_some_and(|last| last.simulated);
+    runs.iter().filter(|run| rehearsed || !run.simulated).map(|run| run.spent).sum()
 }
 
 impl Reader {
@@ -152,9 +160,12 @@ impl Reader {
     ///
     /// When the journal cannot be read.
     pub fn runs(&self) -> Result<Vec<Run>, JournalError> {
-        let sql = "SELECT run, started_at, last_at, ended_at, reason, in_doubt, requests, throttled, faults,
-                       prompt_tokens, completion_tokens, total_tokens, cost FROM runs ORDER BY run";
-        let mut statement = self.connection.prepare(sql).map_err(self.failed())?;
+        let simulated = if self.version()? >= SIMULATED_SINCE { "simulated" } else { "0" };
+        let sql = format!(
+            "SELECT run, started_at, last_at, ended_at, reason, in_doubt, requests, throttled, faults,
+                 prompt_tokens, completion_tokens, total_tokens, cost, {simulated} FROM runs ORDER BY run"
+        );
+        let mut statement = self.connection.prepare(&sql).map_err(self.failed())?;
         let runs = statement.query_map([], |row| {
             let (started, last): (f64, f64) = (row.get(1)?, row.get(2)?);
             Ok(Run {
@@ -176,6 +187,7 @@ impl Reader {
                     cost: row.get(12)?,
                     duration: Duration::try_from_secs_f64(last - started).unwrap_or_default(),
                 },
+                simulated: row.get(13)?,
             })
         });
         runs.and_then(Iterator::collect).map_err(self.failed())

@@ -8,7 +8,7 @@ use crate::failpoint::meet;
 pub(super) const APPLICATION_ID: i32 = 0x4641_4e46;
 
 /// Each brings the journal from the version of its index to the next one.
-const MIGRATIONS: [&str; 5] = [VERSION_1, VERSION_2, VERSION_3, VERSION_4, VERSION_5];
+const MIGRATIONS: [&str; 6] = [VERSION_1, VERSION_2, VERSION_3, VERSION_4, VERSION_5, VERSION_6];
 
 /// The version this program writes.
 pub(super) const VERSION: i32 = MIGRATIONS.len() as i32;
@@ -147,6 +147,16 @@ UPDATE entries SET placed = substr(sealed(position, fingerprint), 1, 8) WHERE po
 const VERSION_5: &str = "
 ALTER TABLE entries ADD COLUMN gone_at REAL;
 UPDATE entries SET gone_at = (julianday('now') - 2440587.5) * 86400.0 WHERE position IS NULL;
+";
+
+/// `simulated`: 1 where fanfold's simulator has said it, and no service: of a step, of a fault; of an entry that holds one of
+///   these; of a run that heard of any, or knew before. A step says so under its seal, which is that of before where it does not.
+const VERSION_6: &str = "
+ALTER TABLE steps ADD COLUMN simulated INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE faults ADD COLUMN simulated INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE entries ADD COLUMN simulated INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE runs ADD COLUMN simulated INTEGER NOT NULL DEFAULT 0;
+CREATE INDEX entries_simulated ON entries (entry) WHERE simulated <> 0;
 ";
 
 /// Brings a journal to the present version, each step in a transaction of its own.

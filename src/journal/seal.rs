@@ -11,20 +11,34 @@ const SINCE: i32 = 3;
 /// The version of the journal that first had seals over places.
 const PLACED_SINCE: i32 = 4;
 
+/// The version of the journal that first told what a simulator has said.
+pub(super) const SIMULATED_SINCE: i32 = 6;
+
 /// How long a seal is.
 const SEAL_BYTES: usize = 16;
 
 /// Room for what is usually sealed at once.
 const SEALED_BYTES: usize = 2048;
 
-/// The seal of the step `s` of the entry `e`, with the results of its tools as they are given last.
+/// The seal of the step `s` of the entry `e`, with the results of its tools as they are given last; and with more values where
+/// `s` has more to say than a step of before.
 macro_rules! seal_sql {
     ($results:literal) => {
+        concat!(
+            "CASE s.simulated WHEN 0 THEN ",
+            seal_sql!($results, ""),
+            " ELSE ",
+            seal_sql!($results, ", s.simulated"),
+            " END"
+        )
+    };
+    ($results:literal, $more:literal) => {
         concat!(
             "sealed(e.fingerprint, s.entry, s.sent_at, s.latency_ms, s.prompt_tokens, s.completion_tokens,
                  s.total_tokens, s.cached_tokens, s.reasoning_tokens, s.finish_reason, s.model, s.request_id,
                  s.tool_calls, s.reasoning, s.response, s.cost, s.next, ",
             $results,
+            $more,
             ")"
         )
     };
@@ -85,10 +99,16 @@ fn sealed(values: &Context<'_>) -> Vec<u8> {
 
 /// Whether the step `s` of the entry `e` is as it was stored, as SQL.
 pub(super) fn step_is_whole(version: i32) -> &'static str {
-    match version >= SINCE {
-        true => concat!("s.seal IS ", seal_sql!("s.results")),
-        false => "1",
+    match version {
+        SIMULATED_SINCE.. => concat!("s.seal IS ", seal_sql!("s.results")),
+        SINCE.. => concat!("s.seal IS ", seal_sql!("s.results", "")),
+        _ => "1",
     }
+}
+
+/// Whether a simulator gave the step `s`, as SQL: older journals do not know.
+pub(super) fn simulated_sql(version: i32) -> &'static str {
+    if version >= SIMULATED_SINCE { "coalesce(s.simulated, 0)" } else { "0" }
 }
 
 /// Whether the entry `e` says what can be, as SQL: `s` is the step that holds its answer, `o` the entry whose answer it
@@ -100,6 +120,14 @@ const ENTRY_CAN_BE: &str = "CASE e.status
          WHEN 4 THEN e.position IS NULL AND e.answer IS NULL AND e.shares IS NULL
          ELSE e.status IN (0, 3) AND (e.answer IS NULL OR s.entry = e.entry) END";
 
+/// Whether the entry `e` says of its answer what that says of itself, as SQL.
+fn says_whose(version: i32) -> &'static str {
+    match version >= SIMULATED_SINCE {
+        true => "coalesce(s.simulated <= e.simulated, 1)",
+        false => "1",
+    }
+}
+
 /// Whether the entry `e` stands where it was put, as SQL.
 pub(super) fn stands_in_place(version: i32) -> &'static str {
     match version >= PLACED_SINCE {
@@ -110,14 +138,16 @@ pub(super) fn stands_in_place(version: i32) -> &'static str {
 
 /// Whether the result of the entry `e` is as it was stored, as SQL.
 pub(super) fn result_is_whole(version: i32) -> String {
-    format!("coalesce({ENTRY_CAN_BE} AND (s.step IS NULL OR {}), 0)", step_is_whole(version))
+    let whole = step_is_whole(version);
+    format!("coalesce({ENTRY_CAN_BE} AND {} AND (s.step IS NULL OR {whole}), 0)", says_whose(version))
 }
 
 /// Looks for an entry that is not as it was stored.
 pub(super) fn broken_entry(connection: &Connection, version: i32) -> rusqlite::Result<Option<i64>> {
     let entries = format!(
         "SELECT e.entry FROM entries e LEFT JOIN entries o ON o.entry = e.shares
-         LEFT JOIN steps s ON s.step = coalesce(e.answer, o.answer) WHERE NOT coalesce({ENTRY_CAN_BE}, 0) LIMIT 1"
+         LEFT JOIN steps s ON s.step = coalesce(e.answer, o.answer) WHERE NOT coalesce({ENTRY_CAN_BE} AND {}, 0) LIMIT 1",
+        says_whose(version)
     );
     let steps = format!(
         "SELECT s.entry FROM steps s LEFT JOIN entries e ON e.entry = s.entry

@@ -52,8 +52,9 @@ impl<'c> Sharing<'c> {
 ///
 /// When the journal cannot be written.
 pub fn heal(connection: &Connection, path: &Path, limit: Option<u64>) -> Result<u64, JournalError> {
-    let sql = "UPDATE entries SET status = 1, out = 0, shares = x.answered, answer = NULL, error_code = NULL, error = NULL
-               FROM (SELECT fingerprint, min(entry) AS answered FROM entries
+    let sql = "UPDATE entries SET status = 1, out = 0, shares = x.answered, answer = NULL, error_code = NULL, error = NULL,
+                   simulated = x.simulated
+               FROM (SELECT fingerprint, min(entry) AS answered, simulated FROM entries
                      WHERE status = 1 AND shares IS NULL
                          AND fingerprint IN (SELECT fingerprint FROM entries WHERE status = 2)
                      GROUP BY fingerprint) x
@@ -114,12 +115,13 @@ impl<'c> Sharer<'c> {
     /// When the journal cannot be written.
     pub fn share(&mut self, row: &RowKey) -> Result<(), JournalError> {
         let sql = concat!(
-            "INSERT INTO entries (position, row_id, fingerprint, status, shares, error_code, error, placed)
-                   SELECT ?1, ?2, e.fingerprint, e.status, e.entry, e.error_code, e.error, ",
+            "INSERT INTO entries (position, row_id, fingerprint, status, shares, error_code, error, simulated, placed)
+                   SELECT ?1, ?2, e.fingerprint, e.status, e.entry, e.error_code, e.error, e.simulated, ",
             placed_sql!("?1", "e.fingerprint"),
             " FROM temp.ends x JOIN entries e ON e.entry = x.entry WHERE x.fingerprint = ?3 AND e.position IS NOT ?1
                    ON CONFLICT (position) DO UPDATE SET status = excluded.status, shares = excluded.shares,
-                       answer = NULL, error_code = excluded.error_code, error = excluded.error
+                       answer = NULL, error_code = excluded.error_code, error = excluded.error,
+                       simulated = excluded.simulated
                    RETURNING status"
         );
         let failed = |source| JournalError::sqlite(self.path, source);

@@ -2,7 +2,10 @@
 
 use std::time::SystemTime;
 
+use rusqlite::OptionalExtension;
+
 use super::reader::Reader;
+use super::seal::SIMULATED_SINCE;
 use super::{JournalError, seconds};
 
 /// What was spent in a day of the local time zone, by when requests were sent.
@@ -63,8 +66,11 @@ impl Reader {
             sums.map_err(self.failed())
         };
         let whole = bought(
-            "SELECT coalesce(sum(cost), 0.0), coalesce(sum(total_tokens), 0) FROM runs
-             WHERE started_at >= ?1 AND started_at < ?2",
+            &format!(
+                "SELECT coalesce(sum(cost), 0.0), coalesce(sum(total_tokens), 0) FROM runs
+                 WHERE started_at >= ?1 AND started_at < ?2 AND {}",
+                self.what_counts()?
+            ),
             f64::MAX,
         )?;
         // Of a run that was going on then, each request is looked at; of no other, since a journal may be large.
@@ -88,18 +94,29 @@ impl Reader {
 
     /// Every request that came to an end, as a query: when it was sent, its tokens and its cost. Looking changes nothing: a
     /// journal of an older program stays as it is, and knows the costs of rows only.
-    fn ends(&self) -> Result<&'static str, JournalError> {
+    fn ends(&self) -> Result<String, JournalError> {
+        let counts = self.what_counts()?;
         Ok(match self.version()? >= COSTS_SINCE {
-            true => {
-                "SELECT sent_at, total_tokens, cost FROM steps
-                 UNION ALL SELECT sent_at, total_tokens, cost FROM faults"
-            }
-            false => {
-                "SELECT s.sent_at, s.total_tokens, e.cost FROM steps s
+            true => format!(
+                "SELECT sent_at, total_tokens, cost FROM steps WHERE {counts}
+                 UNION ALL SELECT sent_at, total_tokens, cost FROM faults WHERE {counts}"
+            ),
+            false => "SELECT s.sent_at, s.total_tokens, e.cost FROM steps s
                  LEFT JOIN entries e ON e.entry = s.entry AND e.answer = s.step
                  UNION ALL SELECT sent_at, total_tokens, NULL FROM faults"
-            }
+                .to_owned(),
         })
+    }
+
+    /// What counts of runs, answers and faults, as SQL: what a simulator gave only as long as the last run asked one too.
+    fn what_counts(&self) -> Result<&'static str, JournalError> {
+        if self.version()? < SIMULATED_SINCE {
+            return Ok("1");
+        }
+        let sql = "SELECT simulated FROM runs ORDER BY run DESC LIMIT 1";
+        let last: Option<bool> =
+            self.connection().query_row(sql, [], |row| row.get(0)).optional().map_err(self.failed())?;
+        Ok(if last == Some(true) { "1" } else { "simulated = 0" })
     }
 
     /// Whether the cost of any row is known. Where none is, a total of 0 is no price.

@@ -4,7 +4,7 @@ use rusqlite::{OptionalExtension, params};
 
 use super::JournalError;
 use super::reader::Reader;
-use super::seal::step_is_whole;
+use super::seal::{simulated_sql, step_is_whole};
 use crate::conversation::follow_ups::FollowUps;
 use crate::conversation::{Asks, Step};
 use crate::outcome::{Answer, RowResult, Status, Usage};
@@ -54,10 +54,11 @@ impl Reader {
     pub fn steps(&self, position: u64) -> Result<Vec<Step>, JournalError> {
         let sql = format!(
             "SELECT s.next, s.results, s.response, s.reasoning, s.tool_calls, s.finish_reason, s.model, s.request_id,
-                 s.prompt_tokens, s.completion_tokens, s.total_tokens, s.cached_tokens, s.reasoning_tokens, {}
+                 s.prompt_tokens, s.completion_tokens, s.total_tokens, s.cached_tokens, s.reasoning_tokens, {}, {}
              FROM entries e JOIN steps s ON s.entry = e.entry AND s.next IS NOT NULL
              WHERE e.position = ?1 ORDER BY s.step",
-            step_is_whole(self.version()?)
+            step_is_whole(self.version()?),
+            simulated_sql(self.version()?),
         );
         let mut statement = self.connection().prepare_cached(&sql).map_err(self.failed())?;
         let mut rows = statement.query([position]).map_err(self.failed())?;
@@ -171,6 +172,7 @@ fn step(row: &rusqlite::Row<'_>) -> rusqlite::Result<Option<Step>> {
         usage,
         model: row.get(6)?,
         request_id: row.get(7)?,
+        simulated: row.get(14)?,
     };
     let results = results.and_then(|text| serde_json::from_str(&text).ok()).unwrap_or_default();
     Ok(Some(Step { answer, asks, results }))

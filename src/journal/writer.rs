@@ -68,6 +68,8 @@ pub struct RunRecord {
     pub job: String,
     /// Rows that were out when the run before this one was killed.
     pub in_doubt: u64,
+    /// Whether it is known that fanfold's simulator is asked.
+    pub simulated: bool,
 }
 
 /// Enters a run into the journal and gives its number.
@@ -77,12 +79,13 @@ pub struct RunRecord {
 /// When the journal cannot be written.
 pub fn begin_run(connection: &Connection, path: &Path, record: &RunRecord) -> Result<i64, JournalError> {
     let now = seconds(SystemTime::now());
-    let sql = "INSERT INTO runs (started_at, last_at, program, job, in_doubt) VALUES (?1, ?1, ?2, ?3, ?4)";
+    let sql = "INSERT INTO runs (started_at, last_at, program, job, in_doubt, simulated) VALUES (?1, ?1, ?2, ?3, ?4, ?5)";
     let enter = || {
         let transaction = connection.unchecked_transaction()?;
         // What was out at a kill is counted in the record; from here on only what this run sends is out.
         transaction.execute("UPDATE entries SET out = 0 WHERE out <> 0", [])?;
-        transaction.execute(sql, params![now, record.program, record.job, record.in_doubt])?;
+        transaction
+            .execute(sql, params![now, record.program, record.job, record.in_doubt, record.simulated])?;
         transaction.commit()
     };
     meet("journal.run.before");
@@ -311,6 +314,7 @@ struct Sums {
     faults: u64,
     usage: TokenSum,
     cost: f64,
+    simulated: bool,
 }
 
 impl Sums {
@@ -319,6 +323,7 @@ impl Sums {
             return;
         }
         self.requests += 1;
+        self.simulated |= ended.ending.is_simulated();
         self.cost += ended.cost.unwrap_or(0.0);
         let usage = match &ended.ending {
             Ending::Answered(answer) => {
@@ -347,7 +352,7 @@ impl Sums {
             "UPDATE runs SET last_at = ?2, handed_out = coalesce(?3, handed_out), requests = requests + ?4,
                  answers = answers + ?5, throttled = throttled + ?6, faults = faults + ?7,
                  prompt_tokens = prompt_tokens + ?8, completion_tokens = completion_tokens + ?9,
-                 total_tokens = total_tokens + ?10, cost = cost + ?11
+                 total_tokens = total_tokens + ?10, cost = cost + ?11, simulated = max(simulated, ?12)
              WHERE run = ?1";
         let mut statement = transaction.prepare_cached(sql)?;
         let written = statement.execute(params![
@@ -362,6 +367,7 @@ impl Sums {
             self.usage.completion_tokens,
             self.usage.total_tokens,
             self.cost,
+            self.simulated,
         ]);
         written.map(drop)
     }

@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use crate::job::Job;
 use crate::job::period::CapPeriod;
 use crate::journal::JournalError;
-use crate::journal::reader::{Reader, Spent};
+use crate::journal::reader::{Reader, Run, Spent};
 use crate::journal::spending::Bought;
 
 /// What the caps have counted so far in the present period.
@@ -36,8 +36,12 @@ pub fn counted(
         Some(since) => reader.bought_since(since.into())?,
         None => {
             let runs = reader.runs()?;
-            let counts = |number: i64| job.cap_period != CapPeriod::Run || Some(number) == run;
-            let spent: Spent = runs.iter().filter(|run| counts(run.number)).map(|run| run.spent).sum();
+            let rehearsed = runs.last().is_some_and(|last| last.simulated);
+            let counts = |one: &&Run| match job.cap_period {
+                CapPeriod::Run => Some(one.number) == run,
+                _ => rehearsed || !one.simulated,
+            };
+            let spent: Spent = runs.iter().filter(counts).map(|run| run.spent).sum();
             Bought { cost: spent.cost, tokens: spent.usage.total_tokens }
         }
     };

@@ -43,6 +43,8 @@ pub struct Written {
     pub failed: u64,
     /// Rows without an answer yet.
     pub pending: u64,
+    /// Of the answered rows, those that fanfold's simulator has answered.
+    pub simulated: u64,
 }
 
 impl Written {
@@ -84,7 +86,10 @@ pub fn write(
         }
         let mut result = results.at(item.position())?.unwrap_or_default();
         match result.status {
-            Status::Ok => written.ok += 1,
+            Status::Ok => {
+                written.ok += 1;
+                written.simulated += u64::from(result.answer.as_ref().is_some_and(|answer| answer.simulated));
+            }
             Status::Failed => written.failed += 1,
             Status::Pending => written.pending += 1,
         }

@@ -26,7 +26,7 @@ use crate::job::limits::Terms;
 use crate::job::setters::Setters;
 use crate::journal::ballast::Ballast;
 use crate::journal::cursors::State;
-use crate::journal::reader::{Reader, Spent};
+use crate::journal::reader::{Reader, Spent, spent_by};
 use crate::journal::sharing::{Shared, Sharer, heal};
 use crate::journal::writer::{Committed, Pen, Writer, reopen_failed, store_unsent};
 use crate::journal::{JournalError, open_beside};
@@ -88,7 +88,7 @@ pub fn past(
     let now = SystemTime::now();
     let runs = reader.runs()?;
     let Counted { since, bought } = counted(reader, job, Some(run), now)?;
-    let spent: Spent = runs.iter().map(|run| run.spent).sum();
+    let spent = spent_by(&runs);
     let ago = |at: SystemTime| now.duration_since(at).unwrap_or_default();
     let stored = reader.last_minute(now)?.into_iter().map(|(at, tokens)| (ago(at), tokens));
     let earlier = runs.iter().map(|run| EarlierRun { began: ago(run.started_at), in_doubt: run.in_doubt });

@@ -4,9 +4,9 @@
 
 use serde_json::{Map, Value, json};
 
-use super::Profile;
 use super::answer::{Answer, Choice, ToolCall, Usage};
 use super::validate::Call;
+use super::{MARK, Profile};
 
 /// What an answer is wrapped in.
 #[derive(Debug, Clone, Copy)]
@@ -27,7 +27,8 @@ impl Envelope<'_> {
             "object": object,
             "usage": usage,
             "created": self.created,
-            "system_fingerprint": null,
+            // Not null as DashScope has it: gateways hand this field on, and nobody takes the answer for a model's.
+            "system_fingerprint": MARK,
             "model": self.call.name,
             "id": format!("chatcmpl-{}", self.identity),
         })

@@ -41,6 +41,13 @@ pub use server::Simulator;
 pub use thread::{Handle, spawn_thread};
 pub use tokens::count_tokens;
 
+/// How everything that the simulator says is told from what a service says: the name in `system_fingerprint` of completions
+/// and their pieces, and of a header of every reply, `x-fanfold-simulator`.
+const MARK: &str = "fanfold-simulator";
+
+/// The header of every reply.
+const MARK_HEADER: &str = "x-fanfold-simulator";
+
 /// Everything a simulated server can be told before it starts.
 ///
 /// It has no `Debug`, because it holds a key.

@@ -27,7 +27,7 @@ fn export_writes_every_format_and_standard_output() {
     }
     let printed = scene.run(&["export", "job.toml", "--output", "-"]).expect_code(0);
     assert_eq!(printed.stdout, scene.read("out.jsonl"));
-    assert_eq!(printed.stderr, "");
+    assert_eq!(printed.stderr, "4 answers are the simulator's, and no service has given them\n");
     fs::remove_file(scene.path("out.jsonl")).expect("an output");
     scene.run(&["export", "job.toml"]).expect_code(0);
     assert_eq!(printed.stdout, scene.read("out.jsonl"));

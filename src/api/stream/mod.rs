@@ -94,6 +94,8 @@ struct Chunk {
     choices: Option<Vec<ChunkChoice>>,
     #[serde(default, deserialize_with = "loose::optional")]
     usage: Option<WireUsage>,
+    #[serde(default, deserialize_with = "loose::text")]
+    system_fingerprint: Option<String>,
     #[serde(default, deserialize_with = "loose::filled")]
     error: bool,
     code: Option<IgnoredAny>,
@@ -254,6 +256,7 @@ impl Incoming {
         whole.id = whole.id.take().or(chunk.id);
         whole.request_id = whole.request_id.take().or(chunk.request_id);
         whole.model = whole.model.take().or(chunk.model);
+        whole.system_fingerprint = whole.system_fingerprint.take().or(chunk.system_fingerprint);
         // Where usage comes with several pieces, each counts all there was so far; one without a count says nothing.
         whole.usage = chunk.usage.filter(WireUsage::counts).or(whole.usage.take());
         for choice in chunk.choices.unwrap_or_default() {

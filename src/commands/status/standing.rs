@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 use super::{Ink, Line, VERSION, ended, moment};
 use crate::commands::Failure;
 use crate::commands::caps::CapAccount;
+use crate::commands::rehearsed::simulated_line;
 use crate::commands::summary::{known_cost, timestamp};
 use crate::conversation::follow_ups::{FollowUps, requests};
 use crate::event::HeldBy;
@@ -17,7 +18,7 @@ use crate::job::price::rounded;
 use crate::job::units::shown;
 use crate::journal::lately::{LateFault, Lately};
 use crate::journal::lock::Lock;
-use crate::journal::reader::{Counts, FailureGroup, Reader, Run, Spent};
+use crate::journal::reader::{Counts, FailureGroup, Reader, Run, Spent, spent_by};
 use crate::journal::spending::Day;
 use crate::report::alike::{Kind, Kinds};
 use crate::text::{count, counted, money, printable, rate, short};
@@ -44,6 +45,8 @@ pub(super) enum Scope {
 pub(super) struct Status {
     rows: Option<u64>,
     counts: Counts,
+    /// Answers that a simulator gave.
+    simulated: u64,
     runs: Vec<Run>,
     spent: Spent,
     follow_ups: FollowUps,
@@ -74,7 +77,7 @@ impl Status {
         let job: Value =
             reader.last_job()?.and_then(|text| serde_json::from_str(&text).ok()).unwrap_or_default();
         let runs = reader.runs()?;
-        let spent: Spent = runs.iter().map(|run| run.spent).sum();
+        let spent = spent_by(&runs);
         let holder = Lock::holder(reader.path());
         let in_doubt = if holder.is_some() { 0 } else { reader.in_doubt()? };
         let told = runs.last().map(|run| reader.orders_of(run.number)).transpose()?.unwrap_or_default();
@@ -98,6 +101,7 @@ impl Status {
         Ok(Self {
             rows: job.get("rows").and_then(Value::as_u64),
             counts: reader.counts(None)?,
+            simulated: reader.simulated()?.answers,
             last_minute: last_minute.len() as u64,
             of_this_run: last_minute.iter().filter(|(at, _)| *at >= began).count() as u64,
             lately: if running { reader.lately(now, began)? } else { Lately::default() },
@@ -146,6 +150,7 @@ impl Status {
         lines.extend(self.bar());
         lines.push(plain(self.whether_it_runs()));
         lines.extend(self.present());
+        lines.extend(simulated_line(self.simulated).map(|line| (Ink::Notable, line)));
         let cost = self.cost.map_or_else(String::new, |cost| format!(" · cost {} (estimate)", money(cost)));
         lines.push(plain(format!(
             "{} in {} · {} tokens{cost}",
@@ -302,6 +307,7 @@ impl Status {
             "rows": self.rows,
             "ok": self.counts.ok,
             "failed": self.counts.failed,
+            "simulated": self.simulated,
             "left": self.left(),
             "running": self.holder.is_some(),
             "holder": self.holder,

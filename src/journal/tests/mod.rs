@@ -67,7 +67,8 @@ impl Desk {
 }
 
 fn start_run(connection: &Connection, path: &Path) -> i64 {
-    let record = RunRecord { program: "0.1.0".to_owned(), job: "{}".to_owned(), in_doubt: 0 };
+    let record =
+        RunRecord { program: "0.1.0".to_owned(), job: "{}".to_owned(), in_doubt: 0, simulated: false };
     begin_run(connection, path, &record).unwrap()
 }
 

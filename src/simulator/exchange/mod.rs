@@ -6,7 +6,8 @@ use std::time::{Duration, Instant};
 
 use hyper::body::Incoming;
 use hyper::header::{HeaderName, SERVER};
-use hyper::{Request, Response};
+use hyper::{Method, Request, Response};
+use serde_json::json;
 
 use super::answer::Usage;
 use super::fingerprint::Fingerprint;
@@ -17,7 +18,7 @@ use super::sabotage::{Plan, instead};
 use super::script::{Arrival, Effect, Fault};
 use super::wire::{Ending, Severed};
 use super::witness::{Verdict, Witness};
-use super::{Profile, Settings, SimulatorError};
+use super::{MARK_HEADER, Profile, Settings, SimulatorError};
 
 mod respond;
 
@@ -88,6 +89,11 @@ impl Desk {
         ending: Arc<Ending>,
     ) -> Result<Response<ReplyBody>, Severed> {
         let received = Received::read(request, self.started, connection).await?;
+        // Who asks whether this is a simulator has sent no request: no limit, no script and no witness hears of it.
+        if received.method == Method::GET && received.path.ends_with(WHO) {
+            let body = json!({ "simulator": "fanfold", "version": env!("CARGO_PKG_VERSION") });
+            return Ok(marked(Reply::json(200, &body)).into_response(ending));
+        }
         let decision = self.decide(&received);
         if !decision.wait.is_zero() {
             tokio::time::sleep(decision.wait).await;
@@ -96,7 +102,7 @@ impl Desk {
             self.books().meter.complete(self.started.elapsed(), decision.usage.total());
         }
         match decision.plan {
-            Plan::Reply(reply) => Ok(reply.into_response(ending)),
+            Plan::Reply(reply) => Ok(marked(reply).into_response(ending)),
             Plan::Hang => std::future::pending().await,
             Plan::Drop => Err(Severed),
             Plan::Reset => {
@@ -172,6 +178,15 @@ impl Desk {
             decision.plan = Plan::Reply(Reply::text(500, "text/plain", text));
         }
     }
+}
+
+/// Where the simulator says that it is one.
+const WHO: &str = "/fanfold";
+
+/// The reply, as one that no service has given.
+fn marked(mut reply: Reply) -> Reply {
+    reply.set(HeaderName::from_static(MARK_HEADER), env!("CARGO_PKG_VERSION"));
+    reply
 }
 
 /// Adds the headers that DashScope's replies carry (seen on the wire, 2024 to 2026).

@@ -114,6 +114,7 @@ pub(in crate::write) fn answered(response: &str) -> RowResult {
             usage: Some(usage),
             model: Some("qwen-plus".into()),
             request_id: Some("r-1".into()),
+            simulated: false,
         }),
         cost: Some(0.25),
         attempts: Some(2),

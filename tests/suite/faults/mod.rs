@@ -8,6 +8,8 @@ mod damage;
 mod disk;
 mod environment;
 mod everybody;
+mod house;
+mod identity;
 mod killed;
 mod kills;
 mod moving;

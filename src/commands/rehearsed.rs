@@ -1,0 +1,56 @@
+//! A job that was rehearsed against `fanfold simulate`, by its address: what the simulator answered is never a real job's.
+
+use std::path::Path;
+
+use tokio::runtime::Builder;
+
+use super::Failure;
+use crate::api::simulated::is_simulator;
+use crate::journal::reader::Reader;
+use crate::journal::{JournalError, open_beside};
+use crate::text::counted;
+use crate::watch::Screen;
+
+/// Whether a run is a rehearsal, as far as that is known before it sends. An address is asked only when the journal holds
+/// answers of a simulator; where it is none, they are dropped by `drop_all`, and this is said.
+pub(super) fn is_rehearsal(
+    base_url: &str,
+    path: &Path,
+    screen: &Screen,
+    drop_all: impl FnOnce() -> Result<u64, JournalError>,
+) -> Result<bool, Failure> {
+    let reader = Reader::new(open_beside(path)?, path);
+    if reader.simulated()?.rows == 0 {
+        return Ok(false);
+    }
+    let runtime = Builder::new_current_thread().enable_all().build();
+    let runtime = runtime.map_err(|source| JournalError::File { path: "the runtime".into(), source })?;
+    let is_one = match runtime.block_on(is_simulator(base_url)).map_err(Failure::new)? {
+        Some(is_one) => is_one,
+        // Nobody is there to be sent anything.
+        None => reader.has_heard_a_simulator_at(base_url)?,
+    };
+    if !is_one {
+        drop(reader);
+        let answers = drop_all()?;
+        if answers > 0 {
+            let answers = counted(answers, "answer");
+            screen.say(&format!(
+                "{answers} in the journal came from a simulator, which {base_url} is not: none of them counts, and their \
+                 rows are sent anew"
+            ));
+        }
+    }
+    Ok(is_one)
+}
+
+/// What is said of answers that a simulator gave, where there are any.
+pub(super) fn simulated_line(answers: u64) -> Option<String> {
+    match answers {
+        0 => None,
+        1 => Some("1 answer is the simulator's, and no service has given it".to_owned()),
+        _ => {
+            Some(format!("{} are the simulator's, and no service has given them", counted(answers, "answer")))
+        }
+    }
+}
