@@ -197,7 +197,10 @@ fn read(reader: &Reader) {
     reader.in_doubt().map(drop).unwrap_or_else(check);
     reader.failures().map(drop).unwrap_or_else(check);
     reader.finish_reasons().map(drop).unwrap_or_else(check);
-    reader.last_minute(std::time::SystemTime::now()).map(drop).unwrap_or_else(check);
+    reader
+        .sent_within(std::time::Duration::from_secs(60), std::time::SystemTime::now())
+        .map(drop)
+        .unwrap_or_else(check);
     reader.position_of("a").map(drop).unwrap_or_else(check);
     let (mut standings, mut results) = (reader.standings(), reader.results());
     for position in 0..6 {

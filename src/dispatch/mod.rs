@@ -119,7 +119,7 @@ impl<'e, E: Endpoint> Dispatcher<'e, E> {
         let before = |(ago, tokens): &(Duration, Option<u64>)| {
             Some((now.checked_sub(*ago)?, tokens.unwrap_or(past.tokens_unknown)))
         };
-        let last_minute: Vec<(Instant, u64)> = past.last_minute.iter().filter_map(before).collect();
+        let recent: Vec<(Instant, u64)> = past.recent.iter().filter_map(before).collect();
         let Rules { quotas, concurrency, caps, .. } = *rules;
         Self {
             endpoint,
@@ -127,7 +127,7 @@ impl<'e, E: Endpoint> Dispatcher<'e, E> {
             conversation: rules.conversation.clone(),
             retry: rules.retry,
             dice,
-            pace: Pace::new(rules.quotas, now, &last_minute),
+            pace: Pace::new(rules.quotas, now, &recent),
             purse: Purse::new(rules.caps, past.cost, past.tokens),
             health: Health::new(rules.retry, now, past.reached),
             window: Window::new(rules.concurrency, rules.quotas.requests_each_second(), rules.open_files),

@@ -1,11 +1,9 @@
-//! What earlier runs of the same job leave behind: money and tokens spent, and the requests of the last minute.
+//! What earlier runs of the same job leave behind: money and tokens spent, and the requests that still count in a
+//! limit.
 
 use std::time::Duration;
 
 use jiff::Timestamp;
-
-/// The longest window of a limit.
-const MINUTE: Duration = Duration::from_secs(60);
 
 /// What earlier runs of the same job leave behind.
 #[derive(Debug, Clone, Default)]
@@ -23,9 +21,10 @@ pub struct Past {
     /// Whether rows of the present input have been answered by the present job: then the job is right, and rows that are
     /// refused are to blame themselves.
     pub works: bool,
-    /// Requests of the last minute: how long ago each was sent, and its tokens; `None` where nobody knows them.
-    pub last_minute: Vec<(Duration, Option<u64>)>,
-    /// The tokens that count for a request of the last minute of which nobody knows them.
+    /// Requests within the window of the slowest limit: how long ago each was sent, and its tokens; `None` where nobody
+    /// knows them.
+    pub recent: Vec<(Duration, Option<u64>)>,
+    /// The tokens that count for such a request of which nobody knows them.
     pub tokens_unknown: u64,
 }
 
@@ -38,11 +37,14 @@ pub struct EarlierRun {
     pub in_doubt: u64,
 }
 
-/// The requests in doubt of the last minute. A killed run may have sent them long after it stored something for the last
+/// The requests in doubt within such a time. A killed run may have sent them long after it stored something for the last
 /// time, up to the moment at which the next run began; that one may have been killed in its turn before it sent anything,
 /// and no later run calls them in doubt again.
-pub fn doubts(runs: impl IntoIterator<Item = EarlierRun>) -> impl Iterator<Item = (Duration, Option<u64>)> {
-    let recent = runs.into_iter().filter(|run| run.began < MINUTE);
+pub fn doubts(
+    runs: impl IntoIterator<Item = EarlierRun>,
+    within: Duration,
+) -> impl Iterator<Item = (Duration, Option<u64>)> {
+    let recent = runs.into_iter().filter(move |run| run.began < within);
     recent.flat_map(|run| std::iter::repeat_n((run.began, None), run.in_doubt as usize))
 }
 
@@ -53,7 +55,8 @@ mod tests {
     #[test]
     fn a_run_that_dies_before_it_sends_anything_does_not_take_the_doubts_before_it_along() {
         let run = |seconds, in_doubt| EarlierRun { began: Duration::from_secs(seconds), in_doubt };
-        let found: Vec<_> = doubts([run(70, 9), run(50, 2), run(3, 1), run(0, 0)]).collect();
+        let runs = [run(70, 9), run(50, 2), run(3, 1), run(0, 0)];
+        let found: Vec<_> = doubts(runs, Duration::from_secs(60)).collect();
         let ago = |seconds| (Duration::from_secs(seconds), None);
         assert_eq!(found, [ago(50), ago(50), ago(3)]);
     }

@@ -36,6 +36,11 @@ impl Quota {
         self.window
     }
 
+    /// In what span of time one at least may happen: the window, or, where less than one fits into it, as much longer.
+    pub fn whole_window(self) -> Duration {
+        self.window.mul_f64((1.0 / self.amount).max(1.0))
+    }
+
     /// How many in each second.
     pub fn each_second(self) -> f64 {
         self.amount / self.window.as_secs_f64()
@@ -61,6 +66,29 @@ impl Quotas {
             .flatten()
             .map(Quota::each_second)
             .reduce(f64::min)
+    }
+}
+
+/// The shortest past that a run looks back on: services count seconds and minutes, whatever the job's own limits are.
+const MINUTE: Duration = Duration::from_secs(60);
+
+/// What a window is held longer than it is, and some more: what has left it on the way there counts.
+const LEEWAY: f64 = 1.02;
+
+/// Requests of the usual size whose tokens are waited off at least, where one takes longer than a minute's quota.
+const IN_DEBT: f64 = 4.0;
+
+impl Quotas {
+    /// How far back requests still hold others back: the window of the slowest limit, a minute at least. `tokens`: of a request,
+    /// on the average; one that uses more than a minute allows is waited off for minutes.
+    pub fn memory(&self, tokens: u64) -> Duration {
+        let all = [self.requests_per_second, self.requests_per_minute, self.tokens_per_minute];
+        let windows = all.into_iter().flatten().map(|quota| quota.whole_window().mul_f64(LEEWAY));
+        let debt = self.tokens_per_minute.map(|quota| {
+            let seconds = IN_DEBT * tokens as f64 / quota.each_second();
+            Duration::try_from_secs_f64(seconds).unwrap_or(Duration::MAX)
+        });
+        windows.chain(debt).fold(MINUTE, Duration::max)
     }
 }
 
@@ -140,5 +168,27 @@ impl Caps {
             total_tokens: self.total_tokens.or(under.total_tokens),
             duration: self.duration.or(under.duration),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_past_of_a_limit_is_as_long_as_its_window_and_a_minute_at_least() {
+        let quotas = |qps: f64, qpm: f64, tpm: f64| Quotas {
+            requests_per_second: Quota::per_second(qps),
+            requests_per_minute: Quota::per_minute(qpm),
+            tokens_per_minute: Quota::per_minute(tpm),
+        };
+        let seconds = |quotas: Quotas, tokens| quotas.memory(tokens).as_secs();
+        assert_eq!(seconds(Quotas::default(), 1_000), 60);
+        assert_eq!(seconds(quotas(10.0, 600.0, 1e6), 1_000), 61);
+        assert_eq!(seconds(quotas(0.005, 600.0, 1e6), 1_000), 204);
+        assert_eq!(seconds(quotas(10.0, 0.1, 1e6), 1_000), 612);
+        assert_eq!(seconds(quotas(10.0, 600.0, 0.5), 0), 122);
+        assert_eq!(seconds(quotas(10.0, 600.0, 1_000.0), 5_000), 1_200, "five minutes each");
+        assert!(seconds(quotas(1e-6, 1e-6, 1e-6), u64::MAX) > 60_000_000);
     }
 }

@@ -1,4 +1,4 @@
-//! Looking into a journal: runs and totals, doubts, the last minute, failures.
+//! Looking into a journal: runs and totals, doubts, the last requests, failures.
 
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -249,16 +249,20 @@ impl Reader {
         Ok(rows.map_err(self.failed())?.unwrap_or(0))
     }
 
-    /// The requests of the last minute before `now`, the oldest first: when each was sent, and its tokens; `None` of one
+    /// The requests sent within so long before `now`, the oldest first: when each was sent, and its tokens; `None` of one
     /// that may have used some, and nobody said how many.
     ///
     /// # Errors
     ///
     /// When the journal cannot be read.
-    pub fn last_minute(&self, now: SystemTime) -> Result<Vec<(SystemTime, Option<u64>)>, JournalError> {
-        let from = seconds(now) - 60.0;
+    pub fn sent_within(
+        &self,
+        span: Duration,
+        now: SystemTime,
+    ) -> Result<Vec<(SystemTime, Option<u64>)>, JournalError> {
+        let from = seconds(now) - span.as_secs_f64();
         let mut sent = Vec::new();
-        // Steps and faults are stored nearly in the order of their ends: past some that ended before the minute began,
+        // Steps and faults are stored nearly in the order of their ends: past some that ended before that time began,
         // none was sent within it. A few refusals of the first rows are held back until they can be judged.
         for sql in [
             "SELECT sent_at, latency_ms, total_tokens FROM steps ORDER BY step DESC",

@@ -5,6 +5,7 @@ use std::ffi::OsString;
 use std::path::PathBuf;
 use std::time::{Duration, SystemTime};
 
+use jiff::Timestamp;
 use rusqlite::Connection;
 use tokio::sync::watch;
 use tokio::time::Instant;
@@ -23,6 +24,7 @@ use crate::endpoint::Endpoint;
 use crate::event::{Event, HeldBy, Observer};
 use crate::job::Job;
 use crate::job::limits::Terms;
+use crate::job::orders::Told;
 use crate::job::setters::Setters;
 use crate::journal::ballast::Ballast;
 use crate::journal::cursors::State;
@@ -90,7 +92,13 @@ pub fn past(
     let Counted { since, bought } = counted(reader, job, Some(run), now)?;
     let spent = spent_by(&runs);
     let ago = |at: SystemTime| now.duration_since(at).unwrap_or_default();
-    let stored = reader.last_minute(now)?.into_iter().map(|(at, tokens)| (ago(at), tokens));
+    let tokens_unknown = mean_tokens(&spent, plan);
+    // At this time of day, and at the hours of which the schedule says nothing.
+    let moment = Timestamp::try_from(now).unwrap_or(Timestamp::UNIX_EPOCH);
+    let quotas = [job.quotas_in_force(), job.terms(&Told::default(), moment, None).quotas];
+    let memory = quotas.map(|quotas| quotas.memory(tokens_unknown));
+    let memory = memory.into_iter().max().unwrap_or_default();
+    let stored = reader.sent_within(memory, now)?.into_iter().map(|(at, tokens)| (ago(at), tokens));
     let earlier = runs.iter().map(|run| EarlierRun { began: ago(run.started_at), in_doubt: run.in_doubt });
     Ok(Past {
         cost: bought.cost,
@@ -99,8 +107,8 @@ pub fn past(
         duration: spent.duration,
         reached: reader.has_answers_from(base_url)?,
         works: plan.matched.kept + plan.matched.moved > 0,
-        last_minute: stored.chain(doubts(earlier)).collect(),
-        tokens_unknown: mean_tokens(&spent, plan),
+        recent: stored.chain(doubts(earlier, memory)).collect(),
+        tokens_unknown,
     })
 }
 

@@ -97,7 +97,7 @@ impl Status {
             None => CapAccount::before_a_run(Some(reader), settled)?,
         };
         let running = holder.is_some();
-        let last_minute = reader.last_minute(now)?;
+        let last_minute = reader.sent_within(Duration::from_secs(60), now)?;
         Ok(Self {
             rows: job.get("rows").and_then(Value::as_u64),
             counts: reader.counts(None)?,

@@ -42,9 +42,8 @@ impl Gate {
     /// A gate that nothing has passed yet.
     pub(crate) fn new(quota: Quota, now: Instant) -> Self {
         // Less than one in a window is one in a longer window.
-        let stretch = (1.0 / quota.amount()).max(1.0);
-        let window = quota.window().mul_f64(stretch);
-        let amount = quota.amount() * stretch;
+        let window = quota.whole_window();
+        let amount = quota.amount().max(1.0);
         let held = window.mul_f64(1.0 + MARGIN);
         Self {
             amount,

@@ -58,7 +58,7 @@ pub enum HeldBy {
 }
 
 impl Pace {
-    /// A pace that begins after a past: when requests were sent in the last minute, and their tokens.
+    /// A pace that begins after a past: when the requests were sent that still count, and their tokens.
     pub fn new(quotas: Quotas, now: Instant, past: &[(Instant, u64)]) -> Self {
         let limits = [quotas.requests_per_second, quotas.requests_per_minute];
         let spaced = quotas.requests_each_second().is_some();

@@ -68,9 +68,8 @@ impl Spacing {
     /// A schedule of which nobody has made use yet.
     pub(crate) fn new(quota: Quota, now: Instant) -> Self {
         // Less than one in a window is one in a longer window; of a part of one, none is let in.
-        let stretch = (1.0 / quota.amount()).max(1.0);
-        let window = quota.window().mul_f64(stretch);
-        let amount = (quota.amount() * stretch + 1e-9).floor();
+        let window = quota.whole_window();
+        let amount = (quota.amount().max(1.0) + 1e-9).floor();
         let catch_up = window.mul_f64(CATCH_UP.0).min(CATCH_UP.1);
         // Within the window and the lateness there are as many spaces as the limit: then no window holds more.
         let each = (window.mul_f64(1.0 + MARGIN) + catch_up).div_f64(amount);

@@ -110,9 +110,9 @@ async fn there_is_no_burst_at_the_start() {
 async fn the_last_minute_of_the_run_before_counts() {
     let mut bench = all_limits(10.0, 600.0, 60_000.0);
     // In the journal's order, and not in that of time.
-    bench.past.last_minute = (0..600).map(|n| (millis(50 + 100 * n), Some(100))).collect();
+    bench.past.recent = (0..600).map(|n| (millis(50 + 100 * n), Some(100))).collect();
     bench.run(1_200, |_| answer(millis(500))).await;
-    let mut sends: Vec<f64> = bench.past.last_minute.iter().map(|(ago, _)| -ago.as_secs_f64()).collect();
+    let mut sends: Vec<f64> = bench.past.recent.iter().map(|(ago, _)| -ago.as_secs_f64()).collect();
     sends.extend(bench.sends().iter().map(|one| one.at.as_secs_f64()));
     sends.sort_by(f64::total_cmp);
     for (index, first) in sends.iter().enumerate() {
@@ -124,9 +124,30 @@ async fn the_last_minute_of_the_run_before_counts() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_limit_slower_than_one_a_minute_counts_what_was_sent_minutes_ago() {
+    let slow = |qps: f64, qpm: f64, tpm: f64| {
+        (Quota::per_second(qps), Quota::per_minute(qpm), Quota::per_minute(tpm))
+    };
+    for (quota, ago, first) in [
+        (slow(0.005, 600.0, 1e9), 64, 136),
+        (slow(100.0, 0.1, 1e9), 500, 100),
+        // A request of 5,000 tokens takes five minutes of a thousand each.
+        (slow(100.0, 600.0, 1_000.0), 120, 175),
+    ] {
+        let mut bench = Bench::new();
+        let quotas = &mut bench.rules.quotas;
+        (quotas.requests_per_second, quotas.requests_per_minute, quotas.tokens_per_minute) = quota;
+        bench.past.recent = vec![(secs(ago), Some(5_000))];
+        bench.run(1, |_| answer(millis(50))).await;
+        let sent = bench.sends()[0].at;
+        assert!((secs(first)..secs(first + 10)).contains(&sent), "{quota:?}: {sent:?}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn what_nobody_knows_of_the_last_minute_counts_as_a_request_usually_does() {
     let mut bench = all_limits(10.0, 600.0, 6_000.0);
-    bench.past.last_minute = vec![(millis(10), None); 50];
+    bench.past.recent = vec![(millis(10), None); 50];
     bench.past.tokens_unknown = 100;
     bench.run(20, |_| answer(millis(500))).await;
     // 5,000 of the 6,000 tokens are taken.

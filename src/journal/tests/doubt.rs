@@ -81,6 +81,8 @@ fn sent(row: RowKey, at: SystemTime, latency: u64, ending: Ending) -> Note {
     Note::Ended(Box::new(Ended { row, sent, tries: 0, cost: None, ending }))
 }
 
+const MINUTE: Duration = Duration::from_secs(60);
+
 #[test]
 fn the_last_minute_holds_answers_and_faults_with_their_tokens_in_order() {
     let desk = Desk::new();
@@ -97,9 +99,11 @@ fn the_last_minute_holds_answers_and_faults_with_their_tokens_in_order() {
         sent(row(4, 4), before(20), 1, Ending::Waits(Fault::new(FaultKind::Throttled, "limit_requests", ""))),
         sent(row(5, 5), before(1), 1, Ending::Answered(Answer::default())),
     ]);
-    let minute = desk.reader().last_minute(now()).unwrap();
+    let minute = desk.reader().sent_within(MINUTE, now()).unwrap();
     let known = [(before(59), Some(15)), (before(30), Some(7)), (before(20), Some(0)), (before(1), None)];
     assert_eq!(minute, known);
+    let longer = desk.reader().sent_within(Duration::from_secs(600), now()).unwrap();
+    assert_eq!(longer.len(), 6, "a slow limit looks further back");
 }
 
 #[test]
@@ -111,5 +115,5 @@ fn a_fault_that_was_held_back_does_not_hide_the_last_minute() {
         sent(row(1, 1), before(10), 1, Ending::Waits(fault())),
         sent(row(0, 0), before(100), 1, Ending::Failed(fault())),
     ]);
-    assert_eq!(desk.reader().last_minute(now()).unwrap(), [(before(10), Some(0))]);
+    assert_eq!(desk.reader().sent_within(MINUTE, now()).unwrap(), [(before(10), Some(0))]);
 }

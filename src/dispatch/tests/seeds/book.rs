@@ -111,11 +111,11 @@ impl Book {
     pub(super) fn past(&self, now: Duration, expected: u64) -> Past {
         let minute = Duration::from_secs(60);
         let recent = self.ends.iter().filter(|(at, _)| now - *at < minute);
-        let mut last_minute: Vec<(Duration, Option<u64>)> =
+        let mut recent_ends: Vec<(Duration, Option<u64>)> =
             recent.map(|(at, tokens)| (now - *at, *tokens)).collect();
         let runs =
             self.runs.iter().map(|run| EarlierRun { began: now - run.started, in_doubt: run.in_doubt });
-        last_minute.extend(doubts(runs));
+        recent_ends.extend(doubts(runs, minute));
         Past {
             cost: self.cost,
             tokens: self.tokens,
@@ -123,7 +123,7 @@ impl Book {
             duration: Duration::ZERO,
             reached: self.answers > 0,
             works: self.entries.values().any(|entry| entry.state == State::Ok),
-            last_minute,
+            recent: recent_ends,
             tokens_unknown: self.tokens.checked_div(self.told).unwrap_or(expected),
         }
     }
