@@ -1,5 +1,9 @@
 //! The commands that answer a model's tool calls: arguments on standard input, the result from standard output.
 
+pub mod keeper;
+pub mod kin;
+
+use std::cell::Cell;
 use std::ffi::{OsStr, OsString};
 use std::path::Path;
 use std::process::{ExitStatus, Stdio};
@@ -16,6 +20,7 @@ use crate::job::answer::Tool;
 use crate::job::units;
 use crate::outcome::{Fault, FaultKind};
 use crate::toolbox::Toolbox;
+use kin::Mark;
 
 /// Commands at most that run at once; the others wait their turn, which does not count against their time.
 const AT_ONCE: usize = 32;
@@ -33,12 +38,14 @@ pub struct Commands {
     /// Variables that no command gets to see: those that hold the API key.
     hidden: Vec<OsString>,
     places: Semaphore,
+    mark: Mark,
+    begun: Cell<u64>,
 }
 
 impl Commands {
-    /// The commands of a job; these variables are kept from them.
-    pub fn new(tools: Vec<Tool>, hidden: Vec<OsString>) -> Self {
-        Self { tools, hidden, places: Semaphore::new(AT_ONCE) }
+    /// The commands of a job; these variables are kept from them. They bear the mark of their run.
+    pub fn new(tools: Vec<Tool>, hidden: Vec<OsString>, mark: Mark) -> Self {
+        Self { tools, hidden, places: Semaphore::new(AT_ONCE), mark, begun: Cell::new(0) }
     }
 
     async fn answer(&self, call: &ToolCall) -> Result<String, Fault> {
@@ -47,7 +54,7 @@ impl Commands {
         };
         // Nobody closes the semaphore.
         let _place = self.places.acquire().await;
-        let group = Group(self.start(tool)?);
+        let group = self.start(tool)?;
         match tokio::time::timeout(tool.timeout, group.exchange(call.arguments.as_bytes())).await {
             Ok(Ok(output)) => output.result(tool),
             Ok(Err(error)) => Err(failed("tool_failed", format!("the command of `{}`: {error}", tool.name))),
@@ -59,7 +66,7 @@ impl Commands {
         }
     }
 
-    fn start(&self, tool: &Tool) -> Result<Child, Fault> {
+    fn start(&self, tool: &Tool) -> Result<Group, Fault> {
         let (program, arguments) = tool.command.split_first().map_or(("", &[][..]), |(p, rest)| (p, rest));
         let mut command = Command::new(program);
         // In a group of its own: the Ctrl-C that ends the run in good order lets it come to its end.
@@ -68,10 +75,14 @@ impl Commands {
         for variable in &self.hidden {
             command.env_remove(variable);
         }
-        command.spawn().map_err(|error| {
+        self.begun.set(self.begun.get() + 1);
+        let mark = self.mark.of_call(self.begun.get());
+        command.env(kin::VARIABLE, mark.value());
+        let child = command.spawn().map_err(|error| {
             let message = format!("the command of `{}` cannot be run: {program}: {error}", tool.name);
             failed("tool_failed", message)
-        })
+        })?;
+        Ok(Group { child, mark })
     }
 }
 
@@ -82,12 +93,16 @@ impl Toolbox for Commands {
 }
 
 /// A command at work, with all that it has started: when it is dropped before its end, they end too.
-struct Group(Child);
+struct Group {
+    child: Child,
+    mark: Mark,
+}
 
 impl Group {
     /// Gives the command its input, and waits for its end and for all it says.
     async fn exchange(mut self, input: &[u8]) -> std::io::Result<Output> {
-        let (stdin, stdout, stderr) = (self.0.stdin.take(), self.0.stdout.take(), self.0.stderr.take());
+        let (stdin, stdout, stderr) =
+            (self.child.stdin.take(), self.child.stdout.take(), self.child.stderr.take());
         let give = async {
             if let Some(mut stdin) = stdin {
                 // A command that does not read its arguments may close the pipe; what it says counts.
@@ -97,7 +112,7 @@ impl Group {
         let ((), result, told) =
             tokio::join!(give, said(stdout, LONGEST_RESULT_BYTES + 1), said(stderr, TOLD_BYTES));
         let (result, told) = (result?, told?);
-        let status = self.0.wait().await?;
+        let status = self.child.wait().await?;
         Ok(Output { status, result, told })
     }
 }
@@ -105,7 +120,9 @@ impl Group {
 impl Drop for Group {
     fn drop(&mut self) {
         // A command that has come to its end has no number any more.
-        if let Some(group) = self.0.id().and_then(|id| Pid::from_raw(i32::try_from(id).ok()?)) {
+        if let Some(group) = self.child.id().and_then(|id| Pid::from_raw(i32::try_from(id).ok()?)) {
+            // What has left the group is found while its parents live.
+            kin::end_all(&self.mark, Some(group));
             let _ = kill_process_group(group, Signal::KILL);
         }
     }
@@ -178,7 +195,7 @@ mod tests {
     fn commands(script: &str) -> Commands {
         let command = ["sh", "-c", script].map(str::to_owned).to_vec();
         let tool = Tool { name: "look".into(), command, timeout: Duration::from_secs(20) };
-        Commands::new(vec![tool], vec!["CARGO_MANIFEST_DIR".into()])
+        Commands::new(vec![tool], vec!["CARGO_MANIFEST_DIR".into()], Mark::of_run(rand::random()))
     }
 
     async fn run(commands: &Commands) -> Result<String, String> {
@@ -209,21 +226,24 @@ mod tests {
 
     #[tokio::test]
     async fn a_command_that_hangs_ends_with_all_it_has_started() {
-        let folder = tempfile::tempdir().expect("a folder");
-        let told = folder.path().join("inner");
-        let mut hanging = commands(&format!("sleep 600 & echo $! > {}; wait", told.display()));
-        hanging.tools[0].timeout = Duration::from_millis(500);
-        let message = run(&hanging).await.expect_err("hangs");
-        assert!(message.starts_with("tool_timeout:") && message.contains("500ms"), "{message}");
-        let inner = std::fs::read_to_string(told).expect("its number");
-        let inner = Pid::from_raw(inner.trim().parse().expect("a number")).expect("a process");
-        // It was killed; until its parent takes note of that, it can still be met as a dead one.
-        while rustix::process::test_kill_process(inner).is_ok() {
-            let state = std::fs::read_to_string(format!("/proc/{}/stat", inner.as_raw_nonzero()));
-            if state.is_ok_and(|state| state.contains(") Z ")) {
-                break;
+        let ways =
+            ["sleep 600", "setsid sleep 600", "setsid env -i sleep 600", "(setsid sh -c 'sleep 600' &)"];
+        for way in ways {
+            let folder = tempfile::tempdir().expect("a folder");
+            let told = folder.path().join("inner");
+            let script = format!("{way} > /dev/null 2>&1 & echo $! > {}; wait; sleep 600", told.display());
+            let mut hanging = commands(&script);
+            hanging.tools[0].timeout = Duration::from_millis(500);
+            let message = run(&hanging).await.expect_err("hangs");
+            assert!(message.starts_with("tool_timeout:") && message.contains("500ms"), "{way}: {message}");
+            let inner = std::fs::read_to_string(told).expect("its number");
+            let inner: i32 = inner.trim().parse().expect("a number");
+            // It was killed; until its parent takes note of that, it can still be met as a dead one.
+            while kin::is_living(inner) {
+                tokio::task::yield_now().await;
             }
-            tokio::task::yield_now().await;
+            let left = kin::bearers(&hanging.mark);
+            assert!(left.is_empty(), "{way}: {left:?}");
         }
     }
 

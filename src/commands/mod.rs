@@ -11,6 +11,7 @@ mod export;
 mod forewarning;
 mod init;
 mod interrupt;
+pub mod keeper;
 mod limited;
 mod listener;
 mod load;

@@ -21,7 +21,7 @@ use super::rehearsed::is_rehearsal;
 use super::resume::{resumable, resume_command};
 use super::steward::{Household, Steward};
 use super::summary::{Account, Summary};
-use super::{Failure, forewarning};
+use super::{Failure, forewarning, keeper};
 use crate::api::client::HttpEndpoint;
 use crate::cli::RunArgs;
 use crate::dispatch::stop::{Stop, StopReason, Urgency};
@@ -320,7 +320,9 @@ impl Session<'_> {
         let mut listener = Listener::new(&self.screen, self.args.job.verbose);
         let open_files =
             rustix::process::getrlimit(rustix::process::Resource::Nofile).current.unwrap_or(u64::MAX);
-        let order = Order { plan, run, retry_failed, open_files, helm: &helm, hidden: &self.hidden };
+        let (mark, _keeper) = keeper::of_run(!self.opened.job.tools.is_empty());
+        let order =
+            Order { plan, run, retry_failed, open_files, helm: &helm, hidden: &self.hidden, mark: &mark };
         let audience = Audience { snapshots: &snapshots, listener: &mut listener };
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
         let runtime = runtime.map_err(|source| JournalError::File { path: "the runtime".into(), source })?;

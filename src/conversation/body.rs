@@ -9,6 +9,9 @@ use crate::request::{ChatRequest, Estimate};
 /// What a cut answer's `max_tokens` is multiplied by.
 const GROWTH: u64 = 4;
 
+/// The longest request that is made of a row's steps.
+const MOST_BODY_BYTES: usize = 64 * 1024 * 1024;
+
 /// The request that follows these steps of a row.
 pub(super) fn next(first: &ChatRequest, steps: &[Step]) -> Result<ChatRequest, String> {
     let mut body: Map<String, Value> =
@@ -47,6 +50,10 @@ pub(super) fn next(first: &ChatRequest, steps: &[Step]) -> Result<ChatRequest, S
     }
     body.insert("messages".to_owned(), Value::Array(turns));
     let body = serde_json::to_vec(&body).map_err(|error| error.to_string())?;
+    if body.len() > MOST_BODY_BYTES.max(first.body.len()) {
+        let (bytes, most) = (body.len() >> 20, MOST_BODY_BYTES >> 20);
+        return Err(format!("the row's next request has grown to {bytes} MiB; the most is {most} MiB"));
+    }
     Ok(ChatRequest {
         estimate: grown_estimate(&estimate, first.body.len(), body.len()),
         body,

@@ -18,6 +18,13 @@ use crate::request::ChatRequest;
 use crate::schema::AnswerSchema;
 use calls::ToolCall;
 
+/// Tool calls of one answer that are run at most: each is a process.
+pub const MOST_CALLS: usize = 128;
+
+/// What the tools of one row may say altogether: it is kept in memory and in the journal, and goes out again with each later
+/// request of the row. No service takes a request as long as that.
+pub const MOST_RESULT_BYTES: usize = 8 * 1024 * 1024;
+
 /// How often an answer that the service keeps cutting is continued. A stream has no time limit that is known of, so a
 /// cut is rare, and a row that is cut every time is better told than paid for without end.
 const MOST_RESTS: usize = 3;
@@ -56,6 +63,14 @@ pub struct Step {
     /// What the next request adds: of tool calls, the result of each; of a repair, the fault; empty while the tools
     /// have not been run.
     pub results: Vec<String>,
+}
+
+impl Step {
+    /// The bytes of what tools said.
+    pub fn result_bytes(&self) -> usize {
+        let of_tools = if self.asks == Asks::Tools { self.results.as_slice() } else { &[] };
+        of_tools.iter().map(String::len).sum()
+    }
 }
 
 /// Why a row goes on.
@@ -178,6 +193,11 @@ impl Rules {
             Ok(calls) => calls,
             Err((code, message)) => return Turn::Failed(unfit(code, message, &answer)),
         };
+        if calls.len() > MOST_CALLS {
+            let message =
+                format!("the model makes {} tool calls in one answer; the most is {MOST_CALLS}", calls.len());
+            return Turn::Failed(unfit("too_many_calls", message, &answer));
+        }
         if count(steps, Asks::Tools) >= self.max_rounds as usize {
             let message =
                 format!("the model calls tools still, after {} rounds (`max_rounds`)", self.max_rounds);

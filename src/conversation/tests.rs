@@ -95,6 +95,9 @@ fn calls_that_cannot_be_run_fail_the_row_and_say_why() {
         assert!(fault.message.contains(part), "{}", fault.message);
         assert_eq!(fault.usage.and_then(|usage| usage.total_tokens), Some(9), "it was paid for");
     }
+    let many = vec![call("look", "{}"); MOST_CALLS + 1];
+    assert_eq!(failed(rules.after(&first, &[], called(json!(many)))).code, "too_many_calls");
+    assert!(matches!(rules.after(&first, &[], called(json!(many[1..]))), Turn::Call(..)));
     let round =
         Step { answer: called(json!([call("look", "{}")])), asks: Asks::Tools, results: vec!["x".into()] };
     let rounds = vec![round.clone(); 2];

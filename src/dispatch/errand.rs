@@ -1,5 +1,7 @@
 //! Rows that go on after a paid answer: the tools it calls are run, and the next request is sent.
 
+use std::cell::Cell;
+
 use futures_util::future::join_all;
 use tokio::time::Instant;
 
@@ -8,16 +10,37 @@ use super::judge::End;
 use super::pass::Pass;
 use super::work::{Ready, Work};
 use crate::conversation::calls::ToolCall;
-use crate::conversation::{Asks, Cut, Resumed, Step, Turn};
+use crate::conversation::{Asks, Cut, MOST_RESULT_BYTES, Resumed, Step, Turn};
 use crate::endpoint::Endpoint;
 use crate::failpoint::meet;
 use crate::note::{Ended, Ending, Note};
-use crate::outcome::Fault;
+use crate::outcome::{Fault, FaultKind};
 
 /// A row whose tools have been run. It holds no place meanwhile.
 pub(super) struct Errand {
     work: Work,
     results: Result<Vec<String>, Fault>,
+}
+
+/// What the tools of a row may say still. What does not fit is not kept, so that the others can come to their end.
+struct Room(Cell<usize>);
+
+impl Room {
+    fn of(steps: &[Step]) -> Self {
+        let used = steps.iter().map(Step::result_bytes).sum();
+        Self(Cell::new(MOST_RESULT_BYTES.saturating_sub(used)))
+    }
+
+    fn take(&self, result: String) -> Result<String, Fault> {
+        let Some(left) = self.0.get().checked_sub(result.len()) else {
+            self.0.set(0);
+            let most = MOST_RESULT_BYTES >> 20;
+            let message = format!("the tools of this row say more than {most} MiB together");
+            return Err(Fault::new(FaultKind::Unfit, "too_long_results", message));
+        };
+        self.0.set(left);
+        Ok(result)
+    }
 }
 
 impl<E: Endpoint, L: Ledger> Pass<'_, '_, E, L> {
@@ -123,7 +146,9 @@ impl<E: Endpoint, L: Ledger> Pass<'_, '_, E, L> {
         }
         let toolbox = self.dispatcher.toolbox;
         self.errands.push(Box::pin(async move {
-            let results = join_all(calls.iter().map(|call| toolbox.run(call))).await;
+            let room = Room::of(&work.steps);
+            let results = calls.iter().map(|call| async { room.take(toolbox.run(call).await?) });
+            let results = join_all(results).await;
             Errand { work, results: results.into_iter().collect() }
         }));
     }

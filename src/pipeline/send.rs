@@ -37,6 +37,7 @@ use crate::outcome::{Fault, FaultKind};
 use crate::request::Estimate;
 use crate::tally::{Snapshot, Tally};
 use crate::tools::Commands;
+use crate::tools::kin::Mark;
 
 /// How the sending ended.
 #[derive(Debug)]
@@ -66,6 +67,8 @@ pub struct Order<'a> {
     pub helm: &'a Helm,
     /// Variables that the commands of tools do not get to see.
     pub hidden: &'a [OsString],
+    /// What those commands are known by.
+    pub mark: &'a Mark,
 }
 
 /// Who looks on.
@@ -160,7 +163,7 @@ pub async fn send<E: Endpoint>(
         open_files: order.open_files,
         setters: Setters::of(job),
     };
-    let commands = Commands::new(job.tools.clone(), order.hidden.to_vec());
+    let commands = Commands::new(job.tools.clone(), order.hidden.to_vec(), order.mark.clone());
     let dispatcher = Dispatcher::new(endpoint, &commands, &rules, past, Box::new(rand::random::<f64>));
     let mut dispatcher = dispatcher.steered(order.helm.clone());
     let ballast = Ballast::beside(&path);

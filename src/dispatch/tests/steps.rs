@@ -49,6 +49,34 @@ fn went_on(bench: &Bench) -> usize {
     bench.ended(|ending| matches!(ending, Ending::GoesOn(_))).len()
 }
 
+/// Tools that say a mebibyte each.
+struct Wordy;
+
+impl Toolbox for Wordy {
+    fn run<'a>(&'a self, _: &'a ToolCall) -> LocalBoxFuture<'a, Result<String, Fault>> {
+        Box::pin(std::future::ready(Ok("x".repeat(1 << 20))))
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_row_whose_tools_say_too_much_fails_alone_in_whichever_round() {
+    let mut bench = bench();
+    bench.toolbox = &Wordy;
+    let script = |call: Call| match (call.position, call.turns) {
+        (1, 1) => calls("look", 9),
+        (2, 1) => calls("look", 5),
+        (2, _) => calls("look", 4),
+        (_, 1) => calls("look", 8),
+        _ => answer(millis(200)),
+    };
+    let end = bench.run(4, script).await;
+    assert_eq!(end.reason, StopReason::Finished);
+    let failed: Vec<(u64, String)> =
+        bench.failed().into_iter().map(|(position, fault)| (position, fault.code)).collect();
+    assert_eq!(failed, [(1, "too_long_results".to_owned()), (2, "too_long_results".to_owned())]);
+    assert_eq!(bench.answered(), 2);
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_row_that_calls_tools_goes_on_with_their_results_until_it_is_answered() {
     let bench = bench();

@@ -14,6 +14,7 @@ mod killed;
 mod kills;
 mod moving;
 mod network;
+mod own_end;
 mod poison;
 mod power_cut;
 mod relay;

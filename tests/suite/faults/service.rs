@@ -5,7 +5,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use fanfold::simulator::{Limits, Settings};
 
-use super::scenario;
+use super::{clock_library, scenario};
 use crate::evidence::Seen;
 use crate::harness::{Finished, Scene};
 
@@ -80,5 +80,29 @@ fn limits_that_are_half_of_what_the_job_believes_slow_it_down_and_fail_no_row() 
         assert!(this_run["limits_met"].to_string().contains("throttling"), "{this_run}");
         let throttled = this_run["throttled"].as_u64();
         assert!(throttled < Some(50), "it does not run into the limit over and over: {this_run}");
+    });
+}
+
+#[test]
+fn a_limit_slower_than_one_a_minute_is_kept_over_a_restart() {
+    scenario("service::a_slow_limit_over_a_restart", || {
+        let library = clock_library().expect("the scenario's need");
+        let mut scene = Scene::new();
+        scene.rows_and_job(2, "limits.qps = 0.005\n");
+        let run = |scene: &Scene, later: &str, most: &str| {
+            let mut command = scene.command(&["run", "job.toml", "--max-duration", most]);
+            command
+                .env("LD_PRELOAD", &library)
+                .env("FAKETIME", later)
+                .env("FAKETIME_DONT_FAKE_MONOTONIC", "1");
+            Finished::from(command.output().expect("the binary runs"))
+        };
+        run(&scene, "+0s", "2s").expect_code(7);
+        assert_eq!(scene.witness().len(), 1);
+        run(&scene, "+64s", "4s").expect_code(7);
+        assert_eq!(scene.witness().len(), 1, "its turn comes after 200 seconds");
+        let last = run(&scene, "+230s", "1h").expect_code(0);
+        assert_eq!(scene.witness().len(), 2);
+        scene.judge.judge(&last);
     });
 }

@@ -1,0 +1,137 @@
+//! The processes that belong to a command: it, and what it has started. A process group is left by whoever begins a session of
+//! its own; a variable in the environment goes along, and so does the number of the parent, as far as that lives.
+//!
+//! They are looked for in proc(5), and so on Linux alone; elsewhere nothing is found, and the group is all that is held.
+
+use std::collections::BTreeSet;
+use std::ffi::OsString;
+use std::fs;
+
+use rustix::process::{Pid, Signal, kill_process};
+
+/// The variable by which a command, and what it has started, is known.
+pub(crate) const VARIABLE: &str = "TOOL_OF_FANFOLD";
+
+/// How often the processes are looked for, at most: who starts others faster than they are ended is left at last.
+const ROUNDS: usize = 200;
+
+/// What a run, or one command of it, is known by.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Mark(String);
+
+impl Mark {
+    /// Of a run, by a number that nobody else has.
+    pub fn of_run(number: u64) -> Self {
+        Self(format!("{number:016x}."))
+    }
+
+    /// The same, as it was handed on; `None` of what is none.
+    pub fn of_text(text: &str) -> Option<Self> {
+        let number = text.strip_suffix('.')?;
+        (number.len() == 16).then(|| u64::from_str_radix(number, 16).ok()).flatten().map(Self::of_run)
+    }
+
+    /// Of a command of the run.
+    pub(super) fn of_call(&self, number: u64) -> Self {
+        Self(format!("{}{number:016x}", self.0))
+    }
+
+    fn variable(&self) -> Vec<u8> {
+        format!("{VARIABLE}={}", self.0).into_bytes()
+    }
+
+    /// The value of the variable.
+    pub(super) fn value(&self) -> OsString {
+        self.0.clone().into()
+    }
+
+    /// How it is handed on.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+/// Ends all that bears a mark, with all that it has started, whichever group or session they are in. `first`: one that is known
+/// to belong to them.
+pub(super) fn end_all(mark: &Mark, first: Option<Pid>) {
+    let wanted = mark.variable();
+    let mut known: BTreeSet<i32> = first.into_iter().map(|pid| pid.as_raw_nonzero().get()).collect();
+    for _ in 0..ROUNDS {
+        let living = living();
+        let mut found: BTreeSet<i32> = living
+            .iter()
+            .filter(|(pid, parent)| known.contains(pid) || known.contains(parent) || is_marked(*pid, &wanted))
+            .map(|(pid, _)| *pid)
+            .collect();
+        // Children of children, whatever their order.
+        loop {
+            let more: Vec<i32> = living
+                .iter()
+                .filter(|(pid, parent)| found.contains(parent) && !found.contains(pid))
+                .map(|(pid, _)| *pid)
+                .collect();
+            if more.is_empty() {
+                break;
+            }
+            found.extend(more);
+        }
+        if found.is_empty() {
+            return;
+        }
+        for pid in &found {
+            if let Some(pid) = Pid::from_raw(*pid) {
+                let _ = kill_process(pid, Signal::KILL);
+            }
+        }
+        known.extend(found);
+        std::thread::yield_now();
+    }
+}
+
+/// Every process that is not dead yet, and its parent.
+fn living() -> Vec<(i32, i32)> {
+    let Ok(entries) = fs::read_dir("/proc") else { return Vec::new() };
+    let numbers = entries.filter_map(|entry| entry.ok()?.file_name().to_str()?.parse::<i32>().ok());
+    numbers.filter_map(|pid| Some((pid, parent_of(pid)?))).collect()
+}
+
+/// The parent of a living process. The name before it, in parentheses, may hold anything.
+fn parent_of(pid: i32) -> Option<i32> {
+    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+    let (_, rest) = stat.rsplit_once(')')?;
+    let mut fields = rest.split_ascii_whitespace();
+    let state = fields.next()?;
+    let is_dead = matches!(state, "Z" | "X" | "x");
+    fields.next().filter(|_| !is_dead)?.parse().ok()
+}
+
+fn is_marked(pid: i32, wanted: &[u8]) -> bool {
+    let environment = fs::read(format!("/proc/{pid}/environ")).unwrap_or_default();
+    environment.split(|byte| *byte == 0).any(|variable| variable.starts_with(wanted))
+}
+
+/// Whether a process is not dead yet.
+#[cfg(test)]
+pub(super) fn is_living(pid: i32) -> bool {
+    parent_of(pid).is_some()
+}
+
+/// The living processes that bear a mark.
+#[cfg(test)]
+pub(super) fn bearers(mark: &Mark) -> Vec<i32> {
+    living().into_iter().map(|(pid, _)| pid).filter(|pid| is_marked(*pid, &mark.variable())).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_mark_is_handed_on_as_text_and_nothing_else_is_one() {
+        let mark = Mark::of_run(7);
+        assert_eq!(Mark::of_text(mark.as_str()), Some(mark));
+        for text in ["", ".", "7.", "000000000000000z.", "0000000000000007", "000000000000000700."] {
+            assert_eq!(Mark::of_text(text), None, "{text}");
+        }
+    }
+}

@@ -1,0 +1,109 @@
+//! Rows and tools that would end more than themselves: what is too much for this machine fails its row, and a tool ends with its
+//! time and with its run.
+
+use std::os::unix::fs::PermissionsExt;
+use std::process::{Command, Stdio};
+
+use serde_json::json;
+
+use super::scenario;
+use crate::harness::{CANARY, Finished, Scene};
+
+const DEFINITION: &str = "[[request.tools]]\ntype = \"function\"\nfunction = { name = \"look\", parameters = { type = \"object\" } }\n\
+                          [tools.look]\ncommand = [\"./look.sh\"]\n";
+
+/// So many calls of the tool in the first answer to a row.
+fn calls(row: usize, count: usize) -> String {
+    let function = json!({ "name": "look", "arguments": "{}" });
+    let call = |n: usize| json!({ "id": format!("c{n}"), "type": "function", "function": function });
+    let calls: Vec<_> = (0..count).map(call).collect();
+    let message = json!({ "role": "assistant", "content": "", "tool_calls": calls });
+    let usage = json!({ "prompt_tokens": 0, "completion_tokens": 0, "total_tokens": 0 });
+    let choice = json!({ "index": 0, "finish_reason": "tool_calls", "message": message });
+    let body = json!({ "id": "x", "choices": [choice], "usage": usage });
+    format!("[[fault]]\ncontains = \"of row {row}.\"\ntimes = 1\nstatus = 200\nbody = '''{body}'''\n")
+}
+
+/// A scene of ten rows whose tool is that script.
+fn scene(script: &str, tool: &str, more: &str) -> Scene {
+    let mut scene = Scene::with_script(script);
+    scene.rows_and_job(10, &format!("{DEFINITION}{more}"));
+    let file = scene.write("look.sh", format!("#!/bin/sh\n{tool}\n"));
+    std::fs::set_permissions(&file, std::fs::Permissions::from_mode(0o755)).expect("executable");
+    scene
+}
+
+/// Runs the job with so many kilobytes of addresses.
+fn run_within(scene: &Scene, kilobytes: usize) -> Finished {
+    let binary = env!("CARGO_BIN_EXE_fanfold");
+    let script = format!("ulimit -v {kilobytes}; exec {binary} run job.toml");
+    let mut command = Command::new("sh");
+    command.args(["-c", &script]).current_dir(scene.path("")).stdin(Stdio::null());
+    command.env_clear().env("PATH", std::env::var_os("PATH").unwrap_or_default());
+    command.env("DASHSCOPE_API_KEY", CANARY);
+    Finished::from(command.output().expect("the shell runs"))
+}
+
+#[test]
+fn tools_that_are_called_too_often_or_say_too_much_fail_their_row_alone() {
+    scenario("own_end::of_tools_without_bounds", || {
+        let script = calls(3, 180) + &calls(4, 40) + &calls(5, 2);
+        let scene = scene(&script, "head -c 1000000 /dev/zero | tr '\\0' x", "");
+        run_within(&scene, 2_000_000).expect_code(3);
+        let rows = scene.output();
+        let codes: Vec<&str> = rows.iter().map(|row| row["error_code"].as_str().unwrap_or("")).collect();
+        assert_eq!(codes, ["", "", "", "too_many_calls", "too_long_results", "", "", "", "", ""]);
+        assert!(
+            rows[3]["error"].as_str().is_some_and(|error| error.contains("180 tool calls")),
+            "{}",
+            rows[3]
+        );
+        assert!(rows[4]["error"].as_str().is_some_and(|error| error.contains("8 MiB")), "{}", rows[4]);
+    });
+}
+
+/// The processes whose command line holds this word.
+fn running(word: &str) -> Vec<String> {
+    let processes = glob::glob("/proc/[0-9]*/cmdline").expect("a pattern").flatten();
+    let lines = processes.filter_map(|file| std::fs::read(file).ok());
+    let lines = lines.map(|line| String::from_utf8_lossy(&line).replace('\0', " "));
+    lines.filter(|line| line.contains(word)).collect()
+}
+
+/// A number of seconds that no other process sleeps for.
+fn odd_time(salt: u32) -> String {
+    format!("{}.{salt}", 100_000 + std::process::id())
+}
+
+#[test]
+fn a_tool_in_a_session_of_its_own_ends_with_its_time() {
+    scenario("own_end::of_a_tool_in_another_session", || {
+        let time = odd_time(1);
+        let tool = format!("setsid sleep {time} & (setsid sleep {time} &); sleep {time}");
+        let mut scene = scene(&calls(3, 1), &tool, "timeout = \"1s\"\n");
+        scene.run_job(&["job.toml"]).expect_code(3);
+        assert_eq!(scene.output()[3]["error_code"], "tool_timeout");
+        assert!(running(&time).is_empty(), "{:?}", running(&time));
+    });
+}
+
+#[test]
+fn the_tools_of_a_run_that_is_killed_end_with_it() {
+    scenario("own_end::of_the_tools_of_a_killed_run", || {
+        let time = odd_time(2);
+        let tool = format!("setsid sleep {time} & echo > began; sleep {time}");
+        let mut scene = scene(&calls(3, 1), &tool, "");
+        let mut child = scene.start(&["run", "job.toml"]);
+        while !scene.path("began").exists() {
+            std::thread::yield_now();
+        }
+        child.kill().expect("killed");
+        child.wait().expect("ended");
+        // The keeper ends them within a moment; a tool that it missed would sleep for a day.
+        while !running(&time).is_empty() {
+            std::thread::yield_now();
+        }
+        scene.write("look.sh", "#!/bin/sh\necho fine\n");
+        scene.run_job(&["job.toml"]).expect_code(0);
+    });
+}
