@@ -1,5 +1,7 @@
 //! What a journal tells, looking back: of each request that came to its end, of each row that failed, of each run.
 
+use serde::Serialize;
+
 use crate::outcome::Usage;
 
 /// A paid answer.
@@ -71,7 +73,7 @@ pub struct PastHeld {
 }
 
 /// A run.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct PastRun {
     /// Its number, from 1.
     pub number: i64,
@@ -102,7 +104,7 @@ pub struct PastRun {
 }
 
 /// What somebody told the job while it ran.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct PastOrder {
     /// What it is about.
     pub key: String,

@@ -32,7 +32,7 @@ const STAGES: [&str; 7] = ["read", "render", "dispatch", "api", "journal", "tool
 const SIDE_ROOMS: [&str; 4] = ["models", "report", "simulator", "watch"];
 
 /// Each foreign crate that has a home, with the files and folders it may be named in.
-const HOMES: [(&str, &[&str]); 26] = [
+const HOMES: [(&str, &[&str]); 27] = [
     ("aho_corasick", &["render/glossary.rs", "api/secrets.rs"]),
     ("reqwest", &["api/"]),
     ("rustls", &["api/client.rs"]),
@@ -60,7 +60,8 @@ const HOMES: [(&str, &[&str]); 26] = [
         "arrow_schema",
         &["row.rs", "read/", "write/parquet", "write/cells.rs", "write/columns", "write/answer.rs"],
     ),
-    ("minijinja", &["render/"]),
+    ("minijinja", &["render/", "report/page"]),
+    ("hdrhistogram", &["report/histogram"]),
     ("jsonschema", &["schema.rs", "schema/"]),
     ("regex_syntax", &["simulator/"]),
     ("indicatif", &["watch/"]),

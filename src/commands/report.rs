@@ -19,10 +19,10 @@ use crate::journal::lock::Lock;
 use crate::journal::reader::Reader;
 use crate::journal::{self, JournalError};
 use crate::pipeline::PipelineError;
-use crate::report::{About, Figures, Rows, page};
+use crate::report::{Figures, ReportSubject, RowCounts, page};
 use crate::write::whole_file;
 
-/// Orders that are told at most: the last ones.
+/// Orders that are listed at most: the last ones.
 const ORDERS: u32 = 30;
 
 /// Runs the command.
@@ -34,7 +34,8 @@ pub(super) fn run(mut args: ReportArgs) -> Result<Exit, Failure> {
     let path = job.output.journal();
     let reader = Reader::new(journal::open_to_read(&path)?, &path);
     let figures = gather(&reader, &job)?;
-    let html = page(&figures, &about(&reader, &job, &figures)?);
+    let html = page(&figures, &subject(&reader, &job, &figures)?)
+        .map_err(|error| Failure::new(format!("the page cannot be made: {error:#}")))?;
     match asked.as_deref() {
         Some("-") => stdout().lock().write_all(html.as_bytes())?,
         asked => {
@@ -57,17 +58,17 @@ fn gather(reader: &Reader, job: &Job) -> Result<Figures, JournalError> {
     Ok(figures)
 }
 
-fn about(reader: &Reader, job: &Job, figures: &Figures) -> Result<About, JournalError> {
+fn subject(reader: &Reader, job: &Job, figures: &Figures) -> Result<ReportSubject, JournalError> {
     let counts = reader.counts(None)?;
     let described: Value =
         reader.last_job()?.and_then(|text| serde_json::from_str(&text).ok()).unwrap_or_default();
     let mut names = BTreeMap::new();
-    for told in figures.told() {
-        names.extend(reader.row_of(told.entry)?.map(|name| (told.entry, name)));
+    for outlier in figures.outliers() {
+        names.extend(reader.row_of(outlier.entry)?.map(|name| (outlier.entry, name)));
     }
-    Ok(About {
+    Ok(ReportSubject {
         output: job.output.path.display().to_string(),
-        rows: Rows { all: described["rows"].as_u64(), ok: counts.ok, failed: counts.failed },
+        rows: RowCounts { all: described["rows"].as_u64(), ok: counts.ok, failed: counts.failed },
         limits: limits_of(&described, job),
         running: Lock::holder(reader.path()).is_some(),
         names,

@@ -1,15 +1,12 @@
-//! The charts: bars in SVG that are as wide as the page, with texts that keep their size.
+//! The charts, in numbers: bars, marks, and labels, which the template makes SVG of.
 //!
 //! What lies side by side is placed in per cent and what stands upright in pixels, so that no script has to fit it.
 
-use std::fmt::Display;
-use std::time::Duration;
+use serde::Serialize;
 
-use super::markup::Markup;
-use super::spread::Spread;
+use super::bottleneck::{class_of, time};
+use super::histogram::Histogram;
 use super::timeline::{Slice, Timeline};
-use super::verdict::class_of;
-use crate::job::units::shown;
 use crate::text::{count, counted};
 
 /// The height of the bars, in pixels.
@@ -17,6 +14,9 @@ const HEIGHT: f64 = 150.0;
 
 /// Where bars begin, below the label of the highest line.
 const TOP: f64 = 18.0;
+
+/// Where bars end.
+const BASE: f64 = TOP + HEIGHT;
 
 /// Room below the bars for the labels of the axis.
 const FOOT: f64 = 22.0;
@@ -33,6 +33,50 @@ const NAME: f64 = 0.1;
 /// Runs whose beginnings are named in the chart.
 const NAMED_RUNS: usize = 6;
 
+/// A chart. Widths and places across it are in per cent, heights in pixels.
+#[derive(Debug, Default, Serialize)]
+pub(super) struct Chart {
+    /// What it shows, for those who cannot see it.
+    title: String,
+    height: f64,
+    /// The lines across it, with their values.
+    grid: Vec<Label>,
+    bars: Vec<Rectangle>,
+    marks: Vec<Mark>,
+    labels: Vec<Label>,
+}
+
+/// A filled rectangle.
+#[derive(Debug, Default, Serialize)]
+pub(super) struct Rectangle {
+    class: &'static str,
+    x: f64,
+    y: f64,
+    width: f64,
+    height: f64,
+    /// What it says under the pointer.
+    hover: String,
+}
+
+/// A line from top to bottom.
+#[derive(Debug, Serialize)]
+struct Mark {
+    class: &'static str,
+    x: f64,
+    top: f64,
+    bottom: f64,
+    hover: String,
+}
+
+/// A word.
+#[derive(Debug, Serialize)]
+struct Label {
+    x: f64,
+    y: f64,
+    anchor: &'static str,
+    text: String,
+}
+
 /// What is shown of a slice of time: its height each second, and how a height is written.
 pub(super) struct Rate {
     pub(super) title: &'static str,
@@ -42,93 +86,97 @@ pub(super) struct Rate {
 }
 
 /// A rate over the time of running, with what was throttled and what held the run back below it.
-pub(super) fn over_time(timeline: &Timeline, rate: &Rate, causes: &[(String, f64)]) -> Markup {
-    let mut svg = Markup::default();
+pub(super) fn over_time(timeline: &Timeline, rate: &Rate, causes: &[(String, f64)]) -> Chart {
     let each_second = |slice: &Slice| (rate.of)(slice) as f64 / slice.seconds;
-    let most = timeline.slices.iter().map(each_second).fold(0.0, f64::max);
-    let top = nice(most);
-    let height = TOP + HEIGHT + STRIPS + FOOT;
-    let title = format!("{} over {} of running", rate.title, time(timeline.seconds));
-    scale(&mut svg, top, height, rate.written);
-    svg.put("<svg class=\"chart\" height=\"{}\" role=\"img\" aria-label=\"{}\">\n", &[&height, &title]);
-    grid(&mut svg, top);
+    let top = nice(timeline.slices.iter().map(each_second).fold(0.0, f64::max));
+    let mut chart = Chart {
+        title: format!("{} over {} of running", rate.title, time(timeline.seconds)),
+        height: BASE + STRIPS + FOOT,
+        grid: grid(top, rate.written),
+        ..Chart::default()
+    };
     for slice in &timeline.slices {
-        let (x, width) = place(timeline, slice);
         let high = scaled(each_second(slice), top);
         let hover = hover(timeline, slice, rate, causes);
-        svg.put(
-            "<rect class=\"bar\" x=\"{}\" y=\"{}\" width=\"{}\" height=\"{}\"><title>{}</title></rect>\n",
-            &[&x, &px(TOP + HEIGHT - high), &width, &px(high), &hover],
-        );
+        let (x, width) = (percent(slice.from / timeline.seconds), percent(slice.seconds / timeline.seconds));
+        let part = |class, y, height| Rectangle {
+            class,
+            x,
+            y: pixels(y),
+            width,
+            height: pixels(height),
+            hover: hover.clone(),
+        };
+        chart.bars.push(part("bar", BASE - high, high));
         if slice.throttled > 0 {
-            svg.put(
-                "<rect class=\"throttled\" x=\"{}\" y=\"{}\" width=\"{}\" height=\"7\"><title>{}</title></rect>\n",
-                &[&x, &px(TOP + HEIGHT + 4.0), &width, &hover],
-            );
+            chart.bars.push(part("throttled", BASE + 4.0, 7.0));
         }
-        strip(&mut svg, slice, (&x, &width), &hover, causes);
+        // What held the run back: each cause as high as its share of the time.
+        let whole: f64 = slice.held.iter().map(|(_, seconds)| seconds).sum();
+        let mut y = BASE + 14.0;
+        for (cause, seconds) in slice.held.iter().filter(|_| whole > 0.0) {
+            let Some((cause, _)) = causes.get(*cause) else { continue };
+            let high = STRIP * seconds / whole;
+            chart.bars.push(part(class_of(cause), y, high));
+            y += high;
+        }
     }
-    borders(&mut svg, timeline);
+    chart.mark_runs(timeline);
     let quarters = [0.0, 0.25, 0.5, 0.75, 1.0];
-    let words = quarters.map(|share| (share, time(timeline.seconds * share)));
-    axis(&mut svg, TOP + HEIGHT + STRIPS, &words);
-    svg.raw("</svg></div>\n");
-    svg
+    let words = quarters.map(|share| (share, zero_or(timeline.seconds * share, time)));
+    chart.axis(BASE + STRIPS, &words);
+    chart
 }
 
-/// How values are spread, with three percentiles marked.
-pub(super) fn histogram(spread: &Spread, title: &str, noun: &str, written: impl Fn(u64) -> String) -> Markup {
-    let mut svg = Markup::default();
-    let bars = spread.bars();
-    let (Some(first), Some(last)) = (bars.first(), bars.last()) else { return svg };
-    let (low, high) = (first.from, last.below);
-    let wide = spread.is_wide();
-    let at = |value: u64| match wide {
-        true => {
-            let log = |value: u64| (value.max(1) as f64).ln();
-            (log(value) - log(low)) / (log(high) - log(low))
+/// How values are spread, with three percentiles marked; `None` of no values.
+pub(super) fn histogram(
+    of: &Histogram,
+    title: &str,
+    noun: &str,
+    written: impl Fn(u64) -> String,
+) -> Option<Chart> {
+    let bars = of.bars();
+    let (low, high) = (bars.first()?.from, bars.last()?.below);
+    let wide = of.is_wide();
+    let at = |value: u64| {
+        let log = |value: u64| (value.max(1) as f64).ln();
+        match wide {
+            true => (log(value) - log(low)) / (log(high) - log(low)),
+            false => value.saturating_sub(low) as f64 / (high - low) as f64,
         }
-        false => value.saturating_sub(low) as f64 / (high - low) as f64,
     };
     let top = nice(bars.iter().map(|bar| bar.count).max().unwrap_or(1) as f64).max(1.0);
-    let written_count = |value: f64| count(value.round() as u64);
-    let height = TOP + HEIGHT + FOOT;
-    scale(&mut svg, top, height, written_count);
-    svg.put("<svg class=\"chart\" height=\"{}\" role=\"img\" aria-label=\"{}\">\n", &[&height, &title]);
-    grid(&mut svg, top);
+    let mut chart = Chart {
+        title: title.to_owned(),
+        height: BASE + FOOT,
+        grid: grid(top, |value| count(value.round() as u64)),
+        ..Chart::default()
+    };
     for bar in bars.iter().filter(|bar| bar.count > 0) {
         let (x, tall) = (at(bar.from), scaled(bar.count as f64, top).max(1.0));
         let range = match bar.below - bar.from {
             1 => written(bar.from),
             _ => format!("{} to {}", written(bar.from), written(bar.below - 1)),
         };
-        svg.put(
-            "<rect class=\"bar\" x=\"{}\" y=\"{}\" width=\"{}\" height=\"{}\"><title>{}: {}</title></rect>\n",
-            &[
-                &percent(x),
-                &px(TOP + HEIGHT - tall),
-                &percent((at(bar.below) - x).max(0.0)),
-                &px(tall),
-                &range,
-                &counted(bar.count, noun),
-            ],
-        );
+        chart.bars.push(Rectangle {
+            class: "bar",
+            x: percent(x),
+            y: pixels(BASE - tall),
+            width: percent((at(bar.below) - x).max(0.0)),
+            height: pixels(tall),
+            hover: format!("{range}: {}", counted(bar.count, noun)),
+        });
     }
     let mut free_from = 0.0;
     for (name, value) in [("p50", 50.0), ("p90", 90.0), ("p99", 99.0)] {
-        let Some(value) = spread.percentile(value) else { continue };
+        let Some(value) = of.percentile(value) else { continue };
         let x = at(value);
-        svg.put(
-            "<line class=\"mark\" x1=\"{}\" x2=\"{}\" y1=\"{}\" y2=\"{}\"><title>{}: {}</title></line>\n",
-            &[&percent(x), &percent(x), &TOP, &(TOP + HEIGHT), &name, &written(value)],
-        );
+        let hover = format!("{name}: {}", written(value));
+        chart.marks.push(Mark { class: "mark", x: percent(x), top: TOP, bottom: BASE, hover });
         // Names that would lie over each other are left to the line above the chart.
         if x >= free_from {
             free_from = x + NAME;
-            svg.put(
-                "<text class=\"label\" x=\"{}\" y=\"12\" text-anchor=\"middle\">{}</text>\n",
-                &[&percent(x), &name],
-            );
+            chart.labels.push(Label { x: percent(x), y: 12.0, anchor: "middle", text: name.to_owned() });
         }
     }
     let borders: Vec<u64> = bars.iter().map(|bar| bar.from).chain([high]).collect();
@@ -138,60 +186,45 @@ pub(super) fn histogram(spread: &Spread, title: &str, noun: &str, written: impl 
         .map(|border| (at(border), written(border)))
         .collect();
     words.dedup();
-    axis(&mut svg, TOP + HEIGHT, &words);
-    svg.raw("</svg></div>\n");
-    svg
+    chart.axis(BASE, &words);
+    Some(chart)
 }
 
-/// Shares of a whole, side by side: class, what it says, and its size.
-pub(super) fn shares(title: &str, parts: &[(&'static str, String, f64)]) -> Markup {
-    let mut svg = Markup::default();
+/// Shares of a whole, side by side: the class of each, what it says, and its size. Nothing of a whole of nothing.
+pub(super) fn shares(parts: Vec<(&'static str, String, f64)>) -> Vec<Rectangle> {
     let whole: f64 = parts.iter().map(|(.., size)| size).sum();
-    if whole <= 0.0 {
-        return svg;
-    }
-    svg.put("<svg class=\"chart\" height=\"22\" role=\"img\" aria-label=\"{}\">\n", &[&title]);
     let mut before = 0.0;
-    for (class, says, size) in parts {
-        svg.put(
-            "<rect class=\"{}\" x=\"{}\" y=\"0\" width=\"{}\" height=\"22\"><title>{}</title></rect>\n",
-            &[class, &percent(before / whole), &percent(size / whole), says],
-        );
+    let share = |(class, hover, size): (&'static str, String, f64)| {
+        let x = percent(before / whole);
         before += size;
+        Rectangle { class, x, width: percent(size / whole), height: 22.0, hover, ..Rectangle::default() }
+    };
+    if whole > 0.0 { parts.into_iter().map(share).collect() } else { Vec::new() }
+}
+
+impl Chart {
+    /// Where runs begin, but for the first.
+    fn mark_runs(&mut self, timeline: &Timeline) {
+        for span in timeline.spans.iter().skip(1) {
+            let x = percent(timeline.slices[span.first].from / timeline.seconds);
+            let hover = format!("run {}", span.run);
+            if timeline.spans.len() <= NAMED_RUNS {
+                self.labels.push(Label { x, y: 12.0, anchor: "start", text: hover.clone() });
+            }
+            self.marks.push(Mark { class: "border", x, top: 4.0, bottom: BASE + STRIPS, hover });
+        }
     }
-    svg.raw("</svg>\n");
-    svg
-}
 
-/// A bar in a cell of a table, for a part of the largest.
-pub(super) fn cell(share: f64) -> Markup {
-    let mut svg = Markup::default();
-    svg.put(
-        "<svg class=\"cell\" width=\"100%\" height=\"10\" aria-hidden=\"true\"><rect class=\"bar\" width=\"{}\" \
-         height=\"10\"/></svg>",
-        &[&percent(share.clamp(0.0, 1.0))],
-    );
-    svg
-}
-
-/// What held the run back in a slice: each cause as high as its share of the time.
-fn strip(
-    svg: &mut Markup,
-    slice: &Slice,
-    (x, width): (&String, &String),
-    hover: &str,
-    causes: &[(String, f64)],
-) {
-    let whole: f64 = slice.held.iter().map(|(_, seconds)| seconds).sum();
-    let mut y = TOP + HEIGHT + 14.0;
-    for (cause, seconds) in slice.held.iter().filter(|_| whole > 0.0) {
-        let Some((cause, _)) = causes.get(*cause) else { continue };
-        let high = STRIP * seconds / whole;
-        svg.put(
-            "<rect class=\"{}\" x=\"{}\" y=\"{}\" width=\"{}\" height=\"{}\"><title>{}</title></rect>\n",
-            &[&class_of(cause), x, &px(y), width, &px(high), &hover],
-        );
-        y += high;
+    /// The labels below an axis; those at its ends stay within it.
+    fn axis(&mut self, y: f64, words: &[(f64, String)]) {
+        for (share, word) in words {
+            let anchor = match share {
+                0.0 => "start",
+                1.0 => "end",
+                _ => "middle",
+            };
+            self.labels.push(Label { x: percent(*share), y: y + 15.0, anchor, text: word.clone() });
+        }
     }
 }
 
@@ -199,7 +232,7 @@ fn hover(timeline: &Timeline, slice: &Slice, rate: &Rate, causes: &[(String, f64
     let until = slice.from + slice.seconds;
     let mut words = format!(
         "{} to {}: {} {}",
-        time(slice.from),
+        zero_or(slice.from, time),
         time(until),
         (rate.written)((rate.of)(slice) as f64 / slice.seconds),
         rate.noun
@@ -220,82 +253,34 @@ fn hover(timeline: &Timeline, slice: &Slice, rate: &Rate, causes: &[(String, f64
     words
 }
 
-/// Where runs begin, but for the first.
-fn borders(svg: &mut Markup, timeline: &Timeline) {
-    for span in timeline.spans.iter().skip(1) {
-        let (x, _) = place(timeline, &timeline.slices[span.first]);
-        svg.put(
-            "<line class=\"border\" x1=\"{}\" x2=\"{}\" y1=\"4\" y2=\"{}\"/>\n",
-            &[&x, &x, &(TOP + HEIGHT + STRIPS)],
-        );
-        if timeline.spans.len() <= NAMED_RUNS {
-            svg.put("<text class=\"label\" x=\"{}\" y=\"12\" dx=\"4\">run {}</text>\n", &[&x, &span.run]);
-        }
-    }
+/// The lines across a chart and their values; of a chart of nothing, the one at the bottom alone.
+fn grid(top: f64, written: impl Fn(f64) -> String) -> Vec<Label> {
+    let lines: &[f64] = if top > 0.0 { &[0.0, 0.5, 1.0] } else { &[0.0] };
+    let line = |share: &f64| Label {
+        x: 100.0,
+        y: pixels(BASE - HEIGHT * share),
+        anchor: "end",
+        text: zero_or(top * share, &written),
+    };
+    lines.iter().map(line).collect()
 }
 
-fn grid(svg: &mut Markup, top: f64) {
-    for share in lines(top) {
-        let y = px(TOP + HEIGHT * (1.0 - share));
-        svg.put("<line class=\"grid\" x1=\"0\" x2=\"100%\" y1=\"{}\" y2=\"{}\"/>\n", &[&y, &y]);
-    }
-}
-
-/// The values of the lines, in a drawing of their own to the left of the bars.
-fn scale(svg: &mut Markup, top: f64, height: f64, written: impl Fn(f64) -> String) {
-    svg.put("<div class=\"plot\"><svg class=\"scale\" height=\"{}\" aria-hidden=\"true\">\n", &[&height]);
-    for share in lines(top) {
-        let y = px(TOP + HEIGHT * (1.0 - share) + 4.0);
-        let value = if *share > 0.0 { written(top * share) } else { "0".to_owned() };
-        svg.put(
-            "<text class=\"label\" x=\"100%\" dx=\"-8\" y=\"{}\" text-anchor=\"end\">{}</text>\n",
-            &[&y, &value],
-        );
-    }
-    svg.raw("</svg>\n");
-}
-
-/// Where lines are drawn: of nothing, at the bottom alone.
-fn lines(top: f64) -> &'static [f64] {
-    if top > 0.0 { &[0.0, 0.5, 1.0] } else { &[0.0] }
-}
-
-/// The labels below an axis; those at its ends stay within it.
-fn axis(svg: &mut Markup, y: f64, words: &[(f64, String)]) {
-    for (share, word) in words {
-        let anchor = match share {
-            0.0 => "start",
-            1.0 => "end",
-            _ => "middle",
-        };
-        svg.put(
-            "<text class=\"label\" x=\"{}\" y=\"{}\" text-anchor=\"{}\">{}</text>\n",
-            &[&percent(*share), &(y + 15.0), &anchor, word],
-        );
-    }
-}
-
-fn place(timeline: &Timeline, slice: &Slice) -> (String, String) {
-    (percent(slice.from / timeline.seconds), percent(slice.seconds / timeline.seconds))
+/// 0 has no unit.
+fn zero_or(value: f64, written: impl Fn(f64) -> String) -> String {
+    if value > 0.0 { written(value) } else { "0".to_owned() }
 }
 
 fn scaled(value: f64, top: f64) -> f64 {
     if top > 0.0 { HEIGHT * value / top } else { 0.0 }
 }
 
-fn px(pixels: f64) -> impl Display {
+fn pixels(pixels: f64) -> f64 {
     (pixels * 10.0).round() / 10.0
 }
 
-fn percent(share: f64) -> String {
-    format!("{:.3}%", share * 100.0)
-}
-
-fn time(seconds: f64) -> String {
-    match seconds {
-        0.0 => "0".to_owned(),
-        seconds => shown(Duration::try_from_secs_f64(seconds).unwrap_or_default()),
-    }
+/// A share in per cent, to three places.
+fn percent(share: f64) -> f64 {
+    (share * 100_000.0).round() / 1000.0
 }
 
 /// The next value upward that reads well as the highest line: 1, 2, 4, 5 or 8 times a power of ten. 0 of nothing.
@@ -322,5 +307,13 @@ mod tests {
             assert!(top >= most && top <= most * 2.1, "{most}: {top}");
         }
         assert_eq!((nice(0.0), nice(f64::NAN)), (0.0, 0.0));
+    }
+
+    #[test]
+    fn shares_fill_the_whole_width_in_their_order() {
+        let parts = shares(vec![("by-rate", "rate".to_owned(), 3.0), ("by-cap", "cap".to_owned(), 1.0)]);
+        let places: Vec<(f64, f64)> = parts.iter().map(|part| (part.x, part.width)).collect();
+        assert_eq!(places, [(0.0, 75.0), (75.0, 25.0)]);
+        assert!(shares(vec![("by-rate", String::new(), 0.0)]).is_empty());
     }
 }

@@ -3,16 +3,18 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use super::alike::Kinds;
-use super::spread::Spread;
+use serde::Serialize;
+
+use super::histogram::Histogram;
+use super::message_groups::MessageGroups;
 use super::timeline::Timeline;
 use crate::history::{FailedRow, PastAnswer, PastFault, PastHeld, PastRun};
 use crate::job::price::{ByKind, Price};
 
-/// Rows that are told one by one: the slowest, and the longest.
-pub const TOLD: usize = 10;
+/// Outliers of each kind that are listed: the slowest answers, and the longest.
+pub(super) const OUTLIERS: usize = 10;
 
-/// Different words of a server that are told apart; what comes after is counted together.
+/// Different words of a server that are counted apart; later ones are counted together.
 const WORDS: usize = 40;
 
 /// Seconds of the steps in which spending is summed up, until it is known to which day they belong: every time zone is a
@@ -22,9 +24,9 @@ pub(super) const QUARTER: f64 = 900.0;
 /// What is counted of the words that are too many.
 const OTHER: &str = "other";
 
-/// An answer that is told by itself.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Told {
+/// An answer that is listed by itself.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+pub struct AnswerFigures {
     /// The entry of its row.
     pub entry: i64,
     /// From sending to the end of the reply.
@@ -36,7 +38,7 @@ pub struct Told {
 }
 
 /// What was spent in a span of time.
-#[derive(Debug, Clone, Copy, Default, PartialEq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize)]
 pub(super) struct Spending {
     pub(super) requests: u64,
     pub(super) tokens: u64,
@@ -44,16 +46,16 @@ pub(super) struct Spending {
 }
 
 /// The row that stands for its kind of failure: its number from 0, and its identifier.
-pub(super) type Example = (u64, Option<String>);
+pub(super) type ExampleRow = (u64, Option<String>);
 
 /// The figures of a journal.
 #[derive(Debug, Default)]
 pub struct Figures {
     pub(super) runs: Vec<PastRun>,
     pub(super) timeline: Timeline,
-    pub(super) latency: Spread,
-    pub(super) prompt: Spread,
-    pub(super) completion: Spread,
+    pub(super) latency: Histogram,
+    pub(super) prompt: Histogram,
+    pub(super) completion: Histogram,
     pub(super) answers: u64,
     pub(super) rows: u64,
     /// Answers of which the service did not say what they used.
@@ -66,19 +68,38 @@ pub struct Figures {
     pub(super) costs: Option<ByKind>,
     pub(super) cost: Option<f64>,
     pub(super) quarters: BTreeMap<i64, Spending>,
-    pub(super) slowest: Vec<Told>,
-    pub(super) longest: Vec<Told>,
-    pub(super) failed: Kinds<Example>,
-    pub(super) faults: Kinds<Option<u16>>,
+    pub(super) slowest: Vec<AnswerFigures>,
+    pub(super) longest: Vec<AnswerFigures>,
+    pub(super) failed: MessageGroups<ExampleRow>,
+    pub(super) faults: MessageGroups<Option<u16>>,
     pub(super) throttled: u64,
     pub(super) causes: Vec<(String, f64)>,
     price: Option<Arc<Price>>,
 }
 
+impl Spending {
+    /// Takes in what another span of time cost.
+    pub(super) fn add(&mut self, other: &Self) {
+        self.requests += other.requests;
+        self.tokens = self.tokens.saturating_add(other.tokens);
+        self.cost = self.cost.into_iter().chain(other.cost).reduce(|one, other| one + other);
+    }
+
+    /// By which spans are compared: money, or tokens where no price is known.
+    pub(super) fn size(&self) -> f64 {
+        self.cost.unwrap_or(self.tokens as f64)
+    }
+}
+
 impl Figures {
+    /// The sum of a count over all runs.
+    pub(super) fn sum(&self, of: fn(&PastRun) -> u64) -> u64 {
+        self.runs.iter().fold(0, |sum, run| sum.saturating_add(of(run)))
+    }
+
     /// Requests of all runs.
     pub(super) fn requests(&self) -> u64 {
-        self.runs.iter().fold(0, |requests, run| requests.saturating_add(run.requests))
+        self.sum(|run| run.requests)
     }
 
     /// Figures over these runs, and no request yet. Costs are told by kind at a price, the job's.
@@ -101,9 +122,9 @@ impl Figures {
             slice.tokens = slice.tokens.saturating_add(tokens);
         }
         let PastAnswer { entry, latency_ms, sent_at, .. } = *answer;
-        let told = Told { entry, latency_ms, tokens, sent_at };
-        keep(&mut self.slowest, told, |told| told.latency_ms);
-        keep(&mut self.longest, told, |told| told.tokens);
+        let outlier = AnswerFigures { entry, latency_ms, tokens, sent_at };
+        keep(&mut self.slowest, outlier, |outlier| outlier.latency_ms);
+        keep(&mut self.longest, outlier, |outlier| outlier.tokens);
     }
 
     /// Takes in a request that brought no answer.
@@ -138,8 +159,8 @@ impl Figures {
         self.timeline.held(held, cause);
     }
 
-    /// The answers that are told by themselves, for whoever knows the names of their rows.
-    pub fn told(&self) -> impl Iterator<Item = &Told> {
+    /// The answers that are listed by themselves, for whoever knows the names of their rows.
+    pub fn outliers(&self) -> impl Iterator<Item = &AnswerFigures> {
         self.slowest.iter().chain(&self.longest)
     }
 
@@ -188,11 +209,11 @@ fn count(words: &mut BTreeMap<String, u64>, word: &str) {
 }
 
 /// Keeps the largest few, the largest first.
-fn keep(told: &mut Vec<Told>, new: Told, size: impl Fn(&Told) -> u64) {
-    if told.len() == TOLD && told.last().is_some_and(|last| size(last) >= size(&new)) {
+fn keep(outliers: &mut Vec<AnswerFigures>, new: AnswerFigures, size: impl Fn(&AnswerFigures) -> u64) {
+    if outliers.len() == OUTLIERS && outliers.last().is_some_and(|last| size(last) >= size(&new)) {
         return;
     }
-    let at = told.partition_point(|known| size(known) >= size(&new));
-    told.insert(at, new);
-    told.truncate(TOLD);
+    let at = outliers.partition_point(|known| size(known) >= size(&new));
+    outliers.insert(at, new);
+    outliers.truncate(OUTLIERS);
 }

@@ -1,156 +1,227 @@
-//! The page: its head, the sentence that matters most, and the figures at a glance; the rest is in sections below.
+//! What the template `page.html` is filled with.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
-use jiff::tz::TimeZone;
+use minijinja::syntax::SyntaxConfig;
+use minijinja::value::{Serde, Value};
+use minijinja::{Environment, Output, State, escape_formatter};
+use serde::Serialize;
 
+use super::bottleneck::{sentence, time};
+use super::chart::Chart;
 use super::figures::Figures;
-use super::markup::Markup;
-use super::moment;
-use super::sections;
-use super::verdict::{sentence, time};
-use crate::history::PastOrder;
-use crate::text::{count, counted, money, rate};
+use super::sections::{
+    Day, Distribution, Groups, Outlier, Shares, bottlenecks, days, distributions, kinds, local, named,
+    outliers, part, rates,
+};
+use super::subject::ReportSubject;
+use super::timeline::RUNS;
+use crate::history::{PastOrder, PastRun};
+use crate::job::units::shown;
+use crate::text::{count, counted, money, printable, rate, short};
 
-/// The page's style. It is the only thing on the page that a browser may follow, told by its hash.
+/// The page's style. It is the only thing on the page that a browser may follow, and is known by its hash.
 const STYLE: &str = include_str!("style.css");
 
-/// What comes before the style: nothing is loaded, nothing is run, and no style but the one with this hash is applied.
-const HEAD: &str = concat!(
-    "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n",
-    "<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src ",
-    "'sha256-+JUuz28GVb3rIaQz1cuECRywVWQaa8A3FviR6YzIczA='; base-uri 'none'; form-action 'none'\">\n",
-    "<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n",
-    "<meta name=\"referrer\" content=\"no-referrer\">\n<meta name=\"robots\" content=\"noindex\">\n<style>",
-);
+/// The page.
+const TEMPLATE: &str = include_str!("page.html");
 
-/// What a journal says of its rows.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Rows {
-    /// All of the input; `None` before the first run.
-    pub all: Option<u64>,
-    /// Answered.
-    pub ok: u64,
-    /// Failed.
-    pub failed: u64,
+/// The template's name. Its ending makes the engine escape what is put in.
+const NAME: &str = "page.html";
+
+/// All that the template is filled with.
+#[derive(Serialize)]
+struct Page<'a> {
+    style: &'static str,
+    output: &'a str,
+    program: &'a str,
+    made_at: f64,
+    zone: String,
+    running: bool,
+    sentence: String,
+    tiles: Tiles,
+    answers: u64,
+    rates: Vec<(&'static str, Chart)>,
+    throttled: u64,
+    bottlenecks: Option<Shares<'a>>,
+    distributions: Vec<Distribution>,
+    words: [(&'static str, &'a BTreeMap<String, u64>); 2],
+    failed: Groups<String>,
+    faults: Groups<Option<u16>>,
+    has_spending: bool,
+    kinds: Shares<'static>,
+    days: Vec<Day>,
+    days_before: usize,
+    outliers: [(&'static str, Vec<Outlier>); 2],
+    facts: Vec<(String, String)>,
+    orders: &'a [PastOrder],
+    first_run: Option<&'a PastRun>,
+    last_run: Option<&'a PastRun>,
+    all_runs: usize,
+    runs: Vec<RunLine<'a>>,
 }
 
-/// What a report is about, besides its figures.
-#[derive(Debug, Clone)]
-pub struct About {
-    /// The output.
-    pub output: String,
-    /// The rows.
-    pub rows: Rows,
-    /// The limits of the last run, by name.
-    pub limits: Vec<(String, String)>,
-    /// Whether a run goes on.
-    pub running: bool,
-    /// The rows of the answers that are told by themselves, by entry: number from 0, and identifier; without those that
-    /// no row claims at present.
-    pub names: BTreeMap<i64, (u64, Option<String>)>,
-    /// What the job was told while it ran, the last of it.
-    pub orders: Vec<PastOrder>,
-    /// When the report is made, in seconds since 1970.
-    pub made_at: f64,
-    /// The zone that times are told in.
-    pub zone: TimeZone,
-    /// Who makes it.
-    pub program: String,
+/// The figures at the top.
+#[derive(Serialize)]
+struct Tiles {
+    rows: Option<u64>,
+    ok: u64,
+    failed: u64,
+    left: Option<u64>,
+    requests: u64,
+    throttled: u64,
+    faults: u64,
+    seconds: f64,
+    rows_each_second: Option<String>,
+    tokens: u64,
+    uncounted: u64,
+    cost: Option<f64>,
+    unpriced: u64,
+}
+
+/// A run, and how it ended.
+#[derive(Serialize)]
+struct RunLine<'a> {
+    run: &'a PastRun,
+    ending: String,
 }
 
 /// The whole page.
-pub fn page(figures: &Figures, about: &About) -> String {
-    let mut page = Markup::default();
-    page.raw(HEAD);
-    page.raw(STYLE);
-    page.put("</style>\n<title>{} · fanfold report</title>\n</head>\n<body>\n", &[&about.output]);
-    header(&mut page, figures, about);
-    page.raw("<main>\n");
-    for section in [
-        sections::throughput(figures),
-        sections::held(figures),
-        sections::distributions(figures),
-        sections::endings(figures),
-        sections::errors(figures),
-        sections::spending(figures, about),
-        sections::rows(figures, about),
-        sections::job(figures, about),
-    ] {
-        page.add(&section);
-    }
-    page.put(
-        "</main>\n<footer><p>Made by {} at {} ({}). Costs are estimates.</p></footer>\n</body>\n</html>\n",
-        &[&about.program, &moment(about.made_at, &about.zone), &zone_name(about)],
+///
+/// # Errors
+///
+/// When the template fails, which is a defect of the program.
+pub fn page(figures: &Figures, subject: &ReportSubject) -> Result<String, minijinja::Error> {
+    let mut engine = Environment::new();
+    // Tags that stand on lines of their own leave no lines behind.
+    engine.set_syntax(
+        SyntaxConfig::builder().trim_blocks(true).lstrip_blocks(true).keep_trailing_newline(true).build()?,
     );
-    page.into_text()
+    engine.set_formatter(written);
+    engine.add_filter("count", |number: f64| count(number as u64));
+    engine.add_filter("counted", |number: u64, noun: &str| counted(number, noun));
+    engine.add_filter("money", |cost: Option<f64>| cost.map_or_else(|| "not known".to_owned(), money));
+    engine.add_filter("time", time);
+    engine.add_filter("latency", |milliseconds: u64| shown(Duration::from_millis(milliseconds)));
+    engine.add_filter("part", part);
+    engine.add_filter("short", |text: &str, most: usize| short(text, most));
+    let zone = subject.zone.clone();
+    engine.add_filter("moment", move |seconds: f64| local(seconds, &zone, "%F %T"));
+    engine.add_template(NAME, TEMPLATE)?;
+    engine.get_template(NAME)?.render(Value::from(Serde(Page::new(figures, subject))))
 }
 
-fn header(page: &mut Markup, figures: &Figures, about: &About) {
-    page.put("<header>\n<h1>{}</h1>\n", &[&about.output]);
-    page.put("<p class=\"soft\">{}</p>\n", &[&span(figures, about)]);
-    let mut causes = figures.causes.clone();
-    causes.sort_by(|one, other| other.1.total_cmp(&one.1));
-    page.put("<p class=\"verdict\">{}</p>\n", &[&sentence(&causes, figures.runs.len(), figures.requests())]);
-    page.raw("<dl class=\"tiles\">\n");
-    let mut tile = |name: &'static str, value: String, more: String| {
-        page.put("<div><dt>{}</dt><dd>{}<small>{}</small></dd></div>\n", &[&name, &value, &more]);
-    };
-    let Rows { all, ok, failed } = about.rows;
-    let of = all.map_or_else(String::new, |all| format!("of {}", count(all)));
-    tile("Rows answered", count(ok), of);
-    let left = all.map_or_else(String::new, |all| format!("{} left", count(all.saturating_sub(ok + failed))));
-    tile("Rows failed", count(failed), left);
-    let sum = u64::saturating_add;
-    let faults = figures.runs.iter().fold(0, |faults, run| sum(faults, run.faults));
-    let throttled = figures.runs.iter().fold(0, |throttled, run| sum(throttled, run.throttled));
-    let bad = format!("{} throttled, {} without an answer", count(throttled), count(faults));
-    tile("Requests", count(figures.requests()), bad);
-    let seconds: f64 = figures.runs.iter().map(|run| (run.last_at - run.started_at).max(0.0)).sum();
-    let each_second =
-        (seconds > 0.0).then(|| format!("{} rows/s on the average", rate(figures.rows as f64 / seconds)));
-    tile("Time running", time(seconds), each_second.unwrap_or_default());
-    let tokens = figures.runs.iter().fold(0, |tokens, run| sum(tokens, run.total_tokens));
-    let uncounted = match figures.uncounted {
-        0 => String::new(),
-        answers => format!("without {} that the service did not count", counted(answers, "answer")),
-    };
-    tile("Tokens", count(tokens), uncounted);
-    match figures.cost {
-        Some(cost) if figures.unpriced > 0 => {
-            let without = format!(
-                "estimate, without {} whose price was not known",
-                counted(figures.unpriced, "request")
-            );
-            tile("Cost", money(cost), without);
-        }
-        Some(cost) => tile("Cost", money(cost), "estimate".to_owned()),
-        None => tile("Cost", "not known".to_owned(), "no price is known".to_owned()),
+/// Values are escaped; what drives a terminal or turns the direction of writing is left out of them.
+fn written(out: &mut Output<'_>, state: &mut State<'_, '_>, value: &Value) -> Result<(), minijinja::Error> {
+    match value.as_str().filter(|_| !value.is_safe()) {
+        Some(text) => escape_formatter(out, state, &Value::from(printable(text))),
+        None => escape_formatter(out, state, value),
     }
-    page.raw("</dl>\n</header>\n");
 }
 
-/// When the job ran, in a line.
-fn span(figures: &Figures, about: &About) -> String {
-    let (Some(first), Some(last)) = (figures.runs.first(), figures.runs.last()) else {
-        return "no run yet".to_owned();
+impl<'a> Page<'a> {
+    fn new(figures: &'a Figures, subject: &'a ReportSubject) -> Self {
+        let mut causes = figures.causes.clone();
+        causes.sort_by(|one, other| other.1.total_cmp(&one.1));
+        let (days, days_before) = days(figures, &subject.zone);
+        let drawn = figures.runs.len().saturating_sub(RUNS);
+        Self {
+            style: STYLE,
+            output: &subject.output,
+            program: &subject.program,
+            made_at: subject.made_at,
+            zone: zone_name(subject),
+            running: subject.running,
+            sentence: sentence(&causes, figures.runs.len(), figures.requests()),
+            tiles: Tiles::new(figures, subject),
+            answers: figures.answers,
+            rates: rates(figures),
+            throttled: figures.throttled,
+            bottlenecks: bottlenecks(figures),
+            distributions: distributions(figures),
+            words: [("finish_reason", &figures.finish_reasons), ("model", &figures.models)],
+            failed: Groups::new(figures.failed.clone(), |example| named(&example)),
+            faults: Groups::new(figures.faults.clone(), |status| status),
+            has_spending: !figures.quarters.is_empty(),
+            kinds: kinds(&figures.tokens, figures.costs.as_ref()),
+            days,
+            days_before,
+            outliers: [
+                ("The slowest answers", outliers(&figures.slowest, subject)),
+                ("The most tokens", outliers(&figures.longest, subject)),
+            ],
+            facts: facts(figures, subject),
+            orders: &subject.orders,
+            first_run: figures.runs.first(),
+            last_run: figures.runs.last(),
+            all_runs: figures.runs.len(),
+            runs: figures.runs[drawn..]
+                .iter()
+                .map(|run| {
+                    let is_last = Some(run) == figures.runs.last();
+                    RunLine { run, ending: ending(run, subject.running && is_last) }
+                })
+                .collect(),
+        }
+    }
+}
+
+impl Tiles {
+    fn new(figures: &Figures, subject: &ReportSubject) -> Self {
+        let rows = subject.rows;
+        let seconds: f64 = figures.runs.iter().map(|run| (run.last_at - run.started_at).max(0.0)).sum();
+        Self {
+            rows: rows.all,
+            ok: rows.ok,
+            failed: rows.failed,
+            left: rows.all.map(|all| all.saturating_sub(rows.ok + rows.failed)),
+            requests: figures.requests(),
+            throttled: figures.sum(|run| run.throttled),
+            faults: figures.sum(|run| run.faults),
+            seconds,
+            rows_each_second: (seconds > 0.0).then(|| rate(figures.rows as f64 / seconds)),
+            tokens: figures.sum(|run| run.total_tokens),
+            uncounted: figures.uncounted,
+            cost: figures.cost,
+            unpriced: figures.unpriced,
+        }
+    }
+}
+
+/// The job as it last ran.
+fn facts(figures: &Figures, subject: &ReportSubject) -> Vec<(String, String)> {
+    let last = figures.runs.last();
+    let job: serde_json::Value = last.and_then(|run| serde_json::from_str(&run.job).ok()).unwrap_or_default();
+    let text = |key: &str| match &job[key] {
+        serde_json::Value::String(text) => Some(text.clone()),
+        serde_json::Value::Array(items) => {
+            Some(items.iter().filter_map(|item| item.as_str()).collect::<Vec<_>>().join(", "))
+        }
+        _ => None,
     };
-    let begun = moment(first.started_at, &about.zone);
-    let runs = match figures.runs.len() {
-        1 => "one run".to_owned(),
-        runs => format!("{} runs", count(runs as u64)),
-    };
-    let until = match about.running {
-        true => "and goes on".to_owned(),
-        false => format!("to {}", moment(last.last_at, &about.zone)),
-    };
-    format!("{runs}, from {begun} {until} ({})", zone_name(about))
+    let known = [("model", "model"), ("address", "base_url"), ("input", "input"), ("id column", "id")];
+    let mut facts: Vec<(String, String)> =
+        known.into_iter().filter_map(|(name, key)| Some((name.to_owned(), text(key)?))).collect();
+    facts.push(("output".to_owned(), subject.output.clone()));
+    facts.extend(subject.limits.iter().cloned());
+    facts.extend(last.map(|run| ("program".to_owned(), run.program.clone())));
+    facts
+}
+
+fn ending(run: &PastRun, is_active: bool) -> String {
+    match (&run.reason, run.ended) {
+        _ if is_active => "goes on".to_owned(),
+        (Some(reason), true) => reason.replace('_', " "),
+        (None, true) => "finished".to_owned(),
+        (_, false) => "killed".to_owned(),
+    }
 }
 
 /// The name of the zone, such as `Europe/Berlin`, or its distance from UTC.
-fn zone_name(about: &About) -> String {
-    let named = about.zone.iana_name().map(str::to_owned);
-    named.unwrap_or_else(|| super::written(about.made_at, &about.zone, "UTC%:z"))
+fn zone_name(subject: &ReportSubject) -> String {
+    let named = subject.zone.iana_name().map(str::to_owned);
+    named.unwrap_or_else(|| local(subject.made_at, &subject.zone, "UTC%:z"))
 }
 
 #[cfg(test)]

@@ -20,7 +20,7 @@ use crate::journal::lately::{LateFault, Lately};
 use crate::journal::lock::Lock;
 use crate::journal::reader::{Counts, FailureGroup, Reader, Run, Spent, spent_by};
 use crate::journal::spending::Day;
-use crate::report::alike::{Kind, Kinds};
+use crate::report::message_groups::{MessageGroup, MessageGroups};
 use crate::text::{count, counted, money, printable, rate, short};
 
 /// Days and runs that are shown at most; the JSON has all.
@@ -61,7 +61,7 @@ pub(super) struct Status {
     /// What held the run back in this minute and the one before, in seconds; the longest first.
     held: Vec<(String, f64)>,
     failures: Vec<FailureGroup>,
-    faults: Vec<Kind<LateFault>>,
+    faults: Vec<MessageGroup<LateFault>>,
     /// How the caps stand.
     allowance: CapAccount,
     /// What the last run was told while it went on.
@@ -87,7 +87,7 @@ impl Status {
         let now = SystemTime::now();
         let minute = now.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs() as i64 / 60;
         let began = runs.last().map_or(now, |run| run.started_at);
-        let mut faults = Kinds::default();
+        let mut faults = MessageGroups::default();
         for fault in reader.last_faults(began, FAULTS.0)? {
             let (code, message) = (fault.code.clone(), fault.message.clone());
             faults.add(&code, &message, || fault);
@@ -236,7 +236,8 @@ impl Status {
 
     /// What brought no answer of late, in the last run; those that made rows fail are told of already.
     fn last_errors(&self) -> Vec<Line> {
-        let failed = |kind: &&Kind<LateFault>| self.failures.iter().any(|group| group.code == kind.code);
+        let failed =
+            |kind: &&MessageGroup<LateFault>| self.failures.iter().any(|group| group.code == kind.code);
         let kinds: Vec<_> = self.faults.iter().filter(|kind| !failed(kind)).take(FAULTS.1).collect();
         if kinds.is_empty() {
             return Vec::new();

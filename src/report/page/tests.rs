@@ -1,11 +1,15 @@
 //! Pages of journals with little in them, and of journals with something in them that somebody means ill.
 
+use std::collections::BTreeMap;
+
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
+use jiff::tz::TimeZone;
 
 use super::*;
 use crate::history::{FailedRow, PastAnswer, PastFault, PastHeld, PastRun};
 use crate::outcome::Usage;
+use crate::report::subject::RowCounts;
 
 const HOSTILE: &str =
     "\"><script>alert('x')</script>\u{202e}\0\u{1b}[31m</style><img src=x onerror=alert(1)>&{}";
@@ -55,10 +59,10 @@ fn fault(message: &str) -> PastFault<'_> {
     }
 }
 
-fn about() -> About {
-    About {
+fn about() -> ReportSubject {
+    ReportSubject {
         output: "out.jsonl".to_owned(),
-        rows: Rows { all: Some(1), ok: 1, failed: 0 },
+        rows: RowCounts { all: Some(1), ok: 1, failed: 0 },
         limits: vec![("requests a second".to_owned(), "5".to_owned())],
         running: false,
         names: BTreeMap::from([(1, (0, Some("r1".to_owned())))]),
@@ -70,8 +74,8 @@ fn about() -> About {
 }
 
 /// The page, which holds no figure that is none.
-fn sound(figures: &Figures, about: &About) -> String {
-    let page = page(figures, about);
+fn sound(figures: &Figures, about: &ReportSubject) -> String {
+    let page = page(figures, about).expect("a page");
     for wrong in ["NaN", "inf%", ">inf", "-0.", "width=\"-", "height=\"-"] {
         assert!(!page.contains(wrong), "{wrong} in {page}");
     }
@@ -106,7 +110,7 @@ fn nothing_foreign_becomes_markup() {
     let names = BTreeMap::from([(1, (0, Some(HOSTILE.to_owned())))]);
     let order = PastOrder { key: HOSTILE.to_owned(), value: HOSTILE.to_owned(), given_at: 5.0, run: Some(1) };
     let orders = vec![order];
-    let page = sound(&figures, &About { output: HOSTILE.to_owned(), names, orders, ..about() });
+    let page = sound(&figures, &ReportSubject { output: HOSTILE.to_owned(), names, orders, ..about() });
     for wrong in ["<script", "<img", "\u{202e}", "\0", "\u{1b}", "</style><"] {
         assert!(!page.contains(wrong), "{wrong:?} in {page}");
     }
@@ -141,7 +145,7 @@ fn a_journal_with_next_to_nothing_in_it_makes_a_page_without_charts_that_lie() {
     failures.fault(&fault("refused"));
     failures.failed_row(&FailedRow { position: 0, id: None, code: "refused", message: "no" });
     let page_of_failures =
-        sound(&failures, &About { rows: Rows { all: Some(1), ok: 0, failed: 1 }, ..about() });
+        sound(&failures, &ReportSubject { rows: RowCounts { all: Some(1), ok: 0, failed: 1 }, ..about() });
     assert!(page_of_failures.contains("Rows that have failed") && page_of_failures.contains("row 1"));
 }
 

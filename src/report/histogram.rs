@@ -1,7 +1,7 @@
-//! How values are spread: counts in bins of one and a half per cent, whatever their number, and percentiles over them.
+//! How values are spread: a histogram with three significant digits, its percentiles, and the bars that are drawn of it.
 
-/// Values below it have a bin each; above it every power of two has as many bins.
-const FINE: u64 = 64;
+/// Significant digits of a recorded value.
+const DIGITS: u8 = 3;
 
 /// Values beyond it are no values that anybody measured.
 const MOST: u64 = 1 << 50;
@@ -11,9 +11,9 @@ const BARS: u64 = 30;
 
 /// Counts of whole values.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Spread {
-    bins: Vec<u64>,
-    count: u64,
+pub(super) struct Histogram {
+    /// `None` of no values.
+    recorded: Option<hdrhistogram::Histogram<u64>>,
     sum: f64,
     least: u64,
     most: u64,
@@ -27,18 +27,19 @@ pub(super) struct Bar {
     pub(super) count: u64,
 }
 
-impl Spread {
+impl Histogram {
     pub(super) fn add(&mut self, value: u64) {
         let value = value.min(MOST);
-        let bin = bin_of(value);
-        if self.bins.len() <= bin {
-            self.bins.resize(bin + 1, 0);
-        }
-        self.bins[bin] += 1;
-        self.least = if self.count == 0 { value } else { self.least.min(value) };
+        self.least = if self.recorded.is_none() { value } else { self.least.min(value) };
         self.most = self.most.max(value);
-        self.count += 1;
         self.sum += value as f64;
+        if self.recorded.is_none() {
+            // It grows as it has to, up to `MOST`.
+            self.recorded = hdrhistogram::Histogram::new(DIGITS).ok();
+        }
+        if let Some(recorded) = &mut self.recorded {
+            recorded.saturating_record(value);
+        }
     }
 
     pub(super) fn most(&self) -> u64 {
@@ -51,18 +52,13 @@ impl Spread {
 
     /// The mean; `None` of no values.
     pub(super) fn mean(&self) -> Option<f64> {
-        (self.count > 0).then(|| self.sum / self.count as f64)
+        self.recorded.as_ref().map(|recorded| self.sum / recorded.len() as f64)
     }
 
-    /// The value that so many of a hundred do not exceed, within one and a half per cent; `None` of no values.
+    /// The value that so many of a hundred do not exceed; `None` of no values.
     pub(super) fn percentile(&self, percent: f64) -> Option<u64> {
-        let wanted = ((self.count as f64 * percent / 100.0).ceil() as u64).max(1);
-        let mut seen = 0;
-        let bin = self.bins.iter().position(|count| {
-            seen += count;
-            seen >= wanted
-        })?;
-        Some(below(bin).saturating_sub(1).clamp(self.least, self.most))
+        let recorded = self.recorded.as_ref()?;
+        Some(recorded.value_at_percentile(percent).clamp(self.least, self.most))
     }
 
     /// Whether a histogram is better drawn over a logarithmic axis: the largest value is far from the smallest.
@@ -72,16 +68,14 @@ impl Spread {
 
     /// Bars of equal width on the axis, from the smallest value to the largest.
     pub(super) fn bars(&self) -> Vec<Bar> {
-        if self.count == 0 {
-            return Vec::new();
-        }
+        let Some(recorded) = &self.recorded else { return Vec::new() };
         let borders = if self.is_wide() { self.wide_borders() } else { self.even_borders() };
         let mut bars: Vec<Bar> =
             borders.windows(2).map(|pair| Bar { from: pair[0], below: pair[1], count: 0 }).collect();
-        for (bin, count) in self.bins.iter().enumerate().filter(|(_, count)| **count > 0) {
-            let middle = (from(bin) + (below(bin) - from(bin)) / 2).clamp(self.least, self.most);
-            let at = bars.partition_point(|bar| bar.below <= middle).min(bars.len() - 1);
-            bars[at].count += count;
+        for step in recorded.iter_recorded() {
+            let value = step.value_iterated_to().clamp(self.least, self.most);
+            let at = bars.partition_point(|bar| bar.below <= value).min(bars.len() - 1);
+            bars[at].count += step.count_since_last_iteration();
         }
         bars
     }
@@ -105,7 +99,7 @@ impl Spread {
 }
 
 /// The next step upward that reads well: 1, 2 or 5 times a power of ten.
-pub(super) fn nice(step: u64) -> u64 {
+fn nice(step: u64) -> u64 {
     let mut power = 1_u64;
     loop {
         for factor in [1, 2, 5] {
@@ -119,65 +113,34 @@ pub(super) fn nice(step: u64) -> u64 {
     }
 }
 
-fn bin_of(value: u64) -> usize {
-    if value < FINE {
-        return value as usize;
-    }
-    let power = value.ilog2() - FINE.ilog2();
-    ((u64::from(power) + 1) * FINE + ((value >> power) - FINE)) as usize
-}
-
-/// The smallest value of a bin.
-fn from(bin: usize) -> u64 {
-    let bin = bin as u64;
-    match bin / FINE {
-        0 => bin,
-        octave => (FINE + bin % FINE).checked_shl((octave - 1) as u32).unwrap_or(u64::MAX),
-    }
-}
-
-/// The value behind the largest one of a bin.
-fn below(bin: usize) -> u64 {
-    from(bin + 1).max(from(bin).saturating_add(1))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
-    fn every_value_is_in_its_bin() {
-        for value in (0..5000).chain([1 << 20, (1 << 33) + 77, (1 << 52) - 1]) {
-            let bin = bin_of(value);
-            assert!(from(bin) <= value && value < below(bin), "{value} in {bin}");
-            assert!(below(bin) - from(bin) <= (value / 64).max(1), "{value} in {bin}");
-        }
-    }
-
-    #[test]
     fn percentiles_are_those_of_the_values() {
-        let mut spread = Spread::default();
-        (1..=1000).for_each(|value| spread.add(value));
+        let mut histogram = Histogram::default();
+        (1..=1000).for_each(|value| histogram.add(value));
         for (percent, exact) in [(50.0, 500.0), (90.0, 900.0), (99.0, 990.0), (100.0, 1000.0)] {
-            let found = spread.percentile(percent).expect("values") as f64;
-            assert!((found / exact - 1.0).abs() < 0.016, "{percent}: {found}");
+            let found = histogram.percentile(percent).expect("values") as f64;
+            assert!((found / exact - 1.0).abs() < 0.002, "{percent}: {found}");
         }
-        assert_eq!((spread.mean(), spread.least(), spread.most()), (Some(500.5), 1, 1000));
-        assert_eq!(Spread::default().percentile(50.0), None);
-        assert_eq!(Spread::default().mean(), None);
+        assert_eq!((histogram.mean(), histogram.least(), histogram.most()), (Some(500.5), 1, 1000));
+        assert_eq!(Histogram::default().percentile(50.0), None);
+        assert_eq!(Histogram::default().mean(), None);
     }
 
     #[test]
     fn bars_hold_every_value_and_stand_side_by_side() {
         let cases: [&[u64]; 6] = [&[7], &[0], &[0, 1, 1, 2], &[5, 40_000], &[0, 3_600_000], &[100, 101, 130]];
         for values in cases {
-            let mut spread = Spread::default();
-            values.iter().for_each(|value| spread.add(*value));
-            let bars = spread.bars();
+            let mut histogram = Histogram::default();
+            values.iter().for_each(|value| histogram.add(*value));
+            let bars = histogram.bars();
             assert_eq!(bars.iter().map(|bar| bar.count).sum::<u64>(), values.len() as u64, "{values:?}");
             assert!(bars.windows(2).all(|pair| pair[0].below == pair[1].from), "{bars:?}");
             assert!(bars.iter().all(|bar| bar.from < bar.below) && bars.len() <= 32, "{bars:?}");
         }
-        assert!(Spread::default().bars().is_empty());
+        assert!(Histogram::default().bars().is_empty());
     }
 }

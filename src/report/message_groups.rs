@@ -2,15 +2,17 @@
 
 use std::collections::BTreeMap;
 
-/// Kinds of messages that are told apart; the rest is counted together.
+use serde::Serialize;
+
+/// MessageGroups of messages that are told apart; the rest is counted together.
 const KINDS: usize = 200;
 
 /// Characters of a message that are compared.
 const COMPARED: usize = 300;
 
 /// Messages that are alike.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Kind<E> {
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct MessageGroup<E> {
     /// The code they have in common.
     pub code: String,
     /// How many.
@@ -23,27 +25,31 @@ pub struct Kind<E> {
 
 /// Messages, sorted into kinds.
 #[derive(Debug, Clone)]
-pub struct Kinds<E> {
-    kinds: BTreeMap<(String, String), Kind<E>>,
+pub struct MessageGroups<E> {
+    kinds: BTreeMap<(String, String), MessageGroup<E>>,
     /// Messages beyond the kinds that are told apart.
     others: u64,
 }
 
-impl<E> Default for Kinds<E> {
+impl<E> Default for MessageGroups<E> {
     fn default() -> Self {
         Self { kinds: BTreeMap::new(), others: 0 }
     }
 }
 
-impl<E> Kinds<E> {
+impl<E> MessageGroups<E> {
     /// Takes a message in.
     pub fn add(&mut self, code: &str, message: &str, example: impl FnOnce() -> E) {
         let key = (code.to_owned(), pattern(message));
         if let Some(kind) = self.kinds.get_mut(&key) {
             kind.count += 1;
         } else if self.kinds.len() < KINDS {
-            let kind =
-                Kind { code: code.to_owned(), count: 1, message: message.to_owned(), example: example() };
+            let kind = MessageGroup {
+                code: code.to_owned(),
+                count: 1,
+                message: message.to_owned(),
+                example: example(),
+            };
             self.kinds.insert(key, kind);
         } else {
             self.others += 1;
@@ -51,8 +57,8 @@ impl<E> Kinds<E> {
     }
 
     /// The kinds, the most frequent first, and how many messages are of none of them.
-    pub fn sorted(self) -> (Vec<Kind<E>>, u64) {
-        let mut kinds: Vec<Kind<E>> = self.kinds.into_values().collect();
+    pub fn sorted(self) -> (Vec<MessageGroup<E>>, u64) {
+        let mut kinds: Vec<MessageGroup<E>> = self.kinds.into_values().collect();
         kinds.sort_by_key(|kind| std::cmp::Reverse(kind.count));
         (kinds, self.others)
     }
@@ -86,7 +92,7 @@ mod tests {
 
     #[test]
     fn messages_that_differ_in_numbers_and_identifiers_are_one() {
-        let mut kinds = Kinds::default();
+        let mut kinds = MessageGroups::default();
         for (row, message) in [
             "request 5f3a-77 took 12 ms",
             "no such field `a`",
@@ -108,7 +114,7 @@ mod tests {
 
     #[test]
     fn the_number_of_kinds_is_bounded() {
-        let mut kinds = Kinds::default();
+        let mut kinds = MessageGroups::default();
         let word = |number: u32| {
             number.to_string().chars().map(|c| char::from(b'a' + (c as u8 - b'0'))).collect::<String>()
         };

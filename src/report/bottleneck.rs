@@ -7,9 +7,9 @@ use crate::job::units::shown;
 /// From this share of the time on, one thing is what held a run back.
 const MOSTLY: f64 = 0.5;
 
-/// Seconds from which on it is told what held runs back that sent nothing: less is what it takes to see that there is
+/// Seconds from which on it is reported what held runs back that sent nothing: less is what it takes to see that there is
 /// nothing to send.
-pub(super) const TELLING: f64 = 1.0;
+pub(super) const RECORDED_FROM: f64 = 1.0;
 
 /// What held the runs back, in a sentence. `causes`: what did, and for how many seconds, the longest first; `runs`:
 /// how many runs there were; `requests`: how many requests they sent.
@@ -18,7 +18,7 @@ pub(super) fn sentence(causes: &[(String, f64)], runs: usize, requests: u64) -> 
     let part = |seconds: f64| format!("{:.0} %", seconds * 100.0 / whole);
     match causes {
         _ if runs == 0 => "This job has not been run yet.".to_owned(),
-        _ if requests == 0 && whole < TELLING => "Nothing was sent.".to_owned(),
+        _ if requests == 0 && whole < RECORDED_FROM => "Nothing was sent.".to_owned(),
         [] => "What held the run back was not recorded.".to_owned(),
         _ if whole <= 0.0 => "What held the run back was not recorded.".to_owned(),
         [(cause, seconds), ..] if *seconds >= whole * MOSTLY => {

@@ -1,0 +1,41 @@
+//! What a report is about, besides its figures.
+
+use std::collections::BTreeMap;
+
+use jiff::tz::TimeZone;
+
+use crate::history::PastOrder;
+
+/// What a journal says of its rows.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct RowCounts {
+    /// All of the input; `None` before the first run.
+    pub all: Option<u64>,
+    /// Answered.
+    pub ok: u64,
+    /// Failed.
+    pub failed: u64,
+}
+
+/// What a report is about, besides its figures.
+#[derive(Debug, Clone)]
+pub struct ReportSubject {
+    /// The output.
+    pub output: String,
+    /// The rows.
+    pub rows: RowCounts,
+    /// The limits of the last run, by name.
+    pub limits: Vec<(String, String)>,
+    /// Whether a run is active.
+    pub running: bool,
+    /// The rows of the outliers, by entry: number from 0, and identifier; without those that no row claims at present.
+    pub names: BTreeMap<i64, (u64, Option<String>)>,
+    /// The latest changes that were made to the job while it ran.
+    pub orders: Vec<PastOrder>,
+    /// When the report is made, in seconds since 1970.
+    pub made_at: f64,
+    /// The time zone of the page.
+    pub zone: TimeZone,
+    /// Who makes it.
+    pub program: String,
+}
