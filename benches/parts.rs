@@ -20,6 +20,7 @@ use fanfold::journal::ballast::Ballast;
 use fanfold::journal::matching::{Fit, MatchRules, Matcher};
 use fanfold::journal::open;
 use fanfold::journal::reader::Reader;
+use fanfold::journal::whereabouts::Whereabouts;
 use fanfold::journal::writer::{RunRecord, Writer, begin_run};
 use fanfold::note::{Ended, Ending, Note, RowKey, Sent};
 use fanfold::outcome::{Answer, Usage};
@@ -92,7 +93,8 @@ fn store(path: &Path, rows: &[RowKey]) {
     let record =
         RunRecord { program: "bench".to_owned(), job: "{}".to_owned(), in_doubt: 0, simulated: false };
     let run = begin_run(&connection, path, &record).expect("a run");
-    let (writer, pen, mut committed) = Writer::start(connection, path, run, Ballast::beside(path));
+    let (writer, pen, mut committed) =
+        Writer::start(connection, path, run, Ballast::beside(path), Whereabouts::of(path, None));
     std::thread::scope(|scope| {
         scope.spawn(move || rows.iter().for_each(|row| pen.write(ended(row))));
         while let Some(group) = committed.blocking_recv() {

@@ -190,6 +190,9 @@ pub struct RunArgs {
     /// Set the old journal aside under a dated name and start over
     #[arg(long)]
     pub fresh: bool,
+    /// Go on with a journal that has lost answers, and pay for those again
+    #[arg(long)]
+    pub accept_loss: bool,
     /// Keep a rehearsal to the limits and hours of the job; otherwise it goes as fast as the simulator answers
     #[arg(long, requires = "simulate")]
     pub real_time: bool,

@@ -20,9 +20,10 @@ pub mod tally;
 pub mod text;
 pub mod toolbox;
 
-// Where tests let a run die, and what outlives a power cut.
+// Where tests let a run die, what outlives a power cut, and what is a file.
 pub mod durable;
 pub mod failpoint;
+pub mod regular;
 
 // Stages: each knows the nouns, none knows another.
 pub mod api;

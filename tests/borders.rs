@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-const NOUNS: [&str; 20] = [
+const NOUNS: [&str; 21] = [
     "conversation",
     "digits",
     "near_json",
@@ -21,6 +21,8 @@ const NOUNS: [&str; 20] = [
     "job",
     "note",
     "outcome",
+    // As "durable".
+    "regular",
     "request",
     "row",
     "schema",

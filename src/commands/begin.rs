@@ -107,7 +107,10 @@ impl Beginning<'_> {
         if loaded.job.output.journal.is_some() {
             check_target(&journal_path)?;
         }
-        let _lock = Lock::take(&journal_path)?;
+        let lock = Lock::take(&journal_path)?;
+        if args.accept_loss {
+            lock.accept_loss();
+        }
         if args.fresh
             && let Some(aside) = journal::set_aside(&journal_path)?
         {
@@ -125,7 +128,8 @@ impl Beginning<'_> {
         opened.source.notices().iter().for_each(|notice| screen.say(notice));
         opened.warnings().iter().for_each(|warning| screen.insist(warning));
         let begun = SystemTime::now();
-        let session = Session { args, screen, ask, stop, opened, endpoint, hidden, notifier, begun };
+        let lock = &lock;
+        let session = Session { args, screen, ask, stop, opened, lock, endpoint, hidden, notifier, begun };
         session.run()
     }
 }

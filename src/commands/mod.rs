@@ -96,7 +96,7 @@ impl From<Problem> for Failure {
 impl From<JournalError> for Failure {
     fn from(error: JournalError) -> Self {
         let exit = match error {
-            JournalError::Held { .. } => Exit::Held,
+            JournalError::Held { .. } | JournalError::Ousted { .. } => Exit::Held,
             _ => Exit::CannotRun,
         };
         Self { exit, message: error.to_string() }

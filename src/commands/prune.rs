@@ -11,7 +11,7 @@ use crate::cli::{Progress, PruneArgs};
 use crate::exit::Exit;
 use crate::job::problem::{Problem, Script};
 use crate::job::units::duration;
-use crate::journal::lock::Lock;
+use crate::journal::lock::{Lock, OwnJournal};
 use crate::journal::pruning::{Gone, drop_gone_since, gone_since, may_shrink, shrink};
 use crate::journal::{self, JournalError};
 use crate::text::{bytes, counted, money};
@@ -95,8 +95,8 @@ fn agrees(screen: &Screen, finding: &str) -> Result<bool, Failure> {
 }
 
 fn prune(path: &Path, since: SystemTime, screen: &Screen) -> Result<Exit, Failure> {
-    let _lock = Lock::take(path)?;
-    let connection = journal::open(path)?;
+    let lock = Lock::take(path)?;
+    let OwnJournal { connection, .. } = lock.open()?;
     let size = || path.metadata().map_or(0, |metadata| metadata.len());
     let before = size();
     let gone = drop_gone_since(&connection, path, since)?;

@@ -7,7 +7,7 @@ use crate::job::Job;
 pub(super) fn resume_command(job: &Job) -> String {
     let words = std::env::args_os()
         .map(|word| word.to_string_lossy().into_owned())
-        .filter(|word| word != "--fresh" && word != "--retry-failed")
+        .filter(|word| !["--fresh", "--retry-failed", "--accept-loss"].contains(&word.as_str()))
         .map(|word| quoted(&word));
     let command = words.collect::<Vec<_>>().join(" ");
     match job.input.paths.iter().any(|path| path == "-") {

@@ -29,11 +29,13 @@ use crate::exit::Exit;
 use crate::failpoint::meet;
 use crate::job::notify::Moment;
 use crate::job::orders::told;
+use crate::journal::lock::{Lock, OwnJournal};
 use crate::journal::orders::{Inbox, last_order};
 use crate::journal::reader::Reader;
 use crate::journal::rules::hold_to;
 use crate::journal::sharing::heal;
 use crate::journal::simulated::drop_simulated;
+use crate::journal::whereabouts::Whereabouts;
 use crate::journal::writer::{RunRecord, begin_run, end_run};
 use crate::journal::{self, JournalError};
 use crate::pipeline::output::{Destination, Written, write};
@@ -59,6 +61,8 @@ pub(super) struct Session<'a> {
     pub(super) ask: watch::Sender<Urgency>,
     pub(super) stop: Stop,
     pub(super) opened: Opened,
+    /// The hold on the journal.
+    pub(super) lock: &'a Lock,
     pub(super) endpoint: HttpEndpoint,
     /// Variables that commands do not get to see.
     pub(super) hidden: Vec<OsString>,
@@ -76,6 +80,25 @@ struct Underway {
     snapshot: Snapshot,
 }
 
+/// What a run finds in its journal.
+struct Legacy {
+    /// The number of the last order that is not meant for it.
+    last_order: i64,
+    /// Requests that were out when the run before was killed.
+    in_doubt: u64,
+    /// Whether a simulator is asked.
+    simulated: bool,
+}
+
+/// What a pass over the rows is told.
+struct Assignment<'a> {
+    run: i64,
+    /// The last order that is not meant for this run.
+    last_order: i64,
+    retry_failed: bool,
+    whereabouts: &'a Whereabouts,
+}
+
 impl Session<'_> {
     /// Plans, sends, writes. However that ends, the file of figures says that it has.
     pub(super) fn run(&self) -> Result<Exit, Failure> {
@@ -89,49 +112,26 @@ impl Session<'_> {
     }
 
     fn plan_and_send(&self, underway: &mut Underway) -> Result<Exit, Failure> {
-        let path = self.opened.journal();
-        let mut connection = journal::open(&path)?;
-        let last_order = last_order(&connection, &path)?;
-        let in_doubt = self.say_doubts(&path)?;
-        let simulated = self.args.job.simulate
-            || is_rehearsal(&self.opened.job.model.base_url, &path, &self.screen, || {
-                drop_simulated(&connection, &path)
-            })?;
-        self.hold_to_rules(&connection, &path)?;
-        if self.opened.job.input.share_duplicates {
-            // A run that was killed may have had no time for it, or the job did not share before.
-            heal(&connection, &path, None)?;
-        }
+        let OwnJournal { mut connection, whereabouts } = self.lock.open()?;
+        // However it ends, the journal is in its place afterwards, or somebody is told.
+        let kept = |connection: &Connection, run: Option<i64>, failure: Failure| {
+            whereabouts.settle(connection, run).err().map_or(failure, Failure::from)
+        };
+        let begun = self.look_back(&connection);
+        let past = begun.map_err(|failure| kept(&connection, None, failure))?;
         let mut plans = 0;
         let (plan, sent) = loop {
             plans += 1;
-            let plan = match plan(&self.opened, Some(&connection), Purpose::Send, &self.stop) {
-                Err(PipelineError::Interrupted) => return self.interrupted_early(&connection, underway.run),
-                Err(error) => match underway.run {
-                    Some(run) => return Err(self.broken_off(error, run)),
-                    None => return Err(error.into()),
-                },
-                Ok(plan) => plan,
+            let planned = self.plan(&connection, plans == 1, &past, underway);
+            let planned = planned.map_err(|failure| kept(&connection, underway.run, failure))?;
+            let Some((plan, number)) = planned else {
+                return self.interrupted_early(&connection, underway.run);
             };
-            self.say_plan(&plan);
-            if plans == 1 {
-                self.check_limit()?;
-                self.forewarn(&plan)?;
-            }
-            let number = match underway.run {
-                Some(number) => number,
-                None => {
-                    let number = begin_run(&connection, &path, &self.record(&plan, in_doubt, simulated))?;
-                    self.screen.say_when(&self.name_of_run(&plan, number));
-                    self.notifier.borrow_mut().tell(Moment::Start, &started(&plan, number));
-                    number
-                }
-            };
-            underway.run = Some(number);
             // What fails now is not sent again because the input changed as well.
             let retry_failed = self.args.retry_failed && plans == 1;
-            let told = (number, last_order);
-            let sending = self.send(connection, &plan, told, retry_failed, &mut underway.snapshot);
+            let last_order = past.last_order;
+            let told = Assignment { run: number, last_order, retry_failed, whereabouts: &whereabouts };
+            let sending = self.send(connection, &plan, &told, &mut underway.snapshot);
             let (sent, back) = sending.map_err(|error| self.broken_off(error, number))?;
             connection = back;
             if !sent.input_changed || plans == PLANS || *self.stop.borrow() != Urgency::None {
@@ -139,7 +139,62 @@ impl Session<'_> {
             }
             self.screen.say("the input changed while it was read: planning again");
         };
-        self.finish(plan, &sent, &connection, underway.run.unwrap_or_default(), in_doubt)
+        let ended = self.finish(plan, &sent, &connection, underway.run.unwrap_or_default(), past.in_doubt);
+        whereabouts.settle(&connection, underway.run)?;
+        ended
+    }
+
+    /// What earlier runs have left. Kept answers are brought to the rules of the present job.
+    fn look_back(&self, connection: &Connection) -> Result<Legacy, Failure> {
+        let path = self.opened.journal();
+        let last_order = last_order(connection, &path)?;
+        let in_doubt = self.say_doubts(&path)?;
+        let simulated = self.args.job.simulate
+            || is_rehearsal(&self.opened.job.model.base_url, &path, &self.screen, || {
+                drop_simulated(connection, &path)
+            })?;
+        self.hold_to_rules(connection, &path)?;
+        if self.opened.job.input.share_duplicates {
+            // A run that was killed may have had no time for it, or the job did not share before.
+            heal(connection, &path, None)?;
+        }
+        Ok(Legacy { last_order, in_doubt, simulated })
+    }
+
+    /// Plans, and enters the run when that is the first time. `None` when it was interrupted.
+    fn plan(
+        &self,
+        connection: &Connection,
+        first: bool,
+        past: &Legacy,
+        underway: &mut Underway,
+    ) -> Result<Option<(Plan, i64)>, Failure> {
+        let path = self.opened.journal();
+        let plan = match plan(&self.opened, Some(connection), Purpose::Send, &self.stop) {
+            Err(PipelineError::Interrupted) => return Ok(None),
+            Err(error) => match underway.run {
+                Some(run) => return Err(self.broken_off(error, run)),
+                None => return Err(error.into()),
+            },
+            Ok(plan) => plan,
+        };
+        self.say_plan(&plan);
+        if first {
+            self.check_limit()?;
+            self.forewarn(&plan)?;
+        }
+        let number = match underway.run {
+            Some(number) => number,
+            None => {
+                let number =
+                    begin_run(connection, &path, &self.record(&plan, past.in_doubt, past.simulated))?;
+                self.screen.say_when(&self.name_of_run(&plan, number));
+                self.notifier.borrow_mut().tell(Moment::Start, &started(&plan, number));
+                number
+            }
+        };
+        underway.run = Some(number);
+        Ok(Some((plan, number)))
     }
 
     /// The input failed while rows were sent, or the disk was full. What was answered by then is stored, and nothing is in
@@ -289,10 +344,10 @@ impl Session<'_> {
         &self,
         connection: Connection,
         plan: &Plan,
-        (run, last_order): (i64, i64),
-        retry_failed: bool,
+        told: &Assignment<'_>,
         so_far: &mut Snapshot,
     ) -> Result<(Sent, Connection), PipelineError> {
+        let &Assignment { run, last_order, retry_failed, whereabouts } = told;
         let earlier = *so_far;
         let path = self.opened.journal();
         let past = past(
@@ -321,8 +376,9 @@ impl Session<'_> {
         let open_files =
             rustix::process::getrlimit(rustix::process::Resource::Nofile).current.unwrap_or(u64::MAX);
         let (mark, _keeper) = keeper::of_run(!self.opened.job.tools.is_empty());
-        let order =
-            Order { plan, run, retry_failed, open_files, helm: &helm, hidden: &self.hidden, mark: &mark };
+        let hidden = &self.hidden;
+        let (helm, mark) = (&helm, &mark);
+        let order = Order { plan, run, retry_failed, open_files, whereabouts, helm, hidden, mark };
         let audience = Audience { snapshots: &snapshots, listener: &mut listener };
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
         let runtime = runtime.map_err(|source| JournalError::File { path: "the runtime".into(), source })?;

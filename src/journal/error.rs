@@ -21,6 +21,26 @@ pub enum JournalError {
         /// The holder's own words: process, host, start.
         holder: String,
     },
+    /// It was renamed or deleted while a run had it.
+    #[error(
+        "the journal {} was renamed, replaced or deleted while the run went on: nothing more was sent, and every answer that \
+         came was stored{}", path.display(), whereabouts(path, rescued.as_deref())
+    )]
+    TakenAway {
+        /// Where it was.
+        path: PathBuf,
+        /// Where all that it held has been written anew.
+        rescued: Option<PathBuf>,
+    },
+    /// Another run has begun while a run had it.
+    #[error(
+        "another run has begun on the journal {}: this one has sent nothing more, and every answer that came is stored\n  = help: \
+         where its file system does not lock between machines, give the job one machine at a time", path.display()
+    )]
+    Ousted {
+        /// The journal.
+        path: PathBuf,
+    },
     /// It is not whole.
     #[error(
         "the journal {} is damaged: {detail}\n  = help: no answer is taken from it, and it is left as it is. Put a copy \
@@ -70,8 +90,8 @@ pub enum JournalError {
     /// Answers that it held are missing.
     #[error(
         "the journal {} holds {held} answers, and held {expected} before: its log, {}-wal, is gone, or it is an older \
-         copy\n  = help: put the log, or the newer journal, back beside it. To go on with what there is, and to pay for \
-         the other answers again, remove {}.lock", path.display(), path.display(), path.display()
+         copy\n  = help: put the log, or the newer journal, back beside it. `fanfold run --accept-loss` goes on with what there \
+         is, and pays for the other answers again", path.display(), path.display()
     )]
     Behind {
         /// The journal.
@@ -106,6 +126,17 @@ pub enum JournalError {
         /// What the system says.
         source: io::Error,
     },
+}
+
+fn whereabouts(path: &Path, rescued: Option<&Path>) -> String {
+    match rescued {
+        Some(place) if place == path => "\n  = help: all that it held is there again".to_owned(),
+        Some(place) => format!(
+            "\n  = help: another lies there by now; all that it held is in {}. Put the one with the answers in its place",
+            place.display()
+        ),
+        None => "\n  = help: where it was moved to, all that it held is in it; put it back".to_owned(),
+    }
 }
 
 fn advice(error: &rusqlite::Error) -> &'static str {

@@ -1,24 +1,44 @@
-//! One run at a time: a lock on a file of its own, which says who holds it and is free after a death.
+//! One run at a time: a lock on a file of its own, which says who holds it and is free after a death; and one on the journal
+//! itself, so that it does not help to take that file away.
 
-use std::fs::{File, OpenOptions, TryLockError};
+use std::cell::OnceCell;
+use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{Read, Seek, SeekFrom, Write};
-use std::os::unix::fs::OpenOptionsExt;
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use rustix::fs::OFlags;
+use rusqlite::Connection;
 
-use super::JournalError;
-use super::tidemark::{note, noted};
+use super::tidemark::{Tidemark, note, noted};
+use super::whereabouts::{Identity, Whereabouts, identity};
+use super::{JournalError, make, on_network, open_made};
+use crate::regular;
 
 /// How often a lock that somebody has is looked at again, and how long after.
 const LOOKS: u32 = 10;
 const BETWEEN_LOOKS: Duration = Duration::from_millis(10);
 
+/// How often a file is opened anew because another has taken its name meanwhile.
+const CHANGES: u32 = 100;
+
 /// The hold on a journal; it ends when this is dropped, or with the process.
 #[derive(Debug)]
 pub struct Lock {
-    _file: File,
+    journal: PathBuf,
+    file: File,
+    /// The journal itself, locked as well. POSIX takes all locks of a process off a file when it closes any handle of it, so
+    /// that this is closed last.
+    held: OnceCell<File>,
+}
+
+/// A journal that a run has to itself.
+#[derive(Debug)]
+pub struct OwnJournal {
+    /// The journal, to read and write.
+    pub connection: Connection,
+    /// Whether it is still the run's own.
+    pub whereabouts: Whereabouts,
 }
 
 impl Lock {
@@ -31,26 +51,17 @@ impl Lock {
         let path = lock_path(journal);
         let failed = |source| JournalError::File { path: path.clone(), source };
         let mut options = OpenOptions::new();
-        let mut file = options
-            .read(true)
-            .write(true)
-            .create(true)
-            .truncate(false)
-            .mode(0o600)
-            // Its name is known beforehand: a link in its place would let this overwrite another file.
-            .custom_flags(OFlags::NOFOLLOW.bits().cast_signed())
-            .open(&path)
-            .map_err(failed)?;
-        match try_lock(&file) {
-            Ok(()) => {}
-            Err(TryLockError::WouldBlock) => {
+        options.read(true).write(true).create(true).truncate(false).mode(0o600);
+        let open = || regular::open_own(&path, &mut options.clone());
+        let mut file = match held_file(&path, open).map_err(failed)? {
+            LockedFile::Ours(file) => file,
+            LockedFile::Theirs(mut file) => {
                 let mut holder = String::new();
                 // The holder may be just writing its words; that another run holds the lock is certain all the same.
                 let _ = file.read_to_string(&mut holder);
                 return Err(JournalError::Held { path: journal.to_owned(), holder: words(&holder) });
             }
-            Err(TryLockError::Error(source)) => return Err(failed(source)),
-        }
+        };
         let mut before = Vec::new();
         file.read_to_end(&mut before).map_err(failed)?;
         let words = format!(
@@ -64,12 +75,58 @@ impl Lock {
         file.seek(SeekFrom::Start(0)).map_err(failed)?;
         file.write_all(words.as_bytes()).map_err(failed)?;
         file.set_len(words.len() as u64).map_err(failed)?;
-        Ok(Self { _file: file })
+        Ok(Self { journal: journal.to_owned(), file, held: OnceCell::new() })
+    }
+
+    /// Forgets how many answers the journal should hold.
+    pub fn accept_loss(&self) {
+        Tidemark::open(&self.journal).rise(0);
+    }
+
+    /// Opens the journal for its run, which makes it when there is none, and holds it as well.
+    ///
+    /// # Errors
+    ///
+    /// As [`open`](super::open); [`JournalError::Held`] when a run has it whose lock's file was taken away.
+    pub fn open(&self) -> Result<OwnJournal, JournalError> {
+        let path = &self.journal;
+        make(path)?;
+        let held = match self.held.get() {
+            Some(held) => Some(held),
+            None => self.hold_journal()?.map(|file| self.held.get_or_init(|| file)),
+        };
+        let connection = open_made(path)?;
+        let known = match held {
+            Some(held) => identity_of(held).filter(|known| identity(path) == Some(*known)),
+            None => identity(path),
+        };
+        Ok(OwnJournal { connection, whereabouts: Whereabouts::of(path, known) })
+    }
+
+    /// The lock on the journal itself, where the system's locks and those of SQLite do not meet: elsewhere, and on file
+    /// systems that several machines share, they are of one kind.
+    fn hold_journal(&self) -> Result<Option<File>, JournalError> {
+        let path = &self.journal;
+        if !cfg!(target_os = "linux") || on_network(path) {
+            return Ok(None);
+        }
+        // To write as well: a file of an image's lower layer becomes another with the first writer.
+        let open = || regular::open_own(path, OpenOptions::new().read(true).write(true));
+        match held_file(path, open) {
+            Ok(LockedFile::Ours(file)) => Ok(Some(file)),
+            Ok(LockedFile::Theirs(_)) => {
+                let lock = lock_path(path);
+                let holder = format!("its lock's file, {}, was taken away while it runs", lock.display());
+                Err(JournalError::Held { path: path.clone(), holder })
+            }
+            // What cannot be written to, or locked, is told by who does more than that.
+            Err(_) => Ok(None),
+        }
     }
 
     /// The words of the run that holds a journal's lock at present; `None` when no run does.
     pub fn holder(journal: &Path) -> Option<String> {
-        let mut file = File::open(lock_path(journal)).ok()?;
+        let mut file = regular::open_own(&lock_path(journal), OpenOptions::new().read(true)).ok()?;
         match file.try_lock_shared() {
             Err(TryLockError::WouldBlock) => {
                 let mut holder = String::new();
@@ -79,6 +136,40 @@ impl Lock {
             Ok(()) | Err(TryLockError::Error(_)) => None,
         }
     }
+}
+
+impl Drop for Lock {
+    fn drop(&mut self) {
+        // A run that was refused before it had a journal leaves nothing behind.
+        let path = lock_path(&self.journal);
+        if self.journal.symlink_metadata().is_err() && identity(&path) == identity_of(&self.file) {
+            let _ = fs::remove_file(path);
+        }
+    }
+}
+
+/// A file that is locked here, or by somebody else.
+enum LockedFile {
+    Ours(File),
+    Theirs(File),
+}
+
+/// Opens a file and locks it. It is the one of that name still when it is locked, or it is opened anew.
+fn held_file(path: &Path, open: impl Fn() -> std::io::Result<File>) -> std::io::Result<LockedFile> {
+    for _ in 0..CHANGES {
+        let file = open()?;
+        match try_lock(&file) {
+            Ok(()) if identity(path) == identity_of(&file) => return Ok(LockedFile::Ours(file)),
+            Ok(()) => {}
+            Err(TryLockError::WouldBlock) => return Ok(LockedFile::Theirs(file)),
+            Err(TryLockError::Error(source)) => return Err(source),
+        }
+    }
+    Err(std::io::Error::other("it is replaced again and again"))
+}
+
+fn identity_of(file: &File) -> Option<Identity> {
+    file.metadata().ok().map(|found| (found.dev(), found.ino()))
 }
 
 /// Whoever asks for the holder has the file for an instant, which is no reason to turn a run away.

@@ -23,10 +23,11 @@ pub mod simulated;
 pub mod spending;
 mod steps;
 mod tidemark;
+pub mod whereabouts;
 pub mod writer;
 
 use std::ffi::{OsStr, OsString};
-use std::fs::{self, File, OpenOptions};
+use std::fs::{self, OpenOptions};
 use std::io::{self, Read};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::os::unix::fs::OpenOptionsExt;
@@ -39,6 +40,7 @@ use rustix::fs::Access;
 
 use crate::durable::sync_folder;
 use crate::failpoint::meet;
+use crate::regular;
 pub use error::JournalError;
 pub(crate) use error::is_full;
 use tidemark::Tidemark;
@@ -79,12 +81,22 @@ fn not_as_stored(entry: i64) -> String {
 ///
 /// A journal that is damaged, foreign or newer, or that cannot be written.
 pub fn open(path: &Path) -> Result<Connection, JournalError> {
+    make(path)?;
+    open_made(path)
+}
+
+/// Makes a journal when there is none.
+fn make(path: &Path) -> Result<(), JournalError> {
     if !exists(path)? {
         // The log of a journal that was deleted would be played into the new one.
         set_aside(path)?;
         Tidemark::open(path).rise(0);
         create(path)?;
     }
+    Ok(())
+}
+
+fn open_made(path: &Path) -> Result<Connection, JournalError> {
     let expected = tidemark::expected(path);
     check_header(path)?;
     let failed = |source| JournalError::sqlite(path, source);
@@ -249,7 +261,7 @@ fn is_one(file: &Path) -> bool {
     let mut header = [0_u8; 72];
     let is_file = file.metadata().is_ok_and(|metadata| metadata.is_file());
     is_file
-        && File::open(file).and_then(|mut file| file.read_exact(&mut header)).is_ok()
+        && regular::open(file).and_then(|mut file| file.read_exact(&mut header)).is_ok()
         && header.starts_with(MAGIC)
         && header[68..] == schema::APPLICATION_ID.to_be_bytes()
 }
@@ -260,17 +272,10 @@ fn is_one(file: &Path) -> bool {
 ///
 /// When a file cannot be renamed.
 pub fn set_aside(path: &Path) -> Result<Option<PathBuf>, JournalError> {
-    let any = |path: &Path| COMPANIONS.iter().any(|companion| with_ending(path, companion).exists());
-    if !any(path) {
+    if !lies_there(path) {
         return Ok(None);
     }
-    let stamp = jiff::Zoned::now().strftime("%Y%m%dT%H%M%S").to_string();
-    let mut aside = with_ending(path, &format!(".{stamp}"));
-    let mut attempt = 0;
-    while any(&aside) {
-        attempt += 1;
-        aside = with_ending(path, &format!(".{stamp}-{attempt}"));
-    }
+    let aside = free_name(path);
     for companion in COMPANIONS {
         let (from, to) = (with_ending(path, companion), with_ending(&aside, companion));
         match fs::rename(&from, &to) {
@@ -281,6 +286,23 @@ pub fn set_aside(path: &Path) -> Result<Option<PathBuf>, JournalError> {
         }
     }
     Ok(Some(aside))
+}
+
+/// Whether anything of a journal lies in its place.
+fn lies_there(path: &Path) -> bool {
+    COMPANIONS.iter().any(|companion| with_ending(path, companion).symlink_metadata().is_ok())
+}
+
+/// A dated name beside a journal that nothing has.
+fn free_name(path: &Path) -> PathBuf {
+    let stamp = jiff::Zoned::now().strftime("%Y%m%dT%H%M%S").to_string();
+    let mut aside = with_ending(path, &format!(".{stamp}"));
+    let mut attempt = 0;
+    while lies_there(&aside) {
+        attempt += 1;
+        aside = with_ending(path, &format!(".{stamp}-{attempt}"));
+    }
+    aside
 }
 
 fn exists(path: &Path) -> Result<bool, JournalError> {
@@ -332,7 +354,8 @@ fn check_header(path: &Path) -> Result<(), JournalError> {
                     written to by two runs; name the output in the folder where the journal lies";
         return Err(JournalError::Unfit { path: path.to_owned(), what: what.to_owned() });
     }
-    let mut file = File::open(path).map_err(failed)?;
+    let mut file = regular::open_own(path, OpenOptions::new().read(true)).map_err(failed)?;
+    check_beside(path)?;
     let size = file.metadata().map_err(failed)?.len();
     let there = usize::try_from(size).unwrap_or(usize::MAX).min(header.len());
     file.read_exact(&mut header[..there]).map_err(failed)?;
@@ -355,6 +378,17 @@ fn check_header(path: &Path) -> Result<(), JournalError> {
     // The header's count holds only when these two counters agree (SQLite's file format, 1.3.7).
     if header[24..28] == header[92..96] && size < page * pages && !with_ending(path, "-wal").exists() {
         return Err(damaged(format!("it has been cut: {size} of {} bytes are there", page * pages)));
+    }
+    Ok(())
+}
+
+/// SQLite opens what it finds beside a journal, whatever that is and wherever it leads.
+fn check_beside(path: &Path) -> Result<(), JournalError> {
+    for ending in &COMPANIONS[1..] {
+        let beside = with_ending(path, ending);
+        if let Err(source) = regular::check_own(&beside) {
+            return Err(JournalError::File { path: beside, source });
+        }
     }
     Ok(())
 }

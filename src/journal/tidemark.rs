@@ -4,7 +4,7 @@
 //! log is whole and has never heard of it: only somebody else can know. The note stands in the lock's file, behind the
 //! holder's words. It is written after each commit and never synced, so that it is never ahead of the journal.
 
-use std::fs::{self, File, OpenOptions};
+use std::fs::{File, OpenOptions};
 use std::io::Read;
 use std::os::unix::fs::FileExt;
 use std::path::Path;
@@ -13,6 +13,7 @@ use rusqlite::Connection;
 
 use super::JournalError;
 use super::lock::lock_path;
+use crate::regular;
 
 /// What stands before the number.
 const NAME: &str = "answers ";
@@ -42,7 +43,7 @@ impl Tidemark {
     /// Opens the note on a journal; where there is none, nothing is noted.
     pub(super) fn open(journal: &Path) -> Self {
         let nothing = Self { file: None, at: 0, answers: 0 };
-        let file = OpenOptions::new().read(true).write(true).open(lock_path(journal));
+        let file = regular::open_own(&lock_path(journal), OpenOptions::new().read(true).write(true));
         let Ok(mut file) = file else { return nothing };
         let mut text = String::new();
         let read = file.read_to_string(&mut text);
@@ -66,7 +67,7 @@ impl Tidemark {
 /// How many answers a journal should hold.
 pub(super) fn expected(journal: &Path) -> u64 {
     // Who only looks may not be allowed to write.
-    fs::read_to_string(lock_path(journal)).map_or(0, |text| noted(&text))
+    regular::own_text(&lock_path(journal)).map_or(0, |text| noted(&text))
 }
 
 /// How many answers a journal holds. None is ever taken out.

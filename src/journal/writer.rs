@@ -11,6 +11,7 @@ use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use super::ballast::Ballast;
 use super::entries::{end, handed_out, resent, store_results};
 use super::tidemark::{self, Tidemark};
+use super::whereabouts::Whereabouts;
 use super::{JournalError, broke, is_full, seconds};
 use crate::failpoint::meet;
 use crate::held::HeldSpan;
@@ -144,13 +145,20 @@ pub fn store_unsent(connection: &Connection, path: &Path, group: &[Ended]) -> Re
 
 impl Writer {
     /// Starts the writer's thread for one pass over the rows. It gives the ballast up when the disk is full.
-    pub fn start(connection: Connection, path: &Path, run: i64, ballast: Ballast) -> (Self, Pen, Committed) {
+    pub fn start(
+        connection: Connection,
+        path: &Path,
+        run: i64,
+        ballast: Ballast,
+        whereabouts: Whereabouts,
+    ) -> (Self, Pen, Committed) {
         let (sender, notes) = sync_channel(WAITING_NOTES);
         let (held, spans) = channel();
         let (committed, receiver) = unbounded_channel();
         let tidemark = Tidemark::open(path);
         let held_back = HeldBack { spans, untold: Vec::new() };
-        let book = Book { path: path.to_owned(), run, ballast, handed_out: 0, held_back, tidemark };
+        let path = path.to_owned();
+        let book = Book { path, run, ballast, whereabouts, handed_out: 0, held_back, tidemark };
         let thread = std::thread::spawn(move || book.keep(connection, &notes, &committed));
         (Self { thread }, Pen { notes: sender, held }, receiver)
     }
@@ -173,6 +181,7 @@ struct Book {
     path: PathBuf,
     run: i64,
     ballast: Ballast,
+    whereabouts: Whereabouts,
     /// How far this pass has been handed out, as far as that is on disk.
     handed_out: u64,
     held_back: HeldBack,
@@ -285,6 +294,7 @@ impl Book {
         meet("journal.commit.inside");
         transaction.commit()?;
         meet("journal.commit.after");
+        self.whereabouts.look(connection, self.run);
         self.held_back.untold.clear();
         self.tidemark.rise(answers);
         self.handed_out = sums.handed_out.unwrap_or(self.handed_out);

@@ -30,6 +30,7 @@ use crate::journal::ballast::Ballast;
 use crate::journal::cursors::State;
 use crate::journal::reader::{Reader, Spent, spent_by};
 use crate::journal::sharing::{Shared, Sharer, heal};
+use crate::journal::whereabouts::Whereabouts;
 use crate::journal::writer::{Committed, Pen, Writer, reopen_failed, store_unsent};
 use crate::journal::{JournalError, open_beside};
 use crate::note::{Ended, Ending, Note};
@@ -63,6 +64,8 @@ pub struct Order<'a> {
     pub retry_failed: bool,
     /// Files the process may open.
     pub open_files: u64,
+    /// Whether the journal is still the run's own.
+    pub whereabouts: &'a Whereabouts,
     /// Where the run hears of other limits while it goes on.
     pub helm: &'a Helm,
     /// Variables that the commands of tools do not get to see.
@@ -168,7 +171,9 @@ pub async fn send<E: Endpoint>(
     let mut dispatcher = dispatcher.steered(order.helm.clone());
     let ballast = Ballast::beside(&path);
     let mut full = ballast.full();
-    let (writer, pen, committed) = Writer::start(connection, &path, order.run, ballast);
+    let lost = order.whereabouts.lost();
+    let (writer, pen, committed) =
+        Writer::start(connection, &path, order.run, ballast, order.whereabouts.clone());
     observer.held = Some(HeldTeller::new(pen.clone()));
     let mut ledger = Book { path: path.clone(), pen, committed };
     let (mut abandoned, mut input_changed) = (0, false);
@@ -178,7 +183,7 @@ pub async fn send<E: Endpoint>(
         let (asked, hears) = watch::channel(*stop.borrow());
         let end = tokio::select! {
             biased;
-            never = pass_on(stop.clone(), full.clone(), asked) => match never {},
+            never = pass_on(stop.clone(), full.clone(), lost.clone(), asked) => match never {},
             end = dispatcher.pass(rows, &mut ledger, hears, &mut observer, last) => end,
         };
         let end = match end {
@@ -186,7 +191,9 @@ pub async fn send<E: Endpoint>(
             Err(error) => {
                 // The writer's thread closes the journal before the run ends.
                 drop((ledger, observer));
-                let _ = writer.finish();
+                if let Ok(connection) = writer.finish() {
+                    order.whereabouts.settle(&connection, Some(order.run))?;
+                }
                 return Err(error.into());
             }
         };
@@ -200,6 +207,7 @@ pub async fn send<E: Endpoint>(
     drop(ledger);
     observer.held.take().into_iter().for_each(HeldTeller::finish);
     let connection = writer.finish()?;
+    order.whereabouts.settle(&connection, Some(order.run))?;
     if *full.borrow_and_update() && reason == StopReason::Interrupted {
         return Err(JournalError::Full { path }.into());
     }
@@ -216,20 +224,24 @@ pub async fn send<E: Endpoint>(
     Ok((Sent { reason, abandoned, snapshot, input_changed }, connection))
 }
 
-/// Passes on what a run is asked. A disk that is full asks for what Ctrl-C asks for: what is in flight may end.
+/// Passes on what a run is asked. A disk that is full, and a journal that is lost, ask for what Ctrl-C asks for: what is in
+/// flight may end.
 async fn pass_on(
     mut stop: Stop,
     mut full: watch::Receiver<bool>,
+    mut lost: watch::Receiver<bool>,
     asked: watch::Sender<Urgency>,
 ) -> Infallible {
-    let (mut may_be_stopped, mut may_be_full) = (true, true);
+    let (mut may_be_stopped, mut may_be_full, mut may_be_lost) = (true, true, true);
     loop {
-        let because_full = if *full.borrow_and_update() { Urgency::Drain } else { Urgency::None };
-        let urgency = (*stop.borrow_and_update()).max(because_full);
+        let must_end = *full.borrow_and_update() | *lost.borrow_and_update();
+        let by_itself = if must_end { Urgency::Drain } else { Urgency::None };
+        let urgency = (*stop.borrow_and_update()).max(by_itself);
         asked.send_if_modified(|before| std::mem::replace(before, urgency) != urgency);
         tokio::select! {
             changed = stop.changed(), if may_be_stopped => may_be_stopped = changed.is_ok(),
             changed = full.changed(), if may_be_full => may_be_full = changed.is_ok(),
+            changed = lost.changed(), if may_be_lost => may_be_lost = changed.is_ok(),
             () = std::future::pending() => {}
         }
     }

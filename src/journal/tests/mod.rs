@@ -24,6 +24,7 @@ use tempfile::TempDir;
 use super::ballast::Ballast;
 use super::matching::{MatchError, MatchRules, Matched, Matcher};
 use super::reader::Reader;
+use super::whereabouts::Whereabouts;
 use super::writer::{RunRecord, Writer, begin_run};
 use super::{open, with_ending};
 use crate::note::{Ended, Ending, Note, RowKey, Sent};
@@ -74,7 +75,8 @@ fn start_run(connection: &Connection, path: &Path) -> i64 {
 
 /// Gives notes to a writer and waits for its end.
 fn store(connection: Connection, path: &Path, run: i64, notes: Vec<Note>) -> (Connection, Vec<Note>) {
-    let (writer, pen, mut committed) = Writer::start(connection, path, run, Ballast::beside(path));
+    let (writer, pen, mut committed) =
+        Writer::start(connection, path, run, Ballast::beside(path), Whereabouts::of(path, None));
     notes.into_iter().for_each(|note| pen.write(note));
     drop(pen);
     let connection = writer.finish().unwrap();

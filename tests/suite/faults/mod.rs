@@ -22,6 +22,7 @@ mod secrets;
 mod service;
 mod strangers;
 mod system_calls;
+mod taken;
 mod unsynced;
 mod volume;
 

@@ -1,0 +1,133 @@
+//! Files that are files: what a name stands for is looked at before anything waits for it. A named pipe in the place of a
+//! file would hold a run up for ever, and a link under a name that is known beforehand may lead anywhere.
+
+use std::fs::{File, FileType, OpenOptions};
+use std::io::{self, Read};
+use std::os::unix::fs::{FileTypeExt, OpenOptionsExt};
+use std::path::Path;
+
+use rustix::fs::OFlags;
+
+/// Opens a file that the user has named, links followed, to read it.
+///
+/// # Errors
+///
+/// When it cannot be opened, or is none.
+pub fn open(path: &Path) -> io::Result<File> {
+    with(path, OpenOptions::new().read(true), OFlags::empty())
+}
+
+/// Opens a file whose name fanfold has made, as these options say: no link is followed.
+///
+/// # Errors
+///
+/// As [`open`]; a link is an error too.
+pub fn open_own(path: &Path, options: &mut OpenOptions) -> io::Result<File> {
+    with(path, options, OFlags::NOFOLLOW)
+}
+
+/// The text of a file whose name fanfold has made.
+///
+/// # Errors
+///
+/// As [`open_own`], and when it is no text.
+pub fn own_text(path: &Path) -> io::Result<String> {
+    let mut text = String::new();
+    open_own(path, OpenOptions::new().read(true))?.read_to_string(&mut text)?;
+    Ok(text)
+}
+
+/// The bytes of what the user has named to be read: a file, or what a shell hands over under such a name, as in
+/// `<(...)` or `/dev/stdin`.
+///
+/// # Errors
+///
+/// When it cannot be read, or is a named pipe or a device of another place.
+pub fn read(path: &Path) -> io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    match is_handed_over(path) {
+        true => File::open(path)?.read_to_end(&mut bytes)?,
+        false => open(path)?.read_to_end(&mut bytes)?,
+    };
+    Ok(bytes)
+}
+
+/// The same as text.
+///
+/// # Errors
+///
+/// As [`read`], and when it is no text.
+pub fn read_to_string(path: &Path) -> io::Result<String> {
+    String::from_utf8(read(path)?)
+        .map_err(|_| io::Error::new(io::ErrorKind::InvalidData, "stream did not contain valid UTF-8"))
+}
+
+/// Whether a path is one by which systems hand over what is open already. Whoever writes to such a pipe is there.
+pub fn is_handed_over(path: &Path) -> bool {
+    path.starts_with("/dev") || path.starts_with("/proc")
+}
+
+/// Whether a file, or nothing, stands under a name that fanfold has made.
+///
+/// # Errors
+///
+/// What stands there instead.
+pub fn check_own(path: &Path) -> io::Result<()> {
+    match path.symlink_metadata() {
+        Ok(found) => check(found.file_type()),
+        Err(_) => Ok(()),
+    }
+}
+
+fn with(path: &Path, options: &mut OpenOptions, flags: OFlags) -> io::Result<File> {
+    // The open of a pipe waits for its other end; without that, what it is can be told.
+    let flags = (flags | OFlags::NONBLOCK).bits().cast_signed();
+    let file = options.custom_flags(flags).open(path).map_err(|error| match check_own(path) {
+        // What the system says of a link or of a pipe without a reader helps nobody.
+        Err(kind) if flags & OFlags::NOFOLLOW.bits().cast_signed() != 0 => kind,
+        _ => error,
+    })?;
+    check(file.metadata()?.file_type())?;
+    Ok(file)
+}
+
+fn check(kind: FileType) -> io::Result<()> {
+    let words = match kind {
+        kind if kind.is_file() => return Ok(()),
+        kind if kind.is_symlink() => "it is a symbolic link, which is not followed here",
+        kind if kind.is_fifo() => "it is a named pipe, and has to be a file",
+        kind if kind.is_dir() => return Err(io::ErrorKind::IsADirectory.into()),
+        _ => "it is a device or a socket, and has to be a file",
+    };
+    Err(io::Error::new(io::ErrorKind::InvalidInput, words))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::symlink;
+
+    use rustix::fs::{CWD, FileType, Mode, mknodat};
+
+    use super::*;
+
+    #[test]
+    fn a_pipe_a_link_and_a_folder_are_told_and_nothing_waits() {
+        let folder = tempfile::tempdir().unwrap();
+        let at = |name: &str| folder.path().join(name);
+        std::fs::write(at("file"), "text").unwrap();
+        mknodat(CWD, at("pipe"), FileType::Fifo, Mode::from_raw_mode(0o600), 0).unwrap();
+        symlink(at("file"), at("link")).unwrap();
+        let words = |result: io::Result<File>| result.map(drop).unwrap_err().to_string();
+        assert!(words(open(&at("pipe"))).contains("named pipe"));
+        assert!(words(open_own(&at("pipe"), OpenOptions::new().write(true))).contains("named pipe"));
+        assert!(words(open_own(&at("link"), OpenOptions::new().read(true))).contains("symbolic link"));
+        assert_eq!(open(folder.path()).unwrap_err().kind(), io::ErrorKind::IsADirectory);
+        assert_eq!(read_to_string(&at("link")).unwrap(), "text");
+        assert_eq!(open(&at("none")).unwrap_err().kind(), io::ErrorKind::NotFound);
+        assert!(
+            check_own(&at("file")).is_ok()
+                && check_own(&at("none")).is_ok()
+                && check_own(&at("link")).is_err()
+        );
+    }
+}

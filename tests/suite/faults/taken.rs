@@ -1,0 +1,139 @@
+//! What belongs to a run, taken away while it goes on: the lock's file, the journal, or all of it.
+
+use std::fs;
+use std::process::Child;
+
+use fanfold::simulator::Settings;
+use rusqlite::Connection;
+use rustix::process::Signal;
+
+use super::scenario;
+use crate::harness::{Finished, Scene, signal};
+
+const ROWS: usize = 60;
+
+/// A run that is in the middle of its rows.
+fn under_way() -> (Scene, Child) {
+    let latency = "fixed:20ms".parse().expect("a latency");
+    let mut scene = Scene::with(Settings { latency, ..Settings::default() });
+    scene.rows_and_job(ROWS, "limits.concurrency = 2\n");
+    let child = scene.start(&["run", "job.toml"]);
+    scene.wait_for_requests(10);
+    (scene, child)
+}
+
+fn journal(scene: &Scene, ending: &str) -> std::path::PathBuf {
+    scene.path(&format!("out.jsonl.journal{ending}"))
+}
+
+fn remove(scene: &Scene, endings: &[&str]) {
+    endings.iter().for_each(|ending| fs::remove_file(journal(scene, ending)).expect("removed"));
+}
+
+fn ended(child: Child) -> Finished {
+    Finished::from(child.wait_with_output().expect("an end"))
+}
+
+/// The names in the scene's folder that begin so.
+fn named(scene: &Scene, begin: &str) -> Vec<String> {
+    let names = fs::read_dir(scene.path("")).expect("a folder").flatten();
+    names
+        .filter_map(|entry| entry.file_name().into_string().ok())
+        .filter(|name| name.starts_with(begin))
+        .collect()
+}
+
+#[test]
+fn a_second_run_finds_the_first_also_when_the_lock_s_file_was_removed() {
+    scenario("taken::the_lock", || {
+        let (mut scene, child) = under_way();
+        remove(&scene, &[".lock"]);
+        for _ in 0..2 {
+            scene.run(&["run", "job.toml"]).expect_code(6).says("out.jsonl.journal.lock, was taken away");
+        }
+        scene.run(&["prune", "job.toml", "--older-than", "0s", "--yes"]);
+        scene.end(child).expect_code(0);
+        assert_eq!(scene.witness().len(), ROWS);
+        scene.run_job(&["job.toml"]).expect_code(0).says("nothing was sent");
+    });
+}
+
+#[test]
+fn a_journal_that_is_deleted_or_renamed_under_a_run_is_written_anew_with_all_that_came() {
+    scenario("taken::the_journal", || {
+        for how in ["deleted", "all deleted", "renamed"] {
+            let (mut scene, child) = under_way();
+            match how {
+                "deleted" => remove(&scene, &[""]),
+                "all deleted" => remove(&scene, &["", "-wal", "-shm", ".lock"]),
+                _ => fs::rename(journal(&scene, ""), scene.path("elsewhere")).expect("renamed"),
+            }
+            let finished = ended(child);
+            assert_eq!(finished.code, Some(1), "{how}: {}", finished.stderr);
+            assert!(
+                finished.stderr.contains("all that it held is there again"),
+                "{how}: {}",
+                finished.stderr
+            );
+            let sent = scene.witness_count();
+            assert!(sent < ROWS, "{how}: it stops");
+            scene.run_job(&["job.toml"]).expect_code(0).says(&format!("kept {sent} "));
+            assert_eq!(scene.witness().len(), ROWS, "{how}");
+            scene.run(&["verify", "job.toml"]).expect_code(0);
+        }
+    });
+}
+
+#[test]
+fn a_run_whose_journal_another_has_replaced_keeps_its_own_beside_it() {
+    scenario("taken::all_of_it", || {
+        let (scene, child) = under_way();
+        signal(&child, Signal::STOP);
+        remove(&scene, &["", "-wal", "-shm", ".lock"]);
+        let second = scene.start(&["run", "job.toml"]);
+        scene.wait_until(|| journal(&scene, "").exists());
+        signal(&child, Signal::CONT);
+        let first = ended(child);
+        assert_eq!(first.code, Some(1), "{}", first.stderr);
+        assert_eq!(ended(second).code, Some(0));
+        let aside = named(&scene, "out.jsonl.journal.2");
+        assert_eq!(aside.len(), 1, "{}", first.stderr);
+        assert!(first.stderr.contains(&aside[0]), "{}", first.stderr);
+        // And what it holds is whole.
+        fs::rename(scene.path(&aside[0]), journal(&scene, "")).expect("put back");
+        scene.run(&["run", "job.toml"]).expect_code(1).says("and held 60 before");
+        let again = scene.run(&["run", "job.toml", "--accept-loss"]).expect_code(0);
+        assert!(!again.stderr.contains("kept 0 "), "{}", again.stderr);
+    });
+}
+
+#[test]
+fn a_run_that_another_has_begun_on_after_all_sends_nothing_more() {
+    scenario("taken::by_another_run", || {
+        // As on a file system that locks nothing between two machines.
+        let (mut scene, child) = under_way();
+        let other = Connection::open(journal(&scene, "")).expect("a journal");
+        other.busy_timeout(std::time::Duration::from_secs(10)).expect("patience");
+        let begun = "INSERT INTO runs (started_at, last_at, program, job) SELECT last_at, last_at, program, job FROM runs";
+        other.execute(begun, []).expect("begun");
+        drop(other);
+        let finished = ended(child);
+        assert_eq!(finished.code, Some(6), "{}", finished.stderr);
+        assert!(finished.stderr.contains("another run has begun on the journal"), "{}", finished.stderr);
+        let sent = scene.witness_count();
+        assert!(sent < ROWS, "it stops");
+        scene.run_job(&["job.toml"]).expect_code(0).says(&format!("kept {sent} "));
+        assert_eq!(scene.witness().len(), ROWS);
+    });
+}
+
+#[test]
+fn a_run_that_is_refused_leaves_no_lock_behind() {
+    scenario("taken::a_refused_run", || {
+        let mut scene = Scene::new();
+        scene.rows_and_job(3, "");
+        fs::remove_file(scene.path("in.jsonl")).expect("gone");
+        scene.run(&["run", "job.toml"]).expect_code(1).says("in.jsonl");
+        assert_eq!(named(&scene, "out.jsonl"), Vec::<String>::new());
+    });
+}
