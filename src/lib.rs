@@ -16,6 +16,7 @@ pub mod outcome;
 pub mod request;
 pub mod row;
 pub mod schema;
+pub mod secrets;
 pub mod tally;
 pub mod text;
 pub mod toolbox;

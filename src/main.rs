@@ -9,6 +9,12 @@ fn main() -> ExitCode {
     if commands::keeper::was_keeper(std::env::args_os()) {
         return ExitCode::SUCCESS;
     }
-    let cli = parse().unwrap_or_else(|error| with_a_tip(error, std::env::args_os()).exit());
-    commands::run(cli).into()
+    commands::keep_environment();
+    match parse().map_err(|error| with_a_tip(error, std::env::args_os())) {
+        Ok(cli) => commands::run(cli).into(),
+        Err(error) => match commands::refuse_with_a_key(&error.to_string()) {
+            Some(exit) => exit.into(),
+            None => error.exit(),
+        },
+    }
 }

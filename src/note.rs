@@ -6,6 +6,7 @@ use crate::conversation::Step;
 use crate::outcome::{Answer, Fault};
 use crate::request::Fingerprint;
 use crate::row::RowId;
+use crate::secrets::{self, hidden};
 
 /// What an answer belongs to: a row, and the exact request it was given for.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -39,6 +40,19 @@ pub enum Note {
     },
 }
 
+impl Note {
+    /// The note as it may be stored.
+    pub fn without_secrets(self) -> Self {
+        match self {
+            Self::Ended(ended) => Self::Ended(Box::new(ended.without_secrets())),
+            Self::Results { row, results } => {
+                Self::Results { row, results: results.into_iter().map(hidden).collect() }
+            }
+            note @ (Self::HandedOut { .. } | Self::Resent(_)) => note,
+        }
+    }
+}
+
 /// The end of one request.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Ended {
@@ -52,6 +66,25 @@ pub struct Ended {
     pub cost: Option<f64>,
     /// What it came to.
     pub ending: Ending,
+}
+
+impl Ended {
+    /// The end as it may be stored.
+    pub fn without_secrets(self) -> Self {
+        let secrets = secrets::kept();
+        let ending = match self.ending {
+            Ending::Answered(answer) => Ending::Answered(secrets.out_of_answer(answer)),
+            Ending::Failed(fault) => Ending::Failed(secrets.out_of_fault(fault)),
+            Ending::SetAside(fault) => Ending::SetAside(secrets.out_of_fault(fault)),
+            Ending::Waits(fault) => Ending::Waits(secrets.out_of_fault(fault)),
+            Ending::GoesOn(step) => {
+                let Step { answer, asks, results } = *step;
+                let results = results.into_iter().map(hidden).collect();
+                Ending::GoesOn(Box::new(Step { answer: secrets.out_of_answer(answer), asks, results }))
+            }
+        };
+        Self { ending, ..self }
+    }
 }
 
 /// When a request was sent, and how long it took.

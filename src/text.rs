@@ -1,9 +1,12 @@
 //! Text for people: numbers with their thousands apart, lines that fit, and nothing that could drive a terminal.
 
+use crate::secrets::hide;
 use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
-/// The text without control characters, but for line breaks and tabs.
+/// The text as it may be shown: without secrets, and without control characters but for line breaks and tabs.
 pub fn printable(text: &str) -> String {
+    let hidden = hide(text);
+    let text = hidden.as_deref().unwrap_or(text);
     let harmless = |c: char| !c.is_control() || c == '\n' || c == '\t';
     // Marks that turn the direction of writing can hide what a line says.
     let turning = |c: char| matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');

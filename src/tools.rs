@@ -19,6 +19,7 @@ use crate::conversation::calls::ToolCall;
 use crate::job::answer::Tool;
 use crate::job::units;
 use crate::outcome::{Fault, FaultKind};
+use crate::secrets;
 use crate::toolbox::Toolbox;
 use kin::Mark;
 
@@ -154,7 +155,7 @@ impl Output {
     fn result(self, tool: &Tool) -> Result<String, Fault> {
         let name = &tool.name;
         if !self.status.success() {
-            let told = String::from_utf8_lossy(&self.told);
+            let told = secrets::kept().out_of_complaint(String::from_utf8_lossy(&self.told).into_owned());
             let told = if told.trim().is_empty() { String::new() } else { format!(": {}", told.trim()) };
             let message = format!("the command of `{name}` ended with {}{told}", self.status);
             return Err(failed("tool_failed", message));
@@ -167,7 +168,8 @@ impl Output {
         let text = String::from_utf8(self.result).map_err(|_| {
             failed("tool_failed", format!("the command of `{name}` printed something else than UTF-8 text"))
         })?;
-        Ok(text.trim_end_matches(['\n', '\r']).to_owned())
+        // Stored and sent alike: what a kill leaves is what the model is told.
+        Ok(secrets::hidden(text.trim_end_matches(['\n', '\r']).to_owned()))
     }
 }
 

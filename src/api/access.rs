@@ -7,24 +7,21 @@ use std::sync::{Arc, PoisonError, RwLock};
 use reqwest::header::{AUTHORIZATION, HeaderMap};
 
 use super::key::Key;
-use super::secrets::Secrets;
 
-/// What lets requests in: the headers that they carry, and the texts in them that nobody is shown.
+/// What lets requests in: the headers that they carry.
 #[derive(Debug)]
 pub(super) struct Access {
     pub(super) headers: HeaderMap,
-    pub(super) secrets: Secrets,
     /// Whether the service has let somebody in with it.
     worked: AtomicBool,
 }
 
 impl Access {
-    fn new(mut headers: HeaderMap, secrets: &[String], key: Option<&Key>) -> Self {
+    fn new(mut headers: HeaderMap, key: Option<&Key>) -> Self {
         if let Some(value) = key.and_then(Key::header) {
             headers.insert(AUTHORIZATION, value);
         }
-        let secrets = secrets.iter().cloned().chain(key.map(|key| key.text().to_owned()));
-        Self { headers, secrets: Secrets::new(secrets), worked: AtomicBool::new(false) }
+        Self { headers, worked: AtomicBool::new(false) }
     }
 
     /// The service has let a request in.
@@ -54,9 +51,8 @@ impl fmt::Debug for ReadKey {
 struct Renewal {
     read: ReadKey,
     turn: tokio::sync::Mutex<()>,
-    /// The headers without the key, and the secrets beside it.
+    /// The headers without the key.
     headers: HeaderMap,
-    secrets: Vec<String>,
 }
 
 impl fmt::Debug for Renewal {
@@ -74,14 +70,9 @@ pub(super) struct KeyRing {
 
 impl KeyRing {
     /// With a key, and the way to read it again where its place can change. `headers` are without it.
-    pub(super) fn new(
-        headers: HeaderMap,
-        secrets: Vec<String>,
-        key: Option<&Key>,
-        read_key: Option<ReadKey>,
-    ) -> Self {
-        let present = RwLock::new(Arc::new(Access::new(headers.clone(), &secrets, key)));
-        let renewal = read_key.map(|read| Renewal { read, turn: Default::default(), headers, secrets });
+    pub(super) fn new(headers: HeaderMap, key: Option<&Key>, read_key: Option<ReadKey>) -> Self {
+        let present = RwLock::new(Arc::new(Access::new(headers.clone(), key)));
+        let renewal = read_key.map(|read| Renewal { read, turn: Default::default(), headers });
         Self { present, renewal }
     }
 
@@ -104,11 +95,7 @@ impl KeyRing {
         }
         let read = renewal.read.clone();
         let key = tokio::task::spawn_blocking(move || (read.0)()).await.ok()??;
-        // The old key stays a secret.
-        let old = refused.headers.get(AUTHORIZATION).and_then(|value| value.to_str().ok());
-        let old = old.and_then(|value| value.strip_prefix("Bearer ")).map(str::to_owned);
-        let secrets: Vec<String> = renewal.secrets.iter().cloned().chain(old).collect();
-        let renewed = Arc::new(Access::new(renewal.headers.clone(), &secrets, Some(&key)));
+        let renewed = Arc::new(Access::new(renewal.headers.clone(), Some(&key)));
         if renewed.headers.get(AUTHORIZATION) == refused.headers.get(AUTHORIZATION) {
             return None;
         }

@@ -13,15 +13,16 @@ use super::access::{Access, KeyRing, ReadKey};
 use super::key::Key;
 use super::packed::{opens, packings, unpacked};
 use super::proxy;
-use super::secrets::Veil;
 use super::simulated::as_marked;
 use super::stream::{self, Incoming, Sink};
+use super::veil::Veil;
 use super::verdict::{MOST_BYTES, judge, judge_stream, judge_trouble, mend, too_long};
 use crate::endpoint::Endpoint;
 use crate::job::headers::looks_secret;
 use crate::job::{KeySource, Model, Retry, units};
 use crate::outcome::{Fault, FaultKind, Reply};
 use crate::request::ChatRequest;
+use crate::secrets;
 
 /// Idle connections are dropped before a load balancer in between closes them, which is at 60 s and sometimes less.
 const IDLE: Duration = Duration::from_secs(15);
@@ -60,8 +61,6 @@ pub struct Settings<'a> {
     pub headers: &'a [(String, String)],
     /// How long a stream may pause.
     pub idle_timeout: Duration,
-    /// Other texts that are taken out of everything that comes back.
-    pub secrets: Vec<String>,
 }
 
 impl<'a> Settings<'a> {
@@ -77,7 +76,6 @@ impl<'a> Settings<'a> {
             },
             headers: &model.headers,
             idle_timeout: retry.idle_timeout,
-            secrets: Vec::new(),
         }
     }
 }
@@ -113,11 +111,8 @@ impl HttpEndpoint {
         let key = settings.key.as_ref();
         let mut headers = more_headers(settings.headers)?;
         headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
-        let values = settings.headers.iter().filter(|(name, value)| looks_secret(name, value));
-        let secrets = values.map(|(_, value)| value.clone()).chain(settings.secrets.iter().cloned());
-        let secrets: Vec<String> = secrets.collect();
         let unset = settings.unset.filter(|_| key.is_none() && !headers.contains_key(AUTHORIZATION));
-        let keys = KeyRing::new(headers, secrets, key, settings.read_key);
+        let keys = KeyRing::new(headers, key, settings.read_key);
         let (idle_timeout, proxy) = (settings.idle_timeout, proxy::between(settings.base_url));
         Ok(Self { client, url, keys, unset, idle_timeout, proxy })
     }
@@ -137,14 +132,14 @@ impl HttpEndpoint {
         match AssertUnwindSafe(self.exchange(access, request, sink)).catch_unwind().await {
             Ok(Ok(answer)) => {
                 access.has_worked();
-                Ok(access.secrets.out_of_answer(answer))
+                Ok(secrets::kept().out_of_answer(answer))
             }
             Ok(Err(mut fault)) => {
                 if let (Some(401), Some(name)) = (fault.status, &self.unset) {
                     fault.message += &format!(" (no key was sent: the variable {name} is not set)");
                     fault.mend = Some("`export` the variable with a key; the built-in simulator takes any");
                 }
-                Err(access.secrets.out_of_fault(fault))
+                Err(secrets::kept().out_of_reply(fault))
             }
             // One row's panic is that row's failure.
             Err(_) => Err(Fault::panicked(FaultKind::Unusable)),
@@ -168,14 +163,13 @@ impl HttpEndpoint {
         let mut response =
             within(idle, sending).await?.map_err(|error| before_the_reply(&error, self.proxy.as_deref()))?;
         let headers = std::mem::take(response.headers_mut());
-        let read = self.read(access, request, (response, &headers), idle, sink).await;
+        let read = self.read(request, (response, &headers), idle, sink).await;
         as_marked(&headers, read)
     }
 
     /// Reads what came, and judges it.
     async fn read<'a>(
         &'a self,
-        access: &'a Access,
         request: &ChatRequest,
         (response, headers): (Response, &HeaderMap),
         idle: Option<Duration>,
@@ -184,7 +178,7 @@ impl HttpEndpoint {
         let status = response.status();
         let packings = packings(headers);
         if request.stream && status.is_success() && comes_as_events(headers) && !opens(&packings) {
-            let veil = Veil::new(&access.secrets, sink);
+            let veil = Veil::new(secrets::kept(), sink);
             return self.collect(response, headers, request, veil).await;
         }
         let body = whole_body(response, idle).await?;
@@ -193,7 +187,7 @@ impl HttpEndpoint {
             Err(_) if !status.is_success() => body,
             unpacked => unpacked?.unwrap_or(body),
         };
-        let body = access.secrets.out_of_body(body);
+        let body = secrets::kept().out_of_body(body);
         // A server that does not say what it sends.
         if request.stream && status.is_success() && body.trim_ascii_start().starts_with(b"data:") {
             let mut incoming = Incoming::new(&request.body, MOST_BYTES);

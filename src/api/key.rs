@@ -9,6 +9,9 @@ use std::process::{Command, Stdio};
 use reqwest::header::HeaderValue;
 
 use crate::job::KeySource;
+use crate::job::keylike::{as_a_name, masked};
+use crate::secrets::{self, Secrets};
+use crate::text::short;
 
 /// An API key. It cannot be printed, and is serialised nowhere.
 pub struct Key(String);
@@ -18,6 +21,9 @@ impl fmt::Debug for Key {
         f.write_str("Key(…)")
     }
 }
+
+/// How much is told of what a failing command says.
+const TOLD: usize = 300;
 
 const ELSEWHERE: &str = "check `api_key_file` under [model]: paths are relative to the folder you are in";
 
@@ -33,7 +39,7 @@ pub enum KeyError {
         name: String,
     },
     /// The file cannot be read.
-    #[error("no API key: the file {} cannot be read: {source}\n  = help: {ELSEWHERE}", path.display())]
+    #[error("no API key: the file {} cannot be read: {source}\n  = help: {ELSEWHERE}", as_a_name(&path.to_string_lossy()))]
     File {
         /// Its path.
         path: PathBuf,
@@ -45,7 +51,7 @@ pub enum KeyError {
         "no API key: the command `{command}` {what}\n  = help: try it by itself; it prints the key, and nothing before it"
     )]
     Command {
-        /// The command's words.
+        /// Its first word: the others may be the key.
         command: String,
         /// What happened.
         what: String,
@@ -62,7 +68,7 @@ pub enum KeyError {
 
 impl Key {
     /// Reads the key from its place. `None` when the job can do without and there is none. `variable` looks up
-    /// the environment.
+    /// the environment; at a terminal a command may ask for something.
     ///
     /// # Errors
     ///
@@ -70,6 +76,7 @@ impl Key {
     pub fn load(
         source: &KeySource,
         variable: impl Fn(&str) -> Option<String>,
+        at_a_terminal: bool,
     ) -> Result<Option<Self>, KeyError> {
         let (text, place) = match source {
             KeySource::Variable { name, optional } => match (variable(name), optional) {
@@ -79,16 +86,19 @@ impl Key {
             },
             KeySource::File(path) => {
                 let failed = |source| KeyError::File { path: path.clone(), source };
-                (fs::read_to_string(path).map_err(failed)?, format!("the file {}", path.display()))
+                (
+                    fs::read_to_string(path).map_err(failed)?,
+                    format!("the file {}", as_a_name(&path.to_string_lossy())),
+                )
             }
-            KeySource::Command(words) => (printed(words)?, format!("the command `{}`", words.join(" "))),
+            KeySource::Command(words) => {
+                (printed(words, at_a_terminal)?, format!("the command `{}`", program(words)))
+            }
         };
-        Self::new(unquoted(text.trim_start_matches('\u{feff}').trim()))
-            .map(Some)
-            .map_err(|what| KeyError::Unusable { place, what })
+        Self::new(alone(&text)).map(Some).map_err(|what| KeyError::Unusable { place, what })
     }
 
-    /// A key from its text.
+    /// A key from its text, which is a secret from now on.
     ///
     /// # Errors
     ///
@@ -98,13 +108,21 @@ impl Key {
             () if text.is_empty() => Err("is empty"),
             () if text.contains(char::is_whitespace) => Err("has white space in it"),
             () if !text.bytes().all(|byte| byte.is_ascii_graphic()) => Err("has characters that no key has"),
-            () => Ok(Self(text.to_owned())),
+            () => {
+                secrets::keep(text);
+                Ok(Self(text.to_owned()))
+            }
         }
     }
 
-    /// Whether a text holds the key.
+    /// What the built-in simulator takes for a key: no secret.
+    pub fn of_a_rehearsal() -> Self {
+        Self("simulated".to_owned())
+    }
+
+    /// Whether a text is the key, or has it in it in any form.
     pub fn is_in(&self, text: &str) -> bool {
-        text.contains(&self.0)
+        text.trim() == self.0 || Secrets::new(vec![self.0.clone()]).hide(text).is_some()
     }
 
     /// Whether it is the key of a Coding Plan, by its beginning. Such a key is not for jobs and scripts.
@@ -118,11 +136,18 @@ impl Key {
         value.set_sensitive(true);
         Some(value)
     }
+}
 
-    /// The key itself, for what takes it out of replies.
-    pub(super) fn text(&self) -> &str {
-        &self.0
-    }
+/// The key in a text that holds nothing else.
+pub fn alone(text: &str) -> &str {
+    unquoted(text.trim_start_matches('\u{feff}').trim())
+}
+
+/// The first word of a command, which may be shown.
+pub fn program(words: &[String]) -> String {
+    words.first().map_or_else(String::new, |word| {
+        format!("{}{}", as_a_name(word), if words.len() > 1 { " …" } else { "" })
+    })
 }
 
 /// A text without the quotes around it.
@@ -130,18 +155,26 @@ pub fn unquoted(text: &str) -> &str {
     ['"', '\''].iter().find_map(|quote| text.strip_prefix(*quote)?.strip_suffix(*quote)).unwrap_or(text)
 }
 
-/// The first line that a command prints. Its standard error is shown to the user, so that it can ask for a password.
-fn printed(words: &[String]) -> Result<String, KeyError> {
-    let failed = |what: String| KeyError::Command { command: words.join(" "), what };
+/// The first line that a command prints. Its standard error is shown on a terminal, so that it can ask for a password;
+/// elsewhere it may have the key in it and end in a log, and is told where the command fails.
+fn printed(words: &[String], at_a_terminal: bool) -> Result<String, KeyError> {
+    let failed = |what: String| KeyError::Command { command: program(words), what };
     let Some((program, arguments)) = words.split_first() else { return Err(failed("is empty".to_owned())) };
     let output = Command::new(program)
         .args(arguments)
         .stdin(Stdio::inherit())
-        .stderr(Stdio::inherit())
+        .stderr(if at_a_terminal { Stdio::inherit() } else { Stdio::piped() })
         .output()
         .map_err(|error| failed(format!("cannot be run: {error}")))?;
     if !output.status.success() {
-        return Err(failed(format!("ended with {}", output.status)));
+        // It may have printed the key before it failed.
+        String::from_utf8_lossy(&output.stdout).lines().for_each(|line| secrets::keep(alone(line)));
+        let told = secrets::kept().out_of_complaint(String::from_utf8_lossy(&output.stderr).into_owned());
+        let told = match short(&masked(&told), TOLD) {
+            told if told.is_empty() => told,
+            told => format!(": {told}"),
+        };
+        return Err(failed(format!("ended with {}{told}", output.status)));
     }
     let text = String::from_utf8(output.stdout)
         .map_err(|_| failed("printed something else than text".to_owned()))?;
@@ -155,16 +188,18 @@ mod tests {
     #[test]
     fn the_key_is_read_from_its_place_and_never_shown() {
         let source = KeySource::Variable { name: "K".into(), optional: false };
-        let key = Key::load(&source, |_| Some(" sk-secret\n".into())).unwrap().unwrap();
+        let key = Key::load(&source, |_| Some(" sk-secret\n".into()), false).unwrap().unwrap();
         assert!(!format!("{key:?}").contains("secret"));
-        assert_eq!(key.text(), "sk-secret");
-        assert!(Key::load(&source, |_| None).unwrap_err().to_string().contains("variable K is not set"));
-        let shown = Key::load(&source, |_| Some("sk secret".into())).unwrap_err().to_string();
+        assert!(key.is_in("sk-secret") && key.is_in("c2stc2VjcmV0") && !key.is_in("a secret"));
+        assert!(
+            Key::load(&source, |_| None, false).unwrap_err().to_string().contains("variable K is not set")
+        );
+        let shown = Key::load(&source, |_| Some("sk secret".into()), false).unwrap_err().to_string();
         assert!(shown.contains("white space") && !shown.contains("secret"), "{shown}");
         assert!(!key.is_of_coding_plan() && Key::new("sk-sp-1").unwrap().is_of_coding_plan());
         let source = KeySource::Command(vec!["echo".into(), "sk-1".into()]);
-        assert!(Key::load(&source, |_| None).unwrap().is_some());
+        assert!(Key::load(&source, |_| None, false).unwrap().is_some());
         let source = KeySource::Command(vec!["false".into()]);
-        assert!(Key::load(&source, |_| None).is_err());
+        assert!(Key::load(&source, |_| None, false).is_err());
     }
 }

@@ -2,6 +2,7 @@
 
 use std::cell::RefCell;
 use std::ffi::OsString;
+use std::io::{IsTerminal, stderr};
 use std::time::SystemTime;
 
 use tokio::sync::watch;
@@ -11,6 +12,7 @@ use super::load::{Loaded, check_tools, load, screen};
 use super::metrics::aside;
 use super::notify::{Notifier, secret};
 use super::run::Session;
+use super::secrets::{close_memory, refuse_arguments};
 use super::spare::Aside;
 use super::{Failure, coding_plan, interrupt};
 use crate::api::access::ReadKey;
@@ -34,18 +36,19 @@ pub(super) fn run(args: RunArgs) -> Result<Exit, Failure> {
     if args.job.simulate && !args.real_time {
         loaded.job = loaded.job.at_the_pace_of_a_rehearsal();
     }
+    close_memory(&loaded.job);
     let key = match args.job.simulate {
-        true => Ok(Key::new("simulated").ok()),
+        true => Ok(Some(Key::of_a_rehearsal())),
         false => key(&loaded),
     };
+    refuse_arguments()?;
     let notify = loaded.job.notify.as_ref();
     let address = notify.and_then(|notify| secret(notify, &loaded.environment));
     let known = key.as_ref().ok().and_then(Option::as_ref);
     let hidden = Environment::with_secrets(&loaded.job, known, address.as_deref());
     let notifier = Notifier::new(&loaded.job, &loaded.environment, &hidden, &args.job, &screen);
     let notifier = RefCell::new(notifier);
-    let beginning =
-        Beginning { args: &args, screen, ask, stop, loaded, key, address, hidden, notifier: &notifier };
+    let beginning = Beginning { args: &args, screen, ask, stop, loaded, key, hidden, notifier: &notifier };
     let ended = beginning.go();
     let exit = ended.as_ref().map_or_else(|failure| failure.exit, |exit| *exit);
     notifier.into_inner().finish(exit);
@@ -60,15 +63,13 @@ struct Beginning<'a> {
     stop: Stop,
     loaded: Loaded,
     key: Result<Option<Key>, Failure>,
-    /// The address that is told, a secret.
-    address: Option<String>,
     hidden: Vec<OsString>,
     notifier: &'a RefCell<Notifier>,
 }
 
 impl Beginning<'_> {
     fn go(self) -> Result<Exit, Failure> {
-        let Self { args, screen, ask, stop, loaded, key, address, hidden, notifier } = self;
+        let Self { args, screen, ask, stop, loaded, key, hidden, notifier } = self;
         check_tools(&loaded.job)?;
         if loaded.tables.own.is_some() {
             screen.say(&format!("model table: {}", loaded.tables.words()));
@@ -87,15 +88,9 @@ impl Beginning<'_> {
         {
             screen.insist(&warning);
         }
-        let secrets = Vec::from_iter(address);
         let read_key = read_key(&loaded.job.model.key).filter(|_| simulator.is_none());
-        let settings = Settings {
-            base_url,
-            key,
-            read_key,
-            secrets,
-            ..Settings::of(&loaded.job.model, &loaded.job.retry)
-        };
+        let settings =
+            Settings { base_url, key, read_key, ..Settings::of(&loaded.job.model, &loaded.job.retry) };
         let endpoint = HttpEndpoint::new(settings).map_err(Failure::new)?;
         Aside::check_all(&loaded.job, args.job.job.as_deref())?;
         check_target(&loaded.job.output.path)?;
@@ -145,10 +140,13 @@ pub(super) fn start_simulator(screen: &Screen) -> Result<simulator::Handle, Fail
 fn read_key(source: &KeySource) -> Option<ReadKey> {
     match source.clone() {
         KeySource::Variable { .. } => None,
-        source => Some(ReadKey::new(move || Key::load(&source, |_| None).ok().flatten())),
+        source => {
+            Some(ReadKey::new(move || Key::load(&source, |_| None, stderr().is_terminal()).ok().flatten()))
+        }
     }
 }
 
 fn key(loaded: &Loaded) -> Result<Option<Key>, Failure> {
-    Key::load(&loaded.job.model.key, |name| loaded.environment.get(name)).map_err(Failure::new)
+    Key::load(&loaded.job.model.key, |name| loaded.environment.get(name), stderr().is_terminal())
+        .map_err(Failure::new)
 }

@@ -15,7 +15,7 @@ use crate::job::problem::{Problem, nearest};
 use crate::job::{Job, KeySource};
 
 /// What the vendor's own tools call the variable of the key.
-const KEY_VARIABLES: [&str; 2] = ["DASHSCOPE_API_KEY", "QWEN_API_KEY"];
+pub(super) const KEY_VARIABLES: [&str; 2] = ["DASHSCOPE_API_KEY", "QWEN_API_KEY"];
 
 /// What the names of fanfold's own variables begin with.
 const PREFIX: &str = "FANFOLD_";

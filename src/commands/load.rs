@@ -10,6 +10,7 @@ use serde_json::Value;
 
 use super::Failure;
 use super::environment::Environment;
+use super::secrets::{keep_secrets, refuse_arguments};
 use super::tables::Tables;
 use crate::cli::{Color, JobArgs, Progress};
 use crate::exit::Exit;
@@ -17,7 +18,7 @@ use crate::format::Format;
 use crate::job::Job;
 use crate::job::facts::FactsBook;
 use crate::job::file::JobFile;
-use crate::job::knobs::set;
+use crate::job::knobs::{check_keyless, set};
 use crate::job::layers::Layers;
 use crate::job::problem::{Problem, Script, nearest};
 use crate::job::resolve::{Lookups, check_flags, resolve, resolve_to_look};
@@ -70,6 +71,7 @@ pub(super) fn load_to_look(args: &JobArgs) -> Result<Job, Failure> {
 fn said(args: &JobArgs) -> Result<(JobFile, Layers, Environment), Failure> {
     check_flags(args.knobs.overlays.clone(), TimeZone::system)
         .map_err(|problem| Failure { exit: Exit::Usage, ..problem.into() })?;
+    args.knobs.overlays.iter().try_for_each(check_keyless)?;
     let environment = Environment::read(args.env_file.as_deref())?;
     let file = args.job.as_deref().map(read).transpose()?;
     let mut overlays = environment.overlays();
@@ -78,6 +80,8 @@ fn said(args: &JobArgs) -> Result<(JobFile, Layers, Environment), Failure> {
     }
     overlays.extend(args.knobs.overlays.iter().cloned());
     let (file, layers) = Layers::read(file, overlays)?;
+    keep_secrets(&file, &environment);
+    refuse_arguments()?;
     Ok((file, layers, environment))
 }
 

@@ -28,6 +28,7 @@ mod report;
 mod resume;
 mod run;
 mod schema;
+mod secrets;
 mod set;
 mod simulate;
 mod spare;
@@ -37,6 +38,8 @@ mod summary;
 mod tables;
 mod usage;
 mod verify;
+
+pub use secrets::{keep_environment, refuse_with_a_key};
 
 use std::io;
 use std::panic;
@@ -48,7 +51,8 @@ use crate::job::problem::Problem;
 use crate::journal::JournalError;
 use crate::pipeline::PipelineError;
 use crate::render::template::is_in_the_engine;
-use crate::watch::{Mode, say_error};
+use crate::secrets::hide;
+use crate::watch::{Mode, put, say_error};
 
 /// A command that ended early: what to say, and the exit code.
 #[derive(Debug)]
@@ -126,13 +130,14 @@ impl From<io::Error> for Failure {
     }
 }
 
-/// Keeps a panic silent that is caught and told as a mistake of the user's; every other one is shown as ever.
+/// Keeps a panic silent that is caught and told as a mistake of the user's; every other one is shown as ever, without the
+/// secrets in it.
 fn hush_caught_panics() {
     let shown = panic::take_hook();
-    panic::set_hook(Box::new(move |panic| {
-        if !is_in_the_engine() {
-            shown(panic);
-        }
+    panic::set_hook(Box::new(move |panic| match hide(&panic.to_string()) {
+        _ if is_in_the_engine() => {}
+        Some(words) => put(&words),
+        None => shown(panic),
     }));
 }
 
@@ -147,6 +152,10 @@ pub fn run(cli: Cli) -> Exit {
     if let Err(problem) = environment::arm_failpoint() {
         say_error(mode, &problem);
         return Exit::CannotRun;
+    }
+    if let Err(failure) = secrets::refuse_arguments() {
+        say_error(mode, &failure.message);
+        return failure.exit;
     }
     let result = match cli.command {
         Verb::Run(args) => begin::run(args),

@@ -13,13 +13,16 @@ use tokio::process::Command;
 
 use super::environment::Environment;
 use super::resume::resume_command;
+use super::secrets::keep_address;
 use crate::api::notify::Hook;
 use crate::cli::JobArgs;
 use crate::exit::Exit;
 use crate::job::Job;
+use crate::job::keylike::as_a_name;
 use crate::job::knobs::KNOBS;
 use crate::job::notify::{Moment, Notify, PATIENCE, Recipient};
 use crate::pipeline::plan::Plan;
+use crate::secrets::hidden;
 use crate::watch::Screen;
 use crate::watch::text::short;
 
@@ -35,18 +38,22 @@ enum Line {
 
 /// The address of a job's notifications: what is secret about them.
 pub(super) fn secret(notify: &Notify, environment: &Environment) -> Option<String> {
-    match &notify.to {
+    let address = match &notify.to {
         Recipient::Url(url) => Some(url.reveal().trim().to_owned()),
         Recipient::Variable(name) => environment.get(name).map(|url| url.trim().to_owned()),
         Recipient::Command(_) => None,
-    }
+    };
+    address.iter().for_each(|address| keep_address(address));
+    address
 }
 
 /// Whom a run would tell, in words that may be shown; or why it could not.
 pub(super) fn whom(notify: &Notify, environment: &Environment) -> Result<String, String> {
     line(notify, environment, &[]).map(|line| match line {
         Line::Hook(hook) => format!("a call to {}", hook.host()),
-        Line::Command(words, _) => format!("the command `{}`", words.first().map_or("", String::as_str)),
+        Line::Command(words, _) => {
+            format!("the command `{}`", words.first().map_or("", |word| as_a_name(word)))
+        }
     })
 }
 
@@ -194,6 +201,7 @@ fn work(line: &Line, events: &Receiver<(Moment, String)>, screen: &Screen) {
         Err(error) => return screen.insist(&format!("warning: nobody can be notified: {error}")),
     };
     for (moment, text) in events {
+        let text = hidden(text);
         let told = match line {
             Line::Hook(hook) => runtime.block_on(hook.call(text, PATIENCE)),
             Line::Command(words, hidden) => runtime.block_on(hand(words, hidden, text, PATIENCE)),
@@ -215,6 +223,7 @@ async fn hand(words: &[String], hidden: &[OsString], text: String, patience: Dur
     for variable in hidden {
         command.env_remove(variable);
     }
+    let program = as_a_name(program);
     let mut child = command.spawn().map_err(|error| format!("{program}: {error}"))?;
     let stdin = child.stdin.take();
     let ended = async {

@@ -4,6 +4,7 @@
 use std::fmt::Arguments;
 use std::io::{self, StdoutLock, Write, stdout};
 
+use crate::secrets::hide;
 use crate::watch::columns;
 use crate::watch::text::{printable, wrapped};
 
@@ -20,9 +21,25 @@ impl Page {
     }
 }
 
+/// An output that shows no secrets: each piece that is written to it is a text by itself.
+pub(super) struct Veiled<W>(pub(super) W);
+
+impl<W: Write> Write for Veiled<W> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        match hide(&String::from_utf8_lossy(bytes)) {
+            Some(hidden) => self.0.write_all(hidden.as_bytes()).map(|()| bytes.len()),
+            None => self.0.write(bytes),
+        }
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.0.flush()
+    }
+}
+
 impl Write for Page {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.out.write(bytes)
+        Veiled(&mut self.out).write(bytes)
     }
 
     fn flush(&mut self) -> io::Result<()> {

@@ -16,12 +16,13 @@ use super::run::{beginning, plan_line};
 use super::spare::Aside;
 use super::{Failure, coding_plan, forewarning};
 use crate::api::client::{HttpEndpoint, Settings};
-use crate::api::key::Key;
+use crate::api::key::{Key, program};
 use crate::api::proxy;
 use crate::cli::{PreviewArgs, Progress};
 use crate::exit::Exit;
 use crate::job::answer::OnLength;
 use crate::job::forecast::end;
+use crate::job::keylike::as_a_name;
 use crate::job::orders::Told;
 use crate::job::units::shown;
 use crate::job::{Job, KeySource};
@@ -128,7 +129,7 @@ pub(super) fn run(args: PreviewArgs) -> Result<Exit, Failure> {
 fn key_at_hand(loaded: &Loaded) -> Option<Key> {
     match &loaded.job.model.key {
         KeySource::Command(_) => None,
-        source => Key::load(source, |name| loaded.environment.get(name)).ok().flatten(),
+        source => Key::load(source, |name| loaded.environment.get(name), false).ok().flatten(),
     }
 }
 
@@ -138,12 +139,12 @@ fn key_line(loaded: &Loaded, simulate: bool) -> String {
         _ if simulate => "none is needed".to_owned(),
         // A command may ask for a password or cost a call; it is run when the job is.
         KeySource::Command(words) => {
-            format!("from the command `{}`, which is run when the job is", words.join(" "))
+            format!("from the command `{}`, which is run when the job is", program(words))
         }
-        source => match Key::load(source, |name| loaded.environment.get(name)) {
+        source => match Key::load(source, |name| loaded.environment.get(name), false) {
             Ok(Some(_)) => match source {
                 KeySource::Variable { name, .. } => format!("from the variable {name}"),
-                KeySource::File(path) => format!("from the file {}", path.display()),
+                KeySource::File(path) => format!("from the file {}", as_a_name(&path.to_string_lossy())),
                 KeySource::Command(_) => String::new(),
             },
             Ok(None) => "none; the server is on this machine".to_owned(),

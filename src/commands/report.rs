@@ -11,6 +11,7 @@ use serde_json::Value;
 use super::Failure;
 use super::described::limits;
 use super::load::{load_to_look, screen, take_output};
+use super::page::Veiled;
 use super::spare::Aside;
 use crate::cli::{Progress, ReportArgs};
 use crate::exit::Exit;
@@ -37,7 +38,7 @@ pub(super) fn run(mut args: ReportArgs) -> Result<Exit, Failure> {
     let html = page(&figures, &subject(&reader, &job, &figures)?)
         .map_err(|error| Failure::new(format!("the page cannot be made: {error:#}")))?;
     match asked.as_deref() {
-        Some("-") => stdout().lock().write_all(html.as_bytes())?,
+        Some("-") => Veiled(stdout().lock()).write_all(html.as_bytes())?,
         asked => {
             let place = asked.map_or_else(|| job.output.report(), PathBuf::from);
             let page = Aside { what: "the report", flag: ("--output", "report.html"), place: &place };

@@ -31,9 +31,7 @@ pub(super) fn headers(
     let mut names: Vec<String> = Vec::new();
     for (name, value) in &section {
         let lower = name.to_ascii_lowercase();
-        let problem = |message: String| {
-            Err(hidden(layers.problem(&format!("model.headers.{name}"), message), section.keys(), layers))
-        };
+        let problem = |message: String| Err(layers.problem(&format!("model.headers.{name}"), message));
         if let Some((_, why)) = OWN.iter().find(|(own, _)| *own == lower) {
             return problem(format!("the header `{name}` cannot be set: {why}"));
         }
@@ -84,29 +82,6 @@ pub fn looks_secret(name: &str, value: &str) -> bool {
 /// What a header's name is made of (RFC 9110, 5.6.2).
 fn is_token(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte)
-}
-
-/// The problem, with stars in place of the values of all headers: they may be secrets, stand in one line, and what is
-/// shown may end in a log.
-fn hidden<'a>(mut problem: Problem, names: impl Iterator<Item = &'a String>, layers: &Layers) -> Problem {
-    let Some((script, _)) = &mut problem.at else { return problem };
-    let mut text = script.text.to_string().into_bytes();
-    for name in names {
-        let Some((_, span)) =
-            layers.place(&format!("model.headers.{name}")).filter(|(there, _)| there == script)
-        else {
-            continue;
-        };
-        // Of a flag the span is its whole text, and the value begins behind the first `=`.
-        let from = match span.start {
-            0 => script.text.find('=').map_or(0, |at| at + 1),
-            start => start,
-        };
-        text[from..span.end].iter_mut().filter(|byte| **byte != b'\n').for_each(|byte| *byte = b'*');
-    }
-    // Whole values were replaced, so that it is still text.
-    script.text = String::from_utf8_lossy(&text).into();
-    problem
 }
 
 #[cfg(test)]

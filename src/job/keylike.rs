@@ -1,7 +1,11 @@
 //! What looks like an API key in a text that a user wrote: such a word does not belong on a command line, and is not shown
 //! when the line that it stands in is.
 
+mod statements;
+
 use std::ops::Range;
+
+use statements::names_a_secret;
 
 /// No key is this short.
 const SHORTEST: usize = 11;
@@ -9,59 +13,131 @@ const SHORTEST: usize = 11;
 /// What a token behind `Bearer` does not have in it.
 const ENDS_A_TOKEN: [char; 8] = [' ', '\t', '\r', '\n', '"', '\'', '`', ','];
 
-/// Where words stand that look like keys: they begin with `sk-` or follow `Bearer`, are long enough, and have digits in
-/// them. And what stands before the `@` of an address.
+/// What the keys of well-known services begin with.
+const BEGINNINGS: [&str; 21] = [
+    "sk-",
+    "sk_",
+    "gsk_",
+    "xai-",
+    "hf_",
+    "pplx-",
+    "nvapi-",
+    "csk-",
+    "fw_",
+    "r8_",
+    "tgp_v1_",
+    "AIza",
+    "AKIA",
+    "ghp_",
+    "github_pat_",
+    "glpat-",
+    "xoxb-",
+    "xoxp-",
+    "dop_v1_",
+    "whsec_",
+    "eyJ",
+];
+
+/// A word as long as this, of small letters and digits, is no name that somebody has thought of.
+const RANDOM: usize = 16;
+
+/// Where words stand that look like keys: they begin as keys do or follow `Bearer`, are long enough, and have digits in
+/// them. And what stands before the `@` of an address, or behind the name of a secret in it.
 pub(super) fn places(text: &str) -> Vec<Range<usize>> {
     let mut found = Vec::new();
     let mut after_bearer = false;
     for mut word in words(text) {
-        if after_bearer {
+        let letters = &text[word.clone()];
+        let begins = BEGINNINGS.iter().any(|begin| letters.starts_with(begin));
+        if after_bearer || letters.starts_with("eyJ") {
             // A token has signs in it that stand between words elsewhere.
             word.end = word.start + text[word.start..].find(ENDS_A_TOKEN).unwrap_or(text.len() - word.start);
         }
-        let letters = &text[word.clone()];
-        let long = letters.len() >= SHORTEST && letters.contains(|c: char| c.is_ascii_digit());
-        if long && (letters.starts_with("sk-") || after_bearer) {
+        let token = &text[word.clone()];
+        let long = token.len() >= SHORTEST && token.contains(|c: char| c.is_ascii_digit());
+        if long && (begins || after_bearer) {
             found.push(word.clone());
         }
         after_bearer = letters.eq_ignore_ascii_case("bearer");
     }
-    found.extend(hooks(text));
     for (scheme, _) in text.match_indices("://") {
         let begin = scheme + 3;
         let rest = text[begin..].split(['/', '?', '#', '"', '\'', '\n', ' ']).next().unwrap_or_default();
         found.extend(rest.rfind('@').map(|length| begin..begin + length));
+        found.extend(in_a_query(text, begin));
     }
     found
 }
 
-/// The values of keys that are called `url`, as that of `[notify]`: an address that is a secret.
-fn hooks(text: &str) -> impl Iterator<Item = Range<usize>> + '_ {
-    text.match_indices("url").filter_map(|(at, word)| {
-        let before = text[..at].chars().next_back();
-        if before.is_some_and(|c| c.is_alphanumeric() || c == '_' || c == '-') {
-            return None;
+/// The values of an address's query that are called as secrets are: `?api_key=…`.
+fn in_a_query(text: &str, begin: usize) -> Vec<Range<usize>> {
+    let address = text[begin..].split(['"', '\'', '\n', ' ', '`']).next().unwrap_or_default();
+    let Some(query) = address.find('?') else { return Vec::new() };
+    let mut at = begin + query + 1;
+    let mut found = Vec::new();
+    for pair in address[query + 1..].split('&') {
+        if let Some((name, value)) = pair.split_once('=')
+            && names_a_secret(&name.to_ascii_lowercase().replace('-', "_"))
+        {
+            let value_at = at + name.len() + 1;
+            found.push(value_at..value_at + value.len());
         }
-        let rest = text[at + word.len()..].trim_start_matches(['"', '\'']).trim_start_matches([' ', '\t']);
-        let value = rest.strip_prefix('=')?.trim_start_matches([' ', '\t']);
-        let line = value.split('\n').next().unwrap_or_default();
-        let (inside, skipped) = match line.chars().next()? {
-            quote @ ('"' | '\'') => {
-                let line = line.trim_start_matches(quote);
-                (line.split(quote).next().unwrap_or_default(), value.find(line).unwrap_or(0))
-            }
-            _ => (line.trim_end(), 0),
-        };
-        let begin = text.len() - rest.len() + (rest.len() - value.len()) + skipped;
-        Some(begin..begin + inside.len())
-    })
+        at += pair.len() + 1;
+    }
+    found
+}
+
+/// Whether a word that should name something, such as a file or a variable, looks like the key itself, or like an address.
+pub fn is_no_name(word: &str) -> bool {
+    let has = |test: fn(&char) -> bool| word.chars().any(|letter| test(&letter));
+    let random = word.len() >= RANDOM
+        && has(|letter| letter.is_ascii_digit())
+        && has(|letter| letter.is_ascii_lowercase())
+        && word.chars().all(|letter| letter.is_ascii_alphanumeric() || "-_+=".contains(letter));
+    random || word.contains("://") || !places(word).is_empty()
+}
+
+/// Whether a word names a variable of the environment.
+pub(super) fn names_a_variable(word: &str) -> bool {
+    let of_a_name = |letter: char| letter.is_ascii_alphanumeric() || letter == '_';
+    !word.is_empty()
+        && !word.starts_with(|c: char| c.is_ascii_digit())
+        && word.chars().all(of_a_name)
+        && !is_no_name(word)
+}
+
+/// A word that names something, as it may be shown.
+pub fn as_a_name(word: &str) -> &str {
+    if is_no_name(word) { "…" } else { word }
+}
+
+/// Whether the value of a dotted key, at this place of a job file, may be a secret.
+pub(super) fn is_secret(key: &str) -> bool {
+    let names: Vec<String> = key.split('.').map(|name| name.to_ascii_lowercase().replace('-', "_")).collect();
+    statements::is_secret(&names)
+}
+
+/// The text of a job file, or a `KEY=VALUE`, as it may be shown: also without what its keys say may be a secret.
+pub(super) fn masked_file(text: &str) -> String {
+    starred(text, [places(text), statements::secret_values(text)].concat())
+}
+
+/// Whether a part of a job file is, or is in, a value that may be a secret.
+pub(super) fn touches_a_secret(text: &str, span: &Range<usize>) -> bool {
+    let touches =
+        |place: &Range<usize>| place.start <= span.end && span.start < place.end.max(place.start + 1);
+    statements::secret_values(text).iter().any(touches)
 }
 
 /// The text with stars in the place of what looks like a key, as long as before.
-pub(super) fn masked(text: &str) -> String {
+pub fn masked(text: &str) -> String {
+    starred(text, places(text))
+}
+
+fn starred(text: &str, places: Vec<Range<usize>>) -> String {
     let mut bytes = text.as_bytes().to_vec();
-    for place in places(text) {
-        bytes[place].fill(b'*');
+    for place in places {
+        bytes[place].iter_mut().filter(|byte| **byte != b'\n').for_each(|byte| *byte = b'*');
     }
     // Whole words were replaced, so that it is still text.
     String::from_utf8_lossy(&bytes).into_owned()
@@ -81,7 +157,7 @@ fn words(text: &str) -> impl Iterator<Item = Range<usize>> {
 
 #[cfg(test)]
 mod tests {
-    use super::masked;
+    use super::{is_no_name, masked};
 
     #[test]
     fn keys_are_masked_wherever_they_stand_and_other_words_are_not() {
@@ -92,8 +168,8 @@ mod tests {
                 "a = \"Bearer eyJhbGci1.eyJzdW+/9=.SflKxw\" # b",
                 "a = \"Bearer ***************************\" # b",
             ),
-            ("[notify]\nurl = \"https://h.example/x\" # b", "[notify]\nurl = \"*******************\" # b"),
-            ("notify = { url='https://h/x', on = 1 }", "notify = { url='***********', on = 1 }"),
+            ("gsk_4f1d9c7e2b, xai-4f1d9c7e2b0", "**************, ***************"),
+            ("at https://h/x?a=1&api_key=abc&b=2 it", "at https://h/x?a=1&api_key=***&b=2 it"),
             ("base_url = \"https://h/x\"\nurl_env = \"X\"", "base_url = \"https://h/x\"\nurl_env = \"X\""),
             ("http://user:pässword@host/v1", "http://**************@host/v1"),
             (
@@ -102,6 +178,23 @@ mod tests {
             ),
         ] {
             assert_eq!(masked(text), shown);
+        }
+    }
+
+    #[test]
+    fn a_key_where_a_name_should_stand_is_told_from_names() {
+        for key in ["gsk_4f1d9c7e2bQ", "a8f3e1b2c4d5e6f7a8b9", "https://hooks.example/x", "sk-4f1d9c7e2b0"] {
+            assert!(is_no_name(key), "{key}");
+        }
+        for name in [
+            "MY_KEY_2",
+            "my.key",
+            "secrets/key-2024-11-30.txt",
+            "NIGHT_URL",
+            "cat",
+            "/run/keys/4f1d9c7e2b4f1d9c7e2b",
+        ] {
+            assert!(!is_no_name(name), "{name}");
         }
     }
 }

@@ -183,6 +183,9 @@ pub enum Voice {
     Flag,
 }
 
+/// Keys whose values name files. What a file is called is the user's own matter.
+const PATHS: [&str; 3] = ["input.path", "output.path", "output.metrics"];
+
 /// One value that a flag or a variable sets over the job file.
 #[derive(Debug, Clone)]
 pub struct Overlay {
@@ -267,17 +270,9 @@ pub fn set(argument: &str) -> Result<Overlay, Problem> {
             .at(&hidden, 0..key.len())
             .help(help));
     }
-    if holds_a_key(value)
-        || has_secret_header(key.trim(), &parsed)
-        || key.trim().eq_ignore_ascii_case("model.api_key")
-    {
+    if holds_a_key(value) || has_secret_header(key.trim(), &parsed) || is_of_a_key(key.trim()) {
         let hidden = Script { name: "--set".into(), text: format!("{key}=…").into() };
-        let help = "other users of this machine can read the arguments of a command; put the key into \
-                    DASHSCOPE_API_KEY, or name its place with model.api_key_env, api_key_file or api_key_command; \
-                    put a header into the job file";
-        return Err(Problem::new("an API key does not belong on the command line")
-            .at(&hidden, 0..key.len())
-            .help(help));
+        return Err(does_not_belong(&hidden, key.len()));
     }
     Ok(Overlay {
         voice: Voice::Flag,
@@ -286,6 +281,35 @@ pub fn set(argument: &str) -> Result<Overlay, Problem> {
         value: parsed,
         raw: value.trim().to_owned(),
     })
+}
+
+/// Refuses a key in the text of a flag: it would stand in the command that goes on.
+///
+/// # Errors
+///
+/// When it has one in it.
+pub fn check_keyless(overlay: &Overlay) -> Result<(), Problem> {
+    if PATHS.contains(&overlay.key.as_str()) || !holds_a_key(&overlay.raw) {
+        return Ok(());
+    }
+    let hidden = Script { name: overlay.script.name.clone(), text: "…".into() };
+    Err(does_not_belong(&hidden, hidden.text.len()))
+}
+
+fn does_not_belong(hidden: &Script, length: usize) -> Problem {
+    let help = "other users of this machine can read the arguments of a command; put the key into DASHSCOPE_API_KEY, or name \
+                its place with model.api_key_env, api_key_file or api_key_command; put a header into the job file";
+    Problem::new("an API key does not belong on the command line").at(hidden, 0..length).help(help)
+}
+
+/// Whether a key is that of the API key, or a slip of it.
+fn is_of_a_key(key: &str) -> bool {
+    let places = ["model.api_key_env", "model.api_key_file", "model.api_key_command"];
+    let section = key.split_once('.').map_or("", |(section, _)| section);
+    !places.contains(&key)
+        && (section.is_empty() || section == "model")
+        && !key.starts_with("model.headers")
+        && keylike::is_secret(key)
 }
 
 /// Whether a value sets the address that is told of a run, which is a secret.

@@ -7,6 +7,7 @@ use toml::de::{DeTable, DeValue};
 use toml::{Spanned, Table, Value};
 
 use super::file::JobFile;
+use super::keylike::is_secret;
 use super::knobs::{Overlay, Voice};
 use super::problem::{Problem, Script, nearest};
 
@@ -89,13 +90,15 @@ impl Layers {
 
 /// An error of the TOML reader, shown where it stands and with the nearest known key.
 pub fn explain(script: &Script, error: &toml::de::Error) -> Problem {
-    let (message, help) = reword(error.message());
-    let problem = Problem::new(message).at(script, error.span().unwrap_or(0..0));
+    let span = error.span().unwrap_or(0..0);
+    let (message, help) = reword(error.message(), script.may_be_secret(&span));
+    let problem = Problem::new(message).at(script, span);
     help.into_iter().fold(problem, Problem::help)
 }
 
-/// Says an error of the reader in the user's words; for an unknown key, also which one may have been meant.
-fn reword(message: &str) -> (String, Option<String>) {
+/// Says an error of the reader in the user's words; for an unknown key, also which one may have been meant. A value that may be a
+/// secret is not repeated.
+fn reword(message: &str, is_secret: bool) -> (String, Option<String>) {
     let message = message.lines().next().unwrap_or(message);
     if let Some((found, expected)) = message
         .strip_prefix("invalid type: ")
@@ -103,6 +106,10 @@ fn reword(message: &str) -> (String, Option<String>) {
         .and_then(|rest| rest.rsplit_once(", expected "))
     {
         let found = found.replace("map", "table");
+        let found = match is_secret {
+            true => found.split([' ', '"', '`']).next().unwrap_or_default(),
+            false => &found,
+        };
         return (format!("expected {}, found the {found}", kind(expected)), None);
     }
     if message == "duplicate key" {
@@ -121,6 +128,7 @@ fn reword(message: &str) -> (String, Option<String>) {
         Some(name) => format!("did you mean `{name}`?"),
         None => format!("known here: {}", known.join(", ")),
     };
+    let unknown = if is_secret && what == "unknown word" { "…" } else { unknown };
     (format!("{what} `{unknown}`"), Some(help))
 }
 
@@ -145,7 +153,7 @@ fn alone(overlay: &Overlay, value: Value) -> Result<Table, Problem> {
     match JobFile::deserialize(Value::Table(table.clone())) {
         Ok(_) => Ok(table),
         Err(error) => {
-            let (message, help) = reword(error.message());
+            let (message, help) = reword(error.message(), is_secret(&overlay.key));
             Err(help.into_iter().fold(shown(message), Problem::help))
         }
     }

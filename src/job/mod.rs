@@ -8,7 +8,7 @@ mod fields;
 pub mod file;
 pub mod forecast;
 pub mod headers;
-mod keylike;
+pub mod keylike;
 pub mod knobs;
 pub mod languages;
 pub mod layers;

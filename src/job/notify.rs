@@ -4,6 +4,7 @@ use std::fmt;
 use std::time::Duration;
 
 use super::file::{NotifySection, OneOrMany};
+use super::keylike::names_a_variable;
 use super::layers::Layers;
 use super::problem::{Problem, nearest};
 
@@ -77,7 +78,12 @@ impl Moment {
 pub(super) fn notify(section: NotifySection, layers: &Layers) -> Result<Notify, Problem> {
     let to = match (section.url, section.url_env, section.command) {
         (Some(url), None, None) => Recipient::Url(Hidden(url)),
-        (None, Some(name), None) if !name.is_empty() => Recipient::Variable(name),
+        (None, Some(name), None) if names_a_variable(&name) => Recipient::Variable(name),
+        (None, Some(_), None) => {
+            // What stands here instead may be the address itself, and is not shown.
+            let problem = layers.problem("notify.url_env", "what `url_env` says is no name of a variable");
+            return Err(problem.help("url_env = \"NOTIFY_URL\" names the variable that holds the address"));
+        }
         (None, None, Some(OneOrMany::Many(words))) if !words.is_empty() => Recipient::Command(words),
         (None, None, Some(OneOrMany::One(line))) if !line.trim().is_empty() => {
             Recipient::Command(line.split_whitespace().map(str::to_owned).collect())

@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use annotate_snippets::{AnnotationKind, Level, Renderer, Snippet};
 
-use super::keylike::masked;
+use super::keylike::{masked, masked_file, touches_a_secret};
 
 /// A text the user wrote: a job file, or the value of a flag.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -17,6 +17,26 @@ pub struct Script {
     pub name: Arc<str>,
     /// The whole text.
     pub text: Arc<str>,
+}
+
+impl Script {
+    /// The text as it may be shown.
+    pub fn shown(&self) -> String {
+        match self.is_a_value() {
+            true => masked(&self.text),
+            false => masked_file(&self.text),
+        }
+    }
+
+    /// Whether a part of it may be a secret.
+    pub fn may_be_secret(&self, span: &Range<usize>) -> bool {
+        !self.is_a_value() && touches_a_secret(&self.text, span)
+    }
+
+    /// Whether the text is the value of one key, and names none.
+    fn is_a_value(&self) -> bool {
+        *self.name != *"--set" && (self.name.starts_with("--") || self.name.starts_with("FANFOLD_"))
+    }
 }
 
 /// A mistake in a job, with the place it stands at.
@@ -89,7 +109,7 @@ impl fmt::Display for Problem {
             None => annotation,
         };
         // A key in the line that is shown would end in a log.
-        let text = masked(&script.text);
+        let text = script.shown();
         let snippet = Snippet::source(&text).path(&*script.name).annotation(annotation);
         let message = masked(&self.message);
         let mut group = Level::ERROR.with_name(None::<&str>).primary_title(message.as_str()).element(snippet);

@@ -17,6 +17,7 @@ use crate::failpoint::meet;
 use crate::held::HeldSpan;
 use crate::note::{Ended, Ending, Note};
 use crate::outcome::{FaultKind, TokenSum};
+use crate::secrets::hidden;
 
 /// Notes that wait for their commit at most; past it whoever writes waits for the disk.
 const WAITING_NOTES: usize = 1024;
@@ -38,10 +39,10 @@ pub struct Pen {
 }
 
 impl Pen {
-    /// Hands a note over. It counts only when it has come back committed. When the writer has ended on an error, the
+    /// Hands a note over, without the secrets in it. It counts only when it has come back committed. When the writer has ended on an error, the
     /// note is dropped: the error comes instead of it.
     pub fn write(&self, note: Note) {
-        let _ = self.notes.send(note);
+        let _ = self.notes.send(note.without_secrets());
     }
 
     /// Tells what held the run back. It is stored along with the next group of notes, and wakes nobody.
@@ -85,8 +86,10 @@ pub fn begin_run(connection: &Connection, path: &Path, record: &RunRecord) -> Re
         let transaction = connection.unchecked_transaction()?;
         // What was out at a kill is counted in the record; from here on only what this run sends is out.
         transaction.execute("UPDATE entries SET out = 0 WHERE out <> 0", [])?;
-        transaction
-            .execute(sql, params![now, record.program, record.job, record.in_doubt, record.simulated])?;
+        transaction.execute(
+            sql,
+            params![now, record.program, hidden(record.job.clone()), record.in_doubt, record.simulated],
+        )?;
         transaction.commit()
     };
     meet("journal.run.before");
@@ -137,7 +140,8 @@ pub fn store_unsent(connection: &Connection, path: &Path, group: &[Ended]) -> Re
     let store = || {
         let transaction = connection.unchecked_transaction()?;
         let mut answers = tidemark::held(&transaction)?;
-        group.iter().try_for_each(|ended| end(&transaction, ended, &mut answers))?;
+        let ends = group.iter().map(|ended| ended.clone().without_secrets());
+        ends.into_iter().try_for_each(|ended| end(&transaction, &ended, &mut answers))?;
         transaction.commit()
     };
     store().map_err(|source| broke(connection, path, source))

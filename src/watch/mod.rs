@@ -17,6 +17,7 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::watch::Receiver;
 
+use crate::secrets::hidden;
 use crate::tally::Snapshot;
 
 /// How a run is shown.
@@ -101,10 +102,10 @@ fn fitted(words: &str) -> String {
     }
 }
 
-/// Puts a line on standard error. That nobody can read it any more, because the log's disk is full or the other end of a
+/// Puts a line on standard error, without the secrets in it. That nobody can read it any more, because the log's disk is full or the other end of a
 /// pipe is closed, is no reason to end a run.
 pub fn put(line: &str) {
-    let _ = std::io::stderr().write_all(format!("{line}\n").as_bytes());
+    let _ = std::io::stderr().write_all(hidden(format!("{line}\n")).as_bytes());
 }
 
 /// A watcher at work.

@@ -21,6 +21,7 @@ use thiserror::Error as ThisError;
 use crate::format::{Compression, Format};
 use crate::outcome::RowResult;
 use crate::row::{Item, Place};
+use crate::secrets::hide;
 
 pub use answer::ANSWER_COLUMNS;
 pub use atomic::check_target;
@@ -116,6 +117,8 @@ impl Writer {
 /// When one of these steps fails; but for the last of them, the old file is still there.
 pub fn whole_file(path: &Path, bytes: &[u8]) -> Result<(), WriteError> {
     let mut sink = Sink::open(Target::File(path.to_owned()))?;
+    let hidden = hide_in(bytes);
+    let bytes = hidden.as_deref().unwrap_or(bytes);
     sink.write_all(bytes).map_err(|source| WriteError::writing(path, source))?;
     sink.commit()
 }
@@ -127,7 +130,14 @@ pub fn whole_file(path: &Path, bytes: &[u8]) -> Result<(), WriteError> {
 ///
 /// When it cannot be written.
 pub fn passing_file(path: &Path, bytes: &[u8]) -> Result<(), WriteError> {
-    atomic::replace_unsynced(path, bytes)
+    let hidden = hide_in(bytes);
+    atomic::replace_unsynced(path, hidden.as_deref().unwrap_or(bytes))
+}
+
+/// The bytes of a file that is all our own words, without the secrets; `None` when there were none. Rows are somebody's data, and
+/// are written as they are.
+fn hide_in(bytes: &[u8]) -> Option<Vec<u8>> {
+    hide(&String::from_utf8_lossy(bytes)).map(String::into_bytes)
 }
 
 /// Why the output could not be written.

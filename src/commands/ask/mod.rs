@@ -10,6 +10,8 @@ use serde_json::{Value, json};
 
 use super::begin::start_simulator;
 use super::load::colored;
+use super::page::Veiled;
+use super::secrets::refuse_arguments;
 use super::usage::{tokens, unknown_finish};
 use super::{Failure, coding_plan, interrupt};
 use crate::api::client::{HttpEndpoint, Settings};
@@ -40,9 +42,11 @@ pub(super) fn run(args: AskArgs) -> Result<Exit, Failure> {
     let asking = &question.asking;
     let base_url = simulator.as_ref().map_or(asking.model.base_url.as_str(), simulator::Handle::base_url);
     let key = match &simulator {
-        Some(_) => Key::new("simulated").ok(),
-        None => Key::load(&asking.model.key, |name| question.environment.get(name)).map_err(Failure::new)?,
+        Some(_) => Some(Key::of_a_rehearsal()),
+        None => Key::load(&asking.model.key, |name| question.environment.get(name), stderr().is_terminal())
+            .map_err(Failure::new)?,
     };
+    refuse_arguments()?;
     if simulator.is_none()
         && let Some(warning) = coding_plan::warning(base_url, key.as_ref())
     {
@@ -52,7 +56,7 @@ pub(super) fn run(args: AskArgs) -> Result<Exit, Failure> {
     let endpoint = HttpEndpoint::new(settings).map_err(Failure::new)?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let runtime = runtime.map_err(|error| Failure::new(format!("the runtime: {error}")))?;
-    let printer = Printer::new(stdout(), manner(&args, &question));
+    let printer = Printer::new(Veiled(stdout()), manner(&args, &question));
     let mut session = Session { args: &args, question: &question, base_url, screen, stop, printer };
     let end = runtime.block_on(session.ask(&endpoint));
     session.tell(end)
@@ -87,7 +91,7 @@ struct Session<'a> {
     base_url: &'a str,
     screen: Screen,
     stop: Stop,
-    printer: Printer<Stdout>,
+    printer: Printer<Veiled<Stdout>>,
 }
 
 impl Session<'_> {

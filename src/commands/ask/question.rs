@@ -11,9 +11,10 @@ use serde_json::{Map, Value};
 use super::super::Failure;
 use super::super::environment::Environment;
 use super::super::load::{address_of, time_zone};
+use super::super::secrets::{keep_secrets, refuse_arguments};
 use super::super::tables::Tables;
 use crate::cli::AskArgs;
-use crate::job::knobs::{Overlay, set};
+use crate::job::knobs::{Overlay, check_keyless, set};
 use crate::job::layers::Layers;
 use crate::job::problem::{Problem, Script};
 use crate::job::resolve::{DEFAULT_MODEL, Lookups, resolve_question};
@@ -47,6 +48,8 @@ pub(super) struct Question {
 pub(super) fn settle(args: &AskArgs, screen: &Screen) -> Result<Question, Failure> {
     let environment = Environment::read(args.env_file.as_deref())?;
     let (file, layers) = Layers::read(None, overlays(args, &environment)?)?;
+    keep_secrets(&file, &environment);
+    refuse_arguments()?;
     for slip in environment.slips(&[file.model.api_key_env.as_deref()]) {
         screen.insist(&slip);
     }
@@ -96,7 +99,9 @@ fn overlays(args: &AskArgs, environment: &Environment) -> Result<Vec<Overlay>, F
         ("base-url", "model.base_url", &args.base_url),
         ("region", "model.region", &args.region),
     ] {
-        flags.extend(value.as_deref().map(|value| Overlay::text(flag, key, value)));
+        let overlay = value.as_deref().map(|value| Overlay::text(flag, key, value));
+        overlay.iter().try_for_each(check_keyless)?;
+        flags.extend(overlay);
     }
     // A region is an address too: the one that was said last stands.
     if flags.iter().any(|overlay| overlay.key == "model.region") {

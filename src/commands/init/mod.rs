@@ -19,6 +19,7 @@ use crate::job::layers::Layers;
 use crate::job::problem::{Problem, Script};
 use crate::job::resolve::DEFAULT_BASE_URL;
 use crate::render::Renderer;
+use crate::secrets::hidden;
 use crate::watch::text::printable;
 use draft::Draft;
 use input::{Offer, SAMPLE};
@@ -115,7 +116,7 @@ impl Place {
                     _ => failed(path, error),
                 }
             })?;
-            file.write_all(text.as_bytes()).map_err(|error| failed(path, error))?;
+            file.write_all(hidden(text.clone()).as_bytes()).map_err(|error| failed(path, error))?;
         }
         Ok(files.into_iter().map(|(path, _)| path).collect())
     }

@@ -10,6 +10,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use super::Failure;
 use super::load::{colored, load_to_look};
+use super::page::Veiled;
 use crate::cli::StatusArgs;
 use crate::exit::Exit;
 use crate::job::Job;
@@ -44,7 +45,7 @@ pub(super) fn run(args: StatusArgs) -> Result<Exit, Failure> {
     if args.watch {
         return watching::watch(&args.job, &job, color);
     }
-    let mut out = stdout().lock();
+    let mut out = Veiled(stdout().lock());
     let reader = open(&job)?;
     if let Some(row) = &args.row {
         return row::tell(&reader, job, row, args.json, &mut out);

@@ -7,6 +7,7 @@ use super::standing::{Scope, Status};
 use super::{Line, open, painted};
 use crate::cli::{JobArgs, Progress};
 use crate::commands::load::screen;
+use crate::commands::page::Veiled;
 use crate::commands::{Failure, interrupt};
 use crate::dispatch::stop::{Stop, Urgency};
 use crate::exit::Exit;
@@ -59,7 +60,7 @@ fn draw(lines: &[Line], drawn: &[usize], color: bool) -> Result<Vec<usize>, Fail
     }
     // What is left of a longer drawing before.
     text.push_str("\u{1b}[J");
-    let mut out = stdout().lock();
+    let mut out = Veiled(stdout().lock());
     out.write_all(text.as_bytes())?;
     out.flush()?;
     Ok(widths)
@@ -73,7 +74,7 @@ fn up(drawn: &[usize], columns: usize) -> String {
 
 /// A block for a log, with an empty line behind it.
 fn block(lines: &[Line]) -> Result<(), Failure> {
-    let mut out = stdout().lock();
+    let mut out = Veiled(stdout().lock());
     for line in lines {
         writeln!(out, "{}", painted(line, false))?;
     }

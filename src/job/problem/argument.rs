@@ -2,7 +2,6 @@
 
 use std::ops::Range;
 
-use super::super::keylike::masked;
 use super::Script;
 use crate::text::width;
 
@@ -19,7 +18,7 @@ pub(super) fn shown(script: &Script, span: &Range<usize>, label: Option<&str>) -
         () if name.starts_with("FANFOLD_") => '=',
         () => return None,
     };
-    let text = masked(&script.text);
+    let text = script.shown();
     if *span == (0..text.len()) && !text.contains('\n') {
         let label = label.map(|label| format!(" ({label})")).unwrap_or_default();
         return Some(format!("\n  in: {name}{joint}{text}{label}"));

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use super::super::file::{ModelSection, OneOrMany, PriceSection, RetrySection, TRANSPORTS};
 use super::super::headers::headers;
+use super::super::keylike::names_a_variable;
 use super::super::layers::Layers;
 use super::super::price::{Price, Tier};
 use super::super::problem::Problem;
@@ -22,6 +23,11 @@ pub(super) fn model(section: ModelSection, layers: &Layers, lookups: &Lookups<'_
     if sources.iter().filter(|given| **given).count() > 1 {
         let message = "the key has one place: api_key_env, api_key_file or api_key_command";
         return Err(layers.problem("model.api_key_env", message));
+    }
+    if section.api_key_env.as_deref().is_some_and(|name| !names_a_variable(name)) {
+        // What stands here instead may be the key itself, and is not shown.
+        let problem = layers.problem("model.api_key_env", "what `api_key_env` says is no name of a variable");
+        return Err(problem.help("api_key_env = \"MY_KEY\" names the variable that holds the key"));
     }
     let key = match (section.api_key_file, section.api_key_command) {
         (Some(path), _) => KeySource::File(path.into()),

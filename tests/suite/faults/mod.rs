@@ -12,6 +12,7 @@ mod house;
 mod identity;
 mod killed;
 mod kills;
+mod leaks;
 mod moving;
 mod network;
 mod own_end;

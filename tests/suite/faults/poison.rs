@@ -237,7 +237,6 @@ fn a_panic_while_an_answer_is_read_is_that_row_s_failure() {
             key: fanfold::api::key::Key::new(CANARY).ok(),
             headers: &[],
             idle_timeout: std::time::Duration::from_secs(30),
-            secrets: Vec::new(),
         };
         let endpoint = HttpEndpoint::new(settings).expect("a client");
         let body = json!({ "model": "qwen-plus", "messages": [{ "role": "user", "content": "hi" }] });

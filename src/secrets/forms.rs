@@ -8,6 +8,8 @@ const ALPHABETS: [&[u8; 64]; 2] = [
 /// All forms of a secret that a text is searched for, the secret itself first.
 pub(super) fn of(secret: &str) -> Vec<String> {
     let mut forms = vec![secret.to_owned(), percent_encoded(secret, false), percent_encoded(secret, true)];
+    // A key with quotes in it.
+    forms.push(secret.replace('\\', "\\\\").replace('"', "\\\""));
     for alphabet in ALPHABETS {
         forms.extend((0..3).map(|offset| base64(secret.as_bytes(), offset, alphabet)));
     }

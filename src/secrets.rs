@@ -1,0 +1,225 @@
+//! The one gate for what is sent and never shown: the API key, and what is as secret. Whoever reads a secret keeps it here,
+//! and whatever is stored or shown passes here. It belongs to the process and is not handed on: what has to be handed on
+//! is forgotten somewhere.
+
+mod forms;
+
+use std::fmt;
+use std::sync::{Arc, PoisonError, RwLock};
+
+use aho_corasick::{AhoCorasick, MatchKind};
+
+use crate::outcome::{Answer, Fault};
+
+/// No service has keys this short; a word of a few letters stands in every other text.
+const SHORTEST: usize = 8;
+
+/// What is shorter and has no digit in it may be a word too: `placeholder`, `lm-studio`.
+const LONGER_THAN_A_WORD: usize = 12;
+
+/// What stands in the place of a secret.
+const STANDS_FOR_IT: &str = "[key]";
+
+/// The secrets of this process.
+static KEPT: RwLock<Option<Arc<Secrets>>> = RwLock::new(None);
+
+/// From now on a text is taken out of all that is stored and shown.
+pub fn keep(text: &str) {
+    let mut kept = KEPT.write().unwrap_or_else(PoisonError::into_inner);
+    let mut texts = kept.as_ref().map(|secrets| secrets.texts.clone()).unwrap_or_default();
+    if !text.is_empty() && !texts.iter().any(|known| known == text) {
+        texts.push(text.to_owned());
+        *kept = Some(Arc::new(Secrets::new(texts)));
+    }
+}
+
+/// The secrets as they are known by now.
+pub fn kept() -> Arc<Secrets> {
+    KEPT.read().unwrap_or_else(PoisonError::into_inner).clone().unwrap_or_default()
+}
+
+/// The text with the secrets taken out; `None` when there was none in it.
+pub fn hide(text: &str) -> Option<String> {
+    kept().hide(text)
+}
+
+/// The text with the secrets taken out.
+pub fn hidden(text: String) -> String {
+    hide(&text).unwrap_or(text)
+}
+
+/// Texts that are taken out of others. They cannot be printed.
+#[derive(Default)]
+pub struct Secrets {
+    texts: Vec<String>,
+    /// What texts are searched for, the longest first.
+    forms: Vec<String>,
+    /// Secrets that could as well be words. They are taken out where somebody complains of the key, and nowhere else.
+    words: Vec<String>,
+    /// Finds any of the forms in one pass over a text: every answer is looked through, and hardly any has one.
+    any: Option<AhoCorasick>,
+}
+
+impl fmt::Debug for Secrets {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Secrets(…)")
+    }
+}
+
+impl Secrets {
+    /// To take out these texts.
+    pub fn new(texts: Vec<String>) -> Self {
+        let (words, long): (Vec<&String>, Vec<&String>) =
+            texts.iter().partition(|text| could_be_a_word(text));
+        let words = words.into_iter().cloned().collect();
+        let forms = long.into_iter().flat_map(|text| forms::of(text)).filter(|form| form.len() >= SHORTEST);
+        let mut forms: Vec<String> = forms.collect();
+        forms.sort_by_key(|form| std::cmp::Reverse(form.len()));
+        // Only for leftmost matches does the searcher pass over several bytes at a time.
+        let any = AhoCorasick::builder().match_kind(MatchKind::LeftmostFirst).build(&forms).ok();
+        Self { texts, forms, words, any }
+    }
+
+    /// The text with the secrets taken out, also those that are written with escapes; `None` when there was none in it.
+    pub fn hide(&self, text: &str) -> Option<String> {
+        if self.forms.is_empty() {
+            return None;
+        }
+        let plain = forms::unescaped(text);
+        plain.and_then(|plain| self.hide_as_written(&plain)).or_else(|| self.hide_as_written(text))
+    }
+
+    fn hide_as_written(&self, text: &str) -> Option<String> {
+        if self.any.as_ref().is_some_and(|any| !any.is_match(text)) {
+            return None;
+        }
+        let mut hidden: Option<String> = None;
+        for secret in &self.forms {
+            let text = hidden.as_deref().unwrap_or(text);
+            if text.contains(secret) {
+                hidden = Some(text.replace(secret, STANDS_FOR_IT));
+            }
+        }
+        hidden
+    }
+
+    /// What a server or a command says of its trouble, without the secrets, and without those that could be words.
+    pub fn out_of_complaint(&self, text: String) -> String {
+        let text = self.hide(&text).unwrap_or(text);
+        self.words.iter().fold(text, |text, word| without_word(&text, word).unwrap_or(text))
+    }
+
+    /// The body of a reply without the secrets.
+    pub fn out_of_body(&self, body: Vec<u8>) -> Vec<u8> {
+        self.hide(&String::from_utf8_lossy(&body)).map_or(body, String::into_bytes)
+    }
+
+    /// An answer without the secrets.
+    pub fn out_of_answer(&self, answer: Answer) -> Answer {
+        let Answer { response, reasoning, tool_calls, finish_reason, usage, model, request_id, simulated } =
+            answer;
+        let [response, reasoning, tool_calls, finish_reason, model, request_id] =
+            [response, reasoning, tool_calls, finish_reason, model, request_id]
+                .map(|text| text.map(|text| self.hide(&text).unwrap_or(text)));
+        Answer { response, reasoning, tool_calls, finish_reason, usage, model, request_id, simulated }
+    }
+
+    /// A fault without the secrets.
+    pub fn out_of_fault(&self, fault: Fault) -> Fault {
+        let message = self.hide(&fault.message).unwrap_or(fault.message);
+        let code = self.hide(&fault.code).unwrap_or(fault.code);
+        let evidence = fault.evidence.map(|bytes| self.out_of_body(bytes));
+        let request_id = fault.request_id.map(|id| self.hide(&id).unwrap_or(id));
+        let partial = fault.partial.map(|answer| Box::new(self.out_of_answer(*answer)));
+        Fault { message, code, evidence, request_id, partial, ..fault }
+    }
+
+    /// The fault that a server tells of, also without the secrets that could be words.
+    pub fn out_of_reply(&self, fault: Fault) -> Fault {
+        let mut fault = self.out_of_fault(fault);
+        if !self.words.is_empty() {
+            fault.message = self.out_of_complaint(fault.message);
+            let text = |bytes: Vec<u8>| self.out_of_complaint(String::from_utf8_lossy(&bytes).into_owned());
+            fault.evidence = fault.evidence.map(|bytes| text(bytes).into_bytes());
+        }
+        fault
+    }
+
+    /// How many bytes at the end of a text may be the beginning of a secret.
+    pub fn begun_in(&self, text: &str) -> usize {
+        let begun = |secret: &String| {
+            (1..secret.len()).rev().find(|length| {
+                secret.is_char_boundary(*length) && text.as_bytes().ends_with(&secret.as_bytes()[..*length])
+            })
+        };
+        self.forms.iter().filter_map(begun).max().unwrap_or(0)
+    }
+}
+
+/// Whether a secret is one that many would give to a server that asks for none: `x`, `none`, `EMPTY`, `not-needed`.
+fn could_be_a_word(text: &str) -> bool {
+    let of_a_word = |c: char| c.is_ascii_alphabetic() || c == '-' || c == '_';
+    let short = text.len() < LONGER_THAN_A_WORD && !text.starts_with("sk-");
+    text.len() < SHORTEST || short && text.chars().all(of_a_word)
+}
+
+/// The text without a word, where it stands by itself.
+fn without_word(text: &str, word: &str) -> Option<String> {
+    let goes_on = |c: char| c.is_alphanumeric() || c == '-' || c == '_';
+    let mut shown = String::new();
+    let mut done = 0;
+    for (at, _) in text.match_indices(word) {
+        let end = at + word.len();
+        let stands_alone = !text[..at].ends_with(goes_on) && !text[end..].starts_with(goes_on);
+        if stands_alone {
+            shown += &text[done..at];
+            shown += STANDS_FOR_IT;
+            done = end;
+        }
+    }
+    (done > 0).then(|| shown + &text[done..])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn secrets(texts: &[&str]) -> Secrets {
+        Secrets::new(texts.iter().map(|text| (*text).to_owned()).collect())
+    }
+
+    #[test]
+    fn secrets_are_taken_out_and_never_shown() {
+        let secrets = secrets(&["sk-secret", "short", "other-secret"]);
+        assert!(!format!("{secrets:?}").contains("secret"));
+        assert_eq!(
+            secrets.hide("bad sk-secret, short, other-secret!"),
+            Some("bad [key], short, [key]!".to_owned())
+        );
+        assert_eq!(secrets.hide("nothing"), None);
+        let body = br#"{"message":"bad \u0073k\u002dsecret","encoded":"QmVhcmVyIHNrLXNlY3JldA=="}"#.to_vec();
+        let shown = String::from_utf8(secrets.out_of_body(body)).expect("text");
+        assert_eq!(shown, r#"{"message":"bad [key]","encoded":"QmVhcmVyIH[key]A=="}"#);
+    }
+
+    #[test]
+    fn a_secret_in_another_leaves_nothing_of_either() {
+        let secrets = secrets(&["key-12345", "https://h/key-12345/x"]);
+        assert_eq!(secrets.hide("at https://h/key-12345/x!").as_deref(), Some("at [key]!"));
+    }
+
+    #[test]
+    fn what_could_be_a_word_is_taken_out_of_complaints_alone_and_only_where_it_stands_alone() {
+        let secrets = secrets(&["none", "x", "lm-studio", "abc1234", "sk-1"]);
+        assert_eq!(secrets.hide("none, x, lm-studio, abc1234, sk-1"), None);
+        let complaint = |text: &str| secrets.out_of_complaint(text.to_owned());
+        assert_eq!(complaint("wrong key: none"), "wrong key: [key]");
+        assert_eq!(
+            complaint("nonetheless, x-ray: 'x', abc1234 (sk-1)"),
+            "nonetheless, x-ray: '[key]', [key] ([key])"
+        );
+        let fault = Fault::new(crate::outcome::FaultKind::Passing, "none", "no x here");
+        let fault = secrets.out_of_reply(fault);
+        assert_eq!((fault.code.as_str(), fault.message.as_str()), ("none", "no [key] here"));
+    }
+}
