@@ -6,7 +6,8 @@ use fanfold::cli::{parse, with_a_tip};
 use fanfold::commands;
 
 fn main() -> ExitCode {
-    if commands::keeper::was_keeper(std::env::args_os()) {
+    let arguments = std::env::args_os;
+    if commands::keeper::was_keeper(arguments()) || commands::prober::was_prober(arguments()) {
         return ExitCode::SUCCESS;
     }
     commands::keep_environment();

@@ -22,6 +22,7 @@ mod notify;
 mod outlook;
 mod page;
 mod preview;
+pub mod prober;
 mod prune;
 mod rehearsed;
 mod report;
@@ -144,6 +145,7 @@ fn hush_caught_panics() {
 /// Runs a command to its end, and says what went wrong.
 pub fn run(cli: Cli) -> Exit {
     hush_caught_panics();
+    prober::allow();
     let mode = match &cli.command {
         Verb::Run(args) if args.progress == Progress::Json => Mode::Json,
         _ => Mode::Plain,

@@ -19,7 +19,7 @@ const OF_CONTENT: [&str; 4] =
 /// The refusals whose judgment is reserved.
 #[derive(Debug, Default)]
 pub(super) struct Reserved {
-    held: Vec<Refusal>,
+    held: Vec<OpenRefusal>,
     /// Answers in a row that were paid for and are not what the job asks for.
     unfit: usize,
     /// Whether they have ended the run: those that come in afterwards are no fault of their rows either.
@@ -28,7 +28,7 @@ pub(super) struct Reserved {
 
 /// A refusal, and the turn in which its request was sent.
 #[derive(Debug)]
-struct Refusal {
+struct OpenRefusal {
     ended: Ended,
     fault: Fault,
     turn: u64,
@@ -46,7 +46,7 @@ impl Reserved {
         (turn, of_the_row): (u64, bool),
         is_open: impl Fn(u64, u64) -> bool,
     ) -> bool {
-        self.held.push(Refusal { ended, fault: fault.clone(), turn, of_the_row });
+        self.held.push(OpenRefusal { ended, fault: fault.clone(), turn, of_the_row });
         let (fewest, most) = ALIKE;
         let alike = self.held.iter().rev().take_while(|one| is_alike(&one.fault, fault)).count();
         // What is about its own row says nothing of the others, until it is too often said.

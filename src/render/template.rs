@@ -4,6 +4,7 @@
 mod filled;
 mod guard;
 mod mistakes;
+pub mod probe;
 mod reading;
 mod tags;
 mod values;
@@ -19,6 +20,7 @@ use crate::row::Column;
 pub use filled::Filled;
 pub use guard::is_in_the_engine;
 use mistakes::{help_for, is_like_a_name, occurrence};
+use probe::Prober;
 use reading::{Reading, Source};
 
 /// What one template may render to, in bytes, where longer records are not read either.
@@ -49,6 +51,8 @@ pub struct Templates {
     others: RwLock<HashMap<BTreeSet<String>, Arc<Reading>>>,
     /// The longest record, in bytes.
     longest: u64,
+    /// Tries out what may grow.
+    prober: Prober,
 }
 
 /// A place in the request that a template fills.
@@ -91,6 +95,7 @@ impl Templates {
             own: Vec::new(),
             others: RwLock::default(),
             longest,
+            prober: Prober::default(),
         }
     }
 

@@ -9,7 +9,7 @@ use minijinja::{Error, ErrorKind};
 use serde_json::{Map, Value};
 
 use super::guard::{caught, caught_with_stack};
-use super::mistakes::{beyond_the_engine, explain, undefined_name};
+use super::mistakes::{beyond_the_engine, beyond_the_machine, explain, undefined_name};
 use super::reading::{Reading, Source, Template, VALUE};
 use super::values::{bytes_of_texts, converted, converted_object, reverted};
 use super::{OWN, RENDERED_BYTES, Slot, Templates, WHOLE_ROW, no_column};
@@ -17,7 +17,7 @@ use crate::job::Text;
 use crate::job::problem::Problem;
 
 /// The stack for what may be nested as deep as the steps of a rendering allow. Only what is taken of it is used.
-const DEEP_STACK: usize = 1 << 30;
+pub(super) const DEEP_STACK: usize = 1 << 30;
 
 /// Templates together with the row they are filled with.
 pub struct Filled<'a> {
@@ -82,13 +82,17 @@ impl<'a> Filled<'a> {
     }
 
     /// What a template makes: its text, and its value if it is one.
-    fn rendered(&self, number: usize) -> Result<(String, Value), Problem> {
+    pub(super) fn rendered(&self, number: usize) -> Result<(String, Value), Problem> {
         let read = self.read.as_ref().map_err(Clone::clone)?;
         let source = &self.templates.sources[number];
         let reading = read.reading.reading();
         let Some(template) = reading.template(number) else {
             return Err(source.text.problem(None, "the template was not read"));
         };
+        let excess = self.templates.prober.excess(self.templates, number, template.growth, self.fields);
+        if let Some(excess) = excess {
+            return Err(beyond_the_machine(&source.text, excess));
+        }
         let render = || self.render(source, reading, template, &read.context);
         let rendered = match template.is_deep {
             true => caught_with_stack(DEEP_STACK, render),

@@ -5,8 +5,10 @@ use std::ops::Range;
 use minijinja::{Error, ErrorKind};
 use serde_json::Value;
 
+use super::probe::Excess;
 use crate::job::Text;
 use crate::job::problem::{Problem, nearest};
+use crate::job::units::shown;
 
 /// Words with which a statement begins: what follows one is no name of a column.
 const STATEMENTS: [&str; 20] = [
@@ -70,6 +72,16 @@ pub(super) fn beyond_the_engine(text: &Text) -> Problem {
     let message = "the template does not work: the engine cannot make sense of it";
     let help = "is there a text in quotes where a name belongs, as in {% import 'a' as 'b' %}?";
     text.problem(None, message).help(help)
+}
+
+/// What is said of a rendering that takes more than the machine is to give for it.
+pub(super) fn beyond_the_machine(text: &Text, excess: Excess) -> Problem {
+    let most = match excess {
+        Excess::Memory(bytes) => format!("{} MiB of memory", bytes >> 20),
+        Excess::Time(time) => shown(time),
+    };
+    let help = "is a number of the row the width of an indent or a format, the size of a batch, or the length of a loop?";
+    text.problem(None, format!("it takes more than {most} to render")).help(help)
 }
 
 /// The name that an error says is undefined, and whether that is all of it: of `a.b` it is not.

@@ -8,6 +8,7 @@ use minijinja::{AutoEscape, Environment, UndefinedBehavior};
 
 use super::guard::{caught, caught_with_stack};
 use super::mistakes::{beyond_the_engine, explain};
+use super::probe::Growth;
 use super::tags::{Tag, tags, words};
 use super::values::{reverted, tojson};
 use crate::job::Text;
@@ -65,6 +66,8 @@ pub(super) struct Template {
     pub(super) aliases: Vec<(String, String)>,
     /// Whether what it makes may be nested as deep as it likes.
     pub(super) is_deep: bool,
+    /// How it may make more than there is in its row.
+    pub(super) growth: Growth,
 }
 
 impl Reading {
@@ -173,7 +176,8 @@ impl Reading {
         let names = names.into_iter().map(|name| column(&name).unwrap_or(name)).collect();
         let is_deep = named.contains("namespace") || bytes > SMALL_TAGS * 32;
         self.words.extend(words.into_iter().filter(|word| column(word).is_none()));
-        self.templates.push(Template { shift, names, aliases, is_deep });
+        let growth = Growth::of(tags.iter().map(|tag| &named[tag.inside.clone()]));
+        self.templates.push(Template { shift, names, aliases, is_deep, growth });
         Ok(())
     }
 

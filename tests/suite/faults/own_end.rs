@@ -107,3 +107,49 @@ fn the_tools_of_a_run_that_is_killed_end_with_it() {
         scene.run_job(&["job.toml"]).expect_code(0);
     });
 }
+
+/// A job of ten rows, of which the third makes this template grow beyond the machine.
+fn growing(template: &str, row: &serde_json::Value) {
+    let scene = Scene::new();
+    let rows: String = (0..10)
+        .map(|n| match n {
+            2 => format!("{row}\n"),
+            _ => format!("{}\n", json!({ "text": format!("row {n}"), "n": 2, "parts": ["a", "b"] })),
+        })
+        .collect();
+    scene.write("in.jsonl", rows);
+    scene.job("in.jsonl", "out.jsonl", "");
+    let job = std::fs::read_to_string(scene.path("job.toml")).expect("the job");
+    let job = job.replace("\"{{ text }}\"", &json!(template).to_string());
+    scene.write("job.toml", format!("{job}input.on_bad_row = \"skip\"\n"));
+    let finished = run_within(&scene, 2_000_000);
+    assert_eq!(finished.code, Some(3), "{template}: {}", finished.stderr);
+    let rows = scene.output();
+    let statuses: Vec<&str> = rows.iter().filter_map(|row| row["status"].as_str()).collect();
+    assert_eq!(statuses.iter().filter(|status| **status == "ok").count(), 9, "{template}: {statuses:?}");
+    let error = rows[2]["error"].as_str().expect("an error");
+    assert!(error.contains("MiB of memory to render"), "{template}: {error}");
+}
+
+#[test]
+fn a_template_that_a_row_makes_grow_beyond_the_machine_fails_that_row_alone() {
+    scenario("own_end::of_a_template_that_grows", || {
+        let long = "x".repeat(100_000);
+        let doubling = "{% set ns = namespace(x = text) %}{% for i in range(n) %}{% set ns.x = ns.x ~ ns.x %}{% endfor %}{{ ns.x }}";
+        let captured = "{% set all %}{% for i in range(n) %}{{ text }}{% endfor %}{% endset %}{{ all }}";
+        let cases = [
+            ("{{ text | indent(n) }}", json!({ "text": "a\nb", "n": 4_000_000_000_u64 })),
+            ("{{ text | list | batch(n, 'x') | length }}", json!({ "text": "abc", "n": 300_000_000 })),
+            ("{{ text | list | slice(n) | length }}", json!({ "text": "abc", "n": 300_000_000 })),
+            ("{{ ('%' ~ n ~ 'd') | format(1) }}", json!({ "text": "abc", "n": 4_000_000_000_u64 })),
+            ("{{ ((1, 2) * n) | length }}", json!({ "text": "abc", "n": 49_000_000 })),
+            ("{{ text | replace('', text) }}", json!({ "text": long, "n": 1 })),
+            ("{{ parts | join(text) }}", json!({ "text": long, "n": 1, "parts": vec!["x"; 90_000] })),
+            (captured, json!({ "text": long, "n": 99_999 })),
+            (doubling, json!({ "text": "abc", "n": 60 })),
+        ];
+        for (template, row) in cases {
+            growing(template, &row);
+        }
+    });
+}

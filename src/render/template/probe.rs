@@ -1,0 +1,318 @@
+//! A rendering that is tried out in a process of its own first, whose death is its own. What a template makes of a row can be of
+//! any size before it is cut off: a number of the row is the width of an indent, a loop doubles a text. The engine bounds
+//! its steps and not its memory, and a process that has none left ends with every row in it.
+
+use std::ffi::OsStr;
+use std::io::{self, Read, Write};
+use std::os::unix::process::CommandExt;
+use std::path::PathBuf;
+use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
+use std::sync::{Mutex, OnceLock, PoisonError};
+use std::time::Duration;
+
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::process::{Resource, Rlimit, setrlimit};
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+
+use super::Templates;
+use super::filled::DEEP_STACK;
+use super::reading::Source;
+use crate::job::Text;
+
+/// What the process that tries renderings out is called.
+pub const NAME: &str = "fanfold-prober";
+
+/// The memory that a rendering may take, apart from some copies of the longest record.
+const MEMORY: u64 = 256 << 20;
+const RECORDS: u64 = 12;
+
+/// How long a rendering may take.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// Rows of up to so many bytes are not tried out where only their texts multiply, and not often.
+const SMALL_ROW: usize = 8 << 10;
+
+/// The program that can be started as a prober; nothing in a library, in which there is none.
+static PROGRAM: OnceLock<PathBuf> = OnceLock::new();
+
+/// Says which program is this one, and can be started as a prober.
+pub fn allow(program: PathBuf) {
+    let _ = PROGRAM.set(program);
+}
+
+/// How a template may make more than its row and its own text hold.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Growth {
+    /// Not at all, but for a factor.
+    None,
+    /// By texts that multiply with each other.
+    OfTexts,
+    /// By numbers or in loops.
+    Unbounded,
+}
+
+/// Words in braces by which texts multiply, and those by which anything can.
+const OF_TEXTS: [&str; 8] = ["join", "replace", "split", "lines", "list", "map", "zip", "chain"];
+const UNBOUNDED: [&str; 14] = [
+    "format",
+    "indent",
+    "batch",
+    "slice",
+    "namespace",
+    "macro",
+    "call",
+    "recursive",
+    "filter",
+    "endset",
+    "sum",
+    "groupby",
+    "pprint",
+    "round",
+];
+
+/// Words of [`OF_TEXTS`] that one template may have for small rows.
+const FEW: usize = 3;
+
+impl Growth {
+    /// Of a template with these insides of tags.
+    pub(super) fn of<'a>(insides: impl Iterator<Item = &'a str>) -> Self {
+        let (mut growth, mut of_texts, mut sets, mut joins) = (Self::None, 0, false, false);
+        for inside in insides {
+            let is_sign = |c: char| !c.is_alphanumeric() && c != '_';
+            joins |= inside.contains(['~', '+']);
+            if inside.contains('*') {
+                growth = Self::Unbounded;
+            }
+            for word in inside.split(is_sign) {
+                sets |= word == "set";
+                of_texts += usize::from(OF_TEXTS.contains(&word));
+                if UNBOUNDED.contains(&word) {
+                    growth = Self::Unbounded;
+                }
+            }
+        }
+        match of_texts {
+            _ if sets && joins => Self::Unbounded,
+            0 => growth,
+            1..=FEW => growth.max(Self::OfTexts),
+            _ => Self::Unbounded,
+        }
+    }
+}
+
+/// Of what a rendering takes too much.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Excess {
+    /// It takes more memory than these bytes.
+    Memory(u64),
+    /// It takes longer than that.
+    Time(Duration),
+}
+
+/// The process that tries renderings of one job out, once there is one.
+#[derive(Debug, Default)]
+pub(super) struct Prober(Mutex<ProberState>);
+
+#[derive(Debug, Default)]
+enum ProberState {
+    #[default]
+    Idle,
+    Running(ProbeProcess),
+    /// It cannot be started here.
+    Impossible,
+}
+
+#[derive(Debug)]
+struct ProbeProcess {
+    process: Child,
+    stdin: Option<ChildStdin>,
+    stdout: ChildStdout,
+}
+
+/// What the process is told first.
+#[derive(Serialize, Deserialize)]
+struct Briefing {
+    known: Option<Vec<String>>,
+    longest: u64,
+    sources: Vec<(String, String, bool)>,
+    memory: u64,
+}
+
+/// And then of each rendering.
+#[derive(Serialize, Deserialize)]
+struct Tryout<F> {
+    number: usize,
+    fields: F,
+}
+
+impl Prober {
+    /// Tries a rendering out, where it may grow and a process for it can be had.
+    pub(super) fn excess(
+        &self,
+        templates: &Templates,
+        number: usize,
+        growth: Growth,
+        fields: &Map<String, Value>,
+    ) -> Option<Excess> {
+        if growth == Growth::None || PROGRAM.get().is_none() {
+            return None;
+        }
+        let trial = serde_json::to_vec(&Tryout { number, fields }).ok()?;
+        if growth == Growth::OfTexts && trial.len() <= SMALL_ROW {
+            return None;
+        }
+        let mut state = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if let ProberState::Idle = *state {
+            *state = ProbeProcess::start(templates).map_or(ProberState::Impossible, ProberState::Running);
+        }
+        let ProberState::Running(running) = &mut *state else { return None };
+        let excess = match running.ask(&trial) {
+            Ok(true) => return None,
+            Ok(false) => Excess::Time(PATIENCE),
+            Err(_) => Excess::Memory(memory(templates)),
+        };
+        *state = ProberState::Idle;
+        Some(excess)
+    }
+}
+
+impl ProbeProcess {
+    fn start(templates: &Templates) -> Option<Self> {
+        let mut command = Command::new(PROGRAM.get()?);
+        // Not with the run: the Ctrl-C at the terminal is not meant for it.
+        command.arg0(NAME).env_clear().process_group(0);
+        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null());
+        let mut process = command.spawn().ok()?;
+        let (stdin, stdout) = (process.stdin.take(), process.stdout.take()?);
+        let mut running = Self { process, stdin, stdout };
+        let sources = templates.sources.iter();
+        let job = Briefing {
+            known: templates.known.clone(),
+            longest: templates.longest,
+            sources: sources
+                .map(|source| (source.name.clone(), source.text.source.clone(), source.keeps_type))
+                .collect(),
+            memory: memory(templates),
+        };
+        let is_ready = running.ask(&serde_json::to_vec(&job).ok()?);
+        matches!(is_ready, Ok(true)).then_some(running)
+    }
+
+    /// Tells it something, and waits until that is done; false when it takes too long.
+    fn ask(&mut self, what: &[u8]) -> io::Result<bool> {
+        let stdin = self.stdin.as_mut().ok_or(io::ErrorKind::BrokenPipe)?;
+        stdin.write_all(&(what.len() as u64).to_le_bytes())?;
+        stdin.write_all(what)?;
+        let patience = Timespec { tv_sec: PATIENCE.as_secs().cast_signed(), tv_nsec: 0 };
+        let mut ends = [PollFd::new(&self.stdout, PollFlags::IN)];
+        while poll(&mut ends, Some(&patience)).map_err(io::Error::from)? == 0 {
+            return Ok(false);
+        }
+        self.stdout.read_exact(&mut [0])?;
+        Ok(true)
+    }
+}
+
+impl Drop for ProbeProcess {
+    fn drop(&mut self) {
+        self.stdin = None;
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+}
+
+/// The bytes that a rendering may take.
+fn memory(templates: &Templates) -> u64 {
+    let deep = templates
+        .sources
+        .iter()
+        .enumerate()
+        .any(|(number, _)| templates.first.template(number).is_some_and(|template| template.is_deep));
+    let stack = if deep { DEEP_STACK as u64 } else { 0 };
+    MEMORY + templates.longest.saturating_mul(RECORDS) + stack
+}
+
+/// Is the prober, when the program was started as that. Says whether it was.
+pub fn was_prober(name: Option<&OsStr>) -> bool {
+    let is_it = name.is_some_and(|name| name == NAME);
+    if is_it {
+        // Whoever has started it sees that it has ended.
+        let _ = probe(&mut io::stdin().lock(), &mut io::stdout().lock());
+    }
+    is_it
+}
+
+fn probe(asked: &mut impl Read, told: &mut impl Write) -> io::Result<()> {
+    let Briefing { known, longest, sources, memory } = serde_json::from_slice(&frame(asked)?)?;
+    let mut templates = Templates { known, ..Templates::new(None, longest) };
+    for (name, source, keeps_type) in sources {
+        let text = Text { source, place: None };
+        templates.compile(Source { name, text, keeps_type }).map_err(io::Error::other)?;
+    }
+    bound(memory)?;
+    loop {
+        told.write_all(b".")?;
+        told.flush()?;
+        let Tryout { number, fields } = serde_json::from_slice(&frame(asked)?)?;
+        let fields: Map<String, Value> = fields;
+        // What it fails of is told where it is rendered in earnest.
+        let _ = templates.fill(&fields).rendered(number);
+    }
+}
+
+fn frame(from: &mut impl Read) -> io::Result<Vec<u8>> {
+    let mut length = [0; 8];
+    from.read_exact(&mut length)?;
+    let mut bytes = Vec::new();
+    let length = u64::from_le_bytes(length);
+    from.take(length).read_to_end(&mut bytes)?;
+    Ok(bytes)
+}
+
+/// Bounds this process to so much memory more than it has, and to no core file of it.
+fn bound(memory: u64) -> io::Result<()> {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let size = status.lines().find_map(|line| line.strip_prefix("VmSize:"));
+    let size = size.and_then(|size| size.trim().strip_suffix(" kB")?.trim().parse::<u64>().ok());
+    // Where the system does not say how much it is, there is nothing to go by.
+    let most = size.ok_or(io::ErrorKind::Unsupported)? * 1024 + memory;
+    let before = rustix::process::getrlimit(Resource::As);
+    let most = before.current.map_or(most, |before| before.min(most));
+    setrlimit(Resource::As, Rlimit { current: Some(most), maximum: before.maximum })?;
+    setrlimit(Resource::Core, Rlimit { current: Some(0), maximum: Some(0) })?;
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn growth(template: &str) -> Growth {
+        Growth::of([template].into_iter())
+    }
+
+    #[test]
+    fn what_can_grow_is_told_from_what_cannot() {
+        for plain in
+            ["text", "text | upper | trim", "for part in parts", "if n % 2 == 0", "a ~ b", "set x = text"]
+        {
+            assert_eq!(growth(plain), Growth::None, "{plain}");
+        }
+        for of_texts in ["tags | join(', ')", "text | replace(a, b) | replace(c, d)", "text|list"] {
+            assert_eq!(growth(of_texts), Growth::OfTexts, "{of_texts}");
+        }
+        for unbounded in [
+            "text | indent(n)",
+            "parts|batch(n, x)",
+            "'%*d' | format(n, 1)",
+            "text * n",
+            "set x = x ~ x",
+            "t | replace(a, t) | replace(b, t) | replace(c, t) | replace(d, t)",
+            "endset",
+            "macro double(x)",
+        ] {
+            assert_eq!(growth(unbounded), Growth::Unbounded, "{unbounded}");
+        }
+    }
+}
