@@ -199,7 +199,7 @@ fn the_library_prints_only_in_its_commands_and_on_its_screen_and_reads_no_enviro
 
 /// Where something is printed or written past the gate that takes secrets out: texts of our own, rows that are somebody's data,
 /// and the gate itself.
-const PAST_THE_GATE: [&str; 17] = [
+const PAST_THE_GATE: [&str; 14] = [
     "commands/completions.rs",
     "commands/export.rs",
     "commands/man.rs",
@@ -207,10 +207,8 @@ const PAST_THE_GATE: [&str; 17] = [
     "commands/prune.rs",
     "commands/schema.rs",
     "commands/simulate.rs",
-    "journal/ballast.rs",
-    "journal/lock.rs",
-    "journal/mod.rs",
-    "journal/tidemark.rs",
+    // What is written into it passes its pen.
+    "journal/",
     "read/spool.rs",
     "regular.rs",
     "simulator/",
