@@ -474,8 +474,9 @@ impl Session<'_> {
     fn write(&self, plan: &mut Plan, connection: &Connection) -> Result<Option<Written>, Failure> {
         let path = self.opened.journal();
         let output = &self.opened.job.output;
+        let mut is_as_planned = true;
         for _ in 0..PLANS {
-            if self.opened.source.stamp().map_err(PipelineError::from)? != plan.stamp {
+            if !is_as_planned || self.opened.source.stamp().map_err(PipelineError::from)? != plan.stamp {
                 let stop = never_stopped();
                 *plan = plan::plan(&self.opened, Some(connection), Purpose::Send, &stop)?;
             }
@@ -483,7 +484,7 @@ impl Session<'_> {
             let destination = Destination::file(output.path.clone(), output.format);
             match write(&self.opened, &plan.planned(), reader.results(), destination, &self.stop) {
                 Err(PipelineError::Interrupted) => return Ok(None),
-                Ok(None) => {}
+                Ok(None) => is_as_planned = false,
                 written => return Ok(written?),
             }
         }

@@ -127,6 +127,7 @@ struct Found {
     result: RowResult,
     whole: bool,
     in_place: bool,
+    fingerprint: Fingerprint,
 }
 
 /// What a result is read from, for the entry `e` at a position.
@@ -135,7 +136,7 @@ fn result_sql(position: &str, from: &str, condition: &str, version: i32) -> Stri
         "SELECT {position}, e.status, e.attempts, e.cost, e.error_code, e.error, s.latency_ms, s.prompt_tokens,
              s.completion_tokens, s.total_tokens, s.cached_tokens, s.reasoning_tokens, s.finish_reason, s.model,
              s.request_id, s.tool_calls, s.reasoning, s.response, s.step, e.shares, e.entry, {},
-             {}, {}
+             {}, {}, e.fingerprint
          FROM {from} LEFT JOIN entries o ON o.entry = e.shares LEFT JOIN steps s ON s.step = coalesce(e.answer, o.answer)
          WHERE {position} >= ?1 {condition} ORDER BY 1 LIMIT ?2",
         result_is_whole(version),
@@ -192,6 +193,15 @@ impl<'r> Results<'r> {
     ///
     /// When the journal cannot be read.
     pub fn at(&mut self, position: u64) -> Result<Option<RowResult>, JournalError> {
+        Ok(self.belonging(position)?.map(|(_, result)| result))
+    }
+
+    /// The same, with the request that it belongs to.
+    ///
+    /// # Errors
+    ///
+    /// When the journal cannot be read.
+    pub fn belonging(&mut self, position: u64) -> Result<Option<(Fingerprint, RowResult)>, JournalError> {
         let found = match &mut self.claimed {
             None => self.in_place.at(position, &self.in_place_sql, result)?,
             Some((claimed, sql)) => match self.in_place.at(position, &self.in_place_sql, result)? {
@@ -200,7 +210,7 @@ impl<'r> Results<'r> {
             },
         };
         let reader = self.in_place.reader;
-        let Some(Found { entry, mut result, whole, in_place }) = found else { return Ok(None) };
+        let Some(Found { entry, mut result, whole, in_place, fingerprint }) = found else { return Ok(None) };
         self.misplaced |= self.by_word && !in_place;
         if !whole {
             return Err(reader.not_as_stored(position));
@@ -212,7 +222,7 @@ impl<'r> Results<'r> {
         if in_between {
             reader.used_in_between(entry)?.add_to(&mut result);
         }
-        Ok(Some(result))
+        Ok(Some((fingerprint, result)))
     }
 }
 
@@ -253,7 +263,13 @@ fn result(row: &rusqlite::Row<'_>) -> rusqlite::Result<Found> {
         error_code: if status == Status::Failed { row.get(4)? } else { None },
         error: if status == Status::Failed { row.get(5)? } else { None },
     };
-    Ok(Found { entry: row.get(20)?, result, whole: row.get(21)?, in_place: row.get(22)? })
+    Ok(Found {
+        entry: row.get(20)?,
+        result,
+        whole: row.get(21)?,
+        in_place: row.get(22)?,
+        fingerprint: Fingerprint(row.get(24)?),
+    })
 }
 
 /// About the bytes that a result holds.

@@ -26,7 +26,7 @@ use crate::row::{Item, Origin, Row};
 use crate::schema::{AnswerSchema, Field};
 use crate::write::{Layout, LayoutError, OutputSpec, WriteError};
 
-use ahead::{Ahead, Weight};
+use ahead::Weight;
 use structure::Structure;
 
 /// Why a run cannot go on. What became of single rows is no error.
@@ -260,11 +260,6 @@ impl Opened {
     ) -> Result<impl Iterator<Item = Result<Item, ReadError>> + Send + use<>, ReadError> {
         let limit = self.job.input.limit.and_then(|limit| usize::try_from(limit).ok());
         Ok(self.source.rows(wanted)?.take(limit.unwrap_or(usize::MAX)))
-    }
-
-    /// The same pass, read on a thread of its own while the caller uses the rows.
-    fn rows_ahead(&self, wanted: Wanted) -> Result<Ahead<Result<Item, ReadError>>, ReadError> {
-        Ok(Ahead::new(self.rows(wanted)?))
     }
 
     /// What of a row its request can depend on.

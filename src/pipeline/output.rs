@@ -4,16 +4,17 @@ use std::path::PathBuf;
 use std::sync::mpsc::{SyncSender, sync_channel};
 use std::thread::JoinHandle;
 
-use super::ahead::{Batch, Weight};
-use super::plan::BAD_ROW;
+use super::ahead::{Ahead, Batch, Weight};
+use super::plan::{BAD_ROW, prepare};
 use super::settled::Planned;
 use super::{Opened, PipelineError};
 use crate::dispatch::stop::{Stop, Urgency};
 use crate::format::{Compression, Format};
 use crate::journal::cursors::Results;
 use crate::outcome::{Answer, RowResult, Status};
-use crate::read::Wanted;
-use crate::row::Item;
+use crate::read::{ReadError, Wanted};
+use crate::request::Fingerprint;
+use crate::row::{Column, ColumnKind, Item};
 use crate::write::{Target, WriteError, Writer};
 
 /// Where an output goes, and in what form.
@@ -54,10 +55,12 @@ impl Written {
     }
 }
 
-/// Writes every row of the input with its result. The journal may be written to meanwhile. `None` when the files are not
-/// as they were planned: answers are found by the rows' positions, and an output of before is untouched then.
+/// Writes every row of the input with its result. The journal may be written to meanwhile. `None` when the input is not
+/// as it was planned, and an output of before is untouched then: answers are found by the rows' positions, and each is held
+/// against the request of the row as it is read now, unless the journal's own word is taken for all of them.
 ///
-/// The input is read on one thread, the journal on this one, and the output written on another.
+/// The input is read on one thread, its requests are made on others, the journal is read on this one, and the output written on
+/// another.
 ///
 /// # Errors
 ///
@@ -70,21 +73,28 @@ pub fn write(
     stop: &Stop,
 ) -> Result<Option<Written>, PipelineError> {
     let layout = opened.layout(Some(&planned.columns), destination.format)?;
-    let wanted = match destination.format {
-        Format::Parquet => Wanted::Origin,
-        // Lines go out as they stand.
-        Format::Jsonl if layout.is_open() => Wanted::Only([].into()),
-        Format::Jsonl | Format::Csv | Format::Tsv => Wanted::Fields,
-    };
+    let wanted = wanted(opened, planned, destination.format, layout.is_open());
     let writer = Writer::create(destination.target, destination.format, destination.compression, layout)?;
     let mut behind = Behind::new(writer);
     let mut written = Written::default();
-    for item in opened.rows_ahead(wanted)? {
-        let item = item?;
+    let (theirs, rows) = (opened.clone(), opened.rows(wanted)?);
+    let asks = move |item: Result<Item, ReadError>| {
+        item.map(|item| (Some(prepare(&theirs, &item).0.fingerprint), item))
+    };
+    let seen = match planned.is_by_word() {
+        true => Ahead::new(rows.map(|item| item.map(|item| (None, item)))),
+        false => Ahead::of_each(rows, asks),
+    };
+    for seen in seen {
+        let (asked, item) = seen?;
         if *stop.borrow() == Urgency::Now {
             return Err(PipelineError::Interrupted);
         }
-        let mut result = results.at(item.position())?.unwrap_or_default();
+        let mut result = match results.belonging(item.position())? {
+            // An answer is the answer to a request, and to no other that came into its place since.
+            Some((answered, _)) if asked.is_some_and(|asked| asked != answered) => return Ok(None),
+            found => found.map(|(_, result)| result).unwrap_or_default(),
+        };
         match result.status {
             Status::Ok => {
                 written.ok += 1;
@@ -109,6 +119,32 @@ pub fn write(
         writer.finish()?;
     }
     Ok(Some(written))
+}
+
+/// What is read of each row: what is written of it, and what its request is made of.
+fn wanted(opened: &Opened, planned: &Planned, format: Format, is_open: bool) -> Wanted {
+    let asked = match planned.is_by_word() {
+        true => Wanted::Only([].into()),
+        false => opened.wanted_by_requests(),
+    };
+    let is_arrow = |column: &Column| matches!(column.kind, ColumnKind::Arrow(_));
+    let is_columnar = opened.source.columns().is_some_and(|columns| columns.iter().any(is_arrow));
+    match (format, asked) {
+        // All of it as it stands, and of that as JSON what requests are made of.
+        (Format::Parquet, Wanted::Only(columns)) if is_columnar && !columns.is_empty() => {
+            Wanted::Checked(columns)
+        }
+        (Format::Parquet, Wanted::Only(_)) => Wanted::Origin,
+        // Lines go out as they stand.
+        (Format::Jsonl, asked) if is_open => asked,
+        _ => Wanted::Fields,
+    }
+}
+
+impl Weight for (Option<Fingerprint>, Item) {
+    fn bytes(&self) -> usize {
+        self.1.bytes()
+    }
 }
 
 /// A row of the output.

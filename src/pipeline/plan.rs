@@ -1,5 +1,6 @@
 //! The first of two passes: every row read, rendered and matched, so that nothing is a surprise later.
 
+use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use rusqlite::Connection;
@@ -77,7 +78,7 @@ pub fn prepare(opened: &Opened, item: &Item) -> (RowKey, Result<ChatRequest, Box
         (Ok(request), _) => request.fingerprint,
         // A bad row is told by what was read of it: mended, it is another one.
         (Err(_), Item::Bad(bad)) => bad_fingerprint(bad),
-        (Err(problem), Item::Row(row)) => unrendered_fingerprint(row, problem),
+        (Err(problem), Item::Row(row)) => unrendered_fingerprint(opened, row, problem),
     };
     let id = match item {
         Item::Row(row) => row.id.clone(),
@@ -93,8 +94,12 @@ fn bad_fingerprint(bad: &BadRow) -> Fingerprint {
     fingerprint::of_bytes(&[b"bad row: ", bad.raw.as_slice()].concat())
 }
 
-fn unrendered_fingerprint(row: &Row, problem: &Problem) -> Fingerprint {
-    let fields = serde_json::to_vec(&row.fields).unwrap_or_default();
+/// Of a row that has no request, by what it can depend on: other passes over the same row may read more of it.
+fn unrendered_fingerprint(opened: &Opened, row: &Row, problem: &Problem) -> Fingerprint {
+    let columns = opened.renderer.columns();
+    let counts = |name: &String| columns.as_ref().is_none_or(|columns| columns.contains(name));
+    let fields: BTreeMap<_, _> = row.fields.iter().filter(|(name, _)| counts(name)).collect();
+    let fields = serde_json::to_vec(&fields).unwrap_or_default();
     fingerprint::of_bytes(&[b"no request: ", problem.message.as_bytes(), b"\0", &fields].concat())
 }
 

@@ -52,6 +52,11 @@ impl Planned {
         Ok(Some(Self { columns, stamp, settled: Some(settled) }))
     }
 
+    /// Whether the journal's word is all there is: then no request of the input is made anew.
+    pub(super) fn is_by_word(&self) -> bool {
+        self.settled.is_some()
+    }
+
     /// Whether all of it holds still.
     pub(super) fn holds(&self, opened: &Opened, results: &Results<'_>) -> Result<bool, PipelineError> {
         let journal_holds = match &self.settled {

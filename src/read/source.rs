@@ -34,16 +34,31 @@ pub struct Source {
     lacking: Vec<(String, String)>,
 }
 
-/// What the files are like now: their sizes, times of modification, and numbers in the file system. Two stamps
-/// are equal when no file was written or replaced in between.
+/// What the files are like now: their sizes, both their times, and their numbers in the file system. Two stamps are equal when no
+/// file was written or replaced in between: who sets the time of modification back (`rsync --inplace -t`, `cp -p`) changes the
+/// other one, which nobody can set. What is written within one tick of the clock can look alike.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Stamp(Vec<FileStamp>);
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct FileStamp {
     bytes: u64,
-    modified: Option<SystemTime>,
+    modified: (i64, i64),
+    changed: (i64, i64),
+    device: u64,
     inode: u64,
+}
+
+impl FileStamp {
+    fn of(metadata: &fs::Metadata) -> Self {
+        Self {
+            bytes: metadata.len(),
+            modified: (metadata.mtime(), metadata.mtime_nsec()),
+            changed: (metadata.ctime(), metadata.ctime_nsec()),
+            device: metadata.dev(),
+            inode: metadata.ino(),
+        }
+    }
 }
 
 impl Source {
@@ -152,8 +167,7 @@ impl Source {
         let stamps = self.inputs.iter().map(|input| {
             let metadata =
                 fs::metadata(&input.path).map_err(|error| ReadError::unreadable(&input.file, error))?;
-            let modified = metadata.modified().ok();
-            Ok(FileStamp { bytes: metadata.len(), modified, inode: metadata.ino() })
+            Ok(FileStamp::of(&metadata))
         });
         stamps.collect::<Result<_, _>>().map(Stamp)
     }
@@ -164,12 +178,9 @@ impl Source {
     pub fn mark(&self, now: SystemTime) -> Option<String> {
         let marks = self.inputs.iter().map(|input| {
             let metadata = fs::metadata(&input.path).ok()?;
-            let times =
-                [(metadata.mtime(), metadata.mtime_nsec()), (metadata.ctime(), metadata.ctime_nsec())];
-            let [modified, changed] = times;
-            let is_settled = times.iter().all(|time| is_past(*time, now));
+            let FileStamp { bytes, modified, changed, device, inode } = FileStamp::of(&metadata);
+            let is_settled = [modified, changed].iter().all(|time| is_past(*time, now));
             is_settled.then(|| {
-                let (device, inode, bytes) = (metadata.dev(), metadata.ino(), metadata.len());
                 // A folder that gets another name leaves its files as they are.
                 format!("{device} {inode} {bytes} {modified:?} {changed:?} {:?}\n", input.folders)
             })

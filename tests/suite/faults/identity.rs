@@ -1,11 +1,17 @@
 //! Whose answers a journal holds, and in which rows they belong: a rehearsal's are no real job's.
 
+use std::fs::{self, OpenOptions};
+use std::io::Write;
 use std::time::Duration;
+
+use fanfold::simulator::Settings;
+use serde_json::json;
 
 use super::house::House;
 use super::relay::{Act, Relay};
 use super::scenario;
 use crate::harness::{Finished, Scene, lines, row, rows, text};
+use crate::tables::{Table, parquet, strings};
 
 /// Runs the job of a scene against another address.
 fn run_at(scene: &Scene, base_url: &str) -> Finished {
@@ -128,6 +134,114 @@ fn rows_that_share_an_answer_share_none_of_a_rehearsal() {
         assert_eq!(house.asked().len(), 2, "each request once");
         for row in lines(&scene.path("out.jsonl")) {
             assert_eq!(row["response"], format!("house: {}", row["text"].as_str().expect("a text")));
+        }
+    });
+}
+
+/// Writes other bytes of the same length into a file, and sets its time of modification back, as `rsync --inplace -t` does.
+fn rewrite_in_place(scene: &Scene, name: &str, bytes: &[u8]) {
+    let path = scene.path(name);
+    let before = fs::metadata(&path).expect("a file");
+    assert_eq!(before.len(), bytes.len() as u64);
+    let mut file = OpenOptions::new().write(true).open(&path).expect("a file");
+    file.write_all(bytes).expect("written");
+    file.set_modified(before.modified().expect("a time")).expect("set back");
+}
+
+/// The numbers of rows in another order.
+fn turned(count: usize, by: usize) -> Vec<usize> {
+    (0..count).map(|row| (row + by) % count).collect()
+}
+
+/// A file of a format with rows of these numbers.
+fn input(name: &str, numbers: &[usize]) -> Vec<u8> {
+    let texts: Vec<String> = numbers.iter().map(|number| text(*number + 10)).collect();
+    match name.rsplit('.').next() {
+        Some("jsonl") => rows(numbers.iter().map(|number| number + 10)).into_bytes(),
+        Some("csv") => format!("text\n{}\n", texts.join("\n")).into_bytes(),
+        _ => parquet([("text", strings(texts.iter().map(|text| Some(text.as_str()))))]),
+    }
+}
+
+#[test]
+fn an_input_that_is_rewritten_in_place_while_it_is_sent_leaves_no_answer_in_another_s_row() {
+    scenario("identity::rewritten_in_place", || {
+        const COUNT: usize = 60;
+        for (name, output) in [
+            ("in.jsonl", "out.jsonl"),
+            ("in.csv", "out.jsonl"),
+            ("in.parquet", "out.jsonl"),
+            ("in.jsonl", "out.csv"),
+            ("in.parquet", "out.parquet"),
+        ] {
+            let latency = "fixed:10ms".parse().expect("a latency");
+            let scene = Scene::with(Settings { latency, ..Settings::default() });
+            let first = input(name, &turned(COUNT, 0));
+            // What another order is compressed to may have another length.
+            let other = (1..COUNT).map(|by| input(name, &turned(COUNT, by)));
+            let other = other.into_iter().find(|other| other.len() == first.len()).expect("as long");
+            scene.write(name, &first);
+            scene.job(name, output, "limits.concurrency = 2\n");
+            scene.run(&["preview", "job.toml"]).expect_code(0);
+            let run = scene.start(&["run", "job.toml"]);
+            scene.wait_for_requests(20);
+            rewrite_in_place(&scene, name, &other);
+            let finished = Finished::from(run.wait_with_output().expect("an end"));
+            if finished.code != Some(0) {
+                // Half of it was read as it was, and half as it is: that can be no file.
+                assert_eq!(name, "in.parquet", "{}", finished.stderr);
+                scene.run(&["run", "job.toml"]).expect_code(0);
+            }
+            let table = Table::read(&scene.path(output));
+            let (texts, responses) = (table.texts("text"), table.texts("response"));
+            assert_eq!(texts.len(), COUNT);
+            for (text, response) in texts.iter().zip(&responses) {
+                assert!(response.contains(text.as_str()), "{name}: {text}: {response}");
+            }
+            assert_eq!(scene.witness_count(), COUNT, "{name}: every answer was found again");
+        }
+    });
+}
+
+#[test]
+fn a_glossary_and_a_schema_that_are_rewritten_while_rows_are_sent_are_those_of_the_next_run() {
+    scenario("identity::what_requests_are_made_of_is_rewritten", || {
+        let schema = |word: &str| {
+            let fields = json!({ word: { "type": "string" } });
+            json!({ "type": "object", "properties": fields, "required": [word] }).to_string()
+        };
+        let terms = |word: &str| format!("source,target\nrow,{word}\n");
+        let glossary = "glossary.terms = \"file.csv\"\nmodel.name = \"qwen-mt-flash\"\n\
+                        request.translation_options = { source_lang = \"English\", target_lang = \"German\" }\n";
+        let structure = "answer.schema = \"file.csv\"\nrequest.response_format.type = \"json_schema\"\n";
+        for (more, old, new) in
+            [(glossary, terms("Reihe"), terms("Zeile")), (structure, schema("title"), schema("label"))]
+        {
+            let latency = "fixed:10ms".parse().expect("a latency");
+            let scene = Scene::with(Settings { latency, ..Settings::default() });
+            scene.write("in.jsonl", rows(0..40));
+            scene.write("file.csv", &old);
+            let job = scene.job("in.jsonl", "out.jsonl", &format!("limits.concurrency = 2\n{more}"));
+            let text = fs::read_to_string(&job).expect("a job");
+            if more.contains("model.name") {
+                fs::write(&job, text.replacen("model.name = \"qwen-plus\"\n", "", 1)).expect("a job");
+            }
+            scene.run(&["preview", "job.toml"]).expect_code(0);
+            let run = scene.start(&["run", "job.toml"]);
+            scene.wait_for_requests(10);
+            rewrite_in_place(&scene, "file.csv", new.as_bytes());
+            Finished::from(run.wait_with_output().expect("an end")).expect_code(0);
+            let word = |word: &str| {
+                let bodies = scene.witness().into_iter();
+                bodies.filter(|line| line["body"].to_string().contains(word)).count()
+            };
+            let [old, new] = match more.contains("glossary") {
+                true => ["Reihe", "Zeile"],
+                false => ["title", "label"],
+            };
+            assert_eq!((word(old), word(new)), (40, 0), "a run is made of what it began with");
+            scene.run(&["run", "job.toml"]).expect_code(0).says("changed 40");
+            assert_eq!((word(old), word(new)), (40, 40));
         }
     });
 }
