@@ -17,6 +17,12 @@ const SHORTEST: usize = 8;
 /// What is shorter and has no digit in it may be a word too: `placeholder`, `lm-studio`.
 const LONGER_THAN_A_WORD: usize = 12;
 
+/// What many keys begin with, and some servers leave out.
+const BEGINS_A_KEY: &str = "sk-";
+
+/// Of a key of this length two thirds are as good as the whole.
+const LONG: usize = 16;
+
 /// What stands in the place of a secret.
 const STANDS_FOR_IT: &str = "[key]";
 
@@ -54,6 +60,8 @@ pub struct Secrets {
     texts: Vec<String>,
     /// What texts are searched for, the longest first.
     forms: Vec<String>,
+    /// Of long secrets, how much of their beginning is as secret, in bytes.
+    beginnings: Vec<(String, usize)>,
     /// Secrets that could as well be words. They are taken out where somebody complains of the key, and nowhere else.
     words: Vec<String>,
     /// Finds any of the forms in one pass over a text: every answer is looked through, and hardly any has one.
@@ -72,12 +80,16 @@ impl Secrets {
         let (words, long): (Vec<&String>, Vec<&String>) =
             texts.iter().partition(|text| could_be_a_word(text));
         let words = words.into_iter().cloned().collect();
-        let forms = long.into_iter().flat_map(|text| forms::of(text)).filter(|form| form.len() >= SHORTEST);
+        let beginnings = long.iter().filter_map(|text| beginning(text)).collect();
+        let bare = long.iter().filter_map(|text| text.strip_prefix(BEGINS_A_KEY));
+        let bare = bare.filter(|rest| !could_be_a_word(rest)).map(str::to_owned);
+        let forms = long.iter().flat_map(|text| forms::of(text)).chain(bare);
+        let forms = forms.filter(|form| form.len() >= SHORTEST);
         let mut forms: Vec<String> = forms.collect();
         forms.sort_by_key(|form| std::cmp::Reverse(form.len()));
         // Only for leftmost matches does the searcher pass over several bytes at a time.
         let any = AhoCorasick::builder().match_kind(MatchKind::LeftmostFirst).build(&forms).ok();
-        Self { texts, forms, words, any }
+        Self { texts, forms, beginnings, words, any }
     }
 
     /// The text with the secrets taken out, also those that are written with escapes; `None` when there was none in it.
@@ -90,6 +102,13 @@ impl Secrets {
     }
 
     fn hide_as_written(&self, text: &str) -> Option<String> {
+        let whole = self.hide_whole(text);
+        self.beginnings.iter().fold(whole, |hidden, (secret, most)| {
+            without_beginning(hidden.as_deref().unwrap_or(text), secret, *most).or(hidden)
+        })
+    }
+
+    fn hide_whole(&self, text: &str) -> Option<String> {
         if self.any.as_ref().is_some_and(|any| !any.is_match(text)) {
             return None;
         }
@@ -163,6 +182,29 @@ fn could_be_a_word(text: &str) -> bool {
     text.len() < SHORTEST || short && text.chars().all(of_a_word)
 }
 
+/// A long secret, and how much of it is as good as the whole.
+fn beginning(text: &str) -> Option<(String, usize)> {
+    let most = text.len() * 2 / 3;
+    (text.len() >= LONG && text.is_char_boundary(most)).then(|| (text.to_owned(), most))
+}
+
+/// The text without a secret that somebody has cut behind so many bytes of it.
+fn without_beginning(text: &str, secret: &str, most: usize) -> Option<String> {
+    let mut shown = String::new();
+    let mut done = 0;
+    for (at, begun) in text.match_indices(&secret[..most]) {
+        let more = text[at..].bytes().zip(secret.bytes()).take_while(|(one, other)| one == other).count();
+        let mut end = at + more.max(begun.len());
+        while !text.is_char_boundary(end) {
+            end -= 1;
+        }
+        shown += &text[done..at];
+        shown += STANDS_FOR_IT;
+        done = end;
+    }
+    (done > 0).then(|| shown + &text[done..])
+}
+
 /// The text without a word, where it stands by itself.
 fn without_word(text: &str, word: &str) -> Option<String> {
     let goes_on = |c: char| c.is_alphanumeric() || c == '-' || c == '_';
@@ -206,6 +248,19 @@ mod tests {
     fn a_secret_in_another_leaves_nothing_of_either() {
         let secrets = secrets(&["key-12345", "https://h/key-12345/x"]);
         assert_eq!(secrets.hide("at https://h/key-12345/x!").as_deref(), Some("at [key]!"));
+    }
+
+    #[test]
+    fn a_key_that_somebody_has_cut_or_told_without_its_first_letters_is_one() {
+        let secrets = secrets(&["sk-4f1d9c7e2b0a8d6f"]);
+        for (text, shown) in [
+            ("at sk-4f1d9c7e2b0, cut", "at [key], cut"),
+            ("4f1d9c7e2b0a8d6f is not known", "[key] is not known"),
+            ("sk-4f1d****8d6f", "sk-4f1d****8d6f"),
+            ("sk-4f1d9c7e2b0a8d6f twice, sk-4f1d9c7e2b0a8", "[key] twice, [key]"),
+        ] {
+            assert_eq!(secrets.hide(text).unwrap_or_else(|| text.to_owned()), shown);
+        }
     }
 
     #[test]

@@ -155,7 +155,10 @@ impl Output {
     fn result(self, tool: &Tool) -> Result<String, Fault> {
         let name = &tool.name;
         if !self.status.success() {
-            let told = secrets::kept().out_of_complaint(String::from_utf8_lossy(&self.told).into_owned());
+            let (told, secrets) = (String::from_utf8_lossy(&self.told), secrets::kept());
+            // What is not kept of it may be the rest of a key.
+            let cut = if self.told.len() < TOLD_BYTES { 0 } else { secrets.begun_in(&told) };
+            let told = secrets.out_of_complaint(told[..told.len() - cut].to_owned());
             let told = if told.trim().is_empty() { String::new() } else { format!(": {}", told.trim()) };
             let message = format!("the command of `{name}` ended with {}{told}", self.status);
             return Err(failed("tool_failed", message));

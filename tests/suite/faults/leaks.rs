@@ -350,3 +350,108 @@ fn a_row_s_own_data_stays_as_it_is_and_what_is_said_of_it_has_no_key() {
         assert!(!has_it("out.jsonl.summary.json") && !has_it("out.jsonl.journal"));
     });
 }
+
+#[test]
+fn what_users_of_other_programs_have_met_does_not_happen_here() {
+    scenario("leaks::as_others_have_met", || {
+        let bare = &CANARY["sk-".len()..];
+        let script = format!(
+            "[[fault]]\ncontains = \"of row 0.\"\nstatus = 400\nmessage = \"expected a key, got {bare}\"\n\
+             [[fault]]\ncontains = \"of row 1.\"\nstatus = 400\nmessage = \"no such key: {}...\"\n\
+             [[fault]]\ncontains = \"of row 2.\"\nstatus = 302\nbody = \"moved to /v1?key={CANARY}\"\n\
+             headers = {{ Location = \"/v1?key={CANARY}\" }}\n\
+             [[fault]]\ncontains = \"of row 3.\"\nstatus = 400\nbody = \"<html><!-- {CANARY} --><b>No</b></html>\"\n",
+            &CANARY[..17]
+        );
+        let scene = Scene::with_script(&script);
+        scene.write("in.jsonl", rows(0..6));
+        scene.job("in.jsonl", "out.jsonl", "retry.max_attempts = 2\n");
+        let told = scene.run(&["run", "job.toml", "-v"]).expect_code(3);
+        assert!(!told.stderr.contains(&CANARY[..14]), "{}", told.stderr);
+        for row in ["1", "2", "3", "4"] {
+            let told = scene.run(&["status", "job.toml", "--row", row]);
+            assert!(!told.stdout.contains(&CANARY[..14]), "{}", told.stdout);
+        }
+        look_at_all(&scene);
+        assert!(!scene.read("out.jsonl").contains(&CANARY[..14]));
+        // What a run is told, and files of variables.
+        scene.run(&["set", "job.toml", &format!("qps={ELSEWHERE}")]);
+        scene.run(&["set", "job.toml", ELSEWHERE]);
+        let folder = tempfile::tempdir().expect("a folder");
+        let variables = folder.path().join("variables").to_string_lossy().into_owned();
+        for text in [
+            format!("DASHSCOPE_API_KEY {ELSEWHERE}"),
+            format!("FANFOLD_QPS={ELSEWHERE}"),
+            format!("FANFOLD_KEY={ELSEWHERE}"),
+        ] {
+            fs::write(&variables, text).expect("a file");
+            scene.run(&["run", "job.toml", "--env-file", &variables]);
+        }
+        // A proxy that asks for a password, and nobody there.
+        for (name, url) in [("HTTPS_PROXY", "https://h.invalid/v1"), ("HTTP_PROXY", "http://h.invalid/v1")] {
+            let words = [
+                "ask",
+                "--model",
+                "qwen-plus",
+                "--base-url",
+                url,
+                "--set",
+                "model.allow_http=true",
+                "--set",
+                "retry.max_attempts=1",
+                "-v",
+                "hello",
+            ];
+            let mut command = scene.command(&words);
+            command.env(name, "http://me:4f1d9c7e2b@127.0.0.1:1");
+            Finished::from(command.output().expect("the binary runs")).expect_code(3);
+        }
+    });
+}
+
+#[test]
+fn an_address_with_the_key_in_its_path_is_asked_and_not_told() {
+    scenario("leaks::in_the_address", || {
+        let scene = Scene::new();
+        scene.write("in.jsonl", rows(0..3));
+        let job =
+            scene.job("in.jsonl", "out.jsonl", "output.metrics = \"run.prom\"\nretry.max_attempts = 1\n");
+        let text = fs::read_to_string(job).expect("a file");
+        scene.write("job.toml", text.replace("/compatible-mode/v1", &format!("/{CANARY}/v1")));
+        scene.run(&["run", "job.toml", "-v"]);
+        look_at_all(&scene);
+        let url = format!("{}/{CANARY}/v1", scene.base_url().trim_end_matches("/compatible-mode/v1"));
+        let words = [
+            "run",
+            "--input",
+            "in.jsonl",
+            "--output",
+            "o.jsonl",
+            "--model",
+            "qwen-plus",
+            "--prompt",
+            "{{ text }}",
+        ];
+        let output = scene.command(&words).env("FANFOLD_BASE_URL", url).output();
+        Finished::from(output.expect("the binary runs")).expect_code(0);
+    });
+}
+
+#[test]
+fn a_tool_that_says_more_than_is_kept_does_not_leave_half_a_key() {
+    scenario("leaks::cut_in_two", || {
+        for before in [2030, 2035, 2040, 2047] {
+            let scene = Scene::new();
+            scene.write("my.key", format!("{CANARY}\n"));
+            scene.write("in.jsonl", rows(0..1));
+            let script = format!("printf \"%0{before}d\" 1 >&2; cat my.key >&2; exit 3");
+            scene.job("in.jsonl", "out.jsonl", &with_tool("model.api_key_file = \"my.key\"\n", &script));
+            scene.run(&["run", "job.toml", "-v"]).expect_code(3);
+            let told: String = scene
+                .journal()
+                .query_row("SELECT error FROM entries", [], |row| row.get(0))
+                .expect("an error");
+            assert!(!told.contains("sk-"), "{before}: {}", &told[told.len() - 40..]);
+        }
+    });
+}
