@@ -29,6 +29,7 @@ use fanfold::pipeline::output::{Destination, write};
 use fanfold::pipeline::plan::{Purpose, plan, prepare};
 use fanfold::read::Wanted;
 use fanfold::render::fingerprint;
+use fanfold::reserve::Reserve;
 use fanfold::row::Item;
 use tempfile::TempDir;
 
@@ -82,9 +83,10 @@ fn ended(row: &RowKey) -> Note {
         usage: Some(usage),
         ..Answer::default()
     };
-    let sent = Sent { at: SystemTime::now(), latency: Duration::from_millis(800) };
-    let ending = Ending::Answered(answer);
-    Note::Ended(Box::new(Ended { row: row.clone(), sent: Some(sent), tries: 0, cost: Some(0.0001), ending }))
+    let latency = Duration::from_millis(800);
+    let sent = Some(Sent { at: SystemTime::now(), latency, worst: Reserve::NOTHING });
+    let unsent = Ended::unsent(row.clone(), 0, Ending::Answered(answer));
+    Note::Ended(Box::new(Ended { sent, cost: Some(0.0001), ..unsent }))
 }
 
 /// Stores an answer for each row.

@@ -14,6 +14,7 @@ pub mod near_json;
 pub mod note;
 pub mod outcome;
 pub mod request;
+pub mod reserve;
 pub mod row;
 pub mod schema;
 pub mod secrets;

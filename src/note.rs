@@ -5,6 +5,7 @@ use std::time::{Duration, SystemTime};
 use crate::conversation::Step;
 use crate::outcome::{Answer, Fault};
 use crate::request::Fingerprint;
+use crate::reserve::Reserve;
 use crate::row::RowId;
 use crate::secrets::{self, hidden};
 
@@ -27,6 +28,8 @@ pub enum Note {
         /// The first position that has not been handed out.
         below: u64,
     },
+    /// From now on the requests whose ends are not stored may cost so much together.
+    Out(Reserve),
     /// A row that was sent before is about to be sent again.
     Resent(RowKey),
     /// One request of a row came to its end.
@@ -48,7 +51,7 @@ impl Note {
             Self::Results { row, results } => {
                 Self::Results { row, results: results.into_iter().map(hidden).collect() }
             }
-            note @ (Self::HandedOut { .. } | Self::Resent(_)) => note,
+            note @ (Self::HandedOut { .. } | Self::Out(_) | Self::Resent(_)) => note,
         }
     }
 }
@@ -64,11 +67,18 @@ pub struct Ended {
     pub tries: u32,
     /// What it cost, where the price is known.
     pub cost: Option<f64>,
+    /// What stays set aside for it, because nobody knows what it used, or what that costs.
+    pub reserved: Reserve,
     /// What it came to.
     pub ending: Ending,
 }
 
 impl Ended {
+    /// The end of a row that came without a request.
+    pub fn unsent(row: RowKey, tries: u32, ending: Ending) -> Self {
+        Self { row, sent: None, tries, cost: None, reserved: Reserve::NOTHING, ending }
+    }
+
     /// The end as it may be stored.
     pub fn without_secrets(self) -> Self {
         let secrets = secrets::kept();
@@ -94,6 +104,8 @@ pub struct Sent {
     pub at: SystemTime,
     /// From sending to the end of its reply.
     pub latency: Duration,
+    /// The most it could have cost.
+    pub worst: Reserve,
 }
 
 /// What a request came to, for its row.

@@ -133,6 +133,12 @@ impl Answer {
         self.tool_calls.is_some() || self.response.as_ref().is_some_and(|text| !text.trim().is_empty())
     }
 
+    /// How many tokens it has; where the service did not count them, half its bytes, so that twice as many are no fewer.
+    pub fn length(&self) -> u64 {
+        let counted = self.usage.and_then(|usage| usage.completion_tokens);
+        counted.unwrap_or_else(|| self.text_bytes() as u64 / 2)
+    }
+
     /// The bytes of its texts, which are about all that it takes in memory.
     pub fn text_bytes(&self) -> usize {
         let texts = [&self.response, &self.reasoning, &self.tool_calls];
@@ -244,6 +250,21 @@ impl Fault {
     /// The answer that was paid for and is not what the job asks for.
     pub fn unfit_answer(&self) -> Option<&Answer> {
         self.partial.as_deref().filter(|_| self.kind == FaultKind::Unfit)
+    }
+
+    /// Whether the service may have billed a request that came to this, though it did not say what it used. An error costs
+    /// nothing; a reply that was lost, was cut or came too late may have been worked out all the same.
+    pub fn may_be_billed(&self) -> bool {
+        let is_late = self.code.to_ascii_lowercase().contains("timeout");
+        match (self.kind, self.status) {
+            (FaultKind::Throttled | FaultKind::Unreachable, _) => false,
+            // Nothing was sent to whom cannot show who it is.
+            (FaultKind::RowRefused | FaultKind::JobRefused, None) => false,
+            (_, None) => true,
+            (_, Some(200)) => self.code != "html_reply",
+            // A gateway lost the answer, or did not wait for it.
+            (_, Some(status)) => is_late || matches!(status, 408 | 502 | 504 | 520 | 524),
+        }
     }
 
     /// Whether the API itself has written it about this request, and so is there: no time-out, and no word of a gateway that

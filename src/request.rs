@@ -94,6 +94,8 @@ pub struct Estimate {
     pub prompt_tokens: u64,
     /// The most tokens the answer can have: the request's `max_tokens`, else the model's own limit.
     pub max_completion_tokens: u64,
+    /// Whether that is a guess, because neither the request nor what is known of the model bounds the answer.
+    pub unbounded: bool,
 }
 
 impl Estimate {

@@ -7,6 +7,7 @@ use crate::conversation::follow_ups::FollowUps;
 use crate::event::{Event, HeldBy, Standing};
 use crate::note::{Ending, Note};
 use crate::outcome::{FaultKind, TokenSum};
+use crate::reserve::Reserve;
 
 /// The span over which rates are measured.
 const MEASURED: Duration = Duration::from_secs(30);
@@ -45,6 +46,8 @@ pub struct Snapshot {
     pub cut_by_length: u64,
     /// Answers of which the service did not say what they used.
     pub uncounted: u64,
+    /// What stays set aside for requests of this run, because nobody knows what they used.
+    pub reserved: Reserve,
     /// Tokens of this run, failed and repeated attempts included.
     pub usage: TokenSum,
     /// Money of this run; `None` when no price is known.
@@ -128,6 +131,7 @@ impl Snapshot {
             follow_ups: self.follow_ups.plus(earlier.follow_ups),
             cut_by_length: self.cut_by_length + earlier.cut_by_length,
             uncounted: self.uncounted + earlier.uncounted,
+            reserved: self.reserved.plus(earlier.reserved),
             usage: self.usage.plus(earlier.usage),
             cost: self.cost.into_iter().chain(earlier.cost).reduce(|one, other| one + other),
             elapsed: self.elapsed + earlier.elapsed,
@@ -158,6 +162,7 @@ impl Tally {
             Event::Standing(standing) => self.stand(*standing),
             Event::Committed(Note::Ended(ended)) => {
                 self.now.requests += u64::from(ended.sent.is_some());
+                self.now.reserved = self.now.reserved.plus(ended.reserved);
                 if let Some(cost) = ended.cost {
                     *self.now.cost.get_or_insert(0.0) += cost;
                 }
@@ -167,7 +172,9 @@ impl Tally {
                 let unknown = ended.cost.is_none() && self.now.usage.total_tokens > before;
                 self.now.cost = self.now.cost.filter(|cost| !unknown || *cost > 0.0);
             }
-            Event::Committed(Note::HandedOut { .. } | Note::Resent(_) | Note::Results { .. }) => {}
+            Event::Committed(
+                Note::HandedOut { .. } | Note::Out(_) | Note::Resent(_) | Note::Results { .. },
+            ) => {}
         }
         self.measure(elapsed);
     }
@@ -266,9 +273,10 @@ mod tests {
         let usage = Usage::of(6, 4);
         Note::Ended(Box::new(Ended {
             row: RowKey { position, id: None, fingerprint: Fingerprint([0; 16]) },
-            sent: Some(Sent { at: SystemTime::UNIX_EPOCH, latency: Duration::ZERO }),
+            sent: Some(Sent { at: SystemTime::UNIX_EPOCH, latency: Duration::ZERO, worst: Reserve::NOTHING }),
             tries: 0,
             cost: Some(0.5),
+            reserved: Reserve::NOTHING,
             ending: Ending::Answered(Answer { usage: Some(usage), ..Answer::default() }),
         }))
     }

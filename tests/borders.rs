@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-const NOUNS: [&str; 22] = [
+const NOUNS: [&str; 23] = [
     "conversation",
     "digits",
     "near_json",
@@ -24,6 +24,7 @@ const NOUNS: [&str; 22] = [
     // As "durable".
     "regular",
     "request",
+    "reserve",
     "row",
     "schema",
     "secrets",

@@ -16,6 +16,7 @@ use crate::job::price::rounded;
 use crate::journal::reader::{Reader, Run};
 use crate::journal::spending::Bought;
 use crate::pipeline::counted::{Counted, counted};
+use crate::reserve::Reserve;
 use crate::text::{count, money};
 
 /// The caps on money and tokens, and what they have counted.
@@ -51,6 +52,7 @@ impl CapAccount {
             false => Bought {
                 cost: (bought.cost - run.spent.cost).max(0.0),
                 tokens: bought.tokens.saturating_sub(run.spent.usage.total_tokens),
+                reserved: bought.reserved.minus(run.spent.reserved),
             },
         };
         Ok(Self::new(job, told.caps.over(job.caps), since, bought, before))
@@ -65,7 +67,8 @@ impl CapAccount {
     /// When the same command can spend again, where time alone brings that: not where nothing was spent in this period, and the
     /// cap is too small for one request.
     pub(super) fn next(&self, cap: Cap) -> Option<&str> {
-        let spent = self.standings().iter().any(|standing| standing.key == cap.key() && standing.spent > 0.0);
+        let counts = |standing: &Standing| standing.spent + standing.reserved > 0.0;
+        let spent = self.standings().iter().any(|standing| standing.key == cap.key() && counts(standing));
         self.next.as_deref().filter(|_| spent)
     }
 
@@ -74,13 +77,14 @@ impl CapAccount {
         let line = |cap: &Standing| {
             let each = self.each();
             let when = self.when();
-            match cap.spent == 0.0 {
+            match cap.spent + cap.reserved == 0.0 {
                 true => format!("{}: {}{each}, all of it left", cap.key, cap.shown(cap.most)),
                 false => format!(
-                    "{}: {}{each}, {} of it spent{when}, {} left",
+                    "{}: {}{each}, {} of it spent{when}{}, {} left",
                     cap.key,
                     cap.shown(cap.most),
                     cap.shown(cap.spent),
+                    cap.set_aside(),
                     cap.shown(cap.left())
                 ),
             }
@@ -102,7 +106,8 @@ impl CapAccount {
                 shown(own)
             ),
         };
-        Some(format!("{spent}, {} left of {}{}", shown(standing.left()), shown(standing.most), self.each()))
+        let (aside, left, most) = (standing.set_aside(), shown(standing.left()), shown(standing.most));
+        Some(format!("{spent}{aside}, {left} left of {most}{}", self.each()))
     }
 
     /// The same, for programs.
@@ -111,7 +116,8 @@ impl CapAccount {
             self.standings().iter().find(|cap| cap.key == key).map(|cap| {
                 json!({
                     "cap": cap.number(cap.most), "spent": cap.number(cap.spent),
-                    "spent_before_this_run": cap.number(cap.before), "left": cap.number(cap.left()),
+                    "spent_before_this_run": cap.number(cap.before), "reserved": cap.number(cap.reserved),
+                    "left": cap.number(cap.left()),
                 })
             })
         };
@@ -130,12 +136,14 @@ impl CapAccount {
             most,
             spent: spent.cost,
             before: before.cost,
+            reserved: spent.reserved.cost,
         });
         let tokens = caps.total_tokens.map(|most| Standing {
             key: Cap::TotalTokens.key(),
             most: most as f64,
             spent: spent.tokens as f64,
             before: before.tokens as f64,
+            reserved: spent.reserved.tokens as f64,
         });
         cost.into_iter().chain(tokens).collect()
     }
@@ -161,19 +169,41 @@ impl CapAccount {
     }
 }
 
+/// What may have been spent beyond what is known, in a line; `None` where that is nothing.
+pub(super) fn may_be_more(reserved: Reserve) -> Option<String> {
+    let cost = match reserved.cost > 0.0 {
+        true => format!(" · cost {}", money(reserved.cost)),
+        false => String::new(),
+    };
+    let tokens = count(reserved.tokens);
+    (!reserved.is_nothing()).then(|| {
+        format!("set aside: up to {tokens} tokens{cost} for requests whose use is not known; caps count that as spent")
+    })
+}
+
 /// How one cap stands.
 struct Standing {
     key: &'static str,
     most: f64,
     spent: f64,
     before: f64,
+    /// What is set aside: it may have been spent, and nobody knows.
+    reserved: f64,
 }
 
 impl Standing {
     /// What is left; nothing where it is less than the noise of the arithmetic.
     fn left(&self) -> f64 {
-        let left = self.most - self.spent;
+        let left = self.most - self.spent - self.reserved;
         if left < self.most * 1e-9 { 0.0 } else { left }
+    }
+
+    /// What is set aside, in words; nothing where that is nothing.
+    fn set_aside(&self) -> String {
+        match self.reserved > 0.0 {
+            true => format!(", {} set aside for requests whose use is not known", self.shown(self.reserved)),
+            false => String::new(),
+        }
     }
 
     fn is_money(&self) -> bool {

@@ -32,6 +32,14 @@ pub(super) fn warnings(job: &Job, outlay: &Outlay, reader: Option<&Reader>) -> R
             "warning: `request.tools` offers `{names}`, which has no command under [tools]; a row whose model calls it fails"
         ));
     }
+    if outlay.unbounded > 0 && (job.caps.cost.is_some() || job.caps.total_tokens.is_some()) {
+        let requests = counted(outlay.unbounded, "request");
+        lines.push(format!(
+            "warning: how long the answers to {requests} can be is not known; the caps set twice the longest answer so far \
+             aside for each, and a longer one may pass them. `max_tokens` under [request] bounds them, or `max_output` in a \
+             model table of your own"
+        ));
+    }
     if outlay.rising > 0 {
         let requests = counted(outlay.rising, "request");
         lines.push(format!(

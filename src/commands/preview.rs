@@ -189,15 +189,18 @@ fn estimates(job: &Job, plan: &Plan, reader: Option<&Reader>) -> Result<Vec<Stri
     let most = Estimate {
         prompt_tokens: scaled(plan.estimate.prompt_tokens),
         max_completion_tokens: scaled(plan.estimate.max_completion_tokens),
+        unbounded: plan.estimate.unbounded,
     };
     let outlay = plan.outlay.scaled(share);
     let answered = reader.map(completion_of_an_answer).transpose()?.flatten();
     let now = Timestamp::now();
     let mut lines = vec![
         format!(
-            "to send: {}, about {} prompt tokens; at most {} completion tokens{}",
+            "to send: {}, about {} prompt tokens; {} {} completion tokens{}",
             counted(to_send, "request"),
             count(most.prompt_tokens),
+            // Where nobody knows how long an answer can be, there is no most.
+            if most.unbounded { "with answers of unknown length, perhaps" } else { "at most" },
             count(most.max_completion_tokens),
             not_sent(plan)
         ),

@@ -7,7 +7,7 @@ use std::time::SystemTime;
 use serde_json::{Value, json};
 
 use super::Failure;
-use super::caps::CapAccount;
+use super::caps::{CapAccount, may_be_more};
 use super::rehearsed::simulated_line;
 use super::usage::{sum_of_tokens, unknown_finish};
 use crate::api::verdict::mend;
@@ -149,6 +149,8 @@ impl Summary<'_> {
                 "cost": snapshot.cost.map(rounded),
                 "seconds": snapshot.elapsed.as_secs_f64(),
                 "uncounted_answers": snapshot.uncounted,
+                "reserved_tokens": snapshot.reserved.tokens,
+                "reserved_cost": rounded(snapshot.reserved.cost),
                 "limits_met": snapshot.met.words(),
             },
             "all_runs": {
@@ -159,6 +161,8 @@ impl Summary<'_> {
                 "completion_tokens": spent.usage.completion_tokens,
                 "total_tokens": spent.usage.total_tokens,
                 "cost": cost,
+                "reserved_tokens": spent.reserved.tokens,
+                "reserved_cost": rounded(spent.reserved.cost),
             },
             "caps": self.allowance.json(),
             "simulated_answers": self.written.map(|written| written.simulated),
@@ -194,10 +198,10 @@ impl Summary<'_> {
         if snapshot.uncounted > 0 {
             let answers = counted(snapshot.uncounted, "answer");
             screen.say(&format!(
-                "the service did not say what {answers} used: tokens and cost are more than that; caps count them at \
-                 their worst"
+                "the service did not say what {answers} used: tokens and cost are more than that"
             ));
         }
+        may_be_more(snapshot.reserved).iter().for_each(|line| screen.say(line));
         if snapshot.cut_by_length > 0 {
             let answers = counted(snapshot.cut_by_length, "answer");
             screen.say(&format!("{answers} ended at max_tokens (finish_reason \"length\")"));

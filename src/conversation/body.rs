@@ -22,7 +22,7 @@ pub(super) fn next(first: &ChatRequest, steps: &[Step]) -> Result<ChatRequest, S
     };
     let mut estimate = first.estimate;
     // Each choice may be as long as `max_tokens` allows.
-    let choices = body.get("n").and_then(Value::as_u64).unwrap_or(1).max(1);
+    let choices = number(body.get("n")).unwrap_or(1).max(1);
     for (index, step) in steps.iter().enumerate() {
         match step.asks {
             Asks::Tools => {
@@ -35,7 +35,7 @@ pub(super) fn next(first: &ChatRequest, steps: &[Step]) -> Result<ChatRequest, S
             Asks::Repair => turns.extend(repair_turns(step)),
             Asks::Grow => {
                 let most = grown_max_tokens(first).ok_or("`max_tokens` cannot grow")?;
-                let before = body.get("max_tokens").and_then(Value::as_u64).unwrap_or(0);
+                let before = number(body.get("max_tokens")).unwrap_or(0);
                 let more = most.saturating_sub(before).saturating_mul(choices);
                 estimate.max_completion_tokens = estimate.max_completion_tokens.saturating_add(more);
                 body.insert("max_tokens".to_owned(), Value::from(most));
@@ -101,13 +101,21 @@ fn repair_turns(step: &Step) -> [Value; 2] {
 pub(super) fn grown_max_tokens(first: &ChatRequest) -> Option<u64> {
     #[derive(serde::Deserialize)]
     struct Given {
-        max_tokens: Option<u64>,
+        max_tokens: Option<Value>,
     }
     // Without one, the model's own longest answer was cut.
-    let given = serde_json::from_slice::<Given>(&first.body).ok()?.max_tokens?;
+    let given = number(serde_json::from_slice::<Given>(&first.body).ok()?.max_tokens.as_ref())?;
     let grown = given.saturating_mul(GROWTH);
     let most = first.longest_answer.map_or(grown, |longest| grown.min(longest));
     (most > given).then_some(most)
+}
+
+/// A whole number, however it is written: 4.0 is 4.
+fn number(value: Option<&Value>) -> Option<u64> {
+    let value = value?;
+    value
+        .as_u64()
+        .or_else(|| value.as_f64().filter(|number| *number >= 0.0).map(|number| number.ceil() as u64))
 }
 
 /// The prompt grows as the body does.

@@ -12,7 +12,7 @@ fn first(fields: Value) -> ChatRequest {
         body[key] = value.clone();
     }
     ChatRequest {
-        estimate: Estimate { prompt_tokens: 10, max_completion_tokens: 100 },
+        estimate: Estimate { prompt_tokens: 10, max_completion_tokens: 100, unbounded: false },
         may_continue: true,
         ..ChatRequest::of_body(body.to_string().into_bytes(), Fingerprint([7; 16]))
     }
@@ -191,7 +191,7 @@ fn pieces_of_a_cut_answer_are_no_turn_of_their_own_once_the_row_goes_on_otherwis
 fn a_larger_answer_is_set_aside_for_each_of_several_choices() {
     let grow = Rules { on_length: OnLength::Grow, ..Rules::default() };
     let first = ChatRequest {
-        estimate: Estimate { prompt_tokens: 10, max_completion_tokens: 200 },
+        estimate: Estimate { prompt_tokens: 10, max_completion_tokens: 200, unbounded: false },
         ..first(json!({ "max_tokens": 100, "n": 2 }))
     };
     let cut = Answer { finish_reason: Some("length".into()), ..said("half") };

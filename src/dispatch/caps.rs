@@ -1,9 +1,11 @@
-//! Money and tokens are capped before they are spent: what is in flight is set aside at its worst.
+//! Money and tokens are capped before they are spent: what is in flight is set aside at its worst, and so stays what nobody
+//! can count.
 
+use super::bill::Bill;
 use super::stop::Cap;
 use crate::job::limits::Caps;
-use crate::outcome::Usage;
 use crate::request::{ChatRequest, Estimate};
+use crate::reserve::Reserve;
 
 /// What a job has spent, in the period that its caps count over, and what it has set aside.
 #[derive(Debug)]
@@ -11,16 +13,10 @@ pub(crate) struct Purse {
     caps: Caps,
     spent_cost: f64,
     spent_tokens: u64,
-    reserved_cost: f64,
-    reserved_tokens: u64,
+    /// What stays set aside for requests that have ended, because nobody knows what they used.
+    kept: Reserve,
+    out: Reserve,
     in_flight: usize,
-}
-
-/// What was set aside for one request.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub(crate) struct Reservation {
-    cost: f64,
-    tokens: u64,
 }
 
 /// Why a request cannot leave.
@@ -32,11 +28,19 @@ pub(crate) enum Short {
     ForGood(Cap),
 }
 
+/// The most that a request can cost.
+pub(super) fn worst_of(request: &ChatRequest, worst: &Estimate) -> Reserve {
+    let price = request.price.as_deref();
+    let cost = |price: &crate::job::price::Price| {
+        price.worst_case(worst.prompt_tokens, worst.max_completion_tokens, request.thinks)
+    };
+    Reserve { cost: price.map_or(0.0, cost), tokens: worst.worst_case_tokens() }
+}
+
 impl Purse {
-    /// A purse from which earlier runs have taken.
-    pub(crate) fn new(caps: Caps, spent_cost: f64, spent_tokens: u64) -> Self {
-        let (reserved_cost, reserved_tokens, in_flight) = (0.0, 0, 0);
-        Self { caps, spent_cost, spent_tokens, reserved_cost, reserved_tokens, in_flight }
+    /// A purse from which earlier runs have taken, and in which they have left something aside.
+    pub(crate) fn new(caps: Caps, spent_cost: f64, spent_tokens: u64, kept: Reserve) -> Self {
+        Self { caps, spent_cost, spent_tokens, kept, out: Reserve::NOTHING, in_flight: 0 }
     }
 
     /// Keeps to other caps from now on.
@@ -44,10 +48,26 @@ impl Purse {
         self.caps = caps;
     }
 
+    /// Whether there is a cap on money or tokens.
+    pub(crate) fn is_capped(&self) -> bool {
+        self.caps.cost.is_some() || self.caps.total_tokens.is_some()
+    }
+
     /// Nothing is spent yet of the period that begins. What is in flight may have left a moment after it began, and counts
     /// in it.
     pub(crate) fn start_anew(&mut self) {
-        (self.spent_cost, self.spent_tokens) = (0.0, 0);
+        (self.spent_cost, self.spent_tokens, self.kept) = (0.0, 0, Reserve::NOTHING);
+    }
+
+    /// What the caps leave for requests beyond those in flight.
+    pub(crate) fn left(&self) -> Reserve {
+        let aside = self.kept.plus(self.out);
+        let cost = self.caps.cost.map_or(f64::MAX, |cap| (cap - self.spent_cost - aside.cost).max(0.0));
+        let tokens = self
+            .caps
+            .total_tokens
+            .map_or(u64::MAX, |cap| cap.saturating_sub(self.spent_tokens).saturating_sub(aside.tokens));
+        Reserve { cost, tokens }
     }
 
     /// Sets the worst case of a request aside.
@@ -55,19 +75,11 @@ impl Purse {
     /// # Errors
     ///
     /// When a cap could be passed.
-    pub(crate) fn reserve(&mut self, request: &ChatRequest, worst: &Estimate) -> Result<Reservation, Short> {
-        let Estimate { prompt_tokens, max_completion_tokens } = *worst;
-        let price = request.price.as_deref();
-        let cost =
-            price.map_or(0.0, |price| price.worst_case(prompt_tokens, max_completion_tokens, request.thinks));
-        let tokens = worst.worst_case_tokens();
+    pub(crate) fn reserve(&mut self, worst: Reserve) -> Result<(), Short> {
+        let aside = self.kept.plus(self.out).plus(worst);
         let short = match self.caps {
-            Caps { cost: Some(cap), .. } if self.spent_cost + self.reserved_cost + cost > cap => {
-                Some(Cap::Cost)
-            }
-            Caps { total_tokens: Some(cap), .. }
-                if self.spent_tokens.saturating_add(self.reserved_tokens).saturating_add(tokens) > cap =>
-            {
+            Caps { cost: Some(cap), .. } if self.spent_cost + aside.cost > cap => Some(Cap::Cost),
+            Caps { total_tokens: Some(cap), .. } if self.spent_tokens.saturating_add(aside.tokens) > cap => {
                 Some(Cap::TotalTokens)
             }
             _ => None,
@@ -76,62 +88,65 @@ impl Purse {
             Some(cap) if self.in_flight == 0 => Err(Short::ForGood(cap)),
             Some(_) => Err(Short::ForNow),
             None => {
-                self.reserved_cost += cost;
-                self.reserved_tokens = self.reserved_tokens.saturating_add(tokens);
+                self.out = self.out.plus(worst);
                 self.in_flight += 1;
-                Ok(Reservation { cost, tokens })
+                Ok(())
             }
         }
     }
 
-    /// Takes the whole reservation for an answer whose usage the service did not say: its cost is not known.
-    pub(crate) fn settle_unknown(&mut self, reservation: Reservation) -> Option<f64> {
-        self.settle(reservation, None, None);
-        self.spent_tokens += reservation.tokens;
-        self.spent_cost += reservation.cost;
-        None
+    /// Gives back what was set aside for a request.
+    pub(crate) fn give_back(&mut self, worst: Reserve) {
+        self.in_flight -= 1;
+        self.out = if self.in_flight == 0 { Reserve::NOTHING } else { self.out.minus(worst) };
     }
 
-    /// Gives a reservation back and takes what the request used and cost instead. Says the cost, where it is known.
-    pub(crate) fn settle(
-        &mut self,
-        reservation: Reservation,
-        usage: Option<&Usage>,
-        cost: Option<f64>,
-    ) -> Option<f64> {
-        self.in_flight -= 1;
-        self.reserved_tokens = self.reserved_tokens.saturating_sub(reservation.tokens);
-        self.reserved_cost = if self.in_flight == 0 { 0.0 } else { self.reserved_cost - reservation.cost };
-        let usage = usage?;
-        // What the service did not count, and what has no price for so long an input, counts at its worst.
-        self.spent_tokens =
-            self.spent_tokens.saturating_add(usage.total_tokens.unwrap_or(reservation.tokens));
-        self.spent_cost += cost.unwrap_or(reservation.cost);
-        cost
+    /// Gives back what was set aside for a request, and takes what it came to instead.
+    pub(crate) fn settle(&mut self, worst: Reserve, bill: &Bill) {
+        self.give_back(worst);
+        self.spent_tokens = self.spent_tokens.saturating_add(bill.tokens);
+        self.spent_cost += bill.cost.unwrap_or(0.0);
+        self.kept = self.kept.plus(bill.reserved);
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::request::Fingerprint;
+
+    const WORST: Reserve = Reserve { cost: 0.0, tokens: 40 };
+
+    fn purse(cap: u64, spent: u64, kept: u64) -> Purse {
+        let caps = Caps { total_tokens: Some(cap), ..Caps::default() };
+        Purse::new(caps, 0.0, spent, Reserve { tokens: kept, ..Reserve::NOTHING })
+    }
+
+    fn bill(tokens: u64, reserved: u64) -> Bill {
+        Bill { cost: None, tokens, reserved: Reserve { tokens: reserved, ..Reserve::NOTHING } }
+    }
 
     #[test]
     fn what_is_in_flight_counts_at_its_worst_until_it_is_settled() {
-        let caps = Caps { total_tokens: Some(100), ..Caps::default() };
-        let mut purse = Purse::new(caps, 0.0, 20);
-        let worst = Estimate { prompt_tokens: 10, max_completion_tokens: 30 };
-        let request = ChatRequest::of_body(b"{}".to_vec(), Fingerprint([0; 16]));
-        let reserve = |purse: &mut Purse| purse.reserve(&request, &worst);
-        let first = reserve(&mut purse).expect("60 of 100");
-        let second = reserve(&mut purse).expect("100 of 100");
-        assert_eq!(reserve(&mut purse), Err(Short::ForNow));
-        let usage = Usage { total_tokens: Some(15), ..Usage::default() };
-        purse.settle(first, Some(&usage), None);
-        assert_eq!(reserve(&mut purse), Err(Short::ForNow), "35 spent, 40 in flight, 40 more");
-        purse.settle(second, Some(&usage), None);
-        let third = reserve(&mut purse).expect("90 of 100");
-        purse.settle(third, Some(&usage), None);
-        assert_eq!(reserve(&mut purse), Err(Short::ForGood(Cap::TotalTokens)));
+        let mut purse = purse(100, 20, 0);
+        assert_eq!(purse.reserve(WORST), Ok(()), "60 of 100");
+        assert_eq!(purse.reserve(WORST), Ok(()), "100 of 100");
+        assert_eq!(purse.reserve(WORST), Err(Short::ForNow));
+        purse.settle(WORST, &bill(15, 0));
+        assert_eq!(purse.reserve(WORST), Err(Short::ForNow), "35 spent, 40 in flight, 40 more");
+        purse.settle(WORST, &bill(15, 0));
+        assert_eq!(purse.reserve(WORST), Ok(()), "90 of 100");
+        purse.settle(WORST, &bill(15, 0));
+        assert_eq!(purse.reserve(WORST), Err(Short::ForGood(Cap::TotalTokens)));
+    }
+
+    #[test]
+    fn what_nobody_counts_stays_set_aside() {
+        let mut purse = purse(100, 0, 20);
+        assert_eq!(purse.reserve(WORST), Ok(()), "60 of 100");
+        purse.settle(WORST, &bill(0, 40));
+        assert_eq!(purse.reserve(WORST), Ok(()), "100 of 100");
+        purse.settle(WORST, &bill(5, 20));
+        assert_eq!(purse.left().tokens, 100 - 20 - 40 - 25);
+        assert_eq!(purse.reserve(WORST), Err(Short::ForGood(Cap::TotalTokens)));
     }
 }

@@ -4,7 +4,7 @@ use std::time::SystemTime;
 
 use tokio::time::Instant;
 
-use super::caps::{Reservation, Short};
+use super::caps::{Short, worst_of};
 use super::flight::Flight;
 use super::pace;
 use super::pass::Pass;
@@ -13,7 +13,8 @@ use super::work::Work;
 use super::{Dispatcher, Ledger};
 use crate::endpoint::Endpoint;
 use crate::event::HeldBy;
-use crate::request::Estimate;
+use crate::request::{ChatRequest, Estimate};
+use crate::reserve::Reserve;
 
 /// What can be done next.
 pub(super) enum Next {
@@ -103,14 +104,15 @@ impl<E: Endpoint, L: Ledger> Pass<'_, '_, E, L> {
             return Next::Wait(due, None);
         };
         let (estimate, shape) = (request.estimate, request.shape);
-        let worst = self.dispatcher.pace.worst(&estimate);
-        // No tokenizer makes more tokens than there are bytes.
-        let prompt_tokens = worst.prompt_tokens.max(request.body.len() as u64);
-        let reservation = self.dispatcher.purse.reserve(request, &Estimate { prompt_tokens, ..worst });
-        let flight = match self.pay(now, due, &estimate, reservation) {
+        if self.is_held_to_learn(&estimate) {
+            return Next::Wait(due, Some(HeldBy::Cap));
+        }
+        let (worst, reservation) = self.worst_of(request);
+        let flight = match self.pay(now, due, &estimate, (worst, reservation)) {
             Ok(flight) => flight,
             Err(next) => return next,
         };
+        self.exposure.leaves(reservation);
         self.went_again = goes_again;
         if !goes_again {
             self.ahead.sent();
@@ -124,26 +126,56 @@ impl<E: Endpoint, L: Ledger> Pass<'_, '_, E, L> {
         }
     }
 
+    /// The most that a request can use, and cost. No tokenizer makes more tokens than there are bytes.
+    fn worst_of(&self, request: &ChatRequest) -> (Estimate, Reserve) {
+        let worst = self.dispatcher.pace.worst(&request.estimate);
+        let prompt_tokens = worst.prompt_tokens.max(request.body.len() as u64);
+        let worst = Estimate { prompt_tokens, ..worst };
+        (worst, worst_of(request, &worst))
+    }
+
+    /// Where nobody knows how long an answer can be, a cap lets only a few leave until some have come.
+    fn is_held_to_learn(&self, estimate: &Estimate) -> bool {
+        let Dispatcher { purse, pace, .. } = &*self.dispatcher;
+        let may_leave = pace.may_leave_unbounded();
+        estimate.unbounded && purse.is_capped() && may_leave.is_some_and(|few| self.in_flight.len() >= few)
+    }
+
+    /// What the journal is to be told of what may be out, if it is time.
+    pub(super) fn exposed(&mut self) -> Option<Reserve> {
+        let next = self.queues.cleared.front().or_else(|| self.queues.fresh.front())?;
+        let (_, one) = self.worst_of(&next.request);
+        // As many as have a place, or leave until the journal is told again.
+        let free = self.places().saturating_sub(self.in_flight.len()).max(self.ahead.rows());
+        let ready = self.queues.cleared.len() + self.queues.fresh.len();
+        self.exposure.tell(one, free.min(ready), self.dispatcher.purse.left())
+    }
+
     /// Pays for a request, if every limit and every cap lets it go.
     fn pay(
         &mut self,
         now: Instant,
         due: Option<Instant>,
         estimate: &Estimate,
-        reservation: Result<Reservation, Short>,
+        (worst_estimate, reservation): (Estimate, Reserve),
     ) -> Result<Flight, Next> {
         let Dispatcher { purse, pace, .. } = &mut *self.dispatcher;
-        let reservation = reservation.map_err(|short| match short {
+        purse.reserve(reservation).map_err(|short| match short {
             Short::ForGood(cap) => Next::Stop(Box::new(StopReason::Cap(cap))),
             Short::ForNow => Next::Wait(due, Some(HeldBy::Cap)),
         })?;
+        // The journal is told of it first.
+        if !self.exposure.covers(reservation) {
+            purse.give_back(reservation);
+            return Err(Next::Wait(due, None));
+        }
         match pace.ask(now, estimate) {
             Ok(ticket) => {
                 self.sent += 1;
-                Ok(Flight { order: self.sent, ticket, reservation, at: SystemTime::now() })
+                Ok(Flight { order: self.sent, ticket, worst_estimate, reservation, at: SystemTime::now() })
             }
             Err((when, held_by)) => {
-                purse.settle(reservation, None, None);
+                purse.give_back(reservation);
                 let held_by = match held_by {
                     pace::HeldBy::Requests => HeldBy::Rate,
                     pace::HeldBy::Tokens => HeldBy::Tokens,

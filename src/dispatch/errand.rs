@@ -157,7 +157,7 @@ impl<E: Endpoint, L: Ledger> Pass<'_, '_, E, L> {
     fn failed_unsent(&mut self, work: &Work, fault: Fault) {
         let tries = work.allowance.tries();
         let ending = Ending::Failed(fault.clone());
-        let ended = Ended { row: work.row.clone(), sent: None, tries, cost: None, ending };
+        let ended = Ended::unsent(work.row.clone(), tries, ending);
         self.failed(ended, fault, work, None);
     }
 }

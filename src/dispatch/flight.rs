@@ -4,13 +4,14 @@ use std::time::{Duration, SystemTime};
 
 use tokio::time::Instant;
 
-use super::caps::Reservation;
 use super::pace::Ticket;
 use super::work::Work;
 use crate::endpoint::Endpoint;
 use crate::job::Retry;
 use crate::job::units;
 use crate::outcome::{Fault, FaultKind, Reply};
+use crate::request::Estimate;
+use crate::reserve::Reserve;
 
 /// One request that came to its end.
 pub(super) struct Finished {
@@ -25,7 +26,9 @@ pub(super) struct Finished {
 pub(super) struct Flight {
     pub(super) order: u64,
     pub(super) ticket: Ticket,
-    pub(super) reservation: Reservation,
+    /// The most it can use, and what is set aside for that.
+    pub(super) worst_estimate: Estimate,
+    pub(super) reservation: Reserve,
     pub(super) at: SystemTime,
 }
 

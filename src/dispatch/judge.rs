@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
+use super::bill::Bill;
 use super::flight::Finished;
 use super::health::{Fate, PassingFault, Situation};
 use super::pace::Ticket;
@@ -18,23 +19,25 @@ use crate::endpoint::Endpoint;
 use crate::failpoint::meet;
 use crate::note::{Ended, Ending, Sent};
 use crate::outcome::{Answer, Fault, FaultKind};
+use crate::reserve::Reserve;
 
 /// Ends over which it is counted how many are throttled, and the share of them up to which a row that is throttled while
 /// others are let in is throttled for what it is.
 const THROTTLED_OF: f64 = 64.0;
 const FEW_THROTTLED: f64 = 0.1;
 
-/// When a request was sent, in which turn, and what it cost.
+/// When a request was sent, in which turn, and what it came to.
 pub(super) struct End {
     order: u64,
     sent: Sent,
     cost: Option<f64>,
+    reserved: Reserve,
 }
 
 impl End {
     pub(super) fn of(self, work: &Work, ending: Ending) -> Ended {
-        let tries = work.allowance.tries();
-        Ended { row: work.row.clone(), sent: Some(self.sent), tries, cost: self.cost, ending }
+        let (row, tries) = (work.row.clone(), work.allowance.tries());
+        Ended { row, sent: Some(self.sent), tries, cost: self.cost, reserved: self.reserved, ending }
     }
 }
 
@@ -46,20 +49,10 @@ impl<E: Endpoint, L: Ledger> Pass<'_, '_, E, L> {
         let Finished { work, flight, latency, reply } = finished;
         self.sent_at.remove(&flight.order);
         self.dispatcher.trial.back(work.request.shape, now);
-        let purse = &mut self.dispatcher.purse;
-        let (usage, thought) = match &reply {
-            Ok(answer) => (answer.usage, answer.thought()),
-            Err(fault) => (fault.usage, work.request.thinks),
-        };
-        let price = work.request.price.as_deref();
-        let cost = price.zip(usage.as_ref()).and_then(|(price, usage)| price.of(usage, thought));
-        let cost = match &reply {
-            Ok(Answer { usage: None, .. }) => purse.settle_unknown(flight.reservation),
-            // As far as it was said, it was paid for.
-            Err(Fault { usage: None, partial: Some(_), .. }) => purse.settle_unknown(flight.reservation),
-            _ => purse.settle(flight.reservation, usage.as_ref(), cost),
-        };
-        let end = End { order: flight.order, sent: Sent { at: flight.at, latency }, cost };
+        let bill = Bill::of(&reply, &work.request, &flight);
+        self.dispatcher.purse.settle(flight.reservation, &bill);
+        let sent = Sent { at: flight.at, latency, worst: flight.reservation };
+        let end = End { order: flight.order, sent, cost: bill.cost, reserved: bill.reserved };
         match reply {
             Ok(answer) => self.answered(work, answer, end, flight.ticket, now),
             Err(fault) => self.faulted(work, fault, end, flight.ticket, now),
@@ -71,6 +64,11 @@ impl<E: Endpoint, L: Ledger> Pass<'_, '_, E, L> {
         self.dispatcher.health.served(&work.allowance);
         if let Some(usage) = &answer.usage {
             self.dispatcher.pace.answered(ticket, now, &work.request.estimate, usage);
+        }
+        let (counted, estimate) =
+            (answer.usage.and_then(|usage| usage.completion_tokens), &work.request.estimate);
+        if counted.is_some() || estimate.unbounded {
+            self.dispatcher.pace.learn_length(estimate, answer.length());
         }
         self.service_is_there(now);
         self.let_in = self.let_in.max(end.order);
@@ -213,7 +211,7 @@ impl<E: Endpoint, L: Ledger> Pass<'_, '_, E, L> {
     pub(super) fn gave_up_waiting(&mut self, work: Work, verdict: Fate) {
         let fault = work.fault.map_or_else(|| self.last_fault(), |fault| *fault);
         let ending = self.gave_up(verdict, fault);
-        self.store(Ended { row: work.row, sent: None, tries: work.allowance.tries(), cost: None, ending });
+        self.store(Ended::unsent(work.row, work.allowance.tries(), ending));
     }
 
     /// A row came to an end that another try would not change.
@@ -230,7 +228,7 @@ impl<E: Endpoint, L: Ledger> Pass<'_, '_, E, L> {
         let unfit = fault.unfit_answer().is_some();
         let verdict = match unfit {
             true => ended.clone(),
-            false => Ended { sent: None, cost: None, ..ended.clone() },
+            false => Ended::unsent(ended.row.clone(), ended.tries, ended.ending.clone()),
         };
         let sent_at = &self.sent_at;
         let is_open = |first: u64, last: u64| sent_at.range(first..=last).next().is_some();

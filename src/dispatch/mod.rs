@@ -5,9 +5,11 @@
 //! job. What came of a row is told to the journal, and counts when the journal says that it is on disk.
 
 mod ahead;
+mod bill;
 mod caps;
 mod choice;
 mod errand;
+mod exposure;
 mod flight;
 mod health;
 pub mod helm;
@@ -127,8 +129,8 @@ impl<'e, E: Endpoint> Dispatcher<'e, E> {
             conversation: rules.conversation.clone(),
             retry: rules.retry,
             dice,
-            pace: Pace::new(rules.quotas, now, &recent),
-            purse: Purse::new(rules.caps, past.cost, past.tokens),
+            pace: Pace::new(rules.quotas, now, &recent).after(past.longest_answer),
+            purse: Purse::new(rules.caps, past.cost, past.tokens, past.reserved),
             health: Health::new(rules.retry, now, past.reached),
             window: Window::new(rules.concurrency, rules.quotas.requests_each_second(), rules.open_files),
             trial: Trial::new(rules.setters.clone(), past.works),

@@ -12,6 +12,7 @@ use tokio::time::Instant;
 use super::ahead::Ahead;
 use super::choice::Next;
 use super::errand::Errand;
+use super::exposure::Exposure;
 use super::flight::{Finished, Flight};
 use super::health::Fate;
 use super::helm::turned;
@@ -52,6 +53,7 @@ pub(super) struct Pass<'p, 'e, E, L> {
     /// Whether the last to leave had been sent before.
     pub(super) went_again: bool,
     pub(super) ahead: Ahead,
+    pub(super) exposure: Exposure,
     unstored: usize,
     pub(super) set_aside: u64,
     /// The latest fault of a row that used up its tries while any row could have, and stays pending.
@@ -86,6 +88,7 @@ impl<'p, 'e, E: Endpoint, L: Ledger> Pass<'p, 'e, E, L> {
             throttling: 0.0,
             went_again: false,
             ahead: Ahead::new(Instant::now()),
+            exposure: Exposure::default(),
             unstored: 0,
             set_aside: 0,
             bad_luck: None,
@@ -113,13 +116,24 @@ impl<'p, 'e, E: Endpoint, L: Ledger> Pass<'p, 'e, E, L> {
         let abandoned = self.in_flight.len();
         self.in_flight.clear();
         self.errands.clear();
-        while self.unstored > 0 {
-            let notes = self.ledger.committed().await?;
-            self.stored(&notes);
+        self.store_all().await?;
+        // What was given up in flight stays out, and nothing else.
+        if let Some(out) = self.exposure.at_the_end() {
+            self.write(Note::Out(out));
+            self.store_all().await?;
         }
         let finished = self.bad_luck.map_or(StopReason::Finished, StopReason::BrownOut);
         let reason = self.reason.unwrap_or(finished);
         Ok(PassEnd { reason, set_aside: self.set_aside, abandoned })
+    }
+
+    /// Waits until all that was written is on disk.
+    async fn store_all(&mut self) -> Result<(), L::Error> {
+        while self.unstored > 0 {
+            let notes = self.ledger.committed().await?;
+            self.stored(&notes);
+        }
+        Ok(())
     }
 
     /// Whether nothing is left to wait for. A stopping pass waits for what is in flight, not for the rows.
@@ -267,9 +281,16 @@ impl<'p, 'e, E: Endpoint, L: Ledger> Pass<'p, 'e, E, L> {
         self.queues.clear_later(work);
     }
 
-    /// Tells the journal, ahead of the sending, which rows may be sent next: as many as can go within a moment.
+    /// Tells the journal, ahead of the sending, which rows may be sent next, as many as can go within a moment, and what all
+    /// that is out may cost.
     fn hand_out(&mut self, now: Instant) {
-        if self.reason.is_some() || self.dispatcher.terms.paused || self.ahead.is_told() {
+        if self.reason.is_some() || self.dispatcher.terms.paused {
+            return;
+        }
+        if let Some(out) = self.exposed() {
+            self.write(Note::Out(out));
+        }
+        if self.ahead.is_told() {
             return;
         }
         let (places, rate) = (self.places(), self.dispatcher.pace.rate(now));
@@ -307,7 +328,11 @@ impl<'p, 'e, E: Endpoint, L: Ledger> Pass<'p, 'e, E, L> {
                     self.ahead.on_disk(*below);
                 }
                 Note::Resent(_) => self.queues.clear(),
-                Note::Ended(ended) => self.on_disk(&ended.ending),
+                Note::Out(out) => self.exposure.on_disk(*out),
+                Note::Ended(ended) => {
+                    ended.sent.into_iter().for_each(|sent| self.exposure.stored(sent.worst));
+                    self.on_disk(&ended.ending);
+                }
                 Note::Results { .. } => {}
             }
             self.observer.on(Event::Committed(note));

@@ -5,6 +5,11 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
+use crate::reserve::Reserve;
+
+/// Requests in doubt that are counted of one run at most: more than can be out at once.
+const MOST_IN_DOUBT: u64 = 100_000;
+
 /// What earlier runs of the same job leave behind.
 #[derive(Debug, Clone, Default)]
 pub struct Past {
@@ -12,6 +17,10 @@ pub struct Past {
     pub cost: f64,
     /// Tokens spent, in the same.
     pub tokens: u64,
+    /// What stays set aside in the same, because nobody knows what requests used, or whether they were sent.
+    pub reserved: Reserve,
+    /// The longest answer of all runs, in tokens; 0 where there was none.
+    pub longest_answer: u64,
     /// When that period began, where a clock says that one began.
     pub since: Option<Timestamp>,
     /// Time spent.
@@ -45,7 +54,7 @@ pub fn doubts(
     within: Duration,
 ) -> impl Iterator<Item = (Duration, Option<u64>)> {
     let recent = runs.into_iter().filter(move |run| run.began < within);
-    recent.flat_map(|run| std::iter::repeat_n((run.began, None), run.in_doubt as usize))
+    recent.flat_map(|run| std::iter::repeat_n((run.began, None), run.in_doubt.min(MOST_IN_DOUBT) as usize))
 }
 
 #[cfg(test)]

@@ -5,10 +5,11 @@ use std::time::{Duration, SystemTime};
 use rusqlite::{CachedStatement, OptionalExtension, Transaction, params};
 
 use super::seal::{STORE_RESULTS, placed_sql};
-use super::seconds;
+use super::{seconds, tokens_kept};
 use crate::conversation::Step;
 use crate::note::{Ended, Ending, RowKey, Sent};
 use crate::outcome::{Answer, Fault};
+use crate::reserve::Reserve;
 
 /// Rows that the journal knows of already, and that have no answer, go out again with the new ones around them.
 pub(super) fn handed_out(transaction: &Transaction<'_>, from: u64, below: u64) -> rusqlite::Result<()> {
@@ -38,14 +39,14 @@ pub(super) fn end(transaction: &Transaction<'_>, ended: &Ended, answers: &mut u6
     let entry = enter(transaction, ended, (status, fault), answer.map(|_| *answers + 1))?;
     let row = (entry, &ended.row);
     if let Some((answer, sent)) = answer {
-        return store_step(transaction, row, (answer, ended.cost), (sent, None), answers);
+        return store_step(transaction, row, (answer, ended), (sent, None), answers);
     }
     match (&ended.ending, ended.sent) {
         (Ending::GoesOn(step), Some(sent)) => {
-            store_step(transaction, row, (&step.answer, ended.cost), (sent, Some(step)), answers)
+            store_step(transaction, row, (&step.answer, ended), (sent, Some(step)), answers)
         }
         (ending, Some(sent)) => {
-            ending.fault().map_or(Ok(()), |fault| store_fault(transaction, entry, (fault, ended.cost), sent))
+            ending.fault().map_or(Ok(()), |fault| store_fault(transaction, entry, (fault, ended), sent))
         }
         (_, None) => Ok(()),
     }
@@ -108,17 +109,20 @@ fn enter(
 fn store_step(
     transaction: &Transaction<'_>,
     (entry, row): (i64, &RowKey),
-    (answer, cost): (&Answer, Option<f64>),
+    (answer, ended): (&Answer, &Ended),
     (sent, step): (Sent, Option<&Step>),
     answers: &mut u64,
 ) -> rusqlite::Result<()> {
     let usage = answer.usage.as_ref();
     let sql = "INSERT INTO steps (entry, sent_at, latency_ms, prompt_tokens, completion_tokens, total_tokens,
              cached_tokens, reasoning_tokens, finish_reason, model, request_id, tool_calls, reasoning, response,
-             cost, next, results, step, simulated, seal)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?19, ?20, CASE ?20
-             WHEN 0 THEN sealed(?18, ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17)
-             ELSE sealed(?18, ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?20) END)";
+             cost, next, results, step, simulated, reserved_cost, reserved_tokens, seal)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?19, ?20, ?21, ?22,
+             CASE WHEN ?20 = 0 AND ?21 IS NULL AND ?22 IS NULL
+             THEN sealed(?18, ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17)
+             ELSE sealed(?18, ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?20, ?21, ?22)
+             END)";
+    let (reserved_cost, reserved_tokens) = reserved(ended);
     let mut statement: CachedStatement<'_> = transaction.prepare_cached(sql)?;
     statement.execute(params![
         entry,
@@ -135,12 +139,14 @@ fn store_step(
         answer.tool_calls,
         answer.reasoning,
         answer.response,
-        cost,
+        ended.cost,
         step.map(|step| step.asks.as_str()),
         step.map(|step| texts(&step.results)),
         row.fingerprint.0,
         *answers + 1,
         answer.simulated,
+        reserved_cost,
+        reserved_tokens,
     ])?;
     *answers += 1;
     Ok(())
@@ -163,12 +169,14 @@ fn texts(texts: &[String]) -> String {
 fn store_fault(
     transaction: &Transaction<'_>,
     entry: i64,
-    (fault, cost): (&Fault, Option<f64>),
+    (fault, ended): (&Fault, &Ended),
     sent: Sent,
 ) -> rusqlite::Result<()> {
     let sql = "INSERT INTO faults (entry, sent_at, latency_ms, kind, status, code, message, request_id, total_tokens,
-             evidence, cost, simulated)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)";
+             evidence, cost, simulated, reserved_cost, reserved_tokens, seal)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14,
+             sealed(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?9, ?11, ?12, ?13, ?14))";
+    let (reserved_cost, reserved_tokens) = reserved(ended);
     let mut statement = transaction.prepare_cached(sql)?;
     let written = statement.execute(params![
         entry,
@@ -181,10 +189,18 @@ fn store_fault(
         fault.request_id,
         fault.usage.and_then(|usage| usage.total_tokens),
         fault.evidence,
-        cost,
+        ended.cost,
         fault.simulated,
+        reserved_cost,
+        reserved_tokens,
     ]);
     written.map(drop)
+}
+
+/// What stays set aside for a request, in two columns; null where that is nothing.
+fn reserved(ended: &Ended) -> (Option<f64>, Option<i64>) {
+    let Reserve { cost, tokens } = ended.reserved;
+    ((cost > 0.0).then_some(cost), (tokens > 0).then(|| tokens_kept(tokens)))
 }
 
 fn milliseconds(duration: Duration) -> i64 {

@@ -395,19 +395,22 @@ fn check_beside(path: &Path) -> Result<(), JournalError> {
 
 fn check(connection: &Connection, path: &Path) -> Result<(), JournalError> {
     check_version(connection, path)?;
+    let failed = |source| JournalError::sqlite(path, source);
+    let damaged = |detail| Err(JournalError::Damaged { path: path.to_owned(), detail });
     let size =
         fs::metadata(path).map_err(|source| JournalError::File { path: path.to_owned(), source })?.len();
     if size > CHECKED_AT_START_BYTES {
         return Ok(());
     }
-    let failed = |source| JournalError::sqlite(path, source);
-    let damaged = |detail| Err(JournalError::Damaged { path: path.to_owned(), detail });
     let verdict: String =
         connection.query_row("PRAGMA integrity_check(1)", [], |row| row.get(0)).map_err(failed)?;
     if verdict != "ok" {
         return damaged(verdict);
     }
     let version = connection.pragma_query_value(None, "user_version", |row| row.get(0)).map_err(failed)?;
+    if let Some(detail) = seal::broken_sum(connection, version).map_err(failed)? {
+        return damaged(detail);
+    }
     match seal::broken_entry(connection, version).map_err(failed)? {
         Some(entry) => damaged(not_as_stored(entry)),
         None => Ok(()),
@@ -482,6 +485,14 @@ fn on_network(path: &Path) -> bool {
     ];
     let is_shared = |number: u64| NFS_AND_SMB.contains(&number) || OF_CLUSTERS.contains(&number);
     rustix::fs::statfs(path).is_ok_and(|stat| is_shared(stat.f_type as u64 & 0xffff_ffff))
+}
+
+/// The most tokens that a journal adds up to, so that no sum of them is more than a number of SQLite holds.
+const MOST_TOKENS: i64 = 1 << 61;
+
+/// Tokens as they are kept.
+fn tokens_kept(tokens: u64) -> i64 {
+    i64::try_from(tokens).map_or(MOST_TOKENS, |tokens| tokens.min(MOST_TOKENS))
 }
 
 /// Seconds since 1970.

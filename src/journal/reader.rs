@@ -6,9 +6,10 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use rusqlite::{Connection, OptionalExtension};
 
 use super::matching::Settled;
-use super::seal::{SIMULATED_SINCE, broken_entry};
+use super::seal::{SUMS_SINCE, broken_entry, broken_sum, run_is_whole};
 use super::{JournalError, not_as_stored, seconds};
 use crate::outcome::TokenSum;
+use crate::reserve::Reserve;
 
 /// Requests at most that are stored long after they ended.
 const HELD_BACK: u32 = 64;
@@ -36,6 +37,9 @@ pub struct Spent {
     pub usage: TokenSum,
     /// Money, where prices were known.
     pub cost: f64,
+    /// What is set aside: for requests of which nobody knows what they used, and for those that are out, or may have been when
+    /// the run was killed.
+    pub reserved: Reserve,
     /// Time spent running.
     pub duration: Duration,
 }
@@ -48,6 +52,7 @@ impl std::iter::Sum for Spent {
             faults: sum.faults.saturating_add(run.faults),
             usage: sum.usage.plus(run.usage),
             cost: sum.cost + run.cost,
+            reserved: sum.reserved.plus(run.reserved),
             duration: sum.duration.saturating_add(run.duration),
         })
     }
@@ -160,15 +165,23 @@ impl Reader {
     ///
     /// When the journal cannot be read.
     pub fn runs(&self) -> Result<Vec<Run>, JournalError> {
-        let simulated = if self.version()? >= SIMULATED_SINCE { "simulated" } else { "0" };
+        let version = self.version()?;
+        let more = match version >= SUMS_SINCE {
+            true => "simulated, reserved_cost + out_cost, reserved_tokens + out_tokens",
+            false => "0, 0.0, 0",
+        };
         let sql = format!(
             "SELECT run, started_at, last_at, ended_at, reason, in_doubt, requests, throttled, faults,
-                 prompt_tokens, completion_tokens, total_tokens, cost, {simulated} FROM runs ORDER BY run"
+                 prompt_tokens, completion_tokens, total_tokens, cost, {more}, {} FROM runs ORDER BY run",
+            run_is_whole(version)
         );
         let mut statement = self.connection.prepare(&sql).map_err(self.failed())?;
         let runs = statement.query_map([], |row| {
+            if !row.get(16)? {
+                return Ok(Err(row.get::<_, i64>(0)?));
+            }
             let (started, last): (f64, f64) = (row.get(1)?, row.get(2)?);
-            Ok(Run {
+            Ok(Ok(Run {
                 number: row.get(0)?,
                 started_at: time(started),
                 last_at: time(last),
@@ -185,12 +198,31 @@ impl Reader {
                         total_tokens: row.get(11)?,
                     },
                     cost: row.get(12)?,
+                    reserved: Reserve { cost: row.get(14)?, tokens: row.get(15)? },
                     duration: Duration::try_from_secs_f64(last - started).unwrap_or_default(),
                 },
                 simulated: row.get(13)?,
-            })
+            }))
         });
-        runs.and_then(Iterator::collect).map_err(self.failed())
+        let runs: Vec<_> = runs.and_then(Iterator::collect).map_err(self.failed())?;
+        // No sum is made of what somebody, or a disk, has changed.
+        runs.into_iter().collect::<Result<_, i64>>().map_err(|run| JournalError::Damaged {
+            path: self.path.clone(),
+            detail: format!("what it says of its run {run} is not what was stored"),
+        })
+    }
+
+    /// The longest answer of all runs, in tokens; 0 where there was none.
+    ///
+    /// # Errors
+    ///
+    /// When the journal cannot be read.
+    pub fn longest_answer(&self) -> Result<u64, JournalError> {
+        let sql = match self.version()? >= SUMS_SINCE {
+            true => "SELECT coalesce(max(longest_answer), 0) FROM runs",
+            false => "SELECT coalesce(max(completion_tokens), 0) FROM steps",
+        };
+        self.connection.query_row(sql, [], |row| row.get(0)).map_err(self.failed())
     }
 
     /// The job of the last run, as its JSON text; `None` before the first run.
@@ -304,7 +336,11 @@ impl Reader {
             [line] if line == "ok" => {}
             lines => return damaged(lines.join("; ")),
         }
-        match broken_entry(&self.connection, self.version()?).map_err(self.failed())? {
+        let version = self.version()?;
+        if let Some(detail) = broken_sum(&self.connection, version).map_err(self.failed())? {
+            return damaged(detail);
+        }
+        match broken_entry(&self.connection, version).map_err(self.failed())? {
             Some(entry) => damaged(not_as_stored(entry)),
             None => Ok(()),
         }

@@ -151,12 +151,34 @@ UPDATE entries SET gone_at = (julianday('now') - 2440587.5) * 86400.0 WHERE posi
 
 /// `simulated`: 1 where fanfold's simulator has said it, and no service: of a step, of a fault; of an entry that holds one of
 ///   these; of a run that heard of any, or knew before. A step says so under its seal, which is that of before where it does not.
+/// `reserved_cost` and `reserved_tokens`: what a request may have cost beyond what is known of it; null where all is known. Of
+///   `runs` the sums of both. `runs.out_cost`, `out_tokens`: the most that requests may cost whose ends the run has not stored
+///   (yet). Of requests before, nothing is set aside: nobody knows what they could have cost. `runs.longest_answer` is that of
+///   the run in tokens; of runs before, that of all.
+/// `runs.seal`, `faults.seal`: as `steps.seal`, over what sums are made of.
 const VERSION_6: &str = "
 ALTER TABLE steps ADD COLUMN simulated INTEGER NOT NULL DEFAULT 0;
 ALTER TABLE faults ADD COLUMN simulated INTEGER NOT NULL DEFAULT 0;
 ALTER TABLE entries ADD COLUMN simulated INTEGER NOT NULL DEFAULT 0;
 ALTER TABLE runs ADD COLUMN simulated INTEGER NOT NULL DEFAULT 0;
 CREATE INDEX entries_simulated ON entries (entry) WHERE simulated <> 0;
+ALTER TABLE steps ADD COLUMN reserved_cost REAL;
+ALTER TABLE steps ADD COLUMN reserved_tokens INTEGER;
+ALTER TABLE faults ADD COLUMN reserved_cost REAL;
+ALTER TABLE faults ADD COLUMN reserved_tokens INTEGER;
+ALTER TABLE faults ADD COLUMN seal BLOB;
+ALTER TABLE runs ADD COLUMN reserved_cost REAL NOT NULL DEFAULT 0;
+ALTER TABLE runs ADD COLUMN reserved_tokens INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE runs ADD COLUMN out_cost REAL NOT NULL DEFAULT 0;
+ALTER TABLE runs ADD COLUMN out_tokens INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE runs ADD COLUMN longest_answer INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE runs ADD COLUMN seal BLOB;
+UPDATE faults SET seal = sealed(entry, sent_at, latency_ms, kind, status, code, message, total_tokens, cost,
+    simulated, reserved_cost, reserved_tokens);
+UPDATE runs SET longest_answer = (SELECT coalesce(max(completion_tokens), 0) FROM steps);
+UPDATE runs SET seal = sealed(run, started_at, last_at, ended_at, handed_out, in_doubt, requests, answers, throttled, faults,
+    prompt_tokens, completion_tokens, total_tokens, cost, reserved_cost, reserved_tokens, out_cost, out_tokens,
+    longest_answer, simulated);
 ";
 
 /// Brings a journal to the present version, each step in a transaction of its own.

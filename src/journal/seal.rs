@@ -8,11 +8,20 @@ use rusqlite::{Connection, OptionalExtension};
 /// The version of the journal that first had seals.
 const SINCE: i32 = 3;
 
+/// The version of the journal that first knew the cost of each request.
+const COSTS_SINCE: i32 = 2;
+
 /// The version of the journal that first had seals over places.
 const PLACED_SINCE: i32 = 4;
 
 /// The version of the journal that first told what a simulator has said.
 pub(super) const SIMULATED_SINCE: i32 = 6;
+
+/// The version of the journal that first had seals over runs and faults, and sums that are set aside.
+pub(super) const SUMS_SINCE: i32 = 6;
+
+/// More rows than any input has.
+const MOST_ROWS: &str = "1000000000";
 
 /// How long a seal is.
 const SEAL_BYTES: usize = 16;
@@ -25,10 +34,10 @@ const SEALED_BYTES: usize = 2048;
 macro_rules! seal_sql {
     ($results:literal) => {
         concat!(
-            "CASE s.simulated WHEN 0 THEN ",
+            "CASE WHEN s.simulated = 0 AND s.reserved_cost IS NULL AND s.reserved_tokens IS NULL THEN ",
             seal_sql!($results, ""),
             " ELSE ",
-            seal_sql!($results, ", s.simulated"),
+            seal_sql!($results, ", s.simulated, s.reserved_cost, s.reserved_tokens"),
             " END"
         )
     };
@@ -42,6 +51,20 @@ macro_rules! seal_sql {
             ")"
         )
     };
+}
+
+/// The seal of a fault: over what sums and reports are made of.
+pub(super) const SEAL_OF_FAULT: &str = "sealed(entry, sent_at, latency_ms, kind, status, code, message, total_tokens, cost, simulated, reserved_cost, reserved_tokens)";
+
+/// The seal of a run.
+pub(super) const SEAL_OF_RUN: &str =
+    "sealed(run, started_at, last_at, ended_at, handed_out, in_doubt, requests, answers, throttled, faults, prompt_tokens,
+         completion_tokens, total_tokens, cost, reserved_cost, reserved_tokens, out_cost, out_tokens, longest_answer, simulated)";
+
+/// Seals a run anew, whose number is given.
+pub(super) fn seal_run(connection: &Connection, run: i64) -> rusqlite::Result<()> {
+    let sql = format!("UPDATE runs SET seal = {SEAL_OF_RUN} WHERE run = ?1");
+    connection.prepare_cached(&sql)?.execute([run]).map(drop)
 }
 
 /// The seal over an entry's place and its request.
@@ -111,6 +134,53 @@ pub(super) fn simulated_sql(version: i32) -> &'static str {
     if version >= SIMULATED_SINCE { "coalesce(s.simulated, 0)" } else { "0" }
 }
 
+/// Whether the numbers of a run can be, as SQL.
+fn run_can_be(version: i32) -> String {
+    let counts =
+        "min(handed_out, in_doubt, requests, answers, throttled, faults, prompt_tokens, completion_tokens,
+                      total_tokens) >= 0";
+    let aside = match version >= SUMS_SINCE {
+        true => {
+            " AND min(reserved_tokens, out_tokens, longest_answer) >= 0 AND reserved_cost BETWEEN 0 AND 1e300
+                  AND out_cost BETWEEN 0 AND 1e300"
+        }
+        false => "",
+    };
+    format!("{counts} AND max(handed_out, in_doubt) <= {MOST_ROWS} AND cost BETWEEN 0 AND 1e300{aside}")
+}
+
+/// Whether a run is as it was stored, as SQL: its numbers can be, and are those that were sealed.
+pub(super) fn run_is_whole(version: i32) -> String {
+    let sealed = match version >= SUMS_SINCE {
+        true => format!(" AND seal IS {SEAL_OF_RUN}"),
+        false => String::new(),
+    };
+    format!("coalesce({}{sealed}, 0)", run_can_be(version))
+}
+
+/// Looks for a run or a fault that is not as it was stored, and says which.
+pub(super) fn broken_sum(connection: &Connection, version: i32) -> rusqlite::Result<Option<String>> {
+    let runs = format!("SELECT run FROM runs WHERE NOT {} LIMIT 1", run_is_whole(version));
+    let sealed = match version >= SUMS_SINCE {
+        true => format!(
+            "coalesce(reserved_tokens, 0) >= 0 AND coalesce(reserved_cost, 0) BETWEEN 0 AND 1e300
+             AND seal IS {SEAL_OF_FAULT}"
+        ),
+        false => "1".to_owned(),
+    };
+    let cost = if version >= COSTS_SINCE { "coalesce(cost, 0) BETWEEN 0 AND 1e300" } else { "1" };
+    let faults = format!(
+        "SELECT fault FROM faults WHERE NOT coalesce(coalesce(total_tokens, 0) >= 0 AND {cost} AND {sealed}, 0) LIMIT 1"
+    );
+    for (name, sql) in [("run", runs), ("fault", faults)] {
+        let found: Option<i64> = connection.query_row(&sql, [], |row| row.get(0)).optional()?;
+        if let Some(number) = found {
+            return Ok(Some(format!("what it says of its {name} {number} is not what was stored")));
+        }
+    }
+    Ok(None)
+}
+
 /// Whether the entry `e` says what can be, as SQL: `s` is the step that holds its answer, `o` the entry whose answer it
 /// shares.
 const ENTRY_CAN_BE: &str = "CASE e.status
@@ -149,9 +219,10 @@ pub(super) fn broken_entry(connection: &Connection, version: i32) -> rusqlite::R
          LEFT JOIN steps s ON s.step = coalesce(e.answer, o.answer) WHERE NOT coalesce({ENTRY_CAN_BE} AND {}, 0) LIMIT 1",
         says_whose(version)
     );
+    let cost = if version >= COSTS_SINCE { "coalesce(s.cost, 0) BETWEEN 0 AND 1e300" } else { "1" };
     let steps = format!(
         "SELECT s.entry FROM steps s LEFT JOIN entries e ON e.entry = s.entry
-         WHERE NOT coalesce(e.entry IS NOT NULL AND {}, 0) LIMIT 1",
+         WHERE NOT coalesce(e.entry IS NOT NULL AND coalesce(s.total_tokens, 0) >= 0 AND {cost} AND {}, 0) LIMIT 1",
         step_is_whole(version)
     );
     for sql in [entries, steps] {

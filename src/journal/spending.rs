@@ -5,8 +5,9 @@ use std::time::SystemTime;
 use rusqlite::OptionalExtension;
 
 use super::reader::Reader;
-use super::seal::SIMULATED_SINCE;
+use super::seal::{SIMULATED_SINCE, SUMS_SINCE};
 use super::{JournalError, seconds};
+use crate::reserve::Reserve;
 
 /// What was spent in a day of the local time zone, by when requests were sent.
 #[derive(Debug, Clone, PartialEq)]
@@ -28,6 +29,8 @@ pub struct Bought {
     pub cost: f64,
     /// Tokens, failed and repeated attempts included.
     pub tokens: u64,
+    /// What is set aside beyond that, because nobody knows what was used, or whether it was.
+    pub reserved: Reserve,
 }
 
 /// The version of the journal that first knew the cost of each request.
@@ -60,19 +63,25 @@ impl Reader {
     pub fn bought_since(&self, moment: SystemTime) -> Result<Bought, JournalError> {
         let from = seconds(moment);
         let bought = |sql: &str, upto: f64| {
-            let sums = self
-                .connection()
-                .query_row(sql, [from, upto], |row| Ok(Bought { cost: row.get(0)?, tokens: row.get(1)? }));
+            let sums = self.connection().query_row(sql, [from, upto], |row| {
+                let reserved = Reserve { cost: row.get(2)?, tokens: row.get(3)? };
+                Ok(Bought { cost: row.get(0)?, tokens: row.get(1)?, reserved })
+            });
             sums.map_err(self.failed())
+        };
+        let aside = match self.version()? >= SUMS_SINCE {
+            true => "coalesce(sum(reserved_cost), 0.0), coalesce(sum(reserved_tokens), 0)",
+            false => "0.0, 0",
         };
         let whole = bought(
             &format!(
-                "SELECT coalesce(sum(cost), 0.0), coalesce(sum(total_tokens), 0) FROM runs
+                "SELECT coalesce(sum(cost), 0.0), coalesce(sum(total_tokens), 0), {aside} FROM runs
                  WHERE started_at >= ?1 AND started_at < ?2 AND {}",
                 self.what_counts()?
             ),
             f64::MAX,
         )?;
+        let whole = Bought { reserved: whole.reserved.plus(self.out_since(from)?), ..whole };
         // Of a run that was going on then, each request is looked at; of no other, since a journal may be large.
         let sql = "SELECT max(last_at) FROM runs WHERE started_at < ?1";
         let last: Option<f64> =
@@ -85,23 +94,47 @@ impl Reader {
             self.connection().query_row(sql, [from], |row| row.get(0)).map_err(self.failed())?;
         let ends = self.ends()?;
         let sql = format!(
-            "SELECT coalesce(sum(cost), 0.0), coalesce(sum(total_tokens), 0) FROM ({ends})
+            "SELECT coalesce(sum(cost), 0.0), coalesce(sum(total_tokens), 0), {aside} FROM ({ends})
              WHERE sent_at >= ?1 AND sent_at < ?2"
         );
         let part = bought(&sql, next.unwrap_or(f64::MAX))?;
-        Ok(Bought { cost: whole.cost + part.cost, tokens: whole.tokens.saturating_add(part.tokens) })
+        Ok(Bought {
+            cost: whole.cost + part.cost,
+            tokens: whole.tokens.saturating_add(part.tokens),
+            reserved: whole.reserved.plus(part.reserved),
+        })
+    }
+
+    /// What requests may have cost whose ends are not stored, and that may have left since a moment: a run that was killed may
+    /// have sent them until the next one began.
+    fn out_since(&self, from: f64) -> Result<Reserve, JournalError> {
+        if self.version()? < SUMS_SINCE {
+            return Ok(Reserve::NOTHING);
+        }
+        let sql = format!(
+            "SELECT coalesce(sum(out_cost), 0.0), coalesce(sum(out_tokens), 0) FROM runs r
+             WHERE coalesce(ended_at, (SELECT min(started_at) FROM runs n WHERE n.run > r.run), ?1) >= ?1 AND {}",
+            self.what_counts()?
+        );
+        let out = self
+            .connection()
+            .query_row(&sql, [from], |row| Ok(Reserve { cost: row.get(0)?, tokens: row.get(1)? }));
+        out.map_err(self.failed())
     }
 
     /// Every request that came to an end, as a query: when it was sent, its tokens and its cost. Looking changes nothing: a
     /// journal of an older program stays as it is, and knows the costs of rows only.
     fn ends(&self) -> Result<String, JournalError> {
         let counts = self.what_counts()?;
-        Ok(match self.version()? >= COSTS_SINCE {
-            true => format!(
-                "SELECT sent_at, total_tokens, cost FROM steps WHERE {counts}
-                 UNION ALL SELECT sent_at, total_tokens, cost FROM faults WHERE {counts}"
-            ),
-            false => "SELECT s.sent_at, s.total_tokens, e.cost FROM steps s
+        let of_both = |columns: &str| {
+            format!(
+                "SELECT {columns} FROM steps WHERE {counts} UNION ALL SELECT {columns} FROM faults WHERE {counts}"
+            )
+        };
+        Ok(match self.version()? {
+            SUMS_SINCE.. => of_both("sent_at, total_tokens, cost, reserved_cost, reserved_tokens"),
+            COSTS_SINCE.. => of_both("sent_at, total_tokens, cost"),
+            _ => "SELECT s.sent_at, s.total_tokens, e.cost FROM steps s
                  LEFT JOIN entries e ON e.entry = s.entry AND e.answer = s.step
                  UNION ALL SELECT sent_at, total_tokens, NULL FROM faults"
                 .to_owned(),

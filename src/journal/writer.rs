@@ -10,13 +10,15 @@ use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
 use super::ballast::Ballast;
 use super::entries::{end, handed_out, resent, store_results};
+use super::seal::seal_run;
 use super::tidemark::{self, Tidemark};
 use super::whereabouts::Whereabouts;
-use super::{JournalError, broke, is_full, seconds};
+use super::{JournalError, MOST_TOKENS, broke, is_full, seconds, tokens_kept};
 use crate::failpoint::meet;
 use crate::held::HeldSpan;
 use crate::note::{Ended, Ending, Note};
-use crate::outcome::{FaultKind, TokenSum};
+use crate::outcome::{Answer, Fault, FaultKind, TokenSum};
+use crate::reserve::Reserve;
 use crate::secrets::hidden;
 
 /// Notes that wait for their commit at most; past it whoever writes waits for the disk.
@@ -90,6 +92,7 @@ pub fn begin_run(connection: &Connection, path: &Path, record: &RunRecord) -> Re
             sql,
             params![now, record.program, hidden(record.job.clone()), record.in_doubt, record.simulated],
         )?;
+        seal_run(&transaction, transaction.last_insert_rowid())?;
         transaction.commit()
     };
     meet("journal.run.before");
@@ -108,7 +111,13 @@ pub fn end_run(connection: &Connection, path: &Path, run: i64, reason: &str) -> 
     let sql = "UPDATE runs SET ended_at = ?2, last_at = ?2, reason = ?3, handed_out = 0 WHERE run = ?1";
     let failed = |source| broke(connection, path, source);
     meet("journal.end.before");
-    connection.execute(sql, params![run, now, reason]).map_err(failed)?;
+    let enter = || {
+        let transaction = connection.unchecked_transaction()?;
+        transaction.execute(sql, params![run, now, reason])?;
+        seal_run(&transaction, run)?;
+        transaction.commit()
+    };
+    enter().map_err(failed)?;
     meet("journal.end.entered");
     // What is left in the log goes into the journal itself, so that a copy of the one file is whole.
     let checkpoint = connection.execute_batch("PRAGMA wal_checkpoint(TRUNCATE)");
@@ -285,6 +294,7 @@ impl Book {
                     handed_out(&transaction, if *below > known { known } else { 0 }, *below)?;
                     sums.handed_out = Some(*below);
                 }
+                Note::Out(out) => sums.out = Some(*out),
                 Note::Resent(row) => resent(&transaction, row)?,
                 Note::Results { row, results } => store_results(&transaction, row, results)?,
                 Note::Ended(ended) => {
@@ -322,6 +332,7 @@ fn gather(notes: &Receiver<Note>) -> Option<Vec<Note>> {
 #[derive(Default)]
 struct Sums {
     handed_out: Option<u64>,
+    out: Option<Reserve>,
     requests: u64,
     answers: u64,
     throttled: u64,
@@ -329,6 +340,8 @@ struct Sums {
     usage: TokenSum,
     cost: f64,
     simulated: bool,
+    reserved: Reserve,
+    longest_answer: u64,
 }
 
 impl Sums {
@@ -339,20 +352,21 @@ impl Sums {
         self.requests += 1;
         self.simulated |= ended.ending.is_simulated();
         self.cost += ended.cost.unwrap_or(0.0);
+        self.reserved = self.reserved.plus(ended.reserved);
         let usage = match &ended.ending {
             Ending::Answered(answer) => {
-                self.answers += 1;
+                self.answer(answer);
                 answer.usage
             }
             Ending::GoesOn(step) => {
-                self.answers += 1;
+                self.answer(&step.answer);
                 step.answer.usage
             }
             ending => {
                 let fault = ending.fault();
-                match fault.map(|fault| fault.kind) {
-                    Some(FaultKind::Throttled) => self.throttled += 1,
-                    _ if fault.is_some_and(|fault| fault.unfit_answer().is_some()) => self.answers += 1,
+                match (fault.map(|fault| fault.kind), fault.and_then(Fault::unfit_answer)) {
+                    (Some(FaultKind::Throttled), _) => self.throttled += 1,
+                    (_, Some(answer)) => self.answer(answer),
                     _ => self.faults += 1,
                 }
                 fault.and_then(|fault| fault.usage)
@@ -361,12 +375,20 @@ impl Sums {
         self.usage.add(&usage.unwrap_or_default());
     }
 
+    fn answer(&mut self, answer: &Answer) {
+        self.answers += 1;
+        self.longest_answer = self.longest_answer.max(answer.length());
+    }
+
     fn store(&self, transaction: &Transaction<'_>, run: i64) -> rusqlite::Result<()> {
         let sql =
             "UPDATE runs SET last_at = ?2, handed_out = coalesce(?3, handed_out), requests = requests + ?4,
                  answers = answers + ?5, throttled = throttled + ?6, faults = faults + ?7,
-                 prompt_tokens = prompt_tokens + ?8, completion_tokens = completion_tokens + ?9,
-                 total_tokens = total_tokens + ?10, cost = cost + ?11, simulated = max(simulated, ?12)
+                 prompt_tokens = min(prompt_tokens + ?8, ?17), completion_tokens = min(completion_tokens + ?9, ?17),
+                 total_tokens = min(total_tokens + ?10, ?17), cost = cost + ?11,
+                 reserved_cost = reserved_cost + ?12, reserved_tokens = min(reserved_tokens + ?13, ?17),
+                 out_cost = coalesce(?14, out_cost), out_tokens = coalesce(?15, out_tokens),
+                 longest_answer = max(longest_answer, ?16), simulated = max(simulated, ?18)
              WHERE run = ?1";
         let mut statement = transaction.prepare_cached(sql)?;
         let written = statement.execute(params![
@@ -377,12 +399,19 @@ impl Sums {
             self.answers,
             self.throttled,
             self.faults,
-            self.usage.prompt_tokens,
-            self.usage.completion_tokens,
-            self.usage.total_tokens,
+            tokens_kept(self.usage.prompt_tokens),
+            tokens_kept(self.usage.completion_tokens),
+            tokens_kept(self.usage.total_tokens),
             self.cost,
+            self.reserved.cost,
+            tokens_kept(self.reserved.tokens),
+            self.out.map(|out| out.cost),
+            self.out.map(|out| tokens_kept(out.tokens)),
+            tokens_kept(self.longest_answer),
+            MOST_TOKENS,
             self.simulated,
         ]);
-        written.map(drop)
+        written?;
+        seal_run(transaction, run)
     }
 }

@@ -42,7 +42,7 @@ pub fn counted(
                 _ => rehearsed || !one.simulated,
             };
             let spent: Spent = runs.iter().filter(counts).map(|run| run.spent).sum();
-            Bought { cost: spent.cost, tokens: spent.usage.total_tokens }
+            Bought { cost: spent.cost, tokens: spent.usage.total_tokens, reserved: spent.reserved }
         }
     };
     Ok(Counted { since, bought })

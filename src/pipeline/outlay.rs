@@ -14,6 +14,8 @@ pub struct Outlay {
     pub unpriced: u64,
     /// Requests of a model whose price is known to rise with the input, and not from where.
     pub rising: u64,
+    /// Requests of which nobody knows how long their answers can be.
+    pub unbounded: u64,
     /// The most that all can cost.
     pub worst: f64,
     /// What the prompts cost.
@@ -54,6 +56,7 @@ impl Outlay {
         if let Some(reason) = &request.unavailable {
             self.cannot_be_had(reason);
         }
+        self.unbounded += u64::from(request.estimate.unbounded);
         let prompt_tokens = request.estimate.prompt_tokens;
         let price = request.price.as_deref();
         let tier = price.and_then(|price| price.tier(prompt_tokens));
@@ -87,6 +90,7 @@ impl Outlay {
         Self {
             unpriced: count(self.unpriced),
             rising: count(self.rising),
+            unbounded: count(self.unbounded),
             worst: self.worst * share,
             prompts: self.prompts * share,
             completion_token: self.completion_token * share,
@@ -136,7 +140,7 @@ mod tests {
 
     fn request(prompt_tokens: u64, price: Option<Price>) -> ChatRequest {
         ChatRequest {
-            estimate: Estimate { prompt_tokens, max_completion_tokens: 100 },
+            estimate: Estimate { prompt_tokens, max_completion_tokens: 100, unbounded: false },
             price: price.map(Arc::new),
             ..ChatRequest::of_body(b"{}".to_vec(), Fingerprint([0; 16]))
         }

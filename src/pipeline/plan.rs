@@ -227,6 +227,7 @@ pub fn plan(
                 sum.prompt_tokens = sum.prompt_tokens.saturating_add(one.prompt_tokens);
                 sum.max_completion_tokens =
                     sum.max_completion_tokens.saturating_add(one.max_completion_tokens);
+                sum.unbounded |= one.unbounded;
             }
             Err(_) if input.skip_bad_rows || purpose == Purpose::Look => {}
             Err(problem) => {

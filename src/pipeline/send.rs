@@ -109,6 +109,8 @@ pub fn past(
     Ok(Past {
         cost: bought.cost,
         tokens: bought.tokens,
+        reserved: bought.reserved,
+        longest_answer: reader.longest_answer()?,
         since,
         duration: spent.duration,
         reached: reader.has_answers_from(base_url)?,
@@ -125,10 +127,11 @@ fn mean_tokens(spent: &Spent, plan: &Plan) -> u64 {
         return spent.usage.total_tokens.div_ceil(answers);
     }
     let estimated = plan.estimated.max(1);
-    let Estimate { prompt_tokens, max_completion_tokens } = plan.estimate;
+    let Estimate { prompt_tokens, max_completion_tokens, unbounded } = plan.estimate;
     Pace::first_guess(&Estimate {
         prompt_tokens: prompt_tokens / estimated,
         max_completion_tokens: max_completion_tokens / estimated,
+        unbounded,
     })
 }
 
@@ -341,7 +344,7 @@ fn store_bad_rows(opened: &Opened, connection: &Connection) -> Result<u64, Pipel
         let Err(problem) = request else { continue };
         // Where the row stands is said when this is shown: it may have moved by then.
         let fault = Fault::new(FaultKind::RowRefused, BAD_ROW, problem.in_a_line());
-        group.push(Ended { row, sent: None, tries: 0, cost: None, ending: Ending::Failed(fault) });
+        group.push(Ended::unsent(row, 0, Ending::Failed(fault)));
         stored += 1;
         if group.len() >= 256 {
             store_unsent(connection, &path, &group)?;

@@ -118,7 +118,7 @@ fn may_continue(body: &Map<String, Value>) -> bool {
     let model = body.get("model").and_then(Value::as_str).unwrap_or_default();
     let plain =
         ["tools", "response_format", "translation_options"].iter().all(|key| !body.contains_key(*key));
-    let one = body.get("n").is_none_or(|n| n.as_u64() == Some(1));
+    let one = body.get("n").is_none_or(|n| n.as_f64() == Some(1.0));
     check::is_qwen(model) && !model.contains("-mt-") && plain && one
 }
 

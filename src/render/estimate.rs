@@ -17,10 +17,8 @@ const TOKENS_PER_TURN: u64 = 5;
 
 /// Guesses the tokens of a request. The guess is rough by design: a job calibrates it on its own answers.
 pub fn of(body: &Map<String, Value>, facts: &Facts, thinks: bool) -> Estimate {
-    Estimate {
-        prompt_tokens: prompt(body).ceil() as u64,
-        max_completion_tokens: max_completion(body, facts, thinks),
-    }
+    let (max_completion_tokens, unbounded) = max_completion(body, facts, thinks);
+    Estimate { prompt_tokens: prompt(body).ceil() as u64, max_completion_tokens, unbounded }
 }
 
 /// About the tokens of a body's turns, and of what else the model reads.
@@ -35,20 +33,41 @@ pub(super) fn prompt(body: &Map<String, Value>) -> f64 {
     text + rest + (TOKENS_PER_TURN * turns.len() as u64) as f64
 }
 
-/// The most tokens of all answers to a request.
-fn max_completion(body: &Map<String, Value>, facts: &Facts, thinks: bool) -> u64 {
-    // A number counts however it is written: 4.0 is 4.
-    let number = |key: &str| body.get(key).and_then(Value::as_f64).map(|number| number.ceil() as u64);
-    let choices = number("n").unwrap_or(1).max(1);
-    let max_tokens = number("max_tokens").or(facts.max_output_tokens).unwrap_or(UNKNOWN_MAX_OUTPUT_TOKENS);
+/// The most tokens of all answers to a request, and whether that is a guess: nothing bounds them.
+fn max_completion(body: &Map<String, Value>, facts: &Facts, thinks: bool) -> (u64, bool) {
+    let bound = |key: &str| number(body, key);
+    let choices = bound("n").unwrap_or(1);
+    // A model that takes one of these may pass over the other, so that the larger one holds.
+    let (whole, alone) = (bound("max_completion_tokens"), bound("max_tokens"));
+    let (answer, guessed) = match alone.or(facts.max_output_tokens) {
+        Some(most) => (most, false),
+        None => (UNKNOWN_MAX_OUTPUT_TOKENS, true),
+    };
     // `max_tokens` bounds the answer alone, but for the newest models. What a model reads and what it thinks share its context.
-    let boundless = || facts.max_input_tokens.unwrap_or(UNKNOWN_MAX_THINKING_TOKENS);
-    let thoughts = || number("thinking_budget").or(facts.max_thinking_tokens).unwrap_or_else(boundless);
-    let apart = thinks && !facts.output_includes_thinking;
-    let completion = max_tokens.saturating_add(if apart { thoughts() } else { 0 });
-    // `max_completion_tokens` bounds both together, on every model that takes it.
-    let completion = number("max_completion_tokens").unwrap_or(completion);
-    completion.saturating_mul(choices)
+    let known = || facts.max_thinking_tokens.or(facts.max_input_tokens);
+    let (thoughts, boundless) = match bound("thinking_budget").or_else(known) {
+        _ if !thinks || facts.output_includes_thinking => (0, false),
+        Some(most) => (most, false),
+        None => (UNKNOWN_MAX_THINKING_TOKENS, true),
+    };
+    let together = answer.saturating_add(thoughts);
+    let (completion, unbounded) = match (whole, alone) {
+        // It bounds thoughts and answer together.
+        (Some(whole), None) => (whole, false),
+        (Some(whole), Some(_)) => (whole.max(together), boundless),
+        (None, _) => (together, guessed || boundless),
+    };
+    (completion.saturating_mul(choices), unbounded)
+}
+
+/// What a body says under a key that bounds or multiplies answers. A number counts however it is written: 4.0 is 4, and so is
+/// the text "4", which some servers read; below 1 it bounds nothing.
+pub fn number(body: &Map<String, Value>, key: &str) -> Option<u64> {
+    let number = match body.get(key)? {
+        Value::String(text) => text.trim().parse().ok()?,
+        value => value.as_f64()?,
+    };
+    (number >= 1.0).then(|| number.ceil() as u64)
 }
 
 fn tokens(value: &Value) -> f64 {
@@ -110,11 +129,37 @@ mod tests {
         assert_eq!(longest(serde_json::json!({"enable_thinking": true}), &together), 384_000);
         let completion = serde_json::json!({"max_completion_tokens": 30, "enable_thinking": true, "n": 2});
         assert_eq!(longest(completion, &Facts::default()), 60);
+        let both = serde_json::json!({"max_completion_tokens": 30, "max_tokens": 50});
+        assert_eq!(longest(both, &Facts::default()), 50);
     }
 
     #[test]
     fn a_number_counts_however_it_is_written() {
-        let body = serde_json::json!({"max_tokens": 50_000.0, "n": 4.0});
-        assert_eq!(longest(body, &Facts::default()), 200_000);
+        for body in [
+            serde_json::json!({"max_tokens": 50_000.0, "n": 4.0}),
+            serde_json::json!({"max_tokens": "50000", "n": "4"}),
+            serde_json::json!({"max_completion_tokens": 5e4, "n": 3.5}),
+        ] {
+            assert_eq!(longest(body, &Facts::default()), 200_000);
+        }
+        // One server means by -1 that nothing bounds the answer.
+        assert_eq!(
+            longest(serde_json::json!({"max_tokens": -1}), &Facts::default()),
+            UNKNOWN_MAX_OUTPUT_TOKENS
+        );
+    }
+
+    #[test]
+    fn an_answer_is_unbounded_where_neither_the_request_nor_the_model_bounds_it() {
+        let unbounded = |body: serde_json::Value, facts: &Facts| {
+            let body = body.as_object().expect("an object");
+            of(body, facts, body.contains_key("enable_thinking")).unbounded
+        };
+        let known = Facts { max_output_tokens: Some(10), ..Facts::default() };
+        assert!(unbounded(serde_json::json!({}), &Facts::default()));
+        assert!(unbounded(serde_json::json!({"max_tokens": 10, "enable_thinking": true}), &Facts::default()));
+        assert!(!unbounded(serde_json::json!({"max_tokens": 10}), &Facts::default()));
+        assert!(!unbounded(serde_json::json!({"max_completion_tokens": 10}), &Facts::default()));
+        assert!(!unbounded(serde_json::json!({}), &known));
     }
 }

@@ -81,7 +81,9 @@ fn a_cap_by_the_day_does_not_count_what_was_spent_yesterday() {
     assert_eq!((&caps["period"], &caps["max_cost"]), (&"day".into(), &Value::Null));
     assert_eq!(
         caps["max_total_tokens"],
-        serde_json::json!({ "cap": 500, "spent": of_run, "spent_before_this_run": 0, "left": 500 - of_run })
+        serde_json::json!({
+            "cap": 500, "spent": of_run, "spent_before_this_run": 0, "reserved": 0, "left": 500 - of_run
+        })
     );
     let shown = at(&mut scene, next_day, &["preview", "job.toml", "-n", "0", run[2], run[3]]).expect_code(0);
     let line = format!("\nmax_total_tokens: 500 a day, {of_run} of it spent today, {} left\n", 500 - of_run);

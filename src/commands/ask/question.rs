@@ -72,7 +72,7 @@ pub(super) fn settle(args: &AskArgs, screen: &Screen) -> Result<Question, Failur
     if asking.model.transport == Transport::Auto && !whole {
         asking.model.transport = Transport::Stream;
     }
-    let one = body.get("n").and_then(Value::as_u64).is_none_or(|n| n <= 1);
+    let one = body.get("n").and_then(Value::as_f64).is_none_or(|n| n <= 1.0);
     let request = render::question(&asking, &body)?;
     let live = one && !whole && !args.json && request.stream;
     Ok(Question { asking, request, model, live, environment })

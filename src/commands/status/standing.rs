@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use super::{Ink, Line, VERSION, ended, moment};
 use crate::commands::Failure;
-use crate::commands::caps::CapAccount;
+use crate::commands::caps::{CapAccount, may_be_more};
 use crate::commands::rehearsed::simulated_line;
 use crate::commands::summary::{known_cost, timestamp};
 use crate::conversation::follow_ups::{FollowUps, requests};
@@ -158,6 +158,7 @@ impl Status {
             counted(self.runs.len() as u64, "run"),
             count(self.spent.usage.total_tokens),
         )));
+        lines.extend(may_be_more(self.spent.reserved).map(plain));
         lines.extend(self.allowance.lines().into_iter().map(plain));
         lines.extend(self.failures.iter().map(|group| {
             let (rows, row) = (counted(group.rows, "row"), count(group.example + 1));
@@ -296,6 +297,7 @@ impl Status {
                 "outcome": ended::outcome(run, self.goes_on(run)), "in_doubt": run.in_doubt,
                 "requests": run.spent.requests, "total_tokens": run.spent.usage.total_tokens,
                 "cost": self.cost_of(run).map(rounded),
+                "reserved_tokens": run.spent.reserved.tokens, "reserved_cost": rounded(run.spent.reserved.cost),
             })
         }).collect();
         let days: Vec<Value> = self.days.iter().map(|day| {
@@ -321,6 +323,8 @@ impl Status {
             "completion_tokens": self.spent.usage.completion_tokens,
             "total_tokens": self.spent.usage.total_tokens,
             "cost": self.cost,
+            "reserved_tokens": self.spent.reserved.tokens,
+            "reserved_cost": rounded(self.spent.reserved.cost),
             "requests_in_the_last_minute": self.last_minute,
             "rows_per_second": self.is_running().then_some(self.lately.rows_per_second),
             "tokens_per_second": self.is_running().then_some(self.lately.tokens_per_second),

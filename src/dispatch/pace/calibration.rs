@@ -9,15 +9,45 @@ const NEWEST: f64 = 0.05;
 /// Tokens of an answer before there was one.
 const UNKNOWN_COMPLETION: f64 = 500.0;
 
+/// Answers from which on something is known of their length.
+const KNOWN_ANSWERS: usize = 8;
+
 /// How guesses relate to what the service counts.
 #[derive(Debug, Default)]
 pub(crate) struct Calibration {
     prompt: Option<f64>,
     completion: Option<f64>,
     worst_prompt: f64,
+    /// The longest answer, in tokens.
+    longest: u64,
+    /// Answers whose length is known.
+    answers: usize,
+    /// How many times as long as it could be an answer was.
+    overrun: f64,
 }
 
 impl Calibration {
+    /// Knows the longest answer of earlier runs; 0 where there was none.
+    pub(crate) fn after(longest: u64) -> Self {
+        let answers = if longest > 0 { KNOWN_ANSWERS } else { 0 };
+        Self { longest, answers, ..Self::default() }
+    }
+
+    /// Learns how long an answer was.
+    pub(crate) fn learn_length(&mut self, estimate: &Estimate, tokens: u64) {
+        self.longest = self.longest.max(tokens);
+        self.answers += 1;
+        if !estimate.unbounded {
+            let overrun = tokens as f64 / estimate.max_completion_tokens.max(1) as f64;
+            self.overrun = self.overrun.max(overrun);
+        }
+    }
+
+    /// How many requests may be in flight of which nobody knows how long their answers can be; `None`: any number.
+    pub(crate) fn may_leave_unbounded(&self) -> Option<usize> {
+        (self.answers < KNOWN_ANSWERS).then_some(self.answers + 1)
+    }
+
     /// Learns from an answer.
     pub(crate) fn learn(&mut self, estimate: &Estimate, usage: &Usage) {
         if let Some(prompt) = usage.prompt_tokens {
@@ -38,10 +68,21 @@ impl Calibration {
         estimate.prompt_tokens as f64 * self.prompt.unwrap_or(1.0) + completion
     }
 
-    /// The most a request can use: what a cap sets aside.
+    /// The most a request can use: what a cap sets aside. Where nobody knows how long its answer can be, that is twice the
+    /// longest so far.
     pub(crate) fn worst(&self, estimate: &Estimate) -> Estimate {
         let factor = self.worst_prompt.max(1.0) * 1.1;
-        Estimate { prompt_tokens: (estimate.prompt_tokens as f64 * factor).ceil() as u64, ..*estimate }
+        let completion = match (estimate.unbounded, estimate.max_completion_tokens) {
+            (true, guess) => guess.max(self.longest.saturating_mul(2)),
+            // A bound that was passed is none.
+            (false, bound) if self.overrun > 1.0 => (bound as f64 * self.overrun * 2.0).ceil() as u64,
+            (false, bound) => bound,
+        };
+        Estimate {
+            prompt_tokens: (estimate.prompt_tokens as f64 * factor).ceil() as u64,
+            max_completion_tokens: completion,
+            ..*estimate
+        }
     }
 }
 
@@ -55,7 +96,7 @@ mod tests {
 
     #[test]
     fn the_guess_follows_the_job_s_own_answers() {
-        let estimate = Estimate { prompt_tokens: 100, max_completion_tokens: 8192 };
+        let estimate = Estimate { prompt_tokens: 100, max_completion_tokens: 8192, unbounded: false };
         let usage = Usage::of(150, 40);
         let mut calibration = Calibration::default();
         assert_eq!(calibration.expected(&estimate), 600.0);
@@ -64,5 +105,30 @@ mod tests {
         }
         assert!((calibration.expected(&estimate) - 190.0).abs() < 1.0);
         assert!(calibration.worst(&estimate).prompt_tokens >= 165);
+    }
+
+    #[test]
+    fn the_longest_answer_is_learnt_upwards_where_nobody_knows_it() {
+        let estimate = Estimate { prompt_tokens: 100, max_completion_tokens: 8192, unbounded: true };
+        let mut calibration = Calibration::default();
+        assert_eq!(calibration.may_leave_unbounded(), Some(1));
+        assert_eq!(calibration.worst(&estimate).max_completion_tokens, 8192);
+        calibration.learn_length(&estimate, 50_000);
+        calibration.learn_length(&estimate, 40);
+        assert_eq!(calibration.worst(&estimate).max_completion_tokens, 100_000);
+        assert_eq!(calibration.may_leave_unbounded(), Some(3));
+        let next_run = Calibration::after(50_000);
+        assert_eq!(next_run.worst(&estimate).max_completion_tokens, 100_000);
+        assert_eq!(next_run.may_leave_unbounded(), None);
+    }
+
+    #[test]
+    fn a_bound_that_an_answer_passed_is_none() {
+        let estimate = Estimate { prompt_tokens: 100, max_completion_tokens: 50, unbounded: false };
+        let mut calibration = Calibration::default();
+        calibration.learn_length(&estimate, 50);
+        assert_eq!(calibration.worst(&estimate).max_completion_tokens, 50);
+        calibration.learn_length(&estimate, 200);
+        assert_eq!(calibration.worst(&estimate).max_completion_tokens, 400);
     }
 }

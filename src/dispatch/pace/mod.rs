@@ -199,6 +199,22 @@ impl Pace {
         Calibration::default().expected(estimate) as u64
     }
 
+    /// Knows the longest answer of earlier runs; 0 where there was none.
+    #[must_use]
+    pub fn after(self, longest_answer: u64) -> Self {
+        Self { calibration: Calibration::after(longest_answer), ..self }
+    }
+
+    /// Learns how long an answer was.
+    pub fn learn_length(&mut self, estimate: &Estimate, tokens: u64) {
+        self.calibration.learn_length(estimate, tokens);
+    }
+
+    /// How many requests may be in flight of which nobody knows how long their answers can be; `None`: any number.
+    pub fn may_leave_unbounded(&self) -> Option<usize> {
+        self.calibration.may_leave_unbounded()
+    }
+
     /// The most a request can use: what a cap sets aside.
     pub fn worst(&self, estimate: &Estimate) -> Estimate {
         self.calibration.worst(estimate)
@@ -231,7 +247,7 @@ mod tests {
             tokens_per_minute: Quota::per_minute(60_000.0),
         };
         let mut pace = Pace::new(quotas, start, &[]);
-        let estimate = Estimate { prompt_tokens: 100, max_completion_tokens: 100 };
+        let estimate = Estimate { prompt_tokens: 100, max_completion_tokens: 100, unbounded: false };
         let usage = Usage::of(60, 40);
         let (mut now, mut sent) = (start, 0_u32);
         while now < start + Duration::from_secs(60) {
@@ -250,7 +266,7 @@ mod tests {
     fn a_throttled_job_slows_down_as_a_whole() {
         let start = Instant::now();
         let mut pace = Pace::new(Quotas::default(), start, &[]);
-        let estimate = Estimate { prompt_tokens: 1, max_completion_tokens: 1 };
+        let estimate = Estimate { prompt_tokens: 1, max_completion_tokens: 1, unbounded: false };
         let mut last = None;
         for request in 0..100 {
             last = pace.ask(start + Duration::from_millis(10 * request), &estimate).ok();

@@ -96,7 +96,7 @@ impl Bench {
             disk_full_after: None,
             stops: Vec::new(),
             turns: Vec::new(),
-            estimate: Estimate { prompt_tokens: 50, max_completion_tokens: 100 },
+            estimate: Estimate { prompt_tokens: 50, max_completion_tokens: 100, unbounded: false },
             price: None,
             start: Instant::now(),
             log: Rc::default(),

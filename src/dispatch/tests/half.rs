@@ -31,7 +31,8 @@ impl Half {
         bench.rules.concurrency = self.concurrency;
         bench.stops = vec![(self.lasts, Urgency::Now)];
         // The answer's length is not known before there is one.
-        bench.estimate = Estimate { prompt_tokens: TOKENS / 2, max_completion_tokens: 8_192 };
+        bench.estimate =
+            Estimate { prompt_tokens: TOKENS / 2, max_completion_tokens: 8_192, unbounded: false };
         let believed = 2.0 * self.each_second;
         let amount = if self.way.counts_tokens() { TOKENS as f64 } else { 1.0 };
         match self.way {

@@ -66,7 +66,8 @@ impl Cell {
         let mut count = Count::new(self.way, self.real * amount);
         let start = Instant::now();
         let mut pace = Pace::new(self.quotas(), start, &[]);
-        let estimate = Estimate { prompt_tokens: TOKENS as u64 / 2, max_completion_tokens: 8_192 };
+        let estimate =
+            Estimate { prompt_tokens: TOKENS as u64 / 2, max_completion_tokens: 8_192, unbounded: false };
         let mut due: BinaryHeap<Reverse<Due>> = BinaryHeap::new();
         let mut tickets: Vec<Ticket> = Vec::new();
         let (mut now, mut dice) = (Duration::ZERO, 0x2545_f491_4f6c_dd1d_u64);

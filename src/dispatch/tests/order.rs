@@ -58,7 +58,7 @@ async fn a_slow_disk_does_not_hold_back_a_service_that_answers_faster_than_a_com
                 );
             }
             Note::Ended(_) => answered += 1,
-            Note::Resent(_) | Note::Results { .. } => {}
+            Note::Out(_) | Note::Resent(_) | Note::Results { .. } => {}
         }
     }
 }

@@ -45,7 +45,7 @@ impl Ledger for Shelf {
             match note {
                 Note::HandedOut { below } => log.handed_out = *below,
                 Note::Resent(row) => *log.resent.entry(row.position).or_default() += 1,
-                Note::Ended(_) | Note::Results { .. } => {}
+                Note::Out(_) | Note::Ended(_) | Note::Results { .. } => {}
             }
         }
         log.committed.extend(notes.iter().cloned());

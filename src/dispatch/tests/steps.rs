@@ -105,8 +105,9 @@ async fn a_round_is_stored_before_its_tools_run_and_their_results_before_the_nex
     let words: Vec<&str> = log
         .committed
         .iter()
+        .filter(|note| !matches!(note, Note::Out(_)))
         .map(|note| match note {
-            Note::HandedOut { .. } => "handed out",
+            Note::HandedOut { .. } | Note::Out(_) => "handed out",
             Note::Resent(_) => "resent",
             Note::Results { .. } => "results",
             Note::Ended(ended) => match &ended.ending {

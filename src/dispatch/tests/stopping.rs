@@ -28,7 +28,8 @@ async fn a_second_request_to_stop_gives_up_what_is_in_flight() {
     let sent = bench.sends().len();
     assert!(end.abandoned > 40, "{}", end.abandoned);
     assert_eq!(bench.answered() + end.abandoned, sent, "what had come in is stored");
-    assert!(bench.elapsed() < secs(33), "{:?}", bench.elapsed());
+    // One commit for what had come in, and one for what is given up.
+    assert!(bench.elapsed() < secs(34), "{:?}", bench.elapsed());
 }
 
 #[tokio::test(start_paused = true)]

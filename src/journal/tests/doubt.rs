@@ -77,8 +77,8 @@ fn only_the_last_run_leaves_doubts() {
 }
 
 fn sent(row: RowKey, at: SystemTime, latency: u64, ending: Ending) -> Note {
-    let sent = Some(Sent { at, latency: Duration::from_secs(latency) });
-    Note::Ended(Box::new(Ended { row, sent, tries: 0, cost: None, ending }))
+    let sent = Some(Sent { at, latency: Duration::from_secs(latency), worst: Reserve::NOTHING });
+    Note::Ended(Box::new(Ended { sent, ..Ended::unsent(row, 0, ending) }))
 }
 
 const MINUTE: Duration = Duration::from_secs(60);

@@ -30,6 +30,7 @@ use super::{open, with_ending};
 use crate::note::{Ended, Ending, Note, RowKey, Sent};
 use crate::outcome::{Answer, Fault, FaultKind, Usage};
 use crate::request::Fingerprint;
+use crate::reserve::Reserve;
 use crate::row::RowId;
 
 /// A journal in a folder of its own.
@@ -122,12 +123,14 @@ fn named(rows: &[(&str, u8)]) -> Vec<RowKey> {
 }
 
 fn sent_at(second: u64) -> Sent {
-    Sent { at: UNIX_EPOCH + Duration::from_secs(second), latency: Duration::from_millis(1500) }
+    let at = UNIX_EPOCH + Duration::from_secs(second);
+    Sent { at, latency: Duration::from_millis(1500), worst: Reserve::NOTHING }
 }
 
 fn ended(row: &RowKey, ending: Ending) -> Note {
     let sent = Some(sent_at(1_800_000_000));
-    Note::Ended(Box::new(Ended { row: row.clone(), sent, tries: 1, cost: Some(0.25), ending }))
+    let (row, cost, reserved) = (row.clone(), Some(0.25), Reserve::NOTHING);
+    Note::Ended(Box::new(Ended { row, sent, tries: 1, cost, reserved, ending }))
 }
 
 fn answer(text: &str) -> Answer {

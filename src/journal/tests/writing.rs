@@ -74,7 +74,7 @@ fn a_run_holds_the_totals_of_its_requests_failed_ones_included() {
     let unusable = Fault { usage: Some(usage), ..Fault::new(FaultKind::Unusable, "empty", "no text") };
     let unusable = Fault { evidence: Some(b"{}".to_vec()), ..unusable };
     let unsent = Ending::Failed(Fault::new(FaultKind::RowRefused, "too_long", "the request is too long"));
-    let unsent = Ended { row: row(3, 3), sent: None, tries: 0, cost: None, ending: unsent };
+    let unsent = Ended::unsent(row(3, 3), 0, unsent);
     let notes = vec![
         answered(&row(0, 0), "a"),
         throttled(&row(1, 1)),

@@ -70,7 +70,7 @@ fn spoken_tokens(choice: &Choice) -> u64 {
 
 /// Answers a request.
 pub(super) fn answer(call: &Call, fingerprint: Fingerprint) -> Answer {
-    let count = call.body.get("n").and_then(Value::as_u64).unwrap_or(1);
+    let count = call.body.get("n").and_then(Value::as_f64).map_or(1, |count| count as u64);
     let choices = (0..count).map(|index| choose(call, fingerprint, index)).collect();
     let usage = Usage { prompt: call.prompt_tokens(), ..Usage::default() };
     let mut answer = Answer { choices, usage };
@@ -113,7 +113,7 @@ fn choose(call: &Call, fingerprint: Fingerprint, index: u64) -> Choice {
 
 /// How many tokens the answer may have; the reasoning counts where `bounds_thoughts` (Model Studio, "max_tokens").
 fn bound(call: &Call) -> Option<u64> {
-    let number = |key: &str| call.body.get(key).and_then(Value::as_u64);
+    let number = |key: &str| call.body.get(key).and_then(Value::as_f64).map(|number| number as u64);
     number("max_completion_tokens").or_else(|| number("max_tokens"))
 }
 

@@ -52,7 +52,8 @@ pub(super) fn reasoning(call: &Call) -> String {
     let question = quote(&last_question(call.messages));
     let thought =
         format!("The user writes \"{question}\". A short answer will do, and it should quote them.");
-    let budget = call.body.get("thinking_budget").and_then(Value::as_u64).unwrap_or(u64::MAX);
+    let budget =
+        call.body.get("thinking_budget").and_then(Value::as_f64).map_or(u64::MAX, |budget| budget as u64);
     first_tokens(&thought, budget).to_owned()
 }
 

@@ -17,8 +17,8 @@ pub(super) fn check(call: &Call) -> Result<(), Refusal> {
         return Err(Refusal::invalid("[] is too short - 'tools'"));
     }
     tools.iter().try_for_each(check_name)?;
-    match call.body.get("n").and_then(Value::as_u64) {
-        Some(n) if n > 1 => Err(Refusal::invalid_in_service("n must be 1 when tools are used")),
+    match call.body.get("n").and_then(Value::as_f64) {
+        Some(n) if n > 1.0 => Err(Refusal::invalid_in_service("n must be 1 when tools are used")),
         _ => Ok(()),
     }
 }

@@ -3,6 +3,7 @@
 
 mod abreast;
 mod answers;
+mod billing;
 mod certificates;
 mod damage;
 mod disk;
@@ -24,6 +25,7 @@ mod service;
 mod strangers;
 mod system_calls;
 mod taken;
+mod till;
 mod unsynced;
 mod volume;
 

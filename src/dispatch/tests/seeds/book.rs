@@ -15,6 +15,7 @@ use crate::dispatch::{Ledger, Ready};
 use crate::note::{Ended, Ending, Note, RowKey};
 use crate::outcome::FaultKind;
 use crate::request::{ChatRequest, Fingerprint};
+use crate::reserve::Reserve;
 
 /// What a run dies of that is killed.
 pub(super) struct Killed;
@@ -30,6 +31,7 @@ pub(super) struct Book {
     pub(super) stored: BTreeSet<usize>,
     pub(super) tokens: u64,
     pub(super) cost: f64,
+    reserved: Reserve,
     answers: u64,
     told: u64,
     /// Rows below it may be sent for the first time in this pass.
@@ -75,6 +77,7 @@ pub(super) struct Run {
     ended: bool,
     handed_out: u64,
     pub(super) in_doubt: u64,
+    out: Reserve,
 }
 
 impl Book {
@@ -89,7 +92,7 @@ impl Book {
     pub(super) fn begin_run(&mut self, now: Duration) {
         let in_doubt = self.in_doubt();
         self.entries.values_mut().for_each(|entry| entry.out = false);
-        self.runs.push(Run { started: now, ended: false, handed_out: 0, in_doubt });
+        self.runs.push(Run { started: now, ended: false, handed_out: 0, in_doubt, out: Reserve::NOTHING });
         self.begin_pass();
         self.sent.clear();
         self.resent.clear();
@@ -119,6 +122,8 @@ impl Book {
         Past {
             cost: self.cost,
             tokens: self.tokens,
+            reserved: self.runs.iter().map(|run| run.out).sum::<Reserve>().plus(self.reserved),
+            longest_answer: 0,
             since: None,
             duration: Duration::ZERO,
             reached: self.answers > 0,
@@ -178,6 +183,7 @@ impl Book {
                 *self.resent.entry(row.position).or_default() += 1;
                 self.entries.entry(row.position).or_default().out = true;
             }
+            Note::Out(out) => self.runs.iter_mut().next_back().into_iter().for_each(|run| run.out = *out),
             Note::Results { .. } => {}
             Note::Ended(ended) => self.end(ended, sent),
         }
@@ -220,6 +226,7 @@ impl Book {
         self.told += u64::from(usage.is_some());
         self.tokens += usage.and_then(|usage| usage.total_tokens).unwrap_or(0);
         self.cost += ended.cost.unwrap_or(0.0);
+        self.reserved = self.reserved.plus(ended.reserved);
     }
 }
 

@@ -117,6 +117,7 @@ impl Plan {
         let estimate = Estimate {
             prompt_tokens: usage.0 + draw.among(0..200),
             max_completion_tokens: usage.1 + draw.one_of(&[0, 100, 3_000]),
+            unbounded: false,
         };
         let most = (estimate.prompt_tokens + estimate.max_completion_tokens.max(500)) as f64;
         let poison = draw.chance(0.4).then(|| poison(draw, rows));

@@ -1,0 +1,64 @@
+//! What is set aside: what requests could have cost at their worst, while nobody knows what they did.
+
+/// Money and tokens that are set aside.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+pub struct Reserve {
+    /// Money; 0 where no price is known.
+    pub cost: f64,
+    /// Tokens, of prompts and answers.
+    pub tokens: u64,
+}
+
+/// What the arithmetic of money may be off by, as a share.
+const NOISE: f64 = 1e-9;
+
+impl Reserve {
+    /// Nothing.
+    pub const NOTHING: Self = Self { cost: 0.0, tokens: 0 };
+
+    /// Whether nothing is set aside.
+    pub fn is_nothing(self) -> bool {
+        self == Self::NOTHING
+    }
+
+    /// Both together.
+    #[must_use]
+    pub fn plus(self, other: Self) -> Self {
+        Self { cost: self.cost + other.cost, tokens: self.tokens.saturating_add(other.tokens) }
+    }
+
+    /// This without the other; never less than nothing.
+    #[must_use]
+    pub fn minus(self, other: Self) -> Self {
+        Self { cost: (self.cost - other.cost).max(0.0), tokens: self.tokens.saturating_sub(other.tokens) }
+    }
+
+    /// So many times this.
+    #[must_use]
+    pub fn times(self, number: u64) -> Self {
+        Self { cost: self.cost * number as f64, tokens: self.tokens.saturating_mul(number) }
+    }
+
+    /// Of each the smaller.
+    #[must_use]
+    pub fn least(self, other: Self) -> Self {
+        Self { cost: self.cost.min(other.cost), tokens: self.tokens.min(other.tokens) }
+    }
+
+    /// Of each the larger.
+    #[must_use]
+    pub fn most(self, other: Self) -> Self {
+        Self { cost: self.cost.max(other.cost), tokens: self.tokens.max(other.tokens) }
+    }
+
+    /// Whether this is no more than the other, but for the noise of the arithmetic.
+    pub fn fits(self, other: Self) -> bool {
+        self.tokens <= other.tokens && self.cost <= other.cost * (1.0 + NOISE)
+    }
+}
+
+impl std::iter::Sum for Reserve {
+    fn sum<I: Iterator<Item = Self>>(reserves: I) -> Self {
+        reserves.fold(Self::NOTHING, Self::plus)
+    }
+}
