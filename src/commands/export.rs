@@ -11,6 +11,7 @@ use super::spare::Aside;
 use crate::cli::{ExportArgs, Progress};
 use crate::exit::Exit;
 use crate::format::{Compression, Format};
+use crate::job::problem::Problem;
 use crate::job::resolve::check_model_is_named;
 use crate::journal;
 use crate::journal::reader::Reader;
@@ -103,9 +104,9 @@ fn standard_output() -> Destination {
 
 fn named(path: &str) -> Result<Destination, Failure> {
     let format = Format::of_path(path).ok_or_else(|| {
-        Failure::new(format!(
-            "the name `{path}` does not tell the format\n  = help: let it end in .jsonl, .csv, .tsv or .parquet, or give `-` for JSONL on standard output"
-        ))
+        let problem = Problem::new(format!("the name `{path}` does not tell the format"));
+        let help = "let it end in .jsonl, .csv, .tsv or .parquet, or give `-` for JSONL on standard output";
+        Failure { exit: Exit::Usage, ..problem.help(help).into() }
     })?;
     Ok(Destination::file(PathBuf::from(path), format))
 }

@@ -69,7 +69,7 @@ pub(super) fn load_to_look(args: &JobArgs) -> Result<Job, Failure> {
 
 /// What job file, environment and flags say together.
 fn said(args: &JobArgs) -> Result<(JobFile, Layers, Environment), Failure> {
-    check_flags(args.knobs.overlays.clone(), TimeZone::system)
+    check_flags(args.knobs.overlays.clone(), TimeZone::system, is_a_region)
         .map_err(|problem| Failure { exit: Exit::Usage, ..problem.into() })?;
     args.knobs.overlays.iter().try_for_each(check_keyless)?;
     let environment = Environment::read(args.env_file.as_deref())?;
@@ -157,6 +157,11 @@ pub(super) fn check_tools(job: &Job) -> Result<(), Problem> {
         }
     }
     Ok(())
+}
+
+/// Why a name is that of no region.
+pub(super) fn is_a_region(name: &str) -> Result<(), String> {
+    name.parse::<Region>().map(drop).map_err(|error| error.to_string())
 }
 
 /// The address of a region.

@@ -47,7 +47,10 @@ fn region(args: &ModelsArgs) -> Result<Option<Region>, Failure> {
         (name, address) => (name.clone(), address.clone()),
     };
     match (name, address) {
-        (Some(name), _) => name.parse().map(Some).map_err(Failure::new),
+        (Some(name), _) => name.parse().map(Some).map_err(|error| {
+            let exit = if args.region.is_some() { Exit::Usage } else { Exit::CannotRun };
+            Failure { exit, ..Failure::new(error) }
+        }),
         (None, Some(address)) => Ok(Region::from_base_url(&address)),
         (None, None) => Ok(Some(Region::Singapore)),
     }

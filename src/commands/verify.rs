@@ -1,5 +1,6 @@
 //! `fanfold verify`: the receipt. Every input row accounted for in journal and output, and the journal whole.
 
+use std::cmp::Ordering;
 use std::io::Write;
 
 use serde_json::Value;
@@ -46,7 +47,7 @@ pub(super) fn run(args: JobArgs) -> Result<Exit, Failure> {
     if let Some(holder) = &holder {
         writeln!(out, "running: {}; the output is written when it ends", printable(holder))?;
     }
-    let differences = check_output(&opened, &plan, &reader, &mut out)?;
+    let (found, differences) = check_output(&opened, &plan, &reader, &mut out)?;
     let exit = match () {
         () if differences > 0 => Exit::CannotRun,
         () if failed + pending > 0 => Exit::FailedRows,
@@ -66,19 +67,41 @@ pub(super) fn run(args: JobArgs) -> Result<Exit, Failure> {
                 "the output does not say what the journal says, which a run is still adding to: verify again when it has ended"
                     .to_owned()
             }
+            // A finished run has seen all its rows: these came, or went, after it.
+            _ if has_changed(&plan, found) => {
+                "the input has changed since the output was written: see above; `fanfold run` with the same job sends what is new, and writes \
+                 the output anew"
+                    .to_owned()
+            }
             _ => "the output does not say what the journal says: see above; `fanfold run` with the same job writes it anew".to_owned(),
         }
     )?;
     Ok(exit)
 }
 
-/// Holds the output against input and journal, row by row. Gives the number of rows that differ.
-fn check_output(opened: &Opened, plan: &Plan, reader: &Reader, out: &mut impl Write) -> Result<u64, Failure> {
+/// Whether the input is another than the one that an output of so many rows was written from.
+fn has_changed(plan: &Plan, found: u64) -> bool {
+    let matched = &plan.matched;
+    match found.cmp(&plan.rows) {
+        Ordering::Less => matched.new > 0,
+        Ordering::Greater => matched.gone > 0,
+        Ordering::Equal => matched.changed + matched.moved > 0,
+    }
+}
+
+/// Holds the output against input and journal, row by row. Gives how many it has, and how many
+/// differ.
+fn check_output(
+    opened: &Opened,
+    plan: &Plan,
+    reader: &Reader,
+    out: &mut impl Write,
+) -> Result<(u64, u64), Failure> {
     let output = &opened.job.output;
     let path = output.path.display().to_string();
     if !output.path.exists() {
         writeln!(out, "output: there is none at {path}; `fanfold export` writes it")?;
-        return Ok(1);
+        return Ok((plan.rows, 1));
     }
     // The output is read as any input would be; its name is no glob.
     let spec = InputSpec { max_record_bytes: u64::MAX, ..InputSpec::new([escaped(&path)], output.spool()) };
@@ -100,7 +123,7 @@ fn check_output(opened: &Opened, plan: &Plan, reader: &Reader, out: &mut impl Wr
     if found != plan.rows {
         let rows = counted(found, "row");
         writeln!(out, "output: {path} has {rows}, and the input has {}", count(plan.rows))?;
-        return Ok(found.abs_diff(plan.rows).max(differ));
+        return Ok((found, found.abs_diff(plan.rows).max(differ)));
     }
     match first {
         None => writeln!(out, "output: {path} has every row, as the journal has it")?,
@@ -111,7 +134,7 @@ fn check_output(opened: &Opened, plan: &Plan, reader: &Reader, out: &mut impl Wr
             if differ == 1 { "differs" } else { "differ" },
         )?,
     }
-    Ok(differ)
+    Ok((found, differ))
 }
 
 /// What the columns that are held against the journal are called in the output; of those it does not have, nothing.

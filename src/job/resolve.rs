@@ -27,7 +27,7 @@ use answering::{answer, tools};
 use asking::{model, price, retry};
 pub(super) use bounds::limits_alone;
 use bounds::{cap_period, schedule};
-use files::{input, output};
+use files::{format_of, input, output};
 pub use looking::{check_model_is_named, resolve_to_look};
 
 /// DashScope's address in Singapore, the vendor's default.
@@ -102,17 +102,27 @@ fn settle(file: JobFile, layers: &Layers, lookups: &Lookups<'_>) -> Result<Job, 
     })
 }
 
-/// Checks the numbers, durations and times that flags give, by themselves: a wrong one is a mistake in the command, whatever
-/// the job file says, and whether there is one or not.
+/// Checks what flags give by itself: numbers, durations, times, the name of a region, the ending of an output. A wrong one is a
+/// mistake in the command, whatever the job file says, and whether there is one or not. `region` says why a name is none.
 ///
 /// # Errors
 ///
 /// The first flag whose value is none.
-pub fn check_flags(flags: Vec<Overlay>, zone: impl Fn() -> TimeZone) -> Result<(), Problem> {
+pub fn check_flags(
+    flags: Vec<Overlay>,
+    zone: impl Fn() -> TimeZone,
+    region: impl Fn(&str) -> Result<(), String>,
+) -> Result<(), Problem> {
     let (file, layers) = Layers::read(None, flags)?;
     limits_alone(&file.limits, &layers)?;
     cap_period(&file.limits, &layers)?;
     retry(&file.retry, &layers)?;
+    if let Some(name) = &file.model.region {
+        region(name).map_err(|message| layers.problem("model.region", message))?;
+    }
+    if let Some(path) = file.output.path.as_deref().filter(|path| !path.is_empty()) {
+        format_of(path, &layers)?;
+    }
     schedule(&file.limits, &layers, &|_| Ok(zone())).map(drop)
 }
 

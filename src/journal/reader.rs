@@ -389,7 +389,8 @@ impl Reader {
     ///
     /// When the journal cannot be read.
     pub fn failures(&self) -> Result<Vec<FailureGroup>, JournalError> {
-        let sql = "SELECT error_code, count(*), min(position), error FROM entries
+        // Of a group SQLite gives the columns of the row that has the least position.
+        let sql = "SELECT error_code, count(*), min(position), error, row_id FROM entries
                    WHERE status = 2 AND position IS NOT NULL GROUP BY error_code ORDER BY 2 DESC LIMIT 10";
         let mut statement = self.connection.prepare(sql).map_err(self.failed())?;
         let groups = statement.query_map([], |row| {
@@ -398,6 +399,7 @@ impl Reader {
                 rows: row.get(1)?,
                 example: row.get(2)?,
                 message: row.get::<_, Option<String>>(3)?.unwrap_or_default(),
+                id: row.get(4)?,
             })
         });
         groups.and_then(Iterator::collect).map_err(self.failed())
@@ -450,6 +452,8 @@ pub struct FailureGroup {
     pub rows: u64,
     /// The position of one of them.
     pub example: u64,
+    /// Its identifier, in a job that names the column.
+    pub id: Option<String>,
     /// What was said of it.
     pub message: String,
 }

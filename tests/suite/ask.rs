@@ -161,7 +161,7 @@ fn a_question_that_makes_no_sense_is_refused_before_it_is_sent() {
         ),
         (vec!["--set", "retry.timeout=soon", "Hello"], 1, "not a duration"),
         (vec!["--set", "model.headers.X-DashScope-Async=enable", "Hello"], 1, "429 to every chat request"),
-        (vec!["--region", "atlantis", "Hello"], 1, "not a known region"),
+        (vec!["--region", "atlantis", "Hello"], 2, "not a known region"),
         (vec!["  "], 1, "the question is empty"),
     ] {
         let finished = ask(&scene, &arguments).expect_code(code).says(words);
@@ -424,4 +424,13 @@ fn literal(finish_reason: &str, usage: &str) -> String {
          \"message\":{{\"role\":\"assistant\",\"content\":\"yes\"}}}}],\"usage\":{usage}}}"
     );
     format!("[[fault]]\nstatus = 200\nbody = '{body}'\n")
+}
+
+#[test]
+fn a_model_that_is_nearly_a_known_one_is_pointed_out() {
+    let scene = Scene::new();
+    let told = ask(&scene, &["--model", "qwne-plus", "Hello"]);
+    assert!(told.stderr.contains("did you mean `qwen-plus`?"), "{}", told.stderr);
+    let told = ask(&scene, &["--model", "qwen-plus", "Hello"]).expect_code(0);
+    assert!(!told.stderr.contains("did you mean"), "{}", told.stderr);
 }

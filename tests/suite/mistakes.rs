@@ -222,3 +222,18 @@ fn a_flag_s_mistake_names_the_flag_and_a_variable_s_the_variable() {
     let output = scene.command(&["run", "job.toml"]).env("FANFOLD_QPM", "-1").output().expect("runs");
     Finished::from(output).expect_code(1).says("FANFOLD_QPM").says("above 0");
 }
+
+#[test]
+fn a_flag_whose_value_is_none_is_wrong_usage_and_the_same_in_a_job_file_is_not() {
+    let scene = scene_of("in.csv");
+    scene.job("in.csv", "out.jsonl", "");
+    for command in ["run", "preview", "export", "verify"] {
+        scene.run(&[command, "job.toml", "--region", "mars"]).expect_code(2).says("not a known region");
+        scene
+            .run(&[command, "job.toml", "--output", "out.xlsx"])
+            .expect_code(2)
+            .says("does not tell the format");
+    }
+    scene.job("in.csv", "out.xlsx", "");
+    scene.run(&["run", "job.toml"]).expect_code(1).says("does not tell the format");
+}

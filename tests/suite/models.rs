@@ -178,7 +178,7 @@ fn the_list_fits_a_hundred_columns_and_names_region_and_dates() {
             .starts_with("region virginia\n")
     );
     assert!(command("FANFOLD_BASE_URL", "http://127.0.0.1:8000/v1").starts_with("an address in no region"));
-    scene.run(&["models", "--region", "mars"]).expect_code(1).says("not a known region");
+    scene.run(&["models", "--region", "mars"]).expect_code(2).says("not a known region");
     scene.run(&["models", "--region", "us", "--base-url", "https://example.com"]).expect_code(2);
 }
 
@@ -396,7 +396,7 @@ fn a_region_is_an_address_by_name() {
     for name in ["frankfurt", "tokyo"] {
         preview(&["--region", name]).expect_code(1).says("in: --region ").says("`workspace` under [model]");
     }
-    preview(&["--region", "mars"]).expect_code(1).says("not a known region");
+    preview(&["--region", "mars"]).expect_code(2).says("not a known region");
     preview(&["--set", "model.workspace=a/b"]).expect_code(1).says("letters, digits and dashes");
     // The region decides on limits and prices: 30,000 requests a minute in Beijing, 600 in Singapore.
     assert!(preview(&["--region", "beijing"]).expect_code(0).stdout.contains("at 500 requests/s"));

@@ -31,7 +31,7 @@ fn export_writes_every_format_and_standard_output() {
     fs::remove_file(scene.path("out.jsonl")).expect("an output");
     scene.run(&["export", "job.toml"]).expect_code(0);
     assert_eq!(printed.stdout, scene.read("out.jsonl"));
-    scene.run(&["export", "job.toml", "--output", "copy.xlsx"]).expect_code(1).says("copy.xlsx");
+    scene.run(&["export", "job.toml", "--output", "copy.xlsx"]).expect_code(2).says("copy.xlsx");
     assert_eq!(fs::read(scene.path("out.jsonl.journal")).expect("a journal"), journal);
 }
 
@@ -126,4 +126,38 @@ fn an_export_of_a_whole_job_is_its_output() {
     scene.run(&["export", "job.toml", "--output", "copy.jsonl"]).expect_code(0);
     assert_eq!(comparable(&scene.path("copy.jsonl")), comparable(&scene.path("out.jsonl")));
     assert_eq!(lines(&scene.path("out.jsonl"))[0]["attempts"], 1);
+}
+
+#[test]
+fn an_input_that_has_gained_or_lost_a_row_is_told_from_an_output_that_is_wrong() {
+    let mut scene = scene(4);
+    scene.run_job(&["job.toml"]).expect_code(0);
+    for count in [5, 3] {
+        scene.write("in.jsonl", rows(0..count));
+        let told = scene.run(&["verify", "job.toml"]).expect_code(1);
+        assert!(
+            told.stdout.contains("the input has changed since the output was written"),
+            "{}",
+            told.stdout
+        );
+    }
+    scene.write("in.jsonl", rows(0..4));
+    let output = scene.read("out.jsonl");
+    scene.write("out.jsonl", output.lines().take(3).map(|line| format!("{line}\n")).collect::<String>());
+    let told = scene.run(&["verify", "job.toml"]).expect_code(1);
+    assert!(told.stdout.contains("the output does not say what the journal says"), "{}", told.stdout);
+}
+
+#[test]
+fn a_failed_row_is_named_as_its_story_is_asked_for() {
+    for (more, name) in [("", "3"), ("input.id = \"id\"\n", "r2")] {
+        let script = "[[fault]]\ncontains = \"of row 2.\"\nstatus = 400\nmessage = \"no\"\n";
+        let scene = Scene::with_script(script);
+        scene.write("in.jsonl", rows(0..4));
+        scene.job("in.jsonl", "out.jsonl", more);
+        scene.run(&["run", "job.toml"]).expect_code(3);
+        let told = scene.run(&["status", "job.toml"]).expect_code(0).stdout;
+        assert!(told.contains(&format!("such as row {name}: ")), "{told}");
+        scene.run(&["status", "job.toml", "--row", name]).expect_code(0);
+    }
 }

@@ -52,6 +52,9 @@ pub(super) fn run(args: AskArgs) -> Result<Exit, Failure> {
     {
         screen.insist(&warning);
     }
+    if let Some(reason) = &question.request.unavailable {
+        screen.insist(&format!("warning: {reason}; the question may be refused"));
+    }
     let settings = Settings { base_url, key, ..Settings::of(&asking.model, &asking.retry) };
     let endpoint = HttpEndpoint::new(settings).map_err(Failure::new)?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();

@@ -5,19 +5,21 @@ use std::io::{IsTerminal, Read, stdin};
 use std::path::Path;
 use std::time::Duration;
 
+use jiff::tz::TimeZone;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use serde_json::{Map, Value};
 
 use super::super::Failure;
 use super::super::environment::Environment;
-use super::super::load::{address_of, time_zone};
+use super::super::load::{address_of, is_a_region, time_zone};
 use super::super::secrets::{keep_secrets, refuse_arguments};
 use super::super::tables::Tables;
 use crate::cli::AskArgs;
+use crate::exit::Exit;
 use crate::job::knobs::{Overlay, check_keyless, set};
 use crate::job::layers::Layers;
 use crate::job::problem::{Problem, Script};
-use crate::job::resolve::{DEFAULT_MODEL, Lookups, resolve_question};
+use crate::job::resolve::{DEFAULT_MODEL, Lookups, check_flags, resolve_question};
 use crate::job::{Asking, Transport};
 use crate::render;
 use crate::render::body::message;
@@ -94,6 +96,7 @@ fn overlays(args: &AskArgs, environment: &Environment) -> Result<Vec<Overlay>, F
         }
         flags.push(overlay);
     }
+    let mut named = Vec::new();
     for (flag, key, value) in [
         ("model", "model.name", &args.model),
         ("base-url", "model.base_url", &args.base_url),
@@ -101,8 +104,11 @@ fn overlays(args: &AskArgs, environment: &Environment) -> Result<Vec<Overlay>, F
     ] {
         let overlay = value.as_deref().map(|value| Overlay::text(flag, key, value));
         overlay.iter().try_for_each(check_keyless)?;
-        flags.extend(overlay);
+        named.extend(overlay);
     }
+    check_flags(named.clone(), TimeZone::system, is_a_region)
+        .map_err(|problem| Failure { exit: Exit::Usage, ..problem.into() })?;
+    flags.extend(named);
     // A region is an address too: the one that was said last stands.
     if flags.iter().any(|overlay| overlay.key == "model.region") {
         overlays.retain(|overlay| overlay.key != "model.base_url");

@@ -161,7 +161,9 @@ impl Status {
         lines.extend(may_be_more(self.spent.reserved).map(plain));
         lines.extend(self.allowance.lines().into_iter().map(plain));
         lines.extend(self.failures.iter().map(|group| {
-            let (rows, row) = (counted(group.rows, "row"), count(group.example + 1));
+            // As `--row` wants it named.
+            let row = group.id.as_deref().map_or_else(|| count(group.example + 1), |id| short(id, 60));
+            let rows = counted(group.rows, "row");
             let (code, message) = (short(&group.code, 60), short(&group.message, 120));
             (Ink::Notable, format!("{rows} failed with {code}, such as row {row}: {message}"))
         }));
@@ -335,7 +337,8 @@ impl Status {
             },
             "held_seconds": self.held.iter().cloned().collect::<std::collections::BTreeMap<_, _>>(),
             "failures": self.failures.iter().map(|group| {
-                json!({ "code": group.code, "rows": group.rows, "example": group.message, "row": group.example + 1 })
+                json!({ "code": group.code, "rows": group.rows, "example": group.message, "row": group.example + 1,
+                        "id": group.id })
             }).collect::<Vec<_>>(),
             "last_errors": self.faults.iter().map(|kind| {
                 json!({

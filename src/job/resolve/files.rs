@@ -54,11 +54,7 @@ pub(super) fn output(section: OutputSection, layers: &Layers) -> Result<Output, 
             Problem::new("no output is named").help("give it with --output, or as `path` under [output]")
         );
     };
-    let Some(format) = Format::of_path(&path) else {
-        let message = format!("the name `{path}` does not tell the format");
-        let help = "let it end in .jsonl, .csv, .tsv or .parquet";
-        return Err(layers.problem("output.path", message).help(help));
-    };
+    let format = format_of(&path, layers)?;
     Ok(Output {
         path: PathBuf::from(path),
         format,
@@ -69,6 +65,14 @@ pub(super) fn output(section: OutputSection, layers: &Layers) -> Result<Output, 
         spreadsheet_safe: section.spreadsheet_safe.unwrap_or(false),
         journal: section.journal.filter(|path| !path.is_empty()).map(PathBuf::from),
         metrics: section.metrics.filter(|path| !path.is_empty()).map(PathBuf::from),
+    })
+}
+
+/// The format of an output, by the ending of its name.
+pub(super) fn format_of(path: &str, layers: &Layers) -> Result<Format, Problem> {
+    Format::of_path(path).ok_or_else(|| {
+        let message = format!("the name `{path}` does not tell the format");
+        layers.problem("output.path", message).help("let it end in .jsonl, .csv, .tsv or .parquet")
     })
 }
 
