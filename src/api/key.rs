@@ -1,7 +1,6 @@
 //! The API key: read from where the job says, and from then on only sent.
 
 use std::fmt;
-use std::fs;
 use std::io;
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
@@ -10,6 +9,7 @@ use reqwest::header::HeaderValue;
 
 use crate::job::KeySource;
 use crate::job::keylike::{as_a_name, masked};
+use crate::regular;
 use crate::secrets::{self, Secrets};
 use crate::text::short;
 
@@ -87,7 +87,7 @@ impl Key {
             KeySource::File(path) => {
                 let failed = |source| KeyError::File { path: path.clone(), source };
                 (
-                    fs::read_to_string(path).map_err(failed)?,
+                    regular::read_to_string(path).map_err(failed)?,
                     format!("the file {}", as_a_name(&path.to_string_lossy())),
                 )
             }

@@ -24,7 +24,7 @@ use crate::exit::Exit;
 use crate::job::KeySource;
 use crate::journal;
 use crate::journal::lock::Lock;
-use crate::pipeline::{Opened, check_target};
+use crate::pipeline::{Opened, check_own_target, check_target};
 use crate::simulator;
 use crate::watch::Screen;
 
@@ -94,9 +94,9 @@ impl Beginning<'_> {
         let endpoint = HttpEndpoint::new(settings).map_err(Failure::new)?;
         Aside::check_all(&loaded.job, args.job.job.as_deref())?;
         check_target(&loaded.job.output.path)?;
-        check_target(&loaded.job.output.summary())?;
+        check_own_target(&loaded.job.output.summary())?;
         if let Some(figures) = aside(&loaded.job) {
-            check_target(figures.place)?;
+            check_own_target(figures.place)?;
         }
         let journal_path = loaded.job.output.journal();
         if loaded.job.output.journal.is_some() {

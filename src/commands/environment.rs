@@ -2,7 +2,6 @@
 
 use std::collections::HashMap;
 use std::ffi::OsString;
-use std::fs;
 use std::path::Path;
 
 use super::Failure;
@@ -13,6 +12,7 @@ use crate::job::knobs::{KNOBS, Overlay};
 use crate::job::notify::Recipient;
 use crate::job::problem::{Problem, nearest};
 use crate::job::{Job, KeySource};
+use crate::regular;
 
 /// What the vendor's own tools call the variable of the key.
 pub(super) const KEY_VARIABLES: [&str; 2] = ["DASHSCOPE_API_KEY", "QWEN_API_KEY"];
@@ -33,7 +33,7 @@ impl Environment {
     /// The environment, and the file's variables where there is one.
     pub(super) fn read(file: Option<&Path>) -> Result<Self, Failure> {
         let Some(path) = file else { return Ok(Self::default()) };
-        let text = fs::read_to_string(path)
+        let text = regular::read_to_string(path)
             .map_err(|error| Failure::unreadable("file of variables", path, &error))?;
         let mut variables = HashMap::new();
         for (index, line) in text.trim_start_matches('\u{feff}').lines().enumerate() {

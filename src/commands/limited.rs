@@ -36,7 +36,8 @@ pub(super) fn shortened(opened: &Opened, reader: &Reader) -> Result<Option<Strin
 fn is_this(written: &Path, output: &Output) -> bool {
     let same_name = written.file_name() == output.path.file_name();
     written == output.path
-        || (same_name && (output.journal.is_none() || settled(written) == settled(&output.path)))
+        || settled(written) == settled(&output.path)
+        || (same_name && output.journal.is_none())
 }
 
 /// Whether the input goes on behind the limit: an input that has become shorter has its output follow.

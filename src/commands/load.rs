@@ -1,8 +1,7 @@
 //! From the command line to the settled job.
 
-use std::fs;
 use std::io::{IsTerminal, stderr};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use jiff::tz::TimeZone;
@@ -11,6 +10,7 @@ use serde_json::Value;
 use super::Failure;
 use super::environment::Environment;
 use super::secrets::{keep_secrets, refuse_arguments};
+use super::spare::settled as settled_path;
 use super::tables::Tables;
 use crate::cli::{Color, JobArgs, Progress};
 use crate::exit::Exit;
@@ -24,8 +24,10 @@ use crate::job::problem::{Problem, Script, nearest};
 use crate::job::resolve::{Lookups, check_flags, resolve, resolve_to_look};
 use crate::models::Region;
 use crate::pipeline::check_request;
+use crate::regular;
 use crate::tools::can_be_run;
 use crate::watch::{Mode, Screen};
+use crate::write::followed;
 
 /// A job as the command line asks for it.
 #[derive(Debug)]
@@ -47,8 +49,11 @@ pub(super) fn load(args: &JobArgs, screen: &Screen) -> Result<Loaded, Failure> {
         screen.insist(&slip);
     }
     let tables = tables(args, file.model.table.as_deref(), &layers)?;
-    let job = settled(file, &layers, &tables)?;
-    Ok(Loaded { job: of_a_rehearsal(job, args), environment, tables })
+    let key_file = file.model.api_key_file.clone();
+    let mut job = settled(file, &layers, &tables)?;
+    job.read_from = read_from(args, &tables, key_file);
+    let job = placed(of_a_rehearsal(job, args), screen);
+    Ok(Loaded { job, environment, tables })
 }
 
 /// The same, to look at what the job has done: what only the sending needs is not asked for, and a model table that cannot be
@@ -61,8 +66,13 @@ pub(super) fn load_to_look(args: &JobArgs) -> Result<Job, Failure> {
         time_zone(name).or_else(|error| name.map_or(Ok(TimeZone::system()), |_| Err(error)))
     };
     let book = |base_url: &str| tables.book(base_url);
-    let job = resolve_to_look(file, &layers, &Lookups { zone: &zone, ..lookups(&book) })?;
-    let job = of_a_rehearsal(job, args);
+    let key_file = file.model.api_key_file.clone();
+    let figures = file.output.metrics.clone();
+    let mut job = resolve_to_look(file, &layers, &Lookups { zone: &zone, ..lookups(&book) })?;
+    job.read_from = read_from(args, &tables, key_file);
+    // Such a job keeps none, and writes over none.
+    job.read_from.extend(figures.map(PathBuf::from));
+    let job = placed(of_a_rehearsal(job, args), &Screen::new(Mode::Quiet, false));
     // What the schedule would hold back of a rehearsal is not held back, but for one in real time.
     Ok(if args.simulate { job.at_the_pace_of_a_rehearsal() } else { job })
 }
@@ -93,6 +103,40 @@ fn of_a_rehearsal(mut job: Job, args: &JobArgs) -> Job {
     job
 }
 
+/// The files that a job is read from. Who only looks knows the key's as well, so as not to write over it.
+fn read_from(args: &JobArgs, tables: &Tables, key_file: Option<String>) -> Vec<PathBuf> {
+    let named = [tables.own.clone(), key_file].into_iter().flatten().map(PathBuf::from);
+    args.job.clone().into_iter().chain(args.env_file.clone()).chain(named).collect()
+}
+
+/// The job, whose journal belongs to the file that is written, by whatever link that is named. One that lies beside the link
+/// from before is used, unless the file has one.
+fn placed(mut job: Job, screen: &Screen) -> Job {
+    let output = &mut job.output;
+    let by_name = output.journal();
+    output.leads_to = followed(&output.path).ok().filter(|file| *file != output.path);
+    let by_file = output.journal();
+    if by_file == by_name
+        || by_name.symlink_metadata().is_err()
+        || settled_path(&by_file) == settled_path(&by_name)
+    {
+        return job;
+    }
+    let (old, new) = (by_name.display(), by_file.display());
+    match by_file.symlink_metadata().is_ok() {
+        true => screen.insist(&format!(
+            "warning: {old}, beside the link, is not used: the output leads to a file that has a journal of its own, {new}"
+        )),
+        false => {
+            screen.insist(&format!(
+                "warning: {old}, beside the link, is used; as {new} it would be found by the file's own name too"
+            ));
+            output.leads_to = None;
+        }
+    }
+    job
+}
+
 fn lookups<'a>(book: &'a dyn Fn(&str) -> FactsBook) -> Lookups<'a> {
     Lookups { region: &address_of, book, zone: &time_zone }
 }
@@ -117,7 +161,7 @@ fn read(path: &Path) -> Result<Script, Failure> {
             ))
             .into());
     }
-    let text = fs::read(path).map_err(|error| match error.kind() {
+    let text = regular::read(path).map_err(|error| match error.kind() {
         std::io::ErrorKind::NotFound => {
             let problem = Problem::new(format!("there is no job file {name}"));
             Failure::from(problem.help(

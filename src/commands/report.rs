@@ -21,7 +21,7 @@ use crate::journal::reader::Reader;
 use crate::journal::{self, JournalError};
 use crate::pipeline::PipelineError;
 use crate::report::{Figures, ReportSubject, RowCounts, page};
-use crate::write::whole_file;
+use crate::write::{Manner, whole_file};
 
 /// Orders that are listed at most: the last ones.
 const ORDERS: u32 = 30;
@@ -40,10 +40,12 @@ pub(super) fn run(mut args: ReportArgs) -> Result<Exit, Failure> {
     match asked.as_deref() {
         Some("-") => Veiled(stdout().lock()).write_all(html.as_bytes())?,
         asked => {
+            let is_named = asked.is_some();
             let place = asked.map_or_else(|| job.output.report(), PathBuf::from);
             let page = Aside { what: "the report", flag: ("--output", "report.html"), place: &place };
             page.check(&job, args.job.job.as_deref())?;
-            whole_file(&place, html.as_bytes()).map_err(PipelineError::from)?;
+            let manner = Manner { follows_links: is_named, mode: journal::private_mode(&path) };
+            whole_file(&place, html.as_bytes(), manner).map_err(PipelineError::from)?;
             screen.say(&format!("report: {}", place.display()));
         }
     }

@@ -17,8 +17,8 @@ pub(super) fn run(args: SimulateArgs) -> Result<Exit, Failure> {
     let stop = interrupt::listen(&Screen::new(Mode::Quiet, false), "stopping")?;
     let script = match &args.script {
         Some(path) => {
-            let text =
-                std::fs::read_to_string(path).map_err(|error| Failure::unreadable("script", path, &error))?;
+            let text = crate::regular::read_to_string(path)
+                .map_err(|error| Failure::unreadable("script", path, &error))?;
             Script::parse(&text).map_err(|error| unfit(path, &text, &error))?
         }
         None => Script::default(),

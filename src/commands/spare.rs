@@ -6,6 +6,7 @@ use super::Failure;
 use super::metrics::aside;
 use crate::job::{Job, KeySource};
 use crate::journal;
+use crate::read::{InputSpec, reads};
 
 /// Something that is written on the side.
 #[derive(Debug, Clone, Copy)]
@@ -21,17 +22,24 @@ pub(super) struct Aside<'a> {
 impl Aside<'_> {
     /// Refuses to write over what belongs to a job; `file` is the job file.
     pub(super) fn check(&self, job: &Job, file: Option<&Path>) -> Result<(), Failure> {
-        self.is_none_of(belongings(job, file).chain(journal::files(&job.output.journal())))
+        let figures = job.output.metrics.clone().filter(|figures| figures != self.place);
+        let journal = job.output.journal();
+        let taken = belongings(job, file).chain(figures).chain(journal::files(&journal));
+        self.is_none_of(taken.collect::<Vec<_>>())?;
+        let input = InputSpec::new(job.input.paths.clone(), job.output.spool());
+        reads(&input, self.place).map_or(Ok(()), |_| Err(self.taken(self.place)))
     }
 
     /// Refuses an output, a journal and a file of figures in such a place, before anything is sent.
     pub(super) fn check_all(job: &Job, file: Option<&Path>) -> Result<(), Failure> {
         if let Some(place) = &job.output.journal {
             let journal = Aside { what: "the journal", flag: ("--journal", "answers.journal"), place };
-            journal.is_none_of(belongings(job, file))?;
+            journal.is_none_of(belongings(job, file).chain([job.output.report()]))?;
         }
         Self::check_output(&job.output.path, job, file)?;
-        aside(job).map_or(Ok(()), |figures| figures.check(job, file))
+        let Some(figures) = aside(job) else { return Ok(()) };
+        figures.is_none_of([job.output.report()])?;
+        figures.check(job, file)
     }
 
     fn is_none_of(&self, taken: impl IntoIterator<Item = PathBuf>) -> Result<(), Failure> {
@@ -42,11 +50,15 @@ impl Aside<'_> {
         }
     }
 
-    /// Refuses to write over the journal, the job file and what is read besides the input, which the pipeline looks after
-    /// by itself.
+    /// Refuses to write over the journal, the job file, what lies beside the output, and what is read besides the input, which
+    /// the pipeline looks after by itself.
     pub(super) fn check_output(place: &Path, job: &Job, file: Option<&Path>) -> Result<(), Failure> {
         let output = Aside { what: "the output", flag: ("--output", "answers.csv"), place };
-        output.is_none_of(besides(job, file).chain(journal::files(&job.output.journal())))
+        let own = [job.output.summary(), job.output.report(), job.output.spool()];
+        // Of the job's own output, the file of figures says so itself.
+        let figures = job.output.metrics.clone().filter(|_| place != job.output.path);
+        let own = own.into_iter().chain(figures).chain(glossary(job));
+        output.is_none_of(besides(job, file).chain(own).chain(journal::files(&job.output.journal())))
     }
 
     /// What is said of a place that is taken.
@@ -64,19 +76,29 @@ impl Aside<'_> {
 fn belongings(job: &Job, file: Option<&Path>) -> impl Iterator<Item = PathBuf> + use<> {
     let output = &job.output;
     let own = [output.path.clone(), output.summary(), output.spool()];
-    let glossary = [job.glossary.terms.clone(), job.glossary.memory.clone()].into_iter().flatten();
     let inputs: Vec<PathBuf> = job.input.paths.iter().map(PathBuf::from).collect();
-    own.into_iter().chain(inputs).chain(glossary).chain(besides(job, file))
+    own.into_iter().chain(inputs).chain(glossary(job)).chain(besides(job, file))
 }
 
-/// The job file, and the schema and the key that it names. Of the glossary's files the pipeline sees to it that no output
-/// replaces them.
+fn glossary(job: &Job) -> impl Iterator<Item = PathBuf> + use<> {
+    [job.glossary.terms.clone(), job.glossary.memory.clone()].into_iter().flatten()
+}
+
+/// The files that the job was read from, the schema and the key that it names, and the programs that it runs.
 fn besides(job: &Job, file: Option<&Path>) -> impl Iterator<Item = PathBuf> + use<> {
     let key = match &job.model.key {
         KeySource::File(path) => Some(path.clone()),
         KeySource::Variable { .. } | KeySource::Command(_) => None,
     };
-    job.answer.schema.clone().into_iter().chain(key).chain(file.map(Path::to_owned))
+    let key_command = match &job.model.key {
+        KeySource::Command(words) => words.clone(),
+        KeySource::File(_) | KeySource::Variable { .. } => Vec::new(),
+    };
+    // A program of the job's own, or what it is told to read.
+    let commands =
+        job.tools.iter().flat_map(|tool| tool.command.clone()).chain(key_command).map(PathBuf::from);
+    let read = job.read_from.clone().into_iter().chain(job.answer.schema.clone()).chain(key);
+    read.chain(commands.collect::<Vec<_>>()).chain(file.map(Path::to_owned))
 }
 
 /// A path by which two names of one place are told to be one, also of a file that is not there yet.

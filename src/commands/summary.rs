@@ -19,6 +19,7 @@ use crate::job::period::CapPeriod;
 use crate::job::price::rounded;
 use crate::job::schedule::Until;
 use crate::job::units::shown;
+use crate::journal::private_mode;
 use crate::journal::reader::{FailureGroup, Reader, Spent, spent_by};
 use crate::pipeline::output::Written;
 use crate::pipeline::plan::{Plan, place_of};
@@ -26,7 +27,7 @@ use crate::pipeline::send::Sent;
 use crate::pipeline::{Opened, PipelineError};
 use crate::watch::Screen;
 use crate::watch::text::{count, counted, money, short};
-use crate::write::whole_file;
+use crate::write::{Manner, whole_file};
 
 /// The version of the receipt. It only ever gains fields.
 const VERSION: u32 = 1;
@@ -93,7 +94,8 @@ impl Summary<'_> {
         let receipt = self.receipt(reader)?;
         let mut text = format!("{receipt:#}").into_bytes();
         text.push(b'\n');
-        whole_file(&path, &text).map_err(PipelineError::from)?;
+        let mode = private_mode(&self.opened.journal());
+        whole_file(&path, &text, Manner { follows_links: false, mode }).map_err(PipelineError::from)?;
         Ok(receipt)
     }
 

@@ -1,6 +1,5 @@
 //! The model table a command works with: the built-in one, and the user's own laid over it.
 
-use std::fs;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -10,6 +9,7 @@ use crate::job::layers::explain;
 use crate::job::price::{Price, Tier};
 use crate::job::problem::{Problem, Script};
 use crate::models::{self, Found, Region, Retirement, Table, Translates};
+use crate::regular;
 
 /// The name of a table that is found without being named.
 const FOUND_BY_ITSELF: &str = "models.toml";
@@ -30,12 +30,12 @@ impl Tables {
         let beside = job.with_file_name(FOUND_BY_ITSELF);
         let path = match named {
             Some(path) => path,
-            None if beside != job && beside.is_file() => &beside,
+            None if beside != job && beside.exists() && !beside.is_dir() => &beside,
             None => return Ok(Self::built_in()),
         };
         let name = path.display().to_string();
-        let text =
-            fs::read_to_string(path).map_err(|error| Failure::unreadable("model table", path, &error))?;
+        let text = regular::read_to_string(path)
+            .map_err(|error| Failure::unreadable("model table", path, &error))?;
         let script = Script { name: name.as_str().into(), text: text.into() };
         let own = Table::parse(&script.text).map_err(|error| {
             let problem = explain(&script, &error.0);

@@ -43,6 +43,8 @@ use schedule::Schedule;
 /// A job, settled.
 #[derive(Debug, Clone)]
 pub struct Job {
+    /// The files that it was read from: the job file, the variables, the model table. Filled in by whoever reads them.
+    pub read_from: Vec<PathBuf>,
     /// The rows.
     pub input: Input,
     /// Who is asked.
@@ -290,6 +292,8 @@ impl Default for Retry {
 pub struct Output {
     /// The file.
     pub path: PathBuf,
+    /// The file that the path leads to, where it is a symbolic link.
+    pub leads_to: Option<PathBuf>,
     /// Its format.
     pub format: Format,
     /// Columns and their order, when the job names them.
@@ -317,37 +321,42 @@ fn simulated(path: &Path) -> PathBuf {
 }
 
 impl Output {
-    /// The journal: where the job wants it, else beside the output.
+    /// The journal: where the job wants it, else beside the output. It belongs to the file, by whatever name that is written.
     pub fn journal(&self) -> PathBuf {
-        self.journal.clone().unwrap_or_else(|| self.beside("journal"))
+        self.journal.clone().unwrap_or_else(|| beside(self.file(), "journal"))
+    }
+
+    fn file(&self) -> &Path {
+        self.leads_to.as_deref().unwrap_or(&self.path)
     }
 
     /// The run's receipt beside the output.
     pub fn summary(&self) -> PathBuf {
-        self.beside("summary.json")
+        beside(&self.path, "summary.json")
     }
 
     /// The page about the job, beside the output.
     pub fn report(&self) -> PathBuf {
-        self.beside("report.html")
+        beside(&self.path, "report.html")
     }
 
     /// Where standard input is kept, so that it can be read twice and resumed.
     pub fn spool(&self) -> PathBuf {
-        self.beside("stdin")
-    }
-
-    fn beside(&self, ending: &str) -> PathBuf {
-        let mut name = self.path.file_name().unwrap_or_default().to_owned();
-        name.push(".");
-        name.push(ending);
-        self.path.with_file_name(name)
+        beside(self.file(), "stdin")
     }
 
     /// The output of a rehearsal: `a.csv.gz` becomes `a.simulated.csv.gz`, and so does each file that lies elsewhere.
     pub fn simulated(&self) -> Self {
         let metrics = self.metrics.as_deref().map(simulated);
         let journal = self.journal.as_deref().map(simulated);
-        Self { path: simulated(&self.path), journal, metrics, ..self.clone() }
+        Self { path: simulated(&self.path), leads_to: None, journal, metrics, ..self.clone() }
     }
+}
+
+/// A name beside a file.
+fn beside(file: &Path, ending: &str) -> PathBuf {
+    let mut name = file.file_name().unwrap_or_default().to_owned();
+    name.push(".");
+    name.push(ending);
+    file.with_file_name(name)
 }

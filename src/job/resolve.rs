@@ -76,6 +76,7 @@ fn settle(file: JobFile, layers: &Layers, lookups: &Lookups<'_>) -> Result<Job, 
     let (rates, concurrency, caps) = limits_alone(&file.limits, layers)?;
     let known_rates = Rates { qps: None, qpm: known.requests_per_minute, tpm: known.tokens_per_minute };
     Ok(Job {
+        read_from: Vec::new(),
         input: input(file.input, layers)?,
         quotas: rates.quotas(known_rates),
         rates,

@@ -30,7 +30,7 @@ use std::ffi::{OsStr, OsString};
 use std::fs::{self, OpenOptions};
 use std::io::{self, Read};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
-use std::os::unix::fs::OpenOptionsExt;
+use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
 use rusqlite::config::DbConfig;
@@ -286,6 +286,11 @@ pub fn set_aside(path: &Path) -> Result<Option<PathBuf>, JournalError> {
         }
     }
     Ok(Some(aside))
+}
+
+/// What others may do with a journal: as private is what else tells of its rows.
+pub fn private_mode(path: &Path) -> u32 {
+    fs::metadata(path).map_or(0o600, |found| found.permissions().mode() & 0o666)
 }
 
 /// Whether anything of a journal lies in its place.

@@ -330,3 +330,12 @@ pub fn check_request(job: &Job) -> Result<(), (String, Problem)> {
 pub fn check_target(path: &Path) -> Result<(), PipelineError> {
     Ok(crate::write::check_target(path)?)
 }
+
+/// The same for a file whose name is not the user's own choice, or that is written aside: no link there is followed.
+///
+/// # Errors
+///
+/// As [`check_target`].
+pub fn check_own_target(path: &Path) -> Result<(), PipelineError> {
+    Ok(crate::write::check_own_target(path)?)
+}

@@ -1,12 +1,12 @@
 //! The schema of a job's answers: read from its file, and put into the requests that ask for it.
 
-use std::fs;
 use std::sync::Arc;
 
 use serde_json::{Map, Value, json};
 
 use crate::job::Job;
 use crate::job::problem::Problem;
+use crate::regular;
 use crate::schema::{AnswerSchema, Field, name_in_requests};
 
 /// What a job's answers are made of.
@@ -27,7 +27,7 @@ impl Structure {
             None => Problem::new(message),
         };
         let name = path.display().to_string();
-        let text = fs::read_to_string(path).map_err(|error| match error.kind() {
+        let text = regular::read_to_string(path).map_err(|error| match error.kind() {
             std::io::ErrorKind::NotFound => problem(format!("there is no schema {name}"))
                 .help("check the name; paths are relative to the folder you are in"),
             _ => problem(format!("the schema {name} cannot be read: {error}")),

@@ -9,6 +9,7 @@ use flate2::bufread::MultiGzDecoder;
 
 use super::{Expansion, ReadError};
 use crate::format::Compression;
+use crate::regular;
 
 /// How much is read, and decompressed, at a time.
 const CHUNK_BYTES: usize = 128 << 10;
@@ -36,7 +37,7 @@ impl Text {
     /// When the file cannot be opened, is damaged at its beginning, is UTF-16, or holds Parquet.
     pub(super) fn open(file: &Arc<str>, path: &Path, expansion: Expansion) -> Result<Self, ReadError> {
         let unreadable = |error| ReadError::unreadable(file, error);
-        let opened = File::open(path).map_err(unreadable)?;
+        let opened = regular::open(path).map_err(unreadable)?;
         let size = opened.metadata().map_err(unreadable)?.len();
         let mut raw = BufReader::with_capacity(CHUNK_BYTES, opened);
         let compression = told_by(raw.fill_buf().map_err(unreadable)?);

@@ -1,6 +1,5 @@
 //! Which format each file of the input is in, and which formats go together.
 
-use std::fs::File;
 use std::io::Read;
 use std::path::Path;
 use std::sync::Arc;
@@ -9,6 +8,7 @@ use super::bytes::{ENCRYPTED_MAGIC, PARQUET_MAGIC, Text};
 use super::files::Listed;
 use super::{Expansion, ReadError, STDIN_NAME};
 use crate::format::{Compression, Format};
+use crate::regular;
 
 /// The format of one file: what the job says, else what its ending says; for standard input, what it begins
 /// with.
@@ -39,7 +39,7 @@ pub(super) fn agree(files: &[(&str, Format)]) -> Result<(), ReadError> {
 
 fn sniff(name: &str, path: &Path, expansion: Expansion) -> Result<Format, ReadError> {
     let mut magic = Vec::new();
-    File::open(path)
+    regular::open(path)
         .and_then(|file| file.take(PARQUET_MAGIC.len() as u64).read_to_end(&mut magic))
         .map_err(|error| ReadError::unreadable(name, error))?;
     if magic == PARQUET_MAGIC || magic == ENCRYPTED_MAGIC {

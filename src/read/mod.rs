@@ -36,6 +36,11 @@ pub use error::ReadError;
 pub use rows::Rows;
 pub use source::{Source, Stamp};
 
+/// The path or glob of an input by which `file` is read, or will be once it is there.
+pub fn reads<'a>(spec: &'a InputSpec, file: &Path) -> Option<&'a str> {
+    files::that_reads(spec, file)
+}
+
 use crate::format::Format;
 
 /// The longest record of a text file that is read, unless the job says otherwise: 16 MiB.

@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use super::ReadError;
 use crate::durable::sync_folder;
 use crate::failpoint::meet;
+use crate::regular;
 
 /// Copies `stdin` to `spool`, where it appears whole or not at all; what brings nothing is an input of no rows. True when
 /// it is a terminal, and the `spool` of an earlier run is left in its place.
@@ -70,7 +71,8 @@ fn clear_away(folder: &Path, spool: &Path) {
     for path in entries.filter_map(Result::ok).map(|entry| entry.path()) {
         let name = path.file_name().unwrap_or_default().to_string_lossy();
         if name.strip_prefix(&prefix).is_some_and(|rest| rest.ends_with(".part"))
-            && File::open(&path).is_ok_and(|file| file.try_lock().is_ok())
+            && regular::open_own(&path, OpenOptions::new().read(true))
+                .is_ok_and(|file| file.try_lock().is_ok())
         {
             // Whoever may not remove it can write beside it all the same.
             let _ = fs::remove_file(&path);

@@ -3,7 +3,7 @@
 use std::ffi::OsStr;
 use std::fs::{self, File, OpenOptions, Permissions};
 use std::io::{self, Write};
-use std::os::unix::fs::PermissionsExt;
+use std::os::unix::fs::{FileTypeExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
 use tempfile::NamedTempFile;
@@ -11,6 +11,7 @@ use tempfile::NamedTempFile;
 use super::{Target, WriteError};
 use crate::durable::sync_folder;
 use crate::failpoint::meet;
+use crate::regular;
 
 /// What an ordinary new file may be used for, before the user's umask takes its share.
 const NEW_FILE_MODE: u32 = 0o666;
@@ -38,14 +39,42 @@ pub(super) enum Sink {
 ///
 /// When a folder cannot be created or written to, or `path` is a folder itself.
 pub fn check_target(path: &Path) -> Result<(), WriteError> {
-    match Destination::of(path)? {
+    check(path, Manner::AS_NAMED)
+}
+
+/// The same for a file that is written in the manner of a file of fanfold's own.
+///
+/// # Errors
+///
+/// As [`check_target`].
+pub fn check_own_target(path: &Path) -> Result<(), WriteError> {
+    check(path, Manner { follows_links: false, ..Manner::AS_NAMED })
+}
+
+fn check(path: &Path, manner: Manner) -> Result<(), WriteError> {
+    match Destination::of(path, manner)? {
         Destination::Special => Ok(()),
         Destination::Replaced(place) => {
-            temporary_file(&place)?;
+            temporary_file(&place, manner)?;
             clear_away(&place);
             Ok(())
         }
     }
+}
+
+/// How a file is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Manner {
+    /// Whether a symbolic link in its place is followed: only where the user has named that place. A name that is made of
+    /// another is known beforehand, and who plants a link there has it lead elsewhere; it is replaced.
+    pub follows_links: bool,
+    /// What a new file may be used for, before the user's umask takes its share.
+    pub mode: u32,
+}
+
+impl Manner {
+    /// As an output: where the user wants it, and as open as any file of theirs.
+    pub const AS_NAMED: Self = Self { follows_links: true, mode: NEW_FILE_MODE };
 }
 
 /// What stands at an output's path.
@@ -57,16 +86,33 @@ enum Destination {
 }
 
 impl Destination {
-    fn of(path: &Path) -> Result<Self, WriteError> {
-        match fs::metadata(path) {
-            Ok(found) if found.is_dir() => {
-                let is_folder =
-                    io::Error::new(io::ErrorKind::IsADirectory, "it is a folder; name a file in it");
-                Err(WriteError::io("write", path, is_folder))
+    fn of(path: &Path, manner: Manner) -> Result<Self, WriteError> {
+        let unfit = |kind: io::ErrorKind, words| WriteError::io("write", path, io::Error::new(kind, words));
+        let place = match manner.follows_links {
+            true => follow_links(path).map_err(|source| WriteError::writing(path, source))?,
+            false => path.to_owned(),
+        };
+        let Ok(found) = (if manner.follows_links { fs::metadata(path) } else { fs::symlink_metadata(path) })
+        else {
+            return Ok(Self::Replaced(place));
+        };
+        match found.file_type() {
+            kind if kind.is_dir() => {
+                Err(unfit(io::ErrorKind::IsADirectory, "it is a folder; name a file in it"))
+            }
+            kind if kind.is_file() || kind.is_symlink() => Ok(Self::Replaced(place)),
+            _ if !manner.follows_links => {
+                Err(unfit(io::ErrorKind::InvalidInput, "it is a pipe or a device, and has to be a file"))
+            }
+            // Whoever reads what a shell hands over is there; for the reader of any other pipe a run could wait for ever.
+            kind if kind.is_fifo() && !regular::is_handed_over(path) && !regular::is_handed_over(&place) => {
+                Err(unfit(
+                    io::ErrorKind::InvalidInput,
+                    "it is a named pipe; /dev/stdout, or a file, can be written to",
+                ))
             }
             // /dev/null must never be renamed over, and /dev/stdout cannot be.
-            Ok(found) if !found.is_file() => Ok(Self::Special),
-            _ => follow_links(path).map(Self::Replaced).map_err(|source| WriteError::writing(path, source)),
+            _ => Ok(Self::Special),
         }
     }
 }
@@ -77,17 +123,19 @@ impl Sink {
     /// # Errors
     ///
     /// As [`check_target`].
-    pub(super) fn open(target: Target) -> Result<Self, WriteError> {
+    pub(super) fn open(target: Target, manner: Manner) -> Result<Self, WriteError> {
         let path = match target {
             Target::Stdout(stream) => return Ok(Self::Stream(stream)),
             Target::File(path) => path,
         };
-        match Destination::of(&path)? {
+        match Destination::of(&path, manner)? {
             Destination::Special => match OpenOptions::new().write(true).open(&path) {
                 Ok(file) => Ok(Self::Special { file, path }),
                 Err(source) => Err(WriteError::io("open", &path, source)),
             },
-            Destination::Replaced(place) => Ok(Self::Replacing { file: temporary_file(&place)?, place }),
+            Destination::Replaced(place) => {
+                Ok(Self::Replacing { file: temporary_file(&place, manner)?, place })
+            }
         }
     }
 
@@ -147,8 +195,9 @@ impl Write for Sink {
 
 /// Puts a file in the place of another, without waiting for the disk.
 pub(super) fn replace_unsynced(path: &Path, bytes: &[u8]) -> Result<(), WriteError> {
-    let place = follow_links(path).map_err(|source| WriteError::writing(path, source))?;
-    let mut file = temporary_file(&place)?;
+    let manner = Manner { follows_links: false, ..Manner::AS_NAMED };
+    let Destination::Replaced(place) = Destination::of(path, manner)? else { return Ok(()) };
+    let mut file = temporary_file(&place, manner)?;
     file.write_all(bytes).map_err(|source| WriteError::writing(path, source))?;
     file.persist(&place).map_err(|refused| WriteError::writing(path, refused.error))?;
     Ok(())
@@ -157,19 +206,21 @@ pub(super) fn replace_unsynced(path: &Path, bytes: &[u8]) -> Result<(), WriteErr
 /// A file beside `place`, by a name that tells whose it is: `.reviews.csv.k3Fq9a.part`. Removed when dropped.
 ///
 /// It has the permissions of the file it will replace, or else those of any new file, not a temporary file's.
-fn temporary_file(place: &Path) -> Result<NamedTempFile, WriteError> {
+fn temporary_file(place: &Path, manner: Manner) -> Result<NamedTempFile, WriteError> {
     let folder = folder_of(place);
     create_folder(folder).map_err(|source| WriteError::io("create the folder", folder, source))?;
     let refused = |source| WriteError::io("create a file beside", place, source);
     let file = tempfile::Builder::new()
         .prefix(&prefix_of(place))
         .suffix(SUFFIX)
-        .permissions(Permissions::from_mode(NEW_FILE_MODE))
+        .permissions(Permissions::from_mode(manner.mode))
         .tempfile_in(folder)
         .map_err(refused)?;
     // Where files cannot be locked, they are not cleared away either.
     let _ = file.as_file().lock();
-    if let Ok(replaced) = fs::metadata(place) {
+    if let Ok(replaced) = fs::symlink_metadata(place)
+        && replaced.is_file()
+    {
         // Where permissions cannot be set (CIFS, exFAT), they are the same for all files there.
         let _ = file.as_file().set_permissions(replaced.permissions());
     }
@@ -184,7 +235,8 @@ fn clear_away(place: &Path) {
         let name = path.file_name().unwrap_or_default().to_string_lossy();
         if name.starts_with(&prefix)
             && name.ends_with(SUFFIX)
-            && File::open(&path).is_ok_and(|file| file.try_lock().is_ok())
+            && regular::open_own(&path, OpenOptions::new().read(true))
+                .is_ok_and(|file| file.try_lock().is_ok())
         {
             // Whoever may not remove it can write beside it all the same.
             let _ = fs::remove_file(&path);
@@ -204,7 +256,11 @@ fn shortened_name(place: &Path) -> String {
 }
 
 /// The path that a write to `path` ends at, also when nothing is there yet.
-fn follow_links(path: &Path) -> io::Result<PathBuf> {
+///
+/// # Errors
+///
+/// When the links go round in a circle.
+pub fn follow_links(path: &Path) -> io::Result<PathBuf> {
     let mut path = path.to_path_buf();
     for _ in 0..MAX_LINKS {
         match fs::read_link(&path) {

@@ -24,7 +24,7 @@ use crate::row::{Item, Place};
 use crate::secrets::hide;
 
 pub use answer::ANSWER_COLUMNS;
-pub use atomic::check_target;
+pub use atomic::{Manner, check_own_target, check_target, follow_links as followed};
 pub use columns::{Layout, LayoutError, OutputSpec};
 
 use atomic::Sink;
@@ -69,7 +69,7 @@ impl Writer {
         if layout.is_open() && format != Format::Jsonl {
             return Err(WriteError::ColumnsUnknown { format });
         }
-        let sink = Sink::open(target)?;
+        let sink = Sink::open(target, Manner::AS_NAMED)?;
         let path = sink.path().to_path_buf();
         let compression = if format == Format::Parquet { Compression::Plain } else { compression };
         let output = Encoder::new(sink, compression).map_err(|source| WriteError::writing(&path, source))?;
@@ -115,8 +115,8 @@ impl Writer {
 /// # Errors
 ///
 /// When one of these steps fails; but for the last of them, the old file is still there.
-pub fn whole_file(path: &Path, bytes: &[u8]) -> Result<(), WriteError> {
-    let mut sink = Sink::open(Target::File(path.to_owned()))?;
+pub fn whole_file(path: &Path, bytes: &[u8], manner: Manner) -> Result<(), WriteError> {
+    let mut sink = Sink::open(Target::File(path.to_owned()), manner)?;
     let hidden = hide_in(bytes);
     let bytes = hidden.as_deref().unwrap_or(bytes);
     sink.write_all(bytes).map_err(|source| WriteError::writing(path, source))?;

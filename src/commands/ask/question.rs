@@ -1,6 +1,5 @@
 //! From the command line to one settled question.
 
-use std::fs;
 use std::io::{IsTerminal, Read, stdin};
 use std::path::Path;
 use std::time::Duration;
@@ -21,6 +20,7 @@ use crate::job::layers::Layers;
 use crate::job::problem::{Problem, Script};
 use crate::job::resolve::{DEFAULT_MODEL, Lookups, check_flags, resolve_question};
 use crate::job::{Asking, Transport};
+use crate::regular;
 use crate::render;
 use crate::render::body::message;
 use crate::request::ChatRequest;
@@ -180,7 +180,7 @@ fn from_standard_input(screen: &Screen) -> Result<String, Failure> {
 fn whole_body(argument: &str) -> Result<Map<String, Value>, Failure> {
     let script = match argument.strip_prefix('@') {
         Some(path) => {
-            let text = fs::read_to_string(path)
+            let text = regular::read_to_string(Path::new(path))
                 .map_err(|error| Failure::unreadable("request file", Path::new(path), &error))?;
             Script { name: path.into(), text: text.into() }
         }

@@ -57,6 +57,7 @@ pub(super) fn output(section: OutputSection, layers: &Layers) -> Result<Output, 
     let format = format_of(&path, layers)?;
     Ok(Output {
         path: PathBuf::from(path),
+        leads_to: None,
         format,
         names: names(&section.select, &section.rename, layers),
         select: section.select,

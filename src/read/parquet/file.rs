@@ -17,6 +17,7 @@ use crate::read::ReadError;
 use crate::read::bytes::ENCRYPTED_MAGIC;
 use crate::read::columns::{Header, refuse_twins};
 use crate::read::intervals;
+use crate::regular;
 use crate::row::{Column, ColumnKind};
 
 /// How many rows are decoded at a time, at most.
@@ -58,7 +59,7 @@ pub(super) fn open(file: &Arc<str>, path: &Path) -> Result<(Builder, Header), Re
 }
 
 fn builder(file: &Arc<str>, path: &Path, options: ArrowReaderOptions) -> Result<Builder, ReadError> {
-    let opened = File::open(path).map_err(|error| ReadError::unreadable(file, error))?;
+    let opened = regular::open(path).map_err(|error| ReadError::unreadable(file, error))?;
     if is_encrypted(&opened) {
         let reason = "is encrypted Parquet, which cannot be read; write it without encryption";
         return Err(ReadError::format(file, reason));

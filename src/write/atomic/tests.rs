@@ -12,7 +12,7 @@ fn folder() -> TempDir {
 }
 
 fn put(path: &Path, text: &str) -> Result<(), WriteError> {
-    let mut sink = Sink::open(Target::File(path.into()))?;
+    let mut sink = Sink::open(Target::File(path.into()), Manner::AS_NAMED)?;
     sink.write_all(text.as_bytes()).map_err(|source| WriteError::writing(path, source))?;
     sink.commit()
 }
@@ -83,7 +83,7 @@ fn a_target_that_cannot_be_written_is_known_ahead_and_leaves_nothing() {
 fn what_a_dead_program_left_is_cleared_away_and_what_a_living_one_writes_is_not() {
     let folder = folder();
     let path = folder.path().join("out");
-    let living = temporary_file(&path).expect("a file");
+    let living = temporary_file(&path, Manner::AS_NAMED).expect("a file");
     for name in [".out.dead01.part", ".other.dead01.part", ".out.dead01.txt"] {
         fs::write(folder.path().join(name), "half").expect("a file");
     }
@@ -108,7 +108,7 @@ fn a_reader_that_went_away_is_an_error_of_its_own() {
     let mut child = Command::new("true").stdin(std::process::Stdio::piped()).spawn().expect("a process");
     let pipe = child.stdin.take().expect("its standard input");
     child.wait().expect("it has ended");
-    let mut sink = Sink::open(Target::Stdout(Box::new(pipe))).expect("a sink");
+    let mut sink = Sink::open(Target::Stdout(Box::new(pipe)), Manner::AS_NAMED).expect("a sink");
     let source = sink.write_all(b"anybody there?").expect_err("nobody");
     assert!(matches!(WriteError::writing(sink.path(), source), WriteError::BrokenPipe));
 }

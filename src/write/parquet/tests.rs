@@ -97,7 +97,11 @@ fn columns_of_text_and_json_get_the_types_of_their_kinds() {
 fn a_value_that_is_not_of_its_columns_kind_is_named_by_row_and_column() {
     let columns = [Column { name: "n".into(), kind: ColumnKind::Json(JsonKind::Integer) }];
     let folder = TempDir::new().expect("a folder");
-    let sink = super::super::Sink::open(Target::File(folder.path().join("out"))).expect("a sink");
+    let sink = super::super::Sink::open(
+        Target::File(folder.path().join("out")),
+        super::super::atomic::Manner::AS_NAMED,
+    )
+    .expect("a sink");
     let output = Encoder::new(sink, crate::format::Compression::Plain).expect("an encoder");
     let mut writer = ParquetWriter::new(output, layout(&columns)).expect("a writer");
     let error = writer.write(&line(4, r#"{"n": "seven"}"#), &answered("A")).expect_err("not a number");

@@ -9,6 +9,7 @@ mod damage;
 mod disk;
 mod environment;
 mod everybody;
+mod hostile;
 mod house;
 mod identity;
 mod killed;
