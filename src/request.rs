@@ -14,6 +14,8 @@ pub struct ChatRequest {
     pub fingerprint: Fingerprint,
     /// What it is expected to use.
     pub estimate: Estimate,
+    /// What it has the model read beyond its text.
+    pub media: Media,
     /// What it has in common with other requests of the job: all but its turns and its numbers.
     pub shape: Shape,
     /// Whether the answer is to come as a stream.
@@ -50,6 +52,7 @@ impl ChatRequest {
             body,
             fingerprint,
             estimate: Estimate::default(),
+            media: Media::default(),
             shape: Shape::default(),
             stream: false,
             thinks: false,
@@ -96,6 +99,17 @@ pub struct Estimate {
     pub max_completion_tokens: u64,
     /// Whether that is a guess, because neither the request nor what is known of the model bounds the answer.
     pub unbounded: bool,
+}
+
+/// What a request has the model read that is no text of its own.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Media {
+    /// The bytes that it takes in the body.
+    pub bytes: u64,
+    /// The most tokens that are made of it, as far as that is known.
+    pub tokens: u64,
+    /// Something in it of which nobody knows how many tokens are made, in words.
+    pub unknown: Option<&'static str>,
 }
 
 impl Estimate {

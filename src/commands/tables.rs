@@ -119,6 +119,7 @@ fn facts(name: &str, found: &Found<'_>) -> Facts {
         price: price.map(Arc::new),
         max_input_tokens: found.model.longest_input(false),
         max_input_tokens_thinking: found.model.longest_input(true),
+        max_image_tokens: found.model.max_image,
         max_output_tokens: found.model.max_output,
         output_includes_thinking: found.model.output_includes_thinking == Some(true),
         max_thinking_tokens: found.model.max_thinking,

@@ -126,10 +126,12 @@ impl<E: Endpoint, L: Ledger> Pass<'_, '_, E, L> {
         }
     }
 
-    /// The most that a request can use, and cost. No tokenizer makes more tokens than there are bytes.
+    /// The most that a request can use, and cost. No tokenizer makes more tokens of a text than it has bytes; what is no text
+    /// has a bound of its own.
     fn worst_of(&self, request: &ChatRequest) -> (Estimate, Reserve) {
         let worst = self.dispatcher.pace.worst(&request.estimate);
-        let prompt_tokens = worst.prompt_tokens.max(request.body.len() as u64);
+        let text = (request.body.len() as u64).saturating_sub(request.media.bytes);
+        let prompt_tokens = worst.prompt_tokens.max(text.saturating_add(request.media.tokens));
         let worst = Estimate { prompt_tokens, ..worst };
         (worst, worst_of(request, &worst))
     }

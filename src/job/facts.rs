@@ -21,6 +21,8 @@ pub struct Facts {
     pub max_input_tokens: Option<u64>,
     /// The longest input of a request that thinks, in tokens.
     pub max_input_tokens_thinking: Option<u64>,
+    /// The most tokens that are made of one image.
+    pub max_image_tokens: Option<u64>,
     /// The longest answer in tokens; thoughts count with `output_includes_thinking` only.
     pub max_output_tokens: Option<u64>,
     /// Whether `max_tokens` bounds thoughts and answer together, and not the answer alone.

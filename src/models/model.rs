@@ -32,6 +32,9 @@ pub struct Model {
     /// Longest input in tokens for a request that thinks, where it differs.
     #[serde(deserialize_with = "tokens")]
     pub max_input_thinking: Option<u64>,
+    /// The most tokens that are made of one image.
+    #[serde(deserialize_with = "tokens")]
+    pub max_image: Option<u64>,
     /// Longest answer in tokens, thoughts not counted unless `output_includes_thinking`; the default of `max_tokens`.
     #[serde(deserialize_with = "tokens")]
     pub max_output: Option<u64>,
@@ -150,6 +153,7 @@ impl Model {
             context,
             max_input,
             max_input_thinking,
+            max_image,
             max_output,
             output_includes_thinking,
             max_thinking,
@@ -172,6 +176,7 @@ impl Model {
         self.context = context.or(self.context);
         self.max_input = max_input.or(self.max_input);
         self.max_input_thinking = max_input_thinking.or(self.max_input_thinking);
+        self.max_image = max_image.or(self.max_image);
         self.max_output = max_output.or(self.max_output);
         self.output_includes_thinking = output_includes_thinking.or(self.output_includes_thinking);
         self.max_thinking = max_thinking.or(self.max_thinking);

@@ -87,6 +87,7 @@ pub fn prepare(opened: &Opened, item: &Item) -> (RowKey, Result<ChatRequest, Box
     // What may be sent now says nothing of what the row is: its answer stays its own under another limit.
     let rendered = rendered.and_then(|request| fits_token_limit(opened, request).map_err(Box::new));
     let rendered = rendered.and_then(|request| has_a_price(opened, request).map_err(Box::new));
+    let rendered = rendered.and_then(|request| has_a_bound(opened, request).map_err(Box::new));
     (RowKey { position: item.position(), id, fingerprint }, rendered)
 }
 
@@ -128,6 +129,24 @@ fn has_a_price(opened: &Opened, request: ChatRequest) -> Result<ChatRequest, Pro
     let problem =
         Problem::new(format!("a cap on cost needs a price, and that of {model} is not known{length}"));
     Err(problem.help("give it under [price] or in a model table of your own, or take `max_cost` out"))
+}
+
+/// No cap can be kept for a request that has the model read something of which nobody knows how much that is.
+fn has_a_bound(opened: &Opened, request: ChatRequest) -> Result<ChatRequest, Problem> {
+    let caps = &opened.job.caps;
+    let (Some(what), true) = (request.media.unknown, caps.cost.is_some() || caps.total_tokens.is_some())
+    else {
+        return Ok(request);
+    };
+    let body: serde_json::Value = serde_json::from_slice(&request.body).unwrap_or_default();
+    let model = body.get("model").and_then(serde_json::Value::as_str).unwrap_or_default();
+    let problem = Problem::new(format!(
+        "a cap needs to know how many tokens {model} can make of {what}, and that is not known"
+    ));
+    Err(problem.help(
+        "give the model its longest input, `max_input`, in a model table of your own (and `max_image` of one image), or take \
+         the caps out",
+    ))
 }
 
 /// What the first rows of the input ask, each request once; as far as they can be read.

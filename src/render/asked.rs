@@ -5,7 +5,7 @@ use std::sync::Arc;
 use serde_json::{Map, Value};
 
 use super::check::TextRules;
-use super::{check, estimate, fingerprint, shape};
+use super::{check, estimate, fingerprint, media, shape};
 use crate::job::facts::{Facts, Thinking, asked_to_think};
 use crate::job::price::Price;
 use crate::job::problem::Problem;
@@ -70,6 +70,7 @@ impl Asked {
         };
         let request = ChatRequest {
             estimate: estimate::of(body, facts, thinks),
+            media: media::of(body, facts),
             shape: shape::of(body, stream),
             stream,
             thinks,
@@ -80,7 +81,8 @@ impl Asked {
             unavailable: facts.unavailable.clone(),
             ..ChatRequest::of_body(Vec::new(), Fingerprint::default())
         };
-        Ok(Common { request, text_rules })
+        let model = body.get("model").and_then(Value::as_str).map(str::to_owned);
+        Ok(Common { request, text_rules, model, facts: facts.clone() })
     }
 }
 
@@ -91,6 +93,8 @@ pub(super) struct Common {
     request: ChatRequest,
     /// What the texts have to keep to.
     pub(super) text_rules: TextRules,
+    model: Option<String>,
+    facts: Facts,
 }
 
 impl Common {
@@ -108,7 +112,8 @@ impl Common {
     /// The one of them whose body is written already, and has about so many tokens to read.
     pub(super) fn request(&self, body: Vec<u8>, fingerprint: Fingerprint, prompt_tokens: f64) -> ChatRequest {
         let estimate = Estimate { prompt_tokens: prompt_tokens.ceil() as u64, ..self.request.estimate };
-        ChatRequest { body, fingerprint, estimate, ..self.request.clone() }
+        let media = media::with_files(self.request.media, self.model.as_deref(), &body, &self.facts);
+        ChatRequest { body, fingerprint, estimate, media, ..self.request.clone() }
     }
 }
 

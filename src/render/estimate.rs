@@ -2,6 +2,7 @@
 
 use serde_json::{Map, Value};
 
+use super::media;
 use crate::job::facts::Facts;
 use crate::request::Estimate;
 
@@ -15,6 +16,9 @@ const UNKNOWN_MAX_THINKING_TOKENS: u64 = 32_768;
 /// Tokens that wrap each turn, and the whole conversation, in Qwen's chat format.
 const TOKENS_PER_TURN: u64 = 5;
 
+/// About the tokens of a picture.
+const TOKENS_OF_MEDIA: f64 = 1_000.0;
+
 /// Guesses the tokens of a request. The guess is rough by design: a job calibrates it on its own answers.
 pub fn of(body: &Map<String, Value>, facts: &Facts, thinks: bool) -> Estimate {
     let (max_completion_tokens, unbounded) = max_completion(body, facts, thinks);
@@ -24,13 +28,20 @@ pub fn of(body: &Map<String, Value>, facts: &Facts, thinks: bool) -> Estimate {
 /// About the tokens of a body's turns, and of what else the model reads.
 pub(super) fn prompt(body: &Map<String, Value>) -> f64 {
     let turns = body.get("messages").and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
-    let text: f64 = turns.iter().map(tokens).sum();
+    let text: f64 = turns.iter().map(of_turn).sum();
     let rest: f64 = ["tools", "translation_options", "response_format"]
         .iter()
         .filter_map(|key| body.get(*key))
         .map(tokens)
         .sum();
     text + rest + (TOKENS_PER_TURN * turns.len() as u64) as f64
+}
+
+/// About the tokens of a turn. What is no text in it is a picture, mostly, whose bytes say nothing of it.
+fn of_turn(turn: &Value) -> f64 {
+    let Some(parts) = turn.get("content").and_then(Value::as_array) else { return tokens(turn) };
+    let media = parts.iter().filter(|part| media::kind(part).is_some());
+    media.map(|part| TOKENS_OF_MEDIA - tokens(part)).sum::<f64>() + tokens(turn)
 }
 
 /// The most tokens of all answers to a request, and whether that is a guess: nothing bounds them.

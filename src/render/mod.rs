@@ -6,6 +6,7 @@ pub mod check;
 pub mod estimate;
 pub mod fingerprint;
 pub mod glossary;
+mod media;
 mod mould;
 mod shape;
 pub mod template;

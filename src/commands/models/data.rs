@@ -66,6 +66,7 @@ fn model(tables: &Tables, name: &str, found: &Found<'_>) -> Value {
         "context": model.context,
         "max_input": model.max_input,
         "max_input_thinking": model.max_input_thinking,
+        "max_image": model.max_image,
         "max_output": model.max_output,
         "output_includes_thinking": model.output_includes_thinking,
         "max_thinking": model.max_thinking,

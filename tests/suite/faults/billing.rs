@@ -269,3 +269,47 @@ fn a_journal_whose_sums_were_changed_is_refused() {
         }
     });
 }
+
+#[test]
+fn images_count_at_the_most_that_the_model_makes_of_one_and_are_refused_where_nobody_knows() {
+    scenario("billing::images", || {
+        // Twenty small images, then sixty large ones, of nearly the same bytes.
+        let till = Till::open(|body, _| {
+            let is_large = body.to_string().contains("large");
+            honest(if is_large { 16_000 } else { 80 }, 10)
+        });
+        let image = |number: usize| {
+            let url =
+                format!("https://example.com/{}-{number}.png", if number < 20 { "small" } else { "large" });
+            let parts = json!([{ "type": "image_url", "image_url": { "url": url } }, { "type": "text", "text": "?" }]);
+            format!("{}\n", json!({ "messages": [{ "role": "user", "content": parts }] }))
+        };
+        let with_images = |model: &str| {
+            let scene = scene_of(&till, model, "request.max_tokens = 100\nlimits.max_cost = 200.0\n");
+            scene.write("in.jsonl", (0..80).map(image).collect::<String>());
+            let job = scene.read("job.toml");
+            let job: Vec<&str> = job.lines().filter(|line| !line.starts_with("prompt.user")).collect();
+            scene.write("job.toml", job.join("\n") + "\n");
+            scene
+        };
+        let scene = with_images("qwen3-vl-plus");
+        scene.run(&["run", "job.toml"]).expect_code(5);
+        scene.run(&["run", "job.toml"]).expect_code(5);
+        assert!(
+            till.requests() > 25 && till.cost() <= 200.0,
+            "{} requests, {}",
+            till.requests(),
+            till.cost()
+        );
+
+        let sent = till.requests();
+        let scene = with_images("nobody-knows");
+        let said = scene.run(&["run", "job.toml"]).expect_code(1);
+        said.says("how many tokens nobody-knows can make of an image").says("`max_image`");
+        assert_eq!(till.requests(), sent, "nothing was sent");
+        // A table of the user's own says it.
+        scene.write("models.toml", "[models.nobody-knows]\nmax_image = 16_386\n");
+        scene.run(&["run", "job.toml"]).expect_code(5);
+        assert!(till.requests() > sent);
+    });
+}
