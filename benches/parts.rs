@@ -137,7 +137,7 @@ fn verdicts(criterion: &mut Criterion) {
     let body = serde_json::to_vec(&reply).expect("JSON");
     let headers = reqwest::header::HeaderMap::new();
     criterion.bench_function("verdict", |bencher| {
-        bencher.iter(|| verdict::judge(reqwest::StatusCode::OK, &headers, &body, SystemTime::UNIX_EPOCH));
+        bencher.iter(|| verdict::judge(reqwest::StatusCode::OK, &headers, &body, SystemTime::UNIX_EPOCH, 1));
     });
 }
 

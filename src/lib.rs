@@ -22,9 +22,10 @@ pub mod tally;
 pub mod text;
 pub mod toolbox;
 
-// Where tests let a run die, what outlives a power cut, and what is a file.
+// Where tests let a run die, what outlives a power cut, what is a file, and how long is waited.
 pub mod durable;
 pub mod failpoint;
+pub mod patience;
 pub mod regular;
 
 // Stages: each knows the nouns, none knows another.

@@ -27,6 +27,9 @@ pub struct Answer {
     /// Whether fanfold's simulator gave it, and no service.
     #[serde(default)]
     pub simulated: bool,
+    /// Whether there are more choices in it than were asked for, or fewer. Not kept.
+    #[serde(default)]
+    pub miscounted: bool,
 }
 
 /// Tokens used by one request, as the service counted them. What it did not say is absent, and never 0.

@@ -135,12 +135,31 @@ impl Secrets {
 
     /// An answer without the secrets.
     pub fn out_of_answer(&self, answer: Answer) -> Answer {
-        let Answer { response, reasoning, tool_calls, finish_reason, usage, model, request_id, simulated } =
-            answer;
+        let Answer {
+            response,
+            reasoning,
+            tool_calls,
+            finish_reason,
+            usage,
+            model,
+            request_id,
+            simulated,
+            miscounted,
+        } = answer;
         let [response, reasoning, tool_calls, finish_reason, model, request_id] =
             [response, reasoning, tool_calls, finish_reason, model, request_id]
                 .map(|text| text.map(|text| self.hide(&text).unwrap_or(text)));
-        Answer { response, reasoning, tool_calls, finish_reason, usage, model, request_id, simulated }
+        Answer {
+            response,
+            reasoning,
+            tool_calls,
+            finish_reason,
+            usage,
+            model,
+            request_id,
+            simulated,
+            miscounted,
+        }
     }
 
     /// A fault without the secrets.

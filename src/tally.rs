@@ -44,6 +44,8 @@ pub struct Snapshot {
     pub follow_ups: FollowUps,
     /// Answers that ended because of `max_tokens`.
     pub cut_by_length: u64,
+    /// Answers with more choices than were asked for, or fewer.
+    pub miscounted: u64,
     /// Answers of which the service did not say what they used.
     pub uncounted: u64,
     /// What stays set aside for requests of this run, because nobody knows what they used.
@@ -130,6 +132,7 @@ impl Snapshot {
             faults: self.faults + earlier.faults,
             follow_ups: self.follow_ups.plus(earlier.follow_ups),
             cut_by_length: self.cut_by_length + earlier.cut_by_length,
+            miscounted: self.miscounted + earlier.miscounted,
             uncounted: self.uncounted + earlier.uncounted,
             reserved: self.reserved.plus(earlier.reserved),
             usage: self.usage.plus(earlier.usage),
@@ -216,6 +219,7 @@ impl Tally {
                 self.now.ok += 1;
                 self.now.answered += 1;
                 self.now.cut_by_length += u64::from(answer.finish_reason.as_deref() == Some("length"));
+                self.now.miscounted += u64::from(answer.miscounted);
                 answer.usage
             }
             Ending::GoesOn(step) => {

@@ -19,6 +19,7 @@ use crate::conversation::calls::ToolCall;
 use crate::job::answer::Tool;
 use crate::job::units;
 use crate::outcome::{Fault, FaultKind};
+use crate::patience::within;
 use crate::secrets;
 use crate::toolbox::Toolbox;
 use kin::Mark;
@@ -56,10 +57,12 @@ impl Commands {
         // Nobody closes the semaphore.
         let _place = self.places.acquire().await;
         let group = self.start(tool)?;
-        match tokio::time::timeout(tool.timeout, group.exchange(call.arguments.as_bytes())).await {
-            Ok(Ok(output)) => output.result(tool),
-            Ok(Err(error)) => Err(failed("tool_failed", format!("the command of `{}`: {error}", tool.name))),
-            Err(_) => {
+        match within(tool.timeout, group.exchange(call.arguments.as_bytes())).await {
+            Some(Ok(output)) => output.result(tool),
+            Some(Err(error)) => {
+                Err(failed("tool_failed", format!("the command of `{}`: {error}", tool.name)))
+            }
+            None => {
                 let time = units::shown(tool.timeout);
                 let message = format!("the command of `{}` gave no result within {time}", tool.name);
                 Err(failed("tool_timeout", message))

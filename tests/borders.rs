@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-const NOUNS: [&str; 23] = [
+const NOUNS: [&str; 24] = [
     "conversation",
     "digits",
     "near_json",
@@ -21,6 +21,8 @@ const NOUNS: [&str; 23] = [
     "job",
     "note",
     "outcome",
+    // A clock, and nothing else: how long somebody waits.
+    "patience",
     // As "durable".
     "regular",
     "request",

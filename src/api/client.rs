@@ -21,6 +21,7 @@ use crate::endpoint::Endpoint;
 use crate::job::headers::looks_secret;
 use crate::job::{KeySource, Model, Retry, units};
 use crate::outcome::{Fault, FaultKind, Reply};
+use crate::patience;
 use crate::request::ChatRequest;
 use crate::secrets;
 
@@ -195,7 +196,7 @@ impl HttpEndpoint {
             taken.map_err(|trouble| judge_trouble(status, headers, trouble, SystemTime::now()))?;
             return judge_stream(status, headers, incoming, None);
         }
-        judge(status, headers, &body, SystemTime::now())
+        judge(status, headers, &body, SystemTime::now(), stream::choices_asked_for(&request.body))
     }
 
     /// Reads an answer that comes piece by piece.
@@ -279,7 +280,7 @@ fn comes_as_events(headers: &HeaderMap) -> bool {
 /// Waits for the next thing to come, so long at most.
 async fn within<T>(limit: Option<Duration>, coming: impl Future<Output = T>) -> Result<T, Fault> {
     let Some(limit) = limit else { return Ok(coming.await) };
-    tokio::time::timeout(limit, coming).await.map_err(|_| {
+    patience::within(limit, coming).await.ok_or_else(|| {
         let message = format!("nothing came for {}", units::shown(limit));
         Fault::new(FaultKind::Passing, "idle_timeout", message)
     })

@@ -23,7 +23,7 @@ pub struct Heard {
 /// Judges a reply that came whole, at a moment in seconds since 1970.
 pub fn reply(status: u16, headers: &[(&str, &[u8])], body: &[u8], seconds: u64) -> Reply {
     let status = StatusCode::from_u16(status).unwrap_or(StatusCode::OK);
-    judge(status, &map(headers), body, moment(seconds))
+    judge(status, &map(headers), body, moment(seconds), 0)
 }
 
 /// Reads a stream that comes in these pieces, as the client does.

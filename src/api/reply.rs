@@ -29,6 +29,9 @@ pub(super) struct Completion {
     pub(super) usage: Option<WireUsage>,
     #[serde(default, deserialize_with = "loose::text")]
     pub(super) system_fingerprint: Option<String>,
+    /// How many choices were asked for; 0 where nobody says.
+    #[serde(skip)]
+    pub(super) asked: usize,
     #[serde(default, deserialize_with = "loose::filled")]
     error: bool,
     code: Option<IgnoredAny>,
@@ -188,9 +191,12 @@ impl Completion {
             answer.tool_calls = answer.tool_calls.or_else(|| calls.map(|calls| array(&calls)));
         }
         let empty = texts.iter().all(|text| text.trim().is_empty());
-        answer.response = match texts.len() {
-            0 => None,
-            1 => texts.pop().filter(|text| !text.is_empty()),
+        answer.miscounted = self.asked > 0 && texts.len() != self.asked;
+        // What was asked for says whether it is a text or a list of them, not what came.
+        answer.response = match (self.asked, texts.len()) {
+            (_, 0) => None,
+            (0 | 1, 1) => texts.pop().filter(|text| !text.is_empty()),
+            (1, _) => texts.into_iter().find(|text| !text.trim().is_empty()),
             _ => serde_json::to_string(&texts).ok(),
         };
         let lack = match (broken, refusal) {

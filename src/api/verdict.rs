@@ -29,9 +29,9 @@ fn by_status(status: u16) -> FaultKind {
     }
 }
 
-/// Judges a reply that arrived whole.
-pub fn judge(status: StatusCode, headers: &HeaderMap, body: &[u8], now: SystemTime) -> Reply {
-    let reply = judge_whole(status, headers, body, now);
+/// Judges a reply that arrived whole, to a request that asked for so many choices; 0 where nobody says.
+pub fn judge(status: StatusCode, headers: &HeaderMap, body: &[u8], now: SystemTime, asked: usize) -> Reply {
+    let reply = judge_whole(status, headers, body, now, asked);
     // A success that is no answer and not a 200 is told with its status: 202 is a promise of one, 204 is none on purpose.
     reply.map_err(|fault| match status.is_success() && status != StatusCode::OK {
         true => {
@@ -42,15 +42,16 @@ pub fn judge(status: StatusCode, headers: &HeaderMap, body: &[u8], now: SystemTi
     })
 }
 
-fn judge_whole(status: StatusCode, headers: &HeaderMap, body: &[u8], now: SystemTime) -> Reply {
+fn judge_whole(status: StatusCode, headers: &HeaderMap, body: &[u8], now: SystemTime, asked: usize) -> Reply {
     let request_id = header(headers, "x-request-id");
     if !status.is_success() {
         return Err(refused(status, headers, body, now, request_id));
     }
-    let completion: Completion = match read(body) {
+    let mut completion: Completion = match read(body) {
         Ok(completion) => completion,
         Err(error) => return Err(unreadable(headers, body, &error, request_id)),
     };
+    completion.asked = asked;
     if completion.is_error() {
         return Err(refused(status, headers, body, now, request_id));
     }

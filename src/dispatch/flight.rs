@@ -10,6 +10,7 @@ use crate::endpoint::Endpoint;
 use crate::job::Retry;
 use crate::job::units;
 use crate::outcome::{Fault, FaultKind, Reply};
+use crate::patience::within;
 use crate::request::Estimate;
 use crate::reserve::Reserve;
 
@@ -37,9 +38,9 @@ impl Flight {
     pub(super) async fn fly<E: Endpoint>(self, endpoint: &E, work: Work, retry: Retry) -> Finished {
         let sent_at = Instant::now();
         let timeout = if work.request.stream { retry.stream_timeout } else { retry.timeout };
-        let reply = match tokio::time::timeout(timeout, endpoint.send(&work.request)).await {
-            Ok(reply) => reply,
-            Err(_) => {
+        let reply = match within(timeout, endpoint.send(&work.request)).await {
+            Some(reply) => reply,
+            None => {
                 let late = format!("no answer within {}", units::shown(timeout));
                 Err(Fault::new(FaultKind::Passing, "timeout", late))
             }

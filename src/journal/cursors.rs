@@ -245,6 +245,7 @@ fn result(row: &rusqlite::Row<'_>) -> rusqlite::Result<Found> {
         model: row.get(13)?,
         request_id: row.get(14)?,
         simulated: row.get(23)?,
+        miscounted: false,
     };
     let attempts: u32 = row.get(2)?;
     let result = RowResult {

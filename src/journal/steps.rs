@@ -173,6 +173,7 @@ fn step(row: &rusqlite::Row<'_>) -> rusqlite::Result<Option<Step>> {
         model: row.get(6)?,
         request_id: row.get(7)?,
         simulated: row.get(14)?,
+        miscounted: false,
     };
     let results = results.and_then(|text| serde_json::from_str(&text).ok()).unwrap_or_default();
     Ok(Some(Step { answer, asks, results }))

@@ -199,7 +199,8 @@ impl Incoming {
 
     /// What came, as a whole reply would hold it.
     pub(super) fn into_completion(self) -> Completion {
-        let Self { mut whole, mut choices, .. } = self;
+        let Self { mut whole, mut choices, asked, .. } = self;
+        whole.asked = asked;
         choices.sort_by_key(|part| part.index);
         whole.choices = Some(choices.into_iter().map(Part::into_choice).collect());
         whole
@@ -401,6 +402,13 @@ fn known_of(request: &[u8]) -> (bool, usize) {
     let name = model.rsplit('/').next().unwrap_or_default().to_ascii_lowercase();
     let repeats = ["qwen-mt-plus", "qwen-mt-turbo"].iter().any(|family| name.starts_with(family));
     (repeats, usize::try_from(n.unwrap_or(1)).unwrap_or(1).max(1))
+}
+
+/// How many choices a request asks for.
+pub(super) fn choices_asked_for(request: &[u8]) -> usize {
+    // Hardly any request says so, and it may be long.
+    let names_them = request.windows(3).any(|window| window == b"\"n\"");
+    if names_them { known_of(request).1 } else { 1 }
 }
 
 /// The body as it asks for a stream: the fields of transport are put in at its end, and nothing else changes.

@@ -35,7 +35,13 @@ const RECORDED: [Recorded; 6] =
 
 impl Recorded {
     fn answer(&self) -> Answer {
-        judge(StatusCode::OK, &HeaderMap::new(), self.whole.as_bytes(), SystemTime::now()).expect("an answer")
+        let whole = self.whole.as_bytes();
+        judge(StatusCode::OK, &HeaderMap::new(), whole, SystemTime::now(), self.asked()).expect("an answer")
+    }
+
+    /// The choices that were asked for.
+    fn asked(&self) -> usize {
+        if self.name == "several" { 2 } else { 1 }
     }
 
     /// The stream with other line ends.
@@ -45,7 +51,7 @@ impl Recorded {
 
     fn request(&self) -> Vec<u8> {
         let model = self.answer().model.expect("a model");
-        serde_json::json!({"model": model, "messages": []}).to_string().into_bytes()
+        serde_json::json!({"model": model, "messages": [], "n": self.asked()}).to_string().into_bytes()
     }
 }
 
@@ -181,7 +187,7 @@ proptest! {
         let whole = serde_json::json!({"model": model, "choices": [{"finish_reason": "stop", "message":
             {"content": content.concat(), "reasoning_content": reasoning.concat()}}]});
         let request = serde_json::json!({"model": model}).to_string();
-        let expected = judge(StatusCode::OK, &HeaderMap::new(), whole.to_string().as_bytes(), SystemTime::now());
+        let expected = judge(StatusCode::OK, &HeaderMap::new(), whole.to_string().as_bytes(), SystemTime::now(), 0);
         let (reply, _, seen) = read(request.as_bytes(), stream.as_bytes().chunks(width), &HeaderMap::new());
         match (reply, expected) {
             (Ok(answer), Ok(expected)) => {

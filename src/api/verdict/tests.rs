@@ -18,7 +18,7 @@ fn throttling_for_tokens_is_told_from_throttling_for_requests() {
 }
 
 fn said(status: u16, body: &str) -> Fault {
-    judge(StatusCode::from_u16(status).unwrap(), &HeaderMap::new(), body.as_bytes(), SystemTime::now())
+    judge(StatusCode::from_u16(status).unwrap(), &HeaderMap::new(), body.as_bytes(), SystemTime::now(), 0)
         .expect_err("a fault")
 }
 
@@ -61,7 +61,7 @@ fn an_error_that_comes_as_an_event_with_another_error_inside_is_judged_by_the_in
 fn with_header(name: &'static str, value: &str, status: u16, body: &str) -> Reply {
     let mut headers = HeaderMap::new();
     headers.insert(name, value.parse().unwrap());
-    judge(StatusCode::from_u16(status).unwrap(), &headers, body.as_bytes(), SystemTime::now())
+    judge(StatusCode::from_u16(status).unwrap(), &headers, body.as_bytes(), SystemTime::now(), 0)
 }
 
 #[test]
@@ -86,7 +86,7 @@ fn completion(message: Value, finish_reason: Value) -> String {
 }
 
 fn answered(body: &str) -> Reply {
-    judge(StatusCode::OK, &HeaderMap::new(), body.as_bytes(), SystemTime::now())
+    judge(StatusCode::OK, &HeaderMap::new(), body.as_bytes(), SystemTime::now(), 0)
 }
 
 /// A reply with the headers that DashScope alone sets.

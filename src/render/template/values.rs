@@ -41,6 +41,8 @@ fn within(value: &minijinja::Value, depth: usize) -> Option<Value> {
         ValueKind::Number => match (i64::try_from(value.clone()), u64::try_from(value.clone())) {
             (Ok(number), _) if value.is_integer() => Value::from(number),
             (_, Ok(number)) if value.is_integer() => Value::from(number),
+            // As a row has it.
+            _ if value.is_integer() => Value::from(value.to_string()),
             _ => Value::Number(serde_json::Number::from_f64(f64::try_from(value.clone()).ok()?)?),
         },
         ValueKind::String => Value::from(value.as_str()?),

@@ -115,6 +115,7 @@ pub(in crate::write) fn answered(response: &str) -> RowResult {
             model: Some("qwen-plus".into()),
             request_id: Some("r-1".into()),
             simulated: false,
+            miscounted: false,
         }),
         cost: Some(0.25),
         attempts: Some(2),

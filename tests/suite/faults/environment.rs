@@ -176,6 +176,25 @@ fn a_run_that_is_suspended_goes_on_without_a_burst() {
 }
 
 #[test]
+fn what_was_answered_while_a_run_was_suspended_past_its_time_limit_is_read_and_not_bought_again() {
+    scenario("environment::suspended_past_the_time_limit", || {
+        for limits in
+            ["retry.timeout = \"1s\"\n", "retry.idle_timeout = \"1s\"\nmodel.transport = \"stream\"\n"]
+        {
+            let mut scene = slow_scene(40, "fixed:600ms", &format!("limits.concurrency = 40\n{limits}"));
+            let child = scene.start(&["run", "job.toml"]);
+            scene.wait_for_requests(40);
+            signal(&child, Signal::TSTP);
+            signal(&child, Signal::STOP);
+            std::thread::sleep(Duration::from_millis(2_500));
+            signal(&child, Signal::CONT);
+            scene.end(child).expect_code(0);
+            assert_eq!(scene.witness().len(), 40, "{limits}");
+        }
+    });
+}
+
+#[test]
 fn a_supervisor_that_starts_it_again_and_again_makes_no_burst_and_the_job_ends() {
     scenario("environment::a_crash_loop", || {
         let script = "[[fault]]\ncontains = \"of row 7.\"\nstatus = 500\n\

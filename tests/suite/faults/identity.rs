@@ -5,9 +5,9 @@ use std::io::Write;
 use std::time::Duration;
 
 use fanfold::simulator::Settings;
-use serde_json::json;
+use serde_json::{Value, json};
 
-use super::house::House;
+use super::house::{House, choice};
 use super::relay::{Act, Relay};
 use super::scenario;
 use crate::harness::{Finished, Scene, lines, row, rows, text};
@@ -242,6 +242,75 @@ fn a_glossary_and_a_schema_that_are_rewritten_while_rows_are_sent_are_those_of_t
             assert_eq!((word(old), word(new)), (40, 0), "a run is made of what it began with");
             scene.run(&["run", "job.toml"]).expect_code(0).says("changed 40");
             assert_eq!((word(old), word(new)), (40, 40));
+        }
+    });
+}
+
+#[test]
+fn rows_that_differ_in_a_late_digit_ask_otherwise() {
+    scenario("identity::late_digits", || {
+        let numbers = [
+            "12345678901234567890123",
+            "12345678901234567890124",
+            "-0.12345678901234567890123",
+            "-0.12345678901234567890124",
+            "1234567890123456789.1e3",
+            "1234567890123456789.2e3",
+        ];
+        for prompt in ["{{ n }}", "{{ n.deep[0] }}", "{{ row }}", "{{ n | tojson }}"] {
+            let mut scene = Scene::new();
+            scene.job("in.jsonl", "out.jsonl", "input.duplicates = \"share\"\n");
+            let row = |number: &&str| match prompt.contains("deep") {
+                true => format!("{{\"n\":{{\"deep\":[{number}]}}}}\n"),
+                false => format!("{{\"n\":{number}}}\n"),
+            };
+            scene.write("in.jsonl", numbers.iter().map(row).collect::<String>());
+            let prompt = format!("prompt.user={prompt}");
+            scene.judge.texts = None;
+            scene.run(&["run", "job.toml", "--set", &prompt]).expect_code(0);
+            let bodies: Vec<String> = scene.witness().iter().map(|line| line["body"].to_string()).collect();
+            for number in numbers {
+                assert!(bodies.iter().any(|body| body.contains(number)), "{prompt}: {number}: {bodies:?}");
+            }
+        }
+        // What a template made of a number is one, too.
+        let mut scene = Scene::new();
+        scene.job(
+            "in.jsonl",
+            "out.jsonl",
+            "input.duplicates = \"share\"\nrequest.metadata.n = \"{{ n | int }}\"\n",
+        );
+        let row = |number: &&str| format!("{{\"text\":\"same\",\"n\":{number}}}\n");
+        scene.write("in.jsonl", numbers[..2].iter().map(row).collect::<String>());
+        scene.judge.texts = None;
+        scene.run(&["run", "job.toml"]).expect_code(0);
+        assert_eq!(scene.witness_count(), 2);
+    });
+}
+
+#[test]
+fn what_was_asked_for_says_whether_a_response_is_a_text_or_an_array_of_them() {
+    scenario("identity::more_or_fewer_choices", || {
+        let told = "2 answers came with more or fewer choices than `n` asks for";
+        for (asks, comes, expected) in [
+            (3, 1, json!(["c0"])),
+            (3, 2, json!(["c0", "c1"])),
+            (1, 3, json!("c0")),
+            (3, 3, json!(["c0", "c1", "c2"])),
+        ] {
+            let house =
+                House::with(move |_| (0..comes).map(|index| choice(index, &format!("c{index}"))).collect());
+            let mut scene = Scene::new();
+            scene.rows_and_job(2, &format!("request.n = {asks}\n"));
+            let finished = run_at(&scene, &house.base_url()).expect_code(0);
+            assert_eq!(finished.stderr.contains(told), asks != comes, "{}", finished.stderr);
+            for row in scene.output() {
+                let response = row["response"].as_str().expect("a text");
+                match expected.is_array() {
+                    true => assert_eq!(serde_json::from_str::<Value>(response).expect("JSON"), expected),
+                    false => assert_eq!(response, expected),
+                }
+            }
         }
     });
 }

@@ -12,7 +12,7 @@ use crate::outcome::Fault;
 /// What a body under a status is judged to be.
 fn fault(status: u16, body: &str) -> Fault {
     let status = StatusCode::from_u16(status).expect("a status");
-    judge(status, &HeaderMap::new(), body.as_bytes(), SystemTime::now()).expect_err("a fault")
+    judge(status, &HeaderMap::new(), body.as_bytes(), SystemTime::now(), 0).expect_err("a fault")
 }
 
 /// An error body in OpenAI's form, with the same word for type and code.

@@ -1,0 +1,58 @@
+//! Waiting for something, so long at most: time in which this process did not run is no waiting.
+
+use std::pin::pin;
+use std::time::Duration;
+
+use tokio::time::{Instant, timeout_at};
+
+/// How much is waited at once: of a longer pause of the process no more than this is taken for waiting.
+const SLICE: Duration = Duration::from_secs(5);
+
+/// How late a timer is on a busy machine.
+const LATE: Duration = Duration::from_millis(50);
+
+/// What comes within a time, or nothing. A process that was suspended finds every timer over and what came meanwhile unread:
+/// it goes on waiting for as long as its timer was late, which is time enough to read it.
+pub async fn within<T>(limit: Duration, coming: impl Future<Output = T>) -> Option<T> {
+    let mut coming = pin!(coming);
+    let mut left = limit;
+    loop {
+        let slice = left.min(SLICE);
+        let due = Instant::now() + slice;
+        if let Ok(came) = timeout_at(due, coming.as_mut()).await {
+            return Some(came);
+        }
+        left -= waited(slice, due.elapsed());
+        if left.is_zero() {
+            return None;
+        }
+    }
+}
+
+/// What of a slice of time was waiting, when its timer was so late.
+fn waited(slice: Duration, late: Duration) -> Duration {
+    if late < LATE { slice } else { slice.saturating_sub(late) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn what_comes_in_time_is_had_and_what_does_not_is_waited_for_no_longer() {
+        let begun = Instant::now();
+        let soon = || tokio::time::sleep(Duration::from_secs(19));
+        assert!(within(Duration::from_secs(20), soon()).await.is_some());
+        assert!(within(Duration::from_secs(18), soon()).await.is_none());
+        assert_eq!(begun.elapsed().as_secs(), 37);
+        assert!(within(Duration::ZERO, std::future::pending::<()>()).await.is_none());
+    }
+
+    #[test]
+    fn time_in_which_nothing_ran_does_not_count() {
+        let seconds = Duration::from_secs;
+        assert_eq!(waited(seconds(5), Duration::from_millis(2)), seconds(5));
+        assert_eq!(waited(seconds(5), seconds(2)), seconds(3));
+        assert_eq!(waited(seconds(5), seconds(3600)), Duration::ZERO);
+    }
+}
