@@ -1,6 +1,6 @@
 //! The first of two passes: every row read, rendered and matched, so that nothing is a surprise later.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use rusqlite::Connection;
@@ -18,6 +18,7 @@ use crate::read::{Stamp, Wanted};
 use crate::render::fingerprint;
 use crate::request::{ChatRequest, Estimate, Fingerprint};
 use crate::row::{BadRow, Column, ColumnKind, Item, JsonKind, Row};
+use crate::text::count;
 use crate::write::Layout;
 
 /// Bad rows after which the planning of a job that does not skip them ends.
@@ -307,13 +308,26 @@ pub fn place_of(opened: &Opened, position: u64) -> Option<String> {
     Some(found.place().to_string())
 }
 
+/// What is said where rows bring new columns without end.
+fn too_many_columns(item: &Item) -> PipelineError {
+    let most = count(MOST_COLUMNS as u64);
+    let problem = Problem::new(format!("{}: the rows so far have more than {most} columns", item.place()));
+    let help = "is a value the key, as in { \"2026-11-30\": … }? A column for the key and one for the value have no end of them";
+    problem.help(help).into()
+}
+
 /// Looks at the columns of the rows that go by.
 struct Survey {
     wanted: Wanted,
     open_layout: Option<Layout>,
     columns: Vec<Column>,
+    /// Where each of them stands: some input has a hundred thousand.
+    places: HashMap<String, usize>,
     json: bool,
 }
+
+/// Columns that the rows of one input may have in all.
+const MOST_COLUMNS: usize = 1_000_000;
 
 impl Survey {
     fn new(opened: &Opened) -> Result<Self, PipelineError> {
@@ -328,7 +342,8 @@ impl Survey {
             (Some(_), Some(columns)) => Wanted::Checked(columns),
             _ => Wanted::Fields,
         };
-        Ok(Self { wanted, open_layout, columns: known.unwrap_or_default().to_vec(), json: known.is_none() })
+        let columns = known.unwrap_or_default().to_vec();
+        Ok(Self { wanted, open_layout, columns, places: HashMap::new(), json: known.is_none() })
     }
 
     fn wanted(&self) -> Wanted {
@@ -355,12 +370,19 @@ impl Survey {
             // Rows mostly have their columns in the same order.
             let known = match self.columns.get(index) {
                 Some(column) if column.name == *name => Some(index),
-                _ => self.columns.iter().position(|column| column.name == *name),
+                _ => self.places.get(name).copied(),
             };
-            match known.and_then(|index| self.columns.get_mut(index)) {
-                Some(Column { kind: ColumnKind::Json(kind), .. }) => *kind = kind.join(seen),
-                Some(_) => {}
-                None => self.columns.push(Column { name: name.clone(), kind: ColumnKind::Json(seen) }),
+            match known {
+                Some(index) => {
+                    if let Some(Column { kind: ColumnKind::Json(kind), .. }) = self.columns.get_mut(index) {
+                        *kind = kind.join(seen);
+                    }
+                }
+                None if self.columns.len() >= MOST_COLUMNS => return Err(too_many_columns(item)),
+                None => {
+                    self.places.insert(name.clone(), self.columns.len());
+                    self.columns.push(Column { name: name.clone(), kind: ColumnKind::Json(seen) });
+                }
             }
         }
         Ok(())

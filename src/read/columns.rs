@@ -1,6 +1,6 @@
 //! The columns of an input of several files: all that any of them has, by name, in types that hold the values of each.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::fmt::Write as _;
 use std::sync::Arc;
 
@@ -54,7 +54,8 @@ pub(super) fn of_all(headers: &[Header]) -> Result<Joined, ReadError> {
             }
         }
     }
-    if let Some(header) = headers.iter().rev().find(|header| stands_alone(header, &all, headers)) {
+    let alone = |header: &&Header| stands_alone(header, &all, &indices, headers);
+    if let Some(header) = headers.iter().rev().find(alone) {
         let others = headers.iter().find(|other| !other.columns.is_empty());
         let others = others.map_or_else(String::new, |other| {
             format!(" (such as {}: {})", other.file, named(&other.columns))
@@ -65,8 +66,12 @@ pub(super) fn of_all(headers: &[Header]) -> Result<Joined, ReadError> {
         );
         return Err(ReadError::columns(&header.file, reason));
     }
-    let mut told: Vec<String> = all.iter().filter_map(|seen| seen.differences(headers)).collect();
-    let lacking = |seen: &Seen<'_>| Some((seen.column.name.clone(), seen.lacking(headers)?));
+    let names: Vec<HashSet<&str>> = headers
+        .iter()
+        .map(|header| header.columns.iter().map(|column| column.name.as_str()).collect())
+        .collect();
+    let mut told: Vec<String> = all.iter().filter_map(|seen| seen.differences(headers, &names)).collect();
+    let lacking = |seen: &Seen<'_>| Some((seen.column.name.clone(), seen.lacking(headers, &names)?));
     let lacking = all.iter().filter_map(lacking).collect();
     let more = told.len().saturating_sub(NAMED);
     told.truncate(NAMED);
@@ -85,10 +90,15 @@ pub(super) fn of_all(headers: &[Header]) -> Result<Joined, ReadError> {
 }
 
 /// Whether no column of a file stands in any other: then its first row has been taken for a header, or it is of another input.
-fn stands_alone(header: &Header, all: &[Seen<'_>], headers: &[Header]) -> bool {
+fn stands_alone(
+    header: &Header,
+    all: &[Seen<'_>],
+    indices: &HashMap<&str, usize>,
+    headers: &[Header],
+) -> bool {
     let with_columns = headers.iter().filter(|header| !header.columns.is_empty()).count();
     let is_its_own =
-        |column: &Column| all.iter().any(|seen| seen.files == 1 && seen.column.name == column.name);
+        |column: &Column| indices.get(column.name.as_str()).is_some_and(|index| all[*index].files == 1);
     with_columns > 1 && !header.columns.is_empty() && header.columns.iter().all(is_its_own)
 }
 
@@ -158,11 +168,11 @@ impl<'a> Seen<'a> {
     }
 
     /// A word for the files that lack the column; `None` when there are none.
-    fn lacking(&self, headers: &[Header]) -> Option<String> {
-        let lacks = |header: &&Header| header.columns.iter().all(|column| column.name != self.column.name);
+    fn lacking(&self, headers: &[Header], names: &[HashSet<&str>]) -> Option<String> {
+        let lacks = |(_, names): &(&Header, &HashSet<&str>)| !names.contains(self.column.name.as_str());
         let first = match self.first {
             0 if self.files == headers.len() => None,
-            0 => headers.iter().find(lacks),
+            0 => headers.iter().zip(names).find(lacks).map(|(header, _)| header),
             _ => headers.first(),
         }?;
         Some(match headers.len() - self.files {
@@ -173,9 +183,9 @@ impl<'a> Seen<'a> {
     }
 
     /// What is told of a column that is not the same in all files.
-    fn differences(&self, headers: &[Header]) -> Option<String> {
+    fn differences(&self, headers: &[Header], names: &[HashSet<&str>]) -> Option<String> {
         let name = &self.column.name;
-        let lacking = self.lacking(headers);
+        let lacking = self.lacking(headers, names);
         let mut told =
             lacking.map_or_else(String::new, |files| format!("`{name}` is null in the rows of {files}"));
         if let (ColumnKind::Arrow(all), true) = (&self.column.kind, self.types.len() > 1) {
@@ -217,7 +227,8 @@ pub(super) fn places(columns: &[Column], header: &Header) -> Result<Vec<Option<u
         header.columns.iter().enumerate().map(|(index, column)| (column.name.as_str(), index)).collect();
     let places: Vec<_> = columns.iter().map(|column| indices.get(column.name.as_str()).copied()).collect();
     if places.iter().flatten().count() < header.columns.len() {
-        let is_new = |found: &&Column| columns.iter().all(|known| known.name != found.name);
+        let known: HashSet<&str> = columns.iter().map(|column| column.name.as_str()).collect();
+        let is_new = |found: &&Column| !known.contains(found.name.as_str());
         let name = header.columns.iter().find(is_new).map_or("", |column| &column.name);
         let reason = format!("column `{name}` was not there when the input was opened; is it being written?");
         return Err(ReadError::columns(&header.file, reason));

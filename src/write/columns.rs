@@ -81,7 +81,7 @@ impl Layout {
     ///
     /// When `spec` names a column that is not there, or two columns of the output would have the same name.
     pub fn new(input: Option<&[Column]>, spec: &OutputSpec) -> Result<Self, LayoutError> {
-        let names = Names { input, fields: &spec.fields, prefix: &spec.prefix };
+        let names = Names::new(input, &spec.fields, &spec.prefix);
         let renames = names.renames(&spec.rename)?;
         let chosen = names.chosen(spec.select.as_deref())?;
         let output_name = |named: &Named| match (renames.get(named), named) {

@@ -20,12 +20,21 @@ const NAMED_TWICE: &str = "`select` names it twice";
 
 /// The names a user can choose from.
 pub(super) struct Names<'a> {
-    pub(super) input: Option<&'a [Column]>,
-    pub(super) fields: &'a [Field],
-    pub(super) prefix: &'a str,
+    input: Option<&'a [Column]>,
+    /// The input's columns by their names: tables of a hundred thousand columns are written, too.
+    by_name: HashMap<&'a str, &'a Column>,
+    fields: &'a [Field],
+    prefix: &'a str,
 }
 
-impl Names<'_> {
+impl<'a> Names<'a> {
+    pub(super) fn new(input: Option<&'a [Column]>, fields: &'a [Field], prefix: &'a str) -> Self {
+        let columns = input.unwrap_or_default().iter();
+        // Of two of one name the first counts.
+        let by_name = columns.rev().map(|column| (column.name.as_str(), column)).collect();
+        Self { input, by_name, fields, prefix }
+    }
+
     /// The columns of the output, in order.
     pub(super) fn chosen(&self, select: Option<&[String]>) -> Result<Vec<Named>, LayoutError> {
         match select {
@@ -57,7 +66,7 @@ impl Names<'_> {
 
     /// The column of a name. Where a prefix keeps the two apart, a name without it is the input's first.
     fn resolve(&self, setting: &'static str, name: &str) -> Result<Named, LayoutError> {
-        let known = self.input.is_some_and(|columns| columns.iter().any(|column| column.name == name));
+        let known = self.by_name.contains_key(name);
         let prefixed = self.answers().find(|answer| self.prefixed(answer) == name);
         let is_prefixed = prefixed.is_some();
         let answer = prefixed.or_else(|| self.answers().find(|answer| answer.name() == name));
@@ -94,8 +103,8 @@ impl Names<'_> {
 
     /// The input column of a name; of one that is not known ahead, any JSON.
     pub(super) fn column(&self, name: String) -> Column {
-        let known = self.input.unwrap_or_default().iter().find(|column| column.name == name);
-        known.cloned().unwrap_or(Column { name, kind: ColumnKind::Json(JsonKind::Mixed) })
+        let known = self.by_name.get(name.as_str()).map(|column| Column::clone(column));
+        known.unwrap_or(Column { name, kind: ColumnKind::Json(JsonKind::Mixed) })
     }
 }
 

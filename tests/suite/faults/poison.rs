@@ -132,6 +132,37 @@ fn rows_that_are_only_strange_are_sent_as_they_are() {
 }
 
 #[test]
+fn a_hundred_thousand_columns_in_a_line_and_new_ones_in_each_row_cost_no_more_than_they_are_long() {
+    scenario("poison::a_hundred_thousand_columns", || {
+        const COLUMNS: usize = 100_000;
+        let keys: serde_json::Map<_, _> = (0..COLUMNS).map(|n| (format!("key{n}"), json!(n))).collect();
+        let mut wide = keys.clone();
+        wide.insert("text".to_owned(), json!("a wide row"));
+        let names = (0..COLUMNS).map(|n| format!("key{n}")).collect::<Vec<_>>().join(",");
+        let cells = vec!["1"; COLUMNS].join(",");
+        let new_in_each: String =
+            (0..20_000).map(|n| format!("{{\"text\":\"hello\",\"key{n}\":1}}\n")).collect();
+        let inputs = [
+            ("in.jsonl", format!("{}\n{{\"text\":\"x\"}}\n", json!(wide)), 2),
+            ("in.csv", format!("text,{names}\nhello,{cells}\nx,{cells}\n"), 2),
+            ("new.jsonl", new_in_each, 20_000),
+        ];
+        for (file, content, rows) in inputs {
+            let scene = Scene::new();
+            scene.write(file, content);
+            scene.job(file, "out.jsonl", "");
+            // Where columns are looked for one by one, this takes minutes.
+            let planned = scene.run(&["preview", "job.toml", "-n", "1"]).expect_code(0);
+            assert!(planned.stdout.contains("hello") || planned.stdout.contains("a wide row"), "{file}");
+            if rows < 10 {
+                scene.run(&["run", "job.toml"]).expect_code(0);
+                assert_eq!(scene.output().len(), rows, "{file}");
+            }
+        }
+    });
+}
+
+#[test]
 fn ten_thousand_columns_are_read_and_written() {
     scenario("poison::ten_thousand_columns", || {
         let names: Vec<String> = (0..DEEP).map(|number| format!("c{number}")).collect();
