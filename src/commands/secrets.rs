@@ -9,7 +9,7 @@ use crate::exit::Exit;
 use crate::job::Job;
 use crate::job::file::JobFile;
 use crate::job::headers::looks_secret;
-use crate::job::keylike::masked;
+use crate::job::keylike::{is_no_name, masked};
 use crate::job::notify::Recipient;
 use crate::job::problem::Problem;
 use crate::secrets::{hidden, hide, keep};
@@ -24,12 +24,17 @@ const LONGEST_KEY_BYTES: u64 = 16 * 1024;
 /// The shortest path of an address that is a secret by itself, as that of a hook.
 const SECRET_PATH: usize = 16;
 
-/// Keeps what the environment holds by the names that keys have.
+/// Keeps what the environment holds by the names that keys have. What bears the name of another service's key may be something
+/// else, such as a path, and is taken for a key when it looks like one.
 pub fn keep_environment() {
-    let named = |name: &str| name.to_ascii_uppercase().ends_with(ENDS_A_KEY_S_NAME);
-    std::env::vars_os()
-        .filter(|(name, _)| name.to_str().is_some_and(named))
-        .for_each(|(_, value)| keep(alone(&value.to_string_lossy())));
+    for (name, value) in std::env::vars_os() {
+        let (name, value) = (name.to_string_lossy(), value.to_string_lossy());
+        let value = alone(&value);
+        let of_another = || name.to_ascii_uppercase().ends_with(ENDS_A_KEY_S_NAME) && is_no_name(value);
+        if KEY_VARIABLES.contains(&&*name) || of_another() {
+            keep(value);
+        }
+    }
 }
 
 /// Keeps what a job says where its secrets are, as far as nothing has to be run for it.

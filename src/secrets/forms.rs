@@ -1,4 +1,5 @@
-//! The forms in which a server may echo a secret: as it is, percent-encoded, in base64, with JSON's escapes.
+//! The forms in which a server may echo a secret: as it is, percent-encoded, in base64, in
+//! hexadecimal, with JSON's escapes.
 
 const ALPHABETS: [&[u8; 64]; 2] = [
     b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/",
@@ -8,6 +9,10 @@ const ALPHABETS: [&[u8; 64]; 2] = [
 /// All forms of a secret that a text is searched for, the secret itself first.
 pub(super) fn of(secret: &str) -> Vec<String> {
     let mut forms = vec![secret.to_owned(), percent_encoded(secret, false), percent_encoded(secret, true)];
+    // By programs that encode every letter.
+    for (before, upper) in [("%", true), ("%", false), ("", true), ("", false)] {
+        forms.push(in_hexadecimal(secret, before, upper));
+    }
     // A key with quotes in it.
     forms.push(secret.replace('\\', "\\\\").replace('"', "\\\""));
     for alphabet in ALPHABETS {
@@ -20,6 +25,11 @@ pub(super) fn of(secret: &str) -> Vec<String> {
         }
     }
     known
+}
+
+fn in_hexadecimal(secret: &str, before: &str, upper: bool) -> String {
+    let digits = |byte: u8| if upper { format!("{byte:02X}") } else { format!("{byte:02x}") };
+    secret.bytes().map(|byte| format!("{before}{}", digits(byte))).collect()
 }
 
 fn percent_encoded(secret: &str, lower: bool) -> String {
@@ -99,7 +109,11 @@ mod tests {
     #[test]
     fn a_secret_of_ordinary_letters_has_no_percent_encoding_of_its_own() {
         assert_eq!(of("sk-1/2+3=4")[1], "sk-1%2F2%2B3%3D4");
-        assert!(!of("sk-4f1d9c7e2b").iter().any(|form| form.contains('%')));
+        let encoded = |form: &&String| form.contains('%') && form.contains("sk-");
+        assert_eq!(of("sk-4f1d9c7e2b").iter().filter(encoded).count(), 0);
+        assert!(
+            of("sk-1").contains(&"%73%6B%2D%31".to_owned()) && of("sk-1").contains(&"736b2d31".to_owned())
+        );
     }
 
     #[test]

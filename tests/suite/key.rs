@@ -25,7 +25,13 @@ pub fn is_in(bytes: &[u8]) -> bool {
             plain = plain.replace(&digits, &letter.to_string());
         }
     }
-    plain.contains(CANARY) || IN_BASE64.iter().any(|form| plain.contains(form))
+    let hex: String = CANARY.bytes().map(|byte| format!("{byte:02x}")).collect();
+    let encoded: String = CANARY.bytes().map(|byte| format!("%{byte:02x}")).collect();
+    let lower = plain.to_ascii_lowercase();
+    lower.contains(&hex)
+        || lower.contains(&encoded)
+        || plain.contains(CANARY)
+        || IN_BASE64.iter().any(|form| plain.contains(form))
 }
 
 /// The files of a folder and those below it that have the key in them.
@@ -54,6 +60,8 @@ fn the_key_is_found_in_every_form_that_it_could_be_read_from() {
         r#"{"a":"\u0073k-canary-\u0034f1d9c7e2b"}"#,
         "QmVhcmVyIHNrLWNhbmFyeS00ZjFkOWM3ZTJi",
         "c2stY2FuYXJ5LTRmMWQ5YzdlMmI=",
+        "736B2D63616E6172792D34663164396337653262",
+        "%73%6b%2d%63%61%6e%61%72%79%2d%34%66%31%64%39%63%37%65%32%62",
     ] {
         assert!(is_in(text.as_bytes()), "{text}");
     }

@@ -14,7 +14,7 @@ use super::{Failure, schema};
 use crate::cli::InitArgs;
 use crate::exit::Exit;
 use crate::job::facts::Facts;
-use crate::job::knobs::Overlay;
+use crate::job::knobs::{Overlay, check_keyless};
 use crate::job::layers::Layers;
 use crate::job::problem::{Problem, Script};
 use crate::job::resolve::DEFAULT_BASE_URL;
@@ -30,6 +30,9 @@ const MODEL: &str = "qwen3.6-plus";
 
 /// Runs the command.
 pub(super) fn run(args: InitArgs) -> Result<Exit, Failure> {
+    for (flag, key, said) in [("model", "model.name", &args.model), ("prompt", "prompt.user", &args.prompt)] {
+        said.iter().try_for_each(|text| check_keyless(&Overlay::text(flag, key, text)))?;
+    }
     let place = Place::new(&args.folder)?;
     place.check(args.input.is_none())?;
     let tables = Tables::read(None, &place.job())?;

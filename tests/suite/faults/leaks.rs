@@ -167,6 +167,7 @@ fn a_key_on_the_command_line_is_refused_whichever_flag_it_is_given_to() {
             vec!["ask", "--model", "qwen-plus", "my key is sk-canary-4f1d9c7e2b"],
             vec!["ask", "--model", "qwen-plus", "--system", CANARY, "hello"],
             vec!["init", "--prompt", CANARY, "--yes"],
+            vec!["init", "--prompt", ELSEWHERE, "--yes"],
         ] {
             scene.run(&words).expect_code(1).says("does not belong on the command line");
         }
@@ -455,5 +456,51 @@ fn a_tool_that_says_more_than_is_kept_does_not_leave_half_a_key() {
                 .expect("an error");
             assert!(!told.contains("sk-"), "{before}: {}", &told[told.len() - 40..]);
         }
+    });
+}
+
+#[test]
+fn a_key_in_a_prompt_or_a_glossary_is_sent_and_not_told() {
+    scenario("leaks::in_the_job_s_own_texts", || {
+        let scene = Scene::new();
+        scene.write("in.jsonl", rows(0..2));
+        scene.write("terms.csv", format!("source,target\ntext,{CANARY}\n"));
+        let more = format!(
+            "prompt.system = \"{CANARY}\"\nrequest.user = \"{CANARY}\"\nglossary.terms = \"terms.csv\"\n\
+             model.headers.X-Team = \"{CANARY}\"\n[[prompt.messages]]\nrole = \"user\"\ncontent = \"{CANARY}\"\n"
+        );
+        for model in ["qwen-plus", "qwen-mt-plus"] {
+            scene.job("in.jsonl", "out.jsonl", &more);
+            let text = scene.read("job.toml").replace("qwen-plus", model);
+            scene.write("job.toml", text);
+            scene.run(&["run", "job.toml", "-v"]);
+            scene.run(&["preview", "job.toml", "-n", "2"]);
+            look_at_all(&scene);
+        }
+        // The server was told.
+        fs::remove_file(scene.path("witness.jsonl")).expect("a log");
+    });
+}
+
+#[test]
+fn the_key_of_another_service_is_kept_too_and_what_only_bears_its_name_is_not() {
+    scenario("leaks::of_another_service", || {
+        let script =
+            format!("[[fault]]\ncontains = \"of row 1.\"\ncontent = \"{ELSEWHERE} in /my/keys/7\"\n");
+        let scene = Scene::with_script(&script);
+        scene.write("in.jsonl", rows(0..2));
+        let look = "env > seen; echo $OTHER_API_KEY";
+        scene.job("in.jsonl", "out.jsonl", &with_tool("", look));
+        let mut command = scene.command(&["run", "job.toml", "-v"]);
+        command.env("OTHER_API_KEY", ELSEWHERE).env("A_API_KEY", "/my/keys/7");
+        assert!(Finished::from(command.output().expect("the binary runs")).code.is_some());
+        let seen = scene.read("seen");
+        assert!(seen.contains("OTHER_API_KEY="), "what is not the job's own is there for its tools: {seen}");
+        fs::remove_file(scene.path("seen")).expect("a file");
+        scene.job("in.jsonl", "plain.jsonl", "");
+        let mut command = scene.command(&["run", "job.toml", "-v"]);
+        command.env("OTHER_API_KEY", ELSEWHERE).env("A_API_KEY", "/my/keys/7");
+        Finished::from(command.output().expect("the binary runs")).expect_code(0);
+        assert!(scene.read("plain.jsonl").contains("[key] in /my/keys/7"));
     });
 }

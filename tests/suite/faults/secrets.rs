@@ -19,6 +19,8 @@ fn echoes() -> Vec<String> {
         format!("https://proxy.example/?key={CANARY}&x=1"),
         format!("Basic {HEADER_IN_BASE64}="),
         escaped,
+        CANARY.bytes().map(|byte| format!("{byte:02x}")).collect(),
+        CANARY.bytes().map(|byte| format!("%{byte:02X}")).collect(),
     ]
 }
 
@@ -47,7 +49,7 @@ fn a_server_that_echoes_the_key_in_any_form_is_corrected_everywhere() {
             }
         }
         let mut scene = Scene::with_script(&script);
-        scene.rows_and_job(24, "retry.max_attempts = 4\n");
+        scene.rows_and_job(30, "retry.max_attempts = 4\n");
         let finished = scene.run_job(&["job.toml", "-v"]).expect_code(3);
         assert!(finished.stderr.contains("[key]"), "what was taken out is marked: {}", finished.stderr);
         for row in ["2", "3", "6", "11", "15", "19"] {
