@@ -6,10 +6,11 @@ use std::path::{Path, PathBuf};
 
 use crate::format::Format;
 
-/// The files below a folder, sorted by name, and how many others were passed over, with the first of them.
+/// The files below a folder, the other files that were passed over, and the folders that are links; each sorted by name.
 pub(super) struct Below {
     pub(super) files: Vec<PathBuf>,
     pub(super) others: Vec<PathBuf>,
+    pub(super) linked: Vec<PathBuf>,
 }
 
 /// Which files are rows, by their names.
@@ -36,7 +37,7 @@ impl Names {
 /// # Errors
 /// When a folder cannot be read.
 pub(super) fn look(folder: &Path, names: Names, is_passed_over: impl Fn(&Path) -> bool) -> io::Result<Below> {
-    let mut below = Below { files: Vec::new(), others: Vec::new() };
+    let mut below = Below { files: Vec::new(), others: Vec::new(), linked: Vec::new() };
     let mut folders = vec![folder.to_owned()];
     while let Some(folder) = folders.pop() {
         for entry in fs::read_dir(&folder)? {
@@ -49,11 +50,14 @@ pub(super) fn look(folder: &Path, names: Names, is_passed_over: impl Fn(&Path) -
                 folders.push(path);
             } else if path.is_file() && !is_passed_over(&path) {
                 if names.take(&path) { &mut below.files } else { &mut below.others }.push(path);
+            } else if path.is_dir() {
+                below.linked.push(path);
             }
         }
     }
     below.files.sort();
     below.others.sort();
+    below.linked.sort();
     Ok(below)
 }
 

@@ -38,9 +38,9 @@ pub(super) fn list(spec: &InputSpec) -> Result<(Vec<Listed>, Vec<String>), ReadE
         } else if is_glob(path) {
             listed.extend(matches(path, spec)?);
         } else if Path::new(path).is_dir() {
-            let (files, notice) = below_folder(path, spec)?;
+            let (files, told) = below_folder(path, spec)?;
             listed.extend(files);
-            notices.extend(notice);
+            notices.extend(told);
         } else {
             listed.push(one(path)?);
         }
@@ -123,9 +123,9 @@ fn matches(pattern: &str, spec: &InputSpec) -> Result<Vec<Listed>, ReadError> {
 }
 
 /// The files below a folder, and what is told of others that are there.
-fn below_folder(folder: &str, spec: &InputSpec) -> Result<(Vec<Listed>, Option<String>), ReadError> {
+fn below_folder(folder: &str, spec: &InputSpec) -> Result<(Vec<Listed>, Vec<String>), ReadError> {
     let below = below::look(Path::new(folder), names(spec), passed_over(spec));
-    let Below { files, others } = below.map_err(|error| ReadError::unreadable(folder, error))?;
+    let Below { files, others, linked } = below.map_err(|error| ReadError::unreadable(folder, error))?;
     if files.is_empty() {
         let folder = folder.trim_end_matches('/');
         let reason =
@@ -139,8 +139,16 @@ fn below_folder(folder: &str, spec: &InputSpec) -> Result<(Vec<Listed>, Option<S
             first.display()
         ),
     });
+    let linked = linked.first().map(|first| {
+        let more = match linked.len() {
+            1 => String::new(),
+            more => format!(", like {} more", more - 1),
+        };
+        let first = first.display();
+        format!("warning: the folder {first} is a link and is not read{more}; name it as an input of its own to read it")
+    });
     let listed = |path: PathBuf| Listed { name: path.to_string_lossy().into_owned(), path };
-    Ok((files.into_iter().map(listed).collect(), notice))
+    Ok((files.into_iter().map(listed).collect(), notice.into_iter().chain(linked).collect()))
 }
 
 fn names(spec: &InputSpec) -> below::Names {

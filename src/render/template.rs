@@ -175,9 +175,10 @@ impl Templates {
         if name != WHOLE_ROW {
             return self.first.template(number).is_some_and(|template| template.names.contains(name));
         }
-        // With anything behind it, it can only be the whole row.
+        // With a filter or a key behind it, it can only be the whole row; beside a sign, nobody means that.
         let mut tags = source.match_indices("{{").map(|(at, _)| tags::heads(source, at + 2));
         tags.any(|mut heads| heads.next().is_some_and(|head| &source[head] == WHOLE_ROW))
+            || tags::is_an_operand(source, WHOLE_ROW)
     }
 
     /// The columns that the templates may depend on; `None` when one takes the whole row.

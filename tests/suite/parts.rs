@@ -195,7 +195,9 @@ fn a_folder_is_every_file_below_it_that_tells_its_format() {
     ];
     let mut scene = scene("data", &files, "{{ text }}", "out.csv");
     let told = "data/read.me is passed over, since its ending tells no format";
-    scene.run_job(&["job.toml"]).expect_code(0).says(told);
+    std::os::unix::fs::symlink("day=30", scene.path("data/linked")).expect("a link");
+    let linked = "warning: the folder data/linked is a link and is not read; name it";
+    scene.run_job(&["job.toml"]).expect_code(0).says(told).says(linked);
     let table = Table::read(&scene.path("out.csv"));
     assert_eq!(table.texts("text"), ["one", "two"]);
     assert_eq!(table.texts("day"), ["30", "31"]);

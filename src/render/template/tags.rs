@@ -65,6 +65,43 @@ pub(super) fn heads(source: &str, from: usize) -> impl Iterator<Item = Range<usi
     })
 }
 
+/// Whether a name stands in some tag by itself, with a sign before or behind it that joins, computes or compares.
+pub(super) fn is_an_operand(source: &str, name: &str) -> bool {
+    tags(source, &|_| false).into_iter().any(|tag| {
+        let inside = &source[tag.inside];
+        let inside = inside.trim_start_matches(['-', '+']).trim_end_matches(['-', '+']);
+        bare(inside, name).any(|at| {
+            let (before, behind) = (inside[..at].trim_end(), inside[at + name.len()..].trim_start());
+            let joins = |text: &str| ["==", "!=", "<=", ">="].contains(&text);
+            let is_sign = |letter: char| "~+-*/%<>".contains(letter);
+            before.ends_with(is_sign)
+                || behind.starts_with(is_sign)
+                || before.get(before.len().saturating_sub(2)..).is_some_and(joins)
+                || behind.get(..2).is_some_and(joins)
+        })
+    })
+}
+
+/// Where a name stands by itself in the inside of a tag: not in quotes, not as a part of another name or of what a value holds.
+fn bare<'a>(inside: &'a str, name: &'a str) -> impl Iterator<Item = usize> + 'a {
+    let is_of_a_name = |letter: char| letter.is_alphanumeric() || letter == '_';
+    inside.match_indices(name).map(|(at, _)| at).filter(move |at| {
+        let (before, behind) = (&inside[..*at], &inside[at + name.len()..]);
+        let mut quote = None;
+        for letter in before.chars() {
+            match quote {
+                Some(mark) if mark == letter => quote = None,
+                None if matches!(letter, '"' | '\'') => quote = Some(letter),
+                _ => {}
+            }
+        }
+        quote.is_none()
+            && !before.ends_with(is_of_a_name)
+            && !before.trim_end().ends_with('.')
+            && !behind.starts_with(is_of_a_name)
+    })
+}
+
 /// Where the tag ends whose inside is looked at from here: as the engine has it, not within quotes or brackets.
 fn closing(source: &str, from: usize, braces: &[u8; 2]) -> usize {
     let bytes = source.as_bytes();
@@ -197,5 +234,29 @@ mod tests {
         let found = words(source, &tags(source, &|_| false));
         let found: Vec<&str> = found.iter().map(String::as_str).collect();
         assert_eq!(found, ["a", "e", "for", "h", "i", "in", "k", "ü"]);
+    }
+
+    #[test]
+    fn a_name_beside_a_sign_is_told_from_one_in_front_of_a_key_or_a_filter() {
+        for used in [
+            "{{ row ~ \"\" }}",
+            "{{ 'x' ~ row }}",
+            "{% if row == 'a' %}",
+            "{{ row[0] ~ row + 1 }}",
+            "{%- if 'a'!=row -%}",
+        ] {
+            assert!(is_an_operand(used, "row"), "{used}");
+        }
+        for whole in [
+            "{{ row['row'] ~ '' }}",
+            "{{ row | tojson }}",
+            "{{ 'row ~' }}",
+            "{{ rows ~ x.row }}",
+            "{%- set x = row -%}",
+            "{{- row -}}",
+            "row ~",
+        ] {
+            assert!(!is_an_operand(whole, "row"), "{whole}");
+        }
     }
 }
