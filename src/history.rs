@@ -99,6 +99,10 @@ pub struct PastRun {
     pub total_tokens: u64,
     /// Money, where prices were known.
     pub cost: f64,
+    /// Tokens that may have been used beyond these: nobody knows.
+    pub reserved_tokens: u64,
+    /// Money, likewise.
+    pub reserved_cost: f64,
     /// Rows that were out when the run before it was killed.
     pub in_doubt: u64,
 }

@@ -242,8 +242,9 @@ impl Summary<'_> {
         if snapshot.requests == 0 {
             return "nothing was sent".to_owned();
         }
-        let cost =
-            snapshot.cost.map_or_else(String::new, |cost| format!(" · cost {} (estimate)", money(cost)));
+        // Where all of it is set aside, nothing is known of the cost.
+        let cost = snapshot.cost.filter(|cost| *cost > 0.0 || snapshot.reserved.cost == 0.0);
+        let cost = cost.map_or_else(String::new, |cost| format!(" · cost {} (estimate)", money(cost)));
         format!(
             "{} · {}{cost}{}",
             requests(snapshot.requests, &snapshot.follow_ups, snapshot.throttled, snapshot.faults),

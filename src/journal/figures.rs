@@ -5,6 +5,7 @@ use rusqlite::{OptionalExtension, Row};
 
 use super::JournalError;
 use super::reader::Reader;
+use super::seal::SUMS_SINCE;
 use super::steps::usage;
 use crate::history::{FailedRow, PastAnswer, PastFault, PastHeld, PastOrder, PastRun};
 
@@ -147,9 +148,15 @@ impl Reader {
     ///
     /// When the journal cannot be read.
     pub fn past_runs(&self) -> Result<Vec<PastRun>, JournalError> {
-        let sql = "SELECT run, started_at, last_at, ended_at IS NOT NULL, reason, program, job, requests, throttled,
-                       faults, total_tokens, cost, in_doubt FROM runs ORDER BY run";
-        let mut statement = self.connection().prepare(sql).map_err(self.failed())?;
+        let reserved = match self.version()? >= SUMS_SINCE {
+            true => "reserved_tokens + out_tokens, reserved_cost + out_cost",
+            false => "0, 0.0",
+        };
+        let sql = format!(
+            "SELECT run, started_at, last_at, ended_at IS NOT NULL, reason, program, job, requests, throttled,
+                 faults, total_tokens, cost, in_doubt, {reserved} FROM runs ORDER BY run"
+        );
+        let mut statement = self.connection().prepare(&sql).map_err(self.failed())?;
         let runs = statement.query_map([], |row| {
             Ok(PastRun {
                 number: row.get(0)?,
@@ -165,6 +172,8 @@ impl Reader {
                 total_tokens: row.get(10)?,
                 cost: row.get(11)?,
                 in_doubt: row.get(12)?,
+                reserved_tokens: row.get(13)?,
+                reserved_cost: row.get(14)?,
             })
         });
         runs.and_then(Iterator::collect).map_err(self.failed())

@@ -76,6 +76,8 @@ struct Tiles {
     rows_each_second: Option<String>,
     tokens: u64,
     uncounted: u64,
+    reserved_tokens: u64,
+    reserved_cost: f64,
     cost: Option<f64>,
     unpriced: u64,
 }
@@ -183,6 +185,8 @@ impl Tiles {
             rows_each_second: (seconds > 0.0).then(|| rate(figures.rows as f64 / seconds)),
             tokens: figures.sum(|run| run.total_tokens),
             uncounted: figures.uncounted,
+            reserved_tokens: figures.sum(|run| run.reserved_tokens),
+            reserved_cost: figures.runs.iter().map(|run| run.reserved_cost).sum(),
             cost: figures.cost,
             unpriced: figures.unpriced,
         }

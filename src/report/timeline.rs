@@ -142,6 +142,8 @@ mod tests {
             faults: 0,
             total_tokens: 0,
             cost: 0.0,
+            reserved_tokens: 0,
+            reserved_cost: 0.0,
             in_doubt: 0,
         }
     }

@@ -151,7 +151,8 @@ impl Status {
         lines.push(plain(self.whether_it_runs()));
         lines.extend(self.present());
         lines.extend(simulated_line(self.simulated).map(|line| (Ink::Notable, line)));
-        let cost = self.cost.map_or_else(String::new, |cost| format!(" · cost {} (estimate)", money(cost)));
+        let cost = self.cost.filter(|cost| *cost > 0.0 || self.spent.reserved.cost == 0.0);
+        let cost = cost.map_or_else(String::new, |cost| format!(" · cost {} (estimate)", money(cost)));
         lines.push(plain(format!(
             "{} in {} · {} tokens{cost}",
             requests(self.spent.requests, &self.follow_ups, self.spent.throttled, self.spent.faults),

@@ -28,6 +28,8 @@ fn run(number: i64, started_at: f64, last_at: f64) -> PastRun {
         faults: 0,
         total_tokens: 10,
         cost: 0.0,
+        reserved_tokens: 0,
+        reserved_cost: 0.0,
         in_doubt: 0,
     }
 }
