@@ -11,7 +11,8 @@ use std::sync::{Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
-use rustix::process::{Resource, Rlimit, setrlimit};
+use rustix::io::retry_on_intr;
+use rustix::process::{Resource, Rlimit, getppid, getrlimit, setrlimit};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
@@ -206,7 +207,8 @@ impl ProbeProcess {
         stdin.write_all(what)?;
         let patience = Timespec { tv_sec: PATIENCE.as_secs().cast_signed(), tv_nsec: 0 };
         let mut ends = [PollFd::new(&self.stdout, PollFlags::IN)];
-        while poll(&mut ends, Some(&patience)).map_err(io::Error::from)? == 0 {
+        // A signal to this process says nothing of that one.
+        if retry_on_intr(|| poll(&mut ends, Some(&patience)))? == 0 {
             return Ok(false);
         }
         self.stdout.read_exact(&mut [0])?;
@@ -250,6 +252,7 @@ fn probe(asked: &mut impl Read, told: &mut impl Write) -> io::Result<()> {
         let text = Text { source, place: None };
         templates.compile(Source { name, text, keeps_type }).map_err(io::Error::other)?;
     }
+    end_with_the_run();
     bound(memory)?;
     loop {
         told.write_all(b".")?;
@@ -259,6 +262,17 @@ fn probe(asked: &mut impl Read, told: &mut impl Write) -> io::Result<()> {
         // What it fails of is told where it is rendered in earnest.
         let _ = templates.fill(&fields).rendered(number);
     }
+}
+
+/// Ends this process with the one that has started it: a rendering that takes long is nobody's any more.
+fn end_with_the_run() {
+    let run = getppid();
+    std::thread::spawn(move || {
+        while getppid() == run {
+            std::thread::sleep(Duration::from_secs(1));
+        }
+        std::process::exit(0)
+    });
 }
 
 fn frame(from: &mut impl Read) -> io::Result<Vec<u8>> {
@@ -277,7 +291,7 @@ fn bound(memory: u64) -> io::Result<()> {
     let size = size.and_then(|size| size.trim().strip_suffix(" kB")?.trim().parse::<u64>().ok());
     // Where the system does not say how much it is, there is nothing to go by.
     let most = size.ok_or(io::ErrorKind::Unsupported)? * 1024 + memory;
-    let before = rustix::process::getrlimit(Resource::As);
+    let before = getrlimit(Resource::As);
     let most = before.current.map_or(most, |before| before.min(most));
     setrlimit(Resource::As, Rlimit { current: Some(most), maximum: before.maximum })?;
     setrlimit(Resource::Core, Rlimit { current: Some(0), maximum: Some(0) })?;
