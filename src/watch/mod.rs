@@ -94,7 +94,7 @@ pub fn columns(stream: impl IsTerminal + AsFd) -> Option<usize> {
 }
 
 /// Words as they are shown on standard error: on a terminal they are broken between words.
-fn fitted(words: &str) -> String {
+pub fn fitted(words: &str) -> String {
     let words = text::printable(words);
     match columns(std::io::stderr()) {
         Some(columns) => text::wrapped(&words, columns),

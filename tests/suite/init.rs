@@ -7,6 +7,7 @@ use std::process::{Child, Command, Stdio};
 
 use rustix::fs::{Mode, OFlags};
 use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
+use rustix::termios::{Winsize, tcsetwinsize};
 
 use crate::harness::{Finished, Scene};
 
@@ -116,11 +117,18 @@ fn what_does_not_work_is_told_and_nothing_is_written() {
     }
 }
 
-/// A process with a terminal of its own, and that terminal.
+/// A process with a terminal of its own, which does not say how wide it is, and that terminal.
 fn on_a_terminal(scene: &Scene, arguments: &[&str]) -> (Child, File) {
+    on_a_terminal_of(0, scene, arguments)
+}
+
+/// The same, of so many columns.
+fn on_a_terminal_of(columns: u16, scene: &Scene, arguments: &[&str]) -> (Child, File) {
     let terminal = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).expect("a terminal");
     grantpt(&terminal).expect("granted");
     unlockpt(&terminal).expect("unlocked");
+    let size = Winsize { ws_row: 0, ws_col: columns, ws_xpixel: 0, ws_ypixel: 0 };
+    tcsetwinsize(&terminal, size).expect("a size");
     let name = ptsname(&terminal, Vec::new()).expect("its name");
     let side =
         || rustix::fs::open(&name, OFlags::RDWR | OFlags::NOCTTY, Mode::empty()).expect("its other side");
@@ -182,4 +190,20 @@ fn what_flags_say_is_not_asked_and_whoever_leaves_has_written_nothing() {
     shown_until(&mut terminal, "nothing is written");
     assert_eq!(child.wait().expect("its end").code(), Some(130));
     assert!(!scene.path("new").exists());
+}
+
+#[test]
+fn on_a_narrow_terminal_lines_end_between_words() {
+    let scene = Scene::new();
+    let names: Vec<String> = (0..12).map(|number| format!("column_{number}")).collect();
+    scene.write("in.csv", format!("{},text\n{}1,one\n", names.join(","), "1,".repeat(11)));
+    let (mut child, mut terminal) =
+        on_a_terminal_of(44, &scene, &["init", "new", "--input", "in.csv", "--model", "qwen-plus"]);
+    let shown = shown_until(&mut terminal, "]: ");
+    terminal.write_all(b"\n").expect("an answer");
+    let rest = shown_until(&mut terminal, "fanfold run new/job.toml\r\n");
+    assert_eq!(child.wait().expect("its end").code(), Some(0));
+    for line in shown.lines().chain(rest.lines()) {
+        assert!(line.chars().count() <= 44, "{line}");
+    }
 }

@@ -20,7 +20,7 @@ use crate::job::problem::{Problem, Script};
 use crate::job::resolve::DEFAULT_BASE_URL;
 use crate::render::Renderer;
 use crate::secrets::hidden;
-use crate::watch::text::printable;
+use crate::watch::{fitted, put};
 use draft::Draft;
 use input::{Offer, SAMPLE};
 use questions::Asked;
@@ -52,7 +52,7 @@ pub(super) fn run(args: InitArgs) -> Result<Exit, Failure> {
         false => workshop.unasked(&args)?,
     };
     if let Some(reason) = draft.facts.unavailable.as_ref().filter(|_| !asks || args.model.is_some()) {
-        writeln!(stderr(), "warning: {}", printable(reason))?;
+        put(&fitted(&format!("warning: {reason}")));
     }
     place.check(draft.input.is_none())?;
     let written = place.write(&draft)?;
@@ -183,7 +183,7 @@ impl Workshop<'_> {
 /// Says what was written, and how to go on.
 fn say(place: &Place, written: &[PathBuf], by_default: bool) -> Result<Exit, Failure> {
     let mut out = stderr().lock();
-    let mut line = |line: String| writeln!(out, "{}", printable(&line)).map_err(Failure::from);
+    let mut line = |line: String| writeln!(out, "{}", fitted(&line)).map_err(Failure::from);
     if by_default {
         line(
             "no terminal to ask at, so these are defaults; --input, --model and --prompt say otherwise"

@@ -7,6 +7,7 @@ use super::input::Offer;
 use super::{MODEL, Workshop};
 use crate::cli::InitArgs;
 use crate::commands::Failure;
+use crate::watch::fitted;
 use crate::watch::text::printable;
 
 /// What came of the questions.
@@ -32,7 +33,9 @@ pub(super) fn ask(
         None => offer.prompt(&workshop.facts(&model))?,
     };
     let names = printable(&offer.names().join(", "));
-    writeln!(out, "The prompt, once for each row. {{{{ a column }}}} stands for what is in it: {names}.")?;
+    let told =
+        format!("The prompt, once for each row. {{{{ a column }}}} stands for what is in it: {names}.");
+    writeln!(out, "{}", fitted(&told))?;
     loop {
         let shown = default.as_deref().unwrap_or("what each row brings");
         let Some(answer) = line(&format!("Prompt [{shown}]: "), answers, out)? else {
@@ -94,7 +97,7 @@ fn model(
         let model = if answer.is_empty() { MODEL.to_owned() } else { answer };
         match workshop.facts(&model).unavailable {
             Some(reason) if doubted.as_ref() != Some(&model) => {
-                writeln!(out, "{} To keep it, give it again.", printable(&format!("{reason}")))?;
+                writeln!(out, "{}", fitted(&format!("{reason} To keep it, give it again.")))?;
                 doubted = Some(model);
             }
             _ => return Ok(Some(model)),
@@ -104,7 +107,7 @@ fn model(
 
 /// A line of the answers; `None` when they have ended.
 fn line(question: &str, answers: &mut impl BufRead, out: &mut impl Write) -> Result<Option<String>, Failure> {
-    write!(out, "{}", printable(question))?;
+    write!(out, "{} ", fitted(question.trim_end()))?;
     out.flush()?;
     let mut line = String::new();
     let failed = |error| Failure::new(format!("the answer cannot be read: {error}"));
@@ -118,5 +121,5 @@ fn line(question: &str, answers: &mut impl BufRead, out: &mut impl Write) -> Res
 }
 
 fn say(failure: &Failure, out: &mut impl Write) -> Result<(), Failure> {
-    Ok(writeln!(out, "{}", printable(&failure.message))?)
+    Ok(writeln!(out, "{}", fitted(&failure.message))?)
 }
