@@ -204,7 +204,9 @@ fn could_be_a_word(text: &str) -> bool {
 /// A long secret, and how much of it is as good as the whole.
 fn beginning(text: &str) -> Option<(String, usize)> {
     let most = text.len() * 2 / 3;
-    (text.len() >= LONG && text.is_char_boundary(most)).then(|| (text.to_owned(), most))
+    // An address begins as other addresses do: what is secret about it may stand at its end.
+    (!text.contains("://") && text.len() >= LONG && text.is_char_boundary(most))
+        .then(|| (text.to_owned(), most))
 }
 
 /// The text without a secret that somebody has cut behind so many bytes of it.
@@ -280,6 +282,13 @@ mod tests {
         ] {
             assert_eq!(secrets.hide(text).unwrap_or_else(|| text.to_owned()), shown);
         }
+    }
+
+    #[test]
+    fn an_address_is_a_secret_as_a_whole_and_its_beginning_is_none() {
+        let secrets = secrets(&["https://company.com/hooks/T0/B0"]);
+        assert_eq!(secrets.hide("see https://company.com/hooks/manual and https://company.com/"), None);
+        assert_eq!(secrets.hide("at https://company.com/hooks/T0/B0!").as_deref(), Some("at [key]!"));
     }
 
     #[test]

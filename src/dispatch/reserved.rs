@@ -12,9 +12,11 @@ const ALIKE: (usize, usize) = (20, 512);
 /// content: a hundred bad rows may stand side by side in a file, and behind twice as many nobody is left to be believed.
 const OF_ANY_KIND: usize = 200;
 
-/// Codes of what a model, or a filter, finds in the content of one row.
-const OF_CONTENT: [&str; 4] =
-    ["refused", "content_filter", "data_inspection_failed", "context_length_exceeded"];
+/// Codes of what a model, or a filter, finds in the content of one row. A filter that is out of order finds it in every row.
+const OF_A_FILTER: [&str; 3] = ["refused", "content_filter", "data_inspection_failed"];
+
+/// What services say of a row that is too long for the model.
+const OF_LENGTH: [&str; 2] = ["range of input length", "maximum context length"];
 
 /// The refusals whose judgment is reserved.
 #[derive(Debug, Default)]
@@ -24,6 +26,17 @@ pub(super) struct Reserved {
     unfit: usize,
     /// Whether they have ended the run: those that come in afterwards are no fault of their rows either.
     has_ended: bool,
+}
+
+/// What a refusal leads to.
+#[derive(Debug)]
+pub(super) enum Taken {
+    /// Nothing yet.
+    Open,
+    /// An earlier refusal is its row's own, and need not wait for an answer.
+    Believed(Ended),
+    /// The job ends.
+    Ends,
 }
 
 /// A refusal, and the turn in which its request was sent.
@@ -37,15 +50,15 @@ struct OpenRefusal {
 }
 
 impl Reserved {
-    /// Takes a refusal in, with the turn in which its request was sent and whether it is said to be about what is in its row. Says whether the job ends with it. `is_open`: whether one of the requests that were sent from one
-    /// turn to another is still out.
+    /// Takes a refusal in, with the turn in which its request was sent and whether it is said to be about what is in its row.
+    /// `is_open`: whether one of the requests that were sent from one turn to another is still out.
     pub(super) fn take(
         &mut self,
         ended: Ended,
         fault: &Fault,
         (turn, of_the_row): (u64, bool),
         is_open: impl Fn(u64, u64) -> bool,
-    ) -> bool {
+    ) -> Taken {
         self.held.push(OpenRefusal { ended, fault: fault.clone(), turn, of_the_row });
         let (fewest, most) = ALIKE;
         let alike = self.held.iter().rev().take_while(|one| is_alike(&one.fault, fault)).count();
@@ -56,11 +69,19 @@ impl Reserved {
             let turns = || latest.iter().map(|one| one.turn);
             !is_open(turns().min().unwrap_or(turn), turns().max().unwrap_or(turn))
         };
+        let others = self.held.iter().filter(|one| !one.of_the_row).count();
         self.has_ended |= alike >= most
-            || self.held.len() >= most
+            || others >= most
             || (alike >= fewest && is_settled(alike))
             || (self.held.len() >= OF_ANY_KIND && is_settled(self.held.len()));
-        self.has_ended
+        if self.has_ended {
+            return Taken::Ends;
+        }
+        // Where so many requests are out that an answer to one of them may be long in coming, what is said of a row's own
+        // content is believed without it.
+        let too_many = self.held.len() >= most;
+        let first = self.held.iter().position(|one| one.of_the_row).filter(|_| too_many);
+        first.map_or(Taken::Open, |first| Taken::Believed(self.held.remove(first).ended))
     }
 
     /// An answer was paid for and is not what the job asks for. Says whether there have been so many in a row that the job
@@ -95,16 +116,22 @@ impl Reserved {
     }
 }
 
-/// Whether a refusal can be every row's: the API's own, or an answer with nothing in it.
+/// Whether a refusal can be every row's: the API's own, or an answer with nothing in it. Not one of a row's length: in a file
+/// that is sorted by it, the last thousand rows may be too long for the model.
 pub(super) fn may_be_everybody_s(fault: &Fault) -> bool {
     let of_the_api =
         matches!(fault.kind, FaultKind::RowRefused | FaultKind::Unusable | FaultKind::CutByServer);
-    of_the_api && fault.status.is_some()
+    of_the_api && fault.status.is_some() && !is_of_length(fault)
+}
+
+fn is_of_length(fault: &Fault) -> bool {
+    let message = fault.message.to_lowercase();
+    fault.code == "context_length_exceeded" || OF_LENGTH.iter().any(|words| message.contains(words))
 }
 
 /// Whether a refusal is said to be about what is in its row.
 pub(super) fn is_of_content(fault: &Fault) -> bool {
-    fault.about == Some("messages") || OF_CONTENT.contains(&fault.code.as_str())
+    fault.about == Some("messages") || OF_A_FILTER.contains(&fault.code.as_str())
 }
 
 /// Whether two refusals say the same: the same code, and the same words but for those with a digit in them, which are the

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::reserved::{Reserved, is_of_content, may_be_everybody_s};
+use super::reserved::{Reserved, Taken, is_of_content, may_be_everybody_s};
 use super::stop::StopReason;
 use super::work::Work;
 use crate::job::setters::Setters;
@@ -208,18 +208,19 @@ impl Trial {
         is_open: impl Fn(u64, u64) -> bool,
     ) -> Judgement {
         let of_the_row = is_of_content(fault) || self.is_the_row_s(fault, work);
-        let ends = match turn.filter(|_| may_be_everybody_s(fault)) {
+        let taken = match turn.filter(|_| may_be_everybody_s(fault)) {
             Some(turn) => self.later.take(ended, fault, (turn, of_the_row), is_open),
             // One that ends the run is a failure all the same: it was paid for, or is its row's own.
             None if fault.kind == FaultKind::Unfit && self.later.take_unfit() => {
                 self.refused.push((ended, fault.clone()));
-                true
+                Taken::Ends
             }
-            None => return Judgement::Rows(vec![ended]),
+            None => Taken::Believed(ended),
         };
-        match ends {
-            true => Judgement::Job(StopReason::EveryRowRefused(fault.clone())),
-            false => Judgement::Open,
+        match taken {
+            Taken::Open => Judgement::Open,
+            Taken::Believed(ended) => Judgement::Rows(vec![ended]),
+            Taken::Ends => Judgement::Job(StopReason::EveryRowRefused(fault.clone())),
         }
     }
 

@@ -120,6 +120,33 @@ async fn a_filter_that_takes_every_row_stops_the_run_and_the_next_one_goes_on_be
 }
 
 #[tokio::test(start_paused = true)]
+async fn rows_that_are_too_long_stop_nobody_however_many_stand_side_by_side() {
+    let bench = Bench::new().qps(50.0);
+    let script = |call: Call| match call.position {
+        0..50 => answer(millis(100)),
+        _ => {
+            let (after, reply) = refuse("context_length_exceeded");
+            (after, reply.map_err(|fault| Fault { about: Some("messages"), ..fault }))
+        }
+    };
+    let end = bench.run(1_000, script).await;
+    assert_eq!((end.reason, bench.failed().len()), (StopReason::Finished, 950));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_filter_that_takes_many_rows_beside_slow_answers_stops_nobody() {
+    let bench = Bench::new().places(900);
+    let script = |call: Call| match call.position % 10 {
+        _ if call.position < 50 => answer(millis(100)),
+        0..4 => answer(millis(20_000)),
+        _ => refuse("data_inspection_failed"),
+    };
+    let end = bench.run(3_000, script).await;
+    assert_eq!(end.reason, StopReason::Finished);
+    assert_eq!(bench.answered() + bench.failed().len(), 3_000);
+}
+
+#[tokio::test(start_paused = true)]
 async fn answers_that_are_all_not_what_the_job_asks_for_are_not_bought_without_end() {
     let bench = Bench::new().qps(50.0);
     let script = |call: Call| match call.position {
