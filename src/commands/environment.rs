@@ -21,7 +21,7 @@ pub(super) const KEY_VARIABLES: [&str; 2] = ["DASHSCOPE_API_KEY", "QWEN_API_KEY"
 const PREFIX: &str = "FANFOLD_";
 
 /// Variables of that beginning that its own tests know, and jobs do not.
-const OF_TESTS: [&str; 5] = ["FAILPOINT", "SUITE", "SNAPSHOTS", "SEEDS", "TEST_JOURNAL"];
+const OF_TESTS: [&str; 6] = ["FAILPOINT", "SUITE", "SNAPSHOTS", "SEEDS", "WALKS", "TEST_JOURNAL"];
 
 /// Where variables are looked up. What the environment says beats the file.
 #[derive(Debug, Default)]

@@ -55,9 +55,9 @@ impl Matched {
 /// What a row of the input was found to be.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Fit {
-    /// It stands where it stood, with its answer or its failure.
+    /// It stands where it stood, with its answer.
     Kept,
-    /// It may have an answer that stood elsewhere, which is known at the end.
+    /// It may have an answer that stood elsewhere, or keep its failure, which is known at the end.
     Loose,
     /// It has no answer.
     New,
@@ -199,7 +199,6 @@ impl<'c> Matcher<'c> {
         match self.entry_at(key.position)? {
             Some(entry) if self.fits(&entry, key) => {
                 self.matched.kept += 1;
-                self.matched.failed += u64::from(entry.status == 2);
                 return Ok(Fit::Kept);
             }
             Some(entry) => {
@@ -234,9 +233,9 @@ impl<'c> Matcher<'c> {
         self.may_be_loose || self.next_position.is_some() || !self.page.is_empty()
     }
 
-    /// Whether a row has its answer, or its failure, in place.
+    /// Whether a row has its answer in place. A failure is settled at the end: an answer may have been left over by then.
     fn fits(&self, entry: &Entry, key: &RowKey) -> bool {
-        matches!(entry.status, 1 | 2)
+        entry.status == 1
             && entry.fingerprint == key.fingerprint.0
             && (!self.with_ids || entry.row_id.as_deref() == key.id.as_ref().map(|id| id.as_str()))
     }

@@ -2,6 +2,7 @@
 
 use rusqlite::{Connection, OptionalExtension};
 
+use super::seal;
 use crate::failpoint::meet;
 
 /// Marks a SQLite file as a fanfold journal (`FANF`).
@@ -12,10 +13,6 @@ const MIGRATIONS: [&str; 6] = [VERSION_1, VERSION_2, VERSION_3, VERSION_4, VERSI
 
 /// The version this program writes.
 pub(super) const VERSION: i32 = MIGRATIONS.len() as i32;
-
-/// The tables, each with the version that brought it.
-const TABLES: [(i32, &str); 7] =
-    [(1, "entries"), (1, "steps"), (1, "faults"), (1, "runs"), (4, "held"), (4, "orders"), (4, "settled")];
 
 /// `entries`: one row for each request that a row of the input has led to. `position` is the row's present place in
 ///   the input, counted from 0; null for an entry that no row claims at present, which is kept all the same: the row
@@ -199,8 +196,40 @@ pub(super) fn migrate(connection: &mut Connection) -> rusqlite::Result<()> {
     Ok(())
 }
 
-/// What a journal has in its schema that no fanfold has put there, and that would act when the journal is used: a trigger, or
-/// something else in the place of one of its tables. What somebody added to look at the rows is no matter.
+/// Brings a journal in memory to a version.
+fn make(version: i32) -> rusqlite::Result<Connection> {
+    let connection = Connection::open_in_memory()?;
+    seal::register(&connection)?;
+    let migrations = MIGRATIONS.iter().take(version.max(0) as usize);
+    migrations.map(|migration| connection.execute_batch(migration)).collect::<rusqlite::Result<()>>()?;
+    Ok(connection)
+}
+
+/// A table or an index, as it was made.
+#[derive(Debug, PartialEq, Eq)]
+struct SchemaObject {
+    kind: String,
+    name: String,
+    made_by: String,
+}
+
+/// The tables and indexes of a schema, but those that SQLite makes by itself.
+fn objects(connection: &Connection) -> rusqlite::Result<Vec<SchemaObject>> {
+    let sql = "SELECT type, name, sql FROM sqlite_schema
+               WHERE type IN ('table', 'index') AND sql IS NOT NULL AND name NOT LIKE 'sqlite@_%' ESCAPE '@'";
+    let mut statement = connection.prepare(sql)?;
+    let objects = statement.query_map([], |row| {
+        let made_by: String = row.get(2)?;
+        // Line breaks and indents say nothing.
+        let made_by = made_by.split_whitespace().collect::<Vec<_>>().join(" ");
+        Ok(SchemaObject { kind: row.get(0)?, name: row.get(1)?, made_by })
+    })?;
+    objects.collect()
+}
+
+/// What a journal has in its schema that no fanfold has put there, and that would act when the journal is used: a trigger, a
+/// table that is not word for word as the migrations make it (a check, a conflict clause, a generated column), or one that
+/// holds ours to its own keys, or an index that may refuse a row. What somebody added to look at the rows is no matter.
 pub(super) fn stranger(connection: &Connection) -> rusqlite::Result<Option<String>> {
     let trigger = "SELECT name FROM sqlite_schema WHERE type = 'trigger' LIMIT 1";
     let trigger: Option<String> = connection.query_row(trigger, [], |row| row.get(0)).optional()?;
@@ -210,14 +239,48 @@ pub(super) fn stranger(connection: &Connection) -> rusqlite::Result<Option<Strin
         )));
     }
     let version: i32 = connection.pragma_query_value(None, "user_version", |row| row.get(0))?;
-    let tables = TABLES.iter().filter(|(since, _)| *since <= version);
-    for table in tables.map(|(_, table)| table) {
-        let plain = "SELECT (SELECT count(*) FROM sqlite_schema WHERE name = ?1 AND type = 'table'
-                                 AND sql LIKE 'CREATE TABLE%') = 1
-                         AND NOT EXISTS (SELECT 1 FROM pragma_table_xinfo(?1) WHERE hidden <> 0)";
-        if !connection.query_row(plain, [table], |row| row.get::<_, bool>(0))? {
-            return Ok(Some(format!("its table `{table}` is none that a fanfold has made")));
+    let (ours, found) = (objects(&make(version)?)?, objects(connection)?);
+    if let Some(SchemaObject { kind, name, .. }) = ours.iter().find(|object| !found.contains(object)) {
+        return Ok(Some(format!("its {kind} `{name}` is none that a fanfold has made")));
+    }
+    let tables: Vec<&str> =
+        ours.iter().filter(|object| object.kind == "table").map(|object| object.name.as_str()).collect();
+    for object in found.iter().filter(|object| !ours.contains(object)) {
+        let acts = match object.kind.as_str() {
+            "index" => may_refuse(connection, &object.name, &tables)?,
+            _ => holds_to_its_keys(connection, &object.name, &tables)?,
+        };
+        if acts {
+            let SchemaObject { kind, name, .. } = object;
+            return Ok(Some(format!(
+                "the {kind} `{name}` in it may refuse what is stored; no fanfold has made it"
+            )));
         }
     }
     Ok(None)
+}
+
+/// Whether an index on one of our tables can refuse a row, or fail on one: it is unique, partial, over an expression, or in an
+/// order that SQLite does not know by itself.
+fn may_refuse(connection: &Connection, index: &str, tables: &[&str]) -> rusqlite::Result<bool> {
+    let table = "SELECT tbl_name FROM sqlite_schema WHERE name = ?1";
+    let table: String = connection.query_row(table, [index], |row| row.get(0))?;
+    let is_plain = "SELECT EXISTS (SELECT 1 FROM pragma_index_list(?1) WHERE name = ?2 AND NOT \"unique\" AND NOT partial)
+                        AND NOT EXISTS (SELECT 1 FROM pragma_index_xinfo(?2)
+                                        WHERE cid = -2 OR coll NOT IN ('BINARY', 'NOCASE', 'RTRIM'))";
+    let is_plain: bool = connection.query_row(is_plain, [table.as_str(), index], |row| row.get(0))?;
+    Ok(!is_plain && tables.iter().any(|ours| ours.eq_ignore_ascii_case(&table)))
+}
+
+/// Whether a table of somebody else's refers to one of ours, so that rows there cannot change as they have to.
+fn holds_to_its_keys(connection: &Connection, table: &str, tables: &[&str]) -> rusqlite::Result<bool> {
+    let mut statement = connection.prepare("SELECT \"table\" FROM pragma_foreign_key_list(?1)")?;
+    let mut referred = statement.query([table])?;
+    while let Some(row) = referred.next()? {
+        let referred: String = row.get(0)?;
+        if tables.iter().any(|ours| ours.eq_ignore_ascii_case(&referred)) {
+            return Ok(true);
+        }
+    }
+    Ok(false)
 }

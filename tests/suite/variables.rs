@@ -33,6 +33,7 @@ fn a_variable_that_is_nearly_one_of_fanfold_s_own_is_warned_of_once() {
         ("FANFOLD_SUITE", "x"),
         ("FANFOLD_SNAPSHOTS", "x"),
         ("FANFOLD_SEEDS", "x"),
+        ("FANFOLD_WALKS", "x"),
         ("FANFOLD_TEST_JOURNAL", "x"),
         ("FANFOLD_SERVICE_HOST", "10.0.0.1"),
         ("FANFOLD_PORT", "tcp://10.0.0.1:80"),

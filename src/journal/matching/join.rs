@@ -12,7 +12,7 @@ use crate::journal::seconds;
 /// Whose entries a row may claim.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Whose {
-    /// Those of its own identifier.
+    /// Those of its own identifier; where rows have none, of its own place.
     Own,
     /// Those of any row.
     Anyones,
@@ -44,9 +44,7 @@ impl Matcher<'_> {
              CREATE INDEX temp.loose_by_row ON loose_entries (row_id)",
         )?;
         for (status, whose) in CLAIMED_IN_ORDER {
-            if self.with_ids || whose == Whose::Anyones {
-                self.claim(status, whose).map_err(failed)?;
-            }
+            self.claim(status, whose).map_err(failed)?;
         }
         let behind = if limited { self.rows } else { i64::MAX as u64 };
         self.count(behind).map_err(failed)?;
@@ -99,6 +97,11 @@ impl Matcher<'_> {
     /// change, or come from another column, cost nothing.
     fn claim(&self, status: &str, whose: Whose) -> rusqlite::Result<()> {
         let (key, on, entries) = match whose {
+            Whose::Own if !self.with_ids => (
+                "position",
+                "r.position = e.position AND r.fingerprint = e.fingerprint",
+                "AND position IS NOT NULL",
+            ),
             Whose::Own => (
                 "row_id, fingerprint",
                 "r.row_id = e.row_id AND r.fingerprint = e.fingerprint",
@@ -123,7 +126,7 @@ impl Matcher<'_> {
                                row_number() OVER (PARTITION BY {key} ORDER BY position) AS turn
                         FROM temp.loose_rows r
                         WHERE NOT EXISTS (SELECT 1 FROM temp.claims c WHERE c.position = r.position)),
-                  e AS (SELECT entry, row_id, fingerprint, status,
+                  e AS (SELECT entry, position, row_id, fingerprint, status,
                                row_number() OVER (PARTITION BY {key} ORDER BY coalesce(position >= ?1, 0),
                                    coalesce(row_id IN (SELECT row_id FROM temp.loose_rows), 0),
                                    position IS NULL, position, entry) AS turn

@@ -218,6 +218,17 @@ fn a_journal_that_acts_when_it_is_used_is_refused_and_one_with_a_view_of_the_use
         ("CREATE TRIGGER t AFTER INSERT ON steps BEGIN DELETE FROM entries; END", "the trigger `t`"),
         ("ALTER TABLE runs RENAME TO r; CREATE VIEW runs AS SELECT * FROM r", "its table `runs`"),
         ("ALTER TABLE faults ADD COLUMN x INTEGER AS (abs(fault))", "its table `faults`"),
+        ("ALTER TABLE steps ADD COLUMN x INTEGER CHECK (x IS NULL)", "its table `steps`"),
+        (
+            "CREATE TABLE e AS SELECT * FROM entries; DROP TABLE entries; ALTER TABLE e RENAME TO entries",
+            "its table",
+        ),
+        ("CREATE UNIQUE INDEX u ON steps (entry + step)", "the index `u`"),
+        ("CREATE UNIQUE INDEX u ON steps (entry, step)", "the index `u`"),
+        ("CREATE INDEX p ON steps (response) WHERE length(response) > 3", "the index `p`"),
+        ("CREATE INDEX x ON steps (length(response))", "the index `x`"),
+        ("CREATE TABLE k (entry INTEGER REFERENCES entries (entry))", "the table `k`"),
+        ("DROP INDEX faults_by_entry", "its index `faults_by_entry`"),
     ] {
         let desk = written();
         drop(desk.open());
@@ -230,6 +241,8 @@ fn a_journal_that_acts_when_it_is_used_is_refused_and_one_with_a_view_of_the_use
     let desk = written();
     let view = "CREATE VIEW answers AS SELECT e.position, s.response FROM entries e JOIN steps s ON s.step = e.answer";
     desk.open().execute_batch(view).unwrap();
+    let more = "CREATE INDEX by_model ON steps (model); CREATE TABLE notes (entry INTEGER, text TEXT UNIQUE); ANALYZE";
+    desk.open().execute_batch(more).unwrap();
     assert_eq!(desk.matched(&rows(&[1]), false).kept, 1);
 }
 

@@ -140,12 +140,10 @@ fn tally(keys: &[RowKey]) -> HashMap<Fingerprint, u64> {
     tally
 }
 
-/// Rows of which an answer or a failure stands in place.
-fn in_place(connection: &Connection, keys: &[RowKey]) -> u64 {
-    let entries = dump(
-        connection,
-        "SELECT position, fingerprint, row_id FROM entries WHERE position IS NOT NULL AND status IN (1, 2)",
-    );
+/// Rows of which an entry of such a status stands in place.
+fn in_place(connection: &Connection, keys: &[RowKey], statuses: &str) -> u64 {
+    let sql = "SELECT position, fingerprint, row_id FROM entries WHERE position IS NOT NULL AND status IN";
+    let entries = dump(connection, &format!("{sql} ({statuses})"));
     let stands = |key: &&RowKey| {
         let id = key.id.as_ref().map_or(Value::Null, |id| Value::Text(id.as_str().to_owned()));
         let values = [Value::Integer(key.position as i64), Value::Blob(key.fingerprint.0.to_vec()), id];
@@ -164,7 +162,8 @@ fn check(
 ) -> Vec<RowKey> {
     let everything = "SELECT * FROM entries ORDER BY entry";
     let before = dump(connection, everything);
-    let stood = in_place(connection, keys);
+    // A failure in its place makes room for an answer that is left over.
+    let stood = in_place(connection, keys, "1")..=in_place(connection, keys, "1, 2");
     let looked = matched(connection, path, keys, with_ids, limited, false).unwrap();
     assert_eq!(dump(connection, everything), before, "a look changes nothing");
     let found = matched(connection, path, keys, with_ids, limited, true).unwrap();
@@ -175,14 +174,11 @@ fn check(
         rows.iter().map(|(request, count)| *count.min(paid.get(request).unwrap_or(&0))).sum()
     };
     assert_eq!(found.kept + found.moved + found.changed + found.new, keys.len() as u64);
-    let fewest = match with_ids {
-        // A row that waits with tries of its own does not take another's failure.
-        true => covered(&paid.answered),
-        false => covered(&paid.done),
-    };
+    // A row that waits with tries of its own does not take another's failure.
+    let fewest = covered(&paid.answered);
     let used = fewest..=covered(&paid.done);
     assert!(used.contains(&(found.kept + found.moved)), "every answer there is is used: {found:?}, {used:?}");
-    assert_eq!(found.kept, stood);
+    assert!(stood.contains(&found.kept), "{found:?}, {stood:?}");
 
     let reader = Reader::new(crate::journal::open_beside(path).unwrap(), path);
     let (mut standings, mut results) = (reader.standings(), reader.results());

@@ -86,6 +86,35 @@ fn changed_by(seeds: std::ops::Range<u64>) {
 }
 
 #[test]
+fn a_table_that_would_refuse_answers_in_silence_is_none_of_fanfold_s() {
+    scenario("damage::a_table_of_another_s_making", || {
+        for (was, is) in [
+            ("step INTEGER PRIMARY KEY", "step INTEGER PRIMARY KEY ON CONFLICT IGNORE"),
+            ("response TEXT", "response TEXT CHECK (response IS NULL)"),
+            ("entry INTEGER NOT NULL", "entry INTEGER NOT NULL UNIQUE ON CONFLICT REPLACE"),
+        ] {
+            let mut scene = Scene::new();
+            scene.rows_and_job(4, "");
+            scene.run_job(&["job.toml"]).expect_code(0);
+            let path = scene.path("out.jsonl.journal");
+            let journal = rusqlite::Connection::open(&path).expect("a journal");
+            let sql = "PRAGMA writable_schema = ON;
+                       UPDATE sqlite_schema SET sql = replace(sql, '{was}', '{is}') WHERE name = 'steps'";
+            journal.execute_batch(&sql.replace("{was}", was).replace("{is}", is)).expect("altered");
+            drop(journal);
+            let before = fs::read(&path).expect("a journal");
+            scene.write("in.jsonl", crate::harness::rows(0..6));
+            for command in ["run", "status", "export", "verify", "preview"] {
+                let finished = scene.run(&[command, "job.toml"]);
+                assert_eq!(finished.code, Some(1), "{is}: {command}: {}", finished.stderr);
+            }
+            assert_eq!(scene.witness_count(), 4, "{is}: nothing is bought that could not be kept");
+            assert_eq!(fs::read(&path).expect("a journal"), before, "{is}: it is left as it is");
+        }
+    });
+}
+
+#[test]
 fn a_few_bytes_changed_at_random_are_refused_or_do_no_harm() {
     scenario("damage::random_bytes", || changed_by(0..12));
 }

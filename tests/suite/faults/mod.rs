@@ -29,6 +29,7 @@ mod taken;
 mod till;
 mod unsynced;
 mod volume;
+mod walk;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
