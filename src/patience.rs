@@ -8,8 +8,11 @@ use tokio::time::{Instant, timeout_at};
 /// How much is waited at once: of a longer pause of the process no more than this is taken for waiting.
 const SLICE: Duration = Duration::from_secs(5);
 
-/// How late a timer is on a busy machine.
-const LATE: Duration = Duration::from_millis(50);
+/// How late a timer is on a busy machine, and where others in this process work for long; one that is later was held up.
+const LATE: Duration = Duration::from_millis(500);
+
+/// What is waiting of every slice, however late its timer was: all waiting comes to an end.
+const LEAST: Duration = Duration::from_millis(50);
 
 /// What comes within a time, or nothing. A process that was suspended finds every timer over and what came meanwhile unread:
 /// it goes on waiting for as long as its timer was late, which is time enough to read it.
@@ -31,7 +34,7 @@ pub async fn within<T>(limit: Duration, coming: impl Future<Output = T>) -> Opti
 
 /// What of a slice of time was waiting, when its timer was so late.
 fn waited(slice: Duration, late: Duration) -> Duration {
-    if late < LATE { slice } else { slice.saturating_sub(late) }
+    if late < LATE { slice } else { slice.saturating_sub(late).max(LEAST.min(slice)) }
 }
 
 #[cfg(test)]
@@ -51,8 +54,9 @@ mod tests {
     #[test]
     fn time_in_which_nothing_ran_does_not_count() {
         let seconds = Duration::from_secs;
-        assert_eq!(waited(seconds(5), Duration::from_millis(2)), seconds(5));
+        assert_eq!(waited(seconds(5), Duration::from_millis(200)), seconds(5), "busy");
         assert_eq!(waited(seconds(5), seconds(2)), seconds(3));
-        assert_eq!(waited(seconds(5), seconds(3600)), Duration::ZERO);
+        assert_eq!(waited(seconds(5), seconds(3600)), LEAST, "and yet it ends");
+        assert_eq!(waited(Duration::from_millis(1), seconds(3600)), Duration::from_millis(1));
     }
 }
