@@ -195,7 +195,9 @@ fn the_library_prints_only_in_its_commands_and_on_its_screen_and_reads_no_enviro
         }
         for word in ["std::env::var", "process::exit", "dbg!", "stderr()"] {
             let screen = room_of(&file) == "watch" && word == "stderr()";
-            assert!(screen || !code.contains(word), "src/{file} has {word}");
+            // A process of its own, which ends when the run does.
+            let prober = file == "render/template/probe.rs" && word == "process::exit";
+            assert!(screen || prober || !code.contains(word), "src/{file} has {word}");
         }
     }
 }
