@@ -17,6 +17,9 @@ use crate::row::Item;
 const FORMULA_STARTS: [char; 11] =
     ['=', '+', '-', '@', '\t', '\r', '\n', '\u{ff1d}', '\u{ff0b}', '\u{ff0d}', '\u{ff20}'];
 
+/// Where a spreadsheet may split a line or a file into cells, whatever the file's own delimiter is.
+const SPLITTERS: [char; 6] = [';', ',', '\t', '|', '\n', '\r'];
+
 /// Writes rows as CSV or TSV.
 pub(super) struct CsvWriter {
     records: csv::Writer<Encoder>,
@@ -111,14 +114,26 @@ fn answer_text<'a>(scratch: &'a mut String, value: AnswerValue<'a>, safe: bool) 
     scratch
 }
 
-/// A text cell as it is written: with a `'` before it, if a spreadsheet would run it and `safe` is asked for.
+/// A text cell as it is written: with a `'` before whatever in it a spreadsheet would run, if `safe` is asked for. One that
+/// splits at another sign than the file does would find a cell behind each of these.
 fn guarded<'a>(scratch: &'a mut String, text: &'a str, safe: bool) -> &'a str {
-    if !(safe && text.starts_with(FORMULA_STARTS)) || is_number(text) {
+    let is_run = |part: &str| part.starts_with(FORMULA_STARTS) && !is_number(part);
+    if !safe || !(is_run(text) || text.split(SPLITTERS).any(is_run)) {
         return text;
     }
     scratch.clear();
-    scratch.push('\'');
-    scratch.push_str(text);
+    if is_run(text) {
+        scratch.push('\'');
+    }
+    let mut first = !is_run(text);
+    for part in text.split_inclusive(SPLITTERS) {
+        let bare = part.trim_end_matches(SPLITTERS);
+        if is_run(bare) && (first || !scratch.ends_with('\'')) {
+            scratch.push('\'');
+        }
+        first = false;
+        scratch.push_str(part);
+    }
     scratch
 }
 
@@ -133,11 +148,28 @@ mod tests {
     use super::*;
 
     #[test]
+    fn what_follows_a_sign_at_which_a_spreadsheet_may_split_is_guarded_too() {
+        let mut scratch = String::new();
+        for (text, written) in [
+            ("x;=1+1", "x;'=1+1"),
+            ("x|=1+1|y\n@z", "x|'=1+1|y\n'@z"),
+            ("=a;=b", "'=a;'=b"),
+            ("\t=1", "'\t'=1"),
+            ("\r=1", "'\r'=1"),
+            ("x;-3;y", "x;-3;y"),
+            ("a, -b; c = d", "a, -b; c = d"),
+        ] {
+            assert_eq!(guarded(&mut scratch, text, true), written);
+        }
+    }
+
+    #[test]
     fn only_text_that_a_spreadsheet_would_run_is_guarded() {
         let mut scratch = String::new();
-        for formula in ["=1+1", "+A1", "-A1", "@SUM(A1)", "\t=1", "\r=1", "-1+cmd|' /C calc'!A0", "=1"] {
+        for formula in ["=1+1", "+A1", "-A1", "@SUM(A1)", "-1+cmd|' /C calc'!A0", "=1"] {
             assert_eq!(guarded(&mut scratch, formula, true), format!("'{formula}"));
             assert_eq!(guarded(&mut scratch, formula, false), formula);
+            assert_eq!(guarded(&mut scratch, &format!("x;{formula}"), false), format!("x;{formula}"));
         }
         for harmless in ["", "a=1", "-3", "+4.5", "-.5e3", "'=1", " =1"] {
             assert_eq!(guarded(&mut scratch, harmless, true), harmless);
