@@ -2,7 +2,6 @@
 //! any size before it is cut off: a number of the row is the width of an indent, a loop doubles a text. The engine bounds
 //! its steps and not its memory, and a process that has none left ends with every row in it.
 
-use std::ffi::OsStr;
 use std::io::{self, Read, Write};
 use std::os::unix::process::CommandExt;
 use std::path::PathBuf;
@@ -12,7 +11,7 @@ use std::time::Duration;
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::retry_on_intr;
-use rustix::process::{Resource, Rlimit, getppid, getrlimit, setrlimit};
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
@@ -235,24 +234,18 @@ fn memory(templates: &Templates) -> u64 {
     MEMORY + templates.longest.saturating_mul(RECORDS) + stack
 }
 
-/// Is the prober, when the program was started as that. Says whether it was.
-pub fn was_prober(name: Option<&OsStr>) -> bool {
-    let is_it = name.is_some_and(|name| name == NAME);
-    if is_it {
-        // Whoever has started it sees that it has ended.
-        let _ = probe(&mut io::stdin().lock(), &mut io::stdout().lock());
-    }
-    is_it
-}
-
-fn probe(asked: &mut impl Read, told: &mut impl Write) -> io::Result<()> {
+/// Tries renderings out as it is asked, until nobody asks any more; a dot for each that is done.
+///
+/// # Errors
+///
+/// When nobody asks, or what is asked cannot be made sense of.
+pub fn probe(asked: &mut impl Read, told: &mut impl Write) -> io::Result<()> {
     let Briefing { known, longest, sources, memory } = serde_json::from_slice(&frame(asked)?)?;
     let mut templates = Templates { known, ..Templates::new(None, longest) };
     for (name, source, keeps_type) in sources {
         let text = Text { source, place: None };
         templates.compile(Source { name, text, keeps_type }).map_err(io::Error::other)?;
     }
-    end_with_the_run();
     bound(memory)?;
     loop {
         told.write_all(b".")?;
@@ -262,17 +255,6 @@ fn probe(asked: &mut impl Read, told: &mut impl Write) -> io::Result<()> {
         // What it fails of is told where it is rendered in earnest.
         let _ = templates.fill(&fields).rendered(number);
     }
-}
-
-/// Ends this process with the one that has started it: a rendering that takes long is nobody's any more.
-fn end_with_the_run() {
-    let run = getppid();
-    std::thread::spawn(move || {
-        while getppid() == run {
-            std::thread::sleep(Duration::from_secs(1));
-        }
-        std::process::exit(0)
-    });
 }
 
 fn frame(from: &mut impl Read) -> io::Result<Vec<u8>> {
