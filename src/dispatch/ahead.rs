@@ -51,6 +51,15 @@ impl Ahead {
         self.rows
     }
 
+    /// Requests that can leave before the journal is told again; any number where nothing limits them.
+    pub(super) fn within_a_moment(&self, rate: Option<f64>) -> usize {
+        match rate {
+            // As far as a commit takes, twice, so that a slow disk does not hold the rate back.
+            Some(rate) => (rate * AHEAD.max(self.commit * 2).as_secs_f64()).ceil() as usize,
+            None => usize::MAX,
+        }
+    }
+
     /// Whether the journal was told, and has not said yet that it knows.
     pub(super) fn is_told(&self) -> bool {
         self.told > self.known
@@ -66,12 +75,7 @@ impl Ahead {
         rate: Option<f64>,
     ) -> Option<u64> {
         let most = places.max(self.rows);
-        let rows = match rate {
-            // As far as a commit takes, twice, so that a slow disk does not hold the rate back.
-            Some(rate) => (rate * AHEAD.max(self.commit * 2).as_secs_f64()).ceil() as usize,
-            None => most,
-        };
-        let rows = rows.clamp(1, most);
+        let rows = self.within_a_moment(rate).clamp(1, most);
         let below = fresh.get(rows.min(fresh.len()).checked_sub(1)?)?.row.position + 1;
         // Asking for each row anew would be one commit per row; a half used up is a good time to ask.
         let known = fresh.partition_point(|work| self.allows(work.row.position));

@@ -16,6 +16,10 @@ use crate::event::HeldBy;
 use crate::request::{ChatRequest, Estimate};
 use crate::reserve::Reserve;
 
+/// Under a cap the journal is told of one request for so many that are out, before it leaves, and of so many at least.
+const SHARE_AHEAD: usize = 8;
+const FEWEST_AHEAD: usize = 2;
+
 /// What can be done next.
 pub(super) enum Next {
     /// This one can be sent.
@@ -144,13 +148,25 @@ impl<E: Endpoint, L: Ledger> Pass<'_, '_, E, L> {
     }
 
     /// What the journal is to be told of what may be out, if it is time.
-    pub(super) fn exposed(&mut self) -> Option<Reserve> {
-        let next = self.queues.cleared.front().or_else(|| self.queues.fresh.front())?;
-        let (_, one) = self.worst_of(&next.request);
-        // As many as have a place, or leave until the journal is told again.
-        let free = self.places().saturating_sub(self.in_flight.len()).max(self.ahead.rows());
+    pub(super) fn exposed(&mut self, now: Instant) -> Option<Reserve> {
+        let queue = if self.one_goes_again(now) { &self.queues.cleared } else { &self.queues.fresh };
+        let next = queue.front().map_or(Reserve::NOTHING, |next| self.worst_of(&next.request).1);
+        let is_capped = self.dispatcher.purse.is_capped();
         let ready = self.queues.cleared.len() + self.queues.fresh.len();
-        self.exposure.tell(one, free.min(ready), self.dispatcher.purse.left())
+        let requests = if is_capped { self.few_ahead(now) } else { self.many_ahead() };
+        self.exposure.tell(next, requests.min(ready), self.dispatcher.purse.left(), is_capped)
+    }
+
+    /// Without a cap, as many as have a place, or leave until the journal is told again: it costs next to no commit then.
+    fn many_ahead(&self) -> usize {
+        self.places().saturating_sub(self.in_flight.len()).max(self.ahead.rows())
+    }
+
+    /// Under a cap, a share of what is out: all of it that is not out after all at a kill is lost to the cap.
+    fn few_ahead(&self, now: Instant) -> usize {
+        let out = self.places().max(self.exposure.requests());
+        let moment = self.ahead.within_a_moment(self.dispatcher.pace.rate(now));
+        (out / SHARE_AHEAD).min(moment).max(FEWEST_AHEAD)
     }
 
     /// Pays for a request, if every limit and every cap lets it go.

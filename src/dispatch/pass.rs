@@ -287,7 +287,7 @@ impl<'p, 'e, E: Endpoint, L: Ledger> Pass<'p, 'e, E, L> {
         if self.reason.is_some() || self.dispatcher.terms.paused {
             return;
         }
-        if let Some(out) = self.exposed() {
+        if let Some(out) = self.exposed(now) {
             self.write(Note::Out(out));
         }
         if self.ahead.is_told() {

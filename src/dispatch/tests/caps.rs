@@ -1,14 +1,18 @@
 //! A cap counts the worst of what is in flight before a request leaves.
 
-use super::bench::{Bench, secs};
+use std::time::Duration;
+
+use super::bench::{Bench, millis, secs};
 use super::service::{Call, answer, answer_of, fault};
 use crate::dispatch::stop::{Cap, StopReason};
 use crate::event::HeldBy;
+use crate::job::limits::Quota;
 use crate::job::price::Price;
+use crate::note::Note;
 use crate::outcome::{Answer, Fault, FaultKind};
 
 /// The most the requests at any moment could come to: what is answered, and the worst of what is in flight.
-fn worst_of(bench: &Bench, latency: std::time::Duration, answered: u64, worst: u64) -> u64 {
+fn worst_of(bench: &Bench, latency: Duration, answered: u64, worst: u64) -> u64 {
     let sends = bench.sends();
     let at_each = sends.iter().map(|now| {
         let before = sends.iter().filter(|one| one.at <= now.at);
@@ -28,8 +32,7 @@ async fn the_worst_case_of_what_is_in_flight_stays_within_the_tokens() {
     assert!(worst <= 15_000, "{worst}");
     let spent = 100 * bench.answered() as u64;
     assert!(spent > 14_800, "{spent}: the last requests waited for what was in flight to come cheaper");
-    let held =
-        |(_, standing): &(std::time::Duration, crate::event::Standing)| standing.held_by == Some(HeldBy::Cap);
+    let held = |(_, standing): &(Duration, crate::event::Standing)| standing.held_by == Some(HeldBy::Cap);
     assert!(bench.log.borrow().standings.iter().any(held));
 }
 
@@ -79,6 +82,51 @@ async fn an_answer_that_was_cut_and_whose_tokens_are_not_said_counts_at_its_wors
     assert_eq!(end.reason, StopReason::Cap(Cap::TotalTokens));
     // 150 for each that was cut, and 100 for each that was answered.
     assert!(bench.waited() * 150 + bench.answered() * 100 <= 20_000, "{}", bench.answered());
+}
+
+/// What the journal was told may be out, each time, in tokens.
+fn told_out(bench: &Bench) -> Vec<u64> {
+    let log = bench.log.borrow();
+    let out = log.committed.iter().filter_map(|note| match note {
+        Note::Out(out) => Some(out.tokens),
+        _ => None,
+    });
+    out.collect()
+}
+
+#[tokio::test(start_paused = true)]
+async fn under_a_cap_the_journal_is_told_of_little_more_than_is_out() {
+    for (qps, out) in [(None, 64), (Some(10.0), 20)] {
+        let script = |call: Call| answer(millis(500 + call.position * 7919 % 1_500));
+        let bench = || {
+            let mut bench = Bench::new();
+            bench.rules.quotas.requests_per_second = qps.and_then(Quota::per_second);
+            bench
+        };
+        let free = bench();
+        free.run(2_000, script).await;
+        let mut capped = bench();
+        capped.rules.caps.total_tokens = Some(1_000_000);
+        let end = capped.run(2_000, script).await;
+        assert_eq!(end.reason, StopReason::Finished);
+        let most = told_out(&capped).into_iter().max().expect("told");
+        assert!(most <= (out + out / 4) * 160, "{qps:?}: of {most} tokens, of {out} requests of 160");
+        let (took, would) = (capped.elapsed(), free.elapsed());
+        assert!(took <= would + millis(500), "{qps:?}: {took:?} where {would:?} are enough");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn without_a_cap_the_journal_is_hardly_ever_told_what_is_out() {
+    let bench = Bench::new().qps(200.0);
+    let mut rows = bench.rows(4_000);
+    for row in &mut rows {
+        row.request.estimate.prompt_tokens = 10 + row.row.position * 7919 % 100 * (row.row.position % 7);
+    }
+    bench.try_run(rows, |_| answer(millis(300))).await.expect("the ledger holds");
+    let told = told_out(&bench).len();
+    assert!(told <= 24, "{told} times for 4,000 requests");
+    assert!(bench.elapsed() < secs(21), "{:?}", bench.elapsed());
 }
 
 #[tokio::test(start_paused = true)]

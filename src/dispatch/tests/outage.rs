@@ -56,6 +56,24 @@ async fn an_outage_at_the_very_start_is_waited_for() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_job_whose_rows_differ_much_in_size_goes_on_after_an_outage() {
+    for large in [1..3, 0..2, 2..3] {
+        for places in [1, 8] {
+            let bench = Bench::new().qps(1.0).places(places);
+            let mut rows = bench.rows(3);
+            for row in &mut rows {
+                let is_large = large.contains(&row.row.position);
+                row.request.estimate.prompt_tokens = if is_large { 40_000 } else { 10 };
+            }
+            let end = bench.try_run(rows, down(0, 15, broken)).await.expect("the ledger holds");
+            assert_eq!(end.reason, StopReason::Finished, "{large:?}");
+            bench.assert_every_row_ended_once(3);
+            assert!(bench.elapsed() < secs(45), "{large:?}: {:?}", bench.elapsed());
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn an_outage_longer_than_the_patience_leaves_the_rows_pending() {
     let bench = Bench::new().qps(10.0);
     let end = bench.run(1_000, down(50, 1_000_000, broken)).await;

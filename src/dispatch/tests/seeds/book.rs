@@ -147,7 +147,7 @@ impl Book {
         let fingerprint = Fingerprint(u128::from(position).to_be_bytes());
         let entry = self.entries.get(&position).copied().unwrap_or_default();
         let request = ChatRequest {
-            estimate: world.plan.estimate,
+            estimate: world.plan.estimate_of(position),
             price: Some(world.price.clone()),
             stream: entry.cut,
             ..ChatRequest::of_body(super::endpoint::body_of(position), fingerprint)

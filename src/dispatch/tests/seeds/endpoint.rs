@@ -23,6 +23,8 @@ pub(super) struct Sending {
     pub(super) at: Duration,
     /// Requests in flight, this one included.
     pub(super) in_flight: usize,
+    /// When it came to its end.
+    pub(super) until: Duration,
     pub(super) end: End,
 }
 
@@ -85,7 +87,7 @@ impl Endpoint for Service {
             books.in_flight += 1;
             let deed = deed(world, books, at, position, request.stream);
             let (run, in_flight) = (world.run.get(), books.in_flight);
-            books.sends.push(Sending { run, position, at, in_flight, end: End::InFlight });
+            books.sends.push(Sending { run, position, at, in_flight, until: at, end: End::InFlight });
             deed
         };
         let index = world.books.borrow().sends.len() - 1;
@@ -113,7 +115,8 @@ impl Drop for Landing<'_> {
     fn drop(&mut self) {
         let mut books = self.world.books.borrow_mut();
         books.in_flight -= 1;
-        books.sends[self.index].end = self.end;
+        let sending = &mut books.sends[self.index];
+        (sending.until, sending.end) = (self.world.now(), self.end);
     }
 }
 
@@ -129,7 +132,7 @@ fn position_of(request: &ChatRequest) -> u64 {
 fn deed(world: &World, books: &mut Books, at: Duration, position: u64, stream: bool) -> Deed {
     let plan = &world.plan;
     let lot = plan.lot(position, books.sends.len() as u64);
-    let mut usual = answer(plan, plan.latency.mul_f64(0.5 + (lot % 100) as f64 / 100.0));
+    let mut usual = answer(plan, position, plan.latency.mul_f64(0.5 + (lot % 100) as f64 / 100.0));
     if plan.takes.is_some_and(|takes| books.within_a_second(at) as u64 > takes) {
         return fault(FaultKind::Throttled, "limit_requests", 20);
     }
@@ -153,7 +156,7 @@ fn deed(world: &World, books: &mut Books, at: Duration, position: u64, stream: b
                 if !all {
                     *books.hits.entry(position).or_default() += 1;
                 }
-                return trouble(plan, what);
+                return trouble(plan, position, what);
             }
         }
     }
@@ -181,7 +184,7 @@ impl Books {
     }
 }
 
-fn trouble(plan: &Plan, what: What) -> Deed {
+fn trouble(plan: &Plan, position: u64, what: What) -> Deed {
     match what {
         What::Breaks => fault(FaultKind::Passing, "internal_error", 40),
         What::Refuses => fault(FaultKind::Unreachable, "connection_refused", 2),
@@ -193,27 +196,28 @@ fn trouble(plan: &Plan, what: What) -> Deed {
         }
         What::Cuts => {
             let deed = fault(FaultKind::CutByServer, "cut_by_server", 300);
-            let usage = Some(usage(plan));
+            let usage = Some(usage(plan, position));
             Deed { reply: deed.reply.map_err(|fault| Fault { usage, ..fault }), end: End::Told, ..deed }
         }
         What::Useless => fault(FaultKind::Unusable, "empty_answer", 50),
         What::Arrears => fault(FaultKind::JobRefused, "arrearage", 30),
-        What::Slow(_) | What::UsageUnsaid => answer(plan, plan.latency),
+        What::Slow(_) | What::UsageUnsaid => answer(plan, position, plan.latency),
     }
 }
 
-fn usage(plan: &Plan) -> Usage {
-    let (prompt_tokens, completion_tokens) = plan.usage;
+fn usage(plan: &Plan, position: u64) -> Usage {
+    let (prompt_tokens, completion_tokens) = plan.usage_of(position);
     Usage {
         prompt_tokens: Some(prompt_tokens),
         completion_tokens: Some(completion_tokens),
-        total_tokens: Some(plan.tokens()),
+        total_tokens: Some(prompt_tokens + completion_tokens),
         ..Usage::default()
     }
 }
 
-fn answer(plan: &Plan, after: Duration) -> Deed {
-    let answer = Answer { response: Some("yes".into()), usage: Some(usage(plan)), ..Answer::default() };
+fn answer(plan: &Plan, position: u64, after: Duration) -> Deed {
+    let answer =
+        Answer { response: Some("yes".into()), usage: Some(usage(plan, position)), ..Answer::default() };
     Deed { after, reply: Ok(answer), end: End::Told }
 }
 

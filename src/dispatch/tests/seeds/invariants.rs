@@ -53,7 +53,7 @@ pub(super) fn doubts_cover_what_was_out(world: &World) {
 pub(super) fn limits_are_kept(world: &World) {
     let (books, quotas) = (world.books.borrow(), world.plan.quotas);
     let one = |_: &Sending| 1.0;
-    let tokens = |one: &Sending| if one.end.paid() { world.plan.tokens() as f64 } else { 0.0 };
+    let tokens = |one: &Sending| if one.end.paid() { world.plan.tokens_of(one.position) as f64 } else { 0.0 };
     for (what, quota) in [("second", quotas.requests_per_second), ("minute", quotas.requests_per_minute)] {
         if let Some(quota) = quota {
             assert_within(&books.sends, quota, one, &format!("requests in a {what}"));
@@ -81,17 +81,29 @@ fn assert_within(sends: &[Sending], quota: Quota, what: impl Fn(&Sending) -> f64
     }
 }
 
+/// A run that gives a service up has asked for it until then: it is silent for a part of its patience at most.
+pub(super) fn a_silent_service_is_asked(world: &World) {
+    let books = world.books.borrow();
+    let of_run = books.sends.iter().filter(|one| one.run == world.run.get());
+    let silent = world.now() - of_run.map(|one| one.until).max().unwrap_or_default();
+    assert!(
+        silent <= world.plan.max_outage * 3 / 4,
+        "nothing was sent for {silent:?}, and then the service was given up"
+    );
+}
+
 /// Promise 5: what was paid for is within the caps.
 pub(super) fn caps_are_kept(world: &World, caps: &Caps) {
     let books = world.books.borrow();
     // By the service's own account, whatever it told, and whatever the runs lived to store.
-    let paid = books.sends.iter().filter(|one| one.end.paid()).count() as u64;
-    let (tokens, (prompt, completion)) = (world.plan.tokens(), world.plan.usage);
+    let paid =
+        || books.sends.iter().filter(|one| one.end.paid()).map(|one| world.plan.usage_of(one.position));
+    let (prompt, completion) = paid().fold((0, 0), |sum, one| (sum.0 + one.0, sum.1 + one.1));
     if let Some(cap) = caps.total_tokens {
-        assert!(paid * tokens <= cap, "{} tokens of {cap} are paid", paid * tokens);
+        assert!(prompt + completion <= cap, "{} tokens of {cap} are paid", prompt + completion);
     }
     if let Some(cap) = caps.cost {
-        let cost = world.price.worst_case(paid * prompt, paid * completion, false);
+        let cost = world.price.worst_case(prompt, completion, false);
         assert!(cost <= cap + 1e-9, "{cost} of {cap} is paid");
     }
 }

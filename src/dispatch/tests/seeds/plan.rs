@@ -17,8 +17,10 @@ pub(super) struct Plan {
     pub(super) max_outage: Duration,
     /// What a request is thought to use. It never uses more.
     pub(super) estimate: Estimate,
-    /// What each answer uses, of prompt and completion.
+    /// What each answer uses, of prompt and completion; the prompt of a large row more.
     pub(super) usage: (u64, u64),
+    /// Rows that are larger than the others.
+    pub(super) large: Option<Large>,
     /// How long an answer takes, more or less.
     pub(super) latency: Duration,
     /// How long a commit takes.
@@ -37,6 +39,14 @@ pub(super) struct Poison {
     /// One row of so many.
     pub(super) one_of: u64,
     pub(super) ill: Ill,
+}
+
+/// Rows whose prompts are many times as large as the others', in what they are thought to use and in what they do.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Large {
+    /// One row of so many.
+    one_of: u64,
+    times: u64,
 }
 
 /// What ails such a row.
@@ -119,7 +129,10 @@ impl Plan {
             max_completion_tokens: usage.1 + draw.one_of(&[0, 100, 3_000]),
             unbounded: false,
         };
-        let most = (estimate.prompt_tokens + estimate.max_completion_tokens.max(500)) as f64;
+        // From a stream of its own: the plans of seeds stay what they were.
+        let large = large(&mut Draw::new(mixed(seed ^ 0x1a26e)));
+        let times = large.map_or(1, |large| large.times);
+        let most = times as f64 * (estimate.prompt_tokens + estimate.max_completion_tokens.max(500)) as f64;
         let poison = draw.chance(0.4).then(|| poison(draw, rows));
         // A job that sends a few requests a minute has to wait until it has tried other rows than those that break.
         let patience: &[u64] = match poison {
@@ -145,6 +158,7 @@ impl Plan {
             max_outage: Duration::from_secs(draw.one_of(patience)),
             estimate,
             usage,
+            large,
             latency: draw.one_of(&[20, 300, 2_000, 15_000].map(Duration::from_millis)),
             commit: draw.one_of(&[0, 5, 60, 400].map(Duration::from_millis)),
             takes: draw.chance(0.2).then(|| draw.among(1..20)),
@@ -170,8 +184,25 @@ impl Plan {
         mixed(mixed(self.seed ^ mixed(about)) ^ position)
     }
 
-    pub(super) fn tokens(&self) -> u64 {
-        self.usage.0 + self.usage.1
+    fn times(&self, position: u64) -> u64 {
+        let large = self.large.filter(|large| self.lot(position, 98).is_multiple_of(large.one_of));
+        large.map_or(1, |large| large.times)
+    }
+
+    /// What a row's answer uses, of prompt and completion.
+    pub(super) fn usage_of(&self, position: u64) -> (u64, u64) {
+        (self.usage.0 * self.times(position), self.usage.1)
+    }
+
+    pub(super) fn tokens_of(&self, position: u64) -> u64 {
+        let (prompt, completion) = self.usage_of(position);
+        prompt + completion
+    }
+
+    /// What a row's request is thought to use.
+    pub(super) fn estimate_of(&self, position: u64) -> Estimate {
+        let prompt_tokens = self.estimate.prompt_tokens * self.times(position);
+        Estimate { prompt_tokens, ..self.estimate }
     }
 
     pub(super) fn timeout(&self) -> Duration {
@@ -188,6 +219,10 @@ fn caps(draw: &mut Draw, rows: u64, usage: (u64, u64)) -> Caps {
         1 => Caps { cost: Some(cost * share), ..Caps::default() },
         _ => Caps::default(),
     }
+}
+
+fn large(draw: &mut Draw) -> Option<Large> {
+    draw.chance(0.3).then(|| Large { one_of: draw.among(2..8), times: draw.one_of(&[5, 100, 3_000]) })
 }
 
 fn poison(draw: &mut Draw, rows: u64) -> Poison {

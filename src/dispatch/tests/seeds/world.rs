@@ -150,6 +150,9 @@ pub(super) async fn play(plan: Plan) {
         match outcome {
             Outcome::BrokenOff => {}
             Outcome::Ended(reason) => {
+                if matches!(reason, StopReason::Outage(_)) {
+                    invariants::a_silent_service_is_asked(&world);
+                }
                 world.book.borrow_mut().end_run();
                 match reason {
                     StopReason::Finished => break,
