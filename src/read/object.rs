@@ -10,7 +10,7 @@ use serde_json::{Map, Value};
 use super::pass::Pass;
 use crate::digits;
 
-/// The fields of the object that `text` is, with or without white space around it. Numbers with more digits than 64 bits hold are text. Of two equal keys the last one wins, in the place of the first.
+/// The fields of the object that `text` is, with or without white space around it. Whole numbers of more than 64 bits are text. Of two equal keys the last one wins, in the place of the first.
 ///
 /// Columns that the pass does not want are parsed as strictly as the others, but not kept: a line is right or
 /// wrong whatever is wanted of it.
