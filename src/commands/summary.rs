@@ -206,7 +206,10 @@ impl Summary<'_> {
         may_be_more(snapshot.reserved).iter().for_each(|line| screen.say(line));
         if snapshot.miscounted > 0 {
             let answers = counted(snapshot.miscounted, "answer");
-            screen.insist(&format!("warning: {answers} came with more or fewer choices than `n` asks for"));
+            screen.insist(&format!(
+                "warning: {answers} came with more or fewer choices than `n` asks for; where it asks for one, the first text was \
+                 kept and the others were dropped"
+            ));
         }
         if snapshot.cut_by_length > 0 {
             let answers = counted(snapshot.cut_by_length, "answer");

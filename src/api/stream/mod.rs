@@ -48,7 +48,7 @@ pub(super) struct Incoming {
     most: usize,
     kept: usize,
     done: bool,
-    /// The choices that were asked for.
+    /// The choices that were asked for; 0 where nobody says.
     asked: usize,
     whole: Completion,
     choices: Vec<Part>,
@@ -136,11 +136,11 @@ struct Delta {
 impl Incoming {
     /// An answer to a request; at most so many bytes of it are kept.
     pub(super) fn new(request: &[u8], most: usize) -> Self {
-        let (repeats, asked) = known_of(request);
+        let asking = Asking::of(request);
         Self {
             events: Events::default(),
-            repeats,
-            asked,
+            repeats: asking.repeats(),
+            asked: asking.choices(),
             most,
             kept: 0,
             done: false,
@@ -157,7 +157,7 @@ impl Incoming {
     /// Whether every choice that was asked for has said why it ended.
     pub(super) fn is_finished(&self) -> bool {
         let said = |part: &Part| matches!(part.finish_reason, Some(Some(_)));
-        self.choices.len() >= self.asked && self.choices.iter().all(said)
+        self.choices.len() >= self.asked.max(1) && self.choices.iter().all(said)
     }
 
     /// Takes the next bytes.
@@ -388,27 +388,44 @@ fn heard(piece: Piece<'_>, answer: &mut String, reasoning: &mut String, sink: &m
     sink(piece);
 }
 
-/// Whether the model of a request sends its whole text so far with each piece, and how many choices it asks for: qwen-mt-plus and qwen-mt-turbo do, the
-/// other translation models do not (Model Studio, "qwen-mt-api"). The name decides, because a piece by itself does not
-/// tell: a text may well say the same thing twice.
-fn known_of(request: &[u8]) -> (bool, usize) {
-    #[derive(Deserialize)]
-    struct Asking {
-        model: String,
-        #[serde(default, deserialize_with = "loose::count")]
-        n: Option<u64>,
-    }
-    let Ok(Asking { model, n }) = serde_json::from_slice(request) else { return (false, 1) };
-    let name = model.rsplit('/').next().unwrap_or_default().to_ascii_lowercase();
-    let repeats = ["qwen-mt-plus", "qwen-mt-turbo"].iter().any(|family| name.starts_with(family));
-    (repeats, usize::try_from(n.unwrap_or(1)).unwrap_or(1).max(1))
+/// What a request asks for, as far as an answer depends on it.
+#[derive(Deserialize)]
+struct Asking {
+    #[serde(default, deserialize_with = "loose::text")]
+    model: Option<String>,
+    #[serde(default)]
+    n: serde_json::Value,
 }
 
-/// How many choices a request asks for.
+impl Asking {
+    fn of(request: &[u8]) -> Self {
+        let unknown = || Self { model: None, n: serde_json::Value::Bool(false) };
+        serde_json::from_slice(request).unwrap_or_else(|_| unknown())
+    }
+
+    /// Whether the model sends its whole text so far with each piece: qwen-mt-plus and qwen-mt-turbo do, the other translation
+    /// models do not (Model Studio, "qwen-mt-api"). The name decides, because a piece by itself does not tell: a text may well
+    /// say the same thing twice.
+    fn repeats(&self) -> bool {
+        let name = self.model.as_deref().and_then(|model| model.rsplit('/').next());
+        let name = name.unwrap_or_default().to_ascii_lowercase();
+        ["qwen-mt-plus", "qwen-mt-turbo"].iter().any(|family| name.starts_with(family))
+    }
+
+    /// How many choices are asked for; 0 where that cannot be told.
+    fn choices(self) -> usize {
+        match self.n {
+            serde_json::Value::Null => 1,
+            said => loose::count(said).ok().flatten().map_or(0, |n| usize::try_from(n).unwrap_or(0).max(1)),
+        }
+    }
+}
+
+/// How many choices a request asks for; 0 where that cannot be told, and what comes is kept as it comes.
 pub(super) fn choices_asked_for(request: &[u8]) -> usize {
     // Hardly any request says so, and it may be long.
     let names_them = request.windows(3).any(|window| window == b"\"n\"");
-    if names_them { known_of(request).1 } else { 1 }
+    if names_them { Asking::of(request).choices() } else { 1 }
 }
 
 /// The body as it asks for a stream: the fields of transport are put in at its end, and nothing else changes.

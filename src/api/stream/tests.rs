@@ -358,6 +358,29 @@ fn a_server_that_wraps_its_whole_answer_in_one_event_is_understood() {
 }
 
 #[test]
+fn all_choices_are_kept_that_a_request_without_a_model_asks_for() {
+    let choice = |index: usize| {
+        format!(r#"{{"index":{index},"message":{{"content":"c{index}"}},"finish_reason":"stop"}}"#)
+    };
+    let reply = format!(r#"{{"choices":[{},{},{}]}}"#, choice(0), choice(1), choice(2));
+    for (request, response) in [
+        (r#"{"messages":[],"n":3}"#, r#"["c0","c1","c2"]"#),
+        (r#"{"messages":[],"model":null,"n":3}"#, r#"["c0","c1","c2"]"#),
+        (r#"{"messages":[],"model":["m"],"n":"3"}"#, r#"["c0","c1","c2"]"#),
+        // Nobody can tell what that is, and nothing is dropped.
+        (r#"{"messages":[],"n":"some"}"#, r#"["c0","c1","c2"]"#),
+        (r#"{"messages":[],"n":null}"#, "c0"),
+        (r#"{"messages":[]}"#, "c0"),
+    ] {
+        let asked = choices_asked_for(request.as_bytes());
+        let whole = judge(StatusCode::OK, &HeaderMap::new(), reply.as_bytes(), SystemTime::now(), asked);
+        assert_eq!(whole.expect("an answer").response.as_deref(), Some(response), "{request}");
+        let streamed = read_whole(request.as_bytes(), events(&[&reply]).as_bytes());
+        assert_eq!(streamed.expect("an answer").response.as_deref(), Some(response), "{request}");
+    }
+}
+
+#[test]
 fn the_fields_of_transport_are_put_in_and_nothing_else_changes() {
     let asked = asking(br#"{"model":"m","messages":[{"role":"user","content":"}"}]}"#);
     assert_eq!(

@@ -333,7 +333,8 @@ fn rows_with_decimals_of_many_digits_are_those_of_earlier_journals() {
 #[test]
 fn what_was_asked_for_says_whether_a_response_is_a_text_or_an_array_of_them() {
     scenario("identity::more_or_fewer_choices", || {
-        let told = "2 answers came with more or fewer choices than `n` asks for";
+        let told = "2 answers came with more or fewer choices than `n` asks for; where it asks for one, the first text was kept \
+                    and the others were dropped";
         for (asks, comes, expected) in [
             (3, 1, json!(["c0"])),
             (3, 2, json!(["c0", "c1"])),
