@@ -82,7 +82,7 @@ pub(super) fn run(mut args: ExportArgs) -> Result<Exit, Failure> {
             count(written.pending)
         ));
     }
-    simulated_line(written.simulated).into_iter().for_each(|line| screen.insist(&line));
+    simulated_line(written.simulated).into_iter().for_each(|line| screen.say(&line));
     Ok(Exit::Done)
 }
 

@@ -195,7 +195,7 @@ impl Summary<'_> {
         screen.say(&self.what_was_sent());
         // Who rehearses by `--simulate` has said so, and is told in the line above.
         if let Some(written) = self.written.filter(|_| !self.simulated) {
-            simulated_line(written.simulated).into_iter().for_each(|line| screen.insist(&line));
+            simulated_line(written.simulated).into_iter().for_each(|line| screen.say(&line));
         }
         if snapshot.uncounted > 0 {
             let answers = counted(snapshot.uncounted, "answer");

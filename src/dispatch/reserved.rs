@@ -34,7 +34,7 @@ pub(super) enum Taken {
     /// Nothing yet.
     Open,
     /// An earlier refusal is its row's own, and need not wait for an answer.
-    Believed(Ended),
+    Believed(Box<Ended>),
     /// The job ends.
     Ends,
 }
@@ -81,7 +81,7 @@ impl Reserved {
         // content is believed without it.
         let too_many = self.held.len() >= most;
         let first = self.held.iter().position(|one| one.of_the_row).filter(|_| too_many);
-        first.map_or(Taken::Open, |first| Taken::Believed(self.held.remove(first).ended))
+        first.map_or(Taken::Open, |first| Taken::Believed(Box::new(self.held.remove(first).ended)))
     }
 
     /// An answer was paid for and is not what the job asks for. Says whether there have been so many in a row that the job

@@ -215,11 +215,11 @@ impl Trial {
                 self.refused.push((ended, fault.clone()));
                 Taken::Ends
             }
-            None => Taken::Believed(ended),
+            None => Taken::Believed(Box::new(ended)),
         };
         match taken {
             Taken::Open => Judgement::Open,
-            Taken::Believed(ended) => Judgement::Rows(vec![ended]),
+            Taken::Believed(ended) => Judgement::Rows(vec![*ended]),
             Taken::Ends => Judgement::Job(StopReason::EveryRowRefused(fault.clone())),
         }
     }

@@ -200,8 +200,8 @@ pub(super) fn migrate(connection: &mut Connection) -> rusqlite::Result<()> {
 fn make(version: i32) -> rusqlite::Result<Connection> {
     let connection = Connection::open_in_memory()?;
     seal::register(&connection)?;
-    let migrations = MIGRATIONS.iter().take(version.max(0) as usize);
-    migrations.map(|migration| connection.execute_batch(migration)).collect::<rusqlite::Result<()>>()?;
+    let mut migrations = MIGRATIONS.iter().take(version.max(0) as usize);
+    migrations.try_for_each(|migration| connection.execute_batch(migration))?;
     Ok(connection)
 }
 
