@@ -256,8 +256,9 @@ impl Fault {
     }
 
     /// Whether the service may have billed a request that came to this, though it did not say what it used. An error costs
-    /// nothing; a reply that was lost, was cut or came too late may have been worked out all the same.
-    pub fn may_be_billed(&self) -> bool {
+    /// nothing; a reply that was lost, was cut or came too late may have been worked out all the same. `quick`: it came
+    /// sooner than any answer could.
+    pub fn may_be_billed(&self, quick: bool) -> bool {
         let is_late = self.code.to_ascii_lowercase().contains("timeout");
         match (self.kind, self.status) {
             (FaultKind::Throttled | FaultKind::Unreachable, _) => false,
@@ -265,8 +266,10 @@ impl Fault {
             (FaultKind::RowRefused | FaultKind::JobRefused, None) => false,
             (_, None) => true,
             (_, Some(200)) => self.code != "html_reply",
-            // A gateway lost the answer, or did not wait for it.
-            (_, Some(status)) => is_late || matches!(status, 408 | 502 | 504 | 520 | 524),
+            // A gateway that found nobody says so at once; later it has lost an answer.
+            (_, Some(502 | 520)) => is_late || !quick,
+            // A gateway did not wait for the answer.
+            (_, Some(status)) => is_late || matches!(status, 408 | 504 | 524),
         }
     }
 

@@ -92,8 +92,9 @@ impl CapAccount {
         self.standings().iter().map(line).collect()
     }
 
-    /// What stands behind the words that a run has stopped at a cap.
-    pub(super) fn at(&self, cap: Cap) -> Option<String> {
+    /// What stands behind the words that a run has stopped at a cap. `beyond`: what the next request may use, where not even
+    /// one could leave.
+    pub(super) fn at(&self, cap: Cap, beyond: Option<Reserve>) -> Option<String> {
         let standing = self.standings().into_iter().find(|standing| standing.key == cap.key())?;
         let shown = |amount: f64| standing.shown(amount);
         let own = (standing.spent - standing.before).max(0.0);
@@ -107,7 +108,12 @@ impl CapAccount {
             ),
         };
         let (aside, left, most) = (standing.set_aside(), shown(standing.left()), shown(standing.most));
-        Some(format!("{spent}{aside}, {left} left of {most}{}", self.each()))
+        let next = beyond.map(|one| if standing.is_money() { one.cost } else { one.tokens as f64 });
+        let next = next.map(|most| {
+            format!("; the next request may use {}, and `max_tokens` in the request bounds that", shown(most))
+        });
+        let next = next.unwrap_or_default();
+        Some(format!("{spent}{aside}, {left} left of {most}{}{next}", self.each()))
     }
 
     /// The same, for programs.

@@ -310,7 +310,9 @@ impl Summary<'_> {
             StopReason::Interrupted => "interrupted: every answer that came is stored".to_owned(),
             StopReason::Cap(Cap::Until) => "stopped: the time is up that `until` gives the run".to_owned(),
             StopReason::Cap(cap) => {
-                let spent = self.allowance.at(*cap).map(|spent| format!(": {spent}")).unwrap_or_default();
+                let beyond = self.sent.beyond.filter(|_| self.sent.snapshot.requests == 0);
+                let spent =
+                    self.allowance.at(*cap, beyond).map(|spent| format!(": {spent}")).unwrap_or_default();
                 format!("stopped at the cap `{}`, before anything could go past it{spent}", cap.key())
             }
             StopReason::Refused(refusal) if refusal.code == "bad_certificate" => format!(

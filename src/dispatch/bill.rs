@@ -17,11 +17,12 @@ pub(crate) struct Bill {
 }
 
 impl Bill {
-    /// What the reply to a request says that it came to. What is missing counts at its worst.
-    pub(super) fn of(reply: &Reply, request: &ChatRequest, flight: &Flight) -> Self {
+    /// What the reply to a request says that it came to. What is missing counts at its worst. `quick`: the reply came
+    /// sooner than any answer could.
+    pub(super) fn of(reply: &Reply, request: &ChatRequest, flight: &Flight, quick: bool) -> Self {
         let (usage, answer, may_be_billed) = match reply {
             Ok(answer) => (answer.usage, Some(answer), true),
-            Err(fault) => (fault.usage, fault.partial.as_deref(), fault.may_be_billed()),
+            Err(fault) => (fault.usage, fault.partial.as_deref(), fault.may_be_billed(quick)),
         };
         let thought = answer.map_or(request.thinks, crate::outcome::Answer::thought);
         match usage {

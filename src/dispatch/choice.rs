@@ -179,7 +179,10 @@ impl<E: Endpoint, L: Ledger> Pass<'_, '_, E, L> {
     ) -> Result<Flight, Next> {
         let Dispatcher { purse, pace, .. } = &mut *self.dispatcher;
         purse.reserve(reservation).map_err(|short| match short {
-            Short::ForGood(cap) => Next::Stop(Box::new(StopReason::Cap(cap))),
+            Short::ForGood(cap) => {
+                self.beyond = Some(reservation);
+                Next::Stop(Box::new(StopReason::Cap(cap)))
+            }
             Short::ForNow => Next::Wait(due, Some(HeldBy::Cap)),
         })?;
         // The journal is told of it first.

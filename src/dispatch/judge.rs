@@ -49,7 +49,8 @@ impl<E: Endpoint, L: Ledger> Pass<'_, '_, E, L> {
         let Finished { work, flight, latency, reply } = finished;
         self.sent_at.remove(&flight.order);
         self.dispatcher.trial.back(work.request.shape, now);
-        let bill = Bill::of(&reply, &work.request, &flight);
+        let quick = self.dispatcher.window.is_quick(latency);
+        let bill = Bill::of(&reply, &work.request, &flight, quick);
         self.dispatcher.purse.settle(flight.reservation, &bill);
         let sent = Sent { at: flight.at, latency, worst: flight.reservation };
         let end = End { order: flight.order, sent, cost: bill.cost, reserved: bill.reserved };

@@ -37,6 +37,7 @@ use crate::job::limits::{Caps, Concurrency, Quotas, Terms};
 use crate::job::setters::Setters;
 use crate::note::Note;
 use crate::outcome::Fault;
+use crate::reserve::Reserve;
 use crate::toolbox::Toolbox;
 use caps::Purse;
 use health::Health;
@@ -90,6 +91,8 @@ pub struct PassEnd {
     pub set_aside: u64,
     /// Requests that were given up in flight.
     pub abandoned: usize,
+    /// The most that the request may use which a cap did not let leave.
+    pub beyond: Option<Reserve>,
 }
 
 /// Sends rows, pass after pass, under one set of limits.

@@ -24,6 +24,7 @@ use crate::event::{Event, Observer, Standing};
 use crate::failpoint::meet;
 use crate::note::{Ended, Note};
 use crate::outcome::{Fault, FaultKind};
+use crate::reserve::Reserve;
 
 /// Rows at most that are on their way without a place, for each place.
 const ROWS_PER_PLACE: usize = 4;
@@ -60,6 +61,8 @@ pub(super) struct Pass<'p, 'e, E, L> {
     pub(super) bad_luck: Option<Fault>,
     pub(super) last: bool,
     reason: Option<StopReason>,
+    /// The most that the request may use which a cap does not let leave.
+    pub(super) beyond: Option<Reserve>,
 }
 
 impl<'p, 'e, E: Endpoint, L: Ledger> Pass<'p, 'e, E, L> {
@@ -94,6 +97,7 @@ impl<'p, 'e, E: Endpoint, L: Ledger> Pass<'p, 'e, E, L> {
             bad_luck: None,
             last,
             reason: None,
+            beyond: None,
         }
     }
 
@@ -124,7 +128,7 @@ impl<'p, 'e, E: Endpoint, L: Ledger> Pass<'p, 'e, E, L> {
         }
         let finished = self.bad_luck.map_or(StopReason::Finished, StopReason::BrownOut);
         let reason = self.reason.unwrap_or(finished);
-        Ok(PassEnd { reason, set_aside: self.set_aside, abandoned })
+        Ok(PassEnd { reason, set_aside: self.set_aside, abandoned, beyond: self.beyond })
     }
 
     /// Waits until all that was written is on disk.

@@ -16,6 +16,9 @@ const MOST: usize = 1024;
 /// Files the process needs beside its connections.
 const OTHER_FILES: u64 = 64;
 
+/// What is sooner than any answer before there was one.
+const QUICK: Duration = Duration::from_secs(1);
+
 /// The number of places among the requests in flight.
 #[derive(Debug)]
 pub(crate) struct Window {
@@ -23,13 +26,14 @@ pub(crate) struct Window {
     rate: Option<f64>,
     most: usize,
     latency: Option<f64>,
+    shortest: Duration,
 }
 
 impl Window {
     /// Places for a job with a rate of so many requests a second, in a process that may open so many files.
     pub(crate) fn new(concurrency: Concurrency, rate: Option<f64>, open_files: u64) -> Self {
         let by_files = open_files.saturating_sub(OTHER_FILES).max(1).min(usize::MAX as u64) as usize;
-        Self { concurrency, rate, most: by_files, latency: None }
+        Self { concurrency, rate, most: by_files, latency: None, shortest: QUICK * 2 }
     }
 
     /// Has other places from now on. What was learnt of the latency is kept.
@@ -37,8 +41,14 @@ impl Window {
         (self.concurrency, self.rate) = (concurrency, rate);
     }
 
-    /// Learns from a request that came to its end.
+    /// Whether something came well before any answer could.
+    pub(crate) fn is_quick(&self, latency: Duration) -> bool {
+        latency < self.shortest / 2
+    }
+
+    /// Learns from a request that was answered.
     pub(crate) fn observe(&mut self, latency: Duration) {
+        self.shortest = self.shortest.min(latency);
         let latency = latency.as_secs_f64();
         let known = self.latency.get_or_insert(latency);
         *known += (latency - *known) * 0.1;
@@ -63,6 +73,16 @@ impl Window {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn quick_is_what_comes_in_less_than_half_the_time_of_the_quickest_answer() {
+        let mut window = Window::new(Concurrency::Auto, None, 80);
+        let millis = Duration::from_millis;
+        assert!(window.is_quick(millis(900)) && !window.is_quick(millis(1_000)));
+        window.observe(millis(400));
+        window.observe(millis(9_000));
+        assert!(window.is_quick(millis(199)) && !window.is_quick(millis(200)));
+    }
 
     #[test]
     fn auto_fits_rate_times_latency_and_the_open_files() {

@@ -36,6 +36,7 @@ use crate::journal::{JournalError, open_beside};
 use crate::note::{Ended, Ending, Note};
 use crate::outcome::{Fault, FaultKind};
 use crate::request::Estimate;
+use crate::reserve::Reserve;
 use crate::tally::{Snapshot, Tally};
 use crate::tools::Commands;
 use crate::tools::kin::Mark;
@@ -47,6 +48,8 @@ pub struct Sent {
     pub reason: StopReason,
     /// Requests that were given up in flight.
     pub abandoned: usize,
+    /// The most that the request may use which a cap did not let leave.
+    pub beyond: Option<Reserve>,
     /// The counts.
     pub snapshot: Snapshot,
     /// Whether the input changed meanwhile: rows may be left, and are to be planned anew.
@@ -180,7 +183,7 @@ pub async fn send<E: Endpoint>(
     observer.held = Some(HeldTeller::new(pen.clone()));
     let mut ledger = Book { path: path.clone(), pen, committed };
     let (mut abandoned, mut input_changed) = (0, false);
-    let mut reason = StopReason::Finished;
+    let (mut reason, mut beyond) = (StopReason::Finished, None);
     for last in [false, true] {
         let (feed, rows) = Feed::start(opened, order.retry_failed, last);
         let (asked, hears) = watch::channel(*stop.borrow());
@@ -202,7 +205,7 @@ pub async fn send<E: Endpoint>(
         };
         abandoned += end.abandoned;
         input_changed |= feed.finish(order.plan)?;
-        reason = end.reason;
+        (reason, beyond) = (end.reason, end.beyond);
         if reason != StopReason::Finished || end.set_aside == 0 {
             break;
         }
@@ -224,7 +227,7 @@ pub async fn send<E: Endpoint>(
         observer.tally.now.failed += shared.failed;
     }
     let snapshot = observer.finish();
-    Ok((Sent { reason, abandoned, snapshot, input_changed }, connection))
+    Ok((Sent { reason, abandoned, beyond, snapshot, input_changed }, connection))
 }
 
 /// Passes on what a run is asked. A disk that is full, and a journal that is lost, ask for what Ctrl-C asks for: what is in

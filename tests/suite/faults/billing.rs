@@ -1,7 +1,8 @@
 //! What a server bills and does not say: caps hold by its own account, over all runs of a journal.
 
 use std::process::Stdio;
-use std::time::Duration;
+use std::sync::OnceLock;
+use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
@@ -183,12 +184,18 @@ fn replies_that_are_lost_late_or_cut_count_at_their_worst_and_throttling_costs_n
             (Answered::Cut, ""),
             (Answered::Cut, "model.transport = \"stream\"\n"),
             (Answered::Status(504), ""),
+            (Answered::Status(502), "retry.timeout = \"2s\"\n"),
             (Answered::Whole, "retry.timeout = \"1s\"\n"),
         ] {
             let till = Till::open(move |_, number| {
                 let is_lost = number % 2 == 0;
-                let late = is_lost && reply == Answered::Whole;
-                let delay = Duration::from_millis(if late { 2_000 } else { 5 });
+                // A gateway that finds nobody says so at once, and has lost nothing.
+                let late = is_lost && matches!(reply, Answered::Whole | Answered::Status(502));
+                let delay = Duration::from_millis(match reply {
+                    _ if !late => 5,
+                    Answered::Whole => 2_000,
+                    _ => 1_200,
+                });
                 let reply = if is_lost { reply } else { Answered::Whole };
                 Served { reply, delay, ..honest(25, LONGEST) }
             });
@@ -214,6 +221,28 @@ fn replies_that_are_lost_late_or_cut_count_at_their_worst_and_throttling_costs_n
 }
 
 #[test]
+fn an_outage_behind_a_gateway_takes_nothing_from_a_cap() {
+    scenario("billing::gateway", || {
+        let began = OnceLock::<Instant>::new();
+        let till = Till::open(move |_, number| {
+            let outage = || *began.get_or_init(Instant::now);
+            match number >= 16 && outage().elapsed() < Duration::from_secs(3) {
+                true => {
+                    let delay = Duration::from_millis(2);
+                    Served { bill: (0, 0), reply: Answered::Status(502), delay, ..honest(0, 0) }
+                }
+                false => Served { delay: Duration::from_millis(200), ..honest(25, LONGEST) },
+            }
+        });
+        // Enough for all rows at their worst, and a few lost ones.
+        let scene = scene(&till, "limits.max_total_tokens = 20_000\n");
+        scene.run(&["run", "job.toml"]).expect_code(0);
+        assert!(till.requests() > ROWS, "{} requests", till.requests());
+        assert_eq!(scene.receipt()["caps"]["max_total_tokens"]["reserved"], 0);
+    });
+}
+
+#[test]
 fn an_answer_whose_length_nobody_knows_is_learnt_upwards_and_said_to_be_unknown() {
     scenario("billing::unknown_lengths", || {
         let till = Till::open(|_, _| honest(25, 20_000));
@@ -222,6 +251,11 @@ fn an_answer_whose_length_nobody_knows_is_learnt_upwards_and_said_to_be_unknown(
         said.says("how long the answers to 60 requests can be is not known");
         scene.run(&["run", "job.toml"]).expect_code(5);
         assert!((400_000..=600_000).contains(&till.tokens()), "{} tokens", till.tokens());
+        // What one request may use is said where the cap is below that.
+        let scene = scene_of(&till, "nobody-knows", "limits.max_total_tokens = 5_000\n");
+        let said = scene.run(&["run", "job.toml"]).expect_code(5);
+        said.says("5,000 left of 5,000; the next request may use 8,")
+            .says("`max_tokens` in the request bounds that");
         // No job of such a model is refused, and where its answers are bounded nothing is said.
         let till = Till::open(|_, _| honest(25, 100));
         let scene = scene_of(&till, "nobody-knows", "limits.max_total_tokens = 600_000\n");

@@ -59,7 +59,9 @@ pub(super) fn limits_are_kept(world: &World) {
             assert_within(&books.sends, quota, one, &format!("requests in a {what}"));
         }
     }
-    if let Some(quota) = quotas.tokens_per_minute {
+    // What was out at a kill counts at the mean, which says little where rows differ much.
+    let mean_says_it = world.plan.large.is_none() || world.plan.mishaps.is_empty();
+    if let Some(quota) = quotas.tokens_per_minute.filter(|_| mean_says_it) {
         assert_within(&books.sends, quota, tokens, "tokens in a minute");
     }
     if let Concurrency::Fixed(places) = world.plan.concurrency {

@@ -218,7 +218,7 @@ async fn passes(world: &Rc<World>, caps: Caps, mishap: Mishap) -> Outcome {
         let Ok(end) = tokio::time::timeout(STUCK, pass).await.expect("the run does not get stuck") else {
             return Outcome::BrokenOff;
         };
-        let PassEnd { reason: why, set_aside, abandoned } = end;
+        let PassEnd { reason: why, set_aside, abandoned, .. } = end;
         if abandoned > 0 || *stop.borrow() == Urgency::Now {
             return Outcome::BrokenOff;
         }
