@@ -43,6 +43,49 @@ fn named(scene: &Scene, begin: &str) -> Vec<String> {
         .collect()
 }
 
+/// Whether the kernel says that a process holds SQLite's lock on a database that it has open: the bytes behind the first GiB.
+fn holds_a_database(process: u32) -> bool {
+    let locks = fs::read_to_string("/proc/locks").unwrap_or_default();
+    locks.lines().any(|line| {
+        let words: Vec<&str> = line.split_whitespace().collect();
+        let has = |index: usize, word: &str| words.get(index).is_some_and(|found| *found == word);
+        has(1, "POSIX") && has(3, "READ") && has(4, &process.to_string()) && has(6, "1073741826")
+    })
+}
+
+#[test]
+fn a_run_keeps_sqlite_s_lock_on_its_journal_until_its_end() {
+    scenario("taken::the_lock_of_sqlite", || {
+        let latency = "fixed:200ms".parse().expect("a latency");
+        for (input, more) in [("in.jsonl", ""), ("rows/in.jsonl", "output.journal = \"rows/j.journal\"\n")] {
+            let mut scene = Scene::with(Settings { latency, ..Settings::default() });
+            scene.rows_and_job(ROWS, &format!("limits.concurrency = 2\n{more}"));
+            if more.is_empty() {
+                let probe = Connection::open(scene.path("probe")).expect("a database");
+                probe.execute_batch("PRAGMA journal_mode = WAL; CREATE TABLE t (a)").expect("a table");
+                if !holds_a_database(std::process::id()) {
+                    eprintln!("skipped: this system does not tell of locks");
+                    return;
+                }
+            } else {
+                fs::create_dir(scene.path("rows")).expect("a folder");
+                fs::rename(scene.path("in.jsonl"), scene.path(input)).expect("moved");
+                let job = fs::read_to_string(scene.path("job.toml")).expect("a job");
+                scene.write("job.toml", job.replacen("\"in.jsonl\"", "\"rows\"", 1));
+            }
+            let run = scene.start(&["run", "job.toml"]);
+            scene.wait_for_requests(5);
+            // It waits until somebody has looked.
+            scene.run(&["set", "job.toml", "pause"]).expect_code(0);
+            scene.run(&["status", "job.toml"]).expect_code(0);
+            // POSIX takes a process's locks off a file when it closes any handle of it.
+            assert!(holds_a_database(run.id()), "{input}");
+            scene.run(&["set", "job.toml", "resume", "concurrency=60"]).expect_code(0);
+            scene.end(run).expect_code(0);
+        }
+    });
+}
+
 #[test]
 fn a_second_run_finds_the_first_also_when_the_lock_s_file_was_removed() {
     scenario("taken::the_lock", || {
