@@ -2,6 +2,7 @@
 //! in braces is that column, whatever the engine would make of it.
 
 mod filled;
+mod growth;
 mod guard;
 mod mistakes;
 pub mod probe;

@@ -17,6 +17,7 @@ use serde_json::{Map, Value};
 
 use super::Templates;
 use super::filled::DEEP_STACK;
+use super::growth::Growth;
 use super::reading::Source;
 use crate::job::Text;
 
@@ -30,75 +31,12 @@ const RECORDS: u64 = 12;
 /// How long a rendering may take.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-/// Rows of up to so many bytes are not tried out where only their texts multiply, and not often.
-const SMALL_ROW: usize = 8 << 10;
-
 /// The program that can be started as a prober; nothing in a library, in which there is none.
 static PROGRAM: OnceLock<PathBuf> = OnceLock::new();
 
 /// Says which program is this one, and can be started as a prober.
 pub fn allow(program: PathBuf) {
     let _ = PROGRAM.set(program);
-}
-
-/// How a template may make more than its row and its own text hold.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum Growth {
-    /// Not at all, but for a factor.
-    None,
-    /// By texts that multiply with each other.
-    OfTexts,
-    /// By numbers or in loops.
-    Unbounded,
-}
-
-/// Words in braces by which texts multiply, and those by which anything can.
-const OF_TEXTS: [&str; 8] = ["join", "replace", "split", "lines", "list", "map", "zip", "chain"];
-const UNBOUNDED: [&str; 14] = [
-    "format",
-    "indent",
-    "batch",
-    "slice",
-    "namespace",
-    "macro",
-    "call",
-    "recursive",
-    "filter",
-    "endset",
-    "sum",
-    "groupby",
-    "pprint",
-    "round",
-];
-
-/// Words of [`OF_TEXTS`] that one template may have for small rows.
-const FEW: usize = 3;
-
-impl Growth {
-    /// Of a template with these insides of tags.
-    pub(super) fn of<'a>(insides: impl Iterator<Item = &'a str>) -> Self {
-        let (mut growth, mut of_texts, mut sets, mut joins) = (Self::None, 0, false, false);
-        for inside in insides {
-            let is_sign = |c: char| !c.is_alphanumeric() && c != '_';
-            joins |= inside.contains(['~', '+']);
-            if inside.contains('*') {
-                growth = Self::Unbounded;
-            }
-            for word in inside.split(is_sign) {
-                sets |= word == "set";
-                of_texts += usize::from(OF_TEXTS.contains(&word));
-                if UNBOUNDED.contains(&word) {
-                    growth = Self::Unbounded;
-                }
-            }
-        }
-        match of_texts {
-            _ if sets && joins => Self::Unbounded,
-            0 => growth,
-            1..=FEW => growth.max(Self::OfTexts),
-            _ => Self::Unbounded,
-        }
-    }
 }
 
 /// Of what a rendering takes too much.
@@ -155,13 +93,10 @@ impl Prober {
         growth: Growth,
         fields: &Map<String, Value>,
     ) -> Option<Excess> {
-        if growth == Growth::None || PROGRAM.get().is_none() {
+        if PROGRAM.get().is_none() || !growth.is_much(fields) {
             return None;
         }
         let trial = serde_json::to_vec(&Tryout { number, fields }).ok()?;
-        if growth == Growth::OfTexts && trial.len() <= SMALL_ROW {
-            return None;
-        }
         let mut state = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if let ProberState::Idle = *state {
             *state = ProbeProcess::start(templates).map_or(ProberState::Impossible, ProberState::Running);
@@ -278,37 +213,4 @@ fn bound(memory: u64) -> io::Result<()> {
     setrlimit(Resource::As, Rlimit { current: Some(most), maximum: before.maximum })?;
     setrlimit(Resource::Core, Rlimit { current: Some(0), maximum: Some(0) })?;
     Ok(())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn growth(template: &str) -> Growth {
-        Growth::of([template].into_iter())
-    }
-
-    #[test]
-    fn what_can_grow_is_told_from_what_cannot() {
-        for plain in
-            ["text", "text | upper | trim", "for part in parts", "if n % 2 == 0", "a ~ b", "set x = text"]
-        {
-            assert_eq!(growth(plain), Growth::None, "{plain}");
-        }
-        for of_texts in ["tags | join(', ')", "text | replace(a, b) | replace(c, d)", "text|list"] {
-            assert_eq!(growth(of_texts), Growth::OfTexts, "{of_texts}");
-        }
-        for unbounded in [
-            "text | indent(n)",
-            "parts|batch(n, x)",
-            "'%*d' | format(n, 1)",
-            "text * n",
-            "set x = x ~ x",
-            "t | replace(a, t) | replace(b, t) | replace(c, t) | replace(d, t)",
-            "endset",
-            "macro double(x)",
-        ] {
-            assert_eq!(growth(unbounded), Growth::Unbounded, "{unbounded}");
-        }
-    }
 }

@@ -6,9 +6,9 @@ use minijinja::syntax::SyntaxConfig;
 use minijinja::value::ValueKind;
 use minijinja::{AutoEscape, Environment, UndefinedBehavior};
 
+use super::growth::Growth;
 use super::guard::{caught, caught_with_stack};
 use super::mistakes::{beyond_the_engine, explain};
-use super::probe::Growth;
 use super::tags::{Tag, tags, words};
 use super::values::{reverted, tojson};
 use crate::job::Text;

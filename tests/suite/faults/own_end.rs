@@ -114,7 +114,7 @@ fn growing(template: &str, row: &serde_json::Value) {
     let rows: String = (0..10)
         .map(|n| match n {
             2 => format!("{row}\n"),
-            _ => format!("{}\n", json!({ "text": format!("row {n}"), "n": 2, "parts": ["a", "b"] })),
+            _ => format!("{}\n", json!({ "text": format!("row {n}"), "n": 2, "parts": ["a", "b"], "tpl": format!("row {n}{{a}}"), "a": "{b}", "b": "{c}", "c": "!" })),
         })
         .collect();
     scene.write("in.jsonl", rows);
@@ -147,6 +147,15 @@ fn a_template_that_a_row_makes_grow_beyond_the_machine_fails_that_row_alone() {
             ("{{ parts | join(text) }}", json!({ "text": long, "n": 1, "parts": vec!["x"; 90_000] })),
             (captured, json!({ "text": long, "n": 99_999 })),
             (doubling, json!({ "text": "abc", "n": 60 })),
+            // Small rows, whose texts multiply with each other more than once.
+            (
+                "{{ tpl | replace('{a}', a) | replace('{b}', b) | replace('{c}', c) }}",
+                json!({ "tpl": "{a}".repeat(600), "a": "{b}".repeat(600), "b": "{c}".repeat(600), "c": "x".repeat(600) }),
+            ),
+            (
+                "{% set x = text | replace('', text) %}{{ x | replace('', x) }}",
+                json!({ "text": "x".repeat(400), "n": 1 }),
+            ),
         ];
         for (template, row) in cases {
             growing(template, &row);
