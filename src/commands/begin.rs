@@ -22,7 +22,6 @@ use crate::cli::RunArgs;
 use crate::dispatch::stop::{Stop, Urgency};
 use crate::exit::Exit;
 use crate::job::KeySource;
-use crate::journal;
 use crate::journal::lock::Lock;
 use crate::pipeline::{Opened, check_own_target, check_target};
 use crate::simulator;
@@ -107,7 +106,7 @@ impl Beginning<'_> {
             lock.accept_loss();
         }
         if args.fresh
-            && let Some(aside) = journal::set_aside(&journal_path)?
+            && let Some(aside) = lock.set_aside()?
         {
             screen.say(&format!("the old journal is now {}", aside.display()));
         }

@@ -125,7 +125,9 @@ impl Session<'_> {
             let planned = self.plan(&connection, plans == 1, &past, underway);
             let planned = planned.map_err(|failure| kept(&connection, underway.run, failure))?;
             let Some((plan, number)) = planned else {
-                return self.interrupted_early(&connection, underway.run);
+                let ended = self.interrupted_early(&connection, underway.run);
+                whereabouts.settle(&connection, underway.run)?;
+                return ended;
             };
             // What fails now is not sent again because the input changed as well.
             let retry_failed = self.args.retry_failed && plans == 1;

@@ -83,6 +83,16 @@ impl Lock {
         Tidemark::open(&self.journal).rise(0);
     }
 
+    /// Sets the journal aside under a dated name, and says the name. `None` when there is none.
+    ///
+    /// # Errors
+    ///
+    /// When a file cannot be renamed; [`JournalError::Held`] when a run has it whose lock's file was taken away.
+    pub fn set_aside(&self) -> Result<Option<PathBuf>, JournalError> {
+        let _held = self.hold_journal()?;
+        super::set_aside(&self.journal)
+    }
+
     /// Opens the journal for its run, which makes it when there is none, and holds it as well.
     ///
     /// # Errors

@@ -3,6 +3,7 @@
 //! A file that is renamed or deleted goes on taking what is written to it, and is gone with the last handle.
 
 use std::fs::{self, OpenOptions};
+use std::io::{self, ErrorKind};
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -44,8 +45,14 @@ impl Whereabouts {
         }
     }
 
+    /// Whether another file, or none, has the name. A folder that cannot be searched for a moment, or a server that does not
+    /// answer, says nothing of that.
     fn is_elsewhere(&self) -> bool {
-        self.identity.is_some() && identity(&self.path) != self.identity
+        let Some(own) = self.identity else { return false };
+        match fs::symlink_metadata(&self.path) {
+            Ok(found) => (found.dev(), found.ino()) != own,
+            Err(error) => matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory),
+        }
     }
 
     /// Looks for the last time. A journal that is not in its place any more is put there again, or, where another is by
@@ -91,16 +98,30 @@ fn rescue(connection: &Connection, path: &Path, run: Option<i64>) -> Option<Path
         let _ = end_run(connection, path, run, BROKEN_OFF);
     }
     let is_free = |path: &Path| COMPANIONS.iter().all(|ending| !holds_something(&with_ending(path, ending)));
-    let place = if is_free(path) { path.to_owned() } else { free_name(path) };
+    let mut place = if is_free(path) { path.to_owned() } else { free_name(path) };
     let new = with_ending(&place, ".new");
     let _ = fs::remove_file(&new);
     let mut options = OpenOptions::new();
     options.write(true).create_new(true).mode(0o600).open(&new).ok()?;
     connection.execute("VACUUM INTO ?1", [new.to_str()?]).ok()?;
     fs::File::open(&new).and_then(|file| file.sync_all()).ok()?;
-    fs::rename(&new, &place).ok()?;
+    if !took_free_name(&new, &place).ok()? {
+        // Another run has made its journal meanwhile.
+        place = free_name(path);
+        fs::rename(&new, &place).ok()?;
+    }
     let _ = sync_folder(super::folder_of(&place));
     Some(place)
+}
+
+/// Gives a file a name that nothing has; `false` when something has it after all.
+fn took_free_name(file: &Path, name: &Path) -> io::Result<bool> {
+    match fs::hard_link(file, name) {
+        Ok(()) => fs::remove_file(file).map(|()| true),
+        Err(error) if error.kind() == ErrorKind::AlreadyExists => Ok(false),
+        // Not every file system has links.
+        Err(_) => fs::rename(file, name).map(|()| true),
+    }
 }
 
 fn holds_something(path: &Path) -> bool {

@@ -77,6 +77,13 @@ pub struct Order<'a> {
     pub mark: &'a Mark,
 }
 
+impl Order<'_> {
+    /// What went wrong; a journal that was lost meanwhile is put in its place first, and that is told instead.
+    fn kept(&self, connection: &Connection, error: PipelineError) -> PipelineError {
+        self.whereabouts.settle(connection, Some(self.run)).err().map_or(error, PipelineError::from)
+    }
+}
+
 /// Who looks on.
 pub struct Audience<'a> {
     /// Where snapshots are shown.
@@ -156,11 +163,12 @@ pub async fn send<E: Endpoint>(
     let job = &opened.job;
     let mut observer = Watch::new(opened, order, audience);
     if order.plan.matched.unsendable > 0 {
-        let stored = store_bad_rows(opened, &connection)?;
+        let stored = store_bad_rows(opened, &connection).map_err(|error| order.kept(&connection, error))?;
         observer.tally.now.failed += stored;
     }
     if order.retry_failed {
-        reopen_failed(&connection, &path, job.input.limit)?;
+        let reopened = reopen_failed(&connection, &path, job.input.limit);
+        reopened.map_err(|error| order.kept(&connection, error.into()))?;
     }
     let Terms { quotas, concurrency, caps, .. } = *order.helm.borrow();
     let rules = Rules {
@@ -192,19 +200,23 @@ pub async fn send<E: Endpoint>(
             never = pass_on(stop.clone(), full.clone(), lost.clone(), asked) => match never {},
             end = dispatcher.pass(rows, &mut ledger, hears, &mut observer, last) => end,
         };
-        let end = match end {
-            Ok(end) => end,
+        let fed = match end {
+            Ok(end) => feed.finish(order.plan).map(|changed| (end, changed)),
+            Err(error) => Err(error.into()),
+        };
+        let (end, changed) = match fed {
+            Ok(fed) => fed,
             Err(error) => {
                 // The writer's thread closes the journal before the run ends.
                 drop((ledger, observer));
-                if let Ok(connection) = writer.finish() {
-                    order.whereabouts.settle(&connection, Some(order.run))?;
-                }
-                return Err(error.into());
+                return Err(match writer.finish() {
+                    Ok(connection) => order.kept(&connection, error),
+                    Err(_) => error,
+                });
             }
         };
         abandoned += end.abandoned;
-        input_changed |= feed.finish(order.plan)?;
+        input_changed |= changed;
         (reason, beyond) = (end.reason, end.beyond);
         if reason != StopReason::Finished || end.set_aside == 0 {
             break;
@@ -218,11 +230,12 @@ pub async fn send<E: Endpoint>(
         return Err(JournalError::Full { path }.into());
     }
     if job.input.share_duplicates && *stop.borrow() != Urgency::Now {
-        let healed = heal(&connection, &path, job.input.limit)?;
+        let failed = |error: PipelineError| order.kept(&connection, error);
+        let healed = heal(&connection, &path, job.input.limit).map_err(|error| failed(error.into()))?;
         if !order.retry_failed {
             observer.tally.now.failed = observer.tally.now.failed.saturating_sub(healed);
         }
-        let shared = share(opened, &connection, order.retry_failed)?;
+        let shared = share(opened, &connection, order.retry_failed).map_err(failed)?;
         observer.tally.shared(healed + shared.ok);
         observer.tally.now.failed += shared.failed;
     }

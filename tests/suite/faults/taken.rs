@@ -1,6 +1,7 @@
 //! What belongs to a run, taken away while it goes on: the lock's file, the journal, or all of it.
 
 use std::fs;
+use std::os::unix::fs::symlink;
 use std::process::Child;
 
 use fanfold::simulator::Settings;
@@ -32,6 +33,12 @@ fn remove(scene: &Scene, endings: &[&str]) {
 
 fn ended(child: Child) -> Finished {
     Finished::from(child.wait_with_output().expect("an end"))
+}
+
+/// Whether a process has a file of that name open.
+fn reads(child: &Child, name: &str) -> bool {
+    let files = fs::read_dir(format!("/proc/{}/fd", child.id())).expect("its files").flatten();
+    files.filter_map(|file| fs::read_link(file.path()).ok()).any(|file| file.ends_with(name))
 }
 
 /// The names in the scene's folder that begin so.
@@ -94,6 +101,7 @@ fn a_second_run_finds_the_first_also_when_the_lock_s_file_was_removed() {
         for _ in 0..2 {
             scene.run(&["run", "job.toml"]).expect_code(6).says("out.jsonl.journal.lock, was taken away");
         }
+        scene.run(&["run", "job.toml", "--fresh"]).expect_code(6).says("was taken away");
         scene.run(&["prune", "job.toml", "--older-than", "0s", "--yes"]);
         scene.end(child).expect_code(0);
         assert_eq!(scene.witness().len(), ROWS);
@@ -124,6 +132,63 @@ fn a_journal_that_is_deleted_or_renamed_under_a_run_is_written_anew_with_all_tha
             assert_eq!(scene.witness().len(), ROWS, "{how}");
             scene.run(&["verify", "job.toml"]).expect_code(0);
         }
+    });
+}
+
+#[test]
+fn a_folder_that_cannot_be_searched_for_a_while_is_no_journal_taken_away() {
+    scenario("taken::out_of_sight", || {
+        let latency = "fixed:20ms".parse().expect("a latency");
+        let mut scene = Scene::with(Settings { latency, ..Settings::default() });
+        scene.rows_and_job(ROWS, "limits.concurrency = 2\n");
+        scene.write("kept/there", "");
+        let job = scene.read("job.toml").replace("out.jsonl", "kept/out.jsonl");
+        scene.write("job.toml", job);
+        let child = scene.start(&["run", "job.toml"]);
+        scene.wait_for_requests(10);
+        // As root finds every folder searchable, one whose name leads round in a circle.
+        fs::rename(scene.path("kept"), scene.path("behind")).expect("renamed");
+        symlink("kept", scene.path("kept")).expect("a circle");
+        let sent = scene.witness_count();
+        scene.wait_for_requests((sent + 20).min(ROWS));
+        fs::remove_file(scene.path("kept")).expect("removed");
+        fs::rename(scene.path("behind"), scene.path("kept")).expect("back");
+        let finished = ended(child);
+        assert_eq!(finished.code, Some(0), "{}", finished.stderr);
+        assert_eq!(scene.witness().len(), ROWS);
+    });
+}
+
+#[test]
+fn a_journal_that_is_deleted_is_written_anew_also_when_the_input_fails_or_is_still_read() {
+    scenario("taken::beside_another_failure", || {
+        let (scene, child) = under_way();
+        signal(&child, Signal::STOP);
+        remove(&scene, &["", "-wal", "-shm", ".lock"]);
+        let rows = scene.read("in.jsonl");
+        fs::remove_file(scene.path("in.jsonl")).expect("removed");
+        signal(&child, Signal::CONT);
+        let finished = ended(child);
+        assert_eq!(finished.code, Some(1), "{}", finished.stderr);
+        assert!(finished.stderr.contains("is there again"), "{}", finished.stderr);
+        let sent = scene.witness_count();
+        scene.write("in.jsonl", rows);
+        scene.run(&["run", "job.toml"]).expect_code(0).says(&format!("kept {sent} "));
+        assert_eq!(scene.witness().len(), ROWS);
+
+        // Interrupted while it plans.
+        let many = (0..100_000).map(|n| format!("{{\"id\": {n}, \"text\": \"text {n}\"}}\n"));
+        scene.write("in.jsonl", many.collect::<String>() + &scene.read("in.jsonl"));
+        let child = scene.start(&["run", "job.toml"]);
+        scene.wait_until(|| journal(&scene, "-wal").exists() && reads(&child, "in.jsonl"));
+        signal(&child, Signal::STOP);
+        remove(&scene, &[""]);
+        signal(&child, Signal::INT);
+        signal(&child, Signal::CONT);
+        let finished = ended(child);
+        assert_eq!(finished.code, Some(1), "{}", finished.stderr);
+        assert!(finished.stderr.contains("is there again"), "{}", finished.stderr);
+        assert_eq!(scene.witness().len(), ROWS, "nothing was sent");
     });
 }
 
