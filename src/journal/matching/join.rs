@@ -12,8 +12,10 @@ use crate::journal::seconds;
 /// Whose entries a row may claim.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Whose {
-    /// Those of its own identifier; where rows have none, of its own place.
+    /// Those of its own identifier.
     Own,
+    /// Those of its own place; where rows are named, as far as nobody is named in them.
+    OwnPlace,
     /// Those of any row.
     Anyones,
 }
@@ -22,12 +24,23 @@ enum Whose {
 /// takes a failure while there is an answer, nor another's while there is one of its own. Pending entries are worth
 /// claiming too: they know the tries.
 const CLAIMED_IN_ORDER: [(&str, Whose); 6] = [
+    ("status = 1", Whose::OwnPlace),
+    ("status = 1", Whose::Anyones),
+    ("status = 2", Whose::OwnPlace),
+    ("status IN (0, 3)", Whose::OwnPlace),
+    ("status = 2", Whose::Anyones),
+    ("status IN (0, 3)", Whose::Anyones),
+];
+
+/// The same where rows have names. An answer serves whoever asks that very thing; a failure, and tries, are those of the row
+/// that had them, and a row of another name is sent.
+const CLAIMED_BY_NAME_IN_ORDER: [(&str, Whose); 6] = [
     ("status = 1", Whose::Own),
     ("status = 1", Whose::Anyones),
     ("status = 2", Whose::Own),
+    ("status = 2", Whose::OwnPlace),
     ("status IN (0, 3)", Whose::Own),
-    ("status = 2", Whose::Anyones),
-    ("status IN (0, 3)", Whose::Anyones),
+    ("status IN (0, 3)", Whose::OwnPlace),
 ];
 
 impl Matcher<'_> {
@@ -43,7 +56,8 @@ impl Matcher<'_> {
             "CREATE INDEX temp.loose_by_position ON loose_entries (position);
              CREATE INDEX temp.loose_by_row ON loose_entries (row_id)",
         )?;
-        for (status, whose) in CLAIMED_IN_ORDER {
+        let in_order = if self.with_ids { CLAIMED_BY_NAME_IN_ORDER } else { CLAIMED_IN_ORDER };
+        for (status, whose) in in_order {
             self.claim(status, whose).map_err(failed)?;
         }
         let behind = if limited { self.rows } else { i64::MAX as u64 };
@@ -93,14 +107,18 @@ impl Matcher<'_> {
     }
 
     /// Gives loose rows the loose entries of the same request, first to first. With identifiers, a row takes its own
-    /// entries first. What is left was paid for all the same: it serves whoever asks that very thing, so that names which
+    /// entries first. What answers are left were paid for all the same: they serve whoever asks that very thing, so that names which
     /// change, or come from another column, cost nothing.
     fn claim(&self, status: &str, whose: Whose) -> rusqlite::Result<()> {
         let (key, on, entries) = match whose {
-            Whose::Own if !self.with_ids => (
+            Whose::OwnPlace => (
                 "position",
                 "r.position = e.position AND r.fingerprint = e.fingerprint",
-                "AND position IS NOT NULL",
+                if self.with_ids {
+                    "AND position IS NOT NULL AND row_id IS NULL"
+                } else {
+                    "AND position IS NOT NULL"
+                },
             ),
             Whose::Own => (
                 "row_id, fingerprint",

@@ -131,6 +131,8 @@ impl Input {
 struct Paid {
     done: HashMap<Fingerprint, u64>,
     answered: HashMap<Fingerprint, u64>,
+    /// Which rows have failed, by name and request.
+    failures: HashSet<(Option<RowId>, Fingerprint)>,
     count: u32,
 }
 
@@ -196,6 +198,8 @@ fn check(
             }
             Some(State::Failed) => {
                 assert_eq!(result.unwrap().status, Status::Failed);
+                let own = (key.id.clone(), key.fingerprint);
+                assert!(!with_ids || paid.failures.contains(&own), "{key:?} has another row's failure");
                 failures += 1;
             }
             Some(State::Pending | State::SetAside) | None => to_send.push(key.clone()),
@@ -223,7 +227,10 @@ fn play(with_ids: bool, first: Vec<u8>, rounds: Vec<Round>) {
             paid.count += 1;
             match fate {
                 0 | 1 => notes.push(answered(key, &format!("{}/{}", key.fingerprint, paid.count))),
-                2 => notes.push(failed(key)),
+                2 => {
+                    notes.push(failed(key));
+                    paid.failures.insert((key.id.clone(), key.fingerprint));
+                }
                 3 => notes.push(throttled(key)),
                 4 => notes.push(set_aside(key)),
                 _ => {}
