@@ -23,6 +23,7 @@ use crate::dispatch::stop::{Stop, Urgency};
 use crate::exit::Exit;
 use crate::job::KeySource;
 use crate::journal::lock::Lock;
+use crate::journal::ownership::who_else_writes;
 use crate::pipeline::{Opened, check_own_target, check_target};
 use crate::simulator;
 use crate::watch::Screen;
@@ -110,6 +111,7 @@ impl Beginning<'_> {
         {
             screen.say(&format!("the old journal is now {}", aside.display()));
         }
+        who_else_writes(&journal_path)?.into_iter().for_each(|warning| screen.insist(&warning));
         let opened = Opened::new(loaded.job)?;
         if let Some(figures) = aside(&opened.job)
             && opened.source.reads(figures.place).is_some()

@@ -14,6 +14,7 @@ use crate::format::{Compression, Format};
 use crate::job::problem::Problem;
 use crate::job::resolve::check_model_is_named;
 use crate::journal;
+use crate::journal::ownership::who_else_writes;
 use crate::journal::reader::Reader;
 use crate::pipeline::Opened;
 use crate::pipeline::output::{Destination, write};
@@ -43,6 +44,7 @@ pub(super) fn run(mut args: ExportArgs) -> Result<Exit, Failure> {
         }
     };
     let path_of_journal = job.output.journal();
+    who_else_writes(&path_of_journal)?.into_iter().for_each(|warning| screen.insist(&warning));
     let reader = Reader::new(journal::open_to_read(&path_of_journal)?, &path_of_journal);
     if let Some(path) = &path {
         Aside::check_output(path.as_ref(), &job, args.job.job.as_deref())?;

@@ -12,6 +12,7 @@ use crate::exit::Exit;
 use crate::job::problem::{Problem, Script};
 use crate::job::units::duration;
 use crate::journal::lock::{Lock, OwnJournal};
+use crate::journal::ownership::who_else_writes;
 use crate::journal::pruning::{Gone, drop_gone_since, gone_since, may_shrink, shrink};
 use crate::journal::{self, JournalError};
 use crate::text::{bytes, counted, money};
@@ -22,6 +23,7 @@ pub(super) fn run(args: PruneArgs) -> Result<Exit, Failure> {
     let screen = screen(&args.job, Progress::None);
     let since = since(&args.older_than)?;
     let path = load_to_look(&args.job)?.output.journal();
+    who_else_writes(&path)?.into_iter().for_each(|warning| screen.insist(&warning));
     let reader = journal::open_to_read(&path)?;
     let gone = gone_since(&reader, &path, since)?;
     let may_shrink = may_shrink(&reader, &path)?;

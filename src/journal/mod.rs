@@ -13,6 +13,7 @@ pub mod lock;
 pub mod matching;
 pub mod neighbours;
 pub mod orders;
+pub mod ownership;
 pub mod pruning;
 pub mod reader;
 pub mod rules;

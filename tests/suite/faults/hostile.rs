@@ -227,3 +227,54 @@ fn nothing_that_is_written_aside_takes_the_place_of_what_the_job_is_made_of() {
         }
     });
 }
+
+#[test]
+fn a_journal_that_others_can_write_to_is_told_and_one_that_nobody_answers_for_is_refused() {
+    scenario("hostile::journals_of_others", || {
+        let mut scene = Scene::new();
+        scene.rows_and_job(3, "");
+        scene.run_job(&["job.toml"]).expect_code(0);
+        let journal = scene.path("out.jsonl.journal");
+        let allow =
+            |path: &Path, mode| fs::set_permissions(path, fs::Permissions::from_mode(mode)).expect("set");
+        let told = |command: &str| {
+            let said = scene.run(&[command, "job.toml"]).expect_code(0).stderr;
+            let lines: Vec<_> = said
+                .lines()
+                .filter(|line| line.contains(" can write to ") || line.contains("belongs to"))
+                .collect();
+            assert!(lines.len() <= 1, "{said}");
+            lines.first().map(|line| (*line).to_owned()).unwrap_or_default()
+        };
+        for (mode, who) in [(0o666, "everybody can"), (0o660, "its group can"), (0o640, ""), (0o600, "")] {
+            // What a look leaves beside the journal has the mode that it had then.
+            let beside = ["", "-wal", "-shm"].map(|ending| scene.path(&format!("out.jsonl.journal{ending}")));
+            beside.iter().filter(|file| file.exists()).for_each(|file| allow(file, mode));
+            for command in ["run", "export"] {
+                let said = told(command);
+                assert!(said.contains(who) && said.is_empty() == who.is_empty(), "{mode:o}: {said}");
+                assert!(who.is_empty() || said.contains("`chmod 600 out.jsonl.journal"), "{said}");
+            }
+            assert!(!told("status").contains("can write"), "who only looks is left alone");
+        }
+        allow(&scene.path(""), 0o777);
+        assert!(told("run").contains("the folder"));
+        allow(&scene.path(""), 0o1777);
+        assert_eq!(told("run"), "", "nobody renames what is another's there");
+        allow(&scene.path(""), 0o700);
+        if std::os::unix::fs::chown(&journal, Some(12_345), None).is_err() {
+            eprintln!("not tried: a journal of another user, which only root can make");
+            return;
+        }
+        assert!(told("run").contains("belongs to another user (number 12345)"));
+        allow(&journal, 0o666);
+        for command in ["run", "export", "prune"] {
+            let more: &[&str] = if command == "prune" { &["--older-than", "1d"] } else { &[] };
+            let finished = scene.run(&[&[command, "job.toml"], more].concat()).expect_code(1);
+            finished.says("12345").says("everybody can write to it");
+        }
+        assert_eq!(scene.witness_count(), 3);
+        scene.run(&["run", "job.toml", "--fresh"]).expect_code(0);
+        assert_eq!(scene.witness_count(), 6);
+    });
+}
