@@ -247,7 +247,9 @@ mod tests {
             let inner = std::fs::read_to_string(told).expect("its number");
             let inner: i32 = inner.trim().parse().expect("a number");
             // It was killed; until its parent takes note of that, it can still be met as a dead one.
+            let begun = std::time::Instant::now();
             while kin::is_living(inner) {
+                assert!(begun.elapsed() < Duration::from_secs(120), "{way}: it lives on");
                 tokio::task::yield_now().await;
             }
             let left = kin::bearers(&hanging.mark);

@@ -94,15 +94,11 @@ fn the_tools_of_a_run_that_is_killed_end_with_it() {
         let tool = format!("setsid sleep {time} & echo > began; sleep {time}");
         let mut scene = scene(&calls(3, 1), &tool, "");
         let mut child = scene.start(&["run", "job.toml"]);
-        while !scene.path("began").exists() {
-            std::thread::yield_now();
-        }
+        scene.wait_until(|| scene.path("began").exists());
         child.kill().expect("killed");
         child.wait().expect("ended");
         // The keeper ends them within a moment; a tool that it missed would sleep for a day.
-        while !running(&time).is_empty() {
-            std::thread::yield_now();
-        }
+        scene.wait_until(|| running(&time).is_empty());
         scene.write("look.sh", "#!/bin/sh\necho fine\n");
         scene.run_job(&["job.toml"]).expect_code(0);
     });
