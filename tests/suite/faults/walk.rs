@@ -21,7 +21,7 @@ use crate::harness::{Finished, Scene};
 const TEXTS: usize = 7;
 
 /// Steps of a walk.
-const STEPS: usize = 5;
+const STEPS: usize = 4;
 
 /// Where a run may be made to die.
 const POINTS: [&str; 7] = [
