@@ -3,8 +3,8 @@
 
 use serde_json::Value;
 
-/// Any whole number of so many digits is held by 64 bits.
-const HELD: usize = 18;
+/// From here on a number that was read is one that whole numbers of 64 bits do not reach: 2^63.
+const FIRST_LOST: f64 = 9_223_372_036_854_775_808.0;
 
 /// Reads JSON, in which whole numbers of more than 64 bits become text.
 ///
@@ -13,26 +13,25 @@ const HELD: usize = 18;
 /// When it is no JSON.
 pub fn from_str(text: &str) -> serde_json::Result<Value> {
     let value = serde_json::from_str(text)?;
-    match quoted(text) {
+    match Some(&value).filter(|value| may_be_rounded(value)).and_then(|_| quoted(text)) {
         Some(text) => serde_json::from_str(&text),
         None => Ok(value),
     }
 }
 
-/// Whether there are so many digits in a row that they may be too large a number.
-fn may_be_too_large(text: &str) -> bool {
-    let mut run = 0;
-    text.bytes().any(|byte| {
-        run = if byte.is_ascii_digit() { run + 1 } else { 0 };
-        run > HELD
-    })
+/// Whether a value holds a number so large that its digits may have been rounded: to look at values is cheaper than at each
+/// byte of their text.
+pub fn may_be_rounded(value: &Value) -> bool {
+    match value {
+        Value::Number(number) => number.is_f64() && number.as_f64().is_some_and(|n| n.abs() >= FIRST_LOST),
+        Value::Array(values) => values.iter().any(may_be_rounded),
+        Value::Object(fields) => fields.values().any(may_be_rounded),
+        Value::Null | Value::Bool(_) | Value::String(_) => false,
+    }
 }
 
 /// Valid JSON with quotes around each whole number that 64 bits do not hold. `None` when there is none.
 pub fn quoted(text: &str) -> Option<String> {
-    if !may_be_too_large(text) {
-        return None;
-    }
     let mut out = String::with_capacity(text.len() + 16);
     let mut rest = text;
     let mut is_changed = false;
@@ -104,5 +103,13 @@ mod tests {
         ] {
             assert_eq!(quoted(&format!("[{same}]")), None, "{same}");
         }
+    }
+
+    #[test]
+    fn a_number_that_was_rounded_is_found_at_any_depth() {
+        let read = |text: &str| may_be_rounded(&serde_json::from_str(text).expect("JSON"));
+        assert!(read(r#"[{"a":18446744073709551616}]"#));
+        assert!(read("-9223372036854775809"));
+        assert!(!read("[18446744073709551615, 0.33333333333333333333, null]"));
     }
 }

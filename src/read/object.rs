@@ -21,6 +21,9 @@ pub(super) fn parse(text: &str, pass: &Pass) -> Result<Map<String, Value>, Strin
     let first = text.trim_ascii_start().as_bytes().first();
     if first == Some(&b'{') {
         let fields = read(text, Fields { pass }).map_err(|error| broken(text, &error))?;
+        if !fields.values().any(digits::may_be_rounded) {
+            return Ok(fields);
+        }
         return match digits::quoted(text) {
             Some(text) => read(&text, Fields { pass }).map_err(|error| broken(&text, &error)),
             None => Ok(fields),
