@@ -103,7 +103,7 @@ fn a_report_of_a_run_that_goes_on_says_so_and_does_not_disturb_it() {
 
 #[test]
 fn journals_of_every_version_have_a_report_and_stay_as_they_are() {
-    for version in 1..=5 {
+    for version in 1..=6 {
         let scene = Scene::new();
         let shipped = format!("{}/tests/data/journal-v{version}.sqlite", env!("CARGO_MANIFEST_DIR"));
         fs::copy(shipped, scene.path("out.jsonl.journal")).expect("a copy");
