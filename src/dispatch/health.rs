@@ -11,9 +11,9 @@ use crate::outcome::FaultKind;
 /// Faults without an answer between them that make an outage, once a moment has passed since the last answer.
 const EVIDENCE: u32 = 8;
 
-/// Rows that failed before while others were answered, failing one after another without an answer between them, that
-/// make an outage all the same: so many poisoned rows do not stand side by side. It is for the end of a run, when no
-/// other rows are left.
+/// Rows that failed before while others were answered, or that the API itself speaks of, failing one after another without an
+/// answer between them, that make an outage all the same: so many poisoned rows do not stand side by side. It is for the
+/// end of a run, when no other rows are left.
 const SUSPECTS: u32 = 32;
 
 /// The moment: at hundreds of requests a second eight faults in a row are no outage yet.
@@ -209,7 +209,11 @@ impl Health {
         self.ever_reached |= connected;
         self.unreached = if connected { 0 } else { self.unreached + 1 };
         let alone = trouble.own && (place.alone || (place.last && allowance.known));
-        if alone {
+        if alone && allowance.suspected != Some(self.streak) {
+            self.suspects += 1;
+            allowance.suspected = Some(self.streak);
+        }
+        if alone && self.suspects < SUSPECTS {
             // Somebody is there and speaks of this row, and no other is left to be answered.
             (self.since, self.outage) = (None, None);
             allowance.charged += 1 + std::mem::take(&mut allowance.uncertain);

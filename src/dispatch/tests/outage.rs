@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::bench::{Bench, millis, secs};
-use super::service::{Call, answer, broken, coin, gone, hang, throttle, unreachable};
+use super::service::{Call, answer, broken, coin, fault, gone, hang, throttle, unreachable};
 use crate::dispatch::stop::StopReason;
 use crate::event::HeldBy;
 use crate::note::Ending;
@@ -42,6 +42,20 @@ async fn an_outage_under_a_high_rate_costs_nobody_anything_either() {
     assert!(bench.failed().is_empty());
     // The second it takes to be told from bad luck costs some two hundred.
     assert!(bench.sends_between(secs(20), secs(320)) < 400);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_outage_that_the_api_words_itself_while_all_rows_are_out_fails_none_of_them() {
+    let mut bench = Bench::new().qps(1_000.0).places(400);
+    bench.rules.retry.initial_backoff = millis(200);
+    bench.rules.retry.max_backoff = secs(1);
+    let script = |call: Call| match call.position {
+        0..52 => answer(millis(100)),
+        _ => fault(FaultKind::Passing, 500, "internal_error"),
+    };
+    let end = bench.run(400, script).await;
+    assert!(matches!(end.reason, StopReason::Outage(_)), "{:?}", end.reason);
+    assert_eq!((bench.answered(), bench.failed().len()), (52, 0));
 }
 
 #[tokio::test(start_paused = true)]
