@@ -82,6 +82,18 @@ fn the_results_of_tools_follow_the_turn_that_called_them() {
 }
 
 #[test]
+fn a_next_request_that_has_grown_beyond_64_mib_is_not_made() {
+    let first = first(json!({}));
+    let step = |bytes: usize| {
+        let answer = called(json!([call("look", "{}")]));
+        Step { asks: Asks::Tools, answer, results: vec!["x".repeat(bytes)] }
+    };
+    assert!(body::next(&first, &[step(63 << 20)]).is_ok());
+    let told = body::next(&first, &[step(33 << 20), step(33 << 20)]).expect_err("too long");
+    assert!(told.contains("grown to 66 MiB"), "{told}");
+}
+
+#[test]
 fn calls_that_cannot_be_run_fail_the_row_and_say_why() {
     let rules = with_tools();
     let first = first(json!({}));

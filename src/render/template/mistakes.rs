@@ -76,12 +76,16 @@ pub(super) fn beyond_the_engine(text: &Text) -> Problem {
 
 /// What is said of a rendering that takes more than the machine is to give for it.
 pub(super) fn beyond_the_machine(text: &Text, excess: Excess) -> Problem {
-    let most = match excess {
-        Excess::Memory(bytes) => format!("{} MiB of memory", bytes >> 20),
-        Excess::Time(time) => shown(time),
+    let message = match excess {
+        Excess::Memory(bytes) => format!("it takes more than {} MiB of memory to render", bytes >> 20),
+        Excess::Time(time) => format!("it takes more than {} to render", shown(time)),
+        Excess::Ended => "the process that tries it out was ended from outside, twice".to_owned(),
     };
     let help = "is a number of the row the width of an indent or a format, the size of a batch, or the length of a loop?";
-    text.problem(None, format!("it takes more than {most} to render")).help(help)
+    text.problem(None, message).help(match excess {
+        Excess::Ended => "does the machine have too little memory, or does something end such processes?",
+        _ => help,
+    })
 }
 
 /// The name that an error says is undefined, and whether that is all of it: of `a.b` it is not.

@@ -2,8 +2,9 @@
 //! any size before it is cut off: a number of the row is the width of an indent, a loop doubles a text. The engine bounds
 //! its steps and not its memory, and a process that has none left ends with every row in it.
 
+use std::collections::HashMap;
 use std::io::{self, Read, Write};
-use std::os::unix::process::CommandExt;
+use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::path::PathBuf;
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 use std::sync::{Mutex, OnceLock, PoisonError};
@@ -11,7 +12,7 @@ use std::time::Duration;
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::retry_on_intr;
-use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+use rustix::process::{Resource, Rlimit, Signal, getrlimit, setrlimit};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
@@ -20,6 +21,8 @@ use super::filled::DEEP_STACK;
 use super::growth::Growth;
 use super::reading::Source;
 use crate::job::Text;
+use crate::render::fingerprint;
+use crate::request::Fingerprint;
 
 /// What the process that tries renderings out is called.
 pub const NAME: &str = "fanfold-prober";
@@ -46,11 +49,30 @@ pub(super) enum Excess {
     Memory(u64),
     /// It takes longer than that.
     Time(Duration),
+    /// Whoever tries it out is ended from outside, again and again.
+    Ended,
 }
 
-/// The process that tries renderings of one job out, once there is one.
+/// How a process ended that was asked something.
+enum Death {
+    /// By itself, at what it was asked.
+    Own,
+    /// From outside, or before it was asked.
+    Outside,
+}
+
+/// Verdicts that are kept, so that other passes over the same rows come to the same ones, at most.
+const VERDICTS: usize = 1 << 16;
+
+/// The process that tries renderings of one job out, once there is one, and what it came to.
 #[derive(Debug, Default)]
-pub(super) struct Prober(Mutex<ProberState>);
+pub(super) struct Prober(Mutex<Tryouts>);
+
+#[derive(Debug, Default)]
+struct Tryouts {
+    state: ProberState,
+    verdicts: HashMap<Fingerprint, Option<Excess>>,
+}
 
 #[derive(Debug, Default)]
 enum ProberState {
@@ -66,6 +88,8 @@ struct ProbeProcess {
     process: Child,
     stdin: Option<ChildStdin>,
     stdout: ChildStdout,
+    /// Whether it was given all of what it was asked last.
+    is_asked: bool,
 }
 
 /// What the process is told first.
@@ -97,18 +121,42 @@ impl Prober {
             return None;
         }
         let trial = serde_json::to_vec(&Tryout { number, fields }).ok()?;
-        let mut state = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if let ProberState::Idle = *state {
-            *state = ProbeProcess::start(templates).map_or(ProberState::Impossible, ProberState::Running);
+        let known = fingerprint::of_bytes(&trial);
+        let mut tryouts = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(verdict) = tryouts.verdicts.get(&known) {
+            return *verdict;
         }
-        let ProberState::Running(running) = &mut *state else { return None };
-        let excess = match running.ask(&trial) {
-            Ok(true) => return None,
-            Ok(false) => Excess::Time(PATIENCE),
-            Err(_) => Excess::Memory(memory(templates)),
-        };
-        *state = ProberState::Idle;
-        Some(excess)
+        let verdict = tryouts.state.verdict(templates, &trial)?;
+        if tryouts.verdicts.len() >= VERDICTS {
+            tryouts.verdicts.clear();
+        }
+        tryouts.verdicts.insert(known, verdict);
+        verdict
+    }
+}
+
+impl ProberState {
+    /// What a trial comes to; `None` where there is no process for it.
+    fn verdict(&mut self, templates: &Templates, trial: &[u8]) -> Option<Option<Excess>> {
+        // What ends it from outside says nothing of the row, but for what does so each time.
+        for _ in 0..2 {
+            if let Self::Idle = *self {
+                *self = ProbeProcess::start(templates).map_or(Self::Impossible, Self::Running);
+            }
+            let Self::Running(running) = self else { return None };
+            let death = match running.ask(trial) {
+                Ok(true) => return Some(None),
+                Ok(false) => None,
+                Err(_) => Some(running.death()),
+            };
+            *self = Self::Idle;
+            match death {
+                None => return Some(Some(Excess::Time(PATIENCE))),
+                Some(Death::Own) => return Some(Some(Excess::Memory(memory(templates)))),
+                Some(Death::Outside) => {}
+            }
+        }
+        Some(Some(Excess::Ended))
     }
 }
 
@@ -120,7 +168,7 @@ impl ProbeProcess {
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null());
         let mut process = command.spawn().ok()?;
         let (stdin, stdout) = (process.stdin.take(), process.stdout.take()?);
-        let mut running = Self { process, stdin, stdout };
+        let mut running = Self { process, stdin, stdout, is_asked: false };
         let sources = templates.sources.iter();
         let job = Briefing {
             known: templates.known.clone(),
@@ -136,9 +184,11 @@ impl ProbeProcess {
 
     /// Tells it something, and waits until that is done; false when it takes too long.
     fn ask(&mut self, what: &[u8]) -> io::Result<bool> {
+        self.is_asked = false;
         let stdin = self.stdin.as_mut().ok_or(io::ErrorKind::BrokenPipe)?;
         stdin.write_all(&(what.len() as u64).to_le_bytes())?;
         stdin.write_all(what)?;
+        self.is_asked = true;
         let patience = Timespec { tv_sec: PATIENCE.as_secs().cast_signed(), tv_nsec: 0 };
         let mut ends = [PollFd::new(&self.stdout, PollFlags::IN)];
         // A signal to this process says nothing of that one.
@@ -147,6 +197,17 @@ impl ProbeProcess {
         }
         self.stdout.read_exact(&mut [0])?;
         Ok(true)
+    }
+
+    /// How it ended. It has closed its pipes; where it lives on all the same, it is ended.
+    fn death(&mut self) -> Death {
+        self.stdin = None;
+        let own = [Signal::ABORT, Signal::SEGV, Signal::BUS].map(Signal::as_raw);
+        let ended = self.process.wait().ok().and_then(|status| status.signal());
+        match ended {
+            Some(signal) if self.is_asked && own.contains(&signal) => Death::Own,
+            _ => Death::Outside,
+        }
     }
 }
 
