@@ -46,8 +46,10 @@ pub struct Snapshot {
     pub cut_by_length: u64,
     /// Answers with more choices than were asked for, or fewer.
     pub miscounted: u64,
-    /// Answers of which the service did not say what they used.
+    /// Answers of which the service did not say what they used, or not all of it.
     pub uncounted: u64,
+    /// Of these, those of which it said the total.
+    pub totals_alone: u64,
     /// What stays set aside for requests of this run, because nobody knows what they used.
     pub reserved: Reserve,
     /// Tokens of this run, failed and repeated attempts included.
@@ -134,6 +136,7 @@ impl Snapshot {
             cut_by_length: self.cut_by_length + earlier.cut_by_length,
             miscounted: self.miscounted + earlier.miscounted,
             uncounted: self.uncounted + earlier.uncounted,
+            totals_alone: self.totals_alone + earlier.totals_alone,
             reserved: self.reserved.plus(earlier.reserved),
             usage: self.usage.plus(earlier.usage),
             cost: self.cost.into_iter().chain(earlier.cost).reduce(|one, other| one + other),
@@ -143,10 +146,10 @@ impl Snapshot {
         }
     }
 
-    /// The time the rows that are left will take at the present rate; `None` while that is not known, and in a pause.
+    /// The time the rows that are left will take at the present rate; `None` while that is not known, in a pause and in an outage.
     pub fn time_left(&self) -> Option<Duration> {
-        let is_paused = self.standing.held_by == Some(HeldBy::Pause);
-        (self.rows_per_second > 0.0 && !is_paused)
+        let is_still = matches!(self.standing.held_by, Some(HeldBy::Pause | HeldBy::Outage));
+        (self.rows_per_second > 0.0 && !is_still)
             .then(|| Duration::try_from_secs_f64(self.left() as f64 / self.rows_per_second).ok())
             .flatten()
     }
@@ -241,7 +244,10 @@ impl Tally {
             Ending::Answered(_) | Ending::GoesOn(_) => true,
             ending => ending.fault().is_some_and(|fault| fault.unfit_answer().is_some()),
         };
-        self.now.uncounted += u64::from(answered && !usage.is_some_and(|usage| usage.is_whole()));
+        let uncounted = answered && !usage.is_some_and(|usage| usage.is_whole());
+        let has_total = usage.is_some_and(|usage| usage.total_tokens.is_some());
+        self.now.uncounted += u64::from(uncounted);
+        self.now.totals_alone += u64::from(uncounted && has_total);
         self.now.usage.add(&usage.unwrap_or_default());
     }
 
@@ -295,6 +301,9 @@ mod tests {
         assert_eq!(tally.now.cost, Some(50.0));
         assert!((tally.now.rows_per_second - 10.0).abs() < 0.5, "{}", tally.now.rows_per_second);
         assert!(tally.now.time_left().is_some_and(|left| (75..90).contains(&left.as_secs())));
+        let outage = Standing { held_by: Some(HeldBy::Outage), ..Standing::default() };
+        tally.on(&Event::Standing(outage), Duration::from_secs(10));
+        assert_eq!(tally.now.time_left(), None);
     }
     #[test]
     fn a_pause_is_met_and_is_no_part_of_the_rate_after_it() {

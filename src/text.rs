@@ -1,5 +1,7 @@
 //! Text for people: numbers with their thousands apart, lines that fit, and nothing that could drive a terminal.
 
+use std::process::ExitStatus;
+
 use crate::secrets::hide;
 use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
@@ -11,6 +13,11 @@ pub fn printable(text: &str) -> String {
     // Marks that turn the direction of writing can hide what a line says.
     let turning = |c: char| matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
     text.chars().filter(|c| harmless(*c) && !turning(*c)).collect()
+}
+
+/// How a program ended: "ended with exit status 3", "ended with signal 9 (SIGKILL)".
+pub fn how_it_ended(status: ExitStatus) -> String {
+    format!("ended with {}", status.to_string().replacen(": ", " ", 1))
 }
 
 /// The text in one line of at most so many characters.

@@ -11,7 +11,7 @@ use crate::job::KeySource;
 use crate::job::keylike::{as_a_name, masked};
 use crate::regular;
 use crate::secrets::{self, Secrets};
-use crate::text::short;
+use crate::text::{how_it_ended, short};
 
 /// An API key. It cannot be printed, and is serialised nowhere.
 pub struct Key(String);
@@ -174,10 +174,10 @@ fn printed(words: &[String], at_a_terminal: bool) -> Result<String, KeyError> {
             told if told.is_empty() => told,
             told => format!(": {told}"),
         };
-        return Err(failed(format!("ended with {}{told}", output.status)));
+        return Err(failed(format!("{}{told}", how_it_ended(output.status))));
     }
-    let text = String::from_utf8(output.stdout)
-        .map_err(|_| failed("printed something else than text".to_owned()))?;
+    let text =
+        String::from_utf8(output.stdout).map_err(|_| failed("printed text that is not UTF-8".to_owned()))?;
     Ok(text.lines().next().unwrap_or_default().to_owned())
 }
 

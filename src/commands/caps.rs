@@ -177,13 +177,12 @@ impl CapAccount {
 
 /// What may have been spent beyond what is known, in a line; `None` where that is nothing.
 pub(super) fn may_be_more(reserved: Reserve) -> Option<String> {
-    let cost = match reserved.cost > 0.0 {
-        true => format!(" · cost {}", money(reserved.cost)),
-        false => String::new(),
-    };
-    let tokens = count(reserved.tokens);
-    (!reserved.is_nothing()).then(|| {
-        format!("set aside: up to {tokens} tokens{cost} for requests whose use is not known; caps count that as spent")
+    // Where the service has said the total, the cost alone is not known.
+    let tokens = (reserved.tokens > 0).then(|| format!("{} tokens", count(reserved.tokens)));
+    let cost = (reserved.cost > 0.0).then(|| format!("cost {}", money(reserved.cost)));
+    let most = tokens.into_iter().chain(cost).collect::<Vec<_>>().join(" · ");
+    (!most.is_empty()).then(|| {
+        format!("set aside: up to {most} for requests whose use is not known; caps count that as spent")
     })
 }
 

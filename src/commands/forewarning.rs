@@ -79,13 +79,10 @@ pub(super) fn answered_elsewhere(opened: &Opened, plan: &Plan) -> Option<String>
     (other.answered * 2 > other.asked).then(|| {
         let journal = quoted(&other.path.to_string_lossy());
         format!(
-            "warning: {} of the first {} of this job {} answered already, in {journal} ({} in all); this run would pay \
-             for them again, in a journal of its own. To take them, give --journal {journal} (or `journal` under [output]), \
-             or set the output's path back",
+            "warning: {journal} has answers to {} of the first {}; this run pays for them again. To use them: \
+             --journal {journal} (or `journal` under [output])",
             count(other.answered as u64),
             counted(other.asked as u64, "request"),
-            if other.answered == 1 { "is" } else { "are" },
-            counted(other.holds, "answer"),
         )
     })
 }

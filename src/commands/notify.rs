@@ -23,6 +23,7 @@ use crate::job::knobs::KNOBS;
 use crate::job::notify::{Moment, Notify, PATIENCE, Recipient};
 use crate::pipeline::plan::Plan;
 use crate::secrets::hidden;
+use crate::text::how_it_ended;
 use crate::watch::Screen;
 use crate::watch::text::short;
 
@@ -235,7 +236,7 @@ async fn hand(words: &[String], hidden: &[OsString], text: String, patience: Dur
     };
     match tokio::time::timeout(patience, ended).await {
         Ok(Ok(status)) if status.success() => Ok(()),
-        Ok(Ok(status)) => Err(format!("{program} ended with {status}")),
+        Ok(Ok(status)) => Err(format!("{program} {}", how_it_ended(status))),
         Ok(Err(error)) => Err(format!("{program}: {error}")),
         Err(_) => Err(format!("{program} did not end in time")),
     }

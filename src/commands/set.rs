@@ -95,8 +95,7 @@ fn check_cost(job: &Job, orders: &[Order]) -> Result<(), Problem> {
 
 fn not_running(path: &Path) -> Failure {
     Failure::new(format!(
-        "no run of this job is going on (nobody holds {}), so that there is nobody to tell\n  = help: what is to hold for \
-         the next run stands in the job file, or is a flag of `fanfold run`",
+        "this job is not running (nobody holds {})\n  = help: what is to hold for the next run stands in the job file, or is a flag of `fanfold run`",
         printable(&path.display().to_string())
     ))
 }

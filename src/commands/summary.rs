@@ -197,8 +197,13 @@ impl Summary<'_> {
         if let Some(written) = self.written.filter(|_| !self.simulated) {
             simulated_line(written.simulated).into_iter().for_each(|line| screen.say(&line));
         }
-        if snapshot.uncounted > 0 {
-            let answers = counted(snapshot.uncounted, "answer");
+        if snapshot.totals_alone > 0 {
+            let answers = counted(snapshot.totals_alone, "answer");
+            let their = if snapshot.totals_alone == 1 { "its" } else { "their" };
+            screen.say(&format!("the service gave only the total of {answers}: {their} cost is not known"));
+        }
+        if snapshot.uncounted > snapshot.totals_alone {
+            let answers = counted(snapshot.uncounted - snapshot.totals_alone, "answer");
             screen.say(&format!(
                 "the service did not say what {answers} used: tokens and cost are more than that"
             ));
@@ -290,6 +295,20 @@ impl Summary<'_> {
         format!("{rows} failed with {code}, such as {place}: {message}")
     }
 
+    /// How many rows are to be sent yet, and how many are not sent again by themselves.
+    fn what_became_of_the_rows(&self) -> String {
+        let pending = self.account.pending;
+        let stay = if pending == 1 { "stays" } else { "stay" };
+        let pending = format!("{} {stay} pending", counted(pending, "row"));
+        match self.written.map_or(0, |written| written.failed) {
+            0 => pending,
+            1 => format!("{pending}; 1 has failed (`--retry-failed` sends it again)"),
+            failed => {
+                format!("{pending}; {} have failed (`--retry-failed` sends those again)", count(failed))
+            }
+        }
+    }
+
     /// Why rows are left, and what to do about it.
     fn why(&self) -> String {
         let fault = |fault: &crate::outcome::Fault| short(&fault.summary(), 400);
@@ -326,13 +345,14 @@ impl Summary<'_> {
                 fault(refusal)
             ),
             StopReason::EveryRowRefused(refusal) if self.sent.snapshot.ok > 0 => format!(
-                "stopped: the latest rows all failed, and no row was answered in between (last: {}); they stay pending, but \
-                 for those whose answers were paid for or whose own text is refused, which --retry-failed sends again",
-                fault(refusal)
+                "stopped: the latest rows all failed, and no row was answered in between (last: {}); {}",
+                fault(refusal),
+                self.what_became_of_the_rows()
             ),
             StopReason::EveryRowRefused(refusal) => format!(
-                "stopped: each of the first rows failed alike ({}); the job needs mending, not the rows",
-                fault(refusal)
+                "stopped: each of the first rows failed alike ({}): the job needs mending, not the rows; {}",
+                fault(refusal),
+                self.what_became_of_the_rows()
             ),
             StopReason::Outage(last) if last.retry_after.is_some_and(|wait| wait > patience) => format!(
                 "stopped: the service asks to wait for {}, and `max_outage` is {} (it said: {}); rows stay pending",

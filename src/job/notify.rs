@@ -81,7 +81,7 @@ pub(super) fn notify(section: NotifySection, layers: &Layers) -> Result<Notify, 
         (None, Some(name), None) if names_a_variable(&name) => Recipient::Variable(name),
         (None, Some(_), None) => {
             // What stands here instead may be the address itself, and is not shown.
-            let problem = layers.problem("notify.url_env", "what `url_env` says is no name of a variable");
+            let problem = layers.problem("notify.url_env", "`url_env` does not name a variable");
             return Err(problem.help("url_env = \"NOTIFY_URL\" names the variable that holds the address"));
         }
         (None, None, Some(OneOrMany::Many(words))) if !words.is_empty() => Recipient::Command(words),

@@ -31,23 +31,22 @@ fn listing(scene: &Scene) -> Vec<(String, u64)> {
 #[test]
 fn answers_beside_a_new_output_are_told_before_anything_is_sent_and_can_be_taken() {
     let scene = answered(100);
-    let told = "warning: 64 of the first 64 requests of this job are answered already, in out/a.jsonl.journal (100 answers \
-                in all)";
-    let take = "give --journal out/a.jsonl.journal (or `journal` under [output])";
+    let told = "warning: out/a.jsonl.journal has answers to 64 of the first 64 requests; this run pays for them again.";
+    let take = "To use them: --journal out/a.jsonl.journal (or `journal` under [output])";
     let before = listing(&scene);
     let shown = scene.run(&["preview", "job.toml", "--output", "out/b.csv"]).expect_code(0).stdout;
     assert!(shown.contains(told) && shown.contains(take), "{shown}");
     assert_eq!(listing(&scene), before, "a look leaves nothing beside the journal");
     let taken = ["run", "job.toml", "--output", "out/b.csv", "--journal", "out/a.jsonl.journal"];
     let finished = scene.run(&taken).expect_code(0).says("kept 100");
-    assert!(!finished.stderr.contains("answered already"), "{}", finished.stderr);
+    assert!(!finished.stderr.contains("has answers to"), "{}", finished.stderr);
     assert_eq!(scene.witness_count(), 100);
     let again = scene.run(&["run", "job.toml", "--output", "out/c.csv"]).expect_code(0).says(told);
-    let (warning, sent) = (again.stderr.find("answered already"), again.stderr.find("100 ok"));
+    let (warning, sent) = (again.stderr.find("has answers to"), again.stderr.find("100 ok"));
     assert!(warning.is_some() && warning < sent, "{}", again.stderr);
     // The second run of the new output has answers of its own.
     let second = scene.run(&["run", "job.toml", "--output", "out/c.csv"]).expect_code(0);
-    assert!(!second.stderr.contains("answered already"), "{}", second.stderr);
+    assert!(!second.stderr.contains("has answers to"), "{}", second.stderr);
 }
 
 #[test]
@@ -63,7 +62,7 @@ fn a_journal_that_a_killed_run_has_left_is_looked_into_with_its_log() {
     scene.job("in.jsonl", "out/b.jsonl", "");
     let shown = scene.run(&["preview", "job.toml"]).expect_code(0).stdout;
     assert!(
-        shown.contains("warning: 8 of the first 10 requests of this job are answered already"),
+        shown.contains("warning: out/a.jsonl.journal has answers to 8 of the first 10 requests;"),
         "{shown}"
     );
 }
@@ -74,7 +73,7 @@ fn nothing_is_told_of_other_jobs_of_rehearsals_and_where_it_is_meant() {
     let silent = |arguments: &[&str]| {
         let finished = scene.run(arguments).expect_code(0);
         let said = finished.stdout + &finished.stderr;
-        assert!(!said.contains("answered already"), "{arguments:?}: {said}");
+        assert!(!said.contains("has answers to"), "{arguments:?}: {said}");
     };
     silent(&["preview", "job.toml", "--output", "out/b.csv", "--model", "qwen-flash"]);
     silent(&["preview", "job.toml", "--output", "out/b.csv", "--simulate"]);

@@ -174,7 +174,11 @@ fn a_job_whose_account_or_model_is_gone_in_the_middle_stops_and_its_rows_are_pen
         let mut scene = Scene::with_script(&script);
         scene.rows_and_job(400, "");
         let words = "stopped: the latest rows all failed, and no row was answered in between";
-        scene.run_job(&["job.toml"]).expect_code(4).says(words);
+        let stopped =
+            scene.run_job(&["job.toml"]).expect_code(4).says(words).says("); 351 rows stay pending");
+        assert!(!stopped.stderr.contains("have failed"), "{}", stopped.stderr);
+        let status = scene.run(&["status", "job.toml"]).expect_code(0).stdout;
+        assert!(status.contains("stopped: every row failed alike at 20"), "{status}");
         let receipt = scene.receipt();
         assert_eq!(
             (&receipt["reason"], &receipt["rows"]["failed"]),

@@ -152,10 +152,10 @@ fn where_no_run_goes_on_the_job_file_is_named() {
     let mut scene = Scene::new();
     scene.rows_and_job(3, "");
     let told = |scene: &Scene| scene.run(&["set", "job.toml", "qps=5"]).expect_code(1);
-    told(&scene).says("no run of this job is going on").says("the job file");
+    told(&scene).says("this job is not running").says("the job file");
     assert!(!scene.path("out.jsonl.journal").exists(), "nothing is left behind");
     scene.run_job(&["job.toml"]).expect_code(0);
-    told(&scene).says("no run of this job is going on");
+    told(&scene).says("this job is not running");
     assert!(orders(&scene).is_empty());
 }
 

@@ -358,7 +358,11 @@ fn what_breaks_the_schema_is_paid_for_once_even_when_all_the_first_rows_do() {
     let mut scene = Scene::with_script(&script);
     scene.write("a.schema.json", "{\"type\": \"object\", \"required\": [\"a\"]}");
     scene.rows_and_job(40, "answer.schema = \"a.schema.json\"\nanswer.repair = 0\n");
-    scene.run_job(&["job.toml"]).expect_code(4).says("each of the first rows failed alike");
+    scene
+        .run_job(&["job.toml"])
+        .expect_code(4)
+        .says("each of the first rows failed alike")
+        .says("; 30 rows stay pending; 10 have failed (`--retry-failed` sends those again)");
     assert_eq!((scene.receipt()["rows"]["failed"].clone(), scene.witness_count()), (json!(10), 10));
     scene.run_job(&["job.toml"]).expect_code(3);
     assert_eq!(scene.witness_count(), 40, "the ten are not bought again, and the good rows are reached");

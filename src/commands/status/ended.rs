@@ -36,6 +36,7 @@ pub(super) fn told(run: &Run, goes_on: bool) -> String {
             return format!("killed, or stopped at once, after {}", timestamp(run.last_at));
         }
         "cap" | "time" => format!("stopped by `{reason}`"),
+        "refused" if reason == "every_row_refused" => "stopped: every row failed alike".to_owned(),
         "refused" => "refused by the API".to_owned(),
         "outage" if reason == "never_reached" => "nothing answered at its address".to_owned(),
         "outage" => "stopped by an outage".to_owned(),

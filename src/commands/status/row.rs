@@ -65,7 +65,7 @@ pub(super) fn tell(
     let by = if has_ids { "its id, the text of the job's id column" } else { "its number, from 1" };
     let unknown = || {
         Failure::new(format!(
-            "the journal knows no row `{}`: no request of it has come to its end yet, or it is called otherwise\n  = help: a row \
+            "the journal knows no row `{}`: no request of it has come to its end yet, or its id is another\n  = help: a row \
              is named by {by}",
             printable(row)
         ))

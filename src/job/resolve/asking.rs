@@ -26,7 +26,7 @@ pub(super) fn model(section: ModelSection, layers: &Layers, lookups: &Lookups<'_
     }
     if section.api_key_env.as_deref().is_some_and(|name| !names_a_variable(name)) {
         // What stands here instead may be the key itself, and is not shown.
-        let problem = layers.problem("model.api_key_env", "what `api_key_env` says is no name of a variable");
+        let problem = layers.problem("model.api_key_env", "`api_key_env` does not name a variable");
         return Err(problem.help("api_key_env = \"MY_KEY\" names the variable that holds the key"));
     }
     let key = match (section.api_key_file, section.api_key_command) {
@@ -114,7 +114,7 @@ pub(super) fn retry(section: &RetrySection, layers: &Layers) -> Result<Retry, Pr
             "`initial_backoff` is above 0: a service in trouble needs air",
         )),
         () if retry.max_backoff < retry.initial_backoff => {
-            Err(layers.problem("retry.max_backoff", "`max_backoff` is not below `initial_backoff`"))
+            Err(layers.problem("retry.max_backoff", "`max_backoff` must not be below `initial_backoff`"))
         }
         () if retry.timeout.is_zero() => Err(layers.problem("retry.timeout", "`timeout` is above 0")),
         () if retry.stream_timeout.is_zero() => {

@@ -96,6 +96,12 @@ fn caps_hold_by_the_servers_own_account_whatever_it_says_of_usage_and_however_of
 #[test]
 fn what_nobody_counted_is_set_aside_over_all_runs_and_told_wherever_caps_are_told() {
     scenario("billing::set_aside", || {
+        let till = dear(|p, c| Some(json!({ "total_tokens": p + c })));
+        let by_total = scene(&till, "limits.max_total_tokens = 1600\n");
+        let said = by_total.run(&["run", "job.toml"]).expect_code(5);
+        let said = said.says("the service gave only the total of ").says(": their cost is not known");
+        let said = said.says("set aside: up to cost ");
+        assert!(!said.stderr.contains("did not say what"), "{}", said.stderr);
         let till = dear(|_, _| None);
         let scene = scene(&till, "limits.max_total_tokens = 1600\n");
         let said = scene.run(&["run", "job.toml"]).expect_code(5);
