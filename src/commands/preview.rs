@@ -12,6 +12,7 @@ use super::load::{Loaded, check_tools, load, screen};
 use super::notify::whom;
 use super::outlook::{Beginning, before_it_begins, deadline};
 use super::page::Page;
+use super::rehearsed::rehearsed_line;
 use super::run::{beginning, plan_line};
 use super::spare::Aside;
 use super::{Failure, coding_plan, forewarning};
@@ -68,13 +69,8 @@ pub(super) fn run(args: PreviewArgs) -> Result<Exit, Failure> {
     let plan = plan(&opened, reader.as_ref().map(Reader::connection), Purpose::Preview, &stop)?;
     writeln!(out, "{}", plan_line(&plan))?;
     let simulated = reader.as_ref().map(Reader::simulated).transpose()?.unwrap_or_default();
-    if simulated.answers > 0 && !args.job.simulate {
-        let answers = counted(simulated.answers, "answer");
-        writeln!(
-            out,
-            "rehearsed: {answers} in the journal came from a simulator; where the address is none, a run drops them and sends \
-             their rows anew"
-        )?;
+    if let Some(line) = rehearsed_line(simulated.answers).filter(|_| !args.job.simulate) {
+        writeln!(out, "{line}")?;
     }
     let doubt = reader.as_ref().map(Reader::in_doubt).transpose()?.unwrap_or(0);
     if doubt > 0 && Lock::holder(&path).is_none() {

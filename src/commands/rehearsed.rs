@@ -44,6 +44,20 @@ pub(super) fn is_rehearsal(
     Ok(is_one)
 }
 
+/// What becomes of answers that a simulator gave, for who asks what a run would do: its plan counts them as kept.
+pub(super) fn rehearsed_line(answers: u64) -> Option<String> {
+    let (them, rows) = match answers {
+        0 => return None,
+        1 => ("it", "that row".to_owned()),
+        _ => ("them", format!("those {}", counted(answers, "row"))),
+    };
+    let answers = counted(answers, "answer");
+    Some(format!(
+        "rehearsed: {answers} in the journal came from a simulator; a run that asks a real service drops {them} and sends \
+         {rows}; the figures below leave {them} out"
+    ))
+}
+
 /// What is said of answers that a simulator gave, where there are any.
 pub(super) fn simulated_line(answers: u64) -> Option<String> {
     match answers {

@@ -8,6 +8,7 @@ use serde_json::Value;
 use super::Failure;
 use super::load::load_to_look;
 use super::page::Page;
+use super::rehearsed::simulated_line;
 use super::run::plan_line;
 use crate::cli::JobArgs;
 use crate::exit::Exit;
@@ -46,6 +47,9 @@ pub(super) fn run(args: JobArgs) -> Result<Exit, Failure> {
     let holder = Lock::holder(&path);
     if let Some(holder) = &holder {
         writeln!(out, "running: {}; the output is written when it ends", printable(holder))?;
+    }
+    if let Some(line) = simulated_line(reader.simulated()?.answers) {
+        writeln!(out, "{line}")?;
     }
     let (found, differences) = check_output(&opened, &plan, &reader, &mut out)?;
     let exit = match () {

@@ -268,7 +268,10 @@ fn status_tells_what_each_day_and_each_run_cost() {
     assert_money(&east["runs"][1]["cost"], costs[2]);
     let text = told("UTC0", &["status", "job.toml"]);
     assert!(text.contains("by day:\n  2026-03-01: 1 request · "), "{text}");
-    assert!(text.contains("by run:\n  run 1, ") && text.contains("\n  run 2, "), "{text}");
+    assert!(
+        text.contains("by run:\n  run 1 (simulator), ") && text.contains("\n  run 2 (simulator), "),
+        "{text}"
+    );
 }
 
 #[test]

@@ -148,7 +148,7 @@ fn status_says_of_each_run_when_and_how_it_ended() {
         (5, "refused by the API at 20"),
         (6, "finished at 20"),
     ] {
-        let line = text.lines().find(|line| line.starts_with(&format!("  run {run}, "))).expect("a line");
+        let line = text.lines().find(|line| line.starts_with(&format!("  run {run}"))).expect("a line");
         assert!(line.contains(&format!("Z: {how}")) && line.contains("Z · "), "{line}");
     }
 }

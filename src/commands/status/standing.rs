@@ -130,9 +130,11 @@ impl Status {
         Some(self.rows?.saturating_sub(self.counts.ok + self.counts.failed))
     }
 
-    /// The time that the rows that are left take at the present rate; `None` in a pause.
+    /// The time that the rows that are left take at the present rate; `None` in a pause and an outage.
     fn time_left(&self) -> Option<Duration> {
-        let left = self.left().filter(|_| self.is_running() && !self.paused)?;
+        // While nobody is answered, the rate of before says nothing.
+        let outage = self.held.first().is_some_and(|(cause, _)| cause == HeldBy::Outage.as_str());
+        let left = self.left().filter(|_| self.is_running() && !self.paused && !outage)?;
         let rate = self.lately.rows_per_second;
         (rate > 0.0).then(|| Duration::try_from_secs_f64(left as f64 / rate).unwrap_or(Duration::MAX))
     }
@@ -274,7 +276,8 @@ impl Status {
         let runs = self.runs.iter().map(|run| {
             let (number, began) = (run.number, timestamp(run.started_at));
             let used = used(run.spent.requests, run.spent.usage.total_tokens, self.cost_of(run));
-            format!("  run {number}, {began}: {} · {used}", ended::told(run, self.goes_on(run)))
+            let whom = if run.simulated { " (simulator)" } else { "" };
+            format!("  run {number}{whom}, {began}: {} · {used}", ended::told(run, self.goes_on(run)))
         });
         [last("by day", "day", days.collect()), last("by run", "run", runs.collect())].concat()
     }
@@ -298,7 +301,7 @@ impl Status {
                 "run": run.number, "started_at": timestamp(run.started_at), "last_at": timestamp(run.last_at),
                 "ended_at": run.ended_at.map(timestamp), "reason": run.reason,
                 "outcome": ended::outcome(run, self.goes_on(run)), "in_doubt": run.in_doubt,
-                "requests": run.spent.requests, "total_tokens": run.spent.usage.total_tokens,
+                "simulated": run.simulated, "requests": run.spent.requests, "total_tokens": run.spent.usage.total_tokens,
                 "cost": self.cost_of(run).map(rounded),
                 "reserved_tokens": run.spent.reserved.tokens, "reserved_cost": rounded(run.spent.reserved.cost),
             })

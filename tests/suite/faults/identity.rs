@@ -39,9 +39,15 @@ fn what_a_rehearsal_by_address_answered_is_sent_anew_once_a_service_is_asked() {
             scene.run_job(&["job.toml"]).expect_code(0).says("kept 5").says("nothing was sent").says(told);
             assert_eq!(scene.witness_count(), 5, "to ask who answers is no request");
             assert!(scene.run(&["status", "job.toml"]).expect_code(0).stdout.contains(told));
+            let verified = scene.run(&["verify", "job.toml"]).expect_code(0).stdout;
+            assert!(verified.contains(told), "{verified}");
+            let status = scene.run(&["status", "job.toml"]).expect_code(0).stdout;
+            assert!(status.contains("  run 1 (simulator), "), "{status}");
             scene.run(&["export", "job.toml", "--output", "other.jsonl"]).expect_code(0).says(told);
             let shown = scene.run(&["preview", "job.toml", "--base-url", &house.base_url()]).expect_code(0);
-            assert!(shown.stdout.contains("rehearsed: 5 answers"), "{}", shown.stdout);
+            let rehearsed = "rehearsed: 5 answers in the journal came from a simulator; a run that asks a real service drops them and \
+                             sends those 5 rows; the figures below leave them out";
+            assert!(shown.stdout.contains(rehearsed), "{}", shown.stdout);
 
             let finished = run_at(&scene, &house.base_url()).expect_code(0);
             let finished =
@@ -53,6 +59,10 @@ fn what_a_rehearsal_by_address_answered_is_sent_anew_once_a_service_is_asked() {
             assert!(!look.to_ascii_lowercase().contains("authorization"), "{look}");
             is_of_the_house(&scene, 5);
             run_at(&scene, &house.base_url()).expect_code(0).says("kept 5").says("nothing was sent");
+            let status = scene.run(&["status", "job.toml"]).expect_code(0).stdout;
+            assert!(status.contains("  run 3, "), "{status}");
+            let verified = scene.run(&["verify", "job.toml"]).expect_code(0).stdout;
+            assert!(!verified.contains("simulator"), "{verified}");
             assert_eq!(house.looked_at().len(), 1, "nothing of the simulator's is left");
             // Nor does a rehearsal that comes after it change what was paid for.
             scene.run(&["run", "job.toml"]).expect_code(0).says("kept 5").says("nothing was sent");
