@@ -1,14 +1,17 @@
 //! The file of figures that a run keeps while it goes on. A file that cannot be written is a warning, and no more.
 
-use std::path::PathBuf;
+use std::fs;
+use std::io::Read;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant, SystemTime};
 
 use super::spare::Aside;
 use crate::exit::Exit;
 use crate::job::Job;
+use crate::regular;
 use crate::tally::Snapshot;
 use crate::watch::Screen;
-use crate::watch::metrics::{About, text};
+use crate::watch::metrics::{About, BEGINNING, text};
 use crate::write::passing_file;
 
 /// How often the file is written.
@@ -28,6 +31,22 @@ pub(super) struct MetricsFile {
 pub(super) fn aside(job: &Job) -> Option<Aside<'_>> {
     let place = job.output.metrics.as_deref()?;
     Some(Aside { what: "the file of figures", flag: ("--metrics-file", "fanfold.prom"), place })
+}
+
+/// Says why what lies in the place of the figures may not be replaced by them: it is not empty, and does not begin as they do.
+/// Nobody else looks at such a name twice, and it could be any file of the user's.
+pub(super) fn check_replaceable(place: &Path) -> Result<(), String> {
+    if fs::metadata(place).is_err() {
+        return Ok(());
+    }
+    let mut begins = Vec::new();
+    let file = regular::open(place).map_err(|error| format!("what is there cannot be read ({error})"))?;
+    let read = file.take(BEGINNING.len() as u64).read_to_end(&mut begins);
+    read.map_err(|error| format!("what is there cannot be read ({error})"))?;
+    match begins.is_empty() || begins == BEGINNING.as_bytes() {
+        true => Ok(()),
+        false => Err(format!("there is a file that fanfold did not write (its figures begin `{BEGINNING}`)")),
+    }
 }
 
 impl MetricsFile {

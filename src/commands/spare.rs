@@ -3,7 +3,8 @@
 use std::path::{Path, PathBuf, absolute};
 
 use super::Failure;
-use super::metrics::aside;
+use super::metrics::{aside, check_replaceable};
+use super::tables::FOUND_BY_ITSELF;
 use crate::job::{Job, KeySource};
 use crate::journal;
 use crate::read::{InputSpec, reads};
@@ -38,15 +39,20 @@ impl Aside<'_> {
         }
         Self::check_output(&job.output.path, job, file)?;
         let Some(figures) = aside(job) else { return Ok(()) };
+        figures.check(job, file)?;
         figures.is_none_of([job.output.report()])?;
-        figures.check(job, file)
+        check_replaceable(figures.place).map_err(|why| figures.refused(&why))
     }
 
     fn is_none_of(&self, taken: impl IntoIterator<Item = PathBuf>) -> Result<(), Failure> {
         let place = settled(self.place);
-        match taken.into_iter().find(|path| settled(path) == place) {
-            Some(path) => Err(self.taken(&path)),
-            None => Ok(()),
+        if let Some(path) = taken.into_iter().find(|path| settled(path) == place) {
+            return Err(self.taken(&path));
+        }
+        // Also where there is none yet: every command after this one would read it.
+        match self.place.file_name().is_some_and(|name| name == FOUND_BY_ITSELF) {
+            true => Err(self.refused("a file of that name beside a job is read as its model table")),
+            false => Ok(()),
         }
     }
 
@@ -68,6 +74,14 @@ impl Aside<'_> {
             "{} would be written over {}, which belongs to the job\n  = help: give {flag} another name, such as {name}",
             self.what,
             path.display()
+        ))
+    }
+
+    /// What is said of a place that is none for such a file.
+    fn refused(&self, why: &str) -> Failure {
+        let (what, place, (flag, name)) = (self.what, self.place.display(), self.flag);
+        Failure::new(format!(
+            "{what} cannot be written to {place}: {why}\n  = help: give {flag} another name, such as {name}"
         ))
     }
 }

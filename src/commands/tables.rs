@@ -12,7 +12,7 @@ use crate::models::{self, Found, Region, Retirement, Table, Translates};
 use crate::regular;
 
 /// The name of a table that is found without being named.
-const FOUND_BY_ITSELF: &str = "models.toml";
+pub(super) const FOUND_BY_ITSELF: &str = "models.toml";
 
 /// A model table, and what it was made of.
 #[derive(Debug, Clone)]

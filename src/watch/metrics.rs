@@ -6,6 +6,9 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use crate::event::HeldBy;
 use crate::tally::Snapshot;
 
+/// What every file of figures begins with.
+pub const BEGINNING: &str = "# HELP fanfold_";
+
 /// What holds a run back, each of which has a sample of its own.
 const CAUSES: [HeldBy; 9] = [
     HeldBy::Rate,

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
+use std::os::unix::fs::symlink;
 
 use fanfold::event::HeldBy;
 use fanfold::simulator::Settings;
@@ -128,6 +129,41 @@ fn what_earlier_runs_have_done_is_in_the_first_figures_of_the_next() {
     let first = samples(&scene.read("night.prom"));
     assert_eq!((first["fanfold_rows,state=ok"], first["fanfold_rows,state=pending"]), (5.0, 5.0));
     scene.end(child).expect_code(0);
+}
+
+#[test]
+fn a_file_that_holds_no_figures_is_not_replaced_by_them() {
+    let mut scene = Scene::new();
+    scene.rows_and_job(3, "");
+    scene.write(".bashrc", "alias ll='ls -l'\n");
+    symlink(".bashrc", scene.path("night.prom")).expect("a link");
+    for place in [".bashrc", "night.prom", "/dev/null"] {
+        for command in ["preview", "run"] {
+            let finished = scene.run(&[command, "job.toml", "--metrics-file", place]).expect_code(1);
+            finished.says(&format!("the file of figures cannot be written to {place}: "));
+        }
+    }
+    assert_eq!(scene.read(".bashrc"), "alias ll='ls -l'\n");
+    assert!(scene.path("night.prom").is_symlink() && scene.witness_count() == 0);
+    scene.write("empty.prom", "");
+    for _ in 0..2 {
+        scene.run_job(&["job.toml", "--metrics-file", "empty.prom"]).expect_code(0);
+        assert!(scene.read("empty.prom").starts_with("# HELP fanfold_run_info "));
+    }
+}
+
+#[test]
+fn nothing_is_written_where_every_command_would_read_it_as_the_model_table() {
+    let mut scene = Scene::new();
+    scene.rows_and_job(3, "");
+    let told = "a file of that name beside a job is read as its model table";
+    for arguments in [["--metrics-file", "models.toml"], ["--journal", "./models.toml"]] {
+        let words = [&["run", "job.toml"][..], &arguments].concat();
+        scene.run(&words).expect_code(1).says(told);
+    }
+    scene.run_job(&["job.toml"]).expect_code(0);
+    scene.run(&["report", "job.toml", "--output", "models.toml"]).expect_code(1).says(told);
+    assert!(!scene.path("models.toml").exists());
 }
 
 #[test]

@@ -99,13 +99,13 @@ fn no_link_that_somebody_has_planted_is_written_through() {
         scene.rows_and_job(4, "output.metrics = \"figures.prom\"\n");
         let names = ["out.jsonl.summary.json", "out.jsonl.report.html", "figures.prom"];
         for name in names {
-            scene.write(&format!("precious-{name}"), "mine\n");
+            scene.write(&format!("precious-{name}"), "# HELP fanfold_of_mine\n");
             symlink(format!("precious-{name}"), scene.path(name)).expect("a link");
         }
         scene.run_job(&["job.toml"]).expect_code(0);
         scene.run(&["report", "job.toml"]).expect_code(0);
         for name in names {
-            assert_eq!(scene.read(&format!("precious-{name}")), "mine\n", "{name}");
+            assert_eq!(scene.read(&format!("precious-{name}")), "# HELP fanfold_of_mine\n", "{name}");
             assert!(!scene.path(name).is_symlink() && scene.read(name).len() > 20, "{name}");
         }
         // What the user names is where the user wants it, links and all.
