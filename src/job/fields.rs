@@ -4,8 +4,13 @@ use serde_json::{Map, Value as Json};
 use toml::Value;
 
 use super::Text;
+use super::keylike::holds_a_key;
 use super::layers::Layers;
 use super::problem::Problem;
+
+/// Where a key belongs.
+const OF_A_KEY: &str =
+    "`api_key_env`, `api_key_file` or `api_key_command` under [model] says where the key is found";
 
 /// The strings of a request, each with the keys that lead to it.
 pub(super) type Texts = Vec<(Vec<String>, Text)>;
@@ -24,6 +29,14 @@ pub(super) fn request(section: &toml::Table, layers: &Layers) -> Result<(Map<Str
             return Err(layers.problem(&format!("request.{key}"), message));
         }
     }
+    for key in section.keys() {
+        if let Some(place) = of_the_connection(key) {
+            let message = format!(
+                "`{key}` does not belong under [request], whose fields are sent in the body of each request"
+            );
+            return Err(layers.problem(&format!("request.{key}"), message).help(place));
+        }
+    }
     let mut texts = Vec::new();
     let mut fields = Map::new();
     for (key, value) in section {
@@ -33,9 +46,26 @@ pub(super) fn request(section: &toml::Table, layers: &Layers) -> Result<(Map<Str
     Ok((fields, texts))
 }
 
+/// Where a field belongs that is not of the request, but of the connection; `None` for any other.
+fn of_the_connection(key: &str) -> Option<&'static str> {
+    match key.to_ascii_lowercase().replace('-', "_").as_str() {
+        "api_key" | "apikey" | "authorization" => Some(OF_A_KEY),
+        "headers" | "extra_headers" | "default_headers" => {
+            Some("headers belong under [model]: `headers = { … }`")
+        }
+        _ => None,
+    }
+}
+
 fn json(value: &Value, path: &mut Vec<String>, texts: &mut Texts, layers: &Layers) -> Result<Json, Problem> {
     let key = |path: &[String]| format!("request.{}", path.join("."));
     Ok(match value {
+        Value::String(source) if holds_a_key(source) => {
+            let name = path.join(".");
+            let message =
+                format!("what `{name}` says looks like a key, and would be sent in the body of each request");
+            return Err(layers.problem(&key(path), message).help(OF_A_KEY));
+        }
         Value::String(source) => {
             let text = Text { source: source.clone(), place: layers.place(&key(path)) };
             texts.push((path.clone(), text));

@@ -97,6 +97,11 @@ pub fn is_no_name(word: &str) -> bool {
     random || word.contains("://") || !places(word).is_empty()
 }
 
+/// Whether a text has something in it that looks like a key.
+pub(super) fn holds_a_key(text: &str) -> bool {
+    !places(text).is_empty()
+}
+
 /// Whether a word names a variable of the environment.
 pub(super) fn names_a_variable(word: &str) -> bool {
     let of_a_name = |letter: char| letter.is_ascii_alphanumeric() || letter == '_';

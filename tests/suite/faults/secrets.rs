@@ -25,6 +25,42 @@ fn echoes() -> Vec<String> {
 }
 
 #[test]
+fn a_key_under_request_is_refused_and_not_shown() {
+    scenario("secrets::a_key_under_request", || {
+        let mut scene = Scene::new();
+        let keys = [
+            "`api_key_env`, `api_key_file` or `api_key_command` under [model]",
+            "headers belong under [model]",
+        ];
+        for (line, help) in [
+            (format!("api_key = \"{CANARY}\""), keys[0]),
+            ("API-Key = \"ollama\"".to_owned(), keys[0]),
+            (format!("Authorization = \"Bearer {CANARY}\""), keys[0]),
+            (format!("headers = {{ Authorization = \"Bearer {CANARY}\" }}"), keys[1]),
+            (format!("extra_headers = {{ X-Any = \"{CANARY}\" }}"), keys[1]),
+            (format!("user = \"{CANARY}\""), keys[0]),
+            (format!("metadata = {{ of = [1, \"the key {CANARY}\"] }}"), keys[0]),
+            ("user = \"gsk_4f1d9c7e2b4f1d\"".to_owned(), keys[0]),
+        ] {
+            scene.rows_and_job(2, &format!("[request]\n{line}\n"));
+            for command in ["preview", "run"] {
+                let finished = scene.run(&[command, "job.toml"]).expect_code(1).says(help).says("job.toml:");
+                let said = finished.stdout + &finished.stderr;
+                for secret in [CANARY, "gsk_4f", "ollama"] {
+                    assert!(!said.contains(secret), "{line}: {said}");
+                }
+            }
+        }
+        assert_eq!(scene.witness_count(), 0);
+        // What is only called so further down is a matter of the request.
+        let tool = "[request]\ntools = [{ type = \"function\", function = { name = \"f\", parameters = { type = \"object\", \
+                    properties = { api_key = { type = \"string\" }, headers = { type = \"object\" } } } } }]\n";
+        scene.rows_and_job(2, tool);
+        scene.run(&["preview", "job.toml"]).expect_code(0);
+    });
+}
+
+#[test]
 fn a_server_that_echoes_the_key_in_any_form_is_corrected_everywhere() {
     scenario("secrets::echoed_in_errors", || {
         let mut script = String::new();
