@@ -5,6 +5,7 @@ pub mod kin;
 
 use std::cell::Cell;
 use std::ffi::{OsStr, OsString};
+use std::io::ErrorKind;
 use std::path::Path;
 use std::process::{ExitStatus, Stdio};
 
@@ -21,6 +22,7 @@ use crate::job::units;
 use crate::outcome::{Fault, FaultKind};
 use crate::patience::within;
 use crate::secrets;
+use crate::text::how_it_ended;
 use crate::toolbox::Toolbox;
 use kin::Mark;
 
@@ -59,6 +61,11 @@ impl Commands {
         let group = self.start(tool)?;
         match within(tool.timeout, group.exchange(call.arguments.as_bytes())).await {
             Some(Ok(output)) => output.result(tool),
+            Some(Err(error)) if error.kind() == ErrorKind::FileTooLarge => {
+                let most = LONGEST_RESULT_BYTES >> 20;
+                let message = format!("the command of `{}` printed more than {most} MiB", tool.name);
+                Err(failed("tool_failed", message))
+            }
             Some(Err(error)) => {
                 Err(failed("tool_failed", format!("the command of `{}`: {error}", tool.name)))
             }
@@ -112,10 +119,10 @@ impl Group {
                 // A command that does not read its arguments may close the pipe; what it says counts.
                 let _ = stdin.write_all(input).await;
             }
+            Ok(())
         };
-        let ((), result, told) =
-            tokio::join!(give, said(stdout, LONGEST_RESULT_BYTES + 1), said(stderr, TOLD_BYTES));
-        let (result, told) = (result?, told?);
+        let result = said(stdout, LONGEST_RESULT_BYTES, Beyond::IsTooMuch);
+        let ((), result, told) = tokio::try_join!(give, result, said(stderr, TOLD_BYTES, Beyond::IsLeftOut))?;
         let status = self.child.wait().await?;
         Ok(Output { status, result, told })
     }
@@ -132,8 +139,16 @@ impl Drop for Group {
     }
 }
 
+/// What becomes of what is said beyond the bytes that are kept.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Beyond {
+    IsLeftOut,
+    /// Nothing more is waited for.
+    IsTooMuch,
+}
+
 /// What is said through a pipe, to its end; so much of it is kept.
-async fn said(pipe: Option<impl AsyncRead + Unpin>, most: usize) -> std::io::Result<Vec<u8>> {
+async fn said(pipe: Option<impl AsyncRead + Unpin>, most: usize, beyond: Beyond) -> std::io::Result<Vec<u8>> {
     let mut kept = Vec::new();
     let Some(mut pipe) = pipe else { return Ok(kept) };
     let mut buffer = vec![0; 8192];
@@ -143,6 +158,9 @@ async fn said(pipe: Option<impl AsyncRead + Unpin>, most: usize) -> std::io::Res
             return Ok(kept);
         }
         let room = most.saturating_sub(kept.len());
+        if read > room && beyond == Beyond::IsTooMuch {
+            return Err(ErrorKind::FileTooLarge.into());
+        }
         kept.extend_from_slice(&buffer[..read.min(room)]);
     }
 }
@@ -163,16 +181,11 @@ impl Output {
             let cut = if self.told.len() < TOLD_BYTES { 0 } else { secrets.begun_in(&told) };
             let told = secrets.out_of_complaint(told[..told.len() - cut].to_owned());
             let told = if told.trim().is_empty() { String::new() } else { format!(": {}", told.trim()) };
-            let message = format!("the command of `{name}` ended with {}{told}", self.status);
-            return Err(failed("tool_failed", message));
-        }
-        if self.result.len() > LONGEST_RESULT_BYTES {
-            let most = LONGEST_RESULT_BYTES >> 20;
-            let message = format!("the command of `{name}` printed more than {most} MiB");
+            let message = format!("the command of `{name}` {}{told}", how_it_ended(self.status));
             return Err(failed("tool_failed", message));
         }
         let text = String::from_utf8(self.result).map_err(|_| {
-            failed("tool_failed", format!("the command of `{name}` printed something else than UTF-8 text"))
+            failed("tool_failed", format!("the command of `{name}` printed text that is not UTF-8"))
         })?;
         // Stored and sent alike: what a kill leaves is what the model is told.
         Ok(secrets::hidden(text.trim_end_matches(['\n', '\r']).to_owned()))
@@ -221,9 +234,16 @@ mod tests {
     #[tokio::test]
     async fn what_fails_is_told_with_what_the_command_says() {
         let told = run(&commands("echo no such city >&2; exit 3")).await.expect_err("fails");
-        assert!(told.starts_with("tool_failed:") && told.contains("exit status: 3: no such city"), "{told}");
-        let told = run(&commands("head -c 2000000 /dev/zero")).await.expect_err("too long");
-        assert!(told.contains("1 MiB"), "{told}");
+        assert!(
+            told.starts_with("tool_failed:") && told.contains("ended with exit status 3: no such city"),
+            "{told}"
+        );
+        for wordy in ["head -c 2000000 /dev/zero", "yes"] {
+            let told = run(&commands(wordy)).await.expect_err("too long");
+            assert!(told.starts_with("tool_failed:") && told.contains("more than 1 MiB"), "{told}");
+        }
+        let most = run(&commands("head -c 1048576 /dev/zero")).await;
+        assert_eq!(most.map(|text| text.len()), Ok(1 << 20));
         let told = run(&commands("printf '\\377'")).await.expect_err("no text");
         assert!(told.contains("UTF-8"), "{told}");
         let mut missing = commands("");

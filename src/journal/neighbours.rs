@@ -25,8 +25,6 @@ pub struct Neighbour {
     pub asked: usize,
     /// Of these, those that it has answers to.
     pub answered: usize,
-    /// Rows in it that are answered.
-    pub holds: u64,
 }
 
 /// The journal with the most answers to some requests, among those that lie in the folders of these places. The requests, each
@@ -80,9 +78,7 @@ fn look(path: &Path, requests: &[Fingerprint], by: &str) -> Result<Option<Neighb
     );
     let values = params_from_iter(requests.iter().map(|request| request.0));
     let answered = reader.connection().query_row(&sql, values, |row| row.get(0)).map_err(reader.failed())?;
-    let holds = "SELECT count(*) FROM entries WHERE status = 1";
-    let holds = reader.connection().query_row(holds, [], |row| row.get(0)).map_err(reader.failed())?;
-    Ok((answered > 0).then(|| Neighbour { path: path.to_owned(), asked: requests.len(), answered, holds }))
+    Ok((answered > 0).then(|| Neighbour { path: path.to_owned(), asked: requests.len(), answered }))
 }
 
 /// Opens a journal without leaving anything beside it: at rest, it is read as a file that does not change.

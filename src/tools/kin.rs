@@ -15,6 +15,10 @@ pub(crate) const VARIABLE: &str = "TOOL_OF_FANFOLD";
 /// How often the processes are looked for, at most: who starts others faster than they are ended is left at last.
 const ROUNDS: usize = 200;
 
+/// How often those are looked for that were told to end and have not, with no new ones among them: one that waits for a disk
+/// ends when the disk is back.
+const LAST_ROUNDS: usize = 10;
+
 /// What a run, or one command of it, is known by.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Mark(String);
@@ -56,6 +60,7 @@ impl Mark {
 pub(super) fn end_all(mark: &Mark, first: Option<Pid>) {
     let wanted = mark.variable();
     let mut known: BTreeSet<i32> = first.into_iter().map(|pid| pid.as_raw_nonzero().get()).collect();
+    let mut without_news = 0;
     for _ in 0..ROUNDS {
         let living = living();
         let mut found: BTreeSet<i32> = living
@@ -82,6 +87,10 @@ pub(super) fn end_all(mark: &Mark, first: Option<Pid>) {
             if let Some(pid) = Pid::from_raw(*pid) {
                 let _ = kill_process(pid, Signal::KILL);
             }
+        }
+        without_news = if found.is_subset(&known) { without_news + 1 } else { 0 };
+        if without_news > LAST_ROUNDS {
+            return;
         }
         known.extend(found);
         std::thread::yield_now();
