@@ -84,7 +84,9 @@ pub(super) fn run(mut args: ExportArgs) -> Result<Exit, Failure> {
             count(written.pending)
         ));
     }
-    simulated_line(written.simulated).into_iter().for_each(|line| screen.say(&line));
+    // Who exports a rehearsal by `--simulate` has said so.
+    let simulated = simulated_line(written.simulated).filter(|_| !args.job.simulate);
+    simulated.into_iter().for_each(|line| screen.say(&line));
     Ok(Exit::Done)
 }
 

@@ -198,7 +198,11 @@ fn a_glossary_with_a_mistake_in_it_is_told_with_its_file_and_line() {
     scene.write("terms.jsonl", "{\"source\":\"a\",\"target\":\"b\"}\n{\"source\":\"a\",\"traget\":\"b\"}\n");
     let jsonl = ["job.toml", "--set", "glossary.terms=terms.jsonl"];
     refused(&mut scene, &jsonl, &["terms.jsonl:2", "did you mean `traget`?"]);
-    refused(&mut scene, &["job.toml", "--output", "terms.csv"], &["written over terms.csv, which belongs to the job"]);
+    refused(
+        &mut scene,
+        &["job.toml", "--output", "terms.csv"],
+        &["written over terms.csv, which belongs to the job"],
+    );
 }
 
 #[test]
