@@ -120,9 +120,10 @@ impl Key {
         Self("simulated".to_owned())
     }
 
-    /// Whether a text is the key, or has it in it in any form.
-    pub fn is_in(&self, text: &str) -> bool {
-        text.trim() == self.0 || Secrets::new(vec![self.0.clone()]).hide(text).is_some()
+    /// Says of texts whether they are the key, or have it in them in any form.
+    pub fn finder(&self) -> impl Fn(&str) -> bool {
+        let secrets = Secrets::new(vec![self.0.clone()]);
+        move |text| text.trim() == self.0 || secrets.hide(text).is_some()
     }
 
     /// Whether it is the key of a Coding Plan, by its beginning. Such a key is not for jobs and scripts.
@@ -190,7 +191,8 @@ mod tests {
         let source = KeySource::Variable { name: "K".into(), optional: false };
         let key = Key::load(&source, |_| Some(" sk-secret\n".into()), false).unwrap().unwrap();
         assert!(!format!("{key:?}").contains("secret"));
-        assert!(key.is_in("sk-secret") && key.is_in("c2stc2VjcmV0") && !key.is_in("a secret"));
+        let is_key = key.finder();
+        assert!(is_key("sk-secret") && is_key("c2stc2VjcmV0") && !is_key("a secret"));
         assert!(
             Key::load(&source, |_| None, false).unwrap_err().to_string().contains("variable K is not set")
         );

@@ -69,9 +69,10 @@ impl Environment {
             _ => None,
         };
         let names = KEY_VARIABLES.into_iter().chain(named).chain(told).map(OsString::from);
+        let is_key = key.map(Key::finder);
         let holds_key = |value: &OsString| {
             let value = value.to_string_lossy();
-            key.is_some_and(|key| key.is_in(&value))
+            is_key.as_ref().is_some_and(|is_key| is_key(&value))
                 || address.is_some_and(|address| !address.is_empty() && value.contains(address))
         };
         let holders = std::env::vars_os().filter(|(_, value)| holds_key(value)).map(|(name, _)| name);

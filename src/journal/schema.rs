@@ -1,5 +1,8 @@
 //! The journal's tables: an append-only list of migrations. A shipped migration is never edited.
 
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError};
+
 use rusqlite::{Connection, OptionalExtension};
 
 use super::seal;
@@ -227,6 +230,18 @@ fn objects(connection: &Connection) -> rusqlite::Result<Vec<SchemaObject>> {
     objects.collect()
 }
 
+/// The tables and indexes of a journal of a version. A run opens its journal several times, and makes them once.
+fn expected(version: i32) -> rusqlite::Result<Arc<[SchemaObject]>> {
+    static MADE: Mutex<BTreeMap<i32, Arc<[SchemaObject]>>> = Mutex::new(BTreeMap::new());
+    let mut made = MADE.lock().unwrap_or_else(PoisonError::into_inner);
+    if let Some(objects) = made.get(&version) {
+        return Ok(objects.clone());
+    }
+    let objects: Arc<[SchemaObject]> = objects(&make(version)?)?.into();
+    made.insert(version, objects.clone());
+    Ok(objects)
+}
+
 /// What a journal has in its schema that no fanfold has put there, and that would act when the journal is used: a trigger, a
 /// table that is not word for word as the migrations make it (a check, a conflict clause, a generated column), or one that
 /// holds ours to its own keys, or an index that may refuse a row. What somebody added to look at the rows is no matter.
@@ -239,7 +254,7 @@ pub(super) fn stranger(connection: &Connection) -> rusqlite::Result<Option<Strin
         )));
     }
     let version: i32 = connection.pragma_query_value(None, "user_version", |row| row.get(0))?;
-    let (ours, found) = (objects(&make(version)?)?, objects(connection)?);
+    let (ours, found) = (expected(version)?, objects(connection)?);
     if let Some(SchemaObject { kind, name, .. }) = ours.iter().find(|object| !found.contains(object)) {
         return Ok(Some(format!("its {kind} `{name}` is none that a fanfold has made")));
     }
