@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 
 use tempfile::NamedTempFile;
 
-use super::{Target, WriteError};
+use super::{SYNC_FOLDER, Target, WriteError};
 use crate::durable::sync_folder;
 use crate::failpoint::meet;
 use crate::regular;
@@ -159,7 +159,7 @@ impl Sink {
                 file.persist(&place).map_err(|failed| WriteError::io("replace", &place, failed.error))?;
                 meet("write.renamed");
                 let folder = folder_of(&place);
-                sync_folder(folder).map_err(|source| WriteError::io("sync the folder", folder, source))
+                sync_folder(folder).map_err(|source| WriteError::io(SYNC_FOLDER, folder, source))
             }
             Self::Special { mut file, path } => {
                 file.flush().map_err(|source| WriteError::writing(&path, source))

@@ -140,6 +140,9 @@ fn hide_in(bytes: &[u8]) -> Option<Vec<u8>> {
     hide(&String::from_utf8_lossy(bytes)).map(String::into_bytes)
 }
 
+/// The last step of writing a file as a whole.
+const SYNC_FOLDER: &str = "sync the folder";
+
 /// Why the output could not be written.
 #[derive(Debug, ThisError)]
 pub enum WriteError {
@@ -203,6 +206,11 @@ pub enum WriteError {
 }
 
 impl WriteError {
+    /// Whether the file is in its place, and only its folder was not synced.
+    pub fn is_of_the_folder(&self) -> bool {
+        matches!(self, Self::Io { doing: SYNC_FOLDER, .. })
+    }
+
     /// What a failure to write to the output means.
     fn writing(path: &Path, source: io::Error) -> Self {
         Self::io("write", path, source)
