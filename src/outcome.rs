@@ -178,6 +178,8 @@ pub struct Fault {
     /// The field of the request that the service finds fault with, where it says so: when the job sets that field for
     /// every row, the job is wrong and not the row.
     pub about: Option<&'static str>,
+    /// Whether the row is too long for the model.
+    pub too_long: bool,
     /// What the user can do about it.
     pub mend: Option<&'static str>,
     /// Whether fanfold's simulator said so, and no service.
@@ -245,6 +247,7 @@ impl Fault {
             evidence: None,
             partial: None,
             about: None,
+            too_long: false,
             mend: None,
             simulated: false,
         }

@@ -134,32 +134,26 @@ impl Secrets {
     }
 
     /// An answer without the secrets.
-    pub fn out_of_answer(&self, answer: Answer) -> Answer {
+    pub fn out_of_answer(&self, mut answer: Answer) -> Answer {
+        // Named one by one, so that a text which an answer gets some day is not forgotten.
         let Answer {
             response,
             reasoning,
             tool_calls,
             finish_reason,
-            usage,
             model,
             request_id,
-            simulated,
-            miscounted,
-        } = answer;
-        let [response, reasoning, tool_calls, finish_reason, model, request_id] =
-            [response, reasoning, tool_calls, finish_reason, model, request_id]
-                .map(|text| text.map(|text| self.hide(&text).unwrap_or(text)));
-        Answer {
-            response,
-            reasoning,
-            tool_calls,
-            finish_reason,
-            usage,
-            model,
-            request_id,
-            simulated,
-            miscounted,
+            usage: _,
+            simulated: _,
+            miscounted: _,
+        } = &mut answer;
+        let texts = [response, reasoning, tool_calls, finish_reason, model, request_id];
+        for text in texts.into_iter().flatten() {
+            if let Some(hidden) = self.hide(text) {
+                *text = hidden;
+            }
         }
+        answer
     }
 
     /// A fault without the secrets.

@@ -219,6 +219,7 @@ fn refused(
         foreign,
         for_tokens: rule.is_some_and(|rule| rule.for_tokens),
         about,
+        too_long: rule.is_some_and(|rule| rule.too_long),
         mend: rule.and_then(|rule| rule.mend),
         ..Fault::new(kind, said.code, said.message)
     }

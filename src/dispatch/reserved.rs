@@ -15,9 +15,6 @@ const OF_ANY_KIND: usize = 200;
 /// Codes of what a model, or a filter, finds in the content of one row. A filter that is out of order finds it in every row.
 const OF_A_FILTER: [&str; 3] = ["refused", "content_filter", "data_inspection_failed"];
 
-/// What services say of a row that is too long for the model.
-const OF_LENGTH: [&str; 2] = ["range of input length", "maximum context length"];
-
 /// The refusals whose judgment is reserved.
 #[derive(Debug, Default)]
 pub(super) struct Reserved {
@@ -116,17 +113,12 @@ impl Reserved {
     }
 }
 
-/// Whether a refusal can be every row's: the API's own, or an answer with nothing in it. Not one of a row's length: in a file
+/// Whether a refusal can be every row's: the API's own, or an answer with nothing in it. Not the length of a row: in a file
 /// that is sorted by it, the last thousand rows may be too long for the model.
 pub(super) fn may_be_everybody_s(fault: &Fault) -> bool {
     let of_the_api =
         matches!(fault.kind, FaultKind::RowRefused | FaultKind::Unusable | FaultKind::CutByServer);
-    of_the_api && fault.status.is_some() && !is_of_length(fault)
-}
-
-fn is_of_length(fault: &Fault) -> bool {
-    let message = fault.message.to_lowercase();
-    fault.code == "context_length_exceeded" || OF_LENGTH.iter().any(|words| message.contains(words))
+    of_the_api && fault.status.is_some() && !fault.too_long
 }
 
 /// Whether a refusal is said to be about what is in its row.

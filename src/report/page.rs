@@ -12,7 +12,7 @@ use super::bottleneck::{sentence, time};
 use super::chart::Chart;
 use super::figures::Figures;
 use super::sections::{
-    Day, Distribution, Groups, Outlier, Shares, bottlenecks, days, distributions, kinds, local, named,
+    DayCost, Distribution, Groups, Outlier, Shares, bottlenecks, days, distributions, kinds, local, named,
     outliers, part, rates,
 };
 use super::subject::ReportSubject;
@@ -51,7 +51,7 @@ struct Page<'a> {
     faults: Groups<Option<u16>>,
     has_spending: bool,
     kinds: Shares<'static>,
-    days: Vec<Day>,
+    days: Vec<DayCost>,
     days_before: usize,
     outliers: [(&'static str, Vec<Outlier>); 2],
     facts: Vec<(String, String)>,

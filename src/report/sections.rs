@@ -59,7 +59,7 @@ pub(super) struct Groups<E> {
 
 /// What a day cost.
 #[derive(Serialize)]
-pub(super) struct Day {
+pub(super) struct DayCost {
     date: String,
     spending: Spending,
     /// Its part of the dearest day, in per cent.
@@ -179,13 +179,13 @@ pub(super) fn kinds(tokens: &ByKind, costs: Option<&ByKind>) -> Shares<'static> 
 }
 
 /// What each of the last days cost, and how many days were before them.
-pub(super) fn days(figures: &Figures, zone: &TimeZone) -> (Vec<Day>, usize) {
-    let mut days: Vec<Day> = Vec::new();
+pub(super) fn days(figures: &Figures, zone: &TimeZone) -> (Vec<DayCost>, usize) {
+    let mut days: Vec<DayCost> = Vec::new();
     for (quarter, spending) in &figures.quarters {
         let date = local(*quarter as f64 * QUARTER, zone, "%F");
         match days.last_mut().filter(|last| last.date == date) {
             Some(day) => day.spending.add(spending),
-            None => days.push(Day { date, spending: *spending, share: 0.0 }),
+            None => days.push(DayCost { date, spending: *spending, share: 0.0 }),
         }
     }
     let before = days.len().saturating_sub(DAYS);

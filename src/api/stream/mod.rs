@@ -136,7 +136,7 @@ struct Delta {
 impl Incoming {
     /// An answer to a request; at most so many bytes of it are kept.
     pub(super) fn new(request: &[u8], most: usize) -> Self {
-        let asking = Asking::of(request);
+        let asking = AskedFields::of(request);
         Self {
             events: Events::default(),
             repeats: asking.repeats(),
@@ -390,14 +390,14 @@ fn heard(piece: Piece<'_>, answer: &mut String, reasoning: &mut String, sink: &m
 
 /// What a request asks for, as far as an answer depends on it.
 #[derive(Deserialize)]
-struct Asking {
+struct AskedFields {
     #[serde(default, deserialize_with = "loose::text")]
     model: Option<String>,
     #[serde(default)]
     n: serde_json::Value,
 }
 
-impl Asking {
+impl AskedFields {
     fn of(request: &[u8]) -> Self {
         let unknown = || Self { model: None, n: serde_json::Value::Bool(false) };
         serde_json::from_slice(request).unwrap_or_else(|_| unknown())
@@ -425,7 +425,7 @@ impl Asking {
 pub(super) fn choices_asked_for(request: &[u8]) -> usize {
     // Hardly any request says so, and it may be long.
     let names_them = request.windows(3).any(|window| window == b"\"n\"");
-    if names_them { Asking::of(request).choices() } else { 1 }
+    if names_them { AskedFields::of(request).choices() } else { 1 }
 }
 
 /// The body as it asks for a stream: the fields of transport are put in at its end, and nothing else changes.

@@ -20,6 +20,8 @@ pub(super) struct Rule {
     pub(super) for_tokens: bool,
     /// The field of the request that it finds fault with.
     pub(super) about: Option<&'static str>,
+    /// Whether it is that the row is too long for the model.
+    pub(super) too_long: bool,
     /// What the user can do about it.
     pub(super) mend: Option<&'static str>,
 }
@@ -32,6 +34,7 @@ const ROW: Rule = Rule {
     kind: RowRefused,
     for_tokens: false,
     about: None,
+    too_long: false,
     mend: None,
 };
 const JOB: Rule = Rule { kind: JobRefused, ..ROW };
@@ -189,8 +192,8 @@ static RULES: &[Rule] = &[
     Rule { codes: &["IPInfringementSuspect", "FaqRuleBlocked", "CustomRoleBlocked"], about: Some("messages"),
            mend: Some(INSPECTION), ..ROW },
     Rule { statuses: WRONG, words: &["range of input length", "maximum context length"], about: Some("messages"),
-           mend: Some(LENGTH), ..ROW },
-    Rule { codes: &["context_length_exceeded"], about: Some("messages"), mend: Some(LENGTH), ..ROW },
+           too_long: true, mend: Some(LENGTH), ..ROW },
+    Rule { codes: &["context_length_exceeded"], about: Some("messages"), too_long: true, mend: Some(LENGTH), ..ROW },
     Rule { codes: &["BadRequest.TooLarge"], about: Some("messages"),
            mend: Some("the request has more bytes than the service takes: shorten it"), ..ROW },
     Rule { statuses: &[413], about: Some("messages"),

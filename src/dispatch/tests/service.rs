@@ -41,7 +41,8 @@ pub(super) fn answer_of(after: Duration, prompt_tokens: u64, completion_tokens: 
 }
 
 pub(super) fn fault(kind: FaultKind, status: u16, code: &str) -> (Duration, Reply) {
-    let fault = Fault { status: Some(status), ..Fault::new(kind, code, "as the script says") };
+    let too_long = code == "context_length_exceeded";
+    let fault = Fault { status: Some(status), too_long, ..Fault::new(kind, code, "as the script says") };
     (millis(20), Err(fault))
 }
 

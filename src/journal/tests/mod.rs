@@ -25,7 +25,7 @@ use super::ballast::Ballast;
 use super::matching::{MatchError, MatchRules, Matched, Matcher};
 use super::reader::Reader;
 use super::whereabouts::Whereabouts;
-use super::writer::{RunRecord, Writer, begin_run};
+use super::writer::{Committed, Pen, RunRecord, Writer, begin_run};
 use super::{open, with_ending};
 use crate::note::{Ended, Ending, Note, RowKey, Sent};
 use crate::outcome::{Answer, Fault, FaultKind, Usage};
@@ -74,10 +74,14 @@ fn start_run(connection: &Connection, path: &Path) -> i64 {
     begin_run(connection, path, &record).unwrap()
 }
 
+/// A writer at work, with a ballast, in a place that nobody looks after.
+fn start_writer(connection: Connection, path: &Path, run: i64) -> (Writer, Pen, Committed) {
+    Writer::start(connection, path, run, Ballast::beside(path), Whereabouts::of(path, None))
+}
+
 /// Gives notes to a writer and waits for its end.
 fn store(connection: Connection, path: &Path, run: i64, notes: Vec<Note>) -> (Connection, Vec<Note>) {
-    let (writer, pen, mut committed) =
-        Writer::start(connection, path, run, Ballast::beside(path), Whereabouts::of(path, None));
+    let (writer, pen, mut committed) = start_writer(connection, path, run);
     notes.into_iter().for_each(|note| pen.write(note));
     drop(pen);
     let connection = writer.finish().unwrap();

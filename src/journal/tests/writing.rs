@@ -23,13 +23,7 @@ fn a_group_is_on_disk_when_it_comes_back() {
     let desk = Desk::new();
     let connection = desk.open();
     let run = start_run(&connection, &desk.path);
-    let (writer, pen, mut committed) = Writer::start(
-        connection,
-        &desk.path,
-        run,
-        Ballast::beside(&desk.path),
-        Whereabouts::of(&desk.path, None),
-    );
+    let (writer, pen, mut committed) = start_writer(connection, &desk.path, run);
     let reader = desk.reader();
     for position in 0..20 {
         pen.write(answered(&row(position, 1), "text"));
@@ -119,13 +113,7 @@ fn the_error_that_ends_a_writer_comes_instead_of_the_notes() {
     let connection = desk.open();
     let run = start_run(&connection, &desk.path);
     connection.execute_batch("DROP TABLE steps").unwrap();
-    let (writer, pen, mut committed) = Writer::start(
-        connection,
-        &desk.path,
-        run,
-        Ballast::beside(&desk.path),
-        Whereabouts::of(&desk.path, None),
-    );
+    let (writer, pen, mut committed) = start_writer(connection, &desk.path, run);
     pen.write(answered(&row(0, 1), "lost"));
     let error = committed.blocking_recv().unwrap().unwrap_err();
     assert!(error.to_string().contains(&desk.path.display().to_string()), "{error}");
@@ -149,13 +137,7 @@ fn a_group_that_finds_the_journal_locked_is_tried_again() {
     connection.busy_timeout(Duration::from_millis(20)).unwrap();
     let other = Connection::open(&desk.path).unwrap();
     other.execute_batch("BEGIN IMMEDIATE").unwrap();
-    let (writer, pen, mut committed) = Writer::start(
-        connection,
-        &desk.path,
-        run,
-        Ballast::beside(&desk.path),
-        Whereabouts::of(&desk.path, None),
-    );
+    let (writer, pen, mut committed) = start_writer(connection, &desk.path, run);
     pen.write(answered(&row(0, 1), "text"));
     std::thread::sleep(Duration::from_millis(60));
     other.execute_batch("COMMIT").unwrap();

@@ -42,6 +42,10 @@ fn look_at_all(scene: &Scene) {
     scene.run(&["report", "job.toml", "--output", "-"]);
 }
 
+/// A run that has no job file.
+const BY_FLAGS: [&str; 9] =
+    ["run", "--input", "in.jsonl", "--output", "o.jsonl", "--model", "qwen-plus", "--prompt", "{{ text }}"];
+
 #[test]
 fn what_a_tool_tells_is_stored_and_shown_without_the_key() {
     scenario("leaks::a_tool_that_tells", || {
@@ -239,18 +243,7 @@ fn a_key_where_its_name_should_stand_is_not_shown_and_nothing_is_sent() {
             ("FANFOLD_API_KEY", ELSEWHERE),
             ("FANFOLD_UNTIL", ELSEWHERE),
         ] {
-            let job = [
-                "run",
-                "--input",
-                "in.jsonl",
-                "--output",
-                "o.jsonl",
-                "--model",
-                "qwen-plus",
-                "--prompt",
-                "x {{ text }}",
-            ];
-            let output = scene.command(&job).env(name, value).env_remove("DASHSCOPE_API_KEY").output();
+            let output = scene.command(&BY_FLAGS).env(name, value).env_remove("DASHSCOPE_API_KEY").output();
             Finished::from(output.expect("the binary runs")).expect_code(1);
         }
     });
@@ -422,18 +415,7 @@ fn an_address_with_the_key_in_its_path_is_asked_and_not_told() {
         scene.run(&["run", "job.toml", "-v"]);
         look_at_all(&scene);
         let url = format!("{}/{CANARY}/v1", scene.base_url().trim_end_matches("/compatible-mode/v1"));
-        let words = [
-            "run",
-            "--input",
-            "in.jsonl",
-            "--output",
-            "o.jsonl",
-            "--model",
-            "qwen-plus",
-            "--prompt",
-            "{{ text }}",
-        ];
-        let output = scene.command(&words).env("FANFOLD_BASE_URL", url).output();
+        let output = scene.command(&BY_FLAGS).env("FANFOLD_BASE_URL", url).output();
         Finished::from(output.expect("the binary runs")).expect_code(0);
         // The server knows where it was asked.
         fs::remove_file(scene.path("witness.jsonl")).expect("a log");

@@ -164,6 +164,14 @@ const CASES: &[(u16, &str, &str, FaultKind, Option<&str>)] = &[
 ];
 
 #[test]
+fn a_row_that_is_too_long_for_the_model_is_known_for_that_and_no_other_is() {
+    for (status, code, message, ..) in CASES {
+        let says_so = *code == "context_length_exceeded" || message.contains("Range of input length");
+        assert_eq!(fault(*status, &openai(code, message)).too_long, says_so, "{status} {code} {message}");
+    }
+}
+
+#[test]
 fn every_error_of_the_api_is_judged_by_status_code_and_message_together() {
     for (status, body, kind, about) in LITERAL {
         let fault = fault(*status, body);
