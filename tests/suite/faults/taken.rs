@@ -147,12 +147,17 @@ fn a_folder_that_cannot_be_searched_for_a_while_is_no_journal_taken_away() {
         let child = scene.start(&["run", "job.toml"]);
         scene.wait_for_requests(10);
         // As root finds every folder searchable, one whose name leads round in a circle.
+        // The run stands still meanwhile: between the two, it would find no folder of that name.
+        signal(&child, Signal::STOP);
         fs::rename(scene.path("kept"), scene.path("behind")).expect("renamed");
         symlink("kept", scene.path("kept")).expect("a circle");
+        signal(&child, Signal::CONT);
         let sent = scene.witness_count();
         scene.wait_for_requests((sent + 20).min(ROWS));
+        signal(&child, Signal::STOP);
         fs::remove_file(scene.path("kept")).expect("removed");
         fs::rename(scene.path("behind"), scene.path("kept")).expect("back");
+        signal(&child, Signal::CONT);
         let finished = ended(child);
         assert_eq!(finished.code, Some(0), "{}", finished.stderr);
         assert_eq!(scene.witness().len(), ROWS);
