@@ -8,12 +8,12 @@ use std::time::{Duration, SystemTime};
 
 use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_main};
 use fanfold::api::verdict;
-use fanfold::dispatch::stop::Urgency;
+use fanfold::dispatch::stop::StopLevel;
 use fanfold::format::Format;
 use fanfold::job::Job;
-use fanfold::job::facts::FactsBook;
+use fanfold::job::diagnostic::SourceText;
+use fanfold::job::facts::ModelCatalog;
 use fanfold::job::layers::Layers;
-use fanfold::job::problem::Script;
 use fanfold::job::resolve::{Lookups, resolve};
 use fanfold::job::schedule::utc;
 use fanfold::journal::ballast::Ballast;
@@ -21,13 +21,13 @@ use fanfold::journal::matching::{Fit, MatchRules, Matcher};
 use fanfold::journal::open;
 use fanfold::journal::reader::Reader;
 use fanfold::journal::whereabouts::Whereabouts;
-use fanfold::journal::writer::{RunRecord, Writer, begin_run};
-use fanfold::note::{Ended, Ending, Note, RowKey, Sent};
+use fanfold::journal::writer::{JournalWriter, RunRecord, begin_run};
+use fanfold::note::{JournalEvent, Outcome, RequestEnd, RowKey, SendTime};
 use fanfold::outcome::{Answer, Usage};
 use fanfold::pipeline::Opened;
 use fanfold::pipeline::output::{Destination, write};
 use fanfold::pipeline::plan::{Purpose, plan, prepare};
-use fanfold::read::Wanted;
+use fanfold::read::Projection;
 use fanfold::render::fingerprint;
 use fanfold::reserve::Reserve;
 use fanfold::row::Item;
@@ -55,10 +55,13 @@ fn job(folder: &Path, prompt: &str) -> Job {
     let text = format!(
         "input.path = \"{folder}/in.jsonl\"\noutput.path = \"{folder}/out.jsonl\"\nmodel.name = \"qwen-plus\"\n{prompt}"
     );
-    let script = Script { name: "job.toml".into(), text: text.into() };
+    let script = SourceText { name: "job.toml".into(), text: text.into() };
     let (file, layers) = Layers::read(Some(script), vec![]).expect("reads");
-    let lookups =
-        Lookups { region: &|region, _| Err(region.to_owned()), book: &|_| FactsBook::default(), zone: &utc };
+    let lookups = Lookups {
+        region: &|region, _| Err(region.to_owned()),
+        book: &|_| ModelCatalog::default(),
+        zone: &utc,
+    };
     resolve(file, &layers, &lookups).expect("resolves")
 }
 
@@ -66,14 +69,14 @@ const TEXTS_ONLY: &str = "prompt.user = \"{{ text }}\"\n";
 const WITH_PARAMETERS: &str = "prompt.user = \"{{ text }}\"\nrequest.user_language = \"{{ language }}\"\n";
 
 fn items(opened: &Opened) -> Vec<Item> {
-    opened.rows(Wanted::Fields).expect("rows").map(|item| item.expect("a row")).collect()
+    opened.rows(Projection::Fields).expect("rows").map(|item| item.expect("a row")).collect()
 }
 
 fn keys(opened: &Opened) -> Vec<RowKey> {
     items(opened).iter().map(|item| prepare(opened, item).0).collect()
 }
 
-fn ended(row: &RowKey) -> Note {
+fn ended(row: &RowKey) -> JournalEvent {
     let usage = Usage::of(260, 120);
     let answer = Answer {
         response: Some(TEXT.repeat(12)),
@@ -84,9 +87,9 @@ fn ended(row: &RowKey) -> Note {
         ..Answer::default()
     };
     let latency = Duration::from_millis(800);
-    let sent = Some(Sent { at: SystemTime::now(), latency, worst: Reserve::NOTHING });
-    let unsent = Ended::unsent(row.clone(), 0, Ending::Answered(answer));
-    Note::Ended(Box::new(Ended { sent, cost: Some(0.0001), ..unsent }))
+    let sent = Some(SendTime { at: SystemTime::now(), latency, worst: Reserve::NOTHING });
+    let unsent = RequestEnd::unsent(row.clone(), 0, Outcome::Answered(answer));
+    JournalEvent::Ended(Box::new(RequestEnd { sent, cost: Some(0.0001), ..unsent }))
 }
 
 /// Stores an answer for each row.
@@ -96,7 +99,7 @@ fn store(path: &Path, rows: &[RowKey]) {
         RunRecord { program: "bench".to_owned(), job: "{}".to_owned(), in_doubt: 0, simulated: false };
     let run = begin_run(&connection, path, &record).expect("a run");
     let (writer, pen, mut committed) =
-        Writer::start(connection, path, run, Ballast::beside(path), Whereabouts::of(path, None));
+        JournalWriter::start(connection, path, run, Ballast::beside(path), Whereabouts::of(path, None));
     std::thread::scope(|scope| {
         scope.spawn(move || rows.iter().for_each(|row| pen.write(ended(row))));
         while let Some(group) = committed.blocking_recv() {
@@ -112,7 +115,7 @@ fn reading_and_rendering(criterion: &mut Criterion) {
     group.throughput(Throughput::Elements(ROWS as u64));
     let plain = opened(folder.path(), TEXTS_ONLY);
     group.bench_function("read", |bencher| {
-        bencher.iter(|| plain.rows(Wanted::Fields).expect("rows").filter(Result::is_ok).count());
+        bencher.iter(|| plain.rows(Projection::Fields).expect("rows").filter(Result::is_ok).count());
     });
     let with_parameters = opened(folder.path(), WITH_PARAMETERS);
     for (name, opened) in [("render", &plain), ("render with parameters", &with_parameters)] {
@@ -167,7 +170,7 @@ fn journal(criterion: &mut Criterion) {
             assert_eq!(kept, ROWS);
         });
     });
-    let (_ask, stop) = tokio::sync::watch::channel(Urgency::None);
+    let (_ask, stop) = tokio::sync::watch::channel(StopLevel::None);
     let look = || plan(&opened, Some(&connection), Purpose::Look, &stop).expect("a plan");
     group.bench_function("plan of kept rows", |bencher| bencher.iter(look));
     let planned = look();

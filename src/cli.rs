@@ -11,7 +11,7 @@ use clap::{
     Arg, ArgAction, ArgMatches, Args, Command, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum,
 };
 
-use crate::job::knobs::{KNOBS, Overlay, Shape};
+use crate::job::flags::{JOB_FLAGS, Overlay, ValueShape};
 use asking::ASK_EXAMPLE;
 pub use asking::AskArgs;
 use setting_up::{COMPLETIONS_EXAMPLE, INIT_EXAMPLE, MAN_EXAMPLE, SCHEMA_EXAMPLE};
@@ -157,7 +157,7 @@ pub struct JobArgs {
     pub job: Option<PathBuf>,
     /// What flags set.
     #[command(flatten)]
-    pub knobs: KnobArgs,
+    pub job_flags: KnobArgs,
     /// Set any key of the job file, dotted: --set retry.max_backoff=30s
     #[arg(long, value_name = "KEY=VALUE")]
     pub set: Vec<String>,
@@ -371,16 +371,16 @@ pub struct KnobArgs {
 
 impl FromArgMatches for KnobArgs {
     fn from_arg_matches(matches: &ArgMatches) -> Result<Self, clap::Error> {
-        let mut knobs = Self::default();
-        knobs.update_from_arg_matches(matches)?;
-        Ok(knobs)
+        let mut job_flags = Self::default();
+        job_flags.update_from_arg_matches(matches)?;
+        Ok(job_flags)
     }
 
     fn update_from_arg_matches(&mut self, matches: &ArgMatches) -> Result<(), clap::Error> {
-        for knob in KNOBS {
-            if let Some(values) = matches.get_many::<String>(knob.flag) {
+        for job_flag in JOB_FLAGS {
+            if let Some(values) = matches.get_many::<String>(job_flag.flag) {
                 let values: Vec<String> = values.cloned().collect();
-                self.overlays.push(knob.from_flag(&values));
+                self.overlays.push(job_flag.from_flag(&values));
             }
         }
         Ok(())
@@ -391,12 +391,16 @@ impl Args for KnobArgs {
     fn augment_args(command: Command) -> Command {
         command
             .next_help_heading("Options of the job, each a key of the job file")
-            .args(KNOBS.map(|knob| {
-                let action = if knob.shape == Shape::List { ArgAction::Append } else { ArgAction::Set };
-                let arg =
-                    Arg::new(knob.flag).long(knob.flag).value_name(knob.value).help(knob.help).action(action);
+            .args(JOB_FLAGS.map(|job_flag| {
+                let action =
+                    if job_flag.shape == ValueShape::List { ArgAction::Append } else { ArgAction::Set };
+                let arg = Arg::new(job_flag.flag)
+                    .long(job_flag.flag)
+                    .value_name(job_flag.value)
+                    .help(job_flag.help)
+                    .action(action);
                 // A template may begin with a dash, and a number may be negative: the job says what is wrong with it.
-                arg.allow_hyphen_values(knob.shape != Shape::List)
+                arg.allow_hyphen_values(job_flag.shape != ValueShape::List)
             }))
             .next_help_heading("Options")
     }

@@ -1,19 +1,19 @@
 //! What an observer may learn of a run, and when: of an outcome only after its commit.
 
-use crate::note::Note;
+use crate::note::JournalEvent;
 
 /// Something that happened.
 #[derive(Debug)]
 pub enum Event<'a> {
     /// This is on disk now.
-    Committed(&'a Note),
+    Committed(&'a JournalEvent),
     /// How the dispatcher stands.
-    Standing(Standing),
+    Standing(DispatchState),
 }
 
 /// How the dispatcher stands at a moment.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
-pub struct Standing {
+pub struct DispatchState {
     /// Requests in flight.
     pub in_flight: usize,
     /// The places there are for them at present.
@@ -21,12 +21,12 @@ pub struct Standing {
     /// Rows that wait for their backoff to end.
     pub waiting: usize,
     /// What holds the run back just now.
-    pub held_by: Option<HeldBy>,
+    pub held_by: Option<Bottleneck>,
 }
 
 /// What holds a run back.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum HeldBy {
+pub enum Bottleneck {
     /// A limit of requests.
     Rate,
     /// The limit of tokens.
@@ -47,7 +47,7 @@ pub enum HeldBy {
     Pause,
 }
 
-impl HeldBy {
+impl Bottleneck {
     /// The word that progress lines hold.
     pub fn as_str(self) -> &'static str {
         match self {

@@ -1,13 +1,13 @@
 //! fanfold runs one prompt over every row of a file and folds the answers back in input order.
 
 // Nouns: values, without files, clocks or a runtime.
+pub mod bottleneck;
 pub mod conversation;
 pub mod digits;
 pub mod endpoint;
 pub mod event;
 pub mod finish;
 pub mod format;
-pub mod held;
 pub mod history;
 pub mod job;
 pub mod near_json;

@@ -22,7 +22,7 @@ pub struct RowKey {
 
 /// One thing the journal is to keep.
 #[derive(Debug, Clone, PartialEq)]
-pub enum Note {
+pub enum JournalEvent {
     /// From now on any row below this position may have been sent.
     HandedOut {
         /// The first position that has not been handed out.
@@ -33,7 +33,7 @@ pub enum Note {
     /// A row that was sent before is about to be sent again.
     Resent(RowKey),
     /// One request of a row came to its end.
-    Ended(Box<Ended>),
+    Ended(Box<RequestEnd>),
     /// The tools that a row's last step calls have been run.
     Results {
         /// The row.
@@ -43,7 +43,7 @@ pub enum Note {
     },
 }
 
-impl Note {
+impl JournalEvent {
     /// The note as it may be stored.
     pub fn without_secrets(self) -> Self {
         match self {
@@ -58,11 +58,11 @@ impl Note {
 
 /// The end of one request.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Ended {
+pub struct RequestEnd {
     /// The row it was sent for.
     pub row: RowKey,
     /// When it was sent; `None` for a row that failed without a request.
-    pub sent: Option<Sent>,
+    pub sent: Option<SendTime>,
     /// Tries of the row that count against its allowance.
     pub tries: u32,
     /// What it cost, where the price is known.
@@ -70,12 +70,12 @@ pub struct Ended {
     /// What stays set aside for it, because nobody knows what it used, or what that costs.
     pub reserved: Reserve,
     /// What it came to.
-    pub ending: Ending,
+    pub ending: Outcome,
 }
 
-impl Ended {
+impl RequestEnd {
     /// The end of a row that came without a request.
-    pub fn unsent(row: RowKey, tries: u32, ending: Ending) -> Self {
+    pub fn unsent(row: RowKey, tries: u32, ending: Outcome) -> Self {
         Self { row, sent: None, tries, cost: None, reserved: Reserve::NOTHING, ending }
     }
 
@@ -83,14 +83,14 @@ impl Ended {
     pub fn without_secrets(self) -> Self {
         let secrets = secrets::kept();
         let ending = match self.ending {
-            Ending::Answered(answer) => Ending::Answered(secrets.out_of_answer(answer)),
-            Ending::Failed(fault) => Ending::Failed(secrets.out_of_fault(fault)),
-            Ending::SetAside(fault) => Ending::SetAside(secrets.out_of_fault(fault)),
-            Ending::Waits(fault) => Ending::Waits(secrets.out_of_fault(fault)),
-            Ending::GoesOn(step) => {
+            Outcome::Answered(answer) => Outcome::Answered(secrets.out_of_answer(answer)),
+            Outcome::Failed(fault) => Outcome::Failed(secrets.out_of_fault(fault)),
+            Outcome::SetAside(fault) => Outcome::SetAside(secrets.out_of_fault(fault)),
+            Outcome::Retry(fault) => Outcome::Retry(secrets.out_of_fault(fault)),
+            Outcome::Continue(step) => {
                 let Step { answer, asks, results } = *step;
                 let results = results.into_iter().map(hidden).collect();
-                Ending::GoesOn(Box::new(Step { answer: secrets.out_of_answer(answer), asks, results }))
+                Outcome::Continue(Box::new(Step { answer: secrets.out_of_answer(answer), asks, results }))
             }
         };
         Self { ending, ..self }
@@ -99,7 +99,7 @@ impl Ended {
 
 /// When a request was sent, and how long it took.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Sent {
+pub struct SendTime {
     /// The time of day it was sent at.
     pub at: SystemTime,
     /// From sending to the end of its reply.
@@ -110,7 +110,7 @@ pub struct Sent {
 
 /// What a request came to, for its row.
 #[derive(Debug, Clone, PartialEq)]
-pub enum Ending {
+pub enum Outcome {
     /// The row is answered.
     Answered(Answer),
     /// The row has failed.
@@ -118,17 +118,17 @@ pub enum Ending {
     /// The row has used up its tries for a reason that passes: it gets one more pass at the end of the run.
     SetAside(Fault),
     /// The row will be sent again, in this run or the next.
-    Waits(Fault),
+    Retry(Fault),
     /// The row goes on after a paid answer: with the results of tools, or with another request.
-    GoesOn(Box<Step>),
+    Continue(Box<Step>),
 }
 
-impl Ending {
+impl Outcome {
     /// The fault of a request that brought no answer.
     pub fn fault(&self) -> Option<&Fault> {
         match self {
-            Self::Answered(_) | Self::GoesOn(_) => None,
-            Self::Failed(fault) | Self::SetAside(fault) | Self::Waits(fault) => Some(fault),
+            Self::Answered(_) | Self::Continue(_) => None,
+            Self::Failed(fault) | Self::SetAside(fault) | Self::Retry(fault) => Some(fault),
         }
     }
 
@@ -136,8 +136,8 @@ impl Ending {
     pub fn is_simulated(&self) -> bool {
         match self {
             Self::Answered(answer) => answer.simulated,
-            Self::GoesOn(step) => step.answer.simulated,
-            Self::Failed(fault) | Self::SetAside(fault) | Self::Waits(fault) => {
+            Self::Continue(step) => step.answer.simulated,
+            Self::Failed(fault) | Self::SetAside(fault) | Self::Retry(fault) => {
                 fault.simulated || fault.partial.as_ref().is_some_and(|answer| answer.simulated)
             }
         }

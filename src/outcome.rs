@@ -181,7 +181,7 @@ pub struct Fault {
     /// Whether the row is too long for the model.
     pub too_long: bool,
     /// What the user can do about it.
-    pub mend: Option<&'static str>,
+    pub help: Option<&'static str>,
     /// Whether fanfold's simulator said so, and no service.
     pub simulated: bool,
 }
@@ -196,13 +196,13 @@ pub enum FaultKind {
     /// A connection that had been kept open was gone when it was used again. Tried again at once.
     StaleConnection,
     /// Trouble that passes: 5xx, a time-out, a reset, a cut body.
-    Passing,
+    Transient,
     /// A 200 that arrived whole and holds no usable answer. One more try.
     Unusable,
     /// A 200 that the server cut at its own time limit.
     CutByServer,
     /// A good answer that is not what the job asks for, or the failure of a command that was run for it.
-    Unfit,
+    InvalidAnswer,
     /// This request will never be answered: the row fails.
     RowRefused,
     /// No request of this job will be answered: the job stops.
@@ -216,10 +216,10 @@ impl FaultKind {
             Self::Throttled => "throttled",
             Self::Unreachable => "unreachable",
             Self::StaleConnection => "stale_connection",
-            Self::Passing => "passing",
+            Self::Transient => "passing",
             Self::Unusable => "unusable",
             Self::CutByServer => "cut_by_server",
-            Self::Unfit => "unfit",
+            Self::InvalidAnswer => "unfit",
             Self::RowRefused => "row_refused",
             Self::JobRefused => "job_refused",
         }
@@ -227,7 +227,7 @@ impl FaultKind {
 
     /// Whether the same request may be answered another time.
     pub fn passes(self) -> bool {
-        matches!(self, Self::Throttled | Self::Unreachable | Self::StaleConnection | Self::Passing)
+        matches!(self, Self::Throttled | Self::Unreachable | Self::StaleConnection | Self::Transient)
     }
 }
 
@@ -248,14 +248,14 @@ impl Fault {
             partial: None,
             about: None,
             too_long: false,
-            mend: None,
+            help: None,
             simulated: false,
         }
     }
 
     /// The answer that was paid for and is not what the job asks for.
     pub fn unfit_answer(&self) -> Option<&Answer> {
-        self.partial.as_deref().filter(|_| self.kind == FaultKind::Unfit)
+        self.partial.as_deref().filter(|_| self.kind == FaultKind::InvalidAnswer)
     }
 
     /// Whether the service may have billed a request that came to this, though it did not say what it used. An error costs

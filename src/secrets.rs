@@ -295,7 +295,7 @@ mod tests {
             complaint("nonetheless, x-ray: 'x', abc1234 (sk-1)"),
             "nonetheless, x-ray: '[key]', [key] ([key])"
         );
-        let fault = Fault::new(crate::outcome::FaultKind::Passing, "none", "no x here");
+        let fault = Fault::new(crate::outcome::FaultKind::Transient, "none", "no x here");
         let fault = secrets.out_of_reply(fault);
         assert_eq!((fault.code.as_str(), fault.message.as_str()), ("none", "no [key] here"));
     }

@@ -4,8 +4,8 @@ use std::collections::VecDeque;
 use std::time::Duration;
 
 use crate::conversation::follow_ups::FollowUps;
-use crate::event::{Event, HeldBy, Standing};
-use crate::note::{Ending, Note};
+use crate::event::{Bottleneck, DispatchState, Event};
+use crate::note::{JournalEvent, Outcome};
 use crate::outcome::{FaultKind, TokenSum};
 use crate::reserve::Reserve;
 
@@ -65,7 +65,7 @@ pub struct Snapshot {
     /// The time over which these rates were measured: since the last pause at most.
     pub measured_for: Duration,
     /// How the dispatcher stands.
-    pub standing: Standing,
+    pub standing: DispatchState,
     /// Spans in which a limit, throttling or an outage held the run back: counted by events.
     pub met: LimitsMet,
 }
@@ -105,13 +105,13 @@ impl LimitsMet {
     /// The words for what was met, in a fixed order.
     pub fn words(&self) -> Vec<&'static str> {
         [
-            (self.rate, HeldBy::Rate),
-            (self.tokens, HeldBy::Tokens),
-            (self.throttling, HeldBy::Throttling),
-            (self.concurrency, HeldBy::Places),
-            (self.cap, HeldBy::Cap),
-            (self.outage, HeldBy::Outage),
-            (self.pause, HeldBy::Pause),
+            (self.rate, Bottleneck::Rate),
+            (self.tokens, Bottleneck::Tokens),
+            (self.throttling, Bottleneck::Throttling),
+            (self.concurrency, Bottleneck::Places),
+            (self.cap, Bottleneck::Cap),
+            (self.outage, Bottleneck::Outage),
+            (self.pause, Bottleneck::Pause),
         ]
         .into_iter()
         .filter_map(|(met, held_by)| met.then_some(held_by.as_str()))
@@ -148,7 +148,7 @@ impl Snapshot {
 
     /// The time the rows that are left will take at the present rate; `None` while that is not known, in a pause and in an outage.
     pub fn time_left(&self) -> Option<Duration> {
-        let is_still = matches!(self.standing.held_by, Some(HeldBy::Pause | HeldBy::Outage));
+        let is_still = matches!(self.standing.held_by, Some(Bottleneck::Pause | Bottleneck::Outage));
         (self.rows_per_second > 0.0 && !is_still)
             .then(|| Duration::try_from_secs_f64(self.left() as f64 / self.rows_per_second).ok())
             .flatten()
@@ -166,7 +166,7 @@ impl Tally {
     pub fn on(&mut self, event: &Event<'_>, elapsed: Duration) {
         match event {
             Event::Standing(standing) => self.stand(*standing),
-            Event::Committed(Note::Ended(ended)) => {
+            Event::Committed(JournalEvent::Ended(ended)) => {
                 self.now.requests += u64::from(ended.sent.is_some());
                 self.now.reserved = self.now.reserved.plus(ended.reserved);
                 if let Some(cost) = ended.cost {
@@ -179,7 +179,10 @@ impl Tally {
                 self.now.cost = self.now.cost.filter(|cost| !unknown || *cost > 0.0);
             }
             Event::Committed(
-                Note::HandedOut { .. } | Note::Out(_) | Note::Resent(_) | Note::Results { .. },
+                JournalEvent::HandedOut { .. }
+                | JournalEvent::Out(_)
+                | JournalEvent::Resent(_)
+                | JournalEvent::Results { .. },
             ) => {}
         }
         self.measure(elapsed);
@@ -190,22 +193,22 @@ impl Tally {
         self.now.ok += ok;
     }
 
-    fn stand(&mut self, standing: Standing) {
-        let is_paused = |standing: &Standing| standing.held_by == Some(HeldBy::Pause);
+    fn stand(&mut self, standing: DispatchState) {
+        let is_paused = |standing: &DispatchState| standing.held_by == Some(Bottleneck::Pause);
         if is_paused(&self.now.standing) || is_paused(&standing) {
             self.forget_the_rates();
         }
         self.now.standing = standing;
         let met = &mut self.now.met;
         match standing.held_by {
-            Some(HeldBy::Rate) => met.rate = true,
-            Some(HeldBy::Tokens) => met.tokens = true,
-            Some(HeldBy::Throttling) => met.throttling = true,
-            Some(HeldBy::Places) => met.concurrency = true,
-            Some(HeldBy::Cap) => met.cap = true,
-            Some(HeldBy::Outage) => met.outage = true,
-            Some(HeldBy::Pause) => met.pause = true,
-            Some(HeldBy::Backoff | HeldBy::FirstRows) | None => {}
+            Some(Bottleneck::Rate) => met.rate = true,
+            Some(Bottleneck::Tokens) => met.tokens = true,
+            Some(Bottleneck::Throttling) => met.throttling = true,
+            Some(Bottleneck::Places) => met.concurrency = true,
+            Some(Bottleneck::Cap) => met.cap = true,
+            Some(Bottleneck::Outage) => met.outage = true,
+            Some(Bottleneck::Pause) => met.pause = true,
+            Some(Bottleneck::Backoff | Bottleneck::FirstRows) | None => {}
         }
     }
 
@@ -216,21 +219,21 @@ impl Tally {
         self.now.measured_for = Duration::ZERO;
     }
 
-    fn end(&mut self, ending: &Ending, sent: bool) {
+    fn end(&mut self, ending: &Outcome, sent: bool) {
         let usage = match ending {
-            Ending::Answered(answer) => {
+            Outcome::Answered(answer) => {
                 self.now.ok += 1;
                 self.now.answered += 1;
                 self.now.cut_by_length += u64::from(answer.finish_reason.as_deref() == Some("length"));
                 self.now.miscounted += u64::from(answer.miscounted);
                 answer.usage
             }
-            Ending::GoesOn(step) => {
+            Outcome::Continue(step) => {
                 self.now.follow_ups.add(step.asks, 1);
                 step.answer.usage
             }
-            Ending::Failed(fault) | Ending::SetAside(fault) | Ending::Waits(fault) => {
-                self.now.failed += u64::from(matches!(ending, Ending::Failed(_)));
+            Outcome::Failed(fault) | Outcome::SetAside(fault) | Outcome::Retry(fault) => {
+                self.now.failed += u64::from(matches!(ending, Outcome::Failed(_)));
                 match fault.kind {
                     _ if !sent || fault.unfit_answer().is_some() => {}
                     FaultKind::Throttled => self.now.throttled += 1,
@@ -241,7 +244,7 @@ impl Tally {
             }
         };
         let answered = match ending {
-            Ending::Answered(_) | Ending::GoesOn(_) => true,
+            Outcome::Answered(_) | Outcome::Continue(_) => true,
             ending => ending.fault().is_some_and(|fault| fault.unfit_answer().is_some()),
         };
         let uncounted = answered && !usage.is_some_and(|usage| usage.is_whole());
@@ -273,21 +276,25 @@ impl Tally {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::note::{Ended, RowKey, Sent};
+    use crate::note::{RequestEnd, RowKey, SendTime};
     use crate::outcome::Answer;
     use crate::outcome::Usage;
     use crate::request::Fingerprint;
     use std::time::SystemTime;
 
-    fn answered(position: u64) -> Note {
+    fn answered(position: u64) -> JournalEvent {
         let usage = Usage::of(6, 4);
-        Note::Ended(Box::new(Ended {
+        JournalEvent::Ended(Box::new(RequestEnd {
             row: RowKey { position, id: None, fingerprint: Fingerprint([0; 16]) },
-            sent: Some(Sent { at: SystemTime::UNIX_EPOCH, latency: Duration::ZERO, worst: Reserve::NOTHING }),
+            sent: Some(SendTime {
+                at: SystemTime::UNIX_EPOCH,
+                latency: Duration::ZERO,
+                worst: Reserve::NOTHING,
+            }),
             tries: 0,
             cost: Some(0.5),
             reserved: Reserve::NOTHING,
-            ending: Ending::Answered(Answer { usage: Some(usage), ..Answer::default() }),
+            ending: Outcome::Answered(Answer { usage: Some(usage), ..Answer::default() }),
         }))
     }
 
@@ -301,7 +308,7 @@ mod tests {
         assert_eq!(tally.now.cost, Some(50.0));
         assert!((tally.now.rows_per_second - 10.0).abs() < 0.5, "{}", tally.now.rows_per_second);
         assert!(tally.now.time_left().is_some_and(|left| (75..90).contains(&left.as_secs())));
-        let outage = Standing { held_by: Some(HeldBy::Outage), ..Standing::default() };
+        let outage = DispatchState { held_by: Some(Bottleneck::Outage), ..DispatchState::default() };
         tally.on(&Event::Standing(outage), Duration::from_secs(10));
         assert_eq!(tally.now.time_left(), None);
     }
@@ -311,9 +318,9 @@ mod tests {
         for row in 0..100 {
             tally.on(&Event::Committed(&answered(row)), Duration::from_millis(100 * row));
         }
-        let stand = |held_by| Event::Standing(Standing { held_by, ..Standing::default() });
-        tally.on(&stand(Some(HeldBy::Pause)), Duration::from_secs(10));
-        tally.on(&stand(Some(HeldBy::Pause)), Duration::from_secs(610));
+        let stand = |held_by| Event::Standing(DispatchState { held_by, ..DispatchState::default() });
+        tally.on(&stand(Some(Bottleneck::Pause)), Duration::from_secs(10));
+        tally.on(&stand(Some(Bottleneck::Pause)), Duration::from_secs(610));
         assert_eq!((tally.now.rows_per_second, tally.now.time_left()), (0.0, None));
         tally.on(&stand(None), Duration::from_secs(611));
         for row in 0..100 {

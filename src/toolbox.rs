@@ -20,7 +20,7 @@ pub struct NoTools;
 impl Toolbox for NoTools {
     fn run<'a>(&'a self, call: &'a ToolCall) -> LocalBoxFuture<'a, Result<String, Fault>> {
         let message = format!("the model called `{}`, which has no command", call.name);
-        let fault = Fault::new(crate::outcome::FaultKind::Unfit, "unknown_tool", message);
+        let fault = Fault::new(crate::outcome::FaultKind::InvalidAnswer, "unknown_tool", message);
         Box::pin(std::future::ready(Err(fault)))
     }
 }

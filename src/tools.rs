@@ -24,7 +24,7 @@ use crate::patience::within;
 use crate::secrets;
 use crate::text::how_it_ended;
 use crate::toolbox::Toolbox;
-use kin::Mark;
+use kin::ProcessMark;
 
 /// Commands at most that run at once; the others wait their turn, which does not count against their time.
 const AT_ONCE: usize = 32;
@@ -42,13 +42,13 @@ pub struct Commands {
     /// Variables that no command gets to see: those that hold the API key.
     hidden: Vec<OsString>,
     places: Semaphore,
-    mark: Mark,
+    mark: ProcessMark,
     begun: Cell<u64>,
 }
 
 impl Commands {
     /// The commands of a job; these variables are kept from them. They bear the mark of their run.
-    pub fn new(tools: Vec<Tool>, hidden: Vec<OsString>, mark: Mark) -> Self {
+    pub fn new(tools: Vec<Tool>, hidden: Vec<OsString>, mark: ProcessMark) -> Self {
         Self { tools, hidden, places: Semaphore::new(AT_ONCE), mark, begun: Cell::new(0) }
     }
 
@@ -106,12 +106,12 @@ impl Toolbox for Commands {
 /// A command at work, with all that it has started: when it is dropped before its end, they end too.
 struct Group {
     child: Child,
-    mark: Mark,
+    mark: ProcessMark,
 }
 
 impl Group {
     /// Gives the command its input, and waits for its end and for all it says.
-    async fn exchange(mut self, input: &[u8]) -> std::io::Result<Output> {
+    async fn exchange(mut self, input: &[u8]) -> std::io::Result<CommandOutput> {
         let (stdin, stdout, stderr) =
             (self.child.stdin.take(), self.child.stdout.take(), self.child.stderr.take());
         let give = async {
@@ -124,7 +124,7 @@ impl Group {
         let result = said(stdout, LONGEST_RESULT_BYTES, Beyond::IsTooMuch);
         let ((), result, told) = tokio::try_join!(give, result, said(stderr, TOLD_BYTES, Beyond::IsLeftOut))?;
         let status = self.child.wait().await?;
-        Ok(Output { status, result, told })
+        Ok(CommandOutput { status, result, told })
     }
 }
 
@@ -166,13 +166,13 @@ async fn said(pipe: Option<impl AsyncRead + Unpin>, most: usize, beyond: Beyond)
 }
 
 /// What a command came to.
-struct Output {
+struct CommandOutput {
     status: ExitStatus,
     result: Vec<u8>,
     told: Vec<u8>,
 }
 
-impl Output {
+impl CommandOutput {
     fn result(self, tool: &Tool) -> Result<String, Fault> {
         let name = &tool.name;
         if !self.status.success() {
@@ -204,7 +204,7 @@ pub fn can_be_run(program: &str, path: Option<&OsStr>) -> bool {
 }
 
 fn failed(code: &str, message: String) -> Fault {
-    Fault::new(FaultKind::Unfit, code, message)
+    Fault::new(FaultKind::InvalidAnswer, code, message)
 }
 
 #[cfg(test)]
@@ -216,7 +216,7 @@ mod tests {
     fn commands(script: &str) -> Commands {
         let command = ["sh", "-c", script].map(str::to_owned).to_vec();
         let tool = Tool { name: "look".into(), command, timeout: Duration::from_secs(20) };
-        Commands::new(vec![tool], vec!["CARGO_MANIFEST_DIR".into()], Mark::of_run(rand::random()))
+        Commands::new(vec![tool], vec!["CARGO_MANIFEST_DIR".into()], ProcessMark::of_run(rand::random()))
     }
 
     async fn run(commands: &Commands) -> Result<String, String> {

@@ -5,6 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 const NOUNS: [&str; 24] = [
+    "bottleneck",
     "conversation",
     "digits",
     "near_json",
@@ -16,7 +17,6 @@ const NOUNS: [&str; 24] = [
     "failpoint",
     "finish",
     "format",
-    "held",
     "history",
     "job",
     "note",
@@ -44,7 +44,7 @@ const HOMES: [(&str, &[&str]); 27] = [
     ("rustls", &["api/client.rs"]),
     ("httpdate", &["api/retry_after.rs"]),
     // The pipeline hands a connection from one part of the journal to the next, and asks nothing of it.
-    ("rusqlite", &["journal/", "pipeline/plan.rs", "pipeline/send.rs", "commands/run.rs"]),
+    ("rusqlite", &["journal/", "pipeline/plan.rs", "pipeline/send.rs", "commands/run_session.rs"]),
     // Rooms have files of their own that bear the crate's name: its modules tell it apart.
     ("parquet::arrow", &["read/parquet.rs", "read/parquet/", "write/parquet.rs", "write/parquet/"]),
     ("parquet::file", &["read/parquet.rs", "read/parquet/", "write/parquet.rs", "write/parquet/"]),
@@ -75,14 +75,14 @@ const HOMES: [(&str, &[&str]); 27] = [
     ("clap", &["cli.rs", "cli/", "main.rs"]),
     ("clap_complete", &["cli/", "commands/completions.rs"]),
     ("clap_mangen", &["commands/man.rs"]),
-    ("schemars", &["job/file.rs", "job/editor.rs"]),
+    ("schemars", &["job/file.rs", "job/json_schema.rs"]),
     ("tempfile", &["write/atomic.rs"]),
     ("blake3", &["render/fingerprint.rs", "journal/seal.rs", "simulator/"]),
-    ("annotate_snippets", &["job/problem.rs"]),
+    ("annotate_snippets", &["job/diagnostic.rs"]),
     ("http_body_util", &["simulator/"]),
     ("hyper_util", &["api/proxy.rs", "simulator/"]),
     ("unicode_width", &["text.rs"]),
-    ("governor", &["dispatch/pace/spacing.rs"]),
+    ("governor", &["dispatch/pace/request_limit.rs"]),
     ("glob", &["read/", "commands/verify.rs"]),
 ];
 
@@ -206,7 +206,7 @@ const PAST_THE_GATE: [&str; 15] = [
     "commands/completions.rs",
     "commands/export.rs",
     "commands/man.rs",
-    "commands/page.rs",
+    "commands/printout.rs",
     // A dot for each rendering.
     "commands/prober.rs",
     "commands/prune.rs",

@@ -6,14 +6,14 @@ use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 
 use fanfold::job::Job;
-use fanfold::job::facts::FactsBook;
+use fanfold::job::diagnostic::{Diagnostic, SourceText};
+use fanfold::job::facts::ModelCatalog;
 use fanfold::job::layers::Layers;
-use fanfold::job::problem::{Problem, Script};
 use fanfold::job::resolve::{Lookups, resolve};
 use fanfold::job::schedule::utc;
 use fanfold::journal;
 use fanfold::journal::reader::Reader;
-use fanfold::read::{InputSpec, Source, Wanted};
+use fanfold::read::{InputSpec, Projection, Source};
 use fanfold::render::Renderer;
 use fanfold::row::Item;
 use serde_json::{Map, Value};
@@ -44,23 +44,23 @@ pub fn job(bytes: &[u8]) {
     }
 }
 
-fn settled(text: &str) -> Result<Job, Problem> {
-    let script = Script { name: "job.toml".into(), text: text.into() };
+fn settled(text: &str) -> Result<Job, Diagnostic> {
+    let script = SourceText { name: "job.toml".into(), text: text.into() };
     let (file, layers) = Layers::read(Some(script), vec![])?;
     let region = |region: &str, workspace: Option<&str>| {
         Ok(format!("https://{}.{region}.example.com/v1", workspace.unwrap_or("any")))
     };
-    resolve(file, &layers, &Lookups { region: &region, book: &|_| FactsBook::default(), zone: &utc })
+    resolve(file, &layers, &Lookups { region: &region, book: &|_| ModelCatalog::default(), zone: &utc })
 }
 
-fn shown(settled: &Result<Job, Problem>) -> String {
+fn shown(settled: &Result<Job, Diagnostic>) -> String {
     match settled {
         Ok(job) => format!("{job:?}"),
         Err(problem) => problem.to_string(),
     }
 }
 
-fn says_something(problem: &Problem) {
+fn says_something(problem: &Diagnostic) {
     assert!(!problem.to_string().trim().is_empty());
 }
 
@@ -107,16 +107,16 @@ fn passes(path: &Path) -> Option<Vec<Item>> {
             return None;
         }
     };
-    let first = pass(&source, Wanted::Fields);
-    assert_eq!(format!("{first:?}"), format!("{:?}", pass(&source, Wanted::Fields)), "two passes");
-    for wanted in [Wanted::Only(BTreeSet::new()), Wanted::Origin] {
+    let first = pass(&source, Projection::Fields);
+    assert_eq!(format!("{first:?}"), format!("{:?}", pass(&source, Projection::Fields)), "two passes");
+    for wanted in [Projection::Only(BTreeSet::new()), Projection::Origin] {
         let other = pass(&source, wanted);
         assert_eq!(marks(&first), marks(&other), "whatever is wanted of a row, it is bad or it is not");
     }
     Some(first)
 }
 
-fn pass(source: &Source, wanted: Wanted) -> Vec<Item> {
+fn pass(source: &Source, wanted: Projection) -> Vec<Item> {
     let rows = source.rows(wanted).into_iter().flatten();
     let items: Vec<Item> = rows.map_while(Result::ok).collect();
     for (index, item) in items.iter().enumerate() {

@@ -2,13 +2,13 @@
 
 use std::sync::Arc;
 
-use fanfold::job::facts::{Facts, FactsBook};
+use fanfold::job::diagnostic::SourceText;
+use fanfold::job::facts::{ModelCatalog, ModelInfo};
 use fanfold::job::languages::{Language, Languages};
 use fanfold::job::layers::Layers;
-use fanfold::job::problem::Script;
 use fanfold::job::resolve::{Lookups, resolve};
 use fanfold::job::schedule::utc;
-use fanfold::job::{Job, Text};
+use fanfold::job::{Job, TemplateText};
 use fanfold::render::Renderer;
 use fanfold::render::glossary::{Glossary, Term};
 use fanfold::render::template::Templates;
@@ -27,7 +27,7 @@ pub fn template(bytes: &[u8]) {
     let Some((source, fields)) = text.rsplit_once('\n') else { return };
     let Ok(Value::Object(fields)) = serde_json::from_str(fields) else { return };
     let mut templates = Templates::default();
-    let text = || Text { source: source.to_owned(), place: None };
+    let text = || TemplateText { source: source.to_owned(), place: None };
     for (name, value) in [("text", false), ("value", true)] {
         let slot = match value {
             false => templates.add(name, text()),
@@ -97,13 +97,15 @@ fn translating() -> Job {
     let text = "input.path = \"in.jsonl\"\noutput.path = \"out.jsonl\"\nmodel.name = \"qwen-mt-plus\"\n\
                 prompt.user = \"{{ text }}\"\n\
                 request.translation_options = { source_lang = \"auto\", target_lang = \"English\" }\n";
-    let script = Script { name: "job.toml".into(), text: text.into() };
+    let script = SourceText { name: "job.toml".into(), text: text.into() };
     let (file, layers) = Layers::read(Some(script), vec![]).expect("a job file");
     let known: &'static [Language] = &[];
-    let facts =
-        move |_: &str| Facts { languages: Some(Languages { known, wider: None }), ..Facts::default() };
+    let facts = move |_: &str| ModelInfo {
+        languages: Some(Languages { known, wider: None }),
+        ..ModelInfo::default()
+    };
     let region = |_: &str, _: Option<&str>| Err("no region".to_owned());
-    resolve(file, &layers, &Lookups { region: &region, book: &|_| FactsBook::new(facts), zone: &utc })
+    resolve(file, &layers, &Lookups { region: &region, book: &|_| ModelCatalog::new(facts), zone: &utc })
         .expect("a job")
 }
 

@@ -14,12 +14,12 @@ use super::key::Key;
 use super::packed::{opens, packings, unpacked};
 use super::proxy;
 use super::simulated::as_marked;
-use super::stream::{self, Incoming, Sink};
-use super::veil::Veil;
-use super::verdict::{MOST_BYTES, judge, judge_stream, judge_trouble, mend, too_long};
+use super::stream::{self, Incoming, PieceSink};
+use super::stream_redactor::StreamRedactor;
+use super::verdict::{MOST_BYTES, help_for, judge, judge_stream, judge_trouble, too_long};
 use crate::endpoint::Endpoint;
 use crate::job::headers::looks_secret;
-use crate::job::{KeySource, Model, Retry, units};
+use crate::job::{KeySource, ModelSettings, Retry, units};
 use crate::outcome::{Fault, FaultKind, Reply};
 use crate::patience;
 use crate::request::ChatRequest;
@@ -49,7 +49,7 @@ pub struct HttpEndpoint {
 
 /// What a service is asked with.
 #[derive(Debug)]
-pub struct Settings<'a> {
+pub struct ClientSettings<'a> {
     /// The address, without a slash at its end.
     pub base_url: &'a str,
     /// The key, where there is one.
@@ -64,9 +64,9 @@ pub struct Settings<'a> {
     pub idle_timeout: Duration,
 }
 
-impl<'a> Settings<'a> {
+impl<'a> ClientSettings<'a> {
     /// For the service of a job, without a key.
-    pub fn of(model: &'a Model, retry: &Retry) -> Self {
+    pub fn of(model: &'a ModelSettings, retry: &Retry) -> Self {
         Self {
             base_url: &model.base_url,
             key: None,
@@ -98,7 +98,7 @@ impl HttpEndpoint {
     /// # Errors
     ///
     /// When TLS or the proxy settings of the environment cannot be set up, or the address or a header is none.
-    pub fn new(settings: Settings<'_>) -> Result<Self, ClientError> {
+    pub fn new(settings: ClientSettings<'_>) -> Result<Self, ClientError> {
         let url = format!("{}/chat/completions", settings.base_url);
         let client = own_client(&url)
             .retry(retry::never())
@@ -120,7 +120,7 @@ impl HttpEndpoint {
 
     /// Sends one request, and hands on the pieces of its answer as they come. An answer that comes whole, asked for
     /// or not, has no pieces.
-    pub async fn stream<'a>(&'a self, request: &ChatRequest, sink: &'a mut Sink<'a>) -> Reply {
+    pub async fn stream<'a>(&'a self, request: &ChatRequest, sink: &'a mut PieceSink<'a>) -> Reply {
         self.stream_with(&self.keys.access(), request, sink).await
     }
 
@@ -128,7 +128,7 @@ impl HttpEndpoint {
         &'a self,
         access: &'a Access,
         request: &ChatRequest,
-        sink: &'a mut Sink<'a>,
+        sink: &'a mut PieceSink<'a>,
     ) -> Reply {
         match AssertUnwindSafe(self.exchange(access, request, sink)).catch_unwind().await {
             Ok(Ok(answer)) => {
@@ -138,7 +138,7 @@ impl HttpEndpoint {
             Ok(Err(mut fault)) => {
                 if let (Some(401), Some(name)) = (fault.status, &self.unset) {
                     fault.message += &format!(" (no key was sent: the variable {name} is not set)");
-                    fault.mend = Some("`export` the variable with a key; the built-in simulator takes any");
+                    fault.help = Some("`export` the variable with a key; the built-in simulator takes any");
                 }
                 Err(secrets::kept().out_of_reply(fault))
             }
@@ -151,7 +151,7 @@ impl HttpEndpoint {
         &'a self,
         access: &'a Access,
         request: &ChatRequest,
-        sink: &'a mut Sink<'a>,
+        sink: &'a mut PieceSink<'a>,
     ) -> Reply {
         let (body, idle) = match request.stream {
             true => (stream::asking(&request.body), Some(self.idle_timeout)),
@@ -174,12 +174,12 @@ impl HttpEndpoint {
         request: &ChatRequest,
         (response, headers): (Response, &HeaderMap),
         idle: Option<Duration>,
-        sink: &'a mut Sink<'a>,
+        sink: &'a mut PieceSink<'a>,
     ) -> Reply {
         let status = response.status();
         let packings = packings(headers);
         if request.stream && status.is_success() && comes_as_events(headers) && !opens(&packings) {
-            let veil = Veil::new(secrets::kept(), sink);
+            let veil = StreamRedactor::new(secrets::kept(), sink);
             return self.collect(response, headers, request, veil).await;
         }
         let body = whole_body(response, idle).await?;
@@ -205,7 +205,7 @@ impl HttpEndpoint {
         mut response: Response,
         headers: &HeaderMap,
         request: &ChatRequest,
-        mut veil: Veil<'_>,
+        mut veil: StreamRedactor<'_>,
     ) -> Reply {
         let status = response.status();
         let broken = |trouble| judge_trouble(status, headers, trouble, SystemTime::now());
@@ -282,7 +282,7 @@ async fn within<T>(limit: Option<Duration>, coming: impl Future<Output = T>) -> 
     let Some(limit) = limit else { return Ok(coming.await) };
     patience::within(limit, coming).await.ok_or_else(|| {
         let message = format!("nothing came for {}", units::shown(limit));
-        Fault::new(FaultKind::Passing, "idle_timeout", message)
+        Fault::new(FaultKind::Transient, "idle_timeout", message)
     })
 }
 
@@ -295,7 +295,7 @@ async fn whole_body(mut response: Response, idle: Option<Duration>) -> Result<Ve
             Ok(None) => return Ok(body),
             Err(error) => {
                 let message = format!("the reply broke off after {} bytes: {}", body.len(), cause(&error));
-                return Err(Fault::new(FaultKind::Passing, "cut_body", message));
+                return Err(Fault::new(FaultKind::Transient, "cut_body", message));
             }
         }
     }
@@ -312,7 +312,7 @@ fn before_the_reply(error: &reqwest::Error, proxy: Option<&str>) -> Fault {
         };
         let way = proxy.map(|proxy| format!(", through the proxy {proxy} of the environment"));
         let message = message + &way.unwrap_or_default();
-        return Fault { mend: mend(code, &message), ..Fault::new(kind, code, message) };
+        return Fault { help: help_for(code, &message), ..Fault::new(kind, code, message) };
     }
     let kinds = [io::ErrorKind::ConnectionReset, io::ErrorKind::BrokenPipe, io::ErrorKind::ConnectionAborted];
     let reset = chain(error).any(|cause| {
@@ -323,7 +323,7 @@ fn before_the_reply(error: &reqwest::Error, proxy: Option<&str>) -> Fault {
     });
     match reset {
         true => Fault::new(FaultKind::StaleConnection, "connection_reset", message),
-        false => Fault::new(FaultKind::Passing, "transport", message),
+        false => Fault::new(FaultKind::Transient, "transport", message),
     }
 }
 

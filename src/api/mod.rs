@@ -5,7 +5,7 @@ pub mod client;
 #[doc(hidden)]
 pub mod fuzzing;
 pub mod key;
-mod loose;
+mod lenient;
 pub mod notify;
 mod packed;
 pub mod proxy;
@@ -13,7 +13,7 @@ pub mod reply;
 pub mod retry_after;
 pub mod simulated;
 pub mod stream;
+mod stream_redactor;
 mod thoughts;
 mod usage;
-mod veil;
 pub mod verdict;

@@ -76,7 +76,7 @@ pub(super) fn unpacked(
             Err(_) if is_text(packed) => Ok(opened),
             Err(error) => {
                 let message = format!("the reply cannot be unpacked from {} bytes: {error}", packed.len());
-                Err(Fault::new(FaultKind::Passing, "cut_body", message))
+                Err(Fault::new(FaultKind::Transient, "cut_body", message))
             }
         }
     })
@@ -144,7 +144,7 @@ mod tests {
     fn what_cannot_be_opened_is_told() {
         let fault = opened("br", vec![1, 2, 200]).expect_err("unknown");
         assert_eq!((fault.kind, fault.message.contains(": br")), (FaultKind::Unusable, true));
-        assert_eq!(opened("gzip", vec![1, 2, 200]).expect_err("no gzip").kind, FaultKind::Passing);
+        assert_eq!(opened("gzip", vec![1, 2, 200]).expect_err("no gzip").kind, FaultKind::Transient);
         let bomb = zstd::encode_all(io::repeat(0).take(MOST_BYTES as u64 + 9), 1).expect("packed");
         assert_eq!(opened("zstd", bomb).expect_err("too long").code, "reply_too_long");
     }

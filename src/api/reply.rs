@@ -7,7 +7,7 @@ use serde::de::{IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 use serde_json::value::RawValue;
 
-use super::loose;
+use super::lenient;
 use super::simulated;
 use super::stream::Piece;
 use super::thoughts::Thoughts;
@@ -18,21 +18,21 @@ use crate::outcome::Answer;
 /// A chat completion, whole: as it came, or put together from its pieces.
 #[derive(Debug, Default, Deserialize)]
 pub(super) struct Completion {
-    #[serde(default, deserialize_with = "loose::text")]
+    #[serde(default, deserialize_with = "lenient::text")]
     pub(super) id: Option<String>,
-    #[serde(default, deserialize_with = "loose::text")]
+    #[serde(default, deserialize_with = "lenient::text")]
     pub(super) request_id: Option<String>,
-    #[serde(default, deserialize_with = "loose::text")]
+    #[serde(default, deserialize_with = "lenient::text")]
     pub(super) model: Option<String>,
     pub(super) choices: Option<Vec<Choice>>,
-    #[serde(default, deserialize_with = "loose::optional")]
+    #[serde(default, deserialize_with = "lenient::optional")]
     pub(super) usage: Option<WireUsage>,
-    #[serde(default, deserialize_with = "loose::text")]
+    #[serde(default, deserialize_with = "lenient::text")]
     pub(super) system_fingerprint: Option<String>,
     /// How many choices were asked for; 0 where nobody says.
     #[serde(skip)]
     pub(super) asked: usize,
-    #[serde(default, deserialize_with = "loose::filled")]
+    #[serde(default, deserialize_with = "lenient::filled")]
     error: bool,
     code: Option<IgnoredAny>,
     message: Option<IgnoredAny>,
@@ -40,19 +40,19 @@ pub(super) struct Completion {
 
 #[derive(Debug, Default, Deserialize)]
 pub(super) struct Choice {
-    #[serde(default, deserialize_with = "loose::count")]
+    #[serde(default, deserialize_with = "lenient::count")]
     pub(super) index: Option<u64>,
     pub(super) message: Option<Message>,
     /// An error that OpenRouter and gateways put in the place of the rest of an answer.
     pub(super) error: Option<Box<RawValue>>,
     /// Moonshot's place for it.
-    #[serde(default, deserialize_with = "loose::optional")]
+    #[serde(default, deserialize_with = "lenient::optional")]
     pub(super) usage: Option<WireUsage>,
     /// Null in an answer that was cut, which is not the same as not there.
     #[serde(default, deserialize_with = "present")]
     pub(super) finish_reason: Option<Option<String>>,
     /// The word of the model behind OpenRouter, which has none of its own for some ends.
-    #[serde(default, deserialize_with = "loose::text")]
+    #[serde(default, deserialize_with = "lenient::text")]
     pub(super) native_finish_reason: Option<String>,
 }
 
@@ -60,7 +60,7 @@ pub(super) struct Choice {
 pub(super) struct Message {
     pub(super) content: Option<Content>,
     /// Why the model will not answer, in its own words.
-    #[serde(default, deserialize_with = "loose::text")]
+    #[serde(default, deserialize_with = "lenient::text")]
     pub(super) refusal: Option<String>,
     pub(super) reasoning_content: Option<Content>,
     /// The name that vLLM and OpenRouter have for it.
@@ -99,9 +99,9 @@ enum PartOrText {
 /// A part as it stands on the wire.
 #[derive(Deserialize)]
 struct WirePart {
-    #[serde(default, deserialize_with = "loose::text")]
+    #[serde(default, deserialize_with = "lenient::text")]
     r#type: Option<String>,
-    #[serde(default, deserialize_with = "loose::text")]
+    #[serde(default, deserialize_with = "lenient::text")]
     text: Option<String>,
     /// A text, or parts of its own, as Mistral has it.
     thinking: Option<Box<Content>>,
@@ -187,7 +187,7 @@ impl Completion {
             answer.reasoning = answer.reasoning.or(joined(reasoning, filled(Some(thoughts))));
             refusal = refusal.or(filled(message.refusal));
             let calls =
-                message.tool_calls.filter(|calls| calls.iter().any(|call| loose::is_call(call.get())));
+                message.tool_calls.filter(|calls| calls.iter().any(|call| lenient::is_call(call.get())));
             answer.tool_calls = answer.tool_calls.or_else(|| calls.map(|calls| array(&calls)));
         }
         let empty = texts.iter().all(|text| text.trim().is_empty());
@@ -215,7 +215,7 @@ impl Completion {
 /// The error in a choice, as the body of an error has it; an empty one is none.
 pub(super) fn choice_error(error: Option<&RawValue>) -> Option<Vec<u8>> {
     let text = error?.get();
-    loose::says_something(text).then(|| format!("{{\"error\":{text}}}").into_bytes())
+    lenient::says_something(text).then(|| format!("{{\"error\":{text}}}").into_bytes())
 }
 
 /// Both texts, a line each.
@@ -339,5 +339,5 @@ fn array(items: &[Box<RawValue>]) -> String {
 pub(super) fn present<'de, D: Deserializer<'de>>(
     deserializer: D,
 ) -> Result<Option<Option<String>>, D::Error> {
-    loose::text(deserializer).map(|text| Some(text.filter(|text| !text.is_empty())))
+    lenient::text(deserializer).map(|text| Some(text.filter(|text| !text.is_empty())))
 }

@@ -9,14 +9,14 @@ const TAGS: [&str; 2] = ["think", "thinking"];
 /// A text on its way, of which the beginning may be thoughts.
 #[derive(Debug, Default)]
 pub(super) struct Thoughts {
-    place: Place,
+    place: TextPosition,
     /// What is not known yet to be a tag or text.
     held: String,
 }
 
 /// Where in the text it stands.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
-enum Place {
+enum TextPosition {
     /// At the beginning, which may still be a tag.
     #[default]
     Beginning,
@@ -31,7 +31,7 @@ enum Place {
 impl Thoughts {
     /// Takes more of the text, and hands on what is known of it.
     pub(super) fn take(&mut self, more: &str, out: &mut dyn FnMut(Piece<'_>)) {
-        if self.place == Place::Answer {
+        if self.place == TextPosition::Answer {
             return out(Piece::Content(more));
         }
         self.held.push_str(more);
@@ -43,21 +43,23 @@ impl Thoughts {
         let held = std::mem::take(&mut self.held);
         match self.place {
             _ if held.is_empty() => {}
-            Place::Inside(_) => out(Piece::Reasoning(&held)),
-            Place::Beginning | Place::Behind | Place::Answer => out(Piece::Content(&held)),
+            TextPosition::Inside(_) => out(Piece::Reasoning(&held)),
+            TextPosition::Beginning | TextPosition::Behind | TextPosition::Answer => {
+                out(Piece::Content(&held))
+            }
         }
     }
 
     /// Goes on by one tag. Says whether there may be more to do.
     fn step(&mut self, out: &mut dyn FnMut(Piece<'_>)) -> bool {
         match self.place {
-            Place::Beginning => {
+            TextPosition::Beginning => {
                 let text = self.held.trim_start();
                 let opened = TAGS.into_iter().find(|tag| starts_with_tag(text, "<", tag));
                 if let Some(tag) = opened {
                     let behind = text.len() - tag.len() - 2;
                     self.held = self.held.split_off(self.held.len() - behind);
-                    self.place = Place::Inside(tag);
+                    self.place = TextPosition::Inside(tag);
                     return true;
                 }
                 let may_open = TAGS.into_iter().any(|tag| format!("<{tag}>").starts_with(text));
@@ -66,14 +68,14 @@ impl Thoughts {
                 }
                 false
             }
-            Place::Inside(tag) => {
+            TextPosition::Inside(tag) => {
                 let end = format!("</{tag}>");
                 if let Some(at) = self.held.find(&end) {
                     if at > 0 {
                         out(Piece::Reasoning(&self.held[..at]));
                     }
                     self.held.drain(..at + end.len());
-                    self.place = Place::Behind;
+                    self.place = TextPosition::Behind;
                     return true;
                 }
                 // The last letters may be the beginning of the end.
@@ -85,7 +87,7 @@ impl Thoughts {
                 }
                 false
             }
-            Place::Behind => {
+            TextPosition::Behind => {
                 let blank = self.held.len() - self.held.trim_start().len();
                 self.held.drain(..blank);
                 if !self.held.is_empty() {
@@ -93,12 +95,12 @@ impl Thoughts {
                 }
                 false
             }
-            Place::Answer => false,
+            TextPosition::Answer => false,
         }
     }
 
     fn answer(&mut self, out: &mut dyn FnMut(Piece<'_>)) {
-        self.place = Place::Answer;
+        self.place = TextPosition::Answer;
         let held = std::mem::take(&mut self.held);
         if !held.is_empty() {
             out(Piece::Content(&held));

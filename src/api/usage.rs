@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::Deserialize;
 
-use super::loose;
+use super::lenient;
 use crate::outcome::Usage;
 
 /// Far more tokens than any request can have.
@@ -13,48 +13,48 @@ const MOST_TOKENS: u64 = 1 << 40;
 /// `usage` as it is written: OpenAI's names, and those of Anthropic and of DashScope's native form.
 #[derive(Debug, Deserialize)]
 pub(super) struct WireUsage {
-    #[serde(default, deserialize_with = "loose::count")]
+    #[serde(default, deserialize_with = "lenient::count")]
     prompt_tokens: Option<u64>,
-    #[serde(default, deserialize_with = "loose::count")]
+    #[serde(default, deserialize_with = "lenient::count")]
     input_tokens: Option<u64>,
-    #[serde(default, deserialize_with = "loose::count")]
+    #[serde(default, deserialize_with = "lenient::count")]
     completion_tokens: Option<u64>,
-    #[serde(default, deserialize_with = "loose::count")]
+    #[serde(default, deserialize_with = "lenient::count")]
     output_tokens: Option<u64>,
-    #[serde(default, deserialize_with = "loose::count")]
+    #[serde(default, deserialize_with = "lenient::count")]
     total_tokens: Option<u64>,
     /// Moonshot's place for it.
-    #[serde(default, deserialize_with = "loose::count")]
+    #[serde(default, deserialize_with = "lenient::count")]
     cached_tokens: Option<u64>,
     /// DeepSeek's.
-    #[serde(default, deserialize_with = "loose::count")]
+    #[serde(default, deserialize_with = "lenient::count")]
     prompt_cache_hit_tokens: Option<u64>,
-    #[serde(default, deserialize_with = "loose::count")]
+    #[serde(default, deserialize_with = "lenient::count")]
     reasoning_tokens: Option<u64>,
-    #[serde(default, deserialize_with = "loose::optional")]
+    #[serde(default, deserialize_with = "lenient::optional")]
     prompt_tokens_details: Option<PromptDetails>,
-    #[serde(default, deserialize_with = "loose::optional")]
+    #[serde(default, deserialize_with = "lenient::optional")]
     input_tokens_details: Option<PromptDetails>,
-    #[serde(default, deserialize_with = "loose::optional")]
+    #[serde(default, deserialize_with = "lenient::optional")]
     completion_tokens_details: Option<CompletionDetails>,
-    #[serde(default, deserialize_with = "loose::optional")]
+    #[serde(default, deserialize_with = "lenient::optional")]
     output_tokens_details: Option<CompletionDetails>,
 }
 
 #[derive(Debug, Deserialize)]
 struct PromptDetails {
-    #[serde(default, deserialize_with = "loose::count")]
+    #[serde(default, deserialize_with = "lenient::count")]
     cached_tokens: Option<u64>,
-    #[serde(default, deserialize_with = "loose::count")]
+    #[serde(default, deserialize_with = "lenient::count")]
     cache_creation_input_tokens: Option<u64>,
     /// The same by how long they live: `ephemeral_5m_input_tokens`.
-    #[serde(default, deserialize_with = "loose::optional")]
+    #[serde(default, deserialize_with = "lenient::optional")]
     cache_creation: Option<BTreeMap<String, Option<u64>>>,
 }
 
 #[derive(Debug, Deserialize)]
 struct CompletionDetails {
-    #[serde(default, deserialize_with = "loose::count")]
+    #[serde(default, deserialize_with = "lenient::count")]
     reasoning_tokens: Option<u64>,
 }
 

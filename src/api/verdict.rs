@@ -1,6 +1,6 @@
 //! What a reply means: an answer, or a fault, by status, code and message together (the table is in `table.rs`). Pure.
 
-mod said;
+mod error_body;
 mod table;
 
 use std::time::{Duration, SystemTime};
@@ -13,10 +13,10 @@ use super::retry_after::retry_after;
 use super::stream::{Incoming, Trouble};
 use crate::near_json::read;
 use crate::outcome::{Fault, FaultKind, Reply};
-use said::Said;
-pub(super) use said::words_of;
+use error_body::Said;
+pub(super) use error_body::words_of;
 
-use FaultKind::{Passing, RowRefused};
+use FaultKind::{RowRefused, Transient};
 
 /// The longest reply that is taken: far above any model's longest answer.
 pub(super) const MOST_BYTES: usize = 64 * 1024 * 1024;
@@ -24,7 +24,7 @@ pub(super) const MOST_BYTES: usize = 64 * 1024 * 1024;
 /// What a status means that no rule names.
 fn by_status(status: u16) -> FaultKind {
     match status {
-        500.. => Passing,
+        500.. => Transient,
         _ => RowRefused,
     }
 }
@@ -75,7 +75,7 @@ pub(super) fn judge_stream(
     // However much was said, it is no answer. What it says of tokens was paid.
     let (answer, _) = incoming.into_completion().into_answer(header(headers, "x-request-id"));
     let why = cause.map(|cause| format!(": {cause}")).unwrap_or_default();
-    let fault = Fault::new(Passing, "cut_stream", format!("the stream ended before its [DONE]{why}"));
+    let fault = Fault::new(Transient, "cut_stream", format!("the stream ended before its [DONE]{why}"));
     let fault = Fault { status: Some(status.as_u16()), foreign: true, ..fault };
     Err(Fault { usage: answer.usage, request_id: answer.request_id, ..fault })
 }
@@ -112,9 +112,10 @@ fn judge_completion(
             let message = format!("the server broke the answer off (finish_reason \"{word}\")");
             (FaultKind::Unusable, word, message)
         }
-        Lack::Consent(words) => (RowRefused, "refused".to_owned(), said::bounded(words)),
+        Lack::Consent(words) => (RowRefused, "refused".to_owned(), error_body::bounded(words)),
         Lack::Filtered(words) => {
-            let words = words.map_or("the server's content filter cut the answer".to_owned(), said::bounded);
+            let words =
+                words.map_or("the server's content filter cut the answer".to_owned(), error_body::bounded);
             (RowRefused, "content_filter".to_owned(), words)
         }
         Lack::Content => unusable("empty_answer", "the answer has no text and no tool call"),
@@ -128,7 +129,7 @@ fn judge_completion(
         request_id: answer.request_id.clone(),
         evidence: body.map(<[u8]>::to_vec).or_else(|| serde_json::to_vec(&answer).ok()),
         partial: (kind == FaultKind::CutByServer).then(|| Box::new(answer)),
-        mend: mend(&code, &message),
+        help: help_for(&code, &message),
         ..Fault::new(kind, code, message)
     })
 }
@@ -168,13 +169,15 @@ fn unreadable(
     let html = header(headers, "content-type").is_some_and(|kind| kind.contains("text/html"));
     if error.is_eof() && !body.is_empty() {
         let message = format!("the reply broke off after {} bytes", body.len());
-        let fault = Fault::new(Passing, "cut_body", message);
+        let fault = Fault::new(Transient, "cut_body", message);
         return Fault { status: Some(200), foreign: true, request_id, ..fault };
     }
     let fault = match html {
-        true => {
-            Fault::new(Passing, "html_reply", "a web page came instead of an answer; is a proxy in between?")
-        }
+        true => Fault::new(
+            Transient,
+            "html_reply",
+            "a web page came instead of an answer; is a proxy in between?",
+        ),
         false => {
             let why = if body.is_empty() { "it is empty".to_owned() } else { error.to_string() };
             Fault::new(
@@ -205,7 +208,7 @@ fn refused(
         rule.map_or_else(|| if success { FaultKind::Unusable } else { by_status(number) }, |rule| rule.kind);
     // What no API has written says nothing of a row: it is trouble on the way.
     let foreign = !said.is_own && !success;
-    let kind = if foreign && kind == RowRefused { Passing } else { kind };
+    let kind = if foreign && kind == RowRefused { Transient } else { kind };
     let about = match (rule, kind) {
         (Some(rule), _) => rule.about,
         (None, RowRefused) => table::named_field(&said.message),
@@ -220,17 +223,17 @@ fn refused(
         for_tokens: rule.is_some_and(|rule| rule.for_tokens),
         about,
         too_long: rule.is_some_and(|rule| rule.too_long),
-        mend: rule.and_then(|rule| rule.mend),
+        help: rule.and_then(|rule| rule.help),
         ..Fault::new(kind, said.code, said.message)
     }
 }
 
 /// What the user can do about a fault that is known by its code and its words alone.
-pub fn mend(code: &str, message: &str) -> Option<&'static str> {
+pub fn help_for(code: &str, message: &str) -> Option<&'static str> {
     let status = code.strip_prefix("http_").and_then(|status| status.parse().ok());
     // Rows fail of what is in them, which comes as 400, or from a service that notices it late.
     let statuses = status.map_or(vec![400, 500], |status| vec![status]);
-    statuses.into_iter().find_map(|status| table::rule(status, &[code], message)?.mend)
+    statuses.into_iter().find_map(|status| table::rule(status, &[code], message)?.help)
 }
 
 /// Whether a reply is DashScope's, by the headers that it alone sets.

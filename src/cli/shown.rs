@@ -3,7 +3,7 @@
 
 use clap::{Arg, Command};
 
-use crate::job::knobs::KNOBS;
+use crate::job::flags::JOB_FLAGS;
 
 /// What names the journal, and the output that it belongs to.
 const PLACE: &[&str] = &["output", "journal"];
@@ -42,7 +42,7 @@ pub(super) fn with_flags_in_use(program: Command) -> Command {
 
 fn shown_if(arg: Arg, is_used: impl Fn(&str) -> bool) -> Arg {
     let flag = arg.get_long().unwrap_or_default();
-    let is_of_a_job = BESIDES.contains(&flag) || KNOBS.iter().any(|knob| knob.flag == flag);
+    let is_of_a_job = BESIDES.contains(&flag) || JOB_FLAGS.iter().any(|job_flag| job_flag.flag == flag);
     let is_hidden = is_of_a_job && !is_used(flag);
     if is_hidden { arg.hide(true) } else { arg }
 }

@@ -10,11 +10,11 @@ use super::summary::timestamp;
 use crate::dispatch::stop::Cap;
 use crate::job::Job;
 use crate::job::limits::Caps;
-use crate::job::orders::Told;
+use crate::job::orders::LiveSettings;
 use crate::job::period::CapPeriod;
 use crate::job::price::rounded;
+use crate::journal::costs::Bought;
 use crate::journal::reader::{Reader, Run};
-use crate::journal::spending::Bought;
 use crate::pipeline::counted::{Counted, counted};
 use crate::reserve::Reserve;
 use crate::text::{count, money};
@@ -43,7 +43,12 @@ impl CapAccount {
     }
 
     /// How the caps stand in a run, with what it was told, or after it.
-    pub(super) fn of_run(reader: &Reader, job: &Job, run: &Run, told: &Told) -> Result<Self, Failure> {
+    pub(super) fn of_run(
+        reader: &Reader,
+        job: &Job,
+        run: &Run,
+        told: &LiveSettings,
+    ) -> Result<Self, Failure> {
         let Counted { since, bought } = counted(reader, job, Some(run.number), SystemTime::now())?;
         // A run that was going on when the period began has spent all that was spent in it.
         let began_before = since.is_some_and(|since| run.started_at < SystemTime::from(since));
@@ -67,14 +72,14 @@ impl CapAccount {
     /// When the same command can spend again, where time alone brings that: not where nothing was spent in this period, and the
     /// cap is too small for one request.
     pub(super) fn next(&self, cap: Cap) -> Option<&str> {
-        let counts = |standing: &Standing| standing.spent + standing.reserved > 0.0;
+        let counts = |standing: &CapStatus| standing.spent + standing.reserved > 0.0;
         let spent = self.standings().iter().any(|standing| standing.key == cap.key() && counts(standing));
         self.next.as_deref().filter(|_| spent)
     }
 
     /// A line for each cap: what it is, what was spent of it, and what is left.
     pub(super) fn lines(&self) -> Vec<String> {
-        let line = |cap: &Standing| {
+        let line = |cap: &CapStatus| {
             let each = self.each();
             let when = self.when();
             match cap.spent + cap.reserved == 0.0 {
@@ -135,16 +140,16 @@ impl CapAccount {
         })
     }
 
-    fn standings(&self) -> Vec<Standing> {
+    fn standings(&self) -> Vec<CapStatus> {
         let Self { caps, spent, before, .. } = self;
-        let cost = caps.cost.map(|most| Standing {
+        let cost = caps.cost.map(|most| CapStatus {
             key: Cap::Cost.key(),
             most,
             spent: spent.cost,
             before: before.cost,
             reserved: spent.reserved.cost,
         });
-        let tokens = caps.total_tokens.map(|most| Standing {
+        let tokens = caps.total_tokens.map(|most| CapStatus {
             key: Cap::TotalTokens.key(),
             most: most as f64,
             spent: spent.tokens as f64,
@@ -187,7 +192,7 @@ pub(super) fn may_be_more(reserved: Reserve) -> Option<String> {
 }
 
 /// How one cap stands.
-struct Standing {
+struct CapStatus {
     key: &'static str,
     most: f64,
     spent: f64,
@@ -196,7 +201,7 @@ struct Standing {
     reserved: f64,
 }
 
-impl Standing {
+impl CapStatus {
     /// What is left; nothing where it is less than the noise of the arithmetic.
     fn left(&self) -> f64 {
         let left = self.most - self.spent - self.reserved;

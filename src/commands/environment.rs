@@ -8,9 +8,9 @@ use super::Failure;
 use crate::api::key::{Key, unquoted};
 #[cfg(debug_assertions)]
 use crate::failpoint;
-use crate::job::knobs::{KNOBS, Overlay};
+use crate::job::diagnostic::{Diagnostic, nearest};
+use crate::job::flags::{JOB_FLAGS, Overlay};
 use crate::job::notify::Recipient;
-use crate::job::problem::{Problem, nearest};
 use crate::job::{Job, KeySource};
 use crate::regular;
 
@@ -45,7 +45,7 @@ impl Environment {
             let Some((name, value)) = line.split_once('=') else {
                 let message = format!("{}:{}: not of the form NAME=VALUE", path.display(), index + 1);
                 let help = "write one variable to a line; a line that begins with # is passed over";
-                return Err(Problem::new(message).help(help).into());
+                return Err(Diagnostic::new(message).help(help).into());
             };
             variables.insert(name.trim().to_owned(), meant(value.trim()).to_owned());
         }
@@ -82,7 +82,7 @@ impl Environment {
     /// What is said of variables whose names begin as fanfold's own do, and are nearly one of them: such a slip changes nothing
     /// in silence. `named` are those that the job names itself.
     pub(super) fn slips(&self, named: &[Option<&str>]) -> Vec<String> {
-        let known: Vec<String> = KNOBS.iter().map(|knob| knob.variable()).collect();
+        let known: Vec<String> = JOB_FLAGS.iter().map(|job_flag| job_flag.variable()).collect();
         let ends = || known.iter().filter_map(|name| name.strip_prefix(PREFIX));
         let there = std::env::vars_os().filter_map(|(name, _)| name.into_string().ok());
         let mut there: Vec<String> = there.chain(self.file.keys().cloned()).collect();
@@ -98,9 +98,12 @@ impl Environment {
         there.iter().filter_map(slip).collect()
     }
 
-    /// What the variables of the knobs set.
+    /// What the variables of the job flags set.
     pub(super) fn overlays(&self) -> Vec<Overlay> {
-        KNOBS.iter().filter_map(|knob| Some(knob.from_variable(&self.get(&knob.variable())?))).collect()
+        JOB_FLAGS
+            .iter()
+            .filter_map(|job_flag| Some(job_flag.from_variable(&self.get(&job_flag.variable())?)))
+            .collect()
     }
 }
 

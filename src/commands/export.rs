@@ -7,11 +7,11 @@ use super::Failure;
 use super::limited::shortened;
 use super::load::{load_to_look, screen, take_output};
 use super::rehearsed::simulated_line;
-use super::spare::Aside;
+use super::side_file::SideFile;
 use crate::cli::{ExportArgs, Progress};
 use crate::exit::Exit;
 use crate::format::{Compression, Format};
-use crate::job::problem::Problem;
+use crate::job::diagnostic::Diagnostic;
 use crate::job::resolve::check_model_is_named;
 use crate::journal;
 use crate::journal::ownership::who_else_writes;
@@ -47,7 +47,7 @@ pub(super) fn run(mut args: ExportArgs) -> Result<Exit, Failure> {
     who_else_writes(&path_of_journal)?.into_iter().for_each(|warning| screen.insist(&warning));
     let reader = Reader::new(journal::open_to_read(&path_of_journal)?, &path_of_journal);
     if let Some(path) = &path {
-        Aside::check_output(path.as_ref(), &job, args.job.job.as_deref())?;
+        SideFile::check_output(path.as_ref(), &job, args.job.job.as_deref())?;
     }
     let opened = Opened::again(job)?;
     if let Some(path) = &path {
@@ -108,7 +108,7 @@ fn standard_output() -> Destination {
 
 fn named(path: &str) -> Result<Destination, Failure> {
     let format = Format::of_path(path).ok_or_else(|| {
-        let problem = Problem::new(format!("the name `{path}` does not tell the format"));
+        let problem = Diagnostic::new(format!("the name `{path}` does not tell the format"));
         let help = "let it end in .jsonl, .csv, .tsv or .parquet, or give `-` for JSONL on standard output";
         Failure { exit: Exit::Usage, ..problem.help(help).into() }
     })?;

@@ -4,7 +4,7 @@ use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 use tokio::sync::watch;
 
-use crate::dispatch::stop::{Stop, Urgency};
+use crate::dispatch::stop::{Stop, StopLevel};
 use crate::exit::Exit;
 use crate::watch::Screen;
 
@@ -22,8 +22,8 @@ pub(super) fn listen(screen: &Screen, stopping: &'static str) -> std::io::Result
 pub(super) fn listen_and_ask(
     screen: &Screen,
     stopping: &'static str,
-) -> std::io::Result<(watch::Sender<Urgency>, Stop)> {
-    let (sender, stop) = watch::channel(Urgency::None);
+) -> std::io::Result<(watch::Sender<StopLevel>, Stop)> {
+    let (sender, stop) = watch::channel(StopLevel::None);
     let ask = sender.clone();
     // Under nohup the hang-up is ignored from the start, and stays so.
     let wanted =
@@ -34,18 +34,18 @@ pub(super) fn listen_and_ask(
         for _ in signals.forever() {
             let before = *sender.borrow();
             match before {
-                Urgency::None => {
+                StopLevel::None => {
                     if !stopping.is_empty() {
                         screen.insist(stopping);
                     }
-                    sender.send_replace(Urgency::Drain);
+                    sender.send_replace(StopLevel::Drain);
                 }
-                Urgency::Drain => {
+                StopLevel::Drain => {
                     screen.insist("stopping at once");
-                    sender.send_replace(Urgency::Now);
+                    sender.send_replace(StopLevel::Now);
                 }
                 // Something hangs that should not; nothing that is stored can be lost by this.
-                Urgency::Now => std::process::exit(Exit::Interrupted.code().into()),
+                StopLevel::Now => std::process::exit(Exit::Interrupted.code().into()),
             }
         }
     });

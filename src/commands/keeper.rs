@@ -3,12 +3,12 @@
 use std::ffi::OsString;
 
 use crate::tools::keeper::{Keeper, NAME, keep};
-use crate::tools::kin::Mark;
+use crate::tools::kin::ProcessMark;
 
 /// Is the keeper, when the program was started as that. Says whether it was.
 pub fn was_keeper(mut arguments: impl Iterator<Item = OsString>) -> bool {
     let is_named = arguments.next().is_some_and(|name| name == NAME);
-    let mark = arguments.next().and_then(|mark| Mark::of_text(mark.to_str()?));
+    let mark = arguments.next().and_then(|mark| ProcessMark::of_text(mark.to_str()?));
     match mark.filter(|_| is_named) {
         Some(mark) => {
             keep(&mark, std::io::stdin());
@@ -19,8 +19,8 @@ pub fn was_keeper(mut arguments: impl Iterator<Item = OsString>) -> bool {
 }
 
 /// The mark of a run, and the keeper of its commands, if it has any.
-pub(super) fn of_run(has_tools: bool) -> (Mark, Option<Keeper>) {
-    let mark = Mark::of_run(rand::random());
+pub(super) fn of_run(has_tools: bool) -> (ProcessMark, Option<Keeper>) {
+    let mark = ProcessMark::of_run(rand::random());
     // Where none can be started (no proc, no more processes), a kill leaves commands to themselves, as docs/answers.md says.
     let keeper = has_tools.then(|| Keeper::start(&mark).ok()).flatten();
     (mark, keeper)

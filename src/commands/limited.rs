@@ -4,11 +4,11 @@ use std::path::Path;
 
 use super::Failure;
 use super::resume::quoted;
-use super::spare::settled;
+use super::side_file::settled;
 use crate::job::Output;
 use crate::journal::reader::Reader;
 use crate::pipeline::{Opened, PipelineError};
-use crate::read::Wanted;
+use crate::read::Projection;
 use crate::text::{count, counted};
 
 /// What is said of a job whose output would lose rows to its `limit`; `None` of every other.
@@ -42,6 +42,6 @@ fn is_this(written: &Path, output: &Output) -> bool {
 
 /// Whether the input goes on behind the limit: an input that has become shorter has its output follow.
 fn has_more(opened: &Opened, limit: u64) -> Result<bool, PipelineError> {
-    let mut rows = opened.source.rows(Wanted::Only([].into()))?;
+    let mut rows = opened.source.rows(Projection::Only([].into()))?;
     Ok(rows.nth(usize::try_from(limit).unwrap_or(usize::MAX)).transpose()?.is_some())
 }

@@ -10,17 +10,17 @@ use serde_json::Value;
 use super::Failure;
 use super::environment::Environment;
 use super::secrets::{keep_secrets, refuse_arguments};
-use super::spare::settled as settled_path;
+use super::side_file::settled as settled_path;
 use super::tables::Tables;
 use crate::cli::{Color, JobArgs, Progress};
 use crate::exit::Exit;
 use crate::format::Format;
 use crate::job::Job;
-use crate::job::facts::FactsBook;
+use crate::job::diagnostic::{Diagnostic, SourceText, nearest};
+use crate::job::facts::ModelCatalog;
 use crate::job::file::JobFile;
-use crate::job::knobs::{check_keyless, set};
+use crate::job::flags::{check_keyless, set};
 use crate::job::layers::Layers;
-use crate::job::problem::{Problem, Script, nearest};
 use crate::job::resolve::{Lookups, check_flags, resolve, resolve_to_look};
 use crate::models::Region;
 use crate::pipeline::check_request;
@@ -79,16 +79,16 @@ pub(super) fn load_to_look(args: &JobArgs) -> Result<Job, Failure> {
 
 /// What job file, environment and flags say together.
 fn said(args: &JobArgs) -> Result<(JobFile, Layers, Environment), Failure> {
-    check_flags(args.knobs.overlays.clone(), TimeZone::system, is_a_region)
+    check_flags(args.job_flags.overlays.clone(), TimeZone::system, is_a_region)
         .map_err(|problem| Failure { exit: Exit::Usage, ..problem.into() })?;
-    args.knobs.overlays.iter().try_for_each(check_keyless)?;
+    args.job_flags.overlays.iter().try_for_each(check_keyless)?;
     let environment = Environment::read(args.env_file.as_deref())?;
     let file = args.job.as_deref().map(read).transpose()?;
     let mut overlays = environment.overlays();
     for argument in &args.set {
         overlays.push(set(argument)?);
     }
-    overlays.extend(args.knobs.overlays.iter().cloned());
+    overlays.extend(args.job_flags.overlays.iter().cloned());
     let (file, layers) = Layers::read(file, overlays)?;
     keep_secrets(&file, &environment);
     refuse_arguments()?;
@@ -137,12 +137,12 @@ fn placed(mut job: Job, screen: &Screen) -> Job {
     job
 }
 
-fn lookups<'a>(book: &'a dyn Fn(&str) -> FactsBook) -> Lookups<'a> {
+fn lookups<'a>(book: &'a dyn Fn(&str) -> ModelCatalog) -> Lookups<'a> {
     Lookups { region: &address_of, book, zone: &time_zone }
 }
 
 /// The job of a file, its requests held against what the API is known to refuse.
-pub(super) fn settled(file: JobFile, layers: &Layers, tables: &Tables) -> Result<Job, Problem> {
+pub(super) fn settled(file: JobFile, layers: &Layers, tables: &Tables) -> Result<Job, Diagnostic> {
     let job = resolve(file, layers, &lookups(&|base_url| tables.book(base_url)))?;
     check_request(&job).map_err(|(key, problem)| match layers.place(&key) {
         Some((script, span)) => problem.at(&script, span),
@@ -151,10 +151,10 @@ pub(super) fn settled(file: JobFile, layers: &Layers, tables: &Tables) -> Result
     Ok(job)
 }
 
-fn read(path: &Path) -> Result<Script, Failure> {
+fn read(path: &Path) -> Result<SourceText, Failure> {
     let name: Arc<str> = path.to_string_lossy().into();
     if Format::of_path(&name).is_some() {
-        let problem = Problem::new(format!("{name} is no job file: by its name it holds rows"));
+        let problem = Diagnostic::new(format!("{name} is no job file: by its name it holds rows"));
         return Err(problem
             .help(format!(
                 "give a TOML file, or the job as flags: --input {name}, --output, --model, --prompt"
@@ -163,7 +163,7 @@ fn read(path: &Path) -> Result<Script, Failure> {
     }
     let text = regular::read(path).map_err(|error| match error.kind() {
         std::io::ErrorKind::NotFound => {
-            let problem = Problem::new(format!("there is no job file {name}"));
+            let problem = Diagnostic::new(format!("there is no job file {name}"));
             Failure::from(problem.help(
                 "give the path of a TOML file, or the job as flags: --input, --output, --model, --prompt",
             ))
@@ -171,13 +171,13 @@ fn read(path: &Path) -> Result<Script, Failure> {
         _ => Failure::unreadable("job file", path, &error),
     })?;
     let text = String::from_utf8(text).map_err(|_| {
-        Problem::new(format!("the job file {name} is not UTF-8 text")).help("save it as UTF-8")
+        Diagnostic::new(format!("the job file {name} is not UTF-8 text")).help("save it as UTF-8")
     })?;
-    Ok(Script { name, text: text.strip_prefix('\u{feff}').unwrap_or(&text).into() })
+    Ok(SourceText { name, text: text.strip_prefix('\u{feff}').unwrap_or(&text).into() })
 }
 
 /// Checks that the commands of a job's tools are there, and that the job defines what they answer.
-pub(super) fn check_tools(job: &Job) -> Result<(), Problem> {
+pub(super) fn check_tools(job: &Job) -> Result<(), Diagnostic> {
     let path = std::env::var_os("PATH");
     let tools = job.request.get("tools").and_then(Value::as_array);
     let defined: Option<Vec<&str>> =
@@ -188,12 +188,12 @@ pub(super) fn check_tools(job: &Job) -> Result<(), Problem> {
             let message =
                 format!("[tools.{}] runs `{program}`, which is no program that can be run", tool.name);
             let help = "give its path, or install it where PATH leads; is it executable?";
-            return Err(Problem::new(message).help(help));
+            return Err(Diagnostic::new(message).help(help));
         }
         if let Some(names) = defined.as_ref().filter(|names| !names.contains(&tool.name.as_str())) {
             let message =
                 format!("[tools.{}] answers a tool that `request.tools` does not define", tool.name);
-            let problem = Problem::new(message);
+            let problem = Diagnostic::new(message);
             return Err(match nearest(&tool.name, names.iter().copied()) {
                 Some(name) => problem.help(format!("did you mean `{name}`?")),
                 None => problem.help(format!("defined are: {}", names.join(", "))),
@@ -248,7 +248,7 @@ fn tables(args: &JobArgs, named: Option<&str>, layers: &Layers) -> Result<Tables
 
 /// Takes `--output` out of what is set over the job, for a command that writes something else than the job's output.
 pub(super) fn take_output(args: &mut JobArgs) -> Option<String> {
-    let overlays = &mut args.knobs.overlays;
+    let overlays = &mut args.job_flags.overlays;
     let index = overlays.iter().position(|overlay| overlay.key == "output.path")?;
     overlays.remove(index).value.as_str().map(str::to_owned)
 }

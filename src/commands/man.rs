@@ -10,7 +10,7 @@ use clap_mangen::roff::{Roff, roman};
 use super::Failure;
 use crate::cli::{self, ManArgs};
 use crate::exit::Exit;
-use crate::job::problem::{Problem, nearest};
+use crate::job::diagnostic::{Diagnostic, nearest};
 
 /// Prints a page, or writes all of them.
 pub(super) fn run(args: ManArgs) -> Result<Exit, Failure> {
@@ -76,9 +76,9 @@ fn write_all(pages: &[(String, Vec<u8>)], folder: &Path) -> Result<Exit, Failure
     Ok(Exit::Done)
 }
 
-fn unknown(command: &str, pages: &[(String, Vec<u8>)]) -> Problem {
+fn unknown(command: &str, pages: &[(String, Vec<u8>)]) -> Diagnostic {
     let known: Vec<&str> = pages.iter().filter_map(|(name, _)| name.strip_prefix("fanfold-")).collect();
-    let problem = Problem::new(format!("there is no command `{command}`"));
+    let problem = Diagnostic::new(format!("there is no command `{command}`"));
     match nearest(command, known.iter().copied()) {
         Some(name) => problem.help(format!("did you mean `{name}`?")),
         None => problem.help(format!("there are: {}", known.join(", "))),

@@ -5,14 +5,14 @@ use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant, SystemTime};
 
-use super::spare::Aside;
+use super::side_file::SideFile;
 use crate::exit::Exit;
 use crate::job::Job;
 use crate::regular;
 use crate::tally::Snapshot;
 use crate::watch::Screen;
-use crate::watch::metrics::{About, BEGINNING, text};
-use crate::write::passing_file;
+use crate::watch::metrics::{BEGINNING, RunLabels, text};
+use crate::write::replace_unsynced;
 
 /// How often the file is written.
 const EVERY: Duration = Duration::from_secs(5);
@@ -21,16 +21,16 @@ const EVERY: Duration = Duration::from_secs(5);
 #[derive(Debug, Clone)]
 pub(super) struct MetricsFile {
     path: Option<PathBuf>,
-    about: About,
+    about: RunLabels,
     screen: Screen,
     written: Option<Instant>,
     has_failed: bool,
 }
 
 /// The file of a job's figures, as something that is written on its side.
-pub(super) fn aside(job: &Job) -> Option<Aside<'_>> {
+pub(super) fn aside(job: &Job) -> Option<SideFile<'_>> {
     let place = job.output.metrics.as_deref()?;
-    Some(Aside { what: "the file of figures", flag: ("--metrics-file", "fanfold.prom"), place })
+    Some(SideFile { what: "the file of figures", flag: ("--metrics-file", "fanfold.prom"), place })
 }
 
 /// Says why what lies in the place of the figures may not be replaced by them: it is not empty, and does not begin as they do.
@@ -51,7 +51,7 @@ pub(super) fn check_replaceable(place: &Path) -> Result<(), String> {
 
 impl MetricsFile {
     /// The file of a run; without a path, none.
-    pub(super) fn new(path: Option<PathBuf>, about: About, screen: &Screen) -> Self {
+    pub(super) fn new(path: Option<PathBuf>, about: RunLabels, screen: &Screen) -> Self {
         Self { path, about, screen: screen.clone(), written: None, has_failed: false }
     }
 
@@ -71,7 +71,7 @@ impl MetricsFile {
         let Some(path) = &self.path else { return };
         self.written = Some(Instant::now());
         let text = text(&self.about, snapshot, SystemTime::now(), exit.map(Exit::code));
-        match passing_file(path, text.as_bytes()) {
+        match replace_unsynced(path, text.as_bytes()) {
             Ok(()) => self.has_failed = false,
             Err(error) if !self.has_failed => {
                 self.has_failed = true;

@@ -1,44 +1,44 @@
 //! The commands, a file each. The only place that prints to standard output.
 
 mod ask;
-mod begin;
 mod caps;
 mod coding_plan;
 mod completions;
-mod described;
+mod deadline;
 mod environment;
+mod event_log;
 mod export;
-mod forewarning;
 mod init;
 mod interrupt;
 pub mod keeper;
 mod limited;
-mod listener;
 mod load;
 mod man;
 mod metrics;
 mod models;
 mod notify;
-mod outlook;
-mod page;
 mod preview;
+mod printout;
 pub mod prober;
 mod prune;
 mod rehearsed;
 mod report;
 mod resume;
 mod run;
+mod run_control;
+mod run_record;
+mod run_session;
 mod schema;
 mod secrets;
 mod set;
+mod side_file;
 mod simulate;
-mod spare;
 mod status;
-mod steward;
 mod summary;
 mod tables;
 mod usage;
 mod verify;
+mod warnings;
 
 pub use secrets::{keep_environment, refuse_with_a_key};
 
@@ -48,7 +48,7 @@ use std::path::Path;
 
 use crate::cli::{Cli, Progress, Verb};
 use crate::exit::Exit;
-use crate::job::problem::Problem;
+use crate::job::diagnostic::Diagnostic;
 use crate::journal::JournalError;
 use crate::pipeline::PipelineError;
 use crate::render::template::is_in_the_engine;
@@ -73,15 +73,15 @@ impl Failure {
         Self::new(match error.kind() {
             io::ErrorKind::NotFound => {
                 let help = "check the name; paths are relative to the folder you are in";
-                Problem::new(format!("there is no {what} {name}")).help(help)
+                Diagnostic::new(format!("there is no {what} {name}")).help(help)
             }
             io::ErrorKind::IsADirectory => {
-                Problem::new(format!("{name} is a folder")).help(format!("name a file in it: a {what}"))
+                Diagnostic::new(format!("{name} is a folder")).help(format!("name a file in it: a {what}"))
             }
             io::ErrorKind::PermissionDenied => {
-                Problem::new(format!("the {what} {name} may not be read by this user")).help("see `ls -l`")
+                Diagnostic::new(format!("the {what} {name} may not be read by this user")).help("see `ls -l`")
             }
-            _ => Problem::new(format!("the {what} {name} cannot be read: {error}")),
+            _ => Diagnostic::new(format!("the {what} {name} cannot be read: {error}")),
         })
     }
 
@@ -92,8 +92,8 @@ impl Failure {
     }
 }
 
-impl From<Problem> for Failure {
-    fn from(problem: Problem) -> Self {
+impl From<Diagnostic> for Failure {
+    fn from(problem: Diagnostic) -> Self {
         Self::new(problem)
     }
 }
@@ -160,7 +160,7 @@ pub fn run(cli: Cli) -> Exit {
         return failure.exit;
     }
     let result = match cli.command {
-        Verb::Run(args) => begin::run(args),
+        Verb::Run(args) => run::run(args),
         Verb::Preview(args) => preview::run(args),
         Verb::Set(args) => set::run(args),
         Verb::Status(args) => status::run(args),

@@ -12,7 +12,7 @@ use super::environment::Environment;
 use super::tables::Tables;
 use crate::cli::ModelsArgs;
 use crate::exit::Exit;
-use crate::job::knobs::KNOBS;
+use crate::job::flags::JOB_FLAGS;
 use crate::models::{Region, Scope};
 use crate::watch::text::printable;
 
@@ -39,8 +39,8 @@ pub(super) fn run(args: ModelsArgs) -> Result<Exit, Failure> {
 fn region(args: &ModelsArgs) -> Result<Option<Region>, Failure> {
     let environment = Environment::read(None)?;
     let variable = |key: &str| {
-        let knob = KNOBS.iter().find(|knob| knob.key == key)?;
-        environment.get(&knob.variable())
+        let job_flag = JOB_FLAGS.iter().find(|job_flag| job_flag.key == key)?;
+        environment.get(&job_flag.variable())
     };
     let (name, address) = match (&args.region, &args.base_url) {
         (None, None) => (variable("model.region"), variable("model.base_url")),

@@ -18,9 +18,9 @@ use crate::api::notify::Hook;
 use crate::cli::JobArgs;
 use crate::exit::Exit;
 use crate::job::Job;
-use crate::job::keylike::as_a_name;
-use crate::job::knobs::KNOBS;
+use crate::job::flags::JOB_FLAGS;
 use crate::job::notify::{Moment, Notify, PATIENCE, Recipient};
+use crate::job::secret_scan::as_a_name;
 use crate::pipeline::plan::Plan;
 use crate::secrets::hidden;
 use crate::text::how_it_ended;
@@ -32,7 +32,7 @@ const VERSION: u32 = 1;
 
 /// Where notifications go.
 #[derive(Debug, Clone)]
-enum Line {
+enum Channel {
     Hook(Hook),
     Command(Vec<String>, Vec<OsString>),
 }
@@ -51,23 +51,23 @@ pub(super) fn secret(notify: &Notify, environment: &Environment) -> Option<Strin
 /// Whom a run would tell, in words that may be shown; or why it could not.
 pub(super) fn whom(notify: &Notify, environment: &Environment) -> Result<String, String> {
     line(notify, environment, &[]).map(|line| match line {
-        Line::Hook(hook) => format!("a call to {}", hook.host()),
-        Line::Command(words, _) => {
+        Channel::Hook(hook) => format!("a call to {}", hook.host()),
+        Channel::Command(words, _) => {
             format!("the command `{}`", words.first().map_or("", |word| as_a_name(word)))
         }
     })
 }
 
-fn line(notify: &Notify, environment: &Environment, hidden: &[OsString]) -> Result<Line, String> {
+fn line(notify: &Notify, environment: &Environment, hidden: &[OsString]) -> Result<Channel, String> {
     let (url, place) = match &notify.to {
-        Recipient::Command(words) => return Ok(Line::Command(words.clone(), hidden.to_vec())),
+        Recipient::Command(words) => return Ok(Channel::Command(words.clone(), hidden.to_vec())),
         Recipient::Url(url) => (url.reveal().to_owned(), "`url` under [notify]".to_owned()),
         Recipient::Variable(name) => match environment.get(name) {
             Some(url) => (url, format!("what the variable {name} holds")),
             None => return Err(format!("the variable {name}, which `url_env` names, is not set")),
         },
     };
-    Hook::new(&url, notify.allow_http).map(Line::Hook).map_err(|what| format!("{place} {what}"))
+    Hook::new(&url, notify.allow_http).map(Channel::Hook).map_err(|what| format!("{place} {what}"))
 }
 
 /// What is told of a run that begins to send.
@@ -190,13 +190,13 @@ impl Notifier {
 /// Whether the command line holds nothing but names and numbers: a prompt on it would be told with the resume command.
 fn tells_nothing(args: &JobArgs) -> bool {
     let texts = ["prompt.system", "prompt.user"];
-    let said = args.knobs.overlays.iter().any(|overlay| texts.contains(&overlay.key.as_str()));
-    debug_assert!(texts.iter().all(|key| KNOBS.iter().any(|knob| knob.key == *key)));
+    let said = args.job_flags.overlays.iter().any(|overlay| texts.contains(&overlay.key.as_str()));
+    debug_assert!(texts.iter().all(|key| JOB_FLAGS.iter().any(|job_flag| job_flag.key == *key)));
     !said && args.set.is_empty()
 }
 
 /// Tells what comes, one after the other.
-fn work(line: &Line, events: &Receiver<(Moment, String)>, screen: &Screen) {
+fn work(line: &Channel, events: &Receiver<(Moment, String)>, screen: &Screen) {
     let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => return screen.insist(&format!("warning: nobody can be notified: {error}")),
@@ -204,8 +204,8 @@ fn work(line: &Line, events: &Receiver<(Moment, String)>, screen: &Screen) {
     for (moment, text) in events {
         let text = hidden(text);
         let told = match line {
-            Line::Hook(hook) => runtime.block_on(hook.call(text, PATIENCE)),
-            Line::Command(words, hidden) => runtime.block_on(hand(words, hidden, text, PATIENCE)),
+            Channel::Hook(hook) => runtime.block_on(hook.call(text, PATIENCE)),
+            Channel::Command(words, hidden) => runtime.block_on(hand(words, hidden, text, PATIENCE)),
         };
         if let Err(why) = told {
             let why = short(&why, 300);

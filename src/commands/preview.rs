@@ -7,33 +7,33 @@ use jiff::Timestamp;
 use serde_json::Value;
 
 use super::caps::CapAccount;
+use super::deadline::{PlannedWork, before_it_begins, deadline};
 use super::limited::shortened;
 use super::load::{Loaded, check_tools, load, screen};
 use super::notify::whom;
-use super::outlook::{Beginning, before_it_begins, deadline};
-use super::page::Page;
+use super::printout::Printout;
 use super::rehearsed::rehearsed_line;
-use super::run::{beginning, plan_line};
-use super::spare::Aside;
-use super::{Failure, coding_plan, forewarning};
-use crate::api::client::{HttpEndpoint, Settings};
+use super::run_session::{beginning, plan_line};
+use super::side_file::SideFile;
+use super::{Failure, coding_plan, warnings};
+use crate::api::client::{ClientSettings, HttpEndpoint};
 use crate::api::key::{Key, program};
 use crate::api::proxy;
 use crate::cli::{PreviewArgs, Progress};
 use crate::exit::Exit;
 use crate::job::answer::OnLength;
 use crate::job::forecast::end;
-use crate::job::keylike::as_a_name;
-use crate::job::orders::Told;
+use crate::job::orders::LiveSettings;
+use crate::job::secret_scan::as_a_name;
 use crate::job::units::shown;
 use crate::job::{Job, KeySource};
 use crate::journal;
 use crate::journal::lock::Lock;
 use crate::journal::reader::{Reader, Spent};
-use crate::pipeline::outlay::Outlay;
+use crate::pipeline::cost_estimate::CostEstimate;
 use crate::pipeline::plan::{Plan, Purpose, plan, prepare};
 use crate::pipeline::{Opened, check_target};
-use crate::read::Wanted;
+use crate::read::Projection;
 use crate::request::Estimate;
 use crate::watch::text::{count, counted, money, printable, rate};
 
@@ -49,8 +49,8 @@ pub(super) fn run(args: PreviewArgs) -> Result<Exit, Failure> {
     {
         screen.insist(&warning);
     }
-    Aside::check_all(&loaded.job, args.job.job.as_deref())?;
-    HttpEndpoint::new(Settings::of(&loaded.job.model, &loaded.job.retry)).map_err(Failure::new)?;
+    SideFile::check_all(&loaded.job, args.job.job.as_deref())?;
+    HttpEndpoint::new(ClientSettings::of(&loaded.job.model, &loaded.job.retry)).map_err(Failure::new)?;
     let path = loaded.job.output.journal();
     let reader = match path.exists() {
         true => Some(Reader::new(journal::open_to_read(&path)?, &path)),
@@ -61,7 +61,7 @@ pub(super) fn run(args: PreviewArgs) -> Result<Exit, Failure> {
         true => Opened::again(loaded.job)?,
         false => Opened::new(loaded.job)?,
     };
-    let mut out = Page::new();
+    let mut out = Printout::new();
     for notice in opened.source.notices().iter().chain(&opened.warnings()) {
         writeln!(out, "{}\n", printable(notice))?;
     }
@@ -83,7 +83,7 @@ pub(super) fn run(args: PreviewArgs) -> Result<Exit, Failure> {
         writeln!(out, "warning: the run would end before it sends: {why}")?;
     }
     if !args.job.simulate
-        && let Some(warning) = forewarning::answered_elsewhere(&opened, &plan)
+        && let Some(warning) = warnings::answered_elsewhere(&opened, &plan)
     {
         writeln!(out, "{warning}")?;
     }
@@ -154,7 +154,7 @@ fn show_requests(opened: &Opened, most: u64, out: &mut impl Write) -> Result<(),
     if most == 0 {
         return Ok(());
     }
-    let rows = opened.source.rows(Wanted::Fields).map_err(crate::pipeline::PipelineError::from)?;
+    let rows = opened.source.rows(Projection::Fields).map_err(crate::pipeline::PipelineError::from)?;
     for item in rows.take(most as usize) {
         let item = item.map_err(crate::pipeline::PipelineError::from)?;
         let (_, request) = prepare(opened, &item);
@@ -187,7 +187,7 @@ fn estimates(job: &Job, plan: &Plan, reader: Option<&Reader>) -> Result<Vec<Stri
         max_completion_tokens: scaled(plan.estimate.max_completion_tokens),
         unbounded: plan.estimate.unbounded,
     };
-    let outlay = plan.outlay.scaled(share);
+    let cost_estimate = plan.cost_estimate.scaled(share);
     let answered = reader.map(completion_of_an_answer).transpose()?.flatten();
     let now = Timestamp::now();
     let mut lines = vec![
@@ -200,21 +200,21 @@ fn estimates(job: &Job, plan: &Plan, reader: Option<&Reader>) -> Result<Vec<Stri
             count(most.max_completion_tokens),
             not_sent(plan)
         ),
-        cost_line(job, &outlay, to_send, answered),
+        cost_line(job, &cost_estimate, to_send, answered),
     ];
     lines.extend(CapAccount::before_a_run(reader, job)?.lines());
     lines.push(duration_line(job, beginning(plan), now));
     let spent: Spent =
         reader.map(Reader::runs).transpose()?.unwrap_or_default().iter().map(|run| run.spent).sum();
-    if let Some(deadline) = deadline(job, &Told::default(), now, spent.duration) {
+    if let Some(deadline) = deadline(job, &LiveSettings::default(), now, spent.duration) {
         lines.push(format!("ends at: {} (`{}`)", job.schedule.shown(deadline.0, now), deadline.1.key()));
         lines.extend(before_it_begins(job, beginning(plan), now, deadline));
     }
     if let Some(span) = job.schedule.at(now) {
         lines.push(format!("schedule: {} holds now: {}", span.hours(), span.shown()));
     }
-    lines.extend(forewarning::warnings(job, &outlay, reader)?);
-    lines.extend(forewarning::unused_glossary(job, plan));
+    lines.extend(warnings::warnings(job, &cost_estimate, reader)?);
+    lines.extend(warnings::unused_glossary(job, plan));
     Ok(lines)
 }
 
@@ -232,17 +232,17 @@ fn not_sent(plan: &Plan) -> String {
 }
 
 /// What the requests may cost: each at the price of its own model and length, with so many tokens in each answer.
-fn cost_line(job: &Job, outlay: &Outlay, to_send: u64, completion: Option<f64>) -> String {
-    if to_send > 0 && outlay.unpriced >= to_send {
+fn cost_line(job: &Job, cost_estimate: &CostEstimate, to_send: u64, completion: Option<f64>) -> String {
+    if to_send > 0 && cost_estimate.unpriced >= to_send {
         return "cost: not known; the price is not in the model table (give it under [price])".to_owned();
     }
-    let most = money(outlay.worst);
-    let by = match outlay.dates.as_slice() {
+    let most = money(cost_estimate.worst);
+    let by = match cost_estimate.dates.as_slice() {
         _ if job.own_price => ", by the prices of the job".to_owned(),
         [] => String::new(),
         dates => format!(", by prices of {}", dates.join(" and ")),
     };
-    let rest = match outlay.unpriced {
+    let rest = match cost_estimate.unpriced {
         0 => String::new(),
         requests => format!("; {} more, whose price is not known", counted(requests, "request")),
     };
@@ -255,7 +255,8 @@ fn cost_line(job: &Job, outlay: &Outlay, to_send: u64, completion: Option<f64>) 
     let rest = rest + later;
     match completion {
         Some(tokens) => {
-            let about = (outlay.prompts + outlay.completion_token * tokens).min(outlay.worst);
+            let about =
+                (cost_estimate.prompts + cost_estimate.completion_token * tokens).min(cost_estimate.worst);
             format!(
                 "cost: about {} by the answers so far, at most {most} (estimates{by}){rest}",
                 money(about)
@@ -275,7 +276,7 @@ fn completion_of_an_answer(reader: &Reader) -> Result<Option<f64>, Failure> {
 }
 
 /// How long the rows take by the limits alone, those of the schedule too.
-fn duration_line(job: &Job, beginning: Beginning, now: Timestamp) -> String {
+fn duration_line(job: &Job, beginning: PlannedWork, now: Timestamp) -> String {
     let has_limits = job.quotas.requests_each_second().is_some() || job.quotas.tokens_per_minute.is_some();
     let by = match job.quotas.requests_each_second() {
         _ if job.schedule.has_hours() => ", by the limits and the hours of `schedule`".to_owned(),

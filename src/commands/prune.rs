@@ -6,10 +6,10 @@ use std::time::SystemTime;
 
 use super::Failure;
 use super::load::{load_to_look, screen};
-use super::page::Page;
+use super::printout::Printout;
 use crate::cli::{Progress, PruneArgs};
 use crate::exit::Exit;
-use crate::job::problem::{Problem, Script};
+use crate::job::diagnostic::{Diagnostic, SourceText};
 use crate::job::units::duration;
 use crate::journal::lock::{Lock, OwnJournal};
 use crate::journal::ownership::who_else_writes;
@@ -30,7 +30,7 @@ pub(super) fn run(args: PruneArgs) -> Result<Exit, Failure> {
     drop(reader);
     let finding = finding(&gone, &args.older_than);
     if args.dry_run {
-        writeln!(Page::new(), "{finding}")?;
+        writeln!(Printout::new(), "{finding}")?;
         return Ok(Exit::Done);
     }
     if gone.is_nothing() {
@@ -54,8 +54,8 @@ pub(super) fn run(args: PruneArgs) -> Result<Exit, Failure> {
 /// The time before which a row has to have gone.
 fn since(older_than: &str) -> Result<SystemTime, Failure> {
     let wrong = |message: String| {
-        let script = Script { name: "--older-than".into(), text: older_than.into() };
-        let problem = Problem::new(message).at(&script, 0..older_than.len());
+        let script = SourceText { name: "--older-than".into(), text: older_than.into() };
+        let problem = Diagnostic::new(message).at(&script, 0..older_than.len());
         Failure { exit: Exit::Usage, ..problem.into() }
     };
     let age = duration(older_than).map_err(wrong)?;
@@ -87,7 +87,7 @@ fn agrees(screen: &Screen, finding: &str) -> Result<bool, Failure> {
     screen.insist(finding);
     if !stdin().is_terminal() || !stderr().is_terminal() {
         let help = "give --yes; --dry-run says what it would be";
-        return Err(Problem::new("nothing was dropped: there is no terminal to ask on").help(help).into());
+        return Err(Diagnostic::new("nothing was dropped: there is no terminal to ask on").help(help).into());
     }
     let _ = write!(stderr(), "Drop them? A row that comes back is then paid for again. [y/N] ");
     let mut answer = String::new();

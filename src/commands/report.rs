@@ -9,10 +9,10 @@ use jiff::tz::TimeZone;
 use serde_json::Value;
 
 use super::Failure;
-use super::described::limits;
 use super::load::{load_to_look, screen, take_output};
-use super::page::Veiled;
-use super::spare::Aside;
+use super::printout::Veiled;
+use super::run_record::limits;
+use super::side_file::SideFile;
 use crate::cli::{Progress, ReportArgs};
 use crate::exit::Exit;
 use crate::job::Job;
@@ -21,7 +21,7 @@ use crate::journal::reader::Reader;
 use crate::journal::{self, JournalError};
 use crate::pipeline::PipelineError;
 use crate::report::{Figures, ReportSubject, RowCounts, page};
-use crate::write::{Manner, whole_file};
+use crate::write::{Manner, write_atomic};
 
 /// Orders that are listed at most: the last ones.
 const ORDERS: u32 = 30;
@@ -42,10 +42,10 @@ pub(super) fn run(mut args: ReportArgs) -> Result<Exit, Failure> {
         asked => {
             let is_named = asked.is_some();
             let place = asked.map_or_else(|| job.output.report(), PathBuf::from);
-            let page = Aside { what: "the report", flag: ("--output", "report.html"), place: &place };
+            let page = SideFile { what: "the report", flag: ("--output", "report.html"), place: &place };
             page.check(&job, args.job.job.as_deref())?;
             let manner = Manner { follows_links: is_named, mode: journal::private_mode(&path) };
-            whole_file(&place, html.as_bytes(), manner).map_err(PipelineError::from)?;
+            write_atomic(&place, html.as_bytes(), manner).map_err(PipelineError::from)?;
             screen.say(&format!("report: {}", place.display()));
         }
     }

@@ -1,524 +1,159 @@
-//! One run of a job: plans, sends what has no answer, writes the output, and says how it went.
+//! `fanfold run`: from the command line to a run that holds its journal.
 
 use std::cell::RefCell;
 use std::ffi::OsString;
-use std::path::Path;
-use std::sync::Arc;
+use std::io::{IsTerminal, stderr};
 use std::time::SystemTime;
 
-use jiff::Timestamp;
-use rusqlite::Connection;
 use tokio::sync::watch;
 
-use super::caps::CapAccount;
-use super::described::described;
-use super::limited::shortened;
-use super::listener::Listener;
-use super::metrics::MetricsFile;
-use super::notify::{Notifier, notice, started};
-use super::outlook::Beginning;
-use super::rehearsed::is_rehearsal;
-use super::resume::{resumable, resume_command};
-use super::steward::{Household, Steward};
-use super::summary::{Account, Summary};
-use super::{Failure, forewarning, keeper};
-use crate::api::client::HttpEndpoint;
+use super::environment::Environment;
+use super::load::{Loaded, check_tools, load, screen};
+use super::metrics::aside;
+use super::notify::{Notifier, secret};
+use super::run_session::RunSession;
+use super::secrets::{close_memory, refuse_arguments};
+use super::side_file::SideFile;
+use super::{Failure, coding_plan, interrupt};
+use crate::api::access::ReadKey;
+use crate::api::client::{ClientSettings, HttpEndpoint};
+use crate::api::key::Key;
 use crate::cli::RunArgs;
-use crate::dispatch::stop::{Stop, StopReason, Urgency};
+use crate::dispatch::stop::{Stop, StopLevel};
 use crate::exit::Exit;
-use crate::failpoint::meet;
-use crate::job::notify::Moment;
-use crate::job::orders::told;
-use crate::journal::lock::{Lock, OwnJournal};
-use crate::journal::orders::{Inbox, last_order};
-use crate::journal::reader::Reader;
-use crate::journal::rules::hold_to;
-use crate::journal::sharing::heal;
-use crate::journal::simulated::drop_simulated;
-use crate::journal::whereabouts::Whereabouts;
-use crate::journal::writer::{RunRecord, begin_run, end_run};
-use crate::journal::{self, JournalError};
-use crate::pipeline::output::{Destination, Written, write};
-use crate::pipeline::plan::{self, Plan, Purpose, plan};
-use crate::pipeline::send::{Audience, Order, Sent, before_it_sends, never_stopped, past, send};
-use crate::pipeline::{Opened, PipelineError};
-use crate::tally::Snapshot;
-use crate::watch::metrics::About;
-use crate::watch::text::{count, counted};
-use crate::watch::{Screen, Watcher};
+use crate::job::KeySource;
+use crate::journal::lock::Lock;
+use crate::journal::ownership::who_else_writes;
+use crate::pipeline::{Opened, check_own_target, check_target};
+use crate::simulator;
+use crate::watch::Screen;
 
-/// How often an input that keeps changing is planned anew.
-const PLANS: usize = 3;
-
-/// What the journal calls the built-in simulator, in the place of an address.
-pub(super) const SIMULATOR: &str = "simulator";
-
-/// One run of a job, with everything at hand.
-pub(super) struct Session<'a> {
-    pub(super) args: &'a RunArgs,
-    pub(super) screen: Screen,
-    /// Where others than the user can ask it to stop.
-    pub(super) ask: watch::Sender<Urgency>,
-    pub(super) stop: Stop,
-    pub(super) opened: Opened,
-    /// The hold on the journal.
-    pub(super) lock: &'a Lock,
-    pub(super) endpoint: HttpEndpoint,
-    /// Variables that commands do not get to see.
-    pub(super) hidden: Vec<OsString>,
-    /// Who is told how it goes.
-    pub(super) notifier: &'a RefCell<Notifier>,
-    pub(super) begun: SystemTime,
-}
-
-/// How far a run has come, whatever becomes of it.
-#[derive(Debug, Default)]
-struct Underway {
-    /// Its number in the journal; `None` before it has begun.
-    run: Option<i64>,
-    /// How it stands, over all plans of the input.
-    snapshot: Snapshot,
-}
-
-/// What a run finds in its journal.
-struct Legacy {
-    /// The number of the last order that is not meant for it.
-    last_order: i64,
-    /// Requests that were out when the run before was killed.
-    in_doubt: u64,
-    /// Whether a simulator is asked.
-    simulated: bool,
-}
-
-/// What a pass over the rows is told.
-struct Assignment<'a> {
-    run: i64,
-    /// The last order that is not meant for this run.
-    last_order: i64,
-    retry_failed: bool,
-    whereabouts: &'a Whereabouts,
-}
-
-impl Session<'_> {
-    /// Plans, sends, writes. However that ends, the file of figures says that it has.
-    pub(super) fn run(&self) -> Result<Exit, Failure> {
-        let mut underway = Underway::default();
-        let ended = self.plan_and_send(&mut underway);
-        if let Some(run) = underway.run {
-            let exit = ended.as_ref().map_or_else(|failure| failure.exit, |exit| *exit);
-            self.metrics(run).finish(&underway.snapshot, exit);
-        }
-        ended
+/// Runs the command.
+pub(super) fn run(args: RunArgs) -> Result<Exit, Failure> {
+    let screen = screen(&args.job, args.progress);
+    let (ask, stop) = interrupt::listen_and_ask(&screen, interrupt::STOPPING)?;
+    let mut loaded = load(&args.job, &screen)?;
+    if args.job.simulate && !args.real_time {
+        loaded.job = loaded.job.at_the_pace_of_a_rehearsal();
     }
-
-    fn plan_and_send(&self, underway: &mut Underway) -> Result<Exit, Failure> {
-        let OwnJournal { mut connection, whereabouts } = self.lock.open()?;
-        // However it ends, the journal is in its place afterwards, or somebody is told.
-        let kept = |connection: &Connection, run: Option<i64>, failure: Failure| {
-            whereabouts.settle(connection, run).err().map_or(failure, Failure::from)
-        };
-        let begun = self.look_back(&connection);
-        let past = begun.map_err(|failure| kept(&connection, None, failure))?;
-        let mut plans = 0;
-        let (plan, sent) = loop {
-            plans += 1;
-            let planned = self.plan(&connection, plans == 1, &past, underway);
-            let planned = planned.map_err(|failure| kept(&connection, underway.run, failure))?;
-            let Some((plan, number)) = planned else {
-                let ended = self.interrupted_early(&connection, underway.run);
-                whereabouts.settle(&connection, underway.run)?;
-                return ended;
-            };
-            // What fails now is not sent again because the input changed as well.
-            let retry_failed = self.args.retry_failed && plans == 1;
-            let last_order = past.last_order;
-            let told = Assignment { run: number, last_order, retry_failed, whereabouts: &whereabouts };
-            let sending = self.send(connection, &plan, &told, &mut underway.snapshot);
-            let (sent, back) = sending.map_err(|error| self.broken_off(error, number))?;
-            connection = back;
-            if !sent.input_changed || plans == PLANS || *self.stop.borrow() != Urgency::None {
-                break (plan, sent);
-            }
-            self.screen.say("the input changed while it was read: planning again");
-        };
-        let ended = self.finish(plan, &sent, &connection, underway.run.unwrap_or_default(), past.in_doubt);
-        whereabouts.settle(&connection, underway.run)?;
-        ended
-    }
-
-    /// What earlier runs have left. Kept answers are brought to the rules of the present job.
-    fn look_back(&self, connection: &Connection) -> Result<Legacy, Failure> {
-        let path = self.opened.journal();
-        let last_order = last_order(connection, &path)?;
-        let in_doubt = self.say_doubts(&path)?;
-        let simulated = self.args.job.simulate
-            || is_rehearsal(&self.opened.job.model.base_url, &path, &self.screen, || {
-                drop_simulated(connection, &path)
-            })?;
-        self.hold_to_rules(connection, &path)?;
-        if self.opened.job.input.share_duplicates {
-            // A run that was killed may have had no time for it, or the job did not share before.
-            heal(connection, &path, None)?;
-        }
-        Ok(Legacy { last_order, in_doubt, simulated })
-    }
-
-    /// Plans, and enters the run when that is the first time. `None` when it was interrupted.
-    fn plan(
-        &self,
-        connection: &Connection,
-        first: bool,
-        past: &Legacy,
-        underway: &mut Underway,
-    ) -> Result<Option<(Plan, i64)>, Failure> {
-        let path = self.opened.journal();
-        let plan = match plan(&self.opened, Some(connection), Purpose::Send, &self.stop) {
-            Err(PipelineError::Interrupted) => return Ok(None),
-            Err(error) => match underway.run {
-                Some(run) => return Err(self.broken_off(error, run)),
-                None => return Err(error.into()),
-            },
-            Ok(plan) => plan,
-        };
-        self.say_plan(&plan);
-        if first {
-            self.check_limit()?;
-            self.forewarn(&plan)?;
-        }
-        let number = match underway.run {
-            Some(number) => number,
-            None => {
-                let number =
-                    begin_run(connection, &path, &self.record(&plan, past.in_doubt, past.simulated))?;
-                self.screen.say_when(&self.name_of_run(&plan, number));
-                self.notifier.borrow_mut().tell(Moment::Start, &started(&plan, number));
-                number
-            }
-        };
-        underway.run = Some(number);
-        Ok(Some((plan, number)))
-    }
-
-    /// The input failed while rows were sent, or the disk was full. What was answered by then is stored, and nothing is in
-    /// doubt; of a journal that failed that cannot be said.
-    fn broken_off(&self, error: PipelineError, run: i64) -> Failure {
-        let path = self.opened.journal();
-        let is_stored = match &error {
-            PipelineError::Journal(error) => matches!(error, JournalError::Full { .. }),
-            _ => true,
-        };
-        if is_stored && let Ok(connection) = journal::open_again(&path) {
-            let _ = end_run(&connection, &path, run, "broken_off");
-        }
-        resumable(Failure::from(error), &self.opened.job)
-    }
-
-    /// Interrupted while the input was read: there is nothing to wait for, and the output stays as it is.
-    fn interrupted_early(&self, connection: &Connection, run: Option<i64>) -> Result<Exit, Failure> {
-        if let Some(run) = run {
-            end_run(connection, &self.opened.journal(), run, StopReason::Interrupted.as_str())?;
-        }
-        self.screen
-            .insist("interrupted while the input was read: nothing was sent and no output was written");
-        self.screen.insist(&format!("to go on: {}", resume_command(&self.opened.job)));
-        Ok(Exit::Interrupted)
-    }
-
-    /// Says how many requests were out when the run before this one was killed, and gives their number.
-    fn say_doubts(&self, path: &Path) -> Result<u64, Failure> {
-        let in_doubt = Reader::new(journal::open_beside(path)?, path).in_doubt()?;
-        if in_doubt > 0 {
-            let requests = counted(in_doubt, "request");
-            self.screen.say(&format!(
-                "in doubt: up to {requests} may have been sent and not stored when the last run was killed; \
-                 those rows are sent again"
-            ));
-        }
-        Ok(in_doubt)
-    }
-
-    fn say_plan(&self, plan: &Plan) {
-        self.screen.say(&plan_line(plan));
-        let bad = plan.matched.unsendable;
-        if bad > 0 {
-            let verb = if bad == 1 { "is" } else { "are" };
-            let rows = counted(bad, "row");
-            self.screen.say(&format!("{rows} cannot be sent and {verb} recorded as failed"));
-        }
-        if plan.rows == 0 && plan.matched.gone > 0 {
-            // A run of no rows is a run of no rows; but an export that failed in the night looks just like it.
-            let rows = counted(plan.matched.gone, "row");
-            self.screen.insist(&format!(
-                "warning: the input has no rows, and had {rows} with answers before; the output will be empty. The \
-                 journal keeps the answers"
-            ));
-        }
-        if plan.matched.failed > 0 && !self.args.retry_failed {
-            let rows = counted(plan.matched.failed, "row");
-            self.screen.say(&format!("{rows} failed before; --retry-failed sends such rows again"));
-        }
-    }
-
-    /// What a log is searched for: which run this is of which job, and what it is about to do.
-    fn name_of_run(&self, plan: &Plan, number: i64) -> String {
-        let again = if self.args.retry_failed { plan.matched.failed } else { 0 };
-        let to_send = match beginning(plan).rows + again {
-            0 => "nothing to send".to_owned(),
-            rows => format!("{} to send", counted(rows, "row")),
-        };
-        let job = self.args.job.job.as_ref().map(|job| format!(" of {}", job.display())).unwrap_or_default();
-        format!("run {number}{job}: {to_send}, output {}", self.opened.job.output.path.display())
-    }
-
-    /// Refuses to leave a few rows of the output where there were many.
-    fn check_limit(&self) -> Result<(), Failure> {
-        let path = self.opened.journal();
-        let reader = Reader::new(journal::open_beside(&path)?, &path);
-        match shortened(&self.opened, &reader)? {
-            Some(why) => Err(Failure::new(why)),
-            None => Ok(()),
-        }
-    }
-
-    fn forewarn(&self, plan: &Plan) -> Result<(), Failure> {
-        let path = self.opened.journal();
-        let reader = Reader::new(journal::open_beside(&path)?, &path);
-        let outlay = plan.outlay.scaled(plan.share_to_send());
-        for warning in forewarning::warnings(&self.opened.job, &outlay, Some(&reader))? {
-            self.screen.say(&warning);
-        }
-        if let Some(warning) = forewarning::unused_glossary(&self.opened.job, plan) {
-            self.screen.say(&warning);
-        }
-        // Who starts over wants to pay, and a rehearsal buys nothing.
-        if !self.args.fresh
-            && !self.args.job.simulate
-            && let Some(warning) = forewarning::answered_elsewhere(&self.opened, plan)
-        {
-            self.screen.say(&warning);
-        }
-        Ok(())
-    }
-
-    /// Who is asked, as the journal has it.
-    fn address(&self) -> &str {
-        if self.args.job.simulate { SIMULATOR } else { self.opened.job.model.base_url.as_str() }
-    }
-
-    /// Holds the kept answers against the job's rules for answers, when these have changed since the last run.
-    fn hold_to_rules(&self, connection: &Connection, path: &Path) -> Result<(), Failure> {
-        let rules = self.opened.conversation();
-        let last = Reader::new(journal::open_beside(path)?, path).last_job()?;
-        let last: Option<serde_json::Value> = last.and_then(|job| serde_json::from_str(&job).ok());
-        let before = last.as_ref().and_then(|job| job["answer_rules"].as_str()).unwrap_or_default();
-        if last.is_none() || before == rules.key() {
-            return Ok(());
-        }
-        let codes = ["length", "schema_violation"];
-        let turned = hold_to(connection, path, &codes, |reason, text| rules.objection(reason, text))?;
-        if turned.failed > 0 {
-            let answers = counted(turned.failed, "kept answer");
-            self.screen.insist(&format!(
-                "the rules for answers have changed: {answers} broke them and failed; --retry-failed asks again"
-            ));
-        }
-        if turned.ok > 0 {
-            let rows = counted(turned.ok, "row");
-            self.screen
-                .say(&format!("the rules for answers have changed: {rows} that had failed fit them now"));
-        }
-        Ok(())
-    }
-
-    fn record(&self, plan: &Plan, in_doubt: u64, simulated: bool) -> RunRecord {
-        let job = &self.opened.job;
-        let rules = self.opened.conversation();
-        let described = described(job, self.address(), &rules.key(), plan.rows);
-        RunRecord {
-            program: concat!("fanfold ", env!("CARGO_PKG_VERSION")).to_owned(),
-            job: described.to_string(),
-            in_doubt,
-            simulated,
-        }
-    }
-
-    fn send(
-        &self,
-        connection: Connection,
-        plan: &Plan,
-        told: &Assignment<'_>,
-        so_far: &mut Snapshot,
-    ) -> Result<(Sent, Connection), PipelineError> {
-        let &Assignment { run, last_order, retry_failed, whereabouts } = told;
-        let earlier = *so_far;
-        let path = self.opened.journal();
-        let past = past(
-            &Reader::new(journal::open_beside(&path)?, &path),
-            (&self.opened.job, run),
-            plan,
-            self.address(),
-        )?;
-        let (snapshots, receiver) = watch::channel(before_it_sends(&self.opened, plan, retry_failed).now);
-        let household = Household {
-            job: Arc::clone(&self.opened.job),
-            inbox: Inbox::open(&path, run, last_order)?,
-            begun: Timestamp::try_from(self.begun).unwrap_or(Timestamp::UNIX_EPOCH),
-            spent: past.duration,
-            beginning: beginning(plan),
-            snapshots: receiver.clone(),
-            earlier,
-            ask: self.ask.clone(),
-            metrics: self.metrics(run),
-            screen: self.screen.clone(),
-            clock: Timestamp::now,
-        };
-        let (steward, helm) = Steward::start(household);
-        let watcher = Watcher::start(&self.screen, receiver.clone());
-        let mut listener = Listener::new(&self.screen, self.args.job.verbose);
-        let open_files =
-            rustix::process::getrlimit(rustix::process::Resource::Nofile).current.unwrap_or(u64::MAX);
-        let (mark, _keeper) = keeper::of_run(!self.opened.job.tools.is_empty());
-        let hidden = &self.hidden;
-        let (helm, mark) = (&helm, &mark);
-        let order = Order { plan, run, retry_failed, open_files, whereabouts, helm, hidden, mark };
-        let audience = Audience { snapshots: &snapshots, listener: &mut listener };
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-        let runtime = runtime.map_err(|source| JournalError::File { path: "the runtime".into(), source })?;
-        let sending =
-            send(&self.opened, connection, order, &past, &self.endpoint, self.stop.clone(), audience);
-        let sent = runtime.block_on(sending);
-        watcher.finish();
-        steward.finish();
-        let sent = sent.map(|(sent, connection)| {
-            let snapshot = sent.snapshot.after(&earlier);
-            (Sent { snapshot, ..sent }, connection)
-        });
-        *so_far = match &sent {
-            Ok((sent, _)) => sent.snapshot,
-            Err(_) => receiver.borrow().after(&earlier),
-        };
-        sent
-    }
-
-    fn metrics(&self, run: i64) -> MetricsFile {
-        let job = &self.opened.job;
-        let file = self.args.job.job.as_ref().unwrap_or(&job.output.path);
-        let about = About {
-            job: file.to_string_lossy().into_owned(),
-            model: job.model.name.clone().unwrap_or_default(),
-            run,
-            begun: self.begun,
-        };
-        MetricsFile::new(job.output.metrics.clone(), about, &self.screen)
-    }
-
-    /// Writes the output and the receipt, and says how it went.
-    fn finish(
-        &self,
-        mut plan: Plan,
-        sent: &Sent,
-        connection: &Connection,
-        run: i64,
-        in_doubt: u64,
-    ) -> Result<Exit, Failure> {
-        let path = self.opened.journal();
-        // Told to stop at once: what was out stays in doubt, as after a kill.
-        let orderly = *self.stop.borrow() != Urgency::Now && sent.abandoned == 0;
-        if orderly {
-            // Whatever becomes of the output, what was sent is stored.
-            end_run(connection, &path, run, sent.reason.as_str())?;
-        }
-        let written = match orderly {
-            true => {
-                self.write(&mut plan, connection).map_err(|failure| resumable(failure, &self.opened.job))?
-            }
-            false => None,
-        };
-        let reader = Reader::new(journal::open_beside(&path)?, &path);
-        let account = Account::of(written, &sent.reason);
-        if orderly {
-            end_run(connection, &path, run, account.reason)?;
-        }
-        let resume = resume_command(&self.opened.job);
-        let this_run = reader.runs()?.into_iter().find(|one| one.number == run);
-        let allowance = match &this_run {
-            Some(this_run) => {
-                let told = told(&reader.orders_of(run)?).unwrap_or_default();
-                CapAccount::of_run(&reader, &self.opened.job, this_run, &told)?
-            }
-            None => CapAccount::before_a_run(Some(&reader), &self.opened.job)?,
-        };
-        let summary = Summary {
-            opened: &self.opened,
-            plan: &plan,
-            sent,
-            written,
-            account: &account,
-            allowance: &allowance,
-            finish_reasons: &reader.finish_reasons()?,
-            in_doubt,
-            run,
-            begun: self.begun,
-            resume: &resume,
-            simulated: self.args.job.simulate,
-        };
-        meet("summary.before");
-        let receipt = summary.store(&reader)?;
-        meet("summary.after");
-        summary.say(&self.screen, &reader)?;
-        let moment = if account.pending == 0 { Moment::End } else { Moment::Stop };
-        self.notifier.borrow_mut().tell(moment, &notice(&receipt));
-        Ok(account.exit)
-    }
-
-    /// Writes the output; `None` when somebody had no patience for that. Answers are found by the rows' positions, so
-    /// an input that changed since it was planned is matched anew first: no row gets the answer of another.
-    fn write(&self, plan: &mut Plan, connection: &Connection) -> Result<Option<Written>, Failure> {
-        let path = self.opened.journal();
-        let output = &self.opened.job.output;
-        let mut is_as_planned = true;
-        for _ in 0..PLANS {
-            if !is_as_planned || self.opened.source.stamp().map_err(PipelineError::from)? != plan.stamp {
-                let stop = never_stopped();
-                *plan = plan::plan(&self.opened, Some(connection), Purpose::Send, &stop)?;
-            }
-            let reader = Reader::new(journal::open_beside(&path)?, &path);
-            let destination = Destination::file(output.path.clone(), output.format);
-            match write(&self.opened, &plan.planned(), reader.results(), destination, &self.stop) {
-                Err(PipelineError::Interrupted) => return Ok(None),
-                Ok(None) => is_as_planned = false,
-                written => return Ok(written?),
-            }
-        }
-        Err(Failure::new(
-            "the input changes faster than it can be read, so that the output may not fit it; every answer is stored",
-        ))
-    }
-}
-
-/// What is known of a run before it sends.
-pub(super) fn beginning(plan: &Plan) -> Beginning {
-    let prompt_tokens = plan.estimate.prompt_tokens as f64 * plan.share_to_send();
-    Beginning { rows: plan.to_send(), prompt_tokens: prompt_tokens.round() as u64 }
-}
-
-/// What a plan found, in a line.
-pub(super) fn plan_line(plan: &Plan) -> String {
-    let matched = &plan.matched;
-    let gone = match matched.gone {
-        0 => String::new(),
-        gone => format!(" · {} gone", count(gone)),
+    close_memory(&loaded.job);
+    let key = match args.job.simulate {
+        true => Ok(Some(Key::of_a_rehearsal())),
+        false => key(&loaded),
     };
-    let rows = counted(plan.rows, "row");
-    // Of a first run there is nothing else to say.
-    if matched.kept + matched.moved + matched.changed + matched.gone == 0 {
-        return format!("{rows}: new {}", count(matched.new));
+    refuse_arguments()?;
+    let notify = loaded.job.notify.as_ref();
+    let address = notify.and_then(|notify| secret(notify, &loaded.environment));
+    let known = key.as_ref().ok().and_then(Option::as_ref);
+    let hidden = Environment::with_secrets(&loaded.job, known, address.as_deref());
+    let notifier = Notifier::new(&loaded.job, &loaded.environment, &hidden, &args.job, &screen);
+    let notifier = RefCell::new(notifier);
+    let beginning = Startup { args: &args, screen, ask, stop, loaded, key, hidden, notifier: &notifier };
+    let ended = beginning.go();
+    let exit = ended.as_ref().map_or_else(|failure| failure.exit, |exit| *exit);
+    notifier.into_inner().finish(exit);
+    ended
+}
+
+/// A run before it has its journal: what goes wrong from here on, somebody may be told.
+struct Startup<'a> {
+    args: &'a RunArgs,
+    screen: Screen,
+    ask: watch::Sender<StopLevel>,
+    stop: Stop,
+    loaded: Loaded,
+    key: Result<Option<Key>, Failure>,
+    hidden: Vec<OsString>,
+    notifier: &'a RefCell<Notifier>,
+}
+
+impl Startup<'_> {
+    fn go(self) -> Result<Exit, Failure> {
+        let Self { args, screen, ask, stop, loaded, key, hidden, notifier } = self;
+        check_tools(&loaded.job)?;
+        if loaded.tables.own.is_some() {
+            screen.say(&format!("model table: {}", loaded.tables.words()));
+        }
+        let simulator = args.job.simulate.then(|| start_simulator(&screen)).transpose()?;
+        if simulator.is_some() && !args.real_time {
+            screen.say(
+                "it goes as fast as the simulator answers; --real-time keeps the job's limits and hours",
+            );
+        }
+        let base_url =
+            simulator.as_ref().map_or(loaded.job.model.base_url.as_str(), simulator::Handle::base_url);
+        let key = key?;
+        if simulator.is_none()
+            && let Some(warning) = coding_plan::warning(base_url, key.as_ref())
+        {
+            screen.insist(&warning);
+        }
+        let read_key = read_key(&loaded.job.model.key).filter(|_| simulator.is_none());
+        let settings = ClientSettings {
+            base_url,
+            key,
+            read_key,
+            ..ClientSettings::of(&loaded.job.model, &loaded.job.retry)
+        };
+        let endpoint = HttpEndpoint::new(settings).map_err(Failure::new)?;
+        SideFile::check_all(&loaded.job, args.job.job.as_deref())?;
+        check_target(&loaded.job.output.path)?;
+        check_own_target(&loaded.job.output.summary())?;
+        if let Some(figures) = aside(&loaded.job) {
+            check_own_target(figures.place)?;
+        }
+        let journal_path = loaded.job.output.journal();
+        if loaded.job.output.journal.is_some() {
+            check_target(&journal_path)?;
+        }
+        let lock = Lock::take(&journal_path)?;
+        if args.accept_loss {
+            lock.accept_loss();
+        }
+        if args.fresh
+            && let Some(aside) = lock.set_aside()?
+        {
+            screen.say(&format!("the old journal is now {}", aside.display()));
+        }
+        who_else_writes(&journal_path)?.into_iter().for_each(|warning| screen.insist(&warning));
+        let opened = Opened::new(loaded.job)?;
+        if let Some(figures) = aside(&opened.job)
+            && opened.source.reads(figures.place).is_some()
+        {
+            return Err(figures.taken(figures.place));
+        }
+        if opened.source.spool_reused() {
+            screen.say("standard input is a terminal: going on with what it held before");
+        }
+        opened.source.notices().iter().for_each(|notice| screen.say(notice));
+        opened.warnings().iter().for_each(|warning| screen.insist(warning));
+        let begun = SystemTime::now();
+        let lock = &lock;
+        let session = RunSession { args, screen, ask, stop, opened, lock, endpoint, hidden, notifier, begun };
+        session.run()
     }
-    format!(
-        "{rows}: kept {} · moved {} · changed {} · new {}{gone}",
-        count(matched.kept),
-        count(matched.moved),
-        count(matched.changed),
-        count(matched.new),
-    )
+}
+
+pub(super) fn start_simulator(screen: &Screen) -> Result<simulator::Handle, Failure> {
+    screen.say("rehearsal: the built-in simulator answers, and no tokens are bought");
+    let settings = simulator::ServerSettings {
+        latency: simulator::Latency::rehearsal(),
+        ..simulator::ServerSettings::default()
+    };
+    simulator::spawn_thread(settings).map_err(|error| Failure::with_causes(&error))
+}
+
+/// How a key is read again during the run: keys are rotated at night. A variable of this process does not change.
+fn read_key(source: &KeySource) -> Option<ReadKey> {
+    match source.clone() {
+        KeySource::Variable { .. } => None,
+        source => {
+            Some(ReadKey::new(move || Key::load(&source, |_| None, stderr().is_terminal()).ok().flatten()))
+        }
+    }
+}
+
+fn key(loaded: &Loaded) -> Result<Option<Key>, Failure> {
+    Key::load(&loaded.job.model.key, |name| loaded.environment.get(name), stderr().is_terminal())
+        .map_err(Failure::new)
 }

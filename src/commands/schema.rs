@@ -4,7 +4,7 @@ use std::io::{Write, stdout};
 
 use super::Failure;
 use crate::exit::Exit;
-use crate::job::editor;
+use crate::job::json_schema;
 
 /// Prints the schema.
 pub(super) fn run() -> Result<Exit, Failure> {
@@ -14,5 +14,5 @@ pub(super) fn run() -> Result<Exit, Failure> {
 
 /// The schema as it is printed, and as `init` writes it.
 pub(super) fn text() -> String {
-    format!("{:#}\n", editor::schema())
+    format!("{:#}\n", json_schema::schema())
 }

@@ -7,11 +7,11 @@ use super::environment::{Environment, KEY_VARIABLES};
 use crate::api::key::alone;
 use crate::exit::Exit;
 use crate::job::Job;
+use crate::job::diagnostic::Diagnostic;
 use crate::job::file::JobFile;
 use crate::job::headers::looks_secret;
-use crate::job::keylike::{is_no_name, masked};
 use crate::job::notify::Recipient;
-use crate::job::problem::Problem;
+use crate::job::secret_scan::{is_no_name, masked};
 use crate::secrets::{hidden, hide, keep};
 use crate::watch::put;
 
@@ -76,7 +76,7 @@ pub(super) fn refuse_arguments() -> Result<(), Failure> {
     }
     let help = "other users of this machine can read the arguments of a command; the key stands in DASHSCOPE_API_KEY, or where \
                 model.api_key_env, api_key_file or api_key_command say, and nowhere else";
-    Err(Problem::new("an API key, or what is as secret, does not belong on the command line")
+    Err(Diagnostic::new("an API key, or what is as secret, does not belong on the command line")
         .help(help)
         .into())
 }

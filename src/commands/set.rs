@@ -8,8 +8,8 @@ use super::load::{load_to_look, screen};
 use crate::cli::{Progress, SetArgs};
 use crate::exit::Exit;
 use crate::job::Job;
+use crate::job::diagnostic::{Diagnostic, SourceText};
 use crate::job::orders::{Order, told};
-use crate::job::problem::{Problem, Script};
 use crate::journal;
 use crate::journal::lock::Lock;
 use crate::journal::orders::give;
@@ -31,7 +31,7 @@ pub(super) fn run(mut args: SetArgs) -> Result<Exit, Failure> {
     let screen = screen(&args.job, Progress::None);
     let orders = args.words.iter().map(|word| Order::parse(word)).collect::<Result<Vec<_>, _>>()?;
     if orders.is_empty() {
-        let problem = Problem::new("nothing is said that the run is to change");
+        let problem = Diagnostic::new("nothing is said that the run is to change");
         let problem = problem.help("write fanfold set JOB.toml qps=5, or pause, resume, stop");
         return Err(Failure { exit: Exit::Usage, ..Failure::from(problem) });
     }
@@ -78,18 +78,18 @@ fn is_order(word: &Path) -> bool {
 }
 
 /// A cap on cost holds only while every request has a price. A run that began with such a cap has seen to that.
-fn check_cost(job: &Job, orders: &[Order]) -> Result<(), Problem> {
+fn check_cost(job: &Job, orders: &[Order]) -> Result<(), Diagnostic> {
     let Some(order) = orders.iter().find(|order| order.key == "max_cost") else { return Ok(()) };
     let all_priced = job.own_price || (job.model.name.is_some() && job.price.is_some());
     if job.caps.cost.is_some() || all_priced {
         return Ok(());
     }
-    let script = Script { name: "set".into(), text: order.shown().into() };
+    let script = SourceText { name: "set".into(), text: order.shown().into() };
     let message = match job.model.name {
         Some(_) => "a cap on cost needs a price, and this model's price is not known",
         None => "a cap on cost needs a price, and these rows bring models whose prices may not be known",
     };
-    let problem = Problem::new(message).at(&script, 0..script.text.len());
+    let problem = Diagnostic::new(message).at(&script, 0..script.text.len());
     Err(problem.help("give it under [price] (`input` and `output`), and begin the run again"))
 }
 

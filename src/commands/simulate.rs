@@ -5,11 +5,11 @@ use std::path::Path;
 
 use super::{Failure, interrupt};
 use crate::cli::SimulateArgs;
-use crate::dispatch::stop::Urgency;
+use crate::dispatch::stop::StopLevel;
 use crate::exit::Exit;
+use crate::job::diagnostic::{Diagnostic, SourceText as Text};
 use crate::job::layers::explain;
-use crate::job::problem::{Problem, Script as Text};
-use crate::simulator::{self, Limits, Script, ScriptError, Settings};
+use crate::simulator::{self, Script, ScriptError, ServerLimits, ServerSettings};
 use crate::watch::{Mode, Screen};
 
 /// Runs the command until it is interrupted.
@@ -33,17 +33,17 @@ pub(super) fn run(args: SimulateArgs) -> Result<Exit, Failure> {
     let api_key = match &args.key_env {
         Some(name) => {
             let unset = |_| {
-                Problem::new(format!("the variable {name} of --key-env is not set"))
+                Diagnostic::new(format!("the variable {name} of --key-env is not set"))
                     .help(format!("export {name}=… , with any text that is to be the key"))
             };
             Some(std::env::var(name).map_err(unset)?)
         }
         None => None,
     };
-    let settings = Settings {
+    let settings = ServerSettings {
         bind: args.bind,
         port: args.port,
-        limits: Limits {
+        limits: ServerLimits {
             requests_per_second: args.qps,
             requests_per_minute: args.qpm,
             tokens_per_minute: args.tpm,
@@ -55,13 +55,13 @@ pub(super) fn run(args: SimulateArgs) -> Result<Exit, Failure> {
         script,
         witness: args.witness.clone(),
         seed: args.seed,
-        ..Settings::default()
+        ..ServerSettings::default()
     };
     let server = simulator::spawn_thread(settings).map_err(|error| Failure::with_causes(&error))?;
     let mut out = stdout();
     writeln!(out, "{}", server.base_url())?;
     out.flush()?;
-    while *stop.borrow() == Urgency::None {
+    while *stop.borrow() == StopLevel::None {
         std::thread::sleep(std::time::Duration::from_millis(50));
     }
     Ok(Exit::Done)

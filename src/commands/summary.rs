@@ -10,7 +10,7 @@ use super::Failure;
 use super::caps::{CapAccount, may_be_more};
 use super::rehearsed::simulated_line;
 use super::usage::{sum_of_tokens, unknown_finish};
-use crate::api::verdict::mend;
+use crate::api::verdict::help_for;
 use crate::conversation::follow_ups::requests;
 use crate::dispatch::stop::{Cap, StopReason};
 use crate::exit::Exit;
@@ -21,13 +21,13 @@ use crate::job::schedule::Until;
 use crate::job::units::shown;
 use crate::journal::private_mode;
 use crate::journal::reader::{FailureGroup, Reader, Spent, spent_by};
-use crate::pipeline::output::Written;
+use crate::pipeline::output::OutputCounts;
 use crate::pipeline::plan::{Plan, place_of};
-use crate::pipeline::send::Sent;
+use crate::pipeline::send::SendReport;
 use crate::pipeline::{Opened, PipelineError};
 use crate::watch::Screen;
 use crate::watch::text::{count, counted, money, short};
-use crate::write::{Manner, whole_file};
+use crate::write::{Manner, write_atomic};
 
 /// The version of the receipt. It only ever gains fields.
 const VERSION: u32 = 1;
@@ -45,8 +45,8 @@ pub(super) struct Account {
 
 impl Account {
     /// How a run ended, as far as rows and reason tell.
-    pub(super) fn of(written: Option<Written>, reason: &StopReason) -> Self {
-        let Some(Written { failed, pending, .. }) = written else {
+    pub(super) fn of(written: Option<OutputCounts>, reason: &StopReason) -> Self {
+        let Some(OutputCounts { failed, pending, .. }) = written else {
             return Self { exit: Exit::Interrupted, reason: StopReason::Interrupted.as_str(), pending: 1 };
         };
         let ended = match failed {
@@ -74,8 +74,8 @@ impl Account {
 pub(super) struct Summary<'a> {
     pub(super) opened: &'a Opened,
     pub(super) plan: &'a Plan,
-    pub(super) sent: &'a Sent,
-    pub(super) written: Option<Written>,
+    pub(super) sent: &'a SendReport,
+    pub(super) written: Option<OutputCounts>,
     pub(super) account: &'a Account,
     pub(super) allowance: &'a CapAccount,
     /// Why the answers of the present rows ended: a word, and how many.
@@ -95,7 +95,7 @@ impl Summary<'_> {
         let mut text = format!("{receipt:#}").into_bytes();
         text.push(b'\n');
         let mode = private_mode(&self.opened.journal());
-        match whole_file(&path, &text, Manner { follows_links: false, mode }) {
+        match write_atomic(&path, &text, Manner { follows_links: false, mode }) {
             // It has its name, and says how the run ended. A power cut may take that back, and nothing that was paid for.
             Err(error) if error.is_of_the_folder() => {}
             stored => stored.map_err(PipelineError::from)?,
@@ -177,7 +177,7 @@ impl Summary<'_> {
             "reason": self.account.reason,
             "error_code": fault.map(|fault| &fault.code),
             "error": fault.map(|fault| &fault.message),
-            "help": fault.and_then(|fault| fault.mend),
+            "help": fault.and_then(|fault| fault.help),
             "exit_code": self.account.exit.code(),
             "resume": (self.account.pending > 0).then_some(self.resume),
         }))
@@ -232,8 +232,8 @@ impl Summary<'_> {
             for group in reader.failures()? {
                 screen.insist(&self.failure(&group));
                 // Groups that are mended alike say so once.
-                let mend = mend(&group.code, &group.message).filter(|mend| said.insert(*mend));
-                mend.into_iter().for_each(|mend| screen.insist(&help(mend)));
+                let help = help_for(&group.code, &group.message).filter(|help| said.insert(*help));
+                help.into_iter().for_each(|help| screen.insist(&help_line(help)));
             }
         }
         if self.written.is_some() {
@@ -241,8 +241,8 @@ impl Summary<'_> {
         }
         if self.account.pending > 0 {
             screen.insist(&self.why());
-            let mend = self.sent.reason.fault().and_then(|fault| fault.mend);
-            mend.into_iter().for_each(|mend| screen.insist(&help(mend)));
+            let help = self.sent.reason.fault().and_then(|fault| fault.help);
+            help.into_iter().for_each(|help| screen.insist(&help_line(help)));
             screen.insist(&format!("to go on: {}{}", self.first(), self.resume));
         }
         Ok(())
@@ -392,8 +392,8 @@ pub(super) fn known_cost(reader: &Reader, spent: &Spent, priced: bool) -> Result
 }
 
 /// What to do, as errors say it.
-fn help(mend: &str) -> String {
-    format!("  = help: {mend}")
+fn help_line(help: &str) -> String {
+    format!("  = help: {help}")
 }
 
 /// A time as RFC 3339 has it, in UTC.

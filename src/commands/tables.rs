@@ -4,11 +4,11 @@ use std::path::Path;
 use std::sync::Arc;
 
 use super::Failure;
-use crate::job::facts::{Facts, FactsBook};
+use crate::job::diagnostic::{Diagnostic, SourceText};
+use crate::job::facts::{ModelCatalog, ModelInfo};
 use crate::job::layers::explain;
 use crate::job::price::{Price, Tier};
-use crate::job::problem::{Problem, Script};
-use crate::models::{self, Found, Region, Retirement, Table, Translates};
+use crate::models::{self, ModelEntry, ModelTable, Region, Retirement, Translates};
 use crate::regular;
 
 /// The name of a table that is found without being named.
@@ -18,7 +18,7 @@ pub(super) const FOUND_BY_ITSELF: &str = "models.toml";
 #[derive(Debug, Clone)]
 pub(super) struct Tables {
     /// The table.
-    pub(super) table: Arc<Table>,
+    pub(super) table: Arc<ModelTable>,
     /// The user's own file in it, if there is one.
     pub(super) own: Option<String>,
 }
@@ -36,8 +36,8 @@ impl Tables {
         let name = path.display().to_string();
         let text = regular::read_to_string(path)
             .map_err(|error| Failure::unreadable("model table", path, &error))?;
-        let script = Script { name: name.as_str().into(), text: text.into() };
-        let own = Table::parse(&script.text).map_err(|error| {
+        let script = SourceText { name: name.as_str().into(), text: text.into() };
+        let own = ModelTable::parse(&script.text).map_err(|error| {
             let problem = explain(&script, &error.0);
             match (named, &problem.help) {
                 // Whoever has such a file for another purpose does not know why it is read.
@@ -47,12 +47,12 @@ impl Tables {
                 _ => problem,
             }
         })?;
-        Ok(Self { table: Arc::new(Table::built_in().clone().merge(own)), own: Some(name) })
+        Ok(Self { table: Arc::new(ModelTable::built_in().clone().merge(own)), own: Some(name) })
     }
 
     /// The built-in table alone.
     pub(super) fn built_in() -> Self {
-        Self { table: Arc::new(Table::built_in().clone()), own: None }
+        Self { table: Arc::new(ModelTable::built_in().clone()), own: None }
     }
 
     /// What the table is made of, for people.
@@ -64,29 +64,29 @@ impl Tables {
     }
 
     /// What the table knows of models at an address.
-    pub(super) fn book(&self, base_url: &str) -> FactsBook {
+    pub(super) fn book(&self, base_url: &str) -> ModelCatalog {
         let region = Region::from_base_url(base_url);
         let table = self.table.clone();
-        FactsBook::new(move |model| {
+        ModelCatalog::new(move |model| {
             let known = table.find(model, region).map(|found| facts(model, &found));
             let retired = || Some(retired(model, table.retirement(model)?, region?));
             // A new model is unknown too; but one whose name is nearly another's is probably meant to be that.
             let slip = || region.map_or_else(|| table.slip(model), |_| table.nearest(model));
-            known.unwrap_or_else(|| Facts {
+            known.unwrap_or_else(|| ModelInfo {
                 unavailable: retired().map(Into::into).or_else(|| {
                     let nearest = slip()?;
                     Some(
                         format!("the model table does not know `{model}` (did you mean `{nearest}`?)").into(),
                     )
                 }),
-                ..Facts::default()
+                ..ModelInfo::default()
             })
         })
     }
 
     /// An unknown name, with the known one that was probably meant.
     pub(super) fn unknown(&self, name: &str) -> Failure {
-        let problem = Problem::new(format!("the model table does not know `{name}`"));
+        let problem = Diagnostic::new(format!("the model table does not know `{name}`"));
         Failure::from(match self.table.nearest(name) {
             Some(nearest) => problem.help(format!("did you mean `{nearest}`?")),
             None => problem.help("`fanfold models` lists every model; a table of your own can add it"),
@@ -96,9 +96,9 @@ impl Tables {
 
 /// What is known of a model behind a name. Limits and prices belong to a region, unless they are given for any address;
 /// of a server that belongs to none it is otherwise known only what a model of that name is like.
-fn facts(name: &str, found: &Found<'_>) -> Facts {
+fn facts(name: &str, found: &ModelEntry<'_>) -> ModelInfo {
     let limits = found.limits();
-    let tier = |tier: &models::Tier| Tier {
+    let tier = |tier: &models::PriceTier| Tier {
         up_to: tier.up_to,
         input: tier.input,
         output: tier.output,
@@ -113,7 +113,7 @@ fn facts(name: &str, found: &Found<'_>) -> Facts {
         rises: prices.rises,
         marks_cache: false,
     });
-    Facts {
+    ModelInfo {
         requests_per_minute: limits.and_then(|limits| limits.requests_per_minute).map(|n| f64::from(n.get())),
         tokens_per_minute: limits.and_then(|limits| limits.tokens_per_minute).map(|n| f64::from(n.get())),
         price: price.map(Arc::new),
@@ -146,7 +146,7 @@ fn retired(name: &str, retirement: &Retirement, region: Region) -> String {
 }
 
 /// Why a model is not to be had where it is asked for, as far as that is known.
-pub(super) fn unavailable(name: &str, found: &Found<'_>) -> Option<String> {
+pub(super) fn unavailable(name: &str, found: &ModelEntry<'_>) -> Option<String> {
     let region = found.region?;
     match found.retired {
         Some(retirement) => Some(retired(name, retirement, region)),
@@ -164,7 +164,8 @@ mod tests {
     const BEIJING: Option<Region> = Some(Region::Beijing);
 
     fn price(name: &str, region: Option<Region>) -> Option<Arc<Price>> {
-        let found = Table::built_in().find(name, region).unwrap_or_else(|| panic!("{name} is not found"));
+        let found =
+            ModelTable::built_in().find(name, region).unwrap_or_else(|| panic!("{name} is not found"));
         facts(name, &found).price
     }
 

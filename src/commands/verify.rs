@@ -7,9 +7,9 @@ use serde_json::Value;
 
 use super::Failure;
 use super::load::load_to_look;
-use super::page::Page;
+use super::printout::Printout;
 use super::rehearsed::simulated_line;
-use super::run::plan_line;
+use super::run_session::plan_line;
 use crate::cli::JobArgs;
 use crate::exit::Exit;
 use crate::job::resolve::check_model_is_named;
@@ -20,7 +20,7 @@ use crate::outcome::{RowResult, Status};
 use crate::pipeline::plan::{Plan, Purpose, plan};
 use crate::pipeline::send::never_stopped;
 use crate::pipeline::{Opened, PipelineError};
-use crate::read::{InputSpec, Source, Wanted};
+use crate::read::{InputSpec, Projection, Source};
 use crate::row::{Item, RowId};
 use crate::watch::text::{count, counted, printable};
 
@@ -30,7 +30,7 @@ pub(super) fn run(args: JobArgs) -> Result<Exit, Failure> {
     check_model_is_named(&job)?;
     let path = job.output.journal();
     let reader = Reader::new(journal::open_to_read(&path)?, &path);
-    let mut out = Page::new();
+    let mut out = Printout::new();
     reader.check_integrity()?;
     writeln!(out, "journal: {} is whole", path.display())?;
     let opened = Opened::again(job)?;
@@ -110,11 +110,11 @@ fn check_output(
     // The output is read as any input would be; its name is no glob.
     let spec = InputSpec { max_record_bytes: u64::MAX, ..InputSpec::new([escaped(&path)], output.spool()) };
     let written = Source::open(spec).map_err(PipelineError::from)?;
-    let names = Names::of(opened, plan)?;
-    let mut rows = opened.source.rows(Wanted::Only([].into())).map_err(PipelineError::from)?;
+    let names = CheckedColumns::of(opened, plan)?;
+    let mut rows = opened.source.rows(Projection::Only([].into())).map_err(PipelineError::from)?;
     let mut results = reader.results_as_matched();
     let (mut found, mut differ, mut first) = (0_u64, 0_u64, None);
-    for item in written.rows(Wanted::Fields).map_err(PipelineError::from)? {
+    for item in written.rows(Projection::Fields).map_err(PipelineError::from)? {
         let item = item.map_err(PipelineError::from)?;
         found += 1;
         let row = rows.next().transpose().map_err(PipelineError::from)?;
@@ -142,14 +142,14 @@ fn check_output(
 }
 
 /// What the columns that are held against the journal are called in the output; of those it does not have, nothing.
-struct Names {
+struct CheckedColumns {
     id: Option<String>,
     status: Option<String>,
     response: Option<String>,
     is_escaped: bool,
 }
 
-impl Names {
+impl CheckedColumns {
     fn of(opened: &Opened, plan: &Plan) -> Result<Self, Failure> {
         let layout = opened.layout(Some(&plan.columns), opened.job.output.format)?;
         let id = opened.job.input.id.as_deref();

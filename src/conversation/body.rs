@@ -41,8 +41,8 @@ pub(super) fn next(first: &ChatRequest, steps: &[Step]) -> Result<ChatRequest, S
                 body.insert("max_tokens".to_owned(), Value::from(most));
             }
             // What another request follows has been joined to a later answer, or is asked for anew.
-            Asks::Rest if index + 1 < steps.len() => {}
-            Asks::Rest => {
+            Asks::Continue if index + 1 < steps.len() => {}
+            Asks::Continue => {
                 let text = so_far(steps);
                 turns.push(json!({ "role": "assistant", "content": text, "partial": true }));
             }
@@ -63,7 +63,7 @@ pub(super) fn next(first: &ChatRequest, steps: &[Step]) -> Result<ChatRequest, S
 
 /// The text of the steps at the end that are pieces of one answer.
 fn so_far(steps: &[Step]) -> String {
-    let from = steps.iter().rposition(|step| step.asks != Asks::Rest).map_or(0, |index| index + 1);
+    let from = steps.iter().rposition(|step| step.asks != Asks::Continue).map_or(0, |index| index + 1);
     steps[from..].iter().filter_map(|step| step.answer.response.as_deref()).collect()
 }
 

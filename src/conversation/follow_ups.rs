@@ -25,7 +25,7 @@ impl FollowUps {
             Asks::Tools => &mut self.tools,
             Asks::Repair => &mut self.repair,
             Asks::Grow => &mut self.grow,
-            Asks::Rest => &mut self.rest,
+            Asks::Continue => &mut self.rest,
         };
         *kind += requests;
     }

@@ -38,7 +38,7 @@ fn breaks_schema(fault: &str) -> String {
 
 /// What decides how a row goes on.
 #[derive(Debug, Clone, Default)]
-pub struct Rules {
+pub struct ConversationRules {
     /// What each answer must satisfy.
     pub schema: Option<Arc<AnswerSchema>>,
     /// How often an answer that does not is asked for again.
@@ -83,11 +83,11 @@ pub enum Asks {
     /// The answer was cut by `max_tokens`.
     Grow,
     /// The answer was cut by the service, and is continued where it ends.
-    Rest,
+    Continue,
 }
 
 impl Asks {
-    const ALL: [Self; 4] = [Self::Tools, Self::Repair, Self::Grow, Self::Rest];
+    const ALL: [Self; 4] = [Self::Tools, Self::Repair, Self::Grow, Self::Continue];
 
     /// The word the journal holds.
     pub fn as_str(self) -> &'static str {
@@ -95,7 +95,7 @@ impl Asks {
             Self::Tools => "tools",
             Self::Repair => "repair",
             Self::Grow => "grow",
-            Self::Rest => "rest",
+            Self::Continue => "rest",
         }
     }
 
@@ -140,7 +140,7 @@ pub enum Cut {
     Failed,
 }
 
-impl Rules {
+impl ConversationRules {
     /// What an answer means for a row whose first request and steps so far are these.
     pub fn after(&self, first: &ChatRequest, steps: &[Step], answer: Answer) -> Turn {
         if !self.tools.is_empty() && answer.tool_calls.is_some() {
@@ -247,7 +247,7 @@ impl Rules {
             };
         }
         // What was cut came as a stream when a stream was to be had, and in one piece it would be cut again.
-        let was_cut = self.transport != Transport::Whole && count(steps, Asks::Rest) > 0;
+        let was_cut = self.transport != Transport::Whole && count(steps, Asks::Continue) > 0;
         match body::next(first, steps) {
             Ok(request) => {
                 Resumed::Ask(Box::new(ChatRequest { stream: request.stream || was_cut, ..request }))
@@ -273,10 +273,10 @@ impl Rules {
         }) else {
             return Cut::Failed;
         };
-        if count(steps, Asks::Rest) >= MOST_RESTS {
+        if count(steps, Asks::Continue) >= MOST_RESTS {
             return Cut::Failed;
         }
-        let step = Step { answer: partial.clone(), asks: Asks::Rest, results: Vec::new() };
+        let step = Step { answer: partial.clone(), asks: Asks::Continue, results: Vec::new() };
         let all: Vec<Step> = steps.iter().cloned().chain([step.clone()]).collect();
         match body::next(first, &all) {
             Ok(request) => Cut::Rest(Box::new(step), Box::new(request)),
@@ -313,7 +313,7 @@ fn unfit(code: &str, message: String, answer: &Answer) -> Fault {
         usage: answer.usage,
         request_id: answer.request_id.clone(),
         partial: Some(Box::new(answer.clone())),
-        ..Fault::new(FaultKind::Unfit, code, message)
+        ..Fault::new(FaultKind::InvalidAnswer, code, message)
     }
 }
 

@@ -31,14 +31,14 @@ fn call(name: &str, arguments: &str) -> Value {
     json!({ "id": "c1", "index": 0, "type": "function", "function": { "name": name, "arguments": arguments } })
 }
 
-fn with_tools() -> Rules {
-    Rules { tools: ["look".to_owned()].into(), max_rounds: 2, ..Rules::default() }
+fn with_tools() -> ConversationRules {
+    ConversationRules { tools: ["look".to_owned()].into(), max_rounds: 2, ..ConversationRules::default() }
 }
 
-fn with_schema() -> Rules {
+fn with_schema() -> ConversationRules {
     let text = r#"{"type":"object","properties":{"a":{"type":"integer"}},"required":["a"]}"#;
     let schema = AnswerSchema::parse(text, "a.json").expect("a schema");
-    Rules { schema: Some(Arc::new(schema)), repair: 1, ..Rules::default() }
+    ConversationRules { schema: Some(Arc::new(schema)), repair: 1, ..ConversationRules::default() }
 }
 
 fn body(request: &ChatRequest) -> Value {
@@ -55,7 +55,7 @@ fn failed(turn: Turn) -> Fault {
 #[test]
 fn without_commands_a_call_of_the_model_is_the_answer() {
     let answer = called(json!([call("look", "{}")]));
-    let turn = Rules::default().after(&first(json!({})), &[], answer.clone());
+    let turn = ConversationRules::default().after(&first(json!({})), &[], answer.clone());
     assert!(matches!(turn, Turn::Answered(one) if one == answer));
 }
 
@@ -135,7 +135,7 @@ fn an_answer_that_breaks_the_schema_is_asked_for_again_with_the_fault() {
 fn a_cut_answer_is_kept_failed_or_asked_for_once_with_more_room() {
     let cut = || Answer { finish_reason: Some("length".into()), ..said("half") };
     let small = || ChatRequest { longest_answer: Some(300), ..first(json!({ "max_tokens": 100 })) };
-    let rules = |on_length| Rules { on_length, ..Rules::default() };
+    let rules = |on_length| ConversationRules { on_length, ..ConversationRules::default() };
     assert!(matches!(rules(OnLength::Keep).after(&small(), &[], cut()), Turn::Answered(_)));
     assert_eq!(failed(rules(OnLength::Fail).after(&small(), &[], cut())).code, "length");
     let grow = rules(OnLength::Grow);
@@ -148,7 +148,7 @@ fn a_cut_answer_is_kept_failed_or_asked_for_once_with_more_room() {
 
 #[test]
 fn an_answer_the_service_cut_comes_by_stream_then_by_its_rest_then_not_at_all() {
-    let (rules, first) = (Rules::default(), first(json!({})));
+    let (rules, first) = (ConversationRules::default(), first(json!({})));
     let streamed = ChatRequest { stream: true, ..first.clone() };
     let half = said("one ");
     assert!(matches!(rules.cut(&first, &[], &first, Some(&half)), Cut::ByStream));
@@ -167,14 +167,14 @@ fn an_answer_the_service_cut_comes_by_stream_then_by_its_rest_then_not_at_all() 
     let cannot = ChatRequest { may_continue: false, ..first.clone() };
     assert!(matches!(rules.cut(&cannot, &[], &streamed, Some(&half)), Cut::Failed));
     assert!(matches!(rules.cut(&first, &[], &streamed, None), Cut::Failed));
-    let whole = Rules { transport: Transport::Whole, ..Rules::default() };
+    let whole = ConversationRules { transport: Transport::Whole, ..ConversationRules::default() };
     assert!(matches!(whole.cut(&first, &[], &first, Some(&half)), Cut::Rest(..)));
 }
 
 #[test]
 fn pieces_of_a_cut_answer_are_no_turn_of_their_own_once_the_row_goes_on_otherwise() {
     let first = first(json!({ "max_tokens": 100 }));
-    let piece = Step { answer: said("{\"a\":"), asks: Asks::Rest, results: vec![] };
+    let piece = Step { answer: said("{\"a\":"), asks: Asks::Continue, results: vec![] };
     let Turn::Ask(_, request) = with_schema().after(&first, std::slice::from_ref(&piece), said("\"x\"}"))
     else {
         panic!("asks")
@@ -187,7 +187,7 @@ fn pieces_of_a_cut_answer_are_no_turn_of_their_own_once_the_row_goes_on_otherwis
     assert_eq!(roles(&request), ["user", "assistant", "user"]);
     assert_eq!(body(&request)["messages"][1], json!({ "role": "assistant", "content": "{\"a\":\"x\"}" }));
 
-    let grow = Rules { on_length: OnLength::Grow, ..Rules::default() };
+    let grow = ConversationRules { on_length: OnLength::Grow, ..ConversationRules::default() };
     let cut = Answer { finish_reason: Some("length".into()), ..said("two") };
     let Turn::Ask(step, request) = grow.after(&first, std::slice::from_ref(&piece), cut) else {
         panic!("asks")
@@ -201,7 +201,7 @@ fn pieces_of_a_cut_answer_are_no_turn_of_their_own_once_the_row_goes_on_otherwis
 
 #[test]
 fn a_larger_answer_is_set_aside_for_each_of_several_choices() {
-    let grow = Rules { on_length: OnLength::Grow, ..Rules::default() };
+    let grow = ConversationRules { on_length: OnLength::Grow, ..ConversationRules::default() };
     let first = ChatRequest {
         estimate: Estimate { prompt_tokens: 10, max_completion_tokens: 200, unbounded: false },
         ..first(json!({ "max_tokens": 100, "n": 2 }))
@@ -213,13 +213,13 @@ fn a_larger_answer_is_set_aside_for_each_of_several_choices() {
 
 #[test]
 fn a_row_that_was_cut_goes_on_as_a_stream_after_a_kill_too() {
-    let (rules, first) = (Rules::default(), first(json!({})));
+    let (rules, first) = (ConversationRules::default(), first(json!({})));
     let step = |asks| [Step { answer: said("one "), asks, results: vec!["a fault".into()] }];
-    let streams = |rules: &Rules, asks| match rules.resume(&first, &step(asks)) {
+    let streams = |rules: &ConversationRules, asks| match rules.resume(&first, &step(asks)) {
         Resumed::Ask(request) => request.stream,
         other => panic!("{other:?}"),
     };
-    assert!(streams(&rules, Asks::Rest) && !streams(&rules, Asks::Repair));
-    let whole = Rules { transport: Transport::Whole, ..Rules::default() };
-    assert!(!streams(&whole, Asks::Rest));
+    assert!(streams(&rules, Asks::Continue) && !streams(&rules, Asks::Repair));
+    let whole = ConversationRules { transport: Transport::Whole, ..ConversationRules::default() };
+    assert!(!streams(&whole, Asks::Continue));
 }

@@ -68,5 +68,5 @@ impl Bill {
 fn uncounted(request: &ChatRequest, flight: &Flight, written: u64) -> Reserve {
     let worst = flight.worst_estimate;
     let longer = Estimate { max_completion_tokens: worst.max_completion_tokens.max(written), ..worst };
-    flight.reservation.most(super::caps::worst_of(request, &longer))
+    flight.reservation.most(super::budget::worst_of(request, &longer))
 }

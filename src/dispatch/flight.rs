@@ -42,7 +42,7 @@ impl Flight {
             Some(reply) => reply,
             None => {
                 let late = format!("no answer within {}", units::shown(timeout));
-                Err(Fault::new(FaultKind::Passing, "timeout", late))
+                Err(Fault::new(FaultKind::Transient, "timeout", late))
             }
         };
         Finished { work, flight: self, latency: sent_at.elapsed(), reply }

@@ -4,24 +4,24 @@
 //! case; then it is sent at once. A try ends in an answer or a fault; a fault is judged: again, this row, or the whole
 //! job. What came of a row is told to the journal, and counts when the journal says that it is on disk.
 
-mod ahead;
 mod bill;
-mod caps;
-mod choice;
-mod errand;
+mod budget;
+pub mod carry_over;
+mod circuit_breaker;
+mod completion;
+mod concurrency;
 mod exposure;
 mod flight;
-mod health;
-pub mod helm;
-mod judge;
+mod handout;
+pub mod live_limits;
 pub mod pace;
 mod pass;
-pub mod past;
+mod preflight;
 mod reserved;
 pub mod retry;
+mod scheduling;
 pub mod stop;
-mod trial;
-mod window;
+mod tool_round;
 mod work;
 
 use std::time::Duration;
@@ -33,22 +33,22 @@ use crate::conversation;
 use crate::endpoint::Endpoint;
 use crate::event::Observer;
 use crate::job::Retry;
+use crate::job::field_owner::FieldOwners;
 use crate::job::limits::{Caps, Concurrency, Quotas, Terms};
-use crate::job::setters::Setters;
-use crate::note::Note;
+use crate::note::JournalEvent;
 use crate::outcome::Fault;
 use crate::reserve::Reserve;
 use crate::toolbox::Toolbox;
-use caps::Purse;
-use health::Health;
-use helm::Helm;
+use budget::Budget;
+pub use carry_over::CarryOver;
+use circuit_breaker::CircuitBreaker;
+use concurrency::Window;
+use live_limits::LiveLimits;
 use pace::Pace;
 use pass::Pass;
-pub use past::Past;
+use preflight::Preflight;
 use retry::Dice;
 use stop::{Stop, StopReason};
-use trial::Trial;
-use window::Window;
 pub use work::Ready;
 
 /// Where notes go, and come back from once they are on disk.
@@ -57,15 +57,15 @@ pub trait Ledger {
     type Error;
 
     /// Hands a note over.
-    fn write(&mut self, note: Note);
+    fn write(&mut self, note: JournalEvent);
 
     /// The next group of notes that is on disk, in the order of their writing. Dropping the future loses none of them.
-    fn committed(&mut self) -> impl Future<Output = Result<Vec<Note>, Self::Error>>;
+    fn committed(&mut self) -> impl Future<Output = Result<Vec<JournalEvent>, Self::Error>>;
 }
 
 /// What a dispatcher keeps to.
 #[derive(Debug, Clone)]
-pub struct Rules {
+pub struct DispatchSettings {
     /// Patience.
     pub retry: Retry,
     /// The quota.
@@ -75,11 +75,11 @@ pub struct Rules {
     /// Where to stop.
     pub caps: Caps,
     /// How a row goes on after an answer that does not end it.
-    pub conversation: conversation::Rules,
+    pub conversation: conversation::ConversationRules,
     /// Files the process may open.
     pub open_files: u64,
     /// Who sets which field of the request: what is wrong with the job's is wrong with every row.
-    pub setters: Setters,
+    pub setters: FieldOwners,
 }
 
 /// How a pass over the rows ended.
@@ -99,33 +99,39 @@ pub struct PassEnd {
 pub struct Dispatcher<'e, E> {
     endpoint: &'e E,
     toolbox: &'e dyn Toolbox,
-    conversation: conversation::Rules,
+    conversation: conversation::ConversationRules,
     retry: Retry,
     dice: Dice,
     pace: Pace,
-    purse: Purse,
-    health: Health,
+    budget: Budget,
+    health: CircuitBreaker,
     window: Window,
-    trial: Trial,
+    trial: Preflight,
     began: Instant,
     /// Time that earlier runs have spent.
     spent: Duration,
     terms: Terms,
     paused_since: Option<Instant>,
-    helm: Option<Helm>,
+    live_limits: Option<LiveLimits>,
     ends_at: Option<Instant>,
     last_fault: Option<Fault>,
 }
 
 impl<'e, E: Endpoint> Dispatcher<'e, E> {
     /// A dispatcher for one run.
-    pub fn new(endpoint: &'e E, toolbox: &'e dyn Toolbox, rules: &Rules, past: &Past, dice: Dice) -> Self {
+    pub fn new(
+        endpoint: &'e E,
+        toolbox: &'e dyn Toolbox,
+        rules: &DispatchSettings,
+        past: &CarryOver,
+        dice: Dice,
+    ) -> Self {
         let now = Instant::now();
         let before = |(ago, tokens): &(Duration, Option<u64>)| {
             Some((now.checked_sub(*ago)?, tokens.unwrap_or(past.tokens_unknown)))
         };
         let recent: Vec<(Instant, u64)> = past.recent.iter().filter_map(before).collect();
-        let Rules { quotas, concurrency, caps, .. } = *rules;
+        let DispatchSettings { quotas, concurrency, caps, .. } = *rules;
         Self {
             endpoint,
             toolbox,
@@ -133,24 +139,24 @@ impl<'e, E: Endpoint> Dispatcher<'e, E> {
             retry: rules.retry,
             dice,
             pace: Pace::new(rules.quotas, now, &recent).after(past.longest_answer),
-            purse: Purse::new(rules.caps, past.cost, past.tokens, past.reserved),
-            health: Health::new(rules.retry, now, past.reached),
+            budget: Budget::new(rules.caps, past.cost, past.tokens, past.reserved),
+            health: CircuitBreaker::new(rules.retry, now, past.reached),
             window: Window::new(rules.concurrency, rules.quotas.requests_each_second(), rules.open_files),
-            trial: Trial::new(rules.setters.clone(), past.works),
+            trial: Preflight::new(rules.setters.clone(), past.works),
             began: now,
             spent: past.duration,
             terms: Terms { quotas, concurrency, caps, since: past.since, paused: false, time_is_up: false },
             paused_since: None,
-            helm: None,
-            ends_at: helm::ends_at(now, past.duration, caps),
+            live_limits: None,
+            ends_at: live_limits::ends_at(now, past.duration, caps),
             last_fault: None,
         }
     }
 
-    /// Takes the changes of its limits that come by a helm.
+    /// Takes the changes of its limits that come by a live limits.
     #[must_use]
-    pub fn steered(self, helm: Helm) -> Self {
-        Self { helm: Some(helm), ..self }
+    pub fn steered(self, live_limits: LiveLimits) -> Self {
+        Self { live_limits: Some(live_limits), ..self }
     }
 
     /// Sends the rows that come, some at a time, until there are none any more or there is a reason to stop. In the last

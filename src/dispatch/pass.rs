@@ -9,20 +9,20 @@ use futures_util::stream::FuturesUnordered;
 use tokio::sync::mpsc::Receiver;
 use tokio::time::Instant;
 
-use super::ahead::Ahead;
-use super::choice::Next;
-use super::errand::Errand;
+use super::circuit_breaker::Fate;
 use super::exposure::Exposure;
 use super::flight::{Finished, Flight};
-use super::health::Fate;
-use super::helm::turned;
-use super::stop::{Cap, Stop, StopReason, Urgency};
+use super::handout::Handout;
+use super::live_limits::turned;
+use super::scheduling::Next;
+use super::stop::{Cap, Stop, StopLevel, StopReason};
+use super::tool_round::ToolRound;
 use super::work::{Queues, Ready, Work};
 use super::{Dispatcher, Ledger, PassEnd};
 use crate::endpoint::Endpoint;
-use crate::event::{Event, Observer, Standing};
+use crate::event::{DispatchState, Event, Observer};
 use crate::failpoint::meet;
-use crate::note::{Ended, Note};
+use crate::note::{JournalEvent, RequestEnd};
 use crate::outcome::{Fault, FaultKind};
 use crate::reserve::Reserve;
 
@@ -43,7 +43,7 @@ pub(super) struct Pass<'p, 'e, E, L> {
     pub(super) queues: Queues,
     pub(super) in_flight: FuturesUnordered<LocalBoxFuture<'e, Finished>>,
     /// Rows whose tools are being run.
-    pub(super) errands: FuturesUnordered<LocalBoxFuture<'e, Errand>>,
+    pub(super) tool_rounds: FuturesUnordered<LocalBoxFuture<'e, ToolRound>>,
     /// When the requests in flight were sent, by their order.
     pub(super) sent_at: BTreeMap<u64, Instant>,
     pub(super) sent: u64,
@@ -53,7 +53,7 @@ pub(super) struct Pass<'p, 'e, E, L> {
     pub(super) throttling: f64,
     /// Whether the last to leave had been sent before.
     pub(super) went_again: bool,
-    pub(super) ahead: Ahead,
+    pub(super) ahead: Handout,
     pub(super) exposure: Exposure,
     unstored: usize,
     pub(super) set_aside: u64,
@@ -84,13 +84,13 @@ impl<'p, 'e, E: Endpoint, L: Ledger> Pass<'p, 'e, E, L> {
             rows: Some(rows),
             queues: Queues::default(),
             in_flight: FuturesUnordered::new(),
-            errands: FuturesUnordered::new(),
+            tool_rounds: FuturesUnordered::new(),
             sent_at: BTreeMap::new(),
             sent: 0,
             let_in: 0,
             throttling: 0.0,
             went_again: false,
-            ahead: Ahead::new(Instant::now()),
+            ahead: Handout::new(Instant::now()),
             exposure: Exposure::default(),
             unstored: 0,
             set_aside: 0,
@@ -103,7 +103,7 @@ impl<'p, 'e, E: Endpoint, L: Ledger> Pass<'p, 'e, E, L> {
 
     pub(super) async fn run(mut self) -> Result<PassEnd, L::Error> {
         loop {
-            if *self.stop.borrow_and_update() == Urgency::Now {
+            if *self.stop.borrow_and_update() == StopLevel::Now {
                 self.end(StopReason::Interrupted);
                 break;
             }
@@ -119,11 +119,11 @@ impl<'p, 'e, E: Endpoint, L: Ledger> Pass<'p, 'e, E, L> {
         }
         let abandoned = self.in_flight.len();
         self.in_flight.clear();
-        self.errands.clear();
+        self.tool_rounds.clear();
         self.store_all().await?;
         // What was given up in flight stays out, and nothing else.
         if let Some(out) = self.exposure.at_the_end() {
-            self.write(Note::Out(out));
+            self.write(JournalEvent::Out(out));
             self.store_all().await?;
         }
         let finished = self.bad_luck.map_or(StopReason::Finished, StopReason::BrownOut);
@@ -143,7 +143,7 @@ impl<'p, 'e, E: Endpoint, L: Ledger> Pass<'p, 'e, E, L> {
     /// Whether nothing is left to wait for. A stopping pass waits for what is in flight, not for the rows.
     fn is_done(&self) -> bool {
         let rows_left = self.rows.is_some() || self.queues.len() > 0;
-        let on_the_way = !self.in_flight.is_empty() || !self.errands.is_empty();
+        let on_the_way = !self.in_flight.is_empty() || !self.tool_rounds.is_empty();
         !on_the_way && (self.stops() || !rows_left)
     }
 
@@ -165,10 +165,10 @@ impl<'p, 'e, E: Endpoint, L: Ledger> Pass<'p, 'e, E, L> {
                 // Nobody can ask any more; that is no reason to stop.
                 Err(_) => self.may_be_stopped = false,
             },
-            () = turned(&mut self.dispatcher.helm) => {}
+            () = turned(&mut self.dispatcher.live_limits) => {}
             notes = self.ledger.committed(), if self.unstored > 0 => self.stored(&notes?),
             Some(finished) = self.in_flight.next() => self.take_in(finished),
-            Some(errand) = self.errands.next() => self.came_back(errand),
+            Some(tool_round) = self.tool_rounds.next() => self.came_back(tool_round),
             batch = next_rows(&mut self.rows), if reads => match batch {
                 Some(batch) => batch.into_iter().for_each(|ready| self.take_up(ready)),
                 None => self.rows = None,
@@ -189,7 +189,7 @@ impl<'p, 'e, E: Endpoint, L: Ledger> Pass<'p, 'e, E, L> {
                 Next::Stop(reason) => self.end(*reason),
                 Next::Wait(until, held_by) => {
                     self.hand_out(now);
-                    let standing = Standing {
+                    let standing = DispatchState {
                         in_flight: self.in_flight.len(),
                         places: self.places(),
                         waiting: self.queues.waiting(),
@@ -205,7 +205,7 @@ impl<'p, 'e, E: Endpoint, L: Ledger> Pass<'p, 'e, E, L> {
     /// Whether another row may be read.
     pub(super) fn has_room(&self) -> bool {
         let read_ahead = self.places().max(FEWEST_READ_AHEAD);
-        let rows = self.queues.len() + self.errands.len();
+        let rows = self.queues.len() + self.tool_rounds.len();
         self.queues.fresh.len() < read_ahead.max(self.ahead.rows())
             && rows < ROWS_PER_PLACE * read_ahead + self.ahead.rows()
     }
@@ -223,7 +223,7 @@ impl<'p, 'e, E: Endpoint, L: Ledger> Pass<'p, 'e, E, L> {
         }
         let health = &self.dispatcher.health;
         let reason = match () {
-            () if *self.stop.borrow() != Urgency::None => StopReason::Interrupted,
+            () if *self.stop.borrow() != StopLevel::None => StopReason::Interrupted,
             () if self.dispatcher.terms.time_is_up => StopReason::Cap(Cap::Until),
             () if self.dispatcher.ends_at.is_some_and(|end| end <= now) => StopReason::Cap(Cap::Duration),
             () if health.was_never_reached() => StopReason::NeverReached(self.last_fault()),
@@ -252,7 +252,7 @@ impl<'p, 'e, E: Endpoint, L: Ledger> Pass<'p, 'e, E, L> {
     }
 
     pub(super) fn last_fault(&self) -> Fault {
-        let none = || Fault::new(FaultKind::Passing, "no_answer", "the service answered nobody");
+        let none = || Fault::new(FaultKind::Transient, "no_answer", "the service answered nobody");
         self.dispatcher.last_fault.clone().unwrap_or_else(none)
     }
 
@@ -281,7 +281,7 @@ impl<'p, 'e, E: Endpoint, L: Ledger> Pass<'p, 'e, E, L> {
     }
 
     fn goes_again(&mut self, work: Work) {
-        self.write(Note::Resent(work.row.clone()));
+        self.write(JournalEvent::Resent(work.row.clone()));
         self.queues.clear_later(work);
     }
 
@@ -292,7 +292,7 @@ impl<'p, 'e, E: Endpoint, L: Ledger> Pass<'p, 'e, E, L> {
             return;
         }
         if let Some(out) = self.exposed(now) {
-            self.write(Note::Out(out));
+            self.write(JournalEvent::Out(out));
         }
         if self.ahead.is_told() {
             return;
@@ -300,7 +300,7 @@ impl<'p, 'e, E: Endpoint, L: Ledger> Pass<'p, 'e, E, L> {
         let (places, rate) = (self.places(), self.dispatcher.pace.rate(now));
         if let Some(below) = self.ahead.tell(now, &self.queues.fresh, places, rate) {
             meet("dispatch.hand-out.before");
-            self.write(Note::HandedOut { below });
+            self.write(JournalEvent::HandedOut { below });
         }
     }
 
@@ -314,30 +314,30 @@ impl<'p, 'e, E: Endpoint, L: Ledger> Pass<'p, 'e, E, L> {
         self.reason.is_some()
     }
 
-    pub(super) fn store(&mut self, ended: Ended) {
-        self.write(Note::Ended(Box::new(ended)));
+    pub(super) fn store(&mut self, ended: RequestEnd) {
+        self.write(JournalEvent::Ended(Box::new(ended)));
     }
 
-    pub(super) fn write(&mut self, note: Note) {
+    pub(super) fn write(&mut self, note: JournalEvent) {
         self.unstored += 1;
         self.ledger.write(note);
     }
 
-    fn stored(&mut self, notes: &[Note]) {
+    fn stored(&mut self, notes: &[JournalEvent]) {
         for note in notes {
             self.unstored -= 1;
             match note {
-                Note::HandedOut { below } => {
+                JournalEvent::HandedOut { below } => {
                     meet("dispatch.hand-out.after");
                     self.ahead.on_disk(*below);
                 }
-                Note::Resent(_) => self.queues.clear(),
-                Note::Out(out) => self.exposure.on_disk(*out),
-                Note::Ended(ended) => {
+                JournalEvent::Resent(_) => self.queues.clear(),
+                JournalEvent::Out(out) => self.exposure.on_disk(*out),
+                JournalEvent::Ended(ended) => {
                     ended.sent.into_iter().for_each(|sent| self.exposure.stored(sent.worst));
                     self.on_disk(&ended.ending);
                 }
-                Note::Results { .. } => {}
+                JournalEvent::Results { .. } => {}
             }
             self.observer.on(Event::Committed(note));
         }

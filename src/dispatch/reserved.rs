@@ -1,7 +1,7 @@
 //! Refusals of a job that has had answers: whose they are is open while nobody is answered. Judgment on them is reserved until
 //! an answer makes them the rows' own, or so many have come together that it is the job or the service.
 
-use crate::note::Ended;
+use crate::note::RequestEnd;
 use crate::outcome::{Fault, FaultKind};
 
 /// Ends alike, without an answer between them, that end a run which has had answers, once every request that was sent in
@@ -17,7 +17,7 @@ const OF_A_FILTER: [&str; 3] = ["refused", "content_filter", "data_inspection_fa
 
 /// The refusals whose judgment is reserved.
 #[derive(Debug, Default)]
-pub(super) struct Reserved {
+pub(super) struct ReservedRefusals {
     held: Vec<OpenRefusal>,
     /// Answers in a row that were paid for and are not what the job asks for.
     unfit: usize,
@@ -27,11 +27,11 @@ pub(super) struct Reserved {
 
 /// What a refusal leads to.
 #[derive(Debug)]
-pub(super) enum Taken {
+pub(super) enum RefusalEffect {
     /// Nothing yet.
     Open,
     /// An earlier refusal is its row's own, and need not wait for an answer.
-    Believed(Box<Ended>),
+    Believed(Box<RequestEnd>),
     /// The job ends.
     Ends,
 }
@@ -39,23 +39,23 @@ pub(super) enum Taken {
 /// A refusal, and the turn in which its request was sent.
 #[derive(Debug)]
 struct OpenRefusal {
-    ended: Ended,
+    ended: RequestEnd,
     fault: Fault,
     turn: u64,
     /// Whether it is said to be about what is in its row.
     of_the_row: bool,
 }
 
-impl Reserved {
+impl ReservedRefusals {
     /// Takes a refusal in, with the turn in which its request was sent and whether it is said to be about what is in its row.
     /// `is_open`: whether one of the requests that were sent from one turn to another is still out.
     pub(super) fn take(
         &mut self,
-        ended: Ended,
+        ended: RequestEnd,
         fault: &Fault,
         (turn, of_the_row): (u64, bool),
         is_open: impl Fn(u64, u64) -> bool,
-    ) -> Taken {
+    ) -> RefusalEffect {
         self.held.push(OpenRefusal { ended, fault: fault.clone(), turn, of_the_row });
         let (fewest, most) = ALIKE;
         let alike = self.held.iter().rev().take_while(|one| is_alike(&one.fault, fault)).count();
@@ -72,13 +72,15 @@ impl Reserved {
             || (alike >= fewest && is_settled(alike))
             || (self.held.len() >= OF_ANY_KIND && is_settled(self.held.len()));
         if self.has_ended {
-            return Taken::Ends;
+            return RefusalEffect::Ends;
         }
         // Where so many requests are out that an answer to one of them may be long in coming, what is said of a row's own
         // content is believed without it.
         let too_many = self.held.len() >= most;
         let first = self.held.iter().position(|one| one.of_the_row).filter(|_| too_many);
-        first.map_or(Taken::Open, |first| Taken::Believed(Box::new(self.held.remove(first).ended)))
+        first.map_or(RefusalEffect::Open, |first| {
+            RefusalEffect::Believed(Box::new(self.held.remove(first).ended))
+        })
     }
 
     /// An answer was paid for and is not what the job asks for. Says whether there have been so many in a row that the job
@@ -95,7 +97,7 @@ impl Reserved {
 
     /// A request that was sent in this turn was answered: what was refused before it was sent is the rows' own fault. An answer
     /// to an earlier one says nothing.
-    pub(super) fn heard(&mut self, turn: u64) -> Vec<Ended> {
+    pub(super) fn heard(&mut self, turn: u64) -> Vec<RequestEnd> {
         if self.has_ended {
             return Vec::new();
         }
@@ -103,12 +105,12 @@ impl Reserved {
     }
 
     /// Ends the rows of a job that ends: gives those that have failed all the same, for what is in them. The others are pending.
-    pub(super) fn abandon(&mut self) -> Vec<Ended> {
+    pub(super) fn abandon(&mut self) -> Vec<RequestEnd> {
         self.held.drain(..).filter(|one| one.of_the_row).map(|one| one.ended).collect()
     }
 
     /// Gives all of them back.
-    pub(super) fn release(&mut self) -> Vec<Ended> {
+    pub(super) fn release(&mut self) -> Vec<RequestEnd> {
         self.held.drain(..).map(|one| one.ended).collect()
     }
 }

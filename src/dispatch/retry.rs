@@ -56,8 +56,8 @@ mod tests {
     #[test]
     fn the_wait_doubles_up_to_its_limit_with_full_jitter() {
         for (failures, most) in [(1, 1.0), (2, 2.0), (3, 4.0), (6, 32.0), (7, 60.0), (4_000_000, 60.0)] {
-            assert!((wait(FaultKind::Passing, failures, 1.0) - most).abs() < 1e-9);
-            assert_eq!(wait(FaultKind::Passing, failures, 0.0), 0.0);
+            assert!((wait(FaultKind::Transient, failures, 1.0) - most).abs() < 1e-9);
+            assert_eq!(wait(FaultKind::Transient, failures, 0.0), 0.0);
         }
     }
 

@@ -80,7 +80,7 @@ impl StopReason {
 
 /// How urgently a run is asked to stop.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
-pub enum Urgency {
+pub enum StopLevel {
     /// Not at all.
     #[default]
     None,
@@ -91,4 +91,4 @@ pub enum Urgency {
 }
 
 /// The ear of a run: what it has been asked.
-pub type Stop = watch::Receiver<Urgency>;
+pub type Stop = watch::Receiver<StopLevel>;

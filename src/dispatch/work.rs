@@ -5,7 +5,7 @@ use std::collections::{BinaryHeap, VecDeque};
 
 use tokio::time::Instant;
 
-use super::health::Allowance;
+use super::circuit_breaker::Allowance;
 use crate::conversation::Step;
 use crate::conversation::calls::ToolCall;
 use crate::note::RowKey;

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use super::Text;
+use super::TemplateText;
 
 /// `[answer]`, settled.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -11,7 +11,7 @@ pub struct AnswerRules {
     /// The file of the JSON Schema that each answer must satisfy.
     pub schema: Option<PathBuf>,
     /// Where that file is named, for messages.
-    pub schema_text: Option<Text>,
+    pub schema_text: Option<TemplateText>,
     /// How often an answer that does not is asked for again.
     pub repair: u32,
     /// Whether the schema's fields become columns.
@@ -60,7 +60,7 @@ pub struct Tool {
 
 /// The files of `[glossary]`.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Glossary {
+pub struct GlossaryFiles {
     /// Terms: `translation_options.terms`.
     pub terms: Option<PathBuf>,
     /// Sentences translated before: `translation_options.tm_list`.

@@ -10,7 +10,7 @@ use super::price::Price;
 
 /// What is known of a model at an address: the defaults of quota and price, and what its requests may ask.
 #[derive(Debug, Clone, Default, PartialEq)]
-pub struct Facts {
+pub struct ModelInfo {
     /// Requests per minute.
     pub requests_per_minute: Option<f64>,
     /// Tokens per minute, input and output.
@@ -91,7 +91,7 @@ impl Thinking {
     }
 }
 
-impl Facts {
+impl ModelInfo {
     /// Whether a request with this `enable_thinking` thinks. `None`: not known.
     pub fn thinks(&self, enable_thinking: Option<bool>) -> Option<bool> {
         self.thinking.map(|thinking| thinking.with(enable_thinking)).or(enable_thinking)
@@ -109,27 +109,27 @@ impl Facts {
 
 /// Looks up what is known of any model, for rows that bring their own.
 #[derive(Clone)]
-pub struct FactsBook(Arc<dyn Fn(&str) -> Facts + Send + Sync>);
+pub struct ModelCatalog(Arc<dyn Fn(&str) -> ModelInfo + Send + Sync>);
 
-impl FactsBook {
+impl ModelCatalog {
     /// A book that asks the function.
-    pub fn new(look_up: impl Fn(&str) -> Facts + Send + Sync + 'static) -> Self {
+    pub fn new(look_up: impl Fn(&str) -> ModelInfo + Send + Sync + 'static) -> Self {
         Self(Arc::new(look_up))
     }
 
     /// What is known of a model.
-    pub fn of(&self, model: &str) -> Facts {
+    pub fn of(&self, model: &str) -> ModelInfo {
         (self.0)(model)
     }
 }
 
-impl Default for FactsBook {
+impl Default for ModelCatalog {
     fn default() -> Self {
-        Self::new(|_| Facts::default())
+        Self::new(|_| ModelInfo::default())
     }
 }
 
-impl fmt::Debug for FactsBook {
+impl fmt::Debug for ModelCatalog {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("FactsBook")
     }

@@ -3,20 +3,23 @@
 use serde_json::{Map, Value as Json};
 use toml::Value;
 
-use super::Text;
-use super::keylike::holds_a_key;
+use super::TemplateText;
+use super::diagnostic::Diagnostic;
 use super::layers::Layers;
-use super::problem::Problem;
+use super::secret_scan::holds_a_key;
 
 /// Where a key belongs.
 const OF_A_KEY: &str =
     "`api_key_env`, `api_key_file` or `api_key_command` under [model] says where the key is found";
 
 /// The strings of a request, each with the keys that lead to it.
-pub(super) type Texts = Vec<(Vec<String>, Text)>;
+pub(super) type Texts = Vec<(Vec<String>, TemplateText)>;
 
 /// The fields of a request as JSON, and where its strings stand: each is a template.
-pub(super) fn request(section: &toml::Table, layers: &Layers) -> Result<(Map<String, Json>, Texts), Problem> {
+pub(super) fn request(
+    section: &toml::Table,
+    layers: &Layers,
+) -> Result<(Map<String, Json>, Texts), Diagnostic> {
     for (key, why) in [
         ("model", "the model is named under [model]"),
         ("messages", "the turns are given under [prompt], or brought by the rows"),
@@ -57,7 +60,12 @@ fn of_the_connection(key: &str) -> Option<&'static str> {
     }
 }
 
-fn json(value: &Value, path: &mut Vec<String>, texts: &mut Texts, layers: &Layers) -> Result<Json, Problem> {
+fn json(
+    value: &Value,
+    path: &mut Vec<String>,
+    texts: &mut Texts,
+    layers: &Layers,
+) -> Result<Json, Diagnostic> {
     let key = |path: &[String]| format!("request.{}", path.join("."));
     Ok(match value {
         Value::String(source) if holds_a_key(source) => {
@@ -67,7 +75,7 @@ fn json(value: &Value, path: &mut Vec<String>, texts: &mut Texts, layers: &Layer
             return Err(layers.problem(&key(path), message).help(OF_A_KEY));
         }
         Value::String(source) => {
-            let text = Text { source: source.clone(), place: layers.place(&key(path)) };
+            let text = TemplateText { source: source.clone(), place: layers.place(&key(path)) };
             texts.push((path.clone(), text));
             Json::String(source.clone())
         }

@@ -7,7 +7,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use toml::Value;
 
-use super::editor::{DURATION, concurrency, size};
+use super::json_schema::{DURATION, concurrency, size};
 use super::period::CAP_PERIODS;
 use super::resolve::DEFAULT_BASE_URL;
 use crate::format::Format;

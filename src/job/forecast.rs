@@ -4,8 +4,8 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::Job;
 use super::limits::{Quota, Terms};
-use super::orders::Told;
-use crate::event::HeldBy;
+use super::orders::LiveSettings;
+use crate::event::Bottleneck;
 
 /// Turns of the schedule that are looked ahead: weeks of one with several spans a day.
 const TURNS: usize = 200;
@@ -21,7 +21,7 @@ pub struct Course {
     pub tokens_each: f64,
     /// Rows that come to their end each second at present, and what holds the run back; before that is known only the
     /// limits tell.
-    pub measured: Option<(f64, Option<HeldBy>)>,
+    pub measured: Option<(f64, Option<Bottleneck>)>,
 }
 
 /// What is to be expected of a run that will not be done in time.
@@ -38,7 +38,7 @@ pub struct Shortfall {
 /// What a run falls short of by its deadline; `None` when it will be done, as far as anybody can tell.
 pub fn shortfall(
     job: &Job,
-    told: &Told,
+    told: &LiveSettings,
     course: &Course,
     now: Timestamp,
     deadline: Timestamp,
@@ -75,7 +75,7 @@ pub fn shortfall(
 /// When a run will end by its limits and its hours alone; `None` when that is not within sight.
 pub fn end(job: &Job, course: &Course, now: Timestamp) -> Option<Timestamp> {
     // Of a run whose time is up at once it is known when it would end.
-    shortfall(job, &Told::default(), course, now, now)?.ends_at
+    shortfall(job, &LiveSettings::default(), course, now, now)?.ends_at
 }
 
 fn after(time: Timestamp, seconds: f64) -> Option<Timestamp> {
@@ -91,7 +91,9 @@ fn rate(terms: &Terms, present: &Terms, course: &Course) -> f64 {
         None => limit,
         Some((measured, _)) if terms == present => measured,
         // What is held back by a limit goes as fast as another one lets it; for all else the service is known to be slow.
-        Some((_, Some(HeldBy::Rate | HeldBy::Tokens | HeldBy::Pause))) if limit.is_finite() => limit,
+        Some((_, Some(Bottleneck::Rate | Bottleneck::Tokens | Bottleneck::Pause))) if limit.is_finite() => {
+            limit
+        }
         Some((measured, _)) => limit.min(measured),
     }
 }
@@ -115,13 +117,13 @@ fn decider(terms: &Terms, course: &Course) -> &'static str {
     let slowest = slowest.map_or("the service", |(name, _)| name);
     match course.measured.and_then(|(_, held_by)| held_by) {
         _ if terms.paused => "the pause",
-        Some(HeldBy::Tokens) => "tpm",
-        Some(HeldBy::Places) => "concurrency",
-        Some(HeldBy::Throttling) => "the service, which throttles",
-        Some(HeldBy::Outage | HeldBy::Backoff) => "the service, which does not answer",
-        Some(HeldBy::Cap) => "the cap on cost or tokens",
-        Some(HeldBy::Rate) | None => slowest,
-        Some(HeldBy::FirstRows | HeldBy::Pause) => slowest,
+        Some(Bottleneck::Tokens) => "tpm",
+        Some(Bottleneck::Places) => "concurrency",
+        Some(Bottleneck::Throttling) => "the service, which throttles",
+        Some(Bottleneck::Outage | Bottleneck::Backoff) => "the service, which does not answer",
+        Some(Bottleneck::Cap) => "the cap on cost or tokens",
+        Some(Bottleneck::Rate) | None => slowest,
+        Some(Bottleneck::FirstRows | Bottleneck::Pause) => slowest,
     }
 }
 

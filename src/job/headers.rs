@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use super::Retry;
+use super::diagnostic::Diagnostic;
 use super::layers::Layers;
-use super::problem::Problem;
 
 /// Headers that are fanfold's own, and why.
 const OWN: [(&str, &str); 6] = [
@@ -27,7 +27,7 @@ const LONGEST_WAIT: u64 = 3600;
 pub(super) fn headers(
     section: BTreeMap<String, String>,
     layers: &Layers,
-) -> Result<Vec<(String, String)>, Problem> {
+) -> Result<Vec<(String, String)>, Diagnostic> {
     let mut names: Vec<String> = Vec::new();
     for (name, value) in &section {
         let lower = name.to_ascii_lowercase();
@@ -50,7 +50,11 @@ pub(super) fn headers(
 }
 
 /// Lets the client wait as much longer as the headers ask the service to let a request wait.
-pub(super) fn raise(retry: Retry, headers: &[(String, String)], layers: &Layers) -> Result<Retry, Problem> {
+pub(super) fn raise(
+    retry: Retry,
+    headers: &[(String, String)],
+    layers: &Layers,
+) -> Result<Retry, Diagnostic> {
     let Some((name, value)) = headers.iter().find(|(name, _)| name.eq_ignore_ascii_case(WAIT)) else {
         return Ok(retry);
     };
@@ -86,14 +90,14 @@ fn is_token(byte: u8) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::super::knobs::set;
-    use super::super::problem::Script;
+    use super::super::diagnostic::SourceText;
+    use super::super::flags::set;
     use super::*;
 
     /// The headers of a job file with this line, and of these `--set`.
     fn settle(line: &str, sets: &[&str]) -> Result<Vec<(String, String)>, String> {
         let text = format!("[model]\n{line}\n");
-        let script = Script { name: "job.toml".into(), text: text.into() };
+        let script = SourceText { name: "job.toml".into(), text: text.into() };
         let overlays = sets.iter().map(|argument| set(argument).expect("KEY=VALUE")).collect();
         let (file, layers) = Layers::read(Some(script), overlays).map_err(|problem| problem.to_string())?;
         headers(file.model.headers, &layers).map_err(|problem| problem.to_string())

@@ -6,15 +6,15 @@ use serde::Deserialize;
 use toml::de::{DeTable, DeValue};
 use toml::{Spanned, Table, Value};
 
+use super::diagnostic::{Diagnostic, SourceText, nearest};
 use super::file::JobFile;
-use super::keylike::is_secret;
-use super::knobs::{Overlay, Voice};
-use super::problem::{Problem, Script, nearest};
+use super::flags::{KeyOrigin, Overlay};
+use super::secret_scan::is_secret;
 
 /// Everything that was said about a job, each thing with its place.
 #[derive(Debug)]
 pub struct Layers {
-    file: Option<Script>,
+    file: Option<SourceText>,
     overlays: Vec<Overlay>,
 }
 
@@ -24,7 +24,7 @@ impl Layers {
     /// # Errors
     ///
     /// A syntax error, an unknown key or a wrong type, shown where it stands.
-    pub fn read(file: Option<Script>, overlays: Vec<Overlay>) -> Result<(JobFile, Self), Problem> {
+    pub fn read(file: Option<SourceText>, overlays: Vec<Overlay>) -> Result<(JobFile, Self), Diagnostic> {
         let mut tree = Table::new();
         if let Some(script) = &file {
             toml::from_str::<JobFile>(&script.text).map_err(|error| explain(script, &error))?;
@@ -40,13 +40,13 @@ impl Layers {
         let layers = Self { file, overlays };
         // Each layer was found good by itself; together they can only clash where one makes a table of a value.
         let job = JobFile::deserialize(Value::Table(tree))
-            .map_err(|error| Problem::new(error.message().to_owned()))?;
+            .map_err(|error| Diagnostic::new(error.message().to_owned()))?;
         Ok((job, layers))
     }
 
     /// A problem with the value of a key, shown where the value was given.
-    pub fn problem(&self, key: &str, message: impl Into<String>) -> Problem {
-        let problem = Problem::new(message);
+    pub fn problem(&self, key: &str, message: impl Into<String>) -> Diagnostic {
+        let problem = Diagnostic::new(message);
         match self.place(key) {
             Some((script, span)) => problem.at(&script, span),
             None => problem,
@@ -54,14 +54,14 @@ impl Layers {
     }
 
     /// Who gave the value of a key that somebody gave.
-    pub fn voice(&self, key: &str) -> Voice {
+    pub fn voice(&self, key: &str) -> KeyOrigin {
         let given = |overlay: &&Overlay| overlay.key == key || key.starts_with(&format!("{}.", overlay.key));
-        self.overlays.iter().filter(given).map(|overlay| overlay.voice).max().unwrap_or(Voice::File)
+        self.overlays.iter().filter(given).map(|overlay| overlay.voice).max().unwrap_or(KeyOrigin::File)
     }
 
     /// Where the value of a key was given: the text, and the bytes of the value in it. For a key that nobody gave,
     /// the nearest table around it.
-    pub fn place(&self, key: &str) -> Option<(Script, Range<usize>)> {
+    pub fn place(&self, key: &str) -> Option<(SourceText, Range<usize>)> {
         let said = |overlay: &&Overlay| overlay.key == key || key.starts_with(&format!("{}.", overlay.key));
         if let Some(overlay) = self.overlays.iter().rev().find(said) {
             return Some((overlay.script.clone(), 0..overlay.script.text.len()));
@@ -89,11 +89,11 @@ impl Layers {
 }
 
 /// An error of the TOML reader, shown where it stands and with the nearest known key.
-pub fn explain(script: &Script, error: &toml::de::Error) -> Problem {
+pub fn explain(script: &SourceText, error: &toml::de::Error) -> Diagnostic {
     let span = error.span().unwrap_or(0..0);
     let (message, help) = reword(error.message(), script.may_be_secret(&span));
-    let problem = Problem::new(message).at(script, span);
-    help.into_iter().fold(problem, Problem::help)
+    let problem = Diagnostic::new(message).at(script, span);
+    help.into_iter().fold(problem, Diagnostic::help)
 }
 
 /// Says an error of the reader in the user's words; for an unknown key, also which one may have been meant. A value that may be a
@@ -146,15 +146,15 @@ fn kind(expected: &str) -> &str {
 }
 
 /// The job file that an overlay is by itself.
-fn alone(overlay: &Overlay, value: Value) -> Result<Table, Problem> {
-    let shown = |message: String| Problem::new(message).at(&overlay.script, 0..overlay.script.text.len());
+fn alone(overlay: &Overlay, value: Value) -> Result<Table, Diagnostic> {
+    let shown = |message: String| Diagnostic::new(message).at(&overlay.script, 0..overlay.script.text.len());
     let mut table = Table::new();
     insert(&mut table, &overlay.key, value).map_err(shown)?;
     match JobFile::deserialize(Value::Table(table.clone())) {
         Ok(_) => Ok(table),
         Err(error) => {
             let (message, help) = reword(error.message(), is_secret(&overlay.key));
-            Err(help.into_iter().fold(shown(message), Problem::help))
+            Err(help.into_iter().fold(shown(message), Diagnostic::help))
         }
     }
 }
@@ -187,11 +187,11 @@ fn merge(under: &mut Table, over: Table) {
 
 #[cfg(test)]
 mod tests {
-    use super::super::knobs::{KNOBS, set};
+    use super::super::flags::{JOB_FLAGS, set};
     use super::*;
 
-    fn script(text: &str) -> Option<Script> {
-        Some(Script { name: "job.toml".into(), text: text.into() })
+    fn script(text: &str) -> Option<SourceText> {
+        Some(SourceText { name: "job.toml".into(), text: text.into() })
     }
 
     #[test]
@@ -226,10 +226,10 @@ mod tests {
 
     #[test]
     fn every_knob_sets_a_key_that_the_job_file_has() {
-        for knob in KNOBS {
-            let value = if ["max-duration", "timeout"].contains(&knob.flag) { "1s" } else { "1" };
-            let overlay = knob.from_flag(&[value.to_owned()]);
-            assert!(Layers::read(None, vec![overlay]).is_ok(), "{}", knob.flag);
+        for job_flag in JOB_FLAGS {
+            let value = if ["max-duration", "timeout"].contains(&job_flag.flag) { "1s" } else { "1" };
+            let overlay = job_flag.from_flag(&[value.to_owned()]);
+            assert!(Layers::read(None, vec![overlay]).is_ok(), "{}", job_flag.flag);
         }
     }
 }

@@ -2,14 +2,15 @@
 
 pub(crate) mod address;
 pub mod answer;
-pub mod editor;
+pub mod diagnostic;
 pub mod facts;
+pub mod field_owner;
 mod fields;
 pub mod file;
+pub mod flags;
 pub mod forecast;
 pub mod headers;
-pub mod keylike;
-pub mod knobs;
+pub mod json_schema;
 pub mod languages;
 pub mod layers;
 pub mod limits;
@@ -17,10 +18,9 @@ pub mod notify;
 pub mod orders;
 pub mod period;
 pub mod price;
-pub mod problem;
 pub mod resolve;
 pub mod schedule;
-pub mod setters;
+pub mod secret_scan;
 pub mod units;
 
 use std::ops::Range;
@@ -31,13 +31,13 @@ use std::time::Duration;
 use serde_json::{Map, Value};
 
 use crate::format::Format;
-use answer::{AnswerRules, Glossary, Tool};
-use facts::{Facts, FactsBook};
+use answer::{AnswerRules, GlossaryFiles, Tool};
+use diagnostic::{Diagnostic, SourceText};
+use facts::{ModelCatalog, ModelInfo};
 use limits::{Caps, Concurrency, Quotas, Rates};
 use notify::Notify;
 use period::CapPeriod;
 use price::Price;
-use problem::{Problem, Script};
 use schedule::Schedule;
 
 /// A job, settled.
@@ -46,15 +46,15 @@ pub struct Job {
     /// The files that it was read from: the job file, the variables, the model table. Filled in by whoever reads them.
     pub read_from: Vec<PathBuf>,
     /// The rows.
-    pub input: Input,
+    pub input: InputSettings,
     /// Who is asked.
-    pub model: Model,
+    pub model: ModelSettings,
     /// The templates; `None` when the rows bring their own requests.
     pub prompt: Option<Prompt>,
     /// Every other field of the request body; its strings are templates.
     pub request: Map<String, Value>,
     /// Where the strings of `request` stand, for messages: the dotted path under `request`, and its text.
-    pub request_texts: Vec<(Vec<String>, Text)>,
+    pub request_texts: Vec<(Vec<String>, TemplateText)>,
     /// The quota, which each row has to fit.
     pub quotas: Quotas,
     /// The limits that the job names itself.
@@ -84,12 +84,12 @@ pub struct Job {
     /// Who is told when a run starts, ends or stops.
     pub notify: Option<Notify>,
     /// What qwen-mt is told of words and sentences.
-    pub glossary: Glossary,
+    pub glossary: GlossaryFiles,
 }
 
 impl Job {
     /// What is known of a model; with the user's own price, where there is one.
-    pub fn facts_of(&self, model: &str) -> Facts {
+    pub fn facts_of(&self, model: &str) -> ModelInfo {
         self.model.facts_of(model, self.own_price.then_some(self.price.as_ref()).flatten())
     }
 }
@@ -112,13 +112,13 @@ impl Job {
 
 /// What a job and a single question have in common: who is asked, with what, how patiently, and at what price.
 #[derive(Debug, Clone)]
-pub struct Asking {
+pub struct ModelCall {
     /// Who is asked.
-    pub model: Model,
+    pub model: ModelSettings,
     /// Every other field of the request body; of a question it goes out as it is.
     pub request: Map<String, Value>,
     /// Where the strings of `request` stand, for messages: the dotted path under `request`, and its text.
-    pub request_texts: Vec<(Vec<String>, Text)>,
+    pub request_texts: Vec<(Vec<String>, TemplateText)>,
     /// Patience.
     pub retry: Retry,
     /// The user's own price, which holds for every model.
@@ -127,7 +127,7 @@ pub struct Asking {
 
 /// The rows of a job.
 #[derive(Debug, Clone)]
-pub struct Input {
+pub struct InputSettings {
     /// Paths and globs, in order; `-` is standard input.
     pub paths: Vec<String>,
     /// The format, when it is not left to the files' names.
@@ -152,7 +152,7 @@ pub struct Input {
 
 /// Who is asked, and with what key.
 #[derive(Debug, Clone)]
-pub struct Model {
+pub struct ModelSettings {
     /// The model's name; `None` when each row brings its own.
     pub name: Option<String>,
     /// The address of the API, without `/chat/completions` and without a slash at its end.
@@ -164,15 +164,15 @@ pub struct Model {
     /// How answers travel.
     pub transport: Transport,
     /// What is known of models.
-    pub book: FactsBook,
+    pub book: ModelCatalog,
 }
 
-impl Model {
+impl ModelSettings {
     /// What is known of a model by its name; with the user's own price, where there is one.
-    pub fn facts_of(&self, name: &str, own_price: Option<&Arc<Price>>) -> Facts {
+    pub fn facts_of(&self, name: &str, own_price: Option<&Arc<Price>>) -> ModelInfo {
         let facts = self.book.of(name);
         match own_price {
-            Some(price) => Facts { price: Some(Arc::clone(price)), ..facts },
+            Some(price) => ModelInfo { price: Some(Arc::clone(price)), ..facts },
             None => facts,
         }
     }
@@ -210,35 +210,35 @@ pub enum KeySource {
 #[derive(Debug, Clone, Default)]
 pub struct Prompt {
     /// The system turn.
-    pub system: Option<Text>,
+    pub system: Option<TemplateText>,
     /// Turns between the two.
-    pub turns: Vec<Turn>,
+    pub turns: Vec<ExampleTurn>,
     /// The last turn, the user's; `None` when the rows bring their own.
-    pub user: Option<Text>,
+    pub user: Option<TemplateText>,
 }
 
 /// A few-shot turn.
 #[derive(Debug, Clone)]
-pub struct Turn {
+pub struct ExampleTurn {
     /// `user` or `assistant`.
     pub role: String,
     /// Its text.
-    pub content: Text,
+    pub content: TemplateText,
 }
 
 /// A template as the user wrote it, and where.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Text {
+pub struct TemplateText {
     /// The template.
     pub source: String,
     /// The text it stands in and its bytes there.
-    pub place: Option<(Script, Range<usize>)>,
+    pub place: Option<(SourceText, Range<usize>)>,
 }
 
-impl Text {
+impl TemplateText {
     /// A problem at some bytes of the template, shown where they stand in the user's own text.
-    pub fn problem(&self, within: Option<Range<usize>>, message: impl Into<String>) -> Problem {
-        let problem = Problem::new(message);
+    pub fn problem(&self, within: Option<Range<usize>>, message: impl Into<String>) -> Diagnostic {
+        let problem = Diagnostic::new(message);
         let Some((script, span)) = &self.place else { return problem };
         // A string with escapes stands otherwise in the file than it reads; then the whole value is shown.
         let exact = script.text.get(span.clone()).and_then(|raw| raw.find(&self.source));
@@ -301,7 +301,7 @@ pub struct Output {
     /// New names of columns.
     pub rename: Vec<(String, String)>,
     /// Where the names in `select` and `rename` stand, for messages.
-    pub names: Vec<Text>,
+    pub names: Vec<TemplateText>,
     /// Put before every answer column.
     pub prefix: String,
     /// Whether CSV cells that a spreadsheet would run are escaped.

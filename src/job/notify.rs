@@ -3,10 +3,10 @@
 use std::fmt;
 use std::time::Duration;
 
+use super::diagnostic::{Diagnostic, nearest};
 use super::file::{NotifySection, OneOrMany};
-use super::keylike::names_a_variable;
 use super::layers::Layers;
-use super::problem::{Problem, nearest};
+use super::secret_scan::names_a_variable;
 
 /// How long one notification may take.
 pub const PATIENCE: Duration = Duration::from_secs(5);
@@ -75,7 +75,7 @@ impl Moment {
 }
 
 /// Settles who is told. A message says nothing of the address, which is a secret.
-pub(super) fn notify(section: NotifySection, layers: &Layers) -> Result<Notify, Problem> {
+pub(super) fn notify(section: NotifySection, layers: &Layers) -> Result<Notify, Diagnostic> {
     let to = match (section.url, section.url_env, section.command) {
         (Some(url), None, None) => Recipient::Url(Hidden(url)),
         (None, Some(name), None) if names_a_variable(&name) => Recipient::Variable(name),
@@ -104,7 +104,7 @@ pub(super) fn notify(section: NotifySection, layers: &Layers) -> Result<Notify, 
     Ok(Notify { to, on, allow_http: section.allow_http.unwrap_or(false) })
 }
 
-fn moment(word: &str, layers: &Layers) -> Result<Moment, Problem> {
+fn moment(word: &str, layers: &Layers) -> Result<Moment, Diagnostic> {
     let words = Moment::ALL.map(Moment::as_str);
     Moment::ALL.into_iter().find(|moment| moment.as_str() == word).ok_or_else(|| {
         let problem = layers.problem("notify.on", format!("`on` has start, end and stop, not `{word}`"));

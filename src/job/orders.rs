@@ -4,10 +4,10 @@
 use jiff::Timestamp;
 
 use super::Job;
-use super::knobs::{Overlay, Voice, literal};
+use super::diagnostic::{Diagnostic, SourceText, nearest};
+use super::flags::{KeyOrigin, Overlay, literal};
 use super::layers::Layers;
 use super::limits::{Caps, Concurrency, Rates, Terms};
-use super::problem::{Problem, Script, nearest};
 use super::resolve::limits_alone;
 
 /// The keys of `[limits]` that can be changed while a run goes on.
@@ -27,7 +27,7 @@ pub struct Order {
 
 /// All that a run was told, the last word on each thing.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
-pub struct Told {
+pub struct LiveSettings {
     /// Limits.
     pub rates: Rates,
     /// Places.
@@ -46,9 +46,9 @@ impl Order {
     /// # Errors
     ///
     /// What is no order; an order whose value is none is told by [`told`].
-    pub fn parse(word: &str) -> Result<Self, Problem> {
-        let script = Script { name: "set".into(), text: word.into() };
-        let at = |message: String| Problem::new(message).at(&script, 0..word.len());
+    pub fn parse(word: &str) -> Result<Self, Diagnostic> {
+        let script = SourceText { name: "set".into(), text: word.into() };
+        let at = |message: String| Diagnostic::new(message).at(&script, 0..word.len());
         let (key, value) = match word.split_once('=') {
             Some((key, value)) => (key.trim(), Some(value.trim())),
             None => (word.trim(), None),
@@ -100,7 +100,7 @@ pub fn last_words(orders: &[Order]) -> Vec<&Order> {
 /// # Errors
 ///
 /// A value that the job file would not take either, in the same words.
-pub fn told(orders: &[Order]) -> Result<Told, Problem> {
+pub fn told(orders: &[Order]) -> Result<LiveSettings, Diagnostic> {
     let words = orders.iter().filter(|order| WORDS.contains(&order.key.as_str()));
     let (mut paused, mut stop) = (None, false);
     for order in words {
@@ -111,21 +111,21 @@ pub fn told(orders: &[Order]) -> Result<Told, Problem> {
         }
     }
     let changes = orders.iter().filter(|order| KEYS.contains(&order.key.as_str())).map(|order| Overlay {
-        voice: Voice::Flag,
-        script: Script { name: "set".into(), text: order.shown().into() },
+        voice: KeyOrigin::Flag,
+        script: SourceText { name: "set".into(), text: order.shown().into() },
         key: format!("limits.{}", order.key),
         value: literal(&order.value),
         raw: order.value.clone(),
     });
     let (file, layers) = Layers::read(None, changes.collect())?;
     let (rates, concurrency, caps) = limits_alone(&file.limits, &layers)?;
-    Ok(Told { rates, concurrency, caps, paused, stop })
+    Ok(LiveSettings { rates, concurrency, caps, paused, stop })
 }
 
 impl Job {
     /// What a run of the job keeps to at a time: what it was told beats the schedule, and that beats the job. `ends_at` is
     /// when the run's time is up.
-    pub fn terms(&self, told: &Told, now: Timestamp, ends_at: Option<Timestamp>) -> Terms {
+    pub fn terms(&self, told: &LiveSettings, now: Timestamp, ends_at: Option<Timestamp>) -> Terms {
         let span = self.schedule.at(now);
         let mut scheduled = span.map(|span| span.rates).unwrap_or_default();
         if told.rates.qps.or(told.rates.qpm).is_some() {

@@ -12,17 +12,17 @@ use std::sync::Arc;
 
 use jiff::tz::TimeZone;
 
-use super::answer::Glossary;
-use super::facts::FactsBook;
+use super::answer::GlossaryFiles;
+use super::diagnostic::Diagnostic;
+use super::facts::ModelCatalog;
 use super::fields::request;
 use super::file::{JobFile, ModelSection, PriceSection, PromptSection, ROLES, RetrySection};
+use super::flags::Overlay;
 use super::headers::raise;
-use super::knobs::Overlay;
 use super::layers::Layers;
 use super::limits::{Concurrency, Rates};
 use super::notify::notify;
-use super::problem::Problem;
-use super::{Asking, Job, Prompt, Text, Turn};
+use super::{ExampleTurn, Job, ModelCall, Prompt, TemplateText};
 use answering::{answer, tools};
 use asking::{model, price, retry};
 pub(super) use bounds::limits_alone;
@@ -45,7 +45,7 @@ pub struct Lookups<'a> {
     /// The address of a region.
     pub region: &'a AddressOf<'a>,
     /// What is known of models at an address.
-    pub book: &'a dyn Fn(&str) -> FactsBook,
+    pub book: &'a dyn Fn(&str) -> ModelCatalog,
     /// A time zone by its name; without one, that of the system.
     pub zone: &'a dyn Fn(Option<&str>) -> Result<TimeZone, String>,
 }
@@ -55,7 +55,7 @@ pub struct Lookups<'a> {
 /// # Errors
 ///
 /// The first thing that is missing or out of its range, shown where it was said.
-pub fn resolve(file: JobFile, layers: &Layers, lookups: &Lookups<'_>) -> Result<Job, Problem> {
+pub fn resolve(file: JobFile, layers: &Layers, lookups: &Lookups<'_>) -> Result<Job, Diagnostic> {
     let job = settle(file, layers, lookups)?;
     check_model_is_named(&job)?;
     // Of rows that bring their own model, each is asked for its price when it is rendered.
@@ -68,8 +68,8 @@ pub fn resolve(file: JobFile, layers: &Layers, lookups: &Lookups<'_>) -> Result<
     Ok(job)
 }
 
-fn settle(file: JobFile, layers: &Layers, lookups: &Lookups<'_>) -> Result<Job, Problem> {
-    let Asking { model, request, request_texts, retry, own_price } =
+fn settle(file: JobFile, layers: &Layers, lookups: &Lookups<'_>) -> Result<Job, Diagnostic> {
+    let ModelCall { model, request, request_texts, retry, own_price } =
         asking(file.model, &file.request, &file.retry, file.price, layers, lookups)?;
     let known = model.name.as_deref().map(|name| model.book.of(name)).unwrap_or_default();
     let prompt = file.prompt.map(|section| prompt(section, layers)).transpose()?;
@@ -92,7 +92,7 @@ fn settle(file: JobFile, layers: &Layers, lookups: &Lookups<'_>) -> Result<Job, 
         answer: answer(file.answer, layers)?,
         tools: tools(file.tools, layers)?,
         notify: file.notify.map(|section| notify(section, layers)).transpose()?,
-        glossary: Glossary {
+        glossary: GlossaryFiles {
             terms: file.glossary.terms.map(PathBuf::from),
             memory: file.glossary.memory.map(PathBuf::from),
         },
@@ -113,7 +113,7 @@ pub fn check_flags(
     flags: Vec<Overlay>,
     zone: impl Fn() -> TimeZone,
     region: impl Fn(&str) -> Result<(), String>,
-) -> Result<(), Problem> {
+) -> Result<(), Diagnostic> {
     let (file, layers) = Layers::read(None, flags)?;
     limits_alone(&file.limits, &layers)?;
     cap_period(&file.limits, &layers)?;
@@ -132,7 +132,11 @@ pub fn check_flags(
 /// # Errors
 ///
 /// As [`resolve`].
-pub fn resolve_question(file: JobFile, layers: &Layers, lookups: &Lookups<'_>) -> Result<Asking, Problem> {
+pub fn resolve_question(
+    file: JobFile,
+    layers: &Layers,
+    lookups: &Lookups<'_>,
+) -> Result<ModelCall, Diagnostic> {
     asking(file.model, &file.request, &file.retry, file.price, layers, lookups)
 }
 
@@ -143,10 +147,10 @@ fn asking(
     price_section: Option<PriceSection>,
     layers: &Layers,
     lookups: &Lookups<'_>,
-) -> Result<Asking, Problem> {
+) -> Result<ModelCall, Diagnostic> {
     let model = model(model_section, layers, lookups)?;
     let (request, request_texts) = request(fields, layers)?;
-    Ok(Asking {
+    Ok(ModelCall {
         request,
         request_texts,
         retry: raise(retry(patience, layers)?, &model.headers, layers)?,
@@ -155,8 +159,8 @@ fn asking(
     })
 }
 
-fn prompt(section: PromptSection, layers: &Layers) -> Result<Prompt, Problem> {
-    let text = |key: &str, source: String| Text { source, place: layers.place(key) };
+fn prompt(section: PromptSection, layers: &Layers) -> Result<Prompt, Diagnostic> {
+    let text = |key: &str, source: String| TemplateText { source, place: layers.place(key) };
     let mut turns = Vec::new();
     for (index, turn) in section.messages.into_iter().enumerate() {
         let key = format!("prompt.messages.{index}");
@@ -164,7 +168,7 @@ fn prompt(section: PromptSection, layers: &Layers) -> Result<Prompt, Problem> {
             let message = format!("a turn's role is `user` or `assistant`, not `{}`", turn.role);
             return Err(layers.problem(&format!("{key}.role"), message));
         }
-        turns.push(Turn { role: turn.role, content: text(&format!("{key}.content"), turn.content) });
+        turns.push(ExampleTurn { role: turn.role, content: text(&format!("{key}.content"), turn.content) });
     }
     if section.user.is_none() && !turns.is_empty() {
         let message = "[prompt] has turns but no `user`: the last turn is the user's";

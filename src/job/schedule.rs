@@ -13,7 +13,7 @@ pub struct Schedule {
     /// Where the clock hangs.
     pub zone: TimeZone,
     /// What holds when; the first that holds is the one.
-    pub spans: Vec<Span>,
+    pub spans: Vec<DaySpan>,
     /// When a run ends.
     pub until: Option<Until>,
 }
@@ -26,7 +26,7 @@ impl Default for Schedule {
 
 /// A span of the day, and what holds in it.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Span {
+pub struct DaySpan {
     /// Its beginning.
     pub from: Time,
     /// Its end, which is not part of it. One that is not after the beginning is on the next day.
@@ -59,7 +59,7 @@ impl Schedule {
     }
 
     /// The span that holds at a time.
-    pub fn at(&self, now: Timestamp) -> Option<&Span> {
+    pub fn at(&self, now: Timestamp) -> Option<&DaySpan> {
         let wall = now.to_zoned(self.zone.clone()).datetime();
         self.spans.iter().find(|span| span.holds(wall))
     }
@@ -102,7 +102,7 @@ impl Schedule {
     }
 }
 
-impl Span {
+impl DaySpan {
     /// Whether it holds when the clock on the wall shows this.
     pub fn holds(&self, wall: DateTime) -> bool {
         let (time, today) = (wall.time(), wall.date().weekday());

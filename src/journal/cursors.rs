@@ -14,8 +14,8 @@ use crate::request::Fingerprint;
 
 impl Reader {
     /// What the journal says of each row, asked in the order of position.
-    pub fn standings(&self) -> Standings<'_> {
-        Standings::new(self)
+    pub fn standings(&self) -> RowStates<'_> {
+        RowStates::new(self)
     }
 
     /// The results of the rows, asked in the order of position, for an input that the journal was brought to.
@@ -46,7 +46,7 @@ const RESULT_BYTES: usize = 256 * 1024;
 
 /// What the journal says of a row, short: enough to decide whether it is to be sent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Standing {
+pub struct RowState {
     /// The request the entry belongs to.
     pub fingerprint: Fingerprint,
     /// What became of it so far.
@@ -72,11 +72,11 @@ pub enum State {
 
 /// A cursor over the standings.
 #[derive(Debug)]
-pub struct Standings<'r> {
-    pages: Pages<'r, Standing>,
+pub struct RowStates<'r> {
+    pages: Pages<'r, RowState>,
 }
 
-impl<'r> Standings<'r> {
+impl<'r> RowStates<'r> {
     pub(super) fn new(reader: &'r Reader) -> Self {
         Self { pages: Pages::new(reader, STANDINGS, |_| 0) }
     }
@@ -87,7 +87,7 @@ impl<'r> Standings<'r> {
     /// # Errors
     ///
     /// When the journal cannot be read.
-    pub fn at(&mut self, position: u64) -> Result<Option<Standing>, JournalError> {
+    pub fn at(&mut self, position: u64) -> Result<Option<RowState>, JournalError> {
         let sql = "SELECT position, fingerprint, status, tries, error_code IS 'cut_by_server' FROM entries
                    WHERE position >= ?1 ORDER BY position LIMIT ?2";
         self.pages.at(position, sql, |row| {
@@ -97,7 +97,7 @@ impl<'r> Standings<'r> {
                 3 => State::SetAside,
                 _ => State::Pending,
             };
-            Ok(Standing {
+            Ok(RowState {
                 fingerprint: Fingerprint(row.get(1)?),
                 state,
                 tries: row.get(3)?,
@@ -110,9 +110,9 @@ impl<'r> Standings<'r> {
 /// A cursor over the results.
 #[derive(Debug)]
 pub struct Results<'r> {
-    in_place: Pages<'r, Found>,
+    in_place: Pages<'r, StoredResult>,
     in_place_sql: String,
-    claimed: Option<(Pages<'r, Found>, String)>,
+    claimed: Option<(Pages<'r, StoredResult>, String)>,
     /// Whether a row may have used more than its answer did; asked when the first row is.
     in_between: Option<bool>,
     /// Whether the entries' places are the journal's word alone, and whether one of them is not the one that was given.
@@ -122,7 +122,7 @@ pub struct Results<'r> {
 
 /// A result, the entry it is of, and whether it is as it was stored.
 #[derive(Debug)]
-struct Found {
+struct StoredResult {
     entry: i64,
     result: RowResult,
     whole: bool,
@@ -210,7 +210,9 @@ impl<'r> Results<'r> {
             },
         };
         let reader = self.in_place.reader;
-        let Some(Found { entry, mut result, whole, in_place, fingerprint }) = found else { return Ok(None) };
+        let Some(StoredResult { entry, mut result, whole, in_place, fingerprint }) = found else {
+            return Ok(None);
+        };
         self.misplaced |= self.by_word && !in_place;
         if !whole {
             return Err(reader.not_as_stored(position));
@@ -226,7 +228,7 @@ impl<'r> Results<'r> {
     }
 }
 
-fn result(row: &rusqlite::Row<'_>) -> rusqlite::Result<Found> {
+fn result(row: &rusqlite::Row<'_>) -> rusqlite::Result<StoredResult> {
     let status = match row.get(1)? {
         1 => Status::Ok,
         2 => Status::Failed,
@@ -264,7 +266,7 @@ fn result(row: &rusqlite::Row<'_>) -> rusqlite::Result<Found> {
         error_code: if status == Status::Failed { row.get(4)? } else { None },
         error: if status == Status::Failed { row.get(5)? } else { None },
     };
-    Ok(Found {
+    Ok(StoredResult {
         entry: row.get(20)?,
         result,
         whole: row.get(21)?,
@@ -274,7 +276,7 @@ fn result(row: &rusqlite::Row<'_>) -> rusqlite::Result<Found> {
 }
 
 /// About the bytes that a result holds.
-fn bytes_of(found: &Found) -> usize {
+fn bytes_of(found: &StoredResult) -> usize {
     found.result.answer.as_ref().map_or(0, Answer::text_bytes)
 }
 

@@ -7,7 +7,7 @@ use rusqlite::{CachedStatement, OptionalExtension, Transaction, params};
 use super::seal::{STORE_RESULTS, placed_sql};
 use super::{seconds, tokens_kept};
 use crate::conversation::Step;
-use crate::note::{Ended, Ending, RowKey, Sent};
+use crate::note::{Outcome, RequestEnd, RowKey, SendTime};
 use crate::outcome::{Answer, Fault};
 use crate::reserve::Reserve;
 
@@ -23,17 +23,21 @@ pub(super) fn resent(transaction: &Transaction<'_>, row: &RowKey) -> rusqlite::R
 }
 
 /// Stores the end of one request. `answers`: how many the journal holds, which is the number of the last one.
-pub(super) fn end(transaction: &Transaction<'_>, ended: &Ended, answers: &mut u64) -> rusqlite::Result<()> {
+pub(super) fn end(
+    transaction: &Transaction<'_>,
+    ended: &RequestEnd,
+    answers: &mut u64,
+) -> rusqlite::Result<()> {
     let (status, fault) = match &ended.ending {
-        Ending::Answered(_) => (1, None),
-        Ending::Failed(fault) => (2, Some(fault)),
-        Ending::SetAside(fault) => (3, Some(fault)),
-        Ending::Waits(_) | Ending::GoesOn(_) => (0, None),
+        Outcome::Answered(_) => (1, None),
+        Outcome::Failed(fault) => (2, Some(fault)),
+        Outcome::SetAside(fault) => (3, Some(fault)),
+        Outcome::Retry(_) | Outcome::Continue(_) => (0, None),
     };
     // An answer that is not what the job asks for was paid for like any other, and is kept like one.
     let answer = match &ended.ending {
-        Ending::Answered(answer) => Some(answer),
-        ending => fault.filter(|_| matches!(ending, Ending::Failed(_))).and_then(Fault::unfit_answer),
+        Outcome::Answered(answer) => Some(answer),
+        ending => fault.filter(|_| matches!(ending, Outcome::Failed(_))).and_then(Fault::unfit_answer),
     };
     let answer = answer.zip(ended.sent);
     let entry = enter(transaction, ended, (status, fault), answer.map(|_| *answers + 1))?;
@@ -42,7 +46,7 @@ pub(super) fn end(transaction: &Transaction<'_>, ended: &Ended, answers: &mut u6
         return store_step(transaction, row, (answer, ended), (sent, None), answers);
     }
     match (&ended.ending, ended.sent) {
-        (Ending::GoesOn(step), Some(sent)) => {
+        (Outcome::Continue(step), Some(sent)) => {
             store_step(transaction, row, (&step.answer, ended), (sent, Some(step)), answers)
         }
         (ending, Some(sent)) => {
@@ -73,7 +77,7 @@ const SAME_ENTRY: &str =
 /// that this is tried first.
 fn enter(
     transaction: &Transaction<'_>,
-    ended: &Ended,
+    ended: &RequestEnd,
     (status, fault): (u8, Option<&Fault>),
     answer: Option<u64>,
 ) -> rusqlite::Result<i64> {
@@ -109,8 +113,8 @@ fn enter(
 fn store_step(
     transaction: &Transaction<'_>,
     (entry, row): (i64, &RowKey),
-    (answer, ended): (&Answer, &Ended),
-    (sent, step): (Sent, Option<&Step>),
+    (answer, ended): (&Answer, &RequestEnd),
+    (sent, step): (SendTime, Option<&Step>),
     answers: &mut u64,
 ) -> rusqlite::Result<()> {
     let usage = answer.usage.as_ref();
@@ -169,8 +173,8 @@ fn texts(texts: &[String]) -> String {
 fn store_fault(
     transaction: &Transaction<'_>,
     entry: i64,
-    (fault, ended): (&Fault, &Ended),
-    sent: Sent,
+    (fault, ended): (&Fault, &RequestEnd),
+    sent: SendTime,
 ) -> rusqlite::Result<()> {
     let sql = "INSERT INTO faults (entry, sent_at, latency_ms, kind, status, code, message, request_id, total_tokens,
              evidence, cost, simulated, reserved_cost, reserved_tokens, seal)
@@ -198,7 +202,7 @@ fn store_fault(
 }
 
 /// What stays set aside for a request, in two columns; null where that is nothing.
-fn reserved(ended: &Ended) -> (Option<f64>, Option<i64>) {
+fn reserved(ended: &RequestEnd) -> (Option<f64>, Option<i64>) {
     let Reserve { cost, tokens } = ended.reserved;
     ((cost > 0.0).then_some(cost), (tokens > 0).then(|| tokens_kept(tokens)))
 }

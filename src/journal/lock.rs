@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use rusqlite::Connection;
 
-use super::tidemark::{Tidemark, note, noted};
+use super::high_water_mark::{HighWaterMark, note, noted};
 use super::whereabouts::{Identity, Whereabouts, identity};
 use super::{JournalError, make, on_network, open_made};
 use crate::regular;
@@ -80,7 +80,7 @@ impl Lock {
 
     /// Forgets how many answers the journal should hold.
     pub fn accept_loss(&self) {
-        Tidemark::open(&self.journal).rise(0);
+        HighWaterMark::open(&self.journal).rise(0);
     }
 
     /// Sets the journal aside under a dated name, and says the name. `None` when there is none.

@@ -4,11 +4,13 @@
 //! `export` and `verify` read beside it. The file is never opened other than through SQLite.
 
 pub mod ballast;
+pub mod costs;
 pub mod cursors;
+pub mod duplicates;
 mod entries;
 mod error;
 mod figures;
-pub mod lately;
+mod high_water_mark;
 pub mod lock;
 pub mod matching;
 pub mod neighbours;
@@ -16,14 +18,12 @@ pub mod orders;
 pub mod ownership;
 pub mod pruning;
 pub mod reader;
-pub mod rules;
+pub mod recent;
+pub mod revalidation;
 mod schema;
 mod seal;
-pub mod sharing;
 pub mod simulated;
-pub mod spending;
 mod steps;
-mod tidemark;
 pub mod whereabouts;
 pub mod writer;
 
@@ -44,7 +44,7 @@ use crate::failpoint::meet;
 use crate::regular;
 pub use error::JournalError;
 pub(crate) use error::is_full;
-use tidemark::Tidemark;
+use high_water_mark::HighWaterMark;
 
 /// Journals up to this size are checked whole whenever a run begins; beyond it, `verify` does.
 const CHECKED_AT_START_BYTES: u64 = 256 * 1024 * 1024;
@@ -91,14 +91,14 @@ fn make(path: &Path) -> Result<(), JournalError> {
     if !exists(path)? {
         // The log of a journal that was deleted would be played into the new one.
         set_aside(path)?;
-        Tidemark::open(path).rise(0);
+        HighWaterMark::open(path).rise(0);
         create(path)?;
     }
     Ok(())
 }
 
 fn open_made(path: &Path) -> Result<Connection, JournalError> {
-    let expected = tidemark::expected(path);
+    let expected = high_water_mark::expected(path);
     check_header(path)?;
     let failed = |source| JournalError::sqlite(path, source);
     let has_log = exists(&with_ending(path, "-wal"))?;
@@ -107,7 +107,7 @@ fn open_made(path: &Path) -> Result<Connection, JournalError> {
     keep_log(&connection, has_log).map_err(failed)?;
     distrust(&connection).map_err(failed)?;
     check(&connection, path)?;
-    tidemark::check(&connection, path, expected)?;
+    high_water_mark::check(&connection, path, expected)?;
     keep_log(&connection, false).map_err(failed)?;
     prepare(&mut connection, path).map_err(|source| broke(&connection, path, source))?;
     meet("journal.open.prepared");
@@ -139,10 +139,10 @@ pub fn open_to_read(path: &Path) -> Result<Connection, JournalError> {
     if !exists(path)? {
         return Err(JournalError::Missing { path: path.to_owned() });
     }
-    let expected = tidemark::expected(path);
+    let expected = high_water_mark::expected(path);
     check_header(path)?;
     let connection = open_beside(path)?;
-    tidemark::check(&connection, path, expected)?;
+    high_water_mark::check(&connection, path, expected)?;
     Ok(connection)
 }
 
@@ -193,7 +193,7 @@ fn check_log_can_be_read(path: &Path) -> Result<(), JournalError> {
         path.display(),
         path.display()
     );
-    Err(JournalError::Unfit { path: path.to_owned(), what })
+    Err(JournalError::InvalidAnswer { path: path.to_owned(), what })
 }
 
 /// The path of a file, so that SQLite takes it for nothing else: `file:x` would be an address, `:memory:` no file at all.
@@ -358,7 +358,7 @@ fn check_header(path: &Path) -> Result<(), JournalError> {
     if path.is_symlink() {
         let what = "it is a symbolic link. Its log and its lock lie beside it, so that one journal by two names could be \
                     written to by two runs; name the output in the folder where the journal lies";
-        return Err(JournalError::Unfit { path: path.to_owned(), what: what.to_owned() });
+        return Err(JournalError::InvalidAnswer { path: path.to_owned(), what: what.to_owned() });
     }
     let mut file = regular::open_own(path, OpenOptions::new().read(true)).map_err(failed)?;
     check_beside(path)?;
@@ -437,7 +437,7 @@ fn check_version(connection: &Connection, path: &Path) -> Result<(), JournalErro
             Err(JournalError::Damaged { path: path.to_owned(), detail })
         }
         _ => match schema::stranger(connection).map_err(failed)? {
-            Some(what) => Err(JournalError::Unfit { path: path.to_owned(), what }),
+            Some(what) => Err(JournalError::InvalidAnswer { path: path.to_owned(), what }),
             None => Ok(()),
         },
     }

@@ -10,13 +10,13 @@ use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
 use super::ballast::Ballast;
 use super::entries::{end, handed_out, resent, store_results};
+use super::high_water_mark::{self, HighWaterMark};
 use super::seal::seal_run;
-use super::tidemark::{self, Tidemark};
 use super::whereabouts::Whereabouts;
 use super::{JournalError, MOST_TOKENS, broke, is_full, seconds, tokens_kept};
+use crate::bottleneck::HeldSpan;
 use crate::failpoint::meet;
-use crate::held::HeldSpan;
-use crate::note::{Ended, Ending, Note};
+use crate::note::{JournalEvent, Outcome, RequestEnd};
 use crate::outcome::{Answer, Fault, FaultKind, TokenSum};
 use crate::reserve::Reserve;
 use crate::secrets::hidden;
@@ -35,15 +35,15 @@ const BUSY_TRIES: u32 = 30;
 
 /// The end of the writer's thread that takes notes.
 #[derive(Debug, Clone)]
-pub struct Pen {
-    notes: SyncSender<Note>,
+pub struct EventSender {
+    notes: SyncSender<JournalEvent>,
     held: Sender<Vec<HeldSpan>>,
 }
 
-impl Pen {
+impl EventSender {
     /// Hands a note over, without the secrets in it. It counts only when it has come back committed. When the writer has ended on an error, the
     /// note is dropped: the error comes instead of it.
-    pub fn write(&self, note: Note) {
+    pub fn write(&self, note: JournalEvent) {
         let _ = self.notes.send(note.without_secrets());
     }
 
@@ -55,11 +55,11 @@ impl Pen {
 
 /// The other end, where committed notes come back in groups, or the error that ended the writer. It holds no more
 /// than went in: notes in flight are bounded by what the dispatcher has on its way.
-pub type Committed = UnboundedReceiver<Result<Vec<Note>, JournalError>>;
+pub type Committed = UnboundedReceiver<Result<Vec<JournalEvent>, JournalError>>;
 
 /// A writer at work.
 #[derive(Debug)]
-pub struct Writer {
+pub struct JournalWriter {
     thread: JoinHandle<Result<Connection, JournalError>>,
 }
 
@@ -145,10 +145,10 @@ pub fn reopen_failed(connection: &Connection, path: &Path, limit: Option<u64>) -
 /// # Errors
 ///
 /// When the journal cannot be written.
-pub fn store_unsent(connection: &Connection, path: &Path, group: &[Ended]) -> Result<(), JournalError> {
+pub fn store_unsent(connection: &Connection, path: &Path, group: &[RequestEnd]) -> Result<(), JournalError> {
     let store = || {
         let transaction = connection.unchecked_transaction()?;
-        let mut answers = tidemark::held(&transaction)?;
+        let mut answers = high_water_mark::held(&transaction)?;
         let ends = group.iter().map(|ended| ended.clone().without_secrets());
         ends.into_iter().try_for_each(|ended| end(&transaction, &ended, &mut answers))?;
         transaction.commit()
@@ -156,7 +156,7 @@ pub fn store_unsent(connection: &Connection, path: &Path, group: &[Ended]) -> Re
     store().map_err(|source| broke(connection, path, source))
 }
 
-impl Writer {
+impl JournalWriter {
     /// Starts the writer's thread for one pass over the rows. It gives the ballast up when the disk is full.
     pub fn start(
         connection: Connection,
@@ -164,19 +164,19 @@ impl Writer {
         run: i64,
         ballast: Ballast,
         whereabouts: Whereabouts,
-    ) -> (Self, Pen, Committed) {
+    ) -> (Self, EventSender, Committed) {
         let (sender, notes) = sync_channel(WAITING_NOTES);
         let (held, spans) = channel();
         let (committed, receiver) = unbounded_channel();
-        let tidemark = Tidemark::open(path);
+        let high_water_mark = HighWaterMark::open(path);
         let held_back = HeldBack { spans, untold: Vec::new() };
         let path = path.to_owned();
-        let book = Book { path, run, ballast, whereabouts, handed_out: 0, held_back, tidemark };
+        let book = WriterLoop { path, run, ballast, whereabouts, handed_out: 0, held_back, high_water_mark };
         let thread = std::thread::spawn(move || book.keep(connection, &notes, &committed));
-        (Self { thread }, Pen { notes: sender, held }, receiver)
+        (Self { thread }, EventSender { notes: sender, held }, receiver)
     }
 
-    /// Waits for the thread's end, which comes when every [`Pen`] is gone, and gives the connection back.
+    /// Waits for the thread's end, which comes when every [`EventSender`] is gone, and gives the connection back.
     ///
     /// # Errors
     ///
@@ -190,7 +190,7 @@ impl Writer {
     }
 }
 
-struct Book {
+struct WriterLoop {
     path: PathBuf,
     run: i64,
     ballast: Ballast,
@@ -198,7 +198,7 @@ struct Book {
     /// How far this pass has been handed out, as far as that is on disk.
     handed_out: u64,
     held_back: HeldBack,
-    tidemark: Tidemark,
+    high_water_mark: HighWaterMark,
 }
 
 /// What held the run back, on its way to the journal.
@@ -221,12 +221,12 @@ impl HeldBack {
     }
 }
 
-impl Book {
+impl WriterLoop {
     fn keep(
         mut self,
         mut connection: Connection,
-        notes: &Receiver<Note>,
-        committed: &UnboundedSender<Result<Vec<Note>, JournalError>>,
+        notes: &Receiver<JournalEvent>,
+        committed: &UnboundedSender<Result<Vec<JournalEvent>, JournalError>>,
     ) -> Result<Connection, JournalError> {
         while let Some(group) = gather(notes) {
             match self.commit_with_room(&mut connection, &group) {
@@ -260,7 +260,11 @@ impl Book {
     }
 
     /// A group that found the disk full has left no trace either, and may find room where the ballast was.
-    fn commit_with_room(&mut self, connection: &mut Connection, group: &[Note]) -> rusqlite::Result<()> {
+    fn commit_with_room(
+        &mut self,
+        connection: &mut Connection,
+        group: &[JournalEvent],
+    ) -> rusqlite::Result<()> {
         match self.commit_patiently(connection, group) {
             Err(error) if is_full(&error) && self.ballast.release() => {
                 self.commit_patiently(connection, group)
@@ -271,7 +275,11 @@ impl Book {
 
     /// A group that found the journal locked has left no trace and is tried again as a whole: that somebody looks at
     /// the journal, or works on it, does not end a run.
-    fn commit_patiently(&mut self, connection: &mut Connection, group: &[Note]) -> rusqlite::Result<()> {
+    fn commit_patiently(
+        &mut self,
+        connection: &mut Connection,
+        group: &[JournalEvent],
+    ) -> rusqlite::Result<()> {
         for _ in 0..BUSY_TRIES {
             match self.commit(connection, group) {
                 Err(error) if error.sqlite_error_code() == Some(ErrorCode::DatabaseBusy) => {}
@@ -281,23 +289,23 @@ impl Book {
         self.commit(connection, group)
     }
 
-    fn commit(&mut self, connection: &mut Connection, group: &[Note]) -> rusqlite::Result<()> {
+    fn commit(&mut self, connection: &mut Connection, group: &[JournalEvent]) -> rusqlite::Result<()> {
         meet("journal.commit.before");
         let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
         let mut sums = Sums::default();
-        let mut answers = tidemark::held(&transaction)?;
+        let mut answers = high_water_mark::held(&transaction)?;
         for note in group {
             match note {
-                Note::HandedOut { below } => {
+                JournalEvent::HandedOut { below } => {
                     let known = sums.handed_out.unwrap_or(self.handed_out);
                     // Another pass begins at the first row again.
                     handed_out(&transaction, if *below > known { known } else { 0 }, *below)?;
                     sums.handed_out = Some(*below);
                 }
-                Note::Out(out) => sums.out = Some(*out),
-                Note::Resent(row) => resent(&transaction, row)?,
-                Note::Results { row, results } => store_results(&transaction, row, results)?,
-                Note::Ended(ended) => {
+                JournalEvent::Out(out) => sums.out = Some(*out),
+                JournalEvent::Resent(row) => resent(&transaction, row)?,
+                JournalEvent::Results { row, results } => store_results(&transaction, row, results)?,
+                JournalEvent::Ended(ended) => {
                     sums.add(ended);
                     end(&transaction, ended, &mut answers)?;
                 }
@@ -310,7 +318,7 @@ impl Book {
         meet("journal.commit.after");
         self.whereabouts.look(connection, self.run);
         self.held_back.untold.clear();
-        self.tidemark.rise(answers);
+        self.high_water_mark.rise(answers);
         self.handed_out = sums.handed_out.unwrap_or(self.handed_out);
         Ok(())
     }
@@ -318,7 +326,7 @@ impl Book {
 
 /// The next group of notes; `None` when nobody writes any more. The thread sleeps while they gather, so that not each of
 /// them wakes it.
-fn gather(notes: &Receiver<Note>) -> Option<Vec<Note>> {
+fn gather(notes: &Receiver<JournalEvent>) -> Option<Vec<JournalEvent>> {
     let mut group = vec![notes.recv().ok()?];
     group.extend(notes.try_iter().take(FULL_GROUP - 1));
     if group.len() < FULL_GROUP {
@@ -345,7 +353,7 @@ struct Sums {
 }
 
 impl Sums {
-    fn add(&mut self, ended: &Ended) {
+    fn add(&mut self, ended: &RequestEnd) {
         if ended.sent.is_none() {
             return;
         }
@@ -354,11 +362,11 @@ impl Sums {
         self.cost += ended.cost.unwrap_or(0.0);
         self.reserved = self.reserved.plus(ended.reserved);
         let usage = match &ended.ending {
-            Ending::Answered(answer) => {
+            Outcome::Answered(answer) => {
                 self.answer(answer);
                 answer.usage
             }
-            Ending::GoesOn(step) => {
+            Outcome::Continue(step) => {
                 self.answer(&step.answer);
                 step.answer.usage
             }

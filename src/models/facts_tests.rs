@@ -1,7 +1,7 @@
 //! The built-in table against the figures it was made from.
 
-use super::{Found, Model, Region, Table};
-use crate::job::facts::{Answers, Facts, Thinking};
+use super::{Model, ModelEntry, ModelTable, Region};
+use crate::job::facts::{Answers, ModelInfo, Thinking};
 
 const MODELS: [&str; 35] = [
     "qwen4-max",
@@ -41,8 +41,8 @@ const MODELS: [&str; 35] = [
     "qwen-deep-research",
 ];
 
-fn found(name: &str, region: Region) -> Found<'static> {
-    Table::built_in().find(name, Some(region)).unwrap_or_else(|| panic!("{name} is not found"))
+fn found(name: &str, region: Region) -> ModelEntry<'static> {
+    ModelTable::built_in().find(name, Some(region)).unwrap_or_else(|| panic!("{name} is not found"))
 }
 
 fn model(name: &str) -> &'static Model {
@@ -60,7 +60,7 @@ fn price(name: &str, region: Region, prompt_tokens: u64) -> Option<(f64, f64)> {
 
 #[test]
 fn the_built_in_table_can_be_read_and_holds_every_model() {
-    let names: Vec<_> = Table::built_in().models().map(|model| model.name.as_str()).collect();
+    let names: Vec<_> = ModelTable::built_in().models().map(|model| model.name.as_str()).collect();
     let mut expected = MODELS;
     expected.sort_unstable();
     assert_eq!(names, expected);
@@ -68,7 +68,7 @@ fn the_built_in_table_can_be_read_and_holds_every_model() {
 
 #[test]
 fn no_full_name_is_given_twice() {
-    let mut names: Vec<_> = Table::built_in().names().collect();
+    let mut names: Vec<_> = ModelTable::built_in().names().collect();
     let given = names.len();
     names.sort_unstable();
     names.dedup();
@@ -77,7 +77,7 @@ fn no_full_name_is_given_twice() {
 
 #[test]
 fn every_fact_limit_and_price_has_a_date() {
-    for model in Table::built_in().models() {
+    for model in ModelTable::built_in().models() {
         let variants = || model.variants.values();
         let mut limits = model.limits.values().chain(variants().flat_map(|variant| variant.limits.values()));
         let mut prices = model.prices.values().chain(variants().flat_map(|variant| variant.prices.values()));
@@ -192,7 +192,7 @@ fn thinking_and_transport_are_as_published() {
 fn a_hybrid_needs_a_stream_only_when_it_thinks() {
     let needs_stream = |name: &str, enable_thinking| {
         let Model { thinking, transport, .. } = *model(name);
-        Facts { thinking, transport, ..Facts::default() }.needs_stream(enable_thinking)
+        ModelInfo { thinking, transport, ..ModelInfo::default() }.needs_stream(enable_thinking)
     };
     assert_eq!(needs_stream("qwen-plus", None), Some(false));
     assert_eq!(needs_stream("qwen-plus", Some(true)), Some(false));

@@ -21,7 +21,7 @@ const WIDER: &str = "qwen-mt-plus";
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Written {
+struct RawLanguages {
     lite: toml::Table,
     more: toml::Table,
 }
@@ -29,7 +29,7 @@ struct Written {
 /// All languages, those of the short list first, and how many these are.
 fn all() -> &'static (Vec<Language>, usize) {
     static ALL: LazyLock<(Vec<Language>, usize)> = LazyLock::new(|| {
-        let written: Written = toml::from_str(include_str!("languages.toml"))
+        let written: RawLanguages = toml::from_str(include_str!("languages.toml"))
             .expect("a test holds that the list of languages can be read");
         let short = written.lite.len();
         let language = |(name, code): (String, toml::Value)| {

@@ -3,30 +3,30 @@
 use std::cmp::Reverse;
 
 use super::date::{FactsDate, is_month_day};
-use super::model::{Limits, Model, Variant};
-use super::price::{CacheShares, PriceList, Tier};
+use super::model::{Model, RateLimits, Variant};
+use super::price::{CacheShares, PriceList, PriceTier};
 use super::region::{Region, at};
 use super::retired::Retirement;
-use super::table::Table;
+use super::table::ModelTable;
 
 /// The model behind a name, and what holds for that name in one region.
 #[derive(Clone, Copy, Debug)]
-pub struct Found<'t> {
+pub struct ModelEntry<'t> {
     /// The facts that all names of the model share.
     pub model: &'t Model,
     /// How the name led there.
-    pub matched: Matched<'t>,
+    pub matched: NameMatch<'t>,
     /// The region asked for.
     pub region: Option<Region>,
     /// Since when the name no longer answers, if it is known to be retired.
     pub retired: Option<&'t Retirement>,
-    snapshot_limits: Option<Limits>,
+    snapshot_limits: Option<RateLimits>,
     cache: CacheShares,
 }
 
 /// How a name led to a model.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub enum Matched<'t> {
+pub enum NameMatch<'t> {
     /// By the model's name, or an alias of it.
     Name,
     /// By a name that has limits or prices of its own.
@@ -41,20 +41,20 @@ pub enum Matched<'t> {
     Pattern,
 }
 
-impl Table {
+impl ModelTable {
     /// The facts for a model's name, seen from a region.
     ///
     /// Names, variants and aliases come first, then snapshots, `-latest` and `-us` of a known model, then
     /// patterns. Without a region there are only the limits and prices that hold at any address: all others belong to
     /// a region.
-    pub fn find(&self, name: &str, region: Option<Region>) -> Option<Found<'_>> {
+    pub fn find(&self, name: &str, region: Option<Region>) -> Option<ModelEntry<'_>> {
         let known = || self.find_known(name);
         let ending = || self.find_by_ending(name);
-        let pattern = || self.find_by_pattern(name).map(|model| (model, Matched::Pattern));
+        let pattern = || self.find_by_pattern(name).map(|model| (model, NameMatch::Pattern));
         let (model, matched) = known().or_else(ending).or_else(pattern)?;
         let retired = self.retirement(name);
         let snapshot_limits = at(&self.snapshots, region).copied();
-        Some(Found { model, matched, region, retired, snapshot_limits, cache: self.cache })
+        Some(ModelEntry { model, matched, region, retired, snapshot_limits, cache: self.cache })
     }
 
     /// The known name that resembles this one most, if one does: for "did you mean".
@@ -74,29 +74,29 @@ impl Table {
         self.nearest(name).filter(|nearest| letters(nearest) != letters(name))
     }
 
-    fn find_known(&self, name: &str) -> Option<(&Model, Matched<'_>)> {
-        let by_name = || self.models.get(name).map(|model| (model, Matched::Name));
+    fn find_known(&self, name: &str) -> Option<(&Model, NameMatch<'_>)> {
+        let by_name = || self.models.get(name).map(|model| (model, NameMatch::Name));
         let by_variant = || {
             let variant = |model: &'_ Model| model.variants.contains_key(name);
             let model = self.models.values().find(|model| variant(model))?;
-            Some((model, Matched::Variant(model.variants.get(name)?)))
+            Some((model, NameMatch::Variant(model.variants.get(name)?)))
         };
         let by_alias = || {
             let model = self.models.values().find(|model| model.aliases.iter().any(|alias| alias == name))?;
-            Some((model, Matched::Name))
+            Some((model, NameMatch::Name))
         };
         by_name().or_else(by_variant).or_else(by_alias)
     }
 
-    fn find_by_ending(&self, name: &str) -> Option<(&Model, Matched<'_>)> {
+    fn find_by_ending(&self, name: &str) -> Option<(&Model, NameMatch<'_>)> {
         let model = |base: &str| self.find_known(base).map(|(model, _)| model);
         if let Some(base) = name.strip_suffix("-us") {
-            return Some((model(without_date(base).unwrap_or(base))?, Matched::UnitedStates));
+            return Some((model(without_date(base).unwrap_or(base))?, NameMatch::UnitedStates));
         }
         if let Some(base) = name.strip_suffix("-latest") {
-            return Some((model(base)?, Matched::Latest));
+            return Some((model(base)?, NameMatch::Latest));
         }
-        Some((model(without_date(name)?)?, Matched::Snapshot))
+        Some((model(without_date(name)?)?, NameMatch::Snapshot))
     }
 
     /// The model of the pattern that says most about the name.
@@ -106,28 +106,28 @@ impl Table {
     }
 }
 
-impl<'t> Found<'t> {
+impl<'t> ModelEntry<'t> {
     /// The rate limits of this name in the region; none where they are not known.
     ///
     /// Those of the stable name hold for no other: a snapshot's are far lower, and those of `-latest` and
     /// `-us` are their own.
-    pub fn limits(&self) -> Option<Limits> {
+    pub fn limits(&self) -> Option<RateLimits> {
         let stable = at(&self.model.limits, self.region).copied();
         match self.matched {
-            Matched::Name | Matched::Pattern => stable,
-            Matched::Variant(variant) => at(&variant.limits, self.region).copied(),
-            Matched::Snapshot => {
+            NameMatch::Name | NameMatch::Pattern => stable,
+            NameMatch::Variant(variant) => at(&variant.limits, self.region).copied(),
+            NameMatch::Snapshot => {
                 let limits = self.snapshot_limits?;
                 Some(stable.map_or(limits, |stable| limits.lower_of(stable)))
             }
-            Matched::Latest | Matched::UnitedStates => None,
+            NameMatch::Latest | NameMatch::UnitedStates => None,
         }
     }
 
     /// The prices of this name in the region; none where they are not known.
     pub fn prices(&self) -> Option<&'t PriceList> {
         let own = match self.matched {
-            Matched::Variant(variant) => at(&variant.prices, self.region),
+            NameMatch::Variant(variant) => at(&variant.prices, self.region),
             _ => None,
         };
         own.or_else(|| at(&self.model.prices, self.region))
@@ -142,7 +142,7 @@ impl<'t> Found<'t> {
     }
 
     /// The prices of a request with so many input tokens; none where they are not known.
-    pub fn tier_for(&self, prompt_tokens: u64) -> Option<&'t Tier> {
+    pub fn tier_for(&self, prompt_tokens: u64) -> Option<&'t PriceTier> {
         self.prices()?.tier_for(prompt_tokens)
     }
 
@@ -196,10 +196,10 @@ fn common_start(a: &str, b: &str) -> usize {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::job::facts::Facts;
+    use crate::job::facts::ModelInfo;
 
-    fn found(name: &str, region: Region) -> Found<'static> {
-        Table::built_in().find(name, Some(region)).unwrap_or_else(|| panic!("{name} is not found"))
+    fn found(name: &str, region: Region) -> ModelEntry<'static> {
+        ModelTable::built_in().find(name, Some(region)).unwrap_or_else(|| panic!("{name} is not found"))
     }
 
     fn limits(name: &str, region: Region) -> Option<(u32, u32)> {
@@ -211,7 +211,7 @@ mod tests {
     fn a_snapshot_has_the_facts_of_its_family_and_limits_far_lower() {
         let snapshot = found("qwen-plus-2025-07-28", Region::Singapore);
         assert_eq!(snapshot.model.name, "qwen-plus");
-        assert_eq!(snapshot.matched, Matched::Snapshot);
+        assert_eq!(snapshot.matched, NameMatch::Snapshot);
         assert_eq!(snapshot.tier_for(1).map(|tier| tier.input), Some(0.4));
         assert_eq!(limits("qwen-plus-2025-07-28", Region::Singapore), Some((60, 1_000_000)));
         assert_eq!(limits("qwen3.7-plus-2026-05-26", Region::Singapore), Some((60, 1_000_000)));
@@ -239,17 +239,17 @@ mod tests {
     #[test]
     fn latest_and_us_share_facts_but_not_limits() {
         let latest = found("qwen-flash-latest", Region::Singapore);
-        assert_eq!((latest.model.name.as_str(), latest.matched), ("qwen-flash", Matched::Latest));
+        assert_eq!((latest.model.name.as_str(), latest.matched), ("qwen-flash", NameMatch::Latest));
         assert_eq!(latest.limits(), None);
         let us = found("qwen-flash-2025-07-28-us", Region::Virginia);
-        assert_eq!((us.model.name.as_str(), us.matched), ("qwen-flash", Matched::UnitedStates));
+        assert_eq!((us.model.name.as_str(), us.matched), ("qwen-flash", NameMatch::UnitedStates));
         assert_eq!(us.limits(), None);
     }
 
     #[test]
     fn a_retired_name_says_since_when() {
         let retired = |name| {
-            let retirement = Table::built_in().retirement(name)?;
+            let retirement = ModelTable::built_in().retirement(name)?;
             Some((retirement.since.to_string(), retirement.instead.as_deref().unwrap_or_default()))
         };
         let spring = |instead| Some(("2026-05-13".to_owned(), instead));
@@ -310,17 +310,18 @@ mod tests {
 
     #[test]
     fn an_alias_is_the_model_itself() {
-        let table = Table::parse("[models.long-name]\naliases = ['short']\nlimits.beijing = { rpm = 5 }")
-            .expect("the test's own table");
+        let table =
+            ModelTable::parse("[models.long-name]\naliases = ['short']\nlimits.beijing = { rpm = 5 }")
+                .expect("the test's own table");
         let found = table.find("short", Some(Region::Beijing)).expect("the alias");
-        assert_eq!((found.model.name.as_str(), found.matched), ("long-name", Matched::Name));
+        assert_eq!((found.model.name.as_str(), found.matched), ("long-name", NameMatch::Name));
         assert!(found.limits().is_some());
         assert!(table.find("short-2026-01-31", None).is_some());
     }
 
     #[test]
     fn without_a_region_there_are_facts_but_no_limits_and_no_prices() {
-        let found = Table::built_in().find("qwen-plus", None).expect("qwen-plus");
+        let found = ModelTable::built_in().find("qwen-plus", None).expect("qwen-plus");
         assert_eq!(found.model.context, Some(1_000_000));
         assert!(found.limits().is_none() && found.prices().is_none());
     }
@@ -329,9 +330,9 @@ mod tests {
     fn names_that_stand_nowhere_are_known_by_their_pattern() {
         let transport = |name| {
             let found = found(name, Region::Singapore);
-            assert_eq!(found.matched, Matched::Pattern, "{name}");
+            assert_eq!(found.matched, NameMatch::Pattern, "{name}");
             let Model { thinking, transport, .. } = *found.model;
-            let facts = Facts { thinking, transport, ..Facts::default() };
+            let facts = ModelInfo { thinking, transport, ..ModelInfo::default() };
             (facts.needs_stream(None), facts.needs_stream(Some(false)))
         };
         assert_eq!(transport("qwen3-30b-a3b"), (Some(true), Some(false)));
@@ -345,20 +346,20 @@ mod tests {
         for name in
             ["", "-", "gpt-oss", "qwen-plus-2025-13-01", "qwen-plus-", "-us", "千问-2025-07-28", "QWEN-PLUS"]
         {
-            assert!(Table::built_in().find(name, None).is_none(), "{name}");
+            assert!(ModelTable::built_in().find(name, None).is_none(), "{name}");
         }
     }
 
     #[test]
     fn a_model_of_another_size_is_no_slip_on_a_server_of_one_s_own() {
-        let slip = |name| Table::built_in().slip(name);
+        let slip = |name| ModelTable::built_in().slip(name);
         assert_eq!(slip("qwen-plsu"), Some("qwen-plus"));
         assert_eq!((slip("qwen3-9b"), slip("qwen9-max"), slip("llama-3")), (None, None, None));
     }
 
     #[test]
     fn a_typo_leads_to_the_nearest_name_and_a_stranger_to_none() {
-        let nearest = |name| Table::built_in().nearest(name);
+        let nearest = |name| ModelTable::built_in().nearest(name);
         assert_eq!(nearest("qwen-pluss"), Some("qwen-plus"));
         assert_eq!(nearest("qwne-mt-plus"), Some("qwen-mt-plus"));
         assert_eq!(nearest("Qwen3.6-Plus"), Some("qwen3.6-plus"));

@@ -15,12 +15,12 @@ mod table;
 
 pub use date::{FactsDate, NotADate};
 pub use languages::Translates;
-pub use lookup::{Found, Matched};
-pub use model::{Limits, Model, Offer, Variant};
-pub use price::{CacheShares, PriceList, Tier};
+pub use lookup::{ModelEntry, NameMatch};
+pub use model::{Model, Offer, RateLimits, Variant};
+pub use price::{CacheShares, PriceList, PriceTier};
 pub use region::{Region, Scope, UnknownRegion, UnknownScope, is_plan_host};
 pub use retired::Retirement;
-pub use table::{Table, TableError};
+pub use table::{ModelTable, TableError};
 
 #[cfg(test)]
 mod facts_tests;

@@ -62,7 +62,7 @@ pub struct Model {
     /// Regions known not to have the model.
     pub not_offered_in: Vec<Region>,
     /// The rate limits of the stable name, by region.
-    pub limits: BTreeMap<Scope, Limits>,
+    pub limits: BTreeMap<Scope, RateLimits>,
     /// The prices, by region.
     pub prices: BTreeMap<Scope, PriceList>,
     /// Names that share these facts and have limits or prices of their own.
@@ -74,7 +74,7 @@ pub struct Model {
 #[serde(default, deny_unknown_fields)]
 pub struct Variant {
     /// Its own limits; those of the model do not hold for it.
-    pub limits: BTreeMap<Scope, Limits>,
+    pub limits: BTreeMap<Scope, RateLimits>,
     /// Its own prices; where there are none, those of the model hold.
     pub prices: BTreeMap<Scope, PriceList>,
 }
@@ -82,7 +82,7 @@ pub struct Variant {
 /// The rate limits of a model in a region.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(default, deny_unknown_fields)]
-pub struct Limits {
+pub struct RateLimits {
     /// Requests per minute.
     #[serde(rename = "rpm")]
     pub requests_per_minute: Option<NonZeroU32>,
@@ -115,7 +115,7 @@ impl Offer {
     }
 }
 
-impl Limits {
+impl RateLimits {
     /// These, with every figure that the other ones have; the date of the old figures does not vouch for the new.
     fn overridden_with(self, other: Self) -> Self {
         Self {
@@ -201,7 +201,7 @@ impl Model {
 }
 
 /// Takes over every figure the other limits have. A figure for any address takes the place of those for single regions.
-pub(super) fn override_limits(mine: &mut BTreeMap<Scope, Limits>, other: BTreeMap<Scope, Limits>) {
+pub(super) fn override_limits(mine: &mut BTreeMap<Scope, RateLimits>, other: BTreeMap<Scope, RateLimits>) {
     if let Some(any) = other.get(&Scope::Any) {
         for limits in mine.values_mut() {
             *limits = limits.overridden_with(*any);

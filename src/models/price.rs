@@ -7,21 +7,21 @@ use crate::job::price::rounded;
 
 /// The prices of one model in one region, or at any address.
 #[derive(Clone, Debug, PartialEq, Deserialize)]
-#[serde(try_from = "Written")]
+#[serde(try_from = "RawPrice")]
 pub struct PriceList {
     /// The date of these prices.
     pub as_of: Option<FactsDate>,
     /// Whether long inputs are known to cost more than is written here, so that a cost is a lower bound.
     pub rises: bool,
     /// The tiers, shortest inputs first; never empty.
-    pub tiers: Vec<Tier>,
+    pub tiers: Vec<PriceTier>,
 }
 
 /// The prices for requests whose input is of a certain length, in money per million tokens: US dollars in the
 /// built-in table.
 #[derive(Clone, Debug, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Tier {
+pub struct PriceTier {
     /// The longest input of this tier, in tokens; none: no end.
     pub up_to: Option<u64>,
     /// Input tokens.
@@ -54,9 +54,9 @@ pub struct CacheShares {
 
 impl CacheShares {
     /// The tier with its cache prices worked out.
-    pub fn fill(&self, tier: &Tier) -> Tier {
+    pub fn fill(&self, tier: &PriceTier) -> PriceTier {
         let share = |share: Option<f64>| share.map(|share| rounded(tier.input * share));
-        Tier {
+        PriceTier {
             cached_input: tier.cached_input.or(share(self.automatic)),
             cache_read: tier.cache_read.or(share(self.marked_read)),
             cache_write: tier.cache_write.or(share(self.marked_write)),
@@ -79,11 +79,11 @@ impl CacheShares {
 /// Prices as they are written: a list of tiers, or one price for inputs of every length.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Written {
+struct RawPrice {
     as_of: Option<FactsDate>,
     #[serde(default)]
     rises: bool,
-    tiers: Option<Vec<Tier>>,
+    tiers: Option<Vec<PriceTier>>,
     input: Option<f64>,
     output: Option<f64>,
     thinking_output: Option<f64>,
@@ -92,18 +92,18 @@ struct Written {
     cache_write: Option<f64>,
 }
 
-impl TryFrom<Written> for PriceList {
+impl TryFrom<RawPrice> for PriceList {
     type Error = &'static str;
 
-    fn try_from(written: Written) -> Result<Self, &'static str> {
-        let Written { as_of, rises, tiers, input, output, .. } = written;
-        let Written { thinking_output, cached_input, cache_read, cache_write, .. } = written;
+    fn try_from(written: RawPrice) -> Result<Self, &'static str> {
+        let RawPrice { as_of, rises, tiers, input, output, .. } = written;
+        let RawPrice { thinking_output, cached_input, cache_read, cache_write, .. } = written;
         let extras = [thinking_output, cached_input, cache_read, cache_write];
         let is_flat = [input, output].iter().chain(&extras).any(Option::is_some);
         let tiers = match (tiers, input, output) {
             (Some(tiers), ..) if !is_flat => tiers,
             (Some(_), ..) => return Err("prices stand in `tiers` or without them, not both"),
-            (None, Some(input), Some(output)) => vec![Tier {
+            (None, Some(input), Some(output)) => vec![PriceTier {
                 up_to: None,
                 input,
                 output,
@@ -121,13 +121,13 @@ impl TryFrom<Written> for PriceList {
 
 impl PriceList {
     /// The tier of a request with so many input tokens; none where its price is not known.
-    pub fn tier_for(&self, prompt_tokens: u64) -> Option<&Tier> {
+    pub fn tier_for(&self, prompt_tokens: u64) -> Option<&PriceTier> {
         self.tiers.iter().find(|tier| tier.up_to.is_none_or(|up_to| prompt_tokens <= up_to))
     }
 
     /// What is wrong with the list, if anything.
     fn fault(&self) -> Option<&'static str> {
-        let prices_hold = self.tiers.iter().all(Tier::prices_hold);
+        let prices_hold = self.tiers.iter().all(PriceTier::prices_hold);
         let bounds_rise = self.tiers.windows(2).all(|pair| match (pair[0].up_to, pair[1].up_to) {
             (Some(first), Some(second)) => first < second,
             (Some(_), None) => true,
@@ -142,7 +142,7 @@ impl PriceList {
     }
 }
 
-impl Tier {
+impl PriceTier {
     fn prices_hold(&self) -> bool {
         let extras = [self.thinking_output, self.cached_input, self.cache_read, self.cache_write];
         let prices = [self.input, self.output].into_iter().chain(extras.into_iter().flatten());
@@ -154,8 +154,8 @@ impl Tier {
 mod tests {
     use super::*;
 
-    fn tier(up_to: Option<u64>, input: f64) -> Tier {
-        Tier {
+    fn tier(up_to: Option<u64>, input: f64) -> PriceTier {
+        PriceTier {
             up_to,
             input,
             output: 1.0,
@@ -166,7 +166,7 @@ mod tests {
         }
     }
 
-    fn list(tiers: Vec<Tier>) -> PriceList {
+    fn list(tiers: Vec<PriceTier>) -> PriceList {
         PriceList { as_of: None, rises: false, tiers }
     }
 
@@ -201,7 +201,7 @@ mod tests {
         let flat = parse("input = 0.4\noutput = 1.2\ncached_input = 0.1");
         assert_eq!(
             flat.map(|list| list.tiers),
-            Ok(vec![Tier { output: 1.2, cached_input: Some(0.1), ..tier(None, 0.4) }])
+            Ok(vec![PriceTier { output: 1.2, cached_input: Some(0.1), ..tier(None, 0.4) }])
         );
         assert!(parse("input = 0.4").is_err_and(|said| said.contains("`output`")));
         assert!(parse("input = 1.0\noutput = 1.0\ntiers = []").is_err_and(|said| said.contains("not both")));
@@ -215,7 +215,7 @@ mod tests {
             marked_write: Some(1.25),
             as_of: None,
         };
-        let filled = shares.fill(&Tier { cache_read: Some(0.07), ..tier(None, 0.4) });
+        let filled = shares.fill(&PriceTier { cache_read: Some(0.07), ..tier(None, 0.4) });
         // 0.4 × 20 % = 0.08; 0.4 × 125 % = 0.5; the tier's own 0.07 stays.
         assert_eq!(
             (filled.cached_input, filled.cache_read, filled.cache_write),

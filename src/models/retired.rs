@@ -9,7 +9,7 @@ use super::lookup::{fits, specificity};
 
 /// The end of a name.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
-#[serde(from = "Written")]
+#[serde(from = "RawRetirement")]
 pub struct Retirement {
     /// The first day without the model, in Beijing.
     pub since: FactsDate,
@@ -20,7 +20,7 @@ pub struct Retirement {
 /// A retirement as written: the date alone, or with a successor.
 #[derive(Deserialize)]
 #[serde(untagged)]
-enum Written {
+enum RawRetirement {
     Date(FactsDate),
     Whole(Whole),
 }
@@ -32,11 +32,11 @@ struct Whole {
     instead: Option<String>,
 }
 
-impl From<Written> for Retirement {
-    fn from(written: Written) -> Self {
+impl From<RawRetirement> for Retirement {
+    fn from(written: RawRetirement) -> Self {
         match written {
-            Written::Date(since) => Self { since, instead: None },
-            Written::Whole(Whole { since, instead }) => Self { since, instead },
+            RawRetirement::Date(since) => Self { since, instead: None },
+            RawRetirement::Whole(Whole { since, instead }) => Self { since, instead },
         }
     }
 }

@@ -6,17 +6,17 @@ use std::sync::LazyLock;
 use serde::Deserialize;
 
 use super::date::FactsDate;
-use super::model::{Limits, Model, override_limits};
+use super::model::{Model, RateLimits, override_limits};
 use super::price::{CacheShares, PriceList};
 use super::region::Scope;
 use super::retired::{self, Retirement};
 
 /// The models known by name, families known by pattern, and what holds for all of them.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub struct Table {
+pub struct ModelTable {
     pub(super) models: BTreeMap<String, Model>,
     pub(super) patterns: BTreeMap<String, Model>,
-    pub(super) snapshots: BTreeMap<Scope, Limits>,
+    pub(super) snapshots: BTreeMap<Scope, RateLimits>,
     pub(super) retired: BTreeMap<String, Retirement>,
     pub(super) cache: CacheShares,
 }
@@ -29,10 +29,10 @@ pub struct TableError(#[from] pub toml::de::Error);
 /// The table as written.
 #[derive(Default, Deserialize)]
 #[serde(default, deny_unknown_fields)]
-struct Written {
+struct RawTable {
     as_of: Dates,
     cache: CacheShares,
-    snapshots: BTreeMap<Scope, Limits>,
+    snapshots: BTreeMap<Scope, RateLimits>,
     retired: BTreeMap<String, Retirement>,
     models: BTreeMap<String, Model>,
     patterns: BTreeMap<String, Model>,
@@ -47,11 +47,11 @@ struct Dates {
     limits: Option<FactsDate>,
 }
 
-impl Table {
+impl ModelTable {
     /// The table that comes with the program.
     pub fn built_in() -> &'static Self {
-        static BUILT_IN: LazyLock<Table> = LazyLock::new(|| {
-            Table::parse(include_str!("table.toml"))
+        static BUILT_IN: LazyLock<ModelTable> = LazyLock::new(|| {
+            ModelTable::parse(include_str!("table.toml"))
                 .expect("a test holds that the built-in table can be read")
         });
         &BUILT_IN
@@ -62,7 +62,7 @@ impl Table {
     /// # Errors
     /// When the text is not TOML of that form, or holds figures that cannot be.
     pub fn parse(text: &str) -> Result<Self, TableError> {
-        let Written { as_of, cache, mut snapshots, retired, models, patterns } = toml::from_str(text)?;
+        let RawTable { as_of, cache, mut snapshots, retired, models, patterns } = toml::from_str(text)?;
         date_limits(&mut snapshots, as_of);
         let (models, patterns) = (settle(models, as_of), settle(patterns, as_of));
         Ok(Self { models, patterns, snapshots, retired, cache })
@@ -141,7 +141,7 @@ fn settle(mut models: BTreeMap<String, Model>, as_of: Dates) -> BTreeMap<String,
     models
 }
 
-fn date_limits(limits: &mut BTreeMap<Scope, Limits>, as_of: Dates) {
+fn date_limits(limits: &mut BTreeMap<Scope, RateLimits>, as_of: Dates) {
     for limits in limits.values_mut() {
         limits.as_of = limits.as_of.or(as_of.limits);
     }
@@ -158,12 +158,12 @@ mod tests {
     use super::super::region::Region;
     use super::*;
 
-    fn parse(text: &str) -> Table {
-        Table::parse(text).expect("the test's own table")
+    fn parse(text: &str) -> ModelTable {
+        ModelTable::parse(text).expect("the test's own table")
     }
 
     fn refusal(text: &str) -> String {
-        Table::parse(text).expect_err("a table that makes no sense").to_string()
+        ModelTable::parse(text).expect_err("a table that makes no sense").to_string()
     }
 
     #[test]
@@ -177,7 +177,7 @@ mod tests {
             limits.singapore = { rpm = 1_200 }
             "#,
         );
-        let table = Table::built_in().clone().merge(own);
+        let table = ModelTable::built_in().clone().merge(own);
         assert_eq!(table.models["house-model"].context, Some(4_096));
         assert_eq!(table.models["house-model"].name, "house-model");
         let plus = &table.models["qwen-plus"];
@@ -192,7 +192,7 @@ mod tests {
     #[test]
     fn an_own_table_takes_a_name_from_the_model_that_had_it() {
         let own = parse("[models.mine]\naliases = ['qwen-plus-us']");
-        let table = Table::built_in().clone().merge(own);
+        let table = ModelTable::built_in().clone().merge(own);
         assert!(!table.models["qwen-plus"].variants.contains_key("qwen-plus-us"));
         let names: Vec<_> = table.names().filter(|name| *name == "qwen-plus-us").collect();
         assert_eq!(names.len(), 1);
@@ -210,7 +210,7 @@ mod tests {
             prices.any = { input = 1.0, output = 2.0 }
             "#,
         );
-        let table = Table::built_in().clone().merge(own);
+        let table = ModelTable::built_in().clone().merge(own);
         let found = |name, region| table.find(name, region).expect("a model of the table");
         let rpm = |name, region| found(name, region).limits()?.requests_per_minute.map(u32::from);
         for region in [None, Some(Region::Singapore), Some(Region::Tokyo)] {
@@ -225,7 +225,7 @@ mod tests {
 
     #[test]
     fn merging_an_empty_table_changes_nothing() {
-        assert_eq!(&Table::built_in().clone().merge(parse("")), Table::built_in());
+        assert_eq!(&ModelTable::built_in().clone().merge(parse("")), ModelTable::built_in());
     }
 
     #[test]

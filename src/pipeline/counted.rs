@@ -7,8 +7,8 @@ use jiff::Timestamp;
 use crate::job::Job;
 use crate::job::period::CapPeriod;
 use crate::journal::JournalError;
+use crate::journal::costs::Bought;
 use crate::journal::reader::{Reader, Run, Spent};
-use crate::journal::spending::Bought;
 
 /// What the caps have counted so far in the present period.
 #[derive(Debug, Clone, Copy, PartialEq)]

@@ -9,9 +9,9 @@ use super::{Opened, PipelineError};
 use crate::dispatch::Ready;
 use crate::job::Transport;
 use crate::journal::cursors::State;
+use crate::journal::duplicates::Sharing;
 use crate::journal::open_beside;
 use crate::journal::reader::Reader;
-use crate::journal::sharing::Sharing;
 
 /// Rows that are handed on together, while whoever sends them has enough: a thread is not woken for each of them.
 const BATCH_ROWS: usize = 16;
@@ -60,7 +60,7 @@ fn feed(
     };
     let mut standings = reader.standings();
     let in_between = reader.has_steps_in_between()?;
-    let mut batch = Batch::default();
+    let mut batch = RowBatch::default();
     let mut input = opened.source.rows(opened.wanted_by_requests())?;
     let limit = opened.job.input.limit.unwrap_or(u64::MAX);
     while input.position() < limit {
@@ -78,7 +78,7 @@ fn feed(
         };
         if !wanted {
             // What is done need not be parsed: half of a large job is passed over in a moment.
-            if !input.pass_over()? {
+            if !input.skip_over()? {
                 break;
             }
             continue;
@@ -115,12 +115,12 @@ fn feed(
 
 /// Rows that are handed on together.
 #[derive(Default)]
-struct Batch {
+struct RowBatch {
     rows: Vec<Ready>,
     bytes: usize,
 }
 
-impl Batch {
+impl RowBatch {
     fn add(&mut self, ready: Ready) {
         self.bytes += ready.request.body.len();
         self.rows.push(ready);
@@ -156,7 +156,7 @@ mod tests {
     #[test]
     fn a_row_goes_at_once_to_whoever_has_none_and_with_others_to_whoever_has_enough() {
         let (sender, mut rows) = channel(BATCHES);
-        let mut batch = Batch::default();
+        let mut batch = RowBatch::default();
         for position in 0..BATCH_ROWS as u64 {
             batch.add(ready(position, 10));
             assert!(batch.hand_on(&sender));
@@ -174,7 +174,7 @@ mod tests {
         for (rows, bytes) in [(BATCH_ROWS, 10), (2, BATCH_BYTES / 2)] {
             let (sender, mut taken) = channel(BATCHES);
             let full = std::thread::spawn(move || {
-                let mut batch = Batch::default();
+                let mut batch = RowBatch::default();
                 let mut added = 0;
                 // The first goes at once; the second batch has no room until it is taken.
                 while added < 1 + 2 * rows && batch.hand_on(&sender) {
@@ -195,7 +195,7 @@ mod tests {
     fn nobody_is_fed_who_does_not_listen_any_more() {
         let (sender, rows) = channel(BATCHES);
         drop(rows);
-        let mut batch = Batch::default();
+        let mut batch = RowBatch::default();
         batch.add(ready(0, 10));
         assert!(!batch.hand_on(&sender));
     }

@@ -7,9 +7,9 @@ use serde_json::{Map, Value};
 
 use super::PipelineError;
 use crate::job::Job;
+use crate::job::diagnostic::{Diagnostic, nearest};
 use crate::job::languages::Languages;
-use crate::job::problem::{Problem, nearest};
-use crate::read::{InputSpec, Source, Wanted};
+use crate::read::{InputSpec, Projection, Source};
 use crate::render::glossary::{Glossary, Term};
 use crate::row::{Item, Place};
 
@@ -53,7 +53,7 @@ impl File<'_> {
         let path = self.path.to_string_lossy().into_owned();
         if path == "-" {
             let help = "name a file: standard input is for the rows";
-            return Err(Problem::new("a glossary is no standard input").help(help).into());
+            return Err(Diagnostic::new("a glossary is no standard input").help(help).into());
         }
         let source = Source::open(InputSpec::new([&path], ""))?;
         if source.reads(output).is_some() {
@@ -64,16 +64,18 @@ impl File<'_> {
             SIDES.into_iter().try_for_each(|side| has(side, &names, &path))?;
         }
         let mut entries = Entries::default();
-        for item in source.rows(Wanted::Fields)? {
+        for item in source.rows(Projection::Fields)? {
             match item? {
                 Item::Row(row) => entries.add(self.entry(&row.fields, &row.place)?, row.place)?,
-                Item::Bad(bad) => return Err(Problem::new(format!("{}: {}", bad.place, bad.reason)).into()),
+                Item::Bad(bad) => {
+                    return Err(Diagnostic::new(format!("{}: {}", bad.place, bad.reason)).into());
+                }
             }
         }
         Ok(entries.terms)
     }
 
-    fn entry(self, fields: &Map<String, Value>, place: &Place) -> Result<Term, Problem> {
+    fn entry(self, fields: &Map<String, Value>, place: &Place) -> Result<Term, Diagnostic> {
         let [source, target] = SIDES.map(|side| text(fields, side, place));
         let [source_lang, target_lang] = LANGUAGES.map(|column| self.language(fields, column, place));
         Ok(Term { source: source?, target: target?, source_lang: source_lang?, target_lang: target_lang? })
@@ -85,37 +87,37 @@ impl File<'_> {
         fields: &Map<String, Value>,
         column: &str,
         place: &Place,
-    ) -> Result<Option<String>, Problem> {
+    ) -> Result<Option<String>, Diagnostic> {
         let given = match fields.get(column) {
             None | Some(Value::Null) => return Ok(None),
             Some(Value::String(text)) if ["", "auto"].contains(&text.trim()) => return Ok(None),
             Some(Value::String(text)) => text.trim(),
-            Some(other) => return Err(Problem::new(format!("{place}: `{column}` is text, not {other}"))),
+            Some(other) => return Err(Diagnostic::new(format!("{place}: `{column}` is text, not {other}"))),
         };
         match self.languages.fault(self.model, given) {
             None => Ok(Some(self.languages.code_of(given))),
             Some((message, help)) => {
-                let problem = Problem::new(format!("{place}: `{column}`: {message}"));
-                Err(help.into_iter().fold(problem, Problem::help))
+                let problem = Diagnostic::new(format!("{place}: `{column}`: {message}"));
+                Err(help.into_iter().fold(problem, Diagnostic::help))
             }
         }
     }
 }
 
 /// A source, and the languages that its entry is limited to.
-type Key = (String, Option<String>, Option<String>);
+type TermKey = (String, Option<String>, Option<String>);
 
 /// The entries of a file so far, each with the place it came from.
 #[derive(Default)]
 struct Entries {
     terms: Vec<Term>,
     places: Vec<Place>,
-    seen: HashMap<Key, usize>,
+    seen: HashMap<TermKey, usize>,
 }
 
 impl Entries {
     /// Adds an entry. The same one again is none.
-    fn add(&mut self, term: Term, place: Place) -> Result<(), Problem> {
+    fn add(&mut self, term: Term, place: Place) -> Result<(), Diagnostic> {
         let key = (term.source.clone(), term.source_lang.clone(), term.target_lang.clone());
         if let Some(first) = self.seen.get(&key) {
             return match self.terms[*first] == term {
@@ -130,11 +132,11 @@ impl Entries {
     }
 }
 
-fn has(column: &str, names: &[&str], who: &str) -> Result<(), Problem> {
+fn has(column: &str, names: &[&str], who: &str) -> Result<(), Diagnostic> {
     if names.contains(&column) {
         return Ok(());
     }
-    let problem = Problem::new(format!(
+    let problem = Diagnostic::new(format!(
         "{who}: a glossary has the columns `source` and `target`, and this one no `{column}`"
     ));
     let columns = match names {
@@ -147,14 +149,14 @@ fn has(column: &str, names: &[&str], who: &str) -> Result<(), Problem> {
     })
 }
 
-fn text(fields: &Map<String, Value>, column: &str, place: &Place) -> Result<String, Problem> {
+fn text(fields: &Map<String, Value>, column: &str, place: &Place) -> Result<String, Diagnostic> {
     match fields.get(column) {
         Some(Value::String(text)) if !text.trim().is_empty() => Ok(text.trim().to_owned()),
         Some(Value::String(_) | Value::Null) => {
-            let problem = Problem::new(format!("{place}: `{column}` is empty"));
+            let problem = Diagnostic::new(format!("{place}: `{column}` is empty"));
             Err(problem.help("every entry has a source and a target; take the line out, or complete it"))
         }
-        Some(other) => Err(Problem::new(format!("{place}: `{column}` is text, not {other}"))),
+        Some(other) => Err(Diagnostic::new(format!("{place}: `{column}` is text, not {other}"))),
         None => {
             let names: Vec<&str> = fields.keys().map(String::as_str).collect();
             has(column, &names, &place.to_string()).and(Ok(String::new()))
@@ -162,8 +164,8 @@ fn text(fields: &Map<String, Value>, column: &str, place: &Place) -> Result<Stri
     }
 }
 
-fn clash(term: &Term, first: &Place, second: &Place) -> Problem {
+fn clash(term: &Term, first: &Place, second: &Place) -> Diagnostic {
     let message = format!("{second}: `{}` has another target here than at {first}", term.source);
-    Problem::new(message)
+    Diagnostic::new(message)
         .help("leave one of them, or limit them to languages with the columns source_lang and target_lang")
 }

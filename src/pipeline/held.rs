@@ -4,9 +4,9 @@ use std::time::{Duration, SystemTime};
 
 use tokio::time::Instant;
 
-use crate::event::Standing;
-use crate::held::HeldCount;
-use crate::journal::writer::Pen;
+use crate::bottleneck::HeldCount;
+use crate::event::DispatchState;
+use crate::journal::writer::EventSender;
 
 /// How often the journal is told. It stores that along with the next answers.
 const TELLING: Duration = Duration::from_secs(2);
@@ -18,18 +18,18 @@ pub(super) struct HeldTeller {
     /// The time of day at the beginning, in seconds since 1970.
     begun_at: f64,
     told: Instant,
-    pen: Pen,
+    pen: EventSender,
 }
 
 impl HeldTeller {
     /// A count that begins now.
-    pub(super) fn new(pen: Pen) -> Self {
+    pub(super) fn new(pen: EventSender) -> Self {
         let (begun, begun_at) = (Instant::now(), seconds_now());
         Self { count: HeldCount::new(begun_at), begun, begun_at, told: begun, pen }
     }
 
     /// Counts how the dispatcher stands from now on.
-    pub(super) fn stand(&mut self, standing: &Standing, now: Instant) {
+    pub(super) fn stand(&mut self, standing: &DispatchState, now: Instant) {
         self.count.stand(standing, self.begun_at + (now - self.begun).as_secs_f64());
         if now - self.told >= TELLING {
             self.tell(now);

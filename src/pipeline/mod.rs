@@ -1,13 +1,13 @@
 //! Joins the stages: read, match, render, dispatch, journal, write. The only place that knows their order.
 
-mod ahead;
+pub mod cost_estimate;
 pub mod counted;
 mod feed;
 mod glossary;
 mod held;
-pub mod outlay;
 pub mod output;
 pub mod plan;
+mod prefetch;
 pub mod send;
 pub mod settled;
 mod structure;
@@ -15,18 +15,18 @@ mod structure;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use crate::conversation::Rules;
+use crate::conversation::ConversationRules;
 use crate::format::Format;
-use crate::job::problem::Problem;
+use crate::job::diagnostic::Diagnostic;
 use crate::job::{Job, Output};
 use crate::journal::JournalError;
-use crate::read::{Expansion, InputSpec, ReadError, Source, Wanted};
+use crate::read::{Expansion, InputSpec, Projection, ReadError, Source};
 use crate::render::{Renderer, check};
 use crate::row::{Item, Origin, Row};
 use crate::schema::{AnswerSchema, Field};
 use crate::write::{Layout, LayoutError, OutputSpec, WriteError};
 
-use ahead::Weight;
+use prefetch::Weight;
 use structure::Structure;
 
 /// Why a run cannot go on. What became of single rows is no error.
@@ -37,7 +37,7 @@ pub enum PipelineError {
     Read(#[from] ReadError),
     /// The job does not fit the input.
     #[error("{0}")]
-    Problem(Box<Problem>),
+    Problem(Box<Diagnostic>),
     /// A row cannot be sent, and the job does not skip such rows.
     #[error(
         "{place}: {problem}{others}\n  = help: nothing is sent while a row is bad; mend it, or let `on_bad_row = \"skip\"` under [input] record such rows as failed"
@@ -97,8 +97,8 @@ pub enum PipelineError {
     Interrupted,
 }
 
-impl From<Problem> for PipelineError {
-    fn from(problem: Problem) -> Self {
+impl From<Diagnostic> for PipelineError {
+    fn from(problem: Diagnostic) -> Self {
         Self::Problem(Box::new(problem))
     }
 }
@@ -256,21 +256,21 @@ impl Opened {
     /// When the input cannot be opened.
     pub fn rows(
         &self,
-        wanted: Wanted,
+        wanted: Projection,
     ) -> Result<impl Iterator<Item = Result<Item, ReadError>> + Send + use<>, ReadError> {
         let limit = self.job.input.limit.and_then(|limit| usize::try_from(limit).ok());
         Ok(self.source.rows(wanted)?.take(limit.unwrap_or(usize::MAX)))
     }
 
     /// What of a row its request can depend on.
-    pub fn wanted_by_requests(&self) -> Wanted {
-        self.renderer.columns().map_or(Wanted::Fields, Wanted::Only)
+    pub fn wanted_by_requests(&self) -> Projection {
+        self.renderer.columns().map_or(Projection::Fields, Projection::Only)
     }
 
     /// How a row goes on after an answer that does not end it.
-    pub fn conversation(&self) -> Rules {
+    pub fn conversation(&self) -> ConversationRules {
         let answer = &self.job.answer;
-        Rules {
+        ConversationRules {
             schema: self.schema.clone(),
             repair: answer.repair,
             on_length: answer.on_length,
@@ -318,7 +318,7 @@ fn own_files(output: &Output) -> Vec<PathBuf> {
 /// # Errors
 ///
 /// The key of the job file, and the problem with it.
-pub fn check_request(job: &Job) -> Result<(), (String, Problem)> {
+pub fn check_request(job: &Job) -> Result<(), (String, Diagnostic)> {
     check::literals(&Job { request: structure::foreseen(job), ..job.clone() })
 }
 

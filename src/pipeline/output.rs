@@ -4,15 +4,15 @@ use std::path::PathBuf;
 use std::sync::mpsc::{SyncSender, sync_channel};
 use std::thread::JoinHandle;
 
-use super::ahead::{Ahead, Batch, Weight};
 use super::plan::{BAD_ROW, prepare};
+use super::prefetch::{Prefetch, PrefetchBatch, Weight};
 use super::settled::Planned;
 use super::{Opened, PipelineError};
-use crate::dispatch::stop::{Stop, Urgency};
+use crate::dispatch::stop::{Stop, StopLevel};
 use crate::format::{Compression, Format};
 use crate::journal::cursors::Results;
 use crate::outcome::{Answer, RowResult, Status};
-use crate::read::{ReadError, Wanted};
+use crate::read::{Projection, ReadError};
 use crate::request::Fingerprint;
 use crate::row::{Column, ColumnKind, Item};
 use crate::write::{Target, WriteError, Writer};
@@ -37,7 +37,7 @@ impl Destination {
 
 /// What was written.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Written {
+pub struct OutputCounts {
     /// Rows that are answered.
     pub ok: u64,
     /// Rows that have failed.
@@ -48,7 +48,7 @@ pub struct Written {
     pub simulated: u64,
 }
 
-impl Written {
+impl OutputCounts {
     /// All rows.
     pub fn rows(&self) -> u64 {
         self.ok + self.failed + self.pending
@@ -71,23 +71,23 @@ pub fn write(
     mut results: Results<'_>,
     destination: Destination,
     stop: &Stop,
-) -> Result<Option<Written>, PipelineError> {
+) -> Result<Option<OutputCounts>, PipelineError> {
     let layout = opened.layout(Some(&planned.columns), destination.format)?;
     let wanted = wanted(opened, planned, destination.format, layout.is_open());
     let writer = Writer::create(destination.target, destination.format, destination.compression, layout)?;
     let mut behind = Behind::new(writer);
-    let mut written = Written::default();
+    let mut written = OutputCounts::default();
     let (theirs, rows) = (opened.clone(), opened.rows(wanted)?);
     let asks = move |item: Result<Item, ReadError>| {
         item.map(|item| (Some(prepare(&theirs, &item).0.fingerprint), item))
     };
     let seen = match planned.is_by_word() {
-        true => Ahead::new(rows.map(|item| item.map(|item| (None, item)))),
-        false => Ahead::of_each(rows, asks),
+        true => Prefetch::new(rows.map(|item| item.map(|item| (None, item)))),
+        false => Prefetch::of_each(rows, asks),
     };
     for seen in seen {
         let (asked, item) = seen?;
-        if *stop.borrow() == Urgency::Now {
+        if *stop.borrow() == StopLevel::Now {
             return Err(PipelineError::Interrupted);
         }
         let mut result = match results.belonging(item.position())? {
@@ -107,7 +107,7 @@ pub fn write(
         if result.error_code.as_deref() == Some(BAD_ROW) {
             result.error = result.error.map(|reason| format!("{}: {reason}", item.place()));
         }
-        if !behind.write(Line { item, result }) {
+        if !behind.write(OutputRow { item, result }) {
             break;
         }
     }
@@ -122,22 +122,22 @@ pub fn write(
 }
 
 /// What is read of each row: what is written of it, and what its request is made of.
-fn wanted(opened: &Opened, planned: &Planned, format: Format, is_open: bool) -> Wanted {
+fn wanted(opened: &Opened, planned: &Planned, format: Format, is_open: bool) -> Projection {
     let asked = match planned.is_by_word() {
-        true => Wanted::Only([].into()),
+        true => Projection::Only([].into()),
         false => opened.wanted_by_requests(),
     };
     let is_arrow = |column: &Column| matches!(column.kind, ColumnKind::Arrow(_));
     let is_columnar = opened.source.columns().is_some_and(|columns| columns.iter().any(is_arrow));
     match (format, asked) {
         // All of it as it stands, and of that as JSON what requests are made of.
-        (Format::Parquet, Wanted::Only(columns)) if is_columnar && !columns.is_empty() => {
-            Wanted::Checked(columns)
+        (Format::Parquet, Projection::Only(columns)) if is_columnar && !columns.is_empty() => {
+            Projection::Checked(columns)
         }
-        (Format::Parquet, Wanted::Only(_)) => Wanted::Origin,
+        (Format::Parquet, Projection::Only(_)) => Projection::Origin,
         // Lines go out as they stand.
         (Format::Jsonl, asked) if is_open => asked,
-        _ => Wanted::Fields,
+        _ => Projection::Fields,
     }
 }
 
@@ -148,12 +148,12 @@ impl Weight for (Option<Fingerprint>, Item) {
 }
 
 /// A row of the output.
-struct Line {
+struct OutputRow {
     item: Item,
     result: RowResult,
 }
 
-impl Weight for Line {
+impl Weight for OutputRow {
     fn bytes(&self) -> usize {
         self.item.bytes() + self.result.answer.as_ref().map_or(0, Answer::text_bytes)
     }
@@ -164,30 +164,30 @@ const BATCHES: usize = 1;
 
 /// A writer on a thread of its own. Dropped, it leaves the old output as it was.
 struct Behind {
-    batch: Batch<Line>,
+    batch: PrefetchBatch<OutputRow>,
     /// `None` once no more is to come.
-    batches: Option<SyncSender<Vec<Line>>>,
+    batches: Option<SyncSender<Vec<OutputRow>>>,
     thread: Option<JoinHandle<Result<Writer, WriteError>>>,
 }
 
 impl Behind {
     fn new(mut writer: Writer) -> Self {
-        let (batches, full) = sync_channel::<Vec<Line>>(BATCHES);
+        let (batches, full) = sync_channel::<Vec<OutputRow>>(BATCHES);
         let thread = std::thread::spawn(move || {
-            for Line { item, result } in full.into_iter().flatten() {
+            for OutputRow { item, result } in full.into_iter().flatten() {
                 writer.write(&item, &result)?;
             }
             Ok(writer)
         });
-        Self { batch: Batch::default(), batches: Some(batches), thread: Some(thread) }
+        Self { batch: PrefetchBatch::default(), batches: Some(batches), thread: Some(thread) }
     }
 
     /// Takes the next row. False when it cannot be written, for a reason that [`Behind::finish`] tells.
-    fn write(&mut self, line: Line) -> bool {
+    fn write(&mut self, line: OutputRow) -> bool {
         self.batch.add(line).is_none_or(|full| self.hand_on(full))
     }
 
-    fn hand_on(&self, lines: Vec<Line>) -> bool {
+    fn hand_on(&self, lines: Vec<OutputRow>) -> bool {
         self.batches.as_ref().is_some_and(|batches| batches.send(lines).is_ok())
     }
 

@@ -5,16 +5,16 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use rusqlite::Connection;
 
-use super::ahead::Ahead;
-use super::outlay::Outlay;
+use super::cost_estimate::CostEstimate;
+use super::prefetch::Prefetch;
 use super::settled::{self, Planned};
 use super::{Opened, PipelineError};
-use crate::dispatch::stop::{Stop, Urgency};
+use crate::dispatch::stop::{Stop, StopLevel};
 use crate::format::Format;
-use crate::job::problem::Problem;
+use crate::job::diagnostic::Diagnostic;
 use crate::journal::matching::{DuplicateId, Fit, MatchError, MatchRules, Matched, Matcher};
 use crate::note::RowKey;
-use crate::read::{Stamp, Wanted};
+use crate::read::{Projection, Stamp};
 use crate::render::fingerprint;
 use crate::request::{ChatRequest, Estimate, Fingerprint};
 use crate::row::{BadRow, Column, ColumnKind, Item, JsonKind, Row};
@@ -41,7 +41,7 @@ pub struct Plan {
     /// What these are expected to use; the most, for completions.
     pub estimate: Estimate,
     /// What these may cost.
-    pub outlay: Outlay,
+    pub cost_estimate: CostEstimate,
     /// The files as they were.
     pub stamp: Stamp,
 }
@@ -64,13 +64,13 @@ impl Plan {
 }
 
 /// What a row of the input is for a run: a request, or the reason why it has none.
-pub fn prepare(opened: &Opened, item: &Item) -> (RowKey, Result<ChatRequest, Box<Problem>>) {
+pub fn prepare(opened: &Opened, item: &Item) -> (RowKey, Result<ChatRequest, Box<Diagnostic>>) {
     let rendered = match item {
-        Item::Bad(bad) => Err(Problem::new(bad.reason.clone())),
+        Item::Bad(bad) => Err(Diagnostic::new(bad.reason.clone())),
         // One row's panic is that row's failure.
         Item::Row(row) => {
             catch_unwind(AssertUnwindSafe(|| opened.renderer.render(row))).unwrap_or_else(|_| {
-                Err(Problem::new("rendering this row failed unexpectedly; please report it"))
+                Err(Diagnostic::new("rendering this row failed unexpectedly; please report it"))
             })
         }
     };
@@ -97,7 +97,7 @@ fn bad_fingerprint(bad: &BadRow) -> Fingerprint {
 }
 
 /// Of a row that has no request, by what it can depend on: other passes over the same row may read more of it.
-fn unrendered_fingerprint(opened: &Opened, row: &Row, problem: &Problem) -> Fingerprint {
+fn unrendered_fingerprint(opened: &Opened, row: &Row, problem: &Diagnostic) -> Fingerprint {
     let columns = opened.renderer.columns();
     let counts = |name: &String| columns.as_ref().is_none_or(|columns| columns.contains(name));
     let fields: BTreeMap<_, _> = row.fields.iter().filter(|(name, _)| counts(name)).collect();
@@ -106,10 +106,10 @@ fn unrendered_fingerprint(opened: &Opened, row: &Row, problem: &Problem) -> Fing
 }
 
 /// A request larger than the limit of tokens is refused by name, not waited for.
-fn fits_token_limit(opened: &Opened, request: ChatRequest) -> Result<ChatRequest, Problem> {
+fn fits_token_limit(opened: &Opened, request: ChatRequest) -> Result<ChatRequest, Diagnostic> {
     let tokens = request.estimate.prompt_tokens as f64;
     match opened.job.quotas.tokens_per_minute {
-        Some(quota) if tokens > quota.amount() => Err(Problem::new(format!(
+        Some(quota) if tokens > quota.amount() => Err(Diagnostic::new(format!(
             "the request has about {tokens} tokens, and the limit is {} tokens per minute",
             quota.amount()
         ))),
@@ -118,7 +118,7 @@ fn fits_token_limit(opened: &Opened, request: ChatRequest) -> Result<ChatRequest
 }
 
 /// A cap on cost cannot be kept for a request whose price is not known.
-fn has_a_price(opened: &Opened, request: ChatRequest) -> Result<ChatRequest, Problem> {
+fn has_a_price(opened: &Opened, request: ChatRequest) -> Result<ChatRequest, Diagnostic> {
     let tokens = request.estimate.prompt_tokens;
     let price = request.price.as_deref();
     if opened.job.caps.cost.is_none() || price.is_some_and(|price| price.tier(tokens).is_some()) {
@@ -128,12 +128,12 @@ fn has_a_price(opened: &Opened, request: ChatRequest) -> Result<ChatRequest, Pro
     let model = body.get("model").and_then(serde_json::Value::as_str).unwrap_or_default();
     let length = price.map_or_else(String::new, |_| format!(" for inputs of about {tokens} tokens"));
     let problem =
-        Problem::new(format!("a cap on cost needs a price, and that of {model} is not known{length}"));
+        Diagnostic::new(format!("a cap on cost needs a price, and that of {model} is not known{length}"));
     Err(problem.help("give it under [price] or in a model table of your own, or take `max_cost` out"))
 }
 
 /// No cap can be kept for a request that has the model read something of which nobody knows how much that is.
-fn has_a_bound(opened: &Opened, request: ChatRequest) -> Result<ChatRequest, Problem> {
+fn has_a_bound(opened: &Opened, request: ChatRequest) -> Result<ChatRequest, Diagnostic> {
     let caps = &opened.job.caps;
     let (Some(what), true) = (request.media.unknown, caps.cost.is_some() || caps.total_tokens.is_some())
     else {
@@ -141,7 +141,7 @@ fn has_a_bound(opened: &Opened, request: ChatRequest) -> Result<ChatRequest, Pro
     };
     let body: serde_json::Value = serde_json::from_slice(&request.body).unwrap_or_default();
     let model = body.get("model").and_then(serde_json::Value::as_str).unwrap_or_default();
-    let problem = Problem::new(format!(
+    let problem = Diagnostic::new(format!(
         "a cap needs to know how many tokens {model} can make of {what}, and that is not known"
     ));
     Err(problem.help(
@@ -175,14 +175,14 @@ pub enum Purpose {
 }
 
 /// A row as the plan looks at it.
-struct Seen {
+struct PlannedRow {
     item: Item,
     key: RowKey,
     /// Without its body, which nothing in a plan depends on.
-    request: Result<ChatRequest, Box<Problem>>,
+    request: Result<ChatRequest, Box<Diagnostic>>,
 }
 
-impl Seen {
+impl PlannedRow {
     fn new(opened: &Opened, item: Item) -> Self {
         let (key, request) = prepare(opened, &item);
         let request = request.map(|request| ChatRequest { body: Vec::new(), ..request });
@@ -224,15 +224,15 @@ pub fn plan(
         columns: vec![],
         estimated: 0,
         estimate: Estimate::default(),
-        outlay: Outlay::default(),
+        cost_estimate: CostEstimate::default(),
         stamp,
     };
     let (mut bad, mut first_bad) = (0, None);
     let theirs = opened.clone();
-    let seen = move |item: Result<Item, _>| item.map(|item| Seen::new(&theirs, item));
-    for seen in Ahead::of_each(opened.rows(survey.wanted())?, seen) {
-        let Seen { item, key, request } = seen?;
-        if *stop.borrow() != Urgency::None {
+    let seen = move |item: Result<Item, _>| item.map(|item| PlannedRow::new(&theirs, item));
+    for seen in Prefetch::of_each(opened.rows(survey.wanted())?, seen) {
+        let PlannedRow { item, key, request } = seen?;
+        if *stop.borrow() != StopLevel::None {
             return Err(PipelineError::Interrupted);
         }
         survey.look_at(&item)?;
@@ -243,7 +243,7 @@ pub fn plan(
             Ok(request) => {
                 plan.estimated += 1;
                 let (sum, one) = (&mut plan.estimate, &request.estimate);
-                plan.outlay.add(&request);
+                plan.cost_estimate.add(&request);
                 sum.prompt_tokens = sum.prompt_tokens.saturating_add(one.prompt_tokens);
                 sum.max_completion_tokens =
                     sum.max_completion_tokens.saturating_add(one.max_completion_tokens);
@@ -303,7 +303,7 @@ fn explain(opened: &Opened, error: MatchError) -> PipelineError {
 
 /// Where the row at a position stands, found by reading up to it.
 pub fn place_of(opened: &Opened, position: u64) -> Option<String> {
-    let rows = opened.source.rows(Wanted::Only([].into())).ok()?;
+    let rows = opened.source.rows(Projection::Only([].into())).ok()?;
     let found = rows.filter_map(Result::ok).find(|item| item.position() == position)?;
     Some(found.place().to_string())
 }
@@ -311,14 +311,14 @@ pub fn place_of(opened: &Opened, position: u64) -> Option<String> {
 /// What is said where rows bring new columns without end.
 fn too_many_columns(item: &Item) -> PipelineError {
     let most = count(MOST_COLUMNS as u64);
-    let problem = Problem::new(format!("{}: the rows so far have more than {most} columns", item.place()));
+    let problem = Diagnostic::new(format!("{}: the rows so far have more than {most} columns", item.place()));
     let help = "is a value the key, as in { \"2026-11-30\": … }? A column for the key and one for the value have no end of them";
     problem.help(help).into()
 }
 
 /// Looks at the columns of the rows that go by.
 struct Survey {
-    wanted: Wanted,
+    wanted: Projection,
     open_layout: Option<Layout>,
     columns: Vec<Column>,
     /// Where each of them stands: some input has a hundred thousand.
@@ -339,14 +339,14 @@ impl Survey {
         };
         let wanted = match (known, opened.renderer.columns()) {
             // What is written at the end is read now, before anything is paid.
-            (Some(_), Some(columns)) => Wanted::Checked(columns),
-            _ => Wanted::Fields,
+            (Some(_), Some(columns)) => Projection::Checked(columns),
+            _ => Projection::Fields,
         };
         let columns = known.unwrap_or_default().to_vec();
         Ok(Self { wanted, open_layout, columns, places: HashMap::new(), json: known.is_none() })
     }
 
-    fn wanted(&self) -> Wanted {
+    fn wanted(&self) -> Projection {
         self.wanted.clone()
     }
 
@@ -362,7 +362,7 @@ impl Survey {
         {
             let message =
                 format!("{}: the input has a column `{clash}`, and so have the answers", item.place());
-            let problem = Problem::new(message).help("give the answer columns a `prefix` under [output]");
+            let problem = Diagnostic::new(message).help("give the answer columns a `prefix` under [output]");
             return Err(problem.into());
         }
         for (index, (name, value)) in row.fields.iter().enumerate() {

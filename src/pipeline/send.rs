@@ -15,35 +15,35 @@ use super::feed::Feed;
 use super::held::HeldTeller;
 use super::plan::{BAD_ROW, Plan, prepare};
 use super::{Opened, PipelineError};
-use crate::dispatch::helm::Helm;
+use crate::dispatch::carry_over::{EarlierRun, doubts};
+use crate::dispatch::live_limits::LiveLimits;
 use crate::dispatch::pace::Pace;
-use crate::dispatch::past::{EarlierRun, doubts};
-use crate::dispatch::stop::{Stop, StopReason, Urgency};
-use crate::dispatch::{Dispatcher, Ledger, Past, Rules};
+use crate::dispatch::stop::{Stop, StopLevel, StopReason};
+use crate::dispatch::{CarryOver, DispatchSettings, Dispatcher, Ledger};
 use crate::endpoint::Endpoint;
-use crate::event::{Event, HeldBy, Observer};
+use crate::event::{Bottleneck, Event, Observer};
 use crate::job::Job;
+use crate::job::field_owner::FieldOwners;
 use crate::job::limits::Terms;
-use crate::job::orders::Told;
-use crate::job::setters::Setters;
+use crate::job::orders::LiveSettings;
 use crate::journal::ballast::Ballast;
 use crate::journal::cursors::State;
+use crate::journal::duplicates::{Shared, Sharer, heal};
 use crate::journal::reader::{Reader, Spent, spent_by};
-use crate::journal::sharing::{Shared, Sharer, heal};
 use crate::journal::whereabouts::Whereabouts;
-use crate::journal::writer::{Committed, Pen, Writer, reopen_failed, store_unsent};
+use crate::journal::writer::{Committed, EventSender, JournalWriter, reopen_failed, store_unsent};
 use crate::journal::{JournalError, open_beside};
-use crate::note::{Ended, Ending, Note};
+use crate::note::{JournalEvent, Outcome, RequestEnd};
 use crate::outcome::{Fault, FaultKind};
 use crate::request::Estimate;
 use crate::reserve::Reserve;
 use crate::tally::{Snapshot, Tally};
 use crate::tools::Commands;
-use crate::tools::kin::Mark;
+use crate::tools::kin::ProcessMark;
 
 /// How the sending ended.
 #[derive(Debug)]
-pub struct Sent {
+pub struct SendReport {
     /// Why.
     pub reason: StopReason,
     /// Requests that were given up in flight.
@@ -58,7 +58,7 @@ pub struct Sent {
 
 /// What is to be sent.
 #[derive(Debug, Clone, Copy)]
-pub struct Order<'a> {
+pub struct SendRequest<'a> {
     /// What the first pass found.
     pub plan: &'a Plan,
     /// The number of the run in the journal.
@@ -70,14 +70,14 @@ pub struct Order<'a> {
     /// Whether the journal is still the run's own.
     pub whereabouts: &'a Whereabouts,
     /// Where the run hears of other limits while it goes on.
-    pub helm: &'a Helm,
+    pub live_limits: &'a LiveLimits,
     /// Variables that the commands of tools do not get to see.
     pub hidden: &'a [OsString],
     /// What those commands are known by.
-    pub mark: &'a Mark,
+    pub mark: &'a ProcessMark,
 }
 
-impl Order<'_> {
+impl SendRequest<'_> {
     /// What went wrong; a journal that was lost meanwhile is put in its place first, and that is told instead.
     fn kept(&self, connection: &Connection, error: PipelineError) -> PipelineError {
         self.whereabouts.settle(connection, Some(self.run)).err().map_or(error, PipelineError::from)
@@ -102,7 +102,7 @@ pub fn past(
     (job, run): (&Job, i64),
     plan: &Plan,
     base_url: &str,
-) -> Result<Past, JournalError> {
+) -> Result<CarryOver, JournalError> {
     let now = SystemTime::now();
     let runs = reader.runs()?;
     let Counted { since, bought } = counted(reader, job, Some(run), now)?;
@@ -111,12 +111,12 @@ pub fn past(
     let tokens_unknown = mean_tokens(&spent, plan);
     // At this time of day, and at the hours of which the schedule says nothing.
     let moment = Timestamp::try_from(now).unwrap_or(Timestamp::UNIX_EPOCH);
-    let quotas = [job.quotas_in_force(), job.terms(&Told::default(), moment, None).quotas];
+    let quotas = [job.quotas_in_force(), job.terms(&LiveSettings::default(), moment, None).quotas];
     let memory = quotas.map(|quotas| quotas.memory(tokens_unknown));
     let memory = memory.into_iter().max().unwrap_or_default();
     let stored = reader.sent_within(memory, now)?.into_iter().map(|(at, tokens)| (ago(at), tokens));
     let earlier = runs.iter().map(|run| EarlierRun { began: ago(run.started_at), in_doubt: run.in_doubt });
-    Ok(Past {
+    Ok(CarryOver {
         cost: bought.cost,
         tokens: bought.tokens,
         reserved: bought.reserved,
@@ -153,12 +153,12 @@ fn mean_tokens(spent: &Spent, plan: &Plan) -> u64 {
 pub async fn send<E: Endpoint>(
     opened: &Opened,
     connection: Connection,
-    order: Order<'_>,
-    past: &Past,
+    order: SendRequest<'_>,
+    past: &CarryOver,
     endpoint: &E,
     stop: Stop,
     audience: Audience<'_>,
-) -> Result<(Sent, Connection), PipelineError> {
+) -> Result<(SendReport, Connection), PipelineError> {
     let path = opened.journal();
     let job = &opened.job;
     let mut observer = Watch::new(opened, order, audience);
@@ -170,26 +170,26 @@ pub async fn send<E: Endpoint>(
         let reopened = reopen_failed(&connection, &path, job.input.limit);
         reopened.map_err(|error| order.kept(&connection, error.into()))?;
     }
-    let Terms { quotas, concurrency, caps, .. } = *order.helm.borrow();
-    let rules = Rules {
+    let Terms { quotas, concurrency, caps, .. } = *order.live_limits.borrow();
+    let rules = DispatchSettings {
         retry: job.retry,
         quotas,
         concurrency,
         caps,
         conversation: opened.conversation(),
         open_files: order.open_files,
-        setters: Setters::of(job),
+        setters: FieldOwners::of(job),
     };
     let commands = Commands::new(job.tools.clone(), order.hidden.to_vec(), order.mark.clone());
     let dispatcher = Dispatcher::new(endpoint, &commands, &rules, past, Box::new(rand::random::<f64>));
-    let mut dispatcher = dispatcher.steered(order.helm.clone());
+    let mut dispatcher = dispatcher.steered(order.live_limits.clone());
     let ballast = Ballast::beside(&path);
     let mut full = ballast.full();
     let lost = order.whereabouts.lost();
     let (writer, pen, committed) =
-        Writer::start(connection, &path, order.run, ballast, order.whereabouts.clone());
+        JournalWriter::start(connection, &path, order.run, ballast, order.whereabouts.clone());
     observer.held = Some(HeldTeller::new(pen.clone()));
-    let mut ledger = Book { path: path.clone(), pen, committed };
+    let mut ledger = JournalLedger { path: path.clone(), pen, committed };
     let (mut abandoned, mut input_changed) = (0, false);
     let (mut reason, mut beyond) = (StopReason::Finished, None);
     for last in [false, true] {
@@ -229,7 +229,7 @@ pub async fn send<E: Endpoint>(
     if *full.borrow_and_update() && reason == StopReason::Interrupted {
         return Err(JournalError::Full { path }.into());
     }
-    if job.input.share_duplicates && *stop.borrow() != Urgency::Now {
+    if job.input.share_duplicates && *stop.borrow() != StopLevel::Now {
         let failed = |error: PipelineError| order.kept(&connection, error);
         let healed = heal(&connection, &path, job.input.limit).map_err(|error| failed(error.into()))?;
         if !order.retry_failed {
@@ -240,7 +240,7 @@ pub async fn send<E: Endpoint>(
         observer.tally.now.failed += shared.failed;
     }
     let snapshot = observer.finish();
-    Ok((Sent { reason, abandoned, beyond, snapshot, input_changed }, connection))
+    Ok((SendReport { reason, abandoned, beyond, snapshot, input_changed }, connection))
 }
 
 /// Passes on what a run is asked. A disk that is full, and a journal that is lost, ask for what Ctrl-C asks for: what is in
@@ -249,14 +249,14 @@ async fn pass_on(
     mut stop: Stop,
     mut full: watch::Receiver<bool>,
     mut lost: watch::Receiver<bool>,
-    asked: watch::Sender<Urgency>,
+    asked: watch::Sender<StopLevel>,
 ) -> Infallible {
     let (mut may_be_stopped, mut may_be_full, mut may_be_lost) = (true, true, true);
     loop {
         let must_end = *full.borrow_and_update() | *lost.borrow_and_update();
-        let by_itself = if must_end { Urgency::Drain } else { Urgency::None };
-        let urgency = (*stop.borrow_and_update()).max(by_itself);
-        asked.send_if_modified(|before| std::mem::replace(before, urgency) != urgency);
+        let by_itself = if must_end { StopLevel::Drain } else { StopLevel::None };
+        let stop_level = (*stop.borrow_and_update()).max(by_itself);
+        asked.send_if_modified(|before| std::mem::replace(before, stop_level) != stop_level);
         tokio::select! {
             changed = stop.changed(), if may_be_stopped => may_be_stopped = changed.is_ok(),
             changed = full.changed(), if may_be_full => may_be_full = changed.is_ok(),
@@ -267,20 +267,20 @@ async fn pass_on(
 }
 
 /// The journal's writer, as the dispatcher knows it.
-struct Book {
+struct JournalLedger {
     path: PathBuf,
-    pen: Pen,
+    pen: EventSender,
     committed: Committed,
 }
 
-impl Ledger for Book {
+impl Ledger for JournalLedger {
     type Error = JournalError;
 
-    fn write(&mut self, note: Note) {
+    fn write(&mut self, note: JournalEvent) {
         self.pen.write(note);
     }
 
-    async fn committed(&mut self) -> Result<Vec<Note>, JournalError> {
+    async fn committed(&mut self) -> Result<Vec<JournalEvent>, JournalError> {
         match self.committed.recv().await {
             Some(notes) => notes,
             None => {
@@ -296,7 +296,7 @@ struct Watch<'a> {
     tally: Tally,
     begun: Instant,
     sent: Instant,
-    held_by: Option<HeldBy>,
+    held_by: Option<Bottleneck>,
     held: Option<HeldTeller>,
     audience: Audience<'a>,
 }
@@ -310,7 +310,7 @@ pub fn before_it_sends(opened: &Opened, plan: &Plan, retry_failed: bool) -> Tall
 }
 
 impl<'a> Watch<'a> {
-    fn new(opened: &Opened, order: Order<'_>, audience: Audience<'a>) -> Self {
+    fn new(opened: &Opened, order: SendRequest<'_>, audience: Audience<'a>) -> Self {
         let tally = before_it_sends(opened, order.plan, order.retry_failed);
         let begun = Instant::now();
         audience.snapshots.send_replace(tally.now);
@@ -360,7 +360,7 @@ fn store_bad_rows(opened: &Opened, connection: &Connection) -> Result<u64, Pipel
         let Err(problem) = request else { continue };
         // Where the row stands is said when this is shown: it may have moved by then.
         let fault = Fault::new(FaultKind::RowRefused, BAD_ROW, problem.in_a_line());
-        group.push(Ended::unsent(row, 0, Ending::Failed(fault)));
+        group.push(RequestEnd::unsent(row, 0, Outcome::Failed(fault)));
         stored += 1;
         if group.len() >= 256 {
             store_unsent(connection, &path, &group)?;
@@ -391,5 +391,5 @@ fn share(opened: &Opened, connection: &Connection, retry_failed: bool) -> Result
 
 /// A handle on nothing: for callers that send nothing and cannot be stopped.
 pub fn never_stopped() -> Stop {
-    tokio::sync::watch::channel(Urgency::None).1
+    tokio::sync::watch::channel(StopLevel::None).1
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use serde_json::{Map, Value, json};
 
 use crate::job::Job;
-use crate::job::problem::Problem;
+use crate::job::diagnostic::Diagnostic;
 use crate::regular;
 use crate::schema::{AnswerSchema, Field, name_in_requests};
 
@@ -20,11 +20,11 @@ pub(super) struct Structure {
 
 impl Structure {
     /// Reads the schema of a job, and puts it into the job's request where that asks for a schema and has none.
-    pub(super) fn read(job: &mut Job) -> Result<Self, Problem> {
+    pub(super) fn read(job: &mut Job) -> Result<Self, Diagnostic> {
         let Some(path) = &job.answer.schema else { return Ok(Self::default()) };
         let problem = |message: String| match &job.answer.schema_text {
             Some(text) => text.problem(None, message),
-            None => Problem::new(message),
+            None => Diagnostic::new(message),
         };
         let name = path.display().to_string();
         let text = regular::read_to_string(path).map_err(|error| match error.kind() {

@@ -15,14 +15,14 @@ pub(super) struct Below {
 
 /// Which files are rows, by their names.
 #[derive(Clone, Copy)]
-pub(super) enum Names {
+pub(super) enum NamePattern {
     /// Those that tell a format.
     TellFormat,
     /// All, since the job says the format.
     Any,
 }
 
-impl Names {
+impl NamePattern {
     fn take(self, path: &Path) -> bool {
         match self {
             Self::TellFormat => path.to_str().is_some_and(|name| Format::of_path(name).is_some()),
@@ -36,7 +36,11 @@ impl Names {
 ///
 /// # Errors
 /// When a folder cannot be read.
-pub(super) fn look(folder: &Path, names: Names, is_passed_over: impl Fn(&Path) -> bool) -> io::Result<Below> {
+pub(super) fn look(
+    folder: &Path,
+    names: NamePattern,
+    is_passed_over: impl Fn(&Path) -> bool,
+) -> io::Result<Below> {
     let mut below = Below { files: Vec::new(), others: Vec::new(), linked: Vec::new() };
     let mut folders = vec![folder.to_owned()];
     while let Some(folder) = folders.pop() {
@@ -62,7 +66,7 @@ pub(super) fn look(folder: &Path, names: Names, is_passed_over: impl Fn(&Path) -
 }
 
 /// Whether `file` is read by its folder, or will be once it is there.
-pub(super) fn reads(folder: &Path, names: Names, file: &Path) -> bool {
+pub(super) fn reads(folder: &Path, names: NamePattern, file: &Path) -> bool {
     let parent = file.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let (Ok(parent), Ok(folder)) = (fs::canonicalize(parent), fs::canonicalize(folder)) else { return false };
     let Ok(within) = parent.strip_prefix(&folder) else { return false };
@@ -94,10 +98,10 @@ mod tests {
             fs::create_dir_all(at(name).parent().unwrap()).unwrap();
             fs::write(at(name), "").unwrap();
         }
-        let below = look(folder.path(), Names::TellFormat, |path| path.ends_with("own.csv")).unwrap();
+        let below = look(folder.path(), NamePattern::TellFormat, |path| path.ends_with("own.csv")).unwrap();
         assert_eq!(below.files, [at("a/1.csv.gz"), at("b/2.csv")]);
         assert_eq!(below.others, [at("b/note.txt")]);
-        assert_eq!(look(folder.path(), Names::Any, |_| false).unwrap().files.len(), 4);
+        assert_eq!(look(folder.path(), NamePattern::Any, |_| false).unwrap().files.len(), 4);
         for (name, is_read) in [
             ("b/2.csv", true),
             ("b/later.csv", true),
@@ -105,8 +109,8 @@ mod tests {
             ("b/_temporary/4.csv", false),
             ("b/a.txt", false),
         ] {
-            assert_eq!(reads(folder.path(), Names::TellFormat, &at(name)), is_read, "{name}");
+            assert_eq!(reads(folder.path(), NamePattern::TellFormat, &at(name)), is_read, "{name}");
         }
-        assert!(!reads(&at("a"), Names::Any, &at("b/2.csv")));
+        assert!(!reads(&at("a"), NamePattern::Any, &at("b/2.csv")));
     }
 }

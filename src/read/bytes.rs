@@ -24,13 +24,13 @@ pub(super) const PARQUET_MAGIC: &[u8] = b"PAR1";
 pub(super) const ENCRYPTED_MAGIC: &[u8] = b"PARE";
 
 /// A text file, open at its first byte after any byte order mark.
-pub(super) struct Text {
+pub(super) struct TextFile {
     file: Arc<str>,
     compressed: bool,
     reader: Chain<Cursor<Vec<u8>>, Box<dyn BufRead + Send>>,
 }
 
-impl Text {
+impl TextFile {
     /// Opens the file at `path`, called `file` in messages. Compression is told by the first bytes.
     ///
     /// # Errors
@@ -84,13 +84,13 @@ impl Text {
     }
 }
 
-impl Read for Text {
+impl Read for TextFile {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         self.reader.read(buffer)
     }
 }
 
-impl BufRead for Text {
+impl BufRead for TextFile {
     /// Like any `fill_buf`, but never ends with `Interrupted`.
     fn fill_buf(&mut self) -> io::Result<&[u8]> {
         loop {
@@ -120,7 +120,7 @@ fn told_by(magic: &[u8]) -> Compression {
 
 fn decode(raw: BufReader<File>, compression: Compression, most: u64) -> io::Result<Box<dyn BufRead + Send>> {
     fn bounded(decoder: impl Read + Send + 'static, most: u64) -> Box<dyn BufRead + Send> {
-        Box::new(BufReader::with_capacity(CHUNK_BYTES, Bounded { decoder, most, left: most }))
+        Box::new(BufReader::with_capacity(CHUNK_BYTES, LimitedReader { decoder, most, left: most }))
     }
     Ok(match compression {
         Compression::Plain => Box::new(raw),
@@ -159,13 +159,13 @@ fn refuse_binary(file: &str, head: &[u8]) -> Result<(), ReadError> {
 }
 
 /// A decoder that fails once it has given more than `most` bytes.
-struct Bounded<R> {
+struct LimitedReader<R> {
     decoder: R,
     most: u64,
     left: u64,
 }
 
-impl<R: Read> Read for Bounded<R> {
+impl<R: Read> Read for LimitedReader<R> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         let count = self.decoder.read(buffer)?;
         match self.left.checked_sub(count as u64) {

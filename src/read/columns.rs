@@ -41,7 +41,7 @@ pub(super) struct Joined {
 ///
 /// When a column is of two types that nothing holds both of.
 pub(super) fn of_all(headers: &[Header]) -> Result<Joined, ReadError> {
-    let mut all: Vec<Seen<'_>> = Vec::new();
+    let mut all: Vec<SeenColumn<'_>> = Vec::new();
     let mut indices: HashMap<&str, usize> = HashMap::new();
     for (nth, header) in headers.iter().enumerate() {
         for column in &header.columns {
@@ -49,7 +49,7 @@ pub(super) fn of_all(headers: &[Header]) -> Result<Joined, ReadError> {
                 Some(seen) => seen.join(column, &header.file)?,
                 None => {
                     indices.insert(&column.name, all.len());
-                    all.push(Seen::new(column, header, nth));
+                    all.push(SeenColumn::new(column, header, nth));
                 }
             }
         }
@@ -71,7 +71,7 @@ pub(super) fn of_all(headers: &[Header]) -> Result<Joined, ReadError> {
         .map(|header| header.columns.iter().map(|column| column.name.as_str()).collect())
         .collect();
     let mut told: Vec<String> = all.iter().filter_map(|seen| seen.differences(headers, &names)).collect();
-    let lacking = |seen: &Seen<'_>| Some((seen.column.name.clone(), seen.lacking(headers, &names)?));
+    let lacking = |seen: &SeenColumn<'_>| Some((seen.column.name.clone(), seen.lacking(headers, &names)?));
     let lacking = all.iter().filter_map(lacking).collect();
     let more = told.len().saturating_sub(NAMED);
     told.truncate(NAMED);
@@ -92,7 +92,7 @@ pub(super) fn of_all(headers: &[Header]) -> Result<Joined, ReadError> {
 /// Whether no column of a file stands in any other: then its first row has been taken for a header, or it is of another input.
 fn stands_alone(
     header: &Header,
-    all: &[Seen<'_>],
+    all: &[SeenColumn<'_>],
     indices: &HashMap<&str, usize>,
     headers: &[Header],
 ) -> bool {
@@ -127,7 +127,7 @@ fn left_out(headers: &[Header]) -> Vec<String> {
 }
 
 /// A column as it was seen in the files so far.
-struct Seen<'a> {
+struct SeenColumn<'a> {
     column: Column,
     /// The types it has, each with a file that has it so.
     types: Vec<(&'a ColumnKind, &'a str)>,
@@ -137,7 +137,7 @@ struct Seen<'a> {
     first: usize,
 }
 
-impl<'a> Seen<'a> {
+impl<'a> SeenColumn<'a> {
     fn new(column: &'a Column, header: &'a Header, first: usize) -> Self {
         Self { column: column.clone(), types: vec![(&column.kind, &header.file)], files: 1, first }
     }

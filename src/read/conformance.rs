@@ -10,7 +10,7 @@ use arrow_array::Int64Array;
 use serde_json::Value;
 
 use self::folder::{FORMATS, Folder, batch_of, gzip, open, parquet_file, read_all, reason, row};
-use super::{STDIN_NAME, Source, Wanted};
+use super::{Projection, STDIN_NAME, Source};
 use crate::format::Format;
 use crate::row::{Item, Origin};
 
@@ -22,7 +22,7 @@ fn rows_come_in_order_with_nulls_and_unicode_from_every_format() {
         let path = folder.rows("a", format, &rows);
         let mut spec = folder.spec(&[&path]);
         spec.id = Some("id".into());
-        let items = read_all(spec, Wanted::Fields).unwrap();
+        let items = read_all(spec, Projection::Fields).unwrap();
         assert_eq!(items.len(), 3, "{format}");
         for (position, (item, (id, text))) in items.iter().zip(rows).enumerate() {
             let row = row(item);
@@ -41,12 +41,12 @@ fn an_input_of_no_rows_has_none_and_is_no_error() {
     let folder = Folder::new();
     for format in FORMATS {
         let path = folder.rows("none", format, &[]);
-        assert!(read_all(folder.spec(&[&path]), Wanted::Fields).unwrap().is_empty(), "{format}");
+        assert!(read_all(folder.spec(&[&path]), Projection::Fields).unwrap().is_empty(), "{format}");
         if format != Format::Parquet {
             let path = folder.write(&format!("zero.{format}"), "");
             let mut spec = folder.spec(&[&path]);
             spec.id = Some("id".into());
-            assert!(read_all(spec, Wanted::Origin).unwrap().is_empty(), "{format}");
+            assert!(read_all(spec, Projection::Origin).unwrap().is_empty(), "{format}");
         }
     }
     let blank = folder.write("blank.csv", "\u{feff}\r\n\n");
@@ -64,7 +64,7 @@ fn several_files_are_one_input_and_positions_run_through() {
         assert_eq!(source.files(), [files[0].clone(), files[1].clone(), last.clone()]);
         assert_eq!(source.columns().is_none(), format == Format::Jsonl);
         for _ in 0..2 {
-            let items: Vec<Item> = source.rows(Wanted::Fields).unwrap().map(Result::unwrap).collect();
+            let items: Vec<Item> = source.rows(Projection::Fields).unwrap().map(Result::unwrap).collect();
             let positions: Vec<u64> = items.iter().map(Item::position).collect();
             assert_eq!(positions, [0, 1, 2], "{format}");
             assert_eq!(*items[2].place().file, *last);
@@ -80,13 +80,13 @@ fn only_the_columns_that_are_wanted_are_fields_and_the_rows_are_the_same() {
         let mut spec = folder.spec(&[&path]);
         spec.id = Some("id".into());
         for (wanted, expected) in [(vec!["text"], 2), (vec![], 1), (vec!["unknown"], 1)] {
-            let wanted = Wanted::Only(wanted.into_iter().map(str::to_owned).collect());
+            let wanted = Projection::Only(wanted.into_iter().map(str::to_owned).collect());
             let items = read_all(spec.clone(), wanted).unwrap();
             assert_eq!(row(&items[0]).fields.len(), expected, "{format}");
             assert_eq!(row(&items[1]).id.as_ref().unwrap().as_str(), "2");
         }
         spec.id = None;
-        let items = read_all(spec, Wanted::Only(BTreeSet::new())).unwrap();
+        let items = read_all(spec, Projection::Only(BTreeSet::new())).unwrap();
         assert_eq!(items.len(), 2, "{format}");
         assert!(row(&items[1]).fields.is_empty());
     }
@@ -100,34 +100,34 @@ fn a_row_that_is_passed_over_leaves_the_others_where_they_are() {
         let other = folder.rows("2", format, &[(3, Some("c")), (4, Some("d")), (5, None)]);
         let source = open(folder.spec(&[&one, &other])).unwrap();
         let all: Vec<String> =
-            source.rows(Wanted::Fields).unwrap().map(|item| format!("{:?}", item.unwrap())).collect();
-        let mut rows = source.rows(Wanted::Fields).unwrap();
+            source.rows(Projection::Fields).unwrap().map(|item| format!("{:?}", item.unwrap())).collect();
+        let mut rows = source.rows(Projection::Fields).unwrap();
         for (position, expected) in all.iter().enumerate() {
             assert_eq!(rows.position(), position as u64);
             match position % 2 {
-                0 => assert!(rows.pass_over().unwrap()),
+                0 => assert!(rows.skip_over().unwrap()),
                 _ => assert_eq!(format!("{:?}", rows.next().unwrap().unwrap()), *expected, "{format}"),
             }
         }
-        assert!(!rows.pass_over().unwrap() && rows.next().is_none());
+        assert!(!rows.skip_over().unwrap() && rows.next().is_none());
     }
     let bad = folder.write("bad.jsonl", "{\n\n  \n{\"a\": 1}\nnonsense\n");
-    let mut rows = open(folder.spec(&[&bad])).unwrap().rows(Wanted::Fields).unwrap();
-    assert!(rows.pass_over().unwrap());
+    let mut rows = open(folder.spec(&[&bad])).unwrap().rows(Projection::Fields).unwrap();
+    assert!(rows.skip_over().unwrap());
     assert_eq!(row(&rows.next().unwrap().unwrap()).place.number, 4);
-    assert!(rows.pass_over().unwrap() && !rows.pass_over().unwrap());
+    assert!(rows.skip_over().unwrap() && !rows.skip_over().unwrap());
 }
 
 #[test]
 fn the_origin_is_the_row_as_it_was_read() {
     let folder = Folder::new();
     let path = folder.write("a.jsonl", " {\"b\" : 1.50,\"b\":2} \r\n");
-    let items = read_all(folder.spec(&[&path]), Wanted::Origin).unwrap();
+    let items = read_all(folder.spec(&[&path]), Projection::Origin).unwrap();
     assert!(matches!(&row(&items[0]).origin, Origin::Line(line) if &**line == "{\"b\" : 1.50,\"b\":2}"));
 
     let rows: Vec<(i64, Option<&str>)> = (0..4000).map(|id| (id, Some("x"))).collect();
     let path = folder.rows("a", Format::Parquet, &rows);
-    let items = read_all(folder.spec(&[&path]), Wanted::Origin).unwrap();
+    let items = read_all(folder.spec(&[&path]), Projection::Origin).unwrap();
     for (id, item) in items.iter().enumerate() {
         let Origin::Columnar(batch, index) = &row(item).origin else { panic!("not from a batch") };
         let ids = batch.column_by_name("id").unwrap().as_any().downcast_ref::<Int64Array>().unwrap();
@@ -145,7 +145,7 @@ fn a_record_over_the_limit_is_one_bad_line_of_jsonl_and_the_end_of_csv() {
         let path = folder.rows("a", format, &[(1, Some("a")), (2, Some(&long)), (3, Some("c"))]);
         let mut spec = folder.spec(&[&path]);
         spec.max_record_bytes = 100;
-        let read = read_all(spec, Wanted::Fields);
+        let read = read_all(spec, Projection::Fields);
         if format == Format::Jsonl {
             let items = read.unwrap();
             assert!(reason(&items[1]).contains("longer than 100 bytes"));
@@ -171,10 +171,10 @@ fn a_row_that_has_no_name_is_bad_in_every_format_and_the_same_whatever_is_wanted
             Item::Bad(bad) => (bad.reason.clone(), bad.raw.clone()),
             Item::Row(row) => panic!("{row:?}"),
         };
-        let found = bad(Wanted::Fields);
+        let found = bad(Projection::Fields);
         assert_eq!(found.0, "column `text` names the row and is empty here");
-        assert_eq!(bad(Wanted::Origin), found);
-        assert_eq!(bad(Wanted::Only(BTreeSet::new())), found);
+        assert_eq!(bad(Projection::Origin), found);
+        assert_eq!(bad(Projection::Only(BTreeSet::new())), found);
     }
 }
 
@@ -193,7 +193,7 @@ fn standard_input_is_kept_sniffed_and_read_again() {
         let again = open(folder.spec(&["-"])).unwrap();
         assert!(again.spool_reused());
         for source in [piped, again] {
-            let items: Vec<Item> = source.rows(Wanted::Fields).unwrap().map(Result::unwrap).collect();
+            let items: Vec<Item> = source.rows(Projection::Fields).unwrap().map(Result::unwrap).collect();
             assert_eq!(items.len(), 1);
             assert_eq!(&*items[0].place().file, STDIN_NAME);
         }

@@ -5,17 +5,17 @@ use std::io::BufRead;
 use serde_json::{Map, Value};
 
 use super::ReadError;
-use super::bytes::Text;
+use super::bytes::TextFile;
 use super::columns::{self, Header};
-use super::folders::{self, Folder};
+use super::folders::{self, FolderColumn};
 use super::header;
-use super::pass::{Pass, guarded};
+use super::pass::{ReadPass, catch_panic};
 use super::records::{Cells, Records};
 use crate::format::Format;
 use crate::row::{Column, Item, Origin};
 
 /// A text file as records, behind its header.
-pub(super) struct Table {
+pub(super) struct CsvTable {
     records: Records,
     /// `None` for a file with no record at all.
     pub(super) header: Option<Header>,
@@ -25,11 +25,11 @@ pub(super) struct Table {
 
 /// Opens a text file as records, and reads its header.
 pub(super) fn open(
-    mut text: Text,
+    mut text: TextFile,
     format: Format,
     delimiter: Option<u8>,
     max_record_bytes: u64,
-) -> Result<Table, ReadError> {
+) -> Result<CsvTable, ReadError> {
     let named = header::named_delimiter(text.head());
     if let Some((_, bytes)) = named {
         text.consume(bytes);
@@ -47,14 +47,14 @@ pub(super) fn open(
     if header.as_ref().is_some_and(|header| header.columns.len() + header.unnamed == 1) {
         records.count_blank_lines();
     }
-    Ok(Table { records, header, guessed: is_guessed.then_some(delimiter) })
+    Ok(CsvTable { records, header, guessed: is_guessed.then_some(delimiter) })
 }
 
 /// The rows of one CSV or TSV file.
 pub(super) struct CsvRows {
     records: Records,
     /// The columns to keep, in the order of the whole input.
-    kept: Vec<(String, Cell)>,
+    kept: Vec<(String, FieldSource)>,
     /// Of the columns in this file's order, their names.
     names: Vec<String>,
     /// How many columns without a name are behind them.
@@ -64,7 +64,7 @@ pub(super) struct CsvRows {
 }
 
 /// Where the values of a column are.
-enum Cell {
+enum FieldSource {
     /// In the records, by the index of the cell.
     Read(usize),
     /// The same in all rows of the file: what its folder tells, or null.
@@ -77,12 +77,13 @@ impl CsvRows {
     /// # Errors
     /// When its header is not that of the whole input.
     pub(super) fn new(
-        text: Text,
+        text: TextFile,
         format: Format,
-        folders: &[Folder],
-        pass: &Pass,
+        folders: &[FolderColumn],
+        pass: &ReadPass,
     ) -> Result<Self, ReadError> {
-        let Table { records, header, guessed } = open(text, format, pass.delimiter, pass.max_record_bytes)?;
+        let CsvTable { records, header, guessed } =
+            open(text, format, pass.delimiter, pass.max_record_bytes)?;
         let Some(mut header) = header else {
             return Ok(Self { records, kept: Vec::new(), names: Vec::new(), unnamed: 0, guessed });
         };
@@ -92,9 +93,11 @@ impl CsvRows {
         let kept = pass.columns.iter().zip(places).filter(|(column, _)| pass.keeps(&column.name));
         let cell = |(column, place): (&Column, Option<usize>)| {
             let cell = match place {
-                Some(index) if index < names.len() => Cell::Read(index),
-                Some(_) => Cell::Told(folders::value(folders, &column.name).map_or(Value::Null, Value::from)),
-                None => Cell::Told(Value::Null),
+                Some(index) if index < names.len() => FieldSource::Read(index),
+                Some(_) => {
+                    FieldSource::Told(folders::value(folders, &column.name).map_or(Value::Null, Value::from))
+                }
+                None => FieldSource::Told(Value::Null),
             };
             (column.name.clone(), cell)
         };
@@ -105,7 +108,7 @@ impl CsvRows {
     ///
     /// # Errors
     /// When the file cannot be read, or the record does not end.
-    pub(super) fn next(&mut self, position: u64, pass: &Pass) -> Result<Option<Item>, ReadError> {
+    pub(super) fn next(&mut self, position: u64, pass: &ReadPass) -> Result<Option<Item>, ReadError> {
         if !self.records.advance()? {
             return Ok(None);
         }
@@ -113,7 +116,7 @@ impl CsvRows {
             self.hold_unnamed()?;
         }
         let place = self.records.place();
-        let read = guarded(|| Ok((self.fields(self.cells()?), Origin::Record)));
+        let read = catch_panic(|| Ok((self.fields(self.cells()?), Origin::Record)));
         Ok(Some(pass.item(position, place, read, |_| self.records.raw().to_vec())))
     }
 
@@ -121,7 +124,7 @@ impl CsvRows {
     ///
     /// # Errors
     /// When the file cannot be read, or the record does not end.
-    pub(super) fn pass_over(&mut self) -> Result<bool, ReadError> {
+    pub(super) fn skip_over(&mut self) -> Result<bool, ReadError> {
         self.records.advance()
     }
 
@@ -167,8 +170,8 @@ impl CsvRows {
         let mut fields = Map::with_capacity(self.kept.len());
         for (name, cell) in &self.kept {
             let value = match cell {
-                Cell::Read(index) => Value::String(cells.get(*index).to_owned()),
-                Cell::Told(value) => value.clone(),
+                FieldSource::Read(index) => Value::String(cells.get(*index).to_owned()),
+                FieldSource::Told(value) => value.clone(),
             };
             fields.insert(name.clone(), value);
         }

@@ -151,8 +151,8 @@ fn below_folder(folder: &str, spec: &InputSpec) -> Result<(Vec<Listed>, Vec<Stri
     Ok((files.into_iter().map(listed).collect(), notice.into_iter().chain(linked).collect()))
 }
 
-fn names(spec: &InputSpec) -> below::Names {
-    if spec.format.is_some() { below::Names::Any } else { below::Names::TellFormat }
+fn names(spec: &InputSpec) -> below::NamePattern {
+    if spec.format.is_some() { below::NamePattern::Any } else { below::NamePattern::TellFormat }
 }
 
 /// Whether a file that is found by a glob or in a folder holds no rows: it is the job's own, or what some job keeps.

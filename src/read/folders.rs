@@ -12,7 +12,7 @@ const NULL: &str = "__HIVE_DEFAULT_PARTITION__";
 
 /// A column that a folder tells of all rows below it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Folder {
+pub(super) struct FolderColumn {
     /// The column's name.
     pub(super) name: String,
     /// Its value; `None` for null.
@@ -20,8 +20,8 @@ pub(super) struct Folder {
 }
 
 /// The columns that the folders of a path tell, as far as the user has named them, the outermost first.
-pub(super) fn of_path(path: &Path) -> Arc<[Folder]> {
-    let mut folders: Vec<Folder> = Vec::new();
+pub(super) fn of_path(path: &Path) -> Arc<[FolderColumn]> {
+    let mut folders: Vec<FolderColumn> = Vec::new();
     let parents = path.parent().into_iter().flat_map(Path::components);
     for component in parents.filter(|component| matches!(component, Component::Normal(_))) {
         let text = component.as_os_str().to_string_lossy();
@@ -29,13 +29,13 @@ pub(super) fn of_path(path: &Path) -> Arc<[Folder]> {
         let name = unescaped(name);
         let value = (value != NULL).then(|| unescaped(value));
         folders.retain(|folder| folder.name != name);
-        folders.push(Folder { name, value });
+        folders.push(FolderColumn { name, value });
     }
     folders.into()
 }
 
 /// Those of the folders' columns that a file with these columns does not have itself, as columns of its kind.
-pub(super) fn columns(folders: &[Folder], own: &[Column], is_arrow: bool) -> Vec<Column> {
+pub(super) fn columns(folders: &[FolderColumn], own: &[Column], is_arrow: bool) -> Vec<Column> {
     let kind = |name: &str| match is_arrow {
         true => ColumnKind::Arrow(Arc::new(Field::new(name, DataType::Utf8, true))),
         false => ColumnKind::Text,
@@ -45,7 +45,7 @@ pub(super) fn columns(folders: &[Folder], own: &[Column], is_arrow: bool) -> Vec
 }
 
 /// The value that the folders tell of a column.
-pub(super) fn value<'a>(folders: &'a [Folder], name: &str) -> Option<&'a str> {
+pub(super) fn value<'a>(folders: &'a [FolderColumn], name: &str) -> Option<&'a str> {
     folders.iter().find(|folder| folder.name == name)?.value.as_deref()
 }
 

@@ -4,7 +4,7 @@ use std::io::Read;
 use std::path::Path;
 use std::sync::Arc;
 
-use super::bytes::{ENCRYPTED_MAGIC, PARQUET_MAGIC, Text};
+use super::bytes::{ENCRYPTED_MAGIC, PARQUET_MAGIC, TextFile};
 use super::files::Listed;
 use super::{Expansion, ReadError, STDIN_NAME};
 use crate::format::{Compression, Format};
@@ -45,7 +45,7 @@ fn sniff(name: &str, path: &Path, expansion: Expansion) -> Result<Format, ReadEr
     if magic == PARQUET_MAGIC || magic == ENCRYPTED_MAGIC {
         return Ok(Format::Parquet);
     }
-    let text = Text::open(&Arc::from(name), path, expansion)?;
+    let text = TextFile::open(&Arc::from(name), path, expansion)?;
     Ok(match text.head().trim_ascii_start().first() {
         // Of an array, each line is then refused with its reason. Nothing at all is an input of no rows.
         Some(b'{' | b'[') | None => Format::Jsonl,

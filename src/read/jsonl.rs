@@ -6,26 +6,26 @@ use std::sync::Arc;
 use serde_json::{Map, Value};
 
 use super::ReadError;
-use super::bytes::Text;
-use super::folders::Folder;
+use super::bytes::TextFile;
+use super::folders::FolderColumn;
 use super::object;
-use super::pass::{Columns, Pass, guarded, raw};
+use super::pass::{ReadPass, WantedColumns, catch_panic, raw};
 use crate::row::{Item, Origin, Place, PlaceUnit};
 
 /// The rows of one file of JSONL. Lines of nothing but white space are no rows.
 pub(super) struct JsonlRows {
-    text: Text,
+    text: TextFile,
     /// The line being read, used again for each.
     line: Vec<u8>,
     /// Its number, from 1.
     number: u64,
     /// What the file's folders tell.
-    folders: Arc<[Folder]>,
+    folders: Arc<[FolderColumn]>,
 }
 
 impl JsonlRows {
     /// Reads `text` from its first line. Its `folders` tell columns that a row does not have itself.
-    pub(super) fn new(text: Text, folders: Arc<[Folder]>) -> Self {
+    pub(super) fn new(text: TextFile, folders: Arc<[FolderColumn]>) -> Self {
         Self { text, line: Vec::new(), number: 0, folders }
     }
 
@@ -33,11 +33,12 @@ impl JsonlRows {
     ///
     /// # Errors
     /// When the file cannot be read or decompressed.
-    pub(super) fn next(&mut self, position: u64, pass: &Pass) -> Result<Option<Item>, ReadError> {
+    pub(super) fn next(&mut self, position: u64, pass: &ReadPass) -> Result<Option<Item>, ReadError> {
         let Some(is_whole) = self.advance_to_row(pass)? else { return Ok(None) };
         let file = self.text.file().clone();
         let place = Place { file, number: self.number, unit: PlaceUnit::Line };
-        let read = if is_whole { guarded(|| self.row(pass)) } else { Err(too_long(pass.max_record_bytes)) };
+        let read =
+            if is_whole { catch_panic(|| self.row(pass)) } else { Err(too_long(pass.max_record_bytes)) };
         Ok(Some(pass.item(position, place, read, |_| raw(&self.line))))
     }
 
@@ -45,12 +46,12 @@ impl JsonlRows {
     ///
     /// # Errors
     /// When the file cannot be read or decompressed.
-    pub(super) fn pass_over(&mut self, pass: &Pass) -> Result<bool, ReadError> {
+    pub(super) fn skip_over(&mut self, pass: &ReadPass) -> Result<bool, ReadError> {
         Ok(self.advance_to_row(pass)?.is_some())
     }
 
     /// Reads the line of the next row, and says whether it is there as a whole. `None` at the end of the file.
-    fn advance_to_row(&mut self, pass: &Pass) -> Result<Option<bool>, ReadError> {
+    fn advance_to_row(&mut self, pass: &ReadPass) -> Result<Option<bool>, ReadError> {
         while self.advance(pass.max_record_bytes).map_err(|error| self.text.failure(error))? {
             let is_whole = self.line.len() as u64 <= pass.max_record_bytes;
             if !is_whole || !self.line.trim_ascii().is_empty() {
@@ -79,7 +80,7 @@ impl JsonlRows {
     }
 
     /// The parts of a row that its line gives, or why it gives none.
-    fn row(&self, pass: &Pass) -> Result<Columns, String> {
+    fn row(&self, pass: &ReadPass) -> Result<WantedColumns, String> {
         let text = str::from_utf8(&self.line).map_err(|error| {
             format!("not UTF-8 at byte {}; convert the file to UTF-8", error.valid_up_to() + 1)
         })?;
@@ -97,7 +98,7 @@ impl JsonlRows {
         &self,
         line: &str,
         fields: &mut Map<String, Value>,
-        pass: &Pass,
+        pass: &ReadPass,
     ) -> Result<String, String> {
         let names = object::names(line)?;
         let mut line = line.strip_suffix('}').unwrap_or(line).trim_end_matches(is_json_space).to_owned();
@@ -130,12 +131,12 @@ mod tests {
     use crate::read::DEFAULT_EXPANSION;
     use crate::row::Row;
 
-    fn read(content: &[u8], pass: &Pass) -> Vec<String> {
+    fn read(content: &[u8], pass: &ReadPass) -> Vec<String> {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("a.jsonl");
         std::fs::write(&path, content).unwrap();
         let mut rows =
-            JsonlRows::new(Text::open(&Arc::from("a"), &path, DEFAULT_EXPANSION).unwrap(), Arc::new([]));
+            JsonlRows::new(TextFile::open(&Arc::from("a"), &path, DEFAULT_EXPANSION).unwrap(), Arc::new([]));
         let mut told = Vec::new();
         while let Some(item) = rows.next(told.len() as u64, pass).unwrap() {
             told.push(match item {
@@ -150,14 +151,17 @@ mod tests {
     #[test]
     fn lines_end_as_on_any_system_and_blank_ones_are_no_rows() {
         let content = b"\xef\xbb\xbf{\"a\":1}\r\n\r\n  \t\n {\"a\":2} \n{\"a\":3}";
-        assert_eq!(read(content, &Pass::of_all()), [r#"a:1 {"a":1}"#, r#"a:4 {"a":2}"#, r#"a:5 {"a":3}"#]);
-        assert!(read(b"", &Pass::of_all()).is_empty());
-        assert!(read(b"\n\r\n", &Pass::of_all()).is_empty());
+        assert_eq!(
+            read(content, &ReadPass::of_all()),
+            [r#"a:1 {"a":1}"#, r#"a:4 {"a":2}"#, r#"a:5 {"a":3}"#]
+        );
+        assert!(read(b"", &ReadPass::of_all()).is_empty());
+        assert!(read(b"\n\r\n", &ReadPass::of_all()).is_empty());
     }
 
     #[test]
     fn a_broken_line_is_one_bad_row_and_the_next_is_read() {
-        let told = read(b" {\"a\" 1}\n\xff\n\0\n{\"a\":1}\n", &Pass::of_all());
+        let told = read(b" {\"a\" 1}\n\xff\n\0\n{\"a\":1}\n", &ReadPass::of_all());
         assert_eq!(told[0], "a:1 not valid JSON at column 7: expected `:` [8]");
         assert_eq!(told[1], "a:2 not UTF-8 at byte 1; convert the file to UTF-8 [1]");
         assert_eq!(told[2], "a:3 not valid JSON at column 1: expected value [1]");
@@ -166,7 +170,7 @@ mod tests {
 
     #[test]
     fn a_line_of_the_limit_is_read_and_a_longer_one_is_bad_and_skipped() {
-        let pass = Pass { max_record_bytes: 7, ..Pass::of_all() };
+        let pass = ReadPass { max_record_bytes: 7, ..ReadPass::of_all() };
         let told = read(b"{\"a\":1}\r\n{\"a\":12}\n{\"a\":3}\n{\"a\":1000000000000}\r\n\n{\"a\":1}", &pass);
         let bad = "the line is longer than 7 bytes, the most that is read of one row";
         assert_eq!(told[0], r#"a:1 {"a":1}"#);
@@ -179,7 +183,7 @@ mod tests {
 
     #[test]
     fn a_row_without_the_name_it_needs_is_bad() {
-        let pass = Pass { id: Some("k".into()), ..Pass::of_all() };
+        let pass = ReadPass { id: Some("k".into()), ..ReadPass::of_all() };
         let told = read(b"{\"k\":\"x\"}\n{\"k\":null}\n{}\n{\"k\":[1]}\n", &pass);
         assert_eq!(told[1], "a:2 column `k` names the row and is empty here [10]");
         assert_eq!(told[2], "a:3 column `k` names the row and is missing here [2]");

@@ -5,7 +5,7 @@
 //! memory is one record of a text file, or one batch of a Parquet file, however long the input is.
 //!
 //! A row that cannot be read is data ([`crate::row::Item::Bad`]) and has its position; an error means that the
-//! rows after it cannot be told apart any more. Whether a row is bad does not depend on what is [`Wanted`].
+//! rows after it cannot be told apart any more. Whether a row is bad does not depend on what is [`Projection`].
 
 mod below;
 mod bytes;
@@ -111,7 +111,7 @@ impl Expansion {
 
 /// What a pass needs of each row.
 #[derive(Debug, Clone)]
-pub enum Wanted {
+pub enum Projection {
     /// All columns as JSON values in `fields`.
     Fields,
     /// Only these columns, and the id column, in `fields`. Names that are no column are passed over. The batch

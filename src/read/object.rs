@@ -7,7 +7,7 @@ use std::fmt;
 use serde::de::{DeserializeSeed, Deserializer, Error, MapAccess, SeqAccess, Visitor};
 use serde_json::{Map, Value};
 
-use super::pass::Pass;
+use super::pass::ReadPass;
 use crate::digits;
 
 /// The fields of the object that `text` is, with or without white space around it. Whole numbers of more than 64 bits are text. Of two equal keys the last one wins, in the place of the first.
@@ -17,7 +17,7 @@ use crate::digits;
 ///
 /// # Errors
 /// Why `text` is no object, in a sentence without a full stop; columns are counted in characters.
-pub(super) fn parse(text: &str, pass: &Pass) -> Result<Map<String, Value>, String> {
+pub(super) fn parse(text: &str, pass: &ReadPass) -> Result<Map<String, Value>, String> {
     let first = text.trim_ascii_start().as_bytes().first();
     if first == Some(&b'{') {
         let fields = read(text, Fields { pass }).map_err(|error| broken(text, &error))?;
@@ -45,7 +45,7 @@ pub(super) fn parse(text: &str, pass: &Pass) -> Result<Map<String, Value>, Strin
 /// # Errors
 /// When it is none.
 pub(super) fn names(text: &str) -> Result<BTreeSet<String>, String> {
-    read(text, Names).map_err(|error| broken(text, &error))
+    read(text, KeyNames).map_err(|error| broken(text, &error))
 }
 
 fn read<'a, S: DeserializeSeed<'a>>(text: &'a str, seed: S) -> serde_json::Result<S::Value> {
@@ -73,7 +73,7 @@ fn broken(text: &str, error: &serde_json::Error) -> String {
 
 /// Reads an object and keeps the fields that a pass wants.
 struct Fields<'a> {
-    pass: &'a Pass,
+    pass: &'a ReadPass,
 }
 
 impl<'de> DeserializeSeed<'de> for Fields<'_> {
@@ -93,7 +93,7 @@ impl<'de> Visitor<'de> for Fields<'_> {
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
         let mut fields = Map::new();
-        while let Some(name) = map.next_key_seed(Name)? {
+        while let Some(name) = map.next_key_seed(KeyName)? {
             if self.pass.keeps(&name) {
                 fields.insert(name.into_owned(), map.next_value()?);
             } else {
@@ -105,9 +105,9 @@ impl<'de> Visitor<'de> for Fields<'_> {
 }
 
 /// Reads the keys of an object.
-struct Names;
+struct KeyNames;
 
-impl<'de> DeserializeSeed<'de> for Names {
+impl<'de> DeserializeSeed<'de> for KeyNames {
     type Value = BTreeSet<String>;
 
     fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Self::Value, D::Error> {
@@ -115,7 +115,7 @@ impl<'de> DeserializeSeed<'de> for Names {
     }
 }
 
-impl<'de> Visitor<'de> for Names {
+impl<'de> Visitor<'de> for KeyNames {
     type Value = BTreeSet<String>;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -124,7 +124,7 @@ impl<'de> Visitor<'de> for Names {
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
         let mut names = BTreeSet::new();
-        while let Some(name) = map.next_key_seed(Name)? {
+        while let Some(name) = map.next_key_seed(KeyName)? {
             names.insert(name.into_owned());
             map.next_value_seed(Checked)?;
         }
@@ -133,9 +133,9 @@ impl<'de> Visitor<'de> for Names {
 }
 
 /// Reads a key, borrowed where it has no escapes.
-struct Name;
+struct KeyName;
 
-impl<'de> DeserializeSeed<'de> for Name {
+impl<'de> DeserializeSeed<'de> for KeyName {
     type Value = Cow<'de, str>;
 
     fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Self::Value, D::Error> {
@@ -143,7 +143,7 @@ impl<'de> DeserializeSeed<'de> for Name {
     }
 }
 
-impl<'de> Visitor<'de> for Name {
+impl<'de> Visitor<'de> for KeyName {
     type Value = Cow<'de, str>;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -208,7 +208,7 @@ impl<'de> Visitor<'de> for Checked {
     }
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
-        while map.next_key_seed(Name)?.is_some() {
+        while map.next_key_seed(KeyName)?.is_some() {
             map.next_value_seed(Checked)?;
         }
         Ok(())
@@ -218,15 +218,15 @@ impl<'de> Visitor<'de> for Checked {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::read::Wanted;
+    use crate::read::Projection;
 
-    fn only_b() -> Pass {
-        Pass { wanted: Wanted::Only(["b".to_owned()].into()), ..Pass::of_all() }
+    fn only_b() -> ReadPass {
+        ReadPass { wanted: Projection::Only(["b".to_owned()].into()), ..ReadPass::of_all() }
     }
 
     #[test]
     fn fields_keep_their_order_and_of_equal_keys_the_last_wins() {
-        let fields = parse(r#"{"b":1,"a":null,"b":2}"#, &Pass::of_all()).unwrap();
+        let fields = parse(r#"{"b":1,"a":null,"b":2}"#, &ReadPass::of_all()).unwrap();
         assert_eq!(Value::Object(fields).to_string(), r#"{"b":2,"a":null}"#);
         let fields = parse(r#"{"a":[{"x":1.5}],"b":"\u00e9"}"#, &only_b()).unwrap();
         assert_eq!(Value::Object(fields).to_string(), r#"{"b":"é"}"#);
@@ -235,7 +235,7 @@ mod tests {
     #[test]
     fn whole_numbers_past_64_bits_keep_their_digits_as_text() {
         let fields =
-            parse(r#"{"a":18446744073709551615,"b":[-123456789012345678901]}"#, &Pass::of_all()).unwrap();
+            parse(r#"{"a":18446744073709551615,"b":[-123456789012345678901]}"#, &ReadPass::of_all()).unwrap();
         let exact = r#"{"a":18446744073709551615,"b":["-123456789012345678901"]}"#;
         assert_eq!(Value::Object(fields).to_string(), exact);
     }
@@ -246,14 +246,14 @@ mod tests {
         for text in
             [r#"{"a":"\ud800"}"#, r#"{"a":1e999}"#, r#"{"a":[1,]}"#, "{\"a\":\"\0\"}", &deep, r#"{"a":1}}"#]
         {
-            let whole = parse(text, &Pass::of_all()).unwrap_err();
+            let whole = parse(text, &ReadPass::of_all()).unwrap_err();
             assert_eq!(parse(text, &only_b()).unwrap_err(), whole, "{text}");
         }
     }
 
     #[test]
     fn a_line_that_is_no_object_is_told_what_it_is() {
-        let refusal = |text| parse(text, &Pass::of_all()).unwrap_err();
+        let refusal = |text| parse(text, &ReadPass::of_all()).unwrap_err();
         assert!(refusal("[1]").ends_with("this one is an array"));
         assert!(refusal("17").ends_with("this one is a number"));
         assert_eq!(refusal("nonsense"), "not valid JSON at column 2: expected ident");

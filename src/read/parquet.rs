@@ -14,9 +14,9 @@ use serde_json::{Map, Value};
 
 use super::cells::{JsonRows, is_supported};
 use super::intervals;
-use super::pass::{Pass, raw};
-use super::rows::Input;
-use super::{ReadError, Wanted};
+use super::pass::{ReadPass, raw};
+use super::rows::InputFile;
+use super::{Projection, ReadError};
 use crate::row::{Column, ColumnKind, Item, Origin, Place, PlaceUnit};
 
 use chosen::{Chosen, Values};
@@ -56,8 +56,8 @@ impl ParquetRows {
     ///
     /// # Errors
     /// When it is damaged, has not the columns of the whole input, or a column that is wanted as JSON has none.
-    pub(super) fn open(input: &Input, pass: &Pass) -> Result<Self, ReadError> {
-        let Input { file, path, folders, .. } = input;
+    pub(super) fn open(input: &InputFile, pass: &ReadPass) -> Result<Self, ReadError> {
+        let InputFile { file, path, folders, .. } = input;
         let (builder, header) = open(file, path)?;
         let file_schema = builder.schema().clone();
         let Chosen { own, whole, values, roots } = Chosen::new(&file_schema, header, folders, pass)?;
@@ -103,7 +103,7 @@ impl ParquetRows {
     ///
     /// # Errors
     /// When the file is damaged.
-    pub(super) fn next(&mut self, position: u64, pass: &Pass) -> Result<Option<Item>, ReadError> {
+    pub(super) fn next(&mut self, position: u64, pass: &ReadPass) -> Result<Option<Item>, ReadError> {
         while self.next == self.batch.num_rows() {
             if !self.advance().map_err(|error| damaged(&self.file, &error))? {
                 return self.counted().map(|()| None);
@@ -197,12 +197,12 @@ fn schema_of<'a>(columns: impl IntoIterator<Item = &'a Column>) -> SchemaRef {
 }
 
 /// Which columns of `schema` rows have as fields.
-fn shown(file: &str, schema: &Schema, pass: &Pass) -> Result<Vec<usize>, ReadError> {
+fn shown(file: &str, schema: &Schema, pass: &ReadPass) -> Result<Vec<usize>, ReadError> {
     let mut shown = Vec::new();
     for (index, field) in schema.fields().iter().enumerate() {
         let is_shown = match pass.wanted {
-            Wanted::Origin => pass.is_id(field.name()),
-            Wanted::Fields | Wanted::Only(_) | Wanted::Checked(_) => pass.keeps(field.name()),
+            Projection::Origin => pass.is_id(field.name()),
+            Projection::Fields | Projection::Only(_) | Projection::Checked(_) => pass.keeps(field.name()),
         };
         if !is_shown {
             continue;
@@ -221,7 +221,7 @@ fn shown(file: &str, schema: &Schema, pass: &Pass) -> Result<Vec<usize>, ReadErr
 }
 
 /// What is kept of a row without a name: its id column alone, since other columns are not read in every pass.
-fn nameless(fields: &Map<String, Value>, pass: &Pass) -> Vec<u8> {
+fn nameless(fields: &Map<String, Value>, pass: &ReadPass) -> Vec<u8> {
     let id = fields.iter().filter(|(name, _)| pass.is_id(name));
     let id = id.map(|(name, value)| (name.clone(), value.clone())).collect();
     raw(Value::Object(id).to_string().as_bytes())

@@ -4,16 +4,16 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use serde_json::{Map, Value};
 
-use super::{Expansion, Wanted};
+use super::{Expansion, Projection};
 use crate::row::{BadRow, Column, Item, Origin, Place, Row, RowId};
 
 /// How much of a row that could not be read is kept, in bytes.
 pub(super) const RAW_BYTES: usize = 4096;
 
 /// What every reader of one pass over the input knows.
-pub(super) struct Pass {
+pub(super) struct ReadPass {
     /// What is wanted of each row.
-    pub(super) wanted: Wanted,
+    pub(super) wanted: Projection,
     /// The column that names a row.
     pub(super) id: Option<String>,
     /// The columns of the whole input, where headers tell them.
@@ -26,12 +26,12 @@ pub(super) struct Pass {
     pub(super) expansion: Expansion,
 }
 
-impl Pass {
+impl ReadPass {
     /// Whether column `name` belongs in the fields of a row of text.
     pub(super) fn keeps(&self, name: &str) -> bool {
         match &self.wanted {
-            Wanted::Fields | Wanted::Origin => true,
-            Wanted::Only(names) | Wanted::Checked(names) => names.contains(name) || self.is_id(name),
+            Projection::Fields | Projection::Origin => true,
+            Projection::Only(names) | Projection::Checked(names) => names.contains(name) || self.is_id(name),
         }
     }
 
@@ -45,7 +45,7 @@ impl Pass {
         &self,
         position: u64,
         place: Place,
-        read: Result<Columns, String>,
+        read: Result<WantedColumns, String>,
         raw: impl FnOnce(&Map<String, Value>) -> Vec<u8>,
     ) -> Item {
         let (fields, origin) = match read {
@@ -83,10 +83,10 @@ impl Pass {
 }
 
 /// The columns of a row that a pass wants, and the form it was read in.
-pub(super) type Columns = (Map<String, Value>, Origin);
+pub(super) type WantedColumns = (Map<String, Value>, Origin);
 
 /// What is read of a row. A panic on the way is that row's failure, and no other's.
-pub(super) fn guarded<T>(read: impl FnOnce() -> Result<T, String>) -> Result<T, String> {
+pub(super) fn catch_panic<T>(read: impl FnOnce() -> Result<T, String>) -> Result<T, String> {
     let unexpected = |_| Err("reading this row failed unexpectedly; please report it".to_owned());
     catch_unwind(AssertUnwindSafe(read)).unwrap_or_else(unexpected)
 }
@@ -97,11 +97,11 @@ pub(super) fn raw(bytes: &[u8]) -> Vec<u8> {
 }
 
 #[cfg(test)]
-impl Pass {
+impl ReadPass {
     /// All columns, no id, every limit at its default.
     pub(super) fn of_all() -> Self {
         Self {
-            wanted: Wanted::Fields,
+            wanted: Projection::Fields,
             id: None,
             columns: Vec::new(),
             delimiter: None,
@@ -117,8 +117,8 @@ mod tests {
 
     #[test]
     fn a_panic_is_the_failure_of_the_row_that_was_read() {
-        assert_eq!(guarded(|| Ok(1)), Ok(1));
-        let told = guarded(|| -> Result<(), String> { panic!("a parser's") }).unwrap_err();
+        assert_eq!(catch_panic(|| Ok(1)), Ok(1));
+        let told = catch_panic(|| -> Result<(), String> { panic!("a parser's") }).unwrap_err();
         assert!(told.contains("please report it"), "{told}");
     }
 }

@@ -3,14 +3,14 @@
 use std::io::BufRead;
 
 use super::ReadError;
-use super::bytes::Text;
+use super::bytes::TextFile;
 use super::pass::RAW_BYTES;
 use crate::row::{Place, PlaceUnit};
 
 /// A file of CSV or TSV, one record at a time. Quoting is RFC 4180's, read leniently: text after a closing
 /// quote belongs to the cell. Blank lines are no records, unless they are told to be.
 pub(super) struct Records {
-    text: Text,
+    text: TextFile,
     splitter: csv_core::Reader,
     limit: u64,
     /// The cells of the record, unquoted, one after the other.
@@ -31,7 +31,7 @@ pub(super) struct Records {
 
 impl Records {
     /// Splits `text` at `delimiter`; a record may have `limit` bytes.
-    pub(super) fn new(text: Text, delimiter: u8, limit: u64) -> Self {
+    pub(super) fn new(text: TextFile, delimiter: u8, limit: u64) -> Self {
         let splitter = csv_core::ReaderBuilder::new().delimiter(delimiter).build();
         let (cells, ends) = (vec![0; 1024], vec![0; 16]);
         Self {
@@ -230,7 +230,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("a.csv");
         std::fs::write(&path, content).unwrap();
-        let text = Text::open(&Arc::from("a"), &path, DEFAULT_EXPANSION).unwrap();
+        let text = TextFile::open(&Arc::from("a"), &path, DEFAULT_EXPANSION).unwrap();
         Records::new(text, b',', limit)
     }
 

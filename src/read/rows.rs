@@ -4,18 +4,18 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use super::ReadError;
-use super::bytes::Text;
+use super::bytes::TextFile;
 use super::csv::CsvRows;
-use super::folders::Folder;
+use super::folders::FolderColumn;
 use super::jsonl::JsonlRows;
 use super::parquet::ParquetRows;
-use super::pass::Pass;
+use super::pass::ReadPass;
 use crate::format::Format;
 use crate::row::Item;
 
 /// A file of the input, its format settled.
 #[derive(Debug, Clone)]
-pub(super) struct Input {
+pub(super) struct InputFile {
     /// As the user named it, or `<stdin>`.
     pub(super) file: Arc<str>,
     /// Where its bytes are.
@@ -23,19 +23,19 @@ pub(super) struct Input {
     /// Its format.
     pub(super) format: Format,
     /// What the folders of its path tell of its rows.
-    pub(super) folders: Arc<[Folder]>,
+    pub(super) folders: Arc<[FolderColumn]>,
 }
 
 /// One pass over the rows of all files, in order, with positions counted from 0. It ends after an error.
 pub struct Rows {
-    inputs: std::vec::IntoIter<Input>,
-    pass: Pass,
-    reader: Option<Reader>,
+    inputs: std::vec::IntoIter<InputFile>,
+    pass: ReadPass,
+    reader: Option<FormatReader>,
     position: u64,
 }
 
 /// The file being read, by its format.
-enum Reader {
+enum FormatReader {
     Jsonl(JsonlRows),
     Csv(Box<CsvRows>),
     Parquet(Box<ParquetRows>),
@@ -43,9 +43,9 @@ enum Reader {
 
 impl Rows {
     /// Opens the first file, the others as their turn comes.
-    pub(super) fn open(inputs: Vec<Input>, pass: Pass) -> Result<Self, ReadError> {
+    pub(super) fn open(inputs: Vec<InputFile>, pass: ReadPass) -> Result<Self, ReadError> {
         let mut inputs = inputs.into_iter();
-        let reader = inputs.next().map(|input| Reader::open(&input, &pass)).transpose()?;
+        let reader = inputs.next().map(|input| FormatReader::open(&input, &pass)).transpose()?;
         Ok(Self { inputs, pass, reader, position: 0 })
     }
 
@@ -59,13 +59,13 @@ impl Rows {
     /// # Errors
     ///
     /// As for a row that is read, but for what is wrong with this row alone.
-    pub fn pass_over(&mut self) -> Result<bool, ReadError> {
+    pub fn skip_over(&mut self) -> Result<bool, ReadError> {
         let passed = self.advance(|reader, position, pass| {
             Ok(match reader {
-                Reader::Jsonl(rows) => rows.pass_over(pass)?.then_some(()),
-                Reader::Csv(rows) => rows.pass_over()?.then_some(()),
+                FormatReader::Jsonl(rows) => rows.skip_over(pass)?.then_some(()),
+                FormatReader::Csv(rows) => rows.skip_over()?.then_some(()),
                 // A batch of Parquet is decoded whole in any case.
-                Reader::Parquet(rows) => rows.next(position, pass)?.map(drop),
+                FormatReader::Parquet(rows) => rows.next(position, pass)?.map(drop),
             })
         });
         Ok(passed?.is_some())
@@ -74,7 +74,7 @@ impl Rows {
     /// What is taken of the next row, from the file that has it.
     fn advance<T>(
         &mut self,
-        take: impl Fn(&mut Reader, u64, &Pass) -> Result<Option<T>, ReadError>,
+        take: impl Fn(&mut FormatReader, u64, &ReadPass) -> Result<Option<T>, ReadError>,
     ) -> Result<Option<T>, ReadError> {
         let taken = self.advance_to_file(take);
         if !matches!(taken, Ok(Some(_))) {
@@ -86,7 +86,7 @@ impl Rows {
 
     fn advance_to_file<T>(
         &mut self,
-        take: impl Fn(&mut Reader, u64, &Pass) -> Result<Option<T>, ReadError>,
+        take: impl Fn(&mut FormatReader, u64, &ReadPass) -> Result<Option<T>, ReadError>,
     ) -> Result<Option<T>, ReadError> {
         loop {
             if let Some(reader) = &mut self.reader
@@ -96,7 +96,7 @@ impl Rows {
                 return Ok(Some(taken));
             }
             let Some(input) = self.inputs.next() else { return Ok(None) };
-            self.reader = Some(Reader::open(&input, &self.pass)?);
+            self.reader = Some(FormatReader::open(&input, &self.pass)?);
         }
     }
 }
@@ -109,9 +109,9 @@ impl Iterator for Rows {
     }
 }
 
-impl Reader {
-    fn open(input: &Input, pass: &Pass) -> Result<Self, ReadError> {
-        let text = || Text::open(&input.file, &input.path, pass.expansion);
+impl FormatReader {
+    fn open(input: &InputFile, pass: &ReadPass) -> Result<Self, ReadError> {
+        let text = || TextFile::open(&input.file, &input.path, pass.expansion);
         Ok(match input.format {
             Format::Jsonl => Self::Jsonl(JsonlRows::new(text()?, input.folders.clone())),
             Format::Csv | Format::Tsv => {
@@ -121,7 +121,7 @@ impl Reader {
         })
     }
 
-    fn next(&mut self, position: u64, pass: &Pass) -> Result<Option<Item>, ReadError> {
+    fn next(&mut self, position: u64, pass: &ReadPass) -> Result<Option<Item>, ReadError> {
         match self {
             Self::Jsonl(rows) => rows.next(position, pass),
             Self::Csv(rows) => rows.next(position, pass),

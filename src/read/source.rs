@@ -7,17 +7,17 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use super::bytes::Text;
+use super::bytes::TextFile;
 use super::columns::{self, Header};
 use super::csv;
 use super::files::{self, Listed};
 use super::folders;
 use super::formats;
 use super::parquet;
-use super::pass::Pass;
-use super::rows::{Input, Rows};
+use super::pass::ReadPass;
+use super::rows::{InputFile, Rows};
 use super::spool;
-use super::{InputSpec, ReadError, STDIN_NAME, Wanted};
+use super::{InputSpec, Projection, ReadError, STDIN_NAME};
 use crate::format::Format;
 use crate::row::Column;
 
@@ -25,7 +25,7 @@ use crate::row::Column;
 #[derive(Debug)]
 pub struct Source {
     spec: InputSpec,
-    inputs: Vec<Input>,
+    inputs: Vec<InputFile>,
     names: Vec<String>,
     /// The columns of all files; of no column when no file has a header. `None` for JSONL.
     columns: Option<Vec<Column>>,
@@ -147,8 +147,8 @@ impl Source {
     /// # Errors
     /// When the first file cannot be opened any more, or has changed its columns; or when a Parquet column is
     /// wanted whose type has no form in JSON. The other files are opened as their turn comes.
-    pub fn rows(&self, wanted: Wanted) -> Result<Rows, ReadError> {
-        let pass = Pass {
+    pub fn rows(&self, wanted: Projection) -> Result<Rows, ReadError> {
+        let pass = ReadPass {
             wanted,
             id: self.spec.id.clone(),
             columns: self.columns.clone().unwrap_or_default(),
@@ -210,14 +210,14 @@ fn check_delimiter(spec: &InputSpec) -> Result<(), ReadError> {
     }
 }
 
-fn input(file: Listed, spec: &InputSpec) -> Result<Input, ReadError> {
+fn input(file: Listed, spec: &InputSpec) -> Result<InputFile, ReadError> {
     let format = formats::settle(&file, spec.format, spec.expansion)?;
     let folders = if file.name == STDIN_NAME { Arc::new([]) } else { folders::of_path(&file.path) };
-    Ok(Input { file: file.name.into(), path: file.path, format, folders })
+    Ok(InputFile { file: file.name.into(), path: file.path, format, folders })
 }
 
 /// The header of a file whose format has one. `None` for JSONL, and for CSV without a record.
-fn header(input: &Input, spec: &InputSpec) -> Result<Option<Header>, ReadError> {
+fn header(input: &InputFile, spec: &InputSpec) -> Result<Option<Header>, ReadError> {
     let with_folders = |header: Header| {
         let further = folders::columns(&input.folders, &header.columns, input.format == Format::Parquet);
         Header { columns: [header.columns, further].concat(), ..header }
@@ -226,7 +226,7 @@ fn header(input: &Input, spec: &InputSpec) -> Result<Option<Header>, ReadError> 
         return parquet::header(&input.file, &input.path).map(with_folders).map(Some);
     }
     // Opened for JSONL too, so that a damaged file is told before the first row.
-    let text = Text::open(&input.file, &input.path, spec.expansion)?;
+    let text = TextFile::open(&input.file, &input.path, spec.expansion)?;
     if input.format == Format::Jsonl {
         return Ok(None);
     }

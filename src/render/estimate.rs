@@ -3,7 +3,7 @@
 use serde_json::{Map, Value};
 
 use super::media;
-use crate::job::facts::Facts;
+use crate::job::facts::ModelInfo;
 use crate::request::Estimate;
 
 /// The most tokens an answer is taken to have when neither the request nor the model table says.
@@ -20,7 +20,7 @@ const TOKENS_PER_TURN: u64 = 5;
 const TOKENS_OF_MEDIA: f64 = 1_000.0;
 
 /// Guesses the tokens of a request. The guess is rough by design: a job calibrates it on its own answers.
-pub fn of(body: &Map<String, Value>, facts: &Facts, thinks: bool) -> Estimate {
+pub fn of(body: &Map<String, Value>, facts: &ModelInfo, thinks: bool) -> Estimate {
     let (max_completion_tokens, unbounded) = max_completion(body, facts, thinks);
     Estimate { prompt_tokens: prompt(body).ceil() as u64, max_completion_tokens, unbounded }
 }
@@ -45,7 +45,7 @@ fn of_turn(turn: &Value) -> f64 {
 }
 
 /// The most tokens of all answers to a request, and whether that is a guess: nothing bounds them.
-fn max_completion(body: &Map<String, Value>, facts: &Facts, thinks: bool) -> (u64, bool) {
+fn max_completion(body: &Map<String, Value>, facts: &ModelInfo, thinks: bool) -> (u64, bool) {
     let bound = |key: &str| number(body, key);
     let choices = bound("n").unwrap_or(1);
     // A model that takes one of these may pass over the other, so that the larger one holds.
@@ -113,20 +113,20 @@ pub(super) fn text_tokens(text: &str) -> f64 {
 mod tests {
     use super::*;
 
-    fn longest(body: serde_json::Value, facts: &Facts) -> u64 {
+    fn longest(body: serde_json::Value, facts: &ModelInfo) -> u64 {
         let body = body.as_object().expect("an object");
         of(body, facts, body.contains_key("enable_thinking")).max_completion_tokens
     }
 
     #[test]
     fn thoughts_of_which_no_length_is_known_are_bounded_all_the_same() {
-        let known = Facts { max_thinking_tokens: Some(1_000), ..Facts::default() };
-        let context = Facts { max_input_tokens: Some(252_000), ..Facts::default() };
+        let known = ModelInfo { max_thinking_tokens: Some(1_000), ..ModelInfo::default() };
+        let context = ModelInfo { max_input_tokens: Some(252_000), ..ModelInfo::default() };
         let thinking = || serde_json::json!({"max_tokens": 10, "enable_thinking": true});
         assert_eq!(longest(serde_json::json!({"max_tokens": 10}), &known), 10);
         assert_eq!(longest(thinking(), &known), 1_010);
         assert_eq!(longest(thinking(), &context), 252_010);
-        assert_eq!(longest(thinking(), &Facts::default()), 10 + UNKNOWN_MAX_THINKING_TOKENS);
+        assert_eq!(longest(thinking(), &ModelInfo::default()), 10 + UNKNOWN_MAX_THINKING_TOKENS);
         let budget =
             serde_json::json!({"max_tokens": 10, "enable_thinking": true, "thinking_budget": 20, "n": 2});
         assert_eq!(longest(budget, &context), 60);
@@ -134,14 +134,17 @@ mod tests {
 
     #[test]
     fn a_bound_over_thoughts_and_answer_together_is_the_whole_of_it() {
-        let together =
-            Facts { output_includes_thinking: true, max_output_tokens: Some(384_000), ..Facts::default() };
+        let together = ModelInfo {
+            output_includes_thinking: true,
+            max_output_tokens: Some(384_000),
+            ..ModelInfo::default()
+        };
         assert_eq!(longest(serde_json::json!({"max_tokens": 10, "enable_thinking": true}), &together), 10);
         assert_eq!(longest(serde_json::json!({"enable_thinking": true}), &together), 384_000);
         let completion = serde_json::json!({"max_completion_tokens": 30, "enable_thinking": true, "n": 2});
-        assert_eq!(longest(completion, &Facts::default()), 60);
+        assert_eq!(longest(completion, &ModelInfo::default()), 60);
         let both = serde_json::json!({"max_completion_tokens": 30, "max_tokens": 50});
-        assert_eq!(longest(both, &Facts::default()), 50);
+        assert_eq!(longest(both, &ModelInfo::default()), 50);
     }
 
     #[test]
@@ -151,26 +154,29 @@ mod tests {
             serde_json::json!({"max_tokens": "50000", "n": "4"}),
             serde_json::json!({"max_completion_tokens": 5e4, "n": 3.5}),
         ] {
-            assert_eq!(longest(body, &Facts::default()), 200_000);
+            assert_eq!(longest(body, &ModelInfo::default()), 200_000);
         }
         // One server means by -1 that nothing bounds the answer.
         assert_eq!(
-            longest(serde_json::json!({"max_tokens": -1}), &Facts::default()),
+            longest(serde_json::json!({"max_tokens": -1}), &ModelInfo::default()),
             UNKNOWN_MAX_OUTPUT_TOKENS
         );
     }
 
     #[test]
     fn an_answer_is_unbounded_where_neither_the_request_nor_the_model_bounds_it() {
-        let unbounded = |body: serde_json::Value, facts: &Facts| {
+        let unbounded = |body: serde_json::Value, facts: &ModelInfo| {
             let body = body.as_object().expect("an object");
             of(body, facts, body.contains_key("enable_thinking")).unbounded
         };
-        let known = Facts { max_output_tokens: Some(10), ..Facts::default() };
-        assert!(unbounded(serde_json::json!({}), &Facts::default()));
-        assert!(unbounded(serde_json::json!({"max_tokens": 10, "enable_thinking": true}), &Facts::default()));
-        assert!(!unbounded(serde_json::json!({"max_tokens": 10}), &Facts::default()));
-        assert!(!unbounded(serde_json::json!({"max_completion_tokens": 10}), &Facts::default()));
+        let known = ModelInfo { max_output_tokens: Some(10), ..ModelInfo::default() };
+        assert!(unbounded(serde_json::json!({}), &ModelInfo::default()));
+        assert!(unbounded(
+            serde_json::json!({"max_tokens": 10, "enable_thinking": true}),
+            &ModelInfo::default()
+        ));
+        assert!(!unbounded(serde_json::json!({"max_tokens": 10}), &ModelInfo::default()));
+        assert!(!unbounded(serde_json::json!({"max_completion_tokens": 10}), &ModelInfo::default()));
         assert!(!unbounded(serde_json::json!({}), &known));
     }
 }

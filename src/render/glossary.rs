@@ -10,8 +10,8 @@ use std::collections::BTreeSet;
 use aho_corasick::AhoCorasick;
 use serde_json::{Map, Value, json};
 
+use crate::job::diagnostic::Diagnostic;
 use crate::job::languages::Languages;
-use crate::job::problem::Problem;
 
 /// A text and its translation.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -46,7 +46,7 @@ impl Glossary {
     /// # Errors
     ///
     /// When there are more texts than can be looked for at once.
-    pub fn new(languages: Languages, terms: Vec<Term>, memory: Vec<Term>) -> Result<Self, Problem> {
+    pub fn new(languages: Languages, terms: Vec<Term>, memory: Vec<Term>) -> Result<Self, Diagnostic> {
         Ok(Self { languages, terms: List::new(terms)?, memory: List::new(memory)? })
     }
 
@@ -74,9 +74,10 @@ impl Glossary {
 }
 
 impl List {
-    fn new(entries: Vec<Term>) -> Result<Self, Problem> {
+    fn new(entries: Vec<Term>) -> Result<Self, Diagnostic> {
         let sources = AhoCorasick::new(entries.iter().map(|entry| folded(&entry.source)));
-        let sources = sources.map_err(|error| Problem::new(format!("the glossary is too large: {error}")))?;
+        let sources =
+            sources.map_err(|error| Diagnostic::new(format!("the glossary is too large: {error}")))?;
         Ok(Self { entries, sources })
     }
 

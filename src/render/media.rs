@@ -3,7 +3,7 @@
 
 use serde_json::{Map, Value};
 
-use crate::job::facts::Facts;
+use crate::job::facts::ModelInfo;
 use crate::request::Media;
 
 /// Switches that let the model read what the request does not hold.
@@ -15,7 +15,7 @@ const READS_FILES: [&str; 2] = ["qwen-long", "qwen-doc"];
 const FILE: &str = "fileid://";
 
 /// What a request has the model read that is no text of its own.
-pub(super) fn of(body: &Map<String, Value>, facts: &Facts) -> Media {
+pub(super) fn of(body: &Map<String, Value>, facts: &ModelInfo) -> Media {
     let turns = body.get("messages").and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
     let mut media = Media::default();
     let parts = turns.iter().filter_map(|turn| turn.get("content")?.as_array()).flatten();
@@ -32,7 +32,7 @@ pub(super) fn of(body: &Map<String, Value>, facts: &Facts) -> Media {
 }
 
 /// The same with the files that a text names, of a model that reads such files.
-pub(super) fn with_files(media: Media, model: Option<&str>, json: &[u8], facts: &Facts) -> Media {
+pub(super) fn with_files(media: Media, model: Option<&str>, json: &[u8], facts: &ModelInfo) -> Media {
     let reads = model.is_some_and(|model| READS_FILES.iter().any(|name| model.starts_with(name)));
     if !reads || !std::str::from_utf8(json).is_ok_and(|json| json.contains(FILE)) {
         return media;
@@ -73,14 +73,15 @@ mod tests {
 
     use super::*;
 
-    fn media(parts: Value, facts: &Facts) -> Media {
+    fn media(parts: Value, facts: &ModelInfo) -> Media {
         let body = json!({ "messages": [{ "role": "user", "content": parts }] });
         of(body.as_object().expect("an object"), facts)
     }
 
     #[test]
     fn each_part_that_is_no_text_has_a_bound_of_its_own() {
-        let facts = Facts { max_image_tokens: Some(100), max_input_tokens: Some(1_000), ..Facts::default() };
+        let facts =
+            ModelInfo { max_image_tokens: Some(100), max_input_tokens: Some(1_000), ..ModelInfo::default() };
         let text = json!({ "type": "text", "text": "What is it?" });
         let image = json!({ "type": "image_url", "image_url": { "url": "https://x/y.png" } });
         let video = json!({ "type": "video_url", "video_url": { "url": "https://x/y.mp4" } });
@@ -91,15 +92,15 @@ mod tests {
         assert_eq!(two.bytes, 2 * image.to_string().len() as u64);
         // No more than the longest input.
         assert_eq!(media(json!([image, video]), &facts).tokens, 1_000);
-        assert_eq!(media(json!([text, image]), &Facts::default()).unknown, Some("an image"));
+        assert_eq!(media(json!([text, image]), &ModelInfo::default()).unknown, Some("an image"));
         let search = json!({ "messages": [], "enable_search": true });
-        let search = of(search.as_object().expect("an object"), &Facts::default());
+        let search = of(search.as_object().expect("an object"), &ModelInfo::default());
         assert_eq!(search.unknown, Some("a web search"));
     }
 
     #[test]
     fn a_file_that_a_text_names_counts_where_the_model_reads_such_files() {
-        let facts = Facts { max_input_tokens: Some(1_000), ..Facts::default() };
+        let facts = ModelInfo { max_input_tokens: Some(1_000), ..ModelInfo::default() };
         let of = |model| with_files(Media::default(), Some(model), b"fileid://file-fe-1", &facts).tokens;
         assert_eq!((of("qwen-long"), of("qwen-plus")), (1_000, 0));
     }

@@ -1,13 +1,13 @@
 //! The stage that makes a row a request: templates filled in, the body built and checked, its fingerprint taken.
 
-mod asked;
 pub mod body;
+mod body_template;
 pub mod check;
 pub mod estimate;
 pub mod fingerprint;
 pub mod glossary;
 mod media;
-mod mould;
+mod request_settings;
 mod shape;
 pub mod template;
 
@@ -15,13 +15,13 @@ use std::collections::BTreeSet;
 
 use serde_json::{Map, Value};
 
-use crate::job::problem::{Problem, nearest};
-use crate::job::{Asking, Job};
+use crate::job::diagnostic::{Diagnostic, nearest};
+use crate::job::{Job, ModelCall};
 use crate::request::ChatRequest;
 use crate::row::{Column, Row};
-use asked::Asked;
+use body_template::{BodyTemplate, BodyTemplates};
 use glossary::Glossary;
-use mould::{Mould, Moulds};
+use request_settings::RequestSettings;
 use template::{Filled, Slot, Templates};
 
 /// Makes the request of a single question, whose body is complete and has no templates.
@@ -29,8 +29,8 @@ use template::{Filled, Slot, Templates};
 /// # Errors
 ///
 /// A request that the API is known to refuse.
-pub fn question(asking: &Asking, body: &Map<String, Value>) -> Result<ChatRequest, Problem> {
-    Asked::new(&asking.model, asking.own_price.clone()).request(body)
+pub fn question(asking: &ModelCall, body: &Map<String, Value>) -> Result<ChatRequest, Diagnostic> {
+    RequestSettings::new(&asking.model, asking.own_price.clone()).request(body)
 }
 
 /// Makes requests of rows, always the same request of the same row.
@@ -38,15 +38,15 @@ pub fn question(asking: &Asking, body: &Map<String, Value>) -> Result<ChatReques
 pub struct Renderer {
     templates: Templates,
     model: Option<String>,
-    asked: Asked,
+    asked: RequestSettings,
     system: Option<Slot>,
     turns: Vec<(String, Slot)>,
     user: Option<Slot>,
     request: Map<String, Value>,
     request_slots: Vec<(Vec<String>, Slot)>,
     glossary: Option<Glossary>,
-    /// The moulds of the requests of rows that bring texts, and values for a few fields.
-    moulds: Moulds,
+    /// The body templates of the requests of rows that bring texts, and values for a few fields.
+    body_templates: BodyTemplates,
 }
 
 impl Renderer {
@@ -56,7 +56,7 @@ impl Renderer {
     /// # Errors
     ///
     /// A template with a mistake in it, or one that names a column the input does not have, shown where it stands.
-    pub fn new(job: &Job, columns: Option<&[Column]>) -> Result<Self, Problem> {
+    pub fn new(job: &Job, columns: Option<&[Column]>) -> Result<Self, Diagnostic> {
         let mut templates = Templates::new(columns, job.input.max_record_bytes);
         let prompt = job.prompt.clone().unwrap_or_default();
         let system = prompt.system.map(|text| templates.add("prompt.system", text)).transpose()?;
@@ -83,14 +83,14 @@ impl Renderer {
         Ok(Self {
             templates,
             model: job.model.name.clone(),
-            asked: Asked::new(&job.model, job.own_price.then(|| job.price.clone()).flatten()),
+            asked: RequestSettings::new(&job.model, job.own_price.then(|| job.price.clone()).flatten()),
             system,
             turns,
             user,
             request: job.request.clone(),
             request_slots,
             glossary: None,
-            moulds: Moulds::default(),
+            body_templates: BodyTemplates::default(),
         })
     }
 
@@ -109,10 +109,12 @@ impl Renderer {
     /// # Errors
     ///
     /// Why this row has none: a template that fails on it, or a request that the API is known to refuse.
-    pub fn render(&self, row: &Row) -> Result<ChatRequest, Problem> {
+    pub fn render(&self, row: &Row) -> Result<ChatRequest, Diagnostic> {
         let filled = self.templates.fill(&row.fields);
         let mut body = match &self.user {
-            Some(user) if self.glossary.is_none() => return self.cast(self.texts(&filled, user)?, &filled),
+            Some(user) if self.glossary.is_none() => {
+                return self.instantiate(self.texts(&filled, user)?, &filled);
+            }
             Some(user) => {
                 let turns = self.turns(self.texts(&filled, user)?);
                 self.assemble(self.values(&filled)?, turns)?
@@ -126,27 +128,27 @@ impl Renderer {
         Ok(ChatRequest { told, ..self.asked.request(&body)? })
     }
 
-    /// The request with these texts, out of the mould for the row's values.
-    fn cast(&self, texts: Vec<String>, filled: &Filled<'_>) -> Result<ChatRequest, Problem> {
+    /// The request with these texts, out of the body template for the row's values.
+    fn instantiate(&self, texts: Vec<String>, filled: &Filled<'_>) -> Result<ChatRequest, Diagnostic> {
         let values = self.values(filled)?;
-        let key = Moulds::key(&values);
-        if let Some(mould) = self.moulds.get(&key) {
-            return mould.request(&texts);
+        let key = BodyTemplates::key(&values);
+        if let Some(body_template) = self.body_templates.get(&key) {
+            return body_template.request(&texts);
         }
         let body = self.assemble(values, self.turns(texts))?;
         let common = self.asked.common(&body)?;
         let request = common.of_body(&body)?;
-        if self.moulds.have_room() {
-            self.moulds.add(key, || Mould::new(common, body));
+        if self.body_templates.have_room() {
+            self.body_templates.add(key, || BodyTemplate::new(common, body));
         }
         Ok(request)
     }
 
     /// The values of the fields that are the row's own, in their order.
-    fn values(&self, filled: &Filled<'_>) -> Result<Vec<Value>, Problem> {
-        let read = |(path, slot): &(Vec<String>, Slot)| -> Result<Value, Problem> {
+    fn values(&self, filled: &Filled<'_>) -> Result<Vec<Value>, Diagnostic> {
+        let read = |(path, slot): &(Vec<String>, Slot)| -> Result<Value, Diagnostic> {
             let kind = match (path.as_slice(), slot) {
-                ([key], Slot::Value(_)) => check::Kind::of(key),
+                ([key], Slot::Value(_)) => check::ValueKind::of(key),
                 _ => None,
             };
             let value = filled.value(slot)?;
@@ -159,7 +161,7 @@ impl Renderer {
     }
 
     /// The texts of the turns, in their order.
-    fn texts(&self, filled: &Filled<'_>, user: &Slot) -> Result<Vec<String>, Problem> {
+    fn texts(&self, filled: &Filled<'_>, user: &Slot) -> Result<Vec<String>, Diagnostic> {
         let slots = self.system.iter().chain(self.turns.iter().map(|(_, slot)| slot)).chain([user]);
         slots.map(|slot| filled.text(slot)).collect()
     }
@@ -172,33 +174,35 @@ impl Renderer {
     }
 
     /// The body that a line of the OpenAI Batch format brings, whole; of any other row, nothing.
-    fn batch_line(&self, row: &Row) -> Result<Option<Map<String, Value>>, Problem> {
-        let body = body::of_batch_line(&row.fields).map_err(Problem::new)?;
+    fn batch_line(&self, row: &Row) -> Result<Option<Map<String, Value>>, Diagnostic> {
+        let body = body::of_batch_line(&row.fields).map_err(Diagnostic::new)?;
         if body.is_some() && (!self.request.is_empty() || self.system.is_some() || self.glossary.is_some()) {
             let message =
                 "the body of an OpenAI Batch line goes out as it stands, and the job has more to add";
-            return Err(Problem::new(message).help("take [request], [prompt] and [glossary] out of the job"));
+            return Err(
+                Diagnostic::new(message).help("take [request], [prompt] and [glossary] out of the job")
+            );
         }
         Ok(body)
     }
 
     /// A row that brings its own turns: a column `messages` or `prompt`.
-    fn brought(&self, filled: &Filled<'_>, row: &Row) -> Result<Map<String, Value>, Problem> {
+    fn brought(&self, filled: &Filled<'_>, row: &Row) -> Result<Map<String, Value>, Diagnostic> {
         let mut messages = body::messages_of(&row.fields)
-            .map_err(Problem::new)?
+            .map_err(Diagnostic::new)?
             .ok_or_else(|| no_request("row", &row.fields.keys().map(String::as_str).collect::<Vec<_>>()))?;
         if let Some(system) = &self.system {
             if messages.first().and_then(|message| message.get("role")) == Some(&Value::from("system")) {
-                return Err(Problem::new("the job has a system turn, and the row brings one of its own"));
+                return Err(Diagnostic::new("the job has a system turn, and the row brings one of its own"));
             }
             messages.insert(0, body::message("system", filled.text(system)?));
         }
         self.assemble(self.values(filled)?, messages)
     }
 
-    fn assemble(&self, values: Vec<Value>, messages: Vec<Value>) -> Result<Map<String, Value>, Problem> {
+    fn assemble(&self, values: Vec<Value>, messages: Vec<Value>) -> Result<Map<String, Value>, Diagnostic> {
         let Some(model) = &self.model else {
-            let problem = Problem::new("no model is named, by the job or by the row");
+            let problem = Diagnostic::new("no model is named, by the job or by the row");
             return Err(problem.help("give it with --model, or as `name` under [model]"));
         };
         let mut body = Map::new();
@@ -217,10 +221,11 @@ impl Renderer {
 }
 
 /// What is said when neither the job nor `who`, the row or the input, says what to ask.
-fn no_request(who: &str, names: &[&str]) -> Problem {
+fn no_request(who: &str, names: &[&str]) -> Diagnostic {
     let meant = ["messages", "prompt"].iter().find_map(|wanted| nearest(wanted, names.iter().copied()));
-    let problem =
-        Problem::new(format!("the job has no prompt, and the {who} has no `messages`, `prompt` or `body`"));
+    let problem = Diagnostic::new(format!(
+        "the job has no prompt, and the {who} has no `messages`, `prompt` or `body`"
+    ));
     match meant {
         Some(name) => problem
             .help(format!("did you mean the column `{name}`? A job names it: user = \"{{{{ {name} }}}}\"")),

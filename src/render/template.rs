@@ -15,14 +15,14 @@ use std::sync::{Arc, PoisonError, RwLock};
 
 use serde_json::{Map, Value};
 
-use crate::job::Text;
-use crate::job::problem::Problem;
+use crate::job::TemplateText;
+use crate::job::diagnostic::Diagnostic;
 use crate::row::Column;
 pub use filled::Filled;
 pub use guard::is_in_the_engine;
 use mistakes::{help_for, is_like_a_name, occurrence};
 use probe::Prober;
-use reading::{Reading, Source};
+use reading::{Reading, TemplateSource};
 
 /// What one template may render to, in bytes, where longer records are not read either.
 const RENDERED_BYTES: u64 = 16 * 1024 * 1024;
@@ -39,7 +39,7 @@ const READINGS: usize = 64;
 /// The templates of a job, compiled.
 #[derive(Debug)]
 pub struct Templates {
-    sources: Vec<Source>,
+    sources: Vec<TemplateSource>,
     /// The columns of the input, where it has them apart from its rows.
     known: Option<Vec<String>>,
     /// Texts in braces that are a column's name if there is such a column, and an expression or nothing at all if not.
@@ -105,11 +105,11 @@ impl Templates {
     /// # Errors
     ///
     /// A mistake in the template, shown where it stands.
-    pub fn add(&mut self, name: &str, text: Text) -> Result<Slot, Problem> {
+    pub fn add(&mut self, name: &str, text: TemplateText) -> Result<Slot, Diagnostic> {
         if !text.source.contains("{{") && !text.source.contains("{%") && !text.source.contains("{#") {
             return Ok(Slot::Literal(text.source));
         }
-        self.compile(Source { name: name.to_owned(), text, keeps_type: false }).map(Slot::Text)
+        self.compile(TemplateSource { name: name.to_owned(), text, keeps_type: false }).map(Slot::Text)
     }
 
     /// Compiles a template that keeps its value's type when it is one expression and nothing else.
@@ -117,15 +117,15 @@ impl Templates {
     /// # Errors
     ///
     /// A mistake in the template, shown where it stands.
-    pub fn add_value(&mut self, name: &str, text: Text) -> Result<Slot, Problem> {
+    pub fn add_value(&mut self, name: &str, text: TemplateText) -> Result<Slot, Diagnostic> {
         let inner = text.source.trim().strip_prefix("{{").and_then(|rest| rest.strip_suffix("}}"));
         if inner.is_none_or(|inner| inner.contains("{{") || inner.contains("}}")) {
             return self.add(name, text);
         }
-        self.compile(Source { name: name.to_owned(), text, keeps_type: true }).map(Slot::Value)
+        self.compile(TemplateSource { name: name.to_owned(), text, keeps_type: true }).map(Slot::Value)
     }
 
-    fn compile(&mut self, source: Source) -> Result<usize, Problem> {
+    fn compile(&mut self, source: TemplateSource) -> Result<usize, Diagnostic> {
         let candidates = self.candidates_of(&source.text.source);
         if let Some(known) = &self.known {
             let columns = candidates.iter().filter(|name| known.contains(name)).cloned();
@@ -197,7 +197,7 @@ impl Templates {
     /// # Errors
     ///
     /// The first name that is no column, shown where it stands, with the nearest column.
-    pub fn check_columns(&self) -> Result<(), Problem> {
+    pub fn check_columns(&self) -> Result<(), Diagnostic> {
         let Some(known) = &self.known else { return Ok(()) };
         let known: Vec<&str> = known.iter().map(String::as_str).collect();
         if let Some(problem) = self.taken_name(|name| known.contains(&name)) {
@@ -214,7 +214,7 @@ impl Templates {
     }
 
     /// What is said where a template uses a name of the program's own, and there is such a column.
-    fn taken_name(&self, is_column: impl Fn(&str) -> bool) -> Option<Problem> {
+    fn taken_name(&self, is_column: impl Fn(&str) -> bool) -> Option<Diagnostic> {
         let (number, name) = self.own.iter().find(|(_, name)| is_column(name))?;
         let text = &self.sources[*number].text;
         let message = format!("`{name}` is a name of fanfold's own, and no column");
@@ -232,7 +232,7 @@ impl Templates {
         &self,
         columns: BTreeSet<String>,
         fields: &Map<String, Value>,
-    ) -> Result<Arc<Reading>, Problem> {
+    ) -> Result<Arc<Reading>, Diagnostic> {
         if let Some(known) = self.others.read().unwrap_or_else(PoisonError::into_inner).get(&columns) {
             return Ok(known.clone());
         }
@@ -254,11 +254,11 @@ impl Templates {
 }
 
 /// What is said of the first text in braces that reads like a column's name and is none.
-fn misnamed(text: &Text, names: &[String], known: &[&str], who: &str) -> Option<Problem> {
+fn misnamed(text: &TemplateText, names: &[String], known: &[&str], who: &str) -> Option<Diagnostic> {
     names.first().map(|name| no_column(text, name, known, who))
 }
 
-fn no_column(text: &Text, name: &str, known: &[&str], who: &str) -> Problem {
+fn no_column(text: &TemplateText, name: &str, known: &[&str], who: &str) -> Diagnostic {
     let problem = text.problem(occurrence(&text.source, name), format!("the {who} has no column `{name}`"));
     problem.help(help_for(name, known))
 }

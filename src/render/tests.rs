@@ -3,21 +3,21 @@
 use serde_json::{Value, json};
 
 use super::*;
-use crate::job::facts::FactsBook;
-use crate::job::knobs::set;
+use crate::job::diagnostic::SourceText;
+use crate::job::facts::ModelCatalog;
+use crate::job::flags::set;
 use crate::job::layers::Layers;
-use crate::job::problem::Script;
 use crate::job::resolve::{Lookups, resolve};
 use crate::row::{ColumnKind, Origin, Place, PlaceUnit};
 
 pub(super) fn job(text: &str) -> Job {
     let base =
         ["input.path=a.csv", "output.path=b.csv"].map(|argument| set(argument).expect("good")).to_vec();
-    let script = Script { name: "job.toml".into(), text: text.into() };
+    let script = SourceText { name: "job.toml".into(), text: text.into() };
     let (file, layers) = Layers::read(Some(script), base).expect("reads");
     let lookups = Lookups {
         region: &|region, _| Err(region.to_owned()),
-        book: &|_| FactsBook::default(),
+        book: &|_| ModelCatalog::default(),
         zone: &|_| Ok(jiff::tz::TimeZone::UTC),
     };
     resolve(file, &layers, &lookups).expect("resolves")
@@ -205,7 +205,7 @@ fn a_row_that_chooses_values_is_asked_the_same_in_and_out_of_a_mould() {
     );
     let job = job(&text);
     let shared = Renderer::new(&job, None).expect("compiles");
-    // More choices than there are moulds, each of them twice.
+    // More choices than there are body templates, each of them twice.
     for number in (0..150).chain(0..150) {
         let lang = ["French", "\"\u{10fffd}0\u{10fffd}\"", "日本語"][number % 3];
         let row = row(json!({ "t": format!("text {number}"), "n": number / 2, "lang": lang }));

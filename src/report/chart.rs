@@ -42,7 +42,7 @@ pub(super) struct Chart {
     /// The lines across it, with their values.
     grid: Vec<Label>,
     bars: Vec<Rectangle>,
-    marks: Vec<Mark>,
+    marks: Vec<VerticalLine>,
     labels: Vec<Label>,
 }
 
@@ -60,7 +60,7 @@ pub(super) struct Rectangle {
 
 /// A line from top to bottom.
 #[derive(Debug, Serialize)]
-struct Mark {
+struct VerticalLine {
     class: &'static str,
     x: f64,
     top: f64,
@@ -172,7 +172,7 @@ pub(super) fn histogram(
         let Some(value) = of.percentile(value) else { continue };
         let x = at(value);
         let hover = format!("{name}: {}", written(value));
-        chart.marks.push(Mark { class: "mark", x: percent(x), top: TOP, bottom: BASE, hover });
+        chart.marks.push(VerticalLine { class: "mark", x: percent(x), top: TOP, bottom: BASE, hover });
         // Names that would lie over each other are left to the line above the chart.
         if x >= free_from {
             free_from = x + NAME;
@@ -211,7 +211,7 @@ impl Chart {
             if timeline.spans.len() <= NAMED_RUNS {
                 self.labels.push(Label { x, y: 12.0, anchor: "start", text: hover.clone() });
             }
-            self.marks.push(Mark { class: "border", x, top: 4.0, bottom: BASE + STRIPS, hover });
+            self.marks.push(VerticalLine { class: "border", x, top: 4.0, bottom: BASE + STRIPS, hover });
         }
     }
 

@@ -40,7 +40,7 @@ pub(super) struct Slice {
 
 /// A run that is drawn.
 #[derive(Debug, Clone, PartialEq)]
-pub(super) struct Span {
+pub(super) struct RunSpan {
     pub(super) run: i64,
     start: f64,
     end: f64,
@@ -51,7 +51,7 @@ pub(super) struct Span {
 /// The time of running.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Timeline {
-    pub(super) spans: Vec<Span>,
+    pub(super) spans: Vec<RunSpan>,
     pub(super) slices: Vec<Slice>,
     /// Seconds of running, of the runs that are drawn.
     pub(super) seconds: f64,
@@ -79,7 +79,7 @@ impl Timeline {
             }
             timeline.seconds += length;
             let end = run.started_at + length;
-            timeline.spans.push(Span { run: run.number, start: run.started_at, end, first, slices });
+            timeline.spans.push(RunSpan { run: run.number, start: run.started_at, end, first, slices });
         }
         timeline
     }

@@ -5,7 +5,7 @@
 
 /// How a model thinks before it answers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Thinking {
+pub(super) enum ThinkingMode {
     /// It cannot, and refuses to be told to.
     Never,
     /// It can: off unless asked for.
@@ -17,8 +17,8 @@ pub(super) enum Thinking {
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Model {
-    pub(super) thinking: Thinking,
+pub(super) struct SimulatedModel {
+    pub(super) thinking: ThinkingMode,
     /// Whether thinking is only to be had by stream.
     pub(super) thinks_by_stream_only: bool,
     pub(super) stream_only: bool,
@@ -37,8 +37,8 @@ pub(super) struct Model {
     pub(super) max_thinking: u64,
 }
 
-const PLAIN: Model = Model {
-    thinking: Thinking::Never,
+const PLAIN: SimulatedModel = SimulatedModel {
+    thinking: ThinkingMode::Never,
     thinks_by_stream_only: false,
     stream_only: false,
     translates: false,
@@ -65,20 +65,20 @@ pub(super) const LISTED: [&str; 10] = [
 ];
 
 /// A model that answers to any name and any parameter, as behind other OpenAI-compatible servers.
-pub(super) fn any_model() -> Model {
-    Model { thinking: Thinking::Off, sees_images: true, max_output: 131_072, ..PLAIN }
+pub(super) fn any_model() -> SimulatedModel {
+    SimulatedModel { thinking: ThinkingMode::Off, sees_images: true, max_output: 131_072, ..PLAIN }
 }
 
 /// The model of that name, or nothing when the server has none.
-pub(super) fn find_model(name: &str) -> Option<Model> {
+pub(super) fn find_model(name: &str) -> Option<SimulatedModel> {
     let starts = |prefix: &str| name.starts_with(prefix);
     let model = if starts("sim-") {
         any_model()
     } else if starts("qwen-mt-") {
         translation_model(name)
     } else if starts("qwq-") || starts("qvq-") || (starts("qwen") && name.contains("-thinking-")) {
-        Model {
-            thinking: Thinking::Always,
+        SimulatedModel {
+            thinking: ThinkingMode::Always,
             stream_only: true,
             sees_images: starts("qvq-") || name.contains("-vl-"),
             max_output: 8_192,
@@ -86,15 +86,15 @@ pub(super) fn find_model(name: &str) -> Option<Model> {
             ..PLAIN
         }
     } else if starts("qwen") && name.contains("omni") {
-        Model { stream_only: true, sees_images: true, max_output: 16_384, ..PLAIN }
+        SimulatedModel { stream_only: true, sees_images: true, max_output: 16_384, ..PLAIN }
     } else if starts("qwen3.") || starts("qwen4-") {
         let max_output = match () {
             () if starts("qwen4-") => 384_000,
             () if starts("qwen3.8-") => 131_072,
             () => 65_536,
         };
-        Model {
-            thinking: Thinking::On,
+        SimulatedModel {
+            thinking: ThinkingMode::On,
             sees_images: true,
             max_output,
             output_includes_thinking: starts("qwen4-"),
@@ -110,43 +110,43 @@ pub(super) fn find_model(name: &str) -> Option<Model> {
 }
 
 /// The translation models: 8,192 tokens in and out; plus and turbo stream the whole text each time.
-fn translation_model(name: &str) -> Model {
+fn translation_model(name: &str) -> SimulatedModel {
     let repeats_itself = name.starts_with("qwen-mt-plus") || name.starts_with("qwen-mt-turbo");
-    Model { translates: true, repeats_itself, max_output: 8_192, max_input: 8_192, ..PLAIN }
+    SimulatedModel { translates: true, repeats_itself, max_output: 8_192, max_input: 8_192, ..PLAIN }
 }
 
 /// The models before qwen3.5, by the longest fitting beginning of their names.
-fn older_model(name: &str) -> Model {
-    let hybrid = Model { thinking: Thinking::Off, ..PLAIN };
+fn older_model(name: &str) -> SimulatedModel {
+    let hybrid = SimulatedModel { thinking: ThinkingMode::Off, ..PLAIN };
     let starts = |prefix: &str| name.starts_with(prefix);
     if starts("qwen3-coder") {
-        Model { max_output: 65_536, ..PLAIN }
+        SimulatedModel { max_output: 65_536, ..PLAIN }
     } else if name.contains("-instruct") {
-        Model { sees_images: name.contains("vl"), max_output: 16_384, max_input: 129_024, ..PLAIN }
+        SimulatedModel { sees_images: name.contains("vl"), max_output: 16_384, max_input: 129_024, ..PLAIN }
     } else if starts("qwen3-max") {
-        Model { max_output: 65_536, max_input: 258_048, ..hybrid }
+        SimulatedModel { max_output: 65_536, max_input: 258_048, ..hybrid }
     } else if starts("qwen3-vl-plus") || starts("qwen3-vl-flash") {
-        Model { sees_images: true, max_input: 260_096, ..hybrid }
+        SimulatedModel { sees_images: true, max_input: 260_096, ..hybrid }
     } else if is_open_source(name) {
-        Model {
-            thinking: Thinking::On,
+        SimulatedModel {
+            thinking: ThinkingMode::On,
             thinks_by_stream_only: true,
             max_output: 16_384,
             max_input: 129_024,
             ..PLAIN
         }
     } else if name.contains("character") {
-        Model { max_output: 512, max_input: 7_680, ..PLAIN }
+        SimulatedModel { max_output: 512, max_input: 7_680, ..PLAIN }
     } else if starts("qwen-plus") || starts("qwen-flash") {
         hybrid
     } else if starts("qwen-turbo") {
-        Model { max_output: 16_384, max_input: 98_304, ..hybrid }
+        SimulatedModel { max_output: 16_384, max_input: 98_304, ..hybrid }
     } else if starts("qwen-max") {
-        Model { max_output: 8_192, max_input: 30_720, ..PLAIN }
+        SimulatedModel { max_output: 8_192, max_input: 30_720, ..PLAIN }
     } else if starts("qwen-long") {
-        Model { max_output: 8_192, max_input: 10_000_000, ..PLAIN }
+        SimulatedModel { max_output: 8_192, max_input: 10_000_000, ..PLAIN }
     } else {
-        Model { sees_images: name.contains("vl"), max_output: 8_192, max_input: 129_024, ..PLAIN }
+        SimulatedModel { sees_images: name.contains("vl"), max_output: 8_192, max_input: 129_024, ..PLAIN }
     }
 }
 
@@ -172,10 +172,10 @@ mod tests {
     #[test]
     fn thinking_follows_the_name() {
         let thinking = |name: &str| find_model(name).unwrap().thinking;
-        assert_eq!(thinking("qwen3.6-plus"), Thinking::On);
-        assert_eq!(thinking("qwen3-32b"), Thinking::On);
-        assert_eq!(thinking("qwen3-max"), Thinking::Off);
-        assert_eq!(thinking("qwen3-coder-plus"), Thinking::Never);
+        assert_eq!(thinking("qwen3.6-plus"), ThinkingMode::On);
+        assert_eq!(thinking("qwen3-32b"), ThinkingMode::On);
+        assert_eq!(thinking("qwen3-max"), ThinkingMode::Off);
+        assert_eq!(thinking("qwen3-coder-plus"), ThinkingMode::Never);
     }
 
     #[test]

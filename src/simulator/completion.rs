@@ -4,8 +4,8 @@
 
 use serde_json::{Map, Value, json};
 
-use super::answer::{Answer, Choice, ToolCall, Usage};
-use super::validate::Call;
+use super::answer::{SimulatedAnswer, SimulatedCall, SimulatedChoice, TokenUsage};
+use super::validate::ValidRequest;
 use super::{MARK, Profile};
 
 /// What an answer is wrapped in.
@@ -16,7 +16,7 @@ pub(super) struct Envelope<'a> {
     pub(super) identity: &'a str,
     /// Unix seconds.
     pub(super) created: u64,
-    pub(super) call: &'a Call<'a>,
+    pub(super) call: &'a ValidRequest<'a>,
 }
 
 impl Envelope<'_> {
@@ -35,7 +35,7 @@ impl Envelope<'_> {
     }
 
     /// The usage; with its details where the server has them.
-    pub(super) fn usage(&self, usage: &Usage) -> Value {
+    pub(super) fn usage(&self, usage: &TokenUsage) -> Value {
         let mut fields = Map::new();
         fields.insert("prompt_tokens".into(), usage.prompt.into());
         fields.insert("completion_tokens".into(), usage.completion.into());
@@ -57,7 +57,7 @@ impl Envelope<'_> {
 }
 
 /// The answer in one piece.
-pub(super) fn completion(answer: &Answer, envelope: &Envelope) -> Value {
+pub(super) fn completion(answer: &SimulatedAnswer, envelope: &Envelope) -> Value {
     let choices = answer.choices.iter().enumerate().map(|(index, choice)| {
         json!({
             "message": message(choice),
@@ -69,7 +69,7 @@ pub(super) fn completion(answer: &Answer, envelope: &Envelope) -> Value {
     envelope.wrap("chat.completion", choices.collect(), envelope.usage(&answer.usage))
 }
 
-fn message(choice: &Choice) -> Value {
+fn message(choice: &SimulatedChoice) -> Value {
     let mut message = Map::new();
     message.insert("content".into(), choice.content.as_str().into());
     if let Some(reasoning) = &choice.reasoning {
@@ -83,7 +83,7 @@ fn message(choice: &Choice) -> Value {
     Value::Object(message)
 }
 
-fn tool_call(call: &ToolCall, index: usize) -> Value {
+fn tool_call(call: &SimulatedCall, index: usize) -> Value {
     json!({
         "function": {"arguments": call.arguments, "name": call.name},
         "id": call.id,

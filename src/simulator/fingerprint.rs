@@ -10,36 +10,36 @@ const TRANSPORT_FIELDS: [&str; 2] = ["stream", "stream_options"];
 
 /// 128 bits over a request's canonical form.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub(super) struct Fingerprint([u8; 16]);
+pub(super) struct RequestDigest([u8; 16]);
 
-impl Fingerprint {
+impl RequestDigest {
     /// The fingerprint of a JSON body: the order of its keys and its blanks do not matter.
-    pub(super) fn of_json(body: &Value) -> Fingerprint {
+    pub(super) fn of_json(body: &Value) -> RequestDigest {
         let mut hasher = blake3::Hasher::new();
         feed(body, &TRANSPORT_FIELDS, &mut hasher);
-        Fingerprint::finish(&hasher)
+        RequestDigest::finish(&hasher)
     }
 
     /// The fingerprint of a body that is not JSON.
-    pub(super) fn of_bytes(body: &[u8]) -> Fingerprint {
+    pub(super) fn of_bytes(body: &[u8]) -> RequestDigest {
         let mut hasher = blake3::Hasher::new();
         hasher.update(body);
-        Fingerprint::finish(&hasher)
+        RequestDigest::finish(&hasher)
     }
 
-    fn finish(hasher: &blake3::Hasher) -> Fingerprint {
+    fn finish(hasher: &blake3::Hasher) -> RequestDigest {
         let mut bytes = [0; 16];
         hasher.finalize_xof().fill(&mut bytes);
-        Fingerprint(bytes)
+        RequestDigest(bytes)
     }
 
     /// A fingerprint that follows from this one, a purpose and a number.
-    pub(super) fn derive(&self, purpose: &str, number: u64) -> Fingerprint {
+    pub(super) fn derive(&self, purpose: &str, number: u64) -> RequestDigest {
         let mut hasher = blake3::Hasher::new();
         hasher.update(&self.0);
         hasher.update(&number.to_le_bytes());
         hasher.update(purpose.as_bytes());
-        Fingerprint::finish(&hasher)
+        RequestDigest::finish(&hasher)
     }
 
     /// A draw from [0, 1) that follows from this fingerprint, a purpose and a number.
@@ -67,7 +67,7 @@ impl Fingerprint {
         let mut bytes = self.0;
         bytes[6] = bytes[6] & 0x0f | 0x40;
         bytes[8] = bytes[8] & 0x3f | 0x80;
-        let hex = Fingerprint(bytes).hex();
+        let hex = RequestDigest(bytes).hex();
         format!("{}-{}-{}-{}-{}", &hex[..8], &hex[8..12], &hex[12..16], &hex[16..20], &hex[20..])
     }
 }
@@ -115,19 +115,19 @@ mod tests {
         let one = json!({"model": "qwen-plus", "messages": [{"role": "user", "content": "a"}]});
         let other =
             json!({"messages": [{"content": "a", "role": "user"}], "stream": true, "model": "qwen-plus"});
-        assert_eq!(Fingerprint::of_json(&one), Fingerprint::of_json(&other));
+        assert_eq!(RequestDigest::of_json(&one), RequestDigest::of_json(&other));
     }
 
     #[test]
     fn another_text_is_another_request() {
         let one = json!({"messages": [{"role": "user", "content": "a"}]});
         let other = json!({"messages": [{"role": "user", "content": "b"}]});
-        assert_ne!(Fingerprint::of_json(&one), Fingerprint::of_json(&other));
+        assert_ne!(RequestDigest::of_json(&one), RequestDigest::of_json(&other));
     }
 
     #[test]
     fn draws_are_the_same_every_time_and_between_0_and_1() {
-        let fingerprint = Fingerprint::of_bytes(b"row");
+        let fingerprint = RequestDigest::of_bytes(b"row");
         let draws: Vec<f64> = (0..100).map(|number| fingerprint.draw("share", number)).collect();
         assert!(draws.iter().all(|draw| (0.0..1.0).contains(draw)));
         assert_eq!(draws[7], fingerprint.draw("share", 7));

@@ -12,7 +12,7 @@ const MINUTE: Duration = Duration::from_secs(60);
 
 /// What the server lets through; `None` is without limit.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Limits {
+pub struct ServerLimits {
     pub requests_per_second: Option<u64>,
     pub requests_per_minute: Option<u64>,
     /// Input and output together.
@@ -21,7 +21,7 @@ pub struct Limits {
 
 /// How a minute is counted.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub enum Window {
+pub enum MinuteWindow {
     /// Any 60 seconds.
     #[default]
     Sliding,
@@ -29,14 +29,14 @@ pub enum Window {
     FixedMinute,
 }
 
-impl FromStr for Window {
+impl FromStr for MinuteWindow {
     type Err = String;
 
     /// Reads `sliding` or `fixed-minute`.
-    fn from_str(text: &str) -> Result<Window, String> {
+    fn from_str(text: &str) -> Result<MinuteWindow, String> {
         match text {
-            "sliding" => Ok(Window::Sliding),
-            "fixed-minute" => Ok(Window::FixedMinute),
+            "sliding" => Ok(MinuteWindow::Sliding),
+            "fixed-minute" => Ok(MinuteWindow::FixedMinute),
             other => Err(format!("unknown window `{other}`: write sliding or fixed-minute")),
         }
     }
@@ -62,8 +62,8 @@ pub(super) enum Admission {
 
 /// The record of the last minute. Times are spans since the server started.
 pub(super) struct Meter {
-    limits: Limits,
-    window: Window,
+    limits: ServerLimits,
+    window: MinuteWindow,
     token_charge: TokenCharge,
     requests: VecDeque<Duration>,
     charges: VecDeque<(Duration, u64)>,
@@ -72,7 +72,7 @@ pub(super) struct Meter {
 }
 
 impl Meter {
-    pub(super) fn new(limits: Limits, window: Window, token_charge: TokenCharge) -> Meter {
+    pub(super) fn new(limits: ServerLimits, window: MinuteWindow, token_charge: TokenCharge) -> Meter {
         Meter { limits, window, token_charge, requests: VecDeque::new(), charges: VecDeque::new(), spent: 0 }
     }
 
@@ -129,8 +129,10 @@ impl Meter {
 
     fn same_minute(&self, then: Duration, now: Duration) -> bool {
         match self.window {
-            Window::Sliding => now.saturating_sub(then) < MINUTE,
-            Window::FixedMinute => then.as_secs() / MINUTE.as_secs() == now.as_secs() / MINUTE.as_secs(),
+            MinuteWindow::Sliding => now.saturating_sub(then) < MINUTE,
+            MinuteWindow::FixedMinute => {
+                then.as_secs() / MINUTE.as_secs() == now.as_secs() / MINUTE.as_secs()
+            }
         }
     }
 
@@ -151,7 +153,7 @@ impl Meter {
 mod tests {
     use super::*;
 
-    fn meter(limits: Limits, window: Window) -> Meter {
+    fn meter(limits: ServerLimits, window: MinuteWindow) -> Meter {
         Meter::new(limits, window, TokenCharge::AtCompletion)
     }
 
@@ -161,7 +163,10 @@ mod tests {
 
     #[test]
     fn any_second_holds_no_more_than_its_limit() {
-        let mut meter = meter(Limits { requests_per_second: Some(2), ..Limits::default() }, Window::Sliding);
+        let mut meter = meter(
+            ServerLimits { requests_per_second: Some(2), ..ServerLimits::default() },
+            MinuteWindow::Sliding,
+        );
         assert_eq!(meter.admit(at(900), 0), Admission::Admitted);
         assert_eq!(meter.admit(at(1000), 0), Admission::Admitted);
         assert_eq!(meter.admit(at(1899), 0), Admission::TooManyRequests);
@@ -171,12 +176,12 @@ mod tests {
 
     #[test]
     fn a_sliding_minute_and_a_fixed_minute_differ_at_the_turn() {
-        let limits = Limits { requests_per_minute: Some(1), ..Limits::default() };
-        let mut sliding = meter(limits, Window::Sliding);
+        let limits = ServerLimits { requests_per_minute: Some(1), ..ServerLimits::default() };
+        let mut sliding = meter(limits, MinuteWindow::Sliding);
         assert_eq!(sliding.admit(at(59_000), 0), Admission::Admitted);
         assert_eq!(sliding.admit(at(61_000), 0), Admission::TooManyRequests);
         assert_eq!(sliding.admit(at(119_000), 0), Admission::Admitted);
-        let mut fixed = meter(limits, Window::FixedMinute);
+        let mut fixed = meter(limits, MinuteWindow::FixedMinute);
         assert_eq!(fixed.admit(at(59_000), 0), Admission::Admitted);
         assert_eq!(fixed.admit(at(61_000), 0), Admission::Admitted);
         assert_eq!(fixed.admit(at(62_000), 0), Admission::TooManyRequests);
@@ -184,7 +189,10 @@ mod tests {
 
     #[test]
     fn tokens_charged_at_completion_refuse_the_requests_after_them() {
-        let mut meter = meter(Limits { tokens_per_minute: Some(100), ..Limits::default() }, Window::Sliding);
+        let mut meter = meter(
+            ServerLimits { tokens_per_minute: Some(100), ..ServerLimits::default() },
+            MinuteWindow::Sliding,
+        );
         assert_eq!(meter.admit(at(0), 150), Admission::Admitted);
         meter.complete(at(500), 150);
         assert_eq!(meter.admit(at(1000), 1), Admission::TooManyTokens);
@@ -194,8 +202,8 @@ mod tests {
 
     #[test]
     fn tokens_charged_at_admission_must_fit_whole() {
-        let limits = Limits { tokens_per_minute: Some(100), ..Limits::default() };
-        let mut meter = Meter::new(limits, Window::Sliding, TokenCharge::AtAdmission);
+        let limits = ServerLimits { tokens_per_minute: Some(100), ..ServerLimits::default() };
+        let mut meter = Meter::new(limits, MinuteWindow::Sliding, TokenCharge::AtAdmission);
         assert_eq!(meter.admit(at(0), 101), Admission::TooManyTokens);
         assert_eq!(meter.admit(at(0), 60), Admission::Admitted);
         meter.complete(at(1), 60);

@@ -6,19 +6,19 @@
 //! log says what really arrived, and when.
 
 mod answer;
-mod bodies;
 mod catalogue;
 mod completion;
 mod duration;
+mod error_bodies;
 mod exchange;
+mod fault_injection;
 mod fingerprint;
 mod languages;
 mod latency;
 mod meter;
-mod plain;
+mod quirks;
 mod received;
 mod reply;
-mod sabotage;
 mod script;
 mod server;
 mod stream;
@@ -35,7 +35,7 @@ use std::path::PathBuf;
 use std::str::FromStr;
 
 pub use latency::{Latency, LatencyError};
-pub use meter::{Limits, TokenCharge, Window};
+pub use meter::{MinuteWindow, ServerLimits, TokenCharge};
 pub use script::{Script, ScriptError};
 pub use server::Simulator;
 pub use thread::{Handle, spawn_thread};
@@ -52,14 +52,14 @@ const MARK_HEADER: &str = "x-fanfold-simulator";
 ///
 /// It has no `Debug`, because it holds a key.
 #[derive(Clone)]
-pub struct Settings {
+pub struct ServerSettings {
     /// The address to listen on: loopback unless said otherwise.
     pub bind: IpAddr,
     /// The port; 0 takes any free one.
     pub port: u16,
-    pub limits: Limits,
+    pub limits: ServerLimits,
     /// How the limits per minute are counted.
-    pub window: Window,
+    pub window: MinuteWindow,
     /// When a request's tokens count against the limit per minute.
     pub token_charge: TokenCharge,
     /// How long an answer takes.
@@ -75,13 +75,13 @@ pub struct Settings {
     pub profile: Profile,
 }
 
-impl Default for Settings {
-    fn default() -> Settings {
-        Settings {
+impl Default for ServerSettings {
+    fn default() -> ServerSettings {
+        ServerSettings {
             bind: IpAddr::V4(Ipv4Addr::LOCALHOST),
             port: 0,
-            limits: Limits::default(),
-            window: Window::default(),
+            limits: ServerLimits::default(),
+            window: MinuteWindow::default(),
             token_charge: TokenCharge::default(),
             latency: Latency::None,
             api_key: None,

@@ -8,7 +8,7 @@ use hyper::header::AUTHORIZATION;
 use hyper::{HeaderMap, Method, Request};
 use serde_json::Value;
 
-use super::fingerprint::Fingerprint;
+use super::fingerprint::RequestDigest;
 use super::wire::Severed;
 
 /// The greatest body that is taken, in bytes: 6 MiB, as measured on the real service in 2026.
@@ -24,7 +24,7 @@ pub(super) struct Received {
     pub(super) is_too_large: bool,
     /// `None` if the body is not JSON.
     pub(super) json: Option<Value>,
-    pub(super) fingerprint: Fingerprint,
+    pub(super) fingerprint: RequestDigest,
     /// When the last byte had arrived, since the server started.
     pub(super) since_start: Duration,
     /// The same moment, since 1970.
@@ -59,8 +59,8 @@ impl Received {
         let at = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         let json: Option<Value> = serde_json::from_slice(&body).ok();
         let fingerprint = match &json {
-            Some(json) => Fingerprint::of_json(json),
-            None => Fingerprint::of_bytes(&body),
+            Some(json) => RequestDigest::of_json(json),
+            None => RequestDigest::of_bytes(&body),
         };
         Ok(Received {
             method: head.method,

@@ -12,11 +12,11 @@ use hyper::header::{CONTENT_LENGTH, CONTENT_TYPE, HeaderName, HeaderValue};
 use serde_json::Value;
 use tokio::time::Sleep;
 
-use super::wire::{Ending, Severed};
+use super::wire::{ConnectionEnd, Severed};
 
 /// A part of a body, or what happens between parts.
 #[derive(Debug, Clone, PartialEq)]
-pub(super) enum Piece {
+pub(super) enum BodyPart {
     Data(Bytes),
     Pause(Duration),
     /// Lets what was said so far reach the socket.
@@ -29,10 +29,10 @@ pub(super) enum Piece {
 
 /// What is sent back.
 #[derive(Debug, Clone, PartialEq)]
-pub(super) struct Reply {
+pub(super) struct HttpReply {
     pub(super) status: u16,
     pub(super) headers: Vec<(HeaderName, HeaderValue)>,
-    pub(super) pieces: Vec<Piece>,
+    pub(super) pieces: Vec<BodyPart>,
     /// A `Content-Length` to announce in place of the true one.
     pub(super) announced_length: Option<usize>,
     /// Bytes to send past the announced end.
@@ -40,10 +40,10 @@ pub(super) struct Reply {
     pub(super) is_stream: bool,
 }
 
-impl Reply {
+impl HttpReply {
     /// A reply without a body, nor a word about one.
-    pub(super) fn bare(status: u16) -> Reply {
-        Reply {
+    pub(super) fn bare(status: u16) -> HttpReply {
+        HttpReply {
             status,
             headers: Vec::new(),
             pieces: Vec::new(),
@@ -53,15 +53,15 @@ impl Reply {
         }
     }
 
-    pub(super) fn text(status: u16, content_type: &'static str, text: impl Into<Bytes>) -> Reply {
-        let mut reply = Reply::bare(status);
-        reply.pieces.push(Piece::Data(text.into()));
+    pub(super) fn text(status: u16, content_type: &'static str, text: impl Into<Bytes>) -> HttpReply {
+        let mut reply = HttpReply::bare(status);
+        reply.pieces.push(BodyPart::Data(text.into()));
         reply.set(CONTENT_TYPE, content_type);
         reply
     }
 
-    pub(super) fn json(status: u16, body: &Value) -> Reply {
-        Reply::text(status, "application/json", body.to_string())
+    pub(super) fn json(status: u16, body: &Value) -> HttpReply {
+        HttpReply::text(status, "application/json", body.to_string())
     }
 
     /// Sets a header, over an earlier one of that name; a value no header can have is left out.
@@ -75,14 +75,14 @@ impl Reply {
     /// All the data of the body in one, without its pauses.
     pub(super) fn data(&self) -> Bytes {
         let data = self.pieces.iter().filter_map(|piece| match piece {
-            Piece::Data(data) => Some(&data[..]),
+            BodyPart::Data(data) => Some(&data[..]),
             _ => None,
         });
         Bytes::from(data.collect::<Vec<_>>().concat())
     }
 
     /// The reply as the server sends it on a connection.
-    pub(super) fn into_response(self, ending: Arc<Ending>) -> Response<ReplyBody> {
+    pub(super) fn into_response(self, ending: Arc<ConnectionEnd>) -> Response<ReplyBody> {
         if !self.surplus.is_empty() {
             ending.send_surplus(self.surplus);
         }
@@ -100,11 +100,11 @@ impl Reply {
 
 /// A body that plays its pieces one after the other.
 pub(super) struct ReplyBody {
-    pieces: VecDeque<Piece>,
+    pieces: VecDeque<BodyPart>,
     sleep: Option<Pin<Box<Sleep>>>,
     /// Whether its length is told ahead.
     is_known: bool,
-    ending: Arc<Ending>,
+    ending: Arc<ConnectionEnd>,
 }
 
 impl Body for ReplyBody {
@@ -122,14 +122,14 @@ impl Body for ReplyBody {
             }
             match self.pieces.pop_front() {
                 None => return Poll::Ready(None),
-                Some(Piece::Data(data)) => return Poll::Ready(Some(Ok(Frame::data(data)))),
-                Some(Piece::Pause(span)) => self.sleep = Some(Box::pin(tokio::time::sleep(span))),
-                Some(Piece::Breath) => {
+                Some(BodyPart::Data(data)) => return Poll::Ready(Some(Ok(Frame::data(data)))),
+                Some(BodyPart::Pause(span)) => self.sleep = Some(Box::pin(tokio::time::sleep(span))),
+                Some(BodyPart::Breath) => {
                     context.waker().wake_by_ref();
                     return Poll::Pending;
                 }
-                Some(Piece::Cut) => return Poll::Ready(Some(Err(Severed))),
-                Some(Piece::Reset) => {
+                Some(BodyPart::Cut) => return Poll::Ready(Some(Err(Severed))),
+                Some(BodyPart::Reset) => {
                     self.ending.reset();
                     return Poll::Ready(Some(Err(Severed)));
                 }
@@ -145,8 +145,8 @@ impl Body for ReplyBody {
         if !self.is_known {
             return SizeHint::default();
         }
-        let length = |piece: &Piece| match piece {
-            Piece::Data(data) => data.len() as u64,
+        let length = |piece: &BodyPart| match piece {
+            BodyPart::Data(data) => data.len() as u64,
             _ => 0,
         };
         SizeHint::with_exact(self.pieces.iter().map(length).sum())

@@ -11,9 +11,9 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 use tokio::task::{JoinHandle, JoinSet};
 
-use super::exchange::Desk;
-use super::wire::{Ending, Wire};
-use super::{Settings, SimulatorError};
+use super::exchange::ServerState;
+use super::wire::{ConnectionEnd, Wire};
+use super::{ServerSettings, SimulatorError};
 
 /// How long the server rests when it cannot take a connection, for want of file descriptors above all.
 const REST: Duration = Duration::from_millis(50);
@@ -31,12 +31,12 @@ impl Simulator {
     /// # Errors
     ///
     /// When the address is taken, or the witness log cannot be opened.
-    pub async fn start(settings: Settings) -> Result<Simulator, SimulatorError> {
+    pub async fn start(settings: ServerSettings) -> Result<Simulator, SimulatorError> {
         let wanted = SocketAddr::new(settings.bind, settings.port);
         let bind_error = |source| SimulatorError::Bind { address: wanted, source };
         let listener = TcpListener::bind(wanted).await.map_err(bind_error)?;
         let address = listener.local_addr().map_err(bind_error)?;
-        let desk = Arc::new(Desk::open(settings)?);
+        let desk = Arc::new(ServerState::open(settings)?);
         let (stop, stopped) = watch::channel(false);
         let task = tokio::spawn(listen(listener, desk, stopped));
         Ok(Simulator { address, stop, task })
@@ -66,7 +66,7 @@ impl Drop for Simulator {
     }
 }
 
-async fn listen(listener: TcpListener, desk: Arc<Desk>, mut stopped: watch::Receiver<bool>) {
+async fn listen(listener: TcpListener, desk: Arc<ServerState>, mut stopped: watch::Receiver<bool>) {
     let mut connections = JoinSet::new();
     let mut count = 0;
     loop {
@@ -88,11 +88,11 @@ async fn listen(listener: TcpListener, desk: Arc<Desk>, mut stopped: watch::Rece
 }
 
 /// Serves one connection until either side ends it, or the server goes down.
-async fn connect(stream: TcpStream, desk: Arc<Desk>, number: u64) {
+async fn connect(stream: TcpStream, desk: Arc<ServerState>, number: u64) {
     // Small replies must not wait for the acknowledgement of earlier ones. Without this they are late,
     // not wrong.
     let _ = stream.set_nodelay(true);
-    let ending = Arc::new(Ending::default());
+    let ending = Arc::new(ConnectionEnd::default());
     let wire = TokioIo::new(Wire::new(stream, Arc::clone(&ending)));
     let service = service_fn(|request| desk.serve(request, number, Arc::clone(&ending)));
     let served = http1::Builder::new().header_read_timeout(None).serve_connection(wire, service);
@@ -104,7 +104,7 @@ async fn connect(stream: TcpStream, desk: Arc<Desk>, number: u64) {
 }
 
 /// Waits until the server goes down, and has the connection reset.
-async fn go_down(desk: &Desk, ending: &Ending) {
+async fn go_down(desk: &ServerState, ending: &ConnectionEnd) {
     let now = desk.started.elapsed();
     match desk.settings.script.next_down(now) {
         Some(down) => tokio::time::sleep(down - now).await,

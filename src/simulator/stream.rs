@@ -4,7 +4,7 @@
 
 use serde_json::{Value, json};
 
-use super::answer::{Answer, Choice};
+use super::answer::{SimulatedAnswer, SimulatedChoice};
 use super::completion::Envelope;
 use super::tokens::tokens;
 
@@ -15,7 +15,7 @@ pub(super) const DONE: &str = "data: [DONE]\n\n";
 const TOKENS_PER_PIECE: usize = 4;
 
 /// The events of an answer; usage comes in an event of its own where the request asks for it.
-pub(super) fn events(answer: &Answer, envelope: &Envelope) -> Vec<String> {
+pub(super) fn events(answer: &SimulatedAnswer, envelope: &Envelope) -> Vec<String> {
     let mut events = Vec::new();
     for (index, choice) in answer.choices.iter().enumerate() {
         for delta in deltas(choice, envelope.call.model.repeats_itself) {
@@ -52,7 +52,7 @@ fn piece(envelope: &Envelope, index: usize, delta: Value, finish_reason: Value) 
 }
 
 /// What is said piece by piece: who speaks, the reasoning, the text, the calls.
-fn deltas(choice: &Choice, repeats_itself: bool) -> Vec<Value> {
+fn deltas(choice: &SimulatedChoice, repeats_itself: bool) -> Vec<Value> {
     let mut deltas = vec![json!({"content": "", "role": "assistant"})];
     for piece in choice.reasoning.iter().flat_map(|reasoning| pieces(reasoning)) {
         deltas.push(json!({"content": null, "reasoning_content": piece}));

@@ -6,7 +6,7 @@ use std::thread::JoinHandle;
 
 use tokio::sync::oneshot;
 
-use super::{Settings, Simulator, SimulatorError};
+use super::{ServerSettings, Simulator, SimulatorError};
 
 /// A server on its own thread. Dropping the handle stops the server and waits until its thread ended.
 pub struct Handle {
@@ -45,7 +45,7 @@ impl Drop for Handle {
 /// # Errors
 ///
 /// When the thread cannot be started, the address is taken, or the witness log cannot be opened.
-pub fn spawn_thread(settings: Settings) -> Result<Handle, SimulatorError> {
+pub fn spawn_thread(settings: ServerSettings) -> Result<Handle, SimulatorError> {
     let thread_error = |source| SimulatorError::Thread { source };
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(thread_error)?;
     let (stop, stopped) = oneshot::channel();

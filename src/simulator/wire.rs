@@ -12,12 +12,12 @@ use tokio::net::TcpStream;
 
 /// How a connection is to end; told by whoever answers, done by the wire.
 #[derive(Debug, Default)]
-pub(super) struct Ending {
+pub(super) struct ConnectionEnd {
     reset: AtomicBool,
     surplus: Mutex<Bytes>,
 }
 
-impl Ending {
+impl ConnectionEnd {
     /// When the connection is given up, the peer gets a reset instead of an end.
     pub(super) fn reset(&self) {
         self.reset.store(true, Ordering::SeqCst);
@@ -38,14 +38,14 @@ impl Ending {
 #[error("the simulator gave up the connection, as its script says")]
 pub(super) struct Severed;
 
-/// A TCP stream that ends as its `Ending` says.
+/// A TCP stream that ends as its `ConnectionEnd` says.
 pub(super) struct Wire {
     stream: TcpStream,
-    ending: Arc<Ending>,
+    ending: Arc<ConnectionEnd>,
 }
 
 impl Wire {
-    pub(super) fn new(stream: TcpStream, ending: Arc<Ending>) -> Wire {
+    pub(super) fn new(stream: TcpStream, ending: Arc<ConnectionEnd>) -> Wire {
         Wire { stream, ending }
     }
 }

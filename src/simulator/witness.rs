@@ -13,7 +13,7 @@ use hyper::header::{AUTHORIZATION, USER_AGENT};
 use serde::Serialize;
 
 use super::SimulatorError;
-use super::answer::Usage;
+use super::answer::TokenUsage;
 use super::received::Received;
 
 /// A body that is not JSON is logged up to this many characters.
@@ -34,11 +34,11 @@ pub(super) struct Verdict<'a> {
     pub(super) status: Option<u16>,
     pub(super) error_code: Option<&'a str>,
     pub(super) fault: Option<&'a str>,
-    pub(super) usage: Usage,
+    pub(super) usage: TokenUsage,
 }
 
 #[derive(Serialize)]
-struct Line<'a> {
+struct WitnessLine<'a> {
     /// Unix seconds at which the request had arrived whole.
     at: f64,
     /// The same moment in seconds since the server started, by a clock that is never set.
@@ -83,7 +83,7 @@ fn line(received: &Received, verdict: &Verdict) -> std::io::Result<Vec<u8>> {
     let is_json = received.json.is_some();
     let raw =
         (!is_json && !received.body.is_empty()).then(|| received.text().chars().take(LONGEST_RAW).collect());
-    let line = Line {
+    let line = WitnessLine {
         at: received.at.as_secs_f64(),
         since_start: received.since_start.as_secs_f64(),
         sequence: verdict.sequence,

@@ -8,7 +8,7 @@ use std::io::{self, Read, Write};
 use std::os::unix::process::CommandExt;
 use std::process::{Child, Command, Stdio};
 
-use super::kin::{Mark, end_all};
+use super::kin::{ProcessMark, end_all};
 
 /// What the keeper's process is called; its mark follows.
 pub const NAME: &str = "fanfold-keeper";
@@ -28,7 +28,7 @@ impl Keeper {
     /// # Errors
     ///
     /// When it cannot be started: then a run that is killed leaves its commands to themselves.
-    pub fn start(mark: &Mark) -> io::Result<Self> {
+    pub fn start(mark: &ProcessMark) -> io::Result<Self> {
         // By the name that stays right when the file is replaced.
         let mut command = Command::new("/proc/self/exe");
         command.arg0(NAME).arg(mark.as_str()).env_clear();
@@ -48,7 +48,7 @@ impl Drop for Keeper {
 }
 
 /// What the keeper does: it waits for the run's end, and ends what bears the mark, unless the run has ended in order.
-pub fn keep(mark: &Mark, mut run: impl Read) {
+pub fn keep(mark: &ProcessMark, mut run: impl Read) {
     let mut said = Vec::new();
     let heard = run.read_to_end(&mut said);
     if heard.is_err() || said != IN_ORDER {

@@ -21,9 +21,9 @@ const LAST_ROUNDS: usize = 10;
 
 /// What a run, or one command of it, is known by.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Mark(String);
+pub struct ProcessMark(String);
 
-impl Mark {
+impl ProcessMark {
     /// Of a run, by a number that nobody else has.
     pub fn of_run(number: u64) -> Self {
         Self(format!("{number:016x}."))
@@ -57,7 +57,7 @@ impl Mark {
 
 /// Ends all that bears a mark, with all that it has started, whichever group or session they are in. `first`: one that is known
 /// to belong to them.
-pub(super) fn end_all(mark: &Mark, first: Option<Pid>) {
+pub(super) fn end_all(mark: &ProcessMark, first: Option<Pid>) {
     let wanted = mark.variable();
     let mut known: BTreeSet<i32> = first.into_iter().map(|pid| pid.as_raw_nonzero().get()).collect();
     let mut without_news = 0;
@@ -127,7 +127,7 @@ pub(super) fn is_living(pid: i32) -> bool {
 
 /// The living processes that bear a mark.
 #[cfg(test)]
-pub(super) fn bearers(mark: &Mark) -> Vec<i32> {
+pub(super) fn bearers(mark: &ProcessMark) -> Vec<i32> {
     living().into_iter().map(|(pid, _)| pid).filter(|pid| is_marked(*pid, &mark.variable())).collect()
 }
 
@@ -137,10 +137,10 @@ mod tests {
 
     #[test]
     fn a_mark_is_handed_on_as_text_and_nothing_else_is_one() {
-        let mark = Mark::of_run(7);
-        assert_eq!(Mark::of_text(mark.as_str()), Some(mark));
+        let mark = ProcessMark::of_run(7);
+        assert_eq!(ProcessMark::of_text(mark.as_str()), Some(mark));
         for text in ["", ".", "7.", "000000000000000z.", "0000000000000007", "000000000000000700."] {
-            assert_eq!(Mark::of_text(text), None, "{text}");
+            assert_eq!(ProcessMark::of_text(text), None, "{text}");
         }
     }
 }

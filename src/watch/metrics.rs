@@ -3,28 +3,28 @@
 use std::fmt::{Display, Write};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use crate::event::HeldBy;
+use crate::event::Bottleneck;
 use crate::tally::Snapshot;
 
 /// What every file of figures begins with.
 pub const BEGINNING: &str = "# HELP fanfold_";
 
 /// What holds a run back, each of which has a sample of its own.
-const CAUSES: [HeldBy; 9] = [
-    HeldBy::Rate,
-    HeldBy::Tokens,
-    HeldBy::Throttling,
-    HeldBy::Backoff,
-    HeldBy::Outage,
-    HeldBy::Places,
-    HeldBy::Cap,
-    HeldBy::FirstRows,
-    HeldBy::Pause,
+const CAUSES: [Bottleneck; 9] = [
+    Bottleneck::Rate,
+    Bottleneck::Tokens,
+    Bottleneck::Throttling,
+    Bottleneck::Backoff,
+    Bottleneck::Outage,
+    Bottleneck::Places,
+    Bottleneck::Cap,
+    Bottleneck::FirstRows,
+    Bottleneck::Pause,
 ];
 
 /// Which run the figures are of.
 #[derive(Debug, Clone)]
-pub struct About {
+pub struct RunLabels {
     /// The job, by its file or its output.
     pub job: String,
     /// The model; empty when the rows bring their own.
@@ -36,8 +36,8 @@ pub struct About {
 }
 
 /// The figures. `ended`: the exit code of a run that is over, and when it ended.
-pub fn text(about: &About, snapshot: &Snapshot, now: SystemTime, ended: Option<u8>) -> String {
-    let mut page = Page { job: escaped(&about.job), text: String::new() };
+pub fn text(about: &RunLabels, snapshot: &Snapshot, now: SystemTime, ended: Option<u8>) -> String {
+    let mut page = MetricsPage { job: escaped(&about.job), text: String::new() };
     page.family("fanfold_run_info", "gauge", "The run that these figures are of; always 1.");
     let (model, run) = (about.model.as_str(), about.run.to_string());
     page.sample(
@@ -70,12 +70,12 @@ pub fn text(about: &About, snapshot: &Snapshot, now: SystemTime, ended: Option<u
     page.text
 }
 
-struct Page {
+struct MetricsPage {
     job: String,
     text: String,
 }
 
-impl Page {
+impl MetricsPage {
     /// What the run has used.
     fn sums(&mut self, snapshot: &Snapshot) {
         let Snapshot { requests, throttled, faults, usage, .. } = *snapshot;

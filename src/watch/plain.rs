@@ -14,13 +14,13 @@ pub(super) fn line(snapshot: &Snapshot) -> String {
     let done = snapshot.ok + snapshot.failed;
     let percent = if snapshot.rows == 0 { 100.0 } else { done as f64 * 100.0 / snapshot.rows as f64 };
     let mut parts = vec![format!("{} of {} ({percent:.1}%)", count(done), counted(snapshot.rows, "row"))];
-    parts.extend(outlook(snapshot));
+    parts.extend(deadline_check(snapshot));
     parts.extend(figures(snapshot));
     format!("{} {}", stamp(), parts.join(" · "))
 }
 
 /// The time left, and what holds the run back.
-pub(super) fn outlook(snapshot: &Snapshot) -> Vec<String> {
+pub(super) fn deadline_check(snapshot: &Snapshot) -> Vec<String> {
     let left = snapshot.time_left().map(|left| format!("{} left", shown(left)));
     let held_by = snapshot.standing.held_by.map(|held_by| format!("held by {}", held_by.as_str()));
     left.into_iter().chain(held_by).collect()

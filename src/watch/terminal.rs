@@ -9,7 +9,7 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use echo::Terminal;
 
 use super::columns;
-use super::plain::{figures, outlook};
+use super::plain::{deadline_check, figures};
 use super::text::{count, counted, short};
 use crate::tally::Snapshot;
 
@@ -49,7 +49,7 @@ pub(super) fn draw(bar: &ProgressBar, color: bool, snapshot: &Snapshot) {
         bar.set_style(style);
     }
     let mut parts = vec![format!("{} of {}", count(done), counted(snapshot.rows, "row"))];
-    parts.extend(outlook(snapshot));
+    parts.extend(deadline_check(snapshot));
     bar.set_prefix(fitting(&parts, columns.saturating_sub(room + 1 + FREE)));
     bar.set_message(fitting(&figures(snapshot), columns.saturating_sub(FREE)));
     bar.set_length(snapshot.rows);

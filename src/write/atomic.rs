@@ -23,7 +23,7 @@ const MAX_LINKS: usize = 40;
 const MAX_NAME_BYTES: usize = 200;
 
 /// Where the bytes of an output go.
-pub(super) enum Sink {
+pub(super) enum ByteSink {
     /// A temporary file, and the place it will take.
     Replacing { file: NamedTempFile, place: PathBuf },
     /// A device or a named pipe: nothing to replace.
@@ -52,9 +52,9 @@ pub fn check_own_target(path: &Path) -> Result<(), WriteError> {
 }
 
 fn check(path: &Path, manner: Manner) -> Result<(), WriteError> {
-    match Destination::of(path, manner)? {
-        Destination::Special => Ok(()),
-        Destination::Replaced(place) => {
+    match ExistingFile::of(path, manner)? {
+        ExistingFile::Special => Ok(()),
+        ExistingFile::Replaced(place) => {
             temporary_file(&place, manner)?;
             clear_away(&place);
             Ok(())
@@ -78,14 +78,14 @@ impl Manner {
 }
 
 /// What stands at an output's path.
-enum Destination {
+enum ExistingFile {
     /// A file, or nothing yet, with all symbolic links followed.
     Replaced(PathBuf),
     /// A device or a named pipe.
     Special,
 }
 
-impl Destination {
+impl ExistingFile {
     fn of(path: &Path, manner: Manner) -> Result<Self, WriteError> {
         let unfit = |kind: io::ErrorKind, words| WriteError::io("write", path, io::Error::new(kind, words));
         let place = match manner.follows_links {
@@ -117,7 +117,7 @@ impl Destination {
     }
 }
 
-impl Sink {
+impl ByteSink {
     /// Opens the target, with the folders it needs.
     ///
     /// # Errors
@@ -128,12 +128,12 @@ impl Sink {
             Target::Stdout(stream) => return Ok(Self::Stream(stream)),
             Target::File(path) => path,
         };
-        match Destination::of(&path, manner)? {
-            Destination::Special => match OpenOptions::new().write(true).open(&path) {
+        match ExistingFile::of(&path, manner)? {
+            ExistingFile::Special => match OpenOptions::new().write(true).open(&path) {
                 Ok(file) => Ok(Self::Special { file, path }),
                 Err(source) => Err(WriteError::io("open", &path, source)),
             },
-            Destination::Replaced(place) => {
+            ExistingFile::Replaced(place) => {
                 Ok(Self::Replacing { file: temporary_file(&place, manner)?, place })
             }
         }
@@ -171,7 +171,7 @@ impl Sink {
     }
 }
 
-impl Write for Sink {
+impl Write for ByteSink {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         match self {
             // Past the temporary file's own wrapper, whose errors would name a path the user never chose.
@@ -196,7 +196,7 @@ impl Write for Sink {
 /// Puts a file in the place of another, without waiting for the disk.
 pub(super) fn replace_unsynced(path: &Path, bytes: &[u8]) -> Result<(), WriteError> {
     let manner = Manner { follows_links: false, ..Manner::AS_NAMED };
-    let Destination::Replaced(place) = Destination::of(path, manner)? else { return Ok(()) };
+    let ExistingFile::Replaced(place) = ExistingFile::of(path, manner)? else { return Ok(()) };
     let mut file = temporary_file(&place, manner)?;
     file.write_all(bytes).map_err(|source| WriteError::writing(path, source))?;
     file.persist(&place).map_err(|refused| WriteError::writing(path, refused.error))?;

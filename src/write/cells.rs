@@ -45,7 +45,7 @@ impl<'a> Cell<'a> {
     pub(super) fn text(&self) -> serde_json::Result<Cow<'a, str>> {
         match self {
             Self::Null => Ok(Cow::Borrowed("")),
-            Self::Raw(raw) if self.is_text() => serde_json::from_str(raw).map(|Text(text)| text),
+            Self::Raw(raw) if self.is_text() => serde_json::from_str(raw).map(|JsonText(text)| text),
             Self::Raw(raw) => Ok(Cow::Borrowed(raw)),
             Self::Value(Value::String(text)) => Ok(Cow::Borrowed(text)),
             Self::Value(value) => Ok(Cow::Owned(value.to_string())),
@@ -140,12 +140,12 @@ pub(super) fn each_column<'a>(
     line: &'a str,
     visit: impl FnMut(Cow<'a, str>, &'a RawValue),
 ) -> serde_json::Result<()> {
-    serde_json::Deserializer::from_str(line).deserialize_map(Columns(visit))
+    serde_json::Deserializer::from_str(line).deserialize_map(CellColumns(visit))
 }
 
-struct Columns<F>(F);
+struct CellColumns<F>(F);
 
-impl<'a, F: FnMut(Cow<'a, str>, &'a RawValue)> Visitor<'a> for Columns<F> {
+impl<'a, F: FnMut(Cow<'a, str>, &'a RawValue)> Visitor<'a> for CellColumns<F> {
     type Value = ();
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -153,7 +153,7 @@ impl<'a, F: FnMut(Cow<'a, str>, &'a RawValue)> Visitor<'a> for Columns<F> {
     }
 
     fn visit_map<A: MapAccess<'a>>(mut self, mut map: A) -> Result<(), A::Error> {
-        while let Some((Text(name), value)) = map.next_entry()? {
+        while let Some((JsonText(name), value)) = map.next_entry()? {
             (self.0)(name, value);
         }
         Ok(())
@@ -162,7 +162,7 @@ impl<'a, F: FnMut(Cow<'a, str>, &'a RawValue)> Visitor<'a> for Columns<F> {
 
 /// A JSON string, borrowed where it has no escapes.
 #[derive(serde::Deserialize)]
-struct Text<'a>(#[serde(borrow)] Cow<'a, str>);
+struct JsonText<'a>(#[serde(borrow)] Cow<'a, str>);
 
 #[cfg(test)]
 mod tests {

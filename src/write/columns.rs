@@ -9,7 +9,7 @@ use crate::row::Column;
 use crate::schema::Field;
 
 pub use names::LayoutError;
-use names::{Named, Names, USE_PREFIX};
+use names::{ColumnNames, Named, USE_PREFIX};
 
 /// What the job's `[output]` says about columns.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -48,12 +48,12 @@ pub(super) struct OutputColumn {
     /// Its name in the output.
     pub(super) name: String,
     /// Where its values come from.
-    pub(super) source: Source,
+    pub(super) source: ColumnSource,
 }
 
 /// Where the values of an output column come from.
 #[derive(Debug, Clone, Copy)]
-pub(super) enum Source {
+pub(super) enum ColumnSource {
     /// An input column, by its index in [`Layout::inputs`].
     Input(usize),
     Answer(AnswerColumn),
@@ -81,7 +81,7 @@ impl Layout {
     ///
     /// When `spec` names a column that is not there, or two columns of the output would have the same name.
     pub fn new(input: Option<&[Column]>, spec: &OutputSpec) -> Result<Self, LayoutError> {
-        let names = Names::new(input, &spec.fields, &spec.prefix);
+        let names = ColumnNames::new(input, &spec.fields, &spec.prefix);
         let renames = names.renames(&spec.rename)?;
         let chosen = names.chosen(spec.select.as_deref())?;
         let output_name = |named: &Named| match (renames.get(named), named) {
@@ -104,14 +104,14 @@ impl Layout {
                 return Err(LayoutError::SameName { name, advice: named.advice(&other) });
             }
             let source = match named {
-                Named::Answer(answer) => Source::Answer(answer),
+                Named::Answer(answer) => ColumnSource::Answer(answer),
                 Named::Field(field) => {
                     layout.fields.push(field);
-                    Source::Field(layout.fields.len() - 1)
+                    ColumnSource::Field(layout.fields.len() - 1)
                 }
                 Named::Input(name) => {
                     layout.inputs.push(names.column(name));
-                    Source::Input(layout.inputs.len() - 1)
+                    ColumnSource::Input(layout.inputs.len() - 1)
                 }
             };
             layout.columns.push(OutputColumn { name, source });
@@ -129,14 +129,13 @@ impl Layout {
 
     /// What an answer column is called in the output; `None` when the output does not have it.
     pub fn name_of_answer(&self, answer: &str) -> Option<&str> {
-        let is_it =
-            |column: &&OutputColumn| matches!(column.source, Source::Answer(one) if one.name() == answer);
+        let is_it = |column: &&OutputColumn| matches!(column.source, ColumnSource::Answer(one) if one.name() == answer);
         self.columns.iter().find(is_it).map(|column| column.name.as_str())
     }
 
     /// What an input column is called in the output; `None` when the output does not have it.
     pub fn name_of_input<'a>(&'a self, input: &'a str) -> Option<&'a str> {
-        let is_it = |column: &&OutputColumn| matches!(column.source, Source::Input(index) if self.inputs[index].name == input);
+        let is_it = |column: &&OutputColumn| matches!(column.source, ColumnSource::Input(index) if self.inputs[index].name == input);
         match &self.open {
             Some(open) => Some(open.output_name(input)),
             None => self.columns.iter().find(is_it).map(|column| column.name.as_str()),

@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use super::WriteError;
 use super::answer::AnswerValue;
 use super::cells::{Cell, CellReader};
-use super::columns::{Layout, Source};
+use super::columns::{ColumnSource, Layout};
 use super::encoder::Encoder;
 use super::expanded::Expanded;
 use super::parquet::decimals::Decimals;
@@ -44,7 +44,7 @@ impl CsvWriter {
 
     fn header(&mut self) -> csv::Result<()> {
         for name in self.layout.column_names() {
-            self.records.write_field(guarded(&mut self.scratch, name, self.layout.spreadsheet_safe))?;
+            self.records.write_field(catch_panic(&mut self.scratch, name, self.layout.spreadsheet_safe))?;
         }
         end_record(&mut self.records)
     }
@@ -57,7 +57,7 @@ impl CsvWriter {
         let mut written = Ok(());
         for column in &self.layout.columns {
             written = match column.source {
-                Source::Input(index) => {
+                ColumnSource::Input(index) => {
                     let cell = cells[index];
                     let text = match (&self.decimals[index], cell) {
                         (Some(decimals), Cell::Value(value)) if !value.is_string() => {
@@ -65,13 +65,13 @@ impl CsvWriter {
                         }
                         _ => cell.text().map_err(|error| WriteError::row(item, error.to_string()))?,
                     };
-                    let text = guarded(&mut self.scratch, &text, safe && cell.is_text());
+                    let text = catch_panic(&mut self.scratch, &text, safe && cell.is_text());
                     self.records.write_field(text)
                 }
-                Source::Answer(answer) => {
+                ColumnSource::Answer(answer) => {
                     self.records.write_field(answer_text(&mut self.scratch, answer.value(result), safe))
                 }
-                Source::Field(index) => {
+                ColumnSource::Field(index) => {
                     let value = expanded.value(&self.layout.fields[index]);
                     self.records.write_field(answer_text(&mut self.scratch, value, safe))
                 }
@@ -83,7 +83,7 @@ impl CsvWriter {
         written.and_then(|()| end_record(&mut self.records)).map_err(|error| self.failed(error))
     }
 
-    pub(super) fn finish(self) -> Result<super::Sink, WriteError> {
+    pub(super) fn finish(self) -> Result<super::ByteSink, WriteError> {
         let path = self.records.get_ref().path().to_path_buf();
         let output = self.records.into_inner().map_err(|failed| failed.into_error());
         output.and_then(Encoder::finish).map_err(|source| WriteError::writing(&path, source))
@@ -102,7 +102,7 @@ fn answer_text<'a>(scratch: &'a mut String, value: AnswerValue<'a>, safe: bool) 
     scratch.clear();
     let written = match value {
         AnswerValue::Null => return "",
-        AnswerValue::Text(text) | AnswerValue::Json(text) => return guarded(scratch, text, safe),
+        AnswerValue::Text(text) | AnswerValue::Json(text) => return catch_panic(scratch, text, safe),
         AnswerValue::Integer(number) => write!(scratch, "{number}"),
         // The spelling of JSON, in CSV too: `0.25`, `1e-7`.
         AnswerValue::Number(number) => write!(scratch, "{number}"),
@@ -116,7 +116,7 @@ fn answer_text<'a>(scratch: &'a mut String, value: AnswerValue<'a>, safe: bool) 
 
 /// A text cell as it is written: with a `'` before whatever in it a spreadsheet would run, if `safe` is asked for. One that
 /// splits at another sign than the file does would find a cell behind each of these.
-fn guarded<'a>(scratch: &'a mut String, text: &'a str, safe: bool) -> &'a str {
+fn catch_panic<'a>(scratch: &'a mut String, text: &'a str, safe: bool) -> &'a str {
     let is_run = |part: &str| part.starts_with(FORMULA_STARTS) && !is_number(part);
     if !safe || !(is_run(text) || text.split(SPLITTERS).any(is_run)) {
         return text;
@@ -159,7 +159,7 @@ mod tests {
             ("x;-3;y", "x;-3;y"),
             ("a, -b; c = d", "a, -b; c = d"),
         ] {
-            assert_eq!(guarded(&mut scratch, text, true), written);
+            assert_eq!(catch_panic(&mut scratch, text, true), written);
         }
     }
 
@@ -167,12 +167,12 @@ mod tests {
     fn only_text_that_a_spreadsheet_would_run_is_guarded() {
         let mut scratch = String::new();
         for formula in ["=1+1", "+A1", "-A1", "@SUM(A1)", "-1+cmd|' /C calc'!A0", "=1"] {
-            assert_eq!(guarded(&mut scratch, formula, true), format!("'{formula}"));
-            assert_eq!(guarded(&mut scratch, formula, false), formula);
-            assert_eq!(guarded(&mut scratch, &format!("x;{formula}"), false), format!("x;{formula}"));
+            assert_eq!(catch_panic(&mut scratch, formula, true), format!("'{formula}"));
+            assert_eq!(catch_panic(&mut scratch, formula, false), formula);
+            assert_eq!(catch_panic(&mut scratch, &format!("x;{formula}"), false), format!("x;{formula}"));
         }
         for harmless in ["", "a=1", "-3", "+4.5", "-.5e3", "'=1", " =1"] {
-            assert_eq!(guarded(&mut scratch, harmless, true), harmless);
+            assert_eq!(catch_panic(&mut scratch, harmless, true), harmless);
         }
     }
 }

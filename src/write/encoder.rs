@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use flate2::write::GzEncoder;
 
-use super::atomic::Sink;
+use super::atomic::ByteSink;
 use crate::format::Compression;
 
 /// Bytes that go to the file at once.
@@ -18,13 +18,13 @@ pub(super) struct Encoder {
 }
 
 enum Stream {
-    Plain(BufWriter<Sink>),
-    Gzip(GzEncoder<BufWriter<Sink>>),
-    Zstd(zstd::Encoder<'static, BufWriter<Sink>>),
+    Plain(BufWriter<ByteSink>),
+    Gzip(GzEncoder<BufWriter<ByteSink>>),
+    Zstd(zstd::Encoder<'static, BufWriter<ByteSink>>),
 }
 
 impl Encoder {
-    pub(super) fn new(sink: Sink, compression: Compression) -> io::Result<Self> {
+    pub(super) fn new(sink: ByteSink, compression: Compression) -> io::Result<Self> {
         let path = sink.path().to_path_buf();
         let buffer = BufWriter::with_capacity(BUFFER_BYTES, sink);
         let stream = match compression {
@@ -45,7 +45,7 @@ impl Encoder {
     }
 
     /// Ends the compression and empties the buffer.
-    pub(super) fn finish(self) -> io::Result<Sink> {
+    pub(super) fn finish(self) -> io::Result<ByteSink> {
         let buffer = match self.stream {
             Stream::Plain(buffer) => buffer,
             Stream::Gzip(encoder) => encoder.finish()?,

@@ -8,7 +8,7 @@ use serde_json::value::RawValue;
 use super::WriteError;
 use super::answer::AnswerValue;
 use super::cells::{Cell, CellReader, each_column};
-use super::columns::{Layout, OpenColumns, Source};
+use super::columns::{ColumnSource, Layout, OpenColumns};
 use super::encoder::Encoder;
 use super::expanded::Expanded;
 use super::parquet::decimals::Decimals;
@@ -54,12 +54,12 @@ impl JsonlWriter {
         for (name, column) in self.names.iter().zip(&self.layout.columns) {
             push_name(&mut self.line, name);
             match column.source {
-                Source::Input(index) => match (&self.decimals[index], cells[index]) {
+                ColumnSource::Input(index) => match (&self.decimals[index], cells[index]) {
                     (Some(decimals), Cell::Value(value)) => decimals.push(&mut self.line, value),
                     (_, cell) => push_cell(&mut self.line, cell),
                 },
-                Source::Answer(answer) => push_answer(&mut self.line, answer.value(result)),
-                Source::Field(index) => {
+                ColumnSource::Answer(answer) => push_answer(&mut self.line, answer.value(result)),
+                ColumnSource::Field(index) => {
                     push_answer(&mut self.line, expanded.value(&self.layout.fields[index]));
                 }
             }
@@ -68,7 +68,7 @@ impl JsonlWriter {
         self.output.write_all(&self.line).map_err(|source| WriteError::writing(self.output.path(), source))
     }
 
-    pub(super) fn finish(self) -> Result<super::Sink, WriteError> {
+    pub(super) fn finish(self) -> Result<super::ByteSink, WriteError> {
         let path = self.output.path().to_path_buf();
         self.output.finish().map_err(|source| WriteError::writing(&path, source))
     }

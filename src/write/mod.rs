@@ -27,7 +27,7 @@ pub use answer::ANSWER_COLUMNS;
 pub use atomic::{Manner, check_own_target, check_target, follow_links as followed};
 pub use columns::{Layout, LayoutError, OutputSpec};
 
-use atomic::Sink;
+use atomic::ByteSink;
 use csv::CsvWriter;
 use encoder::Encoder;
 use jsonl::JsonlWriter;
@@ -45,9 +45,9 @@ pub enum Target {
 /// Writes the output, a row at a time, in the order it is given them.
 ///
 /// Dropped without [`Writer::finish`], it leaves the old output file as it was.
-pub struct Writer(Rows);
+pub struct Writer(FormatWriter);
 
-enum Rows {
+enum FormatWriter {
     Jsonl(Box<JsonlWriter>),
     Csv(Box<CsvWriter>),
     Parquet(Box<ParquetWriter>),
@@ -69,15 +69,15 @@ impl Writer {
         if layout.is_open() && format != Format::Jsonl {
             return Err(WriteError::ColumnsUnknown { format });
         }
-        let sink = Sink::open(target, Manner::AS_NAMED)?;
+        let sink = ByteSink::open(target, Manner::AS_NAMED)?;
         let path = sink.path().to_path_buf();
         let compression = if format == Format::Parquet { Compression::Plain } else { compression };
         let output = Encoder::new(sink, compression).map_err(|source| WriteError::writing(&path, source))?;
         Ok(Self(match format {
-            Format::Jsonl => Rows::Jsonl(Box::new(JsonlWriter::new(output, layout))),
-            Format::Csv => Rows::Csv(Box::new(CsvWriter::new(output, b',', layout)?)),
-            Format::Tsv => Rows::Csv(Box::new(CsvWriter::new(output, b'\t', layout)?)),
-            Format::Parquet => Rows::Parquet(Box::new(ParquetWriter::new(output, layout)?)),
+            Format::Jsonl => FormatWriter::Jsonl(Box::new(JsonlWriter::new(output, layout))),
+            Format::Csv => FormatWriter::Csv(Box::new(CsvWriter::new(output, b',', layout)?)),
+            Format::Tsv => FormatWriter::Csv(Box::new(CsvWriter::new(output, b'\t', layout)?)),
+            Format::Parquet => FormatWriter::Parquet(Box::new(ParquetWriter::new(output, layout)?)),
         }))
     }
 
@@ -89,9 +89,9 @@ impl Writer {
     /// is not of the kind its column was said to be. The output is not to be finished after an error.
     pub fn write(&mut self, item: &Item, result: &RowResult) -> Result<(), WriteError> {
         match &mut self.0 {
-            Rows::Jsonl(rows) => rows.write(item, result),
-            Rows::Csv(rows) => rows.write(item, result),
-            Rows::Parquet(rows) => rows.write(item, result),
+            FormatWriter::Jsonl(rows) => rows.write(item, result),
+            FormatWriter::Csv(rows) => rows.write(item, result),
+            FormatWriter::Parquet(rows) => rows.write(item, result),
         }
     }
 
@@ -102,9 +102,9 @@ impl Writer {
     /// When one of these steps fails; but for the last of them, the old file is still there.
     pub fn finish(self) -> Result<(), WriteError> {
         let sink = match self.0 {
-            Rows::Jsonl(rows) => rows.finish(),
-            Rows::Csv(rows) => rows.finish(),
-            Rows::Parquet(rows) => rows.finish(),
+            FormatWriter::Jsonl(rows) => rows.finish(),
+            FormatWriter::Csv(rows) => rows.finish(),
+            FormatWriter::Parquet(rows) => rows.finish(),
         }?;
         sink.commit()
     }
@@ -115,8 +115,8 @@ impl Writer {
 /// # Errors
 ///
 /// When one of these steps fails; but for the last of them, the old file is still there.
-pub fn whole_file(path: &Path, bytes: &[u8], manner: Manner) -> Result<(), WriteError> {
-    let mut sink = Sink::open(Target::File(path.to_owned()), manner)?;
+pub fn write_atomic(path: &Path, bytes: &[u8], manner: Manner) -> Result<(), WriteError> {
+    let mut sink = ByteSink::open(Target::File(path.to_owned()), manner)?;
     let hidden = hide_in(bytes);
     let bytes = hidden.as_deref().unwrap_or(bytes);
     sink.write_all(bytes).map_err(|source| WriteError::writing(path, source))?;
@@ -129,7 +129,7 @@ pub fn whole_file(path: &Path, bytes: &[u8], manner: Manner) -> Result<(), Write
 /// # Errors
 ///
 /// When it cannot be written.
-pub fn passing_file(path: &Path, bytes: &[u8]) -> Result<(), WriteError> {
+pub fn replace_unsynced(path: &Path, bytes: &[u8]) -> Result<(), WriteError> {
     let hidden = hide_in(bytes);
     atomic::replace_unsynced(path, hidden.as_deref().unwrap_or(bytes))
 }

@@ -21,7 +21,7 @@ use parquet::file::properties::WriterProperties;
 use super::WriteError;
 use super::answer::AnswerColumn;
 use super::cells::CellReader;
-use super::columns::{Layout, Source};
+use super::columns::{ColumnSource, Layout};
 use super::encoder::Encoder;
 use super::expanded::Expanded;
 use crate::outcome::RowResult;
@@ -83,17 +83,19 @@ impl ParquetWriter {
         let mut cell_names = Vec::new();
         for column in &layout.columns {
             let (pending, field) = match column.source {
-                Source::Answer(answer) => {
+                ColumnSource::Answer(answer) => {
                     let builder = ColumnBuilder::of_answer(answer.kind());
                     let field = Field::new(&column.name, builder.data_type(), true);
                     (PendingColumn::Answer(answer, builder), field)
                 }
-                Source::Field(index) => {
+                ColumnSource::Field(index) => {
                     let builder = ColumnBuilder::of_field(layout.fields[index].kind);
                     let field = Field::new(&column.name, builder.data_type(), true);
                     (PendingColumn::Field(index, builder), field)
                 }
-                Source::Input(index) => input_column(&layout.inputs[index], &column.name, &mut cell_names),
+                ColumnSource::Input(index) => {
+                    input_column(&layout.inputs[index], &column.name, &mut cell_names)
+                }
             };
             columns.push(pending);
             fields.push(field);
@@ -145,7 +147,7 @@ impl ParquetWriter {
         Ok(())
     }
 
-    pub(super) fn finish(mut self) -> Result<super::Sink, WriteError> {
+    pub(super) fn finish(mut self) -> Result<super::ByteSink, WriteError> {
         self.write_pending()?;
         let path = self.path;
         let output = self.file.into_inner().map_err(|error| parquet_error(path.clone(), error))?;

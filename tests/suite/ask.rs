@@ -3,7 +3,7 @@
 use std::io::{BufRead, BufReader, Read, Write};
 use std::process::Stdio;
 
-use fanfold::simulator::{Script, Settings};
+use fanfold::simulator::{Script, ServerSettings};
 use rustix::process::Signal;
 use serde_json::{Value, json};
 
@@ -264,7 +264,8 @@ fn what_passes_is_tried_again_and_only_before_something_was_printed() {
 
 #[test]
 fn a_refusal_is_told_in_the_api_s_own_words() {
-    let scene = Scene::with(Settings { api_key: Some("another".to_owned()), ..Settings::default() });
+    let scene =
+        Scene::with(ServerSettings { api_key: Some("another".to_owned()), ..ServerSettings::default() });
     ask(&scene, &["Hello"])
         .expect_code(4)
         .says("the API refused the request: 401 invalid_api_key: Incorrect API key");
@@ -316,7 +317,8 @@ fn pieces_are_printed_as_they_come_and_an_interrupt_keeps_them() {
 #[test]
 fn whoever_has_read_enough_may_leave() {
     let script = Script::parse("[[fault]]\naction = \"slow_body\"\nafter_bytes = 200\npause = \"20ms\"\n");
-    let scene = Scene::with(Settings { script: script.expect("a script"), ..Settings::default() });
+    let scene =
+        Scene::with(ServerSettings { script: script.expect("a script"), ..ServerSettings::default() });
     let long = "Tell me a story of some length, please, with a beginning, a middle and an end. ".repeat(4);
     let arguments = ["ask", "--no-thinking", "--base-url", scene.base_url(), &long];
     let mut command = scene.command(&arguments);

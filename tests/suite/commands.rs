@@ -4,7 +4,7 @@ use std::fs;
 use std::process::Child;
 use std::time::{Duration, Instant};
 
-use fanfold::simulator::{Limits, Settings};
+use fanfold::simulator::{ServerLimits, ServerSettings};
 use rustix::process::{Pid, Signal};
 use serde_json::Value;
 
@@ -21,7 +21,7 @@ fn scene(rows_count: usize) -> Scene {
 /// A run that takes its time, past its first answer.
 fn slow_run() -> (Scene, Child) {
     let latency = "fixed:100ms".parse().expect("a latency");
-    let scene = Scene::with(Settings { latency, ..Settings::default() });
+    let scene = Scene::with(ServerSettings { latency, ..ServerSettings::default() });
     scene.write("in.jsonl", rows(0..200));
     scene.job("in.jsonl", "out.jsonl", "limits.concurrency = 2\n");
     let child = scene.start(&["run", "job.toml"]);
@@ -169,7 +169,7 @@ fn every_flag_of_the_interface_is_in_the_help_of_run() {
 
 #[test]
 fn a_service_that_throttles_is_told_of_and_every_row_is_answered() {
-    let limits = Limits { requests_per_second: Some(20), ..Limits::default() };
+    let limits = ServerLimits { requests_per_second: Some(20), ..ServerLimits::default() };
     let mut scene = Scene::with_limits(limits);
     scene.write("in.jsonl", rows(0..25));
     scene.job("in.jsonl", "out.jsonl", "limits.qps = 200\n");

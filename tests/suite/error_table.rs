@@ -1,6 +1,6 @@
 //! Every row of the error table that is told by a status and a body, over the wire.
 
-use fanfold::simulator::Settings;
+use fanfold::simulator::ServerSettings;
 use serde_json::Value;
 
 use crate::harness::{CANARY, Scene, text};
@@ -131,7 +131,7 @@ fn a_row_that_is_refused_fails_with_the_api_s_own_words_and_is_not_sent_again() 
         .expect_code(3)
         .says("10 rows failed before; --retry-failed sends such rows again");
     assert_eq!(scene.witness().len(), kinds.len() + 4);
-    scene.serve(Settings::default());
+    scene.serve(ServerSettings::default());
     scene.rows_and_job(kinds.len() + 4, "");
     scene.judge.retry_failed = true;
     scene.run_job(&["job.toml", "--retry-failed"]).expect_code(0);
@@ -170,7 +170,7 @@ fn what_only_the_owner_can_mend_stops_the_job_and_fails_no_row() {
             "{fault}"
         );
         assert!(receipt["rows"]["ok"].as_u64() >= Some(15), "{fault}: what was answered is kept: {receipt}");
-        scene.serve(Settings::default());
+        scene.serve(ServerSettings::default());
         scene.rows_and_job(60, "");
         scene.run_job(&["job.toml"]).expect_code(0);
     }
@@ -183,7 +183,7 @@ fn a_job_whose_first_rows_are_all_refused_alike_stops_after_ten_requests() {
     scene.run_job(&["job.toml"]).expect_code(4).says("each of the first rows").says("Range of max_tokens");
     assert!(scene.witness().len() <= 10);
     assert_eq!(scene.receipt()["rows"]["pending"], 50);
-    scene.serve(Settings::default());
+    scene.serve(ServerSettings::default());
     scene.rows_and_job(50, "");
     scene.run_job(&["job.toml"]).expect_code(0);
 }

@@ -4,8 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::os::unix::fs::symlink;
 
-use fanfold::event::HeldBy;
-use fanfold::simulator::Settings;
+use fanfold::event::Bottleneck;
+use fanfold::simulator::ServerSettings;
 use serde_json::Value;
 
 use crate::harness::Scene;
@@ -77,7 +77,7 @@ fn labels(text: &str) -> (Vec<(String, String)>, &str) {
 #[test]
 fn the_file_for_prometheus_is_whole_at_any_time_and_says_how_it_ended() {
     let latency = "fixed:30ms".parse().expect("a latency");
-    let mut scene = Scene::with(Settings { latency, ..Settings::default() });
+    let mut scene = Scene::with(ServerSettings { latency, ..ServerSettings::default() });
     scene.rows_and_job(60, "limits.qps = 20\nprice = { input = 1.0, output = 2.0 }\n");
     let odd = "a \"b\" \\ c.toml";
     fs::copy(scene.path("job.toml"), scene.path(odd)).expect("a copy");
@@ -235,7 +235,7 @@ fn every_line_of_progress_is_as_its_schema_says_and_has_no_field_that_it_does_no
         types
     };
     let latency = "fixed:30ms".parse().expect("a latency");
-    let mut scene = Scene::with(Settings { latency, ..Settings::default() });
+    let mut scene = Scene::with(ServerSettings { latency, ..ServerSettings::default() });
     scene.rows_and_job(40, "limits.qps = 20\n");
     let finished = scene.run_job(&["job.toml", "--progress", "json"]).expect_code(0);
     assert!(finished.stderr.lines().filter(|line| line.contains("\"type\":\"progress\"")).count() >= 2);
@@ -245,7 +245,7 @@ fn every_line_of_progress_is_as_its_schema_says_and_has_no_field_that_it_does_no
     assert!(check(&finished.stderr).contains("error"));
     assert!(!validator.is_valid(&serde_json::json!({ "version": 1, "type": "progress", "rows": 1 })));
     let held_by = schema["oneOf"][0]["properties"]["held_by"]["enum"].as_array().expect("words");
-    for cause in [HeldBy::Rate, HeldBy::Places, HeldBy::FirstRows, HeldBy::Pause] {
+    for cause in [Bottleneck::Rate, Bottleneck::Places, Bottleneck::FirstRows, Bottleneck::Pause] {
         assert!(held_by.contains(&cause.as_str().into()), "{cause:?}");
     }
 }

@@ -7,7 +7,7 @@ use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 
-use fanfold::simulator::{Handle, Limits, Script, Settings, spawn_thread};
+use fanfold::simulator::{Handle, Script, ServerLimits, ServerSettings, spawn_thread};
 use rusqlite::{Connection, OpenFlags};
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::{Value, json};
@@ -35,25 +35,28 @@ pub struct Finished {
 impl Scene {
     /// A scene with a simulator that has no limits and no faults.
     pub fn new() -> Self {
-        Self::with(Settings::default())
+        Self::with(ServerSettings::default())
     }
 
     /// A scene whose simulator follows a script of faults.
     pub fn with_script(script: &str) -> Self {
-        Self::with(Settings { script: Script::parse(script).expect("a good script"), ..Settings::default() })
+        Self::with(ServerSettings {
+            script: Script::parse(script).expect("a good script"),
+            ..ServerSettings::default()
+        })
     }
 
     /// A scene whose simulator keeps limits of its own.
-    pub fn with_limits(limits: Limits) -> Self {
-        Self::with(Settings { limits, ..Settings::default() })
+    pub fn with_limits(limits: ServerLimits) -> Self {
+        Self::with(ServerSettings { limits, ..ServerSettings::default() })
     }
 
     /// A scene with a simulator of these settings; the witness log is added.
-    pub fn with(settings: Settings) -> Self {
+    pub fn with(settings: ServerSettings) -> Self {
         let folder = tempfile::tempdir().expect("a folder");
         let judge = Judge::new(folder.path());
         let witness = Some(folder.path().join("witness.jsonl"));
-        let server = spawn_thread(Settings { witness, ..settings }).expect("a simulator");
+        let server = spawn_thread(ServerSettings { witness, ..settings }).expect("a simulator");
         Self { folder, with_key: RefCell::default(), server: Some(server), judge }
     }
 
@@ -86,10 +89,10 @@ impl Scene {
 
     /// Starts another simulator in the place of the present one, with the same witness log. The job file still names
     /// the old one: write it again.
-    pub fn serve(&mut self, settings: Settings) {
+    pub fn serve(&mut self, settings: ServerSettings) {
         self.server = None;
         let witness = Some(self.path("witness.jsonl"));
-        self.server = Some(spawn_thread(Settings { witness, ..settings }).expect("a simulator"));
+        self.server = Some(spawn_thread(ServerSettings { witness, ..settings }).expect("a simulator"));
     }
 
     /// Writes an input of so many rows, and a job file over it; the judge knows the rows.

@@ -1,6 +1,6 @@
 //! What held a run back, as the run itself stores it.
 
-use fanfold::simulator::Limits;
+use fanfold::simulator::ServerLimits;
 
 use crate::harness::Scene;
 
@@ -30,7 +30,7 @@ fn the_journal_says_for_how_long_a_limit_held_the_run_back() {
 
 #[test]
 fn throttling_is_told_from_the_limits_of_the_job() {
-    let limits = Limits { requests_per_second: Some(10), ..Limits::default() };
+    let limits = ServerLimits { requests_per_second: Some(10), ..ServerLimits::default() };
     let mut scene = Scene::with_limits(limits);
     scene.rows_and_job(40, "limits.qps = 30\n");
     scene.run_job(&["job.toml"]).expect_code(0);

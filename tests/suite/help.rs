@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use fanfold::job::knobs::KNOBS;
+use fanfold::job::flags::JOB_FLAGS;
 
 use crate::harness::{Scene, rows};
 
@@ -23,14 +23,20 @@ fn shown(scene: &Scene, command: &str) -> BTreeSet<String> {
     let is_shown = |flag: &&str| {
         help.lines().any(|line| line.split([' ', ',']).any(|word| word.strip_prefix("--") == Some(flag)))
     };
-    KNOBS.iter().map(|knob| knob.flag).chain(BESIDES).filter(is_shown).map(str::to_owned).collect()
+    JOB_FLAGS
+        .iter()
+        .map(|job_flag| job_flag.flag)
+        .chain(BESIDES)
+        .filter(is_shown)
+        .map(str::to_owned)
+        .collect()
 }
 
 #[test]
 fn each_command_on_a_job_shows_the_flags_that_it_uses_and_no_others() {
     let scene = Scene::new();
     let all: BTreeSet<String> =
-        KNOBS.iter().map(|knob| knob.flag).chain(BESIDES).map(str::to_owned).collect();
+        JOB_FLAGS.iter().map(|job_flag| job_flag.flag).chain(BESIDES).map(str::to_owned).collect();
     assert_eq!(shown(&scene, "run"), all);
     let of_a_run = words(&["color verbose"]);
     assert_eq!(shown(&scene, "preview"), all.difference(&of_a_run).cloned().collect());
@@ -86,9 +92,9 @@ fn a_flag_that_a_command_does_not_show_changes_nothing_that_it_says() {
     ] {
         let before = said(&scene, command);
         let shown = shown(&scene, command[0]);
-        for knob in KNOBS.iter().filter(|knob| !shown.contains(knob.flag)) {
-            let flag = format!("--{}", knob.flag);
-            let with = [command, &[flag.as_str(), value(knob.flag)]].concat();
+        for job_flag in JOB_FLAGS.iter().filter(|job_flag| !shown.contains(job_flag.flag)) {
+            let flag = format!("--{}", job_flag.flag);
+            let with = [command, &[flag.as_str(), value(job_flag.flag)]].concat();
             assert_eq!(said(&scene, &with), before, "{with:?}");
         }
     }

@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use fanfold::simulator::{Script, Settings};
+use fanfold::simulator::{Script, ServerSettings};
 use rusqlite::Connection;
 
 use crate::harness::{Scene, rows};
@@ -70,7 +70,7 @@ fn the_lock_the_log_and_the_ballast_lie_beside_the_journal_also_after_a_kill() {
     }
     let stray = names(&scene, "").into_iter().find(|name| name.starts_with("out.jsonl."));
     assert_eq!(stray, None);
-    scene.serve(Settings { script: Script::default(), ..Settings::default() });
+    scene.serve(ServerSettings { script: Script::default(), ..ServerSettings::default() });
     scene.job("in.jsonl", "out.jsonl", journal);
     scene.run(&["run", "job.toml"]).expect_code(0).says("in doubt");
     let answers: i64 = Connection::open(scene.path("state/night.journal"))

@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use fanfold::simulator::Settings;
+use fanfold::simulator::ServerSettings;
 use rusqlite::Connection;
 
 use crate::harness::{Scene, rows};
@@ -16,7 +16,7 @@ fn requests_that_were_out_at_a_kill_are_told_at_the_next_start_and_counted() {
     child.kill().expect("killed");
     child.wait().expect("ended");
     scene.judge.judge_after_a_kill();
-    scene.serve(Settings::default());
+    scene.serve(ServerSettings::default());
     scene.rows_and_job(60, "");
     scene.run_job(&["job.toml"]).expect_code(0).says("in doubt: up to");
     let in_doubt = scene.receipt()["in_doubt"].as_u64().expect("a count");
@@ -39,7 +39,7 @@ fn rows_that_failed_or_waited_before_are_in_doubt_too_when_they_are_out_at_a_kil
         scene.rows_and_job(8, "limits.concurrency = 4\nretry.max_outage = \"1s\"\n");
         scene.run_job(&["job.toml"]).expect_code(code);
         let script = fanfold::simulator::Script::parse("[[fault]]\naction = \"hang\"\n").expect("a script");
-        scene.serve(Settings { script, ..Settings::default() });
+        scene.serve(ServerSettings { script, ..ServerSettings::default() });
         scene.rows_and_job(8, "limits.concurrency = 4\n");
         let sent = scene.witness().len();
         let mut child = scene.start(&["run", "job.toml", "--retry-failed"]);
@@ -48,7 +48,7 @@ fn rows_that_failed_or_waited_before_are_in_doubt_too_when_they_are_out_at_a_kil
         child.wait().expect("ended");
         scene.judge.retry_failed = true;
         scene.judge.judge_after_a_kill();
-        scene.serve(Settings::default());
+        scene.serve(ServerSettings::default());
         scene.rows_and_job(8, "");
         scene.judge.retry_failed = true;
         scene.run_job(&["job.toml", "--retry-failed"]).expect_code(0).says("in doubt: up to");
@@ -66,7 +66,7 @@ fn a_second_run_is_refused_while_the_first_holds_the_job_and_not_after_its_death
     second.says(&format!("process {}", child.id()));
     child.kill().expect("killed");
     child.wait().expect("ended");
-    scene.serve(Settings::default());
+    scene.serve(ServerSettings::default());
     scene.rows_and_job(5, "");
     scene.run_job(&["job.toml"]).expect_code(0);
 }

@@ -64,18 +64,18 @@ fn the_larger_request_stays_within_the_model_s_range_and_the_caps() {
     let mut longest = scene(30_000, "grow");
     let script = "[[fault]]\nfirst_tries = 1\ncontains = \"30000\"\nstatus = 200\nbody = '''{\"choices\":[{\"message\":\
                   {\"content\":\"half\"},\"finish_reason\":\"length\"}],\"usage\":{\"total_tokens\":0}}'''\n";
-    longest.serve(fanfold::simulator::Settings {
+    longest.serve(fanfold::simulator::ServerSettings {
         script: fanfold::simulator::Script::parse(script).expect("a script"),
-        ..fanfold::simulator::Settings::default()
+        ..fanfold::simulator::ServerSettings::default()
     });
     longest.rows_and_job(ROWS, "request.max_tokens = 30000\nanswer.on_length = \"grow\"\n");
     longest.run_job(&["job.toml"]).expect_code(0);
     assert_eq!(max_tokens(&longest), [[30_000; ROWS], [32_768; ROWS]].concat(), "qwen-plus writes no longer");
     let mut capped = scene(1_000, "grow");
     let script = script.replace("30000", "1000");
-    capped.serve(fanfold::simulator::Settings {
+    capped.serve(fanfold::simulator::ServerSettings {
         script: fanfold::simulator::Script::parse(&script).expect("a script"),
-        ..fanfold::simulator::Settings::default()
+        ..fanfold::simulator::ServerSettings::default()
     });
     capped.rows_and_job(
         1,

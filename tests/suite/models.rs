@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use fanfold::simulator::{Profile, Settings};
+use fanfold::simulator::{Profile, ServerSettings};
 use serde_json::{Value, json};
 
 use crate::harness::{Finished, Scene, rows};
@@ -321,7 +321,7 @@ fn a_job_uses_the_table_beside_its_file_or_the_one_it_names() {
 
 #[test]
 fn a_server_of_one_s_own_gets_limits_and_prices_from_an_own_table() {
-    let mut scene = Scene::with(Settings { profile: Profile::Plain, ..Settings::default() });
+    let mut scene = Scene::with(ServerSettings { profile: Profile::Plain, ..ServerSettings::default() });
     scene.write("in.jsonl", rows(0..3));
     scene.job("in.jsonl", "out.jsonl", "");
     let table = "[models.\"house/llama\"]\ncontext = 8_192\nmax_output = 512\nthinking = \"no\"\ntransport = \"whole\"\n\

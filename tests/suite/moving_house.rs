@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::Path;
 
-use fanfold::simulator::{Script, Settings};
+use fanfold::simulator::{Script, ServerSettings};
 
 use crate::harness::{Finished, Scene, lines, rows};
 
@@ -47,7 +47,7 @@ fn a_job_that_was_killed_goes_on_elsewhere_with_its_log_and_a_log_left_behind_is
     scene.wait_until(|| scene.run(&["status", "job.toml"]).stdout.contains("8 ok"));
     child.kill().expect("killed");
     child.wait().expect("ended");
-    scene.serve(Settings { script: Script::default(), ..Settings::default() });
+    scene.serve(ServerSettings { script: Script::default(), ..ServerSettings::default() });
     scene.job("in.jsonl", "out.jsonl", "");
     let files = ["job.toml", "in.jsonl", "out.jsonl.journal", "out.jsonl.journal.lock"];
     moved(&scene, &files);

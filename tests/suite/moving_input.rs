@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use fanfold::simulator::Settings;
+use fanfold::simulator::ServerSettings;
 use rustix::process::Signal;
 
 use crate::harness::{Scene, rows, signal, text};
@@ -11,7 +11,7 @@ const ROWS: usize = 150;
 
 fn scene() -> Scene {
     let latency = "fixed:30ms".parse().expect("a latency");
-    let mut scene = Scene::with(Settings { latency, ..Settings::default() });
+    let mut scene = Scene::with(ServerSettings { latency, ..ServerSettings::default() });
     scene.rows_and_job(ROWS, "limits.concurrency = 2\n");
     scene
 }

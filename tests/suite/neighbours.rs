@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use fanfold::simulator::{Script, Settings};
+use fanfold::simulator::{Script, ServerSettings};
 
 use crate::harness::{Scene, rows};
 
@@ -58,7 +58,7 @@ fn a_journal_that_a_killed_run_has_left_is_looked_into_with_its_log() {
     scene.wait_until(|| scene.run(&["status", "job.toml"]).stdout.contains("8 ok"));
     child.kill().expect("killed");
     child.wait().expect("ended");
-    scene.serve(Settings { script: Script::default(), ..Settings::default() });
+    scene.serve(ServerSettings { script: Script::default(), ..ServerSettings::default() });
     scene.job("in.jsonl", "out/b.jsonl", "");
     let shown = scene.run(&["preview", "job.toml"]).expect_code(0).stdout;
     assert!(

@@ -7,7 +7,7 @@ use std::net::TcpListener;
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::time::Duration;
 
-use fanfold::simulator::Settings;
+use fanfold::simulator::ServerSettings;
 use rustix::process::Signal;
 use serde_json::Value;
 
@@ -109,7 +109,7 @@ fn start_and_end_are_told_with_counts_and_codes_and_nothing_of_the_rows() {
 fn a_run_that_stops_tells_why_and_how_it_goes_on() {
     let (address, told) = ear(Some("204 No Content"));
     let latency = "fixed:30ms".parse().expect("a latency");
-    let mut scene = Scene::with(Settings { latency, ..Settings::default() });
+    let mut scene = Scene::with(ServerSettings { latency, ..ServerSettings::default() });
     let more = format!("limits.qps = 10\nnotify = {{ url = \"{address}\", on = [\"stop\"] }}\n");
     scene.rows_and_job(60, &more);
     let child = scene.start(&["run", "job.toml"]);

@@ -1,6 +1,6 @@
 //! A service that answers nobody: no row fails for it, and the job waits, or says how to go on.
 
-use fanfold::simulator::{Script, Settings};
+use fanfold::simulator::{Script, ServerSettings};
 
 use crate::harness::Scene;
 
@@ -8,7 +8,7 @@ use crate::harness::Scene;
 fn a_server_that_is_down_in_the_middle_costs_no_row_its_answer() {
     let latency = "uniform:10ms..40ms".parse().expect("a latency");
     let script = Script::parse("[[down]]\nafter = \"700ms\"\nuntil = \"3s\"\n").expect("a script");
-    let mut scene = Scene::with(Settings { latency, script, ..Settings::default() });
+    let mut scene = Scene::with(ServerSettings { latency, script, ..ServerSettings::default() });
     scene.rows_and_job(150, "limits.concurrency = 2\nretry.max_attempts = 2\n");
     scene.judge.replies_get_lost = true;
     scene
@@ -25,7 +25,7 @@ fn errors_for_everybody_for_a_while_fail_no_row() {
     let script = "[[fault]]\nafter = \"300ms\"\nuntil = \"3s\"\nstatus = 503\ncode = \"ModelServingError\"\nmessage = \"no\"\n";
     let latency = "uniform:10ms..40ms".parse().expect("a latency");
     let script = Script::parse(script).expect("a script");
-    let mut scene = Scene::with(Settings { latency, script, ..Settings::default() });
+    let mut scene = Scene::with(ServerSettings { latency, script, ..ServerSettings::default() });
     scene.rows_and_job(150, "limits.concurrency = 8\nretry.max_attempts = 3\n");
     scene.run_job(&["job.toml"]).expect_code(0);
 }
@@ -34,13 +34,13 @@ fn errors_for_everybody_for_a_while_fail_no_row() {
 fn a_service_that_stays_away_longer_than_the_job_waits_leaves_its_rows_pending() {
     let latency = "uniform:10ms..40ms".parse().expect("a latency");
     let script = Script::parse("[[down]]\nafter = \"500ms\"\n").expect("a script");
-    let mut scene = Scene::with(Settings { latency, script, ..Settings::default() });
+    let mut scene = Scene::with(ServerSettings { latency, script, ..ServerSettings::default() });
     scene.rows_and_job(150, "limits.concurrency = 2\nretry.max_outage = \"2s\"\n");
     scene.judge.replies_get_lost = true;
     scene.run_job(&["job.toml"]).expect_code(4).says("the service has answered nobody for 2s");
     assert_eq!(scene.receipt()["rows"]["failed"], 0);
     assert!(scene.receipt()["rows"]["ok"].as_u64() > Some(0));
-    scene.serve(Settings::default());
+    scene.serve(ServerSettings::default());
     scene.rows_and_job(150, "");
     scene.run_job(&["job.toml"]).expect_code(0);
 }
@@ -52,7 +52,7 @@ fn a_row_out_of_tries_for_a_passing_reason_gets_one_more_pass_at_the_end() {
                   [[fault]]\ncontains = \"of row 5.\"\nstatus = 500\n";
     let latency = "fixed:10ms".parse().expect("a latency");
     let script = Script::parse(script).expect("a script");
-    let mut scene = Scene::with(Settings { latency, script, ..Settings::default() });
+    let mut scene = Scene::with(ServerSettings { latency, script, ..ServerSettings::default() });
     scene.rows_and_job(150, "limits.concurrency = 2\nretry.max_attempts = 2\nretry.max_outage = \"3s\"\n");
     scene.run_job(&["job.toml"]).expect_code(3);
     let rows = scene.output();
@@ -156,7 +156,7 @@ fn what_no_api_has_written_is_trouble_on_the_way_and_fails_no_row() {
             (&"outage".into(), &0.into()),
             "{fault}"
         );
-        scene.serve(Settings::default());
+        scene.serve(ServerSettings::default());
         let url = scene.base_url().to_owned();
         scene.run_job(&["job.toml", "--base-url", &url]).expect_code(0);
     }
@@ -188,7 +188,7 @@ fn a_job_whose_account_or_model_is_gone_in_the_middle_stops_and_its_rows_are_pen
         let most = if twice { 49 + 2 * 150 } else { 49 + 150 };
         assert!(scene.witness().len() <= most, "{fault}: {} requests", scene.witness().len());
         let answered = receipt["rows"]["ok"].as_u64().expect("rows");
-        scene.serve(Settings::default());
+        scene.serve(ServerSettings::default());
         let url = scene.base_url().to_owned();
         let said = scene.run_job(&["job.toml", "--base-url", &url]).expect_code(0);
         said.says(&format!("kept {answered}"));

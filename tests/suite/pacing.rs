@@ -2,12 +2,12 @@
 
 use std::time::Duration;
 
-use fanfold::simulator::Limits;
+use fanfold::simulator::ServerLimits;
 
 use crate::harness::Scene;
 
-fn limits(qps: Option<u64>, qpm: Option<u64>, tpm: Option<u64>) -> Limits {
-    Limits { requests_per_second: qps, requests_per_minute: qpm, tokens_per_minute: tpm }
+fn limits(qps: Option<u64>, qpm: Option<u64>, tpm: Option<u64>) -> ServerLimits {
+    ServerLimits { requests_per_second: qps, requests_per_minute: qpm, tokens_per_minute: tpm }
 }
 
 #[test]

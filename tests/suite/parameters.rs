@@ -255,8 +255,10 @@ fn a_batch_line_is_held_to_the_rules_of_its_own_model() {
         assert!(scene.witness().is_empty());
     }
     // Of another server's model nothing is known, and nothing is held against it.
-    let plain =
-        fanfold::simulator::Settings { profile: fanfold::simulator::Profile::Plain, ..Default::default() };
+    let plain = fanfold::simulator::ServerSettings {
+        profile: fanfold::simulator::Profile::Plain,
+        ..Default::default()
+    };
     let mut scene =
         batch(&[body("llama-3", "max_tokens", json!(8_193)), body("gpt-oss", "temprature", json!(3))]);
     let old = scene.base_url().to_owned();

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeSet;
 
-use fanfold::simulator::{Profile, Script, Settings};
+use fanfold::simulator::{Profile, Script, ServerSettings};
 use serde_json::{Value, json};
 
 use crate::harness::{Finished, Scene, text};
@@ -11,7 +11,8 @@ use crate::harness::{Finished, Scene, text};
 /// A scene against a server that is not DashScope, with a model of its own and a price.
 fn scene(rows: usize, script: &str, more: &str) -> Scene {
     let script = Script::parse(script).expect("a good script");
-    let mut scene = Scene::with(Settings { profile: Profile::Plain, script, ..Settings::default() });
+    let mut scene =
+        Scene::with(ServerSettings { profile: Profile::Plain, script, ..ServerSettings::default() });
     let more = format!("price = {{ input = 1.0, output = 2.0 }}\n{more}");
     scene.rows_and_job(rows, &more);
     let job = scene.read("job.toml").replace("qwen-plus", "meta-llama/Llama-3.3-70B");

@@ -1,12 +1,12 @@
 //! One row of each shape goes first: what is wrong with the job is told by it alone, with the API's words and the mend.
 
-use fanfold::simulator::{Script, Settings};
+use fanfold::simulator::{Script, ServerSettings};
 use serde_json::{Value, json};
 
 use crate::harness::{CANARY, Finished, Scene, text};
 
 /// A scene of fifty rows whose model is one that the table knows nothing of.
-fn scene(settings: Settings, more: &str) -> Scene {
+fn scene(settings: ServerSettings, more: &str) -> Scene {
     let mut scene = Scene::with(settings);
     job(&mut scene, more);
     scene
@@ -18,30 +18,31 @@ fn job(scene: &mut Scene, more: &str) {
     scene.write("job.toml", job);
 }
 
-fn script(text: &str) -> Settings {
-    Settings { script: Script::parse(text).expect("a good script"), ..Settings::default() }
+fn script(text: &str) -> ServerSettings {
+    ServerSettings { script: Script::parse(text).expect("a good script"), ..ServerSettings::default() }
 }
 
-/// The job is refused after one request: in the API's words, with the mend on a line of its own, and no row fails.
-fn refused(scene: &mut Scene, arguments: &[&str], words: &str, mend: &str) -> Finished {
+/// The job is refused after one request: in the API's words, with the help on a line of its own, and no row fails.
+fn refused(scene: &mut Scene, arguments: &[&str], words: &str, expected_help: &str) -> Finished {
     let before = scene.witness().len();
     let finished = scene.run_job(arguments).expect_code(4).says("the API refuses this job").says(words);
     let help = finished.stderr.lines().find(|line| line.starts_with("  = help: ")).unwrap_or_default();
-    assert!(help.contains(mend), "{mend:?} is not in: {}", finished.stderr);
+    assert!(help.contains(expected_help), "{expected_help:?} is not in: {}", finished.stderr);
     assert_eq!(scene.witness().len(), before + 1, "one request tells it");
     let receipt = scene.receipt();
     assert_eq!((&receipt["reason"], &receipt["rows"]["failed"]), (&json!("refused"), &json!(0)));
-    assert!(receipt["help"].as_str().is_some_and(|help| help.contains(mend)), "{receipt}");
+    assert!(receipt["help"].as_str().is_some_and(|help| help.contains(expected_help)), "{receipt}");
     assert!(receipt["error"].as_str().is_some_and(|error| error.contains(words)), "{receipt}");
     finished
 }
 
 #[test]
 fn a_wrong_key_is_told_by_one_request_and_the_job_goes_on_with_the_right_one() {
-    let mut scene = scene(Settings { api_key: Some("sk-another".to_owned()), ..Settings::default() }, "");
+    let mut scene =
+        scene(ServerSettings { api_key: Some("sk-another".to_owned()), ..ServerSettings::default() }, "");
     refused(&mut scene, &["job.toml"], "Incorrect API key provided", "one region and one plan");
     assert_eq!(scene.receipt()["rows"]["pending"], 50);
-    scene.serve(Settings { api_key: Some(CANARY.to_owned()), ..Settings::default() });
+    scene.serve(ServerSettings { api_key: Some(CANARY.to_owned()), ..ServerSettings::default() });
     job(&mut scene, "");
     scene.run_job(&["job.toml"]).expect_code(0);
     assert_eq!(scene.witness().len(), 51);
@@ -58,14 +59,14 @@ fn the_key_of_another_region_is_told_as_what_it_may_be() {
 
 #[test]
 fn an_unknown_model_is_told_by_one_request() {
-    let mut scene = scene(Settings::default(), "");
+    let mut scene = scene(ServerSettings::default(), "");
     refused(&mut scene, &["job.toml", "--model", "gpt-5"], "does not exist", "fanfold models");
     scene.run_job(&["job.toml", "--model", "sim-any"]).expect_code(0);
 }
 
 #[test]
 fn a_model_that_only_streams_is_told_by_one_request_when_the_job_insists_on_whole_answers() {
-    let mut scene = scene(Settings::default(), "model.transport = \"whole\"\n");
+    let mut scene = scene(ServerSettings::default(), "model.transport = \"whole\"\n");
     let arguments = ["job.toml", "--model", "qwq-plus"];
     refused(&mut scene, &arguments, "only support stream mode", "set `transport = \"stream\"` under [model]");
     scene.run_job(&["job.toml"]).expect_code(0);
@@ -100,7 +101,7 @@ fn a_401_without_a_key_says_which_variable_is_not_set() {
 #[test]
 fn thinking_in_one_piece_is_told_by_one_request_where_a_model_thinks_by_stream_only() {
     let mut scene =
-        scene(Settings::default(), "model.transport = \"whole\"\n[request]\nenable_thinking = true\n");
+        scene(ServerSettings::default(), "model.transport = \"whole\"\n[request]\nenable_thinking = true\n");
     let arguments = ["job.toml", "--model", "qwen3-32b"];
     let words = "must be set to false for non-streaming calls";
     refused(&mut scene, &arguments, words, "`enable_thinking = false` under [request]");
@@ -112,7 +113,7 @@ fn thinking_in_one_piece_is_told_by_one_request_where_a_model_thinks_by_stream_o
 #[test]
 fn json_with_thinking_or_without_the_word_is_told_by_one_request() {
     let more = "request.response_format = { type = \"json_object\" }\n";
-    let mut scene = scene(Settings::default(), more);
+    let mut scene = scene(ServerSettings::default(), more);
     refused(&mut scene, &["job.toml"], "must contain the word 'json'", "say in the prompt");
     let prompt = ["--prompt", "As JSON: {{ text }}"];
     let thinking = ["job.toml", "--set", "request.enable_thinking=true"];
@@ -124,7 +125,7 @@ fn json_with_thinking_or_without_the_word_is_told_by_one_request() {
 
 #[test]
 fn a_number_out_of_its_range_in_the_job_file_costs_one_request_and_fails_no_row() {
-    let mut scene = scene(Settings::default(), "request.max_tokens = 1_000_000\n");
+    let mut scene = scene(ServerSettings::default(), "request.max_tokens = 1_000_000\n");
     refused(&mut scene, &["job.toml"], "Range of max_tokens should be [1, 131072]", "in the range");
     assert_eq!(scene.receipt()["rows"]["pending"], 50);
     scene.run_job(&["job.toml", "--set", "request.max_tokens=100"]).expect_code(0);
@@ -172,10 +173,10 @@ fn what_is_wrong_with_one_shape_is_told_by_the_first_row_of_it() {
 
 #[test]
 fn a_resumed_run_sends_one_row_first_too() {
-    let mut scene = scene(Settings::default(), "");
+    let mut scene = scene(ServerSettings::default(), "");
     scene.judge.texts = Some((0..10).map(text).collect());
     scene.run_job(&["job.toml", "--limit", "10"]).expect_code(0);
-    scene.serve(Settings { api_key: Some("sk-another".to_owned()), ..Settings::default() });
+    scene.serve(ServerSettings { api_key: Some("sk-another".to_owned()), ..ServerSettings::default() });
     job(&mut scene, "");
     refused(&mut scene, &["job.toml"], "Incorrect API key provided", "one region");
     assert_eq!(scene.receipt()["rows"]["ok"], 10);
@@ -192,7 +193,7 @@ fn rows_that_are_refused_for_their_own_sake_are_told_with_the_mend_once() {
 
 #[test]
 fn the_key_or_the_address_of_a_coding_plan_is_warned_of_before_anything_is_sent() {
-    let mut scene = scene(Settings::default(), "");
+    let mut scene = scene(ServerSettings::default(), "");
     let with_key = |scene: &Scene, arguments: &[&str]| {
         let output = scene.command(arguments).env("DASHSCOPE_API_KEY", "sk-sp-0123456789abcdef").output();
         Finished::from(output.expect("the binary runs"))

@@ -4,7 +4,7 @@ use std::fs;
 use std::os::unix::process::ExitStatusExt;
 use std::path::Path;
 
-use fanfold::simulator::{Script, Settings};
+use fanfold::simulator::{Script, ServerSettings};
 use rusqlite::Connection;
 use serde_json::Value;
 
@@ -156,9 +156,9 @@ fn a_run_that_goes_on_keeps_everybody_out() {
     scene.run_job(&["job.toml"]).expect_code(0);
     keep_rows(&mut scene, 2);
     scene.run_job(&["job.toml"]).expect_code(0);
-    scene.serve(Settings {
+    scene.serve(ServerSettings {
         script: Script::parse("[[fault]]\naction = \"hang\"\n").expect("a script"),
-        ..Settings::default()
+        ..ServerSettings::default()
     });
     scene.rows_and_job(2, "prompt.system = \"Another.\"\n");
     let mut child = scene.start(&["run", "job.toml"]);

@@ -5,7 +5,7 @@ use std::net::{SocketAddr, TcpListener};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
-use fanfold::simulator::{Profile, Script, Settings};
+use fanfold::simulator::{Profile, Script, ServerSettings};
 use flate2::Compression;
 use flate2::write::{GzEncoder, ZlibEncoder};
 use serde_json::{Value, json};
@@ -48,7 +48,8 @@ fn scene(bodies: &[String], more: &str) -> Scene {
 /// A server that is not DashScope, with a script, and a job over so many rows and one more, which it answers as usual.
 fn served(rows: usize, script: &str, more: &str) -> Scene {
     let script = Script::parse(script).expect("a good script");
-    let mut scene = Scene::with(Settings { profile: Profile::Plain, script, ..Settings::default() });
+    let mut scene =
+        Scene::with(ServerSettings { profile: Profile::Plain, script, ..ServerSettings::default() });
     scene.rows_and_job(rows + 1, more);
     let job = scene.read("job.toml").replace("qwen-plus", "house");
     scene.write("job.toml", job);

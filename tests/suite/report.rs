@@ -3,7 +3,7 @@
 use std::fs;
 use std::process::Stdio;
 
-use fanfold::simulator::{Script, Settings};
+use fanfold::simulator::{Script, ServerSettings};
 use rusqlite::Connection;
 
 use crate::harness::{Scene, rows};
@@ -14,7 +14,7 @@ fn a_report_lies_beside_the_output_and_says_what_became_of_the_job() {
     let latency = "uniform:5ms..60ms".parse().expect("a latency");
     let script = "[[fault]]\ncontains = \"row 7.\"\nstatus = 400\ncode = \"data_inspection_failed\"\nmessage = \"no\"\n";
     let script = Script::parse(script).expect("a script");
-    let mut scene = Scene::with(Settings { latency, script, ..Settings::default() });
+    let mut scene = Scene::with(ServerSettings { latency, script, ..ServerSettings::default() });
     scene.rows_and_job(12, "price = { input = 1.0, output = 2.0 }\ninput.id = \"id\"\nlimits.qpm = 6000\n");
     scene.run_job(&["job.toml"]).expect_code(3);
     let before = fs::read(scene.path("out.jsonl")).expect("an output");

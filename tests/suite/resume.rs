@@ -1,6 +1,6 @@
 //! Killed over and over: nothing is lost, and nothing that was stored is sent again.
 
-use fanfold::simulator::Settings;
+use fanfold::simulator::ServerSettings;
 
 use crate::harness::{Scene, comparable};
 
@@ -8,7 +8,7 @@ const ROWS: usize = 300;
 
 fn scene() -> Scene {
     let latency = "uniform:1ms..30ms".parse().expect("a latency");
-    let mut scene = Scene::with(Settings { latency, ..Settings::default() });
+    let mut scene = Scene::with(ServerSettings { latency, ..ServerSettings::default() });
     scene.rows_and_job(ROWS, "limits.concurrency = 8\n");
     scene
 }

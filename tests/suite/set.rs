@@ -4,7 +4,7 @@ use std::fs;
 use std::io::Write;
 use std::process::{Child, Stdio};
 
-use fanfold::simulator::Settings;
+use fanfold::simulator::ServerSettings;
 use rustix::process::Signal;
 use serde_json::Value;
 
@@ -15,7 +15,7 @@ const ROWS: usize = 120;
 /// A run that is slow enough to be told something.
 fn slow(more: &str) -> (Scene, Child) {
     let latency = "fixed:30ms".parse().expect("a latency");
-    let mut scene = Scene::with(Settings { latency, ..Settings::default() });
+    let mut scene = Scene::with(ServerSettings { latency, ..ServerSettings::default() });
     scene.rows_and_job(ROWS, &format!("limits.qps = 10\n{more}"));
     let child = scene.start(&["run", "job.toml"]);
     scene.wait_for_requests(3);

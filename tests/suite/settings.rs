@@ -3,11 +3,11 @@
 use std::process::Command;
 
 use crate::harness::{CANARY, Finished, Scene, lines, rows};
-use fanfold::simulator::Settings;
+use fanfold::simulator::ServerSettings;
 
 /// A scene whose simulator lets the canary in and no other key.
 fn locked() -> Scene {
-    let scene = Scene::with(Settings { api_key: Some(CANARY.to_owned()), ..Settings::default() });
+    let scene = Scene::with(ServerSettings { api_key: Some(CANARY.to_owned()), ..ServerSettings::default() });
     scene.write("in.jsonl", rows(0..3));
     scene.job("in.jsonl", "out.jsonl", "");
     scene

@@ -1,6 +1,6 @@
 //! Rows with equal requests are sent once, and each of them gets the answer.
 
-use fanfold::simulator::Settings;
+use fanfold::simulator::ServerSettings;
 use serde_json::json;
 
 use crate::harness::{Scene, lines};
@@ -87,7 +87,7 @@ fn a_failure_that_was_shared_is_mended_by_whichever_row_is_sent_again() {
 #[test]
 fn a_killed_run_goes_on_and_still_sends_each_request_once() {
     let latency = "uniform:5ms..25ms".parse().expect("a latency");
-    let scene = Scene::with(Settings { latency, ..Settings::default() });
+    let scene = Scene::with(ServerSettings { latency, ..ServerSettings::default() });
     let mut scene = share(scene, 40, "limits.concurrency = 2\n");
     for (point, times) in [("journal.commit.after", 4), ("dispatch.answered", 8), ("journal.share.before", 1)]
     {

@@ -121,7 +121,7 @@ fn status_says_of_each_run_when_and_how_it_ended() {
     killed.wait().expect("an end");
     scene.judge.judge_after_a_kill();
     assert_eq!(outcomes(&scene).0, ["killed"]);
-    scene.serve(fanfold::simulator::Settings::default());
+    scene.serve(fanfold::simulator::ServerSettings::default());
     scene.rows_and_job(40, "request.max_tokens = 30\n");
     scene.run_job(&["job.toml", "--max-total-tokens", "10"]).expect_code(5);
     scene.run_job(&["job.toml", "--until", "2026-01-02 06:00"]).expect_code(7);
@@ -132,10 +132,10 @@ fn status_says_of_each_run_when_and_how_it_ended() {
     let refusing =
         "[[fault]]\nstatus = 401\ncode = \"invalid_api_key\"\nmessage = \"Incorrect API key provided.\"\n";
     let script = fanfold::simulator::Script::parse(refusing).expect("a good script");
-    scene.serve(fanfold::simulator::Settings { script, ..Default::default() });
+    scene.serve(fanfold::simulator::ServerSettings { script, ..Default::default() });
     scene.rows_and_job(40, "request.max_tokens = 30\n");
     scene.run_job(&["job.toml"]).expect_code(4);
-    scene.serve(fanfold::simulator::Settings::default());
+    scene.serve(fanfold::simulator::ServerSettings::default());
     scene.rows_and_job(40, "request.max_tokens = 30\n");
     scene.run_job(&["job.toml"]).expect_code(0);
     let (outcomes, text) = outcomes(&scene);

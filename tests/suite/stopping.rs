@@ -2,7 +2,7 @@
 
 use std::process::Child;
 
-use fanfold::simulator::Settings;
+use fanfold::simulator::ServerSettings;
 use rustix::process::Signal;
 
 use crate::harness::{Finished, Scene, rows, signal};
@@ -12,7 +12,7 @@ const ROWS: usize = 120;
 /// A scene whose answers take a while, and one of whose requests hangs until it is given up.
 fn scene(more: &str) -> Scene {
     let latency = "uniform:20ms..60ms".parse().expect("a latency");
-    let mut scene = Scene::with(Settings { latency, ..Settings::default() });
+    let mut scene = Scene::with(ServerSettings { latency, ..ServerSettings::default() });
     scene.rows_and_job(ROWS, &format!("limits.concurrency = 4\n{more}"));
     scene
 }
@@ -65,7 +65,7 @@ fn a_second_signal_stops_at_once_and_what_was_out_is_in_doubt() {
     signal(&child, Signal::INT);
     scene.end(child).expect_code(130).says("stopping at once").says("1 request given up in flight");
     assert!(scene.receipt()["output"].is_null());
-    scene.serve(Settings::default());
+    scene.serve(ServerSettings::default());
     scene.rows_and_job(ROWS, "");
     scene.run_job(&["job.toml"]).expect_code(0).says("in doubt: up to");
     assert!(scene.receipt()["in_doubt"].as_u64() >= Some(1));
@@ -77,7 +77,7 @@ fn rows_that_wait_for_their_backoff_do_not_hold_up_the_end_and_are_in_no_doubt()
     let mut scene = Scene::with_script(script);
     scene.rows_and_job(ROWS, "limits.concurrency = 4\n");
     interrupted(&mut scene, 24, |child| signal(child, Signal::INT)).expect_code(130);
-    scene.serve(Settings::default());
+    scene.serve(ServerSettings::default());
     scene.rows_and_job(ROWS, "");
     scene.run_job(&["job.toml"]).expect_code(0);
     assert_eq!(scene.receipt()["in_doubt"], 0);

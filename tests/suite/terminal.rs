@@ -2,7 +2,7 @@
 
 use std::process::Command;
 
-use fanfold::simulator::Settings;
+use fanfold::simulator::ServerSettings;
 
 use crate::harness::{Scene, rows};
 
@@ -86,7 +86,7 @@ fn no_bar_is_drawn_before_the_input_is_planned() {
 #[test]
 fn ctrl_c_leaves_no_bar_behind() {
     let latency = "fixed:100ms".parse().expect("a latency");
-    let scene = Scene::with(Settings { latency, ..Settings::default() });
+    let scene = Scene::with(ServerSettings { latency, ..ServerSettings::default() });
     scene.write("in.jsonl", rows(0..200));
     scene.job("in.jsonl", "out.jsonl", "limits.concurrency = 2\n");
     let Some(terminal) = Terminal::start(&scene, 80, "run job.toml") else { return };

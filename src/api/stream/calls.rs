@@ -4,15 +4,15 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use serde_json::value::RawValue;
 
-use super::loose;
+use super::lenient;
 use crate::near_json::Halves;
 
 /// A piece of a tool call. What a server leaves out or says again in later pieces differs from server to server.
 #[derive(Debug, Deserialize)]
 pub(super) struct CallDelta {
-    #[serde(default, deserialize_with = "loose::count")]
+    #[serde(default, deserialize_with = "lenient::count")]
     index: Option<u64>,
-    #[serde(default, deserialize_with = "loose::text")]
+    #[serde(default, deserialize_with = "lenient::text")]
     id: Option<String>,
     r#type: Option<String>,
     function: Option<FunctionDelta>,

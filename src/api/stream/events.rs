@@ -5,7 +5,7 @@
 
 /// What the events of a completion are.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) enum Event {
+pub(super) enum StreamEvent {
     /// The data of an event.
     Data(Vec<u8>),
     /// `data: [DONE]`: nothing follows.
@@ -30,7 +30,7 @@ pub(super) struct Events {
 
 impl Events {
     /// Takes the next bytes, and hands on the events that they complete.
-    pub(super) fn take(&mut self, mut bytes: &[u8], found: &mut Vec<Event>) {
+    pub(super) fn take(&mut self, mut bytes: &[u8], found: &mut Vec<StreamEvent>) {
         while let Some(first) = bytes.first() {
             if std::mem::take(&mut self.after_return) && *first == b'\n' {
                 bytes = &bytes[1..];
@@ -49,7 +49,7 @@ impl Events {
 
     /// The bytes came to their own end. Some servers leave out the line break behind `[DONE]`; every other line that
     /// has not ended is a piece of one.
-    pub(super) fn finish(&mut self, found: &mut Vec<Event>) {
+    pub(super) fn finish(&mut self, found: &mut Vec<StreamEvent>) {
         if data_of(&self.line).is_some_and(is_done) {
             self.end_line(found);
         }
@@ -60,15 +60,15 @@ impl Events {
         self.line.len() + self.data.as_ref().map_or(0, Vec::len)
     }
 
-    fn end_line(&mut self, found: &mut Vec<Event>) {
+    fn end_line(&mut self, found: &mut Vec<StreamEvent>) {
         let mut line = std::mem::take(&mut self.line);
         if !std::mem::replace(&mut self.begun, true) && line.starts_with(BYTE_ORDER_MARK) {
             line.drain(..BYTE_ORDER_MARK.len());
         }
         match data_of(&line) {
             Some(data) if is_done(data) => {
-                found.extend(self.data.take().map(Event::Data));
-                found.push(Event::Done);
+                found.extend(self.data.take().map(StreamEvent::Data));
+                found.push(StreamEvent::Done);
             }
             Some(data) => match &mut self.data {
                 Some(before) => {
@@ -77,7 +77,7 @@ impl Events {
                 }
                 None => self.data = Some(data.to_vec()),
             },
-            None if line.is_empty() => found.extend(self.data.take().map(Event::Data)),
+            None if line.is_empty() => found.extend(self.data.take().map(StreamEvent::Data)),
             // A comment, or a field that says nothing of the answer: `event`, `id`, `retry`.
             None => {}
         }
@@ -105,9 +105,9 @@ mod tests {
         let (mut events, mut found) = (Events::default(), vec![]);
         events.take(text.as_bytes(), &mut found);
         events.finish(&mut found);
-        let shown = |event: Event| match event {
-            Event::Data(data) => String::from_utf8_lossy(&data).into_owned(),
-            Event::Done => "end".to_owned(),
+        let shown = |event: StreamEvent| match event {
+            StreamEvent::Data(data) => String::from_utf8_lossy(&data).into_owned(),
+            StreamEvent::Done => "end".to_owned(),
         };
         found.into_iter().map(shown).collect()
     }

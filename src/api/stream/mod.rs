@@ -7,13 +7,13 @@ use serde::Deserialize;
 use serde::de::IgnoredAny;
 use serde_json::value::RawValue;
 
-use super::loose;
+use super::lenient;
 use super::reply::{Choice, Completion, Content, Message, choice_error, present};
 use super::thoughts::Thoughts;
 use super::usage::WireUsage;
 use crate::near_json::{Halves, repaired_piece};
 use calls::{CallDelta, Calls};
-use events::{Event, Events};
+use events::{Events, StreamEvent};
 
 /// A piece of an answer as it comes; of several choices, of the first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -25,7 +25,7 @@ pub enum Piece<'a> {
 }
 
 /// Who looks on while an answer comes.
-pub type Sink<'a> = dyn FnMut(Piece<'_>) + 'a;
+pub type PieceSink<'a> = dyn FnMut(Piece<'_>) + 'a;
 
 /// Why a stream is no answer, before it came to its end.
 #[derive(Debug)]
@@ -63,7 +63,7 @@ struct Part {
     refusal: String,
     calls: Calls,
     finish_reason: Option<Option<String>>,
-    manner: Manner,
+    manner: TextMode,
     thoughts: Thoughts,
     content_halves: Halves,
     reasoning_halves: Halves,
@@ -72,7 +72,7 @@ struct Part {
 
 /// How the text of a model that is known to repeat itself comes in this stream.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
-enum Manner {
+enum TextMode {
     /// One piece is no sign of anything.
     #[default]
     Open,
@@ -85,18 +85,18 @@ enum Manner {
 /// A piece on the wire; like a whole reply read loosely.
 #[derive(Debug, Deserialize)]
 struct Chunk {
-    #[serde(default, deserialize_with = "loose::text")]
+    #[serde(default, deserialize_with = "lenient::text")]
     id: Option<String>,
-    #[serde(default, deserialize_with = "loose::text")]
+    #[serde(default, deserialize_with = "lenient::text")]
     request_id: Option<String>,
-    #[serde(default, deserialize_with = "loose::text")]
+    #[serde(default, deserialize_with = "lenient::text")]
     model: Option<String>,
     choices: Option<Vec<ChunkChoice>>,
-    #[serde(default, deserialize_with = "loose::optional")]
+    #[serde(default, deserialize_with = "lenient::optional")]
     usage: Option<WireUsage>,
-    #[serde(default, deserialize_with = "loose::text")]
+    #[serde(default, deserialize_with = "lenient::text")]
     system_fingerprint: Option<String>,
-    #[serde(default, deserialize_with = "loose::filled")]
+    #[serde(default, deserialize_with = "lenient::filled")]
     error: bool,
     code: Option<IgnoredAny>,
     message: Option<IgnoredAny>,
@@ -104,19 +104,19 @@ struct Chunk {
 
 #[derive(Debug, Deserialize)]
 struct ChunkChoice {
-    #[serde(default, deserialize_with = "loose::count")]
+    #[serde(default, deserialize_with = "lenient::count")]
     index: Option<u64>,
     delta: Option<Delta>,
     /// In place of a delta: a server that had the whole answer, and wrapped it as a stream.
     message: Option<Delta>,
     error: Option<Box<RawValue>>,
     /// Moonshot's place for it.
-    #[serde(default, deserialize_with = "loose::optional")]
+    #[serde(default, deserialize_with = "lenient::optional")]
     usage: Option<WireUsage>,
     #[serde(default, deserialize_with = "present")]
     finish_reason: Option<Option<String>>,
     /// The word of the model behind OpenRouter, which has none of its own for some ends.
-    #[serde(default, deserialize_with = "loose::text")]
+    #[serde(default, deserialize_with = "lenient::text")]
     native_finish_reason: Option<String>,
 }
 
@@ -128,7 +128,7 @@ struct Delta {
     reasoning: Option<Content>,
     /// An error in the place of a piece.
     error: Option<Box<RawValue>>,
-    #[serde(default, deserialize_with = "loose::text")]
+    #[serde(default, deserialize_with = "lenient::text")]
     refusal: Option<String>,
     tool_calls: Option<Vec<CallDelta>>,
 }
@@ -165,7 +165,7 @@ impl Incoming {
     /// # Errors
     ///
     /// When there will be no answer.
-    pub(super) fn take(&mut self, bytes: &[u8], sink: &mut Sink<'_>) -> Result<(), Trouble> {
+    pub(super) fn take(&mut self, bytes: &[u8], sink: &mut PieceSink<'_>) -> Result<(), Trouble> {
         let mut found = Vec::new();
         self.events.take(bytes, &mut found);
         self.take_events(found, sink)?;
@@ -181,7 +181,7 @@ impl Incoming {
     /// # Errors
     ///
     /// As [`Incoming::take`].
-    pub(super) fn end(&mut self, sink: &mut Sink<'_>) -> Result<(), Trouble> {
+    pub(super) fn end(&mut self, sink: &mut PieceSink<'_>) -> Result<(), Trouble> {
         let mut found = Vec::new();
         self.events.finish(&mut found);
         self.take_events(found, sink)?;
@@ -190,7 +190,7 @@ impl Incoming {
     }
 
     /// What was held back as the beginning of a tag is text after all.
-    fn end_texts(&mut self, sink: &mut Sink<'_>) {
+    fn end_texts(&mut self, sink: &mut PieceSink<'_>) {
         for part in &mut self.choices {
             let mut unheard = |_: Piece<'_>| {};
             part.end_text(if part.index == 0 { &mut *sink } else { &mut unheard });
@@ -206,22 +206,22 @@ impl Incoming {
         whole
     }
 
-    fn take_events(&mut self, found: Vec<Event>, sink: &mut Sink<'_>) -> Result<(), Trouble> {
+    fn take_events(&mut self, found: Vec<StreamEvent>, sink: &mut PieceSink<'_>) -> Result<(), Trouble> {
         for event in found {
             match event {
                 _ if self.done => break,
-                Event::Done => {
+                StreamEvent::Done => {
                     self.done = true;
                     self.end_texts(sink);
                 }
-                Event::Data(data) => self.take_data(&data, sink)?,
+                StreamEvent::Data(data) => self.take_data(&data, sink)?,
             }
         }
         Ok(())
     }
 
     /// Takes an event: one piece, or several from a server that puts no blank lines between them.
-    fn take_data(&mut self, data: &[u8], sink: &mut Sink<'_>) -> Result<(), Trouble> {
+    fn take_data(&mut self, data: &[u8], sink: &mut PieceSink<'_>) -> Result<(), Trouble> {
         let unreadable = |error| Trouble::Unreadable(data.to_vec(), error);
         for (taken, chunk) in serde_json::Deserializer::from_slice(data).into_iter::<Chunk>().enumerate() {
             match chunk {
@@ -239,7 +239,7 @@ impl Incoming {
         Ok(())
     }
 
-    fn take_chunk(&mut self, data: &[u8], chunk: Chunk, sink: &mut Sink<'_>) -> Result<(), Trouble> {
+    fn take_chunk(&mut self, data: &[u8], chunk: Chunk, sink: &mut PieceSink<'_>) -> Result<(), Trouble> {
         // The second is DashScope's native form.
         let native = chunk.choices.is_none() && chunk.code.is_some() && chunk.message.is_some();
         if chunk.error || native {
@@ -270,7 +270,7 @@ impl Incoming {
             let part = &mut self.choices[place];
             let delta = choice.delta.or(choice.message.filter(|_| part.is_empty())).unwrap_or_default();
             let mut unheard = |_: Piece<'_>| {};
-            let sink: &mut Sink<'_> = if index == 0 { &mut *sink } else { &mut unheard };
+            let sink: &mut PieceSink<'_> = if index == 0 { &mut *sink } else { &mut unheard };
             let (brought, replaced) = part.take(delta, self.repeats, sink);
             self.kept = (self.kept + brought).saturating_sub(replaced);
             let native = choice.native_finish_reason.filter(|word| !word.is_empty());
@@ -290,7 +290,7 @@ impl Part {
         self.content.is_empty() && self.reasoning.is_empty() && self.calls.is_empty()
     }
 
-    fn reason(&mut self, more: String, sink: &mut Sink<'_>) {
+    fn reason(&mut self, more: String, sink: &mut PieceSink<'_>) {
         let more = self.reasoning_halves.join(more);
         self.reasoning.push_str(&more);
         sink(Piece::Reasoning(&more));
@@ -298,7 +298,7 @@ impl Part {
 
     /// Takes a delta. Gives the bytes it brought, and the bytes of earlier text that they stand for: a text that is said
     /// anew may be shorter.
-    fn take(&mut self, delta: Delta, repeats: bool, sink: &mut Sink<'_>) -> (usize, usize) {
+    fn take(&mut self, delta: Delta, repeats: bool, sink: &mut PieceSink<'_>) -> (usize, usize) {
         let (mut brought, mut replaced) = (0, 0);
         let reasoning = delta.reasoning_content.or(delta.reasoning).map(Content::into_thoughts);
         if let Some(more) = reasoning.filter(|more| !more.is_empty()) {
@@ -316,7 +316,7 @@ impl Part {
         }
         if !content.is_empty() {
             brought += content.len();
-            if repeats && self.manner != Manner::Adds {
+            if repeats && self.manner != TextMode::Adds {
                 // Half a character of the text before is in this one as well.
                 self.content_halves = Halves::default();
             }
@@ -330,12 +330,12 @@ impl Part {
         (brought + calls.sum::<usize>(), replaced)
     }
 
-    fn add(&mut self, content: &str, sink: &mut Sink<'_>) {
+    fn add(&mut self, content: &str, sink: &mut PieceSink<'_>) {
         let Self { content: answer, reasoning, thoughts, .. } = self;
         thoughts.take(content, &mut |piece| heard(piece, answer, reasoning, sink));
     }
 
-    fn end_text(&mut self, sink: &mut Sink<'_>) {
+    fn end_text(&mut self, sink: &mut PieceSink<'_>) {
         self.reasoning.extend(self.reasoning_halves.end());
         self.refusal.extend(self.refusal_halves.end());
         if let Some(half) = self.content_halves.end() {
@@ -349,12 +349,12 @@ impl Part {
     ///
     /// That the second piece begins with the first is what tells a stream that repeats itself from one that does not:
     /// should the service change its ways, no text is lost.
-    fn take_repeated(&mut self, content: String, sink: &mut Sink<'_>) -> usize {
+    fn take_repeated(&mut self, content: String, sink: &mut PieceSink<'_>) -> usize {
         let more = content.strip_prefix(self.content.as_str());
-        if self.manner == Manner::Open && !self.content.is_empty() {
-            self.manner = if more.is_some() { Manner::Repeats } else { Manner::Adds };
+        if self.manner == TextMode::Open && !self.content.is_empty() {
+            self.manner = if more.is_some() { TextMode::Repeats } else { TextMode::Adds };
         }
-        if self.manner == Manner::Adds {
+        if self.manner == TextMode::Adds {
             self.add(&content, sink);
             return 0;
         }
@@ -380,7 +380,7 @@ impl Part {
 }
 
 /// Takes what is known of a text, and tells who looks on.
-fn heard(piece: Piece<'_>, answer: &mut String, reasoning: &mut String, sink: &mut Sink<'_>) {
+fn heard(piece: Piece<'_>, answer: &mut String, reasoning: &mut String, sink: &mut PieceSink<'_>) {
     match piece {
         Piece::Reasoning(more) => reasoning.push_str(more),
         Piece::Content(more) => answer.push_str(more),
@@ -391,7 +391,7 @@ fn heard(piece: Piece<'_>, answer: &mut String, reasoning: &mut String, sink: &m
 /// What a request asks for, as far as an answer depends on it.
 #[derive(Deserialize)]
 struct AskedFields {
-    #[serde(default, deserialize_with = "loose::text")]
+    #[serde(default, deserialize_with = "lenient::text")]
     model: Option<String>,
     #[serde(default)]
     n: serde_json::Value,
@@ -416,7 +416,7 @@ impl AskedFields {
     fn choices(self) -> usize {
         match self.n {
             serde_json::Value::Null => 1,
-            said => loose::count(said).ok().flatten().map_or(0, |n| usize::try_from(n).unwrap_or(0).max(1)),
+            said => lenient::count(said).ok().flatten().map_or(0, |n| usize::try_from(n).unwrap_or(0).max(1)),
         }
     }
 }

@@ -132,7 +132,7 @@ fn a_stream_cut_at_any_byte_is_a_fault_until_it_has_said_why_it_ends_and_then_th
                     }
                     Err(fault) => {
                         assert_eq!(first_whole, None, "{} is an answer before {cut} bytes", recorded.name);
-                        assert_eq!((fault.kind, fault.code.as_str()), (FaultKind::Passing, "cut_stream"));
+                        assert_eq!((fault.kind, fault.code.as_str()), (FaultKind::Transient, "cut_stream"));
                     }
                 }
             }
@@ -259,12 +259,12 @@ fn an_error_inside_a_stream_is_judged_like_an_error_reply() {
         (r#"{"error":{"code":429,"message":"slow down"}}"#, FaultKind::Throttled, "http_429"),
         (
             r#"{"error":{"code":"internal_error","message":"inference internal error."}}"#,
-            FaultKind::Passing,
+            FaultKind::Transient,
             "internal_error",
         ),
         (
             r#"{"error":{"code":"x","message":"<503> InternalError.Algo: An error occurred in model serving"}}"#,
-            FaultKind::Passing,
+            FaultKind::Transient,
             "x",
         ),
         (
@@ -395,7 +395,7 @@ fn an_error_inside_a_choice_ends_a_stream_as_one_beside_the_choices_does() {
     let begun = r#"{"choices":[{"delta":{"content":"Hi"}}]}"#;
     let error = r#"{"choices":[{"delta":{"content":""},"finish_reason":"error","error":{"code":502,"message":"upstream"}}]}"#;
     let failed = fault(&events(&[begun, error]));
-    assert_eq!((failed.kind, failed.message.as_str()), (FaultKind::Passing, "upstream"));
+    assert_eq!((failed.kind, failed.message.as_str()), (FaultKind::Transient, "upstream"));
     for broken in ["abort", "cancelled", "insufficient_system_resource"] {
         let end = format!(r#"{{"choices":[{{"delta":{{}},"finish_reason":"{broken}"}}]}}"#);
         let failed = fault(&events(&[begun, &end]));

@@ -6,7 +6,7 @@
 
 use crate::outcome::FaultKind;
 
-use FaultKind::{CutByServer, JobRefused, Passing, RowRefused, Throttled, Unusable};
+use FaultKind::{CutByServer, JobRefused, RowRefused, Throttled, Transient, Unusable};
 
 /// A rule of the table. An empty list of statuses, codes or words is no condition; the first rule that fits decides.
 #[derive(Debug)]
@@ -23,7 +23,7 @@ pub(super) struct Rule {
     /// Whether it is that the row is too long for the model.
     pub(super) too_long: bool,
     /// What the user can do about it.
-    pub(super) mend: Option<&'static str>,
+    pub(super) help: Option<&'static str>,
 }
 
 /// What every rule begins with: no condition, one row's trouble.
@@ -35,11 +35,11 @@ const ROW: Rule = Rule {
     for_tokens: false,
     about: None,
     too_long: false,
-    mend: None,
+    help: None,
 };
 const JOB: Rule = Rule { kind: JobRefused, ..ROW };
 const SLOWER: Rule = Rule { kind: Throttled, ..ROW };
-const AGAIN: Rule = Rule { kind: Passing, ..ROW };
+const AGAIN: Rule = Rule { kind: Transient, ..ROW };
 
 /// The statuses under which the service refuses a request for what is in it.
 const WRONG: &[u16] = &[400, 422];
@@ -86,22 +86,22 @@ const PROXY: &str = "is the proxy right? It is named by HTTPS_PROXY, for plain h
 #[rustfmt::skip]
 static RULES: &[Rule] = &[
     // The account: no request will pass until its owner does something. Some of these come as 400, some as 429.
-    Rule { codes: &["Arrearage", "PrepaidBillOverdue", "PostpaidBillOverdue"], mend: Some(PAY), ..JOB },
-    Rule { words: &["account is in good standing", "#overdue-payment"], mend: Some(PAY), ..JOB },
-    Rule { codes: &["CommodityNotPurchased"], mend: Some(ACTIVATE), ..JOB },
-    Rule { codes: &["BudgetLimitExceeded"], mend: Some(BUDGET_LIMIT), ..JOB },
-    Rule { codes: &["AllocationQuota.FreeTierOnly"], mend: Some(FREE_TIER), ..JOB },
+    Rule { codes: &["Arrearage", "PrepaidBillOverdue", "PostpaidBillOverdue"], help: Some(PAY), ..JOB },
+    Rule { words: &["account is in good standing", "#overdue-payment"], help: Some(PAY), ..JOB },
+    Rule { codes: &["CommodityNotPurchased"], help: Some(ACTIVATE), ..JOB },
+    Rule { codes: &["BudgetLimitExceeded"], help: Some(BUDGET_LIMIT), ..JOB },
+    Rule { codes: &["AllocationQuota.FreeTierOnly"], help: Some(FREE_TIER), ..JOB },
     Rule { words: &["free tier of the model has been exhausted", "free allocated quota exceeded"],
-           mend: Some(FREE_TIER), ..JOB },
-    Rule { statuses: &[403], codes: &["insufficient_quota"], mend: Some(FREE_TIER), ..JOB },
+           help: Some(FREE_TIER), ..JOB },
+    Rule { statuses: &[403], codes: &["insufficient_quota"], help: Some(FREE_TIER), ..JOB },
     Rule { words: &["hour allocated quota exceeded", "week allocated quota exceeded", "month allocated quota exceeded"],
-           mend: Some(PLAN), ..JOB },
+           help: Some(PLAN), ..JOB },
 
     // The same in the words of gateways and of other services: LiteLLM, OpenRouter, DeepSeek, Anthropic, OpenAI.
     Rule { codes: &["budget_exceeded", "insufficient_credits", "insufficient_balance", "billing_hard_limit_reached",
-                    "billing_not_active"], mend: Some(PAY), ..JOB },
+                    "billing_not_active"], help: Some(PAY), ..JOB },
     Rule { words: &["budget has been exceeded", "insufficient credits", "insufficient balance", "requires more credits",
-                    "credit balance is too low", "billing hard limit has been reached"], mend: Some(PAY), ..JOB },
+                    "credit balance is too low", "billing hard limit has been reached"], help: Some(PAY), ..JOB },
 
     // Throttling. `insufficient_quota` at 429 is DashScope's limit of tokens per minute, and clears within one.
     Rule { statuses: &[429], codes: &["insufficient_quota", "Throttling.AllocationQuota"], for_tokens: true, ..SLOWER },
@@ -114,103 +114,103 @@ static RULES: &[Rule] = &[
     Rule { statuses: &[500, 503], codes: &["ServiceUnavailable"], ..SLOWER },
 
     // Who asks.
-    Rule { codes: &["invalid_api_key"], mend: Some(KEY), ..JOB },
+    Rule { codes: &["invalid_api_key"], help: Some(KEY), ..JOB },
     Rule { words: &["incorrect api key provided", "invalid access token or token expired", "#apikey-error"],
-           mend: Some(KEY), ..JOB },
-    Rule { statuses: &[401], mend: Some(KEY), ..JOB },
-    Rule { statuses: &[402], mend: Some(PAY), ..JOB },
+           help: Some(KEY), ..JOB },
+    Rule { statuses: &[401], help: Some(KEY), ..JOB },
+    Rule { statuses: &[402], help: Some(PAY), ..JOB },
 
     // What is asked for.
     Rule { codes: &["Endpoint.AccessDenied"], about: Some("model"),
-           mend: Some("the model has been retired: name another under [model]"), ..JOB },
+           help: Some("the model has been retired: name another under [model]"), ..JOB },
     Rule { codes: &["Model.AccessDenied"], about: Some("model"),
-           mend: Some(MODEL_RIGHTS), ..JOB },
-    Rule { codes: &["AccessDenied.Unpurchased"], mend: Some(ACTIVATE), ..JOB },
+           help: Some(MODEL_RIGHTS), ..JOB },
+    Rule { codes: &["AccessDenied.Unpurchased"], help: Some(ACTIVATE), ..JOB },
     Rule { codes: &["App.AccessDenied", "Workspace.AccessDenied"],
-           mend: Some("the key is of another workspace: use the key and the address of the same one"), ..JOB },
+           help: Some("the key is of another workspace: use the key and the address of the same one"), ..JOB },
     Rule { statuses: &[403], words: &["access to model denied"], about: Some("model"),
-           mend: Some(MODEL_RIGHTS), ..JOB },
-    Rule { codes: &["access_denied"], mend: Some(RIGHTS), ..JOB },
-    Rule { statuses: &[403], mend: Some(RIGHTS), ..JOB },
-    Rule { codes: &["model_not_found"], about: Some("model"), mend: Some(MODEL), ..JOB },
-    Rule { codes: &["model_not_supported"], about: Some("model"), mend: Some(MODEL_FORM), ..JOB },
-    Rule { statuses: &[404], words: &["unsupported model"], about: Some("model"), mend: Some(MODEL_FORM), ..JOB },
+           help: Some(MODEL_RIGHTS), ..JOB },
+    Rule { codes: &["access_denied"], help: Some(RIGHTS), ..JOB },
+    Rule { statuses: &[403], help: Some(RIGHTS), ..JOB },
+    Rule { codes: &["model_not_found"], about: Some("model"), help: Some(MODEL), ..JOB },
+    Rule { codes: &["model_not_supported"], about: Some("model"), help: Some(MODEL_FORM), ..JOB },
+    Rule { statuses: &[404], words: &["unsupported model"], about: Some("model"), help: Some(MODEL_FORM), ..JOB },
     Rule { statuses: &[400, 404], words: &["model not exist", "does not exist or you do not have access"],
-           about: Some("model"), mend: Some(MODEL), ..JOB },
+           about: Some("model"), help: Some(MODEL), ..JOB },
     // Gateways and local servers (LiteLLM, OpenRouter, LM Studio, llama-swap) that have lost the model, or never had it.
     Rule { statuses: &[400, 404, 500, 503],
            words: &["invalid model name", "is not a valid model id", "no models loaded", "model is not loaded",
                     "model not loaded", "model unloaded", "model has been unloaded", "no endpoints found for",
                     "could not find suitable inference handler"],
-           about: Some("model"), mend: Some(MODEL), ..JOB },
+           about: Some("model"), help: Some(MODEL), ..JOB },
     // Other servers (vLLM, Ollama) name the model in words alone.
     Rule { statuses: &[404], words: &["the model `", "the model '", "model '", "model \""], about: Some("model"),
-           mend: Some(MODEL), ..JOB },
-    Rule { statuses: &[301, 308], mend: Some("give the address that it redirects to as `base_url` under [model]"), ..JOB },
-    Rule { statuses: &[404, 405, 410], mend: Some(ADDRESS), ..JOB },
+           help: Some(MODEL), ..JOB },
+    Rule { statuses: &[301, 308], help: Some("give the address that it redirects to as `base_url` under [model]"), ..JOB },
+    Rule { statuses: &[404, 405, 410], help: Some(ADDRESS), ..JOB },
 
     // Streams and thinking.
-    Rule { statuses: &[400], words: &["only support stream mode"], about: Some("stream"), mend: Some(STREAM), ..JOB },
+    Rule { statuses: &[400], words: &["only support stream mode"], about: Some("stream"), help: Some(STREAM), ..JOB },
     Rule { statuses: &[400], words: &["enable_thinking must be set to false for non-streaming calls"],
-           about: Some("enable_thinking"), mend: Some(STREAM_OR_NO_THINKING), ..JOB },
+           about: Some("enable_thinking"), help: Some(STREAM_OR_NO_THINKING), ..JOB },
     Rule { codes: &["InvalidParameter.NotSupportEnableThinking"], about: Some("enable_thinking"),
-           mend: Some("this model cannot think: take `enable_thinking` out of [request]"), ..JOB },
+           help: Some("this model cannot think: take `enable_thinking` out of [request]"), ..JOB },
     Rule { statuses: &[400], words: &["does not support enable_thinking"], about: Some("enable_thinking"),
-           mend: Some("this model cannot think: take `enable_thinking` out of [request]"), ..JOB },
+           help: Some("this model cannot think: take `enable_thinking` out of [request]"), ..JOB },
     Rule { statuses: &[400], words: &["enable_thinking parameter is restricted to true"], about: Some("enable_thinking"),
-           mend: Some("this model always thinks: take `enable_thinking = false` out of [request]"), ..JOB },
+           help: Some("this model always thinks: take `enable_thinking = false` out of [request]"), ..JOB },
     Rule { statuses: &[400], words: &["non-streaming mode does not support web search in thinking mode"],
-           about: Some("enable_search"), mend: Some(STREAM_OR_NO_THINKING), ..ROW },
+           about: Some("enable_search"), help: Some(STREAM_OR_NO_THINKING), ..ROW },
 
     // Fields that are wrong: of every row when the job sets them, else of this one.
     Rule { statuses: &[400], words: &["json mode response is not supported when enable_thinking is true"],
-           about: Some("response_format"), mend: Some(NO_THINKING), ..ROW },
+           about: Some("response_format"), help: Some(NO_THINKING), ..ROW },
     Rule { statuses: &[400], words: &["must contain the word 'json'"], about: Some("response_format"),
-           mend: Some("say in the prompt that the answer is to be JSON"), ..ROW },
+           help: Some("say in the prompt that the answer is to be JSON"), ..ROW },
     Rule { statuses: WRONG, words: &["tool_choice is one of the strings"], about: Some("tool_choice"),
-           mend: Some("`tool_choice` is \"auto\", \"none\" or one function by its name"), ..ROW },
+           help: Some("`tool_choice` is \"auto\", \"none\" or one function by its name"), ..ROW },
     Rule { statuses: WRONG, words: &["tool_choice parameter does not support"], about: Some("tool_choice"),
-           mend: Some(FORCED), ..ROW },
-    Rule { statuses: WRONG, words: &["range of max_tokens"], about: Some("max_tokens"), mend: Some(MAX_TOKENS), ..ROW },
+           help: Some(FORCED), ..ROW },
+    Rule { statuses: WRONG, words: &["range of max_tokens"], about: Some("max_tokens"), help: Some(MAX_TOKENS), ..ROW },
     Rule { statuses: WRONG, words: &["'reasoning_effort' and 'thinking_budget' cannot be set", "'reasoning_effort' must be one of"],
-           about: Some("reasoning_effort"), mend: Some(EFFORT), ..ROW },
-    Rule { statuses: WRONG, words: &["thinking_budget parameter must be"], about: Some("thinking_budget"), mend: Some(BUDGET), ..ROW },
+           about: Some("reasoning_effort"), help: Some(EFFORT), ..ROW },
+    Rule { statuses: WRONG, words: &["thinking_budget parameter must be"], about: Some("thinking_budget"), help: Some(BUDGET), ..ROW },
     Rule { statuses: WRONG, words: &["- 'seed'"], about: Some("seed"),
-           mend: Some("`seed` is a whole number from 0 to 2147483647"), ..ROW },
+           help: Some("`seed` is a whole number from 0 to 2147483647"), ..ROW },
     Rule { statuses: WRONG, words: &["tool names are not allowed"], about: Some("tools"),
-           mend: Some("the service keeps this name for itself: give the tool another"), ..ROW },
+           help: Some("the service keeps this name for itself: give the tool another"), ..ROW },
     Rule { statuses: WRONG, words: &["[] is too short - 'tools'"], about: Some("tools"),
-           mend: Some("take the empty `tools` out"), ..ROW },
+           help: Some("take the empty `tools` out"), ..ROW },
     Rule { statuses: WRONG, words: &["[] is too short"], about: Some("messages"),
-           mend: Some("a request has one turn at least"), ..ROW },
+           help: Some("a request has one turn at least"), ..ROW },
     Rule { statuses: WRONG, words: &["暂时不支持当前设置的语种", "current language settings are not supported"],
            about: Some("translation_options"),
-           mend: Some("name the languages as the model's list has them, by English name or code"), ..ROW },
+           help: Some("name the languages as the model's list has them, by English name or code"), ..ROW },
 
     // One row's text.
-    Rule { codes: &["data_inspection_failed", "content_filter"], about: Some("messages"), mend: Some(INSPECTION), ..ROW },
+    Rule { codes: &["data_inspection_failed", "content_filter"], about: Some("messages"), help: Some(INSPECTION), ..ROW },
     Rule { codes: &["IPInfringementSuspect", "FaqRuleBlocked", "CustomRoleBlocked"], about: Some("messages"),
-           mend: Some(INSPECTION), ..ROW },
+           help: Some(INSPECTION), ..ROW },
     Rule { statuses: WRONG, words: &["range of input length", "maximum context length"], about: Some("messages"),
-           too_long: true, mend: Some(LENGTH), ..ROW },
-    Rule { codes: &["context_length_exceeded"], about: Some("messages"), too_long: true, mend: Some(LENGTH), ..ROW },
+           too_long: true, help: Some(LENGTH), ..ROW },
+    Rule { codes: &["context_length_exceeded"], about: Some("messages"), too_long: true, help: Some(LENGTH), ..ROW },
     Rule { codes: &["BadRequest.TooLarge"], about: Some("messages"),
-           mend: Some("the request has more bytes than the service takes: shorten it"), ..ROW },
+           help: Some("the request has more bytes than the service takes: shorten it"), ..ROW },
     Rule { statuses: &[413], about: Some("messages"),
-           mend: Some("the request has more bytes than the service takes: shorten it"), ..ROW },
+           help: Some("the request has more bytes than the service takes: shorten it"), ..ROW },
     Rule { statuses: WRONG, words: &["input content must be a string"], about: Some("messages"),
-           mend: Some("this model reads text only: bring `content` as text, or name a model that sees"), ..ROW },
-    Rule { statuses: WRONG, words: &["role must be user or assistant"], about: Some("messages"), mend: Some(TURNS), ..ROW },
+           help: Some("this model reads text only: bring `content` as text, or name a model that sees"), ..ROW },
+    Rule { statuses: WRONG, words: &["role must be user or assistant"], about: Some("messages"), help: Some(TURNS), ..ROW },
     Rule { statuses: WRONG, words: &["required body invalid"],
-           mend: Some("a field of the request has a form that the service cannot read"), ..ROW },
+           help: Some("a field of the request has a form that the service cannot read"), ..ROW },
 
     // Trouble of one row that comes as a server error.
     Rule { statuses: TROUBLE, words: &["role must be in"], about: Some("messages"),
-           mend: Some("a translation model takes one turn of the user's and no system turn"), ..ROW },
-    Rule { statuses: TROUBLE, words: &["list index out of range"], about: Some("messages"), mend: Some(TURNS), ..ROW },
+           help: Some("a translation model takes one turn of the user's and no system turn"), ..ROW },
+    Rule { statuses: TROUBLE, words: &["list index out of range"], about: Some("messages"), help: Some(TURNS), ..ROW },
     Rule { statuses: TROUBLE, words: &["expecting ',' delimiter"], about: Some("messages"),
-           mend: Some("the arguments of a tool call among the turns are no JSON"), ..ROW },
-    Rule { statuses: TROUBLE, words: &["object is not iterable"], about: Some("messages"), mend: Some(TURNS), ..ROW },
+           help: Some("the arguments of a tool call among the turns are no JSON"), ..ROW },
+    Rule { statuses: TROUBLE, words: &["object is not iterable"], about: Some("messages"), help: Some(TURNS), ..ROW },
 
     // Trouble that passes.
     Rule { statuses: &[400], words: &["file parsing in progress"], ..AGAIN },
@@ -220,16 +220,16 @@ static RULES: &[Rule] = &[
                     "RequestTimeOut", "ResponseTimeout", "ModelUnavailable", "ModelServingError"], ..AGAIN },
 
     // Who answers, in the words of the TLS library.
-    Rule { codes: &["bad_certificate"], words: &["expired", "not valid yet"], mend: Some(OUT_OF_DATE), ..JOB },
-    Rule { codes: &["bad_certificate"], words: &["not valid for name"], mend: Some(OTHER_NAME), ..JOB },
-    Rule { codes: &["bad_certificate"], mend: Some(UNKNOWN_AUTHORITY), ..JOB },
-    Rule { codes: &["unreachable"], words: &["through the proxy"], mend: Some(PROXY), ..AGAIN },
+    Rule { codes: &["bad_certificate"], words: &["expired", "not valid yet"], help: Some(OUT_OF_DATE), ..JOB },
+    Rule { codes: &["bad_certificate"], words: &["not valid for name"], help: Some(OTHER_NAME), ..JOB },
+    Rule { codes: &["bad_certificate"], help: Some(UNKNOWN_AUTHORITY), ..JOB },
+    Rule { codes: &["unreachable"], words: &["through the proxy"], help: Some(PROXY), ..AGAIN },
 
     // What an answer lacks, in words of our own.
     Rule { codes: &["cut_by_server"], kind: CutByServer,
-           mend: Some("ask for less at once, or set a smaller `max_tokens`; and leave `transport` at \"auto\""), ..ROW },
+           help: Some("ask for less at once, or set a smaller `max_tokens`; and leave `transport` at \"auto\""), ..ROW },
     Rule { codes: &["empty_answer"], words: &["the model reasoned"], kind: Unusable,
-           mend: Some("raise `max_tokens`, or set `thinking_budget` under [request]"), ..ROW },
+           help: Some("raise `max_tokens`, or set `thinking_budget` under [request]"), ..ROW },
 ];
 
 /// The rule for what was said.

@@ -35,7 +35,7 @@ fn errors_without_a_body_in_the_native_form_and_as_plain_text_are_judged_too() {
     let native = said(400, r#"{"code":"Arrearage","message":"overdue","request_id":"r-2"}"#);
     assert_eq!((native.kind, native.request_id.as_deref()), (JobRefused, Some("r-2")));
     let plain = said(503, "upstream connect error");
-    assert_eq!((plain.kind, plain.message.as_str()), (Passing, "upstream connect error"));
+    assert_eq!((plain.kind, plain.message.as_str()), (Transient, "upstream connect error"));
     assert_eq!(said(422, r#"{"error":"bad field"}"#).message, "bad field");
 }
 
@@ -71,7 +71,7 @@ fn a_redirect_is_not_followed_and_says_where_it_led() {
     assert!(fault.message.contains("elsewhere.example"));
     assert_eq!(
         with_header("location", "https://login.example/", 302, "").expect_err("a fault").kind,
-        Passing
+        Transient
     );
 }
 
@@ -129,7 +129,7 @@ fn an_error_in_a_choice_is_no_success_and_an_empty_one_beside_an_answer_is_none(
     };
     let fault =
         with(serde_json::json!({"code": 502, "message": "upstream"}), Value::Null).expect_err("a fault");
-    assert_eq!((fault.kind, fault.message.as_str()), (Passing, "upstream"));
+    assert_eq!((fault.kind, fault.message.as_str()), (Transient, "upstream"));
     for nothing in [serde_json::json!({}), "".into(), Value::Null, false.into(), serde_json::json!([])] {
         assert!(with(nothing.clone(), nothing.clone()).is_ok(), "{nothing}");
     }
@@ -213,7 +213,7 @@ fn a_reply_without_an_answer_is_no_success_and_its_tokens_count() {
     let cut = completion(serde_json::json!({"content": "half"}), "stop".into());
     let fault = with_header("x-dashscope-partialresponse", "true", 200, &cut).expect_err("a fault");
     assert_eq!(fault.code, "cut_by_server");
-    assert_eq!(with_header("content-type", "text/html", 200, "<html>").expect_err("a fault").kind, Passing);
+    assert_eq!(with_header("content-type", "text/html", 200, "<html>").expect_err("a fault").kind, Transient);
 }
 
 #[test]
@@ -237,7 +237,7 @@ fn an_answer_that_a_filter_cut_is_none_and_is_kept_as_evidence() {
     let fault = answered(&body).expect_err("a fault");
     assert_eq!((fault.kind, fault.code.as_str()), (RowRefused, "content_filter"));
     assert_eq!(fault.usage.and_then(|usage| usage.total_tokens), Some(10));
-    assert!(fault.evidence.is_some() && fault.partial.is_none() && fault.mend.is_some());
+    assert!(fault.evidence.is_some() && fault.partial.is_none() && fault.help.is_some());
 }
 
 #[test]

@@ -8,25 +8,25 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
-use super::begin::start_simulator;
 use super::load::colored;
-use super::page::Veiled;
+use super::printout::Veiled;
+use super::run::start_simulator;
 use super::secrets::refuse_arguments;
 use super::usage::{tokens, unknown_finish};
 use super::{Failure, coding_plan, interrupt};
-use crate::api::client::{HttpEndpoint, Settings};
+use crate::api::client::{ClientSettings, HttpEndpoint};
 use crate::api::key::Key;
 use crate::api::stream::Piece;
 use crate::cli::AskArgs;
 use crate::dispatch::retry::{Dice, backoff};
-use crate::dispatch::stop::{Stop, Urgency};
+use crate::dispatch::stop::{Stop, StopLevel};
 use crate::exit::Exit;
 use crate::job::units::shown;
 use crate::outcome::{Answer, Fault, FaultKind, Reply, Usage};
 use crate::simulator;
 use crate::watch::text::{money, short};
 use crate::watch::{Mode, Screen, put};
-use printer::{Manner, Printer};
+use printer::{PrintStyle, Printer};
 use question::{Question, settle};
 
 /// The version of the line of `--json`. It only ever gains fields.
@@ -55,21 +55,21 @@ pub(super) fn run(args: AskArgs) -> Result<Exit, Failure> {
     if let Some(reason) = &question.request.unavailable {
         screen.insist(&format!("warning: {reason}; the question may be refused"));
     }
-    let settings = Settings { base_url, key, ..Settings::of(&asking.model, &asking.retry) };
+    let settings = ClientSettings { base_url, key, ..ClientSettings::of(&asking.model, &asking.retry) };
     let endpoint = HttpEndpoint::new(settings).map_err(Failure::new)?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let runtime = runtime.map_err(|error| Failure::new(format!("the runtime: {error}")))?;
     let printer = Printer::new(Veiled(stdout()), manner(&args, &question));
-    let mut session = Session { args: &args, question: &question, base_url, screen, stop, printer };
+    let mut session = AskSession { args: &args, question: &question, base_url, screen, stop, printer };
     let end = runtime.block_on(session.ask(&endpoint));
     session.tell(end)
 }
 
 /// Reasoning is no part of the answer. On a terminal it shows that something happens; in a pipe or a file it has to be
 /// asked for, and stands before the answer then.
-fn manner(args: &AskArgs, question: &Question) -> Manner {
+fn manner(args: &AskArgs, question: &Question) -> PrintStyle {
     let terminal = stdout().is_terminal();
-    Manner {
+    PrintStyle {
         live: question.live,
         terminal,
         reasoning: !args.json && (args.show_reasoning || terminal && !args.quiet),
@@ -78,7 +78,7 @@ fn manner(args: &AskArgs, question: &Question) -> Manner {
 }
 
 /// How asking ended.
-enum End {
+enum AskEnd {
     /// With a reply, after so long, at this try.
     Replied(Box<Reply>, Duration, u32),
     /// Somebody interrupted it.
@@ -88,7 +88,7 @@ enum End {
 }
 
 /// One question being asked.
-struct Session<'a> {
+struct AskSession<'a> {
     args: &'a AskArgs,
     question: &'a Question,
     base_url: &'a str,
@@ -97,10 +97,10 @@ struct Session<'a> {
     printer: Printer<Veiled<Stdout>>,
 }
 
-impl Session<'_> {
+impl AskSession<'_> {
     /// Asks until there is an answer, or a fault that another try would not change or that came too late for one: what
     /// somebody has read cannot be taken back.
-    async fn ask(&mut self, endpoint: &HttpEndpoint) -> End {
+    async fn ask(&mut self, endpoint: &HttpEndpoint) -> AskEnd {
         let retry = self.question.asking.retry;
         let mut dice: Dice = Box::new(rand::random::<f64>);
         let mut tries = 0;
@@ -115,19 +115,19 @@ impl Session<'_> {
                 fault.kind.passes() && fault.kind != FaultKind::Unreachable && tries < retry.max_attempts
             };
             let Some(fault) = reply.as_ref().err().filter(again).filter(|_| !self.printer.has_shown()) else {
-                return End::Replied(Box::new(reply), begun.elapsed(), tries);
+                return AskEnd::Replied(Box::new(reply), begun.elapsed(), tries);
             };
             let wait = backoff(&retry, fault, tries, &mut dice);
             self.screen.say(&format!("{}: trying again in {}", short(&fault.summary(), 300), shown(wait)));
             tokio::select! {
                 () = tokio::time::sleep(wait) => {}
-                _ = self.stop.wait_for(|urgency| *urgency != Urgency::None) => return End::Interrupted,
+                _ = self.stop.wait_for(|stop_level| *stop_level != StopLevel::None) => return AskEnd::Interrupted,
             }
         }
     }
 
     /// Asks once.
-    async fn once(&mut self, endpoint: &HttpEndpoint) -> Result<Reply, End> {
+    async fn once(&mut self, endpoint: &HttpEndpoint) -> Result<Reply, AskEnd> {
         let Question { asking, request, .. } = self.question;
         let limit = if request.stream { asking.retry.stream_timeout } else { asking.retry.timeout };
         let printer = &mut self.printer;
@@ -137,28 +137,28 @@ impl Session<'_> {
             reply = tokio::time::timeout(limit, endpoint.stream(request, &mut sink)) => {
                 Ok(reply.unwrap_or_else(|_| {
                     let late = format!("no answer within {}", shown(limit));
-                    Err(Fault::new(FaultKind::Passing, "timeout", late))
+                    Err(Fault::new(FaultKind::Transient, "timeout", late))
                 }))
             }
-            _ = self.stop.wait_for(|urgency| *urgency != Urgency::None) => Err(End::Interrupted),
-            () = broken.notified() => Err(End::Unwritable),
+            _ = self.stop.wait_for(|stop_level| *stop_level != StopLevel::None) => Err(AskEnd::Interrupted),
+            () = broken.notified() => Err(AskEnd::Unwritable),
         }
     }
 
     /// Shows what is left to be shown, and says how it went.
-    fn tell(&mut self, end: End) -> Result<Exit, Failure> {
+    fn tell(&mut self, end: AskEnd) -> Result<Exit, Failure> {
         if let Some(error) = self.printer.take_trouble() {
             return Err(error.into());
         }
         match end {
-            End::Replied(reply, latency, tries) => match *reply {
+            AskEnd::Replied(reply, latency, tries) => match *reply {
                 Ok(answer) => {
                     self.answered(&answer, latency, tries)?;
                     Ok(Exit::Done)
                 }
                 Err(fault) => Err(self.faulted(&fault, latency, tries)?),
             },
-            End::Interrupted => {
+            AskEnd::Interrupted => {
                 self.printer.end_line()?;
                 if !self.printer.has_shown() && stderr().is_terminal() {
                     // The terminal shows `^C` where the cursor was.
@@ -167,7 +167,7 @@ impl Session<'_> {
                 self.screen.insist("interrupted");
                 Ok(Exit::Interrupted)
             }
-            End::Unwritable => Ok(Exit::Done),
+            AskEnd::Unwritable => Ok(Exit::Done),
         }
     }
 
@@ -220,8 +220,8 @@ impl Session<'_> {
         };
         let nobody = "is the address right (--base-url, --region, FANFOLD_BASE_URL)? Does the server run, and does a \
                       proxy or a firewall stand between?";
-        let mend = fault.mend.or((fault.kind == FaultKind::Unreachable).then_some(nobody));
-        let help = mend.map(|mend| format!("\n  = help: {mend}")).unwrap_or_default();
+        let help = fault.help.or((fault.kind == FaultKind::Unreachable).then_some(nobody));
+        let help = help.map(|help| format!("\n  = help: {help}")).unwrap_or_default();
         Ok(Failure { exit, message: message + &help })
     }
 

@@ -11,7 +11,7 @@ use crate::watch::text::printable;
 
 /// How an answer is shown.
 #[derive(Debug, Clone, Copy, Default)]
-pub(super) struct Manner {
+pub(super) struct PrintStyle {
     /// Whether pieces are shown as they come.
     pub(super) live: bool,
     /// Whether standard output is a terminal, which nothing foreign may drive.
@@ -28,7 +28,7 @@ const RESET: &str = "\u{1b}[0m";
 /// Shows one answer.
 pub(super) struct Printer<O> {
     out: O,
-    manner: Manner,
+    manner: PrintStyle,
     /// The text as it came.
     said: String,
     /// The reasoning as it came.
@@ -41,7 +41,7 @@ pub(super) struct Printer<O> {
 }
 
 impl<O: Write> Printer<O> {
-    pub(super) fn new(out: O, manner: Manner) -> Self {
+    pub(super) fn new(out: O, manner: PrintStyle) -> Self {
         Self {
             out,
             manner,
@@ -153,15 +153,15 @@ impl<O: Write> Printer<O> {
 mod tests {
     use super::*;
 
-    const LIVE: Manner = Manner { live: true, terminal: false, reasoning: false, dim: false };
-    const ON_A_TERMINAL: Manner = Manner { live: true, terminal: true, reasoning: true, dim: true };
+    const LIVE: PrintStyle = PrintStyle { live: true, terminal: false, reasoning: false, dim: false };
+    const ON_A_TERMINAL: PrintStyle = PrintStyle { live: true, terminal: true, reasoning: true, dim: true };
 
     fn answer(response: &str) -> Answer {
         Answer { response: Some(response.to_owned()), ..Answer::default() }
     }
 
     /// What is on standard output in the end.
-    fn shown(manner: Manner, pieces: &[Piece<'_>], answer: &Answer) -> String {
+    fn shown(manner: PrintStyle, pieces: &[Piece<'_>], answer: &Answer) -> String {
         let mut out = Vec::new();
         let mut printer = Printer::new(&mut out, manner);
         pieces.iter().for_each(|piece| printer.take(*piece));
@@ -174,7 +174,7 @@ mod tests {
         let pieces = [Piece::Content("a "), Piece::Content("b")];
         assert_eq!(shown(LIVE, &pieces, &answer("a b")), "a b\n");
         assert_eq!(shown(LIVE, &[Piece::Content("a\n")], &answer("a\n")), "a\n");
-        assert_eq!(shown(Manner::default(), &pieces, &answer("a b")), "a b\n");
+        assert_eq!(shown(PrintStyle::default(), &pieces, &answer("a b")), "a b\n");
         assert_eq!(shown(LIVE, &[], &answer("whole")), "whole\n");
     }
 
@@ -184,9 +184,9 @@ mod tests {
         let full = Answer { reasoning: Some("hm, so".to_owned()), ..answer("42") };
         let dimmed = "\u{1b}[2mhm, so\u{1b}[0m\n\n42\n";
         assert_eq!(shown(ON_A_TERMINAL, &pieces, &full), dimmed);
-        assert_eq!(shown(Manner { live: false, ..ON_A_TERMINAL }, &pieces, &full), dimmed);
+        assert_eq!(shown(PrintStyle { live: false, ..ON_A_TERMINAL }, &pieces, &full), dimmed);
         assert_eq!(shown(LIVE, &pieces, &full), "42\n");
-        let asked = Manner { reasoning: true, ..LIVE };
+        let asked = PrintStyle { reasoning: true, ..LIVE };
         assert_eq!(shown(asked, &pieces, &full), "hm, so\n\n42\n");
     }
 

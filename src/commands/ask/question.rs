@@ -15,11 +15,11 @@ use super::super::secrets::{keep_secrets, refuse_arguments};
 use super::super::tables::Tables;
 use crate::cli::AskArgs;
 use crate::exit::Exit;
-use crate::job::knobs::{Overlay, check_keyless, set};
+use crate::job::diagnostic::{Diagnostic, SourceText};
+use crate::job::flags::{Overlay, check_keyless, set};
 use crate::job::layers::Layers;
-use crate::job::problem::{Problem, Script};
 use crate::job::resolve::{DEFAULT_MODEL, Lookups, check_flags, resolve_question};
-use crate::job::{Asking, Transport};
+use crate::job::{ModelCall, Transport};
 use crate::regular;
 use crate::render;
 use crate::render::body::message;
@@ -35,7 +35,7 @@ const SECTIONS: [&str; 4] = ["model", "request", "retry", "price"];
 /// One question, ready to be asked.
 pub(super) struct Question {
     /// Who is asked, and how.
-    pub(super) asking: Asking,
+    pub(super) asking: ModelCall,
     /// The request.
     pub(super) request: ChatRequest,
     /// The model that is asked.
@@ -91,7 +91,7 @@ fn overlays(args: &AskArgs, environment: &Environment) -> Result<Vec<Overlay>, F
         let overlay = set(argument)?;
         if !section(&overlay.key) {
             let message = format!("`{}` is no matter of a single question", overlay.key);
-            let problem = Problem::new(message).at(&overlay.script, 0..overlay.key.len());
+            let problem = Diagnostic::new(message).at(&overlay.script, 0..overlay.key.len());
             return Err(problem.help(format!("keys of these sections are: {}", SECTIONS.join(", "))).into());
         }
         flags.push(overlay);
@@ -182,9 +182,9 @@ fn whole_body(argument: &str) -> Result<Map<String, Value>, Failure> {
         Some(path) => {
             let text = regular::read_to_string(Path::new(path))
                 .map_err(|error| Failure::unreadable("request file", Path::new(path), &error))?;
-            Script { name: path.into(), text: text.into() }
+            SourceText { name: path.into(), text: text.into() }
         }
-        None => Script { name: "--request".into(), text: argument.into() },
+        None => SourceText { name: "--request".into(), text: argument.into() },
     };
     let text = &script.text;
     let body: Value = serde_json::from_str(text).map_err(|error| {
@@ -198,9 +198,9 @@ fn whole_body(argument: &str) -> Result<Map<String, Value>, Failure> {
         let end = text[at..].chars().next().map_or(at, |c| at + c.len_utf8());
         let message = error.to_string();
         let message = message.split(" at line ").next().unwrap_or_default();
-        Problem::new(format!("the request is no JSON: {message}")).at(&script, at..end)
+        Diagnostic::new(format!("the request is no JSON: {message}")).at(&script, at..end)
     })?;
-    let problem = |message: &str| Problem::new(message).at(&script, 0..text.trim_end().len());
+    let problem = |message: &str| Diagnostic::new(message).at(&script, 0..text.trim_end().len());
     let Value::Object(body) = body else { return Err(problem("a request is a JSON object").into()) };
     if body.contains_key("extra_body") {
         let problem = problem("`extra_body` is a wrapper of the Python client, and no field of the API");

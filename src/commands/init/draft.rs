@@ -4,13 +4,13 @@ use std::path::Path;
 
 use toml::Value;
 
-use super::{Place, in_a_shell};
+use super::{JobFolder, in_a_shell};
 use crate::format::Format;
-use crate::job::facts::{Facts, Thinking};
+use crate::job::facts::{ModelInfo, Thinking};
 
 /// What a new job is made of.
 #[derive(Debug)]
-pub(super) struct Draft {
+pub(super) struct JobDraft {
     /// The input; `None` for the sample.
     pub(super) input: Option<String>,
     /// Its format, which the output has too.
@@ -20,14 +20,14 @@ pub(super) struct Draft {
     /// The model.
     pub(super) model: String,
     /// What is known of it.
-    pub(super) facts: Facts,
+    pub(super) facts: ModelInfo,
     /// The user's turn; `None` where the rows bring their own.
     pub(super) prompt: Option<String>,
 }
 
-impl Draft {
+impl JobDraft {
     /// The text of the job file in a place.
-    pub(super) fn text(&self, place: &Place) -> String {
+    pub(super) fn text(&self, place: &JobFolder) -> String {
         let job = in_a_shell(&place.job().display().to_string());
         let width = job.len() + " --simulate".len();
         let input = self.input.clone().unwrap_or_else(|| place.sample().display().to_string());

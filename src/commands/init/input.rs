@@ -6,10 +6,10 @@ use serde_json::Value;
 
 use crate::commands::Failure;
 use crate::format::Format;
-use crate::job::facts::Facts;
-use crate::job::problem::Problem;
+use crate::job::diagnostic::Diagnostic;
+use crate::job::facts::ModelInfo;
 use crate::pipeline::PipelineError;
-use crate::read::{InputSpec, Source, Wanted};
+use crate::read::{InputSpec, Projection, Source};
 use crate::row::{Column, ColumnKind, Item, Row};
 
 /// The rows of a job that names no input.
@@ -33,7 +33,7 @@ const RESERVED: [&str; 20] = [
 
 /// What an input offers.
 #[derive(Debug)]
-pub(super) struct Offer {
+pub(super) struct InputSummary {
     /// Its format.
     pub(super) format: Format,
     /// Its first row, where one could be read.
@@ -47,19 +47,19 @@ pub(super) struct Offer {
     source: Option<(String, Source)>,
 }
 
-impl Offer {
+impl InputSummary {
     /// Looks at an input; at the sample where none is named.
     pub(super) fn of(path: Option<&str>) -> Result<Self, Failure> {
         let Some(path) = path else { return Ok(Self::of_the_sample()) };
         if path == "-" {
-            let problem = Problem::new("standard input cannot be looked at beforehand");
+            let problem = Diagnostic::new("standard input cannot be looked at beforehand");
             return Err(problem
                 .help("name a file, and put `path = \"-\"` into the job file afterwards")
                 .into());
         }
         let source = Source::open(InputSpec::new([path], "")).map_err(PipelineError::from)?;
         let mut rows = Vec::new();
-        for item in source.rows(Wanted::Fields).map_err(PipelineError::from)?.take(LOOKED_AT) {
+        for item in source.rows(Projection::Fields).map_err(PipelineError::from)?.take(LOOKED_AT) {
             if let Item::Row(row) = item.map_err(PipelineError::from)? {
                 rows.push(row);
             }
@@ -117,7 +117,7 @@ impl Offer {
     }
 
     /// The prompt of a job that says none; `None` where rows bring their own.
-    pub(super) fn prompt(&self, facts: &Facts) -> Result<Option<String>, Problem> {
+    pub(super) fn prompt(&self, facts: &ModelInfo) -> Result<Option<String>, Diagnostic> {
         let names = self.names();
         let has = |name: &str| names.contains(&name);
         // `body` alone may be any text; a line of the OpenAI Batch format has an address as well.
@@ -125,7 +125,7 @@ impl Offer {
             return Ok(None);
         }
         let Some(column) = self.longest.as_deref().or(names.first().copied()) else {
-            let problem = Problem::new("the input has no columns that a prompt could name");
+            let problem = Diagnostic::new("the input has no columns that a prompt could name");
             return Err(problem.help("put rows into it, or say the prompt with --prompt"));
         };
         Ok(Some(match facts.languages {

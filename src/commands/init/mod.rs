@@ -13,17 +13,17 @@ use super::tables::Tables;
 use super::{Failure, schema};
 use crate::cli::InitArgs;
 use crate::exit::Exit;
-use crate::job::facts::Facts;
-use crate::job::knobs::{Overlay, check_keyless};
+use crate::job::diagnostic::{Diagnostic, SourceText};
+use crate::job::facts::ModelInfo;
+use crate::job::flags::{Overlay, check_keyless};
 use crate::job::layers::Layers;
-use crate::job::problem::{Problem, Script};
 use crate::job::resolve::DEFAULT_BASE_URL;
 use crate::render::Renderer;
 use crate::secrets::hidden;
 use crate::watch::{fitted, put};
-use draft::Draft;
-use input::{Offer, SAMPLE};
-use questions::Asked;
+use draft::JobDraft;
+use input::{InputSummary, SAMPLE};
+use questions::Interview;
 
 /// The model of a job that names none: current, and able; the file it goes into turns its thoughts off.
 const MODEL: &str = "qwen3.6-plus";
@@ -33,7 +33,7 @@ pub(super) fn run(args: InitArgs) -> Result<Exit, Failure> {
     for (flag, key, said) in [("model", "model.name", &args.model), ("prompt", "prompt.user", &args.prompt)] {
         said.iter().try_for_each(|text| check_keyless(&Overlay::text(flag, key, text)))?;
     }
-    let place = Place::new(&args.folder)?;
+    let place = JobFolder::new(&args.folder)?;
     place.check(args.input.is_none())?;
     let tables = Tables::read(None, &place.job())?;
     let workshop = Workshop { place: &place, tables: &tables };
@@ -41,8 +41,8 @@ pub(super) fn run(args: InitArgs) -> Result<Exit, Failure> {
     let asks = open && !args.yes && stdin().is_terminal() && stderr().is_terminal();
     let draft = match asks {
         true => match questions::ask(&args, &workshop, &mut stdin().lock(), &mut stderr().lock())? {
-            Asked::Draft(draft) => *draft,
-            Asked::Left => {
+            Interview::Draft(draft) => *draft,
+            Interview::Left => {
                 return Err(Failure {
                     exit: Exit::Interrupted,
                     message: "interrupted: nothing is written".to_owned(),
@@ -61,11 +61,11 @@ pub(super) fn run(args: InitArgs) -> Result<Exit, Failure> {
 }
 
 /// The folder of a new job.
-struct Place {
+struct JobFolder {
     folder: PathBuf,
 }
 
-impl Place {
+impl JobFolder {
     fn new(folder: &Path) -> Result<Self, Failure> {
         let folder = folder.strip_prefix(".").unwrap_or(folder).to_owned();
         if folder.to_str().is_none() {
@@ -98,10 +98,10 @@ impl Place {
     }
 
     /// Writes the files of a draft, the job file last: where it is, all is there.
-    fn write(&self, draft: &Draft) -> Result<Vec<PathBuf>, Failure> {
+    fn write(&self, draft: &JobDraft) -> Result<Vec<PathBuf>, Failure> {
         let failed = |path: &Path, error| Failure::new(format!("{} cannot be made: {error}", path.display()));
         if self.folder.is_file() {
-            let problem = Problem::new(format!("{} is a file, and no folder", self.folder.display()));
+            let problem = Diagnostic::new(format!("{} is a file, and no folder", self.folder.display()));
             return Err(problem.help("name a folder for the job; an input is named with --input").into());
         }
         if !self.folder.as_os_str().is_empty() {
@@ -125,21 +125,21 @@ impl Place {
     }
 }
 
-fn taken(path: &Path) -> Problem {
-    Problem::new(format!("{} is there already, and is not written over", path.display()))
+fn taken(path: &Path) -> Diagnostic {
+    Diagnostic::new(format!("{} is there already, and is not written over", path.display()))
         .help("name another folder, as in `fanfold init another`, or move the file away")
 }
 
 /// What a draft is made with and held against.
 struct Workshop<'a> {
-    place: &'a Place,
+    place: &'a JobFolder,
     tables: &'a Tables,
 }
 
 impl Workshop<'_> {
     /// The draft of what flags say, with the defaults of what they do not.
-    fn unasked(&self, args: &InitArgs) -> Result<Draft, Failure> {
-        let offer = Offer::of(args.input.as_deref())?;
+    fn unasked(&self, args: &InitArgs) -> Result<JobDraft, Failure> {
+        let offer = InputSummary::of(args.input.as_deref())?;
         let model = args.model.clone().unwrap_or_else(|| MODEL.to_owned());
         let prompt = match &args.prompt {
             Some(prompt) => Some(prompt.clone()),
@@ -149,7 +149,7 @@ impl Workshop<'_> {
     }
 
     /// What is known of a model where a new job asks.
-    fn facts(&self, model: &str) -> Facts {
+    fn facts(&self, model: &str) -> ModelInfo {
         self.tables.book(DEFAULT_BASE_URL).of(model)
     }
 
@@ -157,14 +157,14 @@ impl Workshop<'_> {
     fn draft(
         &self,
         input: Option<String>,
-        offer: &Offer,
+        offer: &InputSummary,
         model: String,
         prompt: Option<String>,
-    ) -> Result<Draft, Failure> {
+    ) -> Result<JobDraft, Failure> {
         let (facts, id) = (self.facts(&model), offer.id().map(str::to_owned));
-        let draft = Draft { input, format: offer.format, id, model, facts, prompt };
+        let draft = JobDraft { input, format: offer.format, id, model, facts, prompt };
         let text = draft.text(self.place);
-        let script = Script { name: self.place.job().display().to_string().into(), text: text.into() };
+        let script = SourceText { name: self.place.job().display().to_string().into(), text: text.into() };
         // Mistakes are shown in what was typed, not in a file that is not there.
         let said =
             [("model", "model.name", Some(&draft.model)), ("prompt", "prompt.user", draft.prompt.as_ref())];
@@ -181,7 +181,7 @@ impl Workshop<'_> {
 }
 
 /// Says what was written, and how to go on.
-fn say(place: &Place, written: &[PathBuf], by_default: bool) -> Result<Exit, Failure> {
+fn say(place: &JobFolder, written: &[PathBuf], by_default: bool) -> Result<Exit, Failure> {
     let mut out = stderr().lock();
     let mut line = |line: String| writeln!(out, "{}", fitted(&line)).map_err(Failure::from);
     if by_default {

@@ -2,8 +2,8 @@
 
 use std::io::{BufRead, Write};
 
-use super::draft::Draft;
-use super::input::Offer;
+use super::draft::JobDraft;
+use super::input::InputSummary;
 use super::{MODEL, Workshop};
 use crate::cli::InitArgs;
 use crate::commands::Failure;
@@ -11,9 +11,9 @@ use crate::watch::fitted;
 use crate::watch::text::printable;
 
 /// What came of the questions.
-pub(super) enum Asked {
+pub(super) enum Interview {
     /// A draft that works.
-    Draft(Box<Draft>),
+    Draft(Box<JobDraft>),
     /// Whoever was asked has left: the answers have ended.
     Left,
 }
@@ -25,9 +25,9 @@ pub(super) fn ask(
     workshop: &Workshop<'_>,
     answers: &mut impl BufRead,
     out: &mut impl Write,
-) -> Result<Asked, Failure> {
-    let Some((input, offer)) = input(args, workshop, answers, out)? else { return Ok(Asked::Left) };
-    let Some(model) = model(args, workshop, answers, out)? else { return Ok(Asked::Left) };
+) -> Result<Interview, Failure> {
+    let Some((input, offer)) = input(args, workshop, answers, out)? else { return Ok(Interview::Left) };
+    let Some(model) = model(args, workshop, answers, out)? else { return Ok(Interview::Left) };
     let default = match &args.prompt {
         Some(prompt) => return draft(workshop, input, &offer, model, Some(prompt.clone())),
         None => offer.prompt(&workshop.facts(&model))?,
@@ -39,7 +39,7 @@ pub(super) fn ask(
     loop {
         let shown = default.as_deref().unwrap_or("what each row brings");
         let Some(answer) = line(&format!("Prompt [{shown}]: "), answers, out)? else {
-            return Ok(Asked::Left);
+            return Ok(Interview::Left);
         };
         let prompt = if answer.is_empty() { default.clone() } else { Some(answer) };
         match draft(workshop, input.clone(), &offer, model.clone(), prompt) {
@@ -52,11 +52,11 @@ pub(super) fn ask(
 fn draft(
     workshop: &Workshop<'_>,
     input: Option<String>,
-    offer: &Offer,
+    offer: &InputSummary,
     model: String,
     prompt: Option<String>,
-) -> Result<Asked, Failure> {
-    workshop.draft(input, offer, model, prompt).map(|draft| Asked::Draft(Box::new(draft)))
+) -> Result<Interview, Failure> {
+    workshop.draft(input, offer, model, prompt).map(|draft| Interview::Draft(Box::new(draft)))
 }
 
 fn input(
@@ -64,15 +64,16 @@ fn input(
     workshop: &Workshop<'_>,
     answers: &mut impl BufRead,
     out: &mut impl Write,
-) -> Result<Option<(Option<String>, Offer)>, Failure> {
+) -> Result<Option<(Option<String>, InputSummary)>, Failure> {
     if let Some(path) = &args.input {
-        return Ok(Some((Some(path.clone()), Offer::of(Some(path))?)));
+        return Ok(Some((Some(path.clone()), InputSummary::of(Some(path))?)));
     }
     loop {
         let question = "Input file (JSONL, CSV, TSV or Parquet) [a small sample]: ";
         let Some(answer) = line(question, answers, out)? else { return Ok(None) };
         let input = (!answer.is_empty()).then_some(answer);
-        let looked_at = workshop.place.check(input.is_none()).and_then(|()| Offer::of(input.as_deref()));
+        let looked_at =
+            workshop.place.check(input.is_none()).and_then(|()| InputSummary::of(input.as_deref()));
         match looked_at {
             Ok(offer) => return Ok(Some((input, offer))),
             Err(failure) => say(&failure, out)?,

@@ -6,13 +6,15 @@ use super::scope_name;
 use crate::commands::tables::Tables;
 use crate::job::facts::{Answers, Thinking};
 use crate::job::price::rounded;
-use crate::models::{Found, Limits, Matched, Model, Offer, PriceList, Region, Retirement, Scope, Tier};
+use crate::models::{
+    Model, ModelEntry, NameMatch, Offer, PriceList, PriceTier, RateLimits, Region, Retirement, Scope,
+};
 use crate::watch::text::count;
 
 const NOT_KNOWN: &str = "not known";
 
 /// The page of a model behind a name.
-pub(super) fn of(tables: &Tables, name: &str, found: &Found<'_>) -> String {
+pub(super) fn of(tables: &Tables, name: &str, found: &ModelEntry<'_>) -> String {
     let mut lines = vec![name.to_owned()];
     lines.extend(origin(name, found).map(|how| format!("  {how}")));
     if let Some(Retirement { since, instead }) = found.retired {
@@ -48,22 +50,22 @@ pub(super) fn of(tables: &Tables, name: &str, found: &Found<'_>) -> String {
 }
 
 /// How the name led to the model, where it is not the model's own.
-pub(super) fn origin(name: &str, found: &Found<'_>) -> Option<String> {
+pub(super) fn origin(name: &str, found: &ModelEntry<'_>) -> Option<String> {
     let model = &found.model.name;
     match found.matched {
-        Matched::Name if name == model => None,
-        Matched::Name => Some(format!("another name of {model}")),
-        Matched::Variant(_) => Some(format!("an edition of {model}, with limits or prices of its own")),
-        Matched::Snapshot => {
+        NameMatch::Name if name == model => None,
+        NameMatch::Name => Some(format!("another name of {model}")),
+        NameMatch::Variant(_) => Some(format!("an edition of {model}, with limits or prices of its own")),
+        NameMatch::Snapshot => {
             Some(format!("a dated snapshot of {model}: the same facts and prices, and far lower limits"))
         }
-        Matched::Latest => {
+        NameMatch::Latest => {
             Some(format!("the newest snapshot of {model}: the same facts and prices; its limits are its own"))
         }
-        Matched::UnitedStates => {
+        NameMatch::UnitedStates => {
             Some(format!("the edition of {model} for the United States; its limits are its own"))
         }
-        Matched::Pattern => {
+        NameMatch::Pattern => {
             Some(format!("known by the pattern {model} only: what is said of that family holds for it"))
         }
     }
@@ -166,7 +168,7 @@ fn place(tables: &Tables, name: &str, region: Option<Region>) -> Vec<String> {
     lines
 }
 
-fn limits_line(limits: Limits) -> String {
+fn limits_line(limits: RateLimits) -> String {
     let figure = |limit: Option<std::num::NonZeroU32>| shown(limit.map(|limit| count(limit.get().into())));
     let of = limits.as_of.map_or_else(String::new, |date| format!(" (of {date})"));
     format!(
@@ -203,14 +205,14 @@ fn price_lines(prices: &PriceList) -> Vec<String> {
     lines
 }
 
-fn tier_words(tier: &Tier) -> String {
+fn tier_words(tier: &PriceTier) -> String {
     let thinking = tier
         .thinking_output
         .map_or_else(String::new, |price| format!(", {} of requests that think", rounded(price)));
     format!("{} input, {} output{thinking}", rounded(tier.input), rounded(tier.output))
 }
 
-fn cache_words(tier: &Tier) -> Option<String> {
+fn cache_words(tier: &PriceTier) -> Option<String> {
     let part = |price: Option<f64>, words: &str| price.map(|price| format!("{} {words}", rounded(price)));
     let parts = [
         part(tier.cached_input, "cached"),

@@ -8,7 +8,7 @@ use super::scope_name;
 use crate::commands::tables::Tables;
 use crate::job::facts::Answers;
 use crate::job::price::rounded;
-use crate::models::{FactsDate, Found, Limits, Matched, Offer, PriceList, Region, Scope};
+use crate::models::{FactsDate, ModelEntry, NameMatch, Offer, PriceList, RateLimits, Region, Scope};
 
 /// The version of the JSON. It only ever gains fields.
 const VERSION: u32 = 1;
@@ -27,7 +27,7 @@ pub(super) fn of_all(tables: &Tables, region: Option<Region>) -> Value {
 }
 
 /// One model.
-pub(super) fn of_one(tables: &Tables, name: &str, found: &Found<'_>) -> Value {
+pub(super) fn of_one(tables: &Tables, name: &str, found: &ModelEntry<'_>) -> Value {
     let region = found.region.map(Region::name);
     let model = model(tables, name, found);
     json!({
@@ -44,7 +44,7 @@ fn cache(tables: &Tables) -> Value {
     })
 }
 
-fn model(tables: &Tables, name: &str, found: &Found<'_>) -> Value {
+fn model(tables: &Tables, name: &str, found: &ModelEntry<'_>) -> Value {
     let model = found.model;
     let mut places = Map::new();
     for scope in Region::ALL.map(Scope::In).into_iter().chain([Scope::Any]) {
@@ -82,14 +82,14 @@ fn model(tables: &Tables, name: &str, found: &Found<'_>) -> Value {
     })
 }
 
-fn found_by(matched: &Matched<'_>) -> &'static str {
+fn found_by(matched: &NameMatch<'_>) -> &'static str {
     match matched {
-        Matched::Name => "name",
-        Matched::Variant(_) => "variant",
-        Matched::Snapshot => "snapshot",
-        Matched::Latest => "latest",
-        Matched::UnitedStates => "us",
-        Matched::Pattern => "pattern",
+        NameMatch::Name => "name",
+        NameMatch::Variant(_) => "variant",
+        NameMatch::Snapshot => "snapshot",
+        NameMatch::Latest => "latest",
+        NameMatch::UnitedStates => "us",
+        NameMatch::Pattern => "pattern",
     }
 }
 
@@ -109,7 +109,7 @@ fn offer(offer: &Offer) -> Value {
     }
 }
 
-fn place(found: &Found<'_>) -> Value {
+fn place(found: &ModelEntry<'_>) -> Value {
     json!({
         "offered": if found.is_missing_here() { Some(false) } else { None },
         "limits": found.limits().map(limits),
@@ -117,7 +117,7 @@ fn place(found: &Found<'_>) -> Value {
     })
 }
 
-fn limits(limits: Limits) -> Value {
+fn limits(limits: RateLimits) -> Value {
     json!({
         "rpm": limits.requests_per_minute, "tpm": limits.tokens_per_minute, "as_of": date(limits.as_of),
     })

@@ -5,7 +5,7 @@ use std::fmt::Display;
 
 use crate::commands::tables::Tables;
 use crate::job::facts::{Answers, Thinking};
-use crate::models::{FactsDate, Found, PriceList, Region};
+use crate::models::{FactsDate, ModelEntry, PriceList, Region};
 
 /// The headings. A column is as wide as its widest cell; the first is set left, and so is the last.
 const HEADINGS: [&str; 10] =
@@ -20,7 +20,7 @@ per million tokens, of short inputs without thinking; + where longer inputs or t
 /// The table of the models in a region.
 pub(super) fn of(tables: &Tables, region: Option<Region>) -> String {
     let names = tables.table.models().map(|model| model.name.as_str());
-    let found: Vec<Found<'_>> = names.filter_map(|name| tables.table.find(name, region)).collect();
+    let found: Vec<ModelEntry<'_>> = names.filter_map(|name| tables.table.find(name, region)).collect();
     let mut lines = vec![HEADINGS.map(str::to_owned)];
     lines.extend(found.iter().map(line));
     let place = region.map_or_else(
@@ -31,7 +31,7 @@ pub(super) fn of(tables: &Tables, region: Option<Region>) -> String {
     format!("{place}{own}\n{}\n\n{LEGEND}\n{}", aligned(&lines), dates(&found))
 }
 
-fn line(found: &Found<'_>) -> [String; 10] {
+fn line(found: &ModelEntry<'_>) -> [String; 10] {
     let model = found.model;
     let limits = found.limits().filter(|_| !found.is_missing_here());
     let rate = |limit: Option<std::num::NonZeroU32>| shown(limit.map(|limit| short(u64::from(limit.get()))));
@@ -71,7 +71,7 @@ fn sent(transport: Answers) -> &'static str {
     }
 }
 
-fn batch(found: &Found<'_>) -> &'static str {
+fn batch(found: &ModelEntry<'_>) -> &'static str {
     match (found.batch_file(), found.batch_chat()) {
         (Some(true), Some(true)) => "both",
         (Some(true), _) => "file",
@@ -136,7 +136,7 @@ fn aligned(lines: &[[String; 10]]) -> String {
 }
 
 /// From when to when the facts, limits and prices that are shown were true.
-fn dates(found: &[Found<'_>]) -> String {
+fn dates(found: &[ModelEntry<'_>]) -> String {
     let facts = found.iter().filter_map(|found| found.model.facts_as_of);
     let limits = found.iter().filter_map(|found| found.limits()?.as_of);
     let prices = found.iter().filter_map(|found| found.prices()?.as_of);

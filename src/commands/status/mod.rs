@@ -10,7 +10,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use super::Failure;
 use super::load::{colored, load_to_look};
-use super::page::Veiled;
+use super::printout::Veiled;
 use crate::cli::StatusArgs;
 use crate::exit::Exit;
 use crate::job::Job;
@@ -18,7 +18,7 @@ use crate::journal;
 use crate::journal::reader::Reader;
 use crate::watch::columns;
 use crate::watch::text::wrapped;
-use standing::{Scope, Status};
+use standing::{JobStatus, ReadScope};
 
 /// The version of the JSON. It only ever gains fields.
 const VERSION: u32 = 1;
@@ -36,7 +36,7 @@ enum Ink {
 }
 
 /// A line of the screen.
-type Line = (Ink, String);
+type ScreenLine = (Ink, String);
 
 /// Runs the command.
 pub(super) fn run(args: StatusArgs) -> Result<Exit, Failure> {
@@ -50,7 +50,7 @@ pub(super) fn run(args: StatusArgs) -> Result<Exit, Failure> {
     if let Some(row) = &args.row {
         return row::tell(&reader, job, row, args.json, &mut out);
     }
-    let status = Status::read(&reader, &job, Scope::Whole)?;
+    let status = JobStatus::read(&reader, &job, ReadScope::Whole)?;
     if args.json {
         writeln!(out, "{}", status.json())?;
     } else {
@@ -70,7 +70,7 @@ fn open(job: &Job) -> Result<Reader, Failure> {
 }
 
 /// A line as it is printed: nothing foreign in it drives the terminal, only its ink does.
-fn painted((ink, text): &Line, color: bool) -> String {
+fn painted((ink, text): &ScreenLine, color: bool) -> String {
     let text = crate::text::printable(text);
     let code = match ink {
         Ink::Plain => return text,

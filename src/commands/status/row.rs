@@ -14,8 +14,8 @@ use crate::exit::Exit;
 use crate::job::Job;
 use crate::job::price::rounded;
 use crate::job::units::shown;
-use crate::journal::lately::Attempt;
 use crate::journal::reader::{FaultRecord, Reader};
+use crate::journal::recent::Attempt;
 use crate::outcome::RowResult;
 use crate::pipeline::Opened;
 use crate::pipeline::plan::prepare;
@@ -224,7 +224,7 @@ fn told(step: &Step) -> String {
         Asks::Tools => format!("called tools: {}: {result}", text(step.answer.tool_calls.as_ref())),
         Asks::Repair => format!("asked again, because {result}: {answer}"),
         Asks::Grow => format!("asked again with more room: {answer}"),
-        Asks::Rest => format!("continued: {answer}"),
+        Asks::Continue => format!("continued: {answer}"),
     }
 }
 

@@ -5,21 +5,21 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
-use super::{Ink, Line, VERSION, ended, moment};
+use super::{Ink, ScreenLine, VERSION, ended, moment};
 use crate::commands::Failure;
 use crate::commands::caps::{CapAccount, may_be_more};
 use crate::commands::rehearsed::simulated_line;
 use crate::commands::summary::{known_cost, timestamp};
 use crate::conversation::follow_ups::{FollowUps, requests};
-use crate::event::HeldBy;
+use crate::event::Bottleneck;
 use crate::job::Job;
-use crate::job::orders::{self, Order, Told};
+use crate::job::orders::{self, LiveSettings, Order};
 use crate::job::price::rounded;
 use crate::job::units::shown;
-use crate::journal::lately::{LateFault, Lately};
+use crate::journal::costs::Day;
 use crate::journal::lock::Lock;
 use crate::journal::reader::{Counts, FailureGroup, Reader, Run, Spent, spent_by};
-use crate::journal::spending::Day;
+use crate::journal::recent::{LateFault, Lately};
 use crate::report::message_groups::{MessageGroup, MessageGroups};
 use crate::text::{count, counted, money, printable, rate, short};
 
@@ -34,7 +34,7 @@ const BAR: usize = 40;
 
 /// How much is read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Scope {
+pub(super) enum ReadScope {
     /// Everything.
     Whole,
     /// What changes from one look to the next, without the spending of all days, which takes the whole journal.
@@ -42,7 +42,7 @@ pub(super) enum Scope {
 }
 
 /// How a job stands.
-pub(super) struct Status {
+pub(super) struct JobStatus {
     rows: Option<u64>,
     counts: Counts,
     /// Answers that a simulator gave.
@@ -70,9 +70,9 @@ pub(super) struct Status {
     paused: bool,
 }
 
-impl Status {
+impl JobStatus {
     /// Reads how a job stands.
-    pub(super) fn read(reader: &Reader, settled: &Job, scope: Scope) -> Result<Self, Failure> {
+    pub(super) fn read(reader: &Reader, settled: &Job, scope: ReadScope) -> Result<Self, Failure> {
         let priced = settled.price.is_some();
         let job: Value =
             reader.last_job()?.and_then(|text| serde_json::from_str(&text).ok()).unwrap_or_default();
@@ -82,7 +82,8 @@ impl Status {
         let in_doubt = if holder.is_some() { 0 } else { reader.in_doubt()? };
         let told = runs.last().map(|run| reader.orders_of(run.number)).transpose()?.unwrap_or_default();
         // What a run was told holds until it ends.
-        let holds = if holder.is_some() { orders::told(&told).unwrap_or_default() } else { Told::default() };
+        let holds =
+            if holder.is_some() { orders::told(&told).unwrap_or_default() } else { LiveSettings::default() };
         let paused = holder.is_some() && settled.terms(&holds, Timestamp::now(), None).paused;
         let now = SystemTime::now();
         let minute = now.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs() as i64 / 60;
@@ -110,7 +111,7 @@ impl Status {
             failures: reader.failures()?,
             faults: faults.sorted().0,
             cost: known_cost(reader, &spent, priced)?,
-            days: if scope == Scope::Whole { reader.days()? } else { Vec::new() },
+            days: if scope == ReadScope::Whole { reader.days()? } else { Vec::new() },
             told,
             paused,
             allowance,
@@ -133,14 +134,14 @@ impl Status {
     /// The time that the rows that are left take at the present rate; `None` in a pause and an outage.
     fn time_left(&self) -> Option<Duration> {
         // While nobody is answered, the rate of before says nothing.
-        let outage = self.held.first().is_some_and(|(cause, _)| cause == HeldBy::Outage.as_str());
+        let outage = self.held.first().is_some_and(|(cause, _)| cause == Bottleneck::Outage.as_str());
         let left = self.left().filter(|_| self.is_running() && !self.paused && !outage)?;
         let rate = self.lately.rows_per_second;
         (rate > 0.0).then(|| Duration::try_from_secs_f64(left as f64 / rate).unwrap_or(Duration::MAX))
     }
 
     /// The whole of it, in lines.
-    pub(super) fn lines(&self) -> Vec<Line> {
+    pub(super) fn lines(&self) -> Vec<ScreenLine> {
         let plain = |line: String| (Ink::Plain, line);
         let rows = self.rows.map_or_else(|| "? rows".to_owned(), |rows| counted(rows, "row"));
         let left = self.left().map_or_else(|| "?".to_owned(), count);
@@ -175,7 +176,7 @@ impl Status {
         lines
     }
 
-    fn bar(&self) -> Option<Line> {
+    fn bar(&self) -> Option<ScreenLine> {
         let rows = self.rows.filter(|rows| *rows > 0)?;
         let done = (self.counts.ok + self.counts.failed).min(rows);
         // Full only when nothing is left.
@@ -185,7 +186,7 @@ impl Status {
     }
 
     /// The rates of a run that goes on, the time left, and what holds it back.
-    fn present(&self) -> Vec<Line> {
+    fn present(&self) -> Vec<ScreenLine> {
         if !self.is_running() {
             return Vec::new();
         }
@@ -241,7 +242,7 @@ impl Status {
     }
 
     /// What brought no answer of late, in the last run; those that made rows fail are told of already.
-    fn last_errors(&self) -> Vec<Line> {
+    fn last_errors(&self) -> Vec<ScreenLine> {
         let failed =
             |kind: &&MessageGroup<LateFault>| self.failures.iter().any(|group| group.code == kind.code);
         let kinds: Vec<_> = self.faults.iter().filter(|kind| !failed(kind)).take(FAULTS.1).collect();
@@ -336,7 +337,7 @@ impl Status {
             "tokens_per_second": self.is_running().then_some(self.lately.tokens_per_second),
             "seconds_left": self.time_left().map(|left| left.as_secs()),
             "held_by": match self.paused {
-                true => Some(HeldBy::Pause.as_str()),
+                true => Some(Bottleneck::Pause.as_str()),
                 false => self.held.first().map(|(cause, _)| cause.as_str()),
             },
             "held_seconds": self.held.iter().cloned().collect::<std::collections::BTreeMap<_, _>>(),

@@ -3,13 +3,13 @@
 use std::io::{IsTerminal, Write, stdout};
 use std::time::{Duration, Instant};
 
-use super::standing::{Scope, Status};
-use super::{Line, open, painted};
+use super::standing::{JobStatus, ReadScope};
+use super::{ScreenLine, open, painted};
 use crate::cli::{JobArgs, Progress};
 use crate::commands::load::screen;
-use crate::commands::page::Veiled;
+use crate::commands::printout::Veiled;
 use crate::commands::{Failure, interrupt};
-use crate::dispatch::stop::{Stop, Urgency};
+use crate::dispatch::stop::{Stop, StopLevel};
 use crate::exit::Exit;
 use crate::job::Job;
 use crate::text::{clipped, width};
@@ -31,7 +31,7 @@ pub(super) fn watch(args: &JobArgs, job: &Job, color: bool) -> Result<Exit, Fail
     let mut drawn = Vec::new();
     loop {
         let begun = Instant::now();
-        let status = Status::read(&open(job)?, job, Scope::Present)?;
+        let status = JobStatus::read(&open(job)?, job, ReadScope::Present)?;
         let lines = status.lines();
         drawn = match terminal {
             true => draw(&lines, &drawn, color)?,
@@ -45,7 +45,7 @@ pub(super) fn watch(args: &JobArgs, job: &Job, color: bool) -> Result<Exit, Fail
 }
 
 /// Draws over what was drawn before, of lines of such widths; what does not fit the terminal is left out.
-fn draw(lines: &[Line], drawn: &[usize], color: bool) -> Result<Vec<usize>, Failure> {
+fn draw(lines: &[ScreenLine], drawn: &[usize], color: bool) -> Result<Vec<usize>, Failure> {
     let size = rustix::termios::tcgetwinsize(stdout()).ok();
     let (columns, rows) = size.map_or((80, 24), |size| (usize::from(size.ws_col), usize::from(size.ws_row)));
     let fits = &lines[..lines.len().min(rows.saturating_sub(1).max(1))];
@@ -73,7 +73,7 @@ fn up(drawn: &[usize], columns: usize) -> String {
 }
 
 /// A block for a log, with an empty line behind it.
-fn block(lines: &[Line]) -> Result<(), Failure> {
+fn block(lines: &[ScreenLine]) -> Result<(), Failure> {
     let mut out = Veiled(stdout().lock());
     for line in lines {
         writeln!(out, "{}", painted(line, false))?;
@@ -86,12 +86,12 @@ fn block(lines: &[Line]) -> Result<(), Failure> {
 fn rest(pause: Duration, stop: &Stop) -> bool {
     let until = Instant::now() + pause;
     while Instant::now() < until {
-        if *stop.borrow() != Urgency::None {
+        if *stop.borrow() != StopLevel::None {
             return false;
         }
         std::thread::sleep(HEARING);
     }
-    *stop.borrow() == Urgency::None
+    *stop.borrow() == StopLevel::None
 }
 
 #[cfg(test)]

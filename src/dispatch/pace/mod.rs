@@ -1,12 +1,12 @@
 //! All limits together: a request passes every gate, or none.
 
-mod brake;
+mod adaptive;
 mod calibration;
-mod gate;
 #[cfg(test)]
 mod late;
-mod record;
-mod spacing;
+mod request_limit;
+mod send_history;
+mod token_limit;
 
 use std::time::Duration;
 
@@ -15,11 +15,11 @@ use tokio::time::Instant;
 use crate::job::limits::{Quota, Quotas};
 use crate::outcome::Usage;
 use crate::request::Estimate;
-use brake::{Brake, Throttling};
+use adaptive::{Brake, Throttling};
 use calibration::Calibration;
-use gate::Gate;
-use record::Record;
-use spacing::Spacing;
+use request_limit::Spacing;
+use send_history::Record;
+use token_limit::Gate;
 
 /// Refusals of no more than this share of what was sent within a minute are strays.
 const STRAY: f64 = 0.001;
@@ -48,7 +48,7 @@ pub struct Ticket {
 
 /// What holds a request back.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum HeldBy {
+pub enum PacedBy {
     /// A limit of requests.
     Requests,
     /// The limit of tokens.
@@ -122,11 +122,11 @@ impl Pace {
     /// # Errors
     ///
     /// When to ask again, and what holds it back.
-    pub fn ask(&mut self, now: Instant, estimate: &Estimate) -> Result<Ticket, (Instant, HeldBy)> {
+    pub fn ask(&mut self, now: Instant, estimate: &Estimate) -> Result<Ticket, (Instant, PacedBy)> {
         let charged = self.calibration.expected(estimate);
         let brakes = [&self.brake, &self.token_brake].map(|(brake, _)| brake.ready(now).err());
-        let mut held = brakes.into_iter().flatten().max().map(|when| (when, HeldBy::Brake));
-        let mut hold = |ready: Result<(), Instant>, by: HeldBy| {
+        let mut held = brakes.into_iter().flatten().max().map(|when| (when, PacedBy::Brake));
+        let mut hold = |ready: Result<(), Instant>, by: PacedBy| {
             if let Err(when) = ready
                 && held.is_none_or(|(latest, _)| when > latest)
             {
@@ -134,10 +134,10 @@ impl Pace {
             }
         };
         for spacing in self.requests.iter().flatten() {
-            hold(spacing.ready(now), HeldBy::Requests);
+            hold(spacing.ready(now), PacedBy::Requests);
         }
         if let Some(gate) = &mut self.tokens {
-            hold(gate.ready(now, charged), HeldBy::Tokens);
+            hold(gate.ready(now, charged), PacedBy::Tokens);
         }
         if let Some(held) = held {
             return Err(held);
@@ -275,6 +275,6 @@ mod tests {
         pace.throttled(last.expect("sent"), now, None, false);
         let rate = pace.rate(now).expect("braked");
         assert!((80.0..95.0).contains(&rate), "{rate}");
-        assert!(matches!(pace.ask(now, &estimate), Err((_, HeldBy::Brake))));
+        assert!(matches!(pace.ask(now, &estimate), Err((_, PacedBy::Brake))));
     }
 }

@@ -12,13 +12,13 @@ use tokio::time::Instant;
 use super::service::{Call, Service};
 use super::shelf::{Shelf, Watcher};
 use crate::conversation;
-use crate::dispatch::stop::Urgency;
-use crate::dispatch::{Dispatcher, PassEnd, Past, Ready, Rules};
-use crate::event::Standing;
+use crate::dispatch::stop::StopLevel;
+use crate::dispatch::{CarryOver, DispatchSettings, Dispatcher, PassEnd, Ready};
+use crate::event::DispatchState;
 use crate::job::Retry;
+use crate::job::field_owner::FieldOwners;
 use crate::job::limits::{Caps, Concurrency, Quota, Quotas, Terms};
-use crate::job::setters::Setters;
-use crate::note::{Ended, Ending, Note, RowKey};
+use crate::note::{JournalEvent, Outcome, RequestEnd, RowKey};
 use crate::outcome::{Fault, Reply};
 use crate::request::{ChatRequest, Estimate, Fingerprint};
 use crate::toolbox::{NoTools, Toolbox};
@@ -43,27 +43,27 @@ pub(super) struct Log {
     pub(super) sends: Vec<Sending>,
     pub(super) in_flight: usize,
     pub(super) tries: BTreeMap<u64, u32>,
-    pub(super) committed: Vec<Note>,
+    pub(super) committed: Vec<JournalEvent>,
     pub(super) shown: usize,
     pub(super) handed_out: u64,
     pub(super) resent: BTreeMap<u64, u32>,
     /// Sends of earlier passes, and the word of the journal that goes with them.
     pub(super) excused: BTreeMap<u64, u32>,
-    pub(super) standings: Vec<(Duration, Standing)>,
+    pub(super) standings: Vec<(Duration, DispatchState)>,
     pub(super) turns: (Duration, u32),
 }
 
 /// Everything a run needs.
 pub(super) struct Bench {
-    pub(super) rules: Rules,
-    pub(super) past: Past,
+    pub(super) rules: DispatchSettings,
+    pub(super) past: CarryOver,
     pub(super) toolbox: &'static dyn Toolbox,
     /// How long a commit takes.
     pub(super) commit: Duration,
     /// The ledger fails after so many notes.
     pub(super) disk_full_after: Option<usize>,
     /// When the run is asked to stop.
-    pub(super) stops: Vec<(Duration, Urgency)>,
+    pub(super) stops: Vec<(Duration, StopLevel)>,
     /// When the run is told to keep to other terms.
     pub(super) turns: Vec<(Duration, Terms)>,
     /// What each request is thought to use.
@@ -76,21 +76,21 @@ pub(super) struct Bench {
 impl Bench {
     pub(super) fn new() -> Self {
         let retry = Retry::default();
-        let rules = Rules {
+        let rules = DispatchSettings {
             retry,
             quotas: Quotas::default(),
             concurrency: Concurrency::Auto,
             caps: Caps::default(),
-            conversation: conversation::Rules::default(),
+            conversation: conversation::ConversationRules::default(),
             open_files: 4096,
-            setters: Setters::new(
+            setters: FieldOwners::new(
                 ["max_tokens", "seed", "tool_choice", "response_format"].map(str::to_owned),
                 [],
             ),
         };
         Self {
             rules,
-            past: Past::default(),
+            past: CarryOver::default(),
             toolbox: &NoTools,
             commit: Duration::from_millis(5),
             disk_full_after: None,
@@ -145,7 +145,7 @@ impl Bench {
     ) -> Result<PassEnd, &'static str> {
         let service = self.service(script);
         let dispatcher = Dispatcher::new(&service, self.toolbox, &self.rules, &self.past, dice());
-        let mut dispatcher = dispatcher.steered(self.helm());
+        let mut dispatcher = dispatcher.steered(self.live_limits());
         self.pass(&mut dispatcher, rows, true).await
     }
 
@@ -158,7 +158,7 @@ impl Bench {
         let service = self.service(script);
         let mut dispatcher = Dispatcher::new(&service, self.toolbox, &self.rules, &self.past, dice());
         let first = self.pass(&mut dispatcher, self.rows(count), false).await.expect("the ledger holds");
-        let aside = self.ended(|ending| matches!(ending, Ending::SetAside(_)));
+        let aside = self.ended(|ending| matches!(ending, Outcome::SetAside(_)));
         assert_eq!(aside.len() as u64, first.set_aside);
         let mut again: Vec<Ready> =
             aside.iter().map(|ended| self.row(ended.row.position, ended.tries)).collect();
@@ -187,12 +187,12 @@ impl Bench {
                 }
             }
         });
-        let (ask, stop) = watch::channel(Urgency::None);
+        let (ask, stop) = watch::channel(StopLevel::None);
         let (stops, start) = (self.stops.clone(), self.start);
         tokio::spawn(async move {
-            for (at, urgency) in stops {
+            for (at, stop_level) in stops {
                 tokio::time::sleep_until(start + at).await;
-                let _ = ask.send(urgency);
+                let _ = ask.send(stop_level);
             }
             ask.closed().await;
         });
@@ -203,7 +203,8 @@ impl Bench {
             let log = self.log.borrow();
             assert!(ledger.waiting.is_empty(), "everything is stored at the end");
             assert_eq!(log.shown, log.committed.len(), "everything stored is shown");
-            let is_end = |note: &&Note| matches!(note, Note::Ended(ended) if ended.sent.is_some());
+            let is_end =
+                |note: &&JournalEvent| matches!(note, JournalEvent::Ended(ended) if ended.sent.is_some());
             let ends = log.committed.iter().filter(is_end).count();
             let abandoned = end.as_ref().map_or(0, |end| end.abandoned);
             assert!(log.sends.len() - ends <= abandoned, "each request that came back is stored once");
@@ -214,12 +215,12 @@ impl Bench {
 
     /// The terms that a run begins with.
     pub(super) fn terms(&self) -> Terms {
-        let Rules { quotas, concurrency, caps, .. } = self.rules;
+        let DispatchSettings { quotas, concurrency, caps, .. } = self.rules;
         Terms { quotas, concurrency, caps, since: self.past.since, paused: false, time_is_up: false }
     }
 
-    fn helm(&self) -> watch::Receiver<Terms> {
-        let (steer, helm) = watch::channel(self.terms());
+    fn live_limits(&self) -> watch::Receiver<Terms> {
+        let (steer, live_limits) = watch::channel(self.terms());
         let (turns, start) = (self.turns.clone(), self.start);
         tokio::spawn(async move {
             for (at, terms) in turns {
@@ -228,7 +229,7 @@ impl Bench {
             }
             steer.closed().await;
         });
-        helm
+        live_limits
     }
 
     pub(super) fn service(&self, script: impl Fn(Call) -> (Duration, Reply) + 'static) -> Service {
@@ -249,32 +250,32 @@ impl Bench {
     }
 
     /// Requests with such an end.
-    pub(super) fn ended(&self, which: impl Fn(&Ending) -> bool) -> Vec<Ended> {
+    pub(super) fn ended(&self, which: impl Fn(&Outcome) -> bool) -> Vec<RequestEnd> {
         let log = self.log.borrow();
         let ended = log.committed.iter().filter_map(|note| match note {
-            Note::Ended(ended) if which(&ended.ending) => Some(Ended::clone(ended)),
+            JournalEvent::Ended(ended) if which(&ended.ending) => Some(RequestEnd::clone(ended)),
             _ => None,
         });
         ended.collect()
     }
 
     pub(super) fn answered(&self) -> usize {
-        self.ended(|ending| matches!(ending, Ending::Answered(_))).len()
+        self.ended(|ending| matches!(ending, Outcome::Answered(_))).len()
     }
 
     /// The rows that failed, and what they failed of.
     pub(super) fn failed(&self) -> Vec<(u64, Fault)> {
-        let failed = self.ended(|ending| matches!(ending, Ending::Failed(_))).into_iter();
+        let failed = self.ended(|ending| matches!(ending, Outcome::Failed(_))).into_iter();
         failed.filter_map(|ended| Some((ended.row.position, ended.ending.fault()?.clone()))).collect()
     }
 
     pub(super) fn waited(&self) -> usize {
-        self.ended(|ending| matches!(ending, Ending::Waits(_))).len()
+        self.ended(|ending| matches!(ending, Outcome::Retry(_))).len()
     }
 
     /// Each of so many rows was answered or failed, once.
     pub(super) fn assert_every_row_ended_once(&self, count: u64) {
-        let ended = self.ended(|ending| matches!(ending, Ending::Answered(_) | Ending::Failed(_)));
+        let ended = self.ended(|ending| matches!(ending, Outcome::Answered(_) | Outcome::Failed(_)));
         let mut positions: Vec<u64> = ended.iter().map(|ended| ended.row.position).collect();
         positions.sort_unstable();
         assert_eq!(positions, (0..count).collect::<Vec<_>>());

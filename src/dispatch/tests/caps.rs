@@ -5,10 +5,10 @@ use std::time::Duration;
 use super::bench::{Bench, millis, secs};
 use super::service::{Call, answer, answer_of, fault};
 use crate::dispatch::stop::{Cap, StopReason};
-use crate::event::HeldBy;
+use crate::event::Bottleneck;
 use crate::job::limits::Quota;
 use crate::job::price::Price;
-use crate::note::Note;
+use crate::note::JournalEvent;
 use crate::outcome::{Answer, Fault, FaultKind};
 
 /// The most the requests at any moment could come to: what is answered, and the worst of what is in flight.
@@ -32,7 +32,8 @@ async fn the_worst_case_of_what_is_in_flight_stays_within_the_tokens() {
     assert!(worst <= 15_000, "{worst}");
     let spent = 100 * bench.answered() as u64;
     assert!(spent > 14_800, "{spent}: the last requests waited for what was in flight to come cheaper");
-    let held = |(_, standing): &(Duration, crate::event::Standing)| standing.held_by == Some(HeldBy::Cap);
+    let held =
+        |(_, standing): &(Duration, crate::event::DispatchState)| standing.held_by == Some(Bottleneck::Cap);
     assert!(bench.log.borrow().standings.iter().any(held));
 }
 
@@ -88,7 +89,7 @@ async fn an_answer_that_was_cut_and_whose_tokens_are_not_said_counts_at_its_wors
 fn told_out(bench: &Bench) -> Vec<u64> {
     let log = bench.log.borrow();
     let out = log.committed.iter().filter_map(|note| match note {
-        Note::Out(out) => Some(out.tokens),
+        JournalEvent::Out(out) => Some(out.tokens),
         _ => None,
     });
     out.collect()

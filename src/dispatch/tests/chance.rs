@@ -8,7 +8,7 @@ use super::bench::{Bench, millis};
 use super::service::{Call, answer_of, broken, fault, hang, refuse, throttle, unreachable};
 use crate::dispatch::stop::StopReason;
 use crate::job::limits::{Concurrency, Quota};
-use crate::note::Ending;
+use crate::note::Outcome;
 use crate::outcome::{FaultKind, Reply};
 
 /// What the service does with one try of one row.
@@ -104,11 +104,11 @@ async fn play(scene: Scene) {
     match end.reason {
         StopReason::Finished => bench.assert_every_row_ended_once(scene.rows),
         StopReason::EveryRowRefused(_) => {
-            let ended = bench.ended(|ending| !matches!(ending, Ending::Waits(_))).len() as u64;
+            let ended = bench.ended(|ending| !matches!(ending, Outcome::Retry(_))).len() as u64;
             assert!(ended < scene.rows, "the rows that were refused alike are pending");
         }
         StopReason::Outage(_) | StopReason::BrownOut(_) | StopReason::NeverReached(_) => {
-            let ended = bench.ended(|ending| !matches!(ending, Ending::Waits(_))).len() as u64;
+            let ended = bench.ended(|ending| !matches!(ending, Outcome::Retry(_))).len() as u64;
             assert!(ended < scene.rows, "an outage leaves rows pending");
         }
         other => panic!("no reason to stop: {other:?}"),

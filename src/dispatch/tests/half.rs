@@ -7,7 +7,7 @@ use std::time::Duration;
 use super::bench::{Bench, millis, secs};
 use super::counting::Way;
 use super::meter::{Meter, WAYS};
-use crate::dispatch::stop::Urgency;
+use crate::dispatch::stop::StopLevel;
 use crate::job::limits::{Concurrency, Quota};
 use crate::request::Estimate;
 
@@ -29,7 +29,7 @@ impl Half {
     async fn shares(&self) -> (f64, f64) {
         let mut bench = Bench::new();
         bench.rules.concurrency = self.concurrency;
-        bench.stops = vec![(self.lasts, Urgency::Now)];
+        bench.stops = vec![(self.lasts, StopLevel::Now)];
         // The answer's length is not known before there is one.
         bench.estimate =
             Estimate { prompt_tokens: TOKENS / 2, max_completion_tokens: 8_192, unbounded: false };

@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::bench::{Bench, millis, secs};
 use super::service::{answer, answer_of, broken};
 use crate::dispatch::stop::StopReason;
-use crate::event::HeldBy;
+use crate::event::Bottleneck;
 use crate::job::limits::Quota;
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -181,7 +181,7 @@ async fn no_more_are_in_flight_than_there_are_places_and_no_rate_is_spent_on_wai
     // Five a second is what five places do; each leaves as soon as one is free.
     assert!(bench.elapsed() < secs(107), "{:?}", bench.elapsed());
     let held =
-        bench.log.borrow().standings.iter().any(|(_, standing)| standing.held_by == Some(HeldBy::Places));
+        bench.log.borrow().standings.iter().any(|(_, standing)| standing.held_by == Some(Bottleneck::Places));
     assert!(held);
 }
 

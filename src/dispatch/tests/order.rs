@@ -3,7 +3,7 @@
 use super::bench::{Bench, millis, secs};
 use super::service::{answer, broken, coin, refuse, throttle};
 use crate::dispatch::stop::StopReason;
-use crate::note::{Ending, Note};
+use crate::note::{JournalEvent, Outcome};
 
 #[tokio::test(start_paused = true)]
 async fn every_row_comes_to_one_end_whatever_happens_on_the_way() {
@@ -51,14 +51,14 @@ async fn a_slow_disk_does_not_hold_back_a_service_that_answers_faster_than_a_com
     let mut answered = 0;
     for note in &bench.log.borrow().committed {
         match note {
-            Note::HandedOut { below } => {
+            JournalEvent::HandedOut { below } => {
                 assert!(
                     *below <= answered + 1024,
                     "what a kill leaves in doubt is bounded: {below}, {answered}"
                 );
             }
-            Note::Ended(_) => answered += 1,
-            Note::Out(_) | Note::Resent(_) | Note::Results { .. } => {}
+            JournalEvent::Ended(_) => answered += 1,
+            JournalEvent::Out(_) | JournalEvent::Resent(_) | JournalEvent::Results { .. } => {}
         }
     }
 }
@@ -79,10 +79,11 @@ async fn a_ledger_that_fails_ends_the_pass_and_nothing_more_is_sent() {
 async fn a_row_says_how_long_it_was_out() {
     let bench = Bench::new().places(2);
     bench.run(20, |call| if call.nth == 1 && call.position == 15 { broken() } else { answer(secs(3)) }).await;
-    let answered = bench.ended(|ending| matches!(ending, Ending::Answered(_)));
+    let answered = bench.ended(|ending| matches!(ending, Outcome::Answered(_)));
     for ended in answered {
         assert_eq!(ended.sent.expect("sent").latency, secs(3));
     }
-    let resent = bench.log.borrow().committed.iter().filter(|note| matches!(note, Note::Resent(_))).count();
+    let resent =
+        bench.log.borrow().committed.iter().filter(|note| matches!(note, JournalEvent::Resent(_))).count();
     assert_eq!(resent, 1);
 }

@@ -5,8 +5,8 @@ use std::time::Duration;
 use super::bench::{Bench, millis, secs};
 use super::service::{Call, answer, broken, coin, fault, gone, hang, throttle, unreachable};
 use crate::dispatch::stop::StopReason;
-use crate::event::HeldBy;
-use crate::note::Ending;
+use crate::event::Bottleneck;
+use crate::note::Outcome;
 use crate::outcome::{FaultKind, Reply};
 
 fn down(from: u64, to: u64, how: fn() -> (Duration, Reply)) -> impl Fn(Call) -> (Duration, Reply) {
@@ -28,8 +28,9 @@ async fn an_outage_of_five_minutes_costs_nobody_anything() {
         assert!((30..90).contains(&during), "{during} probes");
         assert!(bench.sends_between(secs(350), secs(360)) > 10, "back within ten seconds");
         assert!(bench.elapsed() < secs(350 + 10 + 60), "{:?}", bench.elapsed());
-        let told =
-            |(_, standing): &(Duration, crate::event::Standing)| standing.held_by == Some(HeldBy::Outage);
+        let told = |(_, standing): &(Duration, crate::event::DispatchState)| {
+            standing.held_by == Some(Bottleneck::Outage)
+        };
         assert!(bench.log.borrow().standings.iter().any(told));
     }
 }
@@ -51,7 +52,7 @@ async fn an_outage_that_the_api_words_itself_while_all_rows_are_out_fails_none_o
     bench.rules.retry.max_backoff = secs(1);
     let script = |call: Call| match call.position {
         0..52 => answer(millis(100)),
-        _ => fault(FaultKind::Passing, 500, "internal_error"),
+        _ => fault(FaultKind::Transient, 500, "internal_error"),
     };
     let end = bench.run(400, script).await;
     assert!(matches!(end.reason, StopReason::Outage(_)), "{:?}", end.reason);
@@ -185,7 +186,7 @@ async fn a_poisoned_row_is_set_aside_and_then_fails_while_the_others_go_on() {
         bench.run_twice(1_000, |call| if call.position == 100 { broken() } else { answer(secs(1)) }).await;
     assert_eq!((first.reason, first.set_aside, last.reason), (StopReason::Finished, 1, StopReason::Finished));
     bench.assert_every_row_ended_once(1_000);
-    let aside = bench.ended(|ending| matches!(ending, Ending::SetAside(_)));
+    let aside = bench.ended(|ending| matches!(ending, Outcome::SetAside(_)));
     assert_eq!((aside[0].row.position, aside[0].tries), (100, 6));
     assert_eq!(bench.failed().len(), 1);
     let tries = bench.sends().iter().filter(|one| one.position == 100).count();
@@ -235,7 +236,7 @@ async fn a_poisoned_row_is_sent_as_often_as_max_attempts_says_however_many_other
             false => answer(millis(300)),
         };
         let (first, last) = bench.run_twice(1_000, script).await;
-        let aside = bench.ended(|ending| matches!(ending, Ending::SetAside(_)));
+        let aside = bench.ended(|ending| matches!(ending, Outcome::SetAside(_)));
         assert!(aside.iter().all(|ended| ended.tries == 4), "{share}");
         assert!(first.set_aside < 200, "{share}: {}", first.set_aside);
         let mut sent = std::collections::BTreeMap::<u64, usize>::new();
@@ -281,9 +282,9 @@ async fn a_request_that_hangs_is_given_up_after_its_time() {
     let bench = Bench::new().qps(10.0);
     bench.run(20, |call| if call.position == 5 && call.nth == 1 { hang() } else { answer(secs(1)) }).await;
     bench.assert_every_row_ended_once(20);
-    let waits = bench.ended(|ending| matches!(ending, Ending::Waits(_)));
+    let waits = bench.ended(|ending| matches!(ending, Outcome::Retry(_)));
     let fault = waits[0].ending.fault().expect("a fault");
-    assert_eq!((fault.kind, fault.code.as_str()), (FaultKind::Passing, "timeout"));
+    assert_eq!((fault.kind, fault.code.as_str()), (FaultKind::Transient, "timeout"));
     assert_eq!(waits[0].sent.expect("sent").latency, secs(330));
 }
 

@@ -6,10 +6,10 @@ use super::bench::{Bench, millis, secs};
 use super::service::{Call, answer, broken, fault, hang, refuse, throttle};
 use crate::dispatch::Ready;
 use crate::dispatch::stop::StopReason;
-use crate::event::HeldBy;
+use crate::event::Bottleneck;
 use crate::job::answer::OnLength;
-use crate::job::setters::Setters;
-use crate::note::Ending;
+use crate::job::field_owner::FieldOwners;
+use crate::note::Outcome;
 use crate::outcome::{Answer, Fault, FaultKind, Reply};
 use crate::request::Shape;
 
@@ -48,7 +48,7 @@ async fn one_row_goes_alone_until_it_is_answered_and_then_all_of_them() {
         .borrow()
         .standings
         .iter()
-        .any(|(at, standing)| *at < secs(3) && standing.held_by == Some(HeldBy::FirstRows));
+        .any(|(at, standing)| *at < secs(3) && standing.held_by == Some(Bottleneck::FirstRows));
     assert!(held);
 }
 
@@ -107,7 +107,7 @@ async fn refusals_that_were_kept_are_pending_when_the_job_turns_out_to_be_wrong(
 async fn a_fault_in_what_each_row_sets_is_the_row_s() {
     for kind in [FaultKind::RowRefused, FaultKind::JobRefused] {
         let mut bench = Bench::new().qps(100.0);
-        bench.rules.setters = Setters::new([], ["max_tokens".to_owned()]);
+        bench.rules.setters = FieldOwners::new([], ["max_tokens".to_owned()]);
         let script = move |call: Call| match call.position % 10 {
             0 => refuse_about(kind, "max_tokens"),
             _ => answer(millis(300)),
@@ -122,7 +122,7 @@ async fn a_fault_in_what_each_row_sets_is_the_row_s() {
 #[tokio::test(start_paused = true)]
 async fn a_row_that_brings_its_whole_body_is_to_blame_for_every_field_of_it() {
     let mut bench = Bench::new().qps(100.0);
-    bench.rules.setters = Setters::new(["model".to_owned()], []);
+    bench.rules.setters = FieldOwners::new(["model".to_owned()], []);
     for (kind, field) in [(FaultKind::JobRefused, "model"), (FaultKind::JobRefused, "enable_thinking")] {
         let mut rows = bench.rows(20);
         rows.iter_mut().for_each(|ready| ready.request.brought = true);
@@ -222,9 +222,9 @@ async fn a_first_row_that_never_comes_back_keeps_nobody_for_long() {
     let bench = Bench::new().qps(100.0);
     bench.run(50, |call| if call.position == 0 && call.nth == 1 { hang() } else { answer(secs(1)) }).await;
     bench.assert_every_row_ended_once(50);
-    let waits = bench.ended(|ending| matches!(ending, Ending::Waits(_)));
+    let waits = bench.ended(|ending| matches!(ending, Outcome::Retry(_)));
     assert_eq!(waits.len(), 1);
-    let others = bench.ended(|ending| matches!(ending, Ending::Answered(_))).len();
+    let others = bench.ended(|ending| matches!(ending, Outcome::Answered(_))).len();
     assert_eq!(others, 50);
     assert_eq!(sent_by(&bench, secs(20)).len(), 50);
 }

@@ -152,13 +152,13 @@ async fn answers_that_are_all_not_what_the_job_asks_for_are_not_bought_without_e
     let script = |call: Call| match call.position {
         0..50 => answer(millis(100)),
         position if position % 150 == 0 => answer(millis(100)),
-        _ => fault(FaultKind::Unfit, 200, "no_json"),
+        _ => fault(FaultKind::InvalidAnswer, 200, "no_json"),
     };
     let end = bench.run(500, script).await;
     assert_eq!(end.reason, StopReason::Finished, "an answer now and then shows that it can be done");
     let script = |call: Call| match call.position {
         0..50 => answer(millis(100)),
-        _ => fault(FaultKind::Unfit, 200, "no_json"),
+        _ => fault(FaultKind::InvalidAnswer, 200, "no_json"),
     };
     let bench = Bench::new().qps(50.0);
     let end = bench.run(2_000, script).await;
@@ -213,7 +213,9 @@ async fn nine_rows_that_are_all_refused_have_failed() {
 
 #[tokio::test(start_paused = true)]
 async fn first_rows_whose_answers_are_all_of_no_use_alike_end_the_run_too() {
-    for (kind, sends) in [(FaultKind::CutByServer, 20), (FaultKind::Unusable, 20), (FaultKind::Unfit, 10)] {
+    for (kind, sends) in
+        [(FaultKind::CutByServer, 20), (FaultKind::Unusable, 20), (FaultKind::InvalidAnswer, 10)]
+    {
         let bench = Bench::new().qps(50.0);
         let end = bench.run(100, move |_| fault(kind, 200, "no_json")).await;
         assert!(matches!(end.reason, StopReason::EveryRowRefused(_)), "{:?}", end.reason);

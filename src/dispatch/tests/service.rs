@@ -47,12 +47,12 @@ pub(super) fn fault(kind: FaultKind, status: u16, code: &str) -> (Duration, Repl
 }
 
 pub(super) fn broken() -> (Duration, Reply) {
-    fault(FaultKind::Passing, 500, "internal_error")
+    fault(FaultKind::Transient, 500, "internal_error")
 }
 
 /// What a gateway says of a service that is gone.
 pub(super) fn gone() -> (Duration, Reply) {
-    fault(FaultKind::Passing, 503, "unavailable")
+    fault(FaultKind::Transient, 503, "unavailable")
 }
 
 pub(super) fn unreachable() -> (Duration, Reply) {

@@ -9,7 +9,7 @@ use tokio::time::Instant;
 use super::bench::Log;
 use crate::dispatch::Ledger;
 use crate::event::{Event, Observer};
-use crate::note::Note;
+use crate::note::JournalEvent;
 
 /// Turns of the loop at one instant that show it going round in circles.
 const CIRCLES: u32 = 20_000;
@@ -19,17 +19,17 @@ pub(super) struct Shelf {
     pub(super) log: Rc<RefCell<Log>>,
     pub(super) delay: Duration,
     pub(super) full_after: Option<usize>,
-    pub(super) waiting: Vec<(Instant, Note)>,
+    pub(super) waiting: Vec<(Instant, JournalEvent)>,
 }
 
 impl Ledger for Shelf {
     type Error = &'static str;
 
-    fn write(&mut self, note: Note) {
+    fn write(&mut self, note: JournalEvent) {
         self.waiting.push((Instant::now() + self.delay, note));
     }
 
-    async fn committed(&mut self) -> Result<Vec<Note>, Self::Error> {
+    async fn committed(&mut self) -> Result<Vec<JournalEvent>, Self::Error> {
         match self.waiting.first() {
             Some((due, _)) => tokio::time::sleep_until(*due).await,
             None => std::future::pending().await,
@@ -40,12 +40,12 @@ impl Ledger for Shelf {
         if self.full_after.is_some_and(|full| log.committed.len() + ready > full) {
             return Err("disk full");
         }
-        let notes: Vec<Note> = self.waiting.drain(..ready).map(|(_, note)| note).collect();
+        let notes: Vec<JournalEvent> = self.waiting.drain(..ready).map(|(_, note)| note).collect();
         for note in &notes {
             match note {
-                Note::HandedOut { below } => log.handed_out = *below,
-                Note::Resent(row) => *log.resent.entry(row.position).or_default() += 1,
-                Note::Out(_) | Note::Ended(_) | Note::Results { .. } => {}
+                JournalEvent::HandedOut { below } => log.handed_out = *below,
+                JournalEvent::Resent(row) => *log.resent.entry(row.position).or_default() += 1,
+                JournalEvent::Out(_) | JournalEvent::Ended(_) | JournalEvent::Results { .. } => {}
             }
         }
         log.committed.extend(notes.iter().cloned());

@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use super::bench::{Bench, millis, secs};
 use super::service::{answer, broken, throttle};
 use crate::dispatch::stop::{Cap, StopReason};
-use crate::event::HeldBy;
+use crate::event::Bottleneck;
 use crate::job::limits::{Concurrency, Quota, Terms};
 
 fn at_qps(terms: Terms, qps: f64) -> Terms {
@@ -93,7 +93,7 @@ async fn a_pause_sends_nothing_while_what_is_in_flight_ends_and_then_it_goes_on(
     let burst = bench.most_within(secs(1), |_| 1.0);
     assert!(burst <= 10.0, "{burst}");
     let held = bench.log.borrow().standings.iter().any(|(at, standing)| {
-        standing.held_by == Some(HeldBy::Pause) && standing.in_flight == 0 && *at < secs(20)
+        standing.held_by == Some(Bottleneck::Pause) && standing.in_flight == 0 && *at < secs(20)
     });
     assert!(held, "what was in flight has ended, and the pause says so");
 }

@@ -9,8 +9,8 @@ use super::bench::{Bench, Log, millis, secs};
 use super::service::{Call, answer, fault};
 use crate::conversation::calls::ToolCall;
 use crate::conversation::{Asks, Step};
-use crate::dispatch::stop::{StopReason, Urgency};
-use crate::note::{Ending, Note};
+use crate::dispatch::stop::{StopLevel, StopReason};
+use crate::note::{JournalEvent, Outcome};
 use crate::outcome::{Answer, Fault, FaultKind, Reply};
 use crate::toolbox::Toolbox;
 
@@ -22,7 +22,7 @@ impl Toolbox for Slow {
         Box::pin(async move {
             tokio::time::sleep(secs(1)).await;
             match call.name.as_str() {
-                "broken" => Err(Fault::new(FaultKind::Unfit, "tool_failed", "as the test says")),
+                "broken" => Err(Fault::new(FaultKind::InvalidAnswer, "tool_failed", "as the test says")),
                 name => Ok(format!("{name} of {}", call.arguments)),
             }
         })
@@ -46,7 +46,7 @@ fn calls(name: &str, count: usize) -> (std::time::Duration, Reply) {
 }
 
 fn went_on(bench: &Bench) -> usize {
-    bench.ended(|ending| matches!(ending, Ending::GoesOn(_))).len()
+    bench.ended(|ending| matches!(ending, Outcome::Continue(_))).len()
 }
 
 /// Tools that say a mebibyte each.
@@ -105,14 +105,14 @@ async fn a_round_is_stored_before_its_tools_run_and_their_results_before_the_nex
     let words: Vec<&str> = log
         .committed
         .iter()
-        .filter(|note| !matches!(note, Note::Out(_)))
+        .filter(|note| !matches!(note, JournalEvent::Out(_)))
         .map(|note| match note {
-            Note::HandedOut { .. } | Note::Out(_) => "handed out",
-            Note::Resent(_) => "resent",
-            Note::Results { .. } => "results",
-            Note::Ended(ended) => match &ended.ending {
-                Ending::GoesOn(_) => "goes on",
-                Ending::Answered(_) => "answered",
+            JournalEvent::HandedOut { .. } | JournalEvent::Out(_) => "handed out",
+            JournalEvent::Resent(_) => "resent",
+            JournalEvent::Results { .. } => "results",
+            JournalEvent::Ended(ended) => match &ended.ending {
+                Outcome::Continue(_) => "goes on",
+                Outcome::Answered(_) => "answered",
                 _ => "else",
             },
         })
@@ -125,8 +125,7 @@ struct Wary(Rc<RefCell<Log>>);
 
 impl Toolbox for Wary {
     fn run<'a>(&'a self, _: &'a ToolCall) -> LocalBoxFuture<'a, Result<String, Fault>> {
-        let goes_on =
-            |note: &Note| matches!(note, Note::Ended(ended) if matches!(ended.ending, Ending::GoesOn(_)));
+        let goes_on = |note: &JournalEvent| matches!(note, JournalEvent::Ended(ended) if matches!(ended.ending, Outcome::Continue(_)));
         assert!(self.0.borrow().committed.iter().any(goes_on), "the tool runs before its call is stored");
         Box::pin(std::future::ready(Ok("seen".to_owned())))
     }
@@ -181,7 +180,7 @@ async fn a_row_interrupted_between_rounds_goes_on_with_its_next_step() {
 #[tokio::test(start_paused = true)]
 async fn a_stopping_pass_stores_the_round_and_begins_no_tool() {
     let mut bench = bench();
-    bench.stops = vec![(millis(100), Urgency::Drain)];
+    bench.stops = vec![(millis(100), StopLevel::Drain)];
     let end = bench.run(1, |_| calls("look", 1)).await;
     assert_eq!(end.reason, StopReason::Interrupted);
     assert_eq!(went_on(&bench), 1);
@@ -217,8 +216,8 @@ async fn an_answer_that_is_cut_as_a_stream_too_is_continued_where_the_model_can(
         }
     };
     bench.try_run(rows, script).await.expect("the ledger holds");
-    let answered = bench.ended(|ending| matches!(ending, Ending::Answered(_)));
-    let Ending::Answered(answer) = &answered[0].ending else { panic!("an answer") };
+    let answered = bench.ended(|ending| matches!(ending, Outcome::Answered(_)));
+    let Outcome::Answered(answer) = &answered[0].ending else { panic!("an answer") };
     assert_eq!((answered.len(), answer.response.as_deref()), (1, Some("one, two")));
     assert_eq!(bench.failed()[0].1.code, "cut_by_server");
 }

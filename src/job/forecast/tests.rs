@@ -1,19 +1,19 @@
 //! Forecasts against a clock that the test sets.
 
-use super::super::facts::FactsBook;
+use super::super::diagnostic::SourceText;
+use super::super::facts::ModelCatalog;
 use super::super::layers::Layers;
-use super::super::problem::Script;
 use super::super::resolve::{Lookups, resolve};
 use super::*;
 
 fn job(limits: &str) -> Job {
     let text =
         format!("input.path = \"a.csv\"\noutput.path = \"b.csv\"\nmodel.name = \"m\"\n[limits]\n{limits}\n");
-    let script = Script { name: "job.toml".into(), text: text.into() };
+    let script = SourceText { name: "job.toml".into(), text: text.into() };
     let (file, layers) = Layers::read(Some(script), vec![]).expect("a job");
     let lookups = Lookups {
         region: &|_, _| Err(String::new()),
-        book: &|_| FactsBook::default(),
+        book: &|_| ModelCatalog::default(),
         zone: &|_| Ok(jiff::tz::TimeZone::UTC),
     };
     resolve(file, &layers, &lookups).expect("a job")
@@ -23,12 +23,12 @@ fn at(text: &str) -> Timestamp {
     format!("2026-07-03T{text}:00Z").parse().expect("a time")
 }
 
-fn course(left: u64, measured: Option<(f64, Option<HeldBy>)>) -> Course {
+fn course(left: u64, measured: Option<(f64, Option<Bottleneck>)>) -> Course {
     Course { left, requests_each: 1.0, tokens_each: 100.0, measured }
 }
 
 fn short(limits: &str, course: Course, now: &str, deadline: &str) -> Option<Shortfall> {
-    shortfall(&job(limits), &Told::default(), &course, at(now), at(deadline))
+    shortfall(&job(limits), &LiveSettings::default(), &course, at(now), at(deadline))
 }
 
 #[test]
@@ -46,9 +46,9 @@ fn the_limits_alone_can_tell_that_a_run_will_not_be_done() {
 fn the_present_rate_tells_and_what_holds_it_back_is_named() {
     let slow = |held_by| course(7_200, Some((1.0, Some(held_by))));
     for (held_by, name) in [
-        (HeldBy::Places, "concurrency"),
-        (HeldBy::Throttling, "the service, which throttles"),
-        (HeldBy::Rate, "qps"),
+        (Bottleneck::Places, "concurrency"),
+        (Bottleneck::Throttling, "the service, which throttles"),
+        (Bottleneck::Rate, "qps"),
     ] {
         let said = short("qps = 50", slow(held_by), "05:00", "06:00").expect("short");
         assert_eq!((said.left, said.decided_by), (3_600, name));
@@ -62,24 +62,24 @@ const NIGHTS: &str = "qpm = 60\nschedule = [{ from = \"22:00\", to = \"04:00\", 
 fn the_schedule_is_taken_into_account() {
     // From 21:00 to 22:00 3,600 rows, then ten times as many an hour.
     let by_day = |rows, measured| {
-        shortfall(&job(NIGHTS), &Told::default(), &course(rows, measured), at("21:00"), at("23:00"))
+        shortfall(&job(NIGHTS), &LiveSettings::default(), &course(rows, measured), at("21:00"), at("23:00"))
     };
-    let held = Some((1.0, Some(HeldBy::Rate)));
+    let held = Some((1.0, Some(Bottleneck::Rate)));
     assert_eq!(by_day(39_000, held), None);
     assert_eq!(by_day(39_000, None), None);
     assert_eq!(by_day(40_000, held).map(|short| short.left), Some(400));
-    let slow_service = by_day(39_000, Some((1.0, Some(HeldBy::Places))));
+    let slow_service = by_day(39_000, Some((1.0, Some(Bottleneck::Places))));
     assert_eq!(slow_service.map(|short| short.left), Some(39_000 - 7_200));
 }
 
 #[test]
 fn a_pause_that_the_schedule_ends_is_waited_for_and_one_that_nobody_ends_is_told() {
     let pause = "qps = 1\nschedule = [{ from = \"08:00\", to = \"22:00\", pause = true }]";
-    let paused = Some((0.0, Some(HeldBy::Pause)));
+    let paused = Some((0.0, Some(Bottleneck::Pause)));
     assert_eq!(short(pause, course(3_000, paused), "21:00", "23:00"), None);
     let said = short(pause, course(30_000, paused), "21:00", "23:00").expect("short");
     assert_eq!((said.left, said.decided_by), (26_400, "the pause"));
-    let told = Told { paused: Some(true), ..Told::default() };
+    let told = LiveSettings { paused: Some(true), ..LiveSettings::default() };
     let said = shortfall(&job("qps = 1"), &told, &course(10, paused), at("21:00"), at("23:00"));
     assert_eq!(said, Some(Shortfall { left: 10, ends_at: None, decided_by: "the pause" }));
 }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::super::facts::{Facts, FactsBook};
+use super::super::facts::{ModelCatalog, ModelInfo};
 use super::super::limits::Quota;
 use super::super::resolve::{Lookups, resolve};
 use super::super::schedule::utc;
@@ -12,15 +12,15 @@ use super::*;
 fn job(limits: &str) -> Job {
     let text =
         format!("input.path = \"a.csv\"\noutput.path = \"b.csv\"\nmodel.name = \"m\"\n[limits]\n{limits}\n");
-    let script = Script { name: "job.toml".into(), text: text.into() };
+    let script = SourceText { name: "job.toml".into(), text: text.into() };
     let (file, layers) = Layers::read(Some(script), vec![]).expect("a job");
-    let facts = |_: &str| Facts { requests_per_minute: Some(60.0), ..Facts::default() };
+    let facts = |_: &str| ModelInfo { requests_per_minute: Some(60.0), ..ModelInfo::default() };
     let lookups =
-        Lookups { region: &|_, _| Err(String::new()), book: &|_| FactsBook::new(facts), zone: &utc };
+        Lookups { region: &|_, _| Err(String::new()), book: &|_| ModelCatalog::new(facts), zone: &utc };
     resolve(file, &layers, &lookups).expect("a job")
 }
 
-fn orders(words: &[&str]) -> Told {
+fn orders(words: &[&str]) -> LiveSettings {
     let orders: Vec<Order> = words.iter().map(|word| Order::parse(word).expect("an order")).collect();
     told(&orders).expect("good")
 }
@@ -89,7 +89,7 @@ fn the_time_is_up_from_the_moment_on_that_it_names() {
     let job = job("until = \"06:00\"");
     let begun = "2026-07-02T22:00:00Z".parse().expect("a time");
     let end = job.schedule.ends_at(begun);
-    let is_up = |now: &str| job.terms(&Told::default(), now.parse().expect("a time"), end).time_is_up;
+    let is_up = |now: &str| job.terms(&LiveSettings::default(), now.parse().expect("a time"), end).time_is_up;
     assert!(!is_up("2026-07-03T05:59:59Z") && is_up("2026-07-03T06:00:00Z") && is_up("2026-07-03T07:00:00Z"));
 }
 

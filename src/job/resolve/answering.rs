@@ -4,14 +4,14 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use super::super::Text;
+use super::super::TemplateText;
 use super::super::answer::{AnswerRules, OnLength, Tool};
+use super::super::diagnostic::Diagnostic;
 use super::super::file::{AnswerSection, ON_LENGTH, OneOrMany, ToolSection};
 use super::super::layers::Layers;
-use super::super::problem::Problem;
 use super::values::{duration, word};
 
-pub(super) fn answer(section: AnswerSection, layers: &Layers) -> Result<AnswerRules, Problem> {
+pub(super) fn answer(section: AnswerSection, layers: &Layers) -> Result<AnswerRules, Diagnostic> {
     let default = AnswerRules::default();
     let on_length = [OnLength::Keep, OnLength::Fail, OnLength::Grow];
     let rules = AnswerRules {
@@ -22,7 +22,7 @@ pub(super) fn answer(section: AnswerSection, layers: &Layers) -> Result<AnswerRu
         schema_text: section
             .schema
             .clone()
-            .map(|source| Text { source, place: layers.place("answer.schema") }),
+            .map(|source| TemplateText { source, place: layers.place("answer.schema") }),
         schema: section.schema.map(PathBuf::from),
     };
     match () {
@@ -44,7 +44,10 @@ pub(super) fn answer(section: AnswerSection, layers: &Layers) -> Result<AnswerRu
     }
 }
 
-pub(super) fn tools(sections: BTreeMap<String, ToolSection>, layers: &Layers) -> Result<Vec<Tool>, Problem> {
+pub(super) fn tools(
+    sections: BTreeMap<String, ToolSection>,
+    layers: &Layers,
+) -> Result<Vec<Tool>, Diagnostic> {
     let settle = |(name, section): (String, ToolSection)| {
         let key = format!("tools.{name}");
         let command = match section.command {

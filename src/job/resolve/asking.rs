@@ -2,17 +2,21 @@
 
 use std::time::Duration;
 
+use super::super::diagnostic::Diagnostic;
 use super::super::file::{ModelSection, OneOrMany, PriceSection, RetrySection, TRANSPORTS};
 use super::super::headers::headers;
-use super::super::keylike::names_a_variable;
 use super::super::layers::Layers;
 use super::super::price::{Price, Tier};
-use super::super::problem::Problem;
-use super::super::{KeySource, Model, Retry, Transport, address};
+use super::super::secret_scan::names_a_variable;
+use super::super::{KeySource, ModelSettings, Retry, Transport, address};
 use super::values::{duration, word};
 use super::{DEFAULT_BASE_URL, Lookups};
 
-pub(super) fn model(section: ModelSection, layers: &Layers, lookups: &Lookups<'_>) -> Result<Model, Problem> {
+pub(super) fn model(
+    section: ModelSection,
+    layers: &Layers,
+    lookups: &Lookups<'_>,
+) -> Result<ModelSettings, Diagnostic> {
     let base_url = base_url(&section, layers, lookups)?;
     let local = address::check(&base_url, section.allow_http.unwrap_or(false))
         .map_err(|message| layers.problem("model.base_url", message))?;
@@ -44,7 +48,7 @@ pub(super) fn model(section: ModelSection, layers: &Layers, lookups: &Lookups<'_
         return Err(layers.problem("model.api_key_command", "the command is empty"));
     }
     let base_url = base_url.trim_end_matches('/').trim_end_matches("/chat/completions").to_owned();
-    Ok(Model {
+    Ok(ModelSettings {
         name: section.name.filter(|name| !name.is_empty()),
         book: (lookups.book)(&base_url),
         base_url,
@@ -56,7 +60,7 @@ pub(super) fn model(section: ModelSection, layers: &Layers, lookups: &Lookups<'_
 
 /// The address: as it is given, or that of a region. Of the two, the one that was said later in the order of job file,
 /// variable and flag holds; said by the same voice they contradict each other.
-fn base_url(section: &ModelSection, layers: &Layers, lookups: &Lookups<'_>) -> Result<String, Problem> {
+fn base_url(section: &ModelSection, layers: &Layers, lookups: &Lookups<'_>) -> Result<String, Diagnostic> {
     let voice = |key: &str, given: bool| given.then(|| layers.voice(key));
     let address = voice("model.base_url", section.base_url.is_some());
     let region = voice("model.region", section.region.is_some());
@@ -86,10 +90,10 @@ fn base_url(section: &ModelSection, layers: &Layers, lookups: &Lookups<'_>) -> R
         .map_err(|message| layers.problem("model.region", message))
 }
 
-pub(super) fn retry(section: &RetrySection, layers: &Layers) -> Result<Retry, Problem> {
+pub(super) fn retry(section: &RetrySection, layers: &Layers) -> Result<Retry, Diagnostic> {
     let time = |key: &str, text: &Option<String>, default: Duration| {
         let given = duration(&format!("retry.{key}"), text.as_deref(), layers)?;
-        Ok::<_, Problem>(given.unwrap_or(default))
+        Ok::<_, Diagnostic>(given.unwrap_or(default))
     };
     let default = Retry::default();
     // Who says how long an answer may take means the answers of streams too: how long they may pause.
@@ -127,7 +131,7 @@ pub(super) fn retry(section: &RetrySection, layers: &Layers) -> Result<Retry, Pr
     }
 }
 
-pub(super) fn price(section: Option<PriceSection>, layers: &Layers) -> Result<Option<Price>, Problem> {
+pub(super) fn price(section: Option<PriceSection>, layers: &Layers) -> Result<Option<Price>, Diagnostic> {
     let Some(section) = section else { return Ok(None) };
     for (key, value) in [
         ("input", section.input),

@@ -3,16 +3,16 @@
 use jiff::tz::TimeZone;
 use toml::Value;
 
+use super::super::diagnostic::Diagnostic;
 use super::super::file::{LimitsSection, OneOrMany, SpanSection};
 use super::super::layers::Layers;
 use super::super::limits::{Caps, Concurrency, Quota, Rates};
 use super::super::period::{CAP_PERIODS, CapPeriod};
-use super::super::problem::Problem;
-use super::super::schedule::{self, Schedule, Span, Until};
+use super::super::schedule::{self, DaySpan, Schedule, Until};
 use super::values::{duration, parse, word};
 
 /// The limits that a table names, `limits` or one under it.
-pub(super) fn rates(table: &str, said: Rates, layers: &Layers) -> Result<Rates, Problem> {
+pub(super) fn rates(table: &str, said: Rates, layers: &Layers) -> Result<Rates, Diagnostic> {
     let Rates { qps, qpm, tpm } = said;
     for (key, amount, make) in [
         ("qps", qps, Quota::per_second as fn(f64) -> Option<Quota>),
@@ -34,7 +34,7 @@ pub(super) fn concurrency(
     table: &str,
     value: Option<&Value>,
     layers: &Layers,
-) -> Result<Option<Concurrency>, Problem> {
+) -> Result<Option<Concurrency>, Diagnostic> {
     match value {
         None => Ok(None),
         Some(Value::String(word)) if word == "auto" => Ok(Some(Concurrency::Auto)),
@@ -52,7 +52,7 @@ pub(super) fn concurrency(
 pub(crate) fn limits_alone(
     section: &LimitsSection,
     layers: &Layers,
-) -> Result<(Rates, Option<Concurrency>, Caps), Problem> {
+) -> Result<(Rates, Option<Concurrency>, Caps), Diagnostic> {
     let LimitsSection { qps, qpm, tpm, .. } = *section;
     Ok((
         rates("limits", Rates { qps, qpm, tpm }, layers)?,
@@ -66,11 +66,11 @@ pub(super) fn schedule(
     section: &LimitsSection,
     layers: &Layers,
     zone: &dyn Fn(Option<&str>) -> Result<TimeZone, String>,
-) -> Result<Schedule, Problem> {
+) -> Result<Schedule, Diagnostic> {
     let until = section.until.as_deref().map(|text| parse("limits.until", schedule::until(text), layers));
     let until = until.transpose()?;
     let spans = section.schedule.iter().enumerate();
-    let spans: Vec<Span> =
+    let spans: Vec<DaySpan> =
         spans.map(|(index, section)| span(index, section, layers)).collect::<Result<_, _>>()?;
     let period = cap_period(section, layers)?;
     let by_the_wall = [
@@ -92,7 +92,7 @@ pub(super) fn schedule(
     Ok(Schedule { zone, spans, until })
 }
 
-fn span(index: usize, section: &SpanSection, layers: &Layers) -> Result<Span, Problem> {
+fn span(index: usize, section: &SpanSection, layers: &Layers) -> Result<DaySpan, Diagnostic> {
     let table = format!("limits.schedule.{index}");
     let key = |name: &str| format!("{table}.{name}");
     let days = match &section.days {
@@ -101,7 +101,7 @@ fn span(index: usize, section: &SpanSection, layers: &Layers) -> Result<Span, Pr
         Some(OneOrMany::Many(days)) => days.clone(),
     };
     let SpanSection { qps, qpm, tpm, pause, .. } = *section;
-    let span = Span {
+    let span = DaySpan {
         from: parse(&key("from"), schedule::time_of_day(&section.from), layers)?,
         to: parse(&key("to"), schedule::time_of_day(&section.to), layers)?,
         days: parse(&key("days"), days.iter().map(|day| schedule::weekday(day)).collect(), layers)?,
@@ -117,12 +117,12 @@ fn span(index: usize, section: &SpanSection, layers: &Layers) -> Result<Span, Pr
 }
 
 /// What the caps count over.
-pub(super) fn cap_period(section: &LimitsSection, layers: &Layers) -> Result<CapPeriod, Problem> {
+pub(super) fn cap_period(section: &LimitsSection, layers: &Layers) -> Result<CapPeriod, Diagnostic> {
     let named = word("limits.cap_period", section.cap_period.clone(), &CAP_PERIODS, layers)?;
     Ok([CapPeriod::Job, CapPeriod::Run, CapPeriod::Day, CapPeriod::Month][named])
 }
 
-pub(super) fn caps(section: &LimitsSection, layers: &Layers) -> Result<Caps, Problem> {
+pub(super) fn caps(section: &LimitsSection, layers: &Layers) -> Result<Caps, Diagnostic> {
     if section.max_cost.is_some_and(|cost| !cost.is_finite() || cost < 0.0) {
         return Err(layers.problem("limits.max_cost", "`max_cost` is a number, 0 or above"));
     }

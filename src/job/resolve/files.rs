@@ -3,21 +3,21 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
+use super::super::diagnostic::Diagnostic;
 use super::super::file::{DUPLICATES, InputSection, ON_BAD_ROW, OneOrMany, OutputSection};
 use super::super::layers::Layers;
-use super::super::problem::Problem;
-use super::super::{Input, Output, Text};
+use super::super::{InputSettings, Output, TemplateText};
 use super::values::{bytes, parse, word};
 use crate::format::Format;
 
-pub(super) fn input(section: InputSection, layers: &Layers) -> Result<Input, Problem> {
+pub(super) fn input(section: InputSection, layers: &Layers) -> Result<InputSettings, Diagnostic> {
     let paths = match section.path {
         Some(OneOrMany::One(path)) => vec![path],
         Some(OneOrMany::Many(paths)) => paths,
         None => vec![],
     };
     if paths.is_empty() {
-        return Err(Problem::new("no input is named").help(
+        return Err(Diagnostic::new("no input is named").help(
             "name a job file, as in `fanfold run job.toml`, whose [input] has a `path`, or give --input",
         ));
     }
@@ -25,7 +25,7 @@ pub(super) fn input(section: InputSection, layers: &Layers) -> Result<Input, Pro
         section.format.map(|text| parse("input.format", text.parse::<Format>(), layers)).transpose()?;
     let delimiter = section.delimiter.map(|text| one_byte(&text, layers)).transpose()?;
     let max_record_bytes = bytes("input.max_record", section.max_record.as_ref(), layers)?;
-    Ok(Input {
+    Ok(InputSettings {
         paths,
         format,
         id: section.id,
@@ -39,7 +39,7 @@ pub(super) fn input(section: InputSection, layers: &Layers) -> Result<Input, Pro
     })
 }
 
-fn one_byte(text: &str, layers: &Layers) -> Result<u8, Problem> {
+fn one_byte(text: &str, layers: &Layers) -> Result<u8, Diagnostic> {
     match text.as_bytes() {
         [byte] if byte.is_ascii() => Ok(*byte),
         _ => {
@@ -48,10 +48,10 @@ fn one_byte(text: &str, layers: &Layers) -> Result<u8, Problem> {
     }
 }
 
-pub(super) fn output(section: OutputSection, layers: &Layers) -> Result<Output, Problem> {
+pub(super) fn output(section: OutputSection, layers: &Layers) -> Result<Output, Diagnostic> {
     let Some(path) = section.path.filter(|path| !path.is_empty()) else {
         return Err(
-            Problem::new("no output is named").help("give it with --output, or as `path` under [output]")
+            Diagnostic::new("no output is named").help("give it with --output, or as `path` under [output]")
         );
     };
     let format = format_of(&path, layers)?;
@@ -70,7 +70,7 @@ pub(super) fn output(section: OutputSection, layers: &Layers) -> Result<Output, 
 }
 
 /// The format of an output, by the ending of its name.
-pub(super) fn format_of(path: &str, layers: &Layers) -> Result<Format, Problem> {
+pub(super) fn format_of(path: &str, layers: &Layers) -> Result<Format, Diagnostic> {
     Format::of_path(path).ok_or_else(|| {
         let message = format!("the name `{path}` does not tell the format");
         layers.problem("output.path", message).help("let it end in .jsonl, .csv, .tsv or .parquet")
@@ -78,10 +78,14 @@ pub(super) fn format_of(path: &str, layers: &Layers) -> Result<Format, Problem> 
 }
 
 /// The columns that `select` and `rename` name, new names too, and where. An empty `select` has an empty name.
-fn names(select: &Option<Vec<String>>, rename: &BTreeMap<String, String>, layers: &Layers) -> Vec<Text> {
-    let text = |source: &str, key: &str| Text { source: source.to_owned(), place: layers.place(key) };
+fn names(
+    select: &Option<Vec<String>>,
+    rename: &BTreeMap<String, String>,
+    layers: &Layers,
+) -> Vec<TemplateText> {
+    let text = |source: &str, key: &str| TemplateText { source: source.to_owned(), place: layers.place(key) };
     let selected = select.iter().flatten().enumerate();
-    let mut names: Vec<Text> =
+    let mut names: Vec<TemplateText> =
         selected.map(|(index, name)| text(name, &format!("output.select.{index}"))).collect();
     if select.as_ref().is_some_and(Vec::is_empty) {
         names.push(text("", "output.select"));

@@ -3,9 +3,9 @@
 
 use super::super::Job;
 use super::super::address;
+use super::super::diagnostic::Diagnostic;
 use super::super::file::{JobFile, ModelSection, RetrySection};
 use super::super::layers::Layers;
-use super::super::problem::Problem;
 use super::{DEFAULT_BASE_URL, Lookups, settle};
 
 /// Settles a job to look at what it has done. Its address is the default one where the job's own is none.
@@ -13,7 +13,7 @@ use super::{DEFAULT_BASE_URL, Lookups, settle};
 /// # Errors
 ///
 /// As [`super::resolve`], but for what only the sending needs.
-pub fn resolve_to_look(mut file: JobFile, layers: &Layers, lookups: &Lookups<'_>) -> Result<Job, Problem> {
+pub fn resolve_to_look(mut file: JobFile, layers: &Layers, lookups: &Lookups<'_>) -> Result<Job, Diagnostic> {
     file.model = without_sending(file.model);
     (file.retry, file.notify) = (RetrySection::default(), None);
     file.tools.clear();
@@ -28,12 +28,12 @@ pub fn resolve_to_look(mut file: JobFile, layers: &Layers, lookups: &Lookups<'_>
 /// # Errors
 ///
 /// When nobody names the model.
-pub fn check_model_is_named(job: &Job) -> Result<(), Problem> {
+pub fn check_model_is_named(job: &Job) -> Result<(), Diagnostic> {
     let has_prompt = job.prompt.as_ref().is_some_and(|prompt| prompt.user.is_some());
     match job.model.name.is_none() && has_prompt {
         true => {
             let help = "give it with --model, or as `name` under [model]";
-            Err(Problem::new("no model is named").help(help))
+            Err(Diagnostic::new("no model is named").help(help))
         }
         false => Ok(()),
     }

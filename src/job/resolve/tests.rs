@@ -3,26 +3,26 @@
 use std::time::Duration;
 
 use super::super::answer::AnswerRules;
-use super::super::facts::Facts;
-use super::super::knobs::{KNOBS, Overlay, set};
+use super::super::diagnostic::SourceText;
+use super::super::facts::ModelInfo;
+use super::super::flags::{JOB_FLAGS, Overlay, set};
 use super::super::limits::Quota;
-use super::super::problem::Script;
 use super::*;
 
-fn settle(text: &str) -> Result<Job, Problem> {
+fn settle(text: &str) -> Result<Job, Diagnostic> {
     settle_with(text, vec![])
 }
 
-fn settle_with(text: &str, overlays: Vec<Overlay>) -> Result<Job, Problem> {
-    let script = Script { name: "job.toml".into(), text: text.into() };
+fn settle_with(text: &str, overlays: Vec<Overlay>) -> Result<Job, Diagnostic> {
+    let script = SourceText { name: "job.toml".into(), text: text.into() };
     let (file, layers) = Layers::read(Some(script), overlays)?;
-    let facts = |_: &str| Facts { requests_per_minute: Some(60.0), ..Facts::default() };
+    let facts = |_: &str| ModelInfo { requests_per_minute: Some(60.0), ..ModelInfo::default() };
     let lookups = Lookups {
         region: &|region, workspace| match workspace {
             Some(workspace) => Ok(format!("https://{workspace}.{region}.example.com/v1")),
             None => Ok(format!("https://{region}.example.com/v1")),
         },
-        book: &|_| FactsBook::new(facts),
+        book: &|_| ModelCatalog::new(facts),
         zone: &|_| Ok(jiff::tz::TimeZone::UTC),
     };
     resolve(file, &layers, &lookups)
@@ -44,9 +44,9 @@ fn a_small_job_gets_every_default() {
 
 #[test]
 fn of_address_and_region_the_one_said_last_holds_and_one_voice_says_one_of_them() {
-    let knob = |flag: &str| *KNOBS.iter().find(|knob| knob.flag == flag).expect("a knob");
-    let flag = |name: &str, value: &str| knob(name).from_flag(&[value.to_owned()]);
-    let variable = |name: &str, value: &str| knob(name).from_variable(value);
+    let job_flag = |flag: &str| *JOB_FLAGS.iter().find(|job_flag| job_flag.flag == flag).expect("a knob");
+    let flag = |name: &str, value: &str| job_flag(name).from_flag(&[value.to_owned()]);
+    let variable = |name: &str, value: &str| job_flag(name).from_variable(value);
     let address = |file: &str, overlays: Vec<Overlay>| {
         let settled = settle_with(&format!("{SMALL}{file}"), overlays);
         settled.map(|job| job.model.base_url).map_err(|problem| problem.to_string())
@@ -134,7 +134,7 @@ fn defaults(schema: &serde_json::Value, key: &str, lines: &mut String) {
 #[test]
 fn a_default_that_an_editor_is_told_is_the_one_that_holds() {
     let mut lines = String::new();
-    defaults(&super::super::editor::schema(), "", &mut lines);
+    defaults(&super::super::json_schema::schema(), "", &mut lines);
     assert!(lines.lines().count() >= 18, "{lines}");
     // Without a schema of the answers there is nothing that `repair` could mend.
     lines = lines.replace("answer.repair", "answer.schema = \"a.json\"\nanswer.repair");

@@ -4,11 +4,11 @@ use std::time::Duration;
 
 use toml::Value;
 
+use super::super::diagnostic::{Diagnostic, nearest};
 use super::super::layers::Layers;
-use super::super::problem::{Problem, nearest};
 use super::super::units;
 
-pub(super) fn bytes(key: &str, value: Option<&Value>, layers: &Layers) -> Result<Option<u64>, Problem> {
+pub(super) fn bytes(key: &str, value: Option<&Value>, layers: &Layers) -> Result<Option<u64>, Diagnostic> {
     let size = match value {
         None => return Ok(None),
         Some(Value::Integer(number)) if *number > 0 => Ok(*number as u64),
@@ -18,11 +18,15 @@ pub(super) fn bytes(key: &str, value: Option<&Value>, layers: &Layers) -> Result
     parse(key, size, layers).map(Some)
 }
 
-pub(super) fn duration(key: &str, text: Option<&str>, layers: &Layers) -> Result<Option<Duration>, Problem> {
+pub(super) fn duration(
+    key: &str,
+    text: Option<&str>,
+    layers: &Layers,
+) -> Result<Option<Duration>, Diagnostic> {
     text.map(|text| parse(key, units::duration(text), layers)).transpose()
 }
 
-pub(super) fn parse<T>(key: &str, result: Result<T, String>, layers: &Layers) -> Result<T, Problem> {
+pub(super) fn parse<T>(key: &str, result: Result<T, String>, layers: &Layers) -> Result<T, Diagnostic> {
     result.map_err(|message| layers.problem(key, message))
 }
 
@@ -32,7 +36,7 @@ pub(super) fn word(
     given: Option<String>,
     allowed: &[&str],
     layers: &Layers,
-) -> Result<usize, Problem> {
+) -> Result<usize, Diagnostic> {
     let Some(given) = given else { return Ok(0) };
     allowed.iter().position(|word| *word == given).ok_or_else(|| {
         let last = key.rsplit('.').next().unwrap_or(key);

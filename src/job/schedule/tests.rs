@@ -6,8 +6,8 @@ fn at(text: &str) -> Timestamp {
     text.parse().expect("a time")
 }
 
-fn span(from: &str, to: &str, days: &[&str]) -> Span {
-    Span {
+fn span(from: &str, to: &str, days: &[&str]) -> DaySpan {
+    DaySpan {
         from: time_of_day(from).expect("a time"),
         to: time_of_day(to).expect("a time"),
         days: days.iter().map(|day| weekday(day).expect("a day")).collect(),
@@ -17,7 +17,7 @@ fn span(from: &str, to: &str, days: &[&str]) -> Span {
     }
 }
 
-fn schedule(zone: &str, spans: Vec<Span>) -> Schedule {
+fn schedule(zone: &str, spans: Vec<DaySpan>) -> Schedule {
     Schedule { zone: TimeZone::get(zone).expect("a zone"), spans, until: None }
 }
 
@@ -44,8 +44,8 @@ fn a_span_over_midnight_belongs_to_the_day_on_which_it_begins() {
 #[test]
 fn the_first_span_that_holds_is_the_one() {
     let two = schedule("UTC", vec![span("08:00", "09:00", &[]), span("00:00", "00:00", &[])]);
-    assert_eq!(two.at(at("2026-07-03T08:30:00Z")).map(Span::hours).as_deref(), Some("08:00–09:00"));
-    assert_eq!(two.at(at("2026-07-03T09:30:00Z")).map(Span::hours).as_deref(), Some("00:00–00:00"));
+    assert_eq!(two.at(at("2026-07-03T08:30:00Z")).map(DaySpan::hours).as_deref(), Some("08:00–09:00"));
+    assert_eq!(two.at(at("2026-07-03T09:30:00Z")).map(DaySpan::hours).as_deref(), Some("00:00–00:00"));
 }
 
 #[test]

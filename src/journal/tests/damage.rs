@@ -204,8 +204,8 @@ fn a_round_that_is_not_the_one_that_was_stored_is_refused() {
     let asks = crate::conversation::Asks::Tools;
     let step = crate::conversation::Step { answer: calls, asks, results: vec![] };
     let first = row(0, 1);
-    let results = Note::Results { row: first.clone(), results: vec!["seen".to_owned()] };
-    desk.killed_run(vec![ended(&first, Ending::GoesOn(Box::new(step))), results]);
+    let results = JournalEvent::Results { row: first.clone(), results: vec!["seen".to_owned()] };
+    desk.killed_run(vec![ended(&first, Outcome::Continue(Box::new(step))), results]);
     assert_eq!(desk.reader().steps(0).unwrap()[0].results, ["seen"]);
     desk.open().execute_batch("UPDATE steps SET results = '[\"unseen\"]'").unwrap();
     is_damaged(&desk, "other results");
@@ -234,9 +234,9 @@ fn a_journal_that_acts_when_it_is_used_is_refused_and_one_with_a_view_of_the_use
         drop(desk.open());
         Connection::open(&desk.path).unwrap().execute_batch(sql).unwrap();
         let error = refused(&desk, sql);
-        assert!(matches!(error, JournalError::Unfit { .. }), "{sql}: {error}");
+        assert!(matches!(error, JournalError::InvalidAnswer { .. }), "{sql}: {error}");
         assert!(error.to_string().contains(says), "{error}");
-        assert!(matches!(open_to_read(&desk.path), Err(JournalError::Unfit { .. })), "{sql}");
+        assert!(matches!(open_to_read(&desk.path), Err(JournalError::InvalidAnswer { .. })), "{sql}");
     }
     let desk = written();
     let view = "CREATE VIEW answers AS SELECT e.position, s.response FROM entries e JOIN steps s ON s.step = e.answer";

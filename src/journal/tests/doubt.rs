@@ -3,8 +3,8 @@
 use super::*;
 use crate::journal::writer::end_run;
 
-fn handed_out(below: u64) -> Note {
-    Note::HandedOut { below }
+fn handed_out(below: u64) -> JournalEvent {
+    JournalEvent::HandedOut { below }
 }
 
 fn in_doubt(desk: &Desk) -> u64 {
@@ -26,8 +26,12 @@ fn after_a_kill_the_rows_handed_out_and_not_known_are_in_doubt() {
 #[test]
 fn a_row_that_was_sent_again_is_in_doubt_until_its_end_is_stored() {
     let desk = Desk::new();
-    let mut notes =
-        vec![handed_out(2), answered(&row(0, 0), "a"), throttled(&row(1, 1)), Note::Resent(row(1, 1))];
+    let mut notes = vec![
+        handed_out(2),
+        answered(&row(0, 0), "a"),
+        throttled(&row(1, 1)),
+        JournalEvent::Resent(row(1, 1)),
+    ];
     desk.killed_run(notes.clone());
     assert_eq!(in_doubt(&desk), 1);
     notes.push(answered(&row(1, 1), "b"));
@@ -42,7 +46,7 @@ fn nothing_is_in_doubt_after_an_ordered_end_or_before_the_first_run() {
     let connection = desk.open();
     assert_eq!(in_doubt(&desk), 0);
     let run = start_run(&connection, &desk.path);
-    let notes = vec![handed_out(10), throttled(&row(1, 1)), Note::Resent(row(1, 1))];
+    let notes = vec![handed_out(10), throttled(&row(1, 1)), JournalEvent::Resent(row(1, 1))];
     let (connection, _) = store(connection, &desk.path, run, notes);
     end_run(&connection, &desk.path, run, "interrupted").unwrap();
     assert_eq!(in_doubt(&desk), 0);
@@ -65,7 +69,7 @@ fn a_pending_row_of_an_earlier_run_that_is_handed_out_again_is_in_doubt() {
 #[test]
 fn only_the_last_run_leaves_doubts() {
     let desk = Desk::new();
-    desk.killed_run(vec![handed_out(10), throttled(&row(0, 0)), Note::Resent(row(0, 0))]);
+    desk.killed_run(vec![handed_out(10), throttled(&row(0, 0)), JournalEvent::Resent(row(0, 0))]);
     assert_eq!(in_doubt(&desk), 10);
     let connection = desk.open();
     let run = start_run(&connection, &desk.path);
@@ -76,9 +80,9 @@ fn only_the_last_run_leaves_doubts() {
     assert_eq!(in_doubt(&desk), 1, "the row that stayed pending");
 }
 
-fn sent(row: RowKey, at: SystemTime, latency: u64, ending: Ending) -> Note {
-    let sent = Some(Sent { at, latency: Duration::from_secs(latency), worst: Reserve::NOTHING });
-    Note::Ended(Box::new(Ended { sent, ..Ended::unsent(row, 0, ending) }))
+fn sent(row: RowKey, at: SystemTime, latency: u64, ending: Outcome) -> JournalEvent {
+    let sent = Some(SendTime { at, latency: Duration::from_secs(latency), worst: Reserve::NOTHING });
+    JournalEvent::Ended(Box::new(RequestEnd { sent, ..RequestEnd::unsent(row, 0, ending) }))
 }
 
 const MINUTE: Duration = Duration::from_secs(60);
@@ -92,12 +96,17 @@ fn the_last_minute_holds_answers_and_faults_with_their_tokens_in_order() {
         ..Fault::new(FaultKind::Unusable, "empty", "")
     };
     desk.killed_run(vec![
-        sent(row(0, 0), before(500), 1, Ending::Answered(answer("old"))),
-        sent(row(1, 1), before(61), 60, Ending::Answered(answer("sent before it, ended in it"))),
-        sent(row(2, 2), before(59), 40, Ending::Answered(answer("a"))),
-        sent(row(3, 3), before(30), 1, Ending::Waits(fault(7))),
-        sent(row(4, 4), before(20), 1, Ending::Waits(Fault::new(FaultKind::Throttled, "limit_requests", ""))),
-        sent(row(5, 5), before(1), 1, Ending::Answered(Answer::default())),
+        sent(row(0, 0), before(500), 1, Outcome::Answered(answer("old"))),
+        sent(row(1, 1), before(61), 60, Outcome::Answered(answer("sent before it, ended in it"))),
+        sent(row(2, 2), before(59), 40, Outcome::Answered(answer("a"))),
+        sent(row(3, 3), before(30), 1, Outcome::Retry(fault(7))),
+        sent(
+            row(4, 4),
+            before(20),
+            1,
+            Outcome::Retry(Fault::new(FaultKind::Throttled, "limit_requests", "")),
+        ),
+        sent(row(5, 5), before(1), 1, Outcome::Answered(Answer::default())),
     ]);
     let minute = desk.reader().sent_within(MINUTE, now()).unwrap();
     let known = [(before(59), Some(15)), (before(30), Some(7)), (before(20), Some(0)), (before(1), None)];
@@ -112,8 +121,8 @@ fn a_fault_that_was_held_back_does_not_hide_the_last_minute() {
     let before = |seconds| now() - Duration::from_secs(seconds);
     let fault = || Fault::new(FaultKind::Throttled, "limit_requests", "");
     desk.killed_run(vec![
-        sent(row(1, 1), before(10), 1, Ending::Waits(fault())),
-        sent(row(0, 0), before(100), 1, Ending::Failed(fault())),
+        sent(row(1, 1), before(10), 1, Outcome::Retry(fault())),
+        sent(row(0, 0), before(100), 1, Outcome::Failed(fault())),
     ]);
     assert_eq!(desk.reader().sent_within(MINUTE, now()).unwrap(), [(before(10), Some(0))]);
 }

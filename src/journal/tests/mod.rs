@@ -25,9 +25,9 @@ use super::ballast::Ballast;
 use super::matching::{MatchError, MatchRules, Matched, Matcher};
 use super::reader::Reader;
 use super::whereabouts::Whereabouts;
-use super::writer::{Committed, Pen, RunRecord, Writer, begin_run};
+use super::writer::{Committed, EventSender, JournalWriter, RunRecord, begin_run};
 use super::{open, with_ending};
-use crate::note::{Ended, Ending, Note, RowKey, Sent};
+use crate::note::{JournalEvent, Outcome, RequestEnd, RowKey, SendTime};
 use crate::outcome::{Answer, Fault, FaultKind, Usage};
 use crate::request::Fingerprint;
 use crate::reserve::Reserve;
@@ -55,7 +55,7 @@ impl Desk {
     }
 
     /// Stores notes as one run that ends by a kill: the run has no end.
-    fn killed_run(&self, notes: Vec<Note>) {
+    fn killed_run(&self, notes: Vec<JournalEvent>) {
         let connection = self.open();
         let run = start_run(&connection, &self.path);
         let (_, committed) = store(connection, &self.path, run, notes.clone());
@@ -75,12 +75,17 @@ fn start_run(connection: &Connection, path: &Path) -> i64 {
 }
 
 /// A writer at work, with a ballast, in a place that nobody looks after.
-fn start_writer(connection: Connection, path: &Path, run: i64) -> (Writer, Pen, Committed) {
-    Writer::start(connection, path, run, Ballast::beside(path), Whereabouts::of(path, None))
+fn start_writer(connection: Connection, path: &Path, run: i64) -> (JournalWriter, EventSender, Committed) {
+    JournalWriter::start(connection, path, run, Ballast::beside(path), Whereabouts::of(path, None))
 }
 
 /// Gives notes to a writer and waits for its end.
-fn store(connection: Connection, path: &Path, run: i64, notes: Vec<Note>) -> (Connection, Vec<Note>) {
+fn store(
+    connection: Connection,
+    path: &Path,
+    run: i64,
+    notes: Vec<JournalEvent>,
+) -> (Connection, Vec<JournalEvent>) {
     let (writer, pen, mut committed) = start_writer(connection, path, run);
     notes.into_iter().for_each(|note| pen.write(note));
     drop(pen);
@@ -126,15 +131,15 @@ fn named(rows: &[(&str, u8)]) -> Vec<RowKey> {
     rows.iter().zip(0..).map(key).collect()
 }
 
-fn sent_at(second: u64) -> Sent {
+fn sent_at(second: u64) -> SendTime {
     let at = UNIX_EPOCH + Duration::from_secs(second);
-    Sent { at, latency: Duration::from_millis(1500), worst: Reserve::NOTHING }
+    SendTime { at, latency: Duration::from_millis(1500), worst: Reserve::NOTHING }
 }
 
-fn ended(row: &RowKey, ending: Ending) -> Note {
+fn ended(row: &RowKey, ending: Outcome) -> JournalEvent {
     let sent = Some(sent_at(1_800_000_000));
     let (row, cost, reserved) = (row.clone(), Some(0.25), Reserve::NOTHING);
-    Note::Ended(Box::new(Ended { row, sent, tries: 1, cost, reserved, ending }))
+    JournalEvent::Ended(Box::new(RequestEnd { row, sent, tries: 1, cost, reserved, ending }))
 }
 
 fn answer(text: &str) -> Answer {
@@ -156,22 +161,22 @@ fn answer(text: &str) -> Answer {
     }
 }
 
-fn answered(row: &RowKey, text: &str) -> Note {
-    ended(row, Ending::Answered(answer(text)))
+fn answered(row: &RowKey, text: &str) -> JournalEvent {
+    ended(row, Outcome::Answered(answer(text)))
 }
 
-fn failed(row: &RowKey) -> Note {
+fn failed(row: &RowKey) -> JournalEvent {
     let fault = Fault::new(FaultKind::RowRefused, "data_inspection_failed", "Input may be inappropriate");
-    ended(row, Ending::Failed(Fault { status: Some(400), ..fault }))
+    ended(row, Outcome::Failed(Fault { status: Some(400), ..fault }))
 }
 
-fn throttled(row: &RowKey) -> Note {
+fn throttled(row: &RowKey) -> JournalEvent {
     let fault = Fault::new(FaultKind::Throttled, "limit_requests", "slow down");
-    ended(row, Ending::Waits(Fault { status: Some(429), ..fault }))
+    ended(row, Outcome::Retry(Fault { status: Some(429), ..fault }))
 }
 
-fn set_aside(row: &RowKey) -> Note {
-    ended(row, Ending::SetAside(Fault::new(FaultKind::Passing, "timeout", "no answer within 330s")))
+fn set_aside(row: &RowKey) -> JournalEvent {
+    ended(row, Outcome::SetAside(Fault::new(FaultKind::Transient, "timeout", "no answer within 330s")))
 }
 
 /// The text of the answer at each of the first positions.

@@ -90,7 +90,7 @@ fn a_shared_answer_is_whole_and_costs_nothing_a_second_time() {
 fn an_answer_without_usage_has_no_tokens_rather_than_none_used() {
     let desk = Desk::new();
     let bare = Answer { response: Some("text".to_owned()), ..Answer::default() };
-    desk.killed_run(vec![ended(&row(0, 1), Ending::Answered(bare.clone()))]);
+    desk.killed_run(vec![ended(&row(0, 1), Outcome::Answered(bare.clone()))]);
     assert_eq!(desk.reader().results().at(0).unwrap().unwrap().answer, Some(bare));
 }
 
@@ -101,7 +101,7 @@ fn failures_are_grouped_by_code_the_most_frequent_first() {
     let late = |position| {
         ended(
             &row(position, 1),
-            Ending::Failed(Fault::new(FaultKind::Passing, "timeout", format!("row {position}"))),
+            Outcome::Failed(Fault::new(FaultKind::Transient, "timeout", format!("row {position}"))),
         )
     };
     desk.killed_run(vec![refused(0), late(5), late(3), late(4), answered(&row(6, 1), "text")]);
@@ -116,7 +116,7 @@ fn a_row_is_found_by_its_id_and_cut_answers_are_counted() {
     let desk = Desk::new();
     let rows = named(&[("a", 1), ("b", 2)]);
     let cut = Answer { finish_reason: Some("length".to_owned()), ..answer("cut sh") };
-    desk.killed_run(vec![answered(&rows[0], "one"), ended(&rows[1], Ending::Answered(cut))]);
+    desk.killed_run(vec![answered(&rows[0], "one"), ended(&rows[1], Outcome::Answered(cut))]);
     let reader = desk.reader();
     assert_eq!(reader.position_of("b").unwrap(), Some(1));
     assert_eq!(reader.position_of("c").unwrap(), None);

@@ -135,14 +135,14 @@ fn makes_the_journal_of_this_version() {
     let more = RowKey { id: Some(RowId::from_text("f")), ..row(5, 6) };
     let first = Answer { reasoning: Some("because".to_owned()), ..answer("ein Wort — 一") };
     let notes = vec![
-        Note::HandedOut { below: 4 },
+        JournalEvent::HandedOut { below: 4 },
         throttled(&rows[0]),
-        ended(&rows[0], Ending::Answered(first)),
+        ended(&rows[0], Outcome::Answered(first)),
         failed(&rows[1]),
         throttled(&rows[2]),
         set_aside(&rows[3]),
-        ended(&more, Ending::GoesOn(Box::new(Step { results: vec![], ..round() }))),
-        Note::Results { row: more.clone(), results: round().results },
+        ended(&more, Outcome::Continue(Box::new(Step { results: vec![], ..round() }))),
+        JournalEvent::Results { row: more.clone(), results: round().results },
     ];
     let (connection, _) = store(connection, &desk.path, run, notes);
     let sql = "INSERT INTO entries (position, row_id, fingerprint, status, shares)

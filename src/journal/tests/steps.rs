@@ -9,13 +9,13 @@ fn step(asks: Asks, results: &[&str]) -> Step {
     Step { answer, asks, results: results.iter().map(|&result| result.to_owned()).collect() }
 }
 
-fn goes_on(row: &RowKey, step: &Step) -> Note {
-    ended(row, Ending::GoesOn(Box::new(step.clone())))
+fn goes_on(row: &RowKey, step: &Step) -> JournalEvent {
+    ended(row, Outcome::Continue(Box::new(step.clone())))
 }
 
-fn results(row: &RowKey, results: &[&str]) -> Note {
+fn results(row: &RowKey, results: &[&str]) -> JournalEvent {
     let results = results.iter().map(|&result| result.to_owned()).collect();
-    Note::Results { row: row.clone(), results }
+    JournalEvent::Results { row: row.clone(), results }
 }
 
 #[test]
@@ -23,11 +23,11 @@ fn a_row_killed_between_two_requests_has_its_steps_and_no_end() {
     let desk = Desk::new();
     let (first, second) = (row(0, 1), row(1, 2));
     desk.killed_run(vec![
-        Note::HandedOut { below: 2 },
+        JournalEvent::HandedOut { below: 2 },
         goes_on(&first, &step(Asks::Tools, &[])),
         goes_on(&second, &step(Asks::Repair, &["a is missing"])),
         results(&first, &["sun", "rain"]),
-        Note::Resent(first.clone()),
+        JournalEvent::Resent(first.clone()),
     ]);
     let reader = desk.reader();
     assert!(reader.has_steps_in_between().unwrap());

@@ -8,9 +8,10 @@ use crate::journal::writer::end_run;
 #[test]
 fn notes_come_back_committed_in_the_order_in_which_they_went_in() {
     let desk = Desk::new();
-    let mut notes: Vec<Note> = (0..3000).map(|position| answered(&row(position, 1), "text")).collect();
-    notes.insert(0, Note::HandedOut { below: 3000 });
-    notes.insert(7, Note::Resent(row(2, 1)));
+    let mut notes: Vec<JournalEvent> =
+        (0..3000).map(|position| answered(&row(position, 1), "text")).collect();
+    notes.insert(0, JournalEvent::HandedOut { below: 3000 });
+    notes.insert(7, JournalEvent::Resent(row(2, 1)));
     desk.killed_run(notes);
     let reader = desk.reader();
     assert_eq!(number(reader.connection(), "SELECT count(*) FROM entries WHERE status = 1"), 3000);
@@ -40,8 +41,8 @@ fn a_group_is_on_disk_when_it_comes_back() {
 fn attempts_and_cost_of_a_row_add_up_over_its_requests() {
     let desk = Desk::new();
     let row = row(0, 1);
-    let free = |note: Note| match note {
-        Note::Ended(ended) => Note::Ended(Box::new(Ended { cost: None, ..*ended })),
+    let free = |note: JournalEvent| match note {
+        JournalEvent::Ended(ended) => JournalEvent::Ended(Box::new(RequestEnd { cost: None, ..*ended })),
         other => other,
     };
     desk.killed_run(vec![free(throttled(&row)), set_aside(&row)]);
@@ -67,13 +68,13 @@ fn a_run_holds_the_totals_of_its_requests_failed_ones_included() {
     let usage = Usage::of(3, 4);
     let unusable = Fault { usage: Some(usage), ..Fault::new(FaultKind::Unusable, "empty", "no text") };
     let unusable = Fault { evidence: Some(b"{}".to_vec()), ..unusable };
-    let unsent = Ending::Failed(Fault::new(FaultKind::RowRefused, "too_long", "the request is too long"));
-    let unsent = Ended::unsent(row(3, 3), 0, unsent);
+    let unsent = Outcome::Failed(Fault::new(FaultKind::RowRefused, "too_long", "the request is too long"));
+    let unsent = RequestEnd::unsent(row(3, 3), 0, unsent);
     let notes = vec![
         answered(&row(0, 0), "a"),
         throttled(&row(1, 1)),
-        ended(&row(2, 2), Ending::Waits(unusable)),
-        Note::Ended(Box::new(unsent)),
+        ended(&row(2, 2), Outcome::Retry(unusable)),
+        JournalEvent::Ended(Box::new(unsent)),
     ];
     let (connection, _) = store(connection, &desk.path, run, notes);
     let totals =

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use proptest::prelude::*;
 
 use super::folder::{Folder, gzip, open, parquet_of, read_all, row, zstd};
-use crate::read::{Expansion, Wanted};
+use crate::read::{Expansion, Projection};
 use crate::row::Item;
 
 #[test]
@@ -15,7 +15,7 @@ fn compressed_text_is_told_by_its_first_bytes() {
         [("a.csv.gz", gzip as fn(&[u8]) -> Vec<u8>), ("a.csv.zst", zstd), ("gz.csv", gzip), ("zst.csv", zstd)]
     {
         let members = [compress(b"\xef\xbb\xbfa,b\n1,"), compress(b"2\n3,4\n")].concat();
-        let items = read_all(folder.spec(&[&folder.write(name, &members)]), Wanted::Fields).unwrap();
+        let items = read_all(folder.spec(&[&folder.write(name, &members)]), Projection::Fields).unwrap();
         assert_eq!(row(&items[1]).fields["b"], "4", "{name}");
 
         let content: Vec<u8> = (0..20_000)
@@ -23,7 +23,7 @@ fn compressed_text_is_told_by_its_first_bytes() {
             .collect();
         let whole = compress(&content);
         let cut = folder.write(name, &whole[..whole.len() - 20]);
-        let error = read_all(folder.spec(&[&cut]), Wanted::Fields).unwrap_err();
+        let error = read_all(folder.spec(&[&cut]), Projection::Fields).unwrap_err();
         assert_eq!(
             error,
             format!(
@@ -32,7 +32,7 @@ fn compressed_text_is_told_by_its_first_bytes() {
         );
         let mut damaged = whole.clone();
         damaged[whole.len() / 2..][..64].fill(0x5a);
-        let error = read_all(folder.spec(&[&folder.write(name, damaged)]), Wanted::Fields).unwrap_err();
+        let error = read_all(folder.spec(&[&folder.write(name, damaged)]), Projection::Fields).unwrap_err();
         assert!(error.contains("cannot be decompressed"), "{error}");
     }
     let named = folder.write("b.csv.gz", "a\n1\n");
@@ -46,7 +46,7 @@ fn a_decompression_bomb_ends_in_an_error() {
         let path = folder.write(name, bomb);
         let mut spec = folder.spec(&[&path]);
         spec.expansion = Expansion { ratio: 100, free_bytes: 1 << 20 };
-        let error = read_all(spec, Wanted::Fields).unwrap_err();
+        let error = read_all(spec, Projection::Fields).unwrap_err();
         assert!(error.starts_with(&path) && error.contains("expands to more than 1048576 bytes"), "{error}");
     }
 }
@@ -62,7 +62,7 @@ fn passes(folder: &Folder, name: &str, content: &[u8]) -> Vec<Vec<(String, bool)
         let numbered = items.enumerate().inspect(|(index, item)| assert_eq!(item.position(), *index as u64));
         numbered.map(|(_, item)| (item.place().to_string(), matches!(item, Item::Bad(_)))).collect()
     };
-    vec![pass(Wanted::Fields), pass(Wanted::Only(BTreeSet::new())), pass(Wanted::Origin)]
+    vec![pass(Projection::Fields), pass(Projection::Only(BTreeSet::new())), pass(Projection::Origin)]
 }
 
 /// Bytes of which many are the signs of the formats.

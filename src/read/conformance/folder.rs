@@ -11,7 +11,7 @@ use parquet::file::properties::WriterProperties;
 use tempfile::TempDir;
 
 use crate::format::Format;
-use crate::read::{InputSpec, Source, Wanted};
+use crate::read::{InputSpec, Projection, Source};
 use crate::row::{Item, Row};
 
 pub(super) const FORMATS: [Format; 4] = [Format::Jsonl, Format::Csv, Format::Tsv, Format::Parquet];
@@ -81,7 +81,7 @@ pub(super) fn open(spec: InputSpec) -> Result<Source, String> {
     Source::open_with(spec, io::empty(), true).map_err(|error| error.to_string())
 }
 
-pub(super) fn read_all(spec: InputSpec, wanted: Wanted) -> Result<Vec<Item>, String> {
+pub(super) fn read_all(spec: InputSpec, wanted: Projection) -> Result<Vec<Item>, String> {
     let rows = open(spec)?.rows(wanted).map_err(|error| error.to_string())?;
     rows.collect::<Result<_, _>>().map_err(|error| error.to_string())
 }

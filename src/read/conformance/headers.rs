@@ -9,7 +9,7 @@ use arrow_array::{ArrayRef, Int64Array, RecordBatch};
 use serde_json::Value;
 
 use super::folder::{Folder, open, parquet_file, parquet_of, read_all, reason, row};
-use crate::read::Wanted;
+use crate::read::Projection;
 use crate::row::Item;
 
 #[test]
@@ -18,7 +18,7 @@ fn files_of_tables_are_joined_by_column_names() {
     let one = folder.write("1.csv", "a;b\n1;2\n");
     let empty = folder.write("2.csv", "");
     let other = folder.write("3.tsv", "b\ta\n4\t3\n");
-    let items = read_all(folder.spec(&[&one, &empty, &other]), Wanted::Fields).unwrap();
+    let items = read_all(folder.spec(&[&one, &empty, &other]), Projection::Fields).unwrap();
     let fields: Vec<String> =
         items.iter().map(|item| Value::Object(row(item).fields.clone()).to_string()).collect();
     assert_eq!(fields, [r#"{"a":"1","b":"2"}"#, r#"{"a":"3","b":"4"}"#]);
@@ -30,7 +30,7 @@ fn files_of_tables_are_joined_by_column_names() {
     };
     let one = folder.write("1.parquet", batch(["x", "y"], [&x, &y]));
     let other = folder.write("2.parquet", batch(["y", "x"], [&y, &x]));
-    let items = read_all(folder.spec(&[&one, &other]), Wanted::Fields).unwrap();
+    let items = read_all(folder.spec(&[&one, &other]), Projection::Fields).unwrap();
     assert_eq!(row(&items[0]).fields, row(&items[1]).fields);
 }
 
@@ -38,7 +38,7 @@ fn files_of_tables_are_joined_by_column_names() {
 fn records_of_another_width_or_another_encoding_are_bad_rows() {
     let folder = Folder::new();
     let path = folder.write("a.csv", b"a,b\n1\n1,2,3\nx,\xff\n1,2\n");
-    let items = read_all(folder.spec(&[&path]), Wanted::Only(BTreeSet::new())).unwrap();
+    let items = read_all(folder.spec(&[&path]), Projection::Only(BTreeSet::new())).unwrap();
     let guessed = "; cells are split at `,`, which was guessed from the header: if it is another, set `delimiter` under [input]";
     assert_eq!(reason(&items[0]), format!("has 1 cell where the header has 2 columns{guessed}"));
     assert_eq!(reason(&items[1]), format!("has 3 cells where the header has 2 columns{guessed}"));
@@ -53,7 +53,7 @@ fn what_cannot_be_read_as_rows_is_refused_by_name() {
     let refusal = |path: &str, id: Option<&str>| {
         let mut spec = folder.spec(&[path]);
         spec.id = id.map(str::to_owned);
-        let error = read_all(spec, Wanted::Fields).unwrap_err();
+        let error = read_all(spec, Projection::Fields).unwrap_err();
         assert!(error.starts_with(path), "{error}");
         error
     };
@@ -81,7 +81,7 @@ fn a_file_whose_columns_changed_since_it_was_opened_is_refused() {
     let path = folder.write("a.csv", "a,b\n1,2\n");
     let source = open(folder.spec(&[&path])).unwrap();
     folder.write("a.csv", "a,c\n1,2\n");
-    let error = source.rows(Wanted::Fields).err().unwrap().to_string();
+    let error = source.rows(Projection::Fields).err().unwrap().to_string();
     assert!(error.contains("column `c` was not there when the input was opened"), "{error}");
 }
 
@@ -108,10 +108,12 @@ fn a_map_whose_keys_are_no_text_is_an_object_of_their_texts() {
     let (map, text): (ArrayRef, ArrayRef) = (Arc::new(map.finish()), Arc::new(Int64Array::from(vec![1])));
     let batch = RecordBatch::try_from_iter([("odd", map), ("text", text)]).unwrap();
     let path = folder.write("a.parquet", parquet_file(&batch));
-    let items = read_all(folder.spec(&[&path]), Wanted::Fields).unwrap();
+    let items = read_all(folder.spec(&[&path]), Projection::Fields).unwrap();
     let Item::Row(row) = &items[0] else { panic!("{items:?}") };
     assert_eq!(row.fields["odd"].to_string(), r#"{"1":2}"#);
-    for wanted in [Wanted::Origin, Wanted::Only(["text".to_owned()].into()), Wanted::Only(BTreeSet::new())] {
+    for wanted in
+        [Projection::Origin, Projection::Only(["text".to_owned()].into()), Projection::Only(BTreeSet::new())]
+    {
         assert_eq!(read_all(folder.spec(&[&path]), wanted).unwrap().len(), 1);
     }
 }

@@ -7,10 +7,10 @@ use arrow_schema::{DataType, Field, Schema, SchemaRef};
 
 use super::schema_of;
 use crate::read::columns::{self, Header};
-use crate::read::folders::{self, Folder};
+use crate::read::folders::{self, FolderColumn};
 use crate::read::intervals;
-use crate::read::pass::Pass;
-use crate::read::{ReadError, Wanted};
+use crate::read::pass::ReadPass;
+use crate::read::{Projection, ReadError};
 use crate::row::{Column, ColumnKind};
 
 /// The columns that a pass takes of a file.
@@ -45,8 +45,8 @@ impl Chosen {
     pub(super) fn new(
         schema: &Schema,
         mut header: Header,
-        folders: &[Folder],
-        pass: &Pass,
+        folders: &[FolderColumn],
+        pass: &ReadPass,
     ) -> Result<Self, ReadError> {
         header.columns.extend(folders::columns(folders, &header.columns, true));
         let is_read = |(_, place): &Taken<'_>| {
@@ -55,7 +55,7 @@ impl Chosen {
         };
         let places = columns::places(&pass.columns, &header)?;
         let mut taken: Vec<Taken<'_>> = pass.columns.iter().zip(places).collect();
-        if !matches!(pass.wanted, Wanted::Origin | Wanted::Checked(_)) {
+        if !matches!(pass.wanted, Projection::Origin | Projection::Checked(_)) {
             // One column is read in any case: without any, the rows would be as many as the footer claims,
             // which in a damaged file is any number.
             let first = taken.iter().find(|column| is_read(column)).copied();

@@ -2,12 +2,12 @@
 
 use serde_json::Value;
 
-use super::Breach;
-use super::draft::Draft;
+use super::Violation;
+use super::draft::DraftBody;
 use crate::job::facts::Thinking;
 
 /// What is done about a request that must not think.
-pub(super) const MEND_THINKING: &str = "set `enable_thinking = false` in the request";
+pub(super) const HELP_THINKING: &str = "set `enable_thinking = false` in the request";
 
 /// The longest name of a JSON Schema.
 const LONGEST_NAME: usize = 64;
@@ -19,22 +19,22 @@ const FORMATS: [&str; 3] = ["text", "json_object", "json_schema"];
 const EFFORTS: [&str; 8] = ["none", "off", "minimal", "low", "medium", "high", "xhigh", "max"];
 
 /// Checks `reasoning_effort`: its level, and what it does not go with.
-fn effort(draft: Draft<'_>) -> Result<(), Breach> {
+fn effort(draft: DraftBody<'_>) -> Result<(), Violation> {
     match draft.get("reasoning_effort") {
         Some(Value::String(level)) if !EFFORTS.contains(&level.as_str()) => {
             let words = format!("is one of {}, not {level}", EFFORTS.join(", "));
-            return Err(Breach::of("reasoning_effort", words));
+            return Err(Violation::of("reasoning_effort", words));
         }
         None if !draft.gives("reasoning_effort") => return Ok(()),
         _ => {}
     }
     match () {
         () if draft.gives("thinking_budget") => {
-            Err(Breach::of("reasoning_effort", "does not go with `thinking_budget`")
+            Err(Violation::of("reasoning_effort", "does not go with `thinking_budget`")
                 .help("give one of the two"))
         }
         () if draft.get("enable_thinking") == Some(&Value::Bool(false)) => {
-            Err(Breach::of("reasoning_effort", "does not go with `enable_thinking = false`")
+            Err(Violation::of("reasoning_effort", "does not go with `enable_thinking = false`")
                 .help("give one of the two"))
         }
         () => Ok(()),
@@ -42,14 +42,16 @@ fn effort(draft: Draft<'_>) -> Result<(), Breach> {
 }
 
 /// Checks `enable_thinking`, `reasoning_effort` and `response_format`.
-pub(super) fn format(draft: Draft<'_>) -> Result<(), Breach> {
+pub(super) fn format(draft: DraftBody<'_>) -> Result<(), Violation> {
     thinking(draft)?;
     effort(draft)?;
     let Some(Value::Object(format)) = draft.get("response_format") else { return Ok(()) };
     let format = draft.inside(format);
     let kind = match format.get("type") {
         None if format.gives("type") => return Ok(()),
-        None => return Err(Breach::of("response_format", format!("has no `type`: {}", FORMATS.join(", ")))),
+        None => {
+            return Err(Violation::of("response_format", format!("has no `type`: {}", FORMATS.join(", "))));
+        }
         Some(kind) => kind,
     };
     let kind = match kind.as_str() {
@@ -57,7 +59,7 @@ pub(super) fn format(draft: Draft<'_>) -> Result<(), Breach> {
         Some(kind) if FORMATS.contains(&kind) => kind,
         _ => {
             let words = format!("is one of {}, not {kind}", FORMATS.join(", "));
-            return Err(Breach::of("response_format.type", words));
+            return Err(Violation::of("response_format.type", words));
         }
     };
     if draft.thinks() == Some(true) {
@@ -69,68 +71,68 @@ pub(super) fn format(draft: Draft<'_>) -> Result<(), Breach> {
     }
 }
 
-fn thinking(draft: Draft<'_>) -> Result<(), Breach> {
+fn thinking(draft: DraftBody<'_>) -> Result<(), Violation> {
     let asked = draft.get("enable_thinking").and_then(Value::as_bool);
     let model = draft.model;
     match (draft.facts.thinking, asked) {
         (Some(Thinking::No), Some(true)) => {
-            Err(Breach::of("enable_thinking", format!("is nothing that {model} takes: it does not think")))
+            Err(Violation::of("enable_thinking", format!("is nothing that {model} takes: it does not think")))
         }
         (Some(Thinking::Always), Some(false)) => {
-            Err(Breach::of("enable_thinking", format!("cannot be false: {model} always thinks"))
+            Err(Violation::of("enable_thinking", format!("cannot be false: {model} always thinks"))
                 .help("take another model, or leave it out"))
         }
         _ => Ok(()),
     }
 }
 
-fn not_while_thinking(draft: Draft<'_>, kind: &str) -> Breach {
+fn not_while_thinking(draft: DraftBody<'_>, kind: &str) -> Violation {
     let why = match draft.get("enable_thinking") {
         Some(_) => "and `enable_thinking` is true".to_owned(),
         None => format!("and {} thinks unless it is told not to", draft.model),
     };
-    let breach =
-        Breach::of("response_format", format!("of the type {kind} does not go with thinking, {why}"));
+    let violation =
+        Violation::of("response_format", format!("of the type {kind} does not go with thinking, {why}"));
     match draft.facts.thinking {
-        Some(Thinking::Always) => breach.help("take a model that does not always think"),
-        _ => breach.help(MEND_THINKING),
+        Some(Thinking::Always) => violation.help("take a model that does not always think"),
+        _ => violation.help(HELP_THINKING),
     }
 }
 
-fn schema(draft: Draft<'_>, format: Draft<'_>) -> Result<(), Breach> {
+fn schema(draft: DraftBody<'_>, format: DraftBody<'_>) -> Result<(), Violation> {
     if draft.facts.json_schema == Some(false) {
         let words = format!("of the type json_schema is nothing that {} takes", draft.model);
-        return Err(Breach::of("response_format", words)
+        return Err(Violation::of("response_format", words)
             .help("take the type json_object, and let `schema` under [answer] check the answers"));
     }
     let at = "response_format.json_schema";
     let schema = match format.get("json_schema") {
         None if format.gives("json_schema") => return Ok(()),
         Some(Value::Object(schema)) => format.inside(schema),
-        _ => return Err(Breach::of(at, "is missing: an object with `name` and `schema`")),
+        _ => return Err(Violation::of(at, "is missing: an object with `name` and `schema`")),
     };
     match schema.get("name") {
         None if schema.gives("name") => Ok(()),
-        None => Err(Breach::of(format!("{at}.name"), "is missing")),
+        None => Err(Violation::of(format!("{at}.name"), "is missing")),
         Some(Value::String(name)) if !name.is_empty() && name.chars().count() <= LONGEST_NAME => Ok(()),
         Some(name) => {
             let words = format!("is a name of 1 to {LONGEST_NAME} characters, not {name}");
-            Err(Breach::of(format!("{at}.name"), words))
+            Err(Violation::of(format!("{at}.name"), words))
         }
     }
 }
 
 /// Whether the service wants to read the word "json" in the messages: where it is to write JSON.
-pub(super) fn wants_word_json(draft: Draft<'_>) -> bool {
+pub(super) fn wants_word_json(draft: DraftBody<'_>) -> bool {
     let kind = draft.get("response_format").and_then(|format| format.get("type"));
     kind.and_then(Value::as_str) == Some("json_object")
 }
 
 /// Looks for the word.
-pub(super) fn word_json<'t>(mut texts: impl Iterator<Item = &'t str>) -> Result<(), Breach> {
+pub(super) fn word_json<'t>(mut texts: impl Iterator<Item = &'t str>) -> Result<(), Violation> {
     match texts.any(|text| text.to_ascii_lowercase().contains("json")) {
         true => Ok(()),
-        false => Err(Breach::of(
+        false => Err(Violation::of(
             "response_format",
             "of the type json_object needs the word \"json\" in the messages",
         )
@@ -139,16 +141,16 @@ pub(super) fn word_json<'t>(mut texts: impl Iterator<Item = &'t str>) -> Result<
 }
 
 /// Refuses in one piece what is only to be had as a stream.
-pub(super) fn whole(draft: Draft<'_>) -> Result<(), Breach> {
+pub(super) fn whole(draft: DraftBody<'_>) -> Result<(), Violation> {
     match needs_stream(draft) {
         None => Ok(()),
-        Some((key, words)) => Err(Breach::of(key, format!("{words} is answered only as a stream"))
+        Some((key, words)) => Err(Violation::of(key, format!("{words} is answered only as a stream"))
             .help("leave `transport` under [model] at \"auto\", or set it to \"stream\"")),
     }
 }
 
 /// The field by which a request is answered only as a stream, and what of it.
-pub(super) fn needs_stream(draft: Draft<'_>) -> Option<(&'static str, &'static str)> {
+pub(super) fn needs_stream(draft: DraftBody<'_>) -> Option<(&'static str, &'static str)> {
     let searches = draft.get("enable_search") == Some(&Value::Bool(true));
     let strategy = draft.get("search_options").and_then(|options| options.get("search_strategy"));
     let agent = strategy.and_then(Value::as_str).is_some_and(|strategy| strategy.starts_with("agent"));

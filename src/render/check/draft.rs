@@ -2,28 +2,28 @@
 
 use serde_json::{Map, Value};
 
-use crate::job::facts::{Facts, asked_to_think};
+use crate::job::facts::{ModelInfo, asked_to_think};
 
 /// A request's body, or an object in it. The strings of a job's `[request]` are templates that no row has filled in yet:
 /// what they will be is open, and no rule is held against it.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Draft<'a> {
+pub(super) struct DraftBody<'a> {
     fields: &'a Map<String, Value>,
     unfilled: bool,
     /// The name of the model that is asked.
     pub(super) model: &'a str,
     /// What is known of it.
-    pub(super) facts: &'a Facts,
+    pub(super) facts: &'a ModelInfo,
 }
 
-impl<'a> Draft<'a> {
+impl<'a> DraftBody<'a> {
     /// The body of a request, whole.
-    pub(super) fn whole(fields: &'a Map<String, Value>, model: &'a str, facts: &'a Facts) -> Self {
+    pub(super) fn whole(fields: &'a Map<String, Value>, model: &'a str, facts: &'a ModelInfo) -> Self {
         Self { fields, unfilled: false, model, facts }
     }
 
     /// The `[request]` of a job, before any row.
-    pub(super) fn unfilled(fields: &'a Map<String, Value>, model: &'a str, facts: &'a Facts) -> Self {
+    pub(super) fn unfilled(fields: &'a Map<String, Value>, model: &'a str, facts: &'a ModelInfo) -> Self {
         Self { fields, unfilled: true, model, facts }
     }
 

@@ -4,7 +4,7 @@ use serde_json::Value;
 
 /// What the value of a parameter is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Kind {
+pub enum ValueKind {
     /// A number.
     Number,
     /// A whole number.
@@ -22,49 +22,49 @@ pub enum Kind {
 }
 
 /// Every parameter of the vendor's page on the OpenAI-compatible chat API, and of the page on qwen-mt.
-const PARAMETERS: [(&str, Kind); 35] = [
-    ("model", Kind::Text),
-    ("messages", Kind::List),
-    ("stream", Kind::Switch),
-    ("stream_options", Kind::Object),
-    ("temperature", Kind::Number),
-    ("top_p", Kind::Number),
-    ("top_k", Kind::Whole),
-    ("presence_penalty", Kind::Number),
-    ("repetition_penalty", Kind::Number),
-    ("seed", Kind::Whole),
-    ("n", Kind::Whole),
-    ("max_tokens", Kind::Whole),
-    ("stop", Kind::Mixed),
-    ("logprobs", Kind::Switch),
-    ("top_logprobs", Kind::Whole),
-    ("response_format", Kind::Object),
-    ("tools", Kind::List),
-    ("tool_choice", Kind::Mixed),
-    ("parallel_tool_calls", Kind::Switch),
-    ("enable_thinking", Kind::Switch),
-    ("thinking_budget", Kind::Whole),
-    ("preserve_thinking", Kind::Switch),
-    ("reasoning_effort", Kind::Text),
-    ("enable_search", Kind::Switch),
-    ("search_options", Kind::Object),
-    ("enable_code_interpreter", Kind::Switch),
-    ("vl_high_resolution_images", Kind::Switch),
-    ("max_pixels", Kind::Whole),
-    ("modalities", Kind::List),
-    ("audio", Kind::Object),
-    ("cache_control", Kind::Object),
-    ("translation_options", Kind::Object),
-    ("skill", Kind::Mixed),
+const PARAMETERS: [(&str, ValueKind); 35] = [
+    ("model", ValueKind::Text),
+    ("messages", ValueKind::List),
+    ("stream", ValueKind::Switch),
+    ("stream_options", ValueKind::Object),
+    ("temperature", ValueKind::Number),
+    ("top_p", ValueKind::Number),
+    ("top_k", ValueKind::Whole),
+    ("presence_penalty", ValueKind::Number),
+    ("repetition_penalty", ValueKind::Number),
+    ("seed", ValueKind::Whole),
+    ("n", ValueKind::Whole),
+    ("max_tokens", ValueKind::Whole),
+    ("stop", ValueKind::Mixed),
+    ("logprobs", ValueKind::Switch),
+    ("top_logprobs", ValueKind::Whole),
+    ("response_format", ValueKind::Object),
+    ("tools", ValueKind::List),
+    ("tool_choice", ValueKind::Mixed),
+    ("parallel_tool_calls", ValueKind::Switch),
+    ("enable_thinking", ValueKind::Switch),
+    ("thinking_budget", ValueKind::Whole),
+    ("preserve_thinking", ValueKind::Switch),
+    ("reasoning_effort", ValueKind::Text),
+    ("enable_search", ValueKind::Switch),
+    ("search_options", ValueKind::Object),
+    ("enable_code_interpreter", ValueKind::Switch),
+    ("vl_high_resolution_images", ValueKind::Switch),
+    ("max_pixels", ValueKind::Whole),
+    ("modalities", ValueKind::List),
+    ("audio", ValueKind::Object),
+    ("cache_control", ValueKind::Object),
+    ("translation_options", ValueKind::Object),
+    ("skill", ValueKind::Mixed),
     // Of OpenAI's own API; whether Qwen takes them is not known, and left to the service.
-    ("frequency_penalty", Kind::Number),
-    ("max_completion_tokens", Kind::Whole),
+    ("frequency_penalty", ValueKind::Number),
+    ("max_completion_tokens", ValueKind::Whole),
 ];
 
 /// Names of other servers' parameters that are one letter away from a known one.
 const ELSEWHERE: [&str; 1] = ["top_a"];
 
-impl Kind {
+impl ValueKind {
     /// The kind of a known parameter's value.
     pub fn of(name: &str) -> Option<Self> {
         PARAMETERS.iter().find(|(known, _)| *known == name).map(|(_, kind)| *kind)
@@ -118,7 +118,7 @@ fn whole(number: f64) -> Option<i64> {
 }
 
 /// Every known parameter with its kind.
-pub(super) fn parameters() -> impl Iterator<Item = (&'static str, Kind)> {
+pub(super) fn parameters() -> impl Iterator<Item = (&'static str, ValueKind)> {
     PARAMETERS.into_iter()
 }
 
@@ -151,7 +151,7 @@ mod tests {
 
     #[test]
     fn what_a_row_s_text_stands_for_depends_on_the_parameter() {
-        let read = |key: &str, value: Value| Kind::of(key).expect("known").read(value);
+        let read = |key: &str, value: Value| ValueKind::of(key).expect("known").read(value);
         assert_eq!(read("temperature", json!(" 0.5 ")), json!(0.5));
         assert_eq!(read("seed", json!("7")), json!(7));
         assert_eq!(read("seed", json!(7.0)), json!(7));

@@ -7,8 +7,8 @@
 //! token in 64 letters, which is longer than any word of the vocabulary. Signs and blanks are not counted at all. What this
 //! lets through, the service refuses by itself ("Range of input length should be …").
 
-use super::Breach;
-use super::draft::Draft;
+use super::Violation;
+use super::draft::DraftBody;
 
 /// More letters than any token of the vocabulary has.
 const LETTERS_IN_A_TOKEN: u64 = 64;
@@ -17,7 +17,7 @@ const LETTERS_IN_A_TOKEN: u64 = 64;
 const DIGITS_IN_A_TOKEN: u64 = 3;
 
 /// The most tokens that the model of a request reads, where that is known.
-pub(super) fn longest(draft: Draft<'_>) -> Option<u64> {
+pub(super) fn longest(draft: DraftBody<'_>) -> Option<u64> {
     let thinks = draft.thinks() == Some(true);
     let facts = draft.facts;
     // Where it is not known whether the request thinks, the longer of the two holds.
@@ -33,7 +33,7 @@ pub(super) fn fits<'t>(
     texts: impl Iterator<Item = &'t str> + Clone,
     longest: u64,
     model: &str,
-) -> Result<(), Breach> {
+) -> Result<(), Violation> {
     let bytes: usize = texts.clone().map(str::len).sum();
     if bytes as u64 <= longest {
         return Ok(());
@@ -41,7 +41,7 @@ pub(super) fn fits<'t>(
     let tokens: u64 = texts.map(least_tokens).sum();
     match tokens > longest {
         false => Ok(()),
-        true => Err(Breach::said(
+        true => Err(Violation::said(
             "messages",
             format!("the text has at least {tokens} tokens, and {model} takes {longest} at most"),
         )

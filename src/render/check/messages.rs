@@ -2,8 +2,8 @@
 
 use serde_json::Value;
 
-use super::Breach;
-use super::draft::Draft;
+use super::Violation;
+use super::draft::DraftBody;
 
 /// Who may speak.
 const ROLES: [&str; 4] = ["system", "user", "assistant", "tool"];
@@ -12,9 +12,9 @@ const ROLES: [&str; 4] = ["system", "user", "assistant", "tool"];
 const MOST_CACHE_MARKS: usize = 4;
 
 /// What holds for every server: turns, each with a role.
-pub(super) fn structure(turns: &[Value]) -> Result<(), Breach> {
+pub(super) fn structure(turns: &[Value]) -> Result<(), Violation> {
     if turns.is_empty() {
-        return Err(Breach::said("messages", "`messages` is empty"));
+        return Err(Violation::said("messages", "`messages` is empty"));
     }
     match turns.iter().position(|turn| turn.get("role").is_none_or(|role| !role.is_string())) {
         Some(index) => Err(at(index, "has no `role`")),
@@ -23,7 +23,7 @@ pub(super) fn structure(turns: &[Value]) -> Result<(), Breach> {
 }
 
 /// The rules for Qwen's own models.
-pub(super) fn turns(turns: &[Value], draft: Draft<'_>) -> Result<(), Breach> {
+pub(super) fn turns(turns: &[Value], draft: DraftBody<'_>) -> Result<(), Violation> {
     for (index, turn) in turns.iter().enumerate() {
         let last = index + 1 == turns.len();
         one(turn, index)?;
@@ -36,7 +36,7 @@ pub(super) fn turns(turns: &[Value], draft: Draft<'_>) -> Result<(), Breach> {
     match last {
         "user" | "tool" => Ok(()),
         "assistant" if goes_on => Ok(()),
-        last => Err(Breach::said(
+        last => Err(Violation::said(
             "messages",
             format!(
                 "the last turn of `messages` is {last}'s; it is the user's, a tool's, or an assistant's with `partial`"
@@ -58,17 +58,17 @@ pub(super) fn texts(turn: &Value) -> impl Iterator<Item = &str> + Clone {
     content.and_then(Value::as_str).into_iter().chain(of_parts)
 }
 
-fn at(index: usize, words: impl std::fmt::Display) -> Breach {
-    Breach::said(format!("messages.{index}"), format!("turn {} of `messages` {words}", index + 1))
+fn at(index: usize, words: impl std::fmt::Display) -> Violation {
+    Violation::said(format!("messages.{index}"), format!("turn {} of `messages` {words}", index + 1))
 }
 
-fn one(turn: &Value, index: usize) -> Result<(), Breach> {
+fn one(turn: &Value, index: usize) -> Result<(), Violation> {
     let role = role(turn);
     if !ROLES.contains(&role) {
-        let breach = at(index, format!("has the role `{role}`; roles are system, user, assistant, tool"));
+        let violation = at(index, format!("has the role `{role}`; roles are system, user, assistant, tool"));
         return Err(match role {
-            "developer" => breach.help("OpenAI's `developer` is `system` here"),
-            _ => breach,
+            "developer" => violation.help("OpenAI's `developer` is `system` here"),
+            _ => violation,
         });
     }
     if role == "system" && index > 0 {
@@ -93,7 +93,7 @@ fn one(turn: &Value, index: usize) -> Result<(), Breach> {
 }
 
 /// `partial` has the model go on with the assistant's words.
-fn partial(turn: &Value, index: usize, last: bool, draft: Draft<'_>) -> Result<(), Breach> {
+fn partial(turn: &Value, index: usize, last: bool, draft: DraftBody<'_>) -> Result<(), Violation> {
     match turn.get("partial") {
         None | Some(Value::Null | Value::Bool(false)) => Ok(()),
         Some(Value::Bool(true)) if !last || role(turn) != "assistant" => {
@@ -101,7 +101,7 @@ fn partial(turn: &Value, index: usize, last: bool, draft: Draft<'_>) -> Result<(
         }
         Some(Value::Bool(true)) if draft.thinks() == Some(true) => {
             Err(at(index, "has `partial`, which does not go with thinking")
-                .help(super::answers::MEND_THINKING))
+                .help(super::answers::HELP_THINKING))
         }
         Some(Value::Bool(true)) => Ok(()),
         Some(other) => Err(at(index, format!("has a `partial` that is neither true nor false: {other}"))),
@@ -109,7 +109,7 @@ fn partial(turn: &Value, index: usize, last: bool, draft: Draft<'_>) -> Result<(
 }
 
 /// A tool's result belongs to a call before it.
-fn tool_results(turns: &[Value]) -> Result<(), Breach> {
+fn tool_results(turns: &[Value]) -> Result<(), Violation> {
     let mut called: Vec<&str> = Vec::new();
     for (index, turn) in turns.iter().enumerate() {
         let calls = turn.get("tool_calls").and_then(Value::as_array).into_iter().flatten();
@@ -128,7 +128,7 @@ fn tool_results(turns: &[Value]) -> Result<(), Breach> {
     Ok(())
 }
 
-fn cache_marks(turns: &[Value]) -> Result<(), Breach> {
+fn cache_marks(turns: &[Value]) -> Result<(), Violation> {
     let mut marks = 0;
     for (index, turn) in turns.iter().enumerate() {
         let parts = turn.get("content").and_then(Value::as_array).into_iter().flatten();

@@ -18,28 +18,28 @@ mod translation;
 use serde_json::{Map, Value};
 
 use crate::job::Job;
-use crate::job::facts::Facts;
-use crate::job::problem::Problem;
-use draft::Draft;
-pub use known::Kind;
+use crate::job::diagnostic::Diagnostic;
+use crate::job::facts::ModelInfo;
+use draft::DraftBody;
+pub use known::ValueKind;
 
 /// A rule that a request breaks.
 #[derive(Debug, Clone, PartialEq, Eq)]
-struct Breach {
+struct Violation {
     /// The field, dotted from the top of the body.
     at: String,
     message: String,
     help: Option<String>,
 }
 
-impl Breach {
+impl Violation {
     /// A field, and what its value has to be.
     fn of(at: impl Into<String>, words: impl std::fmt::Display) -> Self {
         let at = at.into();
         Self { message: format!("`{at}` {words}"), at, help: None }
     }
 
-    /// A breach that is told in a sentence of its own.
+    /// A violation that is told in a sentence of its own.
     fn said(at: impl Into<String>, message: impl Into<String>) -> Self {
         Self { at: at.into(), message: message.into(), help: None }
     }
@@ -50,10 +50,10 @@ impl Breach {
     }
 }
 
-impl From<Breach> for Problem {
-    fn from(breach: Breach) -> Self {
-        let problem = Problem::new(breach.message);
-        breach.help.into_iter().fold(problem, Problem::help)
+impl From<Violation> for Diagnostic {
+    fn from(violation: Violation) -> Self {
+        let problem = Diagnostic::new(violation.message);
+        violation.help.into_iter().fold(problem, Diagnostic::help)
     }
 }
 
@@ -66,9 +66,9 @@ pub(super) fn is_qwen(model: &str) -> bool {
 
 /// Whether a request is answered only as a stream, whatever its model does without it: by agents of the web search, by a
 /// search while it thinks, and by the skills of qwen-doc-turbo.
-pub fn needs_stream(body: &Map<String, Value>, facts: &Facts) -> bool {
+pub fn needs_stream(body: &Map<String, Value>, facts: &ModelInfo) -> bool {
     let model = body.get("model").and_then(Value::as_str).unwrap_or_default();
-    is_qwen(model) && answers::needs_stream(Draft::whole(body, model, facts)).is_some()
+    is_qwen(model) && answers::needs_stream(DraftBody::whole(body, model, facts)).is_some()
 }
 
 /// Checks the form of a request that is to be answered in one piece, or as a stream: its fields, and whose its turns are. What
@@ -77,28 +77,34 @@ pub fn needs_stream(body: &Map<String, Value>, facts: &Facts) -> bool {
 /// # Errors
 ///
 /// The first rule it breaks.
-pub(super) fn form(body: &Map<String, Value>, facts: &Facts, as_stream: bool) -> Result<TextRules, Problem> {
+pub(super) fn form(
+    body: &Map<String, Value>,
+    facts: &ModelInfo,
+    as_stream: bool,
+) -> Result<TextRules, Diagnostic> {
     Ok(whole(body, facts, as_stream)?)
 }
 
-fn whole(body: &Map<String, Value>, facts: &Facts, as_stream: bool) -> Result<TextRules, Breach> {
+fn whole(body: &Map<String, Value>, facts: &ModelInfo, as_stream: bool) -> Result<TextRules, Violation> {
     if body.contains_key("extra_body") {
         let message = "`extra_body` is a wrapper of the Python client, which no server takes";
-        return Err(Breach::said("extra_body", message).help("put its fields beside the others of the body"));
+        return Err(
+            Violation::said("extra_body", message).help("put its fields beside the others of the body")
+        );
     }
     let model = match body.get("model") {
         Some(Value::String(model)) if !model.is_empty() => model,
-        _ => return Err(Breach::said("model", "the request names no `model`")),
+        _ => return Err(Violation::said("model", "the request names no `model`")),
     };
     let Some(Value::Array(turns)) = body.get("messages") else {
-        return Err(Breach::said("messages", "the request has no `messages`"));
+        return Err(Violation::said("messages", "the request has no `messages`"));
     };
     messages::structure(turns)?;
     let rules = TextRules { model: model.clone(), wants_word_json: false, longest: None };
     if !is_qwen(model) {
         return Ok(rules);
     }
-    let draft = Draft::whole(body, model, facts);
+    let draft = DraftBody::whole(body, model, facts);
     fields(draft)?;
     if facts.languages.is_some() {
         translation::only_one_text(turns, model)?;
@@ -126,7 +132,7 @@ impl TextRules {
     /// # Errors
     ///
     /// The first rule they break.
-    pub(super) fn hold<'t>(&self, texts: impl Iterator<Item = &'t str> + Clone) -> Result<(), Problem> {
+    pub(super) fn hold<'t>(&self, texts: impl Iterator<Item = &'t str> + Clone) -> Result<(), Diagnostic> {
         if self.wants_word_json {
             answers::word_json(texts.clone())?;
         }
@@ -141,7 +147,7 @@ pub(super) fn texts(body: &Map<String, Value>) -> impl Iterator<Item = &str> + C
 }
 
 /// The rules of the fields beside the messages.
-fn fields(draft: Draft<'_>) -> Result<(), Breach> {
+fn fields(draft: DraftBody<'_>) -> Result<(), Violation> {
     parameters::names(draft)?;
     if let Some(languages) = draft.facts.languages {
         translation::fields(draft, languages)?;
@@ -157,17 +163,18 @@ fn fields(draft: Draft<'_>) -> Result<(), Breach> {
 /// # Errors
 ///
 /// The key of the job file, and the problem with it.
-pub fn literals(job: &Job) -> Result<(), (String, Problem)> {
+pub fn literals(job: &Job) -> Result<(), (String, Diagnostic)> {
     let model = job.model.name.as_deref().unwrap_or_default();
     let facts = job.facts_of(model);
     if is_qwen(model) {
         if facts.languages.is_some() {
-            translation::no_other_turns(job, model).map_err(|breach| (breach.at.clone(), breach.into()))?;
+            translation::no_other_turns(job, model)
+                .map_err(|violation| (violation.at.clone(), violation.into()))?;
         }
-        fields(Draft::unfilled(&job.request, model, &facts))
-            .map_err(|breach| (format!("request.{}", breach.at), breach.into()))?;
+        fields(DraftBody::unfilled(&job.request, model, &facts))
+            .map_err(|violation| (format!("request.{}", violation.at), violation.into()))?;
     }
-    translation::glossary(job, model, &facts).map_err(|breach| (breach.at.clone(), breach.into()))
+    translation::glossary(job, model, &facts).map_err(|violation| (violation.at.clone(), violation.into()))
 }
 
 #[cfg(test)]

@@ -7,19 +7,19 @@ use crate::job::facts::{Answers, Thinking};
 use crate::job::languages::{Language, Languages};
 
 /// Checks a whole body as the renderer does.
-fn request(body: &Map<String, Value>, facts: &Facts, as_stream: bool) -> Result<(), Problem> {
+fn request(body: &Map<String, Value>, facts: &ModelInfo, as_stream: bool) -> Result<(), Diagnostic> {
     form(body, facts, as_stream)?.hold(texts(body))
 }
 
 /// What is known of the models that the lines name.
-fn facts(model: &str) -> Facts {
-    let known = |thinking, transport| Facts {
+fn facts(model: &str) -> ModelInfo {
+    let known = |thinking, transport| ModelInfo {
         max_input_tokens: Some(30_720),
         max_output_tokens: Some(8_192),
         max_thinking_tokens: Some(32_000),
         thinking: Some(thinking),
         transport: Some(transport),
-        ..Facts::default()
+        ..ModelInfo::default()
     };
     let language = |(name, code): (&str, &str)| Language { name: name.into(), code: code.into() };
     let languages = || {
@@ -29,14 +29,14 @@ fn facts(model: &str) -> Facts {
     match model {
         "qwen-plus" => known(Thinking::Off, Answers::StreamOnlyUnlessThinkingOff),
         "qwen3.6-plus" => known(Thinking::On, Answers::Whole),
-        "qwen-max" => Facts { json_schema: Some(false), ..known(Thinking::No, Answers::Whole) },
+        "qwen-max" => ModelInfo { json_schema: Some(false), ..known(Thinking::No, Answers::Whole) },
         "qwq-plus" => known(Thinking::Always, Answers::StreamOnly),
-        "qwen-mt-plus" => Facts {
+        "qwen-mt-plus" => ModelInfo {
             languages: Some(languages()),
             max_input_tokens: Some(8_192),
             ..known(Thinking::No, Answers::Whole)
         },
-        _ => Facts::default(),
+        _ => ModelInfo::default(),
     }
 }
 
@@ -204,21 +204,21 @@ fn thinking_goes_with_what_the_model_can() {
     passes("qwen-max", json!({ "enable_thinking": false }));
     refused("qwq-plus", json!({ "enable_thinking": false }), &["qwq-plus always thinks"]);
     let json_object = json!({ "type": "json_object" });
-    let mend = "set `enable_thinking = false`";
-    refused("qwen3.6-plus", json!({ "response_format": json_object }), &["unless it is told not to", mend]);
+    let help = "set `enable_thinking = false`";
+    refused("qwen3.6-plus", json!({ "response_format": json_object }), &["unless it is told not to", help]);
     passes("qwen3.6-plus", json!({ "response_format": json_object, "enable_thinking": false }));
     let both = json!({ "response_format": json_object, "enable_thinking": true });
-    refused("qwen-plus", both.clone(), &["`enable_thinking` is true", mend]);
-    refused("qwen-new", both, &["`enable_thinking` is true", mend]);
+    refused("qwen-plus", both.clone(), &["`enable_thinking` is true", help]);
+    refused("qwen-new", both, &["`enable_thinking` is true", help]);
     refused("qwq-plus", json!({ "response_format": schema("a") }), &["a model that does not always think"]);
     refused(
         "qwen3.6-plus",
         json!({ "tools": [tool("f")], "tool_choice": tool("f") }),
-        &["tool_choice", mend],
+        &["tool_choice", help],
     );
     let goes_on =
         json!([{ "role": "user", "content": "x" }, { "role": "assistant", "content": "y", "partial": true }]);
-    refused("qwen3.6-plus", json!({ "messages": goes_on }), &["partial", mend]);
+    refused("qwen3.6-plus", json!({ "messages": goes_on }), &["partial", help]);
     passes("qwen3.6-plus", json!({ "messages": goes_on, "enable_thinking": false }));
 }
 

@@ -2,13 +2,13 @@
 
 use serde_json::Value;
 
-use super::Breach;
-use super::draft::Draft;
-use super::known::{Kind, parameters};
+use super::Violation;
+use super::draft::DraftBody;
+use super::known::{ValueKind, parameters};
 use super::messages::role;
 use super::parameters::{no_slips, of_kind};
 use crate::job::Job;
-use crate::job::facts::Facts;
+use crate::job::facts::ModelInfo;
 use crate::job::languages::Languages;
 
 /// All that these models take (the vendor's API reference of qwen-mt).
@@ -30,27 +30,27 @@ const ACCEPTED: [&str; 11] = [
 const OPTIONS: [&str; 5] = ["source_lang", "target_lang", "terms", "tm_list", "domains"];
 
 /// What to do about turns that these models do not take.
-const MEND_TURNS: &str = "what to do with the text stands in `translation_options`; a sentence on its style goes into `domains` there";
+const HELP_TURNS: &str = "what to do with the text stands in `translation_options`; a sentence on its style goes into `domains` there";
 
 /// Checks the fields beside the messages.
-pub(super) fn fields(draft: Draft<'_>, languages: Languages) -> Result<(), Breach> {
+pub(super) fn fields(draft: DraftBody<'_>, languages: Languages) -> Result<(), Violation> {
     let known = || parameters().map(|(name, _)| name);
     if let Some(key) = known().find(|key| draft.gives(key) && !ACCEPTED.contains(key)) {
         let taken: Vec<&str> = ACCEPTED.into_iter().skip(4).collect();
-        return Err(Breach::of(key, format!("is nothing that {} takes", draft.model))
+        return Err(Violation::of(key, format!("is nothing that {} takes", draft.model))
             .help(format!("it takes {}", taken.join(", "))));
     }
-    of_kind(draft, "translation_options", "translation_options", Kind::Object)?;
+    of_kind(draft, "translation_options", "translation_options", ValueKind::Object)?;
     match draft.get("translation_options") {
         Some(Value::Object(options)) => translation_options(draft.inside(options), languages),
         _ => Ok(()),
     }
 }
 
-fn translation_options(options: Draft<'_>, languages: Languages) -> Result<(), Breach> {
+fn translation_options(options: DraftBody<'_>, languages: Languages) -> Result<(), Violation> {
     no_slips(options, &OPTIONS, "translation_options.")?;
     if !options.gives("target_lang") {
-        return Err(Breach::of(
+        return Err(Violation::of(
             "translation_options.target_lang",
             "is missing: the language to translate into",
         ));
@@ -58,36 +58,36 @@ fn translation_options(options: Draft<'_>, languages: Languages) -> Result<(), B
     for key in ["target_lang", "source_lang"] {
         language(options, key, languages)?;
     }
-    of_kind(options, "domains", "translation_options.domains", Kind::Text)?;
+    of_kind(options, "domains", "translation_options.domains", ValueKind::Text)?;
     ["terms", "tm_list"].into_iter().try_for_each(|key| pairs(options, key))
 }
 
-fn language(options: Draft<'_>, key: &str, languages: Languages) -> Result<(), Breach> {
+fn language(options: DraftBody<'_>, key: &str, languages: Languages) -> Result<(), Violation> {
     let at = format!("translation_options.{key}");
-    of_kind(options, key, &at, Kind::Text)?;
+    of_kind(options, key, &at, ValueKind::Text)?;
     let Some(text) = options.get(key).and_then(Value::as_str) else { return Ok(()) };
     match text {
         "auto" if key == "source_lang" => return Ok(()),
         "auto" => {
-            return Err(Breach::of(at, "is \"auto\", which only `source_lang` may be")
+            return Err(Violation::of(at, "is \"auto\", which only `source_lang` may be")
                 .help("name the language to translate into"));
         }
-        "" => return Err(Breach::of(at, "is empty")),
+        "" => return Err(Violation::of(at, "is empty")),
         _ => {}
     }
     match languages.fault(options.model, text) {
         None => Ok(()),
         Some((message, help)) => {
-            let breach = Breach::said(&at, format!("`{at}`: {message}"));
-            Err(help.into_iter().fold(breach, Breach::help))
+            let violation = Violation::said(&at, format!("`{at}`: {message}"));
+            Err(help.into_iter().fold(violation, Violation::help))
         }
     }
 }
 
 /// A list of texts, each with its translation.
-fn pairs(options: Draft<'_>, key: &str) -> Result<(), Breach> {
+fn pairs(options: DraftBody<'_>, key: &str) -> Result<(), Violation> {
     let at = format!("translation_options.{key}");
-    of_kind(options, key, &at, Kind::List)?;
+    of_kind(options, key, &at, ValueKind::List)?;
     let pairs = options.get(key).and_then(Value::as_array).into_iter().flatten();
     for (index, pair) in pairs.enumerate().filter(|(_, pair)| !options.is_open(pair)) {
         let text = |side: &str| match pair.get(side) {
@@ -96,18 +96,18 @@ fn pairs(options: Draft<'_>, key: &str) -> Result<(), Breach> {
         };
         if !text("source") || !text("target") {
             let words = "is no pair of texts such as { source = \"…\", target = \"…\" }";
-            return Err(Breach::of(format!("{at}.{index}"), words));
+            return Err(Violation::of(format!("{at}.{index}"), words));
         }
     }
     Ok(())
 }
 
 /// Checks that the messages are one text of the user's.
-pub(super) fn only_one_text(turns: &[Value], model: &str) -> Result<(), Breach> {
+pub(super) fn only_one_text(turns: &[Value], model: &str) -> Result<(), Violation> {
     match turns {
         [turn] if role(turn) == "user" => match turn.get("content") {
             Some(Value::String(_)) => Ok(()),
-            _ => Err(Breach::said(
+            _ => Err(Violation::said(
                 "messages.0.content",
                 format!("{model} takes the `content` as one text, not as parts"),
             )),
@@ -119,13 +119,13 @@ pub(super) fn only_one_text(turns: &[Value], model: &str) -> Result<(), Breach> 
                 turns.len(),
                 roles.join(", ")
             );
-            Err(Breach::said("messages", message).help(MEND_TURNS))
+            Err(Violation::said("messages", message).help(HELP_TURNS))
         }
     }
 }
 
 /// Checks that a job's prompt has no turns that these models do not take.
-pub(super) fn no_other_turns(job: &Job, model: &str) -> Result<(), Breach> {
+pub(super) fn no_other_turns(job: &Job, model: &str) -> Result<(), Violation> {
     let Some(prompt) = &job.prompt else { return Ok(()) };
     let (at, what) = match prompt {
         prompt if prompt.system.is_some() => ("prompt.system", "no system turn"),
@@ -133,11 +133,11 @@ pub(super) fn no_other_turns(job: &Job, model: &str) -> Result<(), Breach> {
         _ => return Ok(()),
     };
     let message = format!("{model} takes exactly one message, the user's, and {what}");
-    Err(Breach::said(at, message).help(MEND_TURNS))
+    Err(Violation::said(at, message).help(HELP_TURNS))
 }
 
 /// Checks that a job with a glossary has a model for it, and says into which language it translates.
-pub(super) fn glossary(job: &Job, model: &str, facts: &Facts) -> Result<(), Breach> {
+pub(super) fn glossary(job: &Job, model: &str, facts: &ModelInfo) -> Result<(), Violation> {
     let at = match &job.glossary {
         glossary if glossary.terms.is_some() => "glossary.terms",
         glossary if glossary.memory.is_some() => "glossary.memory",
@@ -148,12 +148,12 @@ pub(super) fn glossary(job: &Job, model: &str, facts: &Facts) -> Result<(), Brea
             "" => "no model is named".to_owned(),
             model => format!("{model} is none"),
         };
-        return Err(Breach::said(at, format!("a glossary is for a model that translates, and {who}"))
+        return Err(Violation::said(at, format!("a glossary is for a model that translates, and {who}"))
             .help("take qwen-mt-plus, or put the terms into the prompt"));
     }
     match job.request.get("translation_options") {
         Some(options) if !options.is_null() => Ok(()),
-        _ => Err(Breach::said(at, "a glossary goes into `translation_options`, and the job has none").help(
+        _ => Err(Violation::said(at, "a glossary goes into `translation_options`, and the job has none").help(
             "say at least into which language: translation_options = { target_lang = \"…\" } under [request]",
         )),
     }

@@ -10,11 +10,11 @@ use serde_json::{Map, Value};
 
 use super::guard::{caught, caught_with_stack};
 use super::mistakes::{beyond_the_engine, beyond_the_machine, explain, undefined_name};
-use super::reading::{Reading, Source, Template, VALUE};
+use super::reading::{Reading, Template, TemplateSource, VALUE};
 use super::values::{bytes_of_texts, converted, converted_object, reverted};
 use super::{OWN, RENDERED_BYTES, Slot, Templates, WHOLE_ROW, no_column};
-use crate::job::Text;
-use crate::job::problem::Problem;
+use crate::job::TemplateText;
+use crate::job::diagnostic::Diagnostic;
 
 /// The stack for what may be nested as deep as the steps of a rendering allow. Only what is taken of it is used.
 pub(super) const DEEP_STACK: usize = 1 << 30;
@@ -23,7 +23,7 @@ pub(super) const DEEP_STACK: usize = 1 << 30;
 pub struct Filled<'a> {
     templates: &'a Templates,
     fields: &'a Map<String, Value>,
-    read: Result<Read<'a>, Problem>,
+    read: Result<Read<'a>, Diagnostic>,
 }
 
 /// The templates as they are read for the row, and its columns as the engine has them.
@@ -58,7 +58,7 @@ impl<'a> Filled<'a> {
     /// # Errors
     ///
     /// Why the template fails on this row.
-    pub fn text(&self, slot: &Slot) -> Result<String, Problem> {
+    pub fn text(&self, slot: &Slot) -> Result<String, Diagnostic> {
         match slot {
             Slot::Literal(text) => Ok(text.clone()),
             Slot::Text(number) => self.rendered(*number).map(|(text, _)| text),
@@ -74,7 +74,7 @@ impl<'a> Filled<'a> {
     /// # Errors
     ///
     /// Why the template fails on this row.
-    pub fn value(&self, slot: &Slot) -> Result<Value, Problem> {
+    pub fn value(&self, slot: &Slot) -> Result<Value, Diagnostic> {
         match slot {
             Slot::Value(number) => self.rendered(*number).map(|(_, value)| value),
             _ => self.text(slot).map(Value::String),
@@ -82,7 +82,7 @@ impl<'a> Filled<'a> {
     }
 
     /// What a template makes: its text, and its value if it is one.
-    pub(super) fn rendered(&self, number: usize) -> Result<(String, Value), Problem> {
+    pub(super) fn rendered(&self, number: usize) -> Result<(String, Value), Diagnostic> {
         let read = self.read.as_ref().map_err(Clone::clone)?;
         let source = &self.templates.sources[number];
         let reading = read.reading.reading();
@@ -103,11 +103,11 @@ impl<'a> Filled<'a> {
 
     fn render(
         &self,
-        source: &Source,
+        source: &TemplateSource,
         reading: &Reading,
         template: &Template,
         context: &minijinja::Value,
-    ) -> Result<(String, Value), Problem> {
+    ) -> Result<(String, Value), Diagnostic> {
         let text = &source.text;
         let failed = |error: Error| self.explain(text, template, &error);
         let context = match template.aliases.as_slice() {
@@ -115,7 +115,7 @@ impl<'a> Filled<'a> {
             aliases => merge_maps([context.clone(), self.under(aliases)]),
         };
         let most = self.most_bytes(text);
-        let mut out = Bounded { bytes: Vec::new(), most };
+        let mut out = LimitedWriter { bytes: Vec::new(), most };
         let compiled = reading.compiled(&source.name).map_err(failed)?;
         let captured = compiled.render_captured_to(context, &mut out).map_err(failed)?;
         if source.keeps_type {
@@ -135,7 +135,12 @@ impl<'a> Filled<'a> {
         minijinja::Value::from_pairs(columns)
     }
 
-    fn json(&self, text: &Text, template: &Template, value: &minijinja::Value) -> Result<Value, Problem> {
+    fn json(
+        &self,
+        text: &TemplateText,
+        template: &Template,
+        value: &minijinja::Value,
+    ) -> Result<Value, Diagnostic> {
         let json = reverted(value).ok_or_else(|| match value.kind() {
             ValueKind::Undefined => self
                 .missing_column(text, template)
@@ -150,14 +155,14 @@ impl<'a> Filled<'a> {
     }
 
     /// The most bytes a template may render to: a record that may be read is never too long for the text around it.
-    fn most_bytes(&self, text: &Text) -> usize {
+    fn most_bytes(&self, text: &TemplateText) -> usize {
         let longest = usize::try_from(self.templates.longest).unwrap_or(usize::MAX);
         let least = usize::try_from(RENDERED_BYTES).unwrap_or(usize::MAX);
         longest.max(least).saturating_add(text.source.len())
     }
 
     /// An error of a rendering; a name that this row does not have is told by name.
-    fn explain(&self, text: &Text, template: &Template, error: &Error) -> Problem {
+    fn explain(&self, text: &TemplateText, template: &Template, error: &Error) -> Diagnostic {
         let explained = || explain(text, error, template.shift);
         if error.kind() != ErrorKind::UndefinedError {
             return explained();
@@ -173,19 +178,19 @@ impl<'a> Filled<'a> {
     }
 
     /// The first name in a template that is no column of this row.
-    fn missing_column(&self, text: &Text, template: &Template) -> Option<Problem> {
+    fn missing_column(&self, text: &TemplateText, template: &Template) -> Option<Diagnostic> {
         let is_missing = |name: &&String| *name != WHOLE_ROW && !self.fields.contains_key(name.as_str());
         template.names.iter().find(is_missing).map(|name| self.no_column(text, name))
     }
 
-    fn no_column(&self, text: &Text, name: &str) -> Problem {
+    fn no_column(&self, text: &TemplateText, name: &str) -> Diagnostic {
         let known: Vec<&str> = self.fields.keys().map(String::as_str).collect();
         no_column(text, name, &known, "row")
     }
 }
 
 /// The templates as they are read for a row.
-fn reading<'a>(templates: &'a Templates, fields: &Map<String, Value>) -> Result<For<'a>, Problem> {
+fn reading<'a>(templates: &'a Templates, fields: &Map<String, Value>) -> Result<For<'a>, Diagnostic> {
     if templates.known.is_none() {
         if let Some(problem) = templates.taken_name(|name| fields.contains_key(name)) {
             return Err(problem);
@@ -213,12 +218,12 @@ fn context(reading: &Reading, fields: &Map<String, Value>) -> minijinja::Value {
 }
 
 /// A writer that refuses to grow past the limit.
-struct Bounded {
+struct LimitedWriter {
     bytes: Vec<u8>,
     most: usize,
 }
 
-impl io::Write for Bounded {
+impl io::Write for LimitedWriter {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         if self.bytes.len() + bytes.len() > self.most {
             return Err(io::Error::other(too_long(self.most)));

@@ -6,8 +6,8 @@ use minijinja::{Error, ErrorKind};
 use serde_json::Value;
 
 use super::probe::Excess;
-use crate::job::Text;
-use crate::job::problem::{Problem, nearest};
+use crate::job::TemplateText;
+use crate::job::diagnostic::{Diagnostic, nearest};
 use crate::job::units::shown;
 
 /// Words with which a statement begins: what follows one is no name of a column.
@@ -38,7 +38,7 @@ const STATEMENTS: [&str; 20] = [
 const LONGEST_NAME: usize = 256;
 
 /// An error of the template engine, shown in the user's own text; `shift` is how far that stands behind the engine's.
-pub(super) fn explain(text: &Text, error: &Error, shift: isize) -> Problem {
+pub(super) fn explain(text: &TemplateText, error: &Error, shift: isize) -> Diagnostic {
     let mut message = match error.detail() {
         Some(detail) => format!("the template does not work: {detail}"),
         None => format!("the template does not work: {}", error.kind()),
@@ -48,7 +48,7 @@ pub(super) fn explain(text: &Text, error: &Error, shift: isize) -> Problem {
     }
     let span = error.range().and_then(|range| shifted(&text.source, &range, shift));
     let problem = text.problem(span, message);
-    match mend(error.kind(), error.detail().unwrap_or_default()) {
+    match help(error.kind(), error.detail().unwrap_or_default()) {
         Some(help) => problem.help(help),
         None => problem,
     }
@@ -68,14 +68,14 @@ fn shifted(source: &str, range: &Range<usize>, shift: isize) -> Option<Range<usi
 }
 
 /// What is said of a template at which the engine panics.
-pub(super) fn beyond_the_engine(text: &Text) -> Problem {
+pub(super) fn beyond_the_engine(text: &TemplateText) -> Diagnostic {
     let message = "the template does not work: the engine cannot make sense of it";
     let help = "is there a text in quotes where a name belongs, as in {% import 'a' as 'b' %}?";
     text.problem(None, message).help(help)
 }
 
 /// What is said of a rendering that takes more than the machine is to give for it.
-pub(super) fn beyond_the_machine(text: &Text, excess: Excess) -> Problem {
+pub(super) fn beyond_the_machine(text: &TemplateText, excess: Excess) -> Diagnostic {
     let message = match excess {
         Excess::Memory(bytes) => format!("it takes more than {} MiB of memory to render", bytes >> 20),
         Excess::Time(time) => format!("it takes more than {} to render", shown(time)),
@@ -152,7 +152,7 @@ pub(super) fn occurrence(source: &str, name: &str) -> Option<Range<usize>> {
 }
 
 /// What to do about an error of the template engine.
-fn mend(kind: ErrorKind, detail: &str) -> Option<&'static str> {
+fn help(kind: ErrorKind, detail: &str) -> Option<&'static str> {
     Some(match kind {
         ErrorKind::SyntaxError if detail.ends_with("end of variable block") => {
             "each `{{` has its `}}` on the way to the end; a brace of the text itself is written {{ '{' }}"

@@ -19,8 +19,8 @@ use serde_json::{Map, Value};
 use super::Templates;
 use super::filled::DEEP_STACK;
 use super::growth::Growth;
-use super::reading::Source;
-use crate::job::Text;
+use super::reading::TemplateSource;
+use crate::job::TemplateText;
 use crate::render::fingerprint;
 use crate::request::Fingerprint;
 
@@ -239,8 +239,8 @@ pub fn probe(asked: &mut impl Read, told: &mut impl Write) -> io::Result<()> {
     let Briefing { known, longest, sources, memory } = serde_json::from_slice(&frame(asked)?)?;
     let mut templates = Templates { known, ..Templates::new(None, longest) };
     for (name, source, keeps_type) in sources {
-        let text = Text { source, place: None };
-        templates.compile(Source { name, text, keeps_type }).map_err(io::Error::other)?;
+        let text = TemplateText { source, place: None };
+        templates.compile(TemplateSource { name, text, keeps_type }).map_err(io::Error::other)?;
     }
     bound(memory)?;
     loop {

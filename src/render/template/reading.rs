@@ -11,8 +11,8 @@ use super::guard::{caught, caught_with_stack};
 use super::mistakes::{beyond_the_engine, explain};
 use super::tags::{Tag, tags, words};
 use super::values::{reverted, tojson};
-use crate::job::Text;
-use crate::job::problem::Problem;
+use crate::job::TemplateText;
+use crate::job::diagnostic::Diagnostic;
 
 /// Steps one rendering may take, so that a loop without an end is an error.
 const MAX_STEPS: u64 = 5_000_000;
@@ -35,11 +35,11 @@ const NO_VARIABLES: [&str; 7] = ["true", "True", "false", "False", "none", "None
 
 /// A template of the job, as the user wrote it.
 #[derive(Debug, Clone)]
-pub(super) struct Source {
+pub(super) struct TemplateSource {
     /// Its name to the engine.
     pub(super) name: String,
     /// What it is.
-    pub(super) text: Text,
+    pub(super) text: TemplateText,
     /// Whether it is one expression and nothing else, and keeps its value's type.
     pub(super) keeps_type: bool,
 }
@@ -147,7 +147,7 @@ impl Reading {
     /// # Errors
     ///
     /// A mistake in the template, shown where it stands.
-    pub(super) fn add(&mut self, source: &Source) -> Result<(), Problem> {
+    pub(super) fn add(&mut self, source: &TemplateSource) -> Result<(), Diagnostic> {
         let text = &source.text;
         let (named, aliases) = self.with_aliases(&text.source);
         let tags = tags(&named, &|_| false);
@@ -181,7 +181,13 @@ impl Reading {
         Ok(())
     }
 
-    fn read(&mut self, source: &Source, text: String, bytes: usize, shift: isize) -> Result<(), Problem> {
+    fn read(
+        &mut self,
+        source: &TemplateSource,
+        text: String,
+        bytes: usize,
+        shift: isize,
+    ) -> Result<(), Diagnostic> {
         let name = source.name.clone();
         let environment = &mut self.environment;
         let reading = || {
@@ -195,7 +201,7 @@ impl Reading {
     }
 
     /// The variables that a template uses and does not set.
-    fn names(&self, source: &Source, bytes: usize) -> BTreeSet<String> {
+    fn names(&self, source: &TemplateSource, bytes: usize) -> BTreeSet<String> {
         let asking = || -> BTreeSet<String> {
             let read = self.environment.get_template(&source.name);
             read.map(|read| read.undeclared_variables(false).into_iter().collect()).unwrap_or_default()

@@ -6,12 +6,12 @@ use rand::prelude::*;
 use serde_json::json;
 
 use super::*;
-use crate::job::problem::Script;
+use crate::job::diagnostic::SourceText;
 use crate::row::ColumnKind;
 
-fn text(source: &str) -> Text {
-    let script = Script { name: "job.toml".into(), text: Arc::from(format!("user = '''{source}'''")) };
-    Text { source: source.to_owned(), place: Some((script, 7..13 + source.len())) }
+fn text(source: &str) -> TemplateText {
+    let script = SourceText { name: "job.toml".into(), text: Arc::from(format!("user = '''{source}'''")) };
+    TemplateText { source: source.to_owned(), place: Some((script, 7..13 + source.len())) }
 }
 
 fn fields(value: &Value) -> Map<String, Value> {

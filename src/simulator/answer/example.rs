@@ -9,7 +9,7 @@ mod text;
 
 use serde_json::{Map, Value, json};
 
-use super::super::fingerprint::Fingerprint;
+use super::super::fingerprint::RequestDigest;
 
 /// From here on, only what a schema requires is built.
 const DEEP: usize = 6;
@@ -22,20 +22,20 @@ const MOST_ITEMS: u64 = 64;
 pub(super) struct Example<'a> {
     /// The text that strings quote.
     pub(super) hint: &'a str,
-    pub(super) fingerprint: Fingerprint,
+    pub(super) fingerprint: RequestDigest,
 }
 
 /// A value that satisfies the schema, the same for the same request.
 pub(super) fn example(schema: &Value, from: &Example) -> Value {
-    Builder { root: schema, from }.build(schema, "", 0)
+    ExampleBuilder { root: schema, from }.build(schema, "", 0)
 }
 
-struct Builder<'a> {
+struct ExampleBuilder<'a> {
     root: &'a Value,
     from: &'a Example<'a>,
 }
 
-impl Builder<'_> {
+impl ExampleBuilder<'_> {
     /// A value for the place that `name` tells from others.
     fn build(&self, schema: &Value, name: &str, depth: usize) -> Value {
         if depth > DEEPEST {

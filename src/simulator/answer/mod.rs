@@ -7,30 +7,30 @@ mod translation;
 
 use serde_json::Value;
 
-use super::fingerprint::Fingerprint;
+use super::fingerprint::RequestDigest;
 use super::tokens::{count_tokens, first_tokens};
-use super::validate::Call;
+use super::validate::ValidRequest;
 
 pub(super) use prose::text_of;
 
 /// A whole answer, before it is given a shape.
 #[derive(Debug, Clone, PartialEq)]
-pub(super) struct Answer {
-    pub(super) choices: Vec<Choice>,
-    pub(super) usage: Usage,
+pub(super) struct SimulatedAnswer {
+    pub(super) choices: Vec<SimulatedChoice>,
+    pub(super) usage: TokenUsage,
 }
 
 #[derive(Debug, Clone, PartialEq)]
-pub(super) struct Choice {
+pub(super) struct SimulatedChoice {
     pub(super) content: String,
     pub(super) reasoning: Option<String>,
-    pub(super) tool_calls: Vec<ToolCall>,
+    pub(super) tool_calls: Vec<SimulatedCall>,
     /// `None` is null: the answer is not complete.
     pub(super) finish_reason: Option<&'static str>,
 }
 
 #[derive(Debug, Clone, PartialEq)]
-pub(super) struct ToolCall {
+pub(super) struct SimulatedCall {
     pub(super) id: String,
     pub(super) name: String,
     /// JSON as text.
@@ -39,7 +39,7 @@ pub(super) struct ToolCall {
 
 /// Tokens, by the simulator's own measure.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub(super) struct Usage {
+pub(super) struct TokenUsage {
     pub(super) prompt: u64,
     /// With the reasoning.
     pub(super) completion: u64,
@@ -47,42 +47,47 @@ pub(super) struct Usage {
     pub(super) reasoning: Option<u64>,
 }
 
-impl Usage {
+impl TokenUsage {
     pub(super) fn total(&self) -> u64 {
         self.prompt + self.completion
     }
 }
 
-impl Answer {
+impl SimulatedAnswer {
     /// Counts the answer's tokens again, after it was changed.
     pub(super) fn recount(&mut self) {
-        let reasoning = |choice: &Choice| choice.reasoning.as_deref().map(count_tokens);
+        let reasoning = |choice: &SimulatedChoice| choice.reasoning.as_deref().map(count_tokens);
         self.usage.reasoning = self.choices.iter().filter_map(reasoning).reduce(|sum, more| sum + more);
         let spoken: u64 = self.choices.iter().map(spoken_tokens).sum();
         self.usage.completion = spoken + self.usage.reasoning.unwrap_or(0);
     }
 }
 
-fn spoken_tokens(choice: &Choice) -> u64 {
+fn spoken_tokens(choice: &SimulatedChoice) -> u64 {
     let calls = choice.tool_calls.iter().map(|call| count_tokens(&call.name) + count_tokens(&call.arguments));
     count_tokens(&choice.content) + calls.sum::<u64>()
 }
 
 /// Answers a request.
-pub(super) fn answer(call: &Call, fingerprint: Fingerprint) -> Answer {
+pub(super) fn answer(call: &ValidRequest, fingerprint: RequestDigest) -> SimulatedAnswer {
     let count = call.body.get("n").and_then(Value::as_f64).map_or(1, |count| count as u64);
     let choices = (0..count).map(|index| choose(call, fingerprint, index)).collect();
-    let usage = Usage { prompt: call.prompt_tokens(), ..Usage::default() };
-    let mut answer = Answer { choices, usage };
+    let usage = TokenUsage { prompt: call.prompt_tokens(), ..TokenUsage::default() };
+    let mut answer = SimulatedAnswer { choices, usage };
     answer.recount();
     answer
 }
 
-fn choose(call: &Call, fingerprint: Fingerprint, index: u64) -> Choice {
+fn choose(call: &ValidRequest, fingerprint: RequestDigest, index: u64) -> SimulatedChoice {
     let mut reasoning = call.thinks.then(|| prose::reasoning(call));
     let tool_calls = tools::calls(call, fingerprint);
     if !tool_calls.is_empty() {
-        return Choice { content: String::new(), reasoning, tool_calls, finish_reason: Some("tool_calls") };
+        return SimulatedChoice {
+            content: String::new(),
+            reasoning,
+            tool_calls,
+            finish_reason: Some("tool_calls"),
+        };
     }
     let mut content = match call.model.translates {
         true => translation::translate(call),
@@ -108,22 +113,22 @@ fn choose(call: &Call, fingerprint: Fingerprint, index: u64) -> Choice {
             finish_reason = "length";
         }
     }
-    Choice { content, reasoning, tool_calls, finish_reason: Some(finish_reason) }
+    SimulatedChoice { content, reasoning, tool_calls, finish_reason: Some(finish_reason) }
 }
 
 /// How many tokens the answer may have; the reasoning counts where `bounds_thoughts` (Model Studio, "max_tokens").
-fn bound(call: &Call) -> Option<u64> {
+fn bound(call: &ValidRequest) -> Option<u64> {
     let number = |key: &str| call.body.get(key).and_then(Value::as_f64).map(|number| number as u64);
     number("max_completion_tokens").or_else(|| number("max_tokens"))
 }
 
 /// Whether the bound is over thoughts and answer together.
-fn bounds_thoughts(call: &Call) -> bool {
+fn bounds_thoughts(call: &ValidRequest) -> bool {
     call.model.output_includes_thinking
         || call.body.get("max_completion_tokens").is_some_and(|bound| !bound.is_null())
 }
 
-fn stops<'a>(call: &Call<'a>) -> Vec<&'a str> {
+fn stops<'a>(call: &ValidRequest<'a>) -> Vec<&'a str> {
     match call.body.get("stop") {
         Some(Value::String(stop)) => vec![stop.as_str()],
         Some(Value::Array(stops)) => stops.iter().filter_map(Value::as_str).collect(),
@@ -142,12 +147,12 @@ mod tests {
     use serde_json::json;
 
     /// The answer to a body with one message of the user and the given fields.
-    pub(super) fn answer_to(text: &str, fields: Value) -> Answer {
+    pub(super) fn answer_to(text: &str, fields: Value) -> SimulatedAnswer {
         let mut body = json!({"model": "qwen-plus", "messages": [{"role": "user", "content": text}]});
         for (key, value) in fields.as_object().unwrap() {
             body[key] = value.clone();
         }
-        answer(&validate(&body, Profile::DashScope).unwrap(), Fingerprint::of_json(&body))
+        answer(&validate(&body, Profile::DashScope).unwrap(), RequestDigest::of_json(&body))
     }
 
     #[test]

@@ -2,9 +2,9 @@
 
 use serde_json::{Value, json};
 
-use super::super::fingerprint::Fingerprint;
+use super::super::fingerprint::RequestDigest;
 use super::super::tokens::first_tokens;
-use super::super::validate::Call;
+use super::super::validate::ValidRequest;
 use super::example::{Example, example};
 
 /// How much of the user's text an answer quotes.
@@ -48,7 +48,7 @@ pub(super) fn quote(text: &str) -> String {
 }
 
 /// What a thinking model says to itself, within its budget.
-pub(super) fn reasoning(call: &Call) -> String {
+pub(super) fn reasoning(call: &ValidRequest) -> String {
     let question = quote(&last_question(call.messages));
     let thought =
         format!("The user writes \"{question}\". A short answer will do, and it should quote them.");
@@ -58,13 +58,13 @@ pub(super) fn reasoning(call: &Call) -> String {
 }
 
 /// The answer's text; where the last message is a beginning to go on from, only what follows it.
-pub(super) fn write(call: &Call, fingerprint: Fingerprint, index: u64) -> String {
+pub(super) fn write(call: &ValidRequest, fingerprint: RequestDigest, index: u64) -> String {
     let Some((beginning, messages)) = beginning(call.messages) else {
         return write_whole(call, call.messages, fingerprint, index);
     };
     let mut body = call.body.clone();
     body.insert("messages".into(), Value::Array(messages.to_vec()));
-    let whole = write_whole(call, messages, Fingerprint::of_json(&Value::Object(body)), index);
+    let whole = write_whole(call, messages, RequestDigest::of_json(&Value::Object(body)), index);
     match whole.strip_prefix(&beginning) {
         Some(rest) => rest.to_owned(),
         None => format!(" … {whole}"),
@@ -78,7 +78,7 @@ fn beginning(messages: &[Value]) -> Option<(String, &[Value])> {
     (is_of(last, "assistant") && is_partial).then(|| (text_of(last), earlier))
 }
 
-fn write_whole(call: &Call, messages: &[Value], fingerprint: Fingerprint, index: u64) -> String {
+fn write_whole(call: &ValidRequest, messages: &[Value], fingerprint: RequestDigest, index: u64) -> String {
     let fingerprint = if index == 0 { fingerprint } else { fingerprint.derive("choice", index) };
     let question = last_question(messages);
     let format = call.body.get("response_format");

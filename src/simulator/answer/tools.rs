@@ -2,15 +2,15 @@
 
 use serde_json::Value;
 
-use super::super::fingerprint::Fingerprint;
-use super::super::validate::Call;
-use super::ToolCall;
+use super::super::fingerprint::RequestDigest;
+use super::super::validate::ValidRequest;
+use super::SimulatedCall;
 use super::example::{Example, example};
 use super::prose::{is_of, last_question};
 
 /// The calls the model makes: of the tool it is told to call, else of the tools that the user's text
 /// names, else of the first one if the text speaks of the weather.
-pub(super) fn calls(call: &Call, fingerprint: Fingerprint) -> Vec<ToolCall> {
+pub(super) fn calls(call: &ValidRequest, fingerprint: RequestDigest) -> Vec<SimulatedCall> {
     let tools = call.body.get("tools").and_then(Value::as_array).map_or(&[][..], Vec::as_slice);
     let is_asked = call.messages.last().is_some_and(|last| is_of(last, "user"));
     if tools.is_empty() || !is_asked {
@@ -24,7 +24,7 @@ pub(super) fn calls(call: &Call, fingerprint: Fingerprint) -> Vec<ToolCall> {
         .collect()
 }
 
-fn chosen<'a>(call: &Call, tools: &'a [Value], question: &str) -> Vec<&'a Value> {
+fn chosen<'a>(call: &ValidRequest, tools: &'a [Value], question: &str) -> Vec<&'a Value> {
     match call.body.get("tool_choice") {
         Some(Value::String(choice)) if choice == "none" => return Vec::new(),
         Some(choice @ Value::Object(_)) => {
@@ -51,13 +51,13 @@ fn name(tool: &Value) -> &str {
     tool.pointer("/function/name").and_then(Value::as_str).unwrap_or_default()
 }
 
-fn call_of(tool: &Value, question: &str, fingerprint: Fingerprint) -> ToolCall {
+fn call_of(tool: &Value, question: &str, fingerprint: RequestDigest) -> SimulatedCall {
     let schema = tool.pointer("/function/parameters").unwrap_or(&Value::Null);
     let arguments = match schema {
         Value::Null => "{}".to_owned(),
         schema => example(schema, &Example { hint: question, fingerprint }).to_string(),
     };
-    ToolCall { id: format!("call_{}", &fingerprint.hex()[..24]), name: name(tool).to_owned(), arguments }
+    SimulatedCall { id: format!("call_{}", &fingerprint.hex()[..24]), name: name(tool).to_owned(), arguments }
 }
 
 #[cfg(test)]

@@ -2,11 +2,11 @@
 
 use serde_json::Value;
 
-use super::super::validate::Call;
+use super::super::validate::ValidRequest;
 use super::prose::last_question;
 
 /// `[French] the text`, its terms put in their places; a text of the memory gets its translation.
-pub(super) fn translate(call: &Call) -> String {
+pub(super) fn translate(call: &ValidRequest) -> String {
     let source = last_question(call.messages);
     let Some(options) = call.body.get("translation_options").filter(|options| !options.is_null()) else {
         return format!("[translation] {source}");

@@ -9,31 +9,31 @@ use hyper::header::{HeaderName, SERVER};
 use hyper::{Method, Request, Response};
 use serde_json::json;
 
-use super::answer::Usage;
-use super::fingerprint::Fingerprint;
+use super::answer::TokenUsage;
+use super::fault_injection::{ResponsePlan, instead};
+use super::fingerprint::RequestDigest;
 use super::meter::Meter;
 use super::received::Received;
-use super::reply::{Reply, ReplyBody};
-use super::sabotage::{Plan, instead};
-use super::script::{Arrival, Effect, Fault};
-use super::wire::{Ending, Severed};
+use super::reply::{HttpReply, ReplyBody};
+use super::script::{Arrival, Effect, ScriptedFault};
+use super::wire::{ConnectionEnd, Severed};
 use super::witness::{Verdict, Witness};
-use super::{MARK_HEADER, Profile, Settings, SimulatorError};
+use super::{MARK_HEADER, Profile, ServerSettings, SimulatorError};
 
 mod respond;
 
 /// What all connections of a server share.
-pub(super) struct Desk {
-    pub(super) settings: Settings,
+pub(super) struct ServerState {
+    pub(super) settings: ServerSettings,
     pub(super) started: Instant,
-    books: Mutex<Books>,
+    books: Mutex<RequestCounts>,
     witness: Option<Witness>,
 }
 
 /// What the server remembers from one request to the next.
-struct Books {
+struct RequestCounts {
     received: u64,
-    tries: HashMap<Fingerprint, u64>,
+    tries: HashMap<RequestDigest, u64>,
     /// How often each fault of the script happened.
     fired: Vec<u64>,
     meter: Meter,
@@ -41,39 +41,39 @@ struct Books {
 
 /// What is done with one request, and when.
 struct Decision {
-    plan: Plan,
+    plan: ResponsePlan,
     error_code: Option<String>,
-    usage: Usage,
+    usage: TokenUsage,
     /// The time until the plan is carried out.
     wait: Duration,
 }
 
 /// A request's place in the server's books.
-struct Entry<'a> {
+struct ReceivedRequest<'a> {
     sequence: u64,
     attempt: u64,
-    fault: Option<&'a Fault>,
+    fault: Option<&'a ScriptedFault>,
     /// The request's UUID.
     identity: String,
 }
 
-impl Entry<'_> {
+impl ReceivedRequest<'_> {
     fn effect(&self) -> &Effect {
         self.fault.map_or(&Effect::Delay, |fault| &fault.effect)
     }
 }
 
-impl Desk {
+impl ServerState {
     /// Sets up the books, and opens the witness log.
-    pub(super) fn open(settings: Settings) -> Result<Desk, SimulatorError> {
+    pub(super) fn open(settings: ServerSettings) -> Result<ServerState, SimulatorError> {
         let witness = settings.witness.as_deref().map(Witness::open).transpose()?;
         let meter = Meter::new(settings.limits, settings.window, settings.token_charge);
         let fired = vec![0; settings.script.faults.len()];
-        let books = Mutex::new(Books { received: 0, tries: HashMap::new(), fired, meter });
-        Ok(Desk { settings, started: Instant::now(), books, witness })
+        let books = Mutex::new(RequestCounts { received: 0, tries: HashMap::new(), fired, meter });
+        Ok(ServerState { settings, started: Instant::now(), books, witness })
     }
 
-    fn books(&self) -> MutexGuard<'_, Books> {
+    fn books(&self) -> MutexGuard<'_, RequestCounts> {
         self.books.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -86,13 +86,13 @@ impl Desk {
         &self,
         request: Request<Incoming>,
         connection: u64,
-        ending: Arc<Ending>,
+        ending: Arc<ConnectionEnd>,
     ) -> Result<Response<ReplyBody>, Severed> {
         let received = Received::read(request, self.started, connection).await?;
         // Who asks whether this is a simulator has sent no request: no limit, no script and no witness hears of it.
         if received.method == Method::GET && received.path.ends_with(WHO) {
             let body = json!({ "simulator": "fanfold", "version": env!("CARGO_PKG_VERSION") });
-            return Ok(marked(Reply::json(200, &body)).into_response(ending));
+            return Ok(marked(HttpReply::json(200, &body)).into_response(ending));
         }
         let decision = self.decide(&received);
         if !decision.wait.is_zero() {
@@ -102,10 +102,10 @@ impl Desk {
             self.books().meter.complete(self.started.elapsed(), decision.usage.total());
         }
         match decision.plan {
-            Plan::Reply(reply) => Ok(marked(reply).into_response(ending)),
-            Plan::Hang => std::future::pending().await,
-            Plan::Drop => Err(Severed),
-            Plan::Reset => {
+            ResponsePlan::Reply(reply) => Ok(marked(reply).into_response(ending)),
+            ResponsePlan::Hang => std::future::pending().await,
+            ResponsePlan::Drop => Err(Severed),
+            ResponsePlan::Reset => {
                 ending.reset();
                 Err(Severed)
             }
@@ -122,12 +122,12 @@ impl Desk {
                     Effect::Refuse { refusal, .. } => Some(refusal.code.clone()),
                     _ => None,
                 };
-                Decision { plan, error_code, usage: Usage::default(), wait: Duration::ZERO }
+                Decision { plan, error_code, usage: TokenUsage::default(), wait: Duration::ZERO }
             }
             None => self.respond(received, &entry),
         };
         decision.wait += entry.fault.map_or(Duration::ZERO, |fault| fault.delay);
-        if let Plan::Reply(reply) = &mut decision.plan
+        if let ResponsePlan::Reply(reply) = &mut decision.plan
             && self.settings.profile == Profile::DashScope
         {
             mark(reply, received, &entry.identity, decision.wait);
@@ -137,7 +137,7 @@ impl Desk {
     }
 
     /// Gives the request its numbers, and finds the fault that befalls it.
-    fn enter(&self, received: &Received) -> Entry<'_> {
+    fn enter(&self, received: &Received) -> ReceivedRequest<'_> {
         let seed = self.settings.seed;
         let mut books = self.books();
         let books = &mut *books;
@@ -154,13 +154,13 @@ impl Desk {
         let fault = self.settings.script.strike(&arrival, &mut books.fired, seed);
         let identity =
             received.fingerprint.derive("identity", seed.rotate_left(32) ^ arrival.sequence).uuid();
-        Entry { sequence: arrival.sequence, attempt: arrival.attempt, fault, identity }
+        ReceivedRequest { sequence: arrival.sequence, attempt: arrival.attempt, fault, identity }
     }
 
-    fn bear_witness(&self, received: &Received, entry: &Entry, decision: &mut Decision) {
+    fn bear_witness(&self, received: &Received, entry: &ReceivedRequest, decision: &mut Decision) {
         let Some(witness) = &self.witness else { return };
         let status = match &decision.plan {
-            Plan::Reply(reply) => Some(reply.status),
+            ResponsePlan::Reply(reply) => Some(reply.status),
             _ => None,
         };
         let verdict = Verdict {
@@ -175,7 +175,7 @@ impl Desk {
         if let Err(error) = witness.write(received, &verdict) {
             // A log with gaps would let a test pass that should not.
             let text = format!("the simulator cannot write its witness log: {error}\n");
-            decision.plan = Plan::Reply(Reply::text(500, "text/plain", text));
+            decision.plan = ResponsePlan::Reply(HttpReply::text(500, "text/plain", text));
         }
     }
 }
@@ -184,13 +184,13 @@ impl Desk {
 const WHO: &str = "/fanfold";
 
 /// The reply, as one that no service has given.
-fn marked(mut reply: Reply) -> Reply {
+fn marked(mut reply: HttpReply) -> HttpReply {
     reply.set(HeaderName::from_static(MARK_HEADER), env!("CARGO_PKG_VERSION"));
     reply
 }
 
 /// Adds the headers that DashScope's replies carry (seen on the wire, 2024 to 2026).
-fn mark(reply: &mut Reply, received: &Received, identity: &str, wait: Duration) {
+fn mark(reply: &mut HttpReply, received: &Received, identity: &str, wait: Duration) {
     let wait = wait.as_millis();
     let arrived = received.at.as_millis();
     let mut set = |name: &'static str, value: &str| reply.set(HeaderName::from_static(name), value);

@@ -6,39 +6,39 @@ use hyper::Method;
 use hyper::body::Bytes;
 use serde_json::{Value, json};
 
-use super::super::answer::{Answer, Usage, answer};
-use super::super::bodies::Refusal;
+use super::super::answer::{SimulatedAnswer, TokenUsage, answer};
 use super::super::catalogue::LISTED;
 use super::super::completion::{Envelope, completion};
+use super::super::error_bodies::Refusal;
+use super::super::fault_injection::{ResponsePlan, spoil_answer, spoil_reply};
 use super::super::meter::Admission;
-use super::super::plain::Manner;
+use super::super::quirks::Dialect;
 use super::super::received::{LARGEST_BODY, Received};
-use super::super::reply::{Piece, Reply};
-use super::super::sabotage::{Plan, spoil_answer, spoil_reply};
+use super::super::reply::{BodyPart, HttpReply};
 use super::super::script::Effect;
 use super::super::stream::{broken_off, events};
-use super::super::validate::{Call, validate};
-use super::super::{Profile, Settings};
-use super::{Decision, Desk, Entry};
+use super::super::validate::{ValidRequest, validate};
+use super::super::{Profile, ServerSettings};
+use super::{Decision, ReceivedRequest, ServerState};
 
 /// Pauses shorter than this are not worth a timer.
 const SHORTEST_PAUSE: Duration = Duration::from_millis(1);
 
-impl Desk {
+impl ServerState {
     /// Finds the way, checks the key, the request and the limits, and answers.
-    pub(super) fn respond(&self, received: &Received, entry: &Entry) -> Decision {
+    pub(super) fn respond(&self, received: &Received, entry: &ReceivedRequest) -> Decision {
         let is_post = received.method == Method::POST;
         let is_completion = is_post && received.path.ends_with("/chat/completions");
         let is_list = received.method == Method::GET && received.path.ends_with("/models");
         if !is_completion && !is_list {
-            return at_once(Reply::bare(404));
+            return at_once(HttpReply::bare(404));
         }
         let needs_key = self.settings.profile == Profile::DashScope || self.settings.api_key.is_some();
         if let (true, Err(refusal)) = (needs_key, check_key(received, self.settings.api_key.as_deref())) {
             return self.refuse(&refusal, entry);
         }
         if is_list {
-            return at_once(Reply::json(200, &list()));
+            return at_once(HttpReply::json(200, &list()));
         }
         let call = read_call(received, &self.settings);
         let answered = call.map(|call| (answer(&call, received.fingerprint), call));
@@ -53,13 +53,19 @@ impl Desk {
         }
     }
 
-    fn refuse(&self, refusal: &Refusal, entry: &Entry) -> Decision {
-        let reply = Reply::json(refusal.status, &refusal.body(self.settings.profile, &entry.identity));
+    fn refuse(&self, refusal: &Refusal, entry: &ReceivedRequest) -> Decision {
+        let reply = HttpReply::json(refusal.status, &refusal.body(self.settings.profile, &entry.identity));
         Decision { error_code: Some(refusal.code.clone()), ..at_once(reply) }
     }
 
     /// Gives the answer its shape and its time, and the fault its way with both.
-    fn deliver(&self, received: &Received, entry: &Entry, call: &Call, mut answer: Answer) -> Decision {
+    fn deliver(
+        &self,
+        received: &Received,
+        entry: &ReceivedRequest,
+        call: &ValidRequest,
+        mut answer: SimulatedAnswer,
+    ) -> Decision {
         let envelope = Envelope {
             profile: self.settings.profile,
             identity: &entry.identity,
@@ -79,19 +85,24 @@ impl Desk {
             (false, None) => {
                 let mut body = completion(&answer, &envelope);
                 if envelope.profile == Profile::Plain {
-                    Manner::of(received.fingerprint, self.settings.seed).write(&mut body);
+                    Dialect::of(received.fingerprint, self.settings.seed).write(&mut body);
                 }
-                (Reply::json(200, &body), latency)
+                (HttpReply::json(200, &body), latency)
             }
-            (false, Some(error)) => (Reply::json(200, &error), latency),
+            (false, Some(error)) => (HttpReply::json(200, &error), latency),
         };
         spoil_reply(entry.effect(), &mut reply);
-        Decision { plan: Plan::Reply(reply), error_code: None, usage: answer.usage, wait }
+        Decision { plan: ResponsePlan::Reply(reply), error_code: None, usage: answer.usage, wait }
     }
 }
 
-fn at_once(reply: Reply) -> Decision {
-    Decision { plan: Plan::Reply(reply), error_code: None, usage: Usage::default(), wait: Duration::ZERO }
+fn at_once(reply: HttpReply) -> Decision {
+    Decision {
+        plan: ResponsePlan::Reply(reply),
+        error_code: None,
+        usage: TokenUsage::default(),
+        wait: Duration::ZERO,
+    }
 }
 
 /// Compares the keys; without one of its own the server lets every key in.
@@ -104,7 +115,7 @@ fn check_key(received: &Received, expected: Option<&str>) -> Result<(), Refusal>
 }
 
 /// The request as a call that may be answered.
-fn read_call<'a>(received: &'a Received, settings: &Settings) -> Result<Call<'a>, Refusal> {
+fn read_call<'a>(received: &'a Received, settings: &ServerSettings) -> Result<ValidRequest<'a>, Refusal> {
     if settings.profile == Profile::DashScope && received.headers.contains_key("x-dashscope-async") {
         // Models without asynchronous calls answer so every time (Model Studio, "error-code").
         return Err(Refusal::too_many_requests());
@@ -117,18 +128,18 @@ fn read_call<'a>(received: &'a Received, settings: &Settings) -> Result<Call<'a>
 }
 
 /// A stream's reply: the first quarter of the latency passes before it, the rest between its events.
-fn stream(events: Vec<String>, latency: Duration) -> (Reply, Duration) {
+fn stream(events: Vec<String>, latency: Duration) -> (HttpReply, Duration) {
     let first = latency / 4;
     let pause = (latency - first) / u32::try_from(events.len()).unwrap_or(u32::MAX).max(1);
     let is_spread = pause >= SHORTEST_PAUSE;
-    let mut reply = Reply::text(200, "text/event-stream;charset=UTF-8", "");
+    let mut reply = HttpReply::text(200, "text/event-stream;charset=UTF-8", "");
     reply.is_stream = true;
     reply.pieces.clear();
     for event in events {
         if is_spread {
-            reply.pieces.push(Piece::Pause(pause));
+            reply.pieces.push(BodyPart::Pause(pause));
         }
-        reply.pieces.push(Piece::Data(Bytes::from(event)));
+        reply.pieces.push(BodyPart::Data(Bytes::from(event)));
     }
     (reply, if is_spread { first } else { latency })
 }

@@ -2,14 +2,14 @@
 
 use std::time::Duration;
 
-use super::super::fingerprint::Fingerprint;
-use super::{Conditions, Fault, Script};
+use super::super::fingerprint::RequestDigest;
+use super::{Conditions, Script, ScriptedFault};
 
 /// What a script may know of a request.
 #[derive(Debug, Clone, Copy)]
 pub(in super::super) struct Arrival<'a> {
     pub(in super::super) body: &'a str,
-    pub(in super::super) fingerprint: Fingerprint,
+    pub(in super::super) fingerprint: RequestDigest,
     /// The requests received so far, with this one.
     pub(in super::super) sequence: u64,
     /// How often this request was received, with this time.
@@ -20,7 +20,12 @@ pub(in super::super) struct Arrival<'a> {
 impl Script {
     /// The first fault whose conditions all hold. `fired` counts how often each fault happened, and is
     /// kept up to date here; it has a place for each fault.
-    pub(in super::super) fn strike(&self, arrival: &Arrival, fired: &mut [u64], seed: u64) -> Option<&Fault> {
+    pub(in super::super) fn strike(
+        &self,
+        arrival: &Arrival,
+        fired: &mut [u64],
+        seed: u64,
+    ) -> Option<&ScriptedFault> {
         let index = self
             .faults
             .iter()
@@ -53,7 +58,7 @@ mod tests {
     use super::*;
 
     fn arrival(body: &str, sequence: u64, attempt: u64) -> Arrival<'_> {
-        let fingerprint = Fingerprint::of_bytes(body.as_bytes());
+        let fingerprint = RequestDigest::of_bytes(body.as_bytes());
         Arrival { body, fingerprint, sequence, attempt, since_start: Duration::from_secs(5) }
     }
 

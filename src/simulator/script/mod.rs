@@ -18,15 +18,15 @@ use std::time::Duration;
 
 use hyper::header::{HeaderName, HeaderValue};
 
-use super::bodies::Refusal;
+use super::error_bodies::Refusal;
 
 pub(super) use matching::Arrival;
 
 /// The faults and the outages of a simulated server, in the order of the script.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Script {
-    pub(super) faults: Vec<Fault>,
-    downs: Vec<Span>,
+    pub(super) faults: Vec<ScriptedFault>,
+    downs: Vec<TimeSpan>,
 }
 
 /// A script that could not be read.
@@ -42,12 +42,12 @@ pub enum ScriptError {
 
 /// A span of time since the server started; open at its end if `until` is `None`.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub(super) struct Span {
+pub(super) struct TimeSpan {
     pub(super) after: Duration,
     pub(super) until: Option<Duration>,
 }
 
-impl Span {
+impl TimeSpan {
     pub(super) fn holds(&self, since_start: Duration) -> bool {
         self.after <= since_start && self.until.is_none_or(|until| since_start < until)
     }
@@ -55,7 +55,7 @@ impl Span {
 
 /// One fault: when it happens, and what.
 #[derive(Debug, Clone, PartialEq)]
-pub(super) struct Fault {
+pub(super) struct ScriptedFault {
     pub(super) conditions: Conditions,
     /// A wait before anything else.
     pub(super) delay: Duration,
@@ -77,7 +77,7 @@ pub(super) struct Conditions {
     pub(super) times: Option<u64>,
     /// This share of the requests, from 0 to 1.
     pub(super) share: Option<f64>,
-    pub(super) span: Span,
+    pub(super) span: TimeSpan,
 }
 
 /// What a fault does.

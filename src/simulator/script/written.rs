@@ -6,9 +6,9 @@ use std::time::Duration;
 use hyper::header::{HeaderName, HeaderValue};
 use serde::Deserialize;
 
-use super::super::bodies::Refusal;
 use super::super::duration::parse_duration;
-use super::{Conditions, Effect, Fault, Script, ScriptError, Span};
+use super::super::error_bodies::Refusal;
+use super::{Conditions, Effect, Script, ScriptError, ScriptedFault, TimeSpan};
 
 /// How many bytes a slow body sends at a time, and how long it rests between them.
 const SLOW_BYTES: usize = 16;
@@ -91,7 +91,7 @@ pub(super) fn parse(text: &str) -> Result<Script, ScriptError> {
     Ok(script)
 }
 
-fn settle_fault(written: WrittenFault, number: usize) -> Result<Fault, String> {
+fn settle_fault(written: WrittenFault, number: usize) -> Result<ScriptedFault, String> {
     if let Some((first, last)) = written.requests
         && (first == 0 || first > last)
     {
@@ -110,20 +110,25 @@ fn settle_fault(written: WrittenFault, number: usize) -> Result<Fault, String> {
         share: written.share,
         span: settle_span(written.after, written.until)?,
     };
-    Ok(Fault { conditions, delay: delay.unwrap_or_default(), effect, label: format!("{number} {name}") })
+    Ok(ScriptedFault {
+        conditions,
+        delay: delay.unwrap_or_default(),
+        effect,
+        label: format!("{number} {name}"),
+    })
 }
 
 fn settle_duration(text: Option<&String>) -> Result<Option<Duration>, String> {
     text.map(|text| parse_duration(text)).transpose()
 }
 
-fn settle_span(after: Option<String>, until: Option<String>) -> Result<Span, String> {
+fn settle_span(after: Option<String>, until: Option<String>) -> Result<TimeSpan, String> {
     let after = settle_duration(after.as_ref())?.unwrap_or_default();
     let until = settle_duration(until.as_ref())?;
     if until.is_some_and(|until| until <= after) {
         return Err("it ends before it starts".into());
     }
-    Ok(Span { after, until })
+    Ok(TimeSpan { after, until })
 }
 
 /// The effect, and its name in the witness log.

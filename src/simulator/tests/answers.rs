@@ -4,7 +4,7 @@ use super::*;
 
 #[test]
 fn an_answer_has_the_shape_and_headers_of_the_real_one() {
-    let server = start(Settings::default());
+    let server = start(ServerSettings::default());
     let reply = ask(&server, "Hello there");
     let body = reply.json();
     assert_eq!(reply.status, 200);
@@ -19,7 +19,7 @@ fn an_answer_has_the_shape_and_headers_of_the_real_one() {
 
 #[test]
 fn the_same_request_gets_the_same_text_under_another_identity() {
-    let server = start(Settings::default());
+    let server = start(ServerSettings::default());
     let (one, other) = (ask(&server, "Hello"), ask(&server, "Hello"));
     assert_eq!(one.content(), other.content());
     assert_ne!(one.json()["id"], other.json()["id"]);
@@ -27,7 +27,7 @@ fn the_same_request_gets_the_same_text_under_another_identity() {
 
 #[test]
 fn only_the_right_key_is_let_in() {
-    let server = start(Settings { api_key: Some("sk-right".into()), ..Settings::default() });
+    let server = start(ServerSettings { api_key: Some("sk-right".into()), ..ServerSettings::default() });
     let body = question("Hello").to_string();
     let send_with = |headers: &str| send(&server, "POST", CHAT, headers, &body);
     assert_eq!(send_with("Authorization: Bearer sk-right\r\n").status, 200);
@@ -39,7 +39,7 @@ fn only_the_right_key_is_let_in() {
 
 #[test]
 fn other_paths_are_not_there_and_say_nothing() {
-    let server = start(Settings::default());
+    let server = start(ServerSettings::default());
     let reply = send(&server, "POST", "/api/v1/services", "Authorization: Bearer k\r\n", "{}");
     assert_eq!((reply.status, reply.body.len()), (404, 0));
     let elsewhere = send(&server, "POST", "/v1/chat/completions", "Authorization: Bearer k\r\n", "{");
@@ -48,21 +48,21 @@ fn other_paths_are_not_there_and_say_nothing() {
 
 #[test]
 fn models_are_listed() {
-    let server = start(Settings::default());
+    let server = start(ServerSettings::default());
     let reply = send(&server, "GET", "/compatible-mode/v1/models", "Authorization: Bearer k\r\n", "");
     assert_eq!(reply.json()["data"][0]["object"], "model");
 }
 
 #[test]
 fn an_asynchronous_call_is_refused_every_time() {
-    let server = start(Settings::default());
+    let server = start(ServerSettings::default());
     let headers = "Authorization: Bearer k\r\nX-DashScope-Async: enable\r\n";
     assert_eq!(send(&server, "POST", CHAT, headers, &question("x").to_string()).status, 429);
 }
 
 #[test]
 fn a_body_over_six_mebibytes_is_too_large() {
-    let server = start(Settings::default());
+    let server = start(ServerSettings::default());
     let reply = ask(&server, &"x".repeat(6 * 1024 * 1024));
     assert_eq!((reply.status, reply.error_code()), (400, "BadRequest.TooLarge".into()));
     assert!(reply.text().contains("6291456"));
@@ -70,8 +70,8 @@ fn a_body_over_six_mebibytes_is_too_large() {
 
 #[test]
 fn requests_over_the_limit_are_refused_in_the_services_words() {
-    let limits = Limits { requests_per_minute: Some(2), ..Limits::default() };
-    let server = start(Settings { limits, ..Settings::default() });
+    let limits = ServerLimits { requests_per_minute: Some(2), ..ServerLimits::default() };
+    let server = start(ServerSettings { limits, ..ServerSettings::default() });
     assert_eq!(ask(&server, "1").status, 200);
     assert_eq!(ask(&server, "2").status, 200);
     let refused = ask(&server, "3");
@@ -80,8 +80,8 @@ fn requests_over_the_limit_are_refused_in_the_services_words() {
 
 #[test]
 fn tokens_over_the_limit_are_refused_as_quota() {
-    let limits = Limits { tokens_per_minute: Some(5), ..Limits::default() };
-    let server = start(Settings { limits, ..Settings::default() });
+    let limits = ServerLimits { tokens_per_minute: Some(5), ..ServerLimits::default() };
+    let server = start(ServerSettings { limits, ..ServerSettings::default() });
     assert_eq!(ask(&server, "1").status, 200);
     let refused = ask(&server, "2");
     assert_eq!((refused.status, refused.error_code()), (429, "insufficient_quota".into()));
@@ -89,7 +89,7 @@ fn tokens_over_the_limit_are_refused_as_quota() {
 
 #[test]
 fn a_plain_server_has_no_details() {
-    let server = start(Settings { profile: Profile::Plain, ..Settings::default() });
+    let server = start(ServerSettings { profile: Profile::Plain, ..ServerSettings::default() });
     let mut body = question("Hello");
     body["model"] = json!("llama-3");
     let reply = post(&server, &body);
@@ -117,7 +117,7 @@ fn streamed_texts(pieces: &[Value]) -> Vec<String> {
 
 #[test]
 fn a_stream_put_together_is_the_whole_answer() {
-    let server = start(Settings::default());
+    let server = start(ServerSettings::default());
     let mut body = question("Hello there");
     let whole = post(&server, &body);
     body["stream"] = json!(true);
@@ -133,7 +133,7 @@ fn a_stream_put_together_is_the_whole_answer() {
 
 #[test]
 fn two_translation_models_stream_all_they_have_each_time() {
-    let server = start(Settings::default());
+    let server = start(ServerSettings::default());
     let streamed = |model: &str| {
         let mut body = question("A row of some length, to be told in several pieces");
         body["model"] = json!(model);
@@ -148,7 +148,7 @@ fn two_translation_models_stream_all_they_have_each_time() {
 
 #[test]
 fn tool_calls_are_streamed_in_pieces() {
-    let server = start(Settings::default());
+    let server = start(ServerSettings::default());
     let parameters = json!({"type": "object", "properties": {"location": {"type": "string"}}});
     let mut body = question("What is the weather in Paris?");
     body["tools"] =
@@ -165,8 +165,8 @@ fn tool_calls_are_streamed_in_pieces() {
 
 #[test]
 fn latency_is_waited_for_but_does_not_change_the_answer() {
-    let quick = start(Settings::default());
-    let slow = start(Settings { latency: "fixed:20ms".parse().unwrap(), ..Settings::default() });
+    let quick = start(ServerSettings::default());
+    let slow = start(ServerSettings { latency: "fixed:20ms".parse().unwrap(), ..ServerSettings::default() });
     let reply = ask(&slow, "Hello");
     assert_eq!(reply.content(), ask(&quick, "Hello").content());
     assert_eq!(reply.header("req-cost-time").unwrap(), "20");

@@ -62,7 +62,7 @@ fn an_answer_cut_by_the_server_says_so_only_in_a_header() {
     assert_eq!(reply.status, 200);
     assert_eq!(reply.header("x-dashscope-partialresponse").unwrap(), "true");
     assert_eq!(reply.json()["choices"][0]["finish_reason"], Value::Null);
-    let whole = ask(&start(Settings::default()), "Hello there").content();
+    let whole = ask(&start(ServerSettings::default()), "Hello there").content();
     assert!(whole.starts_with(&reply.content()) && reply.content().len() < whole.len());
 }
 

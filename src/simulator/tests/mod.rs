@@ -75,12 +75,12 @@ fn question(text: &str) -> Value {
     json!({"model": "qwen-plus", "messages": [{"role": "user", "content": text}]})
 }
 
-fn start(settings: Settings) -> Handle {
+fn start(settings: ServerSettings) -> Handle {
     spawn_thread(settings).unwrap()
 }
 
 fn start_with_script(script: &str) -> Handle {
-    start(Settings { script: Script::parse(script).unwrap(), ..Settings::default() })
+    start(ServerSettings { script: Script::parse(script).unwrap(), ..ServerSettings::default() })
 }
 
 /// Reads one reply of known length from a connection that stays open.
@@ -103,7 +103,7 @@ fn read_reply(reader: &mut impl BufRead) -> String {
 
 #[test]
 fn a_connection_serves_several_requests() {
-    let server = start(Settings::default());
+    let server = start(ServerSettings::default());
     let stream = TcpStream::connect(server.address()).unwrap();
     let mut reader = BufReader::new(stream.try_clone().unwrap());
     for row in 0..3 {
@@ -116,7 +116,7 @@ fn a_connection_serves_several_requests() {
 
 #[test]
 fn a_stopped_server_is_gone() {
-    let server = start(Settings::default());
+    let server = start(ServerSettings::default());
     let address = server.address();
     drop(server);
     assert!(TcpStream::connect(address).is_err());
@@ -126,7 +126,7 @@ fn a_stopped_server_is_gone() {
 fn a_server_runs_on_the_runtime_of_its_caller() {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     runtime.block_on(async {
-        let simulator = Simulator::start(Settings::default()).await.unwrap();
+        let simulator = Simulator::start(ServerSettings::default()).await.unwrap();
         assert!(simulator.base_url().ends_with("/compatible-mode/v1"));
         assert!(simulator.address().ip().is_loopback());
         simulator.stop().await;
@@ -135,8 +135,8 @@ fn a_server_runs_on_the_runtime_of_its_caller() {
 
 #[test]
 fn a_port_that_is_taken_is_named() {
-    let server = start(Settings::default());
-    let settings = Settings { port: server.address().port(), ..Settings::default() };
+    let server = start(ServerSettings::default());
+    let settings = ServerSettings { port: server.address().port(), ..ServerSettings::default() };
     let error = spawn_thread(settings).err().unwrap();
     assert!(error.to_string().contains(&server.address().to_string()));
 }

@@ -11,7 +11,7 @@ fn lines(path: &std::path::Path) -> Vec<Value> {
 fn every_request_is_on_record_before_its_reply() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("witness.jsonl");
-    let server = start(Settings { witness: Some(path.clone()), ..Settings::default() });
+    let server = start(ServerSettings { witness: Some(path.clone()), ..ServerSettings::default() });
     let reply = ask(&server, "Hello");
     let recorded = lines(&path);
     assert_eq!(recorded.len(), 1);
@@ -32,7 +32,7 @@ fn faults_are_named_and_what_got_no_reply_has_no_status() {
     let path = directory.path().join("witness.jsonl");
     let script = "[[fault]]\nrequests = [1, 1]\naction = \"drop\"\n[[fault]]\nstatus = 503";
     let script = Script::parse(script).unwrap();
-    let server = start(Settings { witness: Some(path.clone()), script, ..Settings::default() });
+    let server = start(ServerSettings { witness: Some(path.clone()), script, ..ServerSettings::default() });
     ask(&server, "Hello");
     ask(&server, "Hello");
     let recorded = lines(&path);
@@ -46,7 +46,7 @@ fn faults_are_named_and_what_got_no_reply_has_no_status() {
 fn the_key_is_never_on_record() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("witness.jsonl");
-    let server = start(Settings { witness: Some(path.clone()), ..Settings::default() });
+    let server = start(ServerSettings { witness: Some(path.clone()), ..ServerSettings::default() });
     let headers = "Authorization: Bearer sk-canary\r\nUser-Agent: check/1\r\nX-DashScope-Workspace: w\r\n";
     send(&server, "POST", CHAT, headers, "not\njson");
     assert!(!std::fs::read_to_string(&path).unwrap().contains("sk-canary"));
@@ -61,7 +61,7 @@ fn the_key_is_never_on_record() {
 fn a_body_of_several_lines_is_one_line_on_record() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("witness.jsonl");
-    let server = start(Settings { witness: Some(path.clone()), ..Settings::default() });
+    let server = start(ServerSettings { witness: Some(path.clone()), ..ServerSettings::default() });
     let body = serde_json::to_string_pretty(&question("Hello")).unwrap();
     send(&server, "POST", CHAT, "Authorization: Bearer k\r\n", &body);
     assert_eq!(lines(&path)[0]["body"], question("Hello"));
@@ -69,6 +69,6 @@ fn a_body_of_several_lines_is_one_line_on_record() {
 
 #[test]
 fn a_log_that_cannot_be_opened_is_named() {
-    let settings = Settings { witness: Some("/nowhere/at/all".into()), ..Settings::default() };
+    let settings = ServerSettings { witness: Some("/nowhere/at/all".into()), ..ServerSettings::default() };
     assert!(spawn_thread(settings).err().unwrap().to_string().contains("/nowhere/at/all"));
 }

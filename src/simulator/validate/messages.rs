@@ -2,13 +2,13 @@
 
 use serde_json::Value;
 
-use super::super::bodies::Refusal;
-use super::Call;
+use super::super::error_bodies::Refusal;
+use super::ValidRequest;
 
 const ROLES: [&str; 5] = ["system", "assistant", "user", "tool", "function"];
 
 /// Checks roles, order, contents and length of the messages.
-pub(super) fn check(call: &Call) -> Result<(), Refusal> {
+pub(super) fn check(call: &ValidRequest) -> Result<(), Refusal> {
     for (index, message) in call.messages.iter().enumerate() {
         check_role(message, index)?;
         check_content(call, message)?;
@@ -41,7 +41,7 @@ fn check_role(message: &Value, index: usize) -> Result<(), Refusal> {
     Ok(())
 }
 
-fn check_content(call: &Call, message: &Value) -> Result<(), Refusal> {
+fn check_content(call: &ValidRequest, message: &Value) -> Result<(), Refusal> {
     let has_calls = message.get("tool_calls").is_some_and(|calls| !calls.is_null());
     match message.get("content") {
         Some(Value::String(text)) if text.is_empty() && role(message) == "user" => {
@@ -98,7 +98,7 @@ fn check_all_answered(open: &[&str]) -> Result<(), Refusal> {
 }
 
 /// The last word is the user's, a tool's, or an assistant's to be continued (`partial`).
-fn check_last(call: &Call) -> Result<(), Refusal> {
+fn check_last(call: &ValidRequest) -> Result<(), Refusal> {
     let Some(last) = call.messages.last() else {
         return Ok(());
     };

@@ -8,8 +8,8 @@ mod translation;
 use serde_json::{Map, Value};
 
 use super::Profile;
-use super::bodies::Refusal;
-use super::catalogue::{Model, Thinking, any_model, find_model};
+use super::catalogue::{SimulatedModel, ThinkingMode, any_model, find_model};
+use super::error_bodies::Refusal;
 use super::tokens::count_tokens;
 
 /// Tokens for the marks around each message.
@@ -19,16 +19,16 @@ const TOKENS_PER_OTHER_PART: u64 = 256;
 
 /// A request that may be answered.
 #[derive(Debug)]
-pub(super) struct Call<'a> {
+pub(super) struct ValidRequest<'a> {
     pub(super) body: &'a Map<String, Value>,
     pub(super) name: &'a str,
-    pub(super) model: Model,
+    pub(super) model: SimulatedModel,
     pub(super) messages: &'a [Value],
     pub(super) thinks: bool,
     pub(super) streams: bool,
 }
 
-impl Call<'_> {
+impl ValidRequest<'_> {
     /// The tokens of everything the model is given to read.
     pub(super) fn prompt_tokens(&self) -> u64 {
         let messages: u64 = self.messages.iter().map(message_tokens).sum();
@@ -55,7 +55,7 @@ fn message_tokens(message: &Value) -> u64 {
 /// # Errors
 ///
 /// The refusal that the real service gives for the first rule broken.
-pub(super) fn validate(body: &Value, profile: Profile) -> Result<Call<'_>, Refusal> {
+pub(super) fn validate(body: &Value, profile: Profile) -> Result<ValidRequest<'_>, Refusal> {
     let body = body.as_object().ok_or_else(|| Refusal::invalid("Required body invalid"))?;
     let name = read_name(body)?;
     let model = match profile {
@@ -67,12 +67,12 @@ pub(super) fn validate(body: &Value, profile: Profile) -> Result<Call<'_>, Refus
     let asked = parameters::flag(body, "enable_thinking")?;
     let effort = parameters::effort(body)?;
     let thinks = match model.thinking {
-        Thinking::Never => false,
-        Thinking::Off => asked == Some(true),
-        Thinking::On => asked != Some(false) && !matches!(effort, Some("none" | "off")),
-        Thinking::Always => true,
+        ThinkingMode::Never => false,
+        ThinkingMode::Off => asked == Some(true),
+        ThinkingMode::On => asked != Some(false) && !matches!(effort, Some("none" | "off")),
+        ThinkingMode::Always => true,
     };
-    let call = Call { body, name, model, messages, thinks, streams };
+    let call = ValidRequest { body, name, model, messages, thinks, streams };
     if profile == Profile::DashScope {
         check_stream(&call, asked)?;
         parameters::check_effort(&call, effort, asked)?;
@@ -108,7 +108,7 @@ fn read_messages(body: &Map<String, Value>) -> Result<&[Value], Refusal> {
 }
 
 /// What goes by stream, what does not, and whether the model may be told to think.
-fn check_stream(call: &Call, asked: Option<bool>) -> Result<(), Refusal> {
+fn check_stream(call: &ValidRequest, asked: Option<bool>) -> Result<(), Refusal> {
     if call.body.contains_key("extra_body") {
         // The name of a Python client's argument: it is never part of the wire.
         return Err(Refusal::invalid("Unknown parameter: 'extra_body'"));
@@ -118,7 +118,7 @@ fn check_stream(call: &Call, asked: Option<bool>) -> Result<(), Refusal> {
         return Err(Refusal::invalid(message));
     }
     match (call.model.thinking, asked) {
-        (Thinking::Never, Some(true)) => {
+        (ThinkingMode::Never, Some(true)) => {
             let message = format!("The model {} does not support enable_thinking.", call.name);
             return Err(Refusal::new(
                 400,
@@ -127,7 +127,7 @@ fn check_stream(call: &Call, asked: Option<bool>) -> Result<(), Refusal> {
                 message,
             ));
         }
-        (Thinking::Always, Some(false)) => {
+        (ThinkingMode::Always, Some(false)) => {
             let message = "The value of the enable_thinking parameter is restricted to True.";
             return Err(Refusal::invalid_in_service(message));
         }

@@ -3,8 +3,8 @@
 use serde_json::{Map, Value};
 
 use super::super::answer::text_of;
-use super::super::bodies::Refusal;
-use super::Call;
+use super::super::error_bodies::Refusal;
+use super::ValidRequest;
 
 const LARGEST_SEED: f64 = 2_147_483_647.0;
 
@@ -35,7 +35,7 @@ fn within(value: Option<f64>, allowed: impl Fn(f64) -> bool, words: &str) -> Res
 }
 
 /// Checks every number of the request against its range.
-pub(super) fn check_ranges(call: &Call) -> Result<(), Refusal> {
+pub(super) fn check_ranges(call: &ValidRequest) -> Result<(), Refusal> {
     let body = call.body;
     let temperature = number(body, "temperature", "number")?;
     within(temperature, |value| (0.0..2.0).contains(&value), "Temperature should be in [0.0, 2.0)")?;
@@ -64,7 +64,11 @@ pub(super) fn effort(body: &Map<String, Value>) -> Result<Option<&str>, Refusal>
 }
 
 /// The rules of `reasoning_effort`: its levels, and that nothing else says how long to think.
-pub(super) fn check_effort(call: &Call, effort: Option<&str>, asked: Option<bool>) -> Result<(), Refusal> {
+pub(super) fn check_effort(
+    call: &ValidRequest,
+    effort: Option<&str>,
+    asked: Option<bool>,
+) -> Result<(), Refusal> {
     let levels = ["none", "off", "minimal", "low", "medium", "high", "xhigh", "max"];
     match effort {
         None => Ok(()),
@@ -96,7 +100,7 @@ fn check_seed(body: &Map<String, Value>) -> Result<(), Refusal> {
     }
 }
 
-fn check_sizes(call: &Call) -> Result<(), Refusal> {
+fn check_sizes(call: &ValidRequest) -> Result<(), Refusal> {
     for key in ["max_tokens", "max_completion_tokens"] {
         let words = format!("Range of {key} should be [1, {}]", call.model.max_output);
         let size = number(call.body, key, "integer")?;
@@ -120,7 +124,7 @@ fn check_stop(body: &Map<String, Value>) -> Result<(), Refusal> {
 }
 
 /// The rules of structured output: only without thinking, and JSON must be asked for in words.
-pub(super) fn check_response_format(call: &Call) -> Result<(), Refusal> {
+pub(super) fn check_response_format(call: &ValidRequest) -> Result<(), Refusal> {
     let Some(format) = call.body.get("response_format").filter(|format| !format.is_null()) else {
         return Ok(());
     };

@@ -2,11 +2,11 @@
 
 use serde_json::Value;
 
-use super::super::bodies::Refusal;
-use super::Call;
+use super::super::error_bodies::Refusal;
+use super::ValidRequest;
 
 /// Checks the tools, the choice among them, and what goes with them.
-pub(super) fn check(call: &Call) -> Result<(), Refusal> {
+pub(super) fn check(call: &ValidRequest) -> Result<(), Refusal> {
     check_choice(call)?;
     let tools = match call.body.get("tools") {
         None | Some(Value::Null) => return Ok(()),
@@ -34,7 +34,7 @@ fn check_name(tool: &Value) -> Result<(), Refusal> {
     }
 }
 
-fn check_choice(call: &Call) -> Result<(), Refusal> {
+fn check_choice(call: &ValidRequest) -> Result<(), Refusal> {
     match call.body.get("tool_choice") {
         None | Some(Value::Null) => Ok(()),
         Some(Value::String(choice)) if choice == "auto" || choice == "none" => Ok(()),

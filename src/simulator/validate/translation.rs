@@ -2,16 +2,16 @@
 
 use serde_json::Value;
 
-use super::super::bodies::Refusal;
+use super::super::error_bodies::Refusal;
 use super::super::languages::knows_language;
-use super::Call;
+use super::ValidRequest;
 use super::messages::role;
 
 /// What these models cannot do (Model Studio, "qwen-mt-api").
 const NOT_SUPPORTED: [&str; 3] = ["tools", "response_format", "enable_search"];
 
 /// Checks a request to a translation model.
-pub(super) fn check(call: &Call) -> Result<(), Refusal> {
+pub(super) fn check(call: &ValidRequest) -> Result<(), Refusal> {
     for key in NOT_SUPPORTED {
         if call.body.get(key).is_some_and(|value| !value.is_null()) {
             return Err(Refusal::invalid(format!("The model {} does not support '{key}'.", call.name)));

@@ -12,7 +12,7 @@ fn folder() -> TempDir {
 }
 
 fn put(path: &Path, text: &str) -> Result<(), WriteError> {
-    let mut sink = Sink::open(Target::File(path.into()), Manner::AS_NAMED)?;
+    let mut sink = ByteSink::open(Target::File(path.into()), Manner::AS_NAMED)?;
     sink.write_all(text.as_bytes()).map_err(|source| WriteError::writing(path, source))?;
     sink.commit()
 }
@@ -108,7 +108,7 @@ fn a_reader_that_went_away_is_an_error_of_its_own() {
     let mut child = Command::new("true").stdin(std::process::Stdio::piped()).spawn().expect("a process");
     let pipe = child.stdin.take().expect("its standard input");
     child.wait().expect("it has ended");
-    let mut sink = Sink::open(Target::Stdout(Box::new(pipe)), Manner::AS_NAMED).expect("a sink");
+    let mut sink = ByteSink::open(Target::Stdout(Box::new(pipe)), Manner::AS_NAMED).expect("a sink");
     let source = sink.write_all(b"anybody there?").expect_err("nobody");
     assert!(matches!(WriteError::writing(sink.path(), source), WriteError::BrokenPipe));
 }

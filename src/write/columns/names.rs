@@ -19,7 +19,7 @@ const RENAME_THE_COLUMN: &str = "one is a field of the schema, the other a colum
 const NAMED_TWICE: &str = "`select` names it twice";
 
 /// The names a user can choose from.
-pub(super) struct Names<'a> {
+pub(super) struct ColumnNames<'a> {
     input: Option<&'a [Column]>,
     /// The input's columns by their names: tables of a hundred thousand columns are written, too.
     by_name: HashMap<&'a str, &'a Column>,
@@ -27,7 +27,7 @@ pub(super) struct Names<'a> {
     prefix: &'a str,
 }
 
-impl<'a> Names<'a> {
+impl<'a> ColumnNames<'a> {
     pub(super) fn new(input: Option<&'a [Column]>, fields: &'a [Field], prefix: &'a str) -> Self {
         let columns = input.unwrap_or_default().iter();
         // Of two of one name the first counts.

@@ -13,13 +13,13 @@ use crate::write::WriteError;
 /// The pending rows, as pieces of the input's batches.
 #[derive(Default)]
 pub(super) struct Runs {
-    runs: Vec<Run>,
+    runs: Vec<RowRun>,
     /// Bytes of one row of the last run's batch, on average.
     row_bytes: usize,
 }
 
 /// Neighbouring rows.
-enum Run {
+enum RowRun {
     Slice { batch: Arc<RecordBatch>, start: usize, rows: usize },
     Nulls(usize),
 }
@@ -33,8 +33,8 @@ impl Runs {
     pub(super) fn push(&mut self, item: &Item) -> Result<usize, WriteError> {
         let Some(row) = item.row() else {
             match self.runs.last_mut() {
-                Some(Run::Nulls(rows)) => *rows += 1,
-                _ => self.runs.push(Run::Nulls(1)),
+                Some(RowRun::Nulls(rows)) => *rows += 1,
+                _ => self.runs.push(RowRun::Nulls(1)),
             }
             return Ok(0);
         };
@@ -42,14 +42,14 @@ impl Runs {
             return Err(WriteError::row(item, "the row is not of a Parquet file, as its columns should be"));
         };
         match self.runs.last_mut() {
-            Some(Run::Slice { batch, start, rows })
+            Some(RowRun::Slice { batch, start, rows })
                 if Arc::ptr_eq(batch, source) && *start + *rows == *index =>
             {
                 *rows += 1;
             }
             _ => {
                 self.row_bytes = source.get_array_memory_size() / source.num_rows().max(1);
-                self.runs.push(Run::Slice { batch: source.clone(), start: *index, rows: 1 });
+                self.runs.push(RowRun::Slice { batch: source.clone(), start: *index, rows: 1 });
             }
         }
         Ok(self.row_bytes)
@@ -76,7 +76,7 @@ impl Runs {
     }
 }
 
-impl Run {
+impl RowRun {
     fn column(&self, name: &str, data_type: &DataType) -> Result<ArrayRef, ArrowError> {
         let (array, rows) = match self {
             Self::Nulls(rows) => (None, *rows),

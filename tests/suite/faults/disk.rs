@@ -4,7 +4,7 @@
 use std::fs;
 use std::os::unix::fs::symlink;
 
-use fanfold::simulator::Settings;
+use fanfold::simulator::ServerSettings;
 
 use super::environment::{judged_shell, shell};
 use super::scenario;
@@ -55,7 +55,7 @@ const OK: &str = "SELECT count(*) FROM entries WHERE status = 1";
 /// A scene whose job puts its output on the small disk, or beside it.
 fn scene_of(rows: usize, on_the_small_disk: bool) -> Scene {
     let latency = "uniform:5ms..40ms".parse().expect("a latency");
-    let mut scene = Scene::with(Settings { latency, ..Settings::default() });
+    let mut scene = Scene::with(ServerSettings { latency, ..ServerSettings::default() });
     scene.rows_and_job(rows, "limits.concurrency = 8\n");
     if on_the_small_disk {
         scene.job("in.jsonl", "small/out.jsonl", "limits.concurrency = 8\n");

@@ -5,7 +5,7 @@ use std::fs;
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
-use fanfold::simulator::Settings;
+use fanfold::simulator::ServerSettings;
 use rustix::process::Signal;
 
 use super::{clock_library, scenario};
@@ -35,7 +35,7 @@ pub(super) fn shell_command(scene: &Scene, line: &str) -> Command {
 /// A scene whose answers take a while.
 fn slow_scene(rows: usize, latency: &str, more: &str) -> Scene {
     let latency = latency.parse().expect("a latency");
-    let mut scene = Scene::with(Settings { latency, ..Settings::default() });
+    let mut scene = Scene::with(ServerSettings { latency, ..ServerSettings::default() });
     scene.rows_and_job(rows, more);
     scene
 }

@@ -4,7 +4,7 @@ use std::fs::{self, OpenOptions};
 use std::io::Write;
 use std::time::Duration;
 
-use fanfold::simulator::Settings;
+use fanfold::simulator::ServerSettings;
 use serde_json::{Value, json};
 
 use super::house::{House, asked, choice};
@@ -185,7 +185,7 @@ fn an_input_that_is_rewritten_in_place_while_it_is_sent_leaves_no_answer_in_anot
             ("in.parquet", "out.parquet"),
         ] {
             let latency = "fixed:10ms".parse().expect("a latency");
-            let scene = Scene::with(Settings { latency, ..Settings::default() });
+            let scene = Scene::with(ServerSettings { latency, ..ServerSettings::default() });
             let first = input(name, &turned(COUNT, 0));
             // What another order is compressed to may have another length.
             let other = (1..COUNT).map(|by| input(name, &turned(COUNT, by)));
@@ -228,7 +228,7 @@ fn a_glossary_and_a_schema_that_are_rewritten_while_rows_are_sent_are_those_of_t
             [(glossary, terms("Reihe"), terms("Zeile")), (structure, schema("title"), schema("label"))]
         {
             let latency = "fixed:10ms".parse().expect("a latency");
-            let scene = Scene::with(Settings { latency, ..Settings::default() });
+            let scene = Scene::with(ServerSettings { latency, ..ServerSettings::default() });
             scene.write("in.jsonl", rows(0..40));
             scene.write("file.csv", &old);
             let job = scene.job("in.jsonl", "out.jsonl", &format!("limits.concurrency = 2\n{more}"));

@@ -7,7 +7,7 @@ use std::io::Write;
 use std::os::unix::fs::PermissionsExt;
 use std::process::{Command, Output, Stdio};
 
-use fanfold::simulator::Settings;
+use fanfold::simulator::ServerSettings;
 use rusqlite::{Connection, OpenFlags};
 use serde_json::{Value, json};
 
@@ -42,7 +42,10 @@ pub(super) const EDITED: Kind =
 
 /// A simulator that takes a moment, so that a run has several commits.
 fn slow() -> Scene {
-    Scene::with(Settings { latency: "fixed:8ms".parse().expect("a latency"), ..Settings::default() })
+    Scene::with(ServerSettings {
+        latency: "fixed:8ms".parse().expect("a latency"),
+        ..ServerSettings::default()
+    })
 }
 
 /// Text that does not compress to nothing.

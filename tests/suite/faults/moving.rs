@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use fanfold::simulator::Settings;
+use fanfold::simulator::ServerSettings;
 use serde_json::json;
 
 use super::scenario;
@@ -135,7 +135,7 @@ fn an_input_that_is_cut_or_taken_away_while_the_output_is_written_ends_the_run()
 fn rows_that_are_added_while_others_are_sent_are_sent_too() {
     scenario("moving::added_to_while_it_is_sent", || {
         let latency = "fixed:20ms".parse().expect("a latency");
-        let mut scene = Scene::with(Settings { latency, ..Settings::default() });
+        let mut scene = Scene::with(ServerSettings { latency, ..ServerSettings::default() });
         scene.rows_and_job(120, "limits.concurrency = 2\n");
         let child = scene.start(&["run", "job.toml"]);
         scene.wait_for_requests(30);

@@ -3,7 +3,7 @@
 use std::net::TcpListener;
 use std::time::Duration;
 
-use fanfold::simulator::Settings;
+use fanfold::simulator::ServerSettings;
 
 use super::relay::{Act, Heard, Relay};
 use super::scenario;
@@ -205,7 +205,7 @@ fn a_proxy_s_page_for_everybody_is_an_outage_and_fails_no_row() {
         let mut scene = Scene::with_script("[[fault]]\naction = \"html\"\n");
         scene.rows_and_job(12, "retry.max_outage = \"2s\"\n");
         scene.run_job(&["job.toml"]).expect_code(4).says("html_reply");
-        scene.serve(Settings::default());
+        scene.serve(ServerSettings::default());
         scene.rows_and_job(12, "");
         scene.run_job(&["job.toml"]).expect_code(0);
     });

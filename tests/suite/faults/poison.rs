@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use fanfold::api::client::{HttpEndpoint, Settings as Client};
+use fanfold::api::client::{ClientSettings as Client, HttpEndpoint};
 use fanfold::endpoint::Endpoint;
 use fanfold::outcome::FaultKind;
 use fanfold::request::{ChatRequest, Fingerprint};

@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, HashSet};
 use std::fs;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use fanfold::simulator::Settings;
+use fanfold::simulator::ServerSettings;
 use rusqlite::{Connection, OpenFlags};
 use serde_json::Value;
 
@@ -39,7 +39,7 @@ struct Cut {
     fate: Fate,
 }
 
-fn scene(settings: Settings) -> Scene {
+fn scene(settings: ServerSettings) -> Scene {
     let mut scene = Scene::with(settings);
     scene.rows_and_job(ROWS, "limits.concurrency = 2\n");
     scene
@@ -48,7 +48,7 @@ fn scene(settings: Settings) -> Scene {
 /// Runs a job slowly enough that its progress is shown while it goes on.
 fn run_recorded() -> Recorded {
     let latency = "fixed:350ms".parse().expect("a latency");
-    let mut scene = scene(Settings { latency, ..Settings::default() });
+    let mut scene = scene(ServerSettings { latency, ..ServerSettings::default() });
     let traces = tempfile::tempdir().expect("a folder");
     let word = str::to_owned;
     let options = [
@@ -143,7 +143,7 @@ impl Recorded {
     /// Makes a folder as it is found after a cut, holds it against what was promised by then, and goes on.
     fn go_on_after(&self, cut: Cut) {
         let done = &self.record[..cut.deeds];
-        let mut scene = scene(Settings { seed: 1, ..Settings::default() });
+        let mut scene = scene(ServerSettings { seed: 1, ..ServerSettings::default() });
         for (name, bytes) in disk(done).found(cut.fate) {
             // Shared memory, which is not kept.
             if !name.ends_with("-shm") {

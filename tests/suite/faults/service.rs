@@ -3,7 +3,7 @@
 use std::thread;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use fanfold::simulator::{Limits, Settings};
+use fanfold::simulator::{ServerLimits, ServerSettings};
 
 use super::{clock_library, scenario};
 use crate::evidence::Seen;
@@ -71,8 +71,8 @@ fn a_row_that_is_to_wait_for_a_day_is_pending_and_the_others_are_answered() {
 fn limits_that_are_half_of_what_the_job_believes_slow_it_down_and_fail_no_row() {
     scenario("service::half_of_what_the_job_believes", || {
         let latency = "fixed:20ms".parse().expect("a latency");
-        let limits = Limits { requests_per_second: Some(20), ..Limits::default() };
-        let mut scene = Scene::with(Settings { latency, limits, ..Settings::default() });
+        let limits = ServerLimits { requests_per_second: Some(20), ..ServerLimits::default() };
+        let mut scene = Scene::with(ServerSettings { latency, limits, ..ServerSettings::default() });
         scene.rows_and_job(100, "limits.qps = 40\nretry.max_attempts = 2\n");
         scene.judge.quotas = vec![(40, 1.0)];
         scene.run_job(&["job.toml"]).expect_code(0).says("the service throttles");

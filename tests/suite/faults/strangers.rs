@@ -7,7 +7,7 @@ use std::os::unix::fs::{PermissionsExt, symlink};
 use std::process::Stdio;
 use std::time::Duration;
 
-use fanfold::simulator::Settings;
+use fanfold::simulator::ServerSettings;
 use serde_json::json;
 
 use super::environment::shell_command;
@@ -31,7 +31,7 @@ fn nobody_else_may_read_the_journal_or_what_belongs_to_it_whatever_the_umask() {
     scenario("strangers::permissions", || {
         for umask in ["000", "027"] {
             let latency = "fixed:15ms".parse().expect("a latency");
-            let mut scene = Scene::with(Settings { latency, ..Settings::default() });
+            let mut scene = Scene::with(ServerSettings { latency, ..ServerSettings::default() });
             scene.write("rows", rows(0..40));
             scene.job("-", "out.jsonl", "input.format = \"jsonl\"\nlimits.concurrency = 2\n");
             let line = format!("umask {umask}; exec \"$FANFOLD\" run job.toml < rows");

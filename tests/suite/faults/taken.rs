@@ -4,7 +4,7 @@ use std::fs;
 use std::os::unix::fs::symlink;
 use std::process::Child;
 
-use fanfold::simulator::Settings;
+use fanfold::simulator::ServerSettings;
 use rusqlite::Connection;
 use rustix::process::Signal;
 
@@ -16,7 +16,7 @@ const ROWS: usize = 60;
 /// A run that is in the middle of its rows.
 fn under_way() -> (Scene, Child) {
     let latency = "fixed:20ms".parse().expect("a latency");
-    let mut scene = Scene::with(Settings { latency, ..Settings::default() });
+    let mut scene = Scene::with(ServerSettings { latency, ..ServerSettings::default() });
     scene.rows_and_job(ROWS, "limits.concurrency = 2\n");
     let child = scene.start(&["run", "job.toml"]);
     scene.wait_for_requests(10);
@@ -65,7 +65,7 @@ fn a_run_keeps_sqlite_s_lock_on_its_journal_until_its_end() {
     scenario("taken::the_lock_of_sqlite", || {
         let latency = "fixed:200ms".parse().expect("a latency");
         for (input, more) in [("in.jsonl", ""), ("rows/in.jsonl", "output.journal = \"rows/j.journal\"\n")] {
-            let mut scene = Scene::with(Settings { latency, ..Settings::default() });
+            let mut scene = Scene::with(ServerSettings { latency, ..ServerSettings::default() });
             scene.rows_and_job(ROWS, &format!("limits.concurrency = 2\n{more}"));
             if more.is_empty() {
                 let probe = Connection::open(scene.path("probe")).expect("a database");
@@ -139,7 +139,7 @@ fn a_journal_that_is_deleted_or_renamed_under_a_run_is_written_anew_with_all_tha
 fn a_folder_that_cannot_be_searched_for_a_while_is_no_journal_taken_away() {
     scenario("taken::out_of_sight", || {
         let latency = "fixed:20ms".parse().expect("a latency");
-        let mut scene = Scene::with(Settings { latency, ..Settings::default() });
+        let mut scene = Scene::with(ServerSettings { latency, ..ServerSettings::default() });
         scene.rows_and_job(ROWS, "limits.concurrency = 2\n");
         scene.write("kept/there", "");
         let job = scene.read("job.toml").replace("out.jsonl", "kept/out.jsonl");

@@ -7,7 +7,7 @@ use std::io::{BufRead, BufReader, BufWriter, Write};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
-use fanfold::simulator::{Script, Settings};
+use fanfold::simulator::{Script, ServerSettings};
 use serde::Deserialize;
 
 use super::scenario;
@@ -73,7 +73,7 @@ struct Replied {
 /// A scene with so many rows, whose simulator has its faults.
 fn scene(rows: usize) -> Scene {
     let script = Script::parse(FAULTS).expect("a good script");
-    let scene = Scene::with(Settings { script, ..Settings::default() });
+    let scene = Scene::with(ServerSettings { script, ..ServerSettings::default() });
     let mut input = BufWriter::new(File::create(scene.path("in.jsonl")).expect("a file"));
     (0..rows).try_for_each(|number| writeln!(input, "{}", row(number))).expect("an input");
     input.flush().expect("an input");

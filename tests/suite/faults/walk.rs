@@ -9,7 +9,7 @@ use std::fs;
 use std::ops::Range;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use fanfold::simulator::{Script, Settings};
+use fanfold::simulator::{Script, ServerSettings};
 use rusqlite::Connection;
 use serde_json::{Value, json};
 
@@ -94,7 +94,7 @@ impl Walk {
             .expect("text");
         }
         let script = Script::parse(&script).expect("a script");
-        let scene = Scene::with(Settings { script, ..Settings::default() });
+        let scene = Scene::with(ServerSettings { script, ..ServerSettings::default() });
         scene.job("in.jsonl", "out.jsonl", "retry.max_attempts = 2\n");
         let count = 5 + dice.below(8);
         let first: Vec<Line> = (0..count).map(|name| (name, dice.below(TEXTS))).collect();

@@ -80,8 +80,8 @@ const CASES: &[(u16, &str, &str, FaultKind, Option<&str>)] = &[
     (400, "invalid_parameter_error", "<400> InternalError.Algo.InvalidParameter: Range of max_tokens should be [1, 8192]", RowRefused, Some("max_tokens")),
     (500, "internal_error", "<400> InternalError.Algo.InvalidParameter: Range of max_tokens should be [1, 8192]", RowRefused, Some("max_tokens")),
     (500, "internal_error", "<400> InternalError.Algo.InvalidParameter: x", RowRefused, None),
-    (500, "internal_error", "<404> InternalError.Algo: x", Passing, None),
-    (400, "InternalError.Algo", "<500> InternalError.Algo: x", Passing, None),
+    (500, "internal_error", "<404> InternalError.Algo: x", Transient, None),
+    (400, "InternalError.Algo", "<500> InternalError.Algo: x", Transient, None),
     (400, "DataInspectionFailed", "Output data may contain inappropriate content.", RowRefused, Some("messages")),
     (400, "data_inspection_failed", "Input text data may contain inappropriate content.", RowRefused, Some("messages")),
     (400, "IPInfringementSuspect", "Input data is suspected of being involved in IP infringement.", RowRefused, Some("messages")),
@@ -94,7 +94,7 @@ const CASES: &[(u16, &str, &str, FaultKind, Option<&str>)] = &[
     (400, "invalid_parameter_error", "The model xxx does not support enable_thinking.", JobRefused, Some("enable_thinking")),
     (400, "invalid_parameter_error", "<400> InternalError.Algo.InvalidParameter: The value of the enable_thinking parameter is restricted to True.", JobRefused, Some("enable_thinking")),
     (400, "InvalidParameter", "Model not exist.", JobRefused, Some("model")),
-    (400, "x", "File parsing in progress, please try again later.", Passing, None),
+    (400, "x", "File parsing in progress, please try again later.", Transient, None),
     (400, "ServiceUnavailableError", "Role must be user or assistant and Content length must be greater than 0", RowRefused, Some("messages")),
     (400, "x", "The free tier of the model has been exhausted.", JobRefused, None),
     (400, "x", "暂时不支持当前设置的语种！", RowRefused, Some("translation_options")),
@@ -116,28 +116,28 @@ const CASES: &[(u16, &str, &str, FaultKind, Option<&str>)] = &[
     (404, "ModelNotFound", "Model can not be found.", JobRefused, Some("model")),
     (404, "model_not_supported", "Unsupported model xxx for OpenAI compatibility mode.", JobRefused, Some("model")),
     (404, "x", "Unsupported model xxx for OpenAI compatibility mode.", JobRefused, Some("model")),
-    (408, "RequestTimeOut", "Request timed out, please try again later.", Passing, None),
+    (408, "RequestTimeOut", "Request timed out, please try again later.", Transient, None),
     (413, "x", "x", RowRefused, Some("messages")),
     // 5xx.
-    (500, "internal_error", "An internal error has occured.", Passing, None),
-    (500, "InternalError", "An internal error has occured.", Passing, None),
-    (500, "SystemError", "An system error has occured.", Passing, None),
-    (500, "ModelServiceFailed", "Failed to request model service.", Passing, None),
-    (500, "InternalError.Algo", "inference internal error.", Passing, None),
-    (500, "InternalError.Algo", "Request rejected by inference engine!", Passing, None),
-    (500, "InternalError.Algo", "Receive batching backend response failed!", Passing, None),
-    (500, "InternalError.Algo", "No backend server available", Passing, None),
+    (500, "internal_error", "An internal error has occured.", Transient, None),
+    (500, "InternalError", "An internal error has occured.", Transient, None),
+    (500, "SystemError", "An system error has occured.", Transient, None),
+    (500, "ModelServiceFailed", "Failed to request model service.", Transient, None),
+    (500, "InternalError.Algo", "inference internal error.", Transient, None),
+    (500, "InternalError.Algo", "Request rejected by inference engine!", Transient, None),
+    (500, "InternalError.Algo", "Receive batching backend response failed!", Transient, None),
+    (500, "InternalError.Algo", "No backend server available", Transient, None),
     (500, "InternalError.Algo", "<500> InternalError.Algo: Role must be in [user, assistant]", RowRefused, Some("messages")),
     (500, "InternalError.Algo", "list index out of range", RowRefused, Some("messages")),
     (500, "InternalError.Algo", "Expecting ',' delimiter: line 1 column 5 (char 4)", RowRefused, Some("messages")),
     (500, "InternalError.Algo", "'NoneType' object is not iterable", RowRefused, Some("messages")),
-    (500, "InternalError.Timeout", "An internal timeout error has occured.", Passing, None),
-    (500, "RequestTimeOut", "Request timed out, please try again later.", Passing, None),
-    (500, "ResponseTimeout", "Response timeout!", Passing, None),
-    (503, "ModelUnavailable", "Model is unavailable, please try again later.", Passing, None),
-    (503, "ModelServingError", "Too busy.", Passing, None),
-    (502, "x", "Bad Gateway", Passing, None),
-    (504, "x", "stream timeout", Passing, None),
+    (500, "InternalError.Timeout", "An internal timeout error has occured.", Transient, None),
+    (500, "RequestTimeOut", "Request timed out, please try again later.", Transient, None),
+    (500, "ResponseTimeout", "Response timeout!", Transient, None),
+    (503, "ModelUnavailable", "Model is unavailable, please try again later.", Transient, None),
+    (503, "ModelServingError", "Too busy.", Transient, None),
+    (502, "x", "Bad Gateway", Transient, None),
+    (504, "x", "stream timeout", Transient, None),
     // What a dry run catches.
     (400, "invalid_parameter_error", "<400> InternalError.Algo.InvalidParameter: Json mode response is not supported when enable_thinking is true", RowRefused, Some("response_format")),
     (400, "invalid_parameter_error", "<400> InternalError.Algo.InvalidParameter: 'messages' must contain the word 'json' in some form, to use 'response_format' of type 'json_object'.", RowRefused, Some("response_format")),
@@ -193,11 +193,11 @@ fn whatever_stops_a_job_says_how_it_is_mended() {
     let cases = CASES.iter().map(|(status, code, message, ..)| fault(*status, &openai(code, message)));
     let literal = LITERAL.iter().map(|(status, body, ..)| fault(*status, body));
     for fault in cases.chain(literal).filter(|fault| fault.kind == JobRefused) {
-        assert!(fault.mend.is_some(), "{fault:?}");
+        assert!(fault.help.is_some(), "{fault:?}");
     }
     for rule in RULES {
-        assert!(rule.kind != JobRefused || rule.mend.is_some(), "{rule:?}");
-        let full_stop = rule.mend.is_some_and(|mend| mend.ends_with('.'));
+        assert!(rule.kind != JobRefused || rule.help.is_some(), "{rule:?}");
+        let full_stop = rule.help.is_some_and(|help| help.ends_with('.'));
         assert!(!full_stop, "a help line is no sentence with a full stop: {rule:?}");
     }
 }
@@ -221,8 +221,8 @@ fn the_mends_of_the_faults_that_meet_newcomers_say_what_to_write() {
         (400, "please make sure your account is in good standing", "bill"),
     ] {
         let fault = fault(status, &openai("x", message));
-        let mend = fault.mend.expect(message);
-        assert!(mend.contains(words), "{message}: {mend}");
+        let help = fault.help.expect(message);
+        assert!(help.contains(words), "{message}: {help}");
     }
 }
 
@@ -256,8 +256,8 @@ fn both_spellings_of_every_code_are_one_code() {
             for status in [400, 403, 429, 500] {
                 let [one, other] = [*code, &spelling].map(|code| fault(status, &openai(code, "x")));
                 assert_eq!(
-                    (one.kind, one.about, one.mend),
-                    (other.kind, other.about, other.mend),
+                    (one.kind, one.about, one.help),
+                    (other.kind, other.about, other.help),
                     "{status} {code} {spelling}"
                 );
             }
@@ -295,7 +295,7 @@ fn every_rule_is_met_by_a_case_or_is_our_own() {
     let mut met = [false; RULES.len()];
     for (status, body) in cases.chain(literal).chain(others) {
         let status = StatusCode::from_u16(status).expect("a status");
-        let said = super::super::said::Said::read(status, &HeaderMap::new(), body.as_bytes());
+        let said = super::super::error_body::Said::read(status, &HeaderMap::new(), body.as_bytes());
         let codes = [said.code.as_str(), said.kind.as_deref().unwrap_or_default()];
         let found = super::rule(said.status(status.as_u16()), &codes, &said.message);
         if let Some(index) = found.and_then(|found| RULES.iter().position(|rule| std::ptr::eq(rule, found))) {
@@ -336,7 +336,7 @@ fn other_servers_errors_are_read_in_their_own_shapes() {
         (
             200,
             r#"{"error":{"message":"Provider returned error","code":502}}"#,
-            Passing,
+            Transient,
             "http_502",
             "Provider returned error",
         ),
@@ -348,7 +348,7 @@ fn other_servers_errors_are_read_in_their_own_shapes() {
             "slower",
         ),
         (200, r#"{"error":{"message":"Rate limited","code":429}}"#, Throttled, "http_429", "Rate limited"),
-        (500, r#"{"error":{"message":"oh","type":null,"code":null}}"#, Passing, "http_500", "oh"),
+        (500, r#"{"error":{"message":"oh","type":null,"code":null}}"#, Transient, "http_500", "oh"),
     ] {
         let fault = fault(status, body);
         assert_eq!(
@@ -361,17 +361,17 @@ fn other_servers_errors_are_read_in_their_own_shapes() {
 
 #[test]
 fn a_mend_is_found_again_from_code_and_words_alone() {
-    assert_eq!(super::super::mend("data_inspection_failed", "x"), Some(INSPECTION));
+    assert_eq!(super::super::help_for("data_inspection_failed", "x"), Some(INSPECTION));
     assert_eq!(
-        super::super::mend("invalid_parameter_error", "Range of max_tokens should be [1, 8]"),
+        super::super::help_for("invalid_parameter_error", "Range of max_tokens should be [1, 8]"),
         Some(MAX_TOKENS)
     );
-    assert!(super::super::mend("http_413", "Payload Too Large").is_some());
-    assert!(super::super::mend("InternalError.Algo", "list index out of range").is_some());
-    assert_eq!(super::super::mend("invalid_parameter_error", "odd"), None);
-    assert_eq!(super::super::mend("timeout", "no reply within 330 s"), None);
-    let wrong = |words: &str| super::super::mend("bad_certificate", words);
+    assert!(super::super::help_for("http_413", "Payload Too Large").is_some());
+    assert!(super::super::help_for("InternalError.Algo", "list index out of range").is_some());
+    assert_eq!(super::super::help_for("invalid_parameter_error", "odd"), None);
+    assert_eq!(super::super::help_for("timeout", "no reply within 330 s"), None);
+    let wrong = |words: &str| super::super::help_for("bad_certificate", words);
     assert_eq!(wrong("invalid peer certificate: certificate expired"), Some(OUT_OF_DATE));
     assert_eq!(wrong("invalid peer certificate: UnknownIssuer"), Some(UNKNOWN_AUTHORITY));
-    assert_eq!(super::super::mend("unreachable", "Connection refused"), None);
+    assert_eq!(super::super::help_for("unreachable", "Connection refused"), None);
 }

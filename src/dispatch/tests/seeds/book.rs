@@ -10,9 +10,9 @@ use tokio::time::Instant;
 
 use super::plan::{Mishap, Step};
 use super::world::World;
-use crate::dispatch::past::{EarlierRun, Past, doubts};
+use crate::dispatch::carry_over::{CarryOver, EarlierRun, doubts};
 use crate::dispatch::{Ledger, Ready};
-use crate::note::{Ended, Ending, Note, RowKey};
+use crate::note::{JournalEvent, Outcome, RequestEnd, RowKey};
 use crate::outcome::FaultKind;
 use crate::request::{ChatRequest, Fingerprint};
 use crate::reserve::Reserve;
@@ -111,7 +111,7 @@ impl Book {
     }
 
     /// What the runs so far leave for the next.
-    pub(super) fn past(&self, now: Duration, expected: u64) -> Past {
+    pub(super) fn past(&self, now: Duration, expected: u64) -> CarryOver {
         let minute = Duration::from_secs(60);
         let recent = self.ends.iter().filter(|(at, _)| now - *at < minute);
         let mut recent_ends: Vec<(Duration, Option<u64>)> =
@@ -119,7 +119,7 @@ impl Book {
         let runs =
             self.runs.iter().map(|run| EarlierRun { began: now - run.started, in_doubt: run.in_doubt });
         recent_ends.extend(doubts(runs, minute));
-        Past {
+        CarryOver {
             cost: self.cost,
             tokens: self.tokens,
             reserved: self.runs.iter().map(|run| run.out).sum::<Reserve>().plus(self.reserved),
@@ -176,16 +176,18 @@ impl Book {
         *self.sent.entry(position).or_default() += 1;
     }
 
-    fn store(&mut self, note: &Note, sent: Option<Sent>) {
+    fn store(&mut self, note: &JournalEvent, sent: Option<Sent>) {
         match note {
-            Note::HandedOut { below } => self.hand_out(*below),
-            Note::Resent(row) => {
+            JournalEvent::HandedOut { below } => self.hand_out(*below),
+            JournalEvent::Resent(row) => {
                 *self.resent.entry(row.position).or_default() += 1;
                 self.entries.entry(row.position).or_default().out = true;
             }
-            Note::Out(out) => self.runs.iter_mut().next_back().into_iter().for_each(|run| run.out = *out),
-            Note::Results { .. } => {}
-            Note::Ended(ended) => self.end(ended, sent),
+            JournalEvent::Out(out) => {
+                self.runs.iter_mut().next_back().into_iter().for_each(|run| run.out = *out)
+            }
+            JournalEvent::Results { .. } => {}
+            JournalEvent::Ended(ended) => self.end(ended, sent),
         }
     }
 
@@ -198,19 +200,19 @@ impl Book {
         }
     }
 
-    fn end(&mut self, ended: &Ended, sent: Option<Sent>) {
+    fn end(&mut self, ended: &RequestEnd, sent: Option<Sent>) {
         let entry = self.entries.entry(ended.row.position).or_default();
         entry.state = match &ended.ending {
-            Ending::Answered(_) => State::Ok,
-            Ending::Failed(_) => State::Failed,
-            Ending::SetAside(_) => State::SetAside,
-            Ending::Waits(_) | Ending::GoesOn(_) => State::Pending,
+            Outcome::Answered(_) => State::Ok,
+            Outcome::Failed(_) => State::Failed,
+            Outcome::SetAside(_) => State::SetAside,
+            Outcome::Retry(_) | Outcome::Continue(_) => State::Pending,
         };
         (entry.out, entry.tries) = (false, ended.tries);
         entry.ends += u32::from(matches!(entry.state, State::Ok | State::Failed));
         entry.cut = ended.ending.fault().is_some_and(|fault| fault.kind == FaultKind::CutByServer);
         let usage = match &ended.ending {
-            Ending::Answered(answer) => answer.usage,
+            Outcome::Answered(answer) => answer.usage,
             ending => ending.fault().and_then(|fault| fault.usage),
         };
         let free = ended
@@ -233,7 +235,7 @@ impl Book {
 /// The writer of one run.
 pub(super) struct Writer {
     world: Rc<World>,
-    waiting: Vec<(Instant, Note, Option<Sent>)>,
+    waiting: Vec<(Instant, JournalEvent, Option<Sent>)>,
     /// Ends of each row that were written in this run.
     ends: BTreeMap<u64, usize>,
 }
@@ -244,8 +246,8 @@ impl Writer {
     }
 
     /// The request whose end this is: a row has one at a time.
-    fn request_of(&mut self, note: &Note) -> Option<Sent> {
-        let Note::Ended(ended) = note else { return None };
+    fn request_of(&mut self, note: &JournalEvent) -> Option<Sent> {
+        let JournalEvent::Ended(ended) = note else { return None };
         ended.sent?;
         let nth = self.ends.entry(ended.row.position).or_default();
         *nth += 1;
@@ -253,7 +255,7 @@ impl Writer {
     }
 
     /// Stores what is on disk by now, or all that waits.
-    fn store(&mut self, by: Option<Instant>) -> Vec<Note> {
+    fn store(&mut self, by: Option<Instant>) -> Vec<JournalEvent> {
         let ready = self.waiting.partition_point(|(due, _, _)| by.is_none_or(|by| *due <= by));
         let book = &mut *self.world.book.borrow_mut();
         let stored = self.waiting.drain(..ready).map(|(_, note, sent)| {
@@ -276,7 +278,7 @@ impl Drop for Writer {
 impl Ledger for Writer {
     type Error = &'static str;
 
-    fn write(&mut self, note: Note) {
+    fn write(&mut self, note: JournalEvent) {
         if self.world.is_killed_at(Step::Write) {
             resume_unwind(Box::new(Killed));
         }
@@ -284,7 +286,7 @@ impl Ledger for Writer {
         self.waiting.push((Instant::now() + self.world.plan.commit, note, sent));
     }
 
-    async fn committed(&mut self) -> Result<Vec<Note>, Self::Error> {
+    async fn committed(&mut self) -> Result<Vec<JournalEvent>, Self::Error> {
         match self.waiting.first() {
             Some((due, _, _)) => tokio::time::sleep_until(*due).await,
             None => std::future::pending().await,

@@ -166,7 +166,7 @@ fn deed(world: &World, books: &mut Books, at: Duration, position: u64, stream: b
             fault(FaultKind::RowRefused, "data_inspection_failed", 30)
         }
         Some(Ill::Refused) => fault(FaultKind::RowRefused, "context_length_exceeded", 30),
-        Some(Ill::Breaks) => fault(FaultKind::Passing, "internal_error", 30),
+        Some(Ill::Breaks) => fault(FaultKind::Transient, "internal_error", 30),
         Some(Ill::Useless) => fault(FaultKind::Unusable, "empty_answer", 30),
         None => usual,
     }
@@ -186,10 +186,10 @@ impl Books {
 
 fn trouble(plan: &Plan, position: u64, what: What) -> Deed {
     match what {
-        What::Breaks => fault(FaultKind::Passing, "internal_error", 40),
+        What::Breaks => fault(FaultKind::Transient, "internal_error", 40),
         What::Refuses => fault(FaultKind::Unreachable, "connection_refused", 2),
         What::Resets => fault(FaultKind::StaleConnection, "connection_reset", 1),
-        What::Hangs => Deed { after: plan.timeout() * 9, ..fault(FaultKind::Passing, "unheard", 0) },
+        What::Hangs => Deed { after: plan.timeout() * 9, ..fault(FaultKind::Transient, "unheard", 0) },
         What::Throttles(retry_after) => {
             let deed = fault(FaultKind::Throttled, "limit_requests", 20);
             Deed { reply: deed.reply.map_err(|fault| Fault { retry_after, ..fault }), ..deed }

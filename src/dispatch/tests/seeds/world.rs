@@ -17,13 +17,13 @@ use super::invariants;
 use super::plan::{Ill, Mishap, Plan};
 use crate::conversation;
 use crate::dispatch::pace::Pace;
-use crate::dispatch::stop::{StopReason, Urgency};
-use crate::dispatch::{Dispatcher, PassEnd, Rules};
+use crate::dispatch::stop::{StopLevel, StopReason};
+use crate::dispatch::{DispatchSettings, Dispatcher, PassEnd};
 use crate::event::{Event, Observer};
 use crate::job::Retry;
+use crate::job::field_owner::FieldOwners;
 use crate::job::limits::Caps;
 use crate::job::price::Price;
-use crate::job::setters::Setters;
 use crate::toolbox::NoTools;
 
 /// Longer than any run may take on tokio's clock: one that is still there by then is stuck.
@@ -106,15 +106,15 @@ impl World {
         !full && self.plan.lot(self.run.get() as u64, 7).is_multiple_of(2)
     }
 
-    fn rules(&self, caps: Caps) -> Rules {
-        Rules {
+    fn rules(&self, caps: Caps) -> DispatchSettings {
+        DispatchSettings {
             retry: Retry { max_outage: self.plan.max_outage, ..Retry::default() },
             quotas: self.plan.quotas,
             concurrency: self.plan.concurrency,
             caps,
-            conversation: conversation::Rules::default(),
+            conversation: conversation::ConversationRules::default(),
             open_files: 4096,
-            setters: Setters::default(),
+            setters: FieldOwners::default(),
         }
     }
 
@@ -192,12 +192,12 @@ async fn passes(world: &Rc<World>, caps: Caps, mishap: Mishap) -> Outcome {
     let mut draw = Draw::new(world.plan.lot(world.run.get() as u64, 3));
     let dice = Box::new(move || draw.roll());
     let mut dispatcher = Dispatcher::new(&service, &NoTools, &world.rules(caps), &past, dice);
-    let (ask, stop) = watch::channel(Urgency::None);
+    let (ask, stop) = watch::channel(StopLevel::None);
     if let Mishap::Drained(time) | Mishap::Stopped(time) = mishap {
-        let urgency = if matches!(mishap, Mishap::Stopped(_)) { Urgency::Now } else { Urgency::Drain };
+        let stop_level = if matches!(mishap, Mishap::Stopped(_)) { StopLevel::Now } else { StopLevel::Drain };
         tokio::spawn(async move {
             tokio::time::sleep(time).await;
-            let _ = ask.send(urgency);
+            let _ = ask.send(stop_level);
         });
     }
     let mut writer = Writer::new(world);
@@ -219,7 +219,7 @@ async fn passes(world: &Rc<World>, caps: Caps, mishap: Mishap) -> Outcome {
             return Outcome::BrokenOff;
         };
         let PassEnd { reason: why, set_aside, abandoned, .. } = end;
-        if abandoned > 0 || *stop.borrow() == Urgency::Now {
+        if abandoned > 0 || *stop.borrow() == StopLevel::Now {
             return Outcome::BrokenOff;
         }
         reason = why;

@@ -3,7 +3,7 @@
 use super::*;
 
 fn example_of(schema: Value) -> Value {
-    example(&schema, &Example { hint: "A fine day", fingerprint: Fingerprint::of_bytes(b"row") })
+    example(&schema, &Example { hint: "A fine day", fingerprint: RequestDigest::of_bytes(b"row") })
 }
 
 #[test]
@@ -26,7 +26,7 @@ fn every_property_gets_a_value_of_its_type() {
 fn valid_example_of(schema: Value) {
     let validator = jsonschema::options().should_validate_formats(true).build(&schema).expect("a schema");
     for row in 0..40_u8 {
-        let from = Example { hint: "A fine day", fingerprint: Fingerprint::of_bytes(&[row]) };
+        let from = Example { hint: "A fine day", fingerprint: RequestDigest::of_bytes(&[row]) };
         let value = example(&schema, &from);
         let faults: Vec<String> = validator.iter_errors(&value).map(|error| error.to_string()).collect();
         assert!(faults.is_empty(), "{schema}\n{value}\n{faults:?}");
@@ -47,7 +47,7 @@ fn bounds_of_numbers_are_kept() {
     valid_example_of(json!({"type": "number", "exclusiveMinimum": 0.001, "exclusiveMaximum": 0.002}));
     valid_example_of(json!({"type": "number", "multipleOf": 0.01, "minimum": 0.29}));
     let shares: Vec<Value> = (0..9_u8)
-        .map(|row| Example { hint: "", fingerprint: Fingerprint::of_bytes(&[row]) })
+        .map(|row| Example { hint: "", fingerprint: RequestDigest::of_bytes(&[row]) })
         .map(|from| example(&json!({"type": "number", "minimum": 0, "maximum": 1}), &from))
         .collect();
     assert!(shares.iter().any(|share| share.as_f64().unwrap().fract() != 0.0), "{shares:?}");

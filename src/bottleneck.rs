@@ -1,0 +1,114 @@
+//! For how long what held a run back, minute by minute, counted over how the dispatcher stood. Pure: the time is passed in.
+
+use crate::event::{Bottleneck, DispatchState};
+
+/// Seconds of a minute in which one thing held a run back.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct HeldSpan {
+    /// The minute, counted from 1970.
+    pub minute: i64,
+    /// The word for what held it back, as [`Bottleneck::as_str`] says it.
+    pub cause: &'static str,
+    /// For how long.
+    pub seconds: f64,
+}
+
+/// The count of a run. It holds no more than the minutes since it was last asked.
+#[derive(Debug, Clone, PartialEq)]
+pub struct HeldCount {
+    spans: Vec<HeldSpan>,
+    minute: i64,
+    at: f64,
+    cause: &'static str,
+}
+
+impl HeldCount {
+    /// A count that begins at a time, in seconds since 1970.
+    pub fn new(at: f64) -> Self {
+        Self { spans: Vec::new(), minute: minute_of(at), at, cause: Bottleneck::Places.as_str() }
+    }
+
+    /// From this time on it stands so. What stood so far counts until then; where nothing holds a run back, it waits
+    /// for the answers of what is in flight.
+    pub fn stand(&mut self, standing: &DispatchState, at: f64) {
+        self.pass(at);
+        self.cause = standing.held_by.unwrap_or(Bottleneck::Places).as_str();
+    }
+
+    /// What was counted since this was last asked, up to a time. From there on it counts at `now`, which is another
+    /// time only when the clock was set, or the machine slept: that is no time of the run.
+    pub fn take(&mut self, at: f64, now: f64) -> Vec<HeldSpan> {
+        self.pass(at);
+        (self.at, self.minute) = (now, minute_of(now));
+        std::mem::take(&mut self.spans)
+    }
+
+    fn pass(&mut self, at: f64) {
+        while at > self.at {
+            let ends = (self.minute + 1) as f64 * 60.0;
+            let until = at.min(ends);
+            self.add(until - self.at);
+            self.at = until;
+            self.minute += i64::from(until >= ends);
+        }
+    }
+
+    fn add(&mut self, seconds: f64) {
+        let (minute, cause) = (self.minute, self.cause);
+        // The last minute stands last, and has as many spans as there are causes at most.
+        let mut latest = self.spans.iter_mut().rev().take_while(|span| span.minute == minute);
+        match latest.find(|span| span.cause == cause) {
+            Some(span) => span.seconds += seconds,
+            None => self.spans.push(HeldSpan { minute, cause, seconds }),
+        }
+    }
+}
+
+fn minute_of(at: f64) -> i64 {
+    (at / 60.0).floor() as i64
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn held_by(held_by: Option<Bottleneck>) -> DispatchState {
+        DispatchState { held_by, ..DispatchState::default() }
+    }
+
+    fn told(spans: &[HeldSpan]) -> Vec<(i64, &'static str, f64)> {
+        spans.iter().map(|span| (span.minute, span.cause, span.seconds)).collect()
+    }
+
+    #[test]
+    fn seconds_are_counted_for_what_held_the_run_back_in_the_minute_in_which_it_did() {
+        let mut count = HeldCount::new(590.0);
+        count.stand(&held_by(Some(Bottleneck::Rate)), 591.0);
+        count.stand(&held_by(Some(Bottleneck::Throttling)), 595.0);
+        count.stand(&held_by(Some(Bottleneck::Rate)), 597.0);
+        count.stand(&held_by(None), 725.5);
+        let spans = count.take(726.0, 726.0);
+        let expected = [
+            (9, "concurrency", 1.0),
+            (9, "rate", 7.0),
+            (9, "throttling", 2.0),
+            (10, "rate", 60.0),
+            (11, "rate", 60.0),
+            (12, "rate", 5.5),
+            (12, "concurrency", 0.5),
+        ];
+        assert_eq!(told(&spans), expected);
+        assert!(count.take(726.0, 726.0).is_empty(), "what was taken is not counted again");
+    }
+
+    #[test]
+    fn a_clock_that_was_set_adds_no_time() {
+        let mut count = HeldCount::new(0.0);
+        count.stand(&held_by(Some(Bottleneck::Outage)), 1.0);
+        assert_eq!(told(&count.take(2.0, 86_400.0)), [(0, "concurrency", 1.0), (0, "outage", 1.0)]);
+        assert_eq!(told(&count.take(86_401.0, 86_401.0)), [(1440, "outage", 1.0)]);
+        // Back again.
+        count.take(86_401.0, 30.0);
+        assert_eq!(told(&count.take(31.0, 31.0)), [(0, "outage", 1.0)]);
+    }
+}

@@ -1,0 +1,68 @@
+//! What a user hears of while a run goes on: an outage, throttling, and with `-v` every fault.
+
+use crate::event::{Bottleneck, Event, Observer};
+use crate::note::{JournalEvent, Outcome};
+use crate::outcome::FaultKind;
+use crate::watch::Screen;
+use crate::watch::text::{count, short};
+
+/// Says what a user wants to hear of while a run goes on.
+pub(super) struct Listener<'a> {
+    screen: &'a Screen,
+    verbose: bool,
+    outage: bool,
+    slow: bool,
+}
+
+impl<'a> Listener<'a> {
+    /// A listener that speaks to a screen; a verbose one of each request that brought no answer.
+    pub(super) fn new(screen: &'a Screen, verbose: bool) -> Self {
+        Self { screen, verbose, outage: false, slow: false }
+    }
+}
+
+impl Observer for Listener<'_> {
+    fn on(&mut self, event: Event<'_>) {
+        match event {
+            Event::Standing(standing) => self.stand(standing.held_by == Some(Bottleneck::Outage)),
+            Event::Committed(JournalEvent::Ended(ended)) => {
+                if matches!(ended.ending, Outcome::Answered(_)) && self.outage {
+                    self.outage = false;
+                    self.screen.say("the service answers again");
+                }
+                let Some(fault) = ended.ending.fault() else { return };
+                if fault.kind == FaultKind::Throttled && !self.slow {
+                    self.slow = true;
+                    self.screen.say(&format!(
+                        "the service throttles ({}): slowing down",
+                        short(&fault.summary(), 160)
+                    ));
+                }
+                if self.verbose {
+                    let row = match &ended.row.id {
+                        Some(id) => short(id.as_str(), 60),
+                        None => count(ended.row.position + 1),
+                    };
+                    let what = match &ended.ending {
+                        Outcome::Failed(_) => "failed",
+                        Outcome::SetAside(_) => "is set aside for a last pass",
+                        Outcome::Retry(_) | Outcome::Answered(_) | Outcome::Continue(_) => {
+                            "is not answered yet"
+                        }
+                    };
+                    self.screen.say(&format!("row {row} {what}: {}", short(&fault.summary(), 300)));
+                }
+            }
+            Event::Committed(_) => {}
+        }
+    }
+}
+
+impl Listener<'_> {
+    fn stand(&mut self, outage: bool) {
+        if outage && !self.outage {
+            self.outage = true;
+            self.screen.say("the service answers nobody: rows wait, one probe goes out per backoff");
+        }
+    }
+}

@@ -1,0 +1,57 @@
+//! What is printed for people: nothing foreign reaches a terminal with its control characters, and lines are broken there
+//! between words.
+
+use std::fmt::Arguments;
+use std::io::{self, StdoutLock, Write, stdout};
+
+use crate::secrets::hide;
+use crate::watch::columns;
+use crate::watch::text::{printable, wrapped};
+
+/// Standard output, for everything that is written to it in words. What is written in bytes stays as it is.
+pub(super) struct Printout {
+    out: StdoutLock<'static>,
+    columns: Option<usize>,
+}
+
+impl Printout {
+    /// The page.
+    pub(super) fn new() -> Self {
+        Self { out: stdout().lock(), columns: columns(stdout()) }
+    }
+}
+
+/// An output that shows no secrets: each piece that is written to it is a text by itself.
+pub(super) struct Veiled<W>(pub(super) W);
+
+impl<W: Write> Write for Veiled<W> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        match hide(&String::from_utf8_lossy(bytes)) {
+            Some(hidden) => self.0.write_all(hidden.as_bytes()).map(|()| bytes.len()),
+            None => self.0.write(bytes),
+        }
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.0.flush()
+    }
+}
+
+impl Write for Printout {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        Veiled(&mut self.out).write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.out.flush()
+    }
+
+    fn write_fmt(&mut self, words: Arguments<'_>) -> io::Result<()> {
+        let words = printable(&words.to_string());
+        let words = match self.columns {
+            Some(columns) => wrapped(&words, columns),
+            None => words,
+        };
+        self.out.write_all(words.as_bytes())
+    }
+}

@@ -1,0 +1,241 @@
+//! What goes on beside the sending, by the clock on the wall: orders are taken up, the schedule is kept, the time that is up
+//! is told, and figures are kept in a file.
+
+use std::sync::Arc;
+use std::sync::mpsc::{RecvTimeoutError, Sender, channel};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+use jiff::Timestamp;
+use tokio::sync::watch;
+
+use super::deadline::{DeadlineCheck, PlannedWork, deadline};
+use super::metrics::MetricsFile;
+use crate::dispatch::live_limits::LiveLimits;
+use crate::dispatch::stop::StopLevel;
+use crate::job::Job;
+use crate::job::limits::Terms;
+use crate::job::orders::{LiveSettings, Order, told};
+use crate::journal::orders::Inbox;
+use crate::tally::Snapshot;
+use crate::watch::Screen;
+
+/// How often it looks around.
+const ROUND: Duration = Duration::from_millis(250);
+
+/// What a controller looks after.
+pub(super) struct ControlContext {
+    /// The job.
+    pub(super) job: Arc<Job>,
+    /// Where the run is told things.
+    pub(super) inbox: Inbox,
+    /// When the run began.
+    pub(super) begun: Timestamp,
+    /// What earlier runs took of the cap on time.
+    pub(super) spent: Duration,
+    /// What is known of the run before it sends.
+    pub(super) beginning: PlannedWork,
+    /// How the run stands.
+    pub(super) snapshots: watch::Receiver<Snapshot>,
+    /// What the run did before its input was planned anew.
+    pub(super) earlier: Snapshot,
+    /// Where the run is asked to stop.
+    pub(super) ask: watch::Sender<StopLevel>,
+    /// Where figures of the run are kept.
+    pub(super) metrics: MetricsFile,
+    /// Where lines for people go.
+    pub(super) screen: Screen,
+    /// The time of day.
+    pub(super) clock: fn() -> Timestamp,
+}
+
+/// A controller at work.
+#[derive(Debug)]
+pub(super) struct RunController {
+    end: Sender<()>,
+    thread: JoinHandle<()>,
+}
+
+impl RunController {
+    /// Begins to look after a run, on a thread of its own. What the run keeps to comes by the live limits.
+    pub(super) fn start(context: ControlContext) -> (Self, LiveLimits) {
+        let ControlContext { job, begun, beginning, clock, .. } = &context;
+        let ends_at = job.schedule.ends_at(*begun);
+        let (steer, live_limits) = watch::channel(job.terms(&LiveSettings::default(), clock(), ends_at));
+        let (end, ended) = channel();
+        let (told, deadline_check) = (LiveSettings::default(), DeadlineCheck::new(*beginning));
+        let mut rounds = Rounds { context, ends_at, steer, told, deadline_check, hours: None, trouble: None };
+        rounds.go();
+        let thread = std::thread::spawn(move || {
+            while matches!(ended.recv_timeout(rounds.pause()), Err(RecvTimeoutError::Timeout)) {
+                rounds.go();
+            }
+        });
+        (Self { end, thread }, live_limits)
+    }
+
+    /// Ends it.
+    pub(super) fn finish(self) {
+        drop(self.end);
+        // A controller that panicked has shown that by itself.
+        let _ = self.thread.join();
+    }
+}
+
+struct Rounds {
+    context: ControlContext,
+    /// When the time of day has come at which the run ends.
+    ends_at: Option<Timestamp>,
+    deadline_check: DeadlineCheck,
+    steer: watch::Sender<Terms>,
+    told: LiveSettings,
+    /// The hours of the schedule that hold.
+    hours: Option<String>,
+    /// When it was last said that orders cannot be taken up.
+    trouble: Option<Instant>,
+}
+
+impl Rounds {
+    fn go(&mut self) {
+        self.take_orders();
+        let ControlContext { job, clock, screen, .. } = &self.context;
+        let now = clock();
+        let hours = job.schedule.at(now).map(|span| format!("{}: {}", span.hours(), span.shown()));
+        if hours != self.hours {
+            screen.say_when(&match &hours {
+                Some(hours) => format!("schedule: from now on {hours}"),
+                None => "schedule: from now on the limits of the job".to_owned(),
+            });
+            self.hours = hours;
+        }
+        let terms = job.terms(&self.told, now, self.ends_at);
+        self.steer.send_if_modified(|before| std::mem::replace(before, terms) != terms);
+        self.look_ahead(now);
+        let snapshot = self.context.snapshots.borrow().after(&self.context.earlier);
+        self.context.metrics.keep(&snapshot);
+    }
+
+    /// How long until the next round: no longer than to the moment at which the caps begin to count anew.
+    fn pause(&self) -> Duration {
+        let ControlContext { job, clock, .. } = &self.context;
+        let now = clock();
+        let turn = job.cap_period.ends(now, &job.schedule.zone);
+        let left = turn.and_then(|turn| Duration::try_from(turn.duration_since(now)).ok());
+        left.map_or(ROUND, |left| left.min(ROUND))
+    }
+
+    fn look_ahead(&mut self, now: Timestamp) {
+        let ControlContext { job, begun, spent, snapshots, screen, .. } = &self.context;
+        if self.told.paused == Some(true) {
+            // Who says so knows that, and not for how long.
+            return;
+        }
+        let Some(deadline) = deadline(job, &self.told, *begun, *spent) else { return };
+        let snapshot = *snapshots.borrow();
+        if let Some(warning) = self.deadline_check.look((job, &self.told), &snapshot, now, deadline) {
+            screen.insist(&warning);
+        }
+    }
+
+    fn take_orders(&mut self) {
+        let ControlContext { inbox, screen, ask, .. } = &mut self.context;
+        let (orders, new) = match inbox.look() {
+            Ok(Some(orders)) => orders,
+            Ok(None) => return,
+            Err(error) => {
+                // The journal's own writer says what there is to say; this is worth a line a minute at most.
+                let is_new = self.trouble.is_none_or(|said| said.elapsed() > Duration::from_secs(60));
+                if is_new && self.trouble.replace(Instant::now()).is_some() {
+                    screen.say(&format!("warning: orders cannot be taken up: {error}"));
+                }
+                return;
+            }
+        };
+        match told(&orders) {
+            Ok(told) => self.told = told,
+            // Whoever wrote it there was not `fanfold set`.
+            Err(problem) => screen.insist(&format!("warning: an order is not understood: {problem}")),
+        }
+        let words: Vec<String> = orders.iter().skip(new).map(Order::shown).collect();
+        if !words.is_empty() {
+            screen.say_when(&format!("told: {}", words.join(", ")));
+        }
+        if self.told.stop {
+            let ask_now = |before: &mut StopLevel| {
+                let is_first = *before == StopLevel::None;
+                *before = (*before).max(StopLevel::Drain);
+                is_first
+            };
+            if ask.send_if_modified(ask_now) {
+                screen.insist(super::interrupt::STOPPING);
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicI64, Ordering};
+
+    use super::*;
+    use crate::job::diagnostic::SourceText;
+    use crate::job::facts::ModelCatalog;
+    use crate::job::layers::Layers;
+    use crate::job::resolve::{Lookups, resolve};
+    use crate::job::schedule::utc;
+    use crate::watch::Mode;
+    use crate::watch::metrics::RunLabels;
+
+    /// The second that the clock on the wall shows.
+    static NOW: AtomicI64 = AtomicI64::new(0);
+
+    fn clock() -> Timestamp {
+        Timestamp::from_second(NOW.load(Ordering::Relaxed)).expect("a time")
+    }
+
+    fn job(limits: &str) -> Job {
+        let text = format!(
+            "input.path = \"a.csv\"\noutput.path = \"b.csv\"\nmodel.name = \"m\"\n[limits]\n{limits}\n"
+        );
+        let script = SourceText { name: "job.toml".into(), text: text.into() };
+        let (file, layers) = Layers::read(Some(script), vec![]).expect("a job");
+        let lookups =
+            Lookups { region: &|_, _| Err(String::new()), book: &|_| ModelCatalog::default(), zone: &utc };
+        resolve(file, &layers, &lookups).expect("a job")
+    }
+
+    #[test]
+    fn a_run_hears_of_midnight_when_it_passes() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("b.csv.journal");
+        drop(crate::journal::open(&path).expect("a journal"));
+        let screen = Screen::new(Mode::Quiet, false);
+        let about =
+            RunLabels { job: String::new(), model: String::new(), run: 1, begun: std::time::UNIX_EPOCH };
+        let midnight = 20_000 * 86_400;
+        NOW.store(midnight - 1, Ordering::Relaxed);
+        let context = ControlContext {
+            job: Arc::new(job("cap_period = \"day\"\nmax_total_tokens = 10")),
+            inbox: Inbox::open(&path, 1, 0).expect("an inbox"),
+            begun: clock(),
+            spent: Duration::ZERO,
+            beginning: PlannedWork { rows: 0, prompt_tokens: 0 },
+            snapshots: watch::channel(Snapshot::default()).1,
+            earlier: Snapshot::default(),
+            ask: watch::channel(StopLevel::None).0,
+            metrics: MetricsFile::new(None, about, &screen),
+            screen,
+            clock,
+        };
+        let (controller, live_limits) = RunController::start(context);
+        let day = |second: i64| Timestamp::from_second(second).ok();
+        assert_eq!(live_limits.borrow().since, day(midnight - 86_400));
+        NOW.store(midnight, Ordering::Relaxed);
+        let patience = Instant::now() + Duration::from_secs(60);
+        while live_limits.borrow().since != day(midnight) {
+            assert!(Instant::now() < patience, "it hears of it");
+            std::thread::sleep(Duration::from_millis(5));
+        }
+        controller.finish();
+    }
+}

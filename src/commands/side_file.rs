@@ -1,0 +1,125 @@
+//! Where a command may write on the side of a job: never over what the job reads, what it keeps, and what it is.
+
+use std::path::{Path, PathBuf, absolute};
+
+use super::Failure;
+use super::metrics::{aside, check_replaceable};
+use super::tables::FOUND_BY_ITSELF;
+use crate::job::{Job, KeySource};
+use crate::journal;
+use crate::read::{InputSpec, reads};
+
+/// Something that is written on the side.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct SideFile<'a> {
+    /// What it is, for messages.
+    pub(super) what: &'a str,
+    /// The flag that names its place, and a name that would do.
+    pub(super) flag: (&'a str, &'a str),
+    /// Its place.
+    pub(super) place: &'a Path,
+}
+
+impl SideFile<'_> {
+    /// Refuses to write over what belongs to a job; `file` is the job file.
+    pub(super) fn check(&self, job: &Job, file: Option<&Path>) -> Result<(), Failure> {
+        let figures = job.output.metrics.clone().filter(|figures| figures != self.place);
+        let journal = job.output.journal();
+        let taken = belongings(job, file).chain(figures).chain(journal::files(&journal));
+        self.is_none_of(taken.collect::<Vec<_>>())?;
+        let input = InputSpec::new(job.input.paths.clone(), job.output.spool());
+        reads(&input, self.place).map_or(Ok(()), |_| Err(self.taken(self.place)))
+    }
+
+    /// Refuses an output, a journal and a file of figures in such a place, before anything is sent.
+    pub(super) fn check_all(job: &Job, file: Option<&Path>) -> Result<(), Failure> {
+        if let Some(place) = &job.output.journal {
+            let journal = SideFile { what: "the journal", flag: ("--journal", "answers.journal"), place };
+            journal.is_none_of(belongings(job, file).chain([job.output.report()]))?;
+        }
+        Self::check_output(&job.output.path, job, file)?;
+        let Some(figures) = aside(job) else { return Ok(()) };
+        figures.check(job, file)?;
+        figures.is_none_of([job.output.report()])?;
+        check_replaceable(figures.place).map_err(|why| figures.refused(&why))
+    }
+
+    fn is_none_of(&self, taken: impl IntoIterator<Item = PathBuf>) -> Result<(), Failure> {
+        let place = settled(self.place);
+        if let Some(path) = taken.into_iter().find(|path| settled(path) == place) {
+            return Err(self.taken(&path));
+        }
+        // Also where there is none yet: every command after this one would read it.
+        match self.place.file_name().is_some_and(|name| name == FOUND_BY_ITSELF) {
+            true => Err(self.refused("a file of that name beside a job is read as its model table")),
+            false => Ok(()),
+        }
+    }
+
+    /// Refuses to write over the journal, the job file, what lies beside the output, and what is read besides the input, which
+    /// the pipeline looks after by itself.
+    pub(super) fn check_output(place: &Path, job: &Job, file: Option<&Path>) -> Result<(), Failure> {
+        let output = SideFile { what: "the output", flag: ("--output", "answers.csv"), place };
+        let own = [job.output.summary(), job.output.report(), job.output.spool()];
+        // Of the job's own output, the file of figures says so itself.
+        let figures = job.output.metrics.clone().filter(|_| place != job.output.path);
+        let own = own.into_iter().chain(figures).chain(glossary(job));
+        output.is_none_of(besides(job, file).chain(own).chain(journal::files(&job.output.journal())))
+    }
+
+    /// What is said of a place that is taken.
+    pub(super) fn taken(&self, path: &Path) -> Failure {
+        let (flag, name) = self.flag;
+        Failure::new(format!(
+            "{} would be written over {}, which belongs to the job\n  = help: give {flag} another name, such as {name}",
+            self.what,
+            path.display()
+        ))
+    }
+
+    /// What is said of a place that is none for such a file.
+    fn refused(&self, why: &str) -> Failure {
+        let (what, place, (flag, name)) = (self.what, self.place.display(), self.flag);
+        Failure::new(format!(
+            "{what} cannot be written to {place}: {why}\n  = help: give {flag} another name, such as {name}"
+        ))
+    }
+}
+
+/// The files that a job reads and keeps besides its journal, those that its input names by a glob left out.
+fn belongings(job: &Job, file: Option<&Path>) -> impl Iterator<Item = PathBuf> + use<> {
+    let output = &job.output;
+    let own = [output.path.clone(), output.summary(), output.spool()];
+    let inputs: Vec<PathBuf> = job.input.paths.iter().map(PathBuf::from).collect();
+    own.into_iter().chain(inputs).chain(glossary(job)).chain(besides(job, file))
+}
+
+fn glossary(job: &Job) -> impl Iterator<Item = PathBuf> + use<> {
+    [job.glossary.terms.clone(), job.glossary.memory.clone()].into_iter().flatten()
+}
+
+/// The files that the job was read from, the schema and the key that it names, and the programs that it runs.
+fn besides(job: &Job, file: Option<&Path>) -> impl Iterator<Item = PathBuf> + use<> {
+    let key = match &job.model.key {
+        KeySource::File(path) => Some(path.clone()),
+        KeySource::Variable { .. } | KeySource::Command(_) => None,
+    };
+    let key_command = match &job.model.key {
+        KeySource::Command(words) => words.clone(),
+        KeySource::File(_) | KeySource::Variable { .. } => Vec::new(),
+    };
+    // A program of the job's own, or what it is told to read.
+    let commands =
+        job.tools.iter().flat_map(|tool| tool.command.clone()).chain(key_command).map(PathBuf::from);
+    let read = job.read_from.clone().into_iter().chain(job.answer.schema.clone()).chain(key);
+    read.chain(commands.collect::<Vec<_>>()).chain(file.map(Path::to_owned))
+}
+
+/// A path by which two names of one place are told to be one, also of a file that is not there yet.
+pub(super) fn settled(path: &Path) -> PathBuf {
+    let beside = || {
+        let whole = absolute(path).ok()?;
+        Some(whole.parent()?.canonicalize().ok()?.join(whole.file_name()?))
+    };
+    path.canonicalize().ok().or_else(beside).unwrap_or_else(|| path.to_owned())
+}

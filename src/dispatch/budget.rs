@@ -1,0 +1,152 @@
+//! Money and tokens are capped before they are spent: what is in flight is set aside at its worst, and so stays what nobody
+//! can count.
+
+use super::bill::Bill;
+use super::stop::Cap;
+use crate::job::limits::Caps;
+use crate::request::{ChatRequest, Estimate};
+use crate::reserve::Reserve;
+
+/// What a job has spent, in the period that its caps count over, and what it has set aside.
+#[derive(Debug)]
+pub(crate) struct Budget {
+    caps: Caps,
+    spent_cost: f64,
+    spent_tokens: u64,
+    /// What stays set aside for requests that have ended, because nobody knows what they used.
+    kept: Reserve,
+    out: Reserve,
+    in_flight: usize,
+}
+
+/// Why a request cannot leave.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Short {
+    /// It may be able to once some of what is in flight has turned out cheaper than its worst.
+    ForNow,
+    /// It never will.
+    ForGood(Cap),
+}
+
+/// The most that a request can cost.
+pub(super) fn worst_of(request: &ChatRequest, worst: &Estimate) -> Reserve {
+    let price = request.price.as_deref();
+    let cost = |price: &crate::job::price::Price| {
+        price.worst_case(worst.prompt_tokens, worst.max_completion_tokens, request.thinks)
+    };
+    Reserve { cost: price.map_or(0.0, cost), tokens: worst.worst_case_tokens() }
+}
+
+impl Budget {
+    /// A budget from which earlier runs have taken, and in which they have left something aside.
+    pub(crate) fn new(caps: Caps, spent_cost: f64, spent_tokens: u64, kept: Reserve) -> Self {
+        Self { caps, spent_cost, spent_tokens, kept, out: Reserve::NOTHING, in_flight: 0 }
+    }
+
+    /// Keeps to other caps from now on.
+    pub(crate) fn change(&mut self, caps: Caps) {
+        self.caps = caps;
+    }
+
+    /// Whether there is a cap on money or tokens.
+    pub(crate) fn is_capped(&self) -> bool {
+        self.caps.cost.is_some() || self.caps.total_tokens.is_some()
+    }
+
+    /// Nothing is spent yet of the period that begins. What is in flight may have left a moment after it began, and counts
+    /// in it.
+    pub(crate) fn start_anew(&mut self) {
+        (self.spent_cost, self.spent_tokens, self.kept) = (0.0, 0, Reserve::NOTHING);
+    }
+
+    /// What the caps leave for requests beyond those in flight.
+    pub(crate) fn left(&self) -> Reserve {
+        let aside = self.kept.plus(self.out);
+        let cost = self.caps.cost.map_or(f64::MAX, |cap| (cap - self.spent_cost - aside.cost).max(0.0));
+        let tokens = self
+            .caps
+            .total_tokens
+            .map_or(u64::MAX, |cap| cap.saturating_sub(self.spent_tokens).saturating_sub(aside.tokens));
+        Reserve { cost, tokens }
+    }
+
+    /// Sets the worst case of a request aside.
+    ///
+    /// # Errors
+    ///
+    /// When a cap could be passed.
+    pub(crate) fn reserve(&mut self, worst: Reserve) -> Result<(), Short> {
+        let aside = self.kept.plus(self.out).plus(worst);
+        let short = match self.caps {
+            Caps { cost: Some(cap), .. } if self.spent_cost + aside.cost > cap => Some(Cap::Cost),
+            Caps { total_tokens: Some(cap), .. } if self.spent_tokens.saturating_add(aside.tokens) > cap => {
+                Some(Cap::TotalTokens)
+            }
+            _ => None,
+        };
+        match short {
+            Some(cap) if self.in_flight == 0 => Err(Short::ForGood(cap)),
+            Some(_) => Err(Short::ForNow),
+            None => {
+                self.out = self.out.plus(worst);
+                self.in_flight += 1;
+                Ok(())
+            }
+        }
+    }
+
+    /// Gives back what was set aside for a request.
+    pub(crate) fn give_back(&mut self, worst: Reserve) {
+        self.in_flight -= 1;
+        self.out = if self.in_flight == 0 { Reserve::NOTHING } else { self.out.minus(worst) };
+    }
+
+    /// Gives back what was set aside for a request, and takes what it came to instead.
+    pub(crate) fn settle(&mut self, worst: Reserve, bill: &Bill) {
+        self.give_back(worst);
+        self.spent_tokens = self.spent_tokens.saturating_add(bill.tokens);
+        self.spent_cost += bill.cost.unwrap_or(0.0);
+        self.kept = self.kept.plus(bill.reserved);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const WORST: Reserve = Reserve { cost: 0.0, tokens: 40 };
+
+    fn budget(cap: u64, spent: u64, kept: u64) -> Budget {
+        let caps = Caps { total_tokens: Some(cap), ..Caps::default() };
+        Budget::new(caps, 0.0, spent, Reserve { tokens: kept, ..Reserve::NOTHING })
+    }
+
+    fn bill(tokens: u64, reserved: u64) -> Bill {
+        Bill { cost: None, tokens, reserved: Reserve { tokens: reserved, ..Reserve::NOTHING } }
+    }
+
+    #[test]
+    fn what_is_in_flight_counts_at_its_worst_until_it_is_settled() {
+        let mut budget = budget(100, 20, 0);
+        assert_eq!(budget.reserve(WORST), Ok(()), "60 of 100");
+        assert_eq!(budget.reserve(WORST), Ok(()), "100 of 100");
+        assert_eq!(budget.reserve(WORST), Err(Short::ForNow));
+        budget.settle(WORST, &bill(15, 0));
+        assert_eq!(budget.reserve(WORST), Err(Short::ForNow), "35 spent, 40 in flight, 40 more");
+        budget.settle(WORST, &bill(15, 0));
+        assert_eq!(budget.reserve(WORST), Ok(()), "90 of 100");
+        budget.settle(WORST, &bill(15, 0));
+        assert_eq!(budget.reserve(WORST), Err(Short::ForGood(Cap::TotalTokens)));
+    }
+
+    #[test]
+    fn what_nobody_counts_stays_set_aside() {
+        let mut budget = budget(100, 0, 20);
+        assert_eq!(budget.reserve(WORST), Ok(()), "60 of 100");
+        budget.settle(WORST, &bill(0, 40));
+        assert_eq!(budget.reserve(WORST), Ok(()), "100 of 100");
+        budget.settle(WORST, &bill(5, 20));
+        assert_eq!(budget.left().tokens, 100 - 20 - 40 - 25);
+        assert_eq!(budget.reserve(WORST), Err(Short::ForGood(Cap::TotalTokens)));
+    }
+}

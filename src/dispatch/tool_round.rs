@@ -1,0 +1,163 @@
+//! Rows that go on after a paid answer: the tools it calls are run, and the next request is sent.
+
+use std::cell::Cell;
+
+use futures_util::future::join_all;
+use tokio::time::Instant;
+
+use super::Ledger;
+use super::completion::SentRequest;
+use super::pass::Pass;
+use super::work::{Ready, Work};
+use crate::conversation::calls::ToolCall;
+use crate::conversation::{Asks, Cut, MOST_RESULT_BYTES, Resumed, Step, Turn};
+use crate::endpoint::Endpoint;
+use crate::failpoint::meet;
+use crate::note::{JournalEvent, Outcome, RequestEnd};
+use crate::outcome::{Fault, FaultKind};
+
+/// A row whose tools have been run. It holds no place meanwhile.
+pub(super) struct ToolRound {
+    work: Work,
+    results: Result<Vec<String>, Fault>,
+}
+
+/// What the tools of a row may say still. What does not fit is not kept, so that the others can come to their end.
+struct Room(Cell<usize>);
+
+impl Room {
+    fn of(steps: &[Step]) -> Self {
+        let used = steps.iter().map(Step::result_bytes).sum();
+        Self(Cell::new(MOST_RESULT_BYTES.saturating_sub(used)))
+    }
+
+    fn take(&self, result: String) -> Result<String, Fault> {
+        let Some(left) = self.0.get().checked_sub(result.len()) else {
+            self.0.set(0);
+            let most = MOST_RESULT_BYTES >> 20;
+            let message = format!("the tools of this row say more than {most} MiB together");
+            return Err(Fault::new(FaultKind::InvalidAnswer, "too_long_results", message));
+        };
+        self.0.set(left);
+        Ok(result)
+    }
+}
+
+impl<E: Endpoint, L: Ledger> Pass<'_, '_, E, L> {
+    /// Takes in a row that is to be sent; one that was interrupted between two requests goes on where it was.
+    pub(super) fn take_up(&mut self, ready: Ready) {
+        let mut work = Work::new(ready, self.dispatcher.retry.max_attempts);
+        if work.steps.is_empty() {
+            self.queues.fresh.push_back(work);
+            return;
+        }
+        match self.dispatcher.conversation.resume(&work.request, &work.steps) {
+            Resumed::Ask(request) => {
+                work.takes_up(*request);
+                self.queues.fresh.push_back(work);
+            }
+            Resumed::Call(calls) => self.call(work, calls),
+            Resumed::Failed(fault) => self.failed_unsent(&work, fault),
+        }
+    }
+
+    /// Does what an answer means for its row.
+    pub(super) fn take_turn(&mut self, work: Work, turn: Turn, end: SentRequest, now: Instant) {
+        match turn {
+            Turn::Answered(answer) => {
+                for ended in self.dispatcher.trial.answered(work.request.shape) {
+                    self.store(ended);
+                }
+                self.store(end.of(&work, Outcome::Answered(answer)));
+            }
+            Turn::Failed(fault) => self.refused(&work, fault, end),
+            Turn::Ask(step, request) => {
+                let mut work = work;
+                self.dispatcher.trial.accepted(work.request.shape);
+                work.goes_on(*request);
+                self.step(&mut work, step, end);
+                self.queues.wait(now, work);
+            }
+            Turn::Call(step, calls) => {
+                let mut work = work;
+                self.dispatcher.trial.accepted(work.request.shape);
+                self.step(&mut work, step, end);
+                self.queues.call_later(work, calls);
+            }
+        }
+    }
+
+    /// The end of a request is on disk. If it was an answer that calls tools, they are run now, and not before: what a
+    /// command does in the world belongs to an answer that no kill can take back.
+    pub(super) fn on_disk(&mut self, ending: &Outcome) {
+        let calls = matches!(ending, Outcome::Continue(step) if step.asks == Asks::Tools);
+        if calls && let Some((work, calls)) = self.queues.may_call() {
+            self.call(work, calls);
+        }
+    }
+
+    /// The service cut an answer at its time limit.
+    pub(super) fn cut(&mut self, mut work: Work, fault: Fault, end: SentRequest, now: Instant) {
+        let partial = fault.partial.as_deref();
+        match self.dispatcher.conversation.cut(work.first(), &work.steps, &work.request, partial) {
+            Cut::ByStream => {
+                work.request.stream = true;
+                self.again(work, fault, end, now);
+            }
+            Cut::Rest(step, request) => self.take_turn(work, Turn::Ask(*step, request), end, now),
+            Cut::Failed => self.refused(&work, fault, end),
+        }
+    }
+
+    /// The tools of a row have been run: their results are stored, and the row goes on.
+    pub(super) fn came_back(&mut self, tool_round: ToolRound) {
+        let ToolRound { mut work, results } = tool_round;
+        let results = match results {
+            Ok(results) => results,
+            Err(fault) => return self.failed_unsent(&work, fault),
+        };
+        if let Some(step) = work.steps.last_mut() {
+            step.results.clone_from(&results);
+        }
+        meet("dispatch.tools.before");
+        self.write(JournalEvent::Results { row: work.row.clone(), results });
+        meet("dispatch.tools.after");
+        match self.dispatcher.conversation.resume(work.first(), &work.steps) {
+            Resumed::Ask(request) => {
+                work.goes_on(*request);
+                self.queues.wait(Instant::now(), work);
+            }
+            Resumed::Call(calls) => self.call(work, calls),
+            Resumed::Failed(fault) => self.failed_unsent(&work, fault),
+        }
+    }
+
+    fn step(&mut self, work: &mut Work, step: Step, end: SentRequest) {
+        self.store(end.of(work, Outcome::Continue(Box::new(step.clone()))));
+        work.steps.push(step);
+        meet("dispatch.round.answered");
+    }
+
+    /// Runs the tools that a row calls, side by side, each to its end: what a command does in the world is not to be broken
+    /// off because another fails. A stopping pass begins nothing: the row goes on from its stored step in the next run.
+    fn call(&mut self, work: Work, calls: Vec<ToolCall>) {
+        if self.stops() {
+            return;
+        }
+        let toolbox = self.dispatcher.toolbox;
+        self.tool_rounds.push(Box::pin(async move {
+            let room = Room::of(&work.steps);
+            let results = calls.iter().map(|call| async { room.take(toolbox.run(call).await?) });
+            let results = join_all(results).await;
+            ToolRound { work, results: results.into_iter().collect() }
+        }));
+    }
+
+    /// A row has failed between two requests.
+    fn failed_unsent(&mut self, work: &Work, fault: Fault) {
+        let tries = work.allowance.tries();
+        let ending = Outcome::Failed(fault.clone());
+        let ended = RequestEnd::unsent(work.row.clone(), tries, ending);
+        self.failed(ended, fault, work, None);
+    }
+}

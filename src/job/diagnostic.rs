@@ -1,0 +1,158 @@
+//! A mistake in what the user wrote, shown where it stands: file, line, column, and the line itself.
+
+mod argument;
+
+use std::fmt;
+use std::ops::Range;
+use std::sync::Arc;
+
+use annotate_snippets::{AnnotationKind, Level, Renderer, Snippet};
+
+use super::secret_scan::{masked, masked_file, touches_a_secret};
+
+/// A text the user wrote: a job file, or the value of a flag.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SourceText {
+    /// The file's path as it was given, or the flag's name.
+    pub name: Arc<str>,
+    /// The whole text.
+    pub text: Arc<str>,
+}
+
+impl SourceText {
+    /// The text as it may be shown.
+    pub fn shown(&self) -> String {
+        match self.is_a_value() {
+            true => masked(&self.text),
+            false => masked_file(&self.text),
+        }
+    }
+
+    /// Whether a part of it may be a secret.
+    pub fn may_be_secret(&self, span: &Range<usize>) -> bool {
+        !self.is_a_value() && touches_a_secret(&self.text, span)
+    }
+
+    /// Whether the text is the value of one key, and names none.
+    fn is_a_value(&self) -> bool {
+        *self.name != *"--set" && (self.name.starts_with("--") || self.name.starts_with("FANFOLD_"))
+    }
+}
+
+/// A mistake in a job, with the place it stands at.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Diagnostic {
+    /// What is wrong, in a sentence without a full stop.
+    pub message: String,
+    /// Where it stands, when it stands anywhere.
+    pub at: Option<(SourceText, Range<usize>)>,
+    /// A word at the place itself.
+    pub label: Option<String>,
+    /// What to do about it.
+    pub help: Option<String>,
+}
+
+impl Diagnostic {
+    /// A problem that has no place in a text.
+    pub fn new(message: impl Into<String>) -> Self {
+        Self { message: message.into(), at: None, label: None, help: None }
+    }
+
+    /// What is wrong and what to do about it, in one line, for a row of the output.
+    pub fn in_a_line(&self) -> String {
+        match &self.help {
+            Some(help) => format!("{}; {help}", self.message),
+            None => self.message.clone(),
+        }
+    }
+
+    /// Says where in a text the problem stands; the span is in bytes, and widened to whole characters.
+    pub fn at(mut self, script: &SourceText, span: Range<usize>) -> Self {
+        let mut end = span.end.min(script.text.len());
+        let mut start = span.start.min(end);
+        while !script.text.is_char_boundary(start) {
+            start -= 1;
+        }
+        while !script.text.is_char_boundary(end) {
+            end += 1;
+        }
+        self.at = Some((script.clone(), start..end));
+        self
+    }
+
+    /// Puts a word at the place itself.
+    pub fn label(mut self, label: impl Into<String>) -> Self {
+        self.label = Some(label.into());
+        self
+    }
+
+    /// Says what to do about it.
+    pub fn help(mut self, help: impl Into<String>) -> Self {
+        self.help = Some(help.into());
+        self
+    }
+}
+
+impl fmt::Display for Diagnostic {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Some((script, span)) = &self.at else {
+            f.write_str(&masked(&self.message))?;
+            return self.help.iter().try_for_each(|help| write!(f, "\n  = help: {help}"));
+        };
+        if let Some(shown) = argument::shown(script, span, self.label.as_deref()) {
+            write!(f, "{}{shown}", masked(&self.message))?;
+            return self.help.iter().try_for_each(|help| write!(f, "\n  = help: {help}"));
+        }
+        let annotation = AnnotationKind::Primary.span(span.clone());
+        let annotation = match &self.label {
+            Some(label) => annotation.label(label.as_str()),
+            None => annotation,
+        };
+        // A key in the line that is shown would end in a log.
+        let text = script.shown();
+        let snippet = Snippet::source(&text).path(&*script.name).annotation(annotation);
+        let message = masked(&self.message);
+        let mut group = Level::ERROR.with_name(None::<&str>).primary_title(message.as_str()).element(snippet);
+        if let Some(help) = &self.help {
+            group = group.element(Level::HELP.message(help.as_str()));
+        }
+        f.write_str(&Renderer::plain().render(&[group]))
+    }
+}
+
+impl std::error::Error for Diagnostic {}
+
+/// The known name nearest to one that is not known, when one is near enough to be meant.
+pub fn nearest<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+    known
+        .into_iter()
+        .map(|candidate| {
+            (strsim::damerau_levenshtein(&name.to_lowercase(), &candidate.to_lowercase()), candidate)
+        })
+        .filter(|(distance, candidate)| {
+            *distance <= 1 + candidate.chars().count().max(name.chars().count()) / 3
+        })
+        .min_by_key(|(distance, _)| *distance)
+        .map(|(_, candidate)| candidate)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_problem_shows_file_line_column_and_the_line_itself() {
+        let script = SourceText { name: "jobs/a.toml".into(), text: "[model]\nnmae = \"x\"\n".into() };
+        let problem = Diagnostic::new("unknown key `nmae`").at(&script, 8..12).help("did you mean `name`?");
+        let shown = problem.to_string();
+        assert!(shown.contains("jobs/a.toml:2:1"), "{shown}");
+        assert!(shown.contains("nmae = \"x\""), "{shown}");
+        assert!(shown.contains("did you mean `name`?"), "{shown}");
+    }
+
+    #[test]
+    fn the_nearest_name_is_offered_only_when_it_is_near() {
+        assert_eq!(nearest("nmae", ["name", "base_url"]), Some("name"));
+        assert_eq!(nearest("colour", ["name", "base_url"]), None);
+    }
+}

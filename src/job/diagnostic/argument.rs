@@ -1,0 +1,101 @@
+//! A mistake in what a flag, a variable or a word of the command line gave: there is no file and no line to name.
+
+use std::ops::Range;
+
+use super::SourceText;
+use crate::text::width;
+
+/// Characters that are shown of a long line: before the place, from there on, and behind it.
+const BEFORE: usize = 60;
+const OF_IT: usize = 60;
+const BEHIND: usize = 30;
+
+/// Where the mistake stands, beneath what is said of it; `None` when it stands in a file.
+pub(super) fn shown(script: &SourceText, span: &Range<usize>, label: Option<&str>) -> Option<String> {
+    let name = &script.name;
+    let joint = match () {
+        () if name.starts_with("--") || **name == *"set" => ' ',
+        () if name.starts_with("FANFOLD_") => '=',
+        () => return None,
+    };
+    let text = script.shown();
+    if *span == (0..text.len()) && !text.contains('\n') {
+        let label = label.map(|label| format!(" ({label})")).unwrap_or_default();
+        return Some(format!("\n  in: {name}{joint}{text}{label}"));
+    }
+    let begin = text[..span.start].rfind('\n').map_or(0, |at| at + 1);
+    let end = text[begin..].find(['\r', '\n']).map_or(text.len(), |length| begin + length);
+    let start = span.start.min(end);
+    let [before, place, behind] =
+        [begin..start, start..span.end.clamp(start, end), span.end.clamp(start, end)..end];
+    let before = last(&text[before], BEFORE);
+    let place = first(&text[place], OF_IT);
+    let behind = if place.ends_with('…') { String::new() } else { first(&text[behind], BEHIND) };
+    let head = match text.contains('\n') {
+        true => format!("  in: {name}, line {}: ", text[..begin].matches('\n').count() + 1),
+        false => format!("  in: {name}{joint}"),
+    };
+    let column = width(&head) + width(&before);
+    let carets = "^".repeat(width(&place).max(1));
+    let label = label.map(|label| format!(" {label}")).unwrap_or_default();
+    Some(format!("\n{head}{before}{place}{behind}\n{:column$}{carets}{label}", ""))
+}
+
+/// The beginning of a piece of a line.
+fn first(piece: &str, most: usize) -> String {
+    match piece.char_indices().nth(most) {
+        Some((end, _)) => flat(&piece[..end]) + "…",
+        None => flat(piece),
+    }
+}
+
+/// The end of a piece of a line.
+fn last(piece: &str, most: usize) -> String {
+    match piece.char_indices().rev().nth(most) {
+        Some((at, letter)) => format!("…{}", flat(&piece[at + letter.len_utf8()..])),
+        None => flat(piece),
+    }
+}
+
+/// Without what takes more columns, or fewer, than it seems to.
+fn flat(piece: &str) -> String {
+    piece.chars().map(|letter| if letter.is_control() { ' ' } else { letter }).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::Diagnostic;
+    use super::*;
+
+    fn told(name: &str, text: &str, part: &str) -> String {
+        let script = SourceText { name: name.into(), text: text.into() };
+        let at = text.find(part).expect("a part of it");
+        Diagnostic::new("no").at(&script, at..at + part.len()).to_string()
+    }
+
+    #[test]
+    fn a_part_of_a_flag_s_value_is_marked_in_its_line() {
+        let expected = "no\n  in: --prompt Say {{ txt }}!\n                      ^^^";
+        assert_eq!(told("--prompt", "Say {{ txt }}!", "txt"), expected);
+        let expected = "no\n  in: FANFOLD_PROMPT=日本 {{ txt }}\n                             ^^^";
+        assert_eq!(told("FANFOLD_PROMPT", "日本 {{ txt }}", "txt"), expected);
+        let expected = "no\n  in: --system, line 2: \u{20}{{ x }} b\n                            ^^";
+        assert_eq!(told("--system", "a\n\t{{ x }} b\nc", "x "), expected);
+        assert_eq!(told("set", "qpss=5", "qpss=5"), "no\n  in: set qpss=5");
+        assert!(told("job.toml", "a = b", "b").contains("--> job.toml:1:5"));
+    }
+
+    #[test]
+    fn a_long_value_is_shown_around_the_place_and_a_key_in_it_is_not() {
+        let long = format!("{} {{{{ txt }}}} {}", "wörd ".repeat(400), "é".repeat(400));
+        let shown = told("--prompt", &long, "txt");
+        assert!(shown.lines().all(|line| line.chars().count() < 180), "{shown}");
+        let mut lines = shown.lines().skip(1);
+        let (line, carets) = (lines.next().expect("a line"), lines.next().expect("carets"));
+        let column = carets.find('^').expect("a caret");
+        assert_eq!(line.chars().skip(column).take(3).collect::<String>(), "txt");
+        assert!(!told("--prompt", "sk-4f1d9c7e2b0a {{ txt }}", "txt").contains("4f1d"));
+        let whole = told("--prompt", &long, &long);
+        assert!(whole.contains(&long));
+    }
+}

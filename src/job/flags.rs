@@ -1,0 +1,402 @@
+//! What flags and environment can say of a job, declared once: each job flag is a key of the job file.
+
+use toml::Value;
+
+use super::diagnostic::{Diagnostic, SourceText};
+use super::headers::looks_secret;
+use super::secret_scan;
+
+/// A key of the job file that has a flag and an environment variable of its own.
+#[derive(Debug, Clone, Copy)]
+pub struct JobFlag {
+    /// The flag, without its dashes. The variable is `FANFOLD_` and the same in capitals.
+    pub flag: &'static str,
+    /// The key of the job file, dotted.
+    pub key: &'static str,
+    /// What its value is.
+    pub shape: ValueShape,
+    /// The word that stands for its value in the help.
+    pub value: &'static str,
+    /// What it does, in a line.
+    pub help: &'static str,
+}
+
+/// What the value of a job flag is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ValueShape {
+    /// Text, as it stands.
+    Text,
+    /// A number, or a word such as `auto`.
+    Number,
+    /// Several texts.
+    List,
+}
+
+/// Every job flag, in the order of `fanfold run --help`.
+pub const JOB_FLAGS: [JobFlag; 22] = [
+    JobFlag {
+        flag: "input",
+        key: "input.path",
+        shape: ValueShape::List,
+        value: "FILE",
+        help: "File, folder or glob of rows: JSONL, CSV, TSV or Parquet; `-` is standard input; may be repeated",
+    },
+    JobFlag {
+        flag: "output",
+        key: "output.path",
+        shape: ValueShape::Text,
+        value: "FILE",
+        help: "File to write; its ending tells the format: .jsonl, .csv, .tsv or .parquet",
+    },
+    JobFlag {
+        flag: "journal",
+        key: "output.journal",
+        shape: ValueShape::Text,
+        value: "FILE",
+        help: "File to keep the answers in; without it, OUTPUT.journal beside the output",
+    },
+    JobFlag {
+        flag: "id",
+        key: "input.id",
+        shape: ValueShape::Text,
+        value: "COLUMN",
+        help: "Column that names a row",
+    },
+    JobFlag {
+        flag: "model",
+        key: "model.name",
+        shape: ValueShape::Text,
+        value: "NAME",
+        help: "Model to ask",
+    },
+    JobFlag {
+        flag: "base-url",
+        key: "model.base_url",
+        shape: ValueShape::Text,
+        value: "URL",
+        help: "Address of the API, without /chat/completions",
+    },
+    JobFlag {
+        flag: "region",
+        key: "model.region",
+        shape: ValueShape::Text,
+        value: "NAME",
+        help: "Region of DashScope, in place of an address: singapore, beijing, virginia, …",
+    },
+    JobFlag {
+        flag: "system",
+        key: "prompt.system",
+        shape: ValueShape::Text,
+        value: "TEMPLATE",
+        help: "Template of the system turn",
+    },
+    JobFlag {
+        flag: "prompt",
+        key: "prompt.user",
+        shape: ValueShape::Text,
+        value: "TEMPLATE",
+        help: "Template of the user's turn, over the columns of a row: 'Summarise: {{ text }}'",
+    },
+    JobFlag {
+        flag: "limit",
+        key: "input.limit",
+        shape: ValueShape::Number,
+        value: "N",
+        help: "Only the first N rows; a longer output is not replaced by them",
+    },
+    JobFlag {
+        flag: "qps",
+        key: "limits.qps",
+        shape: ValueShape::Number,
+        value: "N",
+        help: "Requests per second",
+    },
+    JobFlag {
+        flag: "qpm",
+        key: "limits.qpm",
+        shape: ValueShape::Number,
+        value: "N",
+        help: "Requests per minute",
+    },
+    JobFlag {
+        flag: "tpm",
+        key: "limits.tpm",
+        shape: ValueShape::Number,
+        value: "N",
+        help: "Tokens per minute, input and output",
+    },
+    JobFlag {
+        flag: "concurrency",
+        key: "limits.concurrency",
+        shape: ValueShape::Number,
+        value: "N",
+        help: "Requests in flight at once, or `auto`",
+    },
+    JobFlag {
+        flag: "max-attempts",
+        key: "retry.max_attempts",
+        shape: ValueShape::Number,
+        value: "N",
+        help: "Tries of one row while the service answers others",
+    },
+    JobFlag {
+        flag: "timeout",
+        key: "retry.timeout",
+        shape: ValueShape::Text,
+        value: "TIME",
+        help: "Time one request may take, such as 330s",
+    },
+    JobFlag {
+        flag: "max-cost",
+        key: "limits.max_cost",
+        shape: ValueShape::Number,
+        value: "MONEY",
+        help: "Stop before spending more",
+    },
+    JobFlag {
+        flag: "max-total-tokens",
+        key: "limits.max_total_tokens",
+        shape: ValueShape::Number,
+        value: "N",
+        help: "Stop before using more tokens",
+    },
+    JobFlag {
+        flag: "cap-period",
+        key: "limits.cap_period",
+        shape: ValueShape::Text,
+        value: "PERIOD",
+        help: "What caps on cost and tokens count over: job, run, day or month",
+    },
+    JobFlag {
+        flag: "max-duration",
+        key: "limits.max_duration",
+        shape: ValueShape::Text,
+        value: "TIME",
+        help: "Stop after so long, such as 7h",
+    },
+    JobFlag {
+        flag: "until",
+        key: "limits.until",
+        shape: ValueShape::Text,
+        value: "TIME",
+        help: "Stop at a time of day, such as 06:00, or at a date and time",
+    },
+    JobFlag {
+        flag: "metrics-file",
+        key: "output.metrics",
+        shape: ValueShape::Text,
+        value: "FILE",
+        help: "File to keep figures of the run in, in the text format of Prometheus",
+    },
+];
+
+/// Who says something of a job; a later one beats an earlier one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum KeyOrigin {
+    /// The job file.
+    File,
+    /// An environment variable.
+    Variable,
+    /// A flag of the command.
+    Flag,
+}
+
+/// Keys whose values name files. What a file is called is the user's own matter.
+const PATHS: [&str; 3] = ["input.path", "output.path", "output.metrics"];
+
+/// One value that a flag or a variable sets over the job file.
+#[derive(Debug, Clone)]
+pub struct Overlay {
+    /// Who says it.
+    pub voice: KeyOrigin,
+    /// Who says it by name, and in what words.
+    pub script: SourceText,
+    /// The key of the job file, dotted.
+    pub key: String,
+    /// The value.
+    pub value: Value,
+    /// The value as it was written, for a key that takes text: `--set model.name=7`.
+    pub raw: String,
+}
+
+impl Overlay {
+    /// What a flag that is no job flag sets: text, at a key of the job file.
+    pub fn text(flag: &str, key: &str, text: &str) -> Self {
+        Self {
+            voice: KeyOrigin::Flag,
+            script: SourceText { name: format!("--{flag}").into(), text: text.into() },
+            key: key.to_owned(),
+            value: Value::String(text.to_owned()),
+            raw: text.to_owned(),
+        }
+    }
+}
+
+impl JobFlag {
+    /// The environment variable of the job flag.
+    pub fn variable(&self) -> String {
+        format!("FANFOLD_{}", self.flag.replace('-', "_").to_ascii_uppercase())
+    }
+
+    /// The overlay that a flag with these values makes.
+    pub fn from_flag(&self, values: &[String]) -> Overlay {
+        self.overlay(KeyOrigin::Flag, &format!("--{}", self.flag), values)
+    }
+
+    /// The overlay that the job flag's variable makes; several paths stand one to a line.
+    pub fn from_variable(&self, value: &str) -> Overlay {
+        let values: Vec<String> = match self.shape {
+            ValueShape::List => value.lines().map(str::to_owned).collect(),
+            ValueShape::Text | ValueShape::Number => vec![value.to_owned()],
+        };
+        self.overlay(KeyOrigin::Variable, &self.variable(), &values)
+    }
+
+    fn overlay(&self, voice: KeyOrigin, name: &str, values: &[String]) -> Overlay {
+        let value = match self.shape {
+            ValueShape::List => Value::Array(values.iter().cloned().map(Value::String).collect()),
+            ValueShape::Text => Value::String(values.concat()),
+            ValueShape::Number => literal(&values.concat()),
+        };
+        Overlay {
+            voice,
+            script: SourceText { name: name.into(), text: values.join("\n").into() },
+            key: self.key.into(),
+            value,
+            raw: values.concat(),
+        }
+    }
+}
+
+/// The overlay of one `--set KEY=VALUE`. A value that is no TOML literal is text.
+///
+/// # Errors
+///
+/// When there is no `=`, or when the value looks like an API key, which belongs in the environment.
+pub fn set(argument: &str) -> Result<Overlay, Diagnostic> {
+    let script = SourceText { name: "--set".into(), text: argument.into() };
+    let Some((key, value)) = argument.split_once('=') else {
+        let help = "write it as in the job file, dotted: --set limits.qps=5";
+        return Err(Diagnostic::new("`--set` takes KEY=VALUE").at(&script, 0..argument.len()).help(help));
+    };
+    let parsed = literal(value.trim());
+    if names_a_hook(key.trim(), &parsed) {
+        let hidden = SourceText { name: "--set".into(), text: format!("{key}=…").into() };
+        let help = "other users of this machine can read the arguments of a command; name the variable that holds it \
+                    with notify.url_env";
+        return Err(Diagnostic::new("the address of a notification does not belong on the command line")
+            .at(&hidden, 0..key.len())
+            .help(help));
+    }
+    if holds_a_key(value) || has_secret_header(key.trim(), &parsed) || is_of_a_key(key.trim()) {
+        let hidden = SourceText { name: "--set".into(), text: format!("{key}=…").into() };
+        return Err(does_not_belong(&hidden, key.len()));
+    }
+    Ok(Overlay {
+        voice: KeyOrigin::Flag,
+        script,
+        key: key.trim().to_owned(),
+        value: parsed,
+        raw: value.trim().to_owned(),
+    })
+}
+
+/// Refuses a key in the text of a flag: it would stand in the command that goes on.
+///
+/// # Errors
+///
+/// When it has one in it.
+pub fn check_keyless(overlay: &Overlay) -> Result<(), Diagnostic> {
+    if PATHS.contains(&overlay.key.as_str()) || !holds_a_key(&overlay.raw) {
+        return Ok(());
+    }
+    let hidden = SourceText { name: overlay.script.name.clone(), text: "…".into() };
+    Err(does_not_belong(&hidden, hidden.text.len()))
+}
+
+fn does_not_belong(hidden: &SourceText, length: usize) -> Diagnostic {
+    let help = "other users of this machine can read the arguments of a command; put the key into DASHSCOPE_API_KEY, or name \
+                its place with model.api_key_env, api_key_file or api_key_command; put a header into the job file";
+    Diagnostic::new("an API key does not belong on the command line").at(hidden, 0..length).help(help)
+}
+
+/// Whether a key is that of the API key, or a slip of it.
+fn is_of_a_key(key: &str) -> bool {
+    let places = ["model.api_key_env", "model.api_key_file", "model.api_key_command"];
+    let section = key.split_once('.').map_or("", |(section, _)| section);
+    !places.contains(&key)
+        && (section.is_empty() || section == "model")
+        && !key.starts_with("model.headers")
+        && secret_scan::is_secret(key)
+}
+
+/// Whether a value sets the address that is told of a run, which is a secret.
+fn names_a_hook(key: &str, value: &Value) -> bool {
+    key == "notify.url" || (key == "notify" && value.get("url").is_some())
+}
+
+/// Whether a value is a key, or has one in it.
+fn holds_a_key(value: &str) -> bool {
+    value.trim_matches(['"', '\'']).starts_with("sk-") || !secret_scan::places(value).is_empty()
+}
+
+/// Whether a value sets a header whose value looks like a key, at whatever depth of it.
+fn has_secret_header(key: &str, value: &Value) -> bool {
+    match value {
+        Value::Table(table) => {
+            table.iter().any(|(name, value)| has_secret_header(&format!("{key}.{name}"), value))
+        }
+        Value::String(text) => key
+            .strip_prefix("model.headers.")
+            .is_some_and(|name| looks_secret(name.trim_matches(['"', '\'']), text)),
+        _ => false,
+    }
+}
+
+/// The TOML literal a text is, or the text itself.
+pub(super) fn literal(text: &str) -> Value {
+    let document = format!("value = {text}");
+    let parsed = document.parse::<toml::Table>().ok().and_then(|mut table| {
+        let value = table.remove("value")?;
+        table.is_empty().then_some(value)
+    });
+    parsed.unwrap_or_else(|| Value::String(text.to_owned()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_set_value_is_a_literal_where_it_can_be_and_text_otherwise() {
+        let value = |argument: &str| set(argument).map(|overlay| overlay.value);
+        assert_eq!(value("limits.qps=5"), Ok(Value::Integer(5)));
+        assert_eq!(value("output.select=[\"a\", \"b\"]").map(|v| v.is_array()), Ok(true));
+        assert_eq!(value("prompt.user=Say {{ text }}"), Ok(Value::String("Say {{ text }}".into())));
+        assert_eq!(value("output.prefix="), Ok(Value::String(String::new())));
+    }
+
+    #[test]
+    fn a_key_on_the_command_line_is_refused_and_not_shown() {
+        let problem = set("model.x=sk-secret").expect_err("refused").to_string();
+        assert!(!problem.contains("secret"), "{problem}");
+        for argument in
+            ["model.headers.X-Token=my-secret", "model={ headers = { X = \"Bearer my-secret\" } }"]
+        {
+            let problem = set(argument).expect_err("refused").to_string();
+            assert!(!problem.contains("my-secret"), "{problem}");
+        }
+        for argument in [
+            "prompt.user=my key is sk-4f1d9c7e2b0a, use it",
+            "request.extra={ key = \"sk-4f1d9c7e2b0a\" }",
+            "model.base_url=https://a.example/?key=sk-4f1d9c7e2b0a",
+            "request.x=Authorization: bearer 4f1d9c7e2b0a",
+        ] {
+            let problem = set(argument).expect_err(argument).to_string();
+            assert!(!problem.contains("4f1d9c7e2b0a"), "{problem}");
+        }
+        assert!(set("prompt.user=Explain sk-learn, ask-1234567890 and the bearer of bad news").is_ok());
+        assert!(set("model.headers.X-DashScope-Wait-Timeout=5").is_ok());
+        assert!(set("limits.qps").is_err());
+    }
+}

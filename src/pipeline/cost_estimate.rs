@@ -1,0 +1,203 @@
+//! What the requests of a plan may cost: sums over single requests, each at the price of its own model and length.
+
+use std::sync::Arc;
+
+use crate::request::ChatRequest;
+
+/// Reasons for which models are not to be had that are told apart; more of them are one.
+const REASONS: usize = 8;
+
+/// What requests may cost, before anything is known of their answers. Money is in the currency of the prices.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct CostEstimate {
+    /// Requests whose price is not known: they count in no sum of money here.
+    pub unpriced: u64,
+    /// Requests of a model whose price is known to rise with the input, and not from where.
+    pub rising: u64,
+    /// Requests of which nobody knows how long their answers can be.
+    pub unbounded: u64,
+    /// The most that all can cost.
+    pub worst: f64,
+    /// What the prompts cost.
+    pub prompts: f64,
+    /// What one completion token more in each answer costs.
+    pub completion_token: f64,
+    /// The dates of the prices, without repetition.
+    pub dates: Vec<String>,
+    /// The requests that think though nobody asked them to.
+    pub unasked: Unasked,
+    /// Why models are not to be had, and for how many requests.
+    pub unavailable: Vec<(Arc<str>, u64)>,
+    /// Whether a glossary had something to tell any of the requests.
+    pub told: bool,
+}
+
+/// Requests that think though nobody asked them to.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+pub struct Unasked {
+    /// How many.
+    pub requests: u64,
+    /// Of these, the ones whose price is not known.
+    pub unpriced: u64,
+    /// Of these, the ones whose longest chain of thought is not known.
+    pub boundless: u64,
+    /// What one more token of thought in each costs.
+    pub token: f64,
+    /// What the longest chains of thought cost, of those that are known.
+    pub longest: f64,
+    /// The longest chain of thought of all, in tokens.
+    pub longest_tokens: u64,
+}
+
+impl CostEstimate {
+    /// Counts a request in.
+    pub fn add(&mut self, request: &ChatRequest) {
+        self.told |= request.told;
+        if let Some(reason) = &request.unavailable {
+            self.cannot_be_had(reason);
+        }
+        self.unbounded += u64::from(request.estimate.unbounded);
+        let prompt_tokens = request.estimate.prompt_tokens;
+        let price = request.price.as_deref();
+        let tier = price.and_then(|price| price.tier(prompt_tokens));
+        let per_token = tier.map(|tier| tier.output_price(request.thinks) / 1e6);
+        if let Some(thinking) = request.unasked_thinking {
+            self.unasked.add(thinking.longest, per_token);
+        }
+        if let Some(price) = price {
+            let most = request.estimate.max_completion_tokens;
+            self.worst += price.worst_case(prompt_tokens, most, request.thinks);
+            self.rising += u64::from(price.rises);
+            match &price.as_of {
+                Some(date) if !self.dates.contains(date) => self.dates.push(date.clone()),
+                _ => {}
+            }
+        }
+        match (tier, per_token) {
+            (Some(tier), Some(per_token)) => {
+                self.prompts += prompt_tokens as f64 * tier.input / 1e6;
+                self.completion_token += per_token;
+            }
+            _ => self.unpriced += 1,
+        }
+    }
+
+    /// The same for a share of the requests.
+    #[must_use]
+    pub fn scaled(&self, share: f64) -> Self {
+        let count = |requests: u64| (requests as f64 * share).round() as u64;
+        let unasked = self.unasked;
+        Self {
+            unpriced: count(self.unpriced),
+            rising: count(self.rising),
+            unbounded: count(self.unbounded),
+            worst: self.worst * share,
+            prompts: self.prompts * share,
+            completion_token: self.completion_token * share,
+            dates: self.dates.clone(),
+            unasked: Unasked {
+                requests: count(unasked.requests),
+                unpriced: count(unasked.unpriced),
+                boundless: count(unasked.boundless),
+                token: unasked.token * share,
+                longest: unasked.longest * share,
+                longest_tokens: unasked.longest_tokens,
+            },
+            unavailable: self
+                .unavailable
+                .iter()
+                .map(|(reason, requests)| (reason.clone(), count(*requests)))
+                .collect(),
+            told: self.told,
+        }
+    }
+
+    fn cannot_be_had(&mut self, reason: &Arc<str>) {
+        match self.unavailable.iter().position(|(known, _)| known == reason) {
+            Some(index) => self.unavailable[index].1 += 1,
+            None if self.unavailable.len() < REASONS => self.unavailable.push((reason.clone(), 1)),
+            None => {}
+        }
+    }
+}
+
+impl Unasked {
+    fn add(&mut self, longest: Option<u64>, per_token: Option<f64>) {
+        self.requests += 1;
+        self.unpriced += u64::from(per_token.is_none());
+        self.boundless += u64::from(longest.is_none());
+        self.token += per_token.unwrap_or(0.0);
+        self.longest += longest.unwrap_or(0) as f64 * per_token.unwrap_or(0.0);
+        self.longest_tokens = self.longest_tokens.max(longest.unwrap_or(0));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::job::price::{Price, Tier};
+    use crate::request::{Estimate, Fingerprint, UnaskedThinking};
+
+    fn request(prompt_tokens: u64, price: Option<Price>) -> ChatRequest {
+        ChatRequest {
+            estimate: Estimate { prompt_tokens, max_completion_tokens: 100, unbounded: false },
+            price: price.map(Arc::new),
+            ..ChatRequest::of_body(b"{}".to_vec(), Fingerprint([0; 16]))
+        }
+    }
+
+    fn tiered() -> Price {
+        let low = Tier { up_to: Some(1_000), input: 1.0, output: 2.0, ..Tier::default() };
+        let high = Tier {
+            up_to: Some(2_000),
+            input: 3.0,
+            output: 4.0,
+            thinking_output: Some(8.0),
+            ..Tier::default()
+        };
+        Price { tiers: vec![low, high], as_of: Some("2026-07-02".to_owned()), ..Price::default() }
+    }
+
+    #[test]
+    fn each_request_counts_at_the_tier_of_its_own_length() {
+        let mut cost_estimate = CostEstimate::default();
+        cost_estimate.add(&request(1_000, Some(tiered())));
+        cost_estimate.add(&request(1_001, Some(tiered())));
+        cost_estimate.add(&ChatRequest { thinks: true, ..request(1_001, Some(tiered())) });
+        // 1,000 × 1 + 1,001 × 3 + 1,001 × 3 = 7,006 millionths; a token more in each answer: 2 + 4 + 8.
+        assert!((cost_estimate.prompts - 0.007_006).abs() < 1e-12, "{cost_estimate:?}");
+        assert!((cost_estimate.completion_token - 14e-6).abs() < 1e-15, "{cost_estimate:?}");
+        assert_eq!(
+            (cost_estimate.unpriced, cost_estimate.dates.as_slice()),
+            (0, &["2026-07-02".to_owned()][..])
+        );
+    }
+
+    #[test]
+    fn what_has_no_known_price_is_counted_apart() {
+        let mut cost_estimate = CostEstimate::default();
+        cost_estimate.add(&request(10, None));
+        cost_estimate.add(&request(2_001, Some(tiered())));
+        assert_eq!(
+            (cost_estimate.unpriced, cost_estimate.prompts, cost_estimate.completion_token),
+            (2, 0.0, 0.0)
+        );
+        // Past the last tier it is set aside at the dearest that is known: 2,001 × 3 + 100 × 4.
+        assert!((cost_estimate.worst - 0.006_403).abs() < 1e-12, "{cost_estimate:?}");
+    }
+
+    #[test]
+    fn unasked_thinking_is_priced_by_the_longest_chain_where_that_is_known() {
+        let mut cost_estimate = CostEstimate::default();
+        let thinking = |longest| Some(UnaskedThinking { longest });
+        let price = Price::flat(1.0, 2.0, None);
+        cost_estimate
+            .add(&ChatRequest { unasked_thinking: thinking(Some(500)), ..request(10, Some(price.clone())) });
+        cost_estimate.add(&ChatRequest { unasked_thinking: thinking(None), ..request(10, Some(price)) });
+        cost_estimate.add(&ChatRequest { unasked_thinking: thinking(None), ..request(10, None) });
+        let unasked = cost_estimate.unasked;
+        assert_eq!((unasked.requests, unasked.unpriced, unasked.boundless), (3, 1, 2));
+        // 500 × 2 millionths; a token more in each of the two that are priced: 2 × 2.
+        assert!((unasked.longest - 0.001).abs() < 1e-12 && (unasked.token - 4e-6).abs() < 1e-15);
+    }
+}

@@ -1,0 +1,157 @@
+//! From the body of a request to the request: what is known of its model decides how it travels and what it may cost.
+
+use std::sync::Arc;
+
+use serde_json::{Map, Value};
+
+use super::check::TextRules;
+use super::{check, estimate, fingerprint, media, shape};
+use crate::job::diagnostic::Diagnostic;
+use crate::job::facts::{ModelInfo, Thinking, asked_to_think};
+use crate::job::price::Price;
+use crate::job::{ModelSettings, Transport};
+use crate::request::{ChatRequest, Estimate, Fingerprint, UnaskedThinking};
+
+/// What the requests of a job are sent with.
+#[derive(Debug)]
+pub(super) struct RequestSettings {
+    model: ModelSettings,
+    own_price: Option<Arc<Price>>,
+    facts: ModelInfo,
+}
+
+impl RequestSettings {
+    /// For requests to a model, at the user's own price where there is one.
+    pub(super) fn new(model: &ModelSettings, own_price: Option<Arc<Price>>) -> Self {
+        let known = |name| model.facts_of(name, own_price.as_ref());
+        let facts = model.name.as_deref().map(known).unwrap_or_default();
+        Self { model: model.clone(), own_price, facts }
+    }
+
+    /// The request that a body makes.
+    ///
+    /// # Errors
+    ///
+    /// A rule of the API that it breaks.
+    pub(super) fn request(&self, body: &Map<String, Value>) -> Result<ChatRequest, Diagnostic> {
+        self.common(body)?.of_body(body)
+    }
+
+    /// What a body makes of every request that differs from it in nothing but the texts of its turns.
+    ///
+    /// # Errors
+    ///
+    /// A rule of the API that it breaks, whatever the texts.
+    pub(super) fn common(&self, body: &Map<String, Value>) -> Result<Common, Diagnostic> {
+        let other;
+        let facts = match body.get("model").and_then(Value::as_str) {
+            Some(model) if self.model.name.as_deref() != Some(model) => {
+                other = self.model.facts_of(model, self.own_price.as_ref());
+                &other
+            }
+            _ => &self.facts,
+        };
+        let effort = body.get("reasoning_effort").and_then(Value::as_str);
+        let enable_thinking = asked_to_think(body.get("enable_thinking").and_then(Value::as_bool), effort);
+        let thinks = facts.thinks(enable_thinking).unwrap_or(false);
+        let stream = match self.model.transport {
+            // A line of the OpenAI Batch format may ask for it by itself.
+            Transport::Auto if body.get("stream") == Some(&Value::Bool(true)) => true,
+            Transport::Auto => {
+                facts.needs_stream(enable_thinking).unwrap_or(false) || check::needs_stream(body, facts)
+            }
+            Transport::Whole => false,
+            Transport::Stream => true,
+        };
+        let text_rules = check::form(body, facts, stream)?;
+        let price = match marks_cache(body) {
+            true => facts.price.as_ref().map(|price| Arc::new(price.of_marked_cache())),
+            false => facts.price.clone(),
+        };
+        let request = ChatRequest {
+            estimate: estimate::of(body, facts, thinks),
+            media: media::of(body, facts),
+            shape: shape::of(body, stream),
+            stream,
+            thinks,
+            may_continue: !thinks && may_continue(body),
+            longest_answer: facts.max_output_tokens,
+            price,
+            unasked_thinking: unasked_thinking(body, facts),
+            unavailable: facts.unavailable.clone(),
+            ..ChatRequest::of_body(Vec::new(), Fingerprint::default())
+        };
+        let model = body.get("model").and_then(Value::as_str).map(str::to_owned);
+        Ok(Common { request, text_rules, model, facts: facts.clone() })
+    }
+}
+
+/// What requests have in common that differ in nothing but the texts of their turns.
+#[derive(Debug)]
+pub(super) struct Common {
+    /// One of them, without its body.
+    request: ChatRequest,
+    /// What the texts have to keep to.
+    pub(super) text_rules: TextRules,
+    model: Option<String>,
+    facts: ModelInfo,
+}
+
+impl Common {
+    /// The one of them with this body.
+    ///
+    /// # Errors
+    ///
+    /// A rule of the API that its texts break.
+    pub(super) fn of_body(&self, body: &Map<String, Value>) -> Result<ChatRequest, Diagnostic> {
+        self.text_rules.hold(check::texts(body))?;
+        let bytes = bytes(body).map_err(|error| Diagnostic::new(error.to_string()))?;
+        Ok(self.request(bytes, fingerprint::of(body), estimate::prompt(body)))
+    }
+
+    /// The one of them whose body is written already, and has about so many tokens to read.
+    pub(super) fn request(&self, body: Vec<u8>, fingerprint: Fingerprint, prompt_tokens: f64) -> ChatRequest {
+        let estimate = Estimate { prompt_tokens: prompt_tokens.ceil() as u64, ..self.request.estimate };
+        let media = media::with_files(self.request.media, self.model.as_deref(), &body, &self.facts);
+        ChatRequest { body, fingerprint, estimate, media, ..self.request.clone() }
+    }
+}
+
+/// Whether an answer can be continued in the API's partial mode: of Qwen's models that do not think, when it is one
+/// plain text. Those that translate take a single turn, the user's.
+fn may_continue(body: &Map<String, Value>) -> bool {
+    let model = body.get("model").and_then(Value::as_str).unwrap_or_default();
+    let plain =
+        ["tools", "response_format", "translation_options"].iter().all(|key| !body.contains_key(*key));
+    let one = body.get("n").is_none_or(|n| n.as_f64() == Some(1.0));
+    check::is_qwen(model) && !model.contains("-mt-") && plain && one
+}
+
+/// The thinking that the model does by default, when the request says nothing about it.
+fn unasked_thinking(body: &Map<String, Value>, facts: &ModelInfo) -> Option<UnaskedThinking> {
+    let speaks_of_it =
+        ["enable_thinking", "thinking_budget", "reasoning_effort"].iter().any(|key| body.contains_key(*key));
+    let by_default = facts.thinking == Some(Thinking::On) && !speaks_of_it;
+    by_default.then_some(UnaskedThinking { longest: facts.max_thinking_tokens })
+}
+
+/// Whether a part of a turn, or a tool, is marked with `cache_control`.
+fn marks_cache(body: &Map<String, Value>) -> bool {
+    let marked = |value: &Value| value.get("cache_control").is_some_and(|mark| !mark.is_null());
+    let in_turn = |turn: &Value| marked(turn) || items(turn.get("content")).iter().any(marked);
+    items(body.get("messages")).iter().any(in_turn) || items(body.get("tools")).iter().any(marked)
+}
+
+fn items(value: Option<&Value>) -> &[Value] {
+    value.and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default()
+}
+
+/// The body without the fields of transport: those are put in when it is sent.
+pub(super) fn bytes(body: &Map<String, Value>) -> serde_json::Result<Vec<u8>> {
+    if !fingerprint::TRANSPORT.iter().any(|key| body.contains_key(*key)) {
+        return serde_json::to_vec(body);
+    }
+    let mut body = body.clone();
+    body.retain(|key, _| !fingerprint::TRANSPORT.contains(&key.as_str()));
+    serde_json::to_vec(&body)
+}

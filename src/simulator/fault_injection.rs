@@ -1,0 +1,132 @@
+//! What a fault does to an answer, to a reply, or in place of both.
+
+use hyper::body::Bytes;
+use hyper::header::{CONNECTION, CONTENT_ENCODING, CONTENT_TYPE, HeaderName, LOCATION};
+
+use super::Profile;
+use super::answer::SimulatedAnswer;
+use super::reply::{BodyPart, HttpReply};
+use super::script::Effect;
+use super::tokens::{count_tokens, first_tokens};
+
+/// What the server does with a request in the end.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) enum ResponsePlan {
+    Reply(HttpReply),
+    /// No answer, ever.
+    Hang,
+    /// The connection ends without a byte.
+    Drop,
+    /// The connection is reset without a byte.
+    Reset,
+}
+
+const PARTIAL_RESPONSE: HeaderName = HeaderName::from_static("x-dashscope-partialresponse");
+const PAGE: &str = "<!DOCTYPE html>\n<html><head><title>Please wait</title></head>\
+                    <body><h1>Bad Gateway</h1></body></html>\n";
+/// Where a redirection leads: back here, so that a client that follows it is found out.
+const ELSEWHERE: &str = "/redirected/v1/chat/completions";
+
+/// What happens in place of an answer, for the faults that do not need one.
+pub(super) fn instead(effect: &Effect, profile: Profile, identity: &str) -> Option<ResponsePlan> {
+    let plan = match effect {
+        Effect::Hang => ResponsePlan::Hang,
+        Effect::Drop => ResponsePlan::Drop,
+        Effect::Reset { after_bytes: None } => ResponsePlan::Reset,
+        Effect::EmptyBody => ResponsePlan::Reply(HttpReply::text(200, "application/json", "")),
+        Effect::Html { status } => {
+            ResponsePlan::Reply(HttpReply::text(*status, "text/html; charset=utf-8", PAGE))
+        }
+        Effect::Redirect { status } => {
+            let mut reply = HttpReply::bare(*status);
+            reply.set(LOCATION, ELSEWHERE);
+            ResponsePlan::Reply(reply)
+        }
+        Effect::Refuse { refusal, body, headers } => {
+            let mut reply = match body {
+                Some(body) => HttpReply::text(refusal.status, "application/json", body.clone()),
+                None => HttpReply::json(refusal.status, &refusal.body(profile, identity)),
+            };
+            if headers.iter().any(|(name, _)| name == CONTENT_TYPE) {
+                reply.headers.clear();
+            }
+            reply.headers.extend(headers.iter().cloned());
+            ResponsePlan::Reply(reply)
+        }
+        _ => return None,
+    };
+    Some(plan)
+}
+
+/// What happens to the answer before it is given a shape.
+pub(super) fn spoil_answer(effect: &Effect, answer: &mut SimulatedAnswer) {
+    for choice in &mut answer.choices {
+        match effect {
+            Effect::NullFinish => choice.finish_reason = None,
+            Effect::EmptyContent => {
+                choice.content.clear();
+                choice.tool_calls.clear();
+                choice.finish_reason = Some("stop");
+            }
+            Effect::Content(content) => {
+                choice.content.clone_from(content);
+                choice.tool_calls.clear();
+                choice.finish_reason = Some("stop");
+            }
+            Effect::CutByServer => {
+                let half = count_tokens(&choice.content).div_ceil(2);
+                choice.content.truncate(first_tokens(&choice.content, half).len());
+                choice.tool_calls.clear();
+                choice.finish_reason = None;
+            }
+            _ => {}
+        }
+    }
+    answer.recount();
+}
+
+/// What happens to the reply's bytes.
+pub(super) fn spoil_reply(effect: &Effect, reply: &mut HttpReply) {
+    let data = reply.data();
+    match effect {
+        Effect::CutByServer => reply.set(PARTIAL_RESPONSE, "true"),
+        Effect::CutBody { after_bytes } => break_off(reply, data, *after_bytes, BodyPart::Cut),
+        Effect::Reset { after_bytes } => break_off(reply, data, *after_bytes, BodyPart::Reset),
+        Effect::SlowBody { bytes, pause } => {
+            let mut pieces = Vec::new();
+            for start in (0..data.len()).step_by(*bytes) {
+                let end = data.len().min(start.saturating_add(*bytes));
+                pieces.push(BodyPart::Data(data.slice(start..end)));
+                pieces.push(BodyPart::Pause(*pause));
+            }
+            // The length is told ahead, as for a whole body.
+            reply.announced_length = (!reply.is_stream).then_some(data.len());
+            reply.pieces = pieces;
+        }
+        Effect::BadGzip => {
+            // The head of a gzip file (RFC 1952), and then the text as it was.
+            let head: &[u8] = &[0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 3];
+            reply.pieces = vec![BodyPart::Data(Bytes::from([head, &data].concat()))];
+            reply.set(CONTENT_ENCODING, "gzip");
+        }
+        Effect::WrongLength => {
+            let announced = data.len() / 2;
+            reply.pieces = vec![BodyPart::Data(data.slice(..announced))];
+            reply.announced_length = Some(announced);
+            reply.surplus = data.slice(announced..);
+            reply.set(CONNECTION, "close");
+        }
+        _ => {}
+    }
+}
+
+/// Sends the first bytes, half of them unless it is said how many, then ends as told.
+fn break_off(reply: &mut HttpReply, data: Bytes, after_bytes: Option<usize>, end: BodyPart) {
+    // At least one byte stays unsent, or nothing would be missing.
+    let sent = after_bytes.unwrap_or(data.len() / 2).min(data.len().saturating_sub(1));
+    reply.announced_length = (!reply.is_stream).then_some(data.len());
+    reply.pieces = vec![BodyPart::Data(data.slice(..sent)), BodyPart::Breath, end];
+    if sent == 0 {
+        reply.pieces.remove(0);
+    }
+}
