@@ -8,13 +8,13 @@ use std::time::{Duration, SystemTime};
 
 use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_main};
 use fanfold::api::verdict;
+use fanfold::config::layers::Layers;
+use fanfold::config::resolve::{Lookups, resolve};
+use fanfold::diagnostic::SourceText;
 use fanfold::dispatch::stop::StopLevel;
 use fanfold::format::Format;
 use fanfold::job::Job;
-use fanfold::job::diagnostic::SourceText;
 use fanfold::job::facts::ModelCatalog;
-use fanfold::job::layers::Layers;
-use fanfold::job::resolve::{Lookups, resolve};
 use fanfold::job::schedule::utc;
 use fanfold::journal::ballast::Ballast;
 use fanfold::journal::matching::{Fit, MatchRules, Matcher};

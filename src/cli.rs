@@ -11,7 +11,7 @@ use clap::{
     Arg, ArgAction, ArgMatches, Args, Command, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum,
 };
 
-use crate::job::flags::{JOB_FLAGS, Overlay, ValueShape};
+use crate::config::flags::{JOB_FLAGS, Overlay, ValueShape};
 use asking::ASK_EXAMPLE;
 pub use asking::AskArgs;
 use setting_up::{COMPLETIONS_EXAMPLE, INIT_EXAMPLE, MAN_EXAMPLE, SCHEMA_EXAMPLE};

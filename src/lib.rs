@@ -2,7 +2,9 @@
 
 // Nouns: values, without files, clocks or a runtime.
 pub mod bottleneck;
+pub mod config;
 pub mod conversation;
+pub mod diagnostic;
 pub mod digits;
 pub mod endpoint;
 pub mod event;

@@ -5,11 +5,11 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 
+use fanfold::config::layers::Layers;
+use fanfold::config::resolve::{Lookups, resolve};
+use fanfold::diagnostic::{Diagnostic, SourceText};
 use fanfold::job::Job;
-use fanfold::job::diagnostic::{Diagnostic, SourceText};
 use fanfold::job::facts::ModelCatalog;
-use fanfold::job::layers::Layers;
-use fanfold::job::resolve::{Lookups, resolve};
 use fanfold::job::schedule::utc;
 use fanfold::journal;
 use fanfold::journal::reader::Reader;

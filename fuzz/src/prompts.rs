@@ -2,11 +2,11 @@
 
 use std::sync::Arc;
 
-use fanfold::job::diagnostic::SourceText;
+use fanfold::config::layers::Layers;
+use fanfold::config::resolve::{Lookups, resolve};
+use fanfold::diagnostic::SourceText;
 use fanfold::job::facts::{ModelCatalog, ModelInfo};
 use fanfold::job::languages::{Language, Languages};
-use fanfold::job::layers::Layers;
-use fanfold::job::resolve::{Lookups, resolve};
 use fanfold::job::schedule::utc;
 use fanfold::job::{Job, TemplateText};
 use fanfold::render::Renderer;

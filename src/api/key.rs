@@ -7,8 +7,8 @@ use std::process::{Command, Stdio};
 
 use reqwest::header::HeaderValue;
 
+use crate::diagnostic::secret_scan::{as_a_name, masked};
 use crate::job::KeySource;
-use crate::job::secret_scan::{as_a_name, masked};
 use crate::regular;
 use crate::secrets::{self, Secrets};
 use crate::text::{how_it_ended, short};

@@ -3,7 +3,7 @@
 
 use clap::{Arg, Command};
 
-use crate::job::flags::JOB_FLAGS;
+use crate::config::flags::JOB_FLAGS;
 
 /// What names the journal, and the output that it belongs to.
 const PLACE: &[&str] = &["output", "journal"];

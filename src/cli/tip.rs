@@ -6,7 +6,7 @@ use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{Arg, Command, Error};
 
 use super::command;
-use crate::job::diagnostic::nearest;
+use crate::diagnostic::nearest;
 
 /// An error of clap with what was probably meant: the nearest flag or command, or the command that has the flag. Clap's own
 /// measure of likeness looks for letters within half the length of a word, so that it finds nothing alike in `--qsp` and

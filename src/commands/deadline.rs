@@ -4,8 +4,8 @@ use jiff::{SignedDuration, Timestamp};
 
 use crate::dispatch::stop::Cap;
 use crate::job::Job;
+use crate::job::effective::LiveSettings;
 use crate::job::forecast::{Course, Shortfall, shortfall};
-use crate::job::orders::LiveSettings;
 use crate::tally::Snapshot;
 use crate::watch::text::{count, counted, rate};
 
@@ -169,11 +169,11 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
+    use crate::config::layers::Layers;
+    use crate::config::resolve::{Lookups, resolve};
+    use crate::diagnostic::SourceText;
     use crate::event::{Bottleneck, DispatchState};
-    use crate::job::diagnostic::SourceText;
     use crate::job::facts::ModelCatalog;
-    use crate::job::layers::Layers;
-    use crate::job::resolve::{Lookups, resolve};
     use crate::job::schedule::utc;
 
     fn job() -> Job {

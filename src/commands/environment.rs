@@ -6,10 +6,10 @@ use std::path::Path;
 
 use super::Failure;
 use crate::api::key::{Key, unquoted};
+use crate::config::flags::{JOB_FLAGS, Overlay};
+use crate::diagnostic::{Diagnostic, nearest};
 #[cfg(debug_assertions)]
 use crate::failpoint;
-use crate::job::diagnostic::{Diagnostic, nearest};
-use crate::job::flags::{JOB_FLAGS, Overlay};
 use crate::job::notify::Recipient;
 use crate::job::{Job, KeySource};
 use crate::regular;

@@ -9,8 +9,8 @@ use clap_mangen::roff::{Roff, roman};
 
 use super::Failure;
 use crate::cli::{self, ManArgs};
+use crate::diagnostic::{Diagnostic, nearest};
 use crate::exit::Exit;
-use crate::job::diagnostic::{Diagnostic, nearest};
 
 /// Prints a page, or writes all of them.
 pub(super) fn run(args: ManArgs) -> Result<Exit, Failure> {

@@ -47,8 +47,8 @@ use std::panic;
 use std::path::Path;
 
 use crate::cli::{Cli, Progress, Verb};
+use crate::diagnostic::Diagnostic;
 use crate::exit::Exit;
-use crate::job::diagnostic::Diagnostic;
 use crate::journal::JournalError;
 use crate::pipeline::PipelineError;
 use crate::render::template::is_in_the_engine;

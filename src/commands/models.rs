@@ -11,8 +11,8 @@ use super::Failure;
 use super::environment::Environment;
 use super::tables::Tables;
 use crate::cli::ModelsArgs;
+use crate::config::flags::JOB_FLAGS;
 use crate::exit::Exit;
-use crate::job::flags::JOB_FLAGS;
 use crate::models::{Region, Scope};
 use crate::watch::text::printable;
 

@@ -11,11 +11,12 @@ use tokio::sync::watch;
 
 use super::deadline::{DeadlineCheck, PlannedWork, deadline};
 use super::metrics::MetricsFile;
+use crate::config::orders::{Order, told};
 use crate::dispatch::live_limits::LiveLimits;
 use crate::dispatch::stop::StopLevel;
 use crate::job::Job;
-use crate::job::limits::Terms;
-use crate::job::orders::{LiveSettings, Order, told};
+use crate::job::effective::LiveSettings;
+use crate::job::limits::EffectiveLimits;
 use crate::journal::orders::Inbox;
 use crate::tally::Snapshot;
 use crate::watch::Screen;
@@ -87,7 +88,7 @@ struct Rounds {
     /// When the time of day has come at which the run ends.
     ends_at: Option<Timestamp>,
     deadline_check: DeadlineCheck,
-    steer: watch::Sender<Terms>,
+    steer: watch::Sender<EffectiveLimits>,
     told: LiveSettings,
     /// The hours of the schedule that hold.
     hours: Option<String>,
@@ -178,10 +179,10 @@ mod tests {
     use std::sync::atomic::{AtomicI64, Ordering};
 
     use super::*;
-    use crate::job::diagnostic::SourceText;
+    use crate::config::layers::Layers;
+    use crate::config::resolve::{Lookups, resolve};
+    use crate::diagnostic::SourceText;
     use crate::job::facts::ModelCatalog;
-    use crate::job::layers::Layers;
-    use crate::job::resolve::{Lookups, resolve};
     use crate::job::schedule::utc;
     use crate::watch::Mode;
     use crate::watch::metrics::RunLabels;

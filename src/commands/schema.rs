@@ -3,8 +3,8 @@
 use std::io::{Write, stdout};
 
 use super::Failure;
+use crate::config::json_schema;
 use crate::exit::Exit;
-use crate::job::json_schema;
 
 /// Prints the schema.
 pub(super) fn run() -> Result<Exit, Failure> {

@@ -5,13 +5,13 @@ use std::fs;
 use super::Failure;
 use super::environment::{Environment, KEY_VARIABLES};
 use crate::api::key::alone;
+use crate::config::file::JobFile;
+use crate::config::headers::looks_secret;
+use crate::diagnostic::Diagnostic;
+use crate::diagnostic::secret_scan::{is_no_name, masked};
 use crate::exit::Exit;
 use crate::job::Job;
-use crate::job::diagnostic::Diagnostic;
-use crate::job::file::JobFile;
-use crate::job::headers::looks_secret;
 use crate::job::notify::Recipient;
-use crate::job::secret_scan::{is_no_name, masked};
 use crate::secrets::{hidden, hide, keep};
 use crate::watch::put;
 

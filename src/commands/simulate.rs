@@ -5,10 +5,10 @@ use std::path::Path;
 
 use super::{Failure, interrupt};
 use crate::cli::SimulateArgs;
+use crate::config::layers::explain;
+use crate::diagnostic::{Diagnostic, SourceText as Text};
 use crate::dispatch::stop::StopLevel;
 use crate::exit::Exit;
-use crate::job::diagnostic::{Diagnostic, SourceText as Text};
-use crate::job::layers::explain;
 use crate::simulator::{self, Script, ScriptError, ServerLimits, ServerSettings};
 use crate::watch::{Mode, Screen};
 

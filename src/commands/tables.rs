@@ -4,9 +4,9 @@ use std::path::Path;
 use std::sync::Arc;
 
 use super::Failure;
-use crate::job::diagnostic::{Diagnostic, SourceText};
+use crate::config::layers::explain;
+use crate::diagnostic::{Diagnostic, SourceText};
 use crate::job::facts::{ModelCatalog, ModelInfo};
-use crate::job::layers::explain;
 use crate::job::price::{Price, Tier};
 use crate::models::{self, ModelEntry, ModelTable, Region, Retirement, Translates};
 use crate::regular;

@@ -7,10 +7,10 @@ use tokio::time::Instant;
 
 use super::Dispatcher;
 use crate::endpoint::Endpoint;
-use crate::job::limits::{Caps, Terms};
+use crate::job::limits::{Caps, EffectiveLimits};
 
 /// Where a run hears of the terms that it keeps to at present.
-pub type LiveLimits = watch::Receiver<Terms>;
+pub type LiveLimits = watch::Receiver<EffectiveLimits>;
 
 /// When the cap on time is reached, of a run that began then and came after others.
 pub(super) fn ends_at(began: Instant, spent: Duration, caps: Caps) -> Option<Instant> {
@@ -23,7 +23,7 @@ impl<E: Endpoint> Dispatcher<'_, E> {
         let Some(live_limits) = &mut self.live_limits else { return };
         let terms = *live_limits.borrow_and_update();
         // A clock that is put back begins no period for the second time.
-        let terms = Terms { since: terms.since.max(self.terms.since), ..terms };
+        let terms = EffectiveLimits { since: terms.since.max(self.terms.since), ..terms };
         let before = std::mem::replace(&mut self.terms, terms);
         if terms == before {
             return;

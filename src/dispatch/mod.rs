@@ -34,7 +34,7 @@ use crate::endpoint::Endpoint;
 use crate::event::Observer;
 use crate::job::Retry;
 use crate::job::field_owner::FieldOwners;
-use crate::job::limits::{Caps, Concurrency, Quotas, Terms};
+use crate::job::limits::{Caps, Concurrency, EffectiveLimits, Quotas};
 use crate::note::JournalEvent;
 use crate::outcome::Fault;
 use crate::reserve::Reserve;
@@ -110,7 +110,7 @@ pub struct Dispatcher<'e, E> {
     began: Instant,
     /// Time that earlier runs have spent.
     spent: Duration,
-    terms: Terms,
+    terms: EffectiveLimits,
     paused_since: Option<Instant>,
     live_limits: Option<LiveLimits>,
     ends_at: Option<Instant>,
@@ -145,7 +145,14 @@ impl<'e, E: Endpoint> Dispatcher<'e, E> {
             trial: Preflight::new(rules.setters.clone(), past.works),
             began: now,
             spent: past.duration,
-            terms: Terms { quotas, concurrency, caps, since: past.since, paused: false, time_is_up: false },
+            terms: EffectiveLimits {
+                quotas,
+                concurrency,
+                caps,
+                since: past.since,
+                paused: false,
+                time_is_up: false,
+            },
             paused_since: None,
             live_limits: None,
             ends_at: live_limits::ends_at(now, past.duration, caps),

@@ -1,7 +1,7 @@
 //! The address of a chat API: what is one, and whether it is this machine's own.
 
 /// Checks an address, and says whether it is this machine's own.
-pub(super) fn check(address: &str, allow_http: bool) -> Result<bool, String> {
+pub(crate) fn check(address: &str, allow_http: bool) -> Result<bool, String> {
     let (scheme, rest) = address
         .split_once("://")
         .ok_or("an address begins with https://, and ends before /chat/completions")?;

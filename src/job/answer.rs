@@ -61,7 +61,7 @@ pub struct Tool {
 /// The files of `[glossary]`.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct GlossaryFiles {
-    /// Terms: `translation_options.terms`.
+    /// EffectiveLimits: `translation_options.terms`.
     pub terms: Option<PathBuf>,
     /// Sentences translated before: `translation_options.tm_list`.
     pub memory: Option<PathBuf>,

@@ -61,11 +61,11 @@ fn is_template(text: &TemplateText) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::super::diagnostic::SourceText;
-    use super::super::facts::ModelCatalog;
-    use super::super::layers::Layers;
-    use super::super::resolve::{Lookups, resolve};
     use super::*;
+    use crate::config::layers::Layers;
+    use crate::config::resolve::{Lookups, resolve};
+    use crate::diagnostic::SourceText;
+    use crate::job::facts::ModelCatalog;
 
     fn of(text: &str) -> FieldOwners {
         let text = format!("input.path = \"a.csv\"\noutput.path = \"b.csv\"\n{text}");

@@ -3,8 +3,8 @@
 use jiff::{SignedDuration, Timestamp};
 
 use super::Job;
-use super::limits::{Quota, Terms};
-use super::orders::LiveSettings;
+use super::effective::LiveSettings;
+use super::limits::{EffectiveLimits, Quota};
 use crate::event::Bottleneck;
 
 /// Turns of the schedule that are looked ahead: weeks of one with several spans a day.
@@ -84,7 +84,7 @@ fn after(time: Timestamp, seconds: f64) -> Option<Timestamp> {
 }
 
 /// Rows per second under terms that hold at some time.
-fn rate(terms: &Terms, present: &Terms, course: &Course) -> f64 {
+fn rate(terms: &EffectiveLimits, present: &EffectiveLimits, course: &Course) -> f64 {
     let limit = limits(terms, course).map(|(_, rate)| rate).fold(f64::INFINITY, f64::min);
     match course.measured {
         _ if terms.paused => 0.0,
@@ -99,7 +99,7 @@ fn rate(terms: &Terms, present: &Terms, course: &Course) -> f64 {
 }
 
 /// Rows per second that each limit lets through.
-fn limits(terms: &Terms, course: &Course) -> impl Iterator<Item = (&'static str, f64)> {
+fn limits(terms: &EffectiveLimits, course: &Course) -> impl Iterator<Item = (&'static str, f64)> {
     let each = |quota: Option<Quota>, each: f64| Some(quota?.each_second() / each.max(1e-9));
     let quotas = terms.quotas;
     [
@@ -112,7 +112,7 @@ fn limits(terms: &Terms, course: &Course) -> impl Iterator<Item = (&'static str,
 }
 
 /// The limit that decides how fast a run goes.
-fn decider(terms: &Terms, course: &Course) -> &'static str {
+fn decider(terms: &EffectiveLimits, course: &Course) -> &'static str {
     let slowest = limits(terms, course).min_by(|one, other| one.1.total_cmp(&other.1));
     let slowest = slowest.map_or("the service", |(name, _)| name);
     match course.measured.and_then(|(_, held_by)| held_by) {

@@ -1,6 +1,6 @@
 //! The languages a model translates between, by English name and by code.
 
-use super::diagnostic::nearest;
+use crate::diagnostic::nearest;
 
 /// A language as a request names it.
 #[derive(Debug, Clone, PartialEq, Eq)]

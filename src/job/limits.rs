@@ -133,7 +133,7 @@ pub enum Concurrency {
 
 /// What a run keeps to at a moment: limits may change while it goes on.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Terms {
+pub struct EffectiveLimits {
     /// The quota.
     pub quotas: Quotas,
     /// Requests in flight at once.

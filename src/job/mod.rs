@@ -2,25 +2,16 @@
 
 pub(crate) mod address;
 pub mod answer;
-pub mod diagnostic;
+pub mod effective;
 pub mod facts;
 pub mod field_owner;
-mod fields;
-pub mod file;
-pub mod flags;
 pub mod forecast;
-pub mod headers;
-pub mod json_schema;
 pub mod languages;
-pub mod layers;
 pub mod limits;
 pub mod notify;
-pub mod orders;
 pub mod period;
 pub mod price;
-pub mod resolve;
 pub mod schedule;
-pub mod secret_scan;
 pub mod units;
 
 use std::ops::Range;
@@ -30,9 +21,9 @@ use std::time::Duration;
 
 use serde_json::{Map, Value};
 
+use crate::diagnostic::{Diagnostic, SourceText};
 use crate::format::Format;
 use answer::{AnswerRules, GlossaryFiles, Tool};
-use diagnostic::{Diagnostic, SourceText};
 use facts::{ModelCatalog, ModelInfo};
 use limits::{Caps, Concurrency, Quotas, Rates};
 use notify::Notify;

@@ -3,11 +3,6 @@
 use std::fmt;
 use std::time::Duration;
 
-use super::diagnostic::{Diagnostic, nearest};
-use super::file::{NotifySection, OneOrMany};
-use super::layers::Layers;
-use super::secret_scan::names_a_variable;
-
 /// How long one notification may take.
 pub const PATIENCE: Duration = Duration::from_secs(5);
 
@@ -35,7 +30,7 @@ pub enum Recipient {
 
 /// A text that cannot be printed.
 #[derive(Clone)]
-pub struct Hidden(String);
+pub struct Hidden(pub(crate) String);
 
 impl fmt::Debug for Hidden {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -62,7 +57,8 @@ pub enum Moment {
 }
 
 impl Moment {
-    const ALL: [Self; 3] = [Self::Start, Self::End, Self::Stop];
+    /// All of them, in the order of a run.
+    pub const ALL: [Self; 3] = [Self::Start, Self::End, Self::Stop];
 
     /// The word for it.
     pub fn as_str(self) -> &'static str {
@@ -72,45 +68,4 @@ impl Moment {
             Self::Stop => "stop",
         }
     }
-}
-
-/// Settles who is told. A message says nothing of the address, which is a secret.
-pub(super) fn notify(section: NotifySection, layers: &Layers) -> Result<Notify, Diagnostic> {
-    let to = match (section.url, section.url_env, section.command) {
-        (Some(url), None, None) => Recipient::Url(Hidden(url)),
-        (None, Some(name), None) if names_a_variable(&name) => Recipient::Variable(name),
-        (None, Some(_), None) => {
-            // What stands here instead may be the address itself, and is not shown.
-            let problem = layers.problem("notify.url_env", "`url_env` does not name a variable");
-            return Err(problem.help("url_env = \"NOTIFY_URL\" names the variable that holds the address"));
-        }
-        (None, None, Some(OneOrMany::Many(words))) if !words.is_empty() => Recipient::Command(words),
-        (None, None, Some(OneOrMany::One(line))) if !line.trim().is_empty() => {
-            Recipient::Command(line.split_whitespace().map(str::to_owned).collect())
-        }
-        _ => {
-            let message = "[notify] names one of `url`, `url_env` and `command`, and not more";
-            let problem = layers.problem("notify", message);
-            return Err(problem.help("url_env = \"NOTIFY_URL\" names the variable that holds the address"));
-        }
-    };
-    let on = match section.on {
-        None => Moment::ALL.to_vec(),
-        Some(OneOrMany::One(word)) => vec![moment(&word, layers)?],
-        Some(OneOrMany::Many(words)) => {
-            words.iter().map(|word| moment(word, layers)).collect::<Result<_, _>>()?
-        }
-    };
-    Ok(Notify { to, on, allow_http: section.allow_http.unwrap_or(false) })
-}
-
-fn moment(word: &str, layers: &Layers) -> Result<Moment, Diagnostic> {
-    let words = Moment::ALL.map(Moment::as_str);
-    Moment::ALL.into_iter().find(|moment| moment.as_str() == word).ok_or_else(|| {
-        let problem = layers.problem("notify.on", format!("`on` has start, end and stop, not `{word}`"));
-        match nearest(word, words) {
-            Some(name) => problem.help(format!("did you mean `{name}`?")),
-            None => problem,
-        }
-    })
 }

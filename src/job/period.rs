@@ -4,7 +4,7 @@ use jiff::tz::TimeZone;
 use jiff::{Timestamp, ToSpan};
 
 /// The words of `cap_period`; the first is the default.
-pub(super) const CAP_PERIODS: [&str; 4] = ["job", "run", "day", "month"];
+pub(crate) const CAP_PERIODS: [&str; 4] = ["job", "run", "day", "month"];
 
 /// What the caps on money and tokens count over.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]

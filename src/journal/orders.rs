@@ -7,7 +7,7 @@ use rusqlite::{Connection, params};
 
 use super::reader::Reader;
 use super::{JournalError, broke, open_again, open_beside, seconds};
-use crate::job::orders::Order;
+use crate::config::orders::Order;
 
 /// The version of the journal that first had orders.
 const SINCE: i32 = 4;

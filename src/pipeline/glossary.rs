@@ -6,8 +6,8 @@ use std::path::Path;
 use serde_json::{Map, Value};
 
 use super::PipelineError;
+use crate::diagnostic::{Diagnostic, nearest};
 use crate::job::Job;
-use crate::job::diagnostic::{Diagnostic, nearest};
 use crate::job::languages::Languages;
 use crate::read::{InputSpec, Projection, Source};
 use crate::render::glossary::{Glossary, Term};

@@ -16,8 +16,8 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use crate::conversation::ConversationRules;
+use crate::diagnostic::Diagnostic;
 use crate::format::Format;
-use crate::job::diagnostic::Diagnostic;
 use crate::job::{Job, Output};
 use crate::journal::JournalError;
 use crate::read::{Expansion, InputSpec, Projection, ReadError, Source};

@@ -23,9 +23,9 @@ use crate::dispatch::{CarryOver, DispatchSettings, Dispatcher, Ledger};
 use crate::endpoint::Endpoint;
 use crate::event::{Bottleneck, Event, Observer};
 use crate::job::Job;
+use crate::job::effective::LiveSettings;
 use crate::job::field_owner::FieldOwners;
-use crate::job::limits::Terms;
-use crate::job::orders::LiveSettings;
+use crate::job::limits::EffectiveLimits;
 use crate::journal::ballast::Ballast;
 use crate::journal::cursors::State;
 use crate::journal::duplicates::{Shared, Sharer, heal};
@@ -170,7 +170,7 @@ pub async fn send<E: Endpoint>(
         let reopened = reopen_failed(&connection, &path, job.input.limit);
         reopened.map_err(|error| order.kept(&connection, error.into()))?;
     }
-    let Terms { quotas, concurrency, caps, .. } = *order.live_limits.borrow();
+    let EffectiveLimits { quotas, concurrency, caps, .. } = *order.live_limits.borrow();
     let rules = DispatchSettings {
         retry: job.retry,
         quotas,

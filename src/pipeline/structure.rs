@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use serde_json::{Map, Value, json};
 
+use crate::diagnostic::Diagnostic;
 use crate::job::Job;
-use crate::job::diagnostic::Diagnostic;
 use crate::regular;
 use crate::schema::{AnswerSchema, Field, name_in_requests};
 

@@ -9,7 +9,7 @@ use serde_json::{Map, Value};
 
 use super::request_settings::{self, Common};
 use super::{estimate, fingerprint};
-use crate::job::diagnostic::Diagnostic;
+use crate::diagnostic::Diagnostic;
 use crate::request::ChatRequest;
 
 /// Choices of values that have a body template. Of a job with more of them, the others are made without.

@@ -10,7 +10,7 @@ use std::collections::BTreeSet;
 use aho_corasick::AhoCorasick;
 use serde_json::{Map, Value, json};
 
-use crate::job::diagnostic::Diagnostic;
+use crate::diagnostic::Diagnostic;
 use crate::job::languages::Languages;
 
 /// A text and its translation.
@@ -26,7 +26,7 @@ pub struct Term {
     pub target_lang: Option<String>,
 }
 
-/// Terms and sentences for one model.
+/// EffectiveLimits and sentences for one model.
 #[derive(Debug)]
 pub struct Glossary {
     languages: Languages,

@@ -15,7 +15,7 @@ use std::collections::BTreeSet;
 
 use serde_json::{Map, Value};
 
-use crate::job::diagnostic::{Diagnostic, nearest};
+use crate::diagnostic::{Diagnostic, nearest};
 use crate::job::{Job, ModelCall};
 use crate::request::ChatRequest;
 use crate::row::{Column, Row};

@@ -6,7 +6,7 @@ use serde_json::{Map, Value};
 
 use super::check::TextRules;
 use super::{check, estimate, fingerprint, media, shape};
-use crate::job::diagnostic::Diagnostic;
+use crate::diagnostic::Diagnostic;
 use crate::job::facts::{ModelInfo, Thinking, asked_to_think};
 use crate::job::price::Price;
 use crate::job::{ModelSettings, Transport};

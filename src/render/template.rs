@@ -15,8 +15,8 @@ use std::sync::{Arc, PoisonError, RwLock};
 
 use serde_json::{Map, Value};
 
+use crate::diagnostic::Diagnostic;
 use crate::job::TemplateText;
-use crate::job::diagnostic::Diagnostic;
 use crate::row::Column;
 pub use filled::Filled;
 pub use guard::is_in_the_engine;

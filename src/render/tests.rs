@@ -3,11 +3,11 @@
 use serde_json::{Value, json};
 
 use super::*;
-use crate::job::diagnostic::SourceText;
+use crate::config::flags::set;
+use crate::config::layers::Layers;
+use crate::config::resolve::{Lookups, resolve};
+use crate::diagnostic::SourceText;
 use crate::job::facts::ModelCatalog;
-use crate::job::flags::set;
-use crate::job::layers::Layers;
-use crate::job::resolve::{Lookups, resolve};
 use crate::row::{ColumnKind, Origin, Place, PlaceUnit};
 
 pub(super) fn job(text: &str) -> Job {

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use fanfold::job::flags::JOB_FLAGS;
+use fanfold::config::flags::JOB_FLAGS;
 
 use crate::harness::{Scene, rows};
 

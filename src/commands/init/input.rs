@@ -5,8 +5,8 @@ use std::path::Path;
 use serde_json::Value;
 
 use crate::commands::Failure;
+use crate::diagnostic::Diagnostic;
 use crate::format::Format;
-use crate::job::diagnostic::Diagnostic;
 use crate::job::facts::ModelInfo;
 use crate::pipeline::PipelineError;
 use crate::read::{InputSpec, Projection, Source};

@@ -17,7 +17,7 @@ use crate::dispatch::{CarryOver, DispatchSettings, Dispatcher, PassEnd, Ready};
 use crate::event::DispatchState;
 use crate::job::Retry;
 use crate::job::field_owner::FieldOwners;
-use crate::job::limits::{Caps, Concurrency, Quota, Quotas, Terms};
+use crate::job::limits::{Caps, Concurrency, EffectiveLimits, Quota, Quotas};
 use crate::note::{JournalEvent, Outcome, RequestEnd, RowKey};
 use crate::outcome::{Fault, Reply};
 use crate::request::{ChatRequest, Estimate, Fingerprint};
@@ -65,7 +65,7 @@ pub(super) struct Bench {
     /// When the run is asked to stop.
     pub(super) stops: Vec<(Duration, StopLevel)>,
     /// When the run is told to keep to other terms.
-    pub(super) turns: Vec<(Duration, Terms)>,
+    pub(super) turns: Vec<(Duration, EffectiveLimits)>,
     /// What each request is thought to use.
     pub(super) estimate: Estimate,
     pub(super) price: Option<std::sync::Arc<crate::job::price::Price>>,
@@ -214,12 +214,19 @@ impl Bench {
     }
 
     /// The terms that a run begins with.
-    pub(super) fn terms(&self) -> Terms {
+    pub(super) fn terms(&self) -> EffectiveLimits {
         let DispatchSettings { quotas, concurrency, caps, .. } = self.rules;
-        Terms { quotas, concurrency, caps, since: self.past.since, paused: false, time_is_up: false }
+        EffectiveLimits {
+            quotas,
+            concurrency,
+            caps,
+            since: self.past.since,
+            paused: false,
+            time_is_up: false,
+        }
     }
 
-    fn live_limits(&self) -> watch::Receiver<Terms> {
+    fn live_limits(&self) -> watch::Receiver<EffectiveLimits> {
         let (steer, live_limits) = watch::channel(self.terms());
         let (turns, start) = (self.turns.clone(), self.start);
         tokio::spawn(async move {

@@ -8,9 +8,9 @@ use super::bench::{Bench, millis, secs};
 use super::service::{answer, broken, throttle};
 use crate::dispatch::stop::{Cap, StopReason};
 use crate::event::Bottleneck;
-use crate::job::limits::{Concurrency, Quota, Terms};
+use crate::job::limits::{Concurrency, EffectiveLimits, Quota};
 
-fn at_qps(terms: Terms, qps: f64) -> Terms {
+fn at_qps(terms: EffectiveLimits, qps: f64) -> EffectiveLimits {
     let mut terms = terms;
     terms.quotas.requests_per_second = Quota::per_second(qps);
     terms
@@ -79,7 +79,7 @@ async fn a_raised_rate_is_not_held_down_by_what_the_service_let_in_before() {
 async fn a_pause_sends_nothing_while_what_is_in_flight_ends_and_then_it_goes_on() {
     let mut bench = Bench::new().qps(10.0);
     let running = bench.terms();
-    bench.turns = vec![(secs(10), Terms { paused: true, ..running }), (secs(7_210), running)];
+    bench.turns = vec![(secs(10), EffectiveLimits { paused: true, ..running }), (secs(7_210), running)];
     let end = bench
         .run(300, |call| match call.nth {
             1 if call.position % 7 == 0 => broken(),
@@ -102,7 +102,7 @@ async fn a_pause_sends_nothing_while_what_is_in_flight_ends_and_then_it_goes_on(
 async fn a_pause_in_an_outage_uses_up_none_of_its_patience() {
     let mut bench = Bench::new().qps(10.0);
     let running = bench.terms();
-    bench.turns = vec![(secs(60), Terms { paused: true, ..running }), (secs(36_000), running)];
+    bench.turns = vec![(secs(60), EffectiveLimits { paused: true, ..running }), (secs(36_000), running)];
     let start = bench.start;
     let end = bench
         .run(300, move |call| match start.elapsed() {
@@ -117,7 +117,7 @@ async fn a_pause_in_an_outage_uses_up_none_of_its_patience() {
 #[tokio::test(start_paused = true)]
 async fn fewer_places_are_drained_down_to_and_nothing_is_given_up() {
     let mut bench = Bench::new().places(20);
-    let fewer = Terms { concurrency: Concurrency::Fixed(3), ..bench.terms() };
+    let fewer = EffectiveLimits { concurrency: Concurrency::Fixed(3), ..bench.terms() };
     bench.turns = vec![(secs(30), fewer)];
     bench.run(600, |_| answer(secs(2))).await;
     bench.assert_every_row_ended_once(600);
@@ -144,7 +144,7 @@ async fn a_cap_lowered_below_what_is_spent_stops_the_run_as_a_cap_does() {
 #[tokio::test(start_paused = true)]
 async fn the_time_that_is_up_lets_what_is_in_flight_end() {
     let mut bench = Bench::new().qps(10.0);
-    bench.turns = vec![(secs(10), Terms { time_is_up: true, ..bench.terms() })];
+    bench.turns = vec![(secs(10), EffectiveLimits { time_is_up: true, ..bench.terms() })];
     let end = bench.run(600, |_| answer(secs(2))).await;
     assert_eq!((end.reason, end.abandoned), (StopReason::Cap(Cap::Until), 0));
     assert!(bench.sends().iter().all(|one| one.at <= secs(10)));
@@ -173,7 +173,7 @@ async fn caps_count_anew_when_a_period_begins_and_no_period_is_spent_twice() {
     bench.past.since = day(0);
     bench.past.tokens = 5_000;
     let today = bench.terms();
-    let tomorrow = Terms { since: day(24), ..today };
+    let tomorrow = EffectiveLimits { since: day(24), ..today };
     // The clock is put back once, and comes to midnight again.
     bench.turns = vec![(secs(10), tomorrow), (secs(12), today), (secs(14), tomorrow)];
     let end = bench.run(1_000, |_| answer(secs(3))).await;
@@ -191,7 +191,7 @@ async fn a_day_whose_cap_is_reached_ends_the_run_and_does_not_wait_for_the_next(
     let mut bench = Bench::new().qps(10.0);
     bench.rules.caps.total_tokens = Some(2_000);
     bench.past.since = day(0);
-    bench.turns = vec![(secs(3_600), Terms { since: day(24), ..bench.terms() })];
+    bench.turns = vec![(secs(3_600), EffectiveLimits { since: day(24), ..bench.terms() })];
     let end = bench.run(1_000, |_| answer(secs(3))).await;
     assert_eq!(end.reason, StopReason::Cap(Cap::TotalTokens));
     assert!(bench.elapsed() < secs(60));

@@ -1,10 +1,10 @@
 //! Forecasts against a clock that the test sets.
 
-use super::super::diagnostic::SourceText;
-use super::super::facts::ModelCatalog;
-use super::super::layers::Layers;
-use super::super::resolve::{Lookups, resolve};
 use super::*;
+use crate::config::layers::Layers;
+use crate::config::resolve::{Lookups, resolve};
+use crate::diagnostic::SourceText;
+use crate::job::facts::ModelCatalog;
 
 fn job(limits: &str) -> Job {
     let text =

@@ -1,7 +1,7 @@
 //! Orders are taken up once, by the run that they are given to, and are found again when it looks anew.
 
 use super::*;
-use crate::job::orders::Order;
+use crate::config::orders::Order;
 use crate::journal::orders::{Inbox, give, last_order};
 
 fn order(key: &str, value: &str) -> Order {

@@ -17,8 +17,8 @@ mod translation;
 
 use serde_json::{Map, Value};
 
+use crate::diagnostic::Diagnostic;
 use crate::job::Job;
-use crate::job::diagnostic::Diagnostic;
 use crate::job::facts::ModelInfo;
 use draft::DraftBody;
 pub use known::ValueKind;

@@ -13,8 +13,8 @@ use super::mistakes::{beyond_the_engine, beyond_the_machine, explain, undefined_
 use super::reading::{Reading, Template, TemplateSource, VALUE};
 use super::values::{bytes_of_texts, converted, converted_object, reverted};
 use super::{OWN, RENDERED_BYTES, Slot, Templates, WHOLE_ROW, no_column};
+use crate::diagnostic::Diagnostic;
 use crate::job::TemplateText;
-use crate::job::diagnostic::Diagnostic;
 
 /// The stack for what may be nested as deep as the steps of a rendering allow. Only what is taken of it is used.
 pub(super) const DEEP_STACK: usize = 1 << 30;

@@ -6,8 +6,8 @@ use minijinja::{Error, ErrorKind};
 use serde_json::Value;
 
 use super::probe::Excess;
+use crate::diagnostic::{Diagnostic, nearest};
 use crate::job::TemplateText;
-use crate::job::diagnostic::{Diagnostic, nearest};
 use crate::job::units::shown;
 
 /// Words with which a statement begins: what follows one is no name of a column.

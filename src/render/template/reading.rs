@@ -11,8 +11,8 @@ use super::guard::{caught, caught_with_stack};
 use super::mistakes::{beyond_the_engine, explain};
 use super::tags::{Tag, tags, words};
 use super::values::{reverted, tojson};
+use crate::diagnostic::Diagnostic;
 use crate::job::TemplateText;
-use crate::job::diagnostic::Diagnostic;
 
 /// Steps one rendering may take, so that a loop without an end is an error.
 const MAX_STEPS: u64 = 5_000_000;

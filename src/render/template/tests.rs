@@ -6,7 +6,7 @@ use rand::prelude::*;
 use serde_json::json;
 
 use super::*;
-use crate::job::diagnostic::SourceText;
+use crate::diagnostic::SourceText;
 use crate::row::ColumnKind;
 
 fn text(source: &str) -> TemplateText {

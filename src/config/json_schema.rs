@@ -5,12 +5,12 @@ use schemars::transform::{Transform, transform_subschemas};
 use schemars::{Schema, SchemaGenerator, json_schema};
 use serde_json::Value;
 
-use super::file::JobFile;
+use crate::config::file::JobFile;
 
-/// What a duration looks like to an editor; [`super::units::duration`] is what reads it.
+/// What a duration looks like to an editor; [`crate::job::units::duration`] is what reads it.
 pub const DURATION: &str = r"^\s*([0-9]+(\.[0-9]*)?\s*(ms|s|min|m|h|d)\s*)+$";
 
-/// What a size looks like to an editor; [`super::units::size`] is what reads it.
+/// What a size looks like to an editor; [`crate::job::units::size`] is what reads it.
 const SIZE: &str = r"^\s*[0-9][0-9_.]*\s*([bB]|[kKmMgG]([iI]?[bB])?)?\s*$";
 
 /// The JSON Schema of the job file, in the draft that editors of TOML know best (07), without references, which some

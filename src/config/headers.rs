@@ -3,9 +3,9 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use super::Retry;
-use super::diagnostic::Diagnostic;
-use super::layers::Layers;
+use crate::config::layers::Layers;
+use crate::diagnostic::Diagnostic;
+use crate::job::Retry;
 
 /// Headers that are fanfold's own, and why.
 const OWN: [(&str, &str); 6] = [
@@ -90,9 +90,9 @@ fn is_token(byte: u8) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::super::diagnostic::SourceText;
-    use super::super::flags::set;
     use super::*;
+    use crate::config::flags::set;
+    use crate::diagnostic::SourceText;
 
     /// The headers of a job file with this line, and of these `--set`.
     fn settle(line: &str, sets: &[&str]) -> Result<Vec<(String, String)>, String> {

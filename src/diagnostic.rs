@@ -1,6 +1,7 @@
 //! A mistake in what the user wrote, shown where it stands: file, line, column, and the line itself.
 
 mod argument;
+pub mod secret_scan;
 
 use std::fmt;
 use std::ops::Range;
@@ -8,7 +9,7 @@ use std::sync::Arc;
 
 use annotate_snippets::{AnnotationKind, Level, Renderer, Snippet};
 
-use super::secret_scan::{masked, masked_file, touches_a_secret};
+use crate::diagnostic::secret_scan::{masked, masked_file, touches_a_secret};
 
 /// A text the user wrote: a job file, or the value of a flag.
 #[derive(Debug, Clone, PartialEq, Eq)]

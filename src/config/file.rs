@@ -7,10 +7,10 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use toml::Value;
 
-use super::json_schema::{DURATION, concurrency, size};
-use super::period::CAP_PERIODS;
-use super::resolve::DEFAULT_BASE_URL;
+use crate::config::json_schema::{DURATION, concurrency, size};
+use crate::config::resolve::DEFAULT_BASE_URL;
 use crate::format::Format;
+use crate::job::period::CAP_PERIODS;
 
 /// What `input.duplicates` may say.
 pub const DUPLICATES: [&str; 2] = ["send", "share"];

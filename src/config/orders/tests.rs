@@ -2,11 +2,13 @@
 
 use std::time::Duration;
 
-use super::super::facts::{ModelCatalog, ModelInfo};
-use super::super::limits::Quota;
-use super::super::resolve::{Lookups, resolve};
-use super::super::schedule::utc;
 use super::*;
+use crate::config::resolve::{Lookups, resolve};
+use crate::job::Job;
+use crate::job::facts::{ModelCatalog, ModelInfo};
+use crate::job::limits::Quota;
+use crate::job::limits::{Concurrency, EffectiveLimits};
+use crate::job::schedule::utc;
 
 /// A job whose model is known to take 60 requests a minute.
 fn job(limits: &str) -> Job {
@@ -25,7 +27,7 @@ fn orders(words: &[&str]) -> LiveSettings {
     told(&orders).expect("good")
 }
 
-fn terms(job: &Job, words: &[&str], hour: &str) -> Terms {
+fn terms(job: &Job, words: &[&str], hour: &str) -> EffectiveLimits {
     let now = format!("2026-07-03T{hour}:00Z").parse().expect("a time");
     job.terms(&orders(words), now, None)
 }

@@ -43,7 +43,7 @@ const RANDOM: usize = 16;
 
 /// Where words stand that look like keys: they begin as keys do or follow `Bearer`, are long enough, and have digits in
 /// them. And what stands before the `@` of an address, or behind the name of a secret in it.
-pub(super) fn places(text: &str) -> Vec<Range<usize>> {
+pub(crate) fn places(text: &str) -> Vec<Range<usize>> {
     let mut found = Vec::new();
     let mut after_bearer = false;
     for mut word in words(text) {
@@ -98,12 +98,12 @@ pub fn is_no_name(word: &str) -> bool {
 }
 
 /// Whether a text has something in it that looks like a key.
-pub(super) fn holds_a_key(text: &str) -> bool {
+pub(crate) fn holds_a_key(text: &str) -> bool {
     !places(text).is_empty()
 }
 
 /// Whether a word names a variable of the environment.
-pub(super) fn names_a_variable(word: &str) -> bool {
+pub(crate) fn names_a_variable(word: &str) -> bool {
     let of_a_name = |letter: char| letter.is_ascii_alphanumeric() || letter == '_';
     !word.is_empty()
         && !word.starts_with(|c: char| c.is_ascii_digit())
@@ -117,18 +117,18 @@ pub fn as_a_name(word: &str) -> &str {
 }
 
 /// Whether the value of a dotted key, at this place of a job file, may be a secret.
-pub(super) fn is_secret(key: &str) -> bool {
+pub(crate) fn is_secret(key: &str) -> bool {
     let names: Vec<String> = key.split('.').map(|name| name.to_ascii_lowercase().replace('-', "_")).collect();
     statements::is_secret(&names)
 }
 
 /// The text of a job file, or a `KEY=VALUE`, as it may be shown: also without what its keys say may be a secret.
-pub(super) fn masked_file(text: &str) -> String {
+pub(crate) fn masked_file(text: &str) -> String {
     starred(text, [places(text), statements::secret_values(text)].concat())
 }
 
 /// Whether a part of a job file is, or is in, a value that may be a secret.
-pub(super) fn touches_a_secret(text: &str, span: &Range<usize>) -> bool {
+pub(crate) fn touches_a_secret(text: &str, span: &Range<usize>) -> bool {
     let touches =
         |place: &Range<usize>| place.start <= span.end && span.start < place.end.max(place.start + 1);
     statements::secret_values(text).iter().any(touches)

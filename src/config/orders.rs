@@ -1,14 +1,10 @@
-//! What a run is told from outside while it goes on: the words, what they come to, and the terms that follow from them, from
-//! the schedule and from the job.
+//! The orders that `fanfold set` gives a running job: how they are written, and what they come to.
 
-use jiff::Timestamp;
-
-use super::Job;
-use super::diagnostic::{Diagnostic, SourceText, nearest};
 use super::flags::{KeyOrigin, Overlay, literal};
 use super::layers::Layers;
-use super::limits::{Caps, Concurrency, Rates, Terms};
 use super::resolve::limits_alone;
+use crate::diagnostic::{Diagnostic, SourceText, nearest};
+use crate::job::effective::LiveSettings;
 
 /// The keys of `[limits]` that can be changed while a run goes on.
 const KEYS: [&str; 7] = ["qps", "qpm", "tpm", "concurrency", "max_cost", "max_total_tokens", "max_duration"];
@@ -23,21 +19,6 @@ pub struct Order {
     pub key: String,
     /// The value of a key; empty of a word.
     pub value: String,
-}
-
-/// All that a run was told, the last word on each thing.
-#[derive(Debug, Clone, Copy, Default, PartialEq)]
-pub struct LiveSettings {
-    /// Limits.
-    pub rates: Rates,
-    /// Places.
-    pub concurrency: Option<Concurrency>,
-    /// Caps.
-    pub caps: Caps,
-    /// To pause, or to go on.
-    pub paused: Option<bool>,
-    /// To stop.
-    pub stop: bool,
 }
 
 impl Order {
@@ -120,31 +101,6 @@ pub fn told(orders: &[Order]) -> Result<LiveSettings, Diagnostic> {
     let (file, layers) = Layers::read(None, changes.collect())?;
     let (rates, concurrency, caps) = limits_alone(&file.limits, &layers)?;
     Ok(LiveSettings { rates, concurrency, caps, paused, stop })
-}
-
-impl Job {
-    /// What a run of the job keeps to at a time: what it was told beats the schedule, and that beats the job. `ends_at` is
-    /// when the run's time is up.
-    pub fn terms(&self, told: &LiveSettings, now: Timestamp, ends_at: Option<Timestamp>) -> Terms {
-        let span = self.schedule.at(now);
-        let mut scheduled = span.map(|span| span.rates).unwrap_or_default();
-        if told.rates.qps.or(told.rates.qpm).is_some() {
-            // Of requests as a whole: a trickle per minute by day would hold down a rate per second that was asked for now.
-            (scheduled.qps, scheduled.qpm) = (None, None);
-        }
-        let rates = told.rates.over(scheduled).over(self.rates);
-        Terms {
-            quotas: rates.quotas(self.known_rates),
-            concurrency: told
-                .concurrency
-                .or(span.and_then(|span| span.concurrency))
-                .unwrap_or(self.concurrency),
-            caps: told.caps.over(self.caps),
-            since: self.cap_period.began(now, &self.schedule.zone),
-            paused: told.paused.unwrap_or(span.is_some_and(|span| span.paused)),
-            time_is_up: ends_at.is_some_and(|end| end <= now),
-        }
-    }
 }
 
 #[cfg(test)]

@@ -1,12 +1,12 @@
 //! A job for those who only look at what it has done: what only the sending needs is put aside before it is settled, so that
 //! nothing of it is in the way.
 
-use super::super::Job;
-use super::super::address;
-use super::super::diagnostic::Diagnostic;
-use super::super::file::{JobFile, ModelSection, RetrySection};
-use super::super::layers::Layers;
 use super::{DEFAULT_BASE_URL, Lookups, settle};
+use crate::config::file::{JobFile, ModelSection, RetrySection};
+use crate::config::layers::Layers;
+use crate::diagnostic::Diagnostic;
+use crate::job::Job;
+use crate::job::address;
 
 /// Settles a job to look at what it has done. Its address is the default one where the job's own is none.
 ///

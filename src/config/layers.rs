@@ -6,10 +6,10 @@ use serde::Deserialize;
 use toml::de::{DeTable, DeValue};
 use toml::{Spanned, Table, Value};
 
-use super::diagnostic::{Diagnostic, SourceText, nearest};
-use super::file::JobFile;
-use super::flags::{KeyOrigin, Overlay};
-use super::secret_scan::is_secret;
+use crate::config::file::JobFile;
+use crate::config::flags::{KeyOrigin, Overlay};
+use crate::diagnostic::secret_scan::is_secret;
+use crate::diagnostic::{Diagnostic, SourceText, nearest};
 
 /// Everything that was said about a job, each thing with its place.
 #[derive(Debug)]
@@ -187,8 +187,8 @@ fn merge(under: &mut Table, over: Table) {
 
 #[cfg(test)]
 mod tests {
-    use super::super::flags::{JOB_FLAGS, set};
     use super::*;
+    use crate::config::flags::{JOB_FLAGS, set};
 
     fn script(text: &str) -> Option<SourceText> {
         Some(SourceText { name: "job.toml".into(), text: text.into() })

@@ -4,12 +4,12 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use super::super::TemplateText;
-use super::super::answer::{AnswerRules, OnLength, Tool};
-use super::super::diagnostic::Diagnostic;
-use super::super::file::{AnswerSection, ON_LENGTH, OneOrMany, ToolSection};
-use super::super::layers::Layers;
 use super::values::{duration, word};
+use crate::config::file::{AnswerSection, ON_LENGTH, OneOrMany, ToolSection};
+use crate::config::layers::Layers;
+use crate::diagnostic::Diagnostic;
+use crate::job::TemplateText;
+use crate::job::answer::{AnswerRules, OnLength, Tool};
 
 pub(super) fn answer(section: AnswerSection, layers: &Layers) -> Result<AnswerRules, Diagnostic> {
     let default = AnswerRules::default();

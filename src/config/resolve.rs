@@ -12,17 +12,17 @@ use std::sync::Arc;
 
 use jiff::tz::TimeZone;
 
-use super::answer::GlossaryFiles;
-use super::diagnostic::Diagnostic;
-use super::facts::ModelCatalog;
-use super::fields::request;
-use super::file::{JobFile, ModelSection, PriceSection, PromptSection, ROLES, RetrySection};
-use super::flags::Overlay;
-use super::headers::raise;
-use super::layers::Layers;
-use super::limits::{Concurrency, Rates};
 use super::notify::notify;
-use super::{ExampleTurn, Job, ModelCall, Prompt, TemplateText};
+use crate::config::fields::request;
+use crate::config::file::{JobFile, ModelSection, PriceSection, PromptSection, ROLES, RetrySection};
+use crate::config::flags::Overlay;
+use crate::config::headers::raise;
+use crate::config::layers::Layers;
+use crate::diagnostic::Diagnostic;
+use crate::job::answer::GlossaryFiles;
+use crate::job::facts::ModelCatalog;
+use crate::job::limits::{Concurrency, Rates};
+use crate::job::{ExampleTurn, Job, ModelCall, Prompt, TemplateText};
 use answering::{answer, tools};
 use asking::{model, price, retry};
 pub(super) use bounds::limits_alone;

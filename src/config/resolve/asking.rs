@@ -2,15 +2,15 @@
 
 use std::time::Duration;
 
-use super::super::diagnostic::Diagnostic;
-use super::super::file::{ModelSection, OneOrMany, PriceSection, RetrySection, TRANSPORTS};
-use super::super::headers::headers;
-use super::super::layers::Layers;
-use super::super::price::{Price, Tier};
-use super::super::secret_scan::names_a_variable;
-use super::super::{KeySource, ModelSettings, Retry, Transport, address};
 use super::values::{duration, word};
 use super::{DEFAULT_BASE_URL, Lookups};
+use crate::config::file::{ModelSection, OneOrMany, PriceSection, RetrySection, TRANSPORTS};
+use crate::config::headers::headers;
+use crate::config::layers::Layers;
+use crate::diagnostic::Diagnostic;
+use crate::diagnostic::secret_scan::names_a_variable;
+use crate::job::price::{Price, Tier};
+use crate::job::{KeySource, ModelSettings, Retry, Transport, address};
 
 pub(super) fn model(
     section: ModelSection,

@@ -2,9 +2,9 @@
 
 use toml::Value;
 
-use super::diagnostic::{Diagnostic, SourceText};
-use super::headers::looks_secret;
-use super::secret_scan;
+use crate::config::headers::looks_secret;
+use crate::diagnostic::secret_scan;
+use crate::diagnostic::{Diagnostic, SourceText};
 
 /// A key of the job file that has a flag and an environment variable of its own.
 #[derive(Debug, Clone, Copy)]

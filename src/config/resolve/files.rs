@@ -3,12 +3,12 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-use super::super::diagnostic::Diagnostic;
-use super::super::file::{DUPLICATES, InputSection, ON_BAD_ROW, OneOrMany, OutputSection};
-use super::super::layers::Layers;
-use super::super::{InputSettings, Output, TemplateText};
 use super::values::{bytes, parse, word};
+use crate::config::file::{DUPLICATES, InputSection, ON_BAD_ROW, OneOrMany, OutputSection};
+use crate::config::layers::Layers;
+use crate::diagnostic::Diagnostic;
 use crate::format::Format;
+use crate::job::{InputSettings, Output, TemplateText};
 
 pub(super) fn input(section: InputSection, layers: &Layers) -> Result<InputSettings, Diagnostic> {
     let paths = match section.path {

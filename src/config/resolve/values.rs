@@ -4,9 +4,9 @@ use std::time::Duration;
 
 use toml::Value;
 
-use super::super::diagnostic::{Diagnostic, nearest};
-use super::super::layers::Layers;
-use super::super::units;
+use crate::config::layers::Layers;
+use crate::diagnostic::{Diagnostic, nearest};
+use crate::job::units;
 
 pub(super) fn bytes(key: &str, value: Option<&Value>, layers: &Layers) -> Result<Option<u64>, Diagnostic> {
     let size = match value {

@@ -3,10 +3,10 @@
 use serde_json::{Map, Value as Json};
 use toml::Value;
 
-use super::TemplateText;
-use super::diagnostic::Diagnostic;
-use super::layers::Layers;
-use super::secret_scan::holds_a_key;
+use crate::config::layers::Layers;
+use crate::diagnostic::Diagnostic;
+use crate::diagnostic::secret_scan::holds_a_key;
+use crate::job::TemplateText;
 
 /// Where a key belongs.
 const OF_A_KEY: &str =

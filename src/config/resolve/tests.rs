@@ -2,12 +2,12 @@
 
 use std::time::Duration;
 
-use super::super::answer::AnswerRules;
-use super::super::diagnostic::SourceText;
-use super::super::facts::ModelInfo;
-use super::super::flags::{JOB_FLAGS, Overlay, set};
-use super::super::limits::Quota;
 use super::*;
+use crate::config::flags::{JOB_FLAGS, Overlay, set};
+use crate::diagnostic::SourceText;
+use crate::job::answer::AnswerRules;
+use crate::job::facts::ModelInfo;
+use crate::job::limits::Quota;
 
 fn settle(text: &str) -> Result<Job, Diagnostic> {
     settle_with(text, vec![])
@@ -134,7 +134,7 @@ fn defaults(schema: &serde_json::Value, key: &str, lines: &mut String) {
 #[test]
 fn a_default_that_an_editor_is_told_is_the_one_that_holds() {
     let mut lines = String::new();
-    defaults(&super::super::json_schema::schema(), "", &mut lines);
+    defaults(&crate::config::json_schema::schema(), "", &mut lines);
     assert!(lines.lines().count() >= 18, "{lines}");
     // Without a schema of the answers there is nothing that `repair` could mend.
     lines = lines.replace("answer.repair", "answer.schema = \"a.json\"\nanswer.repair");

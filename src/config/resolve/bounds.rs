@@ -3,13 +3,13 @@
 use jiff::tz::TimeZone;
 use toml::Value;
 
-use super::super::diagnostic::Diagnostic;
-use super::super::file::{LimitsSection, OneOrMany, SpanSection};
-use super::super::layers::Layers;
-use super::super::limits::{Caps, Concurrency, Quota, Rates};
-use super::super::period::{CAP_PERIODS, CapPeriod};
-use super::super::schedule::{self, DaySpan, Schedule, Until};
 use super::values::{duration, parse, word};
+use crate::config::file::{LimitsSection, OneOrMany, SpanSection};
+use crate::config::layers::Layers;
+use crate::diagnostic::Diagnostic;
+use crate::job::limits::{Caps, Concurrency, Quota, Rates};
+use crate::job::period::{CAP_PERIODS, CapPeriod};
+use crate::job::schedule::{self, DaySpan, Schedule, Until};
 
 /// The limits that a table names, `limits` or one under it.
 pub(super) fn rates(table: &str, said: Rates, layers: &Layers) -> Result<Rates, Diagnostic> {
