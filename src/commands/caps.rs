@@ -5,7 +5,7 @@ use std::time::SystemTime;
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
-use super::Failure;
+use super::failure::Failure;
 use super::summary::timestamp;
 use crate::dispatch::stop::Cap;
 use crate::job::Job;

@@ -2,7 +2,7 @@
 
 use std::io::{Write, stdout};
 
-use super::Failure;
+use super::failure::Failure;
 use crate::cli::{self, CompletionsArgs};
 use crate::exit::Exit;
 

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::ffi::OsString;
 use std::path::Path;
 
-use super::Failure;
+use super::failure::Failure;
 use crate::api::key::{Key, unquoted};
 use crate::config::flags::{JOB_FLAGS, Overlay};
 use crate::diagnostic::{Diagnostic, nearest};

@@ -3,7 +3,7 @@
 use std::io::stdout;
 use std::path::PathBuf;
 
-use super::Failure;
+use super::failure::Failure;
 use super::limited::shortened;
 use super::load::{load_to_look, screen, take_output};
 use super::rehearsed::simulated_line;

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use super::Failure;
+use super::failure::Failure;
 use super::resume::quoted;
 use super::side_file::settled;
 use crate::job::Output;

@@ -7,8 +7,8 @@ use std::sync::Arc;
 use jiff::tz::TimeZone;
 use serde_json::Value;
 
-use super::Failure;
 use super::environment::Environment;
+use super::failure::Failure;
 use super::secrets::{keep_secrets, refuse_arguments};
 use super::side_file::settled as settled_path;
 use super::tables::Tables;

@@ -7,7 +7,7 @@ use std::path::Path;
 use clap_mangen::Man;
 use clap_mangen::roff::{Roff, roman};
 
-use super::Failure;
+use super::failure::Failure;
 use crate::cli::{self, ManArgs};
 use crate::diagnostic::{Diagnostic, nearest};
 use crate::exit::Exit;

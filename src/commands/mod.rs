@@ -8,6 +8,7 @@ mod deadline;
 mod environment;
 mod event_log;
 mod export;
+mod failure;
 mod init;
 mod interrupt;
 pub mod keeper;
@@ -42,94 +43,13 @@ mod warnings;
 
 pub use secrets::{keep_environment, refuse_with_a_key};
 
-use std::io;
 use std::panic;
-use std::path::Path;
 
 use crate::cli::{Cli, Progress, Verb};
-use crate::diagnostic::Diagnostic;
 use crate::exit::Exit;
-use crate::journal::JournalError;
-use crate::pipeline::PipelineError;
 use crate::render::template::is_in_the_engine;
 use crate::secrets::hide;
 use crate::watch::{Mode, put, say_error};
-
-/// A command that ended early: what to say, and the exit code.
-#[derive(Debug)]
-struct Failure {
-    exit: Exit,
-    message: String,
-}
-
-impl Failure {
-    fn new(message: impl ToString) -> Self {
-        Self { exit: Exit::CannotRun, message: message.to_string() }
-    }
-
-    /// A file that cannot be read; `what` is what it was to be, in a few words.
-    fn unreadable(what: &str, path: &Path, error: &io::Error) -> Self {
-        let name = path.display();
-        Self::new(match error.kind() {
-            io::ErrorKind::NotFound => {
-                let help = "check the name; paths are relative to the folder you are in";
-                Diagnostic::new(format!("there is no {what} {name}")).help(help)
-            }
-            io::ErrorKind::IsADirectory => {
-                Diagnostic::new(format!("{name} is a folder")).help(format!("name a file in it: a {what}"))
-            }
-            io::ErrorKind::PermissionDenied => {
-                Diagnostic::new(format!("the {what} {name} may not be read by this user")).help("see `ls -l`")
-            }
-            _ => Diagnostic::new(format!("the {what} {name} cannot be read: {error}")),
-        })
-    }
-
-    /// An error with the causes that its own text leaves out.
-    fn with_causes(error: &dyn std::error::Error) -> Self {
-        let causes = std::iter::successors(error.source(), |cause| cause.source());
-        Self::new(causes.fold(error.to_string(), |text, cause| format!("{text}: {cause}")))
-    }
-}
-
-impl From<Diagnostic> for Failure {
-    fn from(problem: Diagnostic) -> Self {
-        Self::new(problem)
-    }
-}
-
-impl From<JournalError> for Failure {
-    fn from(error: JournalError) -> Self {
-        let exit = match error {
-            JournalError::Held { .. } | JournalError::Ousted { .. } => Exit::Held,
-            _ => Exit::CannotRun,
-        };
-        Self { exit, message: error.to_string() }
-    }
-}
-
-impl From<PipelineError> for Failure {
-    fn from(error: PipelineError) -> Self {
-        match error {
-            PipelineError::Journal(error) => error.into(),
-            PipelineError::Interrupted => Self { exit: Exit::Interrupted, message: "interrupted".to_owned() },
-            // Whoever reads our output has had enough of it; that is no failure of ours.
-            PipelineError::Write(crate::write::WriteError::BrokenPipe) => {
-                Self { exit: Exit::Done, message: String::new() }
-            }
-            error => Self::new(error),
-        }
-    }
-}
-
-impl From<io::Error> for Failure {
-    fn from(error: io::Error) -> Self {
-        match error.kind() {
-            io::ErrorKind::BrokenPipe => Self { exit: Exit::Done, message: String::new() },
-            _ => Self::new(format!("standard output: {error}")),
-        }
-    }
-}
 
 /// Keeps a panic silent that is caught and told as a mistake of the user's; every other one is shown as ever, without the
 /// secrets in it.

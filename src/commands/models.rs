@@ -7,8 +7,8 @@ mod list;
 use std::io::{Write, stdout};
 use std::path::Path;
 
-use super::Failure;
 use super::environment::Environment;
+use super::failure::Failure;
 use super::tables::Tables;
 use crate::cli::ModelsArgs;
 use crate::config::flags::JOB_FLAGS;

@@ -8,6 +8,7 @@ use serde_json::Value;
 
 use super::caps::CapAccount;
 use super::deadline::{PlannedWork, before_it_begins, deadline};
+use super::failure::Failure;
 use super::limited::shortened;
 use super::load::{Loaded, check_tools, load, screen};
 use super::notify::whom;
@@ -15,7 +16,7 @@ use super::printout::Printout;
 use super::rehearsed::rehearsed_line;
 use super::run_session::{beginning, plan_line};
 use super::side_file::SideFile;
-use super::{Failure, coding_plan, warnings};
+use super::{coding_plan, warnings};
 use crate::api::client::{ClientSettings, HttpEndpoint};
 use crate::api::key::{Key, program};
 use crate::api::proxy;

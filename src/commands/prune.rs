@@ -4,7 +4,7 @@ use std::io::{IsTerminal, Write, stderr, stdin};
 use std::path::Path;
 use std::time::SystemTime;
 
-use super::Failure;
+use super::failure::Failure;
 use super::load::{load_to_look, screen};
 use super::printout::Printout;
 use crate::cli::{Progress, PruneArgs};

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use tokio::runtime::Builder;
 
-use super::Failure;
+use super::failure::Failure;
 use crate::api::simulated::is_simulator;
 use crate::journal::reader::Reader;
 use crate::journal::{JournalError, open_beside};

@@ -8,7 +8,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use jiff::tz::TimeZone;
 use serde_json::Value;
 
-use super::Failure;
+use super::failure::Failure;
 use super::load::{load_to_look, screen, take_output};
 use super::printout::Veiled;
 use super::run_record::limits;

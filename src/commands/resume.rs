@@ -1,6 +1,6 @@
 //! The command that goes on where one ended.
 
-use super::Failure;
+use super::failure::Failure;
 use crate::job::Job;
 
 /// The command that goes on where this one of a job ended. What came on standard input comes from where it was kept.

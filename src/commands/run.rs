@@ -8,13 +8,14 @@ use std::time::SystemTime;
 use tokio::sync::watch;
 
 use super::environment::Environment;
+use super::failure::Failure;
 use super::load::{Loaded, check_tools, load, screen};
 use super::metrics::aside;
 use super::notify::{Notifier, secret};
 use super::run_session::RunSession;
 use super::secrets::{close_memory, refuse_arguments};
 use super::side_file::SideFile;
-use super::{Failure, coding_plan, interrupt};
+use super::{coding_plan, interrupt};
 use crate::api::access::ReadKey;
 use crate::api::client::{ClientSettings, HttpEndpoint};
 use crate::api::key::Key;

@@ -2,8 +2,8 @@
 
 use std::fs;
 
-use super::Failure;
 use super::environment::{Environment, KEY_VARIABLES};
+use super::failure::Failure;
 use crate::api::key::alone;
 use crate::config::file::JobFile;
 use crate::config::headers::looks_secret;

@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use super::Failure;
+use super::failure::Failure;
 use super::load::{load_to_look, screen};
 use crate::cli::{Progress, SetArgs};
 use crate::config::orders::{Order, told};

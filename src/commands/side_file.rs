@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf, absolute};
 
-use super::Failure;
+use super::failure::Failure;
 use super::metrics::{aside, check_replaceable};
 use super::tables::FOUND_BY_ITSELF;
 use crate::job::{Job, KeySource};

@@ -3,7 +3,8 @@
 use std::io::{Write, stdout};
 use std::path::Path;
 
-use super::{Failure, interrupt};
+use super::failure::Failure;
+use super::interrupt;
 use crate::cli::SimulateArgs;
 use crate::config::layers::explain;
 use crate::diagnostic::{Diagnostic, SourceText as Text};

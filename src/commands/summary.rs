@@ -6,8 +6,8 @@ use std::time::SystemTime;
 
 use serde_json::{Value, json};
 
-use super::Failure;
 use super::caps::{CapAccount, may_be_more};
+use super::failure::Failure;
 use super::rehearsed::simulated_line;
 use super::usage::{sum_of_tokens, unknown_finish};
 use crate::api::verdict::help_for;

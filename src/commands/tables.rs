@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use super::Failure;
+use super::failure::Failure;
 use crate::config::layers::explain;
 use crate::diagnostic::{Diagnostic, SourceText};
 use crate::job::facts::{ModelCatalog, ModelInfo};

@@ -5,7 +5,7 @@ use std::io::Write;
 
 use serde_json::Value;
 
-use super::Failure;
+use super::failure::Failure;
 use super::load::load_to_look;
 use super::printout::Printout;
 use super::rehearsed::simulated_line;

@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::Failure;
+use super::failure::Failure;
 use super::resume::quoted;
 use super::run_session::SIMULATOR;
 use crate::job::Job;

@@ -8,12 +8,13 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
+use super::failure::Failure;
 use super::load::colored;
 use super::printout::Veiled;
 use super::run::start_simulator;
 use super::secrets::refuse_arguments;
 use super::usage::{tokens, unknown_finish};
-use super::{Failure, coding_plan, interrupt};
+use super::{coding_plan, interrupt};
 use crate::api::client::{ClientSettings, HttpEndpoint};
 use crate::api::key::Key;
 use crate::api::stream::Piece;

@@ -8,8 +8,8 @@ use jiff::tz::TimeZone;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use serde_json::{Map, Value};
 
-use super::super::Failure;
 use super::super::environment::Environment;
+use super::super::failure::Failure;
 use super::super::load::{address_of, is_a_region, time_zone};
 use super::super::secrets::{keep_secrets, refuse_arguments};
 use super::super::tables::Tables;

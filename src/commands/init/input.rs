@@ -4,7 +4,7 @@ use std::path::Path;
 
 use serde_json::Value;
 
-use crate::commands::Failure;
+use crate::commands::failure::Failure;
 use crate::diagnostic::Diagnostic;
 use crate::format::Format;
 use crate::job::facts::ModelInfo;

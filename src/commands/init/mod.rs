@@ -8,9 +8,10 @@ use std::fs::{self, OpenOptions};
 use std::io::{IsTerminal, Write, stderr, stdin};
 use std::path::{Path, PathBuf};
 
+use super::failure::Failure;
 use super::load::settled;
+use super::schema;
 use super::tables::Tables;
-use super::{Failure, schema};
 use crate::cli::InitArgs;
 use crate::config::flags::{Overlay, check_keyless};
 use crate::config::layers::Layers;

@@ -6,7 +6,7 @@ use super::draft::JobDraft;
 use super::input::InputSummary;
 use super::{MODEL, Workshop};
 use crate::cli::InitArgs;
-use crate::commands::Failure;
+use crate::commands::failure::Failure;
 use crate::watch::fitted;
 use crate::watch::text::printable;
 

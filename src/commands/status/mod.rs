@@ -8,7 +8,7 @@ mod watching;
 use std::io::{IsTerminal, Write, stdout};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use super::Failure;
+use super::failure::Failure;
 use super::load::{colored, load_to_look};
 use super::printout::Veiled;
 use crate::cli::StatusArgs;

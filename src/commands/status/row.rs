@@ -6,7 +6,7 @@ use std::time::{Duration, SystemTime};
 use serde_json::{Value, json};
 
 use super::{VERSION, moment};
-use crate::commands::Failure;
+use crate::commands::failure::Failure;
 use crate::commands::summary::timestamp;
 use crate::commands::usage::tokens;
 use crate::conversation::{Asks, Step};

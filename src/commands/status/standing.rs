@@ -6,8 +6,8 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use super::{Ink, ScreenLine, VERSION, ended, moment};
-use crate::commands::Failure;
 use crate::commands::caps::{CapAccount, may_be_more};
+use crate::commands::failure::Failure;
 use crate::commands::rehearsed::simulated_line;
 use crate::commands::summary::{known_cost, timestamp};
 use crate::config::orders::{self, Order};
