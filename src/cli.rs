@@ -1,23 +1,22 @@
 //! The command line: what can be written, without any decision on it.
 
 mod asking;
+mod job_args;
 mod setting_up;
 mod shown;
 mod tip;
 
 use std::path::PathBuf;
 
-use clap::{
-    Arg, ArgAction, ArgMatches, Args, Command, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum,
-};
+use clap::{Args, Command, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
 
-use crate::config::flags::{JOB_FLAGS, Overlay, ValueShape};
 use asking::ASK_EXAMPLE;
 pub use asking::AskArgs;
+pub use job_args::{Color, JobArgs, JobFlagArgs};
 use setting_up::{COMPLETIONS_EXAMPLE, INIT_EXAMPLE, MAN_EXAMPLE, SCHEMA_EXAMPLE};
 pub use setting_up::{CompletionsArgs, InitArgs, ManArgs};
 use shown::with_flags_in_use;
-pub use tip::with_a_tip;
+use tip::with_a_tip;
 
 /// Runs one prompt over every row of a file, overnight, without babysitting.
 #[derive(Debug, Parser)]
@@ -84,10 +83,12 @@ pub fn command() -> Command {
 ///
 /// # Errors
 ///
-/// A command line that is wrong, and one that asks for help.
+/// A command line that is wrong, with what was probably meant, and one that asks for help.
 pub fn parse() -> Result<Cli, clap::Error> {
-    let mut matches = command().try_get_matches()?;
-    Cli::from_arg_matches_mut(&mut matches).map_err(|error| error.format(&mut command()))
+    let parsed = command().try_get_matches().and_then(|mut matches| {
+        Cli::from_arg_matches_mut(&mut matches).map_err(|error| error.format(&mut command()))
+    });
+    parsed.map_err(|error| with_a_tip(&command(), error, std::env::args_os()))
 }
 
 const RUN_EXAMPLE: &str = "Examples:
@@ -149,34 +150,6 @@ Examples:
 const SIMULATE_EXAMPLE: &str = "Example:
   fanfold simulate --port 8080 --qps 5 --witness witness.jsonl
   fanfold run job.toml --base-url http://127.0.0.1:8080/compatible-mode/v1";
-
-/// Which job, and what is set over it.
-#[derive(Debug, Args)]
-pub struct JobArgs {
-    /// The job file; without one, the flags are the job
-    pub job: Option<PathBuf>,
-    /// What flags set.
-    #[command(flatten)]
-    pub job_flags: KnobArgs,
-    /// Set any key of the job file, dotted: --set retry.max_backoff=30s
-    #[arg(long, value_name = "KEY=VALUE")]
-    pub set: Vec<String>,
-    /// Use the built-in simulator, in a journal and an output of its own; no tokens are bought
-    #[arg(long)]
-    pub simulate: bool,
-    /// Read variables from a file of NAME=VALUE lines; the environment beats it
-    #[arg(long, value_name = "FILE")]
-    pub env_file: Option<PathBuf>,
-    /// Colours: auto, always or never
-    #[arg(long, value_name = "WHEN", default_value = "auto")]
-    pub color: Color,
-    /// Say nothing but errors
-    #[arg(short, long)]
-    pub quiet: bool,
-    /// Say each request that brought no answer
-    #[arg(short, long, conflicts_with = "quiet")]
-    pub verbose: bool,
-}
 
 /// `fanfold run`.
 #[derive(Debug, Args)]
@@ -336,17 +309,6 @@ pub struct SimulateArgs {
     pub seed: u64,
 }
 
-/// When to use colours.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum Color {
-    /// On a terminal, unless `NO_COLOR` is set.
-    Auto,
-    /// Always.
-    Always,
-    /// Never.
-    Never,
-}
-
 /// How to show progress.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum Progress {
@@ -360,52 +322,4 @@ pub enum Progress {
     Json,
     /// Nothing.
     None,
-}
-
-/// The flags that set keys of the job file, made from the one list of them.
-#[derive(Debug, Default)]
-pub struct KnobArgs {
-    /// What they set.
-    pub overlays: Vec<Overlay>,
-}
-
-impl FromArgMatches for KnobArgs {
-    fn from_arg_matches(matches: &ArgMatches) -> Result<Self, clap::Error> {
-        let mut job_flags = Self::default();
-        job_flags.update_from_arg_matches(matches)?;
-        Ok(job_flags)
-    }
-
-    fn update_from_arg_matches(&mut self, matches: &ArgMatches) -> Result<(), clap::Error> {
-        for job_flag in JOB_FLAGS {
-            if let Some(values) = matches.get_many::<String>(job_flag.flag) {
-                let values: Vec<String> = values.cloned().collect();
-                self.overlays.push(job_flag.from_flag(&values));
-            }
-        }
-        Ok(())
-    }
-}
-
-impl Args for KnobArgs {
-    fn augment_args(command: Command) -> Command {
-        command
-            .next_help_heading("Options of the job, each a key of the job file")
-            .args(JOB_FLAGS.map(|job_flag| {
-                let action =
-                    if job_flag.shape == ValueShape::List { ArgAction::Append } else { ArgAction::Set };
-                let arg = Arg::new(job_flag.flag)
-                    .long(job_flag.flag)
-                    .value_name(job_flag.value)
-                    .help(job_flag.help)
-                    .action(action);
-                // A template may begin with a dash, and a number may be negative: the job says what is wrong with it.
-                arg.allow_hyphen_values(job_flag.shape != ValueShape::List)
-            }))
-            .next_help_heading("Options")
-    }
-
-    fn augment_args_for_update(command: Command) -> Command {
-        Self::augment_args(command)
-    }
 }

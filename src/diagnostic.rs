@@ -2,43 +2,15 @@
 
 mod argument;
 pub mod secret_scan;
+mod source_text;
 
 use std::fmt;
 use std::ops::Range;
-use std::sync::Arc;
 
 use annotate_snippets::{AnnotationKind, Level, Renderer, Snippet};
 
-use crate::diagnostic::secret_scan::{masked, masked_file, touches_a_secret};
-
-/// A text the user wrote: a job file, or the value of a flag.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct SourceText {
-    /// The file's path as it was given, or the flag's name.
-    pub name: Arc<str>,
-    /// The whole text.
-    pub text: Arc<str>,
-}
-
-impl SourceText {
-    /// The text as it may be shown.
-    pub fn shown(&self) -> String {
-        match self.is_a_value() {
-            true => masked(&self.text),
-            false => masked_file(&self.text),
-        }
-    }
-
-    /// Whether a part of it may be a secret.
-    pub fn may_be_secret(&self, span: &Range<usize>) -> bool {
-        !self.is_a_value() && touches_a_secret(&self.text, span)
-    }
-
-    /// Whether the text is the value of one key, and names none.
-    fn is_a_value(&self) -> bool {
-        *self.name != *"--set" && (self.name.starts_with("--") || self.name.starts_with("FANFOLD_"))
-    }
-}
+use secret_scan::masked;
+pub use source_text::SourceText;
 
 /// A mistake in a job, with the place it stands at.
 #[derive(Debug, Clone, PartialEq, Eq)]

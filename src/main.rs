@@ -2,7 +2,7 @@
 
 use std::process::ExitCode;
 
-use fanfold::cli::{parse, with_a_tip};
+use fanfold::cli;
 use fanfold::commands;
 
 fn main() -> ExitCode {
@@ -11,7 +11,7 @@ fn main() -> ExitCode {
         return ExitCode::SUCCESS;
     }
     commands::keep_environment();
-    match parse().map_err(|error| with_a_tip(error, std::env::args_os())) {
+    match cli::parse() {
         Ok(cli) => commands::run(cli).into(),
         Err(error) => match commands::refuse_with_a_key(&error.to_string()) {
             Some(exit) => exit.into(),

@@ -17,7 +17,7 @@ use super::simulated::as_marked;
 use super::stream::{self, Incoming, PieceSink};
 use super::stream_redactor::StreamRedactor;
 use super::verdict::{MOST_BYTES, help_for, judge, judge_stream, judge_trouble, too_long};
-use crate::config::headers::looks_secret;
+use crate::diagnostic::secret_scan::looks_secret;
 use crate::endpoint::Endpoint;
 use crate::job::{KeySource, ModelSettings, Retry, units};
 use crate::outcome::{Fault, FaultKind, Reply};

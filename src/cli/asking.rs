@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-use super::Color;
+use super::job_args::Color;
 
 pub(super) const ASK_EXAMPLE: &str = "Examples:
   fanfold ask 'What is fan-fold paper?'

@@ -5,19 +5,21 @@ use std::ffi::OsString;
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{Arg, Command, Error};
 
-use super::command;
 use crate::diagnostic::nearest;
 
 /// An error of clap with what was probably meant: the nearest flag or command, or the command that has the flag. Clap's own
 /// measure of likeness looks for letters within half the length of a word, so that it finds nothing alike in `--qsp` and
 /// `--qps`, or in `rnu` and `run`.
-pub fn with_a_tip(mut error: Error, arguments: impl IntoIterator<Item = OsString>) -> Error {
-    let program = command();
+pub(super) fn with_a_tip(
+    program: &Command,
+    mut error: Error,
+    arguments: impl IntoIterator<Item = OsString>,
+) -> Error {
     match (error.kind(), error.get(ContextKind::InvalidArg), error.get(ContextKind::InvalidSubcommand)) {
         (ErrorKind::UnknownArgument, Some(ContextValue::String(unknown)), _) if unknown.starts_with("--") => {
             let unknown = unknown.trim_start_matches('-').to_owned();
             let mut words = arguments.into_iter().skip(1);
-            let verb = words.find_map(|word| program.find_subcommand(word)).unwrap_or(&program);
+            let verb = words.find_map(|word| program.find_subcommand(word)).unwrap_or(program);
             let flags =
                 |verb: &Command| verb.get_arguments().filter_map(Arg::get_long).map(str::to_owned).collect();
             let known: Vec<String> = flags(verb);

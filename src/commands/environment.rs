@@ -6,7 +6,8 @@ use std::path::Path;
 
 use super::failure::Failure;
 use crate::api::key::{Key, unquoted};
-use crate::config::flags::{JOB_FLAGS, Overlay};
+use crate::config::flags::JOB_FLAGS;
+use crate::config::overlay::Overlay;
 use crate::diagnostic::{Diagnostic, nearest};
 #[cfg(debug_assertions)]
 use crate::failpoint;

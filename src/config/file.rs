@@ -7,9 +7,9 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use toml::Value;
 
-use crate::config::json_schema::{DURATION, concurrency, size};
-use crate::config::resolve::DEFAULT_BASE_URL;
+use crate::config::patterns::{DURATION, concurrency, size};
 use crate::format::Format;
+use crate::job::address::DEFAULT_BASE_URL;
 use crate::job::period::CAP_PERIODS;
 
 /// What `input.duplicates` may say.

@@ -75,14 +75,6 @@ pub(super) fn raise(
     }
 }
 
-/// Whether a header's value looks like a key, by itself or by the header's name. Such a value is sent, and neither stored
-/// nor shown.
-pub fn looks_secret(name: &str, value: &str) -> bool {
-    let (name, value) = (name.to_ascii_lowercase(), value.trim().to_ascii_lowercase());
-    let telling = ["auth", "key", "token", "secret", "cookie", "password", "credential"];
-    value.starts_with("sk-") || value.starts_with("bearer ") || telling.iter().any(|word| name.contains(word))
-}
-
 /// What a header's name is made of (RFC 9110, 5.6.2).
 fn is_token(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte)

@@ -1,17 +1,11 @@
 //! What an editor is told of the job file: its JSON Schema, made from the types that it is read into.
 
+use schemars::Schema;
 use schemars::generate::SchemaSettings;
 use schemars::transform::{Transform, transform_subschemas};
-use schemars::{Schema, SchemaGenerator, json_schema};
 use serde_json::Value;
 
 use crate::config::file::JobFile;
-
-/// What a duration looks like to an editor; [`crate::job::units::duration`] is what reads it.
-pub const DURATION: &str = r"^\s*([0-9]+(\.[0-9]*)?\s*(ms|s|min|m|h|d)\s*)+$";
-
-/// What a size looks like to an editor; [`crate::job::units::size`] is what reads it.
-const SIZE: &str = r"^\s*[0-9][0-9_.]*\s*([bB]|[kKmMgG]([iI]?[bB])?)?\s*$";
 
 /// The JSON Schema of the job file, in the draft that editors of TOML know best (07), without references, which some
 /// of them lose the descriptions behind.
@@ -51,14 +45,4 @@ impl Transform for AsToml {
             }
         }
     }
-}
-
-/// `limits.concurrency`: a number, or a word.
-pub(super) fn concurrency(_: &mut SchemaGenerator) -> Schema {
-    json_schema!({ "anyOf": [{ "const": "auto" }, { "type": "integer", "minimum": 1, "maximum": 100_000 }] })
-}
-
-/// A size: a number of bytes, or one with a unit.
-pub(super) fn size(_: &mut SchemaGenerator) -> Schema {
-    json_schema!({ "anyOf": [{ "type": "integer", "minimum": 1 }, { "type": "string", "pattern": SIZE }] })
 }

@@ -7,7 +7,7 @@ use toml::de::{DeTable, DeValue};
 use toml::{Spanned, Table, Value};
 
 use crate::config::file::JobFile;
-use crate::config::flags::{KeyOrigin, Overlay};
+use crate::config::overlay::{KeyOrigin, Overlay};
 use crate::diagnostic::secret_scan::is_secret;
 use crate::diagnostic::{Diagnostic, SourceText, nearest};
 

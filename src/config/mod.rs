@@ -8,4 +8,6 @@ pub mod json_schema;
 pub mod layers;
 mod notify;
 pub mod orders;
+pub mod overlay;
+mod patterns;
 pub mod resolve;

@@ -1,7 +1,7 @@
 //! The orders that `fanfold set` gives a running job: how they are written, and what they come to.
 
-use super::flags::{KeyOrigin, Overlay, literal};
 use super::layers::Layers;
+use super::overlay::{KeyOrigin, Overlay, literal};
 use super::resolve::limits_alone;
 use crate::diagnostic::{Diagnostic, SourceText, nearest};
 use crate::job::effective::LiveSettings;

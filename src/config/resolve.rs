@@ -5,6 +5,7 @@ mod asking;
 mod bounds;
 mod files;
 mod looking;
+mod lookups;
 mod values;
 
 use std::path::PathBuf;
@@ -15,12 +16,12 @@ use jiff::tz::TimeZone;
 use super::notify::notify;
 use crate::config::fields::request;
 use crate::config::file::{JobFile, ModelSection, PriceSection, PromptSection, ROLES, RetrySection};
-use crate::config::flags::Overlay;
 use crate::config::headers::raise;
 use crate::config::layers::Layers;
+use crate::config::overlay::Overlay;
 use crate::diagnostic::Diagnostic;
+use crate::job::address::DEFAULT_BASE_URL;
 use crate::job::answer::GlossaryFiles;
-use crate::job::facts::ModelCatalog;
 use crate::job::limits::{Concurrency, Rates};
 use crate::job::{ExampleTurn, Job, ModelCall, Prompt, TemplateText};
 use answering::{answer, tools};
@@ -28,27 +29,12 @@ use asking::{model, price, retry};
 pub(super) use bounds::limits_alone;
 use bounds::{cap_period, schedule};
 use files::{format_of, input, output};
-pub use looking::{check_model_is_named, resolve_to_look};
-
-/// DashScope's address in Singapore, the vendor's default.
-pub const DEFAULT_BASE_URL: &str = "https://dashscope-intl.aliyuncs.com/compatible-mode/v1";
+use looking::without_sending;
+pub use lookups::Lookups;
 
 /// The model that a question goes to when none is named: the one the vendor's guide recommends. A job names its own,
 /// since a job costs.
 pub const DEFAULT_MODEL: &str = "qwen3.6-plus";
-
-/// The address of a region, of a workspace's own host where one is named.
-type AddressOf<'a> = dyn Fn(&str, Option<&str>) -> Result<String, String> + 'a;
-
-/// Where a job looks up what it cannot know by itself.
-pub struct Lookups<'a> {
-    /// The address of a region.
-    pub region: &'a AddressOf<'a>,
-    /// What is known of models at an address.
-    pub book: &'a dyn Fn(&str) -> ModelCatalog,
-    /// A time zone by its name; without one, that of the system.
-    pub zone: &'a dyn Fn(Option<&str>) -> Result<TimeZone, String>,
-}
 
 /// Settles a job.
 ///
@@ -66,6 +52,35 @@ pub fn resolve(file: JobFile, layers: &Layers, lookups: &Lookups<'_>) -> Result<
             .help("give it under [price] (`input` and `output`), or in a model table of your own"));
     }
     Ok(job)
+}
+
+/// Settles a job to look at what it has done. Its address is the default one where the job's own is none.
+///
+/// # Errors
+///
+/// As [`resolve`], but for what only the sending needs.
+pub fn resolve_to_look(mut file: JobFile, layers: &Layers, lookups: &Lookups<'_>) -> Result<Job, Diagnostic> {
+    without_sending(&mut file);
+    let region = |name: &str, workspace: Option<&str>| {
+        Ok((lookups.region)(name, workspace).unwrap_or_else(|_| DEFAULT_BASE_URL.to_owned()))
+    };
+    settle(file, layers, &Lookups { region: &region, ..*lookups })
+}
+
+/// Checks that the rows of a job can be made the requests that the journal knows.
+///
+/// # Errors
+///
+/// When nobody names the model.
+pub fn check_model_is_named(job: &Job) -> Result<(), Diagnostic> {
+    let has_prompt = job.prompt.as_ref().is_some_and(|prompt| prompt.user.is_some());
+    match job.model.name.is_none() && has_prompt {
+        true => {
+            let help = "give it with --model, or as `name` under [model]";
+            Err(Diagnostic::new("no model is named").help(help))
+        }
+        false => Ok(()),
+    }
 }
 
 fn settle(file: JobFile, layers: &Layers, lookups: &Lookups<'_>) -> Result<Job, Diagnostic> {

@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use super::SourceText;
+use super::source_text::SourceText;
 use crate::text::width;
 
 /// Characters that are shown of a long line: before the place, from there on, and behind it.

@@ -97,6 +97,14 @@ pub fn is_no_name(word: &str) -> bool {
     random || word.contains("://") || !places(word).is_empty()
 }
 
+/// Whether a header's value looks like a key, by itself or by the header's name. Such a value is sent, and neither stored
+/// nor shown.
+pub fn looks_secret(name: &str, value: &str) -> bool {
+    let (name, value) = (name.to_ascii_lowercase(), value.trim().to_ascii_lowercase());
+    let telling = ["auth", "key", "token", "secret", "cookie", "password", "credential"];
+    value.starts_with("sk-") || value.starts_with("bearer ") || telling.iter().any(|word| name.contains(word))
+}
+
 /// Whether a text has something in it that looks like a key.
 pub(crate) fn holds_a_key(text: &str) -> bool {
     !places(text).is_empty()

@@ -1,5 +1,8 @@
 //! The address of a chat API: what is one, and whether it is this machine's own.
 
+/// DashScope's address in Singapore, the vendor's default.
+pub(crate) const DEFAULT_BASE_URL: &str = "https://dashscope-intl.aliyuncs.com/compatible-mode/v1";
+
 /// Checks an address, and says whether it is this machine's own.
 pub(crate) fn check(address: &str, allow_http: bool) -> Result<bool, String> {
     let (scheme, rest) = address

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use super::TemplateText;
+use super::template_text::TemplateText;
 
 /// `[answer]`, settled.
 #[derive(Debug, Clone, PartialEq, Eq)]

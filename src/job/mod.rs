@@ -12,16 +12,15 @@ pub mod notify;
 pub mod period;
 pub mod price;
 pub mod schedule;
+mod template_text;
 pub mod units;
 
-use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
 use serde_json::{Map, Value};
 
-use crate::diagnostic::{Diagnostic, SourceText};
 use crate::format::Format;
 use answer::{AnswerRules, GlossaryFiles, Tool};
 use facts::{ModelCatalog, ModelInfo};
@@ -30,6 +29,7 @@ use notify::Notify;
 use period::CapPeriod;
 use price::Price;
 use schedule::Schedule;
+pub use template_text::TemplateText;
 
 /// A job, settled.
 #[derive(Debug, Clone)]
@@ -215,32 +215,6 @@ pub struct ExampleTurn {
     pub role: String,
     /// Its text.
     pub content: TemplateText,
-}
-
-/// A template as the user wrote it, and where.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct TemplateText {
-    /// The template.
-    pub source: String,
-    /// The text it stands in and its bytes there.
-    pub place: Option<(SourceText, Range<usize>)>,
-}
-
-impl TemplateText {
-    /// A problem at some bytes of the template, shown where they stand in the user's own text.
-    pub fn problem(&self, within: Option<Range<usize>>, message: impl Into<String>) -> Diagnostic {
-        let problem = Diagnostic::new(message);
-        let Some((script, span)) = &self.place else { return problem };
-        // A string with escapes stands otherwise in the file than it reads; then the whole value is shown.
-        let exact = script.text.get(span.clone()).and_then(|raw| raw.find(&self.source));
-        match (exact, within) {
-            (Some(offset), Some(within)) => {
-                let start = span.start + offset;
-                problem.at(script, start + within.start..start + within.end)
-            }
-            _ => problem.at(script, span.clone()),
-        }
-    }
 }
 
 /// How patient a job is.

@@ -2,15 +2,16 @@
 
 use std::time::Duration;
 
+use super::lookups::Lookups;
 use super::values::{duration, word};
-use super::{DEFAULT_BASE_URL, Lookups};
 use crate::config::file::{ModelSection, OneOrMany, PriceSection, RetrySection, TRANSPORTS};
 use crate::config::headers::headers;
 use crate::config::layers::Layers;
 use crate::diagnostic::Diagnostic;
 use crate::diagnostic::secret_scan::names_a_variable;
+use crate::job::address::{self, DEFAULT_BASE_URL};
 use crate::job::price::{Price, Tier};
-use crate::job::{KeySource, ModelSettings, Retry, Transport, address};
+use crate::job::{KeySource, ModelSettings, Retry, Transport};
 
 pub(super) fn model(
     section: ModelSection,

@@ -3,10 +3,11 @@
 use std::time::Duration;
 
 use super::*;
-use crate::config::flags::{JOB_FLAGS, Overlay, set};
+use crate::config::flags::{JOB_FLAGS, set};
+use crate::config::overlay::Overlay;
 use crate::diagnostic::SourceText;
 use crate::job::answer::AnswerRules;
-use crate::job::facts::ModelInfo;
+use crate::job::facts::{ModelCatalog, ModelInfo};
 use crate::job::limits::Quota;
 
 fn settle(text: &str) -> Result<Job, Diagnostic> {

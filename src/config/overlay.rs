@@ -1,0 +1,54 @@
+//! One value that a flag or a variable sets over the job file.
+
+use toml::Value;
+
+use crate::diagnostic::SourceText;
+
+/// Who says something of a job; a later one beats an earlier one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum KeyOrigin {
+    /// The job file.
+    File,
+    /// An environment variable.
+    Variable,
+    /// A flag of the command.
+    Flag,
+}
+
+/// One value that a flag or a variable sets over the job file.
+#[derive(Debug, Clone)]
+pub struct Overlay {
+    /// Who says it.
+    pub voice: KeyOrigin,
+    /// Who says it by name, and in what words.
+    pub script: SourceText,
+    /// The key of the job file, dotted.
+    pub key: String,
+    /// The value.
+    pub value: Value,
+    /// The value as it was written, for a key that takes text: `--set model.name=7`.
+    pub raw: String,
+}
+
+impl Overlay {
+    /// What a flag that is no job flag sets: text, at a key of the job file.
+    pub fn text(flag: &str, key: &str, text: &str) -> Self {
+        Self {
+            voice: KeyOrigin::Flag,
+            script: SourceText { name: format!("--{flag}").into(), text: text.into() },
+            key: key.to_owned(),
+            value: Value::String(text.to_owned()),
+            raw: text.to_owned(),
+        }
+    }
+}
+
+/// The TOML literal a text is, or the text itself.
+pub(super) fn literal(text: &str) -> Value {
+    let document = format!("value = {text}");
+    let parsed = document.parse::<toml::Table>().ok().and_then(|mut table| {
+        let value = table.remove("value")?;
+        table.is_empty().then_some(value)
+    });
+    parsed.unwrap_or_else(|| Value::String(text.to_owned()))
+}

@@ -1,0 +1,19 @@
+//! What values look like to an editor that are written as text, or as text or a number.
+
+use schemars::{Schema, SchemaGenerator, json_schema};
+
+/// What a duration looks like to an editor; [`crate::job::units::duration`] is what reads it.
+pub(super) const DURATION: &str = r"^\s*([0-9]+(\.[0-9]*)?\s*(ms|s|min|m|h|d)\s*)+$";
+
+/// What a size looks like to an editor; [`crate::job::units::size`] is what reads it.
+const SIZE: &str = r"^\s*[0-9][0-9_.]*\s*([bB]|[kKmMgG]([iI]?[bB])?)?\s*$";
+
+/// `limits.concurrency`: a number, or a word.
+pub(super) fn concurrency(_: &mut SchemaGenerator) -> Schema {
+    json_schema!({ "anyOf": [{ "const": "auto" }, { "type": "integer", "minimum": 1, "maximum": 100_000 }] })
+}
+
+/// A size: a number of bytes, or one with a unit.
+pub(super) fn size(_: &mut SchemaGenerator) -> Schema {
+    json_schema!({ "anyOf": [{ "type": "integer", "minimum": 1 }, { "type": "string", "pattern": SIZE }] })
+}
