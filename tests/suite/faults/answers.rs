@@ -3,7 +3,7 @@
 use serde_json::json;
 
 use super::scenario;
-use crate::harness::{Scene, lines};
+use crate::support::harness::{Scene, lines};
 
 /// Rows that each have a name and a text.
 fn write(scene: &mut Scene, rows: &[(&str, &str)]) {

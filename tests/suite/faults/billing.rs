@@ -7,8 +7,8 @@ use std::time::{Duration, Instant};
 use serde_json::{Value, json};
 
 use super::scenario;
-use super::till::{Answered, PRICE, Served, Till, honest};
-use crate::harness::{Scene, rows};
+use crate::support::billing_server::{Answered, PRICE, Served, Till, honest};
+use crate::support::harness::{Scene, rows};
 
 /// Rows of a scene: far more than a cap lets through.
 const ROWS: usize = 60;

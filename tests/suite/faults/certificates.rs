@@ -9,9 +9,9 @@ use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair, 
 use rustls::ServerConfig;
 use rustls::pki_types::PrivatePkcs8KeyDer;
 
-use super::relay::{Act, Relay};
 use super::scenario;
-use crate::harness::{CANARY, Finished, Scene};
+use crate::support::harness::{CANARY, Finished, Scene};
+use crate::support::relay::{Act, Relay};
 
 /// Who signs certificates.
 struct Authority {

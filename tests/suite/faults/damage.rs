@@ -10,7 +10,7 @@ use serde_json::Value;
 
 use super::environment::judged_shell;
 use super::scenario;
-use crate::harness::{Scene, comparable};
+use crate::support::harness::{Scene, comparable};
 
 const ROWS: usize = 120;
 
@@ -103,7 +103,7 @@ fn a_table_that_would_refuse_answers_in_silence_is_none_of_fanfold_s() {
             journal.execute_batch(&sql.replace("{was}", was).replace("{is}", is)).expect("altered");
             drop(journal);
             let before = fs::read(&path).expect("a journal");
-            scene.write("in.jsonl", crate::harness::rows(0..6));
+            scene.write("in.jsonl", crate::support::harness::rows(0..6));
             for command in ["run", "status", "export", "verify", "preview"] {
                 let finished = scene.run(&[command, "job.toml"]);
                 assert_eq!(finished.code, Some(1), "{is}: {command}: {}", finished.stderr);

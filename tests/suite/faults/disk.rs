@@ -8,7 +8,7 @@ use fanfold::simulator::ServerSettings;
 
 use super::environment::{judged_shell, shell};
 use super::scenario;
-use crate::harness::{Finished, Scene};
+use crate::support::harness::{Finished, Scene};
 
 /// Runs a job with every call of a kind failing that `when` names, counted by threads.
 fn with_failing_calls(scene: &mut Scene, calls: &str, error: &str, when: &str) -> Finished {
@@ -197,9 +197,9 @@ fn a_folder_that_cannot_be_synced_and_files_whose_permissions_stay_refuse_nothin
             with_a_failing_folder(&mut scene, "fsync", error).expect_code(0);
             assert!(scene.read("calls.log").contains(error), "the folder was to be synced");
             // The second run replaces the output of the first, and would copy its permissions.
-            let rows = crate::harness::rows(0..25);
+            let rows = crate::support::harness::rows(0..25);
             scene.write("in.jsonl", rows);
-            scene.judge.texts = Some((0..25).map(crate::harness::text).collect());
+            scene.judge.texts = Some((0..25).map(crate::support::harness::text).collect());
             with_failing_calls(&mut scene, "fchmod", "EPERM", "1+").expect_code(0);
             assert!(scene.read("calls.log").contains("EPERM"), "permissions were to be set");
             assert_eq!((scene.output().len(), scene.witness().len()), (25, 25));
@@ -221,7 +221,7 @@ fn a_folder_that_is_read_only_is_found_before_anything_is_sent_and_can_be_looked
         scene.job("in.jsonl", "done/out.jsonl", "");
         scene.judge.output = "done/out.jsonl".to_owned();
         scene.run_job(&["job.toml"]).expect_code(0);
-        scene.write("in.jsonl", crate::harness::rows(0..25));
+        scene.write("in.jsonl", crate::support::harness::rows(0..25));
         // Whoever looked at the journal may have left these beside it, empty: with them SQLite has no need to make any.
         for ending in ["-wal", "-shm"] {
             let companion = scene.path(&format!("done/out.jsonl.journal{ending}"));
@@ -241,7 +241,7 @@ fn a_folder_that_is_read_only_is_found_before_anything_is_sent_and_can_be_looked
             assert!(finished.code.is_some_and(|code| [0, 1, 3].contains(&code)), "{command}: {finished:?}");
             assert!(!finished.stderr.contains("cannot be used"), "{command}: {}", finished.stderr);
         }
-        let written = crate::harness::lines(&scene.path("more.jsonl"));
+        let written = crate::support::harness::lines(&scene.path("more.jsonl"));
         assert_eq!(written.iter().filter(|row| row["status"] == "ok").count(), 20);
     });
 }

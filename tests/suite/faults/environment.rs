@@ -9,7 +9,7 @@ use fanfold::simulator::ServerSettings;
 use rustix::process::Signal;
 
 use super::{clock_library, scenario};
-use crate::harness::{Finished, Scene, signal};
+use crate::support::harness::{Finished, Scene, signal};
 
 /// Runs a shell line in the scene's folder, with the binary as `$FANFOLD`.
 pub(super) fn shell(scene: &Scene, line: &str) -> Finished {

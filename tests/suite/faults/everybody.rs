@@ -4,7 +4,7 @@
 use std::thread;
 
 use super::scenario;
-use crate::harness::Scene;
+use crate::support::harness::Scene;
 
 /// Rows that are answered before the trouble begins, and rows in all.
 const GOOD: usize = 50;

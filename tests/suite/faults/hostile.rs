@@ -7,7 +7,7 @@ use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use super::scenario;
-use crate::harness::{CANARY, Finished, Scene, lines, rows};
+use crate::support::harness::{CANARY, Finished, Scene, lines, rows};
 
 /// Longer than any run here takes, however busy the machine is.
 const PATIENCE: Duration = Duration::from_secs(20);

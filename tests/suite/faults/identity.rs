@@ -7,11 +7,11 @@ use std::time::Duration;
 use fanfold::simulator::ServerSettings;
 use serde_json::{Value, json};
 
-use super::house::{House, asked, choice};
-use super::relay::{Act, Relay};
 use super::scenario;
-use crate::harness::{Finished, Scene, lines, row, rows, text};
-use crate::tables::{Table, parquet, strings};
+use crate::support::echo_server::{House, asked, choice};
+use crate::support::harness::{Finished, Scene, lines, row, rows, text};
+use crate::support::relay::{Act, Relay};
+use crate::support::tables::{Table, parquet, strings};
 
 /// Runs the job of a scene against another address.
 fn run_at(scene: &Scene, base_url: &str) -> Finished {

@@ -11,7 +11,7 @@ use fanfold::simulator::ServerSettings;
 use rusqlite::{Connection, OpenFlags};
 use serde_json::{Value, json};
 
-use crate::harness::{Finished, Scene, comparable, lines, text};
+use crate::support::harness::{Finished, Scene, comparable, lines, text};
 
 /// Rows of a job that is killed: enough for several commits, few enough for hundreds of runs.
 pub(super) const ROWS: usize = 14;

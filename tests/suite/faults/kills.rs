@@ -12,10 +12,10 @@ use std::process::Command;
 use rusqlite::Connection;
 use serde_json::Value;
 
-use super::abreast::{all, words};
 use super::killed::{EDITED, JSONL, Kind, PARQUET, SHARED, STDIN, TOOLS};
 use super::scenario;
-use crate::harness::{Finished, Scene};
+use crate::support::harness::{Finished, Scene};
+use crate::support::side_by_side::{all, words};
 
 /// A run meets no point more often than that.
 const MOST: usize = 300;

@@ -8,8 +8,8 @@ use std::path::Path;
 use rustix::process::geteuid;
 
 use super::scenario;
-use crate::harness::{CANARY, Finished, Scene, rows};
-use crate::key;
+use crate::support::harness::{CANARY, Finished, Scene, rows};
+use crate::support::key;
 
 /// Of the key that is looked for everywhere, in the form of another service's.
 const ELSEWHERE: &str = "gsk_4f1d9c7e2bQ";

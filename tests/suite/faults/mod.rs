@@ -1,7 +1,6 @@
 //! The fault sweep. Each scenario stands in `tests/faults.toml` with the promise it puts to the test, its size, and
 //! whether the promise holds; one whose end differs from what is written there fails the suite.
 
-mod abreast;
 mod answers;
 mod billing;
 mod certificates;
@@ -10,7 +9,6 @@ mod disk;
 mod environment;
 mod everybody;
 mod hostile;
-mod house;
 mod identity;
 mod killed;
 mod kills;
@@ -20,14 +18,11 @@ mod network;
 mod own_end;
 mod poison;
 mod power_cut;
-mod relay;
 mod secrets;
 mod service;
 mod strangers;
 mod system_calls;
 mod taken;
-mod till;
-mod unsynced;
 mod volume;
 mod walk;
 

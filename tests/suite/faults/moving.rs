@@ -6,7 +6,7 @@ use fanfold::simulator::ServerSettings;
 use serde_json::json;
 
 use super::scenario;
-use crate::harness::{Finished, Scene, rows, text};
+use crate::support::harness::{Finished, Scene, rows, text};
 
 /// Enough rows that a plan, and an output, take a while.
 const MANY: usize = 12_000;

@@ -5,9 +5,9 @@ use std::time::Duration;
 
 use fanfold::simulator::ServerSettings;
 
-use super::relay::{Act, Heard, Relay};
 use super::scenario;
-use crate::harness::{CANARY, Finished, Scene, text};
+use crate::support::harness::{CANARY, Finished, Scene, text};
+use crate::support::relay::{Act, Heard, Relay};
 
 /// A scene whose replies get lost, and are paid for again: nobody can help that.
 fn scene(rows: usize, more: &str) -> Scene {

@@ -7,7 +7,7 @@ use std::process::{Command, Stdio};
 use serde_json::json;
 
 use super::scenario;
-use crate::harness::{CANARY, Finished, Scene};
+use crate::support::harness::{CANARY, Finished, Scene};
 
 const DEFINITION: &str = "[[request.tools]]\ntype = \"function\"\nfunction = { name = \"look\", parameters = { type = \"object\" } }\n\
                           [tools.look]\ncommand = [\"./look.sh\"]\n";

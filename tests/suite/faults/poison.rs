@@ -9,7 +9,7 @@ use fanfold::request::{ChatRequest, Fingerprint};
 use serde_json::json;
 
 use super::scenario;
-use crate::harness::{CANARY, Scene, lines};
+use crate::support::harness::{CANARY, Scene, lines};
 
 /// A depth at which whoever descends a level of the stack for each bracket falls.
 const DEEP: usize = 10_000;

@@ -12,11 +12,11 @@ use fanfold::simulator::ServerSettings;
 use rusqlite::{Connection, OpenFlags};
 use serde_json::Value;
 
-use super::abreast::{all, words};
 use super::scenario;
 use super::system_calls::{folder, traced};
-use super::unsynced::{CALLS, Deed, Disk, Done, Fate, record};
-use crate::harness::{Finished, Scene, comparable, lines};
+use crate::support::harness::{Finished, Scene, comparable, lines};
+use crate::support::side_by_side::{all, words};
+use crate::support::unsynced_disk::{CALLS, Deed, Disk, Done, Fate, record};
 
 const ROWS: usize = 14;
 

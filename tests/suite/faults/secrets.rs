@@ -4,8 +4,8 @@
 use std::fs;
 
 use super::scenario;
-use crate::harness::{CANARY, Scene, rows};
-use crate::key;
+use crate::support::harness::{CANARY, Scene, rows};
+use crate::support::key;
 
 /// The key in base64, behind the words that a header has.
 const HEADER_IN_BASE64: &str = "QmVhcmVyIHNrLWNhbmFyeS00ZjFkOWM3ZTJi";

@@ -6,8 +6,8 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use fanfold::simulator::{ServerLimits, ServerSettings};
 
 use super::{clock_library, scenario};
-use crate::evidence::Seen;
-use crate::harness::{Finished, Scene};
+use crate::support::evidence::Seen;
+use crate::support::harness::{Finished, Scene};
 
 /// A run of six rows, one after another, of which the third is throttled once (or always) with that `Retry-After`.
 /// Gives when it was throttled and when the next request came, in Unix seconds.

@@ -12,7 +12,7 @@ use serde_json::json;
 
 use super::environment::shell_command;
 use super::scenario;
-use crate::harness::{Finished, Scene, rows};
+use crate::support::harness::{Finished, Scene, rows};
 
 /// The permissions of the files in a scene's folder whose names begin so.
 fn modes(scene: &Scene, begin: &str) -> Vec<(String, u32)> {
@@ -232,7 +232,7 @@ fn the_simulator_listens_to_this_machine_alone_unless_it_is_told() {
                 TcpStream::connect_timeout(&address, Duration::from_secs(5)).is_ok()
             };
             let heard = [reached(1), reached(2)];
-            crate::harness::signal(&child, rustix::process::Signal::INT);
+            crate::support::harness::signal(&child, rustix::process::Signal::INT);
             child.wait().expect("ended");
             assert_eq!(heard, [true, open], "{line}");
         }

@@ -11,10 +11,10 @@ use std::process::Command;
 
 use serde_json::Value;
 
-use super::abreast::{all, words};
 use super::killed::{JSONL, Kind, TOOLS};
 use super::scenario;
-use crate::harness::{Finished, Scene};
+use crate::support::harness::{Finished, Scene};
+use crate::support::side_by_side::{all, words};
 
 /// Which calls of a run are gone through.
 #[derive(Clone, Copy)]

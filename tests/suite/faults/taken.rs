@@ -9,7 +9,7 @@ use rusqlite::Connection;
 use rustix::process::Signal;
 
 use super::scenario;
-use crate::harness::{Finished, Scene, signal};
+use crate::support::harness::{Finished, Scene, signal};
 
 const ROWS: usize = 60;
 

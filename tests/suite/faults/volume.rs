@@ -11,7 +11,7 @@ use fanfold::simulator::{Script, ServerSettings};
 use serde::Deserialize;
 
 use super::scenario;
-use crate::harness::{Finished, Scene, row, text};
+use crate::support::harness::{Finished, Scene, row, text};
 
 /// What befalls the requests: passing errors, resets, cut bodies, and an outage. No throttling: it would make the scenario
 /// minutes longer, and holds nothing in memory.

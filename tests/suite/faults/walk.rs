@@ -13,9 +13,9 @@ use fanfold::simulator::{Script, ServerSettings};
 use rusqlite::Connection;
 use serde_json::{Value, json};
 
-use super::abreast::{all, words};
 use super::scenario;
-use crate::harness::{Finished, Scene};
+use crate::support::harness::{Finished, Scene};
+use crate::support::side_by_side::{all, words};
 
 /// Texts that there are; the first of them fail at first.
 const TEXTS: usize = 7;
@@ -288,7 +288,7 @@ impl Walk {
         let verified = self.scene.run(&[&["verify"], &job[..]].concat());
         assert!(matches!(verified.code, Some(0 | 3)), "{}{}", verified.stdout, verified.stderr);
         self.scene.run(&[&["export"], &job[..], &["--output", "export.jsonl"]].concat()).expect_code(0);
-        assert_eq!(crate::harness::lines(&self.scene.path("export.jsonl")), output);
+        assert_eq!(crate::support::harness::lines(&self.scene.path("export.jsonl")), output);
     }
 }
 

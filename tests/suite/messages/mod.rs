@@ -11,7 +11,7 @@ mod night;
 use std::fs;
 use std::path::Path;
 
-use crate::harness::{Finished, Scene};
+use crate::support::harness::{Finished, Scene};
 
 /// A mistake, and the command that it is made with. Without more said, it is a run of a job that is right.
 struct Mistake {

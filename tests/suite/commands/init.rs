@@ -1,0 +1,209 @@
+//! `init`: what it writes runs at once, it overwrites nothing, and its three questions are asked on a terminal.
+
+use std::fs;
+use std::fs::File;
+use std::io::{Read, Write};
+use std::process::{Child, Command, Stdio};
+
+use rustix::fs::{Mode, OFlags};
+use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
+use rustix::termios::{Winsize, tcsetwinsize};
+
+use crate::support::harness::{Finished, Scene};
+
+/// The rehearsal that `init` names as the next command, run as a shell would, wherever the binary is.
+fn rehearse(scene: &Scene, said: &Finished) -> Finished {
+    let line = said.stderr.lines().find(|line| line.ends_with("--simulate")).expect("the next command");
+    let line = line.trim().replacen("fanfold", env!("CARGO_BIN_EXE_fanfold"), 1);
+    let mut command = Command::new("sh");
+    command.args(["-c", &format!("{line} --qpm 60000")]).current_dir(scene.path("")).stdin(Stdio::null());
+    Finished::from(command.output().expect("a shell"))
+}
+
+/// The job file that `init` wrote, its comments included.
+fn job(scene: &Scene, folder: &str) -> String {
+    scene.read(&format!("{folder}/job.toml"))
+}
+
+#[test]
+fn what_it_writes_without_a_terminal_runs_at_once() {
+    let scene = Scene::new();
+    let said = scene.run(&["init"]).expect_code(0).says("no terminal to ask at").says("sample.csv");
+    assert_eq!(said.stdout, "");
+    rehearse(&scene, &said).expect_code(0).says("5 ok · 0 failed").says("out/sample.answers.simulated.csv");
+    let said = scene.run(&["init", "my jobs/it's new", "--yes"]).expect_code(0);
+    assert!(!said.stderr.contains("no terminal"), "{}", said.stderr);
+    rehearse(&scene, &said).expect_code(0).says("5 ok · 0 failed");
+    assert!(job(&scene, "my jobs/it's new").starts_with("#:schema ./job.schema.json\n"));
+    assert_eq!(scene.read("my jobs/it's new/job.schema.json"), scene.run(&["schema"]).stdout);
+}
+
+#[test]
+fn it_overwrites_nothing_and_writes_nothing_where_it_cannot_write_all() {
+    for name in ["job.toml", "job.schema.json", "sample.csv"] {
+        let scene = Scene::new();
+        scene.write(&format!("here/{name}"), "mine");
+        let file = format!("here/{name}");
+        scene.run(&["init", "here"]).expect_code(1).says(&file).says("is there already");
+        assert_eq!(scene.read(&file), "mine");
+        assert_eq!(fs::read_dir(scene.path("here")).expect("a folder").count(), 1);
+    }
+    let scene = Scene::new();
+    scene.write("file", "");
+    scene.run(&["init", "file"]).expect_code(1).says("file is a file, and no folder").says("--input");
+}
+
+#[test]
+fn an_input_of_one_s_own_is_asked_about_by_a_column_that_it_has() {
+    for (name, text, prompt) in [
+        ("a.csv", "ticket_id,topic,what is said\n1,x,a long text of many words\n", "{{ what is said }}"),
+        ("ids.csv", "ticket_id,title\n7f3c9d1e-55aa-4e0b-9c1d-0a2b3c4d5e6f,Lid stuck\n", "{{ title }}"),
+        ("a.tsv", "n\tletter\n1\tDear all\n", "{{ letter }}"),
+        ("a.jsonl", "{\"n\": 1, \"body\": \"text\"}\n", "{{ body }}"),
+        ("a.jsonl.gz", "", "{{ n }}"),
+    ] {
+        let scene = Scene::new();
+        match name.ends_with(".gz") {
+            true => {
+                let mut packed = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+                packed.write_all(b"{\"n\": 1}\n").expect("packed");
+                scene.write(name, packed.finish().expect("packed"))
+            }
+            false => scene.write(name, text),
+        };
+        let said = scene.run(&["init", "new", "--input", name]).expect_code(0);
+        let written: toml::Table = job(&scene, "new").parse().expect("TOML");
+        let user = written["prompt"]["user"].as_str().expect("a prompt");
+        assert_eq!(user, format!("Summarise in one sentence: {prompt}"));
+        rehearse(&scene, &said).expect_code(0).says("1 ok · 0 failed");
+        assert!(!scene.path("new/sample.csv").exists());
+    }
+}
+
+#[test]
+fn a_model_gets_the_request_that_it_needs() {
+    let scene = Scene::new();
+    scene.write("in.csv", "text\nBonjour\n");
+    let init = |folder: &str, model: &str| {
+        scene.run(&["init", folder, "--input", "in.csv", "--model", model]).expect_code(0)
+    };
+    let said = init("mt", "qwen-mt-plus");
+    assert!(job(&scene, "mt").contains("target_lang = \"English\""));
+    rehearse(&scene, &said).expect_code(0).says("1 ok");
+    init("slip", "qwen-pluss")
+        .says("warning: the model table does not know `qwen-pluss` (did you mean `qwen-plus`?)");
+    init("thinks", "qwen3.6-plus");
+    assert!(job(&scene, "thinks").contains("\nenable_thinking = false\n"));
+    scene.write("own.jsonl", "{\"messages\": [{\"role\": \"user\", \"content\": \"Hello\"}]}\n");
+    let said = scene.run(&["init", "own", "--input", "own.jsonl"]).expect_code(0);
+    rehearse(&scene, &said).expect_code(0).says("1 ok");
+}
+
+#[test]
+fn what_does_not_work_is_told_and_nothing_is_written() {
+    let scene = Scene::new();
+    scene.write("in.csv", "id,text\n1,one\n");
+    scene.write("empty.jsonl", "");
+    for (arguments, word) in [
+        (&["--input", "inn.csv"][..], "did you mean `in.csv`?"),
+        (&["--input", "-"], "name a file"),
+        (&["--input", "in.csv", "--prompt", "{{ txt }}"], "did you mean `text`?"),
+        (&["--input", "in.csv", "--prompt", "{{ text"], "in: --prompt {{ text"),
+        (&["--input", "empty.jsonl"], "--prompt"),
+        (&["--input", "*/*/*.csv"], "matches no file"),
+    ] {
+        scene.run(&[&["init", "new"], arguments].concat()).expect_code(1).says(word);
+        assert!(!scene.path("new").exists(), "{arguments:?}");
+    }
+}
+
+/// A process with a terminal of its own, which does not say how wide it is, and that terminal.
+fn on_a_terminal(scene: &Scene, arguments: &[&str]) -> (Child, File) {
+    on_a_terminal_of(0, scene, arguments)
+}
+
+/// The same, of so many columns.
+fn on_a_terminal_of(columns: u16, scene: &Scene, arguments: &[&str]) -> (Child, File) {
+    let terminal = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).expect("a terminal");
+    grantpt(&terminal).expect("granted");
+    unlockpt(&terminal).expect("unlocked");
+    let size = Winsize { ws_row: 0, ws_col: columns, ws_xpixel: 0, ws_ypixel: 0 };
+    tcsetwinsize(&terminal, size).expect("a size");
+    let name = ptsname(&terminal, Vec::new()).expect("its name");
+    let side =
+        || rustix::fs::open(&name, OFlags::RDWR | OFlags::NOCTTY, Mode::empty()).expect("its other side");
+    let mut command = scene.command(arguments);
+    command.stdin(side()).stdout(Stdio::null()).stderr(side());
+    let child = command.spawn().expect("the binary runs");
+    drop(command);
+    (child, File::from(terminal))
+}
+
+/// What the terminal shows until a text comes; a question that never comes ends with the process.
+fn shown_until(terminal: &mut File, text: &str) -> String {
+    let mut shown = Vec::new();
+    while !String::from_utf8_lossy(&shown).contains(text) {
+        let mut some = [0; 1024];
+        let read = terminal.read(&mut some).unwrap_or(0);
+        assert!(read > 0, "{text:?} is not in: {}", String::from_utf8_lossy(&shown));
+        shown.extend_from_slice(&some[..read]);
+    }
+    String::from_utf8_lossy(&shown).into_owned()
+}
+
+#[test]
+fn three_questions_are_asked_on_a_terminal_and_a_wrong_answer_again() {
+    let scene = Scene::new();
+    scene.write("in.csv", "id,text\n1,one\n");
+    let (mut child, mut terminal) = on_a_terminal(&scene, &["init", "new"]);
+    for (question, answer) in [
+        ("[a small sample]: ", "inn.csv"),
+        ("[a small sample]: ", "in.csv"),
+        ("[qwen3.6-plus]: ", "qwen-pluss"),
+        ("[qwen3.6-plus]: ", ""),
+        ("{{ text }}]: ", "Translate {{ txt }}"),
+        ("{{ text }}]: ", "Translate {{ text }}"),
+    ] {
+        let shown = shown_until(&mut terminal, question);
+        for (wrong, told) in [("inn.csv", "did you mean `in.csv`?"), ("txt", "did you mean `text`?")] {
+            assert!(!shown.contains(wrong) || shown.contains(told), "{shown}");
+        }
+        terminal.write_all(format!("{answer}\n").as_bytes()).expect("an answer");
+    }
+    shown_until(&mut terminal, "fanfold run new/job.toml --simulate");
+    assert_eq!(child.wait().expect("its end").code(), Some(0));
+    let written: toml::Table = job(&scene, "new").parse().expect("TOML");
+    assert_eq!(written["input"]["path"].as_str(), Some("in.csv"));
+    assert_eq!(written["model"]["name"].as_str(), Some("qwen3.6-plus"));
+    assert_eq!(written["prompt"]["user"].as_str(), Some("Translate {{ text }}"));
+}
+
+#[test]
+fn what_flags_say_is_not_asked_and_whoever_leaves_has_written_nothing() {
+    let scene = Scene::new();
+    let (mut child, mut terminal) =
+        on_a_terminal(&scene, &["init", "new", "--model", "qwen-flash", "--prompt", "{{ text }}"]);
+    let shown = shown_until(&mut terminal, "[a small sample]: ");
+    assert!(!shown.contains("Model"), "{shown}");
+    // Ctrl-D.
+    terminal.write_all(&[4]).expect("the end");
+    shown_until(&mut terminal, "nothing is written");
+    assert_eq!(child.wait().expect("its end").code(), Some(130));
+    assert!(!scene.path("new").exists());
+}
+
+#[test]
+fn on_a_narrow_terminal_lines_end_between_words() {
+    let scene = Scene::new();
+    let names: Vec<String> = (0..12).map(|number| format!("column_{number}")).collect();
+    scene.write("in.csv", format!("{},text\n{}1,one\n", names.join(","), "1,".repeat(11)));
+    let (mut child, mut terminal) =
+        on_a_terminal_of(44, &scene, &["init", "new", "--input", "in.csv", "--model", "qwen-plus"]);
+    let shown = shown_until(&mut terminal, "]: ");
+    terminal.write_all(b"\n").expect("an answer");
+    let rest = shown_until(&mut terminal, "fanfold run new/job.toml\r\n");
+    assert_eq!(child.wait().expect("its end").code(), Some(0));
+    for line in shown.lines().chain(rest.lines()) {
+        assert!(line.chars().count() <= 44, "{line}");
+    }
+}

@@ -1,0 +1,6 @@
+//! What is read: rows, files and types of values.
+
+mod changed_while_read;
+mod exact_types;
+mod rows;
+mod several_files;

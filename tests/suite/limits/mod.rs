@@ -1,0 +1,7 @@
+//! Rates, caps, hours and costs.
+
+mod bottleneck;
+mod caps;
+mod cost;
+mod hours_and_schedule;
+mod rates;

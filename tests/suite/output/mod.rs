@@ -1,0 +1,8 @@
+//! What is written: outputs, exports, receipts and figures.
+
+mod columns;
+mod export_and_verify;
+mod export_without_matching;
+mod formats;
+mod metrics_and_progress;
+mod terminal;

@@ -1,0 +1,22 @@
+//! `fanfold run`: what a job asks for, what the server says, and what becomes of each row.
+
+mod compatible_servers;
+mod duplicate_requests;
+mod environment_variables;
+mod error_table;
+mod job_file_mistakes;
+mod notifications;
+mod outage;
+mod preflight;
+mod reply_variants;
+mod request_parameters;
+mod sample_jobs;
+mod settings;
+mod streaming;
+mod structured_answers;
+mod templates;
+mod tool_calls;
+mod translation;
+mod truncated_answers;
+mod unusable_replies;
+mod whole_jobs;

@@ -1,0 +1,95 @@
+//! The repository's own jobs, rehearsed as the README says.
+
+use std::fs;
+use std::path::Path;
+
+use arrow_schema::DataType;
+
+use crate::support::harness::{Finished, Scene};
+use crate::support::tables::{Table, batches};
+
+/// A scene with copies of the repository's jobs and samples in it.
+fn scene() -> Scene {
+    let scene = Scene::new();
+    for folder in ["jobs", "samples"] {
+        let from = Path::new(env!("CARGO_MANIFEST_DIR")).join(folder);
+        for entry in fs::read_dir(from).expect("a folder") {
+            let entry = entry.expect("a file");
+            let name = format!("{folder}/{}", entry.file_name().to_string_lossy());
+            scene.write(&name, fs::read(entry.path()).expect("a file"));
+        }
+    }
+    scene
+}
+
+fn rehearse(job: &str, output: &str, rows: usize) -> (Scene, Table) {
+    let mut scene = scene();
+    scene.run(&["preview", job, "--simulate"]).expect_code(0);
+    assert!(!scene.path("out").exists(), "a preview leaves nothing behind");
+    scene.judge.output = output.to_owned();
+    let arguments = ["run", job, "--simulate"];
+    // A rehearsal needs no key.
+    let ended = scene.command(&arguments).env_remove("DASHSCOPE_API_KEY").output().expect("the binary runs");
+    let ended = Finished::from(ended).expect_code(0).says("nothing was bought");
+    scene.judge.judge(&ended);
+    let table = Table::read(&scene.path(output));
+    assert_eq!(table.rows.len(), rows);
+    assert!(table.texts("response").iter().all(|text| !text.is_empty()));
+    scene.run(&["verify", job, "--simulate"]).expect_code(0);
+    (scene, table)
+}
+
+#[test]
+fn the_translation_job_translates_each_review_into_its_own_language() {
+    let (_, table) = rehearse("jobs/translate.toml", "out/reviews.translated.simulated.parquet", 52);
+    assert!(
+        table.texts("response")[0].contains("The couvercle is"),
+        "the glossary is told: {:?}",
+        table.rows[0]
+    );
+    assert_eq!(table.texts("review_id").iter().collect::<std::collections::HashSet<_>>().len(), 52);
+}
+
+#[test]
+fn the_job_that_the_readme_explains_runs_as_it_stands_there() {
+    let mut scene = scene();
+    let page = Path::new(env!("CARGO_MANIFEST_DIR")).join("README.md");
+    let page = fs::read_to_string(page).expect("the README");
+    let job = page.split("```toml\n").nth(1).and_then(|rest| rest.split("```").next()).expect("a job");
+    scene.write("job.toml", job);
+    scene.judge.output = "out/reviews.simulated.parquet".to_owned();
+    scene.run_job(&["job.toml", "--simulate"]).expect_code(0);
+    let table = Table::read(&scene.path("out/reviews.simulated.parquet"));
+    assert_eq!(table.rows.len(), 52);
+    assert!(table.texts("response")[0].starts_with("[French] "), "{:?}", table.rows[0]);
+}
+
+#[test]
+fn the_summary_job_summarises_each_article() {
+    rehearse("jobs/summarise.toml", "out/summaries.simulated.jsonl", 34);
+}
+
+#[test]
+fn the_nightly_job_answers_each_ticket_and_the_same_command_sends_nothing_twice() {
+    let (scene, _) = rehearse("jobs/nightly.toml", "out/tickets.answered.simulated.parquet", 56);
+    scene
+        .run(&["run", "jobs/nightly.toml", "--simulate"])
+        .expect_code(0)
+        .says("kept 56 ")
+        .says("nothing was sent");
+}
+
+#[test]
+fn the_extraction_job_makes_typed_columns_of_what_each_article_says() {
+    let output = "out/facts.simulated.parquet";
+    let (scene, table) = rehearse("jobs/extract.toml", output, 34);
+    let (schema, _) = batches(&scene.path(output));
+    let kind = |name: &str| schema.field_with_name(name).expect("a column").data_type().clone();
+    assert_eq!(["headline", "genre", "event_date", "people"].map(kind), [const { DataType::Utf8 }; 4]);
+    assert_eq!(
+        ["asks_for_help", "local_interest", "sum_of_money"].map(kind),
+        [DataType::Boolean, DataType::Int64, DataType::Float64]
+    );
+    assert!(table.texts("headline").iter().all(|headline| !headline.is_empty()));
+    assert!(table.texts("people").iter().all(|people| people.starts_with("[{\"name\":")));
+}

@@ -1,0 +1,13 @@
+//! What all scenarios stand on: the scene that they play in, and the judge that they end before.
+
+pub mod billing_server;
+pub mod echo_server;
+pub mod evidence;
+pub mod harness;
+pub mod judge;
+mod judge_is_strict;
+pub mod key;
+pub mod relay;
+pub mod side_by_side;
+pub mod tables;
+pub mod unsynced_disk;
