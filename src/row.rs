@@ -38,6 +38,11 @@ pub struct BadRow {
     pub row: Option<Box<Row>>,
 }
 
+/// The hash of a row as it is written, with all that decides what is made of it: two of them are equal when nothing has
+/// changed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct RecordHash(pub [u8; 16]);
+
 /// What a source yields for each row of the input.
 #[derive(Debug, Clone)]
 pub enum Item {

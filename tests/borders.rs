@@ -79,7 +79,7 @@ const HOMES: [(&str, &[&str]); 27] = [
     ("clap_mangen", &["commands/man.rs"]),
     ("schemars", &["config/file.rs", "config/json_schema.rs", "config/patterns.rs"]),
     ("tempfile", &["write/atomic.rs"]),
-    ("blake3", &["render/fingerprint.rs", "journal/seal.rs", "simulator/"]),
+    ("blake3", &["read/record.rs", "render/fingerprint.rs", "journal/seal.rs", "simulator/"]),
     ("annotate_snippets", &["diagnostic.rs"]),
     ("http_body_util", &["simulator/"]),
     ("hyper_util", &["api/proxy.rs", "simulator/"]),

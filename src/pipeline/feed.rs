@@ -63,12 +63,12 @@ fn feed(
     let mut batch = RowBatch::default();
     let mut input = opened.source.rows(opened.wanted_by_requests())?;
     let limit = opened.job.input.limit.unwrap_or(u64::MAX);
-    while input.position() < limit {
+    while input.next_position() < limit {
         // Asked at every row, also at those that are passed over: whoever sends may have become idle meanwhile.
         if rows.is_closed() || !batch.hand_on(rows) {
             break;
         }
-        let standing = standings.at(input.position())?;
+        let standing = standings.at(input.next_position())?;
         let state = standing.map(|standing| standing.state);
         let wanted = match state {
             Some(State::Ok) => false,
@@ -78,7 +78,7 @@ fn feed(
         };
         if !wanted {
             // What is done need not be parsed: half of a large job is passed over in a moment.
-            if !input.skip_over()? {
+            if !input.advance()? {
                 break;
             }
             continue;

@@ -10,7 +10,7 @@ use arrow_array::Int64Array;
 use serde_json::Value;
 
 use self::folder::{FORMATS, Folder, batch_of, gzip, open, parquet_file, read_all, reason, row};
-use super::{Projection, STDIN_NAME, Source};
+use super::{Projection, RecordKey, STDIN_NAME, Source};
 use crate::format::Format;
 use crate::row::{Item, Origin};
 
@@ -103,19 +103,48 @@ fn a_row_that_is_passed_over_leaves_the_others_where_they_are() {
             source.rows(Projection::Fields).unwrap().map(|item| format!("{:?}", item.unwrap())).collect();
         let mut rows = source.rows(Projection::Fields).unwrap();
         for (position, expected) in all.iter().enumerate() {
-            assert_eq!(rows.position(), position as u64);
+            assert_eq!(rows.next_position(), position as u64);
             match position % 2 {
-                0 => assert!(rows.skip_over().unwrap()),
+                0 => assert!(rows.advance().unwrap()),
                 _ => assert_eq!(format!("{:?}", rows.next().unwrap().unwrap()), *expected, "{format}"),
             }
         }
-        assert!(!rows.skip_over().unwrap() && rows.next().is_none());
+        assert!(!rows.advance().unwrap() && rows.next().is_none());
     }
     let bad = folder.write("bad.jsonl", "{\n\n  \n{\"a\": 1}\nnonsense\n");
     let mut rows = open(folder.spec(&[&bad])).unwrap().rows(Projection::Fields).unwrap();
-    assert!(rows.skip_over().unwrap());
+    assert!(rows.advance().unwrap());
     assert_eq!(row(&rows.next().unwrap().unwrap()).place.number, 4);
-    assert!(rows.skip_over().unwrap() && !rows.skip_over().unwrap());
+    assert!(rows.advance().unwrap() && !rows.advance().unwrap());
+}
+
+#[test]
+fn a_record_is_told_by_its_hash_in_each_pass_with_the_same_key() {
+    let folder = Folder::new();
+    let hashes = |source: &Source, key: &str| {
+        let mut rows = source.rows_with(Projection::Fields, Some(RecordKey::of(key))).unwrap();
+        let mut hashes = Vec::new();
+        while rows.advance().unwrap() {
+            hashes.push(rows.record());
+        }
+        hashes
+    };
+    for format in FORMATS {
+        let path = folder.rows("1", format, &[(1, Some("a")), (2, Some("b")), (3, None)]);
+        let before = hashes(&open(folder.spec(&[&path])).unwrap(), "a job");
+        let path = folder.rows("1", format, &[(1, Some("a")), (2, Some("other")), (3, None)]);
+        let source = open(folder.spec(&[&path])).unwrap();
+        let after = hashes(&source, "a job");
+        if format == Format::Parquet {
+            assert_eq!(after, [None; 3]);
+            continue;
+        }
+        let same: Vec<bool> = before.iter().zip(&after).map(|(one, other)| one == other).collect();
+        assert_eq!(same, [true, false, true], "{format}");
+        assert!(after.iter().all(Option::is_some), "{format}");
+        assert_ne!(after, hashes(&source, "another job"), "{format}");
+        assert_eq!(source.rows(Projection::Fields).unwrap().record(), None);
+    }
 }
 
 #[test]

@@ -10,9 +10,10 @@ use super::columns::{self, Header};
 use super::folders::{self, FolderColumn};
 use super::header;
 use super::pass::{ReadPass, catch_panic};
+use super::record::RecordKey;
 use super::records::{Cells, Records};
 use crate::format::Format;
-use crate::row::{Column, Item, Origin};
+use crate::row::{Column, Item, Origin, RecordHash};
 
 /// A text file as records, behind its header.
 pub(super) struct CsvTable {
@@ -104,28 +105,35 @@ impl CsvRows {
         Ok(Self { records, kept: kept.map(cell).collect(), names, unnamed: header.unnamed, guessed })
     }
 
-    /// The next row, which is at `position` of the whole input. `None` at the end of the file.
+    /// Goes to the next row. False at the end of the file.
     ///
     /// # Errors
     /// When the file cannot be read, or the record does not end.
-    pub(super) fn next(&mut self, position: u64, pass: &ReadPass) -> Result<Option<Item>, ReadError> {
-        if !self.records.advance()? {
-            return Ok(None);
-        }
+    pub(super) fn advance(&mut self) -> Result<bool, ReadError> {
+        self.records.advance()
+    }
+
+    /// The names of its columns, in its own order.
+    pub(super) fn names(&self) -> &[String] {
+        &self.names
+    }
+
+    /// The hash of the row that was gone to.
+    pub(super) fn record(&self, key: &RecordKey) -> RecordHash {
+        self.records.hash(key)
+    }
+
+    /// The row that was gone to, which is at `position` of the whole input.
+    ///
+    /// # Errors
+    /// When a column without a name has a value.
+    pub(super) fn item(&self, position: u64, pass: &ReadPass) -> Result<Item, ReadError> {
         if self.records.count() > self.names.len() && self.unnamed > 0 {
             self.hold_unnamed()?;
         }
         let place = self.records.place();
         let read = catch_panic(|| Ok((self.fields(self.cells()?), Origin::Record)));
-        Ok(Some(pass.item(position, place, read, |_| self.records.raw().to_vec())))
-    }
-
-    /// Goes past the next row without looking into it. False at the end of the file.
-    ///
-    /// # Errors
-    /// When the file cannot be read, or the record does not end.
-    pub(super) fn skip_over(&mut self) -> Result<bool, ReadError> {
-        self.records.advance()
+        Ok(pass.item(position, place, read, |_| self.records.raw().to_vec()))
     }
 
     /// A column without a name has no values.

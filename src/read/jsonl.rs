@@ -10,7 +10,8 @@ use super::bytes::TextFile;
 use super::folders::FolderColumn;
 use super::object;
 use super::pass::{ReadPass, WantedColumns, catch_panic, raw};
-use crate::row::{Item, Origin, Place, PlaceUnit};
+use super::record::RecordKey;
+use crate::row::{Item, Origin, Place, PlaceUnit, RecordHash};
 
 /// The rows of one file of JSONL. Lines of nothing but white space are no rows.
 pub(super) struct JsonlRows {
@@ -19,6 +20,8 @@ pub(super) struct JsonlRows {
     line: Vec<u8>,
     /// Its number, from 1.
     number: u64,
+    /// Whether it is there as a whole.
+    is_whole: bool,
     /// What the file's folders tell.
     folders: Arc<[FolderColumn]>,
 }
@@ -26,44 +29,40 @@ pub(super) struct JsonlRows {
 impl JsonlRows {
     /// Reads `text` from its first line. Its `folders` tell columns that a row does not have itself.
     pub(super) fn new(text: TextFile, folders: Arc<[FolderColumn]>) -> Self {
-        Self { text, line: Vec::new(), number: 0, folders }
+        Self { text, line: Vec::new(), number: 0, is_whole: true, folders }
     }
 
-    /// The next row, which is at `position` of the whole input. `None` at the end of the file.
+    /// Goes to the next row. False at the end of the file.
     ///
     /// # Errors
     /// When the file cannot be read or decompressed.
-    pub(super) fn next(&mut self, position: u64, pass: &ReadPass) -> Result<Option<Item>, ReadError> {
-        let Some(is_whole) = self.advance_to_row(pass)? else { return Ok(None) };
+    pub(super) fn advance(&mut self, pass: &ReadPass) -> Result<bool, ReadError> {
+        while self.advance_line(pass.max_record_bytes).map_err(|error| self.text.failure(error))? {
+            self.is_whole = self.line.len() as u64 <= pass.max_record_bytes;
+            if !self.is_whole || !self.line.trim_ascii().is_empty() {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
+    /// The hash of the row that was gone to. A line that is not there as a whole has none.
+    pub(super) fn record(&self, key: &RecordKey) -> Option<RecordHash> {
+        self.is_whole.then(|| key.hash(&self.line))
+    }
+
+    /// The row that was gone to, which is at `position` of the whole input.
+    pub(super) fn item(&self, position: u64, pass: &ReadPass) -> Item {
         let file = self.text.file().clone();
         let place = Place { file, number: self.number, unit: PlaceUnit::Line };
         let read =
-            if is_whole { catch_panic(|| self.row(pass)) } else { Err(too_long(pass.max_record_bytes)) };
-        Ok(Some(pass.item(position, place, read, |_| raw(&self.line))))
-    }
-
-    /// Goes past the next row without looking into it. False at the end of the file.
-    ///
-    /// # Errors
-    /// When the file cannot be read or decompressed.
-    pub(super) fn skip_over(&mut self, pass: &ReadPass) -> Result<bool, ReadError> {
-        Ok(self.advance_to_row(pass)?.is_some())
-    }
-
-    /// Reads the line of the next row, and says whether it is there as a whole. `None` at the end of the file.
-    fn advance_to_row(&mut self, pass: &ReadPass) -> Result<Option<bool>, ReadError> {
-        while self.advance(pass.max_record_bytes).map_err(|error| self.text.failure(error))? {
-            let is_whole = self.line.len() as u64 <= pass.max_record_bytes;
-            if !is_whole || !self.line.trim_ascii().is_empty() {
-                return Ok(Some(is_whole));
-            }
-        }
-        Ok(None)
+            if self.is_whole { catch_panic(|| self.row(pass)) } else { Err(too_long(pass.max_record_bytes)) };
+        pass.item(position, place, read, |_| raw(&self.line))
     }
 
     /// Reads the next line without its end, or of a line longer than `limit` a piece that is longer than
     /// `limit` too. False at the end of the file.
-    fn advance(&mut self, limit: u64) -> io::Result<bool> {
+    fn advance_line(&mut self, limit: u64) -> io::Result<bool> {
         self.line.clear();
         // Two bytes more than a line may have: for its own end, or to show that it is too long.
         let count = self.text.by_ref().take(limit.saturating_add(2)).read_until(b'\n', &mut self.line)?;
@@ -138,8 +137,8 @@ mod tests {
         let mut rows =
             JsonlRows::new(TextFile::open(&Arc::from("a"), &path, DEFAULT_EXPANSION).unwrap(), Arc::new([]));
         let mut told = Vec::new();
-        while let Some(item) = rows.next(told.len() as u64, pass).unwrap() {
-            told.push(match item {
+        while rows.advance(pass).unwrap() {
+            told.push(match rows.item(told.len() as u64, pass) {
                 Item::Row(Row { place, origin: Origin::Line(line), .. }) => format!("{place} {line}"),
                 Item::Row(row) => panic!("{:?}", row.origin),
                 Item::Bad(bad) => format!("{} {} [{}]", bad.place, bad.reason, bad.raw.len()),

@@ -24,6 +24,7 @@ mod jsonl;
 mod object;
 mod parquet;
 mod pass;
+mod record;
 mod records;
 mod rows;
 mod source;
@@ -33,6 +34,7 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 pub use error::ReadError;
+pub use record::RecordKey;
 pub use rows::Rows;
 pub use source::{Source, Stamp};
 

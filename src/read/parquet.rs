@@ -99,23 +99,32 @@ impl ParquetRows {
         })
     }
 
-    /// The next row, which is at `position` of the whole input. `None` at the end of the file.
+    /// Goes to the next row. False at the end of the file.
     ///
     /// # Errors
     /// When the file is damaged.
-    pub(super) fn next(&mut self, position: u64, pass: &ReadPass) -> Result<Option<Item>, ReadError> {
-        while self.next == self.batch.num_rows() {
-            if !self.advance().map_err(|error| damaged(&self.file, &error))? {
-                return self.counted().map(|()| None);
-            }
-        }
-        let index = self.next;
+    pub(super) fn advance(&mut self) -> Result<bool, ReadError> {
         self.next += 1;
+        while self.next > self.batch.num_rows() {
+            if !self.advance_batch().map_err(|error| damaged(&self.file, &error))? {
+                return self.counted().map(|()| false);
+            }
+            self.next = 1;
+        }
         self.number += 1;
+        Ok(true)
+    }
+
+    /// The row that was gone to, which is at `position` of the whole input.
+    ///
+    /// # Errors
+    /// When the file is damaged.
+    pub(super) fn item(&mut self, position: u64, pass: &ReadPass) -> Result<Item, ReadError> {
+        let index = self.next - 1;
         let place = Place { file: self.file.clone(), number: self.number, unit: PlaceUnit::Row };
         let fields = self.fields(index).map_err(|error| damaged(&self.file, &error))?;
         let origin = Origin::Columnar(self.batch.clone(), index);
-        Ok(Some(pass.item(position, place, Ok((fields, origin)), |fields| nameless(fields, pass))))
+        Ok(pass.item(position, place, Ok((fields, origin)), |fields| nameless(fields, pass)))
     }
 
     /// Holds the rows that were read against those that the row groups say they have.
@@ -131,7 +140,7 @@ impl ParquetRows {
     }
 
     /// Reads the next batch. False at the end of the file.
-    fn advance(&mut self) -> Result<bool, ArrowError> {
+    fn advance_batch(&mut self) -> Result<bool, ArrowError> {
         let Some(batch) = unpanicked(|| self.reader.next().transpose())? else { return Ok(false) };
         let mut read = batch.columns().to_vec();
         if let Some((ranks, reader)) = &mut self.intervals {
@@ -153,7 +162,6 @@ impl ParquetRows {
         self.fields = own.project(&self.shown)?;
         self.batch = Arc::new(self.joined(own)?);
         self.json.clear();
-        self.next = 0;
         Ok(true)
     }
 

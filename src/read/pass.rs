@@ -4,6 +4,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use serde_json::{Map, Value};
 
+use super::record::RecordKey;
 use super::{Expansion, Projection};
 use crate::row::{BadRow, Column, Item, Origin, Place, Row, RowId};
 
@@ -24,9 +25,16 @@ pub(super) struct ReadPass {
     pub(super) max_record_bytes: u64,
     /// How far a compressed file may expand.
     pub(super) expansion: Expansion,
+    /// What the hashes of records are keyed with, where somebody asks for them.
+    pub(super) key: Option<RecordKey>,
 }
 
 impl ReadPass {
+    /// The same pass, for a row of which no column is wanted.
+    pub(super) fn of_nothing(&self) -> Self {
+        Self { wanted: Projection::Only([].into()), id: self.id.clone(), columns: Vec::new(), ..*self }
+    }
+
     /// Whether column `name` belongs in the fields of a row of text.
     pub(super) fn keeps(&self, name: &str) -> bool {
         match &self.wanted {
@@ -107,6 +115,7 @@ impl ReadPass {
             delimiter: None,
             max_record_bytes: super::DEFAULT_MAX_RECORD_BYTES,
             expansion: super::DEFAULT_EXPANSION,
+            key: None,
         }
     }
 }

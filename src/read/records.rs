@@ -5,7 +5,8 @@ use std::io::BufRead;
 use super::ReadError;
 use super::bytes::TextFile;
 use super::pass::RAW_BYTES;
-use crate::row::{Place, PlaceUnit};
+use super::record::RecordKey;
+use crate::row::{Place, PlaceUnit, RecordHash};
 
 /// A file of CSV or TSV, one record at a time. Quoting is RFC 4180's, read leniently: text after a closing
 /// quote belongs to the cell. Blank lines are no records, unless they are told to be.
@@ -183,6 +184,12 @@ impl Records {
     pub(super) fn raw(&self) -> &[u8] {
         let end = self.raw.iter().rposition(|byte| !matches!(byte, b'\r' | b'\n')).map_or(0, |last| last + 1);
         &self.raw[..end]
+    }
+
+    /// The hash of the record: its cells, and where each of them ends.
+    pub(super) fn hash(&self, key: &RecordKey) -> RecordHash {
+        let ends = &self.ends[..self.count];
+        key.hash_cells(&self.cells[..ends.last().copied().unwrap_or(0)], ends)
     }
 
     /// The cells, if all of them are UTF-8; else the index of one that is not.

@@ -10,8 +10,9 @@ use super::folders::FolderColumn;
 use super::jsonl::JsonlRows;
 use super::parquet::ParquetRows;
 use super::pass::ReadPass;
+use super::record::RecordKey;
 use crate::format::Format;
-use crate::row::Item;
+use crate::row::{Item, RecordHash};
 
 /// A file of the input, its format settled.
 #[derive(Debug, Clone)]
@@ -27,11 +28,17 @@ pub(super) struct InputFile {
 }
 
 /// One pass over the rows of all files, in order, with positions counted from 0. It ends after an error.
+///
+/// As an iterator it gives every row. Who knows some rows by their records goes step by step: [`Rows::advance`], then
+/// [`Rows::record`], then [`Rows::item`] for those that are to be looked into.
 pub struct Rows {
     inputs: std::vec::IntoIter<InputFile>,
     pass: ReadPass,
     reader: Option<FormatReader>,
-    position: u64,
+    /// What the hashes of the present file's records are keyed with.
+    key: Option<RecordKey>,
+    /// How many rows were gone to.
+    count: u64,
 }
 
 /// The file being read, by its format.
@@ -44,59 +51,88 @@ enum FormatReader {
 impl Rows {
     /// Opens the first file, the others as their turn comes.
     pub(super) fn open(inputs: Vec<InputFile>, pass: ReadPass) -> Result<Self, ReadError> {
-        let mut inputs = inputs.into_iter();
-        let reader = inputs.next().map(|input| FormatReader::open(&input, &pass)).transpose()?;
-        Ok(Self { inputs, pass, reader, position: 0 })
+        let mut rows = Self { inputs: inputs.into_iter(), pass, reader: None, key: None, count: 0 };
+        rows.open_next()?;
+        Ok(rows)
+    }
+
+    /// Opens the next file. False when there is none.
+    fn open_next(&mut self) -> Result<bool, ReadError> {
+        let Some(input) = self.inputs.next() else { return Ok(false) };
+        let reader = FormatReader::open(&input, &self.pass)?;
+        self.key = self.pass.key.as_ref().map(|key| reader.key(key, &input.folders));
+        self.reader = Some(reader);
+        Ok(true)
     }
 
     /// The position of the next row, if there is one.
-    pub fn position(&self) -> u64 {
-        self.position
+    pub fn next_position(&self) -> u64 {
+        self.count
     }
 
-    /// Goes past the next row without parsing it. False behind the last one.
+    /// Goes to the next row without looking into it. False behind the last one.
     ///
     /// # Errors
     ///
-    /// As for a row that is read, but for what is wrong with this row alone.
-    pub fn skip_over(&mut self) -> Result<bool, ReadError> {
-        let passed = self.advance(|reader, position, pass| {
-            Ok(match reader {
-                FormatReader::Jsonl(rows) => rows.skip_over(pass)?.then_some(()),
-                FormatReader::Csv(rows) => rows.skip_over()?.then_some(()),
-                // A batch of Parquet is decoded whole in any case.
-                FormatReader::Parquet(rows) => rows.next(position, pass)?.map(drop),
-            })
-        });
-        Ok(passed?.is_some())
-    }
-
-    /// What is taken of the next row, from the file that has it.
-    fn advance<T>(
-        &mut self,
-        take: impl Fn(&mut FormatReader, u64, &ReadPass) -> Result<Option<T>, ReadError>,
-    ) -> Result<Option<T>, ReadError> {
-        let taken = self.advance_to_file(take);
-        if !matches!(taken, Ok(Some(_))) {
-            self.reader = None;
-            self.inputs = Vec::new().into_iter();
+    /// When the rows from here on cannot be read.
+    pub fn advance(&mut self) -> Result<bool, ReadError> {
+        let advanced = self.advance_to_file();
+        match advanced {
+            Ok(true) => self.count += 1,
+            _ => self.end(),
         }
-        taken
+        advanced
     }
 
-    fn advance_to_file<T>(
-        &mut self,
-        take: impl Fn(&mut FormatReader, u64, &ReadPass) -> Result<Option<T>, ReadError>,
-    ) -> Result<Option<T>, ReadError> {
+    fn advance_to_file(&mut self) -> Result<bool, ReadError> {
         loop {
             if let Some(reader) = &mut self.reader
-                && let Some(taken) = take(reader, self.position, &self.pass)?
+                && reader.advance(&self.pass)?
             {
-                self.position += 1;
-                return Ok(Some(taken));
+                return Ok(true);
             }
-            let Some(input) = self.inputs.next() else { return Ok(None) };
-            self.reader = Some(FormatReader::open(&input, &self.pass)?);
+            if !self.open_next()? {
+                return Ok(false);
+            }
+        }
+    }
+
+    fn end(&mut self) {
+        self.reader = None;
+        self.inputs = Vec::new().into_iter();
+    }
+
+    /// The hash of the row that was gone to, as it is written; `None` where the pass has no key for one, and of rows that
+    /// are not told by it.
+    pub fn record(&self) -> Option<RecordHash> {
+        self.reader.as_ref()?.record(self.key.as_ref()?)
+    }
+
+    /// The row that was gone to, with the columns that the pass wants. `None` when there is none.
+    ///
+    /// # Errors
+    ///
+    /// When the rows from here on cannot be read.
+    pub fn item(&mut self) -> Result<Option<Item>, ReadError> {
+        let Some(reader) = &mut self.reader else { return Ok(None) };
+        let item = reader.item(self.count.saturating_sub(1), &self.pass);
+        if item.is_err() {
+            self.end();
+        }
+        item.map(Some)
+    }
+
+    /// The row that was gone to, with the fewest columns that its form allows: of a row of JSONL its line alone.
+    ///
+    /// # Errors
+    ///
+    /// When the rows from here on cannot be read.
+    pub fn bare_item(&mut self) -> Result<Option<Item>, ReadError> {
+        match &self.reader {
+            Some(FormatReader::Jsonl(rows)) => {
+                Ok(Some(rows.item(self.count.saturating_sub(1), &self.pass.of_nothing())))
+            }
+            _ => self.item(),
         }
     }
 }
@@ -105,7 +141,11 @@ impl Iterator for Rows {
     type Item = Result<Item, ReadError>;
 
     fn next(&mut self) -> Option<Self::Item> {
-        self.advance(|reader, position, pass| reader.next(position, pass)).transpose()
+        match self.advance() {
+            Ok(true) => self.item().transpose(),
+            Ok(false) => None,
+            Err(error) => Some(Err(error)),
+        }
     }
 }
 
@@ -121,11 +161,36 @@ impl FormatReader {
         })
     }
 
-    fn next(&mut self, position: u64, pass: &ReadPass) -> Result<Option<Item>, ReadError> {
+    /// What the hashes of a file's records are keyed with: the same text in another file may be another row.
+    fn key(&self, key: &RecordKey, folders: &[FolderColumn]) -> RecordKey {
         match self {
-            Self::Jsonl(rows) => rows.next(position, pass),
-            Self::Csv(rows) => rows.next(position, pass),
-            Self::Parquet(rows) => rows.next(position, pass),
+            Self::Jsonl(_) | Self::Parquet(_) => key.of_file(&format!("{folders:?}")),
+            Self::Csv(rows) => key.of_file(&format!("{folders:?} {:?}", rows.names())),
+        }
+    }
+
+    fn advance(&mut self, pass: &ReadPass) -> Result<bool, ReadError> {
+        match self {
+            Self::Jsonl(rows) => rows.advance(pass),
+            Self::Csv(rows) => rows.advance(),
+            Self::Parquet(rows) => rows.advance(),
+        }
+    }
+
+    fn record(&self, key: &RecordKey) -> Option<RecordHash> {
+        match self {
+            Self::Jsonl(rows) => rows.record(key),
+            Self::Csv(rows) => Some(rows.record(key)),
+            // Its columns are decoded in any case, and written in no one form.
+            Self::Parquet(_) => None,
+        }
+    }
+
+    fn item(&mut self, position: u64, pass: &ReadPass) -> Result<Item, ReadError> {
+        match self {
+            Self::Jsonl(rows) => Ok(rows.item(position, pass)),
+            Self::Csv(rows) => rows.item(position, pass),
+            Self::Parquet(rows) => rows.item(position, pass),
         }
     }
 }

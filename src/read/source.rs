@@ -15,6 +15,7 @@ use super::folders;
 use super::formats;
 use super::parquet;
 use super::pass::ReadPass;
+use super::record::RecordKey;
 use super::rows::{InputFile, Rows};
 use super::spool;
 use super::{InputSpec, Projection, ReadError, STDIN_NAME};
@@ -148,6 +149,14 @@ impl Source {
     /// When the first file cannot be opened any more, or has changed its columns; or when a Parquet column is
     /// wanted whose type has no form in JSON. The other files are opened as their turn comes.
     pub fn rows(&self, wanted: Projection) -> Result<Rows, ReadError> {
+        self.rows_with(wanted, None)
+    }
+
+    /// The same, with a key for the hashes of records.
+    ///
+    /// # Errors
+    /// As [`Source::rows`].
+    pub fn rows_with(&self, wanted: Projection, key: Option<RecordKey>) -> Result<Rows, ReadError> {
         let pass = ReadPass {
             wanted,
             id: self.spec.id.clone(),
@@ -155,6 +164,7 @@ impl Source {
             delimiter: self.spec.delimiter,
             max_record_bytes: self.spec.max_record_bytes,
             expansion: self.spec.expansion,
+            key,
         };
         Rows::open(self.inputs.clone(), pass)
     }
