@@ -148,7 +148,7 @@ impl Renderer {
     fn values(&self, filled: &Filled<'_>) -> Result<Vec<Value>, Diagnostic> {
         let read = |(path, slot): &(Vec<String>, Slot)| -> Result<Value, Diagnostic> {
             let kind = match (path.as_slice(), slot) {
-                ([key], Slot::Value(_)) => check::ValueKind::of(key),
+                ([key], Slot::Value(_)) => check::kind_of(key),
                 _ => None,
             };
             let value = filled.value(slot)?;

@@ -47,6 +47,21 @@ impl<'a> DraftBody<'a> {
         self.fields.get(key).filter(|value| !value.is_null() && !self.is_open(value))
     }
 
+    /// A field that is text.
+    pub(super) fn text(self, key: &str) -> Option<&'a str> {
+        self.get(key)?.as_str()
+    }
+
+    /// A field that is an object.
+    pub(super) fn object(self, key: &str) -> Option<Self> {
+        self.get(key)?.as_object().map(|fields| self.inside(fields))
+    }
+
+    /// Whether a switch is set this way.
+    pub(super) fn is(self, key: &str, on: bool) -> bool {
+        self.get(key) == Some(&Value::Bool(on))
+    }
+
     /// Whether a value is a template that is not filled in yet.
     pub(super) fn is_open(self, value: &Value) -> bool {
         let marked = |text: &str| ["{{", "{%", "{#"].iter().any(|mark| text.contains(mark));
@@ -58,7 +73,7 @@ impl<'a> DraftBody<'a> {
         match self.get("enable_thinking") {
             None if self.gives("enable_thinking") => None,
             given => {
-                let effort = self.get("reasoning_effort").and_then(Value::as_str);
+                let effort = self.text("reasoning_effort");
                 self.facts.thinks(asked_to_think(given.and_then(Value::as_bool), effort))
             }
         }

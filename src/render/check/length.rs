@@ -7,8 +7,8 @@
 //! token in 64 letters, which is longer than any word of the vocabulary. Signs and blanks are not counted at all. What this
 //! lets through, the service refuses by itself ("Range of input length should be …").
 
-use super::Violation;
 use super::draft::DraftBody;
+use super::violation::Violation;
 
 /// More letters than any token of the vocabulary has.
 const LETTERS_IN_A_TOKEN: u64 = 64;

@@ -2,11 +2,9 @@
 
 use serde_json::Value;
 
-use super::Violation;
 use super::draft::DraftBody;
-
-/// Who may speak.
-const ROLES: [&str; 4] = ["system", "user", "assistant", "tool"];
+use super::exclusions::HELP_THINKING;
+use super::violation::Violation;
 
 /// The most marks of a cache in one request.
 const MOST_CACHE_MARKS: usize = 4;
@@ -24,18 +22,27 @@ pub(super) fn structure(turns: &[Value]) -> Result<(), Violation> {
 
 /// The rules for Qwen's own models.
 pub(super) fn turns(turns: &[Value], draft: DraftBody<'_>) -> Result<(), Violation> {
-    for (index, turn) in turns.iter().enumerate() {
-        let last = index + 1 == turns.len();
-        one(turn, index)?;
-        partial(turn, index, last, draft)?;
+    let (Some(last), Some(end)) = (turns.last(), turns.len().checked_sub(1)) else { return Ok(()) };
+    let is_out_of_place = |(index, turn): (usize, &Value)| {
+        let is_continued = index == end && role(turn) == "assistant";
+        (role(turn) == "system" && index > 0) || (is_partial(turn) && !is_continued)
+    };
+    if let Some(index) = turns.iter().enumerate().position(is_out_of_place) {
+        let words = if is_partial(&turns[index]) {
+            "has `partial`, which only the last turn may have, and only the assistant's"
+        } else {
+            "is a system turn, which may only come first"
+        };
+        return Err(at(index, words));
+    }
+    if is_partial(last) && draft.thinks() == Some(true) {
+        return Err(at(end, "has `partial`, which does not go with thinking").help(HELP_THINKING));
     }
     tool_results(turns)?;
     cache_marks(turns)?;
-    let last = turns.last().map(role).unwrap_or_default();
-    let goes_on = turns.last().is_some_and(|turn| turn.get("partial") == Some(&Value::Bool(true)));
-    match last {
+    match role(last) {
         "user" | "tool" => Ok(()),
-        "assistant" if goes_on => Ok(()),
+        "assistant" if is_partial(last) => Ok(()),
         last => Err(Violation::said(
             "messages",
             format!(
@@ -52,68 +59,28 @@ pub(super) fn role(turn: &Value) -> &str {
 
 /// The texts of a turn: its content, or the parts of it that are text.
 pub(super) fn texts(turn: &Value) -> impl Iterator<Item = &str> + Clone {
-    let content = turn.get("content");
-    let parts = content.and_then(Value::as_array).into_iter().flatten();
-    let of_parts = parts.filter_map(|part| part.get("text").and_then(Value::as_str));
-    content.and_then(Value::as_str).into_iter().chain(of_parts)
+    let of_parts = items(turn, "content").filter_map(|part| part.get("text").and_then(Value::as_str));
+    turn.get("content").and_then(Value::as_str).into_iter().chain(of_parts)
+}
+
+fn items<'a>(turn: &'a Value, key: &str) -> impl Iterator<Item = &'a Value> + Clone {
+    turn.get(key).and_then(Value::as_array).into_iter().flatten()
+}
+
+/// Whether the model is to continue the assistant's words.
+fn is_partial(turn: &Value) -> bool {
+    turn.get("partial") == Some(&Value::Bool(true))
 }
 
 fn at(index: usize, words: impl std::fmt::Display) -> Violation {
     Violation::said(format!("messages.{index}"), format!("turn {} of `messages` {words}", index + 1))
 }
 
-fn one(turn: &Value, index: usize) -> Result<(), Violation> {
-    let role = role(turn);
-    if !ROLES.contains(&role) {
-        let violation = at(index, format!("has the role `{role}`; roles are system, user, assistant, tool"));
-        return Err(match role {
-            "developer" => violation.help("OpenAI's `developer` is `system` here"),
-            _ => violation,
-        });
-    }
-    if role == "system" && index > 0 {
-        return Err(at(index, "is a system turn, which may only come first"));
-    }
-    let calls = turn.get("tool_calls").is_some_and(|calls| !calls.is_null());
-    match turn.get("content") {
-        Some(Value::String(_)) => Ok(()),
-        Some(Value::Array(parts)) => {
-            match parts.iter().all(|part| part.get("type").is_some_and(Value::is_string)) {
-                true => Ok(()),
-                false => Err(at(
-                    index,
-                    "has a part without a `type`, such as {\"type\": \"text\", \"text\": \"…\"}",
-                )),
-            }
-        }
-        Some(Value::Null) | None if calls => Ok(()),
-        Some(Value::Null) | None => Err(at(index, "has no `content`")),
-        Some(_) => Err(at(index, "has a `content` that is neither text nor a list of parts")),
-    }
-}
-
-/// `partial` has the model go on with the assistant's words.
-fn partial(turn: &Value, index: usize, last: bool, draft: DraftBody<'_>) -> Result<(), Violation> {
-    match turn.get("partial") {
-        None | Some(Value::Null | Value::Bool(false)) => Ok(()),
-        Some(Value::Bool(true)) if !last || role(turn) != "assistant" => {
-            Err(at(index, "has `partial`, which only the last turn may have, and only the assistant's"))
-        }
-        Some(Value::Bool(true)) if draft.thinks() == Some(true) => {
-            Err(at(index, "has `partial`, which does not go with thinking")
-                .help(super::answers::HELP_THINKING))
-        }
-        Some(Value::Bool(true)) => Ok(()),
-        Some(other) => Err(at(index, format!("has a `partial` that is neither true nor false: {other}"))),
-    }
-}
-
 /// A tool's result belongs to a call before it.
 fn tool_results(turns: &[Value]) -> Result<(), Violation> {
     let mut called: Vec<&str> = Vec::new();
     for (index, turn) in turns.iter().enumerate() {
-        let calls = turn.get("tool_calls").and_then(Value::as_array).into_iter().flatten();
-        called.extend(calls.filter_map(|call| call.get("id").and_then(Value::as_str)));
+        called.extend(items(turn, "tool_calls").filter_map(|call| call.get("id").and_then(Value::as_str)));
         if role(turn) != "tool" {
             continue;
         }
@@ -129,20 +96,16 @@ fn tool_results(turns: &[Value]) -> Result<(), Violation> {
 }
 
 fn cache_marks(turns: &[Value]) -> Result<(), Violation> {
-    let mut marks = 0;
-    for (index, turn) in turns.iter().enumerate() {
-        let parts = turn.get("content").and_then(Value::as_array).into_iter().flatten();
-        for mark in parts.filter_map(|part| part.get("cache_control")).filter(|mark| !mark.is_null()) {
-            marks += 1;
-            if mark.get("type").and_then(Value::as_str) != Some("ephemeral") {
-                return Err(at(index, "has a `cache_control` that is not {\"type\": \"ephemeral\"}"));
-            }
-            if marks > MOST_CACHE_MARKS {
-                let words =
-                    format!("has one `cache_control` too many: a request has {MOST_CACHE_MARKS} at most");
-                return Err(at(index, words));
-            }
+    let parts = turns
+        .iter()
+        .enumerate()
+        .flat_map(|(index, turn)| items(turn, "content").map(move |part| (index, part)));
+    let mut marks = parts.filter(|(_, part)| part.get("cache_control").is_some_and(|mark| !mark.is_null()));
+    match marks.nth(MOST_CACHE_MARKS) {
+        Some((index, _)) => {
+            let words = format!("has one `cache_control` too many: a request has {MOST_CACHE_MARKS} at most");
+            Err(at(index, words))
         }
+        None => Ok(()),
     }
-    Ok(())
 }

@@ -6,14 +6,15 @@
 //! models bring new fields; but a name that is a slip of a known one is refused, since the service ignores such a field, and
 //! a night's answers would be without what was asked for.
 
-mod answers;
 mod draft;
-mod known;
+mod exclusions;
+mod fields;
 mod length;
 mod messages;
 mod parameters;
-mod tools;
 mod translation;
+mod value_kind;
+mod violation;
 
 use serde_json::{Map, Value};
 
@@ -21,41 +22,9 @@ use crate::diagnostic::Diagnostic;
 use crate::job::Job;
 use crate::job::facts::ModelInfo;
 use draft::DraftBody;
-pub use known::ValueKind;
-
-/// A rule that a request breaks.
-#[derive(Debug, Clone, PartialEq, Eq)]
-struct Violation {
-    /// The field, dotted from the top of the body.
-    at: String,
-    message: String,
-    help: Option<String>,
-}
-
-impl Violation {
-    /// A field, and what its value has to be.
-    fn of(at: impl Into<String>, words: impl std::fmt::Display) -> Self {
-        let at = at.into();
-        Self { message: format!("`{at}` {words}"), at, help: None }
-    }
-
-    /// A violation that is told in a sentence of its own.
-    fn said(at: impl Into<String>, message: impl Into<String>) -> Self {
-        Self { at: at.into(), message: message.into(), help: None }
-    }
-
-    fn help(mut self, help: impl Into<String>) -> Self {
-        self.help = Some(help.into());
-        self
-    }
-}
-
-impl From<Violation> for Diagnostic {
-    fn from(violation: Violation) -> Self {
-        let problem = Diagnostic::new(violation.message);
-        violation.help.into_iter().fold(problem, Diagnostic::help)
-    }
-}
+pub use parameters::kind_of;
+pub use value_kind::ValueKind;
+use violation::Violation;
 
 /// Whether a model is one of Qwen's own, as DashScope names them. A name with a slash or a colon is another server's:
 /// `Qwen/Qwen3-8B`, `qwen3:8b`.
@@ -68,7 +37,7 @@ pub(super) fn is_qwen(model: &str) -> bool {
 /// search while it thinks, and by the skills of qwen-doc-turbo.
 pub fn needs_stream(body: &Map<String, Value>, facts: &ModelInfo) -> bool {
     let model = body.get("model").and_then(Value::as_str).unwrap_or_default();
-    is_qwen(model) && answers::needs_stream(DraftBody::whole(body, model, facts)).is_some()
+    is_qwen(model) && exclusions::in_one_piece(DraftBody::whole(body, model, facts)).is_err()
 }
 
 /// Checks the form of a request that is to be answered in one piece, or as a stream: its fields, and whose its turns are. What
@@ -105,15 +74,16 @@ fn whole(body: &Map<String, Value>, facts: &ModelInfo, as_stream: bool) -> Resul
         return Ok(rules);
     }
     let draft = DraftBody::whole(body, model, facts);
-    fields(draft)?;
+    fields::check(draft)?;
     if facts.languages.is_some() {
         translation::only_one_text(turns, model)?;
     }
     messages::turns(turns, draft)?;
     if !as_stream {
-        answers::whole(draft)?;
+        exclusions::in_one_piece(draft)?;
     }
-    let wants_word_json = answers::wants_word_json(draft);
+    // Where it is to write JSON, the service wants to read the word in the messages.
+    let wants_word_json = exclusions::format(draft) == Some("json_object");
     Ok(TextRules { wants_word_json, longest: length::longest(draft), ..rules })
 }
 
@@ -133,8 +103,10 @@ impl TextRules {
     ///
     /// The first rule they break.
     pub(super) fn hold<'t>(&self, texts: impl Iterator<Item = &'t str> + Clone) -> Result<(), Diagnostic> {
-        if self.wants_word_json {
-            answers::word_json(texts.clone())?;
+        let says_json = |text: &str| text.to_ascii_lowercase().contains("json");
+        if self.wants_word_json && !texts.clone().any(says_json) {
+            let message = "`response_format` of the type json_object needs the word \"json\" in the messages";
+            return Err(Diagnostic::new(message).help("ask for it, such as: Answer in JSON"));
         }
         Ok(self.longest.map_or(Ok(()), |longest| length::fits(texts, longest, &self.model))?)
     }
@@ -144,17 +116,6 @@ impl TextRules {
 pub(super) fn texts(body: &Map<String, Value>) -> impl Iterator<Item = &str> + Clone {
     let turns = body.get("messages").and_then(Value::as_array);
     turns.map(Vec::as_slice).unwrap_or_default().iter().flat_map(messages::texts)
-}
-
-/// The rules of the fields beside the messages.
-fn fields(draft: DraftBody<'_>) -> Result<(), Violation> {
-    parameters::names(draft)?;
-    if let Some(languages) = draft.facts.languages {
-        translation::fields(draft, languages)?;
-    }
-    parameters::values(draft)?;
-    tools::check(draft)?;
-    answers::format(draft)
 }
 
 /// Checks what a job says of its requests before any row is read: the fields of `[request]` that are no templates, and
@@ -168,13 +129,12 @@ pub fn literals(job: &Job) -> Result<(), (String, Diagnostic)> {
     let facts = job.facts_of(model);
     if is_qwen(model) {
         if facts.languages.is_some() {
-            translation::no_other_turns(job, model)
-                .map_err(|violation| (violation.at.clone(), violation.into()))?;
+            translation::no_other_turns(job, model).map_err(Violation::with_key)?;
         }
-        fields(DraftBody::unfilled(&job.request, model, &facts))
-            .map_err(|violation| (format!("request.{}", violation.at), violation.into()))?;
+        fields::check(DraftBody::unfilled(&job.request, model, &facts))
+            .map_err(|Violation { at, problem }| (format!("request.{at}"), problem))?;
     }
-    translation::glossary(job, model, &facts).map_err(|violation| (violation.at.clone(), violation.into()))
+    translation::glossary(job, model, &facts).map_err(Violation::with_key)
 }
 
 #[cfg(test)]

@@ -1,135 +1,187 @@
-//! The ranges of the parameters, after the vendor's page on the OpenAI-compatible chat API.
+//! The parameters of the chat API as data: which models take each, what kind of value it has, and what it may be. From the
+//! vendor's pages on the OpenAI-compatible chat API and on qwen-mt.
 
 use serde_json::Value;
 
-use super::Violation;
-use super::draft::DraftBody;
-use super::known::{ValueKind, meant, parameters};
-use super::length::at_most;
+use super::value_kind::ValueKind::{self, List, Mixed, Number, Object, Switch, Text, Whole};
+use crate::job::facts::ModelInfo;
 
-/// What `search_strategy` may be.
-const STRATEGIES: [&str; 4] = ["turbo", "max", "agent", "agent_max"];
-
-/// Refuses names that are a slip of a known one.
-pub(super) fn names(draft: DraftBody<'_>) -> Result<(), Violation> {
-    let known: Vec<&str> = parameters().map(|(name, _)| name).collect();
-    no_slips(draft, &known, "")
+/// A parameter of a request, or a field of one that is an object.
+#[derive(Debug)]
+pub(super) struct Parameter {
+    pub(super) name: &'static str,
+    pub(super) taken: Taken,
+    pub(super) kind: ValueKind,
+    pub(super) range: Range,
+    /// Whether it may not be missing.
+    pub(super) is_required: bool,
+    /// What to do about a value out of its range.
+    pub(super) help: Option<&'static str>,
 }
 
-/// Refuses names in an object that are a slip of one of its known ones.
-pub(super) fn no_slips(draft: DraftBody<'_>, known: &[&str], path: &str) -> Result<(), Violation> {
-    for name in draft.names().filter(|name| !known.contains(name)) {
-        if let Some(meant) = meant(name, known.iter().copied()) {
-            let violation = Violation::of(
-                format!("{path}{name}"),
-                "is no parameter that is known, and the service passes it over",
-            );
-            return Err(violation.help(format!("did you mean `{meant}`?")));
-        }
-    }
-    Ok(())
+/// Which of Qwen's models take a parameter.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Taken {
+    /// All of them.
+    ByAll,
+    /// All but those that translate.
+    ByChat,
+}
+use Taken::{ByAll, ByChat};
+
+/// What a value of the right kind may be.
+#[derive(Debug)]
+pub(super) enum Range {
+    Any,
+    /// From one number to another, both within; and how that is said.
+    Numbers(f64, f64, &'static str),
+    /// From 1 to the most tokens that the model takes, where they are known.
+    Tokens(fn(&ModelInfo) -> Option<u64>),
+    OneOf(&'static [&'static str]),
+    /// Whatever passes a test; and how that is said.
+    Passing(fn(&Value) -> bool, &'static str),
+}
+use Range::{Any, Numbers, OneOf, Passing, Tokens};
+
+const fn row(name: &'static str, taken: Taken, kind: ValueKind, range: Range) -> Parameter {
+    Parameter { name, taken, kind, range, is_required: false, help: None }
 }
 
-/// Checks kinds and ranges.
-pub(super) fn values(draft: DraftBody<'_>) -> Result<(), Violation> {
-    for (key, low, high, words) in [
-        ("temperature", 0.0, 2.0_f64.next_down(), "a number from 0 to below 2"),
-        ("top_p", f64::MIN_POSITIVE, 1.0, "a number above 0, up to 1"),
-        ("presence_penalty", -2.0, 2.0, "a number from -2 to 2"),
-        ("repetition_penalty", f64::MIN_POSITIVE, f64::MAX, "a number above 0"),
-        ("seed", 0.0, 2_147_483_647.0, "a whole number from 0 to 2147483647"),
-        ("n", 1.0, 4.0, "a whole number from 1 to 4"),
-        ("top_k", 0.0, f64::MAX, "a whole number, 0 or above"),
-        ("top_logprobs", 0.0, 5.0, "a whole number from 0 to 5"),
-        ("max_completion_tokens", 1.0, f64::MAX, "a whole number, 1 or above"),
-        ("max_pixels", 1.0, f64::MAX, "a whole number, 1 or above"),
-    ] {
-        within(draft, key, low, high, words)?;
+impl Parameter {
+    const fn required(self) -> Self {
+        Self { is_required: true, ..self }
     }
-    up_to(draft, "max_tokens", draft.facts.max_output_tokens)?;
-    up_to(draft, "thinking_budget", draft.facts.max_thinking_tokens)?;
-    // Known parameters without a range are held to their kind. A body has far fewer fields than there are parameters.
-    for key in draft.names() {
-        ValueKind::of(key).map_or(Ok(()), |kind| of_kind(draft, key, key, kind))?;
-    }
-    stop(draft)?;
-    search(draft)
-}
 
-/// A whole number from 1 to the most that the model takes, where that is known.
-fn up_to(draft: DraftBody<'_>, key: &str, most: Option<u64>) -> Result<(), Violation> {
-    if !draft.gives(key) {
-        return Ok(());
-    }
-    match most.map(at_most) {
-        None => within(draft, key, 1.0, f64::MAX, "a whole number, 1 or above"),
-        Some(most) => {
-            let words = format!("a whole number from 1 to {most}, the most that {} takes", draft.model);
-            within(draft, key, 1.0, most as f64, &words)
-        }
+    const fn help(self, help: &'static str) -> Self {
+        Self { help: Some(help), ..self }
     }
 }
 
-fn within(draft: DraftBody<'_>, key: &str, low: f64, high: f64, words: &str) -> Result<(), Violation> {
-    let Some(given) = draft.get(key) else { return Ok(()) };
-    let kind = ValueKind::of(key).unwrap_or(ValueKind::Number);
-    let good = given.as_f64().is_some_and(|number| kind.holds(given) && (low..=high).contains(&number));
-    match good {
-        true => Ok(()),
-        false => Err(not(key, words, given, kind)),
+const MOST: f64 = f64::MAX;
+const ABOVE_0: f64 = f64::MIN_POSITIVE;
+const BELOW_2: f64 = 2.0_f64.next_down();
+
+/// The fields of a body.
+pub(super) static PARAMETERS: [Parameter; 35] = [
+    row("model", ByAll, Text, Any),
+    row("messages", ByAll, List, Any),
+    row("stream", ByAll, Switch, Any),
+    row("stream_options", ByAll, Object, Any),
+    row("temperature", ByAll, Number, Numbers(0.0, BELOW_2, "a number from 0 to below 2")),
+    row("top_p", ByAll, Number, Numbers(ABOVE_0, 1.0, "a number above 0, up to 1")),
+    row("top_k", ByAll, Whole, Numbers(0.0, MOST, "a whole number, 0 or above")),
+    row("presence_penalty", ByChat, Number, Numbers(-2.0, 2.0, "a number from -2 to 2")),
+    row("repetition_penalty", ByAll, Number, Numbers(ABOVE_0, MOST, "a number above 0")),
+    row("seed", ByAll, Whole, Numbers(0.0, 2_147_483_647.0, "a whole number from 0 to 2147483647")),
+    row("n", ByChat, Whole, Numbers(1.0, 4.0, "a whole number from 1 to 4")),
+    row("max_tokens", ByAll, Whole, Tokens(|facts| facts.max_output_tokens)),
+    row("stop", ByChat, Mixed, Passing(is_stop, "text, or a list that does not mix texts and token ids")),
+    row("logprobs", ByChat, Switch, Any),
+    row("top_logprobs", ByChat, Whole, Numbers(0.0, 5.0, "a whole number from 0 to 5")),
+    row("response_format", ByChat, Object, Any),
+    row("tools", ByChat, List, Passing(is_filled, "a list of at least one function"))
+        .help("name a function, or take `tools` out"),
+    row("tool_choice", ByChat, Mixed, Passing(is_choice, "\"auto\", \"none\" or one function by name"))
+        .help("name the function: { type = \"function\", function = { name = \"…\" } }"),
+    row("parallel_tool_calls", ByChat, Switch, Any),
+    row("enable_thinking", ByChat, Switch, Any),
+    row("thinking_budget", ByChat, Whole, Tokens(|facts| facts.max_thinking_tokens)),
+    row("preserve_thinking", ByChat, Switch, Any),
+    row("reasoning_effort", ByChat, Text, OneOf(&EFFORTS)),
+    row("enable_search", ByChat, Switch, Any),
+    row("search_options", ByChat, Object, Any),
+    row("enable_code_interpreter", ByChat, Switch, Any),
+    row("vl_high_resolution_images", ByChat, Switch, Any),
+    row("max_pixels", ByChat, Whole, Numbers(1.0, MOST, "a whole number, 1 or above")),
+    row("modalities", ByChat, List, Any),
+    row("audio", ByChat, Object, Any),
+    row("cache_control", ByChat, Object, Any),
+    row("translation_options", ByAll, Object, Any),
+    row("skill", ByChat, Mixed, Any),
+    // Of OpenAI's own API; whether Qwen takes them is not known, and left to the service.
+    row("frequency_penalty", ByChat, Number, Any),
+    row("max_completion_tokens", ByChat, Whole, Numbers(1.0, MOST, "a whole number, 1 or above")),
+];
+
+/// The levels of `reasoning_effort` that one model or another takes; a model maps those of others to its own.
+const EFFORTS: [&str; 8] = ["none", "off", "minimal", "low", "medium", "high", "xhigh", "max"];
+
+/// The fields of `search_options`.
+pub(super) static SEARCH: [Parameter; 4] = [
+    row("forced_search", ByChat, Switch, Any),
+    row("enable_search_extension", ByChat, Switch, Any),
+    row("enable_source", ByChat, Switch, Any),
+    row("search_strategy", ByChat, Text, OneOf(&["turbo", "max", "agent", "agent_max"])),
+];
+
+/// The fields of `response_format`.
+pub(super) static FORMAT: [Parameter; 2] = [
+    row("type", ByChat, Text, OneOf(&["text", "json_object", "json_schema"])).required(),
+    row("json_schema", ByChat, Object, Any),
+];
+
+/// The fields of `response_format.json_schema`.
+pub(super) static JSON_SCHEMA: [Parameter; 4] = [
+    row("name", ByChat, Text, Passing(is_name, "a name of 1 to 64 characters")).required(),
+    row("schema", ByChat, Mixed, Any),
+    row("strict", ByChat, Mixed, Any),
+    row("description", ByChat, Mixed, Any),
+];
+
+/// The fields of a tool's `function`.
+pub(super) static FUNCTION: [Parameter; 4] = [
+    row("name", ByChat, Text, Passing(is_function_name, FUNCTION_NAME)).required(),
+    row("description", ByChat, Mixed, Any),
+    row("parameters", ByChat, Mixed, Any),
+    row("strict", ByChat, Mixed, Any),
+];
+
+const FUNCTION_NAME: &str =
+    "1 to 64 letters of a-z, A-Z, digits, `_` and `-` (the service keeps `search` for itself)";
+
+/// The fields of `translation_options`.
+pub(super) static TRANSLATION: [Parameter; 5] = [
+    row("source_lang", ByAll, Text, Any),
+    row("target_lang", ByAll, Text, Passing(is_not_auto, TARGET)).required(),
+    row("terms", ByAll, List, Any),
+    row("tm_list", ByAll, List, Any),
+    row("domains", ByAll, Text, Any),
+];
+
+const TARGET: &str = "a language, by its name or code (only `source_lang` may be \"auto\")";
+
+/// The kind of a known parameter's value.
+pub fn kind_of(name: &str) -> Option<ValueKind> {
+    PARAMETERS.iter().find(|parameter| parameter.name == name).map(|parameter| parameter.kind)
+}
+
+fn is_stop(value: &Value) -> bool {
+    match value {
+        Value::Array(items) => items.iter().all(Value::is_string) || items.iter().all(Value::is_u64),
+        value => value.is_string(),
     }
 }
 
-/// Checks that a field of the draft, if it is known, is of a kind; `at` is what it is called from the top of the body.
-pub(super) fn of_kind(draft: DraftBody<'_>, key: &str, at: &str, kind: ValueKind) -> Result<(), Violation> {
-    match draft.get(key) {
-        Some(given) if !kind.holds(given) => Err(not(at, kind.words(), given, kind)),
-        _ => Ok(()),
+fn is_filled(value: &Value) -> bool {
+    value.as_array().is_some_and(|items| !items.is_empty())
+}
+
+fn is_choice(value: &Value) -> bool {
+    match value {
+        Value::String(choice) => choice == "auto" || choice == "none",
+        value => value.pointer("/function/name").is_some_and(Value::is_string),
     }
 }
 
-fn not(at: &str, words: &str, given: &Value, kind: ValueKind) -> Violation {
-    let violation = Violation::of(at, format!("is {words}, not {given}"));
-    match (given, kind) {
-        (Value::String(_), ValueKind::Number | ValueKind::Whole | ValueKind::Switch) => {
-            violation.help(format!(
-                "{at} is {}, and this is text: take the quotes off, or mend the cell that it comes from",
-                kind.words()
-            ))
-        }
-        _ => violation,
-    }
+fn is_name(value: &Value) -> bool {
+    value.as_str().is_some_and(|name| (1..=64).contains(&name.chars().count()))
 }
 
-fn stop(draft: DraftBody<'_>) -> Result<(), Violation> {
-    let good = match draft.get("stop") {
-        None | Some(Value::String(_)) => true,
-        Some(Value::Array(items)) => items.iter().all(Value::is_string) || items.iter().all(Value::is_u64),
-        Some(_) => false,
-    };
-    match good {
-        true => Ok(()),
-        false => Err(Violation::of(
-            "stop",
-            "is a text, a list of texts, or a list of token ids, and does not mix them",
-        )),
-    }
+fn is_function_name(value: &Value) -> bool {
+    let is_allowed = |letter: char| letter.is_ascii_alphanumeric() || letter == '_' || letter == '-';
+    is_name(value) && value.as_str().is_some_and(|name| name.chars().all(is_allowed) && name != "search")
 }
 
-fn search(draft: DraftBody<'_>) -> Result<(), Violation> {
-    let Some(Value::Object(options)) = draft.get("search_options") else { return Ok(()) };
-    let options = draft.inside(options);
-    let switches = ["forced_search", "enable_search_extension", "enable_source"];
-    no_slips(options, &[&switches[..], &["search_strategy"]].concat(), "search_options.")?;
-    for key in switches {
-        of_kind(options, key, &format!("search_options.{key}"), ValueKind::Switch)?;
-    }
-    match options.get("search_strategy") {
-        None => Ok(()),
-        Some(Value::String(strategy)) if STRATEGIES.contains(&strategy.as_str()) => Ok(()),
-        Some(other) => {
-            let words = format!("is one of {}, not {other}", STRATEGIES.join(", "));
-            Err(Violation::of("search_options.search_strategy", words))
-        }
-    }
+fn is_not_auto(value: &Value) -> bool {
+    value.as_str().is_some_and(|language| !language.is_empty() && language != "auto")
 }

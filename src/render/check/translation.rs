@@ -2,82 +2,28 @@
 
 use serde_json::Value;
 
-use super::Violation;
 use super::draft::DraftBody;
-use super::known::{ValueKind, parameters};
 use super::messages::role;
-use super::parameters::{no_slips, of_kind};
+use super::violation::Violation;
 use crate::job::Job;
 use crate::job::facts::ModelInfo;
 use crate::job::languages::Languages;
 
-/// All that these models take (the vendor's API reference of qwen-mt).
-const ACCEPTED: [&str; 11] = [
-    "model",
-    "messages",
-    "stream",
-    "stream_options",
-    "max_tokens",
-    "seed",
-    "temperature",
-    "top_p",
-    "top_k",
-    "repetition_penalty",
-    "translation_options",
-];
-
-/// What `translation_options` may hold.
-const OPTIONS: [&str; 5] = ["source_lang", "target_lang", "terms", "tm_list", "domains"];
-
 /// What to do about turns that these models do not take.
 const HELP_TURNS: &str = "what to do with the text stands in `translation_options`; a sentence on its style goes into `domains` there";
 
-/// Checks the fields beside the messages.
-pub(super) fn fields(draft: DraftBody<'_>, languages: Languages) -> Result<(), Violation> {
-    let known = || parameters().map(|(name, _)| name);
-    if let Some(key) = known().find(|key| draft.gives(key) && !ACCEPTED.contains(key)) {
-        let taken: Vec<&str> = ACCEPTED.into_iter().skip(4).collect();
-        return Err(Violation::of(key, format!("is nothing that {} takes", draft.model))
-            .help(format!("it takes {}", taken.join(", "))));
-    }
-    of_kind(draft, "translation_options", "translation_options", ValueKind::Object)?;
-    match draft.get("translation_options") {
-        Some(Value::Object(options)) => translation_options(draft.inside(options), languages),
-        _ => Ok(()),
-    }
-}
-
-fn translation_options(options: DraftBody<'_>, languages: Languages) -> Result<(), Violation> {
-    no_slips(options, &OPTIONS, "translation_options.")?;
-    if !options.gives("target_lang") {
-        return Err(Violation::of(
-            "translation_options.target_lang",
-            "is missing: the language to translate into",
-        ));
-    }
-    for key in ["target_lang", "source_lang"] {
-        language(options, key, languages)?;
-    }
-    of_kind(options, "domains", "translation_options.domains", ValueKind::Text)?;
+/// Checks what is left of `translation_options`, whose fields are of the right kinds: languages and pairs.
+pub(super) fn options(options: DraftBody<'_>, languages: Languages) -> Result<(), Violation> {
+    ["target_lang", "source_lang"].into_iter().try_for_each(|key| language(options, key, languages))?;
     ["terms", "tm_list"].into_iter().try_for_each(|key| pairs(options, key))
 }
 
 fn language(options: DraftBody<'_>, key: &str, languages: Languages) -> Result<(), Violation> {
-    let at = format!("translation_options.{key}");
-    of_kind(options, key, &at, ValueKind::Text)?;
-    let Some(text) = options.get(key).and_then(Value::as_str) else { return Ok(()) };
-    match text {
-        "auto" if key == "source_lang" => return Ok(()),
-        "auto" => {
-            return Err(Violation::of(at, "is \"auto\", which only `source_lang` may be")
-                .help("name the language to translate into"));
-        }
-        "" => return Err(Violation::of(at, "is empty")),
-        _ => {}
-    }
+    let Some(text) = options.text(key).filter(|text| *text != "auto") else { return Ok(()) };
     match languages.fault(options.model, text) {
         None => Ok(()),
         Some((message, help)) => {
+            let at = format!("translation_options.{key}");
             let violation = Violation::said(&at, format!("`{at}`: {message}"));
             Err(help.into_iter().fold(violation, Violation::help))
         }
@@ -86,20 +32,17 @@ fn language(options: DraftBody<'_>, key: &str, languages: Languages) -> Result<(
 
 /// A list of texts, each with its translation.
 fn pairs(options: DraftBody<'_>, key: &str) -> Result<(), Violation> {
-    let at = format!("translation_options.{key}");
-    of_kind(options, key, &at, ValueKind::List)?;
+    let is_text =
+        |value: &Value| options.is_open(value) || value.as_str().is_some_and(|text| !text.is_empty());
+    let is_pair = |pair: &Value| ["source", "target"].iter().all(|side| pair.get(side).is_some_and(is_text));
     let pairs = options.get(key).and_then(Value::as_array).into_iter().flatten();
-    for (index, pair) in pairs.enumerate().filter(|(_, pair)| !options.is_open(pair)) {
-        let text = |side: &str| match pair.get(side) {
-            Some(value) => options.is_open(value) || value.as_str().is_some_and(|text| !text.is_empty()),
-            None => false,
-        };
-        if !text("source") || !text("target") {
+    match pairs.into_iter().position(|pair| !options.is_open(pair) && !is_pair(pair)) {
+        Some(index) => {
             let words = "is no pair of texts such as { source = \"…\", target = \"…\" }";
-            return Err(Violation::of(format!("{at}.{index}"), words));
+            Err(Violation::of(format!("translation_options.{key}.{index}"), words))
         }
+        None => Ok(()),
     }
-    Ok(())
 }
 
 /// Checks that the messages are one text of the user's.

@@ -178,10 +178,10 @@ fn a_parameter_out_of_its_range_is_shown_in_the_job_file_before_the_input_is_rea
         ("request.enable_thinking = \"yes\"", &["job.toml:8:27", "true or false"]),
         ("request.stop = [\"a\", 1]", &["job.toml:8:16", "does not mix"]),
         ("request.tool_choice = \"required\"", &["job.toml:8:23", "name the function"]),
-        ("request.tools = []", &["job.toml:8:17", "is empty"]),
+        ("request.tools = []", &["job.toml:8:17", "at least one function"]),
         (
             "request.tools = [{ type = \"function\", function = { name = \"search\" } }]",
-            &["job.toml:8:59", "keeps for itself"],
+            &["job.toml:8:59", "keeps `search` for itself"],
         ),
         ("request.search_options.search_strategy = \"best\"", &["job.toml:8:42", "agent_max"]),
         (

@@ -1,0 +1,42 @@
+//! A rule that a request breaks, and the field that breaks it.
+
+use std::fmt::Display;
+
+use crate::diagnostic::Diagnostic;
+
+/// A rule that a request breaks.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Violation {
+    /// The field, dotted from the top of the body or of the job file.
+    pub(super) at: String,
+    pub(super) problem: Diagnostic,
+}
+
+impl Violation {
+    /// A field, and what is wrong with it.
+    pub(super) fn of(at: impl Into<String>, words: impl Display) -> Self {
+        let at = at.into();
+        let message = format!("`{at}` {words}");
+        Self::said(at, message)
+    }
+
+    /// A violation with a sentence of its own.
+    pub(super) fn said(at: impl Into<String>, message: impl Into<String>) -> Self {
+        Self { at: at.into(), problem: Diagnostic::new(message) }
+    }
+
+    pub(super) fn help(self, help: impl Into<String>) -> Self {
+        Self { problem: self.problem.help(help), ..self }
+    }
+
+    /// With the key of the job file that it is at.
+    pub(super) fn with_key(self) -> (String, Diagnostic) {
+        (self.at, self.problem)
+    }
+}
+
+impl From<Violation> for Diagnostic {
+    fn from(violation: Violation) -> Self {
+        violation.problem
+    }
+}
