@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use super::failure::Failure;
-use super::summary::timestamp;
+use super::time::timestamp;
 use crate::dispatch::stop::Cap;
 use crate::job::Job;
 use crate::job::effective::LiveSettings;

@@ -5,9 +5,7 @@ use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant, SystemTime};
 
-use super::side_file::SideFile;
 use crate::exit::Exit;
-use crate::job::Job;
 use crate::regular;
 use crate::tally::Snapshot;
 use crate::watch::Screen;
@@ -25,12 +23,6 @@ pub(super) struct MetricsFile {
     screen: Screen,
     written: Option<Instant>,
     has_failed: bool,
-}
-
-/// The file of a job's figures, as something that is written on its side.
-pub(super) fn aside(job: &Job) -> Option<SideFile<'_>> {
-    let place = job.output.metrics.as_deref()?;
-    Some(SideFile { what: "the file of figures", flag: ("--metrics-file", "fanfold.prom"), place })
 }
 
 /// Says why what lies in the place of the figures may not be replaced by them: it is not empty, and does not begin as they do.

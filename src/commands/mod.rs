@@ -37,6 +37,7 @@ mod simulate;
 mod status;
 mod summary;
 mod tables;
+mod time;
 mod usage;
 mod verify;
 mod warnings;

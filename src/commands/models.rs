@@ -13,7 +13,7 @@ use super::tables::Tables;
 use crate::cli::ModelsArgs;
 use crate::config::flags::JOB_FLAGS;
 use crate::exit::Exit;
-use crate::models::{Region, Scope};
+use crate::models::Region;
 use crate::watch::text::printable;
 
 /// Runs the command.
@@ -53,13 +53,5 @@ fn region(args: &ModelsArgs) -> Result<Option<Region>, Failure> {
         }),
         (None, Some(address)) => Ok(Region::from_base_url(&address)),
         (None, None) => Ok(Some(Region::Singapore)),
-    }
-}
-
-/// The name of where figures hold.
-fn scope_name(scope: Scope) -> &'static str {
-    match scope {
-        Scope::In(region) => region.name(),
-        Scope::Any => "any",
     }
 }

@@ -11,6 +11,9 @@ use crate::journal::{JournalError, open_beside};
 use crate::text::counted;
 use crate::watch::Screen;
 
+/// What the journal calls the built-in simulator, in the place of an address.
+pub(super) const SIMULATOR: &str = "simulator";
+
 /// Whether a run is a rehearsal, as far as that is known before it sends. An address is asked only when the journal holds
 /// answers of a simulator; where it is none, they are dropped by `drop_all`, and this is said.
 pub(super) fn is_rehearsal(

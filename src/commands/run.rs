@@ -10,7 +10,6 @@ use tokio::sync::watch;
 use super::environment::Environment;
 use super::failure::Failure;
 use super::load::{Loaded, check_tools, load, screen};
-use super::metrics::aside;
 use super::notify::{Notifier, secret};
 use super::run_session::RunSession;
 use super::secrets::{close_memory, refuse_arguments};
@@ -100,7 +99,7 @@ impl Startup<'_> {
         SideFile::check_all(&loaded.job, args.job.job.as_deref())?;
         check_target(&loaded.job.output.path)?;
         check_own_target(&loaded.job.output.summary())?;
-        if let Some(figures) = aside(&loaded.job) {
+        if let Some(figures) = SideFile::metrics(&loaded.job) {
             check_own_target(figures.place)?;
         }
         let journal_path = loaded.job.output.journal();
@@ -118,7 +117,7 @@ impl Startup<'_> {
         }
         who_else_writes(&journal_path)?.into_iter().for_each(|warning| screen.insist(&warning));
         let opened = Opened::new(loaded.job)?;
-        if let Some(figures) = aside(&opened.job)
+        if let Some(figures) = SideFile::metrics(&opened.job)
             && opened.source.reads(figures.place).is_some()
         {
             return Err(figures.taken(figures.place));

@@ -17,7 +17,7 @@ use super::failure::Failure;
 use super::limited::shortened;
 use super::metrics::MetricsFile;
 use super::notify::{Notifier, notice, started};
-use super::rehearsed::is_rehearsal;
+use super::rehearsed::{SIMULATOR, is_rehearsal};
 use super::resume::{resumable, resume_command};
 use super::run_control::{ControlContext, RunController};
 use super::run_record::described;
@@ -50,9 +50,6 @@ use crate::watch::{Screen, Watcher};
 
 /// How often an input that keeps changing is planned anew.
 const PLANS: usize = 3;
-
-/// What the journal calls the built-in simulator, in the place of an address.
-pub(super) const SIMULATOR: &str = "simulator";
 
 /// One run of a job, with everything at hand.
 pub(super) struct RunSession<'a> {

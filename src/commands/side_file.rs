@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf, absolute};
 
 use super::failure::Failure;
-use super::metrics::{aside, check_replaceable};
+use super::metrics::check_replaceable;
 use super::tables::FOUND_BY_ITSELF;
 use crate::job::{Job, KeySource};
 use crate::journal;
@@ -20,7 +20,13 @@ pub(super) struct SideFile<'a> {
     pub(super) place: &'a Path,
 }
 
-impl SideFile<'_> {
+impl<'a> SideFile<'a> {
+    /// The file of a job's figures, when it has one.
+    pub(super) fn metrics(job: &'a Job) -> Option<Self> {
+        let place = job.output.metrics.as_deref()?;
+        Some(Self { what: "the file of figures", flag: ("--metrics-file", "fanfold.prom"), place })
+    }
+
     /// Refuses to write over what belongs to a job; `file` is the job file.
     pub(super) fn check(&self, job: &Job, file: Option<&Path>) -> Result<(), Failure> {
         let figures = job.output.metrics.clone().filter(|figures| figures != self.place);
@@ -38,7 +44,7 @@ impl SideFile<'_> {
             journal.is_none_of(belongings(job, file).chain([job.output.report()]))?;
         }
         Self::check_output(&job.output.path, job, file)?;
-        let Some(figures) = aside(job) else { return Ok(()) };
+        let Some(figures) = SideFile::metrics(job) else { return Ok(()) };
         figures.check(job, file)?;
         figures.is_none_of([job.output.report()])?;
         check_replaceable(figures.place).map_err(|why| figures.refused(&why))

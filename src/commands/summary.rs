@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 use super::caps::{CapAccount, may_be_more};
 use super::failure::Failure;
 use super::rehearsed::simulated_line;
+use super::time::timestamp;
 use super::usage::{sum_of_tokens, unknown_finish};
 use crate::api::verdict::help_for;
 use crate::conversation::follow_ups::requests;
@@ -394,11 +395,6 @@ pub(super) fn known_cost(reader: &Reader, spent: &Spent, priced: bool) -> Result
 /// What to do, as errors say it.
 fn help_line(help: &str) -> String {
     format!("  = help: {help}")
-}
-
-/// A time as RFC 3339 has it, in UTC.
-pub(super) fn timestamp(time: SystemTime) -> String {
-    jiff::Timestamp::try_from(time).map_or_else(|_| String::new(), |time| time.strftime("%FT%TZ").to_string())
 }
 
 fn shown_path(path: &Path) -> String {

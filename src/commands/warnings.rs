@@ -3,8 +3,8 @@
 use serde_json::Value;
 
 use super::failure::Failure;
+use super::rehearsed::SIMULATOR;
 use super::resume::quoted;
-use super::run_session::SIMULATOR;
 use crate::job::Job;
 use crate::journal::matching::Matched;
 use crate::journal::neighbours::with_answers;

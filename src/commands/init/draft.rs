@@ -4,7 +4,8 @@ use std::path::Path;
 
 use toml::Value;
 
-use super::{JobFolder, in_a_shell};
+use super::folder::JobFolder;
+use crate::commands::resume::quoted as in_a_shell;
 use crate::format::Format;
 use crate::job::facts::{ModelInfo, Thinking};
 

@@ -4,7 +4,7 @@ use std::io::{BufRead, Write};
 
 use super::draft::JobDraft;
 use super::input::InputSummary;
-use super::{MODEL, Workshop};
+use super::workshop::{MODEL, Workshop};
 use crate::cli::InitArgs;
 use crate::commands::failure::Failure;
 use crate::watch::fitted;

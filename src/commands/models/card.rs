@@ -2,7 +2,6 @@
 
 use std::fmt::Display;
 
-use super::scope_name;
 use crate::commands::tables::Tables;
 use crate::job::facts::{Answers, Thinking};
 use crate::job::price::rounded;
@@ -225,4 +224,12 @@ fn cache_words(tier: &PriceTier) -> Option<String> {
 
 fn shown(value: Option<impl Display>) -> String {
     value.map_or_else(|| NOT_KNOWN.to_owned(), |value| value.to_string())
+}
+
+/// The name of where figures hold.
+pub(super) fn scope_name(scope: Scope) -> &'static str {
+    match scope {
+        Scope::In(region) => region.name(),
+        Scope::Any => "any",
+    }
 }

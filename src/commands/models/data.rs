@@ -2,9 +2,8 @@
 
 use serde_json::{Map, Value, json};
 
-use super::card::origin;
+use super::card::{origin, scope_name};
 use super::list::thinks;
-use super::scope_name;
 use crate::commands::tables::Tables;
 use crate::job::facts::Answers;
 use crate::job::price::rounded;

@@ -1,6 +1,6 @@
 //! How each run ended, in a word for programs and in a few for people.
 
-use crate::commands::summary::timestamp;
+use crate::commands::time::timestamp;
 use crate::dispatch::stop::StopReason;
 use crate::journal::reader::Run;
 use crate::text::short;

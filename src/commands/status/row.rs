@@ -5,9 +5,8 @@ use std::time::{Duration, SystemTime};
 
 use serde_json::{Value, json};
 
-use super::{VERSION, moment};
 use crate::commands::failure::Failure;
-use crate::commands::summary::timestamp;
+use crate::commands::time::{moment, timestamp};
 use crate::commands::usage::tokens;
 use crate::conversation::{Asks, Step};
 use crate::exit::Exit;
@@ -21,6 +20,9 @@ use crate::pipeline::Opened;
 use crate::pipeline::plan::prepare;
 use crate::request::Fingerprint;
 use crate::text::{count, counted, money, printable, short};
+
+/// The version of the JSON. It only ever gains fields.
+const VERSION: u32 = 1;
 
 /// Characters of a request or an answer that are shown; the JSON has all.
 const SHOWN: usize = 500;

@@ -5,11 +5,13 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
-use super::{Ink, ScreenLine, VERSION, ended, moment};
+use super::ended;
+use super::screen::{Ink, ScreenLine};
 use crate::commands::caps::{CapAccount, may_be_more};
 use crate::commands::failure::Failure;
 use crate::commands::rehearsed::simulated_line;
-use crate::commands::summary::{known_cost, timestamp};
+use crate::commands::summary::known_cost;
+use crate::commands::time::{moment, timestamp};
 use crate::config::orders::{self, Order};
 use crate::conversation::follow_ups::{FollowUps, requests};
 use crate::event::Bottleneck;
@@ -17,12 +19,16 @@ use crate::job::Job;
 use crate::job::effective::LiveSettings;
 use crate::job::price::rounded;
 use crate::job::units::shown;
+use crate::journal;
 use crate::journal::costs::Day;
 use crate::journal::lock::Lock;
 use crate::journal::reader::{Counts, FailureGroup, Reader, Run, Spent, spent_by};
 use crate::journal::recent::{LateFault, Lately};
 use crate::report::message_groups::{MessageGroup, MessageGroups};
 use crate::text::{count, counted, money, printable, rate, short};
+
+/// The version of the JSON. It only ever gains fields.
+const VERSION: u32 = 1;
 
 /// Days and runs that are shown at most; the JSON has all.
 const SHOWN: usize = 7;
@@ -32,6 +38,12 @@ const FAULTS: (u32, usize) = (200, 5);
 
 /// Columns of the bar.
 const BAR: usize = 40;
+
+/// The journal of a job, for reading.
+pub(super) fn open(job: &Job) -> Result<Reader, Failure> {
+    let path = job.output.journal();
+    Ok(Reader::new(journal::open_to_read(&path)?, &path))
+}
 
 /// How much is read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
