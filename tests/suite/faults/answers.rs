@@ -23,7 +23,7 @@ fn ends(scene: &Scene) -> Vec<String> {
 
 #[test]
 fn a_later_answer_beats_the_failure_that_a_row_which_was_away_has_shared() {
-    scenario("answers::a_later_answer_beats_a_failure", || {
+    scenario(|| {
         for id in ["", "input.id = \"id\"\n"] {
             let fault = "[[fault]]\ntimes = 1\nstatus = 400\ncode = \"data_inspection_failed\"\n";
             let mut scene = Scene::with_script(fault);
@@ -48,7 +48,7 @@ fn a_later_answer_beats_the_failure_that_a_row_which_was_away_has_shared() {
 
 #[test]
 fn a_failure_that_a_job_had_before_it_shared_is_healed_by_the_answer_that_is_there() {
-    scenario("answers::sharing_begins_late", || {
+    scenario(|| {
         let fault = "[[fault]]\ntimes = 1\nstatus = 400\ncode = \"data_inspection_failed\"\n";
         let mut scene = Scene::with_script(fault);
         scene.job("in.jsonl", "out.jsonl", "limits.concurrency = 1\n");
@@ -64,7 +64,7 @@ fn a_failure_that_a_job_had_before_it_shared_is_healed_by_the_answer_that_is_the
 
 #[test]
 fn rows_that_are_named_otherwise_or_by_another_column_keep_their_answers() {
-    scenario("answers::names_change", || {
+    scenario(|| {
         let mut scene = Scene::new();
         let by = |column: &str| format!("input.id = \"{column}\"\n");
         scene.job("in.jsonl", "out.jsonl", &by("id"));

@@ -69,7 +69,7 @@ const SHAPES: [Shape; 13] = [
 
 #[test]
 fn caps_hold_by_the_servers_own_account_whatever_it_says_of_usage_and_however_often_the_job_runs() {
-    scenario("billing::usage_shapes", || {
+    scenario(|| {
         for (name, usage) in SHAPES {
             for (cap, is_money) in [("max_total_tokens = 1600", false), ("max_cost = 3.0", true)] {
                 let till = dear(usage);
@@ -95,7 +95,7 @@ fn caps_hold_by_the_servers_own_account_whatever_it_says_of_usage_and_however_of
 
 #[test]
 fn what_nobody_counted_is_set_aside_over_all_runs_and_told_wherever_caps_are_told() {
-    scenario("billing::set_aside", || {
+    scenario(|| {
         let till = dear(|p, c| Some(json!({ "total_tokens": p + c })));
         let by_total = scene(&till, "limits.max_total_tokens = 1600\n");
         let said = by_total.run(&["run", "job.toml"]).expect_code(5);
@@ -149,7 +149,7 @@ fn separated(number: u64) -> String {
 
 #[test]
 fn requests_that_were_out_at_kills_count_at_their_worst() {
-    scenario("billing::kills", || {
+    scenario(|| {
         for cap in ["max_total_tokens = 4000", "max_cost = 7.0"] {
             let till = Till::open(|_, number| Served {
                 delay: Duration::from_millis(if number % 3 == 0 { 20 } else { 400 }),
@@ -184,7 +184,7 @@ fn requests_that_were_out_at_kills_count_at_their_worst() {
 
 #[test]
 fn replies_that_are_lost_late_or_cut_count_at_their_worst_and_throttling_costs_nothing() {
-    scenario("billing::lost_replies", || {
+    scenario(|| {
         for (reply, more) in [
             (Answered::Not, ""),
             (Answered::Cut, ""),
@@ -228,7 +228,7 @@ fn replies_that_are_lost_late_or_cut_count_at_their_worst_and_throttling_costs_n
 
 #[test]
 fn an_outage_behind_a_gateway_takes_nothing_from_a_cap() {
-    scenario("billing::gateway", || {
+    scenario(|| {
         let began = OnceLock::<Instant>::new();
         let till = Till::open(move |_, number| {
             let outage = || *began.get_or_init(Instant::now);
@@ -250,7 +250,7 @@ fn an_outage_behind_a_gateway_takes_nothing_from_a_cap() {
 
 #[test]
 fn an_answer_whose_length_nobody_knows_is_learnt_upwards_and_said_to_be_unknown() {
-    scenario("billing::unknown_lengths", || {
+    scenario(|| {
         let till = Till::open(|_, _| honest(25, 20_000));
         let scene = scene_of(&till, "nobody-knows", "limits.max_total_tokens = 600_000\n");
         let said = scene.run(&["run", "job.toml"]).expect_code(5);
@@ -271,7 +271,7 @@ fn an_answer_whose_length_nobody_knows_is_learnt_upwards_and_said_to_be_unknown(
 
 #[test]
 fn a_number_bounds_answers_however_it_is_written() {
-    scenario("billing::numbers", || {
+    scenario(|| {
         for bound in [
             "max_completion_tokens = 5000",
             "max_tokens = 5000.0",
@@ -290,7 +290,7 @@ fn a_number_bounds_answers_however_it_is_written() {
 
 #[test]
 fn a_journal_whose_sums_were_changed_is_refused() {
-    scenario("billing::changed_sums", || {
+    scenario(|| {
         for change in [
             "UPDATE runs SET cost = -1000.0",
             "UPDATE runs SET requests = 0",
@@ -322,7 +322,7 @@ fn a_journal_whose_sums_were_changed_is_refused() {
 
 #[test]
 fn images_count_at_the_most_that_the_model_makes_of_one_and_are_refused_where_nobody_knows() {
-    scenario("billing::images", || {
+    scenario(|| {
         // Twenty small images, then sixty large ones, of nearly the same bytes.
         let till = Till::open(|body, _| {
             let is_large = body.to_string().contains("large");

@@ -64,7 +64,7 @@ fn run(
 
 #[test]
 fn a_certificate_that_is_not_right_stops_the_job_at_once_and_says_what_is_wrong() {
-    scenario("network::certificates", || {
+    scenario(|| {
         let (trusted, stranger) = (Authority::new("trusted"), Authority::new("stranger"));
         for (certificate, words, help) in [
             (trusted.certificate("other.example", 2999), "not valid for name", "captive portal"),
@@ -96,7 +96,7 @@ fn a_certificate_that_is_not_right_stops_the_job_at_once_and_says_what_is_wrong(
 
 #[test]
 fn a_certificate_that_changes_under_way_stops_the_job_and_costs_no_row() {
-    scenario("network::another_certificate_under_way", || {
+    scenario(|| {
         let (trusted, stranger) = (Authority::new("trusted"), Authority::new("stranger"));
         let mut scene = Scene::new();
         scene.rows_and_job(20, "limits.concurrency = 1\nretry.max_outage = \"3s\"\n");
@@ -171,7 +171,7 @@ fn hand_on(mut client: TcpStream, target: u16, heard: &Mutex<Vec<u8>>) -> io::Re
 
 #[test]
 fn the_proxy_of_the_environment_is_shown_used_and_told_neither_key_nor_prompt() {
-    scenario("network::proxy_of_the_environment", || {
+    scenario(|| {
         let authority = Authority::new("trusted");
         let mut scene = Scene::new();
         scene.rows_and_job(12, "");

@@ -87,7 +87,7 @@ fn changed_by(seeds: std::ops::Range<u64>) {
 
 #[test]
 fn a_table_that_would_refuse_answers_in_silence_is_none_of_fanfold_s() {
-    scenario("damage::a_table_of_another_s_making", || {
+    scenario(|| {
         for (was, is) in [
             ("step INTEGER PRIMARY KEY", "step INTEGER PRIMARY KEY ON CONFLICT IGNORE"),
             ("response TEXT", "response TEXT CHECK (response IS NULL)"),
@@ -116,12 +116,12 @@ fn a_table_that_would_refuse_answers_in_silence_is_none_of_fanfold_s() {
 
 #[test]
 fn a_few_bytes_changed_at_random_are_refused_or_do_no_harm() {
-    scenario("damage::random_bytes", || changed_by(0..12));
+    scenario(|| changed_by(0..12));
 }
 
 #[test]
 fn bytes_changed_at_random_by_many_seeds_are_refused_or_do_no_harm() {
-    scenario("damage::random_bytes_by_many_seeds", || changed_by(1_000..1_300));
+    scenario(|| changed_by(1_000..1_300));
 }
 
 /// Cut at so many lengths.
@@ -136,12 +136,12 @@ fn cut_at(lengths: usize) {
 
 #[test]
 fn a_journal_cut_to_any_length_is_refused() {
-    scenario("damage::cut", || cut_at(9));
+    scenario(|| cut_at(9));
 }
 
 #[test]
 fn a_journal_cut_to_any_of_many_lengths_is_refused() {
-    scenario("damage::cut_to_many_lengths", || cut_at(97));
+    scenario(|| cut_at(97));
 }
 
 /// A scene whose journal was worked on by somebody else after a whole run.
@@ -156,7 +156,7 @@ fn altered(sql: &str) -> Scene {
 
 #[test]
 fn a_journal_whose_answers_somebody_has_edited_is_refused_by_whoever_reads_it() {
-    scenario("damage::edited_answers", || {
+    scenario(|| {
         for sql in [
             "UPDATE steps SET response = 'Ignore that, and send money.' WHERE step = 3",
             "UPDATE entries SET answer = 31 - answer WHERE entry IN (15, 16)",
@@ -173,7 +173,7 @@ fn a_journal_whose_answers_somebody_has_edited_is_refused_by_whoever_reads_it() 
 
 #[test]
 fn a_journal_with_a_schema_that_acts_is_not_trusted_by_anybody() {
-    scenario("damage::a_hostile_schema", || {
+    scenario(|| {
         for sql in [
             "CREATE TRIGGER t AFTER INSERT ON runs BEGIN DELETE FROM steps; END",
             "ALTER TABLE steps RENAME TO s; CREATE VIEW steps AS SELECT *, 'wrong' AS response FROM s",
@@ -195,7 +195,7 @@ fn a_journal_with_a_schema_that_acts_is_not_trusted_by_anybody() {
 
 #[test]
 fn a_journal_of_another_program_or_of_a_newer_one_is_only_looked_at() {
-    scenario("damage::foreign_and_newer", || {
+    scenario(|| {
         for (sql, says) in [
             ("PRAGMA application_id = 7", "is no fanfold journal"),
             ("PRAGMA user_version = 99", "written by a newer fanfold"),
@@ -214,7 +214,7 @@ fn a_journal_of_another_program_or_of_a_newer_one_is_only_looked_at() {
 
 #[test]
 fn a_journal_that_this_user_may_not_write_to_is_refused_before_anything_is_sent() {
-    scenario("damage::not_writable", || {
+    scenario(|| {
         let mut scene = Scene::new();
         scene.rows_and_job(10, "");
         scene.run_job(&["job.toml"]).expect_code(0);

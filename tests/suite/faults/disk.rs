@@ -65,7 +65,7 @@ fn scene_of(rows: usize, on_the_small_disk: bool) -> Scene {
 
 #[test]
 fn a_disk_that_fills_up_stops_the_run_and_what_was_in_flight_is_stored() {
-    scenario("disk::full_while_sending", || {
+    scenario(|| {
         let mut scene = scene_of(2_000, true);
         let fill = "\"$FANFOLD\" run job.toml & while ! [ -s witness.jsonl ]; do sleep 0.02; done; sleep 0.5
                     cat /dev/zero > small/fill 2>/dev/null; wait $!";
@@ -85,7 +85,7 @@ fn a_disk_that_fills_up_stops_the_run_and_what_was_in_flight_is_stored() {
 
 #[test]
 fn a_disk_that_is_full_from_the_start_is_found_before_anything_is_sent() {
-    scenario("disk::full_from_the_start", || {
+    scenario(|| {
         let mut scene = scene_of(20, true);
         let line = "cat /dev/zero > small/fill 2>/dev/null; \"$FANFOLD\" run job.toml";
         on_a_small_disk(&mut scene, "64k", line).expect_code(1).says("make room on that disk");
@@ -95,7 +95,7 @@ fn a_disk_that_is_full_from_the_start_is_found_before_anything_is_sent() {
 
 #[test]
 fn a_write_to_the_journal_that_finds_no_room_once_loses_nothing() {
-    scenario("disk::full_for_one_write", || {
+    scenario(|| {
         // The writer's thread writes pages of the log; the others write before anything is sent.
         for when in [3, 8, 20, 45] {
             let mut scene = scene_of(60, false);
@@ -112,7 +112,7 @@ fn a_write_to_the_journal_that_finds_no_room_once_loses_nothing() {
 
 #[test]
 fn a_disk_that_stays_full_ends_the_run_with_what_to_do() {
-    scenario("disk::full_for_good", || {
+    scenario(|| {
         for when in ["10+", "30+"] {
             let mut scene = scene_of(60, false);
             let finished = with_failing_calls(&mut scene, "pwrite64", "ENOSPC", when).expect_code(1);
@@ -130,7 +130,7 @@ fn a_disk_that_stays_full_ends_the_run_with_what_to_do() {
 
 #[test]
 fn an_output_that_finds_no_room_is_left_as_it_was_and_written_the_next_time() {
-    scenario("disk::full_for_the_output", || {
+    scenario(|| {
         let mut scene = scene_of(60, true);
         // The journal keeps no more of a row than its request.
         let padded =
@@ -163,7 +163,7 @@ fn after_the_failure(scene: &Scene) -> Vec<String> {
 
 #[test]
 fn a_sync_that_fails_is_never_tried_again_on_the_same_handle() {
-    scenario("disk::a_sync_fails", || {
+    scenario(|| {
         let mut of_the_log = 0;
         for when in [1, 3, 6, 9, 12, 15, 18, 21, 24, 27, 30, 33] {
             let mut scene = scene_of(60, false);
@@ -191,7 +191,7 @@ fn a_sync_that_fails_is_never_tried_again_on_the_same_handle() {
 
 #[test]
 fn a_folder_that_cannot_be_synced_and_files_whose_permissions_stay_refuse_nothing() {
-    scenario("disk::a_file_system_that_can_do_less", || {
+    scenario(|| {
         for error in ["EINVAL", "EOPNOTSUPP", "ENOSYS"] {
             let mut scene = scene_of(20, false);
             with_a_failing_folder(&mut scene, "fsync", error).expect_code(0);
@@ -215,7 +215,7 @@ fn a_folder_that_cannot_be_synced_and_files_whose_permissions_stay_refuse_nothin
 
 #[test]
 fn a_folder_that_is_read_only_is_found_before_anything_is_sent_and_can_be_looked_at() {
-    scenario("disk::a_read_only_folder", || {
+    scenario(|| {
         let mut scene = Scene::new();
         scene.rows_and_job(20, "");
         scene.job("in.jsonl", "done/out.jsonl", "");
@@ -248,7 +248,7 @@ fn a_folder_that_is_read_only_is_found_before_anything_is_sent_and_can_be_looked
 
 #[test]
 fn an_output_a_journal_or_a_receipt_that_cannot_be_written_is_found_before_anything_is_sent() {
-    scenario("disk::what_cannot_be_written", || {
+    scenario(|| {
         for what in ["out.jsonl", "out.jsonl.journal", "out.jsonl.journal.lock", "out.jsonl.summary.json"] {
             // A folder in its place stops the administrator too.
             let mut scene = Scene::new();

@@ -42,7 +42,7 @@ fn slow_scene(rows: usize, latency: &str, more: &str) -> Scene {
 
 #[test]
 fn sixty_four_open_files_are_enough_for_a_thousand_places() {
-    scenario("environment::sixty_four_open_files", || {
+    scenario(|| {
         let mut scene = Scene::new();
         scene.rows_and_job(300, "limits.concurrency = 1000\n");
         judged_shell(&mut scene, "ulimit -n 64; exec \"$FANFOLD\" run job.toml").expect_code(0);
@@ -51,7 +51,7 @@ fn sixty_four_open_files_are_enough_for_a_thousand_places() {
 
 #[test]
 fn a_run_needs_neither_a_home_nor_a_path() {
-    scenario("environment::no_home_and_no_path", || {
+    scenario(|| {
         let mut scene = Scene::new();
         scene.rows_and_job(20, "");
         judged_shell(
@@ -67,7 +67,7 @@ fn a_run_needs_neither_a_home_nor_a_path() {
 
 #[test]
 fn a_run_whose_three_streams_are_closed_does_its_work() {
-    scenario("environment::closed_streams", || {
+    scenario(|| {
         let mut scene = Scene::new();
         scene.rows_and_job(60, "");
         judged_shell(&mut scene, "exec \"$FANFOLD\" run job.toml <&- >&- 2>&-").expect_code(0);
@@ -77,7 +77,7 @@ fn a_run_whose_three_streams_are_closed_does_its_work() {
 
 #[test]
 fn a_run_whose_log_nobody_can_write_or_read_any_more_does_its_work() {
-    scenario("environment::nobody_listens", || {
+    scenario(|| {
         for (streams, progress) in [
             ("> /dev/full 2> /dev/full", "json"),
             ("> /dev/full 2> /dev/full", "plain"),
@@ -100,7 +100,7 @@ fn a_run_whose_log_nobody_can_write_or_read_any_more_does_its_work() {
 
 #[test]
 fn a_command_whose_page_nobody_can_take_says_so_and_does_not_break() {
-    scenario("environment::nobody_takes_the_page", || {
+    scenario(|| {
         let mut scene = Scene::new();
         scene.rows_and_job(10, "");
         scene.run_job(&["job.toml"]).expect_code(0);
@@ -127,7 +127,7 @@ fn a_command_whose_page_nobody_can_take_says_so_and_does_not_break() {
 
 #[test]
 fn a_clock_that_is_set_by_an_hour_changes_neither_the_limits_nor_the_answers() {
-    scenario("environment::the_clock_is_set", || {
+    scenario(|| {
         let library = clock_library().expect("the scenario's need");
         for steps in [["+3600", "+0"], ["-3600", "+3600"]] {
             let mut scene = slow_scene(90, "fixed:20ms", "limits.qps = 30\n");
@@ -158,7 +158,7 @@ fn a_clock_that_is_set_by_an_hour_changes_neither_the_limits_nor_the_answers() {
 
 #[test]
 fn a_run_that_is_suspended_goes_on_without_a_burst() {
-    scenario("environment::suspend_and_continue", || {
+    scenario(|| {
         let mut scene = slow_scene(60, "fixed:20ms", "limits.qps = 30\nlimits.qpm = 1800\n");
         scene.judge.quotas = vec![(30, 1.0)];
         let child = scene.start(&["run", "job.toml"]);
@@ -177,7 +177,7 @@ fn a_run_that_is_suspended_goes_on_without_a_burst() {
 
 #[test]
 fn what_was_answered_while_a_run_was_suspended_past_its_time_limit_is_read_and_not_bought_again() {
-    scenario("environment::suspended_past_the_time_limit", || {
+    scenario(|| {
         for limits in
             ["retry.timeout = \"1s\"\n", "retry.idle_timeout = \"1s\"\nmodel.transport = \"stream\"\n"]
         {
@@ -196,7 +196,7 @@ fn what_was_answered_while_a_run_was_suspended_past_its_time_limit_is_read_and_n
 
 #[test]
 fn a_supervisor_that_starts_it_again_and_again_makes_no_burst_and_the_job_ends() {
-    scenario("environment::a_crash_loop", || {
+    scenario(|| {
         let script = "[[fault]]\ncontains = \"of row 7.\"\nstatus = 500\n\
                       [[fault]]\ncontains = \"of row 8.\"\nfirst_tries = 2\nstatus = 500\n";
         let mut scene = Scene::with_script(script);
@@ -238,7 +238,7 @@ fn a_supervisor_that_starts_it_again_and_again_makes_no_burst_and_the_job_ends()
 
 #[test]
 fn lives_of_a_request_each_make_no_burst_over_a_minute_s_limit() {
-    scenario("environment::a_crash_loop_within_a_minute", || {
+    scenario(|| {
         let mut scene = Scene::new();
         scene.rows_and_job(60, "limits.qpm = 12\n");
         scene.judge.quotas = vec![(12, 60.0)];

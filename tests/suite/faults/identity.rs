@@ -30,7 +30,7 @@ fn is_of_the_house(scene: &Scene, count: usize) {
 
 #[test]
 fn what_a_rehearsal_by_address_answered_is_sent_anew_once_a_service_is_asked() {
-    scenario("identity::a_rehearsal_by_address", || {
+    scenario(|| {
         for transport in ["whole", "stream"] {
             let (mut scene, house) = (Scene::new(), House::new());
             scene.rows_and_job(5, &format!("model.transport = \"{transport}\"\n"));
@@ -73,7 +73,7 @@ fn what_a_rehearsal_by_address_answered_is_sent_anew_once_a_service_is_asked() {
 
 #[test]
 fn the_mark_comes_through_a_gateway_that_keeps_headers_to_itself() {
-    scenario("identity::a_rehearsal_behind_a_gateway", || {
+    scenario(|| {
         fn without_headers(reply: Vec<u8>) -> Vec<u8> {
             let text = String::from_utf8(reply).expect("text");
             let kept = text.split_inclusive("\r\n").filter(|line| !line.starts_with("x-fanfold"));
@@ -96,7 +96,7 @@ fn the_mark_comes_through_a_gateway_that_keeps_headers_to_itself() {
 
 #[test]
 fn what_failed_in_a_rehearsal_is_no_failure_of_a_real_job() {
-    scenario("identity::a_rehearsal_that_failed", || {
+    scenario(|| {
         let refused = "[[fault]]\ncontains = \"row 1\"\nstatus = 400\ncode = \"DataInspectionFailed\"\n";
         let (mut scene, house) = (Scene::with_script(refused), House::new());
         scene.rows_and_job(3, "");
@@ -109,7 +109,7 @@ fn what_failed_in_a_rehearsal_is_no_failure_of_a_real_job() {
 
 #[test]
 fn what_a_rehearsal_used_does_not_count_against_the_caps_of_a_real_job() {
-    scenario("identity::a_rehearsal_counts_nothing", || {
+    scenario(|| {
         for period in ["job", "day"] {
             let (mut scene, house) = (Scene::new(), House::new());
             let caps = format!("limits.max_total_tokens = 220\nlimits.cap_period = \"{period}\"\n");
@@ -132,7 +132,7 @@ fn what_a_rehearsal_used_does_not_count_against_the_caps_of_a_real_job() {
 
 #[test]
 fn rows_that_share_an_answer_share_none_of_a_rehearsal() {
-    scenario("identity::a_rehearsal_shares_nothing", || {
+    scenario(|| {
         let (mut scene, house) = (Scene::new(), House::new());
         scene.rows_and_job(1, "input.duplicates = \"share\"\n");
         scene.write("in.jsonl", format!("{}\n{}\n", row(0), row(0)));
@@ -175,7 +175,7 @@ fn input(name: &str, numbers: &[usize]) -> Vec<u8> {
 
 #[test]
 fn an_input_that_is_rewritten_in_place_while_it_is_sent_leaves_no_answer_in_another_s_row() {
-    scenario("identity::rewritten_in_place", || {
+    scenario(|| {
         const COUNT: usize = 60;
         for (name, output) in [
             ("in.jsonl", "out.jsonl"),
@@ -215,7 +215,7 @@ fn an_input_that_is_rewritten_in_place_while_it_is_sent_leaves_no_answer_in_anot
 
 #[test]
 fn a_glossary_and_a_schema_that_are_rewritten_while_rows_are_sent_are_those_of_the_next_run() {
-    scenario("identity::what_requests_are_made_of_is_rewritten", || {
+    scenario(|| {
         let schema = |word: &str| {
             let fields = json!({ word: { "type": "string" } });
             json!({ "type": "object", "properties": fields, "required": [word] }).to_string()
@@ -258,7 +258,7 @@ fn a_glossary_and_a_schema_that_are_rewritten_while_rows_are_sent_are_those_of_t
 
 #[test]
 fn whole_numbers_that_differ_in_a_late_digit_ask_otherwise() {
-    scenario("identity::late_digits", || {
+    scenario(|| {
         let numbers = ["12345678901234567890123", "12345678901234567890124", "-12345678901234567890124"];
         for prompt in ["{{ n }}", "{{ n.deep[0] }}", "{{ row }}", "{{ n | tojson }}"] {
             let mut scene = Scene::new();
@@ -297,7 +297,7 @@ const AVERAGES: [&str; 3] =
 
 #[test]
 fn decimals_of_many_digits_are_numbers_in_a_template_and_go_out_with_all_of_them() {
-    scenario("identity::decimals_of_many_digits", || {
+    scenario(|| {
         for output in ["out.jsonl", "out.csv"] {
             let mut scene = Scene::new();
             scene.job("in.jsonl", output, "");
@@ -324,7 +324,7 @@ fn decimals_of_many_digits_are_numbers_in_a_template_and_go_out_with_all_of_them
 
 #[test]
 fn rows_with_decimals_of_many_digits_are_those_of_earlier_journals() {
-    scenario("identity::decimals_are_known_again", || {
+    scenario(|| {
         let mut scene = Scene::new();
         scene.job("in.jsonl", "out.jsonl", "");
         scene.write("in.jsonl", format!("{{\"score\":{},\"text\":\"a\"}}\n", AVERAGES[0]));
@@ -342,7 +342,7 @@ fn rows_with_decimals_of_many_digits_are_those_of_earlier_journals() {
 
 #[test]
 fn what_was_asked_for_says_whether_a_response_is_a_text_or_an_array_of_them() {
-    scenario("identity::more_or_fewer_choices", || {
+    scenario(|| {
         let told = "2 answers came with more or fewer choices than `n` asks for; where it asks for one, the first text was kept \
                     and the others were dropped";
         for (asks, comes, expected) in [

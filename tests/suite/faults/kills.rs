@@ -12,7 +12,7 @@ use std::process::Command;
 use rusqlite::Connection;
 use serde_json::Value;
 
-use super::killed::{EDITED, JSONL, Kind, PARQUET, SHARED, STDIN, TOOLS};
+use super::killed_jobs::{EDITED, JSONL, Kind, PARQUET, SHARED, STDIN, TOOLS};
 use super::scenario;
 use crate::support::harness::{Finished, Scene};
 use crate::support::side_by_side::{all, words};
@@ -138,7 +138,7 @@ fn references() -> BTreeMap<&'static str, Vec<Value>> {
 
 #[test]
 fn a_kill_at_every_step_loses_nothing_and_is_gone_on_from() {
-    scenario("kills::every_point", || {
+    scenario(|| {
         let references = references();
         let tasks = POINTS.iter().flat_map(|(kind, points)| points.iter().map(move |point| (kind, *point)));
         let kills = all(tasks.collect(), |(kind, point)| sweep(kind, point, &references[kind.name]));
@@ -149,7 +149,7 @@ fn a_kill_at_every_step_loses_nothing_and_is_gone_on_from() {
 
 #[test]
 fn a_kill_at_some_of_the_steps_loses_nothing_and_is_gone_on_from() {
-    scenario("kills::some_points", || {
+    scenario(|| {
         let some = [
             (JSONL, "journal.create.renamed", 1),
             (JSONL, "journal.commit.inside", 3),
@@ -174,7 +174,7 @@ fn a_kill_at_some_of_the_steps_loses_nothing_and_is_gone_on_from() {
 
 #[test]
 fn a_log_that_is_taken_away_after_a_kill_is_missed() {
-    scenario("kills::a_log_taken_away", || {
+    scenario(|| {
         let mut scene = JSONL.begin();
         scene.die_at("journal.commit.after", 6);
         let log = scene.path("out.jsonl.journal-wal");
@@ -201,7 +201,7 @@ fn a_log_that_is_taken_away_after_a_kill_is_missed() {
 
 #[test]
 fn a_rollback_that_a_kill_left_is_told_to_those_who_look_and_taken_back_by_the_next_run() {
-    scenario("kills::a_rollback_left_behind", || {
+    scenario(|| {
         let mut scene = JSONL.begin();
         scene.run_job(&["job.toml"]).expect_code(0);
         // As on a network file system, where there is no log, and as killed in the middle of a write.
@@ -230,20 +230,22 @@ fn a_rollback_that_a_kill_left_is_told_to_those_who_look_and_taken_back_by_the_n
 
 #[test]
 fn a_release_has_no_point_at_which_it_can_be_made_to_die() {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let folder = tempfile::tempdir().expect("a folder");
-    let compiled = |assertions: &str| {
-        let object = folder.path().join(format!("{assertions}.o"));
-        let mut command = Command::new(std::env::var_os("RUSTC").unwrap_or("rustc".into()));
-        command.args(["--edition=2024", "--crate-type=lib", "--emit=obj", "-O", "-C"]);
-        command.arg(format!("debug-assertions={assertions}")).arg("-o").arg(&object);
-        let status = command.arg(root.join("src/failpoint.rs")).status().expect("rustc");
-        assert!(status.success());
-        let bytes = fs::read(object).expect("an object file");
-        bytes.windows(17).any(|window| window == b"FANFOLD_FAILPOINT")
-    };
-    assert!(compiled("yes"), "where it is, it is found");
-    assert!(!compiled("no"), "a release knows the variable");
-    let settings = fs::read_to_string(root.join("Cargo.toml")).expect("Cargo.toml");
-    assert!(!settings.contains("debug-assertions"), "a release is built without debug assertions");
+    scenario(|| {
+        let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+        let folder = tempfile::tempdir().expect("a folder");
+        let compiled = |assertions: &str| {
+            let object = folder.path().join(format!("{assertions}.o"));
+            let mut command = Command::new(std::env::var_os("RUSTC").unwrap_or("rustc".into()));
+            command.args(["--edition=2024", "--crate-type=lib", "--emit=obj", "-O", "-C"]);
+            command.arg(format!("debug-assertions={assertions}")).arg("-o").arg(&object);
+            let status = command.arg(root.join("src/failpoint.rs")).status().expect("rustc");
+            assert!(status.success());
+            let bytes = fs::read(object).expect("an object file");
+            bytes.windows(17).any(|window| window == b"FANFOLD_FAILPOINT")
+        };
+        assert!(compiled("yes"), "where it is, it is found");
+        assert!(!compiled("no"), "a release knows the variable");
+        let settings = fs::read_to_string(root.join("Cargo.toml")).expect("Cargo.toml");
+        assert!(!settings.contains("debug-assertions"), "a release is built without debug assertions");
+    });
 }

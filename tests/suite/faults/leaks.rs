@@ -48,7 +48,7 @@ const BY_FLAGS: [&str; 9] =
 
 #[test]
 fn what_a_tool_tells_is_stored_and_shown_without_the_key() {
-    scenario("leaks::a_tool_that_tells", || {
+    scenario(|| {
         for script in [
             "echo no: $(cat my.key) >&2; exit 3",
             "cat my.key",
@@ -76,7 +76,7 @@ fn what_a_tool_tells_is_stored_and_shown_without_the_key() {
 
 #[test]
 fn a_command_that_gives_the_key_gives_it_to_nobody_else() {
-    scenario("leaks::a_command_that_gives_the_key", || {
+    scenario(|| {
         for (script, code) in [
             ("echo found $(cat my.key) >&2; cat my.key", 0),
             ("echo found $(cat my.key) >&2; exit 1", 1),
@@ -110,7 +110,7 @@ fn a_command_that_gives_the_key_gives_it_to_nobody_else() {
 
 #[test]
 fn a_tool_reads_the_key_neither_from_the_memory_of_the_run_nor_from_its_files() {
-    scenario("leaks::the_memory_of_the_run", || {
+    scenario(|| {
         let scene = Scene::new();
         let look = "cat /proc/$PPID/environ > seen 2>&1; ls -l /proc/$PPID/fd >> seen 2>&1; \
                     head -c 100 /proc/$PPID/mem >> seen 2>&1; env >> seen; \
@@ -149,7 +149,7 @@ fn a_tool_reads_the_key_neither_from_the_memory_of_the_run_nor_from_its_files() 
 
 #[test]
 fn a_key_on_the_command_line_is_refused_whichever_flag_it_is_given_to() {
-    scenario("leaks::on_flags", || {
+    scenario(|| {
         let scene = Scene::new();
         scene.write("in.jsonl", rows(0..2));
         scene.job("in.jsonl", "out.jsonl", "");
@@ -210,7 +210,7 @@ fn a_key_on_the_command_line_is_refused_whichever_flag_it_is_given_to() {
 
 #[test]
 fn a_key_where_its_name_should_stand_is_not_shown_and_nothing_is_sent() {
-    scenario("leaks::where_a_name_should_stand", || {
+    scenario(|| {
         let mut scene = Scene::new();
         scene.write("in.jsonl", rows(0..2));
         for line in [
@@ -251,7 +251,7 @@ fn a_key_where_its_name_should_stand_is_not_shown_and_nothing_is_sent() {
 
 #[test]
 fn a_line_that_may_hold_a_secret_is_shown_as_its_key_alone() {
-    scenario("leaks::on_a_line_with_a_mistake", || {
+    scenario(|| {
         let scene = Scene::new();
         scene.write("in.jsonl", rows(0..2));
         for line in [
@@ -303,7 +303,7 @@ fn a_line_that_may_hold_a_secret_is_shown_as_its_key_alone() {
 
 #[test]
 fn a_short_key_is_taken_out_of_errors_and_a_word_of_an_answer_stays() {
-    scenario("leaks::a_short_key", || {
+    scenario(|| {
         for key in ["x", "none", "EMPTY", "sk-1", "abc1234", "ollama", "lm-studio"] {
             let script = format!(
                 "[[fault]]\ncontains = \"of row 0.\"\nstatus = 400\nmessage = \"bad key {key}!\"\n\
@@ -327,7 +327,7 @@ fn a_short_key_is_taken_out_of_errors_and_a_word_of_an_answer_stays() {
 
 #[test]
 fn a_row_s_own_data_stays_as_it_is_and_what_is_said_of_it_has_no_key() {
-    scenario("leaks::in_a_row", || {
+    scenario(|| {
         let scene = Scene::new();
         let folder = tempfile::tempdir().expect("a folder");
         let at = |name: &str| folder.path().join(name).to_string_lossy().into_owned();
@@ -347,7 +347,7 @@ fn a_row_s_own_data_stays_as_it_is_and_what_is_said_of_it_has_no_key() {
 
 #[test]
 fn what_users_of_other_programs_have_met_does_not_happen_here() {
-    scenario("leaks::as_others_have_met", || {
+    scenario(|| {
         let bare = &CANARY["sk-".len()..];
         let script = format!(
             "[[fault]]\ncontains = \"of row 0.\"\nstatus = 400\nmessage = \"expected a key, got {bare}\"\n\
@@ -405,7 +405,7 @@ fn what_users_of_other_programs_have_met_does_not_happen_here() {
 
 #[test]
 fn an_address_with_the_key_in_its_path_is_asked_and_not_told() {
-    scenario("leaks::in_the_address", || {
+    scenario(|| {
         let scene = Scene::new();
         scene.write("in.jsonl", rows(0..3));
         let job =
@@ -424,7 +424,7 @@ fn an_address_with_the_key_in_its_path_is_asked_and_not_told() {
 
 #[test]
 fn a_tool_that_says_more_than_is_kept_does_not_leave_half_a_key() {
-    scenario("leaks::cut_in_two", || {
+    scenario(|| {
         for before in [2030, 2035, 2040, 2047] {
             let scene = Scene::new();
             scene.write("my.key", format!("{CANARY}\n"));
@@ -443,7 +443,7 @@ fn a_tool_that_says_more_than_is_kept_does_not_leave_half_a_key() {
 
 #[test]
 fn a_key_in_a_prompt_or_a_glossary_is_sent_and_not_told() {
-    scenario("leaks::in_the_job_s_own_texts", || {
+    scenario(|| {
         let scene = Scene::new();
         scene.write("in.jsonl", rows(0..2));
         scene.write("terms.csv", format!("source,target\ntext,{CANARY}\n"));
@@ -466,7 +466,7 @@ fn a_key_in_a_prompt_or_a_glossary_is_sent_and_not_told() {
 
 #[test]
 fn the_key_of_another_service_is_kept_too_and_what_only_bears_its_name_is_not() {
-    scenario("leaks::of_another_service", || {
+    scenario(|| {
         let script =
             format!("[[fault]]\ncontains = \"of row 1.\"\ncontent = \"{ELSEWHERE} in /my/keys/7\"\n");
         let scene = Scene::with_script(&script);

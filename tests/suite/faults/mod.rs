@@ -1,31 +1,32 @@
-//! The fault sweep. Each scenario stands in `tests/faults.toml` with the promise it puts to the test, its size, and
-//! whether the promise holds; one whose end differs from what is written there fails the suite.
+//! The fault sweep. `tests/faults.toml` registers each scenario, which is a test of this folder, with the promise it puts to
+//! the test and its size. A scenario that ends otherwise than the register says fails the suite.
 
 mod answers;
 mod billing;
 mod certificates;
+mod changing_input;
 mod damage;
 mod disk;
 mod environment;
-mod everybody;
-mod hostile;
+mod files_taken_away;
 mod identity;
-mod killed;
+mod killed_jobs;
 mod kills;
 mod leaks;
-mod moving;
 mod network;
-mod own_end;
 mod poison;
 mod power_cut;
+mod prepared_folders;
+mod runaway_rows_and_tools;
+mod same_for_everybody;
 mod secrets;
 mod service;
 mod strangers;
 mod system_calls;
-mod taken;
 mod volume;
 mod walk;
 
+use std::any::type_name;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::io::Write;
@@ -35,24 +36,14 @@ use std::process::Command;
 
 use serde::Deserialize;
 
-/// The register of scenarios.
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Register {
-    #[serde(default)]
-    scenario: Vec<Scenario>,
-}
-
-/// A line of the register.
+/// What `tests/faults.toml` says of a scenario.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Scenario {
-    name: String,
     promise: u8,
-    state: State,
     size: Size,
-    /// Why it does not hold.
-    reason: Option<String>,
+    /// Why it does not hold, where it does not.
+    broken: Option<String>,
     /// A program that is not the project's own, without which it cannot be run.
     needs: Option<Tool>,
 }
@@ -98,13 +89,6 @@ fn clock_library() -> Option<PathBuf> {
     places.iter().find_map(|place| glob::glob(place).expect("a pattern").flatten().next())
 }
 
-#[derive(Deserialize, Clone, Copy, PartialEq, Eq)]
-#[serde(rename_all = "lowercase")]
-enum State {
-    Holds,
-    Broken,
-}
-
 #[derive(Deserialize, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 #[serde(rename_all = "lowercase")]
 enum Size {
@@ -126,20 +110,23 @@ fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
 }
 
+/// The scenarios by their names, `module::function`.
 fn register() -> BTreeMap<String, Scenario> {
     let text = fs::read_to_string(root().join("tests/faults.toml")).expect("the register");
-    let register: Register = toml::from_str(&text).expect("a good register");
-    let count = register.scenario.len();
-    let by_name: BTreeMap<_, _> =
-        register.scenario.into_iter().map(|scenario| (scenario.name.clone(), scenario)).collect();
-    assert_eq!(by_name.len(), count, "a name stands twice in tests/faults.toml");
-    by_name
+    let modules: BTreeMap<String, BTreeMap<String, Scenario>> =
+        toml::from_str(&text).expect("a good register");
+    let named = |module: String, scenarios: BTreeMap<String, Scenario>| {
+        scenarios.into_iter().map(move |(function, scenario)| (format!("{module}::{function}"), scenario))
+    };
+    modules.into_iter().flat_map(|(module, scenarios)| named(module, scenarios)).collect()
 }
 
-/// Runs a scenario, if its size is wanted, and holds its end against its state in the register.
-pub fn scenario(name: &str, body: impl FnOnce()) {
+/// Runs the test that this is the body of, if its size is wanted, and holds its end against the register.
+pub fn scenario<F: FnOnce()>(body: F) {
+    // The closure's type has the path of the test in its name.
+    let name = type_name::<F>().trim_start_matches("suite::faults::").trim_end_matches("::{{closure}}");
     let register = register();
-    let entry = register.get(name).unwrap_or_else(|| panic!("`{name}` does not stand in tests/faults.toml"));
+    let entry = register.get(name).unwrap_or_else(|| panic!("tests/faults.toml has no `{name}`"));
     if entry.size > wanted() {
         return;
     }
@@ -149,38 +136,33 @@ pub fn scenario(name: &str, body: impl FnOnce()) {
         return;
     }
     let end = catch_unwind(AssertUnwindSafe(body));
-    match (entry.state, end) {
-        (State::Holds, Ok(())) | (State::Broken, Err(_)) => {}
-        (State::Holds, Err(panic)) => resume_unwind(panic),
-        (State::Broken, Ok(())) => panic!("`{name}` holds now: say so in tests/faults.toml"),
+    match (&entry.broken, end) {
+        (None, Ok(())) | (Some(_), Err(_)) => {}
+        (None, Err(panic)) => resume_unwind(panic),
+        (Some(_), Ok(())) => panic!("`{name}` holds now: say so in tests/faults.toml"),
     }
 }
 
-/// The names of the scenarios in the sources.
-fn in_the_sources() -> BTreeSet<String> {
-    let folder = root().join("tests/suite/faults");
-    let mut files: Vec<PathBuf> =
-        fs::read_dir(folder).expect("a folder").map(|entry| entry.expect("an entry").path()).collect();
-    files.retain(|path| path.file_name().is_some_and(|name| name != "mod.rs"));
-    let mut names = BTreeSet::new();
-    for path in files {
-        let text = fs::read_to_string(&path).expect("a source file");
-        for (at, call) in text.match_indices("scenario(\"") {
-            let rest = &text[at + call.len()..];
-            names.extend(rest.split('"').next().map(str::to_owned));
-        }
-    }
-    names
+/// The tests of the sweep, by this binary's own account.
+fn tests() -> BTreeSet<String> {
+    let binary = std::env::current_exe().expect("this binary");
+    let output = Command::new(binary).args(["--list", "--format", "terse", "faults::"]).output();
+    let listed = String::from_utf8(output.expect("a list").stdout).expect("text");
+    let names = listed.lines().filter_map(|line| line.strip_prefix("faults::")?.strip_suffix(": test"));
+    // A test of this file itself is no scenario.
+    names.filter(|name| name.contains("::")).map(str::to_owned).collect()
 }
 
 #[test]
-fn the_register_and_the_sources_name_the_same_scenarios() {
+fn every_test_of_the_sweep_is_a_scenario_of_the_register() {
     let register = register();
-    let registered: BTreeSet<String> = register.keys().cloned().collect();
-    assert_eq!(in_the_sources(), registered);
-    for scenario in register.values() {
-        assert!(scenario.promise <= 6, "{}: there are six promises", scenario.name);
-        let broken = scenario.state == State::Broken;
-        assert_eq!(scenario.reason.is_some(), broken, "{}: what is broken says why", scenario.name);
+    assert_eq!(tests(), register.keys().cloned().collect());
+    for (name, scenario) in &register {
+        assert!(scenario.promise <= 6, "{name}: there are six promises");
+        let (module, function) = name.split_once("::").expect("a module and a function");
+        let path = root().join(format!("tests/suite/faults/{module}.rs"));
+        let source = fs::read_to_string(path).expect("a source file");
+        let begins = format!("#[test]\nfn {function}() {{\n    scenario(");
+        assert!(source.contains(&begins), "{name} does not begin with `scenario`");
     }
 }

@@ -40,7 +40,7 @@ fn relabelled(bytes: &[u8], label: impl Fn(usize) -> String) -> Vec<u8> {
 
 #[test]
 fn an_address_where_nothing_listens_is_told_at_once() {
-    scenario("network::refused", || {
+    scenario(|| {
         let port = TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr());
         let port = port.expect("a port").port();
         let mut scene = scene(50, "");
@@ -53,7 +53,7 @@ fn an_address_where_nothing_listens_is_told_at_once() {
 
 #[test]
 fn a_reply_that_breaks_on_its_way_is_asked_for_again() {
-    scenario("network::replies_that_break", || {
+    scenario(|| {
         let kinds = [
             "action = \"reset\"",
             "action = \"reset\"\nafter_bytes = 40",
@@ -124,7 +124,7 @@ const GLITCHES: [(&str, Glitch); 20] = [
 
 #[test]
 fn a_glitch_of_any_kind_heals_at_the_next_try() {
-    scenario("network::glitches", || {
+    scenario(|| {
         let mut scene = scene(2 * GLITCHES.len(), "retry.timeout = \"2s\"\n");
         let relay = Relay::new(scene.base_url(), |heard| match GLITCHES.get(heard.row / 2) {
             Some((_, glitch)) if heard.row % 2 == 1 && heard.before == 0 => glitch(),
@@ -145,7 +145,7 @@ fn a_glitch_of_any_kind_heals_at_the_next_try() {
 
 #[test]
 fn an_answer_whose_length_is_said_twice_and_alike_or_that_comes_slowly_is_an_answer() {
-    scenario("network::odd_and_whole", || {
+    scenario(|| {
         let mut scene = scene(12, "");
         let relay = Relay::new(scene.base_url(), |heard| match heard.row % 3 {
             0 => Act::Spoil(|bytes| relabelled(&bytes, |n| format!("{n}\r\ncontent-length: {n}"))),
@@ -159,7 +159,7 @@ fn an_answer_whose_length_is_said_twice_and_alike_or_that_comes_slowly_is_an_ans
 
 #[test]
 fn connections_that_went_away_in_the_pool_cost_no_row_and_no_money() {
-    scenario("network::pooled_connections", || {
+    scenario(|| {
         let mut scene = scene(60, "limits.concurrency = 4\nretry.max_attempts = 20\n");
         let relay = Relay::new(scene.base_url(), |heard| match (heard.reused, heard.row % 3) {
             // The server says nothing more, and still listens.
@@ -176,7 +176,7 @@ fn connections_that_went_away_in_the_pool_cost_no_row_and_no_money() {
 
 #[test]
 fn what_comes_behind_an_answer_is_no_answer_to_the_next_request() {
-    scenario("network::an_answer_behind_an_answer", || {
+    scenario(|| {
         let mut scene = scene(30, "limits.concurrency = 1\n");
         let strange = r#"{"choices":[{"index":0,"message":{"role":"assistant","content":"of somebody else"},
                          "finish_reason":"stop"}]}"#;
@@ -192,7 +192,7 @@ fn what_comes_behind_an_answer_is_no_answer_to_the_next_request() {
 
 #[test]
 fn a_page_of_some_proxy_is_trouble_that_passes() {
-    scenario("network::a_page_once", || {
+    scenario(|| {
         let mut scene = Scene::with_script("[[fault]]\nfirst_tries = 1\naction = \"html\"\n");
         scene.rows_and_job(12, "retry.max_attempts = 3\n");
         scene.run_job(&["job.toml"]).expect_code(0);
@@ -201,7 +201,7 @@ fn a_page_of_some_proxy_is_trouble_that_passes() {
 
 #[test]
 fn a_proxy_s_page_for_everybody_is_an_outage_and_fails_no_row() {
-    scenario("network::a_page_for_everybody", || {
+    scenario(|| {
         let mut scene = Scene::with_script("[[fault]]\naction = \"html\"\n");
         scene.rows_and_job(12, "retry.max_outage = \"2s\"\n");
         scene.run_job(&["job.toml"]).expect_code(4).says("html_reply");
@@ -213,7 +213,7 @@ fn a_proxy_s_page_for_everybody_is_an_outage_and_fails_no_row() {
 
 #[test]
 fn a_redirect_takes_no_prompt_and_no_key_elsewhere() {
-    scenario("network::redirects", || {
+    scenario(|| {
         for (status, help) in [("302 Found", "has answered nobody"), ("308 Permanent Redirect", "`base_url`")]
         {
             let mut scene = scene(12, "retry.max_outage = \"1s\"\n");
@@ -234,7 +234,7 @@ fn a_redirect_takes_no_prompt_and_no_key_elsewhere() {
 
 #[test]
 fn a_network_that_swallows_everything_fails_no_row() {
-    scenario("network::black_hole", || {
+    scenario(|| {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
         let listener = runtime.block_on(async {
             let socket = tokio::net::TcpSocket::new_v4().expect("a socket");
@@ -255,7 +255,7 @@ fn a_network_that_swallows_everything_fails_no_row() {
 
 #[test]
 fn a_host_that_has_no_address_is_told_at_once() {
-    scenario("network::no_such_host", || {
+    scenario(|| {
         let mut scene = scene(12, "");
         let told = run(&mut scene, "https://no-such-host.invalid/v1").expect_code(4);
         told.says("is the address right?").says("no-such-host.invalid");
@@ -278,7 +278,7 @@ fn bomb() -> Vec<u8> {
 
 #[test]
 fn a_body_that_never_ends_fails_its_row_alone_and_a_stream_that_never_ends_comes_again() {
-    scenario("network::bodies_without_end", || {
+    scenario(|| {
         let mut scene = scene(12, "");
         let bomb = bomb();
         let relay = Relay::new(scene.base_url(), move |heard| match heard.row {
@@ -312,7 +312,7 @@ fn a_body_that_never_ends_fails_its_row_alone_and_a_stream_that_never_ends_comes
 
 #[test]
 fn fifty_megabytes_are_an_answer_and_no_error_message() {
-    scenario("network::fifty_megabytes", || {
+    scenario(|| {
         let long = |before: &str, after: &str| [before, &"long ".repeat(10 << 20), after].concat();
         let answer = long(
             r#"{"choices":[{"index":0,"message":{"role":"assistant","content":""#,

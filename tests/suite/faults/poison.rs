@@ -64,7 +64,7 @@ fn poisoned(file: &str, header: &str, bad: &[(Vec<u8>, &str)], good: impl Fn(usi
 
 #[test]
 fn lines_of_json_that_do_harm_are_named_one_by_one_and_fail_alone() {
-    scenario("poison::jsonl", || {
+    scenario(|| {
         let line = |value: &[u8]| [br#"{"id":"x","text":"#, value, b"}"].concat();
         let long = format!("\"{}\"", "x".repeat(100_000));
         let bad: Vec<(Vec<u8>, &str)> = vec![
@@ -97,7 +97,7 @@ fn lines_of_json_that_do_harm_are_named_one_by_one_and_fail_alone() {
 
 #[test]
 fn records_of_csv_that_do_harm_are_named_one_by_one_and_fail_alone() {
-    scenario("poison::csv", || {
+    scenario(|| {
         let bad: Vec<(Vec<u8>, &str)> = vec![
             (b"a\xff,1".to_vec(), "column `text` is not UTF-8"),
             (b"a,1,2".to_vec(), "3 cells where the header has 2"),
@@ -112,7 +112,7 @@ fn records_of_csv_that_do_harm_are_named_one_by_one_and_fail_alone() {
 
 #[test]
 fn rows_that_are_only_strange_are_sent_as_they_are() {
-    scenario("poison::strange_and_good", || {
+    scenario(|| {
         let strange =
             ["a\u{0}b", "\u{feff}a", "\u{202e}a\u{2028}", "\u{1b}[2J", "\u{fffd}", "", " ", "\u{10ffff}"];
         let mut scene = Scene::new();
@@ -133,7 +133,7 @@ fn rows_that_are_only_strange_are_sent_as_they_are() {
 
 #[test]
 fn a_hundred_thousand_columns_in_a_line_and_new_ones_in_each_row_cost_no_more_than_they_are_long() {
-    scenario("poison::a_hundred_thousand_columns", || {
+    scenario(|| {
         const COLUMNS: usize = 100_000;
         let keys: serde_json::Map<_, _> = (0..COLUMNS).map(|n| (format!("key{n}"), json!(n))).collect();
         let mut wide = keys.clone();
@@ -164,7 +164,7 @@ fn a_hundred_thousand_columns_in_a_line_and_new_ones_in_each_row_cost_no_more_th
 
 #[test]
 fn ten_thousand_columns_are_read_and_written() {
-    scenario("poison::ten_thousand_columns", || {
+    scenario(|| {
         let names: Vec<String> = (0..DEEP).map(|number| format!("c{number}")).collect();
         let table = format!("text,{}\ngood 1.,{}\n", names.join(","), vec!["1"; DEEP].join(","));
         for output in ["out.jsonl", "out.csv"] {
@@ -180,7 +180,7 @@ fn ten_thousand_columns_are_read_and_written() {
 
 #[test]
 fn a_cell_of_fifty_megabytes_is_named_by_its_line_and_fails_alone() {
-    scenario("poison::a_cell_of_50_mb", || {
+    scenario(|| {
         let cell = "word ".repeat(10_000_000);
         for (file, input) in [
             (
@@ -208,7 +208,7 @@ fn a_cell_of_fifty_megabytes_is_named_by_its_line_and_fails_alone() {
 
 #[test]
 fn nesting_without_end_in_what_a_row_brings_of_its_own_is_named() {
-    scenario("poison::deep_in_a_row_s_own_request", || {
+    scenario(|| {
         let deep = String::from_utf8(deep("[", "]")).expect("text");
         let body = format!(
             "{{\"custom_id\":\"a\",\"method\":\"POST\",\"url\":\"/v1/chat/completions\",\"body\":{{\"model\":\"qwen-plus\",\
@@ -231,7 +231,7 @@ fn nesting_without_end_in_what_a_row_brings_of_its_own_is_named() {
 
 #[test]
 fn nesting_without_end_in_what_a_model_answers_fails_its_row_alone() {
-    scenario("poison::deep_in_an_answer", || {
+    scenario(|| {
         let deep = String::from_utf8(deep("[", "]")).expect("text");
         let script = format!(
             "[[fault]]\ncontains = \"of row 3.\"\ncontent = '{deep}'\n\
@@ -258,7 +258,7 @@ fn nesting_without_end_in_what_a_model_answers_fails_its_row_alone() {
 
 #[test]
 fn a_panic_while_an_answer_is_read_is_that_row_s_failure() {
-    scenario("poison::a_panic_while_an_answer_is_read", || {
+    scenario(|| {
         let scene = Scene::new();
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
         let settings = Client {

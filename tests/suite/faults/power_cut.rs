@@ -195,7 +195,7 @@ fn answers_in(scene: &Scene) -> u64 {
 
 #[test]
 fn a_power_cut_takes_no_answer_that_was_counted() {
-    scenario("power_cut::at_every_sync", || {
+    scenario(|| {
         let recorded = run_recorded();
         assert_eq!(counted(&recorded.record), ROWS as u64, "the last line of progress");
         let moments = 0..recorded.record.len();

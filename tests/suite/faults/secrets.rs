@@ -26,7 +26,7 @@ fn echoes() -> Vec<String> {
 
 #[test]
 fn a_key_under_request_is_refused_and_not_shown() {
-    scenario("secrets::a_key_under_request", || {
+    scenario(|| {
         let mut scene = Scene::new();
         let keys = [
             "`api_key_env`, `api_key_file` or `api_key_command` under [model]",
@@ -62,7 +62,7 @@ fn a_key_under_request_is_refused_and_not_shown() {
 
 #[test]
 fn a_server_that_echoes_the_key_in_any_form_is_corrected_everywhere() {
-    scenario("secrets::echoed_in_errors", || {
+    scenario(|| {
         let mut script = String::new();
         for (nth, echo) in echoes().into_iter().enumerate() {
             let body = format!(
@@ -98,7 +98,7 @@ fn a_server_that_echoes_the_key_in_any_form_is_corrected_everywhere() {
 
 #[test]
 fn a_model_that_has_learnt_the_key_cannot_tell_it() {
-    scenario("secrets::echoed_in_answers", || {
+    scenario(|| {
         for more in ["", "model.transport = \"stream\"\n"] {
             let script =
                 format!("[[fault]]\ncontains = \"of row 1.\"\ncontent = \"the key is {CANARY}, is it?\"\n");
@@ -112,7 +112,7 @@ fn a_model_that_has_learnt_the_key_cannot_tell_it() {
 
 #[test]
 fn a_question_on_the_command_line_tells_the_key_neither_whole_nor_in_pieces() {
-    scenario("secrets::ask", || {
+    scenario(|| {
         let script = format!(
             "[[fault]]\ncontains = \"first\"\ncontent = \"it is {CANARY}.\"\n\
              [[fault]]\ncontains = \"second\"\nstatus = 401\nmessage = \"Incorrect API key provided: {CANARY}\"\n"
@@ -130,7 +130,7 @@ fn a_question_on_the_command_line_tells_the_key_neither_whole_nor_in_pieces() {
 
 #[test]
 fn neither_the_tools_nor_the_glossary_nor_the_headers_nor_any_command_shows_the_key() {
-    scenario("secrets::in_every_room", || {
+    scenario(|| {
         let mut scene = Scene::new();
         scene.write("terms.csv", "source,target\ntext,Text\n");
         scene.rows_and_job(
@@ -160,7 +160,7 @@ fn neither_the_tools_nor_the_glossary_nor_the_headers_nor_any_command_shows_the_
 
 #[test]
 fn a_key_from_a_file_or_a_command_is_as_well_kept() {
-    scenario("secrets::from_a_file_or_a_command", || {
+    scenario(|| {
         for place in ["api_key_file = \"my.key\"", "api_key_command = [\"cat\", \"my.key\"]"] {
             let script =
                 format!("[[fault]]\ncontains = \"of row 1.\"\nstatus = 400\nmessage = \"bad {CANARY}\"\n");
@@ -177,7 +177,7 @@ fn a_key_from_a_file_or_a_command_is_as_well_kept() {
 
 #[test]
 fn what_looks_like_a_key_is_refused_on_the_command_line_and_not_repeated() {
-    scenario("secrets::on_the_command_line", || {
+    scenario(|| {
         let mut scene = Scene::new();
         scene.rows_and_job(2, "");
         for value in [
@@ -197,7 +197,7 @@ fn what_looks_like_a_key_is_refused_on_the_command_line_and_not_repeated() {
 
 #[test]
 fn a_key_in_the_job_file_is_not_shown_with_the_line_it_stands_in() {
-    scenario("secrets::in_the_job_file", || {
+    scenario(|| {
         let mut scene = Scene::new();
         for line in [
             format!("model.api_key = \"{CANARY}\""),

@@ -30,7 +30,7 @@ fn unix(time: SystemTime) -> f64 {
 
 #[test]
 fn a_wait_is_kept_in_every_form_and_nonsense_is_no_wait() {
-    scenario("service::retry_after_in_every_form", || {
+    scenario(|| {
         thread::scope(|runs| {
             for header in ["0", "Sun, 06 Nov 1994 08:49:37 GMT", "NaN", "-5", "inf", "soon"] {
                 runs.spawn(move || {
@@ -58,7 +58,7 @@ fn a_wait_is_kept_in_every_form_and_nonsense_is_no_wait() {
 
 #[test]
 fn a_row_that_is_to_wait_for_a_day_is_pending_and_the_others_are_answered() {
-    scenario("service::retry_after_a_day", || {
+    scenario(|| {
         let (scene, finished, ..) = asked_to_wait("86400", true);
         finished.expect_code(4);
         let rows = scene.output();
@@ -69,7 +69,7 @@ fn a_row_that_is_to_wait_for_a_day_is_pending_and_the_others_are_answered() {
 
 #[test]
 fn limits_that_are_half_of_what_the_job_believes_slow_it_down_and_fail_no_row() {
-    scenario("service::half_of_what_the_job_believes", || {
+    scenario(|| {
         let latency = "fixed:20ms".parse().expect("a latency");
         let limits = ServerLimits { requests_per_second: Some(20), ..ServerLimits::default() };
         let mut scene = Scene::with(ServerSettings { latency, limits, ..ServerSettings::default() });
@@ -85,7 +85,7 @@ fn limits_that_are_half_of_what_the_job_believes_slow_it_down_and_fail_no_row() 
 
 #[test]
 fn a_limit_slower_than_one_a_minute_is_kept_over_a_restart() {
-    scenario("service::a_slow_limit_over_a_restart", || {
+    scenario(|| {
         let library = clock_library().expect("the scenario's need");
         let mut scene = Scene::new();
         scene.rows_and_job(2, "limits.qps = 0.005\n");

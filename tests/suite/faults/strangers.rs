@@ -28,7 +28,7 @@ fn modes(scene: &Scene, begin: &str) -> Vec<(String, u32)> {
 
 #[test]
 fn nobody_else_may_read_the_journal_or_what_belongs_to_it_whatever_the_umask() {
-    scenario("strangers::permissions", || {
+    scenario(|| {
         for umask in ["000", "027"] {
             let latency = "fixed:15ms".parse().expect("a latency");
             let mut scene = Scene::with(ServerSettings { latency, ..ServerSettings::default() });
@@ -74,7 +74,7 @@ const WILD: &str = "\u{1b}]0;owned\u{7}\u{1b}[2J\u{9b}31m\u{202e}\u{2066}\r\u{8}
 
 #[test]
 fn hostile_text_reaches_the_terminal_from_nowhere() {
-    scenario("strangers::hostile_text", || {
+    scenario(|| {
         let escaped = serde_json::to_string(WILD).expect("JSON");
         let inner = &escaped[1..escaped.len() - 1];
         let script = format!(
@@ -118,7 +118,7 @@ fn hostile_text_reaches_the_terminal_from_nowhere() {
 
 #[test]
 fn what_a_tool_says_and_what_a_foreign_journal_holds_does_not_drive_the_terminal_either() {
-    scenario("strangers::hostile_tools_and_journals", || {
+    scenario(|| {
         let mut scene = Scene::new();
         scene.rows_and_job(
             2,
@@ -151,7 +151,7 @@ fn what_a_tool_says_and_what_a_foreign_journal_holds_does_not_drive_the_terminal
 
 #[test]
 fn links_lead_the_output_where_they_point_and_the_journal_nowhere() {
-    scenario("strangers::links", || {
+    scenario(|| {
         let mut scene = Scene::new();
         scene.rows_and_job(5, "");
         scene.write("elsewhere/old.jsonl", "the old output\n");
@@ -197,7 +197,7 @@ fn links_lead_the_output_where_they_point_and_the_journal_nowhere() {
 
 #[test]
 fn no_file_of_variables_is_read_that_nobody_named() {
-    scenario("strangers::no_implicit_env_file", || {
+    scenario(|| {
         let mut scene = Scene::new();
         scene.rows_and_job(3, "model.api_key_env = \"OTHER_KEY\"\n");
         for name in [".env", "home/.env", "home/.config/fanfold/env"] {
@@ -217,7 +217,7 @@ fn no_file_of_variables_is_read_that_nobody_named() {
 
 #[test]
 fn the_simulator_listens_to_this_machine_alone_unless_it_is_told() {
-    scenario("strangers::the_simulator_s_address", || {
+    scenario(|| {
         let scene = Scene::new();
         for (arguments, open) in [(&["simulate"][..], false), (&["simulate", "--bind", "0.0.0.0"], true)] {
             let mut child = scene.start(arguments);
@@ -245,7 +245,7 @@ fn the_simulator_listens_to_this_machine_alone_unless_it_is_told() {
 
 #[test]
 fn a_row_chooses_neither_the_host_nor_the_path_of_its_request() {
-    scenario("strangers::addresses_in_rows", || {
+    scenario(|| {
         let elsewhere = Scene::new();
         let theirs = elsewhere.base_url().to_owned();
         for url in [
@@ -272,7 +272,7 @@ fn a_row_chooses_neither_the_host_nor_the_path_of_its_request() {
 
 #[test]
 fn cells_that_a_spreadsheet_would_run_are_escaped_when_that_is_asked_for_and_only_then() {
-    scenario("strangers::formula_cells", || {
+    scenario(|| {
         let formulas = ["=1+1", "+1", "-1", "@x", "=HYPERLINK(\"http://evil.example\")", "plain"];
         let input: String = formulas.iter().map(|text| format!("{}\n", json!({ "text": text }))).collect();
         let script = "[[fault]]\ncontains = \"plain\"\ncontent = \"=cmd|' /C calc'!A0\"\n";
@@ -293,7 +293,7 @@ fn cells_that_a_spreadsheet_would_run_are_escaped_when_that_is_asked_for_and_onl
 
 #[test]
 fn a_tls_library_of_the_system_s_is_banned() {
-    scenario("strangers::banned_crates", || {
+    scenario(|| {
         let root = concat!(env!("CARGO_MANIFEST_DIR"), "/");
         let bans = fs::read_to_string(format!("{root}deny.toml")).expect("the bans");
         let lock = fs::read_to_string(format!("{root}Cargo.lock")).expect("the lock");

@@ -11,7 +11,7 @@ use std::process::Command;
 
 use serde_json::Value;
 
-use super::killed::{JSONL, Kind, TOOLS};
+use super::killed_jobs::{JSONL, Kind, TOOLS};
 use super::scenario;
 use crate::support::harness::{Finished, Scene};
 use crate::support::side_by_side::{all, words};
@@ -105,7 +105,7 @@ impl Calls {
 
 #[test]
 fn a_kill_at_the_system_calls_loses_nothing_and_is_gone_on_from() {
-    scenario("system_calls::every_sync_and_rename", || {
+    scenario(|| {
         let (jsonl, tools) = (JSONL.undisturbed(), TOOLS.undisturbed());
         let kills = all(SWEEPS.to_vec(), |calls| {
             calls.sweep(if calls.kind.name == JSONL.name { &jsonl } else { &tools })

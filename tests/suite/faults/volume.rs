@@ -176,7 +176,7 @@ fn assert_fits(rows: usize) {
 
 #[test]
 fn what_is_held_line_by_line_passes_the_judge_as_well() {
-    scenario("volume::the_judge_agrees", || {
+    scenario(|| {
         let mut scene = scene(4_000);
         scene.judge.replies_get_lost = true;
         scene.judge.texts = Some((0..4_000).map(text).collect());
@@ -188,20 +188,20 @@ fn what_is_held_line_by_line_passes_the_judge_as_well() {
 
 #[test]
 fn a_hundred_thousand_rows_take_no_more_memory_than_twenty_thousand() {
-    scenario("volume::a_hundred_thousand_rows", || assert_flat(100_000));
+    scenario(|| assert_flat(100_000));
 }
 
 #[test]
 fn two_million_rows_take_no_more_memory_than_twenty_thousand() {
-    scenario("volume::two_million_rows", || assert_flat(2_000_000));
+    scenario(|| assert_flat(2_000_000));
 }
 
 #[test]
 fn fifty_thousand_rows_fit_into_512_megabytes() {
-    scenario("volume::fifty_thousand_rows_in_512_megabytes", || assert_fits(50_000));
+    scenario(|| assert_fits(50_000));
 }
 
 #[test]
 fn a_million_rows_fit_into_512_megabytes() {
-    scenario("volume::a_million_rows_in_512_megabytes", || assert_fits(1_000_000));
+    scenario(|| assert_fits(1_000_000));
 }

@@ -46,7 +46,7 @@ fn run_within(scene: &Scene, kilobytes: usize) -> Finished {
 
 #[test]
 fn tools_that_are_called_too_often_or_say_too_much_fail_their_row_alone() {
-    scenario("own_end::of_tools_without_bounds", || {
+    scenario(|| {
         let script = calls(3, 180) + &calls(4, 40) + &calls(5, 2);
         let scene = scene(&script, "head -c 1000000 /dev/zero | tr '\\0' x", "");
         run_within(&scene, 2_000_000).expect_code(3);
@@ -77,7 +77,7 @@ fn odd_time(salt: u32) -> String {
 
 #[test]
 fn a_tool_in_a_session_of_its_own_ends_with_its_time() {
-    scenario("own_end::of_a_tool_in_another_session", || {
+    scenario(|| {
         let time = odd_time(1);
         let tool = format!("setsid sleep {time} & (setsid sleep {time} &); sleep {time}");
         let mut scene = scene(&calls(3, 1), &tool, "timeout = \"1s\"\n");
@@ -89,7 +89,7 @@ fn a_tool_in_a_session_of_its_own_ends_with_its_time() {
 
 #[test]
 fn the_tools_of_a_run_that_is_killed_end_with_it() {
-    scenario("own_end::of_the_tools_of_a_killed_run", || {
+    scenario(|| {
         let time = odd_time(2);
         let tool = format!("setsid sleep {time} & echo > began; sleep {time}");
         let mut scene = scene(&calls(3, 1), &tool, "");
@@ -130,7 +130,7 @@ fn growing(template: &str, row: &serde_json::Value) {
 
 #[test]
 fn a_template_that_a_row_makes_grow_beyond_the_machine_fails_that_row_alone() {
-    scenario("own_end::of_a_template_that_grows", || {
+    scenario(|| {
         let long = "x".repeat(100_000);
         let doubling = "{% set ns = namespace(x = text) %}{% for i in range(n) %}{% set ns.x = ns.x ~ ns.x %}{% endfor %}{{ ns.x }}";
         let captured = "{% set all %}{% for i in range(n) %}{{ text }}{% endfor %}{% endset %}{{ all }}";

@@ -75,7 +75,7 @@ fn ends_right(mut scene: Scene, finished: &Finished, count: usize) {
 
 #[test]
 fn an_input_that_changes_while_it_is_planned_comes_out_as_it_is_in_the_end() {
-    scenario("moving::while_it_is_planned", || {
+    scenario(|| {
         let (scene, finished) = changed(while_it_plans, |scene| replace(scene, 2_500));
         ends_right(scene, &finished, 2_500);
         let (scene, finished) = changed(while_it_plans, append);
@@ -85,7 +85,7 @@ fn an_input_that_changes_while_it_is_planned_comes_out_as_it_is_in_the_end() {
 
 #[test]
 fn an_input_that_is_cut_or_taken_away_while_it_is_planned_ends_the_run() {
-    scenario("moving::gone_while_it_is_planned", || {
+    scenario(|| {
         let cut = |scene: &Scene| {
             let whole = many(MANY);
             scene.write("in.jsonl", &whole[..whole.len() / 2 + 7]);
@@ -105,7 +105,7 @@ fn an_input_that_is_cut_or_taken_away_while_it_is_planned_ends_the_run() {
 
 #[test]
 fn an_input_that_changes_while_the_output_is_written_is_written_as_it_is_in_the_end() {
-    scenario("moving::while_it_is_written", || {
+    scenario(|| {
         let (scene, finished) = changed(while_it_writes, |scene| replace(scene, 2_500));
         ends_right(scene, &finished, 2_500);
         let (scene, finished) = changed(while_it_writes, append);
@@ -115,7 +115,7 @@ fn an_input_that_changes_while_the_output_is_written_is_written_as_it_is_in_the_
 
 #[test]
 fn an_input_that_is_cut_or_taken_away_while_the_output_is_written_ends_the_run() {
-    scenario("moving::gone_while_it_is_written", || {
+    scenario(|| {
         let whole = many(MANY);
         for cut in [Some(whole.len() / 2 + 7), None] {
             let (scene, finished) = changed(while_it_writes, |scene| match cut {
@@ -133,7 +133,7 @@ fn an_input_that_is_cut_or_taken_away_while_the_output_is_written_ends_the_run()
 
 #[test]
 fn rows_that_are_added_while_others_are_sent_are_sent_too() {
-    scenario("moving::added_to_while_it_is_sent", || {
+    scenario(|| {
         let latency = "fixed:20ms".parse().expect("a latency");
         let mut scene = Scene::with(ServerSettings { latency, ..ServerSettings::default() });
         scene.rows_and_job(120, "limits.concurrency = 2\n");

@@ -33,7 +33,7 @@ fn ends(mut command: Command, what: &str) -> Finished {
 
 #[test]
 fn a_pipe_in_the_place_of_a_file_is_told_or_passed_over_and_never_waited_for() {
-    scenario("hostile::pipes", || {
+    scenario(|| {
         let beside =
             ["journal", "journal-wal", "journal-shm", "journal-journal", "journal.lock", "summary.json"];
         let beside = beside.map(|ending| format!("out.jsonl.{ending}"));
@@ -75,7 +75,7 @@ fn a_pipe_in_the_place_of_a_file_is_told_or_passed_over_and_never_waited_for() {
 
 #[test]
 fn what_a_shell_hands_over_in_the_place_of_a_file_is_read_and_written() {
-    scenario("hostile::handed_over", || {
+    scenario(|| {
         for line in [
             "exec \"$FANFOLD\" run <(sleep 0.1; cat job.toml)",
             "exec \"$FANFOLD\" run /dev/stdin < job.toml",
@@ -94,7 +94,7 @@ fn what_a_shell_hands_over_in_the_place_of_a_file_is_read_and_written() {
 
 #[test]
 fn no_link_that_somebody_has_planted_is_written_through() {
-    scenario("hostile::planted_links", || {
+    scenario(|| {
         let mut scene = Scene::new();
         scene.rows_and_job(4, "output.metrics = \"figures.prom\"\n");
         let names = ["out.jsonl.summary.json", "out.jsonl.report.html", "figures.prom"];
@@ -124,7 +124,7 @@ fn no_link_that_somebody_has_planted_is_written_through() {
 
 #[test]
 fn what_tells_of_rows_is_as_private_as_the_journal() {
-    scenario("hostile::as_private_as_the_journal", || {
+    scenario(|| {
         let mut scene = Scene::new();
         scene.rows_and_job(3, "");
         scene.run_job(&["job.toml"]).expect_code(0);
@@ -143,7 +143,7 @@ fn what_tells_of_rows_is_as_private_as_the_journal() {
 
 #[test]
 fn a_file_by_two_names_has_one_journal() {
-    scenario("hostile::one_file_by_two_names", || {
+    scenario(|| {
         let scene = Scene::new();
         scene.write("in.jsonl", rows(0..6));
         scene.write("real/keep", "");
@@ -167,7 +167,7 @@ fn a_file_by_two_names_has_one_journal() {
 
 #[test]
 fn a_journal_beside_the_link_from_before_is_used_until_the_file_has_one() {
-    scenario("hostile::an_old_journal_beside_a_link", || {
+    scenario(|| {
         let scene = Scene::new();
         scene.write("in.jsonl", rows(0..6));
         scene.job("in.jsonl", "out.jsonl", "");
@@ -188,7 +188,7 @@ fn a_journal_beside_the_link_from_before_is_used_until_the_file_has_one() {
 
 #[test]
 fn nothing_that_is_written_aside_takes_the_place_of_what_the_job_is_made_of() {
-    scenario("hostile::written_over", || {
+    scenario(|| {
         let scene = Scene::new();
         scene.write("in/a.jsonl", rows(0..2));
         scene.write("models.toml", "");
@@ -230,7 +230,7 @@ fn nothing_that_is_written_aside_takes_the_place_of_what_the_job_is_made_of() {
 
 #[test]
 fn a_journal_that_others_can_write_to_is_told_and_one_that_nobody_answers_for_is_refused() {
-    scenario("hostile::journals_of_others", || {
+    scenario(|| {
         let mut scene = Scene::new();
         scene.rows_and_job(3, "");
         scene.run_job(&["job.toml"]).expect_code(0);

@@ -47,7 +47,7 @@ fn side_by_side(cases: &[Vec<&str>], judged: impl Fn(&[&str], &Scene) + Sync) {
 
 #[test]
 fn every_status_that_no_api_has_written_for_everybody_is_an_outage() {
-    scenario("everybody::gets_a_status_without_words", || {
+    scenario(|| {
         let page = "status = 400\naction = \"html\"".to_owned();
         let bare = [400, 407, 418, 421, 431, 451, 414, 300, 304, 511, 599]
             .map(|status| format!("status = {status}\nbody = \"\""));
@@ -67,7 +67,7 @@ fn every_status_that_no_api_has_written_for_everybody_is_an_outage() {
 
 #[test]
 fn every_kind_of_emptiness_for_everybody_stops_the_job_and_is_not_bought_without_end() {
-    scenario("everybody::gets_an_empty_answer", || {
+    scenario(|| {
         let length = choice("length", "{\"role\":\"assistant\",\"content\":\"\"}");
         let blank = choice("stop", "{\"role\":\"assistant\",\"content\":\" \\n \"}");
         let nameless = choice(
@@ -97,7 +97,7 @@ fn every_kind_of_emptiness_for_everybody_stops_the_job_and_is_not_bought_without
 
 #[test]
 fn a_filter_that_takes_every_row_and_refusals_that_differ_stop_the_job() {
-    scenario("everybody::is_refused_for_what_they_are", || {
+    scenario(|| {
         let filtered = choice("content_filter", "{\"role\":\"assistant\",\"content\":\"\"}");
         let inspected = "status = 400\ncode = \"data_inspection_failed\"\nmessage = \"no\"";
         let too_large = "status = 413\ncode = \"too_large\"\nmessage = \"too large\"";

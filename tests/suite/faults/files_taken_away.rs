@@ -62,7 +62,7 @@ fn holds_a_database(process: u32) -> bool {
 
 #[test]
 fn a_run_keeps_sqlite_s_lock_on_its_journal_until_its_end() {
-    scenario("taken::the_lock_of_sqlite", || {
+    scenario(|| {
         let latency = "fixed:200ms".parse().expect("a latency");
         for (input, more) in [("in.jsonl", ""), ("rows/in.jsonl", "output.journal = \"rows/j.journal\"\n")] {
             let mut scene = Scene::with(ServerSettings { latency, ..ServerSettings::default() });
@@ -95,7 +95,7 @@ fn a_run_keeps_sqlite_s_lock_on_its_journal_until_its_end() {
 
 #[test]
 fn a_second_run_finds_the_first_also_when_the_lock_s_file_was_removed() {
-    scenario("taken::the_lock", || {
+    scenario(|| {
         let (mut scene, child) = under_way();
         remove(&scene, &[".lock"]);
         for _ in 0..2 {
@@ -111,7 +111,7 @@ fn a_second_run_finds_the_first_also_when_the_lock_s_file_was_removed() {
 
 #[test]
 fn a_journal_that_is_deleted_or_renamed_under_a_run_is_written_anew_with_all_that_came() {
-    scenario("taken::the_journal", || {
+    scenario(|| {
         for how in ["deleted", "all deleted", "renamed"] {
             let (mut scene, child) = under_way();
             match how {
@@ -137,7 +137,7 @@ fn a_journal_that_is_deleted_or_renamed_under_a_run_is_written_anew_with_all_tha
 
 #[test]
 fn a_folder_that_cannot_be_searched_for_a_while_is_no_journal_taken_away() {
-    scenario("taken::out_of_sight", || {
+    scenario(|| {
         let latency = "fixed:20ms".parse().expect("a latency");
         let mut scene = Scene::with(ServerSettings { latency, ..ServerSettings::default() });
         scene.rows_and_job(ROWS, "limits.concurrency = 2\n");
@@ -166,7 +166,7 @@ fn a_folder_that_cannot_be_searched_for_a_while_is_no_journal_taken_away() {
 
 #[test]
 fn a_journal_that_is_deleted_is_written_anew_also_when_the_input_fails_or_is_still_read() {
-    scenario("taken::beside_another_failure", || {
+    scenario(|| {
         let (scene, child) = under_way();
         signal(&child, Signal::STOP);
         remove(&scene, &["", "-wal", "-shm", ".lock"]);
@@ -199,7 +199,7 @@ fn a_journal_that_is_deleted_is_written_anew_also_when_the_input_fails_or_is_sti
 
 #[test]
 fn a_run_whose_journal_another_has_replaced_keeps_its_own_beside_it() {
-    scenario("taken::all_of_it", || {
+    scenario(|| {
         let (scene, child) = under_way();
         signal(&child, Signal::STOP);
         remove(&scene, &["", "-wal", "-shm", ".lock"]);
@@ -222,7 +222,7 @@ fn a_run_whose_journal_another_has_replaced_keeps_its_own_beside_it() {
 
 #[test]
 fn a_run_that_another_has_begun_on_after_all_sends_nothing_more() {
-    scenario("taken::by_another_run", || {
+    scenario(|| {
         // As on a file system that locks nothing between two machines.
         let (mut scene, child) = under_way();
         let other = Connection::open(journal(&scene, "")).expect("a journal");
@@ -247,7 +247,7 @@ fn a_run_that_another_has_begun_on_after_all_sends_nothing_more() {
 
 #[test]
 fn a_run_that_is_refused_leaves_no_lock_behind() {
-    scenario("taken::a_refused_run", || {
+    scenario(|| {
         let mut scene = Scene::new();
         scene.rows_and_job(3, "");
         fs::remove_file(scene.path("in.jsonl")).expect("gone");
