@@ -30,34 +30,34 @@ pub struct Cli {
 /// The commands.
 #[derive(Debug, Subcommand)]
 pub enum Verb {
-    /// Run a job, or resume it: sends what has no answer yet, and writes the output
+    /// Run or resume a job: send the rows without an answer, and write the output
     #[command(after_help = RUN_EXAMPLE)]
     Run(RunArgs),
-    /// Show the first requests, the counts and the estimates of a job; sends nothing
+    /// Show a job's first requests, counts and estimates, without sending anything
     #[command(after_help = PREVIEW_EXAMPLE)]
     Preview(PreviewArgs),
-    /// Show how a job stands, also while it runs
+    /// Show the progress of a job, even during a run
     Status(StatusArgs),
-    /// Change a job while it runs: its limits and caps, or pause, resume, stop
+    /// Change limits and caps of a running job, or pause, resume or stop it
     #[command(after_help = SET_EXAMPLE)]
     Set(SetArgs),
-    /// Write what is answered so far, in any format, also while the job runs
+    /// Write the answers so far in any format, even during a run
     Export(ExportArgs),
-    /// Write one HTML page about a job: throughput, latency, tokens, cost, errors, and what held it back
+    /// Write one HTML page about a job: throughput, latency, tokens, cost, errors, bottlenecks
     Report(ReportArgs),
-    /// Account for every row of the input in journal and output, and check the journal
+    /// Account for every input row in journal and output, and check the journal
     #[command(after_help = VERIFY_EXAMPLE)]
     Verify(JobArgs),
-    /// Drop the answers whose rows have been gone from the input for long, and make the journal smaller
+    /// Drop answers whose rows left the input long ago, and shrink the journal
     #[command(after_help = PRUNE_EXAMPLE)]
     Prune(PruneArgs),
-    /// Show the models that are known: limits, thinking, prices, and the date of those facts
+    /// List the known models: limits, thinking, prices, and the date of those facts
     #[command(after_help = MODELS_EXAMPLE)]
     Models(ModelsArgs),
-    /// Ask one question, and print the answer as it comes
+    /// Ask one question, and print the answer as it arrives
     #[command(after_help = ASK_EXAMPLE)]
     Ask(AskArgs),
-    /// Serve the API on this machine, with its limits and faults, for rehearsals
+    /// Simulate the API on this machine, with limits and faults, for rehearsals
     #[command(after_help = SIMULATE_EXAMPLE)]
     Simulate(SimulateArgs),
     /// Write a commented job file, and a small sample to start from
@@ -66,10 +66,10 @@ pub enum Verb {
     /// Print the JSON Schema of the job file, for editors
     #[command(after_help = SCHEMA_EXAMPLE)]
     Schema,
-    /// Print what lets a shell complete the words of a command
+    /// Print shell completions
     #[command(after_help = COMPLETIONS_EXAMPLE)]
     Completions(CompletionsArgs),
-    /// Print a page of the manual, or write all of them
+    /// Print a manual page, or write all of them
     #[command(after_help = MAN_EXAMPLE)]
     Man(ManArgs),
 }
@@ -95,8 +95,8 @@ const RUN_EXAMPLE: &str = "Examples:
   fanfold run jobs/translate.toml
   fanfold run --input a.csv --output b.csv --model qwen3.6-plus --prompt 'Summarise: {{ text }}'
 
-The same command resumes. Every flag that sets a key of the job file can also be given as a variable: \
-FANFOLD_QPS=5 is --qps 5. A flag beats the variable, and the variable beats the job file.";
+The same command resumes. Every flag that sets a key of the job file also has a variable: FANFOLD_QPS=5 is \
+--qps 5. A flag beats the variable, and the variable beats the job file.";
 
 const PREVIEW_EXAMPLE: &str = "Example:
   fanfold preview jobs/translate.toml -n 1";
@@ -105,13 +105,13 @@ const STATUS_EXAMPLE: &str = "Examples:
   fanfold status jobs/translate.toml --watch
   fanfold status jobs/translate.toml --row r0003
 
-It reads the journal alone, so that it can be asked from another terminal while the job runs.";
+It only reads the journal, so you can use it from another terminal during a run.";
 
 const VERIFY_EXAMPLE: &str = "Example:
   fanfold verify jobs/translate.toml && echo 'every row is accounted for'";
-const SET_EXAMPLE: &str = "qps, qpm, tpm, concurrency, max_cost, max_total_tokens and max_duration are the keys of [limits]. What \
-a run is told holds until it ends, not for the next one, and beats the schedule; `resume` ends a pause of the schedule \
-too. `stop` is what Ctrl-C is. Of a job made of flags alone, give the flags of the run.
+const SET_EXAMPLE: &str = "The keys are qps, qpm, tpm, concurrency, max_cost, max_total_tokens and max_duration of [limits]. A change \
+stays in effect until the run ends, and overrides the schedule; `resume` also ends a pause of the schedule. `stop` \
+works like Ctrl-C. For a job given entirely by flags, repeat the flags of the run.
 
 Examples:
   fanfold set jobs/translate.toml qps=5 concurrency=20
@@ -119,29 +119,29 @@ Examples:
   fanfold set jobs/translate.toml resume max_cost=10";
 
 const EXPORT_NOTE: &str =
-    "With a job file, --output names where to write, and `-` prints JSONL; the journal stays that of the \
-job file. Of a job that is made of flags alone, --output names the job itself.
+    "With a job file, --output sets where to write, and `-` prints JSONL; the journal remains the job's own. \
+For a job given entirely by flags, --output names the job's output.
 
 Example:
   fanfold export jobs/translate.toml --output answers.csv";
 
-const REPORT_NOTE: &str = "The page is written beside the output, as OUT.report.html. With a job file, --output names another place, and \
-`-` prints the page; of a job that is made of flags alone, --output names the job itself.
+const REPORT_NOTE: &str = "The page is written next to the output, as OUT.report.html. With a job file, --output sets another place, and \
+`-` prints the page; for a job given entirely by flags, --output names the job's output.
 
 Example:
   fanfold report jobs/translate.toml --output report.html";
 
 const PRUNE_EXAMPLE: &str =
-    "An answer is kept when its row leaves the input, or when its prompt changes: the row, or the old prompt, may come back. \
-What was spent is kept in any case, so that `status`, `report` and caps say what they said.
+    "An answer is kept even when its row leaves the input or its prompt changes, since either may return. The record of \
+spending always stays, so `status`, `report` and caps show the same figures as before.
 
 Examples:
   fanfold prune jobs/nightly.toml --dry-run
   fanfold prune jobs/nightly.toml --older-than 90d --yes";
 
 const MODELS_EXAMPLE: &str =
-    "A file `models.toml` in the working directory, or the one that --table names, is laid over the built-in \
-table. Without --region and --base-url, FANFOLD_REGION and FANFOLD_BASE_URL are asked, then it is Singapore.
+    "A file `models.toml` in the working directory, or the one given by --table, extends and overrides the built-in \
+table. Without --region and --base-url, FANFOLD_REGION and FANFOLD_BASE_URL apply, then Singapore.
 
 Examples:
   fanfold models
@@ -160,13 +160,13 @@ pub struct RunArgs {
     /// Send failed rows again
     #[arg(long)]
     pub retry_failed: bool,
-    /// Set the old journal aside under a dated name and start over
+    /// Rename the old journal, adding the date, and start over
     #[arg(long)]
     pub fresh: bool,
-    /// Go on with a journal that has lost answers, and pay for those again
+    /// Continue with a journal that has lost answers, and pay for them again
     #[arg(long)]
     pub accept_loss: bool,
-    /// Keep a rehearsal to the limits and hours of the job; otherwise it goes as fast as the simulator answers
+    /// Keep to the job's limits and hours in a rehearsal, instead of running as fast as the simulator answers
     #[arg(long, requires = "simulate")]
     pub real_time: bool,
     /// How to show progress
@@ -195,10 +195,10 @@ pub struct StatusArgs {
     /// Print JSON
     #[arg(long)]
     pub json: bool,
-    /// Tell the history of one row: its id, or its number from 1 in a job without ids
+    /// Show the history of one row: its id, or its number from 1 in a job without ids
     #[arg(long, value_name = "ID")]
     pub row: Option<String>,
-    /// Show it again and again until the run ends; Ctrl-C leaves, and the run goes on
+    /// Update the display until the run ends; Ctrl-C leaves it, and the run continues
     #[arg(short, long, conflicts_with_all = ["json", "row"])]
     pub watch: bool,
 }
@@ -238,10 +238,10 @@ pub struct PruneArgs {
     /// The job.
     #[command(flatten)]
     pub job: JobArgs,
-    /// How long they have to have been gone, such as 90d or 12h
+    /// Drop answers whose rows have been gone for longer than this, such as 90d or 12h
     #[arg(long, value_name = "TIME", default_value = "90d")]
     pub older_than: String,
-    /// Say what would be dropped, and drop nothing
+    /// Show what would be dropped, and drop nothing
     #[arg(long)]
     pub dry_run: bool,
     /// Do not ask
@@ -252,15 +252,15 @@ pub struct PruneArgs {
 /// `fanfold models`.
 #[derive(Debug, Args)]
 pub struct ModelsArgs {
-    /// The model to tell all about; without it, every model in a table
+    /// Model to show in full; by default, a table of all models
     pub name: Option<String>,
-    /// The region of the table: singapore, beijing, virginia, hong-kong, frankfurt or tokyo
+    /// Region to show: singapore, beijing, virginia, hong-kong, frankfurt or tokyo
     #[arg(long, value_name = "NAME")]
     pub region: Option<String>,
-    /// The address whose region it is; of a server in none, what holds at any address
+    /// Show the region of this address, or the figures for any address if it has none
     #[arg(long, value_name = "URL", conflicts_with = "region")]
     pub base_url: Option<String>,
-    /// A model table of your own, laid over the built-in one
+    /// Your own model table, which extends and overrides the built-in one
     #[arg(long, value_name = "FILE")]
     pub table: Option<PathBuf>,
     /// Print JSON
@@ -271,13 +271,13 @@ pub struct ModelsArgs {
 /// `fanfold simulate`.
 #[derive(Debug, Args)]
 pub struct SimulateArgs {
-    /// The address to listen on
+    /// Address to listen on
     #[arg(long, default_value = "127.0.0.1")]
     pub bind: std::net::IpAddr,
-    /// The port; 0 takes a free one, which is printed
+    /// Port; 0 picks a free one and prints it
     #[arg(long, default_value_t = 0)]
     pub port: u16,
-    /// Requests per second; past it the answer is 429
+    /// Requests per second; beyond that it answers 429
     #[arg(long, value_name = "N")]
     pub qps: Option<u64>,
     /// Requests per minute
@@ -286,25 +286,25 @@ pub struct SimulateArgs {
     /// Tokens per minute, input and output
     #[arg(long, value_name = "N")]
     pub tpm: Option<u64>,
-    /// How limits are counted: sliding or fixed-minute
+    /// How to count limits: sliding or fixed-minute
     #[arg(long, default_value = "sliding")]
     pub window: String,
     /// Latency: none, fixed:200ms, uniform:50ms..300ms or lognormal:median=800ms,sigma=0.5
     #[arg(long, default_value = "none")]
     pub latency: String,
-    /// A script of faults, in TOML
+    /// Script of faults, in TOML
     #[arg(long, value_name = "FILE")]
     pub script: Option<PathBuf>,
     /// Write one JSON line per request received
     #[arg(long, value_name = "FILE")]
     pub witness: Option<PathBuf>,
-    /// Refuse every key but the one in this variable
+    /// Reject every key except the one in this variable
     #[arg(long, value_name = "NAME")]
     pub key_env: Option<String>,
-    /// The shape of replies: dashscope or plain
+    /// Style of replies: dashscope or plain
     #[arg(long, default_value = "dashscope")]
     pub profile: String,
-    /// What chance begins with
+    /// Random seed
     #[arg(long, default_value_t = 0)]
     pub seed: u64,
 }

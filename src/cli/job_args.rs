@@ -10,7 +10,7 @@ use crate::config::overlay::Overlay;
 /// Which job, and what is set over it.
 #[derive(Debug, Args)]
 pub struct JobArgs {
-    /// The job file; without one, the flags are the job
+    /// Job file; without one, flags define the job
     pub job: Option<PathBuf>,
     /// What flags set.
     #[command(flatten)]
@@ -18,19 +18,19 @@ pub struct JobArgs {
     /// Set any key of the job file, dotted: --set retry.max_backoff=30s
     #[arg(long, value_name = "KEY=VALUE")]
     pub set: Vec<String>,
-    /// Use the built-in simulator, in a journal and an output of its own; no tokens are bought
+    /// Use the built-in simulator, with its own journal and output; costs nothing
     #[arg(long)]
     pub simulate: bool,
-    /// Read variables from a file of NAME=VALUE lines; the environment beats it
+    /// Read variables from a file of NAME=VALUE lines; the environment overrides it
     #[arg(long, value_name = "FILE")]
     pub env_file: Option<PathBuf>,
     /// Colours: auto, always or never
     #[arg(long, value_name = "WHEN", default_value = "auto")]
     pub color: Color,
-    /// Say nothing but errors
+    /// Print errors only
     #[arg(short, long)]
     pub quiet: bool,
-    /// Say each request that brought no answer
+    /// Log every request that failed
     #[arg(short, long, conflicts_with = "quiet")]
     pub verbose: bool,
 }
@@ -63,7 +63,7 @@ impl FromArgMatches for JobFlagArgs {
 impl Args for JobFlagArgs {
     fn augment_args(command: Command) -> Command {
         command
-            .next_help_heading("Options of the job, each a key of the job file")
+            .next_help_heading("Job options, each a key of the job file")
             .args(JOB_FLAGS.map(|job_flag| {
                 let action =
                     if job_flag.shape == ValueShape::List { ArgAction::Append } else { ArgAction::Set };

@@ -5,15 +5,15 @@ use std::path::PathBuf;
 use clap::Args;
 
 pub(super) const INIT_EXAMPLE: &str =
-    "On a terminal it asks for what no flag says; otherwise, or with --yes, it takes defaults.
-Nothing is overwritten.
+    "On a terminal it asks for anything not given by a flag; otherwise, or with --yes, it uses defaults.
+It overwrites nothing.
 
 Examples:
   fanfold init
   fanfold init nightly --input tickets.csv --model qwen3.6-plus --prompt 'Answer: {{ text }}'";
 
 pub(super) const SCHEMA_EXAMPLE: &str =
-    "Example, and the first line of the job file that points an editor to it:
+    "Example, with the line that goes first in the job file to point an editor to it:
   fanfold schema > job.schema.json
   #:schema ./job.schema.json";
 
@@ -29,19 +29,19 @@ pub(super) const MAN_EXAMPLE: &str = "Examples:
 /// `fanfold init`.
 #[derive(Debug, Args)]
 pub struct InitArgs {
-    /// The folder to write to; it is made if it is not there
+    /// Folder to write to, created if missing
     #[arg(value_name = "DIR", default_value = ".")]
     pub folder: PathBuf,
-    /// File or glob of rows; without one, a small sample is written
+    /// File or glob of rows; by default, write a small sample
     #[arg(long, value_name = "FILE")]
     pub input: Option<String>,
-    /// Model to ask
+    /// Model
     #[arg(long, value_name = "NAME")]
     pub model: Option<String>,
-    /// Template of the user's turn, over the columns of a row: 'Summarise: {{ text }}'
+    /// Template of the user turn, with the columns of a row: 'Summarise: {{ text }}'
     #[arg(long, value_name = "TEMPLATE", allow_hyphen_values = true)]
     pub prompt: Option<String>,
-    /// Ask nothing, and take the defaults of what no flag says
+    /// Ask no questions, and use defaults for anything not given by a flag
     #[arg(short, long)]
     pub yes: bool,
 }
@@ -49,7 +49,7 @@ pub struct InitArgs {
 /// `fanfold completions`.
 #[derive(Debug, Args)]
 pub struct CompletionsArgs {
-    /// The shell
+    /// Shell
     #[arg(value_name = "SHELL")]
     pub shell: clap_complete::Shell,
 }
@@ -57,7 +57,7 @@ pub struct CompletionsArgs {
 /// `fanfold man`.
 #[derive(Debug, Args)]
 pub struct ManArgs {
-    /// The command whose page to print; without one, that of the program
+    /// Command whose page to print; by default, the program's own page
     #[arg(value_name = "COMMAND")]
     pub command: Option<String>,
     /// Write the pages of the program and of every command into this folder

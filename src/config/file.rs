@@ -1,5 +1,5 @@
-//! The job file as it is written: every key optional, every unknown key an error. What editors are told of it
-//! ([`super::editor`]) is made from these types: a comment here is what an editor shows.
+//! The job file as it is written: every key optional, every unknown key an error. The schema for editors
+//! ([`super::json_schema`]) is generated from these types: editors show the comments here.
 
 use std::collections::BTreeMap;
 
@@ -12,15 +12,15 @@ use crate::format::Format;
 use crate::job::address::DEFAULT_BASE_URL;
 use crate::job::period::CAP_PERIODS;
 
-/// What `input.duplicates` may say.
+/// Values of `input.duplicates`.
 pub const DUPLICATES: [&str; 2] = ["send", "share"];
-/// What `input.on_bad_row` may say.
+/// Values of `input.on_bad_row`.
 pub const ON_BAD_ROW: [&str; 2] = ["stop", "skip"];
-/// What `model.transport` may say.
+/// Values of `model.transport`.
 pub const TRANSPORTS: [&str; 3] = ["auto", "whole", "stream"];
-/// Whose turn a few-shot turn may be.
+/// Roles of few-shot turns.
 pub const ROLES: [&str; 2] = ["user", "assistant"];
-/// What `answer.on_length` may say.
+/// Values of `answer.on_length`.
 pub const ON_LENGTH: [&str; 3] = ["keep", "fail", "grow"];
 
 /// A job of fanfold: one prompt over every row of a file.
@@ -30,36 +30,36 @@ pub struct JobFile {
     /// The rows.
     #[serde(default)]
     pub input: InputSection,
-    /// Who is asked.
+    /// The model, and how to reach it.
     #[serde(default)]
     pub model: ModelSection,
-    /// The templates, over the columns of a row. Without it, rows bring their own requests.
+    /// Templates with the columns of a row. Without this section, rows bring their own requests.
     pub prompt: Option<PromptSection>,
-    /// Every other field of the request body, sent as it is; strings are templates too.
+    /// Every other field of the request body, sent unchanged; strings are templates too.
     #[serde(default)]
     #[schemars(with = "BTreeMap<String, serde_json::Value>")]
     pub request: toml::Table,
-    /// The quota, and where to stop. Default: what the model table says of the model.
+    /// Rate limits, and caps at which to stop. Default: the model table's limits.
     #[serde(default)]
     pub limits: LimitsSection,
-    /// Patience.
+    /// Retries and time-outs.
     #[serde(default)]
     pub retry: RetrySection,
     /// The results.
     #[serde(default)]
     pub output: OutputSection,
-    /// Money per million tokens, in any currency. Default: the model table.
+    /// Price per million tokens, in any currency. Default: the model table.
     pub price: Option<PriceSection>,
-    /// What an answer has to be.
+    /// Requirements for answers.
     #[serde(default)]
     pub answer: AnswerSection,
-    /// What is run when the model calls a tool, by the tool's name.
+    /// Commands to run when the model calls a tool, by the tool's name.
     #[serde(default)]
     pub tools: BTreeMap<String, ToolSection>,
-    /// What qwen-mt is told of words and sentences: only what occurs in the row.
+    /// Terms and sample translations for qwen-mt; only those that occur in the row are sent.
     #[serde(default)]
     pub glossary: GlossarySection,
-    /// `[notify]`
+    /// Notifications when a run starts, ends or stops.
     pub notify: Option<NotifySection>,
 }
 
@@ -67,33 +67,33 @@ pub struct JobFile {
 #[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct InputSection {
-    /// One path, a list, globs, or folders; `-` is standard input. Relative to the working directory.
+    /// Path, list of paths, globs or folders, relative to the working directory; `-` is standard input.
     pub path: Option<OneOrMany>,
-    /// The format; without it, by the ending of the name.
+    /// Format. Default: according to the file's ending.
     #[schemars(extend("enum" = Format::NAMES))]
     pub format: Option<String>,
-    /// The column that names a row; without it, a row is told by its place and content.
+    /// Column that identifies a row; without it, a row is identified by its position and content.
     pub id: Option<String>,
-    /// Rows with equal requests: `send` each, or send one and `share` the answer.
+    /// For rows with equal requests: `send` each, or send one and `share` the answer.
     #[schemars(extend("enum" = DUPLICATES, "default" = "send"))]
     pub duplicates: Option<String>,
-    /// A row that cannot be read or rendered: `stop` before anything is sent, or `skip` it and record it as failed.
+    /// For a row that cannot be read or rendered: `stop` before anything is sent, or `skip` it and record it as failed.
     #[schemars(extend("enum" = ON_BAD_ROW, "default" = "stop"))]
     pub on_bad_row: Option<String>,
-    /// One character between the cells of a CSV file; without it, what the header line shows.
+    /// Character between the cells of a CSV file. Default: detected from the header line.
     #[schemars(length(equal = 1))]
     pub delimiter: Option<String>,
-    /// The longest line or record, in bytes or as `16MB`; what one template may make of a row grows with it.
+    /// Longest line or record, in bytes or as `16MB`; also sets how much one template may produce.
     #[serde(default)]
     #[schemars(schema_with = "size", extend("default" = "16MiB"))]
     pub max_record: Option<Value>,
-    /// How far one compressed file may expand, in bytes or as `64GiB`; without it, to 1000 times its size.
+    /// How far a compressed file may expand, in bytes or as `64GiB`. Default: 1000 times its size.
     #[serde(default)]
     #[schemars(schema_with = "size")]
     pub max_expanded: Option<Value>,
-    /// Only so many rows from the top.
+    /// Read only the first so many rows.
     pub limit: Option<u64>,
-    /// The fewest rows that are an input: with fewer, nothing is sent and the output stays as it is.
+    /// Minimum number of rows: with fewer, nothing is sent and the output stays unchanged.
     pub min_rows: Option<u64>,
 }
 
@@ -107,35 +107,35 @@ pub enum OneOrMany {
     Many(Vec<String>),
 }
 
-/// `[model]`: who is asked.
+/// `[model]`: the model, and how to reach it.
 #[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ModelSection {
-    /// The model's name.
+    /// Model name.
     pub name: Option<String>,
-    /// The address of the API, up to and without `/chat/completions`.
+    /// Address of the API, without `/chat/completions`.
     #[schemars(extend("default" = DEFAULT_BASE_URL))]
     pub base_url: Option<String>,
-    /// A region of DashScope, in place of an address: singapore, beijing, virginia, hong-kong, frankfurt or tokyo.
+    /// Region of DashScope, instead of an address: singapore, beijing, virginia, hong-kong, frankfurt or tokyo.
     pub region: Option<String>,
-    /// The workspace of Model Studio whose own host in the region is asked.
+    /// Model Studio workspace; its own host in the region is used.
     pub workspace: Option<String>,
-    /// A file of facts on models, laid over the built-in table; without it, `models.toml` beside the job file.
+    /// Your own model table, which extends and overrides the built-in one. Default: `models.toml` next to the job file.
     pub table: Option<String>,
-    /// The environment variable that holds the key.
+    /// Environment variable that holds the key.
     #[schemars(extend("default" = "DASHSCOPE_API_KEY"))]
     pub api_key_env: Option<String>,
-    /// The file that holds the key.
+    /// File that holds the key.
     pub api_key_file: Option<String>,
-    /// The command that prints the key.
+    /// Command that prints the key.
     pub api_key_command: Option<OneOrMany>,
-    /// How answers travel: `whole`, as a `stream`, or `auto`: whole, but as a stream where a model takes nothing else.
+    /// How answers are received: `whole`, as a `stream`, or `auto`: whole unless the model only streams.
     #[schemars(extend("enum" = TRANSPORTS, "default" = "auto"))]
     pub transport: Option<String>,
-    /// Headers that every request carries.
+    /// Headers sent with every request.
     #[serde(default)]
     pub headers: BTreeMap<String, String>,
-    /// Whether a plain `http://` address beyond loopback is allowed.
+    /// Allow plain `http://` to other machines.
     #[schemars(extend("default" = false))]
     pub allow_http: Option<bool>,
 }
@@ -144,9 +144,9 @@ pub struct ModelSection {
 #[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct PromptSection {
-    /// The template of the system turn.
+    /// Template of the system turn.
     pub system: Option<String>,
-    /// The template of the last turn, the user's: `Summarise: {{ text }}`.
+    /// Template of the last turn, the user's: `Summarise: {{ text }}`.
     pub user: Option<String>,
     /// Few-shot turns between the two.
     #[serde(default)]
@@ -157,14 +157,14 @@ pub struct PromptSection {
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct TurnSection {
-    /// Whose turn it is.
+    /// Role of this turn.
     #[schemars(extend("enum" = ROLES))]
     pub role: String,
-    /// The template of its text.
+    /// Template of its text.
     pub content: String,
 }
 
-/// `[limits]`: the quota and the caps.
+/// `[limits]`: rate limits and caps.
 #[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct LimitsSection {
@@ -177,39 +177,39 @@ pub struct LimitsSection {
     /// Tokens per minute, input and output.
     #[schemars(extend("exclusiveMinimum" = 0))]
     pub tpm: Option<f64>,
-    /// Requests in flight at once, or `auto`.
+    /// Maximum requests in flight, or `auto`.
     #[serde(default)]
     #[schemars(schema_with = "concurrency", extend("default" = "auto"))]
     pub concurrency: Option<Value>,
-    /// Stop before spending more, in the currency of the prices.
+    /// Stop before spending more than this, in the currency of the prices.
     #[schemars(range(min = 0))]
     pub max_cost: Option<f64>,
-    /// Stop before using more tokens, input and output.
+    /// Stop before using more tokens than this, input and output.
     pub max_total_tokens: Option<u64>,
-    /// What `max_cost` and `max_total_tokens` count over: all runs of the job, each run, a day or a month of `time_zone`.
+    /// Period of `max_cost` and `max_total_tokens`: all runs of the job, each run, or a day or month in `time_zone`.
     #[schemars(extend("enum" = CAP_PERIODS, "default" = "job"))]
     pub cap_period: Option<String>,
-    /// Stop after so long, over the runs of one journal: `7h`.
+    /// Stop after this time, summed over the runs of one journal: `7h`.
     #[schemars(extend("pattern" = DURATION))]
     pub max_duration: Option<String>,
-    /// The time of day, or the date and time, at which a run ends.
+    /// Time of day, or date and time, at which a run ends.
     pub until: Option<String>,
     /// Other limits at other times of day.
     #[serde(default)]
     pub schedule: Vec<SpanSection>,
-    /// The time zone of `until`, `schedule` and `cap_period`, by its IANA name.
+    /// Time zone of `until`, `schedule` and `cap_period`, by its IANA name.
     pub time_zone: Option<String>,
 }
 
-/// An entry of `schedule`: what holds in a span of the day.
+/// An entry of `schedule`: the limits in a span of the day.
 #[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct SpanSection {
-    /// The time of day at which it begins: `22:00`.
+    /// Time of day at which it begins: `22:00`.
     pub from: String,
-    /// The time of day at which it ends.
+    /// Time of day at which it ends.
     pub to: String,
-    /// The days on which it begins.
+    /// Days on which it begins.
     pub days: Option<OneOrMany>,
     /// Requests per second.
     #[schemars(extend("exclusiveMinimum" = 0))]
@@ -220,37 +220,37 @@ pub struct SpanSection {
     /// Tokens per minute.
     #[schemars(extend("exclusiveMinimum" = 0))]
     pub tpm: Option<f64>,
-    /// Requests in flight, or `auto`.
+    /// Maximum requests in flight, or `auto`.
     #[serde(default)]
     #[schemars(schema_with = "concurrency")]
     pub concurrency: Option<Value>,
-    /// Whether nothing is sent.
+    /// Send nothing.
     pub pause: Option<bool>,
 }
 
-/// `[retry]`: patience.
+/// `[retry]`: retries and time-outs.
 #[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct RetrySection {
-    /// Tries of one row while the service answers others.
+    /// Tries per row while the service answers others.
     #[schemars(range(min = 1), extend("default" = 6))]
     pub max_attempts: Option<u32>,
-    /// The first backoff.
+    /// First backoff.
     #[schemars(extend("pattern" = DURATION, "default" = "1s"))]
     pub initial_backoff: Option<String>,
-    /// The longest backoff.
+    /// Longest backoff.
     #[schemars(extend("pattern" = DURATION, "default" = "60s"))]
     pub max_backoff: Option<String>,
-    /// The time one request may take.
+    /// Time limit of one request.
     #[schemars(extend("pattern" = DURATION, "default" = "330s"))]
     pub timeout: Option<String>,
-    /// The time one request may take whose answer comes as a stream.
+    /// Time limit of one request whose answer is streamed.
     #[schemars(extend("pattern" = DURATION, "default" = "1h"))]
     pub stream_timeout: Option<String>,
-    /// The time that may pass between two pieces of a stream; `timeout`, where that is given and this is not.
+    /// Longest pause in a stream. Default: `timeout`, if that is set.
     #[schemars(extend("pattern" = DURATION, "default" = "120s"))]
     pub idle_timeout: Option<String>,
-    /// How long to wait for a service that answers nobody.
+    /// How long to wait for a service that answers no request.
     #[schemars(extend("pattern" = DURATION, "default" = "30m"))]
     pub max_outage: Option<String>,
 }
@@ -259,23 +259,23 @@ pub struct RetrySection {
 #[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct OutputSection {
-    /// The file to write; its ending tells the format: .jsonl, .csv, .tsv or .parquet.
+    /// Output file; its ending sets the format: .jsonl, .csv, .tsv or .parquet.
     pub path: Option<String>,
-    /// Columns and their order; without it, all of the input and then all of the answers.
+    /// Columns and their order. Default: all input columns, then all answer columns.
     #[schemars(length(min = 1))]
     pub select: Option<Vec<String>>,
-    /// New names of columns: `{ response = "translation" }`.
+    /// New column names: `{ response = "translation" }`.
     #[serde(default)]
     pub rename: BTreeMap<String, String>,
-    /// Put before every answer column.
+    /// Prefix of every answer column.
     #[schemars(extend("default" = ""))]
     pub prefix: Option<String>,
-    /// Whether CSV cells that a spreadsheet would run are escaped.
+    /// Escape CSV cells that a spreadsheet would run as formulas.
     #[schemars(extend("default" = false))]
     pub spreadsheet_safe: Option<bool>,
-    /// Where the answers are kept; without it, in `PATH.journal` beside the output.
+    /// File to keep the answers in. Default: `PATH.journal` next to the output.
     pub journal: Option<String>,
-    /// Where figures of the run are kept while it goes on, for Prometheus.
+    /// File for figures of the run, in the Prometheus text format.
     pub metrics: Option<String>,
 }
 
@@ -292,69 +292,69 @@ pub struct PriceSection {
     /// Prompt tokens from the service's cache.
     #[schemars(range(min = 0))]
     pub cached_input: Option<f64>,
-    /// Completion tokens of an answer that thought.
+    /// Completion tokens of an answer with reasoning.
     #[schemars(range(min = 0))]
     pub thinking_output: Option<f64>,
-    /// Prompt tokens written to a cache that the request marked.
+    /// Prompt tokens written to a cache marked by the request.
     #[schemars(range(min = 0))]
     pub cache_write: Option<f64>,
 }
 
-/// `[answer]`: what an answer has to be.
+/// `[answer]`: requirements for answers.
 #[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct AnswerSection {
-    /// The file of the JSON Schema that each answer must satisfy.
+    /// File of the JSON Schema that each answer must satisfy.
     pub schema: Option<String>,
-    /// How often an answer that breaks the schema is asked for again, naming the fault.
+    /// How often to ask again for an answer that violates the schema, naming the violation.
     #[schemars(range(max = 10), extend("default" = 1))]
     pub repair: Option<u32>,
-    /// Whether the schema's fields become columns.
+    /// Turn the schema's fields into columns.
     #[schemars(extend("default" = false))]
     pub expand: Option<bool>,
-    /// An answer that `max_tokens` cut: `keep` it, `fail` the row, or let it `grow`: ask once more with more room.
+    /// For an answer truncated by `max_tokens`: `keep` it, `fail` the row, or let it `grow`: ask once more with more tokens.
     #[schemars(extend("enum" = ON_LENGTH, "default" = "keep"))]
     pub on_length: Option<String>,
-    /// Rounds of tool calls that a row may take.
+    /// Maximum rounds of tool calls per row.
     #[schemars(range(min = 1, max = 100), extend("default" = 8))]
     pub max_rounds: Option<u32>,
 }
 
-/// `[tools.NAME]`: what is run when the model calls a tool.
+/// `[tools.NAME]`: the command to run when the model calls a tool.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ToolSection {
-    /// The command and its arguments: a list, or one line that is split at spaces; no shell.
+    /// Command and its arguments: a list, or one line split at spaces; no shell.
     #[schemars(required)]
     pub command: Option<OneOrMany>,
-    /// The time one call may take.
+    /// Time limit of one call.
     #[schemars(extend("pattern" = DURATION, "default" = "30s"))]
     pub timeout: Option<String>,
 }
 
-/// `[glossary]`: what qwen-mt is told of words and sentences.
+/// `[glossary]`: terms and sample translations for qwen-mt.
 #[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct GlossarySection {
-    /// The file of terms, with the columns `source` and `target`.
+    /// File of terms, with the columns `source` and `target`.
     pub terms: Option<String>,
-    /// The file of sentences translated before, with the columns `source` and `target`.
+    /// File of sentences translated before, with the columns `source` and `target`.
     pub memory: Option<String>,
 }
 
-/// `[notify]`: who is told when a run starts, ends or stops.
+/// `[notify]`: notifications when a run starts, ends or stops.
 #[derive(Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct NotifySection {
-    /// The address that is called, a secret.
+    /// Address to call; treated as a secret.
     pub url: Option<String>,
-    /// The environment variable that holds the address.
+    /// Environment variable that holds the address.
     pub url_env: Option<String>,
-    /// The command that is run.
+    /// Command to run.
     pub command: Option<OneOrMany>,
-    /// `start`, `end`, `stop`.
+    /// Events to notify about: `start`, `end`, `stop`.
     pub on: Option<OneOrMany>,
-    /// Whether a plain `http://` address beyond loopback is allowed.
+    /// Allow plain `http://` to other machines.
     pub allow_http: Option<bool>,
 }
 
