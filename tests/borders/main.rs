@@ -1,8 +1,15 @@
-//! The arrows of ARCHITECTURE.md, held against the imports of the code.
+//! The laws of the house in ARCHITECTURE.md, held against its code: arrows, homes, names, sizes.
+
+mod circles;
+mod house;
+mod module;
+mod names;
+mod reading;
+mod sizes;
 
 use std::collections::BTreeSet;
-use std::fs;
-use std::path::{Path, PathBuf};
+
+use house::{HOUSE, room_of};
 
 const NOUNS: [&str; 26] = [
     "bottleneck",
@@ -88,33 +95,9 @@ const HOMES: [(&str, &[&str]); 27] = [
     ("glob", &["read/", "commands/verify.rs"]),
 ];
 
-fn sources(folder: &Path, found: &mut Vec<PathBuf>) {
-    for entry in fs::read_dir(folder).expect("a folder") {
-        let path = entry.expect("an entry").path();
-        match path.is_dir() {
-            true => sources(&path, found),
-            false if path.extension().is_some_and(|ending| ending == "rs") => found.push(path),
-            false => {}
-        }
-    }
-}
-
-/// The code of a file without its comments and without its unit tests, which may look anywhere.
-fn code(path: &Path) -> String {
-    let text = fs::read_to_string(path).expect("a source file");
-    let text = text.split("#[cfg(test)]\nmod tests {").next().unwrap_or_default().to_owned();
-    text.lines().filter(|line| !line.trim_start().starts_with("//")).collect::<Vec<_>>().join("\n")
-}
-
 /// Every source file that is no test, by its path under `src/`, with its code.
-fn house() -> Vec<(String, String)> {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
-    let mut found = Vec::new();
-    sources(&root, &mut found);
-    let name =
-        |path: &Path| path.strip_prefix(&root).expect("under src").to_string_lossy().replace('\\', "/");
-    let is_test = |name: &str| name.contains("tests") || name.contains("conformance");
-    found.iter().map(|path| (name(path), code(path))).filter(|(name, _)| !is_test(name)).collect()
+fn codes() -> impl Iterator<Item = (&'static str, String)> {
+    HOUSE.files.iter().map(|file| (file.name.as_str(), file.code()))
 }
 
 /// The rooms that a file names: `crate::room`.
@@ -130,19 +113,15 @@ fn imports(code: &str) -> BTreeSet<String> {
 
 #[test]
 fn imports_name_their_rooms_one_by_one_so_that_the_other_tests_see_them() {
-    for (file, code) in house() {
+    for (file, code) in codes() {
         assert!(!code.contains("crate::{"), "src/{file}");
     }
 }
 
-fn room_of(file: &str) -> &str {
-    file.split(['/', '.']).next().unwrap_or_default()
-}
-
 #[test]
 fn the_arrows_run_downward_only() {
-    for (file, code) in house() {
-        let room = room_of(&file);
+    for (file, code) in codes() {
+        let room = room_of(file);
         let allowed = |other: &str| match room {
             "main" | "lib" | "commands" => true,
             "pipeline" => NOUNS.contains(&other) || STAGES.contains(&other),
@@ -163,13 +142,13 @@ fn the_arrows_run_downward_only() {
 
 #[test]
 fn only_the_pipeline_and_the_commands_name_two_stages_or_a_side_room() {
-    for (file, code) in house() {
-        if ["pipeline", "commands", "main", "lib"].contains(&room_of(&file)) {
+    for (file, code) in codes() {
+        if ["pipeline", "commands", "main", "lib"].contains(&room_of(file)) {
             continue;
         }
         let named: Vec<String> = imports(&code)
             .into_iter()
-            .filter(|room| room != room_of(&file))
+            .filter(|room| room != room_of(file))
             .filter(|room| STAGES.contains(&room.as_str()) || SIDE_ROOMS.contains(&room.as_str()))
             .collect();
         assert!(named.is_empty(), "src/{file} names {named:?}");
@@ -178,7 +157,7 @@ fn only_the_pipeline_and_the_commands_name_two_stages_or_a_side_room() {
 
 #[test]
 fn each_foreign_crate_has_one_home() {
-    for (file, code) in house() {
+    for (file, code) in codes() {
         for (name, homes) in HOMES {
             let named = code.contains(&format!("use {name}::")) || code.contains(&format!(" {name}::"));
             let home = homes.iter().any(|home| file.starts_with(home));
@@ -189,16 +168,16 @@ fn each_foreign_crate_has_one_home() {
 
 #[test]
 fn the_library_prints_only_in_its_commands_and_on_its_screen_and_reads_no_environment() {
-    for (file, code) in house() {
+    for (file, code) in codes() {
         // Both panic when nobody can read what they print: a log's disk that is full would end the run.
         for word in ["println!", "print!("] {
             assert!(!code.contains(word), "src/{file} has {word}");
         }
-        if room_of(&file) == "commands" {
+        if room_of(file) == "commands" {
             continue;
         }
         for word in ["std::env::var", "process::exit", "dbg!", "stderr()"] {
-            let screen = room_of(&file) == "watch" && word == "stderr()";
+            let screen = room_of(file) == "watch" && word == "stderr()";
             assert!(screen || !code.contains(word), "src/{file} has {word}");
         }
     }
@@ -228,7 +207,7 @@ const PAST_THE_GATE: [&str; 15] = [
 
 #[test]
 fn what_is_shown_and_written_passes_the_gate_that_takes_secrets_out() {
-    for (file, code) in house() {
+    for (file, code) in codes() {
         let past = PAST_THE_GATE.iter().any(|home| file.starts_with(home));
         for line in code.lines().filter(|_| !past) {
             let prints = ["stdout().lock()", "stderr().lock()", "writeln!(stderr()", "Printer::new(stdout"];
@@ -245,9 +224,7 @@ fn what_is_shown_and_written_passes_the_gate_that_takes_secrets_out() {
 
 #[test]
 fn every_source_file_says_in_its_first_line_what_it_is_for() {
-    for (file, _) in house() {
-        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("src").join(&file);
-        let text = fs::read_to_string(path).expect("a source file");
-        assert!(text.starts_with("//! "), "src/{file}");
+    for file in &HOUSE.files {
+        assert!(file.text.starts_with("//! "), "src/{}", file.name);
     }
 }

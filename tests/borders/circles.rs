@@ -1,0 +1,90 @@
+//! No file depends on a file that depends on it, by however many others: each can be read after those it names.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::house::{HOUSE, House, room_of};
+
+/// The rooms that still have a circle. A room leaves this list with its last circle, and none joins it.
+#[rustfmt::skip]
+const KNOWN: &[&str] = &[
+    "api",
+    "commands",
+    "conversation",
+    "dispatch",
+    "journal",
+    "models",
+    "pipeline",
+    "read",
+    "render",
+    "simulator",
+    "watch",
+    "write",
+];
+
+/// Each file with the files it depends on, and what it takes from them.
+type Arrows = BTreeMap<String, BTreeMap<String, BTreeSet<String>>>;
+
+#[test]
+fn no_files_depend_on_each_other_in_a_circle() {
+    let arrows = arrows(&HOUSE);
+    let mut rooms = BTreeSet::new();
+    let mut found = String::new();
+    for circle in circles(&arrows) {
+        let room = room_of(circle.first().expect("a file"));
+        rooms.insert(room.to_owned());
+        if !KNOWN.contains(&room) {
+            found.push_str(&words(&circle, &arrows));
+        }
+    }
+    assert!(found.is_empty(), "files that depend on each other in a circle:\n{found}");
+    for room in KNOWN {
+        assert!(rooms.contains(*room), "{room} has no circle any more: take it off KNOWN");
+    }
+}
+
+fn words(circle: &BTreeSet<String>, arrows: &Arrows) -> String {
+    let mut lines = String::from("  a circle:\n");
+    for from in circle {
+        for (to, items) in arrows[from].iter().filter(|(to, _)| circle.contains(*to)) {
+            let items: Vec<&str> = items.iter().map(String::as_str).collect();
+            lines.push_str(&format!("    src/{from} needs {} of src/{to}\n", items.join(", ")));
+        }
+    }
+    lines
+}
+
+fn arrows(house: &House) -> Arrows {
+    let mut arrows = Arrows::new();
+    for (at, module) in &house.modules {
+        let needs = arrows.entry(module.file.clone()).or_default();
+        for path in &module.named {
+            if let Some(home) = house.home_of(at, path, 0).filter(|home| home.file != module.file) {
+                needs.entry(home.file.to_owned()).or_default().insert(home.item);
+            }
+        }
+    }
+    arrows
+}
+
+/// The largest sets of files of which each reaches each other.
+fn circles(arrows: &Arrows) -> BTreeSet<BTreeSet<String>> {
+    let reached: BTreeMap<&String, BTreeSet<&String>> =
+        arrows.keys().map(|from| (from, reach(arrows, from))).collect();
+    let with = |file: &String| -> BTreeSet<String> {
+        let back = |other: &&&String| reached[*other].contains(file);
+        reached[file].iter().filter(back).map(|other| (*other).clone()).collect()
+    };
+    arrows.keys().map(with).filter(|circle| !circle.is_empty()).collect()
+}
+
+/// The files that a file depends on, by however many others; itself where that leads back.
+fn reach<'a>(arrows: &'a Arrows, from: &String) -> BTreeSet<&'a String> {
+    let mut reached = BTreeSet::new();
+    let mut open: Vec<&String> = arrows[from].keys().collect();
+    while let Some(file) = open.pop() {
+        if reached.insert(file) {
+            open.extend(arrows[file].keys());
+        }
+    }
+    reached
+}

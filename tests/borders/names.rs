@@ -1,0 +1,17 @@
+//! One name, one meaning: no type of the house is called as another one.
+
+use std::collections::BTreeMap;
+
+use crate::house::HOUSE;
+
+#[test]
+fn no_type_name_is_defined_in_two_files() {
+    let mut homes: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
+    for file in &HOUSE.files {
+        for name in &file.types {
+            homes.entry(name).or_default().push(&file.name);
+        }
+    }
+    homes.retain(|_, files| files.len() > 1);
+    assert!(homes.is_empty(), "types with two homes: {homes:#?}");
+}
