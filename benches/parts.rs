@@ -16,12 +16,10 @@ use fanfold::format::Format;
 use fanfold::job::Job;
 use fanfold::job::facts::ModelCatalog;
 use fanfold::job::schedule::utc;
+use fanfold::journal::Journal;
 use fanfold::journal::ballast::Ballast;
-use fanfold::journal::matching::{Fit, MatchRules, Matcher};
-use fanfold::journal::open;
-use fanfold::journal::reader::Reader;
-use fanfold::journal::whereabouts::Whereabouts;
-use fanfold::journal::writer::{JournalWriter, RunRecord, begin_run};
+use fanfold::journal::matching::{Fit, MatchRules};
+use fanfold::journal::runs::RunRecord;
 use fanfold::note::{JournalEvent, Outcome, RequestEnd, RowKey, SendTime};
 use fanfold::outcome::{Answer, Usage};
 use fanfold::pipeline::Opened;
@@ -94,12 +92,11 @@ fn ended(row: &RowKey) -> JournalEvent {
 
 /// Stores an answer for each row.
 fn store(path: &Path, rows: &[RowKey]) {
-    let connection = open(path).expect("a journal");
+    let journal = Journal::open(path).expect("a journal");
     let record =
         RunRecord { program: "bench".to_owned(), job: "{}".to_owned(), in_doubt: 0, simulated: false };
-    let run = begin_run(&connection, path, &record).expect("a run");
-    let (writer, pen, mut committed) =
-        JournalWriter::start(connection, path, run, Ballast::beside(path), Whereabouts::of(path, None));
+    let run = journal.begin_run(&record).expect("a run");
+    let (writer, pen, mut committed) = journal.writer(run, Ballast::beside(path));
     std::thread::scope(|scope| {
         scope.spawn(move || rows.iter().for_each(|row| pen.write(ended(row))));
         while let Some(group) = committed.blocking_recv() {
@@ -160,10 +157,10 @@ fn journal(criterion: &mut Criterion) {
     });
     let path = opened.journal();
     store(&path, &keys);
-    let connection = open(&path).expect("a journal");
+    let journal = Journal::open(&path).expect("a journal");
     group.bench_function("match", |bencher| {
         bencher.iter(|| {
-            let mut matcher = Matcher::begin(&connection, &path, MatchRules::default()).expect("a matcher");
+            let mut matcher = journal.reader().matcher(MatchRules::default()).expect("a matcher");
             let is_kept = |key: &&RowKey| matcher.row(key, true).expect("matched") == Fit::Kept;
             let kept = keys.iter().filter(is_kept).count();
             matcher.finish(false, false).expect("matched");
@@ -171,11 +168,12 @@ fn journal(criterion: &mut Criterion) {
         });
     });
     let (_ask, stop) = tokio::sync::watch::channel(StopLevel::None);
-    let look = || plan(&opened, Some(&connection), Purpose::Look, &stop).expect("a plan");
+    let look = || plan(&opened, Some(journal.reader()), Purpose::Look, &stop).expect("a plan");
     group.bench_function("plan of kept rows", |bencher| bencher.iter(look));
     let planned = look();
     for (name, format) in [("jsonl", Format::Jsonl), ("csv", Format::Csv), ("parquet", Format::Parquet)] {
-        let reader = Reader::new(open(&path).expect("a journal"), &path);
+        let journal = Journal::open(&path).expect("a journal");
+        let reader = journal.reader();
         group.bench_function(format!("export to {name}"), |bencher| {
             bencher.iter(|| {
                 let destination = Destination::file(folder.path().join(format!("export.{name}")), format);

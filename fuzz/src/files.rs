@@ -11,8 +11,8 @@ use fanfold::diagnostic::{Diagnostic, SourceText};
 use fanfold::job::Job;
 use fanfold::job::facts::ModelCatalog;
 use fanfold::job::schedule::utc;
-use fanfold::journal;
 use fanfold::journal::reader::Reader;
+use fanfold::journal::{Journal, JournalError};
 use fanfold::read::{InputSpec, Projection, Source};
 use fanfold::render::Renderer;
 use fanfold::row::Item;
@@ -149,22 +149,22 @@ pub fn journal(bytes: &[u8]) {
     let path = folder.path().join("out.jsonl.journal");
     let damaged = damaged(shipped.to_vec(), damages);
     fs::write(&path, &damaged).expect("a file");
-    if let Ok(connection) = journal::open_to_read(&path) {
-        read(&Reader::new(connection, &path));
+    if let Ok(reader) = Reader::open(&path) {
+        read(&reader);
     }
     let name = path.display().to_string();
-    match journal::open(&path) {
-        Ok(connection) => {
-            let reader = Reader::new(connection, &path);
+    match Journal::open(&path) {
+        Ok(journal) => {
+            let reader = journal.reader();
             reader.check_integrity().expect("what was opened for writing is whole");
-            read(&reader);
-            drop(reader);
-            drop(journal::open(&path).expect("what was opened once opens again"));
+            read(reader);
+            drop(journal);
+            drop(Journal::open(&path).expect("what was opened once opens again"));
         }
         Err(error) => {
             assert!(error.to_string().contains(&name), "{error}");
             assert!(fs::read(&path).expect("a file") == damaged, "refused, and changed: {error}");
-            let again = journal::open(&path).map(drop).expect_err("what was refused once is refused again");
+            let again = Journal::open(&path).map(drop).expect_err("what was refused once is refused again");
             assert_eq!(error.to_string(), again.to_string());
         }
     }
@@ -188,7 +188,7 @@ fn damaged(mut journal: Vec<u8>, damages: &[u8]) -> Vec<u8> {
 /// Everything that `status`, `export`, `report` and `verify` ask of a journal.
 fn read(reader: &Reader) {
     let path = reader.path().display().to_string();
-    let check = |error: journal::JournalError| {
+    let check = |error: JournalError| {
         assert!(error.to_string().contains(&path), "{error}");
     };
     reader.counts(Some(5)).map(drop).unwrap_or_else(check);

@@ -13,7 +13,6 @@ use crate::config::resolve::check_model_is_named;
 use crate::diagnostic::Diagnostic;
 use crate::exit::Exit;
 use crate::format::{Compression, Format};
-use crate::journal;
 use crate::journal::ownership::who_else_writes;
 use crate::journal::reader::Reader;
 use crate::pipeline::Opened;
@@ -45,7 +44,7 @@ pub(super) fn run(mut args: ExportArgs) -> Result<Exit, Failure> {
     };
     let path_of_journal = job.output.journal();
     who_else_writes(&path_of_journal)?.into_iter().for_each(|warning| screen.insist(&warning));
-    let reader = Reader::new(journal::open_to_read(&path_of_journal)?, &path_of_journal);
+    let reader = Reader::open(&path_of_journal)?;
     if let Some(path) = &path {
         SideFile::check_output(path.as_ref(), &job, args.job.job.as_deref())?;
     }
@@ -69,7 +68,7 @@ pub(super) fn run(mut args: ExportArgs) -> Result<Exit, Failure> {
     let written = match by_word {
         Some(written) => Some(written),
         None => {
-            let plan = plan(&opened, Some(reader.connection()), Purpose::Look, &stop)?;
+            let plan = plan(&opened, Some(&reader), Purpose::Look, &stop)?;
             write(&opened, &plan.planned(), reader.results_as_matched(), destination, &stop)?
         }
     };

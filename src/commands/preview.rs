@@ -28,7 +28,6 @@ use crate::job::effective::LiveSettings;
 use crate::job::forecast::end;
 use crate::job::units::shown;
 use crate::job::{Job, KeySource};
-use crate::journal;
 use crate::journal::lock::Lock;
 use crate::journal::reader::{Reader, Spent};
 use crate::pipeline::cost_estimate::CostEstimate;
@@ -54,7 +53,7 @@ pub(super) fn run(args: PreviewArgs) -> Result<Exit, Failure> {
     HttpEndpoint::new(ClientSettings::of(&loaded.job.model, &loaded.job.retry)).map_err(Failure::new)?;
     let path = loaded.job.output.journal();
     let reader = match path.exists() {
-        true => Some(Reader::new(journal::open_to_read(&path)?, &path)),
+        true => Some(Reader::open(&path)?),
         false => None,
     };
     // Looking changes nothing, and takes no standard input that a run has kept.
@@ -67,7 +66,7 @@ pub(super) fn run(args: PreviewArgs) -> Result<Exit, Failure> {
         writeln!(out, "{}\n", printable(notice))?;
     }
     show_requests(&opened, args.requests, &mut out)?;
-    let plan = plan(&opened, reader.as_ref().map(Reader::connection), Purpose::Preview, &stop)?;
+    let plan = plan(&opened, reader.as_ref(), Purpose::Preview, &stop)?;
     writeln!(out, "{}", plan_line(&plan))?;
     let simulated = reader.as_ref().map(Reader::simulated).transpose()?.unwrap_or_default();
     if let Some(line) = rehearsed_line(simulated.answers).filter(|_| !args.job.simulate) {

@@ -11,10 +11,11 @@ use crate::cli::{Progress, PruneArgs};
 use crate::diagnostic::{Diagnostic, SourceText};
 use crate::exit::Exit;
 use crate::job::units::duration;
-use crate::journal::lock::{Lock, OwnJournal};
+use crate::journal::JournalError;
+use crate::journal::lock::Lock;
 use crate::journal::ownership::who_else_writes;
-use crate::journal::pruning::{Gone, drop_gone_since, gone_since, may_shrink, shrink};
-use crate::journal::{self, JournalError};
+use crate::journal::pruning::Gone;
+use crate::journal::reader::Reader;
 use crate::text::{bytes, counted, money};
 use crate::watch::Screen;
 
@@ -24,9 +25,9 @@ pub(super) fn run(args: PruneArgs) -> Result<Exit, Failure> {
     let since = since(&args.older_than)?;
     let path = load_to_look(&args.job)?.output.journal();
     who_else_writes(&path)?.into_iter().for_each(|warning| screen.insist(&warning));
-    let reader = journal::open_to_read(&path)?;
-    let gone = gone_since(&reader, &path, since)?;
-    let may_shrink = may_shrink(&reader, &path)?;
+    let reader = Reader::open(&path)?;
+    let gone = reader.gone_since(since)?;
+    let may_shrink = reader.may_shrink()?;
     drop(reader);
     let finding = finding(&gone, &args.older_than);
     if args.dry_run {
@@ -98,18 +99,18 @@ fn agrees(screen: &Screen, finding: &str) -> Result<bool, Failure> {
 
 fn prune(path: &Path, since: SystemTime, screen: &Screen) -> Result<Exit, Failure> {
     let lock = Lock::take(path)?;
-    let OwnJournal { connection, .. } = lock.open()?;
+    let journal = lock.open()?;
     let size = || path.metadata().map_or(0, |metadata| metadata.len());
     let before = size();
-    let gone = drop_gone_since(&connection, path, since)?;
-    let journal = path.display();
-    match shrink(&connection, path) {
+    let gone = journal.drop_gone_since(since)?;
+    let name = path.display();
+    match journal.shrink() {
         Ok(()) => {
             let (now, before) = (bytes(size()), bytes(before));
-            screen.say(&format!("dropped {}: {journal} has {now}, and had {before}", what(&gone)));
+            screen.say(&format!("dropped {}: {name} has {now}, and had {before}", what(&gone)));
         }
         Err(JournalError::Sqlite { source, .. }) => screen.insist(&format!(
-            "warning: dropped {}, but {journal} could not be made smaller: {source}. What is free in it is used by the next \
+            "warning: dropped {}, but {name} could not be made smaller: {source}. What is free in it is used by the next \
              answers; the same command tries again",
             what(&gone)
         )),

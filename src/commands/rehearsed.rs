@@ -1,13 +1,10 @@
 //! A job that was rehearsed against `fanfold simulate`, by its address: what the simulator answered is never a real job's.
 
-use std::path::Path;
-
 use tokio::runtime::Builder;
 
 use super::failure::Failure;
 use crate::api::simulated::is_simulator;
-use crate::journal::reader::Reader;
-use crate::journal::{JournalError, open_beside};
+use crate::journal::{Journal, JournalError};
 use crate::text::counted;
 use crate::watch::Screen;
 
@@ -15,14 +12,9 @@ use crate::watch::Screen;
 pub(super) const SIMULATOR: &str = "simulator";
 
 /// Whether a run is a rehearsal, as far as that is known before it sends. An address is asked only when the journal holds
-/// answers of a simulator; where it is none, they are dropped by `drop_all`, and this is said.
-pub(super) fn is_rehearsal(
-    base_url: &str,
-    path: &Path,
-    screen: &Screen,
-    drop_all: impl FnOnce() -> Result<u64, JournalError>,
-) -> Result<bool, Failure> {
-    let reader = Reader::new(open_beside(path)?, path);
+/// answers of a simulator; where it is none, they are dropped, and this is said.
+pub(super) fn is_rehearsal(base_url: &str, journal: &Journal, screen: &Screen) -> Result<bool, Failure> {
+    let reader = journal.reader();
     if reader.simulated()?.rows == 0 {
         return Ok(false);
     }
@@ -34,8 +26,7 @@ pub(super) fn is_rehearsal(
         None => reader.has_heard_a_simulator_at(base_url)?,
     };
     if !is_one {
-        drop(reader);
-        let answers = drop_all()?;
+        let answers = journal.drop_simulated()?;
         if answers > 0 {
             let answers = counted(answers, "answer");
             screen.say(&format!(

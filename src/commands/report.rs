@@ -33,7 +33,7 @@ pub(super) fn run(mut args: ReportArgs) -> Result<Exit, Failure> {
     let asked = args.job.job.is_some().then(|| take_output(&mut args.job)).flatten();
     let job = load_to_look(&args.job)?;
     let path = job.output.journal();
-    let reader = Reader::new(journal::open_to_read(&path)?, &path);
+    let reader = Reader::open(&path)?;
     let figures = gather(&reader, &job)?;
     let html = page(&figures, &subject(&reader, &job, &figures)?)
         .map_err(|error| Failure::new(format!("the page cannot be made: {error:#}")))?;

@@ -209,7 +209,7 @@ mod tests {
     fn a_run_hears_of_midnight_when_it_passes() {
         let folder = tempfile::tempdir().expect("a folder");
         let path = folder.path().join("b.csv.journal");
-        drop(crate::journal::open(&path).expect("a journal"));
+        let journal = crate::journal::Journal::open(&path).expect("a journal");
         let screen = Screen::new(Mode::Quiet, false);
         let about =
             RunLabels { job: String::new(), model: String::new(), run: 1, begun: std::time::UNIX_EPOCH };
@@ -217,7 +217,7 @@ mod tests {
         NOW.store(midnight - 1, Ordering::Relaxed);
         let context = ControlContext {
             job: Arc::new(job("cap_period = \"day\"\nmax_total_tokens = 10")),
-            inbox: Inbox::open(&path, 1, 0).expect("an inbox"),
+            inbox: journal.reader().inbox(1, 0).expect("an inbox"),
             begun: clock(),
             spent: Duration::ZERO,
             beginning: PlannedWork { rows: 0, prompt_tokens: 0 },

@@ -2,12 +2,10 @@
 
 use std::cell::RefCell;
 use std::ffi::OsString;
-use std::path::Path;
 use std::sync::Arc;
 use std::time::SystemTime;
 
 use jiff::Timestamp;
-use rusqlite::Connection;
 use tokio::sync::watch;
 
 use super::caps::CapAccount;
@@ -30,15 +28,9 @@ use crate::dispatch::stop::{Stop, StopLevel, StopReason};
 use crate::exit::Exit;
 use crate::failpoint::meet;
 use crate::job::notify::Moment;
-use crate::journal::duplicates::heal;
-use crate::journal::lock::{Lock, OwnJournal};
-use crate::journal::orders::{Inbox, last_order};
-use crate::journal::reader::Reader;
-use crate::journal::revalidation::hold_to;
-use crate::journal::simulated::drop_simulated;
-use crate::journal::whereabouts::Whereabouts;
-use crate::journal::writer::{RunRecord, begin_run, end_run};
-use crate::journal::{self, JournalError};
+use crate::journal::lock::Lock;
+use crate::journal::runs::RunRecord;
+use crate::journal::{Journal, JournalError};
 use crate::pipeline::output::{Destination, OutputCounts, write};
 use crate::pipeline::plan::{self, Plan, Purpose, plan};
 use crate::pipeline::send::{Audience, SendReport, SendRequest, before_it_sends, never_stopped, past, send};
@@ -89,12 +81,11 @@ struct Legacy {
 }
 
 /// What a pass over the rows is told.
-struct Assignment<'a> {
+struct Assignment {
     run: i64,
     /// The last order that is not meant for this run.
     last_order: i64,
     retry_failed: bool,
-    whereabouts: &'a Whereabouts,
 }
 
 impl RunSession<'_> {
@@ -110,53 +101,49 @@ impl RunSession<'_> {
     }
 
     fn plan_and_send(&self, underway: &mut Underway) -> Result<Exit, Failure> {
-        let OwnJournal { mut connection, whereabouts } = self.lock.open()?;
+        let mut journal = self.lock.open()?;
         // However it ends, the journal is in its place afterwards, or somebody is told.
-        let kept = |connection: &Connection, run: Option<i64>, failure: Failure| {
-            whereabouts.settle(connection, run).err().map_or(failure, Failure::from)
+        let kept = |journal: &Journal, run: Option<i64>, failure: Failure| {
+            journal.settle(run).err().map_or(failure, Failure::from)
         };
-        let begun = self.look_back(&connection);
-        let past = begun.map_err(|failure| kept(&connection, None, failure))?;
+        let begun = self.look_back(&journal);
+        let past = begun.map_err(|failure| kept(&journal, None, failure))?;
         let mut plans = 0;
         let (plan, sent) = loop {
             plans += 1;
-            let planned = self.plan(&connection, plans == 1, &past, underway);
-            let planned = planned.map_err(|failure| kept(&connection, underway.run, failure))?;
+            let planned = self.plan(&journal, plans == 1, &past, underway);
+            let planned = planned.map_err(|failure| kept(&journal, underway.run, failure))?;
             let Some((plan, number)) = planned else {
-                let ended = self.interrupted_early(&connection, underway.run);
-                whereabouts.settle(&connection, underway.run)?;
+                let ended = self.interrupted_early(&journal, underway.run);
+                journal.settle(underway.run)?;
                 return ended;
             };
             // What fails now is not sent again because the input changed as well.
             let retry_failed = self.args.retry_failed && plans == 1;
-            let last_order = past.last_order;
-            let told = Assignment { run: number, last_order, retry_failed, whereabouts: &whereabouts };
-            let sending = self.send(connection, &plan, &told, &mut underway.snapshot);
+            let told = Assignment { run: number, last_order: past.last_order, retry_failed };
+            let sending = self.send(journal, &plan, &told, &mut underway.snapshot);
             let (sent, back) = sending.map_err(|error| self.broken_off(error, number))?;
-            connection = back;
+            journal = back;
             if !sent.input_changed || plans == PLANS || *self.stop.borrow() != StopLevel::None {
                 break (plan, sent);
             }
             self.screen.say("the input changed while it was read: planning again");
         };
-        let ended = self.finish(plan, &sent, &connection, underway.run.unwrap_or_default(), past.in_doubt);
-        whereabouts.settle(&connection, underway.run)?;
+        let ended = self.finish(plan, &sent, &journal, underway.run.unwrap_or_default(), past.in_doubt);
+        journal.settle(underway.run)?;
         ended
     }
 
     /// What earlier runs have left. Kept answers are brought to the rules of the present job.
-    fn look_back(&self, connection: &Connection) -> Result<Legacy, Failure> {
-        let path = self.opened.journal();
-        let last_order = last_order(connection, &path)?;
-        let in_doubt = self.say_doubts(&path)?;
-        let simulated = self.args.job.simulate
-            || is_rehearsal(&self.opened.job.model.base_url, &path, &self.screen, || {
-                drop_simulated(connection, &path)
-            })?;
-        self.hold_to_rules(connection, &path)?;
+    fn look_back(&self, journal: &Journal) -> Result<Legacy, Failure> {
+        let last_order = journal.reader().last_order()?;
+        let in_doubt = self.say_doubts(journal)?;
+        let simulated =
+            self.args.job.simulate || is_rehearsal(&self.opened.job.model.base_url, journal, &self.screen)?;
+        self.hold_to_rules(journal)?;
         if self.opened.job.input.share_duplicates {
             // A run that was killed may have had no time for it, or the job did not share before.
-            heal(connection, &path, None)?;
+            journal.heal(None)?;
         }
         Ok(Legacy { last_order, in_doubt, simulated })
     }
@@ -164,13 +151,12 @@ impl RunSession<'_> {
     /// Plans, and enters the run when that is the first time. `None` when it was interrupted.
     fn plan(
         &self,
-        connection: &Connection,
+        journal: &Journal,
         first: bool,
         past: &Legacy,
         underway: &mut Underway,
     ) -> Result<Option<(Plan, i64)>, Failure> {
-        let path = self.opened.journal();
-        let plan = match plan(&self.opened, Some(connection), Purpose::Send, &self.stop) {
+        let plan = match plan(&self.opened, Some(journal.reader()), Purpose::Send, &self.stop) {
             Err(PipelineError::Interrupted) => return Ok(None),
             Err(error) => match underway.run {
                 Some(run) => return Err(self.broken_off(error, run)),
@@ -180,14 +166,13 @@ impl RunSession<'_> {
         };
         self.say_plan(&plan);
         if first {
-            self.check_limit()?;
-            self.forewarn(&plan)?;
+            self.check_limit(journal)?;
+            self.forewarn(&plan, journal)?;
         }
         let number = match underway.run {
             Some(number) => number,
             None => {
-                let number =
-                    begin_run(connection, &path, &self.record(&plan, past.in_doubt, past.simulated))?;
+                let number = journal.begin_run(&self.record(&plan, past.in_doubt, past.simulated))?;
                 self.screen.say_when(&self.name_of_run(&plan, number));
                 self.notifier.borrow_mut().tell(Moment::Start, &started(&plan, number));
                 number
@@ -200,21 +185,20 @@ impl RunSession<'_> {
     /// The input failed while rows were sent, or the disk was full. What was answered by then is stored, and nothing is in
     /// doubt; of a journal that failed that cannot be said.
     fn broken_off(&self, error: PipelineError, run: i64) -> Failure {
-        let path = self.opened.journal();
         let is_stored = match &error {
             PipelineError::Journal(error) => matches!(error, JournalError::Full { .. }),
             _ => true,
         };
-        if is_stored && let Ok(connection) = journal::open_again(&path) {
-            let _ = end_run(&connection, &path, run, "broken_off");
+        if is_stored && let Ok(journal) = Journal::open_again(&self.opened.journal()) {
+            let _ = journal.end_run(run, "broken_off");
         }
         resumable(Failure::from(error), &self.opened.job)
     }
 
     /// Interrupted while the input was read: there is nothing to wait for, and the output stays as it is.
-    fn interrupted_early(&self, connection: &Connection, run: Option<i64>) -> Result<Exit, Failure> {
+    fn interrupted_early(&self, journal: &Journal, run: Option<i64>) -> Result<Exit, Failure> {
         if let Some(run) = run {
-            end_run(connection, &self.opened.journal(), run, StopReason::Interrupted.as_str())?;
+            journal.end_run(run, StopReason::Interrupted.as_str())?;
         }
         self.screen
             .insist("interrupted while the input was read: nothing was sent and no output was written");
@@ -223,8 +207,8 @@ impl RunSession<'_> {
     }
 
     /// Says how many requests were out when the run before this one was killed, and gives their number.
-    fn say_doubts(&self, path: &Path) -> Result<u64, Failure> {
-        let in_doubt = Reader::new(journal::open_beside(path)?, path).in_doubt()?;
+    fn say_doubts(&self, journal: &Journal) -> Result<u64, Failure> {
+        let in_doubt = journal.reader().in_doubt()?;
         if in_doubt > 0 {
             let requests = counted(in_doubt, "request");
             self.screen.say(&format!(
@@ -269,20 +253,16 @@ impl RunSession<'_> {
     }
 
     /// Refuses to leave a few rows of the output where there were many.
-    fn check_limit(&self) -> Result<(), Failure> {
-        let path = self.opened.journal();
-        let reader = Reader::new(journal::open_beside(&path)?, &path);
-        match shortened(&self.opened, &reader)? {
+    fn check_limit(&self, journal: &Journal) -> Result<(), Failure> {
+        match shortened(&self.opened, journal.reader())? {
             Some(why) => Err(Failure::new(why)),
             None => Ok(()),
         }
     }
 
-    fn forewarn(&self, plan: &Plan) -> Result<(), Failure> {
-        let path = self.opened.journal();
-        let reader = Reader::new(journal::open_beside(&path)?, &path);
+    fn forewarn(&self, plan: &Plan, journal: &Journal) -> Result<(), Failure> {
         let cost_estimate = plan.cost_estimate.scaled(plan.share_to_send());
-        for warning in warnings::warnings(&self.opened.job, &cost_estimate, Some(&reader))? {
+        for warning in warnings::warnings(&self.opened.job, &cost_estimate, Some(journal.reader()))? {
             self.screen.say(&warning);
         }
         if let Some(warning) = warnings::unused_glossary(&self.opened.job, plan) {
@@ -304,16 +284,16 @@ impl RunSession<'_> {
     }
 
     /// Holds the kept answers against the job's rules for answers, when these have changed since the last run.
-    fn hold_to_rules(&self, connection: &Connection, path: &Path) -> Result<(), Failure> {
+    fn hold_to_rules(&self, journal: &Journal) -> Result<(), Failure> {
         let rules = self.opened.conversation();
-        let last = Reader::new(journal::open_beside(path)?, path).last_job()?;
+        let last = journal.reader().last_job()?;
         let last: Option<serde_json::Value> = last.and_then(|job| serde_json::from_str(&job).ok());
         let before = last.as_ref().and_then(|job| job["answer_rules"].as_str()).unwrap_or_default();
         if last.is_none() || before == rules.key() {
             return Ok(());
         }
         let codes = ["length", "schema_violation"];
-        let turned = hold_to(connection, path, &codes, |reason, text| rules.objection(reason, text))?;
+        let turned = journal.hold_to(&codes, |reason, text| rules.objection(reason, text))?;
         if turned.failed > 0 {
             let answers = counted(turned.failed, "kept answer");
             self.screen.insist(&format!(
@@ -342,24 +322,18 @@ impl RunSession<'_> {
 
     fn send(
         &self,
-        connection: Connection,
+        journal: Journal,
         plan: &Plan,
-        told: &Assignment<'_>,
+        told: &Assignment,
         so_far: &mut Snapshot,
-    ) -> Result<(SendReport, Connection), PipelineError> {
-        let &Assignment { run, last_order, retry_failed, whereabouts } = told;
+    ) -> Result<(SendReport, Journal), PipelineError> {
+        let &Assignment { run, last_order, retry_failed } = told;
         let earlier = *so_far;
-        let path = self.opened.journal();
-        let past = past(
-            &Reader::new(journal::open_beside(&path)?, &path),
-            (&self.opened.job, run),
-            plan,
-            self.address(),
-        )?;
+        let past = past(journal.reader(), (&self.opened.job, run), plan, self.address())?;
         let (snapshots, receiver) = watch::channel(before_it_sends(&self.opened, plan, retry_failed).now);
         let context = ControlContext {
             job: Arc::clone(&self.opened.job),
-            inbox: Inbox::open(&path, run, last_order)?,
+            inbox: journal.reader().inbox(run, last_order)?,
             begun: Timestamp::try_from(self.begun).unwrap_or(Timestamp::UNIX_EPOCH),
             spent: past.duration,
             beginning: beginning(plan),
@@ -378,19 +352,17 @@ impl RunSession<'_> {
         let (mark, _keeper) = keeper::of_run(!self.opened.job.tools.is_empty());
         let hidden = &self.hidden;
         let (live_limits, mark) = (&live_limits, &mark);
-        let order =
-            SendRequest { plan, run, retry_failed, open_files, whereabouts, live_limits, hidden, mark };
+        let order = SendRequest { plan, run, retry_failed, open_files, live_limits, hidden, mark };
         let audience = Audience { snapshots: &snapshots, listener: &mut listener };
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
         let runtime = runtime.map_err(|source| JournalError::File { path: "the runtime".into(), source })?;
-        let sending =
-            send(&self.opened, connection, order, &past, &self.endpoint, self.stop.clone(), audience);
+        let sending = send(&self.opened, journal, order, &past, &self.endpoint, self.stop.clone(), audience);
         let sent = runtime.block_on(sending);
         watcher.finish();
         controller.finish();
-        let sent = sent.map(|(sent, connection)| {
+        let sent = sent.map(|(sent, journal)| {
             let snapshot = sent.snapshot.after(&earlier);
-            (SendReport { snapshot, ..sent }, connection)
+            (SendReport { snapshot, ..sent }, journal)
         });
         *so_far = match &sent {
             Ok((sent, _)) => sent.snapshot,
@@ -416,36 +388,33 @@ impl RunSession<'_> {
         &self,
         mut plan: Plan,
         sent: &SendReport,
-        connection: &Connection,
+        journal: &Journal,
         run: i64,
         in_doubt: u64,
     ) -> Result<Exit, Failure> {
-        let path = self.opened.journal();
         // Told to stop at once: what was out stays in doubt, as after a kill.
         let orderly = *self.stop.borrow() != StopLevel::Now && sent.abandoned == 0;
         if orderly {
             // Whatever becomes of the output, what was sent is stored.
-            end_run(connection, &path, run, sent.reason.as_str())?;
+            journal.end_run(run, sent.reason.as_str())?;
         }
         let written = match orderly {
-            true => {
-                self.write(&mut plan, connection).map_err(|failure| resumable(failure, &self.opened.job))?
-            }
+            true => self.write(&mut plan, journal).map_err(|failure| resumable(failure, &self.opened.job))?,
             false => None,
         };
-        let reader = Reader::new(journal::open_beside(&path)?, &path);
+        let reader = journal.reader();
         let account = Account::of(written, &sent.reason);
         if orderly {
-            end_run(connection, &path, run, account.reason)?;
+            journal.end_run(run, account.reason)?;
         }
         let resume = resume_command(&self.opened.job);
         let this_run = reader.runs()?.into_iter().find(|one| one.number == run);
         let allowance = match &this_run {
             Some(this_run) => {
                 let told = told(&reader.orders_of(run)?).unwrap_or_default();
-                CapAccount::of_run(&reader, &self.opened.job, this_run, &told)?
+                CapAccount::of_run(reader, &self.opened.job, this_run, &told)?
             }
-            None => CapAccount::before_a_run(Some(&reader), &self.opened.job)?,
+            None => CapAccount::before_a_run(Some(reader), &self.opened.job)?,
         };
         let summary = Summary {
             opened: &self.opened,
@@ -462,9 +431,9 @@ impl RunSession<'_> {
             simulated: self.args.job.simulate,
         };
         meet("summary.before");
-        let receipt = summary.store(&reader)?;
+        let receipt = summary.store(reader)?;
         meet("summary.after");
-        summary.say(&self.screen, &reader)?;
+        summary.say(&self.screen, reader)?;
         let moment = if account.pending == 0 { Moment::End } else { Moment::Stop };
         self.notifier.borrow_mut().tell(moment, &notice(&receipt));
         Ok(account.exit)
@@ -472,18 +441,16 @@ impl RunSession<'_> {
 
     /// Writes the output; `None` when somebody had no patience for that. Answers are found by the rows' positions, so
     /// an input that changed since it was planned is matched anew first: no row gets the answer of another.
-    fn write(&self, plan: &mut Plan, connection: &Connection) -> Result<Option<OutputCounts>, Failure> {
-        let path = self.opened.journal();
+    fn write(&self, plan: &mut Plan, journal: &Journal) -> Result<Option<OutputCounts>, Failure> {
         let output = &self.opened.job.output;
         let mut is_as_planned = true;
         for _ in 0..PLANS {
             if !is_as_planned || self.opened.source.stamp().map_err(PipelineError::from)? != plan.stamp {
                 let stop = never_stopped();
-                *plan = plan::plan(&self.opened, Some(connection), Purpose::Send, &stop)?;
+                *plan = plan::plan(&self.opened, Some(journal.reader()), Purpose::Send, &stop)?;
             }
-            let reader = Reader::new(journal::open_beside(&path)?, &path);
             let destination = Destination::file(output.path.clone(), output.format);
-            match write(&self.opened, &plan.planned(), reader.results(), destination, &self.stop) {
+            match write(&self.opened, &plan.planned(), journal.reader().results(), destination, &self.stop) {
                 Err(PipelineError::Interrupted) => return Ok(None),
                 Ok(None) => is_as_planned = false,
                 written => return Ok(written?),

@@ -10,9 +10,8 @@ use crate::config::orders::{Order, told};
 use crate::diagnostic::{Diagnostic, SourceText};
 use crate::exit::Exit;
 use crate::job::Job;
-use crate::journal;
+use crate::journal::Journal;
 use crate::journal::lock::Lock;
-use crate::journal::orders::give;
 use crate::journal::reader::Reader;
 use crate::watch::text::printable;
 
@@ -46,14 +45,14 @@ pub(super) fn run(mut args: SetArgs) -> Result<Exit, Failure> {
             printable(&holder)
         )));
     }
-    let reader = Reader::new(journal::open_to_read(&path)?, &path);
+    let reader = Reader::open(&path)?;
     if !reader.takes_orders()? {
         return Err(Failure::new(format!(
             "the run that goes on ({}) is of an older fanfold, which takes no orders: end it, and begin it again with this one",
             printable(&holder)
         )));
     }
-    let numbers = give(&path, &orders)?;
+    let numbers = Journal::open_again(&path)?.give(&orders)?;
     let words = orders.iter().map(Order::shown).collect::<Vec<_>>().join(", ");
     let given = Instant::now();
     while !reader.are_taken(numbers)? {

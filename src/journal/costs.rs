@@ -4,9 +4,10 @@ use std::time::SystemTime;
 
 use rusqlite::OptionalExtension;
 
+use super::JournalError;
+use super::codec::seconds;
 use super::reader::Reader;
 use super::seal::{SIMULATED_SINCE, SUMS_SINCE};
-use super::{JournalError, seconds};
 use crate::reserve::Reserve;
 
 /// What was spent in a day of the local time zone, by when requests were sent.

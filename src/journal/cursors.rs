@@ -5,8 +5,7 @@ use std::collections::VecDeque;
 use rusqlite::params;
 
 use super::JournalError;
-use super::matching::Settled;
-use super::reader::Reader;
+use super::reader::{Reader, Settled};
 use super::seal::{result_is_whole, simulated_sql, stands_in_place};
 use super::steps::usage;
 use crate::outcome::{Answer, RowResult, Status, Usage};

@@ -1,37 +1,38 @@
 //! Rows with equal requests that are sent once: which of them go out, and who gets their answer.
 
-use std::path::Path;
+use rusqlite::params;
 
-use rusqlite::{Connection, params};
-
+use super::JournalError;
+use super::handle::Journal;
+use super::reader::Reader;
 use super::seal::placed_sql;
-use super::{JournalError, broke};
 use crate::failpoint::meet;
 use crate::note::RowKey;
 use crate::request::Fingerprint;
 
 /// Knows which requests are answered or on their way. It lives on disk: memory does not grow with the rows.
 #[derive(Debug)]
-pub struct Sharing<'c> {
-    connection: &'c Connection,
-    path: &'c Path,
+pub struct Sharing<'r> {
+    reader: &'r Reader,
 }
 
-impl<'c> Sharing<'c> {
+impl Reader {
     /// Begins with the requests that the journal has answers to.
     ///
     /// # Errors
     ///
     /// When the journal cannot be read.
-    pub fn begin(connection: &'c Connection, path: &'c Path) -> Result<Self, JournalError> {
+    pub fn sharing(&self) -> Result<Sharing<'_>, JournalError> {
         let sql = "PRAGMA temp_store = FILE;
                    DROP TABLE IF EXISTS temp.requests;
                    CREATE TEMP TABLE requests (fingerprint BLOB PRIMARY KEY) WITHOUT ROWID;
                    INSERT OR IGNORE INTO requests SELECT fingerprint FROM entries WHERE status = 1;";
-        connection.execute_batch(sql).map_err(|source| JournalError::sqlite(path, source))?;
-        Ok(Self { connection, path })
+        self.connection().execute_batch(sql).map_err(self.failed())?;
+        Ok(Sharing { reader: self })
     }
+}
 
+impl Sharing<'_> {
     /// Whether a request has to go out: it has no answer, and no other row has sent it.
     ///
     /// # Errors
@@ -39,45 +40,16 @@ impl<'c> Sharing<'c> {
     /// When the temporary table cannot be written.
     pub fn goes_out(&self, fingerprint: &Fingerprint) -> Result<bool, JournalError> {
         let sql = "INSERT OR IGNORE INTO temp.requests VALUES (?1)";
-        let inserted =
-            self.connection.prepare_cached(sql).and_then(|mut statement| statement.execute([fingerprint.0]));
-        inserted.map(|rows| rows == 1).map_err(|source| JournalError::sqlite(self.path, source))
+        let statement = self.reader.connection().prepare_cached(sql);
+        let inserted = statement.and_then(|mut statement| statement.execute([fingerprint.0]));
+        inserted.map(|rows| rows == 1).map_err(self.reader.failed())
     }
-}
-
-/// Gives all entries that have failed the answer to the same request that another has, whether a row claims them at
-/// present or not: an answer beats a failure, whichever came first. Gives how many of them stand before `limit`.
-///
-/// # Errors
-///
-/// When the journal cannot be written.
-pub fn heal(connection: &Connection, path: &Path, limit: Option<u64>) -> Result<u64, JournalError> {
-    let sql = "UPDATE entries SET status = 1, out = 0, shares = x.answered, answer = NULL, error_code = NULL, error = NULL,
-                   simulated = x.simulated
-               FROM (SELECT fingerprint, min(entry) AS answered, simulated FROM entries
-                     WHERE status = 1 AND shares IS NULL
-                         AND fingerprint IN (SELECT fingerprint FROM entries WHERE status = 2)
-                     GROUP BY fingerprint) x
-               WHERE entries.status = 2 AND entries.fingerprint = x.fingerprint
-               RETURNING position";
-    let limit = limit.unwrap_or(u64::MAX);
-    let healed = || {
-        let mut statement = connection.prepare(sql)?;
-        let mut rows = statement.query([])?;
-        let mut healed = 0;
-        while let Some(row) = rows.next()? {
-            healed += u64::from(row.get::<_, Option<u64>>(0)?.is_some_and(|position| position < limit));
-        }
-        Ok(healed)
-    };
-    healed().map_err(|source| broke(connection, path, source))
 }
 
 /// Gives rows the answers of others with the same request, and their failures too.
 #[derive(Debug)]
-pub struct Sharer<'c> {
-    connection: &'c Connection,
-    path: &'c Path,
+pub struct Sharer<'j> {
+    journal: &'j Journal,
     shared: Shared,
 }
 
@@ -90,23 +62,53 @@ pub struct Shared {
     pub failed: u64,
 }
 
-impl<'c> Sharer<'c> {
-    /// Begins; nothing is stored before [`Sharer::finish`].
+impl Journal {
+    /// Gives all entries that have failed the answer to the same request that another has, whether a row claims them at
+    /// present or not: an answer beats a failure, whichever came first. Gives how many of them stand before `limit`.
+    ///
+    /// # Errors
+    ///
+    /// When the journal cannot be written.
+    pub fn heal(&self, limit: Option<u64>) -> Result<u64, JournalError> {
+        let sql = "UPDATE entries SET status = 1, out = 0, shares = x.answered, answer = NULL, error_code = NULL, error = NULL,
+                       simulated = x.simulated
+                   FROM (SELECT fingerprint, min(entry) AS answered, simulated FROM entries
+                         WHERE status = 1 AND shares IS NULL
+                             AND fingerprint IN (SELECT fingerprint FROM entries WHERE status = 2)
+                         GROUP BY fingerprint) x
+                   WHERE entries.status = 2 AND entries.fingerprint = x.fingerprint
+                   RETURNING position";
+        let limit = limit.unwrap_or(u64::MAX);
+        let healed = || {
+            let mut statement = self.connection().prepare(sql)?;
+            let mut rows = statement.query([])?;
+            let mut healed = 0;
+            while let Some(row) = rows.next()? {
+                healed += u64::from(row.get::<_, Option<u64>>(0)?.is_some_and(|position| position < limit));
+            }
+            Ok(healed)
+        };
+        healed().map_err(self.broke())
+    }
+
+    /// Begins to give rows the ends of others; nothing is stored before [`Sharer::finish`].
     ///
     /// # Errors
     ///
     /// When the journal cannot be read.
-    pub fn begin(connection: &'c Connection, path: &'c Path) -> Result<Self, JournalError> {
+    pub fn sharer(&self) -> Result<Sharer<'_>, JournalError> {
         let sql = "PRAGMA temp_store = FILE;
                    DROP TABLE IF EXISTS temp.ends;
                    CREATE TEMP TABLE ends (fingerprint BLOB PRIMARY KEY, entry INTEGER NOT NULL) WITHOUT ROWID;
                    INSERT OR IGNORE INTO ends SELECT fingerprint, entry FROM entries
                        WHERE status IN (1, 2) AND shares IS NULL ORDER BY status;
                    BEGIN;";
-        connection.execute_batch(sql).map_err(|source| JournalError::sqlite(path, source))?;
-        Ok(Self { connection, path, shared: Shared::default() })
+        self.connection().execute_batch(sql).map_err(self.reader().failed())?;
+        Ok(Sharer { journal: self, shared: Shared::default() })
     }
+}
 
+impl Sharer<'_> {
     /// Gives a row the end of another row with the same request, if there is one; an answer rather than a failure. An
     /// answer of its own that made it fail before is its end no more.
     ///
@@ -124,12 +126,12 @@ impl<'c> Sharer<'c> {
                        simulated = excluded.simulated
                    RETURNING status"
         );
-        let failed = |source| JournalError::sqlite(self.path, source);
-        let mut statement = self.connection.prepare_cached(sql).map_err(failed)?;
+        let failed = self.journal.reader().failed();
+        let mut statement = self.journal.connection().prepare_cached(sql).map_err(&failed)?;
         let values = params![row.position, row.id.as_ref().map(|id| id.as_str()), row.fingerprint.0];
-        let mut rows = statement.query(values).map_err(failed)?;
-        while let Some(row) = rows.next().map_err(failed)? {
-            match row.get::<_, i64>(0).map_err(failed)? {
+        let mut rows = statement.query(values).map_err(&failed)?;
+        while let Some(row) = rows.next().map_err(&failed)? {
+            match row.get::<_, i64>(0).map_err(&failed)? {
                 1 => self.shared.ok += 1,
                 _ => self.shared.failed += 1,
             }
@@ -144,9 +146,7 @@ impl<'c> Sharer<'c> {
     /// When the journal cannot be written.
     pub fn finish(self) -> Result<Shared, JournalError> {
         meet("journal.share.before");
-        self.connection
-            .execute_batch("COMMIT")
-            .map_err(|source| broke(self.connection, self.path, source))?;
+        self.journal.connection().execute_batch("COMMIT").map_err(self.journal.broke())?;
         meet("journal.share.after");
         Ok(self.shared)
     }
@@ -154,8 +154,9 @@ impl<'c> Sharer<'c> {
 
 impl Drop for Sharer<'_> {
     fn drop(&mut self) {
-        if !self.connection.is_autocommit() {
-            let _ = self.connection.execute_batch("ROLLBACK");
+        let connection = self.journal.connection();
+        if !connection.is_autocommit() {
+            let _ = connection.execute_batch("ROLLBACK");
         }
     }
 }

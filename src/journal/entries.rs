@@ -4,8 +4,8 @@ use std::time::{Duration, SystemTime};
 
 use rusqlite::{CachedStatement, OptionalExtension, Transaction, params};
 
+use super::codec::{seconds, tokens_kept};
 use super::seal::{STORE_RESULTS, placed_sql};
-use super::{seconds, tokens_kept};
 use crate::conversation::Step;
 use crate::note::{Outcome, RequestEnd, RowKey, SendTime};
 use crate::outcome::{Answer, Fault};

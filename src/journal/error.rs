@@ -181,7 +181,7 @@ fn file_advice(error: &io::Error) -> &'static str {
 
 impl JournalError {
     /// An error of SQLite on a journal; damage is told apart.
-    pub(crate) fn sqlite(path: &Path, source: rusqlite::Error) -> Self {
+    pub(super) fn sqlite(path: &Path, source: rusqlite::Error) -> Self {
         use rusqlite::Error::{
             FromSqlConversionFailure, IntegralValueOutOfRange, InvalidColumnType, Utf8Error,
         };
@@ -207,7 +207,7 @@ impl JournalError {
 
 /// Whether an error says that there is no room. A disk whose quota is used up says so by refusing to write, and the
 /// shared memory beside the journal has a word of its own.
-pub(crate) fn is_full(error: &rusqlite::Error) -> bool {
+pub(super) fn is_full(error: &rusqlite::Error) -> bool {
     let full = [ffi::SQLITE_FULL, ffi::SQLITE_IOERR_WRITE, ffi::SQLITE_IOERR_SHMSIZE];
     error.sqlite_error().is_some_and(|error| full.contains(&error.extended_code))
 }

@@ -11,8 +11,7 @@ use std::path::Path;
 
 use rusqlite::Connection;
 
-use super::JournalError;
-use super::lock::lock_path;
+use super::files::lock_path;
 use crate::regular;
 
 /// What stands before the number.
@@ -73,17 +72,4 @@ pub(super) fn expected(journal: &Path) -> u64 {
 /// How many answers a journal holds. None is ever taken out.
 pub(super) fn held(connection: &Connection) -> rusqlite::Result<u64> {
     connection.prepare_cached("SELECT coalesce(max(step), 0) FROM steps")?.query_row([], |row| row.get(0))
-}
-
-/// Holds a journal against its note, which was read before.
-///
-/// # Errors
-///
-/// [`JournalError::Behind`] when answers are missing.
-pub(super) fn check(connection: &Connection, journal: &Path, expected: u64) -> Result<(), JournalError> {
-    let held = held(connection).map_err(|source| JournalError::sqlite(journal, source))?;
-    match held < expected {
-        true => Err(JournalError::Behind { path: journal.to_owned(), held, expected }),
-        false => Ok(()),
-    }
 }

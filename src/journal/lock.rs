@@ -8,11 +8,11 @@ use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use rusqlite::Connection;
-
+use super::JournalError;
+use super::files::{self, lock_path, on_network};
+use super::handle::{Journal, make};
 use super::high_water_mark::{HighWaterMark, note, noted};
-use super::whereabouts::{Identity, Whereabouts, identity};
-use super::{JournalError, make, on_network, open_made};
+use super::whereabouts::{Identity, identity};
 use crate::regular;
 
 /// How often a lock that somebody has is looked at again, and how long after.
@@ -30,15 +30,6 @@ pub struct Lock {
     /// The journal itself, locked as well. POSIX takes all locks of a process off a file when it closes any handle of it, so
     /// that this is closed last.
     held: OnceCell<File>,
-}
-
-/// A journal that a run has to itself.
-#[derive(Debug)]
-pub struct OwnJournal {
-    /// The journal, to read and write.
-    pub connection: Connection,
-    /// Whether it is still the run's own.
-    pub whereabouts: Whereabouts,
 }
 
 impl Lock {
@@ -90,27 +81,27 @@ impl Lock {
     /// When a file cannot be renamed; [`JournalError::Held`] when a run has it whose lock's file was taken away.
     pub fn set_aside(&self) -> Result<Option<PathBuf>, JournalError> {
         let _held = self.hold_journal()?;
-        super::set_aside(&self.journal)
+        files::set_aside(&self.journal)
     }
 
     /// Opens the journal for its run, which makes it when there is none, and holds it as well.
     ///
     /// # Errors
     ///
-    /// As [`open`](super::open); [`JournalError::Held`] when a run has it whose lock's file was taken away.
-    pub fn open(&self) -> Result<OwnJournal, JournalError> {
+    /// As [`Journal::open`]; [`JournalError::Held`] when a run has it whose lock's file was taken away.
+    pub fn open(&self) -> Result<Journal, JournalError> {
         let path = &self.journal;
         make(path)?;
         let held = match self.held.get() {
             Some(held) => Some(held),
             None => self.hold_journal()?.map(|file| self.held.get_or_init(|| file)),
         };
-        let connection = open_made(path)?;
+        let journal = Journal::open_made(path)?;
         let known = match held {
             Some(held) => identity_of(held).filter(|known| identity(path) == Some(*known)),
             None => identity(path),
         };
-        Ok(OwnJournal { connection, whereabouts: Whereabouts::of(path, known) })
+        Ok(journal.known_by(known))
     }
 
     /// The lock on the journal itself, where the system's locks and those of SQLite do not meet: elsewhere, and on file
@@ -196,12 +187,6 @@ fn try_lock(file: &File) -> Result<(), TryLockError> {
 /// The holder's words, without the note behind them.
 fn words(text: &str) -> String {
     text.lines().next().unwrap_or_default().trim().to_owned()
-}
-
-pub(super) fn lock_path(journal: &Path) -> PathBuf {
-    let mut path = journal.as_os_str().to_owned();
-    path.push(".lock");
-    path.into()
 }
 
 fn host() -> String {

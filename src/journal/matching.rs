@@ -7,11 +7,11 @@
 mod join;
 
 use std::collections::VecDeque;
-use std::path::Path;
 
 use rusqlite::{Connection, OptionalExtension, params};
 
-use super::{JournalError, broke};
+use super::JournalError;
+use super::reader::{Reader, Settled};
 use crate::failpoint::meet;
 use crate::note::RowKey;
 
@@ -74,9 +74,8 @@ pub struct MatchRules {
 
 /// Matches rows, in the order of the input, against the entries of a journal.
 #[derive(Debug)]
-pub struct Matcher<'c> {
-    connection: &'c Connection,
-    path: &'c Path,
+pub struct Matcher<'r> {
+    reader: &'r Reader,
     page: VecDeque<Entry>,
     next_position: Option<u64>,
     /// Whether a row that does not stand in its place may find its answer elsewhere.
@@ -87,15 +86,6 @@ pub struct Matcher<'c> {
     rows: u64,
     settled: Option<Settled>,
     tables_stay: bool,
-}
-
-/// What the positions of a journal's entries were brought to.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Settled {
-    /// What tells the input and the requests made of it from any others.
-    pub mark: String,
-    /// The columns of the input, as the caller writes them, where they are known of its rows alone.
-    pub columns: Option<String>,
 }
 
 #[derive(Debug)]
@@ -152,21 +142,16 @@ DROP TABLE IF EXISTS temp.claims;
 DROP TABLE IF EXISTS temp.asked;
 ";
 
-impl<'c> Matcher<'c> {
+impl Reader {
     /// Begins a matching. The journal itself is not changed before [`Matcher::finish`], and only if that is asked to.
     ///
     /// # Errors
     ///
     /// When the journal cannot be read.
-    pub fn begin(
-        connection: &'c Connection,
-        path: &'c Path,
-        rules: MatchRules,
-    ) -> Result<Self, JournalError> {
+    pub fn matcher(&self, rules: MatchRules) -> Result<Matcher<'_>, JournalError> {
         let MatchRules { with_ids, shares } = rules;
-        let mut matcher = Self {
-            connection,
-            path,
+        let mut matcher = Matcher {
+            reader: self,
             page: VecDeque::new(),
             next_position: Some(0),
             may_be_loose: false,
@@ -178,15 +163,21 @@ impl<'c> Matcher<'c> {
             tables_stay: false,
         };
         matcher.batch(TABLES)?;
-        let found =
-            connection.query_row("SELECT 1 FROM temp.loose_entries LIMIT 1", [], |_| Ok(())).optional();
-        matcher.may_be_loose = found.map_err(|source| JournalError::sqlite(path, source))?.is_some();
+        let found = "SELECT 1 FROM temp.loose_entries LIMIT 1";
+        let found = self.connection().query_row(found, [], |_| Ok(())).optional();
+        matcher.may_be_loose = found.map_err(self.failed())?.is_some();
         matcher.batch("BEGIN")?;
         Ok(matcher)
     }
+}
 
+impl Matcher<'_> {
     fn batch(&self, sql: &str) -> Result<(), JournalError> {
-        self.connection.execute_batch(sql).map_err(|source| broke(self.connection, self.path, source))
+        self.connection().execute_batch(sql).map_err(self.reader.broke())
+    }
+
+    fn connection(&self) -> &Connection {
+        self.reader.connection()
     }
 
     /// Takes the next row of the input, which has a request or not (`sendable`).
@@ -222,10 +213,10 @@ impl<'c> Matcher<'c> {
 
     fn ask(&self, key: &RowKey) -> Result<(), JournalError> {
         let asked = self
-            .connection
+            .connection()
             .prepare_cached("INSERT OR IGNORE INTO temp.asked VALUES (?1)")
             .and_then(|mut statement| statement.execute([key.fingerprint.0]));
-        asked.map(drop).map_err(|source| JournalError::sqlite(self.path, source))
+        asked.map(drop).map_err(self.reader.failed())
     }
 
     /// Whether there can be an entry for a row that has none in its place.
@@ -258,14 +249,15 @@ impl<'c> Matcher<'c> {
     }
 
     fn fetch(&mut self) -> Result<(), JournalError> {
-        let failed = |source| JournalError::sqlite(self.path, source);
+        let reader = self.reader;
+        let failed = reader.failed();
         let Some(from) = self.next_position else { return Ok(()) };
         // The transaction is over the temporary tables alone. The journal is read outside it, so that it is not held
         // while the caller reads and renders the input, which may take long.
         self.batch("COMMIT")?;
         let sql = "SELECT entry, position, row_id, fingerprint, status FROM entries WHERE position >= ?1
                    ORDER BY position LIMIT ?2";
-        let mut statement = self.connection.prepare_cached(sql).map_err(failed)?;
+        let mut statement = reader.connection().prepare_cached(sql).map_err(&failed)?;
         let rows = statement.query_map(params![from, PAGE], |row| {
             Ok(Entry {
                 number: row.get(0)?,
@@ -275,7 +267,7 @@ impl<'c> Matcher<'c> {
                 status: row.get(4)?,
             })
         });
-        self.page = rows.and_then(Iterator::collect).map_err(failed)?;
+        self.page = rows.and_then(Iterator::collect).map_err(&failed)?;
         self.next_position =
             if self.page.len() < PAGE { None } else { self.page.back().map(|entry| entry.position + 1) };
         drop(statement);
@@ -288,21 +280,21 @@ impl<'c> Matcher<'c> {
         self.may_be_loose = true;
         let values = params![entry.number, entry.position, entry.row_id, entry.fingerprint, entry.status];
         let inserted =
-            self.connection.prepare_cached(sql).and_then(|mut statement| statement.execute(values));
-        inserted.map(drop).map_err(|source| JournalError::sqlite(self.path, source))
+            self.connection().prepare_cached(sql).and_then(|mut statement| statement.execute(values));
+        inserted.map(drop).map_err(self.reader.failed())
     }
 
     fn loosen_row(&mut self, key: &RowKey, sendable: bool) -> Result<(), MatchError> {
-        let failed = |source| JournalError::sqlite(self.path, source);
+        let failed = self.reader.failed();
         let id = key.id.as_ref().map(|id| id.as_str()).filter(|_| self.with_ids);
         let sql = "INSERT INTO temp.loose_rows VALUES (?1, ?2, ?3, ?4) ON CONFLICT (row_id) DO NOTHING";
-        let mut statement = self.connection.prepare_cached(sql).map_err(failed)?;
+        let mut statement = self.connection().prepare_cached(sql).map_err(&failed)?;
         let values = params![key.position, id, key.fingerprint.0, sendable];
-        let inserted = statement.execute(values).map_err(failed)?;
+        let inserted = statement.execute(values).map_err(&failed)?;
         match (inserted, id) {
             (0, Some(id)) => {
                 let sql = "SELECT position FROM temp.loose_rows WHERE row_id = ?1";
-                let first = self.connection.query_row(sql, [id], |row| row.get(0)).map_err(failed)?;
+                let first = self.connection().query_row(sql, [id], |row| row.get(0)).map_err(&failed)?;
                 Err(MatchError::Duplicate(DuplicateId { id: id.to_owned(), first, second: key.position }))
             }
             _ => Ok(()),
@@ -343,11 +335,11 @@ impl<'c> Matcher<'c> {
 impl Drop for Matcher<'_> {
     fn drop(&mut self) {
         // A matching that was applied or given up leaves nothing behind.
-        if !self.connection.is_autocommit() {
-            let _ = self.connection.execute_batch("ROLLBACK");
+        if !self.connection().is_autocommit() {
+            let _ = self.connection().execute_batch("ROLLBACK");
         }
         if !self.tables_stay {
-            let _ = self.connection.execute_batch(NO_TABLES);
+            let _ = self.connection().execute_batch(NO_TABLES);
         }
     }
 }

@@ -5,12 +5,13 @@ use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
-use rusqlite::{Connection, OpenFlags, params_from_iter};
+use rusqlite::params_from_iter;
 
+use super::JournalError;
+use super::connection::to_look;
+use super::files::{folder_of, with_ending};
+use super::header::{check_header, is_one};
 use super::reader::Reader;
-use super::{
-    JournalError, as_a_file, check_header, check_version, distrust, folder_of, immutable, is_one, with_ending,
-};
 use crate::request::Fingerprint;
 
 /// Journals that are looked into at most: the newest.
@@ -68,7 +69,7 @@ fn journals(own: &Path, folders: [&Path; 2]) -> impl Iterator<Item = PathBuf> {
 }
 
 fn look(path: &Path, requests: &[Fingerprint], by: &str) -> Result<Option<Neighbour>, JournalError> {
-    let reader = Reader::new(open(path)?, path);
+    let reader = open(path)?;
     if requests.is_empty() || reader.has_answers_from(by)? {
         return Ok(None);
     }
@@ -82,19 +83,13 @@ fn look(path: &Path, requests: &[Fingerprint], by: &str) -> Result<Option<Neighb
 }
 
 /// Opens a journal without leaving anything beside it: at rest, it is read as a file that does not change.
-fn open(path: &Path) -> Result<Connection, JournalError> {
-    let failed = |source| JournalError::sqlite(path, source);
+fn open(path: &Path) -> Result<Reader, JournalError> {
     check_header(path)?;
     let is_at_rest = !["-wal", "-journal"].iter().any(|ending| with_ending(path, ending).exists());
-    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-    let connection = match is_at_rest {
-        true => Connection::open_with_flags(immutable(path), flags | OpenFlags::SQLITE_OPEN_URI),
-        false => Connection::open_with_flags(as_a_file(path), flags),
-    };
-    let connection = connection.map_err(failed)?;
-    distrust(&connection).map_err(failed)?;
+    let connection = to_look(path, is_at_rest).map_err(|source| JournalError::sqlite(path, source))?;
     // It is another job's: nobody waits for it.
-    connection.busy_timeout(Duration::ZERO).map_err(failed)?;
-    check_version(&connection, path)?;
-    Ok(connection)
+    connection.busy_timeout(Duration::ZERO).map_err(|source| JournalError::sqlite(path, source))?;
+    let reader = Reader::over(connection, path);
+    reader.check_version()?;
+    Ok(reader)
 }

@@ -1,12 +1,13 @@
 //! What a run is told while it goes on: orders are left in its journal by another process, and are taken up by the run.
 
-use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
-use rusqlite::{Connection, params};
+use rusqlite::params;
 
+use super::JournalError;
+use super::codec::seconds;
+use super::handle::Journal;
 use super::reader::Reader;
-use super::{JournalError, broke, open_again, open_beside, seconds};
 use crate::config::orders::Order;
 
 /// The version of the journal that first had orders.
@@ -15,39 +16,52 @@ const SINCE: i32 = 4;
 /// How long a look at the orders may wait for the journal; it comes again in a moment.
 const PATIENCE: Duration = Duration::from_millis(20);
 
-/// Leaves orders for the run that holds the journal, all or none. Gives the numbers of the first and the last.
-///
-/// # Errors
-///
-/// When the journal cannot be written.
-pub fn give(path: &Path, orders: &[Order]) -> Result<(i64, i64), JournalError> {
-    let connection = open_again(path)?;
-    let enter = || {
-        let transaction = connection.unchecked_transaction()?;
-        let mut numbers = Vec::new();
-        for order in orders {
-            let sql = "INSERT INTO orders (key, value, given_at) VALUES (?1, ?2, ?3)";
-            transaction.execute(sql, params![order.key, order.value, seconds(SystemTime::now())])?;
-            numbers.push(transaction.last_insert_rowid());
-        }
-        transaction.commit()?;
-        Ok((numbers.first().copied().unwrap_or(0), numbers.last().copied().unwrap_or(0)))
-    };
-    enter().map_err(|source| broke(&connection, path, source))
-}
-
-/// The number of the last order there is. A run takes only those that come after it has the journal: what was left for the
-/// run before is nothing that it was told.
-///
-/// # Errors
-///
-/// When the journal cannot be read.
-pub fn last_order(connection: &Connection, path: &Path) -> Result<i64, JournalError> {
-    let last = connection.query_row("SELECT coalesce(max(number), 0) FROM orders", [], |row| row.get(0));
-    last.map_err(|source| JournalError::sqlite(path, source))
+impl Journal {
+    /// Leaves orders for the run that holds the journal, all or none. Gives the numbers of the first and the last.
+    ///
+    /// # Errors
+    ///
+    /// When the journal cannot be written.
+    pub fn give(&self, orders: &[Order]) -> Result<(i64, i64), JournalError> {
+        let enter = || {
+            let transaction = self.connection().unchecked_transaction()?;
+            let mut numbers = Vec::new();
+            for order in orders {
+                let sql = "INSERT INTO orders (key, value, given_at) VALUES (?1, ?2, ?3)";
+                transaction.execute(sql, params![order.key, order.value, seconds(SystemTime::now())])?;
+                numbers.push(transaction.last_insert_rowid());
+            }
+            transaction.commit()?;
+            Ok((numbers.first().copied().unwrap_or(0), numbers.last().copied().unwrap_or(0)))
+        };
+        enter().map_err(self.broke())
+    }
 }
 
 impl Reader {
+    /// The number of the last order there is. A run takes only those that come after it has the journal: what was left for the
+    /// run before is nothing that it was told.
+    ///
+    /// # Errors
+    ///
+    /// When the journal cannot be read.
+    pub fn last_order(&self) -> Result<i64, JournalError> {
+        let last =
+            self.connection().query_row("SELECT coalesce(max(number), 0) FROM orders", [], |row| row.get(0));
+        last.map_err(self.failed())
+    }
+
+    /// Where the run of this number looks for orders, for those with numbers above `after`.
+    ///
+    /// # Errors
+    ///
+    /// When the journal cannot be read.
+    pub fn inbox(&self, run: i64, after: i64) -> Result<Inbox, JournalError> {
+        let reader = Self::beside(self.path())?;
+        reader.connection().busy_timeout(PATIENCE).map_err(reader.failed())?;
+        Ok(Inbox { reader, run, after, seen: None })
+    }
+
     /// Whether the journal is one in which orders can be left.
     ///
     /// # Errors
@@ -88,25 +102,13 @@ impl Reader {
 /// Where a run looks for orders.
 #[derive(Debug)]
 pub struct Inbox {
-    connection: Connection,
-    path: PathBuf,
+    reader: Reader,
     run: i64,
     after: i64,
     seen: Option<i64>,
 }
 
 impl Inbox {
-    /// The inbox of a run, for orders with numbers above `after`.
-    ///
-    /// # Errors
-    ///
-    /// When the journal cannot be read.
-    pub fn open(path: &Path, run: i64, after: i64) -> Result<Self, JournalError> {
-        let connection = open_beside(path)?;
-        connection.busy_timeout(PATIENCE).map_err(|source| JournalError::sqlite(path, source))?;
-        Ok(Self { connection, path: path.to_owned(), run, after, seen: None })
-    }
-
     /// All that the run was told so far, and from which place on it is new, at the first look and whenever there is anything
     /// new; that is entered as taken up by then.
     ///
@@ -114,14 +116,14 @@ impl Inbox {
     ///
     /// When the journal cannot be read or written. The orders are there at the next look.
     pub fn look(&mut self) -> Result<Option<(Vec<Order>, usize)>, JournalError> {
-        let failed = |source| JournalError::sqlite(&self.path, source);
+        let failed = self.reader.failed();
         // A number in shared memory; the journal itself is looked into only when somebody has written to it.
-        let now =
-            self.connection.pragma_query_value(None, "data_version", |row| row.get(0)).map_err(failed)?;
+        let now = self.reader.connection().pragma_query_value(None, "data_version", |row| row.get(0));
+        let now = now.map_err(&failed)?;
         if self.seen == Some(now) {
             return Ok(None);
         }
-        let (orders, last) = self.told().map_err(failed)?;
+        let (orders, last) = self.told().map_err(&failed)?;
         let new = orders.iter().position(|(_, is_new)| *is_new);
         if new.is_some() {
             self.take(last)?;
@@ -136,7 +138,7 @@ impl Inbox {
     fn told(&self) -> rusqlite::Result<(Vec<(Order, bool)>, i64)> {
         let sql = "SELECT number, key, value, run IS NULL FROM orders
                    WHERE number > ?1 AND (run IS NULL OR run = ?2) ORDER BY number";
-        let mut statement = self.connection.prepare_cached(sql)?;
+        let mut statement = self.reader.connection().prepare_cached(sql)?;
         let mut rows = statement.query([self.after, self.run])?;
         let (mut orders, mut last) = (Vec::new(), self.after);
         while let Some(row) = rows.next()? {
@@ -147,10 +149,10 @@ impl Inbox {
     }
 
     fn take(&self, last: i64) -> Result<(), JournalError> {
-        let connection = open_again(&self.path)?;
+        let journal = Journal::open_again(self.reader.path())?;
         let sql =
             "UPDATE orders SET run = ?1, taken_at = ?2 WHERE number > ?3 AND number <= ?4 AND run IS NULL";
-        let taken = connection.execute(sql, params![self.run, seconds(SystemTime::now()), self.after, last]);
-        taken.map(drop).map_err(|source| broke(&connection, &self.path, source))
+        let values = params![self.run, seconds(SystemTime::now()), self.after, last];
+        journal.connection().execute(sql, values).map(drop).map_err(journal.broke())
     }
 }

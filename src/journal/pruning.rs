@@ -4,13 +4,15 @@
 //! count what was spent, say the same before and after. What goes are their texts, and with them the claim that a row
 //! which comes back would have on them.
 
-use std::path::Path;
 use std::time::SystemTime;
 
 use rusqlite::{Connection, params};
 
+use super::JournalError;
+use super::codec::seconds;
+use super::handle::Journal;
+use super::reader::Reader;
 use super::seal::RESEAL_DROPPED;
-use super::{JournalError, broke, seconds};
 use crate::failpoint::meet;
 
 /// The version of the journal that first knew since when a row is gone.
@@ -34,68 +36,69 @@ impl Gone {
     }
 }
 
-/// Counts what has been gone since a time or longer, and leaves all as it is.
-///
-/// # Errors
-///
-/// When the journal cannot be read.
-pub fn gone_since(connection: &Connection, path: &Path, since: SystemTime) -> Result<Gone, JournalError> {
-    let counted = || {
-        connection.execute_batch(TABLE)?;
-        gather(connection, since)?;
-        count(connection)
-    };
-    counted().map_err(|source| JournalError::sqlite(path, source))
+impl Reader {
+    /// Counts what has been gone since a time or longer, and leaves all as it is.
+    ///
+    /// # Errors
+    ///
+    /// When the journal cannot be read.
+    pub fn gone_since(&self, since: SystemTime) -> Result<Gone, JournalError> {
+        let counted = || {
+            self.connection().execute_batch(TABLE)?;
+            gather(self.connection(), since)?;
+            count(self.connection())
+        };
+        counted().map_err(self.failed())
+    }
+
+    /// Whether a fifth of the journal's file, or more, holds nothing.
+    ///
+    /// # Errors
+    ///
+    /// When the journal cannot be read.
+    pub fn may_shrink(&self) -> Result<bool, JournalError> {
+        let pages = |name: &str| self.connection().pragma_query_value(None, name, |row| row.get::<_, u64>(0));
+        let free = pages("freelist_count").and_then(|free| Ok(free * 5 >= pages("page_count")? && free > 0));
+        free.map_err(self.failed())
+    }
 }
 
-/// Drops it, all of it or nothing, and says what it was. The journal's file keeps its size until [`shrink`].
-///
-/// # Errors
-///
-/// When the journal cannot be written.
-pub fn drop_gone_since(
-    connection: &Connection,
-    path: &Path,
-    since: SystemTime,
-) -> Result<Gone, JournalError> {
-    let dropped = || {
-        connection.execute_batch(TABLE)?;
-        let transaction = connection.unchecked_transaction()?;
-        gather(&transaction, since)?;
-        let gone = count(&transaction)?;
-        transaction.execute_batch(TEXTS)?;
-        transaction.execute(RESEAL_DROPPED, [])?;
-        transaction.execute_batch(CLAIMS)?;
-        meet("journal.prune.inside");
-        transaction.commit()?;
+impl Journal {
+    /// Drops what has been gone since a time or longer, all of it or nothing, and says what it was. The file keeps its size
+    /// until [`Journal::shrink`].
+    ///
+    /// # Errors
+    ///
+    /// When the journal cannot be written.
+    pub fn drop_gone_since(&self, since: SystemTime) -> Result<Gone, JournalError> {
+        let dropped = || {
+            self.connection().execute_batch(TABLE)?;
+            let transaction = self.connection().unchecked_transaction()?;
+            gather(&transaction, since)?;
+            let gone = count(&transaction)?;
+            transaction.execute_batch(TEXTS)?;
+            transaction.execute(RESEAL_DROPPED, [])?;
+            transaction.execute_batch(CLAIMS)?;
+            meet("journal.prune.inside");
+            transaction.commit()?;
+            Ok(gone)
+        };
+        let gone = dropped().map_err(self.broke())?;
+        meet("journal.prune.dropped");
         Ok(gone)
-    };
-    let gone = dropped().map_err(|source| broke(connection, path, source))?;
-    meet("journal.prune.dropped");
-    Ok(gone)
-}
+    }
 
-/// Whether a fifth of a journal's file, or more, holds nothing.
-///
-/// # Errors
-///
-/// When the journal cannot be read.
-pub fn may_shrink(connection: &Connection, path: &Path) -> Result<bool, JournalError> {
-    let pages = |name: &str| connection.pragma_query_value(None, name, |row| row.get::<_, u64>(0));
-    let free = pages("freelist_count").and_then(|free| Ok(free * 5 >= pages("page_count")? && free > 0));
-    free.map_err(|source| JournalError::sqlite(path, source))
-}
-
-/// Gives the room back that was dropped.
-///
-/// # Errors
-///
-/// When there is no room for the smaller copy that takes the journal's place. Nothing is lost then.
-pub fn shrink(connection: &Connection, path: &Path) -> Result<(), JournalError> {
-    // One who looks on may hold the last step up, and the next run does it.
-    let shrunk = connection.execute_batch("VACUUM; PRAGMA wal_checkpoint(TRUNCATE)");
-    meet("journal.prune.shrunk");
-    shrunk.map_err(|source| broke(connection, path, source))
+    /// Gives the room back that was dropped.
+    ///
+    /// # Errors
+    ///
+    /// When there is no room for the smaller copy that takes the journal's place. Nothing is lost then.
+    pub fn shrink(&self) -> Result<(), JournalError> {
+        // One who looks on may hold the last step up, and the next run does it.
+        let shrunk = self.connection().execute_batch("VACUUM; PRAGMA wal_checkpoint(TRUNCATE)");
+        meet("journal.prune.shrunk");
+        shrunk.map_err(self.broke())
+    }
 }
 
 /// The entries that are dropped.

@@ -3,22 +3,36 @@
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use rusqlite::{Connection, OptionalExtension};
+use rusqlite::{Connection, ErrorCode, OptionalExtension};
+use rustix::fs::Access;
 
-use super::matching::Settled;
-use super::seal::{SUMS_SINCE, broken_entry, broken_sum, run_is_whole};
-use super::{JournalError, not_as_stored, seconds};
+use super::codec::seconds;
+use super::connection::{at_rest, keep_log, to_look};
+use super::files::{exists, folder_of, with_ending};
+use super::header::check_header;
+use super::high_water_mark::{self, held};
+use super::seal::{SUMS_SINCE, run_is_whole};
+use super::{JournalError, schema, seal};
 use crate::outcome::TokenSum;
 use crate::reserve::Reserve;
 
 /// Requests at most that are stored long after they ended.
 const HELD_BACK: u32 = 64;
 
-/// A view into a journal.
+/// A journal that is looked into.
 #[derive(Debug)]
 pub struct Reader {
     connection: Connection,
     path: PathBuf,
+}
+
+/// What the positions of a journal's entries were brought to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Settled {
+    /// What tells the input and the requests made of it from any others.
+    pub mark: String,
+    /// The columns of the input, as the caller writes them, where they are known of its rows alone.
+    pub columns: Option<String>,
 }
 
 /// The version of the journal that first says what it was brought to.
@@ -97,19 +111,69 @@ pub fn spent_by(runs: &[Run]) -> Spent {
 }
 
 impl Reader {
-    /// A view over a connection.
-    pub fn new(connection: Connection, path: &Path) -> Self {
+    /// Opens a journal to look at it, also while a run writes.
+    ///
+    /// # Errors
+    ///
+    /// A journal that is damaged, foreign or newer, or that cannot be read; and when there is none.
+    pub fn open(path: &Path) -> Result<Self, JournalError> {
+        if !exists(path)? {
+            return Err(JournalError::Missing { path: path.to_owned() });
+        }
+        let expected = high_water_mark::expected(path);
+        check_header(path)?;
+        let reader = Self::beside(path)?;
+        reader.check_answers(expected)?;
+        Ok(reader)
+    }
+
+    /// Opens a journal to look at it from the process that writes it. POSIX drops all locks of a process on a file when
+    /// it closes any handle of that file, so nothing but SQLite may open it here.
+    ///
+    /// # Errors
+    ///
+    /// As [`Reader::open`].
+    pub fn beside(path: &Path) -> Result<Self, JournalError> {
+        check_log_can_be_read(path)?;
+        let connection = to_look(path, at_rest(path)).map_err(|source| JournalError::sqlite(path, source))?;
+        let reader = Self::over(connection, path);
+        reader.check_version()?;
+        Ok(reader)
+    }
+
+    /// An empty journal in memory, for a job that has none yet and is only looked at. `path` is where it would be.
+    ///
+    /// # Errors
+    ///
+    /// When SQLite cannot.
+    pub fn in_memory(path: &Path) -> Result<Self, JournalError> {
+        let made = || {
+            let connection = Connection::open_in_memory()?;
+            seal::register(&connection)?;
+            schema::migrate(&connection)?;
+            Ok(connection)
+        };
+        let connection = made().map_err(|source| JournalError::sqlite(path, source))?;
+        Ok(Self::over(connection, path))
+    }
+
+    /// A view over a connection to the journal at a path.
+    pub(super) fn over(connection: Connection, path: &Path) -> Self {
         Self { connection, path: path.to_owned() }
     }
 
-    /// The connection, for a [`Matcher`](super::matching::Matcher).
-    pub fn connection(&self) -> &Connection {
+    /// Where the journal lies.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// What the journal is asked by.
+    pub(super) fn connection(&self) -> &Connection {
         &self.connection
     }
 
-    /// The journal's path.
-    pub fn path(&self) -> &Path {
-        &self.path
+    pub(super) fn connection_mut(&mut self) -> &mut Connection {
+        &mut self.connection
     }
 
     /// The version of the program's journal that this one is of.
@@ -118,8 +182,54 @@ impl Reader {
         version.map_err(self.failed())
     }
 
+    /// An error of SQLite, told of this journal.
     pub(super) fn failed(&self) -> impl Fn(rusqlite::Error) -> JournalError + '_ {
         |source| JournalError::sqlite(&self.path, source)
+    }
+
+    /// The same while it is written to. After a failed sync the system may have dropped what was to be written, so that
+    /// nothing of it is tried again here: the log stays beside the journal, for the next run to read.
+    pub(super) fn broke(&self) -> impl Fn(rusqlite::Error) -> JournalError + '_ {
+        |source| {
+            if source.sqlite_error_code() == Some(ErrorCode::SystemIoFailure) {
+                // The other errors of this connection say as much.
+                let _ = keep_log(&self.connection, true);
+            }
+            JournalError::sqlite(&self.path, source)
+        }
+    }
+
+    /// The journal is not whole.
+    pub(super) fn damaged(&self, detail: String) -> JournalError {
+        JournalError::Damaged { path: self.path.clone(), detail }
+    }
+
+    /// Whether this program knows the journal's version, and has made all that acts in it.
+    pub(super) fn check_version(&self) -> Result<(), JournalError> {
+        let path = || self.path.clone();
+        let number = |name: &str| self.connection.pragma_query_value(None, name, |row| row.get::<_, i32>(0));
+        if number("application_id").map_err(self.failed())? != schema::APPLICATION_ID {
+            return Err(JournalError::Foreign { path: path() });
+        }
+        match self.version()? {
+            version if version > schema::VERSION => Err(JournalError::Newer { path: path(), version }),
+            version if version < 1 => {
+                Err(self.damaged(format!("no fanfold wrote a journal of version {version}")))
+            }
+            _ => match schema::stranger(&self.connection).map_err(self.failed())? {
+                Some(what) => Err(JournalError::InvalidAnswer { path: path(), what }),
+                None => Ok(()),
+            },
+        }
+    }
+
+    /// Whether the journal holds as many answers as it should; how many that is was read before it was opened.
+    pub(super) fn check_answers(&self, expected: u64) -> Result<(), JournalError> {
+        let held = held(&self.connection).map_err(self.failed())?;
+        match held < expected {
+            true => Err(JournalError::Behind { path: self.path.clone(), held, expected }),
+            false => Ok(()),
+        }
     }
 
     /// What the positions of the entries were last brought to, where that is known and still so.
@@ -206,10 +316,9 @@ impl Reader {
         });
         let runs: Vec<_> = runs.and_then(Iterator::collect).map_err(self.failed())?;
         // No sum is made of what somebody, or a disk, has changed.
-        runs.into_iter().collect::<Result<_, i64>>().map_err(|run| JournalError::Damaged {
-            path: self.path.clone(),
-            detail: format!("what it says of its run {run} is not what was stored"),
-        })
+        let not_as_stored =
+            |run| self.damaged(format!("what it says of its run {run} is not what was stored"));
+        runs.into_iter().collect::<Result<_, i64>>().map_err(not_as_stored)
     }
 
     /// The longest answer of all runs, in tokens; 0 where there was none.
@@ -322,34 +431,9 @@ impl Reader {
         Ok(sent)
     }
 
-    /// Checks the whole file.
-    ///
-    /// # Errors
-    ///
-    /// [`JournalError::Damaged`] with the first faults found.
-    pub fn check_integrity(&self) -> Result<(), JournalError> {
-        let mut statement = self.connection.prepare("PRAGMA integrity_check(5)").map_err(self.failed())?;
-        let lines = statement.query_map([], |row| row.get(0)).and_then(Iterator::collect);
-        let lines: Vec<String> = lines.map_err(self.failed())?;
-        let damaged = |detail| Err(JournalError::Damaged { path: self.path.clone(), detail });
-        match lines.as_slice() {
-            [line] if line == "ok" => {}
-            lines => return damaged(lines.join("; ")),
-        }
-        let version = self.version()?;
-        if let Some(detail) = broken_sum(&self.connection, version).map_err(self.failed())? {
-            return damaged(detail);
-        }
-        match broken_entry(&self.connection, version).map_err(self.failed())? {
-            Some(entry) => damaged(not_as_stored(entry)),
-            None => Ok(()),
-        }
-    }
-
     /// The result of the row at a position is not what was stored.
     pub(super) fn not_as_stored(&self, position: u64) -> JournalError {
-        let detail = format!("what it says of row {} is not what was stored", position + 1);
-        JournalError::Damaged { path: self.path.clone(), detail }
+        self.damaged(format!("what it says of row {} is not what was stored", position + 1))
     }
 
     /// Every fault of the row at a position, the first one first: when, how long, status, code and message.
@@ -456,6 +540,22 @@ pub struct FailureGroup {
     pub id: Option<String>,
     /// What was said of it.
     pub message: String,
+}
+
+/// A journal whose log cannot be read: the shared memory that goes with it is not there, and cannot be made.
+fn check_log_can_be_read(path: &Path) -> Result<(), JournalError> {
+    let has_log = with_ending(path, "-wal").metadata().is_ok_and(|log| log.len() > 0);
+    let is_made = rustix::fs::access(folder_of(path), Access::WRITE_OK).is_ok();
+    if !has_log || is_made || with_ending(path, "-shm").exists() {
+        return Ok(());
+    }
+    let what = format!(
+        "answers are in its log, {}-wal, which is read by way of a file {}-shm beside it; that is gone, and this folder cannot \
+         be written to. Copy the journal and its log to a folder of your own, and look there",
+        path.display(),
+        path.display()
+    );
+    Err(JournalError::InvalidAnswer { path: path.to_owned(), what })
 }
 
 fn time(seconds: f64) -> SystemTime {

@@ -4,9 +4,10 @@ use std::time::SystemTime;
 
 use rusqlite::OptionalExtension;
 
+use super::JournalError;
+use super::codec::seconds;
 use super::reader::Reader;
 use super::steps::usage;
-use super::{JournalError, seconds};
 use crate::outcome::Usage;
 use crate::request::Fingerprint;
 

@@ -1,11 +1,10 @@
 //! Kept answers held against the rules of the present job: what a schema that was added refuses is no answer any more,
 //! and what one that was loosened allows is one again.
 
-use std::path::Path;
-
 use rusqlite::{Connection, params};
 
-use super::{JournalError, broke};
+use super::JournalError;
+use super::handle::Journal;
 
 /// Entries looked at in one transaction.
 const PAGE: usize = 512;
@@ -27,46 +26,48 @@ struct Kept {
     response: Option<String>,
 }
 
-/// Holds each answer in the journal against the rules: `objection` gives the code and the words of what is wrong with
-/// an answer of this `finish_reason` and `response`. Only failures of such codes can become answers again.
-///
-/// # Errors
-///
-/// When the journal cannot be read or written.
-pub fn hold_to(
-    connection: &Connection,
-    path: &Path,
-    codes: &[&str],
-    objection: impl Fn(Option<&str>, Option<&str>) -> Option<(&'static str, String)>,
-) -> Result<Turned, JournalError> {
-    let failed = |source| broke(connection, path, source);
-    let mut turned = Turned::default();
-    let mut after = 0;
-    loop {
-        let page = page(connection, after, codes).map_err(failed)?;
-        let Some(last) = page.last() else { break };
-        after = last.entry;
-        let transaction = connection.unchecked_transaction().map_err(failed)?;
-        for kept in &page {
-            let fault = objection(kept.finish_reason.as_deref(), kept.response.as_deref());
-            match (kept.ok, &fault) {
-                (true, None) | (false, Some(_)) => continue,
-                (true, Some(_)) => turned.failed += 1,
-                (false, None) => turned.ok += 1,
+impl Journal {
+    /// Holds each answer in the journal against the rules: `objection` gives the code and the words of what is wrong with
+    /// an answer of this `finish_reason` and `response`. Only failures of such codes can become answers again.
+    ///
+    /// # Errors
+    ///
+    /// When the journal cannot be read or written.
+    pub fn hold_to(
+        &self,
+        codes: &[&str],
+        objection: impl Fn(Option<&str>, Option<&str>) -> Option<(&'static str, String)>,
+    ) -> Result<Turned, JournalError> {
+        let connection = self.connection();
+        let failed = self.broke();
+        let mut turned = Turned::default();
+        let mut after = 0;
+        loop {
+            let page = page(connection, after, codes).map_err(&failed)?;
+            let Some(last) = page.last() else { break };
+            after = last.entry;
+            let transaction = connection.unchecked_transaction().map_err(&failed)?;
+            for kept in &page {
+                let fault = objection(kept.finish_reason.as_deref(), kept.response.as_deref());
+                match (kept.ok, &fault) {
+                    (true, None) | (false, Some(_)) => continue,
+                    (true, Some(_)) => turned.failed += 1,
+                    (false, None) => turned.ok += 1,
+                }
+                let status = if fault.is_some() { 2 } else { 1 };
+                let (code, words) = fault.unzip();
+                let sql = "UPDATE entries SET status = ?2, error_code = ?3, error = ?4 WHERE entry = ?1";
+                let mut statement = transaction.prepare_cached(sql).map_err(&failed)?;
+                statement.execute(params![kept.entry, status, code, words]).map_err(&failed)?;
             }
-            let status = if fault.is_some() { 2 } else { 1 };
-            let (code, words) = fault.unzip();
-            let sql = "UPDATE entries SET status = ?2, error_code = ?3, error = ?4 WHERE entry = ?1";
-            let mut statement = transaction.prepare_cached(sql).map_err(failed)?;
-            statement.execute(params![kept.entry, status, code, words]).map_err(failed)?;
+            transaction.commit().map_err(&failed)?;
         }
-        transaction.commit().map_err(failed)?;
+        // Rows that share an answer share what becomes of it.
+        let sql = "UPDATE entries SET status = o.status, error_code = o.error_code, error = o.error
+                   FROM entries o WHERE o.entry = entries.shares AND o.status <> entries.status";
+        connection.execute(sql, []).map_err(&failed)?;
+        Ok(turned)
     }
-    // Rows that share an answer share what becomes of it.
-    let sql = "UPDATE entries SET status = o.status, error_code = o.error_code, error = o.error
-               FROM entries o WHERE o.entry = entries.shares AND o.status <> entries.status";
-    connection.execute(sql, []).map_err(failed)?;
-    Ok(turned)
 }
 
 /// The next answers, in the order of their entries.

@@ -186,10 +186,10 @@ UPDATE runs SET seal = sealed(run, started_at, last_at, ended_at, handed_out, in
 /// # Errors
 ///
 /// When SQLite cannot.
-pub(super) fn migrate(connection: &mut Connection) -> rusqlite::Result<()> {
+pub(super) fn migrate(connection: &Connection) -> rusqlite::Result<()> {
     let version: i32 = connection.pragma_query_value(None, "user_version", |row| row.get(0))?;
     for (index, migration) in MIGRATIONS.iter().enumerate().skip(version.max(0) as usize) {
-        let transaction = connection.transaction()?;
+        let transaction = connection.unchecked_transaction()?;
         transaction.execute_batch(migration)?;
         transaction.pragma_update(None, "application_id", APPLICATION_ID)?;
         transaction.pragma_update(None, "user_version", index as i32 + 1)?;

@@ -1,14 +1,15 @@
 //! What fanfold's simulator has said in a rehearsal: how much of it a journal holds, and how it goes once a service is asked.
 
-use std::path::Path;
 use std::time::SystemTime;
 
-use rusqlite::{Connection, params};
+use rusqlite::params;
 
+use super::JournalError;
+use super::codec::seconds;
+use super::handle::Journal;
 use super::pruning::{CLAIMS, TABLE, TEXTS};
 use super::reader::Reader;
 use super::seal::{RESEAL_DROPPED, SIMULATED_SINCE};
-use super::{JournalError, broke, seconds};
 use crate::failpoint::meet;
 
 /// What a journal holds of a simulator's.
@@ -49,31 +50,34 @@ impl Reader {
     }
 }
 
-/// Drops what a simulator has said, all of it or nothing: it is no answer to a row of a real job. Gives how many answers of
-/// the present input that were. That they were given stays, as it does of what `prune` drops.
-///
-/// # Errors
-///
-/// When the journal cannot be written.
-pub fn drop_simulated(connection: &Connection, path: &Path) -> Result<u64, JournalError> {
-    let dropped = || {
-        connection.execute_batch(TABLE)?;
-        let transaction = connection.unchecked_transaction()?;
-        let all = "INSERT INTO temp.dropped SELECT entry FROM entries WHERE simulated <> 0 AND status <> 4";
-        transaction.execute(all, [])?;
-        let sql = "SELECT count(*) FROM temp.dropped d JOIN entries e ON e.entry = d.entry
-                   WHERE e.status = 1 AND e.position IS NOT NULL";
-        let answers = transaction.query_row(sql, [], |row| row.get(0))?;
-        transaction.execute_batch(TEXTS)?;
-        transaction.execute(RESEAL_DROPPED, [])?;
-        let gone = "UPDATE entries SET position = NULL, placed = NULL, gone_at = coalesce(gone_at, ?1)
-                    WHERE entry IN (SELECT entry FROM temp.dropped)";
-        transaction.execute(gone, params![seconds(SystemTime::now())])?;
-        transaction.execute_batch(CLAIMS)?;
-        transaction.execute("DELETE FROM settled", [])?;
-        meet("journal.simulated.inside");
-        transaction.commit()?;
-        Ok(answers)
-    };
-    dropped().map_err(|source| broke(connection, path, source))
+impl Journal {
+    /// Drops what a simulator has said, all of it or nothing: it is no answer to a row of a real job. Gives how many answers of
+    /// the present input that were. That they were given stays, as it does of what `prune` drops.
+    ///
+    /// # Errors
+    ///
+    /// When the journal cannot be written.
+    pub fn drop_simulated(&self) -> Result<u64, JournalError> {
+        let dropped = || {
+            self.connection().execute_batch(TABLE)?;
+            let transaction = self.connection().unchecked_transaction()?;
+            let all =
+                "INSERT INTO temp.dropped SELECT entry FROM entries WHERE simulated <> 0 AND status <> 4";
+            transaction.execute(all, [])?;
+            let sql = "SELECT count(*) FROM temp.dropped d JOIN entries e ON e.entry = d.entry
+                       WHERE e.status = 1 AND e.position IS NOT NULL";
+            let answers = transaction.query_row(sql, [], |row| row.get(0))?;
+            transaction.execute_batch(TEXTS)?;
+            transaction.execute(RESEAL_DROPPED, [])?;
+            let gone = "UPDATE entries SET position = NULL, placed = NULL, gone_at = coalesce(gone_at, ?1)
+                        WHERE entry IN (SELECT entry FROM temp.dropped)";
+            transaction.execute(gone, params![seconds(SystemTime::now())])?;
+            transaction.execute_batch(CLAIMS)?;
+            transaction.execute("DELETE FROM settled", [])?;
+            meet("journal.simulated.inside");
+            transaction.commit()?;
+            Ok(answers)
+        };
+        dropped().map_err(self.broke())
+    }
 }

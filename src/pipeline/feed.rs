@@ -9,8 +9,6 @@ use super::{Opened, PipelineError};
 use crate::dispatch::Ready;
 use crate::job::Transport;
 use crate::journal::cursors::State;
-use crate::journal::duplicates::Sharing;
-use crate::journal::open_beside;
 use crate::journal::reader::Reader;
 
 /// Rows that are handed on together, while whoever sends them has enough: a thread is not woken for each of them.
@@ -52,10 +50,9 @@ fn feed(
     last: bool,
     rows: &Sender<Vec<Ready>>,
 ) -> Result<bool, PipelineError> {
-    let path = opened.journal();
-    let reader = Reader::new(open_beside(&path)?, &path);
+    let reader = Reader::beside(&opened.journal())?;
     let sharing = match opened.job.input.share_duplicates && !last {
-        true => Some(Sharing::begin(reader.connection(), &path)?),
+        true => Some(reader.sharing()?),
         false => None,
     };
     let mut standings = reader.standings();

@@ -3,8 +3,6 @@
 use std::collections::{BTreeMap, HashMap};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use rusqlite::Connection;
-
 use super::cost_estimate::CostEstimate;
 use super::prefetch::Prefetch;
 use super::settled::{self, Planned};
@@ -12,7 +10,8 @@ use super::{Opened, PipelineError};
 use crate::diagnostic::Diagnostic;
 use crate::dispatch::stop::{Stop, StopLevel};
 use crate::format::Format;
-use crate::journal::matching::{DuplicateId, Fit, MatchError, MatchRules, Matched, Matcher};
+use crate::journal::matching::{DuplicateId, Fit, MatchError, MatchRules, Matched};
+use crate::journal::reader::Reader;
 use crate::note::RowKey;
 use crate::read::{Projection, Stamp};
 use crate::render::fingerprint;
@@ -198,25 +197,25 @@ impl PlannedRow {
 /// journal that cannot be read.
 pub fn plan(
     opened: &Opened,
-    journal: Option<&Connection>,
+    journal: Option<&Reader>,
     purpose: Purpose,
     stop: &Stop,
 ) -> Result<Plan, PipelineError> {
-    let path = opened.journal();
     let input = &opened.job.input;
     let stamp = opened.source.stamp()?;
     // Asked before the first row is read: what changes from now on makes it another input.
     let mark = if purpose == Purpose::Send { settled::mark(opened) } else { None };
     let empty;
-    let connection = match journal {
-        Some(connection) => connection,
+    let reader = match journal {
+        Some(reader) => reader,
+        // Of a job that has none yet, everything is new.
         None => {
-            empty = in_memory(&path)?;
+            empty = Reader::in_memory(&opened.journal())?;
             &empty
         }
     };
     let rules = MatchRules { with_ids: input.id.is_some(), shares: input.share_duplicates };
-    let mut matcher = Matcher::begin(connection, &path, rules)?;
+    let mut matcher = reader.matcher(rules)?;
     let mut survey = Survey::new(opened)?;
     let mut plan = Plan {
         rows: 0,
@@ -283,11 +282,6 @@ fn others(count: u64) -> String {
         _ if count + 1 >= BAD_ROWS_COUNTED => format!("\n  = {count} more rows are bad, or still more"),
         _ => format!("\n  = {count} more rows are bad"),
     }
-}
-
-/// A journal for a job that has none yet: everything is new.
-fn in_memory(path: &std::path::Path) -> Result<Connection, PipelineError> {
-    Ok(crate::journal::in_memory(path)?)
 }
 
 fn explain(opened: &Opened, error: MatchError) -> PipelineError {

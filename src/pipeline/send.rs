@@ -6,7 +6,6 @@ use std::path::PathBuf;
 use std::time::{Duration, SystemTime};
 
 use jiff::Timestamp;
-use rusqlite::Connection;
 use tokio::sync::watch;
 use tokio::time::Instant;
 
@@ -28,11 +27,10 @@ use crate::job::field_owner::FieldOwners;
 use crate::job::limits::EffectiveLimits;
 use crate::journal::ballast::Ballast;
 use crate::journal::cursors::State;
-use crate::journal::duplicates::{Shared, Sharer, heal};
+use crate::journal::duplicates::Shared;
 use crate::journal::reader::{Reader, Spent, spent_by};
-use crate::journal::whereabouts::Whereabouts;
-use crate::journal::writer::{Committed, EventSender, JournalWriter, reopen_failed, store_unsent};
-use crate::journal::{JournalError, open_beside};
+use crate::journal::writer::{Committed, EventSender};
+use crate::journal::{Journal, JournalError};
 use crate::note::{JournalEvent, Outcome, RequestEnd};
 use crate::outcome::{Fault, FaultKind};
 use crate::request::Estimate;
@@ -67,8 +65,6 @@ pub struct SendRequest<'a> {
     pub retry_failed: bool,
     /// Files the process may open.
     pub open_files: u64,
-    /// Whether the journal is still the run's own.
-    pub whereabouts: &'a Whereabouts,
     /// Where the run hears of other limits while it goes on.
     pub live_limits: &'a LiveLimits,
     /// Variables that the commands of tools do not get to see.
@@ -79,8 +75,8 @@ pub struct SendRequest<'a> {
 
 impl SendRequest<'_> {
     /// What went wrong; a journal that was lost meanwhile is put in its place first, and that is told instead.
-    fn kept(&self, connection: &Connection, error: PipelineError) -> PipelineError {
-        self.whereabouts.settle(connection, Some(self.run)).err().map_or(error, PipelineError::from)
+    fn kept(&self, journal: &Journal, error: PipelineError) -> PipelineError {
+        journal.settle(Some(self.run)).err().map_or(error, PipelineError::from)
     }
 }
 
@@ -145,30 +141,30 @@ fn mean_tokens(spent: &Spent, plan: &Plan) -> u64 {
     })
 }
 
-/// Sends what is to be sent. Gives the journal's connection back.
+/// Sends what is to be sent. Gives the journal back.
 ///
 /// # Errors
 ///
 /// When input or journal fail.
 pub async fn send<E: Endpoint>(
     opened: &Opened,
-    connection: Connection,
+    journal: Journal,
     order: SendRequest<'_>,
     past: &CarryOver,
     endpoint: &E,
     stop: Stop,
     audience: Audience<'_>,
-) -> Result<(SendReport, Connection), PipelineError> {
+) -> Result<(SendReport, Journal), PipelineError> {
     let path = opened.journal();
     let job = &opened.job;
     let mut observer = Watch::new(opened, order, audience);
     if order.plan.matched.unsendable > 0 {
-        let stored = store_bad_rows(opened, &connection).map_err(|error| order.kept(&connection, error))?;
+        let stored = store_bad_rows(opened, &journal).map_err(|error| order.kept(&journal, error))?;
         observer.tally.now.failed += stored;
     }
     if order.retry_failed {
-        let reopened = reopen_failed(&connection, &path, job.input.limit);
-        reopened.map_err(|error| order.kept(&connection, error.into()))?;
+        let reopened = journal.reopen_failed(job.input.limit);
+        reopened.map_err(|error| order.kept(&journal, error.into()))?;
     }
     let EffectiveLimits { quotas, concurrency, caps, .. } = *order.live_limits.borrow();
     let rules = DispatchSettings {
@@ -185,9 +181,8 @@ pub async fn send<E: Endpoint>(
     let mut dispatcher = dispatcher.steered(order.live_limits.clone());
     let ballast = Ballast::beside(&path);
     let mut full = ballast.full();
-    let lost = order.whereabouts.lost();
-    let (writer, pen, committed) =
-        JournalWriter::start(connection, &path, order.run, ballast, order.whereabouts.clone());
+    let lost = journal.lost();
+    let (writer, pen, committed) = journal.writer(order.run, ballast);
     observer.held = Some(HeldTeller::new(pen.clone()));
     let mut ledger = JournalLedger { path: path.clone(), pen, committed };
     let (mut abandoned, mut input_changed) = (0, false);
@@ -210,7 +205,7 @@ pub async fn send<E: Endpoint>(
                 // The writer's thread closes the journal before the run ends.
                 drop((ledger, observer));
                 return Err(match writer.finish() {
-                    Ok(connection) => order.kept(&connection, error),
+                    Ok(journal) => order.kept(&journal, error),
                     Err(_) => error,
                 });
             }
@@ -224,23 +219,23 @@ pub async fn send<E: Endpoint>(
     }
     drop(ledger);
     observer.held.take().into_iter().for_each(HeldTeller::finish);
-    let connection = writer.finish()?;
-    order.whereabouts.settle(&connection, Some(order.run))?;
+    let journal = writer.finish()?;
+    journal.settle(Some(order.run))?;
     if *full.borrow_and_update() && reason == StopReason::Interrupted {
         return Err(JournalError::Full { path }.into());
     }
     if job.input.share_duplicates && *stop.borrow() != StopLevel::Now {
-        let failed = |error: PipelineError| order.kept(&connection, error);
-        let healed = heal(&connection, &path, job.input.limit).map_err(|error| failed(error.into()))?;
+        let failed = |error: PipelineError| order.kept(&journal, error);
+        let healed = journal.heal(job.input.limit).map_err(|error| failed(error.into()))?;
         if !order.retry_failed {
             observer.tally.now.failed = observer.tally.now.failed.saturating_sub(healed);
         }
-        let shared = share(opened, &connection, order.retry_failed).map_err(failed)?;
+        let shared = share(opened, &journal, order.retry_failed).map_err(failed)?;
         observer.tally.shared(healed + shared.ok);
         observer.tally.now.failed += shared.failed;
     }
     let snapshot = observer.finish();
-    Ok((SendReport { reason, abandoned, beyond, snapshot, input_changed }, connection))
+    Ok((SendReport { reason, abandoned, beyond, snapshot, input_changed }, journal))
 }
 
 /// Passes on what a run is asked. A disk that is full, and a journal that is lost, ask for what Ctrl-C asks for: what is in
@@ -342,10 +337,8 @@ impl Observer for Watch<'_> {
 }
 
 /// Records the rows that cannot be sent as failed. Gives how many were recorded now.
-fn store_bad_rows(opened: &Opened, connection: &Connection) -> Result<u64, PipelineError> {
-    let path = opened.journal();
-    let reader = Reader::new(open_beside(&path)?, &path);
-    let mut standings = reader.standings();
+fn store_bad_rows(opened: &Opened, journal: &Journal) -> Result<u64, PipelineError> {
+    let mut standings = journal.reader().standings();
     let mut stored = 0;
     let mut group = Vec::new();
     for item in opened.rows(opened.wanted_by_requests())? {
@@ -363,20 +356,18 @@ fn store_bad_rows(opened: &Opened, connection: &Connection) -> Result<u64, Pipel
         group.push(RequestEnd::unsent(row, 0, Outcome::Failed(fault)));
         stored += 1;
         if group.len() >= 256 {
-            store_unsent(connection, &path, &group)?;
+            journal.store_unsent(&group)?;
             group.clear();
         }
     }
-    store_unsent(connection, &path, &group)?;
+    journal.store_unsent(&group)?;
     Ok(stored)
 }
 
 /// Gives rows with equal requests the end of the one that was sent; rows that have failed, when that was sent again.
-fn share(opened: &Opened, connection: &Connection, retry_failed: bool) -> Result<Shared, PipelineError> {
-    let path = opened.journal();
-    let reader = Reader::new(open_beside(&path)?, &path);
-    let mut standings = reader.standings();
-    let mut sharer = Sharer::begin(connection, &path)?;
+fn share(opened: &Opened, journal: &Journal, retry_failed: bool) -> Result<Shared, PipelineError> {
+    let mut standings = journal.reader().standings();
+    let mut sharer = journal.sharer()?;
     for item in opened.rows(opened.wanted_by_requests())? {
         let item = item?;
         match standings.at(item.position())?.map(|standing| standing.state) {

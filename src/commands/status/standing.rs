@@ -19,7 +19,6 @@ use crate::job::Job;
 use crate::job::effective::LiveSettings;
 use crate::job::price::rounded;
 use crate::job::units::shown;
-use crate::journal;
 use crate::journal::costs::Day;
 use crate::journal::lock::Lock;
 use crate::journal::reader::{Counts, FailureGroup, Reader, Run, Spent, spent_by};
@@ -41,8 +40,7 @@ const BAR: usize = 40;
 
 /// The journal of a job, for reading.
 pub(super) fn open(job: &Job) -> Result<Reader, Failure> {
-    let path = job.output.journal();
-    Ok(Reader::new(journal::open_to_read(&path)?, &path))
+    Ok(Reader::open(&job.output.journal())?)
 }
 
 /// How much is read.

@@ -4,10 +4,11 @@ use std::time::SystemTime;
 
 use rusqlite::{OptionalExtension, params};
 
-use super::{DuplicateId, JournalError, MatchError, Matcher, Settled};
+use super::{DuplicateId, MatchError, Matcher};
 use crate::failpoint::meet;
+use crate::journal::codec::seconds;
+use crate::journal::reader::Settled;
 use crate::journal::seal::placed_sql;
-use crate::journal::seconds;
 
 /// Whose entries a row may claim.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -47,10 +48,10 @@ impl Matcher<'_> {
     /// Joins, counts, and, when that is asked for, applies.
     pub(super) fn join(&mut self, limited: bool, apply: bool) -> Result<(), MatchError> {
         self.check_kept_ids()?;
-        let path = self.path;
-        let failed = |source| JournalError::sqlite(path, source);
+        let reader = self.reader;
+        let failed = reader.failed();
         if limited {
-            self.loosen_past_the_last_row().map_err(failed)?;
+            self.loosen_past_the_last_row().map_err(&failed)?;
         }
         self.batch(
             "CREATE INDEX temp.loose_by_position ON loose_entries (position);
@@ -58,12 +59,12 @@ impl Matcher<'_> {
         )?;
         let in_order = if self.with_ids { CLAIMED_BY_NAME_IN_ORDER } else { CLAIMED_IN_ORDER };
         for (status, whose) in in_order {
-            self.claim(status, whose).map_err(failed)?;
+            self.claim(status, whose).map_err(&failed)?;
         }
         let behind = if limited { self.rows } else { i64::MAX as u64 };
-        self.count(behind).map_err(failed)?;
+        self.count(behind).map_err(&failed)?;
         if apply {
-            self.apply(behind).map_err(failed)?;
+            self.apply(behind).map_err(&failed)?;
         }
         Ok(())
     }
@@ -85,12 +86,10 @@ impl Matcher<'_> {
              WHERE e.row_id IS NOT NULL AND {kept} GROUP BY e.row_id HAVING count(*) > 1 LIMIT 1"
         );
         for sql in [loose_and_kept, both_kept] {
-            let found = self.connection.query_row(&sql, [self.rows], |row| {
+            let found = self.connection().query_row(&sql, [self.rows], |row| {
                 Ok(DuplicateId { id: row.get(0)?, first: row.get(1)?, second: row.get(2)? })
             });
-            if let Some(duplicate) =
-                found.optional().map_err(|source| JournalError::sqlite(self.path, source))?
-            {
+            if let Some(duplicate) = found.optional().map_err(self.reader.failed())? {
                 return Err(MatchError::Duplicate(duplicate));
             }
         }
@@ -103,7 +102,7 @@ impl Matcher<'_> {
             "INSERT OR IGNORE INTO temp.loose_entries SELECT entry, position, row_id, fingerprint, status FROM entries
              WHERE position >= ?1 AND (fingerprint IN (SELECT fingerprint FROM temp.loose_rows)
                  OR row_id IN (SELECT row_id FROM temp.loose_rows))";
-        self.connection.execute(sql, [self.rows]).map(drop)
+        self.connection().execute(sql, [self.rows]).map(drop)
     }
 
     /// Gives loose rows the loose entries of the same request, first to first. With identifiers, a row takes its own
@@ -132,7 +131,7 @@ impl Matcher<'_> {
                  AND NOT EXISTS (SELECT 1 FROM temp.claims c WHERE c.entry = e.entry)"
         );
         let some =
-            self.connection.query_row(&format!("SELECT 1 {free} LIMIT 1"), [], |_| Ok(())).optional()?;
+            self.connection().query_row(&format!("SELECT 1 {free} LIMIT 1"), [], |_| Ok(())).optional()?;
         if some.is_none() {
             return Ok(());
         }
@@ -151,11 +150,11 @@ impl Matcher<'_> {
                         {free})
              SELECT e.entry, r.position, e.status FROM r JOIN e ON {on} AND r.turn = e.turn"
         );
-        self.connection.execute(&sql, [self.rows]).map(drop)
+        self.connection().execute(&sql, [self.rows]).map(drop)
     }
 
     fn count(&mut self, behind: u64) -> rusqlite::Result<()> {
-        let one = |sql: &str| self.connection.query_row(sql, [], |row| row.get::<_, u64>(0));
+        let one = |sql: &str| self.connection().query_row(sql, [], |row| row.get::<_, u64>(0));
         let claimed = "FROM temp.claims c JOIN temp.loose_entries e ON e.entry = c.entry
              JOIN temp.loose_rows r ON r.position = c.position WHERE c.status IN (1, 2)";
         // A row that is named otherwise is another row, also where it stands in the same place.
@@ -180,10 +179,10 @@ impl Matcher<'_> {
             true => {
                 let ask =
                     format!("INSERT OR IGNORE INTO temp.asked SELECT r.fingerprint {loose} AND r.sendable");
-                self.connection.execute(&ask, [])?;
+                self.connection().execute(&ask, [])?;
                 let answered = "DELETE FROM temp.asked
                      WHERE fingerprint IN (SELECT fingerprint FROM entries WHERE status = 1)";
-                self.connection.execute(answered, [])?;
+                self.connection().execute(answered, [])?;
                 one("SELECT count(*) FROM temp.asked")?
             }
         };
@@ -210,12 +209,12 @@ impl Matcher<'_> {
 
     /// Entries from `behind` on that nobody claims stand where they are.
     fn apply(&self, behind: u64) -> rusqlite::Result<()> {
-        self.connection.execute("DELETE FROM settled", [])?;
+        self.connection().execute("DELETE FROM settled", [])?;
         let loosen = "UPDATE entries SET position = NULL, placed = NULL, out = 0, gone_at = ?2
              WHERE position IS NOT NULL AND entry IN (SELECT entry FROM temp.loose_entries)
                  AND (position < ?1 OR entry IN (SELECT entry FROM temp.claims)
                      OR row_id IN (SELECT row_id FROM temp.loose_rows))";
-        self.connection.execute(loosen, params![behind, seconds(SystemTime::now())])?;
+        self.connection().execute(loosen, params![behind, seconds(SystemTime::now())])?;
         meet("journal.match.loosened");
         let place = concat!(
             "UPDATE entries SET position = c.position, gone_at = NULL,
@@ -223,9 +222,9 @@ impl Matcher<'_> {
             placed_sql!("c.position", "entries.fingerprint"),
             " FROM temp.claims c JOIN temp.loose_rows r ON r.position = c.position WHERE c.entry = entries.entry"
         );
-        self.connection.execute(place, [])?;
+        self.connection().execute(place, [])?;
         if let Some(Settled { mark, columns }) = &self.settled {
-            self.connection.execute("INSERT INTO settled VALUES (?1, ?2)", params![mark, columns])?;
+            self.connection().execute("INSERT INTO settled VALUES (?1, ?2)", params![mark, columns])?;
         }
         Ok(())
     }

@@ -1,7 +1,7 @@
 //! A journal that is damaged, foreign or newer is refused, and not a byte of it is changed.
 
 use super::*;
-use crate::journal::{JournalError, open_to_read};
+use crate::journal::JournalError;
 
 /// A desk with a journal of some pages, closed in order.
 fn written() -> Desk {
@@ -15,10 +15,14 @@ fn written() -> Desk {
 /// Opens a journal in both ways; both refuse it, and leave every file as it was.
 fn refused(desk: &Desk, what: &str) -> JournalError {
     let before = fs::read(&desk.path).unwrap();
-    let error = open(&desk.path).map(drop).expect_err(what);
+    let error = Journal::open(&desk.path).map(drop).expect_err(what);
     assert_eq!(fs::read(&desk.path).unwrap(), before, "{what}");
     assert!(error.to_string().contains(&desk.path.display().to_string()), "{error}");
-    assert_eq!(open(&desk.path).map(drop).expect_err(what).to_string(), error.to_string(), "and again");
+    assert_eq!(
+        Journal::open(&desk.path).map(drop).expect_err(what).to_string(),
+        error.to_string(),
+        "and again"
+    );
     assert_eq!(fs::read(&desk.path).unwrap(), before, "{what}");
     error
 }
@@ -29,7 +33,7 @@ fn is_damaged(desk: &Desk, what: &str) {
 }
 
 fn is_foreign(desk: &Desk, what: &str) {
-    let (one, other) = (refused(desk, what), open_to_read(&desk.path).map(drop).expect_err(what));
+    let (one, other) = (refused(desk, what), Reader::open(&desk.path).map(drop).expect_err(what));
     assert!(matches!(one, JournalError::Foreign { .. }), "{what}: {one}");
     assert!(matches!(other, JournalError::Foreign { .. }), "{what}: {other}");
 }
@@ -44,7 +48,7 @@ fn a_journal_that_was_cut_at_any_length_is_refused_and_left_alone() {
     {
         fs::write(&desk.path, &whole[..length]).unwrap();
         is_damaged(&desk, &format!("cut to {length} of {}", whole.len()));
-        let error = open_to_read(&desk.path).map(drop).expect_err("cut");
+        let error = Reader::open(&desk.path).map(drop).expect_err("cut");
         assert!(matches!(error, JournalError::Damaged { .. }), "cut to {length}: {error}");
     }
     fs::write(&desk.path, &whole).unwrap();
@@ -69,12 +73,12 @@ fn a_journal_with_pages_overwritten_is_refused_and_left_alone() {
 #[test]
 fn a_damaged_journal_keeps_its_log() {
     let desk = written();
-    let connection = desk.open();
-    connection.execute_batch("UPDATE entries SET tries = 7 WHERE entry = 1").unwrap();
-    let (journal, log) = (fs::read(&desk.path).unwrap(), fs::read(with_ending(&desk.path, "-wal")).unwrap());
+    let journal = desk.open();
+    journal.connection().execute_batch("UPDATE entries SET tries = 7 WHERE entry = 1").unwrap();
+    let (file, log) = (fs::read(&desk.path).unwrap(), fs::read(with_ending(&desk.path, "-wal")).unwrap());
     assert!(!log.is_empty());
-    drop(connection);
-    let mut bytes = journal;
+    drop(journal);
+    let mut bytes = file;
     let last = bytes.len() - 4096;
     bytes[last..].fill(0x5a);
     let other = Desk::new();
@@ -107,9 +111,9 @@ fn the_database_of_another_program_is_foreign_and_not_opened() {
 #[test]
 fn a_newer_journal_is_refused_with_both_versions_and_keeps_its_log() {
     let desk = written();
-    let connection = desk.open();
-    connection.execute_batch("PRAGMA user_version = 7").unwrap();
-    drop(connection);
+    let journal = desk.open();
+    journal.connection().execute_batch("PRAGMA user_version = 7").unwrap();
+    drop(journal);
     for with_log in [false, true] {
         let newer = Desk::new();
         fs::copy(&desk.path, &newer.path).unwrap();
@@ -129,7 +133,7 @@ fn a_newer_journal_is_refused_with_both_versions_and_keeps_its_log() {
         let versions = format!("its version is 7, this one knows {}", crate::journal::schema::VERSION);
         assert!(error.to_string().contains(&versions), "{error}");
         assert_eq!(fs::read(with_ending(&newer.path, "-wal")).ok(), log);
-        assert!(matches!(open_to_read(&newer.path), Err(JournalError::Newer { .. })));
+        assert!(matches!(Reader::open(&newer.path), Err(JournalError::Newer { .. })));
     }
 }
 
@@ -137,7 +141,7 @@ fn a_newer_journal_is_refused_with_both_versions_and_keeps_its_log() {
 fn a_folder_that_is_not_there_is_told_with_what_to_do() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("missing").join("out.journal");
-    let text = open(&path).unwrap_err().to_string();
+    let text = Journal::open(&path).unwrap_err().to_string();
     assert!(text.contains(&path.display().to_string()) && text.contains("has to be there"), "{text}");
     let text = crate::journal::lock::Lock::take(&path).unwrap_err().to_string();
     assert!(text.contains("has to be there"), "{text}");
@@ -150,7 +154,7 @@ fn a_folder_that_may_not_be_written_is_told_with_what_to_do() {
     fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o500)).unwrap();
     // The administrator may write everywhere.
     if fs::write(folder.path().join("probe"), "").is_err() {
-        let text = open(&folder.path().join("out.journal")).unwrap_err().to_string();
+        let text = Journal::open(&folder.path().join("out.journal")).unwrap_err().to_string();
         assert!(text.contains("writable by this user"), "{text}");
     }
     fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o700)).unwrap();
@@ -159,7 +163,7 @@ fn a_folder_that_may_not_be_written_is_told_with_what_to_do() {
 #[test]
 fn a_journal_that_is_not_there_is_missing_to_whoever_looks() {
     let desk = Desk::new();
-    assert!(matches!(open_to_read(&desk.path), Err(JournalError::Missing { path }) if path == desk.path));
+    assert!(matches!(Reader::open(&desk.path), Err(JournalError::Missing { path }) if path == desk.path));
     assert_eq!(files(desk.folder.path()), [], "looking makes no file");
 }
 
@@ -187,7 +191,7 @@ fn an_answer_that_is_not_the_one_that_was_stored_is_refused() {
         let desk = Desk::new();
         let rows = rows(&(0..=255).collect::<Vec<u8>>());
         desk.killed_run(rows.iter().map(|row| answered(row, "an answer")).collect());
-        desk.open().execute_batch(sql).unwrap();
+        desk.open().connection().execute_batch(sql).unwrap();
         is_damaged(&desk, what);
         let reader = desk.reader();
         assert!(matches!(reader.check_integrity(), Err(JournalError::Damaged { .. })), "{what}");
@@ -207,7 +211,7 @@ fn a_round_that_is_not_the_one_that_was_stored_is_refused() {
     let results = JournalEvent::Results { row: first.clone(), results: vec!["seen".to_owned()] };
     desk.killed_run(vec![ended(&first, Outcome::Continue(Box::new(step))), results]);
     assert_eq!(desk.reader().steps(0).unwrap()[0].results, ["seen"]);
-    desk.open().execute_batch("UPDATE steps SET results = '[\"unseen\"]'").unwrap();
+    desk.open().connection().execute_batch("UPDATE steps SET results = '[\"unseen\"]'").unwrap();
     is_damaged(&desk, "other results");
     assert!(matches!(desk.reader().steps(0), Err(JournalError::Damaged { .. })));
 }
@@ -236,13 +240,13 @@ fn a_journal_that_acts_when_it_is_used_is_refused_and_one_with_a_view_of_the_use
         let error = refused(&desk, sql);
         assert!(matches!(error, JournalError::InvalidAnswer { .. }), "{sql}: {error}");
         assert!(error.to_string().contains(says), "{error}");
-        assert!(matches!(open_to_read(&desk.path), Err(JournalError::InvalidAnswer { .. })), "{sql}");
+        assert!(matches!(Reader::open(&desk.path), Err(JournalError::InvalidAnswer { .. })), "{sql}");
     }
     let desk = written();
     let view = "CREATE VIEW answers AS SELECT e.position, s.response FROM entries e JOIN steps s ON s.step = e.answer";
-    desk.open().execute_batch(view).unwrap();
+    desk.open().connection().execute_batch(view).unwrap();
     let more = "CREATE INDEX by_model ON steps (model); CREATE TABLE notes (entry INTEGER, text TEXT UNIQUE); ANALYZE";
-    desk.open().execute_batch(more).unwrap();
+    desk.open().connection().execute_batch(more).unwrap();
     assert_eq!(desk.matched(&rows(&[1]), false).kept, 1);
 }
 
@@ -251,9 +255,9 @@ fn a_journal_that_is_a_link_is_refused_and_so_is_a_lock_that_is_one() {
     let desk = written();
     let link = desk.folder.path().join("link.journal");
     std::os::unix::fs::symlink(&desk.path, &link).unwrap();
-    let told = open(&link).unwrap_err().to_string();
+    let told = Journal::open(&link).unwrap_err().to_string();
     assert!(told.contains("symbolic link"), "{told}");
-    assert_eq!(open_to_read(&link).map(drop).unwrap_err().to_string(), told);
+    assert_eq!(Reader::open(&link).map(drop).unwrap_err().to_string(), told);
     let precious = desk.folder.path().join("precious");
     fs::write(&precious, "mine").unwrap();
     std::os::unix::fs::symlink(&precious, with_ending(&desk.path, ".lock")).unwrap();

@@ -1,7 +1,6 @@
 //! What may have been sent and is not stored: said after a kill, and only then. And the requests of the last minute.
 
 use super::*;
-use crate::journal::writer::end_run;
 
 fn handed_out(below: u64) -> JournalEvent {
     JournalEvent::HandedOut { below }
@@ -43,12 +42,12 @@ fn a_row_that_was_sent_again_is_in_doubt_until_its_end_is_stored() {
 #[test]
 fn nothing_is_in_doubt_after_an_ordered_end_or_before_the_first_run() {
     let desk = Desk::new();
-    let connection = desk.open();
+    let journal = desk.open();
     assert_eq!(in_doubt(&desk), 0);
-    let run = start_run(&connection, &desk.path);
+    let run = start_run(&journal);
     let notes = vec![handed_out(10), throttled(&row(1, 1)), JournalEvent::Resent(row(1, 1))];
-    let (connection, _) = store(connection, &desk.path, run, notes);
-    end_run(&connection, &desk.path, run, "interrupted").unwrap();
+    let (journal, _) = store(journal, run, notes);
+    journal.end_run(run, "interrupted").unwrap();
     assert_eq!(in_doubt(&desk), 0);
     let runs = desk.reader().runs().unwrap();
     assert_eq!(runs[0].reason.as_deref(), Some("interrupted"));
@@ -71,11 +70,11 @@ fn only_the_last_run_leaves_doubts() {
     let desk = Desk::new();
     desk.killed_run(vec![handed_out(10), throttled(&row(0, 0)), JournalEvent::Resent(row(0, 0))]);
     assert_eq!(in_doubt(&desk), 10);
-    let connection = desk.open();
-    let run = start_run(&connection, &desk.path);
-    end_run(&connection, &desk.path, run, "cap").unwrap();
+    let journal = desk.open();
+    let run = start_run(&journal);
+    journal.end_run(run, "cap").unwrap();
     assert_eq!(in_doubt(&desk), 0);
-    drop(connection);
+    drop(journal);
     desk.killed_run(vec![handed_out(1)]);
     assert_eq!(in_doubt(&desk), 1, "the row that stayed pending");
 }

@@ -7,14 +7,14 @@ use crate::journal::matching::DuplicateId;
 fn refused(known: &[(&str, u8)], input: &[(&str, u8)], first: u64, second: u64) {
     let desk = Desk::new();
     desk.killed_run(named(known).iter().map(|row| answered(row, "text")).collect());
-    let connection = desk.open();
+    let journal = desk.open();
     let everything = "SELECT * FROM entries ORDER BY entry";
-    let before = dump(&connection, everything);
-    let found = matched(&connection, &desk.path, &named(input), true, false, true);
+    let before = dump(journal.connection(), everything);
+    let found = matched(journal.reader(), &named(input), true, false, true);
     let Err(MatchError::Duplicate(duplicate)) = found else { panic!("{found:?} for {input:?}") };
     assert_eq!(duplicate, DuplicateId { id: "x".to_owned(), first, second });
-    assert_eq!(dump(&connection, everything), before);
-    assert!(connection.is_autocommit());
+    assert_eq!(dump(journal.connection(), everything), before);
+    assert!(journal.connection().is_autocommit());
 }
 
 #[test]
@@ -37,6 +37,6 @@ fn two_rows_with_one_id_that_both_stood_there_before_are_refused_with_both_posit
 #[test]
 fn equal_ids_do_not_matter_in_a_job_that_does_not_name_its_rows_by_them() {
     let desk = Desk::new();
-    let found = matched(&desk.open(), &desk.path, &named(&[("x", 1), ("x", 1)]), false, false, true);
+    let found = matched(desk.open().reader(), &named(&[("x", 1), ("x", 1)]), false, false, true);
     assert_eq!(found.unwrap().new, 2);
 }

@@ -154,21 +154,15 @@ fn in_place(connection: &Connection, keys: &[RowKey], statuses: &str) -> u64 {
     keys.iter().filter(stands).count() as u64
 }
 
-fn check(
-    with_ids: bool,
-    keys: &[RowKey],
-    limited: bool,
-    paid: &Paid,
-    connection: &Connection,
-    path: &Path,
-) -> Vec<RowKey> {
+fn check(with_ids: bool, keys: &[RowKey], limited: bool, paid: &Paid, journal: &Journal) -> Vec<RowKey> {
+    let (connection, reader) = (journal.connection(), journal.reader());
     let everything = "SELECT * FROM entries ORDER BY entry";
     let before = dump(connection, everything);
     // A failure in its place makes room for an answer that is left over.
     let stood = in_place(connection, keys, "1")..=in_place(connection, keys, "1, 2");
-    let looked = matched(connection, path, keys, with_ids, limited, false).unwrap();
+    let looked = matched(reader, keys, with_ids, limited, false).unwrap();
     assert_eq!(dump(connection, everything), before, "a look changes nothing");
-    let found = matched(connection, path, keys, with_ids, limited, true).unwrap();
+    let found = matched(reader, keys, with_ids, limited, true).unwrap();
     assert_eq!(found, looked, "what was said is what is done");
 
     let rows = tally(keys);
@@ -182,7 +176,7 @@ fn check(
     assert!(used.contains(&(found.kept + found.moved)), "every answer there is is used: {found:?}, {used:?}");
     assert!(stood.contains(&found.kept), "{found:?}, {stood:?}");
 
-    let reader = Reader::new(crate::journal::open_beside(path).unwrap(), path);
+    let reader = Reader::beside(journal.path()).unwrap();
     let (mut standings, mut results) = (reader.standings(), reader.results());
     let (mut used, mut failures, mut to_send) = (HashSet::new(), 0, Vec::new());
     for key in keys {
@@ -212,8 +206,8 @@ fn check(
 
 fn play(with_ids: bool, first: Vec<u8>, rounds: Vec<Round>) {
     let desk = Desk::new();
-    let mut connection = desk.open();
-    connection.pragma_update(None, "synchronous", "OFF").unwrap();
+    let mut journal = desk.open();
+    journal.connection().pragma_update(None, "synchronous", "OFF").unwrap();
     let mut input = Input { rows: Vec::new(), removed: Vec::new(), ids: 0, with_ids };
     first.iter().for_each(|content| input.edit(&Edit::Append(*content)));
     let mut paid = Paid::default();
@@ -221,7 +215,7 @@ fn play(with_ids: bool, first: Vec<u8>, rounds: Vec<Round>) {
         round.edits.iter().for_each(|edit| input.edit(edit));
         let limit = round.limit.map_or(usize::MAX, |limit| limit.index(input.rows.len() + 1));
         let keys = input.keys(limit);
-        let to_send = check(with_ids, &keys, round.limit.is_some(), &paid, &connection, &desk.path);
+        let to_send = check(with_ids, &keys, round.limit.is_some(), &paid, &journal);
         let mut notes = Vec::new();
         for (key, fate) in to_send.iter().zip(round.fates.iter().cycle()) {
             paid.count += 1;
@@ -238,10 +232,10 @@ fn play(with_ids: bool, first: Vec<u8>, rounds: Vec<Round>) {
             *paid.done.entry(key.fingerprint).or_default() += u64::from(*fate <= 2);
             *paid.answered.entry(key.fingerprint).or_default() += u64::from(*fate <= 1);
         }
-        let run = start_run(&connection, &desk.path);
-        (connection, _) = store(connection, &desk.path, run, notes);
+        let run = start_run(&journal);
+        (journal, _) = store(journal, run, notes);
     }
-    check(with_ids, &input.keys(usize::MAX), false, &paid, &connection, &desk.path);
+    check(with_ids, &input.keys(usize::MAX), false, &paid, &journal);
 }
 
 proptest! {

@@ -109,10 +109,10 @@ fn a_row_that_comes_up_from_behind_a_limit_brings_its_answer() {
         let first = named(&[("a", 1), ("b", 2), ("c", 3), ("d", 4)]);
         desk.killed_run(first.iter().map(|row| answered(row, "text")).collect());
         let edited = named(&[("d", 4), ("b", 2), ("c", 3), ("a", 1)]);
-        let connection = desk.open();
-        let found = matched(&connection, &desk.path, &edited[..2], with_ids, true, true).unwrap();
+        let journal = desk.open();
+        let found = matched(journal.reader(), &edited[..2], with_ids, true, true).unwrap();
         assert_eq!(found, Matched { gone: 1, ..counts(1, 1, 0, 0) });
-        drop(connection);
+        drop(journal);
         assert_eq!(desk.matched(&edited, with_ids), counts(3, 1, 0, 0));
     }
 }
@@ -122,10 +122,10 @@ fn a_limit_leaves_the_answers_behind_it_where_they_stand() {
     let desk = Desk::new();
     let rows = rows(&[1, 2, 3, 4]);
     desk.killed_run(rows.iter().map(|row| answered(row, "text")).collect());
-    let connection = desk.open();
-    let found = matched(&connection, &desk.path, &rows[..2], false, true, true).unwrap();
+    let journal = desk.open();
+    let found = matched(journal.reader(), &rows[..2], false, true, true).unwrap();
     assert_eq!(found, counts(2, 0, 0, 0));
-    drop(connection);
+    drop(journal);
     assert_eq!(desk.matched(&rows, false), counts(4, 0, 0, 0));
 }
 
@@ -167,7 +167,7 @@ fn a_look_changes_no_byte_and_works_on_a_journal_that_may_only_be_read() {
     let reader = desk.reader();
     let before = files(desk.folder.path());
     let rows = rows(&[7, 1, 3]);
-    let found = matched(reader.connection(), reader.path(), &rows, false, false, false).unwrap();
+    let found = matched(&reader, &rows, false, false, false).unwrap();
     assert_eq!(found.moved, 1);
     let after = files(desk.folder.path());
     let without_memory = |files: &[(PathBuf, Vec<u8>)]| -> Vec<_> {
@@ -181,13 +181,13 @@ fn a_run_writes_while_a_look_goes_on() {
     let desk = Desk::new();
     desk.killed_run(vec![answered(&row(0, 1), "one")]);
     let (reader, writing) = (desk.reader(), desk.open());
-    let mut matcher = Matcher::begin(reader.connection(), reader.path(), MatchRules::default()).unwrap();
+    let mut matcher = reader.matcher(MatchRules::default()).unwrap();
     matcher.row(&row(0, 1), true).unwrap();
     matcher.row(&row(1, 2), true).unwrap();
-    let run = start_run(&writing, &desk.path);
-    let (writing, _) = store(writing, &desk.path, run, vec![answered(&row(1, 2), "two")]);
+    let run = start_run(&writing);
+    let (writing, _) = store(writing, run, vec![answered(&row(1, 2), "two")]);
     // Nothing of the log is held by the one who looks: all of it can go into the journal.
-    let busy = number(&writing, "PRAGMA wal_checkpoint(TRUNCATE)");
+    let busy = number(writing.connection(), "PRAGMA wal_checkpoint(TRUNCATE)");
     assert_eq!(busy, 0);
     assert_eq!(matcher.finish(false, false).unwrap().kept, 1);
 }
@@ -196,11 +196,11 @@ fn a_run_writes_while_a_look_goes_on() {
 fn a_matching_that_is_given_up_leaves_nothing_behind() {
     let desk = Desk::new();
     desk.killed_run(vec![answered(&row(0, 1), "one")]);
-    let connection = desk.open();
-    let mut matcher = Matcher::begin(&connection, &desk.path, MatchRules::default()).unwrap();
+    let journal = desk.open();
+    let mut matcher = journal.reader().matcher(MatchRules::default()).unwrap();
     matcher.row(&row(0, 2), true).unwrap();
     drop(matcher);
-    assert!(connection.is_autocommit());
-    assert_eq!(number(&connection, "SELECT count(*) FROM temp.sqlite_master"), 0);
-    assert_eq!(matched(&connection, &desk.path, &rows(&[1]), false, false, true).unwrap().kept, 1);
+    assert!(journal.connection().is_autocommit());
+    assert_eq!(number(journal.connection(), "SELECT count(*) FROM temp.sqlite_master"), 0);
+    assert_eq!(matched(journal.reader(), &rows(&[1]), false, false, true).unwrap().kept, 1);
 }

@@ -22,11 +22,12 @@ use rusqlite::types::Value;
 use tempfile::TempDir;
 
 use super::ballast::Ballast;
-use super::matching::{MatchError, MatchRules, Matched, Matcher};
+use super::files::with_ending;
+use super::handle::Journal;
+use super::matching::{MatchError, MatchRules, Matched};
 use super::reader::Reader;
-use super::whereabouts::Whereabouts;
-use super::writer::{Committed, EventSender, JournalWriter, RunRecord, begin_run};
-use super::{open, with_ending};
+use super::runs::RunRecord;
+use super::writer::{Committed, EventSender, JournalWriter};
 use crate::note::{JournalEvent, Outcome, RequestEnd, RowKey, SendTime};
 use crate::outcome::{Answer, Fault, FaultKind, Usage};
 use crate::request::Fingerprint;
@@ -46,66 +47,61 @@ impl Desk {
         Self { folder, path }
     }
 
-    fn open(&self) -> Connection {
-        open(&self.path).unwrap()
+    fn open(&self) -> Journal {
+        Journal::open(&self.path).unwrap()
     }
 
     fn reader(&self) -> Reader {
-        Reader::new(super::open_to_read(&self.path).unwrap(), &self.path)
+        Reader::open(&self.path).unwrap()
     }
 
     /// Stores notes as one run that ends by a kill: the run has no end.
     fn killed_run(&self, notes: Vec<JournalEvent>) {
-        let connection = self.open();
-        let run = start_run(&connection, &self.path);
-        let (_, committed) = store(connection, &self.path, run, notes.clone());
+        let journal = self.open();
+        let run = start_run(&journal);
+        let (_, committed) = store(journal, run, notes.clone());
         assert_eq!(committed, notes);
     }
 
     /// Matches rows with the journal as a run would.
     fn matched(&self, rows: &[RowKey], with_ids: bool) -> Matched {
-        matched(&self.open(), &self.path, rows, with_ids, false, true).unwrap()
+        matched(self.open().reader(), rows, with_ids, false, true).unwrap()
     }
 }
 
-fn start_run(connection: &Connection, path: &Path) -> i64 {
+fn start_run(journal: &Journal) -> i64 {
     let record =
         RunRecord { program: "0.1.0".to_owned(), job: "{}".to_owned(), in_doubt: 0, simulated: false };
-    begin_run(connection, path, &record).unwrap()
+    journal.begin_run(&record).unwrap()
 }
 
 /// A writer at work, with a ballast, in a place that nobody looks after.
-fn start_writer(connection: Connection, path: &Path, run: i64) -> (JournalWriter, EventSender, Committed) {
-    JournalWriter::start(connection, path, run, Ballast::beside(path), Whereabouts::of(path, None))
+fn start_writer(journal: Journal, run: i64) -> (JournalWriter, EventSender, Committed) {
+    let ballast = Ballast::beside(journal.path());
+    journal.writer(run, ballast)
 }
 
 /// Gives notes to a writer and waits for its end.
-fn store(
-    connection: Connection,
-    path: &Path,
-    run: i64,
-    notes: Vec<JournalEvent>,
-) -> (Connection, Vec<JournalEvent>) {
-    let (writer, pen, mut committed) = start_writer(connection, path, run);
+fn store(journal: Journal, run: i64, notes: Vec<JournalEvent>) -> (Journal, Vec<JournalEvent>) {
+    let (writer, pen, mut committed) = start_writer(journal, run);
     notes.into_iter().for_each(|note| pen.write(note));
     drop(pen);
-    let connection = writer.finish().unwrap();
+    let journal = writer.finish().unwrap();
     let mut back = Vec::new();
     while let Some(group) = committed.blocking_recv() {
         back.extend(group.unwrap());
     }
-    (connection, back)
+    (journal, back)
 }
 
 fn matched(
-    connection: &Connection,
-    path: &Path,
+    reader: &Reader,
     rows: &[RowKey],
     with_ids: bool,
     limited: bool,
     apply: bool,
 ) -> Result<Matched, MatchError> {
-    let mut matcher = Matcher::begin(connection, path, MatchRules { with_ids, ..MatchRules::default() })?;
+    let mut matcher = reader.matcher(MatchRules { with_ids, ..MatchRules::default() })?;
     for row in rows {
         matcher.row(row, true)?;
     }

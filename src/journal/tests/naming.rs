@@ -3,13 +3,13 @@
 use std::os::unix::fs::PermissionsExt;
 
 use super::*;
-use crate::journal::set_aside as put_aside;
+use crate::journal::files::set_aside as put_aside;
 
 #[test]
 fn a_journal_and_its_companions_are_for_their_owner_only() {
     let desk = Desk::new();
-    let connection = desk.open();
-    start_run(&connection, &desk.path);
+    let journal = desk.open();
+    start_run(&journal);
     for ending in ["", "-wal", "-shm"] {
         let mode = fs::metadata(with_ending(&desk.path, ending)).unwrap().permissions().mode();
         assert_eq!(mode & 0o777, 0o600, "{ending}");
@@ -50,17 +50,17 @@ fn a_journal_is_set_aside_with_its_companions_and_overwrites_nothing() {
 #[test]
 fn the_log_of_a_journal_that_was_deleted_is_not_played_into_the_next_one() {
     let desk = Desk::new();
-    let connection = desk.open();
-    let run = start_run(&connection, &desk.path);
-    let (connection, _) = store(connection, &desk.path, run, vec![answered(&row(0, 1), "old")]);
+    let journal = desk.open();
+    let run = start_run(&journal);
+    let (journal, _) = store(journal, run, vec![answered(&row(0, 1), "old")]);
     let log = fs::read(with_ending(&desk.path, "-wal")).unwrap();
-    drop(connection);
+    drop(journal);
     fs::remove_file(&desk.path).unwrap();
     fs::write(with_ending(&desk.path, "-wal"), &log).unwrap();
-    let connection = desk.open();
-    assert_eq!(number(&connection, "SELECT count(*) FROM entries"), 0);
-    assert_eq!(number(&connection, "SELECT count(*) FROM runs"), 0);
-    drop(connection);
+    let journal = desk.open();
+    assert_eq!(number(journal.connection(), "SELECT count(*) FROM entries"), 0);
+    assert_eq!(number(journal.connection(), "SELECT count(*) FROM runs"), 0);
+    drop(journal);
     let aside = files(desk.folder.path()).into_iter().filter(|(_, bytes)| *bytes == log);
     assert_eq!(aside.count(), 1, "and it is not thrown away");
 }

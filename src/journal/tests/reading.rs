@@ -69,9 +69,9 @@ fn each_state_of_a_row_reads_as_it_was_stored() {
 fn a_shared_answer_is_whole_and_costs_nothing_a_second_time() {
     let desk = Desk::new();
     desk.killed_run(vec![answered(&row(0, 1), "one")]);
-    let connection = desk.open();
+    let journal = desk.open();
     let sql = "INSERT INTO entries (position, fingerprint, status, shares) SELECT 1, fingerprint, 1, entry FROM entries";
-    connection.execute(sql, []).unwrap();
+    journal.connection().execute(sql, []).unwrap();
     let reader = desk.reader();
     let mut standings = reader.standings();
     assert_eq!(standings.at(1).unwrap().unwrap().state, State::Ok);

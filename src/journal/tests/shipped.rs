@@ -2,9 +2,7 @@
 
 use super::*;
 use crate::conversation::{Asks, Step};
-use crate::journal::pruning::gone_since;
 use crate::journal::reader::Counts;
-use crate::journal::writer::end_run;
 use crate::outcome::Status;
 
 fn data(version: i32) -> PathBuf {
@@ -26,8 +24,11 @@ fn input() -> Vec<RowKey> {
 fn a_journal_of_version_1_still_opens_and_reads_as_it_was_written() {
     let desk = Desk::new();
     fs::copy(data(1), &desk.path).unwrap();
-    let connection = desk.open();
-    assert_eq!(number(&connection, "PRAGMA user_version"), i64::from(crate::journal::schema::VERSION));
+    let journal = desk.open();
+    assert_eq!(
+        number(journal.connection(), "PRAGMA user_version"),
+        i64::from(crate::journal::schema::VERSION)
+    );
     let reader = desk.reader();
     reader.check_integrity().unwrap();
     assert_eq!(reader.counts(None).unwrap(), Counts { ok: 2, failed: 1, pending: 2 });
@@ -46,7 +47,7 @@ fn a_journal_of_version_1_still_opens_and_reads_as_it_was_written() {
     assert_eq!(results[4].cost, Some(0.0));
     let run = &reader.runs().unwrap()[0];
     assert_eq!((run.reason.as_deref(), run.spent.requests, run.spent.throttled), (Some("interrupted"), 5, 2));
-    drop(connection);
+    drop(journal);
     let found = desk.matched(&input(), true);
     assert_eq!((found.kept, found.new, found.failed), (3, 2, 1), "and it resumes");
     desk.killed_run(vec![answered(&input()[2], "more")]);
@@ -66,11 +67,11 @@ fn holds_what_was_stored(desk: &Desk) {
 fn a_journal_of_version_2_still_opens_with_the_rounds_of_its_rows() {
     let desk = Desk::new();
     fs::copy(data(2), &desk.path).unwrap();
-    let connection = desk.open();
+    let journal = desk.open();
     holds_what_was_stored(&desk);
-    let costs = dump(&connection, "SELECT count(cost), sum(cost) FROM steps");
+    let costs = dump(journal.connection(), "SELECT count(cost), sum(cost) FROM steps");
     assert_eq!(costs, [[Value::Integer(2), Value::Real(0.5)]]);
-    drop(connection);
+    drop(journal);
     let mut input = input();
     input.push(RowKey { id: Some(RowId::from_text("f")), ..row(5, 6) });
     let found = desk.matched(&input, true);
@@ -82,9 +83,9 @@ fn a_journal_of_version_2_still_opens_with_the_rounds_of_its_rows() {
 fn a_journal_of_version_3_still_opens_with_its_seals() {
     let desk = Desk::new();
     fs::copy(data(3), &desk.path).unwrap();
-    let connection = desk.open();
+    let journal = desk.open();
     holds_what_was_stored(&desk);
-    connection.execute_batch("UPDATE steps SET response = 'ein anderes'").unwrap();
+    journal.connection().execute_batch("UPDATE steps SET response = 'ein anderes'").unwrap();
     assert!(desk.reader().check_integrity().is_err());
 }
 
@@ -92,11 +93,11 @@ fn a_journal_of_version_3_still_opens_with_its_seals() {
 fn a_journal_of_version_4_still_opens_with_what_held_it_and_what_it_was_told() {
     let desk = Desk::new();
     fs::copy(data(4), &desk.path).unwrap();
-    let connection = desk.open();
+    let journal = desk.open();
     holds_what_was_stored(&desk);
-    let held = dump(&connection, "SELECT cause, seconds FROM held");
+    let held = dump(journal.connection(), "SELECT cause, seconds FROM held");
     assert_eq!(held, [[Value::Text("rate".to_owned()), Value::Real(12.5)]]);
-    let orders = dump(&connection, "SELECT key, value, run FROM orders");
+    let orders = dump(journal.connection(), "SELECT key, value, run FROM orders");
     let five = [Value::Text("limits.qps".to_owned()), Value::Text("5".to_owned()), Value::Integer(1)];
     assert_eq!(orders, [five]);
     assert_eq!(desk.reader().settled().unwrap().map(|settled| settled.mark).as_deref(), Some("0f"));
@@ -106,12 +107,12 @@ fn a_journal_of_version_4_still_opens_with_what_held_it_and_what_it_was_told() {
 fn a_journal_of_version_5_still_opens_and_knows_since_when_a_row_is_gone() {
     let desk = Desk::new();
     fs::copy(data(5), &desk.path).unwrap();
-    let connection = desk.open();
+    let journal = desk.open();
     holds_what_was_stored(&desk);
-    let gone = dump(&connection, "SELECT gone_at FROM entries WHERE position IS NULL");
+    let gone = dump(journal.connection(), "SELECT gone_at FROM entries WHERE position IS NULL");
     assert_eq!(gone, [[Value::Real(1_740_000_000.0)]]);
     let since = |seconds: u64| UNIX_EPOCH + Duration::from_secs(seconds);
-    let found = |seconds: u64| gone_since(&connection, &desk.path, since(seconds)).unwrap().answers;
+    let found = |seconds: u64| journal.reader().gone_since(since(seconds)).unwrap().answers;
     assert_eq!((found(1_739_999_999), found(1_740_000_000)), (0, 1));
 }
 
@@ -119,9 +120,9 @@ fn a_journal_of_version_5_still_opens_and_knows_since_when_a_row_is_gone() {
 fn a_journal_of_version_6_still_opens_with_the_seals_over_its_sums() {
     let desk = Desk::new();
     fs::copy(data(6), &desk.path).unwrap();
-    let connection = desk.open();
+    let journal = desk.open();
     holds_what_was_stored(&desk);
-    connection.execute_batch("UPDATE runs SET cost = 0.5").unwrap();
+    journal.connection().execute_batch("UPDATE runs SET cost = 0.5").unwrap();
     assert!(desk.reader().check_integrity().is_err());
 }
 
@@ -129,8 +130,8 @@ fn a_journal_of_version_6_still_opens_with_the_seals_over_its_sums() {
 #[ignore = "makes the file for the present version; run by hand once, when a version is new"]
 fn makes_the_journal_of_this_version() {
     let desk = Desk::new();
-    let connection = desk.open();
-    let run = start_run(&connection, &desk.path);
+    let journal = desk.open();
+    let run = start_run(&journal);
     let rows = input();
     let more = RowKey { id: Some(RowId::from_text("f")), ..row(5, 6) };
     let first = Answer { reasoning: Some("because".to_owned()), ..answer("ein Wort — 一") };
@@ -144,21 +145,21 @@ fn makes_the_journal_of_this_version() {
         ended(&more, Outcome::Continue(Box::new(Step { results: vec![], ..round() }))),
         JournalEvent::Results { row: more.clone(), results: round().results },
     ];
-    let (connection, _) = store(connection, &desk.path, run, notes);
+    let (journal, _) = store(journal, run, notes);
     let sql = "INSERT INTO entries (position, row_id, fingerprint, status, shares)
                SELECT 4, 'e', fingerprint, 1, entry FROM entries WHERE position = 0";
-    connection.execute(sql, []).unwrap();
+    journal.connection().execute(sql, []).unwrap();
     let gone = RowKey { id: Some(RowId::from_text("g")), ..row(6, 7) };
-    let (connection, _) = store(connection, &desk.path, run, vec![answered(&gone, "gone")]);
+    let (journal, _) = store(journal, run, vec![answered(&gone, "gone")]);
     let loosened =
         "UPDATE entries SET position = NULL, placed = NULL, gone_at = 1740000000.0 WHERE row_id = 'g'";
-    connection.execute(loosened, []).unwrap();
+    journal.connection().execute(loosened, []).unwrap();
     let told = "INSERT INTO held VALUES (1, 29000000, 'rate', 12.5);
                 INSERT INTO settled VALUES ('0f', '[]');
                 INSERT INTO orders VALUES (1, 'limits.qps', '5', 1740000000.0, 1, 1740000001.0)";
-    connection.execute_batch(told).unwrap();
-    end_run(&connection, &desk.path, run, "interrupted").unwrap();
-    drop(connection);
+    journal.connection().execute_batch(told).unwrap();
+    journal.end_run(run, "interrupted").unwrap();
+    drop(journal);
     let version = crate::journal::schema::VERSION;
     let target = data(version);
     assert!(!target.exists(), "a shipped journal is never changed");

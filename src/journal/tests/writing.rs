@@ -3,7 +3,6 @@
 use rusqlite::types::Value::{Integer, Null, Real, Text};
 
 use super::*;
-use crate::journal::writer::end_run;
 
 #[test]
 fn notes_come_back_committed_in_the_order_in_which_they_went_in() {
@@ -22,9 +21,9 @@ fn notes_come_back_committed_in_the_order_in_which_they_went_in() {
 #[test]
 fn a_group_is_on_disk_when_it_comes_back() {
     let desk = Desk::new();
-    let connection = desk.open();
-    let run = start_run(&connection, &desk.path);
-    let (writer, pen, mut committed) = start_writer(connection, &desk.path, run);
+    let journal = desk.open();
+    let run = start_run(&journal);
+    let (writer, pen, mut committed) = start_writer(journal, run);
     let reader = desk.reader();
     for position in 0..20 {
         pen.write(answered(&row(position, 1), "text"));
@@ -63,8 +62,8 @@ fn attempts_and_cost_of_a_row_add_up_over_its_requests() {
 #[test]
 fn a_run_holds_the_totals_of_its_requests_failed_ones_included() {
     let desk = Desk::new();
-    let connection = desk.open();
-    let run = start_run(&connection, &desk.path);
+    let journal = desk.open();
+    let run = start_run(&journal);
     let usage = Usage::of(3, 4);
     let unusable = Fault { usage: Some(usage), ..Fault::new(FaultKind::Unusable, "empty", "no text") };
     let unusable = Fault { evidence: Some(b"{}".to_vec()), ..unusable };
@@ -76,23 +75,23 @@ fn a_run_holds_the_totals_of_its_requests_failed_ones_included() {
         ended(&row(2, 2), Outcome::Retry(unusable)),
         JournalEvent::Ended(Box::new(unsent)),
     ];
-    let (connection, _) = store(connection, &desk.path, run, notes);
+    let (journal, _) = store(journal, run, notes);
     let totals =
         "SELECT requests, answers, throttled, faults, prompt_tokens, completion_tokens, total_tokens, cost
                   FROM runs";
     let numbers = [3, 1, 1, 1, 13, 9, 22].map(Integer);
     let expected: Vec<_> = numbers.into_iter().chain([Real(0.75)]).collect();
-    assert_eq!(dump(&connection, totals), [expected]);
+    assert_eq!(dump(journal.connection(), totals), [expected]);
     let faults = "SELECT kind, code, total_tokens, evidence FROM faults ORDER BY fault";
     let text = |text: &str| Text(text.to_owned());
     assert_eq!(
-        dump(&connection, faults),
+        dump(journal.connection(), faults),
         [
             [text("throttled"), text("limit_requests"), Null, Null],
             [text("unusable"), text("empty"), Integer(7), Value::Blob(b"{}".to_vec())],
         ]
     );
-    end_run(&connection, &desk.path, run, "finished").unwrap();
+    journal.end_run(run, "finished").unwrap();
     let runs = desk.reader().runs().unwrap();
     assert_eq!((runs[0].spent.requests, runs[0].spent.usage.total_tokens, runs[0].spent.cost), (3, 22, 0.75));
 }
@@ -111,19 +110,19 @@ fn an_answer_is_never_filed_under_another_request() {
 #[test]
 fn the_error_that_ends_a_writer_comes_instead_of_the_notes() {
     let desk = Desk::new();
-    let connection = desk.open();
-    let run = start_run(&connection, &desk.path);
-    connection.execute_batch("DROP TABLE steps").unwrap();
-    let (writer, pen, mut committed) = start_writer(connection, &desk.path, run);
+    let journal = desk.open();
+    let run = start_run(&journal);
+    journal.connection().execute_batch("DROP TABLE steps").unwrap();
+    let (writer, pen, mut committed) = start_writer(journal, run);
     pen.write(answered(&row(0, 1), "lost"));
     let error = committed.blocking_recv().unwrap().unwrap_err();
     assert!(error.to_string().contains(&desk.path.display().to_string()), "{error}");
     pen.write(answered(&row(1, 1), "dropped"));
     drop(pen);
-    let connection = writer.finish().unwrap();
+    let journal = writer.finish().unwrap();
     assert!(committed.blocking_recv().is_none());
     assert_eq!(
-        number(&connection, "SELECT count(*) FROM entries"),
+        number(journal.connection(), "SELECT count(*) FROM entries"),
         0,
         "a group is stored whole or not at all"
     );
@@ -132,13 +131,13 @@ fn the_error_that_ends_a_writer_comes_instead_of_the_notes() {
 #[test]
 fn a_group_that_finds_the_journal_locked_is_tried_again() {
     let desk = Desk::new();
-    let connection = desk.open();
-    let run = start_run(&connection, &desk.path);
+    let journal = desk.open();
+    let run = start_run(&journal);
     // The first try gives up at once; the next ones come while the other program lets go.
-    connection.busy_timeout(Duration::from_millis(20)).unwrap();
+    journal.connection().busy_timeout(Duration::from_millis(20)).unwrap();
     let other = Connection::open(&desk.path).unwrap();
     other.execute_batch("BEGIN IMMEDIATE").unwrap();
-    let (writer, pen, mut committed) = start_writer(connection, &desk.path, run);
+    let (writer, pen, mut committed) = start_writer(journal, run);
     pen.write(answered(&row(0, 1), "text"));
     std::thread::sleep(Duration::from_millis(60));
     other.execute_batch("COMMIT").unwrap();
@@ -150,12 +149,12 @@ fn a_group_that_finds_the_journal_locked_is_tried_again() {
 #[test]
 fn an_ordered_end_leaves_the_whole_journal_in_its_one_file() {
     let desk = Desk::new();
-    let connection = desk.open();
-    let run = start_run(&connection, &desk.path);
-    let (connection, _) = store(connection, &desk.path, run, vec![answered(&row(0, 1), "text")]);
-    end_run(&connection, &desk.path, run, "finished").unwrap();
+    let journal = desk.open();
+    let run = start_run(&journal);
+    let (journal, _) = store(journal, run, vec![answered(&row(0, 1), "text")]);
+    journal.end_run(run, "finished").unwrap();
     let copy = desk.folder.path().join("copy.journal");
     fs::copy(&desk.path, &copy).unwrap();
-    let copied = Reader::new(crate::journal::open_to_read(&copy).unwrap(), &copy);
+    let copied = Reader::open(&copy).unwrap();
     assert_eq!(answers(&copied, 1), [Some("text".to_owned())]);
 }
