@@ -2,6 +2,7 @@
 
 mod card;
 mod data;
+mod found;
 mod list;
 
 use std::io::{Write, stdout};
@@ -24,11 +25,11 @@ pub(super) fn run(args: ModelsArgs) -> Result<Exit, Failure> {
         (Some(name), json) => {
             let found = tables.table.find(name, region).ok_or_else(|| tables.unknown(name))?;
             match json {
-                true => data::of_one(&tables, name, &found).to_string(),
+                true => data::of_one(&tables, name, &found)?,
                 false => card::of(&tables, name, &found),
             }
         }
-        (None, true) => data::of_all(&tables, region).to_string(),
+        (None, true) => data::of_all(&tables, region)?,
         (None, false) => list::of(&tables, region),
     };
     writeln!(stdout().lock(), "{}", printable(&text))?;

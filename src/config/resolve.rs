@@ -22,7 +22,7 @@ use crate::config::overlay::Overlay;
 use crate::diagnostic::Diagnostic;
 use crate::job::address::DEFAULT_BASE_URL;
 use crate::job::answer::GlossaryFiles;
-use crate::job::limits::{Concurrency, Rates};
+use crate::job::limits::Concurrency;
 use crate::job::{ExampleTurn, Job, ModelCall, Prompt, TemplateText};
 use answering::{answer, tools};
 use asking::{model, price, retry};
@@ -89,13 +89,12 @@ fn settle(file: JobFile, layers: &Layers, lookups: &Lookups<'_>) -> Result<Job, 
     let known = model.name.as_deref().map(|name| model.book.of(name)).unwrap_or_default();
     let prompt = file.prompt.map(|section| prompt(section, layers)).transpose()?;
     let (rates, concurrency, caps) = limits_alone(&file.limits, layers)?;
-    let known_rates = Rates { qps: None, qpm: known.requests_per_minute, tpm: known.tokens_per_minute };
     Ok(Job {
         read_from: Vec::new(),
         input: input(file.input, layers)?,
-        quotas: rates.quotas(known_rates),
+        quotas: rates.quotas(known.rates),
         rates,
-        known_rates,
+        known_rates: known.rates,
         concurrency: concurrency.unwrap_or(Concurrency::Auto),
         caps,
         cap_period: cap_period(&file.limits, layers)?,

@@ -3,18 +3,17 @@
 use std::fmt;
 use std::sync::Arc;
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 use super::languages::Languages;
+use super::limits::Rates;
 use super::price::Price;
 
 /// What is known of a model at an address: the defaults of quota and price, and what its requests may ask.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct ModelInfo {
-    /// Requests per minute.
-    pub requests_per_minute: Option<f64>,
-    /// Tokens per minute, input and output.
-    pub tokens_per_minute: Option<f64>,
+    /// Its limits.
+    pub rates: Rates,
     /// Money per million tokens.
     pub price: Option<Arc<Price>>,
     /// The longest input of a request that does not think, in tokens.
@@ -44,7 +43,7 @@ pub struct ModelInfo {
 }
 
 /// Whether a model thinks, and what `enable_thinking` does to that.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Thinking {
     /// It thinks unless told not to.
@@ -58,7 +57,7 @@ pub enum Thinking {
 }
 
 /// In which form a model gives its answers.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Answers {
     /// In one piece, or as a stream.
@@ -112,7 +111,7 @@ impl ModelInfo {
 pub struct ModelCatalog(Arc<dyn Fn(&str) -> ModelInfo + Send + Sync>);
 
 impl ModelCatalog {
-    /// A book that asks the function.
+    /// A catalogue that asks the function.
     pub fn new(look_up: impl Fn(&str) -> ModelInfo + Send + Sync + 'static) -> Self {
         Self(Arc::new(look_up))
     }
@@ -131,6 +130,6 @@ impl Default for ModelCatalog {
 
 impl fmt::Debug for ModelCatalog {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("FactsBook")
+        f.write_str("ModelCatalog")
     }
 }

@@ -4,6 +4,7 @@ pub(crate) mod address;
 pub mod answer;
 pub mod effective;
 pub mod facts;
+pub mod facts_date;
 pub mod field_owner;
 pub mod forecast;
 pub mod languages;

@@ -1,23 +1,28 @@
 //! What tokens cost.
 
+use serde::{Deserialize, Serialize};
+
+use super::facts_date::FactsDate;
 use crate::outcome::Usage;
 
 /// Money per million tokens, in whatever currency the user keeps books in, by the length of a request's input.
-#[derive(Debug, Clone, Default, PartialEq)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize)]
 pub struct Price {
-    /// The tiers, shortest inputs first; never empty.
-    pub tiers: Vec<Tier>,
     /// The date of these figures; `None` of the user's own.
-    pub as_of: Option<String>,
+    pub as_of: Option<FactsDate>,
     /// Whether long inputs are known to cost more than is known here, so that a cost is a lower bound.
     pub rises: bool,
+    /// The tiers, shortest inputs first; never empty.
+    pub tiers: Vec<Tier>,
     /// Whether this is the price of requests that mark their cache with `cache_control`. The automatic cache and the
     /// marked one exclude each other.
+    #[serde(skip)]
     pub marks_cache: bool,
 }
 
 /// The price of requests whose input is of a certain length.
-#[derive(Debug, Clone, Copy, PartialEq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Default, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
 pub struct Tier {
     /// The longest input of this tier, in tokens; `None`: no end.
     pub up_to: Option<u64>,
@@ -151,6 +156,22 @@ mod tests {
 
     fn usage(prompt_tokens: u64, completion_tokens: u64) -> Usage {
         Usage::of(prompt_tokens, completion_tokens)
+    }
+
+    #[test]
+    fn the_tier_is_the_first_that_holds_the_input() {
+        let tier = |up_to, input| Tier { up_to, input, ..Tier::default() };
+        let price = Price { tiers: vec![tier(Some(256_000), 0.5), tier(None, 2.0)], ..Price::default() };
+        let input_price = |tokens| price.tier(tokens).map(|tier| tier.input);
+        assert_eq!(input_price(0), Some(0.5));
+        assert_eq!(input_price(256_000), Some(0.5));
+        assert_eq!(input_price(256_001), Some(2.0));
+    }
+
+    #[test]
+    fn an_input_past_the_last_tier_has_no_known_price() {
+        let tier = Tier { up_to: Some(32_000), input: 1.2, ..Tier::default() };
+        assert_eq!(Price { tiers: vec![tier], ..Price::default() }.tier(32_001), None);
     }
 
     #[test]

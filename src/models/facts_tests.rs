@@ -55,7 +55,10 @@ fn limits(name: &str, region: Region) -> Option<(u32, u32)> {
 }
 
 fn price(name: &str, region: Region, prompt_tokens: u64) -> Option<(f64, f64)> {
-    found(name, region).tier_for(prompt_tokens).map(|tier| (tier.input, tier.output))
+    found(name, region)
+        .price()
+        .and_then(|price| price.tier(prompt_tokens).copied())
+        .map(|tier| (tier.input, tier.output))
 }
 
 #[test]
@@ -154,10 +157,15 @@ fn prices_are_as_published() {
     assert_eq!(price("qwen-plus", Region::Beijing, 1), Some((0.115, 0.287)));
     assert_eq!(price("qwen-mt-plus", Region::Singapore, 1), Some((2.46, 7.37)));
     assert_eq!(price("qwen-mt-plus", Region::Beijing, 1), Some((0.259, 0.775)));
-    let plus = found("qwen-plus", Region::Singapore).tier_for(1).and_then(|tier| tier.thinking_output);
+    let plus = found("qwen-plus", Region::Singapore)
+        .price()
+        .and_then(|price| price.tier(1).copied())
+        .and_then(|tier| tier.thinking_output);
     assert_eq!(plus, Some(4.0));
-    let cache =
-        found("qwen3.6-plus", Region::Singapore).tier_for(1).map(|tier| (tier.cache_read, tier.cache_write));
+    let cache = found("qwen3.6-plus", Region::Singapore)
+        .price()
+        .and_then(|price| price.tier(1).copied())
+        .map(|tier| (tier.cache_read, tier.cache_write));
     assert_eq!(cache, Some((Some(0.05), Some(0.625))));
 }
 
@@ -168,7 +176,7 @@ fn prices_that_are_not_known_are_absent() {
     assert_eq!(price("qwen-mt-lite", Region::Singapore, 1), None);
     assert_eq!(price("qwen3-max", Region::Beijing, 32_000), Some((0.861, 3.441)));
     assert_eq!(price("qwen3-max", Region::Beijing, 32_001), None);
-    assert!(found("qwen3-coder-plus", Region::Singapore).prices().is_some_and(|prices| prices.rises));
+    assert!(found("qwen3-coder-plus", Region::Singapore).price().is_some_and(|prices| prices.rises));
 }
 
 #[test]
@@ -191,7 +199,7 @@ fn thinking_and_transport_are_as_published() {
 #[test]
 fn a_hybrid_needs_a_stream_only_when_it_thinks() {
     let needs_stream = |name: &str, enable_thinking| {
-        let Model { thinking, transport, .. } = *model(name);
+        let &Model { thinking, transport, .. } = model(name);
         ModelInfo { thinking, transport, ..ModelInfo::default() }.needs_stream(enable_thinking)
     };
     assert_eq!(needs_stream("qwen-plus", None), Some(false));

@@ -2,12 +2,15 @@
 
 use std::cmp::Reverse;
 
-use super::date::{FactsDate, is_month_day};
+use jiff::civil::Date;
+use serde::Serialize;
+
 use super::model::{Model, RateLimits, Variant};
-use super::price::{CacheShares, PriceList, PriceTier};
+use super::pattern::{fits, specificity};
 use super::region::{Region, at};
 use super::retired::Retirement;
 use super::table::ModelTable;
+use crate::job::price::Price;
 
 /// The model behind a name, and what holds for that name in one region.
 #[derive(Clone, Copy, Debug)]
@@ -15,27 +18,29 @@ pub struct ModelEntry<'t> {
     /// The facts that all names of the model share.
     pub model: &'t Model,
     /// How the name led there.
-    pub matched: NameMatch<'t>,
+    pub matched: NameMatch,
     /// The region asked for.
     pub region: Option<Region>,
     /// Since when the name no longer answers, if it is known to be retired.
     pub retired: Option<&'t Retirement>,
-    snapshot_limits: Option<RateLimits>,
-    cache: CacheShares,
+    variant: Option<&'t Variant>,
+    table: &'t ModelTable,
 }
 
 /// How a name led to a model.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub enum NameMatch<'t> {
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum NameMatch {
     /// By the model's name, or an alias of it.
     Name,
     /// By a name that has limits or prices of its own.
-    Variant(&'t Variant),
+    Variant,
     /// As a dated snapshot: `qwen-plus-2025-07-28`, `qwen-max-0125`.
     Snapshot,
     /// As the newest snapshot: `qwen-plus-latest`.
     Latest,
     /// As the edition of the United States: `qwen-flash-us`.
+    #[serde(rename = "us")]
     UnitedStates,
     /// By a pattern only, so that little is known.
     Pattern,
@@ -52,9 +57,8 @@ impl ModelTable {
         let ending = || self.find_by_ending(name);
         let pattern = || self.find_by_pattern(name).map(|model| (model, NameMatch::Pattern));
         let (model, matched) = known().or_else(ending).or_else(pattern)?;
-        let retired = self.retirement(name);
-        let snapshot_limits = at(&self.snapshots, region).copied();
-        Some(ModelEntry { model, matched, region, retired, snapshot_limits, cache: self.cache })
+        let variant = model.variants.get(name);
+        Some(ModelEntry { model, matched, region, retired: self.retirement(name), variant, table: self })
     }
 
     /// The known name that resembles this one most, if one does: for "did you mean".
@@ -74,21 +78,17 @@ impl ModelTable {
         self.nearest(name).filter(|nearest| letters(nearest) != letters(name))
     }
 
-    fn find_known(&self, name: &str) -> Option<(&Model, NameMatch<'_>)> {
-        let by_name = || self.models.get(name).map(|model| (model, NameMatch::Name));
-        let by_variant = || {
-            let variant = |model: &'_ Model| model.variants.contains_key(name);
-            let model = self.models.values().find(|model| variant(model))?;
-            Some((model, NameMatch::Variant(model.variants.get(name)?)))
-        };
-        let by_alias = || {
-            let model = self.models.values().find(|model| model.aliases.iter().any(|alias| alias == name))?;
-            Some((model, NameMatch::Name))
-        };
+    fn find_known(&self, name: &str) -> Option<(&Model, NameMatch)> {
+        let model = |has: fn(&Model, &str) -> bool| self.models.values().find(|model| has(model, name));
+        let by_name = || Some((self.models.get(name)?, NameMatch::Name));
+        let by_variant =
+            || Some((model(|model, name| model.variants.contains_key(name))?, NameMatch::Variant));
+        let by_alias =
+            || Some((model(|model, name| model.aliases.iter().any(|alias| alias == name))?, NameMatch::Name));
         by_name().or_else(by_variant).or_else(by_alias)
     }
 
-    fn find_by_ending(&self, name: &str) -> Option<(&Model, NameMatch<'_>)> {
+    fn find_by_ending(&self, name: &str) -> Option<(&Model, NameMatch)> {
         let model = |base: &str| self.find_known(base).map(|(model, _)| model);
         if let Some(base) = name.strip_suffix("-us") {
             return Some((model(without_date(base).unwrap_or(base))?, NameMatch::UnitedStates));
@@ -106,44 +106,30 @@ impl ModelTable {
     }
 }
 
-impl<'t> ModelEntry<'t> {
+impl ModelEntry<'_> {
     /// The rate limits of this name in the region; none where they are not known.
     ///
     /// Those of the stable name hold for no other: a snapshot's are far lower, and those of `-latest` and
     /// `-us` are their own.
     pub fn limits(&self) -> Option<RateLimits> {
-        let stable = at(&self.model.limits, self.region).copied();
+        let stable = at(&self.model.limits, self.region);
         match self.matched {
-            NameMatch::Name | NameMatch::Pattern => stable,
-            NameMatch::Variant(variant) => at(&variant.limits, self.region).copied(),
+            NameMatch::Name | NameMatch::Pattern => stable.cloned(),
+            NameMatch::Variant => at(&self.variant?.limits, self.region).cloned(),
             NameMatch::Snapshot => {
-                let limits = self.snapshot_limits?;
-                Some(stable.map_or(limits, |stable| limits.lower_of(stable)))
+                let limits = at(&self.table.snapshots, self.region)?;
+                Some(stable.map_or_else(|| limits.clone(), |stable| limits.lower_of(stable)))
             }
             NameMatch::Latest | NameMatch::UnitedStates => None,
         }
     }
 
-    /// The prices of this name in the region; none where they are not known.
-    pub fn prices(&self) -> Option<&'t PriceList> {
-        let own = match self.matched {
-            NameMatch::Variant(variant) => at(&variant.prices, self.region),
-            _ => None,
-        };
-        own.or_else(|| at(&self.model.prices, self.region))
-    }
-
-    /// The prices with what cached input costs, where it is known. Its shares of the input price are this service's, and
-    /// say nothing of another's.
-    pub fn prices_with_cache(&self) -> Option<PriceList> {
-        let list = self.prices()?;
-        let shares = self.region.map(|_| self.cache).unwrap_or_default();
-        Some(PriceList { tiers: list.tiers.iter().map(|tier| shares.fill(tier)).collect(), ..list.clone() })
-    }
-
-    /// The prices of a request with so many input tokens; none where they are not known.
-    pub fn tier_for(&self, prompt_tokens: u64) -> Option<&'t PriceTier> {
-        self.prices()?.tier_for(prompt_tokens)
+    /// The price of this name in the region, with that of cached input; none where it is not known.
+    pub fn price(&self) -> Option<Price> {
+        let own = self.variant.and_then(|variant| at(&variant.prices, self.region));
+        let price = own.or_else(|| at(&self.model.prices, self.region))?;
+        // The cache's shares of the input price are this service's, and say nothing of another's.
+        Some(self.region.map_or_else(|| price.clone(), |_| self.table.cache.fill(price)))
     }
 
     /// Whether Batch File jobs can use the model here. None: not known.
@@ -162,31 +148,21 @@ impl<'t> ModelEntry<'t> {
     }
 }
 
-/// The name of a snapshot without its date.
+/// The name of a snapshot without its date: of a day (`-2025-07-28`), or in old names of a month and a day (`-0125`).
 fn without_date(name: &str) -> Option<&str> {
-    let (base, last) = name.rsplit_once('-')?;
-    if is_month_day(last) {
-        return Some(base);
+    [11, 5].into_iter().find_map(|length| {
+        let (base, date) = name.split_at_checked(name.len().checked_sub(length)?)?;
+        is_date(date.strip_prefix('-')?).then_some(base)
+    })
+}
+
+fn is_date(text: &str) -> bool {
+    let digits = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit());
+    match text.split_at_checked(2) {
+        // A leap year has all days there are.
+        Some((month, day)) if digits(text) => format!("2024-{month}-{day}").parse::<Date>().is_ok(),
+        _ => text.parse::<Date>().is_ok(),
     }
-    // "-2025-07-28" is eleven bytes.
-    let (base, date) = name.split_at_checked(name.len().checked_sub(11)?)?;
-    date.strip_prefix('-')?.parse::<FactsDate>().ok().map(|_| base)
-}
-
-/// How much a pattern says about the names that fit it.
-pub(super) fn specificity(pattern: &str) -> usize {
-    pattern.bytes().filter(|byte| *byte != b'*').count()
-}
-
-/// Whether a name fits a pattern in which `*` is any run of characters.
-pub(super) fn fits(pattern: &str, name: &str) -> bool {
-    let Some((start, rest)) = pattern.split_once('*') else {
-        return pattern == name;
-    };
-    let Some(name) = name.strip_prefix(start) else {
-        return false;
-    };
-    (0..=name.len()).any(|skipped| name.get(skipped..).is_some_and(|tail| fits(rest, tail)))
 }
 
 fn common_start(a: &str, b: &str) -> usize {
@@ -212,7 +188,10 @@ mod tests {
         let snapshot = found("qwen-plus-2025-07-28", Region::Singapore);
         assert_eq!(snapshot.model.name, "qwen-plus");
         assert_eq!(snapshot.matched, NameMatch::Snapshot);
-        assert_eq!(snapshot.tier_for(1).map(|tier| tier.input), Some(0.4));
+        assert_eq!(
+            snapshot.price().and_then(|price| price.tier(1).copied()).map(|tier| tier.input),
+            Some(0.4)
+        );
         assert_eq!(limits("qwen-plus-2025-07-28", Region::Singapore), Some((60, 1_000_000)));
         assert_eq!(limits("qwen3.7-plus-2026-05-26", Region::Singapore), Some((60, 1_000_000)));
         assert_eq!(limits("qwen-max-0125", Region::Singapore), Some((60, 1_000_000)));
@@ -232,7 +211,10 @@ mod tests {
         assert_eq!(limits("qwen-long-latest", Region::Beijing), Some((1_200, 60_000)));
         assert_eq!(limits("qwen-long-2025-01-25", Region::Beijing), Some((3, 7_500)));
         let lite = found("qwen-mt-lite-us", Region::Virginia);
-        assert_eq!(lite.tier_for(100).map(|tier| (tier.input, tier.output)), Some((0.12, 0.36)));
+        assert_eq!(
+            lite.price().and_then(|price| price.tier(100).copied()).map(|tier| (tier.input, tier.output)),
+            Some((0.12, 0.36))
+        );
         assert_eq!(lite.model.max_input, Some(8_192));
     }
 
@@ -309,6 +291,16 @@ mod tests {
     }
 
     #[test]
+    fn a_month_and_day_is_told_from_a_year_and_month() {
+        assert_eq!(without_date("m-0125"), Some("m"));
+        assert_eq!(without_date("m-2024-02-29"), Some("m"));
+        assert_eq!(
+            (without_date("m-2507"), without_date("m-125"), without_date("m-2024-02")),
+            (None, None, None)
+        );
+    }
+
+    #[test]
     fn an_alias_is_the_model_itself() {
         let table =
             ModelTable::parse("[models.long-name]\naliases = ['short']\nlimits.beijing = { rpm = 5 }")
@@ -323,7 +315,7 @@ mod tests {
     fn without_a_region_there_are_facts_but_no_limits_and_no_prices() {
         let found = ModelTable::built_in().find("qwen-plus", None).expect("qwen-plus");
         assert_eq!(found.model.context, Some(1_000_000));
-        assert!(found.limits().is_none() && found.prices().is_none());
+        assert!(found.limits().is_none() && found.price().is_none());
     }
 
     #[test]
@@ -331,7 +323,7 @@ mod tests {
         let transport = |name| {
             let found = found(name, Region::Singapore);
             assert_eq!(found.matched, NameMatch::Pattern, "{name}");
-            let Model { thinking, transport, .. } = *found.model;
+            let &Model { thinking, transport, .. } = found.model;
             let facts = ModelInfo { thinking, transport, ..ModelInfo::default() };
             (facts.needs_stream(None), facts.needs_stream(Some(false)))
         };

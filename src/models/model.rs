@@ -4,25 +4,25 @@ use std::collections::BTreeMap;
 use std::num::NonZeroU32;
 
 use serde::de::Error;
-use serde::{Deserialize, Deserializer};
+use serde::{Deserialize, Deserializer, Serialize};
 
-use super::date::FactsDate;
 use super::languages::Translates;
-use super::price::PriceList;
+use super::price::by_scope;
 use super::region::{Region, Scope};
 use crate::job::facts::{Answers, Thinking};
+use crate::job::facts_date::FactsDate;
+use crate::job::price::Price;
 
 /// What is known of a model, or of a family of models by one pattern.
-#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Deserialize, Serialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Model {
     /// The name requests carry, or the pattern of such names.
     #[serde(skip)]
     pub name: String,
     /// Other names for the very same model.
+    #[serde(skip_serializing)]
     pub aliases: Vec<String>,
-    /// The date of the facts; limits and prices have their own.
-    pub facts_as_of: Option<FactsDate>,
     /// Context window in tokens, input and output together.
     #[serde(deserialize_with = "tokens")]
     pub context: Option<u64>,
@@ -52,8 +52,10 @@ pub struct Model {
     /// Whether the model takes `tools`.
     pub function_calling: Option<bool>,
     /// Whether the model takes a JSON Schema in `response_format`.
+    #[serde(skip_serializing)]
     pub json_schema: Option<bool>,
     /// Between which languages it translates; absent for a model that is not made for that.
+    #[serde(skip_serializing)]
     pub translates: Option<Translates>,
     /// Where it can be used in Batch File jobs, at half price.
     pub batch_file: Option<Offer>,
@@ -61,11 +63,16 @@ pub struct Model {
     pub batch_chat: Option<Offer>,
     /// Regions known not to have the model.
     pub not_offered_in: Vec<Region>,
+    /// The date of the facts; limits and prices have their own.
+    pub facts_as_of: Option<FactsDate>,
     /// The rate limits of the stable name, by region.
+    #[serde(skip_serializing)]
     pub limits: BTreeMap<Scope, RateLimits>,
     /// The prices, by region.
-    pub prices: BTreeMap<Scope, PriceList>,
+    #[serde(deserialize_with = "by_scope", skip_serializing)]
+    pub prices: BTreeMap<Scope, Price>,
     /// Names that share these facts and have limits or prices of their own.
+    #[serde(skip_serializing)]
     pub variants: BTreeMap<String, Variant>,
 }
 
@@ -76,11 +83,12 @@ pub struct Variant {
     /// Its own limits; those of the model do not hold for it.
     pub limits: BTreeMap<Scope, RateLimits>,
     /// Its own prices; where there are none, those of the model hold.
-    pub prices: BTreeMap<Scope, PriceList>,
+    #[serde(deserialize_with = "by_scope")]
+    pub prices: BTreeMap<Scope, Price>,
 }
 
 /// The rate limits of a model in a region.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct RateLimits {
     /// Requests per minute.
@@ -94,7 +102,7 @@ pub struct RateLimits {
 }
 
 /// Where something is on offer: in the regions listed (an empty list: nowhere), or said without a region.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(untagged)]
 pub enum Offer {
     /// The regions that have it.
@@ -116,22 +124,20 @@ impl Offer {
 }
 
 impl RateLimits {
-    /// These, with every figure that the other ones have; the date of the old figures does not vouch for the new.
-    fn overridden_with(self, other: Self) -> Self {
-        Self {
-            requests_per_minute: other.requests_per_minute.or(self.requests_per_minute),
-            tokens_per_minute: other.tokens_per_minute.or(self.tokens_per_minute),
-            as_of: other.as_of,
-        }
+    /// Takes over every figure that the other ones have; the date of the old figures does not vouch for the new.
+    fn override_with(&mut self, other: &Self) {
+        self.requests_per_minute = other.requests_per_minute.or(self.requests_per_minute);
+        self.tokens_per_minute = other.tokens_per_minute.or(self.tokens_per_minute);
+        self.as_of.clone_from(&other.as_of);
     }
 
     /// The lower of two limits, each figure for itself; the date is that of `self`.
-    pub fn lower_of(self, other: Self) -> Self {
+    pub fn lower_of(&self, other: &Self) -> Self {
         let lower = |mine: Option<NonZeroU32>, theirs| mine.into_iter().chain(theirs).min();
         Self {
             requests_per_minute: lower(self.requests_per_minute, other.requests_per_minute),
             tokens_per_minute: lower(self.tokens_per_minute, other.tokens_per_minute),
-            as_of: self.as_of,
+            as_of: self.as_of.clone(),
         }
     }
 }
@@ -172,7 +178,7 @@ impl Model {
         } = other;
         self.aliases.extend(aliases);
         self.not_offered_in.extend(not_offered_in);
-        self.facts_as_of = facts_as_of.or(self.facts_as_of);
+        self.facts_as_of = facts_as_of.or_else(|| self.facts_as_of.take());
         self.context = context.or(self.context);
         self.max_input = max_input.or(self.max_input);
         self.max_input_thinking = max_input_thinking.or(self.max_input_thinking);
@@ -204,17 +210,16 @@ impl Model {
 pub(super) fn override_limits(mine: &mut BTreeMap<Scope, RateLimits>, other: BTreeMap<Scope, RateLimits>) {
     if let Some(any) = other.get(&Scope::Any) {
         for limits in mine.values_mut() {
-            *limits = limits.overridden_with(*any);
+            limits.override_with(any);
         }
     }
     for (scope, limits) in other {
-        let mine = mine.entry(scope).or_default();
-        *mine = mine.overridden_with(limits);
+        mine.entry(scope).or_default().override_with(&limits);
     }
 }
 
 /// Takes over every price list of the other, whole. One for any address takes the place of those for single regions.
-fn override_prices(mine: &mut BTreeMap<Scope, PriceList>, other: BTreeMap<Scope, PriceList>) {
+fn override_prices(mine: &mut BTreeMap<Scope, Price>, other: BTreeMap<Scope, Price>) {
     if other.contains_key(&Scope::Any) {
         mine.clear();
     }

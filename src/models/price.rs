@@ -1,45 +1,15 @@
-//! What tokens cost: tiers by the length of a single request's input.
+//! Prices as a table writes them, and what cached input costs where they do not say.
 
-use serde::Deserialize;
+use std::collections::BTreeMap;
 
-use super::date::FactsDate;
-use crate::job::price::rounded;
+use serde::{Deserialize, Deserializer, Serialize};
 
-/// The prices of one model in one region, or at any address.
-#[derive(Clone, Debug, PartialEq, Deserialize)]
-#[serde(try_from = "RawPrice")]
-pub struct PriceList {
-    /// The date of these prices.
-    pub as_of: Option<FactsDate>,
-    /// Whether long inputs are known to cost more than is written here, so that a cost is a lower bound.
-    pub rises: bool,
-    /// The tiers, shortest inputs first; never empty.
-    pub tiers: Vec<PriceTier>,
-}
-
-/// The prices for requests whose input is of a certain length, in money per million tokens: US dollars in the
-/// built-in table.
-#[derive(Clone, Debug, PartialEq, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct PriceTier {
-    /// The longest input of this tier, in tokens; none: no end.
-    pub up_to: Option<u64>,
-    /// Input tokens.
-    pub input: f64,
-    /// Output tokens.
-    pub output: f64,
-    /// Output tokens of a request that thinks, the thoughts included, where they cost more.
-    pub thinking_output: Option<f64>,
-    /// Input tokens found in the automatic cache.
-    pub cached_input: Option<f64>,
-    /// Input tokens read from a cache that the request marked with `cache_control`.
-    pub cache_read: Option<f64>,
-    /// Input tokens written to a cache that the request marked with `cache_control`.
-    pub cache_write: Option<f64>,
-}
+use super::region::Scope;
+use crate::job::facts_date::FactsDate;
+use crate::job::price::{Price, Tier, rounded};
 
 /// What cached input costs of the price of input, where a tier does not say.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Deserialize, Serialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct CacheShares {
     /// Of tokens found in the automatic cache.
@@ -53,14 +23,19 @@ pub struct CacheShares {
 }
 
 impl CacheShares {
-    /// The tier with its cache prices worked out.
-    pub fn fill(&self, tier: &PriceTier) -> PriceTier {
+    /// The price with its cache prices worked out.
+    pub(super) fn fill(&self, price: &Price) -> Price {
+        let tiers = price.tiers.iter().map(|tier| self.fill_tier(tier)).collect();
+        Price { tiers, ..price.clone() }
+    }
+
+    fn fill_tier(&self, tier: &Tier) -> Tier {
         let share = |share: Option<f64>| share.map(|share| rounded(tier.input * share));
-        PriceTier {
+        Tier {
             cached_input: tier.cached_input.or(share(self.automatic)),
             cache_read: tier.cache_read.or(share(self.marked_read)),
             cache_write: tier.cache_write.or(share(self.marked_write)),
-            ..tier.clone()
+            ..*tier
         }
     }
 
@@ -76,14 +51,14 @@ impl CacheShares {
     }
 }
 
-/// Prices as they are written: a list of tiers, or one price for inputs of every length.
+/// A price as it is written: a list of tiers, or one price for inputs of every length.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct RawPrice {
     as_of: Option<FactsDate>,
     #[serde(default)]
     rises: bool,
-    tiers: Option<Vec<PriceTier>>,
+    tiers: Option<Vec<Tier>>,
     input: Option<f64>,
     output: Option<f64>,
     thinking_output: Option<f64>,
@@ -92,7 +67,18 @@ struct RawPrice {
     cache_write: Option<f64>,
 }
 
-impl TryFrom<RawPrice> for PriceList {
+/// A price that was read, and makes sense.
+#[derive(Deserialize)]
+#[serde(try_from = "RawPrice")]
+struct SoundPrice(Price);
+
+/// Reads the prices of a model, by where they hold.
+pub(super) fn by_scope<'de, D: Deserializer<'de>>(written: D) -> Result<BTreeMap<Scope, Price>, D::Error> {
+    let prices = BTreeMap::<Scope, SoundPrice>::deserialize(written)?;
+    Ok(prices.into_iter().map(|(scope, price)| (scope, price.0)).collect())
+}
+
+impl TryFrom<RawPrice> for SoundPrice {
     type Error = &'static str;
 
     fn try_from(written: RawPrice) -> Result<Self, &'static str> {
@@ -103,105 +89,74 @@ impl TryFrom<RawPrice> for PriceList {
         let tiers = match (tiers, input, output) {
             (Some(tiers), ..) if !is_flat => tiers,
             (Some(_), ..) => return Err("prices stand in `tiers` or without them, not both"),
-            (None, Some(input), Some(output)) => vec![PriceTier {
-                up_to: None,
-                input,
-                output,
-                thinking_output,
-                cached_input,
-                cache_read,
-                cache_write,
-            }],
+            (None, Some(input), Some(output)) => {
+                vec![Tier {
+                    up_to: None,
+                    input,
+                    output,
+                    thinking_output,
+                    cached_input,
+                    cache_read,
+                    cache_write,
+                }]
+            }
             (None, ..) => return Err("a price has both `input` and `output`, or `tiers` of them"),
         };
-        let list = Self { as_of, rises, tiers };
-        list.fault().map_or(Ok(list), Err)
-    }
-}
-
-impl PriceList {
-    /// The tier of a request with so many input tokens; none where its price is not known.
-    pub fn tier_for(&self, prompt_tokens: u64) -> Option<&PriceTier> {
-        self.tiers.iter().find(|tier| tier.up_to.is_none_or(|up_to| prompt_tokens <= up_to))
-    }
-
-    /// What is wrong with the list, if anything.
-    fn fault(&self) -> Option<&'static str> {
-        let prices_hold = self.tiers.iter().all(PriceTier::prices_hold);
-        let bounds_rise = self.tiers.windows(2).all(|pair| match (pair[0].up_to, pair[1].up_to) {
-            (Some(first), Some(second)) => first < second,
-            (Some(_), None) => true,
-            (None, _) => false,
-        });
-        match (self.tiers.is_empty(), prices_hold, bounds_rise) {
-            (true, _, _) => Some("a price needs at least one tier"),
-            (_, false, _) => Some("a price must be a number, not below zero"),
-            (_, _, false) => Some("the tiers must rise by `up_to`, and only the last may be without"),
-            _ => None,
+        match fault(&tiers) {
+            Some(fault) => Err(fault),
+            None => Ok(Self(Price { as_of, rises, tiers, marks_cache: false })),
         }
     }
 }
 
-impl PriceTier {
-    fn prices_hold(&self) -> bool {
-        let extras = [self.thinking_output, self.cached_input, self.cache_read, self.cache_write];
-        let prices = [self.input, self.output].into_iter().chain(extras.into_iter().flatten());
-        prices.into_iter().all(|price| price.is_finite() && price >= 0.0)
+/// What is wrong with the tiers of a price, if anything.
+fn fault(tiers: &[Tier]) -> Option<&'static str> {
+    let prices_hold = tiers.iter().all(prices_hold);
+    let bounds_rise = tiers.windows(2).all(|pair| match (pair[0].up_to, pair[1].up_to) {
+        (Some(first), Some(second)) => first < second,
+        (Some(_), None) => true,
+        (None, _) => false,
+    });
+    match (tiers.is_empty(), prices_hold, bounds_rise) {
+        (true, _, _) => Some("a price needs at least one tier"),
+        (_, false, _) => Some("a price must be a number, not below zero"),
+        (_, _, false) => Some("the tiers must rise by `up_to`, and only the last may be without"),
+        _ => None,
     }
+}
+
+fn prices_hold(tier: &Tier) -> bool {
+    let extras = [tier.thinking_output, tier.cached_input, tier.cache_read, tier.cache_write];
+    let prices = [tier.input, tier.output].into_iter().chain(extras.into_iter().flatten());
+    prices.into_iter().all(|price| price.is_finite() && price >= 0.0)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn tier(up_to: Option<u64>, input: f64) -> PriceTier {
-        PriceTier {
-            up_to,
-            input,
-            output: 1.0,
-            thinking_output: None,
-            cached_input: None,
-            cache_read: None,
-            cache_write: None,
-        }
-    }
-
-    fn list(tiers: Vec<PriceTier>) -> PriceList {
-        PriceList { as_of: None, rises: false, tiers }
-    }
-
-    #[test]
-    fn the_tier_is_the_first_that_holds_the_input() {
-        let prices = list(vec![tier(Some(256_000), 0.5), tier(None, 2.0)]);
-        let input_price = |tokens| prices.tier_for(tokens).map(|tier| tier.input);
-        assert_eq!(input_price(0), Some(0.5));
-        assert_eq!(input_price(256_000), Some(0.5));
-        assert_eq!(input_price(256_001), Some(2.0));
-    }
-
-    #[test]
-    fn an_input_past_the_last_tier_has_no_known_price() {
-        assert_eq!(list(vec![tier(Some(32_000), 1.2)]).tier_for(32_001), None);
+    fn tier(up_to: Option<u64>, input: f64) -> Tier {
+        Tier { up_to, input, output: 1.0, ..Tier::default() }
     }
 
     #[test]
     fn lists_that_make_no_sense_are_named() {
-        assert!(list(vec![]).fault().is_some());
-        assert!(list(vec![tier(None, f64::NAN)]).fault().is_some());
-        assert!(list(vec![tier(None, -1.0)]).fault().is_some());
-        assert!(list(vec![tier(None, 1.0), tier(None, 2.0)]).fault().is_some());
-        assert!(list(vec![tier(Some(2), 1.0), tier(Some(2), 2.0)]).fault().is_some());
-        assert!(list(vec![tier(Some(2), 1.0), tier(None, 2.0)]).fault().is_none());
+        assert!(fault(&[]).is_some());
+        assert!(fault(&[tier(None, f64::NAN)]).is_some());
+        assert!(fault(&[tier(None, -1.0)]).is_some());
+        assert!(fault(&[tier(None, 1.0), tier(None, 2.0)]).is_some());
+        assert!(fault(&[tier(Some(2), 1.0), tier(Some(2), 2.0)]).is_some());
+        assert!(fault(&[tier(Some(2), 1.0), tier(None, 2.0)]).is_none());
     }
 
     #[test]
     fn one_price_for_every_length_needs_no_tiers() {
         let parse =
-            |text: &str| toml::from_str::<PriceList>(text).map_err(|error| error.message().to_owned());
+            |text: &str| toml::from_str::<SoundPrice>(text).map_err(|error| error.message().to_owned());
         let flat = parse("input = 0.4\noutput = 1.2\ncached_input = 0.1");
         assert_eq!(
-            flat.map(|list| list.tiers),
-            Ok(vec![PriceTier { output: 1.2, cached_input: Some(0.1), ..tier(None, 0.4) }])
+            flat.map(|price| price.0.tiers),
+            Ok(vec![Tier { output: 1.2, cached_input: Some(0.1), ..tier(None, 0.4) }])
         );
         assert!(parse("input = 0.4").is_err_and(|said| said.contains("`output`")));
         assert!(parse("input = 1.0\noutput = 1.0\ntiers = []").is_err_and(|said| said.contains("not both")));
@@ -215,12 +170,12 @@ mod tests {
             marked_write: Some(1.25),
             as_of: None,
         };
-        let filled = shares.fill(&PriceTier { cache_read: Some(0.07), ..tier(None, 0.4) });
+        let filled = shares.fill_tier(&Tier { cache_read: Some(0.07), ..tier(None, 0.4) });
         // 0.4 × 20 % = 0.08; 0.4 × 125 % = 0.5; the tier's own 0.07 stays.
         assert_eq!(
             (filled.cached_input, filled.cache_read, filled.cache_write),
             (Some(0.08), Some(0.07), Some(0.5))
         );
-        assert_eq!(CacheShares::default().fill(&tier(None, 0.4)), tier(None, 0.4));
+        assert_eq!(CacheShares::default().fill_tier(&tier(None, 0.4)), tier(None, 0.4));
     }
 }

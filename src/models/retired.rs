@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use serde::Deserialize;
 
-use super::date::FactsDate;
-use super::lookup::{fits, specificity};
+use super::pattern::{fits, specificity};
+use crate::job::facts_date::FactsDate;
 
 /// The end of a name.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]

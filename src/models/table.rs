@@ -5,11 +5,12 @@ use std::sync::LazyLock;
 
 use serde::Deserialize;
 
-use super::date::FactsDate;
 use super::model::{Model, RateLimits, override_limits};
-use super::price::{CacheShares, PriceList};
+use super::price::CacheShares;
 use super::region::Scope;
 use super::retired::{self, Retirement};
+use crate::job::facts_date::FactsDate;
+use crate::job::price::Price;
 
 /// The models known by name, families known by pattern, and what holds for all of them.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -39,7 +40,7 @@ struct RawTable {
 }
 
 /// The dates of entries that do not give their own.
-#[derive(Clone, Copy, Default, Deserialize)]
+#[derive(Default, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 struct Dates {
     facts: Option<FactsDate>,
@@ -63,8 +64,8 @@ impl ModelTable {
     /// When the text is not TOML of that form, or holds figures that cannot be.
     pub fn parse(text: &str) -> Result<Self, TableError> {
         let RawTable { as_of, cache, mut snapshots, retired, models, patterns } = toml::from_str(text)?;
-        date_limits(&mut snapshots, as_of);
-        let (models, patterns) = (settle(models, as_of), settle(patterns, as_of));
+        as_of.date_limits(&mut snapshots);
+        let (models, patterns) = (settle(models, &as_of), settle(patterns, &as_of));
         Ok(Self { models, patterns, snapshots, retired, cache })
     }
 
@@ -102,8 +103,8 @@ impl ModelTable {
     }
 
     /// What cached input costs of the price of input, where a tier does not say.
-    pub fn cache(&self) -> CacheShares {
-        self.cache
+    pub fn cache(&self) -> &CacheShares {
+        &self.cache
     }
 
     /// Every full name that is known: models, variants, aliases.
@@ -127,29 +128,34 @@ impl ModelTable {
 }
 
 /// Gives each model its name and its dates.
-fn settle(mut models: BTreeMap<String, Model>, as_of: Dates) -> BTreeMap<String, Model> {
+fn settle(mut models: BTreeMap<String, Model>, as_of: &Dates) -> BTreeMap<String, Model> {
     for (name, model) in &mut models {
-        model.facts_as_of = model.facts_as_of.or(as_of.facts);
-        date_limits(&mut model.limits, as_of);
-        date_prices(&mut model.prices, as_of);
+        set(&mut model.facts_as_of, &as_of.facts);
+        as_of.date_limits(&mut model.limits);
+        as_of.date_prices(&mut model.prices);
         for variant in model.variants.values_mut() {
-            date_limits(&mut variant.limits, as_of);
-            date_prices(&mut variant.prices, as_of);
+            as_of.date_limits(&mut variant.limits);
+            as_of.date_prices(&mut variant.prices);
         }
         model.name.clone_from(name);
     }
     models
 }
 
-fn date_limits(limits: &mut BTreeMap<Scope, RateLimits>, as_of: Dates) {
-    for limits in limits.values_mut() {
-        limits.as_of = limits.as_of.or(as_of.limits);
+impl Dates {
+    fn date_limits(&self, limits: &mut BTreeMap<Scope, RateLimits>) {
+        limits.values_mut().for_each(|limits| set(&mut limits.as_of, &self.limits));
+    }
+
+    fn date_prices(&self, prices: &mut BTreeMap<Scope, Price>) {
+        prices.values_mut().for_each(|price| set(&mut price.as_of, &self.prices));
     }
 }
 
-fn date_prices(prices: &mut BTreeMap<Scope, PriceList>, as_of: Dates) {
-    for list in prices.values_mut() {
-        list.as_of = list.as_of.or(as_of.prices);
+/// Gives a date to what has none of its own.
+fn set(date: &mut Option<FactsDate>, default: &Option<FactsDate>) {
+    if date.is_none() {
+        date.clone_from(default);
     }
 }
 
@@ -183,7 +189,7 @@ mod tests {
         let plus = &table.models["qwen-plus"];
         assert_eq!(plus.function_calling, Some(false));
         assert_eq!(plus.context, Some(1_000_000));
-        let limits = plus.limits[&Scope::In(Region::Singapore)];
+        let limits = &plus.limits[&Scope::In(Region::Singapore)];
         assert_eq!(limits.requests_per_minute.map(u32::from), Some(1_200));
         assert_eq!(limits.tokens_per_minute.map(u32::from), Some(1_000_000));
         assert_eq!(limits.as_of, None, "the date of the old figures does not vouch for the new one");
@@ -215,9 +221,21 @@ mod tests {
         let rpm = |name, region| found(name, region).limits()?.requests_per_minute.map(u32::from);
         for region in [None, Some(Region::Singapore), Some(Region::Tokyo)] {
             assert_eq!(rpm("house-model", region), Some(60));
-            assert_eq!(found("house-model", region).tier_for(1).map(|tier| tier.output), Some(0.2));
+            assert_eq!(
+                found("house-model", region)
+                    .price()
+                    .and_then(|price| price.tier(1).copied())
+                    .map(|tier| tier.output),
+                Some(0.2)
+            );
             assert_eq!(rpm("qwen-plus", region), Some(7));
-            assert_eq!(found("qwen-plus", region).tier_for(1).map(|tier| tier.output), Some(2.0));
+            assert_eq!(
+                found("qwen-plus", region)
+                    .price()
+                    .and_then(|price| price.tier(1).copied())
+                    .map(|tier| tier.output),
+                Some(2.0)
+            );
         }
         let limits = found("qwen-plus", Some(Region::Singapore)).limits().expect("limits");
         assert_eq!(limits.tokens_per_minute.map(u32::from), Some(1_000_000), "of which it says nothing");
@@ -238,7 +256,7 @@ mod tests {
             facts_as_of = "2025-01"
             "#,
         );
-        let date = |name: &str| table.models[name].facts_as_of.map(|date| date.to_string());
+        let date = |name: &str| table.models[name].facts_as_of.as_ref().map(|date| date.to_string());
         assert_eq!(date("a").as_deref(), Some("2026-07-02"));
         assert_eq!(date("b").as_deref(), Some("2025-01"));
     }

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use crate::job::facts_date::FactsDate;
 use crate::request::ChatRequest;
 
 /// Reasons for which models are not to be had that are told apart; more of them are one.
@@ -23,7 +24,7 @@ pub struct CostEstimate {
     /// What one completion token more in each answer costs.
     pub completion_token: f64,
     /// The dates of the prices, without repetition.
-    pub dates: Vec<String>,
+    pub dates: Vec<FactsDate>,
     /// The requests that think though nobody asked them to.
     pub unasked: Unasked,
     /// Why models are not to be had, and for how many requests.
@@ -146,6 +147,10 @@ mod tests {
         }
     }
 
+    fn date() -> Option<FactsDate> {
+        "2026-07-02".parse().ok()
+    }
+
     fn tiered() -> Price {
         let low = Tier { up_to: Some(1_000), input: 1.0, output: 2.0, ..Tier::default() };
         let high = Tier {
@@ -155,7 +160,7 @@ mod tests {
             thinking_output: Some(8.0),
             ..Tier::default()
         };
-        Price { tiers: vec![low, high], as_of: Some("2026-07-02".to_owned()), ..Price::default() }
+        Price { tiers: vec![low, high], as_of: date(), ..Price::default() }
     }
 
     #[test]
@@ -167,10 +172,7 @@ mod tests {
         // 1,000 × 1 + 1,001 × 3 + 1,001 × 3 = 7,006 millionths; a token more in each answer: 2 + 4 + 8.
         assert!((cost_estimate.prompts - 0.007_006).abs() < 1e-12, "{cost_estimate:?}");
         assert!((cost_estimate.completion_token - 14e-6).abs() < 1e-15, "{cost_estimate:?}");
-        assert_eq!(
-            (cost_estimate.unpriced, cost_estimate.dates.as_slice()),
-            (0, &["2026-07-02".to_owned()][..])
-        );
+        assert_eq!((cost_estimate.unpriced, cost_estimate.dates.as_slice()), (0, date().as_slice()));
     }
 
     #[test]

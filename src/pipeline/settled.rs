@@ -4,6 +4,7 @@ use std::time::SystemTime;
 
 use super::{Opened, PipelineError};
 use crate::job::facts::ModelInfo;
+use crate::job::limits::Rates;
 use crate::journal::cursors::Results;
 use crate::journal::reader::{Reader, Settled};
 use crate::read::Stamp;
@@ -87,12 +88,7 @@ pub(super) fn mark(opened: &Opened) -> Option<String> {
     let model = job.model.name.as_deref();
     let facts = model.map(|model| job.facts_of(model));
     // Quotas and prices are not what is asked, and may be given by a flag of one run.
-    let facts = facts.map(|facts| ModelInfo {
-        requests_per_minute: None,
-        tokens_per_minute: None,
-        price: None,
-        ..facts
-    });
+    let facts = facts.map(|facts| ModelInfo { rates: Rates::default(), price: None, ..facts });
     // More than decides a request: a difference that does not matter costs one more pass over the input.
     let asked = (&job.input, model, facts, &job.prompt, &job.request, &job.request_texts);
     let text = format!("{} {asked:?}\n{files}", env!("CARGO_PKG_VERSION"));

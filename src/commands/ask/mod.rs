@@ -237,7 +237,7 @@ impl AskSession<'_> {
         };
         if let Some(cost) = cost {
             let price = self.question.request.price.as_deref();
-            let date = match price.and_then(|price| price.as_of.as_deref()) {
+            let date = match price.and_then(|price| price.as_of.as_ref()) {
                 Some(date) => format!("prices of {date}"),
                 None => "your own prices".to_owned(),
             };

@@ -2,15 +2,18 @@
 
 use std::fmt::Display;
 
+use super::found::{everywhere, origin, place_name};
 use crate::commands::tables::Tables;
 use crate::job::facts::{Answers, Thinking};
-use crate::job::price::rounded;
-use crate::models::{
-    Model, ModelEntry, NameMatch, Offer, PriceList, PriceTier, RateLimits, Region, Retirement, Scope,
-};
+use crate::job::price::{Price, Tier, rounded};
+use crate::models::{Model, ModelEntry, Offer, RateLimits, Region, Retirement};
 use crate::watch::text::count;
 
 const NOT_KNOWN: &str = "not known";
+
+const LEGEND: &str = "\
+Prices are per million tokens, US dollars in the built-in table; a request has the price of its own
+input's length. Limits and prices change every few months: what they lead to is an estimate.";
 
 /// The page of a model behind a name.
 pub(super) fn of(tables: &Tables, name: &str, found: &ModelEntry<'_>) -> String {
@@ -25,7 +28,7 @@ pub(super) fn of(tables: &Tables, name: &str, found: &ModelEntry<'_>) -> String 
     lines.push(String::new());
     lines.extend(facts(found.model).into_iter().map(|(fact, value)| format!("  {fact:<17} {value}")));
     let mut blank = Vec::new();
-    for region in Region::ALL.into_iter().map(Some).chain([None]) {
+    for region in everywhere() {
         match place(tables, name, region) {
             place if place.is_empty() => blank.extend(region.map(Region::name)),
             place => lines.extend(place),
@@ -35,39 +38,11 @@ pub(super) fn of(tables: &Tables, name: &str, found: &ModelEntry<'_>) -> String 
         lines.extend([String::new(), format!("{}: limits and prices {NOT_KNOWN}", blank.join(", "))]);
     }
     lines.push(String::new());
-    lines.push(
-        "Prices are per million tokens, US dollars in the built-in table; a request has the price of its own"
-            .into(),
-    );
-    lines.push(
-        "input's length. Limits and prices change every few months: what they lead to is an estimate.".into(),
-    );
+    lines.push(LEGEND.to_owned());
     if tables.own.is_some() {
         lines.push(format!("Model table: {}.", tables.words()));
     }
     lines.join("\n")
-}
-
-/// How the name led to the model, where it is not the model's own.
-pub(super) fn origin(name: &str, found: &ModelEntry<'_>) -> Option<String> {
-    let model = &found.model.name;
-    match found.matched {
-        NameMatch::Name if name == model => None,
-        NameMatch::Name => Some(format!("another name of {model}")),
-        NameMatch::Variant(_) => Some(format!("an edition of {model}, with limits or prices of its own")),
-        NameMatch::Snapshot => {
-            Some(format!("a dated snapshot of {model}: the same facts and prices, and far lower limits"))
-        }
-        NameMatch::Latest => {
-            Some(format!("the newest snapshot of {model}: the same facts and prices; its limits are its own"))
-        }
-        NameMatch::UnitedStates => {
-            Some(format!("the edition of {model} for the United States; its limits are its own"))
-        }
-        NameMatch::Pattern => {
-            Some(format!("known by the pattern {model} only: what is said of that family holds for it"))
-        }
-    }
 }
 
 fn facts(model: &Model) -> Vec<(&'static str, String)> {
@@ -112,7 +87,7 @@ fn facts(model: &Model) -> Vec<(&'static str, String)> {
                 regions => names(regions),
             },
         ),
-        ("facts of", shown(model.facts_as_of)),
+        ("facts of", shown(model.facts_as_of.as_ref())),
     ]
 }
 
@@ -150,26 +125,26 @@ fn names(regions: &[Region]) -> String {
 /// nothing is known.
 fn place(tables: &Tables, name: &str, region: Option<Region>) -> Vec<String> {
     let Some(found) = tables.table.find(name, region) else { return vec![] };
-    let (limits, prices) = (found.limits(), found.prices_with_cache());
-    let scope = scope_name(region.map_or(Scope::Any, Scope::In));
+    let (limits, price) = (found.limits(), found.price());
+    let name = place_name(region);
     if found.is_missing_here() {
-        return vec![String::new(), format!("{scope}: not offered")];
+        return vec![String::new(), format!("{name}: not offered")];
     }
-    if limits.is_none() && prices.is_none() {
+    if limits.is_none() && price.is_none() {
         return vec![];
     }
-    let mut lines =
-        vec![String::new(), scope.to_owned(), format!("  limits   {}", shown(limits.map(limits_line)))];
-    match prices {
-        Some(prices) => lines.extend(price_lines(&prices)),
+    let limits = shown(limits.as_ref().map(limits_line));
+    let mut lines = vec![String::new(), name.to_owned(), format!("  limits   {limits}")];
+    match price {
+        Some(price) => lines.extend(price_lines(&price)),
         None => lines.push(format!("  price    {NOT_KNOWN}")),
     }
     lines
 }
 
-fn limits_line(limits: RateLimits) -> String {
+fn limits_line(limits: &RateLimits) -> String {
     let figure = |limit: Option<std::num::NonZeroU32>| shown(limit.map(|limit| count(limit.get().into())));
-    let of = limits.as_of.map_or_else(String::new, |date| format!(" (of {date})"));
+    let of = limits.as_of.as_ref().map_or_else(String::new, |date| format!(" (of {date})"));
     format!(
         "{} requests and {} tokens per minute{of}",
         figure(limits.requests_per_minute),
@@ -177,10 +152,10 @@ fn limits_line(limits: RateLimits) -> String {
     )
 }
 
-fn price_lines(prices: &PriceList) -> Vec<String> {
+fn price_lines(price: &Price) -> Vec<String> {
     let mut lines = Vec::new();
     let mut from = 0;
-    for tier in &prices.tiers {
+    for tier in &price.tiers {
         let length = match (from, tier.up_to) {
             (0, None) => String::new(),
             (0, Some(up_to)) => format!("inputs up to {}: ", count(up_to)),
@@ -195,23 +170,22 @@ fn price_lines(prices: &PriceList) -> Vec<String> {
     if from > 0 {
         lines.push(format!("  {:<8} inputs above {}: {NOT_KNOWN}", "", count(from)));
     }
-    if prices.rises {
+    if price.rises {
         lines.push(format!("  {:<8} long inputs cost more; from where, and how much, is {NOT_KNOWN}", ""));
     }
-    let of =
-        prices.as_of.map_or_else(|| "prices of no known date".to_owned(), |date| format!("prices of {date}"));
-    lines.push(format!("  {:<8} {of}", ""));
+    let date = price.as_of.as_ref().map_or_else(|| "no known date".to_owned(), ToString::to_string);
+    lines.push(format!("  {:<8} prices of {date}", ""));
     lines
 }
 
-fn tier_words(tier: &PriceTier) -> String {
+fn tier_words(tier: &Tier) -> String {
     let thinking = tier
         .thinking_output
         .map_or_else(String::new, |price| format!(", {} of requests that think", rounded(price)));
     format!("{} input, {} output{thinking}", rounded(tier.input), rounded(tier.output))
 }
 
-fn cache_words(tier: &PriceTier) -> Option<String> {
+fn cache_words(tier: &Tier) -> Option<String> {
     let part = |price: Option<f64>, words: &str| price.map(|price| format!("{} {words}", rounded(price)));
     let parts = [
         part(tier.cached_input, "cached"),
@@ -224,12 +198,4 @@ fn cache_words(tier: &PriceTier) -> Option<String> {
 
 fn shown(value: Option<impl Display>) -> String {
     value.map_or_else(|| NOT_KNOWN.to_owned(), |value| value.to_string())
-}
-
-/// The name of where figures hold.
-pub(super) fn scope_name(scope: Scope) -> &'static str {
-    match scope {
-        Scope::In(region) => region.name(),
-        Scope::Any => "any",
-    }
 }

@@ -5,7 +5,9 @@ use std::fmt::Display;
 
 use crate::commands::tables::Tables;
 use crate::job::facts::{Answers, Thinking};
-use crate::models::{FactsDate, ModelEntry, PriceList, Region};
+use crate::job::facts_date::FactsDate;
+use crate::job::price::Price;
+use crate::models::{ModelEntry, Region};
 
 /// The headings. A column is as wide as its widest cell; the first is set left, and so is the last.
 const HEADINGS: [&str; 10] =
@@ -43,18 +45,18 @@ fn line(found: &ModelEntry<'_>) -> [String; 10] {
         shown(model.transport.map(sent)),
         shown(model.function_calling.map(|takes| if takes { "yes" } else { "no" })),
         batch(found).to_owned(),
-        rate(limits.and_then(|limits| limits.requests_per_minute)),
-        rate(limits.and_then(|limits| limits.tokens_per_minute)),
+        rate(limits.as_ref().and_then(|limits| limits.requests_per_minute)),
+        rate(limits.as_ref().and_then(|limits| limits.tokens_per_minute)),
         match found.retired {
             Some(retirement) => format!("ended {}", retirement.since),
             None if found.is_missing_here() => "not offered".to_owned(),
-            None => shown(found.prices().map(price)),
+            None => shown(found.price().map(price)),
         },
     ]
 }
 
 /// In a word, whether it thinks.
-pub(super) fn thinks(thinking: Thinking) -> &'static str {
+fn thinks(thinking: Thinking) -> &'static str {
     match thinking {
         Thinking::On => "on",
         Thinking::Off => "off",
@@ -83,7 +85,7 @@ fn batch(found: &ModelEntry<'_>) -> &'static str {
     }
 }
 
-fn price(list: &PriceList) -> String {
+fn price(list: Price) -> String {
     let Some(first) = list.tiers.first() else { return "?".to_owned() };
     let dearer = list.rises
         || first.thinking_output.is_some()
@@ -137,9 +139,9 @@ fn aligned(lines: &[[String; 10]]) -> String {
 
 /// From when to when the facts, limits and prices that are shown were true.
 fn dates(found: &[ModelEntry<'_>]) -> String {
-    let facts = found.iter().filter_map(|found| found.model.facts_as_of);
+    let facts = found.iter().filter_map(|found| found.model.facts_as_of.clone());
     let limits = found.iter().filter_map(|found| found.limits()?.as_of);
-    let prices = found.iter().filter_map(|found| found.prices()?.as_of);
+    let prices = found.iter().filter_map(|found| found.price()?.as_of);
     format!("Facts of {}, limits of {}, prices of {}; all change.", span(facts), span(limits), span(prices))
 }
 

@@ -6,8 +6,8 @@ use super::*;
 use crate::config::resolve::{Lookups, resolve};
 use crate::job::Job;
 use crate::job::facts::{ModelCatalog, ModelInfo};
-use crate::job::limits::Quota;
 use crate::job::limits::{Concurrency, EffectiveLimits};
+use crate::job::limits::{Quota, Rates};
 use crate::job::schedule::utc;
 
 /// A job whose model is known to take 60 requests a minute.
@@ -16,7 +16,8 @@ fn job(limits: &str) -> Job {
         format!("input.path = \"a.csv\"\noutput.path = \"b.csv\"\nmodel.name = \"m\"\n[limits]\n{limits}\n");
     let script = SourceText { name: "job.toml".into(), text: text.into() };
     let (file, layers) = Layers::read(Some(script), vec![]).expect("a job");
-    let facts = |_: &str| ModelInfo { requests_per_minute: Some(60.0), ..ModelInfo::default() };
+    let facts =
+        |_: &str| ModelInfo { rates: Rates { qpm: Some(60.0), ..Rates::default() }, ..ModelInfo::default() };
     let lookups =
         Lookups { region: &|_, _| Err(String::new()), book: &|_| ModelCatalog::new(facts), zone: &utc };
     resolve(file, &layers, &lookups).expect("a job")

@@ -8,7 +8,7 @@ use crate::config::overlay::Overlay;
 use crate::diagnostic::SourceText;
 use crate::job::answer::AnswerRules;
 use crate::job::facts::{ModelCatalog, ModelInfo};
-use crate::job::limits::Quota;
+use crate::job::limits::{Quota, Rates};
 
 fn settle(text: &str) -> Result<Job, Diagnostic> {
     settle_with(text, vec![])
@@ -17,7 +17,8 @@ fn settle(text: &str) -> Result<Job, Diagnostic> {
 fn settle_with(text: &str, overlays: Vec<Overlay>) -> Result<Job, Diagnostic> {
     let script = SourceText { name: "job.toml".into(), text: text.into() };
     let (file, layers) = Layers::read(Some(script), overlays)?;
-    let facts = |_: &str| ModelInfo { requests_per_minute: Some(60.0), ..ModelInfo::default() };
+    let facts =
+        |_: &str| ModelInfo { rates: Rates { qpm: Some(60.0), ..Rates::default() }, ..ModelInfo::default() };
     let lookups = Lookups {
         region: &|region, workspace| match workspace {
             Some(workspace) => Ok(format!("https://{workspace}.{region}.example.com/v1")),
