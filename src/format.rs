@@ -2,12 +2,16 @@
 
 use std::fmt;
 use std::path::Path;
-use std::str::FromStr;
+
+use schemars::JsonSchema;
+use serde::Deserialize;
 
 /// A file format of rows.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
 pub enum Format {
     /// One JSON object a line.
+    #[serde(alias = "ndjson")]
     Jsonl,
     /// Comma-separated values with a header.
     Csv,
@@ -28,21 +32,37 @@ pub enum Compression {
     Zstd,
 }
 
+/// The endings of the formats, as a sentence lists them.
+macro_rules! endings {
+    () => {
+        ".jsonl, .csv, .tsv or .parquet"
+    };
+}
+pub(crate) use endings;
+
+/// The endings of the formats, as a sentence lists them.
+pub(crate) const ENDINGS: &str = endings!();
+
 impl Format {
-    /// Every format, by its name in the job file.
-    pub const NAMES: [&'static str; 4] = ["jsonl", "csv", "tsv", "parquet"];
+    /// Every format, with the endings of its files' names; the first of them is its own name.
+    pub const ALL: [(Self, &[&str]); 4] = [
+        (Self::Jsonl, &["jsonl", "ndjson"]),
+        (Self::Csv, &["csv"]),
+        (Self::Tsv, &["tsv", "tab"]),
+        (Self::Parquet, &["parquet", "pq"]),
+    ];
 
     /// The format a file's name tells, past an ending of a compression. `None` for an ending that is not known.
     pub fn of_path(path: &str) -> Option<Self> {
         let name = Path::new(path).file_name()?.to_str()?.to_ascii_lowercase();
         let name = name.strip_suffix(".gz").or_else(|| name.strip_suffix(".zst")).unwrap_or(&name);
-        match name.rsplit_once('.')?.1 {
-            "jsonl" | "ndjson" => Some(Self::Jsonl),
-            "csv" => Some(Self::Csv),
-            "tsv" | "tab" => Some(Self::Tsv),
-            "parquet" | "pq" => Some(Self::Parquet),
-            _ => None,
-        }
+        let ending = name.rsplit_once('.')?.1;
+        Self::ALL.iter().find(|(_, endings)| endings.contains(&ending)).map(|(format, _)| *format)
+    }
+
+    /// Its name in the job file.
+    pub fn name(self) -> &'static str {
+        Self::ALL.iter().find(|(format, _)| *format == self).map_or("", |(_, endings)| endings[0])
     }
 }
 
@@ -60,32 +80,19 @@ impl Compression {
 
 impl fmt::Display for Format {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Jsonl => "jsonl",
-            Self::Csv => "csv",
-            Self::Tsv => "tsv",
-            Self::Parquet => "parquet",
-        })
-    }
-}
-
-impl FromStr for Format {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, String> {
-        match text {
-            "jsonl" | "ndjson" => Ok(Self::Jsonl),
-            "csv" => Ok(Self::Csv),
-            "tsv" => Ok(Self::Tsv),
-            "parquet" => Ok(Self::Parquet),
-            other => Err(format!("`{other}` is not a format; the formats are {}", Self::NAMES.join(", "))),
-        }
+        f.write_str(self.name())
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn every_format_is_in_the_list_of_endings_that_messages_show() {
+        let listed: Vec<&str> = ENDINGS.split([',', ' ']).filter(|word| word.starts_with('.')).collect();
+        assert_eq!(listed, Format::ALL.map(|(format, _)| format!(".{format}")));
+    }
 
     #[test]
     fn the_ending_tells_the_format_past_a_compression() {

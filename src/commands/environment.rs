@@ -31,7 +31,8 @@ pub(super) struct Environment {
 }
 
 impl Environment {
-    /// The environment, and the file's variables where there is one.
+    /// The environment, and the file's variables where there is one. Read by ourselves: `dotenvy` puts other variables in the place
+    /// of a `$` in a value, which may be a key, and its errors name no line but repeat what stands in it.
     pub(super) fn read(file: Option<&Path>) -> Result<Self, Failure> {
         let Some(path) = file else { return Ok(Self::default()) };
         let text = regular::read_to_string(path)

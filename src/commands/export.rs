@@ -12,7 +12,7 @@ use crate::cli::{ExportArgs, Progress};
 use crate::config::resolve::check_model_is_named;
 use crate::diagnostic::Diagnostic;
 use crate::exit::Exit;
-use crate::format::{Compression, Format};
+use crate::format::{Compression, ENDINGS, Format};
 use crate::journal::ownership::who_else_writes;
 use crate::journal::reader::Reader;
 use crate::pipeline::Opened;
@@ -108,7 +108,7 @@ fn standard_output() -> Destination {
 fn named(path: &str) -> Result<Destination, Failure> {
     let format = Format::of_path(path).ok_or_else(|| {
         let problem = Diagnostic::new(format!("the name `{path}` does not tell the format"));
-        let help = "let it end in .jsonl, .csv, .tsv or .parquet, or give `-` for JSONL on standard output";
+        let help = format!("let it end in {ENDINGS}, or give `-` for JSONL on standard output");
         Failure { exit: Exit::Usage, ..problem.help(help).into() }
     })?;
     Ok(Destination::file(PathBuf::from(path), format))

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use super::failure::Failure;
-use super::resume::quoted;
+use super::resume::shell_quoted;
 use super::side_file::settled;
 use crate::job::Output;
 use crate::journal::reader::Reader;
@@ -20,7 +20,7 @@ pub(super) fn shortened(opened: &Opened, reader: &Reader) -> Result<Option<Strin
     if last.rows <= limit || !output.path.is_file() || !has_more(opened, limit)? {
         return Ok(None);
     }
-    let shown = |path: &Path| quoted(&path.to_string_lossy());
+    let shown = |path: &Path| shell_quoted(&path.to_string_lossy());
     let (path, journal) = (shown(&output.path), shown(&output.journal()));
     Ok(Some(format!(
         "{path} has the {} of the last run, and with `limit` {} the others would be gone from it\n  = help: \

@@ -8,16 +8,17 @@ pub(super) fn resume_command(job: &Job) -> String {
     let words = std::env::args_os()
         .map(|word| word.to_string_lossy().into_owned())
         .filter(|word| !["--fresh", "--retry-failed", "--accept-loss"].contains(&word.as_str()))
-        .map(|word| quoted(&word));
+        .map(|word| shell_quoted(&word));
     let command = words.collect::<Vec<_>>().join(" ");
     match job.input.paths.iter().any(|path| path == "-") {
-        true => format!("{command} < {}", quoted(&job.output.spool().to_string_lossy())),
+        true => format!("{command} < {}", shell_quoted(&job.output.spool().to_string_lossy())),
         false => command,
     }
 }
 
-/// A word as a shell reads it back.
-pub(super) fn quoted(word: &str) -> String {
+/// A word as a shell reads it back. Our own, since `shlex` also quotes `=` and all letters but ASCII's, of which these commands
+/// have many.
+pub(super) fn shell_quoted(word: &str) -> String {
     let plain = |c: char| c.is_alphanumeric() || "-_./=:,@%+".contains(c);
     match !word.is_empty() && word.chars().all(plain) {
         true => word.to_owned(),

@@ -4,7 +4,7 @@ use serde_json::Value;
 
 use super::failure::Failure;
 use super::rehearsed::SIMULATOR;
-use super::resume::quoted;
+use super::resume::shell_quoted;
 use crate::job::Job;
 use crate::journal::matching::Matched;
 use crate::journal::neighbours::with_answers;
@@ -81,7 +81,7 @@ pub(super) fn answered_elsewhere(opened: &Opened, plan: &Plan) -> Option<String>
     let other = with_answers(&own, [&own, output], || first_requests(opened, LOOKED_FOR), SIMULATOR)?;
     // Jobs may have some requests in common and be two jobs all the same.
     (other.answered * 2 > other.asked).then(|| {
-        let journal = quoted(&other.path.to_string_lossy());
+        let journal = shell_quoted(&other.path.to_string_lossy());
         format!(
             "warning: {journal} has answers to {} of the first {}; this run pays for them again. To use them: \
              --journal {journal} (or `journal` under [output])",

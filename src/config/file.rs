@@ -8,20 +8,12 @@ use serde::Deserialize;
 use toml::Value;
 
 use crate::config::patterns::{DURATION, concurrency, size};
+use crate::config::words::{optional_word, word};
 use crate::format::Format;
 use crate::job::address::DEFAULT_BASE_URL;
-use crate::job::period::CAP_PERIODS;
-
-/// Values of `input.duplicates`.
-pub const DUPLICATES: [&str; 2] = ["send", "share"];
-/// Values of `input.on_bad_row`.
-pub const ON_BAD_ROW: [&str; 2] = ["stop", "skip"];
-/// Values of `model.transport`.
-pub const TRANSPORTS: [&str; 3] = ["auto", "whole", "stream"];
-/// Roles of few-shot turns.
-pub const ROLES: [&str; 2] = ["user", "assistant"];
-/// Values of `answer.on_length`.
-pub const ON_LENGTH: [&str; 3] = ["keep", "fail", "grow"];
+use crate::job::answer::OnLength;
+use crate::job::period::CapPeriod;
+use crate::job::{Role, Transport};
 
 /// A job of fanfold: one prompt over every row of a file.
 #[derive(Debug, Default, Deserialize, JsonSchema)]
@@ -70,16 +62,18 @@ pub struct InputSection {
     /// Path, list of paths, globs or folders, relative to the working directory; `-` is standard input.
     pub path: Option<OneOrMany>,
     /// Format. Default: according to the file's ending.
-    #[schemars(extend("enum" = Format::NAMES))]
-    pub format: Option<String>,
+    #[serde(default, deserialize_with = "optional_word")]
+    pub format: Option<Format>,
     /// Column that identifies a row; without it, a row is identified by its position and content.
     pub id: Option<String>,
     /// For rows with equal requests: `send` each, or send one and `share` the answer.
-    #[schemars(extend("enum" = DUPLICATES, "default" = "send"))]
-    pub duplicates: Option<String>,
+    #[serde(default, deserialize_with = "optional_word")]
+    #[schemars(extend("default" = "send"))]
+    pub duplicates: Option<Duplicates>,
     /// For a row that cannot be read or rendered: `stop` before anything is sent, or `skip` it and record it as failed.
-    #[schemars(extend("enum" = ON_BAD_ROW, "default" = "stop"))]
-    pub on_bad_row: Option<String>,
+    #[serde(default, deserialize_with = "optional_word")]
+    #[schemars(extend("default" = "stop"))]
+    pub on_bad_row: Option<OnBadRow>,
     /// Character between the cells of a CSV file. Default: detected from the header line.
     #[schemars(length(equal = 1))]
     pub delimiter: Option<String>,
@@ -95,6 +89,26 @@ pub struct InputSection {
     pub limit: Option<u64>,
     /// Minimum number of rows: with fewer, nothing is sent and the output stays unchanged.
     pub min_rows: Option<u64>,
+}
+
+/// Treatment of rows with equal requests.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Duplicates {
+    /// Each is sent.
+    Send,
+    /// One is sent, and all get its answer.
+    Share,
+}
+
+/// Treatment of a row that cannot be read or rendered.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum OnBadRow {
+    /// The run stops before anything is sent.
+    Stop,
+    /// The row is recorded as failed.
+    Skip,
 }
 
 /// One text or several.
@@ -130,8 +144,9 @@ pub struct ModelSection {
     /// Command that prints the key.
     pub api_key_command: Option<OneOrMany>,
     /// How answers are received: `whole`, as a `stream`, or `auto`: whole unless the model only streams.
-    #[schemars(extend("enum" = TRANSPORTS, "default" = "auto"))]
-    pub transport: Option<String>,
+    #[serde(default, deserialize_with = "optional_word")]
+    #[schemars(extend("default" = "auto"))]
+    pub transport: Option<Transport>,
     /// Headers sent with every request.
     #[serde(default)]
     pub headers: BTreeMap<String, String>,
@@ -158,8 +173,8 @@ pub struct PromptSection {
 #[serde(deny_unknown_fields)]
 pub struct TurnSection {
     /// Role of this turn.
-    #[schemars(extend("enum" = ROLES))]
-    pub role: String,
+    #[serde(deserialize_with = "word")]
+    pub role: Role,
     /// Template of its text.
     pub content: String,
 }
@@ -187,8 +202,9 @@ pub struct LimitsSection {
     /// Stop before using more tokens than this, input and output.
     pub max_total_tokens: Option<u64>,
     /// Period of `max_cost` and `max_total_tokens`: all runs of the job, each run, or a day or month in `time_zone`.
-    #[schemars(extend("enum" = CAP_PERIODS, "default" = "job"))]
-    pub cap_period: Option<String>,
+    #[serde(default, deserialize_with = "optional_word")]
+    #[schemars(extend("default" = "job"))]
+    pub cap_period: Option<CapPeriod>,
     /// Stop after this time, summed over the runs of one journal: `7h`.
     #[schemars(extend("pattern" = DURATION))]
     pub max_duration: Option<String>,
@@ -259,7 +275,7 @@ pub struct RetrySection {
 #[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct OutputSection {
-    /// Output file; its ending sets the format: .jsonl, .csv, .tsv or .parquet.
+    /// Output file; its ending sets the format, as for an input.
     pub path: Option<String>,
     /// Columns and their order. Default: all input columns, then all answer columns.
     #[schemars(length(min = 1))]
@@ -313,8 +329,9 @@ pub struct AnswerSection {
     #[schemars(extend("default" = false))]
     pub expand: Option<bool>,
     /// For an answer truncated by `max_tokens`: `keep` it, `fail` the row, or let it `grow`: ask once more with more tokens.
-    #[schemars(extend("enum" = ON_LENGTH, "default" = "keep"))]
-    pub on_length: Option<String>,
+    #[serde(default, deserialize_with = "optional_word")]
+    #[schemars(extend("default" = "keep"))]
+    pub on_length: Option<OnLength>,
     /// Maximum rounds of tool calls per row.
     #[schemars(range(min = 1, max = 100), extend("default" = 8))]
     pub max_rounds: Option<u32>,

@@ -5,6 +5,7 @@ use toml::Value;
 use crate::config::overlay::{KeyOrigin, Overlay, literal};
 use crate::diagnostic::secret_scan;
 use crate::diagnostic::{Diagnostic, SourceText};
+use crate::format::endings;
 
 /// A key of the job file that has a flag and an environment variable of its own.
 #[derive(Debug, Clone, Copy)]
@@ -46,7 +47,7 @@ pub const JOB_FLAGS: [JobFlag; 22] = [
         key: "output.path",
         shape: ValueShape::Text,
         value: "FILE",
-        help: "Output file; its ending sets the format: .jsonl, .csv, .tsv or .parquet",
+        help: concat!("Output file; its ending sets the format: ", endings!()),
     },
     JobFlag {
         flag: "journal",

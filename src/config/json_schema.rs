@@ -34,6 +34,16 @@ impl Transform for AsToml {
                 schema.insert("type".to_owned(), kind);
             }
         }
+        // What the words of an enum mean is said at its key.
+        if let Some(Value::Array(variants)) = schema.get("oneOf") {
+            let words: Option<Vec<Value>> =
+                variants.iter().map(|variant| variant.get("const").cloned()).collect();
+            if let Some(words) = words {
+                schema.remove("oneOf");
+                schema.insert("type".to_owned(), "string".into());
+                schema.insert("enum".to_owned(), words.into());
+            }
+        }
         if let Some(Value::Array(choices)) = schema.get_mut("anyOf") {
             choices.retain(|choice| choice != &serde_json::json!({ "type": "null" }));
             if let [Value::Object(only)] = &mut choices[..] {

@@ -98,6 +98,9 @@ pub fn explain(script: &SourceText, error: &toml::de::Error) -> Diagnostic {
 
 /// Says an error of the reader in the user's words; for an unknown key, also which one may have been meant. A value that may be a
 /// secret is not repeated.
+///
+/// The reader gives prose alone, so that this goes by serde's wording of it. Where a new version words it otherwise, its own words
+/// are shown, and the snapshots of messages (`tests/suite/snapshots/job_file.txt`) are what notices.
 fn reword(message: &str, is_secret: bool) -> (String, Option<String>) {
     let message = message.lines().next().unwrap_or(message);
     if let Some((found, expected)) = message
@@ -115,21 +118,24 @@ fn reword(message: &str, is_secret: bool) -> (String, Option<String>) {
     if message == "duplicate key" {
         return ("this key is said twice".to_owned(), Some("leave one of the two".to_owned()));
     }
-    let (what, rest) =
-        match (message.strip_prefix("unknown field "), message.strip_prefix("unknown variant ")) {
-            (Some(rest), _) => ("unknown key", rest),
-            (_, Some(rest)) => ("unknown word", rest),
-            _ => return (message.to_owned(), None),
-        };
-    let mut names = rest.split('`').skip(1).step_by(2);
+    let is_key = message.starts_with("unknown field ");
+    if !is_key && !message.starts_with("unknown variant ") {
+        return (message.to_owned(), None);
+    }
+    let mut names = message.split('`').skip(1).step_by(2);
     let unknown = names.next().unwrap_or_default();
     let known: Vec<&str> = names.collect();
-    let help = match nearest(unknown, known.iter().copied()) {
-        Some(name) => format!("did you mean `{name}`?"),
-        None => format!("known here: {}", known.join(", ")),
-    };
-    let unknown = if is_secret && what == "unknown word" { "…" } else { unknown };
-    (format!("{what} `{unknown}`"), Some(help))
+    let meant = nearest(unknown, known.iter().copied()).map(|name| format!("did you mean `{name}`?"));
+    match is_key {
+        true => {
+            let help = meant.unwrap_or_else(|| format!("known here: {}", known.join(", ")));
+            (format!("unknown key `{unknown}`"), Some(help))
+        }
+        false => {
+            let unknown = if is_secret { "…" } else { unknown };
+            (format!("`{unknown}` is not one of {}", known.join(", ")), meant)
+        }
+    }
 }
 
 /// What the reader calls by the names of its own types, in the user's words.
@@ -225,9 +231,13 @@ mod tests {
     }
 
     #[test]
-    fn every_knob_sets_a_key_that_the_job_file_has() {
+    fn every_job_flag_sets_a_key_that_the_job_file_has() {
         for job_flag in JOB_FLAGS {
-            let value = if ["max-duration", "timeout"].contains(&job_flag.flag) { "1s" } else { "1" };
+            let value = match job_flag.flag {
+                "max-duration" | "timeout" => "1s",
+                "cap-period" => "day",
+                _ => "1",
+            };
             let overlay = job_flag.from_flag(&[value.to_owned()]);
             assert!(Layers::read(None, vec![overlay]).is_ok(), "{}", job_flag.flag);
         }

@@ -11,3 +11,4 @@ pub mod orders;
 pub mod overlay;
 mod patterns;
 pub mod resolve;
+mod words;

@@ -15,7 +15,7 @@ use jiff::tz::TimeZone;
 
 use super::notify::notify;
 use crate::config::fields::request;
-use crate::config::file::{JobFile, ModelSection, PriceSection, PromptSection, ROLES, RetrySection};
+use crate::config::file::{JobFile, ModelSection, PriceSection, PromptSection, RetrySection};
 use crate::config::headers::raise;
 use crate::config::layers::Layers;
 use crate::config::overlay::Overlay;
@@ -27,7 +27,7 @@ use crate::job::{ExampleTurn, Job, ModelCall, Prompt, TemplateText};
 use answering::{answer, tools};
 use asking::{model, price, retry};
 pub(super) use bounds::limits_alone;
-use bounds::{cap_period, schedule};
+use bounds::schedule;
 use files::{format_of, input, output};
 use looking::without_sending;
 pub use lookups::Lookups;
@@ -97,7 +97,7 @@ fn settle(file: JobFile, layers: &Layers, lookups: &Lookups<'_>) -> Result<Job, 
         known_rates: known.rates,
         concurrency: concurrency.unwrap_or(Concurrency::Auto),
         caps,
-        cap_period: cap_period(&file.limits, layers)?,
+        cap_period: file.limits.cap_period.unwrap_or_default(),
         schedule: schedule(&file.limits, layers, lookups.zone)?,
         retry,
         output: output(file.output, layers)?,
@@ -130,7 +130,6 @@ pub fn check_flags(
 ) -> Result<(), Diagnostic> {
     let (file, layers) = Layers::read(None, flags)?;
     limits_alone(&file.limits, &layers)?;
-    cap_period(&file.limits, &layers)?;
     retry(&file.retry, &layers)?;
     if let Some(name) = &file.model.region {
         region(name).map_err(|message| layers.problem("model.region", message))?;
@@ -178,10 +177,6 @@ fn prompt(section: PromptSection, layers: &Layers) -> Result<Prompt, Diagnostic>
     let mut turns = Vec::new();
     for (index, turn) in section.messages.into_iter().enumerate() {
         let key = format!("prompt.messages.{index}");
-        if !ROLES.contains(&turn.role.as_str()) {
-            let message = format!("a turn's role is `user` or `assistant`, not `{}`", turn.role);
-            return Err(layers.problem(&format!("{key}.role"), message));
-        }
         turns.push(ExampleTurn { role: turn.role, content: text(&format!("{key}.content"), turn.content) });
     }
     if section.user.is_none() && !turns.is_empty() {

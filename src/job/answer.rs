@@ -3,6 +3,9 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use schemars::JsonSchema;
+use serde::Deserialize;
+
 use super::template_text::TemplateText;
 
 /// `[answer]`, settled.
@@ -36,7 +39,8 @@ impl Default for AnswerRules {
 }
 
 /// What is done with an answer that `max_tokens` cut.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
 pub enum OnLength {
     /// It is kept, and counted apart.
     #[default]

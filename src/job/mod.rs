@@ -20,6 +20,8 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
+use schemars::JsonSchema;
+use serde::Deserialize;
 use serde_json::{Map, Value};
 
 use crate::format::Format;
@@ -171,7 +173,8 @@ impl ModelSettings {
 }
 
 /// How answers travel.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
 pub enum Transport {
     /// In one piece; as a stream where a model takes nothing else, or where the service cut the piece.
     #[default]
@@ -209,11 +212,31 @@ pub struct Prompt {
     pub user: Option<TemplateText>,
 }
 
+/// Whose turn a few-shot turn is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Role {
+    /// The user's.
+    User,
+    /// The model's.
+    Assistant,
+}
+
+impl Role {
+    /// The word that requests have for it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::User => "user",
+            Self::Assistant => "assistant",
+        }
+    }
+}
+
 /// A few-shot turn.
 #[derive(Debug, Clone)]
 pub struct ExampleTurn {
-    /// `user` or `assistant`.
-    pub role: String,
+    /// Whose turn it is.
+    pub role: Role,
     /// Its text.
     pub content: TemplateText,
 }

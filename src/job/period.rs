@@ -2,12 +2,12 @@
 
 use jiff::tz::TimeZone;
 use jiff::{Timestamp, ToSpan};
-
-/// The words of `cap_period`; the first is the default.
-pub(crate) const CAP_PERIODS: [&str; 4] = ["job", "run", "day", "month"];
+use schemars::JsonSchema;
+use serde::Deserialize;
 
 /// What the caps on money and tokens count over.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
 pub enum CapPeriod {
     /// All runs of the journal.
     #[default]
@@ -23,7 +23,12 @@ pub enum CapPeriod {
 impl CapPeriod {
     /// The word that the job file has for it.
     pub fn as_str(self) -> &'static str {
-        CAP_PERIODS[self as usize]
+        match self {
+            Self::Job => "job",
+            Self::Run => "run",
+            Self::Day => "day",
+            Self::Month => "month",
+        }
     }
 
     /// When the one began in which a time lies. `None` of those that no clock divides.

@@ -5,7 +5,7 @@ use std::time::Duration;
 /// The longest duration that makes sense here: ten years.
 const LONGEST_SECONDS: f64 = 10.0 * 366.0 * 86_400.0;
 
-/// Reads a duration: a number and `ms`, `s`, `m`, `h` or `d`, also several after one another (`1h30m`).
+/// Reads a duration. Our own, since jiff's friendly format refuses `1.5d`, and takes `1:30` and `1h ago`: a number and `ms`, `s`, `m`, `h` or `d`, also several after one another (`1h30m`).
 ///
 /// # Errors
 ///

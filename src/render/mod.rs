@@ -40,7 +40,7 @@ pub struct Renderer {
     model: Option<String>,
     asked: RequestSettings,
     system: Option<Slot>,
-    turns: Vec<(String, Slot)>,
+    turns: Vec<(&'static str, Slot)>,
     user: Option<Slot>,
     request: Map<String, Value>,
     request_slots: Vec<(Vec<String>, Slot)>,
@@ -62,7 +62,10 @@ impl Renderer {
         let system = prompt.system.map(|text| templates.add("prompt.system", text)).transpose()?;
         let mut turns = Vec::new();
         for (index, turn) in prompt.turns.into_iter().enumerate() {
-            turns.push((turn.role, templates.add(&format!("prompt.messages.{index}"), turn.content)?));
+            turns.push((
+                turn.role.as_str(),
+                templates.add(&format!("prompt.messages.{index}"), turn.content)?,
+            ));
         }
         let user = prompt.user.map(|text| templates.add("prompt.user", text)).transpose()?;
         let mut request_slots = Vec::new();
@@ -169,7 +172,7 @@ impl Renderer {
     /// The turns with these texts.
     fn turns(&self, texts: Vec<String>) -> Vec<Value> {
         let system = self.system.iter().map(|_| "system");
-        let roles = system.chain(self.turns.iter().map(|(role, _)| role.as_str())).chain(["user"]);
+        let roles = system.chain(self.turns.iter().map(|(role, _)| *role)).chain(["user"]);
         roles.zip(texts).map(|(role, text)| body::message(role, text)).collect()
     }
 

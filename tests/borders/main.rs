@@ -83,7 +83,7 @@ const HOMES: [(&str, &[&str]); 27] = [
     ("clap", &["cli.rs", "cli/", "main.rs"]),
     ("clap_complete", &["cli/", "commands/completions.rs"]),
     ("clap_mangen", &["commands/man.rs"]),
-    ("schemars", &["config/file.rs", "config/json_schema.rs", "config/patterns.rs"]),
+    ("schemars", &["config/", "format.rs", "job/"]),
     ("tempfile", &["write/atomic.rs"]),
     ("blake3", &["read/record.rs", "render/fingerprint.rs", "journal/seal.rs", "simulator/"]),
     ("annotate_snippets", &["diagnostic.rs"]),

@@ -5,8 +5,8 @@ use std::path::Path;
 use toml::Value;
 
 use super::folder::JobFolder;
-use crate::commands::resume::quoted as in_a_shell;
-use crate::format::Format;
+use crate::commands::resume::shell_quoted;
+use crate::format::{ENDINGS, Format};
 use crate::job::facts::{ModelInfo, Thinking};
 
 /// What a new job is made of.
@@ -29,7 +29,7 @@ pub(super) struct JobDraft {
 impl JobDraft {
     /// The text of the job file in a place.
     pub(super) fn text(&self, place: &JobFolder) -> String {
-        let job = in_a_shell(&place.job().display().to_string());
+        let job = shell_quoted(&place.job().display().to_string());
         let width = job.len() + " --simulate".len();
         let input = self.input.clone().unwrap_or_else(|| place.sample().display().to_string());
         let id = match self.input {
@@ -73,7 +73,7 @@ name = {model}
 # max_cost = 1.00       # stop before spending more
 
 [output]
-# The ending chooses the format: .jsonl, .csv, .tsv or .parquet. The journal, which lets the job resume, is beside it.
+# The ending chooses the format: {ENDINGS}. The journal, which lets the job resume, is beside it.
 path = {output}
 
 # A few columns only, in this order:

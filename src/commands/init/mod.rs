@@ -10,7 +10,7 @@ use std::io::{IsTerminal, Write, stderr, stdin};
 use std::path::PathBuf;
 
 use super::failure::Failure;
-use super::resume::quoted;
+use super::resume::shell_quoted;
 use super::tables::Tables;
 use crate::cli::InitArgs;
 use crate::config::flags::check_keyless;
@@ -65,7 +65,7 @@ fn say(place: &JobFolder, written: &[PathBuf], by_default: bool) -> Result<Exit,
     }
     let names: Vec<String> = written.iter().map(|path| path.display().to_string()).collect();
     line(format!("written: {}", names.join(", ")))?;
-    let job = quoted(&place.job().display().to_string());
+    let job = shell_quoted(&place.job().display().to_string());
     line("next, a rehearsal without a key and without tokens; then the job itself, with DASHSCOPE_API_KEY set:".to_owned())?;
     line(format!("  fanfold run {job} --simulate"))?;
     line(format!("  fanfold run {job}"))?;

@@ -4,18 +4,17 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use super::values::{duration, word};
-use crate::config::file::{AnswerSection, ON_LENGTH, OneOrMany, ToolSection};
+use super::values::duration;
+use crate::config::file::{AnswerSection, OneOrMany, ToolSection};
 use crate::config::layers::Layers;
 use crate::diagnostic::Diagnostic;
 use crate::job::TemplateText;
-use crate::job::answer::{AnswerRules, OnLength, Tool};
+use crate::job::answer::{AnswerRules, Tool};
 
 pub(super) fn answer(section: AnswerSection, layers: &Layers) -> Result<AnswerRules, Diagnostic> {
     let default = AnswerRules::default();
-    let on_length = [OnLength::Keep, OnLength::Fail, OnLength::Grow];
     let rules = AnswerRules {
-        on_length: on_length[word("answer.on_length", section.on_length, &ON_LENGTH, layers)?],
+        on_length: section.on_length.unwrap_or_default(),
         repair: section.repair.unwrap_or(default.repair),
         expand: section.expand.unwrap_or(default.expand),
         max_rounds: section.max_rounds.unwrap_or(default.max_rounds),

@@ -3,15 +3,15 @@
 use std::time::Duration;
 
 use super::lookups::Lookups;
-use super::values::{duration, word};
-use crate::config::file::{ModelSection, OneOrMany, PriceSection, RetrySection, TRANSPORTS};
+use super::values::duration;
+use crate::config::file::{ModelSection, OneOrMany, PriceSection, RetrySection};
 use crate::config::headers::headers;
 use crate::config::layers::Layers;
 use crate::diagnostic::Diagnostic;
 use crate::diagnostic::secret_scan::names_a_variable;
 use crate::job::address::{self, DEFAULT_BASE_URL};
 use crate::job::price::{Price, Tier};
-use crate::job::{KeySource, ModelSettings, Retry, Transport};
+use crate::job::{KeySource, ModelSettings, Retry};
 
 pub(super) fn model(
     section: ModelSection,
@@ -21,8 +21,6 @@ pub(super) fn model(
     let base_url = base_url(&section, layers, lookups)?;
     let local = address::check(&base_url, section.allow_http.unwrap_or(false))
         .map_err(|message| layers.problem("model.base_url", message))?;
-    let transports = [Transport::Auto, Transport::Whole, Transport::Stream];
-    let transport = transports[word("model.transport", section.transport, &TRANSPORTS, layers)?];
     let sources =
         [section.api_key_env.is_some(), section.api_key_file.is_some(), section.api_key_command.is_some()];
     if sources.iter().filter(|given| **given).count() > 1 {
@@ -55,7 +53,7 @@ pub(super) fn model(
         base_url,
         key,
         headers: headers(section.headers, layers)?,
-        transport,
+        transport: section.transport.unwrap_or_default(),
     })
 }
 

@@ -3,12 +3,12 @@
 use jiff::tz::TimeZone;
 use toml::Value;
 
-use super::values::{duration, parse, word};
+use super::values::{duration, parse};
 use crate::config::file::{LimitsSection, OneOrMany, SpanSection};
 use crate::config::layers::Layers;
 use crate::diagnostic::Diagnostic;
 use crate::job::limits::{Caps, Concurrency, Quota, Rates};
-use crate::job::period::{CAP_PERIODS, CapPeriod};
+use crate::job::period::CapPeriod;
 use crate::job::schedule::{self, DaySpan, Schedule, Until};
 
 /// The limits that a table names, `limits` or one under it.
@@ -72,11 +72,10 @@ pub(super) fn schedule(
     let spans = section.schedule.iter().enumerate();
     let spans: Vec<DaySpan> =
         spans.map(|(index, section)| span(index, section, layers)).collect::<Result<_, _>>()?;
-    let period = cap_period(section, layers)?;
     let by_the_wall = [
         ("limits.until", matches!(until, Some(Until::TimeOfDay(_) | Until::DateTime(_)))),
         ("limits.schedule.0", !spans.is_empty()),
-        ("limits.cap_period", matches!(period, CapPeriod::Day | CapPeriod::Month)),
+        ("limits.cap_period", matches!(section.cap_period, Some(CapPeriod::Day | CapPeriod::Month))),
     ];
     let zone = match (zone(section.time_zone.as_deref()), by_the_wall.iter().find(|(_, is_used)| *is_used)) {
         (Ok(zone), _) => zone,
@@ -114,12 +113,6 @@ fn span(index: usize, section: &SpanSection, layers: &Layers) -> Result<DaySpan,
         return Err(problem.help("give it `qps`, `qpm`, `tpm`, `concurrency` or `pause = true`"));
     }
     Ok(span)
-}
-
-/// What the caps count over.
-pub(super) fn cap_period(section: &LimitsSection, layers: &Layers) -> Result<CapPeriod, Diagnostic> {
-    let named = word("limits.cap_period", section.cap_period.clone(), &CAP_PERIODS, layers)?;
-    Ok([CapPeriod::Job, CapPeriod::Run, CapPeriod::Day, CapPeriod::Month][named])
 }
 
 pub(super) fn caps(section: &LimitsSection, layers: &Layers) -> Result<Caps, Diagnostic> {

@@ -3,11 +3,11 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-use super::values::{bytes, parse, word};
-use crate::config::file::{DUPLICATES, InputSection, ON_BAD_ROW, OneOrMany, OutputSection};
+use super::values::bytes;
+use crate::config::file::{Duplicates, InputSection, OnBadRow, OneOrMany, OutputSection};
 use crate::config::layers::Layers;
 use crate::diagnostic::Diagnostic;
-use crate::format::Format;
+use crate::format::{ENDINGS, Format};
 use crate::job::{InputSettings, Output, TemplateText};
 
 pub(super) fn input(section: InputSection, layers: &Layers) -> Result<InputSettings, Diagnostic> {
@@ -21,16 +21,14 @@ pub(super) fn input(section: InputSection, layers: &Layers) -> Result<InputSetti
             "name a job file, as in `fanfold run job.toml`, whose [input] has a `path`, or give --input",
         ));
     }
-    let format =
-        section.format.map(|text| parse("input.format", text.parse::<Format>(), layers)).transpose()?;
     let delimiter = section.delimiter.map(|text| one_byte(&text, layers)).transpose()?;
     let max_record_bytes = bytes("input.max_record", section.max_record.as_ref(), layers)?;
     Ok(InputSettings {
         paths,
-        format,
+        format: section.format,
         id: section.id,
-        share_duplicates: word("input.duplicates", section.duplicates, &DUPLICATES, layers)? == 1,
-        skip_bad_rows: word("input.on_bad_row", section.on_bad_row, &ON_BAD_ROW, layers)? == 1,
+        share_duplicates: section.duplicates == Some(Duplicates::Share),
+        skip_bad_rows: section.on_bad_row == Some(OnBadRow::Skip),
         delimiter,
         max_record_bytes: max_record_bytes.unwrap_or(16 * 1024 * 1024),
         max_expanded_bytes: bytes("input.max_expanded", section.max_expanded.as_ref(), layers)?,
@@ -73,7 +71,7 @@ pub(super) fn output(section: OutputSection, layers: &Layers) -> Result<Output, 
 pub(super) fn format_of(path: &str, layers: &Layers) -> Result<Format, Diagnostic> {
     Format::of_path(path).ok_or_else(|| {
         let message = format!("the name `{path}` does not tell the format");
-        layers.problem("output.path", message).help("let it end in .jsonl, .csv, .tsv or .parquet")
+        layers.problem("output.path", message).help(format!("let it end in {ENDINGS}"))
     })
 }
 

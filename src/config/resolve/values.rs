@@ -1,11 +1,11 @@
-//! Values that are written as text: words, durations, sizes. What they cannot be is shown where it stands.
+//! Values that are written as text: durations, sizes. What they cannot be is shown where it stands.
 
 use std::time::Duration;
 
 use toml::Value;
 
 use crate::config::layers::Layers;
-use crate::diagnostic::{Diagnostic, nearest};
+use crate::diagnostic::Diagnostic;
 use crate::job::units;
 
 pub(super) fn bytes(key: &str, value: Option<&Value>, layers: &Layers) -> Result<Option<u64>, Diagnostic> {
@@ -28,23 +28,4 @@ pub(super) fn duration(
 
 pub(super) fn parse<T>(key: &str, result: Result<T, String>, layers: &Layers) -> Result<T, Diagnostic> {
     result.map_err(|message| layers.problem(key, message))
-}
-
-/// The index of a word among those that are allowed; the first is the default.
-pub(super) fn word(
-    key: &str,
-    given: Option<String>,
-    allowed: &[&str],
-    layers: &Layers,
-) -> Result<usize, Diagnostic> {
-    let Some(given) = given else { return Ok(0) };
-    allowed.iter().position(|word| *word == given).ok_or_else(|| {
-        let last = key.rsplit('.').next().unwrap_or(key);
-        let problem =
-            layers.problem(key, format!("`{last}` is one of {}, not `{given}`", allowed.join(", ")));
-        match nearest(&given, allowed.iter().copied()) {
-            Some(name) => problem.help(format!("did you mean `{name}`?")),
-            None => problem,
-        }
-    })
 }

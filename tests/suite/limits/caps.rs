@@ -171,6 +171,6 @@ fn without_a_period_a_cap_counts_all_runs_and_says_what_was_spent_before() {
 fn a_period_that_is_none_is_told() {
     let scene = scene("limits.cap_period = \"weekly\"\n");
     let said = scene.run(&["run", "job.toml"]).expect_code(1);
-    said.says("`cap_period` is one of job, run, day, month, not `weekly`");
+    said.says("`weekly` is not one of job, run, day, month").says("cap_period = ");
     scene.run(&["run", "job.toml", "--cap-period", "dya"]).expect_code(2).says("did you mean `day`?");
 }
