@@ -19,6 +19,7 @@ use fanfold::job::schedule::utc;
 use fanfold::journal::Journal;
 use fanfold::journal::ballast::Ballast;
 use fanfold::journal::matching::{Fit, MatchRules};
+use fanfold::journal::reader::Reader;
 use fanfold::journal::runs::RunRecord;
 use fanfold::note::{JournalEvent, Outcome, RequestEnd, RowKey, SendTime};
 use fanfold::outcome::{Answer, Usage};
@@ -161,7 +162,11 @@ fn journal(criterion: &mut Criterion) {
     group.bench_function("match", |bencher| {
         bencher.iter(|| {
             let mut matcher = journal.reader().matcher(MatchRules::default()).expect("a matcher");
-            let is_kept = |key: &&RowKey| matcher.row(key, true).expect("matched") == Fit::Kept;
+            let mut entries = Reader::beside(&path).expect("a journal").entries();
+            let is_kept = |key: &&RowKey| {
+                let entry = entries.at(key.position).expect("an entry");
+                matcher.row(key, true, entry.as_ref()).expect("matched") == Fit::Kept
+            };
             let kept = keys.iter().filter(is_kept).count();
             matcher.finish(false, false).expect("matched");
             assert_eq!(kept, ROWS);
@@ -177,7 +182,7 @@ fn journal(criterion: &mut Criterion) {
         group.bench_function(format!("export to {name}"), |bencher| {
             bencher.iter(|| {
                 let destination = Destination::file(folder.path().join(format!("export.{name}")), format);
-                write(&opened, &planned.planned(), reader.results(), destination, &stop).expect("written")
+                write(&opened, &planned, reader.results(), destination, &stop).expect("written")
             });
         });
     }

@@ -6,7 +6,7 @@ use crate::conversation::Step;
 use crate::outcome::{Answer, Fault};
 use crate::request::Fingerprint;
 use crate::reserve::Reserve;
-use crate::row::RowId;
+use crate::row::{RecordHash, RowId};
 use crate::secrets::{self, hidden};
 
 /// What an answer belongs to: a row, and the exact request it was given for.
@@ -18,6 +18,8 @@ pub struct RowKey {
     pub id: Option<RowId>,
     /// The request's fingerprint.
     pub fingerprint: Fingerprint,
+    /// The hash of the row as it is written, where it is known by one.
+    pub record: Option<RecordHash>,
 }
 
 /// One thing the journal is to keep.

@@ -285,7 +285,7 @@ mod tests {
     fn answered(position: u64) -> JournalEvent {
         let usage = Usage::of(6, 4);
         JournalEvent::Ended(Box::new(RequestEnd {
-            row: RowKey { position, id: None, fingerprint: Fingerprint([0; 16]) },
+            row: RowKey { position, id: None, fingerprint: Fingerprint([0; 16]), record: None },
             sent: Some(SendTime {
                 at: SystemTime::UNIX_EPOCH,
                 latency: Duration::ZERO,

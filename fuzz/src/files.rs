@@ -202,10 +202,12 @@ fn read(reader: &Reader) {
         .map(drop)
         .unwrap_or_else(check);
     reader.position_of("a").map(drop).unwrap_or_else(check);
-    let (mut standings, mut results) = (reader.standings(), reader.results());
+    let mut results = reader.results();
+    let Ok(other) = Reader::beside(reader.path()) else { return };
+    let mut entries = other.entries();
     for position in 0..6 {
         reader.history(position).map(drop).unwrap_or_else(check);
-        standings.at(position).map(drop).unwrap_or_else(check);
+        entries.at(position).map(drop).unwrap_or_else(check);
         results.at(position).map(drop).unwrap_or_else(check);
     }
 }

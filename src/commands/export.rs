@@ -19,7 +19,6 @@ use crate::pipeline::Opened;
 use crate::pipeline::output::{Destination, write};
 use crate::pipeline::plan::{Purpose, plan};
 use crate::pipeline::send::never_stopped;
-use crate::pipeline::settled::Planned;
 use crate::watch::text::{count, counted};
 use crate::write::Target;
 
@@ -58,20 +57,8 @@ pub(super) fn run(mut args: ExportArgs) -> Result<Exit, Failure> {
         return Err(Failure::new(why));
     }
     let stop = never_stopped();
-    let by_word = match again(&destination) {
-        Some(again) => match Planned::by(&opened, &reader)? {
-            Some(planned) => write(&opened, &planned, reader.results_as_settled(), again, &stop)?,
-            None => None,
-        },
-        None => None,
-    };
-    let written = match by_word {
-        Some(written) => Some(written),
-        None => {
-            let plan = plan(&opened, Some(&reader), Purpose::Look, &stop)?;
-            write(&opened, &plan.planned(), reader.results_as_matched(), destination, &stop)?
-        }
-    };
+    let plan = plan(&opened, Some(&reader), Purpose::Export, &stop)?;
+    let written = write(&opened, &plan, reader.results_as_matched(), destination, &stop)?;
     let written =
         written.ok_or_else(|| Failure::new("the input changed while it was read; export it again"))?;
     if let Some(path) = path {
@@ -87,17 +74,6 @@ pub(super) fn run(mut args: ExportArgs) -> Result<Exit, Failure> {
     let simulated = simulated_line(written.simulated).filter(|_| !args.job.simulate);
     simulated.into_iter().for_each(|line| screen.say(&line));
     Ok(Exit::Done)
-}
-
-/// The same destination, where what was written can be taken back: a file, which appears whole or not at all.
-fn again(destination: &Destination) -> Option<Destination> {
-    let Target::File(path) = &destination.target else { return None };
-    let is_replaced = path.metadata().map_or(true, |metadata| metadata.is_file());
-    is_replaced.then(|| Destination {
-        target: Target::File(path.clone()),
-        format: destination.format,
-        compression: destination.compression,
-    })
 }
 
 fn standard_output() -> Destination {

@@ -450,7 +450,7 @@ impl RunSession<'_> {
                 *plan = plan::plan(&self.opened, Some(journal.reader()), Purpose::Send, &stop)?;
             }
             let destination = Destination::file(output.path.clone(), output.format);
-            match write(&self.opened, &plan.planned(), journal.reader().results(), destination, &self.stop) {
+            match write(&self.opened, plan, journal.reader().results(), destination, &self.stop) {
                 Err(PipelineError::Interrupted) => return Ok(None),
                 Ok(None) => is_as_planned = false,
                 written => return Ok(written?),

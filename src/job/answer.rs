@@ -65,7 +65,7 @@ pub struct Tool {
 /// The files of `[glossary]`.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct GlossaryFiles {
-    /// EffectiveLimits: `translation_options.terms`.
+    /// Terms: `translation_options.terms`.
     pub terms: Option<PathBuf>,
     /// Sentences translated before: `translation_options.tm_list`.
     pub memory: Option<PathBuf>,

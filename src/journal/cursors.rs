@@ -5,37 +5,34 @@ use std::collections::VecDeque;
 use rusqlite::params;
 
 use super::JournalError;
-use super::reader::{Reader, Settled};
-use super::seal::{result_is_whole, simulated_sql, stands_in_place};
+use super::reader::Reader;
+use super::seal::{bound, result_is_whole, simulated_sql};
 use super::steps::usage;
 use crate::outcome::{Answer, RowResult, Status, Usage};
 use crate::request::Fingerprint;
+use crate::row::{RecordHash, RowId};
 
 impl Reader {
     /// What the journal says of each row, asked in the order of position.
-    pub fn standings(&self) -> RowStates<'_> {
-        RowStates::new(self)
+    pub fn entries(self) -> Entries {
+        Entries { pages: Pages::new(ENTRIES, |_| 0), reader: self }
     }
 
     /// The results of the rows, asked in the order of position, for an input that the journal was brought to.
     pub fn results(&self) -> Results<'_> {
-        Results::in_place(self)
-    }
-
-    /// The same, where nothing was matched by whoever asks: whether the entries stand where they were put is looked at too.
-    pub fn results_as_settled(&self) -> Results<'_> {
-        Results { by_word: true, ..Results::in_place(self) }
+        Results::new(self, "", None)
     }
 
     /// The results of the rows, asked in the order of position, for an input that was only matched, on this
     /// connection: what was found elsewhere counts, what stands in place for another request does not.
     pub fn results_as_matched(&self) -> Results<'_> {
-        Results::as_matched(self)
+        let still = "AND NOT EXISTS (SELECT 1 FROM temp.loose_entries l WHERE l.entry = e.entry)";
+        Results::new(self, still, Some("temp.claims c JOIN entries e ON e.entry = c.entry"))
     }
 }
 
-/// Standings fetched at once.
-const STANDINGS: usize = 512;
+/// Entries fetched at once.
+const ENTRIES: usize = 2048;
 
 /// Results fetched at once, at most.
 const RESULTS: usize = 512;
@@ -43,10 +40,16 @@ const RESULTS: usize = 512;
 /// Bytes of results after which fewer are: an answer can be long.
 const RESULT_BYTES: usize = 256 * 1024;
 
-/// What the journal says of a row, short: enough to decide whether it is to be sent.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct RowState {
-    /// The request the entry belongs to.
+/// What the journal says of a row in its place, short: enough to match the row, and to decide whether it is to be sent.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Entry {
+    /// Its number in the journal.
+    pub number: i64,
+    /// The place of its row.
+    pub position: u64,
+    /// The identifier of its row.
+    pub id: Option<RowId>,
+    /// The request it belongs to.
     pub fingerprint: Fingerprint,
     /// What became of it so far.
     pub state: State,
@@ -54,69 +57,82 @@ pub struct RowState {
     pub tries: u32,
     /// Whether the service cut the last answer: in one piece it would be cut again.
     pub cut: bool,
+    /// What its row is known by as it is written.
+    pub(super) record: Option<[u8; 16]>,
+}
+
+impl Entry {
+    /// Whether it is that of a row as it is written: then its request is the row's, and nothing need be rendered to know.
+    pub fn is_of(&self, record: RecordHash) -> bool {
+        self.record == Some(bound(record, self.fingerprint))
+    }
 }
 
 /// What became of a row so far.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum State {
     /// Sent, and to be sent again.
-    Pending,
+    Pending = 0,
     /// Answered, or sharing another row's answer.
-    Ok,
+    Ok = 1,
     /// Failed.
-    Failed,
+    Failed = 2,
     /// Out of tries for a reason that passes; one more pass will try it.
-    SetAside,
+    SetAside = 3,
 }
 
-/// A cursor over the standings.
+/// A cursor over the entries.
 #[derive(Debug)]
-pub struct RowStates<'r> {
-    pages: Pages<'r, RowState>,
+pub struct Entries {
+    reader: Reader,
+    pages: Pages<Entry>,
 }
 
-impl<'r> RowStates<'r> {
-    pub(super) fn new(reader: &'r Reader) -> Self {
-        Self { pages: Pages::new(reader, STANDINGS, |_| 0) }
-    }
-
+impl Entries {
     /// What the journal says of the row at a position; `None` when it says nothing. Positions are asked for in
     /// ascending order.
     ///
     /// # Errors
     ///
     /// When the journal cannot be read.
-    pub fn at(&mut self, position: u64) -> Result<Option<RowState>, JournalError> {
-        let sql = "SELECT position, fingerprint, status, tries, error_code IS 'cut_by_server' FROM entries
-                   WHERE position >= ?1 ORDER BY position LIMIT ?2";
-        self.pages.at(position, sql, |row| {
+    pub fn at(&mut self, position: u64) -> Result<Option<Entry>, JournalError> {
+        let sql = "SELECT position, fingerprint, status, tries, error_code IS 'cut_by_server', entry, row_id, record
+                   FROM entries WHERE position >= ?1 ORDER BY position LIMIT ?2";
+        self.pages.at(&self.reader, position, sql, |row| {
             let state = match row.get(2)? {
                 1 => State::Ok,
                 2 => State::Failed,
                 3 => State::SetAside,
                 _ => State::Pending,
             };
-            Ok(RowState {
+            Ok(Entry {
+                position: row.get(0)?,
                 fingerprint: Fingerprint(row.get(1)?),
                 state,
                 tries: row.get(3)?,
                 cut: row.get(4)?,
+                number: row.get(5)?,
+                id: row.get::<_, Option<String>>(6)?.map(RowId::from_text),
+                record: row.get(7)?,
             })
         })
+    }
+
+    /// The journal that they are of.
+    pub fn reader(&self) -> &Reader {
+        &self.reader
     }
 }
 
 /// A cursor over the results.
 #[derive(Debug)]
 pub struct Results<'r> {
-    in_place: Pages<'r, StoredResult>,
+    reader: &'r Reader,
+    in_place: Pages<StoredResult>,
     in_place_sql: String,
-    claimed: Option<(Pages<'r, StoredResult>, String)>,
+    claimed: Option<(Pages<StoredResult>, String)>,
     /// Whether a row may have used more than its answer did; asked when the first row is.
     in_between: Option<bool>,
-    /// Whether the entries' places are the journal's word alone, and whether one of them is not the one that was given.
-    by_word: bool,
-    misplaced: bool,
 }
 
 /// A result, the entry it is of, and whether it is as it was stored.
@@ -125,7 +141,6 @@ struct StoredResult {
     entry: i64,
     result: RowResult,
     whole: bool,
-    in_place: bool,
     fingerprint: Fingerprint,
 }
 
@@ -135,54 +150,27 @@ fn result_sql(position: &str, from: &str, condition: &str, version: i32) -> Stri
         "SELECT {position}, e.status, e.attempts, e.cost, e.error_code, e.error, s.latency_ms, s.prompt_tokens,
              s.completion_tokens, s.total_tokens, s.cached_tokens, s.reasoning_tokens, s.finish_reason, s.model,
              s.request_id, s.tool_calls, s.reasoning, s.response, s.step, e.shares, e.entry, {},
-             {}, {}, e.fingerprint
+             {}, e.fingerprint
          FROM {from} LEFT JOIN entries o ON o.entry = e.shares LEFT JOIN steps s ON s.step = coalesce(e.answer, o.answer)
          WHERE {position} >= ?1 {condition} ORDER BY 1 LIMIT ?2",
         result_is_whole(version),
-        stands_in_place(version),
         simulated_sql(version),
     )
 }
 
 impl<'r> Results<'r> {
-    pub(super) fn in_place(reader: &'r Reader) -> Self {
-        Self::new(reader, "", None)
-    }
-
-    pub(super) fn as_matched(reader: &'r Reader) -> Self {
-        let still = "AND NOT EXISTS (SELECT 1 FROM temp.loose_entries l WHERE l.entry = e.entry)";
-        Self::new(reader, still, Some("temp.claims c JOIN entries e ON e.entry = c.entry"))
-    }
-
     fn new(reader: &'r Reader, condition: &str, claimed: Option<&str>) -> Self {
         // Where not even the version can be read, nothing else can be, and that is told with the first row.
         let version = reader.version().unwrap_or_default();
-        let claimed = claimed
-            .map(|from| (Pages::new(reader, RESULTS, bytes_of), result_sql("c.position", from, "", version)));
+        let pages = || Pages::new(RESULTS, bytes_of);
+        let claimed = claimed.map(|from| (pages(), result_sql("c.position", from, "", version)));
         let in_place_sql = result_sql("e.position", "entries e", condition, version);
-        Self {
-            in_place: Pages::new(reader, RESULTS, bytes_of),
-            in_place_sql,
-            claimed,
-            in_between: None,
-            by_word: false,
-            misplaced: false,
-        }
+        Self { reader, in_place: pages(), in_place_sql, claimed, in_between: None }
     }
 
-    /// What the positions were last brought to: the reader's own word.
-    ///
-    /// # Errors
-    ///
-    /// When the journal cannot be read.
-    pub fn settled(&self) -> Result<Option<Settled>, JournalError> {
-        self.in_place.reader.settled()
-    }
-
-    /// Whether an entry was found that does not stand where it was put: whoever wrote it, the results so far are not to be
-    /// used.
-    pub fn are_misplaced(&self) -> bool {
-        self.misplaced
+    /// The journal that they are of.
+    pub fn reader(&self) -> &Reader {
+        self.reader
     }
 
     /// The result of the row at a position; `None` when the journal has none. Positions are asked for in ascending
@@ -201,18 +189,15 @@ impl<'r> Results<'r> {
     ///
     /// When the journal cannot be read.
     pub fn belonging(&mut self, position: u64) -> Result<Option<(Fingerprint, RowResult)>, JournalError> {
-        let found = match &mut self.claimed {
-            None => self.in_place.at(position, &self.in_place_sql, result)?,
-            Some((claimed, sql)) => match self.in_place.at(position, &self.in_place_sql, result)? {
-                Some(found) => Some(found),
-                None => claimed.at(position, sql, result)?,
-            },
+        let reader = self.reader;
+        let found = self.in_place.at(reader, position, &self.in_place_sql, result)?;
+        let found = match (found, &mut self.claimed) {
+            (None, Some((claimed, sql))) => claimed.at(reader, position, sql, result)?,
+            (found, _) => found,
         };
-        let reader = self.in_place.reader;
-        let Some(StoredResult { entry, mut result, whole, in_place, fingerprint }) = found else {
+        let Some(StoredResult { entry, mut result, whole, fingerprint }) = found else {
             return Ok(None);
         };
-        self.misplaced |= self.by_word && !in_place;
         if !whole {
             return Err(reader.not_as_stored(position));
         }
@@ -245,7 +230,7 @@ fn result(row: &rusqlite::Row<'_>) -> rusqlite::Result<StoredResult> {
         usage,
         model: row.get(13)?,
         request_id: row.get(14)?,
-        simulated: row.get(23)?,
+        simulated: row.get(22)?,
         miscounted: false,
     };
     let attempts: u32 = row.get(2)?;
@@ -269,8 +254,7 @@ fn result(row: &rusqlite::Row<'_>) -> rusqlite::Result<StoredResult> {
         entry: row.get(20)?,
         result,
         whole: row.get(21)?,
-        in_place: row.get(22)?,
-        fingerprint: Fingerprint(row.get(24)?),
+        fingerprint: Fingerprint(row.get(23)?),
     })
 }
 
@@ -281,8 +265,7 @@ fn bytes_of(found: &StoredResult) -> usize {
 
 /// Entries in the order of position, fetched a page at a time.
 #[derive(Debug)]
-struct Pages<'r, T> {
-    reader: &'r Reader,
+struct Pages<T> {
     /// Entries of a page, at most.
     size: usize,
     /// The bytes that an entry counts.
@@ -291,13 +274,14 @@ struct Pages<'r, T> {
     next: Option<u64>,
 }
 
-impl<'r, T> Pages<'r, T> {
-    fn new(reader: &'r Reader, size: usize, bytes_of: fn(&T) -> usize) -> Self {
-        Self { reader, size, bytes_of, page: VecDeque::new(), next: Some(0) }
+impl<T> Pages<T> {
+    fn new(size: usize, bytes_of: fn(&T) -> usize) -> Self {
+        Self { size, bytes_of, page: VecDeque::new(), next: Some(0) }
     }
 
     fn at(
         &mut self,
+        reader: &Reader,
         position: u64,
         sql: &str,
         read: impl Fn(&rusqlite::Row<'_>) -> rusqlite::Result<T>,
@@ -309,7 +293,7 @@ impl<'r, T> Pages<'r, T> {
                 Some(_) => drop(self.page.pop_front()),
                 None => match self.next {
                     None => return Ok(None),
-                    Some(next) => self.fetch(next.max(position), sql, &read)?,
+                    Some(next) => self.fetch(reader, next.max(position), sql, &read)?,
                 },
             }
         }
@@ -317,17 +301,18 @@ impl<'r, T> Pages<'r, T> {
 
     fn fetch(
         &mut self,
+        reader: &Reader,
         from: u64,
         sql: &str,
         read: impl Fn(&rusqlite::Row<'_>) -> rusqlite::Result<T>,
     ) -> Result<(), JournalError> {
-        let mut statement = self.reader.connection().prepare_cached(sql).map_err(self.reader.failed())?;
-        let mut rows = statement.query(params![from, self.size]).map_err(self.reader.failed())?;
+        let mut statement = reader.connection().prepare_cached(sql).map_err(reader.failed())?;
+        let mut rows = statement.query(params![from, self.size]).map_err(reader.failed())?;
         let mut bytes = 0;
         self.next = None;
-        while let Some(row) = rows.next().map_err(self.reader.failed())? {
-            let position: u64 = row.get(0).map_err(self.reader.failed())?;
-            let entry = read(row).map_err(self.reader.failed())?;
+        while let Some(row) = rows.next().map_err(reader.failed())? {
+            let position: u64 = row.get(0).map_err(reader.failed())?;
+            let entry = read(row).map_err(reader.failed())?;
             bytes += (self.bytes_of)(&entry);
             self.page.push_back((position, entry));
             if self.page.len() == self.size || bytes >= RESULT_BYTES {

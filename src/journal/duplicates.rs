@@ -5,7 +5,7 @@ use rusqlite::params;
 use super::JournalError;
 use super::handle::Journal;
 use super::reader::Reader;
-use super::seal::placed_sql;
+use super::seal::record_of;
 use crate::failpoint::meet;
 use crate::note::RowKey;
 use crate::request::Fingerprint;
@@ -116,19 +116,18 @@ impl Sharer<'_> {
     ///
     /// When the journal cannot be written.
     pub fn share(&mut self, row: &RowKey) -> Result<(), JournalError> {
-        let sql = concat!(
-            "INSERT INTO entries (position, row_id, fingerprint, status, shares, error_code, error, simulated, placed)
-                   SELECT ?1, ?2, e.fingerprint, e.status, e.entry, e.error_code, e.error, e.simulated, ",
-            placed_sql!("?1", "e.fingerprint"),
-            " FROM temp.ends x JOIN entries e ON e.entry = x.entry WHERE x.fingerprint = ?3 AND e.position IS NOT ?1
+        let sql = "INSERT INTO entries (position, row_id, fingerprint, status, shares, error_code, error, simulated, record)
+                   SELECT ?1, ?2, e.fingerprint, e.status, e.entry, e.error_code, e.error, e.simulated, ?4
+                   FROM temp.ends x JOIN entries e ON e.entry = x.entry
+                   WHERE x.fingerprint = ?3 AND e.position IS NOT ?1
                    ON CONFLICT (position) DO UPDATE SET status = excluded.status, shares = excluded.shares,
                        answer = NULL, error_code = excluded.error_code, error = excluded.error,
-                       simulated = excluded.simulated
-                   RETURNING status"
-        );
+                       simulated = excluded.simulated, record = excluded.record
+                   RETURNING status";
         let failed = self.journal.reader().failed();
         let mut statement = self.journal.connection().prepare_cached(sql).map_err(&failed)?;
-        let values = params![row.position, row.id.as_ref().map(|id| id.as_str()), row.fingerprint.0];
+        let id = row.id.as_ref().map(|id| id.as_str());
+        let values = params![row.position, id, row.fingerprint.0, record_of(row)];
         let mut rows = statement.query(values).map_err(&failed)?;
         while let Some(row) = rows.next().map_err(&failed)? {
             match row.get::<_, i64>(0).map_err(&failed)? {

@@ -5,7 +5,7 @@ use std::time::{Duration, SystemTime};
 use rusqlite::{CachedStatement, OptionalExtension, Transaction, params};
 
 use super::codec::{seconds, tokens_kept};
-use super::seal::{STORE_RESULTS, placed_sql};
+use super::seal::{STORE_RESULTS, record_of};
 use crate::conversation::Step;
 use crate::note::{Outcome, RequestEnd, RowKey, SendTime};
 use crate::outcome::{Answer, Fault};
@@ -57,19 +57,16 @@ pub(super) fn end(
 }
 
 /// A row of which the journal knows nothing, unless there is one in its place.
-const NEW_ENTRY: &str = concat!(
+const NEW_ENTRY: &str =
     "INSERT INTO entries (position, row_id, fingerprint, status, tries, attempts, cost, error_code, error, answer,
-         simulated, placed)
-     VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ",
-    placed_sql!("?1", "?3"),
-    ") ON CONFLICT (position) DO NOTHING"
-);
+         simulated, record)
+     VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12) ON CONFLICT (position) DO NOTHING";
 
 /// What another request brought the same row.
 const SAME_ENTRY: &str =
     "UPDATE entries SET status = ?4, out = 0, shares = NULL, tries = ?5, attempts = attempts + ?6,
          cost = CASE WHEN cost IS NULL THEN ?7 ELSE cost + coalesce(?7, 0) END, error_code = ?8, error = ?9,
-         answer = coalesce(?10, answer), simulated = max(simulated, ?11)
+         answer = coalesce(?10, answer), simulated = max(simulated, ?11), record = ?12
      WHERE position = ?1 AND fingerprint = ?3
      RETURNING entry";
 
@@ -93,6 +90,7 @@ fn enter(
         fault.map(|fault| &fault.message),
         answer,
         ended.ending.is_simulated(),
+        record_of(&ended.row),
     ];
     let mut new = transaction.prepare_cached(NEW_ENTRY)?;
     if new.execute(values)? == 1 {
@@ -103,7 +101,7 @@ fn enter(
         return Ok(entry);
     }
     // An answer belongs to the exact request it was given for: whatever another request left in this place makes room.
-    let sql = "UPDATE entries SET position = NULL, placed = NULL, out = 0, gone_at = ?2 WHERE position = ?1";
+    let sql = "UPDATE entries SET position = NULL, record = NULL, out = 0, gone_at = ?2 WHERE position = ?1";
     let gone = params![ended.row.position, seconds(SystemTime::now())];
     transaction.prepare_cached(sql)?.execute(gone)?;
     new.insert(values)

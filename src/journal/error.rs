@@ -61,7 +61,7 @@ pub enum JournalError {
     },
     /// It is none that may be written to or trusted.
     #[error("{} cannot serve as a journal: {what}", path.display())]
-    InvalidAnswer {
+    Unusable {
         /// The file.
         path: PathBuf,
         /// Why not, and what to do.

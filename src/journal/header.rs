@@ -41,7 +41,7 @@ pub(super) fn check_header(path: &Path) -> Result<(), JournalError> {
     if path.is_symlink() {
         let what = "it is a symbolic link. Its log and its lock lie beside it, so that one journal by two names could be \
                     written to by two runs; name the output in the folder where the journal lies";
-        return Err(JournalError::InvalidAnswer { path: path.to_owned(), what: what.to_owned() });
+        return Err(JournalError::Unusable { path: path.to_owned(), what: what.to_owned() });
     }
     let mut file = regular::open_own(path, OpenOptions::new().read(true)).map_err(failed)?;
     check_beside(path)?;

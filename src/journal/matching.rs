@@ -2,21 +2,19 @@
 //!
 //! The common case, in which nothing moved, is a merge of two streams in the order of position. Only what does not
 //! fit there goes into two temporary tables on disk, which are joined at the end; memory does not grow with the rows.
-//! The journal itself is read a page at a time and not held in between: a run beside this one goes on writing.
+//! The journal's entries come with the rows, a page at a time and not held in between: a run beside this one goes on writing.
 
 mod join;
-
-use std::collections::VecDeque;
 
 use rusqlite::{Connection, OptionalExtension, params};
 
 use super::JournalError;
-use super::reader::{Reader, Settled};
+use super::cursors::{Entry, State};
+use super::reader::Reader;
+use super::seal::record_of;
+use super::survey::Survey;
 use crate::failpoint::meet;
 use crate::note::RowKey;
-
-/// Entries fetched at once in the order of position.
-const PAGE: usize = 2048;
 
 /// How the rows of the input relate to the journal.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -76,25 +74,16 @@ pub struct MatchRules {
 #[derive(Debug)]
 pub struct Matcher<'r> {
     reader: &'r Reader,
-    page: VecDeque<Entry>,
-    next_position: Option<u64>,
+    /// No entry stands from here on.
+    end: u64,
     /// Whether a row that does not stand in its place may find its answer elsewhere.
     may_be_loose: bool,
     with_ids: bool,
     shares: bool,
     matched: Matched,
     rows: u64,
-    settled: Option<Settled>,
+    survey: Option<Survey>,
     tables_stay: bool,
-}
-
-#[derive(Debug)]
-struct Entry {
-    number: i64,
-    position: u64,
-    row_id: Option<String>,
-    fingerprint: Vec<u8>,
-    status: i64,
 }
 
 /// Two rows with one identifier.
@@ -125,8 +114,10 @@ DROP TABLE IF EXISTS temp.loose_rows;
 DROP TABLE IF EXISTS temp.loose_entries;
 DROP TABLE IF EXISTS temp.claims;
 DROP TABLE IF EXISTS temp.asked;
+DROP TABLE IF EXISTS temp.records;
+CREATE TEMP TABLE records (entry INTEGER PRIMARY KEY, record BLOB);
 CREATE TEMP TABLE loose_rows (position INTEGER PRIMARY KEY, row_id TEXT UNIQUE, fingerprint BLOB NOT NULL,
-    sendable INTEGER NOT NULL);
+    sendable INTEGER NOT NULL, record BLOB);
 CREATE TEMP TABLE asked (fingerprint BLOB PRIMARY KEY) WITHOUT ROWID;
 CREATE TEMP TABLE loose_entries (entry INTEGER PRIMARY KEY, position INTEGER, row_id TEXT, fingerprint BLOB NOT NULL,
     status INTEGER NOT NULL);
@@ -140,6 +131,7 @@ DROP TABLE IF EXISTS temp.loose_rows;
 DROP TABLE IF EXISTS temp.loose_entries;
 DROP TABLE IF EXISTS temp.claims;
 DROP TABLE IF EXISTS temp.asked;
+DROP TABLE IF EXISTS temp.records;
 ";
 
 impl Reader {
@@ -152,20 +144,21 @@ impl Reader {
         let MatchRules { with_ids, shares } = rules;
         let mut matcher = Matcher {
             reader: self,
-            page: VecDeque::new(),
-            next_position: Some(0),
+            end: 0,
             may_be_loose: false,
             with_ids,
             shares,
             matched: Matched::default(),
             rows: 0,
-            settled: None,
+            survey: None,
             tables_stay: false,
         };
         matcher.batch(TABLES)?;
         let found = "SELECT 1 FROM temp.loose_entries LIMIT 1";
         let found = self.connection().query_row(found, [], |_| Ok(())).optional();
         matcher.may_be_loose = found.map_err(self.failed())?.is_some();
+        let end = "SELECT coalesce(max(position) + 1, 0) FROM entries";
+        matcher.end = self.connection().query_row(end, [], |row| row.get(0)).map_err(self.failed())?;
         matcher.batch("BEGIN")?;
         Ok(matcher)
     }
@@ -180,20 +173,27 @@ impl Matcher<'_> {
         self.reader.connection()
     }
 
-    /// Takes the next row of the input, which has a request or not (`sendable`).
+    /// Takes the next row of the input, which is as it was when its entry was stored, and answered.
+    pub fn known(&mut self, position: u64) {
+        self.rows = position + 1;
+        self.matched.kept += 1;
+    }
+
+    /// Takes the next row of the input, which has a request or not (`sendable`), with the entry in its place.
     ///
     /// # Errors
     ///
     /// When another row has the same identifier, or the journal cannot be read.
-    pub fn row(&mut self, key: &RowKey, sendable: bool) -> Result<Fit, MatchError> {
+    pub fn row(&mut self, key: &RowKey, sendable: bool, entry: Option<&Entry>) -> Result<Fit, MatchError> {
         self.rows = key.position + 1;
-        match self.entry_at(key.position)? {
-            Some(entry) if self.fits(&entry, key) => {
+        match entry {
+            Some(entry) if self.fits(entry, key) => {
                 self.matched.kept += 1;
+                self.note_record(entry, key)?;
                 return Ok(Fit::Kept);
             }
             Some(entry) => {
-                self.loosen_entry(&entry)?;
+                self.loosen_entry(entry)?;
                 self.loosen_row(key, sendable)?;
             }
             None if self.may_find_an_entry() || self.with_ids => self.loosen_row(key, sendable)?,
@@ -221,75 +221,51 @@ impl Matcher<'_> {
 
     /// Whether there can be an entry for a row that has none in its place.
     fn may_find_an_entry(&self) -> bool {
-        self.may_be_loose || self.next_position.is_some() || !self.page.is_empty()
+        self.may_be_loose || self.rows < self.end
     }
 
     /// Whether a row has its answer in place. A failure is settled at the end: an answer may have been left over by then.
     fn fits(&self, entry: &Entry, key: &RowKey) -> bool {
-        entry.status == 1
-            && entry.fingerprint == key.fingerprint.0
-            && (!self.with_ids || entry.row_id.as_deref() == key.id.as_ref().map(|id| id.as_str()))
+        entry.state == State::Ok
+            && entry.fingerprint == key.fingerprint
+            && (!self.with_ids || entry.id == key.id)
     }
 
-    /// The entry at a position; entries at positions that no row of the input has come to are set loose.
-    fn entry_at(&mut self, position: u64) -> Result<Option<Entry>, JournalError> {
-        loop {
-            match self.page.front() {
-                Some(entry) if entry.position > position => return Ok(None),
-                Some(entry) if entry.position == position => return Ok(self.page.pop_front()),
-                Some(_) => {
-                    if let Some(entry) = self.page.pop_front() {
-                        self.loosen_entry(&entry)?;
-                    }
-                }
-                None if self.next_position.is_none() => return Ok(None),
-                None => self.fetch()?,
-            }
+    /// A row that is written otherwise by now, or was not known by that, is known by it from now on.
+    fn note_record(&self, entry: &Entry, key: &RowKey) -> Result<(), JournalError> {
+        let record = record_of(key);
+        if record == entry.record {
+            return Ok(());
         }
-    }
-
-    fn fetch(&mut self) -> Result<(), JournalError> {
-        let reader = self.reader;
-        let failed = reader.failed();
-        let Some(from) = self.next_position else { return Ok(()) };
-        // The transaction is over the temporary tables alone. The journal is read outside it, so that it is not held
-        // while the caller reads and renders the input, which may take long.
-        self.batch("COMMIT")?;
-        let sql = "SELECT entry, position, row_id, fingerprint, status FROM entries WHERE position >= ?1
-                   ORDER BY position LIMIT ?2";
-        let mut statement = reader.connection().prepare_cached(sql).map_err(&failed)?;
-        let rows = statement.query_map(params![from, PAGE], |row| {
-            Ok(Entry {
-                number: row.get(0)?,
-                position: row.get(1)?,
-                row_id: row.get(2)?,
-                fingerprint: row.get(3)?,
-                status: row.get(4)?,
-            })
-        });
-        self.page = rows.and_then(Iterator::collect).map_err(&failed)?;
-        self.next_position =
-            if self.page.len() < PAGE { None } else { self.page.back().map(|entry| entry.position + 1) };
-        drop(statement);
-        self.batch("BEGIN")
+        let sql = "INSERT OR IGNORE INTO temp.records VALUES (?1, ?2)";
+        let statement = self.connection().prepare_cached(sql);
+        let noted = statement.and_then(|mut statement| statement.execute(params![entry.number, record]));
+        noted.map(drop).map_err(self.reader.failed())
     }
 
     fn loosen_entry(&mut self, entry: &Entry) -> Result<(), JournalError> {
         // It can be there already when a run that has just begun gave it a place meanwhile.
         let sql = "INSERT OR IGNORE INTO temp.loose_entries VALUES (?1, ?2, ?3, ?4, ?5)";
         self.may_be_loose = true;
-        let values = params![entry.number, entry.position, entry.row_id, entry.fingerprint, entry.status];
+        let id = entry.id.as_ref().map(|id| id.as_str());
+        let values = params![entry.number, entry.position, id, entry.fingerprint.0, entry.state as i64];
         let inserted =
             self.connection().prepare_cached(sql).and_then(|mut statement| statement.execute(values));
         inserted.map(drop).map_err(self.reader.failed())
     }
 
+    fn loosen_behind_the_last_row(&self) -> Result<(), JournalError> {
+        let sql = "INSERT OR IGNORE INTO temp.loose_entries
+                   SELECT entry, position, row_id, fingerprint, status FROM entries WHERE position >= ?1";
+        self.connection().execute(sql, [self.rows]).map(drop).map_err(self.reader.failed())
+    }
+
     fn loosen_row(&mut self, key: &RowKey, sendable: bool) -> Result<(), MatchError> {
         let failed = self.reader.failed();
         let id = key.id.as_ref().map(|id| id.as_str()).filter(|_| self.with_ids);
-        let sql = "INSERT INTO temp.loose_rows VALUES (?1, ?2, ?3, ?4) ON CONFLICT (row_id) DO NOTHING";
+        let sql = "INSERT INTO temp.loose_rows VALUES (?1, ?2, ?3, ?4, ?5) ON CONFLICT (row_id) DO NOTHING";
         let mut statement = self.connection().prepare_cached(sql).map_err(&failed)?;
-        let values = params![key.position, id, key.fingerprint.0, sendable];
+        let values = params![key.position, id, key.fingerprint.0, sendable, record_of(key)];
         let inserted = statement.execute(values).map_err(&failed)?;
         match (inserted, id) {
             (0, Some(id)) => {
@@ -301,9 +277,9 @@ impl Matcher<'_> {
         }
     }
 
-    /// Says what the positions will have been brought to once the matching is applied.
-    pub fn settles(&mut self, settled: Option<Settled>) {
-        self.settled = settled;
+    /// Says what is known of the rows as a whole, which is kept when the matching is applied.
+    pub fn surveyed(&mut self, survey: Option<Survey>) {
+        self.survey = survey;
     }
 
     /// Joins what did not fit in place, and counts. With `apply`, the journal is brought to the present input: each
@@ -316,9 +292,7 @@ impl Matcher<'_> {
     /// When two rows have one identifier, or the journal cannot be read or written.
     pub fn finish(mut self, limited: bool, apply: bool) -> Result<Matched, MatchError> {
         if !limited {
-            while self.next_position.is_some() || !self.page.is_empty() {
-                self.entry_at(u64::MAX)?;
-            }
+            self.loosen_behind_the_last_row()?;
         }
         self.batch("COMMIT")?;
         // To apply means to write: whoever else is about to write is waited for here, once.

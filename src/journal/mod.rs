@@ -33,6 +33,7 @@ mod seal;
 pub mod simulated;
 mod steps;
 mod sums;
+pub mod survey;
 mod whereabouts;
 pub mod writer;
 

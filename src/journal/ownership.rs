@@ -29,7 +29,7 @@ pub fn who_else_writes(journal: &Path) -> Result<Option<String>, JournalError> {
     if let Some((file, found)) = nobodys
         && keeps_modes(journal)
     {
-        return Err(JournalError::InvalidAnswer { path: file.clone(), what: nobody_answers(file, found) });
+        return Err(JournalError::Unusable { path: file.clone(), what: nobody_answers(file, found) });
     }
     Ok(of_files(&found).or_else(|| of_folder(folder_of(journal))))
 }

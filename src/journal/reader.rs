@@ -26,18 +26,6 @@ pub struct Reader {
     path: PathBuf,
 }
 
-/// What the positions of a journal's entries were brought to.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Settled {
-    /// What tells the input and the requests made of it from any others.
-    pub mark: String,
-    /// The columns of the input, as the caller writes them, where they are known of its rows alone.
-    pub columns: Option<String>,
-}
-
-/// The version of the journal that first says what it was brought to.
-const SETTLED_SINCE: i32 = 4;
-
 /// Totals over all runs of a journal.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
 pub struct Spent {
@@ -217,7 +205,7 @@ impl Reader {
                 Err(self.damaged(format!("no fanfold wrote a journal of version {version}")))
             }
             _ => match schema::stranger(&self.connection).map_err(self.failed())? {
-                Some(what) => Err(JournalError::InvalidAnswer { path: path(), what }),
+                Some(what) => Err(JournalError::Unusable { path: path(), what }),
                 None => Ok(()),
             },
         }
@@ -230,21 +218,6 @@ impl Reader {
             true => Err(JournalError::Behind { path: self.path.clone(), held, expected }),
             false => Ok(()),
         }
-    }
-
-    /// What the positions of the entries were last brought to, where that is known and still so.
-    ///
-    /// # Errors
-    ///
-    /// When the journal cannot be read.
-    pub fn settled(&self) -> Result<Option<Settled>, JournalError> {
-        if self.version()? < SETTLED_SINCE {
-            return Ok(None);
-        }
-        let found = self.connection.query_row("SELECT mark, columns FROM settled", [], |row| {
-            Ok(Settled { mark: row.get(0)?, columns: row.get(1)? })
-        });
-        found.optional().map_err(self.failed())
     }
 
     /// Rows of the present input by their state, among its first `rows` where that is given.
@@ -555,7 +528,7 @@ fn check_log_can_be_read(path: &Path) -> Result<(), JournalError> {
         path.display(),
         path.display()
     );
-    Err(JournalError::InvalidAnswer { path: path.to_owned(), what })
+    Err(JournalError::Unusable { path: path.to_owned(), what })
 }
 
 fn time(seconds: f64) -> SystemTime {

@@ -157,6 +157,9 @@ UPDATE entries SET gone_at = (julianday('now') - 2440587.5) * 86400.0 WHERE posi
 ///   the run in tokens; of runs before, that of all.
 /// `runs.seal`, `faults.seal`: as `steps.seal`, over what sums are made of.
 const VERSION_6: &str = "
+ALTER TABLE entries ADD COLUMN record BLOB;
+CREATE TABLE survey (job TEXT NOT NULL, files TEXT, rows INTEGER NOT NULL, columns TEXT NOT NULL,
+    exact INTEGER NOT NULL, holds INTEGER NOT NULL) STRICT;
 ALTER TABLE steps ADD COLUMN simulated INTEGER NOT NULL DEFAULT 0;
 ALTER TABLE faults ADD COLUMN simulated INTEGER NOT NULL DEFAULT 0;
 ALTER TABLE entries ADD COLUMN simulated INTEGER NOT NULL DEFAULT 0;

@@ -5,14 +5,15 @@ use rusqlite::functions::{Context, FunctionFlags};
 use rusqlite::types::ValueRef;
 use rusqlite::{Connection, OptionalExtension};
 
+use crate::note::RowKey;
+use crate::request::Fingerprint;
+use crate::row::RecordHash;
+
 /// The version of the journal that first had seals.
 const SINCE: i32 = 3;
 
 /// The version of the journal that first knew the cost of each request.
 const COSTS_SINCE: i32 = 2;
-
-/// The version of the journal that first had seals over places.
-const PLACED_SINCE: i32 = 4;
 
 /// The version of the journal that first told what a simulator has said.
 pub(super) const SIMULATED_SINCE: i32 = 6;
@@ -67,13 +68,21 @@ pub(super) fn seal_run(connection: &Connection, run: i64) -> rusqlite::Result<()
     connection.prepare_cached(&sql)?.execute([run]).map(drop)
 }
 
-/// The seal over an entry's place and its request.
-macro_rules! placed_sql {
-    ($position:literal, $fingerprint:literal) => {
-        concat!("substr(sealed(", $position, ", ", $fingerprint, "), 1, 8)")
-    };
+/// What an entry keeps of its row as it is written: bound to the request that was made of it, so that neither can be
+/// exchanged alone.
+pub(super) fn bound(record: RecordHash, fingerprint: Fingerprint) -> [u8; SEAL_BYTES] {
+    let mut both = [0; 2 * SEAL_BYTES];
+    both[..SEAL_BYTES].copy_from_slice(&record.0);
+    both[SEAL_BYTES..].copy_from_slice(&fingerprint.0);
+    let mut short = [0; SEAL_BYTES];
+    short.copy_from_slice(&blake3::hash(&both).as_bytes()[..SEAL_BYTES]);
+    short
 }
-pub(super) use placed_sql;
+
+/// The same of a row that has just been read.
+pub(super) fn record_of(row: &RowKey) -> Option<[u8; SEAL_BYTES]> {
+    row.record.map(|record| bound(record, row.fingerprint))
+}
 
 /// Stores what the tools gave (`?2`) that the last step of the row at a position (`?1`) calls, and seals it anew.
 pub(super) const STORE_RESULTS: &str = concat!(
@@ -195,14 +204,6 @@ fn says_whose(version: i32) -> &'static str {
     match version >= SIMULATED_SINCE {
         true => "coalesce(s.simulated <= e.simulated, 1)",
         false => "1",
-    }
-}
-
-/// Whether the entry `e` stands where it was put, as SQL.
-pub(super) fn stands_in_place(version: i32) -> &'static str {
-    match version >= PLACED_SINCE {
-        true => concat!("e.placed IS ", placed_sql!("e.position", "e.fingerprint")),
-        false => "0",
     }
 }
 

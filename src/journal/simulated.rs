@@ -69,11 +69,10 @@ impl Journal {
             let answers = transaction.query_row(sql, [], |row| row.get(0))?;
             transaction.execute_batch(TEXTS)?;
             transaction.execute(RESEAL_DROPPED, [])?;
-            let gone = "UPDATE entries SET position = NULL, placed = NULL, gone_at = coalesce(gone_at, ?1)
+            let gone = "UPDATE entries SET position = NULL, record = NULL, gone_at = coalesce(gone_at, ?1)
                         WHERE entry IN (SELECT entry FROM temp.dropped)";
             transaction.execute(gone, params![seconds(SystemTime::now())])?;
             transaction.execute_batch(CLAIMS)?;
-            transaction.execute("DELETE FROM settled", [])?;
             meet("journal.simulated.inside");
             transaction.commit()?;
             Ok(answers)

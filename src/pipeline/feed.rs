@@ -5,11 +5,13 @@ use std::thread::JoinHandle;
 use tokio::sync::mpsc::{Receiver, Sender, channel};
 
 use super::plan::{Plan, prepare};
+use super::scan::{Depth, RowRead, Scan, Scanned};
 use super::{Opened, PipelineError};
 use crate::dispatch::Ready;
 use crate::job::Transport;
-use crate::journal::cursors::State;
+use crate::journal::cursors::{Entry, State};
 use crate::journal::reader::Reader;
+use crate::note::RowKey;
 
 /// Rows that are handed on together, while whoever sends them has enough: a thread is not woken for each of them.
 const BATCH_ROWS: usize = 16;
@@ -26,12 +28,35 @@ pub(super) struct Feed {
     opened: Opened,
 }
 
+/// Which rows are sent.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct FeedRules {
+    /// Rows that have failed too.
+    pub(super) retry_failed: bool,
+    /// None but those that were set aside.
+    pub(super) last: bool,
+    /// None before this one.
+    pub(super) from: u64,
+}
+
+impl FeedRules {
+    /// Whether the row of an entry is sent.
+    fn sends(self, entry: Option<&Entry>) -> bool {
+        match entry.map(|entry| entry.state) {
+            Some(State::Ok) => false,
+            Some(State::Failed) => self.retry_failed && !self.last,
+            Some(State::SetAside) => true,
+            Some(State::Pending) | None => !self.last,
+        }
+    }
+}
+
 impl Feed {
-    /// Starts the thread. In the last pass only rows that were set aside are sent.
-    pub(super) fn start(opened: &Opened, retry_failed: bool, last: bool) -> (Self, Receiver<Vec<Ready>>) {
+    /// Starts the thread.
+    pub(super) fn start(opened: &Opened, rules: FeedRules) -> (Self, Receiver<Vec<Ready>>) {
         let (sender, rows) = channel(BATCHES);
         let theirs = opened.clone();
-        let thread = std::thread::spawn(move || feed(&theirs, retry_failed, last, &sender));
+        let thread = std::thread::spawn(move || feed(&theirs, rules, &sender));
         (Self { thread, opened: opened.clone() }, rows)
     }
 
@@ -44,45 +69,29 @@ impl Feed {
 
 /// Reads rows and hands on those that are to be sent, until there are none any more or nobody takes them. Says
 /// whether a row was found that is not the one that was planned.
-fn feed(
-    opened: &Opened,
-    retry_failed: bool,
-    last: bool,
-    rows: &Sender<Vec<Ready>>,
-) -> Result<bool, PipelineError> {
-    let reader = Reader::beside(&opened.journal())?;
-    let sharing = match opened.job.input.share_duplicates && !last {
+fn feed(opened: &Opened, rules: FeedRules, rows: &Sender<Vec<Ready>>) -> Result<bool, PipelineError> {
+    let path = opened.journal();
+    let reader = Reader::beside(&path)?;
+    let sharing = match opened.job.input.share_duplicates && !rules.last {
         true => Some(reader.sharing()?),
         false => None,
     };
-    let mut standings = reader.standings();
     let in_between = reader.has_steps_in_between()?;
     let mut batch = RowBatch::default();
-    let mut input = opened.source.rows(opened.wanted_by_requests())?;
-    let limit = opened.job.input.limit.unwrap_or(u64::MAX);
-    while input.next_position() < limit {
+    let wanted = opened.wanted_by_requests();
+    // What is done need not be parsed: half of a large job is passed over in a moment.
+    let depth = |_, entry: Option<&Entry>| if rules.sends(entry) { Depth::Whole } else { Depth::Pass };
+    let mut scan = Scan::new(opened, wanted, Some(Reader::beside(&path)?.entries()), depth)?;
+    scan.pass_over(rules.from)?;
+    loop {
         // Asked at every row, also at those that are passed over: whoever sends may have become idle meanwhile.
         if rows.is_closed() || !batch.hand_on(rows) {
             break;
         }
-        let standing = standings.at(input.next_position())?;
-        let state = standing.map(|standing| standing.state);
-        let wanted = match state {
-            Some(State::Ok) => false,
-            Some(State::Failed) => retry_failed && !last,
-            Some(State::SetAside) => true,
-            Some(State::Pending) | None => !last,
-        };
-        if !wanted {
-            // What is done need not be parsed: half of a large job is passed over in a moment.
-            if !input.advance()? {
-                break;
-            }
-            continue;
-        }
-        let Some(item) = input.next().transpose()? else { break };
+        let Some(Scanned { read, record, entry, .. }) = scan.next().transpose()? else { break };
+        let RowRead::Whole(item) = read else { continue };
         let (row, request) = prepare(opened, &item);
-        if standing.is_some_and(|standing| standing.fingerprint != row.fingerprint) {
+        if entry.as_ref().is_some_and(|entry| entry.fingerprint != row.fingerprint) {
             batch.flush(rows);
             return Ok(true);
         }
@@ -94,17 +103,15 @@ fn feed(
             continue;
         }
         // A row whose tries are used up gets some again, and is known to be one that failed while others did not.
-        let tries = match state {
-            Some(State::Pending | State::SetAside) => standing.map_or(0, |standing| standing.tries),
-            Some(State::Ok | State::Failed) | None => 0,
-        };
+        let pending = entry.as_ref().filter(|entry| matches!(entry.state, State::Pending | State::SetAside));
+        let tries = pending.map_or(0, |entry| entry.tries);
         let streams = opened.job.model.transport != Transport::Whole;
-        request.stream |= streams && standing.is_some_and(|standing| standing.cut);
-        let steps = match in_between && standing.is_some() {
+        request.stream |= streams && entry.as_ref().is_some_and(|entry| entry.cut);
+        let steps = match in_between && entry.is_some() {
             true => reader.steps(row.position)?,
             false => Vec::new(),
         };
-        batch.add(Ready { row, request, tries, steps });
+        batch.add(Ready { row: RowKey { record, ..row }, request, tries, steps });
     }
     batch.flush(rows);
     Ok(false)
@@ -141,13 +148,17 @@ impl RowBatch {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::note::RowKey;
     use crate::request::{ChatRequest, Fingerprint};
 
     fn ready(position: u64, bytes: usize) -> Ready {
         let fingerprint = Fingerprint::default();
         let request = ChatRequest::of_body(vec![b' '; bytes], fingerprint);
-        Ready { row: RowKey { position, id: None, fingerprint }, request, tries: 0, steps: Vec::new() }
+        Ready {
+            row: RowKey { position, id: None, fingerprint, record: None },
+            request,
+            tries: 0,
+            steps: Vec::new(),
+        }
     }
 
     #[test]

@@ -8,9 +8,10 @@ mod held;
 pub mod output;
 pub mod plan;
 mod prefetch;
+mod scan;
 pub mod send;
-pub mod settled;
 mod structure;
+mod survey;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -27,6 +28,7 @@ use crate::schema::{AnswerSchema, Field};
 use crate::write::{Layout, LayoutError, OutputSpec, WriteError};
 
 use prefetch::Weight;
+use scan::{RowRead, Scanned};
 use structure::Structure;
 
 /// Why a run cannot go on. What became of single rows is no error.
@@ -202,6 +204,12 @@ impl Opened {
         }
     }
 
+    /// Whether the columns of rows that each bring their own decide anything.
+    fn columns_matter(&self) -> bool {
+        let output = &self.job.output;
+        output.format != Format::Jsonl || !output.names.is_empty()
+    }
+
     fn output_spec(&self) -> OutputSpec {
         let output = &self.job.output;
         OutputSpec {
@@ -302,6 +310,15 @@ impl Weight for Item {
         match self {
             Self::Row(row) => of_row(row),
             Self::Bad(bad) => bad.raw.len() + bad.row.as_deref().map_or(0, of_row),
+        }
+    }
+}
+
+impl Weight for Scanned {
+    fn bytes(&self) -> usize {
+        match &self.read {
+            RowRead::Nothing => size_of::<Self>(),
+            RowRead::Known(item) | RowRead::Whole(item) => item.bytes(),
         }
     }
 }

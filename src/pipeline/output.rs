@@ -4,15 +4,16 @@ use std::path::PathBuf;
 use std::sync::mpsc::{SyncSender, sync_channel};
 use std::thread::JoinHandle;
 
-use super::plan::{BAD_ROW, prepare};
+use super::plan::{BAD_ROW, Plan, prepare};
 use super::prefetch::{Prefetch, PrefetchBatch, Weight};
-use super::settled::Planned;
+use super::scan::{Depth, RowRead, Scan, Scanned};
 use super::{Opened, PipelineError};
 use crate::dispatch::stop::{Stop, StopLevel};
 use crate::format::{Compression, Format};
 use crate::journal::cursors::Results;
+use crate::journal::reader::Reader;
 use crate::outcome::{Answer, RowResult, Status};
-use crate::read::{Projection, ReadError};
+use crate::read::Projection;
 use crate::request::Fingerprint;
 use crate::row::{Column, ColumnKind, Item};
 use crate::write::{Target, WriteError, Writer};
@@ -57,42 +58,40 @@ impl OutputCounts {
 
 /// Writes every row of the input with its result. The journal may be written to meanwhile. `None` when the input is not
 /// as it was planned, and an output of before is untouched then: answers are found by the rows' positions, and each is held
-/// against the request of the row as it is read now, unless the journal's own word is taken for all of them.
+/// against the request of the row as it is read now.
 ///
-/// The input is read on one thread, its requests are made on others, the journal is read on this one, and the output written on
-/// another.
+/// The input is read on one thread, its requests are made on others where they are not known, the journal is read on this one,
+/// and the output written on another.
 ///
 /// # Errors
 ///
 /// When input, journal or output fail, or when the run is told to stop at once; an output of before is untouched then.
 pub fn write(
     opened: &Opened,
-    planned: &Planned,
+    plan: &Plan,
     mut results: Results<'_>,
     destination: Destination,
     stop: &Stop,
 ) -> Result<Option<OutputCounts>, PipelineError> {
-    let layout = opened.layout(Some(&planned.columns), destination.format)?;
-    let wanted = wanted(opened, planned, destination.format, layout.is_open());
+    let layout = opened.layout(Some(&plan.columns), destination.format)?;
+    let wanted = wanted(opened, destination.format, layout.is_open());
+    // A line goes out as it stands.
+    let depth = if layout.is_open() { Depth::Form } else { Depth::Whole };
     let writer = Writer::create(destination.target, destination.format, destination.compression, layout)?;
     let mut behind = Behind::new(writer);
     let mut written = OutputCounts::default();
-    let (theirs, rows) = (opened.clone(), opened.rows(wanted)?);
-    let asks = move |item: Result<Item, ReadError>| {
-        item.map(|item| (Some(prepare(&theirs, &item).0.fingerprint), item))
-    };
-    let seen = match planned.is_by_word() {
-        true => Prefetch::new(rows.map(|item| item.map(|item| (None, item)))),
-        false => Prefetch::of_each(rows, asks),
-    };
-    for seen in seen {
-        let (asked, item) = seen?;
+    let entries = Reader::beside(results.reader().path())?.entries();
+    let scan = Scan::new(opened, wanted, Some(entries), move |_, _| depth)?;
+    let theirs = opened.clone();
+    let asked = move |row: Result<Scanned, PipelineError>| row.map(|row| AskedRow::new(&theirs, row));
+    for row in Prefetch::of_each(scan, asked) {
+        let Some(AskedRow { item, asked }) = row? else { continue };
         if *stop.borrow() == StopLevel::Now {
             return Err(PipelineError::Interrupted);
         }
         let mut result = match results.belonging(item.position())? {
             // An answer is the answer to a request, and to no other that came into its place since.
-            Some((answered, _)) if asked.is_some_and(|asked| asked != answered) => return Ok(None),
+            Some((answered, _)) if asked != answered => return Ok(None),
             found => found.map(|(_, result)| result).unwrap_or_default(),
         };
         match result.status {
@@ -112,7 +111,7 @@ pub fn write(
         }
     }
     let writer = behind.finish()?;
-    if !planned.holds(opened, &results)? {
+    if opened.source.stamp()? != plan.stamp {
         return Ok(None);
     }
     if let Some(writer) = writer {
@@ -122,14 +121,10 @@ pub fn write(
 }
 
 /// What is read of each row: what is written of it, and what its request is made of.
-fn wanted(opened: &Opened, planned: &Planned, format: Format, is_open: bool) -> Projection {
-    let asked = match planned.is_by_word() {
-        true => Projection::Only([].into()),
-        false => opened.wanted_by_requests(),
-    };
+fn wanted(opened: &Opened, format: Format, is_open: bool) -> Projection {
     let is_arrow = |column: &Column| matches!(column.kind, ColumnKind::Arrow(_));
     let is_columnar = opened.source.columns().is_some_and(|columns| columns.iter().any(is_arrow));
-    match (format, asked) {
+    match (format, opened.wanted_by_requests()) {
         // All of it as it stands, and of that as JSON what requests are made of.
         (Format::Parquet, Projection::Only(columns)) if is_columnar && !columns.is_empty() => {
             Projection::Checked(columns)
@@ -141,9 +136,19 @@ fn wanted(opened: &Opened, planned: &Planned, format: Format, is_open: bool) -> 
     }
 }
 
-impl Weight for (Option<Fingerprint>, Item) {
-    fn bytes(&self) -> usize {
-        self.1.bytes()
+/// A row with the request that it asks.
+struct AskedRow {
+    item: Item,
+    asked: Fingerprint,
+}
+
+impl AskedRow {
+    fn new(opened: &Opened, row: Scanned) -> Option<Self> {
+        let known = |record| row.entry.as_ref().filter(|entry| entry.is_of(record));
+        let known = row.record.and_then(known).map(|entry| entry.fingerprint);
+        let (RowRead::Known(item) | RowRead::Whole(item)) = row.read else { return None };
+        let asked = known.unwrap_or_else(|| prepare(opened, &item).0.fingerprint);
+        Some(Self { item, asked })
     }
 }
 

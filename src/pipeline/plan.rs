@@ -1,24 +1,23 @@
 //! The first of two passes: every row read, rendered and matched, so that nothing is a surprise later.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use super::cost_estimate::CostEstimate;
 use super::prefetch::Prefetch;
-use super::settled::{self, Planned};
+use super::scan::{Depth, RowRead, Scan, Scanned};
+use super::survey::Columns;
 use super::{Opened, PipelineError};
 use crate::diagnostic::Diagnostic;
 use crate::dispatch::stop::{Stop, StopLevel};
-use crate::format::Format;
+use crate::journal::cursors::{Entry, State};
 use crate::journal::matching::{DuplicateId, Fit, MatchError, MatchRules, Matched};
 use crate::journal::reader::Reader;
 use crate::note::RowKey;
 use crate::read::{Projection, Stamp};
 use crate::render::fingerprint;
 use crate::request::{ChatRequest, Estimate, Fingerprint};
-use crate::row::{BadRow, Column, ColumnKind, Item, JsonKind, Row};
-use crate::text::count;
-use crate::write::Layout;
+use crate::row::{BadRow, Column, Item, Row};
 
 /// Bad rows after which the planning of a job that does not skip them ends.
 const BAD_ROWS_COUNTED: u64 = 1000;
@@ -43,17 +42,14 @@ pub struct Plan {
     pub cost_estimate: CostEstimate,
     /// The files as they were.
     pub stamp: Stamp,
+    /// The first row that is not as it was when its answer was stored; `None` when all are.
+    pub first_news: Option<u64>,
 }
 
 impl Plan {
     /// Requests that are to be sent.
     pub fn to_send(&self) -> u64 {
         self.matched.to_send
-    }
-
-    /// What an output can be written by.
-    pub fn planned(&self) -> Planned {
-        Planned::now(self.columns.clone(), self.stamp.clone())
     }
 
     /// Of what was estimated, the share that is to be sent. What moved was estimated with the rest before it was found.
@@ -88,7 +84,7 @@ pub fn prepare(opened: &Opened, item: &Item) -> (RowKey, Result<ChatRequest, Box
     let rendered = rendered.and_then(|request| fits_token_limit(opened, request).map_err(Box::new));
     let rendered = rendered.and_then(|request| has_a_price(opened, request).map_err(Box::new));
     let rendered = rendered.and_then(|request| has_a_bound(opened, request).map_err(Box::new));
-    (RowKey { position: item.position(), id, fingerprint }, rendered)
+    (RowKey { position: item.position(), id, fingerprint, record: None }, rendered)
 }
 
 fn bad_fingerprint(bad: &BadRow) -> Fingerprint {
@@ -171,10 +167,25 @@ pub enum Purpose {
     Preview,
     /// To write or check what there is: rows that cannot be sent are no obstacle, and the journal stays as it is.
     Look,
+    /// The same, to write an output of another format than the job's.
+    Export,
+}
+
+impl Purpose {
+    fn is_to_look(self) -> bool {
+        matches!(self, Self::Look | Self::Export)
+    }
 }
 
 /// A row as the plan looks at it.
 struct PlannedRow {
+    position: u64,
+    entry: Option<Entry>,
+    /// `None` for a row that is as it was when its answer was stored.
+    news: Option<News>,
+}
+
+struct News {
     item: Item,
     key: RowKey,
     /// Without its body, which nothing in a plan depends on.
@@ -182,10 +193,17 @@ struct PlannedRow {
 }
 
 impl PlannedRow {
-    fn new(opened: &Opened, item: Item) -> Self {
-        let (key, request) = prepare(opened, &item);
-        let request = request.map(|request| ChatRequest { body: Vec::new(), ..request });
-        Self { item, key, request }
+    fn new(opened: &Opened, scanned: Scanned) -> Self {
+        let Scanned { position, read, record, entry } = scanned;
+        let news = match read {
+            RowRead::Nothing | RowRead::Known(_) => None,
+            RowRead::Whole(item) => {
+                let (key, request) = prepare(opened, &item);
+                let request = request.map(|request| ChatRequest { body: Vec::new(), ..request });
+                Some(News { item, key: RowKey { record, ..key }, request })
+            }
+        };
+        Self { position, entry, news }
     }
 }
 
@@ -203,12 +221,9 @@ pub fn plan(
 ) -> Result<Plan, PipelineError> {
     let input = &opened.job.input;
     let stamp = opened.source.stamp()?;
-    // Asked before the first row is read: what changes from now on makes it another input.
-    let mark = if purpose == Purpose::Send { settled::mark(opened) } else { None };
     let empty;
     let reader = match journal {
         Some(reader) => reader,
-        // Of a job that has none yet, everything is new.
         None => {
             empty = Reader::in_memory(&opened.journal())?;
             &empty
@@ -216,7 +231,7 @@ pub fn plan(
     };
     let rules = MatchRules { with_ids: input.id.is_some(), shares: input.share_duplicates };
     let mut matcher = reader.matcher(rules)?;
-    let mut survey = Survey::new(opened)?;
+    let mut columns = Columns::begin(opened, reader)?;
     let mut plan = Plan {
         rows: 0,
         matched: Matched::default(),
@@ -225,30 +240,39 @@ pub fn plan(
         estimate: Estimate::default(),
         cost_estimate: CostEstimate::default(),
         stamp,
+        first_news: None,
     };
     let (mut bad, mut first_bad) = (0, None);
+    let entries = journal.map(|journal| Reader::beside(journal.path())).transpose()?.map(Reader::entries);
+    let surveyed = columns.surveyed();
+    let depth = move |position, entry: Option<&Entry>| {
+        let is_answered = entry.is_some_and(|entry| entry.state == State::Ok);
+        if is_answered && position < surveyed { Depth::News } else { Depth::Whole }
+    };
+    let scan = Scan::new(opened, columns.wanted(), entries, depth)?;
     let theirs = opened.clone();
-    let seen = move |item: Result<Item, _>| item.map(|item| PlannedRow::new(&theirs, item));
-    for seen in Prefetch::of_each(opened.rows(survey.wanted())?, seen) {
-        let PlannedRow { item, key, request } = seen?;
+    let planned = move |row: Result<Scanned, PipelineError>| row.map(|row| PlannedRow::new(&theirs, row));
+    for row in Prefetch::of_each(scan, planned) {
+        let PlannedRow { position, entry, news } = row?;
         if *stop.borrow() != StopLevel::None {
             return Err(PipelineError::Interrupted);
         }
-        survey.look_at(&item)?;
         plan.rows += 1;
-        let found = matcher.row(&key, request.is_ok()).map_err(|error| explain(opened, error))?;
+        let Some(News { item, key, request }) = news else {
+            columns.known();
+            matcher.known(position);
+            continue;
+        };
+        columns.look_at(&item)?;
+        let found =
+            matcher.row(&key, request.is_ok(), entry.as_ref()).map_err(|error| explain(opened, error))?;
+        if found != Fit::Kept {
+            plan.first_news.get_or_insert(position);
+        }
         match request {
             _ if found == Fit::Kept => {}
-            Ok(request) => {
-                plan.estimated += 1;
-                let (sum, one) = (&mut plan.estimate, &request.estimate);
-                plan.cost_estimate.add(&request);
-                sum.prompt_tokens = sum.prompt_tokens.saturating_add(one.prompt_tokens);
-                sum.max_completion_tokens =
-                    sum.max_completion_tokens.saturating_add(one.max_completion_tokens);
-                sum.unbounded |= one.unbounded;
-            }
-            Err(_) if input.skip_bad_rows || purpose == Purpose::Look => {}
+            Ok(request) => plan.estimate(&request),
+            Err(_) if input.skip_bad_rows || purpose.is_to_look() => {}
             Err(problem) => {
                 bad += 1;
                 first_bad.get_or_insert_with(|| (item.place().to_string(), problem.to_string()));
@@ -263,15 +287,28 @@ pub fn plan(
     }
     // With a limit, the rows behind it are not read.
     let fewest = input.limit.map_or(input.min_rows, |limit| limit.min(input.min_rows));
-    if purpose != Purpose::Look && plan.rows < fewest {
+    if !purpose.is_to_look() && plan.rows < fewest {
         return Err(PipelineError::FewRows { rows: plan.rows, fewest });
     }
-    plan.columns = survey.finish(opened)?;
-    matcher.settles(settled::settled(opened, mark, &plan.columns));
+    let survey = columns.finish(plan.rows, purpose == Purpose::Export || opened.columns_matter())?;
+    plan.columns = survey.columns;
+    matcher.surveyed(survey.kept);
     plan.matched = matcher
         .finish(input.limit.is_some(), purpose == Purpose::Send)
         .map_err(|error| explain(opened, error))?;
     Ok(plan)
+}
+
+impl Plan {
+    /// Adds a request to what is expected.
+    fn estimate(&mut self, request: &ChatRequest) {
+        self.estimated += 1;
+        self.cost_estimate.add(request);
+        let (sum, one) = (&mut self.estimate, &request.estimate);
+        sum.prompt_tokens = sum.prompt_tokens.saturating_add(one.prompt_tokens);
+        sum.max_completion_tokens = sum.max_completion_tokens.saturating_add(one.max_completion_tokens);
+        sum.unbounded |= one.unbounded;
+    }
 }
 
 /// What is said of the bad rows behind the first one.
@@ -297,97 +334,21 @@ fn explain(opened: &Opened, error: MatchError) -> PipelineError {
 
 /// Where the row at a position stands, found by reading up to it.
 pub fn place_of(opened: &Opened, position: u64) -> Option<String> {
-    let rows = opened.source.rows(Projection::Only([].into())).ok()?;
-    let found = rows.filter_map(Result::ok).find(|item| item.position() == position)?;
-    Some(found.place().to_string())
+    places_of(opened, &[position].into()).remove(&position)
 }
 
-/// What is said where rows bring new columns without end.
-fn too_many_columns(item: &Item) -> PipelineError {
-    let most = count(MOST_COLUMNS as u64);
-    let problem = Diagnostic::new(format!("{}: the rows so far have more than {most} columns", item.place()));
-    let help = "is a value the key, as in { \"2026-11-30\": … }? A column for the key and one for the value have no end of them";
-    problem.help(help).into()
-}
-
-/// Looks at the columns of the rows that go by.
-struct Survey {
-    wanted: Projection,
-    open_layout: Option<Layout>,
-    columns: Vec<Column>,
-    /// Where each of them stands: some input has a hundred thousand.
-    places: HashMap<String, usize>,
-    json: bool,
-}
-
-/// Columns that the rows of one input may have in all.
-const MOST_COLUMNS: usize = 1_000_000;
-
-impl Survey {
-    fn new(opened: &Opened) -> Result<Self, PipelineError> {
-        let known = opened.source.columns();
-        let format = opened.job.output.format;
-        let open_layout = match known {
-            None if format == Format::Jsonl => Some(opened.layout(None, format)?),
-            _ => None,
-        };
-        let wanted = match (known, opened.renderer.columns()) {
-            // What is written at the end is read now, before anything is paid.
-            (Some(_), Some(columns)) => Projection::Checked(columns),
-            _ => Projection::Fields,
-        };
-        let columns = known.unwrap_or_default().to_vec();
-        Ok(Self { wanted, open_layout, columns, places: HashMap::new(), json: known.is_none() })
-    }
-
-    fn wanted(&self) -> Projection {
-        self.wanted.clone()
-    }
-
-    fn look_at(&mut self, item: &Item) -> Result<(), PipelineError> {
-        let Some(row) = item.row() else { return Ok(()) };
-        if !self.json {
-            return Ok(());
-        }
-        if let Some(clash) = self
-            .open_layout
-            .as_ref()
-            .and_then(|layout| layout.clashes_with(row.fields.keys().map(String::as_str)))
-        {
-            let message =
-                format!("{}: the input has a column `{clash}`, and so have the answers", item.place());
-            let problem = Diagnostic::new(message).help("give the answer columns a `prefix` under [output]");
-            return Err(problem.into());
-        }
-        for (index, (name, value)) in row.fields.iter().enumerate() {
-            let seen = JsonKind::of(value);
-            // Rows mostly have their columns in the same order.
-            let known = match self.columns.get(index) {
-                Some(column) if column.name == *name => Some(index),
-                _ => self.places.get(name).copied(),
-            };
-            match known {
-                Some(index) => {
-                    if let Some(Column { kind: ColumnKind::Json(kind), .. }) = self.columns.get_mut(index) {
-                        *kind = kind.join(seen);
-                    }
-                }
-                None if self.columns.len() >= MOST_COLUMNS => return Err(too_many_columns(item)),
-                None => {
-                    self.places.insert(name.clone(), self.columns.len());
-                    self.columns.push(Column { name: name.clone(), kind: ColumnKind::Json(seen) });
-                }
+/// Where the rows at some positions stand, found in one pass up to the last of them.
+pub fn places_of(opened: &Opened, positions: &BTreeSet<u64>) -> BTreeMap<u64, String> {
+    let mut places = BTreeMap::new();
+    let Ok(mut rows) = opened.source.rows(Projection::Only([].into())) else { return places };
+    for position in positions {
+        while rows.next_position() < *position && rows.advance().unwrap_or(false) {}
+        match rows.next() {
+            Some(Ok(item)) if item.position() == *position => {
+                places.insert(*position, item.place().to_string());
             }
+            _ => break,
         }
-        Ok(())
     }
-
-    fn finish(self, opened: &Opened) -> Result<Vec<Column>, PipelineError> {
-        opened.layout(Some(&self.columns), opened.job.output.format)?;
-        // An input without a single column has no rows either.
-        if !self.columns.is_empty() {
-            opened.check_names(&self.columns)?;
-        }
-        Ok(self.columns)
-    }
+    places
 }

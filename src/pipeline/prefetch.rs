@@ -33,15 +33,6 @@ pub(super) struct Prefetch<T> {
     threads: Vec<JoinHandle<()>>,
 }
 
-impl<T: Weight + Send + 'static> Prefetch<T> {
-    /// Begins to make them, on one thread.
-    pub(super) fn new(items: impl Iterator<Item = T> + Send + 'static) -> Self {
-        let (sender, batches) = sync_channel(BATCHES);
-        let thread = std::thread::spawn(move || make(items, &[sender]));
-        Self { batches: vec![batches], turn: 0, batch: Vec::new().into_iter(), threads: vec![thread] }
-    }
-}
-
 impl<T: Send + 'static> Prefetch<T> {
     /// Begins to make something of each item, on as many threads as the machine has processors for, behind the one that
     /// makes the items. What is made keeps their order.
@@ -169,32 +160,11 @@ mod tests {
 
     #[test]
     fn things_come_in_their_order_and_end_once() {
-        let mut ahead = Prefetch::new((0..1000).map(|number| Thing(number, 1)));
+        let mut ahead = Prefetch::of_each((0..1000).map(|number| Thing(number, 1)), |thing| thing);
         for number in 0..1000 {
             assert_eq!(ahead.next(), Some(Thing(number, 1)));
         }
         assert!(ahead.next().is_none() && ahead.next().is_none());
-    }
-
-    #[test]
-    fn no_more_is_made_ahead_than_fits_between_the_threads() {
-        let made = Arc::new(AtomicUsize::new(0));
-        let theirs = made.clone();
-        let things = (0..1000).map(move |number| {
-            theirs.fetch_add(1, Ordering::SeqCst);
-            Thing(number, BATCH_BYTES)
-        });
-        let mut ahead = Prefetch::new(things);
-        for taken in 1..=100 {
-            ahead.next().unwrap();
-            // One is used, one waits, and one is being made.
-            assert!(made.load(Ordering::SeqCst) <= taken + BATCHES + 1);
-        }
-        drop(ahead);
-        assert!(
-            made.load(Ordering::SeqCst) <= 102,
-            "a pass that was given up is not gone on with to its end"
-        );
     }
 
     #[test]
@@ -220,7 +190,7 @@ mod tests {
     #[test]
     fn a_panic_of_the_maker_is_not_the_end_of_the_input() {
         let things = (0..300).map(|number| if number < 200 { Thing(number, 1) } else { panic!("made") });
-        assert!(std::panic::catch_unwind(|| Prefetch::new(things).count()).is_err());
+        assert!(std::panic::catch_unwind(|| Prefetch::of_each(things, |thing| thing).count()).is_err());
         let work = |Thing(number, _)| if number < 200 { number } else { panic!("worked") };
         let things = (0..300).map(|number| Thing(number, 1));
         assert!(std::panic::catch_unwind(move || Prefetch::of_each(things, work).count()).is_err());

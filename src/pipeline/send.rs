@@ -10,9 +10,10 @@ use tokio::sync::watch;
 use tokio::time::Instant;
 
 use super::counted::{Counted, counted};
-use super::feed::Feed;
+use super::feed::{Feed, FeedRules};
 use super::held::HeldTeller;
 use super::plan::{BAD_ROW, Plan, prepare};
+use super::scan::{Depth, RowRead, Scan, Scanned};
 use super::{Opened, PipelineError};
 use crate::dispatch::carry_over::{EarlierRun, doubts};
 use crate::dispatch::live_limits::LiveLimits;
@@ -26,12 +27,12 @@ use crate::job::effective::LiveSettings;
 use crate::job::field_owner::FieldOwners;
 use crate::job::limits::EffectiveLimits;
 use crate::journal::ballast::Ballast;
-use crate::journal::cursors::State;
+use crate::journal::cursors::{Entry, State};
 use crate::journal::duplicates::Shared;
 use crate::journal::reader::{Reader, Spent, spent_by};
 use crate::journal::writer::{Committed, EventSender};
 use crate::journal::{Journal, JournalError};
-use crate::note::{JournalEvent, Outcome, RequestEnd};
+use crate::note::{JournalEvent, Outcome, RequestEnd, RowKey};
 use crate::outcome::{Fault, FaultKind};
 use crate::request::Estimate;
 use crate::reserve::Reserve;
@@ -187,8 +188,10 @@ pub async fn send<E: Endpoint>(
     let mut ledger = JournalLedger { path: path.clone(), pen, committed };
     let (mut abandoned, mut input_changed) = (0, false);
     let (mut reason, mut beyond) = (StopReason::Finished, None);
+    // Rows that have failed stand anywhere.
+    let from = if order.retry_failed { 0 } else { order.plan.first_news.unwrap_or(order.plan.rows) };
     for last in [false, true] {
-        let (feed, rows) = Feed::start(opened, order.retry_failed, last);
+        let (feed, rows) = Feed::start(opened, FeedRules { retry_failed: order.retry_failed, last, from });
         let (asked, hears) = watch::channel(*stop.borrow());
         let end = tokio::select! {
             biased;
@@ -224,13 +227,19 @@ pub async fn send<E: Endpoint>(
     if *full.borrow_and_update() && reason == StopReason::Interrupted {
         return Err(JournalError::Full { path }.into());
     }
+    if !input_changed {
+        journal.survey_holds().map_err(|error| order.kept(&journal, error.into()))?;
+    }
     if job.input.share_duplicates && *stop.borrow() != StopLevel::Now {
         let failed = |error: PipelineError| order.kept(&journal, error);
         let healed = journal.heal(job.input.limit).map_err(|error| failed(error.into()))?;
         if !order.retry_failed {
             observer.tally.now.failed = observer.tally.now.failed.saturating_sub(healed);
         }
-        let shared = share(opened, &journal, order.retry_failed).map_err(failed)?;
+        let shared = match order.retry_failed || order.plan.matched.shared() > 0 {
+            true => share(opened, &journal, order.retry_failed).map_err(failed)?,
+            false => Shared::default(),
+        };
         observer.tally.shared(healed + shared.ok);
         observer.tally.now.failed += shared.failed;
     }
@@ -338,17 +347,14 @@ impl Observer for Watch<'_> {
 
 /// Records the rows that cannot be sent as failed. Gives how many were recorded now.
 fn store_bad_rows(opened: &Opened, journal: &Journal) -> Result<u64, PipelineError> {
-    let mut standings = journal.reader().standings();
     let mut stored = 0;
     let mut group = Vec::new();
-    for item in opened.rows(opened.wanted_by_requests())? {
-        let item = item?;
-        if standings
-            .at(item.position())?
-            .is_some_and(|standing| matches!(standing.state, State::Failed | State::Ok))
-        {
-            continue;
-        }
+    let entries = Reader::beside(journal.path())?.entries();
+    let scan = Scan::new(opened, opened.wanted_by_requests(), Some(entries), |_, entry| {
+        unless(entry, |state| matches!(state, State::Failed | State::Ok))
+    })?;
+    for row in scan {
+        let Scanned { read: RowRead::Whole(item), .. } = row? else { continue };
         let (row, request) = prepare(opened, &item);
         let Err(problem) = request else { continue };
         // Where the row stands is said when this is shown: it may have moved by then.
@@ -366,18 +372,21 @@ fn store_bad_rows(opened: &Opened, journal: &Journal) -> Result<u64, PipelineErr
 
 /// Gives rows with equal requests the end of the one that was sent; rows that have failed, when that was sent again.
 fn share(opened: &Opened, journal: &Journal, retry_failed: bool) -> Result<Shared, PipelineError> {
-    let mut standings = journal.reader().standings();
     let mut sharer = journal.sharer()?;
-    for item in opened.rows(opened.wanted_by_requests())? {
-        let item = item?;
-        match standings.at(item.position())?.map(|standing| standing.state) {
-            Some(State::Ok) => continue,
-            Some(State::Failed) if !retry_failed => continue,
-            _ => {}
-        }
-        sharer.share(&prepare(opened, &item).0)?;
+    let entries = Reader::beside(journal.path())?.entries();
+    let scan = Scan::new(opened, opened.wanted_by_requests(), Some(entries), |_, entry| {
+        unless(entry, |state| state == State::Ok || state == State::Failed && !retry_failed)
+    })?;
+    for row in scan {
+        let Scanned { read: RowRead::Whole(item), record, .. } = row? else { continue };
+        sharer.share(&RowKey { record, ..prepare(opened, &item).0 })?;
     }
     Ok(sharer.finish()?)
+}
+
+/// Looks into a row unless its entry is in such a state.
+fn unless(entry: Option<&Entry>, is_so: impl Fn(State) -> bool) -> Depth {
+    if entry.is_some_and(|entry| is_so(entry.state)) { Depth::Pass } else { Depth::Whole }
 }
 
 /// A handle on nothing: for callers that send nothing and cannot be stopped.

@@ -26,7 +26,7 @@ pub struct Term {
     pub target_lang: Option<String>,
 }
 
-/// EffectiveLimits and sentences for one model.
+/// Terms and sentences for one model.
 #[derive(Debug)]
 pub struct Glossary {
     languages: Languages,
@@ -41,6 +41,11 @@ struct List {
 }
 
 impl Glossary {
+    /// Its terms, and its sentences.
+    pub fn lists(&self) -> [&[Term]; 2] {
+        [&self.terms.entries, &self.memory.entries]
+    }
+
     /// A glossary of terms and of sentences translated before, for a model that knows these languages.
     ///
     /// # Errors

@@ -20,7 +20,7 @@ use crate::job::{Job, ModelCall};
 use crate::request::ChatRequest;
 use crate::row::{Column, Row};
 use body_template::{BodyTemplate, BodyTemplates};
-use glossary::Glossary;
+use glossary::{Glossary, Term};
 use request_settings::RequestSettings;
 use template::{Filled, Slot, Templates};
 
@@ -100,6 +100,11 @@ impl Renderer {
     /// Has each request told what of a glossary occurs in its text.
     pub fn with_glossary(self, glossary: Option<Glossary>) -> Self {
         Self { glossary, ..self }
+    }
+
+    /// The terms and the sentences that are given with requests, where the job has any.
+    pub fn glossary(&self) -> Option<[&[Term]; 2]> {
+        self.glossary.as_ref().map(Glossary::lists)
     }
 
     /// The columns that a request can depend on; `None` when that is all of them.

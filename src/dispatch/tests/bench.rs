@@ -125,7 +125,12 @@ impl Bench {
         let price = self.price.clone();
         let request =
             ChatRequest { estimate: self.estimate, price, ..ChatRequest::of_body(body, fingerprint) };
-        Ready { row: RowKey { position, id: None, fingerprint }, request, tries, steps: Vec::new() }
+        Ready {
+            row: RowKey { position, id: None, fingerprint, record: None },
+            request,
+            tries,
+            steps: Vec::new(),
+        }
     }
 
     /// One pass, the last.

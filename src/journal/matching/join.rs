@@ -7,8 +7,7 @@ use rusqlite::{OptionalExtension, params};
 use super::{DuplicateId, MatchError, Matcher};
 use crate::failpoint::meet;
 use crate::journal::codec::seconds;
-use crate::journal::reader::Settled;
-use crate::journal::seal::placed_sql;
+use crate::journal::survey;
 
 /// Whose entries a row may claim.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -209,23 +208,19 @@ impl Matcher<'_> {
 
     /// Entries from `behind` on that nobody claims stand where they are.
     fn apply(&self, behind: u64) -> rusqlite::Result<()> {
-        self.connection().execute("DELETE FROM settled", [])?;
-        let loosen = "UPDATE entries SET position = NULL, placed = NULL, out = 0, gone_at = ?2
+        let loosen = "UPDATE entries SET position = NULL, record = NULL, out = 0, gone_at = ?2
              WHERE position IS NOT NULL AND entry IN (SELECT entry FROM temp.loose_entries)
                  AND (position < ?1 OR entry IN (SELECT entry FROM temp.claims)
                      OR row_id IN (SELECT row_id FROM temp.loose_rows))";
         self.connection().execute(loosen, params![behind, seconds(SystemTime::now())])?;
         meet("journal.match.loosened");
-        let place = concat!(
-            "UPDATE entries SET position = c.position, gone_at = NULL,
-                 row_id = coalesce(r.row_id, entries.row_id), placed = ",
-            placed_sql!("c.position", "entries.fingerprint"),
-            " FROM temp.claims c JOIN temp.loose_rows r ON r.position = c.position WHERE c.entry = entries.entry"
-        );
+        let place = "UPDATE entries SET position = c.position, gone_at = NULL,
+                 row_id = coalesce(r.row_id, entries.row_id), record = r.record
+             FROM temp.claims c JOIN temp.loose_rows r ON r.position = c.position WHERE c.entry = entries.entry";
         self.connection().execute(place, [])?;
-        if let Some(Settled { mark, columns }) = &self.settled {
-            self.connection().execute("INSERT INTO settled VALUES (?1, ?2)", params![mark, columns])?;
-        }
+        let known = "UPDATE entries SET record = n.record FROM temp.records n WHERE n.entry = entries.entry";
+        self.connection().execute(known, [])?;
+        survey::keep(self.connection(), self.survey.as_ref())?;
         Ok(())
     }
 }

@@ -238,9 +238,9 @@ fn a_journal_that_acts_when_it_is_used_is_refused_and_one_with_a_view_of_the_use
         drop(desk.open());
         Connection::open(&desk.path).unwrap().execute_batch(sql).unwrap();
         let error = refused(&desk, sql);
-        assert!(matches!(error, JournalError::InvalidAnswer { .. }), "{sql}: {error}");
+        assert!(matches!(error, JournalError::Unusable { .. }), "{sql}: {error}");
         assert!(error.to_string().contains(says), "{error}");
-        assert!(matches!(Reader::open(&desk.path), Err(JournalError::InvalidAnswer { .. })), "{sql}");
+        assert!(matches!(Reader::open(&desk.path), Err(JournalError::Unusable { .. })), "{sql}");
     }
     let desk = written();
     let view = "CREATE VIEW answers AS SELECT e.position, s.response FROM entries e JOIN steps s ON s.step = e.answer";

@@ -96,9 +96,8 @@ fn rows_that_wait_or_were_set_aside_are_new_and_keep_their_tries() {
     let notes = vec![answered(&rows[0], "one"), failed(&rows[1]), throttled(&rows[2]), set_aside(&rows[3])];
     desk.killed_run(notes);
     assert_eq!(desk.matched(&rows, false), Matched { failed: 1, ..counts(2, 0, 0, 2) });
-    let reader = desk.reader();
-    let mut standings = reader.standings();
-    let tries: Vec<_> = (0..4).map(|position| standings.at(position).unwrap().unwrap().tries).collect();
+    let mut entries = desk.reader().entries();
+    let tries: Vec<_> = (0..4).map(|position| entries.at(position).unwrap().unwrap().tries).collect();
     assert_eq!(tries, [1, 1, 1, 1]);
 }
 
@@ -182,8 +181,10 @@ fn a_run_writes_while_a_look_goes_on() {
     desk.killed_run(vec![answered(&row(0, 1), "one")]);
     let (reader, writing) = (desk.reader(), desk.open());
     let mut matcher = reader.matcher(MatchRules::default()).unwrap();
-    matcher.row(&row(0, 1), true).unwrap();
-    matcher.row(&row(1, 2), true).unwrap();
+    let mut entries = desk.reader().entries();
+    for row in [row(0, 1), row(1, 2)] {
+        matcher.row(&row, true, entries.at(row.position).unwrap().as_ref()).unwrap();
+    }
     let run = start_run(&writing);
     let (writing, _) = store(writing, run, vec![answered(&row(1, 2), "two")]);
     // Nothing of the log is held by the one who looks: all of it can go into the journal.
@@ -198,7 +199,8 @@ fn a_matching_that_is_given_up_leaves_nothing_behind() {
     desk.killed_run(vec![answered(&row(0, 1), "one")]);
     let journal = desk.open();
     let mut matcher = journal.reader().matcher(MatchRules::default()).unwrap();
-    matcher.row(&row(0, 2), true).unwrap();
+    let entry = desk.reader().entries().at(0).unwrap();
+    matcher.row(&row(0, 2), true, entry.as_ref()).unwrap();
     drop(matcher);
     assert!(journal.connection().is_autocommit());
     assert_eq!(number(journal.connection(), "SELECT count(*) FROM temp.sqlite_master"), 0);

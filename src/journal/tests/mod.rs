@@ -102,15 +102,16 @@ fn matched(
     apply: bool,
 ) -> Result<Matched, MatchError> {
     let mut matcher = reader.matcher(MatchRules { with_ids, ..MatchRules::default() })?;
+    let mut entries = Reader::beside(reader.path()).unwrap().entries();
     for row in rows {
-        matcher.row(row, true)?;
+        matcher.row(row, true, entries.at(row.position)?.as_ref())?;
     }
     matcher.finish(limited, apply)
 }
 
 /// A row by its position and the content its request is made of.
 fn row(position: u64, content: u8) -> RowKey {
-    RowKey { position, id: None, fingerprint: Fingerprint([content; 16]) }
+    RowKey { position, id: None, fingerprint: Fingerprint([content; 16]), record: None }
 }
 
 /// Rows without ids, by their contents.

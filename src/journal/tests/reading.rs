@@ -13,9 +13,9 @@ fn results_and_standings_come_in_order_across_the_borders_of_pages() {
     let known = (0..5000).filter(|position| position % 5 != 4);
     desk.killed_run(known.map(|position| answered(&at(position), &position.to_string())).collect());
     let reader = desk.reader();
-    let (mut standings, mut results) = (reader.standings(), reader.results());
+    let (mut entries, mut results) = (desk.reader().entries(), reader.results());
     for position in 0..5010 {
-        let (standing, result) = (standings.at(position).unwrap(), results.at(position).unwrap());
+        let (standing, result) = (entries.at(position).unwrap(), results.at(position).unwrap());
         match position < 5000 && position % 5 != 4 {
             true => {
                 assert_eq!(standing.unwrap().fingerprint, at(position).fingerprint);
@@ -48,11 +48,11 @@ fn each_state_of_a_row_reads_as_it_was_stored() {
     let reader = desk.reader();
     assert_eq!(reader.counts(None).unwrap(), Counts { ok: 1, failed: 1, pending: 2 });
     assert_eq!(reader.counts(Some(2)).unwrap(), Counts { ok: 1, failed: 1, pending: 0 });
-    let (mut standings, mut results) = (reader.standings(), reader.results());
+    let (mut entries, mut results) = (desk.reader().entries(), reader.results());
     let states = [State::Ok, State::Failed, State::Pending, State::SetAside];
     let statuses = [Status::Ok, Status::Failed, Status::Pending, Status::Pending];
     for ((row, state), status) in rows.iter().zip(states).zip(statuses) {
-        let standing = standings.at(row.position).unwrap().unwrap();
+        let standing = entries.at(row.position).unwrap().unwrap();
         assert_eq!((standing.fingerprint, standing.state, standing.tries), (row.fingerprint, state, 1));
         let result = results.at(row.position).unwrap().unwrap();
         assert_eq!((result.status, result.attempts), (status, Some(1)));
@@ -73,8 +73,8 @@ fn a_shared_answer_is_whole_and_costs_nothing_a_second_time() {
     let sql = "INSERT INTO entries (position, fingerprint, status, shares) SELECT 1, fingerprint, 1, entry FROM entries";
     journal.connection().execute(sql, []).unwrap();
     let reader = desk.reader();
-    let mut standings = reader.standings();
-    assert_eq!(standings.at(1).unwrap().unwrap().state, State::Ok);
+    let mut entries = desk.reader().entries();
+    assert_eq!(entries.at(1).unwrap().unwrap().state, State::Ok);
     let mut results = reader.results();
     let (own, shared) = (results.at(0).unwrap().unwrap(), results.at(1).unwrap().unwrap());
     assert_eq!((own.cost, own.attempts), (Some(0.25), Some(1)));

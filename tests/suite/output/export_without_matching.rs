@@ -1,7 +1,6 @@
-//! An export that takes the journal's word for where its answers belong writes what one that matches everything anew would.
+//! An export that knows rows by their records, and renders none of them, writes what one that renders everything would.
 
 use std::fs::{self, File, FileTimes};
-use std::time::{Duration, SystemTime};
 
 use rusqlite::Connection;
 
@@ -9,22 +8,16 @@ use crate::support::harness::{Scene, rows, text};
 
 const JOB: &str = "input.id = \"id\"\n";
 
-/// Waits until a change of the input has a time of its own.
-fn let_settle(scene: &Scene) {
-    let changed = fs::metadata(scene.path("in.jsonl")).and_then(|metadata| metadata.modified());
-    let changed = changed.expect("a time");
-    scene.wait_until(|| changed.elapsed().is_ok_and(|age| age > Duration::from_millis(100)));
-}
-
-/// A job that was run over an input that had been there for a while.
+/// A job that was run.
 fn done(more: &str) -> Scene {
     let mut scene = Scene::new();
     scene.rows_and_job(20, more);
-    let_settle(&scene);
     scene.run_job(&["job.toml"]).expect_code(0);
-    let settled: u64 =
-        scene.journal().query_row("SELECT count(*) FROM settled", [], |row| row.get(0)).expect("a count");
-    assert_eq!(settled, 1, "the journal says what it was brought to");
+    let known: u64 = scene
+        .journal()
+        .query_row("SELECT count(record) FROM entries WHERE position IS NOT NULL", [], |row| row.get(0))
+        .expect("a count");
+    assert_eq!(known, 20, "the journal knows the rows by their records");
     scene
 }
 
@@ -39,26 +32,32 @@ fn export(scene: &Scene, arguments: &[&str], output: &str) -> String {
     scene.read(output)
 }
 
-/// What is exported, which is the same as where the journal gives no word.
+/// What is exported, which is the same as where the journal knows no row by its record.
 fn exported(scene: &Scene, arguments: &[&str]) -> String {
-    let by_word = export(scene, arguments, "by-word.csv");
-    let word = "CREATE TABLE kept AS SELECT * FROM settled; DELETE FROM settled";
-    tell(scene, word);
+    let by_record = export(scene, arguments, "by-record.csv");
+    tell(
+        scene,
+        "CREATE TABLE kept AS SELECT entry, record FROM entries; UPDATE entries SET record = NULL;
+         CREATE TABLE kept_survey AS SELECT * FROM survey; DELETE FROM survey",
+    );
     let anew = export(scene, arguments, "anew.csv");
-    let back = "INSERT INTO settled SELECT * FROM kept; DROP TABLE kept";
-    tell(scene, back);
-    assert_eq!(by_word, anew);
-    by_word
+    tell(
+        scene,
+        "UPDATE entries SET record = k.record FROM kept k WHERE k.entry = entries.entry; DROP TABLE kept;
+         INSERT INTO survey SELECT * FROM kept_survey; DROP TABLE kept_survey",
+    );
+    assert_eq!(by_record, anew);
+    by_record
 }
 
 #[test]
-fn the_word_of_the_journal_is_taken_for_an_input_and_requests_that_are_as_they_were() {
+fn rows_are_known_by_their_records_where_input_and_requests_are_as_they_were() {
     let scene = done(JOB);
     let whole = exported(&scene, &[]);
     assert_eq!(whole.matches(",ok,").count(), 20);
     assert_eq!(exported(&scene, &["--concurrency", "3", "--max-attempts", "2"]), whole);
-    // Nothing but its word knows of such a column.
-    let columns = "UPDATE settled SET columns = replace(columns, '[[', '[[\"nowhere\",\"text\"],[')";
+    // None of the rows has such a column.
+    let columns = "UPDATE survey SET columns = replace(columns, '[[', '[[\"nowhere\",\"text\"],[')";
     tell(&scene, columns);
     assert!(export(&scene, &[], "told.csv").starts_with("nowhere,"));
     assert_ne!(export(&scene, &["--limit", "5"], "limited.csv").lines().count(), 21);
@@ -76,7 +75,6 @@ fn no_row_gets_the_answer_of_another_when_a_file_is_changed_without_a_trace_of_s
     let modified = FileTimes::new().set_modified(times.modified().expect("a time"));
     File::options().append(true).open(&path).and_then(|file| file.set_times(modified)).expect("put back");
     assert_eq!(fs::metadata(&path).expect("a file").len(), times.len());
-    let_settle(&scene);
     let whole = exported(&scene, &[]);
     assert_eq!(whole.matches(",ok,").count(), 20, "names tell the rows");
     let first = whole.lines().nth(1).expect("a row");
@@ -103,7 +101,6 @@ fn rows_that_are_told_by_their_place_keep_their_answers_when_lines_come_and_go()
     let numbers: Vec<usize> = [30].into_iter().chain(0..18).collect();
     scene.write("in.jsonl", rows(numbers.clone()));
     scene.judge.texts = Some(numbers.into_iter().map(text).collect());
-    let_settle(&scene);
     let whole = exported(&scene, &[]);
     assert_eq!((whole.matches(",ok,").count(), whole.matches(",pending,").count()), (18, 1));
     scene.run_job(&["job.toml"]).expect_code(0);
@@ -111,19 +108,48 @@ fn rows_that_are_told_by_their_place_keep_their_answers_when_lines_come_and_go()
 }
 
 #[test]
-fn an_input_that_was_written_a_moment_before_it_was_read_is_matched_anew() {
-    let mut scene = Scene::new();
-    scene.rows_and_job(3, "");
-    // As a system has it that keeps whole seconds.
-    let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).expect("a time");
-    let second = SystemTime::UNIX_EPOCH + Duration::from_secs(now.as_secs());
-    let file = File::options().append(true).open(scene.path("in.jsonl")).expect("a file");
-    file.set_times(FileTimes::new().set_modified(second)).expect("set");
+fn places_and_records_that_were_exchanged_in_the_journal_give_no_row_the_answer_of_another() {
+    for exchanged in ["position", "position, record", "record"] {
+        let scene = done("");
+        let whole = export(&scene, &[], "before.csv");
+        let columns: Vec<&str> = exchanged.split(", ").collect();
+        let kept =
+            columns.iter().map(|column| format!("{column} AS {column}_")).collect::<Vec<_>>().join(", ");
+        let set = |from: &str, to: &str| {
+            let set = columns
+                .iter()
+                .map(|column| format!("{column} = (SELECT {column}_ FROM two WHERE number = {from})"));
+            let set = set.collect::<Vec<_>>().join(", ");
+            format!("UPDATE entries SET {set} WHERE entry = {to};")
+        };
+        tell(
+            &scene,
+            &format!(
+                "CREATE TABLE two AS SELECT entry AS number, {kept} FROM entries WHERE entry IN (2, 3);
+                 UPDATE entries SET position = NULL WHERE entry IN (2, 3) AND '{exchanged}' <> 'record';
+                 {} {} DROP TABLE two",
+                set("3", "2"),
+                set("2", "3")
+            ),
+        );
+        assert_eq!(export(&scene, &[], "after.csv"), whole, "{exchanged}");
+    }
+}
+
+#[test]
+fn columns_that_only_a_row_of_before_had_are_gone_with_it() {
+    let mut scene = done("");
+    let more = r#"{"text": "text of row 20.", "more": 1}"#;
+    scene.write("in.jsonl", rows(0..20) + more + "\n");
+    scene.judge.texts = Some((0..21).map(text).collect());
     scene.run_job(&["job.toml"]).expect_code(0);
-    let settled: u64 =
-        scene.journal().query_row("SELECT count(*) FROM settled", [], |row| row.get(0)).expect("a count");
-    assert_eq!(settled, 0);
-    assert_eq!(exported(&scene, &[]).matches(",ok,").count(), 3);
+    let header = |text: String| text.lines().next().unwrap_or_default().to_owned();
+    assert!(header(exported(&scene, &[])).contains(",more,"));
+    scene.write("in.jsonl", rows(0..20));
+    assert!(!header(exported(&scene, &[])).contains("more"));
+    scene.judge.texts = Some((0..20).map(text).collect());
+    scene.run_job(&["job.toml"]).expect_code(0).says("nothing was sent");
+    assert!(!header(exported(&scene, &[])).contains("more"));
 }
 
 #[test]
@@ -135,7 +161,6 @@ fn a_folder_that_tells_a_column_and_gets_another_name_makes_another_input() {
     scene.job("in/*/a.jsonl", "out.jsonl", "");
     let job = scene.read("job.toml").replace("{{ text }}", "On {{ day }}: {{ text }}");
     scene.write("job.toml", job);
-    let_settle(&scene);
     scene.run_job(&["job.toml"]).expect_code(0);
     assert_eq!(exported(&scene, &[]).matches(",ok,").count(), 3);
     fs::rename(scene.path("in/day=1"), scene.path("in/day=2")).expect("renamed");

@@ -152,7 +152,7 @@ impl Book {
             stream: entry.cut,
             ..ChatRequest::of_body(super::endpoint::body_of(position), fingerprint)
         };
-        let row = RowKey { position, id: None, fingerprint };
+        let row = RowKey { position, id: None, fingerprint, record: None };
         Ready { row, request, tries: entry.tries, steps: Vec::new() }
     }
 

@@ -1,0 +1,230 @@
+//! The columns of an input, as far as they are known of its rows alone: looked at row by row, or known from the pass before.
+
+use std::collections::HashMap;
+use std::time::SystemTime;
+
+use super::scan::what_decides_requests;
+use super::{Opened, PipelineError};
+use crate::diagnostic::Diagnostic;
+use crate::format::Format;
+use crate::journal::reader::Reader;
+use crate::journal::survey::Survey;
+use crate::read::Projection;
+use crate::render::fingerprint;
+use crate::row::{Column, ColumnKind, Item, JsonKind};
+use crate::text::count;
+use crate::write::Layout;
+
+/// Columns that the rows of one input may have in all.
+const MOST_COLUMNS: usize = 1_000_000;
+
+/// The columns of the rows that go by.
+pub(super) struct Columns<'o> {
+    opened: &'o Opened,
+    wanted: Projection,
+    open_layout: Option<Layout>,
+    columns: Vec<Column>,
+    /// Where each of them stands: some input has a hundred thousand.
+    places: HashMap<String, usize>,
+    /// Whether the rows bring their own columns.
+    own: bool,
+    /// What tells this job from any others.
+    job: String,
+    /// What tells the files, as they are, from any others.
+    files: Option<String>,
+    /// What the pass before has found.
+    before: Option<(Survey, Vec<Column>)>,
+    /// Rows that are as that pass has seen them.
+    known: u64,
+}
+
+/// What a pass has found.
+pub(super) struct Surveyed {
+    /// The columns of the input.
+    pub(super) columns: Vec<Column>,
+    /// What is kept of that for the next pass.
+    pub(super) kept: Option<Survey>,
+}
+
+impl<'o> Columns<'o> {
+    /// Begins a pass over all rows.
+    pub(super) fn begin(opened: &'o Opened, reader: &Reader) -> Result<Self, PipelineError> {
+        let job = fingerprint::of_bytes(what_decides_requests(opened).as_bytes()).to_string();
+        let before = reader.survey()?.filter(|survey| survey.job == job);
+        let before = before.and_then(|survey| read(&survey.columns).map(|columns| (survey, columns)));
+        Self::new(opened, job, before)
+    }
+
+    fn new(
+        opened: &'o Opened,
+        job: String,
+        before: Option<(Survey, Vec<Column>)>,
+    ) -> Result<Self, PipelineError> {
+        let known = opened.source.columns();
+        let format = opened.job.output.format;
+        let open_layout = match known {
+            None if format == Format::Jsonl => Some(opened.layout(None, format)?),
+            _ => None,
+        };
+        let wanted = match (known, opened.renderer.columns()) {
+            // What is written at the end is read now, before anything is paid.
+            (Some(_), Some(columns)) => Projection::Checked(columns),
+            _ => Projection::Fields,
+        };
+        Ok(Self {
+            opened,
+            wanted,
+            open_layout,
+            columns: known.unwrap_or_default().to_vec(),
+            places: HashMap::new(),
+            own: known.is_none(),
+            job,
+            // Asked before the first row is read: what changes from now on makes it another input.
+            files: opened.source.mark(SystemTime::now()),
+            before,
+            known: 0,
+        })
+    }
+
+    /// What is read of each row.
+    pub(super) fn wanted(&self) -> Projection {
+        self.wanted.clone()
+    }
+
+    /// How many rows, from the first on, the pass before has seen.
+    pub(super) fn surveyed(&self) -> u64 {
+        self.before.as_ref().map_or(0, |(survey, _)| survey.rows)
+    }
+
+    /// Takes the next row, which is as the pass before has seen it.
+    pub(super) fn known(&mut self) {
+        self.known += 1;
+    }
+
+    /// Takes the next row.
+    pub(super) fn look_at(&mut self, item: &Item) -> Result<(), PipelineError> {
+        let Some(row) = item.row().filter(|_| self.own) else { return Ok(()) };
+        let names = row.fields.keys().map(String::as_str);
+        if let Some(clash) = self.open_layout.as_ref().and_then(|layout| layout.clashes_with(names)) {
+            let message =
+                format!("{}: the input has a column `{clash}`, and so have the answers", item.place());
+            let problem = Diagnostic::new(message).help("give the answer columns a `prefix` under [output]");
+            return Err(problem.into());
+        }
+        for (index, (name, value)) in row.fields.iter().enumerate() {
+            if !self.see(index, name, JsonKind::of(value)) {
+                return Err(too_many_columns(item));
+            }
+        }
+        Ok(())
+    }
+
+    /// Joins a column, which a row has at this index, with those that are known. False when there are too many.
+    fn see(&mut self, index: usize, name: &str, seen: JsonKind) -> bool {
+        // Rows mostly have their columns in the same order.
+        let known = match self.columns.get(index) {
+            Some(column) if column.name == *name => Some(index),
+            _ => self.places.get(name).copied(),
+        };
+        match known {
+            Some(index) => {
+                if let Some(Column { kind: ColumnKind::Json(kind), .. }) = self.columns.get_mut(index) {
+                    *kind = kind.join(seen);
+                }
+                true
+            }
+            None if self.columns.len() >= MOST_COLUMNS => false,
+            None => {
+                self.places.insert(name.to_owned(), self.columns.len());
+                self.columns.push(Column { name: name.to_owned(), kind: ColumnKind::Json(seen) });
+                true
+            }
+        }
+    }
+
+    /// The columns of all `rows`; it may be `wanted` that they are no more than these.
+    ///
+    /// # Errors
+    ///
+    /// When the output cannot have the columns that it should.
+    pub(super) fn finish(mut self, rows: u64, wanted: bool) -> Result<Surveyed, PipelineError> {
+        let opened = self.opened;
+        let mut exact = true;
+        if let Some((survey, before)) = self.before.take().filter(|_| self.own && self.known > 0) {
+            // Of rows that were not looked at, the pass before knows the columns: all of theirs, and no others, unless
+            // some of its rows are gone.
+            let is_same_input = survey.files.is_some() && survey.files == self.files && survey.rows == rows;
+            let is_whole = is_same_input || survey.holds && self.known == survey.rows;
+            exact = survey.exact && is_whole;
+            if self.clashes(&before) || !exact && wanted {
+                return self.look_again(rows);
+            }
+            self.join(before);
+        }
+        opened.layout(Some(&self.columns), opened.job.output.format)?;
+        // An input without a single column has no rows either.
+        if !self.columns.is_empty() {
+            opened.check_names(&self.columns)?;
+        }
+        let columns = if self.own { written(&self.columns) } else { Some(String::new()) };
+        let kept = columns.map(|columns| Survey {
+            job: self.job,
+            files: self.files,
+            rows,
+            columns,
+            exact,
+            holds: false,
+        });
+        Ok(Surveyed { columns: self.columns, kept })
+    }
+
+    fn clashes(&self, columns: &[Column]) -> bool {
+        let names = columns.iter().map(|column| column.name.as_str());
+        self.open_layout.as_ref().and_then(|layout| layout.clashes_with(names)).is_some()
+    }
+
+    /// Puts the columns of the pass before in front of those that came since.
+    fn join(&mut self, before: Vec<Column>) {
+        let since = std::mem::replace(&mut self.columns, before);
+        let places = self.columns.iter().enumerate().map(|(index, column)| (column.name.clone(), index));
+        self.places = places.collect();
+        for Column { name, kind } in since {
+            if let ColumnKind::Json(seen) = kind {
+                self.see(usize::MAX, &name, seen);
+            }
+        }
+    }
+
+    /// Looks at every row, where the pass before knows too little.
+    fn look_again(self, rows: u64) -> Result<Surveyed, PipelineError> {
+        let mut all = Self::new(self.opened, self.job, None)?;
+        for item in self.opened.rows(all.wanted())? {
+            all.look_at(&item?)?;
+        }
+        all.finish(rows, true)
+    }
+}
+
+/// What is said where rows bring new columns without end.
+fn too_many_columns(item: &Item) -> PipelineError {
+    let most = count(MOST_COLUMNS as u64);
+    let problem = Diagnostic::new(format!("{}: the rows so far have more than {most} columns", item.place()));
+    let help = "is a value the key, as in { \"2026-11-30\": … }? A column for the key and one for the value have no end of them";
+    problem.help(help).into()
+}
+
+fn written(columns: &[Column]) -> Option<String> {
+    let named = columns.iter().map(|column| match &column.kind {
+        ColumnKind::Json(kind) => Some((column.name.as_str(), *kind)),
+        _ => None,
+    });
+    serde_json::to_string(&named.collect::<Option<Vec<_>>>()?).ok()
+}
+
+fn read(written: &str) -> Option<Vec<Column>> {
+    if written.is_empty() {
+        return Some(Vec::new());
+    }
+    let columns: Vec<(String, JsonKind)> = serde_json::from_str(written).ok()?;
+    Some(columns.into_iter().map(|(name, kind)| Column { name, kind: ColumnKind::Json(kind) }).collect())
+}
