@@ -1,7 +1,7 @@
 //! The server itself: listening, connections, going down and stopping.
 
 use std::net::SocketAddr;
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use hyper::server::conn::http1;
@@ -23,6 +23,7 @@ pub struct Simulator {
     address: SocketAddr,
     stop: watch::Sender<bool>,
     task: JoinHandle<()>,
+    state: Weak<ServerState>,
 }
 
 impl Simulator {
@@ -37,9 +38,15 @@ impl Simulator {
         let listener = TcpListener::bind(wanted).await.map_err(bind_error)?;
         let address = listener.local_addr().map_err(bind_error)?;
         let desk = Arc::new(ServerState::open(settings)?);
+        let state = Arc::downgrade(&desk);
         let (stop, stopped) = watch::channel(false);
         let task = tokio::spawn(listen(listener, desk, stopped));
-        Ok(Simulator { address, stop, task })
+        Ok(Simulator { address, stop, task, state })
+    }
+
+    /// The state that the listener holds, and each open connection.
+    pub(super) fn state(&self) -> Weak<ServerState> {
+        Weak::clone(&self.state)
     }
 
     /// Where the server listens.

@@ -1,11 +1,14 @@
 //! A server on a thread of its own, for callers that have no runtime, or want to keep theirs free.
 
-use std::net::SocketAddr;
-use std::sync::mpsc;
+use std::io::Read;
+use std::net::{Shutdown, SocketAddr, TcpStream};
+use std::sync::{Weak, mpsc};
 use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
 
 use tokio::sync::oneshot;
 
+use super::exchange::ServerState;
 use super::{ServerSettings, Simulator, SimulatorError};
 
 /// A server on its own thread. Dropping the handle stops the server and waits until its thread ended.
@@ -14,6 +17,7 @@ pub struct Handle {
     base_url: String,
     stop: Option<oneshot::Sender<()>>,
     thread: Option<JoinHandle<()>>,
+    state: Weak<ServerState>,
 }
 
 impl Handle {
@@ -25,6 +29,27 @@ impl Handle {
     /// What clients take for the API's base, without a slash at its end.
     pub fn base_url(&self) -> &str {
         &self.base_url
+    }
+
+    /// Waits until every connection has ended, so that whatever clients have sent before they went is in the witness log.
+    /// Whether that was so within the time: it is not while a client is still connected.
+    pub fn is_quiet_within(&self, time: Duration) -> bool {
+        let until = Instant::now() + time;
+        // Connections are accepted in their order: once this one has been served, none is waiting.
+        if let Ok(mut last) = TcpStream::connect_timeout(&self.address, time) {
+            // A server that is down may have closed it already.
+            let _ = last.shutdown(Shutdown::Write);
+            let _ = last.set_read_timeout(Some(time));
+            let _ = last.read(&mut [0]);
+        }
+        // One is the listener's, each other a connection's.
+        while self.state.strong_count() > 1 {
+            if Instant::now() >= until {
+                return false;
+            }
+            std::thread::sleep(Duration::from_millis(1));
+        }
+        true
     }
 }
 
@@ -55,7 +80,7 @@ pub fn spawn_thread(settings: ServerSettings) -> Result<Handle, SimulatorError> 
             match Simulator::start(settings).await {
                 Err(error) => drop(report.send(Err(error))),
                 Ok(simulator) => {
-                    let _ = report.send(Ok((simulator.address(), simulator.base_url())));
+                    let _ = report.send(Ok((simulator.address(), simulator.base_url(), simulator.state())));
                     // A handle that was leaked stops nothing; one that was dropped says so.
                     let _ = stopped.await;
                     simulator.stop().await;
@@ -65,8 +90,8 @@ pub fn spawn_thread(settings: ServerSettings) -> Result<Handle, SimulatorError> 
     };
     let thread = std::thread::Builder::new().name("simulator".into()).spawn(body).map_err(thread_error)?;
     match started.recv() {
-        Ok(Ok((address, base_url))) => {
-            Ok(Handle { address, base_url, stop: Some(stop), thread: Some(thread) })
+        Ok(Ok((address, base_url, state))) => {
+            Ok(Handle { address, base_url, stop: Some(stop), thread: Some(thread), state })
         }
         Ok(Err(error)) => Err(error),
         Err(_) => Err(thread_error(std::io::Error::other("its thread ended before it listened"))),

@@ -119,7 +119,7 @@ fn status_says_of_each_run_when_and_how_it_ended() {
     assert!(text.contains(": running · "), "{text}");
     killed.kill().expect("killed");
     killed.wait().expect("an end");
-    scene.judge.judge_after_a_kill();
+    scene.judge_after_a_kill();
     assert_eq!(outcomes(&scene).0, ["killed"]);
     scene.serve(fanfold::simulator::ServerSettings::default());
     scene.rows_and_job(40, "request.max_tokens = 30\n");

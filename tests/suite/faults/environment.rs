@@ -147,7 +147,7 @@ fn a_clock_that_is_set_by_an_hour_changes_neither_the_limits_nor_the_answers() {
             scene.wait_for_requests(45);
             child.kill().expect("killed");
             child.wait().expect("ended");
-            scene.judge.judge_after_a_kill();
+            scene.judge_after_a_kill();
             scene.write("clock", "+0\n");
             let child = faked(&scene);
             scene.end(child).expect_code(0);
@@ -218,7 +218,7 @@ fn a_supervisor_that_starts_it_again_and_again_makes_no_burst_and_the_job_ends()
             }
             child.kill().expect("killed");
             child.wait().expect("ended");
-            scene.judge.judge_after_a_kill();
+            scene.judge_after_a_kill();
         };
         let finished = finished.expect_code(3);
         assert!(finished.stderr.contains("1 failed"), "{}", finished.stderr);
@@ -253,7 +253,7 @@ fn lives_of_a_request_each_make_no_burst_over_a_minute_s_limit() {
             }
             child.kill().expect("killed");
             child.wait().expect("ended");
-            scene.judge.judge_after_a_kill();
+            scene.judge_after_a_kill();
         }
         // A row that was handed out may have been sent: each life counts it, so that few go at all.
         assert!(scene.witness_count() > 0, "nothing was sent");

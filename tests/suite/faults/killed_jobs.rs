@@ -162,7 +162,7 @@ impl Kind {
 
     /// Holds everything that a death has left against the promises, then runs the same command to its end.
     pub(super) fn survives(&self, scene: &mut Scene, undisturbed: &[Value]) {
-        scene.judge.judge_after_a_kill();
+        scene.judge_after_a_kill();
         let left = Left::look(self, scene);
         self.looks(scene, &left);
         let mut command = scene.command(&["run", "job.toml"]);

@@ -158,7 +158,7 @@ impl Recorded {
         let sent = self.witness.iter().filter(|line| line["at"].as_f64().is_some_and(|at| at <= until));
         let sent: Vec<String> = sent.map(|line| format!("{line}\n")).collect();
         scene.write("witness.jsonl", sent.concat());
-        scene.judge.judge_after_a_kill();
+        scene.judge_after_a_kill();
         let stored = answers_in(&scene);
         let counted = counted(done);
         assert!(stored >= counted, "{counted} answers were counted, and {stored} are there");

@@ -99,7 +99,7 @@ fn the_tools_of_a_run_that_is_killed_end_with_it() {
         child.wait().expect("ended");
         // The keeper ends them within a moment; a tool that it missed would sleep for a day.
         scene.wait_until(|| running(&time).is_empty());
-        scene.judge.judge_after_a_kill();
+        scene.judge_after_a_kill();
         scene.write("look.sh", "#!/bin/sh\necho fine\n");
         scene.run_job(&["job.toml"]).expect_code(0);
     });

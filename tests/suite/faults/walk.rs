@@ -147,7 +147,7 @@ impl Walk {
         let (stored, sent) = (self.stored(), self.bought());
         let finished = self.run(orders);
         if finished.code.is_none() {
-            self.let_rest();
+            self.scene.let_arrive();
         }
         let (stored_now, sent_now) = (self.stored(), self.bought());
         let mut needed: HashMap<usize, usize> = HashMap::new();
@@ -189,15 +189,6 @@ impl Walk {
             command.env("FANFOLD_FAILPOINT", format!("{point}={times}"));
         }
         Finished::from(command.output().expect("the binary runs"))
-    }
-
-    /// Requests that had left before a kill may still be on their way into the log.
-    fn let_rest(&self) {
-        let mut before = usize::MAX;
-        while before != self.scene.witness_count() {
-            before = self.scene.witness_count();
-            std::thread::sleep(std::time::Duration::from_millis(150));
-        }
     }
 
     /// Answers that the server has given, by text.

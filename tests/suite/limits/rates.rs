@@ -61,7 +61,7 @@ fn a_restart_in_the_middle_of_a_minute_does_not_begin_a_new_one() {
         scene.wait_for_requests(requests);
         child.kill().expect("killed");
         child.wait().expect("ended");
-        scene.judge.judge_after_a_kill();
+        scene.judge_after_a_kill();
     }
     scene.run_job(&["job.toml"]).expect_code(0);
     assert_eq!(scene.receipt()["this_run"]["throttled"], 0);

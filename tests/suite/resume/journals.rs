@@ -15,7 +15,7 @@ fn requests_that_were_out_at_a_kill_are_told_at_the_next_start_and_counted() {
     scene.wait_for_requests(18);
     child.kill().expect("killed");
     child.wait().expect("ended");
-    scene.judge.judge_after_a_kill();
+    scene.judge_after_a_kill();
     scene.serve(ServerSettings::default());
     scene.rows_and_job(60, "");
     scene.run_job(&["job.toml"]).expect_code(0).says("in doubt: up to");
@@ -47,7 +47,7 @@ fn rows_that_failed_or_waited_before_are_in_doubt_too_when_they_are_out_at_a_kil
         child.kill().expect("killed");
         child.wait().expect("ended");
         scene.judge.retry_failed = true;
-        scene.judge.judge_after_a_kill();
+        scene.judge_after_a_kill();
         scene.serve(ServerSettings::default());
         scene.rows_and_job(8, "");
         scene.judge.retry_failed = true;

@@ -197,7 +197,7 @@ fn a_run_killed_between_two_rounds_resumes_in_the_middle_of_its_rows() {
     let mut scene = scene(slow, "");
     let child = scene.start(&["run", "job.toml"]);
     kill_between_rounds(&scene, child);
-    scene.judge.judge_after_a_kill();
+    scene.judge_after_a_kill();
     assert_eq!(scene.witness_count(), CITIES.len());
     let count = |scene: &Scene, sql: &str| {
         scene.journal().query_row(sql, [], |row| row.get::<_, i64>(0)).expect("a count")
@@ -220,7 +220,7 @@ fn a_run_killed_after_its_commands_does_not_run_them_again() {
     scene.wait_for_requests(2 * CITIES.len());
     child.kill().expect("killed");
     child.wait().expect("ended");
-    scene.judge.judge_after_a_kill();
+    scene.judge_after_a_kill();
     scene.run_job(&["job.toml"]).expect_code(0);
     assert_eq!(scene.witness_count(), 3 * CITIES.len(), "the second rounds were in doubt, and go again");
     assert_eq!(scene.read("runs").lines().count(), CITIES.len(), "each command ran once");

@@ -6,6 +6,7 @@ use std::io::Write;
 use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
+use std::time::Duration;
 
 use fanfold::simulator::{Handle, Script, ServerLimits, ServerSettings, spawn_thread};
 use rusqlite::{Connection, OpenFlags};
@@ -15,6 +16,9 @@ use serde_json::{Value, json};
 use crate::support::judge::Judge;
 use crate::support::key;
 pub use crate::support::key::CANARY;
+
+/// For how long the witness log stays as it is when nothing more comes.
+const REST: Duration = Duration::from_millis(200);
 
 /// A scenario's folder, server and judge. When it is over, the key is in no file but those the scenario put it into.
 pub struct Scene {
@@ -165,7 +169,26 @@ impl Scene {
     pub fn die_at(&mut self, point: &str, times: usize) {
         let output = self.dying_at(point, times).output().expect("the binary runs");
         assert_eq!(output.status.signal(), Some(9), "{point}={times}: {:?}", Finished::from(output));
+        self.judge_after_a_kill();
+    }
+
+    /// Has judged what a kill has left behind.
+    pub fn judge_after_a_kill(&mut self) {
+        self.let_arrive();
         self.judge.judge_after_a_kill();
+    }
+
+    /// Waits until requests that had left before a kill are in the witness log: until no connection is open, or nothing more
+    /// comes where others keep theirs.
+    pub fn let_arrive(&self) {
+        let Some(server) = &self.server else { return };
+        let mut before = self.witness_count();
+        while !server.is_quiet_within(REST) {
+            match self.witness_count() {
+                now if now == before => break,
+                now => before = now,
+            }
+        }
     }
 
     /// Requests that runs have called in doubt, all together.
@@ -199,7 +222,7 @@ impl Scene {
             if is_so() {
                 return;
             }
-            std::thread::sleep(std::time::Duration::from_millis(5));
+            std::thread::sleep(Duration::from_millis(5));
         }
         panic!("what the scenario waits for did not happen");
     }

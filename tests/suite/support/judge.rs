@@ -103,18 +103,9 @@ impl Judge {
         self.began = self.judged;
     }
 
-    /// After a kill there is no end to judge, but what was stored by then must not be sent again. Requests that had
-    /// left by then may still be on their way into the log: it is read once it has come to rest.
-    pub fn judge_after_a_kill(&mut self) {
-        let length = || fs::metadata(self.folder.join("witness.jsonl")).map_or(0, |file| file.len());
-        let mut before = length();
-        loop {
-            std::thread::sleep(std::time::Duration::from_millis(200));
-            match length() {
-                now if now == before => break,
-                now => before = now,
-            }
-        }
+    /// After a kill there is no end to judge, but what was stored by then must not be sent again. The witness log has come to
+    /// rest by now.
+    pub(super) fn judge_after_a_kill(&mut self) {
         let seen = self.seen();
         self.check_nothing_sent_again(&seen);
         self.check_limits(&seen);
