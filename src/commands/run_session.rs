@@ -31,7 +31,8 @@ use crate::job::notify::Moment;
 use crate::journal::lock::Lock;
 use crate::journal::runs::RunRecord;
 use crate::journal::{Journal, JournalError};
-use crate::pipeline::output::{Destination, OutputCounts, write};
+use crate::pipeline::output::OutputCounts;
+use crate::pipeline::own_output::write_own;
 use crate::pipeline::plan::{self, Plan, Purpose, plan};
 use crate::pipeline::send::{Audience, SendReport, SendRequest, before_it_sends, never_stopped, past, send};
 use crate::pipeline::{Opened, PipelineError};
@@ -442,15 +443,13 @@ impl RunSession<'_> {
     /// Writes the output; `None` when somebody had no patience for that. Answers are found by the rows' positions, so
     /// an input that changed since it was planned is matched anew first: no row gets the answer of another.
     fn write(&self, plan: &mut Plan, journal: &Journal) -> Result<Option<OutputCounts>, Failure> {
-        let output = &self.opened.job.output;
         let mut is_as_planned = true;
         for _ in 0..PLANS {
             if !is_as_planned || self.opened.source.stamp().map_err(PipelineError::from)? != plan.stamp {
                 let stop = never_stopped();
                 *plan = plan::plan(&self.opened, Some(journal.reader()), Purpose::Send, &stop)?;
             }
-            let destination = Destination::file(output.path.clone(), output.format);
-            match write(&self.opened, plan, journal.reader().results(), destination, &self.stop) {
+            match write_own(&self.opened, plan, journal, &self.stop) {
                 Err(PipelineError::Interrupted) => return Ok(None),
                 Ok(None) => is_as_planned = false,
                 written => return Ok(written?),

@@ -21,6 +21,7 @@ pub mod lock;
 pub mod matching;
 pub mod neighbours;
 pub mod orders;
+pub mod output_state;
 pub mod ownership;
 pub mod pruning;
 pub mod reader;

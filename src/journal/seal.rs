@@ -108,23 +108,53 @@ pub(super) fn register(connection: &Connection) -> rusqlite::Result<()> {
     connection.create_scalar_function("sealed", -1, flags, |values| Ok(sealed(values)))
 }
 
-/// The hash of some values, each with its kind and its length before it. They are hashed in one piece: so many small ones
-/// would cost more than the hash does.
-fn sealed(values: &Context<'_>) -> Vec<u8> {
-    let mut piece = Vec::with_capacity(SEALED_BYTES);
+/// A hash over many values, each with its kind and its length before it.
+#[derive(Default)]
+pub(super) struct Digest {
+    hasher: blake3::Hasher,
+    piece: Vec<u8>,
+}
+
+impl Digest {
+    /// Adds a value.
+    pub(super) fn add(&mut self, value: ValueRef<'_>) {
+        add_value(&mut self.piece, value);
+        if self.piece.len() >= SEALED_BYTES {
+            self.hasher.update(&self.piece);
+            self.piece.clear();
+        }
+    }
+
+    /// The hash over all of them.
+    pub(super) fn finish(mut self) -> [u8; SEAL_BYTES] {
+        let mut short = [0; SEAL_BYTES];
+        let hash = self.hasher.update(&self.piece).finalize();
+        short.copy_from_slice(&hash.as_bytes()[..SEAL_BYTES]);
+        short
+    }
+}
+
+fn add_value(piece: &mut Vec<u8>, value: ValueRef<'_>) {
     let mut add = |kind: u8, bytes: &[u8]| {
         piece.push(kind);
         piece.extend_from_slice(&(bytes.len() as u64).to_le_bytes());
         piece.extend_from_slice(bytes);
     };
+    match value {
+        ValueRef::Null => add(0, &[]),
+        ValueRef::Integer(number) => add(1, &number.to_le_bytes()),
+        ValueRef::Real(number) => add(2, &number.to_bits().to_le_bytes()),
+        ValueRef::Text(text) => add(3, text),
+        ValueRef::Blob(blob) => add(4, blob),
+    }
+}
+
+/// The hash of some values, each with its kind and its length before it. They are hashed in one piece: so many small ones
+/// would cost more than the hash does.
+fn sealed(values: &Context<'_>) -> Vec<u8> {
+    let mut piece = Vec::with_capacity(SEALED_BYTES);
     for index in 0..values.len() {
-        match values.get_raw(index) {
-            ValueRef::Null => add(0, &[]),
-            ValueRef::Integer(number) => add(1, &number.to_le_bytes()),
-            ValueRef::Real(number) => add(2, &number.to_bits().to_le_bytes()),
-            ValueRef::Text(text) => add(3, text),
-            ValueRef::Blob(blob) => add(4, blob),
-        }
+        add_value(&mut piece, values.get_raw(index));
     }
     blake3::hash(&piece).as_bytes()[..SEAL_BYTES].to_vec()
 }

@@ -6,6 +6,7 @@ mod feed;
 mod glossary;
 mod held;
 pub mod output;
+pub mod own_output;
 pub mod plan;
 mod prefetch;
 mod scan;

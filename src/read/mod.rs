@@ -36,7 +36,7 @@ use std::path::{Path, PathBuf};
 pub use error::ReadError;
 pub use record::RecordKey;
 pub use rows::Rows;
-pub use source::{Source, Stamp};
+pub use source::{Source, Stamp, file_mark};
 
 /// The path or glob of an input by which `file` is read, or will be once it is there.
 pub fn reads<'a>(spec: &'a InputSpec, file: &Path) -> Option<&'a str> {

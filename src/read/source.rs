@@ -199,6 +199,12 @@ impl Source {
     }
 }
 
+/// What tells a file, as it is, from any other and from any later state of its own; `None` when there is none.
+pub fn file_mark(path: &Path) -> Option<String> {
+    let FileStamp { bytes, modified, changed, device, inode } = FileStamp::of(&fs::metadata(path).ok()?);
+    Some(format!("{device} {inode} {bytes} {modified:?} {changed:?}"))
+}
+
 /// Whether a time that a file system gave is so far back that another change would have another time. Systems that keep
 /// whole seconds, or two of them, are given three; the others take the kernel's time, which ticks at least each 10 ms.
 fn is_past((seconds, nanoseconds): (i64, i64), now: SystemTime) -> bool {

@@ -4,5 +4,6 @@ mod columns;
 mod export_and_verify;
 mod export_without_matching;
 mod formats;
+mod left_as_it_is;
 mod metrics_and_progress;
 mod terminal;

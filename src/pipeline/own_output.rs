@@ -1,0 +1,68 @@
+//! The output of the job itself: written from the journal, unless the one that is there would come out the same.
+
+use super::output::{Destination, OutputCounts, write};
+use super::plan::Plan;
+use super::scan::what_decides_requests;
+use super::{Opened, PipelineError};
+use crate::dispatch::stop::Stop;
+use crate::journal::Journal;
+use crate::journal::output_state::OutputState;
+use crate::read;
+use crate::render::fingerprint;
+
+/// Writes the output of a job, as [`write`] does. One that is there already, and was written from the same rows and the same
+/// answers, is left as it is.
+///
+/// # Errors
+///
+/// As [`write`].
+pub fn write_own(
+    opened: &Opened,
+    plan: &Plan,
+    journal: &Journal,
+    stop: &Stop,
+) -> Result<Option<OutputCounts>, PipelineError> {
+    let reader = journal.reader();
+    let job = job_mark(opened, plan);
+    if plan.first_news.is_none()
+        && let Some(state) = reader.output_state()?
+        && (&state.job, state.rows) == (&job, plan.rows)
+        && Some(&state.file) == file_mark(opened).as_ref()
+        && state.results == reader.results_digest(plan.rows)?
+    {
+        return Ok(Some(OutputCounts {
+            ok: state.rows,
+            simulated: state.simulated,
+            ..OutputCounts::default()
+        }));
+    }
+    let output = &opened.job.output;
+    let destination = Destination::file(output.path.clone(), output.format);
+    let Some(written) = write(opened, plan, reader.results(), destination, stop)? else { return Ok(None) };
+    let is_answered = written.failed + written.pending == 0;
+    let state = match file_mark(opened).filter(|_| is_answered) {
+        Some(file) => Some(OutputState {
+            job,
+            file,
+            results: reader.results_digest(written.ok)?,
+            rows: written.ok,
+            simulated: written.simulated,
+        }),
+        None => None,
+    };
+    journal.keep_output_state(state.as_ref())?;
+    Ok(Some(written))
+}
+
+/// What tells the job, and the form of its output, from any others.
+fn job_mark(opened: &Opened, plan: &Plan) -> String {
+    let output = &opened.job.output;
+    let form = (output.format, &output.select, &output.rename, &output.prefix, output.spreadsheet_safe);
+    let text = format!("{} {form:?} {:?} {:?}", what_decides_requests(opened), opened.fields(), plan.columns);
+    fingerprint::of_bytes(text.as_bytes()).to_string()
+}
+
+/// What tells the file that lies there from any others.
+fn file_mark(opened: &Opened) -> Option<String> {
+    read::file_mark(&opened.job.output.path)
+}

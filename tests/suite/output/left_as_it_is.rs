@@ -1,0 +1,68 @@
+//! An output that would come out the same is left as it is; one that would not is written anew.
+
+use std::fs::{self, File, OpenOptions};
+use std::io::Write;
+use std::os::unix::fs::MetadataExt;
+
+use rusqlite::Connection;
+
+use crate::support::harness::{Scene, rows, text};
+
+fn inode(scene: &Scene) -> u64 {
+    fs::metadata(scene.path("out.jsonl")).expect("an output").ino()
+}
+
+/// A job that was run, its output, and a handle that keeps the output's inode from being used again.
+fn done() -> (Scene, u64, File) {
+    let mut scene = Scene::new();
+    scene.rows_and_job(20, "");
+    scene.run_job(&["job.toml"]).expect_code(0);
+    let (first, held) = (inode(&scene), File::open(scene.path("out.jsonl")).expect("an output"));
+    (scene, first, held)
+}
+
+#[test]
+fn a_run_that_finds_everything_as_it_was_leaves_the_output_as_it_is() {
+    let (mut scene, first, _held) = done();
+    let receipt = scene.receipt();
+    for _ in 0..2 {
+        scene.run_job(&["job.toml"]).expect_code(0).says("nothing was sent");
+        assert_eq!(inode(&scene), first);
+        assert_eq!(scene.receipt()["rows"], receipt["rows"]);
+    }
+    scene.run(&["verify", "job.toml"]).expect_code(0);
+}
+
+#[test]
+fn an_output_that_is_not_what_was_written_or_not_what_is_asked_for_is_written_anew() {
+    type Change = fn(&mut Scene);
+    let changes: [(&str, Change); 5] = [
+        ("a line more", |scene| {
+            let mut file = OpenOptions::new().append(true).open(scene.path("out.jsonl")).expect("a file");
+            file.write_all(b"{}\n").expect("written");
+        }),
+        ("gone", |scene| fs::remove_file(scene.path("out.jsonl")).expect("removed")),
+        ("another form", |scene| {
+            let job = scene.read("job.toml") + "output.prefix = \"a_\"\n";
+            scene.write("job.toml", job);
+        }),
+        ("another count of tries", |scene| {
+            let journal = Connection::open(scene.path("out.jsonl.journal")).expect("a journal");
+            journal.execute("UPDATE entries SET attempts = 2 WHERE position = 3", []).expect("changed");
+        }),
+        ("a row less", |scene| {
+            scene.write("in.jsonl", rows(0..19));
+            scene.judge.texts = Some((0..19).map(text).collect());
+        }),
+    ];
+    for (what, change) in changes {
+        let (mut scene, before, _held) = done();
+        change(&mut scene);
+        match what {
+            // The judge reads the columns by the names that they usually have.
+            "another form" => scene.run(&["run", "job.toml"]).expect_code(0),
+            _ => scene.run_job(&["job.toml"]).expect_code(0),
+        };
+        assert_ne!(inode(&scene), before, "{what}");
+    }
+}
