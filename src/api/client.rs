@@ -1,22 +1,26 @@
 //! One request over HTTP. No redirects, no retries of its own: there is one retry layer, and it is not here.
 
-use std::error::Error;
 use std::io;
 use std::panic::AssertUnwindSafe;
 use std::time::{Duration, SystemTime};
 
 use futures_util::FutureExt;
 use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
-use reqwest::{Client, ClientBuilder, Method, Request, Response, Url, redirect, retry};
+use reqwest::{Client, Method, Request, Response, Url, retry};
 
 use super::access::{Access, KeyRing, ReadKey};
+use super::headers::comes_as_events;
 use super::key::Key;
+use super::own_client::{ClientError, cause, chain, own_client};
 use super::packed::{opens, packings, unpacked};
+use super::piece::PieceSink;
 use super::proxy;
+use super::reply_limit::{MOST_BYTES, too_long};
 use super::simulated::as_marked;
-use super::stream::{self, Incoming, PieceSink};
+use super::stream::Incoming;
+use super::stream::asked::{asking, choices_asked_for};
 use super::stream_redactor::StreamRedactor;
-use super::verdict::{MOST_BYTES, help_for, judge, judge_stream, judge_trouble, too_long};
+use super::verdict::{help_for, judge, judge_stream, judge_trouble};
 use crate::diagnostic::secret_scan::looks_secret;
 use crate::endpoint::Endpoint;
 use crate::job::{KeySource, ModelSettings, Retry, units};
@@ -81,17 +85,6 @@ impl<'a> ClientSettings<'a> {
     }
 }
 
-/// Why no client could be made.
-#[derive(Debug, thiserror::Error)]
-pub enum ClientError {
-    /// TLS, the proxy settings or the address.
-    #[error("the HTTP client cannot be set up: {0}")]
-    Setup(#[from] reqwest::Error),
-    /// A header that HTTP does not have; the value is not shown.
-    #[error("the header `{0}` cannot be sent: its name or its value is none that HTTP knows")]
-    Header(String),
-}
-
 impl HttpEndpoint {
     /// A client for a service.
     ///
@@ -154,7 +147,7 @@ impl HttpEndpoint {
         sink: &'a mut PieceSink<'a>,
     ) -> Reply {
         let (body, idle) = match request.stream {
-            true => (stream::asking(&request.body), Some(self.idle_timeout)),
+            true => (asking(&request.body), Some(self.idle_timeout)),
             false => (request.body.clone(), None),
         };
         let mut asking = Request::new(Method::POST, self.url.clone());
@@ -196,7 +189,7 @@ impl HttpEndpoint {
             taken.map_err(|trouble| judge_trouble(status, headers, trouble, SystemTime::now()))?;
             return judge_stream(status, headers, incoming, None);
         }
-        judge(status, headers, &body, SystemTime::now(), stream::choices_asked_for(&request.body))
+        judge(status, headers, &body, SystemTime::now(), choices_asked_for(&request.body))
     }
 
     /// Reads an answer that comes piece by piece.
@@ -242,23 +235,6 @@ impl Endpoint for HttpEndpoint {
     }
 }
 
-/// What every client of this program begins with: its name, its cryptography, the proxy to an address, and no redirects.
-pub(super) fn own_client(address: &str) -> ClientBuilder {
-    // An error means that a provider is installed already, which is as good.
-    let _ = rustls::crypto::ring::default_provider().install_default();
-    let builder = Client::builder()
-        .user_agent(concat!("fanfold/", env!("CARGO_PKG_VERSION")))
-        .redirect(redirect::Policy::none());
-    let proxy = proxy::between(address);
-    let builder = if proxy.is_none() { builder.no_proxy() } else { builder };
-    // What goes without TLS all the way needs no certificates to be there.
-    let is_plain = |address: &str| address.starts_with("http://");
-    match is_plain(address) && proxy.as_deref().is_none_or(is_plain) {
-        true => builder.tls_certs_only([]),
-        false => builder,
-    }
-}
-
 /// The headers of the job.
 fn more_headers(headers: &[(String, String)]) -> Result<HeaderMap, ClientError> {
     let mut map = HeaderMap::new();
@@ -270,11 +246,6 @@ fn more_headers(headers: &[(String, String)]) -> Result<HeaderMap, ClientError> 
         map.insert(header, content);
     }
     Ok(map)
-}
-
-fn comes_as_events(headers: &HeaderMap) -> bool {
-    let kind = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
-    kind.trim_start().to_ascii_lowercase().starts_with("text/event-stream")
 }
 
 /// Waits for the next thing to come, so long at most.
@@ -325,17 +296,4 @@ fn before_the_reply(error: &reqwest::Error, proxy: Option<&str>) -> Fault {
         true => Fault::new(FaultKind::StaleConnection, "connection_reset", message),
         false => Fault::new(FaultKind::Transient, "transport", message),
     }
-}
-
-/// The deepest cause of an error, which says most, without the address: it stands in the job.
-pub(super) fn cause(error: &reqwest::Error) -> String {
-    chain(error).last().map_or_else(String::new, ToString::to_string)
-}
-
-fn chain<'a>(error: &'a reqwest::Error) -> impl Iterator<Item = &'a (dyn Error + 'static)> {
-    let first: &'a (dyn Error + 'static) = error;
-    std::iter::successors(
-        Some(first),
-        |error: &&'a (dyn Error + 'static)| -> Option<&'a (dyn Error + 'static)> { (*error).source() },
-    )
 }

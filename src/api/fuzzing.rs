@@ -5,8 +5,10 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use reqwest::StatusCode;
 use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
 
-use super::stream::{Incoming, Piece};
-use super::verdict::{MOST_BYTES, judge, judge_stream, judge_trouble};
+use super::piece::Piece;
+use super::reply_limit::MOST_BYTES;
+use super::stream::Incoming;
+use super::verdict::{judge, judge_stream, judge_trouble};
 use crate::outcome::Reply;
 
 /// What is made of a stream, and what somebody who looks on hears of it.

@@ -6,7 +6,7 @@ use std::time::Duration;
 use reqwest::Url;
 use reqwest::header::CONTENT_TYPE;
 
-use super::client::{cause, own_client};
+use super::own_client::{cause, own_client};
 use super::verdict::words_of;
 use crate::job::address::is_loopback;
 

@@ -6,7 +6,8 @@ use std::io::{self, Read};
 use flate2::read::{DeflateDecoder, MultiGzDecoder, ZlibDecoder};
 use reqwest::header::{CONTENT_ENCODING, HeaderMap};
 
-use super::verdict::{MOST_BYTES, too_long};
+use super::headers::header;
+use super::reply_limit::{MOST_BYTES, too_long};
 use crate::outcome::{Fault, FaultKind};
 
 /// How a body is packed (RFC 9110, 8.4.1).
@@ -64,8 +65,7 @@ pub(super) fn unpacked(
             // A name for something else, or a proxy that names a packing and has undone it.
             Packing::Unknown if is_text(packed) => return Ok(opened),
             Packing::Unknown => {
-                let name =
-                    headers.get(CONTENT_ENCODING).and_then(|value| value.to_str().ok()).unwrap_or_default();
+                let name = header(headers, CONTENT_ENCODING.as_str()).unwrap_or_default();
                 let message = format!("the reply is packed in a way that was not asked for: {name}");
                 return Err(Fault::new(FaultKind::Unusable, "unreadable_reply", message));
             }

@@ -8,23 +8,24 @@ use serde::{Deserialize, Deserializer};
 use serde_json::value::RawValue;
 
 use super::lenient;
+use super::piece::Piece;
 use super::simulated;
-use super::stream::Piece;
 use super::thoughts::Thoughts;
 use super::usage::WireUsage;
 use crate::finish::Finish;
 use crate::outcome::Answer;
 
-/// A chat completion, whole: as it came, or put together from its pieces.
+/// A chat completion, whole: as it came, or put together from its pieces. Each of these pieces has the same form, but for
+/// its tool calls.
 #[derive(Debug, Default, Deserialize)]
-pub(super) struct Completion {
+pub(super) struct Completion<Call = Box<RawValue>> {
     #[serde(default, deserialize_with = "lenient::text")]
     pub(super) id: Option<String>,
     #[serde(default, deserialize_with = "lenient::text")]
     pub(super) request_id: Option<String>,
     #[serde(default, deserialize_with = "lenient::text")]
     pub(super) model: Option<String>,
-    pub(super) choices: Option<Vec<Choice>>,
+    pub(super) choices: Option<Vec<Choice<Call>>>,
     #[serde(default, deserialize_with = "lenient::optional")]
     pub(super) usage: Option<WireUsage>,
     #[serde(default, deserialize_with = "lenient::text")]
@@ -39,10 +40,13 @@ pub(super) struct Completion {
 }
 
 #[derive(Debug, Default, Deserialize)]
-pub(super) struct Choice {
+pub(super) struct Choice<Call = Box<RawValue>> {
     #[serde(default, deserialize_with = "lenient::count")]
     pub(super) index: Option<u64>,
-    pub(super) message: Option<Message>,
+    /// Of a piece: what it adds.
+    pub(super) delta: Option<Message<Call>>,
+    /// Of a piece in place of a delta: a server that had the whole answer, and wrapped it as a stream.
+    pub(super) message: Option<Message<Call>>,
     /// An error that OpenRouter and gateways put in the place of the rest of an answer.
     pub(super) error: Option<Box<RawValue>>,
     /// Moonshot's place for it.
@@ -57,7 +61,7 @@ pub(super) struct Choice {
 }
 
 #[derive(Debug, Default, Deserialize)]
-pub(super) struct Message {
+pub(super) struct Message<Call = Box<RawValue>> {
     pub(super) content: Option<Content>,
     /// Why the model will not answer, in its own words.
     #[serde(default, deserialize_with = "lenient::text")]
@@ -67,7 +71,7 @@ pub(super) struct Message {
     pub(super) reasoning: Option<Content>,
     /// An error in the place of an answer.
     pub(super) error: Option<Box<RawValue>>,
-    pub(super) tool_calls: Option<Vec<Box<RawValue>>>,
+    pub(super) tool_calls: Option<Vec<Call>>,
 }
 
 #[derive(Debug)]
@@ -137,20 +141,24 @@ pub(super) enum Lack {
     ContentAfterReasoning,
 }
 
-impl Completion {
+impl<Call> Completion<Call> {
     /// Whether it is an error inside a 200: in OpenAI's form, or in DashScope's native one.
     pub(super) fn is_error(&self) -> bool {
         self.error || (self.choices.is_none() && self.code.is_some() && self.message.is_some())
     }
 
-    /// The error inside a choice, as the body of an error has it.
+    /// The error inside a choice, as the body of an error has it; an empty one is none.
     pub(super) fn choice_error(&self) -> Option<Vec<u8>> {
-        self.choices.iter().flatten().find_map(|choice| {
-            let in_message = choice.message.as_ref().and_then(|message| message.error.as_deref());
-            choice_error(choice.error.as_deref()).or_else(|| choice_error(in_message))
-        })
+        let mut errors = self.choices.iter().flatten().flat_map(|choice| {
+            let said = [&choice.delta, &choice.message].into_iter().flatten();
+            choice.error.iter().chain(said.filter_map(|message| message.error.as_ref()))
+        });
+        let error = errors.find(|error| lenient::says_something(error.get()))?;
+        Some(format!("{{\"error\":{error}}}").into_bytes())
     }
+}
 
+impl Completion {
     /// The answer it holds, and what that lacks.
     pub(super) fn into_answer(self, header_id: Option<String>) -> (Answer, Option<Lack>) {
         let request_id = self.request_id.or(header_id).or_else(|| self.id.as_deref().map(of_id));
@@ -210,12 +218,6 @@ impl Completion {
         };
         (answer, lack)
     }
-}
-
-/// The error in a choice, as the body of an error has it; an empty one is none.
-pub(super) fn choice_error(error: Option<&RawValue>) -> Option<Vec<u8>> {
-    let text = error?.get();
-    lenient::says_something(text).then(|| format!("{{\"error\":{text}}}").into_bytes())
 }
 
 /// Both texts, a line each.
@@ -336,8 +338,6 @@ fn array(items: &[Box<RawValue>]) -> String {
 }
 
 /// Tells a field that is null, or an empty text as some servers write it, from one that is not there.
-pub(super) fn present<'de, D: Deserializer<'de>>(
-    deserializer: D,
-) -> Result<Option<Option<String>>, D::Error> {
+fn present<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Option<String>>, D::Error> {
     lenient::text(deserializer).map(|text| Some(text.filter(|text| !text.is_empty())))
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use reqwest::Url;
 use reqwest::header::HeaderMap;
 
-use super::client::{ClientError, own_client};
+use super::own_client::{ClientError, own_client};
 use crate::outcome::Reply;
 
 /// What the simulator calls itself in `system_fingerprint`, which gateways in between hand on.

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::stream::{Piece, PieceSink};
+use super::piece::{Piece, PieceSink};
 use crate::secrets::Secrets;
 
 /// Keeps secrets from whoever looks on while an answer comes, also those that are cut between two pieces.

@@ -1,7 +1,7 @@
 //! Thoughts that a model writes before its answer, between tags in the same text: `<think>…</think>`. They become the
 //! reasoning, whether the text comes whole or in pieces. A tag that is never closed has no answer behind it.
 
-use super::stream::Piece;
+use super::piece::Piece;
 
 /// The tags, without their brackets.
 const TAGS: [&str; 2] = ["think", "thinking"];

@@ -8,7 +8,9 @@ use std::time::{Duration, SystemTime};
 use reqwest::StatusCode;
 use reqwest::header::HeaderMap;
 
+use super::headers::{header, is_dashscope};
 use super::reply::{Completion, Lack};
+use super::reply_limit::too_long;
 use super::retry_after::retry_after;
 use super::stream::{Incoming, Trouble};
 use crate::near_json::read;
@@ -17,9 +19,6 @@ use error_body::Said;
 pub(super) use error_body::words_of;
 
 use FaultKind::{RowRefused, Transient};
-
-/// The longest reply that is taken: far above any model's longest answer.
-pub(super) const MOST_BYTES: usize = 64 * 1024 * 1024;
 
 /// What a status means that no rule names.
 fn by_status(status: u16) -> FaultKind {
@@ -153,12 +152,6 @@ pub(super) fn judge_trouble(
     }
 }
 
-/// A reply that is longer than any answer.
-pub(super) fn too_long() -> Fault {
-    let message = format!("the reply is longer than {} MiB", MOST_BYTES >> 20);
-    Fault::new(FaultKind::Unusable, "reply_too_long", message)
-}
-
 /// A 200 that is no JSON: a page of some proxy, which no model wrote, or a reply that is no use.
 fn unreadable(
     headers: &HeaderMap,
@@ -234,15 +227,6 @@ pub fn help_for(code: &str, message: &str) -> Option<&'static str> {
     // Rows fail of what is in them, which comes as 400, or from a service that notices it late.
     let statuses = status.map_or(vec![400, 500], |status| vec![status]);
     statuses.into_iter().find_map(|status| table::rule(status, &[code], message)?.help)
-}
-
-/// Whether a reply is DashScope's, by the headers that it alone sets.
-fn is_dashscope(headers: &HeaderMap) -> bool {
-    headers.keys().any(|name| name.as_str().starts_with("x-dashscope-"))
-}
-
-fn header(headers: &HeaderMap, name: &str) -> Option<String> {
-    headers.get(name).and_then(|value| value.to_str().ok()).map(str::to_owned)
 }
 
 #[cfg(test)]

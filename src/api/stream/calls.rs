@@ -4,11 +4,11 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use serde_json::value::RawValue;
 
-use super::lenient;
+use crate::api::lenient;
 use crate::near_json::Halves;
 
 /// A piece of a tool call. What a server leaves out or says again in later pieces differs from server to server.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Default, Deserialize)]
 pub(super) struct CallDelta {
     #[serde(default, deserialize_with = "lenient::count")]
     index: Option<u64>,

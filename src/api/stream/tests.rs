@@ -8,6 +8,7 @@ use reqwest::StatusCode;
 use reqwest::header::HeaderMap;
 
 use super::super::verdict::{judge, judge_stream, judge_trouble};
+use super::asked::{asking, choices_asked_for};
 use super::*;
 use crate::outcome::{Answer, Fault, FaultKind, Reply};
 

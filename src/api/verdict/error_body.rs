@@ -5,7 +5,8 @@ use reqwest::StatusCode;
 use reqwest::header::HeaderMap;
 use serde_json::Value;
 
-use super::{header, table};
+use super::table;
+use crate::api::headers::header;
 
 /// The longest message that is taken from a server; a longer one is cut.
 const MOST_CHARACTERS: usize = 2_000;

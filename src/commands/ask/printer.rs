@@ -5,9 +5,9 @@ use std::rc::Rc;
 
 use tokio::sync::Notify;
 
-use crate::api::stream::Piece;
+use crate::api::piece::Piece;
 use crate::outcome::Answer;
-use crate::watch::text::printable;
+use crate::text::printable;
 
 /// How an answer is shown.
 #[derive(Debug, Clone, Copy, Default)]

@@ -274,7 +274,7 @@ fn a_panic_while_an_answer_is_read_is_that_row_s_failure() {
         let request = ChatRequest::of_body(body.to_string().into_bytes(), Fingerprint([0; 16]));
         let streamed = ChatRequest { stream: true, ..request.clone() };
         runtime.block_on(async {
-            let mut breaks = |_: fanfold::api::stream::Piece<'_>| panic!("on purpose");
+            let mut breaks = |_: fanfold::api::piece::Piece<'_>| panic!("on purpose");
             let fault = endpoint.stream(&streamed, &mut breaks).await.expect_err("no answer");
             assert_eq!(fault.kind, FaultKind::Unusable);
             assert!(fault.message.contains("please report it"), "{}", fault.message);
