@@ -5,6 +5,7 @@
 mod forms;
 
 use std::fmt;
+use std::ops::Range;
 use std::sync::{Arc, PoisonError, RwLock};
 
 use aho_corasick::{AhoCorasick, MatchKind};
@@ -205,34 +206,37 @@ fn beginning(text: &str) -> Option<(String, usize)> {
 
 /// The text without a secret that somebody has cut behind so many bytes of it.
 fn without_beginning(text: &str, secret: &str, most: usize) -> Option<String> {
-    let mut shown = String::new();
-    let mut done = 0;
-    for (at, begun) in text.match_indices(&secret[..most]) {
+    let begun = text.match_indices(&secret[..most]).map(|(at, begun)| {
         let more = text[at..].bytes().zip(secret.bytes()).take_while(|(one, other)| one == other).count();
         let mut end = at + more.max(begun.len());
         while !text.is_char_boundary(end) {
             end -= 1;
         }
-        shown += &text[done..at];
-        shown += STANDS_FOR_IT;
-        done = end;
-    }
-    (done > 0).then(|| shown + &text[done..])
+        at..end
+    });
+    without(text, begun)
 }
 
 /// The text without a word, where it stands by itself.
 fn without_word(text: &str, word: &str) -> Option<String> {
     let goes_on = |c: char| c.is_alphanumeric() || c == '-' || c == '_';
+    let words = text.match_indices(word).map(|(at, word)| at..at + word.len());
+    without(
+        text,
+        words.filter(|at| !text[..at.start].ends_with(goes_on) && !text[at.end..].starts_with(goes_on)),
+    )
+}
+
+/// The text without these places of it, which may overlap; `None` where there are none.
+fn without(text: &str, places: impl Iterator<Item = Range<usize>>) -> Option<String> {
     let mut shown = String::new();
     let mut done = 0;
-    for (at, _) in text.match_indices(word) {
-        let end = at + word.len();
-        let stands_alone = !text[..at].ends_with(goes_on) && !text[end..].starts_with(goes_on);
-        if stands_alone {
-            shown += &text[done..at];
+    for place in places {
+        if place.start >= done {
+            shown += &text[done..place.start];
             shown += STANDS_FOR_IT;
-            done = end;
         }
+        done = done.max(place.end);
     }
     (done > 0).then(|| shown + &text[done..])
 }
@@ -276,6 +280,12 @@ mod tests {
         ] {
             assert_eq!(secrets.hide(text).unwrap_or_else(|| text.to_owned()), shown);
         }
+    }
+
+    #[test]
+    fn a_key_that_repeats_itself_is_taken_out_where_its_beginnings_overlap() {
+        let secrets = secrets(&["0101010101010101 x"]);
+        assert_eq!(secrets.hide("at 010101010101010101010101!").as_deref(), Some("at [key]!"));
     }
 
     #[test]

@@ -1,22 +1,30 @@
 //! The forms in which a server may echo a secret: as it is, percent-encoded, in base64, in
 //! hexadecimal, with JSON's escapes.
 
-const ALPHABETS: [&[u8; 64]; 2] = [
-    b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/",
-    b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_",
-];
+use base64::Engine;
+use base64::prelude::{BASE64_STANDARD_NO_PAD, BASE64_URL_SAFE_NO_PAD};
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+
+/// What is percent-encoded in every part of an address (RFC 3986, 2.3).
+const RESERVED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 
 /// All forms of a secret that a text is searched for, the secret itself first.
 pub(super) fn of(secret: &str) -> Vec<String> {
-    let mut forms = vec![secret.to_owned(), percent_encoded(secret, false), percent_encoded(secret, true)];
+    let encoded = || utf8_percent_encode(secret, RESERVED);
+    let in_lower_case = |piece: &str| match piece.starts_with('%') {
+        true => piece.to_ascii_lowercase(),
+        false => piece.to_owned(),
+    };
+    let mut forms = vec![secret.to_owned(), encoded().to_string(), encoded().map(in_lower_case).collect()];
     // By programs that encode every letter.
-    for (before, upper) in [("%", true), ("%", false), ("", true), ("", false)] {
-        forms.push(in_hexadecimal(secret, before, upper));
+    for before in ["%", ""] {
+        forms.push(secret.bytes().map(|byte| format!("{before}{byte:02X}")).collect());
+        forms.push(secret.bytes().map(|byte| format!("{before}{byte:02x}")).collect());
     }
     // A key with quotes in it.
     forms.push(secret.replace('\\', "\\\\").replace('"', "\\\""));
-    for alphabet in ALPHABETS {
-        forms.extend((0..3).map(|offset| base64(secret.as_bytes(), offset, alphabet)));
+    for engine in [BASE64_STANDARD_NO_PAD, BASE64_URL_SAFE_NO_PAD] {
+        forms.extend((0..3).map(|offset| in_base64(secret.as_bytes(), offset, &engine)));
     }
     let mut known: Vec<String> = Vec::new();
     for form in forms {
@@ -27,36 +35,12 @@ pub(super) fn of(secret: &str) -> Vec<String> {
     known
 }
 
-fn in_hexadecimal(secret: &str, before: &str, upper: bool) -> String {
-    let digits = |byte: u8| if upper { format!("{byte:02X}") } else { format!("{byte:02x}") };
-    secret.bytes().map(|byte| format!("{before}{}", digits(byte))).collect()
-}
-
-fn percent_encoded(secret: &str, lower: bool) -> String {
-    let encoded = |byte: u8| match byte {
-        b'-' | b'.' | b'_' | b'~' => char::from(byte).to_string(),
-        _ if byte.is_ascii_alphanumeric() => char::from(byte).to_string(),
-        _ if lower => format!("%{byte:02x}"),
-        _ => format!("%{byte:02X}"),
-    };
-    secret.bytes().map(encoded).collect()
-}
-
 /// The letters that stand for the secret alone when it stands in a text so many bytes behind a multiple of three: those
 /// at its ends stand for its neighbours too.
-fn base64(secret: &[u8], offset: usize, alphabet: &[u8; 64]) -> String {
-    let bit = |index: usize| {
-        let byte = index / 8;
-        (secret[byte] >> (7 - index % 8)) & 1
-    };
-    // Bits before the first letter that begins within the secret.
-    let skipped = (6 - (offset * 8) % 6) % 6;
-    let letters = (secret.len() * 8 - skipped) / 6;
-    let letter = |nth: usize| {
-        let value = (0..6).fold(0, |value, index| value << 1 | usize::from(bit(skipped + nth * 6 + index)));
-        char::from(alphabet[value])
-    };
-    (0..letters).map(letter).collect()
+fn in_base64(secret: &[u8], offset: usize, engine: &impl Engine) -> String {
+    let mut letters = engine.encode([&[0; 3][..offset], secret].concat());
+    letters.truncate((offset + secret.len()) * 8 / 6);
+    letters.split_off((offset * 8).div_ceil(6).min(letters.len()))
 }
 
 /// A text without the escapes of JSON for letters that need none; `None` when it has none of these.
@@ -88,27 +72,21 @@ pub(super) fn unescaped(text: &str) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use base64::prelude::BASE64_STANDARD;
 
-    /// The text book's way, for a whole text.
-    fn encoded(text: &str) -> String {
-        let padded = [text.as_bytes(), &[0; 2]].concat();
-        let groups = padded.chunks_exact(3).map(|group| base64(group, 0, ALPHABETS[0]));
-        groups.collect()
-    }
+    use super::*;
 
     #[test]
     fn a_secret_is_found_in_base64_wherever_it_stands() {
-        assert_eq!(encoded("Man"), "TWFu");
         for before in ["", "B", "Be", "Bea", "Bearer "] {
-            let whole = encoded(&format!("{before}sk-4f1d9c7e2b{}", "later on"));
+            let whole = BASE64_STANDARD.encode(format!("{before}sk-4f1d9c7e2b later on"));
             assert!(of("sk-4f1d9c7e2b").iter().any(|form| whole.contains(form)), "{before}: {whole}");
         }
     }
 
     #[test]
     fn a_secret_of_ordinary_letters_has_no_percent_encoding_of_its_own() {
-        assert_eq!(of("sk-1/2+3=4")[1], "sk-1%2F2%2B3%3D4");
+        assert_eq!(of("sk-1/2+3=4")[1..3], ["sk-1%2F2%2B3%3D4", "sk-1%2f2%2b3%3d4"]);
         let encoded = |form: &&String| form.contains('%') && form.contains("sk-");
         assert_eq!(of("sk-4f1d9c7e2b").iter().filter(encoded).count(), 0);
         assert!(

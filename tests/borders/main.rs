@@ -47,7 +47,7 @@ const STAGES: [&str; 7] = ["read", "render", "dispatch", "api", "journal", "tool
 const SIDE_ROOMS: [&str; 4] = ["models", "report", "simulator", "watch"];
 
 /// Each foreign crate that has a home, with the files and folders it may be named in.
-const HOMES: [(&str, &[&str]); 27] = [
+const HOMES: [(&str, &[&str]); 28] = [
     ("aho_corasick", &["render/glossary.rs", "secrets.rs"]),
     ("reqwest", &["api/"]),
     ("rustls", &["api/own_client.rs"]),
@@ -89,6 +89,7 @@ const HOMES: [(&str, &[&str]); 27] = [
     ("annotate_snippets", &["diagnostic.rs"]),
     ("http_body_util", &["simulator/"]),
     ("hyper_util", &["api/proxy.rs", "simulator/"]),
+    ("percent_encoding", &["secrets/"]),
     ("unicode_width", &["text.rs"]),
     ("governor", &["dispatch/pace/request_limit.rs"]),
     ("glob", &["read/", "commands/verify.rs"]),
