@@ -7,7 +7,7 @@ use crate::job::Job;
 use crate::job::effective::LiveSettings;
 use crate::job::forecast::{Course, Shortfall, shortfall};
 use crate::tally::Snapshot;
-use crate::watch::text::{count, counted, rate};
+use crate::text::{count, counted, rate};
 
 /// Seconds of sending without a pause after which the present rate says something, and rows that have come to their end by then.
 const MEASURED: (f64, u64) = (30.0, 20);

@@ -3,8 +3,8 @@
 use crate::event::{Bottleneck, Event, Observer};
 use crate::note::{JournalEvent, Outcome};
 use crate::outcome::FaultKind;
+use crate::text::{count, short};
 use crate::watch::Screen;
-use crate::watch::text::{count, short};
 
 /// Says what a user wants to hear of while a run goes on.
 pub(super) struct Listener<'a> {

@@ -19,7 +19,7 @@ use crate::pipeline::Opened;
 use crate::pipeline::output::{Destination, write};
 use crate::pipeline::plan::{Purpose, plan};
 use crate::pipeline::send::never_stopped;
-use crate::watch::text::{count, counted};
+use crate::text::{count, counted};
 use crate::write::Target;
 
 /// Runs the command.

@@ -15,7 +15,7 @@ use crate::cli::ModelsArgs;
 use crate::config::flags::JOB_FLAGS;
 use crate::exit::Exit;
 use crate::models::Region;
-use crate::watch::text::printable;
+use crate::text::printable;
 
 /// Runs the command.
 pub(super) fn run(args: ModelsArgs) -> Result<Exit, Failure> {

@@ -24,8 +24,8 @@ use crate::job::notify::{Moment, Notify, PATIENCE, Recipient};
 use crate::pipeline::plan::Plan;
 use crate::secrets::hidden;
 use crate::text::how_it_ended;
+use crate::text::short;
 use crate::watch::Screen;
-use crate::watch::text::short;
 
 /// The version of a notification. It only ever gains fields.
 const VERSION: u32 = 1;

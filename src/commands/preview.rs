@@ -35,7 +35,7 @@ use crate::pipeline::plan::{Plan, Purpose, plan, prepare};
 use crate::pipeline::{Opened, check_target};
 use crate::read::Projection;
 use crate::request::Estimate;
-use crate::watch::text::{count, counted, money, printable, rate};
+use crate::text::{count, counted, money, printable, rate};
 
 /// Runs the command.
 pub(super) fn run(args: PreviewArgs) -> Result<Exit, Failure> {

@@ -5,8 +5,8 @@ use std::fmt::Arguments;
 use std::io::{self, StdoutLock, Write, stdout};
 
 use crate::secrets::hide;
+use crate::text::{printable, wrapped};
 use crate::watch::columns;
-use crate::watch::text::{printable, wrapped};
 
 /// Standard output, for everything that is written to it in words. What is written in bytes stays as it is.
 pub(super) struct Printout {

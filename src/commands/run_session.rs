@@ -37,8 +37,8 @@ use crate::pipeline::plan::{self, Plan, Purpose, plan};
 use crate::pipeline::send::{Audience, SendReport, SendRequest, before_it_sends, never_stopped, past, send};
 use crate::pipeline::{Opened, PipelineError};
 use crate::tally::Snapshot;
+use crate::text::{count, counted};
 use crate::watch::metrics::RunLabels;
-use crate::watch::text::{count, counted};
 use crate::watch::{Screen, Watcher};
 
 /// How often an input that keeps changing is planned anew.

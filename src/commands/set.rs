@@ -13,7 +13,7 @@ use crate::job::Job;
 use crate::journal::Journal;
 use crate::journal::lock::Lock;
 use crate::journal::reader::Reader;
-use crate::watch::text::printable;
+use crate::text::printable;
 
 /// How long it is waited for the run to take an order up. It looks four times a second.
 const PATIENCE: Duration = Duration::from_secs(2);

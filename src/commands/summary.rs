@@ -26,8 +26,8 @@ use crate::pipeline::output::OutputCounts;
 use crate::pipeline::plan::{Plan, place_of};
 use crate::pipeline::send::SendReport;
 use crate::pipeline::{Opened, PipelineError};
+use crate::text::{count, counted, money, short};
 use crate::watch::Screen;
-use crate::watch::text::{count, counted, money, short};
 use crate::write::{Manner, write_atomic};
 
 /// The version of the receipt. It only ever gains fields.

@@ -21,7 +21,7 @@ use crate::pipeline::send::never_stopped;
 use crate::pipeline::{Opened, PipelineError};
 use crate::read::{InputSpec, Projection, Source};
 use crate::row::{Item, RowId};
-use crate::watch::text::{count, counted, printable};
+use crate::text::{count, counted, printable};
 
 /// Runs the command.
 pub(super) fn run(args: JobArgs) -> Result<Exit, Failure> {

@@ -12,7 +12,7 @@ use crate::journal::reader::Reader;
 use crate::pipeline::Opened;
 use crate::pipeline::cost_estimate::{CostEstimate, Unasked};
 use crate::pipeline::plan::{Plan, first_requests};
-use crate::watch::text::{count, counted, money};
+use crate::text::{count, counted, money};
 
 /// The warnings that what is to be sent calls for, a line each. `cost estimate` is that of the requests to send.
 pub(super) fn warnings(

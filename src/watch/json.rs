@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use super::put;
+use super::stderr::put;
 use crate::job::price::rounded;
 use crate::tally::Snapshot;
 

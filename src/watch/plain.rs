@@ -1,8 +1,8 @@
 //! One line of progress, for logs.
 
-use super::text::{count, counted, money, rate};
 use crate::job::units::shown;
 use crate::tally::Snapshot;
+use crate::text::{count, counted, money, rate};
 
 /// The time on the clock of this machine, as RFC 3339 has it: what stands before the lines of a log.
 pub(super) fn stamp() -> String {

@@ -8,10 +8,10 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use echo::Terminal;
 
-use super::columns;
 use super::plain::{deadline_check, figures};
-use super::text::{count, counted, short};
+use super::stderr::columns;
 use crate::tally::Snapshot;
+use crate::text::{count, counted, short};
 
 /// Columns of the bar: on a wide terminal, and on one where the words beside it need the room.
 const BARS: (usize, usize) = (28, 12);

@@ -15,7 +15,6 @@ const KNOWN: &[&str] = &[
     "read",
     "render",
     "simulator",
-    "watch",
     "write",
 ];
 

@@ -7,8 +7,8 @@ use super::input::InputSummary;
 use super::workshop::{MODEL, Workshop};
 use crate::cli::InitArgs;
 use crate::commands::failure::Failure;
+use crate::text::printable;
 use crate::watch::fitted;
-use crate::watch::text::printable;
 
 /// What came of the questions.
 pub(super) enum Interview {

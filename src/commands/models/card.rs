@@ -7,7 +7,7 @@ use crate::commands::tables::Tables;
 use crate::job::facts::{Answers, Thinking};
 use crate::job::price::{Price, Tier, rounded};
 use crate::models::{Model, ModelEntry, Offer, RateLimits, Region, Retirement};
-use crate::watch::text::count;
+use crate::text::count;
 
 const NOT_KNOWN: &str = "not known";
 

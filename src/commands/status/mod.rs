@@ -13,8 +13,8 @@ use super::load::{colored, load_to_look};
 use super::printout::Veiled;
 use crate::cli::StatusArgs;
 use crate::exit::Exit;
+use crate::text::wrapped;
 use crate::watch::columns;
-use crate::watch::text::wrapped;
 use screen::painted;
 use standing::{JobStatus, ReadScope, open};
 
