@@ -32,7 +32,7 @@ impl Hook {
             false => "is no address; one begins with https://",
         })?;
         let host = url.host_str().ok_or("names no host")?;
-        let local = is_loopback(host.trim_start_matches('[').trim_end_matches(']'));
+        let local = is_loopback(host);
         match url.scheme() {
             "https" => Ok(Self(url)),
             "http" if local || allow_http => Ok(Self(url)),

@@ -9,7 +9,7 @@ use crate::job::address::is_loopback;
 /// when nothing is in between, as on the way to this machine itself.
 pub fn between(address: &str) -> Option<String> {
     let address: Uri = address.parse().ok()?;
-    if is_loopback(address.host()?.trim_start_matches('[').trim_end_matches(']')) {
+    if is_loopback(address.host()?) {
         return None;
     }
     let proxy = Matcher::from_system().intercept(&address)?;

@@ -7,6 +7,7 @@ use serde::Serialize;
 
 use super::histogram::Histogram;
 use super::message_groups::MessageGroups;
+use super::subject::row_name;
 use super::timeline::Timeline;
 use crate::history::{FailedRow, PastAnswer, PastFault, PastHeld, PastRun};
 use crate::job::price::{ByKind, Price};
@@ -45,9 +46,6 @@ pub(super) struct Spending {
     pub(super) cost: Option<f64>,
 }
 
-/// The row that stands for its kind of failure: its number from 0, and its identifier.
-pub(super) type ExampleRow = (u64, Option<String>);
-
 /// The figures of a journal.
 #[derive(Debug, Default)]
 pub struct Figures {
@@ -70,7 +68,8 @@ pub struct Figures {
     pub(super) quarters: BTreeMap<i64, Spending>,
     pub(super) slowest: Vec<AnswerFigures>,
     pub(super) longest: Vec<AnswerFigures>,
-    pub(super) failed: MessageGroups<ExampleRow>,
+    /// Failed rows by what failed them, each kind with the name of its first row.
+    pub(super) failed: MessageGroups<String>,
     pub(super) faults: MessageGroups<Option<u16>>,
     pub(super) throttled: u64,
     pub(super) causes: Vec<(String, f64)>,
@@ -142,7 +141,7 @@ impl Figures {
 
     /// Takes in a row that has failed.
     pub fn failed_row(&mut self, row: &FailedRow<'_>) {
-        self.failed.add(row.code, row.message, || (row.position, row.id.map(str::to_owned)));
+        self.failed.add(row.code, row.message, || row_name(row.position, row.id));
     }
 
     /// Takes in what held a run back in a minute.

@@ -12,8 +12,8 @@ use super::bottleneck::{sentence, time};
 use super::chart::Chart;
 use super::figures::Figures;
 use super::sections::{
-    DayCost, Distribution, Groups, Outlier, Shares, bottlenecks, days, distributions, kinds, local, named,
-    outliers, part, rates,
+    DayCost, Distribution, Groups, Outlier, Shares, bottlenecks, days, distributions, kinds, local, outliers,
+    part, rates,
 };
 use super::subject::ReportSubject;
 use super::timeline::RUNS;
@@ -143,8 +143,8 @@ impl<'a> Page<'a> {
             bottlenecks: bottlenecks(figures),
             distributions: distributions(figures),
             words: [("finish_reason", &figures.finish_reasons), ("model", &figures.models)],
-            failed: Groups::new(figures.failed.clone(), |example| named(&example)),
-            faults: Groups::new(figures.faults.clone(), |status| status),
+            failed: Groups::new(figures.failed.clone()),
+            faults: Groups::new(figures.faults.clone()),
             has_spending: !figures.quarters.is_empty(),
             kinds: kinds(&figures.tokens, figures.costs.as_ref()),
             days,

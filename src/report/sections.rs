@@ -8,13 +8,13 @@ use serde::Serialize;
 
 use super::bottleneck::{RECORDED_FROM, class_of, meaning, time};
 use super::chart::{self, Chart, Rate, Rectangle};
-use super::figures::{AnswerFigures, ExampleRow, Figures, QUARTER, Spending};
+use super::figures::{AnswerFigures, Figures, QUARTER, Spending};
 use super::histogram::Histogram;
 use super::message_groups::{MessageGroup, MessageGroups};
-use super::subject::ReportSubject;
+use super::subject::{ReportSubject, row_name};
 use crate::job::price::ByKind;
 use crate::job::units::shown;
-use crate::text::{count, rate, short};
+use crate::text::{count, rate};
 
 /// Groups of messages that are listed at most.
 const GROUPS: usize = 20;
@@ -74,19 +74,10 @@ pub(super) struct Outlier {
 }
 
 impl<E> Groups<E> {
-    pub(super) fn new<X>(groups: MessageGroups<X>, example: impl Fn(X) -> E) -> Self {
+    pub(super) fn new(groups: MessageGroups<E>) -> Self {
         let (mut groups, others) = groups.sorted();
         let beyond: u64 = groups.iter().skip(GROUPS).map(|group| group.count).sum();
         groups.truncate(GROUPS);
-        let groups = groups
-            .into_iter()
-            .map(|MessageGroup { code, count, message, example: of }| MessageGroup {
-                code,
-                count,
-                message,
-                example: example(of),
-            })
-            .collect();
         Self { groups, others: others + beyond }
     }
 }
@@ -198,18 +189,12 @@ pub(super) fn days(figures: &Figures, zone: &TimeZone) -> (Vec<DayCost>, usize) 
 }
 
 pub(super) fn outliers(answers: &[AnswerFigures], subject: &ReportSubject) -> Vec<Outlier> {
-    let outlier = |answer: &AnswerFigures| Outlier {
-        row: subject.names.get(&answer.entry).map(named),
-        answer: *answer,
+    let name = |answer: &AnswerFigures| {
+        let (position, id) = subject.names.get(&answer.entry)?;
+        Some(row_name(*position, id.as_deref()))
     };
+    let outlier = |answer: &AnswerFigures| Outlier { row: name(answer), answer: *answer };
     answers.iter().map(outlier).collect()
-}
-
-pub(super) fn named((position, id): &ExampleRow) -> String {
-    match id {
-        Some(id) => format!("{} (row {})", short(id, 60), count(position + 1)),
-        None => format!("row {}", count(position + 1)),
-    }
 }
 
 /// A part of a whole; of a part that is too small to show, that it is there.

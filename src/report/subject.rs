@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use jiff::tz::TimeZone;
 
 use crate::history::PastOrder;
+use crate::text::{count, short};
 
 /// What a journal says of its rows.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -38,4 +39,12 @@ pub struct ReportSubject {
     pub zone: TimeZone,
     /// Who makes it.
     pub program: String,
+}
+
+/// A row by its number from 0, and its identifier, where it has one.
+pub(super) fn row_name(position: u64, id: Option<&str>) -> String {
+    match id {
+        Some(id) => format!("{} (row {})", short(id, 60), count(position + 1)),
+        None => format!("row {}", count(position + 1)),
+    }
 }
