@@ -53,6 +53,11 @@ impl Diagnostic {
         self
     }
 
+    /// Says that the problem is the whole of a text.
+    pub fn at_all_of(self, script: &SourceText) -> Self {
+        self.at(script, 0..script.text.len())
+    }
+
     /// Puts a word at the place itself.
     pub fn label(mut self, label: impl Into<String>) -> Self {
         self.label = Some(label.into());
@@ -63,6 +68,22 @@ impl Diagnostic {
     pub fn help(mut self, help: impl Into<String>) -> Self {
         self.help = Some(help.into());
         self
+    }
+}
+
+impl Diagnostic {
+    /// Names the known word that an unknown one was probably meant to be; where none is near, says what else helps.
+    pub fn suggest<'a>(
+        self,
+        unknown: &str,
+        known: impl IntoIterator<Item = &'a str>,
+        otherwise: impl FnOnce() -> Option<String>,
+    ) -> Self {
+        let meant = nearest(unknown, known).map(|name| format!("did you mean `{name}`?"));
+        match meant.or_else(otherwise) {
+            Some(help) => self.help(help),
+            None => self,
+        }
     }
 }
 

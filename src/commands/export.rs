@@ -25,11 +25,8 @@ use crate::write::Target;
 /// Runs the command.
 pub(super) fn run(mut args: ExportArgs) -> Result<Exit, Failure> {
     let screen = screen(&args.job, Progress::None);
-    let asked = match args.job.job {
-        // The journal belongs to the output that the job file names.
-        Some(_) => take_output(&mut args.job),
-        None => None,
-    };
+    // The journal belongs to the output that the job file names.
+    let asked = args.job.job.is_some().then(|| take_output(&mut args.job)).flatten();
     let job = load_to_look(&args.job)?;
     check_model_is_named(&job)?;
     let (destination, path) = match asked.as_deref() {
@@ -85,7 +82,7 @@ fn named(path: &str) -> Result<Destination, Failure> {
     let format = Format::of_path(path).ok_or_else(|| {
         let problem = Diagnostic::new(format!("the name `{path}` does not tell the format"));
         let help = format!("let it end in {ENDINGS}, or give `-` for JSONL on standard output");
-        Failure { exit: Exit::Usage, ..problem.help(help).into() }
+        Failure::usage(problem.help(help))
     })?;
     Ok(Destination::file(PathBuf::from(path), format))
 }

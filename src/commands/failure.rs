@@ -21,6 +21,11 @@ impl Failure {
         Self { exit: Exit::CannotRun, message: message.to_string() }
     }
 
+    /// A command line that cannot be followed.
+    pub(super) fn usage(problem: Diagnostic) -> Self {
+        Self { exit: Exit::Usage, ..problem.into() }
+    }
+
     /// A file that cannot be read; `what` is what it was to be, in a few words.
     pub(super) fn unreadable(what: &str, path: &Path, error: &io::Error) -> Self {
         let name = path.display();

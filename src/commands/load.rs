@@ -17,8 +17,7 @@ use crate::config::file::JobFile;
 use crate::config::flags::{check_keyless, set};
 use crate::config::layers::Layers;
 use crate::config::resolve::{Lookups, check_flags, resolve, resolve_to_look};
-use crate::diagnostic::{Diagnostic, SourceText, nearest};
-use crate::exit::Exit;
+use crate::diagnostic::{Diagnostic, SourceText};
 use crate::format::Format;
 use crate::job::Job;
 use crate::job::facts::ModelCatalog;
@@ -79,8 +78,7 @@ pub(super) fn load_to_look(args: &JobArgs) -> Result<Job, Failure> {
 
 /// What job file, environment and flags say together.
 fn said(args: &JobArgs) -> Result<(JobFile, Layers, Environment), Failure> {
-    check_flags(args.job_flags.overlays.clone(), TimeZone::system, is_a_region)
-        .map_err(|problem| Failure { exit: Exit::Usage, ..problem.into() })?;
+    check_flags(args.job_flags.overlays.clone(), TimeZone::system, is_a_region).map_err(Failure::usage)?;
     args.job_flags.overlays.iter().try_for_each(check_keyless)?;
     let environment = Environment::read(args.env_file.as_deref())?;
     let file = args.job.as_deref().map(read).transpose()?;
@@ -173,7 +171,7 @@ fn read(path: &Path) -> Result<SourceText, Failure> {
     let text = String::from_utf8(text).map_err(|_| {
         Diagnostic::new(format!("the job file {name} is not UTF-8 text")).help("save it as UTF-8")
     })?;
-    Ok(SourceText { name, text: text.strip_prefix('\u{feff}').unwrap_or(&text).into() })
+    Ok(SourceText::new(name, text.strip_prefix('\u{feff}').unwrap_or(&text)))
 }
 
 /// Checks that the commands of a job's tools are there, and that the job defines what they answer.
@@ -193,11 +191,8 @@ pub(super) fn check_tools(job: &Job) -> Result<(), Diagnostic> {
         if let Some(names) = defined.as_ref().filter(|names| !names.contains(&tool.name.as_str())) {
             let message =
                 format!("[tools.{}] answers a tool that `request.tools` does not define", tool.name);
-            let problem = Diagnostic::new(message);
-            return Err(match nearest(&tool.name, names.iter().copied()) {
-                Some(name) => problem.help(format!("did you mean `{name}`?")),
-                None => problem.help(format!("defined are: {}", names.join(", "))),
-            });
+            let defined = || Some(format!("defined are: {}", names.join(", ")));
+            return Err(Diagnostic::new(message).suggest(&tool.name, names.iter().copied(), defined));
         }
     }
     Ok(())

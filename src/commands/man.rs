@@ -9,7 +9,7 @@ use clap_mangen::roff::{Roff, roman};
 
 use super::failure::Failure;
 use crate::cli::{self, ManArgs};
-use crate::diagnostic::{Diagnostic, nearest};
+use crate::diagnostic::Diagnostic;
 use crate::exit::Exit;
 
 /// Prints a page, or writes all of them.
@@ -78,9 +78,10 @@ fn write_all(pages: &[(String, Vec<u8>)], folder: &Path) -> Result<Exit, Failure
 
 fn unknown(command: &str, pages: &[(String, Vec<u8>)]) -> Diagnostic {
     let known: Vec<&str> = pages.iter().filter_map(|(name, _)| name.strip_prefix("fanfold-")).collect();
-    let problem = Diagnostic::new(format!("there is no command `{command}`"));
-    match nearest(command, known.iter().copied()) {
-        Some(name) => problem.help(format!("did you mean `{name}`?")),
-        None => problem.help(format!("there are: {}", known.join(", "))),
-    }
+    let there_are = || Some(format!("there are: {}", known.join(", ")));
+    Diagnostic::new(format!("there is no command `{command}`")).suggest(
+        command,
+        known.iter().copied(),
+        there_are,
+    )
 }

@@ -1,4 +1,18 @@
-//! The commands, a file each. The only place that prints to standard output.
+//! The commands, one file per verb. The only place that prints to standard output.
+//!
+//! `run` below reads like a table of contents: it prepares what holds for every command (panics, secrets on the command line), hands
+//! the arguments to the verb, and turns a `Failure` into a message and an exit code. A verb is `run(args) -> Result<Exit, Failure>`;
+//! it loads its job, asks the stages through `pipeline/` and the journal, and says what came of it.
+//!
+//! What verbs have in common:
+//!
+//! - `load` goes from the command line to the settled job, with `environment` for variables and files of variables, `tables` for the
+//!   model table, and `secrets` for what has to be kept to itself before anything can be shown.
+//! - `run`, `run_session`, `run_control` and `run_record` are `fanfold run`, with `notify`, `event_log` and `summary`.
+//! - Checks before anything is sent: `side_file` (nothing is written over what belongs to the job), `limited` (a `limit` would shorten
+//!   the output), `warnings`, `deadline`, `coding_plan`, `rehearsed` (answers of the simulator).
+//! - Words that several verbs say: `caps`, `usage`, `resume`, `time`; `printout` is standard output, made printable.
+//! - `keeper` and `prober` are no verbs: they are the program started once more by itself, for tools and for templates.
 
 mod ask;
 mod caps;

@@ -8,6 +8,7 @@ use serde_json::Value;
 
 use super::caps::CapAccount;
 use super::deadline::{PlannedWork, before_it_begins, deadline};
+use super::environment::Environment;
 use super::failure::Failure;
 use super::limited::shortened;
 use super::load::{Loaded, check_tools, load, screen};
@@ -52,10 +53,7 @@ pub(super) fn run(args: PreviewArgs) -> Result<Exit, Failure> {
     SideFile::check_all(&loaded.job, args.job.job.as_deref())?;
     HttpEndpoint::new(ClientSettings::of(&loaded.job.model, &loaded.job.retry)).map_err(Failure::new)?;
     let path = loaded.job.output.journal();
-    let reader = match path.exists() {
-        true => Some(Reader::open(&path)?),
-        false => None,
-    };
+    let reader = path.exists().then(|| Reader::open(&path)).transpose()?;
     // Looking changes nothing, and takes no standard input that a run has kept.
     let opened = match loaded.job.output.spool().exists() {
         true => Opened::again(loaded.job)?,
@@ -68,13 +66,9 @@ pub(super) fn run(args: PreviewArgs) -> Result<Exit, Failure> {
     show_requests(&opened, args.requests, &mut out)?;
     let plan = plan(&opened, reader.as_ref(), Purpose::Preview, &stop)?;
     writeln!(out, "{}", plan_line(&plan))?;
-    let simulated = reader.as_ref().map(Reader::simulated).transpose()?.unwrap_or_default();
-    if let Some(line) = rehearsed_line(simulated.answers).filter(|_| !args.job.simulate) {
+    let earlier = reader.as_ref().map(|reader| earlier_runs(reader, args.job.simulate)).transpose()?;
+    for line in earlier.unwrap_or_default() {
         writeln!(out, "{line}")?;
-    }
-    let doubt = reader.as_ref().map(Reader::in_doubt).transpose()?.unwrap_or(0);
-    if doubt > 0 && Lock::holder(&path).is_none() {
-        writeln!(out, "in doubt: up to {} of the last run, which was killed", counted(doubt, "request"))?;
     }
     for line in estimates(&opened.job, &plan, reader.as_ref())? {
         writeln!(out, "{line}")?;
@@ -82,36 +76,16 @@ pub(super) fn run(args: PreviewArgs) -> Result<Exit, Failure> {
     if let Some(why) = reader.as_ref().map(|reader| shortened(&opened, reader)).transpose()?.flatten() {
         writeln!(out, "warning: the run would end before it sends: {why}")?;
     }
-    if !args.job.simulate
-        && let Some(warning) = warnings::answered_elsewhere(&opened, &plan)
-    {
-        writeln!(out, "{warning}")?;
-    }
     if args.job.simulate {
-        writeln!(
-            out,
-            "rehearsal: it goes as fast as the simulator answers; `run --real-time` keeps limits and hours"
-        )?;
+        let how = "it goes as fast as the simulator answers; `run --real-time` keeps limits and hours";
+        writeln!(out, "rehearsal: {how}")?;
+    } else if let Some(warning) = warnings::answered_elsewhere(&opened, &plan) {
+        writeln!(out, "{warning}")?;
     }
     let address =
         if args.job.simulate { "the built-in simulator" } else { opened.job.model.base_url.as_str() };
-    writeln!(out, "address: {address}")?;
-    if let Some(proxy) = proxy::between(address) {
-        writeln!(out, "proxy: {} (the environment names it)", printable(&proxy))?;
-    }
-    writeln!(out, "model table: {}", loaded.tables.words())?;
-    writeln!(out, "key: {key}")?;
-    if let Some(notify) = &opened.job.notify {
-        let whom = whom(notify, &loaded.environment).unwrap_or_else(|why| format!("nobody! {why}"));
-        writeln!(out, "tells of the run: {}", printable(&whom))?;
-    }
-    writeln!(out, "output: {}", opened.job.output.path.display())?;
-    if !opened.fields().is_empty() {
-        let names: Vec<&str> = opened.fields().iter().map(|field| field.name.as_str()).collect();
-        writeln!(out, "columns of the schema's fields: {}", printable(&names.join(", ")))?;
-    }
-    if let Some(holder) = Lock::holder(&path) {
-        writeln!(out, "running: {}", printable(&holder))?;
+    for line in surroundings(&opened, &loaded.environment, address, &loaded.tables.words(), &key) {
+        writeln!(out, "{line}")?;
     }
     // A folder that is not there yet is made by the run.
     if opened.job.output.path.parent().is_some_and(|folder| folder.as_os_str().is_empty() || folder.is_dir())
@@ -119,6 +93,47 @@ pub(super) fn run(args: PreviewArgs) -> Result<Exit, Failure> {
         check_target(&opened.job.output.path)?;
     }
     Ok(Exit::Done)
+}
+
+/// What earlier runs left that the plan does not say: answers of a rehearsal, and requests whose end nobody knows.
+fn earlier_runs(reader: &Reader, simulate: bool) -> Result<Vec<String>, Failure> {
+    let mut lines = Vec::new();
+    lines.extend(rehearsed_line(reader.simulated()?.answers).filter(|_| !simulate));
+    let doubt = reader.in_doubt()?;
+    if doubt > 0 && Lock::holder(reader.path()).is_none() {
+        lines
+            .push(format!("in doubt: up to {} of the last run, which was killed", counted(doubt, "request")));
+    }
+    Ok(lines)
+}
+
+/// Who is asked by what way, who is told, and where the answers go.
+fn surroundings(
+    opened: &Opened,
+    environment: &Environment,
+    address: &str,
+    tables: &str,
+    key: &str,
+) -> Vec<String> {
+    let job = &opened.job;
+    let mut lines = vec![format!("address: {address}")];
+    if let Some(proxy) = proxy::between(address) {
+        lines.push(format!("proxy: {} (the environment names it)", printable(&proxy)));
+    }
+    lines.push(format!("model table: {tables}"));
+    lines.push(format!("key: {key}"));
+    if let Some(notify) = &job.notify {
+        let whom = whom(notify, environment).unwrap_or_else(|why| format!("nobody! {why}"));
+        lines.push(format!("tells of the run: {}", printable(&whom)));
+    }
+    lines.push(format!("output: {}", job.output.path.display()));
+    if !opened.fields().is_empty() {
+        let names: Vec<&str> = opened.fields().iter().map(|field| field.name.as_str()).collect();
+        lines.push(format!("columns of the schema's fields: {}", printable(&names.join(", "))));
+    }
+    lines
+        .extend(Lock::holder(&job.output.journal()).map(|holder| format!("running: {}", printable(&holder))));
+    lines
 }
 
 /// The key, where looking at it costs nothing.

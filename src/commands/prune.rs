@@ -55,9 +55,7 @@ pub(super) fn run(args: PruneArgs) -> Result<Exit, Failure> {
 /// The time before which a row has to have gone.
 fn since(older_than: &str) -> Result<SystemTime, Failure> {
     let wrong = |message: String| {
-        let script = SourceText { name: "--older-than".into(), text: older_than.into() };
-        let problem = Diagnostic::new(message).at(&script, 0..older_than.len());
-        Failure { exit: Exit::Usage, ..problem.into() }
+        Failure::usage(Diagnostic::new(message).at_all_of(&SourceText::new("--older-than", older_than)))
     };
     let age = duration(older_than).map_err(wrong)?;
     SystemTime::now().checked_sub(age).ok_or_else(|| wrong("that is before any clock began".to_owned()))

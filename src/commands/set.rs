@@ -31,8 +31,7 @@ pub(super) fn run(mut args: SetArgs) -> Result<Exit, Failure> {
     let orders = args.words.iter().map(|word| Order::parse(word)).collect::<Result<Vec<_>, _>>()?;
     if orders.is_empty() {
         let problem = Diagnostic::new("nothing is said that the run is to change");
-        let problem = problem.help("write fanfold set JOB.toml qps=5, or pause, resume, stop");
-        return Err(Failure { exit: Exit::Usage, ..Failure::from(problem) });
+        return Err(Failure::usage(problem.help("write fanfold set JOB.toml qps=5, or pause, resume, stop")));
     }
     told(&orders)?;
     let job = load_to_look(&args.job)?;
@@ -83,12 +82,11 @@ fn check_cost(job: &Job, orders: &[Order]) -> Result<(), Diagnostic> {
     if job.caps.cost.is_some() || all_priced {
         return Ok(());
     }
-    let script = SourceText { name: "set".into(), text: order.shown().into() };
     let message = match job.model.name {
         Some(_) => "a cap on cost needs a price, and this model's price is not known",
         None => "a cap on cost needs a price, and these rows bring models whose prices may not be known",
     };
-    let problem = Diagnostic::new(message).at(&script, 0..script.text.len());
+    let problem = Diagnostic::new(message).at_all_of(&SourceText::new("set", order.shown()));
     Err(problem.help("give it under [price] (`input` and `output`), and begin the run again"))
 }
 

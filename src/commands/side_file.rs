@@ -106,19 +106,16 @@ fn glossary(job: &Job) -> impl Iterator<Item = PathBuf> + use<> {
 
 /// The files that the job was read from, the schema and the key that it names, and the programs that it runs.
 fn besides(job: &Job, file: Option<&Path>) -> impl Iterator<Item = PathBuf> + use<> {
-    let key = match &job.model.key {
-        KeySource::File(path) => Some(path.clone()),
-        KeySource::Variable { .. } | KeySource::Command(_) => None,
-    };
-    let key_command = match &job.model.key {
-        KeySource::Command(words) => words.clone(),
-        KeySource::File(_) | KeySource::Variable { .. } => Vec::new(),
-    };
     // A program of the job's own, or what it is told to read.
-    let commands =
-        job.tools.iter().flat_map(|tool| tool.command.clone()).chain(key_command).map(PathBuf::from);
-    let read = job.read_from.clone().into_iter().chain(job.answer.schema.clone()).chain(key);
-    read.chain(commands.collect::<Vec<_>>()).chain(file.map(Path::to_owned))
+    let mut files: Vec<PathBuf> =
+        job.tools.iter().flat_map(|tool| &tool.command).map(PathBuf::from).collect();
+    match &job.model.key {
+        KeySource::File(path) => files.push(path.clone()),
+        KeySource::Command(words) => files.extend(words.iter().map(PathBuf::from)),
+        KeySource::Variable { .. } => {}
+    }
+    files.extend(job.read_from.iter().chain(&job.answer.schema).cloned());
+    files.into_iter().chain(file.map(Path::to_owned))
 }
 
 /// A path by which two names of one place are told to be one, also of a file that is not there yet.

@@ -7,7 +7,7 @@ use super::failure::Failure;
 use super::interrupt;
 use crate::cli::SimulateArgs;
 use crate::config::layers::explain;
-use crate::diagnostic::{Diagnostic, SourceText as Text};
+use crate::diagnostic::{Diagnostic, SourceText};
 use crate::dispatch::stop::StopLevel;
 use crate::exit::Exit;
 use crate::simulator::{self, Script, ScriptError, ServerLimits, ServerSettings};
@@ -25,11 +25,8 @@ pub(super) fn run(args: SimulateArgs) -> Result<Exit, Failure> {
         None => Script::default(),
     };
     if [args.qps, args.qpm, args.tpm].contains(&Some(0)) {
-        return Err(Failure {
-            exit: Exit::Usage,
-            message: "a limit of 0 would refuse every request\n  = help: leave the flag out to have no limit"
-                .to_owned(),
-        });
+        let problem = Diagnostic::new("a limit of 0 would refuse every request");
+        return Err(Failure::usage(problem.help("leave the flag out to have no limit")));
     }
     let api_key = match &args.key_env {
         Some(name) => {
@@ -72,9 +69,7 @@ pub(super) fn run(args: SimulateArgs) -> Result<Exit, Failure> {
 fn unfit(path: &Path, text: &str, error: &ScriptError) -> Failure {
     let name = path.display().to_string();
     match error {
-        ScriptError::Unreadable(error) => {
-            explain(&Text { name: name.into(), text: text.into() }, error).into()
-        }
+        ScriptError::Unreadable(error) => explain(&SourceText::new(name, text), error).into(),
         ScriptError::Senseless { .. } => Failure::new(format!("{name}: {error}")),
     }
 }

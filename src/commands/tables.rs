@@ -35,7 +35,7 @@ impl Tables {
         let name = path.display().to_string();
         let text = regular::read_to_string(path)
             .map_err(|error| Failure::unreadable("model table", path, &error))?;
-        let script = SourceText { name: name.as_str().into(), text: text.into() };
+        let script = SourceText::new(name.as_str(), text);
         let own = ModelTable::parse(&script.text).map_err(|error| {
             let problem = explain(&script, &error.0);
             match (named, &problem.help) {

@@ -112,13 +112,31 @@ pub enum OnBadRow {
 }
 
 /// One text or several.
-#[derive(Debug, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(untagged, expecting = "expected a text or a list of texts")]
 pub enum OneOrMany {
     /// One text.
     One(String),
     /// A list of texts.
     Many(Vec<String>),
+}
+
+impl OneOrMany {
+    /// All of them.
+    pub fn into_list(self) -> Vec<String> {
+        match self {
+            Self::One(text) => vec![text],
+            Self::Many(texts) => texts,
+        }
+    }
+
+    /// The words of a command: a list as it is, one line split at spaces.
+    pub fn into_command(self) -> Vec<String> {
+        match self {
+            Self::One(line) => line.split_whitespace().map(str::to_owned).collect(),
+            Self::Many(words) => words,
+        }
+    }
 }
 
 /// `[model]`: the model, and how to reach it.

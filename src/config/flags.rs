@@ -35,155 +35,71 @@ pub enum ValueShape {
 
 /// Every job flag, in the order of `fanfold run --help`.
 pub const JOB_FLAGS: [JobFlag; 22] = [
-    JobFlag {
-        flag: "input",
-        key: "input.path",
-        shape: ValueShape::List,
-        value: "FILE",
-        help: "File, folder or glob of rows: JSONL, CSV, TSV or Parquet; `-` is standard input; repeatable",
-    },
-    JobFlag {
-        flag: "output",
-        key: "output.path",
-        shape: ValueShape::Text,
-        value: "FILE",
-        help: concat!("Output file; its ending sets the format: ", endings!()),
-    },
-    JobFlag {
-        flag: "journal",
-        key: "output.journal",
-        shape: ValueShape::Text,
-        value: "FILE",
-        help: "File to keep the answers in; by default OUTPUT.journal next to the output",
-    },
-    JobFlag {
-        flag: "id",
-        key: "input.id",
-        shape: ValueShape::Text,
-        value: "COLUMN",
-        help: "Column that identifies a row",
-    },
-    JobFlag { flag: "model", key: "model.name", shape: ValueShape::Text, value: "NAME", help: "Model" },
-    JobFlag {
-        flag: "base-url",
-        key: "model.base_url",
-        shape: ValueShape::Text,
-        value: "URL",
-        help: "Address of the API, without /chat/completions",
-    },
-    JobFlag {
-        flag: "region",
-        key: "model.region",
-        shape: ValueShape::Text,
-        value: "NAME",
-        help: "Region of DashScope, instead of an address: singapore, beijing, virginia, …",
-    },
-    JobFlag {
-        flag: "system",
-        key: "prompt.system",
-        shape: ValueShape::Text,
-        value: "TEMPLATE",
-        help: "Template of the system turn",
-    },
-    JobFlag {
-        flag: "prompt",
-        key: "prompt.user",
-        shape: ValueShape::Text,
-        value: "TEMPLATE",
-        help: "Template of the user turn, with the columns of a row: 'Summarise: {{ text }}'",
-    },
-    JobFlag {
-        flag: "limit",
-        key: "input.limit",
-        shape: ValueShape::Number,
-        value: "N",
-        help: "Read only the first N rows; never replaces a longer output",
-    },
-    JobFlag {
-        flag: "qps",
-        key: "limits.qps",
-        shape: ValueShape::Number,
-        value: "N",
-        help: "Requests per second",
-    },
-    JobFlag {
-        flag: "qpm",
-        key: "limits.qpm",
-        shape: ValueShape::Number,
-        value: "N",
-        help: "Requests per minute",
-    },
-    JobFlag {
-        flag: "tpm",
-        key: "limits.tpm",
-        shape: ValueShape::Number,
-        value: "N",
-        help: "Tokens per minute, input and output",
-    },
-    JobFlag {
-        flag: "concurrency",
-        key: "limits.concurrency",
-        shape: ValueShape::Number,
-        value: "N",
-        help: "Maximum requests in flight, or `auto`",
-    },
-    JobFlag {
-        flag: "max-attempts",
-        key: "retry.max_attempts",
-        shape: ValueShape::Number,
-        value: "N",
-        help: "Tries per row while the service answers others",
-    },
-    JobFlag {
-        flag: "timeout",
-        key: "retry.timeout",
-        shape: ValueShape::Text,
-        value: "TIME",
-        help: "Time limit of one request, such as 330s",
-    },
-    JobFlag {
-        flag: "max-cost",
-        key: "limits.max_cost",
-        shape: ValueShape::Number,
-        value: "MONEY",
-        help: "Stop before spending more than this",
-    },
-    JobFlag {
-        flag: "max-total-tokens",
-        key: "limits.max_total_tokens",
-        shape: ValueShape::Number,
-        value: "N",
-        help: "Stop before using more tokens than this",
-    },
-    JobFlag {
-        flag: "cap-period",
-        key: "limits.cap_period",
-        shape: ValueShape::Text,
-        value: "PERIOD",
-        help: "Period of the caps on cost and tokens: job, run, day or month",
-    },
-    JobFlag {
-        flag: "max-duration",
-        key: "limits.max_duration",
-        shape: ValueShape::Text,
-        value: "TIME",
-        help: "Stop after this time, such as 7h",
-    },
-    JobFlag {
-        flag: "until",
-        key: "limits.until",
-        shape: ValueShape::Text,
-        value: "TIME",
-        help: "Stop at this time, such as 06:00, or a date and time",
-    },
-    JobFlag {
-        flag: "metrics-file",
-        key: "output.metrics",
-        shape: ValueShape::Text,
-        value: "FILE",
-        help: "File for figures of the run, in the Prometheus text format",
-    },
+    list(
+        "input",
+        "input.path",
+        "FILE",
+        "File, folder or glob of rows: JSONL, CSV, TSV or Parquet; `-` is standard input; repeatable",
+    ),
+    text("output", "output.path", "FILE", concat!("Output file; its ending sets the format: ", endings!())),
+    text(
+        "journal",
+        "output.journal",
+        "FILE",
+        "File to keep the answers in; by default OUTPUT.journal next to the output",
+    ),
+    text("id", "input.id", "COLUMN", "Column that identifies a row"),
+    text("model", "model.name", "NAME", "Model"),
+    text("base-url", "model.base_url", "URL", "Address of the API, without /chat/completions"),
+    text(
+        "region",
+        "model.region",
+        "NAME",
+        "Region of DashScope, instead of an address: singapore, beijing, virginia, …",
+    ),
+    text("system", "prompt.system", "TEMPLATE", "Template of the system turn"),
+    text(
+        "prompt",
+        "prompt.user",
+        "TEMPLATE",
+        "Template of the user turn, with the columns of a row: 'Summarise: {{ text }}'",
+    ),
+    number("limit", "input.limit", "N", "Read only the first N rows; never replaces a longer output"),
+    number("qps", "limits.qps", "N", "Requests per second"),
+    number("qpm", "limits.qpm", "N", "Requests per minute"),
+    number("tpm", "limits.tpm", "N", "Tokens per minute, input and output"),
+    number("concurrency", "limits.concurrency", "N", "Maximum requests in flight, or `auto`"),
+    number("max-attempts", "retry.max_attempts", "N", "Tries per row while the service answers others"),
+    text("timeout", "retry.timeout", "TIME", "Time limit of one request, such as 330s"),
+    number("max-cost", "limits.max_cost", "MONEY", "Stop before spending more than this"),
+    number("max-total-tokens", "limits.max_total_tokens", "N", "Stop before using more tokens than this"),
+    text(
+        "cap-period",
+        "limits.cap_period",
+        "PERIOD",
+        "Period of the caps on cost and tokens: job, run, day or month",
+    ),
+    text("max-duration", "limits.max_duration", "TIME", "Stop after this time, such as 7h"),
+    text("until", "limits.until", "TIME", "Stop at this time, such as 06:00, or a date and time"),
+    text(
+        "metrics-file",
+        "output.metrics",
+        "FILE",
+        "File for figures of the run, in the Prometheus text format",
+    ),
 ];
+
+const fn text(flag: &'static str, key: &'static str, value: &'static str, help: &'static str) -> JobFlag {
+    JobFlag { flag, key, shape: ValueShape::Text, value, help }
+}
+
+const fn number(flag: &'static str, key: &'static str, value: &'static str, help: &'static str) -> JobFlag {
+    JobFlag { flag, key, shape: ValueShape::Number, value, help }
+}
+
+const fn list(flag: &'static str, key: &'static str, value: &'static str, help: &'static str) -> JobFlag {
+    JobFlag { flag, key, shape: ValueShape::List, value, help }
+}
 
 /// Keys whose values name files. What a file is called is the user's own matter.
 const PATHS: [&str; 3] = ["input.path", "output.path", "output.metrics"];
@@ -208,15 +124,15 @@ impl JobFlag {
         self.overlay(KeyOrigin::Variable, &self.variable(), &values)
     }
 
-    fn overlay(&self, voice: KeyOrigin, name: &str, values: &[String]) -> Overlay {
+    fn overlay(&self, origin: KeyOrigin, name: &str, values: &[String]) -> Overlay {
         let value = match self.shape {
             ValueShape::List => Value::Array(values.iter().cloned().map(Value::String).collect()),
             ValueShape::Text => Value::String(values.concat()),
             ValueShape::Number => literal(&values.concat()),
         };
         Overlay {
-            voice,
-            script: SourceText { name: name.into(), text: values.join("\n").into() },
+            origin,
+            script: SourceText::new(name, values.join("\n")),
             key: self.key.into(),
             value,
             raw: values.concat(),
@@ -230,14 +146,14 @@ impl JobFlag {
 ///
 /// When there is no `=`, or when the value looks like an API key, which belongs in the environment.
 pub fn set(argument: &str) -> Result<Overlay, Diagnostic> {
-    let script = SourceText { name: "--set".into(), text: argument.into() };
+    let script = SourceText::new("--set", argument);
     let Some((key, value)) = argument.split_once('=') else {
         let help = "write it as in the job file, dotted: --set limits.qps=5";
         return Err(Diagnostic::new("`--set` takes KEY=VALUE").at(&script, 0..argument.len()).help(help));
     };
     let parsed = literal(value.trim());
     if names_a_hook(key.trim(), &parsed) {
-        let hidden = SourceText { name: "--set".into(), text: format!("{key}=…").into() };
+        let hidden = SourceText::new("--set", format!("{key}=…"));
         let help = "other users of this machine can read the arguments of a command; name the variable that holds it \
                     with notify.url_env";
         return Err(Diagnostic::new("the address of a notification does not belong on the command line")
@@ -245,11 +161,11 @@ pub fn set(argument: &str) -> Result<Overlay, Diagnostic> {
             .help(help));
     }
     if holds_a_key(value) || has_secret_header(key.trim(), &parsed) || is_of_a_key(key.trim()) {
-        let hidden = SourceText { name: "--set".into(), text: format!("{key}=…").into() };
+        let hidden = SourceText::new("--set", format!("{key}=…"));
         return Err(does_not_belong(&hidden, key.len()));
     }
     Ok(Overlay {
-        voice: KeyOrigin::Flag,
+        origin: KeyOrigin::Flag,
         script,
         key: key.trim().to_owned(),
         value: parsed,
@@ -266,7 +182,7 @@ pub fn check_keyless(overlay: &Overlay) -> Result<(), Diagnostic> {
     if PATHS.contains(&overlay.key.as_str()) || !holds_a_key(&overlay.raw) {
         return Ok(());
     }
-    let hidden = SourceText { name: overlay.script.name.clone(), text: "…".into() };
+    let hidden = SourceText::new(overlay.script.name.clone(), "…");
     Err(does_not_belong(&hidden, hidden.text.len()))
 }
 

@@ -1,5 +1,7 @@
 //! The job file, the environment and the flags laid over one another, and where each value came from.
 
+use std::collections::HashMap;
+use std::iter::successors;
 use std::ops::Range;
 
 use serde::Deserialize;
@@ -15,6 +17,8 @@ use crate::diagnostic::{Diagnostic, SourceText, nearest};
 #[derive(Debug)]
 pub struct Layers {
     file: Option<SourceText>,
+    /// Where the value of each key of the file stands in it.
+    spans: HashMap<String, Range<usize>>,
     overlays: Vec<Overlay>,
 }
 
@@ -25,10 +29,13 @@ impl Layers {
     ///
     /// A syntax error, an unknown key or a wrong type, shown where it stands.
     pub fn read(file: Option<SourceText>, overlays: Vec<Overlay>) -> Result<(JobFile, Self), Diagnostic> {
-        let mut tree = Table::new();
+        let (mut tree, mut spans) = (Table::new(), HashMap::new());
         if let Some(script) = &file {
             toml::from_str::<JobFile>(&script.text).map_err(|error| explain(script, &error))?;
-            tree = toml::from_str(&script.text).map_err(|error| explain(script, &error))?;
+            let root = DeTable::parse(&script.text).map_err(|error| explain(script, &error))?;
+            keep_spans(root.get_ref(), "", &mut spans);
+            tree = Table::deserialize(toml::Deserializer::from(root))
+                .map_err(|error| explain(script, &error))?;
         }
         for overlay in &overlays {
             let text = || Value::String(overlay.raw.clone());
@@ -37,7 +44,7 @@ impl Layers {
                 .or_else(|problem| alone(overlay, text()).map_err(|_| problem))?;
             merge(&mut tree, alone);
         }
-        let layers = Self { file, overlays };
+        let layers = Self { file, spans, overlays };
         // Each layer was found good by itself; together they can only clash where one makes a table of a value.
         let job = JobFile::deserialize(Value::Table(tree))
             .map_err(|error| Diagnostic::new(error.message().to_owned()))?;
@@ -53,39 +60,55 @@ impl Layers {
         }
     }
 
+    /// Refuses the value of a key, shown where it was given, if it is wrong.
+    pub(super) fn refuse_if(&self, is_wrong: bool, key: &str, message: &str) -> Result<(), Diagnostic> {
+        if is_wrong { Err(self.problem(key, message)) } else { Ok(()) }
+    }
+
     /// Who gave the value of a key that somebody gave.
-    pub fn voice(&self, key: &str) -> KeyOrigin {
-        let given = |overlay: &&Overlay| overlay.key == key || key.starts_with(&format!("{}.", overlay.key));
-        self.overlays.iter().filter(given).map(|overlay| overlay.voice).max().unwrap_or(KeyOrigin::File)
+    pub fn origin(&self, key: &str) -> KeyOrigin {
+        self.overlays_of(key).map(|overlay| overlay.origin).max().unwrap_or(KeyOrigin::File)
     }
 
     /// Where the value of a key was given: the text, and the bytes of the value in it. For a key that nobody gave,
     /// the nearest table around it.
     pub fn place(&self, key: &str) -> Option<(SourceText, Range<usize>)> {
-        let said = |overlay: &&Overlay| overlay.key == key || key.starts_with(&format!("{}.", overlay.key));
-        if let Some(overlay) = self.overlays.iter().rev().find(said) {
+        if let Some(overlay) = self.overlays_of(key).last() {
             return Some((overlay.script.clone(), 0..overlay.script.text.len()));
         }
         let script = self.file.as_ref()?;
-        let root = DeTable::parse(&script.text).ok()?;
-        let mut span = None;
-        let mut table = root.get_ref();
-        let mut array: Option<&[Spanned<DeValue<'_>>]> = None;
-        for part in key.split('.') {
-            let value = match array.take() {
-                Some(values) => part.parse::<usize>().ok().and_then(|index| values.get(index)),
-                None => table.get(part),
-            };
-            let Some(value) = value else { break };
-            span = Some(value.span());
-            match value.get_ref() {
-                DeValue::Table(inner) => table = inner,
-                DeValue::Array(values) => array = Some(&values[..]),
-                _ => break,
-            }
-        }
-        Some((script.clone(), span?))
+        let around = successors(Some(key), |key| key.rsplit_once('.').map(|(table, _)| table));
+        around.filter_map(|key| self.spans.get(key)).next().map(|span| (script.clone(), span.clone()))
     }
+
+    /// What sets a key, or a table around it, over the file.
+    fn overlays_of(&self, key: &str) -> impl Iterator<Item = &Overlay> {
+        let is_of = move |overlay: &&Overlay| {
+            key.strip_prefix(&*overlay.key).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
+        };
+        self.overlays.iter().filter(is_of)
+    }
+}
+
+/// Notes where the values of a table stand, those of tables and lists in it too.
+fn keep_spans(table: &DeTable<'_>, prefix: &str, spans: &mut HashMap<String, Range<usize>>) {
+    for (key, value) in table {
+        keep_span(format!("{prefix}{}", key.get_ref()), value, spans);
+    }
+}
+
+fn keep_span(key: String, value: &Spanned<DeValue<'_>>, spans: &mut HashMap<String, Range<usize>>) {
+    match value.get_ref() {
+        DeValue::Table(table) => keep_spans(table, &format!("{key}."), spans),
+        DeValue::Array(values) => {
+            values
+                .iter()
+                .enumerate()
+                .for_each(|(index, value)| keep_span(format!("{key}.{index}"), value, spans));
+        }
+        _ => {}
+    }
+    spans.insert(key, value.span());
 }
 
 /// An error of the TOML reader, shown where it stands and with the nearest known key.
@@ -153,7 +176,7 @@ fn kind(expected: &str) -> &str {
 
 /// The job file that an overlay is by itself.
 fn alone(overlay: &Overlay, value: Value) -> Result<Table, Diagnostic> {
-    let shown = |message: String| Diagnostic::new(message).at(&overlay.script, 0..overlay.script.text.len());
+    let shown = |message: String| Diagnostic::new(message).at_all_of(&overlay.script);
     let mut table = Table::new();
     insert(&mut table, &overlay.key, value).map_err(shown)?;
     match JobFile::deserialize(Value::Table(table.clone())) {
@@ -197,7 +220,7 @@ mod tests {
     use crate::config::flags::{JOB_FLAGS, set};
 
     fn script(text: &str) -> Option<SourceText> {
-        Some(SourceText { name: "job.toml".into(), text: text.into() })
+        Some(SourceText::new("job.toml", text))
     }
 
     #[test]

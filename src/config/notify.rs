@@ -2,13 +2,13 @@
 
 use super::file::{NotifySection, OneOrMany};
 use super::layers::Layers;
+use crate::diagnostic::Diagnostic;
 use crate::diagnostic::secret_scan::names_a_variable;
-use crate::diagnostic::{Diagnostic, nearest};
 use crate::job::notify::{Hidden, Moment, Notify, Recipient};
 
 /// Settles who is told. A message says nothing of the address, which is a secret.
 pub(super) fn notify(section: NotifySection, layers: &Layers) -> Result<Notify, Diagnostic> {
-    let to = match (section.url, section.url_env, section.command) {
+    let to = match (section.url, section.url_env, section.command.map(OneOrMany::into_command)) {
         (Some(url), None, None) => Recipient::Url(Hidden(url)),
         (None, Some(name), None) if names_a_variable(&name) => Recipient::Variable(name),
         (None, Some(_), None) => {
@@ -16,10 +16,7 @@ pub(super) fn notify(section: NotifySection, layers: &Layers) -> Result<Notify, 
             let problem = layers.problem("notify.url_env", "`url_env` does not name a variable");
             return Err(problem.help("url_env = \"NOTIFY_URL\" names the variable that holds the address"));
         }
-        (None, None, Some(OneOrMany::Many(words))) if !words.is_empty() => Recipient::Command(words),
-        (None, None, Some(OneOrMany::One(line))) if !line.trim().is_empty() => {
-            Recipient::Command(line.split_whitespace().map(str::to_owned).collect())
-        }
+        (None, None, Some(words)) if !words.is_empty() => Recipient::Command(words),
         _ => {
             let message = "[notify] names one of `url`, `url_env` and `command`, and not more";
             let problem = layers.problem("notify", message);
@@ -28,21 +25,14 @@ pub(super) fn notify(section: NotifySection, layers: &Layers) -> Result<Notify, 
     };
     let on = match section.on {
         None => Moment::ALL.to_vec(),
-        Some(OneOrMany::One(word)) => vec![moment(&word, layers)?],
-        Some(OneOrMany::Many(words)) => {
-            words.iter().map(|word| moment(word, layers)).collect::<Result<_, _>>()?
-        }
+        Some(words) => words.into_list().iter().map(|word| moment(word, layers)).collect::<Result<_, _>>()?,
     };
     Ok(Notify { to, on, allow_http: section.allow_http.unwrap_or(false) })
 }
 
 fn moment(word: &str, layers: &Layers) -> Result<Moment, Diagnostic> {
-    let words = Moment::ALL.map(Moment::as_str);
     Moment::ALL.into_iter().find(|moment| moment.as_str() == word).ok_or_else(|| {
         let problem = layers.problem("notify.on", format!("`on` has start, end and stop, not `{word}`"));
-        match nearest(word, words) {
-            Some(name) => problem.help(format!("did you mean `{name}`?")),
-            None => problem,
-        }
+        problem.suggest(word, Moment::ALL.map(Moment::as_str), || None)
     })
 }

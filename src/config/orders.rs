@@ -3,7 +3,7 @@
 use super::layers::Layers;
 use super::overlay::{KeyOrigin, Overlay, literal};
 use super::resolve::limits_alone;
-use crate::diagnostic::{Diagnostic, SourceText, nearest};
+use crate::diagnostic::{Diagnostic, SourceText};
 use crate::job::effective::LiveSettings;
 
 /// The keys of `[limits]` that can be changed while a run goes on.
@@ -28,8 +28,8 @@ impl Order {
     ///
     /// What is no order; an order whose value is none is told by [`told`].
     pub fn parse(word: &str) -> Result<Self, Diagnostic> {
-        let script = SourceText { name: "set".into(), text: word.into() };
-        let at = |message: String| Diagnostic::new(message).at(&script, 0..word.len());
+        let script = SourceText::new("set", word);
+        let at = |message: String| Diagnostic::new(message).at_all_of(&script);
         let (key, value) = match word.split_once('=') {
             Some((key, value)) => (key.trim(), Some(value.trim())),
             None => (word.trim(), None),
@@ -45,15 +45,11 @@ impl Order {
                 Err(at(format!("`{key}` needs a value")).help(format!("write {key}=…")))
             }
             _ if WORDS.contains(&key.as_str()) => Err(at(format!("`{key}` takes no value"))),
-            _ => {
-                let problem = at(format!("`{key}` is nothing that a running job can be told"));
-                Err(match nearest(&key, known()) {
-                    Some(name) => problem.help(format!("did you mean `{name}`?")),
-                    None => {
-                        problem.help(format!("it can be told {}", known().collect::<Vec<_>>().join(", ")))
-                    }
-                })
-            }
+            _ => Err(at(format!("`{key}` is nothing that a running job can be told")).suggest(
+                &key,
+                known(),
+                || Some(format!("it can be told {}", known().collect::<Vec<_>>().join(", "))),
+            )),
         }
     }
 
@@ -82,23 +78,22 @@ pub fn last_words(orders: &[Order]) -> Vec<&Order> {
 ///
 /// A value that the job file would not take either, in the same words.
 pub fn told(orders: &[Order]) -> Result<LiveSettings, Diagnostic> {
-    let words = orders.iter().filter(|order| WORDS.contains(&order.key.as_str()));
-    let (mut paused, mut stop) = (None, false);
-    for order in words {
+    let (mut paused, mut stop, mut changes) = (None, false, Vec::new());
+    for order in orders {
         match order.key.as_str() {
             "pause" => paused = Some(true),
             "resume" => paused = Some(false),
-            _ => stop = true,
+            "stop" => stop = true,
+            key => changes.push(Overlay {
+                origin: KeyOrigin::Flag,
+                script: SourceText::new("set", order.shown()),
+                key: format!("limits.{key}"),
+                value: literal(&order.value),
+                raw: order.value.clone(),
+            }),
         }
     }
-    let changes = orders.iter().filter(|order| KEYS.contains(&order.key.as_str())).map(|order| Overlay {
-        voice: KeyOrigin::Flag,
-        script: SourceText { name: "set".into(), text: order.shown().into() },
-        key: format!("limits.{}", order.key),
-        value: literal(&order.value),
-        raw: order.value.clone(),
-    });
-    let (file, layers) = Layers::read(None, changes.collect())?;
+    let (file, layers) = Layers::read(None, changes)?;
     let (rates, concurrency, caps) = limits_alone(&file.limits, &layers)?;
     Ok(LiveSettings { rates, concurrency, caps, paused, stop })
 }

@@ -19,7 +19,7 @@ pub enum KeyOrigin {
 #[derive(Debug, Clone)]
 pub struct Overlay {
     /// Who says it.
-    pub voice: KeyOrigin,
+    pub origin: KeyOrigin,
     /// Who says it by name, and in what words.
     pub script: SourceText,
     /// The key of the job file, dotted.
@@ -34,8 +34,8 @@ impl Overlay {
     /// What a flag that is no job flag sets: text, at a key of the job file.
     pub fn text(flag: &str, key: &str, text: &str) -> Self {
         Self {
-            voice: KeyOrigin::Flag,
-            script: SourceText { name: format!("--{flag}").into(), text: text.into() },
+            origin: KeyOrigin::Flag,
+            script: SourceText::new(format!("--{flag}"), text),
             key: key.to_owned(),
             value: Value::String(text.to_owned()),
             raw: text.to_owned(),

@@ -8,6 +8,7 @@ mod looking;
 mod lookups;
 mod values;
 
+use std::mem::take;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -15,7 +16,7 @@ use jiff::tz::TimeZone;
 
 use super::notify::notify;
 use crate::config::fields::request;
-use crate::config::file::{JobFile, ModelSection, PriceSection, PromptSection, RetrySection};
+use crate::config::file::{JobFile, PromptSection};
 use crate::config::headers::raise;
 use crate::config::layers::Layers;
 use crate::config::overlay::Overlay;
@@ -83,9 +84,9 @@ pub fn check_model_is_named(job: &Job) -> Result<(), Diagnostic> {
     }
 }
 
-fn settle(file: JobFile, layers: &Layers, lookups: &Lookups<'_>) -> Result<Job, Diagnostic> {
+fn settle(mut file: JobFile, layers: &Layers, lookups: &Lookups<'_>) -> Result<Job, Diagnostic> {
     let ModelCall { model, request, request_texts, retry, own_price } =
-        asking(file.model, &file.request, &file.retry, file.price, layers, lookups)?;
+        resolve_question(&mut file, layers, lookups)?;
     let known = model.name.as_deref().map(|name| model.book.of(name)).unwrap_or_default();
     let prompt = file.prompt.map(|section| prompt(section, layers)).transpose()?;
     let (rates, concurrency, caps) = limits_alone(&file.limits, layers)?;
@@ -140,34 +141,24 @@ pub fn check_flags(
     schedule(&file.limits, &layers, &|_| Ok(zone())).map(drop)
 }
 
-/// Settles one question, which has no input and no output. The other sections of the file are no matter of it.
+/// Settles one question, which has no input and no output: what a job says of the model, the request, patience and the price.
+/// The other sections of the file are no matter of it.
 ///
 /// # Errors
 ///
 /// As [`resolve`].
 pub fn resolve_question(
-    file: JobFile,
+    file: &mut JobFile,
     layers: &Layers,
     lookups: &Lookups<'_>,
 ) -> Result<ModelCall, Diagnostic> {
-    asking(file.model, &file.request, &file.retry, file.price, layers, lookups)
-}
-
-fn asking(
-    model_section: ModelSection,
-    fields: &toml::Table,
-    patience: &RetrySection,
-    price_section: Option<PriceSection>,
-    layers: &Layers,
-    lookups: &Lookups<'_>,
-) -> Result<ModelCall, Diagnostic> {
-    let model = model(model_section, layers, lookups)?;
-    let (request, request_texts) = request(fields, layers)?;
+    let model = model(take(&mut file.model), layers, lookups)?;
+    let (request, request_texts) = request(&file.request, layers)?;
     Ok(ModelCall {
         request,
         request_texts,
-        retry: raise(retry(patience, layers)?, &model.headers, layers)?,
-        own_price: price(price_section, layers)?.map(Arc::new),
+        retry: raise(retry(&file.retry, layers)?, &model.headers, layers)?,
+        own_price: price(file.price.take(), layers)?.map(Arc::new),
         model,
     })
 }

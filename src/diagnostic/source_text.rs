@@ -15,6 +15,11 @@ pub struct SourceText {
 }
 
 impl SourceText {
+    /// A text, and the file, flag, variable or command that it is of.
+    pub fn new(name: impl Into<Arc<str>>, text: impl Into<Arc<str>>) -> Self {
+        Self { name: name.into(), text: text.into() }
+    }
+
     /// The text as it may be shown.
     pub fn shown(&self) -> String {
         match self.is_a_value() {

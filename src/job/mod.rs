@@ -1,4 +1,19 @@
 //! The job: what a user asks for, settled. Nothing here is "not said" any more; every default has been decided.
+//!
+//! `Job` is what `config/` makes of a job file, and what all other rooms are given. It imports nothing of `config/`: a job can be
+//! made by other means, as tests do. Most of it is data, each type in the file of its section. What is computed is pure, with the time
+//! passed in:
+//!
+//! - `limits` has quotas and caps as types that cannot hold nonsense; `schedule` and `period` say what holds at what time of day, and
+//!   over which day or month a cap counts. `effective` puts job, schedule and what a running job was set to together into the limits
+//!   of one moment; `forecast` says from them when a run will end.
+//! - `facts`, `price` and `languages` are what is known of a model beforehand. They are filled from the model table by `models/`, and a
+//!   fact that is not known is absent. `ModelCatalog` looks them up for rows that bring their own model.
+//! - `field_owner` decides whether a field of the request is the job's, alike for every row, or the row's own; with it, a refusal stops
+//!   the job or fails one row.
+//! - `address` and `units` check and read what is written as text; `TemplateText` keeps where a template stands, for messages.
+//!
+//! Words that a key of the job file may take are enums here, which serde reads by their names.
 
 pub(crate) mod address;
 pub mod answer;

@@ -18,8 +18,6 @@ const LONG_FILES: &[&str] = &[
 
 /// Functions that are longer still, by file and name; as above.
 const LONG_FUNCTIONS: &[&str] = &[
-    "commands/export.rs: run",
-    "commands/preview.rs: run",
     "commands/run.rs: go",
     "commands/status/standing.rs: json",
     "commands/summary.rs: receipt",

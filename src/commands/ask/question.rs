@@ -19,7 +19,6 @@ use crate::config::layers::Layers;
 use crate::config::overlay::Overlay;
 use crate::config::resolve::{DEFAULT_MODEL, Lookups, check_flags, resolve_question};
 use crate::diagnostic::{Diagnostic, SourceText};
-use crate::exit::Exit;
 use crate::job::{ModelCall, Transport};
 use crate::regular;
 use crate::render;
@@ -50,7 +49,7 @@ pub(super) struct Question {
 /// Settles what the command line asks, and reads standard input where the question is there.
 pub(super) fn settle(args: &AskArgs, screen: &Screen) -> Result<Question, Failure> {
     let environment = Environment::read(args.env_file.as_deref())?;
-    let (file, layers) = Layers::read(None, overlays(args, &environment)?)?;
+    let (mut file, layers) = Layers::read(None, overlays(args, &environment)?)?;
     keep_secrets(&file, &environment);
     refuse_arguments()?;
     for slip in environment.slips(&[file.model.api_key_env.as_deref()]) {
@@ -59,7 +58,7 @@ pub(super) fn settle(args: &AskArgs, screen: &Screen) -> Result<Question, Failur
     let names_model = args.model.is_some() || args.set.iter().any(|set| set.starts_with("model.name"));
     let tables = Tables::read(file.model.table.as_deref().map(Path::new), Path::new(""))?;
     let lookups = Lookups { region: &address_of, book: &|base_url| tables.book(base_url), zone: &time_zone };
-    let mut asking = resolve_question(file, &layers, &lookups)?;
+    let mut asking = resolve_question(&mut file, &layers, &lookups)?;
     let mut body = match &args.request {
         Some(text) => whole_body(text)?,
         None => turns(args, screen)?,
@@ -107,8 +106,7 @@ fn overlays(args: &AskArgs, environment: &Environment) -> Result<Vec<Overlay>, F
         overlay.iter().try_for_each(check_keyless)?;
         named.extend(overlay);
     }
-    check_flags(named.clone(), TimeZone::system, is_a_region)
-        .map_err(|problem| Failure { exit: Exit::Usage, ..problem.into() })?;
+    check_flags(named.clone(), TimeZone::system, is_a_region).map_err(Failure::usage)?;
     flags.extend(named);
     // A region is an address too: the one that was said last stands.
     if flags.iter().any(|overlay| overlay.key == "model.region") {
@@ -183,9 +181,9 @@ fn whole_body(argument: &str) -> Result<Map<String, Value>, Failure> {
         Some(path) => {
             let text = regular::read_to_string(Path::new(path))
                 .map_err(|error| Failure::unreadable("request file", Path::new(path), &error))?;
-            SourceText { name: path.into(), text: text.into() }
+            SourceText::new(path, text)
         }
-        None => SourceText { name: "--request".into(), text: argument.into() },
+        None => SourceText::new("--request", argument),
     };
     let text = &script.text;
     let body: Value = serde_json::from_str(text).map_err(|error| {

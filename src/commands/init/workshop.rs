@@ -51,7 +51,7 @@ impl Workshop<'_> {
         let (facts, id) = (self.facts(&model), offer.id().map(str::to_owned));
         let draft = JobDraft { input, format: offer.format, id, model, facts, prompt };
         let text = draft.text(self.place);
-        let script = SourceText { name: self.place.job().display().to_string().into(), text: text.into() };
+        let script = SourceText::new(self.place.job().display().to_string(), text);
         // Mistakes are shown in what was typed, not in a file that is not there.
         let said =
             [("model", "model.name", Some(&draft.model)), ("prompt", "prompt.user", draft.prompt.as_ref())];

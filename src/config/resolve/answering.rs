@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use super::values::duration;
-use crate::config::file::{AnswerSection, OneOrMany, ToolSection};
+use crate::config::file::{AnswerSection, ToolSection};
 use crate::config::layers::Layers;
 use crate::diagnostic::Diagnostic;
 use crate::job::TemplateText;
@@ -24,23 +24,19 @@ pub(super) fn answer(section: AnswerSection, layers: &Layers) -> Result<AnswerRu
             .map(|source| TemplateText { source, place: layers.place("answer.schema") }),
         schema: section.schema.map(PathBuf::from),
     };
-    match () {
-        () if rules.schema.is_none() && rules.expand => {
-            let problem =
-                layers.problem("answer.expand", "`expand` makes columns of the fields of a `schema`");
-            Err(problem.help("name its file with `schema` under [answer], or take `expand` out"))
-        }
-        () if rules.schema.is_none() && section.repair.is_some() => {
-            let problem =
-                layers.problem("answer.repair", "`repair` mends answers that a `schema` finds fault with");
-            Err(problem.help("name its file with `schema` under [answer], or take `repair` out"))
-        }
-        () if rules.repair > 10 => Err(layers.problem("answer.repair", "`repair` is 10 or less")),
-        () if rules.max_rounds == 0 || rules.max_rounds > 100 => {
-            Err(layers.problem("answer.max_rounds", "`max_rounds` is a whole number from 1 to 100"))
-        }
-        () => Ok(rules),
+    if rules.schema.is_none() && rules.expand {
+        let problem = layers.problem("answer.expand", "`expand` makes columns of the fields of a `schema`");
+        return Err(problem.help("name its file with `schema` under [answer], or take `expand` out"));
     }
+    if rules.schema.is_none() && section.repair.is_some() {
+        let problem =
+            layers.problem("answer.repair", "`repair` mends answers that a `schema` finds fault with");
+        return Err(problem.help("name its file with `schema` under [answer], or take `repair` out"));
+    }
+    layers.refuse_if(rules.repair > 10, "answer.repair", "`repair` is 10 or less")?;
+    let rounds = "`max_rounds` is a whole number from 1 to 100";
+    layers.refuse_if(!(1..=100).contains(&rules.max_rounds), "answer.max_rounds", rounds)?;
+    Ok(rules)
 }
 
 pub(super) fn tools(
@@ -54,18 +50,14 @@ pub(super) fn tools(
                 let problem = layers.problem(&key, format!("[{key}] says no `command` to run"));
                 return Err(problem.help("command = [\"./program\", \"argument\"]"));
             }
-            Some(OneOrMany::One(line)) => line.split_whitespace().map(str::to_owned).collect(),
-            Some(OneOrMany::Many(words)) => words,
+            Some(command) => command.into_command(),
         };
-        if command.first().is_none_or(String::is_empty) {
-            return Err(layers.problem(&format!("{key}.command"), "the command is empty"));
-        }
+        let is_empty = command.first().is_none_or(String::is_empty);
+        layers.refuse_if(is_empty, &format!("{key}.command"), "the command is empty")?;
         let timeout = duration(&format!("{key}.timeout"), section.timeout.as_deref(), layers)?;
         let timeout = timeout.unwrap_or(Duration::from_secs(30));
-        match timeout.is_zero() {
-            true => Err(layers.problem(&format!("{key}.timeout"), "`timeout` is above 0")),
-            false => Ok(Tool { name, command, timeout }),
-        }
+        layers.refuse_if(timeout.is_zero(), &format!("{key}.timeout"), "`timeout` is above 0")?;
+        Ok(Tool { name, command, timeout })
     };
     sections.into_iter().map(settle).collect()
 }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::lookups::Lookups;
 use super::values::duration;
-use crate::config::file::{ModelSection, OneOrMany, PriceSection, RetrySection};
+use crate::config::file::{ModelSection, PriceSection, RetrySection};
 use crate::config::headers::headers;
 use crate::config::layers::Layers;
 use crate::diagnostic::Diagnostic;
@@ -23,10 +23,9 @@ pub(super) fn model(
         .map_err(|message| layers.problem("model.base_url", message))?;
     let sources =
         [section.api_key_env.is_some(), section.api_key_file.is_some(), section.api_key_command.is_some()];
-    if sources.iter().filter(|given| **given).count() > 1 {
-        let message = "the key has one place: api_key_env, api_key_file or api_key_command";
-        return Err(layers.problem("model.api_key_env", message));
-    }
+    let places = sources.iter().filter(|given| **given).count();
+    let message = "the key has one place: api_key_env, api_key_file or api_key_command";
+    layers.refuse_if(places > 1, "model.api_key_env", message)?;
     if section.api_key_env.as_deref().is_some_and(|name| !names_a_variable(name)) {
         // What stands here instead may be the key itself, and is not shown.
         let problem = layers.problem("model.api_key_env", "`api_key_env` does not name a variable");
@@ -34,18 +33,14 @@ pub(super) fn model(
     }
     let key = match (section.api_key_file, section.api_key_command) {
         (Some(path), _) => KeySource::File(path.into()),
-        (None, Some(OneOrMany::One(line))) => {
-            KeySource::Command(line.split_whitespace().map(str::to_owned).collect())
-        }
-        (None, Some(OneOrMany::Many(words))) => KeySource::Command(words),
+        (None, Some(command)) => KeySource::Command(command.into_command()),
         (None, None) => KeySource::Variable {
             optional: section.api_key_env.is_none() && local,
             name: section.api_key_env.unwrap_or_else(|| "DASHSCOPE_API_KEY".to_owned()),
         },
     };
-    if key == KeySource::Command(vec![]) {
-        return Err(layers.problem("model.api_key_command", "the command is empty"));
-    }
+    let is_empty = key == KeySource::Command(vec![]);
+    layers.refuse_if(is_empty, "model.api_key_command", "the command is empty")?;
     let base_url = base_url.trim_end_matches('/').trim_end_matches("/chat/completions").to_owned();
     Ok(ModelSettings {
         name: section.name.filter(|name| !name.is_empty()),
@@ -58,12 +53,12 @@ pub(super) fn model(
 }
 
 /// The address: as it is given, or that of a region. Of the two, the one that was said later in the order of job file,
-/// variable and flag holds; said by the same voice they contradict each other.
+/// variable and flag holds; both from the same origin contradict each other.
 fn base_url(section: &ModelSection, layers: &Layers, lookups: &Lookups<'_>) -> Result<String, Diagnostic> {
-    let voice = |key: &str, given: bool| given.then(|| layers.voice(key));
-    let address = voice("model.base_url", section.base_url.is_some());
-    let region = voice("model.region", section.region.is_some());
-    let workspace = voice("model.workspace", section.workspace.is_some());
+    let origin = |key: &str, given: bool| given.then(|| layers.origin(key));
+    let address = origin("model.base_url", section.base_url.is_some());
+    let region = origin("model.region", section.region.is_some());
+    let workspace = origin("model.workspace", section.workspace.is_some());
     match &section.base_url {
         Some(_) if region == address => {
             let message = "the address is given twice, by `base_url` and by `region`";
@@ -79,10 +74,9 @@ fn base_url(section: &ModelSection, layers: &Layers, lookups: &Lookups<'_>) -> R
     }
     if let Some(name) = &section.workspace {
         let fits = |c: char| c.is_ascii_alphanumeric() || c == '-';
-        if name.is_empty() || name.len() > 63 || name.starts_with('-') || !name.chars().all(fits) {
-            let message = format!("`{name}` is no workspace: its id is of letters, digits and dashes");
-            return Err(layers.problem("model.workspace", message));
-        }
+        let is_wrong = name.is_empty() || name.len() > 63 || name.starts_with('-') || !name.chars().all(fits);
+        let message = format!("`{name}` is no workspace: its id is of letters, digits and dashes");
+        layers.refuse_if(is_wrong, "model.workspace", &message)?;
     }
     let name = section.region.as_deref().unwrap_or("singapore");
     (lookups.region)(name, section.workspace.as_deref())
@@ -107,27 +101,18 @@ pub(super) fn retry(section: &RetrySection, layers: &Layers) -> Result<Retry, Di
         idle_timeout: time("idle_timeout", &section.idle_timeout, idle)?,
         max_outage: time("max_outage", &section.max_outage, default.max_outage)?,
     };
-    match () {
-        () if retry.max_attempts == 0 => {
-            Err(layers
-                .problem("retry.max_attempts", "`max_attempts` counts the first try too: it is 1 or more"))
-        }
-        () if retry.initial_backoff.is_zero() => Err(layers.problem(
-            "retry.initial_backoff",
-            "`initial_backoff` is above 0: a service in trouble needs air",
-        )),
-        () if retry.max_backoff < retry.initial_backoff => {
-            Err(layers.problem("retry.max_backoff", "`max_backoff` must not be below `initial_backoff`"))
-        }
-        () if retry.timeout.is_zero() => Err(layers.problem("retry.timeout", "`timeout` is above 0")),
-        () if retry.stream_timeout.is_zero() => {
-            Err(layers.problem("retry.stream_timeout", "`stream_timeout` is above 0"))
-        }
-        () if retry.idle_timeout.is_zero() => {
-            Err(layers.problem("retry.idle_timeout", "`idle_timeout` is above 0"))
-        }
-        () => Ok(retry),
+    let (first, longest) = (retry.initial_backoff, retry.max_backoff);
+    for (is_wrong, key, message) in [
+        (retry.max_attempts == 0, "max_attempts", "`max_attempts` counts the first try too: it is 1 or more"),
+        (first.is_zero(), "initial_backoff", "`initial_backoff` is above 0: a service in trouble needs air"),
+        (longest < first, "max_backoff", "`max_backoff` must not be below `initial_backoff`"),
+        (retry.timeout.is_zero(), "timeout", "`timeout` is above 0"),
+        (retry.stream_timeout.is_zero(), "stream_timeout", "`stream_timeout` is above 0"),
+        (retry.idle_timeout.is_zero(), "idle_timeout", "`idle_timeout` is above 0"),
+    ] {
+        layers.refuse_if(is_wrong, &format!("retry.{key}"), message)?;
     }
+    Ok(retry)
 }
 
 pub(super) fn price(section: Option<PriceSection>, layers: &Layers) -> Result<Option<Price>, Diagnostic> {
@@ -139,11 +124,9 @@ pub(super) fn price(section: Option<PriceSection>, layers: &Layers) -> Result<Op
         ("thinking_output", section.thinking_output),
         ("cache_write", section.cache_write),
     ] {
-        if value.is_some_and(|value| !value.is_finite() || value < 0.0) {
-            return Err(
-                layers.problem(&format!("price.{key}"), format!("`{key}` is a price per million tokens"))
-            );
-        }
+        let is_wrong = value.is_some_and(|value| !value.is_finite() || value < 0.0);
+        let message = format!("`{key}` is a price per million tokens");
+        layers.refuse_if(is_wrong, &format!("price.{key}"), &message)?;
     }
     match (section.input, section.output) {
         (Some(input), Some(output)) => {

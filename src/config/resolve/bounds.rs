@@ -19,12 +19,9 @@ pub(super) fn rates(table: &str, said: Rates, layers: &Layers) -> Result<Rates, 
         ("qpm", qpm, Quota::per_minute),
         ("tpm", tpm, Quota::per_minute),
     ] {
-        if amount.is_some_and(|amount| make(amount).is_none()) {
-            return Err(layers.problem(
-                &format!("{table}.{key}"),
-                format!("`{key}` is a number above 0, at most 1,000,000,000"),
-            ));
-        }
+        let is_wrong = amount.is_some_and(|amount| make(amount).is_none());
+        let message = format!("`{key}` is a number above 0, at most 1,000,000,000");
+        layers.refuse_if(is_wrong, &format!("{table}.{key}"), &message)?;
     }
     Ok(said)
 }
@@ -94,11 +91,7 @@ pub(super) fn schedule(
 fn span(index: usize, section: &SpanSection, layers: &Layers) -> Result<DaySpan, Diagnostic> {
     let table = format!("limits.schedule.{index}");
     let key = |name: &str| format!("{table}.{name}");
-    let days = match &section.days {
-        None => vec![],
-        Some(OneOrMany::One(day)) => vec![day.clone()],
-        Some(OneOrMany::Many(days)) => days.clone(),
-    };
+    let days = section.days.clone().map(OneOrMany::into_list).unwrap_or_default();
     let SpanSection { qps, qpm, tpm, pause, .. } = *section;
     let span = DaySpan {
         from: parse(&key("from"), schedule::time_of_day(&section.from), layers)?,
@@ -116,9 +109,8 @@ fn span(index: usize, section: &SpanSection, layers: &Layers) -> Result<DaySpan,
 }
 
 pub(super) fn caps(section: &LimitsSection, layers: &Layers) -> Result<Caps, Diagnostic> {
-    if section.max_cost.is_some_and(|cost| !cost.is_finite() || cost < 0.0) {
-        return Err(layers.problem("limits.max_cost", "`max_cost` is a number, 0 or above"));
-    }
+    let is_wrong = section.max_cost.is_some_and(|cost| !cost.is_finite() || cost < 0.0);
+    layers.refuse_if(is_wrong, "limits.max_cost", "`max_cost` is a number, 0 or above")?;
     Ok(Caps {
         cost: section.max_cost,
         total_tokens: section.max_total_tokens,

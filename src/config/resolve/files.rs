@@ -11,11 +11,7 @@ use crate::format::{ENDINGS, Format};
 use crate::job::{InputSettings, Output, TemplateText};
 
 pub(super) fn input(section: InputSection, layers: &Layers) -> Result<InputSettings, Diagnostic> {
-    let paths = match section.path {
-        Some(OneOrMany::One(path)) => vec![path],
-        Some(OneOrMany::Many(paths)) => paths,
-        None => vec![],
-    };
+    let paths = section.path.map(OneOrMany::into_list).unwrap_or_default();
     if paths.is_empty() {
         return Err(Diagnostic::new("no input is named").help(
             "name a job file, as in `fanfold run job.toml`, whose [input] has a `path`, or give --input",
