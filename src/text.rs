@@ -174,7 +174,7 @@ mod tests {
         assert_eq!(wrapped(said, 24), shown);
         assert_eq!(wrapped(said, 200), said);
         for as_it_is in [
-            "to go on: fanfold run --prompt 'a b c'",
+            "to continue: fanfold run --prompt 'a b c'",
             " 12 | user = \"a b c d e f g h\"",
             "  --> jobs/a file.toml:12:7",
         ] {

@@ -25,7 +25,7 @@ impl fmt::Debug for Key {
 /// How much is told of what a failing command says.
 const TOLD: usize = 300;
 
-const ELSEWHERE: &str = "check `api_key_file` under [model]: paths are relative to the folder you are in";
+const ELSEWHERE: &str = "check `api_key_file` under [model]: paths are relative to the working directory";
 
 /// Why there is no key.
 #[derive(Debug, thiserror::Error)]

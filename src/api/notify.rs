@@ -28,16 +28,16 @@ impl Hook {
     /// What is wrong with it; never the text itself.
     pub fn new(text: &str, allow_http: bool) -> Result<Self, &'static str> {
         let url = text.trim().parse::<Url>().map_err(|error| match error.to_string().contains("port") {
-            true => "has a port that is none: one is a whole number from 1 to 65535",
-            false => "is no address; one begins with https://",
+            true => "has an invalid port: use a whole number from 1 to 65535",
+            false => "is not an address; addresses begin with https://",
         })?;
-        let host = url.host_str().ok_or("names no host")?;
+        let host = url.host_str().ok_or("has no host")?;
         let local = is_loopback(host);
         match url.scheme() {
             "https" => Ok(Self(url)),
             "http" if local || allow_http => Ok(Self(url)),
             "http" => Err("begins with http://, which is unprotected; use https://, or allow_http = true"),
-            _ => Err("is no address of the web; one begins with https://"),
+            _ => Err("is not a web address; addresses begin with https://"),
         }
     }
 
@@ -54,7 +54,7 @@ impl Hook {
     pub async fn call(&self, body: String, patience: Duration) -> Result<(), String> {
         let failed = |error: reqwest::Error| match error.is_timeout() {
             true => format!("{} did not answer in time", self.host()),
-            false => format!("{} cannot be called: {}", self.host(), cause(&error.without_url())),
+            false => format!("cannot call {}: {}", self.host(), cause(&error.without_url())),
         };
         let client = own_client(self.0.as_str()).timeout(patience).build().map_err(failed)?;
         let asking = client.post(self.0.clone()).header(CONTENT_TYPE, "application/json").body(body);
@@ -75,7 +75,7 @@ mod tests {
         let hook = Hook::new("https://hooks.example.com/services/T0/B0?token=secret", false).expect("good");
         assert_eq!((hook.host(), format!("{hook:?}")), ("hooks.example.com", "Hook(…)".to_owned()));
         let port = Hook::new("https://hooks.example.com:99999/secret", false).expect_err("no port");
-        assert!(port.contains("has a port that is none"), "{port}");
+        assert!(port.contains("has an invalid port"), "{port}");
         for wrong in ["secret", "http://example.com/secret", "ftp://example.com/secret", "data:secret"] {
             let said = Hook::new(wrong, false).expect_err(wrong);
             assert!(!said.contains("secret"), "{said}");

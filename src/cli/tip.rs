@@ -27,7 +27,7 @@ pub(super) fn with_a_tip(
             // That the slip could be passed as a value helps nobody.
             error.remove(ContextKind::Suggested);
             if let Some(other) = elsewhere {
-                let tip = format!("`fanfold {}` has such a flag", other.get_name());
+                let tip = format!("`fanfold {}` has this flag", other.get_name());
                 error.insert(ContextKind::Suggested, ContextValue::StyledStrs(vec![tip.into()]));
             } else if error.get(ContextKind::SuggestedArg).is_none()
                 && let Some(flag) = nearest(&unknown, known.iter().map(String::as_str))

@@ -115,7 +115,10 @@ impl CapAccount {
         let (aside, left, most) = (standing.set_aside(), shown(standing.left()), shown(standing.most));
         let next = beyond.map(|one| if standing.is_money() { one.cost } else { one.tokens as f64 });
         let next = next.map(|most| {
-            format!("; the next request may use {}, and `max_tokens` in the request bounds that", shown(most))
+            format!(
+                "; the next request may use up to {}, and `max_tokens` in the request limits that",
+                shown(most)
+            )
         });
         let next = next.unwrap_or_default();
         Some(format!("{spent}{aside}, {left} left of {most}{}{next}", self.each()))
@@ -186,9 +189,8 @@ pub(super) fn may_be_more(reserved: Reserve) -> Option<String> {
     let tokens = (reserved.tokens > 0).then(|| format!("{} tokens", count(reserved.tokens)));
     let cost = (reserved.cost > 0.0).then(|| format!("cost {}", money(reserved.cost)));
     let most = tokens.into_iter().chain(cost).collect::<Vec<_>>().join(" · ");
-    (!most.is_empty()).then(|| {
-        format!("set aside: up to {most} for requests whose use is not known; caps count that as spent")
-    })
+    (!most.is_empty())
+        .then(|| format!("set aside: up to {most} for requests with unknown usage; caps count it as spent"))
 }
 
 /// How one cap stands.
@@ -211,7 +213,7 @@ impl CapStatus {
     /// What is set aside, in words; nothing where that is nothing.
     fn set_aside(&self) -> String {
         match self.reserved > 0.0 {
-            true => format!(", {} set aside for requests whose use is not known", self.shown(self.reserved)),
+            true => format!(", {} set aside for requests with unknown usage", self.shown(self.reserved)),
             false => String::new(),
         }
     }

@@ -6,13 +6,14 @@ use crate::models::is_plan_host;
 /// What to say before such a key, or such an address, is used for a job; `None` where there is nothing to say.
 pub(super) fn warning(base_url: &str, key: Option<&Key>) -> Option<String> {
     let what = match () {
-        () if key.is_some_and(Key::is_of_coding_plan) => "this key (sk-sp-…) is a Coding Plan's",
-        () if is_plan_host(base_url) => "this address is a subscription plan's",
+        () if key.is_some_and(Key::is_of_coding_plan) => "this is a Coding Plan key (sk-sp-…)",
+        () if is_plan_host(base_url) => "this address belongs to a subscription plan",
         () => return None,
     };
     Some(format!(
-        "warning: {what}, and such plans are for interactive tools: batch jobs and scripts are not allowed, and the \
-         service may suspend the plan or revoke the key\n  = help: use the key and the address of a pay-as-you-go account"
+        "warning: {what}; such plans are for interactive tools: they do not allow batch jobs and scripts, and \
+         the service may suspend the plan or revoke the key\n  = help: use the key and the address of a \
+         pay-as-you-go account"
     ))
 }
 
@@ -26,7 +27,7 @@ mod tests {
         let plan = Key::new("sk-sp-verysecret").unwrap();
         let usual = Key::new("sk-ws-verysecret").unwrap();
         let said = warning(pay_as_you_go, Some(&plan)).expect("a warning");
-        assert!(said.contains("not allowed") && !said.contains("verysecret"), "{said}");
+        assert!(said.contains("do not allow batch jobs") && !said.contains("verysecret"), "{said}");
         assert_eq!(warning(pay_as_you_go, Some(&usual)), None);
         assert_eq!(warning(pay_as_you_go, None), None);
         assert!(warning("https://coding-intl.dashscope.aliyuncs.com/v1", Some(&usual)).is_some());

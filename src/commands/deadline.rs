@@ -66,8 +66,8 @@ pub(super) fn before_it_begins(
 /// What is said of a run whose time is up before it has begun.
 fn over(job: &Job, now: Timestamp, (deadline, cap): (Timestamp, Cap)) -> String {
     let what = match cap {
-        Cap::Until => format!("{}, which `until` names, is past", job.schedule.shown(deadline, now)),
-        cap => format!("the time that `{}` gives is used up", cap.key()),
+        Cap::Until => format!("`until` ({}) is in the past", job.schedule.shown(deadline, now)),
+        cap => format!("the time allowed by `{}` is used up", cap.key()),
     };
     format!("warning: {what}: nothing is sent")
 }
@@ -144,20 +144,20 @@ fn words(
 ) -> String {
     let when = job.schedule.shown(deadline, now);
     let by = match measured {
-        Some(each_second) => format!("at the present rate ({} rows/s)", rate(each_second)),
+        Some(each_second) => format!("at the current rate ({} rows/s)", rate(each_second)),
         None => "by its limits alone".to_owned(),
     };
     let end = match short.ends_at {
         Some(end) => format!("it would take until {}", job.schedule.shown(end, now)),
-        None => "its end is not in sight".to_owned(),
+        None => "no end can be predicted".to_owned(),
     };
     let decider = match short.decided_by {
         word if word.contains(' ') => word.to_owned(),
         key => format!("`{key}`"),
     };
     format!(
-        "warning: {by} the run will not be done by {when} (`{}`): about {} of {} would be left, and {end}; {decider} decides \
-         it",
+        "warning: {by} the run will not finish by {when} (`{}`): about {} of {} would be left, and {end}; \
+         limited by {decider}",
         cap.key(),
         count(short.left),
         counted(rows, "row"),
@@ -214,9 +214,7 @@ mod tests {
         assert_eq!(look(5, 2, 0.4), None, "nothing is known yet, and the limits allow it");
         assert_eq!(look(40, 120, 3.0), None, "10,000 rows at 3 a second are done within the hour");
         let said = look(60, 150, 2.0).expect("a warning");
-        for part in
-            ["(2.00 rows/s)", "by 06:00 (`until`)", "about 2,770 of 10,000 rows", "`concurrency` decides it"]
-        {
+        for part in ["(2.00 rows/s)", "by 06:00 (`until`)", "about 2,770 of 10,000 rows", "`concurrency`"] {
             assert!(said.contains(part), "{part}: {said}");
         }
         assert_eq!(look(120, 250, 1.9), None, "a little worse is no news");
@@ -235,10 +233,10 @@ mod tests {
         let said = deadline_check.look((&job, &told), &snapshot(0, 0, 0.0), now, yesterday);
         assert_eq!(
             said.as_deref(),
-            Some("warning: Thu 2026-07-02 05:00, which `until` names, is past: nothing is sent")
+            Some("warning: `until` (Thu 2026-07-02 05:00) is in the past: nothing is sent")
         );
         assert_eq!(deadline_check.look((&job, &told), &snapshot(1, 0, 0.0), now, yesterday), None);
         let used_up = before_it_begins(&job, beginning, now, (now, Cap::Duration));
-        assert!(used_up.is_some_and(|said| said.contains("`max_duration` gives is used up")));
+        assert!(used_up.is_some_and(|said| said.contains("`max_duration` is used up")));
     }
 }

@@ -46,7 +46,7 @@ impl Environment {
             }
             let Some((name, value)) = line.split_once('=') else {
                 let message = format!("{}:{}: not of the form NAME=VALUE", path.display(), index + 1);
-                let help = "write one variable to a line; a line that begins with # is passed over";
+                let help = "write one variable per line; lines that begin with # are ignored";
                 return Err(Diagnostic::new(message).help(help).into());
             };
             variables.insert(name.trim().to_owned(), meant(value.trim()).to_owned());
@@ -94,7 +94,7 @@ impl Environment {
             let end = name.strip_prefix(PREFIX)?;
             let is_known = OF_TESTS.contains(&end) || known.contains(name) || named.contains(&Some(name));
             let near = nearest(end, ends()).filter(|_| !is_known && !is_of_kubernetes(end))?;
-            let words = format!("warning: {name} is no variable of fanfold's, and changes nothing");
+            let words = format!("warning: {name} is not a variable of fanfold, and is ignored");
             Some(format!("{words}\n  = help: did you mean {PREFIX}{near}?"))
         };
         there.iter().filter_map(slip).collect()

@@ -45,9 +45,9 @@ impl Observer for Listener<'_> {
                     };
                     let what = match &ended.ending {
                         Outcome::Failed(_) => "failed",
-                        Outcome::SetAside(_) => "is set aside for a last pass",
+                        Outcome::SetAside(_) => "is deferred to a last pass",
                         Outcome::Retry(_) | Outcome::Answered(_) | Outcome::Continue(_) => {
-                            "is not answered yet"
+                            "has no answer yet"
                         }
                     };
                     self.screen.say(&format!("row {row} {what}: {}", short(&fault.summary(), 300)));
@@ -62,7 +62,7 @@ impl Listener<'_> {
     fn stand(&mut self, outage: bool) {
         if outage && !self.outage {
             self.outage = true;
-            self.screen.say("the service answers nobody: rows wait, one probe goes out per backoff");
+            self.screen.say("the service is not responding: sending one probe per backoff, other rows wait");
         }
     }
 }

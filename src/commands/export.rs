@@ -57,7 +57,7 @@ pub(super) fn run(mut args: ExportArgs) -> Result<Exit, Failure> {
     let plan = plan(&opened, Some(&reader), Purpose::Export, &stop)?;
     let written = write(&opened, &plan, reader.results_as_matched(), destination, &stop)?;
     let written =
-        written.ok_or_else(|| Failure::new("the input changed while it was read; export it again"))?;
+        written.ok_or_else(|| Failure::new("the input changed while it was read; run the export again"))?;
     if let Some(path) = path {
         screen.say(&format!(
             "{} written to {path}: {} ok · {} failed · {} pending",
@@ -80,7 +80,7 @@ fn standard_output() -> Destination {
 
 fn named(path: &str) -> Result<Destination, Failure> {
     let format = Format::of_path(path).ok_or_else(|| {
-        let problem = Diagnostic::new(format!("the name `{path}` does not tell the format"));
+        let problem = Diagnostic::new(format!("the ending of `{path}` is not that of a known format"));
         let help = format!("let it end in {ENDINGS}, or give `-` for JSONL on standard output");
         Failure::usage(problem.help(help))
     })?;

@@ -31,16 +31,20 @@ impl Failure {
         let name = path.display();
         Self::new(match error.kind() {
             io::ErrorKind::NotFound => {
-                let help = "check the name; paths are relative to the folder you are in";
+                let help = "check the name; paths are relative to the working directory";
                 Diagnostic::new(format!("there is no {what} {name}")).help(help)
             }
             io::ErrorKind::IsADirectory => {
-                Diagnostic::new(format!("{name} is a folder")).help(format!("name a file in it: a {what}"))
+                Diagnostic::new(format!("{name} is a folder; a {what} is expected"))
+                    .help(format!("give the path of a {what}"))
             }
             io::ErrorKind::PermissionDenied => {
-                Diagnostic::new(format!("the {what} {name} may not be read by this user")).help("see `ls -l`")
+                Diagnostic::new(format!("no permission to read the {what} {name}")).help(
+                    "check its \
+                    permissions with `ls -l`",
+                )
             }
-            _ => Diagnostic::new(format!("the {what} {name} cannot be read: {error}")),
+            _ => Diagnostic::new(format!("cannot read the {what} {name}: {error}")),
         })
     }
 

@@ -10,7 +10,7 @@ use crate::watch::Screen;
 
 /// What a run says to the first signal.
 pub(super) const STOPPING: &str =
-    "stopping: requests in flight may end, and the output is written; once more stops at once";
+    "stopping: waiting for requests in flight, then writing the output; interrupt again to stop immediately";
 
 /// Listens for signals on a thread of its own, which ends with the process. Says `stopping` to the first one, if there is
 /// anything to say.
@@ -41,7 +41,7 @@ pub(super) fn listen_and_ask(
                     sender.send_replace(StopLevel::Drain);
                 }
                 StopLevel::Drain => {
-                    screen.insist("stopping at once");
+                    screen.insist("stopping immediately");
                     sender.send_replace(StopLevel::Now);
                 }
                 // Something hangs that should not; nothing that is stored can be lost by this.

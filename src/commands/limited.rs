@@ -23,9 +23,9 @@ pub(super) fn shortened(opened: &Opened, reader: &Reader) -> Result<Option<Strin
     let shown = |path: &Path| shell_quoted(&path.to_string_lossy());
     let (path, journal) = (shown(&output.path), shown(&output.journal()));
     Ok(Some(format!(
-        "{path} has the {} of the last run, and with `limit` {} the others would be gone from it\n  = help: \
-         `--output OTHER --journal {journal}` writes the first rows elsewhere, and pays for none that is answered; to have them \
-         in {path} all the same, move that file away first",
+        "{path} has the {} of the last run; with `limit` {} the others would be lost from it\n  = help: \
+         `--output OTHER --journal {journal}` writes the first rows elsewhere, and pays for no answered row \
+         again; to overwrite {path} anyway, move that file away first",
         counted(last.rows, "row"),
         count(limit),
     )))

@@ -123,11 +123,12 @@ fn placed(mut job: Job, screen: &Screen) -> Job {
     let (old, new) = (by_name.display(), by_file.display());
     match by_file.symlink_metadata().is_ok() {
         true => screen.insist(&format!(
-            "warning: {old}, beside the link, is not used: the output leads to a file that has a journal of its own, {new}"
+            "warning: {old}, next to the link, is ignored: the output links to a file with its own journal, {new}"
         )),
         false => {
             screen.insist(&format!(
-                "warning: {old}, beside the link, is used; as {new} it would be found by the file's own name too"
+                "warning: using {old}, next to the link; rename it to {new}, and it is also found by the file's \
+                 own name"
             ));
             output.leads_to = None;
         }
@@ -152,10 +153,10 @@ pub(super) fn settled(file: JobFile, layers: &Layers, tables: &Tables) -> Result
 fn read(path: &Path) -> Result<SourceText, Failure> {
     let name: Arc<str> = path.to_string_lossy().into();
     if Format::of_path(&name).is_some() {
-        let problem = Diagnostic::new(format!("{name} is no job file: by its name it holds rows"));
+        let problem = Diagnostic::new(format!("{name} is not a job file: its name is that of an input"));
         return Err(problem
             .help(format!(
-                "give a TOML file, or the job as flags: --input {name}, --output, --model, --prompt"
+                "give a TOML file, or define the job with flags: --input {name}, --output, --model, --prompt"
             ))
             .into());
     }
@@ -163,7 +164,7 @@ fn read(path: &Path) -> Result<SourceText, Failure> {
         std::io::ErrorKind::NotFound => {
             let problem = Diagnostic::new(format!("there is no job file {name}"));
             Failure::from(problem.help(
-                "give the path of a TOML file, or the job as flags: --input, --output, --model, --prompt",
+                "give the path of a TOML file, or define the job with flags: --input, --output, --model, --prompt",
             ))
         }
         _ => Failure::unreadable("job file", path, &error),
@@ -184,13 +185,13 @@ pub(super) fn check_tools(job: &Job) -> Result<(), Diagnostic> {
         let program = tool.command.first().map_or("", String::as_str);
         if !can_be_run(program, path.as_deref()) {
             let message =
-                format!("[tools.{}] runs `{program}`, which is no program that can be run", tool.name);
-            let help = "give its path, or install it where PATH leads; is it executable?";
+                format!("[tools.{}] runs `{program}`, which is not an executable program", tool.name);
+            let help = "give its path, or install it in a folder on PATH; is it executable?";
             return Err(Diagnostic::new(message).help(help));
         }
         if let Some(names) = defined.as_ref().filter(|names| !names.contains(&tool.name.as_str())) {
             let message =
-                format!("[tools.{}] answers a tool that `request.tools` does not define", tool.name);
+                format!("[tools.{}] is a tool that `request.tools` does not define", tool.name);
             let defined = || Some(format!("defined are: {}", names.join(", ")));
             return Err(Diagnostic::new(message).suggest(&tool.name, names.iter().copied(), defined));
         }
@@ -208,9 +209,10 @@ pub(super) fn address_of(region: &str, workspace: Option<&str>) -> Result<String
     let region: Region = region.parse().map_err(|error| format!("{error}"))?;
     match workspace {
         Some(workspace) => Ok(region.workspace_url(workspace)),
-        None => region.base_url().map(str::to_owned).ok_or_else(|| {
-            format!("{region} has no shared host: name your workspace with `workspace` under [model]")
-        }),
+        None => region
+            .base_url()
+            .map(str::to_owned)
+            .ok_or_else(|| format!("{region} has no shared host: set your `workspace` under [model]")),
     }
 }
 
@@ -218,12 +220,12 @@ pub(super) fn address_of(region: &str, workspace: Option<&str>) -> Result<String
 pub(super) fn time_zone(name: Option<&str>) -> Result<TimeZone, String> {
     match name {
         Some(name) => TimeZone::get(name)
-            .map_err(|_| format!("no time zone is called `{name}`; write a name such as Europe/Berlin")),
+            .map_err(|_| format!("unknown time zone `{name}`; write a name such as Europe/Berlin")),
         // A system without any zone has UTC; a variable that names none is a mistake.
         None => {
             TimeZone::try_system().or_else(|_| match std::env::var_os("TZ").filter(|name| !name.is_empty()) {
                 Some(name) => {
-                    Err(format!("the variable TZ names no time zone: `{}`", name.to_string_lossy()))
+                    Err(format!("the variable TZ holds an unknown time zone: `{}`", name.to_string_lossy()))
                 }
                 None => Ok(TimeZone::system()),
             })
@@ -236,7 +238,7 @@ pub(super) fn time_zone(name: Option<&str>) -> Result<TimeZone, String> {
 fn tables(args: &JobArgs, named: Option<&str>, layers: &Layers) -> Result<Tables, Failure> {
     if let Some(name) = named.filter(|name| !Path::new(name).is_file()) {
         let problem = layers.problem("model.table", format!("there is no model table {name}"));
-        return Err(problem.help("check the name; paths are relative to the folder you are in").into());
+        return Err(problem.help("check the name; paths are relative to the working directory").into());
     }
     Tables::read(named.map(Path::new), args.job.as_deref().unwrap_or(Path::new("")))
 }

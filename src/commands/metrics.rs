@@ -32,12 +32,14 @@ pub(super) fn check_replaceable(place: &Path) -> Result<(), String> {
         return Ok(());
     }
     let mut begins = Vec::new();
-    let file = regular::open(place).map_err(|error| format!("what is there cannot be read ({error})"))?;
+    let file = regular::open(place).map_err(|error| format!("the existing file cannot be read ({error})"))?;
     let read = file.take(BEGINNING.len() as u64).read_to_end(&mut begins);
-    read.map_err(|error| format!("what is there cannot be read ({error})"))?;
+    read.map_err(|error| format!("the existing file cannot be read ({error})"))?;
     match begins.is_empty() || begins == BEGINNING.as_bytes() {
         true => Ok(()),
-        false => Err(format!("there is a file that fanfold did not write (its figures begin `{BEGINNING}`)")),
+        false => {
+            Err(format!("fanfold did not write the existing file (its figures begin with `{BEGINNING}`)"))
+        }
     }
 }
 
@@ -67,7 +69,7 @@ impl MetricsFile {
             Ok(()) => self.has_failed = false,
             Err(error) if !self.has_failed => {
                 self.has_failed = true;
-                self.screen.insist(&format!("warning: the figures of the run cannot be written: {error}"));
+                self.screen.insist(&format!("warning: cannot write the metrics file: {error}"));
             }
             Err(_) => {}
         }

@@ -63,7 +63,7 @@ fn line(notify: &Notify, environment: &Environment, hidden: &[OsString]) -> Resu
         Recipient::Command(words) => return Ok(Channel::Command(words.clone(), hidden.to_vec())),
         Recipient::Url(url) => (url.reveal().to_owned(), "`url` under [notify]".to_owned()),
         Recipient::Variable(name) => match environment.get(name) {
-            Some(url) => (url, format!("what the variable {name} holds")),
+            Some(url) => (url, format!("the value of the variable {name}")),
             None => return Err(format!("the variable {name}, which `url_env` names, is not set")),
         },
     };
@@ -141,7 +141,7 @@ impl Notifier {
                 Some(Worker { events, thread })
             }
             Err(why) => {
-                screen.insist(&format!("warning: nobody can be notified: {why}"));
+                screen.insist(&format!("warning: notifications are disabled: {why}"));
                 None
             }
         });
@@ -199,7 +199,7 @@ fn tells_nothing(args: &JobArgs) -> bool {
 fn work(line: &Channel, events: &Receiver<(Moment, String)>, screen: &Screen) {
     let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
         Ok(runtime) => runtime,
-        Err(error) => return screen.insist(&format!("warning: nobody can be notified: {error}")),
+        Err(error) => return screen.insist(&format!("warning: notifications are disabled: {error}")),
     };
     for (moment, text) in events {
         let text = hidden(text);

@@ -74,7 +74,7 @@ pub(super) fn run(args: PreviewArgs) -> Result<Exit, Failure> {
         writeln!(out, "{line}")?;
     }
     if let Some(why) = reader.as_ref().map(|reader| shortened(&opened, reader)).transpose()?.flatten() {
-        writeln!(out, "warning: the run would end before it sends: {why}")?;
+        writeln!(out, "warning: the run would end before sending anything: {why}")?;
     }
     if args.job.simulate {
         let how = "it goes as fast as the simulator answers; `run --real-time` keeps limits and hours";
@@ -118,13 +118,13 @@ fn surroundings(
     let job = &opened.job;
     let mut lines = vec![format!("address: {address}")];
     if let Some(proxy) = proxy::between(address) {
-        lines.push(format!("proxy: {} (the environment names it)", printable(&proxy)));
+        lines.push(format!("proxy: {} (from the environment)", printable(&proxy)));
     }
     lines.push(format!("model table: {tables}"));
     lines.push(format!("key: {key}"));
     if let Some(notify) = &job.notify {
-        let whom = whom(notify, environment).unwrap_or_else(|why| format!("nobody! {why}"));
-        lines.push(format!("tells of the run: {}", printable(&whom)));
+        let whom = whom(notify, environment).unwrap_or_else(|why| format!("disabled ({why})"));
+        lines.push(format!("notifications: {}", printable(&whom)));
     }
     lines.push(format!("output: {}", job.output.path.display()));
     if !opened.fields().is_empty() {
@@ -150,7 +150,7 @@ fn key_line(loaded: &Loaded, simulate: bool) -> String {
         _ if simulate => "none is needed".to_owned(),
         // A command may ask for a password or cost a call; it is run when the job is.
         KeySource::Command(words) => {
-            format!("from the command `{}`, which is run when the job is", program(words))
+            format!("from the command `{}`, which the run executes", program(words))
         }
         source => match Key::load(source, |name| loaded.environment.get(name), false) {
             Ok(Some(_)) => match source {
@@ -159,7 +159,7 @@ fn key_line(loaded: &Loaded, simulate: bool) -> String {
                 KeySource::Command(_) => String::new(),
             },
             Ok(None) => "none; the server is on this machine".to_owned(),
-            Err(error) => format!("missing! {}", error.to_string().lines().next().unwrap_or_default()),
+            Err(error) => format!("missing: {}", error.to_string().lines().next().unwrap_or_default()),
         },
     }
 }
@@ -211,7 +211,7 @@ fn estimates(job: &Job, plan: &Plan, reader: Option<&Reader>) -> Result<Vec<Stri
             counted(to_send, "request"),
             count(most.prompt_tokens),
             // Where nobody knows how long an answer can be, there is no most.
-            if most.unbounded { "with answers of unknown length, perhaps" } else { "at most" },
+            if most.unbounded { "with answers of unknown length, possibly" } else { "at most" },
             count(most.max_completion_tokens),
             not_sent(plan)
         ),
@@ -226,7 +226,7 @@ fn estimates(job: &Job, plan: &Plan, reader: Option<&Reader>) -> Result<Vec<Stri
         lines.extend(before_it_begins(job, beginning(plan), now, deadline));
     }
     if let Some(span) = job.schedule.at(now) {
-        lines.push(format!("schedule: {} holds now: {}", span.hours(), span.shown()));
+        lines.push(format!("schedule: {} applies now: {}", span.hours(), span.shown()));
     }
     lines.extend(warnings::warnings(job, &cost_estimate, reader)?);
     lines.extend(warnings::unused_glossary(job, plan));
@@ -249,22 +249,22 @@ fn not_sent(plan: &Plan) -> String {
 /// What the requests may cost: each at the price of its own model and length, with so many tokens in each answer.
 fn cost_line(job: &Job, cost_estimate: &CostEstimate, to_send: u64, completion: Option<f64>) -> String {
     if to_send > 0 && cost_estimate.unpriced >= to_send {
-        return "cost: not known; the price is not in the model table (give it under [price])".to_owned();
+        return "cost: not known; the price is not in the model table (set it under [price])".to_owned();
     }
     let most = money(cost_estimate.worst);
     let by = match cost_estimate.dates.as_slice() {
-        _ if job.own_price => ", by the prices of the job".to_owned(),
+        _ if job.own_price => ", at the job's prices".to_owned(),
         [] => String::new(),
-        dates => format!(", by prices of {}", dates.join(" and ")),
+        dates => format!(", at prices of {}", dates.join(" and ")),
     };
     let rest = match cost_estimate.unpriced {
         0 => String::new(),
-        requests => format!("; {} more, whose price is not known", counted(requests, "request")),
+        requests => format!("; {} more with unknown price", counted(requests, "request")),
     };
     let later = match () {
-        () if !job.tools.is_empty() => "; rounds of tools come on top",
-        () if job.answer.on_length == OnLength::Grow => "; longer second answers come on top",
-        () if job.answer.schema.is_some() && job.answer.repair > 0 => "; repaired answers come on top",
+        () if !job.tools.is_empty() => "; plus rounds of tools",
+        () if job.answer.on_length == OnLength::Grow => "; plus longer second answers",
+        () if job.answer.schema.is_some() && job.answer.repair > 0 => "; plus repaired answers",
         () => "",
     };
     let rest = rest + later;
@@ -273,7 +273,7 @@ fn cost_line(job: &Job, cost_estimate: &CostEstimate, to_send: u64, completion: 
             let about =
                 (cost_estimate.prompts + cost_estimate.completion_token * tokens).min(cost_estimate.worst);
             format!(
-                "cost: about {} by the answers so far, at most {most} (estimates{by}){rest}",
+                "cost: about {} based on the answers so far, at most {most} (estimates{by}){rest}",
                 money(about)
             )
         }
@@ -294,9 +294,9 @@ fn completion_of_an_answer(reader: &Reader) -> Result<Option<f64>, Failure> {
 fn duration_line(job: &Job, beginning: PlannedWork, now: Timestamp) -> String {
     let has_limits = job.quotas.requests_each_second().is_some() || job.quotas.tokens_per_minute.is_some();
     let by = match job.quotas.requests_each_second() {
-        _ if job.schedule.has_hours() => ", by the limits and the hours of `schedule`".to_owned(),
+        _ if job.schedule.has_hours() => ", given the limits and hours of `schedule`".to_owned(),
         _ if !has_limits => {
-            return "duration: no limit of requests or tokens is set; it depends on the service".to_owned();
+            return "duration: depends on the service, as no limit on requests or tokens is set".to_owned();
         }
         Some(each_second) => format!(" at {} requests/s", rate(each_second)),
         None => String::new(),
@@ -306,6 +306,6 @@ fn duration_line(job: &Job, beginning: PlannedWork, now: Timestamp) -> String {
             let time = Duration::try_from(end.duration_since(now)).unwrap_or_default();
             format!("duration: at least {}{by}", shown(time))
         }
-        None => format!("duration: its end is not in sight{by}"),
+        None => format!("duration: no end can be predicted{by}"),
     }
 }

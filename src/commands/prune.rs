@@ -58,13 +58,13 @@ fn since(older_than: &str) -> Result<SystemTime, Failure> {
         Failure::usage(Diagnostic::new(message).at_all_of(&SourceText::new("--older-than", older_than)))
     };
     let age = duration(older_than).map_err(wrong)?;
-    SystemTime::now().checked_sub(age).ok_or_else(|| wrong("that is before any clock began".to_owned()))
+    SystemTime::now().checked_sub(age).ok_or_else(|| wrong("that is too long ago".to_owned()))
 }
 
 /// What was found, in a line.
 fn finding(gone: &Gone, older_than: &str) -> String {
     let whose =
-        format!("rows that have been gone from the input, or asked otherwise, for {older_than} or longer");
+        format!("rows that left the input, or whose request changed, at least {older_than} ago");
     if gone.is_nothing() {
         return format!("there are no answers of {whose}");
     }
@@ -85,10 +85,10 @@ fn what(gone: &Gone) -> String {
 fn agrees(screen: &Screen, finding: &str) -> Result<bool, Failure> {
     screen.insist(finding);
     if !stdin().is_terminal() || !stderr().is_terminal() {
-        let help = "give --yes; --dry-run says what it would be";
+        let help = "add --yes; --dry-run shows what would be dropped";
         return Err(Diagnostic::new("nothing was dropped: there is no terminal to ask on").help(help).into());
     }
-    let _ = write!(stderr(), "Drop them? A row that comes back is then paid for again. [y/N] ");
+    let _ = write!(stderr(), "Drop them? A row that returns is then paid for again. [y/N] ");
     let mut answer = String::new();
     let read = stdin().read_line(&mut answer);
     read.map_err(|error| Failure::new(format!("the answer cannot be read: {error}")))?;

@@ -30,8 +30,8 @@ pub(super) fn is_rehearsal(base_url: &str, journal: &Journal, screen: &Screen) -
         if answers > 0 {
             let answers = counted(answers, "answer");
             screen.say(&format!(
-                "{answers} in the journal came from a simulator, which {base_url} is not: none of them counts, and their \
-                 rows are sent anew"
+                "{answers} in the journal came from a simulator, and {base_url} is a real service: none of them \
+                 counts, and their rows are sent again"
             ));
         }
     }
@@ -47,8 +47,8 @@ pub(super) fn rehearsed_line(answers: u64) -> Option<String> {
     };
     let answers = counted(answers, "answer");
     Some(format!(
-        "rehearsed: {answers} in the journal came from a simulator; a run that asks a real service drops {them} and sends \
-         {rows}; the figures below leave {them} out"
+        "rehearsed: {answers} in the journal came from a simulator; a run against a real service drops {them} \
+         and sends {rows}; the figures below exclude {them}"
     ))
 }
 
@@ -56,9 +56,7 @@ pub(super) fn rehearsed_line(answers: u64) -> Option<String> {
 pub(super) fn simulated_line(answers: u64) -> Option<String> {
     match answers {
         0 => None,
-        1 => Some("1 answer is the simulator's, and no service has given it".to_owned()),
-        _ => {
-            Some(format!("{} are the simulator's, and no service has given them", counted(answers, "answer")))
-        }
+        1 => Some("1 answer comes from the simulator, not from a service".to_owned()),
+        _ => Some(format!("{} come from the simulator, not from a service", counted(answers, "answer"))),
     }
 }

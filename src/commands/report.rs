@@ -36,7 +36,7 @@ pub(super) fn run(mut args: ReportArgs) -> Result<Exit, Failure> {
     let reader = Reader::open(&path)?;
     let figures = gather(&reader, &job)?;
     let html = page(&figures, &subject(&reader, &job, &figures)?)
-        .map_err(|error| Failure::new(format!("the page cannot be made: {error:#}")))?;
+        .map_err(|error| Failure::new(format!("cannot create the page: {error:#}")))?;
     match asked.as_deref() {
         Some("-") => Veiled(stdout().lock()).write_all(html.as_bytes())?,
         asked => {

@@ -31,6 +31,6 @@ pub(super) fn resumable(failure: Failure, job: &Job) -> Failure {
     if failure.message.is_empty() {
         return failure;
     }
-    let message = format!("{}\nto go on, once that is mended: {}", failure.message, resume_command(job));
+    let message = format!("{}\nto continue, once this is fixed: {}", failure.message, resume_command(job));
     Failure { message, ..failure }
 }

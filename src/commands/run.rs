@@ -77,7 +77,7 @@ impl Startup<'_> {
         let simulator = args.job.simulate.then(|| start_simulator(&screen)).transpose()?;
         if simulator.is_some() && !args.real_time {
             screen.say(
-                "it goes as fast as the simulator answers; --real-time keeps the job's limits and hours",
+                "running as fast as the simulator answers; --real-time keeps to the job's limits and hours",
             );
         }
         let base_url =
@@ -123,7 +123,7 @@ impl Startup<'_> {
             return Err(figures.taken(figures.place));
         }
         if opened.source.spool_reused() {
-            screen.say("standard input is a terminal: going on with what it held before");
+            screen.say("standard input is a terminal: continuing with its earlier content");
         }
         opened.source.notices().iter().for_each(|notice| screen.say(notice));
         opened.warnings().iter().for_each(|warning| screen.insist(warning));
@@ -135,7 +135,7 @@ impl Startup<'_> {
 }
 
 pub(super) fn start_simulator(screen: &Screen) -> Result<simulator::Handle, Failure> {
-    screen.say("rehearsal: the built-in simulator answers, and no tokens are bought");
+    screen.say("rehearsal: the built-in simulator answers, at no cost");
     let settings = simulator::ServerSettings {
         latency: simulator::Latency::rehearsal(),
         ..simulator::ServerSettings::default()

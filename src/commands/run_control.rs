@@ -105,7 +105,7 @@ impl Rounds {
         if hours != self.hours {
             screen.say_when(&match &hours {
                 Some(hours) => format!("schedule: from now on {hours}"),
-                None => "schedule: from now on the limits of the job".to_owned(),
+                None => "schedule: from now on the job's own limits".to_owned(),
             });
             self.hours = hours;
         }
@@ -147,7 +147,7 @@ impl Rounds {
                 // The journal's own writer says what there is to say; this is worth a line a minute at most.
                 let is_new = self.trouble.is_none_or(|said| said.elapsed() > Duration::from_secs(60));
                 if is_new && self.trouble.replace(Instant::now()).is_some() {
-                    screen.say(&format!("warning: orders cannot be taken up: {error}"));
+                    screen.say(&format!("warning: cannot read changes from `fanfold set`: {error}"));
                 }
                 return;
             }
@@ -155,11 +155,13 @@ impl Rounds {
         match told(&orders) {
             Ok(told) => self.told = told,
             // Whoever wrote it there was not `fanfold set`.
-            Err(problem) => screen.insist(&format!("warning: an order is not understood: {problem}")),
+            Err(problem) => {
+                screen.insist(&format!("warning: cannot apply a change from `fanfold set`: {problem}"))
+            }
         }
         let words: Vec<String> = orders.iter().skip(new).map(Order::shown).collect();
         if !words.is_empty() {
-            screen.say_when(&format!("told: {}", words.join(", ")));
+            screen.say_when(&format!("set: {}", words.join(", ")));
         }
         if self.told.stop {
             let ask_now = |before: &mut StopLevel| {

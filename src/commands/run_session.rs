@@ -203,7 +203,7 @@ impl RunSession<'_> {
         }
         self.screen
             .insist("interrupted while the input was read: nothing was sent and no output was written");
-        self.screen.insist(&format!("to go on: {}", resume_command(&self.opened.job)));
+        self.screen.insist(&format!("to continue: {}", resume_command(&self.opened.job)));
         Ok(Exit::Interrupted)
     }
 
@@ -213,7 +213,7 @@ impl RunSession<'_> {
         if in_doubt > 0 {
             let requests = counted(in_doubt, "request");
             self.screen.say(&format!(
-                "in doubt: up to {requests} may have been sent and not stored when the last run was killed; \
+                "in doubt: up to {requests} may have been sent but not stored when the last run was killed; \
                  those rows are sent again"
             ));
         }
@@ -232,13 +232,13 @@ impl RunSession<'_> {
             // A run of no rows is a run of no rows; but an export that failed in the night looks just like it.
             let rows = counted(plan.matched.gone, "row");
             self.screen.insist(&format!(
-                "warning: the input has no rows, and had {rows} with answers before; the output will be empty. The \
-                 journal keeps the answers"
+                "warning: the input has no rows, and had {rows} with answers before; the output will be empty, \
+                 and the journal keeps the answers"
             ));
         }
         if plan.matched.failed > 0 && !self.args.retry_failed {
             let rows = counted(plan.matched.failed, "row");
-            self.screen.say(&format!("{rows} failed before; --retry-failed sends such rows again"));
+            self.screen.say(&format!("{rows} failed earlier; --retry-failed sends such rows again"));
         }
     }
 
@@ -298,13 +298,14 @@ impl RunSession<'_> {
         if turned.failed > 0 {
             let answers = counted(turned.failed, "kept answer");
             self.screen.insist(&format!(
-                "the rules for answers have changed: {answers} broke them and failed; --retry-failed asks again"
+                "the rules for answers have changed: {answers} violated them and failed; --retry-failed sends \
+                 those rows again"
             ));
         }
         if turned.ok > 0 {
             let rows = counted(turned.ok, "row");
             self.screen
-                .say(&format!("the rules for answers have changed: {rows} that had failed fit them now"));
+                .say(&format!("the rules for answers have changed: {rows} that had failed now satisfy them"));
         }
         Ok(())
     }
@@ -456,7 +457,7 @@ impl RunSession<'_> {
             }
         }
         Err(Failure::new(
-            "the input changes faster than it can be read, so that the output may not fit it; every answer is stored",
+            "the input kept changing while it was read, so no output was written; all answers are saved",
         ))
     }
 }

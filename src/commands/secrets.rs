@@ -73,9 +73,9 @@ pub(super) fn refuse_arguments() -> Result<(), Failure> {
     if !std::env::args_os().skip(1).any(|word| hide(&word.to_string_lossy()).is_some()) {
         return Ok(());
     }
-    let help = "other users of this machine can read the arguments of a command; the key stands in DASHSCOPE_API_KEY, or where \
-                model.api_key_env, api_key_file or api_key_command say, and nowhere else";
-    Err(Diagnostic::new("an API key, or what is as secret, does not belong on the command line")
+    let help = "other users of this machine can read command-line arguments; put the key into \
+        DASHSCOPE_API_KEY, or use model.api_key_env, api_key_file or api_key_command";
+    Err(Diagnostic::new("an API key, or anything equally secret, does not belong on the command line")
         .help(help)
         .into())
 }

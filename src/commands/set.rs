@@ -30,7 +30,7 @@ pub(super) fn run(mut args: SetArgs) -> Result<Exit, Failure> {
     let screen = screen(&args.job, Progress::None);
     let orders = args.words.iter().map(|word| Order::parse(word)).collect::<Result<Vec<_>, _>>()?;
     if orders.is_empty() {
-        let problem = Diagnostic::new("nothing is said that the run is to change");
+        let problem = Diagnostic::new("no change given");
         return Err(Failure::usage(problem.help("write fanfold set JOB.toml qps=5, or pause, resume, stop")));
     }
     told(&orders)?;
@@ -40,14 +40,15 @@ pub(super) fn run(mut args: SetArgs) -> Result<Exit, Failure> {
     let Some(holder) = Lock::holder(&path) else { return Err(not_running(&path)) };
     if !path.exists() {
         return Err(Failure::new(format!(
-            "the run that goes on ({}) reads its input and has no journal yet\n  = help: give the order again when it sends",
+            "the active run ({}) is reading its input and has no journal yet\n  = help: try again once it is sending",
             printable(&holder)
         )));
     }
     let reader = Reader::open(&path)?;
     if !reader.takes_orders()? {
         return Err(Failure::new(format!(
-            "the run that goes on ({}) is of an older fanfold, which takes no orders: end it, and begin it again with this one",
+            "the active run ({}) uses an older fanfold, which cannot be changed while it runs: stop it, and \
+             start it again with this one",
             printable(&holder)
         )));
     }
@@ -61,13 +62,13 @@ pub(super) fn run(mut args: SetArgs) -> Result<Exit, Failure> {
             return Err(not_running(&path));
         } else {
             screen.insist(&format!(
-                "{words}: given, and not taken up yet; a run takes orders up while it sends, and this one reads its input \
-                 or writes its output just now"
+                "{words}: sent, but not applied yet; a run applies changes while it sends, and this one is \
+                 reading its input or writing its output"
             ));
             return Ok(Exit::Done);
         }
     }
-    screen.say(&format!("{words}: taken up by {}; it holds until that run ends", printable(&holder)));
+    screen.say(&format!("{words}: applied to {}; in effect until that run ends", printable(&holder)));
     Ok(Exit::Done)
 }
 
@@ -84,15 +85,16 @@ fn check_cost(job: &Job, orders: &[Order]) -> Result<(), Diagnostic> {
     }
     let message = match job.model.name {
         Some(_) => "a cap on cost needs a price, and this model's price is not known",
-        None => "a cap on cost needs a price, and these rows bring models whose prices may not be known",
+        None => "a cap on cost needs a price, and these rows bring models whose prices may be unknown",
     };
     let problem = Diagnostic::new(message).at_all_of(&SourceText::new("set", order.shown()));
-    Err(problem.help("give it under [price] (`input` and `output`), and begin the run again"))
+    Err(problem.help("set it under [price] (`input` and `output`), and start the run again"))
 }
 
 fn not_running(path: &Path) -> Failure {
     Failure::new(format!(
-        "this job is not running (nobody holds {})\n  = help: what is to hold for the next run stands in the job file, or is a flag of `fanfold run`",
+        "no run of this job is active ({} is not locked)\n  = help: settings for the next run belong in the job \
+         file or in flags of `fanfold run`",
         printable(&path.display().to_string())
     ))
 }

@@ -24,7 +24,7 @@ impl<'a> SideFile<'a> {
     /// The file of a job's figures, when it has one.
     pub(super) fn metrics(job: &'a Job) -> Option<Self> {
         let place = job.output.metrics.as_deref()?;
-        Some(Self { what: "the file of figures", flag: ("--metrics-file", "fanfold.prom"), place })
+        Some(Self { what: "the metrics file", flag: ("--metrics-file", "fanfold.prom"), place })
     }
 
     /// Refuses to write over what belongs to a job; `file` is the job file.
@@ -57,7 +57,7 @@ impl<'a> SideFile<'a> {
         }
         // Also where there is none yet: every command after this one would read it.
         match self.place.file_name().is_some_and(|name| name == FOUND_BY_ITSELF) {
-            true => Err(self.refused("a file of that name beside a job is read as its model table")),
+            true => Err(self.refused("a file of that name next to a job file is read as its model table")),
             false => Ok(()),
         }
     }
@@ -77,7 +77,8 @@ impl<'a> SideFile<'a> {
     pub(super) fn taken(&self, path: &Path) -> Failure {
         let (flag, name) = self.flag;
         Failure::new(format!(
-            "{} would be written over {}, which belongs to the job\n  = help: give {flag} another name, such as {name}",
+            "{} would overwrite {}, which belongs to the job\n  = help: choose another name with {flag}, such \
+             as {name}",
             self.what,
             path.display()
         ))
@@ -87,7 +88,7 @@ impl<'a> SideFile<'a> {
     fn refused(&self, why: &str) -> Failure {
         let (what, place, (flag, name)) = (self.what, self.place.display(), self.flag);
         Failure::new(format!(
-            "{what} cannot be written to {place}: {why}\n  = help: give {flag} another name, such as {name}"
+            "cannot write {what} to {place}: {why}\n  = help: choose another name with {flag}, such as {name}"
         ))
     }
 }

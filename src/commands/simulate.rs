@@ -32,7 +32,7 @@ pub(super) fn run(args: SimulateArgs) -> Result<Exit, Failure> {
         Some(name) => {
             let unset = |_| {
                 Diagnostic::new(format!("the variable {name} of --key-env is not set"))
-                    .help(format!("export {name}=… , with any text that is to be the key"))
+                    .help(format!("export {name}=… , with any text as the key"))
             };
             Some(std::env::var(name).map_err(unset)?)
         }

@@ -205,19 +205,20 @@ impl Summary<'_> {
         if snapshot.totals_alone > 0 {
             let answers = counted(snapshot.totals_alone, "answer");
             let their = if snapshot.totals_alone == 1 { "its" } else { "their" };
-            screen.say(&format!("the service gave only the total of {answers}: {their} cost is not known"));
+            screen
+                .say(&format!("the service reported only the total of {answers}: {their} cost is not known"));
         }
         if snapshot.uncounted > snapshot.totals_alone {
             let answers = counted(snapshot.uncounted - snapshot.totals_alone, "answer");
             screen.say(&format!(
-                "the service did not say what {answers} used: tokens and cost are more than that"
+                "the service did not report the usage of {answers}: tokens and cost are higher than shown"
             ));
         }
         may_be_more(snapshot.reserved).iter().for_each(|line| screen.say(line));
         if snapshot.miscounted > 0 {
             let answers = counted(snapshot.miscounted, "answer");
             screen.insist(&format!(
-                "warning: {answers} came with more or fewer choices than `n` asks for; where it asks for one, the first text was \
+                "warning: {answers} came with more or fewer choices than `n`; with `n` 1, the first text was \
                  kept and the others were dropped"
             ));
         }
@@ -244,7 +245,7 @@ impl Summary<'_> {
             screen.insist(&self.why());
             let help = self.sent.reason.fault().and_then(|fault| fault.help);
             help.into_iter().for_each(|help| screen.insist(&help_line(help)));
-            screen.insist(&format!("to go on: {}{}", self.first(), self.resume));
+            screen.insist(&format!("to continue: {}{}", self.first(), self.resume));
         }
         Ok(())
     }
@@ -262,7 +263,7 @@ impl Summary<'_> {
             "{} · {}{cost}{}",
             requests(snapshot.requests, &snapshot.follow_ups, snapshot.throttled, snapshot.faults),
             sum_of_tokens(snapshot.usage),
-            if self.simulated { " · simulated, nothing was bought" } else { "" },
+            if self.simulated { " · simulated, at no cost" } else { "" },
         )
     }
 
@@ -277,7 +278,7 @@ impl Summary<'_> {
                 None => format!("raise `{}`, then ", cap.key()),
             },
             StopReason::Cap(cap) => format!("raise `{}`, then ", cap.key()),
-            StopReason::Refused(_) | StopReason::EveryRowRefused(_) => "mend that, then ".to_owned(),
+            StopReason::Refused(_) | StopReason::EveryRowRefused(_) => "fix this, then ".to_owned(),
             _ => String::new(),
         }
     }
@@ -321,41 +322,41 @@ impl Summary<'_> {
         if self.written.is_none() {
             let requests = self.sent.abandoned as u64;
             let given_up = if requests > 0 {
-                format!(", {} given up in flight", counted(requests, "request"))
+                format!(", {} abandoned in flight", counted(requests, "request"))
             } else {
                 String::new()
             };
             return format!(
-                "interrupted: every answer that came is stored{given_up}; the output was not written"
+                "interrupted: all answers received are stored{given_up}; the output was not written"
             );
         }
         match &self.sent.reason {
             StopReason::Finished => "the input changed while it was read, and some rows are left".to_owned(),
-            StopReason::Interrupted => "interrupted: every answer that came is stored".to_owned(),
-            StopReason::Cap(Cap::Until) => "stopped: the time is up that `until` gives the run".to_owned(),
+            StopReason::Interrupted => "interrupted: all answers received are stored".to_owned(),
+            StopReason::Cap(Cap::Until) => "stopped: reached the `until` time".to_owned(),
             StopReason::Cap(cap) => {
                 let beyond = self.sent.beyond.filter(|_| self.sent.snapshot.requests == 0);
                 let spent =
                     self.allowance.at(*cap, beyond).map(|spent| format!(": {spent}")).unwrap_or_default();
-                format!("stopped at the cap `{}`, before anything could go past it{spent}", cap.key())
+                format!("stopped at the cap `{}`, before exceeding it{spent}", cap.key())
             }
             StopReason::Refused(refusal) if refusal.code == "bad_certificate" => format!(
-                "stopped: who answers at {} is not shown to be the service ({}); nothing was sent there, and rows stay \
-                 pending",
+                "stopped: the certificate of {} could not be verified ({}); nothing was sent there, and rows \
+                 stay pending",
                 self.opened.job.model.base_url,
                 fault(refusal)
             ),
             StopReason::Refused(refusal) => format!(
-                "stopped: the API refuses this job ({}); its rows stay pending until that is mended",
+                "stopped: the API refuses this job ({}); its rows stay pending until this is fixed",
                 fault(refusal)
             ),
             StopReason::EveryRowRefused(refusal) if self.sent.snapshot.ok > 0 => format!(
-                "stopped: the latest rows all failed, and no row was answered in between (last: {}); {}",
+                "stopped: the latest rows all failed, with no answer in between (last: {}); {}",
                 fault(refusal),
                 self.what_became_of_the_rows()
             ),
             StopReason::EveryRowRefused(refusal) => format!(
-                "stopped: each of the first rows failed alike ({}): the job needs mending, not the rows; {}",
+                "stopped: the first rows all failed the same way ({}): the job needs fixing, not the rows; {}",
                 fault(refusal),
                 self.what_became_of_the_rows()
             ),
@@ -366,12 +367,12 @@ impl Summary<'_> {
                 fault(last)
             ),
             StopReason::Outage(last) => format!(
-                "stopped: the service has answered nobody for {} (last: {}); rows stay pending",
+                "stopped: the service has answered no request for {} (last: {}); rows stay pending",
                 shown(patience),
                 fault(last)
             ),
             StopReason::BrownOut(last) => format!(
-                "stopped: the service fails so many calls that a row may fail every try by bad luck (last: {}); rows that \
+                "stopped: so many requests fail that a row may fail every try by bad luck (last: {}); rows that \
                  used up their tries stay pending",
                 fault(last)
             ),

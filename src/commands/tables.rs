@@ -41,7 +41,8 @@ impl Tables {
             match (named, &problem.help) {
                 // Whoever has such a file for another purpose does not know why it is read.
                 (None, None) => problem.help(format!(
-                    "`{FOUND_BY_ITSELF}` beside a job is read as a model table; `table` under [model] names another"
+                    "`{FOUND_BY_ITSELF}` next to a job file is read as a model table; `table` under [model] \
+                     names another"
                 )),
                 _ => problem,
             }
@@ -69,10 +70,10 @@ impl Tables {
 
     /// An unknown name, with the known one that was probably meant.
     pub(super) fn unknown(&self, name: &str) -> Failure {
-        let problem = Diagnostic::new(format!("the model table does not know `{name}`"));
+        let problem = Diagnostic::new(format!("`{name}` is not in the model table"));
         Failure::from(match self.table.nearest(name) {
             Some(nearest) => problem.help(format!("did you mean `{nearest}`?")),
-            None => problem.help("`fanfold models` lists every model; a table of your own can add it"),
+            None => problem.help("`fanfold models` lists every model; your own model table can add it"),
         })
     }
 }

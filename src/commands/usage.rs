@@ -33,9 +33,7 @@ pub(super) fn sum_of_tokens(usage: TokenSum) -> String {
     match prompt_tokens.saturating_add(completion_tokens) {
         0 if total_tokens > 0 => format!("{total} tokens"),
         parts if parts < total_tokens => {
-            format!(
-                "{total} tokens, as far as they were told apart {prompt} prompt + {completion} completion"
-            )
+            format!("{total} tokens, as far as reported {prompt} prompt + {completion} completion")
         }
         _ => format!("{total} tokens: {prompt} prompt + {completion} completion"),
     }
@@ -52,7 +50,7 @@ pub(super) fn unknown_finish(word: &str, answers: Option<u64>) -> Option<String>
     };
     let word = short(word, 60);
     Some(format!(
-        "warning: {who} ended with finish_reason \"{word}\", which fanfold does not know; look at {them}"
+        "warning: {who} ended with finish_reason \"{word}\", which fanfold does not know; check {them}"
     ))
 }
 
@@ -82,6 +80,6 @@ mod tests {
         assert_eq!(sum(1_000, 500, 1_500), "1,500 tokens: 1,000 prompt + 500 completion");
         assert_eq!(sum(0, 0, 300), "300 tokens");
         let some = sum(10, 5, 300);
-        assert_eq!(some, "300 tokens, as far as they were told apart 10 prompt + 5 completion");
+        assert_eq!(some, "300 tokens, as far as reported 10 prompt + 5 completion");
     }
 }

@@ -31,7 +31,7 @@ pub(super) fn run(args: JobArgs) -> Result<Exit, Failure> {
     let reader = Reader::open(&path)?;
     let mut out = Printout::new();
     reader.check_integrity()?;
-    writeln!(out, "journal: {} is whole", path.display())?;
+    writeln!(out, "journal: {} is intact", path.display())?;
     let opened = Opened::again(job)?;
     let plan = plan(&opened, Some(&reader), Purpose::Look, &never_stopped())?;
     writeln!(out, "input: {}", plan_line(&plan))?;
@@ -62,21 +62,23 @@ pub(super) fn run(args: JobArgs) -> Result<Exit, Failure> {
         match exit {
             Exit::Done => "verified: every row is answered, and in the output".to_owned(),
             Exit::FailedRows => format!(
-                "every row is accounted for, and not every row is answered: {} failed, {} pending",
+                "every row is accounted for, but not every row is answered: {} failed, {} pending",
                 count(failed),
                 count(pending)
             ),
             _ if holder.is_some() => {
-                "the output does not say what the journal says, which a run is still adding to: verify again when it has ended"
+                "the output differs from the journal, which a run is still adding to: verify again when it has ended"
                     .to_owned()
             }
             // A finished run has seen all its rows: these came, or went, after it.
             _ if has_changed(&plan, found) => {
-                "the input has changed since the output was written: see above; `fanfold run` with the same job sends what is new, and writes \
-                 the output anew"
+                "the input has changed since the output was written: see above; `fanfold run` with the same job \
+                 sends the new requests and rewrites the output"
                     .to_owned()
             }
-            _ => "the output does not say what the journal says: see above; `fanfold run` with the same job writes it anew".to_owned(),
+            _ =>
+                "the output differs from the journal: see above; `fanfold run` with the same job rewrites it"
+                    .to_owned(),
         }
     )?;
     Ok(exit)
@@ -103,7 +105,7 @@ fn check_output(
     let output = &opened.job.output;
     let path = output.path.display().to_string();
     if !output.path.exists() {
-        writeln!(out, "output: there is none at {path}; `fanfold export` writes it")?;
+        writeln!(out, "output: {path} does not exist; `fanfold export` writes it")?;
         return Ok((plan.rows, 1));
     }
     // The output is read as any input would be; its name is no glob.
@@ -129,10 +131,10 @@ fn check_output(
         return Ok((found, found.abs_diff(plan.rows).max(differ)));
     }
     match first {
-        None => writeln!(out, "output: {path} has every row, as the journal has it")?,
+        None => writeln!(out, "output: {path} has every row, as in the journal")?,
         Some(first) => writeln!(
             out,
-            "output: {} of {path} {} from the journal, the first at {first}; `fanfold export` writes it anew",
+            "output: {} of {path} {} from the journal, the first at {first}; `fanfold export` rewrites it",
             counted(differ, "row"),
             if differ == 1 { "differs" } else { "differ" },
         )?,

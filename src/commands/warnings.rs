@@ -33,22 +33,23 @@ pub(super) fn warnings(
     if !job.tools.is_empty() && !without.is_empty() {
         let names = without.join("`, `");
         lines.push(format!(
-            "warning: `request.tools` offers `{names}`, which has no command under [tools]; a row whose model calls it fails"
+            "warning: `request.tools` offers `{names}`, which has no command under [tools]; a row fails if the \
+             model calls it"
         ));
     }
     if cost_estimate.unbounded > 0 && (job.caps.cost.is_some() || job.caps.total_tokens.is_some()) {
         let requests = counted(cost_estimate.unbounded, "request");
         lines.push(format!(
-            "warning: how long the answers to {requests} can be is not known; the caps set twice the longest answer so far \
-             aside for each, and a longer one may pass them. `max_tokens` under [request] bounds them, or `max_output` in a \
-             model table of your own"
+            "warning: the maximum length of the answers to {requests} is not known; caps set aside twice the \
+             longest answer so far for each, and a longer one may exceed them. `max_tokens` under [request] \
+             limits them, or `max_output` in your own model table"
         ));
     }
     if cost_estimate.rising > 0 {
         let requests = counted(cost_estimate.rising, "request");
         lines.push(format!(
-            "warning: the price of {requests} rises with the length of the input, and from where is not known: what is \
-             said of cost is the least, and a cap on cost may be passed"
+            "warning: the price of {requests} rises with the length of the input, but from where is not known: \
+             costs shown are a minimum, and a cap on cost may be exceeded"
         ));
     }
     Ok(lines)
@@ -60,8 +61,8 @@ pub(super) fn unused_glossary(job: &Job, plan: &Plan) -> Option<String> {
     let all_new = plan.matched.unanswered() == plan.rows && plan.to_send() > 0;
     (all_new && !plan.cost_estimate.told).then(|| {
         format!(
-            "warning: nothing of the glossary {} occurs in any row; are its sources in the language of the rows, and its \
-             columns source_lang and target_lang, if it has them, those of the request?",
+            "warning: no entry of the glossary {} occurs in any row; are its sources in the language of the \
+             rows, and do its columns source_lang and target_lang, if any, match the request?",
             glossary.display()
         )
     })
@@ -110,19 +111,20 @@ fn unasked(job: &Job, unasked: &Unasked, reasoning: Option<f64>) -> String {
         None => "in the bodies that the rows bring",
     };
     format!(
-        "warning: {requests} {verb} before answering, as the model does by default, and the job does not ask for it; \
-         {}; `enable_thinking = false` or a `thinking_budget` {place} decides it",
+        "warning: {requests} {verb} before answering, because the model does by default, although the job does \
+         not ask for it; {}; set `enable_thinking = false` or a `thinking_budget` {place}",
         thinking_price(unasked, reasoning)
     )
 }
 
 fn thinking_price(unasked: &Unasked, reasoning: Option<f64>) -> String {
     if unasked.unpriced == unasked.requests {
-        return "what the thoughts cost is not known".to_owned();
+        return "the cost of the thoughts is not known".to_owned();
     }
     if let Some(tokens) = reasoning {
         return format!(
-            "by the answers so far, of about {} reasoning tokens each, the thoughts cost about {} (an estimate)",
+            "based on the answers so far, with about {} reasoning tokens each, the thoughts cost about {} (an \
+             estimate)",
             count(tokens.round() as u64),
             money(unasked.token * tokens)
         );
@@ -135,6 +137,6 @@ fn thinking_price(unasked: &Unasked, reasoning: Option<f64>) -> String {
             count(unasked.longest_tokens),
             money(unasked.longest)
         ),
-        _ => format!("{each} (an estimate); how long it may think is not known"),
+        _ => format!("{each} (an estimate); its longest chain of thought is not known"),
     }
 }

@@ -10,7 +10,7 @@ use crate::job::TemplateText;
 
 /// Where a key belongs.
 const OF_A_KEY: &str =
-    "`api_key_env`, `api_key_file` or `api_key_command` under [model] says where the key is found";
+    "`api_key_env`, `api_key_file` or `api_key_command` under [model] sets where the key is found";
 
 /// The strings of a request, each with the keys that lead to it.
 pub(super) type Texts = Vec<(Vec<String>, TemplateText)>;
@@ -21,10 +21,10 @@ pub(super) fn request(
     layers: &Layers,
 ) -> Result<(Map<String, Json>, Texts), Diagnostic> {
     for (key, why) in [
-        ("model", "the model is named under [model]"),
-        ("messages", "the turns are given under [prompt], or brought by the rows"),
-        ("stream", "how answers travel is said by model.transport"),
-        ("stream_options", "how answers travel is said by model.transport"),
+        ("model", "set the model under [model]"),
+        ("messages", "turns come from [prompt], or from the rows"),
+        ("stream", "set model.transport instead"),
+        ("stream_options", "set model.transport instead"),
         ("extra_body", "it is a wrapper of the Python client; write its fields directly under [request]"),
     ] {
         if section.contains_key(key) {
@@ -70,8 +70,9 @@ fn json(
     Ok(match value {
         Value::String(source) if holds_a_key(source) => {
             let name = path.join(".");
-            let message =
-                format!("what `{name}` says looks like a key, and would be sent in the body of each request");
+            let message = format!(
+                "the value of `{name}` looks like a key, and would be sent in the body of each request"
+            );
             return Err(layers.problem(&key(path), message).help(OF_A_KEY));
         }
         Value::String(source) => {

@@ -154,8 +154,8 @@ pub fn set(argument: &str) -> Result<Overlay, Diagnostic> {
     let parsed = literal(value.trim());
     if names_a_hook(key.trim(), &parsed) {
         let hidden = SourceText::new("--set", format!("{key}=…"));
-        let help = "other users of this machine can read the arguments of a command; name the variable that holds it \
-                    with notify.url_env";
+        let help = "other users of this machine can read command-line arguments; put the address into a \
+            variable, and name that with notify.url_env";
         return Err(Diagnostic::new("the address of a notification does not belong on the command line")
             .at(&hidden, 0..key.len())
             .help(help));
@@ -187,8 +187,9 @@ pub fn check_keyless(overlay: &Overlay) -> Result<(), Diagnostic> {
 }
 
 fn does_not_belong(hidden: &SourceText, length: usize) -> Diagnostic {
-    let help = "other users of this machine can read the arguments of a command; put the key into DASHSCOPE_API_KEY, or name \
-                its place with model.api_key_env, api_key_file or api_key_command; put a header into the job file";
+    let help = "other users of this machine can read command-line arguments; put the key into \
+        DASHSCOPE_API_KEY, or use model.api_key_env, api_key_file or api_key_command; put a header into the job \
+        file";
     Diagnostic::new("an API key does not belong on the command line").at(hidden, 0..length).help(help)
 }
 

@@ -9,7 +9,7 @@ use crate::job::Retry;
 
 /// Headers that are fanfold's own, and why.
 const OWN: [(&str, &str); 6] = [
-    ("authorization", "the key has a place of its own: api_key_env, api_key_file or api_key_command"),
+    ("authorization", "set the key with api_key_env, api_key_file or api_key_command"),
     ("content-type", "every request is JSON"),
     ("content-length", "it follows from the request"),
     ("host", "it follows from the address"),
@@ -36,7 +36,7 @@ pub(super) fn headers(
             return problem(format!("the header `{name}` cannot be set: {why}"));
         }
         if name.is_empty() || !name.bytes().all(is_token) {
-            return problem(format!("`{name}` is no name of a header: letters, digits and dashes"));
+            return problem(format!("`{name}` is not a header name: use letters, digits and dashes"));
         }
         if value.chars().any(char::is_control) {
             return problem(format!("the value of the header `{name}` has a control character in it"));
@@ -69,7 +69,7 @@ pub(super) fn raise(
             })
         }
         _ => {
-            let message = format!("`{name}` is a whole number of seconds, 0 to {LONGEST_WAIT}");
+            let message = format!("`{name}` must be a whole number of seconds, 0 to {LONGEST_WAIT}");
             Err(layers.problem(&format!("model.headers.{name}"), message))
         }
     }
@@ -108,7 +108,7 @@ mod tests {
             (r#"headers = { host = "sk-secret-1" }"#, "follows from the address"),
             (r#"headers = { X-DashScope-Async = "enable" }"#, "429 to every chat request"),
             (r#"headers = { Content-Type = "text/secret" }"#, "every request is JSON"),
-            (r#"headers = { "X Key" = "sk-secret-1" }"#, "no name of a header"),
+            (r#"headers = { "X Key" = "sk-secret-1" }"#, "is not a header name"),
             (r#"headers = { X-Key = "sk-secret-1\n" }"#, "control character"),
             (r#"headers = { X-Key = "secret-1", x-key = "secret-2" }"#, "given twice"),
         ] {

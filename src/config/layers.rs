@@ -139,7 +139,7 @@ fn reword(message: &str, is_secret: bool) -> (String, Option<String>) {
         return (format!("expected {}, found the {found}", kind(expected)), None);
     }
     if message == "duplicate key" {
-        return ("this key is said twice".to_owned(), Some("leave one of the two".to_owned()));
+        return ("duplicate key".to_owned(), Some("remove one of them".to_owned()));
     }
     let is_key = message.starts_with("unknown field ");
     if !is_key && !message.starts_with("unknown variant ") {

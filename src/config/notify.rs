@@ -14,13 +14,17 @@ pub(super) fn notify(section: NotifySection, layers: &Layers) -> Result<Notify, 
         (None, Some(_), None) => {
             // What stands here instead may be the address itself, and is not shown.
             let problem = layers.problem("notify.url_env", "`url_env` does not name a variable");
-            return Err(problem.help("url_env = \"NOTIFY_URL\" names the variable that holds the address"));
+            return Err(
+                problem.help("name the variable that holds the address, as in url_env = \"NOTIFY_URL\"")
+            );
         }
         (None, None, Some(words)) if !words.is_empty() => Recipient::Command(words),
         _ => {
-            let message = "[notify] names one of `url`, `url_env` and `command`, and not more";
+            let message = "[notify] needs exactly one of `url`, `url_env` and `command`";
             let problem = layers.problem("notify", message);
-            return Err(problem.help("url_env = \"NOTIFY_URL\" names the variable that holds the address"));
+            return Err(
+                problem.help("name the variable that holds the address, as in url_env = \"NOTIFY_URL\"")
+            );
         }
     };
     let on = match section.on {
@@ -32,7 +36,7 @@ pub(super) fn notify(section: NotifySection, layers: &Layers) -> Result<Notify, 
 
 fn moment(word: &str, layers: &Layers) -> Result<Moment, Diagnostic> {
     Moment::ALL.into_iter().find(|moment| moment.as_str() == word).ok_or_else(|| {
-        let problem = layers.problem("notify.on", format!("`on` has start, end and stop, not `{word}`"));
+        let problem = layers.problem("notify.on", format!("`on` must be start, end or stop, not `{word}`"));
         problem.suggest(word, Moment::ALL.map(Moment::as_str), || None)
     })
 }

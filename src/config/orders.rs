@@ -45,10 +45,10 @@ impl Order {
                 Err(at(format!("`{key}` needs a value")).help(format!("write {key}=…")))
             }
             _ if WORDS.contains(&key.as_str()) => Err(at(format!("`{key}` takes no value"))),
-            _ => Err(at(format!("`{key}` is nothing that a running job can be told")).suggest(
+            _ => Err(at(format!("`{key}` cannot be changed in a running job")).suggest(
                 &key,
                 known(),
-                || Some(format!("it can be told {}", known().collect::<Vec<_>>().join(", "))),
+                || Some(format!("known here: {}", known().collect::<Vec<_>>().join(", "))),
             )),
         }
     }

@@ -50,7 +50,7 @@ pub fn resolve(file: JobFile, layers: &Layers, lookups: &Lookups<'_>) -> Result<
         let message = "a cap on cost needs a price, and this model's price is not known";
         return Err(layers
             .problem("limits.max_cost", message)
-            .help("give it under [price] (`input` and `output`), or in a model table of your own"));
+            .help("set it under [price] (`input` and `output`), or in your own model table"));
     }
     Ok(job)
 }
@@ -78,7 +78,7 @@ pub fn check_model_is_named(job: &Job) -> Result<(), Diagnostic> {
     match job.model.name.is_none() && has_prompt {
         true => {
             let help = "give it with --model, or as `name` under [model]";
-            Err(Diagnostic::new("no model is named").help(help))
+            Err(Diagnostic::new("no model given").help(help))
         }
         false => Ok(()),
     }
@@ -171,7 +171,7 @@ fn prompt(section: PromptSection, layers: &Layers) -> Result<Prompt, Diagnostic>
         turns.push(ExampleTurn { role: turn.role, content: text(&format!("{key}.content"), turn.content) });
     }
     if section.user.is_none() && !turns.is_empty() {
-        let message = "[prompt] has turns but no `user`: the last turn is the user's";
+        let message = "[prompt] has turns but no `user`: the last turn must be the user's";
         return Err(layers.problem("prompt.messages", message));
     }
     Ok(Prompt {

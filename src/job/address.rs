@@ -7,29 +7,29 @@ pub(crate) const DEFAULT_BASE_URL: &str = "https://dashscope-intl.aliyuncs.com/c
 pub(crate) fn check(address: &str, allow_http: bool) -> Result<bool, String> {
     let (scheme, rest) = address
         .split_once("://")
-        .ok_or("an address begins with https://, and ends before /chat/completions")?;
+        .ok_or("an address must begin with https://, and end before /chat/completions")?;
     let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
     if rest.contains(['?', '#']) {
         return Err(
-            "an address has no `?` and no `#` in it: it is stored and shown, and ends in a path".to_owned()
+            "an address must not contain `?` or `#`: it is stored and shown, and ends in a path".to_owned()
         );
     }
     if authority.contains('@') {
-        return Err("an address has no user name and no password in it".to_owned());
+        return Err("an address must not contain a user name or a password".to_owned());
     }
     if address.contains(|c: char| c.is_whitespace() || c.is_control()) {
-        return Err("an address has no white space in it".to_owned());
+        return Err("an address must not contain white space".to_owned());
     }
     let (host, port) = match authority.strip_prefix('[') {
         Some(v6) => v6.split_once(']').unwrap_or((v6, "")),
         None => authority.split_at(authority.find(':').unwrap_or(authority.len())),
     };
     if host.is_empty() {
-        return Err("the address names no host".to_owned());
+        return Err("the address has no host".to_owned());
     }
     // An empty port is the usual one.
     if let Some(port) = port.strip_prefix(':').filter(|port| !port.is_empty() && !is_port(port)) {
-        return Err(format!("`{port}` is no port: one is a whole number from 1 to 65535"));
+        return Err(format!("`{port}` is not a port: use a whole number from 1 to 65535"));
     }
     let local = is_loopback(host);
     match scheme {
@@ -70,7 +70,7 @@ mod tests {
         for port in ["99999", "0", "80a", "-1", "+80", "80:80"] {
             for host in ["localhost", "[::1]", "example.com"] {
                 let told = check(&format!("https://{host}:{port}/v1"), false).expect_err(port);
-                assert!(told.starts_with(&format!("`{port}` is no port")), "{told}");
+                assert!(told.starts_with(&format!("`{port}` is not a port")), "{told}");
             }
         }
         assert_eq!(check("https://example.com:/v1", false), Ok(false));

@@ -119,7 +119,7 @@ fn decider(terms: &EffectiveLimits, course: &Course) -> &'static str {
         _ if terms.paused => "the pause",
         Some(Bottleneck::Tokens) => "tpm",
         Some(Bottleneck::Places) => "concurrency",
-        Some(Bottleneck::Throttling) => "the service, which throttles",
+        Some(Bottleneck::Throttling) => "throttling by the service",
         Some(Bottleneck::Outage | Bottleneck::Backoff) => "the service, which does not answer",
         Some(Bottleneck::Cap) => "the cap on cost or tokens",
         Some(Bottleneck::Rate) | None => slowest,

@@ -51,10 +51,10 @@ impl Languages {
         }
         let elsewhere = self.wider.and_then(|(wider, more)| {
             let language = more.iter().find(|language| language.is_named(text))?;
-            Some(format!("{model} does not know {}; {wider} does", language.shown()))
+            Some(format!("{model} does not support {}; {wider} does", language.shown()))
         });
         let count = self.known.len();
-        let message = format!("`{text}` is none of the {count} languages that {model} takes");
+        let message = format!("`{text}` is not one of the {count} languages that {model} supports");
         let help = match self.meant(text) {
             Some(language) => format!("did you mean {}?", language.shown()),
             None => "give the English name, such as Portuguese, or the code, such as pt".to_owned(),

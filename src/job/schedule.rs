@@ -186,7 +186,9 @@ pub fn until(text: &str) -> Result<Until, String> {
     let has_time = text.contains(':');
     match text.parse::<DateTime>() {
         Ok(time) if has_time => Ok(Until::DateTime(time)),
-        _ => Err(format!("`{text}` is no time; write 06:00, \"2026-07-03 06:00\" or 2026-07-03T06:00:00Z")),
+        _ => {
+            Err(format!("`{text}` is not a time; write 06:00, \"2026-07-03 06:00\" or 2026-07-03T06:00:00Z"))
+        }
     }
 }
 
@@ -207,8 +209,9 @@ pub fn weekday(text: &str) -> Result<Weekday, String> {
     ];
     let word = text.trim().to_ascii_lowercase();
     let day = DAYS.iter().find(|(name, _)| word.len() >= 3 && name.starts_with(&word));
-    day.map(|(_, day)| *day)
-        .ok_or_else(|| format!("`{text}` is no day of the week; write mon, tue, wed, thu, fri, sat or sun"))
+    day.map(|(_, day)| *day).ok_or_else(|| {
+        format!("`{text}` is not a day of the week; write mon, tue, wed, thu, fri, sat or sun")
+    })
 }
 
 #[cfg(test)]

@@ -106,7 +106,7 @@ mod tests {
     #[test]
     fn lite_says_which_model_knows_a_language_that_it_does_not() {
         let lite = Translates::Lite.languages();
-        let message = "qwen-mt-lite does not know Welsh (cy); qwen-mt-plus does".to_owned();
+        let message = "qwen-mt-lite does not support Welsh (cy); qwen-mt-plus does".to_owned();
         assert_eq!(lite.fault("qwen-mt-lite", "cy"), Some((message, None)));
         let (message, _) = lite.fault("qwen-mt-lite", "Klingon").expect("a fault");
         assert!(message.contains("31 languages"), "{message}");

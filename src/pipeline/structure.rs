@@ -29,7 +29,7 @@ impl Structure {
         let name = path.display().to_string();
         let text = regular::read_to_string(path).map_err(|error| match error.kind() {
             std::io::ErrorKind::NotFound => problem(format!("there is no schema {name}"))
-                .help("check the name; paths are relative to the folder you are in"),
+                .help("check the name; paths are relative to the working directory"),
             _ => problem(format!("the schema {name} cannot be read: {error}")),
         })?;
         let schema = AnswerSchema::parse(&text, &name).map_err(|error| problem(error.to_string()))?;

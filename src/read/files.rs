@@ -193,7 +193,7 @@ fn missing(name: &str, path: &Path) -> ReadError {
     }
     match nearest(path) {
         Some(near) => no_file(name, format!("no such file; did you mean `{near}`?")),
-        None => no_file(name, "no such file; paths are relative to the folder you are in"),
+        None => no_file(name, "no such file; paths are relative to the working directory"),
     }
 }
 

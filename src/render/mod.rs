@@ -210,7 +210,7 @@ impl Renderer {
 
     fn assemble(&self, values: Vec<Value>, messages: Vec<Value>) -> Result<Map<String, Value>, Diagnostic> {
         let Some(model) = &self.model else {
-            let problem = Diagnostic::new("no model is named, by the job or by the row");
+            let problem = Diagnostic::new("no model given, by the job or by the row");
             return Err(problem.help("give it with --model, or as `name` under [model]"));
         };
         let mut body = Map::new();

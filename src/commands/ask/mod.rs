@@ -119,7 +119,7 @@ impl AskSession<'_> {
                 return AskEnd::Replied(Box::new(reply), begun.elapsed(), tries);
             };
             let wait = backoff(&retry, fault, tries, &mut dice);
-            self.screen.say(&format!("{}: trying again in {}", short(&fault.summary(), 300), shown(wait)));
+            self.screen.say(&format!("{}: retrying in {}", short(&fault.summary(), 300), shown(wait)));
             tokio::select! {
                 () = tokio::time::sleep(wait) => {}
                 _ = self.stop.wait_for(|stop_level| *stop_level != StopLevel::None) => return AskEnd::Interrupted,
@@ -183,7 +183,7 @@ impl AskSession<'_> {
             }
         }
         if answer.finish_reason.as_deref() == Some("length") {
-            let message = "warning: the answer was cut at max_tokens: it may go on";
+            let message = "warning: the answer was truncated at max_tokens";
             self.screen.insist(message);
         }
         let unknown = answer.finish_reason.as_deref().and_then(|word| unknown_finish(word, None));
@@ -219,8 +219,8 @@ impl AskSession<'_> {
             }
             _ => (Exit::FailedRows, format!("there is no answer: {said}")),
         };
-        let nobody = "is the address right (--base-url, --region, FANFOLD_BASE_URL)? Does the server run, and does a \
-                      proxy or a firewall stand between?";
+        let nobody = "check the address (--base-url, --region, FANFOLD_BASE_URL), the server, and any proxy or \
+            firewall in between";
         let help = fault.help.or((fault.kind == FaultKind::Unreachable).then_some(nobody));
         let help = help.map(|help| format!("\n  = help: {help}")).unwrap_or_default();
         Ok(Failure { exit, message: message + &help })
@@ -244,7 +244,7 @@ impl AskSession<'_> {
             line += &format!(" · cost {} (estimate, {date})", money(cost));
         }
         if self.args.simulate {
-            line += " · simulated, nothing was bought";
+            line += " · simulated, at no cost";
         }
         line
     }

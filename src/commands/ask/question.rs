@@ -90,9 +90,11 @@ fn overlays(args: &AskArgs, environment: &Environment) -> Result<Vec<Overlay>, F
     for argument in &args.set {
         let overlay = set(argument)?;
         if !section(&overlay.key) {
-            let message = format!("`{}` is no matter of a single question", overlay.key);
+            let message = format!("`{}` does not apply to a single question", overlay.key);
             let problem = Diagnostic::new(message).at(&overlay.script, 0..overlay.key.len());
-            return Err(problem.help(format!("keys of these sections are: {}", SECTIONS.join(", "))).into());
+            return Err(problem
+                .help(format!("keys of these sections apply: {}", SECTIONS.join(", ")))
+                .into());
         }
         flags.push(overlay);
     }
@@ -164,13 +166,12 @@ fn from_standard_input(screen: &Screen) -> Result<String, Failure> {
     match input.is_terminal() {
         true => screen.say("type the question, and end it with Ctrl-D on a line of its own"),
         // Programs that start others often leave them a pipe that nobody writes to and nobody closes.
-        false if is_silent() => screen.say("waiting for standard input; < /dev/null to go without"),
+        false if is_silent() => screen.say("waiting for standard input; use < /dev/null if there is none"),
         false => {}
     }
     let mut bytes = Vec::new();
     input.read_to_end(&mut bytes).map_err(|error| Failure::new(format!("standard input: {error}")))?;
-    let text =
-        String::from_utf8(bytes).map_err(|_| Failure::new("what standard input holds is not UTF-8 text"))?;
+    let text = String::from_utf8(bytes).map_err(|_| Failure::new("standard input is not UTF-8 text"))?;
     let text = text.strip_suffix('\n').unwrap_or(&text);
     Ok(text.strip_suffix('\r').unwrap_or(text).to_owned())
 }
@@ -197,12 +198,12 @@ fn whole_body(argument: &str) -> Result<Map<String, Value>, Failure> {
         let end = text[at..].chars().next().map_or(at, |c| at + c.len_utf8());
         let message = error.to_string();
         let message = message.split(" at line ").next().unwrap_or_default();
-        Diagnostic::new(format!("the request is no JSON: {message}")).at(&script, at..end)
+        Diagnostic::new(format!("the request is not JSON: {message}")).at(&script, at..end)
     })?;
     let problem = |message: &str| Diagnostic::new(message).at(&script, 0..text.trim_end().len());
-    let Value::Object(body) = body else { return Err(problem("a request is a JSON object").into()) };
+    let Value::Object(body) = body else { return Err(problem("a request must be a JSON object").into()) };
     if body.contains_key("extra_body") {
-        let problem = problem("`extra_body` is a wrapper of the Python client, and no field of the API");
+        let problem = problem("`extra_body` is a wrapper of the Python client, not a field of the API");
         return Err(problem.help("write its fields directly into the request").into());
     }
     Ok(body)

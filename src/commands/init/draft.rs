@@ -38,45 +38,45 @@ impl JobDraft {
         };
         format!(
             "#:schema ./job.schema.json
-# A job of fanfold: one prompt over every row of a file. The line above lets an editor complete and explain
+# A fanfold job: one prompt over every row of a file. The line above lets an editor complete and explain
 # the keys; `fanfold schema` prints that file.
 #
 #   fanfold preview {job:width$}   shows the first requests and what they may cost; sends nothing
 #   fanfold run     {job} --simulate   rehearses against the built-in simulator: no key, no tokens
-#   fanfold run     {job:width$}   sends what has no answer yet; needs DASHSCOPE_API_KEY
+#   fanfold run     {job:width$}   sends the rows without an answer; needs DASHSCOPE_API_KEY
 #
-# The last line again resumes a run that was stopped. Paths are relative to the directory in which the command is
-# given: here, the one in which `fanfold init` was.
+# Repeat the last command to resume a stopped run. Paths are relative to the working directory: here, the one in
+# which `fanfold init` was run.
 
 [input]
 path = {input}
 
-# The column that names a row. With it, rows may be sorted, added or removed between two runs, and each answer
-# still finds its row. Without it, a row is told by its place and content.
+# The column that identifies a row. With it, rows may be sorted, added or removed between runs, and each answer
+# stays with its row. Without it, a row is identified by its position and content.
 {id}
 
 [model]
 name = {model}
 
-# Singapore is asked. Another region of DashScope, or another server with an API like OpenAI's:
+# The default is DashScope in Singapore. For another region, or another server with OpenAI's API:
 # region = \"beijing\"
 # base_url = \"http://127.0.0.1:8000/v1\"
 
 {prompt}
 [request]
-# Every other field of the request is sent as it is; strings are templates too.
+# Every other field of the request is sent unchanged; strings are templates too.
 {request}
 [limits]
-# Left out, they are what the model table says for the model (`fanfold models`). All are kept at once.
+# By default, the model table's limits (`fanfold models`). All of them hold at the same time.
 # qpm = 60              # requests per minute
 # tpm = 100_000         # tokens per minute, input and output together
-# max_cost = 1.00       # stop before spending more
+# max_cost = 1.00       # stop before spending more than this
 
 [output]
 # The ending chooses the format: {ENDINGS}. The journal, which lets the job resume, is beside it.
 path = {output}
 
-# A few columns only, in this order:
+# Only these columns, in this order:
 # select = [\"response\", \"status\", \"error\"]
 ",
             input = quoted(&input),
@@ -90,15 +90,16 @@ path = {output}
     fn prompt_section(&self) -> String {
         match &self.prompt {
             Some(prompt) => format!(
-                "[prompt]\n# A template over the columns of a row: {{{{ text }}}}, or {{{{ a column }}}}.\nuser = {}\n{}",
+                "[prompt]\n# A template with the columns of a row: {{{{ text }}}}, or {{{{ a column }}}}.\nuser \
+                 = {}\n{}",
                 quoted(prompt),
                 match self.facts.languages {
-                    Some(_) => "# A translation model takes one message, the text, and nothing else.\n",
+                    Some(_) => "# A translation model accepts only one message, the text.\n",
                     None => "# system = \"You write for readers in a hurry.\"\n",
                 }
             ),
-            None => "# Each row brings its own turns. To make them of the row's columns instead:\n\
-                     # [prompt]\n# user = \"Summarise in one sentence: {{ text }}\"\n"
+            None => "# Each row brings its own turns. To build them from the row's columns instead:\n# \
+                [prompt]\n# user = \"Summarise in one sentence: {{ text }}\"\n"
                 .to_owned(),
         }
     }
@@ -109,10 +110,10 @@ path = {output}
                 "translation_options = { source_lang = \"auto\", target_lang = \"English\" }\n# temperature = 0.2\n"
             }
             (None, Some(Thinking::On)) => {
-                "# This model thinks unless it is told not to. Thoughts take time, and are paid for.\n\
-                 enable_thinking = false\n# temperature = 0.3\n"
+                "# This model thinks by default. Thoughts take time, and are billed.\nenable_thinking = \
+                 false\n# temperature = 0.3\n"
             }
-            (None, _) => "# temperature = 0.3\n# max_tokens = 300      # an answer that reaches it is cut\n",
+            (None, _) => "# temperature = 0.3\n# max_tokens = 300      # longer answers are truncated\n",
         }
     }
 

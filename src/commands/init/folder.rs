@@ -20,7 +20,7 @@ impl JobFolder {
         let folder = folder.strip_prefix(".").unwrap_or(folder).to_owned();
         if folder.to_str().is_none() {
             return Err(Failure::new(
-                "the folder's name is not UTF-8, so that no job file can name what is in it",
+                "the folder's name is not UTF-8, so a job file cannot refer to the files in it",
             ));
         }
         Ok(Self { folder })
@@ -50,10 +50,10 @@ impl JobFolder {
     /// Writes the files of a job, `job` being the text of its own, which comes last: where it is, all is there. `sample`: with a
     /// sample to start from.
     pub(super) fn write(&self, job: String, sample: bool) -> Result<Vec<PathBuf>, Failure> {
-        let failed = |path: &Path, error| Failure::new(format!("{} cannot be made: {error}", path.display()));
+        let failed = |path: &Path, error| Failure::new(format!("cannot create {}: {error}", path.display()));
         if self.folder.is_file() {
-            let problem = Diagnostic::new(format!("{} is a file, and no folder", self.folder.display()));
-            return Err(problem.help("name a folder for the job; an input is named with --input").into());
+            let problem = Diagnostic::new(format!("{} is a file, not a folder", self.folder.display()));
+            return Err(problem.help("give a folder for the job, and the input with --input").into());
         }
         if !self.folder.as_os_str().is_empty() {
             fs::create_dir_all(&self.folder).map_err(|error| failed(&self.folder, error))?;
@@ -75,6 +75,6 @@ impl JobFolder {
 }
 
 fn taken(path: &Path) -> Diagnostic {
-    Diagnostic::new(format!("{} is there already, and is not written over", path.display()))
-        .help("name another folder, as in `fanfold init another`, or move the file away")
+    Diagnostic::new(format!("{} already exists, and is not overwritten", path.display()))
+        .help("choose another folder, as in `fanfold init another`, or move the file away")
 }

@@ -52,7 +52,7 @@ impl InputSummary {
     pub(super) fn of(path: Option<&str>) -> Result<Self, Failure> {
         let Some(path) = path else { return Ok(Self::of_the_sample()) };
         if path == "-" {
-            let problem = Diagnostic::new("standard input cannot be looked at beforehand");
+            let problem = Diagnostic::new("standard input cannot be inspected in advance");
             return Err(problem
                 .help("name a file, and put `path = \"-\"` into the job file afterwards")
                 .into());
@@ -125,8 +125,8 @@ impl InputSummary {
             return Ok(None);
         }
         let Some(column) = self.longest.as_deref().or(names.first().copied()) else {
-            let problem = Diagnostic::new("the input has no columns that a prompt could name");
-            return Err(problem.help("put rows into it, or say the prompt with --prompt"));
+            let problem = Diagnostic::new("the input has no columns that a prompt could use");
+            return Err(problem.help("put rows into it, or give the prompt with --prompt"));
         };
         Ok(Some(match facts.languages {
             Some(_) => format!("{{{{ {} }}}}", expression(column)),

@@ -59,14 +59,14 @@ fn say(place: &JobFolder, written: &[PathBuf], by_default: bool) -> Result<Exit,
     let mut line = |line: String| writeln!(out, "{}", fitted(&line)).map_err(Failure::from);
     if by_default {
         line(
-            "no terminal to ask at, so these are defaults; --input, --model and --prompt say otherwise"
+            "no terminal to ask on, so these are defaults; change them with --input, --model and --prompt"
                 .to_owned(),
         )?;
     }
     let names: Vec<String> = written.iter().map(|path| path.display().to_string()).collect();
     line(format!("written: {}", names.join(", ")))?;
     let job = shell_quoted(&place.job().display().to_string());
-    line("next, a rehearsal without a key and without tokens; then the job itself, with DASHSCOPE_API_KEY set:".to_owned())?;
+    line("next: a rehearsal, without a key and at no cost; then the job itself, with DASHSCOPE_API_KEY set:".to_owned())?;
     line(format!("  fanfold run {job} --simulate"))?;
     line(format!("  fanfold run {job}"))?;
     Ok(Exit::Done)

@@ -34,10 +34,10 @@ pub(super) fn ask(
     };
     let names = printable(&offer.names().join(", "));
     let told =
-        format!("The prompt, once for each row. {{{{ a column }}}} stands for what is in it: {names}.");
+        format!("The prompt, sent for each row. {{{{ a column }}}} is replaced by its value: {names}.");
     writeln!(out, "{}", fitted(&told))?;
     loop {
-        let shown = default.as_deref().unwrap_or("what each row brings");
+        let shown = default.as_deref().unwrap_or("each row's own");
         let Some(answer) = line(&format!("Prompt [{shown}]: "), answers, out)? else {
             return Ok(Interview::Left);
         };
@@ -98,7 +98,7 @@ fn model(
         let model = if answer.is_empty() { MODEL.to_owned() } else { answer };
         match workshop.facts(&model).unavailable {
             Some(reason) if doubted.as_ref() != Some(&model) => {
-                writeln!(out, "{}", fitted(&format!("{reason} To keep it, give it again.")))?;
+                writeln!(out, "{}", fitted(&format!("{reason} To keep it, enter it again.")))?;
                 doubted = Some(model);
             }
             _ => return Ok(Some(model)),

@@ -11,9 +11,8 @@ use crate::text::count;
 
 const NOT_KNOWN: &str = "not known";
 
-const LEGEND: &str = "\
-Prices are per million tokens, US dollars in the built-in table; a request has the price of its own
-input's length. Limits and prices change every few months: what they lead to is an estimate.";
+const LEGEND: &str = "Prices are per million tokens, US dollars in the built-in table; they depend on the length of each
+request's input. Limits and prices change every few months, so costs are estimates.";
 
 /// The page of a model behind a name.
 pub(super) fn of(tables: &Tables, name: &str, found: &ModelEntry<'_>) -> String {
@@ -22,7 +21,7 @@ pub(super) fn of(tables: &Tables, name: &str, found: &ModelEntry<'_>) -> String 
     if let Some(Retirement { since, instead }) = found.retired {
         let instead = instead
             .as_ref()
-            .map_or_else(String::new, |instead| format!("; the vendor names {instead} in its place"));
+            .map_or_else(String::new, |instead| format!("; the vendor recommends {instead} instead"));
         lines.push(format!("  retired on {since} in Beijing, and perhaps elsewhere{instead}"));
     }
     lines.push(String::new());
@@ -102,9 +101,9 @@ fn thinking(thinking: Thinking) -> &'static str {
 
 fn transport(answers: Answers) -> &'static str {
     match answers {
-        Answers::Whole => "whole, or by stream",
-        Answers::StreamOnly => "by stream only",
-        Answers::StreamOnlyUnlessThinkingOff => "whole, or by stream; by stream only when it thinks",
+        Answers::Whole => "whole or streamed",
+        Answers::StreamOnly => "only streamed",
+        Answers::StreamOnlyUnlessThinkingOff => "whole or streamed; only streamed when it thinks",
     }
 }
 

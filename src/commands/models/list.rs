@@ -13,11 +13,10 @@ use crate::models::{ModelEntry, Region};
 const HEADINGS: [&str; 10] =
     ["MODEL", "CONTEXT", "OUTPUT", "THINKS", "SENT", "TOOLS", "BATCH", "RPM", "TPM", "PRICE"];
 
-const LEGEND: &str = "\
-CONTEXT, and OUTPUT, which is the longest answer, are in tokens. SENT: whole, by stream, or mixed:
-by stream only when it thinks. RPM and TPM: requests and tokens per minute. PRICE: input / output
+const LEGEND: &str = "CONTEXT, and OUTPUT, which is the longest answer, are in tokens. SENT: whole, by stream, or mixed:
+only streamed when it thinks. RPM and TPM: requests and tokens per minute. PRICE: input / output
 per million tokens, of short inputs without thinking; + where longer inputs or thinking cost more.
-`?` is not known; ended: retired on that day. All of a model, and exactly: fanfold models NAME";
+`?` is not known; ended: retired on that day. For everything about a model: fanfold models NAME";
 
 /// The table of the models in a region.
 pub(super) fn of(tables: &Tables, region: Option<Region>) -> String {
@@ -26,7 +25,7 @@ pub(super) fn of(tables: &Tables, region: Option<Region>) -> String {
     let mut lines = vec![HEADINGS.map(str::to_owned)];
     lines.extend(found.iter().map(line));
     let place = region.map_or_else(
-        || "an address in no region, for which only what holds at any address is known".to_owned(),
+        || "an address in no region, for which only facts for any address are known".to_owned(),
         |region| format!("region {region}"),
     );
     let own = tables.own.as_ref().map_or_else(String::new, |_| format!("\nmodel table: {}", tables.words()));
@@ -142,7 +141,7 @@ fn dates(found: &[ModelEntry<'_>]) -> String {
     let facts = found.iter().filter_map(|found| found.model.facts_as_of.clone());
     let limits = found.iter().filter_map(|found| found.limits()?.as_of);
     let prices = found.iter().filter_map(|found| found.price()?.as_of);
-    format!("Facts of {}, limits of {}, prices of {}; all change.", span(facts), span(limits), span(prices))
+    format!("Facts as of {}, limits as of {}, prices as of {}; all of them change.", span(facts), span(limits), span(prices))
 }
 
 fn span(dates: impl Iterator<Item = FactsDate>) -> String {

@@ -33,16 +33,16 @@ pub(super) fn told(run: &Run, goes_on: bool) -> String {
     let how = match outcome(run, goes_on) {
         "running" => return "running".to_owned(),
         "killed" => {
-            return format!("killed, or stopped at once, after {}", timestamp(run.last_at));
+            return format!("killed, or stopped immediately, after {}", timestamp(run.last_at));
         }
         "cap" | "time" => format!("stopped by `{reason}`"),
-        "refused" if reason == "every_row_refused" => "stopped: every row failed alike".to_owned(),
+        "refused" if reason == "every_row_refused" => "stopped: every row failed the same way".to_owned(),
         "refused" => "refused by the API".to_owned(),
         "outage" if reason == "never_reached" => "nothing answered at its address".to_owned(),
         "outage" => "stopped by an outage".to_owned(),
         "stopped" => format!("stopped ({})", short(reason, 40)),
         "input_changed" => "ended because the input changed".to_owned(),
-        "broken_off" => "broken off: the input or the disk failed".to_owned(),
+        "broken_off" => "aborted: the input or the disk failed".to_owned(),
         word => word.to_owned(),
     };
     format!("{how} at {}", timestamp(run.ended_at.unwrap_or(run.last_at)))

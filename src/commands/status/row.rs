@@ -67,8 +67,8 @@ pub(super) fn tell(
     let by = if has_ids { "its id, the text of the job's id column" } else { "its number, from 1" };
     let unknown = || {
         Failure::new(format!(
-            "the journal knows no row `{}`: no request of it has come to its end yet, or its id is another\n  = help: a row \
-             is named by {by}",
+            "the journal has no row `{}`: none of its requests has finished yet, or its id is different\n  = \
+             help: identify a row by {by}",
             printable(row)
         ))
     };
@@ -127,9 +127,9 @@ impl Story<'_> {
         lines.push(match &self.request {
             Request::Same(body) => format!("  request{name}: {}", short(&body.to_string(), SHOWN)),
             Request::Changed => {
-                format!("  request{name}; the row or the job has changed since, and would be sent anew")
+                format!("  request{name}; the row or the job has changed since, so it would be sent again")
             }
-            Request::Gone => format!("  request{name}; it cannot be made of the input any more"),
+            Request::Gone => format!("  request{name}; it can no longer be built from the input"),
         });
         lines.extend(self.attempts_in_order());
         lines.extend(self.steps.iter().map(|step| format!("  {}", told(step))));
@@ -137,7 +137,7 @@ impl Story<'_> {
             ("reasoning", answer.and_then(|answer| answer.reasoning.as_deref())),
             ("tool calls", answer.and_then(|answer| answer.tool_calls.as_deref())),
             ("answer", answer.and_then(|answer| answer.response.as_deref())),
-            ("an answer that is not what the job asks for", self.unfit.as_deref()),
+            ("an answer that the job does not accept", self.unfit.as_deref()),
             ("error", self.result.error.as_deref()),
         ];
         let texts = texts.into_iter().filter_map(|(name, text)| Some((name, text?)));
@@ -225,7 +225,7 @@ fn told(step: &Step) -> String {
     match step.asks {
         Asks::Tools => format!("called tools: {}: {result}", text(step.answer.tool_calls.as_ref())),
         Asks::Repair => format!("asked again, because {result}: {answer}"),
-        Asks::Grow => format!("asked again with more room: {answer}"),
+        Asks::Grow => format!("asked again with more tokens: {answer}"),
         Asks::Continue => format!("continued: {answer}"),
     }
 }

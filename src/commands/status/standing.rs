@@ -202,7 +202,7 @@ impl JobStatus {
             return Vec::new();
         }
         let mut rates = format!(
-            "{} rows/s · {} tokens/s of late",
+            "{} rows/s · {} tokens/s (recent)",
             rate(self.lately.rows_per_second),
             rate(self.lately.tokens_per_second)
         );
@@ -212,13 +212,13 @@ impl JobStatus {
         let whole: f64 = self.held.iter().map(|(_, seconds)| seconds).sum();
         let held = self.held.first().filter(|_| whole > 0.0).map(|(cause, seconds)| {
             let share = seconds * 100.0 / whole;
-            (Ink::Notable, format!("held by {} ({share:.0} % of the time of late)", short(cause, 40)))
+            (Ink::Notable, format!("held by {} ({share:.0} % of recent time)", short(cause, 40)))
         });
         let paused = (Ink::Notable, "held by pause: nothing is sent for now".to_owned());
         let held = if self.paused { Some(paused) } else { held };
         let told: Vec<String> = orders::last_words(&self.told).into_iter().map(Order::shown).collect();
         let told = (!told.is_empty())
-            .then(|| (Ink::Plain, format!("told while it runs: {}", printable(&told.join(", ")))));
+            .then(|| (Ink::Plain, format!("changed by `fanfold set`: {}", printable(&told.join(", ")))));
         std::iter::once((Ink::Plain, rates)).chain(held).chain(told).collect()
     }
 
@@ -245,10 +245,11 @@ impl JobStatus {
                 let doubt = counted(self.in_doubt, "request");
                 let when = timestamp(run.last_at);
                 format!(
-                    "not running: it was killed or stopped at once, and stored its last answer at {when}; up to {doubt} in doubt"
+                    "not running: killed, or stopped immediately; the last answer was stored at {when}; up to \
+                     {doubt} in doubt"
                 )
             }
-            (None, None) => "not running: it has not sent anything yet".to_owned(),
+            (None, None) => "not running: nothing has been sent yet".to_owned(),
         }
     }
 
@@ -260,7 +261,7 @@ impl JobStatus {
         if kinds.is_empty() {
             return Vec::new();
         }
-        let heading = (Ink::Plain, format!("of late without an answer, of the last {}:", FAULTS.0));
+        let heading = (Ink::Plain, format!("recent failures (last {}):", FAULTS.0));
         let told = kinds.into_iter().map(|kind| {
             let status = kind.example.status.map(|status| format!("{status} ")).unwrap_or_default();
             let last = timestamp(moment(kind.example.sent_at));

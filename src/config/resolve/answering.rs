@@ -25,16 +25,16 @@ pub(super) fn answer(section: AnswerSection, layers: &Layers) -> Result<AnswerRu
         schema: section.schema.map(PathBuf::from),
     };
     if rules.schema.is_none() && rules.expand {
-        let problem = layers.problem("answer.expand", "`expand` makes columns of the fields of a `schema`");
-        return Err(problem.help("name its file with `schema` under [answer], or take `expand` out"));
+        let problem = layers.problem("answer.expand", "`expand` needs a `schema`, whose fields become columns");
+        return Err(problem.help("set `schema` under [answer], or remove `expand`"));
     }
     if rules.schema.is_none() && section.repair.is_some() {
         let problem =
-            layers.problem("answer.repair", "`repair` mends answers that a `schema` finds fault with");
-        return Err(problem.help("name its file with `schema` under [answer], or take `repair` out"));
+            layers.problem("answer.repair", "`repair` needs a `schema` to check answers against");
+        return Err(problem.help("set `schema` under [answer], or remove `repair`"));
     }
-    layers.refuse_if(rules.repair > 10, "answer.repair", "`repair` is 10 or less")?;
-    let rounds = "`max_rounds` is a whole number from 1 to 100";
+    layers.refuse_if(rules.repair > 10, "answer.repair", "`repair` must be 10 or less")?;
+    let rounds = "`max_rounds` must be a whole number from 1 to 100";
     layers.refuse_if(!(1..=100).contains(&rules.max_rounds), "answer.max_rounds", rounds)?;
     Ok(rules)
 }
@@ -47,7 +47,7 @@ pub(super) fn tools(
         let key = format!("tools.{name}");
         let command = match section.command {
             None => {
-                let problem = layers.problem(&key, format!("[{key}] says no `command` to run"));
+                let problem = layers.problem(&key, format!("[{key}] has no `command` to run"));
                 return Err(problem.help("command = [\"./program\", \"argument\"]"));
             }
             Some(command) => command.into_command(),
@@ -56,7 +56,7 @@ pub(super) fn tools(
         layers.refuse_if(is_empty, &format!("{key}.command"), "the command is empty")?;
         let timeout = duration(&format!("{key}.timeout"), section.timeout.as_deref(), layers)?;
         let timeout = timeout.unwrap_or(Duration::from_secs(30));
-        layers.refuse_if(timeout.is_zero(), &format!("{key}.timeout"), "`timeout` is above 0")?;
+        layers.refuse_if(timeout.is_zero(), &format!("{key}.timeout"), "`timeout` must be above 0")?;
         Ok(Tool { name, command, timeout })
     };
     sections.into_iter().map(settle).collect()

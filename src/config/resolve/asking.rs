@@ -24,12 +24,12 @@ pub(super) fn model(
     let sources =
         [section.api_key_env.is_some(), section.api_key_file.is_some(), section.api_key_command.is_some()];
     let places = sources.iter().filter(|given| **given).count();
-    let message = "the key has one place: api_key_env, api_key_file or api_key_command";
+    let message = "set only one of api_key_env, api_key_file and api_key_command";
     layers.refuse_if(places > 1, "model.api_key_env", message)?;
     if section.api_key_env.as_deref().is_some_and(|name| !names_a_variable(name)) {
         // What stands here instead may be the key itself, and is not shown.
         let problem = layers.problem("model.api_key_env", "`api_key_env` does not name a variable");
-        return Err(problem.help("api_key_env = \"MY_KEY\" names the variable that holds the key"));
+        return Err(problem.help("name the variable that holds the key, as in api_key_env = \"MY_KEY\""));
     }
     let key = match (section.api_key_file, section.api_key_command) {
         (Some(path), _) => KeySource::File(path.into()),
@@ -62,10 +62,10 @@ fn base_url(section: &ModelSection, layers: &Layers, lookups: &Lookups<'_>) -> R
     match &section.base_url {
         Some(_) if region == address => {
             let message = "the address is given twice, by `base_url` and by `region`";
-            return Err(layers.problem("model.region", message).help("take one of them out"));
+            return Err(layers.problem("model.region", message).help("remove one of them"));
         }
         Some(_) if region < address && workspace >= address => {
-            let message = "`workspace` goes with `region`; a `base_url` names its host by itself";
+            let message = "`workspace` needs `region`; a `base_url` already has its host";
             return Err(layers.problem("model.workspace", message));
         }
         Some(base_url) if region < address => return Ok(base_url.clone()),
@@ -75,7 +75,7 @@ fn base_url(section: &ModelSection, layers: &Layers, lookups: &Lookups<'_>) -> R
     if let Some(name) = &section.workspace {
         let fits = |c: char| c.is_ascii_alphanumeric() || c == '-';
         let is_wrong = name.is_empty() || name.len() > 63 || name.starts_with('-') || !name.chars().all(fits);
-        let message = format!("`{name}` is no workspace: its id is of letters, digits and dashes");
+        let message = format!("`{name}` is not a workspace: an id has letters, digits and dashes");
         layers.refuse_if(is_wrong, "model.workspace", &message)?;
     }
     let name = section.region.as_deref().unwrap_or("singapore");
@@ -103,12 +103,13 @@ pub(super) fn retry(section: &RetrySection, layers: &Layers) -> Result<Retry, Di
     };
     let (first, longest) = (retry.initial_backoff, retry.max_backoff);
     for (is_wrong, key, message) in [
-        (retry.max_attempts == 0, "max_attempts", "`max_attempts` counts the first try too: it is 1 or more"),
-        (first.is_zero(), "initial_backoff", "`initial_backoff` is above 0: a service in trouble needs air"),
+        (retry.max_attempts == 0, "max_attempts", "`max_attempts` must be 1 or more: it includes the first try"),
+        (first.is_zero(), "initial_backoff", "`initial_backoff` must be above 0, or an overloaded service could \
+            not recover"),
         (longest < first, "max_backoff", "`max_backoff` must not be below `initial_backoff`"),
-        (retry.timeout.is_zero(), "timeout", "`timeout` is above 0"),
-        (retry.stream_timeout.is_zero(), "stream_timeout", "`stream_timeout` is above 0"),
-        (retry.idle_timeout.is_zero(), "idle_timeout", "`idle_timeout` is above 0"),
+        (retry.timeout.is_zero(), "timeout", "`timeout` must be above 0"),
+        (retry.stream_timeout.is_zero(), "stream_timeout", "`stream_timeout` must be above 0"),
+        (retry.idle_timeout.is_zero(), "idle_timeout", "`idle_timeout` must be above 0"),
     ] {
         layers.refuse_if(is_wrong, &format!("retry.{key}"), message)?;
     }
@@ -125,7 +126,7 @@ pub(super) fn price(section: Option<PriceSection>, layers: &Layers) -> Result<Op
         ("cache_write", section.cache_write),
     ] {
         let is_wrong = value.is_some_and(|value| !value.is_finite() || value < 0.0);
-        let message = format!("`{key}` is a price per million tokens");
+        let message = format!("`{key}` must be a price per million tokens");
         layers.refuse_if(is_wrong, &format!("price.{key}"), &message)?;
     }
     match (section.input, section.output) {
@@ -134,6 +135,6 @@ pub(super) fn price(section: Option<PriceSection>, layers: &Layers) -> Result<Op
             let rest = Tier { thinking_output, cached_input, cache_write, ..Tier::default() };
             Ok(Some(Price { tiers: vec![Tier { input, output, ..rest }], ..Price::default() }))
         }
-        _ => Err(layers.problem("price", "a price has both `input` and `output`, per million tokens")),
+        _ => Err(layers.problem("price", "a price needs both `input` and `output`, per million tokens")),
     }
 }

@@ -20,7 +20,7 @@ pub(super) fn rates(table: &str, said: Rates, layers: &Layers) -> Result<Rates, 
         ("tpm", tpm, Quota::per_minute),
     ] {
         let is_wrong = amount.is_some_and(|amount| make(amount).is_none());
-        let message = format!("`{key}` is a number above 0, at most 1,000,000,000");
+        let message = format!("`{key}` must be a number above 0, at most 1,000,000,000");
         layers.refuse_if(is_wrong, &format!("{table}.{key}"), &message)?;
     }
     Ok(said)
@@ -39,7 +39,7 @@ pub(super) fn concurrency(
             Ok(Some(Concurrency::Fixed(*count as usize)))
         }
         Some(_) => {
-            let message = "`concurrency` is \"auto\" or a whole number from 1 to 100,000";
+            let message = "`concurrency` must be \"auto\" or a whole number from 1 to 100,000";
             Err(layers.problem(&format!("{table}.concurrency"), message))
         }
     }
@@ -103,14 +103,14 @@ fn span(index: usize, section: &SpanSection, layers: &Layers) -> Result<DaySpan,
     };
     if span.rates == Rates::default() && span.concurrency.is_none() && !span.paused {
         let problem = layers.problem(&table, "this entry of `schedule` changes nothing");
-        return Err(problem.help("give it `qps`, `qpm`, `tpm`, `concurrency` or `pause = true`"));
+        return Err(problem.help("add `qps`, `qpm`, `tpm`, `concurrency` or `pause = true`"));
     }
     Ok(span)
 }
 
 pub(super) fn caps(section: &LimitsSection, layers: &Layers) -> Result<Caps, Diagnostic> {
     let is_wrong = section.max_cost.is_some_and(|cost| !cost.is_finite() || cost < 0.0);
-    layers.refuse_if(is_wrong, "limits.max_cost", "`max_cost` is a number, 0 or above")?;
+    layers.refuse_if(is_wrong, "limits.max_cost", "`max_cost` must be a number, 0 or above")?;
     Ok(Caps {
         cost: section.max_cost,
         total_tokens: section.max_total_tokens,

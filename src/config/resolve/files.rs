@@ -13,9 +13,8 @@ use crate::job::{InputSettings, Output, TemplateText};
 pub(super) fn input(section: InputSection, layers: &Layers) -> Result<InputSettings, Diagnostic> {
     let paths = section.path.map(OneOrMany::into_list).unwrap_or_default();
     if paths.is_empty() {
-        return Err(Diagnostic::new("no input is named").help(
-            "name a job file, as in `fanfold run job.toml`, whose [input] has a `path`, or give --input",
-        ));
+        return Err(Diagnostic::new("no input given")
+            .help("give a job file, as in `fanfold run job.toml`, whose [input] has a `path`, or --input"));
     }
     let delimiter = section.delimiter.map(|text| one_byte(&text, layers)).transpose()?;
     let max_record_bytes = bytes("input.max_record", section.max_record.as_ref(), layers)?;
@@ -36,16 +35,15 @@ pub(super) fn input(section: InputSection, layers: &Layers) -> Result<InputSetti
 fn one_byte(text: &str, layers: &Layers) -> Result<u8, Diagnostic> {
     match text.as_bytes() {
         [byte] if byte.is_ascii() => Ok(*byte),
-        _ => {
-            Err(layers.problem("input.delimiter", "the delimiter is one character, such as \";\" or \"\\t\""))
-        }
+        _ => Err(layers
+            .problem("input.delimiter", "the delimiter must be one character, such as \";\" or \"\\t\"")),
     }
 }
 
 pub(super) fn output(section: OutputSection, layers: &Layers) -> Result<Output, Diagnostic> {
     let Some(path) = section.path.filter(|path| !path.is_empty()) else {
         return Err(
-            Diagnostic::new("no output is named").help("give it with --output, or as `path` under [output]")
+            Diagnostic::new("no output given").help("give it with --output, or as `path` under [output]")
         );
     };
     let format = format_of(&path, layers)?;
@@ -66,7 +64,7 @@ pub(super) fn output(section: OutputSection, layers: &Layers) -> Result<Output, 
 /// The format of an output, by the ending of its name.
 pub(super) fn format_of(path: &str, layers: &Layers) -> Result<Format, Diagnostic> {
     Format::of_path(path).ok_or_else(|| {
-        let message = format!("the name `{path}` does not tell the format");
+        let message = format!("the ending of `{path}` is not that of a known format");
         layers.problem("output.path", message).help(format!("let it end in {ENDINGS}"))
     })
 }

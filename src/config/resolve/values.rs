@@ -13,7 +13,7 @@ pub(super) fn bytes(key: &str, value: Option<&Value>, layers: &Layers) -> Result
         None => return Ok(None),
         Some(Value::Integer(number)) if *number > 0 => Ok(*number as u64),
         Some(Value::String(text)) => units::size(text),
-        Some(_) => Err("a size is a number of bytes, or text such as \"16MB\"".to_owned()),
+        Some(_) => Err("a size must be a number of bytes, or text such as \"16MB\"".to_owned()),
     };
     parse(key, size, layers).map(Some)
 }

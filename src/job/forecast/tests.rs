@@ -47,7 +47,7 @@ fn the_present_rate_tells_and_what_holds_it_back_is_named() {
     let slow = |held_by| course(7_200, Some((1.0, Some(held_by))));
     for (held_by, name) in [
         (Bottleneck::Places, "concurrency"),
-        (Bottleneck::Throttling, "the service, which throttles"),
+        (Bottleneck::Throttling, "throttling by the service"),
         (Bottleneck::Rate, "qps"),
     ] {
         let said = short("qps = 50", slow(held_by), "05:00", "06:00").expect("short");

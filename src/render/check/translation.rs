@@ -88,7 +88,7 @@ pub(super) fn glossary(job: &Job, model: &str, facts: &ModelInfo) -> Result<(), 
     };
     if facts.languages.is_none() {
         let who = match model {
-            "" => "no model is named".to_owned(),
+            "" => "no model given".to_owned(),
             model => format!("{model} is none"),
         };
         return Err(Violation::said(at, format!("a glossary is for a model that translates, and {who}"))

@@ -146,7 +146,7 @@ fn a_question_that_makes_no_sense_is_refused_before_it_is_sent() {
     let turns = r#""messages":[{"role":"user","content":"x"}]"#;
     for (arguments, code, words) in [
         (vec!["--request", "{\"messages\": [}"], 1, "in: --request {\"messages\": [}"),
-        (vec!["--request", "[1]"], 1, "a request is a JSON object"),
+        (vec!["--request", "[1]"], 1, "a request must be a JSON object"),
         (vec!["--request", "{\"model\":\"m\"}"], 1, "no `messages`"),
         (vec!["--request", &format!("{{{turns},\"extra_body\":{{}}}}")], 1, "wrapper of the Python client"),
         (vec!["--request", "@none.json"], 1, "none.json"),
@@ -157,7 +157,7 @@ fn a_question_that_makes_no_sense_is_refused_before_it_is_sent() {
         (
             vec!["--set", "request.temprature=1", "--set", "limits.qps=1", "Hello"],
             1,
-            "no matter of a single question",
+            "does not apply to a single question",
         ),
         (vec!["--set", "retry.timeout=soon", "Hello"], 1, "not a duration"),
         (vec!["--set", "model.headers.X-DashScope-Async=enable", "Hello"], 1, "429 to every chat request"),
@@ -240,7 +240,7 @@ fn what_passes_is_tried_again_and_only_before_something_was_printed() {
     ask(&scene, &[&patient[..], &["Hello"]].concat())
         .expect_code(0)
         .says("limit_requests")
-        .says("trying again in");
+        .says("retrying in");
     assert_eq!(scene.witness().len(), 3);
     let scene = faulty("[[fault]]\nstatus = 500\n");
     let arguments = [&patient[..], &["--set", "retry.max_attempts=3", "Hello"]].concat();
@@ -283,7 +283,8 @@ fn a_refusal_is_told_in_the_api_s_own_words() {
 fn an_answer_cut_at_max_tokens_is_an_answer_with_a_warning_and_one_cut_by_the_server_is_none() {
     let scene = Scene::new();
     let arguments = ["--no-thinking", "--set", "request.max_tokens=3", "Tell me a story of some length"];
-    let finished = ask(&scene, &arguments).expect_code(0).says("warning: the answer was cut at max_tokens");
+    let finished =
+        ask(&scene, &arguments).expect_code(0).says("warning: the answer was truncated at max_tokens");
     assert!(finished.stdout.len() > 1);
     for arguments in [&["--no-thinking", "Hello there"][..], &["--no-thinking", "--no-stream", "Hello there"]]
     {
@@ -335,8 +336,7 @@ fn a_rehearsal_needs_no_key_and_no_server() {
     let scene = Scene::new();
     let mut command = scene.command(&["ask", "--simulate", "--no-thinking", "Hello"]);
     let finished = Finished::from(command.env_remove("DASHSCOPE_API_KEY").output().expect("it runs"));
-    let finished =
-        finished.expect_code(0).says("simulated, nothing was bought").says("estimate, prices of 20");
+    let finished = finished.expect_code(0).says("simulated, at no cost").says("estimate, prices of 20");
     assert!(finished.stdout.contains("Hello"));
     assert!(scene.witness().is_empty());
 }
@@ -375,7 +375,7 @@ fn a_pipe_that_brings_nothing_is_told_of_and_waited_for() {
         let mut line = String::new();
         if silent {
             said.read_line(&mut line).expect("a line");
-            assert_eq!(line, "waiting for standard input; < /dev/null to go without\n");
+            assert_eq!(line, "waiting for standard input; use < /dev/null if there is none\n");
         }
         input.write_all(b"the text").expect("it is read");
         drop(input);
@@ -410,7 +410,7 @@ fn an_answer_that_ended_with_a_word_that_nobody_knows_says_so() {
     let finished = ask(&scene, &["--no-stream", "--no-thinking", "Hello"]).expect_code(0);
     assert_eq!(finished.stdout, "yes\n");
     let warning =
-        "warning: the answer ended with finish_reason \"because\", which fanfold does not know; look at it\n";
+        "warning: the answer ended with finish_reason \"because\", which fanfold does not know; check it\n";
     assert!(finished.stderr.starts_with(warning), "{}", finished.stderr);
     let said = ask(&scene, &["-q", "--json", "--no-stream", "--no-thinking", "Hello"]).expect_code(0);
     assert_eq!(said.stderr, warning, "quiet hides no warning");

@@ -28,7 +28,7 @@ fn job(scene: &Scene, folder: &str) -> String {
 #[test]
 fn what_it_writes_without_a_terminal_runs_at_once() {
     let scene = Scene::new();
-    let said = scene.run(&["init"]).expect_code(0).says("no terminal to ask at").says("sample.csv");
+    let said = scene.run(&["init"]).expect_code(0).says("no terminal to ask on").says("sample.csv");
     assert_eq!(said.stdout, "");
     rehearse(&scene, &said).expect_code(0).says("5 ok · 0 failed").says("out/sample.answers.simulated.csv");
     let said = scene.run(&["init", "my jobs/it's new", "--yes"]).expect_code(0);
@@ -44,13 +44,13 @@ fn it_overwrites_nothing_and_writes_nothing_where_it_cannot_write_all() {
         let scene = Scene::new();
         scene.write(&format!("here/{name}"), "mine");
         let file = format!("here/{name}");
-        scene.run(&["init", "here"]).expect_code(1).says(&file).says("is there already");
+        scene.run(&["init", "here"]).expect_code(1).says(&file).says("already exists");
         assert_eq!(scene.read(&file), "mine");
         assert_eq!(fs::read_dir(scene.path("here")).expect("a folder").count(), 1);
     }
     let scene = Scene::new();
     scene.write("file", "");
-    scene.run(&["init", "file"]).expect_code(1).says("file is a file, and no folder").says("--input");
+    scene.run(&["init", "file"]).expect_code(1).says("file is a file, not a folder").says("--input");
 }
 
 #[test]
@@ -91,7 +91,7 @@ fn a_model_gets_the_request_that_it_needs() {
     assert!(job(&scene, "mt").contains("target_lang = \"English\""));
     rehearse(&scene, &said).expect_code(0).says("1 ok");
     init("slip", "qwen-pluss")
-        .says("warning: the model table does not know `qwen-pluss` (did you mean `qwen-plus`?)");
+        .says("warning: `qwen-pluss` is not in the model table (did you mean `qwen-plus`?)");
     init("thinks", "qwen3.6-plus");
     assert!(job(&scene, "thinks").contains("\nenable_thinking = false\n"));
     scene.write("own.jsonl", "{\"messages\": [{\"role\": \"user\", \"content\": \"Hello\"}]}\n");

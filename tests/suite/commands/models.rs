@@ -162,10 +162,10 @@ fn the_list_fits_a_hundred_columns_and_names_region_and_dates() {
         assert!(text.lines().all(|line| line.chars().count() <= 100), "{text}");
         let line = text.lines().find(|line| line.starts_with("qwen3.6-plus ")).expect("a line");
         assert!(line.contains(some), "{line}");
-        assert!(text.contains("Facts of 2026-"), "{text}");
+        assert!(text.contains("Facts as of 2026-"), "{text}");
     }
     let text = scene.run(&["models"]).expect_code(0).stdout;
-    assert!(text.contains("limits of 2026-06, prices of 2026-"), "{text}");
+    assert!(text.contains("limits as of 2026-06, prices as of 2026-"), "{text}");
     let long = text.lines().find(|line| line.starts_with("qwen-long ")).expect("a line");
     assert!(long.ends_with("not offered"), "{long}");
     let command = |name: &str, value: &str| {
@@ -213,11 +213,9 @@ fn all_of_one_model_is_told_for_every_region_and_what_is_not_known_is_said() {
     assert!(card("qwen-plus-2025-07-28").contains("60 requests and 1,000,000 tokens"));
     assert!(card("qwen-flash-latest").contains("the newest snapshot of qwen-flash"));
     assert!(card("qwen-max-latest").contains("retired on 2026-05-13 in Beijing"));
-    assert!(
-        card("qwen-mt-turbo").contains(
-            "retired on 2026-10-10 in Beijing, and perhaps elsewhere; the vendor names qwen-mt-flash"
-        )
-    );
+    assert!(card("qwen-mt-turbo").contains(
+        "retired on 2026-10-10 in Beijing, and perhaps elsewhere; the vendor recommends qwen-mt-flash"
+    ));
     assert!(card("qwen3-8b").contains("by the pattern qwen3-*b only"));
     let unknown = scene.run(&["models", "qwen-pluss"]).expect_code(1).says("did you mean `qwen-plus`?");
     assert_eq!(unknown.stdout, "");
@@ -435,7 +433,7 @@ fn thinking_that_nobody_asked_for_is_told_with_its_price_and_its_mend() {
         "{warning}"
     );
     // 2 × 14 × 0.5 + 2 × (65,536 + 81,920) × 3 = 14 + 884,736 millionths.
-    assert!(told.contains("cost: at most 0.8848 (an estimate, by prices of 2026-07-02)"), "{told}");
+    assert!(told.contains("cost: at most 0.8848 (an estimate, at prices of 2026-07-02)"), "{told}");
     for decided in
         ["request.enable_thinking=true", "request.enable_thinking=false", "request.thinking_budget=500"]
     {
@@ -447,7 +445,7 @@ fn thinking_that_nobody_asked_for_is_told_with_its_price_and_its_mend() {
     }
     // How long qwen3.8 may think is known; what it costs in Beijing is not.
     let flash = preview(&["--model", "qwen3.8-flash", "--region", "beijing"]);
-    assert!(flash.contains("what the thoughts cost is not known"), "{flash}");
+    assert!(flash.contains("the cost of the thoughts is not known"), "{flash}");
 }
 
 #[test]
@@ -465,7 +463,7 @@ fn a_run_says_once_that_it_will_think_and_goes_by_the_answers_so_far() {
     scene.write("in.jsonl", rows(0..3));
     let told =
         scene.run(&["preview", "job.toml", "-n", "0", "--model", "qwen3.6-plus"]).expect_code(0).stdout;
-    let words = format!("by the answers so far, of about {} reasoning tokens each", mean.round());
+    let words = format!("based on the answers so far, with about {} reasoning tokens each", mean.round());
     assert!(told.contains("warning: 1 request thinks") && told.contains(&words), "{told}");
     let again = scene.run_job(&["job.toml", "--model", "qwen3.6-plus", "--limit", "2"]).expect_code(0);
     assert!(!again.stderr.contains("warning"), "nothing is sent: {}", again.stderr);
@@ -481,11 +479,11 @@ fn a_model_that_is_not_to_be_had_is_told_before_it_is_asked() {
     let missing = "warning: qwen-long is not offered in singapore; 2 requests may be refused";
     assert!(preview("qwen-long", "singapore").contains(missing));
     assert!(!preview("qwen-long", "beijing").contains("warning"));
-    let retired = "warning: qwen3-max was retired on 2026-10-10 in Beijing and may no longer answer in singapore, and the \
-                   vendor names qwen3.7-max in its place; 2 requests may be refused";
+    let retired = "warning: qwen3-max was retired on 2026-10-10 in Beijing and may no longer answer in \
+        singapore; the vendor recommends qwen3.7-max instead; 2 requests may be refused";
     assert!(preview("qwen3-max", "singapore").contains(retired));
     let unknown =
-        "warning: deepseek-v3.2 was retired on 2026-10-10, and the vendor names qwen3.7-plus in its place";
+        "warning: deepseek-v3.2 was retired on 2026-10-10; the vendor recommends qwen3.7-plus instead";
     assert!(preview("deepseek-v3.2", "beijing").contains(unknown), "also one of which nothing else is known");
     assert!(!preview("qwen4-max", "beijing").contains("retired"));
     assert!(preview("qwen3-coder-plus", "singapore").contains("rises with the length of the input"));
@@ -502,7 +500,7 @@ fn a_slip_in_a_model_s_name_is_told_with_the_name_that_is_meant_at_any_address()
         let all = [&["preview", "job.toml", "-n", "0"], arguments].concat();
         scene.run(&all).expect_code(0).stdout
     };
-    let told = "warning: the model table does not know `qwen-plsu` (did you mean `qwen-plus`?); 1 request may be refused";
+    let told = "warning: `qwen-plsu` is not in the model table (did you mean `qwen-plus`?); 1 request may be refused";
     assert!(preview(&["--model", "qwen-plsu"]).contains(told), "a server of one's own");
     let elsewhere =
         ["--model", "qwen-plsu", "--base-url", "https://dashscope-intl.aliyuncs.com/compatible-mode/v1"];

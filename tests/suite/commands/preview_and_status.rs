@@ -53,7 +53,10 @@ fn preview_counts_and_estimates_and_leaves_nothing_behind() {
     scene.write("in.jsonl", rows([9, 0, 1, 2, 3, 4, 5]));
     let journal = fs::read(scene.path("out.jsonl.journal")).expect("a journal");
     let shown = scene.run(&["preview", "job.toml", "-n", "0"]).expect_code(0).stdout;
-    assert!(shown.contains("to send: 1 request,") && shown.contains("by the answers so far"), "{shown}");
+    assert!(
+        shown.contains("to send: 1 request,") && shown.contains("based on the answers so far"),
+        "{shown}"
+    );
     assert_eq!(fs::read(scene.path("out.jsonl.journal")).expect("a journal"), journal);
 }
 

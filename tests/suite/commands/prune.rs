@@ -53,13 +53,14 @@ fn what_has_been_gone_for_long_is_dropped_and_nothing_else() {
     let mut scene = scene("");
     let before = fs::read(scene.path("out.jsonl.journal")).expect("a journal");
     let dry = scene.run(&["prune", "job.toml", "--dry-run"]).expect_code(0).stdout;
-    let told = "5 answers of rows that have been gone from the input, or asked otherwise, for 90d or longer, which cost 0.00";
+    let told =
+        "5 answers of rows that left the input, or whose request changed, at least 90d ago, which cost 0.00";
     assert!(dry.starts_with(told) && dry.ends_with("(an estimate)\n"), "{dry}");
     let refused = scene.run(&["prune", "job.toml"]).expect_code(1);
     refused
         .says("5 answers of rows")
         .says("nothing was dropped: there is no terminal to ask on")
-        .says("give --yes");
+        .says("add --yes");
     assert_eq!(fs::read(scene.path("out.jsonl.journal")).expect("a journal"), before, "nothing was changed");
     let sums_before = sums(&scene);
     scene

@@ -82,7 +82,7 @@ fn looking_needs_no_price_no_key_no_table_and_nothing_else_that_only_sending_nee
     let text = scene.read("job.toml").replace("model.name = \"qwen-plus\"\n", "");
     scene.write("job.toml", text.replace("tools.search = {}\n", ""));
     scene.run(&["status", "job.toml"]).expect_code(0);
-    scene.run(&["export", "job.toml", "--output", "-"]).expect_code(1).says("no model is named");
+    scene.run(&["export", "job.toml", "--output", "-"]).expect_code(1).says("no model given");
     scene.run(&["verify", "job.toml", "--model", "qwen-plus"]).expect_code(0);
 }
 

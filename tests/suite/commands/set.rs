@@ -36,7 +36,7 @@ fn orders(scene: &Scene) -> Vec<(String, String, Option<i64>)> {
 fn a_new_rate_is_taken_up_by_the_run_and_stands_in_its_journal() {
     let (mut scene, child) = slow("");
     let told = scene.run(&["set", "job.toml", "qps=500", "concurrency=20"]).expect_code(0);
-    told.says("qps=500, concurrency=20: taken up by process").says("until that run ends");
+    told.says("qps=500, concurrency=20: applied to process").says("until that run ends");
     let finished = scene.end(child).expect_code(0);
     assert!(finished.stderr.contains("told: qps=500, concurrency=20"), "{}", finished.stderr);
     let expected = [("qps", "500"), ("concurrency", "20")];
@@ -60,7 +60,7 @@ fn a_pause_sends_nothing_more_is_shown_and_ends_with_resume() {
     assert_eq!((&status()["paused"], &status()["told"][0]), (&Value::Bool(true), &"pause".into()));
     assert_eq!((&status()["held_by"], &status()["seconds_left"]), (&"pause".into(), &Value::Null));
     let shown = scene.run(&["status", "job.toml"]).expect_code(0).stdout;
-    assert!(shown.contains("held by pause") && shown.contains("told while it runs: pause"), "{shown}");
+    assert!(shown.contains("held by pause") && shown.contains("changed by `fanfold set`: pause"), "{shown}");
     assert_eq!(scene.witness_count(), sent, "nothing is sent in a pause");
     scene.run(&["set", "job.toml", "resume", "qps=200"]).expect_code(0);
     scene.end(child).expect_code(0);
@@ -101,9 +101,9 @@ fn a_run_that_still_reads_its_first_input_is_told_of() {
     let mut told = String::new();
     scene.wait_until(|| {
         told = scene.run(&["set", "job.toml", "qps=5"]).expect_code(1).stderr;
-        told.contains("reads its input and has no journal yet")
+        told.contains("is reading its input and has no journal yet")
     });
-    assert!(told.contains("give the order again when it sends"), "{told}");
+    assert!(told.contains("try again once it is sending"), "{told}");
     let mut stdin = child.stdin.take().expect("a pipe");
     stdin.write_all(rows(0..3).as_bytes()).expect("written");
     drop(stdin);
@@ -117,7 +117,7 @@ fn stop_is_what_a_signal_is_and_the_same_command_goes_on_without_the_orders() {
     scene.run(&["set", "job.toml", "pause"]).expect_code(0);
     scene.run(&["set", "job.toml", "stop"]).expect_code(0);
     let finished = scene.end(child).expect_code(130);
-    let finished = finished.says("told: stop").says("interrupted: every answer that came is stored");
+    let finished = finished.says("set: stop").says("interrupted: all answers received are stored");
     assert!(finished.stderr.trim_end().ends_with("run job.toml"), "{}", finished.stderr);
     assert_eq!(scene.receipt()["reason"], "interrupted");
     scene.run_job(&["job.toml", "--qps", "500"]).expect_code(0);
@@ -152,10 +152,10 @@ fn where_no_run_goes_on_the_job_file_is_named() {
     let mut scene = Scene::new();
     scene.rows_and_job(3, "");
     let told = |scene: &Scene| scene.run(&["set", "job.toml", "qps=5"]).expect_code(1);
-    told(&scene).says("this job is not running").says("the job file");
+    told(&scene).says("no run of this job is active").says("the job file");
     assert!(!scene.path("out.jsonl.journal").exists(), "nothing is left behind");
     scene.run_job(&["job.toml"]).expect_code(0);
-    told(&scene).says("this job is not running");
+    told(&scene).says("no run of this job is active");
     assert!(orders(&scene).is_empty());
 }
 
@@ -166,9 +166,9 @@ fn mistakes_are_told_in_the_words_of_the_job_file() {
     for (words, said) in [
         (["qps=0"], "`qps` is a number above 0"),
         (["qps=fast"], "expected a number"),
-        (["concurrency=lots"], "`concurrency` is \"auto\" or a whole number"),
+        (["concurrency=lots"], "`concurrency` must be \"auto\" or a whole number"),
         (["max_duration=soon"], "`soon` is not a duration"),
-        (["max_cost=-1"], "`max_cost` is a number, 0 or above"),
+        (["max_cost=-1"], "`max_cost` must be a number, 0 or above"),
         (["qpd=5"], "did you mean `qp"),
         (["puase"], "did you mean `pause`?"),
         (["pause=1"], "`pause` takes no value"),
@@ -178,6 +178,6 @@ fn mistakes_are_told_in_the_words_of_the_job_file() {
         let finished = scene.run(&all).expect_code(1).says(said);
         assert!(finished.stderr.contains(words[0]), "{}", finished.stderr);
     }
-    scene.run(&["set", "job.toml"]).expect_code(2).says("nothing is said");
+    scene.run(&["set", "job.toml"]).expect_code(2).says("no change given");
     scene.run(&["set", "nothing.toml", "qps=5"]).expect_code(1).says("there is no job file nothing.toml");
 }

@@ -35,7 +35,7 @@ fn status_of_a_run_tells_its_present_rates_and_what_holds_it_back() {
     assert!(json["tokens_per_second"].as_f64().is_some_and(|rate| rate > 0.0), "{json}");
     assert_eq!(json["last_errors"][0]["example"], "worker 17 is gone");
     let text = scene.run(&["status", "job.toml"]).expect_code(0).stdout;
-    for part in ["━", " rows/s · ", " left at that rate", "of late without an answer", "1 × 500 "] {
+    for part in ["━", " rows/s · ", " left at that rate", "recent failures", "1 × 500 "] {
         assert!(text.contains(part), "{part} is not in {text}");
     }
     assert!(text.lines().nth(2).is_some_and(|line| line.starts_with("running: ")), "{text}");
@@ -95,7 +95,7 @@ fn a_rows_story_has_its_request_its_attempts_in_order_and_what_they_used() {
     assert!(text.contains("has changed since") && text.contains("answer: "), "{text}");
     std::fs::remove_file(scene.path("in.jsonl")).expect("removed");
     let text = scene.run(&["status", "job.toml", "--row", "2"]).expect_code(0).stdout;
-    assert!(text.contains("cannot be made of the input any more"), "{text}");
+    assert!(text.contains("can no longer be built from the input"), "{text}");
 }
 
 /// The outcome of each run, as programs are told it, and the lines that people are shown.
@@ -141,7 +141,7 @@ fn status_says_of_each_run_when_and_how_it_ended() {
     let (outcomes, text) = outcomes(&scene);
     assert_eq!(outcomes, ["killed", "cap", "time", "finished", "refused", "finished"]);
     for (run, how) in [
-        (1, "killed, or stopped at once, after 20"),
+        (1, "killed, or stopped immediately, after 20"),
         (2, "stopped by `max_total_tokens` at 20"),
         (3, "stopped by `until` at 20"),
         (4, "finished at 20"),

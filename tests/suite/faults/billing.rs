@@ -99,14 +99,14 @@ fn what_nobody_counted_is_set_aside_over_all_runs_and_told_wherever_caps_are_tol
         let till = dear(|p, c| Some(json!({ "total_tokens": p + c })));
         let by_total = scene(&till, "limits.max_total_tokens = 1600\n");
         let said = by_total.run(&["run", "job.toml"]).expect_code(5);
-        let said = said.says("the service gave only the total of ").says(": their cost is not known");
+        let said = said.says("the service reported only the total of ").says(": their cost is not known");
         let said = said.says("set aside: up to cost ");
-        assert!(!said.stderr.contains("did not say what"), "{}", said.stderr);
+        assert!(!said.stderr.contains("did not report the usage"), "{}", said.stderr);
         let till = dear(|_, _| None);
         let scene = scene(&till, "limits.max_total_tokens = 1600\n");
         let said = scene.run(&["run", "job.toml"]).expect_code(5);
         let sent = till.requests();
-        let said = said.says(" set aside for requests whose use is not known, ");
+        let said = said.says(" set aside for requests with unknown usage, ");
         let said = said.says("set aside: up to ");
         assert_eq!(scene.receipt()["this_run"]["total_tokens"], 0);
         assert!(!said.stderr.contains("cost 0.00"), "{}", said.stderr);
@@ -115,7 +115,7 @@ fn what_nobody_counted_is_set_aside_over_all_runs_and_told_wherever_caps_are_tol
         scene.run(&["run", "job.toml"]).expect_code(5);
         assert_eq!(till.requests(), sent, "the same command sends no more");
         for command in [&["status", "job.toml"][..], &["preview", "job.toml", "-n", "0"]] {
-            let line = format!("{} set aside for requests whose use is not known", separated(aside));
+            let line = format!("{} set aside for requests with unknown usage", separated(aside));
             let text = scene.run(command).expect_code(0).stdout;
             assert!(text.contains(&line), "{line} is not in {text}");
         }
@@ -254,14 +254,14 @@ fn an_answer_whose_length_nobody_knows_is_learnt_upwards_and_said_to_be_unknown(
         let till = Till::open(|_, _| honest(25, 20_000));
         let scene = scene_of(&till, "nobody-knows", "limits.max_total_tokens = 600_000\n");
         let said = scene.run(&["run", "job.toml"]).expect_code(5);
-        said.says("how long the answers to 60 requests can be is not known");
+        said.says("the maximum length of the answers to 60 requests is not known");
         scene.run(&["run", "job.toml"]).expect_code(5);
         assert!((400_000..=600_000).contains(&till.tokens()), "{} tokens", till.tokens());
         // What one request may use is said where the cap is below that.
         let scene = scene_of(&till, "nobody-knows", "limits.max_total_tokens = 5_000\n");
         let said = scene.run(&["run", "job.toml"]).expect_code(5);
-        said.says("5,000 left of 5,000; the next request may use 8,")
-            .says("`max_tokens` in the request bounds that");
+        said.says("5,000 left of 5,000; the next request may use up to 8,")
+            .says("`max_tokens` in the request limits that");
         // No job of such a model is refused, and where its answers are bounded nothing is said.
         let till = Till::open(|_, _| honest(25, 100));
         let scene = scene_of(&till, "nobody-knows", "limits.max_total_tokens = 600_000\n");

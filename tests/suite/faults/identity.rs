@@ -34,7 +34,7 @@ fn what_a_rehearsal_by_address_answered_is_sent_anew_once_a_service_is_asked() {
         for transport in ["whole", "stream"] {
             let (mut scene, house) = (Scene::new(), House::new());
             scene.rows_and_job(5, &format!("model.transport = \"{transport}\"\n"));
-            let told = "5 answers are the simulator's, and no service has given them";
+            let told = "5 answers come from the simulator, not from a service";
             scene.run_job(&["job.toml"]).expect_code(0).says(told);
             scene.run_job(&["job.toml"]).expect_code(0).says("kept 5").says("nothing was sent").says(told);
             assert_eq!(scene.witness_count(), 5, "to ask who answers is no request");
@@ -45,13 +45,13 @@ fn what_a_rehearsal_by_address_answered_is_sent_anew_once_a_service_is_asked() {
             assert!(status.contains("  run 1 (simulator), "), "{status}");
             scene.run(&["export", "job.toml", "--output", "other.jsonl"]).expect_code(0).says(told);
             let shown = scene.run(&["preview", "job.toml", "--base-url", &house.base_url()]).expect_code(0);
-            let rehearsed = "rehearsed: 5 answers in the journal came from a simulator; a run that asks a real service drops them and \
-                             sends those 5 rows; the figures below leave them out";
+            let rehearsed = "rehearsed: 5 answers in the journal came from a simulator; a run against a real \
+                service drops them and sends those 5 rows; the figures below exclude them";
             assert!(shown.stdout.contains(rehearsed), "{}", shown.stdout);
 
             let finished = run_at(&scene, &house.base_url()).expect_code(0);
             let finished =
-                finished.says("5 answers in the journal came from a simulator, which http://127.0.0.1");
+                finished.says("5 answers in the journal came from a simulator, and http://127.0.0.1");
             assert!(finished.stderr.contains("new 5"), "{}", finished.stderr);
             assert!(!finished.stderr.contains(told), "{}", finished.stderr);
             assert_eq!(house.asked().len(), 5);
@@ -343,8 +343,8 @@ fn rows_with_decimals_of_many_digits_are_those_of_earlier_journals() {
 #[test]
 fn what_was_asked_for_says_whether_a_response_is_a_text_or_an_array_of_them() {
     scenario(|| {
-        let told = "2 answers came with more or fewer choices than `n` asks for; where it asks for one, the first text was kept \
-                    and the others were dropped";
+        let told = "2 answers came with more or fewer choices than `n`; with `n` 1, the first text was kept and \
+            the others were dropped";
         for (asks, comes, expected) in [
             (3, 1, json!(["c0"])),
             (3, 2, json!(["c0", "c1"])),

@@ -207,7 +207,7 @@ impl Kind {
         }
         let status: Value = serde_json::from_str(&status.expect_code(0).stdout).expect("JSON");
         assert_eq!(status["ok"], left.answered, "{status}");
-        assert!(verified.stdout.contains("is whole"), "{verified:?}");
+        assert!(verified.stdout.contains("is intact"), "{verified:?}");
         let rows: Vec<Value> = exported
             .expect_code(0)
             .stdout

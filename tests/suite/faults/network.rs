@@ -214,7 +214,8 @@ fn a_proxy_s_page_for_everybody_is_an_outage_and_fails_no_row() {
 #[test]
 fn a_redirect_takes_no_prompt_and_no_key_elsewhere() {
     scenario(|| {
-        for (status, help) in [("302 Found", "has answered nobody"), ("308 Permanent Redirect", "`base_url`")]
+        for (status, help) in
+            [("302 Found", "has answered no request"), ("308 Permanent Redirect", "`base_url`")]
         {
             let mut scene = scene(12, "retry.max_outage = \"1s\"\n");
             let elsewhere = Relay::new(scene.base_url(), |_| Act::Pass);

@@ -176,12 +176,12 @@ fn a_journal_beside_the_link_from_before_is_used_until_the_file_has_one() {
         scene.write("real/keep", "");
         fs::rename(scene.path("out.jsonl"), scene.path("real/out.jsonl")).expect("moved");
         symlink("real/out.jsonl", scene.path("out.jsonl")).expect("a link");
-        scene.run(&["run", "job.toml"]).expect_code(0).says("beside the link, is used").says("kept 6");
+        scene.run(&["run", "job.toml"]).expect_code(0).says("next to the link; rename it").says("kept 6");
         fs::rename(scene.path("out.jsonl.journal"), scene.path("real/out.jsonl.journal")).expect("moved");
         let moved = scene.run(&["run", "job.toml"]).expect_code(0).says("kept 6");
         assert!(!moved.stderr.contains("warning"), "{}", moved.stderr);
         scene.write("out.jsonl.journal", "another");
-        scene.run(&["run", "job.toml"]).expect_code(0).says("is not used").says("kept 6");
+        scene.run(&["run", "job.toml"]).expect_code(0).says("is ignored").says("kept 6");
         assert_eq!(scene.witness().len(), 6);
     });
 }

@@ -62,7 +62,9 @@ fn a_cap_by_the_day_does_not_count_what_was_spent_yesterday() {
     assert!(spent > 300 && spent <= 500, "{spent}");
     let line = format!(": 0 spent before this run today, {spent} by it, {} left of 500 a day\n", 500 - spent);
     assert!(said.contains(&line), "{line} is not in {said}");
-    assert!(said.contains("to go on: wait until ") && said.contains(", or raise `max_total_tokens`, then "));
+    assert!(
+        said.contains("to continue: wait until ") && said.contains(", or raise `max_total_tokens`, then ")
+    );
     // On the same day it stops again at once, and says what was spent before.
     let said = at(&mut scene, day, &run).expect_code(5).stderr;
     assert!(said.contains(&format!(": {spent} spent before this run today, 0 by it, ")), "{said}");
@@ -145,7 +147,7 @@ fn a_cap_by_the_run_lets_each_run_spend_as_much() {
     scene
         .run_job(&["job.toml", "--max-cost", "0.000001"])
         .expect_code(5)
-        .says("to go on: raise `max_cost`, then ");
+        .says("to continue: raise `max_cost`, then ");
 }
 
 #[test]
@@ -156,8 +158,8 @@ fn without_a_period_a_cap_counts_all_runs_and_says_what_was_spent_before() {
     let said = scene.run_job(&["job.toml", "--max-total-tokens", CAP]).expect_code(5);
     let own = tokens(&scene, "this_run");
     let line = format!(
-        "stopped at the cap `max_total_tokens`, before anything could go past it: {before} spent before this run, {own} by \
-         it, {} left of 500\nto go on: raise `max_total_tokens`, then ",
+        "stopped at the cap `max_total_tokens`, before exceeding it: {before} spent before this run, {own} by \
+         it, {} left of 500\nto continue: raise `max_total_tokens`, then ",
         500 - before - own
     );
     assert!(said.stderr.contains(&line), "{line} is not in {}", said.stderr);

@@ -108,7 +108,7 @@ fn rows_that_bring_their_own_model_cost_as_that_model_does() {
     );
     scene.write("job.toml", &job);
     let preview = scene.run(&["preview", "job.toml", "-n", "0"]).expect_code(0).stdout;
-    assert!(preview.contains("; 2 requests more, whose price is not known"), "{preview}");
+    assert!(preview.contains("; 2 requests more with unknown price"), "{preview}");
     scene.run_job(&["job.toml"]).expect_code(0).says("· cost 0.00");
     let rows = scene.output();
     let cost = |row: &Value, input: f64, output: f64| {
@@ -314,7 +314,7 @@ fn preview_expects_what_the_answers_so_far_lead_to_at_the_price_of_each_request(
     assert!(prompt[1] <= 30.0 && prompt[2] > 30.0, "{shown}");
     let expected = (prompt[1] + prompt[2] * 3.0 + mean * (2.0 + 5.0)) / 1e6;
     let most = (prompt[1] + prompt[2] * 3.0 + 50.0 * (2.0 + 5.0)) / 1e6;
-    let line = format!("cost: about {expected:.4} by the answers so far, at most {most:.4} (estimates");
+    let line = format!("cost: about {expected:.4} based on the answers so far, at most {most:.4} (estimates");
     assert!(shown.contains(&line), "{line} is not in: {shown}");
 }
 

@@ -30,10 +30,9 @@ fn a_run_ends_in_good_order_when_its_time_is_up_and_goes_on_later() {
     let mut scene = scene("limits.qps = 4\n");
     let soon = (Timestamp::now() + 4.seconds()).to_string();
     let finished = scene.run_job(&["job.toml", "--until", &soon]).expect_code(7);
-    let finished =
-        finished.says("the time is up that `until` gives the run").says("set `until` later, then ");
+    let finished = finished.says("stopped: reached the `until` time").says("set `until` later, then ");
     assert!(
-        finished.stderr.contains("warning: by its limits alone the run will not be done by"),
+        finished.stderr.contains("warning: by its limits alone the run will not finish by"),
         "{}",
         finished.stderr
     );
@@ -68,7 +67,7 @@ fn an_order_beats_the_pause_of_a_schedule() {
     let child = command.spawn().expect("the binary runs");
     scene.wait_until(|| scene.run(&["status", "job.toml"]).stdout.contains("held by pause"));
     let shown = scene.run(&["preview", "job.toml", "-n", "0"]).expect_code(0).stdout;
-    assert!(shown.contains("holds now: pause"), "{shown}");
+    assert!(shown.contains("applies now: pause"), "{shown}");
     scene.wait_until(|| scene.read("said.jsonl").contains("\"held_by\":\"pause\""));
     assert_eq!(scene.witness_count(), 0, "nothing is sent before");
     scene.run(&["set", "job.toml", "resume"]).expect_code(0);
@@ -80,8 +79,8 @@ fn preview_and_run_warn_of_a_run_that_cannot_be_done_in_time_and_name_the_limit(
     let scene = scene("limits.qpm = 6\n");
     let until = hour(5.minutes());
     let shown = scene.run(&["preview", "job.toml", "-n", "0", "--until", &until]).expect_code(0).stdout;
-    let warning = format!("the run will not be done by {until} (`until`)");
-    assert!(shown.contains(&warning) && shown.contains("`qpm` decides it"), "{shown}");
+    let warning = format!("the run will not finish by {until} (`until`)");
+    assert!(shown.contains(&warning) && shown.contains("limited by `qpm`"), "{shown}");
     let shown = scene.run(&["preview", "job.toml", "-n", "0", "--max-duration", "1m"]).expect_code(0).stdout;
     assert!(shown.contains("(`max_duration`)") && shown.contains("about 54 of 60 rows"), "{shown}");
     let shown =
@@ -92,13 +91,13 @@ fn preview_and_run_warn_of_a_run_that_cannot_be_done_in_time_and_name_the_limit(
 #[test]
 fn hours_that_are_none_are_shown_where_they_stand() {
     for (more, said) in [
-        ("limits.until = \"soon\"\n", "`soon` is no time; write 06:00"),
+        ("limits.until = \"soon\"\n", "`soon` is not a time; write 06:00"),
         ("limits.schedule = [{ from = \"8\", to = \"22:00\", qps = 1 }]\n", "`8` is not a time of day"),
         ("limits.schedule = [{ from = \"08:00\", to = \"22:00\" }]\n", "changes nothing"),
         ("limits.schedule = [{ from = \"08:00\", to = \"22:00\", qps = 0 }]\n", "`qps` is a number above 0"),
         (
             "limits.schedule = [{ from = \"08:00\", to = \"22:00\", days = \"funday\", qps = 1 }]\n",
-            "no day of the week",
+            "not a day of the week",
         ),
         ("limits.schedule = [{ from = \"08:00\", qps = 1 }]\n", "missing field `to`"),
         ("limits.schedule = [{ from = \"08:00\", to = \"22:00\", qpd = 1 }]\n", "did you mean `qp"),
@@ -110,7 +109,7 @@ fn hours_that_are_none_are_shown_where_they_stand() {
     zone.rows_and_job(3, "limits.time_zone = \"Mars/Olympus\"\n");
     zone.run(&["run", "job.toml"])
         .expect_code(1)
-        .says("no time zone is called `Mars/Olympus`")
+        .says("unknown time zone `Mars/Olympus`")
         .says("job.toml:8:");
 }
 
@@ -118,10 +117,7 @@ fn hours_that_are_none_are_shown_where_they_stand() {
 fn preview_reckons_with_the_hours_of_the_schedule() {
     let scene = scene(&format!("limits.qps = 60\n{}", now("qpm = 1")));
     let shown = scene.run(&["preview", "job.toml", "-n", "0"]).expect_code(0).stdout;
-    assert!(
-        shown.contains("duration: at least 1h 00m, by the limits and the hours of `schedule`"),
-        "{shown}"
-    );
+    assert!(shown.contains("duration: at least 1h 00m, given the limits and hours of `schedule`"), "{shown}");
     let scene = self::scene("limits.qps = 2\n");
     let shown = scene.run(&["preview", "job.toml", "-n", "0"]).expect_code(0).stdout;
     assert!(shown.contains("duration: at least 30s at 2.00 requests/s"), "{shown}");
@@ -131,7 +127,7 @@ fn preview_reckons_with_the_hours_of_the_schedule() {
 fn a_time_that_is_past_is_told_as_that() {
     let mut scene = scene("");
     let finished = scene.run_job(&["job.toml", "--until", "2026-01-02 06:00"]).expect_code(7);
-    finished.says("warning: Fri 2026-01-02 06:00, which `until` names, is past: nothing is sent");
+    finished.says("warning: `until` (Fri 2026-01-02 06:00) is in the past: nothing is sent");
     assert!(scene.witness().is_empty());
 }
 
@@ -141,11 +137,11 @@ fn a_rehearsal_goes_as_fast_as_the_simulator_answers_unless_it_is_to_keep_the_ho
     let mut scene = scene(&format!("limits.qpm = 1\n{past}{}", now("pause = true")));
     scene.judge.output = "out.simulated.jsonl".to_owned();
     let shown = scene.run(&["preview", "job.toml", "-n", "0", "--simulate"]).expect_code(0).stdout;
-    assert!(shown.contains("\nrehearsal: it goes as fast as the simulator answers; "), "{shown}");
+    assert!(shown.contains("\nrehearsal: runs as fast as the simulator answers; "), "{shown}");
     scene
         .run_job(&["job.toml", "--simulate"])
         .expect_code(0)
-        .says("--real-time keeps the job's limits and hours");
+        .says("--real-time keeps to the job's limits and hours");
     let receipt: serde_json::Value =
         serde_json::from_str(&scene.read("out.simulated.jsonl.summary.json")).expect("JSON");
     assert_eq!(receipt["rows"]["ok"], ROWS);

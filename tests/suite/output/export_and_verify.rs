@@ -27,7 +27,7 @@ fn export_writes_every_format_and_standard_output() {
     }
     let printed = scene.run(&["export", "job.toml", "--output", "-"]).expect_code(0);
     assert_eq!(printed.stdout, scene.read("out.jsonl"));
-    assert_eq!(printed.stderr, "4 answers are the simulator's, and no service has given them\n");
+    assert_eq!(printed.stderr, "4 answers come from the simulator, not from a service\n");
     fs::remove_file(scene.path("out.jsonl")).expect("an output");
     scene.run(&["export", "job.toml"]).expect_code(0);
     assert_eq!(printed.stdout, scene.read("out.jsonl"));
@@ -72,15 +72,12 @@ fn verify_finds_what_is_missing_tampered_with_or_pending() {
         let whole = fs::read(scene.path(output)).expect("an output");
         fs::remove_file(scene.path(output)).expect("an output");
         let said = scene.run(&["verify", "job.toml"]).expect_code(1).stdout;
-        assert!(said.contains(&format!("there is none at {output}")), "{said}");
+        assert!(said.contains(&format!("{output} does not exist")), "{said}");
         if output != "out.parquet" {
             let text = String::from_utf8(whole.clone()).expect("text");
             scene.write(output, text.replacen("Summary: text of row 2", "Summary: text of row 9", 1));
             let said = scene.run(&["verify", "job.toml"]).expect_code(1).stdout;
-            assert!(
-                said.contains("1 row of") && said.contains("does not say what the journal says"),
-                "{said}"
-            );
+            assert!(said.contains("1 row of") && said.contains("differs from the journal"), "{said}");
             scene.write(output, text.replacen("r1", "r8", 1));
             scene.run(&["verify", "job.toml"]).expect_code(1);
         }
@@ -145,7 +142,7 @@ fn an_input_that_has_gained_or_lost_a_row_is_told_from_an_output_that_is_wrong()
     let output = scene.read("out.jsonl");
     scene.write("out.jsonl", output.lines().take(3).map(|line| format!("{line}\n")).collect::<String>());
     let told = scene.run(&["verify", "job.toml"]).expect_code(1);
-    assert!(told.stdout.contains("the output does not say what the journal says"), "{}", told.stdout);
+    assert!(told.stdout.contains("the output differs from the journal"), "{}", told.stdout);
 }
 
 #[test]

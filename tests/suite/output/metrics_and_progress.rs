@@ -140,7 +140,7 @@ fn a_file_that_holds_no_figures_is_not_replaced_by_them() {
     for place in [".bashrc", "night.prom", "/dev/null"] {
         for command in ["preview", "run"] {
             let finished = scene.run(&[command, "job.toml", "--metrics-file", place]).expect_code(1);
-            finished.says(&format!("the file of figures cannot be written to {place}: "));
+            finished.says(&format!("cannot write the metrics file to {place}: "));
         }
     }
     assert_eq!(scene.read(".bashrc"), "alias ll='ls -l'\n");
@@ -156,7 +156,7 @@ fn a_file_that_holds_no_figures_is_not_replaced_by_them() {
 fn nothing_is_written_where_every_command_would_read_it_as_the_model_table() {
     let mut scene = Scene::new();
     scene.rows_and_job(3, "");
-    let told = "a file of that name beside a job is read as its model table";
+    let told = "a file of that name next to a job file is read as its model table";
     for arguments in [["--metrics-file", "models.toml"], ["--journal", "./models.toml"]] {
         let words = [&["run", "job.toml"][..], &arguments].concat();
         scene.run(&words).expect_code(1).says(told);
@@ -193,7 +193,7 @@ fn nothing_that_belongs_to_the_job_is_written_over() {
     scene.write("form.jsonl", "{\"type\": \"object\"}\n");
     for command in ["run", "preview", "export"] {
         let words = [command, "job.toml", "--set", "answer.schema=form.jsonl", "--output", "form.jsonl"];
-        scene.run(&words).expect_code(1).says("the output would be written over form.jsonl");
+        scene.run(&words).expect_code(1).says("the output would overwrite form.jsonl");
     }
     assert!(scene.read("form.jsonl").contains("object"));
 }

@@ -88,7 +88,7 @@ fn no_journal_takes_the_place_of_what_the_job_reads_or_writes_and_nothing_takes_
         let before = fs::read(scene.path(taken)).ok();
         for command in ["run", "preview"] {
             let finished = scene.run(&[command, "job.toml", "--journal", taken]).expect_code(1);
-            finished.says("the journal would be written over").says("give --journal another name");
+            finished.says("the journal would overwrite").says("choose another name with --journal");
         }
         assert_eq!(fs::read(scene.path(taken)).ok(), before, "{taken}");
     }
@@ -96,7 +96,7 @@ fn no_journal_takes_the_place_of_what_the_job_reads_or_writes_and_nothing_takes_
     scene.run(&journal).expect_code(0);
     let before = fs::read(scene.path("night.csv")).expect("a journal");
     let export = ["export", "job.toml", "--journal", "night.csv", "--output", "night.csv"];
-    scene.run(&export).expect_code(1).says("the output would be written over night.csv");
+    scene.run(&export).expect_code(1).says("the output would overwrite night.csv");
     assert_eq!(fs::read(scene.path("night.csv")).expect("a journal"), before);
     for ending in ["", "-wal", "-shm", "-journal", ".lock", ".ballast", ".new"] {
         let own = format!("night.csv{ending}");

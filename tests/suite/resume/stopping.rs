@@ -41,8 +41,9 @@ fn each_of_the_three_signals_lets_what_is_in_flight_end_and_the_rest_be_resumed(
         // At this rate the run cannot be over by the time that the signal is sent.
         let mut scene = scene("limits.qps = 40\n");
         let finished = interrupted(&mut scene, 30, |child| signal(child, kind)).expect_code(130);
-        let finished =
-            finished.says("stopping: requests in flight may end").says("interrupted: every answer that came");
+        let finished = finished
+            .says("stopping: waiting for requests in flight")
+            .says("interrupted: all answers received");
         assert!(finished.stderr.trim_end().ends_with("run job.toml"), "{}", finished.stderr);
         let (sent, receipt) = (scene.witness().len(), scene.receipt());
         assert_eq!(receipt["rows"]["ok"], sent, "what was in flight came to its end");
@@ -63,7 +64,7 @@ fn a_second_signal_stops_at_once_and_what_was_out_is_in_doubt() {
     scene.wait_until(|| scene.run(&["status", "job.toml"]).code == Some(0));
     assert!(child.try_wait().expect("a child").is_none(), "it waits for the request that hangs");
     signal(&child, Signal::INT);
-    scene.end(child).expect_code(130).says("stopping at once").says("1 request given up in flight");
+    scene.end(child).expect_code(130).says("stopping immediately").says("1 request abandoned in flight");
     assert!(scene.receipt()["output"].is_null());
     scene.serve(ServerSettings::default());
     scene.rows_and_job(ROWS, "");
@@ -147,8 +148,7 @@ fn a_limit_does_not_replace_a_longer_output_in_silence() {
     let mut scene = scene("");
     scene.run_job(&["job.toml"]).expect_code(0);
     let output = scene.read("out.jsonl");
-    let told =
-        "out.jsonl has the 120 rows of the last run, and with `limit` 1 the others would be gone from it";
+    let told = "out.jsonl has the 120 rows of the last run; with `limit` 1 the others would be lost from it";
     let help = "`--output OTHER --journal out.jsonl.journal` writes the first rows elsewhere";
     scene.run(&["run", "job.toml", "--limit", "1"]).expect_code(1).says(told).says(help);
     scene.run(&["export", "job.toml", "--limit", "1"]).expect_code(1).says(told);
@@ -180,6 +180,6 @@ fn a_signal_while_the_input_is_read_ends_the_run_before_anything_is_sent() {
     signal(&child, Signal::INT);
     let finished = scene.end(child).expect_code(130).says("nothing was sent");
     let last = finished.stderr.trim_end().lines().last().unwrap_or_default();
-    assert!(last.starts_with("to go on: "), "{}", finished.stderr);
+    assert!(last.starts_with("to continue: "), "{}", finished.stderr);
     assert!(scene.witness().is_empty());
 }

@@ -19,7 +19,7 @@ fn scene(more: &str) -> Scene {
 #[test]
 fn a_variable_that_is_nearly_one_of_fanfold_s_own_is_warned_of_once() {
     let scene = scene("model.api_key_env = \"FANFOLD_MODE\"\n");
-    let slip = "FANFOLD_MODLE is no variable of fanfold's, and changes nothing";
+    let slip = "FANFOLD_MODLE is not a variable of fanfold, and is ignored";
     let key = ("FANFOLD_MODE", "sk-some-key-of-mine");
     for arguments in
         [&["run", "job.toml"][..], &["preview", "job.toml"], &["run", "job.toml", "--progress", "json"]]
@@ -45,7 +45,7 @@ fn a_variable_that_is_nearly_one_of_fanfold_s_own_is_warned_of_once() {
         key,
     ];
     let finished = with(&scene, &["preview", "job.toml"], &quiet);
-    assert!(!finished.stderr.contains("no variable"), "{}", finished.stderr);
+    assert!(!finished.stderr.contains("not a variable"), "{}", finished.stderr);
     // It is what the question lacks, too.
     let url = scene.base_url().to_owned();
     let asked =
@@ -71,7 +71,7 @@ fn a_tz_that_names_no_zone_is_an_error_where_the_clock_on_the_wall_decides() {
     ] {
         let scene = scene(more);
         let told = with(&scene, &["run", "job.toml"], &wrong).expect_code(1);
-        told.says("the variable TZ names no time zone: `Mars/Phobos`").says("time_zone").says(line);
+        told.says("the variable TZ holds an unknown time zone: `Mars/Phobos`").says("time_zone").says(line);
         assert_eq!(scene.witness_count(), 0);
         // A zone of the job's own is what counts, and what was done can be looked at.
         let own = ["run", "job.toml", "--set", "limits.time_zone=Asia/Singapore"];
@@ -129,10 +129,10 @@ fn plain_http_beyond_this_machine_goes_through_the_proxy_that_the_environment_na
 fn a_port_that_is_none_is_told_with_its_place() {
     let scene = scene("");
     for (address, told) in [
-        ("http://127.0.0.1:99999/v1", "`99999` is no port"),
-        ("https://[::1]:0/v1", "`0` is no port"),
-        ("https://service.example:https/v1", "`https` is no port"),
-        ("https://ser vice.example/v1", "no white space"),
+        ("http://127.0.0.1:99999/v1", "`99999` is not a port"),
+        ("https://[::1]:0/v1", "`0` is not a port"),
+        ("https://service.example:https/v1", "`https` is not a port"),
+        ("https://ser vice.example/v1", "must not contain white space"),
     ] {
         let job = scene.read("job.toml").replace(scene.base_url(), address);
         scene.write("other.toml", job);

@@ -129,7 +129,7 @@ fn a_row_that_is_refused_fails_with_the_api_s_own_words_and_is_not_sent_again() 
     scene
         .run_job(&["job.toml"])
         .expect_code(3)
-        .says("10 rows failed before; --retry-failed sends such rows again");
+        .says("10 rows failed earlier; --retry-failed sends such rows again");
     assert_eq!(scene.witness().len(), kinds.len() + 4);
     scene.serve(ServerSettings::default());
     scene.rows_and_job(kinds.len() + 4, "");
@@ -180,7 +180,11 @@ fn what_only_the_owner_can_mend_stops_the_job_and_fails_no_row() {
 fn a_job_whose_first_rows_are_all_refused_alike_stops_after_ten_requests() {
     let refused = "[[fault]]\nstatus = 400\ncode = \"invalid_parameter_error\"\nmessage = \"Range of max_tokens should be [1, 8192]\"\n";
     let mut scene = scene(50, refused);
-    scene.run_job(&["job.toml"]).expect_code(4).says("each of the first rows").says("Range of max_tokens");
+    scene
+        .run_job(&["job.toml"])
+        .expect_code(4)
+        .says("the first rows all failed the same way")
+        .says("Range of max_tokens");
     assert!(scene.witness().len() <= 10);
     assert_eq!(scene.receipt()["rows"]["pending"], 50);
     scene.serve(ServerSettings::default());

@@ -101,7 +101,7 @@ fn a_syntax_error_is_shown_where_it_stands() {
     refused_with("prompt.system = \"{{ text \"\n", &["job.toml:8:", "{{ text ", "template"]);
     refused_with("prompt.system = \"{% if text %}x\"\n", &["job.toml:8:", "{% if text %}x", "template"]);
     refused_with("prompt.system = \"{{ text | nofilter }}\"\n", &["job.toml:8:", "nofilter"]);
-    refused_with("input.path = \"again.csv\"\n", &["job.toml:8:", "this key is said twice"]);
+    refused_with("input.path = \"again.csv\"\n", &["job.toml:8:", "duplicate key"]);
     refused_with(
         "prompt.system = \"\"\"\nLine one\nand {{ nme }}\n\"\"\"\n",
         &["job.toml:10:8", "and {{ nme }}"],
@@ -128,7 +128,7 @@ fn an_output_in_an_unknown_format_is_refused() {
     for output in ["out.xlsx", "out", "out.json"] {
         scene.job("in.csv", output, "");
         scene.judge.output = output.to_owned();
-        refused(&mut scene, &["job.toml"], &["does not tell the format", "job.toml:2:15", ".parquet"]);
+        refused(&mut scene, &["job.toml"], &["is not that of a known format", "job.toml:2:15", ".parquet"]);
     }
 }
 
@@ -145,7 +145,7 @@ fn what_a_job_needs_and_does_not_have_is_named_with_its_flag_and_its_key() {
     let url = scene.base_url().to_owned();
     let arguments = [&whole[..6], &["--base-url", &url]].concat();
     refused(&mut scene, &arguments, &["no prompt", "--prompt"]);
-    refused(&mut scene, &[], &["no input is named"]);
+    refused(&mut scene, &[], &["no input given"]);
 }
 
 #[test]
@@ -232,8 +232,8 @@ fn a_flag_whose_value_is_none_is_wrong_usage_and_the_same_in_a_job_file_is_not()
         scene
             .run(&[command, "job.toml", "--output", "out.xlsx"])
             .expect_code(2)
-            .says("does not tell the format");
+            .says("is not that of a known format");
     }
     scene.job("in.csv", "out.xlsx", "");
-    scene.run(&["run", "job.toml"]).expect_code(1).says("does not tell the format");
+    scene.run(&["run", "job.toml"]).expect_code(1).says("is not that of a known format");
 }

@@ -165,11 +165,11 @@ fn a_notification_that_fails_is_a_warning_and_no_more() {
     scene
         .run(&["run", "job.toml"])
         .expect_code(0)
-        .says("warning: nobody can be notified: the variable NIGHT_URL");
+        .says("warning: notifications are disabled: the variable NIGHT_URL");
     let finished = run(&scene, SECRET, &["run", "job.toml"]).expect_code(0);
     assert_hidden(&scene, &finished);
     assert!(
-        finished.stderr.contains("what the variable NIGHT_URL holds is no address"),
+        finished.stderr.contains("the value of the variable NIGHT_URL is not an address"),
         "{}",
         finished.stderr
     );
@@ -199,11 +199,7 @@ fn preview_shows_whom_it_would_call_by_the_host_alone() {
     scene.rows_and_job(5, &format!("notify.url = \"https://hooks.example.com/{SECRET}\"\n"));
     let finished = scene.run(&["preview", "job.toml", "-n", "0"]).expect_code(0);
     assert_hidden(&scene, &finished);
-    assert!(
-        finished.stdout.contains("tells of the run: a call to hooks.example.com\n"),
-        "{}",
-        finished.stdout
-    );
+    assert!(finished.stdout.contains("notifications: a call to hooks.example.com\n"), "{}", finished.stdout);
 }
 
 #[test]
@@ -212,7 +208,7 @@ fn mistakes_never_show_the_address() {
     for (more, said) in [
         (
             format!("notify = {{ url = \"{url}\", command = \"x\" }}\n"),
-            "names one of `url`, `url_env` and `command`",
+            "needs exactly one of `url`, `url_env` and `command`",
         ),
         (format!("notify = {{ url = \"{url}\", onn = \"end\" }}\n"), "did you mean `on`?"),
         (format!("notify = {{ url = \"{url}\", on = \"stat\" }}\n"), "did you mean `start`?"),

@@ -14,7 +14,7 @@ fn a_server_that_is_down_in_the_middle_costs_no_row_its_answer() {
     scene
         .run_job(&["job.toml"])
         .expect_code(0)
-        .says("the service answers nobody")
+        .says("the service is not responding")
         .says("the service answers again");
     let met = scene.receipt()["this_run"]["limits_met"].to_string();
     assert!(met.contains("outage"), "{met}");
@@ -37,7 +37,7 @@ fn a_service_that_stays_away_longer_than_the_job_waits_leaves_its_rows_pending()
     let mut scene = Scene::with(ServerSettings { latency, script, ..ServerSettings::default() });
     scene.rows_and_job(150, "limits.concurrency = 2\nretry.max_outage = \"2s\"\n");
     scene.judge.replies_get_lost = true;
-    scene.run_job(&["job.toml"]).expect_code(4).says("the service has answered nobody for 2s");
+    scene.run_job(&["job.toml"]).expect_code(4).says("the service has answered no request for 2s");
     assert_eq!(scene.receipt()["rows"]["failed"], 0);
     assert!(scene.receipt()["rows"]["ok"].as_u64() > Some(0));
     scene.serve(ServerSettings::default());
@@ -111,7 +111,7 @@ fn max_attempts_is_kept_while_many_calls_fail_and_nothing_is_said_to_have_failed
         let receipt = scene.receipt();
         assert_eq!(receipt["rows"]["failed"], u64::from(code == 3));
         if code == 4 {
-            said.says("so many calls that a row may fail every try by bad luck");
+            said.says("so many requests fail that a row may fail every try by bad luck");
             assert_eq!(receipt["reason"], "brown_out");
         }
         let most = scene.output().iter().map(|row| row["attempts"].as_u64().expect("attempts")).max();
@@ -127,7 +127,7 @@ fn a_service_that_answered_before_is_waited_for_and_not_taken_for_a_wrong_addres
     scene.stop_server();
     scene.write("in.jsonl", crate::support::harness::rows(0..6));
     scene.judge.texts = None;
-    scene.run_job(&["job.toml"]).expect_code(4).says("has answered nobody for 2s");
+    scene.run_job(&["job.toml"]).expect_code(4).says("has answered no request for 2s");
     let mut nowhere = Scene::new();
     nowhere.rows_and_job(4, "");
     nowhere.stop_server();
@@ -149,7 +149,7 @@ fn what_no_api_has_written_is_trouble_on_the_way_and_fails_no_row() {
         let script = format!("[[fault]]\nrequests = [20, 100000]\n{fault}\n");
         let mut scene = Scene::with_script(&script);
         scene.rows_and_job(120, "retry.max_outage = \"2s\"\n");
-        scene.run_job(&["job.toml"]).expect_code(4).says("stopped: the service has answered nobody");
+        scene.run_job(&["job.toml"]).expect_code(4).says("stopped: the service has answered no request");
         let receipt = scene.receipt();
         assert_eq!(
             (&receipt["reason"], &receipt["rows"]["failed"]),
@@ -173,12 +173,12 @@ fn a_job_whose_account_or_model_is_gone_in_the_middle_stops_and_its_rows_are_pen
         let script = format!("[[fault]]\nrequests = [50, 100000]\n{fault}\n");
         let mut scene = Scene::with_script(&script);
         scene.rows_and_job(400, "");
-        let words = "stopped: the latest rows all failed, and no row was answered in between";
+        let words = "stopped: the latest rows all failed, with no answer in between";
         let stopped =
             scene.run_job(&["job.toml"]).expect_code(4).says(words).says("); 351 rows stay pending");
         assert!(!stopped.stderr.contains("have failed"), "{}", stopped.stderr);
         let status = scene.run(&["status", "job.toml"]).expect_code(0).stdout;
-        assert!(status.contains("stopped: every row failed alike at 20"), "{status}");
+        assert!(status.contains("stopped: every row failed the same way at 20"), "{status}");
         let receipt = scene.receipt();
         assert_eq!(
             (&receipt["reason"], &receipt["rows"]["failed"]),

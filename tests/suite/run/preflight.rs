@@ -204,7 +204,9 @@ fn the_key_or_the_address_of_a_coding_plan_is_warned_of_before_anything_is_sent(
     let ran = with_key(&scene, &["run", "job.toml", "-q"]).expect_code(0);
     scene.judge.judge(&ran);
     for finished in [previewed, ran] {
-        let finished = finished.says("warning: this key").says("batch jobs and scripts are not allowed");
+        let finished = finished
+            .says("warning: this is a Coding Plan key")
+            .says("they do not allow batch jobs and scripts");
         assert!(!finished.stderr.contains("0123456789") && !finished.stdout.contains("0123456789"));
     }
     let address = "https://coding-intl.dashscope.aliyuncs.com/v1";

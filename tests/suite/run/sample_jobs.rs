@@ -30,7 +30,7 @@ fn rehearse(job: &str, output: &str, rows: usize) -> (Scene, Table) {
     let arguments = ["run", job, "--simulate"];
     // A rehearsal needs no key.
     let ended = scene.command(&arguments).env_remove("DASHSCOPE_API_KEY").output().expect("the binary runs");
-    let ended = Finished::from(ended).expect_code(0).says("nothing was bought");
+    let ended = Finished::from(ended).expect_code(0).says("simulated, at no cost");
     scene.judge.judge(&ended);
     let table = Table::read(&scene.path(output));
     assert_eq!(table.rows.len(), rows);

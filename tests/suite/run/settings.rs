@@ -70,7 +70,7 @@ fn a_place_without_a_key_is_named_and_never_quoted() {
         assert!(!finished.stderr.contains("secret"), "{}", finished.stderr);
     }
     let both = ["run", "job.toml", "--set", "model.api_key_file=a", "--set", "model.api_key_env=B"];
-    keyless(&scene, &both).expect_code(1).says("one place");
+    keyless(&scene, &both).expect_code(1).says("set only one of");
     assert!(scene.witness().is_empty());
 }
 

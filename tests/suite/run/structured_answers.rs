@@ -344,7 +344,7 @@ fn kept_answers_that_break_a_new_schema_fail_and_stand_again_when_it_is_taken_ba
     assert_eq!(codes, [broken.clone(), Value::Null, broken.clone(), broken]);
     assert_eq!(scene.witness_count(), 4, "nothing is sent for it");
     scene.rows_and_job(4, "");
-    scene.run_job(&["job.toml"]).expect_code(0).says("3 rows that had failed fit them now");
+    scene.run_job(&["job.toml"]).expect_code(0).says("3 rows that had failed now satisfy them");
     assert!(scene.output().iter().all(|row| row["status"] == "ok" && row["response"].is_string()));
     assert_eq!(scene.witness_count(), 4);
 }
@@ -361,7 +361,7 @@ fn what_breaks_the_schema_is_paid_for_once_even_when_all_the_first_rows_do() {
     scene
         .run_job(&["job.toml"])
         .expect_code(4)
-        .says("each of the first rows failed alike")
+        .says("the first rows all failed the same way")
         .says("; 30 rows stay pending; 10 have failed (`--retry-failed` sends those again)");
     assert_eq!((scene.receipt()["rows"]["failed"].clone(), scene.witness_count()), (json!(10), 10));
     scene.run_job(&["job.toml"]).expect_code(3);

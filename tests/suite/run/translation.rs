@@ -72,7 +72,7 @@ fn a_language_in_the_job_file_is_checked_before_the_input_is_read() {
     refused(&mut scene, &["none.toml"], &["none.toml:8:", "target_lang` is missing"]);
     let job = job.replace("{{ lang }}", "cy");
     scene.write("job.toml", job);
-    let lite = "qwen-mt-lite does not know Welsh (cy); qwen-mt-plus does";
+    let lite = "qwen-mt-lite does not support Welsh (cy); qwen-mt-plus does";
     refused(&mut scene, &["job.toml", "--model", "qwen-mt-lite"], &["job.toml:8:69", "\"cy\"", lite]);
 }
 

@@ -253,7 +253,7 @@ impl Judge {
             "invariant 4: only who is told to stop at once writes no output"
         );
         let last = finished.stderr.trim_end().lines().last().unwrap_or_default();
-        let resumes = last.contains("to go on: ");
+        let resumes = last.contains("to continue: ");
         assert_eq!(
             resumes,
             pending > 0,

@@ -85,7 +85,7 @@ fn a_window_that_is_too_full_is_found() {
 fn an_exit_code_and_a_resume_line_that_do_not_fit_are_found() {
     let code = objection(|_, finished| finished.code = Some(3));
     assert!(code.contains("invariant 4"), "{code}");
-    let line = objection(|_, finished| finished.stderr.push_str("\nto go on: fanfold run job.toml\n"));
+    let line = objection(|_, finished| finished.stderr.push_str("\nto continue: fanfold run job.toml\n"));
     assert!(line.contains("invariant 4"), "{line}");
     let reason = objection(|scene, _| change_receipt(scene, "reason", json!("interrupted")));
     assert!(reason.contains("invariant 4"), "{reason}");
