@@ -105,7 +105,7 @@ pub fn name_in_requests(path: &str) -> String {
 pub fn parse_answer(response: &str) -> Result<Value, String> {
     let text = without_fence(response);
     if text.is_empty() {
-        return Err("the answer is empty; it has to be JSON".to_owned());
+        return Err("the answer is empty; it must be JSON".to_owned());
     }
     let read = serde_json::from_str(text).or_else(|error| {
         let mended = near_json::with_whole_characters(text.as_bytes());
@@ -177,9 +177,7 @@ pub enum SchemaError {
         uri: String,
     },
     /// Its answers have no fields that could become columns.
-    #[error(
-        "{name}: `expand` makes columns of the `properties` at the top level of the schema, and it has none"
-    )]
+    #[error("{name}: `expand` turns the top-level `properties` of the schema into columns, and it has none")]
     NoFields {
         /// The file.
         name: String,

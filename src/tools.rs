@@ -71,7 +71,7 @@ impl Commands {
             }
             None => {
                 let time = units::shown(tool.timeout);
-                let message = format!("the command of `{}` gave no result within {time}", tool.name);
+                let message = format!("the command of `{}` did not finish within {time}", tool.name);
                 Err(failed("tool_timeout", message))
             }
         }

@@ -131,7 +131,7 @@ impl HttpEndpoint {
             Ok(Err(mut fault)) => {
                 if let (Some(401), Some(name)) = (fault.status, &self.unset) {
                     fault.message += &format!(" (no key was sent: the variable {name} is not set)");
-                    fault.help = Some("`export` the variable with a key; the built-in simulator takes any");
+                    fault.help = Some("`export` the variable with a key; the built-in simulator accepts any");
                 }
                 Err(secrets::kept().out_of_reply(fault))
             }
@@ -252,7 +252,7 @@ fn more_headers(headers: &[(String, String)]) -> Result<HeaderMap, ClientError> 
 async fn within<T>(limit: Option<Duration>, coming: impl Future<Output = T>) -> Result<T, Fault> {
     let Some(limit) = limit else { return Ok(coming.await) };
     patience::within(limit, coming).await.ok_or_else(|| {
-        let message = format!("nothing came for {}", units::shown(limit));
+        let message = format!("nothing was received for {}", units::shown(limit));
         Fault::new(FaultKind::Transient, "idle_timeout", message)
     })
 }
@@ -265,7 +265,7 @@ async fn whole_body(mut response: Response, idle: Option<Duration>) -> Result<Ve
             Ok(Some(chunk)) => body.extend_from_slice(&chunk),
             Ok(None) => return Ok(body),
             Err(error) => {
-                let message = format!("the reply broke off after {} bytes: {}", body.len(), cause(&error));
+                let message = format!("the reply was cut off after {} bytes: {}", body.len(), cause(&error));
                 return Err(Fault::new(FaultKind::Transient, "cut_body", message));
             }
         }

@@ -32,7 +32,9 @@ const ELSEWHERE: &str = "check `api_key_file` under [model]: paths are relative 
 pub enum KeyError {
     /// The variable is not set.
     #[error(
-        "no API key: the environment variable {name} is not set\n  = help: export {name}=… , or name another place with api_key_env, api_key_file or api_key_command under [model]; a rehearsal with --simulate needs no key"
+        "no API key: the environment variable {name} is not set\n  = help: export {name}=… , or use another \
+         source with api_key_env, api_key_file or api_key_command under [model]; a rehearsal with --simulate \
+         needs no key"
     )]
     NoVariable {
         /// Its name.
@@ -48,7 +50,8 @@ pub enum KeyError {
     },
     /// The command did not give one.
     #[error(
-        "no API key: the command `{command}` {what}\n  = help: try it by itself; it prints the key, and nothing before it"
+        "no API key: the command `{command}` {what}\n  = help: run it by itself; it must print only the key, in \
+         its first line"
     )]
     Command {
         /// Its first word: the others may be the key.
@@ -57,7 +60,7 @@ pub enum KeyError {
         what: String,
     },
     /// What was found is no key.
-    #[error("no API key: what {place} holds {what}\n  = help: the key stands there alone, in one line")]
+    #[error("no API key: the key from {place} {what}\n  = help: it must hold the key alone, in one line")]
     Unusable {
         /// Where it was found.
         place: String,
@@ -107,7 +110,9 @@ impl Key {
         match () {
             () if text.is_empty() => Err("is empty"),
             () if text.contains(char::is_whitespace) => Err("has white space in it"),
-            () if !text.bytes().all(|byte| byte.is_ascii_graphic()) => Err("has characters that no key has"),
+            () if !text.bytes().all(|byte| byte.is_ascii_graphic()) => {
+                Err("has characters that cannot be in a key")
+            }
             () => {
                 secrets::keep(text);
                 Ok(Self(text.to_owned()))

@@ -54,7 +54,7 @@ impl Hook {
     pub async fn call(&self, body: String, patience: Duration) -> Result<(), String> {
         let failed = |error: reqwest::Error| match error.is_timeout() {
             true => format!("{} did not answer in time", self.host()),
-            false => format!("cannot call {}: {}", self.host(), cause(&error.without_url())),
+            false => format!("{} could not be reached: {}", self.host(), cause(&error.without_url())),
         };
         let client = own_client(self.0.as_str()).timeout(patience).build().map_err(failed)?;
         let asking = client.post(self.0.clone()).header(CONTENT_TYPE, "application/json").body(body);

@@ -13,7 +13,7 @@ pub enum ClientError {
     #[error("the HTTP client cannot be set up: {0}")]
     Setup(#[from] reqwest::Error),
     /// A header that HTTP does not have; the value is not shown.
-    #[error("the header `{0}` cannot be sent: its name or its value is none that HTTP knows")]
+    #[error("the header `{0}` cannot be sent: its name or its value is not valid in HTTP")]
     Header(String),
 }
 

@@ -66,7 +66,7 @@ pub(super) fn unpacked(
             Packing::Unknown if is_text(packed) => return Ok(opened),
             Packing::Unknown => {
                 let name = header(headers, CONTENT_ENCODING.as_str()).unwrap_or_default();
-                let message = format!("the reply is packed in a way that was not asked for: {name}");
+                let message = format!("the reply has a compression that was not requested: {name}");
                 return Err(Fault::new(FaultKind::Unusable, "unreadable_reply", message));
             }
         };
@@ -75,7 +75,8 @@ pub(super) fn unpacked(
             Ok(whole) => Ok(Some(whole)),
             Err(_) if is_text(packed) => Ok(opened),
             Err(error) => {
-                let message = format!("the reply cannot be unpacked from {} bytes: {error}", packed.len());
+                let message =
+                    format!("the reply cannot be decompressed from {} bytes: {error}", packed.len());
                 Err(Fault::new(FaultKind::Transient, "cut_body", message))
             }
         }

@@ -99,22 +99,22 @@ fn judge_completion(
     let unusable = |code: &str, message: &str| (FaultKind::Unusable, code.to_owned(), message.to_owned());
     let (kind, code, message) = match lack.clone().unwrap_or(Lack::Content) {
         Lack::End if is_null && body.is_none() => {
-            unusable("no_finish_reason", "the stream ended without a finish_reason: it may have been cut")
+            unusable("no_finish_reason", "the stream ended without a finish_reason: it may have been cut off")
         }
         Lack::End if is_null => unusable("empty_answer", "the answer has no text and no tool call"),
         Lack::End => (
             FaultKind::CutByServer,
             "cut_by_server".to_owned(),
-            "the server cut the answer at its time limit".to_owned(),
+            "the server cut off the answer at its time limit".to_owned(),
         ),
         Lack::Rest(word) => {
-            let message = format!("the server broke the answer off (finish_reason \"{word}\")");
+            let message = format!("the server aborted the answer (finish_reason \"{word}\")");
             (FaultKind::Unusable, word, message)
         }
         Lack::Consent(words) => (RowRefused, "refused".to_owned(), error_body::bounded(words)),
         Lack::Filtered(words) => {
-            let words =
-                words.map_or("the server's content filter cut the answer".to_owned(), error_body::bounded);
+            let words = words
+                .map_or("the server's content filter cut off the answer".to_owned(), error_body::bounded);
             (RowRefused, "content_filter".to_owned(), words)
         }
         Lack::Content => unusable("empty_answer", "the answer has no text and no tool call"),
@@ -144,7 +144,7 @@ pub(super) fn judge_trouble(
     match trouble {
         Trouble::Error(data) => refused(status, headers, &data, now, request_id),
         Trouble::Unreadable(data, error) => {
-            let message = format!("an event of the stream is no piece of a chat completion: {error}");
+            let message = format!("an event of the stream is not part of a chat completion: {error}");
             let fault = Fault::new(FaultKind::Unusable, "unreadable_reply", message);
             Fault { status: Some(status.as_u16()), evidence: Some(data), request_id, ..fault }
         }
@@ -161,7 +161,7 @@ fn unreadable(
 ) -> Fault {
     let html = header(headers, "content-type").is_some_and(|kind| kind.contains("text/html"));
     if error.is_eof() && !body.is_empty() {
-        let message = format!("the reply broke off after {} bytes", body.len());
+        let message = format!("the reply was cut off after {} bytes", body.len());
         let fault = Fault::new(Transient, "cut_body", message);
         return Fault { status: Some(200), foreign: true, request_id, ..fault };
     }
@@ -169,14 +169,14 @@ fn unreadable(
         true => Fault::new(
             Transient,
             "html_reply",
-            "a web page came instead of an answer; is a proxy in between?",
+            "received a web page instead of an answer; is a proxy in between?",
         ),
         false => {
             let why = if body.is_empty() { "it is empty".to_owned() } else { error.to_string() };
             Fault::new(
                 FaultKind::Unusable,
                 "unreadable_reply",
-                format!("the reply is no chat completion: {why}"),
+                format!("the reply is not a chat completion: {why}"),
             )
         }
     };

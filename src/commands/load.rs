@@ -190,8 +190,7 @@ pub(super) fn check_tools(job: &Job) -> Result<(), Diagnostic> {
             return Err(Diagnostic::new(message).help(help));
         }
         if let Some(names) = defined.as_ref().filter(|names| !names.contains(&tool.name.as_str())) {
-            let message =
-                format!("[tools.{}] is a tool that `request.tools` does not define", tool.name);
+            let message = format!("[tools.{}] is a tool that `request.tools` does not define", tool.name);
             let defined = || Some(format!("defined are: {}", names.join(", ")));
             return Err(Diagnostic::new(message).suggest(&tool.name, names.iter().copied(), defined));
         }

@@ -63,8 +63,7 @@ fn since(older_than: &str) -> Result<SystemTime, Failure> {
 
 /// What was found, in a line.
 fn finding(gone: &Gone, older_than: &str) -> String {
-    let whose =
-        format!("rows that left the input, or whose request changed, at least {older_than} ago");
+    let whose = format!("rows that left the input, or whose request changed, at least {older_than} ago");
     if gone.is_nothing() {
         return format!("there are no answers of {whose}");
     }

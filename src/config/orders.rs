@@ -45,11 +45,11 @@ impl Order {
                 Err(at(format!("`{key}` needs a value")).help(format!("write {key}=…")))
             }
             _ if WORDS.contains(&key.as_str()) => Err(at(format!("`{key}` takes no value"))),
-            _ => Err(at(format!("`{key}` cannot be changed in a running job")).suggest(
-                &key,
-                known(),
-                || Some(format!("known here: {}", known().collect::<Vec<_>>().join(", "))),
-            )),
+            _ => {
+                Err(at(format!("`{key}` cannot be changed in a running job")).suggest(&key, known(), || {
+                    Some(format!("known here: {}", known().collect::<Vec<_>>().join(", ")))
+                }))
+            }
         }
     }
 

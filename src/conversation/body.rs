@@ -52,7 +52,7 @@ pub(super) fn next(first: &ChatRequest, steps: &[Step]) -> Result<ChatRequest, S
     let body = serde_json::to_vec(&body).map_err(|error| error.to_string())?;
     if body.len() > MOST_BODY_BYTES.max(first.body.len()) {
         let (bytes, most) = (body.len() >> 20, MOST_BODY_BYTES >> 20);
-        return Err(format!("the row's next request has grown to {bytes} MiB; the most is {most} MiB"));
+        return Err(format!("the row's next request has grown to {bytes} MiB; the maximum is {most} MiB"));
     }
     Ok(ChatRequest {
         estimate: grown_estimate(&estimate, first.body.len(), body.len()),

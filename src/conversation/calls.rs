@@ -29,7 +29,7 @@ impl ToolCall {
 /// What is wrong with it, in a sentence.
 pub fn of(text: &str) -> Result<Vec<ToolCall>, String> {
     let calls: Vec<Value> =
-        serde_json::from_str(text).map_err(|error| format!("the tool calls are no JSON: {error}"))?;
+        serde_json::from_str(text).map_err(|error| format!("the tool calls are not JSON: {error}"))?;
     calls.iter().enumerate().map(|(index, call)| read(index, call)).collect()
 }
 

@@ -51,7 +51,7 @@ impl FollowUps {
         let all = [
             (self.tools, format!("{rounds} of tools")),
             (self.repair, counted(self.repair, "repair")),
-            (self.grow, format!("{} with more room", count(self.grow))),
+            (self.grow, format!("{} with more tokens", count(self.grow))),
             (self.rest, counted(self.rest, "continuation")),
         ];
         all.into_iter().filter(|(requests, _)| *requests > 0).map(|(_, words)| words).collect()
@@ -82,7 +82,8 @@ mod tests {
         assert_eq!(requests(58, &follow_ups, 0, 0), "58 requests (10 repairs)");
         follow_ups.add(Asks::Tools, 1);
         let all = follow_ups.plus(FollowUps { grow: 2, ..FollowUps::default() });
-        let said = "2,000 requests (1 round of tools, 10 repairs, 2 with more room, 3 throttled, 4 without an answer)";
+        let said = "2,000 requests (1 round of tools, 10 repairs, 2 with more tokens, 3 throttled, 4 without an \
+            answer)";
         assert_eq!(requests(2000, &all, 3, 4), said);
     }
 }

@@ -30,7 +30,7 @@ pub const MOST_RESULT_BYTES: usize = 8 * 1024 * 1024;
 const MOST_RESTS: usize = 3;
 
 /// What is said of an answer that `on_length = "fail"` does not take.
-const CUT_BY_LENGTH: &str = "max_tokens cut the answer, and `on_length` is \"fail\"";
+const CUT_BY_LENGTH: &str = "max_tokens truncated the answer, and `on_length` is \"fail\"";
 
 fn breaks_schema(fault: &str) -> String {
     format!("the answer does not satisfy the schema: {fault}")
@@ -194,13 +194,15 @@ impl ConversationRules {
             Err((code, message)) => return Turn::Failed(unfit(code, message, &answer)),
         };
         if calls.len() > MOST_CALLS {
-            let message =
-                format!("the model makes {} tool calls in one answer; the most is {MOST_CALLS}", calls.len());
+            let message = format!(
+                "the model makes {} tool calls in one answer; the maximum is {MOST_CALLS}",
+                calls.len()
+            );
             return Turn::Failed(unfit("too_many_calls", message, &answer));
         }
         if count(steps, Asks::Tools) >= self.max_rounds as usize {
             let message =
-                format!("the model calls tools still, after {} rounds (`max_rounds`)", self.max_rounds);
+                format!("the model still calls tools after {} rounds (`max_rounds`)", self.max_rounds);
             return Turn::Failed(unfit("max_rounds", message, &answer));
         }
         Turn::Call(Step { answer, asks: Asks::Tools, results: Vec::new() }, calls)
@@ -215,14 +217,14 @@ impl ConversationRules {
                 let known: Vec<&str> = self.tools.iter().map(String::as_str).collect();
                 let known = known.join(", ");
                 let message = format!(
-                    "the model called `{}`, which has no command; there are commands for {known}",
+                    "the model called `{}`, which has no command; the tools with commands are {known}",
                     call.name
                 );
                 return Err(("unknown_tool", message));
             }
             if let Err(error) = serde_json::from_str::<serde::de::IgnoredAny>(&call.arguments) {
                 let message =
-                    format!("the model called `{}` with arguments that are no JSON: {error}", call.name);
+                    format!("the model called `{}` with arguments that are not JSON: {error}", call.name);
                 return Err(("bad_tool_arguments", message));
             }
         }

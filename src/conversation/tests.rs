@@ -98,8 +98,8 @@ fn calls_that_cannot_be_run_fail_the_row_and_say_why() {
     let rules = with_tools();
     let first = first(json!({}));
     for (calls, code, part) in [
-        (json!([call("fly", "{}")]), "unknown_tool", "commands for look"),
-        (json!([call("look", "{\"at\":")]), "bad_tool_arguments", "no JSON"),
+        (json!([call("fly", "{}")]), "unknown_tool", "commands are look"),
+        (json!([call("look", "{\"at\":")]), "bad_tool_arguments", "not JSON"),
         (json!([{ "id": "c1", "function": {} }]), "bad_tool_call", "names no function"),
     ] {
         let fault = failed(rules.after(&first, &[], called(calls)));

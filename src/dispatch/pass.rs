@@ -252,7 +252,7 @@ impl<'p, 'e, E: Endpoint, L: Ledger> Pass<'p, 'e, E, L> {
     }
 
     pub(super) fn last_fault(&self) -> Fault {
-        let none = || Fault::new(FaultKind::Transient, "no_answer", "the service answered nobody");
+        let none = || Fault::new(FaultKind::Transient, "no_answer", "the service answered no request");
         self.dispatcher.last_fault.clone().unwrap_or_else(none)
     }
 

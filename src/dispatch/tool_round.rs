@@ -35,7 +35,7 @@ impl Room {
         let Some(left) = self.0.get().checked_sub(result.len()) else {
             self.0.set(0);
             let most = MOST_RESULT_BYTES >> 20;
-            let message = format!("the tools of this row say more than {most} MiB together");
+            let message = format!("the tools of this row printed more than {most} MiB in total");
             return Err(Fault::new(FaultKind::InvalidAnswer, "too_long_results", message));
         };
         self.0.set(left);

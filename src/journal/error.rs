@@ -12,7 +12,8 @@ use super::schema;
 pub enum JournalError {
     /// Another run has it.
     #[error(
-        "another run holds this job: {holder}\n  = journal: {}\n  = help: `fanfold status` shows how it goes, `fanfold set` changes or stops it",
+        "another run of this job is active: {holder}\n  = journal: {}\n  = help: `fanfold status` shows its \
+         progress, `fanfold set` changes or stops it",
         path.display()
     )]
     Held {
@@ -23,8 +24,8 @@ pub enum JournalError {
     },
     /// It was renamed or deleted while a run had it.
     #[error(
-        "the journal {} was renamed, replaced or deleted while the run went on: nothing more was sent, and every answer that \
-         came was stored{}", path.display(), whereabouts(path, rescued.as_deref())
+        "the journal {} was renamed, replaced or deleted during the run: nothing more was sent, and all answers \
+         received were stored{}", path.display(), whereabouts(path, rescued.as_deref())
     )]
     TakenAway {
         /// Where it was.
@@ -34,8 +35,9 @@ pub enum JournalError {
     },
     /// Another run has begun while a run had it.
     #[error(
-        "another run has begun on the journal {}: this one has sent nothing more, and every answer that came is stored\n  = help: \
-         where its file system does not lock between machines, give the job one machine at a time", path.display()
+        "another run has started on the journal {}: this one sent nothing more, and all answers received are \
+         stored\n  = help: if its file system does not lock between machines, run the job on one machine at a \
+         time", path.display()
     )]
     Ousted {
         /// The journal.
@@ -43,9 +45,9 @@ pub enum JournalError {
     },
     /// It is not whole.
     #[error(
-        "the journal {} is damaged: {detail}\n  = help: no answer is taken from it, and it is left as it is. Put a copy \
-         of it back if there is one; what can be read of it is shown by `sqlite3 {} .recover`. `--fresh` sets it aside under a \
-         dated name and starts over, which pays for every row again", path.display(), path.display()
+        "the journal {} is damaged: {detail}\n  = help: fanfold will not read from it and has not changed it. \
+         Restore a backup if you have one; `sqlite3 {} .recover` shows what is still readable. `--fresh` \
+         renames it, adding the date, and starts over, which pays for every row again", path.display(), path.display()
     )]
     Damaged {
         /// The journal.
@@ -54,7 +56,7 @@ pub enum JournalError {
         detail: String,
     },
     /// It is some other file.
-    #[error("{} is no fanfold journal; give the job another output, or move that file away", path.display())]
+    #[error("{} is not a fanfold journal; give the job another output, or move that file away", path.display())]
     Foreign {
         /// The file.
         path: PathBuf,
@@ -69,8 +71,8 @@ pub enum JournalError {
     },
     /// Its disk is full, and what was in flight by then has been stored.
     #[error(
-        "the disk of the journal {} is full: nothing more was sent, and every answer that came is stored\n  = help: make \
-         room on that disk, then run the same command: it goes on from here", path.display()
+        "the disk of the journal {} is full: nothing more was sent, and all answers received are stored\n  = \
+         help: free space on that disk, then run the same command to continue", path.display()
     )]
     Full {
         /// The journal.
@@ -78,7 +80,8 @@ pub enum JournalError {
     },
     /// A later version of the program wrote it.
     #[error(
-        "the journal {} was written by a newer fanfold (its version is {version}, this one knows {}); use that one",
+        "the journal {} was written by a newer fanfold (its version is {version}, this one supports {}); use \
+         that one",
         path.display(), schema::VERSION
     )]
     Newer {
@@ -89,9 +92,9 @@ pub enum JournalError {
     },
     /// Answers that it held are missing.
     #[error(
-        "the journal {} holds {held} answers, and held {expected} before: its log, {}-wal, is gone, or it is an older \
-         copy\n  = help: put the log, or the newer journal, back beside it. `fanfold run --accept-loss` goes on with what there \
-         is, and pays for the other answers again", path.display(), path.display()
+        "the journal {} holds {held} answers, and held {expected} before: its log, {}-wal, is gone, or it is an \
+         older copy\n  = help: restore the log, or the newer journal. `fanfold run --accept-loss` continues \
+         with these answers, and pays for the others again", path.display(), path.display()
     )]
     Behind {
         /// The journal.
@@ -103,8 +106,8 @@ pub enum JournalError {
     },
     /// There is none where one is needed.
     #[error(
-        "there is no journal {}: this job has not run yet\n  = help: `fanfold run` begins it; a rehearsal is looked at with \
-         --simulate too", path.display()
+        "there is no journal {}: this job has not run yet\n  = help: `fanfold run` starts it; for a rehearsal, \
+         add --simulate here too", path.display()
     )]
     Missing {
         /// Where it would be.
@@ -130,37 +133,38 @@ pub enum JournalError {
 
 fn whereabouts(path: &Path, rescued: Option<&Path>) -> String {
     match rescued {
-        Some(place) if place == path => "\n  = help: all that it held is there again".to_owned(),
+        Some(place) if place == path => "\n  = help: everything it held is there again".to_owned(),
         Some(place) => format!(
-            "\n  = help: another lies there by now; all that it held is in {}. Put the one with the answers in its place",
+            "\n  = help: another file is in its place now; everything it held is in {}. Move the one with the \
+             answers there",
             place.display()
         ),
-        None => "\n  = help: where it was moved to, all that it held is in it; put it back".to_owned(),
+        None => "\n  = help: it still holds everything in its new place; move it back".to_owned(),
     }
 }
 
 fn advice(error: &rusqlite::Error) -> &'static str {
     match error.sqlite_error_code() {
         _ if is_full(error) => {
-            "\n  = help: make room on that disk, if it is full or a quota is used up, then run the same command: it goes on \
-             from here"
+            "\n  = help: if that disk is full or a quota is used up, free some space, then run the same command \
+             to continue"
         }
         Some(ErrorCode::SystemIoFailure) => {
-            "\n  = help: the disk, or the way to it, fails: look into the system's log. Everything that was counted is \
-             stored; once the disk is sound, the same command goes on from here"
+            "\n  = help: the disk, or the connection to it, fails: check the system log. Everything counted so \
+             far is stored; once the disk works, the same command continues"
         }
         _ if error
             .sqlite_error()
             .is_some_and(|error| error.extended_code == ffi::SQLITE_READONLY_ROLLBACK) =>
         {
-            "\n  = help: the last run was killed in the middle of a write, which the next one takes back; until then the \
-             journal cannot be looked at"
+            "\n  = help: the last run was killed in the middle of a write, which the next one rolls back; until \
+             then the journal cannot be read"
         }
         Some(ErrorCode::ReadOnly | ErrorCode::CannotOpen | ErrorCode::PermissionDenied) => {
-            "\n  = help: the folder and the journal have to be readable by this user, and writable for a run"
+            "\n  = help: the folder and the journal must be readable by this user, and writable for a run"
         }
         Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => {
-            "\n  = help: another program keeps it locked; end that program, then run the same command"
+            "\n  = help: another program has locked it; end that program, then run the same command"
         }
         _ => "",
     }
@@ -169,12 +173,12 @@ fn advice(error: &rusqlite::Error) -> &'static str {
 fn file_advice(error: &io::Error) -> &'static str {
     match error.kind() {
         io::ErrorKind::NotFound => {
-            "\n  = help: the folder of the output, where the journal lies, has to be there"
+            "\n  = help: the folder of the output, where the journal is kept, must exist"
         }
         io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem => {
-            "\n  = help: the folder and the journal have to be readable by this user, and writable for a run"
+            "\n  = help: the folder and the journal must be readable by this user, and writable for a run"
         }
-        io::ErrorKind::StorageFull => "\n  = help: make room on that disk, then run the same command",
+        io::ErrorKind::StorageFull => "\n  = help: free space on that disk, then run the same command",
         _ => "",
     }
 }
@@ -198,7 +202,7 @@ impl JournalError {
             }
             None if is_no_value => Self::Damaged { path: path.to_owned(), detail: source.to_string() },
             Some(ErrorCode::NotADatabase) => {
-                Self::Damaged { path: path.to_owned(), detail: "it is no SQLite file any more".to_owned() }
+                Self::Damaged { path: path.to_owned(), detail: "it is no longer a SQLite file".to_owned() }
             }
             _ => Self::Sqlite { path: path.to_owned(), source },
         }

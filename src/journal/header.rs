@@ -39,8 +39,8 @@ pub(super) fn check_header(path: &Path) -> Result<(), JournalError> {
     let damaged = |detail: String| JournalError::Damaged { path: path.to_owned(), detail };
     let mut header = [0_u8; 100];
     if path.is_symlink() {
-        let what = "it is a symbolic link. Its log and its lock lie beside it, so that one journal by two names could be \
-                    written to by two runs; name the output in the folder where the journal lies";
+        let what = "it is a symbolic link. Its log and its lock would be next to the link, so two runs could \
+            write to one journal under two names; use the output's path in the journal's own folder";
         return Err(JournalError::Unusable { path: path.to_owned(), what: what.to_owned() });
     }
     let mut file = regular::open_own(path, OpenOptions::new().read(true)).map_err(failed)?;
@@ -53,7 +53,7 @@ pub(super) fn check_header(path: &Path) -> Result<(), JournalError> {
         return Err(JournalError::Foreign { path: path.to_owned() });
     }
     if there < header.len() {
-        return Err(damaged(format!("it has been cut to {size} bytes")));
+        return Err(damaged(format!("it has been truncated to {size} bytes")));
     }
     // The name of the application is there from the first moment; another's database is not even opened.
     if header[68..72] != APPLICATION_ID.to_be_bytes() {
@@ -66,7 +66,7 @@ pub(super) fn check_header(path: &Path) -> Result<(), JournalError> {
     let pages = u64::from(u32::from_be_bytes([header[28], header[29], header[30], header[31]]));
     // The header's count holds only when these two counters agree (SQLite's file format, 1.3.7).
     if header[24..28] == header[92..96] && size < page * pages && !with_ending(path, "-wal").exists() {
-        return Err(damaged(format!("it has been cut: {size} of {} bytes are there", page * pages)));
+        return Err(damaged(format!("it has been truncated: {size} of {} bytes are left", page * pages)));
     }
     Ok(())
 }

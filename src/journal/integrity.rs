@@ -42,9 +42,7 @@ impl Reader {
             return Err(self.damaged(detail));
         }
         match broken_entry(self.connection(), version).map_err(self.failed())? {
-            Some(entry) => {
-                Err(self.damaged(format!("what it says of its entry {entry} is not what was stored")))
-            }
+            Some(entry) => Err(self.damaged(format!("the record of entry {entry} is not what was stored"))),
             None => Ok(()),
         }
     }

@@ -117,7 +117,7 @@ impl Lock {
             Ok(LockedFile::Ours(file)) => Ok(Some(file)),
             Ok(LockedFile::Theirs(_)) => {
                 let lock = lock_path(path);
-                let holder = format!("its lock's file, {}, was taken away while it runs", lock.display());
+                let holder = format!("its lock file, {}, was removed while it runs", lock.display());
                 Err(JournalError::Held { path: path.clone(), holder })
             }
             // What cannot be written to, or locked, is told by who does more than that.
@@ -166,7 +166,7 @@ fn held_file(path: &Path, open: impl Fn() -> std::io::Result<File>) -> std::io::
             Err(TryLockError::Error(source)) => return Err(source),
         }
     }
-    Err(std::io::Error::other("it is replaced again and again"))
+    Err(std::io::Error::other("it keeps being replaced"))
 }
 
 fn identity_of(file: &File) -> Option<Identity> {

@@ -41,9 +41,9 @@ fn is_anothers(found: &Metadata) -> bool {
 fn nobody_answers(file: &Path, found: &Metadata) -> String {
     let (file, user) = (file.display(), found.uid());
     format!(
-        "it belongs to another user (number {user}), and everybody can write to it: what it says may be of anybody's \
-         making\n  = help: if you trust it all the same, make it yours: `chown` it to you, and `chmod 600 {file}`. `--fresh` sets \
-         the journal aside under a dated name and starts over"
+        "it belongs to another user (number {user}), and everyone can write to it: anyone could have made its \
+         content\n  = help: if you trust it anyway, make it yours: `chown` it to you, and `chmod 600 {file}`. \
+         `--fresh` renames the journal, adding the date, and starts over"
     )
 }
 
@@ -55,14 +55,14 @@ fn of_files(found: &[(PathBuf, Metadata)]) -> Option<String> {
         let who = if by_all.is_some() { "everybody" } else { "its group" };
         let names: Vec<_> = open.iter().map(|(file, _)| file.display().to_string()).collect();
         return Some(format!(
-            "warning: {who} can write to {}, so that answers in it may be of their making; to keep it to yourself: `chmod 600 {}`",
+            "warning: {who} can write to {}, and could have made answers in it; to prevent that: `chmod 600 {}`",
             first.display(),
             names.join(" ")
         ));
     }
     let (file, found) = found.iter().find(|(_, found)| is_anothers(found))?;
     Some(format!(
-        "warning: {} belongs to another user (number {}), so that answers in it may be of their making; if it is to be yours: \
+        "warning: {} belongs to another user (number {}), who could have made answers in it; to make it yours: \
          `chown` it to you",
         file.display(),
         found.uid()
@@ -74,8 +74,8 @@ fn of_folder(folder: &Path) -> Option<String> {
     (mode & ALL_WRITE != 0 && mode & STICKY == 0).then(|| {
         let folder = folder.display();
         format!(
-            "warning: everybody can write to the folder {folder}, so that the journal in it can be replaced by one of their \
-             making; to keep others from that: `chmod o-w {folder}`"
+            "warning: everyone can write to the folder {folder}, and could replace the journal in it; to \
+             prevent that: `chmod o-w {folder}`"
         )
     })
 }

@@ -202,7 +202,7 @@ impl Reader {
         match self.version()? {
             version if version > schema::VERSION => Err(JournalError::Newer { path: path(), version }),
             version if version < 1 => {
-                Err(self.damaged(format!("no fanfold wrote a journal of version {version}")))
+                Err(self.damaged(format!("no fanfold has written a journal of version {version}")))
             }
             _ => match schema::stranger(&self.connection).map_err(self.failed())? {
                 Some(what) => Err(JournalError::Unusable { path: path(), what }),
@@ -289,8 +289,7 @@ impl Reader {
         });
         let runs: Vec<_> = runs.and_then(Iterator::collect).map_err(self.failed())?;
         // No sum is made of what somebody, or a disk, has changed.
-        let not_as_stored =
-            |run| self.damaged(format!("what it says of its run {run} is not what was stored"));
+        let not_as_stored = |run| self.damaged(format!("the record of run {run} is not what was stored"));
         runs.into_iter().collect::<Result<_, i64>>().map_err(not_as_stored)
     }
 
@@ -406,7 +405,7 @@ impl Reader {
 
     /// The result of the row at a position is not what was stored.
     pub(super) fn not_as_stored(&self, position: u64) -> JournalError {
-        self.damaged(format!("what it says of row {} is not what was stored", position + 1))
+        self.damaged(format!("the record of row {} is not what was stored", position + 1))
     }
 
     /// Every fault of the row at a position, the first one first: when, how long, status, code and message.
@@ -523,8 +522,8 @@ fn check_log_can_be_read(path: &Path) -> Result<(), JournalError> {
         return Ok(());
     }
     let what = format!(
-        "answers are in its log, {}-wal, which is read by way of a file {}-shm beside it; that is gone, and this folder cannot \
-         be written to. Copy the journal and its log to a folder of your own, and look there",
+        "it has answers in its log, {}-wal, but the file {}-shm needed to read them is missing, and this folder \
+         is not writable. Copy the journal and its log to a folder of your own, and use them there",
         path.display(),
         path.display()
     );

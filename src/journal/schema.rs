@@ -255,13 +255,13 @@ pub(super) fn stranger(connection: &Connection) -> rusqlite::Result<Option<Strin
     let trigger: Option<String> = connection.query_row(trigger, [], |row| row.get(0)).optional()?;
     if let Some(name) = trigger {
         return Ok(Some(format!(
-            "the trigger `{name}` in it would change what is stored; no fanfold has made it"
+            "its trigger `{name}` would change what is stored; no fanfold has created it"
         )));
     }
     let version: i32 = connection.pragma_query_value(None, "user_version", |row| row.get(0))?;
     let (ours, found) = (expected(version)?, objects(connection)?);
     if let Some(SchemaObject { kind, name, .. }) = ours.iter().find(|object| !found.contains(object)) {
-        return Ok(Some(format!("its {kind} `{name}` is none that a fanfold has made")));
+        return Ok(Some(format!("its {kind} `{name}` was not created by fanfold")));
     }
     let tables: Vec<&str> =
         ours.iter().filter(|object| object.kind == "table").map(|object| object.name.as_str()).collect();
@@ -273,7 +273,7 @@ pub(super) fn stranger(connection: &Connection) -> rusqlite::Result<Option<Strin
         if acts {
             let SchemaObject { kind, name, .. } = object;
             return Ok(Some(format!(
-                "the {kind} `{name}` in it may refuse what is stored; no fanfold has made it"
+                "its {kind} `{name}` could reject what is stored; no fanfold has created it"
             )));
         }
     }

@@ -214,7 +214,7 @@ pub(super) fn broken_sum(connection: &Connection, version: i32) -> rusqlite::Res
     for (name, sql) in [("run", runs), ("fault", faults)] {
         let found: Option<i64> = connection.query_row(&sql, [], |row| row.get(0)).optional()?;
         if let Some(number) = found {
-            return Ok(Some(format!("what it says of its {name} {number} is not what was stored")));
+            return Ok(Some(format!("the record of {name} {number} is not what was stored")));
         }
     }
     Ok(None)

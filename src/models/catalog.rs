@@ -30,7 +30,7 @@ impl ModelTable {
         let ended = || Some(ended(model, self.retirement(model)?, region?));
         let slip = || {
             let nearest = if region.is_some() { self.nearest(model) } else { self.slip(model) }?;
-            Some(format!("the model table does not know `{model}` (did you mean `{nearest}`?)"))
+            Some(format!("`{model}` is not in the model table (did you mean `{nearest}`?)"))
         };
         ended().or_else(slip)
     }
@@ -81,7 +81,7 @@ fn ended(name: &str, retirement: &Retirement, region: Region) -> String {
         _ => format!("{name} was retired on {since} in Beijing and may no longer answer in {region}"),
     };
     match instead {
-        Some(instead) => format!("{end}, and the vendor names {instead} in its place"),
+        Some(instead) => format!("{end}; the vendor recommends {instead} instead"),
         None => end,
     }
 }

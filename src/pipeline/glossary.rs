@@ -52,8 +52,8 @@ impl File<'_> {
     fn entries(self, output: &Path) -> Result<Vec<Term>, PipelineError> {
         let path = self.path.to_string_lossy().into_owned();
         if path == "-" {
-            let help = "name a file: standard input is for the rows";
-            return Err(Diagnostic::new("a glossary is no standard input").help(help).into());
+            let help = "give a file: standard input is for the rows";
+            return Err(Diagnostic::new("a glossary cannot be read from standard input").help(help).into());
         }
         let source = Source::open(InputSpec::new([&path], ""))?;
         if source.reads(output).is_some() {
@@ -137,7 +137,7 @@ fn has(column: &str, names: &[&str], who: &str) -> Result<(), Diagnostic> {
         return Ok(());
     }
     let problem = Diagnostic::new(format!(
-        "{who}: a glossary has the columns `source` and `target`, and this one no `{column}`"
+        "{who}: a glossary needs the columns `source` and `target`, and this one has no `{column}`"
     ));
     let columns = match names {
         [] => "it has no columns".to_owned(),
@@ -154,7 +154,7 @@ fn text(fields: &Map<String, Value>, column: &str, place: &Place) -> Result<Stri
         Some(Value::String(text)) if !text.trim().is_empty() => Ok(text.trim().to_owned()),
         Some(Value::String(_) | Value::Null) => {
             let problem = Diagnostic::new(format!("{place}: `{column}` is empty"));
-            Err(problem.help("every entry has a source and a target; take the line out, or complete it"))
+            Err(problem.help("every entry needs a source and a target; remove the line, or complete it"))
         }
         Some(other) => Err(Diagnostic::new(format!("{place}: `{column}` is text, not {other}"))),
         None => {
@@ -167,5 +167,5 @@ fn text(fields: &Map<String, Value>, column: &str, place: &Place) -> Result<Stri
 fn clash(term: &Term, first: &Place, second: &Place) -> Diagnostic {
     let message = format!("{second}: `{}` has another target here than at {first}", term.source);
     Diagnostic::new(message)
-        .help("leave one of them, or limit them to languages with the columns source_lang and target_lang")
+        .help("remove one of them, or limit them to languages with the columns source_lang and target_lang")
 }

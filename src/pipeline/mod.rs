@@ -43,7 +43,8 @@ pub enum PipelineError {
     Problem(Box<Diagnostic>),
     /// A row cannot be sent, and the job does not skip such rows.
     #[error(
-        "{place}: {problem}{others}\n  = help: nothing is sent while a row is bad; mend it, or let `on_bad_row = \"skip\"` under [input] record such rows as failed"
+        "{place}: {problem}{others}\n  = help: nothing is sent while a row is bad; fix it, or set `on_bad_row = \
+         \"skip\"` under [input] to record such rows as failed"
     )]
     BadRow {
         /// Where it stands.
@@ -55,7 +56,8 @@ pub enum PipelineError {
     },
     /// The input has fewer rows than the job takes for an input.
     #[error(
-        "the input has {rows} rows, and `min_rows` under [input] is {fewest}: nothing is sent, and the output stays as it is\n  = help: did the export that writes it fail? If it is right, lower `min_rows`"
+        "the input has {rows} rows, and `min_rows` under [input] is {fewest}: nothing is sent, and the output \
+         stays unchanged\n  = help: did the export that writes it fail? If it is right, lower `min_rows`"
     )]
     FewRows {
         /// Rows there are.
@@ -65,7 +67,8 @@ pub enum PipelineError {
     },
     /// Two rows have one identifier.
     #[error(
-        "the id `{id}` names two rows: {first} and {second}\n  = help: an id names one row; choose another column, or leave `id` out and rows are told by their content"
+        "the id `{id}` names two rows: {first} and {second}\n  = help: an id must be unique; choose another \
+         column, or remove `id` to identify rows by their content"
     )]
     DuplicateId {
         /// The identifier.
@@ -77,7 +80,8 @@ pub enum PipelineError {
     },
     /// The output would take the place of the input.
     #[error(
-        "the output {} is also read as input, by `{input}`\n  = help: give the output another name, or a folder of its own",
+        "the output {} is also read as input, by `{input}`\n  = help: give the output another name, or its own \
+         folder",
         output.display()
     )]
     OutputIsInput {

@@ -124,7 +124,7 @@ fn has_a_price(opened: &Opened, request: ChatRequest) -> Result<ChatRequest, Dia
     let length = price.map_or_else(String::new, |_| format!(" for inputs of about {tokens} tokens"));
     let problem =
         Diagnostic::new(format!("a cap on cost needs a price, and that of {model} is not known{length}"));
-    Err(problem.help("give it under [price] or in a model table of your own, or take `max_cost` out"))
+    Err(problem.help("set it under [price] or in your own model table, or remove `max_cost`"))
 }
 
 /// No cap can be kept for a request that has the model read something of which nobody knows how much that is.
@@ -137,11 +137,11 @@ fn has_a_bound(opened: &Opened, request: ChatRequest) -> Result<ChatRequest, Dia
     let body: serde_json::Value = serde_json::from_slice(&request.body).unwrap_or_default();
     let model = body.get("model").and_then(serde_json::Value::as_str).unwrap_or_default();
     let problem = Diagnostic::new(format!(
-        "a cap needs to know how many tokens {model} can make of {what}, and that is not known"
+        "a cap needs the maximum number of tokens for {what} with {model}, which is not known"
     ));
     Err(problem.help(
-        "give the model its longest input, `max_input`, in a model table of your own (and `max_image` of one image), or take \
-         the caps out",
+        "set the model's longest input, `max_input`, in your own model table (and `max_image` for one image), \
+         or remove the caps",
     ))
 }
 

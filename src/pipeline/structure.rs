@@ -34,9 +34,7 @@ impl Structure {
         })?;
         let schema = AnswerSchema::parse(&text, &name).map_err(|error| problem(error.to_string()))?;
         if job.request.get("n").and_then(Value::as_f64).is_some_and(|n| n > 1.0) {
-            return Err(problem(
-                "a schema is held against one answer, and `request.n` asks for several".into(),
-            ));
+            return Err(problem("a schema checks one answer, but `request.n` asks for several".into()));
         }
         let fields = match job.answer.expand {
             true => schema.fields().map_err(|error| problem(error.to_string()))?,

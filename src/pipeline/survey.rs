@@ -106,9 +106,9 @@ impl<'o> Columns<'o> {
         let Some(row) = item.row().filter(|_| self.own) else { return Ok(()) };
         let names = row.fields.keys().map(String::as_str);
         if let Some(clash) = self.open_layout.as_ref().and_then(|layout| layout.clashes_with(names)) {
-            let message =
-                format!("{}: the input has a column `{clash}`, and so have the answers", item.place());
-            let problem = Diagnostic::new(message).help("give the answer columns a `prefix` under [output]");
+            let message = format!("{}: the input has a column `{clash}`, as the answers do", item.place());
+            let problem =
+                Diagnostic::new(message).help("set a `prefix` for the answer columns under [output]");
             return Err(problem.into());
         }
         for (index, (name, value)) in row.fields.iter().enumerate() {
@@ -209,7 +209,8 @@ impl<'o> Columns<'o> {
 fn too_many_columns(item: &Item) -> PipelineError {
     let most = count(MOST_COLUMNS as u64);
     let problem = Diagnostic::new(format!("{}: the rows so far have more than {most} columns", item.place()));
-    let help = "is a value the key, as in { \"2026-11-30\": … }? A column for the key and one for the value have no end of them";
+    let help = "is a value used as a key, as in { \"2026-11-30\": … }? Use one column for the key and one for \
+        the value";
     problem.help(help).into()
 }
 

@@ -75,10 +75,10 @@ impl TextFile {
         }
         let reason = match error.kind() {
             ErrorKind::UnexpectedEof => {
-                "it ends too early, as a broken download does; fetch it again".to_owned()
+                "it ends too early, as after an interrupted download; download it again".to_owned()
             }
             ErrorKind::FileTooLarge => error.to_string(),
-            _ => format!("{error}; it is damaged, so fetch or compress it again"),
+            _ => format!("{error}; it is damaged, so download or compress it again"),
         };
         ReadError::Compressed { file: self.file.to_string(), reason }
     }
@@ -136,7 +136,7 @@ fn refuse_false_name(file: &str, found: Compression) -> Result<(), ReadError> {
         (Compression::Zstd, Compression::Plain) => "zst",
         _ => return Ok(()),
     };
-    let reason = format!("it does not begin as a .{ending} file does; fetch it again, or name it what it is");
+    let reason = format!("it is not a .{ending} file; download it again, or correct its ending");
     Err(ReadError::Compressed { file: file.to_owned(), reason })
 }
 
@@ -172,8 +172,8 @@ impl<R: Read> Read for LimitedReader<R> {
             Some(left) => self.left = left,
             None => {
                 let reason = format!(
-                    "it expands to more than {} bytes, out of all proportion to its size; if that is right, \
-                     decompress it first",
+                    "it expands to more than {} bytes, too many for its size; if that is right, decompress it \
+                     first, or raise `max_expanded`",
                     self.most
                 );
                 return Err(io::Error::new(ErrorKind::FileTooLarge, reason));

@@ -61,7 +61,7 @@ pub(super) fn of_all(headers: &[Header]) -> Result<Joined, ReadError> {
             format!(" (such as {}: {})", other.file, named(&other.columns))
         });
         let reason = format!(
-            "it has none of the columns of the other files{others}, but {}; does it begin without a header?",
+            "it has none of the columns of the other files{others}, but {}; is its header missing?",
             named(&header.columns)
         );
         return Err(ReadError::columns(&header.file, reason));
@@ -80,10 +80,8 @@ pub(super) fn of_all(headers: &[Header]) -> Result<Joined, ReadError> {
     }
     let mut notices = left_out(headers);
     if !told.is_empty() {
-        notices.push(format!(
-            "the files of the input differ in their columns, and are joined: {}",
-            told.join("; ")
-        ));
+        notices
+            .push(format!("the input files have different columns, which are joined: {}", told.join("; ")));
     }
     let columns = all.into_iter().map(|seen| seen.finish(headers.len())).collect();
     Ok(Joined { columns, notices, lacking })
@@ -155,8 +153,8 @@ impl<'a> SeenColumn<'a> {
             let name = &column.name;
             let first = self.types.first().map_or("", |(_, file)| file);
             let reason = format!(
-                "column `{name}` is of type {other} here, and {one} in {first}; the files of one input must have types \
-                 that go together"
+                "column `{name}` is of type {other} here, and {one} in {first}; the files of one input must \
+                 have compatible types"
             );
             return Err(ReadError::columns(file, reason));
         };
@@ -261,7 +259,8 @@ pub(super) fn require(id: &str, header: &Header) -> Result<(), ReadError> {
         Some(name) => format!("did you mean `{name}`? The"),
         None => "the".to_owned(),
     };
-    let reason = format!("there is no column `{id}` to name a row; {guess} columns are {}", names.join(", "));
+    let reason =
+        format!("there is no column `{id}` to identify rows; {guess} columns are {}", names.join(", "));
     Err(ReadError::columns(&header.file, reason))
 }
 
@@ -300,8 +299,8 @@ mod tests {
         let Joined { columns, notices, lacking } = of_all(&more).unwrap();
         assert_eq!(lacking.len(), 2);
         assert_eq!(names(&columns), ["a", "b", "c"]);
-        let told = "the files of the input differ in their columns, and are joined: `b` is null in the rows of 2 and \
-                    another file; `c` is null in the rows of 1 and another file";
+        let told = "the input files have different columns, which are joined: `b` is null in the rows of 2 and \
+            another file; `c` is null in the rows of 1 and another file";
         assert_eq!(notices, [told]);
         assert_eq!(places(&columns, &more[1]).unwrap(), [Some(1), None, Some(0)]);
         let changed = places(&columns, &text("3", &["d", "a"])).unwrap_err().to_string();
@@ -335,6 +334,6 @@ mod tests {
         let expected = "did you mean `review_id`? The columns are text, review_id";
         assert!(refused.ends_with(expected), "{refused}");
         let refused = require("zzz", &header).unwrap_err().to_string();
-        assert!(refused.ends_with("to name a row; the columns are text, review_id"), "{refused}");
+        assert!(refused.ends_with("to identify rows; the columns are text, review_id"), "{refused}");
     }
 }

@@ -201,7 +201,7 @@ fn a_row_that_has_no_name_is_bad_in_every_format_and_the_same_whatever_is_wanted
             Item::Row(row) => panic!("{row:?}"),
         };
         let found = bad(Projection::Fields);
-        assert_eq!(found.0, "column `text` names the row and is empty here");
+        assert_eq!(found.0, "column `text` identifies the row, and is empty here");
         assert_eq!(bad(Projection::Origin), found);
         assert_eq!(bad(Projection::Only(BTreeSet::new())), found);
     }

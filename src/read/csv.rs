@@ -145,7 +145,7 @@ impl CsvRows {
             None => Ok(()),
             Some((index, _)) => {
                 let reason =
-                    format!("column {} has a value here, and no name in the header; give it one", index + 1);
+                    format!("column {} has a value here, but no name in the header; give it one", index + 1);
                 Err(ReadError::columns(&self.records.place().to_string(), reason))
             }
         }
@@ -168,7 +168,8 @@ impl CsvRows {
         match self.guessed {
             None => reason,
             Some(delimiter) => format!(
-                "{reason}; cells are split at `{}`, which was guessed from the header: if it is another, set `delimiter` under [input]",
+                "{reason}; cells are split at `{}`, as detected from the header: if that is wrong, set \
+                 `delimiter` under [input]",
                 delimiter.escape_ascii()
             ),
         }

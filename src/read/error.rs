@@ -18,7 +18,7 @@ pub enum ReadError {
         reason: String,
     },
     /// The system refused to open or to read a file.
-    #[error("{file} cannot be read: {source}; check that it is there and that you may read it")]
+    #[error("{file} cannot be read: {source}; check that it exists and that you have permission")]
     Unreadable {
         /// The file as the user named it.
         file: String,
@@ -59,7 +59,7 @@ pub enum ReadError {
     },
     /// A Parquet file that is cut or corrupt, or uses what is not supported.
     #[error(
-        "{file} is not a Parquet file that can be read: {reason}; it may be cut or damaged, so write it again"
+        "{file} is not a readable Parquet file: {reason}; it may be truncated or damaged, so write it again"
     )]
     Parquet {
         /// The file as the user named it.
@@ -68,7 +68,7 @@ pub enum ReadError {
         reason: String,
     },
     /// Standard input that could not be kept.
-    #[error("standard input cannot be kept in {}: {reason}", path.display())]
+    #[error("cannot save standard input in {}: {reason}", path.display())]
     Spool {
         /// Where it was to be kept.
         path: PathBuf,

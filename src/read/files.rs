@@ -32,7 +32,7 @@ pub(super) fn list(spec: &InputSpec) -> Result<(Vec<Listed>, Vec<String>), ReadE
     for path in &spec.paths {
         if path == "-" {
             if listed.iter().any(|file| file.name == STDIN_NAME) {
-                return Err(no_file(path, "standard input is named twice, but can be read only once"));
+                return Err(no_file(path, "standard input is given twice, but can only be read once"));
             }
             listed.push(Listed { name: STDIN_NAME.to_owned(), path: spec.spool.clone() });
         } else if is_glob(path) {
@@ -46,7 +46,7 @@ pub(super) fn list(spec: &InputSpec) -> Result<(Vec<Listed>, Vec<String>), ReadE
         }
     }
     if listed.is_empty() {
-        return Err(no_file("input", "no file is named; give a path, a glob, or `-` for standard input"));
+        return Err(no_file("input", "no file given; use a path, a glob, or `-` for standard input"));
     }
     let (once, notice) = once_each(listed);
     notices.extend(notice);
@@ -63,8 +63,8 @@ fn once_each(listed: Vec<Listed>) -> (Vec<Listed>, Option<String>) {
         fs::canonicalize(&file.path).is_ok_and(|real| !seen.insert((real, told)))
     });
     let notice = again.first().map(|first| match again.len() {
-        1 => format!("{} is named twice, and read once", first.name),
-        more => format!("{more} files are named twice, such as {}, and read once", first.name),
+        1 => format!("{} is given twice, and read once", first.name),
+        more => format!("{more} files are given twice, such as {}, and read once", first.name),
     });
     (once, notice)
 }
@@ -113,8 +113,8 @@ fn matches(pattern: &str, spec: &InputSpec) -> Result<Vec<Listed>, ReadError> {
     }
     if files.is_empty() {
         let advice = match is_folders {
-            true => format!("this glob matches folders, and no file; name what is in them: `{pattern}/*`"),
-            false => "this glob matches no file; check it with `ls`, and the folder you are in".to_owned(),
+            true => format!("this glob matches only folders; to match the files in them: `{pattern}/*`"),
+            false => "this glob matches no file; check it with `ls`, and the working directory".to_owned(),
         };
         return Err(no_file(pattern, advice));
     }
@@ -128,14 +128,13 @@ fn below_folder(folder: &str, spec: &InputSpec) -> Result<(Vec<Listed>, Vec<Stri
     let Below { files, others, linked } = below.map_err(|error| ReadError::unreadable(folder, error))?;
     if files.is_empty() {
         let folder = folder.trim_end_matches('/');
-        let reason =
-            "is a folder without a file whose ending tells its format; name its files with a glob, such as";
+        let reason = "is a folder in which no file has the ending of a known format; give its files as a glob, such as";
         return Err(no_file(folder, format!("{reason} `{folder}/*.jsonl`")));
     }
     let notice = others.first().map(|first| match others.len() {
-        1 => format!("{} is passed over, since its ending tells no format", first.display()),
+        1 => format!("{} is skipped, since its ending is not that of a known format", first.display()),
         more => format!(
-            "{more} files such as {} are passed over, since their endings tell no format",
+            "{more} files such as {} are skipped, since their endings are not those of known formats",
             first.display()
         ),
     });
@@ -145,7 +144,10 @@ fn below_folder(folder: &str, spec: &InputSpec) -> Result<(Vec<Listed>, Vec<Stri
             more => format!(", like {} more", more - 1),
         };
         let first = first.display();
-        format!("warning: the folder {first} is a link and is not read{more}; name it as an input of its own to read it")
+        format!(
+            "warning: the folder {first} is a link and is not read{more}; to read it, give it as a separate \
+            input"
+        )
     });
     let listed = |path: PathBuf| Listed { name: path.to_string_lossy().into_owned(), path };
     Ok((files.into_iter().map(listed).collect(), notice.into_iter().chain(linked).collect()))
@@ -182,14 +184,14 @@ fn regular(name: &str, path: &Path) -> Result<(), ReadError> {
         Err(error) => return Err(ReadError::unreadable(name, error)),
     };
     if !metadata.is_file() {
-        return Err(no_file(name, "is no regular file, and rows are read twice; pipe it in and name it `-`"));
+        return Err(no_file(name, "is not a regular file, and rows are read twice; pipe it in and give `-`"));
     }
     Ok(())
 }
 
 fn missing(name: &str, path: &Path) -> ReadError {
     if name.starts_with("~/") {
-        return no_file(name, "no such file; `~` is expanded by a shell only, so write the path out");
+        return no_file(name, "no such file; only shells expand `~`, so write the full path");
     }
     match nearest(path) {
         Some(near) => no_file(name, format!("no such file; did you mean `{near}`?")),
@@ -268,13 +270,13 @@ mod tests {
         assert!(named(&[at("q.csv")]).unwrap_err().contains("no such file"));
         assert!(named(&[at("*.jsonl")]).unwrap_err().contains("matches no file"));
         fs::create_dir(folder.path().join("none")).unwrap();
-        assert!(named(&[at("none")]).unwrap_err().contains("is a folder without a file"));
-        assert!(named(&[at("no*")]).unwrap_err().contains("matches folders, and no file"));
+        assert!(named(&[at("none")]).unwrap_err().contains("is a folder in which no file"));
+        assert!(named(&[at("no*")]).unwrap_err().contains("matches only folders"));
         assert_eq!(named(&[at("")]).unwrap(), ["reviews.csv"]);
         assert_eq!(named(&[at(""), at("reviews.csv"), at("./reviews.csv")]).unwrap(), ["reviews.csv"]);
         assert!(named(&["-".into(), "-".into()]).unwrap_err().contains("twice"));
         assert!(named(&[at("a***[")]).unwrap_err().contains("is not a glob"));
-        assert!(named(&["~/a.csv".into()]).unwrap_err().contains("write the path out"));
-        assert!(named(&[]).unwrap_err().contains("no file is named"));
+        assert!(named(&["~/a.csv".into()]).unwrap_err().contains("write the full path"));
+        assert!(named(&[]).unwrap_err().contains("no file given"));
     }
 }

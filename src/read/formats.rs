@@ -56,12 +56,13 @@ fn sniff(name: &str, path: &Path, expansion: Expansion) -> Result<Format, ReadEr
 fn unknown(name: &str) -> ReadError {
     let advice = match Path::new(name).extension().and_then(|ending| ending.to_str()) {
         Some("json") => {
-            "its ending `.json` does not say whether each line is an object; if so, set the format to jsonl, else \
-             convert it, for example with `jq -c '.[]'`"
+            "the ending `.json` does not say whether each line is an object; if so, set the format to jsonl, \
+             otherwise convert it, for example with `jq -c '.[]'`"
         }
         Some("xlsx" | "xls" | "ods") => "spreadsheets cannot be read; save it as CSV (UTF-8)",
         _ => {
-            "its ending tells no format; say jsonl, csv, tsv or parquet, as `format` under [input] or with --set input.format=csv"
+            "its ending is not that of a known format; set jsonl, csv, tsv or parquet as `format` under \
+             [input], or with --set input.format=csv"
         }
     };
     ReadError::format(name, advice)
@@ -82,7 +83,7 @@ mod tests {
         assert_eq!(settle("a.csv", Some(Format::Jsonl)).unwrap(), Format::Jsonl);
         assert!(settle("a.json", None).unwrap_err().to_string().contains("jsonl"));
         assert!(settle("a.xlsx", None).unwrap_err().to_string().contains("CSV"));
-        assert!(settle("a", None).unwrap_err().to_string().contains("tells no format"));
+        assert!(settle("a", None).unwrap_err().to_string().contains("not that of a known format"));
         assert!(settle("a.parquet.gz", None).unwrap_err().to_string().contains("decompress"));
     }
 

@@ -77,8 +77,8 @@ pub(super) fn read(records: &mut Records) -> Result<Option<Header>, ReadError> {
     let columns = named.map(|name| Column { name: name.to_owned(), kind: ColumnKind::Text }).collect();
     let notices = match unnamed {
         0 => Vec::new(),
-        1 => vec!["the last column has no name and no values, and is left out".to_owned()],
-        _ => vec![format!("the last {unnamed} columns have no names and no values, and are left out")],
+        1 => vec!["the last column has no name and no values, and is ignored".to_owned()],
+        _ => vec![format!("the last {unnamed} columns have no names and no values, and are ignored")],
     };
     let header = Header { file: place.file, columns, unnamed, notices };
     refuse_twins(&header)?;

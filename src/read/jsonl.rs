@@ -117,7 +117,7 @@ impl JsonlRows {
 }
 
 fn too_long(limit: u64) -> String {
-    format!("the line is longer than {limit} bytes, the most that is read of one row")
+    format!("the line is longer than {limit} bytes, the maximum for one row")
 }
 
 fn is_json_space(letter: char) -> bool {
@@ -171,7 +171,7 @@ mod tests {
     fn a_line_of_the_limit_is_read_and_a_longer_one_is_bad_and_skipped() {
         let pass = ReadPass { max_record_bytes: 7, ..ReadPass::of_all() };
         let told = read(b"{\"a\":1}\r\n{\"a\":12}\n{\"a\":3}\n{\"a\":1000000000000}\r\n\n{\"a\":1}", &pass);
-        let bad = "the line is longer than 7 bytes, the most that is read of one row";
+        let bad = "the line is longer than 7 bytes, the maximum for one row";
         assert_eq!(told[0], r#"a:1 {"a":1}"#);
         assert_eq!(told[1], format!("a:2 {bad} [8]"));
         assert_eq!(told[2], r#"a:3 {"a":3}"#);
@@ -184,8 +184,8 @@ mod tests {
     fn a_row_without_the_name_it_needs_is_bad() {
         let pass = ReadPass { id: Some("k".into()), ..ReadPass::of_all() };
         let told = read(b"{\"k\":\"x\"}\n{\"k\":null}\n{}\n{\"k\":[1]}\n", &pass);
-        assert_eq!(told[1], "a:2 column `k` names the row and is empty here [10]");
-        assert_eq!(told[2], "a:3 column `k` names the row and is missing here [2]");
-        assert_eq!(told[3], "a:4 column `k` names the row and is an array here [9]");
+        assert_eq!(told[1], "a:2 column `k` identifies the row, and is empty here [10]");
+        assert_eq!(told[2], "a:3 column `k` identifies the row, and is missing here [2]");
+        assert_eq!(told[3], "a:4 column `k` identifies the row, and is an array here [9]");
     }
 }

@@ -37,7 +37,7 @@ pub(super) fn parse(text: &str, pass: &ReadPass) -> Result<Map<String, Value>, S
         Some(b'n') => "null",
         _ => "a number",
     };
-    Err(format!("each line must be a JSON object, and this one is {found}"))
+    Err(format!("each line must be a JSON object, but this one is {found}"))
 }
 
 /// The names of the columns of a line that is an object.
@@ -65,7 +65,7 @@ fn broken(text: &str, error: &serde_json::Error) -> String {
         None => reason.to_owned(),
     };
     let advice = match text.trim() {
-        "[" | "{" => "; one object stands on one line: `jq -c '.[]'` makes such lines of a JSON document",
+        "[" | "{" => "; each line must hold one object: `jq -c '.[]'` converts a JSON document to such lines",
         _ => "",
     };
     format!("not valid JSON at column {column}: {reason}{advice}")

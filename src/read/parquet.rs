@@ -133,7 +133,7 @@ impl ParquetRows {
             return Ok(());
         }
         let reason = format!(
-            "its row groups say they have {} rows, and {} can be read; write it again with another program",
+            "its row groups declare {} rows, but {} can be read; write it again with another program",
             self.promised, self.number
         );
         Err(ReadError::Parquet { file: self.file.to_string(), reason })
@@ -191,7 +191,7 @@ fn no_fit(field: &Field, error: &ArrowError) -> ArrowError {
     };
     let (name, data_type) = (field.name(), types::shown(field.data_type()));
     ArrowError::SchemaError(format!(
-        "column `{name}` is {data_type}, since other files of the input have it so, and not every value here is: {reason}; \
+        "column `{name}` is {data_type} in other files of the input, but not every value here is: {reason}; \
          give the column one type in all files"
     ))
 }
@@ -217,7 +217,7 @@ fn shown(file: &str, schema: &Schema, pass: &ReadPass) -> Result<Vec<usize>, Rea
         }
         if !is_supported(field) {
             let reason = format!(
-                "column `{}` is of type {}, which has no form in JSON; leave it out of the prompt, or convert it",
+                "column `{}` is of type {}, which has no form in JSON; remove it from the prompt, or convert it",
                 field.name(),
                 field.data_type()
             );

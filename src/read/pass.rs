@@ -86,7 +86,7 @@ impl ReadPass {
             Some(Value::Object(_)) => "is an object here",
             Some(_) => "is empty here",
         };
-        Err(format!("column `{column}` names the row and {found}"))
+        Err(format!("column `{column}` identifies the row, and {found}"))
     }
 }
 

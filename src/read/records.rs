@@ -163,7 +163,8 @@ impl Records {
         let quote = "is a quote opened in it and never closed?";
         let reason = match what.starts_with("is longer") {
             true => format!(
-                "the record that begins here {what}; {quote} If it is meant to be so long, raise `max_record` under [input]"
+                "the record that begins here {what}; {quote} If it is meant to be this long, raise `max_record` \
+                 under [input]"
             ),
             false => format!("the record that begins here {what}; {quote}"),
         };

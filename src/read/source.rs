@@ -80,7 +80,7 @@ impl Source {
     /// As [`Source::open`], and when nothing was kept where standard input is named.
     pub fn reopen(spec: InputSpec) -> Result<Self, ReadError> {
         if spec.paths.iter().any(|path| path == "-") && !spec.spool.is_file() {
-            let reason = format!("what a run keeps of standard input is not there: {}", spec.spool.display());
+            let reason = format!("the saved standard input is missing: {}", spec.spool.display());
             return Err(ReadError::NoFile { path: STDIN_NAME.to_owned(), reason });
         }
         Self::open_with(spec, std::io::empty(), true)
@@ -219,7 +219,7 @@ fn check_delimiter(spec: &InputSpec) -> Result<(), ReadError> {
     match spec.delimiter {
         Some(delimiter @ (b'"' | b'\r' | b'\n' | 0x80..)) => {
             let shown = delimiter.escape_ascii();
-            let reason = format!("`{shown}` cannot delimit cells; take one ASCII character, such as `;`");
+            let reason = format!("`{shown}` cannot delimit cells; use one ASCII character, such as `;`");
             Err(ReadError::format(&spec.paths.join(", "), reason))
         }
         _ => Ok(()),

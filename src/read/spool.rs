@@ -18,7 +18,7 @@ use crate::regular;
 pub(super) fn keep(stdin: impl Read, is_terminal: bool, spool: &Path) -> Result<bool, ReadError> {
     let failed = |reason: String| ReadError::Spool { path: spool.to_owned(), reason };
     if is_terminal {
-        let advice = "it is a terminal; pipe the rows in, or name a file";
+        let advice = "it is a terminal; pipe the rows in, or give a file";
         return if spool.is_file() { Ok(true) } else { Err(failed(advice.to_owned())) };
     }
     copy(stdin, spool).map_err(|error| failed(format!("{error}; check the folder and its free space")))?;

@@ -41,10 +41,10 @@ pub fn of_batch_line(fields: &Map<String, Value>) -> Result<Option<Map<String, V
     let Some(body) = fields.get("body").filter(|_| is_batch_line) else { return Ok(None) };
     let body = match object(body) {
         Some(body) => body,
-        None => return Err("the `body` of an OpenAI Batch line is an object".to_owned()),
+        None => return Err("the `body` of an OpenAI Batch line must be an object".to_owned()),
     };
     if let Some(method) = fields.get("method").and_then(Value::as_str).filter(|method| *method != "POST") {
-        return Err(format!("the `method` of an OpenAI Batch line is POST, not {method}"));
+        return Err(format!("the `method` of an OpenAI Batch line must be POST, not {method}"));
     }
     match fields.get("url") {
         None | Some(Value::Null) => {}
@@ -64,15 +64,17 @@ pub fn messages_of(fields: &Map<String, Value>) -> Result<Option<Vec<Value>>, St
         Some(Value::Array(messages)) => return Ok(Some(messages.clone())),
         Some(Value::String(text)) if !text.trim().is_empty() => {
             let parsed = digits::from_str(text).and_then(serde_json::from_value);
-            return parsed.map(Some).map_err(|error| format!("`messages` is no JSON array: {error}"));
+            return parsed.map(Some).map_err(|error| format!("`messages` is not a JSON array: {error}"));
         }
         None | Some(Value::Null | Value::String(_)) => {}
-        Some(other) => return Err(format!("`messages` is an array of turns, or its JSON text, not {other}")),
+        Some(other) => {
+            return Err(format!("`messages` must be an array of turns, or its JSON text, not {other}"));
+        }
     }
     match fields.get("prompt") {
         Some(Value::String(text)) => Ok(Some(vec![message("user", text.clone())])),
         None | Some(Value::Null) => Ok(None),
-        Some(other) => Err(format!("`prompt` is text, not {other}")),
+        Some(other) => Err(format!("`prompt` must be text, not {other}")),
     }
 }
 

@@ -63,7 +63,7 @@ pub(super) fn kind(part: &Value) -> Option<&'static str> {
         Some(word) if word.contains("video") => Some("a video"),
         Some(word) if word.contains("file") || word.contains("document") => Some("a file"),
         None if has("image_url") || has("image") => Some(IMAGE),
-        _ => Some("a part that is no text"),
+        _ => Some("a part that is not text"),
     }
 }
 

@@ -185,10 +185,9 @@ impl Renderer {
     fn batch_line(&self, row: &Row) -> Result<Option<Map<String, Value>>, Diagnostic> {
         let body = body::of_batch_line(&row.fields).map_err(Diagnostic::new)?;
         if body.is_some() && (!self.request.is_empty() || self.system.is_some() || self.glossary.is_some()) {
-            let message =
-                "the body of an OpenAI Batch line goes out as it stands, and the job has more to add";
+            let message = "the body of an OpenAI Batch line is sent unchanged, but the job adds to it";
             return Err(
-                Diagnostic::new(message).help("take [request], [prompt] and [glossary] out of the job")
+                Diagnostic::new(message).help("remove [request], [prompt] and [glossary] from the job")
             );
         }
         Ok(body)
@@ -201,7 +200,7 @@ impl Renderer {
             .ok_or_else(|| no_request("row", &row.fields.keys().map(String::as_str).collect::<Vec<_>>()))?;
         if let Some(system) = &self.system {
             if messages.first().and_then(|message| message.get("role")) == Some(&Value::from("system")) {
-                return Err(Diagnostic::new("the job has a system turn, and the row brings one of its own"));
+                return Err(Diagnostic::new("the job has a system turn, and the row brings its own"));
             }
             messages.insert(0, body::message("system", filled.text(system)?));
         }
@@ -210,7 +209,7 @@ impl Renderer {
 
     fn assemble(&self, values: Vec<Value>, messages: Vec<Value>) -> Result<Map<String, Value>, Diagnostic> {
         let Some(model) = &self.model else {
-            let problem = Diagnostic::new("no model given, by the job or by the row");
+            let problem = Diagnostic::new("neither the job nor the row sets a model");
             return Err(problem.help("give it with --model, or as `name` under [model]"));
         };
         let mut body = Map::new();
@@ -235,8 +234,9 @@ fn no_request(who: &str, names: &[&str]) -> Diagnostic {
         "the job has no prompt, and the {who} has no `messages`, `prompt` or `body`"
     ));
     match meant {
-        Some(name) => problem
-            .help(format!("did you mean the column `{name}`? A job names it: user = \"{{{{ {name} }}}}\"")),
+        Some(name) => {
+            problem.help(format!("did you mean the column `{name}`? In a job: user = \"{{{{ {name} }}}}\""))
+        }
         None => problem.help(format!("give a prompt with --prompt; the columns are {}", names.join(", "))),
     }
 }

@@ -217,9 +217,9 @@ impl Templates {
     fn taken_name(&self, is_column: impl Fn(&str) -> bool) -> Option<Diagnostic> {
         let (number, name) = self.own.iter().find(|(_, name)| is_column(name))?;
         let text = &self.sources[*number].text;
-        let message = format!("`{name}` is a name of fanfold's own, and no column");
+        let message = format!("fanfold reserves the name `{name}`, so it is not a column");
         let problem = text.problem(occurrence(&text.source, name), message);
-        Some(problem.help(format!("the column of that name is {{{{ row[\"{name}\"] }}}}")))
+        Some(problem.help(format!("write the column as {{{{ row[\"{name}\"] }}}}")))
     }
 
     /// The templates filled with one row's columns.

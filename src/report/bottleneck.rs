@@ -17,7 +17,7 @@ pub(super) fn sentence(causes: &[(String, f64)], runs: usize, requests: u64) -> 
     let whole: f64 = causes.iter().map(|(_, seconds)| seconds).sum();
     let part = |seconds: f64| format!("{:.0} %", seconds * 100.0 / whole);
     match causes {
-        _ if runs == 0 => "This job has not been run yet.".to_owned(),
+        _ if runs == 0 => "This job has not run yet.".to_owned(),
         _ if requests == 0 && whole < RECORDED_FROM => "Nothing was sent.".to_owned(),
         [] => "What held the run back was not recorded.".to_owned(),
         _ if whole <= 0.0 => "What held the run back was not recorded.".to_owned(),
@@ -38,15 +38,23 @@ pub(super) fn sentence(causes: &[(String, f64)], runs: usize, requests: u64) -> 
 /// What a cause means to whoever wants the job to be faster.
 pub(super) fn meaning(cause: &str) -> String {
     match cause {
-        "rate" => "held by the limit of requests: with more of them (qps, qpm) it would have been faster",
-        "tokens" => "held by the limit of tokens: with a higher tpm it would have been faster",
-        "throttling" => "held by throttling: the service let in less than the limits of the job, or others share the quota",
-        "concurrency" => "waiting for answers: only more requests at once (concurrency) or a quicker model can help",
-        "backoff" => "waiting to send rows again that had brought no answer",
-        "outage" => "held by an outage: the service answered nobody",
-        "cap" => "held by a cap on cost or tokens: what was in flight could have reached it (max_cost, max_total_tokens)",
+        "rate" => "held by the limit of requests: a higher qps or qpm would have made it faster",
+        "tokens" => "held by the limit of tokens: a higher tpm would have made it faster",
+        "throttling" => {
+            "held by throttling: the service accepts less than the job's limits, or others share \
+            the quota"
+        }
+        "concurrency" => {
+            "waiting for answers: only more requests at once (concurrency) or a faster model can help"
+        }
+        "backoff" => "waiting to retry rows without an answer",
+        "outage" => "held by an outage: the service answered no request",
+        "cap" => {
+            "held by a cap on cost or tokens: requests in flight could have reached it (max_cost, \
+            max_total_tokens)"
+        }
         "first rows" => "waiting for the first rows, which go ahead of the others",
-        "pause" => "paused, by somebody or by the schedule",
+        "pause" => "paused, by a user or by the schedule",
         other => return format!("held by {other}"),
     }
     .to_owned()
@@ -87,7 +95,7 @@ mod tests {
         );
         let mixed = sentence(&causes(&[("rate", 40.0), ("throttling", 35.0), ("cap", 25.0)]), 2, 5);
         assert!(mixed.starts_with("No one thing held it back: for 40 % of the time"), "{mixed}");
-        assert_eq!(sentence(&[], 0, 0), "This job has not been run yet.");
+        assert_eq!(sentence(&[], 0, 0), "This job has not run yet.");
         assert_eq!(sentence(&causes(&[("rate", 0.0)]), 1, 5), "What held the run back was not recorded.");
         assert_eq!(sentence(&causes(&[("concurrency", 0.001)]), 1, 0), "Nothing was sent.");
         assert!(sentence(&causes(&[("pause", 60.0)]), 1, 0).contains("paused"));

@@ -215,7 +215,7 @@ fn facts(figures: &Figures, subject: &ReportSubject) -> Vec<(String, String)> {
 
 fn ending(run: &PastRun, is_active: bool) -> String {
     match (&run.reason, run.ended) {
-        _ if is_active => "goes on".to_owned(),
+        _ if is_active => "running".to_owned(),
         (Some(reason), true) => reason.replace('_', " "),
         (None, true) => "finished".to_owned(),
         (_, false) => "killed".to_owned(),

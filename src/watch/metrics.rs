@@ -38,14 +38,14 @@ pub struct RunLabels {
 /// The figures. `ended`: the exit code of a run that is over, and when it ended.
 pub fn text(about: &RunLabels, snapshot: &Snapshot, now: SystemTime, ended: Option<u8>) -> String {
     let mut page = MetricsPage { job: escaped(&about.job), text: String::new() };
-    page.family("fanfold_run_info", "gauge", "The run that these figures are of; always 1.");
+    page.family("fanfold_run_info", "gauge", "The run of these figures; always 1.");
     let (model, run) = (about.model.as_str(), about.run.to_string());
     page.sample(
         "fanfold_run_info",
         &[("model", model), ("run", &run), ("version", env!("CARGO_PKG_VERSION"))],
         1,
     );
-    page.family("fanfold_running", "gauge", "Whether the run goes on.");
+    page.family("fanfold_running", "gauge", "Whether the run is active.");
     page.sample("fanfold_running", &[], u8::from(ended.is_none()));
     page.family("fanfold_rows", "gauge", "Rows of the input by their state, earlier runs included.");
     for (state, rows) in [("ok", snapshot.ok), ("failed", snapshot.failed), ("pending", snapshot.left())] {
@@ -79,7 +79,7 @@ impl MetricsPage {
     /// What the run has used.
     fn sums(&mut self, snapshot: &Snapshot) {
         let Snapshot { requests, throttled, faults, usage, .. } = *snapshot;
-        self.family("fanfold_requests_total", "counter", "Requests of this run that came to an end.");
+        self.family("fanfold_requests_total", "counter", "Requests of this run that have ended.");
         let answered = requests.saturating_sub(throttled + faults);
         for (result, number) in [("answered", answered), ("throttled", throttled), ("fault", faults)] {
             self.sample("fanfold_requests_total", &[("result", result)], number);
@@ -96,7 +96,7 @@ impl MetricsPage {
             self.family(
                 "fanfold_cost_total",
                 "counter",
-                "Money of this run by estimate, in the currency of the prices.",
+                "Estimated cost of this run, in the currency of the prices.",
             );
             self.sample("fanfold_cost_total", &[], cost);
         }
@@ -106,14 +106,14 @@ impl MetricsPage {
     fn present(&mut self, snapshot: &Snapshot, goes_on: bool) {
         let standing = snapshot.standing;
         for (name, help, value) in [
-            ("fanfold_requests_in_flight", "Requests that are on their way.", standing.in_flight),
-            ("fanfold_places", "Requests that may be on their way at once.", standing.places),
-            ("fanfold_rows_waiting", "Rows that wait for their backoff to end.", standing.waiting),
+            ("fanfold_requests_in_flight", "Requests in flight.", standing.in_flight),
+            ("fanfold_places", "Requests that may be in flight at once.", standing.places),
+            ("fanfold_rows_waiting", "Rows waiting for their backoff.", standing.waiting),
         ] {
             self.family(name, "gauge", help);
             self.sample(name, &[], if goes_on { value } else { 0 });
         }
-        self.family("fanfold_held", "gauge", "What holds the run back just now: 1 for that cause.");
+        self.family("fanfold_held", "gauge", "What limits the run now: 1 for that cause.");
         for cause in CAUSES {
             let holds = goes_on && standing.held_by == Some(cause);
             self.sample("fanfold_held", &[("by", cause.as_str())], u8::from(holds));

@@ -98,18 +98,15 @@ impl ExistingFile {
         };
         match found.file_type() {
             kind if kind.is_dir() => {
-                Err(unfit(io::ErrorKind::IsADirectory, "it is a folder; name a file in it"))
+                Err(unfit(io::ErrorKind::IsADirectory, "it is a folder; give a file in it"))
             }
             kind if kind.is_file() || kind.is_symlink() => Ok(Self::Replaced(place)),
             _ if !manner.follows_links => {
-                Err(unfit(io::ErrorKind::InvalidInput, "it is a pipe or a device, and has to be a file"))
+                Err(unfit(io::ErrorKind::InvalidInput, "it is a pipe or a device, and must be a file"))
             }
             // Whoever reads what a shell hands over is there; for the reader of any other pipe a run could wait for ever.
             kind if kind.is_fifo() && !regular::is_handed_over(path) && !regular::is_handed_over(&place) => {
-                Err(unfit(
-                    io::ErrorKind::InvalidInput,
-                    "it is a named pipe; /dev/stdout, or a file, can be written to",
-                ))
+                Err(unfit(io::ErrorKind::InvalidInput, "it is a named pipe; use /dev/stdout, or a file"))
             }
             // /dev/null must never be renamed over, and /dev/stdout cannot be.
             _ => Ok(Self::Special),
@@ -209,7 +206,7 @@ pub(super) fn replace_unsynced(path: &Path, bytes: &[u8]) -> Result<(), WriteErr
 fn temporary_file(place: &Path, manner: Manner) -> Result<NamedTempFile, WriteError> {
     let folder = folder_of(place);
     create_folder(folder).map_err(|source| WriteError::io("create the folder", folder, source))?;
-    let refused = |source| WriteError::io("create a file beside", place, source);
+    let refused = |source| WriteError::io("create a file next to", place, source);
     let file = tempfile::Builder::new()
         .prefix(&prefix_of(place))
         .suffix(SUFFIX)

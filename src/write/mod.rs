@@ -147,7 +147,7 @@ const SYNC_FOLDER: &str = "sync the folder";
 #[derive(Debug, ThisError)]
 pub enum WriteError {
     /// Whoever read the output has gone: a reason to end quietly.
-    #[error("the output's reader has closed it")]
+    #[error("the reader of the output has closed it")]
     BrokenPipe,
     /// The disk or the user's share of it is full.
     #[error(
@@ -172,8 +172,8 @@ pub enum WriteError {
     },
     /// A row brings a column that would be in the output twice.
     #[error(
-        "{place}: the output would have two columns called `{column}`, the row's own and another; \
-         a `prefix` in [output] keeps the answer columns apart from the input's"
+        "{place}: the output would have two columns named `{column}`, one of them from the input; set a \
+         `prefix` under [output] for the answer columns"
     )]
     Clash {
         /// Where the row stands.
@@ -190,7 +190,7 @@ pub enum WriteError {
         problem: String,
     },
     /// The values cannot be put in the output's format.
-    #[error("cannot put the rows of {} in their format", path.display())]
+    #[error("cannot write the rows of {} in their format", path.display())]
     Encoding {
         /// The output.
         path: PathBuf,

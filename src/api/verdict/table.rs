@@ -47,40 +47,50 @@ const WRONG: &[u16] = &[400, 422];
 /// The statuses of a service in trouble.
 const TROUBLE: &[u16] = &[500, 502, 503, 504];
 
-const PAY: &str = "settle the account's bill in the service's console; the same command then goes on";
-const FREE_TIER: &str = "the free quota is used up: switch \"free tier only\" off in the service's console, or name another model under [model]";
+const PAY: &str = "settle the account's bill in the service's console; the same command then continues";
+const FREE_TIER: &str = "the free quota is used up: switch off \"free tier only\" in the service's console, or \
+    set another model under [model]";
 const PLAN: &str =
     "the plan's quota is used up: wait until it is renewed, or use the key of a pay-as-you-go account";
-const KEY: &str = "a key belongs to one region and one plan: are `region` (or `base_url`) and the key under [model] of the same one?";
-const MODEL: &str =
-    "is `name` under [model] spelt right, and offered in this region? `fanfold models` lists what is known";
+const KEY: &str = "a key belongs to one region and one plan: do `region` (or `base_url`) and the key under \
+    [model] belong together?";
+const MODEL: &str = "check the spelling of `name` under [model], and whether this region offers it; `fanfold models` lists \
+     known models";
 const MODEL_RIGHTS: &str =
-    "the key may not use this model: allow it in the service's console, or name another under [model]";
+    "the key may not use this model: allow it in the service's console, or set another under [model]";
 const MODEL_FORM: &str =
-    "the service does not offer this model through its OpenAI-compatible API: name another under [model]";
-const RIGHTS: &str = "the key may not do this: look at its rights in the service's console";
+    "the service does not offer this model through its OpenAI-compatible API: set another under [model]";
+const RIGHTS: &str = "the key may not do this: check its permissions in the service's console";
 const BUDGET_LIMIT: &str =
     "the account's own budget is used up: raise it in the service's console; the same command then continues";
 const ACTIVATE: &str = "activate the service for this account in its console";
-const ADDRESS: &str = "is `base_url` right? It ends where /chat/completions begins; DashScope's ends in /compatible-mode/v1, not in the native /api/v1";
+const ADDRESS: &str = "check `base_url`: it ends before /chat/completions; DashScope's ends in \
+    /compatible-mode/v1, not in the native /api/v1";
 const STREAM: &str = "set `transport = \"stream\"` under [model]";
 const STREAM_OR_NO_THINKING: &str =
     "set `transport = \"stream\"` under [model], or `enable_thinking = false` under [request]";
 const NO_THINKING: &str = "set `enable_thinking = false` under [request]";
-const FORCED: &str = "a function can be forced without thinking only: set `enable_thinking = false` under [request], or `tool_choice = \"auto\"`";
+const FORCED: &str = "a function can only be forced without thinking: set `enable_thinking = false` under \
+    [request], or `tool_choice = \"auto\"`";
 const INSPECTION: &str =
-    "the service's content inspection finds fault with the text: change it, or leave the row out";
+    "the service's content inspection objects to the text: change it, or leave the row out";
 const LENGTH: &str =
-    "the request is longer than the model reads: shorten it, or name a model with a longer context";
-const MAX_TOKENS: &str = "give `max_tokens` a value in the range that the service names";
-const BUDGET: &str = "give `thinking_budget` a value in the range that the service names";
-const EFFORT: &str = "give `reasoning_effort` a level that `fanfold models` lists for this model, without `thinking_budget` and `enable_thinking`";
+    "the request is longer than the model accepts: shorten it, or use a model with a longer context";
+const MAX_TOKENS: &str = "set `max_tokens` to a value in the range that the service gives";
+const BUDGET: &str = "set `thinking_budget` to a value in the range that the service gives";
+const EFFORT: &str = "set `reasoning_effort` to a level that `fanfold models` lists for this model, without \
+    `thinking_budget` and `enable_thinking`";
 const TURNS: &str =
-    "a system turn may only come first, the last turn is the user's, and no turn of the user's is empty";
-const OUT_OF_DATE: &str = "is the clock of this machine right? If so, the server's certificate has run out, and its owner has to renew it";
-const OTHER_NAME: &str = "another server answers in the place of this one: is `base_url` right, and no captive portal (a page to log in to the network) in between?";
-const UNKNOWN_AUTHORITY: &str = "whoever answers cannot prove to be this server: is a captive portal or an inspecting proxy in between? A company's own authority is trusted once it is in the system's store, or in a file that SSL_CERT_FILE names";
-const PROXY: &str = "is the proxy right? It is named by HTTPS_PROXY, for plain http:// by HTTP_PROXY, or by ALL_PROXY; NO_PROXY names the hosts that need none";
+    "a system turn may only come first, the last turn must be the user's, and no user turn may be empty";
+const OUT_OF_DATE: &str = "check the clock of this machine; if it is right, the server's certificate has \
+    expired, and its owner has to renew it";
+const OTHER_NAME: &str = "another server answers instead of this one: check `base_url`, and whether a captive \
+    portal (a network login page) is in between";
+const UNKNOWN_AUTHORITY: &str = "the responding server cannot prove its identity: is a captive portal or an \
+    inspecting proxy in between? To trust a company's own authority, add it to the system's store, or to a file \
+    named by SSL_CERT_FILE";
+const PROXY: &str = "check the proxy: it is set by HTTPS_PROXY, for plain http:// by HTTP_PROXY, or by \
+    ALL_PROXY; NO_PROXY lists the hosts that need none";
 
 /// The table.
 #[rustfmt::skip]
@@ -122,12 +132,12 @@ static RULES: &[Rule] = &[
 
     // What is asked for.
     Rule { codes: &["Endpoint.AccessDenied"], about: Some("model"),
-           help: Some("the model has been retired: name another under [model]"), ..JOB },
+           help: Some("the model has been retired: set another under [model]"), ..JOB },
     Rule { codes: &["Model.AccessDenied"], about: Some("model"),
            help: Some(MODEL_RIGHTS), ..JOB },
     Rule { codes: &["AccessDenied.Unpurchased"], help: Some(ACTIVATE), ..JOB },
     Rule { codes: &["App.AccessDenied", "Workspace.AccessDenied"],
-           help: Some("the key is of another workspace: use the key and the address of the same one"), ..JOB },
+           help: Some("the key belongs to another workspace: use a key and an address of the same one"), ..JOB },
     Rule { statuses: &[403], words: &["access to model denied"], about: Some("model"),
            help: Some(MODEL_RIGHTS), ..JOB },
     Rule { codes: &["access_denied"], help: Some(RIGHTS), ..JOB },
@@ -146,7 +156,7 @@ static RULES: &[Rule] = &[
     // Other servers (vLLM, Ollama) name the model in words alone.
     Rule { statuses: &[404], words: &["the model `", "the model '", "model '", "model \""], about: Some("model"),
            help: Some(MODEL), ..JOB },
-    Rule { statuses: &[301, 308], help: Some("give the address that it redirects to as `base_url` under [model]"), ..JOB },
+    Rule { statuses: &[301, 308], help: Some("set `base_url` under [model] to the address that it redirects to"), ..JOB },
     Rule { statuses: &[404, 405, 410], help: Some(ADDRESS), ..JOB },
 
     // Streams and thinking.
@@ -154,11 +164,11 @@ static RULES: &[Rule] = &[
     Rule { statuses: &[400], words: &["enable_thinking must be set to false for non-streaming calls"],
            about: Some("enable_thinking"), help: Some(STREAM_OR_NO_THINKING), ..JOB },
     Rule { codes: &["InvalidParameter.NotSupportEnableThinking"], about: Some("enable_thinking"),
-           help: Some("this model cannot think: take `enable_thinking` out of [request]"), ..JOB },
+           help: Some("this model cannot think: remove `enable_thinking` from [request]"), ..JOB },
     Rule { statuses: &[400], words: &["does not support enable_thinking"], about: Some("enable_thinking"),
-           help: Some("this model cannot think: take `enable_thinking` out of [request]"), ..JOB },
+           help: Some("this model cannot think: remove `enable_thinking` from [request]"), ..JOB },
     Rule { statuses: &[400], words: &["enable_thinking parameter is restricted to true"], about: Some("enable_thinking"),
-           help: Some("this model always thinks: take `enable_thinking = false` out of [request]"), ..JOB },
+           help: Some("this model always thinks: remove `enable_thinking = false` from [request]"), ..JOB },
     Rule { statuses: &[400], words: &["non-streaming mode does not support web search in thinking mode"],
            about: Some("enable_search"), help: Some(STREAM_OR_NO_THINKING), ..ROW },
 
@@ -166,9 +176,9 @@ static RULES: &[Rule] = &[
     Rule { statuses: &[400], words: &["json mode response is not supported when enable_thinking is true"],
            about: Some("response_format"), help: Some(NO_THINKING), ..ROW },
     Rule { statuses: &[400], words: &["must contain the word 'json'"], about: Some("response_format"),
-           help: Some("say in the prompt that the answer is to be JSON"), ..ROW },
+           help: Some("say in the prompt that the answer must be JSON"), ..ROW },
     Rule { statuses: WRONG, words: &["tool_choice is one of the strings"], about: Some("tool_choice"),
-           help: Some("`tool_choice` is \"auto\", \"none\" or one function by its name"), ..ROW },
+           help: Some("`tool_choice` must be \"auto\", \"none\" or one function by its name"), ..ROW },
     Rule { statuses: WRONG, words: &["tool_choice parameter does not support"], about: Some("tool_choice"),
            help: Some(FORCED), ..ROW },
     Rule { statuses: WRONG, words: &["range of max_tokens"], about: Some("max_tokens"), help: Some(MAX_TOKENS), ..ROW },
@@ -176,16 +186,16 @@ static RULES: &[Rule] = &[
            about: Some("reasoning_effort"), help: Some(EFFORT), ..ROW },
     Rule { statuses: WRONG, words: &["thinking_budget parameter must be"], about: Some("thinking_budget"), help: Some(BUDGET), ..ROW },
     Rule { statuses: WRONG, words: &["- 'seed'"], about: Some("seed"),
-           help: Some("`seed` is a whole number from 0 to 2147483647"), ..ROW },
+           help: Some("`seed` must be a whole number from 0 to 2147483647"), ..ROW },
     Rule { statuses: WRONG, words: &["tool names are not allowed"], about: Some("tools"),
-           help: Some("the service keeps this name for itself: give the tool another"), ..ROW },
+           help: Some("the service reserves this name: give the tool another"), ..ROW },
     Rule { statuses: WRONG, words: &["[] is too short - 'tools'"], about: Some("tools"),
-           help: Some("take the empty `tools` out"), ..ROW },
+           help: Some("remove the empty `tools`"), ..ROW },
     Rule { statuses: WRONG, words: &["[] is too short"], about: Some("messages"),
-           help: Some("a request has one turn at least"), ..ROW },
+           help: Some("a request needs at least one turn"), ..ROW },
     Rule { statuses: WRONG, words: &["暂时不支持当前设置的语种", "current language settings are not supported"],
            about: Some("translation_options"),
-           help: Some("name the languages as the model's list has them, by English name or code"), ..ROW },
+           help: Some("give the languages as in the model's list, by English name or code"), ..ROW },
 
     // One row's text.
     Rule { codes: &["data_inspection_failed", "content_filter"], about: Some("messages"), help: Some(INSPECTION), ..ROW },
@@ -195,21 +205,21 @@ static RULES: &[Rule] = &[
            too_long: true, help: Some(LENGTH), ..ROW },
     Rule { codes: &["context_length_exceeded"], about: Some("messages"), too_long: true, help: Some(LENGTH), ..ROW },
     Rule { codes: &["BadRequest.TooLarge"], about: Some("messages"),
-           help: Some("the request has more bytes than the service takes: shorten it"), ..ROW },
+           help: Some("the request has more bytes than the service accepts: shorten it"), ..ROW },
     Rule { statuses: &[413], about: Some("messages"),
-           help: Some("the request has more bytes than the service takes: shorten it"), ..ROW },
+           help: Some("the request has more bytes than the service accepts: shorten it"), ..ROW },
     Rule { statuses: WRONG, words: &["input content must be a string"], about: Some("messages"),
-           help: Some("this model reads text only: bring `content` as text, or name a model that sees"), ..ROW },
+           help: Some("this model only reads text: give `content` as text, or use a model with vision"), ..ROW },
     Rule { statuses: WRONG, words: &["role must be user or assistant"], about: Some("messages"), help: Some(TURNS), ..ROW },
     Rule { statuses: WRONG, words: &["required body invalid"],
-           help: Some("a field of the request has a form that the service cannot read"), ..ROW },
+           help: Some("a field of the request has a format that the service cannot read"), ..ROW },
 
     // Trouble of one row that comes as a server error.
     Rule { statuses: TROUBLE, words: &["role must be in"], about: Some("messages"),
-           help: Some("a translation model takes one turn of the user's and no system turn"), ..ROW },
+           help: Some("a translation model accepts one user turn and no system turn"), ..ROW },
     Rule { statuses: TROUBLE, words: &["list index out of range"], about: Some("messages"), help: Some(TURNS), ..ROW },
     Rule { statuses: TROUBLE, words: &["expecting ',' delimiter"], about: Some("messages"),
-           help: Some("the arguments of a tool call among the turns are no JSON"), ..ROW },
+           help: Some("the arguments of a tool call among the turns are not JSON"), ..ROW },
     Rule { statuses: TROUBLE, words: &["object is not iterable"], about: Some("messages"), help: Some(TURNS), ..ROW },
 
     // Trouble that passes.
@@ -227,7 +237,7 @@ static RULES: &[Rule] = &[
 
     // What an answer lacks, in words of our own.
     Rule { codes: &["cut_by_server"], kind: CutByServer,
-           help: Some("ask for less at once, or set a smaller `max_tokens`; and leave `transport` at \"auto\""), ..ROW },
+           help: Some("ask for less at once, or set a smaller `max_tokens`, and leave `transport` at \"auto\""), ..ROW },
     Rule { codes: &["empty_answer"], words: &["the model reasoned"], kind: Unusable,
            help: Some("raise `max_tokens`, or set `thinking_budget` under [request]"), ..ROW },
 ];

@@ -66,7 +66,10 @@ fn say(place: &JobFolder, written: &[PathBuf], by_default: bool) -> Result<Exit,
     let names: Vec<String> = written.iter().map(|path| path.display().to_string()).collect();
     line(format!("written: {}", names.join(", ")))?;
     let job = shell_quoted(&place.job().display().to_string());
-    line("next: a rehearsal, without a key and at no cost; then the job itself, with DASHSCOPE_API_KEY set:".to_owned())?;
+    line(
+        "next: a rehearsal, without a key and at no cost; then the job itself, with DASHSCOPE_API_KEY set:"
+            .to_owned(),
+    )?;
     line(format!("  fanfold run {job} --simulate"))?;
     line(format!("  fanfold run {job}"))?;
     Ok(Exit::Done)

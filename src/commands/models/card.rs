@@ -11,7 +11,8 @@ use crate::text::count;
 
 const NOT_KNOWN: &str = "not known";
 
-const LEGEND: &str = "Prices are per million tokens, US dollars in the built-in table; they depend on the length of each
+const LEGEND: &str =
+    "Prices are per million tokens, US dollars in the built-in table; they depend on the length of each
 request's input. Limits and prices change every few months, so costs are estimates.";
 
 /// The page of a model behind a name.

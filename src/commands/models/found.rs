@@ -29,7 +29,7 @@ pub(super) fn origin(name: &str, found: &ModelEntry<'_>) -> Option<String> {
             Some(format!("the edition of {model} for the United States; its limits are its own"))
         }
         NameMatch::Pattern => {
-            Some(format!("known by the pattern {model} only: what is said of that family holds for it"))
+            Some(format!("known only by the pattern {model}: these are the facts of that family"))
         }
     }
 }

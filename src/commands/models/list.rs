@@ -13,8 +13,9 @@ use crate::models::{ModelEntry, Region};
 const HEADINGS: [&str; 10] =
     ["MODEL", "CONTEXT", "OUTPUT", "THINKS", "SENT", "TOOLS", "BATCH", "RPM", "TPM", "PRICE"];
 
-const LEGEND: &str = "CONTEXT, and OUTPUT, which is the longest answer, are in tokens. SENT: whole, by stream, or mixed:
-only streamed when it thinks. RPM and TPM: requests and tokens per minute. PRICE: input / output
+const LEGEND: &str =
+    "CONTEXT, and OUTPUT, which is the longest answer, are in tokens. SENT: whole, stream, or mixed:
+streamed only when it thinks. RPM and TPM: requests and tokens per minute. PRICE: input / output
 per million tokens, of short inputs without thinking; + where longer inputs or thinking cost more.
 `?` is not known; ended: retired on that day. For everything about a model: fanfold models NAME";
 
@@ -141,7 +142,7 @@ fn dates(found: &[ModelEntry<'_>]) -> String {
     let facts = found.iter().filter_map(|found| found.model.facts_as_of.clone());
     let limits = found.iter().filter_map(|found| found.limits()?.as_of);
     let prices = found.iter().filter_map(|found| found.price()?.as_of);
-    format!("Facts as of {}, limits as of {}, prices as of {}; all of them change.", span(facts), span(limits), span(prices))
+    format!("Facts of {}, limits of {}, prices of {}; all change.", span(facts), span(limits), span(prices))
 }
 
 fn span(dates: impl Iterator<Item = FactsDate>) -> String {

@@ -25,12 +25,12 @@ pub(super) fn answer(section: AnswerSection, layers: &Layers) -> Result<AnswerRu
         schema: section.schema.map(PathBuf::from),
     };
     if rules.schema.is_none() && rules.expand {
-        let problem = layers.problem("answer.expand", "`expand` needs a `schema`, whose fields become columns");
+        let problem =
+            layers.problem("answer.expand", "`expand` needs a `schema`, whose fields become columns");
         return Err(problem.help("set `schema` under [answer], or remove `expand`"));
     }
     if rules.schema.is_none() && section.repair.is_some() {
-        let problem =
-            layers.problem("answer.repair", "`repair` needs a `schema` to check answers against");
+        let problem = layers.problem("answer.repair", "`repair` needs a `schema` to check answers against");
         return Err(problem.help("set `schema` under [answer], or remove `repair`"));
     }
     layers.refuse_if(rules.repair > 10, "answer.repair", "`repair` must be 10 or less")?;

@@ -103,9 +103,17 @@ pub(super) fn retry(section: &RetrySection, layers: &Layers) -> Result<Retry, Di
     };
     let (first, longest) = (retry.initial_backoff, retry.max_backoff);
     for (is_wrong, key, message) in [
-        (retry.max_attempts == 0, "max_attempts", "`max_attempts` must be 1 or more: it includes the first try"),
-        (first.is_zero(), "initial_backoff", "`initial_backoff` must be above 0, or an overloaded service could \
-            not recover"),
+        (
+            retry.max_attempts == 0,
+            "max_attempts",
+            "`max_attempts` must be 1 or more: it includes the first try",
+        ),
+        (
+            first.is_zero(),
+            "initial_backoff",
+            "`initial_backoff` must be above 0, or an overloaded service could \
+            not recover",
+        ),
         (longest < first, "max_backoff", "`max_backoff` must not be below `initial_backoff`"),
         (retry.timeout.is_zero(), "timeout", "`timeout` must be above 0"),
         (retry.stream_timeout.is_zero(), "stream_timeout", "`stream_timeout` must be above 0"),

@@ -130,7 +130,7 @@ fn a_newer_journal_is_refused_with_both_versions_and_keeps_its_log() {
         let log = fs::read(with_ending(&newer.path, "-wal")).ok();
         let error = refused(&newer, "newer");
         assert!(matches!(error, JournalError::Newer { version: 7, .. }), "{error}");
-        let versions = format!("its version is 7, this one knows {}", crate::journal::schema::VERSION);
+        let versions = format!("its version is 7, this one supports {}", crate::journal::schema::VERSION);
         assert!(error.to_string().contains(&versions), "{error}");
         assert_eq!(fs::read(with_ending(&newer.path, "-wal")).ok(), log);
         assert!(matches!(Reader::open(&newer.path), Err(JournalError::Newer { .. })));
@@ -142,9 +142,9 @@ fn a_folder_that_is_not_there_is_told_with_what_to_do() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("missing").join("out.journal");
     let text = Journal::open(&path).unwrap_err().to_string();
-    assert!(text.contains(&path.display().to_string()) && text.contains("has to be there"), "{text}");
+    assert!(text.contains(&path.display().to_string()) && text.contains("must exist"), "{text}");
     let text = crate::journal::lock::Lock::take(&path).unwrap_err().to_string();
-    assert!(text.contains("has to be there"), "{text}");
+    assert!(text.contains("must exist"), "{text}");
 }
 
 #[test]
@@ -219,7 +219,7 @@ fn a_round_that_is_not_the_one_that_was_stored_is_refused() {
 #[test]
 fn a_journal_that_acts_when_it_is_used_is_refused_and_one_with_a_view_of_the_user_s_own_is_not() {
     for (sql, says) in [
-        ("CREATE TRIGGER t AFTER INSERT ON steps BEGIN DELETE FROM entries; END", "the trigger `t`"),
+        ("CREATE TRIGGER t AFTER INSERT ON steps BEGIN DELETE FROM entries; END", "its trigger `t`"),
         ("ALTER TABLE runs RENAME TO r; CREATE VIEW runs AS SELECT * FROM r", "its table `runs`"),
         ("ALTER TABLE faults ADD COLUMN x INTEGER AS (abs(fault))", "its table `faults`"),
         ("ALTER TABLE steps ADD COLUMN x INTEGER CHECK (x IS NULL)", "its table `steps`"),
@@ -227,11 +227,11 @@ fn a_journal_that_acts_when_it_is_used_is_refused_and_one_with_a_view_of_the_use
             "CREATE TABLE e AS SELECT * FROM entries; DROP TABLE entries; ALTER TABLE e RENAME TO entries",
             "its table",
         ),
-        ("CREATE UNIQUE INDEX u ON steps (entry + step)", "the index `u`"),
-        ("CREATE UNIQUE INDEX u ON steps (entry, step)", "the index `u`"),
-        ("CREATE INDEX p ON steps (response) WHERE length(response) > 3", "the index `p`"),
-        ("CREATE INDEX x ON steps (length(response))", "the index `x`"),
-        ("CREATE TABLE k (entry INTEGER REFERENCES entries (entry))", "the table `k`"),
+        ("CREATE UNIQUE INDEX u ON steps (entry + step)", "its index `u`"),
+        ("CREATE UNIQUE INDEX u ON steps (entry, step)", "its index `u`"),
+        ("CREATE INDEX p ON steps (response) WHERE length(response) > 3", "its index `p`"),
+        ("CREATE INDEX x ON steps (length(response))", "its index `x`"),
+        ("CREATE TABLE k (entry INTEGER REFERENCES entries (entry))", "its table `k`"),
         ("DROP INDEX faults_by_entry", "its index `faults_by_entry`"),
     ] {
         let desk = written();

@@ -27,7 +27,7 @@ fn compressed_text_is_told_by_its_first_bytes() {
         assert_eq!(
             error,
             format!(
-                "{cut} cannot be decompressed: it ends too early, as a broken download does; fetch it again"
+                "{cut} cannot be decompressed: it ends too early, as after an interrupted download; download it again"
             )
         );
         let mut damaged = whole.clone();

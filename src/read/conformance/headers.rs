@@ -39,7 +39,8 @@ fn records_of_another_width_or_another_encoding_are_bad_rows() {
     let folder = Folder::new();
     let path = folder.write("a.csv", b"a,b\n1\n1,2,3\nx,\xff\n1,2\n");
     let items = read_all(folder.spec(&[&path]), Projection::Only(BTreeSet::new())).unwrap();
-    let guessed = "; cells are split at `,`, which was guessed from the header: if it is another, set `delimiter` under [input]";
+    let guessed = "; cells are split at `,`, as detected from the header: if that is wrong, set `delimiter` \
+        under [input]";
     assert_eq!(reason(&items[0]), format!("has 1 cell where the header has 2 columns{guessed}"));
     assert_eq!(reason(&items[1]), format!("has 3 cells where the header has 2 columns{guessed}"));
     assert_eq!(reason(&items[2]), "column `b` is not UTF-8; convert the file to UTF-8");
@@ -67,11 +68,12 @@ fn what_cannot_be_read_as_rows_is_refused_by_name() {
     assert!(refusal(&folder.write("a.jsonl", b"\xff\xfe{\0}\0"), None).contains("UTF-16"));
     assert!(refusal(&folder.write("a.jsonl", b"{\0\"\0a\0"), None).contains("UTF-16"));
     assert!(refusal(&folder.write("a.csv", "PAR1"), None).contains("Parquet"));
-    assert!(refusal(&folder.write("a.parquet", "a,b\n"), None).contains("not a Parquet file"));
-    assert!(refusal(&folder.write("a.parquet", ""), None).contains("not a Parquet file"));
+    assert!(refusal(&folder.write("a.parquet", "a,b\n"), None).contains("not a readable Parquet file"));
+    assert!(refusal(&folder.write("a.parquet", ""), None).contains("not a readable Parquet file"));
     let whole = parquet_of(&[(1, Some("x"))]);
     assert!(
-        refusal(&folder.write("a.parquet", &whole[..whole.len() - 9]), None).contains("not a Parquet file")
+        refusal(&folder.write("a.parquet", &whole[..whole.len() - 9]), None)
+            .contains("not a readable Parquet file")
     );
 }
 

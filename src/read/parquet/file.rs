@@ -132,10 +132,7 @@ pub(super) fn damaged(file: &str, error: &ArrowError) -> ReadError {
     // Of an encrypted column, a footer that can be read tells less than it has to.
     if reason.contains("Required field") {
         let advice = "it may have encrypted columns, which cannot be read, or be damaged; write it again without encryption";
-        return ReadError::format(
-            file,
-            format!("is not a Parquet file that can be read: {reason}; {advice}"),
-        );
+        return ReadError::format(file, format!("is not a readable Parquet file: {reason}; {advice}"));
     }
     ReadError::Parquet { file: file.to_owned(), reason }
 }

@@ -9,8 +9,8 @@ use crate::job::facts::Thinking;
 /// What to do about a request that must not think.
 pub(super) const HELP_THINKING: &str = "set `enable_thinking = false` in the request";
 
-const OTHER_MODEL: &str = "take another model, or leave it out";
-const ONE_OF_TWO: &str = "give one of the two";
+const OTHER_MODEL: &str = "use another model, or remove it";
+const ONE_OF_TWO: &str = "set only one of the two";
 const LET_STREAM: &str = "leave `transport` under [model] at \"auto\", or set it to \"stream\"";
 
 /// A rule over several fields of a request.
@@ -33,51 +33,51 @@ const fn rule(
 }
 
 static TOGETHER: [Exclusion; 10] = [
-    rule("enable_thinking", "is nothing that {model} takes: it does not think", OTHER_MODEL, |draft| {
+    rule("enable_thinking", "is not accepted by {model}, which does not think", OTHER_MODEL, |draft| {
         draft.is("enable_thinking", true) && draft.facts.thinking == Some(Thinking::No)
     }),
     rule("enable_thinking", "cannot be false: {model} always thinks", OTHER_MODEL, |draft| {
         draft.is("enable_thinking", false) && draft.facts.thinking == Some(Thinking::Always)
     }),
-    rule("reasoning_effort", "does not go with `thinking_budget`", ONE_OF_TWO, |draft| {
+    rule("reasoning_effort", "cannot be combined with `thinking_budget`", ONE_OF_TWO, |draft| {
         draft.gives("reasoning_effort") && draft.gives("thinking_budget")
     }),
-    rule("reasoning_effort", "does not go with `enable_thinking = false`", ONE_OF_TWO, |draft| {
+    rule("reasoning_effort", "cannot be combined with `enable_thinking = false`", ONE_OF_TWO, |draft| {
         draft.gives("reasoning_effort") && draft.is("enable_thinking", false)
     }),
-    rule("response_format", ALWAYS_THINKS, "take a model that does not always think", |draft| {
+    rule("response_format", ALWAYS_THINKS, "use a model that does not always think", |draft| {
         wants_json(draft) && draft.facts.thinking == Some(Thinking::Always)
     }),
     rule("response_format", IS_TO_THINK, HELP_THINKING, |draft| {
         wants_json(draft) && draft.is("enable_thinking", true)
     }),
     rule("response_format", THINKS_BY_DEFAULT, HELP_THINKING, |draft| wants_json(draft) && thinks(draft)),
-    rule("response_format", "of the type json_schema is nothing that {model} takes", NO_SCHEMA, |draft| {
+    rule("response_format", "of the type json_schema is not accepted by {model}", NO_SCHEMA, |draft| {
         format(draft) == Some("json_schema") && draft.facts.json_schema == Some(false)
     }),
-    rule("tool_choice", "names a function, which does not go with thinking", HELP_THINKING, |draft| {
+    rule("tool_choice", "names a function, which cannot be combined with thinking", HELP_THINKING, |draft| {
         draft.object("tool_choice").is_some() && thinks(draft)
     }),
-    rule("n", "is 1 in a request with tools", "take `n` or `tools` out", |draft| {
+    rule("n", "must be 1 in a request with tools", "remove `n` or `tools`", |draft| {
         draft.get("n").and_then(Value::as_u64) > Some(1) && draft.get("tools").is_some()
     }),
 ];
 
-const ALWAYS_THINKS: &str = "of this type does not go with thinking, and {model} always thinks";
-const IS_TO_THINK: &str = "of this type does not go with thinking, and `enable_thinking` is true";
+const ALWAYS_THINKS: &str = "of this type cannot be combined with thinking, and {model} always thinks";
+const IS_TO_THINK: &str = "of this type cannot be combined with thinking, and `enable_thinking` is true";
 const THINKS_BY_DEFAULT: &str =
-    "of this type does not go with thinking, and {model} thinks unless it is told not to";
-const NO_SCHEMA: &str = "take the type json_object, and let `schema` under [answer] check the answers";
+    "of this type cannot be combined with thinking, and {model} thinks by default";
+const NO_SCHEMA: &str = "use the type json_object, and let `schema` under [answer] check the answers";
 
 static STREAM_ONLY: [Exclusion; 3] = [
-    rule("enable_search", "by a model that thinks is answered only as a stream", LET_STREAM, |draft| {
+    rule("enable_search", "by a thinking model is only answered as a stream", LET_STREAM, |draft| {
         draft.is("enable_search", true) && thinks(draft)
     }),
-    rule(STRATEGY, "that is an agent's is answered only as a stream", LET_STREAM, |draft| {
+    rule(STRATEGY, "by an agent is only answered as a stream", LET_STREAM, |draft| {
         let strategy = draft.object("search_options").and_then(|options| options.text("search_strategy"));
         draft.is("enable_search", true) && strategy.is_some_and(|name| name.starts_with("agent"))
     }),
-    rule("skill", "in a request is answered only as a stream", LET_STREAM, |draft| draft.gives("skill")),
+    rule("skill", "in a request is only answered as a stream", LET_STREAM, |draft| draft.gives("skill")),
 ];
 
 const STRATEGY: &str = "search_options.search_strategy";

@@ -68,8 +68,8 @@ fn value(draft: DraftBody<'_>, parameter: &Parameter, path: &str) -> Result<(), 
     if parameter.taken == Taken::ByChat && draft.facts.languages.is_some() && draft.gives(name) {
         let taken = PARAMETERS.iter().skip(4).filter(|other| other.taken == Taken::ByAll);
         let taken: Vec<&str> = taken.map(|other| other.name).collect();
-        return Err(Violation::of(name, format!("is nothing that {} takes", draft.model))
-            .help(format!("it takes {}", taken.join(", "))));
+        return Err(Violation::of(name, format!("is not accepted by {}", draft.model))
+            .help(format!("it accepts {}", taken.join(", "))));
     }
     let Some(given) = draft.get(name) else { return Ok(()) };
     let kind = parameter.kind;
@@ -79,10 +79,10 @@ fn value(draft: DraftBody<'_>, parameter: &Parameter, path: &str) -> Result<(), 
     let at = format!("{path}{name}");
     let words =
         if kind.holds(given) || kind.is_unquoted() { words(parameter, draft) } else { kind.words().into() };
-    let violation = Violation::of(at.clone(), format!("is {words}, not {given}"));
+    let violation = Violation::of(at.clone(), format!("must be {words}, not {given}"));
     Err(if given.is_string() && kind.is_unquoted() {
         violation.help(format!(
-            "{at} is {}, and this is text: take the quotes off, or mend the cell that it comes from",
+            "{at} must be {}, and this is text: remove the quotes, or fix the cell that it comes from",
             kind.words()
         ))
     } else {

@@ -43,7 +43,7 @@ pub(super) fn fits<'t>(
         false => Ok(()),
         true => Err(Violation::said(
             "messages",
-            format!("the text has at least {tokens} tokens, and {model} takes {longest} at most"),
+            format!("the text has at least {tokens} tokens, and {model} accepts at most {longest}"),
         )
         .help("split the text over several rows")),
     }

@@ -36,7 +36,7 @@ pub(super) fn turns(turns: &[Value], draft: DraftBody<'_>) -> Result<(), Violati
         return Err(at(index, words));
     }
     if is_partial(last) && draft.thinks() == Some(true) {
-        return Err(at(end, "has `partial`, which does not go with thinking").help(HELP_THINKING));
+        return Err(at(end, "has `partial`, which cannot be combined with thinking").help(HELP_THINKING));
     }
     tool_results(turns)?;
     cache_marks(turns)?;
@@ -46,7 +46,8 @@ pub(super) fn turns(turns: &[Value], draft: DraftBody<'_>) -> Result<(), Violati
         last => Err(Violation::said(
             "messages",
             format!(
-                "the last turn of `messages` is {last}'s; it is the user's, a tool's, or an assistant's with `partial`"
+                "the last turn of `messages` is {last}'s; it must be the user's, a tool's, or an assistant's \
+                 with `partial`"
             ),
         )),
     }
@@ -103,7 +104,8 @@ fn cache_marks(turns: &[Value]) -> Result<(), Violation> {
     let mut marks = parts.filter(|(_, part)| part.get("cache_control").is_some_and(|mark| !mark.is_null()));
     match marks.nth(MOST_CACHE_MARKS) {
         Some((index, _)) => {
-            let words = format!("has one `cache_control` too many: a request has {MOST_CACHE_MARKS} at most");
+            let words =
+                format!("has one `cache_control` too many: a request may have at most {MOST_CACHE_MARKS}");
             Err(at(index, words))
         }
         None => Ok(()),

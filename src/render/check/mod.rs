@@ -56,14 +56,14 @@ pub(super) fn form(
 
 fn whole(body: &Map<String, Value>, facts: &ModelInfo, as_stream: bool) -> Result<TextRules, Violation> {
     if body.contains_key("extra_body") {
-        let message = "`extra_body` is a wrapper of the Python client, which no server takes";
+        let message = "`extra_body` is a wrapper of the Python client, which no server accepts";
         return Err(
-            Violation::said("extra_body", message).help("put its fields beside the others of the body")
+            Violation::said("extra_body", message).help("put its fields next to the others in the body")
         );
     }
     let model = match body.get("model") {
         Some(Value::String(model)) if !model.is_empty() => model,
-        _ => return Err(Violation::said("model", "the request names no `model`")),
+        _ => return Err(Violation::said("model", "the request has no `model`")),
     };
     let Some(Value::Array(turns)) = body.get("messages") else {
         return Err(Violation::said("messages", "the request has no `messages`"));

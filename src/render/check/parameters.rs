@@ -80,7 +80,7 @@ pub(super) static PARAMETERS: [Parameter; 35] = [
     row("top_logprobs", ByChat, Whole, Numbers(0.0, 5.0, "a whole number from 0 to 5")),
     row("response_format", ByChat, Object, Any),
     row("tools", ByChat, List, Passing(is_filled, "a list of at least one function"))
-        .help("name a function, or take `tools` out"),
+        .help("define a function, or remove `tools`"),
     row("tool_choice", ByChat, Mixed, Passing(is_choice, "\"auto\", \"none\" or one function by name"))
         .help("name the function: { type = \"function\", function = { name = \"…\" } }"),
     row("parallel_tool_calls", ByChat, Switch, Any),
@@ -137,7 +137,7 @@ pub(super) static FUNCTION: [Parameter; 4] = [
 ];
 
 const FUNCTION_NAME: &str =
-    "1 to 64 letters of a-z, A-Z, digits, `_` and `-` (the service keeps `search` for itself)";
+    "1 to 64 letters of a-z, A-Z, digits, `_` and `-` (the service reserves `search`)";
 
 /// The fields of `translation_options`.
 pub(super) static TRANSLATION: [Parameter; 5] = [

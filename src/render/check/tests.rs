@@ -110,8 +110,8 @@ fn each_parameter_has_its_range() {
             vec![json!("json_object")],
             "an object",
         ),
-        ("tools", vec![json!([tool("f")])], vec![json!([]), json!({})], "`tools` is"),
-        ("tools", vec![], vec![json!([tool("search")])], "keeps `search`"),
+        ("tools", vec![json!([tool("f")])], vec![json!([]), json!({})], "`tools` must be"),
+        ("tools", vec![], vec![json!([tool("search")])], "reserves `search`"),
         (
             "tools",
             vec![],
@@ -147,7 +147,7 @@ fn each_parameter_has_its_range() {
             "search_options",
             vec![],
             vec![json!({"enable_source": "yes"})],
-            "`search_options.enable_source` is true or false",
+            "`search_options.enable_source` must be true or false",
         ),
         ("search_options", vec![], vec![json!({"force_search": true})], "did you mean `forced_search`?"),
         ("enable_code_interpreter", vec![json!(true)], vec![json!("x")], "true or false"),
@@ -156,7 +156,7 @@ fn each_parameter_has_its_range() {
         ("modalities", vec![json!(["text", "audio"])], vec![json!("text")], "a list"),
         ("audio", vec![json!({"voice": "Cherry", "format": "wav"})], vec![json!("wav")], "an object"),
         ("frequency_penalty", vec![json!(0.5)], vec![json!("x")], "a number"),
-        ("extra_body", vec![], vec![json!({"top_k": 5})], "beside the others"),
+        ("extra_body", vec![], vec![json!({"top_k": 5})], "next to the others"),
     ] {
         for value in good {
             passes("qwen-plus", json!({ key: value }));
@@ -205,12 +205,12 @@ fn new_fields_go_through_and_slips_of_known_ones_do_not() {
 
 #[test]
 fn thinking_goes_with_what_the_model_can() {
-    refused("qwen-max", json!({ "enable_thinking": true }), &["qwen-max takes", "does not think"]);
+    refused("qwen-max", json!({ "enable_thinking": true }), &["not accepted by qwen-max", "does not think"]);
     passes("qwen-max", json!({ "enable_thinking": false }));
     refused("qwq-plus", json!({ "enable_thinking": false }), &["qwq-plus always thinks"]);
     let json_object = json!({ "type": "json_object" });
     let help = "set `enable_thinking = false`";
-    refused("qwen3.6-plus", json!({ "response_format": json_object }), &["unless it is told not to", help]);
+    refused("qwen3.6-plus", json!({ "response_format": json_object }), &["thinks by default", help]);
     passes("qwen3.6-plus", json!({ "response_format": json_object, "enable_thinking": false }));
     let both = json!({ "response_format": json_object, "enable_thinking": true });
     refused("qwen-plus", both.clone(), &["`enable_thinking` is true", help]);
@@ -234,7 +234,7 @@ fn what_is_answered_only_as_a_stream_is_refused_in_one_piece_and_passes_as_a_str
         ("qwen-plus", json!({ "enable_search": true, "search_options": { "search_strategy": "agent" } })),
         ("qwen-doc-turbo", json!({ "skill": [{ "type": "ppt" }] })),
     ] {
-        refused(model, fields.clone(), &["answered only as a stream", "`transport`"]);
+        refused(model, fields.clone(), &["only answered as a stream", "`transport`"]);
         let mut body = json!({ "model": model, "messages": [{ "role": "user", "content": "x" }] });
         body.as_object_mut().expect("an object").extend(fields.as_object().cloned().expect("fields"));
         let body = body.as_object().expect("an object");
@@ -303,7 +303,7 @@ fn a_conversation_keeps_its_order_and_its_marks() {
         (json!([{ "role": "user", "content": "y", "partial": true }]), "only the assistant's"),
         (json!([user, call, result("c2")]), "the call `c2`"),
         (json!([user, { "role": "tool", "content": "y" }]), "no `tool_call_id`"),
-        (marked(5, "ephemeral"), "4 at most"),
+        (marked(5, "ephemeral"), "at most 4"),
     ] {
         refused("qwen-plus", json!({ "messages": messages }), &[words]);
     }
@@ -322,18 +322,18 @@ fn a_translation_is_one_text_into_a_known_language_and_little_else() {
     for (fields, words) in [
         (into(json!({ "source_lang": "auto" })), &["target_lang` is missing"][..]),
         (into(json!({ "target_lang": "auto" })), &["only `source_lang`"]),
-        (into(json!({ "target_lang": "" })), &["target_lang` is a language, by its name"]),
-        (into(json!({ "target_lang": 7 })), &["target_lang` is text, not 7"]),
+        (into(json!({ "target_lang": "" })), &["target_lang` must be a language, by its name"]),
+        (into(json!({ "target_lang": 7 })), &["target_lang` must be text, not 7"]),
         (
             into(json!({ "target_lang": "Frensh" })),
             &["translation_options.target_lang", "did you mean French (fr)?"],
         ),
         (into(json!({ "source_lang": "Inglish", "target_lang": "fr" })), &["source_lang", "English (en)"]),
         (into(json!({ "target_lnag": "fr" })), &["did you mean `target_lang`?"]),
-        (into(json!({ "target_lang": "fr", "domains": ["x"] })), &["domains` is text"]),
-        (into(json!({ "target_lang": "fr", "terms": {} })), &["terms` is a list"]),
-        (into(json!({ "target_lang": "fr", "tm_list": [{ "source": "a" }] })), &["tm_list.0", "no pair"]),
-        (into(json!("fr")), &["translation_options` is an object"]),
+        (into(json!({ "target_lang": "fr", "domains": ["x"] })), &["domains` must be text"]),
+        (into(json!({ "target_lang": "fr", "terms": {} })), &["terms` must be a list"]),
+        (into(json!({ "target_lang": "fr", "tm_list": [{ "source": "a" }] })), &["tm_list.0", "not a pair"]),
+        (into(json!("fr")), &["translation_options` must be an object"]),
         (
             json!({ text: [{ "role": "system", "content": "s" }, { "role": "user", "content": "x" }] }),
             &["exactly one", "system, user"],
@@ -359,11 +359,7 @@ fn a_translation_is_one_text_into_a_known_language_and_little_else() {
         ("logprobs", json!(true)),
         ("cache_control", json!({ "type": "ephemeral" })),
     ] {
-        refused(
-            "qwen-mt-plus",
-            json!({ key: value }),
-            &[key, "nothing that qwen-mt-plus takes", "temperature"],
-        );
+        refused("qwen-mt-plus", json!({ key: value }), &[key, "not accepted by qwen-mt-plus", "temperature"]);
     }
 }
 
@@ -374,12 +370,12 @@ fn a_text_that_surely_has_too_many_tokens_is_refused_and_one_that_may_fit_is_not
     refused(
         "qwen-mt-plus",
         text("word ", 8_193),
-        &["at least 8193 tokens", "qwen-mt-plus takes 8192", "split"],
+        &["at least 8193 tokens", "qwen-mt-plus accepts at most 8192", "split"],
     );
     passes("qwen-mt-plus", text("word ", 8_192));
     passes("qwen-mt-plus", text("很高兴", 20_000));
     passes("qwen-mt-plus", text(" ", 100_000));
-    refused("qwen-max", text("word ", 30_721), &["qwen-max takes 30720"]);
+    refused("qwen-max", text("word ", 30_721), &["qwen-max accepts at most 30720"]);
     passes("gpt-oss", text("word ", 30_721));
 }
 

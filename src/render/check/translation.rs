@@ -10,7 +10,8 @@ use crate::job::facts::ModelInfo;
 use crate::job::languages::Languages;
 
 /// What to do about turns that these models do not take.
-const HELP_TURNS: &str = "what to do with the text stands in `translation_options`; a sentence on its style goes into `domains` there";
+const HELP_TURNS: &str = "put instructions into `translation_options`; a sentence about style goes into its \
+    `domains`";
 
 /// Checks what is left of `translation_options`, whose fields are of the right kinds: languages and pairs.
 pub(super) fn options(options: DraftBody<'_>, languages: Languages) -> Result<(), Violation> {
@@ -38,7 +39,7 @@ fn pairs(options: DraftBody<'_>, key: &str) -> Result<(), Violation> {
     let pairs = options.get(key).and_then(Value::as_array).into_iter().flatten();
     match pairs.into_iter().position(|pair| !options.is_open(pair) && !is_pair(pair)) {
         Some(index) => {
-            let words = "is no pair of texts such as { source = \"…\", target = \"…\" }";
+            let words = "is not a pair of texts such as { source = \"…\", target = \"…\" }";
             Err(Violation::of(format!("translation_options.{key}.{index}"), words))
         }
         None => Ok(()),
@@ -52,13 +53,13 @@ pub(super) fn only_one_text(turns: &[Value], model: &str) -> Result<(), Violatio
             Some(Value::String(_)) => Ok(()),
             _ => Err(Violation::said(
                 "messages.0.content",
-                format!("{model} takes the `content` as one text, not as parts"),
+                format!("{model} accepts `content` as one text, not as parts"),
             )),
         },
         turns => {
             let roles: Vec<&str> = turns.iter().map(role).collect();
             let message = format!(
-                "{model} takes exactly one message, the user's, and here are {}: {}",
+                "{model} accepts exactly one message, the user's, and here are {}: {}",
                 turns.len(),
                 roles.join(", ")
             );
@@ -75,7 +76,7 @@ pub(super) fn no_other_turns(job: &Job, model: &str) -> Result<(), Violation> {
         prompt if !prompt.turns.is_empty() => ("prompt.messages", "no turns before the text"),
         _ => return Ok(()),
     };
-    let message = format!("{model} takes exactly one message, the user's, and {what}");
+    let message = format!("{model} accepts exactly one message, the user's, and {what}");
     Err(Violation::said(at, message).help(HELP_TURNS))
 }
 
@@ -88,16 +89,16 @@ pub(super) fn glossary(job: &Job, model: &str, facts: &ModelInfo) -> Result<(), 
     };
     if facts.languages.is_none() {
         let who = match model {
-            "" => "no model given".to_owned(),
-            model => format!("{model} is none"),
+            "" => "no model is set".to_owned(),
+            model => format!("{model} is not one"),
         };
-        return Err(Violation::said(at, format!("a glossary is for a model that translates, and {who}"))
-            .help("take qwen-mt-plus, or put the terms into the prompt"));
+        return Err(Violation::said(at, format!("a glossary needs a translation model, and {who}"))
+            .help("use qwen-mt-plus, or put the terms into the prompt"));
     }
     match job.request.get("translation_options") {
         Some(options) if !options.is_null() => Ok(()),
         _ => Err(Violation::said(at, "a glossary goes into `translation_options`, and the job has none").help(
-            "say at least into which language: translation_options = { target_lang = \"…\" } under [request]",
+            "set at least the target language: translation_options = { target_lang = \"…\" } under [request]",
         )),
     }
 }

@@ -144,8 +144,8 @@ impl<'a> Filled<'a> {
         let json = reverted(value).ok_or_else(|| match value.kind() {
             ValueKind::Undefined => self
                 .missing_column(text, template)
-                .unwrap_or_else(|| text.problem(None, "the row has nothing of that name")),
-            kind => text.problem(None, format!("a value of the kind `{kind}` is not JSON")),
+                .unwrap_or_else(|| text.problem(None, "the row has nothing with that name")),
+            kind => text.problem(None, format!("a value of type `{kind}` is not JSON")),
         })?;
         let most = self.most_bytes(text);
         match bytes_of_texts(&json) > most {
@@ -239,7 +239,7 @@ impl io::Write for LimitedWriter {
 
 fn too_long(most: usize) -> String {
     format!(
-        "it renders to more than {} MiB; if it is meant to be so long, raise `max_record` under [input]",
+        "it renders to more than {} MiB; if it is meant to be this long, raise `max_record` under [input]",
         most >> 20
     )
 }

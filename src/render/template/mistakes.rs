@@ -79,9 +79,10 @@ pub(super) fn beyond_the_machine(text: &TemplateText, excess: Excess) -> Diagnos
     let message = match excess {
         Excess::Memory(bytes) => format!("it takes more than {} MiB of memory to render", bytes >> 20),
         Excess::Time(time) => format!("it takes more than {} to render", shown(time)),
-        Excess::Ended => "the process that tries it out was ended from outside, twice".to_owned(),
+        Excess::Ended => "the process that tests it was ended from outside, twice".to_owned(),
     };
-    let help = "is a number of the row the width of an indent or a format, the size of a batch, or the length of a loop?";
+    let help =
+        "does a number in the row set an indent, a format width, a batch size, or the length of a loop?";
     text.problem(None, message).help(match excess {
         Excess::Ended => "does the machine have too little memory, or does something end such processes?",
         _ => help,
@@ -130,7 +131,7 @@ pub(super) fn help_for(name: &str, known: &[&str]) -> String {
         }
         (Some(near), _) => format!("did you mean `{near}`? {columns}"),
         (None, [first, filter]) if known.contains(first) => {
-            format!("a filter stands behind a bar, `{first} | {filter}`; {columns}")
+            format!("a filter follows a bar, `{first} | {filter}`; {columns}")
         }
         (None, _) => columns,
     }
@@ -155,19 +156,19 @@ pub(super) fn occurrence(source: &str, name: &str) -> Option<Range<usize>> {
 fn help(kind: ErrorKind, detail: &str) -> Option<&'static str> {
     Some(match kind {
         ErrorKind::SyntaxError if detail.ends_with("end of variable block") => {
-            "each `{{` has its `}}` on the way to the end; a brace of the text itself is written {{ '{' }}"
+            "close each `{{` with `}}`; for a literal brace, write {{ '{' }}"
         }
         ErrorKind::SyntaxError if detail.contains("end of input") => {
-            "each {% if %} ends with {% endif %}, each {% for %} with {% endfor %}"
+            "close each {% if %} with {% endif %}, each {% for %} with {% endfor %}"
         }
-        ErrorKind::TemplateNotFound => "templates take nothing from one another: write its text here",
+        ErrorKind::TemplateNotFound => "templates cannot include one another: write its text here",
         ErrorKind::UnknownFilter | ErrorKind::UnknownTest | ErrorKind::UnknownFunction => {
-            "what there is stands in https://docs.rs/minijinja, under filters, tests and functions"
+            "see https://docs.rs/minijinja for the available filters, tests and functions"
         }
         ErrorKind::OutOfFuel => {
             "one row took millions of steps; is there a loop within a loop over the same list?"
         }
-        ErrorKind::InvalidOperation => "{% if … %} keeps it from rows that it does not fit",
+        ErrorKind::InvalidOperation => "exclude rows that it does not fit with {% if … %}",
         _ => return None,
     })
 }

@@ -154,9 +154,7 @@ impl Reading {
         let bytes: usize = tags.iter().map(|tag| tag.inside.len()).sum();
         if bytes > MAX_TAGS {
             let message = format!("the template has more than {} MiB in its braces", MAX_TAGS >> 20);
-            return Err(text
-                .problem(None, message)
-                .help("what is so long belongs into a column, or into a glossary"));
+            return Err(text.problem(None, message).help("put long text into a column, or into a glossary"));
         }
         // As it stands it is read first, so that a mistake is shown in the user's own words.
         self.read(source, named.clone(), bytes, 0)?;

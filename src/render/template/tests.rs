@@ -98,12 +98,12 @@ fn a_name_that_is_no_column_s_is_told_with_the_nearest_where_it_stands() {
     let row = json!({ "Product Name": "Shoe", "text": "t", "each": 1, "row": 2 });
     for (source, place, message, help) in [
         ("é {{ Product Nmae }}", "job.toml:1:16", "no column `Product Nmae`", "did you mean `Product Name`?"),
-        ("{{ text upper }}", "job.toml:1:14", "no column `text upper`", "behind a bar, `text | upper`"),
+        ("{{ text upper }}", "job.toml:1:14", "no column `text upper`", "follows a bar, `text | upper`"),
         ("{{ Product Name }}{{ txet[:2] }}", "job.toml:1:32", "no column `txet`", "did you mean `text`?"),
         ("{{ Product Name }} {{ text | }}", "job.toml:1:40", "unexpected end of variable block", ""),
         ("{{ Product Name }} {{ 1 / text }}", "job.toml:1:33", "the template does not work", ""),
-        ("{{ each }}", "job.toml:1:14", "`each` is a name of fanfold's own", "row[\"each\"]"),
-        ("{{ row }}", "job.toml:1:14", "`row` is a name of fanfold's own", "row[\"row\"]"),
+        ("{{ each }}", "job.toml:1:14", "fanfold reserves the name `each`", "row[\"each\"]"),
+        ("{{ row }}", "job.toml:1:14", "fanfold reserves the name `row`", "row[\"row\"]"),
         ("{{ “text” }}", "job.toml:1:14", "unexpected character", ""),
     ] {
         for known in [true, false] {

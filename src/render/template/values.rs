@@ -65,7 +65,7 @@ pub(super) fn tojson(value: &minijinja::Value, options: Kwargs) -> Result<String
     let indent: Option<u64> = options.get("indent")?;
     options.assert_all_used()?;
     let json = reverted(value).ok_or_else(|| {
-        Error::new(ErrorKind::InvalidOperation, format!("a {} is no JSON value", value.kind()))
+        Error::new(ErrorKind::InvalidOperation, format!("a {} is not a JSON value", value.kind()))
     })?;
     Ok(match indent {
         Some(_) => format!("{json:#}"),

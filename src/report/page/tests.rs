@@ -131,7 +131,7 @@ fn nothing_foreign_becomes_markup() {
 #[test]
 fn a_journal_with_next_to_nothing_in_it_makes_a_page_without_charts_that_lie() {
     let empty = sound(&Figures::default(), &about());
-    assert!(empty.contains("This job has not been run yet.") && !empty.contains("class=\"chart\""));
+    assert!(empty.contains("This job has not run yet.") && !empty.contains("class=\"chart\""));
 
     let mut killed = run(1, 1000.0, 1000.0);
     killed.ended = false;
@@ -148,7 +148,7 @@ fn a_journal_with_next_to_nothing_in_it_makes_a_page_without_charts_that_lie() {
     failures.failed_row(&FailedRow { position: 0, id: None, code: "refused", message: "no" });
     let page_of_failures =
         sound(&failures, &ReportSubject { rows: RowCounts { all: Some(1), ok: 0, failed: 1 }, ..about() });
-    assert!(page_of_failures.contains("Rows that have failed") && page_of_failures.contains("row 1"));
+    assert!(page_of_failures.contains("Failed rows") && page_of_failures.contains("row 1"));
 }
 
 #[test]

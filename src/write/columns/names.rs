@@ -11,11 +11,11 @@ use crate::write::answer::AnswerColumn;
 /// How alike two names must be for one to be offered in place of the other, from 0 to 1.
 const LIKENESS: f64 = 0.75;
 
-pub(super) const USE_PREFIX: &str = "`prefix` in [output] keeps the answer columns apart from the input's";
-const USE_RENAME: &str = "`rename` in [output] can give one of them another name";
+pub(super) const USE_PREFIX: &str = "set a `prefix` under [output] for the answer columns";
+const USE_RENAME: &str = "rename one of them with `rename` under [output]";
 /// The prefix stands before both; by its bare name the answer column is meant.
-const RENAME_THE_COLUMN: &str = "one is a field of the schema, the other a column that every answer has; \
-                                 `rename` in [output] gives the latter another name";
+const RENAME_THE_COLUMN: &str = "one is a field of the schema, the other an answer column; rename the latter \
+    with `rename` under [output]";
 const NAMED_TWICE: &str = "`select` names it twice";
 
 /// The names a user can choose from.
@@ -153,7 +153,7 @@ impl LayoutError {
 pub enum LayoutError {
     /// A name that is neither a column of the input nor an answer column.
     #[error(
-        "`{setting}` in [output] names a column `{name}` that neither the input nor the answer has{}",
+        "`{setting}` under [output] has a column `{name}`, which is in neither the input nor the answers{}",
         nearest.as_ref().map(|name| format!("; did you mean `{name}`?")).unwrap_or_default()
     )]
     Unknown {
@@ -165,7 +165,7 @@ pub enum LayoutError {
         nearest: Option<String>,
     },
     /// Two columns with one name.
-    #[error("the output would have two columns called `{name}`: {advice}")]
+    #[error("the output would have two columns named `{name}`: {advice}")]
     SameName {
         /// Their name in the output.
         name: String,
@@ -173,12 +173,12 @@ pub enum LayoutError {
         advice: &'static str,
     },
     /// A column that gets two new names.
-    #[error("`rename` in [output] gives the column `{name}` two names")]
+    #[error("`rename` under [output] gives the column `{name}` two names")]
     RenamedTwice {
         /// The column's name as `rename` has it.
         name: String,
     },
     /// An empty `select`.
-    #[error("`select` in [output] names no column; leave it out to have them all")]
+    #[error("`select` under [output] has no column; remove it to get all columns")]
     NoColumns,
 }

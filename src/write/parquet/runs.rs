@@ -39,7 +39,10 @@ impl Runs {
             return Ok(0);
         };
         let Origin::Columnar(source, index) = &row.origin else {
-            return Err(WriteError::row(item, "the row is not of a Parquet file, as its columns should be"));
+            return Err(WriteError::row(
+                item,
+                "the row does not come from a Parquet file, as its columns should",
+            ));
         };
         match self.runs.last_mut() {
             Some(RowRun::Slice { batch, start, rows })

@@ -153,7 +153,7 @@ fn a_question_that_makes_no_sense_is_refused_before_it_is_sent() {
         (vec!["--request", "{}", "Hello"], 2, "cannot be used with"),
         (vec!["--request", "{}", "--system", "x"], 2, "cannot be used with"),
         (vec!["--base-url", "http://a.example", "--region", "beijing", "x"], 2, "cannot be used with"),
-        (vec!["--set", "request.temperature=3", "Hello"], 1, "`temperature` is a number from 0"),
+        (vec!["--set", "request.temperature=3", "Hello"], 1, "`temperature` must be a number from 0"),
         (
             vec!["--set", "request.temprature=1", "--set", "limits.qps=1", "Hello"],
             1,

@@ -162,10 +162,10 @@ fn the_list_fits_a_hundred_columns_and_names_region_and_dates() {
         assert!(text.lines().all(|line| line.chars().count() <= 100), "{text}");
         let line = text.lines().find(|line| line.starts_with("qwen3.6-plus ")).expect("a line");
         assert!(line.contains(some), "{line}");
-        assert!(text.contains("Facts as of 2026-"), "{text}");
+        assert!(text.contains("Facts of 2026-"), "{text}");
     }
     let text = scene.run(&["models"]).expect_code(0).stdout;
-    assert!(text.contains("limits as of 2026-06, prices as of 2026-"), "{text}");
+    assert!(text.contains("limits of 2026-06, prices of 2026-"), "{text}");
     let long = text.lines().find(|line| line.starts_with("qwen-long ")).expect("a line");
     assert!(long.ends_with("not offered"), "{long}");
     let command = |name: &str, value: &str| {

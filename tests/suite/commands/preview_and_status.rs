@@ -117,7 +117,7 @@ fn status_and_export_look_on_while_the_job_runs_and_a_second_run_is_refused() {
     scene.run(&["preview", "job.toml"]).expect_code(0);
     assert!(child.try_wait().expect("a child").is_none(), "the run was still going on");
     let holder = format!("process {}", child.id());
-    scene.run(&["run", "job.toml"]).expect_code(6).says("another run holds this job").says(&holder);
+    scene.run(&["run", "job.toml"]).expect_code(6).says("another run of this job is active").says(&holder);
     rustix::process::kill_process(Pid::from_child(&child), Signal::TERM).expect("told to stop");
     let finished = Finished::from(child.wait_with_output().expect("the run")).expect_code(130);
     scene.judge.judge(&finished);

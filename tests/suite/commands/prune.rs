@@ -165,7 +165,7 @@ fn a_run_that_goes_on_keeps_everybody_out() {
     let mut child = scene.start(&["run", "job.toml"]);
     scene.wait_for_requests(5);
     let refused = scene.run(&["prune", "job.toml", "--older-than", "0s", "--yes"]).expect_code(6);
-    refused.says("another run holds this job");
+    refused.says("another run of this job is active");
     scene.run(&["prune", "job.toml", "--dry-run"]).expect_code(0);
     child.kill().expect("killed");
     child.wait().expect("ended");

@@ -97,7 +97,7 @@ fn a_report_of_a_run_that_goes_on_says_so_and_does_not_disturb_it() {
     scene.wait_for_requests(6);
     scene.wait_until(|| fs::metadata(scene.path("out.jsonl.journal")).is_ok());
     let page = scene.run(&["report", "job.toml", "--output", "-"]).expect_code(0).stdout;
-    assert!(page.contains("and goes on") && page.contains("<td>goes on</td>"), "{page}");
+    assert!(page.contains(", still running") && page.contains("<td>running</td>"), "{page}");
     scene.end(child).expect_code(0);
 }
 

@@ -38,7 +38,7 @@ fn a_new_rate_is_taken_up_by_the_run_and_stands_in_its_journal() {
     let told = scene.run(&["set", "job.toml", "qps=500", "concurrency=20"]).expect_code(0);
     told.says("qps=500, concurrency=20: applied to process").says("until that run ends");
     let finished = scene.end(child).expect_code(0);
-    assert!(finished.stderr.contains("told: qps=500, concurrency=20"), "{}", finished.stderr);
+    assert!(finished.stderr.contains("set: qps=500, concurrency=20"), "{}", finished.stderr);
     let expected = [("qps", "500"), ("concurrency", "20")];
     let expected = expected.map(|(key, value)| (key.to_owned(), value.to_owned(), Some(1)));
     assert_eq!(orders(&scene), expected);
@@ -81,7 +81,7 @@ fn what_a_run_is_told_holds_when_its_input_changes_and_is_planned_anew() {
     scene.wait_for_requests(30);
     scene.run(&["set", "job.toml", "qps=500"]).expect_code(0);
     let finished = scene.end(child).expect_code(0).says("planning again");
-    for told in ["told: qps=20", "told: qps=500"] {
+    for told in ["set: qps=20", "set: qps=500"] {
         assert_eq!(finished.stderr.matches(told).count(), 1, "{told}: {}", finished.stderr);
     }
     let expected = [("qps", "20"), ("qps", "500")];
@@ -164,7 +164,7 @@ fn mistakes_are_told_in_the_words_of_the_job_file() {
     let mut scene = Scene::new();
     scene.rows_and_job(3, "");
     for (words, said) in [
-        (["qps=0"], "`qps` is a number above 0"),
+        (["qps=0"], "`qps` must be a number above 0"),
         (["qps=fast"], "expected a number"),
         (["concurrency=lots"], "`concurrency` must be \"auto\" or a whole number"),
         (["max_duration=soon"], "`soon` is not a duration"),

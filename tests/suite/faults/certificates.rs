@@ -68,7 +68,7 @@ fn a_certificate_that_is_not_right_stops_the_job_at_once_and_says_what_is_wrong(
         let (trusted, stranger) = (Authority::new("trusted"), Authority::new("stranger"));
         for (certificate, words, help) in [
             (trusted.certificate("other.example", 2999), "not valid for name", "captive portal"),
-            (trusted.certificate("localhost", 2001), "expired", "is the clock of this machine right?"),
+            (trusted.certificate("localhost", 2001), "expired", "check the clock of this machine"),
             (stranger.certificate("localhost", 2999), "UnknownIssuer", "SSL_CERT_FILE"),
         ] {
             let mut scene = Scene::new();

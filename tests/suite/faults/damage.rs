@@ -197,7 +197,7 @@ fn a_journal_with_a_schema_that_acts_is_not_trusted_by_anybody() {
 fn a_journal_of_another_program_or_of_a_newer_one_is_only_looked_at() {
     scenario(|| {
         for (sql, says) in [
-            ("PRAGMA application_id = 7", "is no fanfold journal"),
+            ("PRAGMA application_id = 7", "is not a fanfold journal"),
             ("PRAGMA user_version = 99", "written by a newer fanfold"),
             ("PRAGMA user_version = 0", "is damaged"),
         ] {

@@ -70,7 +70,7 @@ fn a_disk_that_fills_up_stops_the_run_and_what_was_in_flight_is_stored() {
         let fill = "\"$FANFOLD\" run job.toml & while ! [ -s witness.jsonl ]; do sleep 0.02; done; sleep 0.5
                     cat /dev/zero > small/fill 2>/dev/null; wait $!";
         let finished = on_a_small_disk(&mut scene, "8m", fill).expect_code(1).says("is full");
-        assert!(finished.stderr.contains("every answer that came is stored"), "{}", finished.stderr);
+        assert!(finished.stderr.contains("all answers received are stored"), "{}", finished.stderr);
         assert!(finished.stderr.trim_end().lines().last().is_some_and(|last| last.contains("to go on")));
         let sent = scene.witness().len();
         assert!(sent < 2_000, "it stopped");
@@ -88,7 +88,7 @@ fn a_disk_that_is_full_from_the_start_is_found_before_anything_is_sent() {
     scenario(|| {
         let mut scene = scene_of(20, true);
         let line = "cat /dev/zero > small/fill 2>/dev/null; \"$FANFOLD\" run job.toml";
-        on_a_small_disk(&mut scene, "64k", line).expect_code(1).says("make room on that disk");
+        on_a_small_disk(&mut scene, "64k", line).expect_code(1).says("free space on that disk");
         assert!(scene.witness().is_empty());
     });
 }
@@ -116,7 +116,7 @@ fn a_disk_that_stays_full_ends_the_run_with_what_to_do() {
         for when in ["10+", "30+"] {
             let mut scene = scene_of(60, false);
             let finished = with_failing_calls(&mut scene, "pwrite64", "ENOSPC", when).expect_code(1);
-            assert!(finished.stderr.contains("make room on that disk"), "{}", finished.stderr);
+            assert!(finished.stderr.contains("free space on that disk"), "{}", finished.stderr);
             let (sent, stored) = (scene.witness().len(), count(&scene, OK));
             scene.run_job(&["job.toml"]).expect_code(0);
             assert_eq!(
@@ -179,7 +179,7 @@ fn a_sync_that_fails_is_never_tried_again_on_the_same_handle() {
             if finished.stderr.contains("the journal out.jsonl.journal cannot be used") {
                 of_the_log += 1;
                 assert_eq!(finished.code, Some(1));
-                assert!(finished.stderr.contains("look into the system's log"), "{}", finished.stderr);
+                assert!(finished.stderr.contains("check the system log"), "{}", finished.stderr);
             }
             let (sent, stored) = (scene.witness().len(), count(&scene, OK));
             scene.run_job(&["job.toml"]).expect_code(0);

@@ -99,9 +99,9 @@ fn a_second_run_finds_the_first_also_when_the_lock_s_file_was_removed() {
         let (mut scene, child) = under_way();
         remove(&scene, &[".lock"]);
         for _ in 0..2 {
-            scene.run(&["run", "job.toml"]).expect_code(6).says("out.jsonl.journal.lock, was taken away");
+            scene.run(&["run", "job.toml"]).expect_code(6).says("out.jsonl.journal.lock, was removed");
         }
-        scene.run(&["run", "job.toml", "--fresh"]).expect_code(6).says("was taken away");
+        scene.run(&["run", "job.toml", "--fresh"]).expect_code(6).says("was removed");
         scene.run(&["prune", "job.toml", "--older-than", "0s", "--yes"]);
         scene.end(child).expect_code(0);
         assert_eq!(scene.witness().len(), ROWS);
@@ -122,7 +122,7 @@ fn a_journal_that_is_deleted_or_renamed_under_a_run_is_written_anew_with_all_tha
             let finished = ended(child);
             assert_eq!(finished.code, Some(1), "{how}: {}", finished.stderr);
             assert!(
-                finished.stderr.contains("all that it held is there again"),
+                finished.stderr.contains("everything it held is there again"),
                 "{how}: {}",
                 finished.stderr
             );
@@ -232,7 +232,7 @@ fn a_run_that_another_has_begun_on_after_all_sends_nothing_more() {
         drop(other);
         let finished = ended(child);
         assert_eq!(finished.code, Some(6), "{}", finished.stderr);
-        assert!(finished.stderr.contains("another run has begun on the journal"), "{}", finished.stderr);
+        assert!(finished.stderr.contains("another run has started on the journal"), "{}", finished.stderr);
         let sent = scene.witness_count();
         assert!(sent < ROWS, "it stops");
         // Who made it believe that there was another gives way.

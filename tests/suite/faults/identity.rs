@@ -86,7 +86,7 @@ fn the_mark_comes_through_a_gateway_that_keeps_headers_to_itself() {
                 0 => Act::Spoil(without_headers),
                 _ => Act::Drip(7, Duration::ZERO),
             });
-            run_at(&scene, &relay.base_url()).expect_code(0).says("4 answers are the simulator's");
+            run_at(&scene, &relay.base_url()).expect_code(0).says("4 answers come from the simulator");
             drop(relay);
             run_at(&scene, &house.base_url()).expect_code(0).says("new 4");
             is_of_the_house(&scene, 4);
@@ -137,7 +137,7 @@ fn rows_that_share_an_answer_share_none_of_a_rehearsal() {
         scene.rows_and_job(1, "input.duplicates = \"share\"\n");
         scene.write("in.jsonl", format!("{}\n{}\n", row(0), row(0)));
         scene.judge.texts = None;
-        scene.run(&["run", "job.toml"]).expect_code(0).says("2 answers are the simulator's");
+        scene.run(&["run", "job.toml"]).expect_code(0).says("2 answers come from the simulator");
         let more = format!("{}{}\n{}\n", rows(0..2), row(0), row(0));
         scene.write("in.jsonl", more);
         run_at(&scene, &house.base_url()).expect_code(0);

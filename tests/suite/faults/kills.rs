@@ -221,7 +221,7 @@ fn a_rollback_that_a_kill_left_is_told_to_those_who_look_and_taken_back_by_the_n
             fs::write(path, bytes).expect("put back");
         }
         for command in ["status", "export", "verify"] {
-            scene.run(&[command, "job.toml"]).expect_code(1).says("the next one takes back");
+            scene.run(&[command, "job.toml"]).expect_code(1).says("the next one rolls back");
         }
         scene.run_job(&["job.toml"]).expect_code(0).says("nothing was sent");
         scene.run(&["verify", "job.toml"]).expect_code(0);

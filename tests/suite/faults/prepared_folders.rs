@@ -246,7 +246,7 @@ fn a_journal_that_others_can_write_to_is_told_and_one_that_nobody_answers_for_is
             assert!(lines.len() <= 1, "{said}");
             lines.first().map(|line| (*line).to_owned()).unwrap_or_default()
         };
-        for (mode, who) in [(0o666, "everybody can"), (0o660, "its group can"), (0o640, ""), (0o600, "")] {
+        for (mode, who) in [(0o666, "everyone can"), (0o660, "its group can"), (0o640, ""), (0o600, "")] {
             // What a look leaves beside the journal has the mode that it had then.
             let beside = ["", "-wal", "-shm"].map(|ending| scene.path(&format!("out.jsonl.journal{ending}")));
             beside.iter().filter(|file| file.exists()).for_each(|file| allow(file, mode));
@@ -271,7 +271,7 @@ fn a_journal_that_others_can_write_to_is_told_and_one_that_nobody_answers_for_is
         for command in ["run", "export", "prune"] {
             let more: &[&str] = if command == "prune" { &["--older-than", "1d"] } else { &[] };
             let finished = scene.run(&[&[command, "job.toml"], more].concat()).expect_code(1);
-            finished.says("12345").says("everybody can write to it");
+            finished.says("12345").says("everyone can write to it");
         }
         assert_eq!(scene.witness_count(), 3);
         scene.run(&["run", "job.toml", "--fresh"]).expect_code(0);

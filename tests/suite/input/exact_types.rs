@@ -44,10 +44,7 @@ fn prompts(scene: &Scene) -> Vec<String> {
 #[test]
 fn a_file_whose_rows_cannot_be_assembled_is_an_error_and_not_an_empty_output() {
     let mut scene = scene("in.parquet", data("repeated_no_annotation.parquet"), "{{ id }}", "out.jsonl");
-    scene
-        .run_job(&["job.toml"])
-        .expect_code(1)
-        .says("its row groups say they have 6 rows, and 0 can be read");
+    scene.run_job(&["job.toml"]).expect_code(1).says("its row groups declare 6 rows, but 0 can be read");
     assert!(scene.witness().is_empty());
 }
 

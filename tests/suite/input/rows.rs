@@ -118,14 +118,17 @@ fn two_rows_of_one_id_are_an_error_that_names_both_lines() {
 #[test]
 fn an_id_column_that_is_missing_or_empty_is_an_error() {
     let mut csv = scene("in.csv", "id,text\na,one\n,two\n", "input.id = \"id\"\n");
-    csv.run_job(&["job.toml"]).expect_code(1).says("in.csv:3: ").says("`id` names the row and is empty");
+    csv.run_job(&["job.toml"])
+        .expect_code(1)
+        .says("in.csv:3: ")
+        .says("`id` identifies the row, and is empty");
     csv.run_job(&["job.toml", "--id", "iid"]).expect_code(1).says("`iid`").says("the columns are id, text");
     let mut jsonl = scene("in.jsonl", "{\"id\":1,\"text\":\"a\"}\n{\"text\":\"b\"}\n", "input.id = \"id\"\n");
     jsonl
         .run_job(&["job.toml"])
         .expect_code(1)
         .says("in.jsonl:2: ")
-        .says("`id` names the row and is missing");
+        .says("`id` identifies the row, and is missing");
     assert!(csv.witness().is_empty() && jsonl.witness().is_empty());
 }
 

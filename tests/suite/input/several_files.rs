@@ -194,9 +194,9 @@ fn a_folder_is_every_file_below_it_that_tells_its_format() {
         ("data/read.me", b"x"),
     ];
     let mut scene = scene("data", &files, "{{ text }}", "out.csv");
-    let told = "data/read.me is passed over, since its ending tells no format";
+    let told = "data/read.me is skipped, since its ending is not that of a known format";
     std::os::unix::fs::symlink("day=30", scene.path("data/linked")).expect("a link");
-    let linked = "warning: the folder data/linked is a link and is not read; name it";
+    let linked = "warning: the folder data/linked is a link and is not read; to read it";
     scene.run_job(&["job.toml"]).expect_code(0).says(told).says(linked);
     let table = Table::read(&scene.path("out.csv"));
     assert_eq!(table.texts("text"), ["one", "two"]);
@@ -251,14 +251,14 @@ fn a_delimiter_at_the_end_of_each_line_makes_no_column() {
         [b"id;text;\n1;one;\n2;two;\n", b"id;text;\n1;one\n2;two\n", b"id,text,,\n1,one,,\n2,two,,\n"];
     for table in tables {
         let mut scene = scene("in.csv", &[("in.csv", table)], "{{ text }}", "out.csv");
-        scene.run_job(&["job.toml"]).expect_code(0).says("left out");
+        scene.run_job(&["job.toml"]).expect_code(0).says("ignored");
         let table = Table::read(&scene.path("out.csv"));
         assert_eq!(table.columns[..3], ["id", "text", "response"]);
         assert_eq!(table.texts("text"), ["one", "two"]);
     }
     let mut scene =
         scene("in.csv", &[("in.csv", b"id;text;\n1;one;\n2;two;more\n")], "{{ text }}", "out.csv");
-    let told = "in.csv:3: column 3 has a value here, and no name in the header; give it one";
+    let told = "in.csv:3: column 3 has a value here, but no name in the header; give it one";
     scene.run_job(&["job.toml"]).expect_code(1).says(told);
     assert!(scene.witness().is_empty(), "{:?}", scene.witness());
 }
@@ -271,7 +271,7 @@ fn a_file_that_two_globs_find_is_read_once() {
         "{{ text }}",
         "out.csv",
     );
-    let told = "ab.csv is named twice, and read once";
+    let told = "ab.csv is given twice, and read once";
     scene.run_job(&["job.toml", "--input", "a*.csv", "--input", "./*b.csv"]).expect_code(0).says(told);
     assert_eq!(Table::read(&scene.path("out.csv")).texts("id"), ["1", "2"]);
 }
@@ -279,8 +279,7 @@ fn a_file_that_two_globs_find_is_read_once() {
 #[test]
 fn a_delimiter_that_was_guessed_is_named_where_rows_do_not_fit() {
     let mut scene = scene("in.csv", &[("in.csv", b"id,text\n1,one,two\n")], "{{ text }}", "out.csv");
-    let told =
-        "in.csv:2: has 3 cells where the header has 2 columns; cells are split at `,`, which was guessed";
+    let told = "in.csv:2: has 3 cells where the header has 2 columns; cells are split at `,`, as detected from the header";
     scene.run_job(&["job.toml"]).expect_code(1).says(told);
     let said = scene.run(&["run", "job.toml", "--set", "input.delimiter=,"]).expect_code(1);
     assert!(!said.stderr.contains("guessed"), "{}", said.stderr);
@@ -346,7 +345,7 @@ fn a_part_without_a_header_is_refused_before_anything_is_sent() {
         scene.write("2.csv", second);
         scene.job("*.csv", "out.jsonl", "");
         let refused = scene.run(&["run", "job.toml"]).expect_code(1);
-        let words = format!("but {said}; does it begin without a header?");
+        let words = format!("but {said}; is its header missing?");
         assert!(refused.stderr.contains("2.csv: ") && refused.stderr.contains(&words), "{}", refused.stderr);
         assert_eq!(scene.witness_count(), 0);
     }

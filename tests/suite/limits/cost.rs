@@ -227,7 +227,7 @@ fn a_cap_on_cost_refuses_rows_whose_price_is_not_known() {
         .expect_code(1)
         .says("in.jsonl:2")
         .says("that of qwen-max is not known")
-        .says("take `max_cost` out");
+        .says("remove `max_cost`");
     assert!(scene.witness().is_empty());
     scene.run_job(&["job.toml", "--set", "input.on_bad_row=skip"]).expect_code(3);
     let statuses: Vec<Value> = scene.output().iter().map(|row| row["status"].clone()).collect();

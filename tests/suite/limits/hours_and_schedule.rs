@@ -94,7 +94,10 @@ fn hours_that_are_none_are_shown_where_they_stand() {
         ("limits.until = \"soon\"\n", "`soon` is not a time; write 06:00"),
         ("limits.schedule = [{ from = \"8\", to = \"22:00\", qps = 1 }]\n", "`8` is not a time of day"),
         ("limits.schedule = [{ from = \"08:00\", to = \"22:00\" }]\n", "changes nothing"),
-        ("limits.schedule = [{ from = \"08:00\", to = \"22:00\", qps = 0 }]\n", "`qps` is a number above 0"),
+        (
+            "limits.schedule = [{ from = \"08:00\", to = \"22:00\", qps = 0 }]\n",
+            "`qps` must be a number above 0",
+        ),
         (
             "limits.schedule = [{ from = \"08:00\", to = \"22:00\", days = \"funday\", qps = 1 }]\n",
             "not a day of the week",
@@ -147,7 +150,7 @@ fn a_rehearsal_goes_as_fast_as_the_simulator_answers_unless_it_is_to_keep_the_ho
     assert_eq!(receipt["rows"]["ok"], ROWS);
     assert!(receipt["this_run"]["seconds"].as_f64() < Some(50.0), "an hour by the job's own limit");
     let rest = scene.run(&["run", "job.toml", "--simulate", "--real-time", "--fresh"]).expect_code(7);
-    rest.says("which `until` names, is past: nothing is sent");
+    rest.says("is in the past: nothing is sent");
     // What is spent and what fits is what it would be.
     let caps = ["run", "job.toml", "--simulate", "--fresh", "--max-total-tokens", "400"];
     scene.run(&caps).expect_code(5).says("stopped at the cap `max_total_tokens`");

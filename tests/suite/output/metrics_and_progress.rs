@@ -177,7 +177,7 @@ fn nothing_that_belongs_to_the_job_is_written_over() {
         let before = fs::read(scene.path(own)).expect("a file");
         for command in ["run", "preview"] {
             let finished = scene.run(&[command, "job.toml", "--metrics-file", own]).expect_code(1);
-            finished.says("which belongs to the job").says("give --metrics-file another name");
+            finished.says("which belongs to the job").says("choose another name with --metrics-file");
         }
         assert_eq!(fs::read(scene.path(own)).expect("a file"), before, "{own}");
     }

@@ -107,7 +107,7 @@ fn a_narrow_terminal_breaks_no_word_and_leaves_a_command_in_one_piece() {
     for lines in [
         "rehearsal: the built-in simulator answers, at no cost\n",
         "  in: --prompt {{ txt }}\n                  ^^^\n",
-        "  = help: nothing is sent while a row is bad; mend it, or\n      let `on_bad_row = \"skip\"` under [input] record such\n      rows as failed\n",
+        "  = help: nothing is sent while a row is bad; fix it, or\n      set `on_bad_row = \"skip\"` under [input] to record\n      such rows as failed\n",
     ] {
         assert!(screen.contains(lines), "{screen}");
     }

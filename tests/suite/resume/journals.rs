@@ -103,12 +103,12 @@ fn a_damaged_a_cut_an_emptied_a_foreign_and_a_newer_journal_are_refused_and_left
         "is damaged",
     );
     refused(|_, bytes| bytes[..bytes.len() - 5000].to_vec(), "is damaged");
-    refused(|_, _| vec![], "has been cut to 0 bytes");
+    refused(|_, _| vec![], "has been truncated to 0 bytes");
     refused(
         |_, _| {
             b"id,text\n1,somebody's table, which has nothing to do with any journal, and more than a hundred bytes of it\n".to_vec()
         },
-        "is no fanfold journal",
+        "is not a fanfold journal",
     );
     let another = |scene: &Scene, pragma: &str, from: Option<Vec<u8>>| {
         let path = scene.path("doctored.db");
@@ -122,7 +122,7 @@ fn a_damaged_a_cut_an_emptied_a_foreign_and_a_newer_journal_are_refused_and_left
     };
     refused(
         |scene, _| another(scene, "CREATE TABLE t (x); INSERT INTO t VALUES (1);", None),
-        "is no fanfold journal",
+        "is not a fanfold journal",
     );
     refused(
         |scene, bytes| another(scene, "PRAGMA user_version = 99;", Some(bytes)),

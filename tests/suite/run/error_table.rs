@@ -286,12 +286,15 @@ fn a_wait_longer_than_the_job_s_patience_ends_it_with_its_rows_pending() {
 #[test]
 fn a_status_that_is_no_answer_and_no_error_of_http_s_own_is_named() {
     for (fault, told) in [
-        ("status = 202\nbody = \"\"", "the reply is no chat completion: it is empty (HTTP 202 Accepted)"),
-        ("status = 204\nbody = \"\"", "the reply is no chat completion: it is empty (HTTP 204 No Content)"),
+        ("status = 202\nbody = \"\"", "the reply is not a chat completion: it is empty (HTTP 202 Accepted)"),
+        (
+            "status = 204\nbody = \"\"",
+            "the reply is not a chat completion: it is empty (HTTP 204 No Content)",
+        ),
         ("status = 202\nbody = '{\"id\":\"x\",\"status\":\"queued\"}'", "(HTTP 202 Accepted)"),
         ("status = 524\nbody = \"<html>\"", "Cloudflare: the server behind it did not answer in time"),
         ("status = 521\nbody = \"\"", "Cloudflare: the server behind it is down"),
-        ("status = 530\nbody = \"\"", "Cloudflare does not find the server behind it"),
+        ("status = 530\nbody = \"\"", "Cloudflare cannot find the server behind it"),
         ("status = 599\nbody = \"\"", "a proxy in between had a time-out"),
         ("status = 560\nbody = \"\"", "a status that HTTP does not know"),
     ] {

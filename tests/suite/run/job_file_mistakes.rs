@@ -119,7 +119,7 @@ fn an_input_that_is_not_there_is_named() {
     scene.job("in.xlsx", "out.jsonl", "");
     refused(&mut scene, &["job.toml"], &["in.xlsx: ", "save it as CSV"]);
     refused(&mut scene, &["jbo.toml"], &["there is no job file jbo.toml"]);
-    refused(&mut scene, &["in.csv"], &["in.csv is no job file", "--input in.csv"]);
+    refused(&mut scene, &["in.csv"], &["in.csv is not a job file", "--input in.csv"]);
 }
 
 #[test]
@@ -156,8 +156,8 @@ fn an_unknown_column_in_select_or_rename_is_named_with_the_nearest() {
             ("output.select = [\"id\", \"respons\"]", "8:25", "did you mean `response`?"),
             ("output.select = [\"id\", \"txt\"]", "8:25", "did you mean `text`?"),
             ("output.rename = { respnse = \"translation\" }", "8:29", "did you mean `response`?"),
-            ("output.rename = { response = \"text\" }", "8:31", "two columns called `text`"),
-            ("output.select = []", "8:17", "names no column"),
+            ("output.rename = { response = \"text\" }", "8:31", "two columns named `text`"),
+            ("output.select = []", "8:17", "has no column"),
             ("output.select = [\"id\", \"id\"]", "8:19", "two columns called `id`"),
         ] {
             scene.job(input, "out.jsonl", line);

@@ -144,7 +144,7 @@ fn a_number_out_of_its_range_in_a_column_fails_its_rows_and_the_others_go_on() {
     scene.rows_and_job(40, "request.max_tokens = \"{{ most }}\"\n");
     scene.write("in.jsonl", lines);
     let finished = scene.run_job(&["job.toml", "--model", "sim-any"]).expect_code(3);
-    finished.says("4 rows failed with invalid_parameter_error").says("  = help: give `max_tokens` a value");
+    finished.says("4 rows failed with invalid_parameter_error").says("  = help: set `max_tokens` to a value");
     let failed: Vec<usize> = (0..40).filter(|row| scene.output()[*row]["status"] == "failed").collect();
     assert_eq!(failed, [0, 10, 20, 30]);
     assert_eq!(scene.witness().len(), 40);
@@ -165,7 +165,7 @@ fn what_is_wrong_with_one_shape_is_told_by_the_first_row_of_it() {
         .collect();
     scene.write("in.jsonl", lines);
     let finished = scene.run_job(&["job.toml", "--model", "sim-any"]).expect_code(4);
-    finished.says("in thinking mode").says("  = help: a function can be forced without thinking only");
+    finished.says("in thinking mode").says("  = help: a function can only be forced without thinking");
     let receipt = scene.receipt();
     assert_eq!((&receipt["rows"]["ok"], &receipt["rows"]["failed"]), (&json!(30), &json!(0)));
     assert_eq!(scene.witness().len(), 31, "one row of the second shape");

@@ -70,9 +70,9 @@ fn a_reasoning_effort_goes_out_and_is_refused_beside_what_it_excludes() {
     thinks.run_job(&["job.toml"]).expect_code(0);
     assert_eq!(json!(received(&thinks)), json!({ "reasoning_effort": "low" }));
     for (other, words) in [
-        ("request.thinking_budget=100", "does not go with `thinking_budget`"),
-        ("request.enable_thinking=false", "does not go with `enable_thinking = false`"),
-        ("request.reasoning_effort=lots", "is one of none, off, minimal, low, medium, high, xhigh, max"),
+        ("request.thinking_budget=100", "cannot be combined with `thinking_budget`"),
+        ("request.enable_thinking=false", "cannot be combined with `enable_thinking = false`"),
+        ("request.reasoning_effort=lots", "must be one of none, off, minimal, low, medium, high, xhigh, max"),
     ] {
         thinks.run(&["preview", "job.toml", "--set", other]).expect_code(1).says(words);
     }
@@ -80,7 +80,10 @@ fn a_reasoning_effort_goes_out_and_is_refused_beside_what_it_excludes() {
     let row = json!({ "text": TEXT, "e": "low", "b": 9 });
     let more = "[request]\nreasoning_effort = \"{{ e }}\"\nthinking_budget = \"{{ b }}\"\n";
     let mut bad = scene("in.jsonl", &format!("{row}\n"), more);
-    bad.run_job(&["job.toml"]).expect_code(1).says("job.toml:9").says("does not go with `thinking_budget`");
+    bad.run_job(&["job.toml"])
+        .expect_code(1)
+        .says("job.toml:9")
+        .says("cannot be combined with `thinking_budget`");
     assert!(bad.witness().is_empty());
 }
 
@@ -181,7 +184,7 @@ fn a_parameter_out_of_its_range_is_shown_in_the_job_file_before_the_input_is_rea
         ("request.tools = []", &["job.toml:8:17", "at least one function"]),
         (
             "request.tools = [{ type = \"function\", function = { name = \"search\" } }]",
-            &["job.toml:8:59", "keeps `search` for itself"],
+            &["job.toml:8:59", "reserves `search`"],
         ),
         ("request.search_options.search_strategy = \"best\"", &["job.toml:8:42", "agent_max"]),
         (
@@ -190,18 +193,14 @@ fn a_parameter_out_of_its_range_is_shown_in_the_job_file_before_the_input_is_rea
         ),
         (
             "request.response_format.type = \"json_object\"\nrequest.enable_thinking = true",
-            &["job.toml:8:", "does not go with thinking", "enable_thinking = false"],
+            &["job.toml:8:", "cannot be combined with thinking", "enable_thinking = false"],
         ),
     ] {
         refused(&format!("{line}\n"), &[], words);
     }
     refused("", &["--set", "request.n=5"], &["in: --set ", "request.n=5", "from 1 to 4"]);
     let thinks = ["--model", "qwen3.6-plus"];
-    refused(
-        "request.response_format.type = \"json_object\"\n",
-        &thinks,
-        &["qwen3.6-plus thinks unless it is told not to"],
-    );
+    refused("request.response_format.type = \"json_object\"\n", &thinks, &["qwen3.6-plus thinks by default"]);
     refused(
         "request.enable_thinking = true\n",
         &["--model", "qwen-max"],
@@ -213,7 +212,7 @@ fn a_parameter_out_of_its_range_is_shown_in_the_job_file_before_the_input_is_rea
         &["job.toml:8:27", "always thinks"],
     );
     let schema = "request.response_format = { type = \"json_schema\", json_schema = { name = \"a\" } }\n";
-    refused(schema, &["--model", "qwen-max"], &["job.toml:8:", "nothing that qwen-max takes", "[answer]"]);
+    refused(schema, &["--model", "qwen-max"], &["job.toml:8:", "not accepted by qwen-max", "[answer]"]);
 }
 
 #[test]
@@ -241,14 +240,14 @@ fn json_that_is_not_asked_for_in_words_is_told_before_anything_is_sent() {
 fn a_batch_line_is_held_to_the_rules_of_its_own_model() {
     let body = |model: &str, key: &str, value: Value| json!({ "model": model, "messages": [{ "role": "user", "content": "hello" }], key: value });
     for (body, words) in [
-        (body("qwen-plus", "extra_body", json!({ "top_k": 1 })), "put its fields beside the others"),
+        (body("qwen-plus", "extra_body", json!({ "top_k": 1 })), "put its fields next to the others"),
         (body("qwen-max", "max_tokens", json!(8_193)), "from 1 to 8192"),
         (
             body("qwen3.6-plus", "response_format", json!({ "type": "json_object" })),
             "enable_thinking = false",
         ),
         (body("qwen-mt-plus", "translation_options", json!({ "target_lang": "Klingon" })), "92 languages"),
-        (body("qwen-mt-lite", "tools", json!([])), "nothing that qwen-mt-lite takes"),
+        (body("qwen-mt-lite", "tools", json!([])), "not accepted by qwen-mt-lite"),
     ] {
         let mut scene = batch(&[body]);
         scene.run_job(&["job.toml"]).expect_code(1).says("in.jsonl:1: ").says(words);

@@ -136,7 +136,7 @@ fn a_stream_that_pauses_too_long_is_given_up_and_asked_for_again() {
                   [[fault]]\ncontains = \"of row 2.\"\nfirst_tries = 1\naction = \"hang\"\n\
                   [[fault]]\ncontains = \"of row 3.\"\naction = \"slow_body\"\nafter_bytes = 100\npause = \"5ms\"\n";
     let mut scene = streaming(4, script, "retry.idle_timeout = \"1s\"\n");
-    scene.run_job(&["job.toml", "-v"]).expect_code(0).says("idle_timeout: nothing came for 1s");
+    scene.run_job(&["job.toml", "-v"]).expect_code(0).says("idle_timeout: nothing was received for 1s");
     let attempts: Vec<u64> =
         scene.output().iter().map(|row| row["attempts"].as_u64().expect("attempts")).collect();
     assert_eq!(attempts, [1, 2, 2, 1]);
@@ -146,9 +146,9 @@ fn a_stream_that_pauses_too_long_is_given_up_and_asked_for_again() {
 fn a_timeout_of_one_s_own_holds_for_the_pauses_of_a_stream_too() {
     let script = "[[fault]]\ncontains = \"of row 1.\"\nfirst_tries = 1\naction = \"slow_body\"\nafter_bytes = 300\npause = \"30s\"\n";
     let mut own = streaming(3, script, "retry.timeout = \"1s\"\n");
-    own.run_job(&["job.toml", "-v"]).expect_code(0).says("idle_timeout: nothing came for 1s");
+    own.run_job(&["job.toml", "-v"]).expect_code(0).says("idle_timeout: nothing was received for 1s");
     let mut both = streaming(3, script, "retry.timeout = \"500ms\"\nretry.idle_timeout = \"1s\"\n");
-    both.run_job(&["job.toml", "-v"]).expect_code(0).says("idle_timeout: nothing came for 1s");
+    both.run_job(&["job.toml", "-v"]).expect_code(0).says("idle_timeout: nothing was received for 1s");
 }
 
 #[test]

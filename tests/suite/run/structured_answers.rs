@@ -338,7 +338,7 @@ fn kept_answers_that_break_a_new_schema_fail_and_stand_again_when_it_is_taken_ba
     let strict = "answer.schema = \"a.schema.json\"\nanswer.repair = 0\n";
     scene.rows_and_job(4, strict);
     scene.judge.rules_change = true;
-    scene.run_job(&["job.toml"]).expect_code(3).says("3 kept answers broke them and failed");
+    scene.run_job(&["job.toml"]).expect_code(3).says("3 kept answers violated them and failed");
     let codes: Vec<_> = scene.output().iter().map(|row| row["error_code"].clone()).collect();
     let broken = json!("schema_violation");
     assert_eq!(codes, [broken.clone(), Value::Null, broken.clone(), broken]);
@@ -373,5 +373,5 @@ fn what_breaks_the_schema_is_paid_for_once_even_when_all_the_first_rows_do() {
     let kept = scene.journal().query_row(sql, [], |row| row.get::<_, i64>(0)).expect("a count");
     assert_eq!(kept, 12, "what was paid for is kept");
     let told = scene.run(&["status", "job.toml", "--row", "1"]).expect_code(0).stdout;
-    assert!(told.contains("not what the job asks for: no JSON"), "{told}");
+    assert!(told.contains("the job does not accept: no JSON"), "{told}");
 }

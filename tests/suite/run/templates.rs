@@ -91,7 +91,7 @@ fn a_name_in_braces_that_is_no_column_s_is_told_with_its_place_and_the_nearest()
 fn a_column_with_a_name_of_the_program_s_own_is_had_through_the_row() {
     for (input, rows) in [("in.csv", "each,row\nx,y\n"), ("in.jsonl", "{\"each\":\"x\",\"row\":\"y\"}\n")] {
         for name in ["each", "row"] {
-            let told = format!("the column of that name is {{{{ row[\"{name}\"] }}}}");
+            let told = format!("write the column as {{{{ row[\"{name}\"] }}}}");
             let scene = scene(input, rows, &format!("{{{{ {name} }}}}"), "");
             scene.run(&["run", "job.toml"]).expect_code(1).says(&told);
         }

@@ -119,8 +119,8 @@ fn whatever_goes_wrong_with_a_tool_fails_its_row_alone_with_the_reason() {
         let error = rows[row]["error"].as_str().expect("text");
         assert!(error.contains(words), "{error}");
     };
-    says(1, "`fly_to`, which has no command; there are commands for get_weather");
-    says(2, "arguments that are no JSON");
+    says(1, "`fly_to`, which has no command; the tools with commands are get_weather");
+    says(2, "arguments that are not JSON");
     says(3, "ended with exit status 7: no such city");
     assert!(rows.iter().all(|row| row["status"] == "ok" || row["response"].is_null()));
 }

@@ -59,7 +59,7 @@ fn a_language_in_the_job_file_is_checked_before_the_input_is_read() {
     refused(
         &mut scene,
         &target,
-        &["in: --set ", "92 languages that qwen-mt-plus takes", "did you mean French (fr)?"],
+        &["in: --set ", "92 languages that qwen-mt-plus supports", "did you mean French (fr)?"],
     );
     refused(
         &mut scene,
@@ -98,13 +98,13 @@ fn a_job_with_more_than_the_text_is_refused_where_it_says_so() {
     for (line, word) in [
         (
             "request.response_format={type=\"json_object\"}",
-            "`response_format` is nothing that qwen-mt-plus takes",
+            "`response_format` is not accepted by qwen-mt-plus",
         ),
         ("request.enable_thinking=false", "`enable_thinking`"),
         ("request.enable_search=true", "`enable_search`"),
         ("request.n=1", "`n`"),
         ("request.max_tokens=8193", "from 1 to 8192"),
-        ("request.translation_options.terms=[{source=\"a\"}]", "no pair of texts"),
+        ("request.translation_options.terms=[{source=\"a\"}]", "not a pair of texts"),
     ] {
         refused(&mut scene, &["job.toml", "--set", line], &["in: --set ", word]);
     }
@@ -123,7 +123,7 @@ fn a_row_that_brings_more_than_the_text_is_a_bad_row() {
     refused(
         &mut scene,
         &["job.toml"],
-        &["in.jsonl:1: ", "qwen-mt-flash takes exactly one message", "system, user"],
+        &["in.jsonl:1: ", "qwen-mt-flash accepts exactly one message", "system, user"],
     );
 }
 
@@ -201,7 +201,7 @@ fn a_glossary_with_a_mistake_in_it_is_told_with_its_file_and_line() {
     refused(
         &mut scene,
         &["job.toml", "--output", "terms.csv"],
-        &["written over terms.csv, which belongs to the job"],
+        &["overwrite terms.csv, which belongs to the job"],
     );
 }
 
@@ -210,7 +210,11 @@ fn a_glossary_needs_a_model_that_translates_and_a_language() {
     let mut scene = scene(&[["text", "fr"]], "glossary.memory = \"memory.csv\"\n");
     scene.write("memory.csv", "source,target\na,b\n");
     let other = ["job.toml", "--model", "qwen-plus"];
-    refused(&mut scene, &other, &["job.toml:9:", "a model that translates, and qwen-plus is none"]);
+    refused(
+        &mut scene,
+        &other,
+        &["job.toml:9:", "a glossary needs a translation model, and qwen-plus is not one"],
+    );
     let job = scene.read("job.toml");
     let job: Vec<&str> = job.lines().filter(|line| !line.starts_with("request.")).collect();
     scene.write("job.toml", job.join("\n"));
@@ -221,11 +225,14 @@ fn a_glossary_needs_a_model_that_translates_and_a_language() {
 fn a_text_that_is_surely_too_long_is_a_bad_row_and_one_that_may_be_is_the_service_s_to_refuse() {
     let (words, signs) = ("word ".repeat(8_200), "很高兴认识你。".repeat(1_500));
     let mut long = scene(&[["short", "fr"], [&words, "fr"]], "");
-    let said = ["in.csv:3: ", "at least 8200 tokens", "qwen-mt-plus takes 8192", "split the text"];
+    let said = ["in.csv:3: ", "at least 8200 tokens", "qwen-mt-plus accepts at most 8192", "split the text"];
     refused(&mut long, &["job.toml"], &said);
     long.run_job(&["job.toml", "--set", "input.on_bad_row=skip"]).expect_code(3);
     let row = &lines(&long.path("out.jsonl"))[1];
-    assert!(row["error"].as_str().is_some_and(|error| error.contains("qwen-mt-plus takes 8192")), "{row}");
+    assert!(
+        row["error"].as_str().is_some_and(|error| error.contains("qwen-mt-plus accepts at most 8192")),
+        "{row}"
+    );
     // How many tokens a text of Chinese has, the service alone can say.
     let mut long = scene(&[["short", "fr"], [&signs, "fr"]], "");
     long.run_job(&["job.toml"]).expect_code(3).says("1 failed");
