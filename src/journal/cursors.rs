@@ -14,8 +14,8 @@ use crate::row::{RecordHash, RowId};
 
 impl Reader {
     /// What the journal says of each row, asked in the order of position.
-    pub fn entries(self) -> Entries {
-        Entries { pages: Pages::new(ENTRIES, |_| 0), reader: self }
+    pub fn entries(self) -> EntryCursor {
+        EntryCursor { pages: Pages::new(ENTRIES, |_| 0), reader: self }
     }
 
     /// The results of the rows, asked in the order of position, for an input that the journal was brought to.
@@ -83,12 +83,12 @@ pub enum State {
 
 /// A cursor over the entries.
 #[derive(Debug)]
-pub struct Entries {
+pub struct EntryCursor {
     reader: Reader,
     pages: Pages<Entry>,
 }
 
-impl Entries {
+impl EntryCursor {
     /// What the journal says of the row at a position; `None` when it says nothing. Positions are asked for in
     /// ascending order.
     ///

@@ -8,7 +8,7 @@ use super::{Opened, PipelineError};
 use crate::job::facts::ModelInfo;
 use crate::job::limits::Rates;
 use crate::job::{InputSettings, TemplateText};
-use crate::journal::cursors::{Entries, Entry};
+use crate::journal::cursors::{Entry, EntryCursor};
 use crate::read::{Projection, RecordKey, Rows};
 use crate::row::{Item, RecordHash};
 
@@ -50,7 +50,7 @@ pub(super) enum Depth {
 /// A pass over the input and the journal, in the order of the input.
 pub(super) struct Scan<D> {
     rows: Rows,
-    entries: Option<Entries>,
+    entries: Option<EntryCursor>,
     /// Rows at most.
     limit: u64,
     depth: D,
@@ -61,7 +61,7 @@ impl<D: FnMut(u64, Option<&Entry>) -> Depth> Scan<D> {
     pub(super) fn new(
         opened: &Opened,
         wanted: Projection,
-        entries: Option<Entries>,
+        entries: Option<EntryCursor>,
         depth: D,
     ) -> Result<Self, PipelineError> {
         let rows = opened.source.rows_with(wanted, Some(record_key(opened)))?;
@@ -124,7 +124,7 @@ pub(super) fn what_decides_requests(opened: &Opened) -> String {
     // The text of each template; where it stands in the job file says nothing.
     let text = |text: &TemplateText| text.source.clone();
     let prompt = job.prompt.as_ref().map(|prompt| {
-        let turns = prompt.turns.iter().map(|turn| (turn.role.clone(), text(&turn.content)));
+        let turns = prompt.turns.iter().map(|turn| (turn.role, text(&turn.content)));
         (prompt.system.as_ref().map(text), turns.collect::<Vec<_>>(), prompt.user.as_ref().map(text))
     });
     let asked = (model, facts, prompt, &job.request, opened.renderer.glossary());
