@@ -94,7 +94,7 @@ impl Usage {
 }
 
 /// Tokens of many requests, as far as the service counted them.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
 pub struct TokenSum {
     /// Of prompts.
     pub prompt_tokens: u64,

@@ -1,12 +1,22 @@
 //! What is set aside: what requests could have cost at their worst, while nobody knows what they did.
 
-/// Money and tokens that are set aside.
-#[derive(Debug, Clone, Copy, Default, PartialEq)]
+use serde::{Serialize, Serializer};
+
+use crate::job::price::rounded;
+
+/// Money and tokens that are set aside. As JSON, its fields stand among those of what it is set aside for.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize)]
 pub struct Reserve {
-    /// Money; 0 where no price is known.
-    pub cost: f64,
     /// Tokens, of prompts and answers.
+    #[serde(rename = "reserved_tokens")]
     pub tokens: u64,
+    /// Money; 0 where no price is known.
+    #[serde(rename = "reserved_cost", serialize_with = "as_written")]
+    pub cost: f64,
+}
+
+fn as_written<S: Serializer>(cost: &f64, serializer: S) -> Result<S::Ok, S::Error> {
+    rounded(*cost).serialize(serializer)
 }
 
 /// What the arithmetic of money may be off by, as a share.

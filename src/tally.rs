@@ -3,8 +3,11 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 
+use serde::Serialize;
+
 use crate::conversation::follow_ups::FollowUps;
 use crate::event::{Bottleneck, DispatchState, Event};
+use crate::job::price::rounded;
 use crate::note::{JournalEvent, Outcome};
 use crate::outcome::{FaultKind, TokenSum};
 use crate::reserve::Reserve;
@@ -70,6 +73,25 @@ pub struct Snapshot {
     pub met: LimitsMet,
 }
 
+/// What requests came to, as every JSON output has it among its fields.
+#[derive(Debug, Clone, Default, Serialize)]
+pub struct RequestFigures {
+    /// Requests that came to an end.
+    pub requests: u64,
+    /// Of these, throttled ones.
+    pub throttled: u64,
+    /// Of these, otherwise without an answer.
+    pub faults: u64,
+    /// Requests that rows took beyond their first, where they are told apart.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub follow_ups: Option<FollowUps>,
+    /// Tokens.
+    #[serde(flatten)]
+    pub usage: TokenSum,
+    /// Money, where it is known.
+    pub cost: Option<f64>,
+}
+
 /// What held the run back, at least once.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct LimitsMet {
@@ -87,6 +109,20 @@ pub struct LimitsMet {
     pub outage: bool,
     /// A pause, by an order or by the schedule.
     pub pause: bool,
+}
+
+impl Snapshot {
+    /// What its requests came to; their kinds are not told apart.
+    pub fn figures(&self) -> RequestFigures {
+        RequestFigures {
+            requests: self.requests,
+            throttled: self.throttled,
+            faults: self.faults,
+            follow_ups: None,
+            usage: self.usage,
+            cost: self.cost.map(rounded),
+        }
+    }
 }
 
 impl LimitsMet {

@@ -3,7 +3,7 @@
 use std::time::SystemTime;
 
 use jiff::Timestamp;
-use serde_json::{Value, json};
+use serde::Serialize;
 
 use super::failure::Failure;
 use super::time::timestamp;
@@ -125,22 +125,23 @@ impl CapAccount {
     }
 
     /// The same, for programs.
-    pub(super) fn json(&self) -> Value {
+    pub(super) fn report(&self) -> CapsReport {
         let one = |key: &str| {
-            self.standings().iter().find(|cap| cap.key == key).map(|cap| {
-                json!({
-                    "cap": cap.number(cap.most), "spent": cap.number(cap.spent),
-                    "spent_before_this_run": cap.number(cap.before), "reserved": cap.number(cap.reserved),
-                    "left": cap.number(cap.left()),
-                })
-            })
+            let of = |cap: &CapStatus| CapReport {
+                cap: cap.number(cap.most),
+                spent: cap.number(cap.spent),
+                spent_before_this_run: cap.number(cap.before),
+                reserved: cap.number(cap.reserved),
+                left: cap.number(cap.left()),
+            };
+            self.standings().iter().find(|cap| cap.key == key).map(of)
         };
-        json!({
-            "period": self.period.as_str(),
-            "since": self.since.map(|since| timestamp(since.into())),
-            "max_cost": one(Cap::Cost.key()),
-            "max_total_tokens": one(Cap::TotalTokens.key()),
-        })
+        CapsReport {
+            period: self.period.as_str(),
+            since: self.since.map(|since| timestamp(since.into())),
+            max_cost: one(Cap::Cost.key()),
+            max_total_tokens: one(Cap::TotalTokens.key()),
+        }
     }
 
     fn standings(&self) -> Vec<CapStatus> {
@@ -193,6 +194,33 @@ pub(super) fn may_be_more(reserved: Reserve) -> Option<String> {
         .then(|| format!("set aside: up to {most} for requests with unknown usage; caps count it as spent"))
 }
 
+/// How the caps stand, as JSON has it.
+#[derive(Debug, Default, Serialize)]
+pub(super) struct CapsReport {
+    period: &'static str,
+    since: Option<String>,
+    max_cost: Option<CapReport>,
+    max_total_tokens: Option<CapReport>,
+}
+
+/// How one of them does.
+#[derive(Debug, Serialize)]
+struct CapReport {
+    cap: Amount,
+    spent: Amount,
+    spent_before_this_run: Amount,
+    reserved: Amount,
+    left: Amount,
+}
+
+/// What a cap counts.
+#[derive(Debug, Serialize)]
+#[serde(untagged)]
+enum Amount {
+    Money(f64),
+    Tokens(u64),
+}
+
 /// How one cap stands.
 struct CapStatus {
     key: &'static str,
@@ -226,7 +254,7 @@ impl CapStatus {
         if self.is_money() { money(amount) } else { count(amount as u64) }
     }
 
-    fn number(&self, amount: f64) -> Value {
-        if self.is_money() { json!(rounded(amount)) } else { json!(amount as u64) }
+    fn number(&self, amount: f64) -> Amount {
+        if self.is_money() { Amount::Money(rounded(amount)) } else { Amount::Tokens(amount as u64) }
     }
 }

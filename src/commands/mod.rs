@@ -36,6 +36,7 @@ mod preview;
 mod printout;
 pub mod prober;
 mod prune;
+mod receipt;
 mod rehearsed;
 mod report;
 mod resume;

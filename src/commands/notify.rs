@@ -7,11 +7,12 @@ use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use serde_json::{Map, Value, json};
+use serde::Serialize;
 use tokio::io::AsyncWriteExt;
 use tokio::process::Command;
 
 use super::environment::Environment;
+use super::receipt::{JournalFigures, Receipt, RowCounts, RunFigures};
 use super::resume::resume_command;
 use super::secrets::keep_address;
 use crate::api::notify::Hook;
@@ -70,36 +71,82 @@ fn line(notify: &Notify, environment: &Environment, hidden: &[OsString]) -> Resu
     Hook::new(&url, notify.allow_http).map(Channel::Hook).map_err(|what| format!("{place} {what}"))
 }
 
-/// What is told of a run that begins to send.
-pub(super) fn started(plan: &Plan, run: i64) -> Value {
-    let pending = plan.matched.unanswered();
-    let done = plan.rows - pending.min(plan.rows);
-    json!({
-        "run": run,
-        "rows": { "in": plan.rows, "pending": pending, "ok": done - plan.matched.failed.min(done),
-                  "failed": plan.matched.failed },
-    })
+/// What is told of a run at a moment: counts and codes.
+#[derive(Debug, Serialize)]
+#[serde(untagged)]
+pub(super) enum Notice<'a> {
+    /// It begins to send.
+    Started { run: i64, rows: RowsAtStart },
+    /// It is over: what of its receipt may be told.
+    Ended {
+        run: i64,
+        started_at: &'a str,
+        ended_at: &'a str,
+        rows: RowCounts,
+        this_run: &'a RunFigures,
+        all_runs: &'a JournalFigures,
+        exit_code: u8,
+        reason: &'static str,
+        error_code: Option<&'a str>,
+    },
+    /// It could not go on, and has no receipt.
+    Failed { exit_code: u8, reason: &'static str },
 }
 
-/// What is told of a run that is over: the counts and codes of its receipt.
-pub(super) fn notice(receipt: &Value) -> Value {
-    const FIELDS: [&str; 9] = [
-        "run",
-        "started_at",
-        "ended_at",
-        "rows",
-        "this_run",
-        "all_runs",
-        "exit_code",
-        "reason",
-        "error_code",
-    ];
-    let mut fields: Map<String, Value> =
-        FIELDS.iter().map(|field| ((*field).to_owned(), receipt[field].clone())).collect();
-    if !receipt["error_code"].as_str().is_some_and(is_code) {
-        fields.insert("error_code".to_owned(), Value::Null);
+/// How the rows stand before anything is sent.
+#[derive(Debug, Serialize)]
+pub(super) struct RowsAtStart {
+    #[serde(rename = "in")]
+    rows: u64,
+    pending: u64,
+    ok: u64,
+    failed: u64,
+}
+
+impl<'a> Notice<'a> {
+    /// What is told of a run that begins to send.
+    pub(super) fn started(plan: &Plan, run: i64) -> Self {
+        let (rows, pending, failed) = (plan.rows, plan.matched.unanswered(), plan.matched.failed);
+        let done = rows - pending.min(rows);
+        Self::Started { run, rows: RowsAtStart { rows, pending, ok: done - failed.min(done), failed } }
     }
-    Value::Object(fields)
+
+    /// What is told of a run that is over.
+    pub(super) fn ended(receipt: &'a Receipt<'_>) -> Self {
+        Self::Ended {
+            run: receipt.run,
+            started_at: &receipt.started_at,
+            ended_at: &receipt.ended_at,
+            rows: receipt.rows,
+            this_run: &receipt.this_run,
+            all_runs: &receipt.all_runs,
+            exit_code: receipt.exit_code,
+            reason: receipt.reason,
+            error_code: receipt.error_code.filter(|code| is_code(code)),
+        }
+    }
+
+    /// Whether there may be something left for the same command.
+    fn leaves_rows(&self) -> bool {
+        match self {
+            Self::Started { .. } => false,
+            Self::Ended { rows, .. } => rows.pending > 0,
+            Self::Failed { .. } => true,
+        }
+    }
+}
+
+/// A notification, as it is sent.
+#[derive(Debug, Serialize)]
+struct Notification<'a> {
+    version: u32,
+    program: &'static str,
+    job: Option<&'a str>,
+    simulated: bool,
+    resume: Option<&'a str>,
+    event: &'static str,
+    #[serde(flatten)]
+    notice: &'a Notice<'a>,
 }
 
 /// Whether what a service calls the code of its error is one. A service could as well say words there, of a row or its own.
@@ -117,7 +164,11 @@ struct Worker {
 /// Tells of one run.
 #[derive(Debug)]
 pub(super) struct Notifier {
-    about: Map<String, Value>,
+    /// The job file.
+    job: Option<String>,
+    simulated: bool,
+    /// The command that goes on, where it may be told.
+    resume: Option<String>,
     on: Vec<Moment>,
     worker: Option<Worker>,
     is_over: bool,
@@ -145,29 +196,27 @@ impl Notifier {
                 None
             }
         });
-        let mut about = Map::new();
-        about.insert("version".to_owned(), json!(VERSION));
-        about.insert("program".to_owned(), json!(concat!("fanfold ", env!("CARGO_PKG_VERSION"))));
-        about.insert("job".to_owned(), json!(args.job.as_ref().map(|path| path.to_string_lossy())));
-        about.insert("simulated".to_owned(), json!(args.simulate));
-        about.insert("resume".to_owned(), json!(tells_nothing(args).then(|| resume_command(job))));
+        let file = args.job.as_ref().map(|path| path.to_string_lossy().into_owned());
+        let resume = tells_nothing(args).then(|| resume_command(job));
         let on = notify.map(|notify| notify.on.clone()).unwrap_or_default();
-        Self { about, on, worker, is_over: false }
+        Self { job: file, simulated: args.simulate, resume, on, worker, is_over: false }
     }
 
     /// Tells of a moment, with what is known by then.
-    pub(super) fn tell(&mut self, moment: Moment, what: &Value) {
+    pub(super) fn tell(&mut self, moment: Moment, notice: &Notice<'_>) {
         self.is_over |= moment != Moment::Start;
         let Some(worker) = self.worker.as_ref().filter(|_| self.on.contains(&moment)) else { return };
-        let mut text = self.about.clone();
-        text.insert("event".to_owned(), json!(moment.as_str()));
-        text.extend(what.as_object().cloned().unwrap_or_default());
-        let rows_left = what["rows"]["pending"].as_u64() != Some(0);
-        if !rows_left || moment == Moment::Start {
-            text.insert("resume".to_owned(), Value::Null);
-        }
+        let notification = Notification {
+            version: VERSION,
+            program: concat!("fanfold ", env!("CARGO_PKG_VERSION")),
+            job: self.job.as_deref(),
+            simulated: self.simulated,
+            resume: self.resume.as_deref().filter(|_| notice.leaves_rows()),
+            event: moment.as_str(),
+            notice,
+        };
         // A worker that panicked has shown that by itself.
-        let _ = worker.events.send((moment, Value::Object(text).to_string()));
+        let _ = serde_json::to_string(&notification).map(|text| worker.events.send((moment, text)));
     }
 
     /// The run is over. What was not told of its end is told now; what is on its way is waited for, some seconds at most.
@@ -178,7 +227,7 @@ impl Notifier {
                 Exit::Held => "held",
                 _ => "cannot_run",
             };
-            self.tell(Moment::Stop, &json!({ "exit_code": exit.code(), "reason": reason }));
+            self.tell(Moment::Stop, &Notice::Failed { exit_code: exit.code(), reason });
         }
         if let Some(Worker { events, thread }) = self.worker {
             drop(events);
@@ -244,6 +293,8 @@ async fn hand(words: &[String], hidden: &[OsString], text: String, patience: Dur
 
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
+
     use super::*;
 
     #[test]
@@ -255,7 +306,9 @@ mod tests {
             (&"C".repeat(65), false),
             ("<b>", false),
         ] {
-            let notice = notice(&json!({ "error_code": code, "error": "words", "exit_code": 4 }));
+            let mut receipt = Receipt::default();
+            (receipt.error_code, receipt.error, receipt.exit_code) = (Some(code), Some("words"), 4);
+            let notice = serde_json::to_value(Notice::ended(&receipt)).expect("JSON");
             assert_eq!(notice["error_code"].as_str(), told.then_some(code));
             assert_eq!((&notice["exit_code"], notice.get("error")), (&json!(4), None));
         }

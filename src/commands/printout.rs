@@ -4,6 +4,9 @@
 use std::fmt::Arguments;
 use std::io::{self, StdoutLock, Write, stdout};
 
+use serde::Serialize;
+
+use super::failure::Failure;
 use crate::secrets::hide;
 use crate::text::{printable, wrapped};
 use crate::watch::columns;
@@ -54,4 +57,10 @@ impl Write for Printout {
         };
         self.out.write_all(words.as_bytes())
     }
+}
+
+/// What programs read, as one line of JSON.
+pub(super) fn to_json(what: &impl Serialize) -> Result<String, Failure> {
+    serde_json::to_string(what)
+        .map_err(|error| Failure::new(format!("this cannot be written as JSON: {error}")))
 }

@@ -14,7 +14,8 @@ use super::event_log::Listener;
 use super::failure::Failure;
 use super::limited::shortened;
 use super::metrics::MetricsFile;
-use super::notify::{Notifier, notice, started};
+use super::notify::{Notice, Notifier};
+use super::receipt::Receipt;
 use super::rehearsed::{SIMULATOR, is_rehearsal};
 use super::resume::{resumable, resume_command};
 use super::run_control::{ControlContext, RunController};
@@ -175,7 +176,7 @@ impl RunSession<'_> {
             None => {
                 let number = journal.begin_run(&self.record(&plan, past.in_doubt, past.simulated))?;
                 self.screen.say_when(&self.name_of_run(&plan, number));
-                self.notifier.borrow_mut().tell(Moment::Start, &started(&plan, number));
+                self.notifier.borrow_mut().tell(Moment::Start, &Notice::started(&plan, number));
                 number
             }
         };
@@ -433,11 +434,12 @@ impl RunSession<'_> {
             simulated: self.args.job.simulate,
         };
         meet("summary.before");
-        let receipt = summary.store(reader)?;
+        let receipt = Receipt::of(&summary, reader)?;
+        receipt.store(&self.opened.job.output.summary(), &self.opened.job.output.journal())?;
         meet("summary.after");
         summary.say(&self.screen, reader)?;
         let moment = if account.pending == 0 { Moment::End } else { Moment::Stop };
-        self.notifier.borrow_mut().tell(moment, &notice(&receipt));
+        self.notifier.borrow_mut().tell(moment, &Notice::ended(&receipt));
         Ok(account.exit)
     }
 

@@ -1,37 +1,27 @@
-//! The end of a run: the receipt beside the output, and what is said of it.
+//! The end of a run, and what is said of it.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::path::Path;
 use std::time::SystemTime;
-
-use serde_json::{Value, json};
 
 use super::caps::{CapAccount, may_be_more};
 use super::failure::Failure;
 use super::rehearsed::simulated_line;
-use super::time::timestamp;
 use super::usage::{sum_of_tokens, unknown_finish};
 use crate::api::verdict::help_for;
 use crate::conversation::follow_ups::requests;
 use crate::dispatch::stop::{Cap, StopReason};
 use crate::exit::Exit;
-use crate::finish::Finish;
 use crate::job::period::CapPeriod;
-use crate::job::price::rounded;
 use crate::job::schedule::Until;
 use crate::job::units::shown;
-use crate::journal::private_mode;
-use crate::journal::reader::{FailureGroup, Reader, Spent, spent_by};
+use crate::journal::reader::{FailureGroup, Reader};
+use crate::pipeline::Opened;
 use crate::pipeline::output::OutputCounts;
 use crate::pipeline::plan::{Plan, place_of};
 use crate::pipeline::send::SendReport;
-use crate::pipeline::{Opened, PipelineError};
 use crate::text::{count, counted, money, short};
 use crate::watch::Screen;
-use crate::write::{Manner, write_atomic};
-
-/// The version of the receipt. It only ever gains fields.
-const VERSION: u32 = 1;
 
 /// How a run ended.
 #[derive(Debug)]
@@ -89,101 +79,6 @@ pub(super) struct Summary<'a> {
 }
 
 impl Summary<'_> {
-    /// Stores the receipt beside the output, whole or not at all, and gives it.
-    pub(super) fn store(&self, reader: &Reader) -> Result<Value, Failure> {
-        let path = self.opened.job.output.summary();
-        let receipt = self.receipt(reader)?;
-        let mut text = format!("{receipt:#}").into_bytes();
-        text.push(b'\n');
-        let mode = private_mode(&self.opened.journal());
-        match write_atomic(&path, &text, Manner { follows_links: false, mode }) {
-            // It has its name, and says how the run ended. A power cut may take that back, and nothing that was paid for.
-            Err(error) if error.is_of_the_folder() => {}
-            stored => stored.map_err(PipelineError::from)?,
-        }
-        Ok(receipt)
-    }
-
-    fn receipt(&self, reader: &Reader) -> Result<Value, Failure> {
-        let job = &self.opened.job;
-        let snapshot = &self.sent.snapshot;
-        let spent = spent_by(&reader.runs()?);
-        let cost = known_cost(reader, &spent, job.price.is_some())?;
-        let fault = self.sent.reason.fault().filter(|_| self.account.pending > 0);
-        let counts = self.written.map(|written| (written.ok, written.failed, written.pending));
-        let (ok, failed, pending) = match counts {
-            Some(counts) => counts,
-            None => {
-                let counts = reader.counts(job.input.limit)?;
-                (counts.ok, counts.failed, self.plan.rows.saturating_sub(counts.ok + counts.failed))
-            }
-        };
-        let matched = &self.plan.matched;
-        let ended_with = |word: fn(&str) -> bool| {
-            self.finish_reasons
-                .iter()
-                .filter(move |(found, _)| word(found))
-                .map(|(word, answers)| (word, *answers))
-        };
-        let cut_by_length: u64 = ended_with(|word| word == "length").map(|(_, answers)| answers).sum();
-        let unknown: BTreeMap<_, _> = ended_with(|word| Finish::of(word) == Finish::Unknown).collect();
-        Ok(json!({
-            "version": VERSION,
-            "program": concat!("fanfold ", env!("CARGO_PKG_VERSION")),
-            "simulated": self.simulated,
-            "model": job.model.name,
-            "input": job.input.paths,
-            "output": self.written.map(|_| &job.output.path),
-            "journal": job.output.journal(),
-            "run": self.run,
-            "started_at": timestamp(self.begun),
-            "ended_at": timestamp(SystemTime::now()),
-            "rows": { "in": self.plan.rows, "ok": ok, "failed": failed, "pending": pending },
-            "matched": {
-                "kept": matched.kept, "moved": matched.moved, "changed": matched.changed, "new": matched.new,
-                "gone": matched.gone,
-            },
-            "in_doubt": self.in_doubt,
-            "this_run": {
-                "answered": snapshot.answered,
-                "requests": snapshot.requests,
-                "throttled": snapshot.throttled,
-                "faults": snapshot.faults,
-                "follow_ups": snapshot.follow_ups.json(),
-                "prompt_tokens": snapshot.usage.prompt_tokens,
-                "completion_tokens": snapshot.usage.completion_tokens,
-                "total_tokens": snapshot.usage.total_tokens,
-                "cost": snapshot.cost.map(rounded),
-                "seconds": snapshot.elapsed.as_secs_f64(),
-                "uncounted_answers": snapshot.uncounted,
-                "reserved_tokens": snapshot.reserved.tokens,
-                "reserved_cost": rounded(snapshot.reserved.cost),
-                "limits_met": snapshot.met.words(),
-            },
-            "all_runs": {
-                "requests": spent.requests,
-                "throttled": spent.throttled,
-                "faults": spent.faults,
-                "prompt_tokens": spent.usage.prompt_tokens,
-                "completion_tokens": spent.usage.completion_tokens,
-                "total_tokens": spent.usage.total_tokens,
-                "cost": cost,
-                "reserved_tokens": spent.reserved.tokens,
-                "reserved_cost": rounded(spent.reserved.cost),
-            },
-            "caps": self.allowance.json(),
-            "simulated_answers": self.written.map(|written| written.simulated),
-            "cut_by_length": cut_by_length,
-            "unknown_finish_reasons": unknown,
-            "reason": self.account.reason,
-            "error_code": fault.map(|fault| &fault.code),
-            "error": fault.map(|fault| &fault.message),
-            "help": fault.and_then(|fault| fault.help),
-            "exit_code": self.account.exit.code(),
-            "resume": (self.account.pending > 0).then_some(self.resume),
-        }))
-    }
-
     /// Says how the run went; last of all, how to go on.
     pub(super) fn say(&self, screen: &Screen, reader: &Reader) -> Result<(), Failure> {
         let snapshot = &self.sent.snapshot;
@@ -383,14 +278,6 @@ impl Summary<'_> {
             ),
         }
     }
-}
-
-/// What was spent, where it is known: tokens that cost nothing are mostly tokens whose price was not known when they
-/// were bought. `priced`: whether the job knows its price now.
-pub(super) fn known_cost(reader: &Reader, spent: &Spent, priced: bool) -> Result<Option<f64>, Failure> {
-    let nothing_bought = priced && spent.usage.total_tokens == 0;
-    let known = nothing_bought || spent.cost > 0.0 || reader.has_costs()?;
-    Ok(known.then(|| rounded(spent.cost)))
 }
 
 /// What to do, as errors say it.

@@ -1,8 +1,26 @@
 //! What an answer, or a run, used: as far as the server counted it, and nothing that it did not.
 
+use serde::Serialize;
+
 use crate::finish::Finish;
 use crate::outcome::{TokenSum, Usage};
 use crate::text::{count, counted, short};
+
+/// What one answer used, as JSON has it among the fields of the answer.
+#[derive(Debug, Default, Serialize)]
+pub(super) struct TokenFields {
+    prompt_tokens: Option<u64>,
+    completion_tokens: Option<u64>,
+    total_tokens: Option<u64>,
+}
+
+impl TokenFields {
+    /// Of what the service counted; nothing, where it did not.
+    pub(super) fn of(usage: Option<Usage>) -> Self {
+        let Usage { prompt_tokens, completion_tokens, total_tokens, .. } = usage.unwrap_or_default();
+        Self { prompt_tokens, completion_tokens, total_tokens }
+    }
+}
 
 /// The tokens of an answer; `None` where nothing was counted.
 pub(super) fn tokens(usage: &Usage) -> Option<String> {

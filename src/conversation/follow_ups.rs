@@ -1,12 +1,12 @@
 //! The requests that rows took beyond their first, by what they were for.
 
-use serde_json::{Value, json};
+use serde::Serialize;
 
 use super::Asks;
 use crate::text::{count, counted};
 
-/// How many there were of each kind.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+/// How many there were of each kind. As JSON, each has the word that the journal has for it.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
 pub struct FollowUps {
     /// With what tools gave.
     pub tools: u64,
@@ -38,11 +38,6 @@ impl FollowUps {
             grow: self.grow + others.grow,
             rest: self.rest + others.rest,
         }
-    }
-
-    /// The numbers of all kinds, each by the word that the journal has for it.
-    pub fn json(&self) -> Value {
-        json!({ "tools": self.tools, "repair": self.repair, "grow": self.grow, "rest": self.rest })
     }
 
     /// What there was, for people.

@@ -1,54 +1,84 @@
 //! JSON lines of progress. They carry a version, and only ever gain fields.
 
-use serde_json::json;
+use serde::Serialize;
 
 use super::stderr::put;
-use crate::job::price::rounded;
-use crate::tally::Snapshot;
+use crate::tally::{RequestFigures, Snapshot};
 
 /// The version of the lines.
 const VERSION: u32 = 1;
 
+/// A line: what every one of them has, and what is its own.
+#[derive(Serialize)]
+struct Line<'a, T> {
+    version: u32,
+    #[serde(rename = "type")]
+    kind: &'a str,
+    at: String,
+    #[serde(flatten)]
+    what: T,
+}
+
+/// A message of some kind.
+#[derive(Serialize)]
+struct Message<'a> {
+    text: &'a str,
+}
+
+/// How a run stands.
+#[derive(Serialize)]
+struct ProgressReport {
+    rows: u64,
+    ok: u64,
+    failed: u64,
+    left: u64,
+    elapsed_seconds: f64,
+    seconds_left: Option<f64>,
+    rows_per_second: f64,
+    tokens_per_second: f64,
+    #[serde(flatten)]
+    figures: RequestFigures,
+    in_flight: usize,
+    places: usize,
+    waiting: usize,
+    held_by: Option<&'static str>,
+}
+
 /// A line of progress.
 pub(super) fn progress(snapshot: &Snapshot) {
-    let line = json!({
-        "version": VERSION,
-        "type": "progress",
-        "at": now(),
-        "rows": snapshot.rows,
-        "ok": snapshot.ok,
-        "failed": snapshot.failed,
-        "left": snapshot.left(),
-        "elapsed_seconds": snapshot.elapsed.as_secs_f64(),
-        "seconds_left": snapshot.time_left().map(|left| left.as_secs_f64()),
-        "rows_per_second": snapshot.rows_per_second,
-        "tokens_per_second": snapshot.tokens_per_second,
-        "requests": snapshot.requests,
-        "throttled": snapshot.throttled,
-        "faults": snapshot.faults,
-        "prompt_tokens": snapshot.usage.prompt_tokens,
-        "completion_tokens": snapshot.usage.completion_tokens,
-        "total_tokens": snapshot.usage.total_tokens,
-        "cost": snapshot.cost.map(rounded),
-        "in_flight": snapshot.standing.in_flight,
-        "places": snapshot.standing.places,
-        "waiting": snapshot.standing.waiting,
-        "held_by": snapshot.standing.held_by.map(|held_by| held_by.as_str()),
-    });
-    put(&line.to_string());
+    let standing = &snapshot.standing;
+    let what = ProgressReport {
+        rows: snapshot.rows,
+        ok: snapshot.ok,
+        failed: snapshot.failed,
+        left: snapshot.left(),
+        elapsed_seconds: snapshot.elapsed.as_secs_f64(),
+        seconds_left: snapshot.time_left().map(|left| left.as_secs_f64()),
+        rows_per_second: snapshot.rows_per_second,
+        tokens_per_second: snapshot.tokens_per_second,
+        figures: snapshot.figures(),
+        in_flight: standing.in_flight,
+        places: standing.places,
+        waiting: standing.waiting,
+        held_by: standing.held_by.map(|held_by| held_by.as_str()),
+    };
+    put_line("progress", what);
 }
 
 /// A message, as a line among the others.
 pub(super) fn message(text: &str) {
-    put(&json!({ "version": VERSION, "type": "message", "at": now(), "text": text }).to_string());
+    put_line("message", Message { text });
 }
 
 /// Why the command ended early, as a line among the others.
 pub(super) fn error(text: &str) {
-    put(&json!({ "version": VERSION, "type": "error", "at": now(), "text": text }).to_string());
+    put_line("error", Message { text });
 }
 
-/// The time as RFC 3339 has it, in UTC.
-fn now() -> String {
-    jiff::Timestamp::now().strftime("%FT%TZ").to_string()
+fn put_line(kind: &str, what: impl Serialize) {
+    // The time as RFC 3339 has it, in UTC.
+    let at = jiff::Timestamp::now().strftime("%FT%TZ").to_string();
+    if let Ok(line) = serde_json::to_string(&Line { version: VERSION, kind, at, what }) {
+        put(&line);
+    }
 }

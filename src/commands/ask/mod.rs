@@ -1,12 +1,11 @@
 //! `fanfold ask`: one question, answered on standard output as the answer comes.
 
+mod line;
 mod printer;
 mod question;
 
 use std::io::{self, IsTerminal, Stdout, stderr, stdout};
 use std::time::{Duration, Instant};
-
-use serde_json::{Value, json};
 
 use super::failure::Failure;
 use super::load::colored;
@@ -27,11 +26,9 @@ use crate::outcome::{Answer, Fault, FaultKind, Reply, Usage};
 use crate::simulator;
 use crate::text::{money, short};
 use crate::watch::{Mode, Screen, put};
+use line::ReplyLine;
 use printer::{PrintStyle, Printer};
 use question::{Question, settle};
-
-/// The version of the line of `--json`. It only ever gains fields.
-const VERSION: u32 = 1;
 
 /// Runs the command.
 pub(super) fn run(args: AskArgs) -> Result<Exit, Failure> {
@@ -175,7 +172,7 @@ impl AskSession<'_> {
     fn answered(&mut self, answer: &Answer, latency: Duration, tries: u32) -> io::Result<()> {
         let cost = self.cost(answer.usage.as_ref(), answer.thought());
         if self.args.json {
-            self.printer.line(&self.json(Ok(answer), cost, latency, tries).to_string())?;
+            self.put_json(Ok(answer), cost, latency, tries)?;
         } else {
             self.printer.finish(answer)?;
             if answer.response.is_some() && answer.tool_calls.is_some() {
@@ -199,7 +196,7 @@ impl AskSession<'_> {
     fn faulted(&mut self, fault: &Fault, latency: Duration, tries: u32) -> io::Result<Failure> {
         let cost = self.cost(fault.usage.as_ref(), self.question.request.thinks);
         if self.args.json {
-            self.printer.line(&self.json(Err(fault), cost, latency, tries).to_string())?;
+            self.put_json(Err(fault), cost, latency, tries)?;
         }
         self.printer.end_line()?;
         self.say_who(fault.request_id.as_deref(), latency, tries);
@@ -224,6 +221,17 @@ impl AskSession<'_> {
         let help = fault.help.or((fault.kind == FaultKind::Unreachable).then_some(nobody));
         let help = help.map(|help| format!("\n  = help: {help}")).unwrap_or_default();
         Ok(Failure { exit, message: message + &help })
+    }
+
+    fn put_json(
+        &mut self,
+        reply: Result<&Answer, &Fault>,
+        cost: Option<f64>,
+        latency: Duration,
+        tries: u32,
+    ) -> io::Result<()> {
+        let line = ReplyLine::of(&self.question.model, reply, cost, latency, tries);
+        self.printer.line(&serde_json::to_string(&line)?)
     }
 
     fn cost(&self, usage: Option<&Usage>, thought: bool) -> Option<f64> {
@@ -256,39 +264,5 @@ impl AskSession<'_> {
             let model = short(&self.question.model, 100);
             self.screen.say(&format!("{model} at {} · {}{tries}{id}", self.base_url, shown(latency)));
         }
-    }
-
-    /// The line of `--json`, with the names that the answer columns of a job have.
-    fn json(
-        &self,
-        reply: Result<&Answer, &Fault>,
-        cost: Option<f64>,
-        latency: Duration,
-        tries: u32,
-    ) -> Value {
-        let answer = reply.ok();
-        let usage = reply.map_or_else(|fault| fault.usage, |answer| answer.usage);
-        let request_id = reply.map_or_else(|fault| &fault.request_id, |answer| &answer.request_id);
-        let calls = answer.and_then(|answer| answer.tool_calls.as_deref());
-        json!({
-            "version": VERSION,
-            "response": answer.and_then(|answer| answer.response.as_deref()),
-            "reasoning": answer.and_then(|answer| answer.reasoning.as_deref()),
-            "tool_calls": calls.and_then(|calls| serde_json::from_str::<Value>(calls).ok()),
-            "finish_reason": answer.and_then(|answer| answer.finish_reason.as_deref()),
-            "prompt_tokens": usage.and_then(|usage| usage.prompt_tokens),
-            "completion_tokens": usage.and_then(|usage| usage.completion_tokens),
-            "total_tokens": usage.and_then(|usage| usage.total_tokens),
-            "cached_tokens": usage.and_then(|usage| usage.cached_tokens),
-            "reasoning_tokens": usage.and_then(|usage| usage.reasoning_tokens),
-            "cost": cost,
-            "model": answer.map_or(Some(self.question.model.as_str()), |answer| answer.model.as_deref()),
-            "request_id": request_id,
-            "attempts": tries,
-            "latency_ms": u64::try_from(latency.as_millis()).unwrap_or(u64::MAX),
-            "status": if answer.is_some() { "ok" } else { "failed" },
-            "error_code": reply.err().map(|fault| &fault.code),
-            "error": reply.err().map(|fault| &fault.message),
-        })
     }
 }

@@ -1,6 +1,7 @@
 //! `fanfold status`: how a job stands, from its journal alone; once, or over and over while somebody watches.
 
 mod ended;
+mod json;
 mod row;
 mod screen;
 mod standing;
@@ -10,11 +11,12 @@ use std::io::{IsTerminal, Write, stdout};
 
 use super::failure::Failure;
 use super::load::{colored, load_to_look};
-use super::printout::Veiled;
+use super::printout::{Veiled, to_json};
 use crate::cli::StatusArgs;
 use crate::exit::Exit;
 use crate::text::wrapped;
 use crate::watch::columns;
+use json::StatusReport;
 use screen::painted;
 use standing::{JobStatus, ReadScope, open};
 
@@ -32,7 +34,7 @@ pub(super) fn run(args: StatusArgs) -> Result<Exit, Failure> {
     }
     let status = JobStatus::read(&reader, &job, ReadScope::Whole)?;
     if args.json {
-        writeln!(out, "{}", status.json())?;
+        writeln!(out, "{}", to_json(&StatusReport::of(&status))?)?;
     } else {
         let columns = columns(stdout()).unwrap_or(usize::MAX);
         for (ink, line) in status.lines() {

@@ -3,11 +3,13 @@
 use std::io::Write;
 use std::time::{Duration, SystemTime};
 
-use serde_json::{Value, json};
+use serde::Serialize;
+use serde_json::Value;
 
 use crate::commands::failure::Failure;
+use crate::commands::printout::to_json;
 use crate::commands::time::{moment, timestamp};
-use crate::commands::usage::tokens;
+use crate::commands::usage::{TokenFields, tokens};
 use crate::conversation::{Asks, Step};
 use crate::exit::Exit;
 use crate::job::Job;
@@ -15,7 +17,7 @@ use crate::job::price::rounded;
 use crate::job::units::shown;
 use crate::journal::reader::{FaultRecord, Reader};
 use crate::journal::recent::Attempt;
-use crate::outcome::RowResult;
+use crate::outcome::{Answer, RowResult};
 use crate::pipeline::Opened;
 use crate::pipeline::plan::prepare;
 use crate::request::Fingerprint;
@@ -87,7 +89,7 @@ pub(super) fn tell(
         unfit: reader.unfit_response(position)?,
     };
     match as_json {
-        true => writeln!(out, "{}", story.json())?,
+        true => writeln!(out, "{}", to_json(&story.report())?)?,
         false => story.lines().iter().try_for_each(|line| writeln!(out, "{}", printable(line)))?,
     }
     Ok(Exit::Done)
@@ -170,50 +172,35 @@ impl Story<'_> {
         lines.into_iter().map(|(_, line)| line).collect()
     }
 
-    fn json(&self) -> Value {
+    fn report(&self) -> RowReport<'_> {
         let (result, answer) = (&self.result, self.result.answer.as_ref());
-        let usage = answer.and_then(|answer| answer.usage);
-        let faults = self.faults.iter().map(|fault| {
-            json!({
-                "sent_at": timestamp(fault.sent_at), "latency_ms": fault.latency.as_millis() as u64,
-                "status": fault.status, "code": fault.code, "message": fault.message,
-            })
-        });
-        let answers = self.attempts.iter().map(|attempt| {
-            json!({
-                "sent_at": timestamp(moment(attempt.sent_at)), "latency_ms": attempt.latency_ms,
-                "finish_reason": attempt.finish_reason, "model": attempt.model, "request_id": attempt.request_id,
-                "total_tokens": attempt.usage.and_then(|usage| usage.total_tokens),
-            })
-        });
-        let steps = self.steps.iter().map(|step| {
-            json!({
-                "asks": step.asks.as_str(), "response": step.answer.response,
-                "tool_calls": step.answer.tool_calls.as_deref().and_then(as_json_text), "results": step.results,
-                "total_tokens": step.answer.usage.and_then(|usage| usage.total_tokens),
-            })
-        });
-        let request = match &self.request {
-            Request::Same(body) => Some(body),
-            Request::Changed | Request::Gone => None,
-        };
-        json!({
-            "version": VERSION, "row": self.row, "position": self.position, "status": result.status.as_str(),
-            "fingerprint": self.fingerprint.map(|fingerprint| fingerprint.to_string()), "request": request,
-            "attempts": result.attempts, "cost": result.cost.map(rounded), "error_code": result.error_code,
-            "error": result.error,
-            "response": answer.and_then(|answer| answer.response.as_ref()),
-            "reasoning": answer.and_then(|answer| answer.reasoning.as_ref()),
-            "finish_reason": answer.and_then(|answer| answer.finish_reason.as_ref()),
-            "model": answer.and_then(|answer| answer.model.as_ref()),
-            "request_id": answer.and_then(|answer| answer.request_id.as_ref()),
-            "prompt_tokens": usage.and_then(|usage| usage.prompt_tokens),
-            "completion_tokens": usage.and_then(|usage| usage.completion_tokens),
-            "total_tokens": usage.and_then(|usage| usage.total_tokens),
-            "latency_ms": result.latency_ms, "faults": faults.collect::<Vec<_>>(),
-            "answers": answers.collect::<Vec<_>>(), "unfit_response": self.unfit,
-            "steps": steps.collect::<Vec<_>>(),
-        })
+        let text = |of: fn(&Answer) -> &Option<String>| answer.and_then(|answer| of(answer).as_deref());
+        RowReport {
+            version: VERSION,
+            row: self.row,
+            position: self.position,
+            status: result.status.as_str(),
+            fingerprint: self.fingerprint.map(|fingerprint| fingerprint.to_string()),
+            request: match &self.request {
+                Request::Same(body) => Some(body),
+                Request::Changed | Request::Gone => None,
+            },
+            attempts: result.attempts,
+            cost: result.cost.map(rounded),
+            error_code: result.error_code.as_deref(),
+            error: result.error.as_deref(),
+            response: text(|answer| &answer.response),
+            reasoning: text(|answer| &answer.reasoning),
+            finish_reason: text(|answer| &answer.finish_reason),
+            model: text(|answer| &answer.model),
+            request_id: text(|answer| &answer.request_id),
+            tokens: TokenFields::of(answer.and_then(|answer| answer.usage)),
+            latency_ms: result.latency_ms,
+            faults: self.faults.iter().map(FaultReport::of).collect(),
+            answers: self.attempts.iter().map(AnswerReport::of).collect(),
+            unfit_response: self.unfit.as_deref(),
+            steps: self.steps.iter().map(StepReport::of).collect(),
+        }
     }
 }
 
@@ -230,6 +217,98 @@ fn told(step: &Step) -> String {
     }
 }
 
-fn as_json_text(text: &str) -> Option<Value> {
-    serde_json::from_str(text).ok()
+/// A row's story, as JSON has it.
+#[derive(Debug, Serialize)]
+struct RowReport<'a> {
+    version: u32,
+    row: &'a str,
+    position: u64,
+    status: &'static str,
+    fingerprint: Option<String>,
+    request: Option<&'a Value>,
+    attempts: Option<u32>,
+    cost: Option<f64>,
+    error_code: Option<&'a str>,
+    error: Option<&'a str>,
+    response: Option<&'a str>,
+    reasoning: Option<&'a str>,
+    finish_reason: Option<&'a str>,
+    model: Option<&'a str>,
+    request_id: Option<&'a str>,
+    #[serde(flatten)]
+    tokens: TokenFields,
+    latency_ms: Option<u64>,
+    faults: Vec<FaultReport<'a>>,
+    answers: Vec<AnswerReport<'a>>,
+    unfit_response: Option<&'a str>,
+    steps: Vec<StepReport<'a>>,
+}
+
+/// A request that brought no answer.
+#[derive(Debug, Serialize)]
+struct FaultReport<'a> {
+    sent_at: String,
+    latency_ms: u64,
+    status: Option<u16>,
+    code: &'a str,
+    message: &'a str,
+}
+
+impl<'a> FaultReport<'a> {
+    fn of(fault: &'a FaultRecord) -> Self {
+        Self {
+            sent_at: timestamp(fault.sent_at),
+            latency_ms: fault.latency.as_millis() as u64,
+            status: fault.status,
+            code: &fault.code,
+            message: &fault.message,
+        }
+    }
+}
+
+/// A request that brought an answer.
+#[derive(Debug, Serialize)]
+struct AnswerReport<'a> {
+    sent_at: String,
+    latency_ms: u64,
+    finish_reason: Option<&'a str>,
+    model: Option<&'a str>,
+    request_id: Option<&'a str>,
+    total_tokens: Option<u64>,
+}
+
+impl<'a> AnswerReport<'a> {
+    fn of(attempt: &'a Attempt) -> Self {
+        Self {
+            sent_at: timestamp(moment(attempt.sent_at)),
+            latency_ms: attempt.latency_ms,
+            finish_reason: attempt.finish_reason.as_deref(),
+            model: attempt.model.as_deref(),
+            request_id: attempt.request_id.as_deref(),
+            total_tokens: attempt.usage.and_then(|usage| usage.total_tokens),
+        }
+    }
+}
+
+/// A paid answer that did not end its row.
+#[derive(Debug, Serialize)]
+struct StepReport<'a> {
+    asks: &'static str,
+    response: Option<&'a str>,
+    tool_calls: Option<Value>,
+    results: &'a [String],
+    total_tokens: Option<u64>,
+}
+
+impl<'a> StepReport<'a> {
+    fn of(step: &'a Step) -> Self {
+        let answer = &step.answer;
+        Self {
+            asks: step.asks.as_str(),
+            response: answer.response.as_deref(),
+            tool_calls: answer.tool_calls.as_deref().and_then(|calls| serde_json::from_str(calls).ok()),
+            results: &step.results,
+            total_tokens: answer.usage.and_then(|usage| usage.total_tokens),
+        }
+    }
 }

@@ -3,21 +3,20 @@
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use jiff::Timestamp;
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use super::ended;
 use super::screen::{Ink, ScreenLine};
 use crate::commands::caps::{CapAccount, may_be_more};
 use crate::commands::failure::Failure;
+use crate::commands::receipt::known_cost;
 use crate::commands::rehearsed::simulated_line;
-use crate::commands::summary::known_cost;
 use crate::commands::time::{moment, timestamp};
 use crate::config::orders::{self, Order};
 use crate::conversation::follow_ups::{FollowUps, requests};
 use crate::event::Bottleneck;
 use crate::job::Job;
 use crate::job::effective::LiveSettings;
-use crate::job::price::rounded;
 use crate::job::units::shown;
 use crate::journal::costs::Day;
 use crate::journal::lock::Lock;
@@ -25,9 +24,6 @@ use crate::journal::reader::{Counts, FailureGroup, Reader, Run, Spent, spent_by}
 use crate::journal::recent::{LateFault, Lately};
 use crate::report::message_groups::{MessageGroup, MessageGroups};
 use crate::text::{count, counted, money, printable, rate, short};
-
-/// The version of the JSON. It only ever gains fields.
-const VERSION: u32 = 1;
 
 /// Days and runs that are shown at most; the JSON has all.
 const SHOWN: usize = 7;
@@ -54,31 +50,31 @@ pub(super) enum ReadScope {
 
 /// How a job stands.
 pub(super) struct JobStatus {
-    rows: Option<u64>,
-    counts: Counts,
+    pub(super) rows: Option<u64>,
+    pub(super) counts: Counts,
     /// Answers that a simulator gave.
-    simulated: u64,
-    runs: Vec<Run>,
-    spent: Spent,
-    follow_ups: FollowUps,
-    cost: Option<f64>,
-    days: Vec<Day>,
-    holder: Option<String>,
-    in_doubt: u64,
-    last_minute: u64,
+    pub(super) simulated: u64,
+    pub(super) runs: Vec<Run>,
+    pub(super) spent: Spent,
+    pub(super) follow_ups: FollowUps,
+    pub(super) cost: Option<f64>,
+    pub(super) days: Vec<Day>,
+    pub(super) holder: Option<String>,
+    pub(super) in_doubt: u64,
+    pub(super) last_minute: u64,
     /// Those of them that the run at hand has sent.
-    of_this_run: u64,
-    lately: Lately,
+    pub(super) of_this_run: u64,
+    pub(super) lately: Lately,
     /// What held the run back in this minute and the one before, in seconds; the longest first.
-    held: Vec<(String, f64)>,
-    failures: Vec<FailureGroup>,
-    faults: Vec<MessageGroup<LateFault>>,
+    pub(super) held: Vec<(String, f64)>,
+    pub(super) failures: Vec<FailureGroup>,
+    pub(super) faults: Vec<MessageGroup<LateFault>>,
     /// How the caps stand.
-    allowance: CapAccount,
+    pub(super) allowance: CapAccount,
     /// What the last run was told while it went on.
-    told: Vec<Order>,
+    pub(super) told: Vec<Order>,
     /// Whether a run that goes on sends nothing because it was told so, or because of the schedule.
-    paused: bool,
+    pub(super) paused: bool,
 }
 
 impl JobStatus {
@@ -138,12 +134,12 @@ impl JobStatus {
         self.holder.is_some()
     }
 
-    fn left(&self) -> Option<u64> {
+    pub(super) fn left(&self) -> Option<u64> {
         Some(self.rows?.saturating_sub(self.counts.ok + self.counts.failed))
     }
 
     /// The time that the rows that are left take at the present rate; `None` in a pause and an outage.
-    fn time_left(&self) -> Option<Duration> {
+    pub(super) fn time_left(&self) -> Option<Duration> {
         // While nobody is answered, the rate of before says nothing.
         let outage = self.held.first().is_some_and(|(cause, _)| cause == Bottleneck::Outage.as_str());
         let left = self.left().filter(|_| self.is_running() && !self.paused && !outage)?;
@@ -296,79 +292,15 @@ impl JobStatus {
     }
 
     /// Whether a run is the one that goes on.
-    fn goes_on(&self, run: &Run) -> bool {
+    pub(super) fn goes_on(&self, run: &Run) -> bool {
         self.is_running() && self.runs.last().is_some_and(|last| last.number == run.number)
     }
 
     /// What a run spent, where it is known.
-    fn cost_of(&self, run: &Run) -> Option<f64> {
+    pub(super) fn cost_of(&self, run: &Run) -> Option<f64> {
         let known = run.spent.cost > 0.0 || run.spent.usage.total_tokens == 0;
         // A run of a free model cost nothing; then so did all that is known.
         (known || self.spent.cost == 0.0).then_some(run.spent.cost).filter(|_| self.cost.is_some())
-    }
-
-    /// The whole of it, for programs.
-    pub(super) fn json(&self) -> Value {
-        let runs: Vec<Value> = self.runs.iter().map(|run| {
-            json!({
-                "run": run.number, "started_at": timestamp(run.started_at), "last_at": timestamp(run.last_at),
-                "ended_at": run.ended_at.map(timestamp), "reason": run.reason,
-                "outcome": ended::outcome(run, self.goes_on(run)), "in_doubt": run.in_doubt,
-                "simulated": run.simulated, "requests": run.spent.requests, "total_tokens": run.spent.usage.total_tokens,
-                "cost": self.cost_of(run).map(rounded),
-                "reserved_tokens": run.spent.reserved.tokens, "reserved_cost": rounded(run.spent.reserved.cost),
-            })
-        }).collect();
-        let days: Vec<Value> = self.days.iter().map(|day| {
-            json!({
-                "date": day.date, "requests": day.requests, "tokens": day.tokens, "cost": day.cost.map(rounded),
-            })
-        }).collect();
-        json!({
-            "version": VERSION,
-            "rows": self.rows,
-            "ok": self.counts.ok,
-            "failed": self.counts.failed,
-            "simulated": self.simulated,
-            "left": self.left(),
-            "running": self.holder.is_some(),
-            "holder": self.holder,
-            "in_doubt": self.in_doubt,
-            "requests": self.spent.requests,
-            "throttled": self.spent.throttled,
-            "faults": self.spent.faults,
-            "follow_ups": self.follow_ups.json(),
-            "prompt_tokens": self.spent.usage.prompt_tokens,
-            "completion_tokens": self.spent.usage.completion_tokens,
-            "total_tokens": self.spent.usage.total_tokens,
-            "cost": self.cost,
-            "reserved_tokens": self.spent.reserved.tokens,
-            "reserved_cost": rounded(self.spent.reserved.cost),
-            "requests_in_the_last_minute": self.last_minute,
-            "rows_per_second": self.is_running().then_some(self.lately.rows_per_second),
-            "tokens_per_second": self.is_running().then_some(self.lately.tokens_per_second),
-            "seconds_left": self.time_left().map(|left| left.as_secs()),
-            "held_by": match self.paused {
-                true => Some(Bottleneck::Pause.as_str()),
-                false => self.held.first().map(|(cause, _)| cause.as_str()),
-            },
-            "held_seconds": self.held.iter().cloned().collect::<std::collections::BTreeMap<_, _>>(),
-            "failures": self.failures.iter().map(|group| {
-                json!({ "code": group.code, "rows": group.rows, "example": group.message, "row": group.example + 1,
-                        "id": group.id })
-            }).collect::<Vec<_>>(),
-            "last_errors": self.faults.iter().map(|kind| {
-                json!({
-                    "code": kind.code, "status": kind.example.status, "requests": kind.count,
-                    "example": kind.message, "last_sent_at": timestamp(moment(kind.example.sent_at)),
-                })
-            }).collect::<Vec<_>>(),
-            "caps": self.allowance.json(),
-            "runs": runs,
-            "days": days,
-            "paused": self.paused,
-            "told": self.told.iter().map(Order::shown).collect::<Vec<_>>(),
-        })
     }
 }
 

@@ -1,0 +1,203 @@
+//! The receipt of a run: the file beside its output that says how it went.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::time::SystemTime;
+
+use serde::Serialize;
+
+use super::caps::CapsReport;
+use super::failure::Failure;
+use super::summary::Summary;
+use super::time::timestamp;
+use crate::finish::Finish;
+use crate::job::price::rounded;
+use crate::journal::private_mode;
+use crate::journal::reader::{Reader, Spent, spent_by};
+use crate::pipeline::PipelineError;
+use crate::reserve::Reserve;
+use crate::tally::{RequestFigures, Snapshot};
+use crate::write::{Manner, write_atomic};
+
+/// The version of the receipt. It only ever gains fields.
+const VERSION: u32 = 1;
+
+/// The receipt.
+#[derive(Debug, Default, Serialize)]
+pub(super) struct Receipt<'a> {
+    version: u32,
+    program: &'static str,
+    simulated: bool,
+    model: Option<&'a str>,
+    input: &'a [String],
+    output: Option<&'a Path>,
+    journal: PathBuf,
+    pub(super) run: i64,
+    pub(super) started_at: String,
+    pub(super) ended_at: String,
+    pub(super) rows: RowCounts,
+    matched: MatchCounts,
+    in_doubt: u64,
+    pub(super) this_run: RunFigures,
+    pub(super) all_runs: JournalFigures,
+    caps: CapsReport,
+    simulated_answers: Option<u64>,
+    cut_by_length: u64,
+    unknown_finish_reasons: BTreeMap<&'a str, u64>,
+    pub(super) reason: &'static str,
+    pub(super) error_code: Option<&'a str>,
+    pub(super) error: Option<&'a str>,
+    help: Option<&'a str>,
+    pub(super) exit_code: u8,
+    resume: Option<&'a str>,
+}
+
+/// How the rows of the input stand.
+#[derive(Debug, Clone, Copy, Default, Serialize)]
+pub(super) struct RowCounts {
+    #[serde(rename = "in")]
+    pub(super) rows: u64,
+    pub(super) ok: u64,
+    pub(super) failed: u64,
+    pub(super) pending: u64,
+}
+
+/// What the plan found.
+#[derive(Debug, Default, Serialize)]
+struct MatchCounts {
+    kept: u64,
+    moved: u64,
+    changed: u64,
+    new: u64,
+    gone: u64,
+}
+
+/// What the run did.
+#[derive(Debug, Default, Serialize)]
+pub(super) struct RunFigures {
+    answered: u64,
+    #[serde(flatten)]
+    figures: RequestFigures,
+    seconds: f64,
+    uncounted_answers: u64,
+    #[serde(flatten)]
+    reserved: Reserve,
+    limits_met: Vec<&'static str>,
+}
+
+impl RunFigures {
+    fn of(snapshot: &Snapshot) -> Self {
+        Self {
+            answered: snapshot.answered,
+            figures: RequestFigures { follow_ups: Some(snapshot.follow_ups), ..snapshot.figures() },
+            seconds: snapshot.elapsed.as_secs_f64(),
+            uncounted_answers: snapshot.uncounted,
+            reserved: snapshot.reserved,
+            limits_met: snapshot.met.words(),
+        }
+    }
+}
+
+/// What all runs did.
+#[derive(Debug, Default, Serialize)]
+pub(super) struct JournalFigures {
+    #[serde(flatten)]
+    figures: RequestFigures,
+    #[serde(flatten)]
+    reserved: Reserve,
+}
+
+impl JournalFigures {
+    fn of(spent: &Spent, cost: Option<f64>) -> Self {
+        let Spent { requests, throttled, faults, usage, reserved, .. } = *spent;
+        let figures = RequestFigures { requests, throttled, faults, follow_ups: None, usage, cost };
+        Self { figures, reserved }
+    }
+}
+
+impl<'a> Receipt<'a> {
+    /// The receipt of a run that has just ended.
+    pub(super) fn of(summary: &Summary<'a>, reader: &Reader) -> Result<Self, Failure> {
+        let &Summary { account, plan, sent, written, .. } = summary;
+        let job = &summary.opened.job;
+        let matched = &plan.matched;
+        let spent = spent_by(&reader.runs()?);
+        let fault = sent.reason.fault().filter(|_| account.pending > 0);
+        Ok(Self {
+            version: VERSION,
+            program: concat!("fanfold ", env!("CARGO_PKG_VERSION")),
+            simulated: summary.simulated,
+            model: job.model.name.as_deref(),
+            input: &job.input.paths,
+            output: written.map(|_| job.output.path.as_path()),
+            journal: job.output.journal(),
+            run: summary.run,
+            started_at: timestamp(summary.begun),
+            ended_at: timestamp(SystemTime::now()),
+            rows: RowCounts::of(summary, reader)?,
+            matched: MatchCounts {
+                kept: matched.kept,
+                moved: matched.moved,
+                changed: matched.changed,
+                new: matched.new,
+                gone: matched.gone,
+            },
+            in_doubt: summary.in_doubt,
+            this_run: RunFigures::of(&sent.snapshot),
+            all_runs: JournalFigures::of(&spent, known_cost(reader, &spent, job.price.is_some())?),
+            caps: summary.allowance.report(),
+            simulated_answers: written.map(|written| written.simulated),
+            cut_by_length: ended_with(summary, |word| word == "length").map(|(_, answers)| answers).sum(),
+            unknown_finish_reasons: ended_with(summary, |word| Finish::of(word) == Finish::Unknown).collect(),
+            reason: account.reason,
+            error_code: fault.map(|fault| fault.code.as_ref()),
+            error: fault.map(|fault| fault.message.as_ref()),
+            help: fault.and_then(|fault| fault.help),
+            exit_code: account.exit.code(),
+            resume: (account.pending > 0).then_some(summary.resume),
+        })
+    }
+
+    /// Stores it beside the output, whole or not at all.
+    pub(super) fn store(&self, path: &Path, journal: &Path) -> Result<(), Failure> {
+        let failed = |error| Failure::new(format!("{} cannot be written: {error}", path.display()));
+        let mut text = serde_json::to_vec_pretty(self).map_err(failed)?;
+        text.push(b'\n');
+        let mode = private_mode(journal);
+        match write_atomic(path, &text, Manner { follows_links: false, mode }) {
+            // It has its name, and says how the run ended. A power cut may take that back, and nothing that was paid for.
+            Err(error) if error.is_of_the_folder() => Ok(()),
+            stored => Ok(stored.map_err(PipelineError::from)?),
+        }
+    }
+}
+
+impl RowCounts {
+    /// Those of the output; where none was written, as the journal has them.
+    fn of(summary: &Summary<'_>, reader: &Reader) -> Result<Self, Failure> {
+        let rows = summary.plan.rows;
+        if let Some(written) = summary.written {
+            return Ok(Self { rows, ok: written.ok, failed: written.failed, pending: written.pending });
+        }
+        let counts = reader.counts(summary.opened.job.input.limit)?;
+        let pending = rows.saturating_sub(counts.ok + counts.failed);
+        Ok(Self { rows, ok: counts.ok, failed: counts.failed, pending })
+    }
+}
+
+/// The answers of the present rows that ended with some of the words for it.
+fn ended_with<'a>(
+    summary: &Summary<'a>,
+    is_one: impl Fn(&str) -> bool,
+) -> impl Iterator<Item = (&'a str, u64)> {
+    let reasons = summary.finish_reasons.iter();
+    reasons.map(|(word, answers)| (word.as_str(), *answers)).filter(move |(word, _)| is_one(word))
+}
+
+/// What was spent, where it is known: tokens that cost nothing are mostly tokens whose price was not known when they
+/// were bought. `priced`: whether the job knows its price now.
+pub(super) fn known_cost(reader: &Reader, spent: &Spent, priced: bool) -> Result<Option<f64>, Failure> {
+    let nothing_bought = priced && spent.usage.total_tokens == 0;
+    let known = nothing_bought || spent.cost > 0.0 || reader.has_costs()?;
+    Ok(known.then(|| rounded(spent.cost)))
+}
