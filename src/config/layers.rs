@@ -77,8 +77,9 @@ impl Layers {
             return Some((overlay.script.clone(), 0..overlay.script.text.len()));
         }
         let script = self.file.as_ref()?;
-        let around = successors(Some(key), |key| key.rsplit_once('.').map(|(table, _)| table));
-        around.filter_map(|key| self.spans.get(key)).next().map(|span| (script.clone(), span.clone()))
+        let mut around = successors(Some(key), |key| key.rsplit_once('.').map(|(table, _)| table));
+        let span = around.find_map(|key| self.spans.get(key))?;
+        Some((script.clone(), span.clone()))
     }
 
     /// What sets a key, or a table around it, over the file.
