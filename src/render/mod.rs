@@ -1,4 +1,23 @@
 //! The stage that makes a row a request: templates filled in, the body built and checked, its fingerprint taken.
+//!
+//! A [`Renderer`] compiles a job's templates once, with the input's columns where they are known, and then makes the same
+//! request of the same row each time. A row's way: `template` fills its texts and values in; `body` takes what the row
+//! brings itself (`messages`, `prompt`, a line of the OpenAI Batch format); `glossary` adds the terms that occur in the
+//! text; `request_settings` turns the body into a [`ChatRequest`] with its price, transport, `shape` and token `estimate`;
+//! `check` holds it against the API's rules before anything is sent, `media` bounds what is no text. Requests of a job that
+//! differ in texts alone are written from one `body_template`, which saves building and hashing each body anew.
+//!
+//! Laws of this room:
+//!
+//! - **The fingerprint is the request.** It is a hash of the body's canonical JSON without `stream` and `stream_options`
+//!   (`fingerprint`), and decides whether a paid answer is kept. A change to how a template renders, how numbers are
+//!   written or which fields go out sends every row of every job again: the golden tests in `tests.rs` hold it, and
+//!   minijinja is pinned for it. A body template gives the bytes and the fingerprint that building the body would give.
+//! - **A template cannot take the run down.** The engine panics at some texts (`template/guard`), takes any stack, and
+//!   bounds steps and not memory: a rendering that may grow is tried out in a process of its own (`template/prober`).
+//! - **Rules of the API are data** (`check/parameters`, `check/exclusions`), and hold for Qwen's own model names alone. A
+//!   rule stands here when a page promises that its breach is found before anything is sent; others are the service's.
+//! - No clock, no files, no network, and nothing kept from one row for the next but what makes the same result faster.
 
 pub mod body;
 mod body_template;

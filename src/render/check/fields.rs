@@ -8,7 +8,7 @@ use super::draft::DraftBody;
 use super::exclusions::{format, together};
 use super::length::at_most;
 use super::parameters::{
-    FORMAT, FUNCTION, JSON_SCHEMA, PARAMETERS, Parameter, Range, SEARCH, TRANSLATION, Taken,
+    FORMAT, FUNCTION, JSON_SCHEMA, PARAMETERS, Parameter, Range, SEARCH, TRANSLATION, TakenBy,
 };
 use super::translation;
 use super::violation::Violation;
@@ -65,8 +65,8 @@ fn no_slip(name: &str, table: &'static [Parameter], path: &str) -> Result<(), Vi
 
 fn value(draft: DraftBody<'_>, parameter: &Parameter, path: &str) -> Result<(), Violation> {
     let name = parameter.name;
-    if parameter.taken == Taken::ByChat && draft.facts.languages.is_some() && draft.gives(name) {
-        let taken = PARAMETERS.iter().skip(4).filter(|other| other.taken == Taken::ByAll);
+    if parameter.taken == TakenBy::Chat && draft.facts.languages.is_some() && draft.gives(name) {
+        let taken = PARAMETERS.iter().skip(4).filter(|other| other.taken == TakenBy::All);
         let taken: Vec<&str> = taken.map(|other| other.name).collect();
         return Err(Violation::of(name, format!("is not accepted by {}", draft.model))
             .help(format!("it accepts {}", taken.join(", "))));

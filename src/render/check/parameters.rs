@@ -10,7 +10,7 @@ use crate::job::facts::ModelInfo;
 #[derive(Debug)]
 pub(super) struct Parameter {
     pub(super) name: &'static str,
-    pub(super) taken: Taken,
+    pub(super) taken: TakenBy,
     pub(super) kind: ValueKind,
     pub(super) range: Range,
     /// Whether it may not be missing.
@@ -21,13 +21,13 @@ pub(super) struct Parameter {
 
 /// Which of Qwen's models take a parameter.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) enum Taken {
+pub(super) enum TakenBy {
     /// All of them.
-    ByAll,
+    All,
     /// All but those that translate.
-    ByChat,
+    Chat,
 }
-use Taken::{ByAll, ByChat};
+use TakenBy::{All, Chat};
 
 /// What a value of the right kind may be.
 #[derive(Debug)]
@@ -43,7 +43,7 @@ pub(super) enum Range {
 }
 use Range::{Any, Numbers, OneOf, Passing, Tokens};
 
-const fn row(name: &'static str, taken: Taken, kind: ValueKind, range: Range) -> Parameter {
+const fn row(name: &'static str, taken: TakenBy, kind: ValueKind, range: Range) -> Parameter {
     Parameter { name, taken, kind, range, is_required: false, help: None }
 }
 
@@ -63,44 +63,44 @@ const BELOW_2: f64 = 2.0_f64.next_down();
 
 /// The fields of a body.
 pub(super) static PARAMETERS: [Parameter; 35] = [
-    row("model", ByAll, Text, Any),
-    row("messages", ByAll, List, Any),
-    row("stream", ByAll, Switch, Any),
-    row("stream_options", ByAll, Object, Any),
-    row("temperature", ByAll, Number, Numbers(0.0, BELOW_2, "a number from 0 to below 2")),
-    row("top_p", ByAll, Number, Numbers(ABOVE_0, 1.0, "a number above 0, up to 1")),
-    row("top_k", ByAll, Whole, Numbers(0.0, MOST, "a whole number, 0 or above")),
-    row("presence_penalty", ByChat, Number, Numbers(-2.0, 2.0, "a number from -2 to 2")),
-    row("repetition_penalty", ByAll, Number, Numbers(ABOVE_0, MOST, "a number above 0")),
-    row("seed", ByAll, Whole, Numbers(0.0, 2_147_483_647.0, "a whole number from 0 to 2147483647")),
-    row("n", ByChat, Whole, Numbers(1.0, 4.0, "a whole number from 1 to 4")),
-    row("max_tokens", ByAll, Whole, Tokens(|facts| facts.max_output_tokens)),
-    row("stop", ByChat, Mixed, Passing(is_stop, "text, or a list that does not mix texts and token ids")),
-    row("logprobs", ByChat, Switch, Any),
-    row("top_logprobs", ByChat, Whole, Numbers(0.0, 5.0, "a whole number from 0 to 5")),
-    row("response_format", ByChat, Object, Any),
-    row("tools", ByChat, List, Passing(is_filled, "a list of at least one function"))
+    row("model", All, Text, Any),
+    row("messages", All, List, Any),
+    row("stream", All, Switch, Any),
+    row("stream_options", All, Object, Any),
+    row("temperature", All, Number, Numbers(0.0, BELOW_2, "a number from 0 to below 2")),
+    row("top_p", All, Number, Numbers(ABOVE_0, 1.0, "a number above 0, up to 1")),
+    row("top_k", All, Whole, Numbers(0.0, MOST, "a whole number, 0 or above")),
+    row("presence_penalty", Chat, Number, Numbers(-2.0, 2.0, "a number from -2 to 2")),
+    row("repetition_penalty", All, Number, Numbers(ABOVE_0, MOST, "a number above 0")),
+    row("seed", All, Whole, Numbers(0.0, 2_147_483_647.0, "a whole number from 0 to 2147483647")),
+    row("n", Chat, Whole, Numbers(1.0, 4.0, "a whole number from 1 to 4")),
+    row("max_tokens", All, Whole, Tokens(|facts| facts.max_output_tokens)),
+    row("stop", Chat, Mixed, Passing(is_stop, "text, or a list that does not mix texts and token ids")),
+    row("logprobs", Chat, Switch, Any),
+    row("top_logprobs", Chat, Whole, Numbers(0.0, 5.0, "a whole number from 0 to 5")),
+    row("response_format", Chat, Object, Any),
+    row("tools", Chat, List, Passing(is_filled, "a list of at least one function"))
         .help("define a function, or remove `tools`"),
-    row("tool_choice", ByChat, Mixed, Passing(is_choice, "\"auto\", \"none\" or one function by name"))
+    row("tool_choice", Chat, Mixed, Passing(is_choice, "\"auto\", \"none\" or one function by name"))
         .help("name the function: { type = \"function\", function = { name = \"…\" } }"),
-    row("parallel_tool_calls", ByChat, Switch, Any),
-    row("enable_thinking", ByChat, Switch, Any),
-    row("thinking_budget", ByChat, Whole, Tokens(|facts| facts.max_thinking_tokens)),
-    row("preserve_thinking", ByChat, Switch, Any),
-    row("reasoning_effort", ByChat, Text, OneOf(&EFFORTS)),
-    row("enable_search", ByChat, Switch, Any),
-    row("search_options", ByChat, Object, Any),
-    row("enable_code_interpreter", ByChat, Switch, Any),
-    row("vl_high_resolution_images", ByChat, Switch, Any),
-    row("max_pixels", ByChat, Whole, Numbers(1.0, MOST, "a whole number, 1 or above")),
-    row("modalities", ByChat, List, Any),
-    row("audio", ByChat, Object, Any),
-    row("cache_control", ByChat, Object, Any),
-    row("translation_options", ByAll, Object, Any),
-    row("skill", ByChat, Mixed, Any),
+    row("parallel_tool_calls", Chat, Switch, Any),
+    row("enable_thinking", Chat, Switch, Any),
+    row("thinking_budget", Chat, Whole, Tokens(|facts| facts.max_thinking_tokens)),
+    row("preserve_thinking", Chat, Switch, Any),
+    row("reasoning_effort", Chat, Text, OneOf(&EFFORTS)),
+    row("enable_search", Chat, Switch, Any),
+    row("search_options", Chat, Object, Any),
+    row("enable_code_interpreter", Chat, Switch, Any),
+    row("vl_high_resolution_images", Chat, Switch, Any),
+    row("max_pixels", Chat, Whole, Numbers(1.0, MOST, "a whole number, 1 or above")),
+    row("modalities", Chat, List, Any),
+    row("audio", Chat, Object, Any),
+    row("cache_control", Chat, Object, Any),
+    row("translation_options", All, Object, Any),
+    row("skill", Chat, Mixed, Any),
     // Of OpenAI's own API; whether Qwen takes them is not known, and left to the service.
-    row("frequency_penalty", ByChat, Number, Any),
-    row("max_completion_tokens", ByChat, Whole, Numbers(1.0, MOST, "a whole number, 1 or above")),
+    row("frequency_penalty", Chat, Number, Any),
+    row("max_completion_tokens", Chat, Whole, Numbers(1.0, MOST, "a whole number, 1 or above")),
 ];
 
 /// The levels of `reasoning_effort` that one model or another takes; a model maps those of others to its own.
@@ -108,32 +108,32 @@ const EFFORTS: [&str; 8] = ["none", "off", "minimal", "low", "medium", "high", "
 
 /// The fields of `search_options`.
 pub(super) static SEARCH: [Parameter; 4] = [
-    row("forced_search", ByChat, Switch, Any),
-    row("enable_search_extension", ByChat, Switch, Any),
-    row("enable_source", ByChat, Switch, Any),
-    row("search_strategy", ByChat, Text, OneOf(&["turbo", "max", "agent", "agent_max"])),
+    row("forced_search", Chat, Switch, Any),
+    row("enable_search_extension", Chat, Switch, Any),
+    row("enable_source", Chat, Switch, Any),
+    row("search_strategy", Chat, Text, OneOf(&["turbo", "max", "agent", "agent_max"])),
 ];
 
 /// The fields of `response_format`.
 pub(super) static FORMAT: [Parameter; 2] = [
-    row("type", ByChat, Text, OneOf(&["text", "json_object", "json_schema"])).required(),
-    row("json_schema", ByChat, Object, Any),
+    row("type", Chat, Text, OneOf(&["text", "json_object", "json_schema"])).required(),
+    row("json_schema", Chat, Object, Any),
 ];
 
 /// The fields of `response_format.json_schema`.
 pub(super) static JSON_SCHEMA: [Parameter; 4] = [
-    row("name", ByChat, Text, Passing(is_name, "a name of 1 to 64 characters")).required(),
-    row("schema", ByChat, Mixed, Any),
-    row("strict", ByChat, Mixed, Any),
-    row("description", ByChat, Mixed, Any),
+    row("name", Chat, Text, Passing(is_name, "a name of 1 to 64 characters")).required(),
+    row("schema", Chat, Mixed, Any),
+    row("strict", Chat, Mixed, Any),
+    row("description", Chat, Mixed, Any),
 ];
 
 /// The fields of a tool's `function`.
 pub(super) static FUNCTION: [Parameter; 4] = [
-    row("name", ByChat, Text, Passing(is_function_name, FUNCTION_NAME)).required(),
-    row("description", ByChat, Mixed, Any),
-    row("parameters", ByChat, Mixed, Any),
-    row("strict", ByChat, Mixed, Any),
+    row("name", Chat, Text, Passing(is_function_name, FUNCTION_NAME)).required(),
+    row("description", Chat, Mixed, Any),
+    row("parameters", Chat, Mixed, Any),
+    row("strict", Chat, Mixed, Any),
 ];
 
 const FUNCTION_NAME: &str =
@@ -141,11 +141,11 @@ const FUNCTION_NAME: &str =
 
 /// The fields of `translation_options`.
 pub(super) static TRANSLATION: [Parameter; 5] = [
-    row("source_lang", ByAll, Text, Any),
-    row("target_lang", ByAll, Text, Passing(is_not_auto, TARGET)).required(),
-    row("terms", ByAll, List, Any),
-    row("tm_list", ByAll, List, Any),
-    row("domains", ByAll, Text, Any),
+    row("source_lang", All, Text, Any),
+    row("target_lang", All, Text, Passing(is_not_auto, TARGET)).required(),
+    row("terms", All, List, Any),
+    row("tm_list", All, List, Any),
+    row("domains", All, Text, Any),
 ];
 
 const TARGET: &str = "a language, by its name or code (only `source_lang` may be \"auto\")";

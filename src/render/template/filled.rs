@@ -8,16 +8,13 @@ use minijinja::value::{ValueKind, merge_maps};
 use minijinja::{Error, ErrorKind};
 use serde_json::{Map, Value};
 
-use super::guard::{caught, caught_with_stack};
+use super::guard::{DEEP_STACK, caught, caught_with_stack};
 use super::mistakes::{beyond_the_engine, beyond_the_machine, explain, undefined_name};
 use super::reading::{Reading, Template, TemplateSource, VALUE};
+use super::templates::{OWN, RENDERED_BYTES, Slot, Templates, WHOLE_ROW, no_column};
 use super::values::{bytes_of_texts, converted, converted_object, reverted};
-use super::{OWN, RENDERED_BYTES, Slot, Templates, WHOLE_ROW, no_column};
 use crate::diagnostic::Diagnostic;
 use crate::job::TemplateText;
-
-/// The stack for what may be nested as deep as the steps of a rendering allow. Only what is taken of it is used.
-pub(super) const DEEP_STACK: usize = 1 << 30;
 
 /// Templates together with the row they are filled with.
 pub struct Filled<'a> {
@@ -46,13 +43,16 @@ impl For<'_> {
     }
 }
 
-impl<'a> Filled<'a> {
-    pub(super) fn new(templates: &'a Templates, fields: &'a Map<String, Value>) -> Self {
-        let reading = reading(templates, fields);
+impl Templates {
+    /// The templates filled with one row's columns.
+    pub fn fill<'a>(&'a self, fields: &'a Map<String, Value>) -> Filled<'a> {
+        let reading = reading(self, fields);
         let read = reading.map(|reading| Read { context: context(reading.reading(), fields), reading });
-        Self { templates, fields, read }
+        Filled { templates: self, fields, read }
     }
+}
 
+impl Filled<'_> {
     /// The text of a slot.
     ///
     /// # Errors
@@ -89,15 +89,13 @@ impl<'a> Filled<'a> {
         let Some(template) = reading.template(number) else {
             return Err(source.text.problem(None, "the template was not read"));
         };
-        let excess = self.templates.prober.excess(self.templates, number, template.growth, self.fields);
+        let prober = &self.templates.prober;
+        let excess = prober.excess(&|| self.templates.briefing(), number, template.growth, self.fields);
         if let Some(excess) = excess {
             return Err(beyond_the_machine(&source.text, excess));
         }
         let render = || self.render(source, reading, template, &read.context);
-        let rendered = match template.is_deep {
-            true => caught_with_stack(DEEP_STACK, render),
-            false => caught(render),
-        };
+        let rendered = if template.is_deep { caught_with_stack(DEEP_STACK, render) } else { caught(render) };
         rendered.unwrap_or_else(|| Err(beyond_the_engine(&source.text)))
     }
 

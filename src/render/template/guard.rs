@@ -6,6 +6,9 @@ use std::panic::{self, AssertUnwindSafe};
 use std::sync::{Mutex, PoisonError};
 use std::thread;
 
+/// The stack for what may be nested as deep as the steps of a rendering allow. Only what is taken of it is used.
+pub(super) const DEEP_STACK: usize = 1 << 30;
+
 thread_local! {
     static IN_THE_ENGINE: Cell<bool> = const { Cell::new(false) };
 }

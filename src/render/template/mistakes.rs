@@ -1,11 +1,11 @@
 //! Errors of the template engine in the user's words, each with what to do about it where that is known.
 
 use std::ops::Range;
+use std::time::Duration;
 
 use minijinja::{Error, ErrorKind};
 use serde_json::Value;
 
-use super::probe::Excess;
 use crate::diagnostic::{Diagnostic, nearest};
 use crate::job::TemplateText;
 use crate::job::units::shown;
@@ -72,6 +72,17 @@ pub(super) fn beyond_the_engine(text: &TemplateText) -> Diagnostic {
     let message = "the template does not work: the engine cannot make sense of it";
     let help = "is there a text in quotes where a name belongs, as in {% import 'a' as 'b' %}?";
     text.problem(None, message).help(help)
+}
+
+/// Of what a rendering takes too much.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Excess {
+    /// It takes more memory than these bytes.
+    Memory(u64),
+    /// It takes longer than that.
+    Time(Duration),
+    /// Whoever tries it out is ended from outside, again and again.
+    Ended,
 }
 
 /// What is said of a rendering that takes more than the machine is to give for it.

@@ -3,11 +3,12 @@
 use std::sync::Arc;
 
 use rand::prelude::*;
-use serde_json::json;
+use serde_json::{Map, Value, json};
 
 use super::*;
 use crate::diagnostic::SourceText;
-use crate::row::ColumnKind;
+use crate::job::TemplateText;
+use crate::row::{Column, ColumnKind};
 
 fn text(source: &str) -> TemplateText {
     let script = SourceText { name: "job.toml".into(), text: Arc::from(format!("user = '''{source}'''")) };

@@ -1,0 +1,275 @@
+//! The templates of a job, compiled: which texts in their braces are columns, and whether the input has these.
+
+use std::collections::{BTreeSet, HashMap};
+use std::sync::{Arc, PoisonError, RwLock};
+
+use serde_json::{Map, Value};
+
+use super::guard::DEEP_STACK;
+use super::mistakes::{help_for, is_like_a_name, occurrence};
+use super::prober::{Briefing, Prober};
+use super::reading::{Reading, TemplateSource};
+use super::tags;
+use crate::diagnostic::Diagnostic;
+use crate::job::TemplateText;
+use crate::row::Column;
+
+/// What one template may render to, in bytes, where longer records are not read either.
+pub(super) const RENDERED_BYTES: u64 = 16 * 1024 * 1024;
+
+/// The name under which a template sees the whole row.
+pub(super) const WHOLE_ROW: &str = "row";
+
+/// Names that are the program's own: a column that is called so is `row["each"]`.
+pub(super) const OWN: [&str; 3] = [WHOLE_ROW, "each", "piece"];
+
+/// The memory that a rendering may take, apart from some copies of the longest record.
+const MEMORY: u64 = 256 << 20;
+const RECORDS: u64 = 12;
+
+/// Readings that are kept for rows that bring other columns than the first. Of more of them, each is read when it is wanted.
+const READINGS: usize = 64;
+
+/// The templates of a job, compiled.
+#[derive(Debug)]
+pub struct Templates {
+    pub(super) sources: Vec<TemplateSource>,
+    /// The columns of the input, where it has them apart from its rows.
+    pub(super) known: Option<Vec<String>>,
+    /// Texts in braces that are a column's name if there is such a column, and an expression or nothing at all if not.
+    pub(super) candidates: BTreeSet<String>,
+    /// The templates as they are read for most rows.
+    pub(super) first: Reading,
+    /// Templates in which a name of the program's own stands where a column's could.
+    own: Vec<(usize, &'static str)>,
+    /// And for rows that have others of the candidates.
+    others: RwLock<HashMap<BTreeSet<String>, Arc<Reading>>>,
+    /// The longest record, in bytes.
+    pub(super) longest: u64,
+    /// Tries out what may grow.
+    pub(super) prober: Prober,
+}
+
+/// A place in the request that a template fills.
+#[derive(Debug, Clone)]
+pub enum Slot {
+    /// Text without any template in it.
+    Literal(String),
+    /// A template that makes text; its number.
+    Text(usize),
+    /// A template that is one expression and nothing else, and keeps its value's type; its number.
+    Value(usize),
+}
+
+impl Slot {
+    /// Whether the slot needs no row.
+    pub fn is_literal(&self) -> bool {
+        matches!(self, Self::Literal(_))
+    }
+}
+
+impl Default for Templates {
+    /// For rows that each bring their own columns.
+    fn default() -> Self {
+        Self::new(None, RENDERED_BYTES)
+    }
+}
+
+impl Templates {
+    /// No templates yet, for an input that has these columns, or whose rows each bring their own, and records of so many bytes at
+    /// most.
+    pub fn new(columns: Option<&[Column]>, longest: u64) -> Self {
+        // An input without a single column has no rows either.
+        let known = columns.filter(|columns| !columns.is_empty());
+        Self::of_names(
+            known.map(|columns| columns.iter().map(|column| column.name.clone()).collect()),
+            longest,
+        )
+    }
+
+    /// The same by the names of the columns.
+    pub(super) fn of_names(known: Option<Vec<String>>, longest: u64) -> Self {
+        Self {
+            sources: Vec::new(),
+            known,
+            candidates: BTreeSet::new(),
+            first: Reading::new(BTreeSet::new()),
+            own: Vec::new(),
+            others: RwLock::default(),
+            longest,
+            prober: Prober::default(),
+        }
+    }
+
+    /// Compiles a template that makes text.
+    ///
+    /// # Errors
+    ///
+    /// A mistake in the template, shown where it stands.
+    pub fn add(&mut self, name: &str, text: TemplateText) -> Result<Slot, Diagnostic> {
+        if !text.source.contains("{{") && !text.source.contains("{%") && !text.source.contains("{#") {
+            return Ok(Slot::Literal(text.source));
+        }
+        self.compile(TemplateSource { name: name.to_owned(), text, keeps_type: false }).map(Slot::Text)
+    }
+
+    /// Compiles a template that keeps its value's type when it is one expression and nothing else.
+    ///
+    /// # Errors
+    ///
+    /// A mistake in the template, shown where it stands.
+    pub fn add_value(&mut self, name: &str, text: TemplateText) -> Result<Slot, Diagnostic> {
+        let inner = text.source.trim().strip_prefix("{{").and_then(|rest| rest.strip_suffix("}}"));
+        if inner.is_none_or(|inner| inner.contains("{{") || inner.contains("}}")) {
+            return self.add(name, text);
+        }
+        self.compile(TemplateSource { name: name.to_owned(), text, keeps_type: true }).map(Slot::Value)
+    }
+
+    pub(super) fn compile(&mut self, source: TemplateSource) -> Result<usize, Diagnostic> {
+        let candidates = self.candidates_of(&source.text.source);
+        if let Some(known) = &self.known {
+            let columns = candidates.iter().filter(|name| known.contains(name)).cloned();
+            self.first.take_for_columns(columns.collect::<Vec<_>>());
+        }
+        if let Err(problem) = self.first.add(&source) {
+            let names = self.like_names(&source.text.source, self.first.columns());
+            match &self.known {
+                Some(known) => {
+                    let known: Vec<&str> = known.iter().map(String::as_str).collect();
+                    return Err(misnamed(&source.text, &names, &known, "input").unwrap_or(problem));
+                }
+                // The rows say whether they have such a column.
+                None if names.is_empty() => return Err(problem),
+                None => self.first.take_for_columns(names),
+            }
+            self.first.add(&source)?;
+        }
+        let number = self.sources.len();
+        for name in OWN {
+            if self.uses_own(&source.text.source, number, name) {
+                self.own.push((number, name));
+            }
+        }
+        self.candidates.extend(candidates);
+        self.sources.push(source);
+        Ok(number)
+    }
+
+    /// The texts in a template's braces that are a column's name if there is such a column, and not a variable's.
+    fn candidates_of(&self, source: &str) -> BTreeSet<String> {
+        let heads = source.match_indices("{{").flat_map(|(at, _)| tags::heads(source, at + 2));
+        let names: BTreeSet<&str> = heads.map(|head| &source[head]).collect();
+        names.into_iter().filter(|name| !self.first.is_variable(name)).map(str::to_owned).collect()
+    }
+
+    /// The texts in a template's braces that are no expressions, and read like the names of columns other than these.
+    fn like_names(&self, source: &str, columns: &BTreeSet<String>) -> Vec<String> {
+        let tags = tags::tags(source, &|name| columns.contains(name));
+        let variables = tags.into_iter().filter(|tag| tag.is_variable && tag.column.is_none());
+        let names = variables.filter_map(|tag| Some(&source[tags::heads(source, tag.inside.start).last()?]));
+        let is_meant = |name: &&str| is_like_a_name(name) && !self.first.is_expression(name);
+        names.filter(is_meant).map(str::to_owned).collect()
+    }
+
+    /// Whether a template uses a name of the program's own as that of a column.
+    fn uses_own(&self, source: &str, number: usize, name: &str) -> bool {
+        if name != WHOLE_ROW {
+            return self.first.template(number).is_some_and(|template| template.names.contains(name));
+        }
+        // With a filter or a key behind it, it can only be the whole row; beside a sign, nobody means that.
+        let mut tags = source.match_indices("{{").map(|(at, _)| tags::heads(source, at + 2));
+        tags.any(|mut heads| heads.next().is_some_and(|head| &source[head] == WHOLE_ROW))
+            || tags::is_an_operand(source, WHOLE_ROW)
+    }
+
+    /// The columns that the templates may depend on; `None` when one takes the whole row.
+    pub fn columns(&self) -> Option<BTreeSet<String>> {
+        if self.first.words().contains(WHOLE_ROW) {
+            return None;
+        }
+        let mut columns = self.first.words().clone();
+        columns.extend(self.candidates.iter().cloned());
+        Some(columns)
+    }
+
+    /// Holds the names that the templates use against the columns of the input, where these are known.
+    ///
+    /// # Errors
+    ///
+    /// The first name that is no column, shown where it stands, with the nearest column.
+    pub fn check_columns(&self) -> Result<(), Diagnostic> {
+        let Some(known) = &self.known else { return Ok(()) };
+        let known: Vec<&str> = known.iter().map(String::as_str).collect();
+        if let Some(problem) = self.taken_name(|name| known.contains(&name)) {
+            return Err(problem);
+        }
+        for (number, source) in self.sources.iter().enumerate() {
+            let names = self.first.template(number).into_iter().flat_map(|template| &template.names);
+            let is_missing = |name: &&String| !known.contains(&name.as_str()) && !self.first.is_global(name);
+            if let Some(name) = names.filter(|name| *name != WHOLE_ROW).find(is_missing) {
+                return Err(no_column(&source.text, name, &known, "input"));
+            }
+        }
+        Ok(())
+    }
+
+    /// What is said where a template uses a name of the program's own, and there is such a column.
+    pub(super) fn taken_name(&self, is_column: impl Fn(&str) -> bool) -> Option<Diagnostic> {
+        let (number, name) = self.own.iter().find(|(_, name)| is_column(name))?;
+        let text = &self.sources[*number].text;
+        let message = format!("fanfold reserves the name `{name}`, so it is not a column");
+        let problem = text.problem(occurrence(&text.source, name), message);
+        Some(problem.help(format!("write the column as {{{{ row[\"{name}\"] }}}}")))
+    }
+
+    /// What a prober of these templates is told first.
+    pub(super) fn briefing(&self) -> Briefing {
+        let mut numbers = 0..self.sources.len();
+        let is_deep = |number| self.first.template(number).is_some_and(|template| template.is_deep);
+        let stack = if numbers.any(is_deep) { DEEP_STACK as u64 } else { 0 };
+        let told =
+            |source: &TemplateSource| (source.name.clone(), source.text.source.clone(), source.keeps_type);
+        Briefing {
+            known: self.known.clone(),
+            longest: self.longest,
+            sources: self.sources.iter().map(told).collect(),
+            memory: MEMORY + self.longest.saturating_mul(RECORDS) + stack,
+        }
+    }
+
+    /// The templates as they are read where just these of the candidates are columns.
+    pub(super) fn reading(
+        &self,
+        columns: BTreeSet<String>,
+        fields: &Map<String, Value>,
+    ) -> Result<Arc<Reading>, Diagnostic> {
+        if let Some(known) = self.others.read().unwrap_or_else(PoisonError::into_inner).get(&columns) {
+            return Ok(known.clone());
+        }
+        let mut reading = Reading::new(columns.clone());
+        for source in &self.sources {
+            reading.add(source).map_err(|problem| {
+                let known: Vec<&str> = fields.keys().map(String::as_str).collect();
+                let names = self.like_names(&source.text.source, &columns);
+                misnamed(&source.text, &names, &known, "row").unwrap_or(problem)
+            })?;
+        }
+        let reading = Arc::new(reading);
+        let mut others = self.others.write().unwrap_or_else(PoisonError::into_inner);
+        if others.len() < READINGS {
+            others.insert(columns, reading.clone());
+        }
+        Ok(reading)
+    }
+}
+
+/// What is said of the first text in braces that reads like a column's name and is none.
+fn misnamed(text: &TemplateText, names: &[String], known: &[&str], who: &str) -> Option<Diagnostic> {
+    names.first().map(|name| no_column(text, name, known, who))
+}
+
+pub(super) fn no_column(text: &TemplateText, name: &str, known: &[&str], who: &str) -> Diagnostic {
+    let problem = text.problem(occurrence(&text.source, name), format!("the {who} has no column `{name}`"));
+    problem.help(help_for(name, known))
+}
