@@ -4,8 +4,8 @@
 
 use serde_json::{Map, Value, json};
 
-use super::answer::{SimulatedAnswer, SimulatedCall, SimulatedChoice, TokenUsage};
-use super::validate::ValidRequest;
+use super::request::ValidRequest;
+use super::simulated_answer::{SimulatedAnswer, SimulatedCall, SimulatedChoice, TokenUsage};
 use super::{MARK, Profile};
 
 /// What an answer is wrapped in.

@@ -2,8 +2,10 @@
 
 use std::time::Duration;
 
+use jiff::SignedDuration;
+
 /// Longer spans than this are taken for a slip of the pen.
-const LONGEST_SECONDS: f64 = 31_622_400.0;
+const LONGEST: Duration = Duration::from_secs(366 * 24 * 60 * 60);
 
 /// Reads a duration, a number and its unit; `0` needs none.
 ///
@@ -13,21 +15,10 @@ pub(super) fn parse_duration(text: &str) -> Result<Duration, String> {
     if trimmed == "0" {
         return Ok(Duration::ZERO);
     }
-    let unit_start = trimmed.find(|c: char| c.is_ascii_alphabetic()).unwrap_or(trimmed.len());
-    let (number, unit) = trimmed.split_at(unit_start);
-    let scale = match unit {
-        "ms" => 0.001,
-        "s" => 1.0,
-        "m" => 60.0,
-        "h" => 3600.0,
-        _ => return Err(format!("`{text}` is not a duration: write 50ms, 2s, 5m or 7h")),
-    };
-    let seconds = number.trim().parse::<f64>().map(|number| number * scale);
-    match seconds {
-        Ok(seconds) if (0.0..=LONGEST_SECONDS).contains(&seconds) => Ok(Duration::from_secs_f64(seconds)),
-        Ok(_) => Err(format!("`{text}` is out of range: a duration is between 0 and a year")),
-        Err(_) => Err(format!("`{text}` is not a duration: `{number}` is not a number")),
-    }
+    let signed: SignedDuration =
+        trimmed.parse().map_err(|_| format!("`{text}` is not a duration: write 50ms, 2s, 5m or 7h"))?;
+    let duration = Duration::try_from(signed).ok().filter(|duration| *duration <= LONGEST);
+    duration.ok_or_else(|| format!("`{text}` is out of range: a duration is between 0 and a year"))
 }
 
 #[cfg(test)]
@@ -45,7 +36,7 @@ mod tests {
     #[test]
     fn a_duration_without_a_unit_or_number_is_refused() {
         assert!(parse_duration("5").unwrap_err().contains("50ms"));
-        assert!(parse_duration("s").unwrap_err().contains("not a number"));
+        assert!(parse_duration("s").unwrap_err().contains("not a duration"));
         assert!(parse_duration("-1s").unwrap_err().contains("out of range"));
         assert!(parse_duration("NaNs").is_err());
     }

@@ -4,9 +4,9 @@ use hyper::body::Bytes;
 use hyper::header::{CONNECTION, CONTENT_ENCODING, CONTENT_TYPE, HeaderName, LOCATION};
 
 use super::Profile;
-use super::answer::SimulatedAnswer;
 use super::reply::{BodyPart, HttpReply};
 use super::script::Effect;
+use super::simulated_answer::SimulatedAnswer;
 use super::tokens::{count_tokens, first_tokens};
 
 /// What the server does with a request in the end.

@@ -1,9 +1,22 @@
 //! A local server that speaks DashScope's OpenAI-compatible chat API, with its limits and its faults.
 //!
-//! It is written from the protocol alone and imports nothing of the rest of the crate, so that a
-//! misreading of the protocol elsewhere cannot agree with itself here. Its answers depend on the
-//! request only, never on time or order; its limits, delays and faults are settings; and its witness
-//! log says what really arrived, and when.
+//! A request's way: `server` and `wire` hold the connections, `received` reads it, `exchange` gives it its number and asks
+//! the `script` whether a fault befalls it; `validate` holds it against the service's rules, `meter` against the limits;
+//! `answer` makes the answer, `completion` and `stream` its shape, `quirks` the manners of other servers,
+//! `fault_injection` spoils it, `reply` sends it after the `latency`. `witness` logs what really arrived, and when.
+//! `catalogue` and `languages` are what the server knows of models, `error_bodies` its words. A caller without a runtime
+//! uses `thread`.
+//!
+//! Laws of this room:
+//!
+//! - **It imports nothing of the rest of the crate**: it is written from the protocol (the vendor's pages, and bodies seen
+//!   on the wire), so that a misreading of the protocol elsewhere cannot agree with itself here. Rules, languages, limits
+//!   and durations are therefore written down a second time, on purpose. Only `commands` and the tests import it.
+//! - **An answer depends on the request alone**, never on time, order or chance: `fingerprint` tells requests apart, and
+//!   latencies and shares of faults are drawn from it and the seed. A schema of an answer is satisfied with bounds,
+//!   formats and patterns, so that a rehearsal passes the checks of a real job.
+//! - **It never passes for a service**: each reply carries the mark, in a header and in `system_fingerprint`.
+//! - **The witness log has no gaps**: where a line cannot be written, the request fails.
 
 mod answer;
 mod catalogue;
@@ -19,8 +32,11 @@ mod meter;
 mod quirks;
 mod received;
 mod reply;
+mod request;
 mod script;
 mod server;
+mod settings;
+mod simulated_answer;
 mod stream;
 #[cfg(test)]
 mod tests;
@@ -30,14 +46,11 @@ mod validate;
 mod wire;
 mod witness;
 
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
-use std::path::PathBuf;
-use std::str::FromStr;
-
 pub use latency::{Latency, LatencyError};
 pub use meter::{MinuteWindow, ServerLimits, TokenCharge};
 pub use script::{Script, ScriptError};
 pub use server::Simulator;
+pub use settings::{Profile, ServerSettings, SimulatorError};
 pub use thread::{Handle, spawn_thread};
 pub use tokens::count_tokens;
 
@@ -47,84 +60,3 @@ const MARK: &str = "fanfold-simulator";
 
 /// The header of every reply.
 const MARK_HEADER: &str = "x-fanfold-simulator";
-
-/// Everything a simulated server can be told before it starts.
-///
-/// It has no `Debug`, because it holds a key.
-#[derive(Clone)]
-pub struct ServerSettings {
-    /// The address to listen on: loopback unless said otherwise.
-    pub bind: IpAddr,
-    /// The port; 0 takes any free one.
-    pub port: u16,
-    pub limits: ServerLimits,
-    /// How the limits per minute are counted.
-    pub window: MinuteWindow,
-    /// When a request's tokens count against the limit per minute.
-    pub token_charge: TokenCharge,
-    /// How long an answer takes.
-    pub latency: Latency,
-    /// The only key that is let in; without one, any key that is not empty.
-    pub api_key: Option<String>,
-    /// The faults that befall requests.
-    pub script: Script,
-    /// The file that one line per received request is appended to.
-    pub witness: Option<PathBuf>,
-    /// What chance is drawn from: latencies and the `share` of a fault.
-    pub seed: u64,
-    pub profile: Profile,
-}
-
-impl Default for ServerSettings {
-    fn default() -> ServerSettings {
-        ServerSettings {
-            bind: IpAddr::V4(Ipv4Addr::LOCALHOST),
-            port: 0,
-            limits: ServerLimits::default(),
-            window: MinuteWindow::default(),
-            token_charge: TokenCharge::default(),
-            latency: Latency::None,
-            api_key: None,
-            script: Script::default(),
-            witness: None,
-            seed: 0,
-            profile: Profile::default(),
-        }
-    }
-}
-
-/// Whose manners the server has.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub enum Profile {
-    /// DashScope's: its models, its rules for requests, its error bodies and headers.
-    #[default]
-    DashScope,
-    /// Any other OpenAI-compatible server's: every model name, few rules, no key, errors in the shapes of
-    /// several servers, no request id and no details of usage. Whole answers are written in the manners of
-    /// several servers too, drawn from the request: without usage, with counts as floats or text, and so on.
-    Plain,
-}
-
-impl FromStr for Profile {
-    type Err = String;
-
-    /// Reads `dashscope` or `plain`.
-    fn from_str(text: &str) -> Result<Profile, String> {
-        match text {
-            "dashscope" => Ok(Profile::DashScope),
-            "plain" => Ok(Profile::Plain),
-            other => Err(format!("unknown profile `{other}`: write dashscope or plain")),
-        }
-    }
-}
-
-/// Why a simulated server could not start.
-#[derive(Debug, thiserror::Error)]
-pub enum SimulatorError {
-    #[error("the simulator cannot listen on {address}")]
-    Bind { address: SocketAddr, source: std::io::Error },
-    #[error("the simulator cannot open its witness log {}", path.display())]
-    Witness { path: PathBuf, source: std::io::Error },
-    #[error("the simulator cannot start its own thread")]
-    Thread { source: std::io::Error },
-}

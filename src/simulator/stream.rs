@@ -4,8 +4,8 @@
 
 use serde_json::{Value, json};
 
-use super::answer::{SimulatedAnswer, SimulatedChoice};
 use super::completion::Envelope;
+use super::simulated_answer::{SimulatedAnswer, SimulatedChoice};
 use super::tokens::tokens;
 
 const OBJECT: &str = "chat.completion.chunk";
@@ -26,8 +26,7 @@ pub(super) fn events(answer: &SimulatedAnswer, envelope: &Envelope) -> Vec<Strin
             events.push(piece(envelope, index, json!({"content": ""}), json!(choice.finish_reason)));
         }
     }
-    let options = envelope.call.body.get("stream_options");
-    if options.and_then(|options| options.get("include_usage")).and_then(Value::as_bool) == Some(true) {
+    if envelope.call.body["stream_options"]["include_usage"] == true {
         let usage = envelope.usage(&answer.usage);
         events.push(event(&envelope.wrap(OBJECT, json!([]), usage)));
     }

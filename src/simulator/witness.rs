@@ -13,8 +13,8 @@ use hyper::header::{AUTHORIZATION, USER_AGENT};
 use serde::Serialize;
 
 use super::SimulatorError;
-use super::answer::TokenUsage;
 use super::received::Received;
+use super::simulated_answer::TokenUsage;
 
 /// A body that is not JSON is logged up to this many characters.
 const LONGEST_RAW: usize = 2_000;

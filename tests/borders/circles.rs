@@ -12,8 +12,6 @@ const KNOWN: &[&str] = &[
     "journal",
     "pipeline",
     "read",
-    "render",
-    "simulator",
     "write",
 ];
 

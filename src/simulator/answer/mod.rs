@@ -2,75 +2,20 @@
 
 mod example;
 mod prose;
+mod quote;
 mod tools;
 mod translation;
 
 use serde_json::Value;
 
 use super::fingerprint::RequestDigest;
+use super::request::ValidRequest;
+use super::simulated_answer::{SimulatedAnswer, SimulatedChoice, TokenUsage};
 use super::tokens::{count_tokens, first_tokens};
-use super::validate::ValidRequest;
-
-pub(super) use prose::text_of;
-
-/// A whole answer, before it is given a shape.
-#[derive(Debug, Clone, PartialEq)]
-pub(super) struct SimulatedAnswer {
-    pub(super) choices: Vec<SimulatedChoice>,
-    pub(super) usage: TokenUsage,
-}
-
-#[derive(Debug, Clone, PartialEq)]
-pub(super) struct SimulatedChoice {
-    pub(super) content: String,
-    pub(super) reasoning: Option<String>,
-    pub(super) tool_calls: Vec<SimulatedCall>,
-    /// `None` is null: the answer is not complete.
-    pub(super) finish_reason: Option<&'static str>,
-}
-
-#[derive(Debug, Clone, PartialEq)]
-pub(super) struct SimulatedCall {
-    pub(super) id: String,
-    pub(super) name: String,
-    /// JSON as text.
-    pub(super) arguments: String,
-}
-
-/// Tokens, by the simulator's own measure.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub(super) struct TokenUsage {
-    pub(super) prompt: u64,
-    /// With the reasoning.
-    pub(super) completion: u64,
-    /// Without thinking there are none, not zero.
-    pub(super) reasoning: Option<u64>,
-}
-
-impl TokenUsage {
-    pub(super) fn total(&self) -> u64 {
-        self.prompt + self.completion
-    }
-}
-
-impl SimulatedAnswer {
-    /// Counts the answer's tokens again, after it was changed.
-    pub(super) fn recount(&mut self) {
-        let reasoning = |choice: &SimulatedChoice| choice.reasoning.as_deref().map(count_tokens);
-        self.usage.reasoning = self.choices.iter().filter_map(reasoning).reduce(|sum, more| sum + more);
-        let spoken: u64 = self.choices.iter().map(spoken_tokens).sum();
-        self.usage.completion = spoken + self.usage.reasoning.unwrap_or(0);
-    }
-}
-
-fn spoken_tokens(choice: &SimulatedChoice) -> u64 {
-    let calls = choice.tool_calls.iter().map(|call| count_tokens(&call.name) + count_tokens(&call.arguments));
-    count_tokens(&choice.content) + calls.sum::<u64>()
-}
 
 /// Answers a request.
 pub(super) fn answer(call: &ValidRequest, fingerprint: RequestDigest) -> SimulatedAnswer {
-    let count = call.body.get("n").and_then(Value::as_f64).map_or(1, |count| count as u64);
+    let count = call.number("n").map_or(1, |count| count as u64);
     let choices = (0..count).map(|index| choose(call, fingerprint, index)).collect();
     let usage = TokenUsage { prompt: call.prompt_tokens(), ..TokenUsage::default() };
     let mut answer = SimulatedAnswer { choices, usage };
@@ -89,9 +34,10 @@ fn choose(call: &ValidRequest, fingerprint: RequestDigest, index: u64) -> Simula
             finish_reason: Some("tool_calls"),
         };
     }
-    let mut content = match call.model.translates {
-        true => translation::translate(call),
-        false => prose::write(call, fingerprint, index),
+    let mut content = if call.model.translates {
+        translation::translate(call)
+    } else {
+        prose::write(call, fingerprint, index)
     };
     let mut finish_reason = "stop";
     for stop in stops(call) {
@@ -118,18 +64,17 @@ fn choose(call: &ValidRequest, fingerprint: RequestDigest, index: u64) -> Simula
 
 /// How many tokens the answer may have; the reasoning counts where `bounds_thoughts` (Model Studio, "max_tokens").
 fn bound(call: &ValidRequest) -> Option<u64> {
-    let number = |key: &str| call.body.get(key).and_then(Value::as_f64).map(|number| number as u64);
-    number("max_completion_tokens").or_else(|| number("max_tokens"))
+    let bound = call.number("max_completion_tokens").or_else(|| call.number("max_tokens"));
+    bound.map(|bound| bound as u64)
 }
 
 /// Whether the bound is over thoughts and answer together.
 fn bounds_thoughts(call: &ValidRequest) -> bool {
-    call.model.output_includes_thinking
-        || call.body.get("max_completion_tokens").is_some_and(|bound| !bound.is_null())
+    call.model.output_includes_thinking || call.get("max_completion_tokens").is_some()
 }
 
 fn stops<'a>(call: &ValidRequest<'a>) -> Vec<&'a str> {
-    match call.body.get("stop") {
+    match call.get("stop") {
         Some(Value::String(stop)) => vec![stop.as_str()],
         Some(Value::Array(stops)) => stops.iter().filter_map(Value::as_str).collect(),
         _ => Vec::new(),

@@ -3,57 +3,17 @@
 use serde_json::{Value, json};
 
 use super::super::fingerprint::RequestDigest;
+use super::super::request::{ValidRequest, is_partial, last_question, role, text_of};
 use super::super::tokens::first_tokens;
-use super::super::validate::ValidRequest;
 use super::example::{Example, example};
-
-/// How much of the user's text an answer quotes.
-const QUOTED_WORDS: usize = 8;
-const QUOTED_CHARACTERS: usize = 60;
-
-/// The text of a message, its parts put together.
-pub(in super::super) fn text_of(message: &Value) -> String {
-    match message.get("content") {
-        Some(Value::String(text)) => text.clone(),
-        Some(Value::Array(parts)) => {
-            parts.iter().filter_map(|part| part.get("text")?.as_str()).collect::<Vec<_>>().join("\n")
-        }
-        _ => String::new(),
-    }
-}
-
-/// Whether a message is of that role.
-pub(super) fn is_of(message: &Value, role: &str) -> bool {
-    message.get("role").and_then(Value::as_str) == Some(role)
-}
-
-/// The text of the user's last message.
-pub(super) fn last_question(messages: &[Value]) -> String {
-    messages.iter().rfind(|message| is_of(message, "user")).map(text_of).unwrap_or_default()
-}
-
-/// The first words of a text, short enough to quote, and an ellipsis where something is left out.
-pub(super) fn quote(text: &str) -> String {
-    let words: Vec<&str> = text.split_whitespace().collect();
-    let mut quoted: String = words[..words.len().min(QUOTED_WORDS)].join(" ");
-    let mut is_cut = words.len() > QUOTED_WORDS;
-    if let Some((end, _)) = quoted.char_indices().nth(QUOTED_CHARACTERS) {
-        quoted.truncate(end);
-        is_cut = true;
-    }
-    if is_cut {
-        quoted.push('…');
-    }
-    quoted
-}
+use super::quote::quote;
 
 /// What a thinking model says to itself, within its budget.
 pub(super) fn reasoning(call: &ValidRequest) -> String {
     let question = quote(&last_question(call.messages));
     let thought =
         format!("The user writes \"{question}\". A short answer will do, and it should quote them.");
-    let budget =
-        call.body.get("thinking_budget").and_then(Value::as_f64).map_or(u64::MAX, |budget| budget as u64);
+    let budget = call.number("thinking_budget").map_or(u64::MAX, |budget| budget as u64);
     first_tokens(&thought, budget).to_owned()
 }
 
@@ -63,8 +23,8 @@ pub(super) fn write(call: &ValidRequest, fingerprint: RequestDigest, index: u64)
         return write_whole(call, call.messages, fingerprint, index);
     };
     let mut body = call.body.clone();
-    body.insert("messages".into(), Value::Array(messages.to_vec()));
-    let whole = write_whole(call, messages, RequestDigest::of_json(&Value::Object(body)), index);
+    body["messages"] = Value::Array(messages.to_vec());
+    let whole = write_whole(call, messages, RequestDigest::of_json(&body), index);
     match whole.strip_prefix(&beginning) {
         Some(rest) => rest.to_owned(),
         None => format!(" … {whole}"),
@@ -74,16 +34,13 @@ pub(super) fn write(call: &ValidRequest, fingerprint: RequestDigest, index: u64)
 /// The assistant's beginning that is to be continued, and the messages before it.
 fn beginning(messages: &[Value]) -> Option<(String, &[Value])> {
     let (last, earlier) = messages.split_last()?;
-    let is_partial = last.get("partial").and_then(Value::as_bool) == Some(true);
-    (is_of(last, "assistant") && is_partial).then(|| (text_of(last), earlier))
+    (role(last) == "assistant" && is_partial(last)).then(|| (text_of(last), earlier))
 }
 
 fn write_whole(call: &ValidRequest, messages: &[Value], fingerprint: RequestDigest, index: u64) -> String {
     let fingerprint = if index == 0 { fingerprint } else { fingerprint.derive("choice", index) };
     let question = last_question(messages);
-    let format = call.body.get("response_format");
-    let kind = format.and_then(|format| format.get("type")).and_then(Value::as_str);
-    match kind {
+    match call.format() {
         Some("json_object") => json!({
             "summary": quote(&question),
             "words": question.split_whitespace().count(),
@@ -103,7 +60,7 @@ fn write_whole(call: &ValidRequest, messages: &[Value], fingerprint: RequestDige
 
 /// What the tools said, when they had the last word.
 fn results(messages: &[Value]) -> Option<String> {
-    let is_result = |message: &&Value| is_of(message, "tool");
+    let is_result = |message: &&Value| role(message) == "tool";
     let mut results: Vec<String> =
         messages.iter().rev().take_while(is_result).map(|message| quote(&text_of(message))).collect();
     results.reverse();
@@ -114,13 +71,6 @@ fn results(messages: &[Value]) -> Option<String> {
 mod tests {
     use super::super::tests::answer_to;
     use super::*;
-
-    #[test]
-    fn long_texts_are_quoted_in_part() {
-        assert_eq!(quote("a b"), "a b");
-        assert_eq!(quote("1 2 3 4 5 6 7 8 9"), "1 2 3 4 5 6 7 8…");
-        assert_eq!(quote(&"字".repeat(70)), format!("{}…", "字".repeat(60)));
-    }
 
     #[test]
     fn a_json_answer_is_an_object() {

@@ -3,16 +3,15 @@
 use serde_json::Value;
 
 use super::super::fingerprint::RequestDigest;
-use super::super::validate::ValidRequest;
-use super::SimulatedCall;
+use super::super::request::{ValidRequest, last_question, role};
+use super::super::simulated_answer::SimulatedCall;
 use super::example::{Example, example};
-use super::prose::{is_of, last_question};
 
 /// The calls the model makes: of the tool it is told to call, else of the tools that the user's text
 /// names, else of the first one if the text speaks of the weather.
 pub(super) fn calls(call: &ValidRequest, fingerprint: RequestDigest) -> Vec<SimulatedCall> {
-    let tools = call.body.get("tools").and_then(Value::as_array).map_or(&[][..], Vec::as_slice);
-    let is_asked = call.messages.last().is_some_and(|last| is_of(last, "user"));
+    let tools = call.list("tools");
+    let is_asked = call.messages.last().is_some_and(|last| role(last) == "user");
     if tools.is_empty() || !is_asked {
         return Vec::new();
     }
@@ -25,7 +24,7 @@ pub(super) fn calls(call: &ValidRequest, fingerprint: RequestDigest) -> Vec<Simu
 }
 
 fn chosen<'a>(call: &ValidRequest, tools: &'a [Value], question: &str) -> Vec<&'a Value> {
-    match call.body.get("tool_choice") {
+    match call.get("tool_choice") {
         Some(Value::String(choice)) if choice == "none" => return Vec::new(),
         Some(choice @ Value::Object(_)) => {
             let forced = choice.pointer("/function/name").and_then(Value::as_str).unwrap_or_default();
@@ -38,7 +37,7 @@ fn chosen<'a>(call: &ValidRequest, tools: &'a [Value], question: &str) -> Vec<&'
         let name = name(tool).to_lowercase();
         question.contains(&name) || question.contains(&name.replace('_', " "))
     };
-    let is_parallel = call.body.get("parallel_tool_calls").and_then(Value::as_bool) == Some(true);
+    let is_parallel = call.flag("parallel_tool_calls") == Some(true);
     let mut named: Vec<&Value> = tools.iter().filter(is_named).collect();
     if named.is_empty() && question.contains("weather") {
         named.extend(tools.first());

@@ -2,32 +2,25 @@
 
 use serde_json::Value;
 
-use super::super::validate::ValidRequest;
-use super::prose::last_question;
+use super::super::request::{ValidRequest, last_question};
 
 /// `[French] the text`, its terms put in their places; a text of the memory gets its translation.
 pub(super) fn translate(call: &ValidRequest) -> String {
     let source = last_question(call.messages);
-    let Some(options) = call.body.get("translation_options").filter(|options| !options.is_null()) else {
+    let Some(options) = call.get("translation_options") else {
         return format!("[translation] {source}");
     };
     let target = options.get("target_lang").and_then(Value::as_str).unwrap_or_default();
-    let remembered = pairs(options, "tm_list").find(|(known, _)| *known == source);
+    let remembered = call.pairs("tm_list").flatten().find(|(known, _)| *known == source);
     let text = match remembered {
         Some((_, translation)) => translation.to_owned(),
-        None => pairs(options, "terms")
+        None => call
+            .pairs("terms")
+            .flatten()
             .filter(|(term, _)| !term.is_empty())
             .fold(source, |text, (term, translation)| text.replace(term, translation)),
     };
     format!("[{target}] {text}")
-}
-
-fn pairs<'a>(options: &'a Value, list: &str) -> impl Iterator<Item = (&'a str, &'a str)> {
-    let pairs = options.get(list).and_then(Value::as_array);
-    pairs
-        .into_iter()
-        .flatten()
-        .filter_map(|pair| Some((pair.get("source")?.as_str()?, pair.get("target")?.as_str()?)))
 }
 
 #[cfg(test)]

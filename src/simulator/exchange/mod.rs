@@ -9,13 +9,13 @@ use hyper::header::{HeaderName, SERVER};
 use hyper::{Method, Request, Response};
 use serde_json::json;
 
-use super::answer::TokenUsage;
 use super::fault_injection::{ResponsePlan, instead};
 use super::fingerprint::RequestDigest;
 use super::meter::Meter;
 use super::received::Received;
 use super::reply::{HttpReply, ReplyBody};
 use super::script::{Arrival, Effect, ScriptedFault};
+use super::simulated_answer::TokenUsage;
 use super::wire::{ConnectionEnd, Severed};
 use super::witness::{Verdict, Witness};
 use super::{MARK_HEADER, Profile, ServerSettings, SimulatorError};

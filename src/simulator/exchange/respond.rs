@@ -6,7 +6,7 @@ use hyper::Method;
 use hyper::body::Bytes;
 use serde_json::{Value, json};
 
-use super::super::answer::{SimulatedAnswer, TokenUsage, answer};
+use super::super::answer::answer;
 use super::super::catalogue::LISTED;
 use super::super::completion::{Envelope, completion};
 use super::super::error_bodies::Refusal;
@@ -15,9 +15,11 @@ use super::super::meter::Admission;
 use super::super::quirks::Dialect;
 use super::super::received::{LARGEST_BODY, Received};
 use super::super::reply::{BodyPart, HttpReply};
+use super::super::request::ValidRequest;
 use super::super::script::Effect;
+use super::super::simulated_answer::{SimulatedAnswer, TokenUsage};
 use super::super::stream::{broken_off, events};
-use super::super::validate::{ValidRequest, validate};
+use super::super::validate::validate;
 use super::super::{Profile, ServerSettings};
 use super::{Decision, ReceivedRequest, ServerState};
 

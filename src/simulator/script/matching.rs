@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::super::fingerprint::RequestDigest;
-use super::{Conditions, Script, ScriptedFault};
+use super::fault::{Conditions, Script, ScriptedFault};
 
 /// What a script may know of a request.
 #[derive(Debug, Clone, Copy)]

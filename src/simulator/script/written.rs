@@ -4,11 +4,11 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use hyper::header::{HeaderName, HeaderValue};
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 use super::super::duration::parse_duration;
 use super::super::error_bodies::Refusal;
-use super::{Conditions, Effect, Script, ScriptError, ScriptedFault, TimeSpan};
+use super::fault::{Conditions, Effect, Script, ScriptError, ScriptedFault, TimeSpan};
 
 /// How many bytes a slow body sends at a time, and how long it rests between them.
 const SLOW_BYTES: usize = 16;
@@ -53,7 +53,7 @@ struct WrittenFault {
     pause: Option<String>,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(rename_all = "snake_case")]
 enum Action {
     Hang,
@@ -72,23 +72,30 @@ enum Action {
     ErrorEvent,
 }
 
-pub(super) fn parse(text: &str) -> Result<Script, ScriptError> {
-    let written: WrittenScript = toml::from_str(text).map_err(ScriptError::Unreadable)?;
-    let mut script = Script::default();
-    for (index, fault) in written.fault.into_iter().enumerate() {
-        let number = index + 1;
-        let fault = settle_fault(fault, number).map_err(|reason| ScriptError::Senseless {
-            kind: "fault",
-            number,
-            reason,
-        })?;
-        script.faults.push(fault);
+impl Script {
+    /// Reads a script, a TOML text of `[[fault]]` and `[[down]]` tables.
+    ///
+    /// # Errors
+    ///
+    /// Unknown keys are refused, and so are faults that do nothing, or two things at once.
+    pub fn parse(text: &str) -> Result<Script, ScriptError> {
+        let written: WrittenScript = toml::from_str(text).map_err(ScriptError::Unreadable)?;
+        let mut script = Script::default();
+        for (index, fault) in written.fault.into_iter().enumerate() {
+            let number = index + 1;
+            let fault = settle_fault(fault, number).map_err(|reason| ScriptError::Senseless {
+                kind: "fault",
+                number,
+                reason,
+            })?;
+            script.faults.push(fault);
+        }
+        for (index, span) in written.down.into_iter().enumerate() {
+            let senseless = |reason| ScriptError::Senseless { kind: "down", number: index + 1, reason };
+            script.downs.push(settle_span(span.after, span.until).map_err(senseless)?);
+        }
+        Ok(script)
     }
-    for (index, span) in written.down.into_iter().enumerate() {
-        let senseless = |reason| ScriptError::Senseless { kind: "down", number: index + 1, reason };
-        script.downs.push(settle_span(span.after, span.until).map_err(senseless)?);
-    }
-    Ok(script)
 }
 
 fn settle_fault(written: WrittenFault, number: usize) -> Result<ScriptedFault, String> {
@@ -157,7 +164,7 @@ fn settle_effect(written: &WrittenFault, has_delay: bool) -> Result<(Effect, Str
                 Action::Drop => Effect::Drop,
                 Action::ErrorEvent => Effect::ErrorEvent(refusal(written, status.unwrap_or(500))),
             };
-            Ok((effect, name.to_owned()))
+            Ok((effect, name))
         }
         (None, Some(status), None) => Ok((settle_refusal(written, status)?, format!("status {status}"))),
         (None, None, Some(content)) => Ok((Effect::Content(content.clone()), "content".into())),
@@ -221,23 +228,9 @@ fn settle_refusal(written: &WrittenFault, status: u16) -> Result<Effect, String>
 }
 
 /// The action as the script writes it.
-fn action_name(action: Action) -> &'static str {
-    match action {
-        Action::Hang => "hang",
-        Action::Reset => "reset",
-        Action::CutBody => "cut_body",
-        Action::CutByServer => "cut_by_server",
-        Action::EmptyBody => "empty_body",
-        Action::EmptyContent => "empty_content",
-        Action::Html => "html",
-        Action::NullFinish => "null_finish",
-        Action::SlowBody => "slow_body",
-        Action::BadGzip => "bad_gzip",
-        Action::WrongLength => "wrong_length",
-        Action::Redirect => "redirect",
-        Action::Drop => "drop",
-        Action::ErrorEvent => "error_event",
-    }
+fn action_name(action: Action) -> String {
+    let name = serde_json::to_value(action).unwrap_or_default();
+    name.as_str().unwrap_or_default().to_owned()
 }
 
 #[cfg(test)]

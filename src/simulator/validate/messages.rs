@@ -1,65 +1,21 @@
-//! The rules of a conversation: who may speak, in which order, and how long.
+//! The rules of a conversation: who may speak, and what answers a tool call.
 
 use serde_json::Value;
 
 use super::super::error_bodies::Refusal;
-use super::ValidRequest;
+use super::super::request::role;
 
 const ROLES: [&str; 5] = ["system", "assistant", "user", "tool", "function"];
 
-/// Checks roles, order, contents and length of the messages.
-pub(super) fn check(call: &ValidRequest) -> Result<(), Refusal> {
-    for (index, message) in call.messages.iter().enumerate() {
-        check_role(message, index)?;
-        check_content(call, message)?;
-    }
-    check_tool_results(call.messages)?;
-    check_last(call)?;
-    if call.prompt_tokens() > call.model.max_input {
-        let words = format!("Range of input length should be [1, {}]", call.model.max_input);
-        return Err(Refusal::invalid_in_service(&words));
-    }
-    Ok(())
-}
-
-/// The role of a message, or nothing.
-pub(super) fn role(message: &Value) -> &str {
-    message.get("role").and_then(Value::as_str).unwrap_or_default()
-}
-
-fn check_role(message: &Value, index: usize) -> Result<(), Refusal> {
-    let role = role(message);
-    if !ROLES.contains(&role) {
+/// Checks the roles, and that calls and results belong together.
+pub(super) fn check(messages: &[Value]) -> Result<(), Refusal> {
+    if let Some(index) = messages.iter().position(|message| !ROLES.contains(&role(message))) {
         return Err(Refusal::invalid(format!(
-            "{role} is not one of ['system', 'assistant', 'user', 'tool', 'function'] - 'messages.{index}.role'"
+            "{} is not one of ['system', 'assistant', 'user', 'tool', 'function'] - 'messages.{index}.role'",
+            role(&messages[index])
         )));
     }
-    if role == "system" && index > 0 {
-        let message = "Role must be user or assistant and Content length must be greater than 0";
-        return Err(Refusal::invalid(message));
-    }
-    Ok(())
-}
-
-fn check_content(call: &ValidRequest, message: &Value) -> Result<(), Refusal> {
-    let has_calls = message.get("tool_calls").is_some_and(|calls| !calls.is_null());
-    match message.get("content") {
-        Some(Value::String(text)) if text.is_empty() && role(message) == "user" => {
-            let message = "Role must be user or assistant and Content length must be greater than 0";
-            Err(Refusal::invalid(message))
-        }
-        Some(Value::String(_)) => Ok(()),
-        Some(Value::Array(parts)) => {
-            let is_text = |part: &Value| part.get("type").and_then(Value::as_str) == Some("text");
-            if call.model.sees_images || parts.iter().all(is_text) {
-                Ok(())
-            } else {
-                Err(Refusal::invalid_in_service("input content must be a string."))
-            }
-        }
-        Some(Value::Null) | None if has_calls => Ok(()),
-        _ => Err(Refusal::invalid_in_service("input content must be a string.")),
-    }
+    check_tool_results(messages)
 }
 
 /// Every tool call has its result right after it, and no result comes without a call.
@@ -95,23 +51,6 @@ fn check_all_answered(open: &[&str]) -> Result<(), Refusal> {
         open.join(", ")
     );
     Err(Refusal::invalid_in_service(&words))
-}
-
-/// The last word is the user's, a tool's, or an assistant's to be continued (`partial`).
-fn check_last(call: &ValidRequest) -> Result<(), Refusal> {
-    let Some(last) = call.messages.last() else {
-        return Ok(());
-    };
-    let is_partial = last.get("partial").and_then(Value::as_bool) == Some(true);
-    match role(last) {
-        "user" | "tool" => Ok(()),
-        "assistant" if is_partial && call.thinks => {
-            Err(Refusal::invalid_in_service("partial is not supported when enable_thinking is true"))
-        }
-        "assistant" if is_partial => Ok(()),
-        // The service finds out too late, and says so with a 500.
-        _ => Err(Refusal::broken_in_service("list index out of range")),
-    }
 }
 
 #[cfg(test)]

@@ -1,54 +1,15 @@
-//! The rules a request must keep, and the call that it then is.
+//! The rules a request must keep, and the request that it then is.
 
 mod messages;
-mod parameters;
-mod tools;
-mod translation;
+mod rules;
 
-use serde_json::{Map, Value};
+use serde_json::Value;
 
 use super::Profile;
-use super::catalogue::{SimulatedModel, ThinkingMode, any_model, find_model};
+use super::catalogue::{ThinkingMode, any_model, find_model};
 use super::error_bodies::Refusal;
-use super::tokens::count_tokens;
-
-/// Tokens for the marks around each message.
-const TOKENS_PER_MESSAGE: u64 = 4;
-/// Tokens for a picture or another part that is not text, whatever its size.
-const TOKENS_PER_OTHER_PART: u64 = 256;
-
-/// A request that may be answered.
-#[derive(Debug)]
-pub(super) struct ValidRequest<'a> {
-    pub(super) body: &'a Map<String, Value>,
-    pub(super) name: &'a str,
-    pub(super) model: SimulatedModel,
-    pub(super) messages: &'a [Value],
-    pub(super) thinks: bool,
-    pub(super) streams: bool,
-}
-
-impl ValidRequest<'_> {
-    /// The tokens of everything the model is given to read.
-    pub(super) fn prompt_tokens(&self) -> u64 {
-        let messages: u64 = self.messages.iter().map(message_tokens).sum();
-        let tools = self.body.get("tools").filter(|tools| !tools.is_null());
-        messages + tools.map_or(0, |tools| count_tokens(&tools.to_string()))
-    }
-}
-
-fn message_tokens(message: &Value) -> u64 {
-    let content = match message.get("content") {
-        Some(Value::String(text)) => count_tokens(text),
-        Some(Value::Array(parts)) => parts
-            .iter()
-            .map(|part| part.get("text").and_then(Value::as_str).map_or(TOKENS_PER_OTHER_PART, count_tokens))
-            .sum(),
-        _ => 0,
-    };
-    let calls = message.get("tool_calls").filter(|calls| !calls.is_null());
-    TOKENS_PER_MESSAGE + content + calls.map_or(0, |calls| count_tokens(&calls.to_string()))
-}
+use super::request::{ValidRequest, field};
+use rules::{FIELDS, Kind, NUMBERS, RANGES, RULES};
 
 /// Checks a request's body by the rules of its model.
 ///
@@ -56,94 +17,77 @@ fn message_tokens(message: &Value) -> u64 {
 ///
 /// The refusal that the real service gives for the first rule broken.
 pub(super) fn validate(body: &Value, profile: Profile) -> Result<ValidRequest<'_>, Refusal> {
-    let body = body.as_object().ok_or_else(|| Refusal::invalid("Required body invalid"))?;
-    let name = read_name(body)?;
+    if !body.is_object() {
+        return Err(Refusal::invalid("Required body invalid"));
+    }
+    check_kinds(body, &FIELDS)?;
+    let name = body["model"].as_str().filter(|name| !name.is_empty());
+    let name = name.ok_or_else(|| Refusal::invalid("you must provide a model parameter"))?;
     let model = match profile {
         Profile::DashScope => find_model(name).ok_or_else(|| Refusal::unknown_model(name))?,
         Profile::Plain => any_model(),
     };
-    let messages = read_messages(body)?;
-    let streams = parameters::flag(body, "stream")?.unwrap_or(false);
-    let asked = parameters::flag(body, "enable_thinking")?;
-    let effort = parameters::effort(body)?;
+    let messages = match body["messages"].as_array() {
+        None => return Err(Refusal::invalid("'messages' is a required property")),
+        Some(messages) if messages.is_empty() => {
+            return Err(Refusal::invalid("[] is too short - 'messages'"));
+        }
+        Some(messages) => messages,
+    };
+    let asked = body["enable_thinking"].as_bool();
     let thinks = match model.thinking {
         ThinkingMode::Never => false,
         ThinkingMode::Off => asked == Some(true),
-        ThinkingMode::On => asked != Some(false) && !matches!(effort, Some("none" | "off")),
+        ThinkingMode::On => {
+            asked != Some(false) && !matches!(body["reasoning_effort"].as_str(), Some("none" | "off"))
+        }
         ThinkingMode::Always => true,
     };
-    let call = ValidRequest { body, name, model, messages, thinks, streams };
+    let streams = body["stream"] == true;
+    let request = ValidRequest { body, name, model, messages, thinks, streams };
     if profile == Profile::DashScope {
-        check_stream(&call, asked)?;
-        parameters::check_effort(&call, effort, asked)?;
-        parameters::check_ranges(&call)?;
-        if model.translates {
-            translation::check(&call)?;
-        } else {
-            messages::check(&call)?;
-            parameters::check_response_format(&call)?;
-            tools::check(&call)?;
-        }
+        check(&request)?;
     }
-    Ok(call)
+    Ok(request)
 }
 
-fn read_name(body: &Map<String, Value>) -> Result<&str, Refusal> {
-    match body.get("model") {
-        Some(Value::String(name)) if !name.is_empty() => Ok(name),
-        Some(Value::String(_)) | None => Err(Refusal::invalid("you must provide a model parameter")),
-        Some(other) => Err(Refusal::invalid(format!("{other} is not of type 'string' - 'model'"))),
-    }
-}
-
-fn read_messages(body: &Map<String, Value>) -> Result<&[Value], Refusal> {
-    match body.get("messages") {
-        Some(Value::Array(messages)) if messages.is_empty() => {
-            Err(Refusal::invalid("[] is too short - 'messages'"))
+fn check(request: &ValidRequest) -> Result<(), Refusal> {
+    check_kinds(request.body, &NUMBERS)?;
+    for range in &RANGES {
+        let is_within = |number| range.low <= number && number <= (range.high)(&request.model);
+        if request.number(range.key).is_some_and(|number| !is_within(number)) {
+            return Err(Refusal::invalid_in_service(&filled(range.words, request)));
         }
-        Some(Value::Array(messages)) => Ok(messages),
-        Some(other) => Err(Refusal::invalid(format!("{other} is not of type 'array' - 'messages'"))),
-        None => Err(Refusal::invalid("'messages' is a required property")),
+    }
+    if !request.model.translates {
+        messages::check(request.messages)?;
+    }
+    let is_broken =
+        |rule: &&rules::ServiceRule| rule.models.have(&request.model) && (rule.is_broken)(request);
+    match RULES.iter().find(is_broken) {
+        Some(rule) => Err((rule.refuse)(&filled(rule.words, request))),
+        None => Ok(()),
     }
 }
 
-/// What goes by stream, what does not, and whether the model may be told to think.
-fn check_stream(call: &ValidRequest, asked: Option<bool>) -> Result<(), Refusal> {
-    if call.body.contains_key("extra_body") {
-        // The name of a Python client's argument: it is never part of the wire.
-        return Err(Refusal::invalid("Unknown parameter: 'extra_body'"));
-    }
-    if call.body.get("stream_options").is_some_and(|options| !options.is_null()) && !call.streams {
-        let message = "The 'stream_options' parameter is only allowed when 'stream' is enabled.";
-        return Err(Refusal::invalid(message));
-    }
-    match (call.model.thinking, asked) {
-        (ThinkingMode::Never, Some(true)) => {
-            let message = format!("The model {} does not support enable_thinking.", call.name);
-            return Err(Refusal::new(
-                400,
-                "InvalidParameter.NotSupportEnableThinking",
-                "invalid_request_error",
-                message,
-            ));
+fn check_kinds(body: &Value, fields: &[(&str, Kind)]) -> Result<(), Refusal> {
+    for (key, kind) in fields {
+        if let Some(value) = field(body, key).filter(|value| !kind.is_of(value)) {
+            return Err(Refusal::invalid(format!("{value} is not of type '{}' - '{key}'", kind.name())));
         }
-        (ThinkingMode::Always, Some(false)) => {
-            let message = "The value of the enable_thinking parameter is restricted to True.";
-            return Err(Refusal::invalid_in_service(message));
-        }
-        _ => {}
-    }
-    if call.model.stream_only && !call.streams {
-        // The blank at the end is the service's own.
-        let message = "This model only support stream mode, please enable the stream parameter to access \
-                       the model. ";
-        return Err(Refusal::invalid(message));
-    }
-    if call.thinks && call.model.thinks_by_stream_only && !call.streams {
-        let message = "parameter.enable_thinking must be set to false for non-streaming calls";
-        return Err(Refusal::invalid(message));
     }
     Ok(())
+}
+
+/// The words of a rule with what they name of the request.
+fn filled(words: &str, request: &ValidRequest) -> String {
+    words
+        .replace("{model}", request.name)
+        .replace("{max_input}", &request.model.max_input.to_string())
+        .replace("{max_output}", &request.model.max_output.to_string())
+        .replace("{max_thinking}", &request.model.max_thinking.to_string())
+        .replace("{seed}", &request.number("seed").unwrap_or_default().to_string())
+        .replace("{format}", request.format().unwrap_or_default())
 }
 
 #[cfg(test)]

@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::super::prose::quote;
+use super::super::quote::quote;
 use super::pattern;
 
 /// The longest string that is made longer to fit.

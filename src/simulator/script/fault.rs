@@ -1,0 +1,132 @@
+//! What a script says: faults, when they happen, and when the server is down.
+
+use std::time::Duration;
+
+use hyper::header::{HeaderName, HeaderValue};
+
+use super::super::error_bodies::Refusal;
+
+/// The faults and the outages of a simulated server, in the order of the script.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Script {
+    pub(in super::super) faults: Vec<ScriptedFault>,
+    pub(in super::super) downs: Vec<TimeSpan>,
+}
+
+/// A script that could not be read.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum ScriptError {
+    /// It is not TOML, or has a key or a type that does not belong there; the text shows the line.
+    #[error("the script cannot be read: {0}")]
+    Unreadable(toml::de::Error),
+    /// It can be read, but a fault (or outage) makes no sense; counted from 1.
+    #[error("{kind} {number} of the script: {reason}")]
+    Senseless { kind: &'static str, number: usize, reason: String },
+}
+
+/// A span of time since the server started; open at its end if `until` is `None`.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(in super::super) struct TimeSpan {
+    pub(in super::super) after: Duration,
+    pub(in super::super) until: Option<Duration>,
+}
+
+impl TimeSpan {
+    pub(in super::super) fn holds(&self, since_start: Duration) -> bool {
+        self.after <= since_start && self.until.is_none_or(|until| since_start < until)
+    }
+}
+
+/// One fault: when it happens, and what.
+#[derive(Debug, Clone, PartialEq)]
+pub(in super::super) struct ScriptedFault {
+    pub(in super::super) conditions: Conditions,
+    /// A wait before anything else.
+    pub(in super::super) delay: Duration,
+    pub(in super::super) effect: Effect,
+    /// What the witness log calls it, such as `1 hang`.
+    pub(in super::super) label: String,
+}
+
+/// When a fault happens; what is not said always holds.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub(in super::super) struct Conditions {
+    /// A text in the body as it was sent.
+    pub(in super::super) contains: Option<String>,
+    /// The first and the last of the requests, counted from 1 in the order of arrival.
+    pub(in super::super) requests: Option<(u64, u64)>,
+    /// Only so many of the first times that a request is seen.
+    pub(in super::super) first_tries: Option<u64>,
+    /// At most so often in all.
+    pub(in super::super) times: Option<u64>,
+    /// This share of the requests, from 0 to 1.
+    pub(in super::super) share: Option<f64>,
+    pub(in super::super) span: TimeSpan,
+}
+
+/// What a fault does.
+#[derive(Debug, Clone, PartialEq)]
+pub(in super::super) enum Effect {
+    /// Nothing but the delay.
+    Delay,
+    /// An error in the API's shape, or with a body of its own.
+    Refuse { refusal: Refusal, body: Option<String>, headers: Vec<(HeaderName, HeaderValue)> },
+    /// No answer, ever.
+    Hang,
+    /// The connection is closed without a byte.
+    Drop,
+    /// The connection is reset: at once, or after so many bytes of the body.
+    Reset { after_bytes: Option<usize> },
+    /// The connection is closed in the middle of the body.
+    CutBody { after_bytes: Option<usize> },
+    /// The server's own time limit: a part of the text as if it were the whole.
+    CutByServer,
+    /// 200 without a body.
+    EmptyBody,
+    /// A completion whose text is empty.
+    EmptyContent,
+    /// A completion whose text is this one.
+    Content(String),
+    /// A page, as proxies send them.
+    Html { status: u16 },
+    /// A whole completion that does not say why it ended.
+    NullFinish,
+    /// The body comes in small pieces.
+    SlowBody { bytes: usize, pause: Duration },
+    /// A body that calls itself gzip and is not.
+    BadGzip,
+    /// A `Content-Length` that ends before the body does.
+    WrongLength,
+    /// A redirection to another path.
+    Redirect { status: u16 },
+    /// An error in the middle of a stream, whose status said 200 already; a whole reply is nothing but the error.
+    ErrorEvent(Refusal),
+}
+
+impl Script {
+    /// Whether the server is down at this time.
+    pub(in super::super) fn is_down(&self, since_start: Duration) -> bool {
+        self.downs.iter().any(|span| span.holds(since_start))
+    }
+
+    /// When the server goes down next.
+    pub(in super::super) fn next_down(&self, since_start: Duration) -> Option<Duration> {
+        self.downs.iter().map(|span| span.after).filter(|after| *after > since_start).min()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_server_is_down_in_its_spans_only() {
+        let script = Script::parse("[[down]]\nafter = \"1s\"\nuntil = \"3s\"").unwrap();
+        let at = Duration::from_millis;
+        assert!(!script.is_down(at(999)));
+        assert!(script.is_down(at(1000)));
+        assert!(!script.is_down(at(3000)));
+        assert_eq!(script.next_down(at(0)), Some(at(1000)));
+        assert_eq!(script.next_down(at(1000)), None);
+    }
+}

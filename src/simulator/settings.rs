@@ -1,0 +1,90 @@
+//! What a simulated server can be told before it starts, and why it could not.
+
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::path::PathBuf;
+use std::str::FromStr;
+
+use super::latency::Latency;
+use super::meter::{MinuteWindow, ServerLimits, TokenCharge};
+use super::script::Script;
+
+/// Everything a simulated server can be told before it starts.
+///
+/// It has no `Debug`, because it holds a key.
+#[derive(Clone)]
+pub struct ServerSettings {
+    /// The address to listen on: loopback unless said otherwise.
+    pub bind: IpAddr,
+    /// The port; 0 takes any free one.
+    pub port: u16,
+    pub limits: ServerLimits,
+    /// How the limits per minute are counted.
+    pub window: MinuteWindow,
+    /// When a request's tokens count against the limit per minute.
+    pub token_charge: TokenCharge,
+    /// How long an answer takes.
+    pub latency: Latency,
+    /// The only key that is let in; without one, any key that is not empty.
+    pub api_key: Option<String>,
+    /// The faults that befall requests.
+    pub script: Script,
+    /// The file that one line per received request is appended to.
+    pub witness: Option<PathBuf>,
+    /// What chance is drawn from: latencies and the `share` of a fault.
+    pub seed: u64,
+    pub profile: Profile,
+}
+
+impl Default for ServerSettings {
+    fn default() -> ServerSettings {
+        ServerSettings {
+            bind: IpAddr::V4(Ipv4Addr::LOCALHOST),
+            port: 0,
+            limits: ServerLimits::default(),
+            window: MinuteWindow::default(),
+            token_charge: TokenCharge::default(),
+            latency: Latency::None,
+            api_key: None,
+            script: Script::default(),
+            witness: None,
+            seed: 0,
+            profile: Profile::default(),
+        }
+    }
+}
+
+/// Whose manners the server has.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Profile {
+    /// DashScope's: its models, its rules for requests, its error bodies and headers.
+    #[default]
+    DashScope,
+    /// Any other OpenAI-compatible server's: every model name, few rules, no key, errors in the shapes of
+    /// several servers, no request id and no details of usage. Whole answers are written in the manners of
+    /// several servers too, drawn from the request: without usage, with counts as floats or text, and so on.
+    Plain,
+}
+
+impl FromStr for Profile {
+    type Err = String;
+
+    /// Reads `dashscope` or `plain`.
+    fn from_str(text: &str) -> Result<Profile, String> {
+        match text {
+            "dashscope" => Ok(Profile::DashScope),
+            "plain" => Ok(Profile::Plain),
+            other => Err(format!("unknown profile `{other}`: write dashscope or plain")),
+        }
+    }
+}
+
+/// Why a simulated server could not start.
+#[derive(Debug, thiserror::Error)]
+pub enum SimulatorError {
+    #[error("the simulator cannot listen on {address}")]
+    Bind { address: SocketAddr, source: std::io::Error },
+    #[error("the simulator cannot open its witness log {}", path.display())]
+    Witness { path: PathBuf, source: std::io::Error },
+    #[error("the simulator cannot start its own thread")]
+    Thread { source: std::io::Error },
+}
