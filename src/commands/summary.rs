@@ -18,7 +18,7 @@ use crate::job::units::shown;
 use crate::journal::reader::{FailureGroup, Reader};
 use crate::pipeline::Opened;
 use crate::pipeline::output::OutputCounts;
-use crate::pipeline::plan::{Plan, place_of};
+use crate::pipeline::plan::{Plan, places_of};
 use crate::pipeline::send::SendReport;
 use crate::text::{count, counted, money, short};
 use crate::watch::Screen;
@@ -126,8 +126,11 @@ impl Summary<'_> {
         warnings.for_each(|warning| screen.insist(&warning));
         if self.written.is_some_and(|written| written.failed > 0) {
             let mut said = BTreeSet::new();
-            for group in reader.failures()? {
-                screen.insist(&self.failure(&group));
+            let groups = reader.failures()?;
+            let places = places_of(self.opened, &groups.iter().map(|group| group.example).collect());
+            for group in groups {
+                let place = places.get(&group.example).map_or("", String::as_str);
+                screen.insist(&failure(&group, place));
                 // Groups that are mended alike say so once.
                 let help = help_for(&group.code, &group.message).filter(|help| said.insert(*help));
                 help.into_iter().for_each(|help| screen.insist(&help_line(help)));
@@ -186,14 +189,6 @@ impl Summary<'_> {
     /// Whether the same command goes on, until the same time of another day.
     fn again_tomorrow(&self) -> bool {
         matches!(self.opened.job.schedule.until, Some(Until::TimeOfDay(_)))
-    }
-
-    /// Rows that failed alike: one line with a count and an example.
-    fn failure(&self, group: &FailureGroup) -> String {
-        let place = place_of(self.opened, group.example).unwrap_or_default();
-        let (code, message) = (short(&group.code, 60), short(&group.message, 200));
-        let rows = counted(group.rows, "row");
-        format!("{rows} failed with {code}, such as {place}: {message}")
     }
 
     /// How many rows are to be sent yet, and how many are not sent again by themselves.
@@ -278,6 +273,13 @@ impl Summary<'_> {
             ),
         }
     }
+}
+
+/// Rows that failed alike: one line with a count and an example, which stands at a place.
+fn failure(group: &FailureGroup, place: &str) -> String {
+    let (code, message) = (short(&group.code, 60), short(&group.message, 200));
+    let rows = counted(group.rows, "row");
+    format!("{rows} failed with {code}, such as {place}: {message}")
 }
 
 /// What to do, as errors say it.

@@ -325,16 +325,12 @@ fn explain(opened: &Opened, error: MatchError) -> PipelineError {
     match error {
         MatchError::Journal(error) => error.into(),
         MatchError::Duplicate(DuplicateId { id, first, second }) => {
+            let places = places_of(opened, &[first, second].into());
             let place =
-                |position| place_of(opened, position).unwrap_or_else(|| format!("row {}", position + 1));
+                |position| places.get(&position).cloned().unwrap_or_else(|| format!("row {}", position + 1));
             PipelineError::DuplicateId { id, first: place(first), second: place(second) }
         }
     }
-}
-
-/// Where the row at a position stands, found by reading up to it.
-pub fn place_of(opened: &Opened, position: u64) -> Option<String> {
-    places_of(opened, &[position].into()).remove(&position)
 }
 
 /// Where the rows at some positions stand, found in one pass up to the last of them.
