@@ -81,7 +81,7 @@ fn standard_output() -> Destination {
 fn named(path: &str) -> Result<Destination, Failure> {
     let format = Format::of_path(path).ok_or_else(|| {
         let problem = Diagnostic::new(format!("the ending of `{path}` is not that of a known format"));
-        let help = format!("let it end in {ENDINGS}, or give `-` for JSONL on standard output");
+        let help = format!("use {ENDINGS}, or `-` for JSONL on standard output");
         Failure::usage(problem.help(help))
     })?;
     Ok(Destination::file(PathBuf::from(path), format))

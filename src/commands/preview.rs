@@ -77,7 +77,7 @@ pub(super) fn run(args: PreviewArgs) -> Result<Exit, Failure> {
         writeln!(out, "warning: the run would end before sending anything: {why}")?;
     }
     if args.job.simulate {
-        let how = "it goes as fast as the simulator answers; `run --real-time` keeps limits and hours";
+        let how = "runs as fast as the simulator answers; `run --real-time` keeps to limits and hours";
         writeln!(out, "rehearsal: {how}")?;
     } else if let Some(warning) = warnings::answered_elsewhere(&opened, &plan) {
         writeln!(out, "{warning}")?;

@@ -89,7 +89,7 @@ fn tool_turns(step: &Step, turns: &mut Vec<Value>) -> Result<(), String> {
 
 fn repair_turns(step: &Step) -> [Value; 2] {
     let answer = step.answer.response.as_deref().unwrap_or_default();
-    let fault = step.results.first().map_or("it is no JSON", String::as_str);
+    let fault = step.results.first().map_or("it is not JSON", String::as_str);
     let ask = format!(
         "Your answer does not satisfy the JSON Schema: {fault}\nAnswer again, with the whole corrected JSON and \
          nothing else."

@@ -88,7 +88,7 @@ impl TryFrom<RawPrice> for SoundPrice {
         let is_flat = [input, output].iter().chain(&extras).any(Option::is_some);
         let tiers = match (tiers, input, output) {
             (Some(tiers), ..) if !is_flat => tiers,
-            (Some(_), ..) => return Err("prices stand in `tiers` or without them, not both"),
+            (Some(_), ..) => return Err("give prices in `tiers` or without them, not both"),
             (None, Some(input), Some(output)) => {
                 vec![Tier {
                     up_to: None,

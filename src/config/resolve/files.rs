@@ -65,7 +65,7 @@ pub(super) fn output(section: OutputSection, layers: &Layers) -> Result<Output, 
 pub(super) fn format_of(path: &str, layers: &Layers) -> Result<Format, Diagnostic> {
     Format::of_path(path).ok_or_else(|| {
         let message = format!("the ending of `{path}` is not that of a known format");
-        layers.problem("output.path", message).help(format!("let it end in {ENDINGS}"))
+        layers.problem("output.path", message).help(format!("use {ENDINGS}"))
     })
 }
 

@@ -165,7 +165,7 @@ fn each_parameter_has_its_range() {
             refused("qwen-plus", json!({ key: value }), &[key, words]);
         }
     }
-    refused("qwen-plus", json!({ "tools": [tool("f")], "n": 2 }), &["`n` is 1", "tools"]);
+    refused("qwen-plus", json!({ "tools": [tool("f")], "n": 2 }), &["`n` must be 1", "tools"]);
 }
 
 #[test]

@@ -216,7 +216,7 @@ fn all_of_one_model_is_told_for_every_region_and_what_is_not_known_is_said() {
     assert!(card("qwen-mt-turbo").contains(
         "retired on 2026-10-10 in Beijing, and perhaps elsewhere; the vendor recommends qwen-mt-flash"
     ));
-    assert!(card("qwen3-8b").contains("by the pattern qwen3-*b only"));
+    assert!(card("qwen3-8b").contains("known only by the pattern qwen3-*b"));
     let unknown = scene.run(&["models", "qwen-pluss"]).expect_code(1).says("did you mean `qwen-plus`?");
     assert_eq!(unknown.stdout, "");
     let snapshot = json(scene.run(&["models", "qwen-max-0125", "--json"]));

@@ -106,8 +106,9 @@ fn a_narrow_terminal_breaks_no_word_and_leaves_a_command_in_one_piece() {
     let screen = terminal.end(&scene);
     for lines in [
         "rehearsal: the built-in simulator answers, at no cost\n",
+        "running as fast as the simulator answers; --real-time keeps\n  to the job's limits and hours\n",
         "  in: --prompt {{ txt }}\n                  ^^^\n",
-        "  = help: nothing is sent while a row is bad; fix it, or\n      set `on_bad_row = \"skip\"` under [input] to record\n      such rows as failed\n",
+        "  = help: nothing is sent while a row is bad; fix it, or set\n      `on_bad_row = \"skip\"` under [input] to record such\n      rows as failed\n",
     ] {
         assert!(screen.contains(lines), "{screen}");
     }

@@ -158,7 +158,7 @@ fn an_unknown_column_in_select_or_rename_is_named_with_the_nearest() {
             ("output.rename = { respnse = \"translation\" }", "8:29", "did you mean `response`?"),
             ("output.rename = { response = \"text\" }", "8:31", "two columns named `text`"),
             ("output.select = []", "8:17", "has no column"),
-            ("output.select = [\"id\", \"id\"]", "8:19", "two columns called `id`"),
+            ("output.select = [\"id\", \"id\"]", "8:19", "two columns named `id`"),
         ] {
             scene.job(input, "out.jsonl", line);
             refused(&mut scene, &["job.toml"], &[&format!("job.toml:{place}"), line, word]);
