@@ -2,7 +2,6 @@
 
 use std::fs;
 use std::process::Child;
-use std::time::{Duration, Instant};
 
 use fanfold::simulator::{ServerLimits, ServerSettings};
 use rustix::process::{Pid, Signal};
@@ -25,10 +24,7 @@ fn slow_run() -> (Scene, Child) {
     scene.write("in.jsonl", rows(0..200));
     scene.job("in.jsonl", "out.jsonl", "limits.concurrency = 2\n");
     let child = scene.start(&["run", "job.toml"]);
-    let patience = Instant::now() + Duration::from_secs(20);
-    while scene.witness_count() < 5 && Instant::now() < patience {
-        std::thread::sleep(Duration::from_millis(5));
-    }
+    scene.wait_for_requests(5);
     (scene, child)
 }
 

@@ -27,9 +27,14 @@ fn now(what: &str) -> String {
 
 #[test]
 fn a_run_ends_in_good_order_when_its_time_is_up_and_goes_on_later() {
-    let mut scene = scene("limits.qps = 4\n");
-    let soon = (Timestamp::now() + 4.seconds()).to_string();
-    let finished = scene.run_job(&["job.toml", "--until", &soon]).expect_code(7);
+    let mut scene = scene("limits.qps = 1\n");
+    // A machine that is too busy to send anything in two seconds gets more.
+    let finished = [2, 8, 32].into_iter().find_map(|seconds| {
+        let soon = (Timestamp::now() + seconds.seconds()).to_string();
+        let finished = scene.run_job(&["job.toml", "--until", &soon]).expect_code(7);
+        (scene.witness_count() > 0).then_some(finished)
+    });
+    let finished = finished.expect("a run that sends something in half a minute");
     let finished = finished.says("stopped: reached the `until` time").says("set `until` later, then ");
     assert!(
         finished.stderr.contains("warning: by its limits alone the run will not finish by"),
@@ -38,25 +43,26 @@ fn a_run_ends_in_good_order_when_its_time_is_up_and_goes_on_later() {
     );
     let receipt = scene.receipt();
     assert_eq!(receipt["reason"], "until");
-    assert!(receipt["rows"]["ok"].as_u64().is_some_and(|ok| ok > 3 && ok < 40), "{receipt}");
+    let sent = scene.witness().len();
+    assert!(sent < ROWS && receipt["rows"]["ok"] == sent, "what was sent is stored: {receipt}");
     scene.run_job(&["job.toml", "--until", &hour(1.hour()), "--qps", "500"]).expect_code(0);
     assert_eq!(scene.witness().len(), ROWS);
 }
 
 #[test]
 fn an_entry_of_the_schedule_replaces_the_limits_it_names_while_it_holds() {
-    let mut fast = scene(&format!("limits.qps = 1\n{}", now("qps = 500")));
-    let finished = fast.run_job(&["job.toml"]).expect_code(0).says("schedule: from now on");
+    // At the job's own rate it would take hours, and not be done in time.
+    let in_time = ["job.toml", "--max-duration", "2m"];
+    let mut fast = scene(&format!("limits.qps = 0.01\n{}", now("qps = 500")));
+    let finished = fast.run_job(&in_time).expect_code(0).says("schedule: from now on");
     assert!(finished.stderr.contains("qps=500"), "{}", finished.stderr);
-    assert!(fast.receipt()["this_run"]["seconds"].as_f64() < Some(30.0), "a minute at the job's own rate");
     let another_hour = format!(
-        "[[limits.schedule]]\nfrom = \"{}\"\nto = \"{}\"\nqps = 1\n",
+        "[[limits.schedule]]\nfrom = \"{}\"\nto = \"{}\"\nqps = 0.01\n",
         hour(2.hours()),
         hour(3.hours())
     );
     let mut scene = scene(&format!("limits.qps = 500\n{another_hour}"));
-    scene.run_job(&["job.toml"]).expect_code(0);
-    assert!(scene.receipt()["this_run"]["seconds"].as_f64() < Some(30.0), "the job's own rate");
+    scene.run_job(&in_time).expect_code(0);
 }
 
 #[test]
@@ -148,7 +154,8 @@ fn a_rehearsal_goes_as_fast_as_the_simulator_answers_unless_it_is_to_keep_the_ho
     let receipt: serde_json::Value =
         serde_json::from_str(&scene.read("out.simulated.jsonl.summary.json")).expect("JSON");
     assert_eq!(receipt["rows"]["ok"], ROWS);
-    assert!(receipt["this_run"]["seconds"].as_f64() < Some(50.0), "an hour by the job's own limit");
+    let met = receipt["this_run"]["limits_met"].to_string();
+    assert!(!met.contains("requests") && !met.contains("pause"), "an hour by the job's own limit: {met}");
     let rest = scene.run(&["run", "job.toml", "--simulate", "--real-time", "--fresh"]).expect_code(7);
     rest.says("is in the past: nothing is sent");
     // What is spent and what fits is what it would be.

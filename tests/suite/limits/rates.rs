@@ -1,7 +1,5 @@
 //! The limits, measured where it counts: at the server, in sliding windows, restarts included.
 
-use std::time::Duration;
-
 use fanfold::simulator::ServerLimits;
 
 use crate::support::harness::Scene;
@@ -74,8 +72,8 @@ fn a_full_minute_before_a_restart_holds_the_next_run_back() {
     scene.judge.texts = None;
     scene.run_job(&["job.toml", "--limit", "60", "--qps", "1000"]).code.expect("an end");
     let child = scene.start(&["run", "job.toml", "--qpm", "60"]);
-    // Sixty requests of a moment ago fill this minute: nothing may go out now.
-    std::thread::sleep(Duration::from_secs(3));
+    // Sixty requests of a moment ago fill this minute: the run is held back before it has sent anything.
+    scene.wait_until(|| scene.run(&["status", "job.toml"]).stdout.contains("held by "));
     assert_eq!(scene.witness().len(), 60);
     crate::support::harness::signal(&child, rustix::process::Signal::INT);
     scene.end(child).expect_code(130);
