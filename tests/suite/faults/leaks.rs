@@ -10,6 +10,7 @@ use rustix::process::geteuid;
 use super::scenario;
 use crate::support::harness::{CANARY, Finished, Scene, rows};
 use crate::support::key;
+use crate::support::side_by_side::each;
 
 /// Of the key that is looked for everywhere, in the form of another service's.
 const ELSEWHERE: &str = "gsk_4f1d9c7e2bQ";
@@ -49,28 +50,31 @@ const BY_FLAGS: [&str; 9] =
 #[test]
 fn what_a_tool_tells_is_stored_and_shown_without_the_key() {
     scenario(|| {
-        for script in [
-            "echo no: $(cat my.key) >&2; exit 3",
-            "cat my.key",
-            "base64 -w0 my.key >&2; exit 1",
-            "echo \"as Bearer $(printf \"Bearer $(cat my.key)\" | base64 -w0)\"",
-            "sed s/sk-/\\\\\\\\u0073k-/ my.key",
-            "printf \"{\\\"debug\\\":\\\"%s\\\"}\" $(cat my.key)",
-            "cat my.key; kill -9 $$",
-        ] {
-            let scene = Scene::new();
-            scene.write("my.key", format!("{CANARY}\n"));
-            scene.write("in.jsonl", rows(0..3));
-            let more = "model.api_key_file = \"my.key\"\noutput.metrics = \"run.prom\"\n";
-            scene.job("in.jsonl", "out.jsonl", &with_tool(more, script));
-            scene.run(&["run", "job.toml", "-v"]);
-            scene.run(&["run", "job.toml", "-v", "--retry-failed", "--progress", "json"]);
-            let told = "SELECT (SELECT count(*) FROM entries WHERE error LIKE '%[key]%')
+        each(
+            vec![
+                "echo no: $(cat my.key) >&2; exit 3",
+                "cat my.key",
+                "base64 -w0 my.key >&2; exit 1",
+                "echo \"as Bearer $(printf \"Bearer $(cat my.key)\" | base64 -w0)\"",
+                "sed s/sk-/\\\\\\\\u0073k-/ my.key",
+                "printf \"{\\\"debug\\\":\\\"%s\\\"}\" $(cat my.key)",
+                "cat my.key; kill -9 $$",
+            ],
+            |script| {
+                let scene = Scene::new();
+                scene.write("my.key", format!("{CANARY}\n"));
+                scene.write("in.jsonl", rows(0..3));
+                let more = "model.api_key_file = \"my.key\"\noutput.metrics = \"run.prom\"\n";
+                scene.job("in.jsonl", "out.jsonl", &with_tool(more, script));
+                scene.run(&["run", "job.toml", "-v"]);
+                scene.run(&["run", "job.toml", "-v", "--retry-failed", "--progress", "json"]);
+                let told = "SELECT (SELECT count(*) FROM entries WHERE error LIKE '%[key]%')
                              + (SELECT count(*) FROM steps WHERE results LIKE '%[key]%')";
-            let told: i64 = scene.journal().query_row(told, [], |row| row.get(0)).expect("a count");
-            assert!(told > 0 || script.contains("kill"), "the tool was heard: {script}");
-            look_at_all(&scene);
-        }
+                let told: i64 = scene.journal().query_row(told, [], |row| row.get(0)).expect("a count");
+                assert!(told > 0 || script.contains("kill"), "the tool was heard: {script}");
+                look_at_all(&scene);
+            },
+        );
     });
 }
 

@@ -6,6 +6,7 @@ use fanfold::simulator::ServerSettings;
 use rusqlite::Connection;
 
 use crate::support::harness::{Scene, rows};
+use crate::support::side_by_side::each;
 
 #[test]
 fn requests_that_were_out_at_a_kill_are_told_at_the_next_start_and_counted() {
@@ -31,7 +32,7 @@ fn requests_that_were_out_at_a_kill_are_told_at_the_next_start_and_counted() {
 
 #[test]
 fn rows_that_failed_or_waited_before_are_in_doubt_too_when_they_are_out_at_a_kill() {
-    for (status, code) in [(400, 3), (503, 4)] {
+    each(vec![(400, 3), (503, 4)], |(status, code)| {
         let refuse = format!(
             "[[fault]]\nrequests = [3, 10000]\nstatus = {status}\nheaders = {{ Retry-After = \"9999\" }}\n"
         );
@@ -53,7 +54,7 @@ fn rows_that_failed_or_waited_before_are_in_doubt_too_when_they_are_out_at_a_kil
         scene.judge.retry_failed = true;
         scene.run_job(&["job.toml", "--retry-failed"]).expect_code(0).says("in doubt: up to");
         assert!(scene.receipt()["in_doubt"].as_u64() >= Some(4), "{status}");
-    }
+    });
 }
 
 #[test]

@@ -7,6 +7,7 @@ use fanfold::simulator::{Profile, Script, ServerSettings};
 use serde_json::{Value, json};
 
 use crate::support::harness::{Finished, Scene, text};
+use crate::support::side_by_side::each;
 
 /// A scene against a server that is not DashScope, with a model of its own and a price.
 fn scene(rows: usize, script: &str, more: &str) -> Scene {
@@ -136,25 +137,29 @@ fn errors_in_other_shapes_end_alike_and_are_told_in_the_servers_words() {
 
 #[test]
 fn a_job_that_such_a_server_refuses_stops_after_one_request() {
-    for (fault, words, help) in [
-        ("status = 401\nmessage = \"Invalid token\"", "Invalid token", "key"),
-        (
-            "status = 404\nmessage = \"The model `x` does not exist.\"",
-            "does not exist",
-            "`name` under [model]",
-        ),
-        (
-            "status = 404\nbody = '{\"error\":\"model \\\"x\\\" not found, try pulling it first\"}'",
-            "not found",
-            "`name`",
-        ),
-        ("status = 404\nbody = '{\"detail\":\"Not Found\"}'", "Not Found", "`base_url`"),
-    ] {
-        let mut scene = scene(30, &format!("[[fault]]\n{fault}\n"), "");
-        let finished = run(&mut scene, &["run", "job.toml"]).expect_code(4).says(words);
-        let shown = finished.stderr.lines().any(|line| line.starts_with("  = help: ") && line.contains(help));
-        assert!(shown, "{}", finished.stderr);
-        assert_eq!(scene.witness().len(), 1, "{fault}");
-        assert_eq!(scene.receipt()["rows"]["pending"], 30);
-    }
+    each(
+        vec![
+            ("status = 401\nmessage = \"Invalid token\"", "Invalid token", "key"),
+            (
+                "status = 404\nmessage = \"The model `x` does not exist.\"",
+                "does not exist",
+                "`name` under [model]",
+            ),
+            (
+                "status = 404\nbody = '{\"error\":\"model \\\"x\\\" not found, try pulling it first\"}'",
+                "not found",
+                "`name`",
+            ),
+            ("status = 404\nbody = '{\"detail\":\"Not Found\"}'", "Not Found", "`base_url`"),
+        ],
+        |(fault, words, help)| {
+            let mut scene = scene(30, &format!("[[fault]]\n{fault}\n"), "");
+            let finished = run(&mut scene, &["run", "job.toml"]).expect_code(4).says(words);
+            let shown =
+                finished.stderr.lines().any(|line| line.starts_with("  = help: ") && line.contains(help));
+            assert!(shown, "{}", finished.stderr);
+            assert_eq!(scene.witness().len(), 1, "{fault}");
+            assert_eq!(scene.receipt()["rows"]["pending"], 30);
+        },
+    );
 }

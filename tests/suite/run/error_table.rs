@@ -4,6 +4,7 @@ use fanfold::simulator::ServerSettings;
 use serde_json::Value;
 
 use crate::support::harness::{CANARY, Scene, text};
+use crate::support::side_by_side::each;
 
 /// A scene of so many rows under a script.
 fn scene(rows: usize, script: &str) -> Scene {
@@ -33,18 +34,14 @@ fn every_kind_of_throttling_is_tried_again_and_uses_up_no_tries() {
         "status = 503\ncode = \"ServiceUnavailable\"\nmessage = \"<503> InternalError.Algo: An error occurred in model serving, error message is: [Too many requests. Your requests are being throttled due to system capacity limits. Please try again later.]\"",
         "status = 500\ncode = \"ServiceUnavailable\"\nmessage = \"Your requests are being throttled due to system capacity limits.\"",
     ];
-    let script: String = kinds
-        .iter()
-        .enumerate()
-        .map(|(row, kind)| {
-            format!("[[fault]]\ncontains = \"of row {row}.\"\nfirst_tries = 1\ndelay = \"300ms\"\n{kind}\n")
-        })
-        .collect();
-    let mut scene = scene(kinds.len(), &script);
-    // One try for each row: a throttling answer that counted would fail it.
-    scene.run_job(&["job.toml", "--max-attempts", "1"]).expect_code(0).says("the service throttles");
-    assert_eq!(scene.receipt()["this_run"]["throttled"], kinds.len());
-    assert_eq!(scene.receipt()["this_run"]["faults"], 0);
+    // A job for each, which would be braked for long by all of them together.
+    each(kinds.to_vec(), |kind| {
+        let mut scene = scene(3, &format!("[[fault]]\ncontains = \"of row 1.\"\nfirst_tries = 1\n{kind}\n"));
+        // One try for each row: a throttling answer that counted would fail it.
+        scene.run_job(&["job.toml", "--max-attempts", "1"]).expect_code(0).says("the service throttles");
+        assert_eq!(scene.receipt()["this_run"]["throttled"], 1, "{kind}");
+        assert_eq!(scene.receipt()["this_run"]["faults"], 0, "{kind}");
+    });
 }
 
 #[test]
@@ -140,40 +137,46 @@ fn a_row_that_is_refused_fails_with_the_api_s_own_words_and_is_not_sent_again() 
 
 #[test]
 fn what_only_the_owner_can_mend_stops_the_job_and_fails_no_row() {
-    for fault in [
-        "status = 401\ncode = \"invalid_api_key\"",
-        "status = 403\ncode = \"Model.AccessDenied\"",
-        "status = 403\ncode = \"AllocationQuota.FreeTierOnly\"",
-        "status = 403\ncode = \"insufficient_quota\"",
-        "status = 404\ncode = \"model_not_found\"",
-        "status = 400\ncode = \"Arrearage\"\nmessage = \"Access denied, please make sure your account is in good standing.\"",
-        "status = 429\ncode = \"PostpaidBillOverdue\"",
-        "status = 429\ncode = \"Throttling.AllocationQuota\"\nmessage = \"Free allocated quota exceeded.\"",
-        "status = 401\nbody = '''{\"code\":\"InvalidApiKey\",\"message\":\"Invalid API-key provided.\",\"request_id\":\"r\"}'''",
-        "status = 403\ncode = \"AccessDenied.Unpurchased\"",
-        "status = 403\ncode = \"Endpoint.AccessDenied\"",
-        "status = 404\ncode = \"model_not_supported\"\nmessage = \"Unsupported model x for OpenAI compatibility mode.\"",
-        "status = 429\ncode = \"CommodityNotPurchased\"",
-        "status = 429\nmessage = \"month allocated quota exceeded.\"",
-        "status = 400\nmessage = \"The value of the enable_thinking parameter is restricted to True.\"",
-        "status = 400\nmessage = \"Model not exist.\"",
-        "status = 400\ncode = \"invalid_parameter_error\"\nmessage = \"This model only support stream mode, please enable the stream parameter to access the model. \"",
-    ] {
-        // The first rows are answered: the trouble comes in the middle.
-        let script = format!("[[fault]]\nrequests = [20, 1000]\n{fault}\n");
-        let mut scene = scene(60, &script);
-        scene.run_job(&["job.toml"]).expect_code(4).says("the API refuses this job").says("  = help: ");
-        let receipt = scene.receipt();
-        assert_eq!(
-            (&receipt["reason"], &receipt["rows"]["failed"]),
-            (&"refused".into(), &0.into()),
-            "{fault}"
-        );
-        assert!(receipt["rows"]["ok"].as_u64() >= Some(15), "{fault}: what was answered is kept: {receipt}");
-        scene.serve(ServerSettings::default());
-        scene.rows_and_job(60, "");
-        scene.run_job(&["job.toml"]).expect_code(0);
-    }
+    each(
+        vec![
+            "status = 401\ncode = \"invalid_api_key\"",
+            "status = 403\ncode = \"Model.AccessDenied\"",
+            "status = 403\ncode = \"AllocationQuota.FreeTierOnly\"",
+            "status = 403\ncode = \"insufficient_quota\"",
+            "status = 404\ncode = \"model_not_found\"",
+            "status = 400\ncode = \"Arrearage\"\nmessage = \"Access denied, please make sure your account is in good standing.\"",
+            "status = 429\ncode = \"PostpaidBillOverdue\"",
+            "status = 429\ncode = \"Throttling.AllocationQuota\"\nmessage = \"Free allocated quota exceeded.\"",
+            "status = 401\nbody = '''{\"code\":\"InvalidApiKey\",\"message\":\"Invalid API-key provided.\",\"request_id\":\"r\"}'''",
+            "status = 403\ncode = \"AccessDenied.Unpurchased\"",
+            "status = 403\ncode = \"Endpoint.AccessDenied\"",
+            "status = 404\ncode = \"model_not_supported\"\nmessage = \"Unsupported model x for OpenAI compatibility mode.\"",
+            "status = 429\ncode = \"CommodityNotPurchased\"",
+            "status = 429\nmessage = \"month allocated quota exceeded.\"",
+            "status = 400\nmessage = \"The value of the enable_thinking parameter is restricted to True.\"",
+            "status = 400\nmessage = \"Model not exist.\"",
+            "status = 400\ncode = \"invalid_parameter_error\"\nmessage = \"This model only support stream mode, please enable the stream parameter to access the model. \"",
+        ],
+        |fault| {
+            // The first rows are answered: the trouble comes in the middle.
+            let script = format!("[[fault]]\nrequests = [20, 1000]\n{fault}\n");
+            let mut scene = scene(60, &script);
+            scene.run_job(&["job.toml"]).expect_code(4).says("the API refuses this job").says("  = help: ");
+            let receipt = scene.receipt();
+            assert_eq!(
+                (&receipt["reason"], &receipt["rows"]["failed"]),
+                (&"refused".into(), &0.into()),
+                "{fault}"
+            );
+            assert!(
+                receipt["rows"]["ok"].as_u64() >= Some(15),
+                "{fault}: what was answered is kept: {receipt}"
+            );
+            scene.serve(ServerSettings::default());
+            scene.rows_and_job(60, "");
+            scene.run_job(&["job.toml"]).expect_code(0);
+        },
+    );
 }
 
 #[test]
@@ -285,27 +288,33 @@ fn a_wait_longer_than_the_job_s_patience_ends_it_with_its_rows_pending() {
 
 #[test]
 fn a_status_that_is_no_answer_and_no_error_of_http_s_own_is_named() {
-    for (fault, told) in [
-        ("status = 202\nbody = \"\"", "the reply is not a chat completion: it is empty (HTTP 202 Accepted)"),
-        (
-            "status = 204\nbody = \"\"",
-            "the reply is not a chat completion: it is empty (HTTP 204 No Content)",
-        ),
-        ("status = 202\nbody = '{\"id\":\"x\",\"status\":\"queued\"}'", "(HTTP 202 Accepted)"),
-        ("status = 524\nbody = \"<html>\"", "Cloudflare: the server behind it did not answer in time"),
-        ("status = 521\nbody = \"\"", "Cloudflare: the server behind it is down"),
-        ("status = 530\nbody = \"\"", "Cloudflare cannot find the server behind it"),
-        ("status = 599\nbody = \"\"", "a proxy in between had a time-out"),
-        ("status = 560\nbody = \"\"", "a status that HTTP does not know"),
-    ] {
-        let mut scene = scene(3, &format!("[[fault]]\n{fault}\n"));
-        let more = ["job.toml", "--set", "retry.max_outage=1s", "--max-attempts", "1"];
-        let finished = scene.run_job(&more);
-        let errors = column(&scene.output(), "error").join(" ");
-        assert!(
-            format!("{}{errors}", finished.stderr).contains(told),
-            "{fault}: {} {errors}",
-            finished.stderr
-        );
-    }
+    each(
+        vec![
+            (
+                "status = 202\nbody = \"\"",
+                "the reply is not a chat completion: it is empty (HTTP 202 Accepted)",
+            ),
+            (
+                "status = 204\nbody = \"\"",
+                "the reply is not a chat completion: it is empty (HTTP 204 No Content)",
+            ),
+            ("status = 202\nbody = '{\"id\":\"x\",\"status\":\"queued\"}'", "(HTTP 202 Accepted)"),
+            ("status = 524\nbody = \"<html>\"", "Cloudflare: the server behind it did not answer in time"),
+            ("status = 521\nbody = \"\"", "Cloudflare: the server behind it is down"),
+            ("status = 530\nbody = \"\"", "Cloudflare cannot find the server behind it"),
+            ("status = 599\nbody = \"\"", "a proxy in between had a time-out"),
+            ("status = 560\nbody = \"\"", "a status that HTTP does not know"),
+        ],
+        |(fault, told)| {
+            let mut scene = scene(3, &format!("[[fault]]\n{fault}\n"));
+            let more = ["job.toml", "--set", "retry.max_outage=1s", "--max-attempts", "1"];
+            let finished = scene.run_job(&more);
+            let errors = column(&scene.output(), "error").join(" ");
+            assert!(
+                format!("{}{errors}", finished.stderr).contains(told),
+                "{fault}: {} {errors}",
+                finished.stderr
+            );
+        },
+    );
 }

@@ -36,3 +36,11 @@ pub fn all<T: Send>(tasks: Vec<T>, work: impl Fn(T) -> Result<usize, String> + S
     assert!(problems.is_empty(), "{} of the tasks went wrong:\n{}", problems.len(), problems.join("\n"));
     count
 }
+
+/// Plays a scenario for each of the cases, some side by side.
+pub fn each<T: Send>(cases: Vec<T>, play: impl Fn(T) + Sync) {
+    all(cases, |case| {
+        play(case);
+        Ok(1)
+    });
+}
