@@ -52,7 +52,7 @@ fn of_files(found: &[(PathBuf, Metadata)]) -> Option<String> {
         found.iter().filter(|(_, found)| found.mode() & (GROUP_WRITES | ALL_WRITE) != 0).collect();
     let by_all = open.iter().find(|(_, found)| found.mode() & ALL_WRITE != 0);
     if let Some((first, _)) = by_all.or(open.first()) {
-        let who = if by_all.is_some() { "everybody" } else { "its group" };
+        let who = if by_all.is_some() { "everyone" } else { "its group" };
         let names: Vec<_> = open.iter().map(|(file, _)| file.display().to_string()).collect();
         return Some(format!(
             "warning: {who} can write to {}, and could have made answers in it; to prevent that: `chmod 600 {}`",

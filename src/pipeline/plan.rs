@@ -137,7 +137,7 @@ fn has_a_bound(opened: &Opened, request: ChatRequest) -> Result<ChatRequest, Dia
     let body: serde_json::Value = serde_json::from_slice(&request.body).unwrap_or_default();
     let model = body.get("model").and_then(serde_json::Value::as_str).unwrap_or_default();
     let problem = Diagnostic::new(format!(
-        "a cap needs the maximum number of tokens for {what} with {model}, which is not known"
+        "a cap needs the maximum number of tokens that {model} makes of {what}, which is not known"
     ));
     Err(problem.help(
         "set the model's longest input, `max_input`, in your own model table (and `max_image` for one image), \

@@ -355,7 +355,7 @@ fn images_count_at_the_most_that_the_model_makes_of_one_and_are_refused_where_no
         let sent = till.requests();
         let scene = with_images("nobody-knows");
         let said = scene.run(&["run", "job.toml"]).expect_code(1);
-        said.says("how many tokens nobody-knows can make of an image").says("`max_image`");
+        said.says("the maximum number of tokens that nobody-knows makes of an image").says("`max_image`");
         assert_eq!(till.requests(), sent, "nothing was sent");
         // A table of the user's own says it.
         scene.write("models.toml", "[models.nobody-knows]\nmax_image = 16_386\n");
