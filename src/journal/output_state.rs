@@ -1,5 +1,6 @@
 //! What the job's output was last written from: one that would come out the same need not be written again.
 
+use rusqlite::types::ValueRef;
 use rusqlite::{OptionalExtension, params};
 
 use super::JournalError;
@@ -14,7 +15,7 @@ pub struct OutputState {
     pub job: String,
     /// What tells the file, as it was left, from any other and from any later state of its own.
     pub file: String,
-    /// What the journal said of its rows.
+    /// What the journal said of its rows and their results.
     pub results: [u8; 16],
     /// Its rows.
     pub rows: u64,
@@ -23,24 +24,27 @@ pub struct OutputState {
 }
 
 impl Reader {
-    /// What tells the results of the first rows from any others: each answer is one step, which never changes.
+    /// What tells the first rows, as they are written, and their results from any others: each answer is one step, which
+    /// never changes. `None` where one of the rows is not known by its record, as those of Parquet are not.
     ///
     /// # Errors
     ///
     /// When the journal cannot be read.
-    pub fn results_digest(&self, rows: u64) -> Result<[u8; 16], JournalError> {
-        let sql =
-            "SELECT position, entry, status, attempts, answer, shares, cost FROM entries WHERE position < ?1
-                   ORDER BY position";
+    pub fn results_digest(&self, rows: u64) -> Result<Option<[u8; 16]>, JournalError> {
+        let sql = "SELECT record, position, entry, status, attempts, answer, shares, cost FROM entries
+                   WHERE position < ?1 ORDER BY position";
         let mut digest = Digest::default();
         let mut statement = self.connection().prepare_cached(sql).map_err(self.failed())?;
         let mut entries = statement.query([rows]).map_err(self.failed())?;
         while let Some(entry) = entries.next().map_err(self.failed())? {
-            for column in 0..7 {
+            if entry.get_ref(0).map_err(self.failed())? == ValueRef::Null {
+                return Ok(None);
+            }
+            for column in 0..8 {
                 digest.add(entry.get_ref(column).map_err(self.failed())?);
             }
         }
-        Ok(digest.finish())
+        Ok(Some(digest.finish()))
     }
 
     /// The output as it was last written, where that is known.

@@ -5,6 +5,7 @@ use super::plan::Plan;
 use super::scan::what_decides_requests;
 use super::{Opened, PipelineError};
 use crate::dispatch::stop::Stop;
+use crate::format::Compression;
 use crate::journal::Journal;
 use crate::journal::output_state::OutputState;
 use crate::read;
@@ -28,7 +29,7 @@ pub fn write_own(
         && let Some(state) = reader.output_state()?
         && (&state.job, state.rows) == (&job, plan.rows)
         && Some(&state.file) == file_mark(opened).as_ref()
-        && state.results == reader.results_digest(plan.rows)?
+        && Some(state.results) == reader.results_digest(plan.rows)?
     {
         return Ok(Some(OutputCounts {
             ok: state.rows,
@@ -40,16 +41,14 @@ pub fn write_own(
     let destination = Destination::file(output.path.clone(), output.format);
     let Some(written) = write(opened, plan, reader.results(), destination, stop)? else { return Ok(None) };
     let is_answered = written.failed + written.pending == 0;
-    let state = match file_mark(opened).filter(|_| is_answered) {
-        Some(file) => Some(OutputState {
-            job,
-            file,
-            results: reader.results_digest(written.ok)?,
-            rows: written.ok,
-            simulated: written.simulated,
-        }),
-        None => None,
-    };
+    let results = if is_answered { reader.results_digest(written.ok)? } else { None };
+    let state = file_mark(opened).zip(results).map(|(file, results)| OutputState {
+        job,
+        file,
+        results,
+        rows: written.ok,
+        simulated: written.simulated,
+    });
     journal.keep_output_state(state.as_ref())?;
     Ok(Some(written))
 }
@@ -57,7 +56,9 @@ pub fn write_own(
 /// What tells the job, and the form of its output, from any others.
 fn job_mark(opened: &Opened, plan: &Plan) -> String {
     let output = &opened.job.output;
-    let form = (output.format, &output.select, &output.rename, &output.prefix, output.spreadsheet_safe);
+    let compression = Compression::of_path(&output.path.to_string_lossy());
+    let form =
+        (output.format, compression, &output.select, &output.rename, &output.prefix, output.spreadsheet_safe);
     let text = format!("{} {form:?} {:?} {:?}", what_decides_requests(opened), opened.fields(), plan.columns);
     fingerprint::of_bytes(text.as_bytes()).to_string()
 }

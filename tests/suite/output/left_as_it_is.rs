@@ -7,6 +7,7 @@ use std::os::unix::fs::MetadataExt;
 use rusqlite::Connection;
 
 use crate::support::harness::{Scene, rows, text};
+use crate::support::tables::{parquet, strings};
 
 fn inode(scene: &Scene) -> u64 {
     fs::metadata(scene.path("out.jsonl")).expect("an output").ino()
@@ -19,6 +20,17 @@ fn done() -> (Scene, u64, File) {
     scene.run_job(&["job.toml"]).expect_code(0);
     let (first, held) = (inode(&scene), File::open(scene.path("out.jsonl")).expect("an output"));
     (scene, first, held)
+}
+
+/// Gives a row another name, which its request does not say.
+fn rename_a_row(scene: &mut Scene) {
+    let renamed = scene.read("in.jsonl").replace("\"r3\"", "\"renamed\"");
+    scene.write("in.jsonl", renamed);
+}
+
+fn is_what_an_export_writes(scene: &Scene) {
+    scene.run(&["export", "job.toml", "--output", "export.jsonl"]).expect_code(0);
+    assert_eq!(scene.read("out.jsonl"), scene.read("export.jsonl"));
 }
 
 #[test]
@@ -36,7 +48,7 @@ fn a_run_that_finds_everything_as_it_was_leaves_the_output_as_it_is() {
 #[test]
 fn an_output_that_is_not_what_was_written_or_not_what_is_asked_for_is_written_anew() {
     type Change = fn(&mut Scene);
-    let changes: [(&str, Change); 5] = [
+    let changes: [(&str, Change); 6] = [
         ("a line more", |scene| {
             let mut file = OpenOptions::new().append(true).open(scene.path("out.jsonl")).expect("a file");
             file.write_all(b"{}\n").expect("written");
@@ -50,6 +62,7 @@ fn an_output_that_is_not_what_was_written_or_not_what_is_asked_for_is_written_an
             let journal = Connection::open(scene.path("out.jsonl.journal")).expect("a journal");
             journal.execute("UPDATE entries SET attempts = 2 WHERE position = 3", []).expect("changed");
         }),
+        ("a column that no request has", rename_a_row),
         ("a row less", |scene| {
             scene.write("in.jsonl", rows(0..19));
             scene.judge.texts = Some((0..19).map(text).collect());
@@ -64,5 +77,35 @@ fn an_output_that_is_not_what_was_written_or_not_what_is_asked_for_is_written_an
             _ => scene.run_job(&["job.toml"]).expect_code(0),
         };
         assert_ne!(inode(&scene), before, "{what}");
+        is_what_an_export_writes(&scene);
     }
+}
+
+#[test]
+fn an_edit_that_a_killed_run_has_seen_is_in_the_output_of_the_next_one() {
+    for point in ["journal.match.after", "journal.run.begun", "write.sync.before"] {
+        let (mut scene, before, _held) = done();
+        rename_a_row(&mut scene);
+        scene.die_at(point, 1);
+        scene.run_job(&["job.toml"]).expect_code(0).says("nothing was sent");
+        assert_ne!(inode(&scene), before, "{point}");
+        is_what_an_export_writes(&scene);
+    }
+}
+
+#[test]
+fn what_is_edited_in_parquet_is_in_the_output() {
+    let mut scene = Scene::new();
+    let texts: Vec<String> = (0..20).map(text).collect();
+    let input = |note| {
+        let text = strings(texts.iter().map(|text| Some(text.as_str())));
+        parquet([("text", text), ("note", strings(texts.iter().map(|_| Some(note))))])
+    };
+    scene.write("in.parquet", input("before"));
+    scene.job("in.parquet", "out.jsonl", "");
+    scene.judge.texts = Some(texts.clone());
+    scene.run_job(&["job.toml"]).expect_code(0);
+    scene.write("in.parquet", input("after"));
+    scene.run_job(&["job.toml"]).expect_code(0).says("nothing was sent");
+    assert_eq!(scene.read("out.jsonl").matches("after").count(), 20);
 }
