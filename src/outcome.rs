@@ -299,23 +299,27 @@ impl Fault {
     }
 }
 
-/// The state of a row, as the output shows it.
+/// The state of a row.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Status {
     /// Not answered yet.
     #[default]
     Pending,
-    /// Answered.
+    /// Answered, or sharing another row's answer.
     Ok,
     /// Refused, or given up.
     Failed,
+    /// Out of tries for a reason that passes; one more pass will try it.
+    SetAside,
+    /// Gone from the input for long, and its answer with it.
+    Dropped,
 }
 
 impl Status {
     /// The word the `status` column holds.
     pub fn as_str(self) -> &'static str {
         match self {
-            Self::Pending => "pending",
+            Self::Pending | Self::SetAside | Self::Dropped => "pending",
             Self::Ok => "ok",
             Self::Failed => "failed",
         }

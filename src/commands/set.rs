@@ -45,13 +45,6 @@ pub(super) fn run(mut args: SetArgs) -> Result<Exit, Failure> {
         )));
     }
     let reader = Reader::open(&path)?;
-    if !reader.takes_orders()? {
-        return Err(Failure::new(format!(
-            "the active run ({}) uses an older fanfold, which cannot be changed while it runs: stop it, and \
-             start it again with this one",
-            printable(&holder)
-        )));
-    }
     let numbers = Journal::open_again(&path)?.give(&orders)?;
     let words = orders.iter().map(Order::shown).collect::<Vec<_>>().join(", ");
     let given = Instant::now();

@@ -16,6 +16,7 @@ use crate::exit::Exit;
 use crate::journal::lock::Lock;
 use crate::journal::reader::Reader;
 use crate::outcome::{RowResult, Status};
+use crate::pipeline::output::OutputCounts;
 use crate::pipeline::plan::{Plan, Purpose, plan};
 use crate::pipeline::send::never_stopped;
 use crate::pipeline::{Opened, PipelineError};
@@ -35,13 +36,12 @@ pub(super) fn run(args: JobArgs) -> Result<Exit, Failure> {
     let opened = Opened::again(job)?;
     let plan = plan(&opened, Some(&reader), Purpose::Look, &never_stopped())?;
     writeln!(out, "input: {}", plan_line(&plan))?;
-    let mut counts = [0_u64; 3];
+    let mut counts = OutputCounts::default();
     let mut results = reader.results_as_matched();
     for position in 0..plan.rows {
-        let status = results.at(position)?.unwrap_or_default().status;
-        counts[status as usize] += 1;
+        counts.count(&results.at(position)?.unwrap_or_default());
     }
-    let [pending, ok, failed] = counts;
+    let OutputCounts { ok, failed, pending, .. } = counts;
     writeln!(out, "rows: {} ok · {} failed · {} pending", count(ok), count(failed), count(pending))?;
     let holder = Lock::holder(&path);
     if let Some(holder) = &holder {

@@ -7,7 +7,6 @@ use rusqlite::OptionalExtension;
 use super::JournalError;
 use super::codec::seconds;
 use super::reader::Reader;
-use super::seal::{SIMULATED_SINCE, SUMS_SINCE};
 use crate::reserve::Reserve;
 
 /// What was spent in a day of the local time zone, by when requests were sent.
@@ -33,9 +32,6 @@ pub struct Bought {
     /// What is set aside beyond that, because nobody knows what was used, or whether it was.
     pub reserved: Reserve,
 }
-
-/// The version of the journal that first knew the cost of each request.
-const COSTS_SINCE: i32 = 2;
 
 impl Reader {
     /// What was spent day by day, the first one first.
@@ -70,14 +66,11 @@ impl Reader {
             });
             sums.map_err(self.failed())
         };
-        let aside = match self.version()? >= SUMS_SINCE {
-            true => "coalesce(sum(reserved_cost), 0.0), coalesce(sum(reserved_tokens), 0)",
-            false => "0.0, 0",
-        };
+        let sums = "SELECT coalesce(sum(cost), 0.0), coalesce(sum(total_tokens), 0), coalesce(sum(reserved_cost), 0.0),
+                        coalesce(sum(reserved_tokens), 0)";
         let whole = bought(
             &format!(
-                "SELECT coalesce(sum(cost), 0.0), coalesce(sum(total_tokens), 0), {aside} FROM runs
-                 WHERE started_at >= ?1 AND started_at < ?2 AND {}",
+                "{sums} FROM runs WHERE started_at >= ?1 AND started_at < ?2 AND {}",
                 self.what_counts()?
             ),
             f64::MAX,
@@ -94,10 +87,7 @@ impl Reader {
         let next: Option<f64> =
             self.connection().query_row(sql, [from], |row| row.get(0)).map_err(self.failed())?;
         let ends = self.ends()?;
-        let sql = format!(
-            "SELECT coalesce(sum(cost), 0.0), coalesce(sum(total_tokens), 0), {aside} FROM ({ends})
-             WHERE sent_at >= ?1 AND sent_at < ?2"
-        );
+        let sql = format!("{sums} FROM ({ends}) WHERE sent_at >= ?1 AND sent_at < ?2");
         let part = bought(&sql, next.unwrap_or(f64::MAX))?;
         Ok(Bought {
             cost: whole.cost + part.cost,
@@ -109,9 +99,6 @@ impl Reader {
     /// What requests may have cost whose ends are not stored, and that may have left since a moment: a run that was killed may
     /// have sent them until the next one began.
     fn out_since(&self, from: f64) -> Result<Reserve, JournalError> {
-        if self.version()? < SUMS_SINCE {
-            return Ok(Reserve::NOTHING);
-        }
         let sql = format!(
             "SELECT coalesce(sum(out_cost), 0.0), coalesce(sum(out_tokens), 0) FROM runs r
              WHERE coalesce(ended_at, (SELECT min(started_at) FROM runs n WHERE n.run > r.run), ?1) >= ?1 AND {}",
@@ -123,30 +110,18 @@ impl Reader {
         out.map_err(self.failed())
     }
 
-    /// Every request that came to an end, as a query: when it was sent, its tokens and its cost. Looking changes nothing: a
-    /// journal of an older program stays as it is, and knows the costs of rows only.
+    /// Every request that came to an end, as a query: when it was sent, its tokens, its cost, and what
+    /// is set aside for it.
     fn ends(&self) -> Result<String, JournalError> {
         let counts = self.what_counts()?;
-        let of_both = |columns: &str| {
-            format!(
-                "SELECT {columns} FROM steps WHERE {counts} UNION ALL SELECT {columns} FROM faults WHERE {counts}"
-            )
-        };
-        Ok(match self.version()? {
-            SUMS_SINCE.. => of_both("sent_at, total_tokens, cost, reserved_cost, reserved_tokens"),
-            COSTS_SINCE.. => of_both("sent_at, total_tokens, cost"),
-            _ => "SELECT s.sent_at, s.total_tokens, e.cost FROM steps s
-                 LEFT JOIN entries e ON e.entry = s.entry AND e.answer = s.step
-                 UNION ALL SELECT sent_at, total_tokens, NULL FROM faults"
-                .to_owned(),
-        })
+        let columns = "sent_at, total_tokens, cost, reserved_cost, reserved_tokens";
+        Ok(format!(
+            "SELECT {columns} FROM steps WHERE {counts} UNION ALL SELECT {columns} FROM faults WHERE {counts}"
+        ))
     }
 
     /// What counts of runs, answers and faults, as SQL: what a simulator gave only as long as the last run asked one too.
     fn what_counts(&self) -> Result<&'static str, JournalError> {
-        if self.version()? < SIMULATED_SINCE {
-            return Ok("1");
-        }
         let sql = "SELECT simulated FROM runs ORDER BY run DESC LIMIT 1";
         let last: Option<bool> =
             self.connection().query_row(sql, [], |row| row.get(0)).optional().map_err(self.failed())?;

@@ -6,7 +6,7 @@ use rusqlite::params;
 
 use super::JournalError;
 use super::reader::Reader;
-use super::seal::{bound, result_is_whole, simulated_sql};
+use super::seal::{bound, result_is_whole};
 use super::steps::usage;
 use crate::outcome::{Answer, RowResult, Status, Usage};
 use crate::request::Fingerprint;
@@ -52,7 +52,7 @@ pub struct Entry {
     /// The request it belongs to.
     pub fingerprint: Fingerprint,
     /// What became of it so far.
-    pub state: State,
+    pub status: Status,
     /// Tries that count against the row's allowance.
     pub tries: u32,
     /// Whether the service cut the last answer: in one piece it would be cut again.
@@ -66,19 +66,6 @@ impl Entry {
     pub fn is_of(&self, record: RecordHash) -> bool {
         self.record == Some(bound(record, self.fingerprint))
     }
-}
-
-/// What became of a row so far.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum State {
-    /// Sent, and to be sent again.
-    Pending = 0,
-    /// Answered, or sharing another row's answer.
-    Ok = 1,
-    /// Failed.
-    Failed = 2,
-    /// Out of tries for a reason that passes; one more pass will try it.
-    SetAside = 3,
 }
 
 /// A cursor over the entries.
@@ -99,16 +86,10 @@ impl EntryCursor {
         let sql = "SELECT position, fingerprint, status, tries, error_code IS 'cut_by_server', entry, row_id, record
                    FROM entries WHERE position >= ?1 ORDER BY position LIMIT ?2";
         self.pages.at(&self.reader, position, sql, |row| {
-            let state = match row.get(2)? {
-                1 => State::Ok,
-                2 => State::Failed,
-                3 => State::SetAside,
-                _ => State::Pending,
-            };
             Ok(Entry {
                 position: row.get(0)?,
                 fingerprint: Fingerprint(row.get(1)?),
-                state,
+                status: row.get(2)?,
                 tries: row.get(3)?,
                 cut: row.get(4)?,
                 number: row.get(5)?,
@@ -145,26 +126,23 @@ struct StoredResult {
 }
 
 /// What a result is read from, for the entry `e` at a position.
-fn result_sql(position: &str, from: &str, condition: &str, version: i32) -> String {
+fn result_sql(position: &str, from: &str, condition: &str) -> String {
     format!(
         "SELECT {position}, e.status, e.attempts, e.cost, e.error_code, e.error, s.latency_ms, s.prompt_tokens,
              s.completion_tokens, s.total_tokens, s.cached_tokens, s.reasoning_tokens, s.finish_reason, s.model,
              s.request_id, s.tool_calls, s.reasoning, s.response, s.step, e.shares, e.entry, {},
-             {}, e.fingerprint
+             coalesce(s.simulated, 0), e.fingerprint
          FROM {from} LEFT JOIN entries o ON o.entry = e.shares LEFT JOIN steps s ON s.step = coalesce(e.answer, o.answer)
          WHERE {position} >= ?1 {condition} ORDER BY 1 LIMIT ?2",
-        result_is_whole(version),
-        simulated_sql(version),
+        result_is_whole(),
     )
 }
 
 impl<'r> Results<'r> {
     fn new(reader: &'r Reader, condition: &str, claimed: Option<&str>) -> Self {
-        // Where not even the version can be read, nothing else can be, and that is told with the first row.
-        let version = reader.version().unwrap_or_default();
         let pages = || Pages::new(RESULTS, bytes_of);
-        let claimed = claimed.map(|from| (pages(), result_sql("c.position", from, "", version)));
-        let in_place_sql = result_sql("e.position", "entries e", condition, version);
+        let claimed = claimed.map(|from| (pages(), result_sql("c.position", from, "")));
+        let in_place_sql = result_sql("e.position", "entries e", condition);
         Self { reader, in_place: pages(), in_place_sql, claimed, in_between: None }
     }
 
@@ -213,11 +191,8 @@ impl<'r> Results<'r> {
 }
 
 fn result(row: &rusqlite::Row<'_>) -> rusqlite::Result<StoredResult> {
-    let status = match row.get(1)? {
-        1 => Status::Ok,
-        2 => Status::Failed,
-        _ => Status::Pending,
-    };
+    // A word that is none is found by the check of the whole, which says which row it is of.
+    let status: Status = row.get(1).unwrap_or_default();
     let shared = row.get::<_, Option<i64>>(19)?.is_some();
     let answered = row.get::<_, Option<i64>>(18)?.is_some();
     // The tokens of a shared answer were paid for by the row it was given to.
@@ -241,7 +216,7 @@ fn result(row: &rusqlite::Row<'_>) -> rusqlite::Result<StoredResult> {
             Status::Failed => {
                 answered.then_some(Answer { response: None, reasoning: None, tool_calls: None, ..answer })
             }
-            Status::Pending => None,
+            Status::Pending | Status::SetAside | Status::Dropped => None,
         },
         cost: if shared { Some(0.0) } else { row.get(3)? },
         attempts: (attempts > 0 || shared).then_some(attempts),

@@ -8,6 +8,7 @@ use super::reader::Reader;
 use super::seal::record_of;
 use crate::failpoint::meet;
 use crate::note::RowKey;
+use crate::outcome::Status;
 use crate::request::Fingerprint;
 
 /// Knows which requests are answered or on their way. It lives on disk: memory does not grow with the rows.
@@ -26,7 +27,7 @@ impl Reader {
         let sql = "PRAGMA temp_store = FILE;
                    DROP TABLE IF EXISTS temp.requests;
                    CREATE TEMP TABLE requests (fingerprint BLOB PRIMARY KEY) WITHOUT ROWID;
-                   INSERT OR IGNORE INTO requests SELECT fingerprint FROM entries WHERE status = 1;";
+                   INSERT OR IGNORE INTO requests SELECT fingerprint FROM entries WHERE status = 'ok';";
         self.connection().execute_batch(sql).map_err(self.failed())?;
         Ok(Sharing { reader: self })
     }
@@ -70,13 +71,13 @@ impl Journal {
     ///
     /// When the journal cannot be written.
     pub fn heal(&self, limit: Option<u64>) -> Result<u64, JournalError> {
-        let sql = "UPDATE entries SET status = 1, out = 0, shares = x.answered, answer = NULL, error_code = NULL, error = NULL,
+        let sql = "UPDATE entries SET status = 'ok', out = 0, shares = x.answered, answer = NULL, error_code = NULL, error = NULL,
                        simulated = x.simulated
                    FROM (SELECT fingerprint, min(entry) AS answered, simulated FROM entries
-                         WHERE status = 1 AND shares IS NULL
-                             AND fingerprint IN (SELECT fingerprint FROM entries WHERE status = 2)
+                         WHERE status = 'ok' AND shares IS NULL
+                             AND fingerprint IN (SELECT fingerprint FROM entries WHERE status = 'failed')
                          GROUP BY fingerprint) x
-                   WHERE entries.status = 2 AND entries.fingerprint = x.fingerprint
+                   WHERE entries.status = 'failed' AND entries.fingerprint = x.fingerprint
                    RETURNING position";
         let limit = limit.unwrap_or(u64::MAX);
         let healed = || {
@@ -101,7 +102,7 @@ impl Journal {
                    DROP TABLE IF EXISTS temp.ends;
                    CREATE TEMP TABLE ends (fingerprint BLOB PRIMARY KEY, entry INTEGER NOT NULL) WITHOUT ROWID;
                    INSERT OR IGNORE INTO ends SELECT fingerprint, entry FROM entries
-                       WHERE status IN (1, 2) AND shares IS NULL ORDER BY status;
+                       WHERE status IN ('ok', 'failed') AND shares IS NULL ORDER BY status = 'ok' DESC;
                    BEGIN;";
         self.connection().execute_batch(sql).map_err(self.reader().failed())?;
         Ok(Sharer { journal: self, shared: Shared::default() })
@@ -130,8 +131,8 @@ impl Sharer<'_> {
         let values = params![row.position, id, row.fingerprint.0, record_of(row)];
         let mut rows = statement.query(values).map_err(&failed)?;
         while let Some(row) = rows.next().map_err(&failed)? {
-            match row.get::<_, i64>(0).map_err(&failed)? {
-                1 => self.shared.ok += 1,
+            match row.get(0).map_err(&failed)? {
+                Status::Ok => self.shared.ok += 1,
                 _ => self.shared.failed += 1,
             }
         }

@@ -8,12 +8,12 @@ use super::codec::{seconds, tokens_kept};
 use super::seal::{STORE_RESULTS, record_of};
 use crate::conversation::Step;
 use crate::note::{Outcome, RequestEnd, RowKey, SendTime};
-use crate::outcome::{Answer, Fault};
+use crate::outcome::{Answer, Fault, Status};
 use crate::reserve::Reserve;
 
 /// Rows that the journal knows of already, and that have no answer, go out again with the new ones around them.
 pub(super) fn handed_out(transaction: &Transaction<'_>, from: u64, below: u64) -> rusqlite::Result<()> {
-    let sql = "UPDATE entries SET out = 1 WHERE position >= ?1 AND position < ?2 AND status IN (0, 3)";
+    let sql = "UPDATE entries SET out = 1 WHERE position >= ?1 AND position < ?2 AND status IN ('pending', 'set_aside')";
     transaction.prepare_cached(sql)?.execute([from, below]).map(drop)
 }
 
@@ -29,10 +29,10 @@ pub(super) fn end(
     answers: &mut u64,
 ) -> rusqlite::Result<()> {
     let (status, fault) = match &ended.ending {
-        Outcome::Answered(_) => (1, None),
-        Outcome::Failed(fault) => (2, Some(fault)),
-        Outcome::SetAside(fault) => (3, Some(fault)),
-        Outcome::Retry(_) | Outcome::Continue(_) => (0, None),
+        Outcome::Answered(_) => (Status::Ok, None),
+        Outcome::Failed(fault) => (Status::Failed, Some(fault)),
+        Outcome::SetAside(fault) => (Status::SetAside, Some(fault)),
+        Outcome::Retry(_) | Outcome::Continue(_) => (Status::Pending, None),
     };
     // An answer that is not what the job asks for was paid for like any other, and is kept like one.
     let answer = match &ended.ending {
@@ -75,7 +75,7 @@ const SAME_ENTRY: &str =
 fn enter(
     transaction: &Transaction<'_>,
     ended: &RequestEnd,
-    (status, fault): (u8, Option<&Fault>),
+    (status, fault): (Status, Option<&Fault>),
     answer: Option<u64>,
 ) -> rusqlite::Result<i64> {
     let values = params![
@@ -120,10 +120,7 @@ fn store_step(
              cached_tokens, reasoning_tokens, finish_reason, model, request_id, tool_calls, reasoning, response,
              cost, next, results, step, simulated, reserved_cost, reserved_tokens, seal)
          VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?19, ?20, ?21, ?22,
-             CASE WHEN ?20 = 0 AND ?21 IS NULL AND ?22 IS NULL
-             THEN sealed(?18, ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17)
-             ELSE sealed(?18, ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?20, ?21, ?22)
-             END)";
+             sealed(?18, ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?20, ?21, ?22))";
     let (reserved_cost, reserved_tokens) = reserved(ended);
     let mut statement: CachedStatement<'_> = transaction.prepare_cached(sql)?;
     statement.execute(params![

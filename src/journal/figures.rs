@@ -5,15 +5,8 @@ use rusqlite::{OptionalExtension, Row};
 
 use super::JournalError;
 use super::reader::Reader;
-use super::seal::SUMS_SINCE;
 use super::steps::usage;
 use crate::history::{FailedRow, PastAnswer, PastFault, PastHeld, PastOrder, PastRun};
-
-/// The version of the journal that first knew steps that do not end their row, and the cost of each request.
-const STEPS_IN_BETWEEN_SINCE: i32 = 2;
-
-/// The version that first knew what held a run back, and what it was told.
-const HELD_SINCE: i32 = 4;
 
 impl Reader {
     /// Visits every paid answer, in the order in which they were stored.
@@ -22,17 +15,10 @@ impl Reader {
     ///
     /// When the journal cannot be read.
     pub fn each_answer(&self, mut visit: impl FnMut(&PastAnswer<'_>)) -> Result<(), JournalError> {
-        let (cost, last) = match self.version()? >= STEPS_IN_BETWEEN_SINCE {
-            true => ("cost", "next IS NULL"),
-            false => {
-                ("(SELECT cost FROM entries e WHERE e.entry = steps.entry AND e.answer = steps.step)", "1")
-            }
-        };
-        let sql = format!(
+        let sql =
             "SELECT entry, sent_at, latency_ms, prompt_tokens, completion_tokens, total_tokens, cached_tokens,
-                 reasoning_tokens, finish_reason, model, {cost}, {last} FROM steps ORDER BY step"
-        );
-        self.each(&sql, |row| {
+                 reasoning_tokens, finish_reason, model, cost, next IS NULL FROM steps ORDER BY step";
+        self.each(sql, |row| {
             visit(&PastAnswer {
                 entry: row.get(0)?,
                 sent_at: row.get(1)?,
@@ -53,12 +39,10 @@ impl Reader {
     ///
     /// When the journal cannot be read.
     pub fn each_fault(&self, mut visit: impl FnMut(&PastFault<'_>)) -> Result<(), JournalError> {
-        let cost = if self.version()? >= STEPS_IN_BETWEEN_SINCE { "cost" } else { "NULL" };
-        let sql = format!(
-            "SELECT sent_at, latency_ms, kind = 'throttled', status, code, message, total_tokens, {cost} FROM faults
-             ORDER BY fault"
-        );
-        self.each(&sql, |row| {
+        let sql =
+            "SELECT sent_at, latency_ms, kind = 'throttled', status, code, message, total_tokens, cost FROM faults
+             ORDER BY fault";
+        self.each(sql, |row| {
             visit(&PastFault {
                 sent_at: row.get(0)?,
                 latency_ms: row.get(1)?,
@@ -80,7 +64,7 @@ impl Reader {
     /// When the journal cannot be read.
     pub fn each_failed_row(&self, mut visit: impl FnMut(&FailedRow<'_>)) -> Result<(), JournalError> {
         let sql = "SELECT position, row_id, error_code, error FROM entries
-                   WHERE status = 2 AND position IS NOT NULL ORDER BY position";
+                   WHERE status = 'failed' AND position IS NOT NULL ORDER BY position";
         self.each(sql, |row| {
             visit(&FailedRow {
                 position: row.get(0)?,
@@ -92,15 +76,12 @@ impl Reader {
         })
     }
 
-    /// What held the runs back, minute by minute; nothing of a journal that does not know that yet.
+    /// What held the runs back, minute by minute.
     ///
     /// # Errors
     ///
     /// When the journal cannot be read.
     pub fn each_held(&self, mut visit: impl FnMut(&PastHeld)) -> Result<(), JournalError> {
-        if self.version()? < HELD_SINCE {
-            return Ok(());
-        }
         self.each("SELECT run, minute, cause, seconds FROM held ORDER BY run, minute, cause", |row| {
             let (run, minute, cause, seconds) = (row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?);
             visit(&PastHeld { run, minute, cause, seconds });
@@ -114,9 +95,6 @@ impl Reader {
     ///
     /// When the journal cannot be read.
     pub fn held_since(&self, minute: i64) -> Result<Vec<(String, f64)>, JournalError> {
-        if self.version()? < HELD_SINCE {
-            return Ok(Vec::new());
-        }
         let sql = "SELECT cause, sum(seconds) FROM held
                    WHERE run = (SELECT max(run) FROM runs) AND minute >= ?1 GROUP BY 1 ORDER BY 2 DESC";
         let mut statement = self.connection().prepare(sql).map_err(self.failed())?;
@@ -130,9 +108,6 @@ impl Reader {
     ///
     /// When the journal cannot be read.
     pub fn past_orders(&self, most: u32) -> Result<Vec<PastOrder>, JournalError> {
-        if self.version()? < HELD_SINCE {
-            return Ok(Vec::new());
-        }
         let sql = "SELECT key, value, given_at, run FROM (SELECT * FROM orders ORDER BY number DESC LIMIT ?1)
                    ORDER BY number";
         let mut statement = self.connection().prepare(sql).map_err(self.failed())?;
@@ -148,15 +123,11 @@ impl Reader {
     ///
     /// When the journal cannot be read.
     pub fn past_runs(&self) -> Result<Vec<PastRun>, JournalError> {
-        let reserved = match self.version()? >= SUMS_SINCE {
-            true => "reserved_tokens + out_tokens, reserved_cost + out_cost",
-            false => "0, 0.0",
-        };
-        let sql = format!(
+        let sql =
             "SELECT run, started_at, last_at, ended_at IS NOT NULL, reason, program, job, requests, throttled,
-                 faults, total_tokens, cost, in_doubt, {reserved} FROM runs ORDER BY run"
-        );
-        let mut statement = self.connection().prepare(&sql).map_err(self.failed())?;
+                 faults, total_tokens, cost, in_doubt, reserved_tokens + out_tokens, reserved_cost + out_cost
+             FROM runs ORDER BY run";
+        let mut statement = self.connection().prepare(sql).map_err(self.failed())?;
         let runs = statement.query_map([], |row| {
             Ok(PastRun {
                 number: row.get(0)?,

@@ -48,8 +48,6 @@ impl Journal {
         keep_log(reader.connection(), false).map_err(reader.failed())?;
         journal.prepare()?;
         meet("journal.open.prepared");
-        schema::migrate(journal.connection()).map_err(journal.broke())?;
-        meet("journal.open.migrated");
         Ok(journal)
     }
 
@@ -137,7 +135,7 @@ fn create(path: &Path) -> Result<(), JournalError> {
     // The mode it stays in, from the first moment: the switch would leave, when it is cut short, a rollback that those
     // who only look cannot play back.
     prepare(made.connection_mut(), on_network(&new))
-        .and_then(|()| schema::migrate(made.connection()))
+        .and_then(|()| schema::make(made.connection()))
         // What is closed leaves nothing in its log, or says why: the log does not get the new name.
         .and_then(|()| made.connection().execute_batch("PRAGMA wal_checkpoint(TRUNCATE)"))
         .map_err(made.broke())?;

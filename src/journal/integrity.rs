@@ -37,11 +37,10 @@ impl Reader {
         if lines != ["ok"] {
             return Err(self.damaged(lines.join("; ")));
         }
-        let version = self.version()?;
-        if let Some(detail) = broken_sum(self.connection(), version).map_err(self.failed())? {
+        if let Some(detail) = broken_sum(self.connection()).map_err(self.failed())? {
             return Err(self.damaged(detail));
         }
-        match broken_entry(self.connection(), version).map_err(self.failed())? {
+        match broken_entry(self.connection()).map_err(self.failed())? {
             Some(entry) => Err(self.damaged(format!("the record of entry {entry} is not what was stored"))),
             None => Ok(()),
         }

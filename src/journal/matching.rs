@@ -9,12 +9,13 @@ mod join;
 use rusqlite::{Connection, OptionalExtension, params};
 
 use super::JournalError;
-use super::cursors::{Entry, State};
+use super::cursors::Entry;
 use super::reader::Reader;
 use super::seal::record_of;
 use super::survey::Survey;
 use crate::failpoint::meet;
 use crate::note::RowKey;
+use crate::outcome::Status;
 
 /// How the rows of the input relate to the journal.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -120,10 +121,10 @@ CREATE TEMP TABLE loose_rows (position INTEGER PRIMARY KEY, row_id TEXT UNIQUE, 
     sendable INTEGER NOT NULL, record BLOB);
 CREATE TEMP TABLE asked (fingerprint BLOB PRIMARY KEY) WITHOUT ROWID;
 CREATE TEMP TABLE loose_entries (entry INTEGER PRIMARY KEY, position INTEGER, row_id TEXT, fingerprint BLOB NOT NULL,
-    status INTEGER NOT NULL);
-CREATE TEMP TABLE claims (entry INTEGER PRIMARY KEY, position INTEGER NOT NULL UNIQUE, status INTEGER NOT NULL);
+    status TEXT NOT NULL);
+CREATE TEMP TABLE claims (entry INTEGER PRIMARY KEY, position INTEGER NOT NULL UNIQUE, status TEXT NOT NULL);
 INSERT INTO temp.loose_entries SELECT entry, NULL, row_id, fingerprint, status FROM entries
-    WHERE position IS NULL AND status <> 4;
+    WHERE position IS NULL AND status <> 'dropped';
 ";
 
 const NO_TABLES: &str = "
@@ -226,7 +227,7 @@ impl Matcher<'_> {
 
     /// Whether a row has its answer in place. A failure is settled at the end: an answer may have been left over by then.
     fn fits(&self, entry: &Entry, key: &RowKey) -> bool {
-        entry.state == State::Ok
+        entry.status == Status::Ok
             && entry.fingerprint == key.fingerprint
             && (!self.with_ids || entry.id == key.id)
     }
@@ -248,7 +249,7 @@ impl Matcher<'_> {
         let sql = "INSERT OR IGNORE INTO temp.loose_entries VALUES (?1, ?2, ?3, ?4, ?5)";
         self.may_be_loose = true;
         let id = entry.id.as_ref().map(|id| id.as_str());
-        let values = params![entry.number, entry.position, id, entry.fingerprint.0, entry.state as i64];
+        let values = params![entry.number, entry.position, id, entry.fingerprint.0, entry.status];
         let inserted =
             self.connection().prepare_cached(sql).and_then(|mut statement| statement.execute(values));
         inserted.map(drop).map_err(self.reader.failed())

@@ -32,6 +32,7 @@ pub mod runs;
 mod schema;
 mod seal;
 pub mod simulated;
+mod states;
 mod steps;
 mod sums;
 pub mod survey;

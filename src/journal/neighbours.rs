@@ -75,7 +75,7 @@ fn look(path: &Path, requests: &[Fingerprint], by: &str) -> Result<Option<Neighb
     }
     let places = vec!["?"; requests.len()].join(", ");
     let sql = format!(
-        "SELECT count(DISTINCT fingerprint) FROM entries WHERE status = 1 AND fingerprint IN ({places})"
+        "SELECT count(DISTINCT fingerprint) FROM entries WHERE status = 'ok' AND fingerprint IN ({places})"
     );
     let values = params_from_iter(requests.iter().map(|request| request.0));
     let answered = reader.connection().query_row(&sql, values, |row| row.get(0)).map_err(reader.failed())?;

@@ -10,9 +10,6 @@ use super::handle::Journal;
 use super::reader::Reader;
 use crate::config::orders::Order;
 
-/// The version of the journal that first had orders.
-const SINCE: i32 = 4;
-
 /// How long a look at the orders may wait for the journal; it comes again in a moment.
 const PATIENCE: Duration = Duration::from_millis(20);
 
@@ -62,15 +59,6 @@ impl Reader {
         Ok(Inbox { reader, run, after, seen: None })
     }
 
-    /// Whether the journal is one in which orders can be left.
-    ///
-    /// # Errors
-    ///
-    /// When the journal cannot be read.
-    pub fn takes_orders(&self) -> Result<bool, JournalError> {
-        Ok(self.version()? >= SINCE)
-    }
-
     /// Whether a run has taken up the orders of these numbers.
     ///
     /// # Errors
@@ -89,9 +77,6 @@ impl Reader {
     ///
     /// When the journal cannot be read.
     pub fn orders_of(&self, run: i64) -> Result<Vec<Order>, JournalError> {
-        if !self.takes_orders()? {
-            return Ok(Vec::new());
-        }
         let sql = "SELECT key, value FROM orders WHERE run = ?1 ORDER BY number";
         let mut statement = self.connection().prepare(sql).map_err(self.failed())?;
         let orders = statement.query_map([run], |row| Ok(Order { key: row.get(0)?, value: row.get(1)? }));

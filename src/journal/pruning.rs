@@ -15,9 +15,6 @@ use super::reader::Reader;
 use super::seal::RESEAL_DROPPED;
 use crate::failpoint::meet;
 
-/// The version of the journal that first knew since when a row is gone.
-const GONE_SINCE: i32 = 5;
-
 /// What has been gone for long.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
 pub struct Gone {
@@ -117,23 +114,15 @@ UPDATE faults SET evidence = NULL, request_id = NULL WHERE entry IN (SELECT entr
 
 /// No row finds these entries any more.
 pub(super) const CLAIMS: &str = "
-UPDATE entries SET status = 4, row_id = NULL, answer = NULL, shares = NULL, error_code = NULL, error = NULL, out = 0
+UPDATE entries SET status = 'dropped', row_id = NULL, answer = NULL, shares = NULL, error_code = NULL, error = NULL, out = 0
     WHERE entry IN (SELECT entry FROM temp.dropped);
 ";
 
 /// Gathers what has been gone since a time. What an entry that stays shares with its own stays as well.
 fn gather(connection: &Connection, since: SystemTime) -> rusqlite::Result<()> {
-    let version: i32 = connection.pragma_query_value(None, "user_version", |row| row.get(0))?;
-    // An older journal that is only looked at says what it will say once it is brought to the present version.
-    let gone_at = match version >= GONE_SINCE {
-        true => "gone_at".to_owned(),
-        false => seconds(SystemTime::now()).to_string(),
-    };
-    let gone = format!(
-        "INSERT INTO temp.dropped SELECT entry FROM entries
-         WHERE position IS NULL AND status <> 4 AND {gone_at} <= ?1"
-    );
-    connection.execute(&gone, params![seconds(since)])?;
+    let gone = "INSERT INTO temp.dropped SELECT entry FROM entries
+                WHERE position IS NULL AND status <> 'dropped' AND gone_at <= ?1";
+    connection.execute(gone, params![seconds(since)])?;
     let shared = "DELETE FROM temp.dropped WHERE entry IN (
                       SELECT shares FROM entries WHERE shares IS NOT NULL
                           AND entry NOT IN (SELECT entry FROM temp.dropped))";
@@ -141,7 +130,7 @@ fn gather(connection: &Connection, since: SystemTime) -> rusqlite::Result<()> {
 }
 
 fn count(connection: &Connection) -> rusqlite::Result<Gone> {
-    let sql = "SELECT coalesce(sum(e.status = 1), 0), coalesce(sum(e.status <> 1), 0), sum(e.cost)
+    let sql = "SELECT coalesce(sum(e.status = 'ok'), 0), coalesce(sum(e.status <> 'ok'), 0), sum(e.cost)
                FROM temp.dropped d JOIN entries e ON e.entry = d.entry";
     connection
         .query_row(sql, [], |row| Ok(Gone { answers: row.get(0)?, others: row.get(1)?, cost: row.get(2)? }))

@@ -11,9 +11,9 @@ use super::connection::{at_rest, keep_log, to_look};
 use super::files::{exists, folder_of, with_ending};
 use super::header::check_header;
 use super::high_water_mark::{self, held};
-use super::seal::{SUMS_SINCE, run_is_whole};
-use super::{JournalError, schema, seal};
-use crate::outcome::TokenSum;
+use super::seal::run_is_whole;
+use super::{JournalError, schema};
+use crate::outcome::{Status, TokenSum};
 use crate::reserve::Reserve;
 
 /// Requests at most that are stored long after they ended.
@@ -135,13 +135,7 @@ impl Reader {
     ///
     /// When SQLite cannot.
     pub fn in_memory(path: &Path) -> Result<Self, JournalError> {
-        let made = || {
-            let connection = Connection::open_in_memory()?;
-            seal::register(&connection)?;
-            schema::migrate(&connection)?;
-            Ok(connection)
-        };
-        let connection = made().map_err(|source| JournalError::sqlite(path, source))?;
+        let connection = schema::in_memory().map_err(|source| JournalError::sqlite(path, source))?;
         Ok(Self::over(connection, path))
     }
 
@@ -162,12 +156,6 @@ impl Reader {
 
     pub(super) fn connection_mut(&mut self) -> &mut Connection {
         &mut self.connection
-    }
-
-    /// The version of the program's journal that this one is of.
-    pub(super) fn version(&self) -> Result<i32, JournalError> {
-        let version = self.connection.pragma_query_value(None, "user_version", |row| row.get(0));
-        version.map_err(self.failed())
     }
 
     /// An error of SQLite, told of this journal.
@@ -199,7 +187,7 @@ impl Reader {
         if number("application_id").map_err(self.failed())? != schema::APPLICATION_ID {
             return Err(JournalError::Foreign { path: path() });
         }
-        match self.version()? {
+        match number("user_version").map_err(self.failed())? {
             version if version > schema::VERSION => Err(JournalError::Newer { path: path(), version }),
             version if version < 1 => {
                 Err(self.damaged(format!("no fanfold has written a journal of version {version}")))
@@ -231,12 +219,12 @@ impl Reader {
         let mut statement = self.connection.prepare(sql).map_err(self.failed())?;
         let mut found = statement.query([rows.unwrap_or(i64::MAX as u64)]).map_err(self.failed())?;
         while let Some(row) = found.next().map_err(self.failed())? {
-            let (status, count): (i64, u64) =
+            let (status, count): (Status, u64) =
                 row.get(0).and_then(|status| Ok((status, row.get(1)?))).map_err(self.failed())?;
             match status {
-                1 => counts.ok += count,
-                2 => counts.failed += count,
-                _ => counts.pending += count,
+                Status::Ok => counts.ok += count,
+                Status::Failed => counts.failed += count,
+                Status::Pending | Status::SetAside | Status::Dropped => counts.pending += count,
             }
         }
         Ok(counts)
@@ -248,15 +236,11 @@ impl Reader {
     ///
     /// When the journal cannot be read.
     pub fn runs(&self) -> Result<Vec<Run>, JournalError> {
-        let version = self.version()?;
-        let more = match version >= SUMS_SINCE {
-            true => "simulated, reserved_cost + out_cost, reserved_tokens + out_tokens",
-            false => "0, 0.0, 0",
-        };
         let sql = format!(
             "SELECT run, started_at, last_at, ended_at, reason, in_doubt, requests, throttled, faults,
-                 prompt_tokens, completion_tokens, total_tokens, cost, {more}, {} FROM runs ORDER BY run",
-            run_is_whole(version)
+                 prompt_tokens, completion_tokens, total_tokens, cost, simulated, reserved_cost + out_cost,
+                 reserved_tokens + out_tokens, {} FROM runs ORDER BY run",
+            run_is_whole()
         );
         let mut statement = self.connection.prepare(&sql).map_err(self.failed())?;
         let runs = statement.query_map([], |row| {
@@ -299,10 +283,7 @@ impl Reader {
     ///
     /// When the journal cannot be read.
     pub fn longest_answer(&self) -> Result<u64, JournalError> {
-        let sql = match self.version()? >= SUMS_SINCE {
-            true => "SELECT coalesce(max(longest_answer), 0) FROM runs",
-            false => "SELECT coalesce(max(completion_tokens), 0) FROM steps",
-        };
+        let sql = "SELECT coalesce(max(longest_answer), 0) FROM runs";
         self.connection.query_row(sql, [], |row| row.get(0)).map_err(self.failed())
     }
 
@@ -447,7 +428,7 @@ impl Reader {
     pub fn failures(&self) -> Result<Vec<FailureGroup>, JournalError> {
         // Of a group SQLite gives the columns of the row that has the least position.
         let sql = "SELECT error_code, count(*), min(position), error, row_id FROM entries
-                   WHERE status = 2 AND position IS NOT NULL GROUP BY error_code ORDER BY 2 DESC LIMIT 10";
+                   WHERE status = 'failed' AND position IS NOT NULL GROUP BY error_code ORDER BY 2 DESC LIMIT 10";
         let mut statement = self.connection.prepare(sql).map_err(self.failed())?;
         let groups = statement.query_map([], |row| {
             Ok(FailureGroup {

@@ -5,6 +5,7 @@ use rusqlite::{Connection, params};
 
 use super::JournalError;
 use super::handle::Journal;
+use crate::outcome::Status;
 
 /// Entries looked at in one transaction.
 const PAGE: usize = 512;
@@ -54,7 +55,7 @@ impl Journal {
                     (true, Some(_)) => turned.failed += 1,
                     (false, None) => turned.ok += 1,
                 }
-                let status = if fault.is_some() { 2 } else { 1 };
+                let status = if fault.is_some() { Status::Failed } else { Status::Ok };
                 let (code, words) = fault.unzip();
                 let sql = "UPDATE entries SET status = ?2, error_code = ?3, error = ?4 WHERE entry = ?1";
                 let mut statement = transaction.prepare_cached(sql).map_err(&failed)?;
@@ -74,12 +75,17 @@ impl Journal {
 fn page(connection: &Connection, after: i64, codes: &[&str]) -> rusqlite::Result<Vec<Kept>> {
     let codes = serde_json::Value::from(codes).to_string();
     let sql = "SELECT e.entry, e.status, s.finish_reason, s.response FROM entries e JOIN steps s ON s.step = e.answer
-               WHERE e.entry > ?1 AND (e.status = 1 OR e.status = 2 AND e.error_code IN (SELECT value FROM json_each(?3)))
+               WHERE e.entry > ?1 AND (e.status = 'ok' OR e.status = 'failed' AND e.error_code IN (SELECT value FROM json_each(?3)))
                ORDER BY e.entry LIMIT ?2";
     let mut statement = connection.prepare_cached(sql)?;
     let kept = statement.query_map(params![after, PAGE, codes], |row| {
-        let status: i64 = row.get(1)?;
-        Ok(Kept { entry: row.get(0)?, ok: status == 1, finish_reason: row.get(2)?, response: row.get(3)? })
+        let status: Status = row.get(1)?;
+        Ok(Kept {
+            entry: row.get(0)?,
+            ok: status == Status::Ok,
+            finish_reason: row.get(2)?,
+            response: row.get(3)?,
+        })
     });
     kept?.collect()
 }

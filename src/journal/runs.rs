@@ -89,8 +89,7 @@ impl Journal {
     ///
     /// When the journal cannot be written.
     pub fn reopen_failed(&self, limit: Option<u64>) -> Result<(), JournalError> {
-        let sql =
-            "UPDATE entries SET status = 0, tries = 0 WHERE status = 2 AND attempts > 0 AND position < ?1";
+        let sql = "UPDATE entries SET status = 'pending', tries = 0 WHERE status = 'failed' AND attempts > 0 AND position < ?1";
         let reopened = self.connection().execute(sql, [limit.unwrap_or(i64::MAX as u64)]);
         reopened.map(drop).map_err(self.broke())
     }

@@ -9,18 +9,6 @@ use crate::note::RowKey;
 use crate::request::Fingerprint;
 use crate::row::RecordHash;
 
-/// The version of the journal that first had seals.
-const SINCE: i32 = 3;
-
-/// The version of the journal that first knew the cost of each request.
-const COSTS_SINCE: i32 = 2;
-
-/// The version of the journal that first told what a simulator has said.
-pub(super) const SIMULATED_SINCE: i32 = 6;
-
-/// The version of the journal that first had seals over runs and faults, and sums that are set aside.
-pub(super) const SUMS_SINCE: i32 = 6;
-
 /// More rows than any input has.
 const MOST_ROWS: &str = "1000000000";
 
@@ -30,35 +18,26 @@ const SEAL_BYTES: usize = 16;
 /// Room for what is usually sealed at once.
 const SEALED_BYTES: usize = 2048;
 
-/// The seal of the step `s` of the entry `e`, with the results of its tools as they are given last; and with more values where
-/// `s` has more to say than a step of before.
+/// The seal of the step `s` of the entry `e`, with the results of its tools as they are given last.
 macro_rules! seal_sql {
     ($results:literal) => {
-        concat!(
-            "CASE WHEN s.simulated = 0 AND s.reserved_cost IS NULL AND s.reserved_tokens IS NULL THEN ",
-            seal_sql!($results, ""),
-            " ELSE ",
-            seal_sql!($results, ", s.simulated, s.reserved_cost, s.reserved_tokens"),
-            " END"
-        )
-    };
-    ($results:literal, $more:literal) => {
         concat!(
             "sealed(e.fingerprint, s.entry, s.sent_at, s.latency_ms, s.prompt_tokens, s.completion_tokens,
                  s.total_tokens, s.cached_tokens, s.reasoning_tokens, s.finish_reason, s.model, s.request_id,
                  s.tool_calls, s.reasoning, s.response, s.cost, s.next, ",
             $results,
-            $more,
-            ")"
+            ", s.simulated, s.reserved_cost, s.reserved_tokens)"
         )
     };
 }
 
 /// The seal of a fault: over what sums and reports are made of.
-pub(super) const SEAL_OF_FAULT: &str = "sealed(entry, sent_at, latency_ms, kind, status, code, message, total_tokens, cost, simulated, reserved_cost, reserved_tokens)";
+const SEAL_OF_FAULT: &str =
+    "sealed(entry, sent_at, latency_ms, kind, status, code, message, total_tokens, cost, simulated,
+         reserved_cost, reserved_tokens)";
 
 /// The seal of a run.
-pub(super) const SEAL_OF_RUN: &str =
+const SEAL_OF_RUN: &str =
     "sealed(run, started_at, last_at, ended_at, handed_out, in_doubt, requests, answers, throttled, faults, prompt_tokens,
          completion_tokens, total_tokens, cost, reserved_cost, reserved_tokens, out_cost, out_tokens, longest_answer, simulated)";
 
@@ -160,56 +139,25 @@ fn sealed(values: &Context<'_>) -> Vec<u8> {
 }
 
 /// Whether the step `s` of the entry `e` is as it was stored, as SQL.
-pub(super) fn step_is_whole(version: i32) -> &'static str {
-    match version {
-        SIMULATED_SINCE.. => concat!("s.seal IS ", seal_sql!("s.results")),
-        SINCE.. => concat!("s.seal IS ", seal_sql!("s.results", "")),
-        _ => "1",
-    }
-}
-
-/// Whether a simulator gave the step `s`, as SQL: older journals do not know.
-pub(super) fn simulated_sql(version: i32) -> &'static str {
-    if version >= SIMULATED_SINCE { "coalesce(s.simulated, 0)" } else { "0" }
-}
-
-/// Whether the numbers of a run can be, as SQL.
-fn run_can_be(version: i32) -> String {
-    let counts =
-        "min(handed_out, in_doubt, requests, answers, throttled, faults, prompt_tokens, completion_tokens,
-                      total_tokens) >= 0";
-    let aside = match version >= SUMS_SINCE {
-        true => {
-            " AND min(reserved_tokens, out_tokens, longest_answer) >= 0 AND reserved_cost BETWEEN 0 AND 1e300
-                  AND out_cost BETWEEN 0 AND 1e300"
-        }
-        false => "",
-    };
-    format!("{counts} AND max(handed_out, in_doubt) <= {MOST_ROWS} AND cost BETWEEN 0 AND 1e300{aside}")
-}
+pub(super) const STEP_IS_WHOLE: &str = concat!("s.seal IS ", seal_sql!("s.results"));
 
 /// Whether a run is as it was stored, as SQL: its numbers can be, and are those that were sealed.
-pub(super) fn run_is_whole(version: i32) -> String {
-    let sealed = match version >= SUMS_SINCE {
-        true => format!(" AND seal IS {SEAL_OF_RUN}"),
-        false => String::new(),
-    };
-    format!("coalesce({}{sealed}, 0)", run_can_be(version))
+pub(super) fn run_is_whole() -> String {
+    format!(
+        "coalesce(min(handed_out, in_doubt, requests, answers, throttled, faults, prompt_tokens, completion_tokens,
+             total_tokens, reserved_tokens, out_tokens, longest_answer) >= 0
+         AND max(handed_out, in_doubt) <= {MOST_ROWS} AND cost BETWEEN 0 AND 1e300
+         AND reserved_cost BETWEEN 0 AND 1e300 AND out_cost BETWEEN 0 AND 1e300 AND seal IS {SEAL_OF_RUN}, 0)"
+    )
 }
 
 /// Looks for a run or a fault that is not as it was stored, and says which.
-pub(super) fn broken_sum(connection: &Connection, version: i32) -> rusqlite::Result<Option<String>> {
-    let runs = format!("SELECT run FROM runs WHERE NOT {} LIMIT 1", run_is_whole(version));
-    let sealed = match version >= SUMS_SINCE {
-        true => format!(
-            "coalesce(reserved_tokens, 0) >= 0 AND coalesce(reserved_cost, 0) BETWEEN 0 AND 1e300
-             AND seal IS {SEAL_OF_FAULT}"
-        ),
-        false => "1".to_owned(),
-    };
-    let cost = if version >= COSTS_SINCE { "coalesce(cost, 0) BETWEEN 0 AND 1e300" } else { "1" };
+pub(super) fn broken_sum(connection: &Connection) -> rusqlite::Result<Option<String>> {
+    let runs = format!("SELECT run FROM runs WHERE NOT {} LIMIT 1", run_is_whole());
     let faults = format!(
-        "SELECT fault FROM faults WHERE NOT coalesce(coalesce(total_tokens, 0) >= 0 AND {cost} AND {sealed}, 0) LIMIT 1"
+        "SELECT fault FROM faults WHERE NOT coalesce(coalesce(total_tokens, 0) >= 0
+             AND coalesce(cost, 0) BETWEEN 0 AND 1e300 AND coalesce(reserved_tokens, 0) >= 0
+             AND coalesce(reserved_cost, 0) BETWEEN 0 AND 1e300 AND seal IS {SEAL_OF_FAULT}, 0) LIMIT 1"
     );
     for (name, sql) in [("run", runs), ("fault", faults)] {
         let found: Option<i64> = connection.query_row(&sql, [], |row| row.get(0)).optional()?;
@@ -221,40 +169,31 @@ pub(super) fn broken_sum(connection: &Connection, version: i32) -> rusqlite::Res
 }
 
 /// Whether the entry `e` says what can be, as SQL: `s` is the step that holds its answer, `o` the entry whose answer it
-/// shares.
+/// shares. It is a simulator's when its answer is.
 const ENTRY_CAN_BE: &str = "CASE e.status
-         WHEN 1 THEN s.entry = coalesce(e.shares, e.entry) AND (e.answer IS NULL) = (e.shares IS NOT NULL)
+         WHEN 'ok' THEN s.entry = coalesce(e.shares, e.entry) AND (e.answer IS NULL) = (e.shares IS NOT NULL)
              AND (e.shares IS NULL OR o.fingerprint = e.fingerprint)
-         WHEN 2 THEN e.error_code IS NOT NULL AND (s.entry = coalesce(e.shares, e.entry) OR e.answer IS NULL AND s.step IS NULL)
-         WHEN 4 THEN e.position IS NULL AND e.answer IS NULL AND e.shares IS NULL
-         ELSE e.status IN (0, 3) AND (e.answer IS NULL OR s.entry = e.entry) END";
-
-/// Whether the entry `e` says of its answer what that says of itself, as SQL.
-fn says_whose(version: i32) -> &'static str {
-    match version >= SIMULATED_SINCE {
-        true => "coalesce(s.simulated <= e.simulated, 1)",
-        false => "1",
-    }
-}
+         WHEN 'failed' THEN e.error_code IS NOT NULL
+             AND (s.entry = coalesce(e.shares, e.entry) OR e.answer IS NULL AND s.step IS NULL)
+         WHEN 'dropped' THEN e.position IS NULL AND e.answer IS NULL AND e.shares IS NULL
+         ELSE e.status IN ('pending', 'set_aside') AND (e.answer IS NULL OR s.entry = e.entry) END
+     AND coalesce(s.simulated <= e.simulated, 1)";
 
 /// Whether the result of the entry `e` is as it was stored, as SQL.
-pub(super) fn result_is_whole(version: i32) -> String {
-    let whole = step_is_whole(version);
-    format!("coalesce({ENTRY_CAN_BE} AND {} AND (s.step IS NULL OR {whole}), 0)", says_whose(version))
+pub(super) fn result_is_whole() -> String {
+    format!("coalesce({ENTRY_CAN_BE} AND (s.step IS NULL OR {STEP_IS_WHOLE}), 0)")
 }
 
 /// Looks for an entry that is not as it was stored.
-pub(super) fn broken_entry(connection: &Connection, version: i32) -> rusqlite::Result<Option<i64>> {
+pub(super) fn broken_entry(connection: &Connection) -> rusqlite::Result<Option<i64>> {
     let entries = format!(
         "SELECT e.entry FROM entries e LEFT JOIN entries o ON o.entry = e.shares
-         LEFT JOIN steps s ON s.step = coalesce(e.answer, o.answer) WHERE NOT coalesce({ENTRY_CAN_BE} AND {}, 0) LIMIT 1",
-        says_whose(version)
+         LEFT JOIN steps s ON s.step = coalesce(e.answer, o.answer) WHERE NOT coalesce({ENTRY_CAN_BE}, 0) LIMIT 1"
     );
-    let cost = if version >= COSTS_SINCE { "coalesce(s.cost, 0) BETWEEN 0 AND 1e300" } else { "1" };
     let steps = format!(
         "SELECT s.entry FROM steps s LEFT JOIN entries e ON e.entry = s.entry
-         WHERE NOT coalesce(e.entry IS NOT NULL AND coalesce(s.total_tokens, 0) >= 0 AND {cost} AND {}, 0) LIMIT 1",
-        step_is_whole(version)
+         WHERE NOT coalesce(e.entry IS NOT NULL AND coalesce(s.total_tokens, 0) >= 0
+             AND coalesce(s.cost, 0) BETWEEN 0 AND 1e300 AND {STEP_IS_WHOLE}, 0) LIMIT 1"
     );
     for sql in [entries, steps] {
         let found = connection.query_row(&sql, [], |row| row.get(0)).optional()?;

@@ -9,7 +9,7 @@ use super::codec::seconds;
 use super::handle::Journal;
 use super::pruning::{CLAIMS, TABLE, TEXTS};
 use super::reader::Reader;
-use super::seal::{RESEAL_DROPPED, SIMULATED_SINCE};
+use super::seal::RESEAL_DROPPED;
 use crate::failpoint::meet;
 
 /// What a journal holds of a simulator's.
@@ -28,11 +28,8 @@ impl Reader {
     ///
     /// When the journal cannot be read.
     pub fn simulated(&self) -> Result<Simulated, JournalError> {
-        if self.version()? < SIMULATED_SINCE {
-            return Ok(Simulated::default());
-        }
-        let sql = "SELECT coalesce(sum(status = 1 AND position IS NOT NULL), 0), count(*)
-                   FROM entries WHERE simulated <> 0 AND status <> 4";
+        let sql = "SELECT coalesce(sum(status = 'ok' AND position IS NOT NULL), 0), count(*)
+                   FROM entries WHERE simulated <> 0 AND status <> 'dropped'";
         let found = self
             .connection()
             .query_row(sql, [], |row| Ok(Simulated { answers: row.get(0)?, rows: row.get(1)? }));
@@ -61,11 +58,10 @@ impl Journal {
         let dropped = || {
             self.connection().execute_batch(TABLE)?;
             let transaction = self.connection().unchecked_transaction()?;
-            let all =
-                "INSERT INTO temp.dropped SELECT entry FROM entries WHERE simulated <> 0 AND status <> 4";
+            let all = "INSERT INTO temp.dropped SELECT entry FROM entries WHERE simulated <> 0 AND status <> 'dropped'";
             transaction.execute(all, [])?;
             let sql = "SELECT count(*) FROM temp.dropped d JOIN entries e ON e.entry = d.entry
-                       WHERE e.status = 1 AND e.position IS NOT NULL";
+                       WHERE e.status = 'ok' AND e.position IS NOT NULL";
             let answers = transaction.query_row(sql, [], |row| row.get(0))?;
             transaction.execute_batch(TEXTS)?;
             transaction.execute(RESEAL_DROPPED, [])?;

@@ -4,7 +4,7 @@ use rusqlite::{OptionalExtension, params};
 
 use super::JournalError;
 use super::reader::Reader;
-use super::seal::{simulated_sql, step_is_whole};
+use super::seal::STEP_IS_WHOLE;
 use crate::conversation::follow_ups::FollowUps;
 use crate::conversation::{Asks, Step};
 use crate::outcome::{Answer, RowResult, Status, Usage};
@@ -16,10 +16,6 @@ impl Reader {
     ///
     /// When the journal cannot be read.
     pub fn has_steps_in_between(&self) -> Result<bool, JournalError> {
-        // A journal that was only ever looked at keeps the version it was written in.
-        if self.version()? < 2 {
-            return Ok(false);
-        }
         let sql = "SELECT EXISTS (SELECT 1 FROM steps WHERE next IS NOT NULL)";
         self.connection().query_row(sql, [], |row| row.get(0)).map_err(self.failed())
     }
@@ -31,9 +27,6 @@ impl Reader {
     /// When the journal cannot be read.
     pub fn follow_ups(&self) -> Result<FollowUps, JournalError> {
         let mut follow_ups = FollowUps::default();
-        if self.version()? < 2 {
-            return Ok(follow_ups);
-        }
         let sql = "SELECT next, count(*) FROM steps WHERE next IS NOT NULL GROUP BY next";
         let mut statement = self.connection().prepare(sql).map_err(self.failed())?;
         let mut rows = statement.query([]).map_err(self.failed())?;
@@ -54,11 +47,10 @@ impl Reader {
     pub fn steps(&self, position: u64) -> Result<Vec<Step>, JournalError> {
         let sql = format!(
             "SELECT s.next, s.results, s.response, s.reasoning, s.tool_calls, s.finish_reason, s.model, s.request_id,
-                 s.prompt_tokens, s.completion_tokens, s.total_tokens, s.cached_tokens, s.reasoning_tokens, {}, {}
+                 s.prompt_tokens, s.completion_tokens, s.total_tokens, s.cached_tokens, s.reasoning_tokens, {STEP_IS_WHOLE},
+                 s.simulated
              FROM entries e JOIN steps s ON s.entry = e.entry AND s.next IS NOT NULL
-             WHERE e.position = ?1 ORDER BY s.step",
-            step_is_whole(self.version()?),
-            simulated_sql(self.version()?),
+             WHERE e.position = ?1 ORDER BY s.step"
         );
         let mut statement = self.connection().prepare_cached(&sql).map_err(self.failed())?;
         let mut rows = statement.query([position]).map_err(self.failed())?;
@@ -79,7 +71,7 @@ impl Reader {
     /// When the journal cannot be read.
     pub fn unfit_response(&self, position: u64) -> Result<Option<String>, JournalError> {
         let sql = "SELECT s.response FROM entries e JOIN steps s ON s.step = e.answer
-                   WHERE e.position = ?1 AND e.status = 2";
+                   WHERE e.position = ?1 AND e.status = 'failed'";
         let text = self.connection().query_row(sql, [position], |row| row.get(0)).optional();
         Ok(text.map_err(self.failed())?.flatten())
     }

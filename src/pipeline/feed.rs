@@ -9,9 +9,10 @@ use super::scan::{Depth, RowRead, Scan, Scanned};
 use super::{Opened, PipelineError};
 use crate::dispatch::Ready;
 use crate::job::Transport;
-use crate::journal::cursors::{Entry, State};
+use crate::journal::cursors::Entry;
 use crate::journal::reader::Reader;
 use crate::note::RowKey;
+use crate::outcome::Status;
 
 /// Rows that are handed on together, while whoever sends them has enough: a thread is not woken for each of them.
 const BATCH_ROWS: usize = 16;
@@ -42,11 +43,11 @@ pub(super) struct FeedRules {
 impl FeedRules {
     /// Whether the row of an entry is sent.
     fn sends(self, entry: Option<&Entry>) -> bool {
-        match entry.map(|entry| entry.state) {
-            Some(State::Ok) => false,
-            Some(State::Failed) => self.retry_failed && !self.last,
-            Some(State::SetAside) => true,
-            Some(State::Pending) | None => !self.last,
+        match entry.map(|entry| entry.status) {
+            Some(Status::Ok) => false,
+            Some(Status::Failed) => self.retry_failed && !self.last,
+            Some(Status::SetAside) => true,
+            Some(Status::Pending | Status::Dropped) | None => !self.last,
         }
     }
 }
@@ -103,7 +104,8 @@ fn feed(opened: &Opened, rules: FeedRules, rows: &Sender<Vec<Ready>>) -> Result<
             continue;
         }
         // A row whose tries are used up gets some again, and is known to be one that failed while others did not.
-        let pending = entry.as_ref().filter(|entry| matches!(entry.state, State::Pending | State::SetAside));
+        let pending =
+            entry.as_ref().filter(|entry| matches!(entry.status, Status::Pending | Status::SetAside));
         let tries = pending.map_or(0, |entry| entry.tries);
         let streams = opened.job.model.transport != Transport::Whole;
         request.stream |= streams && entry.as_ref().is_some_and(|entry| entry.cut);

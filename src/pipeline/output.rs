@@ -50,6 +50,18 @@ pub struct OutputCounts {
 }
 
 impl OutputCounts {
+    /// Counts a row.
+    pub fn count(&mut self, result: &RowResult) {
+        match result.status {
+            Status::Ok => {
+                self.ok += 1;
+                self.simulated += u64::from(result.answer.as_ref().is_some_and(|answer| answer.simulated));
+            }
+            Status::Failed => self.failed += 1,
+            Status::Pending | Status::SetAside | Status::Dropped => self.pending += 1,
+        }
+    }
+
     /// All rows.
     pub fn rows(&self) -> u64 {
         self.ok + self.failed + self.pending
@@ -94,14 +106,7 @@ pub fn write(
             Some((answered, _)) if asked != answered => return Ok(None),
             found => found.map(|(_, result)| result).unwrap_or_default(),
         };
-        match result.status {
-            Status::Ok => {
-                written.ok += 1;
-                written.simulated += u64::from(result.answer.as_ref().is_some_and(|answer| answer.simulated));
-            }
-            Status::Failed => written.failed += 1,
-            Status::Pending => written.pending += 1,
-        }
+        written.count(&result);
         // Of a row that could not be read, the output has nothing else to find it by.
         if result.error_code.as_deref() == Some(BAD_ROW) {
             result.error = result.error.map(|reason| format!("{}: {reason}", item.place()));

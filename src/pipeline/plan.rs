@@ -10,10 +10,11 @@ use super::survey::Columns;
 use super::{Opened, PipelineError};
 use crate::diagnostic::Diagnostic;
 use crate::dispatch::stop::{Stop, StopLevel};
-use crate::journal::cursors::{Entry, State};
+use crate::journal::cursors::Entry;
 use crate::journal::matching::{DuplicateId, Fit, MatchError, MatchRules, Matched};
 use crate::journal::reader::Reader;
 use crate::note::RowKey;
+use crate::outcome::Status;
 use crate::read::{Projection, Stamp};
 use crate::render::fingerprint;
 use crate::request::{ChatRequest, Estimate, Fingerprint};
@@ -246,7 +247,7 @@ pub fn plan(
     let entries = journal.map(|journal| Reader::beside(journal.path())).transpose()?.map(Reader::entries);
     let surveyed = columns.surveyed();
     let depth = move |position, entry: Option<&Entry>| {
-        let is_answered = entry.is_some_and(|entry| entry.state == State::Ok);
+        let is_answered = entry.is_some_and(|entry| entry.status == Status::Ok);
         if is_answered && position < surveyed { Depth::News } else { Depth::Whole }
     };
     let scan = Scan::new(opened, columns.wanted(), entries, depth)?;

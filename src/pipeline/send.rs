@@ -27,13 +27,13 @@ use crate::job::effective::LiveSettings;
 use crate::job::field_owner::FieldOwners;
 use crate::job::limits::EffectiveLimits;
 use crate::journal::ballast::Ballast;
-use crate::journal::cursors::{Entry, State};
+use crate::journal::cursors::Entry;
 use crate::journal::duplicates::Shared;
 use crate::journal::reader::{Reader, Spent, spent_by};
 use crate::journal::writer::{Committed, EventSender};
 use crate::journal::{Journal, JournalError};
 use crate::note::{JournalEvent, Outcome, RequestEnd, RowKey};
-use crate::outcome::{Fault, FaultKind};
+use crate::outcome::{Fault, FaultKind, Status};
 use crate::request::Estimate;
 use crate::reserve::Reserve;
 use crate::tally::{Snapshot, Tally};
@@ -351,7 +351,7 @@ fn store_bad_rows(opened: &Opened, journal: &Journal) -> Result<u64, PipelineErr
     let mut group = Vec::new();
     let entries = Reader::beside(journal.path())?.entries();
     let scan = Scan::new(opened, opened.wanted_by_requests(), Some(entries), |_, entry| {
-        unless(entry, |state| matches!(state, State::Failed | State::Ok))
+        unless(entry, |status| matches!(status, Status::Failed | Status::Ok))
     })?;
     for row in scan {
         let Scanned { read: RowRead::Whole(item), .. } = row? else { continue };
@@ -375,7 +375,7 @@ fn share(opened: &Opened, journal: &Journal, retry_failed: bool) -> Result<Share
     let mut sharer = journal.sharer()?;
     let entries = Reader::beside(journal.path())?.entries();
     let scan = Scan::new(opened, opened.wanted_by_requests(), Some(entries), |_, entry| {
-        unless(entry, |state| state == State::Ok || state == State::Failed && !retry_failed)
+        unless(entry, |status| status == Status::Ok || status == Status::Failed && !retry_failed)
     })?;
     for row in scan {
         let Scanned { read: RowRead::Whole(item), record, .. } = row? else { continue };
@@ -385,8 +385,8 @@ fn share(opened: &Opened, journal: &Journal, retry_failed: bool) -> Result<Share
 }
 
 /// Looks into a row unless its entry is in such a state.
-fn unless(entry: Option<&Entry>, is_so: impl Fn(State) -> bool) -> Depth {
-    if entry.is_some_and(|entry| is_so(entry.state)) { Depth::Pass } else { Depth::Whole }
+fn unless(entry: Option<&Entry>, is_so: impl Fn(Status) -> bool) -> Depth {
+    if entry.is_some_and(|entry| is_so(entry.status)) { Depth::Pass } else { Depth::Whole }
 }
 
 /// A handle on nothing: for callers that send nothing and cannot be stopped.

@@ -24,23 +24,23 @@ enum Whose {
 /// takes a failure while there is an answer, nor another's while there is one of its own. Pending entries are worth
 /// claiming too: they know the tries.
 const CLAIMED_IN_ORDER: [(&str, Whose); 6] = [
-    ("status = 1", Whose::OwnPlace),
-    ("status = 1", Whose::Anyones),
-    ("status = 2", Whose::OwnPlace),
-    ("status IN (0, 3)", Whose::OwnPlace),
-    ("status = 2", Whose::Anyones),
-    ("status IN (0, 3)", Whose::Anyones),
+    ("status = 'ok'", Whose::OwnPlace),
+    ("status = 'ok'", Whose::Anyones),
+    ("status = 'failed'", Whose::OwnPlace),
+    ("status IN ('pending', 'set_aside')", Whose::OwnPlace),
+    ("status = 'failed'", Whose::Anyones),
+    ("status IN ('pending', 'set_aside')", Whose::Anyones),
 ];
 
 /// The same where rows have names. An answer serves whoever asks that very thing; a failure, and tries, are those of the row
 /// that had them, and a row of another name is sent.
 const CLAIMED_BY_NAME_IN_ORDER: [(&str, Whose); 6] = [
-    ("status = 1", Whose::Own),
-    ("status = 1", Whose::Anyones),
-    ("status = 2", Whose::Own),
-    ("status = 2", Whose::OwnPlace),
-    ("status IN (0, 3)", Whose::Own),
-    ("status IN (0, 3)", Whose::OwnPlace),
+    ("status = 'ok'", Whose::Own),
+    ("status = 'ok'", Whose::Anyones),
+    ("status = 'failed'", Whose::Own),
+    ("status = 'failed'", Whose::OwnPlace),
+    ("status IN ('pending', 'set_aside')", Whose::Own),
+    ("status IN ('pending', 'set_aside')", Whose::OwnPlace),
 ];
 
 impl Matcher<'_> {
@@ -155,21 +155,19 @@ impl Matcher<'_> {
     fn count(&mut self, behind: u64) -> rusqlite::Result<()> {
         let one = |sql: &str| self.connection().query_row(sql, [], |row| row.get::<_, u64>(0));
         let claimed = "FROM temp.claims c JOIN temp.loose_entries e ON e.entry = c.entry
-             JOIN temp.loose_rows r ON r.position = c.position WHERE c.status IN (1, 2)";
+             JOIN temp.loose_rows r ON r.position = c.position WHERE c.status IN ('ok', 'failed')";
         // A row that is named otherwise is another row, also where it stands in the same place.
         let is_same =
             "e.position IS c.position AND (r.row_id IS NULL OR e.row_id IS NULL OR e.row_id = r.row_id)";
         let moved = one(&format!("SELECT count(*) {claimed} AND NOT ({is_same})"))?;
         let kept = one(&format!("SELECT count(*) {claimed} AND {is_same}"))?;
-        let failed = one("SELECT count(*) FROM temp.claims WHERE status = 2")?;
+        let failed = one("SELECT count(*) FROM temp.claims WHERE status = 'failed'")?;
         let on = match self.with_ids {
             true => "(e.row_id = r.row_id OR e.row_id IS NULL AND e.position = r.position)",
             false => "e.position = r.position",
         };
-        let unanswered =
-            "NOT EXISTS (SELECT 1 FROM temp.claims c WHERE c.position = r.position AND c.status IN (1, 2))";
-        let unclaimed =
-            "e.status IN (1, 2) AND NOT EXISTS (SELECT 1 FROM temp.claims c WHERE c.entry = e.entry)";
+        let unanswered = "NOT EXISTS (SELECT 1 FROM temp.claims c WHERE c.position = r.position AND c.status IN ('ok', 'failed'))";
+        let unclaimed = "e.status IN ('ok', 'failed') AND NOT EXISTS (SELECT 1 FROM temp.claims c WHERE c.entry = e.entry)";
         let loose = format!("FROM temp.loose_rows r WHERE {unanswered}");
         let left = one(&format!("SELECT count(*) {loose}"))?;
         let unsendable = one(&format!("SELECT count(*) {loose} AND NOT r.sendable"))?;
@@ -180,7 +178,7 @@ impl Matcher<'_> {
                     format!("INSERT OR IGNORE INTO temp.asked SELECT r.fingerprint {loose} AND r.sendable");
                 self.connection().execute(&ask, [])?;
                 let answered = "DELETE FROM temp.asked
-                     WHERE fingerprint IN (SELECT fingerprint FROM entries WHERE status = 1)";
+                     WHERE fingerprint IN (SELECT fingerprint FROM entries WHERE status = 'ok')";
                 self.connection().execute(answered, [])?;
                 one("SELECT count(*) FROM temp.asked")?
             }

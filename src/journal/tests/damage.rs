@@ -180,12 +180,12 @@ fn an_answer_that_is_not_the_one_that_was_stored_is_refused() {
         ("another request", "UPDATE entries SET fingerprint = zeroblob(16) WHERE entry = 7"),
         ("an answer that is gone", "DELETE FROM steps WHERE step = 7"),
         ("an answer without a step", "UPDATE entries SET answer = NULL WHERE entry = 7"),
-        ("a failure without a reason", "UPDATE entries SET status = 2 WHERE entry = 7"),
+        ("a failure without a reason", "UPDATE entries SET status = 'failed' WHERE entry = 7"),
         (
             "another's answer for a row that waits",
-            "UPDATE entries SET status = 0, answer = 8 WHERE entry = 7",
+            "UPDATE entries SET status = 'pending', answer = 8 WHERE entry = 7",
         ),
-        ("a status that is none", "UPDATE entries SET status = 9 WHERE entry = 7"),
+        ("a status that is none", "UPDATE entries SET status = 'lost' WHERE entry = 7"),
         ("another's answer shared", "UPDATE entries SET answer = NULL, shares = 8 WHERE entry = 7"),
     ] {
         let desk = Desk::new();

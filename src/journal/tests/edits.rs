@@ -7,7 +7,6 @@ use proptest::sample::Index;
 use rusqlite::Connection;
 
 use super::*;
-use crate::journal::cursors::State;
 use crate::outcome::Status;
 
 /// One edit of the input between two runs.
@@ -159,7 +158,7 @@ fn check(with_ids: bool, keys: &[RowKey], limited: bool, paid: &Paid, journal: &
     let everything = "SELECT * FROM entries ORDER BY entry";
     let before = dump(connection, everything);
     // A failure in its place makes room for an answer that is left over.
-    let stood = in_place(connection, keys, "1")..=in_place(connection, keys, "1, 2");
+    let stood = in_place(connection, keys, "'ok'")..=in_place(connection, keys, "'ok', 'failed'");
     let looked = matched(reader, keys, with_ids, limited, false).unwrap();
     assert_eq!(dump(connection, everything), before, "a look changes nothing");
     let found = matched(reader, keys, with_ids, limited, true).unwrap();
@@ -183,20 +182,20 @@ fn check(with_ids: bool, keys: &[RowKey], limited: bool, paid: &Paid, journal: &
         let standing = entries.at(key.position).unwrap();
         let result = results.at(key.position).unwrap();
         assert!(standing.as_ref().is_none_or(|standing| standing.fingerprint == key.fingerprint));
-        match standing.map(|standing| standing.state) {
-            Some(State::Ok) => {
+        match standing.map(|standing| standing.status) {
+            Some(Status::Ok) => {
                 let text = result.unwrap().answer.unwrap().response.unwrap();
                 let given_for = format!("{}/", key.fingerprint);
                 assert!(text.starts_with(&given_for), "{text} stands at {given_for}");
                 assert!(used.insert(text), "an answer is used once");
             }
-            Some(State::Failed) => {
+            Some(Status::Failed) => {
                 assert_eq!(result.unwrap().status, Status::Failed);
                 let own = (key.id.clone(), key.fingerprint);
                 assert!(!with_ids || paid.failures.contains(&own), "{key:?} has another row's failure");
                 failures += 1;
             }
-            Some(State::Pending | State::SetAside) | None => to_send.push(key.clone()),
+            Some(Status::Pending | Status::SetAside | Status::Dropped) | None => to_send.push(key.clone()),
         }
     }
     assert_eq!(failures, found.failed);

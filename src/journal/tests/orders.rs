@@ -37,13 +37,3 @@ fn a_run_takes_what_is_given_after_it_has_the_journal_and_each_order_is_new_once
     let after = journal.reader().last_order().unwrap();
     assert_eq!(journal.reader().inbox(next, after).unwrap().look().unwrap(), None);
 }
-
-#[test]
-fn a_journal_of_an_older_program_takes_no_orders_and_knows_of_none() {
-    let desk = Desk::new();
-    let shipped = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/journal-v3.sqlite");
-    fs::copy(shipped, &desk.path).unwrap();
-    let reader = desk.reader();
-    assert!(!reader.takes_orders().unwrap());
-    assert_eq!(reader.orders_of(1).unwrap(), []);
-}

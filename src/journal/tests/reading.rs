@@ -1,7 +1,6 @@
 //! The cursors, and the questions a reader answers.
 
 use super::*;
-use crate::journal::cursors::State;
 use crate::journal::reader::Counts;
 use crate::outcome::Status;
 
@@ -49,11 +48,10 @@ fn each_state_of_a_row_reads_as_it_was_stored() {
     assert_eq!(reader.counts(None).unwrap(), Counts { ok: 1, failed: 1, pending: 2 });
     assert_eq!(reader.counts(Some(2)).unwrap(), Counts { ok: 1, failed: 1, pending: 0 });
     let (mut entries, mut results) = (desk.reader().entries(), reader.results());
-    let states = [State::Ok, State::Failed, State::Pending, State::SetAside];
-    let statuses = [Status::Ok, Status::Failed, Status::Pending, Status::Pending];
-    for ((row, state), status) in rows.iter().zip(states).zip(statuses) {
+    let statuses = [Status::Ok, Status::Failed, Status::Pending, Status::SetAside];
+    for (row, status) in rows.iter().zip(statuses) {
         let standing = entries.at(row.position).unwrap().unwrap();
-        assert_eq!((standing.fingerprint, standing.state, standing.tries), (row.fingerprint, state, 1));
+        assert_eq!((standing.fingerprint, standing.status, standing.tries), (row.fingerprint, status, 1));
         let result = results.at(row.position).unwrap().unwrap();
         assert_eq!((result.status, result.attempts), (status, Some(1)));
         assert_eq!(result.answer.is_some(), status == Status::Ok);
@@ -70,11 +68,11 @@ fn a_shared_answer_is_whole_and_costs_nothing_a_second_time() {
     let desk = Desk::new();
     desk.killed_run(vec![answered(&row(0, 1), "one")]);
     let journal = desk.open();
-    let sql = "INSERT INTO entries (position, fingerprint, status, shares) SELECT 1, fingerprint, 1, entry FROM entries";
+    let sql = "INSERT INTO entries (position, fingerprint, status, shares) SELECT 1, fingerprint, 'ok', entry FROM entries";
     journal.connection().execute(sql, []).unwrap();
     let reader = desk.reader();
     let mut entries = desk.reader().entries();
-    assert_eq!(entries.at(1).unwrap().unwrap().state, State::Ok);
+    assert_eq!(entries.at(1).unwrap().unwrap().status, Status::Ok);
     let mut results = reader.results();
     let (own, shared) = (results.at(0).unwrap().unwrap(), results.at(1).unwrap().unwrap());
     assert_eq!((own.cost, own.attempts), (Some(0.25), Some(1)));

@@ -62,13 +62,3 @@ fn what_a_row_used_is_the_sum_over_its_steps() {
     let costs = dump(reader.connection(), "SELECT sum(cost), count(*) FROM steps");
     assert_eq!(costs, [[Value::Real(0.75), Value::Integer(3)]]);
 }
-
-#[test]
-fn a_journal_of_the_first_version_is_read_without_being_changed() {
-    let desk = Desk::new();
-    let data = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/journal-v1.sqlite");
-    fs::copy(data, &desk.path).unwrap();
-    let reader = desk.reader();
-    assert!(!reader.has_steps_in_between().unwrap());
-    assert!(reader.results().at(0).unwrap().unwrap().answer.is_some());
-}

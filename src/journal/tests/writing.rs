@@ -13,7 +13,7 @@ fn notes_come_back_committed_in_the_order_in_which_they_went_in() {
     notes.insert(7, JournalEvent::Resent(row(2, 1)));
     desk.killed_run(notes);
     let reader = desk.reader();
-    assert_eq!(number(reader.connection(), "SELECT count(*) FROM entries WHERE status = 1"), 3000);
+    assert_eq!(number(reader.connection(), "SELECT count(*) FROM entries WHERE status = 'ok'"), 3000);
     assert_eq!(number(reader.connection(), "SELECT count(*) FROM steps"), 3000);
     assert_eq!(number(reader.connection(), "SELECT handed_out FROM runs"), 3000);
 }
@@ -51,7 +51,7 @@ fn attempts_and_cost_of_a_row_add_up_over_its_requests() {
         reader.connection(),
         "SELECT status, out, tries, attempts, cost, error_code, error FROM entries",
     );
-    assert_eq!(entry, [[Integer(1), Integer(0), Integer(1), Integer(4), Real(0.5), Null, Null]]);
+    assert_eq!(entry, [[Text("ok".to_owned()), Integer(0), Integer(1), Integer(4), Real(0.5), Null, Null]]);
     let result = reader.results().at(0).unwrap().unwrap();
     assert_eq!((result.attempts, result.cost, result.latency_ms), (Some(4), Some(0.5), Some(1500)));
     assert_eq!(result.answer, Some(answer("at last")));

@@ -102,19 +102,15 @@ fn a_report_of_a_run_that_goes_on_says_so_and_does_not_disturb_it() {
 }
 
 #[test]
-fn journals_of_every_version_have_a_report_and_stay_as_they_are() {
-    for version in 1..=6 {
-        let scene = Scene::new();
-        let shipped = format!("{}/tests/data/journal-v{version}.sqlite", env!("CARGO_MANIFEST_DIR"));
-        fs::copy(shipped, scene.path("out.jsonl.journal")).expect("a copy");
-        scene.job("in.jsonl", "out.jsonl", "");
-        scene.run(&["report", "job.toml"]).expect_code(0);
-        assert!(scene.read("out.jsonl.report.html").contains("data_inspection_failed"), "{version}");
-        let kept: i64 = Connection::open(scene.path("out.jsonl.journal"))
-            .and_then(|journal| journal.pragma_query_value(None, "user_version", |row| row.get(0)))
-            .expect("a version");
-        assert_eq!(kept, version);
-    }
+fn the_journal_of_each_version_has_a_report_and_stays_as_it_is() {
+    let scene = Scene::new();
+    let shipped = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/data/journal-v1.sqlite");
+    fs::copy(shipped, scene.path("out.jsonl.journal")).expect("a copy");
+    scene.job("in.jsonl", "out.jsonl", "");
+    scene.run(&["report", "job.toml"]).expect_code(0);
+    assert!(scene.read("out.jsonl.report.html").contains("data_inspection_failed"));
+    let kept = fs::read(scene.path("out.jsonl.journal")).expect("bytes");
+    assert_eq!(kept, fs::read(shipped).expect("bytes"));
 }
 
 #[test]

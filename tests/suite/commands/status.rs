@@ -17,7 +17,7 @@ fn half_done(scene: &mut Scene, more: &str) -> std::process::Child {
 }
 
 fn answered(scene: &Scene) -> i64 {
-    let sql = "SELECT count(*) FROM entries WHERE status = 1";
+    let sql = "SELECT count(*) FROM entries WHERE status = 'ok'";
     scene.journal().query_row(sql, [], |row| row.get(0)).unwrap_or(0)
 }
 

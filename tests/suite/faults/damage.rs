@@ -160,7 +160,7 @@ fn a_journal_whose_answers_somebody_has_edited_is_refused_by_whoever_reads_it() 
         for sql in [
             "UPDATE steps SET response = 'Ignore that, and send money.' WHERE step = 3",
             "UPDATE entries SET answer = 31 - answer WHERE entry IN (15, 16)",
-            "UPDATE entries SET status = 1, error_code = NULL, answer = NULL WHERE entry = 9",
+            "UPDATE entries SET status = 'ok', error_code = NULL, answer = NULL WHERE entry = 9",
         ] {
             let scene = altered(sql);
             for command in ["run", "export"] {

@@ -50,7 +50,7 @@ fn count(scene: &Scene, sql: &str) -> usize {
     scene.journal().query_row(sql, [], |row| row.get(0)).expect("a count")
 }
 
-const OK: &str = "SELECT count(*) FROM entries WHERE status = 1";
+const OK: &str = "SELECT count(*) FROM entries WHERE status = 'ok'";
 
 /// A scene whose job puts its output on the small disk, or beside it.
 fn scene_of(rows: usize, on_the_small_disk: bool) -> Scene {

@@ -264,7 +264,7 @@ impl Left {
         let runs = fs::read_to_string(scene.path("runs")).unwrap_or_default().lines().count();
         let results = count("SELECT count(*) FROM steps WHERE results IS NOT NULL AND results <> '[]'");
         Self {
-            answered: count("SELECT count(*) FROM entries WHERE status = 1 AND position IS NOT NULL"),
+            answered: count("SELECT count(*) FROM entries WHERE status = 'ok' AND position IS NOT NULL"),
             lost: sent.iter().filter(|id| !stored.contains(*id)).count(),
             results_lost: runs.saturating_sub(results),
         }

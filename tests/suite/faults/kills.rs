@@ -59,11 +59,10 @@ const POINTS: [(Kind, &[&str]); 6] = [
     (
         JSONL,
         &[
-            "journal.migrate.inside",
+            "journal.make.inside",
             "journal.create.made",
             "journal.create.renamed",
             "journal.open.prepared",
-            "journal.open.migrated",
             "journal.match.before",
             "journal.match.loosened",
             "journal.match.after",

@@ -190,7 +190,9 @@ fn answers_in(scene: &Scene) -> u64 {
     let verified = scene.run(&["verify", "job.toml"]);
     assert!(verified.stdout.contains("is intact"), "{verified:?}");
     let journal = Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_ONLY).expect("a journal");
-    journal.query_row("SELECT count(*) FROM entries WHERE status = 1", [], |row| row.get(0)).expect("a count")
+    journal
+        .query_row("SELECT count(*) FROM entries WHERE status = 'ok'", [], |row| row.get(0))
+        .expect("a count")
 }
 
 #[test]

@@ -211,7 +211,7 @@ impl Walk {
     fn stored(&self) -> HashMap<usize, usize> {
         let mut counts = HashMap::new();
         let Some(journal) = self.journal() else { return counts };
-        let sql = "SELECT s.response FROM entries e JOIN steps s ON s.step = e.answer WHERE e.status = 1";
+        let sql = "SELECT s.response FROM entries e JOIN steps s ON s.step = e.answer WHERE e.status = 'ok'";
         let mut statement = journal.prepare(sql).expect("a query");
         let texts = statement.query_map([], |row| row.get::<_, String>(0)).expect("answers");
         for response in texts.map(|text| text.expect("a text")) {

@@ -66,7 +66,7 @@ fn an_input_that_is_taken_away_ends_the_run_and_loses_no_answer() {
     scene.end(child).expect_code(1).says("in.jsonl");
     let stored: usize = scene
         .journal()
-        .query_row("SELECT count(*) FROM entries WHERE status = 1", [], |row| row.get(0))
+        .query_row("SELECT count(*) FROM entries WHERE status = 'ok'", [], |row| row.get(0))
         .expect("a count");
     assert!(stored >= 28, "{stored}");
     fs::rename(scene.path("elsewhere.jsonl"), scene.path("in.jsonl")).expect("moved back");

@@ -275,30 +275,6 @@ fn status_tells_what_each_day_and_each_run_cost() {
 }
 
 #[test]
-fn a_journal_of_the_first_version_shows_its_days_and_resumes() {
-    let mut scene = scene("price = { input = 1.0, output = 2.0 }\ninput.id = \"id\"\n");
-    let shipped = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/data/journal-v1.sqlite");
-    std::fs::copy(shipped, scene.path("out.jsonl.journal")).expect("a copy");
-    // Long ago, whatever the clock of the machine says.
-    let journal = Connection::open(scene.path("out.jsonl.journal")).expect("a journal");
-    journal.execute_batch("UPDATE steps SET sent_at = 1e9; UPDATE faults SET sent_at = 1e9").expect("a day");
-    drop(journal);
-    let shipped = std::fs::read(scene.path("out.jsonl.journal")).expect("a journal");
-    let days = |scene: &Scene| status(scene)["days"].clone();
-    let before = days(&scene);
-    assert_eq!(before.as_array().map(Vec::len), Some(1), "{before}");
-    // Of its five requests one was answered, for 0.5.
-    assert_eq!((&before[0]["requests"], &before[0]["cost"]), (&5.into(), &0.5.into()), "{before}");
-    let bytes = std::fs::read(scene.path("out.jsonl.journal")).expect("a journal");
-    assert_eq!(bytes, shipped, "looking changes nothing");
-    scene.judge.forget();
-    scene.run(&["run", "job.toml"]).expect_code(0).says("3 rows: kept 0");
-    let after = days(&scene);
-    let after = after.as_array().expect("days");
-    assert!(after.contains(&before[0]) && after.len() == 2, "{after:?}");
-}
-
-#[test]
 fn preview_expects_what_the_answers_so_far_lead_to_at_the_price_of_each_request() {
     let mut scene = scene("request.max_tokens = 50\n");
     scene.run_job(&["job.toml", "--limit", "1"]).expect_code(0);

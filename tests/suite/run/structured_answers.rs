@@ -369,7 +369,7 @@ fn what_breaks_the_schema_is_paid_for_once_even_when_all_the_first_rows_do() {
     let failed: Vec<Value> = scene.output().into_iter().filter(|row| row["status"] == "failed").collect();
     assert_eq!(failed.len(), 12);
     assert!(failed.iter().all(|row| row["total_tokens"].is_u64() && row["response"].is_null()), "{failed:?}");
-    let sql = "SELECT count(*) FROM entries e JOIN steps s ON s.step = e.answer WHERE e.status = 2 AND s.response = 'no JSON'";
+    let sql = "SELECT count(*) FROM entries e JOIN steps s ON s.step = e.answer WHERE e.status = 'failed' AND s.response = 'no JSON'";
     let kept = scene.journal().query_row(sql, [], |row| row.get::<_, i64>(0)).expect("a count");
     assert_eq!(kept, 12, "what was paid for is kept");
     let told = scene.run(&["status", "job.toml", "--row", "1"]).expect_code(0).stdout;

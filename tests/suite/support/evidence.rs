@@ -49,7 +49,7 @@ pub struct Entry {
     pub row_id: Option<String>,
     pub fingerprint: Vec<u8>,
     /// 0 pending, 1 ok, 2 failed, 3 set aside.
-    pub status: i64,
+    pub status: String,
 }
 
 /// A journal at a moment.

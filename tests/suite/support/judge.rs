@@ -165,9 +165,9 @@ impl Judge {
     fn check_nothing_sent_again(&mut self, seen: &[Seen]) {
         let after = Book::read(&self.folder.join(format!("{}.journal", self.output)));
         let bodies = after.bodies(seen);
-        let is_settled = |status: i64| status == 1 || status == 2 && !self.retry_failed;
+        let is_settled = |status: &str| status == "ok" || status == "failed" && !self.retry_failed;
         let settled: HashSet<i64> =
-            self.before.entries.iter().filter(|e| is_settled(e.status)).map(|entry| entry.number).collect();
+            self.before.entries.iter().filter(|e| is_settled(&e.status)).map(|entry| entry.number).collect();
         let mut needed: HashMap<&[u8], i64> = HashMap::new();
         for entry in after.claimed() {
             let fresh = !settled.contains(&entry.number);
@@ -201,11 +201,12 @@ impl Judge {
             });
             assert!(twin.is_none(), "invariant 2: an answer lies idle for {twin:?}");
         }
-        for entry in self.before.entries.iter().filter(|entry| entry.status == 1) {
+        for entry in self.before.entries.iter().filter(|entry| entry.status == "ok") {
             let may_go = self.pruned && entry.position.is_none();
-            let is_kept =
-                |status: i64| status == 1 || self.rules_change && status == 2 || may_go && status == 4;
-            let kept = after.entries.iter().any(|e| e.number == entry.number && is_kept(e.status));
+            let is_kept = |status: &str| {
+                status == "ok" || self.rules_change && status == "failed" || may_go && status == "dropped"
+            };
+            let kept = after.entries.iter().any(|e| e.number == entry.number && is_kept(&e.status));
             assert!(kept || after.entries.is_empty(), "invariant 2: an answer was lost: {entry:?}");
         }
         self.judged = seen.len();
