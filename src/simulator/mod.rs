@@ -29,6 +29,7 @@ mod fingerprint;
 mod languages;
 mod latency;
 mod meter;
+mod profile;
 mod quirks;
 mod received;
 mod reply;
@@ -48,9 +49,10 @@ mod witness;
 
 pub use latency::{Latency, LatencyError};
 pub use meter::{MinuteWindow, ServerLimits, TokenCharge};
+pub use profile::Profile;
 pub use script::{Script, ScriptError};
 pub use server::Simulator;
-pub use settings::{Profile, ServerSettings, SimulatorError};
+pub use settings::{ServerSettings, SimulatorError};
 pub use thread::{Handle, spawn_thread};
 pub use tokens::count_tokens;
 

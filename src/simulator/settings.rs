@@ -2,10 +2,10 @@
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
-use std::str::FromStr;
 
 use super::latency::Latency;
 use super::meter::{MinuteWindow, ServerLimits, TokenCharge};
+use super::profile::Profile;
 use super::script::Script;
 
 /// Everything a simulated server can be told before it starts.
@@ -49,31 +49,6 @@ impl Default for ServerSettings {
             witness: None,
             seed: 0,
             profile: Profile::default(),
-        }
-    }
-}
-
-/// Whose manners the server has.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub enum Profile {
-    /// DashScope's: its models, its rules for requests, its error bodies and headers.
-    #[default]
-    DashScope,
-    /// Any other OpenAI-compatible server's: every model name, few rules, no key, errors in the shapes of
-    /// several servers, no request id and no details of usage. Whole answers are written in the manners of
-    /// several servers too, drawn from the request: without usage, with counts as floats or text, and so on.
-    Plain,
-}
-
-impl FromStr for Profile {
-    type Err = String;
-
-    /// Reads `dashscope` or `plain`.
-    fn from_str(text: &str) -> Result<Profile, String> {
-        match text {
-            "dashscope" => Ok(Profile::DashScope),
-            "plain" => Ok(Profile::Plain),
-            other => Err(format!("unknown profile `{other}`: write dashscope or plain")),
         }
     }
 }
