@@ -2,7 +2,8 @@
 
 use serde_json::{Map, Value, json};
 
-use super::{Asks, Step, calls};
+use super::calls;
+use super::step::{Asks, Step};
 use crate::outcome::Answer;
 use crate::request::{ChatRequest, Estimate};
 

@@ -7,6 +7,7 @@
 mod body;
 pub mod calls;
 pub mod follow_ups;
+mod step;
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -17,6 +18,7 @@ use crate::outcome::{Answer, Fault, FaultKind};
 use crate::request::ChatRequest;
 use crate::schema::AnswerSchema;
 use calls::ToolCall;
+pub use step::{Asks, Step};
 
 /// Tool calls of one answer that are run at most: each is a process.
 pub const MOST_CALLS: usize = 128;
@@ -51,58 +53,6 @@ pub struct ConversationRules {
     pub max_rounds: u32,
     /// How answers travel.
     pub transport: Transport,
-}
-
-/// A paid answer that did not end its row.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Step {
-    /// The answer.
-    pub answer: Answer,
-    /// Why the row goes on after it.
-    pub asks: Asks,
-    /// What the next request adds: of tool calls, the result of each; of a repair, the fault; empty while the tools
-    /// have not been run.
-    pub results: Vec<String>,
-}
-
-impl Step {
-    /// The bytes of what tools said.
-    pub fn result_bytes(&self) -> usize {
-        let of_tools = if self.asks == Asks::Tools { self.results.as_slice() } else { &[] };
-        of_tools.iter().map(String::len).sum()
-    }
-}
-
-/// Why a row goes on.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Asks {
-    /// The model called tools.
-    Tools,
-    /// The answer does not satisfy the schema.
-    Repair,
-    /// The answer was cut by `max_tokens`.
-    Grow,
-    /// The answer was cut by the service, and is continued where it ends.
-    Continue,
-}
-
-impl Asks {
-    const ALL: [Self; 4] = [Self::Tools, Self::Repair, Self::Grow, Self::Continue];
-
-    /// The word the journal holds.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Tools => "tools",
-            Self::Repair => "repair",
-            Self::Grow => "grow",
-            Self::Continue => "rest",
-        }
-    }
-
-    /// The reason that a word of the journal stands for.
-    pub fn of_word(word: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|asks| asks.as_str() == word)
-    }
 }
 
 /// What an answer means for its row.

@@ -1,6 +1,7 @@
 //! What a request came to: what the service counted of it, and what stays set aside because it did not.
 
 use super::flight::Flight;
+use crate::job::price::Price;
 use crate::outcome::{Reply, Usage};
 use crate::request::{ChatRequest, Estimate};
 use crate::reserve::Reserve;
@@ -68,5 +69,13 @@ impl Bill {
 fn uncounted(request: &ChatRequest, flight: &Flight, written: u64) -> Reserve {
     let worst = flight.worst_estimate;
     let longer = Estimate { max_completion_tokens: worst.max_completion_tokens.max(written), ..worst };
-    flight.reservation.most(super::budget::worst_of(request, &longer))
+    flight.reservation.most(worst_of(request, &longer))
+}
+
+/// The most that a request can cost.
+pub(super) fn worst_of(request: &ChatRequest, worst: &Estimate) -> Reserve {
+    let price = request.price.as_deref();
+    let cost =
+        |price: &Price| price.worst_case(worst.prompt_tokens, worst.max_completion_tokens, request.thinks);
+    Reserve { cost: price.map_or(0.0, cost), tokens: worst.worst_case_tokens() }
 }

@@ -4,7 +4,6 @@
 use super::bill::Bill;
 use super::stop::Cap;
 use crate::job::limits::Caps;
-use crate::request::{ChatRequest, Estimate};
 use crate::reserve::Reserve;
 
 /// What a job has spent, in the period that its caps count over, and what it has set aside.
@@ -26,15 +25,6 @@ pub(crate) enum Short {
     ForNow,
     /// It never will.
     ForGood(Cap),
-}
-
-/// The most that a request can cost.
-pub(super) fn worst_of(request: &ChatRequest, worst: &Estimate) -> Reserve {
-    let price = request.price.as_deref();
-    let cost = |price: &crate::job::price::Price| {
-        price.worst_case(worst.prompt_tokens, worst.max_completion_tokens, request.thinks)
-    };
-    Reserve { cost: price.map_or(0.0, cost), tokens: worst.worst_case_tokens() }
 }
 
 impl Budget {

@@ -7,39 +7,23 @@ use tokio::time::Instant;
 
 use super::bill::Bill;
 use super::circuit_breaker::{Fate, PassingFault, Situation};
-use super::flight::Finished;
+use super::dispatcher::Dispatcher;
+use super::flight::{Finished, SentRequest};
+use super::ledger::Ledger;
 use super::pace::Ticket;
 use super::pass::Pass;
-use super::preflight::Judgement;
-use super::retry;
 use super::stop::StopReason;
 use super::work::Work;
-use super::{Dispatcher, Ledger};
+use crate::conversation::{Cut, Step, Turn};
 use crate::endpoint::Endpoint;
 use crate::failpoint::meet;
-use crate::note::{Outcome, RequestEnd, SendTime};
+use crate::note::{Outcome, SendTime};
 use crate::outcome::{Answer, Fault, FaultKind};
-use crate::reserve::Reserve;
 
 /// Ends over which it is counted how many are throttled, and the share of them up to which a row that is throttled while
 /// others are let in is throttled for what it is.
 const THROTTLED_OF: f64 = 64.0;
 const FEW_THROTTLED: f64 = 0.1;
-
-/// When a request was sent, in which turn, and what it came to.
-pub(super) struct SentRequest {
-    order: u64,
-    sent: SendTime,
-    cost: Option<f64>,
-    reserved: Reserve,
-}
-
-impl SentRequest {
-    pub(super) fn of(self, work: &Work, ending: Outcome) -> RequestEnd {
-        let (row, tries) = (work.row.clone(), work.allowance.tries());
-        RequestEnd { row, sent: Some(self.sent), tries, cost: self.cost, reserved: self.reserved, ending }
-    }
-}
 
 impl<E: Endpoint, L: Ledger> Pass<'_, '_, E, L> {
     /// Takes in a request that came to its end.
@@ -95,45 +79,12 @@ impl<E: Endpoint, L: Ledger> Pass<'_, '_, E, L> {
             kind => kind,
         };
         match kind {
-            FaultKind::Throttled => {
-                let overtaken = self.is_overtaken(&mut work, end.order);
-                if overtaken && work.overtaken >= self.dispatcher.retry.max_attempts {
-                    self.dispatcher.pace.unused(ticket, now);
-                    return self.refused(&work, fault, end);
-                }
-                let longest = self.dispatcher.retry.max_backoff;
-                let hold = self.within_patience(&fault).or(fault.retry_after.map(|asked| asked.min(longest)));
-                match overtaken {
-                    // It is this row that is too large for a limit, and no reason for the others to slow down.
-                    true => self.dispatcher.pace.unused(ticket, now),
-                    false => self.dispatcher.pace.throttled(ticket, now, hold, fault.for_tokens),
-                }
-                if self.dispatcher.health.throttled(now) {
-                    self.hasten(now);
-                }
-                work.throttled += 1;
-                self.again(work, fault, end, now);
-            }
+            FaultKind::Throttled => self.throttled(work, fault, end, ticket, now),
             FaultKind::Unreachable | FaultKind::StaleConnection | FaultKind::Transient => {
                 if fault.kind == FaultKind::Unreachable {
                     self.dispatcher.pace.unused(ticket, now);
                 }
-                let trouble =
-                    PassingFault { kind, own: fault.is_the_api_s_own(), asked: self.within_patience(&fault) };
-                let place =
-                    Situation { alone: self.rows.is_none() && self.queues.fresh.is_empty(), last: self.last };
-                let Dispatcher { health, dice, .. } = &mut *self.dispatcher;
-                let verdict = health.faulted(now, trouble, place, &mut work.allowance, dice);
-                work.throttled = 0;
-                match verdict {
-                    Fate::Again(at_least) => self.again_after(at_least, work, fault, end, now),
-                    // What comes back after the patience has ended is pending like all that an outage leaves.
-                    _ if self.is_out() => self.again(work, fault, end, now),
-                    verdict => {
-                        let ending = self.gave_up(verdict, fault);
-                        self.store(end.of(&work, ending));
-                    }
-                }
+                self.in_passing_trouble(work, kind, fault, end, now);
             }
             FaultKind::Unusable if work.unusable == 0 => {
                 self.service_is_there(now);
@@ -159,6 +110,52 @@ impl<E: Endpoint, L: Ledger> Pass<'_, '_, E, L> {
         }
     }
 
+    fn throttled(&mut self, mut work: Work, fault: Fault, end: SentRequest, ticket: Ticket, now: Instant) {
+        let overtaken = self.is_overtaken(&mut work, end.order);
+        if overtaken && work.overtaken >= self.dispatcher.retry.max_attempts {
+            self.dispatcher.pace.unused(ticket, now);
+            return self.refused(&work, fault, end);
+        }
+        let longest = self.dispatcher.retry.max_backoff;
+        let hold = self.within_patience(&fault).or(fault.retry_after.map(|asked| asked.min(longest)));
+        match overtaken {
+            // It is this row that is too large for a limit, and no reason for the others to slow down.
+            true => self.dispatcher.pace.unused(ticket, now),
+            false => self.dispatcher.pace.throttled(ticket, now, hold, fault.for_tokens),
+        }
+        if self.dispatcher.health.throttled(now) {
+            self.hasten(now);
+        }
+        work.throttled += 1;
+        self.again(work, fault, end, now);
+    }
+
+    /// A row met a fault that passes: it goes again, or has used up its tries.
+    fn in_passing_trouble(
+        &mut self,
+        mut work: Work,
+        kind: FaultKind,
+        fault: Fault,
+        end: SentRequest,
+        now: Instant,
+    ) {
+        let trouble =
+            PassingFault { kind, own: fault.is_the_api_s_own(), asked: self.within_patience(&fault) };
+        let place = Situation { alone: self.rows.is_none() && self.queues.fresh.is_empty(), last: self.last };
+        let Dispatcher { health, dice, .. } = &mut *self.dispatcher;
+        let verdict = health.faulted(now, trouble, place, &mut work.allowance, dice);
+        work.throttled = 0;
+        match verdict {
+            Fate::Again(at_least) => self.again_after(at_least, work, fault, end, now),
+            // What comes back after the patience has ended is pending like all that an outage leaves.
+            _ if self.is_out() => self.again(work, fault, end, now),
+            verdict => {
+                let ending = self.gave_up(verdict, fault);
+                self.store(end.of(&work, ending));
+            }
+        }
+    }
+
     /// Whether a row is throttled for what it is: others that were sent after it were let in, and hardly any of them was
     /// throttled. Where many are, it is the rate that is too high.
     fn is_overtaken(&mut self, work: &mut Work, turn: u64) -> bool {
@@ -180,106 +177,48 @@ impl<E: Endpoint, L: Ledger> Pass<'_, '_, E, L> {
         fault.retry_after.filter(|asked| *asked <= self.dispatcher.retry.max_outage)
     }
 
-    /// A row that may be answered another time waits for it.
-    pub(super) fn again(&mut self, work: Work, fault: Fault, end: SentRequest, now: Instant) {
-        self.again_after(Duration::ZERO, work, fault, end, now);
-    }
-
-    fn again_after(
-        &mut self,
-        at_least: Duration,
-        mut work: Work,
-        fault: Fault,
-        end: SentRequest,
-        now: Instant,
-    ) {
-        let Dispatcher { health, retry, dice, .. } = &mut *self.dispatcher;
-        health.settle(&mut work.allowance);
-        let failures = (work.allowance.failures() + work.throttled + work.unusable).max(1);
-        let due = now + retry::backoff(retry, &fault, failures, dice).max(at_least);
-        work.fault = Some(Box::new(fault.clone()));
-        self.store(end.of(&work, Outcome::Retry(fault)));
-        self.queues.wait(due, work);
-    }
-
-    /// A row has used up its tries: how it ends in this pass.
-    fn gave_up(&mut self, verdict: Fate, fault: Fault) -> Outcome {
-        self.dispatcher.trial.gave_up();
-        match verdict {
-            Fate::UsedUp => {
-                self.set_aside += 1;
-                Outcome::SetAside(fault)
+    /// Does what an answer means for its row.
+    fn take_turn(&mut self, work: Work, turn: Turn, end: SentRequest, now: Instant) {
+        match turn {
+            Turn::Answered(answer) => {
+                for ended in self.dispatcher.trial.answered(work.request.shape) {
+                    self.store(ended);
+                }
+                self.store(end.of(&work, Outcome::Answered(answer)));
             }
-            Fate::Failed => Outcome::Failed(fault),
-            Fate::BadLuck | Fate::Again(_) => {
-                self.bad_luck = Some(fault.clone());
-                Outcome::Retry(fault)
+            Turn::Failed(fault) => self.refused(&work, fault, end),
+            Turn::Ask(step, request) => {
+                let mut work = work;
+                self.dispatcher.trial.accepted(work.request.shape);
+                work.goes_on(*request);
+                self.step(&mut work, step, end);
+                self.queues.wait(now, work);
+            }
+            Turn::Call(step, calls) => {
+                let mut work = work;
+                self.dispatcher.trial.accepted(work.request.shape);
+                self.step(&mut work, step, end);
+                self.queues.call_later(work, calls);
             }
         }
     }
 
-    /// A row used up its tries while it waited, because others were answered meanwhile.
-    pub(super) fn gave_up_waiting(&mut self, work: Work, verdict: Fate) {
-        let fault = work.fault.map_or_else(|| self.last_fault(), |fault| *fault);
-        let ending = self.gave_up(verdict, fault);
-        self.store(RequestEnd::unsent(work.row, work.allowance.tries(), ending));
-    }
-
-    /// A row came to an end that another try would not change.
-    pub(super) fn refused(&mut self, work: &Work, fault: Fault, end: SentRequest) {
-        let order = end.order;
-        let ended = end.of(work, Outcome::Failed(fault.clone()));
-        self.failed(ended, fault, work, Some(order));
-    }
-
-    /// A row has failed for good; so may the job have, if it is one of the first, or nobody is answered any more. Only the
-    /// verdict is held back while that is open: that the request was sent, and what it cost, is stored at once.
-    pub(super) fn failed(&mut self, ended: RequestEnd, fault: Fault, work: &Work, order: Option<u64>) {
-        // An answer that was paid for and is not what the job asks for is stored with its verdict.
-        let unfit = fault.unfit_answer().is_some();
-        let verdict = match unfit {
-            true => ended.clone(),
-            false => RequestEnd::unsent(ended.row.clone(), ended.tries, ended.ending.clone()),
-        };
-        let sent_at = &self.sent_at;
-        let is_open = |first: u64, last: u64| sent_at.range(first..=last).next().is_some();
-        match self.dispatcher.trial.refused(verdict, &fault, work, order, is_open) {
-            Judgement::Open if unfit => {}
-            Judgement::Open => self.store(RequestEnd { ending: Outcome::Retry(fault), ..ended }),
-            Judgement::Rows(verdicts) => {
-                let (this, others): (Vec<_>, Vec<_>) =
-                    verdicts.into_iter().partition(|verdict| verdict.row == ended.row);
-                others.into_iter().for_each(|verdict| self.store(verdict));
-                match this.is_empty() {
-                    false => self.store(ended),
-                    // The others are their rows' own fault because this one differs, which is still held back.
-                    true if unfit => {}
-                    true => self.store(RequestEnd { ending: Outcome::Retry(fault), ..ended }),
-                }
+    /// The service cut an answer at its time limit.
+    fn cut(&mut self, mut work: Work, fault: Fault, end: SentRequest, now: Instant) {
+        let partial = fault.partial.as_deref();
+        match self.dispatcher.conversation.cut(work.first(), &work.steps, &work.request, partial) {
+            Cut::ByStream => {
+                work.request.stream = true;
+                self.again(work, fault, end, now);
             }
-            Judgement::Job(reason) => {
-                if !unfit {
-                    self.store(RequestEnd { ending: Outcome::Retry(fault), ..ended });
-                }
-                for verdict in self.dispatcher.trial.abandon() {
-                    self.store(verdict);
-                }
-                self.end(reason);
-            }
+            Cut::Rest(step, request) => self.take_turn(work, Turn::Ask(*step, request), end, now),
+            Cut::Failed => self.refused(&work, fault, end),
         }
     }
 
-    fn service_is_there(&mut self, now: Instant) {
-        self.take_outage_back();
-        if self.dispatcher.health.answered(now) {
-            self.hasten(now);
-        }
-    }
-
-    /// The service is back: rows that would wait much longer come within seconds, at the pace of the limits.
-    fn hasten(&mut self, now: Instant) {
-        let spread = self.dispatcher.retry.initial_backoff * 2;
-        let dice = &mut self.dispatcher.dice;
-        self.queues.hasten(|due| due.min(now + spread.mul_f64(dice())));
+    fn step(&mut self, work: &mut Work, step: Step, end: SentRequest) {
+        self.store(end.of(work, Outcome::Continue(Box::new(step.clone()))));
+        work.steps.push(step);
+        meet("dispatch.round.answered");
     }
 }

@@ -9,6 +9,7 @@ use super::work::Work;
 use crate::endpoint::Endpoint;
 use crate::job::Retry;
 use crate::job::units;
+use crate::note::{Outcome, RequestEnd, SendTime};
 use crate::outcome::{Fault, FaultKind, Reply};
 use crate::patience::within;
 use crate::request::Estimate;
@@ -46,5 +47,20 @@ impl Flight {
             }
         };
         Finished { work, flight: self, latency: sent_at.elapsed(), reply }
+    }
+}
+
+/// When a request was sent, in which turn, and what it came to.
+pub(super) struct SentRequest {
+    pub(super) order: u64,
+    pub(super) sent: SendTime,
+    pub(super) cost: Option<f64>,
+    pub(super) reserved: Reserve,
+}
+
+impl SentRequest {
+    pub(super) fn of(self, work: &Work, ending: Outcome) -> RequestEnd {
+        let (row, tries) = (work.row.clone(), work.allowance.tries());
+        RequestEnd { row, sent: Some(self.sent), tries, cost: self.cost, reserved: self.reserved, ending }
     }
 }

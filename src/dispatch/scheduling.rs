@@ -4,13 +4,15 @@ use std::time::SystemTime;
 
 use tokio::time::Instant;
 
-use super::budget::{Short, worst_of};
+use super::bill::worst_of;
+use super::budget::Short;
+use super::dispatcher::Dispatcher;
 use super::flight::Flight;
+use super::ledger::Ledger;
 use super::pace;
 use super::pass::Pass;
 use super::stop::StopReason;
 use super::work::Work;
-use super::{Dispatcher, Ledger};
 use crate::endpoint::Endpoint;
 use crate::event::Bottleneck;
 use crate::request::{ChatRequest, Estimate};

@@ -1,26 +1,19 @@
-//! Rows that go on after a paid answer: the tools it calls are run, and the next request is sent.
+//! Rows that go on from their stored steps: the tools that an answer calls are run, and the next request is sent.
 
 use std::cell::Cell;
 
 use futures_util::future::join_all;
 use tokio::time::Instant;
 
-use super::Ledger;
-use super::completion::SentRequest;
+use super::ledger::Ledger;
 use super::pass::Pass;
-use super::work::{Ready, Work};
+use super::work::{Ready, ToolRound, Work};
 use crate::conversation::calls::ToolCall;
-use crate::conversation::{Asks, Cut, MOST_RESULT_BYTES, Resumed, Step, Turn};
+use crate::conversation::{Asks, MOST_RESULT_BYTES, Resumed, Step};
 use crate::endpoint::Endpoint;
 use crate::failpoint::meet;
 use crate::note::{JournalEvent, Outcome, RequestEnd};
 use crate::outcome::{Fault, FaultKind};
-
-/// A row whose tools have been run. It holds no place meanwhile.
-pub(super) struct ToolRound {
-    work: Work,
-    results: Result<Vec<String>, Fault>,
-}
 
 /// What the tools of a row may say still. What does not fit is not kept, so that the others can come to their end.
 struct Room(Cell<usize>);
@@ -61,51 +54,12 @@ impl<E: Endpoint, L: Ledger> Pass<'_, '_, E, L> {
         }
     }
 
-    /// Does what an answer means for its row.
-    pub(super) fn take_turn(&mut self, work: Work, turn: Turn, end: SentRequest, now: Instant) {
-        match turn {
-            Turn::Answered(answer) => {
-                for ended in self.dispatcher.trial.answered(work.request.shape) {
-                    self.store(ended);
-                }
-                self.store(end.of(&work, Outcome::Answered(answer)));
-            }
-            Turn::Failed(fault) => self.refused(&work, fault, end),
-            Turn::Ask(step, request) => {
-                let mut work = work;
-                self.dispatcher.trial.accepted(work.request.shape);
-                work.goes_on(*request);
-                self.step(&mut work, step, end);
-                self.queues.wait(now, work);
-            }
-            Turn::Call(step, calls) => {
-                let mut work = work;
-                self.dispatcher.trial.accepted(work.request.shape);
-                self.step(&mut work, step, end);
-                self.queues.call_later(work, calls);
-            }
-        }
-    }
-
     /// The end of a request is on disk. If it was an answer that calls tools, they are run now, and not before: what a
     /// command does in the world belongs to an answer that no kill can take back.
     pub(super) fn on_disk(&mut self, ending: &Outcome) {
         let calls = matches!(ending, Outcome::Continue(step) if step.asks == Asks::Tools);
         if calls && let Some((work, calls)) = self.queues.may_call() {
             self.call(work, calls);
-        }
-    }
-
-    /// The service cut an answer at its time limit.
-    pub(super) fn cut(&mut self, mut work: Work, fault: Fault, end: SentRequest, now: Instant) {
-        let partial = fault.partial.as_deref();
-        match self.dispatcher.conversation.cut(work.first(), &work.steps, &work.request, partial) {
-            Cut::ByStream => {
-                work.request.stream = true;
-                self.again(work, fault, end, now);
-            }
-            Cut::Rest(step, request) => self.take_turn(work, Turn::Ask(*step, request), end, now),
-            Cut::Failed => self.refused(&work, fault, end),
         }
     }
 
@@ -130,12 +84,6 @@ impl<E: Endpoint, L: Ledger> Pass<'_, '_, E, L> {
             Resumed::Call(calls) => self.call(work, calls),
             Resumed::Failed(fault) => self.failed_unsent(&work, fault),
         }
-    }
-
-    fn step(&mut self, work: &mut Work, step: Step, end: SentRequest) {
-        self.store(end.of(work, Outcome::Continue(Box::new(step.clone()))));
-        work.steps.push(step);
-        meet("dispatch.round.answered");
     }
 
     /// Runs the tools that a row calls, side by side, each to its end: what a command does in the world is not to be broken

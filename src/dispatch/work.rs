@@ -183,6 +183,12 @@ impl Queues {
     }
 }
 
+/// A row whose tools have been run. It holds no place meanwhile.
+pub(super) struct ToolRound {
+    pub(super) work: Work,
+    pub(super) results: Result<Vec<String>, Fault>,
+}
+
 impl PartialEq for Waiting {
     fn eq(&self, other: &Self) -> bool {
         self.cmp(other) == Ordering::Equal

@@ -7,7 +7,8 @@ use std::sync::Arc;
 
 use flate2::bufread::MultiGzDecoder;
 
-use super::{Expansion, ReadError};
+use super::error::ReadError;
+use super::spec::Expansion;
 use crate::format::Compression;
 use crate::regular;
 

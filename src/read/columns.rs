@@ -4,7 +4,7 @@ use std::collections::{HashMap, HashSet};
 use std::fmt::Write as _;
 use std::sync::Arc;
 
-use super::ReadError;
+use super::error::ReadError;
 use super::parquet::types;
 use crate::row::{Column, ColumnKind};
 

@@ -4,9 +4,9 @@ use std::io::BufRead;
 
 use serde_json::{Map, Value};
 
-use super::ReadError;
 use super::bytes::TextFile;
 use super::columns::{self, Header};
+use super::error::ReadError;
 use super::folders::{self, FolderColumn};
 use super::header;
 use super::pass::{ReadPass, catch_panic};

@@ -8,8 +8,9 @@ use std::path::{Path, PathBuf};
 use glob::MatchOptions;
 
 use super::below::{self, Below};
+use super::error::ReadError;
 use super::folders::of_path;
-use super::{InputSpec, ReadError, STDIN_NAME};
+use super::spec::{InputSpec, STDIN_NAME};
 
 /// A file of the input, before anything is known of its content.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -5,8 +5,9 @@ use std::path::Path;
 use std::sync::Arc;
 
 use super::bytes::{ENCRYPTED_MAGIC, PARQUET_MAGIC, TextFile};
+use super::error::ReadError;
 use super::files::Listed;
-use super::{Expansion, ReadError, STDIN_NAME};
+use super::spec::{Expansion, STDIN_NAME};
 use crate::format::{Compression, Format};
 use crate::regular;
 

@@ -1,7 +1,7 @@
 //! The header of a CSV or TSV file: its delimiter and its columns.
 
-use super::ReadError;
 use super::columns::{Header, refuse_twins};
+use super::error::ReadError;
 use super::records::Records;
 use crate::row::{Column, ColumnKind};
 

@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use serde_json::{Map, Value};
 
-use super::ReadError;
 use super::bytes::TextFile;
+use super::error::ReadError;
 use super::folders::FolderColumn;
 use super::object;
 use super::pass::{ReadPass, WantedColumns, catch_panic, raw};

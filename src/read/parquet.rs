@@ -13,11 +13,12 @@ use parquet::arrow::arrow_reader::ParquetRecordBatchReader;
 use serde_json::{Map, Value};
 
 use super::cells::{JsonRows, is_supported};
+use super::error::ReadError;
+use super::input_file::InputFile;
 use super::intervals;
 use super::pass::{ReadPass, raw};
-use super::rows::InputFile;
-use super::{Projection, ReadError};
-use crate::row::{Column, ColumnKind, Item, Origin, Place, PlaceUnit};
+use super::spec::Projection;
+use crate::row::{Item, Origin, Place, PlaceUnit};
 
 use chosen::{Chosen, Values};
 pub(super) use file::header;
@@ -194,14 +195,6 @@ fn no_fit(field: &Field, error: &ArrowError) -> ArrowError {
         "column `{name}` is {data_type} in other files of the input, but not every value here is: {reason}; \
          give the column one type in all files"
     ))
-}
-
-fn schema_of<'a>(columns: impl IntoIterator<Item = &'a Column>) -> SchemaRef {
-    let field = |column: &Column| match &column.kind {
-        ColumnKind::Arrow(field) => Some(field.clone()),
-        ColumnKind::Text | ColumnKind::Json(_) => None,
-    };
-    Arc::new(Schema::new(columns.into_iter().filter_map(field).collect::<Vec<_>>()))
 }
 
 /// Which columns of `schema` rows have as fields.

@@ -5,7 +5,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use serde_json::{Map, Value};
 
 use super::record::RecordKey;
-use super::{Expansion, Projection};
+use super::spec::{Expansion, Projection};
 use crate::row::{BadRow, Column, Item, Origin, Place, Row, RowId};
 
 /// How much of a row that could not be read is kept, in bytes.

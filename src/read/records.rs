@@ -2,8 +2,8 @@
 
 use std::io::BufRead;
 
-use super::ReadError;
 use super::bytes::TextFile;
+use super::error::ReadError;
 use super::pass::RAW_BYTES;
 use super::record::RecordKey;
 use crate::row::{Place, PlaceUnit, RecordHash};

@@ -1,31 +1,16 @@
 //! One pass over the rows of all files.
 
-use std::path::PathBuf;
-use std::sync::Arc;
-
-use super::ReadError;
 use super::bytes::TextFile;
 use super::csv::CsvRows;
+use super::error::ReadError;
 use super::folders::FolderColumn;
+use super::input_file::InputFile;
 use super::jsonl::JsonlRows;
 use super::parquet::ParquetRows;
 use super::pass::ReadPass;
 use super::record::RecordKey;
 use crate::format::Format;
 use crate::row::{Item, RecordHash};
-
-/// A file of the input, its format settled.
-#[derive(Debug, Clone)]
-pub(super) struct InputFile {
-    /// As the user named it, or `<stdin>`.
-    pub(super) file: Arc<str>,
-    /// Where its bytes are.
-    pub(super) path: PathBuf,
-    /// Its format.
-    pub(super) format: Format,
-    /// What the folders of its path tell of its rows.
-    pub(super) folders: Arc<[FolderColumn]>,
-}
 
 /// One pass over the rows of all files, in order, with positions counted from 0. It ends after an error.
 ///

@@ -5,7 +5,7 @@ use std::io::{self, Read, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
-use super::ReadError;
+use super::error::ReadError;
 use crate::durable::sync_folder;
 use crate::failpoint::meet;
 use crate::regular;

@@ -8,10 +8,19 @@ use std::path::{Path, PathBuf};
 
 use tempfile::NamedTempFile;
 
-use super::{SYNC_FOLDER, Target, WriteError};
+use super::error::{SYNC_FOLDER, WriteError};
 use crate::durable::sync_folder;
 use crate::failpoint::meet;
 use crate::regular;
+
+/// Where the output goes.
+pub enum Target {
+    /// A file, which is replaced as a whole by [`Writer::finish`]. A symbolic link is followed; a device or a
+    /// named pipe is written to as it is.
+    File(PathBuf),
+    /// A stream, usually standard output. What was written before an error has been seen.
+    Stdout(Box<dyn Write + Send>),
+}
 
 /// What an ordinary new file may be used for, before the user's umask takes its share.
 const NEW_FILE_MODE: u32 = 0o666;

@@ -8,7 +8,7 @@ use serde::de::{Deserializer, MapAccess, Visitor};
 use serde_json::Value;
 use serde_json::value::RawValue;
 
-use super::WriteError;
+use super::error::WriteError;
 use super::parquet::lines::BatchLines;
 use crate::row::{Item, Origin, Row};
 

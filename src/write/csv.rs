@@ -2,11 +2,11 @@
 
 use std::fmt::Write as _;
 
-use super::WriteError;
 use super::answer::AnswerValue;
 use super::cells::{Cell, CellReader};
 use super::columns::{ColumnSource, Layout};
 use super::encoder::Encoder;
+use super::error::WriteError;
 use super::expanded::Expanded;
 use super::parquet::decimals::Decimals;
 use crate::outcome::RowResult;
@@ -83,7 +83,7 @@ impl CsvWriter {
         written.and_then(|()| end_record(&mut self.records)).map_err(|error| self.failed(error))
     }
 
-    pub(super) fn finish(self) -> Result<super::ByteSink, WriteError> {
+    pub(super) fn finish(self) -> Result<super::atomic::ByteSink, WriteError> {
         let path = self.records.get_ref().path().to_path_buf();
         let output = self.records.into_inner().map_err(|failed| failed.into_error());
         output.and_then(Encoder::finish).map_err(|source| WriteError::writing(&path, source))

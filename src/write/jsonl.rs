@@ -5,12 +5,13 @@ use std::io::Write;
 use serde::Serialize;
 use serde_json::value::RawValue;
 
-use super::WriteError;
 use super::answer::AnswerValue;
 use super::cells::{Cell, CellReader, each_column};
 use super::columns::{ColumnSource, Layout, OpenColumns};
 use super::encoder::Encoder;
+use super::error::WriteError;
 use super::expanded::Expanded;
+use super::json::{push_json, separate};
 use super::parquet::decimals::Decimals;
 use crate::outcome::RowResult;
 use crate::row::{Item, Origin, Row};
@@ -68,7 +69,7 @@ impl JsonlWriter {
         self.output.write_all(&self.line).map_err(|source| WriteError::writing(self.output.path(), source))
     }
 
-    pub(super) fn finish(self) -> Result<super::ByteSink, WriteError> {
+    pub(super) fn finish(self) -> Result<super::atomic::ByteSink, WriteError> {
         let path = self.output.path().to_path_buf();
         self.output.finish().map_err(|source| WriteError::writing(&path, source))
     }
@@ -122,14 +123,6 @@ fn own_column(line: &mut Vec<u8>, name: &str, value: &(impl Serialize + ?Sized))
     push_json(line, value);
 }
 
-/// Puts a comma after the column before, if there is one: an object's first brace is the only one that can end a
-/// line in the making, since values have closed theirs.
-pub(super) fn separate(line: &mut Vec<u8>) {
-    if line.last() != Some(&b'{') {
-        line.push(b',');
-    }
-}
-
 fn push_name(line: &mut Vec<u8>, name: &str) {
     separate(line);
     line.extend_from_slice(name.as_bytes());
@@ -163,12 +156,6 @@ fn push_answer(line: &mut Vec<u8>, value: AnswerValue<'_>) {
             Err(_) => push_json(line, text),
         },
     }
-}
-
-/// Appends a value that has a form in JSON.
-pub(super) fn push_json(line: &mut Vec<u8>, value: &(impl Serialize + ?Sized)) {
-    let written = serde_json::to_writer(line, value);
-    debug_assert!(written.is_ok(), "strings, finite numbers and JSON values always have one");
 }
 
 #[cfg(test)]

@@ -18,11 +18,11 @@ use parquet::basic::{Compression, ZstdLevel};
 use parquet::errors::ParquetError;
 use parquet::file::properties::WriterProperties;
 
-use super::WriteError;
 use super::answer::AnswerColumn;
 use super::cells::CellReader;
 use super::columns::{ColumnSource, Layout};
 use super::encoder::Encoder;
+use super::error::WriteError;
 use super::expanded::Expanded;
 use crate::outcome::RowResult;
 use crate::row::{Column, ColumnKind, Item};
@@ -147,7 +147,7 @@ impl ParquetWriter {
         Ok(())
     }
 
-    pub(super) fn finish(mut self) -> Result<super::ByteSink, WriteError> {
+    pub(super) fn finish(mut self) -> Result<super::atomic::ByteSink, WriteError> {
         self.write_pending()?;
         let path = self.path;
         let output = self.file.into_inner().map_err(|error| parquet_error(path.clone(), error))?;

@@ -17,6 +17,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use curve::Curve;
+pub(super) use curve::Throttling;
 
 /// How far a late timer may catch up.
 const CATCH_UP: Duration = Duration::from_millis(20);
@@ -32,27 +33,6 @@ pub(crate) struct Brake {
     held_until: Option<Instant>,
     /// What requests were smaller than they were thought to be: those that follow have it, each a part.
     credit: f64,
-}
-
-/// A throttling answer to one request.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Throttling {
-    /// When the request was sent.
-    pub(crate) sent_at: Instant,
-    /// The amount per second that the job sends at present.
-    pub(crate) rate: f64,
-    /// The amount per second that the service has let in during the last minute.
-    pub(crate) let_in: f64,
-    /// When the job sent its first request.
-    pub(crate) began: Instant,
-    /// The amount that was let in since then.
-    pub(crate) total: f64,
-    /// The amount of one request.
-    pub(crate) each: f64,
-    /// The wait that it asks for.
-    pub(crate) retry_after: Option<Duration>,
-    /// Whether next to nothing was refused in the last minute.
-    pub(crate) is_stray: bool,
 }
 
 impl Brake {

@@ -5,12 +5,12 @@ use std::sync::Arc;
 
 use arrow_schema::{DataType, Field, Schema, SchemaRef};
 
-use super::schema_of;
 use crate::read::columns::{self, Header};
+use crate::read::error::ReadError;
 use crate::read::folders::{self, FolderColumn};
 use crate::read::intervals;
 use crate::read::pass::ReadPass;
-use crate::read::{Projection, ReadError};
+use crate::read::spec::Projection;
 use crate::row::{Column, ColumnKind};
 
 /// The columns that a pass takes of a file.
@@ -83,4 +83,12 @@ impl Chosen {
         let whole = schema_of(taken.iter().map(|(column, _)| *column));
         Ok(Self { own, whole, values, roots })
     }
+}
+
+fn schema_of<'a>(columns: impl IntoIterator<Item = &'a Column>) -> SchemaRef {
+    let field = |column: &Column| match &column.kind {
+        ColumnKind::Arrow(field) => Some(field.clone()),
+        ColumnKind::Text | ColumnKind::Json(_) => None,
+    };
+    Arc::new(Schema::new(columns.into_iter().filter_map(field).collect::<Vec<_>>()))
 }

@@ -13,9 +13,9 @@ use parquet::arrow::arrow_reader::{
 };
 use parquet::basic::Compression;
 
-use crate::read::ReadError;
 use crate::read::bytes::ENCRYPTED_MAGIC;
 use crate::read::columns::{Header, refuse_twins};
+use crate::read::error::ReadError;
 use crate::read::intervals;
 use crate::regular;
 use crate::row::{Column, ColumnKind};

@@ -4,7 +4,7 @@ use arrow_schema::DataType;
 use serde_json::Value;
 
 use crate::row::{Column, ColumnKind};
-use crate::write::jsonl::{push_json, separate};
+use crate::write::json::{push_json, separate};
 
 /// Where in a column decimals are: its type.
 pub(in crate::write) struct Decimals(DataType);

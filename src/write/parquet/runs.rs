@@ -8,7 +8,7 @@ use arrow_schema::{ArrowError, DataType};
 use arrow_select::concat::concat;
 
 use crate::row::{Item, Origin};
-use crate::write::WriteError;
+use crate::write::error::WriteError;
 
 /// The pending rows, as pieces of the input's batches.
 #[derive(Default)]

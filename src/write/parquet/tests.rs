@@ -97,7 +97,7 @@ fn columns_of_text_and_json_get_the_types_of_their_kinds() {
 fn a_value_that_is_not_of_its_columns_kind_is_named_by_row_and_column() {
     let columns = [Column { name: "n".into(), kind: ColumnKind::Json(JsonKind::Integer) }];
     let folder = TempDir::new().expect("a folder");
-    let sink = super::super::ByteSink::open(
+    let sink = super::super::atomic::ByteSink::open(
         Target::File(folder.path().join("out")),
         super::super::atomic::Manner::AS_NAMED,
     )

@@ -4,8 +4,6 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::Throttling;
-
 /// What is left of a rate that was refused (CUBIC's β), and of one that is refused again before anything was let in.
 const CUT: f64 = 0.9;
 const AGAIN: f64 = 0.5;
@@ -62,6 +60,27 @@ pub(super) struct Curve {
     /// When the cycle began, and what had been let in by then; the same of the next.
     cycle: (Instant, f64),
     next_cycle: (Instant, f64),
+}
+
+/// A throttling answer to one request.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Throttling {
+    /// When the request was sent.
+    pub(crate) sent_at: Instant,
+    /// The amount per second that the job sends at present.
+    pub(crate) rate: f64,
+    /// The amount per second that the service has let in during the last minute.
+    pub(crate) let_in: f64,
+    /// When the job sent its first request.
+    pub(crate) began: Instant,
+    /// The amount that was let in since then.
+    pub(crate) total: f64,
+    /// The amount of one request.
+    pub(crate) each: f64,
+    /// The wait that it asks for.
+    pub(crate) retry_after: Option<Duration>,
+    /// Whether next to nothing was refused in the last minute.
+    pub(crate) is_stray: bool,
 }
 
 impl Curve {

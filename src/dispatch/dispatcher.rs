@@ -1,0 +1,146 @@
+//! What one run keeps from pass to pass: its limits, what it has learnt of the service, and the terms in force.
+
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use super::budget::Budget;
+use super::carry_over::CarryOver;
+use super::circuit_breaker::CircuitBreaker;
+use super::concurrency::Window;
+use super::live_limits::{LiveLimits, ends_at};
+use super::pace::Pace;
+use super::preflight::Preflight;
+use super::retry::Dice;
+use crate::conversation;
+use crate::endpoint::Endpoint;
+use crate::job::Retry;
+use crate::job::field_owner::FieldOwners;
+use crate::job::limits::{Caps, Concurrency, EffectiveLimits, Quotas};
+use crate::outcome::Fault;
+use crate::toolbox::Toolbox;
+
+/// What a dispatcher keeps to.
+#[derive(Debug, Clone)]
+pub struct DispatchSettings {
+    /// Patience.
+    pub retry: Retry,
+    /// The quota.
+    pub quotas: Quotas,
+    /// Requests in flight at once.
+    pub concurrency: Concurrency,
+    /// Where to stop.
+    pub caps: Caps,
+    /// How a row goes on after an answer that does not end it.
+    pub conversation: conversation::ConversationRules,
+    /// Files the process may open.
+    pub open_files: u64,
+    /// Who sets which field of the request: what is wrong with the job's is wrong with every row.
+    pub setters: FieldOwners,
+}
+
+/// Sends rows, pass after pass, under one set of limits.
+pub struct Dispatcher<'e, E> {
+    pub(super) endpoint: &'e E,
+    pub(super) toolbox: &'e dyn Toolbox,
+    pub(super) conversation: conversation::ConversationRules,
+    pub(super) retry: Retry,
+    pub(super) dice: Dice,
+    pub(super) pace: Pace,
+    pub(super) budget: Budget,
+    pub(super) health: CircuitBreaker,
+    pub(super) window: Window,
+    pub(super) trial: Preflight,
+    began: Instant,
+    /// Time that earlier runs have spent.
+    spent: Duration,
+    pub(super) terms: EffectiveLimits,
+    paused_since: Option<Instant>,
+    pub(super) live_limits: Option<LiveLimits>,
+    pub(super) ends_at: Option<Instant>,
+    pub(super) last_fault: Option<Fault>,
+}
+
+impl<'e, E: Endpoint> Dispatcher<'e, E> {
+    /// A dispatcher for one run.
+    pub fn new(
+        endpoint: &'e E,
+        toolbox: &'e dyn Toolbox,
+        rules: &DispatchSettings,
+        past: &CarryOver,
+        dice: Dice,
+    ) -> Self {
+        let now = Instant::now();
+        let before = |(ago, tokens): &(Duration, Option<u64>)| {
+            Some((now.checked_sub(*ago)?, tokens.unwrap_or(past.tokens_unknown)))
+        };
+        let recent: Vec<(Instant, u64)> = past.recent.iter().filter_map(before).collect();
+        let DispatchSettings { quotas, concurrency, caps, .. } = *rules;
+        Self {
+            endpoint,
+            toolbox,
+            conversation: rules.conversation.clone(),
+            retry: rules.retry,
+            dice,
+            pace: Pace::new(rules.quotas, now, &recent).after(past.longest_answer),
+            budget: Budget::new(rules.caps, past.cost, past.tokens, past.reserved),
+            health: CircuitBreaker::new(rules.retry, now, past.reached),
+            window: Window::new(rules.concurrency, rules.quotas.requests_each_second(), rules.open_files),
+            trial: Preflight::new(rules.setters.clone(), past.works),
+            began: now,
+            spent: past.duration,
+            terms: EffectiveLimits {
+                quotas,
+                concurrency,
+                caps,
+                since: past.since,
+                paused: false,
+                time_is_up: false,
+            },
+            paused_since: None,
+            live_limits: None,
+            ends_at: ends_at(now, past.duration, caps),
+            last_fault: None,
+        }
+    }
+
+    /// Takes the changes of its limits that come by a live limits.
+    #[must_use]
+    pub fn steered(self, live_limits: LiveLimits) -> Self {
+        Self { live_limits: Some(live_limits), ..self }
+    }
+
+    /// Keeps to the newest terms from now on.
+    pub(super) fn take_terms(&mut self, now: Instant) {
+        let Some(live_limits) = &mut self.live_limits else { return };
+        let terms = *live_limits.borrow_and_update();
+        // A clock that is put back begins no period for the second time.
+        let terms = EffectiveLimits { since: terms.since.max(self.terms.since), ..terms };
+        let before = std::mem::replace(&mut self.terms, terms);
+        if terms == before {
+            return;
+        }
+        if terms.quotas != before.quotas {
+            self.pace.change(terms.quotas, now);
+        }
+        self.window.change(terms.concurrency, terms.quotas.requests_each_second());
+        self.budget.change(terms.caps);
+        if terms.since > before.since {
+            self.budget.start_anew();
+        }
+        self.ends_at = ends_at(self.began, self.spent, terms.caps);
+        match (terms.paused, self.paused_since) {
+            (true, None) => self.paused_since = Some(now),
+            (false, Some(since)) => {
+                self.paused_since = None;
+                self.health.was_paused(now - since);
+            }
+            _ => {}
+        }
+    }
+
+    /// When the service's silence ends the run; never while it is the run that is silent.
+    pub(super) fn patience_ends(&self) -> Option<Instant> {
+        self.health.patience_ends().filter(|_| !self.terms.paused)
+    }
+}

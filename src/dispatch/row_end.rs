@@ -1,0 +1,122 @@
+//! How a row ends or waits for another try, once it is decided what its request's end means.
+
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use super::circuit_breaker::Fate;
+use super::dispatcher::Dispatcher;
+use super::flight::SentRequest;
+use super::ledger::Ledger;
+use super::pass::Pass;
+use super::preflight::Judgement;
+use super::retry;
+use super::work::Work;
+use crate::endpoint::Endpoint;
+use crate::note::{Outcome, RequestEnd};
+use crate::outcome::Fault;
+
+impl<E: Endpoint, L: Ledger> Pass<'_, '_, E, L> {
+    /// A row that may be answered another time waits for it.
+    pub(super) fn again(&mut self, work: Work, fault: Fault, end: SentRequest, now: Instant) {
+        self.again_after(Duration::ZERO, work, fault, end, now);
+    }
+
+    pub(super) fn again_after(
+        &mut self,
+        at_least: Duration,
+        mut work: Work,
+        fault: Fault,
+        end: SentRequest,
+        now: Instant,
+    ) {
+        let Dispatcher { health, retry, dice, .. } = &mut *self.dispatcher;
+        health.settle(&mut work.allowance);
+        let failures = (work.allowance.failures() + work.throttled + work.unusable).max(1);
+        let due = now + retry::backoff(retry, &fault, failures, dice).max(at_least);
+        work.fault = Some(Box::new(fault.clone()));
+        self.store(end.of(&work, Outcome::Retry(fault)));
+        self.queues.wait(due, work);
+    }
+
+    /// A row has used up its tries: how it ends in this pass.
+    pub(super) fn gave_up(&mut self, verdict: Fate, fault: Fault) -> Outcome {
+        self.dispatcher.trial.gave_up();
+        match verdict {
+            Fate::UsedUp => {
+                self.set_aside += 1;
+                Outcome::SetAside(fault)
+            }
+            Fate::Failed => Outcome::Failed(fault),
+            Fate::BadLuck | Fate::Again(_) => {
+                self.bad_luck = Some(fault.clone());
+                Outcome::Retry(fault)
+            }
+        }
+    }
+
+    /// A row used up its tries while it waited, because others were answered meanwhile.
+    pub(super) fn gave_up_waiting(&mut self, work: Work, verdict: Fate) {
+        let fault = work.fault.map_or_else(|| self.last_fault(), |fault| *fault);
+        let ending = self.gave_up(verdict, fault);
+        self.store(RequestEnd::unsent(work.row, work.allowance.tries(), ending));
+    }
+
+    /// A row came to an end that another try would not change.
+    pub(super) fn refused(&mut self, work: &Work, fault: Fault, end: SentRequest) {
+        let order = end.order;
+        let ended = end.of(work, Outcome::Failed(fault.clone()));
+        self.failed(ended, fault, work, Some(order));
+    }
+
+    /// A row has failed for good; so may the job have, if it is one of the first, or nobody is answered any more. Only the
+    /// verdict is held back while that is open: that the request was sent, and what it cost, is stored at once.
+    pub(super) fn failed(&mut self, ended: RequestEnd, fault: Fault, work: &Work, order: Option<u64>) {
+        // An answer that was paid for and is not what the job asks for is stored with its verdict.
+        let unfit = fault.unfit_answer().is_some();
+        let verdict = match unfit {
+            true => ended.clone(),
+            false => RequestEnd::unsent(ended.row.clone(), ended.tries, ended.ending.clone()),
+        };
+        let sent_at = &self.sent_at;
+        let is_open = |first: u64, last: u64| sent_at.range(first..=last).next().is_some();
+        match self.dispatcher.trial.refused(verdict, &fault, work, order, is_open) {
+            Judgement::Open if unfit => {}
+            Judgement::Open => self.store(RequestEnd { ending: Outcome::Retry(fault), ..ended }),
+            Judgement::Rows(verdicts) => {
+                let (this, others): (Vec<_>, Vec<_>) =
+                    verdicts.into_iter().partition(|verdict| verdict.row == ended.row);
+                others.into_iter().for_each(|verdict| self.store(verdict));
+                match this.is_empty() {
+                    false => self.store(ended),
+                    // The others are their rows' own fault because this one differs, which is still held back.
+                    true if unfit => {}
+                    true => self.store(RequestEnd { ending: Outcome::Retry(fault), ..ended }),
+                }
+            }
+            Judgement::Job(reason) => {
+                if !unfit {
+                    self.store(RequestEnd { ending: Outcome::Retry(fault), ..ended });
+                }
+                for verdict in self.dispatcher.trial.abandon() {
+                    self.store(verdict);
+                }
+                self.end(reason);
+            }
+        }
+    }
+
+    pub(super) fn service_is_there(&mut self, now: Instant) {
+        self.take_outage_back();
+        if self.dispatcher.health.answered(now) {
+            self.hasten(now);
+        }
+    }
+
+    /// The service is back: rows that would wait much longer come within seconds, at the pace of the limits.
+    pub(super) fn hasten(&mut self, now: Instant) {
+        let spread = self.dispatcher.retry.initial_backoff * 2;
+        let dice = &mut self.dispatcher.dice;
+        self.queues.hasten(|due| due.min(now + spread.mul_f64(dice())));
+    }
+}
