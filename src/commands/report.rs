@@ -20,7 +20,7 @@ use crate::journal::lock::Lock;
 use crate::journal::reader::Reader;
 use crate::journal::{self, JournalError};
 use crate::pipeline::PipelineError;
-use crate::report::{Figures, ReportSubject, RowCounts, page};
+use crate::report::{Figures, ReportSubject, SubjectRows, page};
 use crate::write::{Manner, write_atomic};
 
 /// Orders that are listed at most: the last ones.
@@ -71,7 +71,7 @@ fn subject(reader: &Reader, job: &Job, figures: &Figures) -> Result<ReportSubjec
     }
     Ok(ReportSubject {
         output: job.output.path.display().to_string(),
-        rows: RowCounts { all: described["rows"].as_u64(), ok: counts.ok, failed: counts.failed },
+        rows: SubjectRows { all: described["rows"].as_u64(), ok: counts.ok, failed: counts.failed },
         limits: limits_of(&described, job),
         running: Lock::holder(reader.path()).is_some(),
         names,

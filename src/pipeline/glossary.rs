@@ -5,7 +5,7 @@ use std::path::Path;
 
 use serde_json::{Map, Value};
 
-use super::PipelineError;
+use super::error::PipelineError;
 use crate::diagnostic::{Diagnostic, nearest};
 use crate::job::Job;
 use crate::job::languages::Languages;

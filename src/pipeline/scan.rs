@@ -4,6 +4,7 @@
 //! written as it was when its entry was stored, in a job that makes the same of it, need not be parsed or rendered to know its
 //! request: the hash of its record says so.
 
+use super::prefetch::Weight;
 use super::{Opened, PipelineError};
 use crate::job::facts::ModelInfo;
 use crate::job::limits::Rates;
@@ -32,6 +33,15 @@ pub(super) enum RowRead {
     Known(Item),
     /// All that was asked for.
     Whole(Item),
+}
+
+impl Weight for Scanned {
+    fn bytes(&self) -> usize {
+        match &self.read {
+            RowRead::Nothing => size_of::<Self>(),
+            RowRead::Known(item) | RowRead::Whole(item) => item.bytes(),
+        }
+    }
 }
 
 /// How far a row is looked into.

@@ -25,4 +25,4 @@ mod timeline;
 
 pub use figures::Figures;
 pub use page::page;
-pub use subject::{ReportSubject, RowCounts};
+pub use subject::{ReportSubject, SubjectRows};

@@ -9,7 +9,7 @@ use crate::text::{count, short};
 
 /// What a journal says of its rows.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct RowCounts {
+pub struct SubjectRows {
     /// All of the input; `None` before the first run.
     pub all: Option<u64>,
     /// Answered.
@@ -24,7 +24,7 @@ pub struct ReportSubject {
     /// The output.
     pub output: String,
     /// The rows.
-    pub rows: RowCounts,
+    pub rows: SubjectRows,
     /// The limits of the last run, by name.
     pub limits: Vec<(String, String)>,
     /// Whether a run is active.

@@ -21,7 +21,7 @@ struct Line<'a, T> {
 
 /// A message of some kind.
 #[derive(Serialize)]
-struct Message<'a> {
+struct MessageLine<'a> {
     text: &'a str,
 }
 
@@ -67,12 +67,12 @@ pub(super) fn progress(snapshot: &Snapshot) {
 
 /// A message, as a line among the others.
 pub(super) fn message(text: &str) {
-    put_line("message", Message { text });
+    put_line("message", MessageLine { text });
 }
 
 /// Why the command ended early, as a line among the others.
 pub(super) fn error(text: &str) {
-    put_line("error", Message { text });
+    put_line("error", MessageLine { text });
 }
 
 fn put_line(kind: &str, what: impl Serialize) {

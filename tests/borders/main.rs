@@ -11,7 +11,7 @@ use std::collections::BTreeSet;
 
 use house::{HOUSE, room_of};
 
-const NOUNS: [&str; 26] = [
+const NOUNS: &[&str] = &[
     "bottleneck",
     "config",
     "conversation",
@@ -43,11 +43,11 @@ const NOUNS: [&str; 26] = [
     "text",
     "toolbox",
 ];
-const STAGES: [&str; 7] = ["read", "render", "dispatch", "api", "journal", "tools", "write"];
-const SIDE_ROOMS: [&str; 4] = ["models", "report", "simulator", "watch"];
+const STAGES: &[&str] = &["read", "render", "dispatch", "api", "journal", "tools", "write"];
+const SIDE_ROOMS: &[&str] = &["models", "report", "simulator", "watch"];
 
 /// Each foreign crate that has a home, with the files and folders it may be named in.
-const HOMES: [(&str, &[&str]); 28] = [
+const HOMES: &[(&str, &[&str])] = &[
     ("aho_corasick", &["render/glossary.rs", "secrets.rs"]),
     ("reqwest", &["api/"]),
     ("rustls", &["api/own_client.rs"]),
@@ -158,7 +158,7 @@ fn only_the_pipeline_and_the_commands_name_two_stages_or_a_side_room() {
 #[test]
 fn each_foreign_crate_has_one_home() {
     for (file, code) in codes() {
-        for (name, homes) in HOMES {
+        for &(name, homes) in HOMES {
             let named = code.contains(&format!("use {name}::")) || code.contains(&format!(" {name}::"));
             let home = homes.iter().any(|home| file.starts_with(home));
             assert!(!named || home, "src/{file} names {name}, which is at home in {homes:?}");
@@ -185,7 +185,7 @@ fn the_library_prints_only_in_its_commands_and_on_its_screen_and_reads_no_enviro
 
 /// Where something is printed or written past the gate that takes secrets out: texts of our own, rows that are somebody's data,
 /// and the gate itself.
-const PAST_THE_GATE: [&str; 15] = [
+const PAST_THE_GATE: &[&str] = &[
     "commands/completions.rs",
     "commands/export.rs",
     "commands/man.rs",
@@ -215,7 +215,7 @@ fn what_is_shown_and_written_passes_the_gate_that_takes_secrets_out() {
             let found = prints.iter().chain(&writes).any(|word| line.contains(word));
             let gated = ["Veiled(", "printable(", "printing"].iter().any(|gate| line.contains(gate));
             assert!(
-                !found || gated || file == "commands/init/folder.rs",
+                !found || gated || file.starts_with("commands/init/"),
                 "src/{file} writes past the gate: {line}"
             );
         }

@@ -15,7 +15,6 @@ const LONG_FUNCTIONS: &[&str] = &[
     "commands/run.rs: go",
     "commands/summary.rs: say",
     "commands/summary.rs: why",
-    "dispatch/completion.rs: faulted",
     "pipeline/plan.rs: plan",
     "pipeline/send.rs: send",
 ];

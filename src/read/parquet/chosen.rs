@@ -35,7 +35,7 @@ pub(super) enum Values {
 }
 
 /// A column of the whole input, and its index among those of the file and its folders.
-type Taken<'a> = (&'a Column, Option<usize>);
+type PlacedColumn<'a> = (&'a Column, Option<usize>);
 
 impl Chosen {
     /// Of a file with this schema and header. Its `folders` tell further columns.
@@ -49,12 +49,12 @@ impl Chosen {
         pass: &ReadPass,
     ) -> Result<Self, ReadError> {
         header.columns.extend(folders::columns(folders, &header.columns, true));
-        let is_read = |(_, place): &Taken<'_>| {
+        let is_read = |(_, place): &PlacedColumn<'_>| {
             let field = place.and_then(|place| schema.fields().get(place));
             field.is_some_and(|field| !intervals::hides_interval(field))
         };
         let places = columns::places(&pass.columns, &header)?;
-        let mut taken: Vec<Taken<'_>> = pass.columns.iter().zip(places).collect();
+        let mut taken: Vec<PlacedColumn<'_>> = pass.columns.iter().zip(places).collect();
         if !matches!(pass.wanted, Projection::Origin | Projection::Checked(_)) {
             // One column is read in any case: without any, the rows would be as many as the footer claims,
             // which in a damaged file is any number.

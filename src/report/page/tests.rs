@@ -9,7 +9,7 @@ use jiff::tz::TimeZone;
 use super::*;
 use crate::history::{FailedRow, PastAnswer, PastFault, PastHeld, PastRun};
 use crate::outcome::Usage;
-use crate::report::subject::RowCounts;
+use crate::report::subject::SubjectRows;
 
 const HOSTILE: &str =
     "\"><script>alert('x')</script>\u{202e}\0\u{1b}[31m</style><img src=x onerror=alert(1)>&{}";
@@ -64,7 +64,7 @@ fn fault(message: &str) -> PastFault<'_> {
 fn about() -> ReportSubject {
     ReportSubject {
         output: "out.jsonl".to_owned(),
-        rows: RowCounts { all: Some(1), ok: 1, failed: 0 },
+        rows: SubjectRows { all: Some(1), ok: 1, failed: 0 },
         limits: vec![("requests a second".to_owned(), "5".to_owned())],
         running: false,
         names: BTreeMap::from([(1, (0, Some("r1".to_owned())))]),
@@ -147,7 +147,7 @@ fn a_journal_with_next_to_nothing_in_it_makes_a_page_without_charts_that_lie() {
     failures.fault(&fault("refused"));
     failures.failed_row(&FailedRow { position: 0, id: None, code: "refused", message: "no" });
     let page_of_failures =
-        sound(&failures, &ReportSubject { rows: RowCounts { all: Some(1), ok: 0, failed: 1 }, ..about() });
+        sound(&failures, &ReportSubject { rows: SubjectRows { all: Some(1), ok: 0, failed: 1 }, ..about() });
     assert!(page_of_failures.contains("Failed rows") && page_of_failures.contains("row 1"));
 }
 
