@@ -1,22 +1,22 @@
-//! Building the body of a request, and taking the one a row brings.
+//! Builds the body of a request, or takes the one that the row brings.
 
 use serde_json::{Map, Value, json};
 
 use crate::digits;
 
-/// The paths an OpenAI Batch line may name. The line never chooses the host.
+/// The paths that an OpenAI Batch line may name. The line never chooses the host.
 const BATCH_URLS: [&str; 3] =
     ["/v1/chat/completions", "/chat/completions", "/compatible-mode/v1/chat/completions"];
 
 /// The columns by which a row brings its own request.
 pub const BROUGHT: [&str; 3] = ["messages", "prompt", "body"];
 
-/// One turn of text.
+/// One text turn.
 pub fn message(role: &str, content: String) -> Value {
     json!({ "role": role, "content": content })
 }
 
-/// The place of a value at any depth, by the keys and indexes that lead there.
+/// The value at the end of a path of keys and indexes.
 pub fn at_path<'a>(body: &'a mut Map<String, Value>, path: &[String]) -> Option<&'a mut Value> {
     let (first, rest) = path.split_first()?;
     let mut value = body.get_mut(first)?;
@@ -30,12 +30,12 @@ pub fn at_path<'a>(body: &'a mut Map<String, Value>, path: &[String]) -> Option<
     Some(value)
 }
 
-/// The body of a line of the OpenAI Batch format (`custom_id`, `method`, `url`, `body`), as it stands. `None` when
-/// the row is no such line.
+/// The body of a line in the OpenAI Batch format (`custom_id`, `method`, `url`, `body`), unchanged. `None` when the row is
+/// not such a line.
 ///
 /// # Errors
 ///
-/// A line that asks for something else than a chat completion.
+/// A line that requests something other than a chat completion.
 pub fn of_batch_line(fields: &Map<String, Value>) -> Result<Option<Map<String, Value>>, String> {
     let is_batch_line = fields.contains_key("custom_id") || fields.contains_key("url");
     let Some(body) = fields.get("body").filter(|_| is_batch_line) else { return Ok(None) };
@@ -54,11 +54,11 @@ pub fn of_batch_line(fields: &Map<String, Value>) -> Result<Option<Map<String, V
     Ok(Some(body))
 }
 
-/// The turns a row brings: a column `messages` (an array, or its JSON text), or a column `prompt`.
+/// The turns that a row brings: a column `messages` (an array, or its JSON text), or a column `prompt`.
 ///
 /// # Errors
 ///
-/// When the column is there and holds something else.
+/// The column exists but holds something else.
 pub fn messages_of(fields: &Map<String, Value>) -> Result<Option<Vec<Value>>, String> {
     match fields.get("messages") {
         Some(Value::Array(messages)) => return Ok(Some(messages.clone())),

@@ -1,6 +1,6 @@
-//! A job's request with gaps for the texts of its turns. Where rows bring nothing but texts, every request is cast in the same
-//! body template: nothing of it but the texts is written, looked up or checked again. Where they choose among a few values besides,
-//! such as the language to translate into, there is a body template for each choice.
+//! A job's request with gaps for the texts of its turns. Where rows bring only texts, all requests share one body template:
+//! only the texts are serialised and checked for each row. Where rows also choose among a few values, such as the target
+//! language, each choice has a body template.
 
 use std::collections::HashMap;
 use std::sync::{Arc, PoisonError, RwLock};
@@ -12,25 +12,25 @@ use super::{estimate, fingerprint};
 use crate::diagnostic::Diagnostic;
 use crate::request::ChatRequest;
 
-/// Choices of values that have a body template. Of a job with more of them, the others are made without.
+/// How many choices of values may have a body template. Requests of any further choices are built without one.
 const MOST_TEMPLATES: usize = 64;
 
-/// The body templates of a job, from the first request of each choice of values that the API would take.
+/// The body templates of a job, each made from the first valid request of its choice of values.
 #[derive(Debug, Default)]
 pub(super) struct BodyTemplates(RwLock<HashMap<String, Option<Arc<BodyTemplate>>>>);
 
 impl BodyTemplates {
-    /// What names a choice of values.
+    /// The key of a choice of values.
     pub(super) fn key(values: &[Value]) -> String {
         values.iter().map(|value| format!("{value}\n")).collect()
     }
 
-    /// The body template for a choice, where there is one.
+    /// The body template for a choice, if it has one.
     pub(super) fn get(&self, key: &str) -> Option<Arc<BodyTemplate>> {
         self.0.read().unwrap_or_else(PoisonError::into_inner).get(key)?.clone()
     }
 
-    /// Makes the body template for a choice, unless it is known already that it has none, or there are many.
+    /// Makes the body template for a choice, unless it is already known to have none, or there are too many.
     pub(super) fn add(&self, key: String, make: impl FnOnce() -> Option<BodyTemplate>) {
         let mut body_templates = self.0.write().unwrap_or_else(PoisonError::into_inner);
         if body_templates.len() < MOST_TEMPLATES && !body_templates.contains_key(&key) {
@@ -38,7 +38,7 @@ impl BodyTemplates {
         }
     }
 
-    /// Whether requests can still be given a body template.
+    /// Whether another body template can be added.
     pub(super) fn have_room(&self) -> bool {
         self.0.read().unwrap_or_else(PoisonError::into_inner).len() < MOST_TEMPLATES
     }
@@ -48,17 +48,16 @@ impl BodyTemplates {
 #[derive(Debug)]
 pub(super) struct BodyTemplate {
     common: Common,
-    /// The body as it is sent.
     body: Gaps,
-    /// The body as its fingerprint sees it.
+    /// The body in canonical form, from which the fingerprint is taken.
     canonical: Gaps,
-    /// About the tokens of everything but the texts.
+    /// The approximate number of tokens in everything except the texts.
     other_tokens: f64,
 }
 
 impl BodyTemplate {
-    /// The body template of all requests that differ from this one in nothing but the texts of their turns. `None` when it cannot
-    /// be told where these stand.
+    /// The body template of all requests that differ from this one only in the texts of their turns. `None` when the texts
+    /// cannot be located in the body.
     pub(super) fn new(common: Common, mut body: Map<String, Value>) -> Option<Self> {
         let turns = body.get_mut("messages").and_then(Value::as_array_mut)?;
         let count = turns.len();
@@ -75,7 +74,7 @@ impl BodyTemplate {
     ///
     /// # Errors
     ///
-    /// A rule of the API that they break.
+    /// A rule of the API that the texts break.
     pub(super) fn request(&self, texts: &[String]) -> Result<ChatRequest, Diagnostic> {
         self.common.text_rules.hold(texts.iter().map(String::as_str))?;
         let written: Vec<Vec<u8>> = texts.iter().map(|text| written(text)).collect();
@@ -88,14 +87,14 @@ impl BodyTemplate {
 /// JSON with gaps for texts.
 #[derive(Debug)]
 struct Gaps {
-    /// What stands before each gap, and which text goes there.
+    /// The bytes before each gap, and the index of the text that fills it.
     before: Vec<(Vec<u8>, usize)>,
-    /// What stands behind the last one.
+    /// The bytes after the last gap.
     behind: Vec<u8>,
 }
 
 impl Gaps {
-    /// The JSON in which so many gaps are marked; `None` unless each is found once.
+    /// The gaps in a JSON text with `count` markers; `None` unless each marker is found exactly once.
     fn of(json: &[u8], count: usize) -> Option<Self> {
         let json = std::str::from_utf8(json).ok()?;
         let mut places = Vec::with_capacity(count);
@@ -117,7 +116,7 @@ impl Gaps {
         Some(Self { before, behind: json.as_bytes()[rest..].to_vec() })
     }
 
-    /// The JSON with these texts, which are JSON by themselves.
+    /// The JSON with these texts, each already serialised as JSON.
     fn filled(&self, texts: &[Vec<u8>]) -> Vec<u8> {
         let fixed: usize = self.before.iter().map(|(before, _)| before.len()).sum();
         let length = fixed + self.behind.len() + texts.iter().map(Vec::len).sum::<usize>();
@@ -131,7 +130,7 @@ impl Gaps {
     }
 }
 
-/// What marks a gap: characters that nobody writes by accident.
+/// The marker of a gap: characters that nobody writes by accident.
 fn gap(index: usize) -> String {
     format!("\u{10fffd}{index}\u{10fffd}")
 }
@@ -139,7 +138,7 @@ fn gap(index: usize) -> String {
 /// A text as JSON.
 fn written(text: &str) -> Vec<u8> {
     let mut json = Vec::with_capacity(text.len() + text.len() / 16 + 2);
-    // Writing a text into memory cannot fail.
+    // Writing to memory cannot fail.
     let _ = serde_json::to_writer(&mut json, text);
     json
 }
@@ -199,8 +198,8 @@ mod tests {
     fn texts_are_checked_in_the_mould_as_well() {
         let whole = body(&["as JSON".to_owned()], &json!({ "response_format": { "type": "json_object" } }));
         let body_template = BodyTemplate::new(asked().common(&whole).unwrap(), whole).unwrap();
-        let told = body_template.request(&["as you like".to_owned()]).unwrap_err().to_string();
-        assert!(told.contains("the word \"json\""), "{told}");
+        let error = body_template.request(&["as you like".to_owned()]).unwrap_err().to_string();
+        assert!(error.contains("the word \"json\""), "{error}");
         assert!(body_template.request(&["json".to_owned()]).is_ok());
     }
 }

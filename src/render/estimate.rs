@@ -1,4 +1,4 @@
-//! What a request is expected to use, from its text alone.
+//! The expected usage of a request, from its text alone.
 
 use serde_json::{Map, Value};
 
@@ -6,26 +6,26 @@ use super::media;
 use crate::job::facts::ModelInfo;
 use crate::request::Estimate;
 
-/// The most tokens an answer is taken to have when neither the request nor the model table says.
+/// The assumed maximum length of an answer when neither the request nor the model table gives one.
 const UNKNOWN_MAX_OUTPUT_TOKENS: u64 = 8_192;
 
-/// The longest chain of thought where nothing is known that bounds one, neither the request's `thinking_budget` nor the
-/// model table: without any bound the thoughts would pass every cap.
+/// The assumed longest chain of thought when neither the request's `thinking_budget` nor the model table bounds it: without
+/// a bound, the thoughts would exceed every cap.
 const UNKNOWN_MAX_THINKING_TOKENS: u64 = 32_768;
 
-/// Tokens that wrap each turn, and the whole conversation, in Qwen's chat format.
+/// Tokens around each turn, and around the whole conversation, in Qwen's chat format.
 const TOKENS_PER_TURN: u64 = 5;
 
-/// About the tokens of a picture.
+/// The approximate tokens of an image.
 const TOKENS_OF_MEDIA: f64 = 1_000.0;
 
-/// Guesses the tokens of a request. The guess is rough by design: a job calibrates it on its own answers.
+/// Estimates the tokens of a request. The estimate is rough by design: a job calibrates it on its own answers.
 pub fn of(body: &Map<String, Value>, facts: &ModelInfo, thinks: bool) -> Estimate {
     let (max_completion_tokens, unbounded) = max_completion(body, facts, thinks);
     Estimate { prompt_tokens: prompt(body).ceil() as u64, max_completion_tokens, unbounded }
 }
 
-/// About the tokens of a body's turns, and of what else the model reads.
+/// The approximate tokens of a body's turns, and of everything else that the model reads.
 pub(super) fn prompt(body: &Map<String, Value>) -> f64 {
     let turns = body.get("messages").and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
     let text: f64 = turns.iter().map(of_turn).sum();
@@ -37,24 +37,25 @@ pub(super) fn prompt(body: &Map<String, Value>) -> f64 {
     text + rest + (TOKENS_PER_TURN * turns.len() as u64) as f64
 }
 
-/// About the tokens of a turn. What is no text in it is a picture, mostly, whose bytes say nothing of it.
+/// The approximate tokens of a turn. A part that is not text is usually an image, whose size in bytes is meaningless here.
 fn of_turn(turn: &Value) -> f64 {
     let Some(parts) = turn.get("content").and_then(Value::as_array) else { return tokens(turn) };
     let media = parts.iter().filter(|part| media::kind(part).is_some());
     media.map(|part| TOKENS_OF_MEDIA - tokens(part)).sum::<f64>() + tokens(turn)
 }
 
-/// The most tokens of all answers to a request, and whether that is a guess: nothing bounds them.
+/// The maximum tokens of all answers to a request, and whether that is a guess because nothing bounds them.
 fn max_completion(body: &Map<String, Value>, facts: &ModelInfo, thinks: bool) -> (u64, bool) {
     let bound = |key: &str| number(body, key);
     let choices = bound("n").unwrap_or(1);
-    // A model that takes one of these may pass over the other, so that the larger one holds.
+    // A model that accepts one of these may ignore the other, so the larger one counts.
     let (whole, alone) = (bound("max_completion_tokens"), bound("max_tokens"));
     let (answer, guessed) = match alone.or(facts.max_output_tokens) {
         Some(most) => (most, false),
         None => (UNKNOWN_MAX_OUTPUT_TOKENS, true),
     };
-    // `max_tokens` bounds the answer alone, but for the newest models. What a model reads and what it thinks share its context.
+    // `max_tokens` bounds the answer alone, except in the newest models. A model's input and its thoughts share its
+    // context.
     let known = || facts.max_thinking_tokens.or(facts.max_input_tokens);
     let (thoughts, boundless) = match bound("thinking_budget").or_else(known) {
         _ if !thinks || facts.output_includes_thinking => (0, false),
@@ -63,7 +64,7 @@ fn max_completion(body: &Map<String, Value>, facts: &ModelInfo, thinks: bool) ->
     };
     let together = answer.saturating_add(thoughts);
     let (completion, unbounded) = match (whole, alone) {
-        // It bounds thoughts and answer together.
+        // `max_completion_tokens` bounds thoughts and answer together.
         (Some(whole), None) => (whole, false),
         (Some(whole), Some(_)) => (whole.max(together), boundless),
         (None, _) => (together, guessed || boundless),
@@ -71,8 +72,8 @@ fn max_completion(body: &Map<String, Value>, facts: &ModelInfo, thinks: bool) ->
     (completion.saturating_mul(choices), unbounded)
 }
 
-/// What a body says under a key that bounds or multiplies answers. A number counts however it is written: 4.0 is 4, and so is
-/// the text "4", which some servers read; below 1 it bounds nothing.
+/// The number under a key that bounds or multiplies answers. Any notation counts: 4.0 is 4, and so is the text "4", which
+/// some servers accept. A number below 1 is not a bound.
 pub fn number(body: &Map<String, Value>, key: &str) -> Option<u64> {
     let number = match body.get(key)? {
         Value::String(text) => text.trim().parse().ok()?,
@@ -90,9 +91,9 @@ fn tokens(value: &Value) -> f64 {
     }
 }
 
-/// About a token for three and a half ASCII characters, half a token for a character of two bytes (Cyrillic, Arabic),
-/// and one for a character of three or four (Chinese, Japanese, Korean). The vendor's page on rate limits takes 1.5
-/// for a Chinese character; what its tokenizers make of real text lies below one.
+/// About one token for three and a half ASCII characters, half a token for a two-byte character (Cyrillic, Arabic), and one
+/// for a character of three or four bytes (Chinese, Japanese, Korean). The vendor's page on rate limits assumes 1.5 for a
+/// Chinese character; with real text, its tokenizers need less than one.
 pub(super) fn text_tokens(text: &str) -> f64 {
     if text.is_ascii() {
         return text.len() as f64 / 3.5;
@@ -156,7 +157,7 @@ mod tests {
         ] {
             assert_eq!(longest(body, &ModelInfo::default()), 200_000);
         }
-        // One server means by -1 that nothing bounds the answer.
+        // On one server, -1 means that nothing bounds the answer.
         assert_eq!(
             longest(serde_json::json!({"max_tokens": -1}), &ModelInfo::default()),
             UNKNOWN_MAX_OUTPUT_TOKENS

@@ -4,22 +4,22 @@ use serde_json::{Map, Value};
 
 use crate::request::Fingerprint;
 
-/// Fields that say how an answer travels, not what is asked.
+/// Fields that determine how an answer is delivered, and not what is asked.
 pub(super) const TRANSPORT: [&str; 2] = ["stream", "stream_options"];
 
-/// The fingerprint of a request body. The order of keys does not matter, nor do the fields of transport.
+/// The fingerprint of a request body. The order of keys and the transport fields do not matter.
 pub fn of(body: &Map<String, Value>) -> Fingerprint {
     of_bytes(&canonical(body))
 }
 
-/// The canonical JSON of a body: what its fingerprint is taken of.
+/// The canonical JSON of a body, from which its fingerprint is computed.
 pub(super) fn canonical(body: &Map<String, Value>) -> Vec<u8> {
     let mut text = Vec::with_capacity(1024);
     write_object(body, &TRANSPORT, &mut text);
     text
 }
 
-/// The fingerprint of any bytes: of a row that could not be read, its text.
+/// The fingerprint of any bytes, such as the text of a row that could not be read.
 pub fn of_bytes(bytes: &[u8]) -> Fingerprint {
     let hash = blake3::hash(bytes);
     let mut fingerprint = [0; 16];
@@ -60,6 +60,6 @@ fn write_value(value: &Value, out: &mut Vec<u8>) {
 }
 
 fn write_scalar(value: &Value, out: &mut Vec<u8>) {
-    // Writing a scalar into memory cannot fail.
+    // Writing to memory cannot fail.
     let _ = serde_json::to_writer(out, value);
 }

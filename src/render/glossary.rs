@@ -1,9 +1,9 @@
-//! What of a glossary a request is told: the entries whose source occurs in its own text.
+//! Selects the glossary entries for a request: those whose source occurs in its text.
 //!
-//! All sources are looked for in one pass over the text, so that ten thousand terms cost a row no more than ten. Case does
-//! not matter, nor which blank or line break stands between two words. A source begins where a word begins ("art" is not in
-//! "party", but it is in "arts"); in scripts that do not part words, or put articles and prepositions before them without a
-//! blank, it may begin anywhere.
+//! One pass over the text finds all sources, so that ten thousand terms cost a row no more than ten. Case is ignored, and
+//! so is which blank or line break separates two words. A source must begin at the start of a word ("art" is not in
+//! "party", but it is in "arts"). It may begin anywhere in scripts that do not separate words, or that attach articles and
+//! prepositions to them.
 
 use std::collections::BTreeSet;
 
@@ -16,17 +16,15 @@ use crate::job::languages::Languages;
 /// A text and its translation.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Term {
-    /// The text.
     pub source: String,
-    /// Its translation.
     pub target: String,
-    /// The code of the only language it is translated from, if there is but one.
+    /// The code of the source language, if the entry is limited to one.
     pub source_lang: Option<String>,
-    /// The code of the only language it is translated into, if there is but one.
+    /// The code of the target language, if the entry is limited to one.
     pub target_lang: Option<String>,
 }
 
-/// Terms and sentences for one model.
+/// The terms and sentences for one model.
 #[derive(Debug)]
 pub struct Glossary {
     languages: Languages,
@@ -41,22 +39,22 @@ struct List {
 }
 
 impl Glossary {
-    /// Its terms, and its sentences.
+    /// The terms, and the sentences.
     pub fn lists(&self) -> [&[Term]; 2] {
         [&self.terms.entries, &self.memory.entries]
     }
 
-    /// A glossary of terms and of sentences translated before, for a model that knows these languages.
+    /// A glossary of terms and of earlier translations, for a model that supports these languages.
     ///
     /// # Errors
     ///
-    /// When there are more texts than can be looked for at once.
+    /// There are more texts than can be searched for at once.
     pub fn new(languages: Languages, terms: Vec<Term>, memory: Vec<Term>) -> Result<Self, Diagnostic> {
         Ok(Self { languages, terms: List::new(terms)?, memory: List::new(memory)? })
     }
 
-    /// Adds what occurs in the text of a request to its `translation_options`, behind what these say by themselves.
-    /// Says whether anything does.
+    /// Appends the entries that occur in a request's text to its `translation_options`, after those given there. Returns
+    /// whether there are any.
     pub(super) fn add_to(&self, body: &mut Map<String, Value>) -> bool {
         let turns = body.get("messages").and_then(Value::as_array);
         let Some(text) = turns.and_then(|turns| turns.last()?.get("content")?.as_str()).map(folded) else {
@@ -68,13 +66,13 @@ impl Glossary {
             text.map(|text| self.languages.code_of(text))
         };
         let pair = (language("source_lang"), language("target_lang"));
-        let mut told = false;
+        let mut occurs = false;
         for (key, list) in [("terms", &self.terms), ("tm_list", &self.memory)] {
             let found = list.occurring(&text, &pair);
-            told |= !found.is_empty();
+            occurs |= !found.is_empty();
             add(options, key, &found);
         }
-        told
+        occurs
     }
 }
 
@@ -86,13 +84,13 @@ impl List {
         Ok(Self { entries, sources })
     }
 
-    /// The entries that occur in a folded text and hold for a pair of languages, in the order of the file. Of several
-    /// for one source, the one that is limited most.
+    /// The entries that occur in a folded text and apply to a language pair, in the order of the file. If several have the
+    /// same source, the most specific one is used.
     fn occurring(&self, text: &str, pair: &(Option<String>, Option<String>)) -> Vec<&Term> {
         let found = self
             .sources
             .find_overlapping_iter(text)
-            .filter(|found| stands_by_itself(text, found.start(), found.end()));
+            .filter(|found| is_at_a_word(text, found.start(), found.end()));
         let found: BTreeSet<usize> = found.map(|found| found.pattern().as_usize()).collect();
         let entries = found.into_iter().filter_map(|index| self.entries.get(index));
         let holding: Vec<&Term> = entries.filter(|entry| entry.holds_for(pair)).collect();
@@ -104,8 +102,8 @@ impl List {
 }
 
 impl Term {
-    /// Whether it holds for a pair of languages. What language a text is in that the model is to find out by itself is not
-    /// known here, and nothing is held against it.
+    /// Whether the entry applies to a language pair. A source language that the model is to detect is unknown here, and
+    /// matches every entry.
     fn holds_for(&self, (source, target): &(Option<String>, Option<String>)) -> bool {
         let fits = |limit: &Option<String>, given: &Option<String>| match (limit, given) {
             (Some(limit), Some(given)) => limit == given,
@@ -114,24 +112,24 @@ impl Term {
         fits(&self.source_lang, source) && fits(&self.target_lang, target)
     }
 
-    /// How far it is limited; the language it is translated into tells more than the one it comes from.
+    /// How specific the entry is; the target language counts before the source language.
     fn limits(&self) -> (bool, bool) {
         (self.target_lang.is_some(), self.source_lang.is_some())
     }
 }
 
-/// Adds entries to a list of the options. What the request says of a source by itself stands.
+/// Appends entries to a list of the options. Where the request itself has an entry for a source, that one is kept.
 fn add(options: &mut Map<String, Value>, key: &str, found: &[&Term]) {
     let own = match options.get(key) {
         None | Some(Value::Null) => vec![],
         Some(Value::Array(own)) => own.clone(),
         Some(_) => return,
     };
-    let said =
+    let is_given =
         |term: &Term| own.iter().any(|pair| pair.get("source").and_then(Value::as_str) == Some(&term.source));
     let more: Vec<Value> = found
         .iter()
-        .filter(|term| !said(term))
+        .filter(|term| !is_given(term))
         .map(|term| json!({ "source": term.source, "target": term.target }))
         .collect();
     if !more.is_empty() {
@@ -139,7 +137,7 @@ fn add(options: &mut Map<String, Value>, key: &str, found: &[&Term]) {
     }
 }
 
-/// A text as it is compared: in lower case, with one kind of blank and one kind of apostrophe.
+/// Normalises a text for comparison: lower case, one kind of blank, one kind of apostrophe.
 fn folded(text: &str) -> String {
     let mut folded = String::with_capacity(text.len());
     let mut blank = false;
@@ -161,17 +159,17 @@ fn folded(text: &str) -> String {
     folded
 }
 
-/// Whether what stands at a place of a text begins where a word may begin, and cuts no number in two at its end.
-fn stands_by_itself(text: &str, start: usize, end: usize) -> bool {
+/// Whether a match begins at a possible start of a word, and does not cut a number in two at its end.
+fn is_at_a_word(text: &str, start: usize, end: usize) -> bool {
     let (before, found, after) = (&text[..start], &text[start..end], &text[end..]);
     let of_a_word = |character: char| character.is_alphanumeric() && !is_unparted(character);
     let begins = !before.ends_with(of_a_word) || !found.starts_with(of_a_word);
     begins && !(found.ends_with(char::is_numeric) && after.starts_with(char::is_numeric))
 }
 
-/// Whether a character belongs to a script in which a word may begin right behind another letter: Chinese, Japanese,
-/// Thai, Lao, Khmer, Burmese and Tibetan part no words; Korean builds words of words; Hebrew and Arabic put articles and
-/// prepositions before a word.
+/// Whether a character belongs to a script in which a word may directly follow another letter: Chinese, Japanese, Thai,
+/// Lao, Khmer, Burmese and Tibetan do not separate words; Korean compounds words; Hebrew and Arabic attach articles and
+/// prepositions to them.
 fn is_unparted(character: char) -> bool {
     matches!(character,
         '\u{0590}'..='\u{08FF}' | '\u{0E00}'..='\u{11FF}' | '\u{1780}'..='\u{17FF}' | '\u{2E80}'..='\u{9FFF}'

@@ -1,20 +1,20 @@
-//! What a request has the model read beyond its text: images, sound, films, files, and what it looks up by itself. A byte is
-//! a token at most of text alone; of these each has a bound of its own.
+//! The input of a request beyond its text: images, audio, video, files, and what the model looks up by itself. Text has at
+//! most one token per byte; each of these has a bound of its own.
 
 use serde_json::{Map, Value};
 
 use crate::job::facts::ModelInfo;
 use crate::request::Media;
 
-/// Switches that let the model read what the request does not hold.
+/// Switches that let the model read content from outside the request.
 const LOOKS_UP: [(&str, &str); 2] =
     [("enable_search", "a web search"), ("enable_code_interpreter", "a code interpreter")];
 
-/// Models that read uploaded files by their names, and how such a name begins.
+/// Models that read uploaded files by name, and how such a name begins.
 const READS_FILES: [&str; 2] = ["qwen-long", "qwen-doc"];
 const FILE: &str = "fileid://";
 
-/// What a request has the model read that is no text of its own.
+/// The input of a request that is not its own text.
 pub(super) fn of(body: &Map<String, Value>, facts: &ModelInfo) -> Media {
     let turns = body.get("messages").and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
     let mut media = Media::default();
@@ -26,12 +26,12 @@ pub(super) fn of(body: &Map<String, Value>, facts: &ModelInfo) -> Media {
     }
     let looks_up = LOOKS_UP.iter().filter(|(key, _)| body.get(*key) == Some(&Value::Bool(true)));
     looks_up.for_each(|(_, kind)| add(&mut media, kind, facts.max_input_tokens));
-    // All of it is input, which has a bound too.
+    // All of it is input, whose maximum is known too.
     media.tokens = media.tokens.min(facts.max_input_tokens.unwrap_or(u64::MAX));
     media
 }
 
-/// The same with the files that a text names, of a model that reads such files.
+/// The same, including the files that a text names, for a model that reads such files.
 pub(super) fn with_files(media: Media, model: Option<&str>, json: &[u8], facts: &ModelInfo) -> Media {
     let reads = model.is_some_and(|model| READS_FILES.iter().any(|name| model.starts_with(name)));
     if !reads || !std::str::from_utf8(json).is_ok_and(|json| json.contains(FILE)) {
@@ -51,7 +51,7 @@ fn add(media: &mut Media, kind: &'static str, most: Option<u64>) {
 
 const IMAGE: &str = "an image";
 
-/// What a part of a turn is, in words; `None` of text.
+/// The medium of a part of a turn, in words; `None` for text.
 pub(super) fn kind(part: &Value) -> Option<&'static str> {
     let named = part.get("type").and_then(Value::as_str);
     let has = |key: &str| part.get(key).is_some();
@@ -90,7 +90,7 @@ mod tests {
         let two = media(json!([image, text, image]), &facts);
         assert_eq!((two.tokens, two.unknown), (200, None));
         assert_eq!(two.bytes, 2 * image.to_string().len() as u64);
-        // No more than the longest input.
+        // Capped at the maximum input.
         assert_eq!(media(json!([image, video]), &facts).tokens, 1_000);
         assert_eq!(media(json!([text, image]), &ModelInfo::default()).unknown, Some("an image"));
         let search = json!({ "messages": [], "enable_search": true });

@@ -1,23 +1,23 @@
-//! The stage that makes a row a request: templates filled in, the body built and checked, its fingerprint taken.
+//! The stage that makes a request of a row: fills in templates, builds and checks the body, and computes its fingerprint.
 //!
 //! A [`Renderer`] compiles a job's templates once, with the input's columns where they are known, and then makes the same
-//! request of the same row each time. A row's way: `template` fills its texts and values in; `body` takes what the row
-//! brings itself (`messages`, `prompt`, a line of the OpenAI Batch format); `glossary` adds the terms that occur in the
-//! text; `request_settings` turns the body into a [`ChatRequest`] with its price, transport, `shape` and token `estimate`;
-//! `check` holds it against the API's rules before anything is sent, `media` bounds what is no text. Requests of a job that
-//! differ in texts alone are written from one `body_template`, which saves building and hashing each body anew.
+//! request of the same row each time. For each row, `template` fills in texts and values; `body` takes what the row itself
+//! brings (`messages`, `prompt`, a line of the OpenAI Batch format); `glossary` adds the terms that occur in the text;
+//! `request_settings` turns the body into a [`ChatRequest`] with its price, transport, `shape` and token `estimate`;
+//! `check` applies the API's rules before anything is sent; and `media` bounds input that is not text. Requests of a job
+//! that differ only in their texts are written from one `body_template`, which avoids building and hashing each body.
 //!
 //! Laws of this room:
 //!
 //! - **The fingerprint is the request.** It is a hash of the body's canonical JSON without `stream` and `stream_options`
 //!   (`fingerprint`), and decides whether a paid answer is kept. A change to how a template renders, how numbers are
-//!   written or which fields go out sends every row of every job again: the golden tests in `tests.rs` hold it, and
-//!   minijinja is pinned for it. A body template gives the bytes and the fingerprint that building the body would give.
-//! - **A template cannot take the run down.** The engine panics at some texts (`template/guard`), takes any stack, and
-//!   bounds steps and not memory: a rendering that may grow is tried out in a process of its own (`template/prober`).
-//! - **Rules of the API are data** (`check/parameters`, `check/exclusions`), and hold for Qwen's own model names alone. A
-//!   rule stands here when a page promises that its breach is found before anything is sent; others are the service's.
-//! - No clock, no files, no network, and nothing kept from one row for the next but what makes the same result faster.
+//!   written or which fields are sent would send every row of every job again: the golden tests in `tests.rs` guard against
+//!   it, and minijinja is pinned because of it. A body template gives the same bytes and fingerprint as building the body.
+//! - **A template cannot crash the run.** The engine panics on some texts (`template/guard`), uses any amount of stack, and
+//!   bounds steps but not memory: a rendering that may grow is tried in a separate process first (`template/prober`).
+//! - **Rules of the API are data** (`check/parameters`, `check/exclusions`), and apply only to Qwen's own model names. A
+//!   rule belongs here when a page promises that a breach is found before anything is sent; others are left to the service.
+//! - No clock, no files, no network, and no state between rows except caches.
 
 pub mod body;
 mod body_template;
@@ -43,16 +43,16 @@ use glossary::{Glossary, Term};
 use request_settings::RequestSettings;
 use template::{Filled, Slot, Templates};
 
-/// Makes the request of a single question, whose body is complete and has no templates.
+/// Makes a request from a complete body without templates.
 ///
 /// # Errors
 ///
-/// A request that the API is known to refuse.
+/// A request that the API is known to reject.
 pub fn question(asking: &ModelCall, body: &Map<String, Value>) -> Result<ChatRequest, Diagnostic> {
     RequestSettings::new(&asking.model, asking.own_price.clone()).request(body)
 }
 
-/// Makes requests of rows, always the same request of the same row.
+/// Makes the requests of rows, always the same request of the same row.
 #[derive(Debug)]
 pub struct Renderer {
     templates: Templates,
@@ -64,17 +64,17 @@ pub struct Renderer {
     request: Map<String, Value>,
     request_slots: Vec<(Vec<String>, Slot)>,
     glossary: Option<Glossary>,
-    /// The body templates of the requests of rows that bring texts, and values for a few fields.
+    /// The body templates of requests whose rows bring texts, and values for a few fields.
     body_templates: BodyTemplates,
 }
 
 impl Renderer {
-    /// Compiles the templates of a job. Where the input's columns are known beforehand, each name a template uses
-    /// is looked up among them.
+    /// Compiles the templates of a job. Where the input's columns are known, the names in the templates are checked against
+    /// them.
     ///
     /// # Errors
     ///
-    /// A template with a mistake in it, or one that names a column the input does not have, shown where it stands.
+    /// A mistake in a template, or the name of a column that the input does not have, shown at its position.
     pub fn new(job: &Job, columns: Option<&[Column]>) -> Result<Self, Diagnostic> {
         let mut templates = Templates::new(columns, job.input.max_record_bytes);
         let prompt = job.prompt.clone().unwrap_or_default();
@@ -94,7 +94,7 @@ impl Renderer {
                 request_slots.push((path.clone(), slot));
             }
         }
-        // An input without a single column has no rows either.
+        // An input without any columns has no rows either.
         if let Some(columns) = columns.filter(|columns| !columns.is_empty()) {
             templates.check_columns()?;
             let names: Vec<&str> = columns.iter().map(|column| column.name.as_str()).collect();
@@ -116,17 +116,17 @@ impl Renderer {
         })
     }
 
-    /// Has each request told what of a glossary occurs in its text.
+    /// Adds to each request the glossary entries that occur in its text.
     pub fn with_glossary(self, glossary: Option<Glossary>) -> Self {
         Self { glossary, ..self }
     }
 
-    /// The terms and the sentences that are given with requests, where the job has any.
+    /// The terms and the sentences of the glossary, if the job has one.
     pub fn glossary(&self) -> Option<[&[Term]; 2]> {
         self.glossary.as_ref().map(Glossary::lists)
     }
 
-    /// The columns that a request can depend on; `None` when that is all of them.
+    /// The columns that a request can depend on; `None` means all of them.
     pub fn columns(&self) -> Option<BTreeSet<String>> {
         self.user.as_ref().and_then(|_| self.templates.columns())
     }
@@ -135,7 +135,7 @@ impl Renderer {
     ///
     /// # Errors
     ///
-    /// Why this row has none: a template that fails on it, or a request that the API is known to refuse.
+    /// Why the row has no request: a template that fails on it, or a request that the API is known to reject.
     pub fn render(&self, row: &Row) -> Result<ChatRequest, Diagnostic> {
         let filled = self.templates.fill(&row.fields);
         let mut body = match &self.user {
@@ -155,7 +155,7 @@ impl Renderer {
         Ok(ChatRequest { told, ..self.asked.request(&body)? })
     }
 
-    /// The request with these texts, out of the body template for the row's values.
+    /// The request with these texts, from the body template for the row's values.
     fn instantiate(&self, texts: Vec<String>, filled: &Filled<'_>) -> Result<ChatRequest, Diagnostic> {
         let values = self.values(filled)?;
         let key = BodyTemplates::key(&values);
@@ -171,7 +171,7 @@ impl Renderer {
         Ok(request)
     }
 
-    /// The values of the fields that are the row's own, in their order.
+    /// The values of the fields that vary by row, in order.
     fn values(&self, filled: &Filled<'_>) -> Result<Vec<Value>, Diagnostic> {
         let read = |(path, slot): &(Vec<String>, Slot)| -> Result<Value, Diagnostic> {
             let kind = match (path.as_slice(), slot) {
@@ -187,7 +187,7 @@ impl Renderer {
         self.request_slots.iter().map(read).collect()
     }
 
-    /// The texts of the turns, in their order.
+    /// The texts of the turns, in order.
     fn texts(&self, filled: &Filled<'_>, user: &Slot) -> Result<Vec<String>, Diagnostic> {
         let slots = self.system.iter().chain(self.turns.iter().map(|(_, slot)| slot)).chain([user]);
         slots.map(|slot| filled.text(slot)).collect()
@@ -200,7 +200,7 @@ impl Renderer {
         roles.zip(texts).map(|(role, text)| body::message(role, text)).collect()
     }
 
-    /// The body that a line of the OpenAI Batch format brings, whole; of any other row, nothing.
+    /// The complete body that a line of the OpenAI Batch format brings; `None` for any other row.
     fn batch_line(&self, row: &Row) -> Result<Option<Map<String, Value>>, Diagnostic> {
         let body = body::of_batch_line(&row.fields).map_err(Diagnostic::new)?;
         if body.is_some() && (!self.request.is_empty() || self.system.is_some() || self.glossary.is_some()) {
@@ -212,7 +212,7 @@ impl Renderer {
         Ok(body)
     }
 
-    /// A row that brings its own turns: a column `messages` or `prompt`.
+    /// The body of a row that brings its own turns, in a column `messages` or `prompt`.
     fn brought(&self, filled: &Filled<'_>, row: &Row) -> Result<Map<String, Value>, Diagnostic> {
         let mut messages = body::messages_of(&row.fields)
             .map_err(Diagnostic::new)?
@@ -246,7 +246,7 @@ impl Renderer {
     }
 }
 
-/// What is said when neither the job nor `who`, the row or the input, says what to ask.
+/// The error when neither the job nor `who`, the row or the input, has anything to ask.
 fn no_request(who: &str, names: &[&str]) -> Diagnostic {
     let meant = ["messages", "prompt"].iter().find_map(|wanted| nearest(wanted, names.iter().copied()));
     let problem = Diagnostic::new(format!(

@@ -1,4 +1,4 @@
-//! From the body of a request to the request: what is known of its model decides how it travels and what it may cost.
+//! Makes a request from its body: the facts of its model decide its transport and its maximum price.
 
 use std::sync::Arc;
 
@@ -12,7 +12,7 @@ use crate::job::price::Price;
 use crate::job::{ModelSettings, Transport};
 use crate::request::{ChatRequest, Estimate, Fingerprint, UnaskedThinking};
 
-/// What the requests of a job are sent with.
+/// The settings shared by all requests of a job.
 #[derive(Debug)]
 pub(super) struct RequestSettings {
     model: ModelSettings,
@@ -21,27 +21,27 @@ pub(super) struct RequestSettings {
 }
 
 impl RequestSettings {
-    /// For requests to a model, at the user's own price where there is one.
+    /// For requests to a model, at the user's own price if there is one.
     pub(super) fn new(model: &ModelSettings, own_price: Option<Arc<Price>>) -> Self {
         let known = |name| model.facts_of(name, own_price.as_ref());
         let facts = model.name.as_deref().map(known).unwrap_or_default();
         Self { model: model.clone(), own_price, facts }
     }
 
-    /// The request that a body makes.
+    /// The request with this body.
     ///
     /// # Errors
     ///
-    /// A rule of the API that it breaks.
+    /// A rule of the API that the body breaks.
     pub(super) fn request(&self, body: &Map<String, Value>) -> Result<ChatRequest, Diagnostic> {
         self.common(body)?.of_body(body)
     }
 
-    /// What a body makes of every request that differs from it in nothing but the texts of its turns.
+    /// The common part of all requests whose bodies differ from this one only in the texts of their turns.
     ///
     /// # Errors
     ///
-    /// A rule of the API that it breaks, whatever the texts.
+    /// A rule of the API that the body breaks, whatever its texts.
     pub(super) fn common(&self, body: &Map<String, Value>) -> Result<Common, Diagnostic> {
         let other;
         let facts = match body.get("model").and_then(Value::as_str) {
@@ -55,7 +55,7 @@ impl RequestSettings {
         let enable_thinking = asked_to_think(body.get("enable_thinking").and_then(Value::as_bool), effort);
         let thinks = facts.thinks(enable_thinking).unwrap_or(false);
         let stream = match self.model.transport {
-            // A line of the OpenAI Batch format may ask for it by itself.
+            // A line of the OpenAI Batch format may ask for a stream itself.
             Transport::Auto if body.get("stream") == Some(&Value::Bool(true)) => true,
             Transport::Auto => {
                 facts.needs_stream(enable_thinking).unwrap_or(false) || check::needs_stream(body, facts)
@@ -86,30 +86,30 @@ impl RequestSettings {
     }
 }
 
-/// What requests have in common that differ in nothing but the texts of their turns.
+/// The common part of requests that differ only in the texts of their turns.
 #[derive(Debug)]
 pub(super) struct Common {
-    /// One of them, without its body.
+    /// One of these requests, without its body.
     request: ChatRequest,
-    /// What the texts have to keep to.
+    /// The rules that the texts must follow.
     pub(super) text_rules: TextRules,
     model: Option<String>,
     facts: ModelInfo,
 }
 
 impl Common {
-    /// The one of them with this body.
+    /// The request with this body.
     ///
     /// # Errors
     ///
-    /// A rule of the API that its texts break.
+    /// A rule of the API that the texts break.
     pub(super) fn of_body(&self, body: &Map<String, Value>) -> Result<ChatRequest, Diagnostic> {
         self.text_rules.hold(check::texts(body))?;
         let bytes = bytes(body).map_err(|error| Diagnostic::new(error.to_string()))?;
         Ok(self.request(bytes, fingerprint::of(body), estimate::prompt(body)))
     }
 
-    /// The one of them whose body is written already, and has about so many tokens to read.
+    /// The request with a body that is already serialised, and its approximate input tokens.
     pub(super) fn request(&self, body: Vec<u8>, fingerprint: Fingerprint, prompt_tokens: f64) -> ChatRequest {
         let estimate = Estimate { prompt_tokens: prompt_tokens.ceil() as u64, ..self.request.estimate };
         let media = media::with_files(self.request.media, self.model.as_deref(), &body, &self.facts);
@@ -117,8 +117,8 @@ impl Common {
     }
 }
 
-/// Whether an answer can be continued in the API's partial mode: of Qwen's models that do not think, when it is one
-/// plain text. Those that translate take a single turn, the user's.
+/// Whether an answer can be continued in the API's partial mode: for Qwen's models without thinking, when the answer is one
+/// plain text. Translation models accept only a single turn, the user's.
 fn may_continue(body: &Map<String, Value>) -> bool {
     let model = body.get("model").and_then(Value::as_str).unwrap_or_default();
     let plain =
@@ -127,7 +127,7 @@ fn may_continue(body: &Map<String, Value>) -> bool {
     check::is_qwen(model) && !model.contains("-mt-") && plain && one
 }
 
-/// The thinking that the model does by default, when the request says nothing about it.
+/// The model's default thinking, when the request does not set it.
 fn unasked_thinking(body: &Map<String, Value>, facts: &ModelInfo) -> Option<UnaskedThinking> {
     let speaks_of_it =
         ["enable_thinking", "thinking_budget", "reasoning_effort"].iter().any(|key| body.contains_key(*key));
@@ -146,7 +146,7 @@ fn items(value: Option<&Value>) -> &[Value] {
     value.and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default()
 }
 
-/// The body without the fields of transport: those are put in when it is sent.
+/// The body without the transport fields, which are added when it is sent.
 pub(super) fn bytes(body: &Map<String, Value>) -> serde_json::Result<Vec<u8>> {
     if !fingerprint::TRANSPORT.iter().any(|key| body.contains_key(*key)) {
         return serde_json::to_vec(body);

@@ -1,7 +1,7 @@
-//! The shape of a request: what it has in common with the others of its job that are answered or refused like it.
+//! The shape of a request: what it shares with the requests of its job that are answered or rejected like it.
 //!
-//! The model, how the answer travels, the names of the fields and their switches make it. Texts and numbers do not: they
-//! differ from row to row, and nearly every row would have a shape of its own.
+//! It consists of the model, the transport, the names of the fields, and their switches. Texts and numbers are left out:
+//! they differ between rows, and nearly every row would have a shape of its own.
 
 use serde_json::{Map, Value};
 
@@ -11,11 +11,11 @@ use crate::request::Shape;
 /// Fields whose text is a switch.
 const SWITCHES: [&str; 3] = ["model", "reasoning_effort", "tool_choice"];
 
-/// The shape of the request that a body makes, sent whole or as a stream.
+/// The shape of a request with this body, with or without streaming.
 pub(super) fn of(body: &Map<String, Value>, stream: bool) -> Shape {
     let mut words: Vec<String> =
         body.iter().map(|(key, value)| format!("{key}={}", switch(key, value))).collect();
-    // Not every model that reads text reads a list of parts.
+    // Not every text model accepts a list of parts.
     let parts = body.get("messages").and_then(Value::as_array).is_some_and(|messages| {
         messages.iter().any(|message| message.get("content").is_some_and(Value::is_array))
     });
@@ -25,12 +25,12 @@ pub(super) fn of(body: &Map<String, Value>, stream: bool) -> Shape {
     Shape(u64::from_le_bytes([hash[0], hash[1], hash[2], hash[3], hash[4], hash[5], hash[6], hash[7]]))
 }
 
-/// What a field contributes beside its name.
+/// What a field contributes besides its name.
 fn switch(key: &str, value: &Value) -> String {
     match value {
         Value::Bool(_) | Value::Null => value.to_string(),
         Value::String(text) if SWITCHES.contains(&key) => text.clone(),
-        // `response_format`, `tool_choice`: the kind of it, not the schema nor the function.
+        // `response_format`, `tool_choice`: the type alone, without the schema or the function.
         Value::Object(fields) => fields.get("type").map(Value::to_string).unwrap_or_default(),
         _ => String::new(),
     }

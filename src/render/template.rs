@@ -1,5 +1,5 @@
-//! Templates over a row's columns: minijinja, strict about names, without HTML escaping, null as nothing. The name of a column
-//! in braces is that column, whatever the engine would make of it.
+//! Templates over a row's columns: minijinja, strict about names, without HTML escaping, with null rendered as nothing. The
+//! name of a column in braces is that column, even where the engine would parse it differently.
 
 mod filled;
 mod growth;

@@ -1,4 +1,4 @@
-//! What rows become, end to end; and golden renderings, which a new version of the template engine must keep.
+//! The requests of rows, end to end; and golden renderings that a new version of the template engine must keep.
 
 use serde_json::{Value, json};
 
@@ -205,7 +205,7 @@ fn a_row_that_chooses_values_is_asked_the_same_in_and_out_of_a_mould() {
     );
     let job = job(&text);
     let shared = Renderer::new(&job, None).expect("compiles");
-    // More choices than there are body templates, each of them twice.
+    // More choices than there can be body templates, each of them twice.
     for number in (0..150).chain(0..150) {
         let lang = ["French", "\"\u{10fffd}0\u{10fffd}\"", "日本語"][number % 3];
         let row = row(json!({ "t": format!("text {number}"), "n": number / 2, "lang": lang }));
@@ -216,7 +216,8 @@ fn a_row_that_chooses_values_is_asked_the_same_in_and_out_of_a_mould() {
         assert!(request.estimate.prompt_tokens.abs_diff(alone.estimate.prompt_tokens) <= 1);
     }
     let wrong = row(json!({ "t": "x", "n": "no number", "lang": "French" }));
-    let alone = Renderer::new(&job, None).expect("compiles").render(&wrong).map_err(|told| told.to_string());
-    let told = shared.render(&wrong).map_err(|told| told.to_string());
-    assert_eq!(told.expect_err("refused"), alone.expect_err("refused"));
+    let alone =
+        Renderer::new(&job, None).expect("compiles").render(&wrong).map_err(|error| error.to_string());
+    let error = shared.render(&wrong).map_err(|error| error.to_string());
+    assert_eq!(error.expect_err("refused"), alone.expect_err("refused"));
 }

@@ -1,4 +1,4 @@
-//! What does not go together in a request, and what is answered only as a stream, as data.
+//! Combinations of fields that the API rejects, and requests that it answers only as a stream, as data.
 
 use serde_json::Value;
 
@@ -6,7 +6,7 @@ use super::draft::DraftBody;
 use super::violation::Violation;
 use crate::job::facts::Thinking;
 
-/// What to do about a request that must not think.
+/// How to fix a request that must not think.
 pub(super) const HELP_THINKING: &str = "set `enable_thinking = false` in the request";
 
 const OTHER_MODEL: &str = "use another model, or remove it";
@@ -82,12 +82,12 @@ static STREAM_ONLY: [Exclusion; 3] = [
 
 const STRATEGY: &str = "search_options.search_strategy";
 
-/// Refuses fields that do not go together.
+/// Rejects fields that cannot be combined.
 pub(super) fn together(draft: DraftBody<'_>) -> Result<(), Violation> {
     first_broken(&TOGETHER, draft)
 }
 
-/// Refuses in one piece what is only to be had as a stream.
+/// Rejects a request without streaming that is answered only as a stream.
 pub(super) fn in_one_piece(draft: DraftBody<'_>) -> Result<(), Violation> {
     first_broken(&STREAM_ONLY, draft)
 }
@@ -99,7 +99,7 @@ fn first_broken(rules: &[Exclusion], draft: DraftBody<'_>) -> Result<(), Violati
     }
 }
 
-/// The type of answer that the request asks for.
+/// The response format that the request asks for.
 pub(super) fn format(draft: DraftBody<'_>) -> Option<&str> {
     draft.object("response_format")?.text("type")
 }

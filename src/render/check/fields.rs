@@ -1,4 +1,4 @@
-//! Holds the fields of a request against the tables.
+//! Checks the fields of a request against the tables.
 
 use std::borrow::Cow;
 
@@ -17,7 +17,7 @@ use crate::job::languages::Languages;
 /// Names of other servers' parameters that are one letter away from a known one.
 const ELSEWHERE: [&str; 1] = ["top_a"];
 
-/// Checks the fields beside the messages.
+/// Checks all fields except the messages.
 pub(super) fn check(draft: DraftBody<'_>) -> Result<(), Violation> {
     object(draft, &PARAMETERS, "")?;
     if let Some(options) = draft.object("search_options") {
@@ -35,12 +35,12 @@ pub(super) fn check(draft: DraftBody<'_>) -> Result<(), Violation> {
     }
 }
 
-/// Checks the fields of an object; `path` is what stands before their names.
+/// Checks the fields of an object; `path` is the prefix of their names.
 fn object(draft: DraftBody<'_>, table: &'static [Parameter], path: &str) -> Result<(), Violation> {
     for name in draft.names() {
         match table.iter().find(|parameter| parameter.name == name) {
             Some(parameter) => value(draft, parameter, path)?,
-            None => no_slip(name, table, path)?,
+            None => check_spelling(name, table, path)?,
         }
     }
     match table.iter().find(|parameter| parameter.is_required && !draft.gives(parameter.name)) {
@@ -52,8 +52,8 @@ fn object(draft: DraftBody<'_>, table: &'static [Parameter], path: &str) -> Resu
     }
 }
 
-/// Checks that a name is no slip of a known one.
-fn no_slip(name: &str, table: &'static [Parameter], path: &str) -> Result<(), Violation> {
+/// Checks that a name is not a misspelling of a known one.
+fn check_spelling(name: &str, table: &'static [Parameter], path: &str) -> Result<(), Violation> {
     match meant(name, table.iter().map(|parameter| parameter.name)) {
         Some(meant) => {
             let words = "is not a known parameter, and the service would ignore it";
@@ -101,7 +101,7 @@ fn is_within(range: &Range, given: &Value, draft: DraftBody<'_>) -> bool {
     }
 }
 
-/// What a parameter may be.
+/// The permitted values of a parameter, in words.
 fn words(parameter: &Parameter, draft: DraftBody<'_>) -> Cow<'static, str> {
     match parameter.range {
         Range::Any => parameter.kind.words().into(),
@@ -136,7 +136,7 @@ fn tools(draft: DraftBody<'_>) -> Result<(), Violation> {
     let tools = draft.get("tools").and_then(Value::as_array).into_iter().flatten();
     for (index, tool) in tools.enumerate().filter(|(_, tool)| !draft.is_open(tool)) {
         let function = tool.get("function").and_then(Value::as_object);
-        // Tools that are no functions are the service's own, and new models bring new ones.
+        // Tools of other types are the service's own, and new models bring new ones.
         let is_other = tool.get("type").is_some_and(|kind| kind != "function" && !draft.is_open(kind));
         if function.is_some() || !is_other {
             let function = draft.inside(function.unwrap_or(&nothing));
@@ -152,17 +152,18 @@ fn translation_options(draft: DraftBody<'_>, languages: Languages) -> Result<(),
     translation::options(options, languages)
 }
 
-/// The known name that an unknown one is a slip of: the same but for case and underscores, or one letter missing, doubled,
-/// wrong or swapped. A wrong letter tells nothing in a short name: `top_k` is no slip of `top_p`.
+/// The known name that an unknown one misspells: the same apart from case and underscores, or with one letter missing,
+/// doubled, wrong or swapped. In a short name a wrong letter proves nothing: `top_k` is not a misspelling of `top_p`.
 fn meant<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     let plain = |name: &str| name.to_lowercase().replace(['_', '-'], "");
     let one = plain(name);
-    let slip = |known: &str| {
+    let is_slip = |known: &str| {
         let other = plain(known);
         if one == other {
             return true;
         }
-        // Only one letter may be missing; most names differ by more, which is a hundredth of the cost.
+        // Only one letter may be missing. Most names differ by more, and comparing lengths costs a hundredth of comparing
+        // names.
         if one.len().abs_diff(other.len()) > 1 {
             return false;
         }
@@ -170,5 +171,5 @@ fn meant<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a
         let wrong_letter = one.len() == other.len() && strsim::levenshtein(&one, &other) == 1;
         other.len() >= 4 && strsim::damerau_levenshtein(&one, &other) == 1 && (!wrong_letter || longer >= 6)
     };
-    known.into_iter().find(|known| slip(known)).filter(|_| !ELSEWHERE.contains(&name))
+    known.into_iter().find(|known| is_slip(known)).filter(|_| !ELSEWHERE.contains(&name))
 }

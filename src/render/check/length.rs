@@ -1,11 +1,10 @@
-//! Texts that are surely too long for their model.
+//! Texts that are certainly too long for their model.
 //!
-//! How many tokens a text has is the service's to count. What can be said without its vocabulary is how few it cannot have.
-//! Qwen's tokenizer splits a text into words, digits and signs before it looks anything up, and no token reaches across two
-//! of them (the pattern stands in `tokenizer.json` of every open Qwen model). So a text has at least as many tokens as it has
-//! words and numbers. A longer word may still be a single token, and so may a run of Chinese: no run counts for more than one
-//! token in 64 letters, which is longer than any word of the vocabulary. Signs and blanks are not counted at all. What this
-//! lets through, the service refuses by itself ("Range of input length should be …").
+//! Only the service can count the tokens of a text, but a lower bound needs no vocabulary. Qwen's tokenizer first splits a
+//! text into words, digits and signs, and no token spans two of them (the pattern is in `tokenizer.json` of every open Qwen
+//! model). So a text has at least as many tokens as words and numbers. A longer word may still be a single token, and so
+//! may a run of Chinese: a run counts as one token per 64 letters, which is longer than any word of the vocabulary. Signs
+//! and blanks are not counted. The service itself rejects what passes here ("Range of input length should be …").
 
 use super::draft::DraftBody;
 use super::violation::Violation;
@@ -13,14 +12,14 @@ use super::violation::Violation;
 /// More letters than any token of the vocabulary has.
 const LETTERS_IN_A_TOKEN: u64 = 64;
 
-/// As many digits as other tokenizers of this kind put into one token; Qwen's own have one in each.
+/// As many digits as similar tokenizers put into one token; Qwen's own has one digit per token.
 const DIGITS_IN_A_TOKEN: u64 = 3;
 
-/// The most tokens that the model of a request reads, where that is known.
+/// The maximum input tokens of the request's model, where known.
 pub(super) fn longest(draft: DraftBody<'_>) -> Option<u64> {
     let thinks = draft.thinks() == Some(true);
     let facts = draft.facts;
-    // Where it is not known whether the request thinks, the longer of the two holds.
+    // Where it is unknown whether the request thinks, the larger maximum applies.
     let longest = match thinks {
         true => facts.max_input_tokens_thinking.or(facts.max_input_tokens),
         false => facts.max_input_tokens,
@@ -28,7 +27,7 @@ pub(super) fn longest(draft: DraftBody<'_>) -> Option<u64> {
     longest.map(at_most)
 }
 
-/// Refuses texts that surely have more tokens than the model reads.
+/// Rejects texts that certainly have more tokens than the model accepts.
 pub(super) fn fits<'t>(
     texts: impl Iterator<Item = &'t str> + Clone,
     longest: u64,
@@ -41,7 +40,7 @@ pub(super) fn fits<'t>(
     let tokens: u64 = texts.map(least_tokens).sum();
     match tokens > longest {
         false => Ok(()),
-        true => Err(Violation::said(
+        true => Err(Violation::with_message(
             "messages",
             format!("the text has at least {tokens} tokens, and {model} accepts at most {longest}"),
         )
@@ -49,8 +48,8 @@ pub(super) fn fits<'t>(
     }
 }
 
-/// The largest figure that a fact may stand for. Pages that say "32k" stand in the model table as 32,000, the cautious
-/// reading for an estimate; 32,768 is the cautious one for a refusal.
+/// The largest number that a rounded fact may mean. For pages that say "32k" the model table has 32,000, the cautious
+/// reading for an estimate; 32,768 is the cautious one for a rejection.
 pub(super) fn at_most(figure: u64) -> u64 {
     match figure % 1_000 {
         0 => figure / 1_000 * 1_024,
@@ -58,7 +57,7 @@ pub(super) fn at_most(figure: u64) -> u64 {
     }
 }
 
-/// The fewest tokens that a text can have.
+/// The minimum number of tokens that a text can have.
 fn least_tokens(text: &str) -> u64 {
     let (mut tokens, mut letters, mut digits) = (0, 0_u64, 0_u64);
     for character in text.chars() {
@@ -75,7 +74,7 @@ fn least_tokens(text: &str) -> u64 {
     tokens
 }
 
-/// Whether no word reaches across a character. Accents that stand by themselves and joiners are none of these.
+/// Whether a character always separates words. Combining accents and joiners do not.
 fn parts_words(character: char) -> bool {
     character.is_whitespace()
         || character.is_ascii_punctuation()

@@ -1,4 +1,4 @@
-//! The rules of a conversation: who may speak, in which order, and with what.
+//! The rules of a conversation: which roles may speak, in which order, and with what content.
 
 use serde_json::Value;
 
@@ -6,13 +6,13 @@ use super::draft::DraftBody;
 use super::exclusions::HELP_THINKING;
 use super::violation::Violation;
 
-/// The most marks of a cache in one request.
+/// The maximum number of cache marks in one request.
 const MOST_CACHE_MARKS: usize = 4;
 
-/// What holds for every server: turns, each with a role.
+/// The rules of every server: there are turns, and each has a role.
 pub(super) fn structure(turns: &[Value]) -> Result<(), Violation> {
     if turns.is_empty() {
-        return Err(Violation::said("messages", "`messages` is empty"));
+        return Err(Violation::with_message("messages", "`messages` is empty"));
     }
     match turns.iter().position(|turn| turn.get("role").is_none_or(|role| !role.is_string())) {
         Some(index) => Err(at(index, "has no `role`")),
@@ -43,7 +43,7 @@ pub(super) fn turns(turns: &[Value], draft: DraftBody<'_>) -> Result<(), Violati
     match role(last) {
         "user" | "tool" => Ok(()),
         "assistant" if is_partial(last) => Ok(()),
-        last => Err(Violation::said(
+        last => Err(Violation::with_message(
             "messages",
             format!(
                 "the last turn of `messages` is {last}'s; it must be the user's, a tool's, or an assistant's \
@@ -58,7 +58,7 @@ pub(super) fn role(turn: &Value) -> &str {
     turn.get("role").and_then(Value::as_str).unwrap_or_default()
 }
 
-/// The texts of a turn: its content, or the parts of it that are text.
+/// The texts of a turn: its content, or its text parts.
 pub(super) fn texts(turn: &Value) -> impl Iterator<Item = &str> + Clone {
     let of_parts = items(turn, "content").filter_map(|part| part.get("text").and_then(Value::as_str));
     turn.get("content").and_then(Value::as_str).into_iter().chain(of_parts)
@@ -68,16 +68,16 @@ fn items<'a>(turn: &'a Value, key: &str) -> impl Iterator<Item = &'a Value> + Cl
     turn.get(key).and_then(Value::as_array).into_iter().flatten()
 }
 
-/// Whether the model is to continue the assistant's words.
+/// Whether the model is to continue the assistant's text.
 fn is_partial(turn: &Value) -> bool {
     turn.get("partial") == Some(&Value::Bool(true))
 }
 
 fn at(index: usize, words: impl std::fmt::Display) -> Violation {
-    Violation::said(format!("messages.{index}"), format!("turn {} of `messages` {words}", index + 1))
+    Violation::with_message(format!("messages.{index}"), format!("turn {} of `messages` {words}", index + 1))
 }
 
-/// A tool's result belongs to a call before it.
+/// A tool's result must belong to a call before it.
 fn tool_results(turns: &[Value]) -> Result<(), Violation> {
     let mut called: Vec<&str> = Vec::new();
     for (index, turn) in turns.iter().enumerate() {

@@ -1,10 +1,10 @@
 //! The rules of the API that can be checked before anything is sent.
 //!
-//! Structure is checked for every server. What the vendor's pages on the OpenAI-compatible chat API say of parameters,
-//! roles and combinations is held against Qwen's own models only: another server may allow more. What depends on a fact
-//! of the model is checked where the fact is known. Fields with names that are not known go through untouched, since new
-//! models bring new fields; but a name that is a slip of a known one is refused, since the service ignores such a field, and
-//! a night's answers would be without what was asked for.
+//! Structure is checked for every server. The vendor's rules for parameters, roles and combinations (from its pages on the
+//! OpenAI-compatible chat API) apply only to Qwen's own models: another server may allow more. Rules that depend on a fact
+//! of the model apply where the fact is known. Unknown fields pass unchanged, since new models bring new fields; but a
+//! misspelling of a known name is rejected, because the service ignores such a field, and a night's answers would lack what
+//! it asked for.
 
 mod draft;
 mod exclusions;
@@ -26,22 +26,21 @@ pub use parameters::kind_of;
 pub use value_kind::ValueKind;
 use violation::Violation;
 
-/// Whether a model is one of Qwen's own, as DashScope names them. A name with a slash or a colon is another server's:
+/// Whether a model is one of Qwen's own, as DashScope names them. Names with a slash or a colon belong to other servers:
 /// `Qwen/Qwen3-8B`, `qwen3:8b`.
 pub(super) fn is_qwen(model: &str) -> bool {
     let name = model.to_ascii_lowercase();
     !name.contains(['/', ':']) && ["qwen", "qwq", "qvq"].iter().any(|family| name.starts_with(family))
 }
 
-/// Whether a request is answered only as a stream, whatever its model does without it: by agents of the web search, by a
-/// search while it thinks, and by the skills of qwen-doc-turbo.
+/// Whether a request is answered only as a stream, whatever its model supports otherwise: agents of the web search, a
+/// search while thinking, and the skills of qwen-doc-turbo.
 pub fn needs_stream(body: &Map<String, Value>, facts: &ModelInfo) -> bool {
     let model = body.get("model").and_then(Value::as_str).unwrap_or_default();
     is_qwen(model) && exclusions::in_one_piece(DraftBody::whole(body, model, facts)).is_err()
 }
 
-/// Checks the form of a request that is to be answered in one piece, or as a stream: its fields, and whose its turns are. What
-/// is left to check are its texts.
+/// Checks everything in a request except its texts: its fields and the roles of its turns.
 ///
 /// # Errors
 ///
@@ -57,16 +56,15 @@ pub(super) fn form(
 fn whole(body: &Map<String, Value>, facts: &ModelInfo, as_stream: bool) -> Result<TextRules, Violation> {
     if body.contains_key("extra_body") {
         let message = "`extra_body` is a wrapper of the Python client, which no server accepts";
-        return Err(
-            Violation::said("extra_body", message).help("put its fields next to the others in the body")
-        );
+        return Err(Violation::with_message("extra_body", message)
+            .help("put its fields next to the others in the body"));
     }
     let model = match body.get("model") {
         Some(Value::String(model)) if !model.is_empty() => model,
-        _ => return Err(Violation::said("model", "the request has no `model`")),
+        _ => return Err(Violation::with_message("model", "the request has no `model`")),
     };
     let Some(Value::Array(turns)) = body.get("messages") else {
-        return Err(Violation::said("messages", "the request has no `messages`"));
+        return Err(Violation::with_message("messages", "the request has no `messages`"));
     };
     messages::structure(turns)?;
     let rules = TextRules { model: model.clone(), wants_word_json: false, longest: None };
@@ -82,17 +80,17 @@ fn whole(body: &Map<String, Value>, facts: &ModelInfo, as_stream: bool) -> Resul
     if !as_stream {
         exclusions::in_one_piece(draft)?;
     }
-    // Where it is to write JSON, the service wants to read the word in the messages.
+    // With JSON output, the service requires the word "JSON" in the messages.
     let wants_word_json = exclusions::format(draft) == Some("json_object");
     Ok(TextRules { wants_word_json, longest: length::longest(draft), ..rules })
 }
 
-/// What the texts of a request have to keep to, by its other fields.
+/// The rules that the other fields of a request impose on its texts.
 #[derive(Debug, Clone)]
 pub(super) struct TextRules {
     model: String,
     wants_word_json: bool,
-    /// The most tokens that the model reads.
+    /// The maximum input tokens of the model.
     longest: Option<u64>,
 }
 
@@ -118,8 +116,8 @@ pub(super) fn texts(body: &Map<String, Value>) -> impl Iterator<Item = &str> + C
     turns.map(Vec::as_slice).unwrap_or_default().iter().flat_map(messages::texts)
 }
 
-/// Checks what a job says of its requests before any row is read: the fields of `[request]` that are no templates, and
-/// what goes with its model.
+/// Checks a job's requests before any row is read: the fields of `[request]` that are not templates, and whether the job
+/// suits its model.
 ///
 /// # Errors
 ///

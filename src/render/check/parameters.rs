@@ -1,44 +1,43 @@
-//! The parameters of the chat API as data: which models take each, what kind of value it has, and what it may be. From the
-//! vendor's pages on the OpenAI-compatible chat API and on qwen-mt.
+//! The parameters of the chat API as data: which models accept each, and the type and range of its value. From the vendor's
+//! pages on the OpenAI-compatible chat API and on qwen-mt.
 
 use serde_json::Value;
 
 use super::value_kind::ValueKind::{self, List, Mixed, Number, Object, Switch, Text, Whole};
 use crate::job::facts::ModelInfo;
 
-/// A parameter of a request, or a field of one that is an object.
+/// A parameter of a request, or a field of an object parameter.
 #[derive(Debug)]
 pub(super) struct Parameter {
     pub(super) name: &'static str,
     pub(super) taken: TakenBy,
     pub(super) kind: ValueKind,
     pub(super) range: Range,
-    /// Whether it may not be missing.
+    /// Whether the parameter is required.
     pub(super) is_required: bool,
-    /// What to do about a value out of its range.
+    /// How to fix a value out of range.
     pub(super) help: Option<&'static str>,
 }
 
-/// Which of Qwen's models take a parameter.
+/// Which of Qwen's models accept a parameter.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum TakenBy {
-    /// All of them.
     All,
-    /// All but those that translate.
+    /// All except the translation models.
     Chat,
 }
 use TakenBy::{All, Chat};
 
-/// What a value of the right kind may be.
+/// The permitted values of the right type.
 #[derive(Debug)]
 pub(super) enum Range {
     Any,
-    /// From one number to another, both within; and how that is said.
+    /// A range of numbers, both ends included, and the range in words.
     Numbers(f64, f64, &'static str),
-    /// From 1 to the most tokens that the model takes, where they are known.
+    /// From 1 to the maximum tokens of the model, where that is known.
     Tokens(fn(&ModelInfo) -> Option<u64>),
     OneOf(&'static [&'static str]),
-    /// Whatever passes a test; and how that is said.
+    /// Any value that passes a test, and its description in words.
     Passing(fn(&Value) -> bool, &'static str),
 }
 use Range::{Any, Numbers, OneOf, Passing, Tokens};
@@ -98,12 +97,12 @@ pub(super) static PARAMETERS: [Parameter; 35] = [
     row("cache_control", Chat, Object, Any),
     row("translation_options", All, Object, Any),
     row("skill", Chat, Mixed, Any),
-    // Of OpenAI's own API; whether Qwen takes them is not known, and left to the service.
+    // From OpenAI's own API; whether Qwen accepts them is unknown, and left to the service.
     row("frequency_penalty", Chat, Number, Any),
     row("max_completion_tokens", Chat, Whole, Numbers(1.0, MOST, "a whole number, 1 or above")),
 ];
 
-/// The levels of `reasoning_effort` that one model or another takes; a model maps those of others to its own.
+/// The levels of `reasoning_effort` that at least one model accepts; a model maps the levels of others to its own.
 const EFFORTS: [&str; 8] = ["none", "off", "minimal", "low", "medium", "high", "xhigh", "max"];
 
 /// The fields of `search_options`.

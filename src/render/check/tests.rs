@@ -1,4 +1,4 @@
-//! A line for each parameter: what passes, and what is refused with which words.
+//! One line per parameter: which values pass, and which are rejected with which message.
 
 use serde_json::json;
 
@@ -11,7 +11,7 @@ fn request(body: &Map<String, Value>, facts: &ModelInfo, as_stream: bool) -> Res
     form(body, facts, as_stream)?.hold(texts(body))
 }
 
-/// What is known of the models that the lines name.
+/// The facts of the models that the tests name.
 fn facts(model: &str) -> ModelInfo {
     let known = |thinking, transport| ModelInfo {
         max_input_tokens: Some(30_720),
@@ -40,7 +40,7 @@ fn facts(model: &str) -> ModelInfo {
     }
 }
 
-/// The refusal of a body with these fields, with its help; nothing when it passes. In one piece.
+/// The error for a body with these fields, with its help, in a request without streaming; `None` when it passes.
 fn refusal(model: &str, fields: &Value) -> Option<String> {
     let mut body = json!({ "model": model, "messages": [{ "role": "user", "content": "Answer in JSON." }] });
     for (key, value) in fields.as_object().expect("fields") {
@@ -55,12 +55,12 @@ fn passes(model: &str, fields: Value) {
     assert_eq!(refusal(model, &fields), None, "{model} {fields}");
 }
 
-/// Refused, with all these words.
+/// The request is rejected, and the message contains all these words.
 #[track_caller]
 fn refused(model: &str, fields: Value, words: &[&str]) {
-    let said = refusal(model, &fields).unwrap_or_else(|| panic!("{model} {fields} passes"));
+    let message = refusal(model, &fields).unwrap_or_else(|| panic!("{model} {fields} passes"));
     for word in words {
-        assert!(said.contains(word), "{word:?} is not in: {said}");
+        assert!(message.contains(word), "{word:?} is not in: {message}");
     }
 }
 
@@ -404,7 +404,7 @@ fn an_effort_goes_with_nothing_else_that_says_how_long_to_think() {
         json!({"reasoning_effort": "none", "enable_thinking": false}),
         &["`reasoning_effort`", "`enable_thinking = false`"],
     );
-    // An effort of none is no thinking: what does not go with thinking goes with it.
+    // An effort of none disables thinking, so fields that exclude thinking are allowed.
     let format = json!({"type": "json_object"});
     refused("qwen3.6-plus", json!({"response_format": format, "reasoning_effort": "low"}), &["thinking"]);
     passes("qwen3.6-plus", json!({"response_format": format, "reasoning_effort": "none"}));

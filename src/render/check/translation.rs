@@ -1,4 +1,4 @@
-//! The rules of the translation models: one text of the user's, a few parameters, languages they know.
+//! The rules of the translation models: one text from the user, a few parameters, and the languages they support.
 
 use serde_json::Value;
 
@@ -9,11 +9,11 @@ use crate::job::Job;
 use crate::job::facts::ModelInfo;
 use crate::job::languages::Languages;
 
-/// What to do about turns that these models do not take.
+/// How to fix turns that these models do not accept.
 const HELP_TURNS: &str = "put instructions into `translation_options`; a sentence about style goes into its \
     `domains`";
 
-/// Checks what is left of `translation_options`, whose fields are of the right kinds: languages and pairs.
+/// Checks the languages and pairs in `translation_options`; the types of its fields have been checked.
 pub(super) fn options(options: DraftBody<'_>, languages: Languages) -> Result<(), Violation> {
     ["target_lang", "source_lang"].into_iter().try_for_each(|key| language(options, key, languages))?;
     ["terms", "tm_list"].into_iter().try_for_each(|key| pairs(options, key))
@@ -25,7 +25,7 @@ fn language(options: DraftBody<'_>, key: &str, languages: Languages) -> Result<(
         None => Ok(()),
         Some((message, help)) => {
             let at = format!("translation_options.{key}");
-            let violation = Violation::said(&at, format!("`{at}`: {message}"));
+            let violation = Violation::with_message(&at, format!("`{at}`: {message}"));
             Err(help.into_iter().fold(violation, Violation::help))
         }
     }
@@ -46,12 +46,12 @@ fn pairs(options: DraftBody<'_>, key: &str) -> Result<(), Violation> {
     }
 }
 
-/// Checks that the messages are one text of the user's.
+/// Checks that the messages are a single text from the user.
 pub(super) fn only_one_text(turns: &[Value], model: &str) -> Result<(), Violation> {
     match turns {
         [turn] if role(turn) == "user" => match turn.get("content") {
             Some(Value::String(_)) => Ok(()),
-            _ => Err(Violation::said(
+            _ => Err(Violation::with_message(
                 "messages.0.content",
                 format!("{model} accepts `content` as one text, not as parts"),
             )),
@@ -63,12 +63,12 @@ pub(super) fn only_one_text(turns: &[Value], model: &str) -> Result<(), Violatio
                 turns.len(),
                 roles.join(", ")
             );
-            Err(Violation::said("messages", message).help(HELP_TURNS))
+            Err(Violation::with_message("messages", message).help(HELP_TURNS))
         }
     }
 }
 
-/// Checks that a job's prompt has no turns that these models do not take.
+/// Checks that a job's prompt has no turns that these models reject.
 pub(super) fn no_other_turns(job: &Job, model: &str) -> Result<(), Violation> {
     let Some(prompt) = &job.prompt else { return Ok(()) };
     let (at, what) = match prompt {
@@ -77,10 +77,10 @@ pub(super) fn no_other_turns(job: &Job, model: &str) -> Result<(), Violation> {
         _ => return Ok(()),
     };
     let message = format!("{model} accepts exactly one message, the user's, and {what}");
-    Err(Violation::said(at, message).help(HELP_TURNS))
+    Err(Violation::with_message(at, message).help(HELP_TURNS))
 }
 
-/// Checks that a job with a glossary has a model for it, and says into which language it translates.
+/// Checks that a job with a glossary has a translation model, and sets the target language.
 pub(super) fn glossary(job: &Job, model: &str, facts: &ModelInfo) -> Result<(), Violation> {
     let at = match &job.glossary {
         glossary if glossary.terms.is_some() => "glossary.terms",
@@ -92,12 +92,16 @@ pub(super) fn glossary(job: &Job, model: &str, facts: &ModelInfo) -> Result<(), 
             "" => "no model is set".to_owned(),
             model => format!("{model} is not one"),
         };
-        return Err(Violation::said(at, format!("a glossary needs a translation model, and {who}"))
+        return Err(Violation::with_message(at, format!("a glossary needs a translation model, and {who}"))
             .help("use qwen-mt-plus, or put the terms into the prompt"));
     }
     match job.request.get("translation_options") {
         Some(options) if !options.is_null() => Ok(()),
-        _ => Err(Violation::said(at, "a glossary goes into `translation_options`, and the job has none").help(
+        _ => Err(Violation::with_message(
+            at,
+            "a glossary goes into `translation_options`, and the job has none",
+        )
+        .help(
             "set at least the target language: translation_options = { target_lang = \"…\" } under [request]",
         )),
     }

@@ -1,8 +1,8 @@
-//! What kind of value a parameter takes.
+//! The type of a parameter's value.
 
 use serde_json::Value;
 
-/// What the value of a parameter is.
+/// The type of a parameter's value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ValueKind {
     Number,
@@ -16,9 +16,8 @@ pub enum ValueKind {
 }
 
 impl ValueKind {
-    /// The value of this kind that a row's value stands for. A column of a CSV file holds nothing but text, where an empty
-    /// cell is no value; and a column of numbers with a gap in it comes out of many a tool with all of them as fractions.
-    /// A value that stands for nothing of the kind stays as it is.
+    /// Reads a row's value as this type. A CSV column holds only text, in which an empty cell is no value; and many tools
+    /// write a number column with a gap as fractions. A value that does not represent this type stays as it is.
     pub fn read(self, value: Value) -> Value {
         let read = match (&value, self) {
             (_, Self::Text | Self::Mixed) => None,
@@ -31,7 +30,7 @@ impl ValueKind {
         read.filter(|read| read.is_null() || self.holds(read)).unwrap_or(value)
     }
 
-    /// Whether a value is of this kind.
+    /// Whether a value is of this type.
     pub(super) fn holds(self, value: &Value) -> bool {
         match self {
             Self::Number => value.is_number(),
@@ -44,12 +43,12 @@ impl ValueKind {
         }
     }
 
-    /// Whether text in place of such a value is a number or a switch in quotes.
+    /// Whether a text given for such a value is a number or a switch in quotes.
     pub(super) fn is_unquoted(self) -> bool {
         matches!(self, Self::Number | Self::Whole | Self::Switch)
     }
 
-    /// The kind in words.
+    /// The name of the type in messages.
     pub(super) fn words(self) -> &'static str {
         match self {
             Self::Number => "a number",
@@ -63,7 +62,7 @@ impl ValueKind {
     }
 }
 
-/// A number without a fraction, as long as a fraction holds it exactly.
+/// A number without a fraction, if a float holds it exactly.
 fn whole(number: f64) -> Option<i64> {
     (number.fract() == 0.0 && number.abs() < 9e15).then_some(number as i64)
 }

@@ -13,15 +13,15 @@ pub(super) struct Violation {
 }
 
 impl Violation {
-    /// A field, and what is wrong with it.
+    /// A violation whose message begins with the name of the field.
     pub(super) fn of(at: impl Into<String>, words: impl Display) -> Self {
         let at = at.into();
         let message = format!("`{at}` {words}");
-        Self::said(at, message)
+        Self::with_message(at, message)
     }
 
-    /// A violation with a sentence of its own.
-    pub(super) fn said(at: impl Into<String>, message: impl Into<String>) -> Self {
+    /// A violation with a message of its own.
+    pub(super) fn with_message(at: impl Into<String>, message: impl Into<String>) -> Self {
         Self { at: at.into(), problem: Diagnostic::new(message) }
     }
 
@@ -29,7 +29,7 @@ impl Violation {
         Self { problem: self.problem.help(help), ..self }
     }
 
-    /// With the key of the job file that it is at.
+    /// The violation as a key of the job file and a diagnostic.
     pub(super) fn with_key(self) -> (String, Diagnostic) {
         (self.at, self.problem)
     }

@@ -1,4 +1,4 @@
-//! The templates of a job with the columns of one row in them.
+//! The templates of a job, filled in with the columns of one row.
 
 use std::collections::BTreeSet;
 use std::io;
@@ -16,14 +16,14 @@ use super::values::{bytes_of_texts, converted, converted_object, reverted};
 use crate::diagnostic::Diagnostic;
 use crate::job::TemplateText;
 
-/// Templates together with the row they are filled with.
+/// Templates together with the row that fills them in.
 pub struct Filled<'a> {
     templates: &'a Templates,
     fields: &'a Map<String, Value>,
     read: Result<Read<'a>, Diagnostic>,
 }
 
-/// The templates as they are read for the row, and its columns as the engine has them.
+/// The templates as compiled for the row, and its columns as the engine's values.
 struct Read<'a> {
     reading: For<'a>,
     context: minijinja::Value,
@@ -44,7 +44,7 @@ impl For<'_> {
 }
 
 impl Templates {
-    /// The templates filled with one row's columns.
+    /// The templates filled in with one row's columns.
     pub fn fill<'a>(&'a self, fields: &'a Map<String, Value>) -> Filled<'a> {
         let reading = reading(self, fields);
         let read = reading.map(|reading| Read { context: context(reading.reading(), fields), reading });
@@ -81,7 +81,7 @@ impl Filled<'_> {
         }
     }
 
-    /// What a template makes: its text, and its value if it is one.
+    /// The result of a template: its text, and its value if it is one.
     pub(super) fn rendered(&self, number: usize) -> Result<(String, Value), Diagnostic> {
         let read = self.read.as_ref().map_err(Clone::clone)?;
         let source = &self.templates.sources[number];
@@ -124,7 +124,7 @@ impl Filled<'_> {
         Ok((rendered, Value::Null))
     }
 
-    /// The columns whose names the engine does not know, by those that it was given for them.
+    /// The columns whose names the engine cannot parse, under their aliases.
     fn under(&self, aliases: &[(String, String)]) -> minijinja::Value {
         let columns = aliases.iter().filter_map(|(alias, column)| {
             let value = self.fields.get(column)?;
@@ -152,14 +152,14 @@ impl Filled<'_> {
         }
     }
 
-    /// The most bytes a template may render to: a record that may be read is never too long for the text around it.
+    /// The maximum size of a template's result: any record that can be read fits, with the text around it.
     fn most_bytes(&self, text: &TemplateText) -> usize {
         let longest = usize::try_from(self.templates.longest).unwrap_or(usize::MAX);
         let least = usize::try_from(RENDERED_BYTES).unwrap_or(usize::MAX);
         longest.max(least).saturating_add(text.source.len())
     }
 
-    /// An error of a rendering; a name that this row does not have is told by name.
+    /// Explains an error of a rendering; a column that this row lacks is named.
     fn explain(&self, text: &TemplateText, template: &Template, error: &Error) -> Diagnostic {
         let explained = || explain(text, error, template.shift);
         if error.kind() != ErrorKind::UndefinedError {
@@ -169,13 +169,13 @@ impl Filled<'_> {
         match undefined_name(error) {
             Some((name, _)) if name == WHOLE_ROW || self.fields.contains_key(name) => explained(),
             Some((name, _)) if template.names.contains(name) => self.no_column(text, name),
-            // A variable that was set to what is missing; or a use that the engine does not count among the names.
+            // A variable set to a missing value, or a use that the engine does not list among the names.
             Some((name, true)) => missing().unwrap_or_else(|| self.no_column(text, name)),
             _ => missing().unwrap_or_else(explained),
         }
     }
 
-    /// The first name in a template that is no column of this row.
+    /// The first name in a template that is not a column of this row.
     fn missing_column(&self, text: &TemplateText, template: &Template) -> Option<Diagnostic> {
         let is_missing = |name: &&String| *name != WHOLE_ROW && !self.fields.contains_key(name.as_str());
         template.names.iter().find(is_missing).map(|name| self.no_column(text, name))
@@ -187,7 +187,7 @@ impl Filled<'_> {
     }
 }
 
-/// The templates as they are read for a row.
+/// The templates as compiled for a row.
 fn reading<'a>(templates: &'a Templates, fields: &Map<String, Value>) -> Result<For<'a>, Diagnostic> {
     if templates.known.is_none() {
         if let Some(problem) = templates.taken_name(|name| fields.contains_key(name)) {
@@ -202,7 +202,7 @@ fn reading<'a>(templates: &'a Templates, fields: &Map<String, Value>) -> Result<
     Ok(For::MostRows(&templates.first))
 }
 
-/// The columns of a row that templates may use, as the engine has them.
+/// The columns of a row that templates may use, as the engine's values.
 fn context(reading: &Reading, fields: &Map<String, Value>) -> minijinja::Value {
     let mut context: Vec<(String, minijinja::Value)> = Vec::with_capacity(reading.words().len());
     for name in reading.words() {

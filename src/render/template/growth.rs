@@ -1,40 +1,40 @@
-//! How much more than its row a template may make, told from the words and signs in its tags: what surely stays small is not
-//! tried out first.
+//! How much more than its row a template may render, judged by the words and signs in its tags: a result that is certain to
+//! stay small need not be tried first.
 
 use serde_json::{Map, Value};
 
-/// What a rendering may come to, in bytes, without being tried out.
+/// The size of a result, in bytes, up to which it is not tried first.
 const SMALL: f64 = (64 << 20) as f64;
 
-/// The largest number in a template that is taken for a width, a size or a factor that does no harm.
+/// The largest number in a template that counts as a harmless width, size or factor.
 const SMALL_NUMBER: f64 = 100.0;
 
-/// What JSON that is broken into lines may take for each byte: as many spaces as lists stand in one another, twice.
+/// The worst case for each byte of indented JSON: as many spaces as the depth of nested lists, twice.
 const PER_BROKEN_BYTE: f64 = 256.0;
 
-/// Words in braces by which texts multiply with each other.
+/// Words in braces by which texts can multiply each other.
 const OF_TEXTS: [&str; 8] = ["join", "replace", "split", "lines", "list", "map", "zip", "chain"];
 
-/// Words by which anything can become of anything.
+/// Words whose result can have any size.
 const UNBOUNDED: [&str; 8] =
     ["namespace", "macro", "call", "recursive", "filter", "endset", "groupby", "pprint"];
 
-/// Filters that are bounded by what is given to them.
+/// Filters whose result is bounded by their arguments.
 const GIVEN: [&str; 5] = ["indent", "batch", "slice", "format", "sum"];
 
-/// How a template may make more than its row and its own text hold.
+/// How a template may render more than its row and its own text.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) enum Growth {
-    /// Not at all, but for what is written side by side.
+    /// Only by placing values next to each other.
     None,
     /// To a power of (`factor` times (the row and `own` bytes of the template)).
     Bounded { factor: f64, power: i32, own: usize },
-    /// By numbers of the row, or in loops.
+    /// By numbers in the row, or in loops.
     Unbounded,
 }
 
 impl Growth {
-    /// Of a template with these insides of tags.
+    /// The growth of a template with these tags.
     pub(super) fn of<'a>(insides: impl Iterator<Item = &'a str>) -> Self {
         let (mut factor, mut widest, mut own, mut of_texts) = (1.0, 1.0_f64, 0, 0);
         let mut is_bound = false;
@@ -43,7 +43,7 @@ impl Growth {
             own += inside.len();
             factor *= tag.factor;
             of_texts += tag.of_texts;
-            // What a name stands for is used again; what is only written is not.
+            // A named value may be used again; output may not.
             match tag.binds {
                 true => factor *= tag.joined,
                 false => widest = widest.max(tag.joined),
@@ -53,12 +53,12 @@ impl Growth {
         if of_texts == 0 && factor == 1.0 {
             return Self::None;
         }
-        // A product that has a name can be multiplied with itself.
+        // A product that has a name can be multiplied by itself.
         let power = if is_bound { 2_i32.saturating_pow(of_texts) } else { of_texts.cast_signed() + 1 };
         Self::Bounded { factor: factor * widest, power, own }
     }
 
-    /// Whether what it makes of this row may be more than a little.
+    /// Whether the result for this row may be more than `SMALL`.
     pub(super) fn is_much(self, fields: &Map<String, Value>) -> bool {
         match self {
             Self::None => false,
@@ -70,18 +70,18 @@ impl Growth {
     }
 }
 
-/// What one tag can do.
+/// The growth of a single tag.
 struct TagGrowth {
     factor: f64,
-    /// How many things it puts side by side.
+    /// How many values it places next to each other.
     joined: f64,
     of_texts: u32,
-    /// Whether it gives something a name.
+    /// Whether it gives a value a name.
     binds: bool,
 }
 
 impl TagGrowth {
-    /// `None` of what nothing bounds.
+    /// `None` if nothing bounds it.
     fn of(inside: &str) -> Option<Self> {
         let inside = inside.trim_matches(['-', '+']);
         let unquoted = without_quoted_signs(inside);
@@ -105,13 +105,13 @@ impl TagGrowth {
     }
 }
 
-/// The factor of a filter that is bounded by what is given to it.
+/// The factor of a filter that is bounded by its arguments.
 fn given(word: &str, before: &str, behind: &str) -> Option<f64> {
     // The option of `tojson`, whatever its value.
     if word == "indent" && behind.starts_with('=') && !behind.starts_with("==") {
         return Some(PER_BROKEN_BYTE);
     }
-    // As a text it is handed to `map`, which gives it what follows.
+    // As a quoted name it is an argument of `map`, which passes the next arguments to it.
     if before.ends_with(['\'', '"']) {
         return None;
     }
@@ -132,7 +132,7 @@ fn given(word: &str, before: &str, behind: &str) -> Option<f64> {
             arguments.all(is_flag).then_some(width + 1.0)
         }
         "batch" | "slice" => small_number(first),
-        // Without another start it is a number, to which nothing but numbers is added.
+        // Without another start value, the sum is a number, to which only numbers can be added.
         "sum" => {
             let is_plain = !first.contains(['*', '(', '[']) && !first.starts_with("start");
             (is_plain && arguments.next().is_none()).then_some(1.0)
@@ -142,7 +142,7 @@ fn given(word: &str, before: &str, behind: &str) -> Option<f64> {
     }
 }
 
-/// The factor of a format that stands before the filter as it is.
+/// The factor of a format string that is a literal before the filter.
 fn formatted(before: &str) -> Option<f64> {
     let text = before.strip_suffix('|')?.trim_end();
     let quote = text.chars().next_back().filter(|last| ['\'', '"'].contains(last))?;
@@ -153,7 +153,7 @@ fn formatted(before: &str) -> Option<f64> {
     is_plain.then(|| 1.0 + SMALL_NUMBER * text.matches('%').count() as f64)
 }
 
-/// The product of the numbers by which something is multiplied; `None` where one is not known.
+/// The product of the numbers in multiplications; `None` if one is unknown.
 fn multiplied(unquoted: &str) -> Option<f64> {
     let is_power = unquoted.contains("**");
     let mut factor = 1.0;
@@ -167,12 +167,12 @@ fn multiplied(unquoted: &str) -> Option<f64> {
         }
         factor *= number_behind(behind).or_else(|| number_before(before))?;
     }
-    // Arguments that the row brings under their names are no powers.
+    // `**` before arguments from the row is not a power.
     let is_splat = |(at, _)| unquoted[..at].trim_end().ends_with(['(', ',']);
     (!unquoted.match_indices("**").any(is_splat)).then_some(factor)
 }
 
-/// A number that is all that a sign multiplies with, behind it.
+/// The number after a sign, if that is the whole operand.
 fn number_behind(behind: &str) -> Option<f64> {
     let behind = behind.trim_start();
     let end = behind.find(|c: char| !is_of_number(c)).unwrap_or(behind.len());
@@ -180,7 +180,7 @@ fn number_behind(behind: &str) -> Option<f64> {
     if goes_on { None } else { small_number(&behind[..end]) }
 }
 
-/// And before it: what the number itself is a factor of counts too.
+/// The same before the sign; the factors of that number count too.
 fn number_before(before: &str) -> Option<f64> {
     let before = before.trim_end();
     let start = before.rfind(|c: char| !is_of_number(c));
@@ -200,7 +200,7 @@ fn small_number(text: &str) -> Option<f64> {
     Some(number.max(1.0))
 }
 
-/// The inside of a tag with nothing in the place of the signs in its texts; all else stands where it is.
+/// The inside of a tag without the signs in its quoted texts; positions do not change.
 fn without_quoted_signs(inside: &str) -> String {
     let (mut quote, mut is_escaped) = (None, false);
     let plain = inside.chars().map(|c| {
@@ -215,11 +215,11 @@ fn without_quoted_signs(inside: &str) -> String {
         if within && ['*', '~', '+'].contains(&c) { ' ' } else { c }
     });
     let plain: String = plain.collect();
-    // What does not end is none of the engine's texts.
+    // The engine does not accept a text without a closing quote.
     if quote.is_some() { inside.to_owned() } else { plain }
 }
 
-/// The bytes that a row takes as text, at most.
+/// The maximum size of a row as text, in bytes.
 fn bytes_of_fields(fields: &Map<String, Value>) -> usize {
     fields.iter().map(|(name, value)| name.len() + 6 + bytes_of(value)).sum()
 }
@@ -227,7 +227,7 @@ fn bytes_of_fields(fields: &Map<String, Value>) -> usize {
 fn bytes_of(value: &Value) -> usize {
     match value {
         Value::Null | Value::Bool(_) => 5,
-        // Written out, without an exponent.
+        // Written in full, without an exponent.
         Value::Number(number) => match number.as_f64() {
             Some(number) if number == 0.0 || (1e-5..1e20).contains(&number.abs()) => 24,
             _ => 400,
@@ -253,7 +253,7 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_grow_is_told_from_what_can() {
+    fn templates_that_cannot_grow_are_distinguished_from_those_that_can() {
         for plain in [
             "text",
             "text | upper | trim",

@@ -1,25 +1,25 @@
-//! Calls into the template engine, out of which nothing comes but an answer: it panics at some templates, and takes the more of
-//! the stack the deeper a template goes.
+//! Guarded calls into the template engine, which panics on some templates and uses more stack the deeper a template is
+//! nested.
 
 use std::cell::Cell;
 use std::panic::{self, AssertUnwindSafe};
 use std::sync::{Mutex, PoisonError};
 use std::thread;
 
-/// The stack for what may be nested as deep as the steps of a rendering allow. Only what is taken of it is used.
+/// The stack for the deepest nesting that the step limit of a rendering allows. Only the pages in use take memory.
 pub(super) const DEEP_STACK: usize = 1 << 30;
 
 thread_local! {
     static IN_THE_ENGINE: Cell<bool> = const { Cell::new(false) };
 }
 
-/// Whether this thread has the engine at work: a panic now is the engine's, is told as a mistake in the template, and needs no
-/// words of its own.
+/// Whether this thread is in the engine: a panic now is the engine's, and is reported as a mistake in the template, without
+/// a panic message.
 pub fn is_in_the_engine() -> bool {
     IN_THE_ENGINE.get()
 }
 
-/// What a call gives; nothing when it panics.
+/// The result of a call; `None` when it panics.
 pub(super) fn caught<T>(call: impl FnOnce() -> T) -> Option<T> {
     let before = IN_THE_ENGINE.replace(true);
     let end = panic::catch_unwind(AssertUnwindSafe(call));
@@ -27,7 +27,7 @@ pub(super) fn caught<T>(call: impl FnOnce() -> T) -> Option<T> {
     end.ok()
 }
 
-/// As [`caught`], with so many bytes of stack; where the system has no such room, with what there is.
+/// Like [`caught`], with a stack of this size; on the current stack if the system has no room for it.
 pub(super) fn caught_with_stack<T: Send>(bytes: usize, call: impl FnOnce() -> T + Send) -> Option<T> {
     let call = Mutex::new(Some(call));
     let run = || caught(call.lock().unwrap_or_else(PoisonError::into_inner).take()?);

@@ -1,4 +1,4 @@
-//! Errors of the template engine in the user's words, each with what to do about it where that is known.
+//! Errors of the template engine in the user's terms, with a fix where there is one.
 
 use std::ops::Range;
 use std::time::Duration;
@@ -10,7 +10,7 @@ use crate::diagnostic::{Diagnostic, nearest};
 use crate::job::TemplateText;
 use crate::job::units::shown;
 
-/// Words with which a statement begins: what follows one is no name of a column.
+/// Words with which a statement begins: the text after one is not the name of a column.
 const STATEMENTS: [&str; 20] = [
     "if",
     "elif",
@@ -34,10 +34,10 @@ const STATEMENTS: [&str; 20] = [
     "not",
 ];
 
-/// The longest text that is taken for the name of a column that is not known, in bytes.
+/// The longest text that is assumed to be the name of an unknown column, in bytes.
 const LONGEST_NAME: usize = 256;
 
-/// An error of the template engine, shown in the user's own text; `shift` is how far that stands behind the engine's.
+/// An error of the template engine, shown in the user's own text, whose positions are `shift` bytes behind the engine's.
 pub(super) fn explain(text: &TemplateText, error: &Error, shift: isize) -> Diagnostic {
     let mut message = match error.detail() {
         Some(detail) => format!("the template does not work: {detail}"),
@@ -54,7 +54,7 @@ pub(super) fn explain(text: &TemplateText, error: &Error, shift: isize) -> Diagn
     }
 }
 
-/// A range of the engine's in the user's text, widened to whole characters: the engine counts bytes.
+/// Maps the engine's range to the user's text, widened to whole characters: the engine counts bytes.
 fn shifted(source: &str, range: &Range<usize>, shift: isize) -> Option<Range<usize>> {
     let mut start = range.start.checked_add_signed(shift)?.min(source.len());
     let mut end = range.end.checked_add_signed(shift)?.clamp(start, source.len());
@@ -67,25 +67,25 @@ fn shifted(source: &str, range: &Range<usize>, shift: isize) -> Option<Range<usi
     Some(start..end)
 }
 
-/// What is said of a template at which the engine panics.
+/// The error for a template on which the engine panics.
 pub(super) fn beyond_the_engine(text: &TemplateText) -> Diagnostic {
     let message = "the template does not work: the engine cannot make sense of it";
     let help = "is there a text in quotes where a name belongs, as in {% import 'a' as 'b' %}?";
     text.problem(None, message).help(help)
 }
 
-/// Of what a rendering takes too much.
+/// The resource of which a rendering uses too much.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Excess {
-    /// It takes more memory than these bytes.
+    /// More memory than these bytes.
     Memory(u64),
-    /// It takes longer than that.
+    /// More time than this.
     Time(Duration),
-    /// Whoever tries it out is ended from outside, again and again.
+    /// The process that tries it was killed from outside, twice.
     Ended,
 }
 
-/// What is said of a rendering that takes more than the machine is to give for it.
+/// The error for a rendering that uses more than its share of the machine.
 pub(super) fn beyond_the_machine(text: &TemplateText, excess: Excess) -> Diagnostic {
     let message = match excess {
         Excess::Memory(bytes) => format!("it takes more than {} MiB of memory to render", bytes >> 20),
@@ -100,14 +100,15 @@ pub(super) fn beyond_the_machine(text: &TemplateText, excess: Excess) -> Diagnos
     })
 }
 
-/// The name that an error says is undefined, and whether that is all of it: of `a.b` it is not.
+/// The undefined name in an error, and whether it is the whole expression: in `a.b` it is not.
 pub(super) fn undefined_name(error: &Error) -> Option<(&str, bool)> {
     let named = error.detail()?.strip_prefix('`')?;
     let end = named.find(|c: char| c.is_ascii() && !c.is_ascii_alphanumeric() && c != '_')?;
     Some((&named[..end], named[end..].starts_with('`')))
 }
 
-/// Whether a text in braces that is no expression reads like the name of a column, and not like an expression with a slip.
+/// Whether a text in braces that is not an expression looks like the name of a column, and not like an expression with a
+/// mistake.
 pub(super) fn is_like_a_name(text: &str) -> bool {
     let first = text.split_whitespace().next().unwrap_or_default();
     let begins = text.starts_with(|c: char| c.is_alphanumeric() || c == '_');
@@ -127,7 +128,7 @@ pub(super) fn is_like_a_name(text: &str) -> bool {
         && !is_cut
 }
 
-/// What to do about a name that is no column's.
+/// The help for a name that is not a column.
 pub(super) fn help_for(name: &str, known: &[&str]) -> String {
     let columns = match known {
         [] => "the input has no columns".to_owned(),
@@ -135,7 +136,7 @@ pub(super) fn help_for(name: &str, known: &[&str]) -> String {
     };
     let words = name.split_whitespace().collect::<Vec<_>>();
     match (nearest(name, known.iter().copied()), words.as_slice()) {
-        // As of a CSV file whose header is `id, text`.
+        // For example from a CSV file whose header is `id, text`.
         (Some(near), _) if near.trim() != near => {
             let quoted = Value::from(near);
             format!("did you mean row[{quoted}]? That name has white space around it; {columns}")
@@ -148,7 +149,7 @@ pub(super) fn help_for(name: &str, known: &[&str]) -> String {
     }
 }
 
-/// Where a name stands inside a template's braces.
+/// The position of a name inside a template's braces.
 pub(super) fn occurrence(source: &str, name: &str) -> Option<Range<usize>> {
     let word = |c: char| c.is_alphanumeric() || c == '_';
     source.match_indices(name).map(|(at, _)| at..at + name.len()).find(|span| {
@@ -163,7 +164,7 @@ pub(super) fn occurrence(source: &str, name: &str) -> Option<Range<usize>> {
     })
 }
 
-/// What to do about an error of the template engine.
+/// The help for an error of the template engine.
 fn help(kind: ErrorKind, detail: &str) -> Option<&'static str> {
     Some(match kind {
         ErrorKind::SyntaxError if detail.ends_with("end of variable block") => {

@@ -1,4 +1,4 @@
-//! The process that tries renderings out: it reads the templates and what rows hold from its standard input.
+//! The process that tries renderings: it reads the templates and the rows' values from its standard input.
 
 use std::io::{self, Read, Write};
 
@@ -11,13 +11,13 @@ use super::reading::TemplateSource;
 use super::templates::Templates;
 use crate::job::TemplateText;
 
-/// Tries renderings out as it is asked, until nobody asks any more; a dot for each that is done.
+/// Tries each rendering that it is sent, and writes a dot for each, until its input ends.
 ///
 /// # Errors
 ///
-/// When nobody asks, or what is asked cannot be made sense of.
-pub fn probe(asked: &mut impl Read, told: &mut impl Write) -> io::Result<()> {
-    let Briefing { known, longest, sources, memory } = serde_json::from_slice(&frame(asked)?)?;
+/// The input has ended, or is not valid.
+pub fn probe(input: &mut impl Read, output: &mut impl Write) -> io::Result<()> {
+    let Briefing { known, longest, sources, memory } = serde_json::from_slice(&frame(input)?)?;
     let mut templates = Templates::of_names(known, longest);
     for (name, source, keeps_type) in sources {
         let text = TemplateText { source, place: None };
@@ -25,11 +25,11 @@ pub fn probe(asked: &mut impl Read, told: &mut impl Write) -> io::Result<()> {
     }
     bound(memory)?;
     loop {
-        told.write_all(b".")?;
-        told.flush()?;
-        let Tryout { number, fields } = serde_json::from_slice(&frame(asked)?)?;
+        output.write_all(b".")?;
+        output.flush()?;
+        let Tryout { number, fields } = serde_json::from_slice(&frame(input)?)?;
         let fields: Map<String, Value> = fields;
-        // What it fails of is told where it is rendered in earnest.
+        // An error is reported when the run renders the row itself.
         let _ = templates.fill(&fields).rendered(number);
     }
 }
@@ -43,12 +43,12 @@ fn frame(from: &mut impl Read) -> io::Result<Vec<u8>> {
     Ok(bytes)
 }
 
-/// Bounds this process to so much memory more than it has, and to no core file of it.
+/// Limits this process to this much additional memory, and disables core dumps.
 fn bound(memory: u64) -> io::Result<()> {
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
     let size = status.lines().find_map(|line| line.strip_prefix("VmSize:"));
     let size = size.and_then(|size| size.trim().strip_suffix(" kB")?.trim().parse::<u64>().ok());
-    // Where the system does not say how much it is, there is nothing to go by.
+    // Without the current size there is no base for a limit.
     let most = size.ok_or(io::ErrorKind::Unsupported)? * 1024 + memory;
     let before = getrlimit(Resource::As);
     let most = before.current.map_or(most, |before| before.min(most));

@@ -1,6 +1,6 @@
-//! A rendering that is tried out in a process of its own first, whose death is its own. What a template makes of a row can be of
-//! any size before it is cut off: a number of the row is the width of an indent, a loop doubles a text. The engine bounds
-//! its steps and not its memory, and a process that has none left ends with every row in it.
+//! Tries a rendering in a separate process first, whose death does not harm the run. A result can have any size before it
+//! is cut off: a number in the row may be the width of an indent, or a loop may double a text. The engine limits its steps
+//! but not its memory, and a process that runs out of memory dies with all its rows.
 
 use std::collections::HashMap;
 use std::io::{self, Read, Write};
@@ -21,32 +21,32 @@ use super::mistakes::Excess;
 use crate::render::fingerprint;
 use crate::request::Fingerprint;
 
-/// What the process that tries renderings out is called.
+/// The name of the process that tries renderings.
 pub const NAME: &str = "fanfold-prober";
 
-/// How long a rendering may take.
+/// The time limit of a rendering.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-/// The program that can be started as a prober; nothing in a library, in which there is none.
+/// The program to start as a prober; unset in a library, which has no such program.
 static PROGRAM: OnceLock<PathBuf> = OnceLock::new();
 
-/// Says which program is this one, and can be started as a prober.
+/// Sets the program that can be started as a prober.
 pub fn allow(program: PathBuf) {
     let _ = PROGRAM.set(program);
 }
 
-/// How a process ended that was asked something.
+/// How a process ended after it was sent something.
 enum Death {
-    /// By itself, at what it was asked.
+    /// By itself, because of what it was sent.
     Own,
-    /// From outside, or before it was asked.
+    /// From outside, or before it was sent anything.
     Outside,
 }
 
-/// Verdicts that are kept, so that other passes over the same rows come to the same ones, at most.
+/// The maximum number of verdicts kept, so that other passes over the same rows get the same ones.
 const VERDICTS: usize = 1 << 16;
 
-/// The process that tries renderings of one job out, once there is one, and what it came to.
+/// The process that tries the renderings of one job, once it is started, and its verdicts.
 #[derive(Debug, Default)]
 pub(super) struct Prober(Mutex<Tryouts>);
 
@@ -61,7 +61,7 @@ enum ProberState {
     #[default]
     Idle,
     Running(ProbeProcess),
-    /// It cannot be started here.
+    /// The process cannot be started here.
     Impossible,
 }
 
@@ -70,24 +70,24 @@ struct ProbeProcess {
     process: Child,
     stdin: Option<ChildStdin>,
     stdout: ChildStdout,
-    /// Whether it was given all of what it was asked last.
+    /// Whether it has received all of the last message.
     is_asked: bool,
-    /// The bytes that a rendering may take.
+    /// The memory limit of a rendering, in bytes.
     memory: u64,
 }
 
-/// What the process is told first.
+/// The first message to the process.
 #[derive(Serialize, Deserialize)]
 pub(super) struct Briefing {
     pub(super) known: Option<Vec<String>>,
     pub(super) longest: u64,
     /// The name and the text of each template, and whether it keeps its value's type.
     pub(super) sources: Vec<(String, String, bool)>,
-    /// The bytes that a rendering may take.
+    /// The memory limit of a rendering, in bytes.
     pub(super) memory: u64,
 }
 
-/// And then of each rendering.
+/// The message for each rendering.
 #[derive(Serialize, Deserialize)]
 pub(super) struct Tryout<F> {
     pub(super) number: usize,
@@ -95,7 +95,7 @@ pub(super) struct Tryout<F> {
 }
 
 impl Prober {
-    /// Tries a rendering out, where it may grow and a process for it can be had.
+    /// Tries a rendering, if it may grow and a process for it can be started.
     pub(super) fn excess(
         &self,
         briefing: &dyn Fn() -> Briefing,
@@ -122,9 +122,9 @@ impl Prober {
 }
 
 impl ProberState {
-    /// What a trial comes to; `None` where there is no process for it.
+    /// The verdict of a trial; `None` if there is no process for it.
     fn verdict(&mut self, briefing: &dyn Fn() -> Briefing, trial: &[u8]) -> Option<Option<Excess>> {
-        // What ends it from outside says nothing of the row, but for what does so each time.
+        // A process killed from outside proves nothing about the row, unless that happens twice.
         for _ in 0..2 {
             if let Self::Idle = *self {
                 *self = ProbeProcess::start(&briefing()).map_or(Self::Impossible, Self::Running);
@@ -150,7 +150,7 @@ impl ProberState {
 impl ProbeProcess {
     fn start(briefing: &Briefing) -> Option<Self> {
         let mut command = Command::new(PROGRAM.get()?);
-        // Not with the run: the Ctrl-C at the terminal is not meant for it.
+        // In its own process group: a Ctrl-C at the terminal is not meant for it.
         command.arg0(NAME).env_clear().process_group(0);
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null());
         let mut process = command.spawn().ok()?;
@@ -160,7 +160,7 @@ impl ProbeProcess {
         matches!(is_ready, Ok(true)).then_some(running)
     }
 
-    /// Tells it something, and waits until that is done; false when it takes too long.
+    /// Sends it a message, and waits until that is done; false when it takes too long.
     fn ask(&mut self, what: &[u8]) -> io::Result<bool> {
         self.is_asked = false;
         let stdin = self.stdin.as_mut().ok_or(io::ErrorKind::BrokenPipe)?;
@@ -169,7 +169,7 @@ impl ProbeProcess {
         self.is_asked = true;
         let patience = Timespec { tv_sec: PATIENCE.as_secs().cast_signed(), tv_nsec: 0 };
         let mut ends = [PollFd::new(&self.stdout, PollFlags::IN)];
-        // A signal to this process says nothing of that one.
+        // A signal to this process has nothing to do with that one.
         if retry_on_intr(|| poll(&mut ends, Some(&patience)))? == 0 {
             return Ok(false);
         }
@@ -177,7 +177,7 @@ impl ProbeProcess {
         Ok(true)
     }
 
-    /// How it ended. It has closed its pipes; where it lives on all the same, it is ended.
+    /// How it ended. It has closed its pipes; closing ours ends it if it is still alive.
     fn death(&mut self) -> Death {
         self.stdin = None;
         let own = [Signal::ABORT, Signal::SEGV, Signal::BUS].map(Signal::as_raw);

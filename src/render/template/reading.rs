@@ -1,4 +1,4 @@
-//! The templates of a job as the engine has read them, once it is known which texts in their braces are names of columns.
+//! The templates of a job as compiled by the engine, once it is known which texts in their braces are names of columns.
 
 use std::collections::BTreeSet;
 
@@ -14,23 +14,23 @@ use super::values::{reverted, tojson};
 use crate::diagnostic::Diagnostic;
 use crate::job::TemplateText;
 
-/// Steps one rendering may take, so that a loop without an end is an error.
+/// The step limit of a rendering, which makes an endless loop an error.
 const MAX_STEPS: u64 = 5_000_000;
 
 /// The variable that carries the value of a template that is one expression.
 pub(super) const VALUE: &str = "fanfold_value";
 
-/// Tags of so many bytes are read on any stack.
+/// Tags up to this length, in bytes, are compiled on any stack.
 const SMALL_TAGS: usize = 512;
 
-/// And no longer ones are read: what is so long is no template, and deeper than any stack.
+/// Longer tags are rejected: they are not a template, and could be nested deeper than any stack allows.
 const MAX_TAGS: usize = 1 << 20;
 
-/// What the engine may take of the stack for each byte of the tags, and the most that it is given. Only what it takes is used.
+/// The stack that the engine may need for each byte of the tags, and its maximum. Only the pages in use take memory.
 const STACK_FOR_A_BYTE: usize = 8 << 10;
 const MAX_STACK: usize = 1 << 30;
 
-/// Names that are values to the engine, or have a meaning of their own in front of an expression.
+/// Names that the engine reads as values or operators.
 const NO_VARIABLES: [&str; 7] = ["true", "True", "false", "False", "none", "None", "not"];
 
 /// A template of the job, as the user wrote it.
@@ -38,40 +38,40 @@ const NO_VARIABLES: [&str; 7] = ["true", "True", "false", "False", "none", "None
 pub(super) struct TemplateSource {
     /// Its name to the engine.
     pub(super) name: String,
-    /// What it is.
+    /// The template itself.
     pub(super) text: TemplateText,
-    /// Whether it is one expression and nothing else, and keeps its value's type.
+    /// Whether it is a single expression, and keeps its value's type.
     pub(super) keeps_type: bool,
 }
 
-/// Templates, read.
+/// Compiled templates.
 #[derive(Debug)]
 pub(super) struct Reading {
     environment: Environment<'static>,
-    /// The texts in braces that are taken for the names of columns, and would not be by the engine.
+    /// The texts in braces that are read as names of columns, which the engine alone would not do.
     columns: BTreeSet<String>,
     templates: Vec<Template>,
-    /// What may be variables in any of them.
+    /// All words in them that may be variables.
     words: BTreeSet<String>,
 }
 
-/// One of them.
+/// One compiled template.
 #[derive(Debug)]
 pub(super) struct Template {
-    /// How far a byte of the user's text stands behind that of the text that was read.
+    /// How many bytes the user's text is behind the compiled text.
     pub(super) shift: isize,
-    /// The variables that it uses and does not set, as the engine tells them, and columns whose names stand as they are.
+    /// The variables that it uses and does not set, according to the engine, and columns used by their plain names.
     pub(super) names: BTreeSet<String>,
-    /// Under which variables the engine knows these columns.
+    /// The variables by which the engine knows these columns.
     pub(super) aliases: Vec<(String, String)>,
-    /// Whether what it makes may be nested as deep as it likes.
+    /// Whether its result may be nested to any depth.
     pub(super) is_deep: bool,
-    /// How it may make more than there is in its row.
+    /// How its result may grow beyond its row.
     pub(super) growth: Growth,
 }
 
 impl Reading {
-    /// Nothing yet, where these texts in braces are names of columns.
+    /// No templates yet; these texts in braces are names of columns.
     pub(super) fn new(columns: BTreeSet<String>) -> Self {
         let mut environment = Environment::new();
         environment.set_undefined_behavior(UndefinedBehavior::Strict);
@@ -81,7 +81,7 @@ impl Reading {
         if let Ok(syntax) = SyntaxConfig::builder().keep_trailing_newline(true).build() {
             environment.set_syntax(syntax);
         }
-        // Null is nothing; what is no text and no number is shown as the JSON it came from.
+        // Null is rendered as nothing; a value that is neither text nor number is rendered as the JSON it came from.
         environment.set_formatter(|out, state, value| match (value.kind(), reverted(value)) {
             (ValueKind::None, _) => Ok(()),
             (ValueKind::Bool | ValueKind::Seq | ValueKind::Map, Some(json)) => Ok(write!(out, "{json}")?),
@@ -91,17 +91,17 @@ impl Reading {
         Self { environment, columns, templates: Vec::new(), words: BTreeSet::new() }
     }
 
-    /// The texts in braces that are taken for the names of columns.
+    /// The texts in braces that are read as names of columns.
     pub(super) fn columns(&self) -> &BTreeSet<String> {
         &self.columns
     }
 
-    /// Takes more texts in braces for the names of columns, in the templates that are still to come.
+    /// Reads more texts in braces as names of columns, in the templates added from now on.
     pub(super) fn take_for_columns(&mut self, names: impl IntoIterator<Item = String>) {
         self.columns.extend(names);
     }
 
-    /// What may be variables in any of the templates: more than there are, and none less.
+    /// All words in the templates that may be variables: perhaps too many, never too few.
     pub(super) fn words(&self) -> &BTreeSet<String> {
         &self.words
     }
@@ -111,22 +111,22 @@ impl Reading {
         self.templates.get(number)
     }
 
-    /// The engine's own template of a name.
+    /// The engine's template with this name.
     pub(super) fn compiled(&self, name: &str) -> Result<minijinja::Template<'_, '_>, minijinja::Error> {
         self.environment.get_template(name)
     }
 
-    /// Whether a name is the engine's own, such as `range`.
+    /// Whether a name belongs to the engine, such as `range`.
     pub(super) fn is_global(&self, name: &str) -> bool {
         self.environment.globals().any(|(global, _)| global == name)
     }
 
-    /// Whether the engine makes something of a text as an expression.
+    /// Whether the engine can parse a text as an expression.
     pub(super) fn is_expression(&self, text: &str) -> bool {
         caught(|| self.environment.compile_expression(text).is_ok()).unwrap_or(false)
     }
 
-    /// Whether a text is the name of a variable to the engine, and of nothing else.
+    /// Whether the engine reads a text as the name of a variable, and nothing else.
     pub(super) fn is_variable(&self, text: &str) -> bool {
         let is_plain = |text: &str| text.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_');
         if text.is_empty() || NO_VARIABLES.contains(&text) || self.is_global(text) {
@@ -142,11 +142,11 @@ impl Reading {
         matches!(caught(names), Some(Ok(names)) if names.len() == 1 && names.contains(text))
     }
 
-    /// Has the engine read a template.
+    /// Compiles a template.
     ///
     /// # Errors
     ///
-    /// A mistake in the template, shown where it stands.
+    /// A mistake in the template, shown at its position.
     pub(super) fn add(&mut self, source: &TemplateSource) -> Result<(), Diagnostic> {
         let text = &source.text;
         let (named, aliases) = self.with_aliases(&text.source);
@@ -156,7 +156,7 @@ impl Reading {
             let message = format!("the template has more than {} MiB in its braces", MAX_TAGS >> 20);
             return Err(text.problem(None, message).help("put long text into a column, or into a glossary"));
         }
-        // As it stands it is read first, so that a mistake is shown in the user's own words.
+        // The unchanged text is compiled first, so that mistakes are shown in the user's own words.
         self.read(source, named.clone(), bytes, 0)?;
         let mut shift = 0;
         if source.keeps_type
@@ -211,8 +211,8 @@ impl Reading {
         names.unwrap_or_default()
     }
 
-    /// The text in which columns that the engine would not know by their names have others, as long as theirs: every byte stays
-    /// where it is. And those names with the columns.
+    /// The text in which columns with names that the engine cannot parse have aliases of the same length, so that positions
+    /// do not change; and the pairs of alias and column.
     fn with_aliases(&self, source: &str) -> (String, Vec<(String, String)>) {
         let mut aliases: Vec<(String, String)> = Vec::new();
         if self.columns.is_empty() {
@@ -239,7 +239,7 @@ fn stack(bytes: usize) -> usize {
     (bytes.saturating_mul(STACK_FOR_A_BYTE) + (4 << 20)).min(MAX_STACK)
 }
 
-/// The inside of a tag without the signs that say what becomes of the white space around it.
+/// The inside of a tag without the signs that control white space around it.
 fn unsigned(source: &str, inside: std::ops::Range<usize>) -> std::ops::Range<usize> {
     let is_sign = |byte: Option<&u8>| matches!(byte, Some(b'-' | b'+'));
     let bytes = source.as_bytes();
@@ -248,7 +248,7 @@ fn unsigned(source: &str, inside: std::ops::Range<usize>) -> std::ops::Range<usi
     start..if is_signed { inside.end - 1 } else { inside.end }
 }
 
-/// A name of so many bytes that nothing else has.
+/// An unused name of this length.
 fn alias(length: usize, taken: &BTreeSet<String>) -> Option<String> {
     let letters = b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ";
     let varied = length.min(3);

@@ -1,4 +1,4 @@
-//! Where the tags of a template stand, told as the engine tells them; and what stands in them: the names of columns, and words.
+//! Finds the tags of a template as the engine does, with the names of columns and the words in them.
 
 use std::collections::BTreeSet;
 use std::ops::Range;
@@ -6,15 +6,15 @@ use std::ops::Range;
 /// A tag: `{{ … }}` or `{% … %}`.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Tag {
-    /// What stands between the braces.
+    /// The text between the braces.
     pub(super) inside: Range<usize>,
-    /// The name of a column that stands there as it is, up to the end or a filter.
+    /// The name of a column at the start of the tag, up to the end or a filter.
     pub(super) column: Option<Range<usize>>,
     /// Whether it is `{{ … }}`.
     pub(super) is_variable: bool,
 }
 
-/// The tags of a template. Of what stands in `{{ … }}`, `is_column` says whether it is the name of a column.
+/// The tags of a template. `is_column` says whether a text in `{{ … }}` is the name of a column.
 pub(super) fn tags(source: &str, is_column: &dyn Fn(&str) -> bool) -> Vec<Tag> {
     let mut tags = Vec::new();
     let mut at = 0;
@@ -43,13 +43,13 @@ pub(super) fn tags(source: &str, is_column: &dyn Fn(&str) -> bool) -> Vec<Tag> {
 /// The tag `{{ … }}` whose inside begins at `from`.
 fn variable(source: &str, from: usize, is_column: &dyn Fn(&str) -> bool) -> Tag {
     let column = heads(source, from).find(|head| is_column(&source[head.clone()]));
-    // A name may have quotes and brackets in it that are none of the engine's.
+    // A name may contain quotes and brackets that mean nothing to the engine.
     let behind = column.as_ref().map_or(from, |column| column.end);
     Tag { inside: from..closing(source, behind, b"}}"), column, is_variable: true }
 }
 
-/// What may be the name of a column in the tag whose inside begins at `from`: all of it, or what stands before a filter. The
-/// longest is the first.
+/// The possible names of a column in the tag whose inside begins at `from`: all of it, or the part before a filter. The
+/// longest comes first.
 pub(super) fn heads(source: &str, from: usize) -> impl Iterator<Item = Range<usize>> + '_ {
     let sign = |byte: Option<u8>| matches!(byte, Some(b'-' | b'+'));
     let begin = if sign(source.as_bytes().get(from).copied()) { from + 1 } else { from };
@@ -65,7 +65,7 @@ pub(super) fn heads(source: &str, from: usize) -> impl Iterator<Item = Range<usi
     })
 }
 
-/// Whether a name stands in some tag by itself, with a sign before or behind it that joins, computes or compares.
+/// Whether a name is a word of its own in some tag, next to a sign that joins, computes or compares.
 pub(super) fn is_an_operand(source: &str, name: &str) -> bool {
     tags(source, &|_| false).into_iter().any(|tag| {
         let inside = &source[tag.inside];
@@ -82,7 +82,8 @@ pub(super) fn is_an_operand(source: &str, name: &str) -> bool {
     })
 }
 
-/// Where a name stands by itself in the inside of a tag: not in quotes, not as a part of another name or of what a value holds.
+/// The positions of a name in the inside of a tag where it is a word of its own: not in quotes, and not part of another
+/// name or a field of a value.
 fn bare<'a>(inside: &'a str, name: &'a str) -> impl Iterator<Item = usize> + 'a {
     let is_of_a_name = |letter: char| letter.is_alphanumeric() || letter == '_';
     inside.match_indices(name).map(|(at, _)| at).filter(move |at| {
@@ -102,7 +103,7 @@ fn bare<'a>(inside: &'a str, name: &'a str) -> impl Iterator<Item = usize> + 'a 
     })
 }
 
-/// Where the tag ends whose inside is looked at from here: as the engine has it, not within quotes or brackets.
+/// The end of the tag, searched from `from` as the engine does: not within quotes or brackets.
 fn closing(source: &str, from: usize, braces: &[u8; 2]) -> usize {
     let bytes = source.as_bytes();
     let (mut depth, mut quote, mut at) = (0_i32, None, from);
@@ -122,7 +123,7 @@ fn closing(source: &str, from: usize, braces: &[u8; 2]) -> usize {
     source.len()
 }
 
-/// Where the block ends that begins with `{% raw %}`, when what stands at `from` is that.
+/// The end of the `{% raw %}` block that begins at `from`, if there is one.
 fn behind_raw(source: &str, from: usize) -> Option<usize> {
     let mut at = from + basic(&source[from..], "raw")?;
     while let Some(found) = source[at..].find("{%") {
@@ -134,7 +135,7 @@ fn behind_raw(source: &str, from: usize) -> Option<usize> {
     Some(source.len())
 }
 
-/// How long the rest of a tag is that has nothing but this word.
+/// The length of the rest of a tag that contains only this word.
 fn basic(rest: &str, word: &str) -> Option<usize> {
     let sign = ['-', '+'];
     let inside = rest.strip_prefix(sign).unwrap_or(rest).trim_ascii_start();
@@ -143,8 +144,8 @@ fn basic(rest: &str, word: &str) -> Option<usize> {
     Some(rest.len() - end.len())
 }
 
-/// The words in the tags that may be names of variables: more than there are, and none less. What is called is no variable,
-/// since no column can be called.
+/// The words in the tags that may be variables: perhaps too many, never too few. The name in a call is not a variable,
+/// since a column cannot be called.
 pub(super) fn words(source: &str, tags: &[Tag]) -> BTreeSet<String> {
     let mut found = BTreeSet::new();
     for tag in tags {
@@ -168,7 +169,7 @@ pub(super) fn words(source: &str, tags: &[Tag]) -> BTreeSet<String> {
     found
 }
 
-/// How long a text in quotes is, with the quote that ends it.
+/// The length of a quoted text, with its closing quote.
 fn quoted(rest: &str, quote: char) -> usize {
     let mut is_escaped = false;
     for (at, letter) in rest.char_indices() {
@@ -237,7 +238,7 @@ mod tests {
     }
 
     #[test]
-    fn a_name_beside_a_sign_is_told_from_one_in_front_of_a_key_or_a_filter() {
+    fn a_name_next_to_an_operator_differs_from_one_before_a_key_or_a_filter() {
         for used in [
             "{{ row ~ \"\" }}",
             "{{ 'x' ~ row }}",

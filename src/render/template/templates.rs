@@ -1,4 +1,4 @@
-//! The templates of a job, compiled: which texts in their braces are columns, and whether the input has these.
+//! The compiled templates of a job: which texts in their braces are columns, and whether the input has them.
 
 use std::collections::{BTreeSet, HashMap};
 use std::sync::{Arc, PoisonError, RwLock};
@@ -14,50 +14,50 @@ use crate::diagnostic::Diagnostic;
 use crate::job::TemplateText;
 use crate::row::Column;
 
-/// What one template may render to, in bytes, where longer records are not read either.
+/// The maximum result of one template, in bytes, unless longer records are read.
 pub(super) const RENDERED_BYTES: u64 = 16 * 1024 * 1024;
 
 /// The name under which a template sees the whole row.
 pub(super) const WHOLE_ROW: &str = "row";
 
-/// Names that are the program's own: a column that is called so is `row["each"]`.
+/// Names that belong to the program: a column of that name is written `row["each"]`.
 pub(super) const OWN: [&str; 3] = [WHOLE_ROW, "each", "piece"];
 
-/// The memory that a rendering may take, apart from some copies of the longest record.
+/// The memory limit of a rendering, apart from some copies of the longest record.
 const MEMORY: u64 = 256 << 20;
 const RECORDS: u64 = 12;
 
-/// Readings that are kept for rows that bring other columns than the first. Of more of them, each is read when it is wanted.
+/// The maximum number of compilations kept for rows with other columns than the first. Any more are compiled for each use.
 const READINGS: usize = 64;
 
 /// The templates of a job, compiled.
 #[derive(Debug)]
 pub struct Templates {
     pub(super) sources: Vec<TemplateSource>,
-    /// The columns of the input, where it has them apart from its rows.
+    /// The columns of the input, where they are known before the rows.
     pub(super) known: Option<Vec<String>>,
-    /// Texts in braces that are a column's name if there is such a column, and an expression or nothing at all if not.
+    /// Texts in braces that are the name of a column if there is such a column, and otherwise an expression or an error.
     pub(super) candidates: BTreeSet<String>,
-    /// The templates as they are read for most rows.
+    /// The templates as compiled for most rows.
     pub(super) first: Reading,
-    /// Templates in which a name of the program's own stands where a column's could.
+    /// Templates that use a name of the program's where a column could be meant.
     own: Vec<(usize, &'static str)>,
-    /// And for rows that have others of the candidates.
+    /// The templates as compiled for rows that have other candidates as columns.
     others: RwLock<HashMap<BTreeSet<String>, Arc<Reading>>>,
     /// The longest record, in bytes.
     pub(super) longest: u64,
-    /// Tries out what may grow.
+    /// Tries renderings that may grow.
     pub(super) prober: Prober,
 }
 
 /// A place in the request that a template fills.
 #[derive(Debug, Clone)]
 pub enum Slot {
-    /// Text without any template in it.
+    /// Text without any template.
     Literal(String),
-    /// A template that makes text; its number.
+    /// A template that makes text, by its number.
     Text(usize),
-    /// A template that is one expression and nothing else, and keeps its value's type; its number.
+    /// A template that is a single expression and keeps its value's type, by its number.
     Value(usize),
 }
 
@@ -76,10 +76,10 @@ impl Default for Templates {
 }
 
 impl Templates {
-    /// No templates yet, for an input that has these columns, or whose rows each bring their own, and records of so many bytes at
-    /// most.
+    /// No templates yet, for an input with these columns, or whose rows each bring their own. `longest` is the maximum
+    /// record in bytes.
     pub fn new(columns: Option<&[Column]>, longest: u64) -> Self {
-        // An input without a single column has no rows either.
+        // An input without any columns has no rows either.
         let known = columns.filter(|columns| !columns.is_empty());
         Self::of_names(
             known.map(|columns| columns.iter().map(|column| column.name.clone()).collect()),
@@ -87,7 +87,7 @@ impl Templates {
         )
     }
 
-    /// The same by the names of the columns.
+    /// The same, by the names of the columns.
     pub(super) fn of_names(known: Option<Vec<String>>, longest: u64) -> Self {
         Self {
             sources: Vec::new(),
@@ -105,7 +105,7 @@ impl Templates {
     ///
     /// # Errors
     ///
-    /// A mistake in the template, shown where it stands.
+    /// A mistake in the template, shown at its position.
     pub fn add(&mut self, name: &str, text: TemplateText) -> Result<Slot, Diagnostic> {
         if !text.source.contains("{{") && !text.source.contains("{%") && !text.source.contains("{#") {
             return Ok(Slot::Literal(text.source));
@@ -113,11 +113,11 @@ impl Templates {
         self.compile(TemplateSource { name: name.to_owned(), text, keeps_type: false }).map(Slot::Text)
     }
 
-    /// Compiles a template that keeps its value's type when it is one expression and nothing else.
+    /// Compiles a template that keeps its value's type if it is a single expression.
     ///
     /// # Errors
     ///
-    /// A mistake in the template, shown where it stands.
+    /// A mistake in the template, shown at its position.
     pub fn add_value(&mut self, name: &str, text: TemplateText) -> Result<Slot, Diagnostic> {
         let inner = text.source.trim().strip_prefix("{{").and_then(|rest| rest.strip_suffix("}}"));
         if inner.is_none_or(|inner| inner.contains("{{") || inner.contains("}}")) {
@@ -139,7 +139,7 @@ impl Templates {
                     let known: Vec<&str> = known.iter().map(String::as_str).collect();
                     return Err(misnamed(&source.text, &names, &known, "input").unwrap_or(problem));
                 }
-                // The rows say whether they have such a column.
+                // The rows decide whether there is such a column.
                 None if names.is_empty() => return Err(problem),
                 None => self.first.take_for_columns(names),
             }
@@ -156,14 +156,14 @@ impl Templates {
         Ok(number)
     }
 
-    /// The texts in a template's braces that are a column's name if there is such a column, and not a variable's.
+    /// The texts in a template's braces that are the name of a column if there is one, and not a variable.
     fn candidates_of(&self, source: &str) -> BTreeSet<String> {
         let heads = source.match_indices("{{").flat_map(|(at, _)| tags::heads(source, at + 2));
         let names: BTreeSet<&str> = heads.map(|head| &source[head]).collect();
         names.into_iter().filter(|name| !self.first.is_variable(name)).map(str::to_owned).collect()
     }
 
-    /// The texts in a template's braces that are no expressions, and read like the names of columns other than these.
+    /// The texts in a template's braces that are not expressions, and look like names of columns other than these.
     fn like_names(&self, source: &str, columns: &BTreeSet<String>) -> Vec<String> {
         let tags = tags::tags(source, &|name| columns.contains(name));
         let variables = tags.into_iter().filter(|tag| tag.is_variable && tag.column.is_none());
@@ -172,18 +172,18 @@ impl Templates {
         names.filter(is_meant).map(str::to_owned).collect()
     }
 
-    /// Whether a template uses a name of the program's own as that of a column.
+    /// Whether a template uses a name of the program's as the name of a column.
     fn uses_own(&self, source: &str, number: usize, name: &str) -> bool {
         if name != WHOLE_ROW {
             return self.first.template(number).is_some_and(|template| template.names.contains(name));
         }
-        // With a filter or a key behind it, it can only be the whole row; beside a sign, nobody means that.
+        // Before a filter or a key it can only be the whole row; next to an operator, nobody means that.
         let mut tags = source.match_indices("{{").map(|(at, _)| tags::heads(source, at + 2));
         tags.any(|mut heads| heads.next().is_some_and(|head| &source[head] == WHOLE_ROW))
             || tags::is_an_operand(source, WHOLE_ROW)
     }
 
-    /// The columns that the templates may depend on; `None` when one takes the whole row.
+    /// The columns that the templates may depend on; `None` when one uses the whole row.
     pub fn columns(&self) -> Option<BTreeSet<String>> {
         if self.first.words().contains(WHOLE_ROW) {
             return None;
@@ -193,11 +193,11 @@ impl Templates {
         Some(columns)
     }
 
-    /// Holds the names that the templates use against the columns of the input, where these are known.
+    /// Checks the names in the templates against the columns of the input, where these are known.
     ///
     /// # Errors
     ///
-    /// The first name that is no column, shown where it stands, with the nearest column.
+    /// The first name that is not a column, shown at its position, with the nearest column.
     pub fn check_columns(&self) -> Result<(), Diagnostic> {
         let Some(known) = &self.known else { return Ok(()) };
         let known: Vec<&str> = known.iter().map(String::as_str).collect();
@@ -214,7 +214,7 @@ impl Templates {
         Ok(())
     }
 
-    /// What is said where a template uses a name of the program's own, and there is such a column.
+    /// The error for a template that uses a name of the program's while there is such a column.
     pub(super) fn taken_name(&self, is_column: impl Fn(&str) -> bool) -> Option<Diagnostic> {
         let (number, name) = self.own.iter().find(|(_, name)| is_column(name))?;
         let text = &self.sources[*number].text;
@@ -223,22 +223,22 @@ impl Templates {
         Some(problem.help(format!("write the column as {{{{ row[\"{name}\"] }}}}")))
     }
 
-    /// What a prober of these templates is told first.
+    /// The first message to a prober of these templates.
     pub(super) fn briefing(&self) -> Briefing {
         let mut numbers = 0..self.sources.len();
         let is_deep = |number| self.first.template(number).is_some_and(|template| template.is_deep);
         let stack = if numbers.any(is_deep) { DEEP_STACK as u64 } else { 0 };
-        let told =
+        let entry =
             |source: &TemplateSource| (source.name.clone(), source.text.source.clone(), source.keeps_type);
         Briefing {
             known: self.known.clone(),
             longest: self.longest,
-            sources: self.sources.iter().map(told).collect(),
+            sources: self.sources.iter().map(entry).collect(),
             memory: MEMORY + self.longest.saturating_mul(RECORDS) + stack,
         }
     }
 
-    /// The templates as they are read where just these of the candidates are columns.
+    /// The templates as compiled where exactly these candidates are columns.
     pub(super) fn reading(
         &self,
         columns: BTreeSet<String>,
@@ -264,7 +264,7 @@ impl Templates {
     }
 }
 
-/// What is said of the first text in braces that reads like a column's name and is none.
+/// The error for the first text in braces that looks like the name of a column but is not one.
 fn misnamed(text: &TemplateText, names: &[String], known: &[&str], who: &str) -> Option<Diagnostic> {
     names.first().map(|name| no_column(text, name, known, who))
 }

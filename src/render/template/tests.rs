@@ -1,4 +1,4 @@
-//! Names of columns in braces, and templates that nobody would write: whatever stands there, it is an answer or an error.
+//! Names of columns in braces, and templates that nobody would write: the result is always an answer or an error.
 
 use std::sync::Arc;
 
@@ -19,7 +19,7 @@ fn fields(value: &Value) -> Map<String, Value> {
     value.as_object().expect("an object").clone()
 }
 
-/// What a template makes of a row, as text and as a value; where the input's columns are known before, and where not.
+/// The result of a template on a row, as text and as a value, with and without the input's columns known in advance.
 fn filled(source: &str, row: &Value, known: bool) -> [Result<Value, String>; 2] {
     [false, true].map(|keeps_type| {
         let row = fields(row);
@@ -95,7 +95,7 @@ fn the_name_of_a_column_in_braces_is_that_column() {
 }
 
 #[test]
-fn a_name_that_is_no_column_s_is_told_with_the_nearest_where_it_stands() {
+fn an_unknown_column_is_reported_at_its_position_with_the_nearest_name() {
     let row = json!({ "Product Name": "Shoe", "text": "t", "each": 1, "row": 2 });
     for (source, place, message, help) in [
         ("é {{ Product Nmae }}", "job.toml:1:16", "no column `Product Nmae`", "did you mean `Product Name`?"),
@@ -108,10 +108,10 @@ fn a_name_that_is_no_column_s_is_told_with_the_nearest_where_it_stands() {
         ("{{ “text” }}", "job.toml:1:14", "unexpected character", ""),
     ] {
         for known in [true, false] {
-            for told in filled(source, &row, known) {
-                let told = told.expect_err(source);
+            for error in filled(source, &row, known) {
+                let error = error.expect_err(source);
                 for part in [place, message, help] {
-                    assert!(told.contains(part), "{source}, known {known}: {part:?} is not in {told}");
+                    assert!(error.contains(part), "{source}, known {known}: {part:?} is not in {error}");
                 }
             }
         }
@@ -119,10 +119,10 @@ fn a_name_that_is_no_column_s_is_told_with_the_nearest_where_it_stands() {
 }
 
 #[test]
-fn a_column_with_white_space_around_its_name_is_told_as_it_is_had() {
+fn a_column_with_white_space_around_its_name_is_suggested_as_it_is_written() {
     let row = json!({ "id": 1, " text": "x" });
-    for told in filled("{{ text }}", &row, true) {
-        assert!(told.expect_err("no such column").contains("did you mean row[\" text\"]?"));
+    for error in filled("{{ text }}", &row, true) {
+        assert!(error.expect_err("no such column").contains("did you mean row[\" text\"]?"));
     }
     assert_eq!(filled("{{ row[\" text\"] }}", &row, true)[0], Ok(json!("x")));
 }
@@ -131,14 +131,14 @@ fn a_column_with_white_space_around_its_name_is_told_as_it_is_had() {
 fn rows_that_bring_their_own_columns_are_each_read_by_these() {
     let mut templates = Templates::default();
     let slot = templates.add("a", text("{{ a.b }}|{{ Product Name }}")).expect("the rows say what it is");
-    let told = |row: Value| {
+    let rendered = |row: Value| {
         let row = fields(&row);
         templates.fill(&row).text(&slot).map_err(|problem| problem.message)
     };
-    assert_eq!(told(json!({ "a": { "b": 1 }, "Product Name": "x" })), Ok("1|x".to_owned()));
-    assert_eq!(told(json!({ "a": { "b": 1 }, "a.b": 2, "Product Name": "x" })), Ok("2|x".to_owned()));
-    assert_eq!(told(json!({ "a.b": 3 })), Err("the row has no column `Product Name`".to_owned()));
-    assert_eq!(told(json!({ "a.b": 3, "Product Name": "y" })), Ok("3|y".to_owned()));
+    assert_eq!(rendered(json!({ "a": { "b": 1 }, "Product Name": "x" })), Ok("1|x".to_owned()));
+    assert_eq!(rendered(json!({ "a": { "b": 1 }, "a.b": 2, "Product Name": "x" })), Ok("2|x".to_owned()));
+    assert_eq!(rendered(json!({ "a.b": 3 })), Err("the row has no column `Product Name`".to_owned()));
+    assert_eq!(rendered(json!({ "a.b": 3, "Product Name": "y" })), Ok("3|y".to_owned()));
 }
 
 #[test]
@@ -221,8 +221,8 @@ fn no_template_panics_whatever_stands_in_it() {
     odd.extend([nested.to_owned(), "{% if é %}".repeat(3_000), "{{ é }}".repeat(3_000)]);
     for source in &odd {
         for known in [true, false] {
-            for told in filled(source, &row, known) {
-                assert!(told != Err(String::new()), "{source}");
+            for result in filled(source, &row, known) {
+                assert!(result != Err(String::new()), "{source}");
             }
         }
     }
@@ -301,8 +301,8 @@ fn no_template_of_random_pieces_panics() {
         if dice.random_bool(0.7) {
             source = format!("{{{{ {source} }}}}");
         }
-        for told in filled(&source, &row, dice.random_bool(0.5)) {
-            assert!(told != Err(String::new()), "{source}");
+        for result in filled(&source, &row, dice.random_bool(0.5)) {
+            assert!(result != Err(String::new()), "{source}");
         }
     }
 }

@@ -1,10 +1,10 @@
-//! Values of a row as the engine has them, and back.
+//! Converts values of a row to the engine's, and back.
 
 use minijinja::value::{Kwargs, ValueKind};
 use minijinja::{Error, ErrorKind};
 use serde_json::{Map, Value};
 
-/// How deep lists and objects may stand in one another: deeper than any row brings them, and not as deep as a stack.
+/// The maximum nesting of lists and objects: deeper than any row needs, and safe for the stack.
 const DEEPEST: usize = 256;
 
 /// A value of a row.
@@ -28,7 +28,7 @@ pub(super) fn converted_object(fields: &Map<String, Value>) -> minijinja::Value 
     minijinja::Value::from_pairs(fields.iter().map(|(key, value)| (key.as_str(), converted(value))))
 }
 
-/// The JSON value of a template's value; `None` for what JSON cannot hold.
+/// The JSON value of a template's value; `None` if JSON cannot represent it.
 pub(super) fn reverted(value: &minijinja::Value) -> Option<Value> {
     within(value, DEEPEST)
 }
@@ -60,7 +60,7 @@ fn within(value: &minijinja::Value, depth: usize) -> Option<Value> {
     })
 }
 
-/// The filter `tojson`, with `indent`. The engine's own escapes `<` and `&` for HTML, which no prompt wants.
+/// The filter `tojson`, with `indent`. The engine's own escapes `<` and `&` for HTML, which is wrong in a prompt.
 pub(super) fn tojson(value: &minijinja::Value, options: Kwargs) -> Result<String, Error> {
     let indent: Option<u64> = options.get("indent")?;
     options.assert_all_used()?;
@@ -73,7 +73,7 @@ pub(super) fn tojson(value: &minijinja::Value, options: Kwargs) -> Result<String
     })
 }
 
-/// The bytes of all texts in a value: a value is not written piece by piece, as a text is.
+/// The bytes of all texts in a value, which, unlike a text, is not written piece by piece.
 pub(super) fn bytes_of_texts(value: &Value) -> usize {
     match value {
         Value::String(text) => text.len(),
