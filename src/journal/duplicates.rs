@@ -111,7 +111,8 @@ impl Journal {
 
 impl Sharer<'_> {
     /// Gives a row the end of another row with the same request, if there is one; an answer rather than a failure. An
-    /// answer of its own that made it fail before is its end no more.
+    /// answer of its own that made it fail before is its end no more. What another request left in its place stays there
+    /// until the row is planned.
     ///
     /// # Errors
     ///
@@ -123,7 +124,8 @@ impl Sharer<'_> {
                    WHERE x.fingerprint = ?3 AND e.position IS NOT ?1
                    ON CONFLICT (position) DO UPDATE SET status = excluded.status, shares = excluded.shares,
                        answer = NULL, error_code = excluded.error_code, error = excluded.error,
-                       simulated = excluded.simulated, record = excluded.record
+                       simulated = excluded.simulated, row_id = coalesce(excluded.row_id, row_id), record = excluded.record
+                       WHERE fingerprint = excluded.fingerprint
                    RETURNING status";
         let failed = self.journal.reader().failed();
         let mut statement = self.journal.connection().prepare_cached(sql).map_err(&failed)?;

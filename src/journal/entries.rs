@@ -66,7 +66,7 @@ const NEW_ENTRY: &str =
 const SAME_ENTRY: &str =
     "UPDATE entries SET status = ?4, out = 0, shares = NULL, tries = ?5, attempts = attempts + ?6,
          cost = CASE WHEN cost IS NULL THEN ?7 ELSE cost + coalesce(?7, 0) END, error_code = ?8, error = ?9,
-         answer = coalesce(?10, answer), simulated = max(simulated, ?11), record = ?12
+         answer = coalesce(?10, answer), simulated = max(simulated, ?11), row_id = coalesce(?2, row_id), record = ?12
      WHERE position = ?1 AND fingerprint = ?3
      RETURNING entry";
 

@@ -227,9 +227,6 @@ pub async fn send<E: Endpoint>(
     if *full.borrow_and_update() && reason == StopReason::Interrupted {
         return Err(JournalError::Full { path }.into());
     }
-    if !input_changed {
-        journal.survey_holds().map_err(|error| order.kept(&journal, error.into()))?;
-    }
     if job.input.share_duplicates && *stop.borrow() != StopLevel::Now {
         let failed = |error: PipelineError| order.kept(&journal, error);
         let healed = journal.heal(job.input.limit).map_err(|error| failed(error.into()))?;
@@ -242,6 +239,10 @@ pub async fn send<E: Endpoint>(
         };
         observer.tally.shared(healed + shared.ok);
         observer.tally.now.failed += shared.failed;
+    }
+    // Rows that got the answer of another were read once more.
+    if !input_changed && opened.source.stamp().is_ok_and(|stamp| stamp == order.plan.stamp) {
+        journal.survey_holds().map_err(|error| order.kept(&journal, error.into()))?;
     }
     let snapshot = observer.finish();
     Ok((SendReport { reason, abandoned, beyond, snapshot, input_changed }, journal))

@@ -91,9 +91,17 @@ impl<'o> Columns<'o> {
         self.wanted.clone()
     }
 
-    /// How many rows, from the first on, the pass before has seen.
+    /// How many rows, from the first on, the pass before has seen; none where rows bring their own columns and some that
+    /// it has not seen may have been answered since.
     pub(super) fn surveyed(&self) -> u64 {
-        self.before.as_ref().map_or(0, |(survey, _)| survey.rows)
+        let Some((survey, _)) = &self.before else { return 0 };
+        let is_sure = !self.own || survey.holds || self.is_of_these_files(survey);
+        if is_sure { survey.rows } else { 0 }
+    }
+
+    /// Whether the files are as the pass before has seen them.
+    fn is_of_these_files(&self, survey: &Survey) -> bool {
+        survey.files.is_some() && survey.files == self.files
     }
 
     /// Takes the next row, which is as the pass before has seen it.
@@ -153,10 +161,10 @@ impl<'o> Columns<'o> {
         if let Some((survey, before)) = self.before.take().filter(|_| self.own && self.known > 0) {
             // Of rows that were not looked at, the pass before knows the columns: all of theirs, and no others, unless
             // some of its rows are gone.
-            let is_same_input = survey.files.is_some() && survey.files == self.files && survey.rows == rows;
+            let is_same_input = self.is_of_these_files(&survey) && survey.rows == rows;
             let is_whole = is_same_input || survey.holds && self.known == survey.rows;
             exact = survey.exact && is_whole;
-            if self.clashes(&before) || !exact && wanted {
+            if self.clashes(&before) || !exact && wanted || self.columns.len() + before.len() > MOST_COLUMNS {
                 return self.look_again(rows);
             }
             self.join(before);

@@ -113,9 +113,9 @@ impl CsvRows {
         self.records.advance()
     }
 
-    /// The names of its columns, in its own order.
-    pub(super) fn names(&self) -> &[String] {
-        &self.names
+    /// The names of its columns, in its own order, and how many without one are behind them.
+    pub(super) fn header(&self) -> (&[String], usize) {
+        (&self.names, self.unnamed)
     }
 
     /// The hash of the row that was gone to.

@@ -150,7 +150,7 @@ impl FormatReader {
     fn key(&self, key: &RecordKey, folders: &[FolderColumn]) -> RecordKey {
         match self {
             Self::Jsonl(_) | Self::Parquet(_) => key.of_file(&format!("{folders:?}")),
-            Self::Csv(rows) => key.of_file(&format!("{folders:?} {:?}", rows.names())),
+            Self::Csv(rows) => key.of_file(&format!("{folders:?} {:?}", rows.header())),
         }
     }
 

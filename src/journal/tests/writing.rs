@@ -37,6 +37,31 @@ fn a_group_is_on_disk_when_it_comes_back() {
 }
 
 #[test]
+fn a_row_that_got_another_name_before_it_was_sent_again_has_that_name() {
+    let desk = Desk::new();
+    let (before, now) = (&named(&[("x", 1)])[0], &named(&[("y", 1)])[0]);
+    desk.killed_run(vec![throttled(before), answered(now, "text")]);
+    let journal = desk.open();
+    assert_eq!(dump(journal.connection(), "SELECT row_id FROM entries"), [[Text("y".to_owned())]]);
+    // A job that names no rows says nothing of names.
+    desk.killed_run(vec![answered(&row(0, 1), "text")]);
+    assert_eq!(dump(journal.connection(), "SELECT row_id FROM entries"), [[Text("y".to_owned())]]);
+}
+
+#[test]
+fn a_row_that_changed_before_it_could_share_an_answer_leaves_what_stands_in_its_place() {
+    let desk = Desk::new();
+    desk.killed_run(vec![answered(&row(0, 1), "text"), throttled(&row(1, 7)), throttled(&row(2, 1))]);
+    let journal = desk.open();
+    let mut sharer = journal.sharer().unwrap();
+    sharer.share(&row(1, 1)).unwrap();
+    sharer.share(&row(2, 1)).unwrap();
+    assert_eq!(sharer.finish().unwrap().ok, 1);
+    journal.reader().check_integrity().unwrap();
+    assert_eq!(answers(journal.reader(), 3), [Some("text".to_owned()), None, Some("text".to_owned())]);
+}
+
+#[test]
 fn attempts_and_cost_of_a_row_add_up_over_its_requests() {
     let desk = Desk::new();
     let row = row(0, 1);

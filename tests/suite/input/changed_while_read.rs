@@ -1,6 +1,7 @@
 //! An input that is changed, cut or taken away while the run reads it: no row gets the answer of another.
 
-use std::fs;
+use std::fs::{self, OpenOptions};
+use std::io::Write;
 
 use fanfold::simulator::ServerSettings;
 use rustix::process::Signal;
@@ -34,6 +35,29 @@ fn an_input_that_is_replaced_in_the_middle_is_planned_again_and_comes_out_right(
     let receipt = scene.receipt();
     assert_eq!(receipt["this_run"]["requests"], scene.witness().len(), "{receipt}");
     assert!(scene.witness().len() <= ROWS + 10, "no row is sent twice");
+}
+
+#[test]
+fn a_column_that_comes_up_in_the_middle_is_held_against_the_answers() {
+    let mut scene = scene();
+    // Long enough to be read a piece at a time.
+    let line =
+        |number| format!("{{\"original\": \"{}\", \"text\": \"{}\"}}\n", "x".repeat(4000), text(number));
+    let input: String = (0..ROWS).map(line).collect();
+    scene.write("in.jsonl", &input);
+    let child = scene.start(&["run", "job.toml"]);
+    scene.wait_for_requests(20);
+    // From one write to the next, the file is there as a whole.
+    let (before, behind) = input.split_at(input.len() / 2);
+    let changed = before.to_owned() + &behind.replace("original", "response");
+    let mut file = OpenOptions::new().write(true).open(scene.path("in.jsonl")).expect("a file");
+    file.write_all(changed.as_bytes()).expect("written");
+    let words = "the input has a column `response`, as the answers do";
+    scene.end(child).expect_code(1).says("the input changed while it was read").says(words);
+    for _ in 0..2 {
+        scene.run_job(&["job.toml"]).expect_code(1).says(words);
+    }
+    assert!(scene.witness().len() <= ROWS + 2, "and all answers are kept");
 }
 
 #[test]

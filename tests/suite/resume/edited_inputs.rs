@@ -212,3 +212,16 @@ fn preview_tells_of_rows_that_moved_cannot_be_sent_or_share_an_answer() {
     scene.run(&["run", "job.toml"]).expect_code(3).says("1 row cannot be sent and is recorded as failed");
     assert_eq!(scene.witness_count(), 15 + 2);
 }
+
+#[test]
+fn a_header_that_lost_its_last_comma_makes_rows_too_long_as_it_does_in_a_new_job() {
+    let scene = Scene::new();
+    scene.write("in.csv", "text,\nfirst,\nsecond,\n");
+    scene.job("in.csv", "out.jsonl", "");
+    scene.run(&["run", "job.toml"]).expect_code(0);
+    scene.write("in.csv", "text\nfirst,\nsecond,\n");
+    for output in ["out.jsonl", "new.jsonl"] {
+        let arguments = ["run", "job.toml", "--output", output];
+        scene.run(&arguments).expect_code(1).says("in.csv:2: has 2 cells where the header has 1 column");
+    }
+}
