@@ -1,4 +1,4 @@
-//! What lets requests in: the headers with the key in them, and how a key that is refused in the night is read again.
+//! The headers of requests, with the key in them, and how a key that is refused during a run is read again.
 
 use std::fmt;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -8,11 +8,11 @@ use reqwest::header::{AUTHORIZATION, HeaderMap};
 
 use super::key::Key;
 
-/// What lets requests in: the headers that they carry.
+/// The headers that authorise a request.
 #[derive(Debug)]
 pub(super) struct Access {
     pub(super) headers: HeaderMap,
-    /// Whether the service has let somebody in with it.
+    /// Whether the service has accepted a request with them.
     worked: AtomicBool,
 }
 
@@ -24,18 +24,18 @@ impl Access {
         Self { headers, worked: AtomicBool::new(false) }
     }
 
-    /// The service has let a request in.
+    /// Records that the service accepted a request.
     pub(super) fn has_worked(&self) {
         self.worked.store(true, Ordering::Relaxed);
     }
 }
 
-/// Reads the key again from its place.
+/// Reads the key again from where it is kept.
 #[derive(Clone)]
 pub struct ReadKey(Arc<dyn Fn() -> Option<Key> + Send + Sync>);
 
 impl ReadKey {
-    /// By a function, which may take its time.
+    /// Reads it with a function, which may block.
     pub fn new(read: impl Fn() -> Option<Key> + Send + Sync + 'static) -> Self {
         Self(Arc::new(read))
     }
@@ -47,11 +47,11 @@ impl fmt::Debug for ReadKey {
     }
 }
 
-/// How a key that is not taken any more is renewed, by one request at a time.
+/// How a refused key is renewed, by one request at a time.
 struct Renewal {
     read: ReadKey,
     turn: tokio::sync::Mutex<()>,
-    /// The headers without the key.
+    /// The headers, without the key.
     headers: HeaderMap,
 }
 
@@ -61,7 +61,7 @@ impl fmt::Debug for Renewal {
     }
 }
 
-/// The access that requests have at present, and how they get another.
+/// The access that requests use at present, and how to renew it.
 #[derive(Debug)]
 pub(super) struct KeyRing {
     present: RwLock<Arc<Access>>,
@@ -69,20 +69,20 @@ pub(super) struct KeyRing {
 }
 
 impl KeyRing {
-    /// With a key, and the way to read it again where its place can change. `headers` are without it.
+    /// Access with a key, and a way to read it again if it can change. `headers` do not include the key.
     pub(super) fn new(headers: HeaderMap, key: Option<&Key>, read_key: Option<ReadKey>) -> Self {
         let present = RwLock::new(Arc::new(Access::new(headers.clone(), key)));
         let renewal = read_key.map(|read| Renewal { read, turn: Default::default(), headers });
         Self { present, renewal }
     }
 
-    /// The access at present.
+    /// The present access.
     pub(super) fn access(&self) -> Arc<Access> {
         self.present.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// What lets requests in after the service refused a key that had worked: the key as its place has it now, read once.
-    /// `None` where that is no other key.
+    /// The access to use after the service refused a key that had worked: the key is read again, once.
+    /// `None` if it is still the same key.
     pub(super) async fn renewed(&self, refused: &Arc<Access>) -> Option<Arc<Access>> {
         let renewal = self.renewal.as_ref()?;
         let _turn = renewal.turn.lock().await;

@@ -1,4 +1,4 @@
-//! One request over HTTP. No redirects, no retries of its own: there is one retry layer, and it is not here.
+//! One request over HTTP, without redirects or retries: the only retry layer is `dispatch`.
 
 use std::io;
 use std::panic::AssertUnwindSafe;
@@ -29,13 +29,13 @@ use crate::patience;
 use crate::request::ChatRequest;
 use crate::secrets;
 
-/// Idle connections are dropped before a load balancer in between closes them, which is at 60 s and sometimes less.
+/// Idle connections are dropped before a load balancer in between closes them, after 60 s and sometimes less.
 const IDLE: Duration = Duration::from_secs(15);
 
-/// A connection that is not there by then will not be.
+/// A connection that takes longer than this will not succeed.
 const CONNECT: Duration = Duration::from_secs(10);
 
-/// How long the connection may take to end after an answer did, to be of use again.
+/// How long a connection may take to end after the answer, to be used again.
 const LEFTOVERS: Duration = Duration::from_millis(100);
 
 /// A chat service over HTTP.
@@ -44,32 +44,32 @@ pub struct HttpEndpoint {
     client: Client,
     url: Url,
     keys: KeyRing,
-    /// The variable that a key would stand in, where there is none.
+    /// The variable that would hold a key, if none is set.
     unset: Option<String>,
     idle_timeout: Duration,
-    /// What the environment puts in between.
+    /// The proxy that the environment sets.
     proxy: Option<String>,
 }
 
-/// What a service is asked with.
+/// The settings of a client.
 #[derive(Debug)]
 pub struct ClientSettings<'a> {
     /// The address, without a slash at its end.
     pub base_url: &'a str,
-    /// The key, where there is one.
+    /// The key, if there is one.
     pub key: Option<Key>,
-    /// How the key is read again once it is not taken any more; `None` where its place cannot change.
+    /// How the key is read again after it was refused; `None` if it cannot change.
     pub read_key: Option<ReadKey>,
-    /// The variable that the key is looked for in.
+    /// The variable in which the key is looked for.
     pub unset: Option<String>,
-    /// Headers that every request carries.
+    /// Headers of every request.
     pub headers: &'a [(String, String)],
     /// How long a stream may pause.
     pub idle_timeout: Duration,
 }
 
 impl<'a> ClientSettings<'a> {
-    /// For the service of a job, without a key.
+    /// The settings for a job's service, without a key.
     pub fn of(model: &'a ModelSettings, retry: &Retry) -> Self {
         Self {
             base_url: &model.base_url,
@@ -90,7 +90,7 @@ impl HttpEndpoint {
     ///
     /// # Errors
     ///
-    /// When TLS or the proxy settings of the environment cannot be set up, or the address or a header is none.
+    /// When TLS or the environment's proxy settings cannot be set up, or the address or a header is invalid.
     pub fn new(settings: ClientSettings<'_>) -> Result<Self, ClientError> {
         let url = format!("{}/chat/completions", settings.base_url);
         let client = own_client(&url)
@@ -111,8 +111,8 @@ impl HttpEndpoint {
         Ok(Self { client, url, keys, unset, idle_timeout, proxy })
     }
 
-    /// Sends one request, and hands on the pieces of its answer as they come. An answer that comes whole, asked for
-    /// or not, has no pieces.
+    /// Sends one request, and passes on the pieces of its answer as they arrive. An answer that arrives whole has no pieces,
+    /// whether or not a stream was requested.
     pub async fn stream<'a>(&'a self, request: &ChatRequest, sink: &'a mut PieceSink<'a>) -> Reply {
         self.stream_with(&self.keys.access(), request, sink).await
     }
@@ -161,7 +161,7 @@ impl HttpEndpoint {
         as_marked(&headers, read)
     }
 
-    /// Reads what came, and judges it.
+    /// Reads a reply and judges it.
     async fn read<'a>(
         &'a self,
         request: &ChatRequest,
@@ -177,12 +177,12 @@ impl HttpEndpoint {
         }
         let body = whole_body(response, idle).await?;
         let body = match unpacked(&body, &packings, headers) {
-            // What is wrong is told by its status, whatever became of the words.
+            // The status shows what is wrong, even if the body cannot be read.
             Err(_) if !status.is_success() => body,
             unpacked => unpacked?.unwrap_or(body),
         };
         let body = secrets::kept().out_of_body(body);
-        // A server that does not say what it sends.
+        // Some servers omit the content type.
         if request.stream && status.is_success() && body.trim_ascii_start().starts_with(b"data:") {
             let mut incoming = Incoming::new(&request.body, MOST_BYTES);
             let taken = incoming.take(&body, sink).and_then(|()| incoming.end(sink));
@@ -192,7 +192,7 @@ impl HttpEndpoint {
         judge(status, headers, &body, SystemTime::now(), choices_asked_for(&request.body))
     }
 
-    /// Reads an answer that comes piece by piece.
+    /// Reads an answer that arrives in pieces.
     async fn collect(
         &self,
         mut response: Response,
@@ -214,7 +214,7 @@ impl HttpEndpoint {
             }
         }
         veil.finish();
-        // The connection is of use again only when it was read to its end, which comes at once or is not waited for.
+        // A connection can be used again only if it was read to its end, which follows at once or is not waited for.
         let _ = tokio::time::timeout(LEFTOVERS, async { while let Ok(Some(_)) = response.chunk().await {} })
             .await;
         judge_stream(status, headers, incoming, None)
@@ -248,7 +248,7 @@ fn more_headers(headers: &[(String, String)]) -> Result<HeaderMap, ClientError> 
     Ok(map)
 }
 
-/// Waits for the next thing to come, so long at most.
+/// Waits for a future, up to a limit.
 async fn within<T>(limit: Option<Duration>, coming: impl Future<Output = T>) -> Result<T, Fault> {
     let Some(limit) = limit else { return Ok(coming.await) };
     patience::within(limit, coming).await.ok_or_else(|| {
@@ -272,12 +272,12 @@ async fn whole_body(mut response: Response, idle: Option<Duration>) -> Result<Ve
     }
 }
 
-/// A fault before any reply came. `proxy`: what is in between.
+/// The fault of a request that failed before any reply. `proxy`: the proxy in between.
 fn before_the_reply(error: &reqwest::Error, proxy: Option<&str>) -> Fault {
     let message = cause(error);
     if error.is_connect() {
         let (kind, code) = match message.contains("certificate") {
-            // A wrong certificate is no glitch, and nothing is sent past it.
+            // A wrong certificate is not a passing fault, and nothing is sent past it.
             true => (FaultKind::JobRefused, "bad_certificate"),
             false => (FaultKind::Unreachable, "unreachable"),
         };

@@ -1,4 +1,4 @@
-//! What the fuzz targets feed with bytes, by plain types, so that the inner parts of the stage stay its own.
+//! The functions that the fuzz targets call, with plain types, to keep the inner parts of the stage private.
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -11,7 +11,7 @@ use super::stream::Incoming;
 use super::verdict::{judge, judge_stream, judge_trouble};
 use crate::outcome::Reply;
 
-/// What is made of a stream, and what somebody who looks on hears of it.
+/// The result of a stream, and the pieces that an observer received.
 #[derive(Debug, PartialEq)]
 pub struct Heard {
     /// The answer, or the fault.
@@ -22,13 +22,13 @@ pub struct Heard {
     pub content: String,
 }
 
-/// Judges a reply that came whole, at a moment in seconds since 1970.
+/// Judges a reply that arrived whole, at a time in seconds since 1970.
 pub fn reply(status: u16, headers: &[(&str, &[u8])], body: &[u8], seconds: u64) -> Reply {
     let status = StatusCode::from_u16(status).unwrap_or(StatusCode::OK);
     judge(status, &map(headers), body, moment(seconds), 0)
 }
 
-/// Reads a stream that comes in these pieces, as the client does.
+/// Reads a stream that arrives in these pieces, as the client does.
 pub fn stream<'a>(request: &[u8], pieces: impl IntoIterator<Item = &'a [u8]>) -> Heard {
     let (mut reasoning, mut content) = (String::new(), String::new());
     let mut sink = |piece: Piece<'_>| match piece {
@@ -52,12 +52,12 @@ pub fn stream<'a>(request: &[u8], pieces: impl IntoIterator<Item = &'a [u8]>) ->
     Heard { reply, reasoning, content }
 }
 
-/// How long the headers of a reply ask to wait, at a moment in seconds since 1970.
+/// How long the headers of a reply ask to wait, at a time in seconds since 1970.
 pub fn retry_after(headers: &[(&str, &[u8])], seconds: u64) -> Option<Duration> {
     super::retry_after::retry_after(&map(headers), moment(seconds))
 }
 
-/// The headers among these that HTTP knows.
+/// The headers that are valid in HTTP.
 fn map(headers: &[(&str, &[u8])]) -> HeaderMap {
     let known = headers.iter().filter_map(|(name, value)| {
         Some((HeaderName::try_from(*name).ok()?, HeaderValue::from_bytes(value).ok()?))

@@ -1,4 +1,4 @@
-//! The API key: read from where the job says, and from then on only sent.
+//! The API key: read from where the job says, then only sent.
 
 use std::fmt;
 use std::io;
@@ -13,7 +13,7 @@ use crate::regular;
 use crate::secrets::{self, Secrets};
 use crate::text::{how_it_ended, short};
 
-/// An API key. It cannot be printed, and is serialised nowhere.
+/// An API key. It cannot be printed or serialised.
 pub struct Key(String);
 
 impl fmt::Debug for Key {
@@ -22,8 +22,8 @@ impl fmt::Debug for Key {
     }
 }
 
-/// How much is told of what a failing command says.
-const TOLD: usize = 300;
+/// The most characters shown of a failing command's standard error.
+const MOST_SHOWN: usize = 300;
 
 const ELSEWHERE: &str = "check `api_key_file` under [model]: paths are relative to the working directory";
 
@@ -54,12 +54,12 @@ pub enum KeyError {
          its first line"
     )]
     Command {
-        /// Its first word: the others may be the key.
+        /// Its first word only: the others may be the key.
         command: String,
         /// What happened.
         what: String,
     },
-    /// What was found is no key.
+    /// The text that was found is not a key.
     #[error("no API key: the key from {place} {what}\n  = help: it must hold the key alone, in one line")]
     Unusable {
         /// Where it was found.
@@ -70,12 +70,12 @@ pub enum KeyError {
 }
 
 impl Key {
-    /// Reads the key from its place. `None` when the job can do without and there is none. `variable` looks up
-    /// the environment; at a terminal a command may ask for something.
+    /// Reads the key from where it is kept. `None` if the job needs no key and there is none. `variable` looks up
+    /// the environment; at a terminal, a command may prompt the user.
     ///
     /// # Errors
     ///
-    /// When there is none where one is needed, or what is there is no key.
+    /// When a key is needed and there is none, or the text that was found is not a key.
     pub fn load(
         source: &KeySource,
         variable: impl Fn(&str) -> Option<String>,
@@ -101,11 +101,11 @@ impl Key {
         Self::new(alone(&text)).map(Some).map_err(|what| KeyError::Unusable { place, what })
     }
 
-    /// A key from its text, which is a secret from now on.
+    /// A key from its text, which is kept secret from now on.
     ///
     /// # Errors
     ///
-    /// What is wrong with it.
+    /// What is wrong with the text.
     pub fn new(text: &str) -> Result<Self, &'static str> {
         match () {
             () if text.is_empty() => Err("is empty"),
@@ -120,18 +120,18 @@ impl Key {
         }
     }
 
-    /// What the built-in simulator takes for a key: no secret.
+    /// The key that the built-in simulator accepts; it is not secret.
     pub fn of_a_rehearsal() -> Self {
         Self("simulated".to_owned())
     }
 
-    /// Says of texts whether they are the key, or have it in them in any form.
+    /// A function that says whether a text is the key or contains it in any form.
     pub fn finder(&self) -> impl Fn(&str) -> bool {
         let secrets = Secrets::new(vec![self.0.clone()]);
         move |text| text.trim() == self.0 || secrets.hide(text).is_some()
     }
 
-    /// Whether it is the key of a Coding Plan, by its beginning. Such a key is not for jobs and scripts.
+    /// Whether it is the key of a Coding Plan, by its prefix. Such a key may not be used for jobs and scripts.
     pub fn is_of_coding_plan(&self) -> bool {
         self.0.starts_with("sk-sp-")
     }
@@ -161,8 +161,8 @@ pub fn unquoted(text: &str) -> &str {
     ['"', '\''].iter().find_map(|quote| text.strip_prefix(*quote)?.strip_suffix(*quote)).unwrap_or(text)
 }
 
-/// The first line that a command prints. Its standard error is shown on a terminal, so that it can ask for a password;
-/// elsewhere it may have the key in it and end in a log, and is told where the command fails.
+/// The first line that a command prints. Its standard error is shown on a terminal, where it can prompt for a password;
+/// elsewhere it may contain the key and end up in a log, and is shown only if the command fails.
 fn printed(words: &[String], at_a_terminal: bool) -> Result<String, KeyError> {
     let failed = |what: String| KeyError::Command { command: program(words), what };
     let Some((program, arguments)) = words.split_first() else { return Err(failed("is empty".to_owned())) };
@@ -173,14 +173,15 @@ fn printed(words: &[String], at_a_terminal: bool) -> Result<String, KeyError> {
         .output()
         .map_err(|error| failed(format!("cannot be run: {error}")))?;
     if !output.status.success() {
-        // It may have printed the key before it failed.
+        // The command may have printed the key before it failed.
         String::from_utf8_lossy(&output.stdout).lines().for_each(|line| secrets::keep(alone(line)));
-        let told = secrets::kept().out_of_complaint(String::from_utf8_lossy(&output.stderr).into_owned());
-        let told = match short(&masked(&told), TOLD) {
-            told if told.is_empty() => told,
-            told => format!(": {told}"),
+        let complaint =
+            secrets::kept().out_of_complaint(String::from_utf8_lossy(&output.stderr).into_owned());
+        let complaint = match short(&masked(&complaint), MOST_SHOWN) {
+            complaint if complaint.is_empty() => complaint,
+            complaint => format!(": {complaint}"),
         };
-        return Err(failed(format!("{}{told}", how_it_ended(output.status))));
+        return Err(failed(format!("{}{complaint}", how_it_ended(output.status))));
     }
     let text =
         String::from_utf8(output.stdout).map_err(|_| failed("printed text that is not UTF-8".to_owned()))?;

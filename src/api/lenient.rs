@@ -1,5 +1,5 @@
-//! Fields of a reply that servers write each in their own way: a number as text, a text as a number, a count with a
-//! point in it. What cannot be read at all is absent, and never makes an answer unreadable that was paid for.
+//! Fields of a reply that servers write in different ways: a number as text, a text as a number, a count with a
+//! decimal point. A field that cannot be read is absent, and never makes a paid answer unreadable.
 
 use std::fmt;
 
@@ -8,7 +8,7 @@ use serde::{Deserialize, Deserializer};
 use serde_json::value::RawValue;
 use serde_json::{Number, Value};
 
-/// A text; a number is taken as text.
+/// A text; a number is read as text.
 pub(super) fn text<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<String>, D::Error> {
     Ok(match deserializer.deserialize_any(Scalars)? {
         Scalar::Text(text) => Some(text),
@@ -17,7 +17,7 @@ pub(super) fn text<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<
     })
 }
 
-/// A count; one with a point in it, or as text, is taken for what it says.
+/// A count; one with a decimal point, or as text, is read too.
 pub(super) fn count<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<u64>, D::Error> {
     Ok(match deserializer.deserialize_any(Scalars)? {
         Scalar::Number(number) => number.as_u64().or_else(|| number.as_f64().and_then(rounded)),
@@ -26,7 +26,7 @@ pub(super) fn count<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option
     })
 }
 
-/// A part of a reply that can be done without: absent when it has another form than the one that is known.
+/// An optional part of a reply: absent if it has an unknown form.
 pub(super) fn optional<'de, D, T>(deserializer: D) -> Result<Option<T>, D::Error>
 where
     D: Deserializer<'de>,
@@ -35,17 +35,17 @@ where
     Ok(serde_json::from_str(Box::<RawValue>::deserialize(deserializer)?.get()).ok())
 }
 
-/// Whether a field says anything: null, false, 0, and an empty text, list or object do not.
+/// Whether a field has content: null, false, 0, and an empty text, list or object have none.
 pub(super) fn filled<'de, D: Deserializer<'de>>(deserializer: D) -> Result<bool, D::Error> {
     Ok(says_something(Box::<RawValue>::deserialize(deserializer)?.get()))
 }
 
-/// Whether a JSON value says anything, at whatever depth.
+/// Whether a JSON value has content, at any depth.
 pub(super) fn says_something(json: &str) -> bool {
     fn in_it(value: &Value) -> bool {
         match value {
             Value::Null => false,
-            Value::Bool(said) => *said,
+            Value::Bool(flag) => *flag,
             Value::Number(number) => number.as_f64() != Some(0.0),
             Value::String(text) => !text.trim().is_empty(),
             Value::Array(items) => items.iter().any(in_it),
@@ -55,7 +55,7 @@ pub(super) fn says_something(json: &str) -> bool {
     serde_json::from_str::<Value>(json).is_ok_and(|value| in_it(&value))
 }
 
-/// Whether a tool call calls anything: one of a function has to name it.
+/// Whether a tool call names something to call: a call of a function must name the function.
 pub(super) fn is_call(json: &str) -> bool {
     let Ok(call @ Value::Object(_)) = serde_json::from_str(json) else { return false };
     let is_named = |call: &Value| {
@@ -67,7 +67,7 @@ pub(super) fn is_call(json: &str) -> bool {
     !is_of_a_function || is_named(&call) || call.get("function").is_some_and(is_named)
 }
 
-/// What a field may be that is one value: read without a tree of what it might be else.
+/// A field that is a single value, read without building a tree of other values.
 enum Scalar {
     Text(String),
     Number(Number),
@@ -180,7 +180,7 @@ mod tests {
     }
 
     #[test]
-    fn a_call_of_a_function_has_to_name_it() {
+    fn a_call_of_a_function_must_name_it() {
         for call in [
             "{\"function\":{\"name\":\"f\"}}",
             "{\"name\":\"f\",\"arguments\":{}}",

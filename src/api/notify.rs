@@ -1,4 +1,4 @@
-//! Calls an address when a run starts, ends or stops. The address is a secret: it is in no message and no error.
+//! Calls an address when a run starts, ends or stops. The address is a secret and appears in no message or error.
 
 use std::fmt;
 use std::time::Duration;
@@ -10,7 +10,7 @@ use super::own_client::{cause, own_client};
 use super::verdict::words_of;
 use crate::job::address::is_loopback;
 
-/// An address that is called. It cannot be printed.
+/// An address to call. It cannot be printed.
 #[derive(Clone)]
 pub struct Hook(Url);
 
@@ -25,7 +25,7 @@ impl Hook {
     ///
     /// # Errors
     ///
-    /// What is wrong with it; never the text itself.
+    /// What is wrong with the text; never the text itself.
     pub fn new(text: &str, allow_http: bool) -> Result<Self, &'static str> {
         let url = text.trim().parse::<Url>().map_err(|error| match error.to_string().contains("port") {
             true => "has an invalid port: use a whole number from 1 to 65535",
@@ -46,7 +46,7 @@ impl Hook {
         self.0.host_str().unwrap_or_default()
     }
 
-    /// Sends a JSON text there.
+    /// Sends a JSON text to the address.
     ///
     /// # Errors
     ///
@@ -77,8 +77,8 @@ mod tests {
         let port = Hook::new("https://hooks.example.com:99999/secret", false).expect_err("no port");
         assert!(port.contains("has an invalid port"), "{port}");
         for wrong in ["secret", "http://example.com/secret", "ftp://example.com/secret", "data:secret"] {
-            let said = Hook::new(wrong, false).expect_err(wrong);
-            assert!(!said.contains("secret"), "{said}");
+            let error = Hook::new(wrong, false).expect_err(wrong);
+            assert!(!error.contains("secret"), "{error}");
         }
         assert!(
             Hook::new("http://127.0.0.1:1/x", false).is_ok() && Hook::new("http://[::1]:1/x", false).is_ok()

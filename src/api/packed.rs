@@ -1,5 +1,5 @@
-//! Bodies that come packed although reqwest did not unpack them: it knows one spelling of one packing, and takes the header
-//! away with what it unpacks.
+//! Bodies that arrive compressed although reqwest did not decompress them: it knows one spelling of one encoding, and
+//! removes the header of those that it handles.
 
 use std::io::{self, Read};
 
@@ -10,17 +10,17 @@ use super::headers::header;
 use super::reply_limit::{MOST_BYTES, too_long};
 use crate::outcome::{Fault, FaultKind};
 
-/// How a body is packed (RFC 9110, 8.4.1).
+/// How a body is compressed (RFC 9110, 8.4.1).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Packing {
     Gzip,
     Deflate,
     Zstd,
-    /// One that this program cannot open, and did not ask for.
+    /// An encoding that this program cannot read, and did not request.
     Unknown,
 }
 
-/// How a body is packed, the last packing first: in the order in which it is opened.
+/// The encodings of a body in the order in which they are undone, the last one first.
 pub(super) fn packings(headers: &HeaderMap) -> Vec<Packing> {
     let named = headers.get_all(CONTENT_ENCODING).iter().filter_map(|value| value.to_str().ok());
     let names = named.flat_map(|value| value.split(',')).map(|name| name.trim().to_ascii_lowercase());
@@ -31,7 +31,7 @@ pub(super) fn packings(headers: &HeaderMap) -> Vec<Packing> {
 
 fn packing(name: &str) -> Option<Packing> {
     match name {
-        // Some servers name the characters here.
+        // Some servers name the character set here.
         "" | "identity" | "none" | "utf-8" | "utf8" => None,
         "gzip" | "x-gzip" => Some(Packing::Gzip),
         "deflate" => Some(Packing::Deflate),
@@ -40,16 +40,16 @@ fn packing(name: &str) -> Option<Packing> {
     }
 }
 
-/// Whether anything has to be opened that can be.
+/// Whether there is an encoding that can be undone.
 pub(super) fn opens(packings: &[Packing]) -> bool {
     packings.iter().any(|packing| *packing != Packing::Unknown)
 }
 
-/// The body out of its packings; `None` where it is none.
+/// The decompressed body; `None` if it was not compressed.
 ///
 /// # Errors
 ///
-/// When it cannot be opened: because it broke off, or is packed in a way nobody asked for, or is longer than any answer.
+/// When it was cut, is longer than any answer, or has an encoding that nobody requested.
 pub(super) fn unpacked(
     body: &[u8],
     packings: &[Packing],
@@ -59,10 +59,10 @@ pub(super) fn unpacked(
         let packed = opened.as_deref().unwrap_or(body);
         let whole = match packing {
             Packing::Gzip => read(MultiGzDecoder::new(packed)),
-            // Zlib by the standard; by the habit of some servers without its frame.
+            // The standard says zlib; some servers omit its frame.
             Packing::Deflate => read(ZlibDecoder::new(packed)).or_else(|_| read(DeflateDecoder::new(packed))),
             Packing::Zstd => zstd::Decoder::with_buffer(packed).and_then(read),
-            // A name for something else, or a proxy that names a packing and has undone it.
+            // An unknown name, or a proxy that names an encoding and has already undone it.
             Packing::Unknown if is_text(packed) => return Ok(opened),
             Packing::Unknown => {
                 let name = header(headers, CONTENT_ENCODING.as_str()).unwrap_or_default();
@@ -83,13 +83,13 @@ pub(super) fn unpacked(
     })
 }
 
-/// Whether a body is nothing that was packed: what is, has bytes in it that no text has.
+/// Whether a body is plain text: compressed data contains bytes that text does not.
 fn is_text(body: &[u8]) -> bool {
     std::str::from_utf8(body)
         .is_ok_and(|text| !text.contains(|c: char| c.is_ascii_control() && !c.is_ascii_whitespace()))
 }
 
-/// All there is, up to one byte more than is taken.
+/// Reads all, up to one byte more than the limit.
 fn read(packed: impl Read) -> io::Result<Vec<u8>> {
     let mut whole = Vec::new();
     packed.take(MOST_BYTES as u64 + 1).read_to_end(&mut whole)?;
@@ -118,7 +118,7 @@ mod tests {
     }
 
     #[test]
-    fn every_usual_packing_is_opened_however_it_is_named() {
+    fn every_usual_encoding_is_undone_however_it_is_named() {
         let gzip = written(GzEncoder::new(vec![], Compression::fast()), GzEncoder::finish);
         let zlib = written(ZlibEncoder::new(vec![], Compression::fast()), ZlibEncoder::finish);
         let bare = written(DeflateEncoder::new(vec![], Compression::fast()), DeflateEncoder::finish);
@@ -142,7 +142,7 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_be_opened_is_told() {
+    fn a_body_that_cannot_be_read_is_reported() {
         let fault = opened("br", vec![1, 2, 200]).expect_err("unknown");
         assert_eq!((fault.kind, fault.message.contains(": br")), (FaultKind::Unusable, true));
         assert_eq!(opened("gzip", vec![1, 2, 200]).expect_err("no gzip").kind, FaultKind::Transient);

@@ -1,6 +1,6 @@
-//! What is said while an answer comes, and to whom.
+//! The pieces of an answer that an observer receives while it arrives.
 
-/// A piece of an answer as it comes; of several choices, of the first.
+/// A piece of an answer; if there are several choices, of the first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Piece<'a> {
     /// More of the reasoning.
@@ -9,5 +9,5 @@ pub enum Piece<'a> {
     Content(&'a str),
 }
 
-/// Who looks on while an answer comes.
+/// An observer of an answer while it arrives.
 pub type PieceSink<'a> = dyn FnMut(Piece<'_>) + 'a;

@@ -5,8 +5,8 @@ use hyper_util::client::proxy::matcher::Matcher;
 
 use crate::job::address::is_loopback;
 
-/// The proxy through which an address is asked, without the user name and the password that it may be given with. `None`
-/// when nothing is in between, as on the way to this machine itself.
+/// The proxy that an address is reached through, without a user name and password. `None`
+/// if there is none, as for addresses of this machine.
 pub fn between(address: &str) -> Option<String> {
     let address: Uri = address.parse().ok()?;
     if is_loopback(address.host()?) {

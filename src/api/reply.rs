@@ -15,7 +15,7 @@ use super::usage::WireUsage;
 use crate::finish::Finish;
 use crate::outcome::Answer;
 
-/// A chat completion, whole: as it came, or put together from its pieces. Each of these pieces has the same form, but for
+/// A whole chat completion, as it arrived or assembled from its pieces. Each piece has the same form, except for
 /// its tool calls.
 #[derive(Debug, Default, Deserialize)]
 pub(super) struct Completion<Call = Box<RawValue>> {
@@ -30,7 +30,7 @@ pub(super) struct Completion<Call = Box<RawValue>> {
     pub(super) usage: Option<WireUsage>,
     #[serde(default, deserialize_with = "lenient::text")]
     pub(super) system_fingerprint: Option<String>,
-    /// How many choices were asked for; 0 where nobody says.
+    /// How many choices were requested; 0 if unknown.
     #[serde(skip)]
     pub(super) asked: usize,
     #[serde(default, deserialize_with = "lenient::filled")]
@@ -43,19 +43,19 @@ pub(super) struct Completion<Call = Box<RawValue>> {
 pub(super) struct Choice<Call = Box<RawValue>> {
     #[serde(default, deserialize_with = "lenient::count")]
     pub(super) index: Option<u64>,
-    /// Of a piece: what it adds.
+    /// In a piece: the text that it adds.
     pub(super) delta: Option<Message<Call>>,
-    /// Of a piece in place of a delta: a server that had the whole answer, and wrapped it as a stream.
+    /// In a piece, instead of a delta: a server had the whole answer, and wrapped it as a stream.
     pub(super) message: Option<Message<Call>>,
-    /// An error that OpenRouter and gateways put in the place of the rest of an answer.
+    /// An error that OpenRouter and gateways send instead of the rest of an answer.
     pub(super) error: Option<Box<RawValue>>,
-    /// Moonshot's place for it.
+    /// Moonshot puts the usage here.
     #[serde(default, deserialize_with = "lenient::optional")]
     pub(super) usage: Option<WireUsage>,
-    /// Null in an answer that was cut, which is not the same as not there.
+    /// Null in an answer that was cut, which differs from a missing field.
     #[serde(default, deserialize_with = "present")]
     pub(super) finish_reason: Option<Option<String>>,
-    /// The word of the model behind OpenRouter, which has none of its own for some ends.
+    /// The reason given by the model behind OpenRouter, which has no word of its own for some reasons.
     #[serde(default, deserialize_with = "lenient::text")]
     pub(super) native_finish_reason: Option<String>,
 }
@@ -63,13 +63,13 @@ pub(super) struct Choice<Call = Box<RawValue>> {
 #[derive(Debug, Default, Deserialize)]
 pub(super) struct Message<Call = Box<RawValue>> {
     pub(super) content: Option<Content>,
-    /// Why the model will not answer, in its own words.
+    /// Why the model refuses to answer, in its own words.
     #[serde(default, deserialize_with = "lenient::text")]
     pub(super) refusal: Option<String>,
     pub(super) reasoning_content: Option<Content>,
-    /// The name that vLLM and OpenRouter have for it.
+    /// The name that vLLM and OpenRouter use.
     pub(super) reasoning: Option<Content>,
-    /// An error in the place of an answer.
+    /// An error instead of an answer.
     pub(super) error: Option<Box<RawValue>>,
     pub(super) tool_calls: Option<Vec<Call>>,
 }
@@ -77,12 +77,12 @@ pub(super) struct Message<Call = Box<RawValue>> {
 #[derive(Debug)]
 pub(super) enum Content {
     Text(String),
-    /// A text out of which the thoughts have been taken already.
+    /// A text from which the reasoning has already been removed.
     Answer(String),
     Parts(Vec<ContentPart>),
 }
 
-/// A part of a content: of the answer, or of the thoughts before it; a text by itself is one too.
+/// A part of a content: of the answer, or of the reasoning before it; a plain text is one part.
 #[derive(Debug, Default, Deserialize)]
 #[serde(from = "PartOrText")]
 pub(super) struct ContentPart {
@@ -100,14 +100,14 @@ enum PartOrText {
     Other(IgnoredAny),
 }
 
-/// A part as it stands on the wire.
+/// A part as it is on the wire.
 #[derive(Deserialize)]
 struct WirePart {
     #[serde(default, deserialize_with = "lenient::text")]
     r#type: Option<String>,
     #[serde(default, deserialize_with = "lenient::text")]
     text: Option<String>,
-    /// A text, or parts of its own, as Mistral has it.
+    /// A text, or parts, as Mistral writes it.
     thinking: Option<Box<Content>>,
     reasoning: Option<Box<Content>>,
 }
@@ -124,20 +124,20 @@ impl From<PartOrText> for ContentPart {
     }
 }
 
-/// What an answer lacks to be one.
+/// Why an answer is incomplete or unusable.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Lack {
-    /// `finish_reason` is null: DashScope cut it, or another server does not say why it ended.
+    /// `finish_reason` is null: DashScope cut the answer, or another server does not say why it ended.
     End,
-    /// The server broke it off, with this word.
+    /// The server broke it off, for this reason.
     Rest(String),
     /// The model refused, in these words.
     Consent(String),
-    /// The server's own filter took the answer back, or the rest of it; what is said of it, where anything is.
+    /// The server's own filter withdrew the answer or the rest of it, with an explanation if there was one.
     Filtered(Option<String>),
-    /// There is no text and no tool call in it.
+    /// It has no text and no tool call.
     Content,
-    /// There is no text in it, and it was paid for: the model reasoned until its tokens were used up.
+    /// It has no text, but was paid for: the model reasoned until its tokens were used up.
     ContentAfterReasoning,
 }
 
@@ -147,11 +147,11 @@ impl<Call> Completion<Call> {
         self.error || (self.choices.is_none() && self.code.is_some() && self.message.is_some())
     }
 
-    /// The error inside a choice, as the body of an error has it; an empty one is none.
+    /// The error inside a choice, in the form of an error body; an empty one does not count.
     pub(super) fn choice_error(&self) -> Option<Vec<u8>> {
         let mut errors = self.choices.iter().flatten().flat_map(|choice| {
-            let said = [&choice.delta, &choice.message].into_iter().flatten();
-            choice.error.iter().chain(said.filter_map(|message| message.error.as_ref()))
+            let messages = [&choice.delta, &choice.message].into_iter().flatten();
+            choice.error.iter().chain(messages.filter_map(|message| message.error.as_ref()))
         });
         let error = errors.find(|error| lenient::says_something(error.get()))?;
         Some(format!("{{\"error\":{error}}}").into_bytes())
@@ -159,14 +159,14 @@ impl<Call> Completion<Call> {
 }
 
 impl Completion {
-    /// The answer it holds, and what that lacks.
+    /// The answer it holds, and what is wrong with it.
     pub(super) fn into_answer(self, header_id: Option<String>) -> (Answer, Option<Lack>) {
         let request_id = self.request_id.or(header_id).or_else(|| self.id.as_deref().map(of_id));
         let mut choices = self.choices.unwrap_or_default();
-        // Servers number choices that come in the order in which they ended; those without a number keep theirs.
+        // Servers number choices that arrive in the order in which they ended; those without a number keep their order.
         choices.sort_by_key(|choice| choice.index.unwrap_or(0));
         let of_choices = || choices.iter_mut().find_map(|choice| choice.usage.take()?.counted());
-        // An empty usage beside the choices says nothing against one inside them.
+        // An empty usage next to the choices does not override one inside them.
         let usage = self.usage.and_then(WireUsage::counted).or_else(of_choices);
         let mut texts = Vec::new();
         let simulated = self.system_fingerprint.as_deref() == Some(simulated::MARK);
@@ -175,7 +175,7 @@ impl Completion {
         for choice in choices {
             let native = choice.native_finish_reason.filter(|word| !word.is_empty());
             cut |= choice.finish_reason == Some(None) && native.is_none();
-            // Of several choices, one that was cut counts for all.
+            // If one of several choices was cut, the answer counts as cut.
             let reason = choice.finish_reason.flatten().or(native);
             let finish = reason.as_deref().map(Finish::of);
             match finish {
@@ -190,8 +190,8 @@ impl Completion {
             let (text, thoughts) = message.content.map(Content::into_texts).unwrap_or_default();
             texts.push(text);
             let filled = |text: Option<String>| text.filter(|text| !text.trim().is_empty());
-            let said = |thoughts: Option<Content>| filled(thoughts.map(Content::into_thoughts));
-            let reasoning = said(message.reasoning_content).or(said(message.reasoning));
+            let text_of = |thoughts: Option<Content>| filled(thoughts.map(Content::into_thoughts));
+            let reasoning = text_of(message.reasoning_content).or(text_of(message.reasoning));
             answer.reasoning = answer.reasoning.or(joined(reasoning, filled(Some(thoughts))));
             refusal = refusal.or(filled(message.refusal));
             let calls =
@@ -200,7 +200,7 @@ impl Completion {
         }
         let empty = texts.iter().all(|text| text.trim().is_empty());
         answer.miscounted = self.asked > 0 && texts.len() != self.asked;
-        // What was asked for says whether it is a text or a list of them, not what came.
+        // The request decides whether the result is a text or a list of texts, not the number that arrived.
         answer.response = match (self.asked, texts.len()) {
             (_, 0) => None,
             (0 | 1, 1) => texts.pop().filter(|text| !text.is_empty()),
@@ -220,7 +220,7 @@ impl Completion {
     }
 }
 
-/// Both texts, a line each.
+/// Both texts, on a line each.
 fn joined(one: Option<String>, other: Option<String>) -> Option<String> {
     match (one, other) {
         (Some(one), Some(other)) => Some(format!("{one}\n{other}")),
@@ -228,7 +228,7 @@ fn joined(one: Option<String>, other: Option<String>) -> Option<String> {
     }
 }
 
-/// By hand, because what serde derives for two forms reads a text twice.
+/// Written by hand, because serde's derived code for two forms reads a text twice.
 impl<'de> Deserialize<'de> for Content {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         deserializer.deserialize_any(Contents)
@@ -264,8 +264,8 @@ impl<'de> Visitor<'de> for Contents {
         Ok(Content::Text(number.to_string()))
     }
 
-    fn visit_bool<E>(self, said: bool) -> Result<Content, E> {
-        Ok(Content::Text(said.to_string()))
+    fn visit_bool<E>(self, value: bool) -> Result<Content, E> {
+        Ok(Content::Text(value.to_string()))
     }
 
     fn visit_map<A: MapAccess<'de>>(self, part: A) -> Result<Content, A::Error> {
@@ -278,7 +278,7 @@ impl<'de> Visitor<'de> for Contents {
 }
 
 impl Content {
-    /// The text of the answer, and that of the thoughts in it.
+    /// The text of the answer, and the reasoning in it.
     pub(super) fn into_texts(self) -> (String, String) {
         if let Self::Answer(text) = self {
             return (text, String::new());
@@ -299,13 +299,13 @@ impl Content {
         (answer, thoughts)
     }
 
-    /// All of it as thoughts.
+    /// The whole content as reasoning.
     pub(super) fn into_thoughts(self) -> String {
         let (text, thoughts) = self.into_pieces();
         thoughts + &text
     }
 
-    /// The same, without a look at the tags in the text.
+    /// The same, without looking for tags in the text.
     pub(super) fn into_pieces(self) -> (String, String) {
         let parts = match self {
             Self::Text(text) | Self::Answer(text) => return (text, String::new()),
@@ -314,8 +314,8 @@ impl Content {
         let (mut text, mut thoughts) = (String::new(), String::new());
         for part in parts {
             let thinks = part.r#type.as_deref().is_some_and(|kind| THOUGHTS.contains(&kind));
-            let said = part.text.unwrap_or_default();
-            if thinks { &mut thoughts } else { &mut text }.push_str(&said);
+            let content = part.text.unwrap_or_default();
+            if thinks { &mut thoughts } else { &mut text }.push_str(&content);
             for inner in [part.thinking, part.reasoning].into_iter().flatten() {
                 thoughts.push_str(&inner.into_pieces().0);
             }
@@ -324,10 +324,10 @@ impl Content {
     }
 }
 
-/// The types of parts that are thoughts.
+/// The types of parts that are reasoning.
 const THOUGHTS: [&str; 4] = ["thinking", "reasoning", "thought", "reasoning_content"];
 
-/// The part of a completion's id that is the request's own.
+/// The request's own part of a completion's id.
 fn of_id(id: &str) -> String {
     id.strip_prefix("chatcmpl-").unwrap_or(id).to_owned()
 }
@@ -337,7 +337,7 @@ fn array(items: &[Box<RawValue>]) -> String {
     format!("[{}]", items.join(","))
 }
 
-/// Tells a field that is null, or an empty text as some servers write it, from one that is not there.
+/// Distinguishes a field that is null, or the empty text that some servers write, from a missing one.
 fn present<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Option<String>>, D::Error> {
     lenient::text(deserializer).map(|text| Some(text.filter(|text| !text.is_empty())))
 }

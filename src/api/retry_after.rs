@@ -1,10 +1,10 @@
-//! How long a server asks to wait, in all its forms (RFC 9110, 10.2.3, and the milliseconds some gateways send).
+//! How long a server asks to wait, in all forms (RFC 9110, 10.2.3, and the milliseconds that some gateways send).
 
 use std::time::{Duration, SystemTime};
 
 use reqwest::header::HeaderMap;
 
-/// The wait that the headers of a reply ask for; `None` when they ask for none that can be read.
+/// The wait that the headers of a reply ask for; `None` if there is none, or it cannot be read.
 pub fn retry_after(headers: &HeaderMap, now: SystemTime) -> Option<Duration> {
     let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok()).map(str::trim);
     if let Some(milliseconds) = text("retry-after-ms").and_then(|text| text.parse::<f64>().ok()) {
@@ -13,7 +13,7 @@ pub fn retry_after(headers: &HeaderMap, now: SystemTime) -> Option<Duration> {
     let text = text("retry-after")?;
     match text.parse::<f64>() {
         Ok(seconds) => Duration::try_from_secs_f64(seconds).ok(),
-        // A date that has passed asks for no wait.
+        // A date that has passed means no wait.
         Err(_) => {
             httpdate::parse_http_date(text).ok().map(|date| date.duration_since(now).unwrap_or_default())
         }
@@ -26,7 +26,7 @@ mod tests {
     use std::time::UNIX_EPOCH;
 
     #[test]
-    fn every_form_is_read_and_nonsense_is_none() {
+    fn every_form_is_read_and_nonsense_is_ignored() {
         let now = UNIX_EPOCH + Duration::from_secs(784_111_777);
         let wait = |name: &'static str, value: &str| {
             let mut headers = HeaderMap::new();

@@ -1,4 +1,4 @@
-//! How fanfold's simulator is told from a service: it marks all that it says. `simulator` has the same names, written anew.
+//! Recognises fanfold's simulator, which marks all its replies. `simulator` defines the same names independently.
 
 use std::time::Duration;
 
@@ -8,19 +8,19 @@ use reqwest::header::HeaderMap;
 use super::own_client::{ClientError, own_client};
 use crate::outcome::Reply;
 
-/// What the simulator calls itself in `system_fingerprint`, which gateways in between hand on.
+/// The simulator's name in `system_fingerprint`, which gateways in between pass on.
 pub(super) const MARK: &str = "fanfold-simulator";
 
 /// The header of all its replies.
 const HEADER: &str = "x-fanfold-simulator";
 
-/// How long it may take to say who it is.
+/// How long it may take to identify itself.
 const PATIENCE: Duration = Duration::from_secs(10);
 
-/// Of what is said there, so many bytes are looked at.
+/// How many bytes of its reply are examined.
 const MOST_BYTES: usize = 4096;
 
-/// The reply, marked as the simulator's if the headers that it came with are.
+/// The reply, marked as the simulator's if its headers say so.
 pub(super) fn as_marked(headers: &HeaderMap, reply: Reply) -> Reply {
     if !headers.contains_key(HEADER) {
         return reply;
@@ -38,8 +38,8 @@ pub(super) fn as_marked(headers: &HeaderMap, reply: Reply) -> Reply {
     }
 }
 
-/// Asks whoever answers at an address whether it is a simulator: one request, without the key and the headers of the job.
-/// `None` when nobody answers.
+/// Asks the server at an address whether it is a simulator: one request, without the key and the headers of the job.
+/// `None` if nobody answers.
 ///
 /// # Errors
 ///
@@ -51,13 +51,13 @@ pub async fn is_simulator(base_url: &str) -> Result<Option<bool>, ClientError> {
     if reply.headers().contains_key(HEADER) {
         return Ok(Some(true));
     }
-    // A gateway in between may keep headers to itself.
+    // A gateway in between may remove headers.
     let mut body = Vec::new();
     while let Ok(Some(piece)) = reply.chunk().await
         && body.len() < MOST_BYTES
     {
         body.extend_from_slice(&piece);
     }
-    let said: serde_json::Value = serde_json::from_slice(&body).unwrap_or_default();
-    Ok(Some(said["simulator"] == "fanfold"))
+    let reply: serde_json::Value = serde_json::from_slice(&body).unwrap_or_default();
+    Ok(Some(reply["simulator"] == "fanfold"))
 }

@@ -1,25 +1,25 @@
-//! What is said while an answer comes, without the secrets.
+//! The pieces of an answer, without the secrets.
 
 use std::sync::Arc;
 
 use super::piece::{Piece, PieceSink};
 use crate::secrets::Secrets;
 
-/// Keeps secrets from whoever looks on while an answer comes, also those that are cut between two pieces.
+/// Removes secrets from the pieces that an observer sees, also those that are cut between two pieces.
 pub(super) struct StreamRedactor<'a> {
     secrets: Arc<Secrets>,
     sink: &'a mut PieceSink<'a>,
-    /// The end of what was said last, which may be the beginning of a secret, and whether that is reasoning.
-    held: String,
+    /// The end of the last text, which may be the beginning of a secret, and whether it is reasoning.
+    pending: String,
     reasoning: bool,
 }
 
 impl<'a> StreamRedactor<'a> {
     pub(super) fn new(secrets: Arc<Secrets>, sink: &'a mut PieceSink<'a>) -> Self {
-        Self { secrets, sink, held: String::new(), reasoning: false }
+        Self { secrets, sink, pending: String::new(), reasoning: false }
     }
 
-    /// Hands a piece on, as far as it is known to hold no secret.
+    /// Passes a piece on as far as it is known to hold no secret.
     pub(super) fn take(&mut self, piece: Piece<'_>) {
         let (text, reasoning) = match piece {
             Piece::Reasoning(text) => (text, true),
@@ -29,19 +29,19 @@ impl<'a> StreamRedactor<'a> {
             self.finish();
             self.reasoning = reasoning;
         }
-        let mut text = std::mem::take(&mut self.held) + text;
+        let mut text = std::mem::take(&mut self.pending) + text;
         if let Some(hidden) = self.secrets.hide(&text) {
             text = hidden;
         }
         let begun = self.secrets.begun_in(&text);
-        self.held = text.split_off(text.len() - begun);
+        self.pending = text.split_off(text.len() - begun);
         self.say(&text);
     }
 
-    /// Nothing follows: what was held back was no secret.
+    /// The answer has ended: the text held back was not a secret.
     pub(super) fn finish(&mut self) {
-        let held = std::mem::take(&mut self.held);
-        self.say(&held);
+        let pending = std::mem::take(&mut self.pending);
+        self.say(&pending);
     }
 
     fn say(&mut self, text: &str) {

@@ -1,20 +1,20 @@
-//! Thoughts that a model writes before its answer, between tags in the same text: `<think>…</think>`. They become the
-//! reasoning, whether the text comes whole or in pieces. A tag that is never closed has no answer behind it.
+//! Reasoning that a model writes before its answer, between tags in the same text: `<think>…</think>`. It is separated
+//! from the answer, whether the text arrives whole or in pieces. No answer follows a tag that is never closed.
 
 use super::piece::Piece;
 
 /// The tags, without their brackets.
 const TAGS: [&str; 2] = ["think", "thinking"];
 
-/// A text on its way, of which the beginning may be thoughts.
+/// A text that is still arriving, and may begin with reasoning.
 #[derive(Debug, Default)]
 pub(super) struct Thoughts {
     place: TextPosition,
-    /// What is not known yet to be a tag or text.
-    held: String,
+    /// Text that may still be a tag.
+    pending: String,
 }
 
-/// Where in the text it stands.
+/// The position in the text.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
 enum TextPosition {
     /// At the beginning, which may still be a tag.
@@ -22,43 +22,43 @@ enum TextPosition {
     Beginning,
     /// Inside the tag of this name.
     Inside(&'static str),
-    /// Behind it, where blank space does not count yet.
+    /// After the closing tag, where blank space is skipped.
     Behind,
     /// In the answer.
     Answer,
 }
 
 impl Thoughts {
-    /// Takes more of the text, and hands on what is known of it.
+    /// Takes more of the text, and passes on the part whose kind is known.
     pub(super) fn take(&mut self, more: &str, out: &mut dyn FnMut(Piece<'_>)) {
         if self.place == TextPosition::Answer {
             return out(Piece::Content(more));
         }
-        self.held.push_str(more);
+        self.pending.push_str(more);
         while self.step(out) {}
     }
 
     /// The text has ended.
     pub(super) fn finish(&mut self, out: &mut dyn FnMut(Piece<'_>)) {
-        let held = std::mem::take(&mut self.held);
+        let pending = std::mem::take(&mut self.pending);
         match self.place {
-            _ if held.is_empty() => {}
-            TextPosition::Inside(_) => out(Piece::Reasoning(&held)),
+            _ if pending.is_empty() => {}
+            TextPosition::Inside(_) => out(Piece::Reasoning(&pending)),
             TextPosition::Beginning | TextPosition::Behind | TextPosition::Answer => {
-                out(Piece::Content(&held))
+                out(Piece::Content(&pending))
             }
         }
     }
 
-    /// Goes on by one tag. Says whether there may be more to do.
+    /// Processes one tag. Returns whether there may be more to process.
     fn step(&mut self, out: &mut dyn FnMut(Piece<'_>)) -> bool {
         match self.place {
             TextPosition::Beginning => {
-                let text = self.held.trim_start();
+                let text = self.pending.trim_start();
                 let opened = TAGS.into_iter().find(|tag| starts_with_tag(text, "<", tag));
                 if let Some(tag) = opened {
                     let behind = text.len() - tag.len() - 2;
-                    self.held = self.held.split_off(self.held.len() - behind);
+                    self.pending = self.pending.split_off(self.pending.len() - behind);
                     self.place = TextPosition::Inside(tag);
                     return true;
                 }
@@ -70,27 +70,27 @@ impl Thoughts {
             }
             TextPosition::Inside(tag) => {
                 let end = format!("</{tag}>");
-                if let Some(at) = self.held.find(&end) {
+                if let Some(at) = self.pending.find(&end) {
                     if at > 0 {
-                        out(Piece::Reasoning(&self.held[..at]));
+                        out(Piece::Reasoning(&self.pending[..at]));
                     }
-                    self.held.drain(..at + end.len());
+                    self.pending.drain(..at + end.len());
                     self.place = TextPosition::Behind;
                     return true;
                 }
-                // The last letters may be the beginning of the end.
-                let tail = (1..end.len()).rev().find(|length| self.held.ends_with(&end[..*length]));
-                let known = self.held.len() - tail.unwrap_or(0);
+                // The last letters may be the beginning of the closing tag.
+                let tail = (1..end.len()).rev().find(|length| self.pending.ends_with(&end[..*length]));
+                let known = self.pending.len() - tail.unwrap_or(0);
                 if known > 0 {
-                    out(Piece::Reasoning(&self.held[..known]));
-                    self.held.drain(..known);
+                    out(Piece::Reasoning(&self.pending[..known]));
+                    self.pending.drain(..known);
                 }
                 false
             }
             TextPosition::Behind => {
-                let blank = self.held.len() - self.held.trim_start().len();
-                self.held.drain(..blank);
-                if !self.held.is_empty() {
+                let blank = self.pending.len() - self.pending.trim_start().len();
+                self.pending.drain(..blank);
+                if !self.pending.is_empty() {
                     self.answer(out);
                 }
                 false
@@ -101,9 +101,9 @@ impl Thoughts {
 
     fn answer(&mut self, out: &mut dyn FnMut(Piece<'_>)) {
         self.place = TextPosition::Answer;
-        let held = std::mem::take(&mut self.held);
-        if !held.is_empty() {
-            out(Piece::Content(&held));
+        let pending = std::mem::take(&mut self.pending);
+        if !pending.is_empty() {
+            out(Piece::Content(&pending));
         }
     }
 }
@@ -116,7 +116,7 @@ fn starts_with_tag(text: &str, open: &str, tag: &str) -> bool {
 mod tests {
     use super::*;
 
-    /// The thoughts and the answer of a text that comes in these pieces.
+    /// The reasoning and the answer of a text that arrives in these pieces.
     fn split<'a>(pieces: impl IntoIterator<Item = &'a str>) -> (String, String) {
         let (mut reasoning, mut content) = (String::new(), String::new());
         let mut out = |piece: Piece<'_>| match piece {
@@ -130,7 +130,7 @@ mod tests {
     }
 
     #[test]
-    fn thoughts_are_told_from_the_answer_however_the_text_is_cut() {
+    fn thoughts_are_separated_from_the_answer_however_the_text_is_cut() {
         for (text, reasoning, content) in [
             ("<think>a < b</think>\n\nYes", "a < b", "Yes"),
             ("\n<think>\nhm\n</think>Yes", "\nhm\n", "Yes"),

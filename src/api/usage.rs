@@ -1,4 +1,4 @@
-//! The tokens a reply says it used, by the names that servers have for them.
+//! The tokens that a reply reports, under the names that servers use.
 
 use std::collections::BTreeMap;
 
@@ -7,10 +7,10 @@ use serde::Deserialize;
 use super::lenient;
 use crate::outcome::Usage;
 
-/// Far more tokens than any request can have.
+/// Far more tokens than any request can use.
 const MOST_TOKENS: u64 = 1 << 40;
 
-/// `usage` as it is written: OpenAI's names, and those of Anthropic and of DashScope's native form.
+/// `usage` as it is on the wire: OpenAI's names, and those of Anthropic and of DashScope's native form.
 #[derive(Debug, Deserialize)]
 pub(super) struct WireUsage {
     #[serde(default, deserialize_with = "lenient::count")]
@@ -23,7 +23,7 @@ pub(super) struct WireUsage {
     output_tokens: Option<u64>,
     #[serde(default, deserialize_with = "lenient::count")]
     total_tokens: Option<u64>,
-    /// Moonshot's place for it.
+    /// Moonshot's name for cached tokens.
     #[serde(default, deserialize_with = "lenient::count")]
     cached_tokens: Option<u64>,
     /// DeepSeek's.
@@ -47,7 +47,7 @@ struct PromptDetails {
     cached_tokens: Option<u64>,
     #[serde(default, deserialize_with = "lenient::count")]
     cache_creation_input_tokens: Option<u64>,
-    /// The same by how long they live: `ephemeral_5m_input_tokens`.
+    /// The same by lifetime: `ephemeral_5m_input_tokens`.
     #[serde(default, deserialize_with = "lenient::optional")]
     cache_creation: Option<BTreeMap<String, Option<u64>>>,
 }
@@ -71,15 +71,15 @@ impl WireUsage {
         counts.iter().any(|tokens| tokens.unwrap_or(0) > 0)
     }
 
-    /// The counts; of a usage that holds none, nothing. A count that follows from the others is worked out, and one that
-    /// contradicts them is not believed: reasoning and the rest of a total belong to the answer.
+    /// The counts; `None` for a usage that holds none. A missing count that follows from the others is calculated, and one
+    /// that contradicts them is not believed: reasoning and the rest of a total belong to the answer.
     pub(super) fn counted(self) -> Option<Usage> {
-        // A count that no model can have is no count.
+        // A count beyond any model is ignored.
         let sane = |tokens: Option<u64>| tokens.filter(|tokens| *tokens <= MOST_TOKENS);
         let prompt = sane(self.prompt_tokens).or(sane(self.input_tokens));
         let completion = sane(self.completion_tokens).or(sane(self.output_tokens));
         let total = sane(self.total_tokens);
-        // No request has no tokens at all: zeros are how some servers say that they do not count.
+        // Every request has tokens: some servers that do not count write zeros.
         if !self.counts() || prompt.or(completion).or(total).is_none() {
             return None;
         }
@@ -107,7 +107,7 @@ impl WireUsage {
 }
 
 impl PromptDetails {
-    /// Tokens that were written to a marked cache.
+    /// Tokens written to an explicitly marked cache.
     fn written(self) -> Option<u64> {
         let by_life = |lives: BTreeMap<String, Option<u64>>| {
             lives.into_values().flatten().reduce(|sum, tokens| sum.saturating_add(tokens))
@@ -127,7 +127,7 @@ mod tests {
     }
 
     #[test]
-    fn tokens_are_read_by_any_name_and_what_is_not_there_is_absent() {
+    fn tokens_are_read_by_any_name_and_missing_counts_are_absent() {
         let some = |counts: [u64; 3]| Some([Some(counts[0]), Some(counts[1]), Some(counts[2]), None]);
         assert_eq!(
             counts(r#"{"prompt_tokens":7,"completion_tokens":3,"total_tokens":10}"#),
@@ -146,7 +146,7 @@ mod tests {
         let thought =
             r#"{"prompt_tokens":7,"completion_tokens":0,"completion_tokens_details":{"reasoning_tokens":5}}"#;
         assert_eq!(counts(thought), Some([Some(7), Some(5), Some(12), Some(5)]));
-        // Where reasoning is no part of the completion, the total says so.
+        // If reasoning is not part of the completion, the total shows it.
         let apart = r#"{"prompt_tokens":7,"completion_tokens":3,"total_tokens":15,"reasoning_tokens":5}"#;
         assert_eq!(counts(apart), Some([Some(7), Some(8), Some(15), Some(5)]));
         assert_eq!(counts(r#"{"prompt_tokens":0,"completion_tokens":0,"total_tokens":0}"#), None);

@@ -1,4 +1,4 @@
-//! What a reply means: an answer, or a fault, by status, code and message together (the table is in `table.rs`). Pure.
+//! The meaning of a reply: an answer, or a fault, by status, code and message together (the table is in `table.rs`). Pure.
 
 mod error_body;
 mod table;
@@ -15,12 +15,12 @@ use super::retry_after::retry_after;
 use super::stream::{Incoming, Trouble};
 use crate::near_json::read;
 use crate::outcome::{Fault, FaultKind, Reply};
-use error_body::Said;
+use error_body::ErrorBody;
 pub(super) use error_body::words_of;
 
 use FaultKind::{RowRefused, Transient};
 
-/// What a status means that no rule names.
+/// The meaning of a status without a rule.
 fn by_status(status: u16) -> FaultKind {
     match status {
         500.. => Transient,
@@ -28,10 +28,10 @@ fn by_status(status: u16) -> FaultKind {
     }
 }
 
-/// Judges a reply that arrived whole, to a request that asked for so many choices; 0 where nobody says.
+/// Judges a reply that arrived whole, to a request for `asked` choices; 0 if unknown.
 pub fn judge(status: StatusCode, headers: &HeaderMap, body: &[u8], now: SystemTime, asked: usize) -> Reply {
     let reply = judge_whole(status, headers, body, now, asked);
-    // A success that is no answer and not a 200 is told with its status: 202 is a promise of one, 204 is none on purpose.
+    // The message includes a status that is a success but not a 200: 202 only promises an answer, 204 has none by design.
     reply.map_err(|fault| match status.is_success() && status != StatusCode::OK {
         true => {
             let message = format!("{} (HTTP {} {})", fault.message, status.as_u16(), words_of(status));
@@ -60,8 +60,8 @@ fn judge_whole(status: StatusCode, headers: &HeaderMap, body: &[u8], now: System
     judge_completion(status, headers, completion, Some(body))
 }
 
-/// Judges a stream that came to its end, or broke off. `cause`: what broke it. A stream that its server ended as HTTP has it
-/// is an answer without a `[DONE]` too, once every choice has said why it ended.
+/// Judges a stream that ended or broke off. `cause`: the error that broke it. A stream that HTTP ended cleanly
+/// is an answer even without a `[DONE]`, once every choice has said why it ended.
 pub(super) fn judge_stream(
     status: StatusCode,
     headers: &HeaderMap,
@@ -71,7 +71,7 @@ pub(super) fn judge_stream(
     if incoming.is_done() || (cause.is_none() && incoming.is_finished()) {
         return judge_completion(status, headers, incoming.into_completion(), None);
     }
-    // However much was said, it is no answer. What it says of tokens was paid.
+    // However much arrived, it is not an answer. The tokens it reports were paid for.
     let (answer, _) = incoming.into_completion().into_answer(header(headers, "x-request-id"));
     let why = cause.map(|cause| format!(": {cause}")).unwrap_or_default();
     let fault = Fault::new(Transient, "cut_stream", format!("the stream ended before its [DONE]{why}"));
@@ -79,7 +79,7 @@ pub(super) fn judge_stream(
     Err(Fault { usage: answer.usage, request_id: answer.request_id, ..fault })
 }
 
-/// Judges an answer that arrived whole, or was put together from its pieces, of which no `body` is kept.
+/// Judges an answer that arrived whole, or was assembled from its pieces, of which no `body` is kept.
 fn judge_completion(
     status: StatusCode,
     headers: &HeaderMap,
@@ -90,8 +90,8 @@ fn judge_completion(
     let cut_header =
         header(headers, "x-dashscope-partialresponse").is_some_and(|text| text.eq_ignore_ascii_case("true"));
     let lack = if cut_header { Some(Lack::End) } else { lack };
-    // Only DashScope means by a null that it cut the answer. Others do not say why they end whole answers, and all say why
-    // they end streams.
+    // Only DashScope uses a null to mean that it cut the answer. Others do not say why they end whole answers, and all say
+    // why they end streams.
     let is_null = lack == Some(Lack::End) && !cut_header && !is_dashscope(headers);
     if lack.is_none() || (is_null && body.is_some() && answer.holds_something()) {
         return Ok(answer);
@@ -133,7 +133,7 @@ fn judge_completion(
     })
 }
 
-/// Judges a stream that will be no answer.
+/// Judges a stream that cannot become an answer.
 pub(super) fn judge_trouble(
     status: StatusCode,
     headers: &HeaderMap,
@@ -152,7 +152,7 @@ pub(super) fn judge_trouble(
     }
 }
 
-/// A 200 that is no JSON: a page of some proxy, which no model wrote, or a reply that is no use.
+/// A 200 that is not JSON: the page of a proxy, which no model wrote, or an unusable reply.
 fn unreadable(
     headers: &HeaderMap,
     body: &[u8],
@@ -184,7 +184,7 @@ fn unreadable(
     Fault { status: Some(200), foreign: html, evidence, request_id, ..fault }
 }
 
-/// A reply that is an error, in one of the shapes seen on the wire.
+/// A reply that is an error, in one of the forms seen on the wire.
 fn refused(
     status: StatusCode,
     headers: &HeaderMap,
@@ -192,39 +192,39 @@ fn refused(
     now: SystemTime,
     request_id: Option<String>,
 ) -> Fault {
-    let said = Said::read(status, headers, body);
-    let number = said.status(status.as_u16());
+    let error = ErrorBody::read(status, headers, body);
+    let number = error.status(status.as_u16());
     let success = number < 300;
-    let codes: Vec<&str> = [Some(said.code.as_str()), said.kind.as_deref()].into_iter().flatten().collect();
-    let rule = table::rule(number, &codes, &said.message);
+    let codes: Vec<&str> = [Some(error.code.as_str()), error.kind.as_deref()].into_iter().flatten().collect();
+    let rule = table::rule(number, &codes, &error.message);
     let kind =
         rule.map_or_else(|| if success { FaultKind::Unusable } else { by_status(number) }, |rule| rule.kind);
-    // What no API has written says nothing of a row: it is trouble on the way.
-    let foreign = !said.is_own && !success;
+    // A reply that no API wrote does not concern the row: it is a problem of the connection.
+    let foreign = !error.is_own && !success;
     let kind = if foreign && kind == RowRefused { Transient } else { kind };
     let about = match (rule, kind) {
         (Some(rule), _) => rule.about,
-        (None, RowRefused) => table::named_field(&said.message),
+        (None, RowRefused) => table::named_field(&error.message),
         (None, _) => None,
     };
     Fault {
         status: Some(status.as_u16()),
         retry_after: retry_after(headers, now).filter(|wait| *wait <= Duration::from_secs(30 * 86_400)),
-        request_id: said.request_id.or(request_id),
+        request_id: error.request_id.or(request_id),
         evidence: status.is_success().then(|| body.to_vec()),
         foreign,
         for_tokens: rule.is_some_and(|rule| rule.for_tokens),
         about,
         too_long: rule.is_some_and(|rule| rule.too_long),
         help: rule.and_then(|rule| rule.help),
-        ..Fault::new(kind, said.code, said.message)
+        ..Fault::new(kind, error.code, error.message)
     }
 }
 
-/// What the user can do about a fault that is known by its code and its words alone.
+/// How the user can fix a fault, from its code and message alone.
 pub fn help_for(code: &str, message: &str) -> Option<&'static str> {
     let status = code.strip_prefix("http_").and_then(|status| status.parse().ok());
-    // Rows fail of what is in them, which comes as 400, or from a service that notices it late.
+    // A row fails because of its content with a 400, or with a 500 from a service that notices it late.
     let statuses = status.map_or(vec![400, 500], |status| vec![status]);
     statuses.into_iter().find_map(|status| table::rule(status, &[code], message)?.help)
 }

@@ -1,10 +1,10 @@
-//! What a request asks for, as far as the reading of its answer depends on it; and the request for a stream.
+//! The fields of a request that decide how its answer is read; and the request for a stream.
 
 use serde::Deserialize;
 
 use crate::api::lenient;
 
-/// What a request asks for, as far as an answer depends on it.
+/// The fields of a request that its answer depends on.
 #[derive(Deserialize)]
 pub(super) struct AskedFields {
     #[serde(default, deserialize_with = "lenient::text")]
@@ -14,22 +14,22 @@ pub(super) struct AskedFields {
 }
 
 impl AskedFields {
-    /// Of a body; of one that cannot be read, nothing is known.
+    /// Reads them from a body; if it cannot be read, they are unknown.
     pub(super) fn of(request: &[u8]) -> Self {
         let unknown = || Self { model: None, n: serde_json::Value::Bool(false) };
         serde_json::from_slice(request).unwrap_or_else(|_| unknown())
     }
 
-    /// Whether the model sends its whole text so far with each piece: qwen-mt-plus and qwen-mt-turbo do, the other translation
-    /// models do not (Model Studio, "qwen-mt-api"). The name decides, because a piece by itself does not tell: a text may well
-    /// say the same thing twice.
+    /// Whether the model sends its whole text so far with each piece: qwen-mt-plus and qwen-mt-turbo do, the other
+    /// translation models do not (Model Studio, "qwen-mt-api"). The name decides, because a piece by itself does not show
+    /// it: a text may repeat itself.
     pub(super) fn repeats(&self) -> bool {
         let name = self.model.as_deref().and_then(|model| model.rsplit('/').next());
         let name = name.unwrap_or_default().to_ascii_lowercase();
         ["qwen-mt-plus", "qwen-mt-turbo"].iter().any(|family| name.starts_with(family))
     }
 
-    /// How many choices are asked for; 0 where that cannot be told.
+    /// How many choices are requested; 0 if unknown.
     pub(super) fn choices(self) -> usize {
         match self.n {
             serde_json::Value::Null => 1,
@@ -38,14 +38,14 @@ impl AskedFields {
     }
 }
 
-/// How many choices a request asks for; 0 where that cannot be told, and what comes is kept as it comes.
+/// How many choices a request asks for; 0 if unknown: then all that arrive are kept.
 pub(in crate::api) fn choices_asked_for(request: &[u8]) -> usize {
-    // Hardly any request says so, and it may be long.
+    // Hardly any request sets this, and a request may be long.
     let names_them = request.windows(3).any(|window| window == b"\"n\"");
     if names_them { AskedFields::of(request).choices() } else { 1 }
 }
 
-/// The body as it asks for a stream: the fields of transport are put in at its end, and nothing else changes.
+/// The body as a request for a stream: the fields of transport are added at its end, and nothing else changes.
 pub(in crate::api) fn asking(body: &[u8]) -> Vec<u8> {
     let inner = body.trim_ascii_end().strip_suffix(b"}").unwrap_or(body).trim_ascii_end();
     let comma: &[u8] = if inner.ends_with(b"{") { b"" } else { b"," };

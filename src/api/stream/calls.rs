@@ -7,7 +7,7 @@ use serde_json::value::RawValue;
 use crate::api::lenient;
 use crate::near_json::Halves;
 
-/// A piece of a tool call. What a server leaves out or says again in later pieces differs from server to server.
+/// A piece of a tool call. Servers differ in what they omit or repeat in later pieces.
 #[derive(Debug, Default, Deserialize)]
 pub(super) struct CallDelta {
     #[serde(default, deserialize_with = "lenient::count")]
@@ -28,7 +28,7 @@ struct FunctionDelta {
 #[derive(Debug, Default)]
 pub(super) struct Calls(Vec<Call>);
 
-/// A tool call, as a whole reply has it: with DashScope's fields in DashScope's order.
+/// A tool call as in a whole reply, with DashScope's fields in DashScope's order.
 #[derive(Debug, Serialize)]
 struct Call {
     function: Function,
@@ -36,7 +36,7 @@ struct Call {
     id: String,
     index: u64,
     r#type: String,
-    /// The index that its pieces carry; several calls may carry the same.
+    /// The index of its pieces; several calls may have the same one.
     #[serde(skip)]
     carried: Option<u64>,
     #[serde(skip)]
@@ -55,13 +55,13 @@ impl Calls {
         self.0.is_empty()
     }
 
-    /// Takes a piece in. Gives the bytes it brought.
+    /// Adds a piece. Returns how many bytes it added.
     pub(super) fn take(&mut self, delta: CallDelta) -> usize {
         let CallDelta { index, id, r#type, function } = delta;
         let names = function.as_ref().and_then(|function| function.name.as_deref());
         let begins = names.is_some_and(|name| !name.is_empty());
         let call = self.call(index, id.as_deref(), begins);
-        // The first identifier and type stand; some servers send them again, some with another value or none.
+        // The first identifier and type are kept; some servers repeat them, some with another value or an empty one.
         if call.id.is_empty() {
             call.id = id.unwrap_or_default();
         }
@@ -77,15 +77,15 @@ impl Calls {
                     let piece = call.halves.join(piece);
                     call.function.arguments.push_str(&piece);
                 }
-                // Not text, as the protocol has it, but plain enough.
+                // The protocol demands text, but this is clear enough.
                 Some(value) => call.function.arguments.push_str(&value.to_string()),
             }
         }
         (call.function.name.len() + call.function.arguments.len()).saturating_sub(before)
     }
 
-    /// The call that a piece belongs to: by its identifier, if that is known; else the last with its index; without one,
-    /// the last. Some servers give every call the index 0: one with an identifier and a name of its own is another call.
+    /// The call that a piece belongs to: by its identifier, if that is known; else the last with its index; without an
+    /// index, the last. Some servers give every call the index 0: one with a new identifier and a name is another call.
     fn call(&mut self, index: Option<u64>, id: Option<&str>, begins: bool) -> &mut Call {
         let id = id.filter(|id| !id.is_empty());
         let known = id.and_then(|id| self.0.iter().position(|call| call.id == id));
@@ -132,7 +132,7 @@ impl Calls {
 }
 
 impl Function {
-    /// A name comes whole in the first piece, whole in every piece, grown from piece to piece, or cut in pieces.
+    /// A name may arrive whole in the first piece, whole in every piece, growing from piece to piece, or cut in pieces.
     fn take_name(&mut self, piece: &str) {
         match piece {
             whole if whole.starts_with(&self.name) => self.name = whole.to_owned(),
@@ -172,7 +172,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_left_out_or_said_again_in_later_pieces_changes_nothing() {
+    fn fields_omitted_or_repeated_in_later_pieces_change_nothing() {
         let first =
             json!({"index": 0, "id": "a", "type": "function", "function": {"name": "f", "arguments": "1"}});
         for later in [
@@ -188,7 +188,7 @@ mod tests {
     }
 
     #[test]
-    fn calls_without_an_index_are_told_by_their_identifiers() {
+    fn calls_without_an_index_are_distinguished_by_their_identifiers() {
         let deltas = [
             json!({"id": "a", "function": {"name": "f", "arguments": "1"}}),
             json!({"id": "b", "function": {"name": "f", "arguments": "2"}}),
@@ -198,7 +198,7 @@ mod tests {
     }
 
     #[test]
-    fn calls_that_all_carry_the_same_index_are_told_by_their_identifiers() {
+    fn calls_with_the_same_index_are_distinguished_by_their_identifiers() {
         let deltas = [
             json!({"index": 0, "id": "a", "function": {"name": "f", "arguments": "1"}}),
             json!({"index": 0, "function": {"arguments": "2"}}),

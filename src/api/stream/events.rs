@@ -1,9 +1,9 @@
 //! Server-sent events, read from bytes in pieces of any size (the stream format of the HTML standard, section 9.2).
 //!
-//! Ours, because it is this short: the crate most used for it rests since 2022, hands on text instead of bytes, and
-//! has no word for an event that is the end.
+//! Our own code, because it is this short: the crate most used for it has had no release since 2022, returns text instead of
+//! bytes, and does not recognise the event that marks the end.
 
-/// What the events of a completion are.
+/// An event of a completion's stream.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum StreamEvent {
     /// The data of an event.
@@ -12,7 +12,7 @@ pub(super) enum StreamEvent {
     Done,
 }
 
-/// The mark that some servers put before everything they send.
+/// The byte order mark that some servers send first.
 const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
 
 /// The reader's state between two pieces.
@@ -22,14 +22,15 @@ pub(super) struct Events {
     line: Vec<u8>,
     /// The data of the event that has not ended yet.
     data: Option<Vec<u8>>,
-    /// Whether a line has ended already, so that no mark can come any more.
+    /// Whether a line has ended, after which no byte order mark can follow.
     begun: bool,
-    /// Whether the last line ended in `\r`, so that a `\n` belongs to it.
+    /// Whether the last line ended in `\r`, so a following `
+    /// ` belongs to it.
     after_return: bool,
 }
 
 impl Events {
-    /// Takes the next bytes, and hands on the events that they complete.
+    /// Takes the next bytes, and appends the events that they complete.
     pub(super) fn take(&mut self, mut bytes: &[u8], found: &mut Vec<StreamEvent>) {
         while let Some(first) = bytes.first() {
             if std::mem::take(&mut self.after_return) && *first == b'\n' {
@@ -47,15 +48,14 @@ impl Events {
         }
     }
 
-    /// The bytes came to their own end. Some servers leave out the line break behind `[DONE]`; every other line that
-    /// has not ended is a piece of one.
+    /// The bytes have ended. Some servers omit the line break after `[DONE]`; any other unfinished line was cut.
     pub(super) fn finish(&mut self, found: &mut Vec<StreamEvent>) {
         if data_of(&self.line).is_some_and(is_done) {
             self.end_line(found);
         }
     }
 
-    /// Bytes that are kept until their event is complete.
+    /// Bytes kept until their event is complete.
     pub(super) fn waiting(&self) -> usize {
         self.line.len() + self.data.as_ref().map_or(0, Vec::len)
     }
@@ -78,16 +78,16 @@ impl Events {
                 None => self.data = Some(data.to_vec()),
             },
             None if line.is_empty() => found.extend(self.data.take().map(StreamEvent::Data)),
-            // A comment, or a field that says nothing of the answer: `event`, `id`, `retry`.
+            // A comment, or a field that does not concern the answer: `event`, `id`, `retry`.
             None => {}
         }
-        // The room is used again for the next line.
+        // The memory is used again for the next line.
         line.clear();
         self.line = line;
     }
 }
 
-/// The data that a line brings; a blank behind the colon is no part of it.
+/// The data of a line, without the optional blank after the colon.
 fn data_of(line: &[u8]) -> Option<&[u8]> {
     let value = line.strip_prefix(b"data:")?;
     Some(value.strip_prefix(b" ").unwrap_or(value))
@@ -120,7 +120,7 @@ mod tests {
     }
 
     #[test]
-    fn comments_other_fields_and_the_byte_order_mark_say_nothing() {
+    fn comments_other_fields_and_the_byte_order_mark_are_ignored() {
         assert_eq!(
             read("\u{feff}data: a\n\n: keep-alive\n\nevent: x\nid: 1\nretry: 3\ndata: b\n\n"),
             ["a", "b"]
@@ -129,7 +129,7 @@ mod tests {
     }
 
     #[test]
-    fn lines_end_in_every_way_they_may() {
+    fn every_permitted_line_end_is_read() {
         for end in ["\n", "\r", "\r\n"] {
             let text = "data: a\n\ndata: b\ndata: c\n\ndata: [DONE]\n".replace('\n', end);
             assert_eq!(read(&text), ["a", "b\nc", "end"], "{end:?}");
@@ -137,7 +137,7 @@ mod tests {
     }
 
     #[test]
-    fn the_end_needs_no_blank_line_and_an_event_that_has_not_ended_is_none() {
+    fn the_end_needs_no_blank_line_and_an_unfinished_event_is_dropped() {
         assert_eq!(read("data: a\ndata: [DONE]"), ["a", "end"]);
         assert_eq!(read("data: a\n\ndata: b\n"), ["a"]);
         assert_eq!(read("data: a\n\ndata: [DONE"), ["a"]);

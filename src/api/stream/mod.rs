@@ -1,4 +1,4 @@
-//! An answer that comes piece by piece, put together into what a whole reply would have held.
+//! An answer that arrives in pieces, assembled into what a whole reply would have held.
 
 pub(super) mod asked;
 mod calls;
@@ -17,18 +17,18 @@ use part::Part;
 /// A piece of an answer on the wire.
 type Chunk = Completion<CallDelta>;
 
-/// Why a stream is no answer, before it came to its end.
+/// Why a stream cannot become an answer, before its end.
 #[derive(Debug)]
 pub(super) enum Trouble {
     /// An event is an error.
     Error(Vec<u8>),
-    /// An event is no piece of a completion.
+    /// An event is not a piece of a completion.
     Unreadable(Vec<u8>, serde_json::Error),
-    /// More came than is kept.
+    /// The answer is longer than the limit.
     TooLong,
 }
 
-/// An answer on its way.
+/// An answer that is still arriving.
 #[derive(Debug)]
 pub(super) struct Incoming {
     events: Events,
@@ -38,14 +38,14 @@ pub(super) struct Incoming {
     most: usize,
     kept: usize,
     done: bool,
-    /// The choices that were asked for; 0 where nobody says.
+    /// How many choices were requested; 0 if unknown.
     asked: usize,
     whole: Completion,
     choices: Vec<Part>,
 }
 
 impl Incoming {
-    /// An answer to a request; at most so many bytes of it are kept.
+    /// The answer to a request, of which at most `most` bytes are kept.
     pub(super) fn new(request: &[u8], most: usize) -> Self {
         let asking = AskedFields::of(request);
         Self {
@@ -60,15 +60,15 @@ impl Incoming {
         }
     }
 
-    /// Whether the end was said.
+    /// Whether the end was announced.
     pub(super) fn is_done(&self) -> bool {
         self.done
     }
 
-    /// Whether every choice that was asked for has said why it ended.
+    /// Whether every requested choice has said why it ended.
     pub(super) fn is_finished(&self) -> bool {
-        let said = |part: &Part| matches!(part.finish_reason, Some(Some(_)));
-        self.choices.len() >= self.asked.max(1) && self.choices.iter().all(said)
+        let ended = |part: &Part| matches!(part.finish_reason, Some(Some(_)));
+        self.choices.len() >= self.asked.max(1) && self.choices.iter().all(ended)
     }
 
     /// Takes the next bytes.
@@ -80,14 +80,14 @@ impl Incoming {
         let mut found = Vec::new();
         self.events.take(bytes, &mut found);
         self.take_events(found, sink)?;
-        // What is kept counts, not what came: a model that repeats itself sends the square of its answer.
+        // Only the kept bytes count, not all that arrive: a model that repeats itself sends the square of its answer.
         match self.kept + self.events.waiting() > self.most {
             true => Err(Trouble::TooLong),
             false => Ok(()),
         }
     }
 
-    /// The bytes came to their own end.
+    /// The bytes have ended.
     ///
     /// # Errors
     ///
@@ -100,7 +100,7 @@ impl Incoming {
         Ok(())
     }
 
-    /// What was held back as the beginning of a tag is text after all.
+    /// Text held back as the possible beginning of a tag was plain text.
     fn end_texts(&mut self, sink: &mut PieceSink<'_>) {
         for part in &mut self.choices {
             let mut unheard = |_: Piece<'_>| {};
@@ -108,7 +108,7 @@ impl Incoming {
         }
     }
 
-    /// What came, as a whole reply would hold it.
+    /// The answer as a whole reply would hold it.
     pub(super) fn into_completion(self) -> Completion {
         let Self { mut whole, mut choices, asked, .. } = self;
         whole.asked = asked;
@@ -131,7 +131,7 @@ impl Incoming {
         Ok(())
     }
 
-    /// Takes an event: one piece, or several from a server that puts no blank lines between them.
+    /// Takes an event: one piece, or several from a server that omits the blank lines between them.
     fn take_data(&mut self, data: &[u8], sink: &mut PieceSink<'_>) -> Result<(), Trouble> {
         let unreadable = |error| Trouble::Unreadable(data.to_vec(), error);
         for (taken, chunk) in serde_json::Deserializer::from_slice(data).into_iter::<Chunk>().enumerate() {
@@ -162,7 +162,7 @@ impl Incoming {
         whole.request_id = whole.request_id.take().or(chunk.request_id);
         whole.model = whole.model.take().or(chunk.model);
         whole.system_fingerprint = whole.system_fingerprint.take().or(chunk.system_fingerprint);
-        // Where usage comes with several pieces, each counts all there was so far; one without a count says nothing.
+        // If several pieces carry usage, each counts everything so far; one without a count is ignored.
         whole.usage = chunk.usage.filter(WireUsage::counts).or(whole.usage.take());
         for choice in chunk.choices.unwrap_or_default() {
             self.take_choice(choice, sink);

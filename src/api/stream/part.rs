@@ -1,4 +1,4 @@
-//! One choice of an answer on its way, put together from its pieces.
+//! One choice of an answer that is still arriving, assembled from its pieces.
 
 use super::calls::{CallDelta, Calls};
 use crate::api::piece::{Piece, PieceSink};
@@ -6,7 +6,7 @@ use crate::api::reply::{Choice, Content, Message};
 use crate::api::thoughts::Thoughts;
 use crate::near_json::Halves;
 
-/// What there is of a choice.
+/// The received part of a choice.
 #[derive(Debug, Default)]
 pub(super) struct Part {
     pub(super) index: u64,
@@ -22,20 +22,20 @@ pub(super) struct Part {
     refusal_halves: Halves,
 }
 
-/// How the text of a model that is known to repeat itself comes in this stream.
+/// How the text of a model that is known to repeat itself arrives in this stream.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
 enum TextMode {
-    /// One piece is no sign of anything.
+    /// Not known yet: one piece shows nothing.
     #[default]
     Open,
     /// Each piece is the whole text so far.
     Repeats,
-    /// Each piece is the next, after all.
+    /// Each piece continues the text after all.
     Adds,
 }
 
 impl Part {
-    /// A choice of which nothing has come.
+    /// A choice of which nothing has arrived.
     pub(super) fn new(index: u64) -> Self {
         Self { index, ..Self::default() }
     }
@@ -51,8 +51,8 @@ impl Part {
         sink(Piece::Reasoning(&more));
     }
 
-    /// Takes a delta. Gives the bytes it brought, and the bytes of earlier text that they stand for: a text that is said
-    /// anew may be shorter.
+    /// Takes a delta. Returns the bytes it added, and the bytes of earlier text that they replace: a repeated text
+    /// may be shorter.
     pub(super) fn take(
         &mut self,
         delta: Message<CallDelta>,
@@ -77,7 +77,7 @@ impl Part {
         if !content.is_empty() {
             brought += content.len();
             if repeats && self.manner != TextMode::Adds {
-                // Half a character of the text before is in this one as well.
+                // It also contains the half character at the end of the earlier text.
                 self.content_halves = Halves::default();
             }
             let content = self.content_halves.join(content);
@@ -95,7 +95,7 @@ impl Part {
         thoughts.take(content, &mut |piece| heard(piece, answer, reasoning, sink));
     }
 
-    /// No more of it comes: what was held back as the beginning of a tag or of a character is text after all.
+    /// The text has ended: anything held back as the beginning of a tag or of a character was plain text.
     pub(super) fn end_text(&mut self, sink: &mut PieceSink<'_>) {
         self.reasoning.extend(self.reasoning_halves.end());
         self.refusal.extend(self.refusal_halves.end());
@@ -106,10 +106,10 @@ impl Part {
         thoughts.finish(&mut |piece| heard(piece, answer, reasoning, sink));
     }
 
-    /// Takes the whole text so far. Gives the bytes of the earlier text that it stands for.
+    /// Takes the whole text so far. Returns the bytes of the earlier text that it replaces.
     ///
-    /// That the second piece begins with the first is what tells a stream that repeats itself from one that does not:
-    /// should the service change its ways, no text is lost.
+    /// A stream repeats itself if its second piece begins with the first: should the service change its behaviour, no text
+    /// is lost.
     fn take_repeated(&mut self, content: String, sink: &mut PieceSink<'_>) -> usize {
         let more = content.strip_prefix(self.content.as_str());
         if self.manner == TextMode::Open && !self.content.is_empty() {
@@ -119,14 +119,14 @@ impl Part {
             self.add(&content, sink);
             return 0;
         }
-        // What was said already and is said otherwise now cannot be taken back: who looks on sees the end.
+        // Text that has already been shown and now differs cannot be withdrawn: an observer sees the end of the new text.
         if let Some(more) = more.filter(|more| !more.is_empty()) {
             sink(Piece::Content(more));
         }
         std::mem::replace(&mut self.content, content).len()
     }
 
-    /// The choice as a whole reply has it.
+    /// The choice as in a whole reply.
     pub(super) fn into_choice(self) -> Choice {
         let message = Message {
             content: Some(Content::Answer(self.content)),
@@ -135,13 +135,13 @@ impl Part {
             tool_calls: Some(self.calls.finish()),
             ..Message::default()
         };
-        // A stream says why it ends: one that does not may have been cut, and a null says no more than nothing.
+        // A stream says why it ends: one that does not may have been cut, and a null says no more than a missing field.
         let finish_reason = self.finish_reason.or(Some(None));
         Choice { index: Some(self.index), message: Some(message), finish_reason, ..Choice::default() }
     }
 }
 
-/// Takes what is known of a text, and tells who looks on.
+/// Adds text that is known to be of one kind, and shows it to the observer.
 fn heard(piece: Piece<'_>, answer: &mut String, reasoning: &mut String, sink: &mut PieceSink<'_>) {
     match piece {
         Piece::Reasoning(more) => reasoning.push_str(more),

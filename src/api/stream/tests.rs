@@ -1,4 +1,4 @@
-//! Streams kept as data: however they are cut into pieces they give the whole answer, and cut off they give none.
+//! Recorded streams: however they are cut into pieces they give the whole answer, and if cut short they give none.
 
 use std::time::SystemTime;
 
@@ -40,7 +40,7 @@ impl Recorded {
         judge(StatusCode::OK, &HeaderMap::new(), whole, SystemTime::now(), self.asked()).expect("an answer")
     }
 
-    /// The choices that were asked for.
+    /// The number of choices requested.
     fn asked(&self) -> usize {
         if self.name == "several" { 2 } else { 1 }
     }
@@ -56,7 +56,7 @@ impl Recorded {
     }
 }
 
-/// What the client makes of a stream that comes in these pieces, and what somebody who looks on sees of it.
+/// The client's reading of a stream that arrives in these pieces, and the pieces that an observer sees.
 fn read<'a>(
     request: &[u8],
     pieces: impl IntoIterator<Item = &'a [u8]>,
@@ -87,7 +87,7 @@ fn read_whole(request: &[u8], stream: &[u8]) -> Reply {
     read(request, [stream], &HeaderMap::new()).0
 }
 
-/// A stream of these events, and then its end.
+/// A stream of these events, then its end.
 fn events(events: &[&str]) -> String {
     let events: String = events.iter().map(|event| format!("data: {event}\n\n")).collect();
     events + "data: [DONE]\n\n"
@@ -120,15 +120,15 @@ fn a_stream_cut_at_any_byte_is_a_fault_until_it_has_said_why_it_ends_and_then_th
         let (request, answer) = (recorded.request(), recorded.answer());
         for end in ["\n", "\r\n", "\r"] {
             let stream = recorded.with_line_ends(end);
-            let said = recorded.with_line_ends(end).len() - 2 * end.len();
-            assert!(stream[..said].ends_with(b"[DONE]"));
-            // Behind the reason of its end a stream has nothing but its usage; the bytes ended as HTTP has it.
+            let done = recorded.with_line_ends(end).len() - 2 * end.len();
+            assert!(stream[..done].ends_with(b"[DONE]"));
+            // After the finish reason a stream has only its usage; HTTP ends the bytes.
             let mut first_whole = None;
             for cut in 0..=stream.len() {
                 match read_whole(&request, &stream[..cut]) {
                     Ok(got) => {
                         first_whole.get_or_insert(cut);
-                        let usage = got.usage.filter(|_| cut < said).or(answer.usage);
+                        let usage = got.usage.filter(|_| cut < done).or(answer.usage);
                         assert_eq!(Answer { usage, ..got }, answer, "{} after {cut} bytes", recorded.name);
                     }
                     Err(fault) => {
@@ -138,7 +138,7 @@ fn a_stream_cut_at_any_byte_is_a_fault_until_it_has_said_why_it_ends_and_then_th
                 }
             }
             let reason = stream.windows(16).rposition(|bytes| bytes.starts_with(b"\"finish_reason\":\""));
-            assert!(first_whole > reason && first_whole < Some(said), "{}: {first_whole:?}", recorded.name);
+            assert!(first_whole > reason && first_whole < Some(done), "{}: {first_whole:?}", recorded.name);
         }
     }
 }
@@ -163,7 +163,7 @@ proptest! {
     }
 
     #[test]
-    fn texts_of_any_kind_come_through_as_they_are(
+    fn texts_of_any_kind_arrive_unchanged(
         reasoning in prop::collection::vec(any::<String>(), 0..6),
         content in prop::collection::vec(any::<String>(), 1..6),
         width in 1_usize..40,
@@ -195,7 +195,7 @@ proptest! {
                 prop_assert_eq!(answer, expected);
                 prop_assert_eq!(seen, content.concat());
             }
-            // Nothing but blanks is no answer, whichever way it comes.
+            // An answer of blanks only is not an answer, in either form.
             (reply, expected) => {
                 prop_assert_eq!(reply.expect_err("empty").code, expected.expect_err("empty").code);
             }
@@ -204,25 +204,25 @@ proptest! {
 }
 
 #[test]
-fn a_text_that_says_the_same_twice_is_not_taken_for_a_repetition() {
+fn a_text_that_repeats_itself_is_not_treated_as_a_repeating_stream() {
     let stream = events(&[
         r#"{"choices":[{"delta":{"content":"ha"}}]}"#,
         r#"{"choices":[{"delta":{"content":"ha"},"finish_reason":"stop"}]}"#,
     ]);
-    let said = |model: &str| {
+    let answer_of = |model: &str| {
         let request = format!(r#"{{"model":"{model}"}}"#);
         read_whole(request.as_bytes(), stream.as_bytes()).expect("an answer").response.expect("text")
     };
     for model in ["qwen-plus", "qwen-mt-flash", "qwen-mt-lite", "sim-qwen-mt-plus"] {
-        assert_eq!(said(model), "haha", "{model}");
+        assert_eq!(answer_of(model), "haha", "{model}");
     }
     for model in ["qwen-mt-plus", "qwen-mt-turbo", "qwen-mt-plus-2025-01-01", "dashscope/qwen-mt-plus"] {
-        assert_eq!(said(model), "ha", "{model}");
+        assert_eq!(answer_of(model), "ha", "{model}");
     }
 }
 
 #[test]
-fn a_model_that_is_said_to_repeat_itself_and_does_not_loses_no_text() {
+fn a_model_that_is_known_to_repeat_itself_and_does_not_loses_no_text() {
     let stream = events(&[
         r#"{"choices":[{"delta":{"content":"Il "}}]}"#,
         r#"{"choices":[{"delta":{"content":"a "}}]}"#,
@@ -233,7 +233,7 @@ fn a_model_that_is_said_to_repeat_itself_and_does_not_loses_no_text() {
 }
 
 #[test]
-fn what_a_repeating_model_says_otherwise_in_the_end_is_what_it_says() {
+fn the_last_text_of_a_repeating_model_replaces_a_different_earlier_one() {
     let stream = events(&[
         r#"{"choices":[{"delta":{"content":"Il a"}}]}"#,
         r#"{"choices":[{"delta":{"content":"Il a dis"}}]}"#,
@@ -287,7 +287,7 @@ fn an_error_inside_a_stream_is_judged_like_an_error_reply() {
 }
 
 #[test]
-fn a_stream_whose_end_says_no_reason_may_have_been_cut_and_was_cut_where_it_is_dashscope_s() {
+fn a_stream_that_ends_without_a_reason_may_have_been_cut_and_if_dashscope_s_was_cut() {
     let piece = r#"{"choices":[{"delta":{"content":"half an ans"},"finish_reason":null}]}"#;
     let usage = r#"{"choices":[],"usage":{"prompt_tokens":1,"completion_tokens":2,"total_tokens":3}}"#;
     let elsewhere = fault(&events(&[piece, usage]));
@@ -320,7 +320,7 @@ fn an_empty_stream_and_one_of_reasoning_only_are_no_answers() {
 }
 
 #[test]
-fn what_is_no_piece_of_a_completion_is_no_answer() {
+fn an_event_that_is_not_a_piece_of_a_completion_gives_no_answer() {
     for stream in ["data: nonsense\n\ndata: [DONE]\n\n", "data: [1]\n\n", "data: {\"choices\":1}\n\n"] {
         let fault = fault(stream);
         assert_eq!((fault.kind, fault.code.as_str()), (FaultKind::Unusable, "unreadable_reply"), "{stream}");
@@ -331,12 +331,12 @@ fn what_is_no_piece_of_a_completion_is_no_answer() {
 }
 
 #[test]
-fn a_stream_without_an_end_to_its_length_is_refused() {
+fn an_endless_stream_is_refused() {
     let event = format!("data: {{\"choices\":[{{\"delta\":{{\"content\":\"{}\"}}}}]}}\n\n", "x".repeat(1000));
     let many = event.repeat(MOST / 1000 + 1);
     assert_eq!(fault(&many).code, "reply_too_long");
     assert_eq!(fault(&format!("data: {}", "x".repeat(MOST))).code, "reply_too_long");
-    // What repeats itself comes as the square of what it is.
+    // Sent with repetition, an answer is the square of its length.
     let mut stream = String::new();
     for count in 1..2_000 {
         let text = "x".repeat(count);
@@ -359,7 +359,7 @@ fn a_server_that_wraps_its_whole_answer_in_one_event_is_understood() {
 }
 
 #[test]
-fn all_choices_are_kept_that_a_request_without_a_model_asks_for() {
+fn all_choices_requested_without_a_model_are_kept() {
     let choice = |index: usize| {
         format!(r#"{{"index":{index},"message":{{"content":"c{index}"}},"finish_reason":"stop"}}"#)
     };
@@ -368,7 +368,7 @@ fn all_choices_are_kept_that_a_request_without_a_model_asks_for() {
         (r#"{"messages":[],"n":3}"#, r#"["c0","c1","c2"]"#),
         (r#"{"messages":[],"model":null,"n":3}"#, r#"["c0","c1","c2"]"#),
         (r#"{"messages":[],"model":["m"],"n":"3"}"#, r#"["c0","c1","c2"]"#),
-        // Nobody can tell what that is, and nothing is dropped.
+        // That number cannot be read, so nothing is dropped.
         (r#"{"messages":[],"n":"some"}"#, r#"["c0","c1","c2"]"#),
         (r#"{"messages":[],"n":null}"#, "c0"),
         (r#"{"messages":[]}"#, "c0"),
@@ -382,7 +382,7 @@ fn all_choices_are_kept_that_a_request_without_a_model_asks_for() {
 }
 
 #[test]
-fn the_fields_of_transport_are_put_in_and_nothing_else_changes() {
+fn the_fields_of_transport_are_added_and_nothing_else_changes() {
     let asked = asking(br#"{"model":"m","messages":[{"role":"user","content":"}"}]}"#);
     assert_eq!(
         String::from_utf8_lossy(&asked),
@@ -392,7 +392,7 @@ fn the_fields_of_transport_are_put_in_and_nothing_else_changes() {
 }
 
 #[test]
-fn an_error_inside_a_choice_ends_a_stream_as_one_beside_the_choices_does() {
+fn an_error_inside_a_choice_ends_a_stream_as_one_next_to_the_choices_does() {
     let begun = r#"{"choices":[{"delta":{"content":"Hi"}}]}"#;
     let error = r#"{"choices":[{"delta":{"content":""},"finish_reason":"error","error":{"code":502,"message":"upstream"}}]}"#;
     let failed = fault(&events(&[begun, error]));

@@ -1,4 +1,4 @@
-//! What an error body says, in any of the shapes that servers give it: OpenAI's, DashScope's native one, a bare text, a
+//! The content of an error body, in any of the forms that servers use: OpenAI's, DashScope's native one, a bare text, a
 //! `detail`, vLLM's flat object. Pure.
 
 use reqwest::StatusCode;
@@ -8,33 +8,33 @@ use serde_json::Value;
 use super::table;
 use crate::api::headers::header;
 
-/// The longest message that is taken from a server; a longer one is cut.
+/// The longest message kept from a server; a longer one is cut.
 const MOST_CHARACTERS: usize = 2_000;
 
-/// What an error body says.
+/// The content of an error body.
 #[derive(Debug)]
-pub(super) struct Said {
-    /// The code, or what comes nearest to one.
+pub(super) struct ErrorBody {
+    /// The code, or the field nearest to one.
     pub(super) code: String,
-    /// The field `type`, where there is one: some servers have their code in it.
+    /// The field `type`, if present: some servers put their code in it.
     pub(super) kind: Option<String>,
-    /// The code as a number: the status, said once more.
+    /// The code as a number, which repeats the status.
     number: Option<u16>,
-    /// The words.
+    /// The message.
     pub(super) message: String,
-    /// The service's name for the request.
+    /// The service's id of the request.
     pub(super) request_id: Option<String>,
     /// Whether an API wrote it: JSON that holds an error, and not a page, a bare text or nothing.
     pub(super) is_own: bool,
 }
 
-impl Said {
+impl ErrorBody {
     /// Reads an error body.
     pub(super) fn read(status: StatusCode, headers: &HeaderMap, body: &[u8]) -> Self {
         let parsed = inner(serde_json::from_slice(body).ok().or_else(|| event(body)).unwrap_or_default());
         let error = parsed.get("error").filter(|error| error.is_object()).unwrap_or(&parsed);
         let kind = text(error, "type");
-        // A code that is a number says the status once more; the type beside it says more.
+        // A numeric code repeats the status; the type next to it says more.
         let code = text(error, "code");
         let number = code.as_ref().and_then(|code| code.parse().ok());
         let code = code
@@ -60,24 +60,24 @@ impl Said {
         Self { code, kind, number, message, request_id, is_own }
     }
 
-    /// The status to judge by. A message that begins `<NNN> InternalError.Algo` carries the real one, that of the model
+    /// The status to judge by. A message that begins with `<NNN> InternalError.Algo` carries the real one, that of the model
     /// service behind the gateway, which can differ from the gateway's own.
     pub(super) fn status(&self, status: u16) -> u16 {
         let upstream = self.message.trim_start().strip_prefix('<').and_then(|rest| {
             let (number, _) = rest.split_once('>')?;
             number.parse().ok().filter(|number| matches!(number, 400 | 408 | 413 | 422 | 429 | 500..600))
         });
-        // An error inside a 200 may have its status for a code, or a code that is known to come with one.
+        // An error inside a 200 may have its status as its code, or a code whose usual status is known.
         let upstream =
             upstream.or_else(|| self.number.or_else(|| self.usual_status()).filter(|_| status == 200));
         match upstream {
-            // What the gateway itself says of key, address or rate stands.
+            // The gateway's own verdict on key, address or rate is kept.
             Some(upstream) if [200, 400].contains(&status) || status >= 500 => upstream,
             _ => status,
         }
     }
 
-    /// The status that the code is known to come with.
+    /// The status that usually accompanies the code.
     fn usual_status(&self) -> Option<u16> {
         let code = table::folded(&self.code);
         STATUSES.iter().find(|(word, _)| code.contains(word)).map(|(_, status)| *status)
@@ -93,7 +93,7 @@ fn event(body: &[u8]) -> Option<Value> {
 }
 
 /// The error inside an error: DashScope's native form may carry the OpenAI form as its message, `data: {"error":{…}}`.
-/// What the outer one knows alone, such as the request's name, is kept.
+/// Fields that only the outer one has, such as the request id, are kept.
 fn inner(mut outer: Value) -> Value {
     let Some(text) = outer.get("message").and_then(Value::as_str) else { return outer };
     let text = text.trim_start();
@@ -109,7 +109,7 @@ fn inner(mut outer: Value) -> Value {
     }
 }
 
-/// The statuses that errors have, for those that come without one: inside a stream, whose status is 200 already.
+/// The statuses of error codes that arrive without one: inside a stream, whose status is already 200.
 const STATUSES: &[(&str, u16)] = &[
     ("limitrequests", 429),
     ("limitburstrate", 429),
@@ -133,7 +133,7 @@ const STATUSES: &[(&str, u16)] = &[
     ("timeout", 500),
 ];
 
-/// A text, or a number as text; an empty one is none.
+/// A text, or a number as text; `None` if it is empty.
 fn text(value: &Value, key: &str) -> Option<String> {
     match value.get(key) {
         Some(Value::String(text)) if !text.is_empty() => Some(text.clone()),
@@ -142,7 +142,7 @@ fn text(value: &Value, key: &str) -> Option<String> {
     }
 }
 
-/// As much of what a server says as fits into a cell and a line: some send whole pages as their words.
+/// The beginning of a server's message, short enough for a cell and a line: some send whole pages.
 pub(super) fn bounded(mut text: String) -> String {
     if let Some((end, _)) = text.char_indices().nth(MOST_CHARACTERS) {
         text.truncate(end);
@@ -151,7 +151,7 @@ pub(super) fn bounded(mut text: String) -> String {
     text
 }
 
-/// The `detail` of FastAPI's servers: a text, or a list of places and what is wrong there.
+/// The `detail` of FastAPI's servers: a text, or a list of places with the problem at each.
 fn detail(detail: &Value) -> Option<String> {
     match detail {
         Value::String(text) => Some(text.clone()),
@@ -169,12 +169,12 @@ fn detail(detail: &Value) -> Option<String> {
     }
 }
 
-/// The request's own name within that of its completion.
+/// The request id within that of its completion.
 fn of_id(parsed: &Value) -> Option<String> {
     text(parsed, "id").and_then(|id| id.strip_prefix("chatcmpl-").map(str::to_owned))
 }
 
-/// The beginning of a body that is plain text; a web page says nothing that fits a line.
+/// The beginning of a body that is plain text; a web page has nothing that fits in a line.
 fn plain_text(headers: &HeaderMap, body: &[u8]) -> Option<String> {
     if header(headers, "content-type").is_some_and(|kind| kind.contains("html")) {
         return None;
@@ -191,8 +191,8 @@ fn reason(status: StatusCode) -> String {
     }
 }
 
-/// What a status means, also where HTTP itself does not know it: those of nginx, of Cloudflare
-/// (<https://developers.cloudflare.com/support/troubleshooting/http-status-codes/cloudflare-5xx-errors/>) and of load balancers.
+/// The meaning of a status, also of those that HTTP does not define: nginx's, Cloudflare's
+/// (<https://developers.cloudflare.com/support/troubleshooting/http-status-codes/cloudflare-5xx-errors/>) and those of load balancers.
 pub(crate) fn words_of(status: StatusCode) -> &'static str {
     status.canonical_reason().unwrap_or_else(|| match status.as_u16() {
         419 => "the session has expired",

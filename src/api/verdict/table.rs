@@ -1,32 +1,32 @@
-//! The error table: what the service says, what it means, which field it is about, and what mends it. Pure.
+//! The error table: what the service reports, its meaning, the field it is about, and how to fix it. Pure.
 //!
 //! The codes and messages are those of the vendor's page "error-code" (September 2026), of its page on rate limits, and
-//! of what third parties saw on the wire. The service has two spellings of most codes (`data_inspection_failed` and
-//! `DataInspectionFailed`), so codes and words are compared without regard to case, underscores and dots.
+//! those that third parties saw on the wire. The service has two spellings of most codes (`data_inspection_failed` and
+//! `DataInspectionFailed`), so codes and messages are compared without regard to case, underscores and dots.
 
 use crate::outcome::FaultKind;
 
 use FaultKind::{CutByServer, JobRefused, RowRefused, Throttled, Transient, Unusable};
 
-/// A rule of the table. An empty list of statuses, codes or words is no condition; the first rule that fits decides.
+/// A rule of the table. An empty list of statuses, codes or words matches anything; the first rule that matches decides.
 #[derive(Debug)]
 pub(super) struct Rule {
     statuses: &'static [u16],
     codes: &'static [&'static str],
     words: &'static [&'static str],
-    /// What the fault asks for.
+    /// The kind of fault.
     pub(super) kind: FaultKind,
-    /// Whether it is for the number of tokens that it asks to slow down.
+    /// Whether it asks to slow down because of the number of tokens.
     pub(super) for_tokens: bool,
-    /// The field of the request that it finds fault with.
+    /// The field of the request that it is about.
     pub(super) about: Option<&'static str>,
-    /// Whether it is that the row is too long for the model.
+    /// Whether the row is too long for the model.
     pub(super) too_long: bool,
-    /// What the user can do about it.
+    /// How the user can fix it.
     pub(super) help: Option<&'static str>,
 }
 
-/// What every rule begins with: no condition, one row's trouble.
+/// The default of every rule: it matches anything, and concerns one row.
 const ROW: Rule = Rule {
     statuses: &[],
     codes: &[],
@@ -41,10 +41,10 @@ const JOB: Rule = Rule { kind: JobRefused, ..ROW };
 const SLOWER: Rule = Rule { kind: Throttled, ..ROW };
 const AGAIN: Rule = Rule { kind: Transient, ..ROW };
 
-/// The statuses under which the service refuses a request for what is in it.
+/// The statuses with which the service refuses a request for its content.
 const WRONG: &[u16] = &[400, 422];
 
-/// The statuses of a service in trouble.
+/// The statuses of a service that has problems.
 const TROUBLE: &[u16] = &[500, 502, 503, 504];
 
 const PAY: &str = "settle the account's bill in the service's console; the same command then continues";
@@ -92,10 +92,9 @@ const UNKNOWN_AUTHORITY: &str = "the responding server cannot prove its identity
 const PROXY: &str = "check the proxy: it is set by HTTPS_PROXY, for plain http:// by HTTP_PROXY, or by \
     ALL_PROXY; NO_PROXY lists the hosts that need none";
 
-/// The table.
 #[rustfmt::skip]
 static RULES: &[Rule] = &[
-    // The account: no request will pass until its owner does something. Some of these come as 400, some as 429.
+    // The account: no request will succeed until its owner acts. Some of these have status 400, some 429.
     Rule { codes: &["Arrearage", "PrepaidBillOverdue", "PostpaidBillOverdue"], help: Some(PAY), ..JOB },
     Rule { words: &["account is in good standing", "#overdue-payment"], help: Some(PAY), ..JOB },
     Rule { codes: &["CommodityNotPurchased"], help: Some(ACTIVATE), ..JOB },
@@ -107,13 +106,13 @@ static RULES: &[Rule] = &[
     Rule { words: &["hour allocated quota exceeded", "week allocated quota exceeded", "month allocated quota exceeded"],
            help: Some(PLAN), ..JOB },
 
-    // The same in the words of gateways and of other services: LiteLLM, OpenRouter, DeepSeek, Anthropic, OpenAI.
+    // The same from gateways and other services: LiteLLM, OpenRouter, DeepSeek, Anthropic, OpenAI.
     Rule { codes: &["budget_exceeded", "insufficient_credits", "insufficient_balance", "billing_hard_limit_reached",
                     "billing_not_active"], help: Some(PAY), ..JOB },
     Rule { words: &["budget has been exceeded", "insufficient credits", "insufficient balance", "requires more credits",
                     "credit balance is too low", "billing hard limit has been reached"], help: Some(PAY), ..JOB },
 
-    // Throttling. `insufficient_quota` at 429 is DashScope's limit of tokens per minute, and clears within one.
+    // Throttling. `insufficient_quota` with 429 is DashScope's limit of tokens per minute, and ends within a minute.
     Rule { statuses: &[429], codes: &["insufficient_quota", "Throttling.AllocationQuota"], for_tokens: true, ..SLOWER },
     Rule { statuses: &[429, 529], ..SLOWER },
     Rule { codes: &["Throttling", "Throttling.RateQuota", "Throttling.AllocationQuota", "Throttling.BurstRate",
@@ -123,14 +122,14 @@ static RULES: &[Rule] = &[
            words: &["too many requests", "requests are being throttled", "too many concurrent requests"], ..SLOWER },
     Rule { statuses: &[500, 503], codes: &["ServiceUnavailable"], ..SLOWER },
 
-    // Who asks.
+    // The key.
     Rule { codes: &["invalid_api_key"], help: Some(KEY), ..JOB },
     Rule { words: &["incorrect api key provided", "invalid access token or token expired", "#apikey-error"],
            help: Some(KEY), ..JOB },
     Rule { statuses: &[401], help: Some(KEY), ..JOB },
     Rule { statuses: &[402], help: Some(PAY), ..JOB },
 
-    // What is asked for.
+    // The model and the address.
     Rule { codes: &["Endpoint.AccessDenied"], about: Some("model"),
            help: Some("the model has been retired: set another under [model]"), ..JOB },
     Rule { codes: &["Model.AccessDenied"], about: Some("model"),
@@ -153,7 +152,7 @@ static RULES: &[Rule] = &[
                     "model not loaded", "model unloaded", "model has been unloaded", "no endpoints found for",
                     "could not find suitable inference handler"],
            about: Some("model"), help: Some(MODEL), ..JOB },
-    // Other servers (vLLM, Ollama) name the model in words alone.
+    // Other servers (vLLM, Ollama) name the model only in the message.
     Rule { statuses: &[404], words: &["the model `", "the model '", "model '", "model \""], about: Some("model"),
            help: Some(MODEL), ..JOB },
     Rule { statuses: &[301, 308], help: Some("set `base_url` under [model] to the address that it redirects to"), ..JOB },
@@ -172,7 +171,7 @@ static RULES: &[Rule] = &[
     Rule { statuses: &[400], words: &["non-streaming mode does not support web search in thinking mode"],
            about: Some("enable_search"), help: Some(STREAM_OR_NO_THINKING), ..ROW },
 
-    // Fields that are wrong: of every row when the job sets them, else of this one.
+    // Wrong fields: they concern every row if the job sets them, else this one.
     Rule { statuses: &[400], words: &["json mode response is not supported when enable_thinking is true"],
            about: Some("response_format"), help: Some(NO_THINKING), ..ROW },
     Rule { statuses: &[400], words: &["must contain the word 'json'"], about: Some("response_format"),
@@ -197,7 +196,7 @@ static RULES: &[Rule] = &[
            about: Some("translation_options"),
            help: Some("give the languages as in the model's list, by English name or code"), ..ROW },
 
-    // One row's text.
+    // The text of one row.
     Rule { codes: &["data_inspection_failed", "content_filter"], about: Some("messages"), help: Some(INSPECTION), ..ROW },
     Rule { codes: &["IPInfringementSuspect", "FaqRuleBlocked", "CustomRoleBlocked"], about: Some("messages"),
            help: Some(INSPECTION), ..ROW },
@@ -214,7 +213,7 @@ static RULES: &[Rule] = &[
     Rule { statuses: WRONG, words: &["required body invalid"],
            help: Some("a field of the request has a format that the service cannot read"), ..ROW },
 
-    // Trouble of one row that comes as a server error.
+    // Problems of one row that are reported as a server error.
     Rule { statuses: TROUBLE, words: &["role must be in"], about: Some("messages"),
            help: Some("a translation model accepts one user turn and no system turn"), ..ROW },
     Rule { statuses: TROUBLE, words: &["list index out of range"], about: Some("messages"), help: Some(TURNS), ..ROW },
@@ -222,27 +221,27 @@ static RULES: &[Rule] = &[
            help: Some("the arguments of a tool call among the turns are not JSON"), ..ROW },
     Rule { statuses: TROUBLE, words: &["object is not iterable"], about: Some("messages"), help: Some(TURNS), ..ROW },
 
-    // Trouble that passes.
+    // Temporary problems.
     Rule { statuses: &[400], words: &["file parsing in progress"], ..AGAIN },
     Rule { statuses: &[302, 303, 307, 408, 409, 425], ..AGAIN },
     Rule { statuses: TROUBLE,
            codes: &["internal_error", "InternalError.Algo", "InternalError.Timeout", "SystemError", "ModelServiceFailed",
                     "RequestTimeOut", "ResponseTimeout", "ModelUnavailable", "ModelServingError"], ..AGAIN },
 
-    // Who answers, in the words of the TLS library.
+    // The server's certificate, in the words of the TLS library.
     Rule { codes: &["bad_certificate"], words: &["expired", "not valid yet"], help: Some(OUT_OF_DATE), ..JOB },
     Rule { codes: &["bad_certificate"], words: &["not valid for name"], help: Some(OTHER_NAME), ..JOB },
     Rule { codes: &["bad_certificate"], help: Some(UNKNOWN_AUTHORITY), ..JOB },
     Rule { codes: &["unreachable"], words: &["through the proxy"], help: Some(PROXY), ..AGAIN },
 
-    // What an answer lacks, in words of our own.
+    // Incomplete answers, under codes of our own.
     Rule { codes: &["cut_by_server"], kind: CutByServer,
            help: Some("ask for less at once, or set a smaller `max_tokens`, and leave `transport` at \"auto\""), ..ROW },
     Rule { codes: &["empty_answer"], words: &["the model reasoned"], kind: Unusable,
            help: Some("raise `max_tokens`, or set `thinking_budget` under [request]"), ..ROW },
 ];
 
-/// The rule for what was said.
+/// The rule for an error.
 pub(super) fn rule(status: u16, codes: &[&str], message: &str) -> Option<&'static Rule> {
     let codes: Vec<String> = codes.iter().map(|code| folded(code)).collect();
     let message = folded(message);
@@ -250,7 +249,7 @@ pub(super) fn rule(status: u16, codes: &[&str], message: &str) -> Option<&'stati
 }
 
 impl Rule {
-    /// Codes and message are folded.
+    /// Codes and message are already folded.
     fn fits(&self, status: u16, codes: &[String], message: &str) -> bool {
         (self.statuses.is_empty() || self.statuses.contains(&status))
             && (self.codes.is_empty() || self.codes.iter().any(|code| codes.contains(&folded(code))))
@@ -258,12 +257,12 @@ impl Rule {
     }
 }
 
-/// Text as it compares: lower case, without underscores and dots.
+/// Text in the form that is compared: lower case, without underscores and dots.
 pub(super) fn folded(text: &str) -> String {
     text.chars().filter(|c| !matches!(c, '_' | '.')).flat_map(char::to_lowercase).collect()
 }
 
-/// Fields that a message may name without a rule of its own.
+/// Fields that a message may name although no rule of their own exists.
 const FIELDS: [&str; 25] = [
     "temperature",
     "top_p",
@@ -292,7 +291,7 @@ const FIELDS: [&str; 25] = [
     "n",
 ];
 
-/// The field that a refusal names in one of the ways the service, or a server with a schema, has of naming one.
+/// The field that a refusal names, in one of the ways in which the service, or a server with a schema, names one.
 pub(super) fn named_field(message: &str) -> Option<&'static str> {
     let message = folded(message);
     FIELDS.into_iter().find(|field| {
@@ -306,14 +305,14 @@ pub(super) fn named_field(message: &str) -> Option<&'static str> {
             format!("- '{field}"),
             format!("{field} should be "),
             format!("{field} must be "),
-            // As FastAPI's servers point at a field: `body.temperature: …`.
+            // FastAPI's servers name a field like this: `body.temperature: …`.
             format!("body{field}: "),
         ];
         named.iter().any(|words| at_a_word(&message, words))
     })
 }
 
-/// Whether the words stand in the message, and not as the end of a longer word.
+/// Whether the words are in the message, and not as the end of a longer word.
 fn at_a_word(message: &str, words: &str) -> bool {
     message.match_indices(words).any(|(at, _)| {
         let before = message[..at].chars().next_back();

@@ -6,8 +6,8 @@ use super::*;
 use FaultKind::{JobRefused, Throttled};
 
 #[test]
-fn throttling_for_tokens_is_told_from_throttling_for_requests() {
-    let fault = |code: &str| said(429, &format!(r#"{{"error":{{"code":"{code}","message":"wait"}}}}"#));
+fn throttling_for_tokens_is_distinguished_from_throttling_for_requests() {
+    let fault = |code: &str| fault_of(429, &format!(r#"{{"error":{{"code":"{code}","message":"wait"}}}}"#));
     for code in ["insufficient_quota", "Throttling.AllocationQuota"] {
         assert!(fault(code).for_tokens, "{code}");
         assert_eq!(fault(code).kind, FaultKind::Throttled);
@@ -17,7 +17,7 @@ fn throttling_for_tokens_is_told_from_throttling_for_requests() {
     }
 }
 
-fn said(status: u16, body: &str) -> Fault {
+fn fault_of(status: u16, body: &str) -> Fault {
     judge(StatusCode::from_u16(status).unwrap(), &HeaderMap::new(), body.as_bytes(), SystemTime::now(), 0)
         .expect_err("a fault")
 }
@@ -28,23 +28,23 @@ fn openai(code: &str, message: &str) -> String {
 }
 
 #[test]
-fn errors_without_a_body_in_the_native_form_and_as_plain_text_are_judged_too() {
-    assert_eq!(said(429, "").kind, Throttled);
-    assert_eq!(said(404, "").message, "Not Found: is base_url right?");
-    assert_eq!(said(404, "").kind, JobRefused);
-    let native = said(400, r#"{"code":"Arrearage","message":"overdue","request_id":"r-2"}"#);
+fn errors_without_a_body_in_native_form_or_as_plain_text_are_judged_too() {
+    assert_eq!(fault_of(429, "").kind, Throttled);
+    assert_eq!(fault_of(404, "").message, "Not Found: is base_url right?");
+    assert_eq!(fault_of(404, "").kind, JobRefused);
+    let native = fault_of(400, r#"{"code":"Arrearage","message":"overdue","request_id":"r-2"}"#);
     assert_eq!((native.kind, native.request_id.as_deref()), (JobRefused, Some("r-2")));
-    let plain = said(503, "upstream connect error");
+    let plain = fault_of(503, "upstream connect error");
     assert_eq!((plain.kind, plain.message.as_str()), (Transient, "upstream connect error"));
-    assert_eq!(said(422, r#"{"error":"bad field"}"#).message, "bad field");
+    assert_eq!(fault_of(422, r#"{"error":"bad field"}"#).message, "bad field");
 }
 
 #[test]
-fn an_error_that_comes_as_an_event_with_another_error_inside_is_judged_by_the_inner_one() {
+fn an_error_event_with_another_error_inside_is_judged_by_the_inner_one() {
     let inner = |error: &str| {
         let message = format!("data: {error}");
         let native = serde_json::json!({"request_id": "r-3", "code": "InvalidParameter", "message": message});
-        said(400, &format!("id:1\nevent:error\n:HTTP_STATUS/400\ndata:{native}\n\n"))
+        fault_of(400, &format!("id:1\nevent:error\n:HTTP_STATUS/400\ndata:{native}\n\n"))
     };
     let fault = inner(
         r#"{"error":{"code":"invalid_parameter_error","message":"Range of max_tokens should be [1, 8192]","type":"invalid_request_error"}}"#,
@@ -54,7 +54,7 @@ fn an_error_that_comes_as_an_event_with_another_error_inside_is_judged_by_the_in
     assert_eq!(fault.request_id.as_deref(), Some("r-3"));
     // A message that only looks like JSON is a message.
     assert_eq!(inner("{not json").message, "data: {not json");
-    let plain = said(400, "event:error\ndata:{\"code\":\"Arrearage\",\"message\":\"overdue\"}\n\n");
+    let plain = fault_of(400, "event:error\ndata:{\"code\":\"Arrearage\",\"message\":\"overdue\"}\n\n");
     assert_eq!((plain.kind, plain.message.as_str()), (JobRefused, "overdue"));
 }
 
@@ -89,13 +89,13 @@ fn answered(body: &str) -> Reply {
     judge(StatusCode::OK, &HeaderMap::new(), body.as_bytes(), SystemTime::now(), 0)
 }
 
-/// A reply with the headers that DashScope alone sets.
+/// A reply with the headers that only DashScope sets.
 fn dashscope(body: &str) -> Reply {
     with_header("x-dashscope-call-gateway", "true", 200, body)
 }
 
 #[test]
-fn a_null_for_a_reason_is_a_cut_of_dashscope_s_and_nothing_elsewhere() {
+fn a_null_finish_reason_means_a_cut_at_dashscope_and_nothing_elsewhere() {
     let half = completion(serde_json::json!({"content": "half"}), Value::Null);
     assert_eq!(dashscope(&half).expect_err("a fault").code, "cut_by_server");
     assert_eq!(answered(&half).expect("an answer").response.as_deref(), Some("half"));
@@ -104,7 +104,7 @@ fn a_null_for_a_reason_is_a_cut_of_dashscope_s_and_nothing_elsewhere() {
 }
 
 #[test]
-fn the_word_for_an_end_decides_whether_there_is_an_answer() {
+fn the_finish_reason_decides_whether_there_is_an_answer() {
     let of = |word: &str| answered(&completion(serde_json::json!({"content": "half"}), word.into()));
     for broken in ["abort", "error", "insufficient_system_resource", "cancelled", "ABORT"] {
         let fault = of(broken).expect_err("no answer");
@@ -119,7 +119,7 @@ fn the_word_for_an_end_decides_whether_there_is_an_answer() {
 }
 
 #[test]
-fn an_error_in_a_choice_is_no_success_and_an_empty_one_beside_an_answer_is_none() {
+fn an_error_in_a_choice_is_a_fault_and_an_empty_one_next_to_an_answer_is_ignored() {
     let with = |choice: Value, error: Value| {
         let mut body =
             serde_json::json!({"choices": [{"message": {"content": "Hi"}, "finish_reason": "stop"}]});
@@ -137,7 +137,7 @@ fn an_error_in_a_choice_is_no_success_and_an_empty_one_beside_an_answer_is_none(
 }
 
 #[test]
-fn a_refusal_of_the_model_s_fails_the_row_in_its_words() {
+fn a_refusal_by_the_model_fails_the_row_in_its_words() {
     let words = "I can't help with that.";
     for content in [Value::Null, "".into()] {
         let message = serde_json::json!({"content": content, "refusal": words});
@@ -152,7 +152,7 @@ fn a_refusal_of_the_model_s_fails_the_row_in_its_words() {
 }
 
 #[test]
-fn choices_come_in_the_order_of_their_index_and_thoughts_out_of_the_text() {
+fn choices_are_sorted_by_their_index_and_thoughts_taken_out_of_the_text() {
     let choice = |index: u8, content: Value| serde_json::json!({"index": index, "message": {"content": content}, "finish_reason": "stop"});
     let body = serde_json::json!({"choices": [choice(1, "b".into()), choice(0, "a".into())]});
     assert_eq!(answered(&body.to_string()).expect("an answer").response.as_deref(), Some(r#"["a","b"]"#));
@@ -171,7 +171,7 @@ fn choices_come_in_the_order_of_their_index_and_thoughts_out_of_the_text() {
 }
 
 #[test]
-fn what_python_writes_as_json_is_read() {
+fn json_as_python_writes_it_is_read() {
     let body = r#"{"choices":[{"message":{"content":"a\ud83db"},"finish_reason":"stop","score":NaN}],"x":-Infinity}"#;
     assert_eq!(answered(body).expect("an answer").response.as_deref(), Some("a\u{fffd}b"));
 }
@@ -192,7 +192,7 @@ fn an_answer_is_read_with_its_usage_and_request_id() {
 }
 
 #[test]
-fn a_reply_without_an_answer_is_no_success_and_its_tokens_count() {
+fn a_reply_without_an_answer_is_a_fault_and_its_tokens_count() {
     for (message, finish, kind) in [
         (serde_json::json!({"content": ""}), Value::from("stop"), FaultKind::Unusable),
         (serde_json::json!({"content": null}), Value::from("stop"), FaultKind::Unusable),
@@ -217,7 +217,7 @@ fn a_reply_without_an_answer_is_no_success_and_its_tokens_count() {
 }
 
 #[test]
-fn of_an_answer_that_the_server_cut_there_is_what_there_is() {
+fn the_received_part_of_an_answer_that_the_server_cut_is_kept() {
     let message = serde_json::json!({"content": "half an ans", "reasoning_content": "hm"});
     let partial = |fault: Fault| fault.partial.expect("a part");
     let cut = partial(dashscope(&completion(message.clone(), Value::Null)).expect_err("a fault"));
@@ -232,7 +232,7 @@ fn of_an_answer_that_the_server_cut_there_is_what_there_is() {
 }
 
 #[test]
-fn an_answer_that_a_filter_cut_is_none_and_is_kept_as_evidence() {
+fn an_answer_that_a_filter_cut_is_a_fault_and_kept_as_evidence() {
     let body = completion(serde_json::json!({"content": "half of"}), "content_filter".into());
     let fault = answered(&body).expect_err("a fault");
     assert_eq!((fault.kind, fault.code.as_str()), (RowRefused, "content_filter"));
@@ -241,7 +241,7 @@ fn an_answer_that_a_filter_cut_is_none_and_is_kept_as_evidence() {
 }
 
 #[test]
-fn of_several_choices_one_that_was_cut_counts_for_all() {
+fn one_cut_choice_of_several_makes_the_answer_count_as_cut() {
     let choice = |reason: &str| format!(r#"{{"message":{{"content":"a"}},"finish_reason":"{reason}"}}"#);
     for (first, second) in [("stop", "length"), ("length", "stop")] {
         let body = format!(r#"{{"choices":[{},{}]}}"#, choice(first), choice(second));
@@ -259,7 +259,7 @@ fn several_choices_are_all_kept() {
 
 #[test]
 fn an_error_inside_a_200_is_an_error() {
-    let fault = said(200, &openai("invalid_api_key", "Incorrect API key provided."));
+    let fault = fault_of(200, &openai("invalid_api_key", "Incorrect API key provided."));
     assert_eq!(fault.kind, JobRefused);
-    assert_eq!(said(200, &openai("odd", "odd")).kind, FaultKind::Unusable);
+    assert_eq!(fault_of(200, &openai("odd", "odd")).kind, FaultKind::Unusable);
 }

@@ -9,7 +9,7 @@ use super::super::judge;
 use super::*;
 use crate::outcome::Fault;
 
-/// What a body under a status is judged to be.
+/// The fault that a body under a status is judged to be.
 fn fault(status: u16, body: &str) -> Fault {
     let status = StatusCode::from_u16(status).expect("a status");
     judge(status, &HeaderMap::new(), body.as_bytes(), SystemTime::now(), 0).expect_err("a fault")
@@ -46,7 +46,7 @@ const LITERAL: &[(u16, &str, FaultKind, Option<&str>)] = &[
 /// Every other code and message, in the order of the vendor's table.
 #[rustfmt::skip]
 const CASES: &[(u16, &str, &str, FaultKind, Option<&str>)] = &[
-    // Past a limit.
+    // Over a limit.
     (429, "Throttling.RateQuota", "Requests rate limit exceeded, please try again later.", Throttled, None),
     (429, "LimitRequests", "You exceeded your current requests list.", Throttled, None),
     (429, "Throttling.AllocationQuota", "Allocated quota exceeded, please increase your quota limit.", Throttled, None),
@@ -59,7 +59,7 @@ const CASES: &[(u16, &str, &str, FaultKind, Option<&str>)] = &[
     (500, "InternalError.Algo", "<429> InternalError.Algo: x", Throttled, None),
     (400, "x", "<503> InternalError.Algo: Too many requests.", Throttled, None),
     (400, "Throttling.RateQuota", "x", Throttled, None),
-    // 429 that no wait ends.
+    // Errors with status 429 that waiting does not end.
     (400, "budget_exceeded", "Budget has been exceeded! Current cost: 10.1, Max budget: 10.0", JobRefused, None),
     (402, "payment_required", "Insufficient credits. Add more using the console", JobRefused, None),
     (400, "x", "No models loaded. Please load a model.", JobRefused, Some("model")),
@@ -164,7 +164,7 @@ const CASES: &[(u16, &str, &str, FaultKind, Option<&str>)] = &[
 ];
 
 #[test]
-fn a_row_that_is_too_long_for_the_model_is_known_for_that_and_no_other_is() {
+fn only_a_row_that_is_too_long_for_the_model_is_recognised_as_one() {
     for (status, code, message, ..) in CASES {
         let says_so = *code == "context_length_exceeded" || message.contains("Range of input length");
         assert_eq!(fault(*status, &openai(code, message)).too_long, says_so, "{status} {code} {message}");
@@ -189,7 +189,7 @@ fn every_error_of_the_api_is_judged_by_status_code_and_message_together() {
 }
 
 #[test]
-fn whatever_stops_a_job_says_how_it_is_mended() {
+fn every_error_that_stops_a_job_says_how_to_fix_it() {
     let cases = CASES.iter().map(|(status, code, message, ..)| fault(*status, &openai(code, message)));
     let literal = LITERAL.iter().map(|(status, body, ..)| fault(*status, body));
     for fault in cases.chain(literal).filter(|fault| fault.kind == JobRefused) {
@@ -203,7 +203,7 @@ fn whatever_stops_a_job_says_how_it_is_mended() {
 }
 
 #[test]
-fn the_mends_of_the_faults_that_meet_newcomers_say_what_to_write() {
+fn the_help_for_newcomers_faults_says_what_to_write() {
     for (status, message, words) in [
         (400, "This model only support stream mode, please enable", "`transport = \"stream\"` under [model]"),
         (400, "enable_thinking must be set to false for non-streaming calls", "enable_thinking = false"),
@@ -247,7 +247,7 @@ fn spellings(code: &str) -> [String; 3] {
 }
 
 #[test]
-fn both_spellings_of_every_code_are_one_code() {
+fn both_spellings_of_a_code_are_the_same_code() {
     assert_eq!(spellings("data_inspection_failed")[0], "DataInspectionFailed");
     assert_eq!(spellings("ModelNotFound")[1], "model_not_found");
     for code in RULES.iter().flat_map(|rule| rule.codes) {
@@ -274,7 +274,7 @@ fn words_are_found_whatever_their_case_and_underscores() {
 }
 
 #[test]
-fn every_rule_is_met_by_a_case_or_is_our_own() {
+fn every_rule_matches_a_case_or_is_our_own() {
     let cases = CASES.iter().map(|(status, code, message, ..)| (*status, openai(code, message)));
     let literal = LITERAL.iter().map(|(status, body, ..)| (*status, (*body).to_owned()));
     let others = [
@@ -286,7 +286,7 @@ fn every_rule_is_met_by_a_case_or_is_our_own() {
         (400, openai("x", "Incorrect API key provided.")),
         (400, openai("x", "see #rate-limit")),
         (404, r#"{"error":"model 'llama9' not found"}"#.to_owned()),
-        // What is said of who answers, and of the way there, is known by code and words alone.
+        // Errors of the certificate and of the connection are known by code and message alone.
         (400, openai("bad_certificate", "invalid peer certificate: certificate expired")),
         (400, openai("bad_certificate", "invalid peer certificate: certificate not valid for name \"a\"")),
         (400, openai("bad_certificate", "invalid peer certificate: UnknownIssuer")),
@@ -295,9 +295,9 @@ fn every_rule_is_met_by_a_case_or_is_our_own() {
     let mut met = [false; RULES.len()];
     for (status, body) in cases.chain(literal).chain(others) {
         let status = StatusCode::from_u16(status).expect("a status");
-        let said = super::super::error_body::Said::read(status, &HeaderMap::new(), body.as_bytes());
-        let codes = [said.code.as_str(), said.kind.as_deref().unwrap_or_default()];
-        let found = super::rule(said.status(status.as_u16()), &codes, &said.message);
+        let error = super::super::ErrorBody::read(status, &HeaderMap::new(), body.as_bytes());
+        let codes = [error.code.as_str(), error.kind.as_deref().unwrap_or_default()];
+        let found = super::rule(error.status(status.as_u16()), &codes, &error.message);
         if let Some(index) = found.and_then(|found| RULES.iter().position(|rule| std::ptr::eq(rule, found))) {
             met[index] = true;
         }
@@ -360,7 +360,7 @@ fn other_servers_errors_are_read_in_their_own_shapes() {
 }
 
 #[test]
-fn a_mend_is_found_again_from_code_and_words_alone() {
+fn the_help_is_found_from_code_and_message_alone() {
     assert_eq!(super::super::help_for("data_inspection_failed", "x"), Some(INSPECTION));
     assert_eq!(
         super::super::help_for("invalid_parameter_error", "Range of max_tokens should be [1, 8]"),
