@@ -1,8 +1,20 @@
-//! A row and its answered steps: what is asked next, or what became of the row. Pure.
+//! A row and its answered steps: what is asked next, or what became of the row.
 //!
-//! Most rows are answered by their first request. Some need more: the model calls tools and waits for their results,
-//! an answer does not satisfy its schema, `max_tokens` or the service itself cut it. Every paid answer on the way is a
-//! [`Step`], stored before the next request leaves; what that request is follows from the first one and the steps.
+//! Most rows are answered by their first request. Some need more: the model calls tools and waits for their results, an answer does
+//! not satisfy its schema, `max_tokens` or the service itself cut it. Every paid answer on the way is a [`Step`] (`step`), with the
+//! reason why the row goes on and what that adds to the next request: the results of tools (`calls` reads what is called), the
+//! fault that was named. `body` makes the next request from the first one and the steps.
+//!
+//! Laws of this room:
+//!
+//! - **Pure**: no clock, no files, no network. The next request follows from what is stored, whatever the job file says by then,
+//!   so that a kill resumes in the middle of a row and no answer is paid for twice.
+//! - **A step is stored before the next request leaves**, and results of tools before they go out: a command whose result is stored
+//!   is not run again.
+//! - **What the service cut is never an answer.** It is asked for again as a stream, which has no time limit; a stream that is cut
+//!   is continued where the model can do that.
+//! - **When the rules for answers change, kept answers are held against them again**: a failure can become an answer without a
+//!   request, and an answer a failure.
 
 mod body;
 pub mod calls;

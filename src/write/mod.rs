@@ -1,4 +1,18 @@
 //! The last stage: input rows and their results, joined into an output that appears whole or not at all.
+//!
+//! A [`Layout`] settles the output's columns once for all formats (`columns`; `answer` for the columns of an answer, `expanded` for
+//! the fields of one that is JSON). A [`Writer`] then takes one row after the other: `cells` finds the input's values, `jsonl`,
+//! `csv` and `parquet` write them, `encoder` packs the bytes and `atomic` holds the file until it can take its place.
+//!
+//! Laws of this room:
+//!
+//! - **The old output is there until the new one is whole**: written beside it, synced, renamed, and the folder synced. A temporary
+//!   file is locked by whoever writes it, so that the next run clears away what a dead one left and nothing else.
+//! - **What was read is what is written**: rows of JSONL keep their text, Parquet goes to Parquet without a conversion, and
+//!   decimals keep their digits.
+//! - **Rows are somebody's data and written as they are**; files of our own words ([`write_atomic`], [`replace_unsynced`]) pass the
+//!   gate that takes secrets out.
+//! - **Every format passes the same tests** (`conformance`).
 
 mod answer;
 mod atomic;
