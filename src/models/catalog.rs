@@ -1,4 +1,4 @@
-//! What a job learns of models: the table, seen from one address.
+//! The facts about models that a job uses: the table, for one address.
 
 use std::sync::Arc;
 
@@ -11,7 +11,7 @@ use crate::job::facts::{ModelCatalog, ModelInfo};
 use crate::job::limits::Rates;
 
 impl ModelTable {
-    /// What the table knows of models at an address.
+    /// The table's facts about models at an address.
     pub fn catalog(self: &Arc<Self>, base_url: &str) -> ModelCatalog {
         let region = Region::from_base_url(base_url);
         let table = Arc::clone(self);
@@ -24,8 +24,8 @@ impl ModelTable {
         })
     }
 
-    /// Why a model of which nothing is known may not be to be had: it has ended, or its name is nearly another's, which is
-    /// probably meant.
+    /// Why an unknown model may not be available: it has been retired, or its name is nearly another's, which is probably
+    /// meant.
     fn unavailable(&self, model: &str, region: Option<Region>) -> Option<String> {
         let ended = || Some(ended(model, self.retirement(model)?, region?));
         let slip = || {
@@ -37,8 +37,8 @@ impl ModelTable {
 }
 
 impl ModelEntry<'_> {
-    /// What is known of the model by this name. Limits and prices belong to a region, unless they are given for any address;
-    /// of a server that belongs to none it is otherwise known only what a model of that name is like.
+    /// The facts about the model of this name. Limits and prices belong to a region, unless they are given for any address;
+    /// for a server in no region, only the model's other facts are known.
     fn info(&self, name: &str) -> ModelInfo {
         let (model, limits) = (self.model, self.limits().unwrap_or_default());
         ModelInfo {
@@ -63,7 +63,7 @@ impl ModelEntry<'_> {
         }
     }
 
-    /// Why the model is not to be had where it is asked for, as far as that is known.
+    /// Why the model is not available here, as far as that is known.
     fn unavailable(&self, name: &str) -> Option<String> {
         let region = self.region?;
         match self.retired {
@@ -73,7 +73,7 @@ impl ModelEntry<'_> {
     }
 }
 
-/// What to say of a retired name. The dates are those of Beijing: elsewhere a model may answer for longer.
+/// The sentence about a retired name. The dates are those of Beijing: elsewhere a model may answer for longer.
 fn ended(name: &str, retirement: &Retirement, region: Region) -> String {
     let Retirement { since, instead } = retirement;
     let end = match region {
@@ -110,7 +110,7 @@ mod tests {
     }
 
     #[test]
-    fn the_cost_of_every_kind_of_model_is_as_worked_out_by_hand() {
+    fn the_cost_of_every_kind_of_model_is_as_calculated_by_hand() {
         // One price: 1,000 × 2.46 + 800 × 7.37 = 2,460 + 5,896 millionths. In Beijing 259 + 620.
         assert_eq!(cost("qwen-mt-plus", SINGAPORE, 1_000, 800, false), Some(0.008_356));
         assert_eq!(cost("qwen-mt-plus", BEIJING, 1_000, 800, false), Some(0.000_879));
@@ -118,7 +118,7 @@ mod tests {
         assert_eq!(cost("qwen3.6-flash", SINGAPORE, 1_000_000, 1_000_000, true), Some(1.3125));
         // 100,000 × 0.072 + 500 × 0.287 = 7,200 + 143.5.
         assert_eq!(cost("qwen-long", BEIJING, 100_000, 500, false), Some(0.007_343_5));
-        // Thinks always, at the one price there is: 1,000 × 0.8 + 5,000 × 2.4 = 800 + 12,000.
+        // It always thinks, at a single price: 1,000 × 0.8 + 5,000 × 2.4 = 800 + 12,000.
         assert_eq!(cost("qwq-plus", SINGAPORE, 1_000, 5_000, true), Some(0.0128));
         // A variant's own price: 120 + 360. A snapshot's is its family's: 10,000 × 0.4 + 2,000 × 1.2 = 4,000 + 2,400.
         assert_eq!(cost("qwen-mt-lite-us", Some(Region::Virginia), 1_000, 1_000, false), Some(0.000_48));
@@ -126,7 +126,7 @@ mod tests {
     }
 
     #[test]
-    fn thinking_has_a_price_of_its_own_where_the_list_says_so() {
+    fn thinking_has_its_own_price_if_the_list_says_so() {
         // 10,000 × 0.4 + 2,000 × 1.2 = 6,400; thinking, 4,000 + 2,000 × 4.0 = 12,000.
         assert_eq!(cost("qwen-plus", SINGAPORE, 10_000, 2_000, false), Some(0.0064));
         assert_eq!(cost("qwen-plus", SINGAPORE, 10_000, 2_000, true), Some(0.012));
@@ -146,7 +146,7 @@ mod tests {
         // In Beijing the first border of this one is lower: 128,000 × 0.022 = 2,816; 128,001 × 0.087 = 11,136.087.
         assert_eq!(cost("qwen-flash", BEIJING, 128_000, 0, false), Some(0.002_816));
         assert_eq!(cost("qwen-flash", BEIJING, 128_001, 0, false), Some(0.011_136_087));
-        // 32,000 × 0.861 + 1,000 × 3.441 = 30,993; past the last tier the price is not known.
+        // 32,000 × 0.861 + 1,000 × 3.441 = 30,993; beyond the last tier the price is not known.
         assert_eq!(cost("qwen3-max", BEIJING, 32_000, 1_000, false), Some(0.030_993));
         assert_eq!(cost("qwen3-max", BEIJING, 32_001, 1_000, false), None);
     }
@@ -169,7 +169,7 @@ mod tests {
     }
 
     #[test]
-    fn a_price_that_is_not_known_is_no_price() {
+    fn an_unknown_price_is_absent() {
         for (name, region) in [
             ("qwen-mt-lite", SINGAPORE),
             ("qwen4-max", BEIJING),

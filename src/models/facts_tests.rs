@@ -1,4 +1,4 @@
-//! The built-in table against the figures it was made from.
+//! Checks the built-in table against the figures it was made from.
 
 use super::{Model, ModelEntry, ModelTable, Region};
 use crate::job::facts::{Answers, ModelInfo, Thinking};
@@ -146,7 +146,7 @@ fn prices_are_as_published() {
     assert_eq!(price("qwen-plus", Region::Beijing, 128_001), Some((0.345, 2.868)));
     assert_eq!(price("qwen-plus", Region::Virginia, 1), Some((0.115, 0.287)));
     assert_eq!(price("qwen-flash", Region::Singapore, 256_001), Some((0.25, 2.0)));
-    // In Beijing the flash model costs four times as much past 128,000 tokens, and eight times past 256,000.
+    // In Beijing the flash model costs four times as much beyond 128,000 tokens, and eight times beyond 256,000.
     assert_eq!(price("qwen-flash", Region::Beijing, 128_000), Some((0.022, 0.216)));
     assert_eq!(price("qwen-flash", Region::Beijing, 128_001), Some((0.087, 0.861)));
     assert_eq!(price("qwen-flash", Region::Beijing, 256_001), Some((0.173, 1.721)));
@@ -170,7 +170,7 @@ fn prices_are_as_published() {
 }
 
 #[test]
-fn prices_that_are_not_known_are_absent() {
+fn unknown_prices_are_absent() {
     assert_eq!(price("qwen4-max", Region::Beijing, 1), None);
     assert_eq!(price("qwen3.8-flash", Region::Beijing, 1), None);
     assert_eq!(price("qwen-mt-lite", Region::Singapore, 1), None);
@@ -211,7 +211,7 @@ fn a_hybrid_needs_a_stream_only_when_it_thinks() {
 }
 
 #[test]
-fn tools_are_taken_by_some_models_only() {
+fn only_some_models_accept_tools() {
     assert_eq!(model("qwen-plus").function_calling, Some(true));
     assert_eq!(model("qwen-mt-plus").function_calling, Some(false));
     assert_eq!(model("qwen3-vl-flash").function_calling, None);

@@ -6,7 +6,7 @@ use serde::Deserialize;
 
 use crate::job::languages::{Language, Languages};
 
-/// Which of the lists of `languages.toml` a model translates between.
+/// The lists of `languages.toml` that a model translates between.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Translates {
@@ -16,7 +16,7 @@ pub enum Translates {
     Full,
 }
 
-/// The model that is named to those who ask the short list for a language of the longer one.
+/// The model that is suggested for a language that is only in the longer list.
 const WIDER: &str = "qwen-mt-plus";
 
 #[derive(Deserialize)]
@@ -26,7 +26,7 @@ struct RawLanguages {
     more: toml::Table,
 }
 
-/// All languages, those of the short list first, and how many these are.
+/// All languages, those of the short list first, and the length of the short list.
 fn all() -> &'static (Vec<Language>, usize) {
     static ALL: LazyLock<(Vec<Language>, usize)> = LazyLock::new(|| {
         let written: RawLanguages = toml::from_str(include_str!("languages.toml"))
@@ -80,7 +80,7 @@ mod tests {
     }
 
     #[test]
-    fn a_language_that_is_not_known_comes_with_the_nearest_that_is() {
+    fn an_unknown_language_is_reported_with_the_nearest_known_one() {
         let help = |text: &str| {
             let (message, help) = Translates::Full.languages().fault("qwen-mt-plus", text).expect("a fault");
             assert!(
@@ -104,7 +104,7 @@ mod tests {
     }
 
     #[test]
-    fn lite_says_which_model_knows_a_language_that_it_does_not() {
+    fn lite_names_the_model_that_knows_a_language_it_lacks() {
         let lite = Translates::Lite.languages();
         let message = "qwen-mt-lite does not support Welsh (cy); qwen-mt-plus does".to_owned();
         assert_eq!(lite.fault("qwen-mt-lite", "cy"), Some((message, None)));

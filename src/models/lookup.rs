@@ -1,4 +1,4 @@
-//! From the name in a request to the facts that hold for it.
+//! Finds the facts for the name in a request.
 
 use std::cmp::Reverse;
 
@@ -12,12 +12,12 @@ use super::retired::Retirement;
 use super::table::ModelTable;
 use crate::job::price::Price;
 
-/// The model behind a name, and what holds for that name in one region.
+/// The model found for a name, and the facts of that name in one region.
 #[derive(Clone, Copy, Debug)]
 pub struct ModelEntry<'t> {
     /// The facts that all names of the model share.
     pub model: &'t Model,
-    /// How the name led there.
+    /// How the name was matched.
     pub matched: NameMatch,
     /// The region asked for.
     pub region: Option<Region>,
@@ -27,31 +27,30 @@ pub struct ModelEntry<'t> {
     table: &'t ModelTable,
 }
 
-/// How a name led to a model.
+/// How a name was matched to a model.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum NameMatch {
     /// By the model's name, or an alias of it.
     Name,
-    /// By a name that has limits or prices of its own.
+    /// By a name that has its own limits or prices.
     Variant,
     /// As a dated snapshot: `qwen-plus-2025-07-28`, `qwen-max-0125`.
     Snapshot,
     /// As the newest snapshot: `qwen-plus-latest`.
     Latest,
-    /// As the edition of the United States: `qwen-flash-us`.
+    /// As the United States edition: `qwen-flash-us`.
     #[serde(rename = "us")]
     UnitedStates,
-    /// By a pattern only, so that little is known.
+    /// By a pattern only, so little is known.
     Pattern,
 }
 
 impl ModelTable {
-    /// The facts for a model's name, seen from a region.
+    /// The facts for a model's name in a region.
     ///
-    /// Names, variants and aliases come first, then snapshots, `-latest` and `-us` of a known model, then
-    /// patterns. Without a region there are only the limits and prices that hold at any address: all others belong to
-    /// a region.
+    /// Names, variants and aliases are tried first, then snapshots, `-latest` and `-us` of a known model, then patterns.
+    /// Without a region there are only the limits and prices that apply at any address: all others belong to a region.
     pub fn find(&self, name: &str, region: Option<Region>) -> Option<ModelEntry<'_>> {
         let known = || self.find_known(name);
         let ending = || self.find_by_ending(name);
@@ -61,7 +60,7 @@ impl ModelTable {
         Some(ModelEntry { model, matched, region, retired: self.retirement(name), variant, table: self })
     }
 
-    /// The known name that resembles this one most, if one does: for "did you mean".
+    /// The known name most similar to this one, if any: for "did you mean".
     pub fn nearest(&self, name: &str) -> Option<&str> {
         let wanted = name.trim().to_ascii_lowercase();
         let typos_allowed = (wanted.chars().count() / 4).clamp(1, 2);
@@ -72,7 +71,7 @@ impl ModelTable {
             .map(|(_, known)| known)
     }
 
-    /// The same, for a server of which nothing is known: there a name that differs in its numbers alone is another model.
+    /// The same for a server without known models: there, a name that differs only in its numbers is another model.
     pub fn slip(&self, name: &str) -> Option<&str> {
         let letters = |name: &str| name.to_ascii_lowercase().replace(|c: char| !c.is_ascii_alphabetic(), "");
         self.nearest(name).filter(|nearest| letters(nearest) != letters(name))
@@ -99,7 +98,7 @@ impl ModelTable {
         Some((model(without_date(name)?)?, NameMatch::Snapshot))
     }
 
-    /// The model of the pattern that says most about the name.
+    /// The model with the most specific pattern that matches the name.
     fn find_by_pattern(&self, name: &str) -> Option<&Model> {
         let fitting = self.patterns.values().filter(|model| fits(&model.name, name));
         fitting.max_by_key(|model| specificity(&model.name))
@@ -107,10 +106,9 @@ impl ModelTable {
 }
 
 impl ModelEntry<'_> {
-    /// The rate limits of this name in the region; none where they are not known.
+    /// The rate limits of this name in the region; `None` if unknown.
     ///
-    /// Those of the stable name hold for no other: a snapshot's are far lower, and those of `-latest` and
-    /// `-us` are their own.
+    /// Those of the stable name apply to no other: a snapshot's are far lower, and `-latest` and `-us` have their own.
     pub fn limits(&self) -> Option<RateLimits> {
         let stable = at(&self.model.limits, self.region);
         match self.matched {
@@ -124,20 +122,20 @@ impl ModelEntry<'_> {
         }
     }
 
-    /// The price of this name in the region, with that of cached input; none where it is not known.
+    /// The price of this name in the region, including that of cached input; `None` if unknown.
     pub fn price(&self) -> Option<Price> {
         let own = self.variant.and_then(|variant| at(&variant.prices, self.region));
         let price = own.or_else(|| at(&self.model.prices, self.region))?;
-        // The cache's shares of the input price are this service's, and say nothing of another's.
+        // The cache's shares of the input price are this service's, and do not apply elsewhere.
         Some(self.region.map_or_else(|| price.clone(), |_| self.table.cache.fill(price)))
     }
 
-    /// Whether Batch File jobs can use the model here. None: not known.
+    /// Whether Batch File jobs can use the model here. `None` if unknown.
     pub fn batch_file(&self) -> Option<bool> {
         self.model.batch_file.as_ref()?.holds_in(self.region)
     }
 
-    /// Whether the Batch Chat host has the model here. None: not known.
+    /// Whether the Batch Chat host has the model here. `None` if unknown.
     pub fn batch_chat(&self) -> Option<bool> {
         self.model.batch_chat.as_ref()?.holds_in(self.region)
     }
@@ -148,7 +146,7 @@ impl ModelEntry<'_> {
     }
 }
 
-/// The name of a snapshot without its date: of a day (`-2025-07-28`), or in old names of a month and a day (`-0125`).
+/// The name of a snapshot without its date: a day (`-2025-07-28`), or in old names a month and a day (`-0125`).
 fn without_date(name: &str) -> Option<&str> {
     [11, 5].into_iter().find_map(|length| {
         let (base, date) = name.split_at_checked(name.len().checked_sub(length)?)?;
@@ -159,7 +157,7 @@ fn without_date(name: &str) -> Option<&str> {
 fn is_date(text: &str) -> bool {
     let digits = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit());
     match text.split_at_checked(2) {
-        // A leap year has all days there are.
+        // A leap year has all possible days.
         Some((month, day)) if digits(text) => format!("2024-{month}-{day}").parse::<Date>().is_ok(),
         _ => text.parse::<Date>().is_ok(),
     }
@@ -229,7 +227,7 @@ mod tests {
     }
 
     #[test]
-    fn a_retired_name_says_since_when() {
+    fn a_retired_name_has_its_date() {
         let retired = |name| {
             let retirement = ModelTable::built_in().retirement(name)?;
             Some((retirement.since.to_string(), retirement.instead.as_deref().unwrap_or_default()))
@@ -291,7 +289,7 @@ mod tests {
     }
 
     #[test]
-    fn a_month_and_day_is_told_from_a_year_and_month() {
+    fn a_month_and_day_is_distinguished_from_a_year_and_month() {
         assert_eq!(without_date("m-0125"), Some("m"));
         assert_eq!(without_date("m-2024-02-29"), Some("m"));
         assert_eq!(
@@ -319,7 +317,7 @@ mod tests {
     }
 
     #[test]
-    fn names_that_stand_nowhere_are_known_by_their_pattern() {
+    fn unlisted_names_are_known_by_their_pattern() {
         let transport = |name| {
             let found = found(name, Region::Singapore);
             assert_eq!(found.matched, NameMatch::Pattern, "{name}");
@@ -334,7 +332,7 @@ mod tests {
     }
 
     #[test]
-    fn a_stranger_is_not_found() {
+    fn an_unrelated_name_is_not_found() {
         for name in
             ["", "-", "gpt-oss", "qwen-plus-2025-13-01", "qwen-plus-", "-us", "千问-2025-07-28", "QWEN-PLUS"]
         {
@@ -343,14 +341,14 @@ mod tests {
     }
 
     #[test]
-    fn a_model_of_another_size_is_no_slip_on_a_server_of_one_s_own() {
+    fn a_model_of_another_size_is_not_a_typo_on_a_server_of_one_s_own() {
         let slip = |name| ModelTable::built_in().slip(name);
         assert_eq!(slip("qwen-plsu"), Some("qwen-plus"));
         assert_eq!((slip("qwen3-9b"), slip("qwen9-max"), slip("llama-3")), (None, None, None));
     }
 
     #[test]
-    fn a_typo_leads_to_the_nearest_name_and_a_stranger_to_none() {
+    fn a_typo_leads_to_the_nearest_name_and_an_unrelated_name_to_none() {
         let nearest = |name| ModelTable::built_in().nearest(name);
         assert_eq!(nearest("qwen-pluss"), Some("qwen-plus"));
         assert_eq!(nearest("qwne-mt-plus"), Some("qwen-mt-plus"));

@@ -1,4 +1,4 @@
-//! One model's facts. A fact that is not known is absent, never zero.
+//! One model's facts. An unknown fact is absent, never zero.
 
 use std::collections::BTreeMap;
 use std::num::NonZeroU32;
@@ -13,11 +13,11 @@ use crate::job::facts::{Answers, Thinking};
 use crate::job::facts_date::FactsDate;
 use crate::job::price::Price;
 
-/// What is known of a model, or of a family of models by one pattern.
+/// The facts about a model, or about a family of models with one pattern.
 #[derive(Clone, Debug, Default, PartialEq, Deserialize, Serialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Model {
-    /// The name requests carry, or the pattern of such names.
+    /// The name in requests, or the pattern of such names.
     #[serde(skip)]
     pub name: String,
     /// Other names for the very same model.
@@ -29,37 +29,37 @@ pub struct Model {
     /// Longest input in tokens.
     #[serde(deserialize_with = "tokens")]
     pub max_input: Option<u64>,
-    /// Longest input in tokens for a request that thinks, where it differs.
+    /// Longest input in tokens for a request that thinks, if it differs.
     #[serde(deserialize_with = "tokens")]
     pub max_input_thinking: Option<u64>,
-    /// The most tokens that are made of one image.
+    /// The most tokens that one image becomes.
     #[serde(deserialize_with = "tokens")]
     pub max_image: Option<u64>,
     /// Longest answer in tokens, thoughts not counted unless `output_includes_thinking`; the default of `max_tokens`.
     #[serde(deserialize_with = "tokens")]
     pub max_output: Option<u64>,
-    /// Whether `max_tokens` bounds thoughts and answer together, and not the answer alone.
+    /// Whether `max_tokens` limits thoughts and answer together, and not only the answer.
     pub output_includes_thinking: Option<bool>,
     /// Longest chain of thought in tokens; the upper end of `thinking_budget`.
     #[serde(deserialize_with = "tokens")]
     pub max_thinking: Option<u64>,
     /// Whether the model thinks.
     pub thinking: Option<Thinking>,
-    /// The levels of `reasoning_effort`; empty where they are not known.
+    /// The levels of `reasoning_effort`; empty if unknown.
     pub efforts: Vec<String>,
-    /// In which form the model gives its answers.
+    /// How the model returns its answers.
     pub transport: Option<Answers>,
-    /// Whether the model takes `tools`.
+    /// Whether the model accepts `tools`.
     pub function_calling: Option<bool>,
-    /// Whether the model takes a JSON Schema in `response_format`.
+    /// Whether the model accepts a JSON Schema in `response_format`.
     #[serde(skip_serializing)]
     pub json_schema: Option<bool>,
-    /// Between which languages it translates; absent for a model that is not made for that.
+    /// The languages it translates between; absent for other models.
     #[serde(skip_serializing)]
     pub translates: Option<Translates>,
-    /// Where it can be used in Batch File jobs, at half price.
+    /// Where Batch File jobs can use it, at half price.
     pub batch_file: Option<Offer>,
-    /// Where it can be used through the Batch Chat host, at half price.
+    /// Where the Batch Chat host offers it, at half price.
     pub batch_chat: Option<Offer>,
     /// Regions known not to have the model.
     pub not_offered_in: Vec<Region>,
@@ -71,18 +71,18 @@ pub struct Model {
     /// The prices, by region.
     #[serde(deserialize_with = "by_scope", skip_serializing)]
     pub prices: BTreeMap<Scope, Price>,
-    /// Names that share these facts and have limits or prices of their own.
+    /// Names that share these facts and have their own limits or prices.
     #[serde(skip_serializing)]
     pub variants: BTreeMap<String, Variant>,
 }
 
-/// What a variant of a model does not share with it.
+/// The facts that differ in a variant of a model.
 #[derive(Clone, Debug, Default, PartialEq, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Variant {
-    /// Its own limits; those of the model do not hold for it.
+    /// Its own limits; those of the model do not apply to it.
     pub limits: BTreeMap<Scope, RateLimits>,
-    /// Its own prices; where there are none, those of the model hold.
+    /// Its own prices; without any, those of the model apply.
     #[serde(deserialize_with = "by_scope")]
     pub prices: BTreeMap<Scope, Price>,
 }
@@ -101,18 +101,18 @@ pub struct RateLimits {
     pub as_of: Option<FactsDate>,
 }
 
-/// Where something is on offer: in the regions listed (an empty list: nowhere), or said without a region.
+/// Where something is available: in the regions listed (an empty list: nowhere), or without naming regions.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(untagged)]
 pub enum Offer {
     /// The regions that have it.
     In(Vec<Region>),
-    /// Known to exist or not; in which regions is not.
+    /// Known to be available or not, but not in which regions.
     Somewhere(bool),
 }
 
 impl Offer {
-    /// Whether it is on offer in this region, or without one, anywhere. None: not known.
+    /// Whether it is available in this region, or without one, anywhere. `None` if unknown.
     pub fn holds_in(&self, region: Option<Region>) -> Option<bool> {
         match (self, region) {
             (Self::In(regions), Some(region)) => Some(regions.contains(&region)),
@@ -124,14 +124,14 @@ impl Offer {
 }
 
 impl RateLimits {
-    /// Takes over every figure that the other ones have; the date of the old figures does not vouch for the new.
+    /// Takes every figure that the other limits have; the date of the old figures does not apply to the new ones.
     fn override_with(&mut self, other: &Self) {
         self.requests_per_minute = other.requests_per_minute.or(self.requests_per_minute);
         self.tokens_per_minute = other.tokens_per_minute.or(self.tokens_per_minute);
         self.as_of.clone_from(&other.as_of);
     }
 
-    /// The lower of two limits, each figure for itself; the date is that of `self`.
+    /// The lower of two limits, figure by figure; the date is that of `self`.
     pub fn lower_of(&self, other: &Self) -> Self {
         let lower = |mine: Option<NonZeroU32>, theirs| mine.into_iter().chain(theirs).min();
         Self {
@@ -143,15 +143,15 @@ impl RateLimits {
 }
 
 impl Model {
-    /// The longest input, in tokens, of a request that thinks or does not; the context where no more is known.
+    /// The longest input, in tokens, of a request that thinks or does not; the context window if no more is known.
     pub fn longest_input(&self, thinks: bool) -> Option<u64> {
         let thinking = self.max_input_thinking.filter(|_| thinks);
         thinking.or(self.max_input).or(self.context)
     }
 
-    /// Takes over every fact the other one has.
+    /// Takes every fact that the other model has.
     pub(super) fn override_with(&mut self, other: Self) {
-        // Taken apart, so that a new field cannot be forgotten here.
+        // Destructured, so that a new field cannot be forgotten here.
         let Self {
             name: _,
             aliases,
@@ -206,7 +206,7 @@ impl Model {
     }
 }
 
-/// Takes over every figure the other limits have. A figure for any address takes the place of those for single regions.
+/// Takes every figure that the other limits have. A figure for any address replaces those for single regions.
 pub(super) fn override_limits(mine: &mut BTreeMap<Scope, RateLimits>, other: BTreeMap<Scope, RateLimits>) {
     if let Some(any) = other.get(&Scope::Any) {
         for limits in mine.values_mut() {
@@ -218,7 +218,7 @@ pub(super) fn override_limits(mine: &mut BTreeMap<Scope, RateLimits>, other: BTr
     }
 }
 
-/// Takes over every price list of the other, whole. One for any address takes the place of those for single regions.
+/// Takes every price list of the other model, whole. One for any address replaces those for single regions.
 fn override_prices(mine: &mut BTreeMap<Scope, Price>, other: BTreeMap<Scope, Price>) {
     if other.contains_key(&Scope::Any) {
         mine.clear();
@@ -226,7 +226,7 @@ fn override_prices(mine: &mut BTreeMap<Scope, Price>, other: BTreeMap<Scope, Pri
     mine.extend(other);
 }
 
-/// A number of tokens; what is not known is left out, and never 0.
+/// A number of tokens; an unknown one is omitted, and never 0.
 fn tokens<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<u64>, D::Error> {
     match u64::deserialize(deserializer)? {
         0 => Err(D::Error::custom("a number of tokens is above 0; leave out what is not known")),

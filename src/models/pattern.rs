@@ -1,11 +1,11 @@
 //! Patterns of names, in which `*` is any run of characters.
 
-/// How much a pattern says about the names that fit it.
+/// How specific a pattern is.
 pub(super) fn specificity(pattern: &str) -> usize {
     pattern.bytes().filter(|byte| *byte != b'*').count()
 }
 
-/// Whether a name fits a pattern.
+/// Whether a name matches a pattern.
 pub(super) fn fits(pattern: &str, name: &str) -> bool {
     let Some((start, rest)) = pattern.split_once('*') else {
         return pattern == name;

@@ -1,4 +1,4 @@
-//! Prices as a table writes them, and what cached input costs where they do not say.
+//! Prices as a table writes them, and the price of cached input if they do not give one.
 
 use std::collections::BTreeMap;
 
@@ -8,7 +8,7 @@ use super::region::Scope;
 use crate::job::facts_date::FactsDate;
 use crate::job::price::{Price, Tier, rounded};
 
-/// What cached input costs of the price of input, where a tier does not say.
+/// The price of cached input as a share of the input price, for tiers without their own.
 #[derive(Clone, Debug, Default, PartialEq, Deserialize, Serialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct CacheShares {
@@ -23,7 +23,7 @@ pub struct CacheShares {
 }
 
 impl CacheShares {
-    /// The price with its cache prices worked out.
+    /// The price with its cache prices calculated.
     pub(super) fn fill(&self, price: &Price) -> Price {
         let tiers = price.tiers.iter().map(|tier| self.fill_tier(tier)).collect();
         Price { tiers, ..price.clone() }
@@ -39,7 +39,7 @@ impl CacheShares {
         }
     }
 
-    /// Takes over every share the other one has.
+    /// Takes every share that the other one has.
     pub(super) fn override_with(&mut self, other: Self) {
         let given = [other.automatic, other.marked_read, other.marked_write];
         self.automatic = other.automatic.or(self.automatic);
@@ -51,7 +51,7 @@ impl CacheShares {
     }
 }
 
-/// A price as it is written: a list of tiers, or one price for inputs of every length.
+/// A price as it is written: a list of tiers, or a single price for all input lengths.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct RawPrice {
@@ -67,12 +67,12 @@ struct RawPrice {
     cache_write: Option<f64>,
 }
 
-/// A price that was read, and makes sense.
+/// A price that was read and is valid.
 #[derive(Deserialize)]
 #[serde(try_from = "RawPrice")]
 struct SoundPrice(Price);
 
-/// Reads the prices of a model, by where they hold.
+/// Reads the prices of a model, by scope.
 pub(super) fn by_scope<'de, D: Deserializer<'de>>(written: D) -> Result<BTreeMap<Scope, Price>, D::Error> {
     let prices = BTreeMap::<Scope, SoundPrice>::deserialize(written)?;
     Ok(prices.into_iter().map(|(scope, price)| (scope, price.0)).collect())
@@ -140,7 +140,7 @@ mod tests {
     }
 
     #[test]
-    fn lists_that_make_no_sense_are_named() {
+    fn senseless_lists_are_named() {
         assert!(fault(&[]).is_some());
         assert!(fault(&[tier(None, f64::NAN)]).is_some());
         assert!(fault(&[tier(None, -1.0)]).is_some());
@@ -163,7 +163,7 @@ mod tests {
     }
 
     #[test]
-    fn what_a_tier_says_of_its_cache_beats_the_shares() {
+    fn a_tier_s_own_cache_price_overrides_the_shares() {
         let shares = CacheShares {
             automatic: Some(0.2),
             marked_read: Some(0.1),

@@ -1,4 +1,4 @@
-//! The regions of the service. Keys, limits and prices belong to one of them, and the host says which.
+//! The regions of the service. Keys, limits and prices belong to a region, and the host determines it.
 //!
 //! Hosts are from the vendor's page on base URLs (2026-10-11), and those of its two newer sites as seen in use (2026-09).
 
@@ -14,13 +14,13 @@ use crate::diagnostic::nearest;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Deserialize, Serialize)]
 #[serde(try_from = "String", rename_all = "kebab-case")]
 pub enum Region {
-    /// The international site's home.
+    /// The home of the international site.
     Singapore,
-    /// China's home.
+    /// The home of the site in China.
     Beijing,
     /// The United States. The vendor's figures for "US / Global" are kept here.
     Virginia,
-    /// Hong Kong; its shared host is said to be on the way out.
+    /// Hong Kong; its shared host is reportedly being retired.
     HongKong,
     /// Germany; workspace hosts only.
     Frankfurt,
@@ -37,19 +37,19 @@ pub enum Region {
 )]
 pub struct UnknownRegion(String);
 
-/// The region that a slip is nearest to, as a question.
+/// The region that a misspelt name is nearest to, as a question.
 fn meant(text: &str) -> String {
     let name = nearest(text, Region::ALL.map(Region::name));
     name.map_or_else(String::new, |name| format!("; did you mean `{name}`?"))
 }
 
-/// Where a limit or a price holds: in one region of the service, or at every address.
+/// Where a limit or a price applies: in one region of the service, or at every address.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Deserialize)]
 #[serde(try_from = "String")]
 pub enum Scope {
     /// In this region.
     In(Region),
-    /// At every address that has no figures of its own, this service's or any other's: `any`.
+    /// At every address without its own figures, this service's or any other's: `any`.
     Any,
 }
 
@@ -69,7 +69,7 @@ impl TryFrom<String> for Scope {
     }
 }
 
-/// What is known for an address: the figures of its region, else those for every address.
+/// The figures for an address: those of its region, else those for every address.
 pub(super) fn at<T>(figures: &BTreeMap<Scope, T>, region: Option<Region>) -> Option<&T> {
     region.and_then(|region| figures.get(&Scope::In(region))).or_else(|| figures.get(&Scope::Any))
 }
@@ -103,7 +103,7 @@ impl Region {
         }
     }
 
-    /// The base URL on the host that all workspaces share; none where there are workspace hosts only.
+    /// The base URL on the host that all workspaces share; `None` if there are only workspace hosts.
     pub fn base_url(self) -> Option<&'static str> {
         match self {
             Self::Singapore => Some("https://dashscope-intl.aliyuncs.com/compatible-mode/v1"),
@@ -119,10 +119,10 @@ impl Region {
         format!("https://{workspace}.{}.maas.aliyuncs.com/compatible-mode/v1", self.id())
     }
 
-    /// The region a base URL's host belongs to.
+    /// The region that a base URL's host belongs to.
     ///
-    /// None for every other host, and for the hosts of subscription plans, where neither the pay-as-you-go
-    /// prices nor its limits hold. Trial hosts count to their region, though their limits are lower.
+    /// `None` for every other host, and for the hosts of subscription plans, to which neither pay-as-you-go prices nor
+    /// limits apply. Trial hosts belong to their region, though their limits are lower.
     pub fn from_base_url(base_url: &str) -> Option<Self> {
         let host = host_of(base_url);
         if let Some((_, region)) = OTHER_HOSTS.iter().find(|(other, _)| *other == host) {
@@ -140,7 +140,7 @@ impl Region {
     }
 }
 
-/// Hosts beside those of the regions, and the region whose prices and limits hold there.
+/// Other hosts, and the region whose prices and limits apply there.
 const OTHER_HOSTS: [(&str, Region); 4] = [
     ("batch.dashscope.aliyuncs.com", Region::Beijing),
     ("maas.qwencloudapi.com", Region::Singapore),
@@ -148,7 +148,7 @@ const OTHER_HOSTS: [(&str, Region); 4] = [
     ("maas.qianwenaiapi.com", Region::Beijing),
 ];
 
-/// Whether a base URL's host is that of a subscription plan, whose terms keep jobs and scripts out.
+/// Whether a base URL's host is that of a subscription plan, whose terms exclude jobs and scripts.
 pub fn is_plan_host(base_url: &str) -> bool {
     let host = host_of(base_url);
     let coding = ["coding.dashscope.aliyuncs.com", "coding-intl.dashscope.aliyuncs.com"];
@@ -223,7 +223,7 @@ mod tests {
     }
 
     #[test]
-    fn the_host_decides_whatever_stands_around_it() {
+    fn the_host_decides_whatever_surrounds_it() {
         let beijing = Some(Region::Beijing);
         assert_eq!(Region::from_base_url("HTTPS://DashScope.aliyuncs.com.:443/v1?x=1"), beijing);
         assert_eq!(Region::from_base_url("dashscope.aliyuncs.com"), beijing);
@@ -257,7 +257,7 @@ mod tests {
     }
 
     #[test]
-    fn the_hosts_of_plans_are_known_whatever_stands_around_them() {
+    fn the_hosts_of_plans_are_known_whatever_surrounds_them() {
         for url in [
             "https://coding.dashscope.aliyuncs.com/v1",
             "https://Coding-Intl.dashscope.aliyuncs.com:443/v1",

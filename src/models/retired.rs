@@ -1,4 +1,4 @@
-//! Names that no longer answer: since when, and what the vendor names in their place.
+//! Names that no longer answer: since when, and their successors according to the vendor.
 
 use std::collections::BTreeMap;
 
@@ -7,13 +7,13 @@ use serde::Deserialize;
 use super::pattern::{fits, specificity};
 use crate::job::facts_date::FactsDate;
 
-/// The end of a name.
+/// The retirement of a name.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(from = "RawRetirement")]
 pub struct Retirement {
     /// The first day without the model, in Beijing.
     pub since: FactsDate,
-    /// The model that the vendor names in its place.
+    /// Its successor, according to the vendor.
     pub instead: Option<String>,
 }
 
@@ -41,7 +41,7 @@ impl From<RawRetirement> for Retirement {
     }
 }
 
-/// The retirement of a name: by the whole name, else by the pattern that says most about it.
+/// The retirement of a name: by the whole name, else by the most specific pattern.
 pub(super) fn of<'t>(retired: &'t BTreeMap<String, Retirement>, name: &str) -> Option<&'t Retirement> {
     let by_pattern = || {
         let patterns = retired.iter().filter(|(pattern, _)| pattern.contains('*') && fits(pattern, name));

@@ -1,4 +1,4 @@
-//! The table itself: reading it from TOML, and laying one over another.
+//! The table itself: reads it from TOML, and lays one over another.
 
 use std::collections::BTreeMap;
 use std::sync::LazyLock;
@@ -12,7 +12,7 @@ use super::retired::{self, Retirement};
 use crate::job::facts_date::FactsDate;
 use crate::job::price::Price;
 
-/// The models known by name, families known by pattern, and what holds for all of them.
+/// The models known by name, families known by pattern, and facts about all of them.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct ModelTable {
     pub(super) models: BTreeMap<String, Model>,
@@ -22,7 +22,7 @@ pub struct ModelTable {
     pub(super) cache: CacheShares,
 }
 
-/// Why a text is not a model table: it is not TOML, or holds what cannot be. The source says where.
+/// Why a text is not a model table: it is not TOML, or holds impossible values. The source says where.
 #[derive(Debug, thiserror::Error)]
 #[error("the model table cannot be read: {0}")]
 pub struct TableError(#[from] pub toml::de::Error);
@@ -39,7 +39,7 @@ struct RawTable {
     patterns: BTreeMap<String, Model>,
 }
 
-/// The dates of entries that do not give their own.
+/// The dates of entries without their own.
 #[derive(Default, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 struct Dates {
@@ -61,7 +61,8 @@ impl ModelTable {
     /// Reads a table in the form of the built-in one.
     ///
     /// # Errors
-    /// When the text is not TOML of that form, or holds figures that cannot be.
+    ///
+    /// When the text is not TOML of that form, or holds impossible figures.
     pub fn parse(text: &str) -> Result<Self, TableError> {
         let RawTable { as_of, cache, mut snapshots, retired, models, patterns } = toml::from_str(text)?;
         as_of.date_limits(&mut snapshots);
@@ -69,10 +70,11 @@ impl ModelTable {
         Ok(Self { models, patterns, snapshots, retired, cache })
     }
 
-    /// Lays the other table over this one: it adds models, and each fact it has replaces the one here.
+    /// Lays the other table over this one: it adds models, and each of its facts replaces the one here.
     ///
-    /// Limits are replaced figure by figure, a region's price list as a whole; what is given for any address takes the
-    /// place of what is here for single regions. A name the other table gives
+    /// Limits are replaced figure by figure, a region's price list as a whole; figures for any address replace those for
+    /// single regions. A name that the other table gives to a model is removed from any other model that had it as an alias
+    /// or a variant.
     /// to a model is taken from any other model that had it as an alias or a variant.
     #[must_use]
     pub fn merge(mut self, other: Self) -> Self {
@@ -97,12 +99,12 @@ impl ModelTable {
         self.models.values()
     }
 
-    /// Whether a name no longer answers, and what does in its place; also for a name of which nothing else is known.
+    /// Whether a name no longer answers, and its successor; also for a name without other facts.
     pub fn retirement(&self, name: &str) -> Option<&Retirement> {
         retired::of(&self.retired, name)
     }
 
-    /// What cached input costs of the price of input, where a tier does not say.
+    /// The price of cached input as a share of the input price, for tiers without their own.
     pub fn cache(&self) -> &CacheShares {
         &self.cache
     }
@@ -115,7 +117,7 @@ impl ModelTable {
         })
     }
 
-    /// Takes the names that `claimant` claims from every other model.
+    /// Removes the names that `claimant` claims from every other model.
     fn free_names(&mut self, name: &str, claimant: &Model) {
         let claimed = |other: &String| {
             other == name || claimant.aliases.contains(other) || claimant.variants.contains_key(other)
@@ -152,7 +154,7 @@ impl Dates {
     }
 }
 
-/// Gives a date to what has none of its own.
+/// Sets a date where there is none.
 fn set(date: &mut Option<FactsDate>, default: &Option<FactsDate>) {
     if date.is_none() {
         date.clone_from(default);
@@ -205,7 +207,7 @@ mod tests {
     }
 
     #[test]
-    fn what_holds_at_any_address_takes_the_place_of_what_held_in_regions() {
+    fn figures_for_any_address_replace_those_for_regions() {
         let own = parse(
             r#"
             [models.house-model]
@@ -262,7 +264,7 @@ mod tests {
     }
 
     #[test]
-    fn tables_that_make_no_sense_are_refused_by_name() {
+    fn senseless_tables_are_refused_by_name() {
         assert!(refusal("[models.a]\ncontxt = 1").contains("contxt"));
         assert!(refusal("[models.a]\nmax_input = 0").contains("line 2, column 13"));
         assert!(refusal("[models.a]\nlimits.mars = {}").contains("mars"));

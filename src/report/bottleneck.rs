@@ -1,18 +1,18 @@
-//! One sentence that says what held the runs back, and the words for it.
+//! The sentence that says what held the runs back, and its words.
 
 use std::time::Duration;
 
 use crate::job::units::shown;
 
-/// From this share of the time on, one thing is what held a run back.
+/// The share of the time from which a single cause is named.
 const MOSTLY: f64 = 0.5;
 
-/// Seconds from which on it is reported what held runs back that sent nothing: less is what it takes to see that there is
-/// nothing to send.
+/// The seconds from which the report says what held back runs that sent nothing: they need less than this to find that there
+/// is nothing to send.
 pub(super) const RECORDED_FROM: f64 = 1.0;
 
-/// What held the runs back, in a sentence. `causes`: what did, and for how many seconds, the longest first; `runs`:
-/// how many runs there were; `requests`: how many requests they sent.
+/// A sentence about what held the runs back. `causes`: each cause and its seconds, the longest first; `runs`: the number of
+/// runs; `requests`: how many requests they sent.
 pub(super) fn sentence(causes: &[(String, f64)], runs: usize, requests: u64) -> String {
     let whole: f64 = causes.iter().map(|(_, seconds)| seconds).sum();
     let part = |seconds: f64| format!("{:.0} %", seconds * 100.0 / whole);
@@ -35,7 +35,7 @@ pub(super) fn sentence(causes: &[(String, f64)], runs: usize, requests: u64) -> 
     }
 }
 
-/// What a cause means to whoever wants the job to be faster.
+/// What a cause means to somebody who wants the job to be faster.
 pub(super) fn meaning(cause: &str) -> String {
     match cause {
         "rate" => "held by the limit of requests: a higher qps or qpm would have made it faster",

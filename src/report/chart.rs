@@ -1,6 +1,6 @@
-//! The charts, in numbers: bars, marks, and labels, which the template makes SVG of.
+//! The charts in numbers: bars, marks and labels, which the template turns into SVG.
 //!
-//! What lies side by side is placed in per cent and what stands upright in pixels, so that no script has to fit it.
+//! Horizontal positions are in per cent and vertical ones in pixels, so no script has to fit the charts.
 
 use serde::Serialize;
 
@@ -21,22 +21,22 @@ const BASE: f64 = TOP + HEIGHT;
 /// Room below the bars for the labels of the axis.
 const FOOT: f64 = 22.0;
 
-/// Room below the bars for what was throttled and what held the run back.
+/// Height below the bars for throttling and for what held the run back.
 const STRIPS: f64 = 30.0;
 
 /// The height of the strip that says what held the run back.
 const STRIP: f64 = 14.0;
 
-/// How much of the width the name of a percentile takes, on a narrow page.
+/// The width of a percentile's name on a narrow page, as a share of the chart's.
 const NAME: f64 = 0.1;
 
 /// Runs whose beginnings are named in the chart.
 const NAMED_RUNS: usize = 6;
 
-/// A chart. Widths and places across it are in per cent, heights in pixels.
+/// A chart. Horizontal measures are in per cent, vertical ones in pixels.
 #[derive(Debug, Default, Serialize)]
 pub(super) struct Chart {
-    /// What it shows, for those who cannot see it.
+    /// A description, for those who cannot see the chart.
     title: String,
     height: f64,
     /// The lines across it, with their values.
@@ -54,7 +54,7 @@ pub(super) struct Rectangle {
     y: f64,
     width: f64,
     height: f64,
-    /// What it says under the pointer.
+    /// The text shown under the pointer.
     hover: String,
 }
 
@@ -77,7 +77,7 @@ struct Label {
     text: String,
 }
 
-/// What is shown of a slice of time: its height each second, and how a height is written.
+/// The value shown for a slice of time: its height per second, and how a height is written.
 pub(super) struct Rate {
     pub(super) title: &'static str,
     pub(super) noun: &'static str,
@@ -85,7 +85,7 @@ pub(super) struct Rate {
     pub(super) written: fn(f64) -> String,
 }
 
-/// A rate over the time of running, with what was throttled and what held the run back below it.
+/// A rate over the running time; below it, throttling and what held the run back.
 pub(super) fn over_time(timeline: &Timeline, rate: &Rate, causes: &[(String, f64)]) -> Chart {
     let each_second = |slice: &Slice| (rate.of)(slice) as f64 / slice.seconds;
     let top = nice(timeline.slices.iter().map(each_second).fold(0.0, f64::max));
@@ -128,7 +128,7 @@ pub(super) fn over_time(timeline: &Timeline, rate: &Rate, causes: &[(String, f64
     chart
 }
 
-/// How values are spread, with three percentiles marked; `None` of no values.
+/// The distribution of values, with three percentiles marked; `None` without values.
 pub(super) fn histogram(
     of: &Histogram,
     title: &str,
@@ -173,14 +173,14 @@ pub(super) fn histogram(
         let x = at(value);
         let hover = format!("{name}: {}", written(value));
         chart.marks.push(VerticalLine { class: "mark", x: percent(x), top: TOP, bottom: BASE, hover });
-        // Names that would lie over each other are left to the line above the chart.
+        // Names that would overlap are only in the line above the chart.
         if x >= free_from {
             free_from = x + NAME;
             chart.labels.push(Label { x: percent(x), y: 12.0, anchor: "middle", text: name.to_owned() });
         }
     }
     let borders: Vec<u64> = bars.iter().map(|bar| bar.from).chain([high]).collect();
-    // Labels stand at the borders of bars, so that they are whole values.
+    // Labels are at the borders of bars, where values are whole.
     let mut words: Vec<(f64, String)> = (0..=4)
         .map(|quarter| borders[(borders.len() - 1) * quarter / 4])
         .map(|border| (at(border), written(border)))
@@ -190,7 +190,7 @@ pub(super) fn histogram(
     Some(chart)
 }
 
-/// Shares of a whole, side by side: the class of each, what it says, and its size. Nothing of a whole of nothing.
+/// Shares of a whole, side by side: the class, text and size of each. Empty if the whole is 0.
 pub(super) fn shares(parts: Vec<(&'static str, String, f64)>) -> Vec<Rectangle> {
     let whole: f64 = parts.iter().map(|(.., size)| size).sum();
     let mut before = 0.0;
@@ -203,7 +203,7 @@ pub(super) fn shares(parts: Vec<(&'static str, String, f64)>) -> Vec<Rectangle> 
 }
 
 impl Chart {
-    /// Where runs begin, but for the first.
+    /// Marks where runs begin, except the first.
     fn mark_runs(&mut self, timeline: &Timeline) {
         for span in timeline.spans.iter().skip(1) {
             let x = percent(timeline.slices[span.first].from / timeline.seconds);
@@ -253,7 +253,7 @@ fn hover(timeline: &Timeline, slice: &Slice, rate: &Rate, causes: &[(String, f64
     words
 }
 
-/// The lines across a chart and their values; of a chart of nothing, the one at the bottom alone.
+/// The horizontal lines of a chart and their values; if all values are 0, only the lowest line.
 fn grid(top: f64, written: impl Fn(f64) -> String) -> Vec<Label> {
     let lines: &[f64] = if top > 0.0 { &[0.0, 0.5, 1.0] } else { &[0.0] };
     let line = |share: &f64| Label {
@@ -283,7 +283,7 @@ fn percent(share: f64) -> f64 {
     (share * 100_000.0).round() / 1000.0
 }
 
-/// The next value upward that reads well as the highest line: 1, 2, 4, 5 or 8 times a power of ten. 0 of nothing.
+/// The next larger value that suits the highest line: 1, 2, 4, 5 or 8 times a power of ten; 0 for 0.
 fn nice(most: f64) -> f64 {
     if !(most.is_finite() && most > 0.0) {
         return 0.0;

@@ -15,20 +15,20 @@ use crate::job::price::{ByKind, Price};
 /// Outliers of each kind that are listed: the slowest answers, and the longest.
 pub(super) const OUTLIERS: usize = 10;
 
-/// Different words of a server that are counted apart; later ones are counted together.
+/// Different words of a server that are counted separately; later ones are counted together.
 const WORDS: usize = 40;
 
-/// Seconds of the steps in which spending is summed up, until it is known to which day they belong: every time zone is a
-/// multiple of it apart from the others.
+/// Length in seconds of the steps in which spending is summed, until the day they belong to is known: the offsets of all
+/// time zones are multiples of it.
 pub(super) const QUARTER: f64 = 900.0;
 
-/// What is counted of the words that are too many.
+/// The name under which further words are counted.
 const OTHER: &str = "other";
 
-/// An answer that is listed by itself.
+/// An answer that is listed individually.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
 pub struct AnswerFigures {
-    /// The entry of its row.
+    /// The journal entry of its row.
     pub entry: i64,
     /// From sending to the end of the reply.
     pub latency_ms: u64,
@@ -56,9 +56,9 @@ pub struct Figures {
     pub(super) completion: Histogram,
     pub(super) answers: u64,
     pub(super) rows: u64,
-    /// Answers of which the service did not say what they used.
+    /// Answers whose usage the service did not report.
     pub(super) uncounted: u64,
-    /// Requests that used tokens at a price that is not known.
+    /// Requests that used tokens at an unknown price.
     pub(super) unpriced: u64,
     pub(super) finish_reasons: BTreeMap<String, u64>,
     pub(super) models: BTreeMap<String, u64>,
@@ -77,14 +77,14 @@ pub struct Figures {
 }
 
 impl Spending {
-    /// Takes in what another span of time cost.
+    /// Adds the spending of another span of time.
     pub(super) fn add(&mut self, other: &Self) {
         self.requests += other.requests;
         self.tokens = self.tokens.saturating_add(other.tokens);
         self.cost = self.cost.into_iter().chain(other.cost).reduce(|one, other| one + other);
     }
 
-    /// By which spans are compared: money, or tokens where no price is known.
+    /// The size by which spans are compared: money, or tokens if no price is known.
     pub(super) fn size(&self) -> f64 {
         self.cost.unwrap_or(self.tokens as f64)
     }
@@ -101,12 +101,12 @@ impl Figures {
         self.sum(|run| run.requests)
     }
 
-    /// Figures over these runs, and no request yet. Costs are told by kind at a price, the job's.
+    /// Figures of these runs, without any request so far. Costs are divided into kinds at the job's price.
     pub fn new(runs: Vec<PastRun>, price: Option<Arc<Price>>) -> Self {
         Self { timeline: Timeline::new(&runs), runs, price, ..Self::default() }
     }
 
-    /// Takes in a paid answer.
+    /// Adds a paid answer.
     pub fn answer(&mut self, answer: &PastAnswer<'_>) {
         let tokens = answer.usage.and_then(|usage| usage.total_tokens).unwrap_or(0);
         self.answers += 1;
@@ -126,7 +126,7 @@ impl Figures {
         keep(&mut self.longest, outlier, |outlier| outlier.tokens);
     }
 
-    /// Takes in a request that brought no answer.
+    /// Adds a request that brought no answer.
     pub fn fault(&mut self, fault: &PastFault<'_>) {
         let tokens = fault.total_tokens.unwrap_or(0);
         self.throttled += u64::from(fault.throttled);
@@ -139,12 +139,12 @@ impl Figures {
         }
     }
 
-    /// Takes in a row that has failed.
+    /// Adds a row that has failed.
     pub fn failed_row(&mut self, row: &FailedRow<'_>) {
         self.failed.add(row.code, row.message, || row_name(row.position, row.id));
     }
 
-    /// Takes in what held a run back in a minute.
+    /// Adds what held a run back in a minute.
     pub fn held(&mut self, held: &PastHeld) {
         let known = self.causes.iter().position(|(cause, _)| *cause == held.cause);
         let cause = known.unwrap_or_else(|| match self.causes.len() {
@@ -158,7 +158,7 @@ impl Figures {
         self.timeline.held(held, cause);
     }
 
-    /// The answers that are listed by themselves, for whoever knows the names of their rows.
+    /// The answers that are listed individually; the caller knows the names of their rows.
     pub fn outliers(&self) -> impl Iterator<Item = &AnswerFigures> {
         self.slowest.iter().chain(&self.longest)
     }
@@ -174,7 +174,7 @@ impl Figures {
         }
     }
 
-    /// Tokens and costs by kind. What a request cost is known; the price of today only says how that is shared out.
+    /// Tokens and costs by kind. The cost of a request is known; today's price only divides it.
     fn by_kind(&mut self, answer: &PastAnswer<'_>) {
         let usage = answer.usage.unwrap_or_default();
         let (Some(prompt), Some(completion)) = (usage.prompt_tokens, usage.completion_tokens) else {
@@ -198,7 +198,7 @@ impl Figures {
     }
 }
 
-/// Counts a word; when there are too many of them, with the others.
+/// Counts a word; if there are too many different ones, as one of the others.
 fn count(words: &mut BTreeMap<String, u64>, word: &str) {
     let word = if words.len() < WORDS || words.contains_key(word) { word } else { OTHER };
     match words.get_mut(word) {

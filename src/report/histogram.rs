@@ -1,9 +1,9 @@
-//! How values are spread: a histogram with three significant digits, its percentiles, and the bars that are drawn of it.
+//! The distribution of values: a histogram with three significant digits, its percentiles, and its bars.
 
 /// Significant digits of a recorded value.
 const DIGITS: u8 = 3;
 
-/// Values beyond it are no values that anybody measured.
+/// Larger values cannot be measurements.
 const MOST: u64 = 1 << 50;
 
 /// Bars of a histogram, at most.
@@ -12,14 +12,14 @@ const BARS: u64 = 30;
 /// Counts of whole values.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Histogram {
-    /// `None` of no values.
+    /// `None` without values.
     recorded: Option<hdrhistogram::Histogram<u64>>,
     sum: f64,
     least: u64,
     most: u64,
 }
 
-/// A bar of a histogram: values from one border to below the next.
+/// A bar of a histogram: the values from one border to below the next.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) struct Bar {
     pub(super) from: u64,
@@ -34,7 +34,7 @@ impl Histogram {
         self.most = self.most.max(value);
         self.sum += value as f64;
         if self.recorded.is_none() {
-            // It grows as it has to, up to `MOST`.
+            // It grows as needed, up to `MOST`.
             self.recorded = hdrhistogram::Histogram::new(DIGITS).ok();
         }
         if let Some(recorded) = &mut self.recorded {
@@ -50,18 +50,18 @@ impl Histogram {
         self.least
     }
 
-    /// The mean; `None` of no values.
+    /// The mean; `None` without values.
     pub(super) fn mean(&self) -> Option<f64> {
         self.recorded.as_ref().map(|recorded| self.sum / recorded.len() as f64)
     }
 
-    /// The value that so many of a hundred do not exceed; `None` of no values.
+    /// The value that this many per cent of the values do not exceed; `None` without values.
     pub(super) fn percentile(&self, percent: f64) -> Option<u64> {
         let recorded = self.recorded.as_ref()?;
         Some(recorded.value_at_percentile(percent).clamp(self.least, self.most))
     }
 
-    /// Whether a histogram is better drawn over a logarithmic axis: the largest value is far from the smallest.
+    /// Whether a logarithmic axis suits the histogram: the largest value is far from the smallest.
     pub(super) fn is_wide(&self) -> bool {
         self.most > 64 && self.most / self.least.max(1) >= 20
     }
@@ -98,7 +98,7 @@ impl Histogram {
     }
 }
 
-/// The next step upward that reads well: 1, 2 or 5 times a power of ten.
+/// The next larger step that is easy to read: 1, 2 or 5 times a power of ten.
 fn nice(step: u64) -> u64 {
     let mut power = 1_u64;
     loop {

@@ -4,13 +4,13 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-/// MessageGroups of messages that are told apart; the rest is counted together.
+/// Groups of messages that are distinguished; the rest is counted together.
 const KINDS: usize = 200;
 
 /// Characters of a message that are compared.
 const COMPARED: usize = 300;
 
-/// Messages that are alike.
+/// Similar messages.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct MessageGroup<E> {
     /// The code they have in common.
@@ -19,15 +19,15 @@ pub struct MessageGroup<E> {
     pub count: u64,
     /// The first of them.
     pub message: String,
-    /// Where the first of them was said.
+    /// Where the first of them occurred.
     pub example: E,
 }
 
-/// Messages, sorted into kinds.
+/// Messages, sorted into groups.
 #[derive(Debug, Clone)]
 pub struct MessageGroups<E> {
     kinds: BTreeMap<(String, String), MessageGroup<E>>,
-    /// Messages beyond the kinds that are told apart.
+    /// Messages in none of the groups.
     others: u64,
 }
 
@@ -38,7 +38,7 @@ impl<E> Default for MessageGroups<E> {
 }
 
 impl<E> MessageGroups<E> {
-    /// Takes a message in.
+    /// Adds a message.
     pub fn add(&mut self, code: &str, message: &str, example: impl FnOnce() -> E) {
         let key = (code.to_owned(), pattern(message));
         if let Some(kind) = self.kinds.get_mut(&key) {
@@ -56,7 +56,7 @@ impl<E> MessageGroups<E> {
         }
     }
 
-    /// The kinds, the most frequent first, and how many messages are of none of them.
+    /// The groups, the most frequent first, and the number of messages in none of them.
     pub fn sorted(self) -> (Vec<MessageGroup<E>>, u64) {
         let mut kinds: Vec<MessageGroup<E>> = self.kinds.into_values().collect();
         kinds.sort_by_key(|kind| std::cmp::Reverse(kind.count));
@@ -64,7 +64,7 @@ impl<E> MessageGroups<E> {
     }
 }
 
-/// What a message has in common with others of its kind: words with a digit in them are numbers or identifiers.
+/// The part of a message that its group shares: words with a digit in them are numbers or identifiers.
 fn pattern(message: &str) -> String {
     let mut pattern = String::new();
     let mut word = String::new();

@@ -1,4 +1,4 @@
-//! What the template `page.html` is filled with.
+//! Fills the template `page.html`.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -21,16 +21,16 @@ use crate::history::{PastOrder, PastRun};
 use crate::job::units::shown;
 use crate::text::{count, counted, money, printable, rate, short};
 
-/// The page's style. It is the only thing on the page that a browser may follow, and is known by its hash.
+/// The page's style, the only resource that a browser may load, allowed by its hash.
 const STYLE: &str = include_str!("style.css");
 
 /// The page.
 const TEMPLATE: &str = include_str!("page.html");
 
-/// The template's name. Its ending makes the engine escape what is put in.
+/// The template's name. Its ending makes the engine escape values.
 const NAME: &str = "page.html";
 
-/// All that the template is filled with.
+/// The values for the template.
 #[derive(Serialize)]
 struct Page<'a> {
     style: &'static str,
@@ -96,7 +96,7 @@ struct RunLine<'a> {
 /// When the template fails, which is a defect of the program.
 pub fn page(figures: &Figures, subject: &ReportSubject) -> Result<String, minijinja::Error> {
     let mut engine = Environment::new();
-    // Tags that stand on lines of their own leave no lines behind.
+    // Tags on lines of their own leave no empty lines.
     engine.set_syntax(
         SyntaxConfig::builder().trim_blocks(true).lstrip_blocks(true).keep_trailing_newline(true).build()?,
     );
@@ -114,7 +114,7 @@ pub fn page(figures: &Figures, subject: &ReportSubject) -> Result<String, miniji
     engine.get_template(NAME)?.render(Value::from(Serde(Page::new(figures, subject))))
 }
 
-/// Values are escaped; what drives a terminal or turns the direction of writing is left out of them.
+/// Escapes values, and removes characters that control a terminal or change the direction of writing.
 fn written(out: &mut Output<'_>, state: &mut State<'_, '_>, value: &Value) -> Result<(), minijinja::Error> {
     match value.as_str().filter(|_| !value.is_safe()) {
         Some(text) => escape_formatter(out, state, &Value::from(printable(text))),

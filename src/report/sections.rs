@@ -1,4 +1,4 @@
-//! The sections of the page: tables, distributions, and charts, in the form that the template takes.
+//! The sections of the page: tables, distributions and charts, in the form that the template needs.
 
 use std::time::Duration;
 
@@ -16,10 +16,10 @@ use crate::job::price::ByKind;
 use crate::job::units::shown;
 use crate::text::{count, rate};
 
-/// Groups of messages that are listed at most.
+/// The most groups of messages that are listed.
 const GROUPS: usize = 20;
 
-/// Days that are listed at most: the last ones.
+/// The most days that are listed: the last ones.
 const DAYS: usize = 31;
 
 /// Parts of a whole, as a bar and a table.
@@ -40,7 +40,7 @@ pub(super) struct Share<'a> {
     meaning: String,
 }
 
-/// How values are spread. Of no values it has a title alone, of equal ones no chart.
+/// A distribution of values. Without values it has only a title; if all are equal, no chart.
 #[derive(Default, Serialize)]
 pub(super) struct Distribution {
     title: &'static str,
@@ -50,23 +50,23 @@ pub(super) struct Distribution {
     chart: Option<Chart>,
 }
 
-/// Groups of messages, the largest first, and how many messages are in none of them.
+/// Groups of messages, the largest first, and the number of messages in none of them.
 #[derive(Serialize)]
 pub(super) struct Groups<E> {
     groups: Vec<MessageGroup<E>>,
     others: u64,
 }
 
-/// What a day cost.
+/// The cost of a day.
 #[derive(Serialize)]
 pub(super) struct DayCost {
     date: String,
     spending: Spending,
-    /// Its part of the dearest day, in per cent.
+    /// Its share of the most expensive day, in per cent.
     share: f64,
 }
 
-/// A row that stands out.
+/// An outlier.
 #[derive(Serialize)]
 pub(super) struct Outlier {
     row: Option<String>,
@@ -82,7 +82,7 @@ impl<E> Groups<E> {
     }
 }
 
-/// What was done over time; nothing before the first answer.
+/// Rows and tokens over time; empty before the first answer.
 pub(super) fn rates(figures: &Figures) -> Vec<(&'static str, Chart)> {
     let timeline = &figures.timeline;
     if figures.answers == 0 || timeline.slices.is_empty() {
@@ -95,7 +95,7 @@ pub(super) fn rates(figures: &Figures) -> Vec<(&'static str, Chart)> {
     rates.map(|rate| (rate.title, chart::over_time(timeline, &rate, &figures.causes))).into()
 }
 
-/// What held the runs back; `None` where nothing was sent and nothing recorded.
+/// What held the runs back; `None` if nothing was sent and nothing recorded.
 pub(super) fn bottlenecks(figures: &Figures) -> Option<Shares<'_>> {
     let mut causes: Vec<&(String, f64)> = figures.causes.iter().collect();
     causes.sort_by(|one, other| other.1.total_cmp(&one.1));
@@ -145,7 +145,7 @@ fn distribution(title: &'static str, of: &Histogram, written: impl Fn(u64) -> St
     }
 }
 
-/// What the answers' tokens were and cost, by kind.
+/// The tokens of the answers and their costs, by kind.
 pub(super) fn kinds(tokens: &ByKind, costs: Option<&ByKind>) -> Shares<'static> {
     let whole = tokens.whole();
     let share = |class, name, of: fn(&ByKind) -> f64| Share {
@@ -169,7 +169,7 @@ pub(super) fn kinds(tokens: &ByKind, costs: Option<&ByKind>) -> Shares<'static> 
     Shares { whole, bar: chart::shares(bar), parts }
 }
 
-/// What each of the last days cost, and how many days were before them.
+/// The cost of each of the last days, and the number of days before them.
 pub(super) fn days(figures: &Figures, zone: &TimeZone) -> (Vec<DayCost>, usize) {
     let mut days: Vec<DayCost> = Vec::new();
     for (quarter, spending) in &figures.quarters {
@@ -197,7 +197,7 @@ pub(super) fn outliers(answers: &[AnswerFigures], subject: &ReportSubject) -> Ve
     answers.iter().map(outlier).collect()
 }
 
-/// A part of a whole; of a part that is too small to show, that it is there.
+/// A share of a whole; one that is too small to show is still mentioned.
 pub(super) fn part(part: f64, whole: f64) -> String {
     match part * 100.0 / whole {
         share if !share.is_finite() => String::new(),

@@ -1,4 +1,4 @@
-//! What a report is about, besides its figures.
+//! The subject of a report: all on the page that is not a figure.
 
 use std::collections::BTreeMap;
 
@@ -7,7 +7,7 @@ use jiff::tz::TimeZone;
 use crate::history::PastOrder;
 use crate::text::{count, short};
 
-/// What a journal says of its rows.
+/// The journal's row counts.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct SubjectRows {
     /// All of the input; `None` before the first run.
@@ -18,7 +18,7 @@ pub struct SubjectRows {
     pub failed: u64,
 }
 
-/// What a report is about, besides its figures.
+/// The subject of a report: all on the page that is not a figure.
 #[derive(Debug, Clone)]
 pub struct ReportSubject {
     /// The output.
@@ -29,19 +29,19 @@ pub struct ReportSubject {
     pub limits: Vec<(String, String)>,
     /// Whether a run is active.
     pub running: bool,
-    /// The rows of the outliers, by entry: number from 0, and identifier; without those that no row claims at present.
+    /// The rows of the outliers, by entry: number from 0, and identifier; without entries that no row claims at present.
     pub names: BTreeMap<i64, (u64, Option<String>)>,
-    /// The latest changes that were made to the job while it ran.
+    /// The latest changes to the job while it ran.
     pub orders: Vec<PastOrder>,
     /// When the report is made, in seconds since 1970.
     pub made_at: f64,
     /// The time zone of the page.
     pub zone: TimeZone,
-    /// Who makes it.
+    /// The program that makes it.
     pub program: String,
 }
 
-/// A row by its number from 0, and its identifier, where it has one.
+/// A row by its number from 0, and its identifier, if it has one.
 pub(super) fn row_name(position: u64, id: Option<&str>) -> String {
     match id {
         Some(id) => format!("{} (row {})", short(id, 60), count(position + 1)),

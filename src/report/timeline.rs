@@ -1,30 +1,30 @@
-//! The time of running, run after run, in slices: what was answered in each, what was throttled, what held it back.
+//! The running time, run after run, in slices: the answers in each, throttling, and what held it back.
 //!
-//! Time in which no run went on is left out, so that the nights between two runs are not drawn as hours of nothing.
+//! Time without a run is omitted: the nights between two runs are not drawn.
 
 use crate::history::{PastHeld, PastRun};
 
-/// Slices that the time of running is cut into, at least half as many and about at most.
+/// Slices that the running time is divided into: at least half as many, and about this many at most.
 const SLICES: f64 = 120.0;
 
 /// Runs that are drawn: the last ones.
 pub(super) const RUNS: usize = 30;
 
-/// Seconds that a slice may have.
+/// The possible widths of a slice, in seconds.
 const WIDTHS: [f64; 20] = [
     1.0, 2.0, 5.0, 10.0, 15.0, 30.0, 60.0, 120.0, 300.0, 600.0, 900.0, 1800.0, 3600.0, 7200.0, 14_400.0,
     28_800.0, 86_400.0, 172_800.0, 432_000.0, 864_000.0,
 ];
 
-/// The shortest run that rates are told of, in seconds.
+/// The shortest run for which rates are shown, in seconds.
 const SHORTEST: f64 = 0.1;
 
 /// A part of a run.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub(super) struct Slice {
-    /// Seconds of running before it, of the runs that are drawn.
+    /// Seconds of running before it, counting only runs that are drawn.
     pub(super) from: f64,
-    /// How many it has.
+    /// Its length in seconds.
     pub(super) seconds: f64,
     /// Rows that were answered.
     pub(super) rows: u64,
@@ -34,7 +34,7 @@ pub(super) struct Slice {
     pub(super) throttled: u64,
     /// Requests that brought no answer for another reason.
     pub(super) faults: u64,
-    /// What held the run back, by its number among the causes, and for how long.
+    /// What held the run back: the index of the cause, and seconds.
     pub(super) held: Vec<(usize, f64)>,
 }
 
@@ -48,12 +48,12 @@ pub(super) struct RunSpan {
     slices: usize,
 }
 
-/// The time of running.
+/// The running time.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Timeline {
     pub(super) spans: Vec<RunSpan>,
     pub(super) slices: Vec<Slice>,
-    /// Seconds of running, of the runs that are drawn.
+    /// Seconds of running, counting only runs that are drawn.
     pub(super) seconds: f64,
     width: f64,
 }
@@ -67,7 +67,7 @@ impl Timeline {
         let mut timeline = Self { width, ..Self::default() };
         for run in drawn {
             let length = length(run);
-            // A rest that is shorter than half a slice belongs to the slice before it.
+            // A remainder shorter than half a slice belongs to the slice before it.
             let slices = ((length / width).round() as usize).max(1);
             let first = timeline.slices.len();
             for slice in 0..slices {
@@ -84,7 +84,7 @@ impl Timeline {
         timeline
     }
 
-    /// The slice of something that came to its end at a time; `None` of a run that is not drawn.
+    /// The slice of an event that ended at a time; `None` if its run is not drawn.
     pub(super) fn at(&mut self, time: f64) -> Option<&mut Slice> {
         let next = self.spans.partition_point(|span| span.start <= time);
         let span = &self.spans[next.checked_sub(1)?];
@@ -92,13 +92,13 @@ impl Timeline {
         self.slices.get_mut(span.first + slice)
     }
 
-    /// Takes in what held a run back in a minute; `cause` is its number among the causes.
+    /// Adds what held a run back in a minute; `cause` is the index of the cause.
     pub(super) fn held(&mut self, held: &PastHeld, cause: usize) {
         let Some(span) = self.spans.iter().find(|span| span.run == held.run) else { return };
         let from = (held.minute as f64 * 60.0).max(span.start);
         let until = (held.minute as f64 * 60.0 + 60.0).min(span.end);
         let whole = until - from;
-        // More than nothing, and no NaN.
+        // More than 0, and not NaN.
         if !(whole > 0.0 && held.seconds > 0.0) {
             return;
         }
@@ -118,7 +118,7 @@ impl Timeline {
 }
 
 impl Slice {
-    /// The number of the cause that held the run back the longest.
+    /// The index of the cause that held the run back longest.
     pub(super) fn cause(&self) -> Option<usize> {
         self.held.iter().max_by(|one, other| one.1.total_cmp(&other.1)).map(|(cause, _)| *cause)
     }
@@ -149,7 +149,7 @@ mod tests {
     }
 
     #[test]
-    fn the_night_between_two_runs_is_left_out() {
+    fn the_night_between_two_runs_is_omitted() {
         let mut timeline = Timeline::new(&[run(1, 1000.0, 1100.0), run(2, 90_000.0, 90_020.3)]);
         assert!((timeline.seconds - 120.3).abs() < 1e-6, "{}", timeline.seconds);
         assert_eq!(timeline.spans.iter().map(|span| span.slices).collect::<Vec<_>>(), [50, 10]);
@@ -178,7 +178,7 @@ mod tests {
     }
 
     #[test]
-    fn a_run_of_no_time_makes_no_rate_without_end() {
+    fn a_run_of_no_time_does_not_make_an_infinite_rate() {
         let timeline = Timeline::new(&[run(1, 50.0, 50.0)]);
         assert_eq!((timeline.slices.len(), timeline.slices[0].seconds), (1, SHORTEST));
         assert!(Timeline::new(&[]).slices.is_empty());

@@ -8,7 +8,7 @@ use crate::tally::{RequestFigures, Snapshot};
 /// The version of the lines.
 const VERSION: u32 = 1;
 
-/// A line: what every one of them has, and what is its own.
+/// A line: the fields that all lines have, and its own.
 #[derive(Serialize)]
 struct Line<'a, T> {
     version: u32,
@@ -25,7 +25,7 @@ struct MessageLine<'a> {
     text: &'a str,
 }
 
-/// How a run stands.
+/// The state of a run.
 #[derive(Serialize)]
 struct ProgressReport {
     rows: u64,
@@ -65,18 +65,18 @@ pub(super) fn progress(snapshot: &Snapshot) {
     put_line("progress", what);
 }
 
-/// A message, as a line among the others.
+/// A message, as one of the JSON lines.
 pub(super) fn message(text: &str) {
     put_line("message", MessageLine { text });
 }
 
-/// Why the command ended early, as a line among the others.
+/// Why the command ended early, as one of the JSON lines.
 pub(super) fn error(text: &str) {
     put_line("error", MessageLine { text });
 }
 
 fn put_line(kind: &str, what: impl Serialize) {
-    // The time as RFC 3339 has it, in UTC.
+    // The time in RFC 3339 form, in UTC.
     let at = jiff::Timestamp::now().strftime("%FT%TZ").to_string();
     if let Ok(line) = serde_json::to_string(&Line { version: VERSION, kind, at, what }) {
         put(&line);

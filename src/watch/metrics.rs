@@ -6,10 +6,10 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use crate::event::Bottleneck;
 use crate::tally::Snapshot;
 
-/// What every file of figures begins with.
+/// The beginning of every file of figures.
 pub const BEGINNING: &str = "# HELP fanfold_";
 
-/// What holds a run back, each of which has a sample of its own.
+/// The causes that can hold a run back; each has a sample of its own.
 const CAUSES: [Bottleneck; 9] = [
     Bottleneck::Rate,
     Bottleneck::Tokens,
@@ -22,14 +22,14 @@ const CAUSES: [Bottleneck; 9] = [
     Bottleneck::Pause,
 ];
 
-/// Which run the figures are of.
+/// The run that the figures are of.
 #[derive(Debug, Clone)]
 pub struct RunLabels {
     /// The job, by its file or its output.
     pub job: String,
     /// The model; empty when the rows bring their own.
     pub model: String,
-    /// The number of the run in its journal.
+    /// Its number in the journal.
     pub run: i64,
     /// When it began.
     pub begun: SystemTime,
@@ -102,7 +102,7 @@ impl MetricsPage {
         }
     }
 
-    /// How it stands just now; of a run that is over, nothing is under way.
+    /// The present state; nothing is in flight once a run has ended.
     fn present(&mut self, snapshot: &Snapshot, goes_on: bool) {
         let standing = snapshot.standing;
         for (name, help, value) in [
@@ -134,7 +134,7 @@ impl MetricsPage {
     }
 }
 
-/// The value of a label, as the format writes it.
+/// The value of a label, escaped for the format.
 fn escaped(text: &str) -> String {
     text.replace('\\', r"\\").replace('"', "\\\"").replace('\n', r"\n")
 }

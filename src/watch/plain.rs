@@ -4,7 +4,7 @@ use crate::job::units::shown;
 use crate::tally::Snapshot;
 use crate::text::{count, counted, money, rate};
 
-/// The time on the clock of this machine, as RFC 3339 has it: what stands before the lines of a log.
+/// The time on this machine's clock in RFC 3339 form, which begins the lines of a log.
 pub(super) fn stamp() -> String {
     jiff::Zoned::now().strftime("%FT%T%:z").to_string()
 }
@@ -26,7 +26,7 @@ pub(super) fn deadline_check(snapshot: &Snapshot) -> Vec<String> {
     left.into_iter().chain(held_by).collect()
 }
 
-/// Rates, sums and what is under way.
+/// Rates, sums, and requests in flight.
 pub(super) fn figures(snapshot: &Snapshot) -> Vec<String> {
     let mut parts = vec![
         format!("{} rows/s", rate(snapshot.rows_per_second)),

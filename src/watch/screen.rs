@@ -1,4 +1,4 @@
-//! Where lines for people go, past the bar.
+//! Prints lines for people, without disturbing the bar.
 
 use super::stderr::{fitted, put};
 use super::{json, plain, terminal};
@@ -7,19 +7,19 @@ use crate::text::printable;
 /// How a run is shown.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Mode {
-    /// A bar that is drawn over and over.
+    /// A bar that is redrawn.
     Bar,
-    /// A line now and then.
+    /// A line from time to time.
     Plain,
     /// A JSON line each second.
     Json,
-    /// Not at all; messages come all the same.
+    /// No progress, only messages.
     None,
-    /// Not at all, and no messages either, but for errors.
+    /// Neither progress nor messages, only errors.
     Quiet,
 }
 
-/// Where lines for people go: standard error, past the bar.
+/// Prints lines for people on standard error, without disturbing the bar.
 #[derive(Debug, Clone)]
 pub struct Screen {
     pub(super) mode: Mode,
@@ -33,14 +33,14 @@ impl Screen {
         Self { mode, color, bar: (mode == Mode::Bar).then(terminal::bar) }
     }
 
-    /// Says something, unless the user wants quiet.
+    /// Prints a line, unless the user wants quiet.
     pub fn say(&self, line: &str) {
         if self.mode != Mode::Quiet {
             self.insist(line);
         }
     }
 
-    /// Says something of which a log has to tell when it was; on a terminal that is now.
+    /// Prints a line with the time in a log; a terminal needs none.
     pub fn say_when(&self, line: &str) {
         match self.mode {
             Mode::Plain | Mode::None => self.say(&format!("{} {line}", plain::stamp())),
@@ -48,7 +48,7 @@ impl Screen {
         }
     }
 
-    /// Says something in any case: an error, or how to go on.
+    /// Prints a line in any case: an error, or how to continue.
     pub fn insist(&self, line: &str) {
         let line = match self.mode {
             Mode::Json => printable(line),
@@ -63,7 +63,7 @@ impl Screen {
     }
 }
 
-/// Says why a command ended early, before a screen or after it.
+/// Prints why a command ended early, before or after a screen was in use.
 pub fn say_error(mode: Mode, message: &str) {
     match mode {
         Mode::Json => json::error(&printable(message)),

@@ -13,25 +13,25 @@ use super::stderr::columns;
 use crate::tally::Snapshot;
 use crate::text::{count, counted, short};
 
-/// Columns of the bar: on a wide terminal, and on one where the words beside it need the room.
+/// Columns of the bar: on a wide terminal, and on one that needs the space for the text next to it.
 const BARS: (usize, usize) = (28, 12);
 
 /// Columns of a wide terminal.
 const WIDE: usize = 72;
 
-/// Columns that are left free: a terminal echoes `^C` behind the last line, and a line that it makes wrap is not
-/// cleared away.
+/// Columns left free: a terminal echoes `^C` at the end of the last line, and a line that wraps because of it is not
+/// cleared.
 const FREE: usize = 4;
 
 /// How often the bar is drawn in a second.
 const HERTZ: u8 = 10;
 
-/// A bar that is not on the screen before [`begin`].
+/// A bar that is hidden until [`begin`].
 pub(super) fn bar() -> ProgressBar {
     ProgressBar::with_draw_target(Some(0), ProgressDrawTarget::hidden())
 }
 
-/// Puts the bar on the screen, where there is a terminal: with the first figures, since it would stand for nothing before.
+/// Shows the bar, if there is a terminal, with the first figures: earlier it would be empty.
 pub(super) fn begin(bar: &ProgressBar, color: bool, snapshot: &Snapshot) {
     if stderr().is_terminal() {
         bar.reset();
@@ -57,15 +57,15 @@ pub(super) fn draw(bar: &ProgressBar, color: bool, snapshot: &Snapshot) {
     bar.tick();
 }
 
-/// The style of a bar of so many columns. Its template is made of constants, and the test below reads it; without it the
-/// bar keeps its own style.
+/// The style of a bar of this many columns. Its template consists of constants, which the test below reads; if it is
+/// invalid, the bar keeps its default style.
 fn style(room: usize, color: bool) -> Option<ProgressStyle> {
     let ink = if color { ".cyan/dim" } else { "" };
     let style = ProgressStyle::with_template(&format!("{{bar:{room}{ink}}} {{prefix}}\n{{msg}}")).ok()?;
     Some(style.progress_chars("━╸─"))
 }
 
-/// As many of the parts as fit, the first ones before all; half a figure would be a wrong one.
+/// As many of the parts as fit, from the first; a part of a figure would be misleading.
 fn fitting(parts: &[String], columns: usize) -> String {
     let mut line = String::new();
     for part in parts {

@@ -1,4 +1,4 @@
-//! The thread that shows how a run goes, at the pace of its mode.
+//! The thread that shows a run, at the pace of its mode.
 
 use std::sync::mpsc::{RecvTimeoutError, Sender, channel};
 use std::thread::JoinHandle;
@@ -11,7 +11,7 @@ use super::stderr::put;
 use super::{json, plain, terminal};
 use crate::tally::Snapshot;
 
-/// A watcher at work.
+/// A running watcher.
 #[derive(Debug)]
 pub struct Watcher {
     end: Sender<()>,
@@ -19,7 +19,7 @@ pub struct Watcher {
 }
 
 impl Watcher {
-    /// Shows the snapshots that come, until it is finished.
+    /// Shows snapshots as they arrive, until it is finished.
     pub fn start(screen: &Screen, snapshots: Receiver<Snapshot>) -> Self {
         let (end, ended) = channel();
         let screen = screen.clone();
@@ -33,7 +33,7 @@ impl Watcher {
                 let pause = match screen.mode {
                     Mode::Bar => Duration::from_millis(100),
                     Mode::Json => Duration::from_secs(1),
-                    // Dense at first, while somebody may be looking on.
+                    // Frequent at first, while somebody may be watching.
                     _ if shown < 6 => Duration::from_secs(5),
                     _ => Duration::from_secs(30),
                 };
@@ -42,7 +42,7 @@ impl Watcher {
                 if newest != last {
                     (last, since) = (newest, Instant::now());
                 }
-                // Nothing may happen for a while, as in an outage; the time goes on all the same.
+                // Even if nothing happens for a while, as in an outage, the elapsed time grows.
                 let snapshot = Snapshot { elapsed: last.elapsed + since.elapsed(), ..last };
                 shown += 1;
                 match (screen.mode, &screen.bar) {
@@ -65,7 +65,7 @@ impl Watcher {
     /// Shows the last snapshot and ends.
     pub fn finish(self) {
         drop(self.end);
-        // A watcher that panicked has shown that by itself.
+        // A watcher that panicked has already printed that.
         let _ = self.thread.join();
     }
 }

@@ -1,4 +1,4 @@
-//! Pages of journals with little in them, and of journals with something in them that somebody means ill.
+//! Pages of journals with few figures, and of journals with hostile text.
 
 use std::collections::BTreeMap;
 
@@ -75,7 +75,7 @@ fn about() -> ReportSubject {
     }
 }
 
-/// The page, which holds no figure that is none.
+/// The page, after a check that every figure in it is valid.
 fn sound(figures: &Figures, about: &ReportSubject) -> String {
     let page = page(figures, about).expect("a page");
     for wrong in ["NaN", "inf%", ">inf", "-0.", "width=\"-", "height=\"-"] {
@@ -117,7 +117,7 @@ fn nothing_foreign_becomes_markup() {
         assert!(!page.contains(wrong), "{wrong:?} in {page}");
     }
     assert_eq!(page.matches("</style>").count(), 1);
-    // Every tag on the page is one of the program's own, with its own attributes.
+    // Every tag on the page is the program's own, with its own attributes.
     let known = ["title", "svg", "rect", "line", "text", "table", "tr", "td", "th", "p", "div", "h1", "code"];
     let tags = page.split('<').skip(1).map(|tag| tag.split_once('>').expect("an end").0);
     for inside in tags.filter(|tag| tag.contains("alert")) {
@@ -129,7 +129,7 @@ fn nothing_foreign_becomes_markup() {
 }
 
 #[test]
-fn a_journal_with_next_to_nothing_in_it_makes_a_page_without_charts_that_lie() {
+fn a_nearly_empty_journal_makes_a_page_without_misleading_charts() {
     let empty = sound(&Figures::default(), &about());
     assert!(empty.contains("This job has not run yet.") && !empty.contains("class=\"chart\""));
 
@@ -152,8 +152,8 @@ fn a_journal_with_next_to_nothing_in_it_makes_a_page_without_charts_that_lie() {
 }
 
 #[test]
-fn figures_that_contradict_each_other_make_a_page_all_the_same() {
-    // A clock that went backwards, and counts of a server that cannot count.
+fn contradictory_figures_still_make_a_page() {
+    // A clock that went backwards, and a server with impossible counts.
     let mut figures = Figures::new(vec![run(1, 2000.0, 1000.0), run(2, f64::MAX, -5.0)], None);
     let usage = Usage { cached_tokens: Some(u64::MAX), reasoning_tokens: Some(9), ..Usage::default() };
     figures.answer(&PastAnswer { usage: Some(usage), latency_ms: u64::MAX, ..answer(-7.0) });
@@ -174,7 +174,7 @@ fn costs_are_shared_out_by_kind_and_their_sum_is_what_was_paid() {
         reasoning_tokens: Some(100),
         ..Usage::default()
     };
-    // At the price of today: 600 × 1 + 400 × 0.5 + 400 × 3 + 100 × 3 = 2,300 millionths. Paid was twice as much.
+    // At today's price: 600 × 1 + 400 × 0.5 + 400 × 3 + 100 × 3 = 2,300 millionths. Twice as much was paid.
     figures.answer(&PastAnswer { usage: Some(usage), cost: Some(0.0046), ..answer(1000.0) });
     let costs = figures.costs.expect("costs");
     let close = |one: f64, other: f64| (one - other).abs() < 1e-12;

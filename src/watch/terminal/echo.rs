@@ -1,6 +1,5 @@
-//! The terminal as the bar draws on it: a line ends where its text ends. indicatif fills each line up with blanks, so that the
-//! `^C` which a terminal echoes behind the last of them stands on a line of its own, and the bar is not cleared from where
-//! it is.
+//! The terminal that the bar draws on: a line ends where its text ends. indicatif pads each line with blanks, so a `^C` that
+//! a terminal echoes after them would be on a line of its own, and the bar would not be cleared from the right place.
 
 use std::io::{self, Write, stderr};
 use std::sync::{Mutex, PoisonError};
@@ -8,7 +7,7 @@ use std::sync::{Mutex, PoisonError};
 use indicatif::TermLike;
 use rustix::termios::tcgetwinsize;
 
-/// Standard error, drawn on.
+/// Standard error as a target to draw on.
 #[derive(Debug, Default)]
 pub(super) struct Terminal {
     drawing: Mutex<Drawing>,
@@ -16,7 +15,7 @@ pub(super) struct Terminal {
 
 #[derive(Debug, Default)]
 struct Drawing {
-    /// What has not been written yet.
+    /// Text that has not been written yet.
     bytes: String,
     at: At,
 }
@@ -24,12 +23,12 @@ struct Drawing {
 /// Where the cursor is.
 #[derive(Debug, Default, PartialEq, Eq)]
 enum At {
-    /// Where it was put.
+    /// Where it was moved to.
     #[default]
     Place,
-    /// Behind a text, whose line is to be filled up.
+    /// After a text, whose padding follows.
     Text,
-    /// At the end of a line: the next text stands on the next one.
+    /// At the end of a line: the next text belongs on the next one.
     End,
 }
 
@@ -37,7 +36,7 @@ impl Drawing {
     fn text(&mut self, text: &str) {
         match self.at {
             At::Text if text.chars().all(|c| c == ' ') => {
-                // At the last column there is nothing to clear, and some terminals would clear the last character.
+                // The last column needs no clearing, and some terminals would clear the last character.
                 if !text.is_empty() {
                     self.bytes.push_str("\u{1b}[K");
                 }
@@ -127,9 +126,9 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_line_is_not_filled_up_and_the_next_one_stands_below_it() {
+    fn a_line_is_not_padded_and_the_next_one_is_below_it() {
         let terminal = Terminal::default();
-        // As indicatif draws two lines over two others.
+        // indicatif draws two lines over two others like this.
         terminal.move_cursor_up(1).unwrap();
         terminal.clear_line().unwrap();
         terminal.move_cursor_down(1).unwrap();
