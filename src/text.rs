@@ -85,7 +85,7 @@ fn wrapped_line(line: &str, columns: usize) -> String {
 
 /// A command to be given again, or a line of a job file beneath a message.
 fn is_shown_as_written(line: &str) -> bool {
-    let begins = ["to go on", "  in: ", "{", "["].iter().any(|begin| line.starts_with(begin));
+    let begins = ["to continue", "  in: ", "{", "["].iter().any(|begin| line.starts_with(begin));
     let gutter = line.trim_start_matches([' ', '0', '1', '2', '3', '4', '5', '6', '7', '8', '9']);
     begins || ["| ", "--> ", "::: ", "^"].iter().any(|mark| gutter.starts_with(mark))
 }

@@ -12,7 +12,7 @@ use tokio::io::AsyncWriteExt;
 use tokio::process::Command;
 
 use super::environment::Environment;
-use super::receipt::{JournalFigures, Receipt, RowCounts, RunFigures};
+use super::receipt::{JournalFigures, Receipt, ReceiptRows, RunFigures};
 use super::resume::resume_command;
 use super::secrets::keep_address;
 use crate::api::notify::Hook;
@@ -82,7 +82,7 @@ pub(super) enum Notice<'a> {
         run: i64,
         started_at: &'a str,
         ended_at: &'a str,
-        rows: RowCounts,
+        rows: ReceiptRows,
         this_run: &'a RunFigures,
         all_runs: &'a JournalFigures,
         exit_code: u8,

@@ -35,7 +35,7 @@ pub(super) struct Receipt<'a> {
     pub(super) run: i64,
     pub(super) started_at: String,
     pub(super) ended_at: String,
-    pub(super) rows: RowCounts,
+    pub(super) rows: ReceiptRows,
     matched: MatchCounts,
     in_doubt: u64,
     pub(super) this_run: RunFigures,
@@ -54,7 +54,7 @@ pub(super) struct Receipt<'a> {
 
 /// How the rows of the input stand.
 #[derive(Debug, Clone, Copy, Default, Serialize)]
-pub(super) struct RowCounts {
+pub(super) struct ReceiptRows {
     #[serde(rename = "in")]
     pub(super) rows: u64,
     pub(super) ok: u64,
@@ -134,7 +134,7 @@ impl<'a> Receipt<'a> {
             run: summary.run,
             started_at: timestamp(summary.begun),
             ended_at: timestamp(SystemTime::now()),
-            rows: RowCounts::of(summary, reader)?,
+            rows: ReceiptRows::of(summary, reader)?,
             matched: MatchCounts {
                 kept: matched.kept,
                 moved: matched.moved,
@@ -172,7 +172,7 @@ impl<'a> Receipt<'a> {
     }
 }
 
-impl RowCounts {
+impl ReceiptRows {
     /// Those of the output; where none was written, as the journal has them.
     fn of(summary: &Summary<'_>, reader: &Reader) -> Result<Self, Failure> {
         let rows = summary.plan.rows;
