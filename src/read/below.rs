@@ -1,4 +1,4 @@
-//! The files of rows below a folder: those whose names tell a format, at any depth.
+//! The input files below a folder: those whose names show a format, at any depth.
 
 use std::fs;
 use std::io;
@@ -6,19 +6,19 @@ use std::path::{Path, PathBuf};
 
 use crate::format::Format;
 
-/// The files below a folder, the other files that were passed over, and the folders that are links; each sorted by name.
+/// The files below a folder, the other files that were skipped, and the folders that are links; each sorted by name.
 pub(super) struct Below {
     pub(super) files: Vec<PathBuf>,
     pub(super) others: Vec<PathBuf>,
     pub(super) linked: Vec<PathBuf>,
 }
 
-/// Which files are rows, by their names.
+/// Which files are rows, judged by their names.
 #[derive(Clone, Copy)]
 pub(super) enum NamePattern {
-    /// Those that tell a format.
+    /// Files whose names show a format.
     TellFormat,
-    /// All, since the job says the format.
+    /// All files, since the job gives the format.
     Any,
 }
 
@@ -31,8 +31,8 @@ impl NamePattern {
     }
 }
 
-/// Looks through a folder and the folders in it, as far as they are not hidden, and do not begin with `_`, as what programs
-/// keep beside their data does. Links are followed to files alone.
+/// Searches a folder and its subfolders, except those that are hidden or begin with `_`, where programs keep things next to
+/// their data. Links are followed only to files.
 ///
 /// # Errors
 /// When a folder cannot be read.
@@ -65,7 +65,7 @@ pub(super) fn look(
     Ok(below)
 }
 
-/// Whether `file` is read by its folder, or will be once it is there.
+/// Whether `file` is read as part of its folder, or will be once it exists.
 pub(super) fn reads(folder: &Path, names: NamePattern, file: &Path) -> bool {
     let parent = file.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let (Ok(parent), Ok(folder)) = (fs::canonicalize(parent), fs::canonicalize(folder)) else { return false };

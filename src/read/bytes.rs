@@ -12,16 +12,16 @@ use super::spec::Expansion;
 use crate::format::Compression;
 use crate::regular;
 
-/// How much is read, and decompressed, at a time.
+/// How many bytes are read and decompressed at a time.
 const CHUNK_BYTES: usize = 128 << 10;
-/// How much of the beginning is looked at, for a delimiter or a format.
+/// How much of the beginning is searched for a delimiter or a format.
 const HEAD_BYTES: u64 = 64 << 10;
 
 const GZIP_MAGIC: &[u8] = b"\x1f\x8b";
 const ZSTD_MAGIC: &[u8] = b"\x28\xb5\x2f\xfd";
-/// What a Parquet file begins with.
+/// The first bytes of a Parquet file.
 pub(super) const PARQUET_MAGIC: &[u8] = b"PAR1";
-/// What a Parquet file whose footer is encrypted begins and ends with.
+/// The first and last bytes of a Parquet file with an encrypted footer.
 pub(super) const ENCRYPTED_MAGIC: &[u8] = b"PARE";
 
 /// A text file, open at its first byte after any byte order mark.
@@ -32,7 +32,7 @@ pub(super) struct TextFile {
 }
 
 impl TextFile {
-    /// Opens the file at `path`, called `file` in messages. Compression is told by the first bytes.
+    /// Opens the file at `path`, called `file` in messages. The first bytes show the compression.
     ///
     /// # Errors
     /// When the file cannot be opened, is damaged at its beginning, is UTF-16, or holds Parquet.
@@ -41,7 +41,7 @@ impl TextFile {
         let opened = regular::open(path).map_err(unreadable)?;
         let size = opened.metadata().map_err(unreadable)?.len();
         let mut raw = BufReader::with_capacity(CHUNK_BYTES, opened);
-        let compression = told_by(raw.fill_buf().map_err(unreadable)?);
+        let compression = compression_of(raw.fill_buf().map_err(unreadable)?);
         refuse_false_name(file, compression)?;
 
         let decoded = decode(raw, compression, expansion.most(size)).map_err(unreadable)?;
@@ -68,7 +68,7 @@ impl TextFile {
         &self.file
     }
 
-    /// What an error of reading this file means.
+    /// The `ReadError` for an error of reading this file.
     pub(super) fn failure(&self, error: io::Error) -> ReadError {
         // An error with a number came from the system, any other from the decoder.
         if !self.compressed || error.raw_os_error().is_some() {
@@ -101,8 +101,8 @@ impl BufRead for TextFile {
                 Ok(_) => break,
             }
         }
-        // A second call gives what the first one buffered: the borrow checker does not follow a loop that
-        // returns what it borrowed.
+        // A second call returns what the first one buffered: the borrow checker rejects a loop that returns what it
+        // borrowed.
         self.reader.fill_buf()
     }
 
@@ -111,7 +111,7 @@ impl BufRead for TextFile {
     }
 }
 
-fn told_by(magic: &[u8]) -> Compression {
+fn compression_of(magic: &[u8]) -> Compression {
     match () {
         () if magic.starts_with(GZIP_MAGIC) => Compression::Gzip,
         () if magic.starts_with(ZSTD_MAGIC) => Compression::Zstd,
@@ -130,7 +130,7 @@ fn decode(raw: BufReader<File>, compression: Compression, most: u64) -> io::Resu
     })
 }
 
-/// A file whose name says compressed and whose bytes do not was cut to nothing, or is something else.
+/// A file whose name claims a compression that its bytes do not have was truncated to nothing, or is something else.
 fn refuse_false_name(file: &str, found: Compression) -> Result<(), ReadError> {
     let ending = match (Compression::of_path(file), found) {
         (Compression::Gzip, Compression::Plain) => "gz",
@@ -143,7 +143,7 @@ fn refuse_false_name(file: &str, found: Compression) -> Result<(), ReadError> {
 
 fn refuse_binary(file: &str, head: &[u8]) -> Result<(), ReadError> {
     let is_marked = head.starts_with(b"\xff\xfe") || head.starts_with(b"\xfe\xff");
-    // Without a byte order mark, UTF-16 shows by a NUL beside each of the first characters.
+    // Without a byte order mark, UTF-16 shows by a NUL next to each of the first characters.
     let is_wide = match head {
         [a, b, c, d, ..] => (*a == 0) != (*b == 0) && [*a == 0, *b == 0] == [*c == 0, *d == 0],
         _ => false,
@@ -159,7 +159,7 @@ fn refuse_binary(file: &str, head: &[u8]) -> Result<(), ReadError> {
     Ok(())
 }
 
-/// A decoder that fails once it has given more than `most` bytes.
+/// A decoder that fails after producing more than `most` bytes.
 struct LimitedReader<R> {
     decoder: R,
     most: u64,

@@ -21,42 +21,41 @@ use crate::row::PARQUET_INTERVAL;
 /// How arrow-json itself writes numbers.
 static PLAIN: LazyLock<EncoderOptions> = LazyLock::new(EncoderOptions::default);
 
-/// How moments and decimals are written; what cannot be is an error, never text.
+/// The format of moments and decimals; a value without a text form is an error, never text.
 const FORMAT: FormatOptions<'static> = FormatOptions::new().with_display_error(false);
 
 /// How many digits of a whole decimal a JSON number keeps exactly.
 const EXACT_DIGITS: u8 = 15;
 
-/// The name of the type of a UUID, as Arrow's extension types have it.
+/// The name of Arrow's extension type for a UUID.
 const UUID: &str = "arrow.uuid";
 
-/// How many rows are turned into JSON at a time.
+/// How many rows are converted to JSON at a time.
 const SLICE_ROWS: usize = 64;
 
 /// Some rows of a batch as JSON, a few at a time.
 ///
-/// What a template sees: null for null, and for `NaN`, which is how pandas says that a value is missing; numbers as
-/// numbers, infinity as the text `inf` or `-inf`; whole decimals of up to 15 digits as numbers, all others as text, as
-/// they are written; dates, times and timestamps as text in the form of RFC 3339, those of a named time zone in UTC,
-/// and those that no calendar reaches in the same form; durations and intervals as text in the form of ISO 8601; a UUID
-/// as it is usually written, other binary as base64; lists as arrays; structs and maps as objects; dictionaries as what
-/// they stand for.
+/// A template sees null as null, and so `NaN`, with which pandas marks a missing value; numbers as numbers, infinity as the
+/// text `inf` or `-inf`; whole decimals of up to 15 digits as numbers, and all others as text, digit for digit; dates,
+/// times and timestamps as text in RFC 3339, those of a named time zone in UTC, and those beyond the calendar in the same
+/// form; durations and intervals as text in ISO 8601; a UUID in its usual form, other binary as base64; lists as arrays;
+/// structs and maps as objects; and dictionaries as their values.
 #[derive(Default)]
 pub(super) struct JsonRows {
     text: Vec<u8>,
     ends: Vec<usize>,
-    /// The row of the batch that `text` begins with.
+    /// The row of the batch at which `text` begins.
     first: usize,
 }
 
 impl JsonRows {
-    /// Forgets the batch, because another one begins.
+    /// Drops the batch, because another one begins.
     pub(super) fn clear(&mut self) {
         self.ends.clear();
         self.first = 0;
     }
 
-    /// The fields of row `index` of `batch`. Rows are asked for in order.
+    /// The fields of row `index` of `batch`. Rows are requested in order.
     pub(super) fn fields(
         &mut self,
         batch: &RecordBatch,
@@ -88,7 +87,7 @@ impl JsonRows {
     }
 }
 
-/// Whether columns of this type have a form in JSON.
+/// Whether columns of this type can be represented in JSON.
 pub(super) fn is_supported(field: &FieldRef) -> bool {
     make_encoder(field, &new_empty_array(field.data_type()), &options()).is_ok()
 }
@@ -97,7 +96,7 @@ fn options() -> EncoderOptions {
     EncoderOptions::default().with_explicit_nulls(true).with_encoder_factory(Arc::new(Lossless))
 }
 
-/// Encodes what arrow-json would encode with a loss, or in a form that an API does not take.
+/// Encodes types that arrow-json would encode with a loss, or in a form that an API does not accept.
 #[derive(Debug)]
 struct Lossless;
 
@@ -124,8 +123,8 @@ impl EncoderFactory for Lossless {
                 Box::new(Float { number: make_encoder(field, array, &PLAIN)?, array })
             }
             data_type if data_type.is_temporal() => {
-                let said = formatter()?;
-                Box::new(Words(move |index| moments::text(array, &said, index)))
+                let formatter = formatter()?;
+                Box::new(Words(move |index| moments::text(array, &formatter, index)))
             }
             DataType::Map(entries, _) if !has_text_keys(entries) => {
                 Box::new(Pairs::try_new(entries, array.as_map(), options)?)
@@ -148,7 +147,7 @@ impl EncoderFactory for Lossless {
     }
 }
 
-/// The field that says what an array is: of a list's values that is the field inside the list's.
+/// The field that describes an array: for the values of a list, the field inside the list's.
 fn described<'a>(field: &'a FieldRef, data_type: &DataType) -> &'a FieldRef {
     match field.data_type() {
         found if found == data_type => field,
@@ -159,7 +158,7 @@ fn described<'a>(field: &'a FieldRef, data_type: &DataType) -> &'a FieldRef {
     }
 }
 
-/// Something as text without anything that JSON would escape.
+/// A value as text in which JSON needs no escapes.
 struct Words<F>(F);
 
 impl<F: Fn(usize) -> String> Encoder for Words<F> {
@@ -170,7 +169,7 @@ impl<F: Fn(usize) -> String> Encoder for Words<F> {
     }
 }
 
-/// A float, with a word for what JSON has no number for.
+/// A float, with a word for values that JSON numbers cannot represent.
 struct Float<'a> {
     number: NullableEncoder<'a>,
     array: &'a dyn Array,
@@ -204,7 +203,7 @@ fn has_text_keys(entries: &FieldRef) -> bool {
     fields.first().is_none_or(|key| matches!(key.data_type(), DataType::Utf8 | DataType::LargeUtf8))
 }
 
-/// A map whose keys are no text: an object with the keys' JSON as its names.
+/// A map whose keys are not text: an object with the keys' JSON as its names.
 struct Pairs<'a> {
     map: &'a MapArray,
     keys: NullableEncoder<'a>,

@@ -1,4 +1,4 @@
-//! The columns of an input of several files: all that any of them has, by name, in types that hold the values of each.
+//! The columns of an input of several files: all columns of all files, by name, with types that hold every file's values.
 
 use std::collections::{HashMap, HashSet};
 use std::fmt::Write as _;
@@ -17,21 +17,21 @@ pub(super) struct Header {
     pub(super) file: Arc<str>,
     /// Its columns in its own order, then those of its folders.
     pub(super) columns: Vec<Column>,
-    /// How many columns without a name the header of a CSV file ends with.
+    /// How many unnamed columns the header of a CSV file ends with.
     pub(super) unnamed: usize,
-    /// What of the file is left out, in a sentence without the file and a full stop.
+    /// What is left out of the file, each in a sentence without the file and the full stop.
     pub(super) notices: Vec<String>,
 }
 
 /// The columns of the whole input.
 #[derive(Debug)]
 pub(super) struct Joined {
-    /// In the order of their first appearance. A column is null in the rows of a file that lacks it, and may be null when it
-    /// may be so in any file.
+    /// In the order of their first appearance. A column is null in the rows of a file without it, and nullable if any file
+    /// has it nullable.
     pub(super) columns: Vec<Column>,
-    /// What is to be told of them.
+    /// Notices about the columns for the user.
     pub(super) notices: Vec<String>,
-    /// The names of those that some file lacks, with a word for the files.
+    /// The columns that some files lack, each with a phrase for those files.
     pub(super) lacking: Vec<(String, String)>,
 }
 
@@ -39,7 +39,7 @@ pub(super) struct Joined {
 ///
 /// # Errors
 ///
-/// When a column is of two types that nothing holds both of.
+/// A column has two types, and no type holds the values of both.
 pub(super) fn of_all(headers: &[Header]) -> Result<Joined, ReadError> {
     let mut all: Vec<SeenColumn<'_>> = Vec::new();
     let mut indices: HashMap<&str, usize> = HashMap::new();
@@ -54,7 +54,7 @@ pub(super) fn of_all(headers: &[Header]) -> Result<Joined, ReadError> {
             }
         }
     }
-    let alone = |header: &&Header| stands_alone(header, &all, &indices, headers);
+    let alone = |header: &&Header| shares_no_column(header, &all, &indices, headers);
     if let Some(header) = headers.iter().rev().find(alone) {
         let others = headers.iter().find(|other| !other.columns.is_empty());
         let others = others.map_or_else(String::new, |other| {
@@ -70,25 +70,29 @@ pub(super) fn of_all(headers: &[Header]) -> Result<Joined, ReadError> {
         .iter()
         .map(|header| header.columns.iter().map(|column| column.name.as_str()).collect())
         .collect();
-    let mut told: Vec<String> = all.iter().filter_map(|seen| seen.differences(headers, &names)).collect();
+    let mut differences: Vec<String> =
+        all.iter().filter_map(|seen| seen.differences(headers, &names)).collect();
     let lacking = |seen: &SeenColumn<'_>| Some((seen.column.name.clone(), seen.lacking(headers, &names)?));
     let lacking = all.iter().filter_map(lacking).collect();
-    let more = told.len().saturating_sub(NAMED);
-    told.truncate(NAMED);
+    let more = differences.len().saturating_sub(NAMED);
+    differences.truncate(NAMED);
     if more > 0 {
-        told.push(format!("and {more} more"));
+        differences.push(format!("and {more} more"));
     }
     let mut notices = left_out(headers);
-    if !told.is_empty() {
-        notices
-            .push(format!("the input files have different columns, which are joined: {}", told.join("; ")));
+    if !differences.is_empty() {
+        notices.push(format!(
+            "the input files have different columns, which are joined: {}",
+            differences.join("; ")
+        ));
     }
     let columns = all.into_iter().map(|seen| seen.finish(headers.len())).collect();
     Ok(Joined { columns, notices, lacking })
 }
 
-/// Whether no column of a file stands in any other: then its first row has been taken for a header, or it is of another input.
-fn stands_alone(
+/// Whether a file has no column in common with any other: then its first row was read as a header, or it belongs to another
+/// input.
+fn shares_no_column(
     header: &Header,
     all: &[SeenColumn<'_>],
     indices: &HashMap<&str, usize>,
@@ -105,7 +109,7 @@ fn named(columns: &[Column]) -> String {
     names.join(", ")
 }
 
-/// One line for each thing that is left out of one file or more.
+/// One line for each thing that one or more files leave out.
 fn left_out(headers: &[Header]) -> Vec<String> {
     let mut lines: Vec<(&str, &str, usize)> = Vec::new();
     for (file, notice) in
@@ -127,11 +131,11 @@ fn left_out(headers: &[Header]) -> Vec<String> {
 /// A column as it was seen in the files so far.
 struct SeenColumn<'a> {
     column: Column,
-    /// The types it has, each with a file that has it so.
+    /// Its types, each with a file in which it has that type.
     types: Vec<(&'a ColumnKind, &'a str)>,
     /// How many files have it.
     files: usize,
-    /// The first file that has it, by its number.
+    /// The index of the first file that has it.
     first: usize,
 }
 
@@ -165,7 +169,7 @@ impl<'a> SeenColumn<'a> {
         Ok(())
     }
 
-    /// A word for the files that lack the column; `None` when there are none.
+    /// A phrase for the files that lack the column; `None` if all have it.
     fn lacking(&self, headers: &[Header], names: &[HashSet<&str>]) -> Option<String> {
         let lacks = |(_, names): &(&Header, &HashSet<&str>)| !names.contains(self.column.name.as_str());
         let first = match self.first {
@@ -180,11 +184,11 @@ impl<'a> SeenColumn<'a> {
         })
     }
 
-    /// What is told of a column that is not the same in all files.
+    /// The notice about a column that is not the same in all files.
     fn differences(&self, headers: &[Header], names: &[HashSet<&str>]) -> Option<String> {
         let name = &self.column.name;
         let lacking = self.lacking(headers, names);
-        let mut told =
+        let mut notice =
             lacking.map_or_else(String::new, |files| format!("`{name}` is null in the rows of {files}"));
         if let (ColumnKind::Arrow(all), true) = (&self.column.kind, self.types.len() > 1) {
             let of_type = |(kind, file): &(&ColumnKind, &str)| match kind {
@@ -192,11 +196,11 @@ impl<'a> SeenColumn<'a> {
                 _ => String::new(),
             };
             let types: Vec<String> = self.types.iter().map(of_type).collect();
-            let begin = if told.is_empty() { format!("`{name}` is ") } else { ", ".to_owned() };
+            let begin = if notice.is_empty() { format!("`{name}` is ") } else { ", ".to_owned() };
             let together = types::shown(all.data_type());
-            let _ = write!(told, "{begin}{}, and {together} in a Parquet output", types.join(", "));
+            let _ = write!(notice, "{begin}{}, and {together} in a Parquet output", types.join(", "));
         }
-        (!told.is_empty()).then_some(told)
+        (!notice.is_empty()).then_some(notice)
     }
 
     fn finish(self, files: usize) -> Column {
@@ -214,12 +218,11 @@ fn is_of_type(kind: &ColumnKind, data_type: &arrow_schema::DataType) -> bool {
     matches!(kind, ColumnKind::Arrow(field) if field.data_type() == data_type)
 }
 
-/// For each of `columns`, which the whole input is known to have, its index in one file's header; `None` where the file
-/// lacks it.
+/// For each of `columns`, those of the whole input, its index in one file's header; `None` if the file lacks it.
 ///
 /// # Errors
 ///
-/// When the file has a column that is not known: it was written since the input was opened.
+/// The file has an unknown column: it was written after the input was opened.
 pub(super) fn places(columns: &[Column], header: &Header) -> Result<Vec<Option<usize>>, ReadError> {
     let indices: HashMap<&str, usize> =
         header.columns.iter().enumerate().map(|(index, column)| (column.name.as_str(), index)).collect();
@@ -234,7 +237,7 @@ pub(super) fn places(columns: &[Column], header: &Header) -> Result<Vec<Option<u
     Ok(places)
 }
 
-/// Two columns of one name cannot be told apart.
+/// Rejects two columns with the same name.
 pub(super) fn refuse_twins(header: &Header) -> Result<(), ReadError> {
     let mut seen = HashMap::new();
     for (index, column) in header.columns.iter().enumerate() {
@@ -247,7 +250,7 @@ pub(super) fn refuse_twins(header: &Header) -> Result<(), ReadError> {
     Ok(())
 }
 
-/// The column that names a row must be there.
+/// The id column must exist.
 pub(super) fn require(id: &str, header: &Header) -> Result<(), ReadError> {
     let names: Vec<&str> = header.columns.iter().map(|column| column.name.as_str()).collect();
     if names.contains(&id) {
@@ -299,9 +302,9 @@ mod tests {
         let Joined { columns, notices, lacking } = of_all(&more).unwrap();
         assert_eq!(lacking.len(), 2);
         assert_eq!(names(&columns), ["a", "b", "c"]);
-        let told = "the input files have different columns, which are joined: `b` is null in the rows of 2 and \
+        let notice = "the input files have different columns, which are joined: `b` is null in the rows of 2 and \
             another file; `c` is null in the rows of 1 and another file";
-        assert_eq!(notices, [told]);
+        assert_eq!(notices, [notice]);
         assert_eq!(places(&columns, &more[1]).unwrap(), [Some(1), None, Some(0)]);
         let changed = places(&columns, &text("3", &["d", "a"])).unwrap_err().to_string();
         assert!(changed.starts_with("3: column `d` was not there"), "{changed}");

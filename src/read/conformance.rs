@@ -1,4 +1,4 @@
-//! What holds for every source alike: order, nulls, Unicode, no rows, several files, the limit on a record.
+//! Tests that hold for every source: order, nulls, Unicode, no rows, several files, the limit on a record.
 
 mod damage;
 mod folder;
@@ -37,7 +37,7 @@ fn rows_come_in_order_with_nulls_and_unicode_from_every_format() {
 }
 
 #[test]
-fn an_input_of_no_rows_has_none_and_is_no_error() {
+fn an_input_without_rows_is_not_an_error() {
     let folder = Folder::new();
     for format in FORMATS {
         let path = folder.rows("none", format, &[]);
@@ -119,7 +119,7 @@ fn a_row_that_is_passed_over_leaves_the_others_where_they_are() {
 }
 
 #[test]
-fn a_record_is_told_by_its_hash_in_each_pass_with_the_same_key() {
+fn a_record_has_the_same_hash_in_each_pass_with_the_same_key() {
     let folder = Folder::new();
     let hashes = |source: &Source, key: &str| {
         let mut rows = source.rows_with(Projection::Fields, Some(RecordKey::of(key))).unwrap();

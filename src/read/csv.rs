@@ -15,12 +15,12 @@ use super::records::{Cells, Records};
 use crate::format::Format;
 use crate::row::{Column, Item, Origin, RecordHash};
 
-/// A text file as records, behind its header.
+/// A text file as records, after its header.
 pub(super) struct CsvTable {
     records: Records,
-    /// `None` for a file with no record at all.
+    /// `None` for a file without any record.
     pub(super) header: Option<Header>,
-    /// The delimiter, where it is no more than what the header looks like.
+    /// The delimiter, if it was guessed from the header.
     guessed: Option<u8>,
 }
 
@@ -56,9 +56,9 @@ pub(super) struct CsvRows {
     records: Records,
     /// The columns to keep, in the order of the whole input.
     kept: Vec<(String, FieldSource)>,
-    /// Of the columns in this file's order, their names.
+    /// The names of the file's columns, in its own order.
     names: Vec<String>,
-    /// How many columns without a name are behind them.
+    /// How many unnamed columns follow them.
     unnamed: usize,
     /// The delimiter, where it was guessed.
     guessed: Option<u8>,
@@ -66,17 +66,17 @@ pub(super) struct CsvRows {
 
 /// Where the values of a column are.
 enum FieldSource {
-    /// In the records, by the index of the cell.
+    /// In the records, at this cell index.
     Read(usize),
-    /// The same in all rows of the file: what its folder tells, or null.
-    Told(Value),
+    /// The same in all rows of the file: the value from its folder, or null.
+    Constant(Value),
 }
 
 impl CsvRows {
-    /// Reads `text` from its header on. Its `folders` tell further columns.
+    /// Reads `text` from its header on. Its `folders` give further columns.
     ///
     /// # Errors
-    /// When its header is not that of the whole input.
+    /// The header does not match that of the whole input.
     pub(super) fn new(
         text: TextFile,
         format: Format,
@@ -95,20 +95,20 @@ impl CsvRows {
         let cell = |(column, place): (&Column, Option<usize>)| {
             let cell = match place {
                 Some(index) if index < names.len() => FieldSource::Read(index),
-                Some(_) => {
-                    FieldSource::Told(folders::value(folders, &column.name).map_or(Value::Null, Value::from))
-                }
-                None => FieldSource::Told(Value::Null),
+                Some(_) => FieldSource::Constant(
+                    folders::value(folders, &column.name).map_or(Value::Null, Value::from),
+                ),
+                None => FieldSource::Constant(Value::Null),
             };
             (column.name.clone(), cell)
         };
         Ok(Self { records, kept: kept.map(cell).collect(), names, unnamed: header.unnamed, guessed })
     }
 
-    /// Goes to the next row. False at the end of the file.
+    /// Moves to the next row. False at the end of the file.
     ///
     /// # Errors
-    /// When the file cannot be read, or the record does not end.
+    /// The file cannot be read, or the record does not end.
     pub(super) fn advance(&mut self) -> Result<bool, ReadError> {
         self.records.advance()
     }
@@ -118,15 +118,15 @@ impl CsvRows {
         (&self.names, self.unnamed)
     }
 
-    /// The hash of the row that was gone to.
+    /// The hash of the current row.
     pub(super) fn record(&self, key: &RecordKey) -> RecordHash {
         self.records.hash(key)
     }
 
-    /// The row that was gone to, which is at `position` of the whole input.
+    /// The current row, which is at `position` of the whole input.
     ///
     /// # Errors
-    /// When a column without a name has a value.
+    /// An unnamed column has a value.
     pub(super) fn item(&self, position: u64, pass: &ReadPass) -> Result<Item, ReadError> {
         if self.records.count() > self.names.len() && self.unnamed > 0 {
             self.hold_unnamed()?;
@@ -136,9 +136,9 @@ impl CsvRows {
         Ok(pass.item(position, place, read, |_| self.records.raw().to_vec()))
     }
 
-    /// A column without a name has no values.
+    /// An unnamed column must have no values.
     fn hold_unnamed(&self) -> Result<(), ReadError> {
-        // Cells that are not UTF-8 are told with their row.
+        // Cells that are not UTF-8 are reported with their row.
         let Ok(cells) = self.records.cells() else { return Ok(()) };
         let behind = cells.iter().enumerate().skip(self.names.len()).take(self.unnamed);
         match behind.into_iter().find(|(_, cell)| !cell.is_empty()) {
@@ -151,7 +151,7 @@ impl CsvRows {
         }
     }
 
-    /// The cells of the record, or what is wrong with it.
+    /// The cells of the record, or the problem with it.
     fn cells(&self) -> Result<Cells<'_>, String> {
         let (count, width) = (self.records.count(), self.names.len());
         if count < width || count > width + self.unnamed {
@@ -180,7 +180,7 @@ impl CsvRows {
         for (name, cell) in &self.kept {
             let value = match cell {
                 FieldSource::Read(index) => Value::String(cells.get(*index).to_owned()),
-                FieldSource::Told(value) => value.clone(),
+                FieldSource::Constant(value) => value.clone(),
             };
             fields.insert(name.clone(), value);
         }

@@ -1,20 +1,20 @@
-//! Why an input cannot be read, or not be read any further.
+//! Why an input cannot be read, or cannot be read any further.
 
 use std::io;
 use std::path::PathBuf;
 
 use crate::row::Place;
 
-/// Why an input cannot be read, or not be read any further. Each message names the file, and stands by itself:
-/// it includes the text of its source.
+/// Why an input cannot be read, or cannot be read any further. Each message names the file and is complete: it includes the
+/// text of its source.
 #[derive(Debug, thiserror::Error)]
 pub enum ReadError {
-    /// A path or glob that leads to no file.
+    /// A path or glob that matches no file.
     #[error("{path}: {reason}")]
     NoFile {
         /// The path or glob as the user gave it.
         path: String,
-        /// Why it leads to none, and what to do.
+        /// Why it matches none, and what to do.
         reason: String,
     },
     /// The system refused to open or to read a file.
@@ -22,10 +22,10 @@ pub enum ReadError {
     Unreadable {
         /// The file as the user named it.
         file: String,
-        /// What the system said.
+        /// The system's error.
         source: io::Error,
     },
-    /// A file whose format is not known, or is not what it is said to be, or does not go with the others.
+    /// A file whose format is unknown, is not the declared one, or does not match the others.
     #[error("{file}: {reason}")]
     Format {
         /// The file as the user named it.
@@ -33,7 +33,7 @@ pub enum ReadError {
         /// What is wrong with it, and what to do.
         reason: String,
     },
-    /// A compressed file that is cut, corrupt, or expands beyond all measure.
+    /// A compressed file that is truncated, corrupt, or expands beyond the limit.
     #[error("{file} cannot be decompressed: {reason}")]
     Compressed {
         /// The file as the user named it.
@@ -41,7 +41,7 @@ pub enum ReadError {
         /// What is wrong with it, and what to do.
         reason: String,
     },
-    /// Columns that are missing, that are there twice, or that differ between files.
+    /// Columns that are missing, appear twice, or differ between files.
     #[error("{file}: {reason}")]
     Columns {
         /// The file as the user named it.
@@ -49,7 +49,7 @@ pub enum ReadError {
         /// What is wrong with them, and what to do.
         reason: String,
     },
-    /// A record whose end cannot be found, so that the rows after it are not known.
+    /// A record without an end, so that the rows after it cannot be found.
     #[error("{place}: {reason}")]
     Endless {
         /// Where the record begins.
@@ -57,20 +57,20 @@ pub enum ReadError {
         /// Why it does not end, and what to do.
         reason: String,
     },
-    /// A Parquet file that is cut or corrupt, or uses what is not supported.
+    /// A Parquet file that is truncated or corrupt, or uses an unsupported feature.
     #[error(
         "{file} is not a readable Parquet file: {reason}; it may be truncated or damaged, so write it again"
     )]
     Parquet {
         /// The file as the user named it.
         file: String,
-        /// What the decoder said.
+        /// The decoder's error.
         reason: String,
     },
-    /// Standard input that could not be kept.
+    /// Standard input that could not be saved.
     #[error("cannot save standard input in {}: {reason}", path.display())]
     Spool {
-        /// Where it was to be kept.
+        /// Where it was to be saved.
         path: PathBuf,
         /// What went wrong, and what to do.
         reason: String,

@@ -1,4 +1,4 @@
-//! Which files the paths and globs of a job mean.
+//! Finds the files that the paths and globs of a job refer to.
 
 use std::collections::HashSet;
 use std::fs;
@@ -12,21 +12,21 @@ use super::error::ReadError;
 use super::folders::of_path;
 use super::spec::{InputSpec, STDIN_NAME};
 
-/// A file of the input, before anything is known of its content.
+/// A file of the input, before its content is known.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Listed {
     /// As the user named it, or `<stdin>`.
     pub(super) name: String,
-    /// Where its bytes are.
+    /// The path of its bytes.
     pub(super) path: PathBuf,
 }
 
-/// As a shell matches: `*` neither crosses folders nor finds hidden files.
+/// Like a shell: `*` neither crosses folders nor matches hidden files.
 const AS_A_SHELL: MatchOptions =
     MatchOptions { case_sensitive: true, require_literal_separator: true, require_literal_leading_dot: true };
 
-/// The files that the paths of an input mean, in their order; the matches of one glob, and the files below one folder, sorted by name. A file that is
-/// named twice is there once, and told of. Standard input (`-`) is read from the spool.
+/// The files that the paths of an input refer to, in order; the matches of one glob, and the files below one folder, are
+/// sorted by name. A file that is named twice is read once, with a notice. Standard input (`-`) is read from the spool.
 pub(super) fn list(spec: &InputSpec) -> Result<(Vec<Listed>, Vec<String>), ReadError> {
     let mut listed: Vec<Listed> = Vec::new();
     let mut notices = Vec::new();
@@ -39,9 +39,9 @@ pub(super) fn list(spec: &InputSpec) -> Result<(Vec<Listed>, Vec<String>), ReadE
         } else if is_glob(path) {
             listed.extend(matches(path, spec)?);
         } else if Path::new(path).is_dir() {
-            let (files, told) = below_folder(path, spec)?;
+            let (files, more) = below_folder(path, spec)?;
             listed.extend(files);
-            notices.extend(told);
+            notices.extend(more);
         } else {
             listed.push(one(path)?);
         }
@@ -54,14 +54,14 @@ pub(super) fn list(spec: &InputSpec) -> Result<(Vec<Listed>, Vec<String>), ReadE
     Ok((once, notices))
 }
 
-/// Each file once, where it is named first, and what is told of the others.
+/// Each file once, where it is first named, and a notice about the others.
 fn once_each(listed: Vec<Listed>) -> (Vec<Listed>, Option<String>) {
     let mut seen = HashSet::new();
     let (again, once): (Vec<Listed>, Vec<Listed>) = listed.into_iter().partition(|file| {
-        // A link in another folder may have another value in its columns.
-        let told: Vec<_> =
+        // A link in another folder may have other values in its folder columns.
+        let columns: Vec<_> =
             of_path(&file.path).iter().map(|one| (one.name.clone(), one.value.clone())).collect();
-        fs::canonicalize(&file.path).is_ok_and(|real| !seen.insert((real, told)))
+        fs::canonicalize(&file.path).is_ok_and(|real| !seen.insert((real, columns)))
     });
     let notice = again.first().map(|first| match again.len() {
         1 => format!("{} is given twice, and read once", first.name),
@@ -70,7 +70,7 @@ fn once_each(listed: Vec<Listed>) -> (Vec<Listed>, Option<String>) {
     (once, notice)
 }
 
-/// The path or glob of an input by which `file` is read, or will be once it is there.
+/// The path or glob of an input that matches `file`, or will once it exists.
 pub(super) fn that_reads<'a>(spec: &'a InputSpec, file: &Path) -> Option<&'a str> {
     let real = fs::canonicalize(file).ok();
     let named = file.strip_prefix(".").unwrap_or(file);
@@ -90,7 +90,7 @@ pub(super) fn that_reads<'a>(spec: &'a InputSpec, file: &Path) -> Option<&'a str
     spec.paths.iter().find(reads).map(String::as_str)
 }
 
-/// A name with a glob's signs in it that is also a file's own name is that file.
+/// A name with glob characters that is also the name of an existing file means that file.
 fn is_glob(path: &str) -> bool {
     path.contains(['*', '?', '[']) && fs::symlink_metadata(path).is_err()
 }
@@ -99,13 +99,13 @@ fn matches(pattern: &str, spec: &InputSpec) -> Result<Vec<Listed>, ReadError> {
     let found = glob::glob_with(pattern, AS_A_SHELL).map_err(|error| {
         no_file(pattern, format!("is not a glob: {} at character {}", error.msg, error.pos))
     })?;
-    let is_passed_over = passed_over(spec);
+    let is_skipped = is_skipped(spec);
     let (mut files, mut is_folders) = (Vec::new(), false);
     for entry in found {
         let path = entry
             .map_err(|error| ReadError::unreadable(&error.path().display().to_string(), error.into()))?;
         is_folders |= path.is_dir();
-        if path.is_dir() || is_passed_over(&path) {
+        if path.is_dir() || is_skipped(&path) {
             continue;
         }
         let name = path.to_string_lossy().into_owned();
@@ -123,9 +123,9 @@ fn matches(pattern: &str, spec: &InputSpec) -> Result<Vec<Listed>, ReadError> {
     Ok(files)
 }
 
-/// The files below a folder, and what is told of others that are there.
+/// The files below a folder, and notices about other files there.
 fn below_folder(folder: &str, spec: &InputSpec) -> Result<(Vec<Listed>, Vec<String>), ReadError> {
-    let below = below::look(Path::new(folder), names(spec), passed_over(spec));
+    let below = below::look(Path::new(folder), names(spec), is_skipped(spec));
     let Below { files, others, linked } = below.map_err(|error| ReadError::unreadable(folder, error))?;
     if files.is_empty() {
         let folder = folder.trim_end_matches('/');
@@ -158,15 +158,15 @@ fn names(spec: &InputSpec) -> below::NamePattern {
     if spec.format.is_some() { below::NamePattern::Any } else { below::NamePattern::TellFormat }
 }
 
-/// Whether a file that is found by a glob or in a folder holds no rows: it is the job's own, or what some job keeps.
-fn passed_over(spec: &InputSpec) -> impl Fn(&Path) -> bool {
+/// Whether a file found by a glob or in a folder is not input: it belongs to this job, or some job keeps it.
+fn is_skipped(spec: &InputSpec) -> impl Fn(&Path) -> bool {
     let own: Vec<_> = spec.own.iter().filter_map(|path| identity(path)).collect();
     let is_kept = spec.is_kept;
-    // A journal that is open must not be opened by anyone else, so that the own ones are told by what the folder says.
+    // An open journal must not be opened by anyone else, so the job's own files are recognised by their metadata.
     move |path| identity(path).is_some_and(|file| own.contains(&file)) || is_kept(path)
 }
 
-/// What tells a file from all others, by whatever name.
+/// What identifies a file under any name.
 fn identity(path: &Path) -> Option<(u64, u64)> {
     fs::metadata(path).ok().map(|metadata| (metadata.dev(), metadata.ino()))
 }
@@ -177,7 +177,7 @@ fn one(name: &str) -> Result<Listed, ReadError> {
     Ok(Listed { name: name.to_owned(), path })
 }
 
-/// Refuses what cannot be read twice from the top.
+/// Rejects files that cannot be read twice from the start.
 fn regular(name: &str, path: &Path) -> Result<(), ReadError> {
     let metadata = match fs::metadata(path) {
         Ok(metadata) => metadata,
@@ -200,7 +200,7 @@ fn missing(name: &str, path: &Path) -> ReadError {
     }
 }
 
-/// The file in the same folder whose name is most like the one that is missing.
+/// The file in the same folder whose name is closest to the missing one.
 fn nearest(path: &Path) -> Option<String> {
     let wanted = path.file_name()?.to_str()?;
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
@@ -263,7 +263,7 @@ mod tests {
     }
 
     #[test]
-    fn what_leads_to_no_file_is_named_with_advice() {
+    fn a_path_without_a_file_is_named_with_advice() {
         let folder = tempfile::tempdir().unwrap();
         fs::write(folder.path().join("reviews.csv"), "").unwrap();
         let at = |name: &str| folder.path().join(name).display().to_string();

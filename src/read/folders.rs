@@ -1,4 +1,4 @@
-//! Columns that the folders of a path tell, as Hive, Spark and DuckDB name them: `day=2026-11-30/part.parquet`.
+//! Columns from the folders of a path, as Hive, Spark and DuckDB name them: `day=2026-11-30/part.parquet`.
 
 use std::path::{Component, Path};
 use std::sync::Arc;
@@ -7,19 +7,18 @@ use arrow_schema::{DataType, Field};
 
 use crate::row::{Column, ColumnKind};
 
-/// What stands for null in the name of a folder.
+/// The value that means null in the name of a folder.
 const NULL: &str = "__HIVE_DEFAULT_PARTITION__";
 
-/// A column that a folder tells of all rows below it.
+/// A column that a folder gives to all rows below it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct FolderColumn {
-    /// The column's name.
     pub(super) name: String,
-    /// Its value; `None` for null.
+    /// `None` for null.
     pub(super) value: Option<String>,
 }
 
-/// The columns that the folders of a path tell, as far as the user has named them, the outermost first.
+/// The columns from the folders of a path, as far as the user has named them, the outermost first.
 pub(super) fn of_path(path: &Path) -> Arc<[FolderColumn]> {
     let mut folders: Vec<FolderColumn> = Vec::new();
     let parents = path.parent().into_iter().flat_map(Path::components);
@@ -34,7 +33,7 @@ pub(super) fn of_path(path: &Path) -> Arc<[FolderColumn]> {
     folders.into()
 }
 
-/// Those of the folders' columns that a file with these columns does not have itself, as columns of its kind.
+/// The folder columns that a file with these columns does not have itself, as columns of its kind.
 pub(super) fn columns(folders: &[FolderColumn], own: &[Column], is_arrow: bool) -> Vec<Column> {
     let kind = |name: &str| match is_arrow {
         true => ColumnKind::Arrow(Arc::new(Field::new(name, DataType::Utf8, true))),
@@ -44,12 +43,12 @@ pub(super) fn columns(folders: &[FolderColumn], own: &[Column], is_arrow: bool) 
     further.map(|folder| Column { name: folder.name.clone(), kind: kind(&folder.name) }).collect()
 }
 
-/// The value that the folders tell of a column.
+/// The value that the folders give a column.
 pub(super) fn value<'a>(folders: &'a [FolderColumn], name: &str) -> Option<&'a str> {
     folders.iter().find(|folder| folder.name == name)?.value.as_deref()
 }
 
-/// Text in which some signs are written as `%3A`, since they cannot be in the name of a folder.
+/// Decodes `%3A` and the like, which write characters that the name of a folder cannot contain.
 fn unescaped(text: &str) -> String {
     let mut bytes = Vec::with_capacity(text.len());
     let mut rest = text.as_bytes();
@@ -79,10 +78,10 @@ mod tests {
                 .map(|folder| (folder.name.clone(), folder.value.clone()))
                 .collect()
         };
-        let told = |name: &str, value: &str| (name.to_owned(), Some(value.to_owned()));
-        assert_eq!(of("data/year=2026/day=11-30/part.csv"), [told("year", "2026"), told("day", "11-30")]);
-        assert_eq!(of("at=12%3A30 %/a=b=c.csv"), [told("at", "12:30 %")]);
-        assert_eq!(of("a=1/a=2/x.csv"), [told("a", "2")]);
+        let column = |name: &str, value: &str| (name.to_owned(), Some(value.to_owned()));
+        assert_eq!(of("data/year=2026/day=11-30/part.csv"), [column("year", "2026"), column("day", "11-30")]);
+        assert_eq!(of("at=12%3A30 %/a=b=c.csv"), [column("at", "12:30 %")]);
+        assert_eq!(of("a=1/a=2/x.csv"), [column("a", "2")]);
         assert_eq!(of("a=__HIVE_DEFAULT_PARTITION__/x.csv"), [("a".to_owned(), None)]);
         assert!(of("=1/data/x=y.csv").is_empty());
     }

@@ -1,4 +1,4 @@
-//! Which format each file of the input is in, and which formats go together.
+//! The format of each input file, and which formats can be mixed.
 
 use std::io::Read;
 use std::path::Path;
@@ -11,10 +11,13 @@ use super::spec::{Expansion, STDIN_NAME};
 use crate::format::{Compression, Format};
 use crate::regular;
 
-/// The format of one file: what the job says, else what its ending says; for standard input, what it begins
-/// with.
-pub(super) fn settle(file: &Listed, said: Option<Format>, expansion: Expansion) -> Result<Format, ReadError> {
-    let format = match (said, file.name.as_str()) {
+/// The format of one file: the job's setting, otherwise the file's extension; for standard input, its first bytes.
+pub(super) fn settle(
+    file: &Listed,
+    declared: Option<Format>,
+    expansion: Expansion,
+) -> Result<Format, ReadError> {
+    let format = match (declared, file.name.as_str()) {
         (Some(format), _) => format,
         (None, STDIN_NAME) => sniff(&file.name, &file.path, expansion)?,
         (None, name) => Format::of_path(name).ok_or_else(|| unknown(name))?,
@@ -25,7 +28,7 @@ pub(super) fn settle(file: &Listed, said: Option<Format>, expansion: Expansion) 
     Ok(format)
 }
 
-/// CSV and TSV go together, since both are text by columns. All else differs in what its values are.
+/// CSV and TSV can be mixed, since both are text in columns. The values of all others differ in kind.
 pub(super) fn agree(files: &[(&str, Format)]) -> Result<(), ReadError> {
     let family = |format| if format == Format::Tsv { Format::Csv } else { format };
     let Some((first, expected)) = files.first().copied() else { return Ok(()) };
@@ -48,7 +51,7 @@ fn sniff(name: &str, path: &Path, expansion: Expansion) -> Result<Format, ReadEr
     }
     let text = TextFile::open(&Arc::from(name), path, expansion)?;
     Ok(match text.head().trim_ascii_start().first() {
-        // Of an array, each line is then refused with its reason. Nothing at all is an input of no rows.
+        // If it is an array, each line is then rejected with a reason. An empty input has no rows.
         Some(b'{' | b'[') | None => Format::Jsonl,
         Some(_) => Format::Csv,
     })
@@ -79,7 +82,7 @@ mod tests {
 
     #[test]
     fn the_job_beats_the_ending_and_an_unknown_ending_is_refused_with_advice() {
-        let settle = |name: &str, said| settle(&listed(name), said, crate::read::DEFAULT_EXPANSION);
+        let settle = |name: &str, declared| settle(&listed(name), declared, crate::read::DEFAULT_EXPANSION);
         assert_eq!(settle("a.csv", None).unwrap(), Format::Csv);
         assert_eq!(settle("a.csv", Some(Format::Jsonl)).unwrap(), Format::Jsonl);
         assert!(settle("a.json", None).unwrap_err().to_string().contains("jsonl"));

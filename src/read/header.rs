@@ -5,10 +5,10 @@ use super::error::ReadError;
 use super::records::Records;
 use crate::row::{Column, ColumnKind};
 
-/// What may delimit cells, the likeliest first.
+/// The possible delimiters of cells, the likeliest first.
 const DELIMITERS: [u8; 4] = [b',', b';', b'\t', b'|'];
 
-/// The delimiter of CSV that begins with `head`: the one that stands most often in the header, outside quotes.
+/// The delimiter of CSV that begins with `head`: the most frequent one in the header, outside quotes.
 pub(super) fn delimiter(head: &[u8]) -> u8 {
     let mut counts = [0_usize; DELIMITERS.len()];
     let mut is_quoted = false;
@@ -30,7 +30,7 @@ pub(super) fn delimiter(head: &[u8]) -> u8 {
     DELIMITERS[index]
 }
 
-/// The delimiter that a first line `sep=;` names, as spreadsheets write and obey it, and how many bytes the line has.
+/// The delimiter in a first line `sep=;`, which spreadsheets write and read, and the length of that line.
 pub(super) fn named_delimiter(head: &[u8]) -> Option<(u8, usize)> {
     let is_named = |word: &[u8]| word.eq_ignore_ascii_case(b"sep=");
     let is_quoted = head.first() == Some(&b'"');
@@ -49,11 +49,11 @@ pub(super) fn named_delimiter(head: &[u8]) -> Option<(u8, usize)> {
     Some((delimiter, head.len() - rest.len() + end))
 }
 
-/// Reads the header from the first record. Columns without a name behind the last that has one, which a delimiter at the
-/// end of each line makes, are no columns. `None` when there is no record at all.
+/// Reads the header from the first record. Unnamed columns at its end, which come from a delimiter at the end of each line,
+/// do not count. `None` when there is no record.
 ///
 /// # Errors
-/// When the file cannot be read, or a column has no name, or two have the same.
+/// The file cannot be read, a column has no name, or two have the same name.
 pub(super) fn read(records: &mut Records) -> Result<Option<Header>, ReadError> {
     if !records.advance()? {
         return Ok(None);
@@ -101,7 +101,7 @@ mod tests {
     }
 
     #[test]
-    fn the_delimiter_is_what_stands_most_often_in_the_header_outside_quotes() {
+    fn the_delimiter_is_the_most_frequent_one_in_the_header_outside_quotes() {
         assert_eq!(delimiter(b"a,b,c\n1;2;3;4"), b',');
         assert_eq!(delimiter(b"a;b\n1,2,3"), b';');
         assert_eq!(delimiter(b"\r\na\tb\n"), b'\t');

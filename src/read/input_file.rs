@@ -1,4 +1,4 @@
-//! A file of the input, as whoever reads it has to know it.
+//! A file of the input, as its readers need it.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -6,15 +6,14 @@ use std::sync::Arc;
 use super::folders::FolderColumn;
 use crate::format::Format;
 
-/// A file of the input, its format settled.
+/// A file of the input, with its format.
 #[derive(Debug, Clone)]
 pub(super) struct InputFile {
     /// As the user named it, or `<stdin>`.
     pub(super) file: Arc<str>,
-    /// Where its bytes are.
+    /// The path of its bytes.
     pub(super) path: PathBuf,
-    /// Its format.
     pub(super) format: Format,
-    /// What the folders of its path tell of its rows.
+    /// The columns from the folders of its path.
     pub(super) folders: Arc<[FolderColumn]>,
 }

@@ -1,5 +1,5 @@
-//! INTERVAL columns of Parquet. The Arrow reader gives either their months or their days and milliseconds, so that they
-//! are read twice, and joined in the bytes that the file has.
+//! INTERVAL columns of Parquet. The Arrow reader returns either their months or their days and milliseconds, so they are
+//! read twice, and joined into the bytes of the file.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -18,7 +18,7 @@ pub(super) fn is_interval(field: &Field) -> bool {
     matches!(field.data_type(), DataType::Interval(_))
 }
 
-/// Whether a column has an INTERVAL somewhere inside, where its months are not found.
+/// Whether a column has a nested INTERVAL, whose months are not read.
 pub(super) fn hides_interval(field: &Field) -> bool {
     match field.data_type() {
         DataType::List(inner) | DataType::LargeList(inner) | DataType::FixedSizeList(inner, _) => {
@@ -30,7 +30,7 @@ pub(super) fn hides_interval(field: &Field) -> bool {
     }
 }
 
-/// The file's columns with each INTERVAL read in this unit.
+/// The file's columns, with each INTERVAL read in this unit.
 pub(super) fn in_unit(schema: &Schema, unit: IntervalUnit) -> SchemaRef {
     let field = |field: &FieldRef| match is_interval(field) {
         true => Arc::new(field.as_ref().clone().with_data_type(DataType::Interval(unit))),
@@ -64,7 +64,7 @@ pub(super) fn joined(months: &ArrayRef, days: &ArrayRef) -> Result<ArrayRef, Arr
     Ok(Arc::new(FixedSizeBinaryArray::try_from_sparse_iter_with_size(bytes, BYTES)?))
 }
 
-/// An interval in the form of ISO 8601: `P1Y2M3DT4H5M6.007S`.
+/// An interval in ISO 8601: `P1Y2M3DT4H5M6.007S`.
 pub(super) fn text(bytes: &[u8]) -> String {
     let part = |nth: usize| {
         let bytes = bytes.get(nth * 4..nth * 4 + 4).and_then(|bytes| bytes.try_into().ok());
@@ -98,7 +98,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_interval_is_told_with_all_its_parts() {
+    fn an_interval_is_written_with_all_its_parts() {
         let of = |months: u32, days: u32, millis: u32| {
             text(&[months.to_le_bytes(), days.to_le_bytes(), millis.to_le_bytes()].concat())
         };

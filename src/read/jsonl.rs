@@ -1,4 +1,4 @@
-//! Rows of JSONL: one object a line.
+//! Rows of JSONL: one object per line.
 
 use std::io::{self, BufRead, Read};
 use std::sync::Arc;
@@ -13,29 +13,29 @@ use super::pass::{ReadPass, WantedColumns, catch_panic, raw};
 use super::record::RecordKey;
 use crate::row::{Item, Origin, Place, PlaceUnit, RecordHash};
 
-/// The rows of one file of JSONL. Lines of nothing but white space are no rows.
+/// The rows of one JSONL file. Lines of only white space are not rows.
 pub(super) struct JsonlRows {
     text: TextFile,
-    /// The line being read, used again for each.
+    /// The line being read; the buffer is reused.
     line: Vec<u8>,
     /// Its number, from 1.
     number: u64,
-    /// Whether it is there as a whole.
+    /// Whether the line was read whole.
     is_whole: bool,
-    /// What the file's folders tell.
+    /// The columns from the file's folders.
     folders: Arc<[FolderColumn]>,
 }
 
 impl JsonlRows {
-    /// Reads `text` from its first line. Its `folders` tell columns that a row does not have itself.
+    /// Reads `text` from its first line. Its `folders` give columns that a row does not have itself.
     pub(super) fn new(text: TextFile, folders: Arc<[FolderColumn]>) -> Self {
         Self { text, line: Vec::new(), number: 0, is_whole: true, folders }
     }
 
-    /// Goes to the next row. False at the end of the file.
+    /// Moves to the next row. False at the end of the file.
     ///
     /// # Errors
-    /// When the file cannot be read or decompressed.
+    /// The file cannot be read or decompressed.
     pub(super) fn advance(&mut self, pass: &ReadPass) -> Result<bool, ReadError> {
         while self.advance_line(pass.max_record_bytes).map_err(|error| self.text.failure(error))? {
             self.is_whole = self.line.len() as u64 <= pass.max_record_bytes;
@@ -46,12 +46,12 @@ impl JsonlRows {
         Ok(false)
     }
 
-    /// The hash of the row that was gone to. A line that is not there as a whole has none.
+    /// The hash of the current row. A line that was not read whole has none.
     pub(super) fn record(&self, key: &RecordKey) -> Option<RecordHash> {
         self.is_whole.then(|| key.hash(&self.line))
     }
 
-    /// The row that was gone to, which is at `position` of the whole input.
+    /// The current row, which is at `position` of the whole input.
     pub(super) fn item(&self, position: u64, pass: &ReadPass) -> Item {
         let file = self.text.file().clone();
         let place = Place { file, number: self.number, unit: PlaceUnit::Line };
@@ -60,11 +60,11 @@ impl JsonlRows {
         pass.item(position, place, read, |_| raw(&self.line))
     }
 
-    /// Reads the next line without its end, or of a line longer than `limit` a piece that is longer than
-    /// `limit` too. False at the end of the file.
+    /// Reads the next line without its line ending, or the start of a line that is longer than `limit`, which is then
+    /// longer than `limit` too. False at the end of the file.
     fn advance_line(&mut self, limit: u64) -> io::Result<bool> {
         self.line.clear();
-        // Two bytes more than a line may have: for its own end, or to show that it is too long.
+        // Two bytes more than a line may have: for its line ending, or to show that it is too long.
         let count = self.text.by_ref().take(limit.saturating_add(2)).read_until(b'\n', &mut self.line)?;
         if count == 0 {
             return Ok(false);
@@ -78,7 +78,7 @@ impl JsonlRows {
         Ok(true)
     }
 
-    /// The parts of a row that its line gives, or why it gives none.
+    /// The row in the line, or why there is none.
     fn row(&self, pass: &ReadPass) -> Result<WantedColumns, String> {
         let text = str::from_utf8(&self.line).map_err(|error| {
             format!("not UTF-8 at byte {}; convert the file to UTF-8", error.valid_up_to() + 1)
@@ -92,7 +92,7 @@ impl JsonlRows {
         Ok((fields, Origin::Line(line)))
     }
 
-    /// The line, and its fields, with what the folders tell.
+    /// The line and its fields, with the columns from the folders.
     fn with_folders(
         &self,
         line: &str,
@@ -136,15 +136,15 @@ mod tests {
         std::fs::write(&path, content).unwrap();
         let mut rows =
             JsonlRows::new(TextFile::open(&Arc::from("a"), &path, DEFAULT_EXPANSION).unwrap(), Arc::new([]));
-        let mut told = Vec::new();
+        let mut items = Vec::new();
         while rows.advance(pass).unwrap() {
-            told.push(match rows.item(told.len() as u64, pass) {
+            items.push(match rows.item(items.len() as u64, pass) {
                 Item::Row(Row { place, origin: Origin::Line(line), .. }) => format!("{place} {line}"),
                 Item::Row(row) => panic!("{:?}", row.origin),
                 Item::Bad(bad) => format!("{} {} [{}]", bad.place, bad.reason, bad.raw.len()),
             });
         }
-        told
+        items
     }
 
     #[test]
@@ -160,32 +160,32 @@ mod tests {
 
     #[test]
     fn a_broken_line_is_one_bad_row_and_the_next_is_read() {
-        let told = read(b" {\"a\" 1}\n\xff\n\0\n{\"a\":1}\n", &ReadPass::of_all());
-        assert_eq!(told[0], "a:1 not valid JSON at column 7: expected `:` [8]");
-        assert_eq!(told[1], "a:2 not UTF-8 at byte 1; convert the file to UTF-8 [1]");
-        assert_eq!(told[2], "a:3 not valid JSON at column 1: expected value [1]");
-        assert_eq!(told[3], r#"a:4 {"a":1}"#);
+        let items = read(b" {\"a\" 1}\n\xff\n\0\n{\"a\":1}\n", &ReadPass::of_all());
+        assert_eq!(items[0], "a:1 not valid JSON at column 7: expected `:` [8]");
+        assert_eq!(items[1], "a:2 not UTF-8 at byte 1; convert the file to UTF-8 [1]");
+        assert_eq!(items[2], "a:3 not valid JSON at column 1: expected value [1]");
+        assert_eq!(items[3], r#"a:4 {"a":1}"#);
     }
 
     #[test]
     fn a_line_of_the_limit_is_read_and_a_longer_one_is_bad_and_skipped() {
         let pass = ReadPass { max_record_bytes: 7, ..ReadPass::of_all() };
-        let told = read(b"{\"a\":1}\r\n{\"a\":12}\n{\"a\":3}\n{\"a\":1000000000000}\r\n\n{\"a\":1}", &pass);
+        let items = read(b"{\"a\":1}\r\n{\"a\":12}\n{\"a\":3}\n{\"a\":1000000000000}\r\n\n{\"a\":1}", &pass);
         let bad = "the line is longer than 7 bytes, the maximum for one row";
-        assert_eq!(told[0], r#"a:1 {"a":1}"#);
-        assert_eq!(told[1], format!("a:2 {bad} [8]"));
-        assert_eq!(told[2], r#"a:3 {"a":3}"#);
-        assert_eq!(told[3], format!("a:4 {bad} [9]"));
-        assert_eq!(told[4], r#"a:6 {"a":1}"#);
-        assert_eq!(told.len(), 5);
+        assert_eq!(items[0], r#"a:1 {"a":1}"#);
+        assert_eq!(items[1], format!("a:2 {bad} [8]"));
+        assert_eq!(items[2], r#"a:3 {"a":3}"#);
+        assert_eq!(items[3], format!("a:4 {bad} [9]"));
+        assert_eq!(items[4], r#"a:6 {"a":1}"#);
+        assert_eq!(items.len(), 5);
     }
 
     #[test]
     fn a_row_without_the_name_it_needs_is_bad() {
         let pass = ReadPass { id: Some("k".into()), ..ReadPass::of_all() };
-        let told = read(b"{\"k\":\"x\"}\n{\"k\":null}\n{}\n{\"k\":[1]}\n", &pass);
-        assert_eq!(told[1], "a:2 column `k` identifies the row, and is empty here [10]");
-        assert_eq!(told[2], "a:3 column `k` identifies the row, and is missing here [2]");
-        assert_eq!(told[3], "a:4 column `k` identifies the row, and is an array here [9]");
+        let items = read(b"{\"k\":\"x\"}\n{\"k\":null}\n{}\n{\"k\":[1]}\n", &pass);
+        assert_eq!(items[1], "a:2 column `k` identifies the row, and is empty here [10]");
+        assert_eq!(items[2], "a:3 column `k` identifies the row, and is missing here [2]");
+        assert_eq!(items[3], "a:4 column `k` identifies the row, and is an array here [9]");
     }
 }

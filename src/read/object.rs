@@ -1,4 +1,4 @@
-//! A line of JSONL as a row's fields.
+//! Parses a line of JSONL into a row's fields.
 
 use std::borrow::Cow;
 use std::collections::BTreeSet;
@@ -10,13 +10,14 @@ use serde_json::{Map, Value};
 use super::pass::ReadPass;
 use crate::digits;
 
-/// The fields of the object that `text` is, with or without white space around it. Whole numbers of more than 64 bits are text. Of two equal keys the last one wins, in the place of the first.
+/// The fields of the object in `text`, with or without white space around it. Whole numbers of more than 64 bits become
+/// text. If a key appears twice, the last value is used, at the position of the first.
 ///
-/// Columns that the pass does not want are parsed as strictly as the others, but not kept: a line is right or
-/// wrong whatever is wanted of it.
+/// Columns outside the pass's projection are parsed as strictly as the others, but dropped: a line is valid or invalid
+/// whatever the projection.
 ///
 /// # Errors
-/// Why `text` is no object, in a sentence without a full stop; columns are counted in characters.
+/// Why `text` is not an object, in a sentence without a full stop; columns are counted in characters.
 pub(super) fn parse(text: &str, pass: &ReadPass) -> Result<Map<String, Value>, String> {
     let first = text.trim_ascii_start().as_bytes().first();
     if first == Some(&b'{') {
@@ -40,10 +41,10 @@ pub(super) fn parse(text: &str, pass: &ReadPass) -> Result<Map<String, Value>, S
     Err(format!("each line must be a JSON object, but this one is {found}"))
 }
 
-/// The names of the columns of a line that is an object.
+/// The column names in a line that is an object.
 ///
 /// # Errors
-/// When it is none.
+/// The line is not an object.
 pub(super) fn names(text: &str) -> Result<BTreeSet<String>, String> {
     read(text, KeyNames).map_err(|error| broken(text, &error))
 }
@@ -71,7 +72,7 @@ fn broken(text: &str, error: &serde_json::Error) -> String {
     format!("not valid JSON at column {column}: {reason}{advice}")
 }
 
-/// Reads an object and keeps the fields that a pass wants.
+/// Reads an object and keeps the fields in a pass's projection.
 struct Fields<'a> {
     pass: &'a ReadPass,
 }
@@ -132,7 +133,7 @@ impl<'de> Visitor<'de> for KeyNames {
     }
 }
 
-/// Reads a key, borrowed where it has no escapes.
+/// Reads a key, borrowed if it has no escapes.
 struct KeyName;
 
 impl<'de> DeserializeSeed<'de> for KeyName {
@@ -159,8 +160,8 @@ impl<'de> Visitor<'de> for KeyName {
     }
 }
 
-/// Reads any value and drops it. serde's `IgnoredAny` would pass over lone surrogates, numbers out of range
-/// and nesting without end.
+/// Reads any value and drops it. serde's `IgnoredAny` would accept lone surrogates, numbers out of range and endless
+/// nesting.
 struct Checked;
 
 impl<'de> DeserializeSeed<'de> for Checked {
@@ -252,7 +253,7 @@ mod tests {
     }
 
     #[test]
-    fn a_line_that_is_no_object_is_told_what_it_is() {
+    fn a_line_that_is_not_an_object_is_reported_as_what_it_is() {
         let refusal = |text| parse(text, &ReadPass::of_all()).unwrap_err();
         assert!(refusal("[1]").ends_with("this one is an array"));
         assert!(refusal("17").ends_with("this one is a number"));

@@ -1,4 +1,4 @@
-//! Rows of Parquet: one row each of its Arrow batches.
+//! Rows of Parquet: the rows of its Arrow batches.
 
 mod chosen;
 mod file;
@@ -28,27 +28,27 @@ use file::{batch_rows, damaged, open, reader, unpanicked};
 pub(super) struct ParquetRows {
     file: Arc<str>,
     reader: ParquetRecordBatchReader,
-    /// The INTERVAL columns among the reader's, by their indices, and a reader of their months.
+    /// The indices of the INTERVAL columns among the reader's, and a reader of their months.
     intervals: Option<(Vec<usize>, ParquetRecordBatchReader)>,
-    /// How many rows the file's row groups say that they have.
+    /// How many rows there are according to the file's row groups.
     promised: u64,
-    /// The columns that are read, as this file has them.
+    /// The columns that are read, in this file's types.
     own: SchemaRef,
-    /// The same columns as the whole input has them.
+    /// The same columns in the types of the whole input.
     whole: SchemaRef,
     /// Whether these differ.
     is_joined: bool,
     /// Where the values of each of these columns are.
     values: Vec<Values>,
-    /// Of the columns that rows have as fields, their indices in `own`.
+    /// The indices in `own` of the columns that become fields.
     shown: Vec<usize>,
     batch: Arc<RecordBatch>,
-    /// The columns `shown`, as this file has them, and their JSON.
+    /// The columns `shown`, in this file's types, and their JSON.
     fields: RecordBatch,
     json: JsonRows,
     /// The next row of `batch`.
     next: usize,
-    /// How many rows were read.
+    /// How many rows have been read.
     number: u64,
 }
 
@@ -56,7 +56,7 @@ impl ParquetRows {
     /// Opens the file at its first row.
     ///
     /// # Errors
-    /// When it is damaged, has not the columns of the whole input, or a column that is wanted as JSON has none.
+    /// The file is damaged, lacks the columns of the whole input, or has a requested column that JSON cannot represent.
     pub(super) fn open(input: &InputFile, pass: &ReadPass) -> Result<Self, ReadError> {
         let InputFile { file, path, folders, .. } = input;
         let (builder, header) = open(file, path)?;
@@ -100,10 +100,10 @@ impl ParquetRows {
         })
     }
 
-    /// Goes to the next row. False at the end of the file.
+    /// Moves to the next row. False at the end of the file.
     ///
     /// # Errors
-    /// When the file is damaged.
+    /// The file is damaged.
     pub(super) fn advance(&mut self) -> Result<bool, ReadError> {
         self.next += 1;
         while self.next > self.batch.num_rows() {
@@ -116,10 +116,10 @@ impl ParquetRows {
         Ok(true)
     }
 
-    /// The row that was gone to, which is at `position` of the whole input.
+    /// The current row, which is at `position` of the whole input.
     ///
     /// # Errors
-    /// When the file is damaged.
+    /// The file is damaged.
     pub(super) fn item(&mut self, position: u64, pass: &ReadPass) -> Result<Item, ReadError> {
         let index = self.next - 1;
         let place = Place { file: self.file.clone(), number: self.number, unit: PlaceUnit::Row };
@@ -128,7 +128,7 @@ impl ParquetRows {
         Ok(pass.item(position, place, Ok((fields, origin)), |fields| nameless(fields, pass)))
     }
 
-    /// Holds the rows that were read against those that the row groups say they have.
+    /// Compares the number of rows read with the number given by the row groups.
     fn counted(&self) -> Result<(), ReadError> {
         if self.number == self.promised {
             return Ok(());
@@ -154,10 +154,10 @@ impl ParquetRows {
         let (rows, fields) = (batch.num_rows(), self.own.fields());
         let own = self.values.iter().zip(fields).map(|(values, field)| match values {
             Values::Read(index) => read[*index].clone(),
-            Values::Told(None) => new_null_array(field.data_type(), rows),
-            Values::Told(Some(text)) => Arc::new(StringArray::from_iter_values(repeat_n(text, rows))),
+            Values::Constant(None) => new_null_array(field.data_type(), rows),
+            Values::Constant(Some(text)) => Arc::new(StringArray::from_iter_values(repeat_n(text, rows))),
         });
-        // Given apart, because a batch of no columns has rows all the same.
+        // Given explicitly, because a batch without columns still has rows.
         let options = RecordBatchOptions::new().with_row_count(Some(rows));
         let own = RecordBatch::try_new_with_options(self.own.clone(), own.collect(), &options)?;
         self.fields = own.project(&self.shown)?;
@@ -166,7 +166,7 @@ impl ParquetRows {
         Ok(true)
     }
 
-    /// The rows in the types that the whole input has.
+    /// The rows in the types of the whole input.
     fn joined(&self, own: RecordBatch) -> Result<RecordBatch, ArrowError> {
         if !self.is_joined {
             return Ok(own);
@@ -184,7 +184,7 @@ impl ParquetRows {
     }
 }
 
-/// A column whose values do not all fit the type that the input's files have together.
+/// The error for a column with values that do not fit the common type of the input's files.
 fn no_fit(field: &Field, error: &ArrowError) -> ArrowError {
     let reason = match error {
         ArrowError::CastError(reason) | ArrowError::ComputeError(reason) => reason.clone(),
@@ -197,7 +197,7 @@ fn no_fit(field: &Field, error: &ArrowError) -> ArrowError {
     ))
 }
 
-/// Which columns of `schema` rows have as fields.
+/// The indices of the columns of `schema` that become fields.
 fn shown(file: &str, schema: &Schema, pass: &ReadPass) -> Result<Vec<usize>, ReadError> {
     let mut shown = Vec::new();
     for (index, field) in schema.fields().iter().enumerate() {
@@ -221,7 +221,7 @@ fn shown(file: &str, schema: &Schema, pass: &ReadPass) -> Result<Vec<usize>, Rea
     Ok(shown)
 }
 
-/// What is kept of a row without a name: its id column alone, since other columns are not read in every pass.
+/// What is kept of a row without an id: only its id column, since not every pass reads the others.
 fn nameless(fields: &Map<String, Value>, pass: &ReadPass) -> Vec<u8> {
     let id = fields.iter().filter(|(name, _)| pass.is_id(name));
     let id = id.map(|(name, value)| (name.clone(), value.clone())).collect();

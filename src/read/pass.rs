@@ -1,4 +1,4 @@
-//! What every reader of one pass over the input knows.
+//! The settings shared by all readers of one pass over the input.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
@@ -8,34 +8,34 @@ use super::record::RecordKey;
 use super::spec::{Expansion, Projection};
 use crate::row::{BadRow, Column, Item, Origin, Place, Row, RowId};
 
-/// How much of a row that could not be read is kept, in bytes.
+/// How many bytes of an unreadable row are kept.
 pub(super) const RAW_BYTES: usize = 4096;
 
-/// What every reader of one pass over the input knows.
+/// The settings shared by all readers of one pass over the input.
 pub(super) struct ReadPass {
-    /// What is wanted of each row.
+    /// Which columns of each row are needed.
     pub(super) wanted: Projection,
     /// The column that names a row.
     pub(super) id: Option<String>,
-    /// The columns of the whole input, where headers tell them.
+    /// The columns of the whole input, if headers give them.
     pub(super) columns: Vec<Column>,
-    /// The delimiter that the job names.
+    /// The delimiter set by the job.
     pub(super) delimiter: Option<u8>,
     /// The longest record, in bytes.
     pub(super) max_record_bytes: u64,
     /// How far a compressed file may expand.
     pub(super) expansion: Expansion,
-    /// What the hashes of records are keyed with, where somebody asks for them.
+    /// The key for the hashes of records, if they are needed.
     pub(super) key: Option<RecordKey>,
 }
 
 impl ReadPass {
-    /// The same pass, for a row of which no column is wanted.
+    /// The same pass, for a row of which no column is needed.
     pub(super) fn of_nothing(&self) -> Self {
         Self { wanted: Projection::Only([].into()), id: self.id.clone(), columns: Vec::new(), ..*self }
     }
 
-    /// Whether column `name` belongs in the fields of a row of text.
+    /// Whether column `name` belongs to the fields of a text row.
     pub(super) fn keeps(&self, name: &str) -> bool {
         match &self.wanted {
             Projection::Fields | Projection::Origin => true,
@@ -43,12 +43,13 @@ impl ReadPass {
         }
     }
 
-    /// Whether column `name` names the row.
+    /// Whether column `name` is the id column.
     pub(super) fn is_id(&self, name: &str) -> bool {
         self.id.as_deref() == Some(name)
     }
 
-    /// What the row at `position` is, by what was read of it; `raw` gives what is kept of a bad one, by its columns.
+    /// The item at `position`, from the result of reading it; for a bad one, `raw` returns the bytes to keep, given its
+    /// columns.
     pub(super) fn item(
         &self,
         position: u64,
@@ -73,7 +74,7 @@ impl ReadPass {
         }
     }
 
-    /// The row's identifier, when the job names a column for it, or why there is none.
+    /// The row's id, if the job sets an id column, or why it has none.
     fn identify(&self, fields: &Map<String, Value>) -> Result<Option<RowId>, String> {
         let Some(column) = &self.id else { return Ok(None) };
         let value = fields.get(column);
@@ -90,16 +91,16 @@ impl ReadPass {
     }
 }
 
-/// The columns of a row that a pass wants, and the form it was read in.
+/// The needed columns of a row, and the form in which it was read.
 pub(super) type WantedColumns = (Map<String, Value>, Origin);
 
-/// What is read of a row. A panic on the way is that row's failure, and no other's.
+/// Reads a row, and turns a panic into that row's failure.
 pub(super) fn catch_panic<T>(read: impl FnOnce() -> Result<T, String>) -> Result<T, String> {
     let unexpected = |_| Err("reading this row failed unexpectedly; please report it".to_owned());
     catch_unwind(AssertUnwindSafe(read)).unwrap_or_else(unexpected)
 }
 
-/// The beginning of `bytes`, as a bad row keeps it.
+/// The beginning of `bytes`, as kept for a bad row.
 pub(super) fn raw(bytes: &[u8]) -> Vec<u8> {
     bytes[..bytes.len().min(RAW_BYTES)].to_vec()
 }
@@ -127,7 +128,7 @@ mod tests {
     #[test]
     fn a_panic_is_the_failure_of_the_row_that_was_read() {
         assert_eq!(catch_panic(|| Ok(1)), Ok(1));
-        let told = catch_panic(|| -> Result<(), String> { panic!("a parser's") }).unwrap_err();
-        assert!(told.contains("please report it"), "{told}");
+        let message = catch_panic(|| -> Result<(), String> { panic!("a parser's") }).unwrap_err();
+        assert!(message.contains("please report it"), "{message}");
     }
 }

@@ -1,28 +1,28 @@
-//! The hash of a row as it is written: who has met the record before need not parse it again.
+//! The hash of a row's text: a row whose record is known need not be parsed again.
 
 use crate::row::RecordHash;
 
-/// What hashes of records are keyed with: all that decides, besides the record itself, what is made of it.
+/// The key of record hashes: everything besides the record itself that affects how it is used.
 #[derive(Debug, Clone, Copy)]
 pub struct RecordKey([u8; 32]);
 
 impl RecordKey {
-    /// A key of a text that tells one way to read and use rows from another.
+    /// A key from a text that identifies one way to read and use rows.
     pub fn of(text: &str) -> Self {
         Self(*blake3::hash(text.as_bytes()).as_bytes())
     }
 
-    /// The key for the records of one file, of which a text says what a record alone does not.
+    /// The key for the records of one file; `text` adds what the records themselves do not contain.
     pub(super) fn of_file(self, text: &str) -> Self {
         Self(*blake3::keyed_hash(&self.0, text.as_bytes()).as_bytes())
     }
 
-    /// The hash of a record that is one piece of text.
+    /// The hash of a record that is a single text.
     pub(super) fn hash(&self, record: &[u8]) -> RecordHash {
         short(&blake3::keyed_hash(&self.0, record))
     }
 
-    /// The hash of a record of cells, which end at these bytes.
+    /// The hash of a record of cells, given the end of each.
     pub(super) fn hash_cells(&self, cells: &[u8], ends: &[usize]) -> RecordHash {
         let mut hasher = blake3::Hasher::new_keyed(&self.0);
         hasher.update(cells);
@@ -44,7 +44,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn records_are_told_by_their_text_their_cells_and_the_key() {
+    fn hashes_differ_by_text_by_cells_and_by_key() {
         let key = RecordKey::of("a job");
         assert_eq!(key.hash(b"x"), key.hash(b"x"));
         assert_ne!(key.hash(b"x"), key.hash(b"y"));

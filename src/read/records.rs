@@ -8,8 +8,8 @@ use super::pass::RAW_BYTES;
 use super::record::RecordKey;
 use crate::row::{Place, PlaceUnit, RecordHash};
 
-/// A file of CSV or TSV, one record at a time. Quoting is RFC 4180's, read leniently: text after a closing
-/// quote belongs to the cell. Blank lines are no records, unless they are told to be.
+/// A CSV or TSV file, one record at a time. Quoting follows RFC 4180, read leniently: text after a closing quote belongs to
+/// the cell. Blank lines are not records, unless [`Records::count_blank_lines`] says so.
 pub(super) struct Records {
     text: TextFile,
     splitter: csv_core::Reader,
@@ -20,18 +20,18 @@ pub(super) struct Records {
     ends: Vec<usize>,
     /// How many cells the record has.
     count: usize,
-    /// The record as it stood, at most [`RAW_BYTES`] of it.
+    /// The record as written, at most [`RAW_BYTES`] of it.
     raw: Vec<u8>,
-    /// The line it begins on.
+    /// The line on which it begins.
     line: u64,
     /// Whether a blank line is a record of one empty cell.
     blank_lines_count: bool,
-    /// Whether the record before ended with a carriage return, of which a line feed may still be left.
+    /// Whether the previous record ended with a carriage return, whose line feed may follow.
     is_after_return: bool,
 }
 
 impl Records {
-    /// Splits `text` at `delimiter`; a record may have `limit` bytes.
+    /// Splits `text` at `delimiter`; a record may have up to `limit` bytes.
     pub(super) fn new(text: TextFile, delimiter: u8, limit: u64) -> Self {
         let splitter = csv_core::ReaderBuilder::new().delimiter(delimiter).build();
         let (cells, ends) = (vec![0; 1024], vec![0; 16]);
@@ -49,21 +49,20 @@ impl Records {
         }
     }
 
-    /// The file is read from this line on: those before it were taken off.
+    /// Counts lines from this one: those before it have been removed.
     pub(super) fn begin_at(&mut self, line: u64) {
         self.splitter.set_line(line);
     }
 
-    /// From here on, a blank line is a record of one empty cell: in a table of one column it is nothing else.
+    /// From here on, a blank line is a record with one empty cell, as it must be in a table with one column.
     pub(super) fn count_blank_lines(&mut self) {
         self.blank_lines_count = true;
     }
 
-    /// Goes to the next record. False at the end of the file.
+    /// Moves to the next record. False at the end of the file.
     ///
     /// # Errors
-    /// When the file cannot be read, or the record does not end: it is longer than the limit, or the file ends
-    /// within quotes.
+    /// The file cannot be read, or the record does not end: it is longer than the limit, or the file ends within quotes.
     pub(super) fn advance(&mut self) -> Result<bool, ReadError> {
         if self.blank_lines_count {
             match self.take_blank_line()? {
@@ -84,7 +83,7 @@ impl Records {
                 Err(error) => return Err(self.text.failure(error)),
             };
             let is_end = chunk.is_empty();
-            // The end of the file ends a record as a line's end does, except within quotes.
+            // The end of the file ends a record like the end of a line, except within quotes.
             let chunk = if is_end { b"\n" } else { chunk };
             let cells = &mut self.cells[written..];
             let (result, read, wrote, ended) =
@@ -112,7 +111,7 @@ impl Records {
         }
     }
 
-    /// Done here and not by the splitter, so that the line on which a record begins is known.
+    /// Done here and not by the splitter, so that the first line of a record is known.
     fn skip_blank_lines(&mut self) -> Result<bool, ReadError> {
         loop {
             let chunk = match self.text.fill_buf() {
@@ -133,8 +132,8 @@ impl Records {
         }
     }
 
-    /// Whether the next record is a blank line, which is then taken as a record of one empty cell. `None` at the end of
-    /// the file.
+    /// Whether the next record is a blank line, which then becomes a record with one empty cell. `None` at the end of the
+    /// file.
     fn take_blank_line(&mut self) -> Result<Option<bool>, ReadError> {
         loop {
             let chunk = match self.text.fill_buf() {
@@ -181,25 +180,25 @@ impl Records {
         self.count
     }
 
-    /// The record as it stood, without its line's end; at most a few kilobytes.
+    /// The record as written, without its line ending; at most a few kilobytes.
     pub(super) fn raw(&self) -> &[u8] {
         let end = self.raw.iter().rposition(|byte| !matches!(byte, b'\r' | b'\n')).map_or(0, |last| last + 1);
         &self.raw[..end]
     }
 
-    /// The hash of the record: its cells, and where each of them ends.
+    /// The hash of the record: its cells, and the end of each.
     pub(super) fn hash(&self, key: &RecordKey) -> RecordHash {
         let ends = &self.ends[..self.count];
         key.hash_cells(&self.cells[..ends.last().copied().unwrap_or(0)], ends)
     }
 
-    /// The cells, if all of them are UTF-8; else the index of one that is not.
+    /// The cells, if all of them are UTF-8; otherwise the index of one that is not.
     pub(super) fn cells(&self) -> Result<Cells<'_>, usize> {
         let ends = &self.ends[..self.count];
         let text = &self.cells[..ends.last().copied().unwrap_or(0)];
         let text =
             str::from_utf8(text).map_err(|error| ends.partition_point(|end| *end <= error.valid_up_to()))?;
-        // A character whose bytes are spread over two cells is none.
+        // A character whose bytes span two cells is not valid.
         match ends.iter().position(|end| !text.is_char_boundary(*end)) {
             Some(index) => Err(index),
             None => Ok(Cells { text, ends }),
@@ -282,7 +281,7 @@ mod tests {
     }
 
     #[test]
-    fn a_quote_that_is_never_closed_is_told_by_its_line() {
+    fn an_unclosed_quote_is_reported_with_its_line() {
         let expected = "a:2: the record that begins here runs to the end of the file; \
                         is a quote opened in it and never closed?";
         assert_eq!(split(b"a\n\"x\ny\n", 100).unwrap_err(), expected);
@@ -304,7 +303,7 @@ mod tests {
     }
 
     #[test]
-    fn a_cell_that_is_not_utf_8_is_told_by_its_index() {
+    fn a_cell_that_is_not_utf_8_is_reported_by_its_index() {
         assert_eq!(split(b"a,b\xff,c", 100).unwrap_err(), "cell 1");
         assert_eq!(split(b"a,\xc3,\xa9", 100).unwrap_err(), "cell 1");
     }

@@ -14,15 +14,15 @@ use crate::row::{Item, RecordHash};
 
 /// One pass over the rows of all files, in order, with positions counted from 0. It ends after an error.
 ///
-/// As an iterator it gives every row. Who knows some rows by their records goes step by step: [`Rows::advance`], then
-/// [`Rows::record`], then [`Rows::item`] for those that are to be looked into.
+/// As an iterator it returns every row. To skip rows that are known by their records, go step by step: [`Rows::advance`],
+/// then [`Rows::record`], then [`Rows::item`] for rows that must be parsed.
 pub struct Rows {
     inputs: std::vec::IntoIter<InputFile>,
     pass: ReadPass,
     reader: Option<FormatReader>,
-    /// What the hashes of the present file's records are keyed with.
+    /// The key for the hashes of the current file's records.
     key: Option<RecordKey>,
-    /// How many rows were gone to.
+    /// How many rows have been passed.
     count: u64,
 }
 
@@ -34,7 +34,7 @@ enum FormatReader {
 }
 
 impl Rows {
-    /// Opens the first file, the others as their turn comes.
+    /// Opens the first file; the others are opened when they are reached.
     pub(super) fn open(inputs: Vec<InputFile>, pass: ReadPass) -> Result<Self, ReadError> {
         let mut rows = Self { inputs: inputs.into_iter(), pass, reader: None, key: None, count: 0 };
         rows.open_next()?;
@@ -55,11 +55,11 @@ impl Rows {
         self.count
     }
 
-    /// Goes to the next row without looking into it. False behind the last one.
+    /// Moves to the next row without parsing it. False after the last one.
     ///
     /// # Errors
     ///
-    /// When the rows from here on cannot be read.
+    /// The rows from here on cannot be read.
     pub fn advance(&mut self) -> Result<bool, ReadError> {
         let advanced = self.advance_to_file();
         match advanced {
@@ -87,17 +87,16 @@ impl Rows {
         self.inputs = Vec::new().into_iter();
     }
 
-    /// The hash of the row that was gone to, as it is written; `None` where the pass has no key for one, and of rows that
-    /// are not told by it.
+    /// The hash of the current row's record; `None` if the pass has no key, or the row cannot be identified by its record.
     pub fn record(&self) -> Option<RecordHash> {
         self.reader.as_ref()?.record(self.key.as_ref()?)
     }
 
-    /// The row that was gone to, with the columns that the pass wants. `None` when there is none.
+    /// The current row, with the columns that the pass needs. `None` when there is none.
     ///
     /// # Errors
     ///
-    /// When the rows from here on cannot be read.
+    /// The rows from here on cannot be read.
     pub fn item(&mut self) -> Result<Option<Item>, ReadError> {
         let Some(reader) = &mut self.reader else { return Ok(None) };
         let item = reader.item(self.count.saturating_sub(1), &self.pass);
@@ -107,11 +106,11 @@ impl Rows {
         item.map(Some)
     }
 
-    /// The row that was gone to, with the fewest columns that its form allows: of a row of JSONL its line alone.
+    /// The current row, with as few columns as its format allows: for JSONL, only its line.
     ///
     /// # Errors
     ///
-    /// When the rows from here on cannot be read.
+    /// The rows from here on cannot be read.
     pub fn bare_item(&mut self) -> Result<Option<Item>, ReadError> {
         match &self.reader {
             Some(FormatReader::Jsonl(rows)) => {
@@ -146,7 +145,7 @@ impl FormatReader {
         })
     }
 
-    /// What the hashes of a file's records are keyed with: the same text in another file may be another row.
+    /// The key for the hashes of a file's records: the same text in another file may be another row.
     fn key(&self, key: &RecordKey, folders: &[FolderColumn]) -> RecordKey {
         match self {
             Self::Jsonl(_) | Self::Parquet(_) => key.of_file(&format!("{folders:?}")),
@@ -166,7 +165,7 @@ impl FormatReader {
         match self {
             Self::Jsonl(rows) => rows.record(key),
             Self::Csv(rows) => Some(rows.record(key)),
-            // Its columns are decoded in any case, and written in no one form.
+            // Parquet columns are always decoded, and have no single written form.
             Self::Parquet(_) => None,
         }
     }

@@ -1,4 +1,4 @@
-//! The input as a whole: which files it has, what columns, and whether it changed.
+//! The whole input: its files, its columns, and whether it changed.
 
 use std::fs;
 use std::io::{IsTerminal, Read};
@@ -24,22 +24,22 @@ use super::spool;
 use crate::format::Format;
 use crate::row::Column;
 
-/// The input, open: it can be read from the top any number of times.
+/// The open input: it can be read from the start any number of times.
 #[derive(Debug)]
 pub struct Source {
     spec: InputSpec,
     inputs: Vec<InputFile>,
     names: Vec<String>,
-    /// The columns of all files; of no column when no file has a header. `None` for JSONL.
+    /// The columns of all files; empty when no file has a header. `None` for JSONL.
     columns: Option<Vec<Column>>,
     spool_reused: bool,
     notices: Vec<String>,
     lacking: Vec<(String, String)>,
 }
 
-/// What the files are like now: their sizes, both their times, and their numbers in the file system. Two stamps are equal when no
-/// file was written or replaced in between: who sets the time of modification back (`rsync --inplace -t`, `cp -p`) changes the
-/// other one, which nobody can set. What is written within one tick of the clock can look alike.
+/// The current state of the files: sizes, modification and change times, and inode numbers. If two stamps are equal, no
+/// file was written or replaced in between: a program that restores the modification time (`rsync --inplace -t`, `cp -p`)
+/// alters the change time, which nobody can set. Only changes within one tick of the clock can go unnoticed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Stamp(Vec<FileStamp>);
 
@@ -65,21 +65,21 @@ impl FileStamp {
 }
 
 impl Source {
-    /// Resolves paths and globs, keeps standard input, settles formats, and reads the headers.
+    /// Resolves paths and globs, saves standard input, determines formats, and reads the headers.
     ///
     /// # Errors
-    /// When a path leads to no file, a file cannot be read or is not of its format, the files differ in format,
-    /// a column is of types that do not go together, or the id column is not among the columns.
+    /// A path matches no file, a file cannot be read or is not of its format, the files differ in format, a column has
+    /// types that cannot be joined, or the id column does not exist.
     pub fn open(spec: InputSpec) -> Result<Self, ReadError> {
         let stdin = std::io::stdin();
         let is_terminal = stdin.is_terminal();
         Self::open_with(spec, stdin, is_terminal)
     }
 
-    /// As [`Source::open`], but standard input is left alone: what a run kept of it is read.
+    /// Like [`Source::open`], but leaves standard input alone and reads what a run saved of it.
     ///
     /// # Errors
-    /// As [`Source::open`], and when nothing was kept where standard input is named.
+    /// As for [`Source::open`], and when standard input is named but nothing was saved.
     pub fn reopen(spec: InputSpec) -> Result<Self, ReadError> {
         if spec.paths.iter().any(|path| path == "-") && !spec.spool.is_file() {
             let reason = format!("the saved standard input is missing: {}", spec.spool.display());
@@ -88,7 +88,7 @@ impl Source {
         Self::open_with(spec, std::io::empty(), true)
     }
 
-    /// As [`Source::open`], but with another standard input.
+    /// Like [`Source::open`], with another standard input.
     pub(super) fn open_with(spec: InputSpec, stdin: impl Read, is_terminal: bool) -> Result<Self, ReadError> {
         check_delimiter(&spec)?;
         let (listed, mut notices) = files::list(&spec)?;
@@ -114,42 +114,42 @@ impl Source {
         Ok(Self { spec, inputs, names, columns, spool_reused, notices, lacking: joined.lacking })
     }
 
-    /// The columns of all files, in the order of their first appearance. `None` for JSONL, which has none; empty
-    /// when every file of CSV is empty.
+    /// The columns of all files, in the order of their first appearance. `None` for JSONL, which has none; empty when every
+    /// CSV file is empty.
     pub fn columns(&self) -> Option<&[Column]> {
         self.columns.as_deref()
     }
 
-    /// The files in the order they are read, as the user named them; globs by their matches.
+    /// The files in the order in which they are read, as the user named them; for a glob, its matches.
     pub fn files(&self) -> &[String] {
         &self.names
     }
 
-    /// The path or glob, as the user gave it, by which this input reads `file` or will once it is there.
+    /// The path or glob, as the user gave it, by which this input reads `file`, or will once it exists.
     pub fn reads(&self, file: &Path) -> Option<&str> {
         files::that_reads(&self.spec, file)
     }
 
-    /// Whether standard input is a terminal, and what an earlier run kept of it is read instead.
+    /// Whether standard input is a terminal, and what an earlier run saved is read instead.
     pub fn spool_reused(&self) -> bool {
         self.spool_reused
     }
 
-    /// What of the files is read in another way than their bytes alone would say: a line each.
+    /// Notices, one line each, about files that are read differently from what their bytes suggest.
     pub fn notices(&self) -> &[String] {
         &self.notices
     }
 
-    /// The columns that some file lacks, by name, each with a word for the files.
+    /// The columns that some files lack, by name, each with a phrase for those files.
     pub fn lacking(&self) -> &[(String, String)] {
         &self.lacking
     }
 
-    /// A fresh pass over all rows, from the top.
+    /// A fresh pass over all rows, from the start.
     ///
     /// # Errors
-    /// When the first file cannot be opened any more, or has changed its columns; or when a Parquet column is
-    /// wanted whose type has no form in JSON. The other files are opened as their turn comes.
+    /// The first file cannot be opened any more, or its columns have changed; or a requested Parquet column has a type that
+    /// JSON cannot represent. The other files are opened when they are reached.
     pub fn rows(&self, wanted: Projection) -> Result<Rows, ReadError> {
         self.rows_with(wanted, None)
     }
@@ -171,10 +171,10 @@ impl Source {
         Rows::open(self.inputs.clone(), pass)
     }
 
-    /// What the files are like now.
+    /// The current state of the files.
     ///
     /// # Errors
-    /// When a file is no longer there, or cannot be looked at.
+    /// A file no longer exists, or its metadata cannot be read.
     pub fn stamp(&self) -> Result<Stamp, ReadError> {
         let stamps = self.inputs.iter().map(|input| {
             let metadata =
@@ -184,16 +184,15 @@ impl Source {
         stamps.collect::<Result<_, _>>().map(Stamp)
     }
 
-    /// What tells these files, as they are, from any others and from any earlier or later state of their own: to be kept,
-    /// and held against at another time. `None` for files that cannot be asked, and for such as were changed a moment
-    /// before `now`: what is written next may have the same time.
+    /// Identifies these files in their current state, to be stored and compared later. `None` for files without metadata,
+    /// and for files changed just before `now`: the next change may have the same time.
     pub fn mark(&self, now: SystemTime) -> Option<String> {
         let marks = self.inputs.iter().map(|input| {
             let metadata = fs::metadata(&input.path).ok()?;
             let FileStamp { bytes, modified, changed, device, inode } = FileStamp::of(&metadata);
             let is_settled = [modified, changed].iter().all(|time| is_past(*time, now));
             is_settled.then(|| {
-                // A folder that gets another name leaves its files as they are.
+                // Renaming a folder does not change the files in it.
                 format!("{device} {inode} {bytes} {modified:?} {changed:?} {:?}\n", input.folders)
             })
         });
@@ -201,14 +200,14 @@ impl Source {
     }
 }
 
-/// What tells a file, as it is, from any other and from any later state of its own; `None` when there is none.
+/// Identifies a file in its current state; `None` when it does not exist.
 pub fn file_mark(path: &Path) -> Option<String> {
     let FileStamp { bytes, modified, changed, device, inode } = FileStamp::of(&fs::metadata(path).ok()?);
     Some(format!("{device} {inode} {bytes} {modified:?} {changed:?}"))
 }
 
-/// Whether a time that a file system gave is so far back that another change would have another time. Systems that keep
-/// whole seconds, or two of them, are given three; the others take the kernel's time, which ticks at least each 10 ms.
+/// Whether a file's time is so long ago that another change would have another time. File systems that store whole seconds,
+/// or two of them, are given three; the others use the kernel's time, which ticks at least every 10 ms.
 fn is_past((seconds, nanoseconds): (i64, i64), now: SystemTime) -> bool {
     let tick = Duration::from_millis(if nanoseconds == 0 { 3_000 } else { 50 });
     let (Ok(seconds), Ok(nanoseconds)) = (u64::try_from(seconds), u32::try_from(nanoseconds)) else {
@@ -234,7 +233,7 @@ fn input(file: Listed, spec: &InputSpec) -> Result<InputFile, ReadError> {
     Ok(InputFile { file: file.name.into(), path: file.path, format, folders })
 }
 
-/// The header of a file whose format has one. `None` for JSONL, and for CSV without a record.
+/// The header of a file, if its format has one. `None` for JSONL, and for CSV without a record.
 fn header(input: &InputFile, spec: &InputSpec) -> Result<Option<Header>, ReadError> {
     let with_folders = |header: Header| {
         let further = folders::columns(&input.folders, &header.columns, input.format == Format::Parquet);
@@ -243,7 +242,7 @@ fn header(input: &InputFile, spec: &InputSpec) -> Result<Option<Header>, ReadErr
     if input.format == Format::Parquet {
         return parquet::header(&input.file, &input.path).map(with_folders).map(Some);
     }
-    // Opened for JSONL too, so that a damaged file is told before the first row.
+    // Opened for JSONL too, so that a damaged file is reported before the first row.
     let text = TextFile::open(&input.file, &input.path, spec.expansion)?;
     if input.format == Format::Jsonl {
         return Ok(None);

@@ -5,14 +5,14 @@ use std::path::{Path, PathBuf};
 
 use crate::format::Format;
 
-/// The longest record of a text file that is read, unless the job says otherwise: 16 MiB.
+/// The default maximum record of a text file: 16 MiB.
 pub const DEFAULT_MAX_RECORD_BYTES: u64 = 16 << 20;
 
-/// How far a compressed file may expand, unless the job says otherwise: a thousand times its size, and 256 MiB
-/// in any case. gzip reaches 1032 times at most, which only a file made to do harm comes near.
+/// How far a compressed file may expand by default: to a thousand times its size, and to 256 MiB in any case. gzip reaches
+/// at most 1032 times, and only a malicious file comes near that.
 pub const DEFAULT_EXPANSION: Expansion = Expansion { ratio: 1000, free_bytes: 256 << 20 };
 
-/// The name that standard input has in places and messages.
+/// The name of standard input in places and messages.
 pub const STDIN_NAME: &str = "<stdin>";
 
 /// What to read, and how.
@@ -20,26 +20,26 @@ pub const STDIN_NAME: &str = "<stdin>";
 pub struct InputSpec {
     /// Paths, folders or globs, in order; `-` is standard input.
     pub paths: Vec<String>,
-    /// The format of every file; without it each file's ending tells.
+    /// The format of every file; by default, each file's extension decides.
     pub format: Option<Format>,
     /// The column that names a row.
     pub id: Option<String>,
-    /// The delimiter of CSV and TSV; without it a tab for TSV, and for CSV what the header line shows.
+    /// The delimiter of CSV and TSV; by default a tab for TSV, and for CSV what the header line shows.
     pub delimiter: Option<u8>,
-    /// The longest line of JSONL or record of CSV that is read, in bytes.
+    /// The maximum length of a JSONL line or CSV record, in bytes.
     pub max_record_bytes: u64,
     /// How far a compressed file may expand.
     pub expansion: Expansion,
-    /// Where standard input is kept, so that it can be read again.
+    /// Where standard input is saved, so that it can be read again.
     pub spool: PathBuf,
-    /// Files of the job's own that no glob finds.
+    /// The job's own files, which no glob matches.
     pub own: Vec<PathBuf>,
-    /// Whether another file holds no rows but what some job keeps, so that no glob finds it either.
+    /// Whether a file is kept by some job and holds no input, so that no glob matches it either.
     pub is_kept: fn(&Path) -> bool,
 }
 
 impl InputSpec {
-    /// Files to read with every option at its default.
+    /// Reads files with every option at its default.
     pub fn new(paths: impl IntoIterator<Item = impl Into<String>>, spool: impl Into<PathBuf>) -> Self {
         Self {
             paths: paths.into_iter().map(Into::into).collect(),
@@ -55,17 +55,17 @@ impl InputSpec {
     }
 }
 
-/// How far a compressed file may expand before it is taken for a decompression bomb: the larger of the two.
+/// How far a compressed file may expand before it counts as a decompression bomb: the larger of the two limits.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Expansion {
-    /// Times its size on disk.
+    /// As a multiple of its size on disk.
     pub ratio: u64,
-    /// Bytes that any file may expand to, however small it is.
+    /// In bytes, for a file of any size.
     pub free_bytes: u64,
 }
 
 impl Expansion {
-    /// The most bytes that a file of `compressed` bytes may expand to.
+    /// The maximum size to which a file of `compressed` bytes may expand.
     pub(super) fn most(self, compressed: u64) -> u64 {
         compressed.saturating_mul(self.ratio).max(self.free_bytes)
     }
@@ -76,13 +76,13 @@ impl Expansion {
 pub enum Projection {
     /// All columns as JSON values in `fields`.
     Fields,
-    /// Only these columns, and the id column, in `fields`. Names that are no column are passed over. The batch
-    /// of a Parquet row's origin then holds just these columns too (or the first, if there are none of them), since
-    /// the others are not read from disk.
+    /// Only these columns, and the id column, in `fields`. Unknown names are ignored. The batch of a Parquet row's origin
+    /// then also holds only these columns (or the first column, if there are none), since the others are not read from
+    /// disk.
     Only(BTreeSet<String>),
-    /// As `Only`, with every other column of a Parquet file decoded too, so that one that cannot be is found now.
+    /// Like `Only`, but with every other column of a Parquet file decoded too, so that a damaged one is found now.
     Checked(BTreeSet<String>),
-    /// The row as it is written again. In Parquet that is its Arrow form, so `fields` holds the id column at
-    /// most; in text formats `fields` holds all columns.
+    /// The row as it is written out again. In Parquet that is its Arrow form, and `fields` holds at most the id column; in
+    /// text formats `fields` holds all columns.
     Origin,
 }

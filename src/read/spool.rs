@@ -1,4 +1,4 @@
-//! Standard input, kept in a file so that it can be read again.
+//! Saves standard input in a file, so that it can be read again.
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read, Write};
@@ -10,11 +10,11 @@ use crate::durable::sync_folder;
 use crate::failpoint::meet;
 use crate::regular;
 
-/// Copies `stdin` to `spool`, where it appears whole or not at all; what brings nothing is an input of no rows. True when
-/// it is a terminal, and the `spool` of an earlier run is left in its place.
+/// Copies `stdin` to `spool`, which appears whole or not at all; empty standard input is an input without rows. Returns
+/// true when `stdin` is a terminal, and the `spool` of an earlier run is left as it is.
 ///
 /// # Errors
-/// When it cannot be read or written, or when a terminal is all there is.
+/// It cannot be read or written, or there is only a terminal.
 pub(super) fn keep(stdin: impl Read, is_terminal: bool, spool: &Path) -> Result<bool, ReadError> {
     let failed = |reason: String| ReadError::Spool { path: spool.to_owned(), reason };
     if is_terminal {
@@ -30,40 +30,40 @@ fn copy(mut content: impl Read, spool: &Path) -> io::Result<()> {
     fs::create_dir_all(folder)?;
     clear_away(folder, spool);
     let part = part_of(spool);
-    // What an earlier process of the same number has left.
+    // Left over from an earlier process with the same number.
     let _ = fs::remove_file(&part);
     let created = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&part);
     let written = created.and_then(|mut file| {
-        // Where files cannot be locked, they are not cleared away either.
+        // Where files cannot be locked, they are not removed either.
         let _ = file.lock();
         io::copy(&mut content, &mut Pieces(&mut file))?;
         meet("read.spool.copied");
         file.sync_all()?;
         let is_empty = |path: &Path| fs::metadata(path).is_ok_and(|about| about.len() == 0);
         if is_empty(&part) && spool.is_file() && !is_empty(spool) {
-            // What was kept may be the only copy of rows that are not answered yet.
+            // The earlier spool may be the only copy of rows that have no answer yet.
             fs::rename(spool, before(spool))?;
         }
         fs::rename(&part, spool)?;
         meet("read.spool.renamed");
-        // The new name, too, must outlive a power cut.
+        // The new name must survive a power cut too.
         sync_folder(folder)
     });
     if written.is_err() {
-        // The first error is the one to tell.
+        // The first error is the one to report.
         let _ = fs::remove_file(&part);
     }
     written
 }
 
-/// Where the rows go that were kept when standard input brings nothing: the name with `.before` at its end.
+/// Where an earlier spool is moved when standard input is empty: the same name with `.before` appended.
 fn before(spool: &Path) -> PathBuf {
     let mut name = spool.as_os_str().to_owned();
     name.push(".before");
     PathBuf::from(name)
 }
 
-/// Removes the unfinished spools of programs that have died. Who lives holds the lock of its own.
+/// Removes the unfinished spools of programs that have died; a running program holds a lock on its own.
 fn clear_away(folder: &Path, spool: &Path) {
     let Some(name) = spool.file_name() else { return };
     let prefix = format!("{}.", name.to_string_lossy());
@@ -74,13 +74,12 @@ fn clear_away(folder: &Path, spool: &Path) {
             && regular::open_own(&path, OpenOptions::new().read(true))
                 .is_ok_and(|file| file.try_lock().is_ok())
         {
-            // Whoever may not remove it can write beside it all the same.
+            // A file that cannot be removed is not in the way.
             let _ = fs::remove_file(&path);
         }
     }
 }
 
-/// A file that is written piece by piece.
 struct Pieces<'f>(&'f mut File);
 
 impl Write for Pieces<'_> {
@@ -94,7 +93,7 @@ impl Write for Pieces<'_> {
     }
 }
 
-/// The process is in the name, so that two of them never write the same file.
+/// The process number is in the name, so that no two processes write the same file.
 fn part_of(spool: &Path) -> PathBuf {
     let mut name = spool.as_os_str().to_owned();
     name.push(format!(".{}.part", std::process::id()));
@@ -106,7 +105,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_was_piped_in_is_kept_and_used_again_at_a_terminal() {
+    fn piped_input_is_kept_and_used_again_at_a_terminal() {
         let folder = tempfile::tempdir().unwrap();
         let spool = folder.path().join("new/out.stdin");
         assert!(!keep(&b"a\n1\n"[..], false, &spool).unwrap());

@@ -1,4 +1,4 @@
-//! Dates, times, timestamps and durations as text, also those that no calendar reaches.
+//! Dates, times, timestamps and durations as text, including those beyond the calendar.
 
 use arrow_array::Array;
 use arrow_array::cast::AsArray;
@@ -10,15 +10,15 @@ use arrow_schema::{DataType, TimeUnit};
 
 const SECONDS_OF_DAY: i64 = 86_400;
 
-/// The text of a value: as `said` has it, or, where that has none, reckoned from the number that is stored.
-pub(super) fn text(array: &dyn Array, said: &ArrayFormatter<'_>, index: usize) -> String {
+/// The text of a value, from the formatter, or, if that has none, computed from the stored number.
+pub(super) fn text(array: &dyn Array, formatter: &ArrayFormatter<'_>, index: usize) -> String {
     let text = match array.data_type() {
         DataType::Date64 => None,
-        // Arrow knows offsets only, and would need a time zone database for `UTC` too.
+        // Arrow knows only offsets, and would need a time zone database even for `UTC`.
         DataType::Timestamp(unit, Some(zone)) if !zone.starts_with(['+', '-']) => in_utc(array, *unit, index),
-        _ => said.value(index).try_to_string().ok(),
+        _ => formatter.value(index).try_to_string().ok(),
     };
-    text.unwrap_or_else(|| reckoned(array.data_type(), stored(array, index)))
+    text.unwrap_or_else(|| computed(array.data_type(), stored(array, index)))
 }
 
 fn in_utc(array: &dyn Array, unit: TimeUnit, index: usize) -> Option<String> {
@@ -28,7 +28,7 @@ fn in_utc(array: &dyn Array, unit: TimeUnit, index: usize) -> Option<String> {
         TimeUnit::Microsecond => array.as_primitive::<TimestampMicrosecondType>().value_as_datetime(index),
         TimeUnit::Nanosecond => array.as_primitive::<TimestampNanosecondType>().value_as_datetime(index),
     };
-    // Its `Debug` form is that of ISO 8601, with a `T`.
+    // Its `Debug` form is ISO 8601, with a `T`.
     moment.map(|moment| format!("{moment:?}Z"))
 }
 
@@ -41,7 +41,7 @@ fn stored(array: &dyn Array, index: usize) -> i64 {
     }
 }
 
-fn reckoned(data_type: &DataType, stored: i64) -> String {
+fn computed(data_type: &DataType, stored: i64) -> String {
     let (most, per_second) = match data_type {
         DataType::Date32 => (i64::from(i32::MAX), None),
         DataType::Date64 => (i64::MAX, Some(1000)),
@@ -87,7 +87,7 @@ fn per_second(unit: TimeUnit) -> i64 {
     }
 }
 
-/// Hours, minutes and seconds; the hours may be more than a day has.
+/// Hours, minutes and seconds; there may be more than 24 hours.
 fn time(stored: i64, per_second: i64) -> String {
     let sign = if stored < 0 { "-" } else { "" };
     let (stored, per_second) = (stored.unsigned_abs(), per_second.unsigned_abs());
@@ -96,7 +96,7 @@ fn time(stored: i64, per_second: i64) -> String {
     format!("{sign}{hours:02}:{minutes:02}:{:02}{}", seconds % 60, fraction(within, per_second))
 }
 
-/// What is left of a second, in three, six or nine digits.
+/// The fraction of a second, in three, six or nine digits.
 fn fraction(within: u64, per_second: u64) -> String {
     match per_second {
         _ if within == 0 => String::new(),
@@ -106,7 +106,7 @@ fn fraction(within: u64, per_second: u64) -> String {
     }
 }
 
-/// The date of a day counted from 1970-01-01, in the calendar of ISO 8601 carried on without an end. By Howard Hinnant's
+/// The date of a day counted from 1970-01-01, in the calendar of ISO 8601 extended without end. Howard Hinnant's
 /// `civil_from_days`.
 fn date(days: i64) -> String {
     let days = days + 719_468;
@@ -136,12 +136,12 @@ mod tests {
     }
 
     #[test]
-    fn what_arrow_cannot_write_has_a_text_of_its_own() {
+    fn values_that_arrow_cannot_write_have_a_text_of_their_own() {
         let millis = DataType::Timestamp(TimeUnit::Millisecond, None);
-        assert_eq!(reckoned(&millis, i64::MAX), "infinity");
-        assert_eq!(reckoned(&millis, -i64::MAX), "-infinity");
-        assert_eq!(reckoned(&millis, i64::MAX - 7), "+292278994-08-17T07:12:55.800");
-        assert_eq!(reckoned(&DataType::Time64(TimeUnit::Microsecond), 90_061_000_001), "25:01:01.000001");
-        assert_eq!(reckoned(&DataType::Duration(TimeUnit::Millisecond), -1_500), "-PT1.500S");
+        assert_eq!(computed(&millis, i64::MAX), "infinity");
+        assert_eq!(computed(&millis, -i64::MAX), "-infinity");
+        assert_eq!(computed(&millis, i64::MAX - 7), "+292278994-08-17T07:12:55.800");
+        assert_eq!(computed(&DataType::Time64(TimeUnit::Microsecond), 90_061_000_001), "25:01:01.000001");
+        assert_eq!(computed(&DataType::Duration(TimeUnit::Millisecond), -1_500), "-PT1.500S");
     }
 }

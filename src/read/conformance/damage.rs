@@ -1,4 +1,4 @@
-//! Files that are compressed, cut, damaged, made to do harm, or no more than random bytes.
+//! Files that are compressed, truncated, damaged, malicious or random.
 
 use std::collections::BTreeSet;
 
@@ -9,7 +9,7 @@ use crate::read::{Expansion, Projection};
 use crate::row::Item;
 
 #[test]
-fn compressed_text_is_told_by_its_first_bytes() {
+fn compressed_text_is_recognised_by_its_first_bytes() {
     let folder = Folder::new();
     for (name, compress) in
         [("a.csv.gz", gzip as fn(&[u8]) -> Vec<u8>), ("a.csv.zst", zstd), ("gz.csv", gzip), ("zst.csv", zstd)]
@@ -51,7 +51,7 @@ fn a_decompression_bomb_ends_in_an_error() {
     }
 }
 
-/// Place and badness of each item, in passes that want different things of the same file.
+/// The place of each item and whether it is bad, in passes with different projections of the same file.
 fn passes(folder: &Folder, name: &str, content: &[u8]) -> Vec<Vec<(String, bool)>> {
     let path = folder.write(name, content);
     let mut spec = folder.spec(&[&path]);
@@ -65,7 +65,7 @@ fn passes(folder: &Folder, name: &str, content: &[u8]) -> Vec<Vec<(String, bool)
     vec![pass(Projection::Fields), pass(Projection::Only(BTreeSet::new())), pass(Projection::Origin)]
 }
 
-/// Bytes of which many are the signs of the formats.
+/// Bytes of which many are special characters of the formats.
 fn signs() -> impl Strategy<Value = Vec<u8>> {
     let sign = prop_oneof![
         8 => proptest::sample::select(b"\",;\n\r{}[]:\\ua1d80 \t|".to_vec()),

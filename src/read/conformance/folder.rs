@@ -1,4 +1,4 @@
-//! A folder of input files to test on, and short ways to read them.
+//! A folder of input files for tests, with short ways to read them.
 
 use std::fs;
 use std::io::{self, Write};

@@ -1,4 +1,4 @@
-//! Files that do not go together, do not hold what they should, or change.
+//! Files that do not match each other or their format, or that change.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -49,7 +49,7 @@ fn records_of_another_width_or_another_encoding_are_bad_rows() {
 }
 
 #[test]
-fn what_cannot_be_read_as_rows_is_refused_by_name() {
+fn files_that_cannot_be_read_as_rows_are_rejected_by_name() {
     let folder = Folder::new();
     let refusal = |path: &str, id: Option<&str>| {
         let mut spec = folder.spec(&[path]);

@@ -1,4 +1,4 @@
-//! Which columns of a Parquet file a pass reads, and where the values of each are.
+//! Chooses which columns of a Parquet file a pass reads, and where the values of each come from.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -13,35 +13,35 @@ use crate::read::pass::ReadPass;
 use crate::read::spec::Projection;
 use crate::row::{Column, ColumnKind};
 
-/// The columns that a pass takes of a file.
+/// The columns that a pass uses from a file.
 pub(super) struct Chosen {
-    /// As this file has them.
+    /// In this file's types.
     pub(super) own: SchemaRef,
-    /// The same columns as the whole input has them.
+    /// The same columns in the types of the whole input.
     pub(super) whole: SchemaRef,
     /// Where the values of each of these columns are.
     pub(super) values: Vec<Values>,
-    /// The columns that are read, by their indices in the file, in its order.
+    /// The indices in the file of the columns that are read, in order.
     pub(super) roots: Vec<usize>,
 }
 
 /// Where the values of a column are.
 #[derive(Debug, Clone)]
 pub(super) enum Values {
-    /// In the reader's batches, by the index there.
+    /// In the reader's batches, at this index.
     Read(usize),
-    /// The same in all rows of the file: what its folder tells, or null.
-    Told(Option<String>),
+    /// The same in all rows of the file: the value from its folder, or null.
+    Constant(Option<String>),
 }
 
 /// A column of the whole input, and its index among those of the file and its folders.
 type PlacedColumn<'a> = (&'a Column, Option<usize>);
 
 impl Chosen {
-    /// Of a file with this schema and header. Its `folders` tell further columns.
+    /// For a file with this schema and header. Its `folders` give further columns.
     ///
     /// # Errors
-    /// When the file has a column that the input had not when it was opened.
+    /// The file has a column that the input did not have when it was opened.
     pub(super) fn new(
         schema: &Schema,
         mut header: Header,
@@ -56,20 +56,20 @@ impl Chosen {
         let places = columns::places(&pass.columns, &header)?;
         let mut taken: Vec<PlacedColumn<'_>> = pass.columns.iter().zip(places).collect();
         if !matches!(pass.wanted, Projection::Origin | Projection::Checked(_)) {
-            // One column is read in any case: without any, the rows would be as many as the footer claims,
-            // which in a damaged file is any number.
+            // At least one column is always read: without any, the number of rows would be what the footer claims, which
+            // can be any number in a damaged file.
             let first = taken.iter().find(|column| is_read(column)).copied();
             taken.retain(|(column, _)| pass.keeps(&column.name));
             taken.extend(first.filter(|_| !taken.iter().any(is_read)));
         }
 
-        // The reader gives its columns in the order of the file, whatever order they are asked for.
+        // The reader returns columns in the order of the file, whatever order is requested.
         let read = taken.iter().filter(|column| is_read(column)).filter_map(|(_, place)| *place);
         let roots: Vec<usize> = read.collect::<BTreeSet<_>>().into_iter().collect();
         let values = taken.iter().map(|column| match column {
             (_, Some(root)) if is_read(column) => Values::Read(roots.partition_point(|other| other < root)),
-            (column, Some(_)) => Values::Told(folders::value(folders, &column.name).map(str::to_owned)),
-            (_, None) => Values::Told(None),
+            (column, Some(_)) => Values::Constant(folders::value(folders, &column.name).map(str::to_owned)),
+            (_, None) => Values::Constant(None),
         });
         let values = values.collect();
         let own = taken.iter().map(|(column, place)| match place {

@@ -1,4 +1,4 @@
-//! A Parquet file before its rows: its footer, its columns, and readers of them.
+//! A Parquet file before its rows: its footer, its columns, and readers for them.
 
 use std::fs::File;
 use std::os::unix::fs::FileExt;
@@ -20,15 +20,15 @@ use crate::read::intervals;
 use crate::regular;
 use crate::row::{Column, ColumnKind};
 
-/// How many rows are decoded at a time, at most.
+/// The maximum number of rows decoded at a time.
 const BATCH_ROWS: usize = 1024;
-/// How many bytes are decoded at a time, about.
+/// The approximate number of bytes decoded at a time.
 const BATCH_BYTES: i64 = 16 << 20;
 
 /// Reads the columns of a Parquet file from its footer.
 ///
 /// # Errors
-/// When the file is damaged, or two of its columns have the same name.
+/// The file is damaged, or two of its columns have the same name.
 pub(in crate::read) fn header(file: &Arc<str>, path: &Path) -> Result<Header, ReadError> {
     Ok(open(file, path)?.1)
 }
@@ -70,7 +70,7 @@ fn builder(file: &Arc<str>, path: &Path, options: ArrowReaderOptions) -> Result<
     Ok(builder)
 }
 
-/// Whether even the footer is encrypted, as the last bytes tell.
+/// Whether the footer itself is encrypted, which the last bytes show.
 fn is_encrypted(file: &File) -> bool {
     let mut magic = [0; 4];
     let length = file.metadata().map_or(0, |metadata| metadata.len());
@@ -78,7 +78,7 @@ fn is_encrypted(file: &File) -> bool {
         && magic == ENCRYPTED_MAGIC
 }
 
-/// A codec that is not read is no damage.
+/// Reports an unsupported codec, which is not damage.
 fn refuse_codecs(file: &str, builder: &Builder) -> Result<(), ReadError> {
     let chunks = builder.metadata().row_groups().iter().flat_map(|group| group.columns());
     match chunks.into_iter().find(|chunk| chunk.compression() == Compression::LZO) {
@@ -93,7 +93,7 @@ fn refuse_codecs(file: &str, builder: &Builder) -> Result<(), ReadError> {
     }
 }
 
-/// A reader of some columns of a file, whose INTERVAL columns are read in a unit.
+/// A reader of some columns of a file, with its INTERVAL columns in one unit.
 pub(super) fn reader(
     file: &Arc<str>,
     path: &Path,
@@ -112,7 +112,7 @@ pub(super) fn reader(
         .map_err(|error| damaged(file, &error))
 }
 
-/// Fewer rows a batch where rows are long, so that a batch does not outgrow memory.
+/// Reads fewer rows per batch where rows are long, to limit memory.
 pub(super) fn batch_rows(builder: &Builder) -> usize {
     let longest = builder
         .metadata()
@@ -129,7 +129,7 @@ pub(super) fn damaged(file: &str, error: &ArrowError) -> ReadError {
         return ReadError::columns(file, reason.clone());
     }
     let reason = error.to_string();
-    // Of an encrypted column, a footer that can be read tells less than it has to.
+    // A readable footer leaves out required fields of an encrypted column.
     if reason.contains("Required field") {
         let advice = "it may have encrypted columns, which cannot be read, or be damaged; write it again without encryption";
         return ReadError::format(file, format!("is not a readable Parquet file: {reason}; {advice}"));
@@ -137,9 +137,9 @@ pub(super) fn damaged(file: &str, error: &ArrowError) -> ReadError {
     ReadError::Parquet { file: file.to_owned(), reason }
 }
 
-/// Decodes, and makes a panic an error: the decoder panics on some damaged files.
+/// Decodes, and turns a panic into an error: the decoder panics on some damaged files.
 pub(super) fn unpanicked<T>(decode: impl FnOnce() -> Result<T, ArrowError>) -> Result<T, ArrowError> {
-    // What a panic leaves behind is not used again: an error ends the pass.
+    // The state left by a panic is not used again: an error ends the pass.
     panic::catch_unwind(AssertUnwindSafe(decode)).unwrap_or_else(|payload| {
         let text = payload.downcast_ref::<String>().map(String::as_str);
         let text = text.or_else(|| payload.downcast_ref::<&str>().copied());

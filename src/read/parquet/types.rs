@@ -1,4 +1,4 @@
-//! Columns that have one Arrow type in one file and another in the next: the type that holds both, and its values.
+//! Columns whose Arrow type differs between files: finds the type that holds both, and converts the values.
 
 use std::sync::Arc;
 
@@ -11,11 +11,11 @@ use arrow_schema::{ArrowError, DataType, Field, FieldRef, Fields, TimeUnit};
 
 use crate::row::PARQUET_INTERVAL;
 
-/// The column that holds all values of both. `None` where there is none: they are not one column.
+/// The column that holds all values of both; `None` if they cannot be one column.
 pub(in crate::read) fn joined_field(one: &FieldRef, other: &FieldRef) -> Option<FieldRef> {
     let is_nullable = one.is_nullable() || other.is_nullable();
     let data_type = joined(one.data_type(), other.data_type())?;
-    // Of a column of nothing but nulls, the other one says what it is.
+    // If one column is all nulls, the other gives the type.
     let (kind, also) = if *one.data_type() == DataType::Null { (other, one) } else { (one, other) };
     let mut metadata = kind.metadata().clone();
     if *also.data_type() != DataType::Null {
@@ -33,8 +33,8 @@ pub(in crate::read) fn joined_field(one: &FieldRef, other: &FieldRef) -> Option<
 
 /// The narrowest type that holds all values of both.
 ///
-/// Whole numbers of 64 bits and floats are floats, as pandas writes a column that has nulls in one file and none in another;
-/// a number that a float would round is found when it is read.
+/// 64-bit integers and floats become floats, as pandas writes a column that has nulls in one file and none in another; an
+/// integer that a float would round is reported when it is read.
 fn joined(one: &DataType, other: &DataType) -> Option<DataType> {
     use DataType::{
         Binary, BinaryView, Date32, Date64, Dictionary, Duration, LargeBinary, LargeList, LargeUtf8, List,
@@ -65,7 +65,7 @@ fn joined(one: &DataType, other: &DataType) -> Option<DataType> {
     })
 }
 
-/// A type in a word or two, without what is inside of a struct.
+/// A short name for a type, without the fields of a struct.
 pub(in crate::read) fn shown(data_type: &DataType) -> String {
     match data_type {
         DataType::List(item) | DataType::LargeList(item) | DataType::FixedSizeList(item, _) => {
@@ -167,11 +167,11 @@ fn of_bits(bits: u8, signed: bool) -> Option<DataType> {
     })
 }
 
-/// The values of a column in the type that was found for it.
+/// The values of a column in the common type.
 ///
 /// # Errors
 ///
-/// When one of them would be another there: a whole number that a float rounds, a moment that is too far away.
+/// A value would change: an integer that a float rounds, or a moment out of range.
 pub(super) fn brought(array: &ArrayRef, to: &DataType) -> Result<ArrayRef, ArrowError> {
     match (array.data_type(), to) {
         (from, to) if from == to => Ok(array.clone()),

@@ -1,4 +1,4 @@
-//! Which types go together, and that values come through a join as they were.
+//! Which types can be joined, and that a join does not change values.
 
 use std::collections::HashMap;
 
@@ -50,7 +50,7 @@ fn a_column_of_two_types_is_of_the_one_that_holds_both() {
 }
 
 #[test]
-fn what_a_column_is_by_its_metadata_stays_where_both_say_so() {
+fn metadata_of_a_column_is_kept_where_both_have_it() {
     let field = |data_type, key: &str| {
         let metadata = HashMap::from([(key.to_owned(), "x".to_owned())]);
         Arc::new(Field::new("a", data_type, false).with_metadata(metadata))
@@ -87,7 +87,7 @@ fn values_are_the_same_in_the_wider_type_or_an_error() {
     assert!(wider.as_struct().column(1).is_null(0));
 }
 
-/// A column of each kind, whose values fit every type that may hold them.
+/// A column of each kind, whose values fit every type that can hold that kind.
 fn columns() -> Vec<ArrayRef> {
     let whole = Int64Array::from(vec![Some(1), Some(100), None]);
     let whole: ArrayRef = Arc::new(whole);
@@ -120,7 +120,7 @@ fn columns() -> Vec<ArrayRef> {
     let texts = [Utf8, LargeUtf8, Utf8View, dictionary(), Binary, LargeBinary, BinaryView];
     let days = as_type(&whole, Int32);
     let scalars = numbers.into_iter().map(|data_type| match data_type {
-        // Moments and days are not numbers, and are made of them.
+        // Moments and days are not numbers, but are made from them.
         Date32 | Date64 => as_type(&as_type(&days, Date32), data_type),
         Timestamp(..) => as_type(&as_type(&as_type(&days, Date32), Date64), data_type),
         other => as_type(&whole, other),
