@@ -1,4 +1,4 @@
-//! The fields of `[request]`: TOML made JSON, with the place of every string in it.
+//! The fields of `[request]`: TOML turned into JSON, with the place of every string in it.
 
 use serde_json::{Map, Value as Json};
 use toml::Value;
@@ -15,7 +15,7 @@ const OF_A_KEY: &str =
 /// The strings of a request, each with the keys that lead to it.
 pub(super) type Texts = Vec<(Vec<String>, TemplateText)>;
 
-/// The fields of a request as JSON, and where its strings stand: each is a template.
+/// The fields of a request as JSON, and the places of their strings: each string is a template.
 pub(super) fn request(
     section: &toml::Table,
     layers: &Layers,
@@ -49,7 +49,7 @@ pub(super) fn request(
     Ok((fields, texts))
 }
 
-/// Where a field belongs that is not of the request, but of the connection; `None` for any other.
+/// Where a field belongs that concerns the connection and not the request; `None` for any other.
 fn of_the_connection(key: &str) -> Option<&'static str> {
     match key.to_ascii_lowercase().replace('-', "_").as_str() {
         "api_key" | "apikey" | "authorization" => Some(OF_A_KEY),

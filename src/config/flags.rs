@@ -1,4 +1,4 @@
-//! What flags and environment can say of a job, declared once: each job flag is a key of the job file.
+//! The flags and variables of a job, declared once: each job flag is a key of the job file.
 
 use toml::Value;
 
@@ -7,25 +7,25 @@ use crate::diagnostic::secret_scan;
 use crate::diagnostic::{Diagnostic, SourceText};
 use crate::format::endings;
 
-/// A key of the job file that has a flag and an environment variable of its own.
+/// A key of the job file that has its own flag and environment variable.
 #[derive(Debug, Clone, Copy)]
 pub struct JobFlag {
     /// The flag, without its dashes. The variable is `FANFOLD_` and the same in capitals.
     pub flag: &'static str,
     /// The key of the job file, dotted.
     pub key: &'static str,
-    /// What its value is.
+    /// The form of its value.
     pub shape: ValueShape,
-    /// The word that stands for its value in the help.
+    /// The placeholder for its value in the help.
     pub value: &'static str,
-    /// What it does, in a line.
+    /// Its help, in a line.
     pub help: &'static str,
 }
 
-/// What the value of a job flag is.
+/// The form of a job flag's value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ValueShape {
-    /// Text, as it stands.
+    /// Text, unchanged.
     Text,
     /// A number, or a word such as `auto`.
     Number,
@@ -101,7 +101,7 @@ const fn list(flag: &'static str, key: &'static str, value: &'static str, help: 
     JobFlag { flag, key, shape: ValueShape::List, value, help }
 }
 
-/// Keys whose values name files. What a file is called is the user's own matter.
+/// Keys whose values name files. The user may choose any name for a file.
 const PATHS: [&str; 3] = ["input.path", "output.path", "output.metrics"];
 
 impl JobFlag {
@@ -110,12 +110,12 @@ impl JobFlag {
         format!("FANFOLD_{}", self.flag.replace('-', "_").to_ascii_uppercase())
     }
 
-    /// The overlay that a flag with these values makes.
+    /// The overlay of a flag with these values.
     pub fn from_flag(&self, values: &[String]) -> Overlay {
         self.overlay(KeyOrigin::Flag, &format!("--{}", self.flag), values)
     }
 
-    /// The overlay that the job flag's variable makes; several paths stand one to a line.
+    /// The overlay of the job flag's variable; several paths are on a line each.
     pub fn from_variable(&self, value: &str) -> Overlay {
         let values: Vec<String> = match self.shape {
             ValueShape::List => value.lines().map(str::to_owned).collect(),
@@ -140,7 +140,7 @@ impl JobFlag {
     }
 }
 
-/// The overlay of one `--set KEY=VALUE`. A value that is no TOML literal is text.
+/// The overlay of one `--set KEY=VALUE`. A value that is not a TOML literal is text.
 ///
 /// # Errors
 ///
@@ -173,11 +173,11 @@ pub fn set(argument: &str) -> Result<Overlay, Diagnostic> {
     })
 }
 
-/// Refuses a key in the text of a flag: it would stand in the command that goes on.
+/// Refuses a key in the text of a flag: it would appear in the command that fanfold shows for continuing.
 ///
 /// # Errors
 ///
-/// When it has one in it.
+/// When the text contains a key.
 pub fn check_keyless(overlay: &Overlay) -> Result<(), Diagnostic> {
     if PATHS.contains(&overlay.key.as_str()) || !holds_a_key(&overlay.raw) {
         return Ok(());
@@ -193,7 +193,7 @@ fn does_not_belong(hidden: &SourceText, length: usize) -> Diagnostic {
     Diagnostic::new("an API key does not belong on the command line").at(hidden, 0..length).help(help)
 }
 
-/// Whether a key is that of the API key, or a slip of it.
+/// Whether a key is that of the API key, or nearly so.
 fn is_of_a_key(key: &str) -> bool {
     let places = ["model.api_key_env", "model.api_key_file", "model.api_key_command"];
     let section = key.split_once('.').map_or("", |(section, _)| section);
@@ -203,17 +203,17 @@ fn is_of_a_key(key: &str) -> bool {
         && secret_scan::is_secret(key)
 }
 
-/// Whether a value sets the address that is told of a run, which is a secret.
+/// Whether a value sets the address to notify, which is a secret.
 fn names_a_hook(key: &str, value: &Value) -> bool {
     key == "notify.url" || (key == "notify" && value.get("url").is_some())
 }
 
-/// Whether a value is a key, or has one in it.
+/// Whether a value is or contains a key.
 fn holds_a_key(value: &str) -> bool {
     value.trim_matches(['"', '\'']).starts_with("sk-") || !secret_scan::places(value).is_empty()
 }
 
-/// Whether a value sets a header whose value looks like a key, at whatever depth of it.
+/// Whether a value sets a header whose value looks like a key, at any depth.
 fn has_secret_header(key: &str, value: &Value) -> bool {
     match value {
         Value::Table(table) => {
@@ -231,7 +231,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_set_value_is_a_literal_where_it_can_be_and_text_otherwise() {
+    fn a_set_value_is_a_literal_if_possible_and_text_otherwise() {
         let value = |argument: &str| set(argument).map(|overlay| overlay.value);
         assert_eq!(value("limits.qps=5"), Ok(Value::Integer(5)));
         assert_eq!(value("output.select=[\"a\", \"b\"]").map(|v| v.is_array()), Ok(true));

@@ -1,4 +1,4 @@
-//! `[model] headers`: what every request carries beside the key, and what may not be among it.
+//! `[model] headers`: the headers of every request next to the key, and those that are refused.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -7,7 +7,7 @@ use crate::config::layers::Layers;
 use crate::diagnostic::Diagnostic;
 use crate::job::Retry;
 
-/// Headers that are fanfold's own, and why.
+/// Headers that only fanfold sets, and why.
 const OWN: [(&str, &str); 6] = [
     ("authorization", "set the key with api_key_env, api_key_file or api_key_command"),
     ("content-type", "every request is JSON"),
@@ -20,10 +20,10 @@ const OWN: [(&str, &str); 6] = [
 /// Asks DashScope to let a request wait instead of refusing it; in seconds.
 const WAIT: &str = "x-dashscope-wait-timeout";
 
-/// The longest wait that is taken for meant: the vendor advises 120 s at most.
+/// The longest wait that is believed to be intended: the vendor advises 120 s at most.
 const LONGEST_WAIT: u64 = 3600;
 
-/// Settles the headers.
+/// Settles and checks the headers.
 pub(super) fn headers(
     section: BTreeMap<String, String>,
     layers: &Layers,
@@ -49,7 +49,7 @@ pub(super) fn headers(
     Ok(section.into_iter().collect())
 }
 
-/// Lets the client wait as much longer as the headers ask the service to let a request wait.
+/// Raises the client's time limits by the time for which the headers ask the service to let a request wait.
 pub(super) fn raise(
     retry: Retry,
     headers: &[(String, String)],
@@ -75,7 +75,7 @@ pub(super) fn raise(
     }
 }
 
-/// What a header's name is made of (RFC 9110, 5.6.2).
+/// Whether a byte may be in a header's name (RFC 9110, 5.6.2).
 fn is_token(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte)
 }
@@ -96,13 +96,13 @@ mod tests {
     }
 
     #[test]
-    fn headers_are_taken_as_they_are() {
+    fn headers_are_sent_unchanged() {
         let expected = vec![("X-DashScope-DataInspection".to_owned(), r#"{"input":"cip"}"#.to_owned())];
         assert_eq!(settle(r#"headers."X-DashScope-DataInspection" = '{"input":"cip"}'"#, &[]), Ok(expected));
     }
 
     #[test]
-    fn headers_that_are_none_or_not_the_user_s_are_refused_without_their_values() {
+    fn invalid_and_reserved_headers_are_refused_without_their_values() {
         for (line, part) in [
             (r#"headers = { Authorization = "Bearer sk-secret-1" }"#, "api_key_env"),
             (r#"headers = { host = "sk-secret-1" }"#, "follows from the address"),
@@ -121,7 +121,7 @@ mod tests {
     }
 
     #[test]
-    fn a_wait_on_the_server_s_side_is_waited_for_on_ours() {
+    fn a_wait_on_the_server_s_side_extends_the_time_limit_on_ours() {
         let (_, layers) = Layers::read(None, vec![]).expect("nothing");
         let raised = |value: &str| {
             let headers = [("x-dashscope-wait-timeout".to_owned(), value.to_owned())];

@@ -1,4 +1,4 @@
-//! What an editor is told of the job file: its JSON Schema, made from the types that it is read into.
+//! The JSON Schema of the job file for editors, made from the types that the file is read into.
 
 use schemars::Schema;
 use schemars::generate::SchemaSettings;
@@ -7,8 +7,8 @@ use serde_json::Value;
 
 use crate::config::file::JobFile;
 
-/// The JSON Schema of the job file, in the draft that editors of TOML know best (07), without references, which some
-/// of them lose the descriptions behind.
+/// The JSON Schema of the job file, in the draft that editors of TOML support best (07), without references, behind which
+/// some of them lose the descriptions.
 pub fn schema() -> Value {
     let mut settings = SchemaSettings::draft07();
     settings.inline_subschemas = true;
@@ -16,7 +16,7 @@ pub fn schema() -> Value {
     settings.into_generator().into_root_schema_for::<JobFile>().to_value()
 }
 
-/// TOML has no null, and of numbers it knows no sizes: what may be left out is left out.
+/// Removes null and number formats: TOML has no null and no number sizes; an optional key is simply omitted.
 #[derive(Debug, Clone)]
 struct AsToml;
 
@@ -34,7 +34,7 @@ impl Transform for AsToml {
                 schema.insert("type".to_owned(), kind);
             }
         }
-        // What the words of an enum mean is said at its key.
+        // The description of the key explains the words of an enum.
         if let Some(Value::Array(variants)) = schema.get("oneOf") {
             let words: Option<Vec<Value>> =
                 variants.iter().map(|variant| variant.get("const").cloned()).collect();

@@ -13,21 +13,21 @@ use crate::config::overlay::{KeyOrigin, Overlay};
 use crate::diagnostic::secret_scan::is_secret;
 use crate::diagnostic::{Diagnostic, SourceText, nearest};
 
-/// Everything that was said about a job, each thing with its place.
+/// All values of a job, each with its place.
 #[derive(Debug)]
 pub struct Layers {
     file: Option<SourceText>,
-    /// Where the value of each key of the file stands in it.
+    /// The place of each key's value in the file.
     spans: HashMap<String, Range<usize>>,
     overlays: Vec<Overlay>,
 }
 
 impl Layers {
-    /// Reads a job file, if there is one, and lays the overlays over it; a later overlay beats an earlier one.
+    /// Reads a job file, if there is one, and lays the overlays over it; a later overlay overrides an earlier one.
     ///
     /// # Errors
     ///
-    /// A syntax error, an unknown key or a wrong type, shown where it stands.
+    /// A syntax error, an unknown key or a wrong type, shown at its place.
     pub fn read(file: Option<SourceText>, overlays: Vec<Overlay>) -> Result<(JobFile, Self), Diagnostic> {
         let (mut tree, mut spans) = (Table::new(), HashMap::new());
         if let Some(script) = &file {
@@ -39,13 +39,13 @@ impl Layers {
         }
         for overlay in &overlays {
             let text = || Value::String(overlay.raw.clone());
-            // What reads as a number may be meant as text: the key decides.
+            // A value that reads as a number may be meant as text: the key decides.
             let alone = alone(overlay, overlay.value.clone())
                 .or_else(|problem| alone(overlay, text()).map_err(|_| problem))?;
             merge(&mut tree, alone);
         }
         let layers = Self { file, spans, overlays };
-        // Each layer was found good by itself; together they can only clash where one makes a table of a value.
+        // Each layer was valid by itself; together they can only clash if one replaces a value by a table.
         let job = JobFile::deserialize(Value::Table(tree))
             .map_err(|error| Diagnostic::new(error.message().to_owned()))?;
         Ok((job, layers))
@@ -65,13 +65,13 @@ impl Layers {
         if is_wrong { Err(self.problem(key, message)) } else { Ok(()) }
     }
 
-    /// Who gave the value of a key that somebody gave.
+    /// The origin of the value of a key that is set.
     pub fn origin(&self, key: &str) -> KeyOrigin {
         self.overlays_of(key).map(|overlay| overlay.origin).max().unwrap_or(KeyOrigin::File)
     }
 
-    /// Where the value of a key was given: the text, and the bytes of the value in it. For a key that nobody gave,
-    /// the nearest table around it.
+    /// Where the value of a key was given: the text, and the bytes of the value in it. For a key that is not set, the
+    /// nearest table around it.
     pub fn place(&self, key: &str) -> Option<(SourceText, Range<usize>)> {
         if let Some(overlay) = self.overlays_of(key).last() {
             return Some((overlay.script.clone(), 0..overlay.script.text.len()));
@@ -82,7 +82,7 @@ impl Layers {
         Some((script.clone(), span.clone()))
     }
 
-    /// What sets a key, or a table around it, over the file.
+    /// The overlays that set a key, or a table around it.
     fn overlays_of(&self, key: &str) -> impl Iterator<Item = &Overlay> {
         let is_of = move |overlay: &&Overlay| {
             key.strip_prefix(&*overlay.key).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
@@ -91,7 +91,7 @@ impl Layers {
     }
 }
 
-/// Notes where the values of a table stand, those of tables and lists in it too.
+/// Records the places of a table's values, including those inside tables and lists.
 fn keep_spans(table: &DeTable<'_>, prefix: &str, spans: &mut HashMap<String, Range<usize>>) {
     for (key, value) in table {
         keep_span(format!("{prefix}{}", key.get_ref()), value, spans);
@@ -112,7 +112,7 @@ fn keep_span(key: String, value: &Spanned<DeValue<'_>>, spans: &mut HashMap<Stri
     spans.insert(key, value.span());
 }
 
-/// An error of the TOML reader, shown where it stands and with the nearest known key.
+/// An error of the TOML reader, shown at its place and with the nearest known key.
 pub fn explain(script: &SourceText, error: &toml::de::Error) -> Diagnostic {
     let span = error.span().unwrap_or(0..0);
     let (message, help) = reword(error.message(), script.may_be_secret(&span));
@@ -120,11 +120,11 @@ pub fn explain(script: &SourceText, error: &toml::de::Error) -> Diagnostic {
     help.into_iter().fold(problem, Diagnostic::help)
 }
 
-/// Says an error of the reader in the user's words; for an unknown key, also which one may have been meant. A value that may be a
-/// secret is not repeated.
+/// An error of the reader in the user's words; for an unknown key, also the key that was probably meant. A value that may be
+/// a secret is not repeated.
 ///
-/// The reader gives prose alone, so that this goes by serde's wording of it. Where a new version words it otherwise, its own words
-/// are shown, and the snapshots of messages (`tests/suite/snapshots/job_file.txt`) are what notices.
+/// The reader returns prose only, so this depends on serde's wording. If a new version changes it, its own words are shown,
+/// and the snapshots of messages (`tests/suite/snapshots/job_file.txt`) notice.
 fn reword(message: &str, is_secret: bool) -> (String, Option<String>) {
     let message = message.lines().next().unwrap_or(message);
     if let Some((found, expected)) = message
@@ -162,7 +162,7 @@ fn reword(message: &str, is_secret: bool) -> (String, Option<String>) {
     }
 }
 
-/// What the reader calls by the names of its own types, in the user's words.
+/// The user's word for a type that the reader names after its own types.
 fn kind(expected: &str) -> &str {
     match expected {
         "f64" => "a number",
@@ -175,7 +175,7 @@ fn kind(expected: &str) -> &str {
     }
 }
 
-/// The job file that an overlay is by itself.
+/// The job file that consists of one overlay.
 fn alone(overlay: &Overlay, value: Value) -> Result<Table, Diagnostic> {
     let shown = |message: String| Diagnostic::new(message).at_all_of(&overlay.script);
     let mut table = Table::new();
@@ -235,14 +235,14 @@ mod tests {
     }
 
     #[test]
-    fn a_wrong_type_is_shown_where_it_stands() {
+    fn a_wrong_type_is_shown_at_its_place() {
         let shown = Layers::read(script("[limits]\nqps = \"fast\"\n"), vec![]).expect_err("type").to_string();
         assert!(shown.contains("job.toml:2:7"), "{shown}");
         assert!(shown.contains("expected"), "{shown}");
     }
 
     #[test]
-    fn a_flag_beats_the_file_and_its_mistakes_name_the_flag() {
+    fn a_flag_overrides_the_file_and_its_mistakes_name_the_flag() {
         let overlay = set("limits.qps=7").expect("good");
         let (job, layers) =
             Layers::read(script("[limits]\nqps = 3\nqpm = 100\n"), vec![overlay]).expect("good");

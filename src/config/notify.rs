@@ -1,4 +1,4 @@
-//! `[notify]`, read: who is told when a run starts, ends or stops.
+//! `[notify]`, read: who is notified when a run starts, ends or stops.
 
 use super::file::{NotifySection, OneOrMany};
 use super::layers::Layers;
@@ -6,13 +6,13 @@ use crate::diagnostic::Diagnostic;
 use crate::diagnostic::secret_scan::names_a_variable;
 use crate::job::notify::{Hidden, Moment, Notify, Recipient};
 
-/// Settles who is told. A message says nothing of the address, which is a secret.
+/// Settles who is notified. No message contains the address, which is a secret.
 pub(super) fn notify(section: NotifySection, layers: &Layers) -> Result<Notify, Diagnostic> {
     let to = match (section.url, section.url_env, section.command.map(OneOrMany::into_command)) {
         (Some(url), None, None) => Recipient::Url(Hidden(url)),
         (None, Some(name), None) if names_a_variable(&name) => Recipient::Variable(name),
         (None, Some(_), None) => {
-            // What stands here instead may be the address itself, and is not shown.
+            // The value may be the address itself, and is not shown.
             let problem = layers.problem("notify.url_env", "`url_env` does not name a variable");
             return Err(
                 problem.help("name the variable that holds the address, as in url_env = \"NOTIFY_URL\"")

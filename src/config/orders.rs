@@ -1,4 +1,4 @@
-//! The orders that `fanfold set` gives a running job: how they are written, and what they come to.
+//! The orders that `fanfold set` gives a running job: how they are written, and the settings they result in.
 
 use super::layers::Layers;
 use super::overlay::{KeyOrigin, Overlay, literal};
@@ -6,27 +6,27 @@ use super::resolve::limits_alone;
 use crate::diagnostic::{Diagnostic, SourceText};
 use crate::job::effective::LiveSettings;
 
-/// The keys of `[limits]` that can be changed while a run goes on.
+/// The keys of `[limits]` that can be changed during a run.
 const KEYS: [&str; 7] = ["qps", "qpm", "tpm", "concurrency", "max_cost", "max_total_tokens", "max_duration"];
 
 /// The other words.
 const WORDS: [&str; 3] = ["pause", "resume", "stop"];
 
-/// One thing that a run is told.
+/// One change to a running job.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Order {
     /// A key of `[limits]`, or a word.
     pub key: String,
-    /// The value of a key; empty of a word.
+    /// The value of a key; empty for a word.
     pub value: String,
 }
 
 impl Order {
-    /// Reads what stands on the command line: `qps=5`, `pause`.
+    /// Reads an argument of the command line: `qps=5`, `pause`.
     ///
     /// # Errors
     ///
-    /// What is no order; an order whose value is none is told by [`told`].
+    /// When it is not an order. [`told`] checks the values.
     pub fn parse(word: &str) -> Result<Self, Diagnostic> {
         let script = SourceText::new("set", word);
         let at = |message: String| Diagnostic::new(message).at_all_of(&script);
@@ -62,7 +62,7 @@ impl Order {
     }
 }
 
-/// Of orders, the last one on each thing: what holds of them, in the order in which it was said.
+/// The last order for each key or word, which is the one in force, in the order in which they were given.
 pub fn last_words(orders: &[Order]) -> Vec<&Order> {
     let thing = |order: &Order| match order.key.as_str() {
         "resume" => "pause".to_owned(),
@@ -72,11 +72,11 @@ pub fn last_words(orders: &[Order]) -> Vec<&Order> {
     orders.iter().enumerate().filter(|(at, _)| is_last(*at)).map(|(_, order)| order).collect()
 }
 
-/// What orders come to, one after another.
+/// The settings that orders result in, one after another.
 ///
 /// # Errors
 ///
-/// A value that the job file would not take either, in the same words.
+/// A value that the job file would also refuse, with the same message.
 pub fn told(orders: &[Order]) -> Result<LiveSettings, Diagnostic> {
     let (mut paused, mut stop, mut changes) = (None, false, Vec::new());
     for order in orders {

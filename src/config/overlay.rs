@@ -4,7 +4,7 @@ use toml::Value;
 
 use crate::diagnostic::SourceText;
 
-/// Who says something of a job; a later one beats an earlier one.
+/// Where a value comes from; a later origin overrides an earlier one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum KeyOrigin {
     /// The job file.
@@ -18,20 +18,20 @@ pub enum KeyOrigin {
 /// One value that a flag or a variable sets over the job file.
 #[derive(Debug, Clone)]
 pub struct Overlay {
-    /// Who says it.
+    /// Where it comes from.
     pub origin: KeyOrigin,
-    /// Who says it by name, and in what words.
+    /// The name of the flag or variable, and its text.
     pub script: SourceText,
     /// The key of the job file, dotted.
     pub key: String,
     /// The value.
     pub value: Value,
-    /// The value as it was written, for a key that takes text: `--set model.name=7`.
+    /// The value as it was written, for a key whose value is text: `--set model.name=7`.
     pub raw: String,
 }
 
 impl Overlay {
-    /// What a flag that is no job flag sets: text, at a key of the job file.
+    /// A text that a flag other than a job flag sets at a key of the job file.
     pub fn text(flag: &str, key: &str, text: &str) -> Self {
         Self {
             origin: KeyOrigin::Flag,
@@ -43,7 +43,7 @@ impl Overlay {
     }
 }
 
-/// The TOML literal a text is, or the text itself.
+/// The value of a text as a TOML literal, or the text itself.
 pub(super) fn literal(text: &str) -> Value {
     let document = format!("value = {text}");
     let parsed = document.parse::<toml::Table>().ok().and_then(|mut table| {

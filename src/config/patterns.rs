@@ -1,11 +1,11 @@
-//! What values look like to an editor that are written as text, or as text or a number.
+//! Patterns for editors of values that are written as text, or as text or a number.
 
 use schemars::{Schema, SchemaGenerator, json_schema};
 
-/// What a duration looks like to an editor; [`crate::job::units::duration`] is what reads it.
+/// The pattern of a duration; [`crate::job::units::duration`] reads it.
 pub(super) const DURATION: &str = r"^\s*([0-9]+(\.[0-9]*)?\s*(ms|s|min|m|h|d)\s*)+$";
 
-/// What a size looks like to an editor; [`crate::job::units::size`] is what reads it.
+/// The pattern of a size; [`crate::job::units::size`] reads it.
 const SIZE: &str = r"^\s*[0-9][0-9_.]*\s*([bB]|[kKmMgG]([iI]?[bB])?)?\s*$";
 
 /// `limits.concurrency`: a number, or a word.

@@ -1,4 +1,4 @@
-//! From what was said to the settled job: home of every default and of every check that needs no input.
+//! Settles the written values into a job: the home of every default and of every check that needs no input.
 
 mod answering;
 mod asking;
@@ -33,19 +33,19 @@ use files::{format_of, input, output};
 use looking::without_sending;
 pub use lookups::Lookups;
 
-/// The model that a question goes to when none is named: the one the vendor's guide recommends. A job names its own,
-/// since a job costs.
+/// The model for a question that names none: the one that the vendor's guide recommends. A job must name its model, because
+/// a job costs more.
 pub const DEFAULT_MODEL: &str = "qwen3.6-plus";
 
 /// Settles a job.
 ///
 /// # Errors
 ///
-/// The first thing that is missing or out of its range, shown where it was said.
+/// The first value that is missing or out of range, shown where it was given.
 pub fn resolve(file: JobFile, layers: &Layers, lookups: &Lookups<'_>) -> Result<Job, Diagnostic> {
     let job = settle(file, layers, lookups)?;
     check_model_is_named(&job)?;
-    // Of rows that bring their own model, each is asked for its price when it is rendered.
+    // If rows bring their own model, the price of each is looked up when it is rendered.
     if job.caps.cost.is_some() && job.price.is_none() && job.model.name.is_some() {
         let message = "a cap on cost needs a price, and this model's price is not known";
         return Err(layers
@@ -55,11 +55,11 @@ pub fn resolve(file: JobFile, layers: &Layers, lookups: &Lookups<'_>) -> Result<
     Ok(job)
 }
 
-/// Settles a job to look at what it has done. Its address is the default one where the job's own is none.
+/// Settles a job to look at what it has done. An invalid address is replaced by the default one.
 ///
 /// # Errors
 ///
-/// As [`resolve`], but for what only the sending needs.
+/// As [`resolve`], except for values that only sending needs.
 pub fn resolve_to_look(mut file: JobFile, layers: &Layers, lookups: &Lookups<'_>) -> Result<Job, Diagnostic> {
     without_sending(&mut file);
     let region = |name: &str, workspace: Option<&str>| {
@@ -68,11 +68,11 @@ pub fn resolve_to_look(mut file: JobFile, layers: &Layers, lookups: &Lookups<'_>
     settle(file, layers, &Lookups { region: &region, ..*lookups })
 }
 
-/// Checks that the rows of a job can be made the requests that the journal knows.
+/// Checks that the rows of a job can be rendered as the requests in the journal.
 ///
 /// # Errors
 ///
-/// When nobody names the model.
+/// When no model is named.
 pub fn check_model_is_named(job: &Job) -> Result<(), Diagnostic> {
     let has_prompt = job.prompt.as_ref().is_some_and(|prompt| prompt.user.is_some());
     match job.model.name.is_none() && has_prompt {
@@ -118,12 +118,13 @@ fn settle(mut file: JobFile, layers: &Layers, lookups: &Lookups<'_>) -> Result<J
     })
 }
 
-/// Checks what flags give by itself: numbers, durations, times, the name of a region, the ending of an output. A wrong one is a
-/// mistake in the command, whatever the job file says, and whether there is one or not. `region` says why a name is none.
+/// Checks the values of flags by themselves: numbers, durations, times, the name of a region, the ending of an output. A
+/// wrong one is a mistake in the command, whatever the job file says and whether or not there is one. `region` says why a
+/// name is not a region.
 ///
 /// # Errors
 ///
-/// The first flag whose value is none.
+/// The first flag whose value is invalid.
 pub fn check_flags(
     flags: Vec<Overlay>,
     zone: impl Fn() -> TimeZone,
@@ -141,8 +142,8 @@ pub fn check_flags(
     schedule(&file.limits, &layers, &|_| Ok(zone())).map(drop)
 }
 
-/// Settles one question, which has no input and no output: what a job says of the model, the request, patience and the price.
-/// The other sections of the file are no matter of it.
+/// Settles one question, which has no input and no output: the job's model, request, patience and price. The other sections
+/// of the file do not matter.
 ///
 /// # Errors
 ///

@@ -3,12 +3,12 @@
 use serde::de::IntoDeserializer;
 use serde::{Deserialize, Deserializer};
 
-/// Reads a word from text alone. By itself, an enum would also be read from a table, and not say that it expects text.
+/// Reads a word from text only. An enum by itself could also be read from a table, and its errors would not mention text.
 pub(super) fn word<'de, D: Deserializer<'de>, T: Deserialize<'de>>(deserializer: D) -> Result<T, D::Error> {
     T::deserialize(String::deserialize(deserializer)?.into_deserializer())
 }
 
-/// The word of a key that may be left out.
+/// The word of an optional key.
 pub(super) fn optional_word<'de, D: Deserializer<'de>, T: Deserialize<'de>>(
     deserializer: D,
 ) -> Result<Option<T>, D::Error> {

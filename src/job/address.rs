@@ -1,9 +1,9 @@
-//! The address of a chat API: what is one, and whether it is this machine's own.
+//! The address of a chat API: whether it is valid, and whether it is on this machine.
 
 /// DashScope's address in Singapore, the vendor's default.
 pub(crate) const DEFAULT_BASE_URL: &str = "https://dashscope-intl.aliyuncs.com/compatible-mode/v1";
 
-/// Checks an address, and says whether it is this machine's own.
+/// Checks an address, and returns whether it is on this machine.
 pub(crate) fn check(address: &str, allow_http: bool) -> Result<bool, String> {
     let (scheme, rest) = address
         .split_once("://")
@@ -27,7 +27,7 @@ pub(crate) fn check(address: &str, allow_http: bool) -> Result<bool, String> {
     if host.is_empty() {
         return Err("the address has no host".to_owned());
     }
-    // An empty port is the usual one.
+    // An empty port means the usual one.
     if let Some(port) = port.strip_prefix(':').filter(|port| !port.is_empty() && !is_port(port)) {
         return Err(format!("`{port}` is not a port: use a whole number from 1 to 65535"));
     }
@@ -46,7 +46,7 @@ fn is_port(text: &str) -> bool {
     text.bytes().all(|byte| byte.is_ascii_digit()) && text.parse::<u16>().is_ok_and(|port| port > 0)
 }
 
-/// Whether a host is this machine; an IPv6 address may be in its brackets.
+/// Whether a host is this machine; an IPv6 address may be in brackets.
 pub(crate) fn is_loopback(host: &str) -> bool {
     let host = host.trim_start_matches('[').trim_end_matches(']');
     host == "localhost" || host.parse::<std::net::IpAddr>().is_ok_and(|address| address.is_loopback())
@@ -69,8 +69,8 @@ mod tests {
         }
         for port in ["99999", "0", "80a", "-1", "+80", "80:80"] {
             for host in ["localhost", "[::1]", "example.com"] {
-                let told = check(&format!("https://{host}:{port}/v1"), false).expect_err(port);
-                assert!(told.starts_with(&format!("`{port}` is not a port")), "{told}");
+                let fault = check(&format!("https://{host}:{port}/v1"), false).expect_err(port);
+                assert!(fault.starts_with(&format!("`{port}` is not a port")), "{fault}");
             }
         }
         assert_eq!(check("https://example.com:/v1", false), Ok(false));

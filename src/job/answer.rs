@@ -1,4 +1,4 @@
-//! What an answer has to be, and what is done on the way to it.
+//! The requirements for an answer, and what is done if it does not meet them.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -13,9 +13,9 @@ use super::template_text::TemplateText;
 pub struct AnswerRules {
     /// The file of the JSON Schema that each answer must satisfy.
     pub schema: Option<PathBuf>,
-    /// Where that file is named, for messages.
+    /// The place in the job file that names it, for messages.
     pub schema_text: Option<TemplateText>,
-    /// How often an answer that does not is asked for again.
+    /// How often an answer that does not satisfy it is requested again.
     pub repair: u32,
     /// Whether the schema's fields become columns.
     pub expand: bool,
@@ -54,9 +54,9 @@ pub enum OnLength {
 /// A command that is run when the model calls a tool.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Tool {
-    /// The tool's name, as its definition in `request.tools` has it.
+    /// The tool's name, as in its definition in `request.tools`.
     pub name: String,
-    /// The command and its arguments; never empty.
+    /// The command and its arguments; not empty.
     pub command: Vec<String>,
     /// The time one call may take.
     pub timeout: Duration,

@@ -1,4 +1,4 @@
-//! What is known of a model beforehand. A fact that is not known is absent, and nothing is assumed in its place.
+//! Facts about a model that are known beforehand. An unknown fact is absent, and nothing is assumed instead.
 
 use std::fmt;
 use std::sync::Arc;
@@ -9,7 +9,7 @@ use super::languages::Languages;
 use super::limits::Rates;
 use super::price::Price;
 
-/// What is known of a model at an address: the defaults of quota and price, and what its requests may ask.
+/// The facts about a model at an address: the defaults of limits and price, and what its requests may contain.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct ModelInfo {
     /// Its limits.
@@ -20,58 +20,58 @@ pub struct ModelInfo {
     pub max_input_tokens: Option<u64>,
     /// The longest input of a request that thinks, in tokens.
     pub max_input_tokens_thinking: Option<u64>,
-    /// The most tokens that are made of one image.
+    /// The most tokens that one image becomes.
     pub max_image_tokens: Option<u64>,
     /// The longest answer in tokens; thoughts count with `output_includes_thinking` only.
     pub max_output_tokens: Option<u64>,
-    /// Whether `max_tokens` bounds thoughts and answer together, and not the answer alone.
+    /// Whether `max_tokens` limits thoughts and answer together, and not only the answer.
     pub output_includes_thinking: bool,
     /// The longest chain of thought in tokens.
     pub max_thinking_tokens: Option<u64>,
     /// Whether it thinks.
     pub thinking: Option<Thinking>,
-    /// In which form it gives its answers.
+    /// How it returns its answers.
     pub transport: Option<Answers>,
-    /// Whether it takes `tools`.
+    /// Whether it accepts `tools`.
     pub function_calling: Option<bool>,
-    /// Why it is not to be had at this address, where that is known: a sentence without a full stop.
+    /// Why it is not available at this address, if known: a sentence without a full stop.
     pub unavailable: Option<Arc<str>>,
-    /// Whether its answers can be held to a JSON Schema by `response_format`.
+    /// Whether `response_format` can hold its answers to a JSON Schema.
     pub json_schema: Option<bool>,
     /// The languages it translates between; `None` for a model that does not translate.
     pub languages: Option<Languages>,
 }
 
-/// Whether a model thinks, and what `enable_thinking` does to that.
+/// Whether a model thinks, and how `enable_thinking` changes that.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Thinking {
-    /// It thinks unless told not to.
+    /// It thinks unless thinking is switched off.
     On,
-    /// It thinks only when told to.
+    /// It thinks only if thinking is switched on.
     Off,
-    /// It thinks, and refuses to be told not to.
+    /// It thinks, and refuses requests that switch thinking off.
     Always,
-    /// It cannot.
+    /// It cannot think.
     No,
 }
 
-/// In which form a model gives its answers.
+/// How a model returns its answers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Answers {
-    /// In one piece, or as a stream.
+    /// Whole, or as a stream.
     Whole,
     /// As a stream only.
     StreamOnly,
-    /// As a stream only when it thinks, else also in one piece.
+    /// As a stream only when it thinks, otherwise also whole.
     StreamOnlyUnlessThinkingOff,
 }
 
-/// What a request's `enable_thinking` and `reasoning_effort` say of thinking. `None`: nothing.
+/// Whether `enable_thinking` and `reasoning_effort` of a request ask for thinking. `None` if neither says.
 pub fn asked_to_think(enable_thinking: Option<bool>, effort: Option<&str>) -> Option<bool> {
     let effort = effort.map(|effort| !NO_EFFORT.contains(&effort));
-    // An effort says how long to think, not that a model thinks which does not by itself.
+    // An effort says how long to think, and does not switch thinking on.
     enable_thinking.or(effort.filter(|thinks| !thinks))
 }
 
@@ -91,12 +91,12 @@ impl Thinking {
 }
 
 impl ModelInfo {
-    /// Whether a request with this `enable_thinking` thinks. `None`: not known.
+    /// Whether a request with this `enable_thinking` thinks. `None` if unknown.
     pub fn thinks(&self, enable_thinking: Option<bool>) -> Option<bool> {
         self.thinking.map(|thinking| thinking.with(enable_thinking)).or(enable_thinking)
     }
 
-    /// Whether a request with this `enable_thinking` is answered only as a stream. `None`: not known.
+    /// Whether a request with this `enable_thinking` is answered only as a stream. `None` if unknown.
     pub fn needs_stream(&self, enable_thinking: Option<bool>) -> Option<bool> {
         match self.transport? {
             Answers::Whole => Some(false),
@@ -106,17 +106,17 @@ impl ModelInfo {
     }
 }
 
-/// Looks up what is known of any model, for rows that bring their own.
+/// Looks up the facts about any model, for rows that bring their own.
 #[derive(Clone)]
 pub struct ModelCatalog(Arc<dyn Fn(&str) -> ModelInfo + Send + Sync>);
 
 impl ModelCatalog {
-    /// A catalogue that asks the function.
+    /// A catalogue that calls a function.
     pub fn new(look_up: impl Fn(&str) -> ModelInfo + Send + Sync + 'static) -> Self {
         Self(Arc::new(look_up))
     }
 
-    /// What is known of a model.
+    /// The facts about a model.
     pub fn of(&self, model: &str) -> ModelInfo {
         (self.0)(model)
     }

@@ -1,4 +1,4 @@
-//! The date of a fact: a day, or a month where its source says no more.
+//! The date of a fact: a day, or a month if its source is no more precise.
 
 use std::borrow::Borrow;
 use std::fmt;
@@ -7,7 +7,7 @@ use std::str::FromStr;
 use jiff::civil::Date;
 use serde::{Deserialize, Serialize};
 
-/// When a fact was true, written `2026-07-02`, or `2026-06` where the day is not known.
+/// When a fact was true, written `2026-07-02`, or `2026-06` if the day is unknown.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Deserialize, Serialize)]
 #[serde(try_from = "String")]
 pub struct FactsDate(String);
@@ -25,7 +25,7 @@ impl TryFrom<String> for FactsDate {
             7 => format!("{text}-01").parse::<Date>(),
             _ => text.parse(),
         };
-        // The same day can be written in other ways; those are refused, so that dates compare as their texts do.
+        // Other ways of writing the same day are refused, so dates compare as their texts do.
         match day {
             Ok(day) if day.to_string().starts_with(&text) => Ok(Self(text)),
             _ => Err(NotADate(text)),
@@ -65,7 +65,7 @@ mod tests {
     }
 
     #[test]
-    fn what_only_resembles_a_date_is_refused() {
+    fn a_text_that_only_resembles_a_date_is_refused() {
         for text in ["", "2026", "26-07-02", "2026-13", "2026-07-32", "2026-7-2", "2026-07-02-1", "+026-07"] {
             assert!(text.parse::<FactsDate>().is_err(), "{text}");
         }

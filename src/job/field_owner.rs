@@ -1,5 +1,5 @@
-//! Who sets which field of the request: the job, alike for every row, or each row for itself. What the service finds wrong
-//! with a field that the job sets is wrong with every row.
+//! Who sets which field of the request: the job, for every row alike, or each row for itself. If the service refuses a field
+//! that the job sets, every row has the same fault.
 
 use std::collections::BTreeSet;
 
@@ -18,7 +18,7 @@ impl FieldOwners {
         Self { job: job.into_iter().collect(), rows: rows.into_iter().collect() }
     }
 
-    /// Those of a job. A field with a template anywhere in it is the row's.
+    /// The owners of a job's fields. A field with a template anywhere in it is the row's.
     pub fn of(job: &Job) -> Self {
         let prompt = job.prompt.as_ref();
         let texts = prompt.into_iter().flat_map(|prompt| {
@@ -29,7 +29,7 @@ impl FieldOwners {
         let templates = job.request_texts.iter().filter(|(_, text)| is_template(text));
         let mut rows: BTreeSet<String> = templates.filter_map(|(path, _)| path.first().cloned()).collect();
         let mut all: BTreeSet<String> = job.request.keys().cloned().collect();
-        // How answers travel, the model and the turns stand elsewhere in the job file.
+        // Streaming, the model and the turns are set elsewhere in the job file.
         all.extend(["stream", "model", "messages"].map(str::to_owned));
         if job.answer.schema.is_some() {
             all.insert("response_format".to_owned());
@@ -43,7 +43,7 @@ impl FieldOwners {
         Self { job: all.difference(&rows).cloned().collect(), rows }
     }
 
-    /// Whether the job sets this field alike for every row.
+    /// Whether the job sets this field for every row alike.
     pub fn is_the_job_s(&self, field: &str) -> bool {
         self.job.contains(field)
     }

@@ -1,4 +1,4 @@
-//! When a run will end, as far as its limits, its schedule and its present rate tell. Pure: the time is passed in.
+//! When a run will end, judging by its limits, its schedule and its present rate. Pure: the time is passed in.
 
 use jiff::{SignedDuration, Timestamp};
 
@@ -7,43 +7,42 @@ use super::effective::LiveSettings;
 use super::limits::{EffectiveLimits, Quota};
 use crate::event::Bottleneck;
 
-/// Turns of the schedule that are looked ahead: weeks of one with several spans a day.
+/// Changes of the schedule that are looked ahead: weeks of a schedule with several spans a day.
 const TURNS: usize = 200;
 
-/// How a run goes.
+/// The progress of a run.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Course {
-    /// Rows without an end.
+    /// Rows that are neither answered nor failed.
     pub left: u64,
-    /// Requests that a row takes.
+    /// Requests that a row needs.
     pub requests_each: f64,
-    /// Tokens that a row takes, at least.
+    /// Tokens that a row needs, at least.
     pub tokens_each: f64,
-    /// Rows that come to their end each second at present, and what holds the run back; before that is known only the
-    /// limits tell.
+    /// Rows that end each second at present, and what holds the run back; before that is known, only the limits count.
     pub measured: Option<(f64, Option<Bottleneck>)>,
 }
 
-/// What is to be expected of a run that will not be done in time.
+/// The forecast for a run that will not finish in time.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Shortfall {
     /// Rows that will be left when its time is up.
     pub left: u64,
-    /// When it would end if it went on; `None` when that is not within sight.
+    /// When it would end if it continued; `None` if that is too far ahead.
     pub ends_at: Option<Timestamp>,
-    /// What decides that.
+    /// The limit that decides this.
     pub decided_by: &'static str,
 }
 
-/// What a run falls short of by its deadline; `None` when it will be done, as far as anybody can tell.
+/// By how much a run misses its deadline; `None` if it will finish, as far as can be foreseen.
 pub fn shortfall(
     job: &Job,
-    told: &LiveSettings,
+    live: &LiveSettings,
     course: &Course,
     now: Timestamp,
     deadline: Timestamp,
 ) -> Option<Shortfall> {
-    let present = job.terms(told, now, None);
+    let present = job.terms(live, now, None);
     let (mut time, mut left, mut at_deadline) = (now, course.left as f64, None);
     let decided_by = decider(&present, course);
     let short = |rows: f64, ends_at| Shortfall { left: (rows.ceil() as u64).max(1), ends_at, decided_by };
@@ -51,7 +50,7 @@ pub fn shortfall(
         at_deadline = Some(left);
     }
     for _ in 0..TURNS {
-        let rate = rate(&job.terms(told, time, None), &present, course);
+        let rate = rate(&job.terms(live, time, None), &present, course);
         let turns = [job.schedule.next_turn(time), Some(deadline).filter(|deadline| *deadline > time)];
         let done = after(time, left / rate);
         match (done, turns.into_iter().flatten().min()) {
@@ -60,7 +59,7 @@ pub fn shortfall(
             }
             (_, None) => break,
             (_, Some(turn)) => {
-                // A run without any limit that is known is done at once, which was seen above.
+                // A run without any known limit ends at once, which was handled above.
                 left -= rate * turn.duration_since(time).as_secs_f64();
                 time = turn;
             }
@@ -72,9 +71,9 @@ pub fn shortfall(
     at_deadline.map(|rows| short(rows, None))
 }
 
-/// When a run will end by its limits and its hours alone; `None` when that is not within sight.
+/// When a run will end by its limits and hours alone; `None` if that is too far ahead.
 pub fn end(job: &Job, course: &Course, now: Timestamp) -> Option<Timestamp> {
-    // Of a run whose time is up at once it is known when it would end.
+    // A run whose time is up at once still has a forecast of its end.
     shortfall(job, &LiveSettings::default(), course, now, now)?.ends_at
 }
 
@@ -83,14 +82,14 @@ fn after(time: Timestamp, seconds: f64) -> Option<Timestamp> {
     time.checked_add(span).ok()
 }
 
-/// Rows per second under terms that hold at some time.
+/// Rows per second under the limits in force at a time.
 fn rate(terms: &EffectiveLimits, present: &EffectiveLimits, course: &Course) -> f64 {
     let limit = limits(terms, course).map(|(_, rate)| rate).fold(f64::INFINITY, f64::min);
     match course.measured {
         _ if terms.paused => 0.0,
         None => limit,
         Some((measured, _)) if terms == present => measured,
-        // What is held back by a limit goes as fast as another one lets it; for all else the service is known to be slow.
+        // A run held back by a limit goes as fast as the other limits permit; in all other cases the service itself is slow.
         Some((_, Some(Bottleneck::Rate | Bottleneck::Tokens | Bottleneck::Pause))) if limit.is_finite() => {
             limit
         }
@@ -98,7 +97,7 @@ fn rate(terms: &EffectiveLimits, present: &EffectiveLimits, course: &Course) -> 
     }
 }
 
-/// Rows per second that each limit lets through.
+/// Rows per second that each limit permits.
 fn limits(terms: &EffectiveLimits, course: &Course) -> impl Iterator<Item = (&'static str, f64)> {
     let each = |quota: Option<Quota>, each: f64| Some(quota?.each_second() / each.max(1e-9));
     let quotas = terms.quotas;

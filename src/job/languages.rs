@@ -1,4 +1,4 @@
-//! The languages a model translates between, by English name and by code.
+//! The languages that a model translates between, by English name and by code.
 
 use crate::diagnostic::nearest;
 
@@ -11,17 +11,17 @@ pub struct Language {
     pub code: String,
 }
 
-/// What a model translates between.
+/// The languages that a model translates between.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Languages {
-    /// The languages it knows.
+    /// The languages that it knows.
     pub known: &'static [Language],
-    /// A model of the family that knows more, and what it knows beside them.
+    /// A model of the family that knows more, and its additional languages.
     pub wider: Option<(&'static str, &'static [Language])>,
 }
 
 impl Language {
-    /// Whether a text names it, by name or by code, in any case.
+    /// Whether a text is its name or code, in any case.
     fn is_named(&self, text: &str) -> bool {
         let text = text.to_lowercase();
         self.name.to_lowercase() == text || self.code == text
@@ -39,12 +39,13 @@ impl Languages {
         self.known.iter().find(|language| language.is_named(text))
     }
 
-    /// The code of the language that a text names, by which names and codes compare; of a text that names none, itself.
+    /// The code of the language that a text names, in which names and codes can be compared; the text itself if it names
+    /// none.
     pub fn code_of(&self, text: &str) -> String {
         self.find(text).map_or_else(|| text.to_lowercase(), |language| language.code.clone())
     }
 
-    /// Why a text is no language that `model` takes, and what may have been meant. `None` when it takes it.
+    /// Why `model` does not accept a text as a language, and which one was probably meant. `None` if it accepts it.
     pub fn fault(&self, model: &str, text: &str) -> Option<(String, Option<String>)> {
         if self.find(text).is_some() {
             return None;
@@ -65,8 +66,8 @@ impl Languages {
         })
     }
 
-    /// The known language that a text comes nearest to: the same name with a country or a script behind it
-    /// (`pt-BR`), or a name or code with a typo in it.
+    /// The known language nearest to a text: the same name with a country or a script after it (`pt-BR`), or a name or code
+    /// with a typo in it.
     fn meant(&self, text: &str) -> Option<&'static Language> {
         let whole = text.trim().replace('-', "_");
         let first = whole.split('_').next().unwrap_or_default();

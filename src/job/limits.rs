@@ -1,4 +1,4 @@
-//! The quota a job keeps and the caps it stops at.
+//! The rates that a job keeps to and the caps at which it stops.
 
 use std::time::Duration;
 
@@ -26,28 +26,28 @@ impl Quota {
         (1e-6..=1e9).contains(&amount).then_some(Self { amount, window })
     }
 
-    /// How many.
+    /// The amount.
     pub fn amount(self) -> f64 {
         self.amount
     }
 
-    /// In what span of time.
+    /// The span of time.
     pub fn window(self) -> Duration {
         self.window
     }
 
-    /// In what span of time one at least may happen: the window, or, where less than one fits into it, as much longer.
+    /// The span of time in which at least one may happen: the window, or longer if less than one fits into it.
     pub fn whole_window(self) -> Duration {
         self.window.mul_f64((1.0 / self.amount).max(1.0))
     }
 
-    /// How many in each second.
+    /// The amount per second.
     pub fn each_second(self) -> f64 {
         self.amount / self.window.as_secs_f64()
     }
 }
 
-/// The quota of a job: all of them are kept at once.
+/// The rates of a job, all of which it keeps to at once.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
 pub struct Quotas {
     /// Requests per second.
@@ -69,18 +69,18 @@ impl Quotas {
     }
 }
 
-/// The shortest past that a run looks back on: services count seconds and minutes, whatever the job's own limits are.
+/// The shortest past that is considered: services count seconds and minutes, whatever the job's own limits are.
 const MINUTE: Duration = Duration::from_secs(60);
 
-/// What a window is held longer than it is, and some more: what has left it on the way there counts.
+/// The factor by which a window is extended: requests that left it while in flight still count.
 const LEEWAY: f64 = 1.02;
 
-/// Requests of the usual size whose tokens are waited off at least, where one takes longer than a minute's quota.
+/// The fewest requests of the usual size whose tokens are remembered, even if one of them exceeds a minute's quota.
 const IN_DEBT: f64 = 4.0;
 
 impl Quotas {
-    /// How far back requests still hold others back: the window of the slowest limit, a minute at least. `tokens`: of a request,
-    /// on the average; one that uses more than a minute allows is waited off for minutes.
+    /// How long requests still hold others back: the window of the slowest limit, a minute at least. `tokens`: of an average
+    /// request; one that uses more than a minute's quota holds others back for minutes.
     pub fn memory(&self, tokens: u64) -> Duration {
         let all = [self.requests_per_second, self.requests_per_minute, self.tokens_per_minute];
         let windows = all.into_iter().flatten().map(|quota| quota.whole_window().mul_f64(LEEWAY));
@@ -92,7 +92,7 @@ impl Quotas {
     }
 }
 
-/// Limits as they were said, each above 0: what nobody said is `None`.
+/// The limits that were given, each above 0; `None` if not given.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
 pub struct Rates {
     /// Requests per second.
@@ -104,14 +104,14 @@ pub struct Rates {
 }
 
 impl Rates {
-    /// These; of what they do not name, those.
+    /// These limits, and the others where these have none.
     #[must_use]
     pub fn over(self, under: Self) -> Self {
         Self { qps: self.qps.or(under.qps), qpm: self.qpm.or(under.qpm), tpm: self.tpm.or(under.tpm) }
     }
 
-    /// The quota that follows from what was said and from what is known of the model. A request limit of the user's own
-    /// stands alone: with the table's beside it, `qps = 10` would do nothing.
+    /// The quotas that follow from the given limits and the known limits of the model. A given request limit replaces the
+    /// table's: together, `qps = 10` would have no effect.
     pub fn quotas(self, known: Self) -> Quotas {
         let requests = self.qps.is_none().then_some(known.qpm).flatten();
         Quotas {
@@ -125,30 +125,30 @@ impl Rates {
 /// How many requests may be in flight at once.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Concurrency {
-    /// Fitted to rate times latency, and to the open-files limit.
+    /// Chosen by rate times latency, and within the open-files limit.
     Auto,
-    /// So many; at least one.
+    /// A fixed number; at least one.
     Fixed(usize),
 }
 
-/// What a run keeps to at a moment: limits may change while it goes on.
+/// The limits of a run at a moment: they may change during the run.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct EffectiveLimits {
-    /// The quota.
+    /// The rates.
     pub quotas: Quotas,
     /// Requests in flight at once.
     pub concurrency: Concurrency,
-    /// Where to stop.
+    /// The caps.
     pub caps: Caps,
-    /// When the period began over which the caps count, where a clock says that one began.
+    /// When the current period of the caps began, if a clock determines it.
     pub since: Option<Timestamp>,
-    /// Whether nothing is sent for the time being.
+    /// Whether nothing is sent at present.
     pub paused: bool,
-    /// Whether the time of day has come at which the run is to end.
+    /// Whether the time at which the run is to end has come.
     pub time_is_up: bool,
 }
 
-/// What a job stops at. Earlier runs of the same journal count, those of the same period where the job has one.
+/// The caps of a job. Earlier runs of the same journal count; if the job has a period, those of the same period.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
 pub struct Caps {
     /// Money, in the currency of the prices.
@@ -160,7 +160,7 @@ pub struct Caps {
 }
 
 impl Caps {
-    /// These; where there is none, those.
+    /// These caps, and the others where these have none.
     #[must_use]
     pub fn over(self, under: Self) -> Self {
         Self {

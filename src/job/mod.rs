@@ -1,19 +1,19 @@
-//! The job: what a user asks for, settled. Nothing here is "not said" any more; every default has been decided.
+//! The job: what a user wants, settled. No value is left open; every default has been applied.
 //!
-//! `Job` is what `config/` makes of a job file, and what all other rooms are given. It imports nothing of `config/`: a job can be
-//! made by other means, as tests do. Most of it is data, each type in the file of its section. What is computed is pure, with the time
-//! passed in:
+//! `config/` makes a `Job` from a job file, and all other rooms receive it. It imports nothing of `config/`: a job can be
+//! made by other means, as tests do. Most of it is data, each type in the file of its section. Calculations are pure, with
+//! the time passed in:
 //!
-//! - `limits` has quotas and caps as types that cannot hold nonsense; `schedule` and `period` say what holds at what time of day, and
-//!   over which day or month a cap counts. `effective` puts job, schedule and what a running job was set to together into the limits
-//!   of one moment; `forecast` says from them when a run will end.
-//! - `facts`, `price` and `languages` are what is known of a model beforehand. They are filled from the model table by `models/`, and a
-//!   fact that is not known is absent. `ModelCatalog` looks them up for rows that bring their own model.
-//! - `field_owner` decides whether a field of the request is the job's, alike for every row, or the row's own; with it, a refusal stops
-//!   the job or fails one row.
-//! - `address` and `units` check and read what is written as text; `TemplateText` keeps where a template stands, for messages.
+//! - `limits` has quotas and caps as types that cannot hold nonsense; `schedule` and `period` say which limits apply at what
+//!   time of day, and over which day or month a cap counts. `effective` combines job, schedule and changes to the running
+//!   job into the limits of a moment; `forecast` calculates from them when a run will end.
+//! - `facts`, `price` and `languages` are the known facts about a model. `models/` fills them from the model table, and an
+//!   unknown fact is absent. `ModelCatalog` looks them up for rows that bring their own model.
+//! - `field_owner` decides whether a field of the request belongs to the job, alike for every row, or to the row; with it, a
+//!   refusal stops the job or fails one row.
+//! - `address` and `units` check and read values written as text; `TemplateText` has the place of a template, for messages.
 //!
-//! Words that a key of the job file may take are enums here, which serde reads by their names.
+//! The words of a job file's key are enums here, which serde reads by their names.
 
 pub(crate) mod address;
 pub mod answer;
@@ -52,60 +52,60 @@ pub use template_text::TemplateText;
 /// A job, settled.
 #[derive(Debug, Clone)]
 pub struct Job {
-    /// The files that it was read from: the job file, the variables, the model table. Filled in by whoever reads them.
+    /// The files that it was read from: the job file, the variables, the model table. The caller that reads them sets this.
     pub read_from: Vec<PathBuf>,
     /// The rows.
     pub input: InputSettings,
-    /// Who is asked.
+    /// The service.
     pub model: ModelSettings,
     /// The templates; `None` when the rows bring their own requests.
     pub prompt: Option<Prompt>,
     /// Every other field of the request body; its strings are templates.
     pub request: Map<String, Value>,
-    /// Where the strings of `request` stand, for messages: the dotted path under `request`, and its text.
+    /// The places of the strings in `request`, for messages: the path under `request`, and its text.
     pub request_texts: Vec<(Vec<String>, TemplateText)>,
-    /// The quota, which each row has to fit.
+    /// The rates that the job keeps to; each row has to fit within them.
     pub quotas: Quotas,
-    /// The limits that the job names itself.
+    /// The limits that the job itself gives.
     pub rates: Rates,
-    /// The limits that the model table knows.
+    /// The limits in the model table.
     pub known_rates: Rates,
     /// Requests in flight at once.
     pub concurrency: Concurrency,
-    /// Where to stop.
+    /// The caps.
     pub caps: Caps,
-    /// What the caps on money and tokens count over.
+    /// The period of the caps on money and tokens.
     pub cap_period: CapPeriod,
-    /// What holds at what time of day, and when a run ends.
+    /// The limits by time of day, and when a run ends.
     pub schedule: Schedule,
-    /// Patience.
+    /// Retries and time-outs.
     pub retry: Retry,
     /// The results.
     pub output: Output,
-    /// What tokens cost, when it is known; of rows that bring their own model, see [`Job::facts_of`].
+    /// The price of tokens, if known; for rows that bring their own model, see [`Job::facts_of`].
     pub price: Option<Arc<Price>>,
-    /// Whether the price is the user's own, and holds for every model.
+    /// Whether the price is the user's own, and applies to every model.
     pub own_price: bool,
-    /// What an answer has to be.
+    /// The requirements for answers.
     pub answer: AnswerRules,
     /// The commands that are run when the model calls a tool.
     pub tools: Vec<Tool>,
-    /// Who is told when a run starts, ends or stops.
+    /// Who is notified when a run starts, ends or stops.
     pub notify: Option<Notify>,
-    /// What qwen-mt is told of words and sentences.
+    /// The glossary and sample translations for qwen-mt.
     pub glossary: GlossaryFiles,
 }
 
 impl Job {
-    /// What is known of a model; with the user's own price, where there is one.
+    /// The facts about a model; with the user's own price, if there is one.
     pub fn facts_of(&self, model: &str) -> ModelInfo {
         self.model.facts_of(model, self.own_price.then_some(self.price.as_ref()).flatten())
     }
 }
 
 impl Job {
-    /// The job at the pace of a rehearsal: neither limits nor hours hold it back. Its caps stay, and its rows are still held
-    /// against its own limit of tokens.
+    /// The job at the pace of a rehearsal: neither limits nor hours hold it back. Its caps stay, and its rows are still
+    /// checked against its token limit.
     #[must_use]
     pub fn at_the_pace_of_a_rehearsal(mut self) -> Self {
         (self.rates, self.known_rates) = (Rates::default(), Rates::default());
@@ -113,24 +113,24 @@ impl Job {
         self
     }
 
-    /// What limits the requests at the hours at which the schedule names nothing else.
+    /// The rates at hours at which the schedule names no others.
     pub fn quotas_in_force(&self) -> Quotas {
         self.rates.quotas(self.known_rates)
     }
 }
 
-/// What a job and a single question have in common: who is asked, with what, how patiently, and at what price.
+/// The parts that a job and a single question share: the service, the request, retries, and the price.
 #[derive(Debug, Clone)]
 pub struct ModelCall {
-    /// Who is asked.
+    /// The service.
     pub model: ModelSettings,
-    /// Every other field of the request body; of a question it goes out as it is.
+    /// Every other field of the request body; for a question it is sent unchanged.
     pub request: Map<String, Value>,
-    /// Where the strings of `request` stand, for messages: the dotted path under `request`, and its text.
+    /// The places of the strings in `request`, for messages: the path under `request`, and its text.
     pub request_texts: Vec<(Vec<String>, TemplateText)>,
-    /// Patience.
+    /// Retries and time-outs.
     pub retry: Retry,
-    /// The user's own price, which holds for every model.
+    /// The user's own price, which applies to every model.
     pub own_price: Option<Arc<Price>>,
 }
 
@@ -139,7 +139,7 @@ pub struct ModelCall {
 pub struct InputSettings {
     /// Paths and globs, in order; `-` is standard input.
     pub paths: Vec<String>,
-    /// The format, when it is not left to the files' names.
+    /// The format, if it is not determined by the files' names.
     pub format: Option<Format>,
     /// The column that names a row.
     pub id: Option<String>,
@@ -147,19 +147,19 @@ pub struct InputSettings {
     pub share_duplicates: bool,
     /// Whether a row that cannot be sent is recorded as failed instead of stopping the run.
     pub skip_bad_rows: bool,
-    /// What stands between the cells of a CSV file, when it is not detected.
+    /// The character between the cells of a CSV file, if it is not detected.
     pub delimiter: Option<u8>,
     /// The largest record, in bytes.
     pub max_record_bytes: u64,
     /// The largest size one file may expand to, in bytes, when the job sets one.
     pub max_expanded_bytes: Option<u64>,
-    /// Only so many rows from the top.
+    /// How many rows to read from the top.
     pub limit: Option<u64>,
-    /// The fewest rows that are an input and no export that failed.
+    /// The fewest rows of a valid input: fewer mean that an export has failed.
     pub min_rows: u64,
 }
 
-/// Who is asked, and with what key.
+/// The service, and the place of its key.
 #[derive(Debug, Clone)]
 pub struct ModelSettings {
     /// The model's name; `None` when each row brings its own.
@@ -172,12 +172,12 @@ pub struct ModelSettings {
     pub headers: Vec<(String, String)>,
     /// How answers travel.
     pub transport: Transport,
-    /// What is known of models.
+    /// The facts about models.
     pub book: ModelCatalog,
 }
 
 impl ModelSettings {
-    /// What is known of a model by its name; with the user's own price, where there is one.
+    /// The facts about a model by its name; with the user's own price, if there is one.
     pub fn facts_of(&self, name: &str, own_price: Option<&Arc<Price>>) -> ModelInfo {
         let facts = self.book.of(name);
         match own_price {
@@ -200,14 +200,14 @@ pub enum Transport {
     Stream,
 }
 
-/// Where the API key is. Never the key itself.
+/// The place of the API key. Never the key itself.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum KeySource {
     /// In an environment variable.
     Variable {
         /// Its name.
         name: String,
-        /// Whether the job can do without: a server on this machine that was given no key of its own.
+        /// Whether the job can run without a key: a server on this machine that has none of its own.
         optional: bool,
     },
     /// In a file, without the white space around it.
@@ -238,7 +238,7 @@ pub enum Role {
 }
 
 impl Role {
-    /// The word that requests have for it.
+    /// The word for it in requests.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::User => "user",
@@ -256,22 +256,22 @@ pub struct ExampleTurn {
     pub content: TemplateText,
 }
 
-/// How patient a job is.
+/// Retries and time-outs.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Retry {
-    /// Tries of one row while the service answers others; at least one.
+    /// Tries per row while the service answers others; at least one.
     pub max_attempts: u32,
     /// The first backoff.
     pub initial_backoff: Duration,
     /// The longest backoff.
     pub max_backoff: Duration,
-    /// The time one request may take.
+    /// The time limit of one request.
     pub timeout: Duration,
-    /// The time one request may take whose answer comes as a stream.
+    /// The time limit of one request whose answer is streamed.
     pub stream_timeout: Duration,
-    /// The time that may pass between two pieces of a stream.
+    /// The longest pause between two pieces of a stream.
     pub idle_timeout: Duration,
-    /// How long to wait for a service that answers nobody.
+    /// How long to wait for a service that answers no request.
     pub max_outage: Duration,
 }
 
@@ -282,7 +282,7 @@ impl Default for Retry {
             max_attempts: 6,
             initial_backoff: seconds(1),
             max_backoff: seconds(60),
-            // Just past the service's own 300 s, so that its own cut is seen.
+            // Longer than the service's own 300 s, to see its own cut.
             timeout: seconds(330),
             stream_timeout: seconds(3600),
             idle_timeout: seconds(120),
@@ -291,32 +291,32 @@ impl Default for Retry {
     }
 }
 
-/// Where the results go.
+/// The output.
 #[derive(Debug, Clone)]
 pub struct Output {
     /// The file.
     pub path: PathBuf,
-    /// The file that the path leads to, where it is a symbolic link.
+    /// The target of the path, if it is a symbolic link.
     pub leads_to: Option<PathBuf>,
     /// Its format.
     pub format: Format,
-    /// Columns and their order, when the job names them.
+    /// Columns and their order, if the job names them.
     pub select: Option<Vec<String>>,
     /// New names of columns.
     pub rename: Vec<(String, String)>,
-    /// Where the names in `select` and `rename` stand, for messages.
+    /// The places of the names in `select` and `rename`, for messages.
     pub names: Vec<TemplateText>,
-    /// Put before every answer column.
+    /// The prefix of every answer column.
     pub prefix: String,
     /// Whether CSV cells that a spreadsheet would run are escaped.
     pub spreadsheet_safe: bool,
-    /// Where the job wants its journal, when that is not beside the output.
+    /// The journal, if the job does not want it next to the output.
     pub journal: Option<PathBuf>,
-    /// Where figures of the run are kept while it goes on.
+    /// The file for figures during the run.
     pub metrics: Option<PathBuf>,
 }
 
-/// The file of a rehearsal in the place of another.
+/// The rehearsal's counterpart of a file.
 fn simulated(path: &Path) -> PathBuf {
     let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
     let stem = name.strip_suffix(".gz").or_else(|| name.strip_suffix(".zst")).unwrap_or(&name);
@@ -325,7 +325,7 @@ fn simulated(path: &Path) -> PathBuf {
 }
 
 impl Output {
-    /// The journal: where the job wants it, else beside the output. It belongs to the file, by whatever name that is written.
+    /// The journal: where the job wants it, else next to the output. It belongs to the file, whichever name leads there.
     pub fn journal(&self) -> PathBuf {
         self.journal.clone().unwrap_or_else(|| beside(self.file(), "journal"))
     }
@@ -334,22 +334,22 @@ impl Output {
         self.leads_to.as_deref().unwrap_or(&self.path)
     }
 
-    /// The run's receipt beside the output.
+    /// The run's receipt, next to the output.
     pub fn summary(&self) -> PathBuf {
         beside(&self.path, "summary.json")
     }
 
-    /// The page about the job, beside the output.
+    /// The report page, next to the output.
     pub fn report(&self) -> PathBuf {
         beside(&self.path, "report.html")
     }
 
-    /// Where standard input is kept, so that it can be read twice and resumed.
+    /// The copy of standard input, with which it can be read twice and resumed.
     pub fn spool(&self) -> PathBuf {
         beside(self.file(), "stdin")
     }
 
-    /// The output of a rehearsal: `a.csv.gz` becomes `a.simulated.csv.gz`, and so does each file that lies elsewhere.
+    /// The output of a rehearsal: `a.csv.gz` becomes `a.simulated.csv.gz`; files elsewhere are renamed in the same way.
     pub fn simulated(&self) -> Self {
         let metrics = self.metrics.as_deref().map(simulated);
         let journal = self.journal.as_deref().map(simulated);
@@ -357,7 +357,7 @@ impl Output {
     }
 }
 
-/// A name beside a file.
+/// The name of a file next to another.
 fn beside(file: &Path, ending: &str) -> PathBuf {
     let mut name = file.file_name().unwrap_or_default().to_owned();
     name.push(".");

@@ -1,4 +1,4 @@
-//! `[notify]`: who is told when a run starts, ends or stops.
+//! `[notify]`: who is notified when a run starts, ends or stops.
 
 use std::fmt;
 use std::time::Duration;
@@ -6,18 +6,18 @@ use std::time::Duration;
 /// How long one notification may take.
 pub const PATIENCE: Duration = Duration::from_secs(5);
 
-/// Who is told of a run, and of what.
+/// Who is notified of a run, and when.
 #[derive(Debug, Clone)]
 pub struct Notify {
-    /// Who.
+    /// The recipient.
     pub to: Recipient,
-    /// Of what, each once.
+    /// The moments, each once.
     pub on: Vec<Moment>,
     /// Whether a plain `http://` address beyond loopback is allowed.
     pub allow_http: bool,
 }
 
-/// Who is told.
+/// The recipient of notifications.
 #[derive(Debug, Clone)]
 pub enum Recipient {
     /// An address that is called.
@@ -39,18 +39,18 @@ impl fmt::Debug for Hidden {
 }
 
 impl Hidden {
-    /// The text itself, for who needs it.
+    /// The text itself.
     pub fn reveal(&self) -> &str {
         &self.0
     }
 }
 
-/// What somebody can be told of.
+/// The moments of which a notification can be sent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Moment {
     /// A run begins to send.
     Start,
-    /// A run has brought every row to its end.
+    /// A run has finished every row.
     End,
     /// A run has ended before that, or could not begin.
     Stop,

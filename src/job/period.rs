@@ -1,4 +1,5 @@
-//! What the caps on money and tokens count over: the life of the job, one run, or a day or a month of its time zone.
+//! The period over which the caps on money and tokens count: the life of the job, one run, or a day or a month of its time
+//! zone.
 
 use jiff::tz::TimeZone;
 use jiff::{Timestamp, ToSpan};
@@ -21,7 +22,7 @@ pub enum CapPeriod {
 }
 
 impl CapPeriod {
-    /// The word that the job file has for it.
+    /// The word for it in the job file.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Job => "job",
@@ -31,7 +32,7 @@ impl CapPeriod {
         }
     }
 
-    /// When the one began in which a time lies. `None` of those that no clock divides.
+    /// When the period that contains a time began. `None` if it is not defined by a clock.
     pub fn began(self, now: Timestamp, zone: &TimeZone) -> Option<Timestamp> {
         let now = now.to_zoned(zone.clone());
         let begin = match self {
@@ -42,7 +43,7 @@ impl CapPeriod {
         begin.ok().map(|begin| begin.timestamp())
     }
 
-    /// When the one ends in which a time lies: that moment belongs to the next.
+    /// When the period that contains a time ends: that moment belongs to the next.
     pub fn ends(self, now: Timestamp, zone: &TimeZone) -> Option<Timestamp> {
         let now = now.to_zoned(zone.clone());
         let next = match self {
@@ -65,18 +66,18 @@ mod tests {
         Some((period.began(now, &zone)?.to_string(), period.ends(now, &zone)?.to_string()))
     }
 
-    fn told(began: &str, ends: &str) -> Option<(String, String)> {
+    fn bounds(began: &str, ends: &str) -> Option<(String, String)> {
         Some((began.to_owned(), ends.to_owned()))
     }
 
     #[test]
     fn days_and_months_are_those_of_the_time_zone() {
         let now = "2026-11-30T17:30:00Z";
-        let day = told("2026-11-30T16:00:00Z", "2026-12-01T16:00:00Z");
+        let day = bounds("2026-11-30T16:00:00Z", "2026-12-01T16:00:00Z");
         assert_eq!(of(CapPeriod::Day, "Asia/Singapore", now), day);
-        let month = told("2026-11-30T16:00:00Z", "2026-12-31T16:00:00Z");
+        let month = bounds("2026-11-30T16:00:00Z", "2026-12-31T16:00:00Z");
         assert_eq!(of(CapPeriod::Month, "Asia/Singapore", now), month);
-        let month = told("2026-11-01T00:00:00Z", "2026-12-01T00:00:00Z");
+        let month = bounds("2026-11-01T00:00:00Z", "2026-12-01T00:00:00Z");
         assert_eq!(of(CapPeriod::Month, "UTC", now), month);
         assert_eq!(of(CapPeriod::Job, "UTC", now), None);
         assert_eq!(of(CapPeriod::Run, "UTC", now), None);
@@ -84,9 +85,9 @@ mod tests {
 
     #[test]
     fn a_day_on_which_the_clocks_change_is_as_long_as_it_is() {
-        let spring = told("2026-03-28T23:00:00Z", "2026-03-29T22:00:00Z");
+        let spring = bounds("2026-03-28T23:00:00Z", "2026-03-29T22:00:00Z");
         assert_eq!(of(CapPeriod::Day, "Europe/Berlin", "2026-03-29T12:00:00Z"), spring);
-        let autumn = told("2026-10-24T22:00:00Z", "2026-10-25T23:00:00Z");
+        let autumn = bounds("2026-10-24T22:00:00Z", "2026-10-25T23:00:00Z");
         assert_eq!(of(CapPeriod::Day, "Europe/Berlin", "2026-10-25T22:30:00Z"), autumn);
     }
 }

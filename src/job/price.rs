@@ -1,21 +1,21 @@
-//! What tokens cost.
+//! The price of tokens.
 
 use serde::{Deserialize, Serialize};
 
 use super::facts_date::FactsDate;
 use crate::outcome::Usage;
 
-/// Money per million tokens, in whatever currency the user keeps books in, by the length of a request's input.
+/// Money per million tokens, in any currency, by the length of a request's input.
 #[derive(Debug, Clone, Default, PartialEq, Serialize)]
 pub struct Price {
-    /// The date of these figures; `None` of the user's own.
+    /// The date of these figures; `None` for the user's own.
     pub as_of: Option<FactsDate>,
-    /// Whether long inputs are known to cost more than is known here, so that a cost is a lower bound.
+    /// Whether long inputs are known to cost more than these figures, so a cost is a lower bound.
     pub rises: bool,
     /// The tiers, shortest inputs first; never empty.
     pub tiers: Vec<Tier>,
-    /// Whether this is the price of requests that mark their cache with `cache_control`. The automatic cache and the
-    /// marked one exclude each other.
+    /// Whether this is the price of requests that mark their cache with `cache_control`. The automatic cache and a marked
+    /// one exclude each other.
     #[serde(skip)]
     pub marks_cache: bool,
 }
@@ -24,33 +24,33 @@ pub struct Price {
 #[derive(Debug, Clone, Copy, PartialEq, Default, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct Tier {
-    /// The longest input of this tier, in tokens; `None`: no end.
+    /// The longest input of this tier, in tokens; `None` if unlimited.
     pub up_to: Option<u64>,
     /// Per million prompt tokens.
     pub input: f64,
     /// Per million completion tokens, reasoning included.
     pub output: f64,
-    /// Per million completion tokens of an answer that thought, where they cost more.
+    /// Per million completion tokens of an answer with reasoning, if they cost more.
     pub thinking_output: Option<f64>,
-    /// Per million prompt tokens that the service had cached by itself; the input price where it is not given.
+    /// Per million prompt tokens from the automatic cache; without it, the input price applies.
     pub cached_input: Option<f64>,
-    /// Per million prompt tokens read from a cache that the request marked; as those cached by the service by itself
-    /// where it is not given.
+    /// Per million prompt tokens read from a cache that the request marked; without it, the price of the automatic cache
+    /// applies.
     pub cache_read: Option<f64>,
-    /// Per million prompt tokens written to a cache that the request marked; the input price where it is not given.
+    /// Per million prompt tokens written to a cache that the request marked; without it, the input price applies.
     pub cache_write: Option<f64>,
 }
 
-/// Tokens, or what they cost, by kind: together they are the whole.
+/// Tokens or their cost, by kind; together they are the whole.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
 pub struct ByKind {
-    /// Of the prompt, but for what came from the service's cache.
+    /// Prompt, except from the cache.
     pub prompt: f64,
-    /// Of the prompt, from the cache.
+    /// Prompt, from the cache.
     pub cached: f64,
-    /// Of the answer, without reasoning.
+    /// Answer, without reasoning.
     pub answer: f64,
-    /// Of the reasoning.
+    /// Reasoning.
     pub reasoning: f64,
 }
 
@@ -60,7 +60,7 @@ impl ByKind {
         self.prompt + self.cached + self.answer + self.reasoning
     }
 
-    /// Adds so many times another.
+    /// Adds a multiple of another.
     pub fn add(&mut self, other: &Self, times: f64) {
         self.prompt += other.prompt * times;
         self.cached += other.cached * times;
@@ -70,7 +70,7 @@ impl ByKind {
 }
 
 impl Price {
-    /// One price for inputs of every length.
+    /// A single price for inputs of every length.
     pub fn flat(input: f64, output: f64, cached_input: Option<f64>) -> Self {
         let tier = Tier { input, output, cached_input, ..Tier::default() };
         Self { tiers: vec![tier], ..Self::default() }
@@ -82,13 +82,13 @@ impl Price {
         Self { marks_cache: true, ..self.clone() }
     }
 
-    /// The tier of a request with so many prompt tokens; `None` where its price is not known.
+    /// The tier for this many prompt tokens; `None` if its price is unknown.
     pub fn tier(&self, prompt_tokens: u64) -> Option<&Tier> {
         self.tiers.iter().find(|tier| tier.up_to.is_none_or(|up_to| prompt_tokens <= up_to))
     }
 
-    /// What a request cost by the service's own count; `None` where its price is not known, or the count not whole. `thought`: whether the
-    /// answer came with reasoning.
+    /// The cost of a request by the service's own count; `None` if its price is unknown or the count incomplete. `thought`:
+    /// whether the answer had reasoning.
     pub fn of(&self, usage: &Usage, thought: bool) -> Option<f64> {
         let (prompt, completion) = (usage.prompt_tokens?, usage.completion_tokens?);
         let tier = self.tier(prompt)?;
@@ -99,11 +99,11 @@ impl Price {
             + cached as f64 * self.cached(tier)
             + written as f64 * tier.cache_write.unwrap_or(tier.input)
             + completion as f64 * tier.output_price(thought);
-        // So that it reads 0.0000116, and not 0.000011599999999999999.
+        // Rounded, to read 0.0000116 and not 0.000011599999999999999.
         Some((millionths * 1e6).round() / 1e12)
     }
 
-    /// What the kinds of tokens of a request cost; `None` where its price is not known. Reasoning costs what the answer costs.
+    /// The cost of a request's tokens by kind; `None` if its price is unknown. Reasoning costs the same as the answer.
     pub fn by_kind(&self, usage: &Usage, thought: bool) -> Option<ByKind> {
         let (prompt, completion) = (usage.prompt_tokens?, usage.completion_tokens?);
         let tier = self.tier(prompt)?;
@@ -118,11 +118,11 @@ impl Price {
         })
     }
 
-    /// The most a request can cost. An input past the last tier counts at the dearest.
+    /// The most a request can cost. An input beyond the last tier counts at the highest price.
     pub fn worst_case(&self, prompt_tokens: u64, completion_tokens: u64, thinks: bool) -> f64 {
         let within = |tier: &Tier| tier.up_to.is_none_or(|up_to| prompt_tokens <= up_to);
         let ends_here = self.tiers.iter().position(within).unwrap_or(self.tiers.len());
-        // What is set aside is no less than the truth, so the truth has this tier or a lower one.
+        // The estimate is never below the truth, so the real request has this tier or a lower one.
         let tiers = self.tiers.iter().take(ends_here + 1);
         let cost = |tier: &Tier| {
             let written = tier.cache_write.filter(|_| self.marks_cache).unwrap_or(0.0);
@@ -145,7 +145,7 @@ impl Tier {
     }
 }
 
-/// Money as it is written: twelve digits that matter, without the noise of the arithmetic behind them.
+/// Money with twelve significant digits, without rounding noise.
 pub fn rounded(money: f64) -> f64 {
     format!("{money:.11e}").parse().unwrap_or(money)
 }
@@ -202,7 +202,7 @@ mod tests {
         assert_eq!((price.of(&read, false), marked.of(&read, false)), (Some(0.0016), Some(0.0014)));
         // 1,000 × 1 + 2,000 × 1.25 + 100 × 2 = 3,700.
         assert_eq!(marked.of(&written, false), Some(0.0037));
-        // At its worst all of a marked prompt is written: 3,000 × 1.25 + 100 × 2 = 3,950; of an unmarked one none.
+        // At worst, all of a marked prompt is written: 3,000 × 1.25 + 100 × 2 = 3,950; of an unmarked one none.
         assert!((marked.worst_case(3_000, 100, false) - 0.003_95).abs() < 1e-15);
         assert!((price.worst_case(3_000, 100, false) - 0.003_2).abs() < 1e-15);
     }
@@ -211,12 +211,12 @@ mod tests {
     fn counts_that_contradict_each_other_never_make_a_cost_negative() {
         let price = Price::flat(1.0, 1.0, Some(0.5));
         let senseless = Usage { cached_tokens: Some(90), cache_written_tokens: Some(90), ..usage(100, 0) };
-        // 90 × 0.5, and of the 90 written ones the 10 that are left × 1.
+        // 90 × 0.5, and of the 90 written ones the remaining 10 × 1.
         assert_eq!(price.of(&senseless, false), Some(0.000_055));
     }
 
     #[test]
-    fn money_is_written_without_the_noise_of_its_arithmetic() {
+    fn money_is_written_without_rounding_noise() {
         assert_eq!(rounded(0.1 + 0.2).to_string(), "0.3");
         assert_eq!(rounded(0.000_011_599_999_999_999_999).to_string(), "0.0000116");
         assert_eq!(rounded(1_234_567.89), 1_234_567.89);

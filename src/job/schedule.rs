@@ -1,5 +1,5 @@
-//! What holds at what time of day: other limits from hour to hour, and the hour at which a run is to end. Pure: the time is
-//! passed in, and the clock on the wall of the job's time zone decides.
+//! The limits by time of day, and the time at which a run is to end. Pure: the time is passed in, and the local time in the
+//! job's time zone decides.
 
 use jiff::civil::{Date, DateTime, Time, Weekday};
 use jiff::tz::TimeZone;
@@ -10,9 +10,9 @@ use super::limits::{Concurrency, Rates};
 /// The hours of a job.
 #[derive(Debug, Clone)]
 pub struct Schedule {
-    /// Where the clock hangs.
+    /// The time zone.
     pub zone: TimeZone,
-    /// What holds when; the first that holds is the one.
+    /// The spans with their limits; the first one that applies decides.
     pub spans: Vec<DaySpan>,
     /// When a run ends.
     pub until: Option<Until>,
@@ -24,55 +24,55 @@ impl Default for Schedule {
     }
 }
 
-/// A span of the day, and what holds in it.
+/// A span of the day, and its limits.
 #[derive(Debug, Clone, PartialEq)]
 pub struct DaySpan {
     /// Its beginning.
     pub from: Time,
-    /// Its end, which is not part of it. One that is not after the beginning is on the next day.
+    /// Its end (exclusive). An end that is not after the beginning is on the next day.
     pub to: Time,
-    /// The days on which it begins; none: every day.
+    /// The days on which it begins; empty: every day.
     pub days: Vec<Weekday>,
     /// The limits it names.
     pub rates: Rates,
-    /// The places it names.
+    /// The concurrency it names.
     pub concurrency: Option<Concurrency>,
-    /// Whether nothing is sent in it.
+    /// Whether nothing is sent during it.
     pub paused: bool,
 }
 
 /// When a run ends.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Until {
-    /// At this time of day, the next time that it comes.
+    /// At this time of day, the next time it occurs.
     TimeOfDay(Time),
-    /// At this time on the wall.
+    /// At this local time.
     DateTime(DateTime),
     /// At this instant.
     Instant(Timestamp),
 }
 
 impl Schedule {
-    /// Whether other limits hold at some hours.
+    /// Whether the limits differ at some hours.
     pub fn has_hours(&self) -> bool {
         !self.spans.is_empty()
     }
 
-    /// The span that holds at a time.
+    /// The span that applies at a time.
     pub fn at(&self, now: Timestamp) -> Option<&DaySpan> {
         let wall = now.to_zoned(self.zone.clone()).datetime();
         self.spans.iter().find(|span| span.holds(wall))
     }
 
-    /// The next time at which another span may hold; `None` where nothing ever changes.
+    /// The next time at which another span may apply; `None` if nothing ever changes.
     pub fn next_turn(&self, now: Timestamp) -> Option<Timestamp> {
         let edges = self.spans.iter().flat_map(|span| [span.from, span.to]);
-        // A span that is limited to some days begins and ends at midnights too, as far as this is concerned.
+        // For this purpose, a span limited to some days also begins and ends at midnight.
         let midnight = self.spans.iter().any(|span| !span.days.is_empty()).then_some(Time::midnight());
         edges.chain(midnight).filter_map(|edge| self.next(edge, now)).min()
     }
 
-    /// When a run ends that begins at a time, where the job says so.
+    /// When a run that begins at a time ends, if the job says so.
     pub fn ends_at(&self, begun: Timestamp) -> Option<Timestamp> {
         match self.until? {
             Until::TimeOfDay(time) => self.next(time, begun),
@@ -81,7 +81,7 @@ impl Schedule {
         }
     }
 
-    /// A time as the clock on the wall has it, with its day where that is not today.
+    /// A local time, with its date if that is not today.
     pub fn shown(&self, time: Timestamp, now: Timestamp) -> String {
         let [time, now] = [time, now].map(|time| time.to_zoned(self.zone.clone()));
         let form = match time.date() == now.date() {
@@ -91,11 +91,11 @@ impl Schedule {
         time.strftime(form).to_string()
     }
 
-    /// When the clock on the wall shows this the next time.
+    /// The next instant with this local time.
     fn next(&self, time: Time, after: Timestamp) -> Option<Timestamp> {
         let today = after.to_zoned(self.zone.clone()).date();
         let on = |day: Date| -> Option<Zoned> { day.to_datetime(time).to_zoned(self.zone.clone()).ok() };
-        // The day before: where the clocks go back, an hour of yesterday can still be to come.
+        // The day before: when the clocks go back, an hour of yesterday can still be to come.
         let days = [-1, 0, 1, 2].map(|days| today.checked_add(days.days()).ok());
         let times = days.into_iter().flatten().filter_map(on).map(|time| time.timestamp());
         times.filter(|time| *time > after).min()
@@ -103,7 +103,7 @@ impl Schedule {
 }
 
 impl DaySpan {
-    /// Whether it holds when the clock on the wall shows this.
+    /// Whether it applies at this local time.
     pub fn holds(&self, wall: DateTime) -> bool {
         let (time, today) = (wall.time(), wall.date().weekday());
         let begins_on = |day: Weekday| self.days.is_empty() || self.days.contains(&day);
@@ -115,7 +115,7 @@ impl DaySpan {
         }
     }
 
-    /// What it changes: `qps=50, concurrency=20`, `pause`.
+    /// The limits it changes: `qps=50, concurrency=20`, `pause`.
     pub fn shown(&self) -> String {
         let Rates { qps, qpm, tpm } = self.rates;
         let rates = [("qps", qps), ("qpm", qpm), ("tpm", tpm)];
@@ -134,7 +134,7 @@ impl DaySpan {
     }
 }
 
-/// The time zone of a job whose hours are no matter: whatever it names, UTC.
+/// The time zone for a job whose hours do not matter: always UTC.
 ///
 /// # Errors
 ///
@@ -147,7 +147,7 @@ pub fn utc(_: Option<&str>) -> Result<TimeZone, String> {
 ///
 /// # Errors
 ///
-/// A sentence that says what is wrong with it.
+/// What is wrong with it, in a sentence.
 pub fn time_of_day(text: &str) -> Result<Time, String> {
     let wrong = || format!("`{text}` is not a time of day; write 06:00 or 22:30");
     let trimmed = text.trim();
@@ -174,7 +174,7 @@ pub fn time_of_day(text: &str) -> Result<Time, String> {
 ///
 /// # Errors
 ///
-/// A sentence that says what is wrong with it.
+/// What is wrong with it, in a sentence.
 pub fn until(text: &str) -> Result<Until, String> {
     let text = text.trim();
     if let Ok(time) = time_of_day(text) {
@@ -196,7 +196,7 @@ pub fn until(text: &str) -> Result<Until, String> {
 ///
 /// # Errors
 ///
-/// A sentence that says what is wrong with it.
+/// What is wrong with it, in a sentence.
 pub fn weekday(text: &str) -> Result<Weekday, String> {
     const DAYS: [(&str, Weekday); 7] = [
         ("monday", Weekday::Monday),

@@ -1,4 +1,4 @@
-//! A template as the user wrote it, with the place that its mistakes are shown at.
+//! A template as the user wrote it, with the place at which its mistakes are shown.
 
 use std::ops::Range;
 
@@ -9,16 +9,16 @@ use crate::diagnostic::{Diagnostic, SourceText};
 pub struct TemplateText {
     /// The template.
     pub source: String,
-    /// The text it stands in and its bytes there.
+    /// The text that contains it, and its bytes there.
     pub place: Option<(SourceText, Range<usize>)>,
 }
 
 impl TemplateText {
-    /// A problem at some bytes of the template, shown where they stand in the user's own text.
+    /// A problem at some bytes of the template, shown at their place in the user's own text.
     pub fn problem(&self, within: Option<Range<usize>>, message: impl Into<String>) -> Diagnostic {
         let problem = Diagnostic::new(message);
         let Some((script, span)) = &self.place else { return problem };
-        // A string with escapes stands otherwise in the file than it reads; then the whole value is shown.
+        // A string with escapes looks different in the file; then the whole value is shown.
         let exact = script.text.get(span.clone()).and_then(|raw| raw.find(&self.source));
         match (exact, within) {
             (Some(offset), Some(within)) => {

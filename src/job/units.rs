@@ -2,14 +2,15 @@
 
 use std::time::Duration;
 
-/// The longest duration that makes sense here: ten years.
+/// The longest sensible duration: ten years.
 const LONGEST_SECONDS: f64 = 10.0 * 366.0 * 86_400.0;
 
-/// Reads a duration. Our own, since jiff's friendly format refuses `1.5d`, and takes `1:30` and `1h ago`: a number and `ms`, `s`, `m`, `h` or `d`, also several after one another (`1h30m`).
+/// Reads a duration: a number and `ms`, `s`, `m`, `h` or `d`, also several in a row (`1h30m`). Our own, because jiff's
+/// friendly format refuses `1.5d`, and accepts `1:30` and `1h ago`.
 ///
 /// # Errors
 ///
-/// A sentence that says what is wrong with it.
+/// What is wrong with it, in a sentence.
 pub fn duration(text: &str) -> Result<Duration, String> {
     let wrong = || format!("`{text}` is not a duration; write 50ms, 2s, 5m, 7h or 1h30m");
     let mut rest = text.trim();
@@ -43,7 +44,7 @@ pub fn duration(text: &str) -> Result<Duration, String> {
 ///
 /// # Errors
 ///
-/// A sentence that says what is wrong with it.
+/// What is wrong with it, in a sentence.
 pub fn size(text: &str) -> Result<u64, String> {
     let wrong = || format!("`{text}` is not a size; write 65536, 16MB or 64MiB");
     let text = text.trim();
@@ -59,11 +60,11 @@ pub fn size(text: &str) -> Result<u64, String> {
         "gib" => 1024.0 * 1024.0 * 1024.0,
         _ => return Err(wrong()),
     };
-    // Sizes are far below 2^53, where a float still counts every byte.
+    // Sizes are far below 2^53, up to which a float represents every byte.
     Ok((number * unit).round() as u64)
 }
 
-/// A duration as a person reads it: `340ms`, `12s`, `4m 10s`, `7h 05m`.
+/// A duration for people: `340ms`, `12s`, `4m 10s`, `7h 05m`.
 pub fn shown(duration: Duration) -> String {
     let seconds = duration.as_secs();
     match seconds {

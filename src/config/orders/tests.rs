@@ -1,4 +1,4 @@
-//! What a run keeps to, by the job, the hour and what it was told.
+//! The limits of a run, by job, hour and orders.
 
 use std::time::Duration;
 
@@ -40,10 +40,10 @@ const NIGHTS: &str = "concurrency = 4\nschedule = [
 ]";
 
 #[test]
-fn the_schedule_beats_the_job_and_what_it_does_not_name_stays() {
+fn the_schedule_overrides_the_job_and_leaves_other_limits_unchanged() {
     let job = job(NIGHTS);
     let night = terms(&job, &[], "23:00");
-    // A limit of the user's own puts the table's aside, at whatever hour.
+    // A limit of the user's own replaces the table's at every hour.
     assert_eq!(night.quotas.requests_per_second, Quota::per_second(50.0));
     assert_eq!(night.quotas.requests_per_minute, None);
     assert_eq!(night.concurrency, Concurrency::Fixed(100));
@@ -57,7 +57,7 @@ fn the_schedule_beats_the_job_and_what_it_does_not_name_stays() {
 }
 
 #[test]
-fn an_order_beats_the_schedule_at_every_hour() {
+fn an_order_overrides_the_schedule_at_every_hour() {
     let job = job(NIGHTS);
     for hour in ["09:00", "20:00", "23:00"] {
         let quotas = terms(&job, &["qps=3"], hour).quotas;
@@ -88,7 +88,7 @@ fn caps_are_replaced_one_by_one() {
 }
 
 #[test]
-fn the_time_is_up_from_the_moment_on_that_it_names() {
+fn the_time_is_up_from_the_moment_it_names() {
     let job = job("until = \"06:00\"");
     let begun = "2026-07-02T22:00:00Z".parse().expect("a time");
     let end = job.schedule.ends_at(begun);
@@ -97,7 +97,7 @@ fn the_time_is_up_from_the_moment_on_that_it_names() {
 }
 
 #[test]
-fn of_what_was_said_the_last_word_on_each_thing_is_shown() {
+fn the_last_order_for_each_key_is_shown() {
     let words = ["qps=5", "pause", "qps=7", "resume", "max_cost=3", "stop"];
     let orders = words.map(|word| Order::parse(word).expect("an order"));
     let shown: Vec<String> = last_words(&orders).into_iter().map(Order::shown).collect();

@@ -1,4 +1,4 @@
-//! What an answer has to be, and the commands that are run on the way to it.
+//! The requirements for an answer, and the commands that are run to get it.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;

@@ -1,4 +1,4 @@
-//! Who is asked, how patiently, and at what price: what a job and a single question have in common.
+//! The service, patience and price: the parts that a job and a single question share.
 
 use std::time::Duration;
 
@@ -27,7 +27,7 @@ pub(super) fn model(
     let message = "set only one of api_key_env, api_key_file and api_key_command";
     layers.refuse_if(places > 1, "model.api_key_env", message)?;
     if section.api_key_env.as_deref().is_some_and(|name| !names_a_variable(name)) {
-        // What stands here instead may be the key itself, and is not shown.
+        // The value may be the key itself, and is not shown.
         let problem = layers.problem("model.api_key_env", "`api_key_env` does not name a variable");
         return Err(problem.help("name the variable that holds the key, as in api_key_env = \"MY_KEY\""));
     }
@@ -52,8 +52,8 @@ pub(super) fn model(
     })
 }
 
-/// The address: as it is given, or that of a region. Of the two, the one that was said later in the order of job file,
-/// variable and flag holds; both from the same origin contradict each other.
+/// The address: as given, or that of a region. If both are given, the later origin in the order of job file, variable and
+/// flag decides; two from the same origin contradict each other.
 fn base_url(section: &ModelSection, layers: &Layers, lookups: &Lookups<'_>) -> Result<String, Diagnostic> {
     let origin = |key: &str, given: bool| given.then(|| layers.origin(key));
     let address = origin("model.base_url", section.base_url.is_some());
@@ -89,7 +89,7 @@ pub(super) fn retry(section: &RetrySection, layers: &Layers) -> Result<Retry, Di
         Ok::<_, Diagnostic>(given.unwrap_or(default))
     };
     let default = Retry::default();
-    // Who says how long an answer may take means the answers of streams too: how long they may pause.
+    // A time limit for answers applies to streams too: it limits their pauses.
     let timeout = time("timeout", &section.timeout, default.timeout)?;
     let idle = if section.timeout.is_some() { timeout } else { default.idle_timeout };
     let retry = Retry {

@@ -1,4 +1,4 @@
-//! The quota that a job keeps, and the caps that it stops at.
+//! The rates that a job keeps to, and the caps at which it stops.
 
 use jiff::tz::TimeZone;
 use toml::Value;
@@ -11,7 +11,7 @@ use crate::job::limits::{Caps, Concurrency, Quota, Rates};
 use crate::job::period::CapPeriod;
 use crate::job::schedule::{self, DaySpan, Schedule, Until};
 
-/// The limits that a table names, `limits` or one under it.
+/// Checks the limits of a table: `limits` or one inside it.
 pub(super) fn rates(table: &str, said: Rates, layers: &Layers) -> Result<Rates, Diagnostic> {
     let Rates { qps, qpm, tpm } = said;
     for (key, amount, make) in [
@@ -26,7 +26,7 @@ pub(super) fn rates(table: &str, said: Rates, layers: &Layers) -> Result<Rates, 
     Ok(said)
 }
 
-/// The places that a table names.
+/// The concurrency of a table.
 pub(super) fn concurrency(
     table: &str,
     value: Option<&Value>,
@@ -45,7 +45,7 @@ pub(super) fn concurrency(
     }
 }
 
-/// What `[limits]` says by itself, without what is known of the model.
+/// The values of `[limits]` by themselves, without what is known of the model.
 pub(crate) fn limits_alone(
     section: &LimitsSection,
     layers: &Layers,
@@ -58,7 +58,7 @@ pub(crate) fn limits_alone(
     ))
 }
 
-/// What holds when.
+/// The limits by time of day.
 pub(super) fn schedule(
     section: &LimitsSection,
     layers: &Layers,

@@ -1,4 +1,4 @@
-//! Where the rows come from, and where the results go.
+//! The input and the output of a job.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -61,7 +61,7 @@ pub(super) fn output(section: OutputSection, layers: &Layers) -> Result<Output, 
     })
 }
 
-/// The format of an output, by the ending of its name.
+/// The format of an output, from the ending of its name.
 pub(super) fn format_of(path: &str, layers: &Layers) -> Result<Format, Diagnostic> {
     Format::of_path(path).ok_or_else(|| {
         let message = format!("the ending of `{path}` is not that of a known format");
@@ -69,7 +69,7 @@ pub(super) fn format_of(path: &str, layers: &Layers) -> Result<Format, Diagnosti
     })
 }
 
-/// The columns that `select` and `rename` name, new names too, and where. An empty `select` has an empty name.
+/// The columns in `select` and `rename`, new names too, with their places. An empty `select` has an empty name.
 fn names(
     select: &Option<Vec<String>>,
     rename: &BTreeMap<String, String>,

@@ -1,10 +1,10 @@
-//! A job for those who only look at what it has done: what only the sending needs is put aside before it is settled, so that
-//! nothing of it is in the way.
+//! A job for commands that only look at what it has done: values that only sending needs are removed before it is settled,
+//! and cannot be wrong.
 
 use crate::config::file::{JobFile, ModelSection, RetrySection};
 use crate::job::address;
 
-/// Takes out the key, the headers, an address that is none, patience, notifications and tools.
+/// Removes the key, the headers, an invalid address, patience, notifications and tools.
 pub(super) fn without_sending(file: &mut JobFile) {
     let section = std::mem::take(&mut file.model);
     let base_url = section.base_url.filter(|url| address::check(url, true).is_ok());

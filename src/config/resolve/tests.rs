@@ -1,4 +1,4 @@
-//! What jobs are settled to, and what is wrong with those that cannot be.
+//! The settled values of jobs, and the mistakes in jobs that cannot be settled.
 
 use std::time::Duration;
 
@@ -45,7 +45,7 @@ fn a_small_job_gets_every_default() {
 }
 
 #[test]
-fn of_address_and_region_the_one_said_last_holds_and_one_voice_says_one_of_them() {
+fn the_later_of_address_and_region_decides_and_one_origin_may_give_only_one() {
     let job_flag = |flag: &str| *JOB_FLAGS.iter().find(|job_flag| job_flag.flag == flag).expect("a knob");
     let flag = |name: &str, value: &str| job_flag(name).from_flag(&[value.to_owned()]);
     let variable = |name: &str, value: &str| job_flag(name).from_variable(value);
@@ -68,7 +68,7 @@ fn of_address_and_region_the_one_said_last_holds_and_one_voice_says_one_of_them(
     assert_eq!(address(by_address, vec![variable("region", "tokyo")]), is("tokyo"));
     assert_eq!(address("", vec![variable("base-url", own), flag("region", "tokyo")]), is("tokyo"));
     assert_eq!(address("", vec![variable("region", "tokyo"), flag("base-url", own)]), Ok(own.to_owned()));
-    // Each key is laid over by itself: a region from a flag leaves the workspace of the file.
+    // Each key is overlaid by itself: a region from a flag leaves the workspace of the file unchanged.
     assert_eq!(address(in_workspace, vec![flag("region", "frankfurt")]), is("ws-1.frankfurt"));
     for (file, overlays) in [
         (format!("{by_address}{by_region}"), vec![]),
@@ -96,7 +96,7 @@ fn a_request_limit_of_the_user_s_own_replaces_the_table_s() {
 }
 
 #[test]
-fn values_out_of_range_are_shown_where_they_stand() {
+fn values_out_of_range_are_shown_at_their_place() {
     for (line, part) in [
         ("limits.qps = 0\n", "above 0"),
         ("limits.concurrency = \"lots\"\n", "auto"),
@@ -121,7 +121,7 @@ fn strings_at_any_depth_of_the_request_are_found_with_their_places() {
     assert!(shown.contains("job.toml:6:"), "{shown}");
 }
 
-/// Every default that an editor is told, as a line of a job file.
+/// Every default that an editor shows, as a line of a job file.
 fn defaults(schema: &serde_json::Value, key: &str, lines: &mut String) {
     for (name, inner) in schema["properties"].as_object().into_iter().flatten() {
         let key = if key.is_empty() { name.clone() } else { format!("{key}.{name}") };
@@ -134,11 +134,11 @@ fn defaults(schema: &serde_json::Value, key: &str, lines: &mut String) {
 }
 
 #[test]
-fn a_default_that_an_editor_is_told_is_the_one_that_holds() {
+fn the_defaults_that_editors_show_are_the_real_ones() {
     let mut lines = String::new();
     defaults(&crate::config::json_schema::schema(), "", &mut lines);
     assert!(lines.lines().count() >= 18, "{lines}");
-    // Without a schema of the answers there is nothing that `repair` could mend.
+    // Without a schema of the answers, `repair` has nothing to do.
     lines = lines.replace("answer.repair", "answer.schema = \"a.json\"\nanswer.repair");
     let settled = |text: &str| {
         let job = settle(&format!("{SMALL}{text}")).expect("good");

@@ -1,4 +1,4 @@
-//! Values that are written as text: durations, sizes. What they cannot be is shown where it stands.
+//! Values that are written as text: durations, sizes. A wrong one is shown at its place.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! Forecasts against a clock that the test sets.
+//! Forecasts with a clock that the test sets.
 
 use super::*;
 use crate::config::layers::Layers;
@@ -32,26 +32,26 @@ fn short(limits: &str, course: Course, now: &str, deadline: &str) -> Option<Shor
 }
 
 #[test]
-fn the_limits_alone_can_tell_that_a_run_will_not_be_done() {
+fn the_limits_alone_show_that_a_run_will_not_finish() {
     // An hour at one a second.
     assert_eq!(short("qpm = 60", course(3_600, None), "05:00", "06:00"), None);
-    let said = short("qpm = 60", course(7_200, None), "05:00", "06:00").expect("short");
-    assert_eq!(said, Shortfall { left: 3_600, ends_at: Some(at("07:00")), decided_by: "qpm" });
-    let said = short("qps = 10\ntpm = 6000", course(7_200, None), "05:00", "06:00").expect("short");
-    assert_eq!((said.left, said.decided_by), (3_600, "tpm"));
+    let result = short("qpm = 60", course(7_200, None), "05:00", "06:00").expect("short");
+    assert_eq!(result, Shortfall { left: 3_600, ends_at: Some(at("07:00")), decided_by: "qpm" });
+    let result = short("qps = 10\ntpm = 6000", course(7_200, None), "05:00", "06:00").expect("short");
+    assert_eq!((result.left, result.decided_by), (3_600, "tpm"));
     assert_eq!(short("concurrency = 5", course(1_000_000, None), "05:00", "05:01"), None, "nothing is known");
 }
 
 #[test]
-fn the_present_rate_tells_and_what_holds_it_back_is_named() {
+fn the_present_rate_shows_it_and_its_cause_is_named() {
     let slow = |held_by| course(7_200, Some((1.0, Some(held_by))));
     for (held_by, name) in [
         (Bottleneck::Places, "concurrency"),
         (Bottleneck::Throttling, "throttling by the service"),
         (Bottleneck::Rate, "qps"),
     ] {
-        let said = short("qps = 50", slow(held_by), "05:00", "06:00").expect("short");
-        assert_eq!((said.left, said.decided_by), (3_600, name));
+        let result = short("qps = 50", slow(held_by), "05:00", "06:00").expect("short");
+        assert_eq!((result.left, result.decided_by), (3_600, name));
     }
     assert_eq!(short("qps = 50", course(3_000, Some((1.0, None))), "05:00", "06:00"), None);
 }
@@ -73,15 +73,15 @@ fn the_schedule_is_taken_into_account() {
 }
 
 #[test]
-fn a_pause_that_the_schedule_ends_is_waited_for_and_one_that_nobody_ends_is_told() {
+fn a_pause_that_the_schedule_ends_is_included_and_one_without_an_end_is_reported() {
     let pause = "qps = 1\nschedule = [{ from = \"08:00\", to = \"22:00\", pause = true }]";
     let paused = Some((0.0, Some(Bottleneck::Pause)));
     assert_eq!(short(pause, course(3_000, paused), "21:00", "23:00"), None);
-    let said = short(pause, course(30_000, paused), "21:00", "23:00").expect("short");
-    assert_eq!((said.left, said.decided_by), (26_400, "the pause"));
+    let result = short(pause, course(30_000, paused), "21:00", "23:00").expect("short");
+    assert_eq!((result.left, result.decided_by), (26_400, "the pause"));
     let told = LiveSettings { paused: Some(true), ..LiveSettings::default() };
-    let said = shortfall(&job("qps = 1"), &told, &course(10, paused), at("21:00"), at("23:00"));
-    assert_eq!(said, Some(Shortfall { left: 10, ends_at: None, decided_by: "the pause" }));
+    let result = shortfall(&job("qps = 1"), &told, &course(10, paused), at("21:00"), at("23:00"));
+    assert_eq!(result, Some(Shortfall { left: 10, ends_at: None, decided_by: "the pause" }));
 }
 
 #[test]

@@ -42,14 +42,14 @@ fn a_span_over_midnight_belongs_to_the_day_on_which_it_begins() {
 }
 
 #[test]
-fn the_first_span_that_holds_is_the_one() {
+fn the_first_span_that_applies_decides() {
     let two = schedule("UTC", vec![span("08:00", "09:00", &[]), span("00:00", "00:00", &[])]);
     assert_eq!(two.at(at("2026-07-03T08:30:00Z")).map(DaySpan::hours).as_deref(), Some("08:00–09:00"));
     assert_eq!(two.at(at("2026-07-03T09:30:00Z")).map(DaySpan::hours).as_deref(), Some("00:00–00:00"));
 }
 
 #[test]
-fn the_clock_on_the_wall_decides_also_when_it_is_changed() {
+fn local_time_decides_also_when_the_clocks_change() {
     let nights = schedule("Europe/Berlin", vec![span("02:30", "06:00", &[])]);
     // On 2026-03-29 it is 03:00 right after 01:59, on 2026-10-25 it is 02:00 to 03:00 twice.
     for (time, holds) in [
@@ -69,7 +69,7 @@ fn the_clock_on_the_wall_decides_also_when_it_is_changed() {
 }
 
 #[test]
-fn a_time_of_day_is_the_next_one_and_a_date_is_that_one() {
+fn a_time_of_day_is_its_next_occurrence_and_a_date_is_that_instant() {
     let ends = |text: &str, zone: &str, begun: &str| {
         let until = Some(until(text).expect(text));
         Schedule { until, ..schedule(zone, vec![]) }.ends_at(at(begun))
