@@ -202,7 +202,7 @@ fn read(reader: &Reader) {
     let Ok(other) = Reader::beside(reader.path()) else { return };
     let mut entries = other.entries();
     for position in 0..6 {
-        reader.history(position).map(drop).unwrap_or_else(check);
+        reader.faults_of(position).map(drop).unwrap_or_else(check);
         entries.at(position).map(drop).unwrap_or_else(check);
         results.at(position).map(drop).unwrap_or_else(check);
     }

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::io::{Write, stdout};
 use std::path::PathBuf;
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::SystemTime;
 
 use jiff::tz::TimeZone;
 use serde_json::Value;
@@ -53,7 +53,7 @@ pub(super) fn run(mut args: ReportArgs) -> Result<Exit, Failure> {
 }
 
 fn gather(reader: &Reader, job: &Job) -> Result<Figures, JournalError> {
-    let mut figures = Figures::new(reader.past_runs()?, job.price.clone());
+    let mut figures = Figures::new(reader.runs()?, job.price.clone());
     reader.each_answer(|answer| figures.answer(answer))?;
     reader.each_fault(|fault| figures.fault(fault))?;
     reader.each_failed_row(|row| figures.failed_row(row))?;
@@ -73,10 +73,11 @@ fn subject(reader: &Reader, job: &Job, figures: &Figures) -> Result<ReportSubjec
         output: job.output.path.display().to_string(),
         rows: SubjectRows { all: described["rows"].as_u64(), ok: counts.ok, failed: counts.failed },
         limits: limits_of(&described, job),
+        job: described,
         running: Lock::holder(reader.path()).is_some(),
         names,
         orders: reader.past_orders(ORDERS)?,
-        made_at: SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs_f64(),
+        made_at: SystemTime::now(),
         zone: TimeZone::system(),
         program: concat!("fanfold ", env!("CARGO_PKG_VERSION")).to_owned(),
     })

@@ -45,11 +45,9 @@ impl Reader {
             "SELECT date(sent_at, 'unixepoch', 'localtime'), count(*), coalesce(sum(total_tokens), 0), sum(cost)
              FROM ({ends}) GROUP BY 1 ORDER BY 1"
         );
-        let mut statement = self.connection().prepare(&sql).map_err(self.failed())?;
-        let days = statement.query_map([], |row| {
+        self.all(&sql, [], |row| {
             Ok(Day { date: row.get(0)?, requests: row.get(1)?, tokens: row.get(2)?, cost: row.get(3)? })
-        });
-        days.and_then(Iterator::collect).map_err(self.failed())
+        })
     }
 
     /// What was bought by requests that were sent since a moment.

@@ -5,9 +5,9 @@ use std::collections::VecDeque;
 use rusqlite::params;
 
 use super::JournalError;
+use super::codec::usage;
 use super::reader::Reader;
 use super::seal::{bound, result_is_whole};
-use super::steps::usage;
 use crate::outcome::{Answer, RowResult, Status, Usage};
 use crate::request::Fingerprint;
 use crate::row::{RecordHash, RowId};

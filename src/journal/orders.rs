@@ -5,10 +5,11 @@ use std::time::{Duration, SystemTime};
 use rusqlite::params;
 
 use super::JournalError;
-use super::codec::seconds;
+use super::codec::{seconds, time};
 use super::handle::Journal;
 use super::reader::Reader;
 use crate::config::orders::Order;
+use crate::history::PastOrder;
 
 /// How long a look at the orders may wait for the journal; it comes again in a moment.
 const PATIENCE: Duration = Duration::from_millis(20);
@@ -78,9 +79,21 @@ impl Reader {
     /// When the journal cannot be read.
     pub fn orders_of(&self, run: i64) -> Result<Vec<Order>, JournalError> {
         let sql = "SELECT key, value FROM orders WHERE run = ?1 ORDER BY number";
-        let mut statement = self.connection().prepare(sql).map_err(self.failed())?;
-        let orders = statement.query_map([run], |row| Ok(Order { key: row.get(0)?, value: row.get(1)? }));
-        orders.and_then(Iterator::collect).map_err(self.failed())
+        self.all(sql, [run], |row| Ok(Order { key: row.get(0)?, value: row.get(1)? }))
+    }
+
+    /// What somebody told the job while it ran: the last orders, the first of them first.
+    ///
+    /// # Errors
+    ///
+    /// When the journal cannot be read.
+    pub fn past_orders(&self, most: u32) -> Result<Vec<PastOrder>, JournalError> {
+        let sql = "SELECT key, value, given_at, run FROM (SELECT * FROM orders ORDER BY number DESC LIMIT ?1)
+                   ORDER BY number";
+        self.all(sql, [most], |row| {
+            let given_at = time(row.get(2)?);
+            Ok(PastOrder { key: row.get(0)?, value: row.get(1)?, given_at, run: row.get(3)? })
+        })
     }
 }
 

@@ -1,18 +1,18 @@
-//! What happened of late: rates of the present, and the last requests without an answer. A bounded look from the end.
+//! What happened of late: rates of the present, and the last requests. A bounded look from the end.
 
-use std::time::SystemTime;
-
-use rusqlite::OptionalExtension;
+use std::time::{Duration, SystemTime};
 
 use super::JournalError;
-use super::codec::seconds;
+use super::codec::{seconds, time};
 use super::reader::Reader;
-use super::steps::usage;
-use crate::outcome::Usage;
-use crate::request::Fingerprint;
+use super::requests::{FAULT, fault};
+use crate::history::PastFault;
 
 /// Answers that are looked at, at most: a fast run has more of them in a minute.
 const LOOKED_AT: u32 = 20_000;
+
+/// Requests at most that are stored long after they ended.
+const HELD_BACK: u32 = 64;
 
 /// What was answered of late.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
@@ -21,36 +21,6 @@ pub struct Lately {
     pub rows_per_second: f64,
     /// Tokens used for them each second.
     pub tokens_per_second: f64,
-}
-
-/// A request that brought no answer, of late.
-#[derive(Debug, Clone, PartialEq)]
-pub struct LateFault {
-    /// When it was sent, in seconds since 1970.
-    pub sent_at: f64,
-    /// The HTTP status, when there was a response.
-    pub status: Option<u16>,
-    /// The code.
-    pub code: String,
-    /// What was said.
-    pub message: String,
-}
-
-/// One paid answer of a row, without its text.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Attempt {
-    /// When its request was sent, in seconds since 1970.
-    pub sent_at: f64,
-    /// From sending to the end of the reply, in milliseconds.
-    pub latency_ms: u64,
-    /// What it used.
-    pub usage: Option<Usage>,
-    /// Why the model stopped.
-    pub finish_reason: Option<String>,
-    /// The model that answered, by its own account.
-    pub model: Option<String>,
-    /// The service's name for the request.
-    pub request_id: Option<String>,
 }
 
 impl Reader {
@@ -80,53 +50,51 @@ impl Reader {
     /// # Errors
     ///
     /// When the journal cannot be read.
-    pub fn last_faults(&self, since: SystemTime, most: u32) -> Result<Vec<LateFault>, JournalError> {
-        let sql =
-            "SELECT sent_at, status, code, message FROM (SELECT * FROM faults ORDER BY fault DESC LIMIT ?1)
-                   WHERE sent_at >= ?2";
-        let mut statement = self.connection().prepare(sql).map_err(self.failed())?;
-        let faults = statement.query_map((most, seconds(since)), |row| {
-            Ok(LateFault {
-                sent_at: row.get(0)?,
-                status: row.get(1)?,
-                code: row.get(2)?,
-                message: row.get(3)?,
-            })
-        });
-        faults.and_then(Iterator::collect).map_err(self.failed())
+    pub fn last_faults(&self, since: SystemTime, most: u32) -> Result<Vec<PastFault>, JournalError> {
+        let sql = format!(
+            "SELECT {FAULT} FROM (SELECT * FROM faults ORDER BY fault DESC LIMIT ?1) f WHERE f.sent_at >= ?2"
+        );
+        self.all(&sql, (most, seconds(since)), fault)
     }
 
-    /// Every paid answer of the row at a position, the first one first.
+    /// The requests sent within so long before `now`, the oldest first: when each was sent, and its tokens; `None` of one
+    /// that may have used some, and nobody said how many.
     ///
     /// # Errors
     ///
     /// When the journal cannot be read.
-    pub fn attempts(&self, position: u64) -> Result<Vec<Attempt>, JournalError> {
-        let sql = "SELECT s.sent_at, s.latency_ms, s.prompt_tokens, s.completion_tokens, s.total_tokens, s.cached_tokens,
-                       s.reasoning_tokens, s.finish_reason, s.model, s.request_id
-                   FROM entries e JOIN steps s ON s.entry = e.entry WHERE e.position = ?1 ORDER BY s.step";
-        let mut statement = self.connection().prepare(sql).map_err(self.failed())?;
-        let attempts = statement.query_map([position], |row| {
-            Ok(Attempt {
-                sent_at: row.get(0)?,
-                latency_ms: row.get(1)?,
-                usage: usage(row, 2)?,
-                finish_reason: row.get(7)?,
-                model: row.get(8)?,
-                request_id: row.get(9)?,
-            })
-        });
-        attempts.and_then(Iterator::collect).map_err(self.failed())
-    }
-
-    /// The request that the entry at a position belongs to.
-    ///
-    /// # Errors
-    ///
-    /// When the journal cannot be read.
-    pub fn fingerprint_of(&self, position: u64) -> Result<Option<Fingerprint>, JournalError> {
-        let sql = "SELECT fingerprint FROM entries WHERE position = ?1";
-        let found = self.connection().query_row(sql, [position], |row| row.get(0)).optional();
-        Ok(found.map_err(self.failed())?.map(Fingerprint))
+    pub fn sent_within(
+        &self,
+        span: Duration,
+        now: SystemTime,
+    ) -> Result<Vec<(SystemTime, Option<u64>)>, JournalError> {
+        let from = seconds(now) - span.as_secs_f64();
+        let mut sent = Vec::new();
+        // Steps and faults are stored nearly in the order of their ends: past some that ended before that time began,
+        // none was sent within it. A few refusals of the first rows are held back until they can be judged.
+        for sql in [
+            "SELECT sent_at, latency_ms, total_tokens FROM steps ORDER BY step DESC",
+            "SELECT sent_at, latency_ms,
+                 coalesce(total_tokens, CASE WHEN kind IN ('throttled', 'unreachable') THEN 0 END)
+             FROM faults ORDER BY fault DESC",
+        ] {
+            let mut statement = self.connection().prepare(sql).map_err(self.failed())?;
+            let mut rows = statement.query([]).map_err(self.failed())?;
+            let mut ended_before = 0;
+            while let Some(row) = rows.next().map_err(self.failed())? {
+                let read =
+                    || Ok((row.get::<_, f64>(0)?, row.get::<_, f64>(1)?, row.get::<_, Option<u64>>(2)?));
+                let (at, latency, tokens) = read().map_err(self.failed())?;
+                ended_before += u32::from(at + latency / 1000.0 < from - 5.0);
+                if ended_before > HELD_BACK {
+                    break;
+                }
+                if at >= from {
+                    sent.push((time(at), tokens));
+                }
+            }
+        }
+        sent.sort_by_key(|(at, _)| *at);
+        Ok(sent)
     }
 }

@@ -3,6 +3,7 @@
 use rusqlite::{OptionalExtension, params};
 
 use super::JournalError;
+use super::codec::usage;
 use super::reader::Reader;
 use super::seal::STEP_IS_WHOLE;
 use crate::conversation::follow_ups::FollowUps;
@@ -26,13 +27,10 @@ impl Reader {
     ///
     /// When the journal cannot be read.
     pub fn follow_ups(&self) -> Result<FollowUps, JournalError> {
-        let mut follow_ups = FollowUps::default();
         let sql = "SELECT next, count(*) FROM steps WHERE next IS NOT NULL GROUP BY next";
-        let mut statement = self.connection().prepare(sql).map_err(self.failed())?;
-        let mut rows = statement.query([]).map_err(self.failed())?;
-        while let Some(row) = rows.next().map_err(self.failed())? {
-            let (word, steps): (String, u64) =
-                row.get(0).and_then(|word| Ok((word, row.get(1)?))).map_err(self.failed())?;
+        let found: Vec<(String, u64)> = self.all(sql, [], |row| Ok((row.get(0)?, row.get(1)?)))?;
+        let mut follow_ups = FollowUps::default();
+        for (word, steps) in found {
             // A kind that a newer program wrote is none of these.
             Asks::of_word(&word).into_iter().for_each(|asks| follow_ups.add(asks, steps));
         }
@@ -135,20 +133,6 @@ impl Between {
             (Self::Used(_), None) => {}
         }
     }
-}
-
-/// The tokens of a step, in five columns from this one on; `None` when the service did not say.
-pub(super) fn usage(row: &rusqlite::Row<'_>, first: usize) -> rusqlite::Result<Option<Usage>> {
-    let usage = Usage {
-        prompt_tokens: row.get(first)?,
-        completion_tokens: row.get(first + 1)?,
-        total_tokens: row.get(first + 2)?,
-        cached_tokens: row.get(first + 3)?,
-        reasoning_tokens: row.get(first + 4)?,
-        cache_written_tokens: None,
-    };
-    let said = [usage.prompt_tokens, usage.completion_tokens, usage.total_tokens].iter().any(Option::is_some);
-    Ok(said.then_some(usage))
 }
 
 /// A step; of a kind that a newer program wrote, none.

@@ -4,11 +4,12 @@ use std::time::SystemTime;
 
 use jiff::Timestamp;
 
+use crate::history::{Run, Spent};
 use crate::job::Job;
 use crate::job::period::CapPeriod;
 use crate::journal::JournalError;
 use crate::journal::costs::Bought;
-use crate::journal::reader::{Reader, Run, Spent};
+use crate::journal::reader::Reader;
 
 /// What the caps have counted so far in the present period.
 #[derive(Debug, Clone, Copy, PartialEq)]

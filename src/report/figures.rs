@@ -8,8 +8,8 @@ use serde::Serialize;
 use super::histogram::Histogram;
 use super::message_groups::MessageGroups;
 use super::subject::row_name;
-use super::timeline::Timeline;
-use crate::history::{FailedRow, PastAnswer, PastFault, PastHeld, PastRun};
+use super::timeline::{Timeline, since_1970};
+use crate::history::{FailedRow, PastAnswer, PastFault, PastHeld, Run, Spent};
 use crate::job::price::{ByKind, Price};
 
 /// Outliers of each kind that are listed: the slowest answers, and the longest.
@@ -49,7 +49,7 @@ pub(super) struct Spending {
 /// The figures of a journal.
 #[derive(Debug, Default)]
 pub struct Figures {
-    pub(super) runs: Vec<PastRun>,
+    pub(super) runs: Vec<Run>,
     pub(super) timeline: Timeline,
     pub(super) latency: Histogram,
     pub(super) prompt: Histogram,
@@ -91,48 +91,43 @@ impl Spending {
 }
 
 impl Figures {
-    /// The sum of a count over all runs.
-    pub(super) fn sum(&self, of: fn(&PastRun) -> u64) -> u64 {
-        self.runs.iter().fold(0, |sum, run| sum.saturating_add(of(run)))
-    }
-
-    /// Requests of all runs.
-    pub(super) fn requests(&self) -> u64 {
-        self.sum(|run| run.requests)
+    /// What all runs spent, those that asked a simulator too.
+    pub(super) fn whole(&self) -> Spent {
+        self.runs.iter().map(|run| run.spent).sum()
     }
 
     /// Figures of these runs, without any request so far. Costs are divided into kinds at the job's price.
-    pub fn new(runs: Vec<PastRun>, price: Option<Arc<Price>>) -> Self {
+    pub fn new(runs: Vec<Run>, price: Option<Arc<Price>>) -> Self {
         Self { timeline: Timeline::new(&runs), runs, price, ..Self::default() }
     }
 
     /// Adds a paid answer.
-    pub fn answer(&mut self, answer: &PastAnswer<'_>) {
+    pub fn answer(&mut self, answer: &PastAnswer) {
         let tokens = answer.usage.and_then(|usage| usage.total_tokens).unwrap_or(0);
+        let (sent_at, latency_ms) = (since_1970(answer.sent_at), answer.latency.as_millis() as u64);
         self.answers += 1;
         self.rows += u64::from(answer.is_last);
-        self.latency.add(answer.latency_ms);
-        count(&mut self.finish_reasons, answer.finish_reason.unwrap_or("not said"));
-        count(&mut self.models, answer.model.unwrap_or("not said"));
-        self.spent(answer.sent_at, tokens, answer.cost);
+        self.latency.add(latency_ms);
+        count(&mut self.finish_reasons, answer.finish_reason.as_deref().unwrap_or("not said"));
+        count(&mut self.models, answer.model.as_deref().unwrap_or("not said"));
+        self.spent(sent_at, tokens, answer.cost);
         self.by_kind(answer);
-        if let Some(slice) = self.timeline.at(answer.sent_at + answer.latency_ms as f64 / 1000.0) {
+        if let Some(slice) = self.timeline.at(sent_at + answer.latency.as_secs_f64()) {
             slice.rows += u64::from(answer.is_last);
             slice.tokens = slice.tokens.saturating_add(tokens);
         }
-        let PastAnswer { entry, latency_ms, sent_at, .. } = *answer;
-        let outlier = AnswerFigures { entry, latency_ms, tokens, sent_at };
+        let outlier = AnswerFigures { entry: answer.entry, latency_ms, tokens, sent_at };
         keep(&mut self.slowest, outlier, |outlier| outlier.latency_ms);
         keep(&mut self.longest, outlier, |outlier| outlier.tokens);
     }
 
     /// Adds a request that brought no answer.
-    pub fn fault(&mut self, fault: &PastFault<'_>) {
-        let tokens = fault.total_tokens.unwrap_or(0);
+    pub fn fault(&mut self, fault: &PastFault) {
+        let (sent_at, tokens) = (since_1970(fault.sent_at), fault.total_tokens.unwrap_or(0));
         self.throttled += u64::from(fault.throttled);
-        self.faults.add(fault.code, fault.message, || fault.status);
-        self.spent(fault.sent_at, tokens, fault.cost);
-        if let Some(slice) = self.timeline.at(fault.sent_at + fault.latency_ms as f64 / 1000.0) {
+        self.faults.add(&fault.code, &fault.message, || fault.status);
+        self.spent(sent_at, tokens, fault.cost);
+        if let Some(slice) = self.timeline.at(sent_at + fault.latency.as_secs_f64()) {
             slice.tokens = slice.tokens.saturating_add(tokens);
             slice.throttled += u64::from(fault.throttled);
             slice.faults += u64::from(!fault.throttled);
@@ -175,7 +170,7 @@ impl Figures {
     }
 
     /// Tokens and costs by kind. The cost of a request is known; today's price only divides it.
-    fn by_kind(&mut self, answer: &PastAnswer<'_>) {
+    fn by_kind(&mut self, answer: &PastAnswer) {
         let usage = answer.usage.unwrap_or_default();
         let (Some(prompt), Some(completion)) = (usage.prompt_tokens, usage.completion_tokens) else {
             self.uncounted += 1;

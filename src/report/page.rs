@@ -16,8 +16,8 @@ use super::sections::{
     part, rates,
 };
 use super::subject::ReportSubject;
-use super::timeline::RUNS;
-use crate::history::{PastOrder, PastRun};
+use super::timeline::{RUNS, since_1970};
+use crate::history::{PastOrder, Run, Spent};
 use crate::job::units::shown;
 use crate::text::{count, counted, money, printable, rate, short};
 
@@ -55,11 +55,11 @@ struct Page<'a> {
     days_before: usize,
     outliers: [(&'static str, Vec<Outlier>); 2],
     facts: Vec<(String, String)>,
-    orders: &'a [PastOrder],
-    first_run: Option<&'a PastRun>,
-    last_run: Option<&'a PastRun>,
+    orders: Vec<OrderLine<'a>>,
+    first_run: Option<RunLine>,
+    last_run: Option<RunLine>,
     all_runs: usize,
-    runs: Vec<RunLine<'a>>,
+    runs: Vec<RunLine>,
 }
 
 /// The figures at the top.
@@ -84,9 +84,27 @@ struct Tiles {
 
 /// A run, and how it ended.
 #[derive(Serialize)]
-struct RunLine<'a> {
-    run: &'a PastRun,
+struct RunLine {
+    number: i64,
+    started_at: f64,
+    last_at: f64,
+    seconds: f64,
     ending: String,
+    requests: u64,
+    throttled: u64,
+    faults: u64,
+    tokens: u64,
+    cost: f64,
+    in_doubt: u64,
+}
+
+/// What somebody told the job while it ran.
+#[derive(Serialize)]
+struct OrderLine<'a> {
+    key: &'a str,
+    value: &'a str,
+    given_at: f64,
+    run: Option<i64>,
 }
 
 /// The whole page.
@@ -128,14 +146,15 @@ impl<'a> Page<'a> {
         causes.sort_by(|one, other| other.1.total_cmp(&one.1));
         let (days, days_before) = days(figures, &subject.zone);
         let drawn = figures.runs.len().saturating_sub(RUNS);
+        let line = |run: &Run| RunLine::new(run, subject.running && Some(run) == figures.runs.last());
         Self {
             style: STYLE,
             output: &subject.output,
             program: &subject.program,
-            made_at: subject.made_at,
+            made_at: since_1970(subject.made_at),
             zone: zone_name(subject),
             running: subject.running,
-            sentence: sentence(&causes, figures.runs.len(), figures.requests()),
+            sentence: sentence(&causes, figures.runs.len(), figures.whole().requests),
             tiles: Tiles::new(figures, subject),
             answers: figures.answers,
             rates: rates(figures),
@@ -154,39 +173,58 @@ impl<'a> Page<'a> {
                 ("The most tokens", outliers(&figures.longest, subject)),
             ],
             facts: facts(figures, subject),
-            orders: &subject.orders,
-            first_run: figures.runs.first(),
-            last_run: figures.runs.last(),
+            orders: subject.orders.iter().map(OrderLine::new).collect(),
+            first_run: figures.runs.first().map(line),
+            last_run: figures.runs.last().map(line),
             all_runs: figures.runs.len(),
-            runs: figures.runs[drawn..]
-                .iter()
-                .map(|run| {
-                    let is_last = Some(run) == figures.runs.last();
-                    RunLine { run, ending: ending(run, subject.running && is_last) }
-                })
-                .collect(),
+            runs: figures.runs[drawn..].iter().map(line).collect(),
         }
+    }
+}
+
+impl RunLine {
+    fn new(run: &Run, is_active: bool) -> Self {
+        let Spent { requests, throttled, faults, usage, cost, duration, .. } = run.spent;
+        Self {
+            number: run.number,
+            started_at: since_1970(run.started_at),
+            last_at: since_1970(run.last_at),
+            seconds: duration.as_secs_f64(),
+            ending: ending(run, is_active),
+            requests,
+            throttled,
+            faults,
+            tokens: usage.total_tokens,
+            cost,
+            in_doubt: run.in_doubt,
+        }
+    }
+}
+
+impl<'a> OrderLine<'a> {
+    fn new(order: &'a PastOrder) -> Self {
+        Self { key: &order.key, value: &order.value, given_at: since_1970(order.given_at), run: order.run }
     }
 }
 
 impl Tiles {
     fn new(figures: &Figures, subject: &ReportSubject) -> Self {
-        let rows = subject.rows;
-        let seconds: f64 = figures.runs.iter().map(|run| (run.last_at - run.started_at).max(0.0)).sum();
+        let (rows, whole) = (subject.rows, figures.whole());
+        let seconds = whole.duration.as_secs_f64();
         Self {
             rows: rows.all,
             ok: rows.ok,
             failed: rows.failed,
             left: rows.all.map(|all| all.saturating_sub(rows.ok + rows.failed)),
-            requests: figures.requests(),
-            throttled: figures.sum(|run| run.throttled),
-            faults: figures.sum(|run| run.faults),
+            requests: whole.requests,
+            throttled: whole.throttled,
+            faults: whole.faults,
             seconds,
             rows_each_second: (seconds > 0.0).then(|| rate(figures.rows as f64 / seconds)),
-            tokens: figures.sum(|run| run.total_tokens),
+            tokens: whole.usage.total_tokens,
             uncounted: figures.uncounted,
-            reserved_tokens: figures.sum(|run| run.reserved_tokens),
-            reserved_cost: figures.runs.iter().map(|run| run.reserved_cost).sum(),
+            reserved_tokens: whole.reserved.tokens,
+            reserved_cost: whole.reserved.cost,
             cost: figures.cost,
             unpriced: figures.unpriced,
         }
@@ -195,9 +233,7 @@ impl Tiles {
 
 /// The job as it last ran.
 fn facts(figures: &Figures, subject: &ReportSubject) -> Vec<(String, String)> {
-    let last = figures.runs.last();
-    let job: serde_json::Value = last.and_then(|run| serde_json::from_str(&run.job).ok()).unwrap_or_default();
-    let text = |key: &str| match &job[key] {
+    let text = |key: &str| match &subject.job[key] {
         serde_json::Value::String(text) => Some(text.clone()),
         serde_json::Value::Array(items) => {
             Some(items.iter().filter_map(|item| item.as_str()).collect::<Vec<_>>().join(", "))
@@ -209,12 +245,12 @@ fn facts(figures: &Figures, subject: &ReportSubject) -> Vec<(String, String)> {
         known.into_iter().filter_map(|(name, key)| Some((name.to_owned(), text(key)?))).collect();
     facts.push(("output".to_owned(), subject.output.clone()));
     facts.extend(subject.limits.iter().cloned());
-    facts.extend(last.map(|run| ("program".to_owned(), run.program.clone())));
+    facts.extend(figures.runs.last().map(|run| ("program".to_owned(), run.program.clone())));
     facts
 }
 
-fn ending(run: &PastRun, is_active: bool) -> String {
-    match (&run.reason, run.ended) {
+fn ending(run: &Run, is_active: bool) -> String {
+    match (&run.reason, run.ended_at.is_some()) {
         _ if is_active => "running".to_owned(),
         (Some(reason), true) => reason.replace('_', " "),
         (None, true) => "finished".to_owned(),
@@ -225,7 +261,7 @@ fn ending(run: &PastRun, is_active: bool) -> String {
 /// The name of the zone, such as `Europe/Berlin`, or its distance from UTC.
 fn zone_name(subject: &ReportSubject) -> String {
     let named = subject.zone.iana_name().map(str::to_owned);
-    named.unwrap_or_else(|| local(subject.made_at, &subject.zone, "UTC%:z"))
+    named.unwrap_or_else(|| local(since_1970(subject.made_at), &subject.zone, "UTC%:z"))
 }
 
 #[cfg(test)]

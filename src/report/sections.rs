@@ -100,7 +100,7 @@ pub(super) fn bottlenecks(figures: &Figures) -> Option<Shares<'_>> {
     let mut causes: Vec<&(String, f64)> = figures.causes.iter().collect();
     causes.sort_by(|one, other| other.1.total_cmp(&one.1));
     let whole: f64 = causes.iter().map(|(_, seconds)| seconds).sum();
-    if figures.requests() == 0 && !figures.runs.is_empty() && whole < RECORDED_FROM {
+    if figures.whole().requests == 0 && !figures.runs.is_empty() && whole < RECORDED_FROM {
         return None;
     }
     let says = |cause: &str, seconds| format!("{cause}: {}, {}", time(seconds), part(seconds, whole));

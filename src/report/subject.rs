@@ -1,8 +1,10 @@
 //! The subject of a report: all on the page that is not a figure.
 
 use std::collections::BTreeMap;
+use std::time::SystemTime;
 
 use jiff::tz::TimeZone;
+use serde_json::Value;
 
 use crate::history::PastOrder;
 use crate::text::{count, short};
@@ -25,6 +27,8 @@ pub struct ReportSubject {
     pub output: String,
     /// The rows.
     pub rows: SubjectRows,
+    /// The job as it last ran, as JSON; null before the first run.
+    pub job: Value,
     /// The limits of the last run, by name.
     pub limits: Vec<(String, String)>,
     /// Whether a run is active.
@@ -33,8 +37,8 @@ pub struct ReportSubject {
     pub names: BTreeMap<i64, (u64, Option<String>)>,
     /// The latest changes to the job while it ran.
     pub orders: Vec<PastOrder>,
-    /// When the report is made, in seconds since 1970.
-    pub made_at: f64,
+    /// When the report is made.
+    pub made_at: SystemTime,
     /// The time zone of the page.
     pub zone: TimeZone,
     /// The program that makes it.

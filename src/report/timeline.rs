@@ -2,7 +2,9 @@
 //!
 //! Time without a run is omitted: the nights between two runs are not drawn.
 
-use crate::history::{PastHeld, PastRun};
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use crate::history::{PastHeld, Run};
 
 /// Slices that the running time is divided into: at least half as many, and about this many at most.
 const SLICES: f64 = 120.0;
@@ -59,9 +61,9 @@ pub(super) struct Timeline {
 }
 
 impl Timeline {
-    pub(super) fn new(runs: &[PastRun]) -> Self {
+    pub(super) fn new(runs: &[Run]) -> Self {
         let drawn = &runs[runs.len().saturating_sub(RUNS)..];
-        let length = |run: &PastRun| (run.last_at - run.started_at).max(SHORTEST);
+        let length = |run: &Run| run.spent.duration.as_secs_f64().max(SHORTEST);
         let seconds: f64 = drawn.iter().map(length).sum();
         let width = WIDTHS.into_iter().find(|width| seconds / width <= SLICES).unwrap_or(seconds / SLICES);
         let mut timeline = Self { width, ..Self::default() };
@@ -78,8 +80,8 @@ impl Timeline {
                 timeline.slices.push(Slice { from, seconds, ..Slice::default() });
             }
             timeline.seconds += length;
-            let end = run.started_at + length;
-            timeline.spans.push(RunSpan { run: run.number, start: run.started_at, end, first, slices });
+            let start = since_1970(run.started_at);
+            timeline.spans.push(RunSpan { run: run.number, start, end: start + length, first, slices });
         }
         timeline
     }
@@ -117,6 +119,11 @@ impl Timeline {
     }
 }
 
+/// A time as the page measures it: in seconds since 1970.
+pub(super) fn since_1970(time: SystemTime) -> f64 {
+    time.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs_f64()
+}
+
 impl Slice {
     /// The index of the cause that held the run back longest.
     pub(super) fn cause(&self) -> Option<usize> {
@@ -126,25 +133,24 @@ impl Slice {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use std::time::Duration;
 
-    pub(super) fn run(number: i64, started_at: f64, last_at: f64) -> PastRun {
-        PastRun {
+    use super::*;
+    use crate::history::Spent;
+
+    fn run(number: i64, started_at: f64, last_at: f64) -> Run {
+        let at = |seconds| UNIX_EPOCH + Duration::from_secs_f64(seconds);
+        let duration = Duration::from_secs_f64(last_at - started_at);
+        Run {
             number,
-            started_at,
-            last_at,
-            ended: true,
+            started_at: at(started_at),
+            last_at: at(last_at),
+            ended_at: Some(at(last_at)),
             reason: None,
             program: String::new(),
-            job: String::new(),
-            requests: 0,
-            throttled: 0,
-            faults: 0,
-            total_tokens: 0,
-            cost: 0.0,
-            reserved_tokens: 0,
-            reserved_cost: 0.0,
             in_doubt: 0,
+            spent: Spent { duration, ..Spent::default() },
+            simulated: false,
         }
     }
 

@@ -2,7 +2,7 @@
 
 use crate::commands::time::timestamp;
 use crate::dispatch::stop::StopReason;
-use crate::journal::reader::Run;
+use crate::history::Run;
 use crate::text::short;
 
 /// How a run ended. `goes_on`: whether it is the last one, and a process holds the journal. A run that has entered no end

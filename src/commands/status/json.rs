@@ -7,13 +7,13 @@ use serde::Serialize;
 use super::ended;
 use super::standing::JobStatus;
 use crate::commands::caps::CapsReport;
-use crate::commands::time::{moment, timestamp};
+use crate::commands::time::timestamp;
 use crate::config::orders::Order;
 use crate::event::Bottleneck;
+use crate::history::{PastFault, Run};
 use crate::job::price::rounded;
 use crate::journal::costs::Day;
-use crate::journal::reader::{FailureGroup, Run};
-use crate::journal::recent::LateFault;
+use crate::journal::rows::FailureGroup;
 use crate::report::message_groups::MessageGroup;
 use crate::reserve::Reserve;
 use crate::tally::RequestFigures;
@@ -123,13 +123,13 @@ struct LastError<'a> {
 }
 
 impl<'a> LastError<'a> {
-    fn of(kind: &'a MessageGroup<LateFault>) -> Self {
+    fn of(kind: &'a MessageGroup<PastFault>) -> Self {
         Self {
             code: &kind.code,
             status: kind.example.status,
             requests: kind.count,
             example: &kind.message,
-            last_sent_at: timestamp(moment(kind.example.sent_at)),
+            last_sent_at: timestamp(kind.example.sent_at),
         }
     }
 }

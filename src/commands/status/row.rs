@@ -8,15 +8,15 @@ use serde_json::Value;
 
 use crate::commands::failure::Failure;
 use crate::commands::printout::to_json;
-use crate::commands::time::{moment, timestamp};
+use crate::commands::time::timestamp;
 use crate::commands::usage::{TokenFields, tokens};
 use crate::conversation::{Asks, Step};
 use crate::exit::Exit;
+use crate::history::{PastAnswer, PastFault};
 use crate::job::Job;
 use crate::job::price::rounded;
 use crate::job::units::shown;
-use crate::journal::reader::{FaultRecord, Reader};
-use crate::journal::recent::Attempt;
+use crate::journal::reader::Reader;
 use crate::outcome::{Answer, RowResult};
 use crate::pipeline::Opened;
 use crate::pipeline::plan::prepare;
@@ -37,8 +37,8 @@ struct Story<'a> {
     result: RowResult,
     fingerprint: Option<Fingerprint>,
     request: Request,
-    attempts: Vec<Attempt>,
-    faults: Vec<FaultRecord>,
+    answers: Vec<PastAnswer>,
+    faults: Vec<PastFault>,
     steps: Vec<Step>,
     unfit: Option<String>,
 }
@@ -83,8 +83,8 @@ pub(super) fn tell(
         result,
         fingerprint,
         request: request(job, position, fingerprint),
-        attempts: reader.attempts(position)?,
-        faults: reader.history(position)?,
+        answers: reader.answers_of(position)?,
+        faults: reader.faults_of(position)?,
         steps: if reader.has_steps_in_between()? { reader.steps(position)? } else { Vec::new() },
         unfit: reader.unfit_response(position)?,
     };
@@ -133,7 +133,7 @@ impl Story<'_> {
             }
             Request::Gone => format!("  request{name}; it can no longer be built from the input"),
         });
-        lines.extend(self.attempts_in_order());
+        lines.extend(self.requests_in_order());
         lines.extend(self.steps.iter().map(|step| format!("  {}", told(step))));
         let texts = [
             ("reasoning", answer.and_then(|answer| answer.reasoning.as_deref())),
@@ -148,7 +148,7 @@ impl Story<'_> {
     }
 
     /// What each request of the row came to, in the order in which they were sent.
-    fn attempts_in_order(&self) -> Vec<String> {
+    fn requests_in_order(&self) -> Vec<String> {
         let line = |at: SystemTime, took: Duration, what: String| {
             (at, format!("  {}, {}: {what}", timestamp(at), shown(took)))
         };
@@ -157,15 +157,15 @@ impl Story<'_> {
             let what = format!("{status}{}: {}", printable(&fault.code), short(&fault.message, 300));
             line(fault.sent_at, fault.latency, what)
         });
-        let answers = self.attempts.iter().map(|attempt| {
+        let answers = self.answers.iter().map(|answer| {
             let of = |word: &Option<String>| word.as_deref().map(|word| format!(" · {}", short(word, 80)));
-            let tokens = attempt
+            let tokens = answer
                 .usage
                 .and_then(|usage| usage.total_tokens)
                 .map(|total| format!(" · {} tokens", count(total)));
-            let parts = [of(&attempt.finish_reason), tokens, of(&attempt.model), of(&attempt.request_id)];
+            let parts = [of(&answer.finish_reason), tokens, of(&answer.model), of(&answer.request_id)];
             let what = format!("answered{}", parts.into_iter().flatten().collect::<String>());
-            line(moment(attempt.sent_at), Duration::from_millis(attempt.latency_ms), what)
+            line(answer.sent_at, answer.latency, what)
         });
         let mut lines: Vec<(SystemTime, String)> = faults.chain(answers).collect();
         lines.sort_by_key(|(at, _)| *at);
@@ -197,7 +197,7 @@ impl Story<'_> {
             tokens: TokenFields::of(answer.and_then(|answer| answer.usage)),
             latency_ms: result.latency_ms,
             faults: self.faults.iter().map(FaultReport::of).collect(),
-            answers: self.attempts.iter().map(AnswerReport::of).collect(),
+            answers: self.answers.iter().map(AnswerReport::of).collect(),
             unfit_response: self.unfit.as_deref(),
             steps: self.steps.iter().map(StepReport::of).collect(),
         }
@@ -255,7 +255,7 @@ struct FaultReport<'a> {
 }
 
 impl<'a> FaultReport<'a> {
-    fn of(fault: &'a FaultRecord) -> Self {
+    fn of(fault: &'a PastFault) -> Self {
         Self {
             sent_at: timestamp(fault.sent_at),
             latency_ms: fault.latency.as_millis() as u64,
@@ -278,14 +278,14 @@ struct AnswerReport<'a> {
 }
 
 impl<'a> AnswerReport<'a> {
-    fn of(attempt: &'a Attempt) -> Self {
+    fn of(answer: &'a PastAnswer) -> Self {
         Self {
-            sent_at: timestamp(moment(attempt.sent_at)),
-            latency_ms: attempt.latency_ms,
-            finish_reason: attempt.finish_reason.as_deref(),
-            model: attempt.model.as_deref(),
-            request_id: attempt.request_id.as_deref(),
-            total_tokens: attempt.usage.and_then(|usage| usage.total_tokens),
+            sent_at: timestamp(answer.sent_at),
+            latency_ms: answer.latency.as_millis() as u64,
+            finish_reason: answer.finish_reason.as_deref(),
+            model: answer.model.as_deref(),
+            request_id: answer.request_id.as_deref(),
+            total_tokens: answer.usage.and_then(|usage| usage.total_tokens),
         }
     }
 }

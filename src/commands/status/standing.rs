@@ -1,6 +1,6 @@
 //! How a job stands: what is read of the journal, and how it is said in lines and in JSON.
 
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime};
 
 use jiff::Timestamp;
 use serde_json::Value;
@@ -11,17 +11,19 @@ use crate::commands::caps::{CapAccount, may_be_more};
 use crate::commands::failure::Failure;
 use crate::commands::receipt::known_cost;
 use crate::commands::rehearsed::simulated_line;
-use crate::commands::time::{moment, timestamp};
+use crate::commands::time::timestamp;
 use crate::config::orders::{self, Order};
 use crate::conversation::follow_ups::{FollowUps, requests};
 use crate::event::Bottleneck;
+use crate::history::{PastFault, Run, Spent, spent_by};
 use crate::job::Job;
 use crate::job::effective::LiveSettings;
 use crate::job::units::shown;
 use crate::journal::costs::Day;
 use crate::journal::lock::Lock;
-use crate::journal::reader::{Counts, FailureGroup, Reader, Run, Spent, spent_by};
-use crate::journal::recent::{LateFault, Lately};
+use crate::journal::reader::Reader;
+use crate::journal::recent::Lately;
+use crate::journal::rows::{Counts, FailureGroup};
 use crate::report::message_groups::{MessageGroup, MessageGroups};
 use crate::text::{count, counted, money, printable, rate, short};
 
@@ -68,7 +70,7 @@ pub(super) struct JobStatus {
     /// What held the run back in this minute and the one before, in seconds; the longest first.
     pub(super) held: Vec<(String, f64)>,
     pub(super) failures: Vec<FailureGroup>,
-    pub(super) faults: Vec<MessageGroup<LateFault>>,
+    pub(super) faults: Vec<MessageGroup<PastFault>>,
     /// How the caps stand.
     pub(super) allowance: CapAccount,
     /// What the last run was told while it went on.
@@ -93,7 +95,6 @@ impl JobStatus {
             if holder.is_some() { orders::told(&told).unwrap_or_default() } else { LiveSettings::default() };
         let paused = holder.is_some() && settled.terms(&holds, Timestamp::now(), None).paused;
         let now = SystemTime::now();
-        let minute = now.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs() as i64 / 60;
         let began = runs.last().map_or(now, |run| run.started_at);
         let mut faults = MessageGroups::default();
         for fault in reader.last_faults(began, FAULTS.0)? {
@@ -113,7 +114,7 @@ impl JobStatus {
             last_minute: last_minute.len() as u64,
             of_this_run: last_minute.iter().filter(|(at, _)| *at >= began).count() as u64,
             lately: if running { reader.lately(now, began)? } else { Lately::default() },
-            held: if running { reader.held_since(minute - 1)? } else { Vec::new() },
+            held: if running { reader.held_lately(now)? } else { Vec::new() },
             follow_ups: reader.follow_ups()?,
             failures: reader.failures()?,
             faults: faults.sorted().0,
@@ -252,7 +253,7 @@ impl JobStatus {
     /// What brought no answer of late, in the last run; those that made rows fail are told of already.
     fn last_errors(&self) -> Vec<ScreenLine> {
         let failed =
-            |kind: &&MessageGroup<LateFault>| self.failures.iter().any(|group| group.code == kind.code);
+            |kind: &&MessageGroup<PastFault>| self.failures.iter().any(|group| group.code == kind.code);
         let kinds: Vec<_> = self.faults.iter().filter(|kind| !failed(kind)).take(FAULTS.1).collect();
         if kinds.is_empty() {
             return Vec::new();
@@ -260,7 +261,7 @@ impl JobStatus {
         let heading = (Ink::Plain, format!("recent failures (last {}):", FAULTS.0));
         let told = kinds.into_iter().map(|kind| {
             let status = kind.example.status.map(|status| format!("{status} ")).unwrap_or_default();
-            let last = timestamp(moment(kind.example.sent_at));
+            let last = timestamp(kind.example.sent_at);
             let line = format!(
                 "  {} × {status}{}, last at {last}, such as: {}",
                 count(kind.count),

@@ -156,7 +156,7 @@ fn an_entry_that_no_row_claims_keeps_its_faults_to_itself() {
     desk.killed_run(vec![answered(&row(0, 1), "one"), throttled(&row(1, 2))]);
     desk.matched(&rows(&[1]), false);
     desk.killed_run(vec![answered(&row(1, 3), "three")]);
-    assert_eq!(desk.reader().history(1).unwrap(), [], "a new entry does not inherit a number");
+    assert_eq!(desk.reader().faults_of(1).unwrap(), [], "a new entry does not inherit a number");
 }
 
 #[test]

@@ -1,7 +1,7 @@
 //! The cursors, and the questions a reader answers.
 
 use super::*;
-use crate::journal::reader::Counts;
+use crate::journal::rows::Counts;
 use crate::outcome::Status;
 
 #[test]

@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::conversation::{Asks, Step};
-use crate::journal::reader::Counts;
+use crate::journal::rows::Counts;
 use crate::outcome::Status;
 
 fn data(version: i32) -> PathBuf {

@@ -80,7 +80,7 @@ fn attempts_and_cost_of_a_row_add_up_over_its_requests() {
     let result = reader.results().at(0).unwrap().unwrap();
     assert_eq!((result.attempts, result.cost, result.latency_ms), (Some(4), Some(0.5), Some(1500)));
     assert_eq!(result.answer, Some(answer("at last")));
-    let codes: Vec<_> = reader.history(0).unwrap().into_iter().map(|fault| fault.code).collect();
+    let codes: Vec<_> = reader.faults_of(0).unwrap().into_iter().map(|fault| fault.code).collect();
     assert_eq!(codes, ["limit_requests", "timeout", "limit_requests"]);
 }
 

@@ -1,61 +1,64 @@
 //! Pages of journals with few figures, and of journals with hostile text.
 
 use std::collections::BTreeMap;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
 use jiff::tz::TimeZone;
 
 use super::*;
-use crate::history::{FailedRow, PastAnswer, PastFault, PastHeld, PastRun};
-use crate::outcome::Usage;
+use crate::history::{FailedRow, PastAnswer, PastFault, PastHeld};
+use crate::outcome::{TokenSum, Usage};
 use crate::report::subject::SubjectRows;
 
 const HOSTILE: &str =
     "\"><script>alert('x')</script>\u{202e}\0\u{1b}[31m</style><img src=x onerror=alert(1)>&{}";
 
-fn run(number: i64, started_at: f64, last_at: f64) -> PastRun {
-    PastRun {
+/// So many seconds after 1970; before it there is no time.
+fn at(seconds: f64) -> SystemTime {
+    UNIX_EPOCH + Duration::try_from_secs_f64(seconds).unwrap_or_default()
+}
+
+fn run(number: i64, started_at: f64, last_at: f64) -> Run {
+    let usage = TokenSum { prompt_tokens: 6, completion_tokens: 4, total_tokens: 10 };
+    let duration = Duration::try_from_secs_f64(last_at - started_at).unwrap_or_default();
+    Run {
         number,
-        started_at,
-        last_at,
-        ended: true,
+        started_at: at(started_at),
+        last_at: at(last_at),
+        ended_at: Some(at(last_at)),
         reason: Some("finished".to_owned()),
         program: "fanfold 0.1.0".to_owned(),
-        job: r#"{"model": "qwen-plus", "rows": 1}"#.to_owned(),
-        requests: 1,
-        throttled: 0,
-        faults: 0,
-        total_tokens: 10,
-        cost: 0.0,
-        reserved_tokens: 0,
-        reserved_cost: 0.0,
         in_doubt: 0,
+        spent: Spent { requests: 1, usage, duration, ..Spent::default() },
+        simulated: false,
     }
 }
 
-fn answer(sent_at: f64) -> PastAnswer<'static> {
+fn answer(sent_at: f64) -> PastAnswer {
     let usage = Usage::of(6, 4);
     PastAnswer {
         entry: 1,
-        sent_at,
-        latency_ms: 40,
+        sent_at: at(sent_at),
+        latency: Duration::from_millis(40),
         usage: Some(usage),
-        finish_reason: Some("stop"),
-        model: Some("qwen-plus"),
+        finish_reason: Some("stop".to_owned()),
+        model: Some("qwen-plus".to_owned()),
+        request_id: None,
         cost: None,
         is_last: true,
     }
 }
 
-fn fault(message: &str) -> PastFault<'_> {
+fn fault(message: &str) -> PastFault {
     PastFault {
-        sent_at: 1000.0,
-        latency_ms: 5,
+        sent_at: at(1000.0),
+        latency: Duration::from_millis(5),
         throttled: false,
         status: Some(400),
-        code: message,
-        message,
+        code: message.to_owned(),
+        message: message.to_owned(),
         total_tokens: None,
         cost: None,
     }
@@ -65,11 +68,12 @@ fn about() -> ReportSubject {
     ReportSubject {
         output: "out.jsonl".to_owned(),
         rows: SubjectRows { all: Some(1), ok: 1, failed: 0 },
+        job: serde_json::json!({"model": "qwen-plus", "rows": 1}),
         limits: vec![("requests a second".to_owned(), "5".to_owned())],
         running: false,
         names: BTreeMap::from([(1, (0, Some("r1".to_owned())))]),
         orders: Vec::new(),
-        made_at: 1_800_000_000.0,
+        made_at: at(1_800_000_000.0),
         zone: TimeZone::UTC,
         program: "fanfold".to_owned(),
     }
@@ -100,19 +104,20 @@ fn nothing_foreign_becomes_markup() {
     let mut job_run = run(1, 1000.0, 1010.0);
     job_run.program = HOSTILE.to_owned();
     job_run.reason = Some(HOSTILE.to_owned());
-    job_run.job = serde_json::json!({
+    let job = serde_json::json!({
         "model": HOSTILE, "base_url": HOSTILE, "input": [HOSTILE], "id": HOSTILE, "rows": 1,
-    })
-    .to_string();
+    });
     let mut figures = Figures::new(vec![job_run, run(2, 2000.0, 2001.0)], None);
-    figures.answer(&PastAnswer { finish_reason: Some(HOSTILE), model: Some(HOSTILE), ..answer(1000.0) });
+    let hostile = Some(HOSTILE.to_owned());
+    figures.answer(&PastAnswer { finish_reason: hostile.clone(), model: hostile, ..answer(1000.0) });
     figures.fault(&fault(HOSTILE));
     figures.failed_row(&FailedRow { position: 4, id: Some(HOSTILE), code: HOSTILE, message: HOSTILE });
     figures.held(&PastHeld { run: 1, minute: 16, cause: HOSTILE.to_owned(), seconds: 4.0 });
     let names = BTreeMap::from([(1, (0, Some(HOSTILE.to_owned())))]);
-    let order = PastOrder { key: HOSTILE.to_owned(), value: HOSTILE.to_owned(), given_at: 5.0, run: Some(1) };
+    let order =
+        PastOrder { key: HOSTILE.to_owned(), value: HOSTILE.to_owned(), given_at: at(5.0), run: Some(1) };
     let orders = vec![order];
-    let page = sound(&figures, &ReportSubject { output: HOSTILE.to_owned(), names, orders, ..about() });
+    let page = sound(&figures, &ReportSubject { output: HOSTILE.to_owned(), job, names, orders, ..about() });
     for wrong in ["<script", "<img", "\u{202e}", "\0", "\u{1b}", "</style><"] {
         assert!(!page.contains(wrong), "{wrong:?} in {page}");
     }
@@ -134,7 +139,7 @@ fn a_nearly_empty_journal_makes_a_page_without_misleading_charts() {
     assert!(empty.contains("This job has not run yet.") && !empty.contains("class=\"chart\""));
 
     let mut killed = run(1, 1000.0, 1000.0);
-    killed.ended = false;
+    killed.ended_at = None;
     let page_of_killed = sound(&Figures::new(vec![killed.clone()], None), &about());
     assert!(page_of_killed.contains("Nothing has been answered yet.") && page_of_killed.contains("killed"));
 
@@ -154,9 +159,13 @@ fn a_nearly_empty_journal_makes_a_page_without_misleading_charts() {
 #[test]
 fn contradictory_figures_still_make_a_page() {
     // A clock that went backwards, and a server with impossible counts.
-    let mut figures = Figures::new(vec![run(1, 2000.0, 1000.0), run(2, f64::MAX, -5.0)], None);
+    let mut figures = Figures::new(vec![run(1, 2000.0, 1000.0), run(2, 1e12, -5.0)], None);
     let usage = Usage { cached_tokens: Some(u64::MAX), reasoning_tokens: Some(9), ..Usage::default() };
-    figures.answer(&PastAnswer { usage: Some(usage), latency_ms: u64::MAX, ..answer(-7.0) });
+    figures.answer(&PastAnswer {
+        usage: Some(usage),
+        latency: Duration::from_millis(u64::MAX),
+        ..answer(-7.0)
+    });
     figures.answer(&PastAnswer { usage: None, ..answer(1e12) });
     figures.held(&PastHeld { run: 1, minute: i64::MAX, cause: "rate".to_owned(), seconds: -1.0 });
     sound(&figures, &about());
