@@ -26,20 +26,20 @@ use crate::text::how_it_ended;
 use crate::toolbox::Toolbox;
 use kin::ProcessMark;
 
-/// Commands at most that run at once; the others wait their turn, which does not count against their time.
+/// The maximum number of commands that run at once; the others wait their turn, which does not count towards their time.
 const AT_ONCE: usize = 32;
 
-/// The longest result that goes back to the model.
+/// The longest result that is returned to the model.
 const LONGEST_RESULT_BYTES: usize = 1024 * 1024;
 
-/// How much of what a command says on standard error is told.
-const TOLD_BYTES: usize = 2048;
+/// How much of a command's standard error is reported.
+const REPORTED_BYTES: usize = 2048;
 
 /// The commands of a job.
 #[derive(Debug)]
 pub struct Commands {
     tools: Vec<Tool>,
-    /// Variables that no command gets to see: those that hold the API key.
+    /// Variables hidden from all commands: those with the API key.
     hidden: Vec<OsString>,
     places: Semaphore,
     mark: ProcessMark,
@@ -47,7 +47,7 @@ pub struct Commands {
 }
 
 impl Commands {
-    /// The commands of a job; these variables are kept from them. They bear the mark of their run.
+    /// The commands of a job, without these variables in their environment. They carry the mark of their run.
     pub fn new(tools: Vec<Tool>, hidden: Vec<OsString>, mark: ProcessMark) -> Self {
         Self { tools, hidden, places: Semaphore::new(AT_ONCE), mark, begun: Cell::new(0) }
     }
@@ -56,7 +56,7 @@ impl Commands {
         let Some(tool) = self.tools.iter().find(|tool| tool.name == call.name) else {
             return Err(failed("unknown_tool", format!("`{}` has no command", call.name)));
         };
-        // Nobody closes the semaphore.
+        // The semaphore is never closed.
         let _place = self.places.acquire().await;
         let group = self.start(tool)?;
         match within(tool.timeout, group.exchange(call.arguments.as_bytes())).await {
@@ -80,7 +80,7 @@ impl Commands {
     fn start(&self, tool: &Tool) -> Result<Group, Fault> {
         let (program, arguments) = tool.command.split_first().map_or(("", &[][..]), |(p, rest)| (p, rest));
         let mut command = Command::new(program);
-        // In a group of its own: the Ctrl-C that ends the run in good order lets it come to its end.
+        // In its own process group, so that a Ctrl-C that ends the run in order lets the command finish.
         command.args(arguments).process_group(0).kill_on_drop(true);
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
         for variable in &self.hidden {
@@ -103,52 +103,57 @@ impl Toolbox for Commands {
     }
 }
 
-/// A command at work, with all that it has started: when it is dropped before its end, they end too.
+/// A running command and everything it has started; dropping it early ends them all.
 struct Group {
     child: Child,
     mark: ProcessMark,
 }
 
 impl Group {
-    /// Gives the command its input, and waits for its end and for all it says.
+    /// Gives the command its input, and waits for its end and all its output.
     async fn exchange(mut self, input: &[u8]) -> std::io::Result<CommandOutput> {
         let (stdin, stdout, stderr) =
             (self.child.stdin.take(), self.child.stdout.take(), self.child.stderr.take());
         let give = async {
             if let Some(mut stdin) = stdin {
-                // A command that does not read its arguments may close the pipe; what it says counts.
+                // A command that does not read its arguments may close the pipe; its output still counts.
                 let _ = stdin.write_all(input).await;
             }
             Ok(())
         };
-        let result = said(stdout, LONGEST_RESULT_BYTES, Beyond::IsTooMuch);
-        let ((), result, told) = tokio::try_join!(give, result, said(stderr, TOLD_BYTES, Beyond::IsLeftOut))?;
+        let result = read_up_to(stdout, LONGEST_RESULT_BYTES, Beyond::IsTooMuch);
+        let ((), result, errors) =
+            tokio::try_join!(give, result, read_up_to(stderr, REPORTED_BYTES, Beyond::IsLeftOut))?;
         let status = self.child.wait().await?;
-        Ok(CommandOutput { status, result, told })
+        Ok(CommandOutput { status, result, errors })
     }
 }
 
 impl Drop for Group {
     fn drop(&mut self) {
-        // A command that has come to its end has no number any more.
+        // A command that has ended no longer has a process number.
         if let Some(group) = self.child.id().and_then(|id| Pid::from_raw(i32::try_from(id).ok()?)) {
-            // What has left the group is found while its parents live.
+            // Processes that have left the group can be found only while their parents live.
             kin::end_all(&self.mark, Some(group));
             let _ = kill_process_group(group, Signal::KILL);
         }
     }
 }
 
-/// What becomes of what is said beyond the bytes that are kept.
+/// What happens to output beyond the limit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Beyond {
     IsLeftOut,
-    /// Nothing more is waited for.
+    /// Reading stops with an error.
     IsTooMuch,
 }
 
-/// What is said through a pipe, to its end; so much of it is kept.
-async fn said(pipe: Option<impl AsyncRead + Unpin>, most: usize, beyond: Beyond) -> std::io::Result<Vec<u8>> {
+/// Reads a pipe to its end, and keeps up to `most` bytes.
+async fn read_up_to(
+    pipe: Option<impl AsyncRead + Unpin>,
+    most: usize,
+    beyond: Beyond,
+) -> std::io::Result<Vec<u8>> {
     let mut kept = Vec::new();
     let Some(mut pipe) = pipe else { return Ok(kept) };
     let mut buffer = vec![0; 8192];
@@ -165,34 +170,35 @@ async fn said(pipe: Option<impl AsyncRead + Unpin>, most: usize, beyond: Beyond)
     }
 }
 
-/// What a command came to.
+/// How a command ended.
 struct CommandOutput {
     status: ExitStatus,
     result: Vec<u8>,
-    told: Vec<u8>,
+    errors: Vec<u8>,
 }
 
 impl CommandOutput {
     fn result(self, tool: &Tool) -> Result<String, Fault> {
         let name = &tool.name;
         if !self.status.success() {
-            let (told, secrets) = (String::from_utf8_lossy(&self.told), secrets::kept());
-            // What is not kept of it may be the rest of a key.
-            let cut = if self.told.len() < TOLD_BYTES { 0 } else { secrets.begun_in(&told) };
-            let told = secrets.out_of_complaint(told[..told.len() - cut].to_owned());
-            let told = if told.trim().is_empty() { String::new() } else { format!(": {}", told.trim()) };
-            let message = format!("the command of `{name}` {}{told}", how_it_ended(self.status));
+            let (errors, secrets) = (String::from_utf8_lossy(&self.errors), secrets::kept());
+            // The end of a cut text may be the beginning of a key.
+            let cut = if self.errors.len() < REPORTED_BYTES { 0 } else { secrets.begun_in(&errors) };
+            let errors = secrets.out_of_complaint(errors[..errors.len() - cut].to_owned());
+            let errors =
+                if errors.trim().is_empty() { String::new() } else { format!(": {}", errors.trim()) };
+            let message = format!("the command of `{name}` {}{errors}", how_it_ended(self.status));
             return Err(failed("tool_failed", message));
         }
         let text = String::from_utf8(self.result).map_err(|_| {
             failed("tool_failed", format!("the command of `{name}` printed text that is not UTF-8"))
         })?;
-        // Stored and sent alike: what a kill leaves is what the model is told.
+        // The same text is stored and sent: after a kill, the model receives what was stored.
         Ok(secrets::hidden(text.trim_end_matches(['\n', '\r']).to_owned()))
     }
 }
 
-/// Whether a program can be run: by its path, or found along the folders of `PATH`.
+/// Whether a program can be run: by its path, or found in the folders of `PATH`.
 pub fn can_be_run(program: &str, path: Option<&OsStr>) -> bool {
     let runs = |file: &Path| rustix::fs::access(file, Access::EXEC_OK).is_ok() && file.is_file();
     match program.contains('/') {
@@ -232,24 +238,24 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn what_fails_is_told_with_what_the_command_says() {
-        let told = run(&commands("echo no such city >&2; exit 3")).await.expect_err("fails");
+    async fn a_failure_is_reported_with_the_standard_error_of_the_command() {
+        let error = run(&commands("echo no such city >&2; exit 3")).await.expect_err("fails");
         assert!(
-            told.starts_with("tool_failed:") && told.contains("ended with exit status 3: no such city"),
-            "{told}"
+            error.starts_with("tool_failed:") && error.contains("ended with exit status 3: no such city"),
+            "{error}"
         );
         for wordy in ["head -c 2000000 /dev/zero", "yes"] {
-            let told = run(&commands(wordy)).await.expect_err("too long");
-            assert!(told.starts_with("tool_failed:") && told.contains("more than 1 MiB"), "{told}");
+            let error = run(&commands(wordy)).await.expect_err("too long");
+            assert!(error.starts_with("tool_failed:") && error.contains("more than 1 MiB"), "{error}");
         }
         let most = run(&commands("head -c 1048576 /dev/zero")).await;
         assert_eq!(most.map(|text| text.len()), Ok(1 << 20));
-        let told = run(&commands("printf '\\377'")).await.expect_err("no text");
-        assert!(told.contains("UTF-8"), "{told}");
+        let error = run(&commands("printf '\\377'")).await.expect_err("no text");
+        assert!(error.contains("UTF-8"), "{error}");
         let mut missing = commands("");
         missing.tools[0].command = vec!["./no-such-command".into()];
-        let told = run(&missing).await.expect_err("missing");
-        assert!(told.contains("./no-such-command"), "{told}");
+        let error = run(&missing).await.expect_err("missing");
+        assert!(error.contains("./no-such-command"), "{error}");
     }
 
     #[tokio::test]
@@ -258,15 +264,15 @@ mod tests {
             ["sleep 600", "setsid sleep 600", "setsid env -i sleep 600", "(setsid sh -c 'sleep 600' &)"];
         for way in ways {
             let folder = tempfile::tempdir().expect("a folder");
-            let told = folder.path().join("inner");
-            let script = format!("{way} > /dev/null 2>&1 & echo $! > {}; wait; sleep 600", told.display());
+            let file = folder.path().join("inner");
+            let script = format!("{way} > /dev/null 2>&1 & echo $! > {}; wait; sleep 600", file.display());
             let mut hanging = commands(&script);
             hanging.tools[0].timeout = Duration::from_millis(500);
             let message = run(&hanging).await.expect_err("hangs");
             assert!(message.starts_with("tool_timeout:") && message.contains("500ms"), "{way}: {message}");
-            let inner = std::fs::read_to_string(told).expect("its number");
+            let inner = std::fs::read_to_string(file).expect("its number");
             let inner: i32 = inner.trim().parse().expect("a number");
-            // It was killed; until its parent takes note of that, it can still be met as a dead one.
+            // It was killed; until its parent collects it, it may still appear as a zombie.
             let begun = std::time::Instant::now();
             while kin::is_living(inner) {
                 assert!(begun.elapsed() < Duration::from_secs(120), "{way}: it lives on");

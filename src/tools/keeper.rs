@@ -1,7 +1,7 @@
-//! The keeper of a run's commands: a process of its own, which outlives a run that is killed for just as long as it takes to end
-//! the commands that the run has left behind.
+//! The keeper of a run's commands: a separate process, which outlives a killed run for as long as it takes to end the
+//! commands left behind.
 //!
-//! It reads what it is given until that ends. A run that ends in order says so before; one that was killed, however, says
+//! It reads its standard input to the end. A run that ends in order writes a word first; a run that was killed writes
 //! nothing.
 
 use std::io::{self, Read, Write};
@@ -10,29 +10,29 @@ use std::process::{Child, Command, Stdio};
 
 use super::kin::{ProcessMark, end_all};
 
-/// What the keeper's process is called; its mark follows.
+/// The name of the keeper's process; its argument is the mark.
 pub const NAME: &str = "fanfold-keeper";
 
-/// What a run says that ends in order.
+/// The word that a run writes when it ends in order.
 const IN_ORDER: &[u8] = b"done";
 
-/// The keeper of a run. Dropped, it is told that the run ends in order.
+/// The keeper of a run. Dropping it reports that the run ends in order.
 #[derive(Debug)]
 pub struct Keeper {
     process: Child,
 }
 
 impl Keeper {
-    /// Starts the keeper of the commands that bear this mark: this program once more.
+    /// Starts this program again as the keeper of the commands that carry this mark.
     ///
     /// # Errors
     ///
-    /// When it cannot be started: then a run that is killed leaves its commands to themselves.
+    /// The process cannot be started: then the commands of a killed run are left running.
     pub fn start(mark: &ProcessMark) -> io::Result<Self> {
-        // By the name that stays right when the file is replaced.
+        // This path stays right when the program's file is replaced.
         let mut command = Command::new("/proc/self/exe");
         command.arg0(NAME).arg(mark.as_str()).env_clear();
-        // Not with the run: the Ctrl-C at the terminal, or what ends its group, is not meant for it.
+        // In its own process group: a Ctrl-C at the terminal, or a signal to the run's group, is not meant for it.
         command.process_group(0).stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::null());
         Ok(Self { process: command.spawn()? })
     }
@@ -47,11 +47,11 @@ impl Drop for Keeper {
     }
 }
 
-/// What the keeper does: it waits for the run's end, and ends what bears the mark, unless the run has ended in order.
+/// The keeper's work: waits for the run's end, and ends all marked processes, unless the run has ended in order.
 pub fn keep(mark: &ProcessMark, mut run: impl Read) {
-    let mut said = Vec::new();
-    let heard = run.read_to_end(&mut said);
-    if heard.is_err() || said != IN_ORDER {
+    let mut message = Vec::new();
+    let heard = run.read_to_end(&mut message);
+    if heard.is_err() || message != IN_ORDER {
         end_all(mark, None);
     }
 }

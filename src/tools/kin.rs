@@ -1,7 +1,7 @@
-//! The processes that belong to a command: it, and what it has started. A process group is left by whoever begins a session of
-//! its own; a variable in the environment goes along, and so does the number of the parent, as far as that lives.
+//! Finds the processes of a command: itself, and everything it has started. A process that starts a session of its own
+//! leaves the process group, but inherits an environment variable, and has a parent as long as that lives.
 //!
-//! They are looked for in proc(5), and so on Linux alone; elsewhere nothing is found, and the group is all that is held.
+//! They are found through proc(5), and so only on Linux; elsewhere only the process group is known.
 
 use std::collections::BTreeSet;
 use std::ffi::OsString;
@@ -9,33 +9,33 @@ use std::fs;
 
 use rustix::process::{Pid, Signal, kill_process};
 
-/// The variable by which a command, and what it has started, is known.
+/// The environment variable that marks a command and everything it starts.
 pub(crate) const VARIABLE: &str = "TOOL_OF_FANFOLD";
 
-/// How often the processes are looked for, at most: who starts others faster than they are ended is left at last.
+/// The maximum number of searches: processes that start others faster than they are ended are finally left alone.
 const ROUNDS: usize = 200;
 
-/// How often those are looked for that were told to end and have not, with no new ones among them: one that waits for a disk
-/// ends when the disk is back.
+/// The number of searches that find only processes that were already killed: one that waits for a disk ends when the disk
+/// is back.
 const LAST_ROUNDS: usize = 10;
 
-/// What a run, or one command of it, is known by.
+/// The mark of a run, or of one of its commands.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ProcessMark(String);
 
 impl ProcessMark {
-    /// Of a run, by a number that nobody else has.
+    /// The mark of a run, by a unique number.
     pub fn of_run(number: u64) -> Self {
         Self(format!("{number:016x}."))
     }
 
-    /// The same, as it was handed on; `None` of what is none.
+    /// Parses a mark from its text; `None` if it is invalid.
     pub fn of_text(text: &str) -> Option<Self> {
         let number = text.strip_suffix('.')?;
         (number.len() == 16).then(|| u64::from_str_radix(number, 16).ok()).flatten().map(Self::of_run)
     }
 
-    /// Of a command of the run.
+    /// The mark of one command of the run.
     pub(super) fn of_call(&self, number: u64) -> Self {
         Self(format!("{}{number:016x}", self.0))
     }
@@ -44,19 +44,18 @@ impl ProcessMark {
         format!("{VARIABLE}={}", self.0).into_bytes()
     }
 
-    /// The value of the variable.
     pub(super) fn value(&self) -> OsString {
         self.0.clone().into()
     }
 
-    /// How it is handed on.
+    /// The mark as text.
     pub fn as_str(&self) -> &str {
         &self.0
     }
 }
 
-/// Ends all that bears a mark, with all that it has started, whichever group or session they are in. `first`: one that is known
-/// to belong to them.
+/// Ends all processes that carry a mark, with all that they have started, in any group or session. `first` is a process
+/// known to be among them.
 pub(super) fn end_all(mark: &ProcessMark, first: Option<Pid>) {
     let wanted = mark.variable();
     let mut known: BTreeSet<i32> = first.into_iter().map(|pid| pid.as_raw_nonzero().get()).collect();
@@ -68,7 +67,7 @@ pub(super) fn end_all(mark: &ProcessMark, first: Option<Pid>) {
             .filter(|(pid, parent)| known.contains(pid) || known.contains(parent) || is_marked(*pid, &wanted))
             .map(|(pid, _)| *pid)
             .collect();
-        // Children of children, whatever their order.
+        // Children of children, in any order.
         loop {
             let more: Vec<i32> = living
                 .iter()
@@ -97,14 +96,14 @@ pub(super) fn end_all(mark: &ProcessMark, first: Option<Pid>) {
     }
 }
 
-/// Every process that is not dead yet, and its parent.
+/// The number and parent of every process that is not dead.
 fn living() -> Vec<(i32, i32)> {
     let Ok(entries) = fs::read_dir("/proc") else { return Vec::new() };
     let numbers = entries.filter_map(|entry| entry.ok()?.file_name().to_str()?.parse::<i32>().ok());
     numbers.filter_map(|pid| Some((pid, parent_of(pid)?))).collect()
 }
 
-/// The parent of a living process. The name before it, in parentheses, may hold anything.
+/// The parent of a living process. The name before it, in parentheses, may contain anything.
 fn parent_of(pid: i32) -> Option<i32> {
     let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
     let (_, rest) = stat.rsplit_once(')')?;
@@ -119,13 +118,13 @@ fn is_marked(pid: i32, wanted: &[u8]) -> bool {
     environment.split(|byte| *byte == 0).any(|variable| variable.starts_with(wanted))
 }
 
-/// Whether a process is not dead yet.
+/// Whether a process is not dead.
 #[cfg(test)]
 pub(super) fn is_living(pid: i32) -> bool {
     parent_of(pid).is_some()
 }
 
-/// The living processes that bear a mark.
+/// The living processes that carry a mark.
 #[cfg(test)]
 pub(super) fn bearers(mark: &ProcessMark) -> Vec<i32> {
     living().into_iter().map(|(pid, _)| pid).filter(|pid| is_marked(*pid, &mark.variable())).collect()

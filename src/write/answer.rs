@@ -1,4 +1,4 @@
-//! The answer columns: their names, their kinds, and what a row's result holds for each of them.
+//! The answer columns: their names, their kinds, and their values in a row.
 
 use serde_json::{Number, Value};
 
@@ -26,7 +26,7 @@ pub const ANSWER_COLUMNS: [&str; 17] = [
     "error",
 ];
 
-/// One answer column. The variants stand in the order of [`ANSWER_COLUMNS`].
+/// One answer column. The variants are in the order of [`ANSWER_COLUMNS`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(super) enum AnswerColumn {
     Response,
@@ -48,7 +48,7 @@ pub(super) enum AnswerColumn {
     Error,
 }
 
-/// What the values of an answer column are.
+/// The kind of an answer column's values.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum AnswerKind {
     Text,
@@ -56,7 +56,7 @@ pub(super) enum AnswerKind {
     Number,
 }
 
-/// What one row holds in one answer column, or in a column of one of the answer's fields.
+/// The value of one row in an answer column, or in a column for a field of the answer.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) enum AnswerValue<'a> {
     Null,
@@ -64,10 +64,10 @@ pub(super) enum AnswerValue<'a> {
     /// JSON text: an array in JSONL, its text elsewhere.
     Json(&'a str),
     Integer(i64),
-    /// A number, as it is spelled in JSON.
+    /// A number, spelled as in JSON.
     Number(Number),
     Boolean(bool),
-    /// A JSON value: as it is in JSONL, its text elsewhere.
+    /// A JSON value: unchanged in JSONL, its text elsewhere.
     Value(&'a Value),
 }
 
@@ -112,7 +112,7 @@ impl AnswerColumn {
         }
     }
 
-    /// What a row's result holds in this column.
+    /// The value of a row's result in this column.
     pub(super) fn value(self, result: &RowResult) -> AnswerValue<'_> {
         let answer = result.answer.as_ref();
         let text = |field: fn(&Answer) -> &Option<String>| {
@@ -134,7 +134,7 @@ impl AnswerColumn {
             Self::TotalTokens => tokens(|usage| usage.total_tokens),
             Self::CachedTokens => tokens(|usage| usage.cached_tokens),
             Self::ReasoningTokens => tokens(|usage| usage.reasoning_tokens),
-            // JSON has no word for the numbers that are none.
+            // JSON cannot represent NaN or infinity.
             Self::Cost => {
                 let cost = result.cost.map(rounded).and_then(Number::from_f64);
                 cost.map_or(AnswerValue::Null, AnswerValue::Number)
@@ -150,7 +150,7 @@ impl AnswerColumn {
     }
 }
 
-/// A count as Parquet and its readers hold it, with a sign. One beyond that is shown as the largest there is.
+/// A count as a signed number, as Parquet and its readers have it. Larger counts become the maximum.
 fn count(number: Option<u64>) -> AnswerValue<'static> {
     match number {
         Some(number) => AnswerValue::Integer(i64::try_from(number).unwrap_or(i64::MAX)),

@@ -1,4 +1,4 @@
-//! A file that appears whole or not at all: written beside its place, synced, and renamed into it.
+//! A file that appears whole or not at all: written next to its destination, synced, and renamed.
 
 use std::ffi::OsStr;
 use std::fs::{self, File, OpenOptions, Permissions};
@@ -15,43 +15,43 @@ use crate::regular;
 
 /// Where the output goes.
 pub enum Target {
-    /// A file, which is replaced as a whole by [`Writer::finish`]. A symbolic link is followed; a device or a
-    /// named pipe is written to as it is.
+    /// A file, which [`Writer::finish`] replaces as a whole. A symbolic link is followed; a device or a named pipe is
+    /// written directly.
     File(PathBuf),
-    /// A stream, usually standard output. What was written before an error has been seen.
+    /// A stream, usually standard output. The reader has already seen what was written before an error.
     Stdout(Box<dyn Write + Send>),
 }
 
-/// What an ordinary new file may be used for, before the user's umask takes its share.
+/// The permissions of an ordinary new file, before the user's umask.
 const NEW_FILE_MODE: u32 = 0o666;
-/// How the name of a temporary file ends.
+/// The suffix of a temporary file's name.
 const SUFFIX: &str = ".part";
-/// Symbolic links that are followed before they are taken for a circle, as Linux does.
+/// How many symbolic links are followed before they count as a cycle, as in Linux.
 const MAX_LINKS: usize = 40;
-/// Bytes of the output's name that its temporary name repeats: names may have 255 in all.
+/// How many bytes of the output's name the temporary name repeats: a name may have 255 bytes in all.
 const MAX_NAME_BYTES: usize = 200;
 
-/// Where the bytes of an output go.
+/// The destination of an output's bytes.
 pub(super) enum ByteSink {
-    /// A temporary file, and the place it will take.
+    /// A temporary file, and the file that it will replace.
     Replacing { file: NamedTempFile, place: PathBuf },
-    /// A device or a named pipe: nothing to replace.
+    /// A device or a named pipe, which is not replaced.
     Special { file: File, path: PathBuf },
     /// A stream that the caller owns.
     Stream(Box<dyn Write + Send>),
 }
 
-/// Checks, before anything is paid for, that an output can be written to `path`: creates the folders that are
-/// missing, tries a file there, and clears away what a run that was killed has left.
+/// Checks, before anything is paid for, that an output can be written to `path`: creates missing folders, creates a test
+/// file there, and removes the leftovers of killed runs.
 ///
 /// # Errors
 ///
-/// When a folder cannot be created or written to, or `path` is a folder itself.
+/// A folder cannot be created or written to, or `path` is itself a folder.
 pub fn check_target(path: &Path) -> Result<(), WriteError> {
     check(path, Manner::AS_NAMED)
 }
 
-/// The same for a file that is written in the manner of a file of fanfold's own.
+/// The same for one of fanfold's own files.
 ///
 /// # Errors
 ///
@@ -71,24 +71,24 @@ fn check(path: &Path, manner: Manner) -> Result<(), WriteError> {
     }
 }
 
-/// How a file is written.
+/// How a file is created.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Manner {
-    /// Whether a symbolic link in its place is followed: only where the user has named that place. A name that is made of
-    /// another is known beforehand, and who plants a link there has it lead elsewhere; it is replaced.
+    /// Whether a symbolic link at the destination is followed: only where the user has named that path. A derived name is
+    /// predictable, and someone else could plant a link there; such a link is replaced.
     pub follows_links: bool,
-    /// What a new file may be used for, before the user's umask takes its share.
+    /// The permissions of a new file, before the user's umask.
     pub mode: u32,
 }
 
 impl Manner {
-    /// As an output: where the user wants it, and as open as any file of theirs.
+    /// As an output: where the user wants it, with the permissions of any of their files.
     pub const AS_NAMED: Self = Self { follows_links: true, mode: NEW_FILE_MODE };
 }
 
-/// What stands at an output's path.
+/// What exists at an output's path.
 enum ExistingFile {
-    /// A file, or nothing yet, with all symbolic links followed.
+    /// A file, or nothing yet; the path has all symbolic links resolved.
     Replaced(PathBuf),
     /// A device or a named pipe.
     Special,
@@ -113,18 +113,18 @@ impl ExistingFile {
             _ if !manner.follows_links => {
                 Err(unfit(io::ErrorKind::InvalidInput, "it is a pipe or a device, and must be a file"))
             }
-            // Whoever reads what a shell hands over is there; for the reader of any other pipe a run could wait for ever.
+            // A pipe handed over by the shell has its reader; a run could wait forever for the reader of any other pipe.
             kind if kind.is_fifo() && !regular::is_handed_over(path) && !regular::is_handed_over(&place) => {
                 Err(unfit(io::ErrorKind::InvalidInput, "it is a named pipe; use /dev/stdout, or a file"))
             }
-            // /dev/null must never be renamed over, and /dev/stdout cannot be.
+            // /dev/null must never be replaced by a rename, and /dev/stdout cannot be.
             _ => Ok(Self::Special),
         }
     }
 }
 
 impl ByteSink {
-    /// Opens the target, with the folders it needs.
+    /// Opens the target, and creates the folders that it needs.
     ///
     /// # Errors
     ///
@@ -154,8 +154,7 @@ impl ByteSink {
         }
     }
 
-    /// Puts a finished file in its place, for good: a power cut after this finds the new file, one before it the
-    /// old one.
+    /// Moves a finished file to its destination, durably: after a power cut there is either the new file or the old one.
     pub(super) fn commit(self) -> Result<(), WriteError> {
         match self {
             Self::Replacing { file, place } => {
@@ -180,7 +179,7 @@ impl ByteSink {
 impl Write for ByteSink {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         match self {
-            // Past the temporary file's own wrapper, whose errors would name a path the user never chose.
+            // Bypasses the wrapper of the temporary file, whose errors would name a path the user never chose.
             Self::Replacing { file, .. } => {
                 meet("write.piece");
                 file.as_file_mut().write(bytes)
@@ -199,7 +198,7 @@ impl Write for ByteSink {
     }
 }
 
-/// Puts a file in the place of another, without waiting for the disk.
+/// Replaces a file without waiting for the disk.
 pub(super) fn replace_unsynced(path: &Path, bytes: &[u8]) -> Result<(), WriteError> {
     let manner = Manner { follows_links: false, ..Manner::AS_NAMED };
     let ExistingFile::Replaced(place) = ExistingFile::of(path, manner)? else { return Ok(()) };
@@ -209,9 +208,9 @@ pub(super) fn replace_unsynced(path: &Path, bytes: &[u8]) -> Result<(), WriteErr
     Ok(())
 }
 
-/// A file beside `place`, by a name that tells whose it is: `.reviews.csv.k3Fq9a.part`. Removed when dropped.
+/// A file next to `place`, with a name that shows where it belongs: `.reviews.csv.k3Fq9a.part`. Removed when dropped.
 ///
-/// It has the permissions of the file it will replace, or else those of any new file, not a temporary file's.
+/// It has the permissions of the file that it will replace, otherwise those of any new file, and not a temporary file's.
 fn temporary_file(place: &Path, manner: Manner) -> Result<NamedTempFile, WriteError> {
     let folder = folder_of(place);
     create_folder(folder).map_err(|source| WriteError::io("create the folder", folder, source))?;
@@ -222,18 +221,18 @@ fn temporary_file(place: &Path, manner: Manner) -> Result<NamedTempFile, WriteEr
         .permissions(Permissions::from_mode(manner.mode))
         .tempfile_in(folder)
         .map_err(refused)?;
-    // Where files cannot be locked, they are not cleared away either.
+    // Where files cannot be locked, they are not removed either.
     let _ = file.as_file().lock();
     if let Ok(replaced) = fs::symlink_metadata(place)
         && replaced.is_file()
     {
-        // Where permissions cannot be set (CIFS, exFAT), they are the same for all files there.
+        // Where permissions cannot be set (CIFS, exFAT), they are the same for all files.
         let _ = file.as_file().set_permissions(replaced.permissions());
     }
     Ok(file)
 }
 
-/// Removes the temporary files of programs that have died. Who lives holds the lock of its own.
+/// Removes the temporary files of programs that have died; a running program holds a lock on its own.
 fn clear_away(place: &Path) {
     let prefix = prefix_of(place);
     let Ok(entries) = fs::read_dir(folder_of(place)) else { return };
@@ -244,7 +243,7 @@ fn clear_away(place: &Path) {
             && regular::open_own(&path, OpenOptions::new().read(true))
                 .is_ok_and(|file| file.try_lock().is_ok())
         {
-            // Whoever may not remove it can write beside it all the same.
+            // A file that cannot be removed is not in the way.
             let _ = fs::remove_file(&path);
         }
     }
@@ -254,18 +253,18 @@ fn prefix_of(place: &Path) -> String {
     format!(".{}.", shortened_name(place))
 }
 
-/// The file's own name, as much of it as leaves room for more in a name.
+/// The file's name, shortened to leave room for a suffix.
 fn shortened_name(place: &Path) -> String {
     let name = place.file_name().unwrap_or(OsStr::new("output")).to_string_lossy();
     let fits = |(start, letter): &(usize, char)| start + letter.len_utf8() <= MAX_NAME_BYTES;
     name.char_indices().take_while(fits).map(|(_, letter)| letter).collect()
 }
 
-/// The path that a write to `path` ends at, also when nothing is there yet.
+/// The path at which a write to `path` ends, even if nothing exists there yet.
 ///
 /// # Errors
 ///
-/// When the links go round in a circle.
+/// The links form a cycle.
 pub fn follow_links(path: &Path) -> io::Result<PathBuf> {
     let mut path = path.to_path_buf();
     for _ in 0..MAX_LINKS {
@@ -284,7 +283,7 @@ fn folder_of(path: &Path) -> &Path {
     }
 }
 
-/// Creates a folder and those above it, each of them synced into its parent.
+/// Creates a folder and its missing parents, and syncs each into its parent.
 fn create_folder(folder: &Path) -> io::Result<()> {
     if folder.is_dir() {
         return Ok(());

@@ -1,4 +1,4 @@
-//! The input's cells of one row, whatever form the row was read in.
+//! The input's cells of one row, in whatever form the row was read.
 
 use std::borrow::Cow;
 use std::collections::HashMap;
@@ -12,14 +12,14 @@ use super::error::WriteError;
 use super::parquet::lines::BatchLines;
 use crate::row::{Item, Origin, Row};
 
-/// What a row holds in one input column.
+/// The value of a row in one input column.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Cell<'a> {
-    /// Null, or no such column in this row.
+    /// Null, or the row has no such column.
     Null,
     /// JSON text as it was read, so that numbers keep their spelling.
     Raw(&'a str),
-    /// A value, of a row that was not read as JSON text.
+    /// A value of a row that was not read as JSON text.
     Value(&'a Value),
 }
 
@@ -41,7 +41,7 @@ impl<'a> Cell<'a> {
         }
     }
 
-    /// The text of a string; of anything else its JSON text; of null nothing.
+    /// The text of a string, the JSON text of any other value, and nothing for null.
     pub(super) fn text(&self) -> serde_json::Result<Cow<'a, str>> {
         match self {
             Self::Null => Ok(Cow::Borrowed("")),
@@ -61,7 +61,7 @@ impl<'a> Cell<'a> {
         }
     }
 
-    /// The cell as JSON of type `T`, if it is that.
+    /// The cell as JSON of type `T`, if it has that type.
     pub(super) fn parse<T: std::str::FromStr>(&self, of_value: fn(&Value) -> Option<T>) -> Option<T> {
         match self {
             Self::Null => None,
@@ -71,13 +71,13 @@ impl<'a> Cell<'a> {
     }
 }
 
-/// Finds the cells of chosen columns in rows.
+/// Extracts the cells of chosen columns from rows.
 pub(super) struct CellReader {
-    /// The columns' indices, by their names in the input.
+    /// The index of each column, by its name in the input.
     slots: HashMap<String, usize>,
     /// The columns' names, in order.
     names: Vec<String>,
-    /// Whether cells of JSON text are wanted as they are spelled, and not only for what they say.
+    /// Whether cells of JSON text must keep their spelling, and not only their value.
     as_spelled: bool,
     lines: BatchLines,
 }
@@ -89,18 +89,18 @@ impl CellReader {
         Self { slots, lines: BatchLines::new(names.clone()), names, as_spelled }
     }
 
-    /// One cell for each column, in order; nulls for a row that could not be read.
+    /// One cell per column, in order; all null for a row that could not be read.
     ///
     /// # Errors
     ///
-    /// When the row's line is not an object, or its Arrow batch has no form in JSON.
+    /// The row's line is not an object, or JSON cannot represent its Arrow batch.
     pub(super) fn read<'a>(&'a mut self, item: &'a Item) -> Result<Vec<Cell<'a>>, WriteError> {
         let Some(row) = item.row() else { return Ok(vec![Cell::Null; self.names.len()]) };
         if self.names.is_empty() {
             return Ok(Vec::new());
         }
         let line = match &row.origin {
-            Origin::Line(_) if !self.as_spelled && self.says_as_much(row) => return Ok(self.fields(row)),
+            Origin::Line(_) if !self.as_spelled && self.values_suffice(row) => return Ok(self.fields(row)),
             Origin::Line(line) => line,
             Origin::Columnar(batch, index) if row.fields.is_empty() => {
                 let line = self.lines.line(batch, *index);
@@ -118,9 +118,9 @@ impl CellReader {
         Ok(cells)
     }
 
-    /// Whether the row's values say as much as its line, which then need not be read again: texts do, numbers have a
+    /// Whether the row's values can be used without reading its line again: text has only one meaning, but numbers have a
     /// spelling of their own.
-    fn says_as_much(&self, row: &Row) -> bool {
+    fn values_suffice(&self, row: &Row) -> bool {
         let is_told = |value: &Value| matches!(value, Value::Null | Value::Bool(_) | Value::String(_));
         !row.fields.is_empty() && self.names.iter().all(|name| row.fields.get(name).is_none_or(is_told))
     }
@@ -131,11 +131,11 @@ impl CellReader {
     }
 }
 
-/// Calls `visit` for every column of a JSON object, in the order in which they stand.
+/// Calls `visit` for every column of a JSON object, in the order of the text.
 ///
 /// # Errors
 ///
-/// When the line is not a JSON object.
+/// The line is not a JSON object.
 pub(super) fn each_column<'a>(
     line: &'a str,
     visit: impl FnMut(Cow<'a, str>, &'a RawValue),
@@ -169,7 +169,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn of_a_name_that_stands_twice_in_a_line_the_last_counts() {
+    fn if_a_name_is_in_a_line_twice_the_last_counts() {
         let mut seen = Vec::new();
         each_column(r#"{"a": 1.0, "\u0061": [ 1 ], "b": null}"#, |name, value| {
             seen.push((name.into_owned(), value.get()));
@@ -186,7 +186,7 @@ mod tests {
     }
 
     #[test]
-    fn a_line_is_read_again_only_for_what_its_values_do_not_say() {
+    fn a_line_is_read_again_only_if_its_values_are_not_enough() {
         let line = r#"{"a": "\u00e9", "b": 1.50, "c": null}"#;
         let item = Item::Row(Row {
             position: 0,

@@ -1,4 +1,4 @@
-//! The output's columns: chosen, ordered and named once, for all formats.
+//! Chooses, orders and names the output's columns once for all formats.
 
 mod names;
 
@@ -11,19 +11,19 @@ use crate::schema::Field;
 pub use names::LayoutError;
 use names::{ColumnNames, Named, USE_PREFIX};
 
-/// What the job's `[output]` says about columns.
+/// The column settings of the job's `[output]`.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct OutputSpec {
-    /// The columns of the output and their order, by their names before `rename`; `None`: all columns of the
-    /// input, then all answer columns. Answer columns go by their names with or without the prefix.
+    /// The columns of the output in order, by their names before `rename`; `None` means all columns of the input, then all
+    /// answer columns. Answer columns may be named with or without the prefix.
     pub select: Option<Vec<String>>,
-    /// Columns that get another name in the output: the old name, named as in `select`, and the new one.
+    /// Columns to be renamed: the old name, as in `select`, and the new one.
     pub rename: Vec<(String, String)>,
-    /// Put before the name of every answer column that is not renamed.
+    /// Prepended to the name of every answer column that is not renamed.
     pub prefix: String,
     /// Whether text cells of CSV and TSV that a spreadsheet would run as formulas get a `'` before them.
     pub spreadsheet_safe: bool,
-    /// Fields of the answers that are columns as well, after the answer columns.
+    /// Fields of the answer that become columns after the answer columns.
     pub fields: Vec<Field>,
 }
 
@@ -32,11 +32,11 @@ pub struct OutputSpec {
 pub struct Layout {
     /// The columns that every row has, in order.
     pub(super) columns: Vec<OutputColumn>,
-    /// The input's columns that are among them.
+    /// The input columns among them.
     pub(super) inputs: Vec<Column>,
-    /// Set when every row brings columns of its own, which stand before the others.
+    /// Set when every row brings its own columns, which precede the others.
     pub(super) open: Option<OpenColumns>,
-    /// The fields of the answers that are among the columns.
+    /// The fields of the answer among the columns.
     pub(super) fields: Vec<Field>,
     /// As in [`OutputSpec`].
     pub(super) spreadsheet_safe: bool,
@@ -61,25 +61,24 @@ pub(super) enum ColumnSource {
     Field(usize),
 }
 
-/// How rows' own columns are named when they are not known ahead.
+/// How rows' own columns are named when they are not known in advance.
 #[derive(Debug, Clone)]
 pub(super) struct OpenColumns {
     /// The new names of input columns, by the old ones.
     pub(super) renames: HashMap<String, String>,
-    /// The names that the answer columns have taken.
+    /// The names used by the answer columns.
     taken: HashSet<String>,
 }
 
 impl Layout {
-    /// Settles the output's columns.
+    /// Determines the output's columns.
     ///
-    /// `input` is `None` for JSONL that is written to JSONL, where every row brings its own columns. Any name in
-    /// `select` or `rename` that is no answer column's is then taken for an input column's; a row that does not
-    /// have a selected one gets a null.
+    /// `input` is `None` when JSONL is written to JSONL and every row brings its own columns. Any name in `select` or
+    /// `rename` that is not an answer column then means an input column; a row without a selected one gets null.
     ///
     /// # Errors
     ///
-    /// When `spec` names a column that is not there, or two columns of the output would have the same name.
+    /// `spec` names a column that does not exist, or two output columns would have the same name.
     pub fn new(input: Option<&[Column]>, spec: &OutputSpec) -> Result<Self, LayoutError> {
         let names = ColumnNames::new(input, &spec.fields, &spec.prefix);
         let renames = names.renames(&spec.rename)?;
@@ -122,18 +121,18 @@ impl Layout {
         Ok(layout)
     }
 
-    /// The names of the output's columns, in order; without the rows' own, when those are not known ahead.
+    /// The names of the output's columns, in order; without the rows' own when those are not known in advance.
     pub fn column_names(&self) -> impl Iterator<Item = &str> {
         self.columns.iter().map(|column| column.name.as_str())
     }
 
-    /// What an answer column is called in the output; `None` when the output does not have it.
+    /// The output name of an answer column; `None` when the output does not have it.
     pub fn name_of_answer(&self, answer: &str) -> Option<&str> {
         let is_it = |column: &&OutputColumn| matches!(column.source, ColumnSource::Answer(one) if one.name() == answer);
         self.columns.iter().find(is_it).map(|column| column.name.as_str())
     }
 
-    /// What an input column is called in the output; `None` when the output does not have it.
+    /// The output name of an input column; `None` when the output does not have it.
     pub fn name_of_input<'a>(&'a self, input: &'a str) -> Option<&'a str> {
         let is_it = |column: &&OutputColumn| matches!(column.source, ColumnSource::Input(index) if self.inputs[index].name == input);
         match &self.open {
@@ -142,7 +141,7 @@ impl Layout {
         }
     }
 
-    /// The names in the input of the input columns that the output needs; none, when rows bring their own.
+    /// The input names of the input columns that the output needs; none when rows bring their own.
     pub fn input_names(&self) -> impl Iterator<Item = &str> {
         self.inputs.iter().map(|column| column.name.as_str())
     }
@@ -152,14 +151,14 @@ impl Layout {
         self.open.is_some()
     }
 
-    /// The name that the output would have twice because of a row with columns of these names. Only rows that
-    /// bring their own columns can clash; [`Layout::new`] has seen to the others.
+    /// The name that a row with these columns would give to two output columns. Only rows that bring their own columns can
+    /// clash; [`Layout::new`] has checked the others.
     pub fn clashes_with<'a>(&self, names: impl IntoIterator<Item = &'a str>) -> Option<String> {
         let open = self.open.as_ref()?;
         let mut renamed = HashSet::new();
         for name in names {
             let name = open.output_name(name);
-            // Without new names, a row's own columns differ from each other as they are.
+            // Without renames, a row's own columns always differ from each other.
             if open.taken.contains(name) || (!open.renames.is_empty() && !renamed.insert(name.to_owned())) {
                 return Some(name.to_owned());
             }

@@ -1,4 +1,4 @@
-//! What holds for every format, whatever form the rows were read in.
+//! Tests that hold for every format, in whatever form the rows were read.
 
 mod fields;
 pub(super) mod sample;
@@ -21,7 +21,7 @@ const AWKWARD: [Sample; 6] = [
     (6, Some(" null ")),
 ];
 
-/// Writes the samples in every form into every format, and hands each output to `check`.
+/// Writes the samples from every form into every format, and passes each output to `check`.
 fn for_all(samples: &[Sample], spec: &OutputSpec, check: impl Fn(&str, Format, sample::Table)) {
     let folder = TempDir::new().expect("a folder");
     for format in FORMATS {
@@ -116,7 +116,7 @@ fn selected_and_renamed_columns_have_their_place_and_name_in_every_format() {
 }
 
 #[test]
-fn a_row_that_could_not_be_read_stands_in_its_place_with_its_error() {
+fn a_row_that_could_not_be_read_keeps_its_position_with_its_error() {
     let folder = TempDir::new().expect("a folder");
     for format in FORMATS {
         for input in inputs(&[(1, Some("a")), (2, Some("b"))]) {

@@ -12,12 +12,12 @@ use super::parquet::decimals::Decimals;
 use crate::outcome::RowResult;
 use crate::row::Item;
 
-/// What a text must begin with for a spreadsheet to run it. The wide forms are those of East Asian keyboards, which
-/// some spreadsheets take as well.
+/// The first characters of a text that a spreadsheet may run. The wide forms come from East Asian keyboards, and some
+/// spreadsheets accept them too.
 const FORMULA_STARTS: [char; 11] =
     ['=', '+', '-', '@', '\t', '\r', '\n', '\u{ff1d}', '\u{ff0b}', '\u{ff0d}', '\u{ff20}'];
 
-/// Where a spreadsheet may split a line or a file into cells, whatever the file's own delimiter is.
+/// Where a spreadsheet may split a line or a file into cells, whatever the file's own delimiter.
 const SPLITTERS: [char; 6] = [';', ',', '\t', '|', '\n', '\r'];
 
 /// Writes rows as CSV or TSV.
@@ -25,14 +25,14 @@ pub(super) struct CsvWriter {
     records: csv::Writer<Encoder>,
     layout: Layout,
     cells: CellReader,
-    /// Of each input column, whether and where it has decimals.
+    /// For each input column, whether and where it has decimals.
     decimals: Vec<Option<Decimals>>,
-    /// Room for a cell that is put together.
+    /// A buffer for building a cell.
     scratch: String,
 }
 
 impl CsvWriter {
-    /// Begins with the header.
+    /// Writes the header.
     pub(super) fn new(output: Encoder, delimiter: u8, layout: Layout) -> Result<Self, WriteError> {
         let records = csv::WriterBuilder::new().delimiter(delimiter).from_writer(output);
         let cells = CellReader::new(layout.input_names(), false);
@@ -44,7 +44,7 @@ impl CsvWriter {
 
     fn header(&mut self) -> csv::Result<()> {
         for name in self.layout.column_names() {
-            self.records.write_field(catch_panic(&mut self.scratch, name, self.layout.spreadsheet_safe))?;
+            self.records.write_field(guarded(&mut self.scratch, name, self.layout.spreadsheet_safe))?;
         }
         end_record(&mut self.records)
     }
@@ -65,7 +65,7 @@ impl CsvWriter {
                         }
                         _ => cell.text().map_err(|error| WriteError::row(item, error.to_string()))?,
                     };
-                    let text = catch_panic(&mut self.scratch, &text, safe && cell.is_text());
+                    let text = guarded(&mut self.scratch, &text, safe && cell.is_text());
                     self.records.write_field(text)
                 }
                 ColumnSource::Answer(answer) => {
@@ -102,21 +102,21 @@ fn answer_text<'a>(scratch: &'a mut String, value: AnswerValue<'a>, safe: bool) 
     scratch.clear();
     let written = match value {
         AnswerValue::Null => return "",
-        AnswerValue::Text(text) | AnswerValue::Json(text) => return catch_panic(scratch, text, safe),
+        AnswerValue::Text(text) | AnswerValue::Json(text) => return guarded(scratch, text, safe),
         AnswerValue::Integer(number) => write!(scratch, "{number}"),
-        // The spelling of JSON, in CSV too: `0.25`, `1e-7`.
+        // Spelled as in JSON, in CSV too: `0.25`, `1e-7`.
         AnswerValue::Number(number) => write!(scratch, "{number}"),
         AnswerValue::Boolean(flag) => write!(scratch, "{flag}"),
-        // JSON text begins with nothing that a spreadsheet would run, but for numbers, which it shows.
+        // JSON text never begins like a formula, except numbers, which a spreadsheet displays.
         AnswerValue::Value(value) => write!(scratch, "{value}"),
     };
     debug_assert!(written.is_ok(), "writing to a string cannot fail");
     scratch
 }
 
-/// A text cell as it is written: with a `'` before whatever in it a spreadsheet would run, if `safe` is asked for. One that
-/// splits at another sign than the file does would find a cell behind each of these.
-fn catch_panic<'a>(scratch: &'a mut String, text: &'a str, safe: bool) -> &'a str {
+/// A text cell as written: if `safe` is set, with a `'` before everything in it that a spreadsheet would run. A spreadsheet
+/// that splits at another delimiter than the file's would find a cell after each of these.
+fn guarded<'a>(scratch: &'a mut String, text: &'a str, safe: bool) -> &'a str {
     let is_run = |part: &str| part.starts_with(FORMULA_STARTS) && !is_number(part);
     if !safe || !(is_run(text) || text.split(SPLITTERS).any(is_run)) {
         return text;
@@ -137,7 +137,7 @@ fn catch_panic<'a>(scratch: &'a mut String, text: &'a str, safe: bool) -> &'a st
     scratch
 }
 
-/// Whether the text is a number, such as `-3`, which a spreadsheet shows and does not run.
+/// Whether the text is a number, such as `-3`, which a spreadsheet displays and does not run.
 fn is_number(text: &str) -> bool {
     let digits = text.strip_prefix(['-', '+']).unwrap_or(text);
     digits.starts_with(|first: char| first.is_ascii_digit() || first == '.') && digits.parse::<f64>().is_ok()
@@ -148,7 +148,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_follows_a_sign_at_which_a_spreadsheet_may_split_is_guarded_too() {
+    fn text_after_a_possible_delimiter_is_guarded_too() {
         let mut scratch = String::new();
         for (text, written) in [
             ("x;=1+1", "x;'=1+1"),
@@ -159,7 +159,7 @@ mod tests {
             ("x;-3;y", "x;-3;y"),
             ("a, -b; c = d", "a, -b; c = d"),
         ] {
-            assert_eq!(catch_panic(&mut scratch, text, true), written);
+            assert_eq!(guarded(&mut scratch, text, true), written);
         }
     }
 
@@ -167,12 +167,12 @@ mod tests {
     fn only_text_that_a_spreadsheet_would_run_is_guarded() {
         let mut scratch = String::new();
         for formula in ["=1+1", "+A1", "-A1", "@SUM(A1)", "-1+cmd|' /C calc'!A0", "=1"] {
-            assert_eq!(catch_panic(&mut scratch, formula, true), format!("'{formula}"));
-            assert_eq!(catch_panic(&mut scratch, formula, false), formula);
-            assert_eq!(catch_panic(&mut scratch, &format!("x;{formula}"), false), format!("x;{formula}"));
+            assert_eq!(guarded(&mut scratch, formula, true), format!("'{formula}"));
+            assert_eq!(guarded(&mut scratch, formula, false), formula);
+            assert_eq!(guarded(&mut scratch, &format!("x;{formula}"), false), format!("x;{formula}"));
         }
         for harmless in ["", "a=1", "-3", "+4.5", "-.5e3", "'=1", " =1"] {
-            assert_eq!(catch_panic(&mut scratch, harmless, true), harmless);
+            assert_eq!(guarded(&mut scratch, harmless, true), harmless);
         }
     }
 }

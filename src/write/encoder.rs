@@ -1,4 +1,4 @@
-//! Between a format and its file: a buffer, and the compression of a text format.
+//! Between a format and its file: a buffer, and compression for text formats.
 
 use std::io::{self, BufWriter, IntoInnerError, Write};
 use std::path::{Path, PathBuf};
@@ -8,10 +8,10 @@ use flate2::write::GzEncoder;
 use super::atomic::ByteSink;
 use crate::format::Compression;
 
-/// Bytes that go to the file at once.
+/// How many bytes are written to the file at once.
 const BUFFER_BYTES: usize = 256 * 1024;
 
-/// A buffered stream into the output, compressed when its name says so.
+/// A buffered stream to the output, compressed if its name says so.
 pub(super) struct Encoder {
     stream: Stream,
     path: PathBuf,
@@ -44,7 +44,7 @@ impl Encoder {
         &self.path
     }
 
-    /// Ends the compression and empties the buffer.
+    /// Ends the compression and flushes the buffer.
     pub(super) fn finish(self) -> io::Result<ByteSink> {
         let buffer = match self.stream {
             Stream::Plain(buffer) => buffer,

@@ -1,4 +1,4 @@
-//! Why an output could not be written, in words that say what to do.
+//! Why an output could not be written, with advice.
 
 use std::error::Error;
 use std::io;
@@ -15,10 +15,10 @@ pub(super) const SYNC_FOLDER: &str = "sync the folder";
 /// Why the output could not be written.
 #[derive(Debug, ThisError)]
 pub enum WriteError {
-    /// Whoever read the output has gone: a reason to end quietly.
+    /// The reader of the output has gone: a reason to end quietly.
     #[error("the reader of the output has closed it")]
     BrokenPipe,
-    /// The disk or the user's share of it is full.
+    /// The disk is full, or the user's quota on it.
     #[error(
         "no space left for {}: free some, and run the same command again; no answer is lost",
         path.display()
@@ -26,17 +26,17 @@ pub enum WriteError {
     DiskFull {
         /// The output.
         path: PathBuf,
-        /// What the operating system said.
+        /// The system's error.
         source: io::Error,
     },
-    /// The operating system refused something else.
+    /// The system rejected another operation.
     #[error("cannot {doing} {}", path.display())]
     Io {
         /// What was being done, as a verb.
         doing: &'static str,
-        /// The file or folder it was done to.
+        /// The file or folder concerned.
         path: PathBuf,
-        /// What the operating system said.
+        /// The system's error.
         source: io::Error,
     },
     /// A row brings a column that would be in the output twice.
@@ -45,28 +45,28 @@ pub enum WriteError {
          `prefix` under [output] for the answer columns"
     )]
     Clash {
-        /// Where the row stands.
+        /// The place of the row.
         place: Place,
         /// The name in the output.
         column: String,
     },
-    /// A row is not what its columns were said to be.
+    /// A row does not match the declared columns.
     #[error("{place}: {problem}; was the input changed after it was first read?")]
     Row {
-        /// Where the row stands.
+        /// The place of the row.
         place: Place,
         /// What is wrong with it.
         problem: String,
     },
-    /// The values cannot be put in the output's format.
+    /// The values cannot be represented in the output's format.
     #[error("cannot write the rows of {} in their format", path.display())]
     Encoding {
         /// The output.
         path: PathBuf,
-        /// What the format's library said.
+        /// The error of the format's library.
         source: Box<dyn Error + Send + Sync>,
     },
-    /// The input's columns were left open for a format that has to know them.
+    /// The input's columns are unknown, but the format needs them.
     #[error("{format} needs to know the input's columns before the first row")]
     ColumnsUnknown {
         /// The output's format.
@@ -75,12 +75,12 @@ pub enum WriteError {
 }
 
 impl WriteError {
-    /// Whether the file is in its place, and only its folder was not synced.
+    /// Whether the file was moved to its destination, and only its folder was not synced.
     pub fn is_of_the_folder(&self) -> bool {
         matches!(self, Self::Io { doing: SYNC_FOLDER, .. })
     }
 
-    /// What a failure to write to the output means.
+    /// The `WriteError` for a failure to write to the output.
     pub(super) fn writing(path: &Path, source: io::Error) -> Self {
         Self::io("write", path, source)
     }

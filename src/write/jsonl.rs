@@ -1,4 +1,4 @@
-//! JSONL: one object a line, the input's part of it as it stood.
+//! JSONL: one object per line, with the input's part unchanged.
 
 use std::io::Write;
 
@@ -23,9 +23,9 @@ pub(super) struct JsonlWriter {
     /// The columns' names as JSON, in the layout's order.
     names: Vec<String>,
     cells: CellReader,
-    /// Of each input column, whether and where it has decimals.
+    /// For each input column, whether and where it has decimals.
     decimals: Vec<Option<Decimals>>,
-    /// The line that is being put together, kept for its room.
+    /// The line being built; the buffer is reused.
     line: Vec<u8>,
 }
 
@@ -37,8 +37,8 @@ impl JsonlWriter {
         Self { output, layout, names, cells, decimals, line: Vec::new() }
     }
 
-    /// Writes one row. A row that could not be read has nulls in the columns that are known, and else no columns
-    /// but the answer's.
+    /// Writes one row. A row that could not be read has nulls in the known columns, and otherwise only the answer's
+    /// columns.
     pub(super) fn write(&mut self, item: &Item, result: &RowResult) -> Result<(), WriteError> {
         self.line.clear();
         match (&self.layout.open, item.row()) {
@@ -75,13 +75,13 @@ impl JsonlWriter {
     }
 }
 
-/// Refuses a row with a column that is called like one of the answer's.
+/// Rejects a row with a column named like an answer column.
 fn refuse_clash(layout: &Layout, item: &Item, row: &Row) -> Result<(), WriteError> {
     let clash = match &row.origin {
-        // A reader keeps what somebody wanted of the fields, and the whole line.
+        // A reader keeps the needed fields, and the whole line.
         Origin::Line(line) => {
             let mut names = Vec::new();
-            // What is wrong with a line that is no object is said where its columns are written.
+            // A line that is not an object is reported where its columns are written.
             let _ = each_column(line, |name, _| names.push(name));
             layout.clashes_with(names.iter().map(AsRef::as_ref))
         }
@@ -97,7 +97,7 @@ fn refuse_clash(layout: &Layout, item: &Item, row: &Row) -> Result<(), WriteErro
 fn own_columns(line: &mut Vec<u8>, open: &OpenColumns, row: &Row) -> serde_json::Result<()> {
     match &row.origin {
         Origin::Line(text) if open.renames.is_empty() => {
-            // Everything but the closing brace, as it stood: spelling of numbers, escapes and spaces.
+            // Everything except the closing brace, unchanged: spelling of numbers, escapes and spaces.
             let text = text.trim();
             line.extend_from_slice(text.strip_suffix('}').unwrap_or(text).trim_end().as_bytes());
             Ok(())
@@ -146,7 +146,7 @@ fn push_answer(line: &mut Vec<u8>, value: AnswerValue<'_>) {
         AnswerValue::Boolean(flag) => push_json(line, &flag),
         AnswerValue::Value(value) => push_json(line, value),
         AnswerValue::Json(text) => match serde_json::from_str::<&RawValue>(text) {
-            // Line breaks between values, which are all that JSON text can have, would end the row.
+            // Line breaks between values, the only place where JSON text can have them, would end the row.
             Ok(value) if value.get().contains(['\n', '\r']) => {
                 line.extend(
                     value.get().bytes().map(|byte| if byte == b'\n' || byte == b'\r' { b' ' } else { byte }),

@@ -1,17 +1,17 @@
-//! The last stage: input rows and their results, joined into an output that appears whole or not at all.
+//! The last stage: joins input rows and their results into an output that appears whole or not at all.
 //!
-//! A [`Layout`] settles the output's columns once for all formats (`columns`; `answer` for the columns of an answer, `expanded` for
-//! the fields of one that is JSON). A [`Writer`] then takes one row after the other: `cells` finds the input's values, `jsonl`,
-//! `csv` and `parquet` write them, `encoder` packs the bytes and `atomic` holds the file until it can take its place.
+//! A [`Layout`] determines the output's columns once for all formats (`columns`; `answer` for the columns of an answer, `expanded`
+//! for the fields of a JSON answer). A [`Writer`] then takes one row after another: `cells` finds the input's values, `jsonl`,
+//! `csv` and `parquet` write them, `encoder` compresses the bytes, and `atomic` holds the file until it can replace the old one.
 //!
 //! Laws of this room:
 //!
-//! - **The old output is there until the new one is whole**: written beside it, synced, renamed, and the folder synced. A temporary
-//!   file is locked by whoever writes it, so that the next run clears away what a dead one left and nothing else.
-//! - **What was read is what is written**: rows of JSONL keep their text, Parquet goes to Parquet without a conversion, and
+//! - **The old output remains until the new one is whole**: the file is written next to it, synced and renamed, and the folder is
+//!   synced. Its writer locks a temporary file, so that the next run removes those of dead runs and no others.
+//! - **Rows are written as they were read**: JSONL lines keep their text, Parquet goes to Parquet without a conversion, and
 //!   decimals keep their digits.
-//! - **Rows are somebody's data and written as they are**; files of our own words ([`write_atomic`], [`replace_unsynced`]) pass the
-//!   gate that takes secrets out.
+//! - **Rows belong to the user and are written unchanged**; files with our own text ([`write_atomic`], [`replace_unsynced`]) pass
+//!   through the gate that removes secrets.
 //! - **Every format passes the same tests** (`conformance`).
 
 mod answer;
@@ -47,7 +47,7 @@ use encoder::Encoder;
 use jsonl::JsonlWriter;
 use parquet::ParquetWriter;
 
-/// Writes the output, a row at a time, in the order it is given them.
+/// Writes the output one row at a time, in the order of the calls.
 ///
 /// Dropped without [`Writer::finish`], it leaves the old output file as it was.
 pub struct Writer(FormatWriter);
@@ -63,8 +63,8 @@ impl Writer {
     ///
     /// # Errors
     ///
-    /// When the target cannot be written to, or the layout leaves the input's columns open and the format has to
-    /// know them (all but JSONL).
+    /// The target cannot be written to, or the layout leaves the input's columns open and the format needs them (all except
+    /// JSONL).
     pub fn create(
         target: Target,
         format: Format,
@@ -90,8 +90,8 @@ impl Writer {
     ///
     /// # Errors
     ///
-    /// When the output cannot be written, a row brings a column that is called like an answer column, or a value
-    /// is not of the kind its column was said to be. The output is not to be finished after an error.
+    /// The output cannot be written, a row brings a column named like an answer column, or a value does not have its
+    /// column's kind. The output must not be finished after an error.
     pub fn write(&mut self, item: &Item, result: &RowResult) -> Result<(), WriteError> {
         match &mut self.0 {
             FormatWriter::Jsonl(rows) => rows.write(item, result),
@@ -100,11 +100,11 @@ impl Writer {
         }
     }
 
-    /// Writes what is still held back, and puts the file in its place: synced, renamed, and its folder synced.
+    /// Writes what is still buffered, and moves the file to its destination: synced, renamed, and its folder synced.
     ///
     /// # Errors
     ///
-    /// When one of these steps fails; but for the last of them, the old file is still there.
+    /// One of these steps fails; unless it is the last, the old file is still there.
     pub fn finish(self) -> Result<(), WriteError> {
         let sink = match self.0 {
             FormatWriter::Jsonl(rows) => rows.finish(),
@@ -119,7 +119,7 @@ impl Writer {
 ///
 /// # Errors
 ///
-/// When one of these steps fails; but for the last of them, the old file is still there.
+/// One of these steps fails; unless it is the last, the old file is still there.
 pub fn write_atomic(path: &Path, bytes: &[u8], manner: Manner) -> Result<(), WriteError> {
     let mut sink = ByteSink::open(Target::File(path.to_owned()), manner)?;
     let hidden = hide_in(bytes);
@@ -128,18 +128,17 @@ pub fn write_atomic(path: &Path, bytes: &[u8], manner: Manner) -> Result<(), Wri
     sink.commit()
 }
 
-/// Writes a file that is written again in a moment: whole or not at all to whoever reads it, and not held against a power
-/// cut.
+/// Writes a file that is soon written again: readers see it whole or not at all, but it may not survive a power cut.
 ///
 /// # Errors
 ///
-/// When it cannot be written.
+/// The file cannot be written.
 pub fn replace_unsynced(path: &Path, bytes: &[u8]) -> Result<(), WriteError> {
     let hidden = hide_in(bytes);
     atomic::replace_unsynced(path, hidden.as_deref().unwrap_or(bytes))
 }
 
-/// The bytes of a file that is all our own words, without the secrets; `None` when there were none. Rows are somebody's data, and
+/// The bytes of a file with only our own text, without secrets; `None` when there were none. Rows belong to the user, and
 /// are written as they are.
 fn hide_in(bytes: &[u8]) -> Option<Vec<u8>> {
     hide(&String::from_utf8_lossy(bytes)).map(String::into_bytes)

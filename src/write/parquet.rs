@@ -1,4 +1,4 @@
-//! Parquet: input columns keep their Arrow types, the answer's get the types of their kinds.
+//! Parquet: input columns keep their Arrow types, answer columns get the types of their kinds.
 
 mod builder;
 mod columnar;
@@ -31,16 +31,16 @@ use crate::schema::Field as SchemaField;
 use builder::ColumnBuilder;
 use runs::Runs;
 
-/// Rows that are turned into columns at once.
+/// How many rows are converted to columns at once.
 const BATCH_ROWS: usize = 8192;
-/// Bytes of values, about, after which fewer rows than that are turned into columns.
+/// The approximate bytes of values after which fewer rows are converted at once.
 const BATCH_BYTES: usize = 4 * 1024 * 1024;
-/// Rows of a row group at most: what readers that go through a file in parallel like to have in one piece.
+/// The maximum rows of a row group: a unit that suits readers that process a file in parallel.
 const GROUP_ROWS: usize = 128 * 1024;
-/// Bytes of a row group, encoded, about: it is held in memory until it is complete.
+/// The approximate encoded bytes of a row group, which is held in memory until it is complete.
 const GROUP_BYTES: usize = 64 * 1024 * 1024;
-/// The fastest level of zstd: about as quick as snappy on text, which it makes a good third smaller; readers of
-/// Parquet have all known it for years.
+/// The fastest level of zstd: about as quick as snappy on text, which it compresses a good third smaller; all readers of
+/// Parquet have supported it for years.
 const ZSTD_LEVEL: i32 = 1;
 
 /// Writes rows as Parquet.
@@ -49,24 +49,24 @@ pub(super) struct ParquetWriter {
     schema: SchemaRef,
     path: PathBuf,
     columns: Vec<PendingColumn>,
-    /// Rows of the input's batches, of columns that keep their Arrow type.
+    /// Rows of the input's batches, for columns that keep their Arrow type.
     runs: Runs,
     /// Whether there are such columns.
     has_runs: bool,
     /// The other input columns.
     cells: CellReader,
-    /// The fields of the answers that are columns.
+    /// The fields of the answer that are columns.
     fields: Vec<SchemaField>,
     pending_rows: usize,
-    /// Bytes of values in the pending rows, about.
+    /// The approximate bytes of values in the pending rows.
     pending_bytes: usize,
 }
 
 /// The pending values of one column of the output.
 enum PendingColumn {
-    /// Stand in the input's batches, by the column's name there.
+    /// Taken from the input's batches, by the column's name there.
     Batch(String),
-    /// Taken from the row's cell of this index.
+    /// Taken from the row's cell at this index.
     Cell(usize, ColumnBuilder),
     Answer(AnswerColumn, ColumnBuilder),
     /// A field of the answer, by its index.
@@ -74,8 +74,8 @@ enum PendingColumn {
 }
 
 impl ParquetWriter {
-    /// Begins the file. All columns can be null, whatever the input's schema says: a row that could not be read
-    /// is in the output, too, and that is known only when the schema has long been settled.
+    /// Begins the file. All columns are nullable, whatever the input's schema says: a row that could not be read is in the
+    /// output too, and that is known only long after the schema is fixed.
     pub(super) fn new(output: Encoder, layout: Layout) -> Result<Self, WriteError> {
         let path = output.path().to_path_buf();
         let mut fields = Vec::new();
@@ -121,7 +121,7 @@ impl ParquetWriter {
         })
     }
 
-    /// Takes one row, and writes the pending ones when they are many.
+    /// Adds one row, and writes the pending ones when there are many.
     pub(super) fn write(&mut self, item: &Item, result: &RowResult) -> Result<(), WriteError> {
         if self.has_runs {
             self.pending_bytes += self.runs.push(item)?;
@@ -154,7 +154,7 @@ impl ParquetWriter {
         output.finish().map_err(|source| WriteError::writing(&path, source))
     }
 
-    /// Hands the pending rows to the file, which writes row groups as they fill.
+    /// Passes the pending rows to the file, which writes row groups as they fill.
     fn write_pending(&mut self) -> Result<(), WriteError> {
         if self.pending_rows == 0 {
             return Ok(());
@@ -181,7 +181,7 @@ impl ParquetWriter {
     }
 }
 
-/// An input column of the output. Of one that is not in Arrow form, the name is added to `cell_names`.
+/// An input column of the output. The name of one that is not in Arrow form is added to `cell_names`.
 fn input_column(input: &Column, name: &str, cell_names: &mut Vec<String>) -> (PendingColumn, Field) {
     let builder = match &input.kind {
         ColumnKind::Arrow(field) => {
@@ -215,7 +215,7 @@ fn misfit(item: &Item, field: &Field) -> WriteError {
     WriteError::row(item, format!("the column `{}` does not hold {expected}, as it should", field.name()))
 }
 
-/// What an error of the Parquet library means: most often that the file could not be written.
+/// The `WriteError` for an error of the Parquet library, usually a failure to write the file.
 fn parquet_error(path: PathBuf, error: ParquetError) -> WriteError {
     match error {
         ParquetError::External(cause) => match cause.downcast::<io::Error>() {

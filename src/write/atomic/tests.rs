@@ -1,4 +1,4 @@
-//! What becomes of files, links, folders and streams.
+//! Outputs at files, links, folders and streams.
 
 use std::os::unix::fs::{FileTypeExt, symlink};
 use std::process::Command;
@@ -62,7 +62,7 @@ fn a_device_is_written_to_and_never_replaced() {
 }
 
 #[test]
-fn a_full_disk_is_told_as_one() {
+fn a_full_disk_is_reported_as_one() {
     let error = put(Path::new("/dev/full"), "more").expect_err("no space");
     assert!(matches!(error, WriteError::DiskFull { .. }), "{error:?}");
     assert!(error.to_string().starts_with("no space left for /dev/full: free some"), "{error}");
@@ -80,7 +80,7 @@ fn a_target_that_cannot_be_written_is_known_ahead_and_leaves_nothing() {
 }
 
 #[test]
-fn what_a_dead_program_left_is_cleared_away_and_what_a_living_one_writes_is_not() {
+fn files_of_a_dead_program_are_removed_and_those_of_a_living_one_are_not() {
     let folder = folder();
     let path = folder.path().join("out");
     let living = temporary_file(&path, Manner::AS_NAMED).expect("a file");
@@ -96,7 +96,7 @@ fn what_a_dead_program_left_is_cleared_away_and_what_a_living_one_writes_is_not(
 }
 
 #[test]
-fn a_name_as_long_as_names_may_be_is_no_obstacle() {
+fn a_name_of_the_maximum_length_is_possible() {
     let folder = folder();
     let path = folder.path().join(format!("{}x", "é".repeat(127)));
     put(&path, "new").expect("written");

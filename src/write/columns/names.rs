@@ -1,4 +1,4 @@
-//! The names that `select` and `rename` may use, and what they mean.
+//! Resolves the names in `select` and `rename`.
 
 use std::collections::HashMap;
 
@@ -8,12 +8,12 @@ use crate::row::{Column, ColumnKind, JsonKind};
 use crate::schema::Field;
 use crate::write::answer::AnswerColumn;
 
-/// How alike two names must be for one to be offered in place of the other, from 0 to 1.
+/// How similar a name must be to be suggested instead, from 0 to 1.
 const LIKENESS: f64 = 0.75;
 
 pub(super) const USE_PREFIX: &str = "set a `prefix` under [output] for the answer columns";
 const USE_RENAME: &str = "rename one of them with `rename` under [output]";
-/// The prefix stands before both; by its bare name the answer column is meant.
+/// The prefix applies to both; the bare name means the answer column.
 const RENAME_THE_COLUMN: &str = "one is a field of the schema, the other an answer column; rename the latter \
     with `rename` under [output]";
 const NAMED_TWICE: &str = "`select` names it twice";
@@ -21,7 +21,7 @@ const NAMED_TWICE: &str = "`select` names it twice";
 /// The names a user can choose from.
 pub(super) struct ColumnNames<'a> {
     input: Option<&'a [Column]>,
-    /// The input's columns by their names: tables of a hundred thousand columns are written, too.
+    /// The input's columns by name, since a table may have a hundred thousand columns.
     by_name: HashMap<&'a str, &'a Column>,
     fields: &'a [Field],
     prefix: &'a str,
@@ -30,7 +30,7 @@ pub(super) struct ColumnNames<'a> {
 impl<'a> ColumnNames<'a> {
     pub(super) fn new(input: Option<&'a [Column]>, fields: &'a [Field], prefix: &'a str) -> Self {
         let columns = input.unwrap_or_default().iter();
-        // Of two of one name the first counts.
+        // If two have the same name, the first counts.
         let by_name = columns.rev().map(|column| (column.name.as_str(), column)).collect();
         Self { input, by_name, fields, prefix }
     }
@@ -64,7 +64,7 @@ impl<'a> ColumnNames<'a> {
         Ok(renames)
     }
 
-    /// The column of a name. Where a prefix keeps the two apart, a name without it is the input's first.
+    /// The column with this name. Where a prefix tells the two apart, a name without it means the input's column first.
     fn resolve(&self, setting: &'static str, name: &str) -> Result<Named, LayoutError> {
         let known = self.by_name.contains_key(name);
         let prefixed = self.answers().find(|answer| self.prefixed(answer) == name);
@@ -76,7 +76,7 @@ impl<'a> ColumnNames<'a> {
             }
             (true, _) => Ok(Named::Input(name.to_owned())),
             (false, Some(answer)) => Ok(answer),
-            // An input without a single column has no rows: any name may be one of its columns.
+            // An input without any columns has no rows: any name may be one of its columns.
             (false, None) if self.input.is_none_or(<[Column]>::is_empty) => Ok(Named::Input(name.to_owned())),
             (false, None) => {
                 Err(LayoutError::Unknown { setting, name: name.to_owned(), nearest: self.nearest(name) })
@@ -84,7 +84,7 @@ impl<'a> ColumnNames<'a> {
         }
     }
 
-    /// The known name that is most like this one.
+    /// The known name that is most similar to this one.
     fn nearest(&self, name: &str) -> Option<String> {
         let inputs = self.input.unwrap_or_default().iter().map(|column| column.name.clone());
         let likeness = |known: &str| strsim::jaro_winkler(&known.to_lowercase(), &name.to_lowercase());
@@ -96,12 +96,12 @@ impl<'a> ColumnNames<'a> {
             .map(|(_, known)| known)
     }
 
-    /// The name in the output of a column that is not the input's, when it is not renamed.
+    /// The output name of a column that is not the input's and is not renamed.
     pub(super) fn prefixed(&self, answer: &Named) -> String {
         format!("{}{}", self.prefix, answer.name())
     }
 
-    /// The input column of a name; of one that is not known ahead, any JSON.
+    /// The input column with this name; any JSON if it is not known in advance.
     pub(super) fn column(&self, name: String) -> Column {
         let known = self.by_name.get(name.as_str()).map(|column| Column::clone(column));
         known.unwrap_or(Column { name, kind: ColumnKind::Json(JsonKind::Mixed) })
@@ -126,7 +126,7 @@ impl Named {
         }
     }
 
-    /// What keeps two columns of one name apart.
+    /// How to give two columns of the same name different ones.
     pub(super) fn advice(&self, other: &Self) -> &'static str {
         match (self, other) {
             (one, other) if one == other => NAMED_TWICE,
@@ -139,7 +139,7 @@ impl Named {
 }
 
 impl LayoutError {
-    /// The name it is about, as `select` or `rename` has it; of an empty `select`, none.
+    /// The name in question, as `select` or `rename` has it; none for an empty `select`.
     pub fn name(&self) -> &str {
         match self {
             Self::Unknown { name, .. } | Self::SameName { name, .. } | Self::RenamedTwice { name } => name,
@@ -148,7 +148,7 @@ impl LayoutError {
     }
 }
 
-/// Why an output cannot have the columns that were asked for.
+/// Why an output cannot have the requested columns.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum LayoutError {
     /// A name that is neither a column of the input nor an answer column.
@@ -159,9 +159,9 @@ pub enum LayoutError {
     Unknown {
         /// `select` or `rename`.
         setting: &'static str,
-        /// The name that is not known.
+        /// The unknown name.
         name: String,
-        /// The known name most like it, if one is like it.
+        /// The most similar known name, if there is one.
         nearest: Option<String>,
     },
     /// Two columns with one name.
@@ -169,13 +169,13 @@ pub enum LayoutError {
     SameName {
         /// Their name in the output.
         name: String,
-        /// What keeps them apart.
+        /// How to tell them apart.
         advice: &'static str,
     },
     /// A column that gets two new names.
     #[error("`rename` under [output] gives the column `{name}` two names")]
     RenamedTwice {
-        /// The column's name as `rename` has it.
+        /// The column's name in `rename`.
         name: String,
     },
     /// An empty `select`.

@@ -1,4 +1,4 @@
-//! Which columns an output has, and which it refuses.
+//! Which columns an output has, and which settings are rejected.
 
 use super::*;
 use crate::row::ColumnKind;

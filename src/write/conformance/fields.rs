@@ -1,4 +1,4 @@
-//! Columns of the answer's fields: the same values in every format, each in the format's own manner.
+//! Columns for fields of the answer: the same values in every format, each in the format's own notation.
 
 use arrow_schema::DataType;
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
@@ -31,7 +31,7 @@ const FULL: &str = "```json\n{\"tags\": [\"a\", {\"b\": null}], \"sold\": true, 
 const WRONG: &str =
     r#"{"title": 1, "stars": 12345678901234567890, "share": "4", "sold": "yes", "tags": null}"#;
 
-/// Rows that have every field, none of their kind, no field, no JSON, no answer.
+/// Rows with every field, with fields of the wrong type, without fields, without JSON, and without an answer.
 fn results() -> Vec<RowResult> {
     let pending = RowResult { status: Status::Pending, ..answered(FULL) };
     let refused = RowResult { answer: answered(FULL).answer, ..failed("broken") };

@@ -1,4 +1,4 @@
-//! Rows in every form they are read in, and outputs read back with the formats' own libraries.
+//! Rows in every form in which they are read, and outputs read back with the formats' own libraries.
 
 use std::fs::{self, File};
 use std::io::Read;
@@ -39,7 +39,7 @@ pub(in crate::write) fn inputs(samples: &[Sample]) -> Vec<Input> {
         let fields = json!({ "id": sample.0.to_string(), "text": sample.1.unwrap_or_default() });
         row(n, fields, Origin::Record)
     });
-    // Two batches, so that slices have to be joined.
+    // Two batches, so that slices must be joined.
     let (early, late) = samples.split_at(samples.len() / 2);
     let (early, late) = (batch(early), batch(late));
     let columnar = |with_fields: bool| {
@@ -95,7 +95,7 @@ fn place(position: usize) -> Place {
     Place { file: "in.jsonl".into(), number: position as u64 + 1, unit: PlaceUnit::Line }
 }
 
-/// The result of a row that was answered, with something in every column but those of errors.
+/// The result of an answered row, with a value in every column except those of errors.
 pub(in crate::write) fn answered(response: &str) -> RowResult {
     let usage = Usage {
         prompt_tokens: Some(12),
@@ -135,7 +135,7 @@ pub(in crate::write) fn failed(error: &str) -> RowResult {
     }
 }
 
-/// The layout of an input for a format, as a run would settle it.
+/// The layout of an input for a format, as in a run.
 pub(in crate::write) fn layout(input: &Input, format: Format, spec: &OutputSpec) -> Layout {
     let known = !(input.form == "lines" && format == Format::Jsonl);
     Layout::new(known.then_some(input.columns.as_slice()), spec).expect("a layout")
@@ -152,8 +152,8 @@ pub(in crate::write) fn write(path: &Path, format: Format, layout: Layout, rows:
     writer.finish().expect("the output is finished");
 }
 
-/// An output read back: the names of its columns, and every cell's text, `None` for null and for what CSV leaves
-/// empty.
+/// An output read back: the names of its columns, and the text of every cell, with `None` for null and for empty cells in
+/// CSV.
 pub(in crate::write) struct Table {
     pub(in crate::write) names: Vec<String>,
     pub(in crate::write) rows: Vec<Vec<Option<String>>>,

@@ -1,4 +1,4 @@
-//! What JSONL keeps of a line, and what it makes of rows that were none.
+//! How JSONL preserves lines, and how it writes rows that could not be read.
 
 use std::fs;
 
@@ -27,7 +27,7 @@ fn selecting(names: &[&str]) -> OutputSpec {
 }
 
 #[test]
-fn a_line_stands_in_the_output_as_it_stood_in_the_input() {
+fn a_line_is_the_same_in_the_output_as_in_the_input() {
     for start in [
         r#"{"n": 1.50, "big": 123456789012345678901234567890, "t": "\u00e9\/", "a":[ 1 ,2]"#,
         r#"{"same": 1, "same": 2"#,

@@ -1,4 +1,4 @@
-//! The pending values of a column that is not in Arrow form yet.
+//! The pending values of a column that is not yet in Arrow form.
 
 use std::sync::Arc;
 
@@ -12,17 +12,17 @@ use crate::schema::FieldKind;
 use crate::write::answer::{AnswerKind, AnswerValue};
 use crate::write::cells::Cell;
 
-/// Bytes that a value takes besides those of its text, about.
+/// The approximate bytes of a value besides its text.
 const VALUE_BYTES: usize = 8;
 
-/// Gathers a column's values.
+/// Collects a column's values.
 pub(super) enum ColumnBuilder {
     Boolean(BooleanBuilder),
     Integer(Int64Builder),
     Unsigned(UInt64Builder),
     Number(Float64Builder),
     Text(StringBuilder),
-    /// The JSON text of every value, of strings as well.
+    /// The JSON text of every value, including strings.
     Json(StringBuilder),
 }
 
@@ -39,7 +39,7 @@ impl ColumnBuilder {
             }
             JsonKind::Unsigned => Self::Unsigned(UInt64Builder::new()),
             JsonKind::Number => Self::Number(Float64Builder::new()),
-            // A column of nothing but nulls has to have some type, and text can be anything later.
+            // A column of only nulls needs some type, and text can become anything later.
             JsonKind::Text | JsonKind::Null => Self::of_text(),
             JsonKind::Mixed => Self::Json(StringBuilder::new()),
         }
@@ -73,8 +73,8 @@ impl ColumnBuilder {
         }
     }
 
-    /// Adds an input cell, and returns the bytes it takes, about; `None` for a value that does not fit the
-    /// column, of which nothing is added.
+    /// Adds an input cell, and returns its approximate bytes; `None` for a value that does not fit the column, which is not
+    /// added.
     pub(super) fn push_cell(&mut self, cell: Cell<'_>) -> Option<usize> {
         if matches!(cell, Cell::Null) {
             self.push_null();
@@ -99,7 +99,7 @@ impl ColumnBuilder {
         Some(VALUE_BYTES)
     }
 
-    /// Adds a value of an answer column, or of a field of the answer, and returns the bytes it takes, about.
+    /// Adds a value of an answer column or of a field, and returns its approximate bytes.
     pub(super) fn push_answer(&mut self, value: AnswerValue<'_>) -> usize {
         match (self, value) {
             (Self::Text(builder), AnswerValue::Text(text) | AnswerValue::Json(text)) => {
@@ -129,7 +129,7 @@ impl ColumnBuilder {
         }
     }
 
-    /// The values so far, as an array; the builder is empty afterwards.
+    /// The values so far as an array; the builder is empty afterwards.
     pub(super) fn finish(&mut self) -> ArrayRef {
         match self {
             Self::Boolean(builder) => Arc::new(builder.finish()),

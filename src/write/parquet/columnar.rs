@@ -1,4 +1,4 @@
-//! The Parquet types of columns whose Arrow types do not tell them: intervals, and dates of 64 bits.
+//! The Parquet types of columns whose Arrow types do not determine them: intervals, and 64-bit dates.
 
 use std::sync::Arc;
 
@@ -12,7 +12,7 @@ use parquet::schema::types::{SchemaDescriptor, Type};
 
 use crate::row::PARQUET_INTERVAL;
 
-/// What a file of this schema is written with.
+/// The writer options for a file of this schema.
 pub(super) fn options(schema: &Schema, properties: WriterProperties) -> Result<ArrowWriterOptions> {
     let options = ArrowWriterOptions::new().with_properties(properties);
     if !schema.fields().iter().any(|field| is_interval(field) || *field.data_type() == DataType::Date64) {
@@ -29,7 +29,7 @@ pub(super) fn options(schema: &Schema, properties: WriterProperties) -> Result<A
                 .with_length(12);
             *parquet_type = Arc::new(interval.build()?);
         } else if *field.data_type() == DataType::Date64 {
-            // For readers that do not know Arrow, a number of 64 bits is no date.
+            // Readers that do not know Arrow do not read a 64-bit number as a date.
             let date = Type::primitive_type_builder(name, PhysicalType::INT32)
                 .with_repetition(Repetition::OPTIONAL)
                 .with_logical_type(Some(LogicalType::Date));

@@ -1,4 +1,4 @@
-//! Decimals of Parquet as JSON numbers, with the digits that they were written with.
+//! Decimals of Parquet as JSON numbers, with their original digits.
 
 use arrow_schema::DataType;
 use serde_json::Value;
@@ -6,11 +6,11 @@ use serde_json::Value;
 use crate::row::{Column, ColumnKind};
 use crate::write::json::{push_json, separate};
 
-/// Where in a column decimals are: its type.
+/// Where a column contains decimals: its type.
 pub(in crate::write) struct Decimals(DataType);
 
 impl Decimals {
-    /// Those of a column; `None` where it has none.
+    /// The decimals of a column; `None` if it has none.
     pub(in crate::write) fn within(column: &Column) -> Option<Self> {
         match &column.kind {
             ColumnKind::Arrow(field) if has_decimals(field.data_type()) => {
@@ -20,13 +20,13 @@ impl Decimals {
         }
     }
 
-    /// Appends a value of the column. A decimal is text in the row's fields, so that no float rounds it; here it is the
-    /// number that the text spells.
+    /// Appends a value of the column. In the row's fields a decimal is text, so that no float rounds it; here it becomes
+    /// the number that the text spells.
     pub(in crate::write) fn push(&self, line: &mut Vec<u8>, value: &Value) {
         push(line, value, &self.0);
     }
 
-    /// A value of the column that is no decimal itself, as JSON text.
+    /// The JSON text of a value of the column that is not itself a decimal.
     pub(in crate::write) fn text(&self, value: &Value) -> String {
         let mut line = Vec::new();
         self.push(&mut line, value);

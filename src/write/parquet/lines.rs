@@ -1,4 +1,4 @@
-//! Rows of Arrow batches as lines of JSON, for outputs that are text.
+//! Rows of Arrow batches as lines of JSON, for text outputs.
 
 use std::ops::Range;
 use std::sync::Arc;
@@ -7,18 +7,18 @@ use arrow_array::RecordBatch;
 use arrow_json::LineDelimitedWriter;
 use arrow_schema::ArrowError;
 
-/// Rows that are converted at once, so that a batch of large rows is never in memory twice.
+/// How many rows are converted at once, so that a batch of large rows is never in memory twice.
 const WINDOW_ROWS: usize = 1024;
 
-/// Converts rows a window at a time, and keeps the last window.
+/// Converts rows one window at a time, and keeps the last window.
 pub(in crate::write) struct BatchLines {
-    /// The columns that are wanted, by their names.
+    /// The names of the needed columns.
     columns: Vec<String>,
     batch: Option<Arc<RecordBatch>>,
     /// The window's first row in its batch.
     first: usize,
     text: String,
-    /// Where the window's lines stand in `text`.
+    /// The range of each of the window's lines in `text`.
     lines: Vec<Range<usize>>,
 }
 
@@ -27,11 +27,11 @@ impl BatchLines {
         Self { columns, batch: None, first: 0, text: String::new(), lines: Vec::new() }
     }
 
-    /// The wanted columns of a batch's row, as a JSON object. Nulls may be left out.
+    /// The needed columns of a batch's row, as a JSON object. Nulls may be left out.
     ///
     /// # Errors
     ///
-    /// When a column's type has no form in JSON, or the batch has no such row.
+    /// JSON cannot represent a column's type, or the batch has no such row.
     pub(in crate::write) fn line(
         &mut self,
         batch: &Arc<RecordBatch>,
@@ -46,7 +46,7 @@ impl BatchLines {
             .ok_or_else(|| ArrowError::InvalidArgumentError(format!("the batch has no row {row}")))
     }
 
-    /// Makes the window begin at `row`.
+    /// Moves the window to begin at `row`.
     fn convert(&mut self, batch: &Arc<RecordBatch>, row: usize) -> Result<(), ArrowError> {
         self.batch = None;
         self.lines.clear();
@@ -61,7 +61,7 @@ impl BatchLines {
         writer.finish()?;
         self.text = String::from_utf8(writer.into_inner())
             .map_err(|error| ArrowError::JsonError(format!("not UTF-8: {error}")))?;
-        // Line breaks within values are escaped, so that every one of these ends a row.
+        // Line breaks within values are escaped, so every one of these ends a row.
         let mut start = 0;
         for line in self.text.split_inclusive('\n') {
             self.lines.push(start..start + line.len());

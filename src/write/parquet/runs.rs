@@ -1,4 +1,4 @@
-//! Rows that stay in the batches they were read in: neighbours are sliced together, not converted.
+//! Rows that stay in their batches: neighbours are sliced together, not converted.
 
 use std::sync::Arc;
 
@@ -14,7 +14,7 @@ use crate::write::error::WriteError;
 #[derive(Default)]
 pub(super) struct Runs {
     runs: Vec<RowRun>,
-    /// Bytes of one row of the last run's batch, on average.
+    /// The average bytes of a row in the last run's batch.
     row_bytes: usize,
 }
 
@@ -25,11 +25,11 @@ enum RowRun {
 }
 
 impl Runs {
-    /// Adds a row, and returns the bytes it takes, about.
+    /// Adds a row, and returns its approximate bytes.
     ///
     /// # Errors
     ///
-    /// When the row did not come from an Arrow batch.
+    /// The row did not come from an Arrow batch.
     pub(super) fn push(&mut self, item: &Item) -> Result<usize, WriteError> {
         let Some(row) = item.row() else {
             match self.runs.last_mut() {
@@ -58,11 +58,11 @@ impl Runs {
         Ok(self.row_bytes)
     }
 
-    /// The pending rows of a column, by its name in the input. Nulls where a batch does not have it.
+    /// The pending rows of a column, by its name in the input. Null where a batch does not have it.
     ///
     /// # Errors
     ///
-    /// When a batch has the column in a type that cannot be turned into `data_type`.
+    /// A batch has the column in a type that cannot be converted to `data_type`.
     pub(super) fn column(&self, name: &str, data_type: &DataType) -> Result<ArrayRef, ArrowError> {
         let pieces =
             self.runs.iter().map(|run| run.column(name, data_type)).collect::<Result<Vec<_>, _>>()?;
@@ -73,7 +73,7 @@ impl Runs {
         }
     }
 
-    /// Forgets the rows, and with them the batches they stand in.
+    /// Drops the rows, and with them their batches.
     pub(super) fn clear(&mut self) {
         self.runs.clear();
     }
@@ -90,8 +90,8 @@ impl RowRun {
         match array {
             None => Ok(new_null_array(data_type, rows)),
             Some(array) if array.data_type() == data_type => Ok(array),
-            // Several input files may spell one type in two ways, such as Utf8 and LargeUtf8. A value that would
-            // be lost is an error.
+            // Several input files may have different types for the same values, such as Utf8 and LargeUtf8. A value that
+            // would be lost is an error.
             Some(array) => {
                 cast_with_options(&array, data_type, &CastOptions { safe: false, ..CastOptions::default() })
             }

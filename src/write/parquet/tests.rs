@@ -38,7 +38,7 @@ fn arrow_columns_keep_their_types_and_values() {
     let batch = Arc::new(batch);
     let folder = TempDir::new().expect("a folder");
     let path = folder.path().join("out.parquet");
-    // Not in the batch's order, so that neighbours and others both occur.
+    // Not in the batch's order, so that the rows include neighbours and others.
     let rows = [0, 1, 2, 0]
         .map(|index| (row(index, json!({}), Origin::Columnar(batch.clone(), index)), answered("A")));
     write(&path, Format::Parquet, layout(&columns_of(&batch)), &rows);
@@ -136,7 +136,7 @@ fn a_row_group_ends_when_it_has_rows_or_bytes_enough() {
     write(&path, Format::Parquet, layout(&columns), &vec![small; GROUP_ROWS + 1]);
     assert_eq!(groups(), [GROUP_ROWS as i64, 1]);
 
-    // Rows of a megabyte that do not compress, so that their encoded size is known.
+    // Rows of a megabyte that cannot be compressed, so that their encoded size is known.
     let mut state = 1_u64;
     let mut noise = || {
         state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
