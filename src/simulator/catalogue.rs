@@ -1,28 +1,28 @@
-//! What the server knows of a model by its name: thinking, streaming, sizes.
+//! The properties of a model by its name: thinking, streaming, sizes.
 //!
-//! Facts from Model Studio's pages "text generation", "deep thinking", "streaming" and "qwen-mt-api",
-//! 2026; where a page and observation differ, what was observed on the wire is taken.
+//! Facts from Model Studio's pages "text generation", "deep thinking", "streaming" and "qwen-mt-api", 2026; where a page
+//! differs from what was observed on the wire, the observation is used.
 
 /// How a model thinks before it answers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum ThinkingMode {
-    /// It cannot, and refuses to be told to.
+    /// It cannot think, and rejects requests to do so.
     Never,
-    /// It can: off unless asked for.
+    /// It can think: off by default.
     Off,
-    /// It can: on unless refused.
+    /// It can think: on by default.
     On,
-    /// It cannot do otherwise.
+    /// It always thinks.
     Always,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct SimulatedModel {
     pub(super) thinking: ThinkingMode,
-    /// Whether thinking is only to be had by stream.
+    /// Whether thinking requires a stream.
     pub(super) thinks_by_stream_only: bool,
     pub(super) stream_only: bool,
-    /// Whether it is one of the machine translation models, which have rules of their own.
+    /// Whether it is a machine translation model, with rules of its own.
     pub(super) translates: bool,
     /// Whether a stream repeats the whole text so far in every piece.
     pub(super) repeats_itself: bool,
@@ -50,7 +50,7 @@ const PLAIN: SimulatedModel = SimulatedModel {
     max_thinking: 38_912,
 };
 
-/// The models that `GET /models` names: a few of the many that are answered.
+/// The models listed by `GET /models`: a few of those that are supported.
 pub(super) const LISTED: [&str; 10] = [
     "qwen4-max",
     "qwen3.8-max",
@@ -64,12 +64,12 @@ pub(super) const LISTED: [&str; 10] = [
     "qwen-mt-lite",
 ];
 
-/// A model that answers to any name and any parameter, as behind other OpenAI-compatible servers.
+/// A model with any name that accepts any parameter, as on other OpenAI-compatible servers.
 pub(super) fn any_model() -> SimulatedModel {
     SimulatedModel { thinking: ThinkingMode::Off, sees_images: true, max_output: 131_072, ..PLAIN }
 }
 
-/// The model of that name, or nothing when the server has none.
+/// The model with this name; `None` when the server does not have it.
 pub(super) fn find_model(name: &str) -> Option<SimulatedModel> {
     let starts = |prefix: &str| name.starts_with(prefix);
     let model = if starts("sim-") {
@@ -109,13 +109,13 @@ pub(super) fn find_model(name: &str) -> Option<SimulatedModel> {
     Some(model)
 }
 
-/// The translation models: 8,192 tokens in and out; plus and turbo stream the whole text each time.
+/// The translation models: 8,192 tokens in and out; plus and turbo repeat the whole text in each piece.
 fn translation_model(name: &str) -> SimulatedModel {
     let repeats_itself = name.starts_with("qwen-mt-plus") || name.starts_with("qwen-mt-turbo");
     SimulatedModel { translates: true, repeats_itself, max_output: 8_192, max_input: 8_192, ..PLAIN }
 }
 
-/// The models before qwen3.5, by the longest fitting beginning of their names.
+/// The models before qwen3.5, by the longest matching prefix of their names.
 fn older_model(name: &str) -> SimulatedModel {
     let hybrid = SimulatedModel { thinking: ThinkingMode::Off, ..PLAIN };
     let starts = |prefix: &str| name.starts_with(prefix);
@@ -150,7 +150,7 @@ fn older_model(name: &str) -> SimulatedModel {
     }
 }
 
-/// `qwen3-32b`, `qwen3-235b-a22b` and their like, which think unless told not to.
+/// `qwen3-32b`, `qwen3-235b-a22b` and the like, which think by default.
 fn is_open_source(name: &str) -> bool {
     name.strip_prefix("qwen3-").is_some_and(|rest| rest.starts_with(|first: char| first.is_ascii_digit()))
 }
@@ -179,7 +179,7 @@ mod tests {
     }
 
     #[test]
-    fn a_foreign_name_is_no_model() {
+    fn a_foreign_name_is_not_a_model() {
         assert_eq!(find_model("gpt-5"), None);
         assert!(find_model("sim-fast").is_some());
     }

@@ -1,4 +1,4 @@
-//! An answer as one chat completion object, in the shape and the order of fields that DashScope sends.
+//! An answer as one chat completion object, with DashScope's fields in their order.
 //!
 //! Source: Model Studio, "qwen-api-via-openai-chat-completions", and answers quoted in public issues.
 
@@ -8,7 +8,7 @@ use super::request::ValidRequest;
 use super::simulated_answer::{SimulatedAnswer, SimulatedCall, SimulatedChoice, TokenUsage};
 use super::{MARK, Profile};
 
-/// What an answer is wrapped in.
+/// The parts of a completion around the answer.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Envelope<'a> {
     pub(super) profile: Profile,
@@ -20,21 +20,21 @@ pub(super) struct Envelope<'a> {
 }
 
 impl Envelope<'_> {
-    /// The fields that completions and their pieces have in common.
+    /// The fields that completions and their pieces share.
     pub(super) fn wrap(&self, object: &str, choices: Value, usage: Value) -> Value {
         json!({
             "choices": choices,
             "object": object,
             "usage": usage,
             "created": self.created,
-            // Not null as DashScope has it: gateways hand this field on, and nobody takes the answer for a model's.
+            // Not null as on DashScope: gateways pass this field on, so nobody mistakes the answer for a model's.
             "system_fingerprint": MARK,
             "model": self.call.name,
             "id": format!("chatcmpl-{}", self.identity),
         })
     }
 
-    /// The usage; with its details where the server has them.
+    /// The usage, with details if the server has them.
     pub(super) fn usage(&self, usage: &TokenUsage) -> Value {
         let mut fields = Map::new();
         fields.insert("prompt_tokens".into(), usage.prompt.into());
@@ -56,7 +56,7 @@ impl Envelope<'_> {
     }
 }
 
-/// The answer in one piece.
+/// The answer as a single object.
 pub(super) fn completion(answer: &SimulatedAnswer, envelope: &Envelope) -> Value {
     let choices = answer.choices.iter().enumerate().map(|(index, choice)| {
         json!({

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use jiff::SignedDuration;
 
-/// Longer spans than this are taken for a slip of the pen.
+/// A longer duration is assumed to be a typing error.
 const LONGEST: Duration = Duration::from_secs(366 * 24 * 60 * 60);
 
 /// Reads a duration, a number and its unit; `0` needs none.

@@ -1,4 +1,4 @@
-//! DashScope's error bodies, word for word where a source has the words.
+//! DashScope's error bodies, verbatim where a source quotes them.
 //!
 //! Sources: Model Studio's page "error-code" and bodies quoted in public issues (infiniflow/ragflow
 //! #8972, camel-ai/owl #432, can1357/oh-my-pi #8496, openclaw #148236).
@@ -9,7 +9,7 @@ use super::{Profile, quirks};
 
 const HELP: &str = "For details, see: https://help.aliyun.com/zh/model-studio/error-code";
 
-/// A request that is refused, and how.
+/// How a request is rejected.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Refusal {
     pub(super) status: u16,
@@ -24,17 +24,17 @@ impl Refusal {
         Refusal { status, code: code.into(), kind: kind.into(), message: message.into() }
     }
 
-    /// 400 by the gateway's own check of the request's shape.
+    /// 400 from the gateway's own check of the request's shape.
     pub(super) fn invalid(message: impl Into<String>) -> Refusal {
         Refusal::new(400, "invalid_parameter_error", "invalid_request_error", message)
     }
 
-    /// 400 by the model service, whose messages carry a prefix.
+    /// 400 from the model service, whose messages have a prefix.
     pub(super) fn invalid_in_service(message: &str) -> Refusal {
         Refusal::invalid(format!("<400> InternalError.Algo.InvalidParameter: {message}"))
     }
 
-    /// 500 for a request that will never be right: the service's own check came too late.
+    /// 500 for an invalid request that the service's own check found too late.
     pub(super) fn broken_in_service(message: &str) -> Refusal {
         let message = format!("<500> InternalError.Algo: {message}");
         Refusal::new(500, "internal_error", "internal_error", message)
@@ -62,7 +62,7 @@ impl Refusal {
         Refusal::new(429, "limit_requests", "limit_requests", message)
     }
 
-    /// Tokens per minute: despite its name not a matter of money, and over within a minute.
+    /// Tokens per minute: despite its name not about money, and over within a minute.
     pub(super) fn too_many_tokens() -> Refusal {
         let message = format!(
             "You exceeded your current quota, please check your plan and billing details. {HELP}#token-limit"
@@ -70,13 +70,13 @@ impl Refusal {
         Refusal::new(429, "insufficient_quota", "insufficient_quota", message)
     }
 
-    /// The request's body is over the bound, in bytes.
+    /// The request's body exceeds the limit, in bytes.
     pub(super) fn too_large(bound: usize) -> Refusal {
         let message = format!("Exceeded limit on max bytes to request body : {bound}");
         Refusal::new(400, "BadRequest.TooLarge", "BadRequest.TooLarge", message)
     }
 
-    /// The usual words of a status that a script names; a code of its own replaces the usual one.
+    /// The usual error of a status set by a script; the script's own code replaces the usual one.
     pub(super) fn of_status(status: u16, code: Option<&str>) -> Refusal {
         let usual = match status {
             401 => Refusal::wrong_key(),
@@ -102,7 +102,7 @@ impl Refusal {
         };
         match code {
             None => usual,
-            // Where the usual type is the code said again, it follows the new code too.
+            // Where the usual type repeats the code, it also takes the new code.
             Some(code) if usual.kind == usual.code => {
                 Refusal { kind: code.into(), code: code.into(), ..usual }
             }
@@ -110,7 +110,7 @@ impl Refusal {
         }
     }
 
-    /// The body that says so; `identity` is the request's UUID.
+    /// The error's body; `identity` is the request's UUID.
     pub(super) fn body(&self, profile: Profile, identity: &str) -> Value {
         if profile == Profile::Plain {
             return quirks::error(self.status, &self.kind, &self.message);
@@ -118,7 +118,7 @@ impl Refusal {
         let parameter = (self.code == "insufficient_quota").then_some("insufficient_quota");
         let error =
             json!({"message": self.message, "type": self.kind, "param": parameter, "code": self.code});
-        // Refusals of the gateway in front of the model have no completion to name.
+        // Errors from the gateway in front of the model have no completion to name.
         match self.status {
             401 | 404 | 429 => json!({"error": error, "request_id": identity}),
             _ => json!({"error": error, "id": format!("chatcmpl-{identity}"), "request_id": identity}),

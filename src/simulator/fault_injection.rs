@@ -1,4 +1,4 @@
-//! What a fault does to an answer, to a reply, or in place of both.
+//! Applies a fault to an answer or to a reply, or replaces both.
 
 use hyper::body::Bytes;
 use hyper::header::{CONNECTION, CONTENT_ENCODING, CONTENT_TYPE, HeaderName, LOCATION};
@@ -9,7 +9,7 @@ use super::script::Effect;
 use super::simulated_answer::SimulatedAnswer;
 use super::tokens::{count_tokens, first_tokens};
 
-/// What the server does with a request in the end.
+/// What the server finally does with a request.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) enum ResponsePlan {
     Reply(HttpReply),
@@ -24,10 +24,10 @@ pub(super) enum ResponsePlan {
 const PARTIAL_RESPONSE: HeaderName = HeaderName::from_static("x-dashscope-partialresponse");
 const PAGE: &str = "<!DOCTYPE html>\n<html><head><title>Please wait</title></head>\
                     <body><h1>Bad Gateway</h1></body></html>\n";
-/// Where a redirection leads: back here, so that a client that follows it is found out.
+/// The target of a redirection: this server, which detects a client that follows it.
 const ELSEWHERE: &str = "/redirected/v1/chat/completions";
 
-/// What happens in place of an answer, for the faults that do not need one.
+/// The response that replaces an answer, for faults that need no answer.
 pub(super) fn instead(effect: &Effect, profile: Profile, identity: &str) -> Option<ResponsePlan> {
     let plan = match effect {
         Effect::Hang => ResponsePlan::Hang,
@@ -58,7 +58,7 @@ pub(super) fn instead(effect: &Effect, profile: Profile, identity: &str) -> Opti
     Some(plan)
 }
 
-/// What happens to the answer before it is given a shape.
+/// Applies a fault to the answer before it is serialised.
 pub(super) fn spoil_answer(effect: &Effect, answer: &mut SimulatedAnswer) {
     for choice in &mut answer.choices {
         match effect {
@@ -85,7 +85,7 @@ pub(super) fn spoil_answer(effect: &Effect, answer: &mut SimulatedAnswer) {
     answer.recount();
 }
 
-/// What happens to the reply's bytes.
+/// Applies a fault to the reply's bytes.
 pub(super) fn spoil_reply(effect: &Effect, reply: &mut HttpReply) {
     let data = reply.data();
     match effect {
@@ -99,12 +99,12 @@ pub(super) fn spoil_reply(effect: &Effect, reply: &mut HttpReply) {
                 pieces.push(BodyPart::Data(data.slice(start..end)));
                 pieces.push(BodyPart::Pause(*pause));
             }
-            // The length is told ahead, as for a whole body.
+            // The length is announced, as for a whole body.
             reply.announced_length = (!reply.is_stream).then_some(data.len());
             reply.pieces = pieces;
         }
         Effect::BadGzip => {
-            // The head of a gzip file (RFC 1952), and then the text as it was.
+            // The header of a gzip file (RFC 1952), followed by the plain text.
             let head: &[u8] = &[0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 3];
             reply.pieces = vec![BodyPart::Data(Bytes::from([head, &data].concat()))];
             reply.set(CONTENT_ENCODING, "gzip");
@@ -120,9 +120,9 @@ pub(super) fn spoil_reply(effect: &Effect, reply: &mut HttpReply) {
     }
 }
 
-/// Sends the first bytes, half of them unless it is said how many, then ends as told.
+/// Sends the first bytes, by default half of them, then ends as given.
 fn break_off(reply: &mut HttpReply, data: Bytes, after_bytes: Option<usize>, end: BodyPart) {
-    // At least one byte stays unsent, or nothing would be missing.
+    // At least one byte must stay unsent, or nothing would be missing.
     let sent = after_bytes.unwrap_or(data.len() / 2).min(data.len().saturating_sub(1));
     reply.announced_length = (!reply.is_stream).then_some(data.len());
     reply.pieces = vec![BodyPart::Data(data.slice(..sent)), BodyPart::Breath, end];

@@ -1,19 +1,18 @@
-//! What makes two requests the same request, and the chance that is drawn from it.
+//! The identity of a request, and random draws derived from it.
 
 use std::io::Write;
 
 use serde_json::Value;
 
-/// Fields that say how an answer travels, not what it is: a request that is sent again by stream is
-/// the same request.
+/// Fields that determine how an answer is delivered: a request sent again as a stream is the same request.
 const TRANSPORT_FIELDS: [&str; 2] = ["stream", "stream_options"];
 
-/// 128 bits over a request's canonical form.
+/// A 128-bit hash of a request's canonical form.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(super) struct RequestDigest([u8; 16]);
 
 impl RequestDigest {
-    /// The fingerprint of a JSON body: the order of its keys and its blanks do not matter.
+    /// The fingerprint of a JSON body, whatever the order of its keys and its white space.
     pub(super) fn of_json(body: &Value) -> RequestDigest {
         let mut hasher = blake3::Hasher::new();
         feed(body, &TRANSPORT_FIELDS, &mut hasher);
@@ -33,7 +32,7 @@ impl RequestDigest {
         RequestDigest(bytes)
     }
 
-    /// A fingerprint that follows from this one, a purpose and a number.
+    /// A fingerprint derived from this one, a purpose and a number.
     pub(super) fn derive(&self, purpose: &str, number: u64) -> RequestDigest {
         let mut hasher = blake3::Hasher::new();
         hasher.update(&self.0);
@@ -42,9 +41,9 @@ impl RequestDigest {
         RequestDigest::finish(&hasher)
     }
 
-    /// A draw from [0, 1) that follows from this fingerprint, a purpose and a number.
+    /// A draw from [0, 1) derived from this fingerprint, a purpose and a number.
     pub(super) fn draw(&self, purpose: &str, number: u64) -> f64 {
-        // 53 bits are what a double can hold exactly.
+        // A double holds 53 bits exactly.
         (self.derive(purpose, number).number() >> 11) as f64 / (1u64 << 53) as f64
     }
 
@@ -57,7 +56,7 @@ impl RequestDigest {
         self.0.iter().map(|byte| format!("{byte:02x}")).collect()
     }
 
-    /// Eight hexadecimal digits: enough to tell answers apart by eye.
+    /// Eight hexadecimal digits: enough to distinguish answers by eye.
     pub(super) fn short(&self) -> String {
         self.hex()[..8].to_owned()
     }
@@ -72,7 +71,7 @@ impl RequestDigest {
     }
 }
 
-/// Writes a value in canonical form: keys sorted, no blanks, the named keys of the top level left out.
+/// Writes a value in canonical form: keys sorted, no white space, without the named top-level keys.
 fn feed(value: &Value, left_out: &[&str], hasher: &mut blake3::Hasher) {
     match value {
         Value::Object(fields) => {
@@ -101,7 +100,7 @@ fn feed(value: &Value, left_out: &[&str], hasher: &mut blake3::Hasher) {
 }
 
 fn feed_scalar(scalar: &Value, hasher: &mut blake3::Hasher) {
-    // Neither step can fail: a hasher takes every byte, and every JSON value has a text.
+    // Neither step can fail: a hasher accepts every byte, and every JSON value has a text.
     let _ = write!(hasher, "{scalar}");
 }
 

@@ -1,13 +1,13 @@
 //! The languages of the translation models, by English name and by code.
 //!
-//! After Model Studio's page "qwen-mt-api": plus, flash and turbo know them all, lite the first 31.
+//! From Model Studio's page "qwen-mt-api": plus, flash and turbo support them all, lite the first 31.
 
 const LITE_COUNT: usize = 31;
 
-/// A name and a code on each line.
+/// One name and code per line.
 const LANGUAGES: &str = include_str!("languages.csv");
 
-/// Whether a translation model takes this language, named in English or by code, in any case.
+/// Whether a translation model supports this language, given by English name or code, in any case.
 pub(super) fn knows_language(model: &str, language: &str) -> bool {
     let count = if model.starts_with("qwen-mt-lite") { LITE_COUNT } else { usize::MAX };
     let known = LANGUAGES.lines().take(count).filter_map(|line| line.split_once(','));

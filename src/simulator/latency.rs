@@ -1,4 +1,4 @@
-//! How long an answer takes: a distribution, drawn from the request and the seed.
+//! How long an answer takes: a distribution, sampled from the request and the seed.
 
 use std::f64::consts::TAU;
 use std::str::FromStr;
@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use super::duration::parse_duration;
 
-/// No drawn latency is longer than this, however wide the distribution.
+/// The maximum latency, whatever the distribution.
 const LONGEST: Duration = Duration::from_secs(600);
 
 /// The time between a request's arrival and its answer.
@@ -26,7 +26,7 @@ pub enum Latency {
     },
 }
 
-/// A latency that could not be read.
+/// An invalid latency.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("cannot read the latency `{text}`: {reason}")]
 pub struct LatencyError {
@@ -35,12 +35,12 @@ pub struct LatencyError {
 }
 
 impl Latency {
-    /// What a rehearsal uses: short, yet spread like a real service's.
+    /// The default of a rehearsal: short, but spread like a real service's.
     pub fn rehearsal() -> Latency {
         Latency::LogNormal { median: Duration::from_millis(60), sigma: 0.4 }
     }
 
-    /// The latency that two draws from [0, 1) stand for.
+    /// The latency for two draws from [0, 1).
     pub(super) fn sample(&self, first: f64, second: f64) -> Duration {
         match *self {
             Latency::None => Duration::ZERO,

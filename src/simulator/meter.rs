@@ -1,7 +1,7 @@
 //! The server's own limits: requests per second, requests and tokens per minute.
 //!
-//! Written apart from the client's pacing and in another way, so that the two can check each other.
-//! A request that is refused takes nothing from the quota.
+//! Written independently of the client's pacing and differently, so that the two can check each other. A rejected request
+//! uses up no quota.
 
 use std::collections::VecDeque;
 use std::str::FromStr;
@@ -10,7 +10,7 @@ use std::time::Duration;
 const SECOND: Duration = Duration::from_secs(1);
 const MINUTE: Duration = Duration::from_secs(60);
 
-/// What the server lets through; `None` is without limit.
+/// The server's limits; `None` means unlimited.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct ServerLimits {
     pub requests_per_second: Option<u64>,
@@ -19,13 +19,13 @@ pub struct ServerLimits {
     pub tokens_per_minute: Option<u64>,
 }
 
-/// How a minute is counted.
+/// How a minute is measured.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum MinuteWindow {
     /// Any 60 seconds.
     #[default]
     Sliding,
-    /// The minutes since the server started, each with a fresh quota. Seconds are sliding here too.
+    /// The minutes since the server started, each with a fresh quota. Seconds always slide.
     FixedMinute,
 }
 
@@ -42,17 +42,17 @@ impl FromStr for MinuteWindow {
     }
 }
 
-/// When tokens are counted against the limit per minute.
+/// When tokens count towards the limit per minute.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum TokenCharge {
-    /// When the answer is sent; a request is let in as long as the last minute is below the limit.
+    /// When the answer is sent; a request is admitted while the last minute is below the limit.
     #[default]
     AtCompletion,
-    /// When the request is let in, which it is only if it fits whole.
+    /// When the request is admitted, which requires that all its tokens fit.
     AtAdmission,
 }
 
-/// What the meter says to one request.
+/// The meter's decision about a request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Admission {
     Admitted,
@@ -60,14 +60,14 @@ pub(super) enum Admission {
     TooManyTokens,
 }
 
-/// The record of the last minute. Times are spans since the server started.
+/// The record of the last minute. Times are durations since the server started.
 pub(super) struct Meter {
     limits: ServerLimits,
     window: MinuteWindow,
     token_charge: TokenCharge,
     requests: VecDeque<Duration>,
     charges: VecDeque<(Duration, u64)>,
-    /// The sum of `charges`, kept so that a request costs the same however long the last minute was.
+    /// The sum of `charges`, so that a request costs the same however many the last minute had.
     spent: u64,
 }
 
@@ -76,7 +76,7 @@ impl Meter {
         Meter { limits, window, token_charge, requests: VecDeque::new(), charges: VecDeque::new(), spent: 0 }
     }
 
-    /// Asks for one request of `tokens` tokens that arrived at `now`, and records it if it may pass.
+    /// Decides about a request of `tokens` tokens that arrived at `now`, and records it if it is admitted.
     pub(super) fn admit(&mut self, now: Duration, tokens: u64) -> Admission {
         self.forget(now);
         if self.is_full(self.limits.requests_per_second, |then| now.saturating_sub(then) < SECOND)
@@ -100,7 +100,7 @@ impl Meter {
         Admission::Admitted
     }
 
-    /// Records the tokens of a request whose answer is about to be sent.
+    /// Records the tokens of a request before its answer is sent.
     pub(super) fn complete(&mut self, now: Duration, tokens: u64) {
         if self.token_charge == TokenCharge::AtCompletion {
             self.charge(now, tokens);
@@ -114,8 +114,8 @@ impl Meter {
         }
     }
 
-    /// Whether as many requests as the limit allows are still in its span. They are recorded in the
-    /// order of arrival, so that the oldest of the last `limit` decides.
+    /// Whether the limit's number of requests is still in its span. They are recorded in the order of arrival, so the
+    /// oldest of the last `limit` decides.
     fn is_full(&self, limit: Option<u64>, still_counts: impl Fn(Duration) -> bool) -> bool {
         match limit {
             None => false,

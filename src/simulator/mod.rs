@@ -1,22 +1,21 @@
-//! A local server that speaks DashScope's OpenAI-compatible chat API, with its limits and its faults.
+//! A local server that speaks DashScope's OpenAI-compatible chat API, with its limits and faults.
 //!
-//! A request's way: `server` and `wire` hold the connections, `received` reads it, `exchange` gives it its number and asks
-//! the `script` whether a fault befalls it; `validate` holds it against the service's rules, `meter` against the limits;
-//! `answer` makes the answer, `completion` and `stream` its shape, `quirks` the manners of other servers,
-//! `fault_injection` spoils it, `reply` sends it after the `latency`. `witness` logs what really arrived, and when.
-//! `catalogue` and `languages` are what the server knows of models, `error_bodies` its words. A caller without a runtime
-//! uses `thread`.
+//! `server` and `wire` hold the connections, `received` reads a request, and `exchange` registers it and asks the `script`
+//! for a fault. `validate` checks it against the service's rules, `meter` against the limits. `answer` makes the answer,
+//! `completion` and `stream` serialise it, `quirks` imitates other servers, `fault_injection` damages it, and `reply` sends
+//! it after the `latency`. `witness` logs what really arrived, and when. `catalogue` and `languages` hold facts about
+//! models, `error_bodies` the error messages. A caller without a runtime uses `thread`.
 //!
 //! Laws of this room:
 //!
-//! - **It imports nothing of the rest of the crate**: it is written from the protocol (the vendor's pages, and bodies seen
-//!   on the wire), so that a misreading of the protocol elsewhere cannot agree with itself here. Rules, languages, limits
-//!   and durations are therefore written down a second time, on purpose. Only `commands` and the tests import it.
-//! - **An answer depends on the request alone**, never on time, order or chance: `fingerprint` tells requests apart, and
-//!   latencies and shares of faults are drawn from it and the seed. A schema of an answer is satisfied with bounds,
-//!   formats and patterns, so that a rehearsal passes the checks of a real job.
-//! - **It never passes for a service**: each reply carries the mark, in a header and in `system_fingerprint`.
-//! - **The witness log has no gaps**: where a line cannot be written, the request fails.
+//! - **It imports nothing from the rest of the crate.** It is written from the protocol (the vendor's pages, and bodies
+//!   observed on the wire), so that a misreading of the protocol elsewhere is not repeated here. Rules, languages, limits
+//!   and durations are therefore defined a second time, on purpose. Only `commands` and the tests import it.
+//! - **An answer depends on the request alone**, never on time, order or chance: `fingerprint` identifies requests, and
+//!   latencies and shares of faults are drawn from it and the seed. An answer satisfies its schema with bounds, formats and
+//!   patterns, so that a rehearsal passes the checks of a real job.
+//! - **It cannot be mistaken for a service**: each reply carries the mark, in a header and in `system_fingerprint`.
+//! - **The witness log has no gaps**: if a line cannot be written, the request fails.
 
 mod answer;
 mod catalogue;
@@ -56,9 +55,9 @@ pub use settings::{ServerSettings, SimulatorError};
 pub use thread::{Handle, spawn_thread};
 pub use tokens::count_tokens;
 
-/// How everything that the simulator says is told from what a service says: the name in `system_fingerprint` of completions
-/// and their pieces, and of a header of every reply, `x-fanfold-simulator`.
+/// The mark that distinguishes the simulator's replies from a service's: `system_fingerprint` in completions and their
+/// pieces, and the value of the header `x-fanfold-simulator` in every reply.
 const MARK: &str = "fanfold-simulator";
 
-/// The header of every reply.
+/// A header of every reply.
 const MARK_HEADER: &str = "x-fanfold-simulator";

@@ -1,16 +1,16 @@
-//! Whose manners the server has.
+//! Which kind of server is imitated.
 
 use std::str::FromStr;
 
-/// Whose manners the server has.
+/// Which kind of server is imitated.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum Profile {
-    /// DashScope's: its models, its rules for requests, its error bodies and headers.
+    /// DashScope: its models, its rules for requests, its error bodies and headers.
     #[default]
     DashScope,
-    /// Any other OpenAI-compatible server's: every model name, few rules, no key, errors in the shapes of
-    /// several servers, no request id and no details of usage. Whole answers are written in the manners of
-    /// several servers too, drawn from the request: without usage, with counts as floats or text, and so on.
+    /// Any other OpenAI-compatible server: every model name, few rules, no key, errors in the shapes of several servers, no
+    /// request id and no usage details. Whole answers also imitate several servers, drawn from the request: without usage,
+    /// with counts as floats or text, and so on.
     Plain,
 }
 

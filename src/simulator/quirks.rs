@@ -1,5 +1,5 @@
-//! The manners of OpenAI-compatible servers that are not DashScope: what they leave out of an answer or write in their
-//! own way, and the shapes of their errors.
+//! The deviations of OpenAI-compatible servers other than DashScope: what they leave out of an answer or write differently,
+//! and the shapes of their errors.
 //!
 //! Sources: the OpenAPI descriptions and issues of vLLM, llama.cpp, Ollama, LM Studio, FastAPI and OpenRouter.
 
@@ -7,10 +7,10 @@ use serde_json::{Value, json};
 
 use super::fingerprint::RequestDigest;
 
-/// One way of writing a completion. Which one a request meets is drawn from it.
+/// One way of writing a completion, drawn from the request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Dialect {
-    /// As OpenAI has it.
+    /// As OpenAI does.
     Tidy,
     /// Without `usage`.
     NoUsage,
@@ -46,13 +46,13 @@ impl Dialect {
         Dialect::BareCalls,
     ];
 
-    /// The manner that a request meets.
+    /// The dialect for a request.
     pub(super) fn of(fingerprint: RequestDigest, seed: u64) -> Dialect {
         let index = fingerprint.draw("manner", seed) * Dialect::ALL.len() as f64;
         Dialect::ALL.get(index as usize).copied().unwrap_or(Dialect::Tidy)
     }
 
-    /// Writes a completion in this manner.
+    /// Rewrites a completion in this dialect.
     pub(super) fn write(self, completion: &mut Value) {
         match self {
             Dialect::Tidy => {}
@@ -102,17 +102,17 @@ fn each_count(completion: &mut Value, write: impl Fn(u64) -> Value) {
     }
 }
 
-/// The body of an error: each status has the shape of another server.
+/// The body of an error: each status imitates another server.
 pub(super) fn error(status: u16, kind: &str, message: &str) -> Value {
     match status {
         // vLLM.
         400 | 404 => {
             json!({"object": "error", "message": message, "type": kind, "param": null, "code": status})
         }
-        // FastAPI, for a body it cannot read.
+        // FastAPI, for a body that it cannot parse.
         422 => json!({"detail": [{"loc": ["body"], "msg": message, "type": "value_error"}]}),
         401 | 403 | 503 => json!({"detail": message}),
-        // OpenAI, and OpenRouter with a number for a code.
+        // OpenAI, and OpenRouter with a number as the code.
         500 | 502 => json!({"error": {"message": message, "code": status}}),
         // Ollama, llama.cpp.
         _ => json!({"error": message}),
@@ -133,7 +133,7 @@ mod tests {
     }
 
     #[test]
-    fn a_manner_changes_what_it_says_and_nothing_else() {
+    fn a_dialect_changes_only_its_own_fields() {
         let tidy = json!({
             "id": "chatcmpl-1", "created": 1_700_000_000, "object": "chat.completion", "model": "m",
             "choices": [{"index": 0, "finish_reason": "stop", "message": {

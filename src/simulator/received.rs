@@ -1,4 +1,4 @@
-//! A request as it was received: read to its end, and the time it was.
+//! A request that was read to its end, with the time of its arrival.
 
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
@@ -11,25 +11,25 @@ use serde_json::Value;
 use super::fingerprint::RequestDigest;
 use super::wire::Severed;
 
-/// The greatest body that is taken, in bytes: 6 MiB, as measured on the real service in 2026.
+/// The maximum size of a body, in bytes: 6 MiB, as measured on the real service in 2026.
 pub(super) const LARGEST_BODY: usize = 6 * 1024 * 1024;
 
-/// A request, whole.
+/// A complete request.
 pub(super) struct Received {
     pub(super) method: Method,
     pub(super) path: String,
     pub(super) headers: HeaderMap,
-    /// What was kept of the body: all of it unless it is too large.
+    /// The stored body: all of it unless it is too large.
     pub(super) body: Bytes,
     pub(super) is_too_large: bool,
     /// `None` if the body is not JSON.
     pub(super) json: Option<Value>,
     pub(super) fingerprint: RequestDigest,
-    /// When the last byte had arrived, since the server started.
+    /// When the last byte arrived, since the server started.
     pub(super) since_start: Duration,
     /// The same moment, since 1970.
     pub(super) at: Duration,
-    /// Counts the connections of the server, from 1.
+    /// The number of the connection on this server, from 1.
     pub(super) connection: u64,
 }
 
@@ -38,7 +38,7 @@ impl Received {
     ///
     /// # Errors
     ///
-    /// When the client gave up before.
+    /// The client gave up earlier.
     pub(super) async fn read(
         request: Request<Incoming>,
         started: Instant,
@@ -49,7 +49,7 @@ impl Received {
         let mut is_too_large = false;
         while let Some(frame) = incoming.frame().await {
             let Ok(data) = frame.map_err(|_| Severed)?.into_data() else { continue };
-            // What is too large is read to its end all the same, or the client would not see the reply.
+            // A body that is too large is still read to its end, or the client would not see the reply.
             is_too_large |= body.len() + data.len() > LARGEST_BODY;
             if !is_too_large {
                 body.extend_from_slice(&data);
@@ -76,7 +76,7 @@ impl Received {
         })
     }
 
-    /// The key of the `Authorization` header, if there is one at all.
+    /// The key in the `Authorization` header, if there is one.
     pub(super) fn key(&self) -> Option<&str> {
         let value = self.headers.get(AUTHORIZATION)?.to_str().ok()?;
         let key = value.strip_prefix("Bearer ").or_else(|| value.strip_prefix("bearer "))?.trim();
@@ -87,7 +87,7 @@ impl Received {
         self.json.as_ref()?.get("model")?.as_str()
     }
 
-    /// The body as text; where it is not UTF-8, with replacement characters.
+    /// The body as text; invalid UTF-8 becomes replacement characters.
     pub(super) fn text(&self) -> std::borrow::Cow<'_, str> {
         String::from_utf8_lossy(&self.body)
     }

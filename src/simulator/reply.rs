@@ -1,4 +1,4 @@
-//! A reply on its way: status, headers, and a body that may pause, stop or break off.
+//! A reply: status, headers, and a body that may pause, stop or break off.
 
 use std::collections::VecDeque;
 use std::pin::Pin;
@@ -14,12 +14,12 @@ use tokio::time::Sleep;
 
 use super::wire::{ConnectionEnd, Severed};
 
-/// A part of a body, or what happens between parts.
+/// A part of a body, or an event between parts.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) enum BodyPart {
     Data(Bytes),
     Pause(Duration),
-    /// Lets what was said so far reach the socket.
+    /// Flushes what was sent so far to the socket.
     Breath,
     /// The connection ends here.
     Cut,
@@ -27,13 +27,12 @@ pub(super) enum BodyPart {
     Reset,
 }
 
-/// What is sent back.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct HttpReply {
     pub(super) status: u16,
     pub(super) headers: Vec<(HeaderName, HeaderValue)>,
     pub(super) pieces: Vec<BodyPart>,
-    /// A `Content-Length` to announce in place of the true one.
+    /// A `Content-Length` to announce instead of the true one.
     pub(super) announced_length: Option<usize>,
     /// Bytes to send past the announced end.
     pub(super) surplus: Bytes,
@@ -41,7 +40,7 @@ pub(super) struct HttpReply {
 }
 
 impl HttpReply {
-    /// A reply without a body, nor a word about one.
+    /// A reply without a body and without headers about one.
     pub(super) fn bare(status: u16) -> HttpReply {
         HttpReply {
             status,
@@ -64,7 +63,7 @@ impl HttpReply {
         HttpReply::text(status, "application/json", body.to_string())
     }
 
-    /// Sets a header, over an earlier one of that name; a value no header can have is left out.
+    /// Sets a header, replacing an earlier one; a value that is not valid in a header is left out.
     pub(super) fn set(&mut self, name: HeaderName, value: &str) {
         if let Ok(value) = HeaderValue::try_from(value) {
             self.headers.retain(|(other, _)| *other != name);
@@ -72,7 +71,7 @@ impl HttpReply {
         }
     }
 
-    /// All the data of the body in one, without its pauses.
+    /// All data of the body together, without its pauses.
     pub(super) fn data(&self) -> Bytes {
         let data = self.pieces.iter().filter_map(|piece| match piece {
             BodyPart::Data(data) => Some(&data[..]),
@@ -98,11 +97,11 @@ impl HttpReply {
     }
 }
 
-/// A body that plays its pieces one after the other.
+/// A body that sends its parts one after the other.
 pub(super) struct ReplyBody {
     pieces: VecDeque<BodyPart>,
     sleep: Option<Pin<Box<Sleep>>>,
-    /// Whether its length is told ahead.
+    /// Whether its length is announced.
     is_known: bool,
     ending: Arc<ConnectionEnd>,
 }

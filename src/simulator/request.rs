@@ -1,4 +1,4 @@
-//! A request that may be answered, and what stands in it.
+//! A request that may be answered, and its contents.
 
 use serde_json::Value;
 
@@ -7,13 +7,12 @@ use super::tokens::count_tokens;
 
 /// Tokens for the marks around each message.
 const TOKENS_PER_MESSAGE: u64 = 4;
-/// Tokens for a picture or another part that is not text, whatever its size.
+/// Tokens for an image or another part that is not text, whatever its size.
 const TOKENS_PER_OTHER_PART: u64 = 256;
 
 /// A request that may be answered.
 #[derive(Debug)]
 pub(super) struct ValidRequest<'a> {
-    /// An object.
     pub(super) body: &'a Value,
     pub(super) name: &'a str,
     pub(super) model: SimulatedModel,
@@ -43,26 +42,26 @@ impl<'a> ValidRequest<'a> {
         self.get(key).and_then(Value::as_array).map_or(&[], Vec::as_slice)
     }
 
-    /// The kind of `response_format`.
+    /// The type of `response_format`.
     pub(super) fn format(&self) -> Option<&'a str> {
         self.get("response_format").map(|format| format["type"].as_str().unwrap_or_default())
     }
 
-    /// The pairs of a source and its target in a list of `translation_options`; `None` for one that is no pair.
+    /// The pairs of source and target in a list of `translation_options`; `None` for an item that is not a pair.
     pub(super) fn pairs(&self, list: &str) -> impl Iterator<Item = Option<(&'a str, &'a str)>> {
         let pairs = self.get("translation_options").and_then(|options| options.get(list)?.as_array());
         let pair = |pair: &'a Value| Some((pair.get("source")?.as_str()?, pair.get("target")?.as_str()?));
         pairs.into_iter().flatten().map(pair)
     }
 
-    /// The tokens of everything the model is given to read.
+    /// The tokens of everything that the model reads.
     pub(super) fn prompt_tokens(&self) -> u64 {
         let messages: u64 = self.messages.iter().map(message_tokens).sum();
         messages + self.get("tools").map_or(0, |tools| count_tokens(&tools.to_string()))
     }
 }
 
-/// A field of an object; null is as good as nothing.
+/// A field of an object; null counts as absent.
 pub(super) fn field<'a>(object: &'a Value, key: &str) -> Option<&'a Value> {
     object.get(key).filter(|value| !value.is_null())
 }
@@ -79,17 +78,17 @@ fn message_tokens(message: &Value) -> u64 {
     TOKENS_PER_MESSAGE + content + calls
 }
 
-/// The role of a message, or nothing.
+/// The role of a message; empty if it has none.
 pub(super) fn role(message: &Value) -> &str {
     message.get("role").and_then(Value::as_str).unwrap_or_default()
 }
 
-/// Whether the model is to continue a message.
+/// Whether the model is to continue this message.
 pub(super) fn is_partial(message: &Value) -> bool {
     message.get("partial") == Some(&Value::Bool(true))
 }
 
-/// The text of a message, its parts put together.
+/// The text of a message, with its parts joined.
 pub(super) fn text_of(message: &Value) -> String {
     match message.get("content") {
         Some(Value::String(text)) => text.clone(),

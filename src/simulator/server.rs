@@ -1,4 +1,4 @@
-//! The server itself: listening, connections, going down and stopping.
+//! The server itself: listening, connections, outages and stopping.
 
 use std::net::SocketAddr;
 use std::sync::{Arc, Weak};
@@ -15,10 +15,10 @@ use super::exchange::ServerState;
 use super::wire::{ConnectionEnd, Wire};
 use super::{ServerSettings, SimulatorError};
 
-/// How long the server rests when it cannot take a connection, for want of file descriptors above all.
+/// How long the server waits when it cannot accept a connection, usually for lack of file descriptors.
 const REST: Duration = Duration::from_millis(50);
 
-/// A running server. Dropping it ends it at once, with its connections.
+/// A running server. Dropping it ends it and its connections at once.
 pub struct Simulator {
     address: SocketAddr,
     stop: watch::Sender<bool>,
@@ -27,11 +27,11 @@ pub struct Simulator {
 }
 
 impl Simulator {
-    /// Starts a server on the runtime of the caller.
+    /// Starts a server on the caller's runtime.
     ///
     /// # Errors
     ///
-    /// When the address is taken, or the witness log cannot be opened.
+    /// The address is in use, or the witness log cannot be opened.
     pub async fn start(settings: ServerSettings) -> Result<Simulator, SimulatorError> {
         let wanted = SocketAddr::new(settings.bind, settings.port);
         let bind_error = |source| SimulatorError::Bind { address: wanted, source };
@@ -44,24 +44,24 @@ impl Simulator {
         Ok(Simulator { address, stop, task, state })
     }
 
-    /// The state that the listener holds, and each open connection.
+    /// The state, which the listener and each open connection own.
     pub(super) fn state(&self) -> Weak<ServerState> {
         Weak::clone(&self.state)
     }
 
-    /// Where the server listens.
+    /// The address on which the server listens.
     pub fn address(&self) -> SocketAddr {
         self.address
     }
 
-    /// What clients take for the API's base, without a slash at its end.
+    /// The API's base URL for clients, without a slash at its end.
     pub fn base_url(&self) -> String {
         format!("http://{}/compatible-mode/v1", self.address)
     }
 
-    /// Stops listening, gives up all connections, and returns when that is done.
+    /// Stops listening, closes all connections, and returns when that is done.
     pub async fn stop(mut self) {
-        // Neither can fail in a way that matters: a server that is gone has stopped.
+        // Neither failure matters: a server that is gone has stopped.
         let _ = self.stop.send(true);
         let _ = (&mut self.task).await;
     }
@@ -79,7 +79,7 @@ async fn listen(listener: TcpListener, desk: Arc<ServerState>, mut stopped: watc
     loop {
         tokio::select! {
             accepted = listener.accept() => match accepted {
-                // Without a byte: the stream is closed by being dropped.
+                // Dropping the stream closes it without a byte.
                 Ok((stream, _)) if desk.settings.script.is_down(desk.started.elapsed()) => drop(stream),
                 Ok((stream, _)) => {
                     count += 1;
@@ -96,21 +96,20 @@ async fn listen(listener: TcpListener, desk: Arc<ServerState>, mut stopped: watc
 
 /// Serves one connection until either side ends it, or the server goes down.
 async fn connect(stream: TcpStream, desk: Arc<ServerState>, number: u64) {
-    // Small replies must not wait for the acknowledgement of earlier ones. Without this they are late,
-    // not wrong.
+    // Small replies must not wait for the acknowledgement of earlier ones. Without this they are only late.
     let _ = stream.set_nodelay(true);
     let ending = Arc::new(ConnectionEnd::default());
     let wire = TokioIo::new(Wire::new(stream, Arc::clone(&ending)));
     let service = service_fn(|request| desk.serve(request, number, Arc::clone(&ending)));
     let served = http1::Builder::new().header_read_timeout(None).serve_connection(wire, service);
     tokio::select! {
-        // A connection ends in error when a client goes away or a script says so: neither is news.
+        // A connection ends with an error when a client goes away or a script demands it: neither needs a report.
         _ = served => {}
         () = go_down(&desk, &ending) => {}
     }
 }
 
-/// Waits until the server goes down, and has the connection reset.
+/// Waits until the server goes down, and resets the connection.
 async fn go_down(desk: &ServerState, ending: &ConnectionEnd) {
     let now = desk.started.elapsed();
     match desk.settings.script.next_down(now) {

@@ -1,4 +1,4 @@
-//! What a simulated server can be told before it starts, and why it could not.
+//! The settings of a simulated server, and why it could not start.
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
@@ -8,29 +8,28 @@ use super::meter::{MinuteWindow, ServerLimits, TokenCharge};
 use super::profile::Profile;
 use super::script::Script;
 
-/// Everything a simulated server can be told before it starts.
+/// The settings of a simulated server.
 ///
 /// It has no `Debug`, because it holds a key.
 #[derive(Clone)]
 pub struct ServerSettings {
-    /// The address to listen on: loopback unless said otherwise.
+    /// The address on which to listen; loopback by default.
     pub bind: IpAddr,
-    /// The port; 0 takes any free one.
+    /// The port; 0 means any free one.
     pub port: u16,
     pub limits: ServerLimits,
-    /// How the limits per minute are counted.
+    /// How the limits per minute are measured.
     pub window: MinuteWindow,
-    /// When a request's tokens count against the limit per minute.
+    /// When a request's tokens count towards the limit per minute.
     pub token_charge: TokenCharge,
-    /// How long an answer takes.
     pub latency: Latency,
-    /// The only key that is let in; without one, any key that is not empty.
+    /// The only accepted key; without one, any key that is not empty.
     pub api_key: Option<String>,
-    /// The faults that befall requests.
+    /// The faults to inject.
     pub script: Script,
-    /// The file that one line per received request is appended to.
+    /// The file to which one line per received request is appended.
     pub witness: Option<PathBuf>,
-    /// What chance is drawn from: latencies and the `share` of a fault.
+    /// The seed of all random draws: latencies and the `share` of a fault.
     pub seed: u64,
     pub profile: Profile,
 }

@@ -1,8 +1,8 @@
-//! An answer and its parts, before it is given a shape.
+//! An answer and its parts, before it is serialised.
 
 use super::tokens::count_tokens;
 
-/// A whole answer, before it is given a shape.
+/// A whole answer, before it is serialised.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct SimulatedAnswer {
     pub(super) choices: Vec<SimulatedChoice>,
@@ -14,7 +14,7 @@ pub(super) struct SimulatedChoice {
     pub(super) content: String,
     pub(super) reasoning: Option<String>,
     pub(super) tool_calls: Vec<SimulatedCall>,
-    /// `None` is null: the answer is not complete.
+    /// `None` is null: the answer is incomplete.
     pub(super) finish_reason: Option<&'static str>,
 }
 
@@ -26,13 +26,13 @@ pub(super) struct SimulatedCall {
     pub(super) arguments: String,
 }
 
-/// Tokens, by the simulator's own measure.
+/// Tokens, counted by the simulator's own rule.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(super) struct TokenUsage {
     pub(super) prompt: u64,
-    /// With the reasoning.
+    /// Including the reasoning.
     pub(super) completion: u64,
-    /// Without thinking there are none, not zero.
+    /// `None` without thinking, not zero.
     pub(super) reasoning: Option<u64>,
 }
 
@@ -43,7 +43,7 @@ impl TokenUsage {
 }
 
 impl SimulatedAnswer {
-    /// Counts the answer's tokens again, after it was changed.
+    /// Counts the answer's tokens again after a change.
     pub(super) fn recount(&mut self) {
         let reasoning = |choice: &SimulatedChoice| choice.reasoning.as_deref().map(count_tokens);
         self.usage.reasoning = self.choices.iter().filter_map(reasoning).reduce(|sum, more| sum + more);

@@ -1,4 +1,4 @@
-//! An answer by stream: server-sent events, each a piece of the answer.
+//! An answer as a stream: server-sent events, each with a piece of the answer.
 //!
 //! Source: Model Studio, "streaming" and "qwen-mt-api".
 
@@ -11,17 +11,17 @@ use super::tokens::tokens;
 const OBJECT: &str = "chat.completion.chunk";
 /// The event after the last piece.
 pub(super) const DONE: &str = "data: [DONE]\n\n";
-/// An answer is sent in pieces of so many tokens.
+/// How many tokens a piece of an answer has.
 const TOKENS_PER_PIECE: usize = 4;
 
-/// The events of an answer; usage comes in an event of its own where the request asks for it.
+/// The events of an answer, with the usage in an event of its own if the request asks for it.
 pub(super) fn events(answer: &SimulatedAnswer, envelope: &Envelope) -> Vec<String> {
     let mut events = Vec::new();
     for (index, choice) in answer.choices.iter().enumerate() {
         for delta in deltas(choice, envelope.call.model.repeats_itself) {
             events.push(piece(envelope, index, delta, Value::Null));
         }
-        // A piece without an end says nothing more: an answer that was cut off just stops.
+        // An answer that was cut off just stops, without a final piece.
         if choice.finish_reason.is_some() {
             events.push(piece(envelope, index, json!({"content": ""}), json!(choice.finish_reason)));
         }
@@ -34,7 +34,7 @@ pub(super) fn events(answer: &SimulatedAnswer, envelope: &Envelope) -> Vec<Strin
     events
 }
 
-/// The first half of the events, and then an error: nothing follows it, no end either.
+/// The first half of the events and then an error, with nothing after it, not even the end marker.
 pub(super) fn broken_off(mut events: Vec<String>, error: &Value) -> Vec<String> {
     events.truncate(events.len() / 2);
     events.push(event(error));
@@ -50,17 +50,17 @@ fn piece(envelope: &Envelope, index: usize, delta: Value, finish_reason: Value) 
     event(&envelope.wrap(OBJECT, json!([choice]), Value::Null))
 }
 
-/// What is said piece by piece: who speaks, the reasoning, the text, the calls.
+/// The pieces of an answer: the role, the reasoning, the text, the calls.
 fn deltas(choice: &SimulatedChoice, repeats_itself: bool) -> Vec<Value> {
     let mut deltas = vec![json!({"content": "", "role": "assistant"})];
     for piece in choice.reasoning.iter().flat_map(|reasoning| pieces(reasoning)) {
         deltas.push(json!({"content": null, "reasoning_content": piece}));
     }
-    let mut said = 0;
+    let mut sent = 0;
     for piece in pieces(&choice.content) {
-        said += piece.len();
-        // Two of the translation models send all they have so far each time.
-        let content = if repeats_itself { &choice.content[..said] } else { piece.as_str() };
+        sent += piece.len();
+        // Two of the translation models repeat the whole text so far in each piece.
+        let content = if repeats_itself { &choice.content[..sent] } else { piece.as_str() };
         deltas.push(json!({"content": content}));
     }
     for (index, call) in choice.tool_calls.iter().enumerate() {

@@ -1,4 +1,4 @@
-//! A server on a thread of its own, for callers that have no runtime, or want to keep theirs free.
+//! A server on its own thread, for callers that have no runtime or want to keep theirs free.
 
 use std::io::Read;
 use std::net::{Shutdown, SocketAddr, TcpStream};
@@ -11,7 +11,7 @@ use tokio::sync::oneshot;
 use super::exchange::ServerState;
 use super::{ServerSettings, Simulator, SimulatorError};
 
-/// A server on its own thread. Dropping the handle stops the server and waits until its thread ended.
+/// A server on its own thread. Dropping the handle stops the server and waits for its thread to end.
 pub struct Handle {
     address: SocketAddr,
     base_url: String,
@@ -21,28 +21,28 @@ pub struct Handle {
 }
 
 impl Handle {
-    /// Where the server listens.
+    /// The address on which the server listens.
     pub fn address(&self) -> SocketAddr {
         self.address
     }
 
-    /// What clients take for the API's base, without a slash at its end.
+    /// The API's base URL for clients, without a slash at its end.
     pub fn base_url(&self) -> &str {
         &self.base_url
     }
 
-    /// Waits until every connection has ended, so that whatever clients have sent before they went is in the witness log.
-    /// Whether that was so within the time: it is not while a client is still connected.
+    /// Waits until every connection has ended, so that the witness log has everything that the clients sent. Returns false
+    /// if a client is still connected after `time`.
     pub fn is_quiet_within(&self, time: Duration) -> bool {
         let until = Instant::now() + time;
-        // Connections are accepted in their order: once this one has been served, none is waiting.
+        // Connections are accepted in order: once this one has been served, none is waiting.
         if let Ok(mut last) = TcpStream::connect_timeout(&self.address, time) {
             // A server that is down may have closed it already.
             let _ = last.shutdown(Shutdown::Write);
             let _ = last.set_read_timeout(Some(time));
             let _ = last.read(&mut [0]);
         }
-        // One is the listener's, each other a connection's.
+        // One reference is the listener's, and each other a connection's.
         while self.state.strong_count() > 1 {
             if Instant::now() >= until {
                 return false;
@@ -55,7 +55,7 @@ impl Handle {
 
 impl Drop for Handle {
     fn drop(&mut self) {
-        // A thread that is gone already has nothing to be told, and its panic was reported by itself.
+        // A thread that has ended needs no message, and has reported its own panic.
         if let Some(stop) = self.stop.take() {
             let _ = stop.send(());
         }
@@ -65,11 +65,11 @@ impl Drop for Handle {
     }
 }
 
-/// Starts a server on a thread of its own, and returns when it listens.
+/// Starts a server on its own thread, and returns when it is listening.
 ///
 /// # Errors
 ///
-/// When the thread cannot be started, the address is taken, or the witness log cannot be opened.
+/// The thread cannot be started, the address is in use, or the witness log cannot be opened.
 pub fn spawn_thread(settings: ServerSettings) -> Result<Handle, SimulatorError> {
     let thread_error = |source| SimulatorError::Thread { source };
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(thread_error)?;
@@ -81,7 +81,7 @@ pub fn spawn_thread(settings: ServerSettings) -> Result<Handle, SimulatorError> 
                 Err(error) => drop(report.send(Err(error))),
                 Ok(simulator) => {
                     let _ = report.send(Ok((simulator.address(), simulator.base_url(), simulator.state())));
-                    // A handle that was leaked stops nothing; one that was dropped says so.
+                    // A leaked handle never stops the server; a dropped one sends a message.
                     let _ = stopped.await;
                     simulator.stop().await;
                 }

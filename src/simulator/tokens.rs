@@ -1,15 +1,15 @@
-//! The simulator's own measure of text, used for prompts and answers alike.
+//! The simulator's own token count, used for prompts and answers alike.
 //!
-//! It is a rule that a test can work out by hand, not a model's vocabulary: runs of letters and digits
-//! are one token per four characters, begun ones included; every Chinese, Japanese or Korean character
-//! and every other sign is one token; blanks belong to the token that follows them.
+//! The rule can be worked out by hand in a test, without a model's vocabulary: a run of letters and digits is one token per
+//! four characters, rounded up; every Chinese, Japanese or Korean character and every other sign is one token; blanks
+//! belong to the token that follows them.
 
 /// The number of tokens in a text.
 pub fn count_tokens(text: &str) -> u64 {
     tokens(text).count() as u64
 }
 
-/// The tokens of a text, in order; put together again they are the text.
+/// The tokens of a text, in order; joined, they are the text again.
 pub(super) fn tokens(text: &str) -> Tokens<'_> {
     Tokens { rest: text }
 }
@@ -39,7 +39,7 @@ impl<'a> Iterator for Tokens<'a> {
     }
 }
 
-/// The length in bytes of the first token of a text that is not empty.
+/// The length in bytes of the first token of a non-empty text.
 fn length_of_first(text: &str) -> usize {
     let mut letters = 0;
     for (start, character) in text.char_indices() {
@@ -55,7 +55,7 @@ fn length_of_first(text: &str) -> usize {
     text.len()
 }
 
-/// Whether a character belongs to the scripts that are written without blanks between words.
+/// Whether a character belongs to a script without blanks between words.
 fn is_wide(character: char) -> bool {
     matches!(character,
         '\u{2E80}'..='\u{9FFF}' | '\u{AC00}'..='\u{D7AF}' | '\u{F900}'..='\u{FAFF}'

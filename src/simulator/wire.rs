@@ -1,4 +1,4 @@
-//! One connection's bytes, and how it ends: in peace, by a reset, or with more than was announced.
+//! One connection's bytes, and how it ends: normally, with a reset, or with more bytes than announced.
 
 use std::io;
 use std::pin::Pin;
@@ -10,7 +10,7 @@ use hyper::body::Bytes;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 
-/// How a connection is to end; told by whoever answers, done by the wire.
+/// How a connection is to end; set by the code that answers, carried out by the wire.
 #[derive(Debug, Default)]
 pub(super) struct ConnectionEnd {
     reset: AtomicBool,
@@ -18,7 +18,7 @@ pub(super) struct ConnectionEnd {
 }
 
 impl ConnectionEnd {
-    /// When the connection is given up, the peer gets a reset instead of an end.
+    /// Makes the peer see a reset instead of a normal end when the connection is closed.
     pub(super) fn reset(&self) {
         self.reset.store(true, Ordering::SeqCst);
     }
@@ -33,12 +33,12 @@ impl ConnectionEnd {
     }
 }
 
-/// The connection was given up on purpose.
+/// The connection was closed on purpose.
 #[derive(Debug, thiserror::Error)]
 #[error("the simulator gave up the connection, as its script says")]
 pub(super) struct Severed;
 
-/// A TCP stream that ends as its `ConnectionEnd` says.
+/// A TCP stream that ends as set in its `ConnectionEnd`.
 pub(super) struct Wire {
     stream: TcpStream,
     ending: Arc<ConnectionEnd>,
@@ -53,8 +53,8 @@ impl Wire {
 impl Drop for Wire {
     fn drop(&mut self) {
         if self.ending.reset.load(Ordering::SeqCst) {
-            // Closing a socket that lingers for no time sends a reset. If that cannot be set, the peer
-            // sees an ordinary end, which is a fault as well.
+            // Closing a socket with zero linger sends a reset. If that cannot be set, the peer sees a normal end, which is
+            // a fault as well.
             let _ = self.stream.set_zero_linger();
         }
     }
@@ -98,7 +98,7 @@ impl AsyncWrite for Wire {
     fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
         let surplus = self.ending.take_surplus();
         if !surplus.is_empty() {
-            // A few hundred bytes fit into the socket's buffer; a peer that is gone misses nothing.
+            // A few hundred bytes fit into the socket's buffer; it does not matter if the peer is gone.
             let _ = self.stream.try_write(&surplus);
         }
         Pin::new(&mut self.stream).poll_shutdown(context)

@@ -1,6 +1,6 @@
-//! The witness log: one JSON line for each request received, on disk before its reply is sent.
+//! The witness log: one JSON line for each received request, written before its reply is sent.
 //!
-//! The key is never part of it, only whether there was one.
+//! It never contains the key, only whether there was one.
 
 use std::collections::BTreeMap;
 use std::fs::{File, OpenOptions};
@@ -16,21 +16,21 @@ use super::SimulatorError;
 use super::received::Received;
 use super::simulated_answer::TokenUsage;
 
-/// A body that is not JSON is logged up to this many characters.
+/// The maximum characters logged of a body that is not JSON.
 const LONGEST_RAW: usize = 2_000;
 
-/// A file that lines are appended to.
+/// A file to which lines are appended.
 pub(super) struct Witness {
     file: Mutex<File>,
 }
 
-/// What was decided about a request.
+/// The decision about a request.
 pub(super) struct Verdict<'a> {
     pub(super) sequence: u64,
     pub(super) attempt: u64,
     /// The request's UUID, which its reply carries.
     pub(super) request_id: &'a str,
-    /// `None` when no reply is sent at all.
+    /// `None` when no reply is sent.
     pub(super) status: Option<u16>,
     pub(super) error_code: Option<&'a str>,
     pub(super) fault: Option<&'a str>,
@@ -39,9 +39,9 @@ pub(super) struct Verdict<'a> {
 
 #[derive(Serialize)]
 struct WitnessLine<'a> {
-    /// Unix seconds at which the request had arrived whole.
+    /// When the whole request had arrived, in Unix seconds.
     at: f64,
-    /// The same moment in seconds since the server started, by a clock that is never set.
+    /// The same moment in seconds since the server started, from a monotonic clock.
     since_start: f64,
     sequence: u64,
     r#try: u64,
@@ -59,20 +59,20 @@ struct WitnessLine<'a> {
     connection: u64,
     authorization_present: bool,
     headers: BTreeMap<&'a str, String>,
-    /// The body as text, where it is not JSON.
+    /// The body as text, if it is not JSON.
     #[serde(skip_serializing_if = "Option::is_none")]
     raw: Option<String>,
 }
 
 impl Witness {
-    /// Opens a log to append to.
+    /// Opens a log for appending.
     pub(super) fn open(path: &Path) -> Result<Witness, SimulatorError> {
         let file = OpenOptions::new().create(true).append(true).open(path);
         let file = file.map_err(|source| SimulatorError::Witness { path: PathBuf::from(path), source })?;
         Ok(Witness { file: Mutex::new(file) })
     }
 
-    /// Writes the line of one request; it is with the operating system when this returns.
+    /// Writes the line of one request; the operating system has it when this returns.
     pub(super) fn write(&self, received: &Received, verdict: &Verdict) -> std::io::Result<()> {
         let line = line(received, verdict)?;
         self.file.lock().unwrap_or_else(PoisonError::into_inner).write_all(&line)
@@ -101,13 +101,12 @@ fn line(received: &Received, verdict: &Verdict) -> std::io::Result<Vec<u8>> {
         path: &received.path,
         connection: received.connection,
         authorization_present: received.headers.contains_key(AUTHORIZATION),
-        headers: telling_headers(&received.headers),
+        headers: relevant_headers(&received.headers),
         raw,
     };
     let mut bytes = serde_json::to_vec(&line)?;
     if is_json {
-        // The body goes in as it came, without being written anew. A line break in JSON can only stand
-        // between its parts, so that a blank in its place changes nothing.
+        // The body is written as received. In JSON, a line break can occur only between values, so a blank can replace it.
         bytes.pop();
         bytes.extend_from_slice(b",\"body\":");
         let is_break = |byte: u8| byte == b'\n' || byte == b'\r';
@@ -118,7 +117,7 @@ fn line(received: &Received, verdict: &Verdict) -> std::io::Result<Vec<u8>> {
     Ok(bytes)
 }
 
-fn telling_headers(headers: &HeaderMap) -> BTreeMap<&str, String> {
+fn relevant_headers(headers: &HeaderMap) -> BTreeMap<&str, String> {
     headers
         .iter()
         .filter(|(name, _)| *name == USER_AGENT || name.as_str().starts_with("x-dashscope-"))

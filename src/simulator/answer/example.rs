@@ -1,7 +1,7 @@
 //! A value that satisfies a JSON Schema, for structured answers and the arguments of tools.
 //!
-//! It knows what such schemas are made of in practice: types, enumerations, bounds, patterns, formats, references and
-//! alternatives. What only rules something out (`not`, `if`, `dependentRequired`, `contains`) it does not know.
+//! It supports what such schemas use in practice: types, enumerations, bounds, patterns, formats, references and
+//! alternatives. It ignores keywords that only exclude values (`not`, `if`, `dependentRequired`, `contains`).
 
 mod numbers;
 mod pattern;
@@ -11,14 +11,14 @@ use serde_json::{Map, Value, json};
 
 use super::super::fingerprint::RequestDigest;
 
-/// From here on, only what a schema requires is built.
+/// Below this depth, only what a schema requires is built.
 const DEEP: usize = 6;
-/// A schema that requires itself is not followed further than this.
+/// A schema that requires itself is followed no deeper than this.
 const DEEPEST: usize = 24;
-/// The most items of an array.
+/// The maximum number of items in an array.
 const MOST_ITEMS: u64 = 64;
 
-/// What an example is made from.
+/// The source of an example.
 pub(super) struct Example<'a> {
     /// The text that strings quote.
     pub(super) hint: &'a str,
@@ -36,7 +36,7 @@ struct ExampleBuilder<'a> {
 }
 
 impl ExampleBuilder<'_> {
-    /// A value for the place that `name` tells from others.
+    /// A value for a place in the schema, identified by `name`.
     fn build(&self, schema: &Value, name: &str, depth: usize) -> Value {
         if depth > DEEPEST {
             return Value::Null;
@@ -67,18 +67,18 @@ impl ExampleBuilder<'_> {
         }
     }
 
-    /// A number that differs from place to place and from request to request.
+    /// A number that differs between places and between requests.
     fn number(&self, name: &str, depth: usize) -> u64 {
         self.from.fingerprint.derive(name, depth as u64).number()
     }
 
-    /// The schema that a `$ref` within the document names.
+    /// The schema to which a `$ref` within the document points.
     fn referred(&self, schema: &Value) -> Option<&Value> {
         self.root.pointer(schema.get("$ref")?.as_str()?.strip_prefix('#')?)
     }
 
-    /// A schema with alternatives or with several parts as one schema: what it says itself, all of its parts, and the
-    /// first of its alternatives; deep in a schema that contains itself, the one that is null.
+    /// Merges a schema with alternatives or parts into one: its own keywords, all of its parts, and the first of its
+    /// alternatives; deep in a schema that contains itself, the alternative that is null.
     fn merged(&self, schema: &Value, depth: usize) -> Option<Value> {
         let list = |key: &str| schema.get(key).and_then(Value::as_array).filter(|list| !list.is_empty());
         let mut parts: Vec<&Value> = Vec::new();
@@ -132,11 +132,11 @@ impl ExampleBuilder<'_> {
         let wanted = if depth < DEEP { least.max(1) } else { least };
         let wanted = wanted.min(bound("maxItems").unwrap_or(u64::MAX)).min(MOST_ITEMS) as usize;
         let distinct = schema.get("uniqueItems") == Some(&Value::Bool(true));
-        // A list under `items` is how the first items were told before draft 2020-12.
+        // Before draft 2020-12, a list under `items` described the first items.
         let items = schema.get("items").unwrap_or(&Value::Null);
         let first = schema.get("prefixItems").or(Some(items)).and_then(Value::as_array);
         let mut values: Vec<Value> = Vec::new();
-        // Some tries more than items, since of few choices the same one comes up again.
+        // More tries than items, since with few choices the same value recurs.
         for index in 0..wanted * 16 {
             if values.len() == wanted {
                 break;
@@ -151,7 +151,7 @@ impl ExampleBuilder<'_> {
     }
 }
 
-/// Adds what another schema says to one that both have to be.
+/// Adds a keyword of another schema to a schema that must satisfy both.
 fn add(merged: &mut Map<String, Value>, key: &str, value: &Value) {
     match (merged.get_mut(key), value) {
         (Some(Value::Object(known)), Value::Object(more)) => {
@@ -169,7 +169,7 @@ fn add(merged: &mut Map<String, Value>, key: &str, value: &Value) {
     }
 }
 
-/// The first type that is not null; a schema without one is what its other words fit.
+/// The first type that is not null; for a schema without one, the type that its other keywords suit.
 fn kind(schema: &Value) -> &str {
     match schema.get("type") {
         Some(Value::String(kind)) => kind,

@@ -1,4 +1,4 @@
-//! The answer to a request: always the same for the same request, and told apart from all others.
+//! The answer to a request: always the same for the same request, and different from all others.
 
 mod example;
 mod prose;
@@ -47,7 +47,7 @@ fn choose(call: &ValidRequest, fingerprint: RequestDigest, index: u64) -> Simula
     }
     let mut bound = bound(call);
     if let (Some(left), Some(reasoning), true) = (bound, &mut reasoning, bounds_thoughts(call)) {
-        // A small bound can go to the thoughts whole: no word is left for the answer.
+        // The thoughts can use up a small bound, so that no word is left for the answer.
         let kept = first_tokens(reasoning, left).len();
         reasoning.truncate(kept);
         bound = Some(left.saturating_sub(count_tokens(reasoning)));
@@ -62,13 +62,13 @@ fn choose(call: &ValidRequest, fingerprint: RequestDigest, index: u64) -> Simula
     SimulatedChoice { content, reasoning, tool_calls, finish_reason: Some(finish_reason) }
 }
 
-/// How many tokens the answer may have; the reasoning counts where `bounds_thoughts` (Model Studio, "max_tokens").
+/// The maximum tokens of the answer; the reasoning counts where `bounds_thoughts` (Model Studio, "max_tokens").
 fn bound(call: &ValidRequest) -> Option<u64> {
     let bound = call.number("max_completion_tokens").or_else(|| call.number("max_tokens"));
     bound.map(|bound| bound as u64)
 }
 
-/// Whether the bound is over thoughts and answer together.
+/// Whether the bound applies to thoughts and answer together.
 fn bounds_thoughts(call: &ValidRequest) -> bool {
     call.model.output_includes_thinking || call.get("max_completion_tokens").is_some()
 }
@@ -91,7 +91,7 @@ mod tests {
     use super::*;
     use serde_json::json;
 
-    /// The answer to a body with one message of the user and the given fields.
+    /// The answer to a body with one user message and the given fields.
     pub(super) fn answer_to(text: &str, fields: Value) -> SimulatedAnswer {
         let mut body = json!({"model": "qwen-plus", "messages": [{"role": "user", "content": text}]});
         for (key, value) in fields.as_object().unwrap() {
@@ -109,7 +109,7 @@ mod tests {
     }
 
     #[test]
-    fn usage_counts_what_was_said() {
+    fn usage_counts_the_tokens_of_the_answer() {
         let answer = answer_to("Hello there", json!({}));
         assert_eq!(answer.usage.prompt, count_tokens("Hello there") + 4);
         assert_eq!(answer.usage.completion, count_tokens(&answer.choices[0].content));
@@ -131,7 +131,7 @@ mod tests {
     }
 
     #[test]
-    fn thinking_is_told_and_counted() {
+    fn thinking_is_returned_and_counted() {
         let answer = answer_to("Why?", json!({"model": "qwen3.6-plus"}));
         let reasoning = answer.choices[0].reasoning.clone().unwrap();
         assert_eq!(answer.usage.reasoning, Some(count_tokens(&reasoning)));

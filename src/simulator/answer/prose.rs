@@ -1,4 +1,4 @@
-//! Answers in words or in JSON, and the reasoning before them.
+//! Answers as text or JSON, and the reasoning before them.
 
 use serde_json::{Value, json};
 
@@ -8,7 +8,7 @@ use super::super::tokens::first_tokens;
 use super::example::{Example, example};
 use super::quote::quote;
 
-/// What a thinking model says to itself, within its budget.
+/// The reasoning of a thinking model, within its budget.
 pub(super) fn reasoning(call: &ValidRequest) -> String {
     let question = quote(&last_question(call.messages));
     let thought =
@@ -17,7 +17,7 @@ pub(super) fn reasoning(call: &ValidRequest) -> String {
     first_tokens(&thought, budget).to_owned()
 }
 
-/// The answer's text; where the last message is a beginning to go on from, only what follows it.
+/// The answer's text; if the last message is a beginning to be continued, only the continuation.
 pub(super) fn write(call: &ValidRequest, fingerprint: RequestDigest, index: u64) -> String {
     let Some((beginning, messages)) = beginning(call.messages) else {
         return write_whole(call, call.messages, fingerprint, index);
@@ -31,7 +31,7 @@ pub(super) fn write(call: &ValidRequest, fingerprint: RequestDigest, index: u64)
     }
 }
 
-/// The assistant's beginning that is to be continued, and the messages before it.
+/// The assistant's beginning to be continued, and the messages before it.
 fn beginning(messages: &[Value]) -> Option<(String, &[Value])> {
     let (last, earlier) = messages.split_last()?;
     (role(last) == "assistant" && is_partial(last)).then(|| (text_of(last), earlier))
@@ -58,7 +58,7 @@ fn write_whole(call: &ValidRequest, messages: &[Value], fingerprint: RequestDige
     }
 }
 
-/// What the tools said, when they had the last word.
+/// The results of tools, if they are the last messages.
 fn results(messages: &[Value]) -> Option<String> {
     let is_result = |message: &&Value| role(message) == "tool";
     let mut results: Vec<String> =
@@ -89,7 +89,7 @@ mod tests {
     }
 
     #[test]
-    fn what_a_tool_said_is_in_the_answer() {
+    fn the_result_of_a_tool_is_in_the_answer() {
         let user = json!({"role": "user", "content": "x"});
         let call = json!({"id": "c1", "type": "function", "function": {"name": "f", "arguments": "{}"}});
         let assistant = json!({"role": "assistant", "content": "", "tool_calls": [call]});

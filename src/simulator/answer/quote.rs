@@ -1,10 +1,10 @@
-//! A text in few words.
+//! Shortens a text to its first words.
 
-/// How much of the user's text an answer quotes.
+/// How many words of the user's text an answer quotes.
 const QUOTED_WORDS: usize = 8;
 const QUOTED_CHARACTERS: usize = 60;
 
-/// The first words of a text, short enough to quote, and an ellipsis where something is left out.
+/// The first words of a text, with an ellipsis if something is left out.
 pub(super) fn quote(text: &str) -> String {
     let words: Vec<&str> = text.split_whitespace().collect();
     let mut quoted: String = words[..words.len().min(QUOTED_WORDS)].join(" ");

@@ -1,4 +1,4 @@
-//! Whether the model calls a tool, and with what.
+//! Decides whether the model calls a tool, and with which arguments.
 
 use serde_json::Value;
 
@@ -7,8 +7,8 @@ use super::super::request::{ValidRequest, last_question, role};
 use super::super::simulated_answer::SimulatedCall;
 use super::example::{Example, example};
 
-/// The calls the model makes: of the tool it is told to call, else of the tools that the user's text
-/// names, else of the first one if the text speaks of the weather.
+/// The calls that the model makes: of the tool set by `tool_choice`, otherwise of the tools named in the user's text,
+/// otherwise of the first one if the text is about the weather.
 pub(super) fn calls(call: &ValidRequest, fingerprint: RequestDigest) -> Vec<SimulatedCall> {
     let tools = call.list("tools");
     let is_asked = call.messages.last().is_some_and(|last| role(last) == "user");

@@ -1,10 +1,10 @@
-//! Translations that can be told apart by row and language: the text itself, marked and with its terms.
+//! Translations that differ by row and language: the text itself, marked and with its terms replaced.
 
 use serde_json::Value;
 
 use super::super::request::{ValidRequest, last_question};
 
-/// `[French] the text`, its terms put in their places; a text of the memory gets its translation.
+/// `[French] the text`, with its terms replaced; a text in the memory gets its translation.
 pub(super) fn translate(call: &ValidRequest) -> String {
     let source = last_question(call.messages);
     let Some(options) = call.get("translation_options") else {

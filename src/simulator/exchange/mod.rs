@@ -1,4 +1,4 @@
-//! One request and what becomes of it.
+//! Handles one request from its arrival to its reply.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -22,7 +22,7 @@ use super::{MARK_HEADER, Profile, ServerSettings, SimulatorError};
 
 mod respond;
 
-/// What all connections of a server share.
+/// The state shared by all connections of a server.
 pub(super) struct ServerState {
     pub(super) settings: ServerSettings,
     pub(super) started: Instant,
@@ -30,16 +30,16 @@ pub(super) struct ServerState {
     witness: Option<Witness>,
 }
 
-/// What the server remembers from one request to the next.
+/// The counts that the server keeps between requests.
 struct RequestCounts {
     received: u64,
     tries: HashMap<RequestDigest, u64>,
-    /// How often each fault of the script happened.
+    /// How often each fault of the script has happened.
     fired: Vec<u64>,
     meter: Meter,
 }
 
-/// What is done with one request, and when.
+/// How a request is handled, and when.
 struct Decision {
     plan: ResponsePlan,
     error_code: Option<String>,
@@ -48,7 +48,7 @@ struct Decision {
     wait: Duration,
 }
 
-/// A request's place in the server's books.
+/// A request as the server has registered it.
 struct ReceivedRequest<'a> {
     sequence: u64,
     attempt: u64,
@@ -64,7 +64,7 @@ impl ReceivedRequest<'_> {
 }
 
 impl ServerState {
-    /// Sets up the books, and opens the witness log.
+    /// Sets up the state, and opens the witness log.
     pub(super) fn open(settings: ServerSettings) -> Result<ServerState, SimulatorError> {
         let witness = settings.witness.as_deref().map(Witness::open).transpose()?;
         let meter = Meter::new(settings.limits, settings.window, settings.token_charge);
@@ -77,11 +77,11 @@ impl ServerState {
         self.books.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Reads a request, decides, bears witness, waits, and does what was decided.
+    /// Reads a request, decides, writes the witness log, waits, and carries out the decision.
     ///
     /// # Errors
     ///
-    /// When the connection is to be given up.
+    /// The connection is to be closed.
     pub(super) async fn serve(
         &self,
         request: Request<Incoming>,
@@ -89,7 +89,7 @@ impl ServerState {
         ending: Arc<ConnectionEnd>,
     ) -> Result<Response<ReplyBody>, Severed> {
         let received = Received::read(request, self.started, connection).await?;
-        // Who asks whether this is a simulator has sent no request: no limit, no script and no witness hears of it.
+        // A client that asks whether this is a simulator has sent no model request: limits, script and witness ignore it.
         if received.method == Method::GET && received.path.ends_with(WHO) {
             let body = json!({ "simulator": "fanfold", "version": env!("CARGO_PKG_VERSION") });
             return Ok(marked(HttpReply::json(200, &body)).into_response(ending));
@@ -116,7 +116,7 @@ impl ServerState {
         let entry = self.enter(received);
         let mut decision = match instead(entry.effect(), self.settings.profile, &entry.identity) {
             Some(plan) => {
-                // It arrived, so it counts, although the script has its way in any case.
+                // The request arrived, so it counts, although the script decides in any case.
                 let _ = self.books().meter.admit(received.since_start, 0);
                 let error_code = match entry.effect() {
                     Effect::Refuse { refusal, .. } => Some(refusal.code.clone()),
@@ -136,7 +136,7 @@ impl ServerState {
         decision
     }
 
-    /// Gives the request its numbers, and finds the fault that befalls it.
+    /// Registers the request, and finds its fault.
     fn enter(&self, received: &Received) -> ReceivedRequest<'_> {
         let seed = self.settings.seed;
         let mut books = self.books();
@@ -173,23 +173,23 @@ impl ServerState {
             usage: decision.usage,
         };
         if let Err(error) = witness.write(received, &verdict) {
-            // A log with gaps would let a test pass that should not.
+            // A log with gaps could let a test pass that should fail.
             let text = format!("the simulator cannot write its witness log: {error}\n");
             decision.plan = ResponsePlan::Reply(HttpReply::text(500, "text/plain", text));
         }
     }
 }
 
-/// Where the simulator says that it is one.
+/// The path at which the simulator identifies itself.
 const WHO: &str = "/fanfold";
 
-/// The reply, as one that no service has given.
+/// Marks a reply as the simulator's.
 fn marked(mut reply: HttpReply) -> HttpReply {
     reply.set(HeaderName::from_static(MARK_HEADER), env!("CARGO_PKG_VERSION"));
     reply
 }
 
-/// Adds the headers that DashScope's replies carry (seen on the wire, 2024 to 2026).
+/// Adds the headers of DashScope's replies (observed on the wire, 2024 to 2026).
 fn mark(reply: &mut HttpReply, received: &Received, identity: &str, wait: Duration) {
     let wait = wait.as_millis();
     let arrived = received.at.as_millis();

@@ -1,4 +1,4 @@
-//! The reply to a request that no fault keeps from being answered.
+//! The reply to a request that no fault keeps from an answer.
 
 use std::time::Duration;
 
@@ -23,11 +23,11 @@ use super::super::validate::validate;
 use super::super::{Profile, ServerSettings};
 use super::{Decision, ReceivedRequest, ServerState};
 
-/// Pauses shorter than this are not worth a timer.
+/// Shorter pauses are not worth a timer.
 const SHORTEST_PAUSE: Duration = Duration::from_millis(1);
 
 impl ServerState {
-    /// Finds the way, checks the key, the request and the limits, and answers.
+    /// Routes the request, checks its key, its form and the limits, and answers.
     pub(super) fn respond(&self, received: &Received, entry: &ReceivedRequest) -> Decision {
         let is_post = received.method == Method::POST;
         let is_completion = is_post && received.path.ends_with("/chat/completions");
@@ -45,7 +45,7 @@ impl ServerState {
         let call = read_call(received, &self.settings);
         let answered = call.map(|call| (answer(&call, received.fingerprint), call));
         let usage = answered.as_ref().map(|(answer, _)| answer.usage).unwrap_or_default();
-        // Limits are the gateway's, in front of all checks: a wrong request takes its place too.
+        // The gateway applies limits before all checks: an invalid request counts too.
         let admission = self.books().meter.admit(received.since_start, usage.total());
         match (admission, answered) {
             (Admission::TooManyRequests, _) => self.refuse(&Refusal::too_many_requests(), entry),
@@ -60,7 +60,7 @@ impl ServerState {
         Decision { error_code: Some(refusal.code.clone()), ..at_once(reply) }
     }
 
-    /// Gives the answer its shape and its time, and the fault its way with both.
+    /// Builds the reply and its delay from an answer, and applies the fault to both.
     fn deliver(
         &self,
         received: &Received,
@@ -107,7 +107,7 @@ fn at_once(reply: HttpReply) -> Decision {
     }
 }
 
-/// Compares the keys; without one of its own the server lets every key in.
+/// Compares the keys; a server without a key accepts any.
 fn check_key(received: &Received, expected: Option<&str>) -> Result<(), Refusal> {
     match (received.key(), expected) {
         (None, _) => Err(Refusal::missing_key()),
@@ -116,10 +116,10 @@ fn check_key(received: &Received, expected: Option<&str>) -> Result<(), Refusal>
     }
 }
 
-/// The request as a call that may be answered.
+/// Parses the request as a call that may be answered.
 fn read_call<'a>(received: &'a Received, settings: &ServerSettings) -> Result<ValidRequest<'a>, Refusal> {
     if settings.profile == Profile::DashScope && received.headers.contains_key("x-dashscope-async") {
-        // Models without asynchronous calls answer so every time (Model Studio, "error-code").
+        // Models without asynchronous calls always answer like this (Model Studio, "error-code").
         return Err(Refusal::too_many_requests());
     }
     if received.is_too_large {
@@ -129,7 +129,7 @@ fn read_call<'a>(received: &'a Received, settings: &ServerSettings) -> Result<Va
     validate(json, settings.profile)
 }
 
-/// A stream's reply: the first quarter of the latency passes before it, the rest between its events.
+/// A stream's reply: the first quarter of the latency passes before it, and the rest between its events.
 fn stream(events: Vec<String>, latency: Duration) -> (HttpReply, Duration) {
     let first = latency / 4;
     let pause = (latency - first) / u32::try_from(events.len()).unwrap_or(u32::MAX).max(1);

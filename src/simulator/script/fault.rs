@@ -1,4 +1,4 @@
-//! What a script says: faults, when they happen, and when the server is down.
+//! The contents of a script: faults, their conditions, and when the server is down.
 
 use std::time::Duration;
 
@@ -13,18 +13,18 @@ pub struct Script {
     pub(in super::super) downs: Vec<TimeSpan>,
 }
 
-/// A script that could not be read.
+/// An invalid script.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum ScriptError {
-    /// It is not TOML, or has a key or a type that does not belong there; the text shows the line.
+    /// It is not TOML, or has an unknown key or a wrong type; the text shows the line.
     #[error("the script cannot be read: {0}")]
     Unreadable(toml::de::Error),
-    /// It can be read, but a fault (or outage) makes no sense; counted from 1.
+    /// It can be parsed, but a fault (or outage) makes no sense; counted from 1.
     #[error("{kind} {number} of the script: {reason}")]
     Senseless { kind: &'static str, number: usize, reason: String },
 }
 
-/// A span of time since the server started; open at its end if `until` is `None`.
+/// A period since the server started; without end if `until` is `None`.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(in super::super) struct TimeSpan {
     pub(in super::super) after: Duration,
@@ -37,34 +37,34 @@ impl TimeSpan {
     }
 }
 
-/// One fault: when it happens, and what.
+/// One fault: its conditions and its effect.
 #[derive(Debug, Clone, PartialEq)]
 pub(in super::super) struct ScriptedFault {
     pub(in super::super) conditions: Conditions,
     /// A wait before anything else.
     pub(in super::super) delay: Duration,
     pub(in super::super) effect: Effect,
-    /// What the witness log calls it, such as `1 hang`.
+    /// Its name in the witness log, such as `1 hang`.
     pub(in super::super) label: String,
 }
 
-/// When a fault happens; what is not said always holds.
+/// When a fault happens; a condition that is not set always holds.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub(in super::super) struct Conditions {
-    /// A text in the body as it was sent.
+    /// A text in the body as received.
     pub(in super::super) contains: Option<String>,
-    /// The first and the last of the requests, counted from 1 in the order of arrival.
+    /// The first and the last request, counted from 1 in the order of arrival.
     pub(in super::super) requests: Option<(u64, u64)>,
-    /// Only so many of the first times that a request is seen.
+    /// Only the first tries of a request, up to this number.
     pub(in super::super) first_tries: Option<u64>,
-    /// At most so often in all.
+    /// At most this many times in all.
     pub(in super::super) times: Option<u64>,
     /// This share of the requests, from 0 to 1.
     pub(in super::super) share: Option<f64>,
     pub(in super::super) span: TimeSpan,
 }
 
-/// What a fault does.
+/// The effect of a fault.
 #[derive(Debug, Clone, PartialEq)]
 pub(in super::super) enum Effect {
     /// Nothing but the delay.
@@ -87,19 +87,19 @@ pub(in super::super) enum Effect {
     EmptyContent,
     /// A completion whose text is this one.
     Content(String),
-    /// A page, as proxies send them.
+    /// An HTML page, as proxies send them.
     Html { status: u16 },
-    /// A whole completion that does not say why it ended.
+    /// A whole completion without a `finish_reason`.
     NullFinish,
     /// The body comes in small pieces.
     SlowBody { bytes: usize, pause: Duration },
-    /// A body that calls itself gzip and is not.
+    /// A body that claims to be gzip but is not.
     BadGzip,
     /// A `Content-Length` that ends before the body does.
     WrongLength,
     /// A redirection to another path.
     Redirect { status: u16 },
-    /// An error in the middle of a stream, whose status said 200 already; a whole reply is nothing but the error.
+    /// An error in the middle of a stream with status 200; a reply without streaming consists only of the error.
     ErrorEvent(Refusal),
 }
 
@@ -109,7 +109,7 @@ impl Script {
         self.downs.iter().any(|span| span.holds(since_start))
     }
 
-    /// When the server goes down next.
+    /// When the server next goes down.
     pub(in super::super) fn next_down(&self, since_start: Duration) -> Option<Duration> {
         self.downs.iter().map(|span| span.after).filter(|after| *after > since_start).min()
     }

@@ -1,25 +1,25 @@
-//! Which fault of the script befalls a request.
+//! Which fault of the script applies to a request.
 
 use std::time::Duration;
 
 use super::super::fingerprint::RequestDigest;
 use super::fault::{Conditions, Script, ScriptedFault};
 
-/// What a script may know of a request.
+/// The properties of a request that a script can use.
 #[derive(Debug, Clone, Copy)]
 pub(in super::super) struct Arrival<'a> {
     pub(in super::super) body: &'a str,
     pub(in super::super) fingerprint: RequestDigest,
-    /// The requests received so far, with this one.
+    /// How many requests have been received, including this one.
     pub(in super::super) sequence: u64,
-    /// How often this request was received, with this time.
+    /// How often this request has been received, including this time.
     pub(in super::super) attempt: u64,
     pub(in super::super) since_start: Duration,
 }
 
 impl Script {
-    /// The first fault whose conditions all hold. `fired` counts how often each fault happened, and is
-    /// kept up to date here; it has a place for each fault.
+    /// The first fault whose conditions all hold. `fired` counts how often each fault has happened, and is updated here; it
+    /// has an entry for each fault.
     pub(in super::super) fn strike(
         &self,
         arrival: &Arrival,
@@ -38,13 +38,13 @@ impl Script {
 
 impl Conditions {
     fn hold(&self, arrival: &Arrival, fired: u64, index: usize, seed: u64) -> bool {
-        // From cheap to dear: a body can be long.
+        // From cheap to expensive: a body can be long.
         self.requests.is_none_or(|(first, last)| (first..=last).contains(&arrival.sequence))
             && self.first_tries.is_none_or(|tries| arrival.attempt <= tries)
             && self.times.is_none_or(|times| fired < times)
             && self.span.holds(arrival.since_start)
             && self.share.is_none_or(|share| {
-                // Each fault draws anew, so that two shares do not always hit the same requests.
+                // Each fault draws separately, so that two shares do not always hit the same requests.
                 let number =
                     arrival.attempt.wrapping_add(seed.rotate_left(20)).wrapping_add((index as u64) << 40);
                 arrival.fingerprint.draw("share", number) < share
@@ -62,7 +62,7 @@ mod tests {
         Arrival { body, fingerprint, sequence, attempt, since_start: Duration::from_secs(5) }
     }
 
-    /// Whether a script of one fault with these conditions strikes the requests one by one.
+    /// Whether a script with one fault of these conditions hits each of the requests.
     fn struck(conditions: &str, arrivals: &[Arrival]) -> Vec<bool> {
         let script = Script::parse(&format!("[[fault]]\n{conditions}\naction = \"hang\"")).unwrap();
         let mut fired = [0];

@@ -1,8 +1,8 @@
-//! The script of a rehearsal: which faults befall which requests, and when the server is down.
+//! The script of a rehearsal: which faults apply to which requests, and when the server is down.
 //!
 //! ```toml
 //! [[fault]]
-//! contains = "row 7"       # conditions, all of which must hold; the first fault that fits happens
+//! contains = "row 7"       # conditions, all of which must hold; the first matching fault happens
 //! first_tries = 2
 //! status = 503             # what happens
 //!

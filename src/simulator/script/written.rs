@@ -1,4 +1,4 @@
-//! The script as it is written, and its way to a script that makes sense.
+//! Parses a written script, and checks it.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -10,7 +10,7 @@ use super::super::duration::parse_duration;
 use super::super::error_bodies::Refusal;
 use super::fault::{Conditions, Effect, Script, ScriptError, ScriptedFault, TimeSpan};
 
-/// How many bytes a slow body sends at a time, and how long it rests between them.
+/// How many bytes a slow body sends at a time.
 const SLOW_BYTES: usize = 16;
 const SLOW_PAUSE: Duration = Duration::from_millis(20);
 
@@ -77,7 +77,7 @@ impl Script {
     ///
     /// # Errors
     ///
-    /// Unknown keys are refused, and so are faults that do nothing, or two things at once.
+    /// An unknown key, a fault without an effect, or a fault with two.
     pub fn parse(text: &str) -> Result<Script, ScriptError> {
         let written: WrittenScript = toml::from_str(text).map_err(ScriptError::Unreadable)?;
         let mut script = Script::default();
@@ -176,7 +176,7 @@ fn settle_effect(written: &WrittenFault, has_delay: bool) -> Result<(Effect, Str
     }
 }
 
-/// Refuses keys beside an effect that has no use for them: they are slips, not wishes.
+/// Rejects keys that the effect does not use: they are mistakes.
 fn check_companions(written: &WrittenFault) -> Result<(), String> {
     if written.status.is_some_and(|status| !(200..=599).contains(&status)) {
         return Err("a status is a number from 200 to 599".into());
@@ -207,7 +207,7 @@ fn check_companions(written: &WrittenFault) -> Result<(), String> {
     Ok(())
 }
 
-/// The usual words of a status, with the script's own over them.
+/// The usual error of a status, with the script's own values over it.
 fn refusal(written: &WrittenFault, status: u16) -> Refusal {
     let usual = Refusal::of_status(status, written.code.as_deref());
     match &written.message {
@@ -227,7 +227,7 @@ fn settle_refusal(written: &WrittenFault, status: u16) -> Result<Effect, String>
     Ok(Effect::Refuse { refusal, body: written.body.clone(), headers })
 }
 
-/// The action as the script writes it.
+/// The action as written in the script.
 fn action_name(action: Action) -> String {
     let name = serde_json::to_value(action).unwrap_or_default();
     name.as_str().unwrap_or_default().to_owned()

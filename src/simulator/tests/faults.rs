@@ -1,4 +1,4 @@
-//! The faults of a script, as they arrive.
+//! The faults of a script, as a client sees them.
 
 use super::*;
 
@@ -78,7 +78,7 @@ fn answers_can_be_empty_or_other_than_they_should() {
 }
 
 #[test]
-fn proxies_and_their_pages_can_stand_in_between() {
+fn proxies_and_their_pages_can_be_in_between() {
     let page = reply_under("action = \"html\"\nstatus = 502");
     assert!(page.status == 502 && page.text().starts_with("<!DOCTYPE html>"));
     let redirect = reply_under("action = \"redirect\"");
@@ -111,7 +111,7 @@ fn a_hanging_request_ends_with_the_server() {
         .unwrap();
     drop(server);
     let mut bytes = Vec::new();
-    // Whether it ends or is reset depends on how far the request had come; that it says nothing does not.
+    // Whether the connection ends or is reset depends on how much of the request had arrived; either way no bytes arrive.
     let _ = stream.read_to_end(&mut bytes);
     assert!(bytes.is_empty());
 }

@@ -11,13 +11,13 @@ use serde_json::{Value, json};
 
 use super::*;
 
-/// What came back: nothing is put right on the way.
+/// A reply exactly as received.
 #[derive(Debug)]
 struct Received {
     status: u16,
     head: String,
     body: Vec<u8>,
-    /// How reading ended, where it did not end in peace.
+    /// How reading ended, if not normally.
     error: Option<io::ErrorKind>,
 }
 
@@ -46,7 +46,7 @@ impl Received {
 
 const CHAT: &str = "/compatible-mode/v1/chat/completions";
 
-/// Sends one request on a connection of its own, and reads until the server closes it.
+/// Sends one request on its own connection, and reads until the server closes it.
 fn send(server: &Handle, method: &str, path: &str, headers: &str, body: &str) -> Received {
     let mut stream = TcpStream::connect(server.address()).unwrap();
     let length = body.len();

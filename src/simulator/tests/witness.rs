@@ -1,4 +1,4 @@
-//! What the witness log says.
+//! The contents of the witness log.
 
 use super::*;
 
@@ -27,7 +27,7 @@ fn every_request_is_on_record_before_its_reply() {
 }
 
 #[test]
-fn faults_are_named_and_what_got_no_reply_has_no_status() {
+fn faults_are_named_and_a_request_without_a_reply_has_no_status() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("witness.jsonl");
     let script = "[[fault]]\nrequests = [1, 1]\naction = \"drop\"\n[[fault]]\nstatus = 503";

@@ -1,4 +1,4 @@
-//! The rules of a conversation: who may speak, and what answers a tool call.
+//! The rules of a conversation: its roles, and the results of tool calls.
 
 use serde_json::Value;
 
@@ -7,7 +7,7 @@ use super::super::request::role;
 
 const ROLES: [&str; 5] = ["system", "assistant", "user", "tool", "function"];
 
-/// Checks the roles, and that calls and results belong together.
+/// Checks the roles, and that calls and results match.
 pub(super) fn check(messages: &[Value]) -> Result<(), Refusal> {
     if let Some(index) = messages.iter().position(|message| !ROLES.contains(&role(message))) {
         return Err(Refusal::invalid(format!(
@@ -18,7 +18,7 @@ pub(super) fn check(messages: &[Value]) -> Result<(), Refusal> {
     check_tool_results(messages)
 }
 
-/// Every tool call has its result right after it, and no result comes without a call.
+/// Every tool call must have its result right after it, and every result a call.
 fn check_tool_results(messages: &[Value]) -> Result<(), Refusal> {
     let mut open: Vec<&str> = Vec::new();
     for message in messages {
@@ -69,7 +69,7 @@ mod tests {
     }
 
     #[test]
-    fn the_last_word_is_not_the_assistants_unless_it_goes_on() {
+    fn the_last_message_is_not_the_assistants_unless_it_is_partial() {
         let user = json!({"role": "user", "content": "x"});
         let assistant = json!({"role": "assistant", "content": "x"});
         assert_refused(json!({"messages": [user, assistant]}), 500, "list index out of range");

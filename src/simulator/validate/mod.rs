@@ -1,4 +1,4 @@
-//! The rules a request must keep, and the request that it then is.
+//! The rules that a request must follow, and the validated request.
 
 mod messages;
 mod rules;
@@ -11,11 +11,11 @@ use super::error_bodies::Refusal;
 use super::request::{ValidRequest, field};
 use rules::{FIELDS, Kind, NUMBERS, RANGES, RULES};
 
-/// Checks a request's body by the rules of its model.
+/// Validates a request's body by the rules of its model.
 ///
 /// # Errors
 ///
-/// The refusal that the real service gives for the first rule broken.
+/// The real service's error for the first broken rule.
 pub(super) fn validate(body: &Value, profile: Profile) -> Result<ValidRequest<'_>, Refusal> {
     if !body.is_object() {
         return Err(Refusal::invalid("Required body invalid"));
@@ -79,7 +79,7 @@ fn check_kinds(body: &Value, fields: &[(&str, Kind)]) -> Result<(), Refusal> {
     Ok(())
 }
 
-/// The words of a rule with what they name of the request.
+/// The message of a rule, with values from the request filled in.
 fn filled(words: &str, request: &ValidRequest) -> String {
     words
         .replace("{model}", request.name)
@@ -95,12 +95,12 @@ mod tests {
     use super::*;
     use serde_json::json;
 
-    /// The refusal's status and message for a body, or nothing when it passes.
+    /// The error's status and message for a body; `None` when it passes.
     pub(super) fn refusal(body: Value) -> Option<(u16, String)> {
         validate(&body, Profile::DashScope).err().map(|refusal| (refusal.status, refusal.message))
     }
 
-    /// A body that passes, with the given fields put over it.
+    /// A valid body with the given fields added.
     pub(super) fn body_with(fields: Value) -> Value {
         let mut body = json!({"model": "qwen-plus", "messages": [{"role": "user", "content": "Hello"}]});
         for (key, value) in fields.as_object().unwrap() {
@@ -135,7 +135,7 @@ mod tests {
     }
 
     #[test]
-    fn what_must_be_streamed_is_refused_in_one_piece() {
+    fn a_request_that_must_be_streamed_is_rejected_without_streaming() {
         assert_refused(json!({"model": "qwq-plus"}), 400, "only support stream mode");
         let must_be_false = "parameter.enable_thinking must be set to false for non-streaming calls";
         assert_passes(json!({"enable_thinking": true}));

@@ -1,4 +1,4 @@
-//! The rules of a request as data: kinds, ranges, and what does not go together, with the service's own words.
+//! The rules of a request as data: types, ranges, and invalid combinations, with the service's own messages.
 
 use serde_json::Value;
 
@@ -38,7 +38,7 @@ impl Kind {
     }
 }
 
-/// What every server wants of a kind.
+/// The types that every server requires.
 pub(super) static FIELDS: [(&str, Kind); 5] = [
     ("model", Kind::String),
     ("messages", Kind::Array),
@@ -47,7 +47,7 @@ pub(super) static FIELDS: [(&str, Kind); 5] = [
     ("reasoning_effort", Kind::String),
 ];
 
-/// What DashScope wants of a kind beside these.
+/// The types that DashScope requires in addition.
 pub(super) static NUMBERS: [(&str, Kind); 11] = [
     ("temperature", Kind::Number),
     ("top_p", Kind::Number),
@@ -62,7 +62,7 @@ pub(super) static NUMBERS: [(&str, Kind); 11] = [
     ("tools", Kind::Array),
 ];
 
-/// What a number may be, both ends within.
+/// The range of a number, both ends included.
 pub(super) struct NumberRange {
     pub(super) key: &'static str,
     pub(super) low: f64,
@@ -108,7 +108,7 @@ fn most_output(model: &SimulatedModel) -> f64 {
     model.max_output as f64
 }
 
-/// The models that have a rule.
+/// The models to which a rule applies.
 pub(super) enum Models {
     All,
     Chat,
@@ -126,10 +126,10 @@ impl Models {
     }
 }
 
-/// A rule over the whole of a request.
+/// A rule about the whole request.
 pub(super) struct ServiceRule {
     pub(super) models: Models,
-    /// Who refuses: the gateway, or the model's service behind it.
+    /// Who rejects the request: the gateway, or the model's service behind it.
     pub(super) refuse: fn(&str) -> Refusal,
     pub(super) words: &'static str,
     pub(super) is_broken: fn(&ValidRequest) -> bool,
@@ -146,14 +146,14 @@ const fn rule(
 
 const GATEWAY: fn(&str) -> Refusal = |words| Refusal::invalid(words);
 const SERVICE: fn(&str) -> Refusal = Refusal::invalid_in_service;
-/// The service, too late: it says so with a 500.
+/// The service, too late: it responds with a 500.
 const LATE: fn(&str) -> Refusal = Refusal::broken_in_service;
 const CANNOT_THINK: fn(&str) -> Refusal =
     |words| Refusal::new(400, "InvalidParameter.NotSupportEnableThinking", "invalid_request_error", words);
 
 #[rustfmt::skip]
 pub(super) static RULES: [ServiceRule; 36] = [
-    // The name of a Python client's argument: it is never part of the wire.
+    // An argument of the Python client, which is never sent by it.
     rule(All, GATEWAY, "Unknown parameter: 'extra_body'",
         |request| request.body.get("extra_body").is_some()),
     rule(All, GATEWAY, "The 'stream_options' parameter is only allowed when 'stream' is enabled.",
@@ -186,7 +186,7 @@ pub(super) static RULES: [ServiceRule; 36] = [
         |request| request.get("response_format").is_some()),
     rule(Translation, GATEWAY, "The model {model} does not support 'enable_search'.",
         |request| request.get("enable_search").is_some()),
-    // The service answers so whatever the deviation is, a system message above all.
+    // The service answers like this for any deviation, usually a system message.
     rule(Translation, LATE, "Role must be in [user, assistant]",
         |request| !matches!(request.messages, [message] if role(message) == "user")),
 
@@ -281,7 +281,7 @@ fn is_no_length(name: &str) -> bool {
     !(1..=64).contains(&name.chars().count())
 }
 
-/// Whether a language is one that the model knows, left to the model or not said at all.
+/// Whether a language is known to the model, left to the model, or not given.
 fn is_known_language(request: &ValidRequest, key: &str) -> bool {
     let language = request.get("translation_options").and_then(|options| options.get(key)?.as_str());
     let is_known =

@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-/// A whole number within the bounds, near the lower one.
+/// An integer within the bounds, near the lower one.
 pub(super) fn integer(schema: &Value, number: u64) -> i64 {
     let (low, high) = bounds(schema);
     let low = low.map(|(bound, open)| if open { bound.floor() + 1.0 } else { bound.ceil() });
@@ -13,13 +13,13 @@ pub(super) fn integer(schema: &Value, number: u64) -> i64 {
     ((low + (number % choices as u64) as f64) * step) as i64
 }
 
-/// A number within the bounds, of two decimals where they leave room for that.
+/// A number within the bounds, with two decimals where they leave room.
 pub(super) fn real(schema: &Value, number: u64) -> f64 {
     if let Some(step) = schema.get("multipleOf").and_then(Value::as_f64).filter(|step| *step > 0.0) {
         let (low, _) = bounds(schema);
         let count = low.map_or(1.0, |(bound, open)| (bound / step).floor() + if open { 1.0 } else { 0.0 });
         let count = if low.is_some_and(|(bound, _)| count * step < bound) { count + 1.0 } else { count };
-        // Ten times 0.1 is meant to be 1, and is not quite that.
+        // Ten times 0.1 should be 1, but is not quite.
         return (count * step * 1e9).round() / 1e9;
     }
     let (low, high) = bounds(schema);
@@ -38,7 +38,7 @@ pub(super) fn real(schema: &Value, number: u64) -> f64 {
     if fits(rounded) { rounded } else { least + (most - least) / 2.0 }
 }
 
-/// A bound, and whether it is not itself among the numbers it bounds.
+/// A bound, and whether it is exclusive.
 type Bound = Option<(f64, bool)>;
 
 /// The lower and the upper bound.

@@ -2,14 +2,14 @@
 
 use regex_syntax::hir::{Class, Hir, HirKind};
 
-/// The bytes of the longest text that is made.
+/// The maximum length of a generated text, in bytes.
 const LONGEST: usize = 100_000;
 
-/// A text that the pattern finds itself in, of at least so many characters where the pattern allows it. None for what
-/// only backtracking engines understand, such as a look ahead.
+/// A text that matches the pattern, of at least `least` characters where the pattern allows it. `None` for patterns that
+/// only backtracking engines understand, such as a lookahead.
 pub(super) fn text(pattern: &str, number: u64, least: usize) -> Option<String> {
     let hir = regex_syntax::parse(pattern).ok()?;
-    // What may be repeated is, until the text is long enough.
+    // Repetitions are extended until the text is long enough.
     let attempts = (0..=least as u32).map(|more| {
         let mut text = String::new();
         write(&hir, number, more, &mut text).map(|()| text)
@@ -28,7 +28,7 @@ pub(super) fn text(pattern: &str, number: u64, least: usize) -> Option<String> {
 
 fn write(hir: &Hir, number: u64, more: u32, text: &mut String) -> Option<()> {
     match hir.kind() {
-        // Where a text begins and ends, this one does.
+        // Anchors match, since the text is the whole match.
         HirKind::Empty | HirKind::Look(_) => {}
         HirKind::Literal(literal) => text.push_str(std::str::from_utf8(&literal.0).ok()?),
         HirKind::Class(Class::Unicode(class)) => {
@@ -37,7 +37,7 @@ fn write(hir: &Hir, number: u64, more: u32, text: &mut String) -> Option<()> {
             let (start, end) = range.or_else(|| ranges().find(|(_, end)| *end > ' '))?;
             let start = start.max(' ') as u32;
             let choices = u64::from((end as u32).saturating_sub(start) + 1).min(26);
-            // Neighbours differ from each other.
+            // Makes neighbours differ from each other.
             let offset = (number >> (text.len() % 48)) % choices;
             text.push(char::from_u32(start + offset as u32).unwrap_or('a'));
         }

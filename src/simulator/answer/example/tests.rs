@@ -1,4 +1,4 @@
-//! Examples are held against their schemas by a real validator.
+//! Examples are checked against their schemas by a real validator.
 
 use super::*;
 
@@ -22,7 +22,7 @@ fn every_property_gets_a_value_of_its_type() {
     assert!(value["author"].is_string());
 }
 
-/// The value that is made for a schema, once a real validator has found it good.
+/// The value generated for a schema, after a real validator has accepted it.
 fn valid_example_of(schema: Value) {
     let validator = jsonschema::options().should_validate_formats(true).build(&schema).expect("a schema");
     for row in 0..40_u8 {
@@ -70,7 +70,7 @@ fn patterns_formats_and_lengths_of_strings_are_kept() {
 }
 
 #[test]
-fn objects_and_arrays_have_what_they_must_and_nothing_that_they_must_not() {
+fn objects_and_arrays_have_all_that_is_required_and_nothing_forbidden() {
     valid_example_of(json!({
         "type": "object", "required": ["a", "b"], "properties": {"a": {"type": "integer"}},
         "additionalProperties": {"type": "boolean"},

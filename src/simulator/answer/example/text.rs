@@ -1,11 +1,11 @@
-//! Strings of a schema: of its pattern, of its format, or a quotation of the right length.
+//! Strings for a schema: from its pattern, from its format, or a quotation of the right length.
 
 use serde_json::Value;
 
 use super::super::quote::quote;
 use super::pattern;
 
-/// The longest string that is made longer to fit.
+/// The maximum length to which a string is extended.
 const LONGEST: usize = 10_000;
 
 pub(super) fn build(schema: &Value, name: &str, number: u64, hint: &str) -> String {
@@ -27,7 +27,7 @@ pub(super) fn build(schema: &Value, name: &str, number: u64, hint: &str) -> Stri
     text
 }
 
-/// A text of a format that JSON Schema names.
+/// A text in one of JSON Schema's formats.
 fn of_format(format: &str) -> Option<&'static str> {
     Some(match format {
         "date" => "2026-01-15",
@@ -44,7 +44,7 @@ fn of_format(format: &str) -> Option<&'static str> {
     })
 }
 
-/// The first word after "in" or "for" that begins like a name.
+/// The first word after "in" or "for" that starts like a name.
 fn place(text: &str) -> String {
     let words: Vec<&str> = text.split_whitespace().collect();
     words
