@@ -1,4 +1,4 @@
-//! A mistake in what the user wrote, shown where it stands: file, line, column, and the line itself.
+//! A mistake in the user's text, shown at its place: file, line, column, and the line itself.
 
 mod argument;
 pub mod secret_scan;
@@ -12,16 +12,16 @@ use annotate_snippets::{AnnotationKind, Level, Renderer, Snippet};
 use secret_scan::masked;
 pub use source_text::SourceText;
 
-/// A mistake in a job, with the place it stands at.
+/// A mistake in a job, with its place.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Diagnostic {
     /// What is wrong, in a sentence without a full stop.
     pub message: String,
-    /// Where it stands, when it stands anywhere.
+    /// Its place, if it has one in a text.
     pub at: Option<(SourceText, Range<usize>)>,
-    /// A word at the place itself.
+    /// A label at the place itself.
     pub label: Option<String>,
-    /// What to do about it.
+    /// How to fix it.
     pub help: Option<String>,
 }
 
@@ -31,7 +31,7 @@ impl Diagnostic {
         Self { message: message.into(), at: None, label: None, help: None }
     }
 
-    /// What is wrong and what to do about it, in one line, for a row of the output.
+    /// The problem and how to fix it, in one line, for a row of the output.
     pub fn in_a_line(&self) -> String {
         match &self.help {
             Some(help) => format!("{}; {help}", self.message),
@@ -39,7 +39,7 @@ impl Diagnostic {
         }
     }
 
-    /// Says where in a text the problem stands; the span is in bytes, and widened to whole characters.
+    /// Sets the place of the problem in a text; the span is in bytes, and widened to whole characters.
     pub fn at(mut self, script: &SourceText, span: Range<usize>) -> Self {
         let mut end = span.end.min(script.text.len());
         let mut start = span.start.min(end);
@@ -53,18 +53,18 @@ impl Diagnostic {
         self
     }
 
-    /// Says that the problem is the whole of a text.
+    /// Marks the whole of a text as the problem.
     pub fn at_all_of(self, script: &SourceText) -> Self {
         self.at(script, 0..script.text.len())
     }
 
-    /// Puts a word at the place itself.
+    /// Puts a label at the place itself.
     pub fn label(mut self, label: impl Into<String>) -> Self {
         self.label = Some(label.into());
         self
     }
 
-    /// Says what to do about it.
+    /// Says how to fix it.
     pub fn help(mut self, help: impl Into<String>) -> Self {
         self.help = Some(help.into());
         self
@@ -72,7 +72,7 @@ impl Diagnostic {
 }
 
 impl Diagnostic {
-    /// Names the known word that an unknown one was probably meant to be; where none is near, says what else helps.
+    /// Suggests the known word that is nearest to an unknown one; if none is near, gives other help.
     pub fn suggest<'a>(
         self,
         unknown: &str,
@@ -102,7 +102,7 @@ impl fmt::Display for Diagnostic {
             Some(label) => annotation.label(label.as_str()),
             None => annotation,
         };
-        // A key in the line that is shown would end in a log.
+        // A key in the displayed line could end up in a log.
         let text = script.shown();
         let snippet = Snippet::source(&text).path(&*script.name).annotation(annotation);
         let message = masked(&self.message);
@@ -116,7 +116,7 @@ impl fmt::Display for Diagnostic {
 
 impl std::error::Error for Diagnostic {}
 
-/// The known name nearest to one that is not known, when one is near enough to be meant.
+/// The known name nearest to an unknown one, if it is near enough to be meant.
 pub fn nearest<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     known
         .into_iter()

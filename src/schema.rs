@@ -1,5 +1,5 @@
-//! The JSON Schema of an answer: what is wrong with an answer, in words that a model can act upon, and the fields that
-//! become columns.
+//! The JSON Schema of an answer: the faults of an answer, in words that a model can act on, and the fields that become
+//! columns.
 
 mod faults;
 mod fields;
@@ -13,11 +13,11 @@ use crate::near_json;
 
 pub use fields::{Field, FieldKind, FieldValue};
 
-/// The longest name of a schema that the API takes ("Structured output", Model Studio).
+/// The longest name of a schema that the API accepts ("Structured output", Model Studio).
 const LONGEST_NAME: usize = 64;
 
-/// A JSON Schema, made ready once, that each answer is held against. `$schema` says which draft it is in; without it,
-/// 2020-12. `format` is held to be a rule, whatever the draft: a field that is said to be a date is one.
+/// A compiled JSON Schema, against which each answer is checked. `$schema` names its draft; without it, 2020-12. `format` is
+/// always a rule, whatever the draft: a field declared as a date must be a date.
 #[derive(Debug)]
 pub struct AnswerSchema {
     name: String,
@@ -30,8 +30,8 @@ impl AnswerSchema {
     ///
     /// # Errors
     ///
-    /// When the text is no JSON, the JSON is no schema, or the schema refers to another document: nothing but the file
-    /// itself is ever looked at.
+    /// When the text is not JSON, the JSON is not a schema, or the schema refers to another document: only the file itself
+    /// is ever read.
     pub fn parse(text: &str, name: &str) -> Result<Self, SchemaError> {
         let name = name.to_owned();
         let schema: Value = match serde_json::from_str(text.trim_start_matches('\u{feff}')) {
@@ -57,12 +57,12 @@ impl AnswerSchema {
         }
     }
 
-    /// The value of an answer that satisfies the schema. A Markdown fence around the JSON is taken off.
+    /// The value of an answer that satisfies the schema. A Markdown fence around the JSON is removed.
     ///
     /// # Errors
     ///
-    /// What is wrong with the answer, in a few sentences of 400 characters at most: the place in the answer (as a JSON
-    /// Pointer) and the fault, of the first five faults.
+    /// The first five faults of the answer, in a few sentences of 400 characters at most: each with its place in the answer
+    /// (as a JSON Pointer).
     pub fn check(&self, response: &str) -> Result<Value, String> {
         let value = parse_answer(response)?;
         match self.validator.is_valid(&value) {
@@ -71,11 +71,11 @@ impl AnswerSchema {
         }
     }
 
-    /// The fields of an answer, in the schema's order: what `properties` says at the top level.
+    /// The fields of an answer, in the schema's order: the `properties` at the top level.
     ///
     /// # Errors
     ///
-    /// When the schema's answers are no objects, or it names no properties.
+    /// When the schema's answers are not objects, or it names no properties.
     pub fn fields(&self) -> Result<Vec<Field>, SchemaError> {
         fields::of(&self.schema).ok_or_else(|| SchemaError::NoFields { name: self.name.clone() })
     }
@@ -86,8 +86,8 @@ impl AnswerSchema {
     }
 }
 
-/// The name under which a request can carry the schema of a file: the file's own without its ending, of letters, digits,
-/// `_` and `-`, and no longer than the API allows.
+/// The name under which a request carries the schema of a file: the file's name without its ending, in letters, digits, `_`
+/// and `-`, and no longer than the API allows.
 pub fn name_in_requests(path: &str) -> String {
     let file = path.rsplit('/').next().unwrap_or_default();
     let stem = file.rsplit_once('.').map_or(file, |(stem, _)| stem);
@@ -97,7 +97,7 @@ pub fn name_in_requests(path: &str) -> String {
     if name.is_empty() { "answer".to_owned() } else { name }
 }
 
-/// The JSON value of an answer, without the Markdown fence that models like to put around it.
+/// The JSON value of an answer, without the Markdown fence that models often add.
 ///
 /// # Errors
 ///
@@ -120,7 +120,7 @@ pub fn parse_answer(response: &str) -> Result<Value, String> {
     })
 }
 
-/// What stands between the marks of a Markdown fence, when the whole text is one.
+/// The text inside a Markdown fence, if the whole text is one.
 fn without_fence(response: &str) -> &str {
     let blank = |letter: char| letter.is_whitespace() || letter == '\u{feff}';
     let text = response.trim_matches(blank);
@@ -128,23 +128,23 @@ fn without_fence(response: &str) -> &str {
         return text;
     };
     let inside = match inside.split_once('\n') {
-        // The first line has the language, or nothing.
+        // The first line has the language, or is empty.
         Some((first, rest)) if first.trim().chars().all(char::is_alphanumeric) => rest,
         _ => inside.strip_prefix("json").unwrap_or(inside),
     };
     inside.trim_matches(blank)
 }
 
-/// What the reader of JSON says, without the place, which is said apart.
+/// The error of the JSON reader without the place, which is reported separately.
 fn without_place(error: &serde_json::Error) -> String {
     let message = error.to_string();
     message.split(" at line ").next().unwrap_or_default().to_owned()
 }
 
-/// Why a file is no schema of answers.
+/// Why a file cannot be used as a schema of answers.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum SchemaError {
-    /// It is no JSON.
+    /// It is not JSON.
     #[error("{name}:{line}:{column}: the schema is not JSON: {message}")]
     Syntax {
         /// The file.
@@ -153,10 +153,10 @@ pub enum SchemaError {
         line: usize,
         /// The column, from 1, in bytes.
         column: usize,
-        /// What the reader of JSON found.
+        /// The error of the JSON reader.
         message: String,
     },
-    /// It is JSON, and no schema.
+    /// It is JSON, but not a schema.
     #[error("{name}: not a JSON Schema: at {path}: {message}")]
     Invalid {
         /// The file.
@@ -173,7 +173,7 @@ pub enum SchemaError {
     Elsewhere {
         /// The file.
         name: String,
-        /// What it refers to.
+        /// The document it refers to.
         uri: String,
     },
     /// Its answers have no fields that could become columns.

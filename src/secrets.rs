@@ -1,6 +1,6 @@
-//! The one gate for what is sent and never shown: the API key, and what is as secret. Whoever reads a secret keeps it here,
-//! and whatever is stored or shown passes here. It belongs to the process and is not handed on: what has to be handed on
-//! is forgotten somewhere.
+//! The one gate for secrets that are sent and never shown, such as the API key. All code that reads a secret registers it
+//! here, and everything stored or shown passes here. The gate belongs to the process and is not passed as an argument,
+//! because arguments are forgotten somewhere.
 
 mod forms;
 
@@ -12,25 +12,25 @@ use aho_corasick::{AhoCorasick, MatchKind};
 
 use crate::outcome::{Answer, Fault};
 
-/// No service has keys this short; a word of a few letters stands in every other text.
+/// No service has keys this short; a word of a few letters occurs in every other text.
 const SHORTEST: usize = 8;
 
-/// What is shorter and has no digit in it may be a word too: `placeholder`, `lm-studio`.
+/// A shorter secret without a digit may also be a word: `placeholder`, `lm-studio`.
 const LONGER_THAN_A_WORD: usize = 12;
 
-/// What many keys begin with, and some servers leave out.
+/// The prefix of many keys, which some servers omit.
 const BEGINS_A_KEY: &str = "sk-";
 
-/// Of a key of this length two thirds are as good as the whole.
+/// From this length on, two thirds of a key are as good as the whole.
 const LONG: usize = 16;
 
-/// What stands in the place of a secret.
+/// The replacement for a secret.
 const STANDS_FOR_IT: &str = "[key]";
 
 /// The secrets of this process.
 static KEPT: RwLock<Option<Arc<Secrets>>> = RwLock::new(None);
 
-/// From now on a text is taken out of all that is stored and shown.
+/// Registers a secret: from now on it is removed from everything stored and shown.
 pub fn keep(text: &str) {
     let mut kept = KEPT.write().unwrap_or_else(PoisonError::into_inner);
     let mut texts = kept.as_ref().map(|secrets| secrets.texts.clone()).unwrap_or_default();
@@ -40,32 +40,32 @@ pub fn keep(text: &str) {
     }
 }
 
-/// The secrets as they are known by now.
+/// The secrets known so far.
 pub fn kept() -> Arc<Secrets> {
     KEPT.read().unwrap_or_else(PoisonError::into_inner).clone().unwrap_or_default()
 }
 
-/// The text with the secrets taken out; `None` when there was none in it.
+/// The text with the secrets removed; `None` if it contained none.
 pub fn hide(text: &str) -> Option<String> {
     kept().hide(text)
 }
 
-/// The text with the secrets taken out.
+/// The text with the secrets removed.
 pub fn hidden(text: String) -> String {
     hide(&text).unwrap_or(text)
 }
 
-/// Texts that are taken out of others. They cannot be printed.
+/// Secrets that are removed from texts. They cannot be printed.
 #[derive(Default)]
 pub struct Secrets {
     texts: Vec<String>,
-    /// What texts are searched for, the longest first.
+    /// The forms that are searched for, the longest first.
     forms: Vec<String>,
-    /// Of long secrets, how much of their beginning is as secret, in bytes.
+    /// For each long secret, the length of its beginning that is just as secret, in bytes.
     beginnings: Vec<(String, usize)>,
-    /// Secrets that could as well be words. They are taken out where somebody complains of the key, and nowhere else.
+    /// Secrets that could also be words. They are removed only from complaints about the key.
     words: Vec<String>,
-    /// Finds any of the forms in one pass over a text: every answer is looked through, and hardly any has one.
+    /// Finds any of the forms in one pass over a text: every answer is searched, and hardly any contains one.
     any: Option<AhoCorasick>,
 }
 
@@ -76,7 +76,7 @@ impl fmt::Debug for Secrets {
 }
 
 impl Secrets {
-    /// To take out these texts.
+    /// A remover of these texts.
     pub fn new(texts: Vec<String>) -> Self {
         let (words, long): (Vec<&String>, Vec<&String>) =
             texts.iter().partition(|text| could_be_a_word(text));
@@ -88,12 +88,12 @@ impl Secrets {
         let forms = forms.filter(|form| form.len() >= SHORTEST);
         let mut forms: Vec<String> = forms.collect();
         forms.sort_by_key(|form| std::cmp::Reverse(form.len()));
-        // Only for leftmost matches does the searcher pass over several bytes at a time.
+        // Only with leftmost matches does the searcher skip several bytes at a time.
         let any = AhoCorasick::builder().match_kind(MatchKind::LeftmostFirst).build(&forms).ok();
         Self { texts, forms, beginnings, words, any }
     }
 
-    /// The text with the secrets taken out, also those that are written with escapes; `None` when there was none in it.
+    /// The text with the secrets removed, also those written with escapes; `None` if it contained none.
     pub fn hide(&self, text: &str) -> Option<String> {
         if self.forms.is_empty() {
             return None;
@@ -123,7 +123,7 @@ impl Secrets {
         hidden
     }
 
-    /// What a server or a command says of its trouble, without the secrets, and without those that could be words.
+    /// The error text of a server or a command without the secrets, including those that could be words.
     pub fn out_of_complaint(&self, text: String) -> String {
         let text = self.hide(&text).unwrap_or(text);
         self.words.iter().fold(text, |text, word| without_word(&text, word).unwrap_or(text))
@@ -136,7 +136,7 @@ impl Secrets {
 
     /// An answer without the secrets.
     pub fn out_of_answer(&self, mut answer: Answer) -> Answer {
-        // Named one by one, so that a text which an answer gets some day is not forgotten.
+        // Named one by one, so that a later text field of an answer cannot be forgotten.
         let Answer {
             response,
             reasoning,
@@ -167,7 +167,7 @@ impl Secrets {
         Fault { message, code, evidence, request_id, partial, ..fault }
     }
 
-    /// The fault that a server tells of, also without the secrets that could be words.
+    /// The fault that a server reports, also without the secrets that could be words.
     pub fn out_of_reply(&self, fault: Fault) -> Fault {
         let mut fault = self.out_of_fault(fault);
         if !self.words.is_empty() {
@@ -189,22 +189,22 @@ impl Secrets {
     }
 }
 
-/// Whether a secret is one that many would give to a server that asks for none: `x`, `none`, `EMPTY`, `not-needed`.
+/// Whether a secret is one that many give to a server that needs none: `x`, `none`, `EMPTY`, `not-needed`.
 fn could_be_a_word(text: &str) -> bool {
     let of_a_word = |c: char| c.is_ascii_alphabetic() || c == '-' || c == '_';
     let short = text.len() < LONGER_THAN_A_WORD && !text.starts_with("sk-");
     text.len() < SHORTEST || short && text.chars().all(of_a_word)
 }
 
-/// A long secret, and how much of it is as good as the whole.
+/// A long secret, and the length of its beginning that is as good as the whole.
 fn beginning(text: &str) -> Option<(String, usize)> {
     let most = text.len() * 2 / 3;
-    // An address begins as other addresses do: what is secret about it may stand at its end.
+    // An address begins like other addresses: its secret part may be at its end.
     (!text.contains("://") && text.len() >= LONG && text.is_char_boundary(most))
         .then(|| (text.to_owned(), most))
 }
 
-/// The text without a secret that somebody has cut behind so many bytes of it.
+/// The text without a secret that was cut after at least this many bytes.
 fn without_beginning(text: &str, secret: &str, most: usize) -> Option<String> {
     let begun = text.match_indices(&secret[..most]).map(|(at, begun)| {
         let more = text[at..].bytes().zip(secret.bytes()).take_while(|(one, other)| one == other).count();
@@ -217,7 +217,7 @@ fn without_beginning(text: &str, secret: &str, most: usize) -> Option<String> {
     without(text, begun)
 }
 
-/// The text without a word, where it stands by itself.
+/// The text without a word, where it is a word of its own.
 fn without_word(text: &str, word: &str) -> Option<String> {
     let goes_on = |c: char| c.is_alphanumeric() || c == '-' || c == '_';
     let words = text.match_indices(word).map(|(at, word)| at..at + word.len());
@@ -227,7 +227,7 @@ fn without_word(text: &str, word: &str) -> Option<String> {
     )
 }
 
-/// The text without these places of it, which may overlap; `None` where there are none.
+/// The text without these parts, which may overlap; `None` if there are none.
 fn without(text: &str, places: impl Iterator<Item = Range<usize>>) -> Option<String> {
     let mut shown = String::new();
     let mut done = 0;
@@ -250,7 +250,7 @@ mod tests {
     }
 
     #[test]
-    fn secrets_are_taken_out_and_never_shown() {
+    fn secrets_are_removed_and_never_shown() {
         let secrets = secrets(&["sk-secret", "short", "other-secret"]);
         assert!(!format!("{secrets:?}").contains("secret"));
         assert_eq!(
@@ -264,13 +264,13 @@ mod tests {
     }
 
     #[test]
-    fn a_secret_in_another_leaves_nothing_of_either() {
+    fn nothing_is_left_of_a_secret_inside_another() {
         let secrets = secrets(&["key-12345", "https://h/key-12345/x"]);
         assert_eq!(secrets.hide("at https://h/key-12345/x!").as_deref(), Some("at [key]!"));
     }
 
     #[test]
-    fn a_key_that_somebody_has_cut_or_told_without_its_first_letters_is_one() {
+    fn a_key_that_is_cut_or_lacks_its_prefix_is_removed() {
         let secrets = secrets(&["sk-4f1d9c7e2b0a8d6f"]);
         for (text, shown) in [
             ("at sk-4f1d9c7e2b0, cut", "at [key], cut"),
@@ -283,20 +283,20 @@ mod tests {
     }
 
     #[test]
-    fn a_key_that_repeats_itself_is_taken_out_where_its_beginnings_overlap() {
+    fn a_repetitive_key_is_removed_where_its_beginnings_overlap() {
         let secrets = secrets(&["0101010101010101 x"]);
         assert_eq!(secrets.hide("at 010101010101010101010101!").as_deref(), Some("at [key]!"));
     }
 
     #[test]
-    fn an_address_is_a_secret_as_a_whole_and_its_beginning_is_none() {
+    fn an_address_is_secret_as_a_whole_and_its_beginning_is_not() {
         let secrets = secrets(&["https://company.com/hooks/T0/B0"]);
         assert_eq!(secrets.hide("see https://company.com/hooks/manual and https://company.com/"), None);
         assert_eq!(secrets.hide("at https://company.com/hooks/T0/B0!").as_deref(), Some("at [key]!"));
     }
 
     #[test]
-    fn what_could_be_a_word_is_taken_out_of_complaints_alone_and_only_where_it_stands_alone() {
+    fn a_secret_that_could_be_a_word_is_removed_only_from_complaints_and_only_as_a_whole_word() {
         let secrets = secrets(&["none", "x", "lm-studio", "abc1234", "sk-1"]);
         assert_eq!(secrets.hide("none, x, lm-studio, abc1234, sk-1"), None);
         let complaint = |text: &str| secrets.out_of_complaint(text.to_owned());

@@ -1,4 +1,4 @@
-//! The bodies of a row's later requests: the first one, with what was answered and what is said to it.
+//! The bodies of a row's later requests: the first one, followed by the answers so far and the replies to them.
 
 use serde_json::{Map, Value, json};
 
@@ -7,10 +7,10 @@ use super::step::{Asks, Step};
 use crate::outcome::Answer;
 use crate::request::{ChatRequest, Estimate};
 
-/// What a cut answer's `max_tokens` is multiplied by.
+/// The factor by which the `max_tokens` of a cut answer grows.
 const GROWTH: u64 = 4;
 
-/// The longest request that is made of a row's steps.
+/// The longest request that may be made of a row's steps.
 const MOST_BODY_BYTES: usize = 64 * 1024 * 1024;
 
 /// The request that follows these steps of a row.
@@ -28,7 +28,7 @@ pub(super) fn next(first: &ChatRequest, steps: &[Step]) -> Result<ChatRequest, S
         match step.asks {
             Asks::Tools => {
                 tool_turns(step, &mut turns)?;
-                // A call that is forced in every round would be made for ever.
+                // A call that is forced in every round would be repeated for ever.
                 if body.get("tool_choice").is_some_and(Value::is_object) {
                     body.remove("tool_choice");
                 }
@@ -41,7 +41,7 @@ pub(super) fn next(first: &ChatRequest, steps: &[Step]) -> Result<ChatRequest, S
                 estimate.max_completion_tokens = estimate.max_completion_tokens.saturating_add(more);
                 body.insert("max_tokens".to_owned(), Value::from(most));
             }
-            // What another request follows has been joined to a later answer, or is asked for anew.
+            // An answer that another request follows has been joined to a later answer, or is requested anew.
             Asks::Continue if index + 1 < steps.len() => {}
             Asks::Continue => {
                 let text = so_far(steps);
@@ -62,13 +62,13 @@ pub(super) fn next(first: &ChatRequest, steps: &[Step]) -> Result<ChatRequest, S
     })
 }
 
-/// The text of the steps at the end that are pieces of one answer.
+/// The text of the last steps that are pieces of one answer.
 fn so_far(steps: &[Step]) -> String {
     let from = steps.iter().rposition(|step| step.asks != Asks::Continue).map_or(0, |index| index + 1);
     steps[from..].iter().filter_map(|step| step.answer.response.as_deref()).collect()
 }
 
-/// An answer, with the pieces before it that the service cut it into.
+/// An answer, joined with the earlier pieces into which the service cut it.
 pub(super) fn joined(steps: &[Step], answer: Answer) -> Answer {
     let before = so_far(steps);
     match before.is_empty() {
@@ -98,7 +98,7 @@ fn repair_turns(step: &Step) -> [Value; 2] {
     [json!({ "role": "assistant", "content": answer }), json!({ "role": "user", "content": ask })]
 }
 
-/// The `max_tokens` that a cut answer is asked for again with; `None` where it is the model's longest already.
+/// The `max_tokens` with which a cut answer is requested again; `None` if it was already the model's longest.
 pub(super) fn grown_max_tokens(first: &ChatRequest) -> Option<u64> {
     #[derive(serde::Deserialize)]
     struct Given {
@@ -119,7 +119,7 @@ fn number(value: Option<&Value>) -> Option<u64> {
         .or_else(|| value.as_f64().filter(|number| *number >= 0.0).map(|number| number.ceil() as u64))
 }
 
-/// The prompt grows as the body does.
+/// The estimate of the prompt grows with the body.
 fn grown_estimate(first: &Estimate, bytes_before: usize, bytes: usize) -> Estimate {
     let ratio = bytes as f64 / bytes_before.max(1) as f64;
     let prompt_tokens = (first.prompt_tokens as f64 * ratio.max(1.0)).ceil() as u64;

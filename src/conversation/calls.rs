@@ -2,27 +2,27 @@
 
 use serde_json::{Value, json};
 
-/// One call that the model makes.
+/// A tool call by the model.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ToolCall {
-    /// What names the call, so that its result can be told from others'.
+    /// The id of the call, which its result refers to.
     pub id: String,
     /// The tool.
     pub name: String,
-    /// The arguments, as the model wrote them: JSON text, it is to be hoped. Of a call without any, `{}`.
+    /// The arguments as the model wrote them, normally JSON text; `{}` for a call without any.
     pub arguments: String,
 }
 
 impl ToolCall {
-    /// The call as an assistant's turn holds it.
+    /// The call as part of an assistant's turn.
     pub(super) fn in_turn(&self) -> Value {
         let function = json!({ "name": self.name, "arguments": self.arguments });
         json!({ "id": self.id, "type": "function", "function": function })
     }
 }
 
-/// The calls in the JSON text of an answer's `tool_calls`. Servers leave out what they like; a call without an id
-/// gets one by its place.
+/// The calls in the JSON text of an answer's `tool_calls`. Servers omit various fields; a call without an id gets one from
+/// its position.
 ///
 /// # Errors
 ///

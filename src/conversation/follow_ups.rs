@@ -1,25 +1,25 @@
-//! The requests that rows took beyond their first, by what they were for.
+//! The requests that rows needed after their first, by purpose.
 
 use serde::Serialize;
 
 use super::Asks;
 use crate::text::{count, counted};
 
-/// How many there were of each kind. As JSON, each has the word that the journal has for it.
+/// The number of each kind. The JSON names are those of the journal.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
 pub struct FollowUps {
-    /// With what tools gave.
+    /// With the results of tools.
     pub tools: u64,
     /// For an answer that satisfies the schema.
     pub repair: u64,
-    /// With more room for the answer.
+    /// With a larger `max_tokens`.
     pub grow: u64,
-    /// For the rest of an answer that was cut.
+    /// For the rest of a cut answer.
     pub rest: u64,
 }
 
 impl FollowUps {
-    /// Counts some of a kind.
+    /// Adds a number of one kind.
     pub fn add(&mut self, asks: Asks, requests: u64) {
         let kind = match asks {
             Asks::Tools => &mut self.tools,
@@ -30,7 +30,7 @@ impl FollowUps {
         *kind += requests;
     }
 
-    /// These and others.
+    /// The sum of both.
     pub fn plus(self, others: Self) -> Self {
         Self {
             tools: self.tools + others.tools,
@@ -40,7 +40,7 @@ impl FollowUps {
         }
     }
 
-    /// What there was, for people.
+    /// The numbers in words, for people.
     pub fn words(&self) -> Vec<String> {
         let rounds = counted(self.tools, "round");
         let all = [
@@ -53,7 +53,7 @@ impl FollowUps {
     }
 }
 
-/// How many requests there were, and what is worth saying of some of them.
+/// The number of requests, and of those kinds that are worth mentioning.
 pub fn requests(all: u64, follow_ups: &FollowUps, throttled: u64, faults: u64) -> String {
     let mut parts = follow_ups.words();
     let rest = [(throttled, "throttled"), (faults, "without an answer")];
@@ -70,7 +70,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn requests_say_what_they_were_for_and_no_zeros() {
+    fn requests_are_listed_by_purpose_and_without_zeros() {
         let mut follow_ups = FollowUps::default();
         assert_eq!(requests(1, &follow_ups, 0, 0), "1 request");
         follow_ups.add(Asks::Repair, 10);

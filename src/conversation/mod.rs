@@ -1,20 +1,20 @@
-//! A row and its answered steps: what is asked next, or what became of the row.
+//! A row and its answered steps: the next request, or the result of the row.
 //!
-//! Most rows are answered by their first request. Some need more: the model calls tools and waits for their results, an answer does
-//! not satisfy its schema, `max_tokens` or the service itself cut it. Every paid answer on the way is a [`Step`] (`step`), with the
-//! reason why the row goes on and what that adds to the next request: the results of tools (`calls` reads what is called), the
-//! fault that was named. `body` makes the next request from the first one and the steps.
+//! Most rows are answered by their first request. Some need more: the model calls tools and waits for their results, an
+//! answer does not satisfy its schema, or `max_tokens` or the service itself cut it. Every paid answer on the way is a
+//! [`Step`] (`step`), with the reason why the row continues and what that adds to the next request: the results of tools
+//! (`calls` reads the calls), or the fault. `body` makes the next request from the first one and the steps.
 //!
 //! Laws of this room:
 //!
-//! - **Pure**: no clock, no files, no network. The next request follows from what is stored, whatever the job file says by then,
-//!   so that a kill resumes in the middle of a row and no answer is paid for twice.
-//! - **A step is stored before the next request leaves**, and results of tools before they go out: a command whose result is stored
-//!   is not run again.
-//! - **What the service cut is never an answer.** It is asked for again as a stream, which has no time limit; a stream that is cut
-//!   is continued where the model can do that.
-//! - **When the rules for answers change, kept answers are held against them again**: a failure can become an answer without a
-//!   request, and an answer a failure.
+//! - **Pure**: no clock, no files, no network. The next request follows from what is stored, even if the job file has
+//!   changed, so a kill resumes in the middle of a row and no answer is paid for twice.
+//! - **A step is stored before the next request is sent**, and results of tools before they are sent: a command whose result
+//!   is stored is not run again.
+//! - **A cut by the service is never an answer.** The answer is requested again as a stream, which has no time limit; a
+//!   stream that is cut is continued if the model can do that.
+//! - **When the rules for answers change, kept answers are checked against them again**: a failure can become an answer
+//!   without a request, and an answer a failure.
 
 mod body;
 pub mod calls;
@@ -32,34 +32,34 @@ use crate::schema::AnswerSchema;
 use calls::ToolCall;
 pub use step::{Asks, Step};
 
-/// Tool calls of one answer that are run at most: each is a process.
+/// The most tool calls of one answer that are run: each is a process.
 pub const MOST_CALLS: usize = 128;
 
-/// What the tools of one row may say altogether: it is kept in memory and in the journal, and goes out again with each later
-/// request of the row. No service takes a request as long as that.
+/// The most bytes of results of a row's tools: they are kept in memory and in the journal, and sent again with each later
+/// request of the row. No service accepts a request as long as that.
 pub const MOST_RESULT_BYTES: usize = 8 * 1024 * 1024;
 
-/// How often an answer that the service keeps cutting is continued. A stream has no time limit that is known of, so a
-/// cut is rare, and a row that is cut every time is better told than paid for without end.
+/// How often an answer that the service keeps cutting is continued. A stream has no known time limit, so a cut is rare, and
+/// it is better to report a row that is cut every time than to keep paying for it.
 const MOST_RESTS: usize = 3;
 
-/// What is said of an answer that `on_length = "fail"` does not take.
+/// The fault of an answer that `on_length = "fail"` does not accept.
 const CUT_BY_LENGTH: &str = "max_tokens truncated the answer, and `on_length` is \"fail\"";
 
 fn breaks_schema(fault: &str) -> String {
     format!("the answer does not satisfy the schema: {fault}")
 }
 
-/// What decides how a row goes on.
+/// The rules that decide how a row continues.
 #[derive(Debug, Clone, Default)]
 pub struct ConversationRules {
     /// What each answer must satisfy.
     pub schema: Option<Arc<AnswerSchema>>,
-    /// How often an answer that does not is asked for again.
+    /// How often an answer that does not satisfy it is requested again.
     pub repair: u32,
     /// What is done with an answer that `max_tokens` cut.
     pub on_length: OnLength,
-    /// The tools that have a command. Without any, a call of the model is the row's answer.
+    /// The tools that have a command. Without any, the model's call is the row's answer.
     pub tools: BTreeSet<String>,
     /// Rounds of tool calls that a row may take.
     pub max_rounds: u32,
@@ -67,43 +67,43 @@ pub struct ConversationRules {
     pub transport: Transport,
 }
 
-/// What an answer means for its row.
+/// The meaning of an answer for its row.
 #[derive(Debug)]
 pub enum Turn {
     /// The row is answered.
     Answered(Answer),
-    /// The row goes on: the step is to be stored, then this is to be sent.
+    /// The row continues: store the step, then send this request.
     Ask(Step, Box<ChatRequest>),
-    /// The row goes on: the step is to be stored, then these tools are to be run.
+    /// The row continues: store the step, then run these tools.
     Call(Step, Vec<ToolCall>),
     /// The row has failed, though the answer was paid for.
     Failed(Fault),
 }
 
-/// What a row that was interrupted between two requests goes on with.
+/// How a row that was interrupted between two requests continues.
 #[derive(Debug)]
 pub enum Resumed {
-    /// This request.
+    /// With this request.
     Ask(Box<ChatRequest>),
-    /// These tools.
+    /// With these tools.
     Call(Vec<ToolCall>),
-    /// Nothing: its last step cannot be followed.
+    /// Not at all: its last step cannot be followed.
     Failed(Fault),
 }
 
-/// What is done about an answer that the service cut at its time limit.
+/// The reaction to an answer that the service cut at its time limit.
 #[derive(Debug)]
 pub enum Cut {
-    /// The same request goes again, to be answered as a stream, which no time limit cuts.
+    /// The same request is sent again, to be answered as a stream, which no time limit cuts.
     ByStream,
-    /// The answer goes on where it ends.
+    /// The answer is continued where it ends.
     Rest(Box<Step>, Box<ChatRequest>),
-    /// Nothing: the row has failed.
+    /// None: the row has failed.
     Failed,
 }
 
 impl ConversationRules {
-    /// What an answer means for a row whose first request and steps so far are these.
+    /// The meaning of an answer for a row with this first request and these steps.
     pub fn after(&self, first: &ChatRequest, steps: &[Step], answer: Answer) -> Turn {
         if !self.tools.is_empty() && answer.tool_calls.is_some() {
             return self.called(steps, answer);
@@ -122,7 +122,7 @@ impl ConversationRules {
             }
         }
         let answer = body::joined(steps, answer);
-        // Calls of tools that nobody runs are the answer, and no text that could satisfy a schema.
+        // Calls of tools without a command are the answer, which has no text to check against a schema.
         let schema = self.schema.as_ref().filter(|_| answer.tool_calls.is_none());
         match schema.map(|schema| schema.check(answer.response.as_deref().unwrap_or_default())) {
             None | Some(Ok(_)) => Turn::Answered(answer),
@@ -130,14 +130,14 @@ impl ConversationRules {
         }
     }
 
-    /// What tells these rules from others, as far as they find fault with answers; empty when they find none.
+    /// A text that distinguishes these rules from others, as far as they reject answers; empty if they reject none.
     pub fn key(&self) -> String {
         let length = if self.on_length == OnLength::Fail { "length;" } else { "" };
         let schema = self.schema.as_ref().map(|schema| schema.as_value().to_string()).unwrap_or_default();
         format!("{length}{schema}")
     }
 
-    /// What is wrong with an answer that was kept when the rules were others: the code and the words of it.
+    /// Why an answer that was kept under other rules is rejected now: code and message.
     pub fn objection(
         &self,
         finish_reason: Option<&str>,
@@ -201,7 +201,7 @@ impl ConversationRules {
         ask(first, steps, step)
     }
 
-    /// What a row with these stored steps goes on with; the last of them has not been followed.
+    /// How a row with these stored steps continues; the last of them has not been followed.
     pub fn resume(&self, first: &ChatRequest, steps: &[Step]) -> Resumed {
         let unanswered = steps.last().filter(|step| step.asks == Asks::Tools && step.results.is_empty());
         if let Some(step) = unanswered {
@@ -210,7 +210,7 @@ impl ConversationRules {
                 Err((code, message)) => Resumed::Failed(Fault::new(FaultKind::RowRefused, code, message)),
             };
         }
-        // What was cut came as a stream when a stream was to be had, and in one piece it would be cut again.
+        // A cut answer came as a stream if streams are available, and a whole answer would be cut again.
         let was_cut = self.transport != Transport::Whole && count(steps, Asks::Continue) > 0;
         match body::next(first, steps) {
             Ok(request) => {
@@ -220,7 +220,7 @@ impl ConversationRules {
         }
     }
 
-    /// What is done about an answer that the service cut, of a request that was the last one sent.
+    /// The reaction to an answer that the service cut, given the last request that was sent.
     pub fn cut(
         &self,
         first: &ChatRequest,
@@ -249,7 +249,7 @@ impl ConversationRules {
     }
 }
 
-/// The larger `max_tokens` that a cut answer is asked for with, once; `None` where it cannot grow.
+/// The request for a cut answer with a larger `max_tokens`, made once; `None` if it cannot grow.
 fn grown(first: &ChatRequest, steps: &[Step], answer: &Answer) -> Option<Turn> {
     if count(steps, Asks::Grow) > 0 || body::grown_max_tokens(first).is_none() {
         return None;
@@ -270,7 +270,7 @@ fn count(steps: &[Step], asks: Asks) -> usize {
     steps.iter().filter(|step| step.asks == asks).count()
 }
 
-/// A row that has failed by its answer, which was paid for and is kept.
+/// The fault of a row because of its answer, which was paid for and is kept.
 fn unfit(code: &str, message: String, answer: &Answer) -> Fault {
     Fault {
         status: Some(200),

@@ -7,22 +7,22 @@ use crate::outcome::Answer;
 pub struct Step {
     /// The answer.
     pub answer: Answer,
-    /// Why the row goes on after it.
+    /// Why the row continues after it.
     pub asks: Asks,
-    /// What the next request adds: of tool calls, the result of each; of a repair, the fault; empty while the tools
-    /// have not been run.
+    /// The text that the next request adds: the result of each tool call, or the fault to repair; empty while the tools have
+    /// not been run.
     pub results: Vec<String>,
 }
 
 impl Step {
-    /// The bytes of what tools said.
+    /// The bytes of the tools' results.
     pub fn result_bytes(&self) -> usize {
         let of_tools = if self.asks == Asks::Tools { self.results.as_slice() } else { &[] };
         of_tools.iter().map(String::len).sum()
     }
 }
 
-/// Why a row goes on.
+/// Why a row continues.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Asks {
     /// The model called tools.
@@ -38,7 +38,7 @@ pub enum Asks {
 impl Asks {
     const ALL: [Self; 4] = [Self::Tools, Self::Repair, Self::Grow, Self::Continue];
 
-    /// The word the journal holds.
+    /// The word for it in the journal.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Tools => "tools",
@@ -48,7 +48,7 @@ impl Asks {
         }
     }
 
-    /// The reason that a word of the journal stands for.
+    /// The reason for a word of the journal.
     pub fn of_word(word: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|asks| asks.as_str() == word)
     }

@@ -1,4 +1,4 @@
-//! What rows go on with.
+//! How rows continue.
 
 use serde_json::{Value, json};
 
@@ -18,13 +18,13 @@ fn first(fields: Value) -> ChatRequest {
     }
 }
 
-fn said(text: &str) -> Answer {
+fn answer_of(text: &str) -> Answer {
     let usage = Usage { total_tokens: Some(9), ..Usage::default() };
     Answer { response: Some(text.to_owned()), usage: Some(usage), ..Answer::default() }
 }
 
 fn called(calls: Value) -> Answer {
-    Answer { tool_calls: Some(calls.to_string()), finish_reason: Some("tool_calls".into()), ..said("") }
+    Answer { tool_calls: Some(calls.to_string()), finish_reason: Some("tool_calls".into()), ..answer_of("") }
 }
 
 fn call(name: &str, arguments: &str) -> Value {
@@ -82,15 +82,15 @@ fn the_results_of_tools_follow_the_turn_that_called_them() {
 }
 
 #[test]
-fn a_next_request_that_has_grown_beyond_64_mib_is_not_made() {
+fn a_next_request_beyond_64_mib_is_not_made() {
     let first = first(json!({}));
     let step = |bytes: usize| {
         let answer = called(json!([call("look", "{}")]));
         Step { asks: Asks::Tools, answer, results: vec!["x".repeat(bytes)] }
     };
     assert!(body::next(&first, &[step(63 << 20)]).is_ok());
-    let told = body::next(&first, &[step(33 << 20), step(33 << 20)]).expect_err("too long");
-    assert!(told.contains("grown to 66 MiB"), "{told}");
+    let fault = body::next(&first, &[step(33 << 20), step(33 << 20)]).expect_err("too long");
+    assert!(fault.contains("grown to 66 MiB"), "{fault}");
 }
 
 #[test]
@@ -117,23 +117,28 @@ fn calls_that_cannot_be_run_fail_the_row_and_say_why() {
 }
 
 #[test]
-fn an_answer_that_breaks_the_schema_is_asked_for_again_with_the_fault() {
+fn an_answer_that_breaks_the_schema_is_requested_again_with_the_fault() {
     let (rules, first) = (with_schema(), first(json!({})));
-    assert!(matches!(rules.after(&first, &[], said("{\"a\":1}")), Turn::Answered(_)));
-    let Turn::Ask(step, request) = rules.after(&first, &[], said("{\"a\":\"x\"}")) else { panic!("asks") };
+    assert!(matches!(rules.after(&first, &[], answer_of("{\"a\":1}")), Turn::Answered(_)));
+    let Turn::Ask(step, request) = rules.after(&first, &[], answer_of("{\"a\":\"x\"}")) else {
+        panic!("asks")
+    };
     let messages = body(&request)["messages"].clone();
     assert_eq!(messages[1], json!({ "role": "assistant", "content": "{\"a\":\"x\"}" }));
     let ask = messages[2]["content"].as_str().expect("text");
     assert!(ask.contains(&step.results[0]) && ask.contains("JSON"), "{ask}");
-    assert!(matches!(rules.after(&first, std::slice::from_ref(&step), said("{\"a\":2}")), Turn::Answered(_)));
-    let fault = failed(rules.after(&first, &[step], said("no")));
+    assert!(matches!(
+        rules.after(&first, std::slice::from_ref(&step), answer_of("{\"a\":2}")),
+        Turn::Answered(_)
+    ));
+    let fault = failed(rules.after(&first, &[step], answer_of("no")));
     assert_eq!(fault.code, "schema_violation");
     assert_eq!(fault.unfit_answer().and_then(|answer| answer.response.as_deref()), Some("no"), "it is kept");
 }
 
 #[test]
-fn a_cut_answer_is_kept_failed_or_asked_for_once_with_more_room() {
-    let cut = || Answer { finish_reason: Some("length".into()), ..said("half") };
+fn a_cut_answer_is_kept_failed_or_requested_once_with_more_room() {
+    let cut = || Answer { finish_reason: Some("length".into()), ..answer_of("half") };
     let small = || ChatRequest { longest_answer: Some(300), ..first(json!({ "max_tokens": 100 })) };
     let rules = |on_length| ConversationRules { on_length, ..ConversationRules::default() };
     assert!(matches!(rules(OnLength::Keep).after(&small(), &[], cut()), Turn::Answered(_)));
@@ -147,22 +152,22 @@ fn a_cut_answer_is_kept_failed_or_asked_for_once_with_more_room() {
 }
 
 #[test]
-fn an_answer_the_service_cut_comes_by_stream_then_by_its_rest_then_not_at_all() {
+fn an_answer_that_the_service_cut_is_streamed_then_continued_then_fails() {
     let (rules, first) = (ConversationRules::default(), first(json!({})));
     let streamed = ChatRequest { stream: true, ..first.clone() };
-    let half = said("one ");
+    let half = answer_of("one ");
     assert!(matches!(rules.cut(&first, &[], &first, Some(&half)), Cut::ByStream));
     let Cut::Rest(step, request) = rules.cut(&first, &[], &streamed, Some(&half)) else { panic!("rest") };
     let expected = json!({ "role": "assistant", "content": "one ", "partial": true });
     assert_eq!(body(&request)["messages"][1], expected);
     let steps = [*step];
-    let Cut::Rest(second, request) = rules.cut(&first, &steps, &streamed, Some(&said("two "))) else {
+    let Cut::Rest(second, request) = rules.cut(&first, &steps, &streamed, Some(&answer_of("two "))) else {
         panic!("rest")
     };
     assert_eq!(body(&request)["messages"][1]["content"], "one two ");
     assert_eq!(body(&request)["messages"].as_array().map(Vec::len), Some(2));
     let steps = [steps[0].clone(), *second];
-    let Turn::Answered(answer) = rules.after(&first, &steps, said("three")) else { panic!("answered") };
+    let Turn::Answered(answer) = rules.after(&first, &steps, answer_of("three")) else { panic!("answered") };
     assert_eq!(answer.response.as_deref(), Some("one two three"));
     let cannot = ChatRequest { may_continue: false, ..first.clone() };
     assert!(matches!(rules.cut(&cannot, &[], &streamed, Some(&half)), Cut::Failed));
@@ -172,10 +177,11 @@ fn an_answer_the_service_cut_comes_by_stream_then_by_its_rest_then_not_at_all() 
 }
 
 #[test]
-fn pieces_of_a_cut_answer_are_no_turn_of_their_own_once_the_row_goes_on_otherwise() {
+fn pieces_of_a_cut_answer_are_not_turns_once_the_row_continues_in_another_way() {
     let first = first(json!({ "max_tokens": 100 }));
-    let piece = Step { answer: said("{\"a\":"), asks: Asks::Continue, results: vec![] };
-    let Turn::Ask(_, request) = with_schema().after(&first, std::slice::from_ref(&piece), said("\"x\"}"))
+    let piece = Step { answer: answer_of("{\"a\":"), asks: Asks::Continue, results: vec![] };
+    let Turn::Ask(_, request) =
+        with_schema().after(&first, std::slice::from_ref(&piece), answer_of("\"x\"}"))
     else {
         panic!("asks")
     };
@@ -188,12 +194,12 @@ fn pieces_of_a_cut_answer_are_no_turn_of_their_own_once_the_row_goes_on_otherwis
     assert_eq!(body(&request)["messages"][1], json!({ "role": "assistant", "content": "{\"a\":\"x\"}" }));
 
     let grow = ConversationRules { on_length: OnLength::Grow, ..ConversationRules::default() };
-    let cut = Answer { finish_reason: Some("length".into()), ..said("two") };
+    let cut = Answer { finish_reason: Some("length".into()), ..answer_of("two") };
     let Turn::Ask(step, request) = grow.after(&first, std::slice::from_ref(&piece), cut) else {
         panic!("asks")
     };
     assert_eq!(roles(&request), ["user"], "the whole answer is asked for anew");
-    let Turn::Answered(answer) = grow.after(&first, &[piece, step], said("one two three")) else {
+    let Turn::Answered(answer) = grow.after(&first, &[piece, step], answer_of("one two three")) else {
         panic!("answered")
     };
     assert_eq!(answer.response.as_deref(), Some("one two three"));
@@ -206,15 +212,15 @@ fn a_larger_answer_is_set_aside_for_each_of_several_choices() {
         estimate: Estimate { prompt_tokens: 10, max_completion_tokens: 200, unbounded: false },
         ..first(json!({ "max_tokens": 100, "n": 2 }))
     };
-    let cut = Answer { finish_reason: Some("length".into()), ..said("half") };
+    let cut = Answer { finish_reason: Some("length".into()), ..answer_of("half") };
     let Turn::Ask(_, request) = grow.after(&first, &[], cut) else { panic!("asks") };
     assert_eq!(request.estimate.max_completion_tokens, 800);
 }
 
 #[test]
-fn a_row_that_was_cut_goes_on_as_a_stream_after_a_kill_too() {
+fn a_row_that_was_cut_continues_as_a_stream_after_a_kill_too() {
     let (rules, first) = (ConversationRules::default(), first(json!({})));
-    let step = |asks| [Step { answer: said("one "), asks, results: vec!["a fault".into()] }];
+    let step = |asks| [Step { answer: answer_of("one "), asks, results: vec!["a fault".into()] }];
     let streams = |rules: &ConversationRules, asks| match rules.resume(&first, &step(asks)) {
         Resumed::Ask(request) => request.stream,
         other => panic!("{other:?}"),

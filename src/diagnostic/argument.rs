@@ -1,16 +1,16 @@
-//! A mistake in what a flag, a variable or a word of the command line gave: there is no file and no line to name.
+//! A mistake in a flag, a variable or an argument of the command line, which has no file or line.
 
 use std::ops::Range;
 
 use super::source_text::SourceText;
 use crate::text::width;
 
-/// Characters that are shown of a long line: before the place, from there on, and behind it.
+/// Characters shown of a long line: before the place, at the place, and after it.
 const BEFORE: usize = 60;
 const OF_IT: usize = 60;
 const BEHIND: usize = 30;
 
-/// Where the mistake stands, beneath what is said of it; `None` when it stands in a file.
+/// The place of the mistake, for the line below the message; `None` if it is in a file.
 pub(super) fn shown(script: &SourceText, span: &Range<usize>, label: Option<&str>) -> Option<String> {
     let name = &script.name;
     let joint = match () {
@@ -57,7 +57,7 @@ fn last(piece: &str, most: usize) -> String {
     }
 }
 
-/// Without what takes more columns, or fewer, than it seems to.
+/// The text without characters that take more or fewer columns than expected.
 fn flat(piece: &str) -> String {
     piece.chars().map(|letter| if letter.is_control() { ' ' } else { letter }).collect()
 }
@@ -67,7 +67,7 @@ mod tests {
     use super::super::Diagnostic;
     use super::*;
 
-    fn told(name: &str, text: &str, part: &str) -> String {
+    fn message_for(name: &str, text: &str, part: &str) -> String {
         let script = SourceText { name: name.into(), text: text.into() };
         let at = text.find(part).expect("a part of it");
         Diagnostic::new("no").at(&script, at..at + part.len()).to_string()
@@ -76,26 +76,26 @@ mod tests {
     #[test]
     fn a_part_of_a_flag_s_value_is_marked_in_its_line() {
         let expected = "no\n  in: --prompt Say {{ txt }}!\n                      ^^^";
-        assert_eq!(told("--prompt", "Say {{ txt }}!", "txt"), expected);
+        assert_eq!(message_for("--prompt", "Say {{ txt }}!", "txt"), expected);
         let expected = "no\n  in: FANFOLD_PROMPT=日本 {{ txt }}\n                             ^^^";
-        assert_eq!(told("FANFOLD_PROMPT", "日本 {{ txt }}", "txt"), expected);
+        assert_eq!(message_for("FANFOLD_PROMPT", "日本 {{ txt }}", "txt"), expected);
         let expected = "no\n  in: --system, line 2: \u{20}{{ x }} b\n                            ^^";
-        assert_eq!(told("--system", "a\n\t{{ x }} b\nc", "x "), expected);
-        assert_eq!(told("set", "qpss=5", "qpss=5"), "no\n  in: set qpss=5");
-        assert!(told("job.toml", "a = b", "b").contains("--> job.toml:1:5"));
+        assert_eq!(message_for("--system", "a\n\t{{ x }} b\nc", "x "), expected);
+        assert_eq!(message_for("set", "qpss=5", "qpss=5"), "no\n  in: set qpss=5");
+        assert!(message_for("job.toml", "a = b", "b").contains("--> job.toml:1:5"));
     }
 
     #[test]
     fn a_long_value_is_shown_around_the_place_and_a_key_in_it_is_not() {
         let long = format!("{} {{{{ txt }}}} {}", "wörd ".repeat(400), "é".repeat(400));
-        let shown = told("--prompt", &long, "txt");
+        let shown = message_for("--prompt", &long, "txt");
         assert!(shown.lines().all(|line| line.chars().count() < 180), "{shown}");
         let mut lines = shown.lines().skip(1);
         let (line, carets) = (lines.next().expect("a line"), lines.next().expect("carets"));
         let column = carets.find('^').expect("a caret");
         assert_eq!(line.chars().skip(column).take(3).collect::<String>(), "txt");
-        assert!(!told("--prompt", "sk-4f1d9c7e2b0a {{ txt }}", "txt").contains("4f1d"));
-        let whole = told("--prompt", &long, &long);
+        assert!(!message_for("--prompt", "sk-4f1d9c7e2b0a {{ txt }}", "txt").contains("4f1d"));
+        let whole = message_for("--prompt", &long, &long);
         assert!(whole.contains(&long));
     }
 }

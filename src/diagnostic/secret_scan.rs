@@ -1,5 +1,5 @@
-//! What looks like an API key in a text that a user wrote: such a word does not belong on a command line, and is not shown
-//! when the line that it stands in is.
+//! Finds words that look like API keys in a user's text: they do not belong on a command line, and are masked when their
+//! line is shown.
 
 mod statements;
 
@@ -10,10 +10,10 @@ use statements::names_a_secret;
 /// No key is this short.
 const SHORTEST: usize = 11;
 
-/// What a token behind `Bearer` does not have in it.
+/// Characters that end a token after `Bearer`.
 const ENDS_A_TOKEN: [char; 8] = [' ', '\t', '\r', '\n', '"', '\'', '`', ','];
 
-/// What the keys of well-known services begin with.
+/// The prefixes of well-known services' keys.
 const BEGINNINGS: [&str; 21] = [
     "sk-",
     "sk_",
@@ -38,11 +38,11 @@ const BEGINNINGS: [&str; 21] = [
     "eyJ",
 ];
 
-/// A word as long as this, of small letters and digits, is no name that somebody has thought of.
+/// A word of this length, of lower-case letters and digits, is not a name that a person has chosen.
 const RANDOM: usize = 16;
 
-/// Where words stand that look like keys: they begin as keys do or follow `Bearer`, are long enough, and have digits in
-/// them. And what stands before the `@` of an address, or behind the name of a secret in it.
+/// The places of words that look like keys: they have the prefix of a key or follow `Bearer`, are long enough, and contain
+/// digits. Also the text before the `@` of an address, and the values of secrets in its query.
 pub(crate) fn places(text: &str) -> Vec<Range<usize>> {
     let mut found = Vec::new();
     let mut after_bearer = false;
@@ -50,7 +50,7 @@ pub(crate) fn places(text: &str) -> Vec<Range<usize>> {
         let letters = &text[word.clone()];
         let begins = BEGINNINGS.iter().any(|begin| letters.starts_with(begin));
         if after_bearer || letters.starts_with("eyJ") {
-            // A token has signs in it that stand between words elsewhere.
+            // A token contains characters that separate words elsewhere.
             word.end = word.start + text[word.start..].find(ENDS_A_TOKEN).unwrap_or(text.len() - word.start);
         }
         let token = &text[word.clone()];
@@ -69,7 +69,7 @@ pub(crate) fn places(text: &str) -> Vec<Range<usize>> {
     found
 }
 
-/// The values of an address's query that are called as secrets are: `?api_key=…`.
+/// The values in an address's query whose names are those of secrets: `?api_key=…`.
 fn in_a_query(text: &str, begin: usize) -> Vec<Range<usize>> {
     let address = text[begin..].split(['"', '\'', '\n', ' ', '`']).next().unwrap_or_default();
     let Some(query) = address.find('?') else { return Vec::new() };
@@ -97,7 +97,7 @@ pub fn is_no_name(word: &str) -> bool {
     random || word.contains("://") || !places(word).is_empty()
 }
 
-/// Whether a header's value looks like a key, by itself or by the header's name. Such a value is sent, and neither stored
+/// Whether a header's value looks like a key, by itself or by the header's name. Such a value is sent, but neither stored
 /// nor shown.
 pub fn looks_secret(name: &str, value: &str) -> bool {
     let (name, value) = (name.to_ascii_lowercase(), value.trim().to_ascii_lowercase());
@@ -105,12 +105,12 @@ pub fn looks_secret(name: &str, value: &str) -> bool {
     value.starts_with("sk-") || value.starts_with("bearer ") || telling.iter().any(|word| name.contains(word))
 }
 
-/// Whether a text has something in it that looks like a key.
+/// Whether a text contains something that looks like a key.
 pub(crate) fn holds_a_key(text: &str) -> bool {
     !places(text).is_empty()
 }
 
-/// Whether a word names a variable of the environment.
+/// Whether a word is the name of an environment variable.
 pub(crate) fn names_a_variable(word: &str) -> bool {
     let of_a_name = |letter: char| letter.is_ascii_alphanumeric() || letter == '_';
     !word.is_empty()
@@ -119,30 +119,30 @@ pub(crate) fn names_a_variable(word: &str) -> bool {
         && !is_no_name(word)
 }
 
-/// A word that names something, as it may be shown.
+/// A name in a form that may be shown.
 pub fn as_a_name(word: &str) -> &str {
     if is_no_name(word) { "…" } else { word }
 }
 
-/// Whether the value of a dotted key, at this place of a job file, may be a secret.
+/// Whether the value of a dotted key of the job file may be a secret.
 pub(crate) fn is_secret(key: &str) -> bool {
     let names: Vec<String> = key.split('.').map(|name| name.to_ascii_lowercase().replace('-', "_")).collect();
     statements::is_secret(&names)
 }
 
-/// The text of a job file, or a `KEY=VALUE`, as it may be shown: also without what its keys say may be a secret.
+/// The text of a job file, or a `KEY=VALUE`, in a form that may be shown: values whose keys mean a secret are masked too.
 pub(crate) fn masked_file(text: &str) -> String {
     starred(text, [places(text), statements::secret_values(text)].concat())
 }
 
-/// Whether a part of a job file is, or is in, a value that may be a secret.
+/// Whether a part of a job file overlaps a value that may be a secret.
 pub(crate) fn touches_a_secret(text: &str, span: &Range<usize>) -> bool {
     let touches =
         |place: &Range<usize>| place.start <= span.end && span.start < place.end.max(place.start + 1);
     statements::secret_values(text).iter().any(touches)
 }
 
-/// The text with stars in the place of what looks like a key, as long as before.
+/// The text with everything that looks like a key replaced by stars, of the same length.
 pub fn masked(text: &str) -> String {
     starred(text, places(text))
 }
@@ -152,11 +152,11 @@ fn starred(text: &str, places: Vec<Range<usize>>) -> String {
     for place in places {
         bytes[place].iter_mut().filter(|byte| **byte != b'\n').for_each(|byte| *byte = b'*');
     }
-    // Whole words were replaced, so that it is still text.
+    // Whole words were replaced, so it is still valid text.
     String::from_utf8_lossy(&bytes).into_owned()
 }
 
-/// The words of a text, of the letters that keys are made of.
+/// The words of a text: runs of characters that keys consist of.
 fn words(text: &str) -> impl Iterator<Item = Range<usize>> {
     let is_of_a_word = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_';
     let mut from = 0;
@@ -173,7 +173,7 @@ mod tests {
     use super::{is_no_name, masked};
 
     #[test]
-    fn keys_are_masked_wherever_they_stand_and_other_words_are_not() {
+    fn keys_are_masked_anywhere_and_other_words_are_not() {
         for (text, shown) in [
             ("api_key = \"sk-4f1d9c7e2b\"", "api_key = \"*************\""),
             ("é: Bearer 4f1d9c7e2b0a, é", "é: Bearer ************, é"),
@@ -195,7 +195,7 @@ mod tests {
     }
 
     #[test]
-    fn a_key_where_a_name_should_stand_is_told_from_names() {
+    fn a_key_instead_of_a_name_is_distinguished_from_names() {
         for key in ["gsk_4f1d9c7e2bQ", "a8f3e1b2c4d5e6f7a8b9", "https://hooks.example/x", "sk-4f1d9c7e2b0"] {
             assert!(is_no_name(key), "{key}");
         }

@@ -1,15 +1,15 @@
-//! What a schema finds wrong with a value, in few words.
+//! The faults that a schema finds in a value, in few words.
 
 use jsonschema::ValidationError;
 use jsonschema::error::ValidationErrorKind;
 
-/// The faults that are named.
+/// The most faults that are named.
 const MOST_FAULTS: usize = 5;
-/// The characters of all faults together.
+/// The most characters of all faults together.
 const MOST_CHARACTERS: usize = 400;
-/// The characters of one fault, so that the first leaves room for others.
+/// The most characters of one fault, to leave room for others.
 const MOST_OF_ONE: usize = 200;
-/// The characters of the value that a fault is about.
+/// The most characters of the value that a fault is about.
 const MOST_OF_VALUE: usize = 60;
 
 /// The first faults, each with its place in the value.
@@ -20,12 +20,12 @@ pub(super) fn of<'a>(errors: impl Iterator<Item = ValidationError<'a>>) -> Strin
     cut(&format!("{}{more}", named.join("; ")), MOST_CHARACTERS)
 }
 
-/// A text of ours within the bounds that hold for faults.
+/// A text of our own, cut to the same lengths as faults.
 pub(super) fn bounded(text: &str) -> String {
     cut(text, MOST_CHARACTERS)
 }
 
-/// The place that a JSON Pointer names; of the top level, none.
+/// The place that a JSON Pointer names; `None` for the top level.
 pub(super) fn path(pointer: &str) -> Option<&str> {
     (!pointer.is_empty()).then_some(pointer)
 }
@@ -46,7 +46,7 @@ fn fault(error: &ValidationError<'_>) -> String {
     }
 }
 
-/// The faults of each alternative, where a value satisfies none of several.
+/// The faults of each alternative, if a value satisfies none of several.
 fn alternatives<'a>(error: &'a ValidationError<'_>) -> Option<&'a [Vec<ValidationError<'static>>]> {
     match error.kind() {
         ValidationErrorKind::AnyOf { context } | ValidationErrorKind::OneOfNotValid { context } => {
@@ -56,8 +56,8 @@ fn alternatives<'a>(error: &'a ValidationError<'_>) -> Option<&'a [Vec<Validatio
     }
 }
 
-/// What is wrong with a value that satisfies no alternative: the fault of the one that was meant, when one was; that
-/// is one whose own faults are deeper in the value. Else what each would have had.
+/// The fault of a value that satisfies no alternative: that of the alternative that was meant, which is the one whose own
+/// faults are deeper in the value; if none is, the faults of all.
 fn between(error: &ValidationError<'_>, alternatives: &[Vec<ValidationError<'static>>]) -> String {
     let own = error.instance_path().as_str().len();
     let depth = |errors: &Vec<ValidationError<'static>>| {
@@ -76,7 +76,7 @@ fn between(error: &ValidationError<'_>, alternatives: &[Vec<ValidationError<'sta
     }
 }
 
-/// The text without control characters, cut to so many characters.
+/// The text without control characters, cut to a number of characters.
 fn cut(text: &str, most: usize) -> String {
     let clean = |letter: char| if letter.is_control() { ' ' } else { letter };
     match text.char_indices().nth(most) {

@@ -1,8 +1,8 @@
-//! The fields of an answer: what the top level of a schema says that it has.
+//! The fields of an answer, according to the top level of a schema.
 
 use serde_json::{Number, Value};
 
-/// References that lead to references are not followed further than this: they may go in a circle.
+/// The longest chain of references that is followed: they may form a circle.
 const DEEPEST: usize = 16;
 
 /// A field of an answer, which becomes a column.
@@ -10,11 +10,11 @@ const DEEPEST: usize = 16;
 pub struct Field {
     /// The property's name.
     pub name: String,
-    /// What its values are; null is allowed for all.
+    /// The kind of its values; null is allowed for all.
     pub kind: FieldKind,
 }
 
-/// What the values of a field are.
+/// The kind of a field's values.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum FieldKind {
     /// Text.
@@ -25,18 +25,18 @@ pub enum FieldKind {
     Number,
     /// True or false.
     Boolean,
-    /// Anything else: lists, objects, and what may be of several kinds.
+    /// Anything else: lists, objects, and values of several kinds.
     Json,
 }
 
 /// The value of a field in one answer.
 #[derive(Debug, Clone, PartialEq)]
 pub enum FieldValue<'a> {
-    /// The answer does not have it, or what it has is not of the field's kind.
+    /// The answer does not have it, or its value is not of the field's kind.
     Null,
     /// Text.
     Text(&'a str),
-    /// A whole number; one that is beyond 64 bits with a sign is null.
+    /// A whole number; one beyond 64 bits with a sign is null.
     Integer(i64),
     /// A number.
     Number(&'a Number),
@@ -66,12 +66,12 @@ impl Field {
     }
 }
 
-/// A whole number, however it is written: for a schema, `3.0` is one.
+/// A whole number in any notation: for a schema, `3.0` is one.
 fn whole(number: &Number) -> Option<i64> {
     let bounds = -(2.0_f64.powi(63))..2.0_f64.powi(63);
     let written_otherwise =
         |float: f64| (float.fract() == 0.0 && bounds.contains(&float)).then_some(float as i64);
-    // A number beyond the range was read as a float only because it is too large, or is one without a sign.
+    // A number beyond the range was read as a float only because it is too large, or fits only without a sign.
     number.as_i64().or_else(|| number.as_f64().filter(|_| number.is_f64()).and_then(written_otherwise))
 }
 
@@ -99,7 +99,7 @@ fn followed<'a>(mut schema: &'a Value, root: &'a Value) -> Option<&'a Value> {
     None
 }
 
-/// What the values of a property are, all of them.
+/// The kind of all values of a property.
 fn kind(property: &Value, root: &Value) -> FieldKind {
     let mut kinds = Vec::new();
     gather(property, root, DEEPEST, &mut kinds);
@@ -116,7 +116,7 @@ fn joined(one: FieldKind, other: FieldKind) -> FieldKind {
     }
 }
 
-/// The kinds that a schema allows, one after another; null is `None`.
+/// Appends the kinds that a schema allows; null is `None`.
 fn gather(schema: &Value, root: &Value, depth: usize, kinds: &mut Vec<Option<FieldKind>>) {
     let Some(schema) = followed(schema, root).filter(|_| depth > 0) else {
         return kinds.push(Some(FieldKind::Json));
@@ -132,7 +132,7 @@ fn gather(schema: &Value, root: &Value, depth: usize, kinds: &mut Vec<Option<Fie
         return kinds.push(of_value(value));
     }
     let list = |key: &str| schema.get(key).and_then(Value::as_array);
-    // What `allOf` says of one schema alone is said by that schema; it is how references get a title.
+    // An `allOf` of a single schema means that schema; references get a title in this way.
     let lists = [list("anyOf"), list("oneOf"), list("allOf").filter(|list| list.len() == 1)];
     match lists.into_iter().flatten().next() {
         Some(alternatives) => {

@@ -1,4 +1,4 @@
-//! What a schema accepts, how it words what it does not, and which columns it makes.
+//! What a schema accepts, how it describes faults, and the columns it makes.
 
 use serde_json::json;
 
@@ -25,7 +25,7 @@ fn review() -> AnswerSchema {
 }
 
 #[test]
-fn an_answer_that_satisfies_the_schema_is_given_back_as_a_value() {
+fn an_answer_that_satisfies_the_schema_is_returned_as_a_value() {
     let value = json!({"title": "Fine", "stars": 4, "mood": "good", "items": [{"n": 1}]});
     for text in [
         value.to_string(),
@@ -82,7 +82,7 @@ fn a_fault_says_where_it_is_and_what_would_be_right() {
 }
 
 #[test]
-fn of_several_alternatives_the_one_that_was_meant_is_spoken_of() {
+fn of_several_alternatives_the_one_that_was_meant_is_named() {
     let either = schema(json!({"properties": {
         "when": {"anyOf": [{"type": "string"}, {"type": "null"}]},
         "who": {"oneOf": [
@@ -116,7 +116,7 @@ fn a_fault_is_short_and_has_no_control_characters() {
 }
 
 #[test]
-fn a_file_that_is_no_schema_is_refused_with_the_place_of_the_mistake() {
+fn a_file_that_is_not_a_schema_is_refused_with_the_place_of_the_mistake() {
     let refused = |text: &str| AnswerSchema::parse(text, "jobs/s.json").expect_err("no schema").to_string();
     let said = refused("{\n  \"type\": \"object\",\n}");
     assert_eq!(said, "jobs/s.json:3:1: the schema is not JSON: trailing comma");
@@ -250,7 +250,7 @@ fn a_value_that_is_not_of_its_field_s_kind_is_null() {
 }
 
 #[test]
-fn the_name_in_requests_is_the_file_s_in_letters_that_the_api_takes() {
+fn the_name_in_requests_is_the_file_s_in_letters_that_the_api_accepts() {
     let name = name_in_requests;
     assert_eq!(name("jobs/review-1.json"), "review-1");
     assert_eq!(name("my review.schema.json"), "my_review_schema");

@@ -1,14 +1,14 @@
-//! The forms in which a server may echo a secret: as it is, percent-encoded, in base64, in
-//! hexadecimal, with JSON's escapes.
+//! The forms in which a server may echo a secret: unchanged, percent-encoded, in base64, in hexadecimal, with JSON's
+//! escapes.
 
 use base64::Engine;
 use base64::prelude::{BASE64_STANDARD_NO_PAD, BASE64_URL_SAFE_NO_PAD};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
-/// What is percent-encoded in every part of an address (RFC 3986, 2.3).
+/// The characters that are percent-encoded in every part of an address (RFC 3986, 2.3).
 const RESERVED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 
-/// All forms of a secret that a text is searched for, the secret itself first.
+/// All forms of a secret to search for, the secret itself first.
 pub(super) fn of(secret: &str) -> Vec<String> {
     let encoded = || utf8_percent_encode(secret, RESERVED);
     let in_lower_case = |piece: &str| match piece.starts_with('%') {
@@ -16,7 +16,7 @@ pub(super) fn of(secret: &str) -> Vec<String> {
         false => piece.to_owned(),
     };
     let mut forms = vec![secret.to_owned(), encoded().to_string(), encoded().map(in_lower_case).collect()];
-    // By programs that encode every letter.
+    // Some programs encode every letter.
     for before in ["%", ""] {
         forms.push(secret.bytes().map(|byte| format!("{before}{byte:02X}")).collect());
         forms.push(secret.bytes().map(|byte| format!("{before}{byte:02x}")).collect());
@@ -35,15 +35,15 @@ pub(super) fn of(secret: &str) -> Vec<String> {
     known
 }
 
-/// The letters that stand for the secret alone when it stands in a text so many bytes behind a multiple of three: those
-/// at its ends stand for its neighbours too.
+/// The letters that encode only the secret when it begins at this offset from a multiple of three: those at its ends also
+/// encode its neighbours.
 fn in_base64(secret: &[u8], offset: usize, engine: &impl Engine) -> String {
     let mut letters = engine.encode([&[0; 3][..offset], secret].concat());
     letters.truncate((offset + secret.len()) * 8 / 6);
     letters.split_off((offset * 8).div_ceil(6).min(letters.len()))
 }
 
-/// A text without the escapes of JSON for letters that need none; `None` when it has none of these.
+/// A text without JSON escapes of letters that need none; `None` if it has none of these.
 pub(super) fn unescaped(text: &str) -> Option<String> {
     if !text.contains("\\u00") && !text.contains("\\/") {
         return None;
@@ -77,7 +77,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_secret_is_found_in_base64_wherever_it_stands() {
+    fn a_secret_is_found_in_base64_at_any_position() {
         for before in ["", "B", "Be", "Bea", "Bearer "] {
             let whole = BASE64_STANDARD.encode(format!("{before}sk-4f1d9c7e2b later on"));
             assert!(of("sk-4f1d9c7e2b").iter().any(|form| whole.contains(form)), "{before}: {whole}");
@@ -95,7 +95,7 @@ mod tests {
     }
 
     #[test]
-    fn escapes_that_are_not_needed_are_taken_back_and_the_others_stay() {
+    fn unnecessary_escapes_are_undone_and_the_others_stay() {
         let text = r#"{"a":"\u0073k\u002D1\/2","b":"\u0022\\u0073\n\ud83d\u00e9\"#;
         assert_eq!(unescaped(text).as_deref(), Some(r#"{"a":"sk-1/2","b":"\u0022\\u0073\n\ud83d\u00e9\"#));
         assert_eq!(unescaped(r#"{"a":"b\n"}"#), None);

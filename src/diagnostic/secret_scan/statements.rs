@@ -1,11 +1,11 @@
-//! Where values stand in a job file that may be secrets, told by the names of their keys. The file may be wrong: a line that
-//! somebody got wrong is the one that is shown.
+//! Finds values in a job file that may be secrets, by the names of their keys. The file may be invalid: the faulty line is
+//! the one that is shown.
 
 use std::ops::Range;
 
 use strsim::damerau_levenshtein;
 
-/// Words in the name of a key, any of which makes its value a secret.
+/// Words in the name of a key that make its value a secret.
 const SECRET_WORDS: [&str; 17] = [
     "apikey",
     "auth",
@@ -26,13 +26,13 @@ const SECRET_WORDS: [&str; 17] = [
     "webhook",
 ];
 
-/// What stands in the place of a value that is not shown.
+/// The replacement for a hidden value.
 const HIDDEN: &str = "…";
 
-/// How far a slip may be from a name.
+/// The most edits by which a name may be misspelt.
 const SLIP: usize = 2;
 
-/// The values that may be secrets, each to the end of its last line: beside its key nothing of it is shown.
+/// The values that may be secrets, each to the end of its last line: only the key is shown.
 pub(super) fn secret_values(text: &str) -> Vec<Range<usize>> {
     let mut found = Vec::new();
     let mut table: Vec<String> = Vec::new();
@@ -55,7 +55,7 @@ pub(super) fn secret_values(text: &str) -> Vec<Range<usize>> {
         } else if let Some(inner) = secret_inside(&path, &text[value..end.unwrap_or(end_of_line)]) {
             found.push(value + inner..line_end(text, end.unwrap_or(text.len())));
         }
-        // Nothing is left of a value that was hidden before.
+        // A value that is already hidden needs no hiding.
         found.retain(|place| text[place.clone()] != *HIDDEN);
         at = line_end(text, end.unwrap_or(end_of_line)) + 1;
     }
@@ -72,14 +72,14 @@ pub(super) fn is_secret(path: &[String]) -> bool {
     of("headers") || damerau_levenshtein(last, "headers") <= SLIP || names_a_secret(last)
 }
 
-/// Whether a name is that of a secret, of whatever program, or nearly that of the key.
+/// Whether a name is that of a secret of any program, or nearly that of the key.
 pub(super) fn names_a_secret(name: &str) -> bool {
     let is_address = ["url", "dsn"].contains(&name);
     let near = name.len() > 4 && damerau_levenshtein(name, "api_key") <= SLIP;
     is_address || near || name.split('_').any(|word| SECRET_WORDS.contains(&word))
 }
 
-/// The end of the key of a statement, and the beginning of its value. Without a sign in between the key is one word.
+/// The end of a statement's key, and the beginning of its value. Without a separator, the key is one word.
 fn halves(line: &str) -> (usize, usize) {
     let mut quote = None;
     for (at, letter) in line.char_indices() {
@@ -103,7 +103,7 @@ fn names(key: &str) -> Vec<String> {
     key.split('.').map(name).filter(|name| !name.is_empty()).collect()
 }
 
-/// Where the first value begins in a list or a table within a line that may be a secret.
+/// Where the first value that may be a secret begins, in a list or a table within a line.
 fn secret_inside(path: &[String], value: &str) -> Option<usize> {
     if !value.starts_with(['{', '[']) {
         return None;
@@ -123,7 +123,7 @@ fn is_of_a_key(c: char) -> bool {
     c.is_alphanumeric() || "-_.".contains(c)
 }
 
-/// The end of a value that begins there; `None` where it has none.
+/// The end of a value that begins there; `None` if there is none.
 fn value_end(text: &str, begin: usize) -> Option<usize> {
     let value = &text[begin..];
     for quotes in ["\"\"\"", "'''"] {
@@ -171,7 +171,7 @@ mod tests {
     }
 
     #[test]
-    fn of_a_line_that_may_hold_a_secret_the_key_alone_is_left() {
+    fn only_the_key_is_left_of_a_line_that_may_hold_a_secret() {
         for (text, left) in [
             ("api_key = \"gsk_1\" # note", "api_key = *"),
             ("api_key: gsk_1", "api_key: *"),
@@ -202,7 +202,7 @@ mod tests {
     }
 
     #[test]
-    fn other_lines_stay_as_they_are() {
+    fn other_lines_stay_unchanged() {
         for text in [
             "[model]\nname = \"qwen-plus\"\nbase_url = \"https://h/x\"",
             "[prompt]\nuser = \"\"\"\nName: {{ name }}\nkey: {{ key }}\ntoken = {{ t }}\n\"\"\"\n[limits]\nqps = \"fast\"",
