@@ -1,4 +1,4 @@
-//! For how long what held a run back, minute by minute, counted over how the dispatcher stood. Pure: the time is passed in.
+//! For how long each cause held a run back, minute by minute, from the dispatcher's state. Pure: the time is passed in.
 
 use crate::event::{Bottleneck, DispatchState};
 
@@ -7,13 +7,13 @@ use crate::event::{Bottleneck, DispatchState};
 pub struct HeldSpan {
     /// The minute, counted from 1970.
     pub minute: i64,
-    /// The word for what held it back, as [`Bottleneck::as_str`] says it.
+    /// The cause, in the words of [`Bottleneck::as_str`].
     pub cause: &'static str,
-    /// For how long.
+    /// The seconds.
     pub seconds: f64,
 }
 
-/// The count of a run. It holds no more than the minutes since it was last asked.
+/// The count of a run. It holds only the minutes since it was last taken.
 #[derive(Debug, Clone, PartialEq)]
 pub struct HeldCount {
     spans: Vec<HeldSpan>,
@@ -28,15 +28,15 @@ impl HeldCount {
         Self { spans: Vec::new(), minute: minute_of(at), at, cause: Bottleneck::Places.as_str() }
     }
 
-    /// From this time on it stands so. What stood so far counts until then; where nothing holds a run back, it waits
-    /// for the answers of what is in flight.
+    /// Sets the state from this time on; the earlier state counts until then. If nothing holds a run back, it waits for the
+    /// answers to requests in flight.
     pub fn stand(&mut self, standing: &DispatchState, at: f64) {
         self.pass(at);
         self.cause = standing.held_by.unwrap_or(Bottleneck::Places).as_str();
     }
 
-    /// What was counted since this was last asked, up to a time. From there on it counts at `now`, which is another
-    /// time only when the clock was set, or the machine slept: that is no time of the run.
+    /// Takes the counts up to the time `at`. Counting continues from `now`, which differs only if the clock was set or the
+    /// machine slept: such time is not part of the run.
     pub fn take(&mut self, at: f64, now: f64) -> Vec<HeldSpan> {
         self.pass(at);
         (self.at, self.minute) = (now, minute_of(now));
@@ -55,7 +55,7 @@ impl HeldCount {
 
     fn add(&mut self, seconds: f64) {
         let (minute, cause) = (self.minute, self.cause);
-        // The last minute stands last, and has as many spans as there are causes at most.
+        // The last minute is at the end, and has at most one span for each cause.
         let mut latest = self.spans.iter_mut().rev().take_while(|span| span.minute == minute);
         match latest.find(|span| span.cause == cause) {
             Some(span) => span.seconds += seconds,
@@ -76,7 +76,7 @@ mod tests {
         DispatchState { held_by, ..DispatchState::default() }
     }
 
-    fn told(spans: &[HeldSpan]) -> Vec<(i64, &'static str, f64)> {
+    fn triples(spans: &[HeldSpan]) -> Vec<(i64, &'static str, f64)> {
         spans.iter().map(|span| (span.minute, span.cause, span.seconds)).collect()
     }
 
@@ -97,7 +97,7 @@ mod tests {
             (12, "rate", 5.5),
             (12, "concurrency", 0.5),
         ];
-        assert_eq!(told(&spans), expected);
+        assert_eq!(triples(&spans), expected);
         assert!(count.take(726.0, 726.0).is_empty(), "what was taken is not counted again");
     }
 
@@ -105,10 +105,10 @@ mod tests {
     fn a_clock_that_was_set_adds_no_time() {
         let mut count = HeldCount::new(0.0);
         count.stand(&held_by(Some(Bottleneck::Outage)), 1.0);
-        assert_eq!(told(&count.take(2.0, 86_400.0)), [(0, "concurrency", 1.0), (0, "outage", 1.0)]);
-        assert_eq!(told(&count.take(86_401.0, 86_401.0)), [(1440, "outage", 1.0)]);
-        // Back again.
+        assert_eq!(triples(&count.take(2.0, 86_400.0)), [(0, "concurrency", 1.0), (0, "outage", 1.0)]);
+        assert_eq!(triples(&count.take(86_401.0, 86_401.0)), [(1440, "outage", 1.0)]);
+        // The clock is set back again.
         count.take(86_401.0, 30.0);
-        assert_eq!(told(&count.take(31.0, 31.0)), [(0, "outage", 1.0)]);
+        assert_eq!(triples(&count.take(31.0, 31.0)), [(0, "outage", 1.0)]);
     }
 }

@@ -1,16 +1,16 @@
-//! Whole numbers of JSON that no type of 64 bits holds: taken as text, with all their digits. A decimal number stays one,
-//! however many digits it has: templates compare and compute with it.
+//! Whole numbers in JSON that no 64-bit type holds: read as text, with all their digits. A decimal number stays a number,
+//! however many digits it has: templates compare and calculate with it.
 
 use serde_json::Value;
 
-/// From here on a number that was read is one that whole numbers of 64 bits do not reach: 2^63.
+/// The first number that signed 64-bit integers do not reach: 2^63.
 const FIRST_LOST: f64 = 9_223_372_036_854_775_808.0;
 
-/// Reads JSON, in which whole numbers of more than 64 bits become text.
+/// Reads JSON and turns whole numbers of more than 64 bits into text.
 ///
 /// # Errors
 ///
-/// When it is no JSON.
+/// When it is not JSON.
 pub fn from_str(text: &str) -> serde_json::Result<Value> {
     let value = serde_json::from_str(text)?;
     match Some(&value).filter(|value| may_be_rounded(value)).and_then(|_| quoted(text)) {
@@ -19,8 +19,8 @@ pub fn from_str(text: &str) -> serde_json::Result<Value> {
     }
 }
 
-/// Whether a value holds a number so large that its digits may have been rounded: to look at values is cheaper than at each
-/// byte of their text.
+/// Whether a value holds a number so large that its digits may have been rounded: it is cheaper to examine the values than
+/// each byte of their text.
 pub fn may_be_rounded(value: &Value) -> bool {
     match value {
         Value::Number(number) => number.is_f64() && number.as_f64().is_some_and(|n| n.abs() >= FIRST_LOST),
@@ -30,7 +30,7 @@ pub fn may_be_rounded(value: &Value) -> bool {
     }
 }
 
-/// Valid JSON with quotes around each whole number that 64 bits do not hold. `None` when there is none.
+/// Valid JSON with quotes around each whole number that 64 bits do not hold; `None` if there is none.
 pub fn quoted(text: &str) -> Option<String> {
     let mut out = String::with_capacity(text.len() + 16);
     let mut rest = text;

@@ -1,11 +1,11 @@
-//! What makes a new name in a folder outlive a power cut.
+//! Makes a new name in a folder survive a power cut.
 
 use std::fs::File;
 use std::io;
 use std::path::Path;
 
-/// Syncs the entries of a folder. A file system that cannot (CIFS, FUSE), or a folder that may be written to and not read, is not
-/// a reason to call a file that is in its place not written.
+/// Syncs the entries of a folder. It is not an error if a file system cannot do that (CIFS, FUSE), or the folder cannot be
+/// read: the file itself has been written.
 ///
 /// # Errors
 ///

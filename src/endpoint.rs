@@ -5,10 +5,10 @@ use std::future::Future;
 use crate::outcome::Reply;
 use crate::request::ChatRequest;
 
-/// A chat service. The dispatcher knows nothing else of it, neither HTTP nor keys.
+/// A chat service. The dispatcher knows nothing else about it, neither HTTP nor keys.
 pub trait Endpoint {
-    /// Sends one request and waits for its end. Every trouble is a [`Fault`](crate::outcome::Fault), judged.
+    /// Sends one request and waits for its end. Every failure is a [`Fault`](crate::outcome::Fault), already judged.
     ///
-    /// Dropping the future gives the request up.
+    /// Dropping the future cancels the request.
     fn send(&self, request: &ChatRequest) -> impl Future<Output = Reply>;
 }

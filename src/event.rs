@@ -1,26 +1,26 @@
-//! What an observer may learn of a run, and when: of an outcome only after its commit.
+//! The events of a run that an observer receives, outcomes only after their commit.
 
 use crate::note::JournalEvent;
 
 /// Something that happened.
 #[derive(Debug)]
 pub enum Event<'a> {
-    /// This is on disk now.
+    /// A change that is now on disk.
     Committed(&'a JournalEvent),
-    /// How the dispatcher stands.
+    /// The dispatcher's state.
     Standing(DispatchState),
 }
 
-/// How the dispatcher stands at a moment.
+/// The dispatcher's state at a moment.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
 pub struct DispatchState {
     /// Requests in flight.
     pub in_flight: usize,
-    /// The places there are for them at present.
+    /// The most requests that may be in flight at present.
     pub places: usize,
     /// Rows that wait for their backoff to end.
     pub waiting: usize,
-    /// What holds the run back just now.
+    /// What holds the run back at present.
     pub held_by: Option<Bottleneck>,
 }
 
@@ -31,24 +31,24 @@ pub enum Bottleneck {
     Rate,
     /// The limit of tokens.
     Tokens,
-    /// The service throttled, and the job runs slower for a while.
+    /// The service throttled, and the job is slower for a while.
     Throttling,
-    /// Every row that is left waits for its backoff.
+    /// Every remaining row waits for its backoff.
     Backoff,
-    /// The service answers nobody.
+    /// The service answers no request.
     Outage,
-    /// All places are taken: the service's latency.
+    /// All places are taken: the service's latency decides.
     Places,
-    /// The worst case of what is in flight reaches a cap.
+    /// The worst case of the requests in flight reaches a cap.
     Cap,
-    /// The first rows are out, and none has come back yet.
+    /// The first rows are in flight, and none is answered yet.
     FirstRows,
-    /// Somebody, or the schedule, told the run to send nothing for now.
+    /// A user or the schedule has paused the run.
     Pause,
 }
 
 impl Bottleneck {
-    /// The word that progress lines hold.
+    /// The word for it in progress lines.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Rate => "rate",
@@ -64,7 +64,7 @@ impl Bottleneck {
     }
 }
 
-/// Somebody who looks on. Nothing is asked of an observer, and nothing comes back.
+/// An observer. It returns nothing to the run.
 pub trait Observer {
     /// Something happened.
     fn on(&mut self, event: Event<'_>);

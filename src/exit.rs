@@ -6,13 +6,13 @@ use std::process::ExitCode;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[repr(u8)]
 pub enum Exit {
-    /// Every row is answered, or what was asked for is done.
+    /// Every row is answered, or the command has succeeded.
     Done = 0,
     /// The job could not be run: job file, input, output, journal.
     CannotRun = 1,
-    /// The command line is wrong.
+    /// The command line is invalid.
     Usage = 2,
-    /// The run ended, with rows that failed.
+    /// The run ended, and some rows failed.
     FailedRows = 3,
     /// The API stopped the run: key, model, balance, outage, or a job whose every row it refuses.
     StoppedByApi = 4,
@@ -22,7 +22,7 @@ pub enum Exit {
     Held = 6,
     /// The run's time was up: `until` or `max_duration`. The same command continues.
     TimeIsUp = 7,
-    /// Somebody interrupted the run: 128 and the number of SIGINT, as shells have it.
+    /// The run was interrupted: 128 plus the number of SIGINT, as in shells.
     Interrupted = 130,
 }
 

@@ -1,7 +1,7 @@
-//! Named points at which a run can be made to die, so that tests see what a kill at that very place leaves behind.
+//! Named points at which a run can be made to die, so tests can see the state that a kill at that point leaves behind.
 //!
-//! A build with debug assertions knows of one armed point, and dies when it has been met so many times. A release build
-//! has none of this: neither the counting nor the name of the variable that arms.
+//! A build with debug assertions has one armed point, and dies when it is reached for the given time. A release build
+//! contains neither the counting nor the name of the variable.
 
 #[cfg(debug_assertions)]
 mod armed {
@@ -44,7 +44,7 @@ mod armed {
 #[cfg(debug_assertions)]
 pub use armed::{VARIABLE, arm};
 
-/// Says that the run has come to a point. Nothing happens unless the point is armed.
+/// Marks that the run has reached a point. Nothing happens unless the point is armed.
 #[inline(always)]
 pub fn meet(point: &str) {
     #[cfg(debug_assertions)]

@@ -1,23 +1,23 @@
 //! Why a model stopped, in the words of many servers. Pure.
 //!
-//! OpenAI has `stop`, `length`, `tool_calls`, `function_call` and `content_filter`. What others write in their place is from
+//! OpenAI has `stop`, `length`, `tool_calls`, `function_call` and `content_filter`. The words of other servers are from
 //! their documentation and code: vLLM and SGLang (`abort`), DeepSeek (`insufficient_system_resource`), Mistral
 //! (`model_length`, `error`), Zhipu (`sensitive`, `network_error`), Anthropic (`end_turn`, `max_tokens`, `refusal`), Gemini
 //! (`STOP`, `MAX_TOKENS`, `SAFETY`, …), Cohere (`COMPLETE`), TGI (`eos_token`), Ollama (`load`, `unload`), OpenRouter
 //! (`error`), Amazon Bedrock (`guardrail_intervened`).
 
-/// What the reason of an answer's end means for the answer.
+/// The meaning of a finish reason for the answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Finish {
     /// The answer is whole.
     Whole,
-    /// It was cut by the bound on its length.
+    /// It was cut by a limit on its length.
     Length,
-    /// The server's filter took it back, or the rest of it.
+    /// The server's filter withdrew it, or the rest of it.
     Filtered,
-    /// The server broke it off: it is no answer.
+    /// The server broke it off: it is not an answer.
     Broken,
-    /// Nobody knows the word. The answer is taken, and the word told.
+    /// An unknown word. The answer is accepted, and the word reported.
     Unknown,
 }
 
@@ -93,9 +93,9 @@ const BROKEN: &[&str] = &[
 ];
 
 impl Finish {
-    /// What a server's word means, in any case.
+    /// The meaning of a server's word, in any case.
     pub fn of(word: &str) -> Self {
-        // Nearly every answer ends so.
+        // Nearly every answer ends like this.
         if word == "stop" {
             return Self::Whole;
         }

@@ -1,4 +1,4 @@
-//! The file formats fanfold reads and writes, and how a file's name tells them.
+//! The file formats that fanfold reads and writes, and how they follow from a file's name.
 
 use std::fmt;
 use std::path::Path;
@@ -24,11 +24,11 @@ pub enum Format {
 /// How a text format is compressed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Compression {
-    /// Not at all.
+    /// Not compressed.
     Plain,
-    /// gzip, also of several members.
+    /// gzip, also with several members.
     Gzip,
-    /// Zstandard, also of several frames.
+    /// Zstandard, also with several frames.
     Zstd,
 }
 
@@ -44,7 +44,7 @@ pub(crate) use endings;
 pub(crate) const ENDINGS: &str = endings!();
 
 impl Format {
-    /// Every format, with the endings of its files' names; the first of them is its own name.
+    /// Every format, with the endings of its files' names; the first is the format's own name.
     pub const ALL: [(Self, &[&str]); 4] = [
         (Self::Jsonl, &["jsonl", "ndjson"]),
         (Self::Csv, &["csv"]),
@@ -52,7 +52,7 @@ impl Format {
         (Self::Parquet, &["parquet", "pq"]),
     ];
 
-    /// The format a file's name tells, past an ending of a compression. `None` for an ending that is not known.
+    /// The format according to a file's name, before an ending for compression. `None` for an unknown ending.
     pub fn of_path(path: &str) -> Option<Self> {
         let name = Path::new(path).file_name()?.to_str()?.to_ascii_lowercase();
         let name = name.strip_suffix(".gz").or_else(|| name.strip_suffix(".zst")).unwrap_or(&name);
@@ -60,14 +60,14 @@ impl Format {
         Self::ALL.iter().find(|(_, endings)| endings.contains(&ending)).map(|(format, _)| *format)
     }
 
-    /// Its name in the job file.
+    /// The word for it in the job file.
     pub fn name(self) -> &'static str {
         Self::ALL.iter().find(|(format, _)| *format == self).map_or("", |(_, endings)| endings[0])
     }
 }
 
 impl Compression {
-    /// The compression a file's name tells.
+    /// The compression according to a file's name.
     pub fn of_path(path: &str) -> Self {
         let name = path.to_ascii_lowercase();
         match () {
@@ -95,7 +95,7 @@ mod tests {
     }
 
     #[test]
-    fn the_ending_tells_the_format_past_a_compression() {
+    fn the_ending_before_a_compression_decides_the_format() {
         assert_eq!(Format::of_path("a/b.jsonl"), Some(Format::Jsonl));
         assert_eq!(Format::of_path("B.CSV.GZ"), Some(Format::Csv));
         assert_eq!(Format::of_path("x.tsv.zst"), Some(Format::Tsv));

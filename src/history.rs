@@ -1,4 +1,4 @@
-//! What a journal tells, looking back: of each request that came to its end, of each row that failed, of each run.
+//! A journal in retrospect: each request that ended, each row that failed, each run.
 
 use std::time::{Duration, SystemTime};
 
@@ -8,21 +8,21 @@ use crate::reserve::Reserve;
 /// A paid answer, without its text.
 #[derive(Debug, Clone, PartialEq)]
 pub struct PastAnswer {
-    /// The entry of the row it was given to.
+    /// The journal entry of its row.
     pub entry: i64,
     /// When its request was sent.
     pub sent_at: SystemTime,
     /// From sending to the end of the reply.
     pub latency: Duration,
-    /// What it used; `None` when the service did not say.
+    /// Its usage; `None` if the service did not report it.
     pub usage: Option<Usage>,
     /// Why the model stopped.
     pub finish_reason: Option<String>,
-    /// The model that answered, by its own account.
+    /// The model that answered, according to the service.
     pub model: Option<String>,
-    /// The service's name for the request.
+    /// The service's id of the request.
     pub request_id: Option<String>,
-    /// What it cost; `None` where no price is known.
+    /// Its cost; `None` if no price is known.
     pub cost: Option<f64>,
     /// Whether it ended its row.
     pub is_last: bool,
@@ -33,7 +33,7 @@ pub struct PastAnswer {
 pub struct PastFault {
     /// When it was sent.
     pub sent_at: SystemTime,
-    /// From sending to the end of the reply, or of the patience.
+    /// From sending to the end of the reply, or to the time limit.
     pub latency: Duration,
     /// Whether it was throttled.
     pub throttled: bool,
@@ -41,11 +41,11 @@ pub struct PastFault {
     pub status: Option<u16>,
     /// The code.
     pub code: String,
-    /// What was said.
+    /// The message.
     pub message: String,
-    /// Tokens it used all the same.
+    /// Tokens that it used nevertheless.
     pub total_tokens: Option<u64>,
-    /// What it cost.
+    /// Its cost.
     pub cost: Option<f64>,
 }
 
@@ -58,7 +58,7 @@ pub struct FailedRow<'a> {
     pub id: Option<&'a str>,
     /// The code.
     pub code: &'a str,
-    /// What was said.
+    /// The message.
     pub message: &'a str,
 }
 
@@ -69,27 +69,27 @@ pub struct PastHeld {
     pub run: i64,
     /// The minute, counted from 1970.
     pub minute: i64,
-    /// What held it back.
+    /// The cause.
     pub cause: String,
-    /// For how long.
+    /// The seconds.
     pub seconds: f64,
 }
 
-/// What runs spent: one of them, or several together.
+/// The spending of one run, or of several together.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
 pub struct Spent {
-    /// Requests that came to an end.
+    /// Requests that ended.
     pub requests: u64,
     /// Of these, throttled ones.
     pub throttled: u64,
     /// Of these, otherwise without an answer.
     pub faults: u64,
-    /// Tokens, failed and repeated attempts included.
+    /// Tokens, including failed and repeated attempts.
     pub usage: TokenSum,
-    /// Money, where prices were known.
+    /// Money, as far as prices were known.
     pub cost: f64,
-    /// What is set aside: for requests of which nobody knows what they used, and for those that are out, or may have been when
-    /// the run was killed.
+    /// The amount set aside for requests whose usage is unknown, and for those that are in flight, or may have been when the
+    /// run was killed.
     pub reserved: Reserve,
     /// Time spent running.
     pub duration: Duration,
@@ -118,35 +118,35 @@ pub struct Run {
     pub started_at: SystemTime,
     /// When it last stored something.
     pub last_at: SystemTime,
-    /// When it ended in order; `None` while it runs, or when it was killed.
+    /// When it ended in order; `None` while it runs, or if it was killed.
     pub ended_at: Option<SystemTime>,
     /// Why it ended.
     pub reason: Option<String>,
     /// The version of the program.
     pub program: String,
-    /// Rows that were out when the run before it was killed.
+    /// Rows in flight when the previous run was killed.
     pub in_doubt: u64,
-    /// What it spent.
+    /// Its spending.
     pub spent: Spent,
-    /// Whether fanfold's simulator was asked: nothing of that was bought.
+    /// Whether it used fanfold's simulator, and so bought nothing.
     pub simulated: bool,
 }
 
-/// What all runs spent: what a simulator gave counts only as long as the last of them asked one too.
+/// The spending of all runs: rehearsals count only if the last run was one too.
 pub fn spent_by(runs: &[Run]) -> Spent {
     let rehearsed = runs.last().is_some_and(|last| last.simulated);
     runs.iter().filter(|run| rehearsed || !run.simulated).map(|run| run.spent).sum()
 }
 
-/// What somebody told the job while it ran.
+/// A change to the job while it ran.
 #[derive(Debug, Clone, PartialEq)]
 pub struct PastOrder {
-    /// What it is about.
+    /// The key.
     pub key: String,
-    /// What it is to be.
+    /// The new value.
     pub value: String,
     /// When it was given.
     pub given_at: SystemTime,
-    /// The run that took it up; `None` when none has.
+    /// The run that applied it; `None` if none has.
     pub run: Option<i64>,
 }

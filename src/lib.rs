@@ -24,7 +24,7 @@ pub mod tally;
 pub mod text;
 pub mod toolbox;
 
-// Where tests let a run die, what outlives a power cut, what is a file, and how long is waited.
+// Failpoints, durable names, regular files, and waiting.
 pub mod durable;
 pub mod failpoint;
 pub mod patience;
@@ -39,13 +39,13 @@ pub mod render;
 pub mod tools;
 pub mod write;
 
-// Side rooms: may look, may not touch.
+// Side rooms, which observe and change nothing.
 pub mod models;
 pub mod report;
 pub mod simulator;
 pub mod watch;
 
-// What joins them.
+// The rooms that join the others.
 pub mod cli;
 pub mod commands;
 pub mod exit;

@@ -1,43 +1,43 @@
-//! JSON that is nearly JSON: what servers and models write that the standard does not know, and that a reader can make sense
-//! of. Only a text that could not be read comes here.
+//! JSON with the deviations of servers and models that a reader can understand. It is used only for texts that could not be
+//! read as JSON.
 
 use serde::de::DeserializeOwned;
 
-/// Reads JSON, or what is nearly that.
+/// Reads JSON, or nearly valid JSON.
 ///
 /// # Errors
 ///
-/// What the text lacks to be JSON as it stands.
+/// Why the unchanged text is not JSON.
 pub fn read<T: DeserializeOwned>(body: &[u8]) -> Result<T, serde_json::Error> {
     serde_json::from_slice(body)
         .or_else(|error| repaired(body).map_or(Err(error), |body| serde_json::from_slice(&body)))
 }
 
-/// Where the halves of a pair that was torn apart begin: each surrogate without its partner has a character here, among those
-/// for private use, until its partner is looked for in the next piece.
+/// The first of the private-use characters that represent surrogates without a partner, until the partner is looked for in
+/// the next piece.
 const HALVES: u32 = 0x10_d800;
 
-/// The body as standard JSON; `None` where there is nothing to repair.
+/// The body as standard JSON; `None` if nothing needs repair.
 ///
 /// A surrogate without its partner becomes U+FFFD; `NaN` and the infinities, which Python writes, become null; a control
-/// character inside a text is escaped; a byte-order mark is dropped. Bytes that are no UTF-8 were damaged on the way, and
-/// are left alone.
+/// character inside a text is escaped; a byte-order mark is removed. Bytes that are not UTF-8 were damaged in transit, and
+/// are left unchanged.
 pub fn repaired(body: &[u8]) -> Option<Vec<u8>> {
     standard(body, |_| 0xfffd, true)
 }
 
-/// The text with U+FFFD for each surrogate without its partner, and nothing else changed; `None` where there is none. A model's
-/// `NaN` is no value of a field.
+/// The text with U+FFFD for each surrogate without its partner, and nothing else changed; `None` if there is none. A model's
+/// `NaN` is not a valid value of a field.
 pub fn with_whole_characters(text: &[u8]) -> Option<Vec<u8>> {
     standard(text, |_| 0xfffd, false)
 }
 
-/// The same of a piece of a stream: a surrogate without its partner is kept for [`Halves`] to join.
+/// The same for a piece of a stream: a surrogate without its partner is kept for [`Halves`] to join.
 pub fn repaired_piece(body: &[u8]) -> Option<Vec<u8>> {
     standard(body, |unit| HALVES + (unit - 0xd800), true)
 }
 
-/// `lone`: the character for a surrogate without its partner; `all`: not only these are repaired.
+/// `lone`: the character for a surrogate without its partner; `all`: other deviations are repaired too.
 fn standard(body: &[u8], lone: impl Fn(u32) -> u32, all: bool) -> Option<Vec<u8>> {
     let bytes = body.strip_prefix(b"\xef\xbb\xbf").unwrap_or(body);
     std::str::from_utf8(bytes).ok()?;
@@ -67,7 +67,7 @@ fn standard(body: &[u8], lone: impl Fn(u32) -> u32, all: bool) -> Option<Vec<u8>
     (repaired != body).then_some(repaired)
 }
 
-/// Takes an escape. Gives the bytes it takes in the body.
+/// Reads an escape. Returns its length in the body, in bytes.
 fn escape(rest: &[u8], lone: &impl Fn(u32) -> u32, repaired: &mut Vec<u8>) -> usize {
     let first = unit(rest);
     let second = unit(rest.get(6..).unwrap_or_default());
@@ -88,7 +88,7 @@ fn unit(bytes: &[u8]) -> Option<u32> {
     u32::from_str_radix(std::str::from_utf8(digits).ok()?, 16).ok()
 }
 
-/// Takes a number that JSON does not know, or else one byte. Gives the bytes it takes in the body.
+/// Reads a number that JSON does not have, or else one byte. Returns its length in the body, in bytes.
 fn number(rest: &[u8], repaired: &mut Vec<u8>) -> usize {
     for word in ["NaN", "-NaN", "Infinity", "-Infinity"] {
         if rest.starts_with(word.as_bytes()) {
@@ -104,15 +104,15 @@ fn copy(bytes: &[u8], repaired: &mut Vec<u8>) -> usize {
     bytes.len()
 }
 
-/// Joins the halves of pairs that a stream tears apart between two pieces of a text.
+/// Joins surrogate pairs that a stream splits between two pieces of a text.
 #[derive(Debug, Default)]
 pub struct Halves {
-    /// The first half, at the end of the piece before.
+    /// The first half, at the end of the previous piece.
     first: Option<u32>,
 }
 
 impl Halves {
-    /// A piece that was read from a repaired event, with its halves joined; half a pair at its end waits for the next.
+    /// A piece from a repaired event, with its halves joined; half a pair at its end waits for the next piece.
     pub fn join(&mut self, piece: String) -> String {
         let half = |c: char| (c as u32).checked_sub(HALVES).filter(|unit| *unit < 0x800);
         if self.first.is_none() && !piece.contains(|c| half(c).is_some()) {
@@ -139,7 +139,7 @@ impl Halves {
         joined
     }
 
-    /// What is left of a text that came to its end.
+    /// The half left at the end of a text, as U+FFFD.
     pub fn end(&mut self) -> Option<char> {
         self.first.take().map(|_| char::REPLACEMENT_CHARACTER)
     }
@@ -150,7 +150,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_pair_that_is_torn_apart_is_joined_and_a_half_alone_is_replaced() {
+    fn a_split_pair_is_joined_and_a_single_half_is_replaced() {
         for (pieces, whole) in [
             (&[r"a\ud83d", r"\ude00b"][..], "a\u{1f600}b"),
             (&[r"a\ud83d", "", r"\ude00"], "a\u{1f600}"),
@@ -174,7 +174,7 @@ mod tests {
     }
 
     #[test]
-    fn what_python_and_careless_servers_write_is_read() {
+    fn the_deviations_of_python_and_careless_servers_are_read() {
         assert_eq!(value(br#"{"a":"x\ud83dy"}"#)["a"], "x\u{fffd}y");
         assert_eq!(value(br#"{"a":"\udc00","b":"\ud83d\ude00"}"#)["a"], "\u{fffd}");
         assert_eq!(value(br#"{"a":"\udc00","b":"\ud83d\ude00"}"#)["b"], "\u{1f600}");
@@ -186,7 +186,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_json_or_nothing_at_all_is_left_alone() {
+    fn valid_json_and_other_texts_are_left_unchanged() {
         for body in [
             &br#"{"a":"\ud83d\ude00 \\ \" -1"}"#[..],
             b"",

@@ -1,4 +1,4 @@
-//! What the dispatcher tells the journal, and what comes back of it once it is on disk.
+//! Notes from the dispatcher to the journal, and the events that follow once they are on disk.
 
 use std::time::{Duration, SystemTime};
 
@@ -9,7 +9,7 @@ use crate::reserve::Reserve;
 use crate::row::{RecordHash, RowId};
 use crate::secrets::{self, hidden};
 
-/// What an answer belongs to: a row, and the exact request it was given for.
+/// The row that an answer belongs to, and the exact request it answers.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RowKey {
     /// The row's number in the whole input, counted from 0.
@@ -18,11 +18,11 @@ pub struct RowKey {
     pub id: Option<RowId>,
     /// The request's fingerprint.
     pub fingerprint: Fingerprint,
-    /// The hash of the row as it is written, where it is known by one.
+    /// The hash of the row as written, if it is known by one.
     pub record: Option<RecordHash>,
 }
 
-/// One thing the journal is to keep.
+/// A note for the journal.
 #[derive(Debug, Clone, PartialEq)]
 pub enum JournalEvent {
     /// From now on any row below this position may have been sent.
@@ -30,13 +30,13 @@ pub enum JournalEvent {
         /// The first position that has not been handed out.
         below: u64,
     },
-    /// From now on the requests whose ends are not stored may cost so much together.
+    /// From now on, the requests whose ends are not stored may cost this much together.
     Out(Reserve),
-    /// A row that was sent before is about to be sent again.
+    /// A row that was sent before will be sent again.
     Resent(RowKey),
-    /// One request of a row came to its end.
+    /// One request of a row has ended.
     Ended(Box<RequestEnd>),
-    /// The tools that a row's last step calls have been run.
+    /// The tools called by a row's last step have been run.
     Results {
         /// The row.
         row: RowKey,
@@ -46,7 +46,7 @@ pub enum JournalEvent {
 }
 
 impl JournalEvent {
-    /// The note as it may be stored.
+    /// The note in the form in which it may be stored.
     pub fn without_secrets(self) -> Self {
         match self {
             Self::Ended(ended) => Self::Ended(Box::new(ended.without_secrets())),
@@ -65,23 +65,23 @@ pub struct RequestEnd {
     pub row: RowKey,
     /// When it was sent; `None` for a row that failed without a request.
     pub sent: Option<SendTime>,
-    /// Tries of the row that count against its allowance.
+    /// Tries of the row that count towards its limit.
     pub tries: u32,
-    /// What it cost, where the price is known.
+    /// Its cost, if the price is known.
     pub cost: Option<f64>,
-    /// What stays set aside for it, because nobody knows what it used, or what that costs.
+    /// The amount that stays set aside for it, because its usage or its cost is unknown.
     pub reserved: Reserve,
-    /// What it came to.
+    /// The outcome.
     pub ending: Outcome,
 }
 
 impl RequestEnd {
-    /// The end of a row that came without a request.
+    /// The end of a row without a request.
     pub fn unsent(row: RowKey, tries: u32, ending: Outcome) -> Self {
         Self { row, sent: None, tries, cost: None, reserved: Reserve::NOTHING, ending }
     }
 
-    /// The end as it may be stored.
+    /// The end in the form in which it may be stored.
     pub fn without_secrets(self) -> Self {
         let secrets = secrets::kept();
         let ending = match self.ending {
@@ -110,18 +110,18 @@ pub struct SendTime {
     pub worst: Reserve,
 }
 
-/// What a request came to, for its row.
+/// The outcome of a request for its row.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Outcome {
     /// The row is answered.
     Answered(Answer),
     /// The row has failed.
     Failed(Fault),
-    /// The row has used up its tries for a reason that passes: it gets one more pass at the end of the run.
+    /// The row has used up its tries for a temporary reason: it gets one more pass at the end of the run.
     SetAside(Fault),
     /// The row will be sent again, in this run or the next.
     Retry(Fault),
-    /// The row goes on after a paid answer: with the results of tools, or with another request.
+    /// The row continues after a paid answer: with the results of tools, or with another request.
     Continue(Box<Step>),
 }
 
@@ -134,7 +134,7 @@ impl Outcome {
         }
     }
 
-    /// Whether it is the word of fanfold's simulator, and not a service's.
+    /// Whether it comes from fanfold's simulator and not from a service.
     pub fn is_simulated(&self) -> bool {
         match self {
             Self::Answered(answer) => answer.simulated,

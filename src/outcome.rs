@@ -1,10 +1,10 @@
-//! What became of a request: an answer, or a fault; and what became of a row.
+//! The result of a request: an answer, or a fault; and the result of a row.
 
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-/// What one request brought back.
+/// The result of one request.
 pub type Reply = Result<Answer, Fault>;
 
 /// A usable answer.
@@ -12,41 +12,41 @@ pub type Reply = Result<Answer, Fault>;
 pub struct Answer {
     /// The text of the answer; with `n` above 1, a JSON array of the texts.
     pub response: Option<String>,
-    /// The model's reasoning, where it gave any.
+    /// The model's reasoning, if any.
     pub reasoning: Option<String>,
     /// The tool calls the model asked for: the JSON text of the array.
     pub tool_calls: Option<String>,
     /// Why the model stopped: `stop`, `length`, `tool_calls`.
     pub finish_reason: Option<String>,
-    /// What the answer cost in tokens; absent when the server did not say.
+    /// The tokens that the answer used; absent if the server did not report them.
     pub usage: Option<Usage>,
-    /// The model that answered, by its own account.
+    /// The model that answered, according to the service.
     pub model: Option<String>,
-    /// The service's name for the request.
+    /// The service's id of the request.
     pub request_id: Option<String>,
-    /// Whether fanfold's simulator gave it, and no service.
+    /// Whether fanfold's simulator gave it, and not a service.
     #[serde(default)]
     pub simulated: bool,
-    /// Whether there are more choices in it than were asked for, or fewer. Not kept.
+    /// Whether it has more or fewer choices than were requested. Not stored.
     #[serde(default)]
     pub miscounted: bool,
 }
 
-/// Tokens used by one request, as the service counted them. What it did not say is absent, and never 0.
+/// Tokens used by one request, as the service counted them. A count that it did not report is absent, and never 0.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Usage {
     /// Tokens of the prompt, cached ones included.
     pub prompt_tokens: Option<u64>,
     /// Tokens of the answer, reasoning included.
     pub completion_tokens: Option<u64>,
-    /// Prompt and completion together, as the service added them up.
+    /// Prompt and completion together, as the service added them.
     pub total_tokens: Option<u64>,
-    /// Tokens of the prompt that came from the service's cache; absent when it did not say.
+    /// Tokens of the prompt that came from the service's cache; absent if not reported.
     pub cached_tokens: Option<u64>,
-    /// Tokens of the answer that were reasoning; absent when it did not say.
+    /// Tokens of the answer that were reasoning; absent if not reported.
     pub reasoning_tokens: Option<u64>,
-    /// Tokens of the prompt that were written to a cache the request marked; absent when it did not say. They count in
-    /// the cost, and are not kept.
+    /// Tokens of the prompt that were written to a cache that the request marked; absent if not reported. They count towards
+    /// the cost, and are not stored.
     #[serde(default)]
     pub cache_written_tokens: Option<u64>,
 }
@@ -62,7 +62,7 @@ impl Usage {
         cache_written_tokens: None,
     };
 
-    /// Of a request with so many tokens in its prompt and its answer.
+    /// The usage of a request with this many tokens in its prompt and its answer.
     pub fn of(prompt_tokens: u64, completion_tokens: u64) -> Self {
         Self {
             prompt_tokens: Some(prompt_tokens),
@@ -72,12 +72,12 @@ impl Usage {
         }
     }
 
-    /// Whether the service said all that a cost and a cap are worked out from.
+    /// Whether the service reported all counts that a cost and a cap need.
     pub fn is_whole(&self) -> bool {
         self.prompt_tokens.is_some() && self.completion_tokens.is_some() && self.total_tokens.is_some()
     }
 
-    /// Adds what another request used. What is not known of one is not known of both, but for details.
+    /// Adds the usage of another request. A count that is unknown for one is unknown for both, except for details.
     pub fn add(&mut self, other: &Self) {
         let both = |one: Option<u64>, other: Option<u64>| Some(one?.saturating_add(other?));
         let sum = |one: Option<u64>, other: Option<u64>| match (one, other) {
@@ -131,18 +131,18 @@ impl Answer {
         self.reasoning.is_some() || self.usage.is_some_and(|usage| usage.reasoning_tokens.unwrap_or(0) > 0)
     }
 
-    /// Whether there is a text or a tool call in it.
+    /// Whether it contains a text or a tool call.
     pub fn holds_something(&self) -> bool {
         self.tool_calls.is_some() || self.response.as_ref().is_some_and(|text| !text.trim().is_empty())
     }
 
-    /// How many tokens it has; where the service did not count them, half its bytes, so that twice as many are no fewer.
+    /// Its length in tokens; if the service did not count them, half its bytes, so twice that is never too few.
     pub fn length(&self) -> u64 {
         let counted = self.usage.and_then(|usage| usage.completion_tokens);
         counted.unwrap_or_else(|| self.text_bytes() as u64 / 2)
     }
 
-    /// The bytes of its texts, which are about all that it takes in memory.
+    /// The bytes of its texts, which are nearly all its memory.
     pub fn text_bytes(&self) -> usize {
         let texts = [&self.response, &self.reasoning, &self.tool_calls];
         texts.into_iter().flatten().map(String::len).sum()
@@ -152,56 +152,56 @@ impl Answer {
 /// A request that brought no usable answer, judged.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Fault {
-    /// What kind of trouble it is, which decides what is done about it.
+    /// The kind of fault, which decides the reaction.
     pub kind: FaultKind,
     /// The HTTP status, when there was a response.
     pub status: Option<u16>,
-    /// A short stable word: the API's own code, or one of ours such as `timeout`.
+    /// A short stable code: the API's own, or one of ours such as `timeout`.
     pub code: String,
-    /// What the API or the operating system said.
+    /// The message of the API or the operating system.
     pub message: String,
-    /// Of a fault that asks to slow down: whether it is for the number of tokens, and not of requests.
+    /// If it asks to slow down: whether because of the number of tokens, and not of requests.
     pub for_tokens: bool,
-    /// Whether the reply was none of the API's own: a web page, an empty body, a text without an error object, a body that
-    /// broke off. Whatever its status, it is trouble on the way.
+    /// Whether the API did not write the reply: a web page, an empty body, a text without an error object, a body that broke
+    /// off. Whatever its status, it is a problem of the connection.
     pub foreign: bool,
     /// How long the server asked us to wait.
     pub retry_after: Option<Duration>,
-    /// The service's name for the request.
+    /// The service's id of the request.
     pub request_id: Option<String>,
-    /// Tokens that were paid for all the same.
+    /// Tokens that were paid for nevertheless.
     pub usage: Option<Usage>,
-    /// The body of a 200 that held no usable answer: kept in the journal, since it may have been paid for.
+    /// The body of a 200 without a usable answer: stored in the journal, because it may have been paid for.
     pub evidence: Option<Vec<u8>>,
-    /// Of an answer that the server cut, what there is of it; of one that is not what the job asks for, the answer.
+    /// The received part of an answer that the server cut; or an answer that does not meet the job's requirements.
     pub partial: Option<Box<Answer>>,
-    /// The field of the request that the service finds fault with, where it says so: when the job sets that field for
-    /// every row, the job is wrong and not the row.
+    /// The field of the request that the service refused, if it names one: if the job sets that field for every row, the
+    /// fault is in the job and not in the row.
     pub about: Option<&'static str>,
     /// Whether the row is too long for the model.
     pub too_long: bool,
-    /// What the user can do about it.
+    /// How the user can fix it.
     pub help: Option<&'static str>,
-    /// Whether fanfold's simulator said so, and no service.
+    /// Whether fanfold's simulator reported it, and not a service.
     pub simulated: bool,
 }
 
-/// What a fault asks for.
+/// The kinds of faults, by the reaction that they need.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum FaultKind {
-    /// The service asks everyone to slow down. Slows the whole job, uses up no row's tries.
+    /// The service asks everyone to slow down. This slows the whole job, and does not count as a try.
     Throttled,
-    /// No connection was made: refused, no such host, no route. Nobody was asked.
+    /// No connection was made: refused, no such host, no route. Nothing was sent.
     Unreachable,
-    /// A connection that had been kept open was gone when it was used again. Tried again at once.
+    /// A connection that had been kept open was closed when it was used again. Tried again at once.
     StaleConnection,
-    /// Trouble that passes: 5xx, a time-out, a reset, a cut body.
+    /// A temporary problem: 5xx, a time-out, a reset, a cut body.
     Transient,
-    /// A 200 that arrived whole and holds no usable answer. One more try.
+    /// A 200 that arrived whole and has no usable answer. One more try.
     Unusable,
     /// A 200 that the server cut at its own time limit.
     CutByServer,
-    /// A good answer that is not what the job asks for, or the failure of a command that was run for it.
+    /// A whole answer that does not meet the job's requirements, or the failure of a command that was run for it.
     InvalidAnswer,
     /// This request will never be answered: the row fails.
     RowRefused,
@@ -210,7 +210,7 @@ pub enum FaultKind {
 }
 
 impl FaultKind {
-    /// The word the journal holds.
+    /// The word for it in the journal.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Throttled => "throttled",
@@ -225,14 +225,14 @@ impl FaultKind {
         }
     }
 
-    /// Whether the same request may be answered another time.
+    /// Whether the same request may be answered later.
     pub fn passes(self) -> bool {
         matches!(self, Self::Throttled | Self::Unreachable | Self::StaleConnection | Self::Transient)
     }
 }
 
 impl Fault {
-    /// A fault with nothing known but its kind, code and message.
+    /// A fault of which only kind, code and message are known.
     pub fn new(kind: FaultKind, code: impl Into<String>, message: impl Into<String>) -> Self {
         Self {
             kind,
@@ -253,31 +253,31 @@ impl Fault {
         }
     }
 
-    /// The answer that was paid for and is not what the job asks for.
+    /// The answer that was paid for and does not meet the job's requirements.
     pub fn unfit_answer(&self) -> Option<&Answer> {
         self.partial.as_deref().filter(|_| self.kind == FaultKind::InvalidAnswer)
     }
 
-    /// Whether the service may have billed a request that came to this, though it did not say what it used. An error costs
-    /// nothing; a reply that was lost, was cut or came too late may have been worked out all the same. `quick`: it came
-    /// sooner than any answer could.
+    /// Whether the service may have billed a request with this fault, though it reported no usage. An error costs nothing;
+    /// for a reply that was lost, cut or too late, an answer may have been generated. `quick`: it arrived sooner than any
+    /// answer could.
     pub fn may_be_billed(&self, quick: bool) -> bool {
         let is_late = self.code.to_ascii_lowercase().contains("timeout");
         match (self.kind, self.status) {
             (FaultKind::Throttled | FaultKind::Unreachable, _) => false,
-            // Nothing was sent to whom cannot show who it is.
+            // Nothing was sent to a server that could not prove its identity.
             (FaultKind::RowRefused | FaultKind::JobRefused, None) => false,
             (_, None) => true,
             (_, Some(200)) => self.code != "html_reply",
-            // A gateway that found nobody says so at once; later it has lost an answer.
+            // A gateway that reaches no server says so at once; later, it has lost an answer.
             (_, Some(502 | 520)) => is_late || !quick,
             // A gateway did not wait for the answer.
             (_, Some(status)) => is_late || matches!(status, 408 | 504 | 524),
         }
     }
 
-    /// Whether the API itself has written it about this request, and so is there: no time-out, and no word of a gateway that
-    /// stands before it.
+    /// Whether the API itself wrote it about this request, and so is reachable: not a time-out, and not an error of a
+    /// gateway in between.
     pub fn is_the_api_s_own(&self) -> bool {
         let of_a_gateway = |status: u16| matches!(status, 408 | 502..=504 | 520..=530);
         !self.foreign && self.status.is_some_and(|status| !of_a_gateway(status))
@@ -288,7 +288,7 @@ impl Fault {
         Self::new(kind, "unexpected", "reading the answer failed unexpectedly; please report it")
     }
 
-    /// The fault in one line: status, code and message. That a fault came with a 200 says nothing to a reader.
+    /// The fault in one line: status, code and message. A status 200 would not help the reader, and is omitted.
     pub fn summary(&self) -> String {
         let status = self.status.filter(|status| *status != 200);
         let status = status.map(|status| format!("{status} ")).unwrap_or_default();
@@ -307,16 +307,16 @@ pub enum Status {
     Pending,
     /// Answered, or sharing another row's answer.
     Ok,
-    /// Refused, or given up.
+    /// Refused, or out of tries.
     Failed,
-    /// Out of tries for a reason that passes; one more pass will try it.
+    /// Out of tries for a temporary reason; one more pass will try it.
     SetAside,
-    /// Gone from the input for long, and its answer with it.
+    /// Missing from the input for a long time, and removed with its answer.
     Dropped,
 }
 
 impl Status {
-    /// The word the `status` column holds.
+    /// The word for it in the `status` column.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Pending | Self::SetAside | Self::Dropped => "pending",
@@ -326,21 +326,21 @@ impl Status {
     }
 }
 
-/// The answer columns of one row: what the output adds to the input.
+/// The answer columns of one row, which the output adds to the input.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct RowResult {
-    /// The answer, of a row that has one.
+    /// The answer, if the row has one.
     pub answer: Option<Answer>,
-    /// Money the row cost, all its requests together; `None` when a price is not known.
+    /// The cost of the row, all its requests together; `None` if a price is unknown.
     pub cost: Option<f64>,
-    /// Requests that were sent for the row; `None` when none was.
+    /// Requests that were sent for the row; `None` if there were none.
     pub attempts: Option<u32>,
-    /// Milliseconds from sending the request that was answered to the end of its answer.
+    /// Milliseconds from sending the answered request to the end of its answer.
     pub latency_ms: Option<u64>,
     /// The state of the row.
     pub status: Status,
-    /// Of a failed row, the API's code or ours.
+    /// If the row failed, the API's code or ours.
     pub error_code: Option<String>,
-    /// Of a failed row, what was said.
+    /// If the row failed, the message.
     pub error: Option<String>,
 }

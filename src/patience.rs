@@ -1,4 +1,4 @@
-//! Waiting for something, so long at most: time in which this process did not run is no waiting.
+//! Waits up to a limit: time in which this process did not run does not count as waiting.
 
 use std::pin::pin;
 use std::time::Duration;
@@ -6,17 +6,17 @@ use std::time::Duration;
 use rustix::time::{ClockId, clock_gettime};
 use tokio::time::{Instant, timeout_at};
 
-/// How much is waited at once: of a longer pause of the process no more than this is taken for waiting.
+/// The longest single wait: of a longer suspension of the process, no more than this counts as waiting.
 const SLICE: Duration = Duration::from_secs(5);
 
-/// How late a timer is where others on the machine work; one that is later was held up.
+/// How late a timer may be when other programs are busy; if it is later, the process was suspended.
 const LATE: Duration = Duration::from_millis(500);
 
-/// What is waiting of every slice, however late its timer was: all waiting comes to an end.
+/// The part of every slice that always counts as waiting, so that all waiting ends.
 const LEAST: Duration = Duration::from_millis(50);
 
-/// What comes within a time, or nothing. A process that was suspended finds every timer over and what came meanwhile unread:
-/// it goes on waiting for as long as its timer was late, which is time enough to read it.
+/// The result of a future, or `None` after the limit. A process that was suspended finds every timer expired and its data
+/// unread: it waits again for as long as its timer was late, which is enough to read it.
 pub async fn within<T>(limit: Duration, coming: impl Future<Output = T>) -> Option<T> {
     let mut coming = pin!(coming);
     let mut left = limit;
@@ -26,7 +26,8 @@ pub async fn within<T>(limit: Duration, coming: impl Future<Output = T>) -> Opti
         if let Ok(came) = timeout_at(due, coming.as_mut()).await {
             return Some(came);
         }
-        // A server that keeps the process at work makes timers late too. That is no suspension, and does not prolong the wait.
+        // A server that keeps the process busy makes timers late too. That is not a suspension, and does not prolong the
+        // wait.
         left -= waited(slice, due.elapsed().saturating_sub(worked().saturating_sub(begun)));
         if left.is_zero() {
             return None;
@@ -34,12 +35,12 @@ pub async fn within<T>(limit: Duration, coming: impl Future<Output = T>) -> Opti
     }
 }
 
-/// What of a slice of time was waiting, when the process was held up for so long.
+/// The part of a slice that counts as waiting, if the process was suspended for this long.
 fn waited(slice: Duration, held_up: Duration) -> Duration {
     if held_up < LATE { slice } else { slice.saturating_sub(held_up).max(LEAST.min(slice)) }
 }
 
-/// How long this process has worked so far, on all processors together.
+/// The CPU time of this process so far, on all processors together.
 fn worked() -> Duration {
     clock_gettime(ClockId::ProcessCPUTime).try_into().unwrap_or_default()
 }
@@ -49,7 +50,7 @@ mod tests {
     use super::*;
 
     #[tokio::test(start_paused = true)]
-    async fn what_comes_in_time_is_had_and_what_does_not_is_waited_for_no_longer() {
+    async fn a_result_in_time_is_returned_and_a_late_one_is_not_waited_for() {
         let begun = Instant::now();
         let soon = || tokio::time::sleep(Duration::from_secs(19));
         assert!(within(Duration::from_secs(20), soon()).await.is_some());
@@ -59,8 +60,8 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn who_keeps_the_process_at_work_does_not_prolong_the_wait() {
-        // Each turn takes the thread for longer than a timer may be late.
+    async fn a_busy_process_does_not_prolong_the_wait() {
+        // Each turn blocks the thread for longer than a timer may be late.
         let turns = std::cell::Cell::new(0);
         let busy = std::future::poll_fn(|context| {
             turns.set(turns.get() + 1);

@@ -1,5 +1,5 @@
-//! Files that are files: what a name stands for is looked at before anything waits for it. A named pipe in the place of a
-//! file would hold a run up for ever, and a link under a name that is known beforehand may lead anywhere.
+//! Opens regular files only: the kind of a file is checked before anything waits for it. A named pipe instead of a file
+//! would block a run for ever, and a link under a predictable name may lead anywhere.
 
 use std::fs::{File, FileType, OpenOptions};
 use std::io::{self, Read};
@@ -8,16 +8,16 @@ use std::path::Path;
 
 use rustix::fs::OFlags;
 
-/// Opens a file that the user has named, links followed, to read it.
+/// Opens a file that the user has named for reading; links are followed.
 ///
 /// # Errors
 ///
-/// When it cannot be opened, or is none.
+/// When it cannot be opened, or is not a regular file.
 pub fn open(path: &Path) -> io::Result<File> {
     with(path, OpenOptions::new().read(true), OFlags::empty())
 }
 
-/// Opens a file whose name fanfold has made, as these options say: no link is followed.
+/// Opens a file whose name fanfold has made, with these options; links are not followed.
 ///
 /// # Errors
 ///
@@ -30,19 +30,19 @@ pub fn open_own(path: &Path, options: &mut OpenOptions) -> io::Result<File> {
 ///
 /// # Errors
 ///
-/// As [`open_own`], and when it is no text.
+/// As [`open_own`], and when it is not text.
 pub fn own_text(path: &Path) -> io::Result<String> {
     let mut text = String::new();
     open_own(path, OpenOptions::new().read(true))?.read_to_string(&mut text)?;
     Ok(text)
 }
 
-/// The bytes of what the user has named to be read: a file, or what a shell hands over under such a name, as in
+/// The bytes of an input that the user has named: a file, or the open pipe that a shell passes under such a name, as in
 /// `<(...)` or `/dev/stdin`.
 ///
 /// # Errors
 ///
-/// When it cannot be read, or is a named pipe or a device of another place.
+/// When it cannot be read, or is any other named pipe or device.
 pub fn read(path: &Path) -> io::Result<Vec<u8>> {
     let mut bytes = Vec::new();
     match is_handed_over(path) {
@@ -56,22 +56,22 @@ pub fn read(path: &Path) -> io::Result<Vec<u8>> {
 ///
 /// # Errors
 ///
-/// As [`read`], and when it is no text.
+/// As [`read`], and when it is not text.
 pub fn read_to_string(path: &Path) -> io::Result<String> {
     String::from_utf8(read(path)?)
         .map_err(|_| io::Error::new(io::ErrorKind::InvalidData, "stream did not contain valid UTF-8"))
 }
 
-/// Whether a path is one by which systems hand over what is open already. Whoever writes to such a pipe is there.
+/// Whether a path is one under which systems pass an open file. Such a pipe already has its writer.
 pub fn is_handed_over(path: &Path) -> bool {
     path.starts_with("/dev") || path.starts_with("/proc")
 }
 
-/// Whether a file, or nothing, stands under a name that fanfold has made.
+/// Checks that a name that fanfold has made is that of a regular file, or unused.
 ///
 /// # Errors
 ///
-/// What stands there instead.
+/// The kind of any other file.
 pub fn check_own(path: &Path) -> io::Result<()> {
     match path.symlink_metadata() {
         Ok(found) => check(found.file_type()),
@@ -80,10 +80,10 @@ pub fn check_own(path: &Path) -> io::Result<()> {
 }
 
 fn with(path: &Path, options: &mut OpenOptions, flags: OFlags) -> io::Result<File> {
-    // The open of a pipe waits for its other end; without that, what it is can be told.
+    // Opening a pipe waits for its other end; without waiting, its kind can be determined.
     let flags = (flags | OFlags::NONBLOCK).bits().cast_signed();
     let file = options.custom_flags(flags).open(path).map_err(|error| match check_own(path) {
-        // What the system says of a link or of a pipe without a reader helps nobody.
+        // The system's message about a link, or a pipe without a reader, does not help the user.
         Err(kind) if flags & OFlags::NOFOLLOW.bits().cast_signed() != 0 => kind,
         _ => error,
     })?;
@@ -109,11 +109,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_pipe_a_link_and_a_folder_are_told_and_nothing_waits() {
+    fn a_pipe_a_link_and_a_folder_are_reported_and_nothing_waits() {
         let folder = tempfile::tempdir().unwrap();
         let at = |name: &str| folder.path().join(name);
         std::fs::write(at("file"), "text").unwrap();
-        // The call for it is not the same on every system; the program is.
+        // The system call differs between systems; the program does not.
         assert!(std::process::Command::new("mkfifo").arg(at("pipe")).status().unwrap().success());
         symlink(at("file"), at("link")).unwrap();
         let words = |result: io::Result<File>| result.map(drop).unwrap_err().to_string();

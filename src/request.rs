@@ -1,4 +1,4 @@
-//! The request a row becomes: its body, what identifies it, and what it may cost.
+//! The request of a row: its body, its identity, and its possible cost.
 
 use std::fmt;
 use std::sync::Arc;
@@ -8,45 +8,45 @@ use crate::job::price::Price;
 /// One chat request, ready to be sent.
 #[derive(Debug, Clone)]
 pub struct ChatRequest {
-    /// The JSON body, as it goes over the wire but for the fields of transport, which are the sender's.
+    /// The JSON body as it is sent, except for the fields of transport, which the sender adds.
     pub body: Vec<u8>,
-    /// What identifies the request, whatever the order of its keys and the way it is transported.
+    /// The identity of the request, independent of the order of its keys and of its transport.
     pub fingerprint: Fingerprint,
-    /// What it is expected to use.
+    /// The tokens that it is expected to use.
     pub estimate: Estimate,
-    /// What it has the model read beyond its text.
+    /// Its content beyond text, such as images.
     pub media: Media,
-    /// What it has in common with other requests of the job: all but its turns and its numbers.
+    /// Its parts that other requests of the job share: all but the turns and the numbers.
     pub shape: Shape,
-    /// Whether the answer is to come as a stream.
+    /// Whether the answer is requested as a stream.
     pub stream: bool,
     /// Whether the model may think before it answers.
     pub thinks: bool,
-    /// Whether an answer that was cut can be continued where it ends (the API's partial mode).
+    /// Whether a cut answer can be continued where it ends (the API's partial mode).
     pub may_continue: bool,
-    /// The largest `max_tokens` that the model takes, where that is known.
+    /// The largest `max_tokens` that the model accepts, if known.
     pub longest_answer: Option<u64>,
-    /// What its tokens cost, where that is known.
+    /// The price of its tokens, if known.
     pub price: Option<Arc<Price>>,
-    /// The thinking that it does without being asked to.
+    /// The thinking that the model does although the request does not ask for it.
     pub unasked_thinking: Option<UnaskedThinking>,
-    /// Why its model is not to be had, where that is known.
+    /// Why its model is not available, if known.
     pub unavailable: Option<Arc<str>>,
-    /// Whether a glossary had something to tell it.
+    /// Whether a glossary entry was added to it.
     pub told: bool,
-    /// Whether the row brought the whole body, so that every field of it is the row's own.
+    /// Whether the row brought the whole body, so every field is the row's own.
     pub brought: bool,
 }
 
-/// Thinking that a model does by default, of a request that says nothing about it.
+/// Thinking that a model does by default, for a request that does not mention it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct UnaskedThinking {
-    /// The longest chain of thought, in tokens, where that is known.
+    /// The longest chain of thought, in tokens, if known.
     pub longest: Option<u64>,
 }
 
 impl ChatRequest {
-    /// A request of which nothing is known but its body: sent whole, at no known price.
+    /// A request of which only the body is known: sent whole, without a known price.
     pub fn of_body(body: Vec<u8>, fingerprint: Fingerprint) -> Self {
         Self {
             body,
@@ -67,14 +67,14 @@ impl ChatRequest {
     }
 }
 
-/// Requests of one shape are answered or refused alike, as far as the fault is not in a row's own text: the model, the
-/// names of the fields, and their switches.
+/// Requests of one shape are answered or refused alike, unless the fault is in a row's own text: they have the same model,
+/// names of fields, and switches.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 pub struct Shape(pub u64);
 
 /// 128 bits of BLAKE3 over the canonical JSON of the effective request.
 ///
-/// Two requests with one fingerprint are the same request: an answer to the one answers the other.
+/// Two requests with the same fingerprint are the same request: an answer to one answers the other.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Default)]
 pub struct Fingerprint(pub [u8; 16]);
 
@@ -90,30 +90,30 @@ impl fmt::Debug for Fingerprint {
     }
 }
 
-/// Tokens a request is expected to use, before anything is known of the answer.
+/// Tokens that a request is expected to use, before anything is known about the answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Estimate {
-    /// Tokens of the prompt, guessed from its text.
+    /// Tokens of the prompt, estimated from its text.
     pub prompt_tokens: u64,
     /// The most tokens the answer can have: the request's `max_tokens`, else the model's own limit.
     pub max_completion_tokens: u64,
-    /// Whether that is a guess, because neither the request nor what is known of the model bounds the answer.
+    /// Whether that is an estimate, because neither the request nor the model's known facts limit the answer.
     pub unbounded: bool,
 }
 
-/// What a request has the model read that is no text of its own.
+/// The content of a request beyond its text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Media {
-    /// The bytes that it takes in the body.
+    /// Its bytes in the body.
     pub bytes: u64,
-    /// The most tokens that are made of it, as far as that is known.
+    /// The most tokens that it becomes, as far as known.
     pub tokens: u64,
-    /// Something in it of which nobody knows how many tokens are made, in words.
+    /// The part whose tokens cannot be estimated, in words.
     pub unknown: Option<&'static str>,
 }
 
 impl Estimate {
-    /// The most the request can use: what a cap has to set aside for it.
+    /// The most that the request can use, which a cap has to set aside for it.
     pub fn worst_case_tokens(&self) -> u64 {
         self.prompt_tokens.saturating_add(self.max_completion_tokens)
     }

@@ -1,16 +1,16 @@
-//! What is set aside: what requests could have cost at their worst, while nobody knows what they did.
+//! Amounts that are set aside: the most that requests could have cost, while their actual cost is unknown.
 
 use serde::{Serialize, Serializer};
 
 use crate::job::price::rounded;
 
-/// Money and tokens that are set aside. As JSON, its fields stand among those of what it is set aside for.
+/// Money and tokens that are set aside. In JSON, the fields are among those of the surrounding object.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Serialize)]
 pub struct Reserve {
-    /// Tokens, of prompts and answers.
+    /// Tokens of prompts and answers.
     #[serde(rename = "reserved_tokens")]
     pub tokens: u64,
-    /// Money; 0 where no price is known.
+    /// Money; 0 if no price is known.
     #[serde(rename = "reserved_cost", serialize_with = "as_written")]
     pub cost: f64,
 }
@@ -19,7 +19,7 @@ fn as_written<S: Serializer>(cost: &f64, serializer: S) -> Result<S::Ok, S::Erro
     rounded(*cost).serialize(serializer)
 }
 
-/// What the arithmetic of money may be off by, as a share.
+/// The largest relative rounding error of money.
 const NOISE: f64 = 1e-9;
 
 impl Reserve {
@@ -31,37 +31,37 @@ impl Reserve {
         self == Self::NOTHING
     }
 
-    /// Both together.
+    /// The sum of both.
     #[must_use]
     pub fn plus(self, other: Self) -> Self {
         Self { cost: self.cost + other.cost, tokens: self.tokens.saturating_add(other.tokens) }
     }
 
-    /// This without the other; never less than nothing.
+    /// This without the other; never below zero.
     #[must_use]
     pub fn minus(self, other: Self) -> Self {
         Self { cost: (self.cost - other.cost).max(0.0), tokens: self.tokens.saturating_sub(other.tokens) }
     }
 
-    /// So many times this.
+    /// A multiple of this.
     #[must_use]
     pub fn times(self, number: u64) -> Self {
         Self { cost: self.cost * number as f64, tokens: self.tokens.saturating_mul(number) }
     }
 
-    /// Of each the smaller.
+    /// The smaller of each.
     #[must_use]
     pub fn least(self, other: Self) -> Self {
         Self { cost: self.cost.min(other.cost), tokens: self.tokens.min(other.tokens) }
     }
 
-    /// Of each the larger.
+    /// The larger of each.
     #[must_use]
     pub fn most(self, other: Self) -> Self {
         Self { cost: self.cost.max(other.cost), tokens: self.tokens.max(other.tokens) }
     }
 
-    /// Whether this is no more than the other, but for the noise of the arithmetic.
+    /// Whether this is no more than the other, apart from rounding errors.
     pub fn fits(self, other: Self) -> bool {
         self.tokens <= other.tokens && self.cost <= other.cost * (1.0 + NOISE)
     }

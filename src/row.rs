@@ -1,4 +1,4 @@
-//! One row of the input: where it stands, what names it, and its columns.
+//! One row of the input: its place, its identifier, and its columns.
 
 use std::fmt;
 use std::sync::Arc;
@@ -13,42 +13,42 @@ use serde_json::{Map, Value};
 pub struct Row {
     /// Its number in the whole input, counted from 0 over all files.
     pub position: u64,
-    /// Where a person finds it.
+    /// Its place in a file, for people.
     pub place: Place,
     /// The value of the job's `id` column, when the job names one.
     pub id: Option<RowId>,
-    /// Its columns in input order, as JSON values: what templates see.
+    /// Its columns in input order, as JSON values, which templates use.
     pub fields: Map<String, Value>,
-    /// The form it was read in, kept so that it can be written again without a loss.
+    /// The form in which it was read, kept to write it again without loss.
     pub origin: Origin,
 }
 
-/// A row that could not be read. It has a position all the same: one row in, one row out.
+/// A row that could not be read. It still has a position: one row in, one row out.
 #[derive(Debug, Clone)]
 pub struct BadRow {
     /// Its number in the whole input, counted from 0 over all files.
     pub position: u64,
-    /// Where a person finds it.
+    /// Its place in a file, for people.
     pub place: Place,
     /// What is wrong with it, in a sentence without a full stop.
     pub reason: String,
-    /// The bytes as they were read, at most a few kilobytes of them: its identity in the journal.
+    /// The bytes as they were read, a few kilobytes at most, which identify it in the journal.
     pub raw: Vec<u8>,
-    /// Its columns, where they could be read and something else is wrong, such as a missing identifier.
+    /// Its columns, if they could be read and something else is wrong, such as a missing identifier.
     pub row: Option<Box<Row>>,
 }
 
-/// The hash of a row as it is written, with all that decides what is made of it: two of them are equal when nothing has
+/// The hash of a row as it is written, with everything that decides how it is rendered: two are equal if nothing has
 /// changed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct RecordHash(pub [u8; 16]);
 
-/// What a source yields for each row of the input.
+/// The item that a source returns for each row of the input.
 #[derive(Debug, Clone)]
 pub enum Item {
     /// A row that was read.
     Row(Row),
-    /// A row that could not be.
+    /// A row that could not be read.
     Bad(BadRow),
 }
 
@@ -69,7 +69,7 @@ impl Item {
         }
     }
 
-    /// Where a person finds the row.
+    /// The row's place in a file, for people.
     pub fn place(&self) -> &Place {
         match self {
             Item::Row(row) => &row.place,
@@ -78,14 +78,14 @@ impl Item {
     }
 }
 
-/// The metadata of a field of 12 bytes that is an INTERVAL of Parquet: months, days and milliseconds, each of 32 bits
-/// without a sign, little end first. No Arrow type holds all three of a file's.
+/// The metadata of a 12-byte field that is an INTERVAL of Parquet: months, days and milliseconds, each of 32 bits, unsigned
+/// and little-endian. No Arrow type can hold all three.
 pub const PARQUET_INTERVAL: &str = "fanfold:parquet_interval";
 
 /// The form in which a row was read.
 #[derive(Debug, Clone)]
 pub enum Origin {
-    /// A line of JSONL: the text of its object, as it stood.
+    /// A line of JSONL: the unchanged text of its object.
     Line(Box<str>),
     /// A record of a CSV or TSV file; its fields are its text.
     Record,
@@ -93,7 +93,7 @@ pub enum Origin {
     Columnar(Arc<RecordBatch>, usize),
 }
 
-/// Where a person finds a row: file and line, or file and row number for a format that has no lines.
+/// The place of a row, for people: file and line, or file and row number for a format without lines.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Place {
     /// The file as the user named it, or `<stdin>`.
@@ -122,13 +122,13 @@ impl fmt::Display for Place {
     }
 }
 
-/// The value of the `id` column, as text. Numbers and booleans are taken by their JSON text.
+/// The value of the `id` column, as text. Numbers and booleans are represented by their JSON text.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct RowId(Box<str>);
 
 impl RowId {
-    /// Reads an identifier from a column's value. `None` for null, empty text, arrays and objects, which name
-    /// no row.
+    /// Reads an identifier from a column's value. `None` for null, empty text, arrays and objects, which cannot identify a
+    /// row.
     pub fn from_value(value: &Value) -> Option<Self> {
         match value {
             Value::String(text) if !text.is_empty() => Some(Self(text.as_str().into())),
@@ -138,7 +138,7 @@ impl RowId {
         }
     }
 
-    /// An identifier that is known to name a row, as the journal gives it back.
+    /// An identifier from the journal, which is known to be valid.
     pub fn from_text(text: impl Into<Box<str>>) -> Self {
         Self(text.into())
     }
@@ -160,26 +160,26 @@ impl fmt::Display for RowId {
 pub struct Column {
     /// Its name in the input.
     pub name: String,
-    /// What its values are.
+    /// The kind of its values.
     pub kind: ColumnKind,
 }
 
-/// What the values of an input column are.
+/// The kind of an input column's values.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ColumnKind {
     /// Text of a CSV or TSV file.
     Text,
-    /// JSON values, by what was seen of them.
+    /// JSON values, by those seen so far.
     Json(JsonKind),
     /// An Arrow column, with its type.
     Arrow(FieldRef),
 }
 
-/// The narrowest kind that holds all the values seen of a JSON column.
+/// The narrowest kind that holds all values of a JSON column seen so far.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum JsonKind {
-    /// Nothing but nulls.
+    /// Only nulls.
     Null,
     /// Booleans.
     Bool,
@@ -187,21 +187,21 @@ pub enum JsonKind {
     Natural,
     /// Whole numbers from -2^53 to 2^53.
     Integer,
-    /// Whole numbers from 0 that fit 64 bits with a sign.
+    /// Whole numbers from 0 that fit into 64 bits with a sign.
     LongNatural,
-    /// Whole numbers that fit 64 bits with a sign.
+    /// Whole numbers that fit into 64 bits with a sign.
     Long,
-    /// Whole numbers from 0 that fit 64 bits without a sign.
+    /// Whole numbers from 0 that fit into 64 bits without a sign.
     Unsigned,
-    /// Numbers, all of which a float holds as they were read.
+    /// Numbers that a float represents exactly.
     Number,
     /// Text.
     Text,
-    /// Arrays, objects, values of different kinds, or numbers that no one type holds: kept as their JSON text.
+    /// Arrays, objects, values of different kinds, or numbers that no single type holds: kept as their JSON text.
     Mixed,
 }
 
-/// The largest whole number up to which a float holds each one.
+/// The largest whole number up to which a float represents each one.
 const FLOAT_WHOLE: u64 = 1 << 53;
 
 impl JsonKind {
@@ -247,7 +247,7 @@ impl JsonKind {
         }
     }
 
-    /// Of whole numbers, how large they are (within 2^53, 2^63, 2^64), and whether some are negative.
+    /// For whole numbers, their size (within 2^53, 2^63, 2^64), and whether some are negative.
     fn size_and_sign(self) -> Option<(u8, bool)> {
         match self {
             Self::Natural => Some((0, false)),

@@ -12,87 +12,87 @@ use crate::note::{JournalEvent, Outcome};
 use crate::outcome::{FaultKind, TokenSum};
 use crate::reserve::Reserve;
 
-/// The span over which rates are measured.
+/// The period over which rates are measured.
 const MEASURED: Duration = Duration::from_secs(30);
 
-/// How finely.
+/// The resolution of the measurement.
 const GRAIN: Duration = Duration::from_millis(500);
 
 /// The counts of a run.
 #[derive(Debug, Clone, Default)]
 pub struct Tally {
-    /// How it stands.
+    /// The present state.
     pub now: Snapshot,
     marks: VecDeque<(Duration, u64, u64)>,
 }
 
-/// A run at a moment.
+/// The state of a run at a moment.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
 pub struct Snapshot {
     /// Rows of the input.
     pub rows: u64,
-    /// Rows that are answered, by earlier runs too.
+    /// Answered rows, including those of earlier runs.
     pub ok: u64,
-    /// Rows that have failed, in earlier runs too.
+    /// Failed rows, including those of earlier runs.
     pub failed: u64,
-    /// Rows that this run answered.
+    /// Rows answered by this run.
     pub answered: u64,
-    /// Requests that came to an end.
+    /// Requests that ended.
     pub requests: u64,
     /// Of these, throttled ones.
     pub throttled: u64,
     /// Of these, otherwise without an answer.
     pub faults: u64,
-    /// Requests that rows took beyond their first.
+    /// Requests that rows needed after their first.
     pub follow_ups: FollowUps,
     /// Answers that ended because of `max_tokens`.
     pub cut_by_length: u64,
-    /// Answers with more choices than were asked for, or fewer.
+    /// Answers with more or fewer choices than were requested.
     pub miscounted: u64,
-    /// Answers of which the service did not say what they used, or not all of it.
+    /// Answers whose usage the service did not report, or not completely.
     pub uncounted: u64,
-    /// Of these, those of which it said the total.
+    /// Of these, those with a reported total.
     pub totals_alone: u64,
-    /// What stays set aside for requests of this run, because nobody knows what they used.
+    /// The amount that stays set aside for requests of this run, because their usage is unknown.
     pub reserved: Reserve,
-    /// Tokens of this run, failed and repeated attempts included.
+    /// Tokens of this run, including failed and repeated attempts.
     pub usage: TokenSum,
-    /// Money of this run; `None` when no price is known.
+    /// Cost of this run; `None` if no price is known.
     pub cost: Option<f64>,
     /// Time since the run began to send.
     pub elapsed: Duration,
-    /// Rows that came to their end each second, of late.
+    /// Rows that ended per second, recently.
     pub rows_per_second: f64,
-    /// Tokens used each second, of late.
+    /// Tokens used per second, recently.
     pub tokens_per_second: f64,
-    /// The time over which these rates were measured: since the last pause at most.
+    /// The time over which these rates were measured: at most since the last pause.
     pub measured_for: Duration,
-    /// How the dispatcher stands.
+    /// The dispatcher's state.
     pub standing: DispatchState,
-    /// Spans in which a limit, throttling or an outage held the run back: counted by events.
+    /// Limits, throttling or outages that held the run back, from the events.
     pub met: LimitsMet,
 }
 
-/// What requests came to, as every JSON output has it among its fields.
+/// The figures of requests, as in every JSON output.
 #[derive(Debug, Clone, Default, Serialize)]
 pub struct RequestFigures {
-    /// Requests that came to an end.
+    /// Requests that ended.
     pub requests: u64,
     /// Of these, throttled ones.
     pub throttled: u64,
     /// Of these, otherwise without an answer.
     pub faults: u64,
-    /// Requests that rows took beyond their first, where they are told apart.
+    /// Requests that rows needed after their first, if they are listed by purpose.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub follow_ups: Option<FollowUps>,
     /// Tokens.
     #[serde(flatten)]
     pub usage: TokenSum,
-    /// Money, where it is known.
+    /// Money, if known.
     pub cost: Option<f64>,
 }
 
-/// What held the run back, at least once.
+/// What has held the run back at least once.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct LimitsMet {
     /// A limit of requests.
@@ -101,18 +101,18 @@ pub struct LimitsMet {
     pub tokens: bool,
     /// Throttling answers.
     pub throttling: bool,
-    /// The places in flight.
+    /// The number of requests in flight.
     pub concurrency: bool,
     /// A cap.
     pub cap: bool,
     /// An outage.
     pub outage: bool,
-    /// A pause, by an order or by the schedule.
+    /// A pause by an order or by the schedule.
     pub pause: bool,
 }
 
 impl Snapshot {
-    /// What its requests came to; their kinds are not told apart.
+    /// The figures of its requests, without their purposes.
     pub fn figures(&self) -> RequestFigures {
         RequestFigures {
             requests: self.requests,
@@ -138,7 +138,7 @@ impl LimitsMet {
         }
     }
 
-    /// The words for what was met, in a fixed order.
+    /// The words for the causes met, in a fixed order.
     pub fn words(&self) -> Vec<&'static str> {
         [
             (self.rate, Bottleneck::Rate),
@@ -161,7 +161,7 @@ impl Snapshot {
         self.rows.saturating_sub(self.ok + self.failed)
     }
 
-    /// The same, with what an earlier part of the run did before the input was planned anew.
+    /// The same, added to an earlier part of the run before the input was planned again.
     pub fn after(self, earlier: &Self) -> Self {
         Self {
             answered: self.answered + earlier.answered,
@@ -182,7 +182,7 @@ impl Snapshot {
         }
     }
 
-    /// The time the rows that are left will take at the present rate; `None` while that is not known, in a pause and in an outage.
+    /// The time that the remaining rows need at the present rate; `None` while it is unknown, in a pause and in an outage.
     pub fn time_left(&self) -> Option<Duration> {
         let is_still = matches!(self.standing.held_by, Some(Bottleneck::Pause | Bottleneck::Outage));
         (self.rows_per_second > 0.0 && !is_still)
@@ -198,7 +198,7 @@ impl Tally {
         Self { now, marks: VecDeque::new() }
     }
 
-    /// Takes an event in.
+    /// Adds an event.
     pub fn on(&mut self, event: &Event<'_>, elapsed: Duration) {
         match event {
             Event::Standing(standing) => self.stand(*standing),
@@ -210,7 +210,7 @@ impl Tally {
                 }
                 let before = self.now.usage.total_tokens;
                 self.end(&ended.ending, ended.sent.is_some());
-                // Tokens that were bought at a price nobody knows did not cost nothing.
+                // Tokens bought at an unknown price did not cost nothing.
                 let unknown = ended.cost.is_none() && self.now.usage.total_tokens > before;
                 self.now.cost = self.now.cost.filter(|cost| !unknown || *cost > 0.0);
             }
@@ -224,7 +224,7 @@ impl Tally {
         self.measure(elapsed);
     }
 
-    /// Rows that share another row's answer.
+    /// Adds rows that share another row's answer.
     pub fn shared(&mut self, ok: u64) {
         self.now.ok += ok;
     }
@@ -248,7 +248,7 @@ impl Tally {
         }
     }
 
-    /// What was sent before a pause, and the time of the pause itself, say nothing of the rate that comes after it.
+    /// Requests before a pause, and the pause itself, do not count towards the rate after it.
     fn forget_the_rates(&mut self) {
         self.marks.clear();
         (self.now.rows_per_second, self.now.tokens_per_second) = (0.0, 0.0);
@@ -275,7 +275,7 @@ impl Tally {
                     FaultKind::Throttled => self.now.throttled += 1,
                     _ => self.now.faults += 1,
                 }
-                // A verdict that comes later than its request counts nothing again.
+                // A verdict that arrives after its request counts nothing twice.
                 fault.usage.filter(|_| sent)
             }
         };

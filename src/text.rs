@@ -1,16 +1,16 @@
-//! Text for people: numbers with their thousands apart, lines that fit, and nothing that could drive a terminal.
+//! Text for people: numbers with separated thousands, lines that fit, and nothing that controls a terminal.
 
 use std::process::ExitStatus;
 
 use crate::secrets::hide;
 use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
-/// The text as it may be shown: without secrets, and without control characters but for line breaks and tabs.
+/// The text in a form that may be shown: without secrets, and without control characters except line breaks and tabs.
 pub fn printable(text: &str) -> String {
     let hidden = hide(text);
     let text = hidden.as_deref().unwrap_or(text);
     let harmless = |c: char| !c.is_control() || c == '\n' || c == '\t';
-    // Marks that turn the direction of writing can hide what a line says.
+    // Characters that change the direction of writing can hide text in a line.
     let turning = |c: char| matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
     text.chars().filter(|c| harmless(*c) && !turning(*c)).collect()
 }
@@ -20,7 +20,7 @@ pub fn how_it_ended(status: ExitStatus) -> String {
     format!("ended with {}", status.to_string().replacen(": ", " ", 1))
 }
 
-/// The text in one line of at most so many characters.
+/// The text in one line of at most `most` characters.
 pub fn short(text: &str, most: usize) -> String {
     let line: String = printable(text).split_whitespace().collect::<Vec<_>>().join(" ");
     match line.char_indices().nth(most) {
@@ -34,14 +34,14 @@ pub fn width(line: &str) -> usize {
     line.width()
 }
 
-/// The text in one line of at most so many columns of a terminal, in which some characters take two.
+/// The text in one line of at most `columns` columns of a terminal, where some characters take two.
 pub fn clipped(text: &str, columns: usize) -> String {
     let line = short(text, columns);
     if line.width() <= columns {
         return line;
     }
     let mut taken = 0;
-    // A column is kept for what says that something is missing.
+    // One column is kept for the sign that text is missing.
     let fits = |c: &char| {
         taken += c.width().unwrap_or(0);
         taken < columns
@@ -49,9 +49,9 @@ pub fn clipped(text: &str, columns: usize) -> String {
     line.trim_end_matches('…').chars().take_while(fits).chain(['…']).collect()
 }
 
-/// The text in lines of at most so many columns, broken between words; a line that goes on is indented. What is to be copied
-/// from a screen stays in one piece: a command that goes on, lines of a file that are shown, and, where it fits, what
-/// stands in backticks.
+/// The text in lines of at most `columns` columns, broken between words; a continued line is indented. Text to be copied
+/// from a screen stays in one piece: a command that continues a run, lines of a file that are shown, and, if it fits, text
+/// in backquotes.
 pub fn wrapped(text: &str, columns: usize) -> String {
     text.split('\n').map(|line| wrapped_line(line, columns)).collect::<Vec<_>>().join("\n")
 }
@@ -62,7 +62,7 @@ fn wrapped_line(line: &str, columns: usize) -> String {
     }
     let words = line.trim_start_matches(' ');
     let own = line.len() - words.len();
-    // A remark below an error goes on below its own words.
+    // A remark below an error is indented below its own words.
     let indent = own + if words.starts_with("= ") { 4 } else { 2 };
     let mut out = " ".repeat(own);
     let mut at = own;
@@ -83,14 +83,14 @@ fn wrapped_line(line: &str, columns: usize) -> String {
     out
 }
 
-/// A command to be given again, or a line of a job file beneath a message.
+/// Whether a line is a command to be run again, or a line of a job file below a message.
 fn is_shown_as_written(line: &str) -> bool {
     let begins = ["to continue", "  in: ", "{", "["].iter().any(|begin| line.starts_with(begin));
     let gutter = line.trim_start_matches([' ', '0', '1', '2', '3', '4', '5', '6', '7', '8', '9']);
     begins || ["| ", "--> ", "::: ", "^"].iter().any(|mark| gutter.starts_with(mark))
 }
 
-/// The words of a line, with what stands in backticks as one, if that fits.
+/// The words of a line, with text in backquotes as one word if that fits.
 fn words_of(line: &str, room: usize) -> Vec<&str> {
     let mut words = Vec::new();
     let mut rest = line;
@@ -109,7 +109,7 @@ fn words_of(line: &str, room: usize) -> Vec<&str> {
     words
 }
 
-/// A whole number with its thousands apart.
+/// A whole number with separated thousands.
 pub fn count(number: u64) -> String {
     let digits = number.to_string();
     let mut out = String::with_capacity(digits.len() * 4 / 3);
@@ -122,7 +122,7 @@ pub fn count(number: u64) -> String {
     out
 }
 
-/// A size as people read it: `408 MB`.
+/// A size for people: `408 MB`.
 pub fn bytes(size: u64) -> String {
     let units = [("GB", 1e9), ("MB", 1e6), ("kB", 1e3)];
     let size = size as f64;
@@ -144,17 +144,17 @@ pub fn counted(number: u64, noun: &str) -> String {
     }
 }
 
-/// Money: cents, or more digits where there are only fractions of a cent. Only nothing is shown as 0.
+/// Money: cents, or more digits if there are only fractions of a cent. Only zero is shown as 0.
 pub fn money(amount: f64) -> String {
     match amount {
         amount if amount == 0.0 || amount >= 1.0 => format!("{amount:.2}"),
         amount if amount >= 0.0001 => format!("{amount:.4}"),
-        // Two digits that matter.
+        // Two significant digits.
         amount => format!("{amount:.*}", (1.0 - amount.log10().floor()).clamp(4.0, 12.0) as usize),
     }
 }
 
-/// A rate with the digits that matter.
+/// A rate with its significant digits.
 pub fn rate(each_second: f64) -> String {
     match each_second {
         rate if rate >= 100.0 => count(rate.round() as u64),
@@ -168,7 +168,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_line_is_broken_between_words_and_what_is_to_be_copied_is_not() {
+    fn a_line_is_broken_between_words_and_text_to_be_copied_is_not() {
         let said = "warning: the price of 3 requests is not known\n  = help: give `[price]`, or `input = 1.0`, in the job file";
         let shown = "warning: the price of 3\n  requests is not known\n  = help: give\n      `[price]`, or\n      `input = 1.0`, in\n      the job file";
         assert_eq!(wrapped(said, 24), shown);
@@ -192,7 +192,7 @@ mod tests {
     }
 
     #[test]
-    fn a_line_fits_the_columns_whatever_it_is_written_in() {
+    fn a_line_fits_the_columns_in_any_script() {
         assert_eq!(clipped("one two", 7), "one two");
         assert_eq!(clipped("one two three", 7), "one tw…");
         assert_eq!(clipped("输入数据可能", 12), "输入数据可能");

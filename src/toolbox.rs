@@ -7,13 +7,13 @@ use crate::outcome::Fault;
 
 /// The commands that are run when the model calls a tool.
 pub trait Toolbox {
-    /// Runs one call and gives its result, which goes back to the model. Whatever goes wrong is the row's failure.
+    /// Runs one call and returns its result for the model. Any error fails the row.
     ///
     /// Dropping the future ends the command.
     fn run<'a>(&'a self, call: &'a ToolCall) -> LocalBoxFuture<'a, Result<String, Fault>>;
 }
 
-/// A box without any tool.
+/// A toolbox without tools.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct NoTools;
 

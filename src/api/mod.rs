@@ -11,7 +11,7 @@
 //! `headers`, `retry_after` and `reply_limit` are small parts of the same path; `simulated` distinguishes the built-in
 //! simulator from a service; `notify` calls an address that is not a chat service; `fuzzing` opens inner parts to `fuzz/`.
 //!
-//! Rules of this room:
+//! Laws of this room:
 //!
 //! - A call sends one request: no redirects and no retries; the only retry layer is `dispatch`.
 //! - `verdict` is pure. A rule about an error is a row of its table, with the literal reply in a test.

@@ -7,7 +7,7 @@
 //! `job::price`, a model's abilities are `job::facts`, and nothing is copied from one form into another on the way.
 //! `languages.toml` holds the languages of the translation models.
 //!
-//! Rules of this room:
+//! Laws of this room:
 //!
 //! - An unknown fact is absent, never 0 and never a guess. Each fact, limit and price has a date.
 //! - Limits and prices belong to a region. For a server in no region, only those that the user's own table gives for `any`

@@ -6,7 +6,7 @@
 //! and drawings in numbers, `bottleneck` says in words what held a run back, and the template `page.html` has the layout and
 //! the other words. All else, such as limits and orders, is in a [`ReportSubject`].
 //!
-//! Rules of this room:
+//! Laws of this room:
 //!
 //! - The size of the figures depends on time and on kinds of messages, never on the number of rows.
 //! - The page runs no script and loads nothing; its policy allows its own style alone, by hash.

@@ -6,7 +6,7 @@
 //! puts both on standard error. `metrics` writes the same snapshot in the text format of Prometheus; a command puts that
 //! into a file.
 //!
-//! Rules of this room:
+//! Laws of this room:
 //!
 //! - The room looks and does not touch: it returns nothing to the run, and a slow terminal or a closed pipe stops no run.
 //! - Nothing foreign reaches a terminal with its control characters, and no line leaves with a secret in it.
