@@ -1,39 +1,39 @@
-//! Money and tokens are capped before they are spent: what is in flight is set aside at its worst, and so stays what nobody
-//! can count.
+//! Caps money and tokens before they are spent: requests in flight are reserved at their worst case, and usage that nobody
+//! can count stays reserved.
 
 use super::bill::Bill;
 use super::stop::Cap;
 use crate::job::limits::Caps;
 use crate::reserve::Reserve;
 
-/// What a job has spent, in the period that its caps count over, and what it has set aside.
+/// What a job has spent and reserved in the period of its caps.
 #[derive(Debug)]
 pub(crate) struct Budget {
     caps: Caps,
     spent_cost: f64,
     spent_tokens: u64,
-    /// What stays set aside for requests that have ended, because nobody knows what they used.
+    /// What stays reserved for requests that have ended with unknown usage.
     kept: Reserve,
     out: Reserve,
     in_flight: usize,
 }
 
-/// Why a request cannot leave.
+/// Why a request cannot be sent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Short {
-    /// It may be able to once some of what is in flight has turned out cheaper than its worst.
+    /// It may fit once some requests in flight have turned out cheaper than their worst case.
     ForNow,
     /// It never will.
     ForGood(Cap),
 }
 
 impl Budget {
-    /// A budget from which earlier runs have taken, and in which they have left something aside.
+    /// A budget from which earlier runs have spent, and in which they have left reservations.
     pub(crate) fn new(caps: Caps, spent_cost: f64, spent_tokens: u64, kept: Reserve) -> Self {
         Self { caps, spent_cost, spent_tokens, kept, out: Reserve::NOTHING, in_flight: 0 }
     }
 
-    /// Keeps to other caps from now on.
+    /// Applies other caps from now on.
     pub(crate) fn change(&mut self, caps: Caps) {
         self.caps = caps;
     }
@@ -43,9 +43,9 @@ impl Budget {
         self.caps.cost.is_some() || self.caps.total_tokens.is_some()
     }
 
-    /// Nothing is spent yet of the period that begins. What is in flight may have left a moment after it began, and counts
-    /// in it.
-    pub(crate) fn start_anew(&mut self) {
+    /// Resets the spending for a new period. Requests in flight may have been sent a moment after it began, and count in
+    /// it.
+    pub(crate) fn restart(&mut self) {
         (self.spent_cost, self.spent_tokens, self.kept) = (0.0, 0, Reserve::NOTHING);
     }
 
@@ -60,11 +60,11 @@ impl Budget {
         Reserve { cost, tokens }
     }
 
-    /// Sets the worst case of a request aside.
+    /// Reserves the worst case of a request.
     ///
     /// # Errors
     ///
-    /// When a cap could be passed.
+    /// A cap could be exceeded.
     pub(crate) fn reserve(&mut self, worst: Reserve) -> Result<(), Short> {
         let aside = self.kept.plus(self.out).plus(worst);
         let short = match self.caps {
@@ -85,13 +85,13 @@ impl Budget {
         }
     }
 
-    /// Gives back what was set aside for a request.
+    /// Releases the reservation of a request.
     pub(crate) fn give_back(&mut self, worst: Reserve) {
         self.in_flight -= 1;
         self.out = if self.in_flight == 0 { Reserve::NOTHING } else { self.out.minus(worst) };
     }
 
-    /// Gives back what was set aside for a request, and takes what it came to instead.
+    /// Replaces the reservation of a request by its actual usage.
     pub(crate) fn settle(&mut self, worst: Reserve, bill: &Bill) {
         self.give_back(worst);
         self.spent_tokens = self.spent_tokens.saturating_add(bill.tokens);
@@ -116,7 +116,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_in_flight_counts_at_its_worst_until_it_is_settled() {
+    fn requests_in_flight_count_at_their_worst_case_until_they_are_settled() {
         let mut budget = budget(100, 20, 0);
         assert_eq!(budget.reserve(WORST), Ok(()), "60 of 100");
         assert_eq!(budget.reserve(WORST), Ok(()), "100 of 100");
@@ -130,7 +130,7 @@ mod tests {
     }
 
     #[test]
-    fn what_nobody_counts_stays_set_aside() {
+    fn usage_that_nobody_counts_stays_reserved() {
         let mut budget = budget(100, 0, 20);
         assert_eq!(budget.reserve(WORST), Ok(()), "60 of 100");
         budget.settle(WORST, &bill(0, 40));

@@ -1,5 +1,4 @@
-//! What earlier runs of the same job leave behind: money and tokens spent, and the requests that still count in a
-//! limit.
+//! What earlier runs of the same job leave behind: money and tokens spent, and requests that still count towards a limit.
 
 use std::time::Duration;
 
@@ -7,48 +6,47 @@ use jiff::Timestamp;
 
 use crate::reserve::Reserve;
 
-/// Requests in doubt that are counted of one run at most: more than can be out at once.
+/// The maximum number of requests in doubt counted for one run: more than can be in flight at once.
 const MOST_IN_DOUBT: u64 = 100_000;
 
 /// What earlier runs of the same job leave behind.
 #[derive(Debug, Clone, Default)]
 pub struct CarryOver {
-    /// Money spent, in the period that the caps count over.
+    /// Money spent in the period of the caps.
     pub cost: f64,
-    /// Tokens spent, in the same.
+    /// Tokens spent in that period.
     pub tokens: u64,
-    /// What stays set aside in the same, because nobody knows what requests used, or whether they were sent.
+    /// What stays reserved in that period for requests of unknown usage, or requests in doubt.
     pub reserved: Reserve,
-    /// The longest answer of all runs, in tokens; 0 where there was none.
+    /// The longest answer of all runs, in tokens; 0 if there was none.
     pub longest_answer: u64,
-    /// When that period began, where a clock says that one began.
+    /// When that period began, if it began at a certain time.
     pub since: Option<Timestamp>,
     /// Time spent.
     pub duration: Duration,
-    /// Whether the service has answered before, at the same address: then it is there, and can be waited for.
+    /// Whether the service has answered before at this address: then it exists, and is worth waiting for.
     pub reached: bool,
-    /// Whether rows of the present input have been answered by the present job: then the job is right, and rows that are
-    /// refused are to blame themselves.
+    /// Whether the present job has had answers for rows of the present input: then the job is right, and refusals are the
+    /// rows' own fault.
     pub works: bool,
-    /// Requests within the window of the slowest limit: how long ago each was sent, and its tokens; `None` where nobody
-    /// knows them.
+    /// Requests within the window of the slowest limit: how long ago each was sent, and its tokens, if known.
     pub recent: Vec<(Duration, Option<u64>)>,
-    /// The tokens that count for such a request of which nobody knows them.
+    /// The tokens counted for such a request when they are unknown.
     pub tokens_unknown: u64,
 }
 
-/// A run, the present one included, as far as it found doubts.
+/// A run, including the present one, with its requests in doubt.
 #[derive(Debug, Clone, Copy)]
 pub struct EarlierRun {
     /// How long ago it began.
     pub began: Duration,
-    /// Requests of the run before it that may have been sent and are not stored.
+    /// Requests of the previous run that may have been sent but are not stored.
     pub in_doubt: u64,
 }
 
-/// The requests in doubt within such a time. A killed run may have sent them long after it stored something for the last
-/// time, up to the moment at which the next run began; that one may have been killed in its turn before it sent anything,
-/// and no later run calls them in doubt again.
+/// The requests in doubt within this time. A killed run may have sent them long after it last stored something, until the
+/// next run began. That run may itself have been killed before it sent anything, and no later run counts them as in doubt
+/// again.
 pub fn doubts(
     runs: impl IntoIterator<Item = EarlierRun>,
     within: Duration,

@@ -1,4 +1,4 @@
-//! Whether the service answers anybody: the difference between a row in trouble and an outage.
+//! Whether the service answers anyone, to distinguish an outage from a row in trouble.
 
 use std::time::Duration;
 
@@ -8,50 +8,50 @@ use super::retry::{Dice, ceiling};
 use crate::job::Retry;
 use crate::outcome::FaultKind;
 
-/// Faults without an answer between them that make an outage, once a moment has passed since the last answer.
+/// How many faults without an answer between them make an outage, once some time has passed since the last answer.
 const EVIDENCE: u32 = 8;
 
-/// Rows that failed before while others were answered, or that the API itself speaks of, failing one after another without an
-/// answer between them, that make an outage all the same: so many poisoned rows do not stand side by side. It is for the
-/// end of a run, when no other rows are left.
+/// How many suspect rows in a row make an outage all the same: rows that failed before while others were answered, or that
+/// the API itself rejects. So many poisoned rows are unlikely to be neighbours. This matters at the end of a run, when no
+/// other rows are left.
 const SUSPECTS: u32 = 32;
 
-/// The moment: at hundreds of requests a second eight faults in a row are no outage yet.
+/// That time: at hundreds of requests a second, eight faults in a row are not yet an outage.
 const SILENCE: Duration = Duration::from_secs(1);
 
-/// Tries of rows that were answered, over which it is counted how many of them failed before.
+/// The number of tries of answered rows over which the share of failures is measured.
 const SAMPLE: f64 = 64.0;
 
-/// The chance at which a row that fails every try is still thought to be out of luck, and the share of failing tries up to
-/// which none is.
+/// The chance up to which a row that fails every try is treated as failing by itself, and the share of failing tries up to
+/// which no row is considered unlucky.
 const BAD_LUCK: f64 = 1e-6;
 const FEW_FAIL: f64 = 0.1;
 
-/// Attempts without any connection, before there ever was one, after which the address is taken to be wrong.
+/// How many attempts without any connection ever show that the address is wrong.
 const NEVER_REACHED: u32 = 3;
 
-/// Probes go out at least this often, so that a job is back soon after the service is.
+/// The maximum time between probes, so that a job resumes soon after the service does.
 const SLOWEST_PROBE: Duration = Duration::from_secs(8);
 
-/// Watches over the answers of all rows together.
+/// Watches the answers of all rows together.
 #[derive(Debug)]
 pub(crate) struct CircuitBreaker {
     retry: Retry,
-    /// Counts answers: faults of one streak have had no answer between them.
+    /// Counts answers: the faults of one streak have no answer between them.
     streak: u64,
     evidence: u32,
     suspects: u32,
     since: Option<Instant>,
     last_answer: Instant,
-    /// The streak of the last outage: what failed in it is held against no row.
+    /// The streak of the last outage: its faults count against no row.
     forgiven: Option<u64>,
     ever_reached: bool,
     unreached: u32,
     outage: Option<Outage>,
-    /// Of the tries of rows that are answered in the end, the share that failed. Rows that always fail have no part in it.
+    /// The share of failed tries among the rows that are answered in the end. Rows that always fail are left out.
     failing: f64,
-    /// That share by the rows that had not used up their tries before. The others are mostly rows that always fail, or were
-    /// out of luck: they show that it falls, and not that it rises.
+    /// The same share, measured on rows that had not used up their tries before. The others mostly always fail or were
+    /// unlucky: they can lower the share, but not raise it.
     failing_at_most: f64,
 }
 
@@ -61,64 +61,63 @@ struct Outage {
     next_probe: Instant,
 }
 
-/// A fault that passes, as far as it says whether anybody is there.
+/// A transient fault, as evidence of whether the service is there.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct PassingFault {
-    /// What kind of fault it is.
     pub kind: FaultKind,
-    /// Whether the API has written it about this request: somebody is there.
+    /// Whether the API itself reported it for this request: then the service is there.
     pub own: bool,
-    /// The wait that the service asks for.
+    /// The wait requested by the service.
     pub asked: Option<Duration>,
 }
 
-/// Where a row stands that meets trouble.
+/// The situation of a row in trouble.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Situation {
-    /// No row is left that was never sent: nobody new can show whether the service answers others.
+    /// No unsent row is left, which could show whether the service answers others.
     pub alone: bool,
     /// It is the last pass.
     pub last: bool,
 }
 
-/// What becomes of a row that met trouble.
+/// What happens to a row in trouble.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Fate {
-    /// It is sent again, after this long at the earliest.
+    /// It is sent again, after at least this long.
     Again(Duration),
     /// It has used up the tries of this pass.
     UsedUp,
-    /// The failure is its own.
+    /// The row itself has failed.
     Failed,
-    /// It has used up its tries, and so may any row while the service fails so many calls: it stays pending.
+    /// It has used up its tries, as any row may while the service fails so many calls: it stays pending.
     BadLuck,
 }
 
 /// The tries of one row.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
 pub(crate) struct Allowance {
-    /// Tries that count: the service answered others meanwhile, or is there and says that it fails.
+    /// Tries that count: the service answered others meanwhile, or is there and reports the failure.
     charged: u32,
-    /// Tries that count as soon as the service answers anybody.
+    /// Tries that will count as soon as the service answers anyone.
     uncertain: u32,
     /// The streak of its latest fault.
     streak: Option<u64>,
-    /// The streak of an outage that has forgiven this row. Rows that always fail can look like an outage when they
-    /// stand side by side; they do so once, and after the next answer are known for what they are.
+    /// The streak of an outage that has pardoned this row. Rows that always fail can look like an outage when they are
+    /// neighbours; that happens only once, and after the next answer they are recognised.
     pardoned: Option<u64>,
-    /// The streak in which this row was counted among those that fail one after another.
+    /// The streak in which this row was counted as a suspect.
     suspected: Option<u64>,
-    /// Whether it used up its tries in a pass before this one.
+    /// Whether it used up its tries in an earlier pass.
     known: bool,
-    /// Whether it was sent once more after its tries, with a long wait before.
+    /// Whether it was sent once more after its tries, after a long wait.
     once_more: bool,
-    /// Faults in a row, but for those of an outage.
+    /// Faults in a row, except those of an outage.
     faults: u32,
 }
 
 impl Allowance {
-    /// Of a row that comes with so many tries from earlier passes and runs. One that has used up all begins anew, and is
-    /// known for it, so that a few such rows at the end are not taken for an outage.
+    /// The allowance of a row with tries from earlier passes and runs. A row that has used up all of them starts again and
+    /// is marked as known, so that a few such rows at the end do not look like an outage.
     pub(crate) fn of_earlier(tries: u32, max_attempts: u32) -> Self {
         let known = tries >= max_attempts;
         let charged = if known { 0 } else { tries };
@@ -130,14 +129,14 @@ impl Allowance {
         self.charged
     }
 
-    /// Tries so far, the uncertain ones too: what the backoff grows with.
+    /// All tries so far, including uncertain ones, which determine the backoff.
     pub(crate) fn failures(&self) -> u32 {
         self.faults
     }
 }
 
 impl CircuitBreaker {
-    /// A service of which nothing is known yet but whether it was ever there.
+    /// A service of which only one thing is known: whether it was ever reached.
     pub(crate) fn new(retry: Retry, now: Instant, ever_reached: bool) -> Self {
         Self {
             retry,
@@ -155,13 +154,13 @@ impl CircuitBreaker {
         }
     }
 
-    /// The run was told to send nothing for so long: the silence was its own.
+    /// The run was paused for this long: the silence was its own.
     pub(crate) fn was_paused(&mut self, span: Duration) {
         self.last_answer += span;
         self.since = self.since.map(|since| since + span);
     }
 
-    /// A row was answered, at whichever try.
+    /// A row was answered, at any try.
     pub(crate) fn served(&mut self, allowance: &Allowance) {
         if allowance.known {
             return self.failing -= self.failing / SAMPLE;
@@ -173,7 +172,7 @@ impl CircuitBreaker {
         self.failing_at_most = self.failing;
     }
 
-    /// Somebody was answered, or refused by name: the service is there. Says whether that ended an outage.
+    /// A row was answered, or rejected itself: the service is there. Returns whether that ended an outage.
     pub(crate) fn answered(&mut self, now: Instant) -> bool {
         self.streak += 1;
         self.evidence = 0;
@@ -184,14 +183,14 @@ impl CircuitBreaker {
         self.outage.take().is_some()
     }
 
-    /// The service asked to slow down: it is there, but answered nobody. Says whether that ended an outage.
+    /// The service throttled a request: it is there, but answered nobody. Returns whether that ended an outage.
     pub(crate) fn throttled(&mut self, now: Instant) -> bool {
         self.ever_reached = true;
         self.since.get_or_insert(now);
         self.outage.take().is_some()
     }
 
-    /// A row met a fault that passes: says what becomes of it.
+    /// Decides about a row that met a transient fault.
     pub(crate) fn faulted(
         &mut self,
         now: Instant,
@@ -214,7 +213,7 @@ impl CircuitBreaker {
             allowance.suspected = Some(self.streak);
         }
         if alone && self.suspects < SUSPECTS {
-            // Somebody is there and speaks of this row, and no other is left to be answered.
+            // The API rejects this row, and no other is left to be answered.
             (self.since, self.outage) = (None, None);
             allowance.charged += 1 + std::mem::take(&mut allowance.uncertain);
             allowance.faults += 1;
@@ -235,11 +234,11 @@ impl CircuitBreaker {
         Fate::Again(Duration::ZERO)
     }
 
-    /// Notes a fault: against the row, or as evidence of an outage.
+    /// Records a fault: against the row, or as evidence of an outage.
     fn note(&mut self, own: bool, connected: bool, allowance: &mut Allowance) {
         allowance.faults += 1;
-        // A row that failed while others were answered proves nothing about the others any more, as long as there is
-        // a service at the other end of its connection.
+        // A row that failed while others were answered no longer proves anything about the others, as long as it can
+        // connect to a service.
         let pardoned_before = allowance.pardoned.is_some_and(|streak| streak < self.streak);
         if !connected || !(allowance.known || allowance.charged > 0 || pardoned_before) {
             allowance.uncertain += 1;
@@ -253,8 +252,8 @@ impl CircuitBreaker {
         allowance.charged += u32::from(self.suspects < SUSPECTS);
     }
 
-    /// What becomes of a row after a fault. `own`: the API itself has written it; `in_silence`: nobody was answered since the
-    /// row's fault before.
+    /// What happens to a row after a fault. `own`: the API itself reported it; `in_silence`: nobody was answered since the
+    /// row's previous fault.
     fn fate(
         &self,
         own: bool,
@@ -281,13 +280,13 @@ impl CircuitBreaker {
         let all_tries = allowance.charged + allowance.uncertain >= self.retry.max_attempts;
         let is_last_word = if alone { used_up || known } else { all_tries && !used_up };
         if own && in_silence && is_last_word {
-            let told = std::mem::replace(&mut allowance.once_more, true);
+            let had_once_more = std::mem::replace(&mut allowance.once_more, true);
             let longest = self.retry.max_backoff.min(self.retry.max_outage / 2);
-            return if told && alone { Fate::Failed } else { Fate::Again(longest) };
+            return if had_once_more && alone { Fate::Failed } else { Fate::Again(longest) };
         }
         match used_up {
             true => Fate::UsedUp,
-            // What it meets may be an outage of the service, with nobody else there to be answered.
+            // Its fault may be an outage of the service, with no other row there to be answered.
             false if known && in_silence => {
                 Fate::Again(self.long_silence() / (self.retry.max_attempts - 1).max(1))
             }
@@ -295,26 +294,26 @@ impl CircuitBreaker {
         }
     }
 
-    /// The silence after which a row that is left alone is taken for the cause of it: what its tries could take altogether
-    /// (six minutes by default), and not the whole of the job's patience.
+    /// The silence after which the only row left is considered its cause: the longest time its tries could take (six
+    /// minutes by default), and not the whole patience of the job.
     fn long_silence(&self) -> Duration {
         self.retry.max_backoff.saturating_mul(self.retry.max_attempts).min(self.retry.max_outage / 2)
     }
 
-    /// How long a row of the last pass waits while the service browns out: its waits keep doubling, so that what tries it
-    /// has left see the end of an hour of it.
+    /// How long a row of the last pass waits during a brown-out: its waits keep doubling, so that its remaining tries
+    /// outlast an hour of it.
     fn wait_for_better_luck(&self, allowance: &Allowance, dice: &mut Dice) -> Duration {
         let doublings = self.retry.max_attempts.saturating_add(allowance.charged).min(30);
         let longest = self.retry.initial_backoff.saturating_mul(1 << doublings).min(self.retry.max_outage);
         longest.mul_f64(0.5 + dice() / 2.0)
     }
 
-    /// Whether the service fails so many calls that any row can fail all that it is given in two passes.
+    /// Whether the service fails so many calls that any row can fail all its tries in two passes.
     fn browns_out(&self) -> bool {
         self.fails_by_chance(self.retry.max_attempts.saturating_mul(2))
     }
 
-    /// Whether the tries of a row so far can all have failed by chance.
+    /// Whether all tries of a row so far can have failed by chance.
     fn may_be_bad_luck(&self, allowance: &Allowance) -> bool {
         let before = if allowance.known { self.retry.max_attempts } else { 0 };
         self.fails_by_chance(before + allowance.charged + allowance.uncertain)
@@ -329,7 +328,7 @@ impl CircuitBreaker {
         allowance.charged >= self.retry.max_attempts
     }
 
-    /// What becomes of a row that has waited: its tries count if others were answered meanwhile.
+    /// Decides about a row after its wait: its tries count if others were answered meanwhile.
     pub(crate) fn waited(&self, allowance: &mut Allowance, last: bool) -> Fate {
         let heard = allowance.streak != Some(self.streak);
         self.settle(allowance);
@@ -339,7 +338,7 @@ impl CircuitBreaker {
         }
     }
 
-    /// What becomes of a row that has used up its tries in a pass.
+    /// Decides about a row that has used up its tries in a pass.
     fn end_of_tries(&self, last: bool) -> Fate {
         match last {
             false => Fate::UsedUp,
@@ -348,7 +347,7 @@ impl CircuitBreaker {
         }
     }
 
-    /// Turns a row's uncertain tries into ones that count, or forgets them if they belong to an outage.
+    /// Makes a row's uncertain tries count, or drops them if they belong to an outage.
     pub(crate) fn settle(&self, allowance: &mut Allowance) {
         if self.forgiven.is_some() && self.forgiven == allowance.streak && allowance.uncertain > 0 {
             allowance.faults = allowance.faults.saturating_sub(allowance.uncertain);
@@ -374,12 +373,12 @@ impl CircuitBreaker {
         self.outage.map(|outage| outage.next_probe)
     }
 
-    /// When a silence that goes on becomes too long for the job.
+    /// When a continuing silence exceeds the job's patience.
     pub(crate) fn patience_ends(&self) -> Option<Instant> {
         self.since.map(|since| since + self.retry.max_outage)
     }
 
-    /// Whether it is time to say that nobody was ever reached at this address.
+    /// Whether to report that the address was never reached.
     pub(crate) fn was_never_reached(&self) -> bool {
         !self.ever_reached && self.unreached >= NEVER_REACHED
     }

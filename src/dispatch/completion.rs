@@ -1,4 +1,4 @@
-//! What a request that came to its end means: for its row, for the other rows, and for the job.
+//! The meaning of a request's end: for its row, for the other rows, and for the job.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Duration;
@@ -20,13 +20,13 @@ use crate::failpoint::meet;
 use crate::note::{Outcome, SendTime};
 use crate::outcome::{Answer, Fault, FaultKind};
 
-/// Ends over which it is counted how many are throttled, and the share of them up to which a row that is throttled while
-/// others are let in is throttled for what it is.
+/// The number of ends over which the share of throttled ones is measured, and the share up to which a row that is throttled
+/// while others are let in is throttled for itself.
 const THROTTLED_OF: f64 = 64.0;
 const FEW_THROTTLED: f64 = 0.1;
 
 impl<E: Endpoint, L: Ledger> Pass<'_, '_, E, L> {
-    /// Takes in a request that came to its end.
+    /// Handles a request that has ended.
     pub(super) fn take_in(&mut self, finished: Finished) {
         meet("dispatch.answered");
         let now = Instant::now();
@@ -64,15 +64,15 @@ impl<E: Endpoint, L: Ledger> Pass<'_, '_, E, L> {
         let rules = &self.dispatcher.conversation;
         match catch_unwind(AssertUnwindSafe(|| rules.after(work.first(), &work.steps, answer))) {
             Ok(turn) => self.take_turn(work, turn, end, now),
-            // One row's panic is that row's failure.
+            // A row's panic is that row's failure only.
             Err(_) => self.refused(&work, Fault::panicked(FaultKind::InvalidAnswer), end),
         }
     }
 
     fn faulted(&mut self, mut work: Work, fault: Fault, end: SentRequest, ticket: Ticket, now: Instant) {
         self.dispatcher.last_fault = Some(fault.clone());
-        // An address that answered before and has a page of somebody else's now is no wrong address; a key may be refused by
-        // anybody.
+        // If an address answered before and now returns a stranger's page, the address is not wrong; but a key may be
+        // rejected by anyone.
         let on_the_way = fault.foreign && fault.status != Some(401) && self.dispatcher.trial.has_answered();
         let kind = match fault.kind {
             FaultKind::JobRefused if on_the_way => FaultKind::Transient,
@@ -119,7 +119,7 @@ impl<E: Endpoint, L: Ledger> Pass<'_, '_, E, L> {
         let longest = self.dispatcher.retry.max_backoff;
         let hold = self.within_patience(&fault).or(fault.retry_after.map(|asked| asked.min(longest)));
         match overtaken {
-            // It is this row that is too large for a limit, and no reason for the others to slow down.
+            // This row is too large for a limit; the others need not slow down.
             true => self.dispatcher.pace.unused(ticket, now),
             false => self.dispatcher.pace.throttled(ticket, now, hold, fault.for_tokens),
         }
@@ -130,7 +130,7 @@ impl<E: Endpoint, L: Ledger> Pass<'_, '_, E, L> {
         self.again(work, fault, end, now);
     }
 
-    /// A row met a fault that passes: it goes again, or has used up its tries.
+    /// Handles a transient fault: the row is sent again, or has used up its tries.
     fn in_passing_trouble(
         &mut self,
         mut work: Work,
@@ -147,7 +147,7 @@ impl<E: Endpoint, L: Ledger> Pass<'_, '_, E, L> {
         work.throttled = 0;
         match verdict {
             Fate::Again(at_least) => self.again_after(at_least, work, fault, end, now),
-            // What comes back after the patience has ended is pending like all that an outage leaves.
+            // A row that returns after the patience has ended stays pending like all rows in an outage.
             _ if self.is_out() => self.again(work, fault, end, now),
             verdict => {
                 let ending = self.gave_up(verdict, fault);
@@ -156,11 +156,11 @@ impl<E: Endpoint, L: Ledger> Pass<'_, '_, E, L> {
         }
     }
 
-    /// Whether a row is throttled for what it is: others that were sent after it were let in, and hardly any of them was
-    /// throttled. Where many are, it is the rate that is too high.
+    /// Whether a row is throttled for itself: others sent after it were let in, and hardly any of those were throttled. If
+    /// many were, the rate is too high.
     fn is_overtaken(&mut self, work: &mut Work, turn: u64) -> bool {
         self.throttling += (1.0 - self.throttling) / THROTTLED_OF;
-        // Left alone, a row that was overtaken before is what it was.
+        // A row that is alone keeps its earlier status as overtaken.
         if work.overtaken > 0 && self.in_flight.is_empty() && self.rows.is_none() && self.queues.len() == 0 {
             work.overtaken += 1;
             return true;
@@ -171,13 +171,13 @@ impl<E: Endpoint, L: Ledger> Pass<'_, '_, E, L> {
         work.was_throttled(turn, self.let_in)
     }
 
-    /// The wait that the service asks for, if the job can be that patient. A longer one is the row's alone: the other
-    /// rows find out, slowly, whether it is meant for them too.
+    /// The wait requested by the service, if the job is that patient. A longer one applies to this row only: the other rows
+    /// find out, slowly, whether they are affected too.
     fn within_patience(&self, fault: &Fault) -> Option<Duration> {
         fault.retry_after.filter(|asked| *asked <= self.dispatcher.retry.max_outage)
     }
 
-    /// Does what an answer means for its row.
+    /// Handles the turn that an answer means for its row.
     fn take_turn(&mut self, work: Work, turn: Turn, end: SentRequest, now: Instant) {
         match turn {
             Turn::Answered(answer) => {
@@ -190,7 +190,7 @@ impl<E: Endpoint, L: Ledger> Pass<'_, '_, E, L> {
             Turn::Ask(step, request) => {
                 let mut work = work;
                 self.dispatcher.trial.accepted(work.request.shape);
-                work.goes_on(*request);
+                work.continue_with(*request);
                 self.step(&mut work, step, end);
                 self.queues.wait(now, work);
             }
@@ -203,7 +203,7 @@ impl<E: Endpoint, L: Ledger> Pass<'_, '_, E, L> {
         }
     }
 
-    /// The service cut an answer at its time limit.
+    /// The service cut off an answer at its time limit.
     fn cut(&mut self, mut work: Work, fault: Fault, end: SentRequest, now: Instant) {
         let partial = fault.partial.as_deref();
         match self.dispatcher.conversation.cut(work.first(), &work.steps, &work.request, partial) {

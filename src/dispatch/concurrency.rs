@@ -1,22 +1,22 @@
-//! How many requests may be in flight: as many as keep the rate up at the latency seen, and no more.
+//! How many requests may be in flight: just enough to keep up the rate at the observed latency.
 
 use std::time::Duration;
 
 use crate::job::limits::Concurrency;
 
-/// Places when neither a rate nor a number is given.
+/// The default when neither a rate nor a concurrency is set.
 const WITHOUT_A_RATE: usize = 64;
 
-/// The fewest places that are fitted to a rate.
+/// The minimum that is fitted to a rate.
 const FEWEST: usize = 16;
 
-/// The most places that are fitted.
+/// The maximum that is fitted to a rate.
 const MOST: usize = 1024;
 
-/// Files the process needs beside its connections.
+/// How many files the process needs besides its connections.
 const OTHER_FILES: u64 = 64;
 
-/// What is sooner than any answer before there was one.
+/// Before the first answer, a reply within this time counts as quicker than any answer.
 const QUICK: Duration = Duration::from_secs(1);
 
 /// The number of places among the requests in flight.
@@ -30,18 +30,18 @@ pub(crate) struct Window {
 }
 
 impl Window {
-    /// Places for a job with a rate of so many requests a second, in a process that may open so many files.
+    /// Places for a job at this rate (requests per second), in a process that may open this many files.
     pub(crate) fn new(concurrency: Concurrency, rate: Option<f64>, open_files: u64) -> Self {
         let by_files = open_files.saturating_sub(OTHER_FILES).max(1).min(usize::MAX as u64) as usize;
         Self { concurrency, rate, most: by_files, latency: None, shortest: QUICK * 2 }
     }
 
-    /// Has other places from now on. What was learnt of the latency is kept.
+    /// Changes the number of places. The observed latency is kept.
     pub(crate) fn change(&mut self, concurrency: Concurrency, rate: Option<f64>) {
         (self.concurrency, self.rate) = (concurrency, rate);
     }
 
-    /// Whether something came well before any answer could.
+    /// Whether a reply came well before any answer could.
     pub(crate) fn is_quick(&self, latency: Duration) -> bool {
         latency < self.shortest / 2
     }
@@ -54,7 +54,7 @@ impl Window {
         *known += (latency - *known) * 0.1;
     }
 
-    /// The places at present. A request that is out for longer than any before it says something about the latency
+    /// The current number of places. A request that is in flight for longer than any before it is evidence of the latency
     /// too: `oldest` is its age.
     pub(crate) fn places(&self, oldest: Duration) -> usize {
         let wanted = match (self.concurrency, self.rate) {
@@ -62,7 +62,7 @@ impl Window {
             (Concurrency::Auto, None) => WITHOUT_A_RATE,
             (Concurrency::Auto, Some(rate)) => {
                 let latency = self.latency.unwrap_or(1.0).max(oldest.as_secs_f64());
-                // Half as much again, because latencies spread.
+                // Half as many again, because latencies vary.
                 ((rate * latency * 1.5).ceil() as usize + 4).clamp(FEWEST, MOST)
             }
         };

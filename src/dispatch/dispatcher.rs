@@ -1,4 +1,4 @@
-//! What one run keeps from pass to pass: its limits, what it has learnt of the service, and the terms in force.
+//! The state that a run keeps between passes: its limits, what it has learnt about the service, and the terms in force.
 
 use std::time::Duration;
 
@@ -20,22 +20,19 @@ use crate::job::limits::{Caps, Concurrency, EffectiveLimits, Quotas};
 use crate::outcome::Fault;
 use crate::toolbox::Toolbox;
 
-/// What a dispatcher keeps to.
+/// The settings of a dispatcher.
 #[derive(Debug, Clone)]
 pub struct DispatchSettings {
-    /// Patience.
     pub retry: Retry,
-    /// The quota.
     pub quotas: Quotas,
     /// Requests in flight at once.
     pub concurrency: Concurrency,
-    /// Where to stop.
     pub caps: Caps,
-    /// How a row goes on after an answer that does not end it.
+    /// How a row continues after an answer that does not end it.
     pub conversation: conversation::ConversationRules,
-    /// Files the process may open.
+    /// How many files the process may open.
     pub open_files: u64,
-    /// Who sets which field of the request: what is wrong with the job's is wrong with every row.
+    /// Who sets which field of the request: an error in a field set by the job affects every row.
     pub setters: FieldOwners,
 }
 
@@ -104,17 +101,17 @@ impl<'e, E: Endpoint> Dispatcher<'e, E> {
         }
     }
 
-    /// Takes the changes of its limits that come by a live limits.
+    /// Applies changes of its limits that arrive through `live_limits`.
     #[must_use]
     pub fn steered(self, live_limits: LiveLimits) -> Self {
         Self { live_limits: Some(live_limits), ..self }
     }
 
-    /// Keeps to the newest terms from now on.
+    /// Applies the newest terms from now on.
     pub(super) fn take_terms(&mut self, now: Instant) {
         let Some(live_limits) = &mut self.live_limits else { return };
         let terms = *live_limits.borrow_and_update();
-        // A clock that is put back begins no period for the second time.
+        // Setting a clock back does not begin a period again.
         let terms = EffectiveLimits { since: terms.since.max(self.terms.since), ..terms };
         let before = std::mem::replace(&mut self.terms, terms);
         if terms == before {
@@ -126,7 +123,7 @@ impl<'e, E: Endpoint> Dispatcher<'e, E> {
         self.window.change(terms.concurrency, terms.quotas.requests_each_second());
         self.budget.change(terms.caps);
         if terms.since > before.since {
-            self.budget.start_anew();
+            self.budget.restart();
         }
         self.ends_at = ends_at(self.began, self.spent, terms.caps);
         match (terms.paused, self.paused_since) {
@@ -139,7 +136,7 @@ impl<'e, E: Endpoint> Dispatcher<'e, E> {
         }
     }
 
-    /// When the service's silence ends the run; never while it is the run that is silent.
+    /// When the service's silence ends the run; never while the run itself is silent.
     pub(super) fn patience_ends(&self) -> Option<Instant> {
         self.health.patience_ends().filter(|_| !self.terms.paused)
     }

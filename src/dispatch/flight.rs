@@ -15,7 +15,7 @@ use crate::patience::within;
 use crate::request::Estimate;
 use crate::reserve::Reserve;
 
-/// One request that came to its end.
+/// A request that has ended.
 pub(super) struct Finished {
     pub(super) work: Work,
     pub(super) flight: Flight,
@@ -28,14 +28,14 @@ pub(super) struct Finished {
 pub(super) struct Flight {
     pub(super) order: u64,
     pub(super) ticket: Ticket,
-    /// The most it can use, and what is set aside for that.
+    /// The most that it can use, and the reservation for that.
     pub(super) worst_estimate: Estimate,
     pub(super) reservation: Reserve,
     pub(super) at: SystemTime,
 }
 
 impl Flight {
-    /// Sends the row's request and waits for its end, so long at most.
+    /// Sends the row's request and waits for its end, up to the timeout.
     pub(super) async fn fly<E: Endpoint>(self, endpoint: &E, work: Work, retry: Retry) -> Finished {
         let sent_at = Instant::now();
         let timeout = if work.request.stream { retry.stream_timeout } else { retry.timeout };
@@ -50,7 +50,7 @@ impl Flight {
     }
 }
 
-/// When a request was sent, in which turn, and what it came to.
+/// When a request was sent, in which turn, and its usage.
 pub(super) struct SentRequest {
     pub(super) order: u64,
     pub(super) sent: SendTime,

@@ -1,4 +1,4 @@
-//! How far ahead of the sending the journal is told which rows may be sent: as many rows as can go until it is told again.
+//! How far ahead of sending the journal records which rows may be sent: as many as can be sent before the next record.
 
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -7,33 +7,41 @@ use tokio::time::Instant;
 
 use super::work::Work;
 
-/// How far ahead in time, where a rate says how many rows can go.
+/// How far ahead in time, if a rate determines the number of rows.
 const AHEAD: Duration = Duration::from_millis(100);
 
-/// Rows that are handed out ahead at most where there are fewer places: what a kill leaves in doubt is bounded, and so are
-/// the rows that are held.
+/// The maximum number of rows handed out ahead, unless there are more places: it limits the rows that a kill leaves in
+/// doubt, and the rows in memory.
 const MOST_ROWS: usize = 512;
 
-/// What the journal knows of the rows that were never sent in this pass.
+/// What the journal has recorded about rows not yet sent in this pass.
 #[derive(Debug)]
 pub(super) struct Handout {
-    /// Rows below this position may be sent: the journal knows of it.
+    /// Rows below this position may be sent: the journal has recorded it.
     known: u64,
-    /// What the journal has been told.
-    told: u64,
-    told_at: Instant,
-    /// How long the journal took for that the last time.
+    /// The position sent to the journal.
+    announced: u64,
+    announced_at: Instant,
+    /// How long the journal took last time.
     commit: Duration,
-    /// When the journal last knew, and the rows sent for the first time since.
+    /// When the journal last recorded a position, and the rows first sent since then.
     known_at: Instant,
     sent: usize,
     rows: usize,
 }
 
 impl Handout {
-    /// Of a pass that has not begun.
+    /// Before a pass begins.
     pub(super) fn new(now: Instant) -> Self {
-        Self { known: 0, told: 0, told_at: now, commit: Duration::ZERO, known_at: now, sent: 0, rows: 0 }
+        Self {
+            known: 0,
+            announced: 0,
+            announced_at: now,
+            commit: Duration::ZERO,
+            known_at: now,
+            sent: 0,
+            rows: 0,
+        }
     }
 
     /// Whether the row at a position may be sent.
@@ -46,28 +54,28 @@ impl Handout {
         self.sent += 1;
     }
 
-    /// Rows that are to be there, ready to be sent, so that a commit holds nobody up.
+    /// How many rows should be ready to be sent, so that a commit delays nobody.
     pub(super) fn rows(&self) -> usize {
         self.rows
     }
 
-    /// Requests that can leave before the journal is told again; any number where nothing limits them.
+    /// How many requests can be sent before the next record; any number if nothing limits them.
     pub(super) fn within_a_moment(&self, rate: Option<f64>) -> usize {
         match rate {
-            // As far as a commit takes, twice, so that a slow disk does not hold the rate back.
+            // Twice the time of a commit, so that a slow disk does not reduce the rate.
             Some(rate) => (rate * AHEAD.max(self.commit * 2).as_secs_f64()).ceil() as usize,
             None => usize::MAX,
         }
     }
 
-    /// Whether the journal was told, and has not said yet that it knows.
-    pub(super) fn is_told(&self) -> bool {
-        self.told > self.known
+    /// Whether a position was sent to the journal and is not yet recorded.
+    pub(super) fn is_pending(&self) -> bool {
+        self.announced > self.known
     }
 
-    /// The position below which the journal is to be told that rows may be sent, if it is time to tell it. `rate`: requests
-    /// per second, where something limits them.
-    pub(super) fn tell(
+    /// The position below which the journal should record that rows may be sent, if it is time. `rate`: requests per
+    /// second, if something limits them.
+    pub(super) fn announce(
         &mut self,
         now: Instant,
         fresh: &VecDeque<Work>,
@@ -77,23 +85,23 @@ impl Handout {
         let most = places.max(self.rows);
         let rows = self.within_a_moment(rate).clamp(1, most);
         let below = fresh.get(rows.min(fresh.len()).checked_sub(1)?)?.row.position + 1;
-        // Asking for each row anew would be one commit per row; a half used up is a good time to ask.
+        // A record for each row would mean one commit per row; half of the rows is a good point for the next.
         let known = fresh.partition_point(|work| self.allows(work.row.position));
-        (below > self.told && known <= rows / 2).then(|| {
-            (self.told, self.told_at) = (below, now);
+        (below > self.announced && known <= rows / 2).then(|| {
+            (self.announced, self.announced_at) = (below, now);
             below
         })
     }
 
-    /// The journal knows that rows below a position may be sent.
+    /// The journal has recorded that rows below a position may be sent.
     pub(super) fn on_disk(&mut self, below: u64) {
         self.known = below;
-        self.commit = self.told_at.elapsed();
-        // Twice what leaves within a commit is to be left by the next time, when half is used up.
+        self.commit = self.announced_at.elapsed();
+        // When half is used up, twice as many as are sent during a commit should be left.
         let share =
             self.commit.as_secs_f64() / self.known_at.elapsed().max(self.commit).as_secs_f64().max(1e-9);
         let rows = (self.sent as f64 * share * 4.0).ceil() as usize;
-        // A moment at which few rows were known says little of how many could have left.
+        // A period with few recorded rows does not show how many could have been sent.
         self.rows = rows.max(self.rows / 2).min(MOST_ROWS);
         (self.known_at, self.sent) = (Instant::now(), 0);
     }

@@ -1,4 +1,4 @@
-//! What a run is told while it goes on: other limits, other caps, to send nothing for now, that its time is up.
+//! Changes to an active run: other limits, other caps, a pause, or the end of its time.
 
 use std::time::Duration;
 
@@ -7,15 +7,15 @@ use tokio::time::Instant;
 
 use crate::job::limits::{Caps, EffectiveLimits};
 
-/// Where a run hears of the terms that it keeps to at present.
+/// The channel on which a run receives its current terms.
 pub type LiveLimits = watch::Receiver<EffectiveLimits>;
 
-/// When the cap on time is reached, of a run that began then and came after others.
+/// When the cap on time is reached, for a run that began at `began` after others had used up `spent`.
 pub(super) fn ends_at(began: Instant, spent: Duration, caps: Caps) -> Option<Instant> {
     caps.duration.map(|cap| began + cap.saturating_sub(spent))
 }
 
-/// Waits for other terms. Without a live limits, or when nobody is at it any more, that takes for ever.
+/// Waits for other terms; forever if there is no channel, or its sender is gone.
 pub(super) async fn turned(live_limits: &mut Option<LiveLimits>) {
     if let Some(changes) = live_limits
         && changes.changed().await.is_ok()

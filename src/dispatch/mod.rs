@@ -1,24 +1,26 @@
-//! The stage that sends: one loop owns everything that is on its way.
+//! The stage that sends: one loop owns all rows in flight.
 //!
-//! A row holds no slot while it waits. It goes when a slot is free, every limit lets it pass and the caps can bear its worst
-//! case; then it is sent at once. A request ends in an answer or a fault, and a fault is judged: another try, this row's
-//! failure, or the whole job's. The end goes to the journal, and counts once the journal reports that it is on disk.
+//! A row holds no slot while it waits. It is sent as soon as a slot is free, every limit admits it and the caps can cover
+//! its worst case. A request ends in an answer or a fault, and a fault leads to another try, to this row's failure, or to
+//! the end of the job. The end is written to the journal, and counts once the journal reports that it is on disk.
 //!
-//! A [`Dispatcher`] keeps what lasts from pass to pass: `pace` (rate and token limits, and the brake that finds the rate a
-//! service lets in), `concurrency` (slots), `budget` (caps, by reservation; `bill` is what a request came to), `preflight`
-//! (the first rows), `circuit_breaker` (an outage, or one row's trouble), `live_limits` (changes while it runs). A `pass` has
-//! the rows on their way (`work`), how far they are handed out (`handout`) and what may be out (`exposure`). In the order in
-//! which they call each other: `pass_loop` asks `scheduling` what goes next, `flight` sends it, `completion` judges its end
-//! (`retry`, `reserved`), `tool_round` runs what an answer calls, and `row_end` stores the outcome or lets the row wait.
+//! A [`Dispatcher`] holds the state between passes: `pace` (rate and token limits, and the brake that finds the rate a
+//! service admits), `concurrency` (slots), `budget` (caps, by reservation; `bill` is the usage of a request), `preflight`
+//! (the first rows), `circuit_breaker` (an outage, or one row's trouble), and `live_limits` (changes while it runs). A
+//! `pass` has the active rows (`work`), how far they are handed out (`handout`) and what may be in flight (`exposure`). In
+//! calling order: `pass_loop` asks `scheduling` for the next row, `flight` sends it, `completion` handles its end (`retry`,
+//! `reserved`), `tool_round` runs the tools that an answer calls, and `row_end` stores the outcome or lets the row wait.
 //!
 //! Laws of this room:
 //!
-//! - **Time, chance and stopping are passed in**: it runs on tokio's clock; its dice and its [`stop`] are arguments. It knows
-//!   an endpoint, a toolbox and a [`Ledger`], and neither HTTP nor SQLite nor a screen.
-//! - **The journal is told first**: before a row is sent it knows that the row may be out, and what all that is out may cost.
-//! - **A cap is a reservation at the worst case**; what nobody counted stays reserved.
-//! - **What is in memory is bounded** by slots and rows read ahead, and does not grow with the number of rows.
-//! - **Tries count only while the service answers others**: an outage costs no row a try, and ends with one probe at a time.
+//! - **Time, chance and stopping are passed in**: it runs on tokio's clock, and its dice and its [`stop`] are arguments. It
+//!   knows an endpoint, a toolbox and a [`Ledger`], but not HTTP, SQLite or a screen.
+//! - **The journal comes first**: before a row is sent, it has recorded that the row may be in flight, and what all rows in
+//!   flight may cost.
+//! - **A cap is a reservation at the worst case**; usage that nobody counted stays reserved.
+//! - **Memory is bounded** by slots and rows read ahead, and does not grow with the number of rows.
+//! - **Tries count only while the service answers others**: an outage costs no row a try, and is probed with one row at a
+//!   time.
 
 mod bill;
 mod budget;

@@ -1,4 +1,4 @@
-//! One pass over the rows: where everything that is on its way stands.
+//! The state of one pass over the rows.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -21,10 +21,10 @@ use crate::note::{JournalEvent, RequestEnd};
 use crate::outcome::{Fault, FaultKind};
 use crate::reserve::Reserve;
 
-/// Rows at most that are on their way without a place, for each place.
+/// The maximum number of active rows without a slot, per slot.
 const ROWS_PER_PLACE: usize = 4;
 
-/// Rows that are read ahead at least.
+/// The minimum number of rows read ahead.
 const FEWEST_READ_AHEAD: usize = 32;
 
 /// One pass over the rows.
@@ -37,31 +37,31 @@ pub(super) struct Pass<'p, 'e, E, L> {
     pub(super) rows: Option<Receiver<Vec<Ready>>>,
     pub(super) queues: Queues,
     pub(super) in_flight: FuturesUnordered<LocalBoxFuture<'e, Finished>>,
-    /// Rows whose tools are being run.
+    /// Rows whose tools are running.
     pub(super) tool_rounds: FuturesUnordered<LocalBoxFuture<'e, ToolRound>>,
     /// When the requests in flight were sent, by their order.
     pub(super) sent_at: BTreeMap<u64, Instant>,
     pub(super) sent: u64,
-    /// The last turn in which a request was sent that was answered.
+    /// The last turn in which an answered request was sent.
     pub(super) let_in: u64,
     /// The share of throttled requests among the latest ends.
     pub(super) throttling: f64,
-    /// Whether the last to leave had been sent before.
+    /// Whether the last request sent was a repeated one.
     pub(super) went_again: bool,
     pub(super) ahead: Handout,
     pub(super) exposure: Exposure,
     pub(super) unstored: usize,
     pub(super) set_aside: u64,
-    /// The latest fault of a row that used up its tries while any row could have, and stays pending.
+    /// The latest fault of a row that used up its tries during a brown-out, and stays pending.
     pub(super) bad_luck: Option<Fault>,
     pub(super) last: bool,
     pub(super) reason: Option<StopReason>,
-    /// The most that the request may use which a cap does not let leave.
+    /// The most that the request may use that a cap does not allow.
     pub(super) beyond: Option<Reserve>,
 }
 
 impl<'p, 'e, E: Endpoint, L: Ledger> Pass<'p, 'e, E, L> {
-    /// A pass that has not begun.
+    /// A pass before its beginning.
     pub(super) fn new(
         dispatcher: &'p mut Dispatcher<'e, E>,
         rows: Receiver<Vec<Ready>>,
@@ -108,7 +108,7 @@ impl<'p, 'e, E: Endpoint, L: Ledger> Pass<'p, 'e, E, L> {
         self.reason.get_or_insert(reason);
     }
 
-    /// What was in flight when the patience ended has been answered after all: the run goes on.
+    /// A request in flight when the patience ended has been answered after all: the run continues.
     pub(super) fn take_outage_back(&mut self) {
         if self.is_out() {
             self.reason = None;
@@ -130,7 +130,7 @@ impl<'p, 'e, E: Endpoint, L: Ledger> Pass<'p, 'e, E, L> {
         self.dispatcher.window.places(oldest)
     }
 
-    /// Whether the pass has a reason to end, and begins nothing any more.
+    /// Whether the pass has a reason to end, and starts nothing more.
     pub(super) fn stops(&self) -> bool {
         self.reason.is_some()
     }

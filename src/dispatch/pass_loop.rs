@@ -1,4 +1,4 @@
-//! The loop over the rows of one pass: it sends what can be sent, waits until something happens, and takes it in.
+//! The loop over the rows of one pass: it sends what it can, waits for an event, and handles it.
 
 use futures_util::StreamExt;
 use tokio::sync::mpsc::Receiver;
@@ -24,21 +24,21 @@ use crate::reserve::Reserve;
 pub struct PassEnd {
     /// Why.
     pub reason: StopReason,
-    /// Rows that were set aside for one more pass.
+    /// Rows left for one more pass.
     pub set_aside: u64,
-    /// Requests that were given up in flight.
+    /// Requests abandoned in flight.
     pub abandoned: usize,
-    /// The most that the request may use which a cap did not let leave.
+    /// The most that the request may use that a cap did not allow.
     pub beyond: Option<Reserve>,
 }
 
 impl<E: Endpoint> Dispatcher<'_, E> {
-    /// Sends the rows that come, some at a time, until there are none any more or there is a reason to stop. In the last
-    /// pass, a row that runs out of tries has failed; before it, such a row is set aside.
+    /// Sends the rows as they come, several at a time, until there are no more or there is a reason to stop. In the last
+    /// pass, a row that runs out of tries fails; in an earlier one, it is left for the next.
     ///
     /// # Errors
     ///
-    /// When the ledger fails: what came in meanwhile is not stored.
+    /// The ledger fails: ends that arrived meanwhile are not stored.
     pub async fn pass<L: Ledger>(
         &mut self,
         rows: Receiver<Vec<Ready>>,
@@ -72,7 +72,7 @@ impl<E: Endpoint, L: Ledger> Pass<'_, '_, E, L> {
         self.in_flight.clear();
         self.tool_rounds.clear();
         self.store_all().await?;
-        // What was given up in flight stays out, and nothing else.
+        // Only requests abandoned in flight remain.
         if let Some(out) = self.exposure.at_the_end() {
             self.write(JournalEvent::Out(out));
             self.store_all().await?;
@@ -82,7 +82,7 @@ impl<E: Endpoint, L: Ledger> Pass<'_, '_, E, L> {
         Ok(PassEnd { reason, set_aside: self.set_aside, abandoned, beyond: self.beyond })
     }
 
-    /// Waits until all that was written is on disk.
+    /// Waits until everything written is on disk.
     async fn store_all(&mut self) -> Result<(), L::Error> {
         while self.unstored > 0 {
             let notes = self.ledger.committed().await?;
@@ -91,14 +91,14 @@ impl<E: Endpoint, L: Ledger> Pass<'_, '_, E, L> {
         Ok(())
     }
 
-    /// Whether nothing is left to wait for. A stopping pass waits for what is in flight, not for the rows.
+    /// Whether there is nothing left to wait for. A stopping pass waits for requests in flight, but not for rows.
     fn is_done(&self) -> bool {
         let rows_left = self.rows.is_some() || self.queues.len() > 0;
         let on_the_way = !self.in_flight.is_empty() || !self.tool_rounds.is_empty();
         !on_the_way && (self.stops() || !rows_left)
     }
 
-    /// Waits until something happens, and takes it in.
+    /// Waits for an event, and handles it.
     async fn wait(&mut self, wake: Option<Instant>) -> Result<(), L::Error> {
         let reads = self.reason.is_none() && self.has_room();
         let ends = [self.dispatcher.ends_at, self.dispatcher.patience_ends()].into_iter().flatten();
@@ -113,7 +113,7 @@ impl<E: Endpoint, L: Ledger> Pass<'_, '_, E, L> {
             biased;
             changed = self.stop.changed(), if self.may_be_stopped => match changed {
                 Ok(()) => self.look_at_the_clock(Instant::now()),
-                // Nobody can ask any more; that is no reason to stop.
+                // Nobody can ask for a stop any more, which is not a reason to stop.
                 Err(_) => self.may_be_stopped = false,
             },
             () = turned(&mut self.dispatcher.live_limits) => {}
@@ -129,7 +129,7 @@ impl<E: Endpoint, L: Ledger> Pass<'_, '_, E, L> {
         Ok(())
     }
 
-    /// Sends until something holds the rows back. Gives the instant at which that may be over.
+    /// Sends until something delays the rows. Returns the instant at which that may be over.
     fn send_what_can_be_sent(&mut self) -> Option<Instant> {
         loop {
             let now = Instant::now();
@@ -178,7 +178,7 @@ impl<E: Endpoint, L: Ledger> Pass<'_, '_, E, L> {
         self.end(reason);
     }
 
-    /// Tells the journal of waiting rows whose time has come. During an outage only one goes, as the probe.
+    /// Passes waiting rows whose time has come to the journal. During an outage only one goes, as the probe.
     fn take_due(&mut self, now: Instant) {
         if self.reason.is_some() || self.dispatcher.terms.paused {
             return;
@@ -207,8 +207,8 @@ impl<E: Endpoint, L: Ledger> Pass<'_, '_, E, L> {
         self.queues.clear_later(work);
     }
 
-    /// Tells the journal, ahead of the sending, which rows may be sent next, as many as can go within a moment, and what all
-    /// that is out may cost.
+    /// Writes to the journal, ahead of sending, which rows may be sent next (as many as can be sent within a moment), and
+    /// what all requests in flight may cost.
     fn hand_out(&mut self, now: Instant) {
         if self.reason.is_some() || self.dispatcher.terms.paused {
             return;
@@ -216,11 +216,11 @@ impl<E: Endpoint, L: Ledger> Pass<'_, '_, E, L> {
         if let Some(out) = self.exposed(now) {
             self.write(JournalEvent::Out(out));
         }
-        if self.ahead.is_told() {
+        if self.ahead.is_pending() {
             return;
         }
         let (places, rate) = (self.places(), self.dispatcher.pace.rate(now));
-        if let Some(below) = self.ahead.tell(now, &self.queues.fresh, places, rate) {
+        if let Some(below) = self.ahead.announce(now, &self.queues.fresh, places, rate) {
             meet("dispatch.hand-out.before");
             self.write(JournalEvent::HandedOut { below });
         }

@@ -1,7 +1,7 @@
-//! Whether refusals are the rows' or the job's. Of the first rows: a job that is wrong as a whole is told after one row of each
-//! shape, or after ten in all, and not after ten thousand. Of the later ones: when the account runs dry or the model is
-//! gone, the latest ends are all alike and nobody is answered between them. The verdicts on such rows are held
-//! back until it is known whose fault it is; a run that is killed meanwhile has the rows pending.
+//! Whether the rows or the job are at fault for refusals. Among the first rows, a wrong job is detected after one row of
+//! each shape, or after ten in all, and not after ten thousand. Later, an empty account or a missing model shows by ends
+//! that are all alike with no answer between them. Verdicts on such rows are held back until it is known whose fault it is;
+//! if the run is killed meanwhile, the rows stay pending.
 
 use std::collections::HashMap;
 use std::time::Duration;
@@ -16,17 +16,17 @@ use crate::note::RequestEnd;
 use crate::outcome::{Fault, FaultKind};
 use crate::request::Shape;
 
-/// Rows sent before the first answer, and refusals alike that end the run.
+/// How many rows are sent before the first answer, and how many similar refusals end the run.
 pub(crate) const FIRST_ROWS: usize = 10;
 
-/// How long the first row of a shape keeps the others waiting. The service looks at a request before it gives it to a
-/// model, so that a refusal comes at once; what is out for longer is being answered.
+/// How long the first row of a shape makes the others wait. The service checks a request before it passes it to a model, so
+/// a refusal comes at once; a request that takes longer is being answered.
 const REFUSED_BY_THEN: Duration = Duration::from_secs(10);
 
-/// Shapes that are remembered. A job has a few; where every row has one of its own, nothing is to be learned from them.
+/// The maximum number of shapes remembered. A job has a few; if every row has its own, nothing can be learnt from them.
 const SHAPES: usize = 64;
 
-/// Watches over the first rows.
+/// Watches the first rows.
 #[derive(Debug)]
 pub(crate) struct Preflight {
     setters: FieldOwners,
@@ -41,27 +41,27 @@ pub(crate) struct Preflight {
 /// What is known of a shape.
 #[derive(Debug, Clone, Copy)]
 enum ShapeState {
-    /// Nothing: so many requests of it are out, the first of them since then, and so many were refused for their own sake.
+    /// Nothing: `out` requests are in flight, the first since `since`, and `refused` were refused for themselves.
     Unknown { out: usize, since: Instant, refused: usize },
-    /// It is not refused at once. Whether it is answered is not known.
+    /// It is not refused at once. Whether it is answered is not yet known.
     LetThrough,
     /// A row of it was answered.
     Good,
 }
 
-/// What a refusal among the first rows means.
+/// The meaning of a refusal among the first rows.
 #[derive(Debug)]
 pub(crate) enum Judgement {
-    /// Nothing yet: the refusal is kept until more is known.
+    /// Undecided: the refusal is held until more is known.
     Open,
-    /// The rows are wrong, not the job: these refusals stand.
+    /// The rows are wrong, not the job: these refusals are final.
     Rows(Vec<RequestEnd>),
     /// The job is wrong.
     Job(StopReason),
 }
 
 impl Preflight {
-    /// Of a job whose fields are set by these. `over`: it has answers already, and only new shapes are tried.
+    /// For a job whose fields are set by `setters`. `over`: it already has answers, and only new shapes are tried.
     pub(crate) fn new(setters: FieldOwners, over: bool) -> Self {
         Self {
             setters,
@@ -74,14 +74,14 @@ impl Preflight {
         }
     }
 
-    /// Whether a row of this shape may be sent for the first time. When the service answers nobody (`probing`), one that was
-    /// never sent is as good a probe as any, and better than rows that may be poisoned.
+    /// Whether a row of this shape may be sent for the first time. While the service answers nobody (`probing`), an unsent
+    /// row is as good a probe as any, and better than rows that may be poisoned.
     pub(crate) fn allows(&self, shape: Shape, now: Instant, probing: bool) -> bool {
         let enough = !self.over && self.sent >= FIRST_ROWS && !probing;
         !enough && self.trial_ends(shape).is_none_or(|end| end <= now)
     }
 
-    /// When the waiting for the first row of a shape ends, if nothing comes back before.
+    /// When the wait for the first row of a shape ends, if it does not return before.
     pub(crate) fn opens_at(&self, shape: Shape, now: Instant) -> Option<Instant> {
         self.trial_ends(shape).filter(|end| *end > now)
     }
@@ -104,19 +104,19 @@ impl Preflight {
             return;
         }
         let unknown = ShapeState::Unknown { out: 0, since: now, refused: 0 };
-        let standing = self.shapes.entry(shape).or_insert(unknown);
-        if let ShapeState::Unknown { out, since, .. } = standing {
+        let state = self.shapes.entry(shape).or_insert(unknown);
+        if let ShapeState::Unknown { out, since, .. } = state {
             match *out {
                 0 => *since = now,
-                // Nobody else of this shape has gone before, unless the time was over.
-                _ if *since + REFUSED_BY_THEN <= now => return *standing = ShapeState::LetThrough,
+                // No other request of this shape went before, unless the time was over.
+                _ if *since + REFUSED_BY_THEN <= now => return *state = ShapeState::LetThrough,
                 _ => {}
             }
             *out += 1;
         }
     }
 
-    /// A request has come back, whatever with. Those that are still out begin anew: which of them was first is not known.
+    /// A request has returned, with any result. For those still in flight the wait restarts: it is unknown which was first.
     pub(crate) fn back(&mut self, shape: Shape, now: Instant) {
         if let Some(ShapeState::Unknown { out, since, .. }) = self.shapes.get_mut(&shape) {
             *out = out.saturating_sub(1);
@@ -124,47 +124,48 @@ impl Preflight {
         }
     }
 
-    /// The service took a request of this shape, and gave no answer that is of use.
+    /// The service accepted a request of this shape, but gave no usable answer.
     pub(crate) fn accepted(&mut self, shape: Shape) {
-        if let Some(standing @ ShapeState::Unknown { .. }) = self.shapes.get_mut(&shape) {
-            *standing = ShapeState::LetThrough;
+        if let Some(state @ ShapeState::Unknown { .. }) = self.shapes.get_mut(&shape) {
+            *state = ShapeState::LetThrough;
         }
     }
 
-    /// Whether the job has had an answer, in this run or before it.
+    /// Whether the job has had an answer, in this run or before.
     pub(crate) fn has_answered(&self) -> bool {
         self.answered
     }
 
-    /// A row was answered: the job is right. The refusals kept so far are the rows' own.
+    /// A row was answered: the job is right. The refusals held so far are the rows' own.
     pub(crate) fn answered(&mut self, shape: Shape) -> Vec<RequestEnd> {
         self.answered = true;
         self.later.fits();
-        if let Some(standing) = self.shapes.get_mut(&shape) {
-            *standing = ShapeState::Good;
+        if let Some(state) = self.shapes.get_mut(&shape) {
+            *state = ShapeState::Good;
         }
         if self.over { Vec::new() } else { self.close() }
     }
 
-    /// A request that was sent in this turn was answered: what was refused before it was sent is the rows' own fault.
+    /// A request sent in this turn was answered: refusals of requests sent before it are the rows' own.
     pub(crate) fn heard(&mut self, turn: u64) -> Vec<RequestEnd> {
         self.later.heard(turn)
     }
 
-    /// Whether a refusal of the job is one of the row alone, which has set the field in question for itself.
+    /// Whether a refusal of the job concerns only this row, which sets the field in question itself.
     pub(crate) fn is_the_row_s(&self, fault: &Fault, work: &Work) -> bool {
         fault.about.is_some_and(|field| work.request.brought || self.setters.is_the_row_s(field))
     }
 
-    /// Whether a refusal is about what the job sets for every row. A later request of a row has more in it than that.
+    /// Whether a refusal concerns a field that the job sets for every row. A later request of a row contains more than
+    /// that.
     fn is_the_job_s(&self, fault: &Fault, work: &Work) -> bool {
         let first = !work.request.brought && work.steps.is_empty();
         first && fault.about.is_some_and(|field| self.setters.is_the_job_s(field))
     }
 
-    /// A row was refused. It is the job that is wrong when it sets the field in question, and nobody of this shape was
-    /// answered; or when enough refusals are alike. When they differ, or are about a row's own content, they are the
-    /// rows' own fault. `turn`: in which the request was sent; `is_open`: whether one of those sent in such turns is out.
+    /// A row was refused. The job is wrong if it sets the field in question and no row of this shape was answered, or if
+    /// enough refusals are alike. If they differ, or concern a row's own content, they are the rows' own. `turn`: in which
+    /// the request was sent; `is_open`: whether a request sent in a range of turns is still in flight.
     pub(crate) fn refused(
         &mut self,
         ended: RequestEnd,
@@ -198,7 +199,7 @@ impl Preflight {
         }
     }
 
-    /// A refusal of a job that has had answers.
+    /// A refusal in a job that has had answers.
     fn refused_later(
         &mut self,
         ended: RequestEnd,
@@ -210,7 +211,7 @@ impl Preflight {
         let of_the_row = is_of_content(fault) || self.is_the_row_s(fault, work);
         let taken = match turn.filter(|_| may_be_everybody_s(fault)) {
             Some(turn) => self.later.take(ended, fault, (turn, of_the_row), is_open),
-            // One that ends the run is a failure all the same: it was paid for, or is its row's own.
+            // A row that ends the run has still failed: it was paid for, or is wrong itself.
             None if fault.kind == FaultKind::InvalidAnswer && self.later.take_unfit() => {
                 self.refused.push((ended, fault.clone()));
                 RefusalEffect::Ends
@@ -224,39 +225,39 @@ impl Preflight {
         }
     }
 
-    /// The next row of the shape may go; after some refusals they need not go one by one any more.
+    /// The next row of the shape may be sent; after some refusals they need not be sent one at a time.
     fn count_refusal(&mut self, shape: Shape, kind: FaultKind) {
-        let Some(standing) = self.shapes.get_mut(&shape) else { return };
-        if let ShapeState::Unknown { refused, .. } = standing {
+        let Some(state) = self.shapes.get_mut(&shape) else { return };
+        if let ShapeState::Unknown { refused, .. } = state {
             *refused += 1;
             let taken =
                 matches!(kind, FaultKind::CutByServer | FaultKind::Unusable | FaultKind::InvalidAnswer);
             if taken || *refused >= FIRST_ROWS {
-                *standing = ShapeState::LetThrough;
+                *state = ShapeState::LetThrough;
             }
         }
     }
 
-    /// A first row came to an end that says nothing of the job: another one may go in its place.
+    /// A first row had an end that says nothing about the job: another one may be sent instead.
     pub(crate) fn gave_up(&mut self) {
         self.sent = self.sent.saturating_sub(1);
     }
 
-    /// The pass ends: what was kept is the rows' own, and so is what comes after.
+    /// The pass ends: the refusals held are the rows' own, and so are later ones.
     pub(crate) fn close(&mut self) -> Vec<RequestEnd> {
         self.over = true;
         self.release()
     }
 
-    /// Ends a job that is wrong: gives of what was kept the rows that have failed all the same. Their answers were paid for, and
-    /// the same job would only buy the same again; or what is in them is named, and a job of which a long stretch is filtered
-    /// would never get beyond it. The others stay pending: once the job is mended, they are to be sent.
+    /// Ends a wrong job, and returns the held rows that have failed all the same. Either their answers were paid for, and
+    /// the same job would only buy the same again; or their content was rejected, and a job with a long stretch of such
+    /// rows would never get past it. The others stay pending, to be sent once the job is fixed.
     pub(crate) fn abandon(&mut self) -> Vec<RequestEnd> {
         let paid = self.refused.drain(..).filter(|(_, fault)| fault.unfit_answer().is_some());
         paid.map(|(ended, _)| ended).chain(self.later.abandon()).collect()
     }
 
-    /// Gives what was kept back.
+    /// Returns the refusals held.
     pub(crate) fn release(&mut self) -> Vec<RequestEnd> {
         let first = self.refused.drain(..).map(|(ended, _)| ended);
         first.chain(self.later.release()).collect()

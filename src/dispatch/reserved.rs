@@ -1,34 +1,34 @@
-//! Refusals of a job that has had answers: whose they are is open while nobody is answered. Judgment on them is reserved until
-//! an answer makes them the rows' own, or so many have come together that it is the job or the service.
+//! Refusals in a job that has had answers: while nobody is answered, it is open whose fault they are. The verdict is
+//! reserved until an answer makes them the rows' own, or until there are so many that the job or the service is at fault.
 
 use crate::note::RequestEnd;
 use crate::outcome::{Fault, FaultKind};
 
-/// Ends alike, without an answer between them, that end a run which has had answers, once every request that was sent in
-/// between has come back; and the most that are waited for.
+/// How many similar ends without an answer between them end a run that has had answers, once every request sent in between
+/// has returned; and the maximum to wait for.
 const ALIKE: (usize, usize) = (20, 512);
 
-/// Ends of any kind without an answer between them that end it as well, also those that are said to be about each row's own
-/// content: a hundred bad rows may stand side by side in a file, and behind twice as many nobody is left to be believed.
+/// How many ends of any kind without an answer between them also end it, including those about a row's own content: a
+/// hundred bad rows may be neighbours in a file, but after twice as many nothing can be believed.
 const OF_ANY_KIND: usize = 200;
 
-/// Codes of what a model, or a filter, finds in the content of one row. A filter that is out of order finds it in every row.
+/// Codes for what a model or a filter finds in the content of one row. A broken filter finds it in every row.
 const OF_A_FILTER: [&str; 3] = ["refused", "content_filter", "data_inspection_failed"];
 
-/// The refusals whose judgment is reserved.
+/// The refusals with a reserved verdict.
 #[derive(Debug, Default)]
 pub(super) struct ReservedRefusals {
     held: Vec<OpenRefusal>,
-    /// Answers in a row that were paid for and are not what the job asks for.
+    /// Answers in a row that were paid for but are not what the job requires.
     unfit: usize,
-    /// Whether they have ended the run: those that come in afterwards are no fault of their rows either.
+    /// Whether they have ended the run: later ones are not their rows' fault either.
     has_ended: bool,
 }
 
-/// What a refusal leads to.
+/// The result of a refusal.
 #[derive(Debug)]
 pub(super) enum RefusalEffect {
-    /// Nothing yet.
+    /// Undecided.
     Open,
     /// An earlier refusal is its row's own, and need not wait for an answer.
     Believed(Box<RequestEnd>),
@@ -42,13 +42,13 @@ struct OpenRefusal {
     ended: RequestEnd,
     fault: Fault,
     turn: u64,
-    /// Whether it is said to be about what is in its row.
+    /// Whether it is reported to be about the row's content.
     of_the_row: bool,
 }
 
 impl ReservedRefusals {
-    /// Takes a refusal in, with the turn in which its request was sent and whether it is said to be about what is in its row.
-    /// `is_open`: whether one of the requests that were sent from one turn to another is still out.
+    /// Records a refusal, with the turn in which its request was sent and whether it is about the row's content. `is_open`:
+    /// whether a request sent in a range of turns is still in flight.
     pub(super) fn take(
         &mut self,
         ended: RequestEnd,
@@ -59,7 +59,7 @@ impl ReservedRefusals {
         self.held.push(OpenRefusal { ended, fault: fault.clone(), turn, of_the_row });
         let (fewest, most) = ALIKE;
         let alike = self.held.iter().rev().take_while(|one| is_alike(&one.fault, fault)).count();
-        // What is about its own row says nothing of the others, until it is too often said.
+        // A refusal about its own row says nothing about the others, until there are too many.
         let alike = if of_the_row { 0 } else { alike };
         let is_settled = |count: usize| {
             let latest = &self.held[self.held.len() - count..];
@@ -74,8 +74,8 @@ impl ReservedRefusals {
         if self.has_ended {
             return RefusalEffect::Ends;
         }
-        // Where so many requests are out that an answer to one of them may be long in coming, what is said of a row's own
-        // content is believed without it.
+        // If so many requests are in flight that an answer may take long, refusals about a row's own content are believed
+        // without one.
         let too_many = self.held.len() >= most;
         let first = self.held.iter().position(|one| one.of_the_row).filter(|_| too_many);
         first.map_or(RefusalEffect::Open, |first| {
@@ -83,20 +83,20 @@ impl ReservedRefusals {
         })
     }
 
-    /// An answer was paid for and is not what the job asks for. Says whether there have been so many in a row that the job
-    /// would only go on to buy them.
+    /// An answer was paid for but is not what the job requires. Returns whether there were so many in a row that the job
+    /// would only go on buying them.
     pub(super) fn take_unfit(&mut self) -> bool {
         self.unfit += 1;
         self.unfit >= OF_ANY_KIND
     }
 
-    /// An answer was what the job asks for.
+    /// An answer was what the job requires.
     pub(super) fn fits(&mut self) {
         self.unfit = 0;
     }
 
-    /// A request that was sent in this turn was answered: what was refused before it was sent is the rows' own fault. An answer
-    /// to an earlier one says nothing.
+    /// A request sent in this turn was answered: refusals of requests sent before it are the rows' own. An answer to an
+    /// earlier one proves nothing.
     pub(super) fn heard(&mut self, turn: u64) -> Vec<RequestEnd> {
         if self.has_ended {
             return Vec::new();
@@ -104,32 +104,32 @@ impl ReservedRefusals {
         self.held.extract_if(.., |one| one.turn < turn).map(|one| one.ended).collect()
     }
 
-    /// Ends the rows of a job that ends: gives those that have failed all the same, for what is in them. The others are pending.
+    /// Ends the rows of a job that ends: returns those that have failed because of their content. The others stay pending.
     pub(super) fn abandon(&mut self) -> Vec<RequestEnd> {
         self.held.drain(..).filter(|one| one.of_the_row).map(|one| one.ended).collect()
     }
 
-    /// Gives all of them back.
+    /// Returns all of them.
     pub(super) fn release(&mut self) -> Vec<RequestEnd> {
         self.held.drain(..).map(|one| one.ended).collect()
     }
 }
 
-/// Whether a refusal can be every row's: the API's own, or an answer with nothing in it. Not the length of a row: in a file
-/// that is sorted by it, the last thousand rows may be too long for the model.
+/// Whether a refusal can affect every row: the API's own, or an empty answer. A row's length cannot: in a file sorted by
+/// length, the last thousand rows may be too long for the model.
 pub(super) fn may_be_everybody_s(fault: &Fault) -> bool {
     let of_the_api =
         matches!(fault.kind, FaultKind::RowRefused | FaultKind::Unusable | FaultKind::CutByServer);
     of_the_api && fault.status.is_some() && !fault.too_long
 }
 
-/// Whether a refusal is said to be about what is in its row.
+/// Whether a refusal is about the row's content.
 pub(super) fn is_of_content(fault: &Fault) -> bool {
     fault.about == Some("messages") || OF_A_FILTER.contains(&fault.code.as_str())
 }
 
-/// Whether two refusals say the same: the same code, and the same words but for those with a digit in them, which are the
-/// names of requests, times and counts.
+/// Whether two refusals are alike: the same code, and the same words except those with digits, which are request ids, times
+/// and counts.
 fn is_alike(one: &Fault, other: &Fault) -> bool {
     let words = |fault: &'_ Fault| -> Vec<String> {
         let is_plain = |word: &&str| !word.contains(|c: char| c.is_ascii_digit());

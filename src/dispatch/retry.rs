@@ -1,23 +1,23 @@
-//! When to try again: exponential backoff with full jitter; what the server asks for wins.
+//! When to try again: exponential backoff with full jitter; a wait requested by the server has priority.
 
 use std::time::Duration;
 
 use crate::job::Retry;
 use crate::outcome::{Fault, FaultKind};
 
-/// The dice: a number from 0 to below 1 at each call.
+/// The dice: each call returns a number from 0 to below 1.
 pub type Dice = Box<dyn FnMut() -> f64>;
 
-/// The shortest and the longest wait after a connection that was kept open turned out to be gone.
+/// The shortest and the longest wait after a reused connection turned out to be closed.
 const STALE_CONNECTION_WAIT: (Duration, Duration) = (Duration::from_millis(50), Duration::from_millis(200));
 
-/// What a server may ask for at most, so that no clock is counted past its end.
+/// The longest wait that a server may request, to avoid overflowing the clock.
 const FOREVER: Duration = Duration::from_secs(366 * 86_400);
 
 /// How long a row waits after its `failures`-th fault in a row (from 1) before it is sent again.
 ///
-/// Throttling waits the first backoff at least; everything else anything from nothing up. A wait that the server
-/// asks for is kept to the full, with a little on top so that rows do not come back as one.
+/// Throttling waits at least the first backoff; any other fault may wait for any time down to zero. A wait requested by the
+/// server is kept in full, with a little more so that rows do not return together.
 pub fn backoff(retry: &Retry, fault: &Fault, failures: u32, dice: &mut Dice) -> Duration {
     if let Some(asked) = fault.retry_after {
         return asked.min(FOREVER) + ceiling(retry, 1).mul_f64(dice() * 0.25);
@@ -75,7 +75,7 @@ mod tests {
     }
 
     #[test]
-    fn what_the_server_asks_for_wins_and_is_never_cut_short() {
+    fn a_wait_that_the_server_requests_has_priority_and_is_never_cut_short() {
         let mut fault = Fault::new(FaultKind::Throttled, "x", "");
         fault.retry_after = Some(Duration::from_secs(86_400));
         let wait = backoff(&retry(), &fault, 1, &mut (Box::new(|| 0.0) as Dice));

@@ -1,4 +1,4 @@
-//! How a row ends or waits for another try, once it is decided what its request's end means.
+//! How a row ends or waits for another try, once the meaning of its request's end is known.
 
 use std::time::Duration;
 
@@ -17,7 +17,7 @@ use crate::note::{Outcome, RequestEnd};
 use crate::outcome::Fault;
 
 impl<E: Endpoint, L: Ledger> Pass<'_, '_, E, L> {
-    /// A row that may be answered another time waits for it.
+    /// Lets a row wait that may be answered another time.
     pub(super) fn again(&mut self, work: Work, fault: Fault, end: SentRequest, now: Instant) {
         self.again_after(Duration::ZERO, work, fault, end, now);
     }
@@ -39,7 +39,7 @@ impl<E: Endpoint, L: Ledger> Pass<'_, '_, E, L> {
         self.queues.wait(due, work);
     }
 
-    /// A row has used up its tries: how it ends in this pass.
+    /// How a row ends in this pass after it has used up its tries.
     pub(super) fn gave_up(&mut self, verdict: Fate, fault: Fault) -> Outcome {
         self.dispatcher.trial.gave_up();
         match verdict {
@@ -55,24 +55,25 @@ impl<E: Endpoint, L: Ledger> Pass<'_, '_, E, L> {
         }
     }
 
-    /// A row used up its tries while it waited, because others were answered meanwhile.
+    /// A row used up its tries while waiting, because others were answered meanwhile.
     pub(super) fn gave_up_waiting(&mut self, work: Work, verdict: Fate) {
         let fault = work.fault.map_or_else(|| self.last_fault(), |fault| *fault);
         let ending = self.gave_up(verdict, fault);
         self.store(RequestEnd::unsent(work.row, work.allowance.tries(), ending));
     }
 
-    /// A row came to an end that another try would not change.
+    /// A row had an end that another try would not change.
     pub(super) fn refused(&mut self, work: &Work, fault: Fault, end: SentRequest) {
         let order = end.order;
         let ended = end.of(work, Outcome::Failed(fault.clone()));
         self.failed(ended, fault, work, Some(order));
     }
 
-    /// A row has failed for good; so may the job have, if it is one of the first, or nobody is answered any more. Only the
-    /// verdict is held back while that is open: that the request was sent, and what it cost, is stored at once.
+    /// A row has failed for good, and perhaps the job with it, if the row is one of the first, or nobody is answered any
+    /// more. Only the verdict is held back while that is open: that the request was sent, and what it cost, is stored at
+    /// once.
     pub(super) fn failed(&mut self, ended: RequestEnd, fault: Fault, work: &Work, order: Option<u64>) {
-        // An answer that was paid for and is not what the job asks for is stored with its verdict.
+        // A paid answer that is not what the job requires is stored with its verdict.
         let unfit = fault.unfit_answer().is_some();
         let verdict = match unfit {
             true => ended.clone(),
@@ -89,7 +90,7 @@ impl<E: Endpoint, L: Ledger> Pass<'_, '_, E, L> {
                 others.into_iter().for_each(|verdict| self.store(verdict));
                 match this.is_empty() {
                     false => self.store(ended),
-                    // The others are their rows' own fault because this one differs, which is still held back.
+                    // The others are their rows' own fault because this one differs; it is still held back.
                     true if unfit => {}
                     true => self.store(RequestEnd { ending: Outcome::Retry(fault), ..ended }),
                 }
@@ -113,7 +114,7 @@ impl<E: Endpoint, L: Ledger> Pass<'_, '_, E, L> {
         }
     }
 
-    /// The service is back: rows that would wait much longer come within seconds, at the pace of the limits.
+    /// The service is back: rows with a much longer wait return within seconds, at the pace of the limits.
     pub(super) fn hasten(&mut self, now: Instant) {
         let spread = self.dispatcher.retry.initial_backoff * 2;
         let dice = &mut self.dispatcher.dice;

@@ -1,4 +1,4 @@
-//! What goes next, of the rows that are ready: a fresh one, one that was sent before, or none yet, and why.
+//! Which of the ready rows is sent next: a fresh one, a repeated one, or none yet, and why.
 
 use std::time::SystemTime;
 
@@ -18,7 +18,7 @@ use crate::event::Bottleneck;
 use crate::request::{ChatRequest, Estimate};
 use crate::reserve::Reserve;
 
-/// Under a cap the journal is told of one request for so many that are out, before it leaves, and of so many at least.
+/// With a cap, the journal records one request ahead for this many in flight, and at least this many.
 const SHARE_AHEAD: usize = 8;
 const FEWEST_AHEAD: usize = 2;
 
@@ -26,14 +26,14 @@ const FEWEST_AHEAD: usize = 2;
 pub(super) enum Next {
     /// This one can be sent.
     Send(Box<Work>, Flight),
-    /// Nothing before that instant, and why; `None`: before something else happens.
+    /// Nothing before that instant, and why; `None`: before another event.
     Wait(Option<Instant>, Option<Bottleneck>),
-    /// Nothing any more.
+    /// Nothing more.
     Stop(Box<StopReason>),
 }
 
 impl<E: Endpoint, L: Ledger> Pass<'_, '_, E, L> {
-    /// What goes next, or what is waited for before anything does.
+    /// What is sent next, or what must be waited for first.
     pub(super) fn next(&mut self, now: Instant) -> Next {
         if self.stops() {
             return Next::Wait(None, None);
@@ -50,7 +50,7 @@ impl<E: Endpoint, L: Ledger> Pass<'_, '_, E, L> {
                 return Next::Wait(Some(probe), Some(Bottleneck::Outage));
             }
         }
-        // What is due already waits for something else than the time: for the probe before it.
+        // A row that is already due waits for something other than time: for the probe before it.
         let due = self.queues.next_due().filter(|due| *due > now);
         if self.queues.cleared.is_empty() && !self.fresh_can_go(now) {
             return self.nothing_ready(now, due);
@@ -61,7 +61,7 @@ impl<E: Endpoint, L: Ledger> Pass<'_, '_, E, L> {
         self.leave(now, due)
     }
 
-    /// Whether a row that was never sent can go, as far as the journal and the first rows are concerned.
+    /// Whether an unsent row can be sent, as far as the journal and the first rows are concerned.
     pub(super) fn fresh_can_go(&self, now: Instant) -> bool {
         let fresh = self.queues.fresh.front().filter(|work| self.ahead.allows(work.row.position));
         fresh.is_some_and(|work| self.trial_allows(work, now))
@@ -72,7 +72,7 @@ impl<E: Endpoint, L: Ledger> Pass<'_, '_, E, L> {
         self.dispatcher.trial.allows(work.request.shape, now, probing)
     }
 
-    /// No row can go: either none is there yet, or all that are left wait.
+    /// No row can be sent: either none is there yet, or all wait.
     fn nothing_ready(&self, now: Instant, due: Option<Instant>) -> Next {
         let trial = &self.dispatcher.trial;
         let held = self.queues.fresh.front().filter(|work| !self.trial_allows(work, now));
@@ -94,15 +94,15 @@ impl<E: Endpoint, L: Ledger> Pass<'_, '_, E, L> {
         }
     }
 
-    /// Whether a row goes that was sent before. Such rows go first; but while nobody is answered they take turns with new
-    /// ones, or a few poisoned rows would use up a slow job's rate, and look like an outage.
+    /// Whether a repeated row is next. Such rows come first; but while nobody is answered they alternate with new ones, or
+    /// a few poisoned rows would use up a slow job's rate and look like an outage.
     fn one_goes_again(&self, now: Instant) -> bool {
         let nobody_answered = self.dispatcher.health.patience_ends().is_some();
         let takes_turns = self.went_again && nobody_answered && self.fresh_can_go(now);
         !self.queues.cleared.is_empty() && !takes_turns
     }
 
-    /// Lets the first row that can go leave, if it can be paid for.
+    /// Sends the first row that can be sent, if the budget covers it.
     fn leave(&mut self, now: Instant, due: Option<Instant>) -> Next {
         let goes_again = self.one_goes_again(now);
         let queue = if goes_again { &self.queues.cleared } else { &self.queues.fresh };
@@ -132,7 +132,7 @@ impl<E: Endpoint, L: Ledger> Pass<'_, '_, E, L> {
         }
     }
 
-    /// The most that a request can use, and cost. No tokenizer makes more tokens of a text than it has bytes; what is no text
+    /// The most that a request can use, and cost. No tokenizer makes more tokens of a text than it has bytes; other input
     /// has a bound of its own.
     fn worst_of(&self, request: &ChatRequest) -> (Estimate, Reserve) {
         let worst = self.dispatcher.pace.worst(&request.estimate);
@@ -142,36 +142,37 @@ impl<E: Endpoint, L: Ledger> Pass<'_, '_, E, L> {
         (worst, worst_of(request, &worst))
     }
 
-    /// Where nobody knows how long an answer can be, a cap lets only a few leave until some have come.
+    /// If the maximum length of an answer is unknown, a cap lets only a few requests be sent until some answers have
+    /// arrived.
     fn is_held_to_learn(&self, estimate: &Estimate) -> bool {
         let Dispatcher { budget, pace, .. } = &*self.dispatcher;
         let may_leave = pace.may_leave_unbounded();
         estimate.unbounded && budget.is_capped() && may_leave.is_some_and(|few| self.in_flight.len() >= few)
     }
 
-    /// What the journal is to be told of what may be out, if it is time.
+    /// The amount in flight that the journal should record, if it is time.
     pub(super) fn exposed(&mut self, now: Instant) -> Option<Reserve> {
         let queue = if self.one_goes_again(now) { &self.queues.cleared } else { &self.queues.fresh };
         let next = queue.front().map_or(Reserve::NOTHING, |next| self.worst_of(&next.request).1);
         let is_capped = self.dispatcher.budget.is_capped();
         let ready = self.queues.cleared.len() + self.queues.fresh.len();
         let requests = if is_capped { self.few_ahead(now) } else { self.many_ahead() };
-        self.exposure.tell(next, requests.min(ready), self.dispatcher.budget.left(), is_capped)
+        self.exposure.announce(next, requests.min(ready), self.dispatcher.budget.left(), is_capped)
     }
 
-    /// Without a cap, as many as have a place, or leave until the journal is told again: it costs next to no commit then.
+    /// Without a cap, as many as have a slot, or are sent before the next record, which then costs next to no commits.
     fn many_ahead(&self) -> usize {
         self.places().saturating_sub(self.in_flight.len()).max(self.ahead.rows())
     }
 
-    /// Under a cap, a share of what is out: all of it that is not out after all at a kill is lost to the cap.
+    /// With a cap, a share of the requests in flight: after a kill, the cap loses whatever was recorded but not in flight.
     fn few_ahead(&self, now: Instant) -> usize {
         let out = self.places().max(self.exposure.requests());
         let moment = self.ahead.within_a_moment(self.dispatcher.pace.rate(now));
         (out / SHARE_AHEAD).min(moment).max(FEWEST_AHEAD)
     }
 
-    /// Pays for a request, if every limit and every cap lets it go.
+    /// Reserves a request's worst case, if every limit and every cap allows it.
     fn pay(
         &mut self,
         now: Instant,
@@ -187,7 +188,7 @@ impl<E: Endpoint, L: Ledger> Pass<'_, '_, E, L> {
             }
             Short::ForNow => Next::Wait(due, Some(Bottleneck::Cap)),
         })?;
-        // The journal is told of it first.
+        // The journal must record it first.
         if !self.exposure.covers(reservation) {
             budget.give_back(reservation);
             return Err(Next::Wait(due, None));

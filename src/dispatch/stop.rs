@@ -1,4 +1,4 @@
-//! Why a run ends, and how it is asked to.
+//! Why a run ends, and how it is asked to stop.
 
 use tokio::sync::watch;
 
@@ -9,19 +9,19 @@ use crate::outcome::Fault;
 pub enum StopReason {
     /// Every row was tried to its end.
     Finished,
-    /// Somebody asked for it.
+    /// The user asked for it.
     Interrupted,
-    /// The next request could have gone past a cap.
+    /// The next request could have exceeded a cap.
     Cap(Cap),
-    /// The API refuses the job: key, model, balance.
+    /// The API rejects the job: key, model, balance.
     Refused(Fault),
-    /// The API refused each of the first rows alike: the job is wrong, not the rows.
+    /// The API refused all first rows alike: the job is wrong, not the rows.
     EveryRowRefused(Fault),
     /// The service answered nobody for as long as the job waits.
     Outage(Fault),
     /// Rows used up their tries while the service failed so many calls that any row could have: they stay pending.
     BrownOut(Fault),
-    /// Nobody was ever reached at the address.
+    /// The address was never reached.
     NeverReached(Fault),
 }
 
@@ -51,7 +51,7 @@ impl Cap {
 }
 
 impl StopReason {
-    /// The word that the journal and the summary hold.
+    /// The word used in the journal and the summary.
     pub fn as_str(&self) -> &'static str {
         match self {
             Self::Finished => "finished",
@@ -84,11 +84,11 @@ pub enum StopLevel {
     /// Not at all.
     #[default]
     None,
-    /// Send nothing more, let the requests in flight end.
+    /// Send nothing more, and let the requests in flight finish.
     Drain,
-    /// Give the requests in flight up.
+    /// Abandon the requests in flight.
     Now,
 }
 
-/// The ear of a run: what it has been asked.
+/// The channel on which a run receives requests to stop.
 pub type Stop = watch::Receiver<StopLevel>;

@@ -1,4 +1,4 @@
-//! The loop that sends, tried out on a clock that jumps: hours of pacing pass in milliseconds.
+//! Tests of the sending loop on a paused clock: hours of pacing pass in milliseconds.
 
 mod bench;
 mod caps;

@@ -1,4 +1,4 @@
-//! Rows that go on from their stored steps: the tools that an answer calls are run, and the next request is sent.
+//! Rows that continue from their stored steps: runs the tools that an answer calls, and sends the next request.
 
 use std::cell::Cell;
 
@@ -15,7 +15,7 @@ use crate::failpoint::meet;
 use crate::note::{JournalEvent, Outcome, RequestEnd};
 use crate::outcome::{Fault, FaultKind};
 
-/// What the tools of a row may say still. What does not fit is not kept, so that the others can come to their end.
+/// How much more output the tools of a row may have. Output beyond that is dropped, so that the others can finish.
 struct Room(Cell<usize>);
 
 impl Room {
@@ -37,7 +37,7 @@ impl Room {
 }
 
 impl<E: Endpoint, L: Ledger> Pass<'_, '_, E, L> {
-    /// Takes in a row that is to be sent; one that was interrupted between two requests goes on where it was.
+    /// Accepts a row to be sent; one that was interrupted between two requests continues where it was.
     pub(super) fn take_up(&mut self, ready: Ready) {
         let mut work = Work::new(ready, self.dispatcher.retry.max_attempts);
         if work.steps.is_empty() {
@@ -46,7 +46,7 @@ impl<E: Endpoint, L: Ledger> Pass<'_, '_, E, L> {
         }
         match self.dispatcher.conversation.resume(&work.request, &work.steps) {
             Resumed::Ask(request) => {
-                work.takes_up(*request);
+                work.resume_with(*request);
                 self.queues.fresh.push_back(work);
             }
             Resumed::Call(calls) => self.call(work, calls),
@@ -54,8 +54,8 @@ impl<E: Endpoint, L: Ledger> Pass<'_, '_, E, L> {
         }
     }
 
-    /// The end of a request is on disk. If it was an answer that calls tools, they are run now, and not before: what a
-    /// command does in the world belongs to an answer that no kill can take back.
+    /// The end of a request is on disk. If its answer calls tools, they are run only now: the side effects of a command
+    /// must belong to an answer that no kill can undo.
     pub(super) fn on_disk(&mut self, ending: &Outcome) {
         let calls = matches!(ending, Outcome::Continue(step) if step.asks == Asks::Tools);
         if calls && let Some((work, calls)) = self.queues.may_call() {
@@ -63,7 +63,7 @@ impl<E: Endpoint, L: Ledger> Pass<'_, '_, E, L> {
         }
     }
 
-    /// The tools of a row have been run: their results are stored, and the row goes on.
+    /// The tools of a row have finished: their results are stored, and the row continues.
     pub(super) fn came_back(&mut self, tool_round: ToolRound) {
         let ToolRound { mut work, results } = tool_round;
         let results = match results {
@@ -78,7 +78,7 @@ impl<E: Endpoint, L: Ledger> Pass<'_, '_, E, L> {
         meet("dispatch.tools.after");
         match self.dispatcher.conversation.resume(work.first(), &work.steps) {
             Resumed::Ask(request) => {
-                work.goes_on(*request);
+                work.continue_with(*request);
                 self.queues.wait(Instant::now(), work);
             }
             Resumed::Call(calls) => self.call(work, calls),
@@ -86,8 +86,8 @@ impl<E: Endpoint, L: Ledger> Pass<'_, '_, E, L> {
         }
     }
 
-    /// Runs the tools that a row calls, side by side, each to its end: what a command does in the world is not to be broken
-    /// off because another fails. A stopping pass begins nothing: the row goes on from its stored step in the next run.
+    /// Runs the tools that a row calls in parallel, each to its end: the side effects of one must not be broken off because
+    /// another fails. A stopping pass starts nothing: the row continues from its stored step in the next run.
     fn call(&mut self, work: Work, calls: Vec<ToolCall>) {
         if self.stops() {
             return;

@@ -1,4 +1,4 @@
-//! A row on its way, and where the rows on their way stand: fresh, waiting, cleared to go again.
+//! The active rows and their queues: fresh, waiting, cleared to be sent again.
 
 use std::cmp::Ordering;
 use std::collections::{BinaryHeap, VecDeque};
@@ -15,43 +15,41 @@ use crate::request::ChatRequest;
 /// A row that is ready to be sent.
 #[derive(Debug)]
 pub struct Ready {
-    /// What its answer will belong to.
+    /// The row to which its answer belongs.
     pub row: RowKey,
-    /// Its request.
     pub request: ChatRequest,
-    /// Tries of earlier runs and passes that count. A row that has used all of them up begins anew.
+    /// Tries of earlier runs and passes that count. A row that has used up all of them starts again.
     pub tries: u32,
-    /// The paid answers that it has already and that did not end it.
+    /// Its paid answers that did not end it.
     pub steps: Vec<Step>,
 }
 
-/// A row on its way.
+/// An active row.
 #[derive(Debug)]
 pub(crate) struct Work {
-    /// What its answer will belong to.
+    /// The row to which its answer belongs.
     pub row: RowKey,
-    /// Its request: the first, or one that follows from its steps.
+    /// Its first request, or the one that follows from its steps.
     pub request: ChatRequest,
-    /// Its first request, once another one follows.
+    /// Its first request, once another one has followed.
     first: Option<Box<ChatRequest>>,
     /// Its paid answers that did not end it.
     pub steps: Vec<Step>,
-    /// Its tries.
     pub allowance: Allowance,
-    /// What it waits for to pass.
+    /// The transient fault for which it waits.
     pub fault: Option<Box<Fault>>,
     /// Throttling answers in a row: its backoff grows with them, its allowance does not shrink.
     pub throttled: u32,
-    /// Answers that arrived whole and were no use.
+    /// Answers that arrived whole but were unusable.
     pub unusable: u32,
-    /// Throttled tries of which it is known that others, sent after them, were let in.
+    /// Throttled tries after which other requests are known to have been let in.
     pub overtaken: u32,
-    /// The turn of the last throttled try of which that is not known yet.
+    /// The turn of the last throttled try for which that is not yet known.
     turned_away: Option<u64>,
 }
 
 impl Work {
-    /// A row that begins with the tries it has left of so many.
+    /// A row with its remaining tries out of `max_attempts`.
     pub(crate) fn new(ready: Ready, max_attempts: u32) -> Self {
         let allowance = Allowance::of_earlier(ready.tries, max_attempts);
         let Ready { row, request, steps, .. } = ready;
@@ -69,8 +67,8 @@ impl Work {
         }
     }
 
-    /// It was throttled in this turn; the last turn in which somebody was let in is that. Says whether the row has been
-    /// overtaken: others that were sent after one of its tries were let in.
+    /// It was throttled in this turn; the last turn in which any request was let in is `let_in`. Returns whether the row
+    /// has been overtaken: others sent after one of its tries were let in.
     pub(crate) fn was_throttled(&mut self, turn: u64, let_in: u64) -> bool {
         let before = self.turned_away.take().is_some_and(|earlier| let_in > earlier);
         let now = let_in > turn;
@@ -79,36 +77,35 @@ impl Work {
         before || now
     }
 
-    /// Its first request.
     pub(crate) fn first(&self) -> &ChatRequest {
         self.first.as_deref().unwrap_or(&self.request)
     }
 
-    /// The row goes on with another request, which has tries of its own.
-    pub(crate) fn goes_on(&mut self, request: ChatRequest) {
-        self.takes_up(request);
+    /// The row continues with another request, which has tries of its own.
+    pub(crate) fn continue_with(&mut self, request: ChatRequest) {
+        self.resume_with(request);
         (self.allowance, self.throttled, self.unusable) = (Allowance::default(), 0, 0);
     }
 
-    /// The row goes on with a request that it came to in an earlier run.
-    pub(crate) fn takes_up(&mut self, request: ChatRequest) {
+    /// The row continues with a request that it had reached in an earlier run.
+    pub(crate) fn resume_with(&mut self, request: ChatRequest) {
         let before = std::mem::replace(&mut self.request, request);
-        // A row whose answers are cut when they come in one piece has them as a stream from then on.
+        // A row whose answers are cut off without streaming has been switched to streaming.
         self.request.stream |= before.stream;
         self.first.get_or_insert_with(|| Box::new(before));
     }
 }
 
-/// The rows on their way that hold no place.
+/// The active rows without a slot.
 #[derive(Debug, Default)]
 pub(crate) struct Queues {
     /// Never sent in this pass, in the order of the input.
     pub fresh: VecDeque<Work>,
     waiting: BinaryHeap<Waiting>,
     clearing: VecDeque<Work>,
-    /// Sent before; the journal knows that they go out again.
+    /// Sent before; the journal has recorded that they are sent again.
     pub cleared: VecDeque<Work>,
-    /// With calls of tools that are run once the journal knows of the answer that makes them.
+    /// With tool calls, which run once the journal has the answer that makes them.
     calling: VecDeque<(Work, Vec<ToolCall>)>,
     count: u64,
 }
@@ -121,7 +118,7 @@ struct Waiting {
 }
 
 impl Queues {
-    /// Rows on their way that hold no place.
+    /// How many active rows are without a slot.
     pub(crate) fn len(&self) -> usize {
         let going = self.clearing.len() + self.cleared.len() + self.calling.len();
         self.fresh.len() + self.waiting.len() + going
@@ -151,39 +148,39 @@ impl Queues {
         Some(self.waiting.pop()?.work)
     }
 
-    /// Lets a row go again once [`Queues::clear`] says that the journal knows.
+    /// Lets a row be sent again once [`Queues::clear`] reports that the journal has recorded it.
     pub(crate) fn clear_later(&mut self, work: Work) {
         self.clearing.push_back(work);
     }
 
-    /// The journal knows that a row goes out again. Rows are cleared in the order in which they were taken.
+    /// The journal has recorded that a row is sent again. Rows are cleared in the order in which they were taken.
     pub(crate) fn clear(&mut self) {
         self.cleared.extend(self.clearing.pop_front());
     }
 
-    /// Lets a row wait until the answer by which it calls tools is on disk.
+    /// Lets a row wait until the answer with its tool calls is on disk.
     pub(crate) fn call_later(&mut self, work: Work, calls: Vec<ToolCall>) {
         self.calling.push_back((work, calls));
     }
 
-    /// The next row whose calls are on disk. Answers are stored in the order in which they came.
+    /// The next row whose calls are on disk. Answers are stored in the order in which they arrived.
     pub(crate) fn may_call(&mut self) -> Option<(Work, Vec<ToolCall>)> {
         self.calling.pop_front()
     }
 
-    /// Whether a row is being cleared or cleared already, or is about to call its tools.
+    /// Whether a row is being cleared or already cleared, or is about to call its tools.
     pub(crate) fn goes_again(&self) -> bool {
         !self.clearing.is_empty() || !self.cleared.is_empty() || !self.calling.is_empty()
     }
 
-    /// Brings the waits of all rows forward, each by its own throw: the service is back.
+    /// Shortens the waits of all rows, each by its own draw: the service is back.
     pub(crate) fn hasten(&mut self, mut due: impl FnMut(Instant) -> Instant) {
         let waiting = std::mem::take(&mut self.waiting);
         self.waiting = waiting.into_iter().map(|one| Waiting { due: due(one.due), ..one }).collect();
     }
 }
 
-/// A row whose tools have been run. It holds no place meanwhile.
+/// A row whose tools have been run. It holds no slot meanwhile.
 pub(super) struct ToolRound {
     pub(super) work: Work,
     pub(super) results: Result<Vec<String>, Fault>,
@@ -203,7 +200,7 @@ impl PartialOrd for Waiting {
     }
 }
 
-/// The earliest is the greatest, because a [`BinaryHeap`] gives the greatest first.
+/// The earliest is the greatest, because a [`BinaryHeap`] returns the greatest first.
 impl Ord for Waiting {
     fn cmp(&self, other: &Self) -> Ordering {
         (other.due, other.order).cmp(&(self.due, self.order))

@@ -121,8 +121,8 @@ impl CellReader {
     /// Whether the row's values can be used without reading its line again: text has only one meaning, but numbers have a
     /// spelling of their own.
     fn values_suffice(&self, row: &Row) -> bool {
-        let is_told = |value: &Value| matches!(value, Value::Null | Value::Bool(_) | Value::String(_));
-        !row.fields.is_empty() && self.names.iter().all(|name| row.fields.get(name).is_none_or(is_told))
+        let is_exact = |value: &Value| matches!(value, Value::Null | Value::Bool(_) | Value::String(_));
+        !row.fields.is_empty() && self.names.iter().all(|name| row.fields.get(name).is_none_or(is_exact))
     }
 
     fn fields<'a>(&self, row: &'a Row) -> Vec<Cell<'a>> {

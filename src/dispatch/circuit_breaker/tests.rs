@@ -1,4 +1,4 @@
-//! Tests of what is an outage, what counts against a row, and what becomes of it.
+//! Tests of what counts as an outage, what counts against a row, and what happens to it.
 
 use super::*;
 
@@ -30,7 +30,7 @@ impl Scene {
         self.health.answered(self.start + Duration::from_millis(millis))
     }
 
-    /// Half of the calls of so many rows fail, as it happens in a brown-out.
+    /// Half of the calls for this many rows fail, as in a brown-out.
     fn browns_out(&mut self, rows: u64) {
         for row in 0..rows {
             let mut allowance = Allowance::default();
@@ -174,7 +174,7 @@ async fn rows_that_always_fail_side_by_side_look_like_an_outage_only_once() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_outage_among_rows_that_failed_before_is_told_from_their_number() {
+async fn an_outage_among_rows_that_failed_before_is_recognised_by_their_number() {
     let mut scene = Scene::new();
     let mut rows = [Allowance::of_earlier(1, 6); 40];
     for row in &mut rows {
@@ -208,7 +208,7 @@ async fn a_row_that_fails_while_half_of_all_calls_do_is_set_aside_and_then_stays
 }
 
 #[tokio::test(start_paused = true)]
-async fn half_of_all_calls_failing_is_no_outage() {
+async fn half_of_all_calls_failing_is_not_an_outage() {
     let mut scene = Scene::new();
     for call in 0..2_000_u64 {
         match call % 2 {

@@ -1,14 +1,14 @@
-//! The adaptive brake: it finds the rate that the service lets in, keeps to it, and now and then asks for more.
+//! The adaptive brake: it finds the rate that the service admits, keeps to it, and occasionally tries a higher one.
 //!
 //! It is CUBIC congestion control (RFC 9438) for requests or tokens per second. A refusal at some rate makes that rate the
-//! *level* and cuts to a share of it. Once a request has been let in again, the rate climbs back along a concave curve
-//! (quickly: a slow start whose threshold is the level), stays near the level, and grows beyond it along a convex one.
-//! The time that this growth takes is short while little is known, doubles each time the level is confirmed, and so
-//! settles at one refusal in some hundreds of requests.
+//! *level*, and reduces the rate to a share of it. Once a request has been admitted again, the rate climbs back along a
+//! concave curve (quickly: a slow start whose threshold is the level), stays near the level, and grows beyond it along a
+//! convex one. This growth takes a short time while little is known, and twice as long each time the level is confirmed,
+//! until there is one refusal in some hundreds of requests.
 //!
-//! Refused again before anything was let in, the rate is halved until something is. A service that lets in nothing for
-//! seconds does not count seconds: then the level is what it let in during the last minute, or during the whole cycle from
-//! one such silence to the next, which is its quota however it counts.
+//! If a request is refused again before any was admitted, the rate is halved until one is. A service that admits nothing
+//! for seconds does not count seconds: then the level is what it admitted during the last minute, or during the whole cycle
+//! from one such silence to the next, which is its quota however it is counted.
 
 mod curve;
 
@@ -19,24 +19,23 @@ use tokio::time::Instant;
 use curve::Curve;
 pub(super) use curve::Throttling;
 
-/// How far a late timer may catch up.
+/// The maximum lateness of a timer that is caught up.
 const CATCH_UP: Duration = Duration::from_millis(20);
 
-/// How much credit is kept: so many seconds of the rate.
+/// The maximum credit, in seconds at the current rate.
 const MOST_CREDIT: f64 = 5.0;
 
-/// The brake of a job.
 #[derive(Debug, Default)]
 pub(crate) struct Brake {
     curve: Option<Curve>,
     next: Option<Instant>,
     held_until: Option<Instant>,
-    /// What requests were smaller than they were thought to be: those that follow have it, each a part.
+    /// The amount by which requests were smaller than estimated; later requests use it, each a part.
     credit: f64,
 }
 
 impl Brake {
-    /// A throttling answer has come. Answers to requests from before the last cut say nothing new.
+    /// A throttling answer has arrived. One to a request from before the last cut proves nothing new.
     pub(crate) fn throttled(&mut self, now: Instant, throttling: Throttling) {
         if let Some(wait) = throttling.retry_after {
             self.held_until = self.held_until.max(Some(now + wait));
@@ -54,7 +53,7 @@ impl Brake {
         self.curve = Some(curve);
     }
 
-    /// Forgets what the service bore, but for the wait that it asked for.
+    /// Forgets what the service admitted, but keeps the wait that it requested.
     pub(crate) fn forget(&mut self) {
         *self = Self { held_until: self.held_until, ..Self::default() };
     }
@@ -64,14 +63,14 @@ impl Brake {
         self.curve?.rate(now, self.held_until)
     }
 
-    /// When the next request may pass the brake: at once, or at the instant given.
+    /// When the next request may be sent: now, or at the returned instant.
     pub(crate) fn ready(&self, now: Instant) -> Result<(), Instant> {
         let next = self.next.filter(|_| self.rate(now).is_some()).max(self.held_until);
         next.filter(|next| *next > now).map_or(Ok(()), Err)
     }
 
-    /// Lets a request of an amount pass. Of the credit it takes half its amount at most, so that what was given back
-    /// makes no burst.
+    /// Lets a request of this amount pass. It uses up credit for at most half its amount, so that returned amounts cause no
+    /// burst.
     pub(crate) fn pass(&mut self, now: Instant, amount: f64) {
         let late = now.checked_sub(CATCH_UP).unwrap_or(now);
         let from = self.next.map_or(now, |next| next.clamp(late.min(now), now));
@@ -80,7 +79,7 @@ impl Brake {
         self.next = self.rate(now).map(|rate| from + Duration::from_secs_f64((amount - credit) / rate));
     }
 
-    /// A request turned out to be larger by so much than it was thought to be, or smaller.
+    /// A request turned out to be larger or smaller than estimated by this difference.
     pub(crate) fn correct(&mut self, now: Instant, difference: f64) {
         let Some(rate) = self.rate(now) else { return };
         let credit = self.credit - difference;
@@ -136,7 +135,7 @@ mod tests {
     }
 
     #[test]
-    fn throttling_that_goes_on_leaves_a_trickle_and_not_nothing() {
+    fn continued_throttling_leaves_a_trickle_and_not_nothing() {
         let start = Instant::now();
         let mut brake = Brake::default();
         for second in 0..100 {

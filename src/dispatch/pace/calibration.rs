@@ -1,18 +1,18 @@
-//! What a request will really use, learnt from the job's own answers.
+//! The actual usage of a request, learnt from the job's own answers.
 
 use crate::outcome::Usage;
 use crate::request::Estimate;
 
-/// How much the newest answer counts.
+/// The weight of the newest answer.
 const NEWEST: f64 = 0.05;
 
-/// Tokens of an answer before there was one.
+/// The assumed tokens of an answer before the first one.
 const UNKNOWN_COMPLETION: f64 = 500.0;
 
-/// Answers from which on something is known of their length.
+/// How many answers must have been seen before their length counts as known.
 const KNOWN_ANSWERS: usize = 8;
 
-/// How guesses relate to what the service counts.
+/// The relation between estimates and the service's counts.
 #[derive(Debug, Default)]
 pub(crate) struct Calibration {
     prompt: Option<f64>,
@@ -22,18 +22,18 @@ pub(crate) struct Calibration {
     longest: u64,
     /// Answers whose length is known.
     answers: usize,
-    /// How many times as long as it could be an answer was.
+    /// The factor by which an answer exceeded its maximum length.
     overrun: f64,
 }
 
 impl Calibration {
-    /// Knows the longest answer of earlier runs; 0 where there was none.
+    /// Starts with the longest answer of earlier runs; 0 if there was none.
     pub(crate) fn after(longest: u64) -> Self {
         let answers = if longest > 0 { KNOWN_ANSWERS } else { 0 };
         Self { longest, answers, ..Self::default() }
     }
 
-    /// Learns how long an answer was.
+    /// Learns the length of an answer.
     pub(crate) fn learn_length(&mut self, estimate: &Estimate, tokens: u64) {
         self.longest = self.longest.max(tokens);
         self.answers += 1;
@@ -43,7 +43,7 @@ impl Calibration {
         }
     }
 
-    /// How many requests may be in flight of which nobody knows how long their answers can be; `None`: any number.
+    /// How many requests with answers of unknown maximum length may be in flight; `None` means any number.
     pub(crate) fn may_leave_unbounded(&self) -> Option<usize> {
         (self.answers < KNOWN_ANSWERS).then_some(self.answers + 1)
     }
@@ -53,7 +53,7 @@ impl Calibration {
         if let Some(prompt) = usage.prompt_tokens {
             let ratio = prompt as f64 / estimate.prompt_tokens.max(1) as f64;
             average(&mut self.prompt, ratio);
-            // The worst is forgotten slowly.
+            // The worst ratio is forgotten slowly.
             self.worst_prompt = ratio.max(self.worst_prompt * 0.999);
         }
         if let Some(completion) = usage.completion_tokens {
@@ -68,13 +68,13 @@ impl Calibration {
         estimate.prompt_tokens as f64 * self.prompt.unwrap_or(1.0) + completion
     }
 
-    /// The most a request can use: what a cap sets aside. Where nobody knows how long its answer can be, that is twice the
-    /// longest so far.
+    /// The most that a request can use, which a cap reserves. If the maximum length of its answer is unknown, that is twice
+    /// the longest so far.
     pub(crate) fn worst(&self, estimate: &Estimate) -> Estimate {
         let factor = self.worst_prompt.max(1.0) * 1.1;
         let completion = match (estimate.unbounded, estimate.max_completion_tokens) {
             (true, guess) => guess.max(self.longest.saturating_mul(2)),
-            // A bound that was passed is none.
+            // A maximum that was exceeded is not one.
             (false, bound) if self.overrun > 1.0 => (bound as f64 * self.overrun * 2.0).ceil() as u64,
             (false, bound) => bound,
         };
@@ -123,7 +123,7 @@ mod tests {
     }
 
     #[test]
-    fn a_bound_that_an_answer_passed_is_none() {
+    fn a_bound_that_an_answer_exceeded_does_not_count() {
         let estimate = Estimate { prompt_tokens: 100, max_completion_tokens: 50, unbounded: false };
         let mut calibration = Calibration::default();
         calibration.learn_length(&estimate, 50);

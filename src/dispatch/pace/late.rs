@@ -1,10 +1,10 @@
-//! For tests: what passes a limit that is asked by a timer which is late.
+//! For tests: when requests pass a limit, with a timer that is late.
 
 use std::time::Duration;
 
 use tokio::time::Instant;
 
-/// When something passed within a span, where the timer is late by up to a few milliseconds each time.
+/// When requests passed within a span, with a timer that is up to a few milliseconds late each time.
 pub(super) fn passes(
     from: Instant,
     span: Duration,
@@ -20,7 +20,7 @@ pub(super) fn passes(
     passed
 }
 
-/// Of twenty seconds, none holds more than its limit, and nearly all of it was used.
+/// Asserts over twenty seconds that none exceeds its limit, and that nearly all of it was used.
 pub(super) fn assert_every_second_is_used_and_none_exceeded(
     amount: f64,
     from: Instant,

@@ -21,24 +21,24 @@ use request_limit::Spacing;
 use send_history::Record;
 use token_limit::Gate;
 
-/// Refusals of no more than this share of what was sent within a minute are strays.
+/// Refusals up to this share of what was sent within a minute are strays.
 const STRAY: f64 = 0.001;
 
 /// The pace of a job.
 #[derive(Debug)]
 pub struct Pace {
     quotas: Quotas,
-    /// Of a second, and of a minute.
+    /// Per second, and per minute.
     requests: [Option<Spacing>; 2],
     tokens: Option<Gate>,
-    /// The brake for requests, and what it goes by.
+    /// The brake for requests, and the record that it uses.
     brake: (Brake, Record),
-    /// The brake for tokens, for a service that says it counts them.
+    /// The brake for tokens, for a service that is known to count them.
     token_brake: (Brake, Record),
     calibration: Calibration,
 }
 
-/// Leave to send one request, now.
+/// Permission to send one request now.
 #[derive(Debug, Clone, Copy)]
 pub struct Ticket {
     /// When it was given.
@@ -46,7 +46,7 @@ pub struct Ticket {
     charged: f64,
 }
 
-/// What holds a request back.
+/// The limit that delays a request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum PacedBy {
     /// A limit of requests.
@@ -58,7 +58,7 @@ pub enum PacedBy {
 }
 
 impl Pace {
-    /// A pace that begins after a past: when the requests were sent that still count, and their tokens.
+    /// A pace that takes the past into account: when the requests that still count were sent, and their tokens.
     pub fn new(quotas: Quotas, now: Instant, past: &[(Instant, u64)]) -> Self {
         let limits = [quotas.requests_per_second, quotas.requests_per_minute];
         let spaced = quotas.requests_each_second().is_some();
@@ -70,7 +70,7 @@ impl Pace {
             token_brake: Default::default(),
             calibration: Calibration::default(),
         };
-        // The oldest first: what follows another has its turn after it.
+        // In order of time: each has its turn after the one before.
         let mut past = past.to_vec();
         past.sort_unstable();
         for spacing in pace.requests.iter().flatten() {
@@ -84,8 +84,8 @@ impl Pace {
         pace
     }
 
-    /// Keeps to another quota from now on, without a burst. Where a limit is raised, what the brake has learnt under the
-    /// old one is forgotten: it can be no more than that.
+    /// Applies another quota from now on, without a burst. If a limit is raised, the brake forgets what it learnt under the
+    /// old one, which can only be less.
     pub fn change(&mut self, quotas: Quotas, now: Instant) {
         let before = std::mem::replace(&mut self.quotas, quotas);
         let limits = |quotas: Quotas| [quotas.requests_per_second, quotas.requests_per_minute];
@@ -117,11 +117,11 @@ impl Pace {
         }
     }
 
-    /// Leave to send a request now.
+    /// Requests permission to send now.
     ///
     /// # Errors
     ///
-    /// When to ask again, and what holds it back.
+    /// When to ask again, and which limit delays it.
     pub fn ask(&mut self, now: Instant, estimate: &Estimate) -> Result<Ticket, (Instant, PacedBy)> {
         let charged = self.calibration.expected(estimate);
         let brakes = [&self.brake, &self.token_brake].map(|(brake, _)| brake.ready(now).err());
@@ -153,10 +153,10 @@ impl Pace {
         Ok(Ticket { at: now, charged })
     }
 
-    /// A request was answered: its tokens are settled, and the guess learns.
+    /// A request was answered: settles its tokens, and improves the estimate.
     pub fn answered(&mut self, ticket: Ticket, now: Instant, estimate: &Estimate, usage: &Usage) {
         self.calibration.learn(estimate, usage);
-        // What the service did not count is left as it was charged.
+        // Tokens that the service did not count stay as charged.
         let Some(total_tokens) = usage.total_tokens else { return };
         let (brake, record) = &mut self.token_brake;
         let difference = total_tokens as f64 - ticket.charged;
@@ -165,12 +165,12 @@ impl Pace {
         self.settle(ticket, now, total_tokens as f64);
     }
 
-    /// A request never reached a model: its tokens are given back.
+    /// A request never reached a model: its tokens are returned.
     pub fn unused(&mut self, ticket: Ticket, now: Instant) {
         self.settle(ticket, now, 0.0);
     }
 
-    /// A request was throttled: the whole job slows down. `tokens`: the service says that it is for their number.
+    /// A request was throttled: the whole job slows down. `tokens`: the service gives their number as the reason.
     pub fn throttled(&mut self, ticket: Ticket, now: Instant, retry_after: Option<Duration>, tokens: bool) {
         self.unused(ticket, now);
         self.brake.1.refused(ticket.at, 1.0);
@@ -194,33 +194,33 @@ impl Pace {
         brake.throttled(now, throttling);
     }
 
-    /// Tokens that a request is expected to use before anything was answered.
+    /// The expected tokens of a request before any answer.
     pub fn first_guess(estimate: &Estimate) -> u64 {
         Calibration::default().expected(estimate) as u64
     }
 
-    /// Knows the longest answer of earlier runs; 0 where there was none.
+    /// Starts with the longest answer of earlier runs; 0 if there was none.
     #[must_use]
     pub fn after(self, longest_answer: u64) -> Self {
         Self { calibration: Calibration::after(longest_answer), ..self }
     }
 
-    /// Learns how long an answer was.
+    /// Learns the length of an answer.
     pub fn learn_length(&mut self, estimate: &Estimate, tokens: u64) {
         self.calibration.learn_length(estimate, tokens);
     }
 
-    /// How many requests may be in flight of which nobody knows how long their answers can be; `None`: any number.
+    /// How many requests with answers of unknown maximum length may be in flight; `None` means any number.
     pub fn may_leave_unbounded(&self) -> Option<usize> {
         self.calibration.may_leave_unbounded()
     }
 
-    /// The most a request can use: what a cap sets aside.
+    /// The most that a request can use, which a cap reserves.
     pub fn worst(&self, estimate: &Estimate) -> Estimate {
         self.calibration.worst(estimate)
     }
 
-    /// Requests per second that all of this allows at present; `None` when nothing limits them.
+    /// The requests per second that all limits currently allow; `None` when nothing limits them.
     pub fn rate(&self, now: Instant) -> Option<f64> {
         let (tokens, record) = &self.token_brake;
         let braked = [self.brake.0.rate(now), tokens.rate(now).map(|rate| rate / record.each())];

@@ -1,8 +1,8 @@
-//! The schedule of a limit of requests: so many in a span of time, evenly spaced, and never more in any span of that length.
+//! The schedule of a request limit: a number in a span of time, evenly spaced, and never more in any span of that length.
 //!
 //! It is governor's cell rate algorithm (GCRA), whose whole state is the time at which the next request is due. Governor
-//! would keep that time to itself; here it lies in a store of ours, so that several limits can be asked as one, a past minute
-//! can be entered, and a changed limit takes the wait over. What time it is, is an argument.
+//! would keep that time to itself; here it is in our own store, so that several limits can be checked as one, a past minute
+//! can be entered, and a changed limit can take over the wait. The current time is an argument.
 
 use std::cell::Cell;
 use std::num::NonZeroU32;
@@ -18,11 +18,11 @@ use tokio::time::Instant;
 use super::token_limit::MARGIN;
 use crate::job::limits::Quota;
 
-/// How far a late timer may catch up: this share of the window, and no longer than that. It is taken off the rate, so that no
-/// window ever holds more than its limit.
+/// The maximum lateness of a timer that is caught up: this share of the window, and at most this long. It is deducted from
+/// the rate, so that no window ever holds more than its limit.
 const CATCH_UP: (f64, Duration) = (0.003, Duration::from_millis(20));
 
-/// Cells of a request. Governor's tolerance is in whole cells, and a late timer is late by less than a request.
+/// Cells per request. Governor's tolerance is in whole cells, and a late timer is late by less than a request.
 const CELLS: u32 = 64;
 
 /// One limit of requests.
@@ -52,7 +52,7 @@ impl StateStore for Due {
     }
 }
 
-/// The time since the origin, as it was told last.
+/// The time since the origin, as last set.
 #[derive(Debug, Default)]
 struct Clockwork(Cell<Nanos>);
 
@@ -65,13 +65,13 @@ impl Clock for Clockwork {
 }
 
 impl Spacing {
-    /// A schedule of which nobody has made use yet.
+    /// An unused schedule.
     pub(crate) fn new(quota: Quota, now: Instant) -> Self {
-        // Less than one in a window is one in a longer window; of a part of one, none is let in.
+        // Less than one in a window means one in a longer window; a fraction of a request is never admitted.
         let window = quota.whole_window();
         let amount = (quota.amount().max(1.0) + 1e-9).floor();
         let catch_up = window.mul_f64(CATCH_UP.0).min(CATCH_UP.1);
-        // Within the window and the lateness there are as many spaces as the limit: then no window holds more.
+        // The window plus the lateness has as many spaces as the limit, so no window holds more.
         let each = (window.mul_f64(1.0 + MARGIN) + catch_up).div_f64(amount);
         let cell = Duration::from_nanos(each.as_nanos().div_ceil(u128::from(CELLS)).max(1) as u64);
         let late = (catch_up.as_nanos() / cell.as_nanos()).min(u128::from(u32::MAX / 2)) as u32;
@@ -82,14 +82,14 @@ impl Spacing {
         Self { limiter, due, each: cell * CELLS, window, origin: now }
     }
 
-    /// A schedule that begins while requests are on their way: the first passes after its turn.
+    /// A schedule that begins while requests are in flight: the first one passes after its turn.
     pub(crate) fn put_up(quota: Quota, now: Instant) -> Self {
         let schedule = Self::new(quota, now);
         schedule.due_at(now + schedule.each);
         schedule
     }
 
-    /// The schedule of another limit from now on, in which the next request waits for as large a part of its turn.
+    /// The schedule of another limit from now on, in which the next request waits for the same share of its turn.
     pub(crate) fn changed(&self, quota: Quota, now: Instant) -> Self {
         let schedule = Self::new(quota, now);
         let turns = self.due().saturating_duration_since(now).as_secs_f64() / self.each.as_secs_f64();
@@ -97,7 +97,7 @@ impl Spacing {
         schedule
     }
 
-    /// When a request can pass: at once, or at the instant given.
+    /// When a request can pass: now, or at the returned instant.
     pub(crate) fn ready(&self, now: Instant) -> Result<(), Instant> {
         let due = self.due.0.get();
         let asked = self.ask(now);
@@ -105,16 +105,16 @@ impl Spacing {
         asked
     }
 
-    /// Lets a request pass that was said to be ready.
+    /// Lets a request pass that was found ready.
     pub(crate) fn pass(&self, now: Instant) {
-        // It was asked in the same instant, and nobody has passed since.
+        // It was checked at the same instant, and nothing has passed since.
         let _ = self.ask(now);
     }
 
-    /// Enters the requests that were sent before this schedule was made, the oldest first.
+    /// Enters the requests that were sent before this schedule was made, in order of time.
     pub(crate) fn remember(&self, past: impl IntoIterator<Item = Instant>) {
         let turn = past.into_iter().fold(None, |turn: Option<Instant>, at| {
-            // What has left the window holds nobody back, however many there were.
+            // Requests that have left the window delay nobody, however many there were.
             Some((turn.map_or(at, |turn| turn.max(at)) + self.each).min(at + self.window + self.each))
         });
         self.due_at(turn.map_or(self.origin, |turn| turn.max(self.due())));
@@ -176,7 +176,7 @@ mod tests {
         spacing.remember((1..=60).rev().map(ago));
         let when = spacing.ready(start).expect_err("the minute is full");
         assert!(when > start && when < start + Duration::from_secs(2));
-        // Ten at once are ten turns, and what has left the window is none.
+        // Ten at once take ten turns, and requests that have left the window take none.
         let spacing = Spacing::new(Quota::per_second(5.0).expect("above 0"), start);
         spacing.remember([start - Duration::from_millis(700); 500]);
         let when = spacing.ready(start).expect_err("the second is full");

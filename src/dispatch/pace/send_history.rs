@@ -1,4 +1,4 @@
-//! What a job sent during the last minute, and what of it the service let in: in requests, or in tokens.
+//! What a job sent during the last minute, and how much of it the service admitted, in requests or tokens.
 
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -8,10 +8,10 @@ use tokio::time::Instant;
 /// The longest span over which services count.
 pub(crate) const MINUTE: Duration = Duration::from_secs(60);
 
-/// The shortest: a rate over less than that is only what was sent in that time.
+/// The shortest span: a rate over less time only shows what was sent in it.
 const SECOND: Duration = Duration::from_secs(1);
 
-/// What is sent within this time is counted together, so that the record stays small at any rate.
+/// Amounts sent within this time are counted together, so that the record stays small at any rate.
 const SLOT: Duration = Duration::from_millis(100);
 
 /// The record of the last minute.
@@ -22,7 +22,7 @@ pub(crate) struct Record {
     pub(crate) began: Option<Instant>,
 }
 
-/// What was sent within a moment.
+/// The amount sent within a moment.
 #[derive(Debug, Clone, Copy)]
 struct SendBucket {
     since: Instant,
@@ -32,7 +32,7 @@ struct SendBucket {
 }
 
 impl Record {
-    /// A request of so much is sent.
+    /// A request of this amount is sent.
     pub(crate) fn sent(&mut self, now: Instant, amount: f64) {
         self.began.get_or_insert(now);
         self.total += amount;
@@ -48,7 +48,7 @@ impl Record {
         }
     }
 
-    /// A request of so much, sent at that instant, was not let in.
+    /// A request of this amount, sent at that instant, was refused.
     pub(crate) fn refused(&mut self, at: Instant, amount: f64) {
         self.total -= amount;
         if let Some(slot) = self.slot(at) {
@@ -56,7 +56,7 @@ impl Record {
         }
     }
 
-    /// A request sent at that instant was larger by so much than it was thought to be, or smaller.
+    /// A request sent at that instant was larger or smaller than estimated by this difference.
     pub(crate) fn correct(&mut self, at: Instant, difference: f64) {
         self.total += difference;
         if let Some(slot) = self.slot(at) {
@@ -64,7 +64,7 @@ impl Record {
         }
     }
 
-    /// The amount sent per second at present. A job that has hardly begun goes at its limit.
+    /// The amount currently sent per second. A job that has just begun is assumed to run at its limit.
     pub(crate) fn rate(&self, now: Instant, limit: f64) -> f64 {
         if limit.is_finite() && self.began.is_some_and(|began| now.duration_since(began) < SECOND) {
             return limit;
@@ -73,13 +73,13 @@ impl Record {
         last.map(|slot| slot.sent).sum::<f64>().max(self.each()).min(limit)
     }
 
-    /// The amount per second that the service let in during the last minute, which may have begun before the job did. What
-    /// is still out counts as let in.
+    /// The amount per second that the service admitted during the last minute, which may have begun before the job did.
+    /// Requests in flight count as admitted.
     pub(crate) fn let_in(&self) -> f64 {
         self.slots.iter().map(|slot| slot.sent - slot.refused).sum::<f64>() / MINUTE.as_secs_f64()
     }
 
-    /// The share of what was sent in the last minute that was refused.
+    /// The share of the last minute's amount that was refused.
     pub(crate) fn share_refused(&self) -> f64 {
         let refused: f64 = self.slots.iter().map(|slot| slot.refused).sum();
         let sent: f64 = self.slots.iter().map(|slot| slot.sent).sum();

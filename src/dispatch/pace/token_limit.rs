@@ -1,8 +1,8 @@
-//! The limit of tokens: so many in a span of time, evenly spaced, and never more in any span of that length.
+//! The token limit: a number in a span of time, evenly spaced, and never more in any span of that length.
 //!
-//! Two rules stand together. A schedule spaces what passes, so that there is no burst. A ledger of what did pass
-//! holds every sliding window, whatever the timer's lateness or a correction made of the schedule: what a request used is
-//! known at its answer, and what is given back then of a window that has passed must not be used in this one.
+//! Two rules work together. A schedule spaces the requests, so that there is no burst. A ledger of what has passed keeps
+//! every sliding window within the limit, however late the timer is and whatever was corrected: the usage of a request is
+//! known only with its answer, and tokens returned then belong to an earlier window and must not be used in this one.
 
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -11,17 +11,17 @@ use tokio::time::Instant;
 
 use crate::job::limits::Quota;
 
-/// Buckets that a window is kept in: what passed is known to this share of the window.
+/// How many buckets a window has, which is the precision of what has passed.
 const BUCKETS: u32 = 512;
 
-/// By how much the window is held longer than the service's, for the unevenness of the way there.
+/// How much longer than the service's a window is, because requests travel at uneven speeds.
 pub(crate) const MARGIN: f64 = 0.006;
 
-/// How far a late timer may catch up.
+/// The maximum lateness of a timer that is caught up.
 const CATCH_UP: Duration = Duration::from_millis(20);
 
-/// The part of a window that may be caught up with where requests are spaced by a limit of their own: long requests go at their
-/// turn if short ones went before them.
+/// The part of a window that may be caught up where requests have a schedule of their own: long requests are sent at their
+/// turn if short ones came before them.
 const CREDIT: u32 = 6;
 
 /// The limit of tokens.
@@ -39,9 +39,9 @@ pub(crate) struct Gate {
 }
 
 impl Gate {
-    /// A gate that nothing has passed yet.
+    /// An unused gate.
     pub(crate) fn new(quota: Quota, now: Instant) -> Self {
-        // Less than one in a window is one in a longer window.
+        // Less than one in a window means one in a longer window.
         let window = quota.whole_window();
         let amount = quota.amount().max(1.0);
         let held = window.mul_f64(1.0 + MARGIN);
@@ -58,27 +58,27 @@ impl Gate {
         }
     }
 
-    /// The gate with credit for what it did not need so far, up to a part of its window: for requests that have a schedule of
-    /// their own, so that there is no burst.
+    /// The gate with credit for unused capacity, up to a part of its window: for requests that have a schedule of their
+    /// own, so that there is no burst.
     pub(crate) fn with_credit(self, spaced: bool) -> Self {
         let catch_up = if spaced { self.held / CREDIT } else { CATCH_UP };
         Self { catch_up, ..self }
     }
 
-    /// A gate that is put up while requests are on their way: the first passes it after its turn.
+    /// A gate that begins while requests are in flight: the first one passes after its turn.
     pub(crate) fn put_up(quota: Quota, now: Instant) -> Self {
         let gate = Self::new(quota, now);
         Self { next: now + gate.each, ..gate }
     }
 
-    /// The gate with another quota from now on. What passed counts in windows to come; where the quota is smaller now it
-    /// counts as so much less, or a limit that is lowered would stop all for as long as its window.
+    /// The gate with another quota from now on. What has passed counts in later windows; if the quota is lower, it counts
+    /// proportionally less, or a lowered limit would stop everything for a whole window.
     pub(crate) fn changed(&self, quota: Quota, now: Instant) -> Self {
         let mut gate = Self::new(quota, now);
         let share = (self.each.as_secs_f64() / gate.each.as_secs_f64()).min(1.0);
         let passed = self.ledger.iter().map(|(bucket, amount)| (*bucket, amount * share));
         match gate.bucket == self.bucket {
-            // The same buckets: what is corrected later is found again.
+            // The same buckets, so that later corrections find their place.
             true => {
                 gate.origin = self.origin;
                 gate.ledger = passed.collect();
@@ -91,7 +91,7 @@ impl Gate {
         gate
     }
 
-    /// When so much can pass: at once, or at the instant given, if nothing else passes meanwhile.
+    /// When this amount can pass if nothing else does: now, or at the returned instant.
     pub(crate) fn ready(&mut self, now: Instant, amount: f64) -> Result<(), Instant> {
         self.forget(now);
         let amount = amount.min(self.amount);
@@ -109,17 +109,17 @@ impl Gate {
         if when <= now { Ok(()) } else { Err(when) }
     }
 
-    /// Lets so much pass.
+    /// Lets this amount pass.
     pub(crate) fn pass(&mut self, now: Instant, amount: f64) {
         let from = self.next.max(now.checked_sub(self.catch_up).unwrap_or(now));
         self.next = from + self.each.mul_f64(amount);
         self.enter(now, amount);
     }
 
-    /// Enters what passed before this gate was made. The schedule begins anew.
+    /// Enters what passed before this gate was made. The schedule restarts.
     pub(crate) fn remember(&mut self, at: Instant, amount: f64) {
         if at < self.origin {
-            // Buckets are counted from the origin: it moves back, and what is known with it.
+            // Buckets are counted from the origin: it moves back, with everything recorded.
             let back = self.origin - at;
             let buckets = (back.as_secs_f64() / self.bucket.as_secs_f64()).ceil() as u64;
             self.origin = at;
@@ -129,7 +129,7 @@ impl Gate {
         self.next = self.next.max(at + self.each.mul_f64(amount));
     }
 
-    /// Corrects what passed at an instant: more goes into debt, less is given back.
+    /// Corrects what passed at an instant: an excess becomes debt, a surplus is returned.
     pub(crate) fn correct(&mut self, at: Instant, now: Instant, difference: f64) {
         let bucket = self.bucket_of(at);
         match self.ledger.iter_mut().find(|(known, _)| *known == bucket) {
@@ -137,7 +137,7 @@ impl Gate {
                 let before = std::mem::replace(passed, (*passed + difference).max(0.0));
                 self.sum += *passed - before;
             }
-            // It has left the window already; what is owed beyond it is owed now.
+            // It has already left the window; an excess is charged now.
             None if difference > 0.0 => self.enter(now, difference),
             None => {}
         }
@@ -224,7 +224,7 @@ mod tests {
     }
 
     #[test]
-    fn what_was_not_needed_is_credit_where_requests_are_spaced_and_no_window_holds_more() {
+    fn unused_capacity_is_credit_where_requests_are_spaced_and_no_window_holds_more() {
         let start = Instant::now();
         let quota = Quota::per_minute(6000.0).expect("above 0");
         for (spaced, passed) in [(false, 2), (true, 10)] {

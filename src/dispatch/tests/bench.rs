@@ -1,5 +1,5 @@
-//! The bench: a run is set up here, and asked what happened. The service, the journal and the observer on it hold the
-//! loop to its promises while it runs: nothing is sent or shown before the journal has it.
+//! The bench sets up a run and records what happened. Its service, journal and observer check the loop while it runs:
+//! nothing is sent or shown before the journal has it.
 
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
@@ -23,7 +23,7 @@ use crate::outcome::{Fault, Reply};
 use crate::request::{ChatRequest, Estimate, Fingerprint};
 use crate::toolbox::{NoTools, Toolbox};
 
-/// Longer than any run here may take on tokio's clock: a run that is still there by then is stuck.
+/// Longer than any run may take on tokio's clock: a run still active then is stuck.
 pub(super) const STUCK: Duration = Duration::from_secs(30 * 86_400);
 
 /// One send, as it was recorded.
@@ -31,7 +31,7 @@ pub(super) const STUCK: Duration = Duration::from_secs(30 * 86_400);
 pub(super) struct Sending {
     pub(super) position: u64,
     pub(super) at: Duration,
-    /// Requests in flight, this one included.
+    /// Requests in flight, including this one.
     pub(super) in_flight: usize,
     /// Tokens, by the service's count; 0 until it has answered.
     pub(super) tokens: u64,
@@ -47,7 +47,7 @@ pub(super) struct Log {
     pub(super) shown: usize,
     pub(super) handed_out: u64,
     pub(super) resent: BTreeMap<u64, u32>,
-    /// Sends of earlier passes, and the word of the journal that goes with them.
+    /// Sends of earlier passes, and the journal's permission for them.
     pub(super) excused: BTreeMap<u64, u32>,
     pub(super) standings: Vec<(Duration, DispatchState)>,
     pub(super) turns: (Duration, u32),
@@ -60,13 +60,13 @@ pub(super) struct Bench {
     pub(super) toolbox: &'static dyn Toolbox,
     /// How long a commit takes.
     pub(super) commit: Duration,
-    /// The ledger fails after so many notes.
+    /// The ledger fails after this many events.
     pub(super) disk_full_after: Option<usize>,
     /// When the run is asked to stop.
     pub(super) stops: Vec<(Duration, StopLevel)>,
-    /// When the run is told to keep to other terms.
+    /// When the run receives other terms.
     pub(super) turns: Vec<(Duration, EffectiveLimits)>,
-    /// What each request is thought to use.
+    /// The estimated usage of each request.
     pub(super) estimate: Estimate,
     pub(super) price: Option<std::sync::Arc<crate::job::price::Price>>,
     pub(super) start: Instant,
@@ -218,7 +218,7 @@ impl Bench {
         end
     }
 
-    /// The terms that a run begins with.
+    /// The initial terms of a run.
     pub(super) fn terms(&self) -> EffectiveLimits {
         let DispatchSettings { quotas, concurrency, caps, .. } = self.rules;
         EffectiveLimits {
@@ -275,7 +275,7 @@ impl Bench {
         self.ended(|ending| matches!(ending, Outcome::Answered(_))).len()
     }
 
-    /// The rows that failed, and what they failed of.
+    /// The rows that failed, and their faults.
     pub(super) fn failed(&self) -> Vec<(u64, Fault)> {
         let failed = self.ended(|ending| matches!(ending, Outcome::Failed(_))).into_iter();
         failed.filter_map(|ended| Some((ended.row.position, ended.ending.fault()?.clone()))).collect()
@@ -285,7 +285,7 @@ impl Bench {
         self.ended(|ending| matches!(ending, Outcome::Retry(_))).len()
     }
 
-    /// Each of so many rows was answered or failed, once.
+    /// Asserts that each of `count` rows was answered or failed exactly once.
     pub(super) fn assert_every_row_ended_once(&self, count: u64) {
         let ended = self.ended(|ending| matches!(ending, Outcome::Answered(_) | Outcome::Failed(_)));
         let mut positions: Vec<u64> = ended.iter().map(|ended| ended.row.position).collect();
@@ -293,7 +293,7 @@ impl Bench {
         assert_eq!(positions, (0..count).collect::<Vec<_>>());
     }
 
-    /// The most of something within any span of that length that begins with a send.
+    /// The maximum of a quantity within any span of that length that begins with a send.
     pub(super) fn most_within(&self, span: Duration, what: impl Fn(&Sending) -> f64) -> f64 {
         let sends = self.sends();
         let (mut most, mut sum, mut end) = (0.0_f64, 0.0, 0);
@@ -317,7 +317,7 @@ impl Bench {
     }
 }
 
-/// Dice that always fall alike.
+/// Dice that always show the same.
 pub(super) fn dice() -> Box<dyn FnMut() -> f64> {
     let state = Cell::new(0x2545_f491_4f6c_dd1d_u64);
     Box::new(move || {

@@ -11,7 +11,7 @@ use crate::job::price::Price;
 use crate::note::JournalEvent;
 use crate::outcome::{Answer, Fault, FaultKind};
 
-/// The most the requests at any moment could come to: what is answered, and the worst of what is in flight.
+/// The most that the requests could cost at any moment: those answered, and the worst case of those in flight.
 fn worst_of(bench: &Bench, latency: Duration, answered: u64, worst: u64) -> u64 {
     let sends = bench.sends();
     let at_each = sends.iter().map(|now| {
@@ -45,7 +45,7 @@ async fn the_worst_case_of_what_is_in_flight_stays_within_the_money() {
     bench.past.cost = 0.01;
     let end = bench.run(1_000, |_| answer(secs(3))).await;
     assert_eq!(end.reason, StopReason::Cap(Cap::Cost));
-    // Of a million each: 50 + 2 * 50 of an answer, 50 + 2 * 100 at its worst.
+    // A million each: 50 + 2 * 50 for an answer, 50 + 2 * 100 at its worst.
     assert!(worst_of(&bench, secs(3), 150, 250) <= 20_000);
     let costs: f64 = bench.ended(|_| true).iter().filter_map(|ended| ended.cost).sum();
     assert!(costs <= 0.02 && costs > 0.019, "{costs}");
@@ -85,8 +85,8 @@ async fn an_answer_that_was_cut_and_whose_tokens_are_not_said_counts_at_its_wors
     assert!(bench.waited() * 150 + bench.answered() * 100 <= 20_000, "{}", bench.answered());
 }
 
-/// What the journal was told may be out, each time, in tokens.
-fn told_out(bench: &Bench) -> Vec<u64> {
+/// The amounts in flight written to the journal, in tokens.
+fn amounts_in_flight(bench: &Bench) -> Vec<u64> {
     let log = bench.log.borrow();
     let out = log.committed.iter().filter_map(|note| match note {
         JournalEvent::Out(out) => Some(out.tokens),
@@ -96,7 +96,7 @@ fn told_out(bench: &Bench) -> Vec<u64> {
 }
 
 #[tokio::test(start_paused = true)]
-async fn under_a_cap_the_journal_is_told_of_little_more_than_is_out() {
+async fn with_a_cap_the_journal_records_little_more_than_is_in_flight() {
     for (qps, out) in [(None, 64), (Some(10.0), 20)] {
         let script = |call: Call| answer(millis(500 + call.position * 7919 % 1_500));
         let bench = || {
@@ -110,7 +110,7 @@ async fn under_a_cap_the_journal_is_told_of_little_more_than_is_out() {
         capped.rules.caps.total_tokens = Some(1_000_000);
         let end = capped.run(2_000, script).await;
         assert_eq!(end.reason, StopReason::Finished);
-        let most = told_out(&capped).into_iter().max().expect("told");
+        let most = amounts_in_flight(&capped).into_iter().max().expect("an amount");
         assert!(most <= (out + out / 4) * 160, "{qps:?}: of {most} tokens, of {out} requests of 160");
         let (took, would) = (capped.elapsed(), free.elapsed());
         assert!(took <= would + millis(500), "{qps:?}: {took:?} where {would:?} are enough");
@@ -118,15 +118,15 @@ async fn under_a_cap_the_journal_is_told_of_little_more_than_is_out() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn without_a_cap_the_journal_is_hardly_ever_told_what_is_out() {
+async fn without_a_cap_the_journal_hardly_ever_records_what_is_in_flight() {
     let bench = Bench::new().qps(200.0);
     let mut rows = bench.rows(4_000);
     for row in &mut rows {
         row.request.estimate.prompt_tokens = 10 + row.row.position * 7919 % 100 * (row.row.position % 7);
     }
     bench.try_run(rows, |_| answer(millis(300))).await.expect("the ledger holds");
-    let told = told_out(&bench).len();
-    assert!(told <= 24, "{told} times for 4,000 requests");
+    let times = amounts_in_flight(&bench).len();
+    assert!(times <= 24, "{times} times for 4,000 requests");
     assert!(bench.elapsed() < secs(21), "{:?}", bench.elapsed());
 }
 

@@ -1,4 +1,4 @@
-//! Whatever the service does: the limits are kept, each row comes to one end, and the pass ends.
+//! Whatever the service does, the limits are kept, each row has one end, and the pass ends.
 
 use std::time::Duration;
 
@@ -11,7 +11,7 @@ use crate::job::limits::{Concurrency, Quota};
 use crate::note::Outcome;
 use crate::outcome::{FaultKind, Reply};
 
-/// What the service does with one try of one row.
+/// The service's response to one try of one row.
 #[derive(Debug, Clone, Copy)]
 enum Deed {
     Answers(u16),
@@ -113,7 +113,7 @@ async fn play(scene: Scene) {
         }
         other => panic!("no reason to stop: {other:?}"),
     }
-    // Less than one in a span is one in a longer span.
+    // Less than one in a span means one in a longer span.
     if let Some(qps) = scene.qps {
         assert!(bench.most_within(Duration::from_secs(1), |_| 1.0) <= qps.max(1.0));
     }

@@ -1,4 +1,4 @@
-//! How a service may count what it lets in: the ways it does not tell anybody of.
+//! How a service may count what it admits, in undocumented ways.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -14,17 +14,17 @@ pub(super) enum Way {
     FixedMinute,
     /// Any minute.
     SlidingMinute,
-    /// A bucket that fills all the time, and holds what comes in so many seconds, and one request at least.
+    /// A bucket that fills continuously, and holds the inflow of this many seconds, and at least one request.
     Bucket(f64),
     /// Tokens of any minute, those of a request when it is let in.
     TokensAtAdmission,
     /// Tokens of any minute, those of a request when it is answered; a minute that is not full lets in anything.
     TokensAtAnswer,
-    /// Tokens of a bucket that fills all the time, and holds what comes in so many seconds.
+    /// A bucket of tokens that fills continuously, and holds the inflow of this many seconds.
     TokenBucket(f64),
 }
 
-/// The minutes and seconds of the service's clock do not begin with the run's.
+/// The minutes and seconds of the service's clock do not start with the run's.
 const SKEW: Duration = Duration::from_millis(23_400);
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -37,7 +37,7 @@ impl Way {
     }
 }
 
-/// What a service has let in, counted in one way.
+/// What a service has admitted, counted in one way.
 #[derive(Debug)]
 pub(super) struct Count {
     way: Way,
@@ -55,7 +55,7 @@ pub(super) struct Count {
 }
 
 impl Count {
-    /// A service that lets in so much per second.
+    /// A service that admits this much per second.
     pub(super) fn new(way: Way, each_second: f64) -> Self {
         Self {
             way,
@@ -71,7 +71,7 @@ impl Count {
         }
     }
 
-    /// Whether a request of so much is let in, which will be answered after a while.
+    /// Whether a request of this amount is admitted, which will be answered after a while.
     pub(super) fn lets_in(&mut self, at: Duration, after: Duration, amount: f64) -> bool {
         let fits = self.fits(at + SKEW, after, amount);
         match fits {
@@ -86,7 +86,7 @@ impl Count {
         self.refused.push(at);
     }
 
-    /// What was let in within a span, as a share of what could have been.
+    /// What was admitted within a span, as a share of the maximum.
     pub(super) fn used(&self, from: Duration, to: Duration) -> f64 {
         let within = self.let_in.iter().filter(|(at, _)| (from..to).contains(at));
         within.map(|(_, amount)| amount).sum::<f64>() / (self.each_second * (to - from).as_secs_f64())

@@ -1,5 +1,5 @@
-//! A service that lets in half of what the job believes, counted in any way: the job finds out what it lets in, uses it,
-//! and runs into it now and then only.
+//! A service that admits half of what the job assumes, counted in any way: the job finds the real rate, uses it, and
+//! exceeds it only occasionally.
 
 use std::rc::Rc;
 use std::time::Duration;
@@ -14,7 +14,7 @@ use crate::request::Estimate;
 /// Tokens of a request, more or less.
 const TOKENS: u64 = 400;
 
-/// A run against a service of half the quota, and what came of it.
+/// A run against a service with half the quota, and its results.
 struct Half {
     way: Way,
     each_second: f64,
@@ -24,13 +24,13 @@ struct Half {
 }
 
 impl Half {
-    /// Of the requests after the first minute, the share that was refused; of what the service would have let in after the
-    /// third, the share that was used.
+    /// The share of requests refused after the first minute, and the used share of what the service would have admitted
+    /// after the third.
     async fn shares(&self) -> (f64, f64) {
         let mut bench = Bench::new();
         bench.rules.concurrency = self.concurrency;
         bench.stops = vec![(self.lasts, StopLevel::Now)];
-        // The answer's length is not known before there is one.
+        // The length of an answer is unknown before the first.
         bench.estimate =
             Estimate { prompt_tokens: TOKENS / 2, max_completion_tokens: 8_192, unbounded: false };
         let believed = 2.0 * self.each_second;
@@ -64,8 +64,8 @@ impl Half {
     }
 }
 
-/// Holds a run against the figures: after the first minute less than one request in a hundred is refused, and after the
-/// first three, in which it is found out, at least 95 % of what the service lets in are used.
+/// Asserts the figures: after the first minute, less than one request in a hundred is refused, and after the first three,
+/// in which the rate is found, at least 95 % of what the service admits is used.
 async fn hold(way: Way, each_second: f64, lasts: Duration, latency: Duration, concurrency: Concurrency) {
     let (refused, used) = Half { way, each_second, latency, concurrency, lasts }.shares().await;
     let run = format!("{way:?}, {each_second} a second, answers after {latency:?}, {concurrency:?}");
@@ -75,7 +75,7 @@ async fn hold(way: Way, each_second: f64, lasts: Duration, latency: Duration, co
     assert!(used < 1.02, "{run}: the meter lets in what it should: {:.1} % used", used * 100.0);
 }
 
-/// Whether the long list of runs is wanted.
+/// Whether the long list of runs was requested.
 fn full() -> bool {
     matches!(std::env::var("FANFOLD_SUITE").as_deref(), Ok("full" | "soak"))
 }

@@ -1,4 +1,4 @@
-//! The quota is used and not exceeded; a place is held by what is in flight and by nothing else.
+//! The quota is used and not exceeded; only requests in flight hold a slot.
 
 use std::time::Duration;
 
@@ -62,7 +62,7 @@ async fn tokens_per_minute_are_used_and_never_exceeded() {
 #[tokio::test(start_paused = true)]
 async fn answers_of_every_length_hold_no_request_back_while_tokens_do_not_bind() {
     for each_second in [1.0, 10.0, 100.0] {
-        // Exponential lengths, of 365 tokens on the average, where 500 could be used.
+        // Exponential lengths, of 365 tokens on average, where 500 could be used.
         let length = |call: u64| {
             let roll = ((call + 1).wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 11) as f64 / (1_u64 << 53) as f64;
             (-(1.0 - roll).ln() * 315.0) as u64
@@ -145,7 +145,7 @@ async fn a_limit_slower_than_one_a_minute_counts_what_was_sent_minutes_ago() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_nobody_knows_of_the_last_minute_counts_as_a_request_usually_does() {
+async fn requests_of_unknown_size_in_the_last_minute_count_at_the_usual_size() {
     let mut bench = all_limits(10.0, 600.0, 6_000.0);
     bench.past.recent = vec![(millis(10), None); 50];
     bench.past.tokens_unknown = 100;
@@ -158,7 +158,7 @@ async fn what_nobody_knows_of_the_last_minute_counts_as_a_request_usually_does()
 async fn answers_larger_than_thought_put_the_tokens_into_debt_and_it_is_waited_off() {
     let mut bench = all_limits(1_000.0, 60_000.0, 100_000.0);
     bench.estimate.max_completion_tokens = 8_192;
-    // Thought to be some 550 at first, and 5,050 in truth: 20 a minute.
+    // Estimated at about 550 first, but really 5,050: 20 a minute.
     bench.run(200, |_| answer_of(secs(20), 50, 5_000)).await;
     let tokens: u64 = bench.sends().iter().map(|one| one.tokens).sum();
     let took = bench.elapsed().as_secs_f64() - 20.0;
@@ -178,7 +178,7 @@ async fn no_more_are_in_flight_than_there_are_places_and_no_rate_is_spent_on_wai
     let bench = Bench::new().qps(100.0).places(5);
     bench.run(500, |_| answer(SECOND)).await;
     assert_eq!(bench.sends().iter().map(|one| one.in_flight).max(), Some(5));
-    // Five a second is what five places do; each leaves as soon as one is free.
+    // Five slots do five a second; each request is sent as soon as one is free.
     assert!(bench.elapsed() < secs(107), "{:?}", bench.elapsed());
     let held =
         bench.log.borrow().standings.iter().any(|(_, standing)| standing.held_by == Some(Bottleneck::Places));
@@ -188,7 +188,7 @@ async fn no_more_are_in_flight_than_there_are_places_and_no_rate_is_spent_on_wai
 #[tokio::test(start_paused = true)]
 async fn a_row_in_its_backoff_holds_no_place() {
     let bench = Bench::new().places(1);
-    // Row 20 would wait for minutes; row 21 and the others go on meanwhile.
+    // Row 20 would wait for minutes; row 21 and the others continue meanwhile.
     bench
         .run(60, |call| match call.position {
             20 if call.nth <= 4 => broken(),
@@ -207,11 +207,11 @@ async fn a_row_in_its_backoff_holds_no_place() {
 #[tokio::test(start_paused = true)]
 async fn the_places_grow_with_the_latency() {
     let bench = Bench::new().qps(20.0);
-    // Twenty a second that take forty seconds each are eight hundred at once.
+    // Twenty a second that take forty seconds each are eight hundred in flight.
     let end = bench.run(4_000, |_| answer(secs(40))).await;
     assert_eq!(end.reason, StopReason::Finished);
     let most = bench.sends().iter().map(|one| one.in_flight).max().expect("sent");
     assert!((750..=1_024).contains(&most), "{most}");
-    // The first ten are out alone until one has come back.
+    // The first ten are alone in flight until one has returned.
     assert!(bench.elapsed() < secs(200 + 40 + 40).mul_f64(1.03), "{:?}", bench.elapsed());
 }

@@ -1,5 +1,5 @@
-//! The pace beside a service in memory, over every way to count, many quotas and latencies: events on virtual instants,
-//! nothing else.
+//! The pace against a service in memory, over every way of counting, and many quotas and latencies, with only events at
+//! virtual instants.
 
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
@@ -19,16 +19,16 @@ const TOKENS: f64 = 400.0;
 /// How long a refusal takes.
 const REFUSAL: Duration = Duration::from_millis(40);
 
-/// Requests in flight at most where the job believes in no quota.
+/// The maximum requests in flight when the job assumes no quota.
 const PLACES: usize = 64;
 
-/// A job beside a service.
+/// A job and a service.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Cell {
     pub(super) way: Way,
-    /// Requests per second that the service lets in.
+    /// Requests per second that the service admits.
     pub(super) real: f64,
-    /// What the job believes, as a multiple of it.
+    /// The job's assumption, as a multiple of it.
     pub(super) believed: Option<f64>,
     pub(super) latency: Duration,
     pub(super) lasts: Duration,
@@ -60,7 +60,7 @@ impl Cell {
         quotas
     }
 
-    /// Plays the job. Gives what the service counted.
+    /// Plays the job, and returns the service's count.
     pub(super) fn play(&self) -> Count {
         let amount = if self.way.counts_tokens() { TOKENS } else { 1.0 };
         let mut count = Count::new(self.way, self.real * amount);
@@ -136,7 +136,7 @@ mod cells {
         Duration::from_secs(seconds)
     }
 
-    /// Whether the long list of cells is wanted.
+    /// Whether the long list of cells was requested.
     fn is_full() -> bool {
         matches!(std::env::var("FANFOLD_SUITE").as_deref(), Ok("full" | "soak"))
     }
@@ -168,7 +168,7 @@ mod cells {
                     if believed.is_none() && carried < real * 2.0 {
                         continue;
                     }
-                    // Less than one request in a hundred can only be seen among some thousands.
+                    // Less than one request in a hundred is visible only among some thousands.
                     let lasts = secs(if *real < 10.0 { 3_600 } else { 600 });
                     cells.push(Cell { way, real: *real, believed, latency, lasts, storm: None });
                 }
@@ -183,7 +183,7 @@ mod cells {
             let count = cell.play();
             let (first, after) = (count.used(secs(0), secs(60)), count.used(secs(60), cell.lasts));
             let refused = count.share_refused(secs(60), cell.lasts);
-            // Who believes in less uses less.
+            // A job that assumes less uses less.
             let most = cell.believed.unwrap_or(1.0).min(1.0);
             assert!(first >= 0.85 * most, "{cell:?}: {:.1} % used in the first minute", first * 100.0);
             assert!(after >= 0.95 * most, "{cell:?}: {:.1} % used after it", after * 100.0);
@@ -206,7 +206,7 @@ mod cells {
         }
     }
 
-    /// Ways to count tokens; a bucket holds a few requests at least.
+    /// Ways of counting tokens; a bucket holds at least a few requests.
     const OF_TOKENS: [Way; 5] = [
         Way::TokensAtAdmission,
         Way::TokensAtAnswer,

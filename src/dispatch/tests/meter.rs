@@ -1,4 +1,4 @@
-//! The service that counts: its answer to a call, by the count that it keeps.
+//! A service that counts, and answers each call by its count.
 
 use std::cell::RefCell;
 use std::time::Duration;
@@ -7,7 +7,7 @@ use super::counting::{Count, Way};
 use super::service::{Call, answer_of, throttle};
 use crate::outcome::{Fault, Reply};
 
-/// Every way to count.
+/// Every way of counting.
 pub(super) const WAYS: [Way; 8] = [
     Way::FixedSecond,
     Way::SlidingSecond,
@@ -19,7 +19,7 @@ pub(super) const WAYS: [Way; 8] = [
     Way::TokenBucket(10.0),
 ];
 
-/// What a service has let in, counted in one way.
+/// What a service has admitted, counted in one way.
 #[derive(Debug)]
 pub(super) struct Meter {
     way: Way,
@@ -27,12 +27,12 @@ pub(super) struct Meter {
 }
 
 impl Meter {
-    /// A meter that lets in so much per second.
+    /// A meter that admits this much per second.
     pub(super) fn new(way: Way, each_second: f64) -> Self {
         Self { way, count: RefCell::new(Count::new(way, each_second)) }
     }
 
-    /// Answers a call of so many tokens after a while, or refuses it.
+    /// Answers a call of this many tokens after a while, or refuses it.
     pub(super) fn reply(&self, call: Call, after: Duration, tokens: u64) -> (Duration, Reply) {
         let amount = if self.way.counts_tokens() { tokens as f64 } else { 1.0 };
         if self.count.borrow_mut().lets_in(call.at, after, amount) {
@@ -42,7 +42,7 @@ impl Meter {
         (after, reply.map_err(|fault| Fault { for_tokens: self.way.counts_tokens(), ..fault }))
     }
 
-    /// What was let in within a span, as a share of what could have been.
+    /// What was admitted within a span, as a share of the maximum.
     pub(super) fn used(&self, from: Duration, to: Duration) -> f64 {
         self.count.borrow().used(from, to)
     }

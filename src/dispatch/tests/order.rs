@@ -1,4 +1,4 @@
-//! The order of truth: handed out, sent, committed, shown; each row to one end.
+//! The order of events: handed out, sent, committed, shown; and one end for each row.
 
 use super::bench::{Bench, millis, secs};
 use super::service::{answer, broken, coin, refuse, throttle};

@@ -1,4 +1,4 @@
-//! No outage is mistaken for failure of rows, and no row's failure for an outage.
+//! An outage is never mistaken for the failure of rows, nor a row's failure for an outage.
 
 use std::time::Duration;
 
@@ -28,10 +28,10 @@ async fn an_outage_of_five_minutes_costs_nobody_anything() {
         assert!((30..90).contains(&during), "{during} probes");
         assert!(bench.sends_between(secs(350), secs(360)) > 10, "back within ten seconds");
         assert!(bench.elapsed() < secs(350 + 10 + 60), "{:?}", bench.elapsed());
-        let told = |(_, standing): &(Duration, crate::event::DispatchState)| {
+        let is_outage = |(_, standing): &(Duration, crate::event::DispatchState)| {
             standing.held_by == Some(Bottleneck::Outage)
         };
-        assert!(bench.log.borrow().standings.iter().any(told));
+        assert!(bench.log.borrow().standings.iter().any(is_outage));
     }
 }
 
@@ -41,7 +41,7 @@ async fn an_outage_under_a_high_rate_costs_nobody_anything_either() {
     let (first, last) = bench.run_twice(8_000, down(20, 320, broken)).await;
     assert_eq!((first.reason, first.set_aside, last.reason), (StopReason::Finished, 0, StopReason::Finished));
     assert!(bench.failed().is_empty());
-    // The second it takes to be told from bad luck costs some two hundred.
+    // The second it takes to distinguish it from bad luck costs some two hundred.
     assert!(bench.sends_between(secs(20), secs(320)) < 400);
 }
 
@@ -71,7 +71,7 @@ async fn an_outage_at_the_very_start_is_waited_for() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_job_whose_rows_differ_much_in_size_goes_on_after_an_outage() {
+async fn a_job_whose_rows_differ_much_in_size_continues_after_an_outage() {
     for large in [1..3, 0..2, 2..3] {
         for places in [1, 8] {
             let bench = Bench::new().qps(1.0).places(places);
@@ -121,7 +121,7 @@ async fn a_probe_keeps_the_wait_that_the_service_asks_for() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_address_where_nobody_is_ever_reached_is_told_at_once() {
+async fn an_address_that_is_never_reached_is_reported_at_once() {
     for rows in [1, 1_000] {
         let bench = Bench::new().qps(10.0);
         let end = bench.run(rows, |_| unreachable()).await;
@@ -141,7 +141,7 @@ async fn an_outage_that_throttles_between_its_faults_costs_nobody_anything() {
     };
     let (first, last) = bench.run_twice(1_000, script).await;
     assert_eq!((first.reason, last.reason), (StopReason::Finished, StopReason::Finished));
-    // Whether a row or two had tries to lose when it began is a matter of where the dice fell.
+    // Whether a row or two had tries to lose when it began depends on the dice.
     assert!(first.set_aside <= 2, "{}", first.set_aside);
     assert!(bench.failed().is_empty());
 }
@@ -164,7 +164,7 @@ async fn an_hour_of_brown_out_is_gone_through_at_the_same_rate_and_fails_no_row_
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_brown_out_is_no_outage_and_no_row_fails_of_it() {
+async fn a_brown_out_is_not_an_outage_and_fails_no_row() {
     let bench = Bench::new().qps(10.0);
     let script = |call: Call| match call.at < secs(3_600) && coin(call, 0.5) {
         true => broken(),
@@ -291,7 +291,7 @@ async fn a_request_that_hangs_is_given_up_after_its_time() {
 #[tokio::test(start_paused = true)]
 async fn an_answer_at_the_very_end_of_the_patience_takes_the_outage_back() {
     let bench = Bench::new().qps(10.0);
-    // The probe that is out when the patience ends, after half an hour, is answered.
+    // The probe in flight when the patience ends, after half an hour, is answered.
     let script = |call: Call| match call.at {
         at if at < secs(20) => answer(millis(300)),
         at if at < secs(1_700) => broken(),
@@ -333,7 +333,7 @@ async fn poisoned_rows_at_the_front_of_a_slow_job_do_not_keep_the_others_from_be
     let mut bench = Bench::new().qps(0.15);
     bench.rules.retry.max_outage = secs(60);
     (bench.rules.retry.initial_backoff, bench.rules.retry.max_backoff) = (millis(1), millis(1));
-    // They failed in the run before while others were answered, and are no evidence of an outage.
+    // They failed in the previous run while others were answered, and are not evidence of an outage.
     let rows = (0..30).map(|position| bench.row(position, if position < 4 { 3 } else { 0 })).collect();
     let script = |call: Call| if call.position < 4 { broken() } else { answer(secs(2)) };
     let end = bench.try_run(rows, script).await.expect("the ledger holds");

@@ -1,4 +1,4 @@
-//! One row of each shape goes first; what is wrong with the job is told by it alone.
+//! One row of each shape goes first, and is enough to detect what is wrong with the job.
 
 use std::time::Duration;
 
@@ -13,7 +13,7 @@ use crate::note::Outcome;
 use crate::outcome::{Answer, Fault, FaultKind, Reply};
 use crate::request::Shape;
 
-/// A refusal that names the field it is about.
+/// A refusal that names a field.
 fn refuse_about(kind: FaultKind, field: &'static str) -> (Duration, Reply) {
     let (after, reply) = fault(kind, 400, "invalid_parameter_error");
     (after, reply.map_err(|fault| Fault { about: Some(field), ..fault }))
@@ -150,7 +150,7 @@ async fn a_refusal_of_what_a_row_came_to_by_its_own_answer_is_the_row_s() {
             let (after, reply) = answer(millis(300));
             (after, reply.map(|answer| Answer { finish_reason: Some("length".into()), ..answer }))
         }
-        // The larger `max_tokens` is more than the model takes, which is not known beforehand.
+        // The larger `max_tokens` exceeds the model's maximum, which is not known in advance.
         (0, _) => refuse_about(FaultKind::RowRefused, "max_tokens"),
         _ => answer(secs(3)),
     };

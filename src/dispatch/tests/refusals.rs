@@ -1,4 +1,4 @@
-//! Refusals: of a row, of every row, of the job; and answers that are none.
+//! Refusals of a row, of every row, and of the job; and answers that are unusable.
 
 use super::bench::{Bench, millis, secs};
 use super::service::{Call, answer, broken, fault, refuse};
@@ -36,7 +36,7 @@ async fn a_few_rows_that_are_refused_in_a_job_that_has_answers_already_have_fail
 async fn when_the_latest_twenty_ends_are_alike_the_run_stops_and_those_rows_stay_pending() {
     for (places, sent) in [(1, 20), (10, 30), (100, 200)] {
         let bench = Bench::new().qps(1_000.0).places(places);
-        // The account runs dry: what is in flight then is refused as well.
+        // The account runs dry: requests then in flight are refused as well.
         let script = |call: Call| match call.position {
             0..500 => answer(millis(100)),
             _ => {
@@ -107,7 +107,7 @@ async fn two_hundred_ends_of_any_kind_without_an_answer_between_them_stop_the_ru
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_filter_that_takes_every_row_stops_the_run_and_the_next_one_goes_on_behind_those_rows() {
+async fn a_filter_that_rejects_every_row_stops_the_run_and_the_next_one_continues_after_those_rows() {
     let bench = Bench::new().qps(50.0);
     let script = |call: Call| match call.position {
         0..50 => answer(millis(100)),
@@ -120,7 +120,7 @@ async fn a_filter_that_takes_every_row_stops_the_run_and_the_next_one_goes_on_be
 }
 
 #[tokio::test(start_paused = true)]
-async fn rows_that_are_too_long_stop_nobody_however_many_stand_side_by_side() {
+async fn rows_that_are_too_long_stop_nobody_however_many_are_neighbours() {
     let bench = Bench::new().qps(50.0);
     let script = |call: Call| match call.position {
         0..50 => answer(millis(100)),
@@ -268,7 +268,7 @@ async fn a_refused_job_drains_and_keeps_what_comes_in() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_answer_that_is_no_use_is_asked_for_once_more() {
+async fn a_useless_answer_is_asked_for_once_more() {
     let bench = Bench::new().qps(10.0);
     let unusable = || fault(FaultKind::Unusable, 200, "empty_answer");
     let script = move |call: Call| match (call.position, call.nth) {

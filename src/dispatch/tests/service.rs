@@ -16,15 +16,15 @@ use crate::request::ChatRequest;
 pub(super) struct Call {
     /// The row.
     pub(super) position: u64,
-    /// Sends of this row so far, this one included.
+    /// Sends of this row so far, including this one.
     pub(super) nth: u32,
-    /// Sends of all rows so far, this one included.
+    /// Sends of all rows so far, including this one.
     pub(super) count: usize,
     /// Since the bench was set up.
     pub(super) at: Duration,
-    /// Turns of the request: 1 of a row's first.
+    /// Turns of the request: 1 for a row's first.
     pub(super) turns: usize,
-    /// Whether the answer is to come as a stream.
+    /// Whether the answer should be a stream.
     pub(super) stream: bool,
 }
 
@@ -50,7 +50,7 @@ pub(super) fn broken() -> (Duration, Reply) {
     fault(FaultKind::Transient, 500, "internal_error")
 }
 
-/// What a gateway says of a service that is gone.
+/// A gateway's reply when its service is gone.
 pub(super) fn gone() -> (Duration, Reply) {
     fault(FaultKind::Transient, 503, "unavailable")
 }
@@ -68,7 +68,7 @@ pub(super) fn refuse(code: &str) -> (Duration, Reply) {
     fault(FaultKind::RowRefused, 400, code)
 }
 
-/// A request that nobody ever answers.
+/// A request that is never answered.
 pub(super) fn hang() -> (Duration, Reply) {
     answer(STUCK * 2)
 }

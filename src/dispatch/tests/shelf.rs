@@ -11,7 +11,7 @@ use crate::dispatch::Ledger;
 use crate::event::{Event, Observer};
 use crate::note::JournalEvent;
 
-/// Turns of the loop at one instant that show it going round in circles.
+/// Turns of the loop at one instant that show an endless loop.
 const CIRCLES: u32 = 20_000;
 
 /// A journal in memory.

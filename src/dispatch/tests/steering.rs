@@ -1,4 +1,4 @@
-//! What a run is told while it goes on holds from then on: no burst, no request against a pause, nothing given up.
+//! Changes to an active run apply from then on: no burst, no request during a pause, nothing abandoned.
 
 use std::time::Duration;
 
@@ -17,7 +17,7 @@ fn at_qps(terms: EffectiveLimits, qps: f64) -> EffectiveLimits {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_new_rate_holds_from_then_on_and_there_is_no_burst() {
+async fn a_new_rate_applies_from_then_on_without_a_burst() {
     for (before, after) in [(10.0, 50.0), (50.0, 2.0), (3.0, 4.0)] {
         let mut bench = Bench::new().qps(before);
         bench.turns = vec![(secs(20), at_qps(bench.terms(), after))];
@@ -76,7 +76,7 @@ async fn a_raised_rate_is_not_held_down_by_what_the_service_let_in_before() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_pause_sends_nothing_while_what_is_in_flight_ends_and_then_it_goes_on() {
+async fn a_pause_sends_nothing_while_requests_in_flight_finish_and_the_run_continues_after_it() {
     let mut bench = Bench::new().qps(10.0);
     let running = bench.terms();
     bench.turns = vec![(secs(10), EffectiveLimits { paused: true, ..running }), (secs(7_210), running)];
@@ -166,7 +166,7 @@ async fn the_cap_on_time_can_be_moved_while_it_runs() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn caps_count_anew_when_a_period_begins_and_no_period_is_spent_twice() {
+async fn caps_restart_when_a_period_begins_and_no_period_is_spent_twice() {
     let day = |hour: i64| Timestamp::from_second(hour * 3600).ok();
     let mut bench = Bench::new().qps(10.0);
     bench.rules.caps.total_tokens = Some(20_000);
@@ -174,11 +174,11 @@ async fn caps_count_anew_when_a_period_begins_and_no_period_is_spent_twice() {
     bench.past.tokens = 5_000;
     let today = bench.terms();
     let tomorrow = EffectiveLimits { since: day(24), ..today };
-    // The clock is put back once, and comes to midnight again.
+    // The clock is set back once, and reaches midnight again.
     bench.turns = vec![(secs(10), tomorrow), (secs(12), today), (secs(14), tomorrow)];
     let end = bench.run(1_000, |_| answer(secs(3))).await;
     assert_eq!(end.reason, StopReason::Cap(Cap::TotalTokens));
-    // What was in flight at midnight counts in both.
+    // Requests in flight at midnight count in both.
     let answered = bench.sends_between(secs(7), secs(1_000)) as u64 * 100;
     assert!((19_700..=20_000).contains(&answered), "{answered}");
     let in_all = 5_000 + bench.sends().len() as u64 * 100;

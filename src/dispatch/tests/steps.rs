@@ -1,4 +1,4 @@
-//! Rows that take several requests: tools, repairs, answers that the service cut.
+//! Rows that take several requests: tools, repairs, answers that the service cut off.
 
 use std::cell::RefCell;
 use std::rc::Rc;
@@ -37,7 +37,7 @@ fn bench() -> Bench {
     bench
 }
 
-/// An answer that calls tools, so many at once.
+/// An answer with `count` tool calls.
 fn calls(name: &str, count: usize) -> (std::time::Duration, Reply) {
     let (after, reply) = answer(millis(200));
     let call = format!(r#"{{"id":"c","type":"function","function":{{"name":"{name}","arguments":"{{}}"}}}}"#);
@@ -49,7 +49,7 @@ fn went_on(bench: &Bench) -> usize {
     bench.ended(|ending| matches!(ending, Outcome::Continue(_))).len()
 }
 
-/// Tools that say a mebibyte each.
+/// Tools that print a mebibyte each.
 struct Wordy;
 
 impl Toolbox for Wordy {
@@ -78,7 +78,7 @@ async fn a_row_whose_tools_say_too_much_fails_alone_in_whichever_round() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_row_that_calls_tools_goes_on_with_their_results_until_it_is_answered() {
+async fn a_row_that_calls_tools_continues_with_their_results_until_it_is_answered() {
     let bench = bench();
     let script = |call: Call| match call.turns {
         // The question, then a turn for the call and one for each of its two results.
@@ -120,7 +120,7 @@ async fn a_round_is_stored_before_its_tools_run_and_their_results_before_the_nex
     assert_eq!(words, ["handed out", "goes on", "results", "resent", "answered"]);
 }
 
-/// Tools that look whether the answer that calls them is on disk.
+/// Tools that check whether the answer that calls them is on disk.
 struct Wary(Rc<RefCell<Log>>);
 
 impl Toolbox for Wary {
@@ -160,7 +160,7 @@ async fn a_row_fails_alone_when_its_tool_fails_is_unknown_or_called_without_end(
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_row_interrupted_between_rounds_goes_on_with_its_next_step() {
+async fn a_row_interrupted_between_rounds_continues_with_its_next_step() {
     let bench = bench();
     let (_, asked) = calls("look", 1);
     let step = Step { answer: asked.expect("calls"), asks: Asks::Tools, results: vec!["seen".into()] };

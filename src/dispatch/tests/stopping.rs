@@ -1,4 +1,4 @@
-//! A run that is asked to stop lets what is in flight end; asked again, it gives it up.
+//! A run that is asked to stop lets requests in flight finish; asked again, it abandons them.
 
 use tokio::sync::{mpsc, watch};
 
@@ -28,7 +28,7 @@ async fn a_second_request_to_stop_gives_up_what_is_in_flight() {
     let sent = bench.sends().len();
     assert!(end.abandoned > 40, "{}", end.abandoned);
     assert_eq!(bench.answered() + end.abandoned, sent, "what had come in is stored");
-    // One commit for what had come in, and one for what is given up.
+    // One commit for what had arrived, and one for what is abandoned.
     assert!(bench.elapsed() < secs(34), "{:?}", bench.elapsed());
 }
 
@@ -61,7 +61,7 @@ async fn a_pass_that_is_to_stop_before_it_begins_sends_nothing_and_is_not_finish
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_run_that_nobody_can_stop_any_more_goes_on() {
+async fn a_run_that_nobody_can_stop_any_more_continues() {
     let bench = Bench::new().qps(10.0);
     let service = bench.service(|_| answer(secs(1)));
     let mut dispatcher =

@@ -65,7 +65,7 @@ async fn throttling_slows_the_whole_job_which_climbs_back_within_a_minute() {
 
 #[tokio::test(start_paused = true)]
 async fn a_service_that_lets_less_through_than_the_quota_is_used_nearly_to_the_full() {
-    // It lets 20 a second through where the job believes in 50.
+    // It admits 20 a second where the job assumes 50.
     let bench = Bench::new().qps(50.0);
     let admitted: std::cell::RefCell<std::collections::VecDeque<Duration>> = Default::default();
     let script = move |call: super::service::Call| {
@@ -120,7 +120,7 @@ async fn the_wait_that_the_service_asks_for_is_kept_by_the_whole_job() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn no_wait_asked_for_is_no_long_wait() {
+async fn without_a_requested_wait_the_wait_is_short() {
     let bench = Bench::new().qps(10.0);
     let script = |call: super::service::Call| match call.position {
         30 if call.nth == 1 => throttle(Some(Duration::ZERO)),
@@ -151,7 +151,7 @@ async fn a_wait_of_a_day_or_longer_for_the_last_rows_ends_the_run_with_them_pend
 async fn a_wait_of_a_day_for_everybody_is_an_outage_and_is_hardly_sent_to() {
     let bench = Bench::new().qps(10.0);
     let script = |call: super::service::Call| match call.at < secs(60) {
-        // Some answers come in long after the throttling began.
+        // Some answers arrive long after the throttling began.
         true => answer(secs(30)),
         false => throttle(Some(secs(86_400))),
     };

@@ -1,63 +1,63 @@
-//! The rate since the last refusal that counted: low, a climb to the level, growth beyond it.
+//! The rate since the last refusal that counted: a low, a climb to the level, and growth beyond it.
 
 use std::time::Duration;
 
 use tokio::time::Instant;
 
-/// What is left of a rate that was refused (CUBIC's β), and of one that is refused again before anything was let in.
+/// The share of a refused rate that remains (CUBIC's β), and the share if it is refused again before anything was admitted.
 const CUT: f64 = 0.9;
 const AGAIN: f64 = 0.5;
 
-/// What of a rate that was refused is the level.
+/// The share of a refused rate that becomes the level.
 const BELOW: f64 = 0.985;
 
-/// The level falls at a time to no less than this share of the old one, where it was a guess and where it is known.
+/// The level falls to no less than this share of the old one at a time: while it is a guess, and once it is known.
 const FALL: (f64, f64) = (0.15, 0.9);
 
-/// What of the amount that was let in during the last minute is borne: some of it is not answered yet.
+/// The share of the amount admitted during the last minute that is certainly accepted: some of it has no answer yet.
 const KNOWN: f64 = 0.98;
 
-/// How long the climb takes, and at first the growth: seconds, or the time of so many requests if that is longer.
+/// How long the climb takes, and the first growth: in seconds, or the time of this many requests if that is longer.
 const QUICK: (f64, f64) = (2.0, 12.0);
 
-/// How long the growth takes once the level was confirmed again and again.
+/// How long the growth takes once the level has been confirmed repeatedly.
 const SLOW: (f64, f64) = (64.0, 1_000.0);
 
-/// By what share the rate has grown in that time.
+/// The share by which the rate has grown in that time.
 const GROWN: f64 = 0.1;
 
-/// Refused so far above its level, the job knew little of it; so far, the brake is off.
+/// A refusal this far above its level shows that the level was wrong; at this factor above it, the brake is off.
 const FAR: f64 = 1.3;
 const OFF: f64 = 50.0;
 
-/// A service that lets in nothing for longer than the first counts minutes; for longer than the second, it does not count.
+/// A service that admits nothing for longer than the first counts minutes; for longer than the second, it does not count.
 const SHUT: (Duration, Duration) = (Duration::from_millis(2_500), Duration::from_secs(61));
 
-/// A cycle that lasted longer says little of the quota: less may have been sent for other reasons.
+/// A longer cycle says little about the quota: less may have been sent for other reasons.
 const CYCLE: Duration = Duration::from_secs(180);
 
-/// The slowest: so many requests a second, or this share of the level.
+/// The minimum rate: this many requests a second, or this share of the level.
 const SLOWEST: (f64, f64) = (0.1, 0.025);
 
 /// The rate since the last refusal that counted.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Curve {
     pub(super) cut_at: Instant,
-    /// What is left of the rate after the cut.
+    /// The rate right after the cut.
     pub(super) low: f64,
     level: f64,
-    /// The level before throttling that goes on.
+    /// The level before the current throttling.
     before: f64,
-    /// Until then it is not known whether `low` is let in.
-    told_at: Instant,
+    /// When it becomes known whether `low` is admitted.
+    known_at: Instant,
     /// Seconds from `low` to the level, and for the growth beyond it.
     climb: f64,
     growth: f64,
-    /// Since when nothing was let in, as far as is known.
+    /// Since when nothing has been admitted, as far as is known.
     shut_at: Instant,
     /// Whether that shows that the service counts minutes.
     by_minutes: bool,
-    /// When the cycle began, and what had been let in by then; the same of the next.
+    /// When the cycle began, and the amount admitted by then; the same for the next cycle.
     cycle: (Instant, f64),
     next_cycle: (Instant, f64),
 }
@@ -67,19 +67,19 @@ pub(super) struct Curve {
 pub(crate) struct Throttling {
     /// When the request was sent.
     pub(crate) sent_at: Instant,
-    /// The amount per second that the job sends at present.
+    /// The amount per second that the job currently sends.
     pub(crate) rate: f64,
-    /// The amount per second that the service has let in during the last minute.
+    /// The amount per second that the service admitted during the last minute.
     pub(crate) let_in: f64,
     /// When the job sent its first request.
     pub(crate) began: Instant,
-    /// The amount that was let in since then.
+    /// The amount admitted since then.
     pub(crate) total: f64,
     /// The amount of one request.
     pub(crate) each: f64,
-    /// The wait that it asks for.
+    /// The wait that it requests.
     pub(crate) retry_after: Option<Duration>,
-    /// Whether next to nothing was refused in the last minute.
+    /// Whether almost nothing was refused in the last minute.
     pub(crate) is_stray: bool,
 }
 
@@ -89,7 +89,7 @@ impl Curve {
         Self::new(now, throttling.rate, throttling.rate, 0.0, throttling)
     }
 
-    /// After a refusal at so much per second, with such a time to grow in.
+    /// After a refusal at this rate, with this time to grow in.
     fn new(now: Instant, rate: f64, level: f64, growth: f64, throttling: &Throttling) -> Self {
         let (low, level) = (rate * CUT, level * BELOW);
         let span = |(seconds, requests): (f64, f64)| f64::max(seconds, requests * throttling.each / level);
@@ -99,7 +99,7 @@ impl Curve {
             low,
             level,
             before: level,
-            told_at: told_at(now, low, throttling),
+            known_at: known_at(now, low, throttling),
             climb,
             growth: growth.clamp(climb, slow),
             shut_at: now,
@@ -109,31 +109,31 @@ impl Curve {
         }
     }
 
-    /// After a refusal when something had been let in.
+    /// After a refusal when something had been admitted.
     pub(super) fn next(&self, now: Instant, throttling: &Throttling, held: Option<Instant>) -> Self {
-        // What waits or has no place is not sent: the curve may be far above what the job does.
+        // Waiting requests are not sent: the curve may be far above the job's actual rate.
         let rate = self.rate(throttling.sent_at, held).unwrap_or(throttling.rate).min(throttling.rate * 1.5);
         let is_known = self.growth > self.climb * 4.0;
         let fall = if is_known { FALL.1 } else { FALL.0 };
-        // What was let in during the last minute is borne, whatever a moment says.
+        // What was admitted during the last minute is acceptable, whatever a single moment suggests.
         let floor = if is_known { self.level.min(throttling.let_in * KNOWN) } else { 0.0 };
         let (level, growth) = match rate / self.level {
             ..0.999 => (rate.max(self.level * fall).max(floor), self.growth),
             ..FAR => (rate, self.growth * 2.0),
             _ => (rate, self.growth / 2.0),
         };
-        // A small request may slip into a minute that is used up: that says nothing of the next minute.
+        // A small request may slip into a minute that is used up: that says nothing about the next minute.
         let before = if rate < self.level * 0.999 { self.before } else { level * BELOW };
         let cycle = if self.by_minutes { self.next_cycle } else { self.cycle };
         Self { cycle, before, ..Self::new(now, rate, level, growth, throttling) }
     }
 
-    /// After a refusal when nothing had been let in since the last.
+    /// After a refusal when nothing had been admitted since the last one.
     pub(super) fn again(&self, now: Instant, throttling: &Throttling) -> Self {
         let slowest = (SLOWEST.0 * throttling.each).max(self.before * SLOWEST.1);
         let low = (self.low * AGAIN).max(slowest).min(self.low);
         let next_cycle = (now, throttling.total);
-        let again = Self { cut_at: now, low, told_at: told_at(now, low, throttling), next_cycle, ..*self };
+        let again = Self { cut_at: now, low, known_at: known_at(now, low, throttling), next_cycle, ..*self };
         match now.duration_since(self.shut_at) {
             shut if shut > SHUT.1 => Self { level: self.before, growth: self.climb, ..again },
             shut if shut > SHUT.0 => {
@@ -145,7 +145,7 @@ impl Curve {
         }
     }
 
-    /// The level of a service that counts minutes.
+    /// The level for a service that counts minutes.
     fn counted_by_minutes(&self, now: Instant, throttling: &Throttling) -> f64 {
         let known = if self.by_minutes { self.level } else { self.before.min(throttling.let_in) };
         let cycle = now.duration_since(self.cycle.0);
@@ -163,22 +163,22 @@ impl Curve {
         if !self.is_let_in(now, held) {
             return Some(self.low);
         }
-        let told_at = self.told_at.max(held.unwrap_or(self.told_at));
-        let seconds = now.duration_since(told_at).as_secs_f64();
+        let known_at = self.known_at.max(held.unwrap_or(self.known_at));
+        let seconds = now.duration_since(known_at).as_secs_f64();
         let left = 1.0 - (seconds / self.climb).min(1.0);
         let grown = ((seconds - self.climb) / self.growth).max(0.0);
         let share = 1.0 + GROWN * grown.powi(3);
         (share < OFF).then(|| self.level * share - (self.level - self.low) * left.powi(3))
     }
 
-    /// Whether it is known by then that something is let in.
+    /// Whether it is known by then that something is admitted.
     pub(super) fn is_let_in(&self, now: Instant, held: Option<Instant>) -> bool {
-        now >= self.told_at && held.is_none_or(|held| now >= held)
+        now >= self.known_at && held.is_none_or(|held| now >= held)
     }
 }
 
-/// When it is known whether the service lets in so much: the next request has gone, and would have been refused.
-fn told_at(now: Instant, low: f64, throttling: &Throttling) -> Instant {
+/// When it becomes known whether the service admits this rate: the next request has been sent, and would have been refused.
+fn known_at(now: Instant, low: f64, throttling: &Throttling) -> Instant {
     let answered = now.duration_since(throttling.sent_at) * 2;
     let answered = answered.clamp(Duration::from_millis(50), Duration::from_secs(5));
     now + Duration::from_secs_f64(throttling.each / low) + answered

@@ -1,5 +1,5 @@
-//! The journal in memory, over all runs of a plan: what a kill leaves of it is what was committed, and the next run
-//! begins from that, by the rules of the journal.
+//! The journal in memory, over all runs of a plan: a kill leaves what was committed, and the next run begins from that, by
+//! the rules of the journal.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::panic::resume_unwind;
@@ -17,23 +17,23 @@ use crate::outcome::FaultKind;
 use crate::request::{ChatRequest, Fingerprint};
 use crate::reserve::Reserve;
 
-/// What a run dies of that is killed.
+/// The panic that ends a killed run.
 pub(super) struct Killed;
 
-/// What stands in the journal.
+/// The contents of the journal.
 #[derive(Debug, Default)]
 pub(super) struct Book {
     pub(super) entries: BTreeMap<u64, Entry>,
     pub(super) runs: Vec<Run>,
-    /// Requests that came to an end: when they were sent, and their tokens.
+    /// Requests that have ended: when they were sent, and their tokens.
     ends: Vec<(Duration, Option<u64>)>,
-    /// Which requests of the service's books these are.
+    /// The numbers of these requests in the service's books.
     pub(super) stored: BTreeSet<usize>,
     pub(super) tokens: u64,
     pub(super) cost: f64,
     reserved: Reserve,
     answers: u64,
-    told: u64,
+    with_usage: u64,
     /// Rows below it may be sent for the first time in this pass.
     handed_out: u64,
     /// How often a row was sent in this run, and how often it was handed out again.
@@ -41,11 +41,11 @@ pub(super) struct Book {
     resent: BTreeMap<u64, u32>,
 }
 
-/// A row of which the journal knows.
+/// A row in the journal.
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct Entry {
     pub(super) state: State,
-    /// Whether it may be on its way.
+    /// Whether it may be in flight.
     pub(super) out: bool,
     tries: u32,
     cut: bool,
@@ -62,7 +62,7 @@ pub(super) enum State {
     SetAside,
 }
 
-/// A request that came to an end.
+/// A request that has ended.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Sent {
     /// Its number in the service's books.
@@ -70,7 +70,7 @@ pub(super) struct Sent {
     pub(super) at: Duration,
 }
 
-/// A run, as the journal knows it.
+/// A run, according to the journal.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Run {
     started: Duration,
@@ -81,7 +81,7 @@ pub(super) struct Run {
 }
 
 impl Book {
-    /// Requests that may have been sent and are not stored, of a run that was killed.
+    /// Requests of a killed run that may have been sent but are not stored.
     fn in_doubt(&self) -> u64 {
         let Some(run) = self.runs.last().filter(|run| !run.ended) else { return 0 };
         let known = self.entries.range(..run.handed_out).count() as u64;
@@ -129,11 +129,11 @@ impl Book {
             reached: self.answers > 0,
             works: self.entries.values().any(|entry| entry.state == State::Ok),
             recent: recent_ends,
-            tokens_unknown: self.tokens.checked_div(self.told).unwrap_or(expected),
+            tokens_unknown: self.tokens.checked_div(self.with_usage).unwrap_or(expected),
         }
     }
 
-    /// The rows that a pass is to send.
+    /// The rows that a pass should send.
     pub(super) fn rows(&self, world: &World, last: bool) -> Vec<Ready> {
         let wanted = |position: &u64| match self.entries.get(position).map(|entry| entry.state) {
             Some(State::Ok | State::Failed) => false,
@@ -162,7 +162,7 @@ impl Book {
         matches!(state, Some(State::Ok | State::Failed))
     }
 
-    /// A row leaves: the journal has to know of it, and of no end.
+    /// A row is sent: the journal must know that, and no end of it.
     pub(super) fn leaves(&mut self, position: u64) {
         let entry = self.entries.get(&position).copied().unwrap_or_default();
         assert!(
@@ -225,7 +225,7 @@ impl Book {
             self.stored.insert(sent.number);
         }
         self.answers += u64::from(entry.state == State::Ok);
-        self.told += u64::from(usage.is_some());
+        self.with_usage += u64::from(usage.is_some());
         self.tokens += usage.and_then(|usage| usage.total_tokens).unwrap_or(0);
         self.cost += ended.cost.unwrap_or(0.0);
         self.reserved = self.reserved.plus(ended.reserved);
@@ -236,7 +236,7 @@ impl Book {
 pub(super) struct Writer {
     world: Rc<World>,
     waiting: Vec<(Instant, JournalEvent, Option<Sent>)>,
-    /// Ends of each row that were written in this run.
+    /// How many ends of each row were written in this run.
     ends: BTreeMap<u64, usize>,
 }
 
@@ -254,7 +254,7 @@ impl Writer {
         self.world.request_of(ended.row.position, *nth - 1)
     }
 
-    /// Stores what is on disk by now, or all that waits.
+    /// Stores what is on disk by now, or everything that waits.
     fn store(&mut self, by: Option<Instant>) -> Vec<JournalEvent> {
         let ready = self.waiting.partition_point(|(due, _, _)| by.is_none_or(|by| *due <= by));
         let book = &mut *self.world.book.borrow_mut();
@@ -268,7 +268,7 @@ impl Writer {
 
 impl Drop for Writer {
     fn drop(&mut self) {
-        // A commit may come to its end though nobody hears of it any more.
+        // A commit may complete although nobody learns of it.
         if self.world.commits_outlive_runs() {
             self.store(None);
         }

@@ -1,4 +1,4 @@
-//! What is drawn from a seed: the same on every machine, and with every version of every crate.
+//! Draws from a seed: the same on every machine, and with every version of every crate.
 
 use std::time::Duration;
 
@@ -34,7 +34,7 @@ impl Draw {
         of[self.among(0..of.len() as u64) as usize]
     }
 
-    /// Something, or nothing in one of two cases.
+    /// Something, or in half of all cases nothing.
     pub(super) fn maybe<T>(&mut self, of: impl FnOnce(&mut Self) -> T) -> Option<T> {
         let wanted = self.chance(0.5);
         wanted.then(|| of(self))
@@ -45,7 +45,7 @@ impl Draw {
     }
 }
 
-/// A number in which every bit depends on every bit of another.
+/// A number in which every bit depends on every bit of the given one.
 pub(super) fn mixed(number: u64) -> u64 {
     let mut z = number;
     z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);

@@ -1,5 +1,4 @@
-//! The service of a plan: it does to each request what the plan says, and keeps the books of what it was asked and what
-//! it billed.
+//! The service of a plan: it treats each request as the plan says, and keeps books of the requests and of what it billed.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::panic::resume_unwind;
@@ -21,22 +20,22 @@ pub(super) struct Sending {
     pub(super) position: u64,
     /// Since the first run began.
     pub(super) at: Duration,
-    /// Requests in flight, this one included.
+    /// Requests in flight, including this one.
     pub(super) in_flight: usize,
-    /// When it came to its end.
+    /// When it ended.
     pub(super) until: Duration,
     pub(super) end: End,
 }
 
-/// What came of a request, as the service knows it.
+/// The result of a request, as the service knows it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum End {
     InFlight,
-    /// It was paid for, and the job heard what it used.
+    /// It was paid for, and the job received its usage.
     Told,
-    /// It was paid for, and the job has the answer without a word of what it used.
+    /// It was paid for, and the job has the answer without its usage.
     Untold,
-    /// It was paid for, and nobody was there any more to hear of it.
+    /// It was paid for, and the job was no longer there to receive it.
     Lost,
     /// It cost nothing.
     Free,
@@ -56,7 +55,7 @@ pub(super) struct Books {
     /// How often a row was singled out.
     hits: BTreeMap<u64, u32>,
     useless: BTreeSet<u64>,
-    /// Rows with an answer in the present run, which ends them.
+    /// Rows with a final answer in the present run.
     pub(super) answered: BTreeSet<u64>,
 }
 
@@ -68,7 +67,7 @@ pub(super) fn price() -> Price {
 /// The service.
 pub(super) struct Service(pub(super) Rc<World>);
 
-/// What the service does with a request: after a while this, and whether it bills it.
+/// The service's treatment of a request: the reply, its delay, and whether it is billed.
 struct Deed {
     after: Duration,
     reply: Reply,
@@ -104,7 +103,7 @@ impl Endpoint for Service {
     }
 }
 
-/// Closes the entry of a request when it ends, also when it is given up.
+/// Closes the entry of a request when it ends or is abandoned.
 struct Landing<'w> {
     world: &'w World,
     index: usize,
@@ -148,9 +147,9 @@ fn deed(world: &World, books: &mut Books, at: Duration, position: u64, stream: b
         match cluster.what {
             What::Slow(factor) => usual.after = (usual.after * factor).min(plan.timeout() / 2),
             What::UsageUnsaid => unsaid(&mut usual),
-            // As a stream it is not cut.
+            // A stream is not cut off.
             What::Cuts if stream => {}
-            // A row has one more try after a useless answer, and no third.
+            // A row gets one more try after a useless answer, but no third.
             What::Useless if !books.useless.insert(position) => {}
             what => {
                 if !all {
@@ -161,7 +160,7 @@ fn deed(world: &World, books: &mut Books, at: Duration, position: u64, stream: b
         }
     }
     match plan.ill(position) {
-        // Refusals that differ are no sign of a job that is wrong as a whole.
+        // Refusals that differ do not indicate a wrong job.
         Some(Ill::Refused) if lot.is_multiple_of(2) => {
             fault(FaultKind::RowRefused, "data_inspection_failed", 30)
         }
@@ -234,7 +233,7 @@ fn fault(kind: FaultKind, code: &str, after: u64) -> Deed {
 }
 
 impl World {
-    /// Whether the run dies as it does this now.
+    /// Whether the run is killed at this step now.
     pub(super) fn is_killed_at(&self, step: Step) -> bool {
         match self.mishap.get() {
             Mishap::KilledAt(at, left) if at == step => {

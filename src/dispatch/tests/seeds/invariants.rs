@@ -1,4 +1,4 @@
-//! What holds whatever a plan does: the promises, as far as the loop that sends can keep them.
+//! What holds in every plan: the promises, as far as the sending loop can keep them.
 
 use std::time::Duration;
 
@@ -7,11 +7,11 @@ use super::endpoint::{End, Sending};
 use super::world::World;
 use crate::job::limits::{Caps, Concurrency, Quota};
 
-/// How long a row that failed before is waited for when it is left alone with a silent service, and somewhat less; half of
-/// the job's patience where that is shorter.
+/// How long a row that failed before is waited for when it is alone with a silent service, or half of the job's patience if
+/// that is shorter, with a little margin.
 const ROW_IS_GIVEN: Duration = Duration::from_secs(330);
 
-/// Promise 1 and 6: each row has one end, and only rows that can never be answered have failed.
+/// Promises 1 and 6: each row has one end, and only rows that can never be answered have failed.
 pub(super) fn every_row_has_its_end(world: &World) {
     let book = world.book.borrow();
     for position in 0..world.plan.rows {
@@ -22,12 +22,12 @@ pub(super) fn every_row_has_its_end(world: &World) {
         if entry.state == State::Failed && was_long_silent(world) {
             continue;
         }
-        assert_eq!(entry.state, due, "row {position}, {ill:?}, hit {hits} times; {}", world.told());
+        assert_eq!(entry.state, due, "row {position}, {ill:?}, hit {hits} times; {}", world.summary());
         assert_eq!(entry.ends, 1, "row {position} has one end");
     }
 }
 
-/// Whether the service answered nobody for as long as rows are given that are left alone with it.
+/// Whether the service answered nobody for as long as a row that is alone with it is waited for.
 fn was_long_silent(world: &World) -> bool {
     let books = world.books.borrow();
     let heard = books.sends.iter().filter(|one| matches!(one.end, End::Told | End::Untold)).map(|one| one.at);
@@ -36,7 +36,7 @@ fn was_long_silent(world: &World) -> bool {
     times.windows(2).any(|pair| pair[1] - pair[0] >= given)
 }
 
-/// Promise 2: what was out when the run before ended is counted among the doubts.
+/// Promise 2: requests in flight when the previous run ended are counted as in doubt.
 pub(super) fn doubts_cover_what_was_out(world: &World) {
     let (book, books) = (world.book.borrow(), world.books.borrow());
     let Some(before) = world.run.get().checked_sub(1) else { return };
@@ -49,7 +49,7 @@ pub(super) fn doubts_cover_what_was_out(world: &World) {
     );
 }
 
-/// Promise 4: every limit is kept in every window, whichever run a request belongs to.
+/// Promise 4: every limit is kept in every window, across runs.
 pub(super) fn limits_are_kept(world: &World) {
     let (books, quotas) = (world.books.borrow(), world.plan.quotas);
     let one = |_: &Sending| 1.0;
@@ -59,7 +59,7 @@ pub(super) fn limits_are_kept(world: &World) {
             assert_within(&books.sends, quota, one, &format!("requests in a {what}"));
         }
     }
-    // What was out at a kill counts at the mean, which says little where rows differ much.
+    // Requests in flight at a kill count at the mean, which means little if rows differ much.
     let mean_says_it = world.plan.large.is_none() || world.plan.mishaps.is_empty();
     if let Some(quota) = quotas.tokens_per_minute.filter(|_| mean_says_it) {
         assert_within(&books.sends, quota, tokens, "tokens in a minute");
@@ -83,7 +83,7 @@ fn assert_within(sends: &[Sending], quota: Quota, what: impl Fn(&Sending) -> f64
     }
 }
 
-/// A run that gives a service up has asked for it until then: it is silent for a part of its patience at most.
+/// A run that gives up on a service has probed it until then: it is silent for at most a part of its patience.
 pub(super) fn a_silent_service_is_asked(world: &World) {
     let books = world.books.borrow();
     let of_run = books.sends.iter().filter(|one| one.run == world.run.get());
@@ -97,7 +97,7 @@ pub(super) fn a_silent_service_is_asked(world: &World) {
 /// Promise 5: what was paid for is within the caps.
 pub(super) fn caps_are_kept(world: &World, caps: &Caps) {
     let books = world.books.borrow();
-    // By the service's own account, whatever it told, and whatever the runs lived to store.
+    // According to the service's own books, whatever it reported, and whatever the runs lived to store.
     let paid =
         || books.sends.iter().filter(|one| one.end.paid()).map(|one| world.plan.usage_of(one.position));
     let (prompt, completion) = paid().fold((0, 0), |sum, one| (sum.0 + one.0, sum.1 + one.1));

@@ -1,8 +1,8 @@
-//! The engine under a seed. A seed stands for a plan: a job, a service that fails in clusters which begin and are lifted in
-//! any order, and runs that are killed, stopped and started again. The plan is played on a clock that jumps, and the
-//! promises are held against all that happens. A seed that fails is the bug report.
+//! Tests of the engine from seeds. A seed determines a plan: a job, a service with clusters of faults that begin and end in
+//! any order, and runs that are killed, stopped and restarted. The plan is played on a paused clock, and the promises are
+//! checked against everything that happens. A failing seed is the bug report.
 //!
-//! `FANFOLD_SEEDS` says which seeds: `10000` for so many from 0 on, `300..400` for these. Without it there are 200.
+//! `FANFOLD_SEEDS` chooses the seeds: `10000` means that many from 0 on, `300..400` means these. The default is 200.
 
 mod book;
 mod draw;
@@ -19,13 +19,13 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use plan::Plan;
 
-/// Seeds that are tried when nothing else is said.
+/// The default number of seeds.
 const SEEDS: u64 = 200;
 
-/// Failing seeds after which no further ones are looked for.
+/// After this many failing seeds the search ends.
 const ENOUGH: usize = 5;
 
-/// Plans that are played side by side.
+/// How many plans are played in parallel.
 const SIDE_BY_SIDE: usize = 2;
 
 #[test]
@@ -51,7 +51,7 @@ fn no_seed_breaks_a_promise() {
     assert!(failures.is_empty(), "{}", failures.join("\n"));
 }
 
-/// The seeds that a text asks for.
+/// The seeds that a text requests.
 fn wanted(text: Option<&str>) -> Range<u64> {
     let number = |text: &str| text.trim().parse::<u64>().expect("FANFOLD_SEEDS is `10000` or `300..400`");
     match text.map(|text| text.split_once("..").ok_or(text)) {
@@ -61,7 +61,7 @@ fn wanted(text: Option<&str>) -> Range<u64> {
     }
 }
 
-/// Plays the plan of a seed; what went wrong, with the plan and the command that shows it again.
+/// Plays the plan of a seed; an error has the plan and the command that shows it again.
 fn play(seed: u64) -> Result<(), String> {
     let plan = Plan::of(seed);
     let runtime = tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build();
@@ -76,14 +76,14 @@ fn play(seed: u64) -> Result<(), String> {
     })
 }
 
-/// What a panic said.
+/// The message of a panic.
 fn words(panic: &(dyn Any + Send)) -> String {
     let text = panic.downcast_ref::<&str>().map(|text| (*text).to_owned());
     text.or_else(|| panic.downcast_ref::<String>().cloned()).unwrap_or_default()
 }
 
 #[test]
-fn a_seed_stands_for_the_same_plan_each_time() {
+fn a_seed_gives_the_same_plan_each_time() {
     let plan = |seed| format!("{:?}", Plan::of(seed));
     assert_eq!(plan(17), plan(17));
     assert_ne!(plan(17), plan(18));

@@ -1,4 +1,4 @@
-//! The plan that a seed stands for: a job, what its service does and when, and what happens to its runs.
+//! The plan of a seed: a job, the behaviour of its service, and what happens to its runs.
 
 use std::time::Duration;
 
@@ -6,7 +6,7 @@ use super::draw::{Draw, mixed};
 use crate::job::limits::{Caps, Concurrency, Quota, Quotas};
 use crate::request::Estimate;
 
-/// What the job and its service are, and what goes wrong.
+/// The job, its service, and what goes wrong.
 #[derive(Debug, Clone)]
 pub(super) struct Plan {
     pub(super) seed: u64,
@@ -15,9 +15,9 @@ pub(super) struct Plan {
     pub(super) concurrency: Concurrency,
     pub(super) caps: Caps,
     pub(super) max_outage: Duration,
-    /// What a request is thought to use. It never uses more.
+    /// The estimated usage of a request, which is never exceeded.
     pub(super) estimate: Estimate,
-    /// What each answer uses, of prompt and completion; the prompt of a large row more.
+    /// The prompt and completion tokens of each answer; the prompt of a large row has more.
     pub(super) usage: (u64, u64),
     /// Rows that are larger than the others.
     pub(super) large: Option<Large>,
@@ -25,48 +25,48 @@ pub(super) struct Plan {
     pub(super) latency: Duration,
     /// How long a commit takes.
     pub(super) commit: Duration,
-    /// Requests that the service takes in a second, whatever the job believes.
+    /// Requests that the service accepts in a second, whatever the job assumes.
     pub(super) takes: Option<u64>,
     pub(super) poison: Option<Poison>,
     pub(super) clusters: Vec<Cluster>,
-    /// What happens to the first runs, and how long nobody starts the next. The runs after them are left alone.
+    /// What happens to the first runs, and the pause before the next. Later runs are undisturbed.
     pub(super) mishaps: Vec<(Mishap, Duration)>,
 }
 
 /// Rows that can never be answered.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Poison {
-    /// One row of so many.
+    /// One row in this many.
     pub(super) one_of: u64,
     pub(super) ill: Ill,
 }
 
-/// Rows whose prompts are many times as large as the others', in what they are thought to use and in what they do.
+/// Rows with much larger prompts than the others, in both estimated and actual usage.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Large {
-    /// One row of so many.
+    /// One row in this many.
     one_of: u64,
     times: u64,
 }
 
-/// What ails such a row.
+/// What is wrong with such a row.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Ill {
     /// It is refused by name.
     Refused,
-    /// The service breaks on it, each time. There are few of these, or nobody could tell them from an outage.
+    /// The service breaks on it each time. Such rows are few, or they would be indistinguishable from an outage.
     Breaks,
-    /// The answer is of no use.
+    /// The answer is useless.
     Useless,
 }
 
-/// A fault that comes for a while.
+/// A fault that lasts for a while.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Cluster {
     pub(super) what: What,
     pub(super) from: Duration,
     pub(super) to: Duration,
-    /// One row of so many; 1: everybody.
+    /// One row in this many; 1 means all.
     pub(super) one_of: u64,
 }
 
@@ -96,15 +96,15 @@ pub(super) enum What {
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Mishap {
     Nothing,
-    /// `kill -9` as it does this for the n-th time.
+    /// `kill -9` at the n-th occurrence of this step.
     KilledAt(Step, u64),
     /// `kill -9` after a time.
     KilledAfter(Duration),
-    /// It is asked to let what is in flight end.
+    /// It is asked to let requests in flight finish.
     Drained(Duration),
     /// It is asked to stop at once.
     Stopped(Duration),
-    /// Its journal can be written so many times.
+    /// Its journal can be written only this many times.
     DiskFull(u64),
 }
 
@@ -116,7 +116,7 @@ pub(super) enum Step {
     Commit,
 }
 
-/// Faults that single out a row, so many at most: one that meets more may well run out of tries.
+/// The maximum number of faults against a single row: one with more may well run out of tries.
 pub(super) const HITS: u32 = 3;
 
 impl Plan {
@@ -129,12 +129,12 @@ impl Plan {
             max_completion_tokens: usage.1 + draw.one_of(&[0, 100, 3_000]),
             unbounded: false,
         };
-        // From a stream of its own: the plans of seeds stay what they were.
+        // From a separate stream, so that the plans of seeds do not change.
         let large = large(&mut Draw::new(mixed(seed ^ 0x1a26e)));
         let times = large.map_or(1, |large| large.times);
         let most = times as f64 * (estimate.prompt_tokens + estimate.max_completion_tokens.max(500)) as f64;
         let poison = draw.chance(0.4).then(|| poison(draw, rows));
-        // A job that sends a few requests a minute has to wait until it has tried other rows than those that break.
+        // A job that sends a few requests a minute must wait until it has tried other rows than those that break.
         let patience: &[u64] = match poison {
             Some(Poison { ill: Ill::Breaks, .. }) => &[1_800],
             _ => &[60, 300, 1_800],
@@ -168,18 +168,18 @@ impl Plan {
         }
     }
 
-    /// What ails a row.
+    /// What is wrong with a row.
     pub(super) fn ill(&self, position: u64) -> Option<Ill> {
         let poison = self.poison.filter(|poison| self.lot(position, 99).is_multiple_of(poison.one_of));
         poison.map(|poison| poison.ill)
     }
 
-    /// When every fault is lifted.
+    /// When all faults have ended.
     pub(super) fn lifted(&self) -> Duration {
         self.clusters.iter().map(|cluster| cluster.to).max().unwrap_or_default()
     }
 
-    /// What a row has drawn for itself.
+    /// A row's own draw.
     pub(super) fn lot(&self, position: u64, about: u64) -> u64 {
         mixed(mixed(self.seed ^ mixed(about)) ^ position)
     }
@@ -189,7 +189,7 @@ impl Plan {
         large.map_or(1, |large| large.times)
     }
 
-    /// What a row's answer uses, of prompt and completion.
+    /// The prompt and completion tokens of a row's answer.
     pub(super) fn usage_of(&self, position: u64) -> (u64, u64) {
         (self.usage.0 * self.times(position), self.usage.1)
     }
@@ -199,7 +199,7 @@ impl Plan {
         prompt + completion
     }
 
-    /// What a row's request is thought to use.
+    /// The estimated usage of a row's request.
     pub(super) fn estimate_of(&self, position: u64) -> Estimate {
         let prompt_tokens = self.estimate.prompt_tokens * self.times(position);
         Estimate { prompt_tokens, ..self.estimate }
@@ -232,7 +232,7 @@ fn poison(draw: &mut Draw, rows: u64) -> Poison {
     }
 }
 
-/// While nobody is answered, nobody is: an outage goes before whatever else befalls a row.
+/// During an outage nobody is answered: an outage has priority over all other faults of a row.
 fn clusters(draw: &mut Draw) -> Vec<Cluster> {
     let mut clusters: Vec<Cluster> = (0..draw.among(0..7)).map(|_| cluster(draw)).collect();
     clusters.sort_by_key(|cluster| !cluster.is_outage());
@@ -264,7 +264,7 @@ fn cluster(draw: &mut Draw) -> Cluster {
     Cluster { what, from, to, one_of: if all { 1 } else { draw.among(2..12) } }
 }
 
-/// What happens to the first runs; now and then a run that was killed is followed by one that dies as it begins.
+/// What happens to the first runs; occasionally a killed run is followed by one that dies as it begins.
 fn mishaps(draw: &mut Draw, rows: u64) -> Vec<(Mishap, Duration)> {
     let mut mishaps = Vec::new();
     for _ in 0..draw.among(0..6) {

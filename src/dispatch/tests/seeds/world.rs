@@ -1,4 +1,4 @@
-//! A plan at work: run after run over one journal, until every row has its end.
+//! Plays a plan: run after run over one journal, until every row has its end.
 
 use std::cell::{Cell, RefCell};
 use std::panic::{AssertUnwindSafe, resume_unwind};
@@ -26,16 +26,16 @@ use crate::job::limits::Caps;
 use crate::job::price::Price;
 use crate::toolbox::NoTools;
 
-/// Longer than any run may take on tokio's clock: one that is still there by then is stuck.
+/// Longer than any run may take on tokio's clock: a run still active then is stuck.
 const STUCK: Duration = Duration::from_secs(30 * 86_400);
 
-/// Turns of the loop at one instant that show it going round in circles.
+/// Turns of the loop at one instant that show an endless loop.
 const CIRCLES: u32 = 20_000;
 
-/// Runs after the mishaps, in which every row has to come to its end.
+/// Undisturbed runs after the mishaps, in which every row must end.
 const QUIET_RUNS: usize = 12;
 
-/// Everything there is while a plan is at work.
+/// Everything that exists while a plan is played.
 pub(super) struct World {
     pub(super) plan: Plan,
     pub(super) price: Arc<Price>,
@@ -48,12 +48,12 @@ pub(super) struct World {
     history: RefCell<Vec<(Duration, &'static str)>>,
 }
 
-/// How a run came to its end.
+/// How a run ended.
 #[derive(Debug, PartialEq)]
 enum Outcome {
     /// In order, for this reason.
     Ended(StopReason),
-    /// Told to stop at once, killed, or without a journal: what was out is in doubt.
+    /// Stopped at once, killed, or without a journal: requests in flight are in doubt.
     BrokenOff,
 }
 
@@ -67,8 +67,8 @@ impl Outcome {
 }
 
 impl World {
-    /// How the runs ended, and the rows that have no end yet, with what ails them.
-    pub(super) fn told(&self) -> String {
+    /// How the runs ended, and the rows without an end, with what is wrong with them.
+    pub(super) fn summary(&self) -> String {
         let left: Vec<_> = (0..self.plan.rows).filter(|row| !self.book.borrow().is_settled(*row)).collect();
         let left: Vec<_> = left.into_iter().map(|row| (row, self.plan.ill(row))).collect();
         format!("the runs ended {:?}; left are {left:?}", self.history.borrow())
@@ -100,7 +100,7 @@ impl World {
         of_row.nth(nth).map(|(number, one)| Sent { number, at: one.at })
     }
 
-    /// Whether what was being written when a run died comes to disk all the same.
+    /// Whether data being written when a run died reaches the disk all the same.
     pub(super) fn commits_outlive_runs(&self) -> bool {
         let full = matches!(self.mishap.get(), Mishap::DiskFull(_));
         !full && self.plan.lot(self.run.get() as u64, 7).is_multiple_of(2)
@@ -118,7 +118,7 @@ impl World {
         }
     }
 
-    /// Whether all rows that are left break the service each time, so that nobody can tell them from an outage.
+    /// Whether all rows left break the service each time, so that they are indistinguishable from an outage.
     fn only_breaking_rows_are_left(&self) -> bool {
         let book = self.book.borrow();
         let is_settled = |row| book.is_settled(row);
@@ -126,13 +126,13 @@ impl World {
     }
 }
 
-/// Plays a plan to its end, and holds everything that happens against the promises.
+/// Plays a plan to its end, and checks everything that happens against the promises.
 pub(super) async fn play(plan: Plan) {
     let world = World::new(plan);
     let mut caps = world.plan.caps;
     for number in 0.. {
         let enough = world.plan.mishaps.len() + QUIET_RUNS;
-        assert!(number < enough, "the runs do not come to an end: {}", world.told());
+        assert!(number < enough, "the runs do not come to an end: {}", world.summary());
         let mishap = world.plan.mishaps.get(number).copied();
         let (mishap, pause) = mishap.unwrap_or((Mishap::Nothing, Duration::from_secs(5)));
         if number >= world.plan.mishaps.len() + QUIET_RUNS / 2 {
@@ -230,7 +230,7 @@ async fn passes(world: &Rc<World>, caps: Caps, mishap: Mishap) -> Outcome {
     Outcome::Ended(reason)
 }
 
-/// Who looks on.
+/// The observer.
 struct Watcher {
     world: Rc<World>,
     turns: (Duration, u32),
