@@ -1,4 +1,4 @@
-//! How much of what the caps allow is spent, and what is left: in words, and for programs.
+//! How much of each cap is spent, and what is left: for people and for programs.
 
 use std::time::SystemTime;
 
@@ -26,7 +26,7 @@ pub(super) struct CapAccount {
     caps: Caps,
     period: CapPeriod,
     since: Option<Timestamp>,
-    /// When the next period begins, as people read it.
+    /// When the next period begins, for people.
     next: Option<String>,
     spent: Bought,
     /// What was spent before the present run.
@@ -34,7 +34,7 @@ pub(super) struct CapAccount {
 }
 
 impl CapAccount {
-    /// How the caps stand before a run begins.
+    /// The caps before a run begins.
     pub(super) fn before_a_run(reader: Option<&Reader>, job: &Job) -> Result<Self, Failure> {
         let Counted { since, bought } = match reader {
             Some(reader) => counted(reader, job, None, SystemTime::now())?,
@@ -43,7 +43,7 @@ impl CapAccount {
         Ok(Self::new(job, job.caps, since, bought, bought))
     }
 
-    /// How the caps stand in a run, with what it was told, or after it.
+    /// The caps during a run, with its changed limits, or after it.
     pub(super) fn of_run(
         reader: &Reader,
         job: &Job,
@@ -51,7 +51,7 @@ impl CapAccount {
         told: &LiveSettings,
     ) -> Result<Self, Failure> {
         let Counted { since, bought } = counted(reader, job, Some(run.number), SystemTime::now())?;
-        // A run that was going on when the period began has spent all that was spent in it.
+        // A run that was active when the period began has spent everything spent in it.
         let began_before = since.is_some_and(|since| run.started_at < SystemTime::from(since));
         let before = match began_before {
             true => Bought::default(),
@@ -70,15 +70,15 @@ impl CapAccount {
         Self { caps, period, since, next, spent, before }
     }
 
-    /// When the same command can spend again, where time alone brings that: not where nothing was spent in this period, and the
-    /// cap is too small for one request.
+    /// When the same command can spend again, if time alone is enough: not if nothing was spent in this period, and the cap
+    /// is too small for one request.
     pub(super) fn next(&self, cap: Cap) -> Option<&str> {
         let counts = |standing: &CapStatus| standing.spent + standing.reserved > 0.0;
         let spent = self.standings().iter().any(|standing| standing.key == cap.key() && counts(standing));
         self.next.as_deref().filter(|_| spent)
     }
 
-    /// A line for each cap: what it is, what was spent of it, and what is left.
+    /// One line per cap: its value, what was spent, and what is left.
     pub(super) fn lines(&self) -> Vec<String> {
         let line = |cap: &CapStatus| {
             let each = self.each();
@@ -98,8 +98,7 @@ impl CapAccount {
         self.standings().iter().map(line).collect()
     }
 
-    /// What stands behind the words that a run has stopped at a cap. `beyond`: what the next request may use, where not even
-    /// one could leave.
+    /// The text after "stopped at a cap". `beyond`: what the next request may use, if not even one could be sent.
     pub(super) fn at(&self, cap: Cap, beyond: Option<Reserve>) -> Option<String> {
         let standing = self.standings().into_iter().find(|standing| standing.key == cap.key())?;
         let shown = |amount: f64| standing.shown(amount);
@@ -164,7 +163,7 @@ impl CapAccount {
         cost.into_iter().chain(tokens).collect()
     }
 
-    /// How often the cap begins anew.
+    /// The period of the cap.
     fn each(&self) -> &'static str {
         match self.period {
             CapPeriod::Job => "",
@@ -185,9 +184,9 @@ impl CapAccount {
     }
 }
 
-/// What may have been spent beyond what is known, in a line; `None` where that is nothing.
+/// A line about what may have been spent beyond the known amount; `None` if that is nothing.
 pub(super) fn may_be_more(reserved: Reserve) -> Option<String> {
-    // Where the service has said the total, the cost alone is not known.
+    // If the service reported the total, only the cost is unknown.
     let tokens = (reserved.tokens > 0).then(|| format!("{} tokens", count(reserved.tokens)));
     let cost = (reserved.cost > 0.0).then(|| format!("cost {}", money(reserved.cost)));
     let most = tokens.into_iter().chain(cost).collect::<Vec<_>>().join(" · ");
@@ -195,7 +194,7 @@ pub(super) fn may_be_more(reserved: Reserve) -> Option<String> {
         .then(|| format!("set aside: up to {most} for requests with unknown usage; caps count it as spent"))
 }
 
-/// How the caps stand, as JSON has it.
+/// The caps as JSON.
 #[derive(Debug, Default, Serialize)]
 pub(super) struct CapsReport {
     period: &'static str,
@@ -204,7 +203,7 @@ pub(super) struct CapsReport {
     max_total_tokens: Option<CapReport>,
 }
 
-/// How one of them does.
+/// One cap as JSON.
 #[derive(Debug, Serialize)]
 struct CapReport {
     cap: Amount,
@@ -228,18 +227,18 @@ struct CapStatus {
     most: f64,
     spent: f64,
     before: f64,
-    /// What is set aside: it may have been spent, and nobody knows.
+    /// The reserved amount, of which nobody knows whether it was spent.
     reserved: f64,
 }
 
 impl CapStatus {
-    /// What is left; nothing where it is less than the noise of the arithmetic.
+    /// What is left; zero if it is less than rounding noise.
     fn left(&self) -> f64 {
         let left = self.most - self.spent - self.reserved;
         if left < self.most * 1e-9 { 0.0 } else { left }
     }
 
-    /// What is set aside, in words; nothing where that is nothing.
+    /// The reserved amount in words; empty if it is zero.
     fn set_aside(&self) -> String {
         match self.reserved > 0.0 {
             true => format!(", {} set aside for requests with unknown usage", self.shown(self.reserved)),

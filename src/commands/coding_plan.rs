@@ -1,9 +1,9 @@
-//! The warning about keys and addresses of subscription plans: their terms keep jobs and scripts out.
+//! The warning about keys and addresses of subscription plans: their terms exclude jobs and scripts.
 
 use crate::api::key::Key;
 use crate::models::is_plan_host;
 
-/// What to say before such a key, or such an address, is used for a job; `None` where there is nothing to say.
+/// The warning before such a key or address is used for a job, if any.
 pub(super) fn warning(base_url: &str, key: Option<&Key>) -> Option<String> {
     let what = match () {
         () if key.is_some_and(Key::is_of_coding_plan) => "this is a Coding Plan key (sk-sp-…)",
@@ -26,8 +26,8 @@ mod tests {
         let pay_as_you_go = "https://dashscope.aliyuncs.com/compatible-mode/v1";
         let plan = Key::new("sk-sp-verysecret").unwrap();
         let usual = Key::new("sk-ws-verysecret").unwrap();
-        let said = warning(pay_as_you_go, Some(&plan)).expect("a warning");
-        assert!(said.contains("do not allow batch jobs") && !said.contains("verysecret"), "{said}");
+        let text = warning(pay_as_you_go, Some(&plan)).expect("a warning");
+        assert!(text.contains("do not allow batch jobs") && !text.contains("verysecret"), "{text}");
         assert_eq!(warning(pay_as_you_go, Some(&usual)), None);
         assert_eq!(warning(pay_as_you_go, None), None);
         assert!(warning("https://coding-intl.dashscope.aliyuncs.com/v1", Some(&usual)).is_some());

@@ -1,4 +1,4 @@
-//! `fanfold completions`: what lets a shell complete the words of a command.
+//! `fanfold completions`: the script with which a shell completes commands.
 
 use std::io::{Write, stdout};
 

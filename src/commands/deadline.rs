@@ -1,4 +1,4 @@
-//! Whether a run will be done when its time is up: said as soon as it will not, and again when that gets much worse.
+//! Warns when a run will not finish in time: as soon as that is known, and again when it gets much worse.
 
 use jiff::{SignedDuration, Timestamp};
 
@@ -9,13 +9,13 @@ use crate::job::forecast::{Course, Shortfall, shortfall};
 use crate::tally::Snapshot;
 use crate::text::{count, counted, rate};
 
-/// Seconds of sending without a pause after which the present rate says something, and rows that have come to their end by then.
+/// How many seconds of sending without a pause, and how many finished rows, make the current rate meaningful.
 const MEASURED: (f64, u64) = (30.0, 20);
 
-/// How much worse it has to get to be said again: so many times the rows that would be left.
+/// How much worse it must get for another warning: this many times the rows left over.
 const WORSE: u64 = 2;
 
-/// What is known of a run before it sends.
+/// What is known about a run before it sends.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct PlannedWork {
     /// Rows to send.
@@ -25,15 +25,15 @@ pub(super) struct PlannedWork {
 }
 
 impl PlannedWork {
-    /// How it will go, as far as the limits let it.
+    /// The expected course, as far as the limits allow.
     pub(super) fn course(self) -> Course {
         let tokens_each = self.prompt_tokens as f64 / self.rows.max(1) as f64;
         Course { left: self.rows, requests_each: 1.0, tokens_each, measured: None }
     }
 }
 
-/// When a run's time is up, and the key that says so; `None` when it has all the time that it takes. `spent`: what earlier
-/// runs took of `max_duration`.
+/// When a run's time is up, and the key that says so; `None` without a time limit. `spent`: how much of `max_duration`
+/// earlier runs took.
 pub(super) fn deadline(
     job: &Job,
     told: &LiveSettings,
@@ -49,7 +49,7 @@ pub(super) fn deadline(
     until.into_iter().chain(duration).min_by_key(|(end, _)| *end)
 }
 
-/// What the limits alone say of a run that has not begun: the warning, if it cannot be done in time.
+/// The warning for a run that has not begun, if the limits alone prevent it from finishing in time.
 pub(super) fn before_it_begins(
     job: &Job,
     beginning: PlannedWork,
@@ -63,7 +63,7 @@ pub(super) fn before_it_begins(
     Some(words(job, &short, None, (now, beginning.rows), deadline))
 }
 
-/// What is said of a run whose time is up before it has begun.
+/// The message for a run whose time is up before it begins.
 fn over(job: &Job, now: Timestamp, (deadline, cap): (Timestamp, Cap)) -> String {
     let what = match cap {
         Cap::Until => format!("`until` ({}) is in the past", job.schedule.shown(deadline, now)),
@@ -72,7 +72,7 @@ fn over(job: &Job, now: Timestamp, (deadline, cap): (Timestamp, Cap)) -> String 
     format!("warning: {what}: nothing is sent")
 }
 
-/// Looks ahead while a run goes on.
+/// Predicts whether an active run will finish in time.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct DeadlineCheck {
     beginning: PlannedWork,
@@ -80,12 +80,12 @@ pub(super) struct DeadlineCheck {
 }
 
 impl DeadlineCheck {
-    /// An deadline check that has said nothing yet.
+    /// A check without any warning yet.
     pub(super) fn new(beginning: PlannedWork) -> Self {
         Self { beginning, said: None }
     }
 
-    /// What is to be said now, if anything.
+    /// The warning to be shown now, if any.
     pub(super) fn look(
         &mut self,
         (job, told): (&Job, &LiveSettings),
@@ -94,7 +94,7 @@ impl DeadlineCheck {
         deadline: (Timestamp, Cap),
     ) -> Option<String> {
         if deadline.0 <= now {
-            // One that went on until now is about to end, and says so itself.
+            // A run that continued until now is about to end, and reports it itself.
             let is_first = self.said.replace(u64::MAX).is_none() && snapshot.requests == 0;
             return is_first.then(|| over(job, now, deadline));
         }
@@ -104,7 +104,7 @@ impl DeadlineCheck {
             Some(said) => short.left > said.saturating_mul(WORSE).saturating_add(snapshot.rows / 100),
             None => true,
         };
-        // That the last few rows may be late is no news, when the rate goes up and down by as much.
+        // A delay of the last few rows is not worth a warning when the rate varies by as much.
         if !is_news || (short.left < snapshot.rows / 100 && short.ends_at.is_some()) {
             return None;
         }
@@ -113,7 +113,7 @@ impl DeadlineCheck {
         Some(words(job, &short, measured, (now, snapshot.rows), deadline))
     }
 
-    /// How the run goes; before that is known, what its limits let through.
+    /// The course of the run; before it is known, what its limits allow.
     fn course(&self, snapshot: &Snapshot) -> Option<Course> {
         let done = (snapshot.ok + snapshot.failed).min(snapshot.rows);
         let ended = self.beginning.rows.saturating_sub(snapshot.rows - done);
@@ -122,7 +122,7 @@ impl DeadlineCheck {
         let held_by = snapshot.standing.held_by;
         let known = snapshot.measured_for.as_secs_f64() >= MEASURED.0 && ended >= MEASURED.1;
         if !known {
-            // Once is enough for what does not change.
+            // An unchanging warning is shown once.
             return self.said.is_none().then_some(beginning);
         }
         Some(Course {
@@ -224,7 +224,7 @@ mod tests {
     }
 
     #[test]
-    fn a_time_that_is_past_when_the_run_begins_is_told_as_that() {
+    fn a_time_that_is_past_when_the_run_begins_is_reported_as_past() {
         let (job, told) = (job(), LiveSettings::default());
         let now: Timestamp = "2026-07-03T05:00:00Z".parse().expect("a time");
         let yesterday = (now - SignedDuration::from_hours(24), Cap::Until);

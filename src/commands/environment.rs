@@ -1,4 +1,4 @@
-//! Variables: of the environment, and of the file that `--env-file` names.
+//! Variables from the environment, and from the file given with `--env-file`.
 
 use std::collections::HashMap;
 use std::ffi::OsString;
@@ -15,24 +15,24 @@ use crate::job::notify::Recipient;
 use crate::job::{Job, KeySource};
 use crate::regular;
 
-/// What the vendor's own tools call the variable of the key.
+/// The names of the key's variable in the vendor's own tools.
 pub(super) const KEY_VARIABLES: [&str; 2] = ["DASHSCOPE_API_KEY", "QWEN_API_KEY"];
 
-/// What the names of fanfold's own variables begin with.
+/// The prefix of fanfold's own variables.
 const PREFIX: &str = "FANFOLD_";
 
-/// Variables of that beginning that its own tests know, and jobs do not.
+/// Variables with this prefix that belong to its tests and not to jobs.
 const OF_TESTS: [&str; 6] = ["FAILPOINT", "SUITE", "SNAPSHOTS", "SEEDS", "WALKS", "TEST_JOURNAL"];
 
-/// Where variables are looked up. What the environment says beats the file.
+/// Where variables are looked up. The environment overrides the file.
 #[derive(Debug, Default)]
 pub(super) struct Environment {
     file: HashMap<String, String>,
 }
 
 impl Environment {
-    /// The environment, and the file's variables where there is one. Read by ourselves: `dotenvy` puts other variables in the place
-    /// of a `$` in a value, which may be a key, and its errors name no line but repeat what stands in it.
+    /// The environment, and the file's variables if there is one. We parse the file ourselves: `dotenvy` expands a `$` in a
+    /// value, which may be a key, and its errors have no line number but repeat the contents.
     pub(super) fn read(file: Option<&Path>) -> Result<Self, Failure> {
         let Some(path) = file else { return Ok(Self::default()) };
         let text = regular::read_to_string(path)
@@ -59,18 +59,18 @@ impl Environment {
         std::env::var(name).ok().or_else(|| self.file.get(name).cloned())
     }
 
-    /// The variables of the environment that may hold the API key or the address that is told of a run: what goes by a
-    /// key's name, and whatever has one of them in it.
+    /// The environment variables that may contain the API key or the notification address of a run: those named like a key,
+    /// and those with either of them in the value.
     pub(super) fn with_secrets(job: &Job, key: Option<&Key>, address: Option<&str>) -> Vec<OsString> {
         let named = match &job.model.key {
             KeySource::Variable { name, .. } => Some(name.as_str()),
             KeySource::File(_) | KeySource::Command(_) => None,
         };
-        let told = match job.notify.as_ref().map(|notify| &notify.to) {
+        let notified = match job.notify.as_ref().map(|notify| &notify.to) {
             Some(Recipient::Variable(name)) => Some(name.as_str()),
             _ => None,
         };
-        let names = KEY_VARIABLES.into_iter().chain(named).chain(told).map(OsString::from);
+        let names = KEY_VARIABLES.into_iter().chain(named).chain(notified).map(OsString::from);
         let is_key = key.map(Key::finder);
         let holds_key = |value: &OsString| {
             let value = value.to_string_lossy();
@@ -81,8 +81,8 @@ impl Environment {
         names.chain(holders).collect()
     }
 
-    /// What is said of variables whose names begin as fanfold's own do, and are nearly one of them: such a slip changes nothing
-    /// in silence. `named` are those that the job names itself.
+    /// Warnings about variables that have fanfold's prefix and are nearly one of its names, so that such a misspelling is
+    /// not silent. `named` are the variables that the job names itself.
     pub(super) fn slips(&self, named: &[Option<&str>]) -> Vec<String> {
         let known: Vec<String> = JOB_FLAGS.iter().map(|job_flag| job_flag.variable()).collect();
         let ends = || known.iter().filter_map(|name| name.strip_prefix(PREFIX));
@@ -100,7 +100,7 @@ impl Environment {
         there.iter().filter_map(slip).collect()
     }
 
-    /// What the variables of the job flags set.
+    /// The settings from variables of the job flags.
     pub(super) fn overlays(&self) -> Vec<Overlay> {
         JOB_FLAGS
             .iter()
@@ -109,17 +109,17 @@ impl Environment {
     }
 }
 
-/// Whether a variable is what Kubernetes sets for a service that is called `fanfold`, or nearly so.
+/// Whether Kubernetes sets a variable like this for a service that is called `fanfold`, or similar.
 fn is_of_kubernetes(end: &str) -> bool {
     let parts: Vec<&str> = end.split('_').collect();
     parts.contains(&"PORT") || parts.contains(&"SERVICE")
 }
 
-/// Arms the point at which the environment lets this process die, as by `kill -9`.
+/// Sets the failpoint at which the environment makes this process die, as by `kill -9`.
 #[cfg(debug_assertions)]
 pub(super) fn arm_failpoint() -> Result<(), String> {
     let die = || {
-        // The signal is on its way when this returns; nothing more is to happen here.
+        // The signal is pending when this returns; nothing more should happen here.
         let _ = rustix::process::kill_process(rustix::process::getpid(), rustix::process::Signal::KILL);
         loop {
             std::thread::park();
@@ -131,7 +131,7 @@ pub(super) fn arm_failpoint() -> Result<(), String> {
     }
 }
 
-/// A value as a shell takes it: what stands between quotes, or all up to a note behind white space and a `#`.
+/// A value as a shell reads it: the text between quotes, or everything up to a comment after white space and a `#`.
 fn meant(value: &str) -> &str {
     let between = |quote: char| {
         let (inner, rest) = value.strip_prefix(quote)?.split_once(quote)?;
@@ -143,7 +143,7 @@ fn meant(value: &str) -> &str {
         notes.find(|before| value[before.len()..].starts_with(char::is_whitespace)).unwrap_or(value)
     };
     match value.starts_with(['"', '\'']) {
-        // Quotes inside of quotes, as in JSON: only the outer ones are taken off.
+        // Quotes inside quotes, as in JSON: only the outer ones are removed.
         true => between('"').or_else(|| between('\'')).unwrap_or_else(|| unquoted(value)),
         false => bare(),
     }

@@ -1,4 +1,4 @@
-//! What a user hears of while a run goes on: an outage, throttling, and with `-v` every fault.
+//! Reports events of an active run to the user: outages, throttling, and with `-v` every fault.
 
 use crate::event::{Bottleneck, Event, Observer};
 use crate::note::{JournalEvent, Outcome};
@@ -6,7 +6,7 @@ use crate::outcome::FaultKind;
 use crate::text::{count, short};
 use crate::watch::Screen;
 
-/// Says what a user wants to hear of while a run goes on.
+/// Reports the events that a user wants to know about.
 pub(super) struct Listener<'a> {
     screen: &'a Screen,
     verbose: bool,
@@ -15,7 +15,7 @@ pub(super) struct Listener<'a> {
 }
 
 impl<'a> Listener<'a> {
-    /// A listener that speaks to a screen; a verbose one of each request that brought no answer.
+    /// A listener that writes to a screen; a verbose one reports each request without an answer.
     pub(super) fn new(screen: &'a Screen, verbose: bool) -> Self {
         Self { screen, verbose, outage: false, slow: false }
     }

@@ -1,4 +1,4 @@
-//! `fanfold export`: writes what is answered so far, also while the job runs.
+//! `fanfold export`: writes the answers so far, even while the job runs.
 
 use std::io::stdout;
 use std::path::PathBuf;
@@ -25,7 +25,7 @@ use crate::write::Target;
 /// Runs the command.
 pub(super) fn run(mut args: ExportArgs) -> Result<Exit, Failure> {
     let screen = screen(&args.job, Progress::None);
-    // The journal belongs to the output that the job file names.
+    // The journal belongs to the output named in the job file.
     let asked = args.job.job.is_some().then(|| take_output(&mut args.job)).flatten();
     let job = load_to_look(&args.job)?;
     check_model_is_named(&job)?;
@@ -67,7 +67,7 @@ pub(super) fn run(mut args: ExportArgs) -> Result<Exit, Failure> {
             count(written.pending)
         ));
     }
-    // Who exports a rehearsal by `--simulate` has said so.
+    // A user who exports with `--simulate` knows that it is a rehearsal.
     let simulated = simulated_line(written.simulated).filter(|_| !args.job.simulate);
     simulated.into_iter().for_each(|line| screen.say(&line));
     Ok(Exit::Done)

@@ -1,4 +1,4 @@
-//! A command that ends early: what it says, and its exit code.
+//! The early end of a command: its message and its exit code.
 
 use std::io;
 use std::path::Path;
@@ -9,7 +9,7 @@ use crate::journal::JournalError;
 use crate::pipeline::PipelineError;
 use crate::write::WriteError;
 
-/// A command that ended early: what to say, and the exit code.
+/// The early end of a command: its message and its exit code.
 #[derive(Debug)]
 pub(super) struct Failure {
     pub(super) exit: Exit,
@@ -21,12 +21,12 @@ impl Failure {
         Self { exit: Exit::CannotRun, message: message.to_string() }
     }
 
-    /// A command line that cannot be followed.
+    /// An invalid command line.
     pub(super) fn usage(problem: Diagnostic) -> Self {
         Self { exit: Exit::Usage, ..problem.into() }
     }
 
-    /// A file that cannot be read; `what` is what it was to be, in a few words.
+    /// A file that cannot be read; `what` describes it in a few words.
     pub(super) fn unreadable(what: &str, path: &Path, error: &io::Error) -> Self {
         let name = path.display();
         Self::new(match error.kind() {
@@ -76,7 +76,7 @@ impl From<PipelineError> for Failure {
         match error {
             PipelineError::Journal(error) => error.into(),
             PipelineError::Interrupted => Self { exit: Exit::Interrupted, message: "interrupted".to_owned() },
-            // Whoever reads our output has had enough of it; that is no failure of ours.
+            // The reader of our output has closed it, which is not a failure of ours.
             PipelineError::Write(WriteError::BrokenPipe) => Self { exit: Exit::Done, message: String::new() },
             error => Self::new(error),
         }

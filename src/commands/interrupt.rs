@@ -1,4 +1,4 @@
-//! Ctrl-C and its kin: the first one lets the requests in flight end, the second stops at once.
+//! Ctrl-C and similar signals: the first lets requests in flight finish, the second stops at once.
 
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
@@ -8,24 +8,24 @@ use crate::dispatch::stop::{Stop, StopLevel};
 use crate::exit::Exit;
 use crate::watch::Screen;
 
-/// What a run says to the first signal.
+/// A run's message at the first signal.
 pub(super) const STOPPING: &str =
     "stopping: waiting for requests in flight, then writing the output; interrupt again to stop immediately";
 
-/// Listens for signals on a thread of its own, which ends with the process. Says `stopping` to the first one, if there is
-/// anything to say.
+/// Handles signals on a separate thread, which ends with the process. Shows `stopping` at the first one, unless it is
+/// empty.
 pub(super) fn listen(screen: &Screen, stopping: &'static str) -> std::io::Result<Stop> {
     Ok(listen_and_ask(screen, stopping)?.1)
 }
 
-/// The same, with the end at which others can ask for what a signal asks for.
+/// The same, with a sender through which others can ask for a stop.
 pub(super) fn listen_and_ask(
     screen: &Screen,
     stopping: &'static str,
 ) -> std::io::Result<(watch::Sender<StopLevel>, Stop)> {
     let (sender, stop) = watch::channel(StopLevel::None);
     let ask = sender.clone();
-    // Under nohup the hang-up is ignored from the start, and stays so.
+    // Under nohup, SIGHUP is ignored from the start and remains so.
     let wanted =
         [SIGINT, SIGTERM, SIGHUP].into_iter().filter(|signal| *signal != SIGHUP || !hang_up_is_ignored());
     let mut signals = Signals::new(wanted)?;
@@ -52,7 +52,7 @@ pub(super) fn listen_and_ask(
     Ok((ask, stop))
 }
 
-/// Whether the process was started with SIGHUP ignored, where the system tells (`SigIgn` in proc(5)).
+/// Whether the process was started with SIGHUP ignored, if the system shows it (`SigIgn` in proc(5)).
 fn hang_up_is_ignored() -> bool {
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
     let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));

@@ -1,11 +1,11 @@
-//! The keeper of a run's commands: this program once more, under a name of its own.
+//! The keeper of a run's commands: this program started again under another name.
 
 use std::ffi::OsString;
 
 use crate::tools::keeper::{Keeper, NAME, keep};
 use crate::tools::kin::ProcessMark;
 
-/// Is the keeper, when the program was started as that. Says whether it was.
+/// Runs the keeper if the program was started as one. Returns whether it was.
 pub fn was_keeper(mut arguments: impl Iterator<Item = OsString>) -> bool {
     let is_named = arguments.next().is_some_and(|name| name == NAME);
     let mark = arguments.next().and_then(|mark| ProcessMark::of_text(mark.to_str()?));
@@ -21,7 +21,7 @@ pub fn was_keeper(mut arguments: impl Iterator<Item = OsString>) -> bool {
 /// The mark of a run, and the keeper of its commands, if it has any.
 pub(super) fn of_run(has_tools: bool) -> (ProcessMark, Option<Keeper>) {
     let mark = ProcessMark::of_run(rand::random());
-    // Where none can be started (no proc, no more processes), a kill leaves commands to themselves, as docs/answers.md says.
+    // If none can be started (no proc, no more processes), a kill leaves commands running, as docs/answers.md says.
     let keeper = has_tools.then(|| Keeper::start(&mark).ok()).flatten();
     (mark, keeper)
 }

@@ -1,4 +1,4 @@
-//! An output that `limit` would make shorter than it is: a few rows are tried, and the answers of a whole night are replaced.
+//! An output that `limit` would shorten: a user tries a few rows, and would replace the answers of a whole night.
 
 use std::path::Path;
 
@@ -11,7 +11,7 @@ use crate::pipeline::{Opened, PipelineError};
 use crate::read::Projection;
 use crate::text::{count, counted};
 
-/// What is said of a job whose output would lose rows to its `limit`; `None` of every other.
+/// The error for a job whose output would lose rows to its `limit`, if so.
 pub(super) fn shortened(opened: &Opened, reader: &Reader) -> Result<Option<String>, Failure> {
     let output = &opened.job.output;
     let Some(limit) = opened.job.input.limit else { return Ok(None) };
@@ -31,8 +31,8 @@ pub(super) fn shortened(opened: &Opened, reader: &Reader) -> Result<Option<Strin
     )))
 }
 
-/// Whether an output that was written is that of the job, by whatever path it was named then: a journal beside its output has
-/// one output of each name.
+/// Whether a written output is that of the job, under whatever path it was then named: a journal next to its output has one
+/// output of each name.
 fn is_this(written: &Path, output: &Output) -> bool {
     let same_name = written.file_name() == output.path.file_name();
     written == output.path
@@ -40,7 +40,7 @@ fn is_this(written: &Path, output: &Output) -> bool {
         || (same_name && output.journal.is_none())
 }
 
-/// Whether the input goes on behind the limit: an input that has become shorter has its output follow.
+/// Whether the input continues beyond the limit: if the input has become shorter, its output may too.
 fn has_more(opened: &Opened, limit: u64) -> Result<bool, PipelineError> {
     let mut rows = opened.source.rows(Projection::Only([].into()))?;
     Ok(rows.nth(usize::try_from(limit).unwrap_or(usize::MAX)).transpose()?.is_some())

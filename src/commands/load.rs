@@ -1,4 +1,4 @@
-//! From the command line to the settled job.
+//! From the command line to the complete job.
 
 use std::io::{IsTerminal, stderr};
 use std::path::{Path, PathBuf};
@@ -28,10 +28,10 @@ use crate::tools::can_be_run;
 use crate::watch::{Mode, Screen};
 use crate::write::followed;
 
-/// A job as the command line asks for it.
+/// A job as requested on the command line.
 #[derive(Debug)]
 pub(super) struct Loaded {
-    /// The job. Of a rehearsal, with an output of its own.
+    /// The job; for a rehearsal, with an output of its own.
     pub(super) job: Job,
     /// Where variables are looked up.
     pub(super) environment: Environment,
@@ -39,10 +39,10 @@ pub(super) struct Loaded {
     pub(super) tables: Tables,
 }
 
-/// Reads the job file and lays environment and flags over it.
+/// Reads the job file, and applies environment and flags to it.
 pub(super) fn load(args: &JobArgs, screen: &Screen) -> Result<Loaded, Failure> {
     let (file, layers, environment) = said(args)?;
-    // Before what is missing is told: it may be what a slip was to set.
+    // Before missing settings are reported: a misspelling may have been meant to set them.
     let notify = file.notify.as_ref().and_then(|notify| notify.url_env.as_deref());
     for slip in environment.slips(&[file.model.api_key_env.as_deref(), notify]) {
         screen.insist(&slip);
@@ -55,12 +55,12 @@ pub(super) fn load(args: &JobArgs, screen: &Screen) -> Result<Loaded, Failure> {
     Ok(Loaded { job, environment, tables })
 }
 
-/// The same, to look at what the job has done: what only the sending needs is not asked for, and a model table that cannot be
-/// read is none.
+/// The same, to inspect what the job has done: settings needed only for sending may be missing, and a model table that
+/// cannot be read is ignored.
 pub(super) fn load_to_look(args: &JobArgs) -> Result<Job, Failure> {
     let (file, layers, _) = said(args)?;
     let tables = tables(args, file.model.table.as_deref(), &layers).unwrap_or_else(|_| Tables::built_in());
-    // What the clock on the wall shows decides nothing of what was done.
+    // The present time decides nothing about what was done.
     let zone = |name: Option<&str>| {
         time_zone(name).or_else(|error| name.map_or(Ok(TimeZone::system()), |_| Err(error)))
     };
@@ -69,14 +69,14 @@ pub(super) fn load_to_look(args: &JobArgs) -> Result<Job, Failure> {
     let figures = file.output.metrics.clone();
     let mut job = resolve_to_look(file, &layers, &Lookups { zone: &zone, ..lookups(&book) })?;
     job.read_from = read_from(args, &tables, key_file);
-    // Such a job keeps none, and writes over none.
+    // Such a job keeps no figures, and overwrites none.
     job.read_from.extend(figures.map(PathBuf::from));
     let job = placed(of_a_rehearsal(job, args), &Screen::new(Mode::Quiet, false));
-    // What the schedule would hold back of a rehearsal is not held back, but for one in real time.
+    // A rehearsal is not held back by the schedule, except one in real time.
     Ok(if args.simulate { job.at_the_pace_of_a_rehearsal() } else { job })
 }
 
-/// What job file, environment and flags say together.
+/// The combined settings of job file, environment and flags.
 fn said(args: &JobArgs) -> Result<(JobFile, Layers, Environment), Failure> {
     check_flags(args.job_flags.overlays.clone(), TimeZone::system, is_a_region).map_err(Failure::usage)?;
     args.job_flags.overlays.iter().try_for_each(check_keyless)?;
@@ -93,7 +93,7 @@ fn said(args: &JobArgs) -> Result<(JobFile, Layers, Environment), Failure> {
     Ok((file, layers, environment))
 }
 
-/// The job, with the output of a rehearsal where it is one.
+/// The job, with the output of a rehearsal if it is one.
 fn of_a_rehearsal(mut job: Job, args: &JobArgs) -> Job {
     if args.simulate {
         job.output = job.output.simulated();
@@ -101,14 +101,14 @@ fn of_a_rehearsal(mut job: Job, args: &JobArgs) -> Job {
     job
 }
 
-/// The files that a job is read from. Who only looks knows the key's as well, so as not to write over it.
+/// The files from which a job is read. Inspecting commands include the key's file, so as not to overwrite it.
 fn read_from(args: &JobArgs, tables: &Tables, key_file: Option<String>) -> Vec<PathBuf> {
     let named = [tables.own.clone(), key_file].into_iter().flatten().map(PathBuf::from);
     args.job.clone().into_iter().chain(args.env_file.clone()).chain(named).collect()
 }
 
-/// The job, whose journal belongs to the file that is written, by whatever link that is named. One that lies beside the link
-/// from before is used, unless the file has one.
+/// The job with its journal next to the file that is really written, whatever link names it. A journal from before next to
+/// the link is used, unless the file has one.
 fn placed(mut job: Job, screen: &Screen) -> Job {
     let output = &mut job.output;
     let by_name = output.journal();
@@ -140,7 +140,7 @@ fn lookups<'a>(book: &'a dyn Fn(&str) -> ModelCatalog) -> Lookups<'a> {
     Lookups { region: &address_of, book, zone: &time_zone }
 }
 
-/// The job of a file, its requests held against what the API is known to refuse.
+/// The job from a file, with its requests checked against what the API is known to reject.
 pub(super) fn settled(file: JobFile, layers: &Layers, tables: &Tables) -> Result<Job, Diagnostic> {
     let job = resolve(file, layers, &lookups(&|base_url| tables.book(base_url)))?;
     check_request(&job).map_err(|(key, problem)| match layers.place(&key) {
@@ -175,7 +175,7 @@ fn read(path: &Path) -> Result<SourceText, Failure> {
     Ok(SourceText::new(name, text.strip_prefix('\u{feff}').unwrap_or(&text)))
 }
 
-/// Checks that the commands of a job's tools are there, and that the job defines what they answer.
+/// Checks that the commands of a job's tools exist, and that the job defines the functions that they answer.
 pub(super) fn check_tools(job: &Job) -> Result<(), Diagnostic> {
     let path = std::env::var_os("PATH");
     let tools = job.request.get("tools").and_then(Value::as_array);
@@ -198,7 +198,7 @@ pub(super) fn check_tools(job: &Job) -> Result<(), Diagnostic> {
     Ok(())
 }
 
-/// Why a name is that of no region.
+/// Why a name is not a region.
 pub(super) fn is_a_region(name: &str) -> Result<(), String> {
     name.parse::<Region>().map(drop).map_err(|error| error.to_string())
 }
@@ -215,12 +215,12 @@ pub(super) fn address_of(region: &str, workspace: Option<&str>) -> Result<String
     }
 }
 
-/// A time zone by its IANA name; without one, that of the system.
+/// A time zone by its IANA name; by default that of the system.
 pub(super) fn time_zone(name: Option<&str>) -> Result<TimeZone, String> {
     match name {
         Some(name) => TimeZone::get(name)
             .map_err(|_| format!("unknown time zone `{name}`; write a name such as Europe/Berlin")),
-        // A system without any zone has UTC; a variable that names none is a mistake.
+        // A system without any zone uses UTC; a variable with an invalid one is a mistake.
         None => {
             TimeZone::try_system().or_else(|_| match std::env::var_os("TZ").filter(|name| !name.is_empty()) {
                 Some(name) => {
@@ -232,8 +232,8 @@ pub(super) fn time_zone(name: Option<&str>) -> Result<TimeZone, String> {
     }
 }
 
-/// The model table of a job: the one it names, or the one that lies beside its file; of a job made of flags alone, in
-/// the working directory.
+/// The model table of a job: the one that it names, or the one next to its file; for a job made only of flags, in the
+/// working directory.
 fn tables(args: &JobArgs, named: Option<&str>, layers: &Layers) -> Result<Tables, Failure> {
     if let Some(name) = named.filter(|name| !Path::new(name).is_file()) {
         let problem = layers.problem("model.table", format!("there is no model table {name}"));
@@ -242,14 +242,14 @@ fn tables(args: &JobArgs, named: Option<&str>, layers: &Layers) -> Result<Tables
     Tables::read(named.map(Path::new), args.job.as_deref().unwrap_or(Path::new("")))
 }
 
-/// Takes `--output` out of what is set over the job, for a command that writes something else than the job's output.
+/// Removes `--output` from the overlays, for a command that writes something other than the job's output.
 pub(super) fn take_output(args: &mut JobArgs) -> Option<String> {
     let overlays = &mut args.job_flags.overlays;
     let index = overlays.iter().position(|overlay| overlay.key == "output.path")?;
     overlays.remove(index).value.as_str().map(str::to_owned)
 }
 
-/// Whether to use colours on what is a terminal or is none.
+/// Whether to use colours, given whether the output is a terminal.
 pub(super) fn colored(when: Color, terminal: bool) -> bool {
     match when {
         Color::Always => true,

@@ -1,4 +1,4 @@
-//! `fanfold man`: pages of the manual, of the program and of each command.
+//! `fanfold man`: manual pages of the program and of each command.
 
 use std::fs;
 use std::io::{Write, stdout};
@@ -41,8 +41,8 @@ fn pages() -> Result<Vec<(String, Vec<u8>)>, Failure> {
     .collect()
 }
 
-/// A page. Its head is ours, because an empty date would be left out of it and move all that follows; and so are the
-/// examples, whose lines must stay lines.
+/// A page. We write its header ourselves, because an empty date would be left out and shift everything after it; and the
+/// examples, whose lines must not be joined.
 fn page(name: &str, man: &Man, notes: Option<String>) -> Result<Vec<u8>, Failure> {
     let mut page = Vec::new();
     let mut head = Roff::new();

@@ -1,4 +1,4 @@
-//! The file of figures that a run keeps while it goes on. A file that cannot be written is a warning, and no more.
+//! The file of figures that a run updates. If it cannot be written, that is only a warning.
 
 use std::fs;
 use std::io::Read;
@@ -15,7 +15,7 @@ use crate::write::replace_unsynced;
 /// How often the file is written.
 const EVERY: Duration = Duration::from_secs(5);
 
-/// The file, when the job has one.
+/// The file, if the job has one.
 #[derive(Debug, Clone)]
 pub(super) struct MetricsFile {
     path: Option<PathBuf>,
@@ -25,8 +25,8 @@ pub(super) struct MetricsFile {
     has_failed: bool,
 }
 
-/// Says why what lies in the place of the figures may not be replaced by them: it is not empty, and does not begin as they do.
-/// Nobody else looks at such a name twice, and it could be any file of the user's.
+/// Why the figures may not replace an existing file: it is not empty, and does not begin like one of ours. Such a name is
+/// easily mistyped, and it could be any file of the user's.
 pub(super) fn check_replaceable(place: &Path) -> Result<(), String> {
     if fs::metadata(place).is_err() {
         return Ok(());
@@ -49,7 +49,7 @@ impl MetricsFile {
         Self { path, about, screen: screen.clone(), written: None, has_failed: false }
     }
 
-    /// Writes it, unless that was done a moment ago.
+    /// Writes it, unless it was just written.
     pub(super) fn keep(&mut self, snapshot: &Snapshot) {
         if self.written.is_none_or(|written| written.elapsed() >= EVERY) {
             self.write(snapshot, None);

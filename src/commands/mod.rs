@@ -1,18 +1,18 @@
 //! The commands, one file per verb. The only place that prints to standard output.
 //!
-//! `run` below reads like a table of contents: it prepares what holds for every command (panics, secrets on the command line), hands
-//! the arguments to the verb, and turns a `Failure` into a message and an exit code. A verb is `run(args) -> Result<Exit, Failure>`;
-//! it loads its job, asks the stages through `pipeline/` and the journal, and says what came of it.
+//! `run` below is the overview: it does what every command needs (panics, secrets on the command line), passes the
+//! arguments to the verb, and turns a `Failure` into a message and an exit code. A verb is `run(args) -> Result<Exit,
+//! Failure>`: it loads its job, calls the stages through `pipeline/` and the journal, and reports the result.
 //!
-//! What verbs have in common:
+//! What verbs share:
 //!
-//! - `load` goes from the command line to the settled job, with `environment` for variables and files of variables, `tables` for the
-//!   model table, and `secrets` for what has to be kept to itself before anything can be shown.
+//! - `load` goes from the command line to the complete job, with `environment` for variables and their files, `tables` for
+//!   the model table, and `secrets` for everything that must be hidden before anything is shown.
 //! - `run`, `run_session`, `run_control` and `run_record` are `fanfold run`, with `notify`, `event_log` and `summary`.
-//! - Checks before anything is sent: `side_file` (nothing is written over what belongs to the job), `limited` (a `limit` would shorten
+//! - Checks before anything is sent: `side_file` (files of the job are not overwritten), `limited` (a `limit` would shorten
 //!   the output), `warnings`, `deadline`, `coding_plan`, `rehearsed` (answers of the simulator).
-//! - Words that several verbs say: `caps`, `usage`, `resume`, `time`; `printout` is standard output, made printable.
-//! - `keeper` and `prober` are no verbs: they are the program started once more by itself, for tools and for templates.
+//! - Shared wording: `caps`, `usage`, `resume`, `time`; `printout` is standard output, made printable.
+//! - `keeper` and `prober` are not verbs: the program starts itself again as these, for tools and for templates.
 
 mod ask;
 mod caps;
@@ -67,8 +67,7 @@ use crate::render::template::is_in_the_engine;
 use crate::secrets::hide;
 use crate::watch::{Mode, put, say_error};
 
-/// Keeps a panic silent that is caught and told as a mistake of the user's; every other one is shown as ever, without the
-/// secrets in it.
+/// Silences a panic that is caught and reported as the user's mistake; all others are shown as usual, without secrets.
 fn hush_caught_panics() {
     let shown = panic::take_hook();
     panic::set_hook(Box::new(move |panic| match hide(&panic.to_string()) {
@@ -78,7 +77,7 @@ fn hush_caught_panics() {
     }));
 }
 
-/// Runs a command to its end, and says what went wrong.
+/// Runs a command to its end, and reports any failure.
 pub fn run(cli: Cli) -> Exit {
     hush_caught_panics();
     prober::allow();

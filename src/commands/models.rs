@@ -1,4 +1,4 @@
-//! `fanfold models`: what the model table knows, of all models in one region or of one model in all.
+//! `fanfold models`: the facts in the model table, for all models in one region or for one model in all.
 
 mod card;
 mod data;
@@ -36,7 +36,7 @@ pub(super) fn run(args: ModelsArgs) -> Result<Exit, Failure> {
     Ok(Exit::Done)
 }
 
-/// The region that was asked for, by name or by address; Singapore when nobody says. `None`: an address in no region.
+/// The requested region, by name or by address; Singapore by default. `None`: an address in no region.
 fn region(args: &ModelsArgs) -> Result<Option<Region>, Failure> {
     let environment = Environment::read(None)?;
     let variable = |key: &str| {

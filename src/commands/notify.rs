@@ -1,5 +1,5 @@
-//! Tells somebody that a run starts, ends or stops: counts and codes, and nothing of rows or prompts. What comes of it is
-//! no matter of the run's: it is not waited for at the start, and a failure is a warning.
+//! Sends notifications when a run starts, ends or stops: counts and codes, but no rows or prompts. The run does not depend
+//! on them: it does not wait at the start, and a failure is a warning.
 
 use std::ffi::OsString;
 use std::process::Stdio;
@@ -38,7 +38,7 @@ enum Channel {
     Command(Vec<String>, Vec<OsString>),
 }
 
-/// The address of a job's notifications: what is secret about them.
+/// The address of a job's notifications, which is secret.
 pub(super) fn secret(notify: &Notify, environment: &Environment) -> Option<String> {
     let address = match &notify.to {
         Recipient::Url(url) => Some(url.reveal().trim().to_owned()),
@@ -49,7 +49,7 @@ pub(super) fn secret(notify: &Notify, environment: &Environment) -> Option<Strin
     address
 }
 
-/// Whom a run would tell, in words that may be shown; or why it could not.
+/// Who would be notified, in displayable words; or why nobody can be.
 pub(super) fn whom(notify: &Notify, environment: &Environment) -> Result<String, String> {
     line(notify, environment, &[]).map(|line| match line {
         Channel::Hook(hook) => format!("a call to {}", hook.host()),
@@ -71,13 +71,13 @@ fn line(notify: &Notify, environment: &Environment, hidden: &[OsString]) -> Resu
     Hook::new(&url, notify.allow_http).map(Channel::Hook).map_err(|what| format!("{place} {what}"))
 }
 
-/// What is told of a run at a moment: counts and codes.
+/// The state of a run at a moment: counts and codes.
 #[derive(Debug, Serialize)]
 #[serde(untagged)]
 pub(super) enum Notice<'a> {
     /// It begins to send.
     Started { run: i64, rows: RowsAtStart },
-    /// It is over: what of its receipt may be told.
+    /// It is over, with those parts of its receipt that may be sent.
     Ended {
         run: i64,
         started_at: &'a str,
@@ -89,11 +89,11 @@ pub(super) enum Notice<'a> {
         reason: &'static str,
         error_code: Option<&'a str>,
     },
-    /// It could not go on, and has no receipt.
+    /// It could not continue, and has no receipt.
     Failed { exit_code: u8, reason: &'static str },
 }
 
-/// How the rows stand before anything is sent.
+/// The counts of rows before anything is sent.
 #[derive(Debug, Serialize)]
 pub(super) struct RowsAtStart {
     #[serde(rename = "in")]
@@ -104,14 +104,14 @@ pub(super) struct RowsAtStart {
 }
 
 impl<'a> Notice<'a> {
-    /// What is told of a run that begins to send.
+    /// The notice of a run that begins to send.
     pub(super) fn started(plan: &Plan, run: i64) -> Self {
         let (rows, pending, failed) = (plan.rows, plan.matched.unanswered(), plan.matched.failed);
         let done = rows - pending.min(rows);
         Self::Started { run, rows: RowsAtStart { rows, pending, ok: done - failed.min(done), failed } }
     }
 
-    /// What is told of a run that is over.
+    /// The notice of a run that is over.
     pub(super) fn ended(receipt: &'a Receipt<'_>) -> Self {
         Self::Ended {
             run: receipt.run,
@@ -126,7 +126,7 @@ impl<'a> Notice<'a> {
         }
     }
 
-    /// Whether there may be something left for the same command.
+    /// Whether the same command may have work left.
     fn leaves_rows(&self) -> bool {
         match self {
             Self::Started { .. } => false,
@@ -149,25 +149,25 @@ struct Notification<'a> {
     notice: &'a Notice<'a>,
 }
 
-/// Whether what a service calls the code of its error is one. A service could as well say words there, of a row or its own.
+/// Whether a service's error code is really a code. A service could put text there, about a row or itself.
 fn is_code(text: &str) -> bool {
     text.len() <= 64 && text.chars().all(|c| c.is_ascii_alphanumeric() || "_-.".contains(c))
 }
 
-/// The thread that tells what it is given, one after the other.
+/// The thread that sends notifications one after another.
 #[derive(Debug)]
 struct Worker {
     events: Sender<(Moment, String)>,
     thread: JoinHandle<()>,
 }
 
-/// Tells of one run.
+/// Sends the notifications of one run.
 #[derive(Debug)]
 pub(super) struct Notifier {
     /// The job file.
     job: Option<String>,
     simulated: bool,
-    /// The command that goes on, where it may be told.
+    /// The command that continues the run, if it may be sent.
     resume: Option<String>,
     on: Vec<Moment>,
     worker: Option<Worker>,
@@ -175,7 +175,7 @@ pub(super) struct Notifier {
 }
 
 impl Notifier {
-    /// For a run of a job; without a `[notify]` of its own, for nobody. Commands do not get to see the `hidden` variables.
+    /// For a run of a job; without `[notify]`, nothing is sent. Commands do not see the `hidden` variables.
     pub(super) fn new(
         job: &Job,
         environment: &Environment,
@@ -202,7 +202,7 @@ impl Notifier {
         Self { job: file, simulated: args.simulate, resume, on, worker, is_over: false }
     }
 
-    /// Tells of a moment, with what is known by then.
+    /// Sends a notification about a moment.
     pub(super) fn tell(&mut self, moment: Moment, notice: &Notice<'_>) {
         self.is_over |= moment != Moment::Start;
         let Some(worker) = self.worker.as_ref().filter(|_| self.on.contains(&moment)) else { return };
@@ -215,11 +215,11 @@ impl Notifier {
             event: moment.as_str(),
             notice,
         };
-        // A worker that panicked has shown that by itself.
+        // A worker that panicked has reported it itself.
         let _ = serde_json::to_string(&notification).map(|text| worker.events.send((moment, text)));
     }
 
-    /// The run is over. What was not told of its end is told now; what is on its way is waited for, some seconds at most.
+    /// The run is over. Sends its end if that is still to be sent, and waits a few seconds for notifications in flight.
     pub(super) fn finish(mut self, exit: Exit) {
         if !self.is_over {
             let reason = match exit {
@@ -236,7 +236,7 @@ impl Notifier {
     }
 }
 
-/// Whether the command line holds nothing but names and numbers: a prompt on it would be told with the resume command.
+/// Whether the command line has only names and numbers: a prompt on it would be sent with the resume command.
 fn tells_nothing(args: &JobArgs) -> bool {
     let texts = ["prompt.system", "prompt.user"];
     let said = args.job_flags.overlays.iter().any(|overlay| texts.contains(&overlay.key.as_str()));
@@ -244,7 +244,7 @@ fn tells_nothing(args: &JobArgs) -> bool {
     !said && args.set.is_empty()
 }
 
-/// Tells what comes, one after the other.
+/// Sends the notifications one after another.
 fn work(line: &Channel, events: &Receiver<(Moment, String)>, screen: &Screen) {
     let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
         Ok(runtime) => runtime,
@@ -267,7 +267,7 @@ fn work(line: &Channel, events: &Receiver<(Moment, String)>, screen: &Screen) {
 async fn hand(words: &[String], hidden: &[OsString], text: String, patience: Duration) -> Result<(), String> {
     let (program, arguments) = words.split_first().ok_or("the command is empty")?;
     let mut command = Command::new(program);
-    // In a group of its own: the Ctrl-C that ends the run is told by it too.
+    // In its own process group: it also reports the Ctrl-C that ends the run.
     command.args(arguments).process_group(0).kill_on_drop(true);
     command.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::null());
     for variable in hidden {
@@ -278,7 +278,7 @@ async fn hand(words: &[String], hidden: &[OsString], text: String, patience: Dur
     let stdin = child.stdin.take();
     let ended = async {
         if let Some(mut stdin) = stdin {
-            // A command that has no use for the text may close the pipe.
+            // A command that does not need the text may close the pipe.
             let _ = stdin.write_all(text.as_bytes()).await;
         }
         child.wait().await
@@ -298,7 +298,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_a_service_says_in_the_place_of_a_code_is_not_told() {
+    fn words_of_a_service_instead_of_a_code_are_not_sent() {
         for (code, told) in [
             ("insufficient_quota", true),
             ("Model.AccessDenied", true),

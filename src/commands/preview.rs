@@ -55,7 +55,7 @@ pub(super) fn run(args: PreviewArgs) -> Result<Exit, Failure> {
     HttpEndpoint::new(ClientSettings::of(&loaded.job.model, &loaded.job.retry)).map_err(Failure::new)?;
     let path = loaded.job.output.journal();
     let reader = path.exists().then(|| Reader::open(&path)).transpose()?;
-    // Looking changes nothing, and takes no standard input that a run has kept.
+    // A preview changes nothing, and leaves standard input saved by a run alone.
     let opened = match loaded.job.output.spool().exists() {
         true => Opened::again(loaded.job)?,
         false => Opened::new(loaded.job)?,
@@ -88,7 +88,7 @@ pub(super) fn run(args: PreviewArgs) -> Result<Exit, Failure> {
     for line in surroundings(&opened, &loaded.environment, address, &loaded.tables.words(), &key) {
         writeln!(out, "{line}")?;
     }
-    // A folder that is not there yet is made by the run.
+    // The run creates a missing folder.
     if opened.job.output.path.parent().is_some_and(|folder| folder.as_os_str().is_empty() || folder.is_dir())
     {
         check_target(&opened.job.output.path)?;
@@ -96,7 +96,7 @@ pub(super) fn run(args: PreviewArgs) -> Result<Exit, Failure> {
     Ok(Exit::Done)
 }
 
-/// What earlier runs left that the plan does not say: answers of a rehearsal, and requests whose end nobody knows.
+/// What earlier runs left that the plan does not show: answers of a rehearsal, and requests in doubt.
 fn earlier_runs(reader: &Reader, simulate: bool) -> Result<Vec<String>, Failure> {
     let mut lines = Vec::new();
     lines.extend(rehearsed_line(reader.simulated()?.answers).filter(|_| !simulate));
@@ -108,7 +108,7 @@ fn earlier_runs(reader: &Reader, simulate: bool) -> Result<Vec<String>, Failure>
     Ok(lines)
 }
 
-/// Who is asked by what way, who is told, and where the answers go.
+/// Who is asked and how, who is notified, and where the answers go.
 fn surroundings(
     opened: &Opened,
     environment: &Environment,
@@ -137,7 +137,7 @@ fn surroundings(
     lines
 }
 
-/// The key, where looking at it costs nothing.
+/// The key, if it can be read at no cost.
 fn key_at_hand(loaded: &Loaded) -> Option<Key> {
     match &loaded.job.model.key {
         KeySource::Command(_) => None,
@@ -149,7 +149,7 @@ fn key_line(loaded: &Loaded, simulate: bool) -> String {
     let source = &loaded.job.model.key;
     match source {
         _ if simulate => "none is needed".to_owned(),
-        // A command may ask for a password or cost a call; it is run when the job is.
+        // A command may ask for a password or cost a call; only the run executes it.
         KeySource::Command(words) => {
             format!("from the command `{}`, which the run executes", program(words))
         }
@@ -179,7 +179,7 @@ fn show_requests(opened: &Opened, most: u64, out: &mut impl Write) -> Result<(),
                 let body: Value = serde_json::from_slice(&request.body).unwrap_or_default();
                 let tokens = count(request.estimate.prompt_tokens);
                 writeln!(out, "{}: about {tokens} prompt tokens", printable(&item.place().to_string()))?;
-                // It stays as it is also where its lines are longer than the terminal's.
+                // Not wrapped, even where its lines are longer than the terminal's.
                 out.write_all(printable(&format!("{body:#}\n\n")).as_bytes())?;
             }
             Err(problem) => writeln!(
@@ -193,7 +193,7 @@ fn show_requests(opened: &Opened, most: u64, out: &mut impl Write) -> Result<(),
     Ok(())
 }
 
-/// What the rows that are to be sent may use, cost and take.
+/// The expected usage, cost and duration of the rows to be sent.
 fn estimates(job: &Job, plan: &Plan, reader: Option<&Reader>) -> Result<Vec<String>, Failure> {
     let to_send = plan.to_send();
     let share = plan.share_to_send();
@@ -211,7 +211,7 @@ fn estimates(job: &Job, plan: &Plan, reader: Option<&Reader>) -> Result<Vec<Stri
             "to send: {}, about {} prompt tokens; {} {} completion tokens{}",
             counted(to_send, "request"),
             count(most.prompt_tokens),
-            // Where nobody knows how long an answer can be, there is no most.
+            // If the maximum length of an answer is unknown, there is no maximum.
             if most.unbounded { "with answers of unknown length, possibly" } else { "at most" },
             count(most.max_completion_tokens),
             not_sent(plan)
@@ -247,7 +247,7 @@ fn not_sent(plan: &Plan) -> String {
     }
 }
 
-/// What the requests may cost: each at the price of its own model and length, with so many tokens in each answer.
+/// The possible cost of the requests: each at the price of its own model and length, with this many tokens in each answer.
 fn cost_line(job: &Job, cost_estimate: &CostEstimate, to_send: u64, completion: Option<f64>) -> String {
     if to_send > 0 && cost_estimate.unpriced >= to_send {
         return "cost: not known; the price is not in the model table (set it under [price])".to_owned();
@@ -291,7 +291,7 @@ fn completion_of_an_answer(reader: &Reader) -> Result<Option<f64>, Failure> {
     Ok((answers > 0).then(|| tokens as f64 / answers as f64))
 }
 
-/// How long the rows take by the limits alone, those of the schedule too.
+/// How long the rows take by the limits alone, including the schedule's.
 fn duration_line(job: &Job, beginning: PlannedWork, now: Timestamp) -> String {
     let has_limits = job.quotas.requests_each_second().is_some() || job.quotas.tokens_per_minute.is_some();
     let by = match job.quotas.requests_each_second() {

@@ -1,5 +1,4 @@
-//! What is printed for people: nothing foreign reaches a terminal with its control characters, and lines are broken there
-//! between words.
+//! Text printed for people: control characters never reach a terminal, and lines are wrapped between words.
 
 use std::fmt::Arguments;
 use std::io::{self, StdoutLock, Write, stdout};
@@ -11,20 +10,19 @@ use crate::secrets::hide;
 use crate::text::{printable, wrapped};
 use crate::watch::columns;
 
-/// Standard output, for everything that is written to it in words. What is written in bytes stays as it is.
+/// Standard output for text. Bytes are written unchanged.
 pub(super) struct Printout {
     out: StdoutLock<'static>,
     columns: Option<usize>,
 }
 
 impl Printout {
-    /// The page.
     pub(super) fn new() -> Self {
         Self { out: stdout().lock(), columns: columns(stdout()) }
     }
 }
 
-/// An output that shows no secrets: each piece that is written to it is a text by itself.
+/// An output that hides secrets: each piece written to it is a text by itself.
 pub(super) struct Veiled<W>(pub(super) W);
 
 impl<W: Write> Write for Veiled<W> {
@@ -59,7 +57,7 @@ impl Write for Printout {
     }
 }
 
-/// What programs read, as one line of JSON.
+/// A value for programs, as one line of JSON.
 pub(super) fn to_json(what: &impl Serialize) -> Result<String, Failure> {
     serde_json::to_string(what)
         .map_err(|error| Failure::new(format!("this cannot be written as JSON: {error}")))

@@ -1,4 +1,4 @@
-//! `fanfold prune`: drops the answers whose rows have been gone from the input for long.
+//! `fanfold prune`: deletes answers whose rows have long been gone from the input.
 
 use std::io::{IsTerminal, Write, stderr, stdin};
 use std::path::Path;
@@ -36,10 +36,10 @@ pub(super) fn run(args: PruneArgs) -> Result<Exit, Failure> {
     }
     if gone.is_nothing() {
         screen.say(&finding);
-        // What an earlier time has dropped, and could not give back.
+        // Space left by earlier deletions that could not be returned then.
         return if may_shrink { prune(&path, since, &screen) } else { Ok(Exit::Done) };
     }
-    // Nobody is asked in vain.
+    // Checked before the user is asked.
     drop(Lock::take(&path)?);
     match args.yes {
         true => screen.say(&finding),
@@ -52,7 +52,7 @@ pub(super) fn run(args: PruneArgs) -> Result<Exit, Failure> {
     prune(&path, since, &screen)
 }
 
-/// The time before which a row has to have gone.
+/// The time before which a row must have gone.
 fn since(older_than: &str) -> Result<SystemTime, Failure> {
     let wrong = |message: String| {
         Failure::usage(Diagnostic::new(message).at_all_of(&SourceText::new("--older-than", older_than)))
@@ -61,7 +61,7 @@ fn since(older_than: &str) -> Result<SystemTime, Failure> {
     SystemTime::now().checked_sub(age).ok_or_else(|| wrong("that is too long ago".to_owned()))
 }
 
-/// What was found, in a line.
+/// The finding in a line.
 fn finding(gone: &Gone, older_than: &str) -> String {
     let whose = format!("rows that left the input, or whose request changed, at least {older_than} ago");
     if gone.is_nothing() {
@@ -80,7 +80,7 @@ fn what(gone: &Gone) -> String {
     }
 }
 
-/// Asks whether to drop them. Where nobody can be asked, that is an error.
+/// Asks whether to delete them. If nobody can be asked, that is an error.
 fn agrees(screen: &Screen, finding: &str) -> Result<bool, Failure> {
     screen.insist(finding);
     if !stdin().is_terminal() || !stderr().is_terminal() {

@@ -1,4 +1,4 @@
-//! The receipt of a run: the file beside its output that says how it went.
+//! The receipt of a run: the file next to its output that reports its result.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -53,7 +53,7 @@ pub(super) struct Receipt<'a> {
     resume: Option<&'a str>,
 }
 
-/// How the rows of the input stand.
+/// The state of the input's rows.
 #[derive(Debug, Clone, Copy, Default, Serialize)]
 pub(super) struct ReceiptRows {
     #[serde(rename = "in")]
@@ -63,7 +63,7 @@ pub(super) struct ReceiptRows {
     pub(super) pending: u64,
 }
 
-/// What the plan found.
+/// The result of the plan.
 #[derive(Debug, Default, Serialize)]
 struct MatchCounts {
     kept: u64,
@@ -73,7 +73,7 @@ struct MatchCounts {
     gone: u64,
 }
 
-/// What the run did.
+/// The work of the run.
 #[derive(Debug, Default, Serialize)]
 pub(super) struct RunFigures {
     answered: u64,
@@ -99,7 +99,7 @@ impl RunFigures {
     }
 }
 
-/// What all runs did.
+/// The work of all runs.
 #[derive(Debug, Default, Serialize)]
 pub(super) struct JournalFigures {
     #[serde(flatten)]
@@ -159,14 +159,14 @@ impl<'a> Receipt<'a> {
         })
     }
 
-    /// Stores it beside the output, whole or not at all.
+    /// Stores it next to the output, whole or not at all.
     pub(super) fn store(&self, path: &Path, journal: &Path) -> Result<(), Failure> {
         let failed = |error| Failure::new(format!("{} cannot be written: {error}", path.display()));
         let mut text = serde_json::to_vec_pretty(self).map_err(failed)?;
         text.push(b'\n');
         let mode = private_mode(journal);
         match write_atomic(path, &text, Manner { follows_links: false, mode }) {
-            // It has its name, and says how the run ended. A power cut may take that back, and nothing that was paid for.
+            // It is in place, and reports how the run ended. A power cut may undo that, but nothing that was paid for.
             Err(error) if error.is_of_the_folder() => Ok(()),
             stored => Ok(stored.map_err(PipelineError::from)?),
         }
@@ -174,7 +174,7 @@ impl<'a> Receipt<'a> {
 }
 
 impl ReceiptRows {
-    /// Those of the output; where none was written, as the journal has them.
+    /// The counts in the output; if none was written, those in the journal.
     fn of(summary: &Summary<'_>, reader: &Reader) -> Result<Self, Failure> {
         let rows = summary.plan.rows;
         if let Some(written) = summary.written {
@@ -186,7 +186,7 @@ impl ReceiptRows {
     }
 }
 
-/// The answers of the present rows that ended with some of the words for it.
+/// The answers of the present rows that ended with some of these words.
 fn ended_with<'a>(
     summary: &Summary<'a>,
     is_one: impl Fn(&str) -> bool,
@@ -195,8 +195,8 @@ fn ended_with<'a>(
     reasons.map(|(word, answers)| (word.as_str(), *answers)).filter(move |(word, _)| is_one(word))
 }
 
-/// What was spent, where it is known: tokens that cost nothing are mostly tokens whose price was not known when they
-/// were bought. `priced`: whether the job knows its price now.
+/// The amount spent, if known: tokens that cost nothing usually had an unknown price when they were bought. `priced`:
+/// whether the job knows its price now.
 pub(super) fn known_cost(reader: &Reader, spent: &Spent, priced: bool) -> Result<Option<f64>, Failure> {
     let nothing_bought = priced && spent.usage.total_tokens == 0;
     let known = nothing_bought || spent.cost > 0.0 || reader.has_costs()?;

@@ -1,4 +1,4 @@
-//! A job that was rehearsed against `fanfold simulate`, by its address: what the simulator answered is never a real job's.
+//! A job that was rehearsed against `fanfold simulate`, by its address: the simulator's answers are never a real job's.
 
 use tokio::runtime::Builder;
 
@@ -8,11 +8,11 @@ use crate::journal::{Journal, JournalError};
 use crate::text::counted;
 use crate::watch::Screen;
 
-/// What the journal calls the built-in simulator, in the place of an address.
+/// The journal's name for the built-in simulator, instead of an address.
 pub(super) const SIMULATOR: &str = "simulator";
 
-/// Whether a run is a rehearsal, as far as that is known before it sends. An address is asked only when the journal holds
-/// answers of a simulator; where it is none, they are dropped, and this is said.
+/// Whether a run is a rehearsal, as far as is known before it sends. The server is asked only when the journal has answers
+/// of a simulator; if it is not one, they are deleted, with a message.
 pub(super) fn is_rehearsal(base_url: &str, journal: &Journal, screen: &Screen) -> Result<bool, Failure> {
     let reader = journal.reader();
     if reader.simulated()?.rows == 0 {
@@ -22,7 +22,7 @@ pub(super) fn is_rehearsal(base_url: &str, journal: &Journal, screen: &Screen) -
     let runtime = runtime.map_err(|source| JournalError::File { path: "the runtime".into(), source })?;
     let is_one = match runtime.block_on(is_simulator(base_url)).map_err(Failure::new)? {
         Some(is_one) => is_one,
-        // Nobody is there to be sent anything.
+        // Nothing will be sent, so nobody is asked.
         None => reader.has_heard_a_simulator_at(base_url)?,
     };
     if !is_one {
@@ -38,7 +38,7 @@ pub(super) fn is_rehearsal(base_url: &str, journal: &Journal, screen: &Screen) -
     Ok(is_one)
 }
 
-/// What becomes of answers that a simulator gave, for who asks what a run would do: its plan counts them as kept.
+/// A line about answers of a simulator, for commands that show what a run would do: their plan counts them as kept.
 pub(super) fn rehearsed_line(answers: u64) -> Option<String> {
     let (them, rows) = match answers {
         0 => return None,
@@ -52,7 +52,7 @@ pub(super) fn rehearsed_line(answers: u64) -> Option<String> {
     ))
 }
 
-/// What is said of answers that a simulator gave, where there are any.
+/// A line about answers of a simulator, if there are any.
 pub(super) fn simulated_line(answers: u64) -> Option<String> {
     match answers {
         0 => None,

@@ -1,4 +1,4 @@
-//! `fanfold report`: one page of HTML about a job, from its journal alone, also while it runs.
+//! `fanfold report`: one HTML page about a job, from its journal alone, even while it runs.
 
 use std::collections::BTreeMap;
 use std::io::{Write, stdout};
@@ -23,13 +23,13 @@ use crate::pipeline::PipelineError;
 use crate::report::{Figures, ReportSubject, SubjectRows, page};
 use crate::write::{Manner, write_atomic};
 
-/// Orders that are listed at most: the last ones.
+/// The maximum number of orders listed: the latest ones.
 const ORDERS: u32 = 30;
 
 /// Runs the command.
 pub(super) fn run(mut args: ReportArgs) -> Result<Exit, Failure> {
     let screen = screen(&args.job, Progress::None);
-    // The journal belongs to the output that the job file names.
+    // The journal belongs to the output named in the job file.
     let asked = args.job.job.is_some().then(|| take_output(&mut args.job)).flatten();
     let job = load_to_look(&args.job)?;
     let path = job.output.journal();
@@ -83,7 +83,7 @@ fn subject(reader: &Reader, job: &Job, figures: &Figures) -> Result<ReportSubjec
     })
 }
 
-/// The limits that the last run had; of a run that did not say, those of the job as it is now.
+/// The limits of the last run; if it recorded none, those of the job as it is now.
 fn limits_of(described: &Value, job: &Job) -> Vec<(String, String)> {
     let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
     match described["limits"].as_object() {

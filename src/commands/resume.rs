@@ -1,9 +1,9 @@
-//! The command that goes on where one ended.
+//! The command that continues a run.
 
 use super::failure::Failure;
 use crate::job::Job;
 
-/// The command that goes on where this one of a job ended. What came on standard input comes from where it was kept.
+/// The command that continues a run of this job. Standard input is replaced by the file in which it was saved.
 pub(super) fn resume_command(job: &Job) -> String {
     let words = std::env::args_os()
         .map(|word| word.to_string_lossy().into_owned())
@@ -16,7 +16,7 @@ pub(super) fn resume_command(job: &Job) -> String {
     }
 }
 
-/// A word as a shell reads it back. Our own, since `shlex` also quotes `=` and all letters but ASCII's, of which these commands
+/// A word quoted for a shell. Our own, since `shlex` also quotes `=` and all non-ASCII letters, of which these commands
 /// have many.
 pub(super) fn shell_quoted(word: &str) -> String {
     let plain = |c: char| c.is_alphanumeric() || "-_./=:,@%+".contains(c);
@@ -26,7 +26,7 @@ pub(super) fn shell_quoted(word: &str) -> String {
     }
 }
 
-/// The failure with the command that goes on. Nothing is said where nobody reads the output any more.
+/// The failure with the command that continues the run. Nothing is added if the output has no reader any more.
 pub(super) fn resumable(failure: Failure, job: &Job) -> Failure {
     if failure.message.is_empty() {
         return failure;

@@ -1,4 +1,4 @@
-//! `fanfold run`: from the command line to a run that holds its journal.
+//! `fanfold run`: from the command line to a run with its journal.
 
 use std::cell::RefCell;
 use std::ffi::OsString;
@@ -55,7 +55,7 @@ pub(super) fn run(args: RunArgs) -> Result<Exit, Failure> {
     ended
 }
 
-/// A run before it has its journal: what goes wrong from here on, somebody may be told.
+/// A run before it has its journal: failures from here on may be sent to the user.
 struct Startup<'a> {
     args: &'a RunArgs,
     screen: Screen,
@@ -143,7 +143,7 @@ pub(super) fn start_simulator(screen: &Screen) -> Result<simulator::Handle, Fail
     simulator::spawn_thread(settings).map_err(|error| Failure::with_causes(&error))
 }
 
-/// How a key is read again during the run: keys are rotated at night. A variable of this process does not change.
+/// How a key is read again during the run: keys may be rotated at night. A variable of this process does not change.
 fn read_key(source: &KeySource) -> Option<ReadKey> {
     match source.clone() {
         KeySource::Variable { .. } => None,

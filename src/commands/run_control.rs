@@ -1,5 +1,5 @@
-//! What goes on beside the sending, by the clock on the wall: orders are taken up, the schedule is kept, the time that is up
-//! is told, and figures are kept in a file.
+//! The tasks next to sending, driven by the time of day: accepts orders, applies the schedule, reports that the time is up,
+//! and updates the file of figures.
 
 use std::sync::Arc;
 use std::sync::mpsc::{RecvTimeoutError, Sender, channel};
@@ -21,36 +21,36 @@ use crate::journal::orders::Inbox;
 use crate::tally::Snapshot;
 use crate::watch::Screen;
 
-/// How often it looks around.
+/// The time between two rounds.
 const ROUND: Duration = Duration::from_millis(250);
 
-/// What a controller looks after.
+/// What a controller needs.
 pub(super) struct ControlContext {
     /// The job.
     pub(super) job: Arc<Job>,
-    /// Where the run is told things.
+    /// The inbox of the run's orders.
     pub(super) inbox: Inbox,
     /// When the run began.
     pub(super) begun: Timestamp,
-    /// What earlier runs took of the cap on time.
+    /// How much of the cap on time earlier runs took.
     pub(super) spent: Duration,
-    /// What is known of the run before it sends.
+    /// What is known about the run before it sends.
     pub(super) beginning: PlannedWork,
-    /// How the run stands.
+    /// The state of the run.
     pub(super) snapshots: watch::Receiver<Snapshot>,
-    /// What the run did before its input was planned anew.
+    /// The work of the run before its input was planned again.
     pub(super) earlier: Snapshot,
-    /// Where the run is asked to stop.
+    /// The channel on which the run is asked to stop.
     pub(super) ask: watch::Sender<StopLevel>,
-    /// Where figures of the run are kept.
+    /// The file of the run's figures.
     pub(super) metrics: MetricsFile,
-    /// Where lines for people go.
+    /// The screen for messages.
     pub(super) screen: Screen,
     /// The time of day.
     pub(super) clock: fn() -> Timestamp,
 }
 
-/// A controller at work.
+/// A running controller.
 #[derive(Debug)]
 pub(super) struct RunController {
     end: Sender<()>,
@@ -58,14 +58,15 @@ pub(super) struct RunController {
 }
 
 impl RunController {
-    /// Begins to look after a run, on a thread of its own. What the run keeps to comes by the live limits.
+    /// Starts to control a run, on a separate thread. The run receives its terms through the live limits.
     pub(super) fn start(context: ControlContext) -> (Self, LiveLimits) {
         let ControlContext { job, begun, beginning, clock, .. } = &context;
         let ends_at = job.schedule.ends_at(*begun);
         let (steer, live_limits) = watch::channel(job.terms(&LiveSettings::default(), clock(), ends_at));
         let (end, ended) = channel();
-        let (told, deadline_check) = (LiveSettings::default(), DeadlineCheck::new(*beginning));
-        let mut rounds = Rounds { context, ends_at, steer, told, deadline_check, hours: None, trouble: None };
+        let (settings, deadline_check) = (LiveSettings::default(), DeadlineCheck::new(*beginning));
+        let mut rounds =
+            Rounds { context, ends_at, steer, settings, deadline_check, hours: None, trouble: None };
         rounds.go();
         let thread = std::thread::spawn(move || {
             while matches!(ended.recv_timeout(rounds.pause()), Err(RecvTimeoutError::Timeout)) {
@@ -75,24 +76,24 @@ impl RunController {
         (Self { end, thread }, live_limits)
     }
 
-    /// Ends it.
+    /// Stops it.
     pub(super) fn finish(self) {
         drop(self.end);
-        // A controller that panicked has shown that by itself.
+        // A controller that panicked has reported it itself.
         let _ = self.thread.join();
     }
 }
 
 struct Rounds {
     context: ControlContext,
-    /// When the time of day has come at which the run ends.
+    /// The time of day at which the run ends.
     ends_at: Option<Timestamp>,
     deadline_check: DeadlineCheck,
     steer: watch::Sender<EffectiveLimits>,
-    told: LiveSettings,
-    /// The hours of the schedule that hold.
+    settings: LiveSettings,
+    /// The hours of the schedule that currently apply.
     hours: Option<String>,
-    /// When it was last said that orders cannot be taken up.
+    /// When it was last reported that orders cannot be read.
     trouble: Option<Instant>,
 }
 
@@ -109,14 +110,14 @@ impl Rounds {
             });
             self.hours = hours;
         }
-        let terms = job.terms(&self.told, now, self.ends_at);
+        let terms = job.terms(&self.settings, now, self.ends_at);
         self.steer.send_if_modified(|before| std::mem::replace(before, terms) != terms);
         self.look_ahead(now);
         let snapshot = self.context.snapshots.borrow().after(&self.context.earlier);
         self.context.metrics.keep(&snapshot);
     }
 
-    /// How long until the next round: no longer than to the moment at which the caps begin to count anew.
+    /// The time until the next round: at most until the caps begin a new period.
     fn pause(&self) -> Duration {
         let ControlContext { job, clock, .. } = &self.context;
         let now = clock();
@@ -127,13 +128,13 @@ impl Rounds {
 
     fn look_ahead(&mut self, now: Timestamp) {
         let ControlContext { job, begun, spent, snapshots, screen, .. } = &self.context;
-        if self.told.paused == Some(true) {
-            // Who says so knows that, and not for how long.
+        if self.settings.paused == Some(true) {
+            // A user who pauses the run knows it, and decides how long.
             return;
         }
-        let Some(deadline) = deadline(job, &self.told, *begun, *spent) else { return };
+        let Some(deadline) = deadline(job, &self.settings, *begun, *spent) else { return };
         let snapshot = *snapshots.borrow();
-        if let Some(warning) = self.deadline_check.look((job, &self.told), &snapshot, now, deadline) {
+        if let Some(warning) = self.deadline_check.look((job, &self.settings), &snapshot, now, deadline) {
             screen.insist(&warning);
         }
     }
@@ -144,8 +145,8 @@ impl Rounds {
             Ok(Some(orders)) => orders,
             Ok(None) => return,
             Err(error) => {
-                // The journal's own writer says what there is to say; this is worth a line a minute at most.
-                let is_new = self.trouble.is_none_or(|said| said.elapsed() > Duration::from_secs(60));
+                // The journal's own writer reports the details; this is worth at most a line a minute.
+                let is_new = self.trouble.is_none_or(|since| since.elapsed() > Duration::from_secs(60));
                 if is_new && self.trouble.replace(Instant::now()).is_some() {
                     screen.say(&format!("warning: cannot read changes from `fanfold set`: {error}"));
                 }
@@ -153,8 +154,8 @@ impl Rounds {
             }
         };
         match told(&orders) {
-            Ok(told) => self.told = told,
-            // Whoever wrote it there was not `fanfold set`.
+            Ok(settings) => self.settings = settings,
+            // Something other than `fanfold set` wrote it.
             Err(problem) => {
                 screen.insist(&format!("warning: cannot apply a change from `fanfold set`: {problem}"))
             }
@@ -163,7 +164,7 @@ impl Rounds {
         if !words.is_empty() {
             screen.say_when(&format!("set: {}", words.join(", ")));
         }
-        if self.told.stop {
+        if self.settings.stop {
             let ask_now = |before: &mut StopLevel| {
                 let is_first = *before == StopLevel::None;
                 *before = (*before).max(StopLevel::Drain);
@@ -189,7 +190,7 @@ mod tests {
     use crate::watch::Mode;
     use crate::watch::metrics::RunLabels;
 
-    /// The second that the clock on the wall shows.
+    /// The current second of the wall clock.
     static NOW: AtomicI64 = AtomicI64::new(0);
 
     fn clock() -> Timestamp {

@@ -1,4 +1,4 @@
-//! What the journal keeps of a job with each run: enough to tell later what ran, and no key.
+//! The journal's record of a job with each run: enough to show later what ran, and no key.
 
 use std::collections::BTreeMap;
 
@@ -10,7 +10,7 @@ use crate::job::period::CapPeriod;
 use crate::job::units::shown;
 use crate::text::{count, money};
 
-/// The job as it runs: who is asked, under which rules for answers, for how many rows.
+/// The job as it runs: the address, the rules for answers, the number of rows.
 pub(super) fn described(job: &Job, address: &str, answer_rules: &str, rows: u64) -> Value {
     json!({
         "model": job.model.name,
@@ -24,7 +24,7 @@ pub(super) fn described(job: &Job, address: &str, answer_rules: &str, rows: u64)
     })
 }
 
-/// The limits and caps of a job, those that it has.
+/// The limits and caps that a job has.
 pub(super) fn limits(job: &Job) -> Vec<(&'static str, String)> {
     let quota = |quota: Option<Quota>| quota.map(|quota| format!("{}", quota.amount()));
     let concurrency = match job.concurrency {

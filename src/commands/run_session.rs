@@ -1,4 +1,4 @@
-//! One run of a job: plans, sends what has no answer, writes the output, and says how it went.
+//! One run of a job: plans, sends rows without an answer, writes the output, and reports the result.
 
 use std::cell::RefCell;
 use std::ffi::OsString;
@@ -42,56 +42,56 @@ use crate::text::{count, counted};
 use crate::watch::metrics::RunLabels;
 use crate::watch::{Screen, Watcher};
 
-/// How often an input that keeps changing is planned anew.
+/// How often an input that keeps changing is planned again.
 const PLANS: usize = 3;
 
 /// One run of a job, with everything at hand.
 pub(super) struct RunSession<'a> {
     pub(super) args: &'a RunArgs,
     pub(super) screen: Screen,
-    /// Where others than the user can ask it to stop.
+    /// The channel on which others than the user can ask it to stop.
     pub(super) ask: watch::Sender<StopLevel>,
     pub(super) stop: Stop,
     pub(super) opened: Opened,
-    /// The hold on the journal.
+    /// The lock on the journal.
     pub(super) lock: &'a Lock,
     pub(super) endpoint: HttpEndpoint,
-    /// Variables that commands do not get to see.
+    /// Variables hidden from commands.
     pub(super) hidden: Vec<OsString>,
-    /// Who is told how it goes.
+    /// Sends notifications about it.
     pub(super) notifier: &'a RefCell<Notifier>,
     pub(super) begun: SystemTime,
 }
 
-/// How far a run has come, whatever becomes of it.
+/// How far a run has come, whatever its result.
 #[derive(Debug, Default)]
 struct Underway {
     /// Its number in the journal; `None` before it has begun.
     run: Option<i64>,
-    /// How it stands, over all plans of the input.
+    /// Its state, over all plans of the input.
     snapshot: Snapshot,
 }
 
 /// What a run finds in its journal.
 struct Legacy {
-    /// The number of the last order that is not meant for it.
+    /// The number of the last order not meant for it.
     last_order: i64,
-    /// Requests that were out when the run before was killed.
+    /// Requests in flight when the previous run was killed.
     in_doubt: u64,
     /// Whether a simulator is asked.
     simulated: bool,
 }
 
-/// What a pass over the rows is told.
+/// The settings of one pass over the rows.
 struct Assignment {
     run: i64,
-    /// The last order that is not meant for this run.
+    /// The last order not meant for this run.
     last_order: i64,
     retry_failed: bool,
 }
 
 impl RunSession<'_> {
-    /// Plans, sends, writes. However that ends, the file of figures says that it has.
+    /// Plans, sends and writes. However that ends, the file of figures shows that the run is over.
     pub(super) fn run(&self) -> Result<Exit, Failure> {
         let mut underway = Underway::default();
         let ended = self.plan_and_send(&mut underway);
@@ -104,7 +104,7 @@ impl RunSession<'_> {
 
     fn plan_and_send(&self, underway: &mut Underway) -> Result<Exit, Failure> {
         let mut journal = self.lock.open()?;
-        // However it ends, the journal is in its place afterwards, or somebody is told.
+        // However it ends, the journal is in place afterwards, or a failure is reported.
         let kept = |journal: &Journal, run: Option<i64>, failure: Failure| {
             journal.settle(run).err().map_or(failure, Failure::from)
         };
@@ -120,10 +120,10 @@ impl RunSession<'_> {
                 journal.settle(underway.run)?;
                 return ended;
             };
-            // What fails now is not sent again because the input changed as well.
+            // A row that fails now is not sent again just because the input has changed as well.
             let retry_failed = self.args.retry_failed && plans == 1;
-            let told = Assignment { run: number, last_order: past.last_order, retry_failed };
-            let sending = self.send(journal, &plan, &told, &mut underway.snapshot);
+            let assignment = Assignment { run: number, last_order: past.last_order, retry_failed };
+            let sending = self.send(journal, &plan, &assignment, &mut underway.snapshot);
             let (sent, back) = sending.map_err(|error| self.broken_off(error, number))?;
             journal = back;
             if !sent.input_changed || plans == PLANS || *self.stop.borrow() != StopLevel::None {
@@ -136,7 +136,7 @@ impl RunSession<'_> {
         ended
     }
 
-    /// What earlier runs have left. Kept answers are brought to the rules of the present job.
+    /// Checks what earlier runs have left. Kept answers are adapted to the rules of the present job.
     fn look_back(&self, journal: &Journal) -> Result<Legacy, Failure> {
         let last_order = journal.reader().last_order()?;
         let in_doubt = self.say_doubts(journal)?;
@@ -144,13 +144,13 @@ impl RunSession<'_> {
             self.args.job.simulate || is_rehearsal(&self.opened.job.model.base_url, journal, &self.screen)?;
         self.hold_to_rules(journal)?;
         if self.opened.job.input.share_duplicates {
-            // A run that was killed may have had no time for it, or the job did not share before.
+            // A killed run may have had no time for it, or the job did not share answers before.
             journal.heal(None)?;
         }
         Ok(Legacy { last_order, in_doubt, simulated })
     }
 
-    /// Plans, and enters the run when that is the first time. `None` when it was interrupted.
+    /// Plans, and records the run the first time. `None` when it was interrupted.
     fn plan(
         &self,
         journal: &Journal,
@@ -184,8 +184,8 @@ impl RunSession<'_> {
         Ok(Some((plan, number)))
     }
 
-    /// The input failed while rows were sent, or the disk was full. What was answered by then is stored, and nothing is in
-    /// doubt; of a journal that failed that cannot be said.
+    /// The input failed while rows were sent, or the disk was full. Answers so far are stored, and nothing is in doubt; if
+    /// the journal failed, that is not certain.
     fn broken_off(&self, error: PipelineError, run: i64) -> Failure {
         let is_stored = match &error {
             PipelineError::Journal(error) => matches!(error, JournalError::Full { .. }),
@@ -197,7 +197,7 @@ impl RunSession<'_> {
         resumable(Failure::from(error), &self.opened.job)
     }
 
-    /// Interrupted while the input was read: there is nothing to wait for, and the output stays as it is.
+    /// Interrupted while the input was read: there is nothing to wait for, and the output is unchanged.
     fn interrupted_early(&self, journal: &Journal, run: Option<i64>) -> Result<Exit, Failure> {
         if let Some(run) = run {
             journal.end_run(run, StopReason::Interrupted.as_str())?;
@@ -208,7 +208,7 @@ impl RunSession<'_> {
         Ok(Exit::Interrupted)
     }
 
-    /// Says how many requests were out when the run before this one was killed, and gives their number.
+    /// Reports how many requests were in flight when the previous run was killed, and returns the number.
     fn say_doubts(&self, journal: &Journal) -> Result<u64, Failure> {
         let in_doubt = journal.reader().in_doubt()?;
         if in_doubt > 0 {
@@ -230,7 +230,7 @@ impl RunSession<'_> {
             self.screen.say(&format!("{rows} cannot be sent and {verb} recorded as failed"));
         }
         if plan.rows == 0 && plan.matched.gone > 0 {
-            // A run of no rows is a run of no rows; but an export that failed in the night looks just like it.
+            // A run without rows is valid; but a nightly export that failed looks the same.
             let rows = counted(plan.matched.gone, "row");
             self.screen.insist(&format!(
                 "warning: the input has no rows, and had {rows} with answers before; the output will be empty, \
@@ -243,7 +243,7 @@ impl RunSession<'_> {
         }
     }
 
-    /// What a log is searched for: which run this is of which job, and what it is about to do.
+    /// The line to search for in a log: which run this is of which job, and what it is about to do.
     fn name_of_run(&self, plan: &Plan, number: i64) -> String {
         let again = if self.args.retry_failed { plan.matched.failed } else { 0 };
         let to_send = match beginning(plan).rows + again {
@@ -254,7 +254,7 @@ impl RunSession<'_> {
         format!("run {number}{job}: {to_send}, output {}", self.opened.job.output.path.display())
     }
 
-    /// Refuses to leave a few rows of the output where there were many.
+    /// Refuses to leave a few rows in an output that had many.
     fn check_limit(&self, journal: &Journal) -> Result<(), Failure> {
         match shortened(&self.opened, journal.reader())? {
             Some(why) => Err(Failure::new(why)),
@@ -270,7 +270,7 @@ impl RunSession<'_> {
         if let Some(warning) = warnings::unused_glossary(&self.opened.job, plan) {
             self.screen.say(&warning);
         }
-        // Who starts over wants to pay, and a rehearsal buys nothing.
+        // With `--fresh` the user wants to pay again, and a rehearsal buys nothing.
         if !self.args.fresh
             && !self.args.job.simulate
             && let Some(warning) = warnings::answered_elsewhere(&self.opened, plan)
@@ -280,12 +280,12 @@ impl RunSession<'_> {
         Ok(())
     }
 
-    /// Who is asked, as the journal has it.
+    /// The address, as recorded in the journal.
     fn address(&self) -> &str {
         if self.args.job.simulate { SIMULATOR } else { self.opened.job.model.base_url.as_str() }
     }
 
-    /// Holds the kept answers against the job's rules for answers, when these have changed since the last run.
+    /// Checks the kept answers against the job's rules for answers, if these have changed since the last run.
     fn hold_to_rules(&self, journal: &Journal) -> Result<(), Failure> {
         let rules = self.opened.conversation();
         let last = journal.reader().last_job()?;
@@ -327,10 +327,10 @@ impl RunSession<'_> {
         &self,
         journal: Journal,
         plan: &Plan,
-        told: &Assignment,
+        assignment: &Assignment,
         so_far: &mut Snapshot,
     ) -> Result<(SendReport, Journal), PipelineError> {
-        let &Assignment { run, last_order, retry_failed } = told;
+        let &Assignment { run, last_order, retry_failed } = assignment;
         let earlier = *so_far;
         let past = past(journal.reader(), (&self.opened.job, run), plan, self.address())?;
         let (snapshots, receiver) = watch::channel(before_it_sends(&self.opened, plan, retry_failed).now);
@@ -386,7 +386,7 @@ impl RunSession<'_> {
         MetricsFile::new(job.output.metrics.clone(), about, &self.screen)
     }
 
-    /// Writes the output and the receipt, and says how it went.
+    /// Writes the output and the receipt, and reports the result.
     fn finish(
         &self,
         mut plan: Plan,
@@ -395,10 +395,10 @@ impl RunSession<'_> {
         run: i64,
         in_doubt: u64,
     ) -> Result<Exit, Failure> {
-        // Told to stop at once: what was out stays in doubt, as after a kill.
+        // Stopped at once: requests in flight remain in doubt, as after a kill.
         let orderly = *self.stop.borrow() != StopLevel::Now && sent.abandoned == 0;
         if orderly {
-            // Whatever becomes of the output, what was sent is stored.
+            // Whatever happens to the output, everything sent is stored.
             journal.end_run(run, sent.reason.as_str())?;
         }
         let written = match orderly {
@@ -443,8 +443,8 @@ impl RunSession<'_> {
         Ok(account.exit)
     }
 
-    /// Writes the output; `None` when somebody had no patience for that. Answers are found by the rows' positions, so
-    /// an input that changed since it was planned is matched anew first: no row gets the answer of another.
+    /// Writes the output; `None` when the user interrupted that. Answers are found by the rows' positions, so an input that
+    /// changed since it was planned is matched again first: no row gets the answer of another.
     fn write(&self, plan: &mut Plan, journal: &Journal) -> Result<Option<OutputCounts>, Failure> {
         let mut is_as_planned = true;
         for _ in 0..PLANS {
@@ -464,13 +464,13 @@ impl RunSession<'_> {
     }
 }
 
-/// What is known of a run before it sends.
+/// What is known about a run before it sends.
 pub(super) fn beginning(plan: &Plan) -> PlannedWork {
     let prompt_tokens = plan.estimate.prompt_tokens as f64 * plan.share_to_send();
     PlannedWork { rows: plan.to_send(), prompt_tokens: prompt_tokens.round() as u64 }
 }
 
-/// What a plan found, in a line.
+/// The result of a plan, in a line.
 pub(super) fn plan_line(plan: &Plan) -> String {
     let matched = &plan.matched;
     let gone = match matched.gone {
@@ -478,7 +478,7 @@ pub(super) fn plan_line(plan: &Plan) -> String {
         gone => format!(" · {} gone", count(gone)),
     };
     let rows = counted(plan.rows, "row");
-    // Of a first run there is nothing else to say.
+    // A first run has nothing else to report.
     if matched.kept + matched.moved + matched.changed + matched.gone == 0 {
         return format!("{rows}: new {}", count(matched.new));
     }

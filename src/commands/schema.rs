@@ -12,7 +12,7 @@ pub(super) fn run() -> Result<Exit, Failure> {
     Ok(Exit::Done)
 }
 
-/// The schema as it is printed, and as `init` writes it.
+/// The schema as printed, and as `init` writes it.
 pub(super) fn text() -> String {
     format!("{:#}\n", json_schema::schema())
 }

@@ -1,4 +1,4 @@
-//! What this process has to keep to itself: found where it is said, before anything of it can be shown.
+//! The secrets of this process, collected at their sources before anything of them can be shown.
 
 use std::fs;
 
@@ -14,17 +14,17 @@ use crate::job::notify::Recipient;
 use crate::secrets::{hidden, hide, keep};
 use crate::watch::put;
 
-/// What the names of variables end with that hold keys, of whatever service.
+/// The suffix of variables that hold keys of any service.
 const ENDS_A_KEY_S_NAME: &str = "_API_KEY";
 
-/// No key is longer.
+/// The maximum length of a key.
 const LONGEST_KEY_BYTES: u64 = 16 * 1024;
 
-/// The shortest path of an address that is a secret by itself, as that of a hook.
+/// The minimum length of an address's path that is itself a secret, like that of a webhook.
 const SECRET_PATH: usize = 16;
 
-/// Keeps what the environment holds by the names that keys have. What bears the name of another service's key may be something
-/// else, such as a path, and is taken for a key when it looks like one.
+/// Registers the environment's values with the names of keys. A variable named like another service's key may hold
+/// something else, such as a path, and counts as a key only if it looks like one.
 pub fn keep_environment() {
     for (name, value) in std::env::vars_os() {
         let (name, value) = (name.to_string_lossy(), value.to_string_lossy());
@@ -36,13 +36,13 @@ pub fn keep_environment() {
     }
 }
 
-/// Keeps what a job says where its secrets are, as far as nothing has to be run for it.
+/// Registers the secrets that a job refers to, as far as no command must be run for them.
 pub(super) fn keep_secrets(file: &JobFile, environment: &Environment) {
     let model = &file.model;
     let variables = KEY_VARIABLES.into_iter().chain(model.api_key_env.as_deref());
     variables.filter_map(|name| environment.get(name)).for_each(|value| keep(alone(&value)));
     if let Some(path) = &model.api_key_file
-        // A pipe gives what it holds only once.
+        // A pipe can be read only once.
         && fs::metadata(path).is_ok_and(|file| file.is_file() && file.len() <= LONGEST_KEY_BYTES)
         && let Ok(text) = fs::read_to_string(path)
     {
@@ -52,7 +52,7 @@ pub(super) fn keep_secrets(file: &JobFile, environment: &Environment) {
         model.headers.iter().filter(|(name, value)| looks_secret(name, value)).map(|(_, value)| value)
     {
         keep(value);
-        // `Bearer` is no part of the secret.
+        // `Bearer` is not part of the secret.
         value.split_once(' ').into_iter().for_each(|(_, token)| keep(token.trim()));
     }
     if let Some(notify) = &file.notify {
@@ -61,14 +61,14 @@ pub(super) fn keep_secrets(file: &JobFile, environment: &Environment) {
     }
 }
 
-/// Keeps an address that is called, and its path: a server may tell that alone.
+/// Registers an address that is called, and its path: a server may repeat the path alone.
 pub(super) fn keep_address(address: &str) {
     keep(address);
     let rest = address.split_once("://").map_or("", |(_, rest)| rest);
     rest.find('/').map(|at| &rest[at..]).filter(|path| path.len() >= SECRET_PATH).into_iter().for_each(keep);
 }
 
-/// Refuses a command line that has a secret in it: it would stand in the command that goes on.
+/// Rejects a command line that contains a secret: it would appear in the command that continues the run.
 pub(super) fn refuse_arguments() -> Result<(), Failure> {
     if !std::env::args_os().skip(1).any(|word| hide(&word.to_string_lossy()).is_some()) {
         return Ok(());
@@ -80,7 +80,7 @@ pub(super) fn refuse_arguments() -> Result<(), Failure> {
         .into())
 }
 
-/// Says what is wrong with a command line that has a key in it, without the key; `None`: it has none.
+/// Reports a command line that contains a key, without the key; `None` if it has none.
 pub fn refuse_with_a_key(words: &str) -> Option<Exit> {
     let shown = hidden(masked(words));
     (shown != words).then(|| {
@@ -89,14 +89,14 @@ pub fn refuse_with_a_key(words: &str) -> Option<Exit> {
     })
 }
 
-/// Keeps commands from reading the memory of this process, where the key is, and the system from leaving it in a dump. Against
-/// root that is no protection.
+/// Keeps commands from reading the memory of this process, which holds the key, and the system from writing it to a core
+/// dump. This does not protect against root.
 pub(super) fn close_memory(job: &Job) {
     let tells = job.notify.as_ref().is_some_and(|notify| matches!(notify.to, Recipient::Command(_)));
     if job.tools.is_empty() && !tells {
         return;
     }
     #[cfg(target_os = "linux")]
-    // A system that does not know of it is as it was.
+    // A system without this feature is as it was.
     let _ = rustix::process::set_dumpable_behavior(rustix::process::DumpableBehavior::NotDumpable);
 }

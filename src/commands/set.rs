@@ -1,4 +1,4 @@
-//! `fanfold set`: tells a run that is going on to go otherwise, and waits until it has heard.
+//! `fanfold set`: changes an active run, and waits until it has accepted the change.
 
 use std::path::Path;
 use std::time::{Duration, Instant};
@@ -15,15 +15,15 @@ use crate::journal::lock::Lock;
 use crate::journal::reader::Reader;
 use crate::text::printable;
 
-/// How long it is waited for the run to take an order up. It looks four times a second.
+/// How long to wait for the run to accept an order. It checks four times a second.
 const PATIENCE: Duration = Duration::from_secs(2);
 
-/// How often it is looked whether it has.
+/// The time between two checks.
 const BETWEEN_LOOKS: Duration = Duration::from_millis(50);
 
 /// Runs the command.
 pub(super) fn run(mut args: SetArgs) -> Result<Exit, Failure> {
-    // Of a job that is made of flags alone, the first word is an order already.
+    // For a job made only of flags, the first word is already an order.
     if let Some(first) = args.job.job.take_if(|first| is_order(first)) {
         args.words.insert(0, first.to_string_lossy().into_owned());
     }
@@ -69,7 +69,7 @@ fn is_order(word: &Path) -> bool {
     !word.exists() && word.to_str().is_some_and(|word| Order::parse(word).is_ok())
 }
 
-/// A cap on cost holds only while every request has a price. A run that began with such a cap has seen to that.
+/// A cap on cost works only if every request has a price. A run that began with such a cap has checked that.
 fn check_cost(job: &Job, orders: &[Order]) -> Result<(), Diagnostic> {
     let Some(order) = orders.iter().find(|order| order.key == "max_cost") else { return Ok(()) };
     let all_priced = job.own_price || (job.model.name.is_some() && job.price.is_some());

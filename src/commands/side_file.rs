@@ -1,4 +1,4 @@
-//! Where a command may write on the side of a job: never over what the job reads, what it keeps, and what it is.
+//! Where a command may write files on the side: never over a file that belongs to the job or that it reads.
 
 use std::path::{Path, PathBuf, absolute};
 
@@ -9,25 +9,25 @@ use crate::job::{Job, KeySource};
 use crate::journal;
 use crate::read::{InputSpec, reads};
 
-/// Something that is written on the side.
+/// A file that is written on the side.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct SideFile<'a> {
     /// What it is, for messages.
     pub(super) what: &'a str,
-    /// The flag that names its place, and a name that would do.
+    /// The flag that sets its path, and an example of a valid name.
     pub(super) flag: (&'a str, &'a str),
     /// Its place.
     pub(super) place: &'a Path,
 }
 
 impl<'a> SideFile<'a> {
-    /// The file of a job's figures, when it has one.
+    /// The file of a job's figures, if it has one.
     pub(super) fn metrics(job: &'a Job) -> Option<Self> {
         let place = job.output.metrics.as_deref()?;
         Some(Self { what: "the metrics file", flag: ("--metrics-file", "fanfold.prom"), place })
     }
 
-    /// Refuses to write over what belongs to a job; `file` is the job file.
+    /// Refuses to overwrite a file that belongs to a job; `file` is the job file.
     pub(super) fn check(&self, job: &Job, file: Option<&Path>) -> Result<(), Failure> {
         let figures = job.output.metrics.clone().filter(|figures| figures != self.place);
         let journal = job.output.journal();
@@ -37,7 +37,7 @@ impl<'a> SideFile<'a> {
         reads(&input, self.place).map_or(Ok(()), |_| Err(self.taken(self.place)))
     }
 
-    /// Refuses an output, a journal and a file of figures in such a place, before anything is sent.
+    /// Checks the paths of the output, the journal and the file of figures, before anything is sent.
     pub(super) fn check_all(job: &Job, file: Option<&Path>) -> Result<(), Failure> {
         if let Some(place) = &job.output.journal {
             let journal = SideFile { what: "the journal", flag: ("--journal", "answers.journal"), place };
@@ -55,25 +55,25 @@ impl<'a> SideFile<'a> {
         if let Some(path) = taken.into_iter().find(|path| settled(path) == place) {
             return Err(self.taken(&path));
         }
-        // Also where there is none yet: every command after this one would read it.
+        // Even if it does not exist yet: every later command would read it.
         match self.place.file_name().is_some_and(|name| name == FOUND_BY_ITSELF) {
             true => Err(self.refused("a file of that name next to a job file is read as its model table")),
             false => Ok(()),
         }
     }
 
-    /// Refuses to write over the journal, the job file, what lies beside the output, and what is read besides the input, which
-    /// the pipeline looks after by itself.
+    /// Refuses to overwrite the journal, the job file, files next to the output, and files read besides the input, which
+    /// the pipeline checks itself.
     pub(super) fn check_output(place: &Path, job: &Job, file: Option<&Path>) -> Result<(), Failure> {
         let output = SideFile { what: "the output", flag: ("--output", "answers.csv"), place };
         let own = [job.output.summary(), job.output.report(), job.output.spool()];
-        // Of the job's own output, the file of figures says so itself.
+        // The file of figures checks itself against the job's own output.
         let figures = job.output.metrics.clone().filter(|_| place != job.output.path);
         let own = own.into_iter().chain(figures).chain(glossary(job));
         output.is_none_of(besides(job, file).chain(own).chain(journal::files(&job.output.journal())))
     }
 
-    /// What is said of a place that is taken.
+    /// The error for a path that is taken.
     pub(super) fn taken(&self, path: &Path) -> Failure {
         let (flag, name) = self.flag;
         Failure::new(format!(
@@ -84,7 +84,7 @@ impl<'a> SideFile<'a> {
         ))
     }
 
-    /// What is said of a place that is none for such a file.
+    /// The error for a path that is unsuitable.
     fn refused(&self, why: &str) -> Failure {
         let (what, place, (flag, name)) = (self.what, self.place.display(), self.flag);
         Failure::new(format!(
@@ -93,7 +93,7 @@ impl<'a> SideFile<'a> {
     }
 }
 
-/// The files that a job reads and keeps besides its journal, those that its input names by a glob left out.
+/// The files that a job reads and keeps besides its journal, except inputs matched by a glob.
 fn belongings(job: &Job, file: Option<&Path>) -> impl Iterator<Item = PathBuf> + use<> {
     let output = &job.output;
     let own = [output.path.clone(), output.summary(), output.spool()];
@@ -105,9 +105,9 @@ fn glossary(job: &Job) -> impl Iterator<Item = PathBuf> + use<> {
     [job.glossary.terms.clone(), job.glossary.memory.clone()].into_iter().flatten()
 }
 
-/// The files that the job was read from, the schema and the key that it names, and the programs that it runs.
+/// The files from which the job was read, the schema and the key that it names, and the programs that it runs.
 fn besides(job: &Job, file: Option<&Path>) -> impl Iterator<Item = PathBuf> + use<> {
-    // A program of the job's own, or what it is told to read.
+    // A program of the job's own, or a file passed to one.
     let mut files: Vec<PathBuf> =
         job.tools.iter().flat_map(|tool| &tool.command).map(PathBuf::from).collect();
     match &job.model.key {
@@ -119,7 +119,7 @@ fn besides(job: &Job, file: Option<&Path>) -> impl Iterator<Item = PathBuf> + us
     files.into_iter().chain(file.map(Path::to_owned))
 }
 
-/// A path by which two names of one place are told to be one, also of a file that is not there yet.
+/// A canonical path, by which two names of the same place are equal, even of a file that does not exist yet.
 pub(super) fn settled(path: &Path) -> PathBuf {
     let beside = || {
         let whole = absolute(path).ok()?;

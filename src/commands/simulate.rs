@@ -1,4 +1,4 @@
-//! `fanfold simulate`: the simulator as a server of its own.
+//! `fanfold simulate`: the simulator as a separate server.
 
 use std::io::{Write, stdout};
 use std::path::Path;
@@ -65,7 +65,7 @@ pub(super) fn run(args: SimulateArgs) -> Result<Exit, Failure> {
     Ok(Exit::Done)
 }
 
-/// A script that cannot be followed, shown as a job file would be.
+/// An invalid script, shown like a job file.
 fn unfit(path: &Path, text: &str, error: &ScriptError) -> Failure {
     let name = path.display().to_string();
     match error {

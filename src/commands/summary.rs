@@ -1,4 +1,4 @@
-//! The end of a run, and what is said of it.
+//! The end of a run, and its report.
 
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -29,14 +29,14 @@ use crate::watch::Screen;
 pub(super) struct Account {
     /// The exit code.
     pub(super) exit: Exit,
-    /// Why, in a word.
+    /// The reason, as a word.
     pub(super) reason: &'static str,
     /// Rows without an answer.
     pub(super) pending: u64,
 }
 
 impl Account {
-    /// How a run ended, as far as rows and reason tell.
+    /// How a run ended, as far as rows and reason show.
     pub(super) fn of(written: Option<OutputCounts>, reason: &StopReason) -> Self {
         let Some(OutputCounts { failed, pending, .. }) = written else {
             return Self { exit: Exit::Interrupted, reason: StopReason::Interrupted.as_str(), pending: 1 };
@@ -62,7 +62,7 @@ impl Account {
     }
 }
 
-/// Everything that is said of a run that ended.
+/// Everything reported about a run that ended.
 pub(super) struct Summary<'a> {
     pub(super) opened: &'a Opened,
     pub(super) plan: &'a Plan,
@@ -70,7 +70,7 @@ pub(super) struct Summary<'a> {
     pub(super) written: Option<OutputCounts>,
     pub(super) account: &'a Account,
     pub(super) allowance: &'a CapAccount,
-    /// Why the answers of the present rows ended: a word, and how many.
+    /// Why the answers of the present rows ended: the word, and its count.
     pub(super) finish_reasons: &'a [(String, u64)],
     pub(super) in_doubt: u64,
     pub(super) run: i64,
@@ -80,7 +80,7 @@ pub(super) struct Summary<'a> {
 }
 
 impl Summary<'_> {
-    /// Says how the run went; last of all, how to go on.
+    /// Reports the result of the run, and finally how to continue.
     pub(super) fn say(&self, screen: &Screen, reader: &Reader) -> Result<(), Failure> {
         let snapshot = &self.sent.snapshot;
         if let Some(written) = self.written {
@@ -93,8 +93,8 @@ impl Summary<'_> {
                 shown(self.begun.elapsed().unwrap_or(snapshot.elapsed)),
             ));
         }
-        screen.say(&self.what_was_sent());
-        // Who rehearses by `--simulate` has said so, and is told in the line above.
+        screen.say(&self.sent_line());
+        // With `--simulate` the user knows, and the line above says so.
         if let Some(written) = self.written.filter(|_| !self.simulated) {
             simulated_line(written.simulated).into_iter().for_each(|line| screen.say(&line));
         }
@@ -132,7 +132,7 @@ impl Summary<'_> {
             for group in groups {
                 let place = places.get(&group.example).map_or("", String::as_str);
                 screen.insist(&failure(&group, place));
-                // Groups that are mended alike say so once.
+                // Groups with the same fix show it once.
                 let help = help_for(&group.code, &group.message).filter(|help| said.insert(*help));
                 help.into_iter().for_each(|help| screen.insist(&help_line(help)));
             }
@@ -149,13 +149,13 @@ impl Summary<'_> {
         Ok(())
     }
 
-    /// The requests of the run, and what they used.
-    fn what_was_sent(&self) -> String {
+    /// The requests of the run, and their usage.
+    fn sent_line(&self) -> String {
         let snapshot = &self.sent.snapshot;
         if snapshot.requests == 0 {
             return "nothing was sent".to_owned();
         }
-        // Where all of it is set aside, nothing is known of the cost.
+        // If all of it is reserved, nothing is known about the cost.
         let cost = snapshot.cost.filter(|cost| *cost > 0.0 || snapshot.reserved.cost == 0.0);
         let cost = cost.map_or_else(String::new, |cost| format!(" · cost {} (estimate)", money(cost)));
         format!(
@@ -166,14 +166,14 @@ impl Summary<'_> {
         )
     }
 
-    /// What is to be done before the same command: at a cap it would stop again at once.
+    /// What must be done before the same command, which would otherwise stop at the cap again at once.
     fn first(&self) -> String {
         match &self.sent.reason {
             StopReason::Cap(Cap::Until) if !self.again_tomorrow() => "set `until` later, then ".to_owned(),
             StopReason::Cap(Cap::Until) => String::new(),
             StopReason::Cap(cap @ (Cap::Cost | Cap::TotalTokens)) => match self.allowance.next(*cap) {
                 Some(next) => format!("wait until {next}, or raise `{}`, then ", cap.key()),
-                None if self.a_new_run_goes_on() => String::new(),
+                None if self.a_new_run_continues() => String::new(),
                 None => format!("raise `{}`, then ", cap.key()),
             },
             StopReason::Cap(cap) => format!("raise `{}`, then ", cap.key()),
@@ -182,18 +182,18 @@ impl Summary<'_> {
         }
     }
 
-    /// Whether the same command goes on because each run has caps of its own; not one that could send nothing.
-    fn a_new_run_goes_on(&self) -> bool {
+    /// Whether the same command continues because each run has caps of its own; not for a run that could send nothing.
+    fn a_new_run_continues(&self) -> bool {
         self.opened.job.cap_period == CapPeriod::Run && self.sent.snapshot.requests > 0
     }
 
-    /// Whether the same command goes on, until the same time of another day.
+    /// Whether the same command continues, until the same time of another day.
     fn again_tomorrow(&self) -> bool {
         matches!(self.opened.job.schedule.until, Some(Until::TimeOfDay(_)))
     }
 
-    /// How many rows are to be sent yet, and how many are not sent again by themselves.
-    fn what_became_of_the_rows(&self) -> String {
+    /// How many rows are still to be sent, and how many are not sent again automatically.
+    fn remaining_rows(&self) -> String {
         let pending = self.account.pending;
         let stay = if pending == 1 { "stays" } else { "stay" };
         let pending = format!("{} {stay} pending", counted(pending, "row"));
@@ -244,12 +244,12 @@ impl Summary<'_> {
             StopReason::EveryRowRefused(refusal) if self.sent.snapshot.ok > 0 => format!(
                 "stopped: the latest rows all failed, with no answer in between (last: {}); {}",
                 fault(refusal),
-                self.what_became_of_the_rows()
+                self.remaining_rows()
             ),
             StopReason::EveryRowRefused(refusal) => format!(
                 "stopped: the first rows all failed the same way ({}): the job needs fixing, not the rows; {}",
                 fault(refusal),
-                self.what_became_of_the_rows()
+                self.remaining_rows()
             ),
             StopReason::Outage(last) if last.retry_after.is_some_and(|wait| wait > patience) => format!(
                 "stopped: the service asks to wait for {}, and `max_outage` is {} (it said: {}); rows stay pending",
@@ -276,14 +276,14 @@ impl Summary<'_> {
     }
 }
 
-/// Rows that failed alike: one line with a count and an example, which stands at a place.
+/// Rows that failed alike: one line with a count, and an example with its place.
 fn failure(group: &FailureGroup, place: &str) -> String {
     let (code, message) = (short(&group.code, 60), short(&group.message, 200));
     let rows = counted(group.rows, "row");
     format!("{rows} failed with {code}, such as {place}: {message}")
 }
 
-/// What to do, as errors say it.
+/// The help, as in error messages.
 fn help_line(help: &str) -> String {
     format!("  = help: {help}")
 }

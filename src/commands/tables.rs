@@ -1,4 +1,4 @@
-//! The model table a command works with: the built-in one, and the user's own laid over it.
+//! The model table of a command: the built-in one with the user's own applied over it.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -10,10 +10,10 @@ use crate::job::facts::ModelCatalog;
 use crate::models::ModelTable;
 use crate::regular;
 
-/// The name of a table that is found without being named.
+/// The name of a table that is found automatically.
 pub(super) const FOUND_BY_ITSELF: &str = "models.toml";
 
-/// A model table, and what it was made of.
+/// A model table, and its sources.
 #[derive(Debug, Clone)]
 pub(super) struct Tables {
     /// The table.
@@ -23,8 +23,8 @@ pub(super) struct Tables {
 }
 
 impl Tables {
-    /// The built-in table with the file that is named laid over it; where none is named, with `models.toml` beside the
-    /// job file, if it is there. Without a job file (an empty path) that is the one in the working directory.
+    /// The built-in table with the given file applied over it; by default with `models.toml` next to the job file, if it
+    /// exists. Without a job file (an empty path) that is the one in the working directory.
     pub(super) fn read(named: Option<&Path>, job: &Path) -> Result<Self, Failure> {
         let beside = job.with_file_name(FOUND_BY_ITSELF);
         let path = match named {
@@ -39,7 +39,7 @@ impl Tables {
         let own = ModelTable::parse(&script.text).map_err(|error| {
             let problem = explain(&script, &error.0);
             match (named, &problem.help) {
-                // Whoever has such a file for another purpose does not know why it is read.
+                // A user with such a file for another purpose would not know why it is read.
                 (None, None) => problem.help(format!(
                     "`{FOUND_BY_ITSELF}` next to a job file is read as a model table; `table` under [model] \
                      names another"
@@ -55,7 +55,7 @@ impl Tables {
         Self { table: Arc::new(ModelTable::built_in().clone()), own: None }
     }
 
-    /// What the table is made of, for people.
+    /// The sources of the table, for people.
     pub(super) fn words(&self) -> String {
         match &self.own {
             Some(own) => format!("{own} over the built-in one"),
@@ -63,7 +63,7 @@ impl Tables {
         }
     }
 
-    /// What the table knows of models at an address.
+    /// What the table knows about models at an address.
     pub(super) fn book(&self, base_url: &str) -> ModelCatalog {
         self.table.catalog(base_url)
     }

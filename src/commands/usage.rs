@@ -1,4 +1,4 @@
-//! What an answer, or a run, used: as far as the server counted it, and nothing that it did not.
+//! The usage of an answer or a run, as far as the server counted it.
 
 use serde::Serialize;
 
@@ -6,7 +6,7 @@ use crate::finish::Finish;
 use crate::outcome::{TokenSum, Usage};
 use crate::text::{count, counted, short};
 
-/// What one answer used, as JSON has it among the fields of the answer.
+/// The usage of one answer, among the JSON fields of the answer.
 #[derive(Debug, Default, Serialize)]
 pub(super) struct TokenFields {
     prompt_tokens: Option<u64>,
@@ -15,14 +15,14 @@ pub(super) struct TokenFields {
 }
 
 impl TokenFields {
-    /// Of what the service counted; nothing, where it did not.
+    /// The usage counted by the service; empty if it counted nothing.
     pub(super) fn of(usage: Option<Usage>) -> Self {
         let Usage { prompt_tokens, completion_tokens, total_tokens, .. } = usage.unwrap_or_default();
         Self { prompt_tokens, completion_tokens, total_tokens }
     }
 }
 
-/// The tokens of an answer; `None` where nothing was counted.
+/// The tokens of an answer; `None` if nothing was counted.
 pub(super) fn tokens(usage: &Usage) -> Option<String> {
     let of_these = |tokens: Option<u64>, word: &str| match tokens {
         None | Some(0) => String::new(),
@@ -44,7 +44,7 @@ pub(super) fn tokens(usage: &Usage) -> Option<String> {
     }
 }
 
-/// The tokens of many requests. The parts are left out where servers counted totals alone.
+/// The tokens of many requests. The parts are left out if servers counted only totals.
 pub(super) fn sum_of_tokens(usage: TokenSum) -> String {
     let TokenSum { prompt_tokens, completion_tokens, total_tokens } = usage;
     let (total, prompt, completion) = (count(total_tokens), count(prompt_tokens), count(completion_tokens));
@@ -57,7 +57,7 @@ pub(super) fn sum_of_tokens(usage: TokenSum) -> String {
     }
 }
 
-/// What is said of a word that nobody knows for the end of an answer.
+/// A line about an unknown finish reason.
 pub(super) fn unknown_finish(word: &str, answers: Option<u64>) -> Option<String> {
     if Finish::of(word) != Finish::Unknown {
         return None;
@@ -77,7 +77,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_what_was_counted_is_told() {
+    fn only_counted_usage_is_reported() {
         let whole = Usage { cached_tokens: Some(3), reasoning_tokens: Some(0), ..Usage::of(10, 20) };
         assert_eq!(tokens(&whole).as_deref(), Some("30 tokens: 10 prompt (3 cached) + 20 completion"));
         let total = Usage { total_tokens: Some(1_234), ..Usage::default() };
@@ -90,7 +90,7 @@ mod tests {
     }
 
     #[test]
-    fn the_parts_of_a_sum_are_told_where_they_were_told_apart() {
+    fn the_parts_of_a_sum_are_reported_where_they_were_counted_separately() {
         let sum = |prompt_tokens, completion_tokens, total_tokens| {
             sum_of_tokens(TokenSum { prompt_tokens, completion_tokens, total_tokens })
         };

@@ -1,4 +1,4 @@
-//! `fanfold verify`: the receipt. Every input row accounted for in journal and output, and the journal whole.
+//! `fanfold verify`: checks that every input row is accounted for in journal and output, and that the journal is intact.
 
 use std::cmp::Ordering;
 use std::io::Write;
@@ -70,7 +70,7 @@ pub(super) fn run(args: JobArgs) -> Result<Exit, Failure> {
                 "the output differs from the journal, which a run is still adding to: verify again when it has ended"
                     .to_owned()
             }
-            // A finished run has seen all its rows: these came, or went, after it.
+            // A finished run has seen all its rows: these came or went later.
             _ if has_changed(&plan, found) => {
                 "the input has changed since the output was written: see above; `fanfold run` with the same job \
                  sends the new requests and rewrites the output"
@@ -84,7 +84,7 @@ pub(super) fn run(args: JobArgs) -> Result<Exit, Failure> {
     Ok(exit)
 }
 
-/// Whether the input is another than the one that an output of so many rows was written from.
+/// Whether the input differs from the one from which an output of this many rows was written.
 fn has_changed(plan: &Plan, found: u64) -> bool {
     let matched = &plan.matched;
     match found.cmp(&plan.rows) {
@@ -94,8 +94,7 @@ fn has_changed(plan: &Plan, found: u64) -> bool {
     }
 }
 
-/// Holds the output against input and journal, row by row. Gives how many it has, and how many
-/// differ.
+/// Compares the output with input and journal, row by row. Returns how many rows it has, and how many differ.
 fn check_output(
     opened: &Opened,
     plan: &Plan,
@@ -108,7 +107,7 @@ fn check_output(
         writeln!(out, "output: {path} does not exist; `fanfold export` writes it")?;
         return Ok((plan.rows, 1));
     }
-    // The output is read as any input would be; its name is no glob.
+    // The output is read like any input; its name is not a glob.
     let spec = InputSpec { max_record_bytes: u64::MAX, ..InputSpec::new([escaped(&path)], output.spool()) };
     let written = Source::open(spec).map_err(PipelineError::from)?;
     let names = CheckedColumns::of(opened, plan)?;
@@ -142,7 +141,7 @@ fn check_output(
     Ok((found, differ))
 }
 
-/// What the columns that are held against the journal are called in the output; of those it does not have, nothing.
+/// The output's names of the columns to compare with the journal; `None` for columns that it lacks.
 struct CheckedColumns {
     id: Option<String>,
     status: Option<String>,
@@ -162,11 +161,11 @@ impl CheckedColumns {
         })
     }
 
-    /// Whether a row of the output is that of the input, with what the journal says.
+    /// Whether a row of the output matches the input's and the journal's.
     fn agree(&self, item: &Item, row: Option<&Item>, expected: &RowResult) -> bool {
         let Item::Row(written) = item else { return false };
         let cell = |name: &Option<String>| name.as_ref().and_then(|name| written.fields.get(name));
-        // A row that could not be read has no id, in the output neither.
+        // A row that could not be read has no id, not even in the output.
         let same_row = match (cell(&self.id), row) {
             (Some(found), Some(Item::Row(row))) => match (RowId::from_value(found), &row.id) {
                 (Some(found), Some(id)) => self.is_same(found.as_str(), id.as_str()),

@@ -1,4 +1,4 @@
-//! What a user should know before rows are sent: said by `preview`, and by `run` as it begins.
+//! What a user should know before rows are sent: shown by `preview`, and by `run` as it begins.
 
 use serde_json::Value;
 
@@ -14,7 +14,7 @@ use crate::pipeline::cost_estimate::{CostEstimate, Unasked};
 use crate::pipeline::plan::{Plan, first_requests};
 use crate::text::{count, counted, money};
 
-/// The warnings that what is to be sent calls for, a line each. `cost estimate` is that of the requests to send.
+/// The warnings about the rows to be sent, one per line. `cost_estimate` is that of the requests to send.
 pub(super) fn warnings(
     job: &Job,
     cost_estimate: &CostEstimate,
@@ -55,7 +55,7 @@ pub(super) fn warnings(
     Ok(lines)
 }
 
-/// That a glossary has nothing to say to a job whose rows are all new: of a few rows that were added, it need not.
+/// Warns that no row uses the glossary in a job whose rows are all new: a few added rows need not use it.
 pub(super) fn unused_glossary(job: &Job, plan: &Plan) -> Option<String> {
     let glossary = [&job.glossary.terms, &job.glossary.memory].into_iter().flatten().next()?;
     let all_new = plan.matched.unanswered() == plan.rows && plan.to_send() > 0;
@@ -68,11 +68,11 @@ pub(super) fn unused_glossary(job: &Job, plan: &Plan) -> Option<String> {
     })
 }
 
-/// Rows at the top of an input whose requests tell whether another journal has the answers of this job.
+/// How many first rows are compared to see whether another journal has the answers of this job.
 const LOOKED_FOR: usize = 64;
 
-/// That a journal beside that of a job which has none yet, or an empty one, has the answers which the job would buy: as is so
-/// when the path of the output has changed.
+/// Warns that a journal next to that of a job with no answers yet has the answers that the job would buy, as happens when
+/// the path of the output has changed.
 pub(super) fn answered_elsewhere(opened: &Opened, plan: &Plan) -> Option<String> {
     let Matched { kept, moved, changed, gone, .. } = plan.matched;
     if kept + moved + changed + gone > 0 || plan.to_send() == 0 {
@@ -80,7 +80,7 @@ pub(super) fn answered_elsewhere(opened: &Opened, plan: &Plan) -> Option<String>
     }
     let (own, output) = (opened.journal(), &opened.job.output.path);
     let other = with_answers(&own, [&own, output], || first_requests(opened, LOOKED_FOR), SIMULATOR)?;
-    // Jobs may have some requests in common and be two jobs all the same.
+    // Two different jobs may have some requests in common.
     (other.answered * 2 > other.asked).then(|| {
         let journal = shell_quoted(&other.path.to_string_lossy());
         format!(
@@ -102,7 +102,7 @@ fn has_command(job: &Job, name: &str) -> bool {
     job.tools.iter().any(|tool| tool.name == name)
 }
 
-/// That requests think though nobody asked for it, what that may cost, and what decides it.
+/// Warns that requests think without being asked to, what that may cost, and what decides it.
 fn unasked(job: &Job, unasked: &Unasked, reasoning: Option<f64>) -> String {
     let requests = counted(unasked.requests, "request");
     let verb = if unasked.requests == 1 { "thinks" } else { "think" };

@@ -1,57 +1,56 @@
-//! What the requests of a plan may cost: sums over single requests, each at the price of its own model and length.
+//! The possible cost of a plan's requests: sums over single requests, each at the price of its own model and length.
 
 use std::sync::Arc;
 
 use crate::job::facts_date::FactsDate;
 use crate::request::ChatRequest;
 
-/// Reasons for which models are not to be had that are told apart; more of them are one.
+/// The maximum number of distinct reasons for unavailable models; further ones are counted together.
 const REASONS: usize = 8;
 
-/// What requests may cost, before anything is known of their answers. Money is in the currency of the prices.
+/// The possible cost of requests before anything is known about their answers. Money is in the currency of the prices.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct CostEstimate {
-    /// Requests whose price is not known: they count in no sum of money here.
+    /// Requests with an unknown price: they are in no sum of money here.
     pub unpriced: u64,
-    /// Requests of a model whose price is known to rise with the input, and not from where.
+    /// Requests of a model whose price rises with the input at an unknown length.
     pub rising: u64,
-    /// Requests of which nobody knows how long their answers can be.
+    /// Requests with answers of unknown maximum length.
     pub unbounded: u64,
-    /// The most that all can cost.
+    /// The maximum cost of all requests.
     pub worst: f64,
-    /// What the prompts cost.
+    /// The cost of the prompts.
     pub prompts: f64,
-    /// What one completion token more in each answer costs.
+    /// The cost of one more completion token in each answer.
     pub completion_token: f64,
-    /// The dates of the prices, without repetition.
+    /// The distinct dates of the prices.
     pub dates: Vec<FactsDate>,
-    /// The requests that think though nobody asked them to.
+    /// The requests that think without being asked to.
     pub unasked: Unasked,
-    /// Why models are not to be had, and for how many requests.
+    /// Why models are unavailable, and for how many requests.
     pub unavailable: Vec<(Arc<str>, u64)>,
-    /// Whether a glossary had something to tell any of the requests.
+    /// Whether any of the requests has entries of a glossary.
     pub told: bool,
 }
 
-/// Requests that think though nobody asked them to.
+/// Requests that think without being asked to.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
 pub struct Unasked {
-    /// How many.
     pub requests: u64,
-    /// Of these, the ones whose price is not known.
+    /// Those of them with an unknown price.
     pub unpriced: u64,
-    /// Of these, the ones whose longest chain of thought is not known.
+    /// Those of them with an unknown longest chain of thought.
     pub boundless: u64,
-    /// What one more token of thought in each costs.
+    /// The cost of one more token of thought in each.
     pub token: f64,
-    /// What the longest chains of thought cost, of those that are known.
+    /// The cost of the longest chains of thought, where these are known.
     pub longest: f64,
     /// The longest chain of thought of all, in tokens.
     pub longest_tokens: u64,
 }
 
 impl CostEstimate {
-    /// Counts a request in.
+    /// Adds a request.
     pub fn add(&mut self, request: &ChatRequest) {
         self.told |= request.told;
         if let Some(reason) = &request.unavailable {
@@ -83,7 +82,7 @@ impl CostEstimate {
         }
     }
 
-    /// The same for a share of the requests.
+    /// The estimate for a share of the requests.
     #[must_use]
     pub fn scaled(&self, share: f64) -> Self {
         let count = |requests: u64| (requests as f64 * share).round() as u64;
@@ -169,14 +168,14 @@ mod tests {
         cost_estimate.add(&request(1_000, Some(tiered())));
         cost_estimate.add(&request(1_001, Some(tiered())));
         cost_estimate.add(&ChatRequest { thinks: true, ..request(1_001, Some(tiered())) });
-        // 1,000 × 1 + 1,001 × 3 + 1,001 × 3 = 7,006 millionths; a token more in each answer: 2 + 4 + 8.
+        // 1,000 × 1 + 1,001 × 3 + 1,001 × 3 = 7,006 millionths; one more token in each answer: 2 + 4 + 8.
         assert!((cost_estimate.prompts - 0.007_006).abs() < 1e-12, "{cost_estimate:?}");
         assert!((cost_estimate.completion_token - 14e-6).abs() < 1e-15, "{cost_estimate:?}");
         assert_eq!((cost_estimate.unpriced, cost_estimate.dates.as_slice()), (0, date().as_slice()));
     }
 
     #[test]
-    fn what_has_no_known_price_is_counted_apart() {
+    fn requests_without_a_known_price_are_counted_separately() {
         let mut cost_estimate = CostEstimate::default();
         cost_estimate.add(&request(10, None));
         cost_estimate.add(&request(2_001, Some(tiered())));
@@ -184,7 +183,7 @@ mod tests {
             (cost_estimate.unpriced, cost_estimate.prompts, cost_estimate.completion_token),
             (2, 0.0, 0.0)
         );
-        // Past the last tier it is set aside at the dearest that is known: 2,001 × 3 + 100 × 4.
+        // Beyond the last tier it is reserved at the highest known price: 2,001 × 3 + 100 × 4.
         assert!((cost_estimate.worst - 0.006_403).abs() < 1e-12, "{cost_estimate:?}");
     }
 
@@ -199,7 +198,7 @@ mod tests {
         cost_estimate.add(&ChatRequest { unasked_thinking: thinking(None), ..request(10, None) });
         let unasked = cost_estimate.unasked;
         assert_eq!((unasked.requests, unasked.unpriced, unasked.boundless), (3, 1, 2));
-        // 500 × 2 millionths; a token more in each of the two that are priced: 2 × 2.
+        // 500 × 2 millionths; one more token in each of the two with a price: 2 × 2.
         assert!((unasked.longest - 0.001).abs() < 1e-12 && (unasked.token - 4e-6).abs() < 1e-15);
     }
 }

@@ -14,17 +14,17 @@ use crate::journal::reader::Reader;
 /// What the caps have counted so far in the present period.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Counted {
-    /// When the period began, where a clock says that one began.
+    /// When the period began, if it began at a certain time.
     pub since: Option<Timestamp>,
     /// What was bought in it.
     pub bought: Bought,
 }
 
-/// What the caps have counted by now. `run`: the run whose caps they are; `None` of one that has not begun.
+/// What the caps have counted by now. `run`: the run whose caps they are; `None` if it has not begun.
 ///
 /// # Errors
 ///
-/// When the journal cannot be read.
+/// The journal cannot be read.
 pub fn counted(
     reader: &Reader,
     job: &Job,

@@ -1,4 +1,4 @@
-//! The rows that are to be sent, read and rendered on a thread of their own.
+//! The rows to be sent, read and rendered on a separate thread.
 
 use std::thread::JoinHandle;
 
@@ -14,16 +14,16 @@ use crate::journal::reader::Reader;
 use crate::note::RowKey;
 use crate::outcome::Status;
 
-/// Rows that are handed on together, while whoever sends them has enough: a thread is not woken for each of them.
+/// How many rows are passed on together while the sender has enough, so that the thread is not woken for each.
 const BATCH_ROWS: usize = 16;
 
-/// Bytes of requests that are handed on together; one may be larger.
+/// How many bytes of requests are passed on together; a single one may be larger.
 const BATCH_BYTES: usize = 64 * 1024;
 
 /// Batches that wait between reading and dispatching.
 const BATCHES: usize = 1;
 
-/// The thread that reads and renders the rows that are to be sent.
+/// The thread that reads and renders the rows to be sent.
 pub(super) struct Feed {
     thread: JoinHandle<Result<bool, PipelineError>>,
     opened: Opened,
@@ -32,11 +32,11 @@ pub(super) struct Feed {
 /// Which rows are sent.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct FeedRules {
-    /// Rows that have failed too.
+    /// Rows that have failed are sent again.
     pub(super) retry_failed: bool,
-    /// None but those that were set aside.
+    /// Only rows left over from the first pass are sent.
     pub(super) last: bool,
-    /// None before this one.
+    /// No row before this position is sent.
     pub(super) from: u64,
 }
 
@@ -61,15 +61,15 @@ impl Feed {
         (Self { thread, opened: opened.clone() }, rows)
     }
 
-    /// Waits for the end, and says whether the input changed since it was planned.
+    /// Waits for the end, and returns whether the input changed since it was planned.
     pub(super) fn finish(self, plan: &Plan) -> Result<bool, PipelineError> {
         let changed = self.thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))?;
         Ok(changed || self.opened.source.stamp()? != plan.stamp)
     }
 }
 
-/// Reads rows and hands on those that are to be sent, until there are none any more or nobody takes them. Says
-/// whether a row was found that is not the one that was planned.
+/// Reads rows and passes on those to be sent, until there are no more or nobody takes them. Returns whether a row was found
+/// that differs from the planned one.
 fn feed(opened: &Opened, rules: FeedRules, rows: &Sender<Vec<Ready>>) -> Result<bool, PipelineError> {
     let path = opened.journal();
     let reader = Reader::beside(&path)?;
@@ -80,12 +80,12 @@ fn feed(opened: &Opened, rules: FeedRules, rows: &Sender<Vec<Ready>>) -> Result<
     let in_between = reader.has_steps_in_between()?;
     let mut batch = RowBatch::default();
     let wanted = opened.wanted_by_requests();
-    // What is done need not be parsed: half of a large job is passed over in a moment.
+    // Finished rows need not be parsed: half of a large job is skipped in a moment.
     let depth = |_, entry: Option<&Entry>| if rules.sends(entry) { Depth::Whole } else { Depth::Pass };
     let mut scan = Scan::new(opened, wanted, Some(Reader::beside(&path)?.entries()), depth)?;
     scan.pass_over(rules.from)?;
     loop {
-        // Asked at every row, also at those that are passed over: whoever sends may have become idle meanwhile.
+        // Checked at every row, even at skipped ones: the sender may have become idle meanwhile.
         if rows.is_closed() || !batch.hand_on(rows) {
             break;
         }
@@ -96,14 +96,14 @@ fn feed(opened: &Opened, rules: FeedRules, rows: &Sender<Vec<Ready>>) -> Result<
             batch.flush(rows);
             return Ok(true);
         }
-        // A row that cannot be sent was recorded as failed; to send failed rows again does not make it one.
+        // A row that cannot be sent was recorded as failed, and sending failed rows again does not change that.
         let Ok(mut request) = request else { continue };
         if let Some(sharing) = &sharing
             && !sharing.goes_out(&row.fingerprint)?
         {
             continue;
         }
-        // A row whose tries are used up gets some again, and is known to be one that failed while others did not.
+        // A row whose tries are used up gets some again, and is marked as one that failed while others did not.
         let pending =
             entry.as_ref().filter(|entry| matches!(entry.status, Status::Pending | Status::SetAside));
         let tries = pending.map_or(0, |entry| entry.tries);
@@ -119,7 +119,7 @@ fn feed(opened: &Opened, rules: FeedRules, rows: &Sender<Vec<Ready>>) -> Result<
     Ok(false)
 }
 
-/// Rows that are handed on together.
+/// Rows that are passed on together.
 #[derive(Default)]
 struct RowBatch {
     rows: Vec<Ready>,
@@ -132,7 +132,7 @@ impl RowBatch {
         self.rows.push(ready);
     }
 
-    /// Hands the rows on if there is room for them; waits for it once they are enough. Says whether anybody takes them.
+    /// Passes the rows on if there is room; once there are enough, waits for room. Returns whether anyone still takes them.
     fn hand_on(&mut self, rows: &Sender<Vec<Ready>>) -> bool {
         let enough = self.rows.len() >= BATCH_ROWS || self.bytes >= BATCH_BYTES;
         match rows.capacity() == 0 && !enough {
@@ -164,7 +164,7 @@ mod tests {
     }
 
     #[test]
-    fn a_row_goes_at_once_to_whoever_has_none_and_with_others_to_whoever_has_enough() {
+    fn a_row_goes_at_once_to_an_idle_sender_and_with_others_to_a_busy_one() {
         let (sender, mut rows) = channel(BATCHES);
         let mut batch = RowBatch::default();
         for position in 0..BATCH_ROWS as u64 {
@@ -186,7 +186,7 @@ mod tests {
             let full = std::thread::spawn(move || {
                 let mut batch = RowBatch::default();
                 let mut added = 0;
-                // The first goes at once; the second batch has no room until it is taken.
+                // The first batch goes at once; the second has no room until it is taken.
                 while added < 1 + 2 * rows && batch.hand_on(&sender) {
                     batch.add(ready(added as u64, bytes));
                     added += 1;

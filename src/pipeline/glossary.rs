@@ -1,4 +1,4 @@
-//! The files of `[glossary]`: read once, when the job is opened, as any input is read.
+//! The files of `[glossary]`: read once, when the job is opened, like any input.
 
 use std::collections::HashMap;
 use std::path::Path;
@@ -23,12 +23,12 @@ const LANGUAGES: [&str; 2] = ["source_lang", "target_lang"];
 ///
 /// # Errors
 ///
-/// A file that is not there or has not the columns, an entry that is not whole, two that say different things, a language
-/// that the model does not know, each with its file and line.
+/// A file that is missing or lacks the columns, an incomplete entry, two contradictory entries, or a language that the
+/// model does not know, each with its file and line.
 pub(super) fn read(job: &Job) -> Result<Option<Glossary>, PipelineError> {
     let (terms, memory) = (job.glossary.terms.as_deref(), job.glossary.memory.as_deref());
     let model = job.model.name.as_deref().unwrap_or_default();
-    // A model that does not translate was refused together with the job.
+    // A model that does not translate was rejected together with the job.
     let Some(languages) = job.facts_of(model).languages.filter(|_| terms.or(memory).is_some()) else {
         return Ok(None);
     };
@@ -81,7 +81,7 @@ impl File<'_> {
         Ok(Term { source: source?, target: target?, source_lang: source_lang?, target_lang: target_lang? })
     }
 
-    /// The code of the language that an entry is limited to; an empty cell limits nothing, nor does `auto`.
+    /// The code of the language to which an entry is limited; an empty cell and `auto` do not limit it.
     fn language(
         self,
         fields: &Map<String, Value>,
@@ -104,7 +104,7 @@ impl File<'_> {
     }
 }
 
-/// A source, and the languages that its entry is limited to.
+/// A source, and the languages to which its entry is limited.
 type TermKey = (String, Option<String>, Option<String>);
 
 /// The entries of a file so far, each with the place it came from.
@@ -116,7 +116,7 @@ struct Entries {
 }
 
 impl Entries {
-    /// Adds an entry. The same one again is none.
+    /// Adds an entry. An exact repetition is ignored.
     fn add(&mut self, term: Term, place: Place) -> Result<(), Diagnostic> {
         let key = (term.source.clone(), term.source_lang.clone(), term.target_lang.clone());
         if let Some(first) = self.seen.get(&key) {

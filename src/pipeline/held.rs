@@ -1,4 +1,4 @@
-//! Tells the journal what holds a run back, every two seconds at most.
+//! Records in the journal what holds a run back, at most every two seconds.
 
 use std::time::{Duration, SystemTime};
 
@@ -8,44 +8,44 @@ use crate::bottleneck::HeldCount;
 use crate::event::DispatchState;
 use crate::journal::writer::EventSender;
 
-/// How often the journal is told. It stores that along with the next answers.
-const TELLING: Duration = Duration::from_secs(2);
+/// How often it is recorded. The journal stores it along with the next answers.
+const INTERVAL: Duration = Duration::from_secs(2);
 
-/// The count of a run, and the way it gets into the journal.
-pub(super) struct HeldTeller {
+/// The times of a run, and the channel to the journal.
+pub(super) struct HeldRecorder {
     count: HeldCount,
     begun: Instant,
     /// The time of day at the beginning, in seconds since 1970.
     begun_at: f64,
-    told: Instant,
+    recorded: Instant,
     pen: EventSender,
 }
 
-impl HeldTeller {
+impl HeldRecorder {
     /// A count that begins now.
     pub(super) fn new(pen: EventSender) -> Self {
         let (begun, begun_at) = (Instant::now(), seconds_now());
-        Self { count: HeldCount::new(begun_at), begun, begun_at, told: begun, pen }
+        Self { count: HeldCount::new(begun_at), begun, begun_at, recorded: begun, pen }
     }
 
-    /// Counts how the dispatcher stands from now on.
+    /// Counts the dispatcher's state from now on.
     pub(super) fn stand(&mut self, standing: &DispatchState, now: Instant) {
         self.count.stand(standing, self.begun_at + (now - self.begun).as_secs_f64());
-        if now - self.told >= TELLING {
-            self.tell(now);
+        if now - self.recorded >= INTERVAL {
+            self.record(now);
         }
     }
 
-    /// Tells the journal the rest. Its writer ends when nobody has a pen any more.
+    /// Records the rest. The journal's writer ends when the last sender is gone.
     pub(super) fn finish(mut self) {
-        self.tell(Instant::now());
+        self.record(Instant::now());
     }
 
-    fn tell(&mut self, now: Instant) {
+    fn record(&mut self, now: Instant) {
         let elapsed = (now - self.begun).as_secs_f64();
         let (at, clock) = (self.begun_at + elapsed, seconds_now());
         self.begun_at = clock - elapsed;
-        self.told = now;
+        self.recorded = now;
         self.pen.held(self.count.take(at, clock));
     }
 }

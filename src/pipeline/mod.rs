@@ -42,28 +42,29 @@ pub struct Opened {
     pub source: Arc<Source>,
     /// Its templates.
     pub renderer: Arc<Renderer>,
-    /// What each answer has to satisfy, where the job says so.
+    /// The schema that each answer must satisfy, if the job has one.
     pub schema: Option<Arc<AnswerSchema>>,
     /// The fields of the schema that become columns.
     fields: Vec<Field>,
 }
 
 impl Opened {
-    /// Opens the input of a job and holds its templates and output columns against it, as far as that can be done
-    /// before the rows are read; and reads the schema of its answers.
+    /// Opens the input of a job, checks its templates and output columns against it as far as that is possible before
+    /// reading rows, and reads the schema of its answers.
     ///
     /// # Errors
     ///
-    /// An input that cannot be opened, a template or an output column that does not fit it, a file that is no schema.
+    /// An input that cannot be opened, a template or an output column that does not match it, or a file that is not a
+    /// schema.
     pub fn new(job: Job) -> Result<Self, PipelineError> {
         Self::with(job, Source::open)
     }
 
-    /// As [`Opened::new`], for looking at what a run did: standard input is what the run kept of it.
+    /// Like [`Opened::new`], but to inspect a run: standard input is what the run saved of it.
     ///
     /// # Errors
     ///
-    /// As [`Opened::new`].
+    /// As for [`Opened::new`].
     pub fn again(job: Job) -> Result<Self, PipelineError> {
         Self::with(job, Source::reopen)
     }
@@ -97,12 +98,12 @@ impl Opened {
         Ok(opened)
     }
 
-    /// The columns of an output in a format. JSONL rows may each bring their own columns; every other format needs
-    /// to know them.
+    /// The columns of an output in a format. JSONL rows may each bring their own columns; every other format needs to know
+    /// them.
     ///
     /// # Errors
     ///
-    /// A column that is not there, or two of one name.
+    /// A column that does not exist, or two with the same name.
     pub fn layout(
         &self,
         columns: Option<&[crate::row::Column]>,
@@ -113,12 +114,12 @@ impl Opened {
         Layout::new(columns, &self.output_spec()).map_err(|error| self.misnamed(error))
     }
 
-    /// Refuses a name in `select` or `rename` that is neither an answer column's nor that of any row, in an input whose
-    /// rows each bring their own columns. These are all of them.
+    /// Rejects a name in `select` or `rename` that is neither an answer column nor a column of any row, for an input whose
+    /// rows each bring their own columns. `columns` are all of them.
     ///
     /// # Errors
     ///
-    /// When there is such a name.
+    /// There is such a name.
     pub fn check_names(&self, columns: &[crate::row::Column]) -> Result<(), PipelineError> {
         match Layout::new(Some(columns), &self.output_spec()) {
             Err(error @ LayoutError::Unknown { .. }) => Err(self.misnamed(error)),
@@ -126,7 +127,7 @@ impl Opened {
         }
     }
 
-    /// Whether the columns of rows that each bring their own decide anything.
+    /// Whether anything depends on the columns of rows that each bring their own.
     fn columns_matter(&self) -> bool {
         let output = &self.job.output;
         output.format != Format::Jsonl || !output.names.is_empty()
@@ -150,11 +151,12 @@ impl Opened {
         }
     }
 
-    /// Refuses an output that is, or by a glob will be, an input: it would replace the rows it is made of.
+    /// Rejects an output that is an input, or will match a glob of the input: it would replace the rows from which it is
+    /// made.
     ///
     /// # Errors
     ///
-    /// When it is one.
+    /// The output is an input.
     pub fn check_output_is_no_input(&self, output: &Path) -> Result<(), PipelineError> {
         match self.source.reads(output) {
             Some(input) => {
@@ -164,7 +166,7 @@ impl Opened {
         }
     }
 
-    /// What is to be warned of before anything is sent: columns that requests depend on, and that some file lacks.
+    /// Warnings before anything is sent: columns that requests depend on, and that some files lack.
     pub fn warnings(&self) -> Vec<String> {
         let asked = self.renderer.columns().unwrap_or_default();
         let lacking = self.source.lacking().iter().filter(|(column, _)| asked.contains(column));
@@ -174,16 +176,16 @@ impl Opened {
         lacking.map(warning).collect()
     }
 
-    /// The fields of the answers' schema that become columns, when the job says that they do.
+    /// The fields of the answers' schema that become columns, if the job says so.
     pub fn fields(&self) -> &[Field] {
         &self.fields
     }
 
-    /// A pass over the rows, from the top, as far as the job is limited to.
+    /// A pass over the rows from the start, up to the job's limit.
     ///
     /// # Errors
     ///
-    /// When the input cannot be opened.
+    /// The input cannot be opened.
     pub fn rows(
         &self,
         wanted: Projection,
@@ -192,12 +194,12 @@ impl Opened {
         Ok(self.source.rows(wanted)?.take(limit.unwrap_or(usize::MAX)))
     }
 
-    /// What of a row its request can depend on.
+    /// The columns of a row on which its request can depend.
     pub fn wanted_by_requests(&self) -> Projection {
         self.renderer.columns().map_or(Projection::Fields, Projection::Only)
     }
 
-    /// How a row goes on after an answer that does not end it.
+    /// How a row continues after an answer that does not end it.
     pub fn conversation(&self) -> ConversationRules {
         let answer = &self.job.answer;
         ConversationRules {
@@ -223,7 +225,7 @@ impl<T: Weight, E> Weight for Result<T, E> {
 }
 
 impl Weight for Item {
-    /// The bytes of a row's values. A row of a Parquet batch shares that with its neighbours.
+    /// The bytes of a row's values. Rows of a Parquet batch share them with their neighbours.
     fn bytes(&self) -> usize {
         let of_row = |row: &Row| match &row.origin {
             Origin::Line(line) => line.len(),
@@ -236,14 +238,14 @@ impl Weight for Item {
     }
 }
 
-/// What a job keeps beside its output, which an input's glob may match and never means.
+/// The files that a job keeps next to its output: a glob may match them, but never means them.
 fn own_files(output: &Output) -> Vec<PathBuf> {
     let journal = output.journal();
     let beside = [output.summary(), output.report(), output.spool()];
     crate::journal::files(&journal).chain(beside).collect()
 }
 
-/// Checks what a job says of its requests before its input is read.
+/// Checks a job's requests before its input is read.
 ///
 /// # Errors
 ///
@@ -252,16 +254,16 @@ pub fn check_request(job: &Job) -> Result<(), (String, Diagnostic)> {
     check::literals(&Job { request: structure::foreseen(job), ..job.clone() })
 }
 
-/// Checks that the output can be written, before anything is sent. Missing folders are made.
+/// Checks that the output can be written, before anything is sent. Creates missing folders.
 ///
 /// # Errors
 ///
-/// When it cannot be written.
+/// The output cannot be written.
 pub fn check_target(path: &Path) -> Result<(), PipelineError> {
     Ok(crate::write::check_target(path)?)
 }
 
-/// The same for a file whose name is not the user's own choice, or that is written aside: no link there is followed.
+/// The same for a file whose name the user has not chosen, or that is written on the side: a link there is not followed.
 ///
 /// # Errors
 ///

@@ -1,4 +1,4 @@
-//! The last stage: answers join the input again, in input order.
+//! The last stage: joins answers to the input again, in input order.
 
 use std::path::PathBuf;
 use std::sync::mpsc::{SyncSender, sync_channel};
@@ -18,18 +18,15 @@ use crate::request::Fingerprint;
 use crate::row::{Column, ColumnKind, Item};
 use crate::write::{Target, WriteError, Writer};
 
-/// Where an output goes, and in what form.
+/// The destination and format of an output.
 pub struct Destination {
-    /// The place.
     pub target: Target,
-    /// The format.
     pub format: Format,
-    /// The compression.
     pub compression: Compression,
 }
 
 impl Destination {
-    /// The destination that a path names.
+    /// The destination at a path.
     pub fn file(path: PathBuf, format: Format) -> Self {
         let compression = Compression::of_path(&path.to_string_lossy());
         Self { target: Target::File(path), format, compression }
@@ -45,7 +42,7 @@ pub struct OutputCounts {
     pub failed: u64,
     /// Rows without an answer yet.
     pub pending: u64,
-    /// Of the answered rows, those that fanfold's simulator has answered.
+    /// The answered rows whose answer came from fanfold's simulator.
     pub simulated: u64,
 }
 
@@ -87,7 +84,7 @@ pub fn write(
 ) -> Result<Option<OutputCounts>, PipelineError> {
     let layout = opened.layout(Some(&plan.columns), destination.format)?;
     let wanted = wanted(opened, destination.format, layout.is_open());
-    // A line goes out as it stands.
+    // A line is written unchanged.
     let depth = if layout.is_open() { Depth::Form } else { Depth::Whole };
     let writer = Writer::create(destination.target, destination.format, destination.compression, layout)?;
     let mut behind = Behind::new(writer);
@@ -102,12 +99,12 @@ pub fn write(
             return Err(PipelineError::Interrupted);
         }
         let mut result = match results.belonging(item.position())? {
-            // An answer is the answer to a request, and to no other that came into its place since.
+            // An answer belongs to one request, and not to another that has replaced it.
             Some((answered, _)) if asked != answered => return Ok(None),
             found => found.map(|(_, result)| result).unwrap_or_default(),
         };
         written.count(&result);
-        // Of a row that could not be read, the output has nothing else to find it by.
+        // For a row that could not be read, the output has nothing else by which to find it.
         if result.error_code.as_deref() == Some(BAD_ROW) {
             result.error = result.error.map(|reason| format!("{}: {reason}", item.place()));
         }
@@ -125,23 +122,23 @@ pub fn write(
     Ok(Some(written))
 }
 
-/// What is read of each row: what is written of it, and what its request is made of.
+/// What is read of each row: the output's columns, and those of its request.
 fn wanted(opened: &Opened, format: Format, is_open: bool) -> Projection {
     let is_arrow = |column: &Column| matches!(column.kind, ColumnKind::Arrow(_));
     let is_columnar = opened.source.columns().is_some_and(|columns| columns.iter().any(is_arrow));
     match (format, opened.wanted_by_requests()) {
-        // All of it as it stands, and of that as JSON what requests are made of.
+        // The whole row unchanged, and as JSON those columns that its request needs.
         (Format::Parquet, Projection::Only(columns)) if is_columnar && !columns.is_empty() => {
             Projection::Checked(columns)
         }
         (Format::Parquet, Projection::Only(_)) => Projection::Origin,
-        // Lines go out as they stand.
+        // Lines are written unchanged.
         (Format::Jsonl, asked) if is_open => asked,
         _ => Projection::Fields,
     }
 }
 
-/// A row with the request that it asks.
+/// A row with its request.
 struct AskedRow {
     item: Item,
     asked: Fingerprint,
@@ -169,13 +166,13 @@ impl Weight for OutputRow {
     }
 }
 
-/// Batches that wait for the thread that writes.
+/// Batches that wait for the writing thread.
 const BATCHES: usize = 1;
 
-/// A writer on a thread of its own. Dropped, it leaves the old output as it was.
+/// A writer on a separate thread. Dropped, it leaves the old output unchanged.
 struct Behind {
     batch: PrefetchBatch<OutputRow>,
-    /// `None` once no more is to come.
+    /// `None` after the last batch.
     batches: Option<SyncSender<Vec<OutputRow>>>,
     thread: Option<JoinHandle<Result<Writer, WriteError>>>,
 }
@@ -192,7 +189,7 @@ impl Behind {
         Self { batch: PrefetchBatch::default(), batches: Some(batches), thread: Some(thread) }
     }
 
-    /// Takes the next row. False when it cannot be written, for a reason that [`Behind::finish`] tells.
+    /// Accepts the next row. False when it cannot be written; [`Behind::finish`] returns the reason.
     fn write(&mut self, line: OutputRow) -> bool {
         self.batch.add(line).is_none_or(|full| self.hand_on(full))
     }
@@ -201,7 +198,7 @@ impl Behind {
         self.batches.as_ref().is_some_and(|batches| batches.send(lines).is_ok())
     }
 
-    /// The writer behind the last row, which is not in its place yet.
+    /// The writer after the last row, before it replaces the old output.
     fn finish(mut self) -> Result<Option<Writer>, WriteError> {
         let last = std::mem::take(&mut self.batch.items);
         self.hand_on(last);
@@ -216,7 +213,7 @@ impl Behind {
 }
 
 impl Drop for Behind {
-    /// A pass that is given up leaves nothing behind, so that its thread is waited for.
+    /// An abandoned pass must leave nothing behind, so its thread is waited for.
     fn drop(&mut self) {
         if !std::thread::panicking() {
             let _ = self.end();

@@ -1,8 +1,8 @@
-//! The output of the job itself: written from the journal, unless the one that is there would come out the same.
+//! The output of the job itself: written from the journal, unless the existing one would be the same.
 
 use super::output::{Destination, OutputCounts, write};
 use super::plan::Plan;
-use super::scan::what_decides_requests;
+use super::scan::request_determinants;
 use super::{Opened, PipelineError};
 use crate::dispatch::stop::Stop;
 use crate::format::Compression;
@@ -11,12 +11,12 @@ use crate::journal::output_state::OutputState;
 use crate::read;
 use crate::render::fingerprint;
 
-/// Writes the output of a job, as [`write`] does. One that is there already, and was written from the same rows and the same
-/// answers, is left as it is.
+/// Writes the output of a job like [`write`]. An existing output that was written from the same rows and the same answers
+/// is left as it is.
 ///
 /// # Errors
 ///
-/// As [`write`].
+/// As for [`write`].
 pub fn write_own(
     opened: &Opened,
     plan: &Plan,
@@ -53,17 +53,17 @@ pub fn write_own(
     Ok(Some(written))
 }
 
-/// What tells the job, and the form of its output, from any others.
+/// Identifies the job, and the form of its output.
 fn job_mark(opened: &Opened, plan: &Plan) -> String {
     let output = &opened.job.output;
     let compression = Compression::of_path(&output.path.to_string_lossy());
     let form =
         (output.format, compression, &output.select, &output.rename, &output.prefix, output.spreadsheet_safe);
-    let text = format!("{} {form:?} {:?} {:?}", what_decides_requests(opened), opened.fields(), plan.columns);
+    let text = format!("{} {form:?} {:?} {:?}", request_determinants(opened), opened.fields(), plan.columns);
     fingerprint::of_bytes(text.as_bytes()).to_string()
 }
 
-/// What tells the file that lies there from any others.
+/// Identifies the existing file.
 fn file_mark(opened: &Opened) -> Option<String> {
     read::file_mark(&opened.job.output.path)
 }

@@ -1,4 +1,4 @@
-//! The first of two passes: every row read, rendered and matched, so that nothing is a surprise later.
+//! The first of two passes: every row is read, rendered and matched, so that there are no surprises later.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -20,50 +20,51 @@ use crate::render::fingerprint;
 use crate::request::{ChatRequest, Estimate, Fingerprint};
 use crate::row::{BadRow, Column, Item, Row};
 
-/// Bad rows after which the planning of a job that does not skip them ends.
+/// After this many bad rows, planning ends for a job that does not skip them.
 const BAD_ROWS_COUNTED: u64 = 1000;
 
 /// The code of a row that cannot be read or rendered, and was not sent.
 pub const BAD_ROW: &str = "bad_row";
 
-/// What the first pass found.
+/// The result of the first pass.
 #[derive(Debug)]
 pub struct Plan {
-    /// Rows of the input, or of the part of it that the job is limited to.
+    /// The rows of the input, up to the job's limit.
     pub rows: u64,
-    /// How the rows relate to the journal.
+    /// The relation of the rows to the journal.
     pub matched: Matched,
     /// The columns of the input, in the order of their first appearance.
     pub columns: Vec<Column>,
-    /// Requests that were estimated: those of the rows that do not stand in their place.
+    /// How many requests were estimated: those of the rows that are not in their old position.
     pub estimated: u64,
-    /// What these are expected to use; the most, for completions.
+    /// Their expected usage; for completions, the maximum.
     pub estimate: Estimate,
-    /// What these may cost.
+    /// Their possible cost.
     pub cost_estimate: CostEstimate,
-    /// The files as they were.
+    /// The state of the files.
     pub stamp: Stamp,
-    /// The first row that is not as it was when its answer was stored; `None` when all are.
+    /// The first row that differs from when its answer was stored; `None` if there is none.
     pub first_news: Option<u64>,
 }
 
 impl Plan {
-    /// Requests that are to be sent.
+    /// How many requests are to be sent.
     pub fn to_send(&self) -> u64 {
         self.matched.to_send
     }
 
-    /// Of what was estimated, the share that is to be sent. What moved was estimated with the rest before it was found.
+    /// The share of the estimated requests that are to be sent. Moved rows were estimated with the others before they were
+    /// found.
     pub fn share_to_send(&self) -> f64 {
         self.to_send() as f64 / self.estimated.max(1) as f64
     }
 }
 
-/// What a row of the input is for a run: a request, or the reason why it has none.
+/// A row's key, and its request or the reason why it has none.
 pub fn prepare(opened: &Opened, item: &Item) -> (RowKey, Result<ChatRequest, Box<Diagnostic>>) {
     let rendered = match item {
         Item::Bad(bad) => Err(Diagnostic::new(bad.reason.clone())),
-        // One row's panic is that row's failure.
+        // A row's panic is that row's failure only.
         Item::Row(row) => {
             catch_unwind(AssertUnwindSafe(|| opened.renderer.render(row))).unwrap_or_else(|_| {
                 Err(Diagnostic::new("rendering this row failed unexpectedly; please report it"))
@@ -73,7 +74,7 @@ pub fn prepare(opened: &Opened, item: &Item) -> (RowKey, Result<ChatRequest, Box
     let rendered = rendered.map_err(Box::new);
     let fingerprint = match (&rendered, item) {
         (Ok(request), _) => request.fingerprint,
-        // A bad row is told by what was read of it: mended, it is another one.
+        // A bad row is identified by the bytes that were read: once it is fixed, it is another row.
         (Err(_), Item::Bad(bad)) => bad_fingerprint(bad),
         (Err(problem), Item::Row(row)) => unrendered_fingerprint(opened, row, problem),
     };
@@ -81,7 +82,7 @@ pub fn prepare(opened: &Opened, item: &Item) -> (RowKey, Result<ChatRequest, Box
         Item::Row(row) => row.id.clone(),
         Item::Bad(_) => None,
     };
-    // What may be sent now says nothing of what the row is: its answer stays its own under another limit.
+    // Limits do not change a row's identity: its answer remains its own under another limit.
     let rendered = rendered.and_then(|request| fits_token_limit(opened, request).map_err(Box::new));
     let rendered = rendered.and_then(|request| has_a_price(opened, request).map_err(Box::new));
     let rendered = rendered.and_then(|request| has_a_bound(opened, request).map_err(Box::new));
@@ -92,7 +93,8 @@ fn bad_fingerprint(bad: &BadRow) -> Fingerprint {
     fingerprint::of_bytes(&[b"bad row: ", bad.raw.as_slice()].concat())
 }
 
-/// Of a row that has no request, by what it can depend on: other passes over the same row may read more of it.
+/// The fingerprint of a row without a request, from the columns on which it can depend: other passes may read more of the
+/// row.
 fn unrendered_fingerprint(opened: &Opened, row: &Row, problem: &Diagnostic) -> Fingerprint {
     let columns = opened.renderer.columns();
     let counts = |name: &String| columns.as_ref().is_none_or(|columns| columns.contains(name));
@@ -101,7 +103,7 @@ fn unrendered_fingerprint(opened: &Opened, row: &Row, problem: &Diagnostic) -> F
     fingerprint::of_bytes(&[b"no request: ", problem.message.as_bytes(), b"\0", &fields].concat())
 }
 
-/// A request larger than the limit of tokens is refused by name, not waited for.
+/// A request that exceeds the token limit is rejected with an error instead of waiting.
 fn fits_token_limit(opened: &Opened, request: ChatRequest) -> Result<ChatRequest, Diagnostic> {
     let tokens = request.estimate.prompt_tokens as f64;
     match opened.job.quotas.tokens_per_minute {
@@ -113,7 +115,7 @@ fn fits_token_limit(opened: &Opened, request: ChatRequest) -> Result<ChatRequest
     }
 }
 
-/// A cap on cost cannot be kept for a request whose price is not known.
+/// A cap on cost cannot be kept for a request with an unknown price.
 fn has_a_price(opened: &Opened, request: ChatRequest) -> Result<ChatRequest, Diagnostic> {
     let tokens = request.estimate.prompt_tokens;
     let price = request.price.as_deref();
@@ -128,7 +130,7 @@ fn has_a_price(opened: &Opened, request: ChatRequest) -> Result<ChatRequest, Dia
     Err(problem.help("set it under [price] or in your own model table, or remove `max_cost`"))
 }
 
-/// No cap can be kept for a request that has the model read something of which nobody knows how much that is.
+/// No cap can be kept for a request with input of unknown size.
 fn has_a_bound(opened: &Opened, request: ChatRequest) -> Result<ChatRequest, Diagnostic> {
     let caps = &opened.job.caps;
     let (Some(what), true) = (request.media.unknown, caps.cost.is_some() || caps.total_tokens.is_some())
@@ -146,7 +148,7 @@ fn has_a_bound(opened: &Opened, request: ChatRequest) -> Result<ChatRequest, Dia
     ))
 }
 
-/// What the first rows of the input ask, each request once; as far as they can be read.
+/// The requests of the first rows, each once, as far as the rows can be read.
 pub fn first_requests(opened: &Opened, rows: usize) -> Vec<Fingerprint> {
     let Ok(items) = opened.rows(opened.wanted_by_requests()) else { return Vec::new() };
     let mut requests = Vec::new();
@@ -159,16 +161,16 @@ pub fn first_requests(opened: &Opened, rows: usize) -> Vec<Fingerprint> {
     requests
 }
 
-/// What a plan is made for.
+/// The purpose of a plan.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Purpose {
-    /// To send what has no answer: the journal is brought to the present input.
+    /// To send rows without an answer: the journal is updated to the present input.
     Send,
-    /// To say what would be sent: the journal stays as it is.
+    /// To show what would be sent: the journal is not changed.
     Preview,
-    /// To write or check what there is: rows that cannot be sent are no obstacle, and the journal stays as it is.
+    /// To write or check existing results: rows that cannot be sent do not matter, and the journal is not changed.
     Look,
-    /// The same, to write an output of another format than the job's.
+    /// Like `Look`, to write an output in another format than the job's.
     Export,
 }
 
@@ -178,18 +180,18 @@ impl Purpose {
     }
 }
 
-/// A row as the plan looks at it.
+/// A row during planning.
 struct PlannedRow {
     position: u64,
     entry: Option<Entry>,
-    /// `None` for a row that is as it was when its answer was stored.
+    /// `None` for a row that is the same as when its answer was stored.
     news: Option<News>,
 }
 
 struct News {
     item: Item,
     key: RowKey,
-    /// Without its body, which nothing in a plan depends on.
+    /// Without its body, which a plan does not need.
     request: Result<ChatRequest, Box<Diagnostic>>,
 }
 
@@ -212,7 +214,7 @@ impl PlannedRow {
 ///
 /// # Errors
 ///
-/// The first row that cannot be sent, unless the job skips such rows; two rows of one identifier; an input or a
+/// The first row that cannot be sent, unless the job skips such rows; two rows with the same identifier; an input or a
 /// journal that cannot be read.
 pub fn plan(
     opened: &Opened,
@@ -286,7 +288,7 @@ pub fn plan(
     if let Some((place, problem)) = first_bad {
         return Err(PipelineError::BadRow { place, problem, others: others(bad - 1) });
     }
-    // With a limit, the rows behind it are not read.
+    // With a limit, rows beyond it are not read.
     let fewest = input.limit.map_or(input.min_rows, |limit| limit.min(input.min_rows));
     if !purpose.is_to_look() && plan.rows < fewest {
         return Err(PipelineError::FewRows { rows: plan.rows, fewest });
@@ -301,7 +303,7 @@ pub fn plan(
 }
 
 impl Plan {
-    /// Adds a request to what is expected.
+    /// Adds a request to the estimates.
     fn estimate(&mut self, request: &ChatRequest) {
         self.estimated += 1;
         self.cost_estimate.add(request);
@@ -312,7 +314,7 @@ impl Plan {
     }
 }
 
-/// What is said of the bad rows behind the first one.
+/// A sentence about the bad rows after the first one.
 fn others(count: u64) -> String {
     match count {
         0 => String::new(),
@@ -334,7 +336,7 @@ fn explain(opened: &Opened, error: MatchError) -> PipelineError {
     }
 }
 
-/// Where the rows at some positions stand, found in one pass up to the last of them.
+/// The places of the rows at some positions, found in one pass up to the last of them.
 pub fn places_of(opened: &Opened, positions: &BTreeSet<u64>) -> BTreeMap<u64, String> {
     let mut places = BTreeMap::new();
     let Ok(mut rows) = opened.source.rows(Projection::Only([].into())) else { return places };

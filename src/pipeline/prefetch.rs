@@ -1,32 +1,31 @@
-//! A part of a pass that is done on threads of its own, some batches ahead of whoever takes what comes of it.
+//! A part of a pass that runs on separate threads, some batches ahead of the consumer.
 
 use std::num::NonZero;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-/// Items that change threads at once: to wake the other thread for each would cost more than to make it.
+/// How many items are passed between threads together: waking the other thread for each would cost more than making it.
 const BATCH_ITEMS: usize = 64;
-/// Bytes of items, about, after which fewer of them do.
+/// The approximate bytes of items after which a batch is passed on early.
 const BATCH_BYTES: usize = 128 * 1024;
-/// Time after which fewer of them do: whoever waits for them may have been told to stop meanwhile.
+/// The time after which a batch is passed on early: its consumer may have been asked to stop.
 const BATCH_TIME: Duration = Duration::from_millis(50);
-/// Batches that wait between two threads. With the one that is being made and the one that is being used there are never
-/// more than three in memory, however slow the taker is.
+/// Batches that wait between two threads. With the one being made and the one being used, at most three are in memory,
+/// however slow the consumer.
 const BATCHES: usize = 1;
 
-/// Threads at most that make something of the same items: one reader and one taker cannot keep more of them busy.
+/// The maximum number of worker threads: one reader and one consumer cannot keep more of them busy.
 const MOST_WORKERS: usize = 4;
 
-/// About the bytes that something holds.
+/// The approximate size of an item.
 pub(super) trait Weight {
-    /// Its bytes.
     fn bytes(&self) -> usize;
 }
 
-/// The items of a pass, in its order. It ends where the pass does.
+/// The items of a pass, in its order. It ends with the pass.
 pub(super) struct Prefetch<T> {
-    /// Where the batches come from, each in its turn; none once nothing more is to come.
+    /// Where the batches come from, in turn; empty after the last one.
     batches: Vec<Receiver<Vec<T>>>,
     turn: usize,
     batch: std::vec::IntoIter<T>,
@@ -34,8 +33,8 @@ pub(super) struct Prefetch<T> {
 }
 
 impl<T: Send + 'static> Prefetch<T> {
-    /// Begins to make something of each item, on as many threads as the machine has processors for, behind the one that
-    /// makes the items. What is made keeps their order.
+    /// Starts processing each item, on as many threads as the machine has processors, after the one that produces them. The
+    /// results keep the order.
     pub(super) fn of_each<S: Weight + Send + 'static>(
         items: impl Iterator<Item = S> + Send + 'static,
         work: impl Fn(S) -> T + Clone + Send + 'static,
@@ -62,7 +61,7 @@ impl<T: Send + 'static> Prefetch<T> {
 }
 
 impl<T> Prefetch<T> {
-    /// Waits for the threads, whose panic is the taker's.
+    /// Waits for the threads, and passes on their panic.
     fn end(&mut self) {
         self.batches.clear();
         let ended: Vec<_> = self.threads.drain(..).map(JoinHandle::join).collect();
@@ -94,13 +93,13 @@ impl<T> Iterator for Prefetch<T> {
 }
 
 impl<T> Drop for Prefetch<T> {
-    /// A pass that is given up is gone on with no further than the batches that are being made.
+    /// An abandoned pass continues only to the end of the batches being made.
     fn drop(&mut self) {
         self.end();
     }
 }
 
-/// Makes the items, and gives the batches to the takers in turn.
+/// Produces the items, and gives the batches to the workers in turn.
 fn make<T: Weight>(items: impl Iterator<Item = T>, takers: &[SyncSender<Vec<T>>]) {
     let mut batch = PrefetchBatch::default();
     let mut takers = takers.iter().cycle();
@@ -113,14 +112,13 @@ fn make<T: Weight>(items: impl Iterator<Item = T>, takers: &[SyncSender<Vec<T>>]
         }
     }
     if !batch.items.is_empty() {
-        // Nobody takes it any more, or it is the last one.
+        // The receiver may be gone, or this is the last batch.
         give(batch.items);
     }
 }
 
-/// A batch that is being made.
+/// A batch in the making.
 pub(super) struct PrefetchBatch<T> {
-    /// What is in it.
     pub(super) items: Vec<T>,
     bytes: usize,
     began: Instant,
@@ -133,7 +131,7 @@ impl<T> Default for PrefetchBatch<T> {
 }
 
 impl<T: Weight> PrefetchBatch<T> {
-    /// Adds an item; gives the batch away when it is full, and begins the next one.
+    /// Adds an item; returns the batch when it is full, and begins the next one.
     pub(super) fn add(&mut self, item: T) -> Option<Vec<T>> {
         self.bytes += item.bytes();
         self.items.push(item);
@@ -168,7 +166,7 @@ mod tests {
     }
 
     #[test]
-    fn what_several_threads_make_keeps_the_order_and_is_bounded() {
+    fn results_of_several_threads_keep_the_order_and_are_bounded() {
         let made = Arc::new(AtomicUsize::new(0));
         let theirs = made.clone();
         let things = (0..100_000).map(move |number| {

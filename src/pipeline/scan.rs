@@ -1,8 +1,8 @@
-//! One pass over the input beside the journal: each row with what the journal says of it.
+//! One pass over the input and the journal together: each row with its entry.
 //!
-//! Every stage that needs both goes through here: planning, sending, bad rows, shared answers, the output. A row that is
-//! written as it was when its entry was stored, in a job that makes the same of it, need not be parsed or rendered to know its
-//! request: the hash of its record says so.
+//! Every stage that needs both uses this: planning, sending, bad rows, shared answers, the output. A row whose record is
+//! unchanged since its entry was stored, in a job that makes the same request of it, need not be parsed or rendered: the
+//! hash of its record shows its request.
 
 use super::prefetch::Weight;
 use super::{Opened, PipelineError};
@@ -15,23 +15,23 @@ use crate::row::{Item, RecordHash};
 
 /// A row of the input, and its entry.
 pub(super) struct Scanned {
-    /// Its number in the input, from 0.
+    /// Its position in the input, from 0.
     pub(super) position: u64,
-    /// What was read of it.
+    /// How much of it was read.
     pub(super) read: RowRead,
-    /// The hash of its record, where it was asked for.
+    /// The hash of its record, if requested.
     pub(super) record: Option<RecordHash>,
-    /// What the journal says of the row that stood in its place.
+    /// The journal's entry for the row that was at its position.
     pub(super) entry: Option<Entry>,
 }
 
-/// What is read of a row.
+/// How much of a row was read.
 pub(super) enum RowRead {
-    /// Nothing: it was passed over.
+    /// Nothing: it was skipped.
     Nothing,
-    /// Its form alone; its entry is that of this very record.
+    /// Only its form; its entry belongs to this same record.
     Known(Item),
-    /// All that was asked for.
+    /// Everything that was requested.
     Whole(Item),
 }
 
@@ -44,30 +44,30 @@ impl Weight for Scanned {
     }
 }
 
-/// How far a row is looked into.
+/// How much of a row is read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Depth {
-    /// Not at all.
+    /// Nothing.
     Pass,
-    /// As far as its form, if its entry is that of this record.
+    /// Only its form, if its entry belongs to this record.
     Form,
-    /// Not at all, if its entry is that of this record.
+    /// Nothing, if its entry belongs to this record.
     News,
-    /// Wholly.
+    /// Everything.
     Whole,
 }
 
-/// A pass over the input and the journal, in the order of the input.
+/// A pass over the input and the journal, in input order.
 pub(super) struct Scan<D> {
     rows: Rows,
     entries: Option<EntryCursor>,
-    /// Rows at most.
+    /// The maximum number of rows.
     limit: u64,
     depth: D,
 }
 
 impl<D: FnMut(u64, Option<&Entry>) -> Depth> Scan<D> {
-    /// Begins a pass. `depth` decides of each row, by its position and its entry, how far it is looked into.
+    /// Begins a pass. `depth` decides how much of each row is read, from its position and its entry.
     pub(super) fn new(
         opened: &Opened,
         wanted: Projection,
@@ -78,7 +78,7 @@ impl<D: FnMut(u64, Option<&Entry>) -> Depth> Scan<D> {
         Ok(Self { rows, entries, limit: opened.job.input.limit.unwrap_or(u64::MAX), depth })
     }
 
-    /// Goes to the row at a position. Of those before it nothing is asked.
+    /// Moves to the row at a position, without reading those before it.
     pub(super) fn pass_over(&mut self, position: u64) -> Result<(), PipelineError> {
         while self.rows.next_position() < position && self.rows.advance()? {}
         Ok(())
@@ -116,22 +116,22 @@ impl<D: FnMut(u64, Option<&Entry>) -> Depth> Iterator for Scan<D> {
     }
 }
 
-/// What hashes of records are keyed with: all that decides which request a record leads to.
+/// The key for the hashes of records: everything that decides which request a record leads to.
 fn record_key(opened: &Opened) -> RecordKey {
-    RecordKey::of(&what_decides_requests(opened))
+    RecordKey::of(&request_determinants(opened))
 }
 
-/// What decides which request a record of the input leads to, besides itself. More than that is no harm: a difference that does
-/// not matter costs one pass over the input.
-pub(super) fn what_decides_requests(opened: &Opened) -> String {
+/// Everything besides the record that decides its request. Including more does no harm: an irrelevant difference costs one
+/// pass over the input.
+pub(super) fn request_determinants(opened: &Opened) -> String {
     let job = &opened.job;
     let InputSettings { format, id, delimiter, max_record_bytes, .. } = &job.input;
     let model = job.model.name.as_deref();
     let facts = model.map(|model| job.facts_of(model));
-    // Quotas and prices are not what is asked, and may be given by a flag of one run.
+    // Quotas and prices are not part of the request, and a flag may set them for a single run.
     let facts = facts.map(|facts| ModelInfo { rates: Rates::default(), price: None, ..facts });
     let input = (format, id, delimiter, max_record_bytes, opened.source.columns());
-    // The text of each template; where it stands in the job file says nothing.
+    // The text of each template; its place in the job file does not matter.
     let text = |text: &TemplateText| text.source.clone();
     let prompt = job.prompt.as_ref().map(|prompt| {
         let turns = prompt.turns.iter().map(|turn| (turn.role, text(&turn.content)));

@@ -1,4 +1,4 @@
-//! The second of two passes: what has no answer is sent, and every end is stored before it counts.
+//! The second of two passes: rows without an answer are sent, and every end is stored before it counts.
 
 use std::convert::Infallible;
 use std::ffi::OsString;
@@ -11,7 +11,7 @@ use tokio::time::Instant;
 
 use super::counted::{Counted, counted};
 use super::feed::{Feed, FeedRules};
-use super::held::HeldTeller;
+use super::held::HeldRecorder;
 use super::plan::{BAD_ROW, Plan, prepare};
 use super::scan::{Depth, RowRead, Scan, Scanned};
 use super::{Opened, PipelineError};
@@ -46,55 +46,55 @@ use crate::tools::kin::ProcessMark;
 pub struct SendReport {
     /// Why.
     pub reason: StopReason,
-    /// Requests that were given up in flight.
+    /// Requests abandoned in flight.
     pub abandoned: usize,
-    /// The most that the request may use which a cap did not let leave.
+    /// The most that the request may use that a cap did not allow.
     pub beyond: Option<Reserve>,
     /// The counts.
     pub snapshot: Snapshot,
-    /// Whether the input changed meanwhile: rows may be left, and are to be planned anew.
+    /// Whether the input changed meanwhile: then rows may be left, and must be planned again.
     pub input_changed: bool,
 }
 
 /// What is to be sent.
 #[derive(Debug, Clone, Copy)]
 pub struct SendRequest<'a> {
-    /// What the first pass found.
+    /// The result of the first pass.
     pub plan: &'a Plan,
     /// The number of the run in the journal.
     pub run: i64,
     /// Whether rows that have failed are sent again.
     pub retry_failed: bool,
-    /// Files the process may open.
+    /// How many files the process may open.
     pub open_files: u64,
-    /// Where the run hears of other limits while it goes on.
+    /// The channel for changed limits during the run.
     pub live_limits: &'a LiveLimits,
-    /// Variables that the commands of tools do not get to see.
+    /// Variables hidden from the commands of tools.
     pub hidden: &'a [OsString],
-    /// What those commands are known by.
+    /// The mark of those commands.
     pub mark: &'a ProcessMark,
 }
 
 impl SendRequest<'_> {
-    /// What went wrong; a journal that was lost meanwhile is put in its place first, and that is told instead.
+    /// The error to report; a journal that was lost meanwhile is restored first, and reported instead.
     fn kept(&self, journal: &Journal, error: PipelineError) -> PipelineError {
         journal.settle(Some(self.run)).err().map_or(error, PipelineError::from)
     }
 }
 
-/// Who looks on.
+/// The observers of a run.
 pub struct Audience<'a> {
     /// Where snapshots are shown.
     pub snapshots: &'a tokio::sync::watch::Sender<Snapshot>,
-    /// Who hears of every event.
+    /// The observer of every event.
     pub listener: &'a mut dyn Observer,
 }
 
-/// What earlier runs leave for the limits and caps of this one, which the journal knows of already.
+/// What earlier runs leave for the limits and caps of this one, according to the journal.
 ///
 /// # Errors
 ///
-/// When the journal cannot be read.
+/// The journal cannot be read.
 pub fn past(
     reader: &Reader,
     (job, run): (&Job, i64),
@@ -107,7 +107,7 @@ pub fn past(
     let spent = spent_by(&runs);
     let ago = |at: SystemTime| now.duration_since(at).unwrap_or_default();
     let tokens_unknown = mean_tokens(&spent, plan);
-    // At this time of day, and at the hours of which the schedule says nothing.
+    // At this time of day, and in hours outside the schedule.
     let moment = Timestamp::try_from(now).unwrap_or(Timestamp::UNIX_EPOCH);
     let quotas = [job.quotas_in_force(), job.terms(&LiveSettings::default(), moment, None).quotas];
     let memory = quotas.map(|quotas| quotas.memory(tokens_unknown));
@@ -128,7 +128,7 @@ pub fn past(
     })
 }
 
-/// What a request uses on the average; before any was answered, what it is expected to use.
+/// The mean tokens of a request; before the first answer, the estimate.
 fn mean_tokens(spent: &Spent, plan: &Plan) -> u64 {
     let answers = spent.requests - (spent.throttled + spent.faults).min(spent.requests);
     if answers > 0 && spent.usage.total_tokens > 0 {
@@ -143,11 +143,11 @@ fn mean_tokens(spent: &Spent, plan: &Plan) -> u64 {
     })
 }
 
-/// Sends what is to be sent. Gives the journal back.
+/// Sends the planned rows, and returns the journal.
 ///
 /// # Errors
 ///
-/// When input or journal fail.
+/// The input or the journal fails.
 pub async fn send<E: Endpoint>(
     opened: &Opened,
     journal: Journal,
@@ -185,11 +185,11 @@ pub async fn send<E: Endpoint>(
     let mut full = ballast.full();
     let lost = journal.lost();
     let (writer, pen, committed) = journal.writer(order.run, ballast);
-    observer.held = Some(HeldTeller::new(pen.clone()));
+    observer.held = Some(HeldRecorder::new(pen.clone()));
     let mut ledger = JournalLedger { path: path.clone(), pen, committed };
     let (mut abandoned, mut input_changed) = (0, false);
     let (mut reason, mut beyond) = (StopReason::Finished, None);
-    // Rows that have failed stand anywhere.
+    // Failed rows may be anywhere.
     let from = if order.retry_failed { 0 } else { order.plan.first_news.unwrap_or(order.plan.rows) };
     for last in [false, true] {
         let (feed, rows) = Feed::start(opened, FeedRules { retry_failed: order.retry_failed, last, from });
@@ -222,7 +222,7 @@ pub async fn send<E: Endpoint>(
         }
     }
     drop(ledger);
-    observer.held.take().into_iter().for_each(HeldTeller::finish);
+    observer.held.take().into_iter().for_each(HeldRecorder::finish);
     let journal = writer.finish()?;
     journal.settle(Some(order.run))?;
     if *full.borrow_and_update() && reason == StopReason::Interrupted {
@@ -241,7 +241,7 @@ pub async fn send<E: Endpoint>(
         observer.tally.shared(healed + shared.ok);
         observer.tally.now.failed += shared.failed;
     }
-    // Rows that got the answer of another were read once more.
+    // Rows that share the answer of another were read once more.
     if !input_changed && opened.source.stamp().is_ok_and(|stamp| stamp == order.plan.stamp) {
         journal.survey_holds().map_err(|error| order.kept(&journal, error.into()))?;
     }
@@ -249,8 +249,7 @@ pub async fn send<E: Endpoint>(
     Ok((SendReport { reason, abandoned, beyond, snapshot, input_changed }, journal))
 }
 
-/// Passes on what a run is asked. A disk that is full, and a journal that is lost, ask for what Ctrl-C asks for: what is in
-/// flight may end.
+/// Passes on requests to stop. A full disk and a lost journal count like a first Ctrl-C: requests in flight may finish.
 async fn pass_on(
     mut stop: Stop,
     mut full: watch::Receiver<bool>,
@@ -272,7 +271,7 @@ async fn pass_on(
     }
 }
 
-/// The journal's writer, as the dispatcher knows it.
+/// The journal's writer, as the dispatcher's ledger.
 struct JournalLedger {
     path: PathBuf,
     pen: EventSender,
@@ -297,17 +296,17 @@ impl Ledger for JournalLedger {
     }
 }
 
-/// Turns events into snapshots for whoever watches.
+/// Turns events into snapshots for observers.
 struct Watch<'a> {
     tally: Tally,
     begun: Instant,
     sent: Instant,
     held_by: Option<Bottleneck>,
-    held: Option<HeldTeller>,
+    held: Option<HeldRecorder>,
     audience: Audience<'a>,
 }
 
-/// How a run stands before it sends: with what earlier runs have done.
+/// The counts before a run sends, including those of earlier runs.
 pub fn before_it_sends(opened: &Opened, plan: &Plan, retry_failed: bool) -> Tally {
     let matched = &plan.matched;
     let failed = if retry_failed { 0 } else { matched.failed };
@@ -338,7 +337,7 @@ impl Observer for Watch<'_> {
             self.held.iter_mut().for_each(|held| held.stand(standing, now));
         }
         self.audience.listener.on(event);
-        // A screen is drawn ten times a second; more would only cost.
+        // A screen is drawn ten times a second; more would only cost time.
         let held_by = self.tally.now.standing.held_by;
         if now - self.sent >= Duration::from_millis(50) || held_by != self.held_by {
             (self.sent, self.held_by) = (now, held_by);
@@ -347,7 +346,7 @@ impl Observer for Watch<'_> {
     }
 }
 
-/// Records the rows that cannot be sent as failed. Gives how many were recorded now.
+/// Records the rows that cannot be sent as failed. Returns how many were newly recorded.
 fn store_bad_rows(opened: &Opened, journal: &Journal) -> Result<u64, PipelineError> {
     let mut stored = 0;
     let mut group = Vec::new();
@@ -359,7 +358,7 @@ fn store_bad_rows(opened: &Opened, journal: &Journal) -> Result<u64, PipelineErr
         let Scanned { read: RowRead::Whole(item), .. } = row? else { continue };
         let (row, request) = prepare(opened, &item);
         let Err(problem) = request else { continue };
-        // Where the row stands is said when this is shown: it may have moved by then.
+        // The place is added when this is shown: the row may have moved by then.
         let fault = Fault::new(FaultKind::RowRefused, BAD_ROW, problem.in_a_line());
         group.push(RequestEnd::unsent(row, 0, Outcome::Failed(fault)));
         stored += 1;
@@ -372,7 +371,7 @@ fn store_bad_rows(opened: &Opened, journal: &Journal) -> Result<u64, PipelineErr
     Ok(stored)
 }
 
-/// Gives rows with equal requests the end of the one that was sent; rows that have failed, when that was sent again.
+/// Gives rows with equal requests the end of the one that was sent; failed rows too, if that one was sent again.
 fn share(opened: &Opened, journal: &Journal, retry_failed: bool) -> Result<Shared, PipelineError> {
     let mut sharer = journal.sharer()?;
     let entries = Reader::beside(journal.path())?.entries();
@@ -386,12 +385,12 @@ fn share(opened: &Opened, journal: &Journal, retry_failed: bool) -> Result<Share
     Ok(sharer.finish()?)
 }
 
-/// Looks into a row unless its entry is in such a state.
+/// Reads a row unless its entry is in such a state.
 fn unless(entry: Option<&Entry>, is_so: impl Fn(Status) -> bool) -> Depth {
     if entry.is_some_and(|entry| is_so(entry.status)) { Depth::Pass } else { Depth::Whole }
 }
 
-/// A handle on nothing: for callers that send nothing and cannot be stopped.
+/// A stop signal that never comes: for callers that send nothing and cannot be stopped.
 pub fn never_stopped() -> Stop {
     tokio::sync::watch::channel(StopLevel::None).1
 }

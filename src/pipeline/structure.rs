@@ -1,4 +1,4 @@
-//! The schema of a job's answers: read from its file, and put into the requests that ask for it.
+//! The schema of a job's answers: read from its file, and inserted into the requests that ask for it.
 
 use std::sync::Arc;
 
@@ -9,17 +9,17 @@ use crate::job::Job;
 use crate::regular;
 use crate::schema::{AnswerSchema, Field, name_in_requests};
 
-/// What a job's answers are made of.
+/// The structure of a job's answers.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Structure {
-    /// What each answer has to satisfy, where the job says so.
+    /// The schema that each answer must satisfy, if the job has one.
     pub(super) schema: Option<Arc<AnswerSchema>>,
     /// The fields that become columns.
     pub(super) fields: Vec<Field>,
 }
 
 impl Structure {
-    /// Reads the schema of a job, and puts it into the job's request where that asks for a schema and has none.
+    /// Reads the schema of a job, and inserts it into the job's request if that asks for a schema without giving one.
     pub(super) fn read(job: &mut Job) -> Result<Self, Diagnostic> {
         let Some(path) = &job.answer.schema else { return Ok(Self::default()) };
         let problem = |message: String| match &job.answer.schema_text {
@@ -45,8 +45,8 @@ impl Structure {
     }
 }
 
-/// The job's request as it will be, for checks before any file is read: with the schema's name, and in place of the
-/// schema one that allows everything.
+/// The job's request as it will be, for checks before any file is read: with the schema's name, and a schema that allows
+/// everything.
 pub(super) fn foreseen(job: &Job) -> Map<String, Value> {
     let mut request = job.request.clone();
     if let Some(path) = &job.answer.schema {
@@ -55,7 +55,7 @@ pub(super) fn foreseen(job: &Job) -> Map<String, Value> {
     request
 }
 
-/// Gives a `response_format` that asks for a schema and has none the job's. One that the user wrote out stays as it is.
+/// Completes a `response_format` that asks for a schema without giving one. One that the user wrote out is unchanged.
 fn complete(request: &mut Map<String, Value>, name: &str, schema: &Value) {
     let Some(Value::Object(format)) = request.get_mut("response_format") else { return };
     if format.get("type").and_then(Value::as_str) != Some("json_schema") || format.contains_key("json_schema")

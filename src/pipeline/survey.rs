@@ -1,9 +1,9 @@
-//! The columns of an input, as far as they are known of its rows alone: looked at row by row, or known from the pass before.
+//! The columns of an input that only its rows show: collected row by row, or known from an earlier pass.
 
 use std::collections::HashMap;
 use std::time::SystemTime;
 
-use super::scan::what_decides_requests;
+use super::scan::request_determinants;
 use super::{Opened, PipelineError};
 use crate::diagnostic::Diagnostic;
 use crate::format::Format;
@@ -15,41 +15,41 @@ use crate::row::{Column, ColumnKind, Item, JsonKind};
 use crate::text::count;
 use crate::write::Layout;
 
-/// Columns that the rows of one input may have in all.
+/// The maximum number of different columns in the rows of one input.
 const MOST_COLUMNS: usize = 1_000_000;
 
-/// The columns of the rows that go by.
+/// Collects the columns of the rows.
 pub(super) struct Columns<'o> {
     opened: &'o Opened,
     wanted: Projection,
     open_layout: Option<Layout>,
     columns: Vec<Column>,
-    /// Where each of them stands: some input has a hundred thousand.
+    /// The position of each column: some inputs have a hundred thousand.
     places: HashMap<String, usize>,
     /// Whether the rows bring their own columns.
     own: bool,
-    /// What tells this job from any others.
+    /// Identifies this job.
     job: String,
-    /// What tells the files, as they are, from any others.
+    /// Identifies the files in their current state.
     files: Option<String>,
-    /// What the pass before has found.
+    /// The result of the earlier pass.
     before: Option<(Survey, Vec<Column>)>,
-    /// Rows that are as that pass has seen them.
+    /// How many rows are unchanged since that pass.
     known: u64,
 }
 
-/// What a pass has found.
+/// The result of a pass.
 pub(super) struct Surveyed {
     /// The columns of the input.
     pub(super) columns: Vec<Column>,
-    /// What is kept of that for the next pass.
+    /// The result as kept for the next pass.
     pub(super) kept: Option<Survey>,
 }
 
 impl<'o> Columns<'o> {
     /// Begins a pass over all rows.
     pub(super) fn begin(opened: &'o Opened, reader: &Reader) -> Result<Self, PipelineError> {
-        let job = fingerprint::of_bytes(what_decides_requests(opened).as_bytes()).to_string();
+        let job = fingerprint::of_bytes(request_determinants(opened).as_bytes()).to_string();
         let before = reader.survey()?.filter(|survey| survey.job == job);
         let before = before.and_then(|survey| read(&survey.columns).map(|columns| (survey, columns)));
         Self::new(opened, job, before)
@@ -67,7 +67,7 @@ impl<'o> Columns<'o> {
             _ => None,
         };
         let wanted = match (known, opened.renderer.columns()) {
-            // What is written at the end is read now, before anything is paid.
+            // What is written at the end is read now, before anything is paid for.
             (Some(_), Some(columns)) => Projection::Checked(columns),
             _ => Projection::Fields,
         };
@@ -79,37 +79,37 @@ impl<'o> Columns<'o> {
             places: HashMap::new(),
             own: known.is_none(),
             job,
-            // Asked before the first row is read: what changes from now on makes it another input.
+            // Taken before the first row is read: any later change makes it another input.
             files: opened.source.mark(SystemTime::now()),
             before,
             known: 0,
         })
     }
 
-    /// What is read of each row.
+    /// What must be read of each row.
     pub(super) fn wanted(&self) -> Projection {
         self.wanted.clone()
     }
 
-    /// How many rows, from the first on, the pass before has seen; none where rows bring their own columns and some that
-    /// it has not seen may have been answered since.
+    /// How many rows from the first on the earlier pass has seen; none if rows bring their own columns and rows that it has
+    /// not seen may have been answered since.
     pub(super) fn surveyed(&self) -> u64 {
         let Some((survey, _)) = &self.before else { return 0 };
         let is_sure = !self.own || survey.holds || self.is_of_these_files(survey);
         if is_sure { survey.rows } else { 0 }
     }
 
-    /// Whether the files are as the pass before has seen them.
+    /// Whether the files are unchanged since the earlier pass.
     fn is_of_these_files(&self, survey: &Survey) -> bool {
         survey.files.is_some() && survey.files == self.files
     }
 
-    /// Takes the next row, which is as the pass before has seen it.
+    /// Accepts the next row, which is unchanged since the earlier pass.
     pub(super) fn known(&mut self) {
         self.known += 1;
     }
 
-    /// Takes the next row.
+    /// Accepts the next row.
     pub(super) fn look_at(&mut self, item: &Item) -> Result<(), PipelineError> {
         let Some(row) = item.row().filter(|_| self.own) else { return Ok(()) };
         let names = row.fields.keys().map(String::as_str);
@@ -127,9 +127,9 @@ impl<'o> Columns<'o> {
         Ok(())
     }
 
-    /// Joins a column, which a row has at this index, with those that are known. False when there are too many.
+    /// Merges a column, which a row has at this index, with the known ones. False when there are too many.
     fn see(&mut self, index: usize, name: &str, seen: JsonKind) -> bool {
-        // Rows mostly have their columns in the same order.
+        // Rows usually have their columns in the same order.
         let known = match self.columns.get(index) {
             Some(column) if column.name == *name => Some(index),
             _ => self.places.get(name).copied(),
@@ -150,17 +150,17 @@ impl<'o> Columns<'o> {
         }
     }
 
-    /// The columns of all `rows`; it may be `wanted` that they are no more than these.
+    /// The columns of all `rows`; `wanted` says whether there must be no others.
     ///
     /// # Errors
     ///
-    /// When the output cannot have the columns that it should.
+    /// The output cannot have the requested columns.
     pub(super) fn finish(mut self, rows: u64, wanted: bool) -> Result<Surveyed, PipelineError> {
         let opened = self.opened;
         let mut exact = true;
         if let Some((survey, before)) = self.before.take().filter(|_| self.own && self.known > 0) {
-            // Of rows that were not looked at, the pass before knows the columns: all of theirs, and no others, unless
-            // some of its rows are gone.
+            // For rows that were not looked at, the earlier pass knows the columns: exactly theirs, unless some of its rows
+            // are gone.
             let is_same_input = self.is_of_these_files(&survey) && survey.rows == rows;
             let is_whole = is_same_input || survey.holds && self.known == survey.rows;
             exact = survey.exact && is_whole;
@@ -170,7 +170,7 @@ impl<'o> Columns<'o> {
             self.join(before);
         }
         opened.layout(Some(&self.columns), opened.job.output.format)?;
-        // An input without a single column has no rows either.
+        // An input without any columns has no rows either.
         if !self.columns.is_empty() {
             opened.check_names(&self.columns)?;
         }
@@ -191,7 +191,7 @@ impl<'o> Columns<'o> {
         self.open_layout.as_ref().and_then(|layout| layout.clashes_with(names)).is_some()
     }
 
-    /// Puts the columns of the pass before in front of those that came since.
+    /// Puts the columns of the earlier pass before those that were found since.
     fn join(&mut self, before: Vec<Column>) {
         let since = std::mem::replace(&mut self.columns, before);
         let places = self.columns.iter().enumerate().map(|(index, column)| (column.name.clone(), index));
@@ -203,7 +203,7 @@ impl<'o> Columns<'o> {
         }
     }
 
-    /// Looks at every row, where the pass before knows too little.
+    /// Reads every row, if the earlier pass knows too little.
     fn look_again(self, rows: u64) -> Result<Surveyed, PipelineError> {
         let mut all = Self::new(self.opened, self.job, None)?;
         for item in self.opened.rows(all.wanted())? {
@@ -213,7 +213,7 @@ impl<'o> Columns<'o> {
     }
 }
 
-/// What is said where rows bring new columns without end.
+/// The error when rows keep bringing new columns.
 fn too_many_columns(item: &Item) -> PipelineError {
     let most = count(MOST_COLUMNS as u64);
     let problem = Diagnostic::new(format!("{}: the rows so far have more than {most} columns", item.place()));

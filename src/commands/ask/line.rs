@@ -1,4 +1,4 @@
-//! The line of `fanfold ask --json`, with the names that the answer columns of a job have.
+//! The JSON line of `fanfold ask --json`, with the same names as a job's answer columns.
 
 use std::time::Duration;
 
@@ -11,7 +11,7 @@ use crate::outcome::{Answer, Fault};
 /// The version of the line. It only ever gains fields.
 const VERSION: u32 = 1;
 
-/// What came of a question.
+/// The result of a question.
 #[derive(Debug, Serialize)]
 pub(super) struct ReplyLine<'a> {
     version: u32,
@@ -34,7 +34,7 @@ pub(super) struct ReplyLine<'a> {
 }
 
 impl<'a> ReplyLine<'a> {
-    /// Of a reply that came after so long, at this try. `model`: the model that was asked.
+    /// For a reply after this time, at this try. `model`: the requested model.
     pub(super) fn of(
         model: &'a str,
         reply: Result<&'a Answer, &'a Fault>,

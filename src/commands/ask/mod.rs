@@ -33,7 +33,7 @@ use question::{Question, settle};
 /// Runs the command.
 pub(super) fn run(args: AskArgs) -> Result<Exit, Failure> {
     let screen = Screen::new(if args.quiet { Mode::Quiet } else { Mode::Plain }, false);
-    // Before signals are listened for: who is asked for a question and gives none ends the program as any other.
+    // Before signals are handled: without a question, the program ends like any other.
     let question = settle(&args, &screen)?;
     let stop = interrupt::listen(&screen, "")?;
     let simulator = args.simulate.then(|| start_simulator(&screen)).transpose()?;
@@ -60,11 +60,11 @@ pub(super) fn run(args: AskArgs) -> Result<Exit, Failure> {
     let printer = Printer::new(Veiled(stdout()), manner(&args, &question));
     let mut session = AskSession { args: &args, question: &question, base_url, screen, stop, printer };
     let end = runtime.block_on(session.ask(&endpoint));
-    session.tell(end)
+    session.report(end)
 }
 
-/// Reasoning is no part of the answer. On a terminal it shows that something happens; in a pipe or a file it has to be
-/// asked for, and stands before the answer then.
+/// Reasoning is not part of the answer. On a terminal it shows that something happens; in a pipe or a file it must be
+/// requested, and precedes the answer.
 fn manner(args: &AskArgs, question: &Question) -> PrintStyle {
     let terminal = stdout().is_terminal();
     PrintStyle {
@@ -77,15 +77,15 @@ fn manner(args: &AskArgs, question: &Question) -> PrintStyle {
 
 /// How asking ended.
 enum AskEnd {
-    /// With a reply, after so long, at this try.
+    /// A reply, after this time, at this try.
     Replied(Box<Reply>, Duration, u32),
-    /// Somebody interrupted it.
+    /// The user interrupted it.
     Interrupted,
-    /// Standard output cannot be written to.
+    /// Standard output cannot be written.
     Unwritable,
 }
 
-/// One question being asked.
+/// A question being asked.
 struct AskSession<'a> {
     args: &'a AskArgs,
     question: &'a Question,
@@ -96,8 +96,8 @@ struct AskSession<'a> {
 }
 
 impl AskSession<'_> {
-    /// Asks until there is an answer, or a fault that another try would not change or that came too late for one: what
-    /// somebody has read cannot be taken back.
+    /// Asks until there is an answer, or a fault that another try would not change or that came after a part of the answer
+    /// was shown.
     async fn ask(&mut self, endpoint: &HttpEndpoint) -> AskEnd {
         let retry = self.question.asking.retry;
         let mut dice: Dice = Box::new(rand::random::<f64>);
@@ -143,8 +143,8 @@ impl AskSession<'_> {
         }
     }
 
-    /// Shows what is left to be shown, and says how it went.
-    fn tell(&mut self, end: AskEnd) -> Result<Exit, Failure> {
+    /// Shows the rest, and returns the result.
+    fn report(&mut self, end: AskEnd) -> Result<Exit, Failure> {
         if let Some(error) = self.printer.take_trouble() {
             return Err(error.into());
         }
@@ -159,7 +159,7 @@ impl AskSession<'_> {
             AskEnd::Interrupted => {
                 self.printer.end_line()?;
                 if !self.printer.has_shown() && stderr().is_terminal() {
-                    // The terminal shows `^C` where the cursor was.
+                    // The terminal has shown `^C` at the cursor.
                     put("");
                 }
                 self.screen.insist("interrupted");
@@ -192,7 +192,7 @@ impl AskSession<'_> {
         Ok(())
     }
 
-    /// Why there is no answer, as the command's failure.
+    /// Turns the reason why there is no answer into the command's failure.
     fn faulted(&mut self, fault: &Fault, latency: Duration, tries: u32) -> io::Result<Failure> {
         let cost = self.cost(fault.usage.as_ref(), self.question.request.thinks);
         if self.args.json {
@@ -203,18 +203,18 @@ impl AskSession<'_> {
         if fault.usage.is_some() {
             self.screen.say(&self.usage_line(fault.usage.as_ref(), cost));
         }
-        let said = short(&fault.summary(), 2_000);
+        let summary = short(&fault.summary(), 2_000);
         let (exit, message) = match fault.kind {
             FaultKind::JobRefused | FaultKind::RowRefused => {
-                (Exit::StoppedByApi, format!("the API refused the request: {said}"))
+                (Exit::StoppedByApi, format!("the API refused the request: {summary}"))
             }
             FaultKind::Unreachable => {
                 (Exit::FailedRows, format!("nothing answers at {}: {}", self.base_url, fault.message))
             }
             _ if self.printer.has_shown() => {
-                (Exit::FailedRows, format!("the answer is not complete: {said}"))
+                (Exit::FailedRows, format!("the answer is not complete: {summary}"))
             }
-            _ => (Exit::FailedRows, format!("there is no answer: {said}")),
+            _ => (Exit::FailedRows, format!("there is no answer: {summary}")),
         };
         let nobody = "check the address (--base-url, --region, FANFOLD_BASE_URL), the server, and any proxy or \
             firewall in between";
@@ -238,7 +238,7 @@ impl AskSession<'_> {
         self.question.request.price.as_deref().zip(usage).and_then(|(price, usage)| price.of(usage, thought))
     }
 
-    /// What the answer used, and what that is likely to cost.
+    /// The usage of the answer, and its probable cost.
     fn usage_line(&self, usage: Option<&Usage>, cost: Option<f64>) -> String {
         let Some(mut line) = usage.and_then(tokens) else {
             return "tokens: the server did not count them".to_owned();

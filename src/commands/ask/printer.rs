@@ -1,4 +1,4 @@
-//! What is seen of an answer, as it comes: its text, and before it, where somebody wants to see it, the reasoning.
+//! Prints an answer as it arrives: its text, and before it, if requested, the reasoning.
 
 use std::io::{self, Write};
 use std::rc::Rc;
@@ -12,9 +12,9 @@ use crate::text::printable;
 /// How an answer is shown.
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct PrintStyle {
-    /// Whether pieces are shown as they come.
+    /// Whether pieces are shown as they arrive.
     pub(super) live: bool,
-    /// Whether standard output is a terminal, which nothing foreign may drive.
+    /// Whether standard output is a terminal, which must be protected from control characters.
     pub(super) terminal: bool,
     /// Whether the reasoning is shown.
     pub(super) reasoning: bool,
@@ -29,14 +29,14 @@ const RESET: &str = "\u{1b}[0m";
 pub(super) struct Printer<O> {
     out: O,
     manner: PrintStyle,
-    /// The text as it came.
-    said: String,
-    /// The reasoning as it came.
+    /// The text received so far.
+    content: String,
+    /// The reasoning received so far.
     thought: String,
-    /// Whether the reasoning goes on.
+    /// Whether the reasoning is still arriving.
     thinking: bool,
     trouble: Option<io::Error>,
-    /// Told when nobody reads standard output any more.
+    /// Notified when standard output has no reader any more.
     broken: Rc<Notify>,
 }
 
@@ -45,7 +45,7 @@ impl<O: Write> Printer<O> {
         Self {
             out,
             manner,
-            said: String::new(),
+            content: String::new(),
             thought: String::new(),
             thinking: false,
             trouble: None,
@@ -53,19 +53,19 @@ impl<O: Write> Printer<O> {
         }
     }
 
-    /// Is told when nobody reads standard output any more.
+    /// Is notified when standard output has no reader any more.
     pub(super) fn broken(&self) -> Rc<Notify> {
         Rc::clone(&self.broken)
     }
 
-    /// Why standard output cannot be written to, when it cannot.
+    /// Why standard output cannot be written, if so.
     pub(super) fn take_trouble(&mut self) -> Option<io::Error> {
         self.trouble.take()
     }
 
-    /// Whether somebody has seen something of the answer already.
+    /// Whether a part of the answer has been shown.
     pub(super) fn has_shown(&self) -> bool {
-        !self.said.is_empty() || !self.thought.is_empty()
+        !self.content.is_empty() || !self.thought.is_empty()
     }
 
     /// Shows a piece, if pieces are shown.
@@ -81,25 +81,25 @@ impl<O: Write> Printer<O> {
         }
     }
 
-    /// Shows what of the answer was not shown yet, and ends its line.
+    /// Shows the rest of the answer, and ends its line.
     pub(super) fn finish(&mut self, answer: &Answer) -> io::Result<()> {
         if let Some(reasoning) = answer.reasoning.as_deref().filter(|_| self.thought.is_empty()) {
             self.reason(reasoning)?;
         }
         self.stop_thinking()?;
         let text = answer.response.as_deref().or(answer.tool_calls.as_deref()).unwrap_or_default();
-        if self.said != text {
-            // A model that sends its whole text each time may have changed what it had said.
+        if self.content != text {
+            // A model that repeats its whole text in each piece may have changed it.
             self.end_line()?;
             self.speak(text)?;
         }
         self.end_line()
     }
 
-    /// Ends the line that was begun, if one was.
+    /// Ends an unfinished line.
     pub(super) fn end_line(&mut self) -> io::Result<()> {
         self.stop_thinking()?;
-        if !self.said.is_empty() && !self.said.ends_with('\n') {
+        if !self.content.is_empty() && !self.content.ends_with('\n') {
             self.out.write_all(b"\n")?;
         }
         self.out.flush()
@@ -116,7 +116,7 @@ impl<O: Write> Printer<O> {
 
     fn speak(&mut self, text: &str) -> io::Result<()> {
         self.stop_thinking()?;
-        self.said.push_str(text);
+        self.content.push_str(text);
         match self.manner.terminal {
             true => self.out.write_all(printable(text).as_bytes())?,
             false => self.out.write_all(text.as_bytes())?,
@@ -124,7 +124,7 @@ impl<O: Write> Printer<O> {
         self.out.flush()
     }
 
-    /// Shows some of the reasoning.
+    /// Shows a part of the reasoning.
     fn reason(&mut self, text: &str) -> io::Result<()> {
         if !self.manner.reasoning || text.is_empty() {
             return Ok(());
@@ -137,7 +137,7 @@ impl<O: Write> Printer<O> {
         self.out.flush()
     }
 
-    /// Between the reasoning and what follows it is an empty line.
+    /// An empty line separates the reasoning from the answer.
     fn stop_thinking(&mut self) -> io::Result<()> {
         if !std::mem::take(&mut self.thinking) {
             return Ok(());
@@ -160,7 +160,7 @@ mod tests {
         Answer { response: Some(response.to_owned()), ..Answer::default() }
     }
 
-    /// What is on standard output in the end.
+    /// The final contents of standard output.
     fn shown(manner: PrintStyle, pieces: &[Piece<'_>], answer: &Answer) -> String {
         let mut out = Vec::new();
         let mut printer = Printer::new(&mut out, manner);
@@ -201,7 +201,7 @@ mod tests {
     }
 
     #[test]
-    fn what_was_said_otherwise_in_the_end_is_said_again_whole() {
+    fn an_answer_that_changed_in_the_end_is_printed_again_whole() {
         assert_eq!(shown(LIVE, &[Piece::Content("Il a")], &answer("Il avait")), "Il a\nIl avait\n");
     }
 

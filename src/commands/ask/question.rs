@@ -26,27 +26,27 @@ use crate::render::body::message;
 use crate::request::ChatRequest;
 use crate::watch::Screen;
 
-/// How long a pipe may bring nothing before it is said that it is waited for.
+/// How long a pipe may be silent before a message says that the command is waiting for it.
 const SILENCE: Duration = Duration::from_secs(1);
 
-/// The sections of a job file that say something of a question.
+/// The sections of a job file that affect a question.
 const SECTIONS: [&str; 4] = ["model", "request", "retry", "price"];
 
 /// One question, ready to be asked.
 pub(super) struct Question {
-    /// Who is asked, and how.
+    /// Who is asked, with which settings.
     pub(super) asking: ModelCall,
     /// The request.
     pub(super) request: ChatRequest,
-    /// The model that is asked.
+    /// The requested model.
     pub(super) model: String,
-    /// Whether the answer may be shown as it comes: somebody wants that, and it is one text.
+    /// Whether the answer may be shown as it arrives: that is wanted, and it is a single text.
     pub(super) live: bool,
     /// Where variables are looked up.
     pub(super) environment: Environment,
 }
 
-/// Settles what the command line asks, and reads standard input where the question is there.
+/// Reads the question from the command line, or from standard input.
 pub(super) fn settle(args: &AskArgs, screen: &Screen) -> Result<Question, Failure> {
     let environment = Environment::read(args.env_file.as_deref())?;
     let (mut file, layers) = Layers::read(None, overlays(args, &environment)?)?;
@@ -80,10 +80,10 @@ pub(super) fn settle(args: &AskArgs, screen: &Screen) -> Result<Question, Failur
     Ok(Question { asking, request, model, live, environment })
 }
 
-/// What environment and flags set, in the order in which the later beats the earlier.
+/// The settings of environment and flags, later ones overriding earlier ones.
 fn overlays(args: &AskArgs, environment: &Environment) -> Result<Vec<Overlay>, Failure> {
     let section = |key: &str| key.split('.').next().is_some_and(|section| SECTIONS.contains(&section));
-    // Variables of a job's other sections are there for jobs.
+    // Variables of the other sections are meant for jobs.
     let mut overlays: Vec<Overlay> =
         environment.overlays().into_iter().filter(|overlay| section(&overlay.key)).collect();
     let mut flags = Vec::new();
@@ -110,7 +110,7 @@ fn overlays(args: &AskArgs, environment: &Environment) -> Result<Vec<Overlay>, F
     }
     check_flags(named.clone(), TimeZone::system, is_a_region).map_err(Failure::usage)?;
     flags.extend(named);
-    // A region is an address too: the one that was said last stands.
+    // A region is an address too: the last one given is used.
     if flags.iter().any(|overlay| overlay.key == "model.region") {
         overlays.retain(|overlay| overlay.key != "model.base_url");
     }
@@ -118,7 +118,7 @@ fn overlays(args: &AskArgs, environment: &Environment) -> Result<Vec<Overlay>, F
     Ok(overlays)
 }
 
-/// The body of a question in words.
+/// The body of a question given as text.
 fn turns(args: &AskArgs, screen: &Screen) -> Result<Map<String, Value>, Failure> {
     let question = match args.prompt.as_deref() {
         None | Some("-") => from_standard_input(screen)?,
@@ -134,17 +134,17 @@ fn turns(args: &AskArgs, screen: &Screen) -> Result<Map<String, Value>, Failure>
     }
     let system = args.system.iter().map(|text| message("system", text.clone()));
     let messages = system.chain([message("user", question)]).collect();
-    // The model stands first, as in every body; its name follows.
+    // The model comes first, as in every body; its name is filled in later.
     Ok(Map::from_iter([("model".to_owned(), Value::Null), ("messages".to_owned(), Value::Array(messages))]))
 }
 
-/// Whether somebody hands a text in on standard input: a file or a pipe, and no terminal, device or socket.
+/// Whether text is provided on standard input: by a file or a pipe, not by a terminal, device or socket.
 fn is_handed_in() -> bool {
     let kind = rustix::fs::fstat(stdin()).map(|stat| rustix::fs::FileType::from_raw_mode(stat.st_mode));
     matches!(kind, Ok(rustix::fs::FileType::RegularFile | rustix::fs::FileType::Fifo))
 }
 
-/// Whether standard input brings nothing for a while, and does not end either.
+/// Whether standard input is silent for a while without ending.
 fn is_silent() -> bool {
     let input = stdin();
     let mut watched = [PollFd::new(&input, PollFlags::IN)];
@@ -152,7 +152,7 @@ fn is_silent() -> bool {
     matches!(poll(&mut watched, Some(&patience)), Ok(0))
 }
 
-/// The question, a blank line, and the text that it is about. Without a text it is the question alone.
+/// The question, a blank line, and the text to which it refers. Without a text, the question alone.
 fn with_text(question: &str, text: &str) -> String {
     match text.trim().is_empty() {
         true => question.to_owned(),
@@ -165,7 +165,7 @@ fn from_standard_input(screen: &Screen) -> Result<String, Failure> {
     let mut input = stdin();
     match input.is_terminal() {
         true => screen.say("type the question, and end it with Ctrl-D on a line of its own"),
-        // Programs that start others often leave them a pipe that nobody writes to and nobody closes.
+        // Programs that start others often leave them an open pipe to which nobody writes.
         false if is_silent() => screen.say("waiting for standard input; use < /dev/null if there is none"),
         false => {}
     }
@@ -176,7 +176,7 @@ fn from_standard_input(screen: &Screen) -> Result<String, Failure> {
     Ok(text.strip_suffix('\r').unwrap_or(text).to_owned())
 }
 
-/// The body that `--request` gives: JSON, or the path of a file of it behind an `@`.
+/// The body given with `--request`: JSON, or the path of a JSON file after an `@`.
 fn whole_body(argument: &str) -> Result<Map<String, Value>, Failure> {
     let script = match argument.strip_prefix('@') {
         Some(path) => {

@@ -1,4 +1,4 @@
-//! The job file that `init` writes: every line of it says why it is there.
+//! The job file that `init` writes: every line says why it is there.
 
 use std::path::Path;
 
@@ -9,25 +9,25 @@ use crate::commands::resume::shell_quoted;
 use crate::format::{ENDINGS, Format};
 use crate::job::facts::{ModelInfo, Thinking};
 
-/// What a new job is made of.
+/// The contents of a new job.
 #[derive(Debug)]
 pub(super) struct JobDraft {
     /// The input; `None` for the sample.
     pub(super) input: Option<String>,
-    /// Its format, which the output has too.
+    /// Its format, which is also that of the output.
     pub(super) format: Format,
-    /// The column that may name a row.
+    /// The column that may identify a row.
     pub(super) id: Option<String>,
     /// The model.
     pub(super) model: String,
-    /// What is known of it.
+    /// The facts known about the model.
     pub(super) facts: ModelInfo,
-    /// The user's turn; `None` where the rows bring their own.
+    /// The user's turn; `None` if the rows bring their own.
     pub(super) prompt: Option<String>,
 }
 
 impl JobDraft {
-    /// The text of the job file in a place.
+    /// The text of the job file in a folder.
     pub(super) fn text(&self, place: &JobFolder) -> String {
         let job = shell_quoted(&place.job().display().to_string());
         let width = job.len() + " --simulate".len();
@@ -128,7 +128,7 @@ path = {output}
     }
 }
 
-/// A text as TOML has it.
+/// A text as a TOML string.
 fn quoted(text: &str) -> String {
     Value::from(text).to_string()
 }

@@ -1,4 +1,4 @@
-//! The folder that `init` writes a new job into.
+//! The folder in which `init` creates a new job.
 
 use std::fs::{self, OpenOptions};
 use std::io::Write;
@@ -38,7 +38,7 @@ impl JobFolder {
         self.folder.join("sample.csv")
     }
 
-    /// Refuses to write over what is there, before anybody has answered a question for nothing.
+    /// Refuses to overwrite existing files, before any question is asked.
     pub(super) fn check(&self, sample: bool) -> Result<(), Failure> {
         let files = [Some(self.job()), Some(self.schema()), sample.then(|| self.sample())];
         match files.into_iter().flatten().find(|path| fs::symlink_metadata(path).is_ok()) {
@@ -47,8 +47,8 @@ impl JobFolder {
         }
     }
 
-    /// Writes the files of a job, `job` being the text of its own, which comes last: where it is, all is there. `sample`: with a
-    /// sample to start from.
+    /// Writes the files of a job. The job file, with the text `job`, comes last: where it exists, everything does.
+    /// `sample`: whether to add a sample to start from.
     pub(super) fn write(&self, job: String, sample: bool) -> Result<Vec<PathBuf>, Failure> {
         let failed = |path: &Path, error| Failure::new(format!("cannot create {}: {error}", path.display()));
         if self.folder.is_file() {

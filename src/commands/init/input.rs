@@ -1,4 +1,4 @@
-//! What an input offers to a new job: its columns, its first row, and the column that is most worth a question.
+//! What an input offers for a new job: its columns, its first row, and the column most suitable for a question.
 
 use std::path::Path;
 
@@ -12,7 +12,7 @@ use crate::pipeline::PipelineError;
 use crate::read::{InputSpec, Projection, Source};
 use crate::row::{Column, ColumnKind, Item, Row};
 
-/// The rows of a job that names no input.
+/// The rows of a job without an input.
 pub(super) const SAMPLE: &str = "\
 id,text
 1,\"The kettle arrived in two days and boils faster than my old one. Only the lid is a little stiff.\"
@@ -22,10 +22,10 @@ id,text
 5,\"The instructions are in a language that nobody in our house can name. We built it all the same!\"
 ";
 
-/// Rows that are looked at for the column to ask about.
+/// How many rows are examined for the column to ask about.
 const LOOKED_AT: usize = 20;
 
-/// Names that mean something else in a template.
+/// Names with another meaning in a template.
 const RESERVED: [&str; 20] = [
     "and", "each", "else", "false", "False", "for", "if", "in", "include", "is", "loop", "none", "None",
     "not", "or", "piece", "row", "set", "true", "True",
@@ -38,7 +38,7 @@ pub(super) struct InputSummary {
     pub(super) format: Format,
     /// Its first row, where one could be read.
     pub(super) first: Option<Row>,
-    /// Its columns; of JSONL, those of the rows that were looked at.
+    /// Its columns; for JSONL, those of the examined rows.
     known: Vec<Column>,
     /// Whether every row has these columns.
     has_header: bool,
@@ -48,7 +48,7 @@ pub(super) struct InputSummary {
 }
 
 impl InputSummary {
-    /// Looks at an input; at the sample where none is named.
+    /// Examines an input, or the sample if none is given.
     pub(super) fn of(path: Option<&str>) -> Result<Self, Failure> {
         let Some(path) = path else { return Ok(Self::of_the_sample()) };
         if path == "-" {
@@ -77,8 +77,8 @@ impl InputSummary {
                 None => lengths.push((name.clone(), text.chars().count())),
             }
         }
-        // What names a row is no text to ask about, however long, unless there is nothing else. Of equal ones the first:
-        // `max_by_key` takes the last.
+        // An identifier is not a text to ask about, however long, unless there is nothing else. Among equals the first is
+        // chosen: `max_by_key` returns the last.
         let worth = |(name, length): &(String, usize)| (!is_id(name), *length);
         let longest = lengths.into_iter().rev().max_by_key(worth).map(|(name, _)| name);
         let format = source.files().first().and_then(|file| Format::of_path(file)).unwrap_or(Format::Jsonl);
@@ -98,7 +98,7 @@ impl InputSummary {
         }
     }
 
-    /// The columns that every row has, where that is known.
+    /// The columns of every row, if known.
     pub(super) fn columns(&self) -> Option<&[Column]> {
         self.has_header.then_some(&self.known[..])
     }
@@ -108,7 +108,7 @@ impl InputSummary {
         self.known.iter().map(|column| column.name.as_str()).collect()
     }
 
-    /// The column that may name a row, by its own name. Whether it does, only all rows could tell.
+    /// The column that may identify a row, judged by its name. Only all rows could show whether it does.
     pub(super) fn id(&self) -> Option<&str> {
         let names = self.names();
         let found =
@@ -116,11 +116,11 @@ impl InputSummary {
         found.copied()
     }
 
-    /// The prompt of a job that says none; `None` where rows bring their own.
+    /// The prompt of a job that gives none; `None` if rows bring their own.
     pub(super) fn prompt(&self, facts: &ModelInfo) -> Result<Option<String>, Diagnostic> {
         let names = self.names();
         let has = |name: &str| names.contains(&name);
-        // `body` alone may be any text; a line of the OpenAI Batch format has an address as well.
+        // `body` alone may be any text; a line of the OpenAI Batch format also has a `url`.
         if has("messages") || has("prompt") || has("body") && has("url") {
             return Ok(None);
         }
@@ -134,7 +134,7 @@ impl InputSummary {
         }))
     }
 
-    /// Refuses an output that a glob would read as input.
+    /// Rejects an output that a glob would read as input.
     pub(super) fn check_output(&self, output: &Path) -> Result<(), Failure> {
         match self.source.as_ref().and_then(|(_, source)| source.reads(output)) {
             Some(input) => {
@@ -146,14 +146,14 @@ impl InputSummary {
     }
 }
 
-/// Whether a column names a row, by its own name.
+/// Whether a column's name suggests that it identifies a row.
 fn is_id(column: &str) -> bool {
     column == "id" || column.ends_with("_id")
 }
 
-/// A column as a template names it.
+/// A column as a template expression.
 fn expression(column: &str) -> String {
-    // A name stands in braces as it is; one with signs in it that are the template's own is safer in quotes.
+    // A name is written as it is; one with characters of the template language is safer in quotes.
     let is_plain = column.starts_with(|c: char| c.is_alphabetic() || c == '_')
         && column.ends_with(|c: char| c.is_alphanumeric() || c == '_')
         && column.chars().all(|c| c.is_alphanumeric() || matches!(c, '_' | ' ' | '-'));
@@ -168,7 +168,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_column_stands_for_itself_and_one_with_signs_in_its_name_is_taken_from_the_row() {
+    fn a_column_is_written_by_its_name_and_one_with_signs_in_it_is_taken_from_the_row() {
         for plain in ["text_2", "target lang", "größe", "first-name", "Row 1"] {
             assert_eq!(expression(plain), plain);
         }

@@ -53,7 +53,7 @@ pub(super) fn run(args: InitArgs) -> Result<Exit, Failure> {
     say(&place, &written, by_default)
 }
 
-/// Says what was written, and how to go on.
+/// Reports what was written, and how to continue.
 fn say(place: &JobFolder, written: &[PathBuf], by_default: bool) -> Result<Exit, Failure> {
     let mut out = stderr().lock();
     let mut line = |line: String| writeln!(out, "{}", fitted(&line)).map_err(Failure::from);

@@ -1,4 +1,4 @@
-//! The three questions of `init`, over any reader and writer: input, model, prompt. Enter takes what stands in brackets.
+//! The three questions of `init`, over any reader and writer: input, model, prompt. Enter accepts the default in brackets.
 
 use std::io::{BufRead, Write};
 
@@ -10,16 +10,16 @@ use crate::commands::failure::Failure;
 use crate::text::printable;
 use crate::watch::fitted;
 
-/// What came of the questions.
+/// The result of the questions.
 pub(super) enum Interview {
-    /// A draft that works.
+    /// A valid draft.
     Draft(Box<JobDraft>),
-    /// Whoever was asked has left: the answers have ended.
+    /// The user has left: the input has ended.
     Left,
 }
 
-/// Asks for what no flag says. An answer that does not work is told why, and asked for again; a flag that does not
-/// is an error.
+/// Asks for everything that no flag gives. An invalid answer gets an explanation and another question; an invalid flag is
+/// an error.
 pub(super) fn ask(
     args: &InitArgs,
     workshop: &Workshop<'_>,
@@ -81,7 +81,7 @@ fn input(
     }
 }
 
-/// A name that looks like a slip is asked for once more; said twice, it is meant.
+/// A name that looks like a misspelling is asked for once more; given twice, it is accepted.
 fn model(
     args: &InitArgs,
     workshop: &Workshop<'_>,

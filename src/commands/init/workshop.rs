@@ -1,4 +1,4 @@
-//! What `init` makes a draft with, and holds it against.
+//! Makes and checks drafts for `init`.
 
 use super::draft::JobDraft;
 use super::folder::JobFolder;
@@ -14,17 +14,17 @@ use crate::job::address::DEFAULT_BASE_URL;
 use crate::job::facts::ModelInfo;
 use crate::render::Renderer;
 
-/// The model of a job that names none: current, and able; the file it goes into turns its thoughts off.
+/// The model of a job that names none: current and capable; the job file turns its thinking off.
 pub(super) const MODEL: &str = "qwen3.6-plus";
 
-/// What a draft is made with and held against.
+/// The tools with which a draft is made and checked.
 pub(super) struct Workshop<'a> {
     pub(super) place: &'a JobFolder,
     pub(super) tables: &'a Tables,
 }
 
 impl Workshop<'_> {
-    /// The draft of what flags say, with the defaults of what they do not.
+    /// The draft from the flags, with defaults for everything else.
     pub(super) fn unasked(&self, args: &InitArgs) -> Result<JobDraft, Failure> {
         let offer = InputSummary::of(args.input.as_deref())?;
         let model = args.model.clone().unwrap_or_else(|| MODEL.to_owned());
@@ -35,12 +35,12 @@ impl Workshop<'_> {
         self.draft(args.input.clone(), &offer, model, prompt)
     }
 
-    /// What is known of a model where a new job asks.
+    /// The facts known about a model in a new job's region.
     pub(super) fn facts(&self, model: &str) -> ModelInfo {
         self.tables.book(DEFAULT_BASE_URL).of(model)
     }
 
-    /// A draft that works: it is read as `run` would read it, and its first row is made a request.
+    /// A checked draft: it is read as `run` would read it, and its first row is made into a request.
     pub(super) fn draft(
         &self,
         input: Option<String>,
@@ -52,7 +52,7 @@ impl Workshop<'_> {
         let draft = JobDraft { input, format: offer.format, id, model, facts, prompt };
         let text = draft.text(self.place);
         let script = SourceText::new(self.place.job().display().to_string(), text);
-        // Mistakes are shown in what was typed, not in a file that is not there.
+        // Mistakes are shown in the typed text, not in a file that does not exist.
         let said =
             [("model", "model.name", Some(&draft.model)), ("prompt", "prompt.user", draft.prompt.as_ref())];
         let overlays = said.into_iter().filter_map(|(flag, key, text)| Some(Overlay::text(flag, key, text?)));

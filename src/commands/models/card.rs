@@ -1,4 +1,4 @@
-//! All that the table knows of one model, for every region.
+//! Everything that the table knows about one model, for every region.
 
 use std::fmt::Display;
 
@@ -15,7 +15,7 @@ const LEGEND: &str =
     "Prices are per million tokens, US dollars in the built-in table; they depend on the length of each
 request's input. Limits and prices change every few months, so costs are estimates.";
 
-/// The page of a model behind a name.
+/// The page of a model found by a name.
 pub(super) fn of(tables: &Tables, name: &str, found: &ModelEntry<'_>) -> String {
     let mut lines = vec![name.to_owned()];
     lines.extend(origin(name, found).map(|how| format!("  {how}")));
@@ -121,8 +121,7 @@ fn names(regions: &[Region]) -> String {
     regions.iter().map(|region| region.name()).collect::<Vec<_>>().join(", ")
 }
 
-/// What holds in a region; without one, at any other address, where a table of the user's own says so. Nothing where
-/// nothing is known.
+/// The facts in a region; without one, those at other addresses, from the user's own table. Empty if nothing is known.
 fn place(tables: &Tables, name: &str, region: Option<Region>) -> Vec<String> {
     let Some(found) = tables.table.find(name, region) else { return vec![] };
     let (limits, price) = (found.limits(), found.price());

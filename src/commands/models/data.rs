@@ -1,4 +1,4 @@
-//! The model table as JSON: all of it, null where a fact is not known.
+//! The model table as JSON: all of it, with null for unknown facts.
 
 use std::io;
 
@@ -34,7 +34,7 @@ enum Shown<'t> {
 struct ModelRecord<'t> {
     name: &'t str,
     found_by: NameMatch,
-    /// The name of the model that the facts are of.
+    /// The name of the model that the facts describe.
     model: &'t str,
     how: Option<String>,
     retired: Option<&'t FactsDate>,
@@ -45,10 +45,10 @@ struct ModelRecord<'t> {
     regions: Vec<(&'static str, RegionRecord)>,
 }
 
-/// What holds in one region.
+/// The facts in one region.
 #[derive(Serialize)]
 struct RegionRecord {
-    /// `false`, or not known.
+    /// `false`, or unknown.
     offered: Option<bool>,
     limits: Option<RateLimits>,
     price: Option<Price>,

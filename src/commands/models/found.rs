@@ -1,18 +1,18 @@
-//! How a name was found, and where figures hold.
+//! How a name was found, and where figures apply.
 
 use crate::models::{ModelEntry, NameMatch, Region};
 
-/// Every region, and the addresses that belong to none.
+/// Every region, and the addresses outside all regions.
 pub(super) fn everywhere() -> impl Iterator<Item = Option<Region>> {
     Region::ALL.into_iter().map(Some).chain([None])
 }
 
-/// The name of where figures hold.
+/// The name of the place where figures apply.
 pub(super) fn place_name(region: Option<Region>) -> &'static str {
     region.map_or("any", Region::name)
 }
 
-/// How the name led to the model, where it is not the model's own.
+/// How the name led to the model, if it is not the model's own.
 pub(super) fn origin(name: &str, found: &ModelEntry<'_>) -> Option<String> {
     let model = &found.model.name;
     match found.matched {

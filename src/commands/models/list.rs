@@ -1,4 +1,4 @@
-//! Every model of the table, a line each, as it is in one region.
+//! Every model of the table, one per line, in one region.
 
 use std::collections::BTreeSet;
 use std::fmt::Display;
@@ -9,7 +9,7 @@ use crate::job::facts_date::FactsDate;
 use crate::job::price::Price;
 use crate::models::{ModelEntry, Region};
 
-/// The headings. A column is as wide as its widest cell; the first is set left, and so is the last.
+/// The headings. A column is as wide as its widest cell; the first and the last are left-aligned.
 const HEADINGS: [&str; 10] =
     ["MODEL", "CONTEXT", "OUTPUT", "THINKS", "SENT", "TOOLS", "BATCH", "RPM", "TPM", "PRICE"];
 
@@ -79,7 +79,7 @@ fn batch(found: &ModelEntry<'_>) -> &'static str {
         (Some(true), _) => "file",
         (_, Some(true)) => "chat",
         (Some(false), Some(false)) => "no",
-        // What is said of one kind only is said of batches as a whole, in the sources too.
+        // A fact about one kind of batch covers batches as a whole, as in the sources.
         (Some(false), None) => "no",
         (None, _) => "?",
     }
@@ -95,12 +95,12 @@ fn price(list: Price) -> String {
     format!("{} / {}{plus}", brief(first.input), brief(first.output))
 }
 
-/// A price in four digits that matter.
+/// A price with four significant digits.
 fn brief(price: f64) -> f64 {
     format!("{price:.3e}").parse().unwrap_or(price)
 }
 
-/// A number of tokens or requests in three digits.
+/// A number of tokens or requests with three digits.
 fn short(number: u64) -> String {
     let digits = |unit: f64, word: &str| {
         let value = number as f64 / unit;
@@ -137,7 +137,7 @@ fn aligned(lines: &[[String; 10]]) -> String {
     lines.iter().map(line).collect::<Vec<_>>().join("\n")
 }
 
-/// From when to when the facts, limits and prices that are shown were true.
+/// The period in which the shown facts, limits and prices were valid.
 fn dates(found: &[ModelEntry<'_>]) -> String {
     let facts = found.iter().filter_map(|found| found.model.facts_as_of.clone());
     let limits = found.iter().filter_map(|found| found.limits()?.as_of);
@@ -159,13 +159,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn prices_are_told_in_four_digits() {
+    fn prices_have_four_digits() {
         let shown = [0.1875, 1.433_525, 23.367, 3.0].map(|price| brief(price).to_string());
         assert_eq!(shown, ["0.1875", "1.434", "23.37", "3"]);
     }
 
     #[test]
-    fn numbers_are_told_in_three_digits() {
+    fn numbers_have_three_digits() {
         let shown: Vec<String> =
             [512, 1_200, 8_192, 32_768, 131_072, 991_808, 1_000_000, 1_048_576].map(short).into();
         assert_eq!(shown, ["512", "1.2k", "8.19k", "32.8k", "131k", "992k", "1M", "1.05M"]);

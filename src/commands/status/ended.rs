@@ -1,17 +1,17 @@
-//! How each run ended, in a word for programs and in a few for people.
+//! How each run ended: a word for programs, and a few for people.
 
 use crate::commands::time::timestamp;
 use crate::dispatch::stop::StopReason;
 use crate::history::Run;
 use crate::text::short;
 
-/// How a run ended. `goes_on`: whether it is the last one, and a process holds the journal. A run that has entered no end
-/// and that nobody is at any more was killed, or was told to stop at once.
+/// How a run ended. `goes_on`: whether it is the last one, and a process holds the journal. A run without a recorded end
+/// and without a process was killed, or was stopped at once.
 pub(super) fn outcome(run: &Run, goes_on: bool) -> &'static str {
     match (run.ended_at, run.reason.as_deref()) {
         (None, _) if goes_on => "running",
         (None, _) => "killed",
-        // What an older program did not say was the end of the rows.
+        // An older program recorded no reason when it reached the end of the rows.
         (Some(_), None) => StopReason::Finished.as_str(),
         (Some(_), Some(reason)) => match reason {
             "max_cost" | "max_total_tokens" => "cap",

@@ -1,4 +1,4 @@
-//! How a job stands, as `fanfold status --json` prints it.
+//! The state of a job, as `fanfold status --json` prints it.
 
 use std::collections::BTreeMap;
 
@@ -21,7 +21,7 @@ use crate::tally::RequestFigures;
 /// The version of the JSON. It only ever gains fields.
 const VERSION: u32 = 1;
 
-/// How a job stands.
+/// The state of a job.
 #[derive(Debug, Serialize)]
 pub(super) struct StatusReport<'a> {
     version: u32,
@@ -53,7 +53,7 @@ pub(super) struct StatusReport<'a> {
 }
 
 impl<'a> StatusReport<'a> {
-    /// What programs read of it.
+    /// The fields for programs.
     pub(super) fn of(status: &'a JobStatus) -> Self {
         let (spent, lately, running) = (&status.spent, status.lately, status.is_running());
         Self {

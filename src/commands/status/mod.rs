@@ -1,4 +1,4 @@
-//! `fanfold status`: how a job stands, from its journal alone; once, or over and over while somebody watches.
+//! `fanfold status`: the state of a job, from its journal alone; once, or repeatedly with `--watch`.
 
 mod ended;
 mod json;

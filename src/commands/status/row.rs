@@ -1,4 +1,4 @@
-//! One row's story: the request, every attempt at it with its time, and what came of it.
+//! The history of one row: its request, every attempt with its time, and the result.
 
 use std::io::Write;
 use std::time::{Duration, SystemTime};
@@ -26,12 +26,12 @@ use crate::text::{count, counted, money, printable, short};
 /// The version of the JSON. It only ever gains fields.
 const VERSION: u32 = 1;
 
-/// Characters of a request or an answer that are shown; the JSON has all.
+/// How many characters of a request or an answer are shown; the JSON has all.
 const SHOWN: usize = 500;
 
-/// All that is known of a row.
+/// Everything known about a row.
 struct Story<'a> {
-    /// As it was asked for.
+    /// As requested by the user.
     row: &'a str,
     position: u64,
     result: RowResult,
@@ -43,17 +43,17 @@ struct Story<'a> {
     unfit: Option<String>,
 }
 
-/// The row's request, as the job makes it of the input now.
+/// The row's request, as the job would make it now.
 enum Request {
-    /// It is the one that the journal knows.
+    /// The same as in the journal.
     Same(Value),
-    /// Row or job have changed since: this is another one.
+    /// Row or job have changed since: it is a different one.
     Changed,
     /// It cannot be made any more.
     Gone,
 }
 
-/// Tells a row's story.
+/// Shows a row's history.
 pub(super) fn tell(
     reader: &Reader,
     job: Job,
@@ -95,7 +95,8 @@ pub(super) fn tell(
     Ok(Exit::Done)
 }
 
-/// What the job would send for a row. Whatever is in the way of that is no reason to keep the rest of the story back.
+/// The request that the job would send for a row. A failure to make it does not prevent the rest of the history from being
+/// shown.
 fn request(job: Job, position: u64, known: Option<Fingerprint>) -> Request {
     let made = || {
         let opened = Opened::again(job).ok()?;
@@ -147,7 +148,7 @@ impl Story<'_> {
         lines
     }
 
-    /// What each request of the row came to, in the order in which they were sent.
+    /// The result of each request of the row, in the order of sending.
     fn requests_in_order(&self) -> Vec<String> {
         let line = |at: SystemTime, took: Duration, what: String| {
             (at, format!("  {}, {}: {what}", timestamp(at), shown(took)))
@@ -217,7 +218,7 @@ fn told(step: &Step) -> String {
     }
 }
 
-/// A row's story, as JSON has it.
+/// A row's history as JSON.
 #[derive(Debug, Serialize)]
 struct RowReport<'a> {
     version: u32,
@@ -244,7 +245,7 @@ struct RowReport<'a> {
     steps: Vec<StepReport<'a>>,
 }
 
-/// A request that brought no answer.
+/// A request without an answer.
 #[derive(Debug, Serialize)]
 struct FaultReport<'a> {
     sent_at: String,
@@ -266,7 +267,7 @@ impl<'a> FaultReport<'a> {
     }
 }
 
-/// A request that brought an answer.
+/// A request with an answer.
 #[derive(Debug, Serialize)]
 struct AnswerReport<'a> {
     sent_at: String,

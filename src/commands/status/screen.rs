@@ -2,7 +2,7 @@
 
 use crate::text::printable;
 
-/// How a line of the screen is coloured, where there are colours.
+/// The colour of a line on the screen, if there are colours.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Ink {
     Plain,
@@ -10,14 +10,14 @@ pub(super) enum Ink {
     Bar,
     /// What holds the run back, and errors.
     Notable,
-    /// What matters less.
+    /// Less important lines.
     Dim,
 }
 
 /// A line of the screen.
 pub(super) type ScreenLine = (Ink, String);
 
-/// A line as it is printed: nothing foreign in it drives the terminal, only its ink does.
+/// A line as printed: only its ink controls the terminal, never its text.
 pub(super) fn painted((ink, text): &ScreenLine, color: bool) -> String {
     let text = printable(text);
     let code = match ink {

@@ -1,4 +1,4 @@
-//! How a job stands: what is read of the journal, and how it is said in lines and in JSON.
+//! The state of a job: read from the journal, and shown as lines or JSON.
 
 use std::time::{Duration, SystemTime};
 
@@ -27,13 +27,13 @@ use crate::journal::rows::{Counts, FailureGroup};
 use crate::report::message_groups::{MessageGroup, MessageGroups};
 use crate::text::{count, counted, money, printable, rate, short};
 
-/// Days and runs that are shown at most; the JSON has all.
+/// How many days and runs are shown; the JSON has all.
 const SHOWN: usize = 7;
 
-/// Requests without an answer that are looked at, and kinds of them that are shown.
+/// How many requests without an answer are examined, and how many kinds of them are shown.
 const FAULTS: (u32, usize) = (200, 5);
 
-/// Columns of the bar.
+/// The width of the bar.
 const BAR: usize = 40;
 
 /// The journal of a job, for reading.
@@ -46,15 +46,15 @@ pub(super) fn open(job: &Job) -> Result<Reader, Failure> {
 pub(super) enum ReadScope {
     /// Everything.
     Whole,
-    /// What changes from one look to the next, without the spending of all days, which takes the whole journal.
+    /// What changes from one look to the next, without the spending of all days, which requires the whole journal.
     Present,
 }
 
-/// How a job stands.
+/// The state of a job.
 pub(super) struct JobStatus {
     pub(super) rows: Option<u64>,
     pub(super) counts: Counts,
-    /// Answers that a simulator gave.
+    /// Answers from a simulator.
     pub(super) simulated: u64,
     pub(super) runs: Vec<Run>,
     pub(super) spent: Spent,
@@ -64,23 +64,23 @@ pub(super) struct JobStatus {
     pub(super) holder: Option<String>,
     pub(super) in_doubt: u64,
     pub(super) last_minute: u64,
-    /// Those of them that the run at hand has sent.
+    /// Those of them that the present run has sent.
     pub(super) of_this_run: u64,
     pub(super) lately: Lately,
-    /// What held the run back in this minute and the one before, in seconds; the longest first.
+    /// What held the run back in this minute and the previous one, in seconds; the longest first.
     pub(super) held: Vec<(String, f64)>,
     pub(super) failures: Vec<FailureGroup>,
     pub(super) faults: Vec<MessageGroup<PastFault>>,
-    /// How the caps stand.
+    /// The state of the caps.
     pub(super) allowance: CapAccount,
-    /// What the last run was told while it went on.
+    /// Orders to the last run.
     pub(super) told: Vec<Order>,
-    /// Whether a run that goes on sends nothing because it was told so, or because of the schedule.
+    /// Whether an active run sends nothing because of an order or the schedule.
     pub(super) paused: bool,
 }
 
 impl JobStatus {
-    /// Reads how a job stands.
+    /// Reads the state of a job.
     pub(super) fn read(reader: &Reader, settled: &Job, scope: ReadScope) -> Result<Self, Failure> {
         let priced = settled.price.is_some();
         let job: Value =
@@ -90,7 +90,7 @@ impl JobStatus {
         let holder = Lock::holder(reader.path());
         let in_doubt = if holder.is_some() { 0 } else { reader.in_doubt()? };
         let told = runs.last().map(|run| reader.orders_of(run.number)).transpose()?.unwrap_or_default();
-        // What a run was told holds until it ends.
+        // An order to a run applies until it ends.
         let holds =
             if holder.is_some() { orders::told(&told).unwrap_or_default() } else { LiveSettings::default() };
         let paused = holder.is_some() && settled.terms(&holds, Timestamp::now(), None).paused;
@@ -130,7 +130,7 @@ impl JobStatus {
         })
     }
 
-    /// Whether a run goes on.
+    /// Whether a run is active.
     pub(super) fn is_running(&self) -> bool {
         self.holder.is_some()
     }
@@ -139,16 +139,16 @@ impl JobStatus {
         Some(self.rows?.saturating_sub(self.counts.ok + self.counts.failed))
     }
 
-    /// The time that the rows that are left take at the present rate; `None` in a pause and an outage.
+    /// How long the remaining rows take at the present rate; `None` in a pause and an outage.
     pub(super) fn time_left(&self) -> Option<Duration> {
-        // While nobody is answered, the rate of before says nothing.
+        // During an outage the earlier rate means nothing.
         let outage = self.held.first().is_some_and(|(cause, _)| cause == Bottleneck::Outage.as_str());
         let left = self.left().filter(|_| self.is_running() && !self.paused && !outage)?;
         let rate = self.lately.rows_per_second;
         (rate > 0.0).then(|| Duration::try_from_secs_f64(left as f64 / rate).unwrap_or(Duration::MAX))
     }
 
-    /// The whole of it, in lines.
+    /// All lines.
     pub(super) fn lines(&self) -> Vec<ScreenLine> {
         let plain = |line: String| (Ink::Plain, line);
         let rows = self.rows.map_or_else(|| "? rows".to_owned(), |rows| counted(rows, "row"));
@@ -173,7 +173,7 @@ impl JobStatus {
         lines.extend(may_be_more(self.spent.reserved).map(plain));
         lines.extend(self.allowance.lines().into_iter().map(plain));
         lines.extend(self.failures.iter().map(|group| {
-            // As `--row` wants it named.
+            // In the form that `--row` accepts.
             let row = group.id.as_deref().map_or_else(|| count(group.example + 1), |id| short(id, 60));
             let rows = counted(group.rows, "row");
             let (code, message) = (short(&group.code, 60), short(&group.message, 120));
@@ -193,7 +193,7 @@ impl JobStatus {
         Some((Ink::Bar, format!("{bar} {:.1} %", (done as f64 / rows as f64 * 1000.0).floor() / 10.0)))
     }
 
-    /// The rates of a run that goes on, the time left, and what holds it back.
+    /// The rates of an active run, the time left, and what holds it back.
     fn present(&self) -> Vec<ScreenLine> {
         if !self.is_running() {
             return Vec::new();
@@ -222,7 +222,7 @@ impl JobStatus {
     fn whether_it_runs(&self) -> String {
         match (&self.holder, self.runs.last()) {
             (Some(holder), _) => {
-                // A run that began a moment ago has not had its minute yet.
+                // A run that has just begun is less than a minute old.
                 let age = self.runs.last().and_then(|run| run.started_at.elapsed().ok()).unwrap_or_default();
                 let each_second = self.of_this_run as f64 / age.as_secs_f64().clamp(1.0, 60.0);
                 format!(
@@ -250,7 +250,7 @@ impl JobStatus {
         }
     }
 
-    /// What brought no answer of late, in the last run; those that made rows fail are told of already.
+    /// Recent requests without an answer in the last run; the causes of failed rows are already shown.
     fn last_errors(&self) -> Vec<ScreenLine> {
         let failed =
             |kind: &&MessageGroup<PastFault>| self.failures.iter().any(|group| group.code == kind.code);
@@ -273,7 +273,7 @@ impl JobStatus {
         std::iter::once(heading).chain(told).collect()
     }
 
-    /// What was spent by day and by run, the last ones of each.
+    /// What was spent by day and by run, the latest of each.
     fn spending(&self) -> Vec<String> {
         let used = |requests: u64, tokens: u64, cost: Option<f64>| {
             let cost = cost.map_or_else(String::new, |cost| format!(" · cost {}", money(cost)));
@@ -292,20 +292,20 @@ impl JobStatus {
         [last("by day", "day", days.collect()), last("by run", "run", runs.collect())].concat()
     }
 
-    /// Whether a run is the one that goes on.
+    /// Whether a run is the active one.
     pub(super) fn goes_on(&self, run: &Run) -> bool {
         self.is_running() && self.runs.last().is_some_and(|last| last.number == run.number)
     }
 
-    /// What a run spent, where it is known.
+    /// What a run spent, if known.
     pub(super) fn cost_of(&self, run: &Run) -> Option<f64> {
         let known = run.spent.cost > 0.0 || run.spent.usage.total_tokens == 0;
-        // A run of a free model cost nothing; then so did all that is known.
+        // A run of a free model cost nothing, as did everything known.
         (known || self.spent.cost == 0.0).then_some(run.spent.cost).filter(|_| self.cost.is_some())
     }
 }
 
-/// The last lines under a heading; of those before it is said how many there are.
+/// The last lines under a heading, with a count of those before.
 fn last(heading: &str, noun: &str, lines: Vec<String>) -> Vec<String> {
     let earlier = lines.len().saturating_sub(SHOWN);
     let heading = match (lines.len(), earlier) {

@@ -1,4 +1,4 @@
-//! `fanfold status --watch`: drawn again in its place until the run ends, or until somebody has seen enough.
+//! `fanfold status --watch`: redrawn in place until the run ends or the user leaves.
 
 use std::io::{IsTerminal, Write, stdout};
 use std::time::{Duration, Instant};
@@ -15,17 +15,17 @@ use crate::exit::Exit;
 use crate::job::Job;
 use crate::text::{clipped, width};
 
-/// How often a terminal is drawn, and how often a log gets a block.
+/// How often a terminal is redrawn, and how often a log gets a block.
 const TERMINAL: Duration = Duration::from_secs(1);
 const LOG: Duration = Duration::from_secs(10);
 
-/// A look may take a tenth of the time, of a large journal too.
+/// Reading the state may take a tenth of the time, even with a large journal.
 const SHARE: u32 = 9;
 
-/// How soon Ctrl-C is heard.
+/// How quickly Ctrl-C is noticed.
 const HEARING: Duration = Duration::from_millis(50);
 
-/// Shows how a job stands until its run ends. To leave is no failure.
+/// Shows the state of a job until its run ends. Leaving is not a failure.
 pub(super) fn watch(args: &JobArgs, job: &Job, color: bool) -> Result<Exit, Failure> {
     let stop = interrupt::listen(&screen(args, Progress::None), "")?;
     let terminal = stdout().is_terminal();
@@ -45,7 +45,7 @@ pub(super) fn watch(args: &JobArgs, job: &Job, color: bool) -> Result<Exit, Fail
     }
 }
 
-/// Draws over what was drawn before, of lines of such widths; what does not fit the terminal is left out.
+/// Draws over the previous drawing, given the widths of its lines; lines beyond the terminal are left out.
 fn draw(lines: &[ScreenLine], drawn: &[usize], color: bool) -> Result<Vec<usize>, Failure> {
     let size = rustix::termios::tcgetwinsize(stdout()).ok();
     let (columns, rows) = size.map_or((80, 24), |size| (usize::from(size.ws_col), usize::from(size.ws_row)));
@@ -59,7 +59,7 @@ fn draw(lines: &[ScreenLine], drawn: &[usize], color: bool) -> Result<Vec<usize>
         text.push_str(&format!("{}\u{1b}[K\n", painted(&(*ink, line.clone()), color)));
         widths.push(width(&line));
     }
-    // What is left of a longer drawing before.
+    // Removes the rest of a longer previous drawing.
     text.push_str("\u{1b}[J");
     let mut out = Veiled(stdout().lock());
     out.write_all(text.as_bytes())?;
@@ -67,13 +67,13 @@ fn draw(lines: &[ScreenLine], drawn: &[usize], color: bool) -> Result<Vec<usize>
     Ok(widths)
 }
 
-/// To the top of what was drawn. A terminal that was made narrower since then has broken its lines into several.
+/// Moves to the top of the previous drawing. If the terminal has become narrower since, it has wrapped the lines.
 fn up(drawn: &[usize], columns: usize) -> String {
     let rows: usize = drawn.iter().map(|width| width.div_ceil(columns.max(1)).max(1)).sum();
     if rows == 0 { String::new() } else { format!("\u{1b}[{rows}A") }
 }
 
-/// A block for a log, with an empty line behind it.
+/// A block for a log, followed by an empty line.
 fn block(lines: &[ScreenLine]) -> Result<(), Failure> {
     let mut out = Veiled(stdout().lock());
     for line in lines {
@@ -83,7 +83,7 @@ fn block(lines: &[ScreenLine]) -> Result<(), Failure> {
     Ok(out.flush()?)
 }
 
-/// Waits; `false` when somebody wants to leave.
+/// Waits; `false` when the user wants to leave.
 fn rest(pause: Duration, stop: &Stop) -> bool {
     let until = Instant::now() + pause;
     while Instant::now() < until {
