@@ -36,8 +36,8 @@ pub(super) struct FeedRules {
     pub(super) retry_failed: bool,
     /// Only rows left over from the first pass are sent.
     pub(super) last: bool,
-    /// No row before this position is sent.
-    pub(super) from: u64,
+    /// No row before this position is sent; `None` where every row has its answer.
+    pub(super) from: Option<u64>,
 }
 
 impl FeedRules {
@@ -71,6 +71,7 @@ impl Feed {
 /// Reads rows and passes on those to be sent, until there are no more or nobody takes them. Returns whether a row was found
 /// that differs from the planned one.
 fn feed(opened: &Opened, rules: FeedRules, rows: &Sender<Vec<Ready>>) -> Result<bool, PipelineError> {
+    let Some(from) = rules.from else { return Ok(false) };
     let path = opened.journal();
     let reader = Reader::beside(&path)?;
     let sharing = match opened.job.input.share_duplicates && !rules.last {
@@ -83,7 +84,7 @@ fn feed(opened: &Opened, rules: FeedRules, rows: &Sender<Vec<Ready>>) -> Result<
     // Finished rows need not be parsed: half of a large job is skipped in a moment.
     let depth = |_, entry: Option<&Entry>| if rules.sends(entry) { Depth::Whole } else { Depth::Pass };
     let mut scan = Scan::new(opened, wanted, Some(Reader::beside(&path)?.entries()), depth)?;
-    scan.pass_over(rules.from)?;
+    scan.pass_over(from)?;
     loop {
         // Checked at every row, even at skipped ones: the sender may have become idle meanwhile.
         if rows.is_closed() || !batch.hand_on(rows) {

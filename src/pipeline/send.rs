@@ -190,7 +190,7 @@ pub async fn send<E: Endpoint>(
     let (mut abandoned, mut input_changed) = (0, false);
     let (mut reason, mut beyond) = (StopReason::Finished, None);
     // Failed rows may be anywhere.
-    let from = if order.retry_failed { 0 } else { order.plan.first_news.unwrap_or(order.plan.rows) };
+    let from = if order.retry_failed { Some(0) } else { order.plan.first_news };
     for last in [false, true] {
         let (feed, rows) = Feed::start(opened, FeedRules { retry_failed: order.retry_failed, last, from });
         let (asked, hears) = watch::channel(*stop.borrow());

@@ -200,9 +200,11 @@ impl Source {
     }
 }
 
-/// Identifies a file in its current state; `None` when it does not exist.
+/// Identifies a file in its current state; `None` when it does not exist, and for a pipe or a device, which keeps nothing of
+/// what is written to it.
 pub fn file_mark(path: &Path) -> Option<String> {
-    let FileStamp { bytes, modified, changed, device, inode } = FileStamp::of(&fs::metadata(path).ok()?);
+    let found = fs::metadata(path).ok().filter(fs::Metadata::is_file)?;
+    let FileStamp { bytes, modified, changed, device, inode } = FileStamp::of(&found);
     Some(format!("{device} {inode} {bytes} {modified:?} {changed:?}"))
 }
 

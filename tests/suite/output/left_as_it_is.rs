@@ -1,8 +1,9 @@
 //! An output that would come out the same is left as it is; one that would not is written anew.
 
 use std::fs::{self, File, OpenOptions};
-use std::io::Write;
-use std::os::unix::fs::MetadataExt;
+use std::io::{Read, Write};
+use std::os::unix::fs::{MetadataExt, symlink};
+use std::process::Stdio;
 
 use rusqlite::Connection;
 
@@ -108,4 +109,23 @@ fn what_is_edited_in_parquet_is_in_the_output() {
     scene.write("in.parquet", input("after"));
     scene.run_job(&["job.toml"]).expect_code(0).says("nothing was sent");
     assert_eq!(scene.read("out.jsonl").matches("after").count(), 20);
+}
+
+#[test]
+fn an_output_that_leads_to_a_pipe_is_written_each_time() {
+    let scene = Scene::new();
+    scene.write("in.jsonl", rows(0..3));
+    scene.job("in.jsonl", "pipe.jsonl", "output.journal = \"journal\"\n");
+    symlink("/dev/stdout", scene.path("pipe.jsonl")).expect("a link");
+    // One pipe for both runs, as a shell gives to what it runs in parentheses.
+    let (mut reader, pipe) = std::io::pipe().expect("a pipe");
+    for _ in 0..2 {
+        let end = pipe.try_clone().expect("the pipe's end");
+        let run = scene.command(&["run", "job.toml"]).stdout(end).stderr(Stdio::null()).status();
+        assert!(run.expect("the binary runs").success());
+    }
+    drop(pipe);
+    let mut written = String::new();
+    reader.read_to_string(&mut written).expect("rows");
+    assert_eq!(written.lines().count(), 2 * 3, "{written}");
 }
