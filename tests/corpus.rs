@@ -55,7 +55,7 @@ fn fed(name: &str, target: Target) -> Vec<String> {
 }
 
 #[test]
-fn what_is_kept_for_each_target_breaks_nothing() {
+fn kept_inputs_of_each_target_break_nothing() {
     let broken: Vec<String> = TARGETS.iter().flat_map(|(name, target)| fed(name, *target)).collect();
     assert!(broken.is_empty(), "{}", broken.join("\n"));
 }

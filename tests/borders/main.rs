@@ -206,7 +206,7 @@ const PAST_THE_GATE: &[&str] = &[
 ];
 
 #[test]
-fn what_is_shown_and_written_passes_the_gate_that_takes_secrets_out() {
+fn all_text_shown_or_written_passes_the_gate_that_removes_secrets() {
     for (file, code) in codes() {
         let past = PAST_THE_GATE.iter().any(|home| file.starts_with(home));
         for line in code.lines().filter(|_| !past) {
@@ -223,7 +223,7 @@ fn what_is_shown_and_written_passes_the_gate_that_takes_secrets_out() {
 }
 
 #[test]
-fn every_source_file_says_in_its_first_line_what_it_is_for() {
+fn every_source_file_states_its_purpose_in_its_first_line() {
     for file in &HOUSE.files {
         assert!(file.text.starts_with("//! "), "src/{}", file.name);
     }

@@ -64,7 +64,7 @@ fn the_question_is_read_from_standard_input_where_there_is_none() {
 }
 
 #[test]
-fn flags_variables_and_set_say_what_is_asked_of_whom() {
+fn flags_variables_and_set_decide_the_question_and_the_model() {
     let scene = Scene::new();
     let arguments = [
         "--model",
@@ -233,7 +233,7 @@ fn tool_calls_are_printed_as_json() {
 }
 
 #[test]
-fn what_passes_is_tried_again_and_only_before_something_was_printed() {
+fn transient_failures_are_retried_only_before_anything_was_printed() {
     let throttled = "[[fault]]\nfirst_tries = 2\nstatus = 429\n";
     let patient = ["--set", "retry.initial_backoff=10ms", "--set", "retry.max_backoff=20ms"];
     let scene = faulty(throttled);
@@ -263,7 +263,7 @@ fn what_passes_is_tried_again_and_only_before_something_was_printed() {
 }
 
 #[test]
-fn a_refusal_is_told_in_the_api_s_own_words() {
+fn a_refusal_is_reported_in_the_api_s_own_words() {
     let scene =
         Scene::with(ServerSettings { api_key: Some("another".to_owned()), ..ServerSettings::default() });
     ask(&scene, &["Hello"])
@@ -280,7 +280,7 @@ fn a_refusal_is_told_in_the_api_s_own_words() {
 }
 
 #[test]
-fn an_answer_cut_at_max_tokens_is_an_answer_with_a_warning_and_one_cut_by_the_server_is_none() {
+fn an_answer_cut_at_max_tokens_is_an_answer_with_a_warning_and_one_cut_by_the_server_is_not() {
     let scene = Scene::new();
     let arguments = ["--no-thinking", "--set", "request.max_tokens=3", "Tell me a story of some length"];
     let finished =
@@ -316,7 +316,7 @@ fn pieces_are_printed_as_they_come_and_an_interrupt_keeps_them() {
 }
 
 #[test]
-fn whoever_has_read_enough_may_leave() {
+fn a_reader_that_has_read_enough_may_leave() {
     let script = Script::parse("[[fault]]\naction = \"slow_body\"\nafter_bytes = 200\npause = \"20ms\"\n");
     let scene =
         Scene::with(ServerSettings { script: script.expect("a script"), ..ServerSettings::default() });
@@ -362,7 +362,7 @@ fn a_text_on_standard_input_follows_the_question() {
 }
 
 #[test]
-fn a_pipe_that_brings_nothing_is_told_of_and_waited_for() {
+fn a_silent_pipe_is_reported_and_waited_for() {
     let scene = Scene::new();
     let url = scene.base_url().to_owned();
     for (question, silent) in [(Some("Short?"), true), (Some("Short?"), false), (None, true)] {
@@ -388,7 +388,7 @@ fn a_pipe_that_brings_nothing_is_told_of_and_waited_for() {
 }
 
 #[test]
-fn of_what_an_answer_used_only_that_is_told_which_the_server_counted() {
+fn only_usage_that_the_server_counted_is_reported() {
     for (usage, told) in [
         ("{\"total_tokens\":1234}", "1,234 tokens\n"),
         (

@@ -54,7 +54,7 @@ fn every_command_has_a_page_and_all_are_written_at_once() {
 }
 
 #[test]
-fn a_slip_in_a_flag_of_three_letters_is_told_with_the_nearest() {
+fn a_misspelt_flag_of_three_letters_is_reported_with_the_nearest() {
     let scene = Scene::new();
     for (slip, flag) in [("--qsp", "--qps"), ("--qpn", "--qpm"), ("--inptu", "--input"), ("--no-such", "")] {
         let said = scene.run(&["run", "job.toml", slip]).expect_code(2).stderr;

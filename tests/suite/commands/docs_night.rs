@@ -119,7 +119,7 @@ fn systemd_takes_the_units_where_it_is_there_to_be_asked() {
 }
 
 #[test]
-fn the_line_of_cron_runs_and_mails_what_needs_somebody() {
+fn the_cron_line_runs_and_mails_problems_that_need_somebody() {
     let text = example("crontab");
     let lines: Vec<&str> = text.lines().filter(|line| !line.starts_with('#') && !line.is_empty()).collect();
     let (settings, jobs): (Vec<&str>, Vec<&str>) =
@@ -159,7 +159,7 @@ fn python(program: &str, arguments: &[&str]) -> Option<Value> {
 }
 
 #[test]
-fn the_cron_job_of_kubernetes_is_whole_and_tries_again_what_passes() {
+fn the_kubernetes_cron_job_is_complete_and_retries_transient_failures() {
     let path = root().join("docs/night/cronjob.yaml");
     let program = "import json, sys, yaml; print(json.dumps(yaml.safe_load(open(sys.argv[1]))))";
     let Some(job) = python(program, &[&path.to_string_lossy()]) else { return };
@@ -186,7 +186,7 @@ fn the_cron_job_of_kubernetes_is_whole_and_tries_again_what_passes() {
 }
 
 #[test]
-fn the_dag_of_airflow_tries_again_what_passes_and_fails_where_somebody_is_needed() {
+fn the_airflow_dag_retries_transient_failures_and_fails_where_somebody_is_needed() {
     // Airflow itself is a large thing; what the file takes of it is put in its place.
     let program = r#"
 import json, sys, types

@@ -26,7 +26,7 @@ fn job(scene: &Scene, folder: &str) -> String {
 }
 
 #[test]
-fn what_it_writes_without_a_terminal_runs_at_once() {
+fn a_job_written_without_a_terminal_runs_at_once() {
     let scene = Scene::new();
     let said = scene.run(&["init"]).expect_code(0).says("no terminal to ask on").says("sample.csv");
     assert_eq!(said.stdout, "");
@@ -100,7 +100,7 @@ fn a_model_gets_the_request_that_it_needs() {
 }
 
 #[test]
-fn what_does_not_work_is_told_and_nothing_is_written() {
+fn an_invalid_draft_is_reported_and_nothing_is_written() {
     let scene = Scene::new();
     scene.write("in.csv", "id,text\n1,one\n");
     scene.write("empty.jsonl", "");
@@ -179,7 +179,7 @@ fn three_questions_are_asked_on_a_terminal_and_a_wrong_answer_again() {
 }
 
 #[test]
-fn what_flags_say_is_not_asked_and_whoever_leaves_has_written_nothing() {
+fn settings_given_by_flags_are_not_asked_for_and_leaving_writes_nothing() {
     let scene = Scene::new();
     let (mut child, mut terminal) =
         on_a_terminal(&scene, &["init", "new", "--model", "qwen-flash", "--prompt", "{{ text }}"]);

@@ -61,7 +61,7 @@ fn every_job_of_the_repository_and_every_one_in_the_documentation_satisfies_it()
 }
 
 #[test]
-fn what_the_program_refuses_by_key_or_type_the_schema_refuses_too_and_nothing_else() {
+fn keys_and_types_that_the_program_rejects_the_schema_rejects_too_and_nothing_else() {
     let validator = jsonschema::validator_for(&schema()).expect("a schema");
     let scene = Scene::new();
     scene.write("in.jsonl", rows(0..1));

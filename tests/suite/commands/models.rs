@@ -183,7 +183,7 @@ fn the_list_fits_a_hundred_columns_and_names_region_and_dates() {
 }
 
 #[test]
-fn all_of_one_model_is_told_for_every_region_and_what_is_not_known_is_said() {
+fn all_facts_of_one_model_are_shown_for_every_region_and_unknown_ones_are_marked() {
     let scene = Scene::new();
     let card = |name: &str| scene.run(&["models", name]).expect_code(0).stdout;
     let plus = card("qwen3.6-plus");
@@ -286,7 +286,7 @@ fn a_mistake_in_an_own_table_is_shown_where_it_stands() {
 }
 
 #[test]
-fn a_job_uses_the_table_beside_its_file_or_the_one_it_names() {
+fn a_job_uses_the_table_next_to_its_file_or_the_one_it_names() {
     let scene = Scene::new();
     scene.write("in.jsonl", rows(0..2));
     scene.job("in.jsonl", "out.jsonl", "");
@@ -417,7 +417,7 @@ fn an_address_from_a_flag_or_a_variable_beats_the_region_of_the_file() {
 }
 
 #[test]
-fn thinking_that_nobody_asked_for_is_told_with_its_price_and_its_mend() {
+fn thinking_that_nobody_asked_for_is_reported_with_its_price_and_its_fix() {
     let scene = without_address("");
     let preview = |arguments: &[&str]| {
         let all = [&["preview", "plain.toml", "-n", "0"], arguments].concat();
@@ -470,7 +470,7 @@ fn a_run_says_once_that_it_will_think_and_goes_by_the_answers_so_far() {
 }
 
 #[test]
-fn a_model_that_is_not_to_be_had_is_told_before_it_is_asked() {
+fn an_unavailable_model_is_reported_before_it_is_asked() {
     let scene = without_address("");
     let preview = |model: &str, region: &str| {
         let all = ["preview", "plain.toml", "-n", "0", "--model", model, "--region", region];
@@ -492,7 +492,7 @@ fn a_model_that_is_not_to_be_had_is_told_before_it_is_asked() {
 }
 
 #[test]
-fn a_slip_in_a_model_s_name_is_told_with_the_name_that_is_meant_at_any_address() {
+fn a_misspelt_model_name_is_reported_with_the_intended_one_at_any_address() {
     let scene = Scene::new();
     scene.write("in.jsonl", rows(0..1));
     scene.job("in.jsonl", "out.jsonl", "");

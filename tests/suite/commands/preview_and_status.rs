@@ -57,7 +57,7 @@ fn preview_counts_and_estimates_and_leaves_nothing_behind() {
 }
 
 #[test]
-fn status_tells_how_a_job_stands_as_text_and_as_json() {
+fn status_shows_the_state_of_a_job_as_text_and_as_json() {
     let mut scene = scene(5);
     scene.run(&["status", "job.toml"]).expect_code(1).says("has not run yet");
     scene.run_job(&["job.toml"]).expect_code(0);
@@ -167,7 +167,7 @@ fn every_flag_of_the_interface_is_in_the_help_of_run() {
 }
 
 #[test]
-fn a_service_that_throttles_is_told_of_and_every_row_is_answered() {
+fn throttling_is_reported_and_every_row_is_answered() {
     let limits = ServerLimits { requests_per_second: Some(20), ..ServerLimits::default() };
     let mut scene = Scene::with_limits(limits);
     scene.write("in.jsonl", rows(0..25));
@@ -176,7 +176,7 @@ fn a_service_that_throttles_is_told_of_and_every_row_is_answered() {
 }
 
 #[test]
-fn an_address_where_nobody_answers_is_told_at_once_and_the_rows_wait() {
+fn an_address_where_nobody_answers_is_reported_at_once_and_the_rows_wait() {
     let mut scene = scene(3);
     scene.stop_server();
     scene

@@ -49,7 +49,7 @@ fn count(scene: &Scene, what: &str) -> i64 {
 }
 
 #[test]
-fn what_has_been_gone_for_long_is_dropped_and_nothing_else() {
+fn answers_of_rows_that_have_long_been_gone_are_deleted_and_no_others() {
     let mut scene = scene("");
     let before = fs::read(scene.path("out.jsonl.journal")).expect("a journal");
     let dry = scene.run(&["prune", "job.toml", "--dry-run"]).expect_code(0).stdout;
@@ -151,7 +151,7 @@ fn a_journal_gives_the_room_back() {
 }
 
 #[test]
-fn a_run_that_goes_on_keeps_everybody_out() {
+fn an_active_run_keeps_everybody_out() {
     let mut scene = Scene::new();
     scene.rows_and_job(4, "");
     scene.run_job(&["job.toml"]).expect_code(0);

@@ -112,7 +112,7 @@ fn a_journal_that_may_not_be_written_is_read_and_stays_as_it_is() {
 }
 
 #[test]
-fn the_log_of_a_killed_run_is_read_where_nothing_may_be_written_or_it_is_said_how() {
+fn the_log_of_a_killed_run_is_read_in_a_read_only_folder_or_the_message_says_how() {
     let mut scene = scene();
     scene.die_at("journal.commit.after", 5);
     let stored = scene.run(&["status", "job.toml"]).expect_code(0).stdout;

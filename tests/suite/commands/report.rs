@@ -9,7 +9,7 @@ use rusqlite::Connection;
 use crate::support::harness::{Scene, rows};
 
 #[test]
-fn a_report_lies_beside_the_output_and_says_what_became_of_the_job() {
+fn a_report_is_next_to_the_output_and_shows_the_result_of_the_job() {
     // Latencies that differ, whatever the machine: where all are one, the page says so and has no percentiles.
     let latency = "uniform:5ms..60ms".parse().expect("a latency");
     let script = "[[fault]]\ncontains = \"row 7.\"\nstatus = 400\ncode = \"data_inspection_failed\"\nmessage = \"no\"\n";
@@ -71,7 +71,7 @@ fn a_job_that_was_never_run_has_no_report_and_one_of_no_rows_has() {
 }
 
 #[test]
-fn what_rows_and_servers_say_stays_text() {
+fn text_from_rows_and_servers_stays_text() {
     let mut scene = Scene::with_script(
         "[[fault]]\ncontains = \"text of row 1.\"\nstatus = 400\ncode = \"<b>bad\"\n\
          message = \"<script>alert(1)</script>\\\" onload='x' \\u202e\"\n",
@@ -90,7 +90,7 @@ fn what_rows_and_servers_say_stays_text() {
 }
 
 #[test]
-fn a_report_of_a_run_that_goes_on_says_so_and_does_not_disturb_it() {
+fn a_report_of_an_active_run_says_so_and_does_not_disturb_it() {
     let mut scene = Scene::with_script("[[fault]]\nrequests = [6, 1000]\ndelay = \"2s\"\n");
     scene.rows_and_job(10, "limits.concurrency = 2\n");
     let child = scene.start(&["run", "job.toml"]);
@@ -114,7 +114,7 @@ fn the_journal_of_each_version_has_a_report_and_stays_as_it_is() {
 }
 
 #[test]
-fn whoever_stops_reading_a_printed_report_causes_no_error() {
+fn a_reader_that_closes_a_printed_report_early_causes_no_error() {
     let mut scene = Scene::new();
     scene.rows_and_job(2, "");
     scene.run_job(&["job.toml"]).expect_code(0);

@@ -47,7 +47,7 @@ fn orders(scene: &Scene) -> Vec<(String, String, Option<i64>)> {
 }
 
 #[test]
-fn a_new_rate_is_taken_up_by_the_run_and_stands_in_its_journal() {
+fn a_new_rate_is_accepted_by_the_run_and_recorded_in_its_journal() {
     let (mut scene, child) = slow("");
     let told = scene.run(&["set", "job.toml", "qps=500", "concurrency=20"]).expect_code(0);
     told.says("qps=500, concurrency=20: applied to process").says("until that run ends");
@@ -83,7 +83,7 @@ fn a_pause_sends_nothing_more_is_shown_and_ends_with_resume() {
 }
 
 #[test]
-fn what_a_run_is_told_holds_when_its_input_changes_and_is_planned_anew() {
+fn changed_limits_still_apply_when_the_input_changes_and_is_planned_again() {
     let (mut scene, child) = slow("");
     scene.run(&["set", "job.toml", "qps=20"]).expect_code(0);
     scene.wait_for_requests(10);
@@ -104,7 +104,7 @@ fn what_a_run_is_told_holds_when_its_input_changes_and_is_planned_anew() {
 }
 
 #[test]
-fn a_run_that_still_reads_its_first_input_is_told_of() {
+fn a_run_that_still_reads_its_first_input_is_reported() {
     let mut scene = Scene::new();
     scene.job("-", "out.jsonl", "input.format = \"jsonl\"\n");
     let mut command = scene.command(&["run", "job.toml"]);
@@ -124,7 +124,7 @@ fn a_run_that_still_reads_its_first_input_is_told_of() {
 }
 
 #[test]
-fn stop_is_what_a_signal_is_and_the_same_command_goes_on_without_the_orders() {
+fn stop_works_like_a_signal_and_the_same_command_continues_without_the_orders() {
     let (mut scene, child) = slow("");
     scene.run(&["set", "job.toml", "pause"]).expect_code(0);
     scene.run(&["set", "job.toml", "stop"]).expect_code(0);
@@ -137,7 +137,7 @@ fn stop_is_what_a_signal_is_and_the_same_command_goes_on_without_the_orders() {
 }
 
 #[test]
-fn a_cap_below_what_is_spent_stops_as_a_cap_does() {
+fn a_cap_below_the_amount_spent_stops_like_any_cap() {
     let (mut scene, child) = slow("price = { input = 100.0, output = 100.0 }\n");
     scene.run(&["set", "job.toml", "max_cost=0.0001"]).expect_code(0);
     let finished = scene.end(child).expect_code(5).says("stopped at the cap `max_cost`");
@@ -160,7 +160,7 @@ fn an_order_that_nobody_took_up_is_none_for_the_next_run() {
 }
 
 #[test]
-fn where_no_run_goes_on_the_job_file_is_named() {
+fn without_an_active_run_the_job_file_is_named() {
     let mut scene = Scene::new();
     scene.rows_and_job(3, "");
     let told = |scene: &Scene| scene.run(&["set", "job.toml", "qps=5"]).expect_code(1);
@@ -172,7 +172,7 @@ fn where_no_run_goes_on_the_job_file_is_named() {
 }
 
 #[test]
-fn mistakes_are_told_in_the_words_of_the_job_file() {
+fn mistakes_are_reported_in_the_words_of_the_job_file() {
     let mut scene = Scene::new();
     scene.rows_and_job(3, "");
     for (words, said) in [

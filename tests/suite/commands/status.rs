@@ -22,7 +22,7 @@ fn answered(scene: &Scene) -> i64 {
 }
 
 #[test]
-fn status_of_a_run_tells_its_present_rates_and_what_holds_it_back() {
+fn status_of_a_run_shows_its_present_rates_and_its_bottleneck() {
     let mut scene = Scene::with_script(
         "[[fault]]\nrequests = [2, 2]\nstatus = 500\nmessage = \"worker 17 is gone\"\n\
          [[fault]]\nrequests = [11, 1000]\ndelay = \"4s\"\n",
@@ -46,7 +46,7 @@ fn status_of_a_run_tells_its_present_rates_and_what_holds_it_back() {
 }
 
 #[test]
-fn whoever_watches_sees_the_end_of_the_run_and_leaves_with_it() {
+fn a_watch_shows_the_end_of_the_run_and_ends_with_it() {
     let mut scene = Scene::with_script("[[fault]]\nrequests = [11, 1000]\ndelay = \"1s\"\n");
     let run = half_done(&mut scene, "");
     let watch = scene.start(&["status", "job.toml", "--watch"]);
@@ -59,7 +59,7 @@ fn whoever_watches_sees_the_end_of_the_run_and_leaves_with_it() {
 }
 
 #[test]
-fn to_leave_a_watch_is_no_failure_and_does_not_disturb_the_run() {
+fn leaving_a_watch_is_not_a_failure_and_does_not_disturb_the_run() {
     let mut scene = Scene::with_script("[[fault]]\nrequests = [11, 1000]\ndelay = \"2s\"\n");
     let run = half_done(&mut scene, "");
     let mut watch = scene.start(&["status", "job.toml", "--watch"]);
@@ -73,7 +73,7 @@ fn to_leave_a_watch_is_no_failure_and_does_not_disturb_the_run() {
 }
 
 #[test]
-fn a_rows_story_has_its_request_its_attempts_in_order_and_what_they_used() {
+fn the_history_of_a_row_has_its_request_its_attempts_in_order_and_their_usage() {
     let mut scene = Scene::with_script("[[fault]]\ncontains = \"row 1.\"\nfirst_tries = 1\nstatus = 500\n");
     scene.rows_and_job(3, "price = { input = 1.0, output = 2.0 }\n");
     scene.run_job(&["job.toml"]).expect_code(0);

@@ -94,7 +94,7 @@ fn caps_hold_by_the_servers_own_account_whatever_it_says_of_usage_and_however_of
 }
 
 #[test]
-fn what_nobody_counted_is_set_aside_over_all_runs_and_told_wherever_caps_are_told() {
+fn uncounted_usage_is_set_aside_over_all_runs_and_shown_wherever_caps_are_shown() {
     scenario(|| {
         let till = dear(|p, c| Some(json!({ "total_tokens": p + c })));
         let by_total = scene(&till, "limits.max_total_tokens = 1600\n");
@@ -148,7 +148,7 @@ fn separated(number: u64) -> String {
 }
 
 #[test]
-fn requests_that_were_out_at_kills_count_at_their_worst() {
+fn requests_in_flight_at_kills_count_at_their_worst_case() {
     scenario(|| {
         for cap in ["max_total_tokens = 4000", "max_cost = 7.0"] {
             let till = Till::open(|_, number| Served {
@@ -227,7 +227,7 @@ fn replies_that_are_lost_late_or_cut_count_at_their_worst_and_throttling_costs_n
 }
 
 #[test]
-fn an_outage_behind_a_gateway_takes_nothing_from_a_cap() {
+fn an_outage_behind_a_gateway_uses_up_no_cap() {
     scenario(|| {
         let began = OnceLock::<Instant>::new();
         let till = Till::open(move |_, number| {
@@ -249,7 +249,7 @@ fn an_outage_behind_a_gateway_takes_nothing_from_a_cap() {
 }
 
 #[test]
-fn an_answer_whose_length_nobody_knows_is_learnt_upwards_and_said_to_be_unknown() {
+fn an_answer_of_unknown_length_is_learnt_upwards_and_reported_as_unknown() {
     scenario(|| {
         let till = Till::open(|_, _| honest(25, 20_000));
         let scene = scene_of(&till, "nobody-knows", "limits.max_total_tokens = 600_000\n");

@@ -63,7 +63,7 @@ fn run(
 }
 
 #[test]
-fn a_certificate_that_is_not_right_stops_the_job_at_once_and_says_what_is_wrong() {
+fn an_invalid_certificate_stops_the_job_at_once_and_is_explained() {
     scenario(|| {
         let (trusted, stranger) = (Authority::new("trusted"), Authority::new("stranger"));
         for (certificate, words, help) in [
@@ -170,7 +170,7 @@ fn hand_on(mut client: TcpStream, target: u16, heard: &Mutex<Vec<u8>>) -> io::Re
 }
 
 #[test]
-fn the_proxy_of_the_environment_is_shown_used_and_told_neither_key_nor_prompt() {
+fn the_proxy_of_the_environment_is_shown_and_used_and_receives_neither_key_nor_prompt() {
     scenario(|| {
         let authority = Authority::new("trusted");
         let mut scene = Scene::new();

@@ -74,7 +74,7 @@ fn ends_right(mut scene: Scene, finished: &Finished, count: usize) {
 }
 
 #[test]
-fn an_input_that_changes_while_it_is_planned_comes_out_as_it_is_in_the_end() {
+fn an_input_that_changes_while_it_is_planned_gives_the_output_of_its_final_state() {
     scenario(|| {
         let (scene, finished) = changed(while_it_plans, |scene| replace(scene, 2_500));
         ends_right(scene, &finished, 2_500);
@@ -104,7 +104,7 @@ fn an_input_that_is_cut_or_taken_away_while_it_is_planned_ends_the_run() {
 }
 
 #[test]
-fn an_input_that_changes_while_the_output_is_written_is_written_as_it_is_in_the_end() {
+fn an_input_that_changes_while_the_output_is_written_is_written_in_its_final_state() {
     scenario(|| {
         let (scene, finished) = changed(while_it_writes, |scene| replace(scene, 2_500));
         ends_right(scene, &finished, 2_500);

@@ -86,7 +86,7 @@ fn changed_by(seeds: std::ops::Range<u64>) {
 }
 
 #[test]
-fn a_table_that_would_refuse_answers_in_silence_is_none_of_fanfold_s() {
+fn a_table_that_would_silently_reject_answers_is_not_fanfolds() {
     scenario(|| {
         for (was, is) in [
             ("step INTEGER PRIMARY KEY", "step INTEGER PRIMARY KEY ON CONFLICT IGNORE"),
@@ -155,7 +155,7 @@ fn altered(sql: &str) -> Scene {
 }
 
 #[test]
-fn a_journal_whose_answers_somebody_has_edited_is_refused_by_whoever_reads_it() {
+fn a_journal_with_edited_answers_is_rejected_by_every_command() {
     scenario(|| {
         for sql in [
             "UPDATE steps SET response = 'Ignore that, and send money.' WHERE step = 3",

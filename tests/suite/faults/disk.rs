@@ -64,7 +64,7 @@ fn scene_of(rows: usize, on_the_small_disk: bool) -> Scene {
 }
 
 #[test]
-fn a_disk_that_fills_up_stops_the_run_and_what_was_in_flight_is_stored() {
+fn a_disk_that_fills_up_stops_the_run_and_requests_in_flight_are_stored() {
     scenario(|| {
         let mut scene = scene_of(2_000, true);
         let fill = "\"$FANFOLD\" run job.toml & while ! [ -s witness.jsonl ]; do sleep 0.02; done; sleep 0.5
@@ -111,7 +111,7 @@ fn a_write_to_the_journal_that_finds_no_room_once_loses_nothing() {
 }
 
 #[test]
-fn a_disk_that_stays_full_ends_the_run_with_what_to_do() {
+fn a_disk_that_stays_full_ends_the_run_with_advice() {
     scenario(|| {
         for when in ["10+", "30+"] {
             let mut scene = scene_of(60, false);
@@ -190,7 +190,7 @@ fn a_sync_that_fails_is_never_tried_again_on_the_same_handle() {
 }
 
 #[test]
-fn a_folder_that_cannot_be_synced_and_files_whose_permissions_stay_refuse_nothing() {
+fn a_folder_that_cannot_be_synced_and_files_with_fixed_permissions_prevent_nothing() {
     scenario(|| {
         for error in ["EINVAL", "EOPNOTSUPP", "ENOSYS"] {
             let mut scene = scene_of(20, false);

@@ -157,7 +157,7 @@ fn a_clock_that_is_set_by_an_hour_changes_neither_the_limits_nor_the_answers() {
 }
 
 #[test]
-fn a_run_that_is_suspended_goes_on_without_a_burst() {
+fn a_run_that_is_suspended_continues_without_a_burst() {
     scenario(|| {
         let mut scene = slow_scene(60, "fixed:20ms", "limits.qps = 30\nlimits.qpm = 1800\n");
         scene.judge.quotas = vec![(30, 1.0)];
@@ -176,7 +176,7 @@ fn a_run_that_is_suspended_goes_on_without_a_burst() {
 }
 
 #[test]
-fn what_was_answered_while_a_run_was_suspended_past_its_time_limit_is_read_and_not_bought_again() {
+fn answers_that_arrive_while_a_run_is_suspended_past_its_time_limit_are_read_and_not_bought_again() {
     scenario(|| {
         for limits in
             ["retry.timeout = \"1s\"\n", "retry.idle_timeout = \"1s\"\nmodel.transport = \"stream\"\n"]

@@ -110,7 +110,7 @@ fn a_second_run_finds_the_first_also_when_the_lock_s_file_was_removed() {
 }
 
 #[test]
-fn a_journal_that_is_deleted_or_renamed_under_a_run_is_written_anew_with_all_that_came() {
+fn a_journal_that_is_deleted_or_renamed_during_a_run_is_written_again_with_all_answers() {
     scenario(|| {
         for how in ["deleted", "all deleted", "renamed"] {
             let (mut scene, child) = under_way();
@@ -136,7 +136,7 @@ fn a_journal_that_is_deleted_or_renamed_under_a_run_is_written_anew_with_all_tha
 }
 
 #[test]
-fn a_folder_that_cannot_be_searched_for_a_while_is_no_journal_taken_away() {
+fn a_folder_that_cannot_be_searched_for_a_while_does_not_count_as_a_deleted_journal() {
     scenario(|| {
         let latency = "fixed:20ms".parse().expect("a latency");
         let mut scene = Scene::with(ServerSettings { latency, ..ServerSettings::default() });
@@ -165,7 +165,7 @@ fn a_folder_that_cannot_be_searched_for_a_while_is_no_journal_taken_away() {
 }
 
 #[test]
-fn a_journal_that_is_deleted_is_written_anew_also_when_the_input_fails_or_is_still_read() {
+fn a_journal_that_is_deleted_is_written_again_even_when_the_input_fails_or_is_still_read() {
     scenario(|| {
         let (scene, child) = under_way();
         signal(&child, Signal::STOP);
@@ -198,7 +198,7 @@ fn a_journal_that_is_deleted_is_written_anew_also_when_the_input_fails_or_is_sti
 }
 
 #[test]
-fn a_run_whose_journal_another_has_replaced_keeps_its_own_beside_it() {
+fn a_run_whose_journal_another_has_replaced_keeps_its_own_next_to_it() {
     scenario(|| {
         let (scene, child) = under_way();
         signal(&child, Signal::STOP);
@@ -221,7 +221,7 @@ fn a_run_whose_journal_another_has_replaced_keeps_its_own_beside_it() {
 }
 
 #[test]
-fn a_run_that_another_has_begun_on_after_all_sends_nothing_more() {
+fn a_run_whose_job_another_has_started_after_all_sends_nothing_more() {
     scenario(|| {
         // As on a file system that locks nothing between two machines.
         let (mut scene, child) = under_way();

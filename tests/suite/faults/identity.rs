@@ -29,7 +29,7 @@ fn is_of_the_house(scene: &Scene, count: usize) {
 }
 
 #[test]
-fn what_a_rehearsal_by_address_answered_is_sent_anew_once_a_service_is_asked() {
+fn answers_of_a_rehearsal_by_address_are_requested_again_once_a_service_is_asked() {
     scenario(|| {
         for transport in ["whole", "stream"] {
             let (mut scene, house) = (Scene::new(), House::new());
@@ -95,7 +95,7 @@ fn the_mark_comes_through_a_gateway_that_keeps_headers_to_itself() {
 }
 
 #[test]
-fn what_failed_in_a_rehearsal_is_no_failure_of_a_real_job() {
+fn failures_in_a_rehearsal_are_not_failures_of_a_real_job() {
     scenario(|| {
         let refused = "[[fault]]\ncontains = \"row 1\"\nstatus = 400\ncode = \"DataInspectionFailed\"\n";
         let (mut scene, house) = (Scene::with_script(refused), House::new());
@@ -108,7 +108,7 @@ fn what_failed_in_a_rehearsal_is_no_failure_of_a_real_job() {
 }
 
 #[test]
-fn what_a_rehearsal_used_does_not_count_against_the_caps_of_a_real_job() {
+fn the_usage_of_a_rehearsal_does_not_count_towards_the_caps_of_a_real_job() {
     scenario(|| {
         for period in ["job", "day"] {
             let (mut scene, house) = (Scene::new(), House::new());
@@ -257,7 +257,7 @@ fn a_glossary_and_a_schema_that_are_rewritten_while_rows_are_sent_are_those_of_t
 }
 
 #[test]
-fn whole_numbers_that_differ_in_a_late_digit_ask_otherwise() {
+fn whole_numbers_that_differ_in_a_late_digit_are_different_requests() {
     scenario(|| {
         let numbers = ["12345678901234567890123", "12345678901234567890124", "-12345678901234567890124"];
         for prompt in ["{{ n }}", "{{ n.deep[0] }}", "{{ row }}", "{{ n | tojson }}"] {
@@ -296,7 +296,7 @@ const AVERAGES: [&str; 3] =
     ["0.33333333333333333333", "1234567890.6666666666666667", "-1.50000000000000000001e-3"];
 
 #[test]
-fn decimals_of_many_digits_are_numbers_in_a_template_and_go_out_with_all_of_them() {
+fn decimals_of_many_digits_are_numbers_in_a_template_and_are_sent_with_all_of_them() {
     scenario(|| {
         for output in ["out.jsonl", "out.csv"] {
             let mut scene = Scene::new();
@@ -323,7 +323,7 @@ fn decimals_of_many_digits_are_numbers_in_a_template_and_go_out_with_all_of_them
 }
 
 #[test]
-fn rows_with_decimals_of_many_digits_are_those_of_earlier_journals() {
+fn rows_with_decimals_of_many_digits_match_those_of_earlier_journals() {
     scenario(|| {
         let mut scene = Scene::new();
         scene.job("in.jsonl", "out.jsonl", "");
@@ -341,7 +341,7 @@ fn rows_with_decimals_of_many_digits_are_those_of_earlier_journals() {
 }
 
 #[test]
-fn what_was_asked_for_says_whether_a_response_is_a_text_or_an_array_of_them() {
+fn the_request_decides_whether_a_response_is_a_text_or_an_array_of_texts() {
     scenario(|| {
         let told = "2 answers came with more or fewer choices than `n`; with `n` 1, the first text was kept and \
             the others were dropped";

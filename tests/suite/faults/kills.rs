@@ -136,7 +136,7 @@ fn references() -> BTreeMap<&'static str, Vec<Value>> {
 }
 
 #[test]
-fn a_kill_at_every_step_loses_nothing_and_is_gone_on_from() {
+fn a_kill_at_every_step_loses_nothing_and_can_be_resumed() {
     scenario(|| {
         let references = references();
         let tasks = POINTS.iter().flat_map(|(kind, points)| points.iter().map(move |point| (kind, *point)));
@@ -147,7 +147,7 @@ fn a_kill_at_every_step_loses_nothing_and_is_gone_on_from() {
 }
 
 #[test]
-fn a_kill_at_some_of_the_steps_loses_nothing_and_is_gone_on_from() {
+fn a_kill_at_some_of_the_steps_loses_nothing_and_can_be_resumed() {
     scenario(|| {
         let some = [
             (JSONL, "journal.create.renamed", 1),
@@ -199,7 +199,7 @@ fn a_log_that_is_taken_away_after_a_kill_is_missed() {
 }
 
 #[test]
-fn a_rollback_that_a_kill_left_is_told_to_those_who_look_and_taken_back_by_the_next_run() {
+fn a_rollback_left_by_a_kill_is_reported_to_readers_and_undone_by_the_next_run() {
     scenario(|| {
         let mut scene = JSONL.begin();
         scene.run_job(&["job.toml"]).expect_code(0);

@@ -48,7 +48,7 @@ const BY_FLAGS: [&str; 9] =
     ["run", "--input", "in.jsonl", "--output", "o.jsonl", "--model", "qwen-plus", "--prompt", "{{ text }}"];
 
 #[test]
-fn what_a_tool_tells_is_stored_and_shown_without_the_key() {
+fn the_output_of_a_tool_is_stored_and_shown_without_the_key() {
     scenario(|| {
         each(
             vec![
@@ -213,7 +213,7 @@ fn a_key_on_the_command_line_is_refused_whichever_flag_it_is_given_to() {
 }
 
 #[test]
-fn a_key_where_its_name_should_stand_is_not_shown_and_nothing_is_sent() {
+fn a_key_given_instead_of_its_name_is_not_shown_and_nothing_is_sent() {
     scenario(|| {
         let mut scene = Scene::new();
         scene.write("in.jsonl", rows(0..2));
@@ -330,7 +330,7 @@ fn a_short_key_is_taken_out_of_errors_and_a_word_of_an_answer_stays() {
 }
 
 #[test]
-fn a_row_s_own_data_stays_as_it_is_and_what_is_said_of_it_has_no_key() {
+fn a_rows_own_data_is_unchanged_and_messages_about_it_have_no_key() {
     scenario(|| {
         let scene = Scene::new();
         let folder = tempfile::tempdir().expect("a folder");
@@ -350,7 +350,7 @@ fn a_row_s_own_data_stays_as_it_is_and_what_is_said_of_it_has_no_key() {
 }
 
 #[test]
-fn what_users_of_other_programs_have_met_does_not_happen_here() {
+fn leaks_reported_for_other_programs_do_not_happen_here() {
     scenario(|| {
         let bare = &CANARY["sk-".len()..];
         let script = format!(
@@ -408,7 +408,7 @@ fn what_users_of_other_programs_have_met_does_not_happen_here() {
 }
 
 #[test]
-fn an_address_with_the_key_in_its_path_is_asked_and_not_told() {
+fn an_address_with_the_key_in_its_path_is_used_and_not_shown() {
     scenario(|| {
         let scene = Scene::new();
         scene.write("in.jsonl", rows(0..3));
@@ -446,7 +446,7 @@ fn a_tool_that_says_more_than_is_kept_does_not_leave_half_a_key() {
 }
 
 #[test]
-fn a_key_in_a_prompt_or_a_glossary_is_sent_and_not_told() {
+fn a_key_in_a_prompt_or_a_glossary_is_sent_and_not_shown() {
     scenario(|| {
         let scene = Scene::new();
         scene.write("in.jsonl", rows(0..2));
@@ -469,7 +469,7 @@ fn a_key_in_a_prompt_or_a_glossary_is_sent_and_not_told() {
 }
 
 #[test]
-fn the_key_of_another_service_is_kept_too_and_what_only_bears_its_name_is_not() {
+fn the_key_of_another_service_is_hidden_too_and_a_value_that_only_has_its_name_is_not() {
     scenario(|| {
         let script =
             format!("[[fault]]\ncontains = \"of row 1.\"\ncontent = \"{ELSEWHERE} in /my/keys/7\"\n");

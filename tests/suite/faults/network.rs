@@ -39,7 +39,7 @@ fn relabelled(bytes: &[u8], label: impl Fn(usize) -> String) -> Vec<u8> {
 }
 
 #[test]
-fn an_address_where_nothing_listens_is_told_at_once() {
+fn an_address_where_nothing_listens_is_reported_at_once() {
     scenario(|| {
         let port = TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr());
         let port = port.expect("a port").port();
@@ -144,7 +144,7 @@ fn a_glitch_of_any_kind_heals_at_the_next_try() {
 }
 
 #[test]
-fn an_answer_whose_length_is_said_twice_and_alike_or_that_comes_slowly_is_an_answer() {
+fn an_answer_with_its_length_given_twice_or_that_arrives_slowly_is_an_answer() {
     scenario(|| {
         let mut scene = scene(12, "");
         let relay = Relay::new(scene.base_url(), |heard| match heard.row % 3 {
@@ -175,7 +175,7 @@ fn connections_that_went_away_in_the_pool_cost_no_row_and_no_money() {
 }
 
 #[test]
-fn what_comes_behind_an_answer_is_no_answer_to_the_next_request() {
+fn bytes_after_an_answer_are_not_the_answer_to_the_next_request() {
     scenario(|| {
         let mut scene = scene(30, "limits.concurrency = 1\n");
         let strange = r#"{"choices":[{"index":0,"message":{"role":"assistant","content":"of somebody else"},
@@ -191,7 +191,7 @@ fn what_comes_behind_an_answer_is_no_answer_to_the_next_request() {
 }
 
 #[test]
-fn a_page_of_some_proxy_is_trouble_that_passes() {
+fn a_page_from_a_proxy_is_a_transient_fault() {
     scenario(|| {
         let mut scene = Scene::with_script("[[fault]]\nfirst_tries = 1\naction = \"html\"\n");
         scene.rows_and_job(12, "retry.max_attempts = 3\n");
@@ -212,7 +212,7 @@ fn a_proxy_s_page_for_everybody_is_an_outage_and_fails_no_row() {
 }
 
 #[test]
-fn a_redirect_takes_no_prompt_and_no_key_elsewhere() {
+fn a_redirect_sends_no_prompt_and_no_key_elsewhere() {
     scenario(|| {
         for (status, help) in
             [("302 Found", "has answered no request"), ("308 Permanent Redirect", "`base_url`")]
@@ -255,7 +255,7 @@ fn a_network_that_swallows_everything_fails_no_row() {
 }
 
 #[test]
-fn a_host_that_has_no_address_is_told_at_once() {
+fn a_host_without_an_address_is_reported_at_once() {
     scenario(|| {
         let mut scene = scene(12, "");
         let told = run(&mut scene, "https://no-such-host.invalid/v1").expect_code(4);

@@ -63,7 +63,7 @@ fn poisoned(file: &str, header: &str, bad: &[(Vec<u8>, &str)], good: impl Fn(usi
 }
 
 #[test]
-fn lines_of_json_that_do_harm_are_named_one_by_one_and_fail_alone() {
+fn harmful_lines_of_json_are_named_one_by_one_and_fail_alone() {
     scenario(|| {
         let line = |value: &[u8]| [br#"{"id":"x","text":"#, value, b"}"].concat();
         let long = format!("\"{}\"", "x".repeat(100_000));
@@ -96,7 +96,7 @@ fn lines_of_json_that_do_harm_are_named_one_by_one_and_fail_alone() {
 }
 
 #[test]
-fn records_of_csv_that_do_harm_are_named_one_by_one_and_fail_alone() {
+fn harmful_records_of_csv_are_named_one_by_one_and_fail_alone() {
     scenario(|| {
         let bad: Vec<(Vec<u8>, &str)> = vec![
             (b"a\xff,1".to_vec(), "column `text` is not UTF-8"),
@@ -207,7 +207,7 @@ fn a_cell_of_fifty_megabytes_is_named_by_its_line_and_fails_alone() {
 }
 
 #[test]
-fn nesting_without_end_in_what_a_row_brings_of_its_own_is_named() {
+fn endless_nesting_in_the_request_of_a_row_is_reported() {
     scenario(|| {
         let deep = String::from_utf8(deep("[", "]")).expect("text");
         let body = format!(
@@ -230,7 +230,7 @@ fn nesting_without_end_in_what_a_row_brings_of_its_own_is_named() {
 }
 
 #[test]
-fn nesting_without_end_in_what_a_model_answers_fails_its_row_alone() {
+fn endless_nesting_in_an_answer_fails_only_its_row() {
     scenario(|| {
         let deep = String::from_utf8(deep("[", "]")).expect("text");
         let script = format!(

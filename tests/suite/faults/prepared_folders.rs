@@ -32,7 +32,7 @@ fn ends(mut command: Command, what: &str) -> Finished {
 }
 
 #[test]
-fn a_pipe_in_the_place_of_a_file_is_told_or_passed_over_and_never_waited_for() {
+fn a_pipe_instead_of_a_file_is_reported_or_ignored_and_never_waited_for() {
     scenario(|| {
         let beside =
             ["journal", "journal-wal", "journal-shm", "journal-journal", "journal.lock", "summary.json"];
@@ -74,7 +74,7 @@ fn a_pipe_in_the_place_of_a_file_is_told_or_passed_over_and_never_waited_for() {
 }
 
 #[test]
-fn what_a_shell_hands_over_in_the_place_of_a_file_is_read_and_written() {
+fn a_pipe_that_a_shell_passes_instead_of_a_file_is_read_and_written() {
     scenario(|| {
         for line in [
             "exec \"$FANFOLD\" run <(sleep 0.1; cat job.toml)",
@@ -123,7 +123,7 @@ fn no_link_that_somebody_has_planted_is_written_through() {
 }
 
 #[test]
-fn what_tells_of_rows_is_as_private_as_the_journal() {
+fn files_about_rows_are_as_private_as_the_journal() {
     scenario(|| {
         let mut scene = Scene::new();
         scene.rows_and_job(3, "");
@@ -166,7 +166,7 @@ fn a_file_by_two_names_has_one_journal() {
 }
 
 #[test]
-fn a_journal_beside_the_link_from_before_is_used_until_the_file_has_one() {
+fn a_journal_next_to_the_earlier_link_is_used_until_the_file_has_one() {
     scenario(|| {
         let scene = Scene::new();
         scene.write("in.jsonl", rows(0..6));
@@ -187,7 +187,7 @@ fn a_journal_beside_the_link_from_before_is_used_until_the_file_has_one() {
 }
 
 #[test]
-fn nothing_that_is_written_aside_takes_the_place_of_what_the_job_is_made_of() {
+fn no_file_written_on_the_side_replaces_a_file_of_the_job() {
     scenario(|| {
         let scene = Scene::new();
         scene.write("in/a.jsonl", rows(0..2));
@@ -229,7 +229,7 @@ fn nothing_that_is_written_aside_takes_the_place_of_what_the_job_is_made_of() {
 }
 
 #[test]
-fn a_journal_that_others_can_write_to_is_told_and_one_that_nobody_answers_for_is_refused() {
+fn a_journal_that_others_can_write_is_reported_and_one_of_unknown_origin_is_rejected() {
     scenario(|| {
         let mut scene = Scene::new();
         scene.rows_and_job(3, "");

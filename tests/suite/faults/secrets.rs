@@ -97,7 +97,7 @@ fn a_server_that_echoes_the_key_in_any_form_is_corrected_everywhere() {
 }
 
 #[test]
-fn a_model_that_has_learnt_the_key_cannot_tell_it() {
+fn a_model_that_has_learnt_the_key_cannot_reveal_it() {
     scenario(|| {
         for more in ["", "model.transport = \"stream\"\n"] {
             let script =
@@ -111,7 +111,7 @@ fn a_model_that_has_learnt_the_key_cannot_tell_it() {
 }
 
 #[test]
-fn a_question_on_the_command_line_tells_the_key_neither_whole_nor_in_pieces() {
+fn a_question_on_the_command_line_reveals_the_key_neither_whole_nor_in_pieces() {
     scenario(|| {
         let script = format!(
             "[[fault]]\ncontains = \"first\"\ncontent = \"it is {CANARY}.\"\n\
@@ -176,7 +176,7 @@ fn a_key_from_a_file_or_a_command_is_as_well_kept() {
 }
 
 #[test]
-fn what_looks_like_a_key_is_refused_on_the_command_line_and_not_repeated() {
+fn an_argument_that_looks_like_a_key_is_rejected_and_not_repeated() {
     scenario(|| {
         let mut scene = Scene::new();
         scene.rows_and_job(2, "");
@@ -196,7 +196,7 @@ fn what_looks_like_a_key_is_refused_on_the_command_line_and_not_repeated() {
 }
 
 #[test]
-fn a_key_in_the_job_file_is_not_shown_with_the_line_it_stands_in() {
+fn a_key_in_the_job_file_is_not_shown_with_its_line() {
     scenario(|| {
         let mut scene = Scene::new();
         for line in [

@@ -29,7 +29,7 @@ fn unix(time: SystemTime) -> f64 {
 }
 
 #[test]
-fn a_wait_is_kept_in_every_form_and_nonsense_is_no_wait() {
+fn a_wait_is_kept_in_every_form_and_an_invalid_one_is_ignored() {
     scenario(|| {
         thread::scope(|runs| {
             for header in ["0", "Sun, 06 Nov 1994 08:49:37 GMT", "NaN", "-5", "inf", "soon"] {

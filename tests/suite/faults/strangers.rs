@@ -27,7 +27,7 @@ fn modes(scene: &Scene, begin: &str) -> Vec<(String, u32)> {
 }
 
 #[test]
-fn nobody_else_may_read_the_journal_or_what_belongs_to_it_whatever_the_umask() {
+fn nobody_else_may_read_the_journal_or_its_other_files_whatever_the_umask() {
     scenario(|| {
         for umask in ["000", "027"] {
             let latency = "fixed:15ms".parse().expect("a latency");
@@ -117,7 +117,7 @@ fn hostile_text_reaches_the_terminal_from_nowhere() {
 }
 
 #[test]
-fn what_a_tool_says_and_what_a_foreign_journal_holds_does_not_drive_the_terminal_either() {
+fn the_output_of_a_tool_and_the_text_in_a_foreign_journal_do_not_control_the_terminal_either() {
     scenario(|| {
         let mut scene = Scene::new();
         scene.rows_and_job(
@@ -216,7 +216,7 @@ fn no_file_of_variables_is_read_that_nobody_named() {
 }
 
 #[test]
-fn the_simulator_listens_to_this_machine_alone_unless_it_is_told() {
+fn the_simulator_listens_only_on_this_machine_by_default() {
     scenario(|| {
         let scene = Scene::new();
         for (arguments, open) in [(&["simulate"][..], false), (&["simulate", "--bind", "0.0.0.0"], true)] {

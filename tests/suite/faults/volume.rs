@@ -175,7 +175,7 @@ fn assert_fits(rows: usize) {
 }
 
 #[test]
-fn what_is_held_line_by_line_passes_the_judge_as_well() {
+fn a_run_checked_line_by_line_passes_the_judge_as_well() {
     scenario(|| {
         let mut scene = scene(4_000);
         scene.judge.replies_get_lost = true;

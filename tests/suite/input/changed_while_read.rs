@@ -28,7 +28,7 @@ fn changed_meanwhile(scene: &mut Scene, numbers: &[usize]) -> crate::support::ha
 }
 
 #[test]
-fn an_input_that_is_replaced_in_the_middle_is_planned_again_and_comes_out_right() {
+fn an_input_that_is_replaced_in_the_middle_is_planned_again_and_gives_the_right_output() {
     let mut scene = scene();
     let numbers: Vec<usize> = [1000].into_iter().chain(1..ROWS).chain(1001..1010).collect();
     changed_meanwhile(&mut scene, &numbers).expect_code(0).says("the input changed while it was read");
@@ -38,7 +38,7 @@ fn an_input_that_is_replaced_in_the_middle_is_planned_again_and_comes_out_right(
 }
 
 #[test]
-fn a_column_that_comes_up_in_the_middle_is_held_against_the_answers() {
+fn a_column_that_appears_in_the_middle_is_checked_against_the_answer_columns() {
     let mut scene = scene();
     // Long enough to be read a piece at a time.
     let line =
@@ -69,7 +69,7 @@ fn rows_taken_out_in_the_middle_are_not_in_the_output() {
 }
 
 #[test]
-fn an_input_that_is_replaced_before_an_interruption_comes_out_right_too() {
+fn an_input_that_is_replaced_before_an_interruption_gives_the_right_output_too() {
     let mut scene = scene();
     let child = scene.start(&["run", "job.toml"]);
     scene.wait_for_requests(30);

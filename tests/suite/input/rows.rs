@@ -40,7 +40,7 @@ fn a_bad_row_stops_the_run_with_its_line_before_anything_is_sent() {
 }
 
 #[test]
-fn a_skipped_row_is_failed_and_once_it_is_mended_only_it_is_sent() {
+fn a_skipped_row_has_failed_and_once_it_is_fixed_only_it_is_sent() {
     for more in ["", "input.id = \"id\"\n"] {
         let good = rows(0..4);
         let (before, after) = good.split_at(good.find("{\"id\":\"r2\"").expect("a row"));
@@ -63,7 +63,7 @@ fn a_skipped_row_is_failed_and_once_it_is_mended_only_it_is_sent() {
 }
 
 #[test]
-fn a_bad_row_that_has_moved_is_told_with_the_line_that_it_stands_on_now() {
+fn a_bad_row_that_has_moved_is_reported_with_its_present_line() {
     let bad = "{\"id\":\"bad\",\"text\n";
     let mut scene = scene("in.jsonl", &format!("{}{bad}", rows(0..2)), "input.on_bad_row = \"skip\"\n");
     scene

@@ -154,7 +154,7 @@ fn types_that_nothing_holds_both_of_are_refused_and_so_is_a_number_that_would_be
 }
 
 #[test]
-fn what_the_prompt_needs_and_a_file_lacks_is_warned_of() {
+fn a_column_that_the_prompt_needs_and_a_file_lacks_gives_a_warning() {
     let files: [(&str, &[u8]); 2] = [("1.csv", b"id,text\n1,one\n"), ("2.csv", b"id,words\n2,two\n")];
     let mut scene = scene("?.csv", &files, "Sum up: {{ text }}", "out.jsonl");
     let told = "warning: requests depend on `text`, which is null in the rows of 2.csv";
@@ -206,7 +206,7 @@ fn a_folder_is_every_file_below_it_that_tells_its_format() {
 }
 
 #[test]
-fn a_column_of_the_file_itself_is_not_told_by_its_folder() {
+fn a_column_of_the_file_itself_does_not_come_from_its_folder() {
     let parts: [(&str, &[u8]); 2] =
         [("csv", b"day,text\nMonday,one\n"), ("jsonl", b"{\"text\":\"one\",\"day\":\"Monday\"}\n")];
     for (format, bytes) in parts {

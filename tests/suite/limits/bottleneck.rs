@@ -31,7 +31,7 @@ fn the_journal_says_for_how_long_a_limit_held_the_run_back() {
 }
 
 #[test]
-fn throttling_is_told_from_the_limits_of_the_job() {
+fn throttling_is_distinguished_from_the_limits_of_the_job() {
     let limits = ServerLimits { requests_per_second: Some(10), ..ServerLimits::default() };
     let mut scene = Scene::with_limits(limits);
     scene.rows_and_job(40, "limits.qps = 30\n");

@@ -52,7 +52,7 @@ fn caps(scene: &mut Scene, midnight: i64) -> Value {
 }
 
 #[test]
-fn a_cap_by_the_day_does_not_count_what_was_spent_yesterday() {
+fn a_cap_by_the_day_does_not_count_spending_of_yesterday() {
     let mut scene = scene("limits.cap_period = \"day\"\n");
     let run = ["run", "job.toml", "--max-total-tokens", CAP];
     // Midnight is ten hours away, before and after.
@@ -93,7 +93,7 @@ fn a_cap_by_the_day_does_not_count_what_was_spent_yesterday() {
 }
 
 #[test]
-fn a_cap_by_the_day_counts_anew_when_midnight_passes_in_the_middle_of_a_run() {
+fn a_cap_by_the_day_restarts_when_midnight_passes_during_a_run() {
     let mut scene = scene("limits = { qps = 6, cap_period = \"day\", max_total_tokens = 1000 }\n");
     // Sixty rows take ten seconds and some 1,260 tokens, and neither day of them has as many as 1,000.
     at(&mut scene, now() + 6, &["run", "job.toml"]).expect_code(0);
@@ -151,7 +151,7 @@ fn a_cap_by_the_run_lets_each_run_spend_as_much() {
 }
 
 #[test]
-fn without_a_period_a_cap_counts_all_runs_and_says_what_was_spent_before() {
+fn without_a_period_a_cap_counts_all_runs_and_reports_earlier_spending() {
     let mut scene = scene("");
     scene.run_job(&["job.toml", "--max-total-tokens", "300"]).expect_code(5);
     let before = tokens(&scene, "all_runs");
@@ -170,7 +170,7 @@ fn without_a_period_a_cap_counts_all_runs_and_says_what_was_spent_before() {
 }
 
 #[test]
-fn a_period_that_is_none_is_told() {
+fn an_invalid_period_is_reported() {
     let scene = scene("limits.cap_period = \"weekly\"\n");
     let said = scene.run(&["run", "job.toml"]).expect_code(1);
     said.says("`weekly` is not one of job, run, day, month").says("cap_period = ");

@@ -236,7 +236,7 @@ fn a_cap_on_cost_refuses_rows_whose_price_is_not_known() {
 }
 
 #[test]
-fn status_tells_what_each_day_and_each_run_cost() {
+fn status_shows_the_cost_of_each_day_and_each_run() {
     let mut scene = scene("price = { input = 1.0, output = 2.0 }\n");
     scene.run_job(&["job.toml", "--limit", "2"]).expect_code(0);
     scene.run_job(&["job.toml"]).expect_code(0);
@@ -275,7 +275,7 @@ fn status_tells_what_each_day_and_each_run_cost() {
 }
 
 #[test]
-fn preview_expects_what_the_answers_so_far_lead_to_at_the_price_of_each_request() {
+fn preview_estimates_from_the_answers_so_far_at_the_price_of_each_request() {
     let mut scene = scene("request.max_tokens = 50\n");
     scene.run_job(&["job.toml", "--limit", "1"]).expect_code(0);
     let mean = number(&scene.output()[0], "completion_tokens");
@@ -295,7 +295,7 @@ fn preview_expects_what_the_answers_so_far_lead_to_at_the_price_of_each_request(
 }
 
 #[test]
-fn the_cost_of_a_row_stands_in_every_format() {
+fn the_cost_of_a_row_is_in_every_format() {
     let mut scene = scene("price = { input = 1.0, output = 2.0 }\n");
     scene.run_job(&["job.toml"]).expect_code(0);
     let costs: Vec<String> = scene.output().iter().map(|row| row["cost"].to_string()).collect();

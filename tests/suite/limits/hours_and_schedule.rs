@@ -26,7 +26,7 @@ fn now(what: &str) -> String {
 }
 
 #[test]
-fn a_run_ends_in_good_order_when_its_time_is_up_and_goes_on_later() {
+fn a_run_ends_in_order_when_its_time_is_up_and_continues_later() {
     let mut scene = scene("limits.qps = 1\n");
     // A machine that is too busy to send anything in two seconds gets more.
     let finished = [2, 8, 32].into_iter().find_map(|seconds| {
@@ -133,7 +133,7 @@ fn preview_reckons_with_the_hours_of_the_schedule() {
 }
 
 #[test]
-fn a_time_that_is_past_is_told_as_that() {
+fn a_time_that_is_past_is_reported_as_past() {
     let mut scene = scene("");
     let finished = scene.run_job(&["job.toml", "--until", "2026-01-02 06:00"]).expect_code(7);
     finished.says("warning: `until` (Fri 2026-01-02 06:00) is in the past: nothing is sent");

@@ -67,7 +67,7 @@ fn notifications_and_figures() {
 }
 
 #[test]
-fn a_running_job_is_told() {
+fn a_running_job_is_reported() {
     let set = |what, words| mistake(what).command("set job.toml").with(words);
     hold(
         "a_running_job",

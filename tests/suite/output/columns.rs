@@ -43,7 +43,7 @@ fn select_names_the_columns_and_their_order() {
 }
 
 #[test]
-fn a_prefix_stands_before_every_answer_column_and_a_new_name_replaces_it() {
+fn a_prefix_precedes_every_answer_column_and_a_new_name_replaces_it() {
     for output in ["out.jsonl", "out.tsv", "out.parquet"] {
         let more = "output.prefix = \"mt_\"\noutput.rename = { response = \"translation\" }\n";
         let (scene, table) = run("in.csv", "id,text,response\n1,a,old one\n", output, more);

@@ -36,7 +36,7 @@ fn export_writes_every_format_and_standard_output() {
 }
 
 #[test]
-fn export_after_an_edit_puts_no_answer_beside_a_row_it_was_not_given_for() {
+fn export_after_an_edit_gives_no_row_the_answer_of_another() {
     for id in ["", "input.id = \"id\"\n"] {
         let mut scene = Scene::new();
         scene.write("in.jsonl", rows(0..5));
@@ -60,7 +60,7 @@ fn export_after_an_edit_puts_no_answer_beside_a_row_it_was_not_given_for() {
 }
 
 #[test]
-fn verify_finds_what_is_missing_tampered_with_or_pending() {
+fn verify_finds_rows_that_are_missing_tampered_with_or_pending() {
     for output in ["out.jsonl", "out.csv", "out.parquet"] {
         let mut scene = scene(4);
         scene.job("in.jsonl", output, "input.id = \"id\"\n");
@@ -103,7 +103,7 @@ fn verify_says_that_a_run_is_still_adding_to_the_journal() {
 }
 
 #[test]
-fn a_reader_that_has_had_enough_of_an_export_is_no_error() {
+fn a_reader_that_closes_an_export_early_is_not_an_error() {
     let mut scene = scene(2000);
     scene.run_job(&["job.toml"]).expect_code(0);
     for arguments in [&["export", "job.toml", "--output", "-"][..], &["preview", "job.toml", "-n", "2000"]] {
@@ -126,7 +126,7 @@ fn an_export_of_a_whole_job_is_its_output() {
 }
 
 #[test]
-fn an_input_that_has_gained_or_lost_a_row_is_told_from_an_output_that_is_wrong() {
+fn an_input_that_has_gained_or_lost_a_row_is_distinguished_from_a_wrong_output() {
     let mut scene = scene(4);
     scene.run_job(&["job.toml"]).expect_code(0);
     for count in [5, 3] {

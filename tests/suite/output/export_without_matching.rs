@@ -96,7 +96,7 @@ fn a_request_that_would_be_another_has_no_answer_whatever_the_journal_says() {
 }
 
 #[test]
-fn rows_that_are_told_by_their_place_keep_their_answers_when_lines_come_and_go() {
+fn rows_identified_by_their_position_keep_their_answers_when_lines_come_and_go() {
     let mut scene = done("");
     let numbers: Vec<usize> = [30].into_iter().chain(0..18).collect();
     scene.write("in.jsonl", rows(numbers.clone()));

@@ -116,7 +116,7 @@ fn csv_as_office_programs_write_it_is_read() {
 }
 
 #[test]
-fn a_byte_order_mark_before_jsonl_is_no_part_of_it() {
+fn a_byte_order_mark_before_jsonl_is_not_part_of_it() {
     let mut scene = Scene::new();
     let text = String::from_utf8(jsonl()).expect("text").replace('\n', "\r\n");
     scene.write("in.jsonl", [b"\xef\xbb\xbf", text.as_bytes()].concat());
@@ -144,7 +144,7 @@ fn piped(scene: &mut Scene, bytes: &[u8]) -> Finished {
 }
 
 #[test]
-fn standard_input_is_told_by_its_content_and_becomes_every_output() {
+fn the_format_of_standard_input_is_detected_from_its_content_for_every_output() {
     for bytes in [jsonl(), cells(b','), columnar()] {
         let has_nulls = bytes != cells(b',');
         for output in ["out.jsonl", "out.csv", "out.parquet"] {

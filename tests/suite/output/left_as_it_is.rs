@@ -47,7 +47,7 @@ fn a_run_that_finds_everything_as_it_was_leaves_the_output_as_it_is() {
 }
 
 #[test]
-fn an_output_that_is_not_what_was_written_or_not_what_is_asked_for_is_written_anew() {
+fn an_output_that_was_changed_or_is_not_the_one_requested_is_written_again() {
     type Change = fn(&mut Scene);
     let changes: [(&str, Change); 6] = [
         ("a line more", |scene| {
@@ -95,7 +95,7 @@ fn an_edit_that_a_killed_run_has_seen_is_in_the_output_of_the_next_one() {
 }
 
 #[test]
-fn what_is_edited_in_parquet_is_in_the_output() {
+fn edits_in_parquet_are_in_the_output() {
     let mut scene = Scene::new();
     let texts: Vec<String> = (0..20).map(text).collect();
     let input = |note| {

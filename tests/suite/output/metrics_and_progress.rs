@@ -118,7 +118,7 @@ fn a_rehearsal_has_a_file_of_its_own_and_a_run_that_stops_says_its_code() {
 }
 
 #[test]
-fn what_earlier_runs_have_done_is_in_the_first_figures_of_the_next() {
+fn the_work_of_earlier_runs_is_in_the_first_figures_of_the_next() {
     let mut scene = Scene::with_script("[[fault]]\nrequests = [6, 1000]\ndelay = \"1s\"\n");
     scene.rows_and_job(10, "output.metrics = \"night.prom\"\n");
     scene.run(&["run", "job.toml", "--limit", "5"]).expect_code(0);

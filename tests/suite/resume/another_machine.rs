@@ -23,7 +23,7 @@ fn there(scene: &Scene, arguments: &[&str]) -> Finished {
 }
 
 #[test]
-fn a_job_that_has_ended_goes_on_elsewhere_with_the_one_file_of_its_journal() {
+fn a_job_that_has_ended_continues_elsewhere_with_the_one_file_of_its_journal() {
     let scene = Scene::new();
     scene.write("in.jsonl", rows(0..8));
     scene.job("in.jsonl", "out.jsonl", "");
@@ -39,7 +39,7 @@ fn a_job_that_has_ended_goes_on_elsewhere_with_the_one_file_of_its_journal() {
 }
 
 #[test]
-fn a_job_that_was_killed_goes_on_elsewhere_with_its_log_and_a_log_left_behind_is_noticed() {
+fn a_job_that_was_killed_continues_elsewhere_with_its_log_and_a_log_left_behind_is_noticed() {
     let mut scene = Scene::with_script("[[fault]]\nrequests = [9, 1000]\naction = \"hang\"\n");
     scene.write("in.jsonl", rows(0..10));
     scene.job("in.jsonl", "out.jsonl", "");

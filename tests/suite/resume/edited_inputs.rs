@@ -117,7 +117,7 @@ fn any_edit_of_rows_with_ids_sends_the_difference() {
 }
 
 #[test]
-fn each_edit_is_told_as_what_it_is() {
+fn each_edit_is_reported_as_what_it_is() {
     for with_ids in [false, true] {
         let mut scene = Scene::new();
         scene.job("in.jsonl", "out.jsonl", if with_ids { "input.id = \"id\"\n" } else { "" });
@@ -166,7 +166,7 @@ fn foretold(scene: &Scene) -> usize {
 }
 
 #[test]
-fn what_preview_says_is_sent_is_what_run_sends() {
+fn run_sends_exactly_the_rows_that_preview_announces() {
     let edits = prop::collection::vec(prop::collection::vec(edit(), 1..5), 1..4);
     for more in ["", "input.id = \"id\"\n", "input.duplicates = \"share\"\n"] {
         let mut runner = TestRunner::new(Config { cases: 8, failure_persistence: None, ..Config::default() });

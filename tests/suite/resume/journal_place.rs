@@ -17,7 +17,7 @@ fn names(scene: &Scene, folder: &str) -> Vec<String> {
 }
 
 #[test]
-fn the_journal_lies_where_the_job_wants_it_and_every_command_finds_it_there() {
+fn the_journal_is_where_the_job_wants_it_and_every_command_finds_it_there() {
     let scene = Scene::new();
     scene.write("in.jsonl", rows(0..5));
     scene.job("in.jsonl", "out/out.jsonl", "output.journal = \"state/night.journal\"\n");
@@ -53,7 +53,7 @@ fn a_rehearsal_has_a_journal_of_its_own_there_too() {
 }
 
 #[test]
-fn the_lock_the_log_and_the_ballast_lie_beside_the_journal_also_after_a_kill() {
+fn the_lock_the_log_and_the_ballast_are_next_to_the_journal_even_after_a_kill() {
     let hang = "[[fault]]\nrequests = [4, 1000]\naction = \"hang\"\n";
     let mut scene = Scene::with_script(hang);
     scene.write("in.jsonl", rows(0..6));
@@ -80,7 +80,7 @@ fn the_lock_the_log_and_the_ballast_lie_beside_the_journal_also_after_a_kill() {
 }
 
 #[test]
-fn no_journal_takes_the_place_of_what_the_job_reads_or_writes_and_nothing_takes_its_place() {
+fn a_journal_replaces_no_file_that_the_job_reads_or_writes_and_none_replaces_it() {
     let scene = Scene::new();
     scene.write("in.jsonl", rows(0..3));
     scene.job("in.jsonl", "out.jsonl", "");
@@ -106,7 +106,7 @@ fn no_journal_takes_the_place_of_what_the_job_reads_or_writes_and_nothing_takes_
 }
 
 #[test]
-fn a_glob_of_the_input_finds_no_journal_and_nothing_that_lies_beside_one() {
+fn a_glob_of_the_input_matches_no_journal_and_no_file_next_to_one() {
     let scene = Scene::new();
     scene.write("data/a.jsonl", rows(0..2));
     scene.write("data/b.jsonl", rows(2..4));

@@ -9,7 +9,7 @@ use crate::support::harness::{Scene, rows};
 use crate::support::side_by_side::each;
 
 #[test]
-fn requests_that_were_out_at_a_kill_are_told_at_the_next_start_and_counted() {
+fn requests_in_flight_at_a_kill_are_reported_at_the_next_start_and_counted() {
     let mut scene = Scene::with_script("[[fault]]\nrequests = [15, 1000]\naction = \"hang\"\n");
     scene.rows_and_job(60, "limits.concurrency = 4\n");
     let mut child = scene.start(&["run", "job.toml"]);

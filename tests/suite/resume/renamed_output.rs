@@ -29,7 +29,7 @@ fn listing(scene: &Scene) -> Vec<(String, u64)> {
 }
 
 #[test]
-fn answers_beside_a_new_output_are_told_before_anything_is_sent_and_can_be_taken() {
+fn answers_next_to_a_new_output_are_reported_before_anything_is_sent_and_can_be_used() {
     let scene = answered(100);
     let told = "warning: out/a.jsonl.journal has answers to 64 of the first 64 requests; this run pays for them again.";
     let take = "To use them: --journal out/a.jsonl.journal (or `journal` under [output])";
@@ -68,7 +68,7 @@ fn a_journal_that_a_killed_run_has_left_is_looked_into_with_its_log() {
 }
 
 #[test]
-fn nothing_is_told_of_other_jobs_of_rehearsals_and_where_it_is_meant() {
+fn nothing_is_reported_for_other_jobs_for_rehearsals_and_where_it_is_intended() {
     let scene = answered(10);
     let silent = |arguments: &[&str]| {
         let finished = scene.run(arguments).expect_code(0);

@@ -32,7 +32,7 @@ fn hang_up_is_ignored() -> bool {
 }
 
 #[test]
-fn each_of_the_three_signals_lets_what_is_in_flight_end_and_the_rest_be_resumed() {
+fn each_of_the_three_signals_lets_requests_in_flight_finish_and_the_rest_be_resumed() {
     for kind in [Signal::INT, Signal::TERM, Signal::HUP] {
         if kind == Signal::HUP && hang_up_is_ignored() {
             eprintln!("not tried: this test was started under nohup, and so is the run");
@@ -55,7 +55,7 @@ fn each_of_the_three_signals_lets_what_is_in_flight_end_and_the_rest_be_resumed(
 }
 
 #[test]
-fn a_second_signal_stops_at_once_and_what_was_out_is_in_doubt() {
+fn a_second_signal_stops_at_once_and_requests_in_flight_are_in_doubt() {
     let mut scene = Scene::with_script("[[fault]]\ncontains = \"of row 9.\"\naction = \"hang\"\n");
     scene.rows_and_job(ROWS, "limits.concurrency = 4\n");
     let mut child = scene.start(&["run", "job.toml"]);
@@ -85,7 +85,7 @@ fn rows_that_wait_for_their_backoff_do_not_hold_up_the_end_and_are_in_no_doubt()
 }
 
 #[test]
-fn the_cap_on_tokens_is_kept_and_a_raised_one_goes_on() {
+fn the_cap_on_tokens_is_kept_and_a_raised_one_continues_the_run() {
     let mut scene = scene("request.max_tokens = 60\n");
     scene.judge.max_total_tokens = Some(900);
     scene.run_job(&["job.toml", "--max-total-tokens", "900"]).expect_code(5).says("max_total_tokens");
@@ -98,7 +98,7 @@ fn the_cap_on_tokens_is_kept_and_a_raised_one_goes_on() {
 }
 
 #[test]
-fn the_cap_on_cost_is_kept_and_a_raised_one_goes_on() {
+fn the_cap_on_cost_is_kept_and_a_raised_one_continues_the_run() {
     let mut scene = scene("request.max_tokens = 60\nprice = { input = 100.0, output = 1000.0 }\n");
     scene.judge.max_cost = Some(0.5);
     scene.run_job(&["job.toml", "--max-cost", "0.5"]).expect_code(5).says("max_cost");
@@ -116,7 +116,7 @@ fn a_cap_below_the_first_request_sends_nothing() {
 }
 
 #[test]
-fn the_cap_on_time_ends_the_run_and_a_raised_one_goes_on() {
+fn the_cap_on_time_ends_the_run_and_a_raised_one_continues_it() {
     let mut scene = scene("limits.qps = 20\n");
     scene.run_job(&["job.toml", "--max-duration", "1s"]).expect_code(7).says("max_duration");
     assert!(scene.receipt()["rows"]["ok"].as_u64() > Some(0));

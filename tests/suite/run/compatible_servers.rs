@@ -92,7 +92,7 @@ fn calls_without_an_id_or_a_type_are_calls() {
 }
 
 #[test]
-fn errors_in_other_shapes_end_alike_and_are_told_in_the_servers_words() {
+fn errors_in_other_shapes_end_alike_and_are_reported_in_the_servers_words() {
     let faults = [
         (
             0,

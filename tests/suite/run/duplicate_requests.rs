@@ -68,7 +68,7 @@ fn a_failure_is_shared_too_and_sent_again_once() {
 }
 
 #[test]
-fn a_failure_that_was_shared_is_mended_by_whichever_row_is_sent_again() {
+fn a_failure_that_was_shared_is_fixed_by_any_of_its_rows_that_is_sent_again() {
     let fault =
         "[[fault]]\ncontains = \"text 1 \"\ntimes = 2\nstatus = 400\ncode = \"data_inspection_failed\"\n";
     let mut scene = share(Scene::with_script(fault), 3, "");
@@ -85,7 +85,7 @@ fn a_failure_that_was_shared_is_mended_by_whichever_row_is_sent_again() {
 }
 
 #[test]
-fn a_killed_run_goes_on_and_still_sends_each_request_once() {
+fn a_killed_run_continues_and_still_sends_each_request_once() {
     let latency = "uniform:5ms..25ms".parse().expect("a latency");
     let scene = Scene::with(ServerSettings { latency, ..ServerSettings::default() });
     let mut scene = share(scene, 40, "limits.concurrency = 2\n");

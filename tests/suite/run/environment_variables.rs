@@ -126,7 +126,7 @@ fn plain_http_beyond_this_machine_goes_through_the_proxy_that_the_environment_na
 }
 
 #[test]
-fn a_port_that_is_none_is_told_with_its_place() {
+fn an_invalid_port_is_reported_with_its_place() {
     let scene = scene("");
     for (address, told) in [
         ("http://127.0.0.1:99999/v1", "`99999` is not a port"),

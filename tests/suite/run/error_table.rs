@@ -136,7 +136,7 @@ fn a_row_that_is_refused_fails_with_the_api_s_own_words_and_is_not_sent_again() 
 }
 
 #[test]
-fn what_only_the_owner_can_mend_stops_the_job_and_fails_no_row() {
+fn an_error_that_only_the_owner_can_fix_stops_the_job_and_fails_no_row() {
     each(
         vec![
             "status = 401\ncode = \"invalid_api_key\"",
@@ -196,7 +196,7 @@ fn a_job_whose_first_rows_are_all_refused_alike_stops_after_ten_requests() {
 }
 
 #[test]
-fn rows_refused_each_in_its_own_way_are_no_wrong_job() {
+fn rows_refused_each_in_its_own_way_do_not_mean_a_wrong_job() {
     let script: String = (0..30)
         .map(|row| {
             format!("[[fault]]\ncontains = \"of row {row}.\"\nstatus = 400\ncode = \"code_{}\"\n", row % 2)
@@ -287,7 +287,7 @@ fn a_wait_longer_than_the_job_s_patience_ends_it_with_its_rows_pending() {
 }
 
 #[test]
-fn a_status_that_is_no_answer_and_no_error_of_http_s_own_is_named() {
+fn a_status_that_is_neither_an_answer_nor_an_http_error_is_named() {
     each(
         vec![
             (

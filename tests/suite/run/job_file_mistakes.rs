@@ -133,7 +133,7 @@ fn an_output_in_an_unknown_format_is_refused() {
 }
 
 #[test]
-fn what_a_job_needs_and_does_not_have_is_named_with_its_flag_and_its_key() {
+fn a_missing_setting_is_named_with_its_flag_and_its_key() {
     let mut scene = scene_of("in.csv");
     let whole = ["--input", "in.csv", "--output", "out.jsonl", "--model", "m", "--prompt", "p", "--base-url"];
     for (missing, word) in [("--input", "[input]"), ("--output", "[output]"), ("--model", "[model]")] {

@@ -82,7 +82,7 @@ fn assert_hidden(scene: &Scene, finished: &Finished) {
 }
 
 #[test]
-fn start_and_end_are_told_with_counts_and_codes_and_nothing_of_the_rows() {
+fn start_and_end_are_notified_with_counts_and_codes_and_nothing_from_the_rows() {
     let (address, told) = ear(Some("200 OK"));
     let mut scene = Scene::new();
     scene.rows_and_job(20, "notify.url_env = \"NIGHT_URL\"\n");
@@ -106,7 +106,7 @@ fn start_and_end_are_told_with_counts_and_codes_and_nothing_of_the_rows() {
 }
 
 #[test]
-fn a_run_that_stops_tells_why_and_how_it_goes_on() {
+fn a_run_that_stops_notifies_why_and_how_to_continue() {
     let (address, told) = ear(Some("204 No Content"));
     let latency = "fixed:30ms".parse().expect("a latency");
     let mut scene = Scene::with(ServerSettings { latency, ..ServerSettings::default() });
@@ -127,7 +127,7 @@ fn a_run_that_stops_tells_why_and_how_it_goes_on() {
 }
 
 #[test]
-fn a_run_that_cannot_begin_is_told_too() {
+fn a_run_that_cannot_begin_is_notified_too() {
     let (address, told) = ear(Some("200 OK"));
     let scene = Scene::new();
     scene.job("missing.jsonl", "out.jsonl", "notify.url_env = \"NIGHT_URL\"\n");

@@ -104,7 +104,7 @@ fn a_row_left_alone_fails_of_the_api_s_own_words_and_of_nothing_else() {
 }
 
 #[test]
-fn max_attempts_is_kept_while_many_calls_fail_and_nothing_is_said_to_have_failed_by_bad_luck() {
+fn max_attempts_is_kept_while_many_calls_fail_and_no_row_fails_by_bad_luck() {
     each(vec![("0", 3), ("0.5", 4)], |(share, code)| {
         let script = format!(
             "[[fault]]\ncontains = \"of row 7.\"\nstatus = 500\n[[fault]]\nshare = {share}\nstatus = 500\n"
@@ -139,7 +139,7 @@ fn a_service_that_answered_before_is_waited_for_and_not_taken_for_a_wrong_addres
 }
 
 #[test]
-fn what_no_api_has_written_is_trouble_on_the_way_and_fails_no_row() {
+fn a_reply_that_no_api_has_written_is_a_network_problem_and_fails_no_row() {
     each(
         vec![
             "action = \"html\"\nstatus = 400",

@@ -37,7 +37,7 @@ fn refused(scene: &mut Scene, arguments: &[&str], words: &str, expected_help: &s
 }
 
 #[test]
-fn a_wrong_key_is_told_by_one_request_and_the_job_goes_on_with_the_right_one() {
+fn a_wrong_key_is_detected_by_one_request_and_the_job_continues_with_the_right_one() {
     let mut scene =
         scene(ServerSettings { api_key: Some("sk-another".to_owned()), ..ServerSettings::default() }, "");
     refused(&mut scene, &["job.toml"], "Incorrect API key provided", "one region and one plan");
@@ -50,7 +50,7 @@ fn a_wrong_key_is_told_by_one_request_and_the_job_goes_on_with_the_right_one() {
 }
 
 #[test]
-fn the_key_of_another_region_is_told_as_what_it_may_be() {
+fn the_key_of_another_region_is_reported_as_a_possible_cause() {
     let words = "invalid access token or token expired";
     let fault = format!("[[fault]]\nstatus = 401\ncode = \"invalid_token\"\nmessage = \"{words}\"\n");
     let mut scene = scene(script(&fault), "");
@@ -58,14 +58,14 @@ fn the_key_of_another_region_is_told_as_what_it_may_be() {
 }
 
 #[test]
-fn an_unknown_model_is_told_by_one_request() {
+fn an_unknown_model_is_detected_by_one_request() {
     let mut scene = scene(ServerSettings::default(), "");
     refused(&mut scene, &["job.toml", "--model", "gpt-5"], "does not exist", "fanfold models");
     scene.run_job(&["job.toml", "--model", "sim-any"]).expect_code(0);
 }
 
 #[test]
-fn a_model_that_only_streams_is_told_by_one_request_when_the_job_insists_on_whole_answers() {
+fn a_model_that_only_streams_is_detected_by_one_request_when_the_job_insists_on_whole_answers() {
     let mut scene = scene(ServerSettings::default(), "model.transport = \"whole\"\n");
     let arguments = ["job.toml", "--model", "qwq-plus"];
     refused(&mut scene, &arguments, "only support stream mode", "set `transport = \"stream\"` under [model]");
@@ -99,7 +99,7 @@ fn a_401_without_a_key_says_which_variable_is_not_set() {
 }
 
 #[test]
-fn thinking_in_one_piece_is_told_by_one_request_where_a_model_thinks_by_stream_only() {
+fn thinking_without_streaming_is_detected_by_one_request_where_a_model_thinks_only_in_streams() {
     let mut scene =
         scene(ServerSettings::default(), "model.transport = \"whole\"\n[request]\nenable_thinking = true\n");
     let arguments = ["job.toml", "--model", "qwen3-32b"];
@@ -111,7 +111,7 @@ fn thinking_in_one_piece_is_told_by_one_request_where_a_model_thinks_by_stream_o
 }
 
 #[test]
-fn json_with_thinking_or_without_the_word_is_told_by_one_request() {
+fn json_with_thinking_or_without_the_word_is_detected_by_one_request() {
     let more = "request.response_format = { type = \"json_object\" }\n";
     let mut scene = scene(ServerSettings::default(), more);
     refused(&mut scene, &["job.toml"], "must contain the word 'json'", "say in the prompt");
@@ -151,7 +151,7 @@ fn a_number_out_of_its_range_in_a_column_fails_its_rows_and_the_others_go_on() {
 }
 
 #[test]
-fn what_is_wrong_with_one_shape_is_told_by_the_first_row_of_it() {
+fn an_error_of_one_shape_is_detected_by_its_first_row() {
     let mut scene = Scene::new();
     // A column decides whether a row thinks; that a function is forced stands in the job.
     let tool = "{ type = \"function\", function = { name = \"f\", parameters = { type = \"object\" } } }";
@@ -183,7 +183,7 @@ fn a_resumed_run_sends_one_row_first_too() {
 }
 
 #[test]
-fn rows_that_are_refused_for_their_own_sake_are_told_with_the_mend_once() {
+fn rows_that_are_refused_for_themselves_are_reported_with_the_fix_once() {
     let fault = "[[fault]]\nshare = 0.3\nstatus = 400\ncode = \"data_inspection_failed\"\n\
                  message = \"Input data may contain inappropriate content.\"\n";
     let mut scene = scene(script(fault), "");

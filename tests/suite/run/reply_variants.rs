@@ -128,7 +128,7 @@ fn every_word_for_a_cut_by_length_is_one() {
 }
 
 #[test]
-fn an_error_inside_a_choice_is_no_success_and_an_empty_error_beside_an_answer_is_none() {
+fn an_error_inside_a_choice_is_not_a_success_and_an_empty_error_next_to_an_answer_is_ignored() {
     let mut empty: Value = serde_json::from_str(&body(json!({"error": {}}))).expect("JSON");
     empty["error"] = json!("");
     let mut scene = scene(
@@ -159,7 +159,7 @@ fn a_refusal_fails_its_row_in_the_model_s_words_and_is_sent_once() {
 }
 
 #[test]
-fn what_is_nearly_json_is_read_and_bought_once() {
+fn an_answer_that_is_nearly_json_is_read_and_bought_once() {
     let surrogate = body(json!({})).replace("\"Yes\"", "\"Yes \\ud83d!\"");
     let python = body(json!({"score": 1.5})).replace("1.5", "NaN");
     let mut scene = scene(&[surrogate, python], "");
@@ -176,7 +176,7 @@ fn a_null_for_a_finish_reason_is_an_answer_of_a_server_that_is_not_dashscope() {
 }
 
 #[test]
-fn a_stream_without_a_done_is_an_answer_once_it_has_said_why_it_ends() {
+fn a_stream_without_a_done_is_an_answer_once_it_has_a_finish_reason() {
     let piece = json!({"choices": [{"delta": {"content": "Yes"}}]});
     let end = json!({"choices": [{"delta": {}, "finish_reason": "stop"}], "usage": {"total_tokens": 9}});
     let bodies = [events(&[piece.clone(), end.clone()], false), events(std::slice::from_ref(&piece), true)];
@@ -188,7 +188,7 @@ fn a_stream_without_a_done_is_an_answer_once_it_has_said_why_it_ends() {
 }
 
 #[test]
-fn tokens_are_read_by_any_name_and_what_is_not_said_is_null_and_never_0() {
+fn tokens_are_read_by_any_name_and_missing_ones_are_null_and_never_0() {
     let with = |usage: Value| {
         let mut whole: Value = serde_json::from_str(&body(json!({}))).expect("JSON");
         whole["usage"] = usage;
@@ -229,7 +229,7 @@ fn tokens_are_read_by_any_name_and_what_is_not_said_is_null_and_never_0() {
 }
 
 #[test]
-fn what_a_server_does_not_count_counts_in_a_cap_at_its_worst() {
+fn usage_that_a_server_does_not_count_counts_towards_a_cap_at_its_worst_case() {
     for usage in [json!({"total_tokens": 12}), json!({"prompt_tokens": 10}), Value::Null] {
         let mut whole: Value = serde_json::from_str(&body(json!({}))).expect("JSON");
         whole["usage"] = usage.clone();
@@ -263,7 +263,7 @@ fn thoughts_in_the_text_are_reasoning() {
 }
 
 #[test]
-fn parallel_calls_that_carry_one_index_and_choices_out_of_order_are_told_apart() {
+fn parallel_calls_with_one_index_and_choices_out_of_order_are_distinguished() {
     let call = |id: &str, name: &str, arguments: &str| {
         let call = json!({"index": 0, "id": id, "type": "function", "function": {"name": name, "arguments": arguments}});
         json!({"choices": [{"delta": {"tool_calls": [call]}}]})

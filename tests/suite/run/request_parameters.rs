@@ -65,7 +65,7 @@ fn every_parameter_goes_out_at_the_top_of_the_body_from_the_job_file() {
 }
 
 #[test]
-fn a_reasoning_effort_goes_out_and_is_refused_beside_what_it_excludes() {
+fn a_reasoning_effort_is_sent_and_is_rejected_next_to_fields_that_it_excludes() {
     let mut thinks = scene("in.jsonl", &one_row(), "request.reasoning_effort = \"low\"\n");
     thinks.run_job(&["job.toml"]).expect_code(0);
     assert_eq!(json!(received(&thinks)), json!({ "reasoning_effort": "low" }));
@@ -108,7 +108,7 @@ fn every_parameter_goes_out_from_a_column_with_its_type() {
 }
 
 #[test]
-fn a_column_of_a_csv_file_is_text_and_goes_out_as_what_its_parameter_is() {
+fn a_column_of_a_csv_file_is_text_and_is_sent_in_the_type_of_its_parameter() {
     let mut parameters = parameters();
     // What may be text stays text, and what is not known is left as it is.
     parameters.insert("stop".to_owned(), json!("7"));
@@ -124,7 +124,7 @@ fn a_column_of_a_csv_file_is_text_and_goes_out_as_what_its_parameter_is() {
 }
 
 #[test]
-fn an_empty_cell_and_a_null_are_no_value_and_a_whole_number_may_come_as_a_fraction() {
+fn an_empty_cell_and_a_null_are_not_sent_and_a_whole_number_may_be_written_as_a_fraction() {
     let more = "[request]\ntop_k = \"{{ k }}\"\nseed = \"{{ s }}\"\n";
     let mut csv = scene("in.csv", &format!("text,k,s\n\"{TEXT}\",,7.0\n"), more);
     csv.run_job(&["job.toml"]).expect_code(0);
@@ -216,7 +216,7 @@ fn a_parameter_out_of_its_range_is_shown_in_the_job_file_before_the_input_is_rea
 }
 
 #[test]
-fn a_parameter_that_a_row_gives_out_of_its_range_is_told_with_the_row() {
+fn a_parameter_that_a_row_sets_out_of_range_is_reported_with_the_row() {
     let rows = format!("{}\n{}\n", json!({ "text": "one", "t": 0.5 }), json!({ "text": "two", "t": "warm" }));
     let mut scene = scene("in.jsonl", &rows, "[request]\ntemperature = \"{{ t }}\"\n");
     scene.run_job(&["job.toml"]).expect_code(1).says("in.jsonl:2: ").says("from 0 to below 2, not \"warm\"");
@@ -228,7 +228,7 @@ fn a_parameter_that_a_row_gives_out_of_its_range_is_told_with_the_row() {
 }
 
 #[test]
-fn json_that_is_not_asked_for_in_words_is_told_before_anything_is_sent() {
+fn json_that_is_not_requested_in_words_is_reported_before_anything_is_sent() {
     let more = "request.response_format.type = \"json_object\"\n";
     let mut scene = scene("in.jsonl", "{\"text\":\"How are you?\"}\n", more);
     scene.run_job(&["job.toml"]).expect_code(1).says("in.jsonl:1: ").says("the word \"json\"");

@@ -51,7 +51,7 @@ fn the_translation_job_translates_each_review_into_its_own_language() {
 }
 
 #[test]
-fn the_job_that_the_readme_explains_runs_as_it_stands_there() {
+fn the_job_that_the_readme_explains_runs_as_printed() {
     let mut scene = scene();
     let page = Path::new(env!("CARGO_MANIFEST_DIR")).join("README.md");
     let page = fs::read_to_string(page).expect("the README");
@@ -80,7 +80,7 @@ fn the_nightly_job_answers_each_ticket_and_the_same_command_sends_nothing_twice(
 }
 
 #[test]
-fn the_extraction_job_makes_typed_columns_of_what_each_article_says() {
+fn the_extraction_job_makes_typed_columns_from_each_article() {
     let output = "out/facts.simulated.parquet";
     let (scene, table) = rehearse("jobs/extract.toml", output, 34);
     let (schema, _) = batches(&scene.path(output));

@@ -119,7 +119,7 @@ fn a_stream_that_breaks_off_anywhere_is_asked_for_again() {
 }
 
 #[test]
-fn a_stream_that_only_stops_is_no_answer() {
+fn a_stream_that_only_stops_is_not_an_answer() {
     let piece = json!({"choices": [{"index": 0, "delta": {"content": "half"}, "finish_reason": null}]});
     let script = format!(
         "[[fault]]\ncontains = \"of row 2.\"\nfirst_tries = 1\nstatus = 200\n\
@@ -152,7 +152,7 @@ fn a_timeout_of_one_s_own_holds_for_the_pauses_of_a_stream_too() {
 }
 
 #[test]
-fn a_streamed_answer_that_the_server_cut_is_no_success() {
+fn a_streamed_answer_that_the_server_cut_off_is_not_a_success() {
     for action in ["cut_by_server", "null_finish"] {
         let script = format!("[[fault]]\ncontains = \"of row 3.\"\naction = \"{action}\"\n");
         // Of several answers at once, none can be continued.
@@ -190,7 +190,7 @@ fn a_streamed_answer_that_the_server_cut_is_continued_where_it_ends() {
 }
 
 #[test]
-fn an_error_in_the_middle_of_a_stream_is_what_it_would_be_as_a_reply() {
+fn an_error_in_the_middle_of_a_stream_counts_like_the_same_error_as_a_reply() {
     let script = "[[fault]]\ncontains = \"of row 1.\"\naction = \"error_event\"\nstatus = 400\ncode = \"data_inspection_failed\"\n\
                   message = \"Output data may contain inappropriate content.\"\n\
                   [[fault]]\ncontains = \"of row 2.\"\nfirst_tries = 1\naction = \"error_event\"\n\

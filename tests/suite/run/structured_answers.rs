@@ -329,7 +329,7 @@ fn a_preview_names_the_columns_that_the_fields_become() {
 }
 
 #[test]
-fn kept_answers_that_break_a_new_schema_fail_and_stand_again_when_it_is_taken_back() {
+fn kept_answers_that_break_a_new_schema_fail_and_are_valid_again_when_it_is_removed() {
     let script = "[[fault]]\ncontains = \"of row 1.\"\ncontent = '{\"a\": 1}'\n";
     let mut scene = Scene::with_script(script);
     scene.rows_and_job(4, "");
@@ -350,7 +350,7 @@ fn kept_answers_that_break_a_new_schema_fail_and_stand_again_when_it_is_taken_ba
 }
 
 #[test]
-fn what_breaks_the_schema_is_paid_for_once_even_when_all_the_first_rows_do() {
+fn an_answer_that_breaks_the_schema_is_paid_for_once_even_when_all_first_rows_do() {
     let script: String = (0..12)
         .map(|row| format!("[[fault]]\ncontains = \"of row {row}.\"\ncontent = \"no JSON\"\n"))
         .collect::<String>()

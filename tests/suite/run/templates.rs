@@ -78,7 +78,7 @@ fn rows_that_bring_their_own_columns_each_have_their_own() {
 }
 
 #[test]
-fn a_name_in_braces_that_is_no_column_s_is_told_with_its_place_and_the_nearest() {
+fn a_name_in_braces_that_is_not_a_column_is_reported_with_its_place_and_the_nearest() {
     for (input, rows) in [("in.csv", CSV.to_owned()), ("in.jsonl", as_jsonl())] {
         let scene = scene(input, &rows, "Say: {{ Prodct Name }}", "");
         let finished = scene.run(&["run", "job.toml"]).expect_code(1).says("has no column `Prodct Name`");
@@ -152,7 +152,7 @@ fn no_template_ends_the_program_otherwise_than_by_an_error_at_its_place() {
 }
 
 #[test]
-fn one_key_bounds_what_is_read_and_what_is_rendered() {
+fn one_key_limits_reading_and_rendering() {
     let row = json!({ "text": "x".repeat(17 << 20) });
     let job = |prompt: &str, more: &str| {
         let more = format!("input.max_record = \"32 MiB\"\n{more}");

@@ -47,7 +47,7 @@ fn calls(contains: &str, name: &str, arguments: &str) -> String {
 }
 
 #[test]
-fn a_command_answers_the_call_and_the_model_goes_on_to_its_answer() {
+fn a_command_answers_the_call_and_the_model_continues_to_its_answer() {
     let mut scene = scene("printf 'sunny, asked: '; cat", "");
     scene.run_job(&["job.toml"]).expect_code(0);
     let witness = scene.witness();
@@ -126,7 +126,7 @@ fn whatever_goes_wrong_with_a_tool_fails_its_row_alone_with_the_reason() {
 }
 
 #[test]
-fn a_command_that_was_mended_goes_on_from_the_stored_round() {
+fn a_command_that_was_fixed_continues_from_the_stored_round() {
     let mut scene = scene("echo out of order >&2; exit 1", "");
     scene.run_job(&["job.toml"]).expect_code(3);
     assert_eq!(scene.witness_count(), CITIES.len());
@@ -227,7 +227,7 @@ fn a_run_killed_after_its_commands_does_not_run_them_again() {
 }
 
 #[test]
-fn a_command_that_is_not_there_or_answers_no_tool_is_told_before_anything_is_sent() {
+fn a_command_that_is_missing_or_answers_no_tool_is_reported_before_anything_is_sent() {
     let scene = scene("true", "");
     let with = |tool: &str| {
         scene.job("in.jsonl", "out.jsonl", &format!("{DEFINITION}{tool}"));

@@ -135,7 +135,7 @@ const TERMS: &str = "source,target,target_lang,note\n\
                      机器,Maschine,de,\n";
 
 #[test]
-fn a_row_is_told_the_terms_that_occur_in_it_for_its_language() {
+fn a_row_is_sent_with_the_terms_that_occur_in_it_for_its_language() {
     let rows = [
         ["Machine\nlearning is fun.", "French"],
         ["A party of machines.", "de"],
@@ -174,7 +174,7 @@ fn terms_of_the_request_come_before_those_of_the_glossary_and_win() {
 }
 
 #[test]
-fn a_glossary_with_a_mistake_in_it_is_told_with_its_file_and_line() {
+fn a_mistake_in_a_glossary_is_reported_with_its_file_and_line() {
     let mut scene = scene(&[["text", "fr"]], "glossary.terms = \"terms.csv\"\n");
     refused(&mut scene, &["job.toml"], &["terms.csv", "no such file"]);
     for (text, words) in [

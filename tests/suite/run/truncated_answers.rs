@@ -53,7 +53,7 @@ fn a_cut_answer_is_asked_for_once_more_with_more_room() {
 }
 
 #[test]
-fn what_is_still_too_long_then_is_kept_and_asked_for_no_third_time() {
+fn an_answer_that_is_still_too_long_is_kept_and_not_requested_a_third_time() {
     let mut scene = scene(2, "grow");
     scene.run_job(&["job.toml"]).expect_code(0).says("6 answers ended at max_tokens");
     assert_eq!(max_tokens(&scene), [[2; ROWS], [8; ROWS]].concat());

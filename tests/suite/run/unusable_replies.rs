@@ -16,7 +16,7 @@ fn an_answer_that_comes_slowly_is_an_answer() {
 }
 
 #[test]
-fn an_answer_that_is_no_use_is_asked_for_once_more_and_then_failed_with_its_bytes_kept() {
+fn a_useless_answer_is_asked_for_once_more_and_then_failed_with_its_bytes_kept() {
     let kinds = [
         ("action = \"empty_content\"", "empty_answer"),
         ("action = \"empty_body\"", "unreadable_reply"),
@@ -46,7 +46,7 @@ fn an_answer_that_is_no_use_is_asked_for_once_more_and_then_failed_with_its_byte
 }
 
 #[test]
-fn an_answer_that_is_no_use_once_is_asked_for_again_and_kept() {
+fn an_answer_that_is_useless_once_is_asked_for_again_and_kept() {
     let mut scene = scene(12, "[[fault]]\nfirst_tries = 1\naction = \"empty_content\"\n", "");
     scene.run_job(&["job.toml"]).expect_code(0);
     assert_eq!(scene.witness().len(), 24);
@@ -66,7 +66,7 @@ fn a_job_whose_first_answers_are_all_no_use_stops_before_it_pays_for_the_rest() 
 }
 
 #[test]
-fn first_rows_whose_answers_are_no_use_do_not_hold_up_the_others() {
+fn first_rows_with_useless_answers_do_not_hold_up_the_others() {
     for action in ["empty_content", "cut_by_server"] {
         let script: String = (0..12)
             .filter(|row| row % 3 != 1)
@@ -79,7 +79,7 @@ fn first_rows_whose_answers_are_no_use_do_not_hold_up_the_others() {
 }
 
 #[test]
-fn an_answer_that_the_server_cut_is_no_success() {
+fn an_answer_that_the_server_cut_off_is_not_a_success() {
     for (action, transport, tries) in
         [("cut_by_server", "whole", 1), ("null_finish", "whole", 1), ("cut_by_server", "auto", 2)]
     {

@@ -38,7 +38,7 @@ fn change_receipt(scene: &Scene, key: &str, value: Value) {
 }
 
 #[test]
-fn a_good_run_stands_before_the_judge() {
+fn a_good_run_passes_the_judge() {
     let (mut scene, finished) = good_run();
     scene.judge.quotas = vec![(12, 60.0)];
     scene.judge.judge(&finished);
