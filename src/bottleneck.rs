@@ -81,7 +81,7 @@ mod tests {
     }
 
     #[test]
-    fn seconds_are_counted_for_what_held_the_run_back_in_the_minute_in_which_it_did() {
+    fn seconds_are_counted_for_each_cause_in_the_minute_in_which_it_held_the_run_back() {
         let mut count = HeldCount::new(590.0);
         count.stand(&held_by(Some(Bottleneck::Rate)), 591.0);
         count.stand(&held_by(Some(Bottleneck::Throttling)), 595.0);

@@ -1,4 +1,4 @@
-//! The command line: what can be written, without any decision on it.
+//! The command line as it may be written, without any decisions.
 
 mod asking;
 mod job_args;
@@ -74,7 +74,7 @@ pub enum Verb {
     Man(ManArgs),
 }
 
-/// The whole command line as clap has it, for what is made from its declaration.
+/// The whole command line as a clap command, from which help, completions and manual pages are made.
 pub fn command() -> Command {
     with_flags_in_use(Cli::command())
 }
@@ -83,7 +83,7 @@ pub fn command() -> Command {
 ///
 /// # Errors
 ///
-/// A command line that is wrong, with what was probably meant, and one that asks for help.
+/// An invalid command line, with a suggestion, or one that asks for help.
 pub fn parse() -> Result<Cli, clap::Error> {
     let parsed = command().try_get_matches().and_then(|mut matches| {
         Cli::from_arg_matches_mut(&mut matches).map_err(|error| error.format(&mut command()))

@@ -71,7 +71,7 @@ mod tests {
             std::task::Poll::<()>::Pending
         });
         assert!(within(Duration::from_millis(100), busy).await.is_none());
-        // Two of them, where nobody else has the processors.
+        // Two of them, while no other program uses the processors.
         assert!(turns.get() <= 20, "the timer is seen soon: {} turns", turns.get());
     }
 

@@ -349,7 +349,7 @@ mod tests {
         assert_eq!(tally.now.time_left(), None);
     }
     #[test]
-    fn a_pause_is_met_and_is_no_part_of_the_rate_after_it() {
+    fn a_pause_is_met_and_is_not_part_of_the_rate_after_it() {
         let mut tally = Tally::new(1000, 0, 0, true);
         for row in 0..100 {
             tally.on(&Event::Committed(&answered(row)), Duration::from_millis(100 * row));

@@ -169,10 +169,10 @@ mod tests {
 
     #[test]
     fn a_line_is_broken_between_words_and_text_to_be_copied_is_not() {
-        let said = "warning: the price of 3 requests is not known\n  = help: give `[price]`, or `input = 1.0`, in the job file";
+        let message = "warning: the price of 3 requests is not known\n  = help: give `[price]`, or `input = 1.0`, in the job file";
         let shown = "warning: the price of 3\n  requests is not known\n  = help: give\n      `[price]`, or\n      `input = 1.0`, in\n      the job file";
-        assert_eq!(wrapped(said, 24), shown);
-        assert_eq!(wrapped(said, 200), said);
+        assert_eq!(wrapped(message, 24), shown);
+        assert_eq!(wrapped(message, 200), message);
         for as_it_is in [
             "to continue: fanfold run --prompt 'a b c'",
             " 12 | user = \"a b c d e f g h\"",

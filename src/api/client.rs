@@ -9,7 +9,7 @@ use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderName, Header
 use reqwest::{Client, Method, Request, Response, Url, retry};
 
 use super::access::{Access, KeyRing, ReadKey};
-use super::headers::comes_as_events;
+use super::headers::is_event_stream;
 use super::key::Key;
 use super::own_client::{ClientError, cause, chain, own_client};
 use super::packed::{opens, packings, unpacked};
@@ -171,7 +171,7 @@ impl HttpEndpoint {
     ) -> Reply {
         let status = response.status();
         let packings = packings(headers);
-        if request.stream && status.is_success() && comes_as_events(headers) && !opens(&packings) {
+        if request.stream && status.is_success() && is_event_stream(headers) && !opens(&packings) {
             let veil = StreamRedactor::new(secrets::kept(), sink);
             return self.collect(response, headers, request, veil).await;
         }

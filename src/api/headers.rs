@@ -13,7 +13,7 @@ pub(super) fn is_dashscope(headers: &HeaderMap) -> bool {
 }
 
 /// Whether an answer arrives as a stream of events.
-pub(super) fn comes_as_events(headers: &HeaderMap) -> bool {
+pub(super) fn is_event_stream(headers: &HeaderMap) -> bool {
     let kind = header(headers, CONTENT_TYPE.as_str()).unwrap_or_default();
     kind.trim_start().to_ascii_lowercase().starts_with("text/event-stream")
 }

@@ -1,23 +1,23 @@
-//! Which flags of a job the help of each command shows: those that it uses. The others it takes all the same, so that the
-//! flags of a run can be given to any of them.
+//! The flags of a job in the help of each command: those that it uses. A command also accepts the others, so the flags of a
+//! run can be given to any command.
 
 use clap::{Arg, Command};
 
 use crate::config::flags::JOB_FLAGS;
 
-/// What names the journal, and the output that it belongs to.
+/// Flags that name the journal, and the output that it belongs to.
 const PLACE: &[&str] = &["output", "journal"];
 
-/// What the requests are made of.
+/// Flags that decide the requests.
 const REQUESTS: &[&str] = &["input", "id", "limit", "model", "system", "prompt"];
 
-/// What decides on a price.
+/// Flags that decide the price.
 const PRICE: &[&str] = &["model", "base-url", "region"];
 
-/// What may be spent.
+/// Caps.
 const CAPS: &[&str] = &["max-cost", "max-total-tokens", "cap-period"];
 
-/// Flags of a job that set no key, and that not every command has a use for.
+/// Flags of a job that set no key, and that some commands do not use.
 const BESIDES: [&str; 3] = ["color", "quiet", "verbose"];
 
 /// The commands on a job that do not use all of its flags, each with those that it uses.

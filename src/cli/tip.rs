@@ -1,4 +1,4 @@
-//! What was probably meant by a command line that is wrong.
+//! Suggestions for an invalid command line.
 
 use std::ffi::OsString;
 
@@ -7,9 +7,9 @@ use clap::{Arg, Command, Error};
 
 use crate::diagnostic::nearest;
 
-/// An error of clap with what was probably meant: the nearest flag or command, or the command that has the flag. Clap's own
-/// measure of likeness looks for letters within half the length of a word, so that it finds nothing alike in `--qsp` and
-/// `--qps`, or in `rnu` and `run`.
+/// An error of clap with a suggestion: the nearest flag or command, or the command that has the flag. Clap's own measure of
+/// similarity looks for letters within half the length of a word, and so sees no similarity between `--qsp` and `--qps`, or
+/// `rnu` and `run`.
 pub(super) fn with_a_tip(
     program: &Command,
     mut error: Error,
@@ -24,7 +24,7 @@ pub(super) fn with_a_tip(
                 |verb: &Command| verb.get_arguments().filter_map(Arg::get_long).map(str::to_owned).collect();
             let known: Vec<String> = flags(verb);
             let elsewhere = program.get_subcommands().find(|other| flags(other).contains(&unknown));
-            // That the slip could be passed as a value helps nobody.
+            // The advice to pass the misspelt flag as a value helps nobody.
             error.remove(ContextKind::Suggested);
             if let Some(other) = elsewhere {
                 let tip = format!("`fanfold {}` has this flag", other.get_name());

@@ -77,8 +77,8 @@ mod tests {
         assert_eq!(requests(58, &follow_ups, 0, 0), "58 requests (10 repairs)");
         follow_ups.add(Asks::Tools, 1);
         let all = follow_ups.plus(FollowUps { grow: 2, ..FollowUps::default() });
-        let said = "2,000 requests (1 round of tools, 10 repairs, 2 with more tokens, 3 throttled, 4 without an \
+        let expected = "2,000 requests (1 round of tools, 10 repairs, 2 with more tokens, 3 throttled, 4 without an \
             answer)";
-        assert_eq!(requests(2000, &all, 3, 4), said);
+        assert_eq!(requests(2000, &all, 3, 4), expected);
     }
 }

@@ -95,7 +95,7 @@ mod tests {
     }
 
     #[test]
-    fn rows_that_bring_their_own_requests_bring_the_turns_and_the_model_that_the_job_does_not_name() {
+    fn rows_with_their_own_requests_set_the_turns_and_the_model_if_the_job_names_none() {
         let setters = of("");
         assert!(setters.is_the_row_s("model") && setters.is_the_row_s("messages"));
         assert!(of("model.name = \"m\"\n").is_the_job_s("model"));

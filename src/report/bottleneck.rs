@@ -35,7 +35,7 @@ pub(super) fn sentence(causes: &[(String, f64)], runs: usize, requests: u64) -> 
     }
 }
 
-/// What a cause means to somebody who wants the job to be faster.
+/// The meaning of a cause for a reader who wants the job to be faster.
 pub(super) fn meaning(cause: &str) -> String {
     match cause {
         "rate" => "held by the limit of requests: a higher qps or qpm would have made it faster",

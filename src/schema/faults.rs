@@ -68,11 +68,11 @@ fn between(error: &ValidationError<'_>, alternatives: &[Vec<ValidationError<'sta
     {
         return fault(&meant[0]);
     }
-    let said: Vec<String> = alternatives.iter().map(|errors| sentence(&errors[0])).collect();
-    let said = said.join(", and ");
+    let sentences: Vec<String> = alternatives.iter().map(|errors| sentence(&errors[0])).collect();
+    let sentences = sentences.join(", and ");
     match path(error.instance_path().as_str()) {
-        Some(path) => cut(&format!("{path}: {said}"), MOST_OF_ONE),
-        None => cut(&said, MOST_OF_ONE),
+        Some(path) => cut(&format!("{path}: {sentences}"), MOST_OF_ONE),
+        None => cut(&sentences, MOST_OF_ONE),
     }
 }
 

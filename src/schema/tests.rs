@@ -42,7 +42,7 @@ fn an_answer_that_satisfies_the_schema_is_returned_as_a_value() {
 #[test]
 fn an_answer_with_anything_else_around_its_json_is_not_json() {
     assert_eq!(schema(json!(true)).check("```\nnull\n```"), Ok(Value::Null));
-    for (text, said) in [
+    for (text, message) in [
         ("Here it is: {\"title\": 1}", "not JSON by itself: expected value at line 1 column 1"),
         ("{\"title\": \"x\"}\nI hope this helps", "trailing characters at line 2 column 1"),
         ("{\"title\": \"x", "EOF while parsing a string"),
@@ -51,13 +51,13 @@ fn an_answer_with_anything_else_around_its_json_is_not_json() {
         ("```json\n{\"title\": \"x\"}", "not JSON by itself"),
     ] {
         let fault = review().check(text).expect_err("no JSON");
-        assert!(fault.contains(said), "{text:?}: {fault}");
+        assert!(fault.contains(message), "{text:?}: {fault}");
     }
 }
 
 #[test]
 fn a_fault_says_where_it_is_and_what_would_be_right() {
-    for (answer, said) in [
+    for (answer, words) in [
         (json!({"title": "x"}), vec!["\"stars\" is a required property"]),
         (json!({"title": "x", "stars": 9}), vec!["/stars: 9 is greater than the maximum of 5"]),
         (json!({"title": "x", "stars": "4"}), vec!["/stars: \"4\" is not of type \"integer\""]),
@@ -77,7 +77,7 @@ fn a_fault_says_where_it_is_and_what_would_be_right() {
         ),
     ] {
         let fault = review().check(&answer.to_string()).expect_err("a fault");
-        assert!(said.iter().all(|word| fault.contains(word)), "{answer}: {fault}");
+        assert!(words.iter().all(|word| fault.contains(word)), "{answer}: {fault}");
     }
 }
 
@@ -118,16 +118,19 @@ fn a_fault_is_short_and_has_no_control_characters() {
 #[test]
 fn a_file_that_is_not_a_schema_is_refused_with_the_place_of_the_mistake() {
     let refused = |text: &str| AnswerSchema::parse(text, "jobs/s.json").expect_err("no schema").to_string();
-    let said = refused("{\n  \"type\": \"object\",\n}");
-    assert_eq!(said, "jobs/s.json:3:1: the schema is not JSON: trailing comma");
+    let message = refused("{\n  \"type\": \"object\",\n}");
+    assert_eq!(message, "jobs/s.json:3:1: the schema is not JSON: trailing comma");
     for (text, place) in [
         (r#"{"type": "objekt"}"#, "at /type: "),
         (r#"{"properties": {"a": {"minimum": "1"}}}"#, "at /properties/a/minimum: "),
         (r#"{"properties": {"a": {"pattern": "("}}}"#, "at /properties/a/pattern: "),
         ("[]", "at the top level: "),
     ] {
-        let said = refused(text);
-        assert!(said.starts_with("jobs/s.json: not a JSON Schema: ") && said.contains(place), "{said}");
+        let message = refused(text);
+        assert!(
+            message.starts_with("jobs/s.json: not a JSON Schema: ") && message.contains(place),
+            "{message}"
+        );
     }
     assert!(refused(r##"{"$ref": "#/$defs/none"}"##).contains("/$defs/none"));
 }
@@ -151,8 +154,8 @@ fn the_draft_is_the_one_that_the_schema_names() {
     old["$schema"] = json!("http://json-schema.org/draft-07/schema#");
     assert!(schema(old).check("[\"a\"]").is_err());
     let unknown = json!({"$schema": "https://example.com/dialect"}).to_string();
-    let said = AnswerSchema::parse(&unknown, "s.json").expect_err("unknown").to_string();
-    assert!(said.contains("https://example.com/dialect"), "{said}");
+    let message = AnswerSchema::parse(&unknown, "s.json").expect_err("unknown").to_string();
+    assert!(message.contains("https://example.com/dialect"), "{message}");
 }
 
 #[test]

@@ -12,8 +12,8 @@ use crate::job::period::CapPeriod;
 use crate::job::schedule::{self, DaySpan, Schedule, Until};
 
 /// Checks the limits of a table: `limits` or one inside it.
-pub(super) fn rates(table: &str, said: Rates, layers: &Layers) -> Result<Rates, Diagnostic> {
-    let Rates { qps, qpm, tpm } = said;
+pub(super) fn rates(table: &str, given: Rates, layers: &Layers) -> Result<Rates, Diagnostic> {
+    let Rates { qps, qpm, tpm } = given;
     for (key, amount, make) in [
         ("qps", qps, Quota::per_second as fn(f64) -> Option<Quota>),
         ("qpm", qpm, Quota::per_minute),
@@ -23,7 +23,7 @@ pub(super) fn rates(table: &str, said: Rates, layers: &Layers) -> Result<Rates, 
         let message = format!("`{key}` must be a number above 0, at most 1,000,000,000");
         layers.refuse_if(is_wrong, &format!("{table}.{key}"), &message)?;
     }
-    Ok(said)
+    Ok(given)
 }
 
 /// The concurrency of a table.

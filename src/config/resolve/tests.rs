@@ -76,7 +76,7 @@ fn the_later_of_address_and_region_decides_and_one_origin_may_give_only_one() {
         (String::new(), vec![variable("base-url", own), variable("region", "tokyo")]),
         (by_address.to_owned(), vec![set("model.workspace=ws-1").expect("good")]),
     ] {
-        assert!(address(&file, overlays).is_err_and(|said| said.contains("`region`")), "{file}");
+        assert!(address(&file, overlays).is_err_and(|error| error.contains("`region`")), "{file}");
     }
 }
 

@@ -79,8 +79,8 @@ fn a_pause_that_the_schedule_ends_is_included_and_one_without_an_end_is_reported
     assert_eq!(short(pause, course(3_000, paused), "21:00", "23:00"), None);
     let result = short(pause, course(30_000, paused), "21:00", "23:00").expect("short");
     assert_eq!((result.left, result.decided_by), (26_400, "the pause"));
-    let told = LiveSettings { paused: Some(true), ..LiveSettings::default() };
-    let result = shortfall(&job("qps = 1"), &told, &course(10, paused), at("21:00"), at("23:00"));
+    let live = LiveSettings { paused: Some(true), ..LiveSettings::default() };
+    let result = shortfall(&job("qps = 1"), &live, &course(10, paused), at("21:00"), at("23:00"));
     assert_eq!(result, Some(Shortfall { left: 10, ends_at: None, decided_by: "the pause" }));
 }
 
