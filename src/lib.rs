@@ -7,6 +7,7 @@ pub mod conversation;
 pub mod diagnostic;
 pub mod digits;
 pub mod endpoint;
+pub mod epoch;
 pub mod event;
 pub mod finish;
 pub mod format;

@@ -3,7 +3,7 @@
 use std::time::{Duration, SystemTime};
 
 use crate::conversation::Step;
-use crate::outcome::{Answer, Fault};
+use crate::outcome::{Answer, Fault, Usage};
 use crate::request::Fingerprint;
 use crate::reserve::Reserve;
 use crate::row::{RecordHash, RowId};
@@ -131,6 +131,24 @@ impl Outcome {
         match self {
             Self::Answered(_) | Self::Continue(_) => None,
             Self::Failed(fault) | Self::SetAside(fault) | Self::Retry(fault) => Some(fault),
+        }
+    }
+
+    /// The answer that was paid for: also one that did not end its row, and one that is not what the job asks for.
+    pub fn paid_answer(&self) -> Option<&Answer> {
+        match self {
+            Self::Answered(answer) => Some(answer),
+            Self::Continue(step) => Some(&step.answer),
+            Self::Failed(fault) | Self::SetAside(fault) | Self::Retry(fault) => fault.unfit_answer(),
+        }
+    }
+
+    /// The tokens that its request used, as far as the service reported them.
+    pub fn usage(&self) -> Option<Usage> {
+        match self {
+            Self::Answered(answer) => answer.usage,
+            Self::Continue(step) => step.answer.usage,
+            Self::Failed(fault) | Self::SetAside(fault) | Self::Retry(fault) => fault.usage,
         }
     }
 

@@ -256,33 +256,27 @@ impl Tally {
     }
 
     fn end(&mut self, ending: &Outcome, sent: bool) {
-        let usage = match ending {
+        match ending {
             Outcome::Answered(answer) => {
                 self.now.ok += 1;
                 self.now.answered += 1;
                 self.now.cut_by_length += u64::from(answer.finish_reason.as_deref() == Some("length"));
                 self.now.miscounted += u64::from(answer.miscounted);
-                answer.usage
             }
-            Outcome::Continue(step) => {
-                self.now.follow_ups.add(step.asks, 1);
-                step.answer.usage
-            }
-            Outcome::Failed(fault) | Outcome::SetAside(fault) | Outcome::Retry(fault) => {
-                self.now.failed += u64::from(matches!(ending, Outcome::Failed(_)));
-                match fault.kind {
-                    _ if !sent || fault.unfit_answer().is_some() => {}
-                    FaultKind::Throttled => self.now.throttled += 1,
-                    _ => self.now.faults += 1,
-                }
-                // A verdict that arrives after its request counts nothing twice.
-                fault.usage.filter(|_| sent)
-            }
-        };
-        let answered = match ending {
-            Outcome::Answered(_) | Outcome::Continue(_) => true,
-            ending => ending.fault().is_some_and(|fault| fault.unfit_answer().is_some()),
-        };
+            Outcome::Continue(step) => self.now.follow_ups.add(step.asks, 1),
+            Outcome::Failed(_) => self.now.failed += 1,
+            Outcome::SetAside(_) | Outcome::Retry(_) => {}
+        }
+        let answered = ending.paid_answer().is_some();
+        match ending.fault() {
+            Some(fault) if sent && !answered => match fault.kind {
+                FaultKind::Throttled => self.now.throttled += 1,
+                _ => self.now.faults += 1,
+            },
+            _ => {}
+        }
+        // A verdict that arrives after its request counts nothing twice.
+        let usage = ending.usage().filter(|_| sent);
         let uncounted = answered && !usage.is_some_and(|usage| usage.is_whole());
         let has_total = usage.is_some_and(|usage| usage.total_tokens.is_some());
         self.now.uncounted += u64::from(uncounted);

@@ -1,7 +1,5 @@
 //! How values are written in the columns of a journal, and read from them.
 
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
-
 use rusqlite::Row;
 use rusqlite::types::{FromSqlError, ValueRef};
 
@@ -13,17 +11,6 @@ pub(super) const MOST_TOKENS: i64 = 1 << 61;
 /// Tokens as they are kept.
 pub(super) fn tokens_kept(tokens: u64) -> i64 {
     i64::try_from(tokens).map_or(MOST_TOKENS, |tokens| tokens.min(MOST_TOKENS))
-}
-
-/// A time as it is kept: seconds since 1970.
-pub(super) fn seconds(time: SystemTime) -> f64 {
-    time.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs_f64()
-}
-
-/// The time that is kept as so many seconds; 1970 for what is no time.
-pub(super) fn time(seconds: f64) -> SystemTime {
-    let since = Duration::try_from_secs_f64(seconds).unwrap_or_default();
-    UNIX_EPOCH.checked_add(since).unwrap_or(UNIX_EPOCH)
 }
 
 /// The tokens of a step, in five columns from this one on; `None` when the service did not say.
@@ -48,20 +35,6 @@ pub(super) fn text<'r>(row: &'r Row<'_>, column: usize) -> rusqlite::Result<Opti
         value => {
             let kind = value.data_type();
             Err(rusqlite::Error::FromSqlConversionFailure(column, kind, Box::new(FromSqlError::InvalidType)))
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_time_comes_back_as_it_was_kept_and_what_is_no_time_is_1970() {
-        let kept = UNIX_EPOCH + Duration::from_millis(1_800_000_000_250);
-        assert_eq!(time(seconds(kept)), kept);
-        for wrong in [-7.0, f64::NAN, f64::INFINITY, f64::MAX] {
-            assert_eq!(time(wrong), UNIX_EPOCH, "{wrong}");
         }
     }
 }

@@ -5,8 +5,8 @@ use std::time::SystemTime;
 use rusqlite::OptionalExtension;
 
 use super::JournalError;
-use super::codec::seconds;
 use super::reader::Reader;
+use crate::epoch::seconds;
 use crate::reserve::Reserve;
 
 /// What was spent in a day of the local time zone, by when requests were sent.

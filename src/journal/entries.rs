@@ -4,9 +4,10 @@ use std::time::{Duration, SystemTime};
 
 use rusqlite::{CachedStatement, OptionalExtension, Transaction, params};
 
-use super::codec::{seconds, tokens_kept};
+use super::codec::tokens_kept;
 use super::seal::{STORE_RESULTS, record_of};
 use crate::conversation::Step;
+use crate::epoch::seconds;
 use crate::note::{Outcome, RequestEnd, RowKey, SendTime};
 use crate::outcome::{Answer, Fault, Status};
 use crate::reserve::Reserve;

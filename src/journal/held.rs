@@ -3,8 +3,8 @@
 use std::time::SystemTime;
 
 use super::JournalError;
-use super::codec::seconds;
 use super::reader::Reader;
+use crate::epoch::seconds;
 use crate::history::PastHeld;
 
 impl Reader {

@@ -5,10 +5,10 @@ use std::time::{Duration, SystemTime};
 use rusqlite::params;
 
 use super::JournalError;
-use super::codec::{seconds, time};
 use super::handle::Journal;
 use super::reader::Reader;
 use crate::config::orders::Order;
+use crate::epoch::{seconds, time};
 use crate::history::PastOrder;
 
 /// How long a look at the orders may wait for the journal; it comes again in a moment.

@@ -6,9 +6,9 @@ use std::time::Duration;
 use rusqlite::OptionalExtension;
 
 use super::JournalError;
-use super::codec::time;
 use super::reader::Reader;
 use super::seal::run_is_whole;
+use crate::epoch::time;
 use crate::history::{Run, Spent};
 use crate::outcome::TokenSum;
 use crate::reserve::Reserve;

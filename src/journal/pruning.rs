@@ -9,10 +9,10 @@ use std::time::SystemTime;
 use rusqlite::{Connection, params};
 
 use super::JournalError;
-use super::codec::seconds;
 use super::handle::Journal;
 use super::reader::Reader;
 use super::seal::RESEAL_DROPPED;
+use crate::epoch::seconds;
 use crate::failpoint::meet;
 
 /// What has been gone for long.

@@ -3,9 +3,9 @@
 use std::time::{Duration, SystemTime};
 
 use super::JournalError;
-use super::codec::{seconds, time};
 use super::reader::Reader;
 use super::requests::{FAULT, fault};
+use crate::epoch::{seconds, time};
 use crate::history::PastFault;
 
 /// Answers that are looked at, at most: a fast run has more of them in a minute.

@@ -5,8 +5,9 @@ use std::time::Duration;
 use rusqlite::Row;
 
 use super::JournalError;
-use super::codec::{text, time, usage};
+use super::codec::{text, usage};
 use super::reader::Reader;
+use crate::epoch::time;
 use crate::history::{PastAnswer, PastFault};
 
 /// What is read of a step `s`, as [`answer`] takes it.

@@ -5,11 +5,11 @@ use std::time::SystemTime;
 use rusqlite::{ErrorCode, params};
 
 use super::JournalError;
-use super::codec::seconds;
 use super::entries::end;
 use super::handle::Journal;
 use super::high_water_mark::held;
 use super::seal::seal_run;
+use crate::epoch::seconds;
 use crate::failpoint::meet;
 use crate::note::RequestEnd;
 use crate::secrets::hidden;

@@ -5,11 +5,11 @@ use std::time::SystemTime;
 use rusqlite::params;
 
 use super::JournalError;
-use super::codec::seconds;
 use super::handle::Journal;
 use super::pruning::{CLAIMS, TABLE, TEXTS};
 use super::reader::Reader;
 use super::seal::RESEAL_DROPPED;
+use crate::epoch::seconds;
 use crate::failpoint::meet;
 
 /// What a journal holds of a simulator's.

@@ -4,10 +4,11 @@ use std::time::SystemTime;
 
 use rusqlite::{Transaction, params};
 
-use super::codec::{MOST_TOKENS, seconds, tokens_kept};
+use super::codec::{MOST_TOKENS, tokens_kept};
 use super::seal::seal_run;
-use crate::note::{Outcome, RequestEnd};
-use crate::outcome::{Answer, Fault, FaultKind, TokenSum};
+use crate::epoch::seconds;
+use crate::note::RequestEnd;
+use crate::outcome::{FaultKind, TokenSum};
 use crate::reserve::Reserve;
 
 /// What a group adds to its run's totals.
@@ -37,31 +38,16 @@ impl Sums {
         self.simulated |= ended.ending.is_simulated();
         self.cost += ended.cost.unwrap_or(0.0);
         self.reserved = self.reserved.plus(ended.reserved);
-        let usage = match &ended.ending {
-            Outcome::Answered(answer) => {
-                self.answer(answer);
-                answer.usage
+        let throttled = ended.ending.fault().is_some_and(|fault| fault.kind == FaultKind::Throttled);
+        match ended.ending.paid_answer() {
+            Some(answer) => {
+                self.answers += 1;
+                self.longest_answer = self.longest_answer.max(answer.length());
             }
-            Outcome::Continue(step) => {
-                self.answer(&step.answer);
-                step.answer.usage
-            }
-            ending => {
-                let fault = ending.fault();
-                match (fault.map(|fault| fault.kind), fault.and_then(Fault::unfit_answer)) {
-                    (Some(FaultKind::Throttled), _) => self.throttled += 1,
-                    (_, Some(answer)) => self.answer(answer),
-                    _ => self.faults += 1,
-                }
-                fault.and_then(|fault| fault.usage)
-            }
-        };
-        self.usage.add(&usage.unwrap_or_default());
-    }
-
-    fn answer(&mut self, answer: &Answer) {
-        self.answers += 1;
-        self.longest_answer = self.longest_answer.max(answer.length());
+            None if throttled => self.throttled += 1,
+            None => self.faults += 1,
+        }
+        self.usage.add(&ended.ending.usage().unwrap_or_default());
     }
 
     pub(super) fn store(&self, transaction: &Transaction<'_>, run: i64) -> rusqlite::Result<()> {

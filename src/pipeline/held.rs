@@ -5,6 +5,7 @@ use std::time::{Duration, SystemTime};
 use tokio::time::Instant;
 
 use crate::bottleneck::HeldCount;
+use crate::epoch;
 use crate::event::DispatchState;
 use crate::journal::writer::EventSender;
 
@@ -24,7 +25,7 @@ pub(super) struct HeldRecorder {
 impl HeldRecorder {
     /// A count that begins now.
     pub(super) fn new(pen: EventSender) -> Self {
-        let (begun, begun_at) = (Instant::now(), seconds_now());
+        let (begun, begun_at) = (Instant::now(), epoch::seconds(SystemTime::now()));
         Self { count: HeldCount::new(begun_at), begun, begun_at, recorded: begun, pen }
     }
 
@@ -43,13 +44,9 @@ impl HeldRecorder {
 
     fn record(&mut self, now: Instant) {
         let elapsed = (now - self.begun).as_secs_f64();
-        let (at, clock) = (self.begun_at + elapsed, seconds_now());
+        let (at, clock) = (self.begun_at + elapsed, epoch::seconds(SystemTime::now()));
         self.begun_at = clock - elapsed;
         self.recorded = now;
         self.pen.held(self.count.take(at, clock));
     }
-}
-
-fn seconds_now() -> f64 {
-    SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default().as_secs_f64()
 }

@@ -8,7 +8,8 @@ use serde::Serialize;
 use super::histogram::Histogram;
 use super::message_groups::MessageGroups;
 use super::subject::row_name;
-use super::timeline::{Timeline, since_1970};
+use super::timeline::Timeline;
+use crate::epoch;
 use crate::history::{FailedRow, PastAnswer, PastFault, PastHeld, Run, Spent};
 use crate::job::price::{ByKind, Price};
 
@@ -104,7 +105,7 @@ impl Figures {
     /// Adds a paid answer.
     pub fn answer(&mut self, answer: &PastAnswer) {
         let tokens = answer.usage.and_then(|usage| usage.total_tokens).unwrap_or(0);
-        let (sent_at, latency_ms) = (since_1970(answer.sent_at), answer.latency.as_millis() as u64);
+        let (sent_at, latency_ms) = (epoch::seconds(answer.sent_at), answer.latency.as_millis() as u64);
         self.answers += 1;
         self.rows += u64::from(answer.is_last);
         self.latency.add(latency_ms);
@@ -123,7 +124,7 @@ impl Figures {
 
     /// Adds a request that brought no answer.
     pub fn fault(&mut self, fault: &PastFault) {
-        let (sent_at, tokens) = (since_1970(fault.sent_at), fault.total_tokens.unwrap_or(0));
+        let (sent_at, tokens) = (epoch::seconds(fault.sent_at), fault.total_tokens.unwrap_or(0));
         self.throttled += u64::from(fault.throttled);
         self.faults.add(&fault.code, &fault.message, || fault.status);
         self.spent(sent_at, tokens, fault.cost);

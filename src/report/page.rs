@@ -16,7 +16,8 @@ use super::sections::{
     part, rates,
 };
 use super::subject::ReportSubject;
-use super::timeline::{RUNS, since_1970};
+use super::timeline::RUNS;
+use crate::epoch;
 use crate::history::{PastOrder, Run, Spent};
 use crate::job::units::shown;
 use crate::text::{count, counted, money, printable, rate, short};
@@ -151,7 +152,7 @@ impl<'a> Page<'a> {
             style: STYLE,
             output: &subject.output,
             program: &subject.program,
-            made_at: since_1970(subject.made_at),
+            made_at: epoch::seconds(subject.made_at),
             zone: zone_name(subject),
             running: subject.running,
             sentence: sentence(&causes, figures.runs.len(), figures.whole().requests),
@@ -187,8 +188,8 @@ impl RunLine {
         let Spent { requests, throttled, faults, usage, cost, duration, .. } = run.spent;
         Self {
             number: run.number,
-            started_at: since_1970(run.started_at),
-            last_at: since_1970(run.last_at),
+            started_at: epoch::seconds(run.started_at),
+            last_at: epoch::seconds(run.last_at),
             seconds: duration.as_secs_f64(),
             ending: ending(run, is_active),
             requests,
@@ -203,7 +204,12 @@ impl RunLine {
 
 impl<'a> OrderLine<'a> {
     fn new(order: &'a PastOrder) -> Self {
-        Self { key: &order.key, value: &order.value, given_at: since_1970(order.given_at), run: order.run }
+        Self {
+            key: &order.key,
+            value: &order.value,
+            given_at: epoch::seconds(order.given_at),
+            run: order.run,
+        }
     }
 }
 
@@ -261,7 +267,7 @@ fn ending(run: &Run, is_active: bool) -> String {
 /// The name of the zone, such as `Europe/Berlin`, or its distance from UTC.
 fn zone_name(subject: &ReportSubject) -> String {
     let named = subject.zone.iana_name().map(str::to_owned);
-    named.unwrap_or_else(|| local(since_1970(subject.made_at), &subject.zone, "UTC%:z"))
+    named.unwrap_or_else(|| local(epoch::seconds(subject.made_at), &subject.zone, "UTC%:z"))
 }
 
 #[cfg(test)]

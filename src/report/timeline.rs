@@ -2,8 +2,7 @@
 //!
 //! Time without a run is omitted: the nights between two runs are not drawn.
 
-use std::time::{SystemTime, UNIX_EPOCH};
-
+use crate::epoch;
 use crate::history::{PastHeld, Run};
 
 /// Slices that the running time is divided into: at least half as many, and about this many at most.
@@ -80,7 +79,7 @@ impl Timeline {
                 timeline.slices.push(Slice { from, seconds, ..Slice::default() });
             }
             timeline.seconds += length;
-            let start = since_1970(run.started_at);
+            let start = epoch::seconds(run.started_at);
             timeline.spans.push(RunSpan { run: run.number, start, end: start + length, first, slices });
         }
         timeline
@@ -119,11 +118,6 @@ impl Timeline {
     }
 }
 
-/// A time as the page measures it: in seconds since 1970.
-pub(super) fn since_1970(time: SystemTime) -> f64 {
-    time.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs_f64()
-}
-
 impl Slice {
     /// The index of the cause that held the run back longest.
     pub(super) fn cause(&self) -> Option<usize> {
@@ -139,13 +133,12 @@ mod tests {
     use crate::history::Spent;
 
     fn run(number: i64, started_at: f64, last_at: f64) -> Run {
-        let at = |seconds| UNIX_EPOCH + Duration::from_secs_f64(seconds);
         let duration = Duration::from_secs_f64(last_at - started_at);
         Run {
             number,
-            started_at: at(started_at),
-            last_at: at(last_at),
-            ended_at: Some(at(last_at)),
+            started_at: epoch::time(started_at),
+            last_at: epoch::time(last_at),
+            ended_at: Some(epoch::time(last_at)),
             reason: None,
             program: String::new(),
             in_doubt: 0,

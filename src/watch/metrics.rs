@@ -1,8 +1,9 @@
 //! Figures of a run in the text format of Prometheus (version 0.0.4), for the textfile collector of its node exporter.
 
 use std::fmt::{Display, Write};
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::SystemTime;
 
+use crate::epoch;
 use crate::event::Bottleneck;
 use crate::tally::Snapshot;
 
@@ -140,6 +141,5 @@ fn escaped(text: &str) -> String {
 }
 
 fn since_1970(time: SystemTime) -> f64 {
-    let since: Duration = time.duration_since(UNIX_EPOCH).unwrap_or_default();
-    (since.as_secs_f64() * 1e3).round() / 1e3
+    (epoch::seconds(time) * 1e3).round() / 1e3
 }

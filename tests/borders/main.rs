@@ -21,6 +21,7 @@ const NOUNS: &[&str] = &[
     // No noun either: one call of the system's, with what is known of systems that refuse it.
     "durable",
     "endpoint",
+    "epoch",
     "event",
     // Not a noun, but as harmless: a word that is said in passing.
     "failpoint",

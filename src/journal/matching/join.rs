@@ -5,8 +5,8 @@ use std::time::SystemTime;
 use rusqlite::{OptionalExtension, params};
 
 use super::{DuplicateId, MatchError, Matcher};
+use crate::epoch::seconds;
 use crate::failpoint::meet;
-use crate::journal::codec::seconds;
 use crate::journal::survey;
 
 /// Whose entries a row may claim.

@@ -1,7 +1,7 @@
 //! Pages of journals with few figures, and of journals with hostile text.
 
 use std::collections::BTreeMap;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
@@ -15,19 +15,14 @@ use crate::report::subject::SubjectRows;
 const HOSTILE: &str =
     "\"><script>alert('x')</script>\u{202e}\0\u{1b}[31m</style><img src=x onerror=alert(1)>&{}";
 
-/// So many seconds after 1970; before it there is no time.
-fn at(seconds: f64) -> SystemTime {
-    UNIX_EPOCH + Duration::try_from_secs_f64(seconds).unwrap_or_default()
-}
-
 fn run(number: i64, started_at: f64, last_at: f64) -> Run {
     let usage = TokenSum { prompt_tokens: 6, completion_tokens: 4, total_tokens: 10 };
     let duration = Duration::try_from_secs_f64(last_at - started_at).unwrap_or_default();
     Run {
         number,
-        started_at: at(started_at),
-        last_at: at(last_at),
-        ended_at: Some(at(last_at)),
+        started_at: epoch::time(started_at),
+        last_at: epoch::time(last_at),
+        ended_at: Some(epoch::time(last_at)),
         reason: Some("finished".to_owned()),
         program: "fanfold 0.1.0".to_owned(),
         in_doubt: 0,
@@ -40,7 +35,7 @@ fn answer(sent_at: f64) -> PastAnswer {
     let usage = Usage::of(6, 4);
     PastAnswer {
         entry: 1,
-        sent_at: at(sent_at),
+        sent_at: epoch::time(sent_at),
         latency: Duration::from_millis(40),
         usage: Some(usage),
         finish_reason: Some("stop".to_owned()),
@@ -53,7 +48,7 @@ fn answer(sent_at: f64) -> PastAnswer {
 
 fn fault(message: &str) -> PastFault {
     PastFault {
-        sent_at: at(1000.0),
+        sent_at: epoch::time(1000.0),
         latency: Duration::from_millis(5),
         throttled: false,
         status: Some(400),
@@ -73,7 +68,7 @@ fn about() -> ReportSubject {
         running: false,
         names: BTreeMap::from([(1, (0, Some("r1".to_owned())))]),
         orders: Vec::new(),
-        made_at: at(1_800_000_000.0),
+        made_at: epoch::time(1_800_000_000.0),
         zone: TimeZone::UTC,
         program: "fanfold".to_owned(),
     }
@@ -114,8 +109,12 @@ fn nothing_foreign_becomes_markup() {
     figures.failed_row(&FailedRow { position: 4, id: Some(HOSTILE), code: HOSTILE, message: HOSTILE });
     figures.held(&PastHeld { run: 1, minute: 16, cause: HOSTILE.to_owned(), seconds: 4.0 });
     let names = BTreeMap::from([(1, (0, Some(HOSTILE.to_owned())))]);
-    let order =
-        PastOrder { key: HOSTILE.to_owned(), value: HOSTILE.to_owned(), given_at: at(5.0), run: Some(1) };
+    let order = PastOrder {
+        key: HOSTILE.to_owned(),
+        value: HOSTILE.to_owned(),
+        given_at: epoch::time(5.0),
+        run: Some(1),
+    };
     let orders = vec![order];
     let page = sound(&figures, &ReportSubject { output: HOSTILE.to_owned(), job, names, orders, ..about() });
     for wrong in ["<script", "<img", "\u{202e}", "\0", "\u{1b}", "</style><"] {
