@@ -16,16 +16,16 @@ use crate::finish::Finish;
 use crate::outcome::Answer;
 
 /// A whole chat completion, as it arrived or assembled from its pieces. Each piece has the same form, except for
-/// its tool calls.
+/// its tool calls and its delta, which a whole reply does not have: one that is there is not looked at.
 #[derive(Debug, Default, Deserialize)]
-pub(super) struct Completion<Call = Box<RawValue>> {
+pub(super) struct Completion<Call = Box<RawValue>, Delta = IgnoredAny> {
     #[serde(default, deserialize_with = "lenient::text")]
     pub(super) id: Option<String>,
     #[serde(default, deserialize_with = "lenient::text")]
     pub(super) request_id: Option<String>,
     #[serde(default, deserialize_with = "lenient::text")]
     pub(super) model: Option<String>,
-    pub(super) choices: Option<Vec<Choice<Call>>>,
+    pub(super) choices: Option<Vec<Choice<Call, Delta>>>,
     #[serde(default, deserialize_with = "lenient::optional")]
     pub(super) usage: Option<WireUsage>,
     #[serde(default, deserialize_with = "lenient::text")]
@@ -40,11 +40,11 @@ pub(super) struct Completion<Call = Box<RawValue>> {
 }
 
 #[derive(Debug, Default, Deserialize)]
-pub(super) struct Choice<Call = Box<RawValue>> {
+pub(super) struct Choice<Call = Box<RawValue>, Delta = IgnoredAny> {
     #[serde(default, deserialize_with = "lenient::count")]
     pub(super) index: Option<u64>,
     /// In a piece: the text that it adds.
-    pub(super) delta: Option<Message<Call>>,
+    pub(super) delta: Option<Delta>,
     /// In a piece, instead of a delta: a server had the whole answer, and wrapped it as a stream.
     pub(super) message: Option<Message<Call>>,
     /// An error that OpenRouter and gateways send instead of the rest of an answer.
@@ -141,17 +141,19 @@ pub(super) enum Lack {
     ContentAfterReasoning,
 }
 
-impl<Call> Completion<Call> {
+impl<Call, Delta> Completion<Call, Delta> {
     /// Whether it is an error inside a 200: in OpenAI's form, or in DashScope's native one.
     pub(super) fn is_error(&self) -> bool {
         self.error || (self.choices.is_none() && self.code.is_some() && self.message.is_some())
     }
 
-    /// The error inside a choice, in the form of an error body; an empty one does not count.
-    pub(super) fn choice_error(&self) -> Option<Vec<u8>> {
+    /// The error inside a choice, or inside what is its message, in the form of an error body; an empty one does not count.
+    pub(super) fn choice_error(
+        &self,
+        message_of: impl Fn(&Choice<Call, Delta>) -> Option<&Message<Call>>,
+    ) -> Option<Vec<u8>> {
         let mut errors = self.choices.iter().flatten().flat_map(|choice| {
-            let messages = [&choice.delta, &choice.message].into_iter().flatten();
-            choice.error.iter().chain(messages.filter_map(|message| message.error.as_ref()))
+            choice.error.iter().chain(message_of(choice).and_then(|message| message.error.as_ref()))
         });
         let error = errors.find(|error| lenient::says_something(error.get()))?;
         Some(format!("{{\"error\":{error}}}").into_bytes())

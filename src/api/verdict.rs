@@ -54,7 +54,7 @@ fn judge_whole(status: StatusCode, headers: &HeaderMap, body: &[u8], now: System
     if completion.is_error() {
         return Err(refused(status, headers, body, now, request_id));
     }
-    if let Some(error) = completion.choice_error() {
+    if let Some(error) = completion.choice_error(|choice| choice.message.as_ref()) {
         return Err(refused(status, headers, &error, now, request_id));
     }
     judge_completion(status, headers, completion, Some(body))

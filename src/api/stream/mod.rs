@@ -6,7 +6,7 @@ mod events;
 mod part;
 
 use super::piece::{Piece, PieceSink};
-use super::reply::{Choice, Completion};
+use super::reply::{Choice, Completion, Message};
 use super::usage::WireUsage;
 use crate::near_json::repaired_piece;
 use asked::AskedFields;
@@ -15,7 +15,7 @@ use events::{Events, StreamEvent};
 use part::Part;
 
 /// A piece of an answer on the wire.
-type Chunk = Completion<CallDelta>;
+type Chunk = Completion<CallDelta, Message<CallDelta>>;
 
 /// Why a stream cannot become an answer, before its end.
 #[derive(Debug)]
@@ -154,7 +154,8 @@ impl Incoming {
         if chunk.is_error() {
             return Err(Trouble::Error(data.to_vec()));
         }
-        if let Some(error) = chunk.choice_error() {
+        let error = chunk.choice_error(|choice| choice.delta.as_ref().or(choice.message.as_ref()));
+        if let Some(error) = error {
             return Err(Trouble::Error(error));
         }
         let whole = &mut self.whole;
@@ -170,7 +171,7 @@ impl Incoming {
         Ok(())
     }
 
-    fn take_choice(&mut self, choice: Choice<CallDelta>, sink: &mut PieceSink<'_>) {
+    fn take_choice(&mut self, choice: Choice<CallDelta, Message<CallDelta>>, sink: &mut PieceSink<'_>) {
         self.whole.usage = choice.usage.filter(WireUsage::counts).or(self.whole.usage.take());
         let index = choice.index.unwrap_or(0);
         let place = self.choices.iter().position(|part| part.index == index).unwrap_or_else(|| {

@@ -78,6 +78,20 @@ fn is_number(value: &Value) -> bool {
 }
 
 #[test]
+fn a_delta_in_a_whole_reply_is_not_looked_at() {
+    for delta in ["7", "\"x\"", "{\"tool_calls\":7}", "{\"error\":{\"message\":\"no\"}}", "null"] {
+        let body = format!(
+            "{{\"choices\":[{{\"delta\":{delta},\"finish_reason\":\"stop\",\"message\":{{\"content\":\"yes\"}}}}]}}"
+        );
+        let mut scene = scene(1, &format!("[[fault]]\nstatus = 200\nbody = '{body}'\n"), "");
+        scene.judge.bodies_are_literal = true;
+        run(&mut scene, &["run", "job.toml"]).expect_code(0);
+        assert_eq!(scene.output()[0]["response"], "yes", "{delta}");
+        assert_eq!(scene.witness().len(), 1, "{delta}");
+    }
+}
+
+#[test]
 fn calls_without_an_id_or_a_type_are_calls() {
     let tools = "request.tools = [{ type = \"function\", function = { name = \"get_weather\", parameters = { type = \
                  \"object\", properties = { location = { type = \"string\" } } } } }]\n";
