@@ -11,4 +11,13 @@ pub trait Endpoint {
     ///
     /// Dropping the future cancels the request.
     fn send(&self, request: &ChatRequest) -> impl Future<Output = Reply>;
+
+    /// Whether it is fanfold's simulator; `None` when nobody answers. What gives no sign of it is none.
+    ///
+    /// # Errors
+    ///
+    /// Why it cannot be asked.
+    fn is_simulator(&self) -> impl Future<Output = Result<Option<bool>, String>> {
+        async { Ok(Some(false)) }
+    }
 }

@@ -16,7 +16,7 @@ use super::packed::{opens, packings, unpacked};
 use super::piece::PieceSink;
 use super::proxy;
 use super::reply_limit::{MOST_BYTES, too_long};
-use super::simulated::as_marked;
+use super::simulated::{as_marked, is_simulator};
 use super::stream::Incoming;
 use super::stream::asked::{asking, choices_asked_for};
 use super::stream_redactor::StreamRedactor;
@@ -42,6 +42,7 @@ const LEFTOVERS: Duration = Duration::from_millis(100);
 #[derive(Debug)]
 pub struct HttpEndpoint {
     client: Client,
+    base_url: String,
     url: Url,
     keys: KeyRing,
     /// The variable that would hold a key, if none is set.
@@ -108,7 +109,8 @@ impl HttpEndpoint {
         let unset = settings.unset.filter(|_| key.is_none() && !headers.contains_key(AUTHORIZATION));
         let keys = KeyRing::new(headers, key, settings.read_key);
         let (idle_timeout, proxy) = (settings.idle_timeout, proxy::between(settings.base_url));
-        Ok(Self { client, url, keys, unset, idle_timeout, proxy })
+        let base_url = settings.base_url.to_owned();
+        Ok(Self { client, base_url, url, keys, unset, idle_timeout, proxy })
     }
 
     /// Sends one request, and passes on the pieces of its answer as they arrive. An answer that arrives whole has no pieces,
@@ -232,6 +234,10 @@ impl Endpoint for HttpEndpoint {
             Some(access) => self.stream_with(&access, request, &mut |_| {}).await,
             None => reply,
         }
+    }
+
+    async fn is_simulator(&self) -> Result<Option<bool>, String> {
+        is_simulator(&self.base_url).await.map_err(|error| error.to_string())
     }
 }
 

@@ -1,4 +1,4 @@
-//! Warns when a run will not finish in time: as soon as that is known, and again when it gets much worse.
+//! Whether a run will be done when its time is up: said as soon as it will not, and again when that gets much worse.
 
 use jiff::{SignedDuration, Timestamp};
 
@@ -6,16 +6,17 @@ use crate::dispatch::stop::Cap;
 use crate::job::Job;
 use crate::job::effective::LiveSettings;
 use crate::job::forecast::{Course, Shortfall, shortfall};
+use crate::pipeline::plan::Plan;
 use crate::tally::Snapshot;
 use crate::text::{count, counted, rate};
 
-/// How many seconds of sending without a pause, and how many finished rows, make the current rate meaningful.
+/// Seconds of sending without a pause after which the present rate says something, and rows that have come to their end by then.
 const MEASURED: (f64, u64) = (30.0, 20);
 
-/// How much worse it must get for another warning: this many times the rows left over.
+/// How much worse it has to get to be said again: so many times the rows that would be left.
 const WORSE: u64 = 2;
 
-/// What is known about a run before it sends.
+/// What is known of a run before it sends.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct PlannedWork {
     /// Rows to send.
@@ -25,15 +26,21 @@ pub(super) struct PlannedWork {
 }
 
 impl PlannedWork {
-    /// The expected course, as far as the limits allow.
+    /// Of a plan, what is to be sent.
+    pub(super) fn of(plan: &Plan) -> Self {
+        let prompt_tokens = plan.estimate.prompt_tokens as f64 * plan.share_to_send();
+        Self { rows: plan.to_send(), prompt_tokens: prompt_tokens.round() as u64 }
+    }
+
+    /// How it will go, as far as the limits let it.
     pub(super) fn course(self) -> Course {
         let tokens_each = self.prompt_tokens as f64 / self.rows.max(1) as f64;
         Course { left: self.rows, requests_each: 1.0, tokens_each, measured: None }
     }
 }
 
-/// When a run's time is up, and the key that says so; `None` without a time limit. `spent`: how much of `max_duration`
-/// earlier runs took.
+/// When a run's time is up, and the key that says so; `None` when it has all the time that it takes. `spent`: what earlier
+/// runs took of `max_duration`.
 pub(super) fn deadline(
     job: &Job,
     told: &LiveSettings,
@@ -49,7 +56,7 @@ pub(super) fn deadline(
     until.into_iter().chain(duration).min_by_key(|(end, _)| *end)
 }
 
-/// The warning for a run that has not begun, if the limits alone prevent it from finishing in time.
+/// What the limits alone say of a run that has not begun: the warning, if it cannot be done in time.
 pub(super) fn before_it_begins(
     job: &Job,
     beginning: PlannedWork,
@@ -63,7 +70,7 @@ pub(super) fn before_it_begins(
     Some(words(job, &short, None, (now, beginning.rows), deadline))
 }
 
-/// The message for a run whose time is up before it begins.
+/// What is said of a run whose time is up before it has begun.
 fn over(job: &Job, now: Timestamp, (deadline, cap): (Timestamp, Cap)) -> String {
     let what = match cap {
         Cap::Until => format!("`until` ({}) is in the past", job.schedule.shown(deadline, now)),
@@ -72,7 +79,7 @@ fn over(job: &Job, now: Timestamp, (deadline, cap): (Timestamp, Cap)) -> String 
     format!("warning: {what}: nothing is sent")
 }
 
-/// Predicts whether an active run will finish in time.
+/// Looks ahead while a run goes on.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct DeadlineCheck {
     beginning: PlannedWork,
@@ -80,12 +87,12 @@ pub(super) struct DeadlineCheck {
 }
 
 impl DeadlineCheck {
-    /// A check without any warning yet.
+    /// An deadline check that has said nothing yet.
     pub(super) fn new(beginning: PlannedWork) -> Self {
         Self { beginning, said: None }
     }
 
-    /// The warning to be shown now, if any.
+    /// What is to be said now, if anything.
     pub(super) fn look(
         &mut self,
         (job, told): (&Job, &LiveSettings),
@@ -94,7 +101,7 @@ impl DeadlineCheck {
         deadline: (Timestamp, Cap),
     ) -> Option<String> {
         if deadline.0 <= now {
-            // A run that continued until now is about to end, and reports it itself.
+            // One that went on until now is about to end, and says so itself.
             let is_first = self.said.replace(u64::MAX).is_none() && snapshot.requests == 0;
             return is_first.then(|| over(job, now, deadline));
         }
@@ -104,7 +111,7 @@ impl DeadlineCheck {
             Some(said) => short.left > said.saturating_mul(WORSE).saturating_add(snapshot.rows / 100),
             None => true,
         };
-        // A delay of the last few rows is not worth a warning when the rate varies by as much.
+        // That the last few rows may be late is no news, when the rate goes up and down by as much.
         if !is_news || (short.left < snapshot.rows / 100 && short.ends_at.is_some()) {
             return None;
         }
@@ -113,7 +120,7 @@ impl DeadlineCheck {
         Some(words(job, &short, measured, (now, snapshot.rows), deadline))
     }
 
-    /// The course of the run; before it is known, what its limits allow.
+    /// How the run goes; before that is known, what its limits let through.
     fn course(&self, snapshot: &Snapshot) -> Option<Course> {
         let done = (snapshot.ok + snapshot.failed).min(snapshot.rows);
         let ended = self.beginning.rows.saturating_sub(snapshot.rows - done);
@@ -122,7 +129,7 @@ impl DeadlineCheck {
         let held_by = snapshot.standing.held_by;
         let known = snapshot.measured_for.as_secs_f64() >= MEASURED.0 && ended >= MEASURED.1;
         if !known {
-            // An unchanging warning is shown once.
+            // Once is enough for what does not change.
             return self.said.is_none().then_some(beginning);
         }
         Some(Course {
@@ -224,7 +231,7 @@ mod tests {
     }
 
     #[test]
-    fn a_time_that_is_past_when_the_run_begins_is_reported_as_past() {
+    fn a_time_that_is_past_when_the_run_begins_is_told_as_that() {
         let (job, told) = (job(), LiveSettings::default());
         let now: Timestamp = "2026-07-03T05:00:00Z".parse().expect("a time");
         let yesterday = (now - SignedDuration::from_hours(24), Cap::Until);

@@ -48,6 +48,11 @@ impl Failure {
         })
     }
 
+    /// The async runtime, on which requests are sent, cannot be started.
+    pub(super) fn no_runtime(error: io::Error) -> Self {
+        Self::new(format!("the runtime that sends requests cannot be started: {error}"))
+    }
+
     /// An error with the causes that its own text leaves out.
     pub(super) fn with_causes(error: &dyn std::error::Error) -> Self {
         let causes = std::iter::successors(error.source(), |cause| cause.source());

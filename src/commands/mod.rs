@@ -1,18 +1,18 @@
 //! The commands, one file per verb. The only place that prints to standard output.
 //!
-//! `run` below is the overview: it does what every command needs (panics, secrets on the command line), passes the
-//! arguments to the verb, and turns a `Failure` into a message and an exit code. A verb is `run(args) -> Result<Exit,
-//! Failure>`: it loads its job, calls the stages through `pipeline/` and the journal, and reports the result.
+//! `run` below reads like a table of contents: it prepares what holds for every command (panics, secrets on the command line), hands
+//! the arguments to the verb, and turns a `Failure` into a message and an exit code. A verb is `run(args) -> Result<Exit, Failure>`;
+//! it loads its job, asks the stages through `pipeline/` and the journal, and says what came of it.
 //!
-//! What verbs share:
+//! What verbs have in common:
 //!
-//! - `load` goes from the command line to the complete job, with `environment` for variables and their files, `tables` for
-//!   the model table, and `secrets` for everything that must be hidden before anything is shown.
-//! - `run`, `run_session`, `run_control` and `run_record` are `fanfold run`, with `notify`, `event_log` and `summary`.
-//! - Checks before anything is sent: `side_file` (files of the job are not overwritten), `limited` (a `limit` would shorten
+//! - `load` goes from the command line to the settled job, with `environment` for variables and files of variables, `tables` for the
+//!   model table, and `secrets` for what has to be kept to itself before anything can be shown.
+//! - `run`, `run_reporter` and `run_control` are `fanfold run`, with `notify`, `event_log`, `receipt` and `summary`.
+//! - Checks before anything is sent: `side_file` (nothing is written over what belongs to the job), `limited` (a `limit` would shorten
 //!   the output), `warnings`, `deadline`, `coding_plan`, `rehearsed` (answers of the simulator).
-//! - Shared wording: `caps`, `usage`, `resume`, `time`; `printout` is standard output, made printable.
-//! - `keeper` and `prober` are not verbs: the program starts itself again as these, for tools and for templates.
+//! - Words that several verbs say: `caps`, `usage`, `resume`, `time`; `printout` is standard output, made printable.
+//! - `keeper` and `prober` are no verbs: they are the program started once more by itself, for tools and for templates.
 
 mod ask;
 mod caps;
@@ -32,6 +32,7 @@ mod man;
 mod metrics;
 mod models;
 mod notify;
+mod plan_words;
 mod preview;
 mod printout;
 pub mod prober;
@@ -42,8 +43,7 @@ mod report;
 mod resume;
 mod run;
 mod run_control;
-mod run_record;
-mod run_session;
+mod run_reporter;
 mod schema;
 mod secrets;
 mod set;
@@ -67,7 +67,8 @@ use crate::render::template::is_in_the_engine;
 use crate::secrets::hide;
 use crate::watch::{Mode, put, say_error};
 
-/// Silences a panic that is caught and reported as the user's mistake; all others are shown as usual, without secrets.
+/// Keeps a panic silent that is caught and told as a mistake of the user's; every other one is shown as ever, without the
+/// secrets in it.
 fn hush_caught_panics() {
     let shown = panic::take_hook();
     panic::set_hook(Box::new(move |panic| match hide(&panic.to_string()) {
@@ -77,7 +78,7 @@ fn hush_caught_panics() {
     }));
 }
 
-/// Runs a command to its end, and reports any failure.
+/// Runs a command to its end, and says what went wrong.
 pub fn run(cli: Cli) -> Exit {
     hush_caught_panics();
     prober::allow();

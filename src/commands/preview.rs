@@ -13,9 +13,9 @@ use super::failure::Failure;
 use super::limited::shortened;
 use super::load::{Loaded, check_tools, load, screen};
 use super::notify::whom;
+use super::plan_words::plan_line;
 use super::printout::Printout;
 use super::rehearsed::rehearsed_line;
-use super::run_session::{beginning, plan_line};
 use super::side_file::SideFile;
 use super::{coding_plan, warnings};
 use crate::api::client::{ClientSettings, HttpEndpoint};
@@ -219,12 +219,12 @@ fn estimates(job: &Job, plan: &Plan, reader: Option<&Reader>) -> Result<Vec<Stri
         cost_line(job, &cost_estimate, to_send, answered),
     ];
     lines.extend(CapAccount::before_a_run(reader, job)?.lines());
-    lines.push(duration_line(job, beginning(plan), now));
+    lines.push(duration_line(job, PlannedWork::of(plan), now));
     let spent: Spent =
         reader.map(Reader::runs).transpose()?.unwrap_or_default().iter().map(|run| run.spent).sum();
     if let Some(deadline) = deadline(job, &LiveSettings::default(), now, spent.duration) {
         lines.push(format!("ends at: {} (`{}`)", job.schedule.shown(deadline.0, now), deadline.1.key()));
-        lines.extend(before_it_begins(job, beginning(plan), now, deadline));
+        lines.extend(before_it_begins(job, PlannedWork::of(plan), now, deadline));
     }
     if let Some(span) = job.schedule.at(now) {
         lines.push(format!("schedule: {} applies now: {}", span.hours(), span.shown()));

@@ -1,4 +1,4 @@
-//! The receipt of a run: the file next to its output that reports its result.
+//! The receipt of a run: the file beside its output that says how it went.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -8,7 +8,7 @@ use serde::Serialize;
 
 use super::caps::CapsReport;
 use super::failure::Failure;
-use super::summary::Summary;
+use super::summary::ClosingWords;
 use super::time::timestamp;
 use crate::finish::Finish;
 use crate::history::{Spent, spent_by};
@@ -53,7 +53,7 @@ pub(super) struct Receipt<'a> {
     resume: Option<&'a str>,
 }
 
-/// The state of the input's rows.
+/// How the rows of the input stand.
 #[derive(Debug, Clone, Copy, Default, Serialize)]
 pub(super) struct ReceiptRows {
     #[serde(rename = "in")]
@@ -63,7 +63,7 @@ pub(super) struct ReceiptRows {
     pub(super) pending: u64,
 }
 
-/// The result of the plan.
+/// What the plan found.
 #[derive(Debug, Default, Serialize)]
 struct MatchCounts {
     kept: u64,
@@ -73,7 +73,7 @@ struct MatchCounts {
     gone: u64,
 }
 
-/// The work of the run.
+/// What the run did.
 #[derive(Debug, Default, Serialize)]
 pub(super) struct RunFigures {
     answered: u64,
@@ -99,7 +99,7 @@ impl RunFigures {
     }
 }
 
-/// The work of all runs.
+/// What all runs did.
 #[derive(Debug, Default, Serialize)]
 pub(super) struct JournalFigures {
     #[serde(flatten)]
@@ -118,24 +118,24 @@ impl JournalFigures {
 
 impl<'a> Receipt<'a> {
     /// The receipt of a run that has just ended.
-    pub(super) fn of(summary: &Summary<'a>, reader: &Reader) -> Result<Self, Failure> {
-        let &Summary { account, plan, sent, written, .. } = summary;
-        let job = &summary.opened.job;
-        let matched = &plan.matched;
+    pub(super) fn of(words: &ClosingWords<'a>, reader: &Reader) -> Result<Self, Failure> {
+        let &ClosingWords { summary, .. } = words;
+        let job = &words.opened.job;
+        let (sent, written, matched) = (&summary.sent, summary.written, &summary.plan.matched);
         let spent = spent_by(&reader.runs()?);
-        let fault = sent.reason.fault().filter(|_| account.pending > 0);
+        let fault = sent.reason.fault().filter(|_| summary.pending > 0);
         Ok(Self {
             version: VERSION,
             program: concat!("fanfold ", env!("CARGO_PKG_VERSION")),
-            simulated: summary.simulated,
+            simulated: words.simulated,
             model: job.model.name.as_deref(),
             input: &job.input.paths,
             output: written.map(|_| job.output.path.as_path()),
             journal: job.output.journal(),
             run: summary.run,
-            started_at: timestamp(summary.begun),
+            started_at: timestamp(words.begun),
             ended_at: timestamp(SystemTime::now()),
-            rows: ReceiptRows::of(summary, reader)?,
+            rows: ReceiptRows::of(words, reader)?,
             matched: MatchCounts {
                 kept: matched.kept,
                 moved: matched.moved,
@@ -146,27 +146,27 @@ impl<'a> Receipt<'a> {
             in_doubt: summary.in_doubt,
             this_run: RunFigures::of(&sent.snapshot),
             all_runs: JournalFigures::of(&spent, known_cost(reader, &spent, job.price.is_some())?),
-            caps: summary.allowance.report(),
+            caps: words.allowance.report(),
             simulated_answers: written.map(|written| written.simulated),
-            cut_by_length: ended_with(summary, |word| word == "length").map(|(_, answers)| answers).sum(),
-            unknown_finish_reasons: ended_with(summary, |word| Finish::of(word) == Finish::Unknown).collect(),
-            reason: account.reason,
+            cut_by_length: ended_with(words, |word| word == "length").map(|(_, answers)| answers).sum(),
+            unknown_finish_reasons: ended_with(words, |word| Finish::of(word) == Finish::Unknown).collect(),
+            reason: summary.reason,
             error_code: fault.map(|fault| fault.code.as_ref()),
             error: fault.map(|fault| fault.message.as_ref()),
             help: fault.and_then(|fault| fault.help),
-            exit_code: account.exit.code(),
-            resume: (account.pending > 0).then_some(summary.resume),
+            exit_code: words.exit.code(),
+            resume: (summary.pending > 0).then_some(words.resume),
         })
     }
 
-    /// Stores it next to the output, whole or not at all.
+    /// Stores it beside the output, whole or not at all.
     pub(super) fn store(&self, path: &Path, journal: &Path) -> Result<(), Failure> {
         let failed = |error| Failure::new(format!("{} cannot be written: {error}", path.display()));
         let mut text = serde_json::to_vec_pretty(self).map_err(failed)?;
         text.push(b'\n');
         let mode = private_mode(journal);
         match write_atomic(path, &text, Manner { follows_links: false, mode }) {
-            // It is in place, and reports how the run ended. A power cut may undo that, but nothing that was paid for.
+            // It has its name, and says how the run ended. A power cut may take that back, and nothing that was paid for.
             Err(error) if error.is_of_the_folder() => Ok(()),
             stored => Ok(stored.map_err(PipelineError::from)?),
         }
@@ -174,29 +174,29 @@ impl<'a> Receipt<'a> {
 }
 
 impl ReceiptRows {
-    /// The counts in the output; if none was written, those in the journal.
-    fn of(summary: &Summary<'_>, reader: &Reader) -> Result<Self, Failure> {
-        let rows = summary.plan.rows;
-        if let Some(written) = summary.written {
+    /// Those of the output; where none was written, as the journal has them.
+    fn of(words: &ClosingWords<'_>, reader: &Reader) -> Result<Self, Failure> {
+        let rows = words.summary.plan.rows;
+        if let Some(written) = words.summary.written {
             return Ok(Self { rows, ok: written.ok, failed: written.failed, pending: written.pending });
         }
-        let counts = reader.counts(summary.opened.job.input.limit)?;
+        let counts = reader.counts(words.opened.job.input.limit)?;
         let pending = rows.saturating_sub(counts.ok + counts.failed);
         Ok(Self { rows, ok: counts.ok, failed: counts.failed, pending })
     }
 }
 
-/// The answers of the present rows that ended with some of these words.
+/// The answers of the present rows that ended with some of the words for it.
 fn ended_with<'a>(
-    summary: &Summary<'a>,
+    words: &ClosingWords<'a>,
     is_one: impl Fn(&str) -> bool,
 ) -> impl Iterator<Item = (&'a str, u64)> {
-    let reasons = summary.finish_reasons.iter();
+    let reasons = words.finish_reasons.iter();
     reasons.map(|(word, answers)| (word.as_str(), *answers)).filter(move |(word, _)| is_one(word))
 }
 
-/// The amount spent, if known: tokens that cost nothing usually had an unknown price when they were bought. `priced`:
-/// whether the job knows its price now.
+/// What was spent, where it is known: tokens that cost nothing are mostly tokens whose price was not known when they
+/// were bought. `priced`: whether the job knows its price now.
 pub(super) fn known_cost(reader: &Reader, spent: &Spent, priced: bool) -> Result<Option<f64>, Failure> {
     let nothing_bought = priced && spent.usage.total_tokens == 0;
     let known = nothing_bought || spent.cost > 0.0 || reader.has_costs()?;

@@ -1,44 +1,8 @@
-//! A job that was rehearsed against `fanfold simulate`, by its address: the simulator's answers are never a real job's.
+//! A job that was rehearsed against `fanfold simulate`, by its address: what the simulator answered is never a real job's.
 
-use tokio::runtime::Builder;
-
-use super::failure::Failure;
-use crate::api::simulated::is_simulator;
-use crate::journal::{Journal, JournalError};
 use crate::text::counted;
-use crate::watch::Screen;
 
-/// The journal's name for the built-in simulator, instead of an address.
-pub(super) const SIMULATOR: &str = "simulator";
-
-/// Whether a run is a rehearsal, as far as is known before it sends. The server is asked only when the journal has answers
-/// of a simulator; if it is not one, they are deleted, with a message.
-pub(super) fn is_rehearsal(base_url: &str, journal: &Journal, screen: &Screen) -> Result<bool, Failure> {
-    let reader = journal.reader();
-    if reader.simulated()?.rows == 0 {
-        return Ok(false);
-    }
-    let runtime = Builder::new_current_thread().enable_all().build();
-    let runtime = runtime.map_err(|source| JournalError::File { path: "the runtime".into(), source })?;
-    let is_one = match runtime.block_on(is_simulator(base_url)).map_err(Failure::new)? {
-        Some(is_one) => is_one,
-        // Nothing will be sent, so nobody is asked.
-        None => reader.has_heard_a_simulator_at(base_url)?,
-    };
-    if !is_one {
-        let answers = journal.drop_simulated()?;
-        if answers > 0 {
-            let answers = counted(answers, "answer");
-            screen.say(&format!(
-                "{answers} in the journal came from a simulator, and {base_url} is a real service: none of them \
-                 counts, and their rows are sent again"
-            ));
-        }
-    }
-    Ok(is_one)
-}
-
-/// A line about answers of a simulator, for commands that show what a run would do: their plan counts them as kept.
+/// What becomes of answers that a simulator gave, for who asks what a run would do: its plan counts them as kept.
 pub(super) fn rehearsed_line(answers: u64) -> Option<String> {
     let (them, rows) = match answers {
         0 => return None,
@@ -52,7 +16,7 @@ pub(super) fn rehearsed_line(answers: u64) -> Option<String> {
     ))
 }
 
-/// A line about answers of a simulator, if there are any.
+/// What is said of answers that a simulator gave, where there are any.
 pub(super) fn simulated_line(answers: u64) -> Option<String> {
     match answers {
         0 => None,

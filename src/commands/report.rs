@@ -11,7 +11,6 @@ use serde_json::Value;
 use super::failure::Failure;
 use super::load::{load_to_look, screen, take_output};
 use super::printout::Veiled;
-use super::run_record::limits;
 use super::side_file::SideFile;
 use crate::cli::{Progress, ReportArgs};
 use crate::exit::Exit;
@@ -20,6 +19,7 @@ use crate::journal::lock::Lock;
 use crate::journal::reader::Reader;
 use crate::journal::{self, JournalError};
 use crate::pipeline::PipelineError;
+use crate::pipeline::run_record::limits;
 use crate::report::{Figures, ReportSubject, SubjectRows, page};
 use crate::write::{Manner, write_atomic};
 

@@ -1,29 +1,41 @@
-//! `fanfold run`: from the command line to a run with its journal.
+//! `fanfold run`: from the command line to a run that holds its journal, and from its end to the exit code.
 
 use std::cell::RefCell;
 use std::ffi::OsString;
 use std::io::{IsTerminal, stderr};
 use std::time::SystemTime;
 
+use jiff::Timestamp;
+use rustix::process::{Resource, getrlimit};
+use tokio::runtime::Builder;
 use tokio::sync::watch;
 
+use super::caps::CapAccount;
 use super::environment::Environment;
 use super::failure::Failure;
 use super::load::{Loaded, check_tools, load, screen};
-use super::notify::{Notifier, secret};
-use super::run_session::RunSession;
+use super::notify::{Notice, Notifier, secret};
+use super::receipt::Receipt;
+use super::resume::{resumable, resume_command};
+use super::run_reporter::{RunReporter, RunSession};
 use super::secrets::{close_memory, refuse_arguments};
 use super::side_file::SideFile;
-use super::{coding_plan, interrupt};
+use super::summary::{ClosingWords, exit_of};
+use super::{coding_plan, interrupt, keeper};
 use crate::api::access::ReadKey;
 use crate::api::client::{ClientSettings, HttpEndpoint};
 use crate::api::key::Key;
 use crate::cli::RunArgs;
+use crate::config::orders::told;
 use crate::dispatch::stop::{Stop, StopLevel};
 use crate::exit::Exit;
-use crate::job::KeySource;
+use crate::failpoint::meet;
+use crate::job::notify::Moment;
+use crate::job::{Job, KeySource};
 use crate::journal::lock::Lock;
 use crate::journal::ownership::who_else_writes;
+use crate::journal::reader::Reader;
+use crate::pipeline::execute::{ExecuteError, RunOrder, Summary, execute};
 use crate::pipeline::{Opened, check_own_target, check_target};
 use crate::simulator;
 use crate::watch::Screen;
@@ -55,7 +67,7 @@ pub(super) fn run(args: RunArgs) -> Result<Exit, Failure> {
     ended
 }
 
-/// A run before it has its journal: failures from here on may be sent to the user.
+/// A run before it has its journal: what goes wrong from here on, somebody may be told.
 struct Startup<'a> {
     args: &'a RunArgs,
     screen: Screen,
@@ -82,56 +94,77 @@ impl Startup<'_> {
         }
         let base_url =
             simulator.as_ref().map_or(loaded.job.model.base_url.as_str(), simulator::Handle::base_url);
-        let key = key?;
-        if simulator.is_none()
-            && let Some(warning) = coding_plan::warning(base_url, key.as_ref())
-        {
-            screen.insist(&warning);
-        }
-        let read_key = read_key(&loaded.job.model.key).filter(|_| simulator.is_none());
-        let settings = ClientSettings {
-            base_url,
-            key,
-            read_key,
-            ..ClientSettings::of(&loaded.job.model, &loaded.job.retry)
-        };
-        let endpoint = HttpEndpoint::new(settings).map_err(Failure::new)?;
+        let endpoint = endpoint(&loaded.job, base_url, key?, simulator.is_some(), &screen)?;
         SideFile::check_all(&loaded.job, args.job.job.as_deref())?;
-        check_target(&loaded.job.output.path)?;
-        check_own_target(&loaded.job.output.summary())?;
-        if let Some(figures) = SideFile::metrics(&loaded.job) {
-            check_own_target(figures.place)?;
-        }
-        let journal_path = loaded.job.output.journal();
-        if loaded.job.output.journal.is_some() {
-            check_target(&journal_path)?;
-        }
-        let lock = Lock::take(&journal_path)?;
-        if args.accept_loss {
-            lock.accept_loss();
-        }
-        if args.fresh
-            && let Some(aside) = lock.set_aside()?
-        {
-            screen.say(&format!("the old journal is now {}", aside.display()));
-        }
-        who_else_writes(&journal_path)?.into_iter().for_each(|warning| screen.insist(&warning));
+        check_targets(&loaded.job)?;
+        let lock = take_journal(&loaded.job, args, &screen)?;
         let opened = Opened::new(loaded.job)?;
-        if let Some(figures) = SideFile::metrics(&opened.job)
-            && opened.source.reads(figures.place).is_some()
-        {
-            return Err(figures.taken(figures.place));
-        }
-        if opened.source.spool_reused() {
-            screen.say("standard input is a terminal: continuing with its earlier content");
-        }
-        opened.source.notices().iter().for_each(|notice| screen.say(notice));
-        opened.warnings().iter().for_each(|warning| screen.insist(warning));
+        check_and_say(&opened, &screen)?;
         let begun = SystemTime::now();
         let lock = &lock;
         let session = RunSession { args, screen, ask, stop, opened, lock, endpoint, hidden, notifier, begun };
         session.run()
     }
+}
+
+/// Who is asked. A key is read again during the run, unless the simulator answers.
+fn endpoint(
+    job: &Job,
+    base_url: &str,
+    key: Option<Key>,
+    simulated: bool,
+    screen: &Screen,
+) -> Result<HttpEndpoint, Failure> {
+    if !simulated && let Some(warning) = coding_plan::warning(base_url, key.as_ref()) {
+        screen.insist(&warning);
+    }
+    let read_key = read_key(&job.model.key).filter(|_| !simulated);
+    let settings = ClientSettings { base_url, key, read_key, ..ClientSettings::of(&job.model, &job.retry) };
+    HttpEndpoint::new(settings).map_err(Failure::new)
+}
+
+/// Checks that all that a run writes can be written.
+fn check_targets(job: &Job) -> Result<(), Failure> {
+    check_target(&job.output.path)?;
+    check_own_target(&job.output.summary())?;
+    if let Some(figures) = SideFile::metrics(job) {
+        check_own_target(figures.place)?;
+    }
+    if job.output.journal.is_some() {
+        check_target(&job.output.journal())?;
+    }
+    Ok(())
+}
+
+/// Takes the lock of the journal, and sets the old one aside where that is asked for.
+fn take_journal(job: &Job, args: &RunArgs, screen: &Screen) -> Result<Lock, Failure> {
+    let journal_path = job.output.journal();
+    let lock = Lock::take(&journal_path)?;
+    if args.accept_loss {
+        lock.accept_loss();
+    }
+    if args.fresh
+        && let Some(aside) = lock.set_aside()?
+    {
+        screen.say(&format!("the old journal is now {}", aside.display()));
+    }
+    who_else_writes(&journal_path)?.into_iter().for_each(|warning| screen.insist(&warning));
+    Ok(lock)
+}
+
+/// What there is to say of a job whose input is open.
+fn check_and_say(opened: &Opened, screen: &Screen) -> Result<(), Failure> {
+    if let Some(figures) = SideFile::metrics(&opened.job)
+        && opened.source.reads(figures.place).is_some()
+    {
+        return Err(figures.taken(figures.place));
+    }
+    if opened.source.spool_reused() {
+        screen.say("standard input is a terminal: continuing with its earlier content");
+    }
+    opened.source.notices().iter().for_each(|notice| screen.say(notice));
+    opened.warnings().iter().for_each(|warning| screen.insist(warning));
+    Ok(())
 }
 
 pub(super) fn start_simulator(screen: &Screen) -> Result<simulator::Handle, Failure> {
@@ -143,7 +176,7 @@ pub(super) fn start_simulator(screen: &Screen) -> Result<simulator::Handle, Fail
     simulator::spawn_thread(settings).map_err(|error| Failure::with_causes(&error))
 }
 
-/// How a key is read again during the run: keys may be rotated at night. A variable of this process does not change.
+/// How a key is read again during the run: keys are rotated at night. A variable of this process does not change.
 fn read_key(source: &KeySource) -> Option<ReadKey> {
     match source.clone() {
         KeySource::Variable { .. } => None,
@@ -156,4 +189,72 @@ fn read_key(source: &KeySource) -> Option<ReadKey> {
 fn key(loaded: &Loaded) -> Result<Option<Key>, Failure> {
     Key::load(&loaded.job.model.key, |name| loaded.environment.get(name), stderr().is_terminal())
         .map_err(Failure::new)
+}
+
+impl RunSession<'_> {
+    /// Runs the job, and says how it went.
+    fn run(&self) -> Result<Exit, Failure> {
+        let journal = self.lock.open()?;
+        let runtime = Builder::new_current_thread().enable_all().build();
+        let runtime = runtime.map_err(Failure::no_runtime)?;
+        let (mark, _keeper) = keeper::of_run(!self.opened.job.tools.is_empty());
+        let order = RunOrder {
+            retry_failed: self.args.retry_failed,
+            simulated: self.args.job.simulate,
+            open_files: getrlimit(Resource::Nofile).current.unwrap_or(u64::MAX),
+            hidden: &self.hidden,
+            mark,
+            ..RunOrder::new(&self.opened)
+        };
+        let mut reporter = RunReporter::new(self);
+        let stop = self.stop.clone();
+        let run = execute(&order, &self.endpoint, journal, Timestamp::now, stop, &mut reporter);
+        let ended = match runtime.block_on(run) {
+            Ok((summary, journal)) => self.close(&summary, journal.reader()),
+            Err(ExecuteError::Interrupted) => Ok(self.interrupted_early()),
+            Err(ExecuteError::BrokenOff(error)) => Err(resumable(error.into(), &self.opened.job)),
+            Err(ExecuteError::Failed(error)) => Err(error.into()),
+        };
+        reporter.finish(ended.as_ref().map_or_else(|failure| failure.exit, |exit| *exit));
+        ended
+    }
+
+    /// Interrupted while the input was read: there is nothing to wait for, and the output stays as it is.
+    fn interrupted_early(&self) -> Exit {
+        self.screen
+            .insist("interrupted while the input was read: nothing was sent and no output was written");
+        self.screen.insist(&format!("to continue: {}", resume_command(&self.opened.job)));
+        Exit::Interrupted
+    }
+
+    /// Writes the receipt, says how the run went, and tells of it.
+    fn close(&self, summary: &Summary, reader: &Reader) -> Result<Exit, Failure> {
+        let job = &self.opened.job;
+        let this_run = reader.runs()?.into_iter().find(|one| one.number == summary.run);
+        let allowance = match &this_run {
+            Some(this_run) => {
+                let told = told(&reader.orders_of(summary.run)?).unwrap_or_default();
+                CapAccount::of_run(reader, job, this_run, &told)?
+            }
+            None => CapAccount::before_a_run(Some(reader), job)?,
+        };
+        let words = ClosingWords {
+            opened: &self.opened,
+            summary,
+            exit: exit_of(summary),
+            allowance: &allowance,
+            finish_reasons: &reader.finish_reasons()?,
+            begun: self.begun,
+            resume: &resume_command(job),
+            simulated: self.args.job.simulate,
+        };
+        meet("summary.before");
+        let receipt = Receipt::of(&words, reader)?;
+        receipt.store(&job.output.summary(), reader.path())?;
+        meet("summary.after");
+        words.say(&self.screen, reader)?;
+        let moment = if summary.pending == 0 { Moment::End } else { Moment::Stop };
+        self.notifier.borrow_mut().tell(moment, &Notice::ended(&receipt));
+        Ok(words.exit)
+    }
 }

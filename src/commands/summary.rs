@@ -1,4 +1,4 @@
-//! The end of a run, and its report.
+//! The end of a run, and what is said of it.
 
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -17,73 +17,45 @@ use crate::job::schedule::Until;
 use crate::job::units::shown;
 use crate::journal::reader::Reader;
 use crate::journal::rows::FailureGroup;
+use crate::outcome::Fault;
 use crate::pipeline::Opened;
-use crate::pipeline::output::OutputCounts;
-use crate::pipeline::plan::{Plan, places_of};
-use crate::pipeline::send::SendReport;
+use crate::pipeline::execute::{RunEnd, Summary};
+use crate::pipeline::plan::places_of;
 use crate::text::{count, counted, money, short};
 use crate::watch::Screen;
 
-/// How a run ended.
-#[derive(Debug)]
-pub(super) struct Account {
-    /// The exit code.
-    pub(super) exit: Exit,
-    /// The reason, as a word.
-    pub(super) reason: &'static str,
-    /// Rows without an answer.
-    pub(super) pending: u64,
-}
-
-impl Account {
-    /// How a run ended, as far as rows and reason show.
-    pub(super) fn of(written: Option<OutputCounts>, reason: &StopReason) -> Self {
-        let Some(OutputCounts { failed, pending, .. }) = written else {
-            return Self { exit: Exit::Interrupted, reason: StopReason::Interrupted.as_str(), pending: 1 };
-        };
-        let ended = match failed {
-            0 => Exit::Done,
-            _ => Exit::FailedRows,
-        };
-        let (exit, reason) = match reason {
-            // Whatever stopped it, nothing was left to do.
-            _ if pending == 0 => (ended, StopReason::Finished.as_str()),
-            StopReason::Finished => (Exit::CannotRun, "input_changed"),
-            StopReason::Interrupted => (Exit::Interrupted, reason.as_str()),
-            StopReason::Cap(Cap::Duration | Cap::Until) => (Exit::TimeIsUp, reason.as_str()),
-            StopReason::Cap(Cap::Cost | Cap::TotalTokens) => (Exit::StoppedAtCap, reason.as_str()),
-            StopReason::Refused(_)
-            | StopReason::EveryRowRefused(_)
-            | StopReason::Outage(_)
-            | StopReason::BrownOut(_)
-            | StopReason::NeverReached(_) => (Exit::StoppedByApi, reason.as_str()),
-        };
-        Self { exit, reason, pending }
+/// The exit code of a run that ended.
+pub(super) fn exit_of(summary: &Summary) -> Exit {
+    match summary.end {
+        RunEnd::Finished if summary.written.is_some_and(|written| written.failed > 0) => Exit::FailedRows,
+        RunEnd::Finished => Exit::Done,
+        RunEnd::InputChanged => Exit::CannotRun,
+        RunEnd::Interrupted => Exit::Interrupted,
+        RunEnd::TimeIsUp => Exit::TimeIsUp,
+        RunEnd::Cap => Exit::StoppedAtCap,
+        RunEnd::Service => Exit::StoppedByApi,
     }
 }
 
-/// Everything reported about a run that ended.
-pub(super) struct Summary<'a> {
+/// Everything that is said of a run that ended.
+pub(super) struct ClosingWords<'a> {
     pub(super) opened: &'a Opened,
-    pub(super) plan: &'a Plan,
-    pub(super) sent: &'a SendReport,
-    pub(super) written: Option<OutputCounts>,
-    pub(super) account: &'a Account,
+    pub(super) summary: &'a Summary,
+    pub(super) exit: Exit,
     pub(super) allowance: &'a CapAccount,
-    /// Why the answers of the present rows ended: the word, and its count.
+    /// Why the answers of the present rows ended: a word, and how many.
     pub(super) finish_reasons: &'a [(String, u64)],
-    pub(super) in_doubt: u64,
-    pub(super) run: i64,
     pub(super) begun: SystemTime,
+    /// The command that continues.
     pub(super) resume: &'a str,
     pub(super) simulated: bool,
 }
 
-impl Summary<'_> {
-    /// Reports the result of the run, and finally how to continue.
+impl ClosingWords<'_> {
+    /// Says how the run went; last of all, how to go on.
     pub(super) fn say(&self, screen: &Screen, reader: &Reader) -> Result<(), Failure> {
-        let snapshot = &self.sent.snapshot;
-        if let Some(written) = self.written {
+        let snapshot = &self.summary.sent.snapshot;
+        if let Some(written) = self.summary.written {
             screen.say(&format!(
                 "{}: {} ok · {} failed · {} pending, in {}",
                 counted(written.rows(), "row"),
@@ -93,11 +65,33 @@ impl Summary<'_> {
                 shown(self.begun.elapsed().unwrap_or(snapshot.elapsed)),
             ));
         }
-        screen.say(&self.sent_line());
-        // With `--simulate` the user knows, and the line above says so.
-        if let Some(written) = self.written.filter(|_| !self.simulated) {
+        screen.say(&self.what_was_sent());
+        // Who rehearses by `--simulate` has said so, and is told in the line above.
+        if let Some(written) = self.summary.written.filter(|_| !self.simulated) {
             simulated_line(written.simulated).into_iter().for_each(|line| screen.say(&line));
         }
+        self.say_what_is_missing(screen);
+        let words = self.finish_reasons.iter();
+        let warnings = words.filter_map(|(word, answers)| unknown_finish(word, Some(*answers)));
+        warnings.for_each(|warning| screen.insist(&warning));
+        if self.summary.written.is_some_and(|written| written.failed > 0) {
+            self.say_failures(screen, reader)?;
+        }
+        if self.summary.written.is_some() {
+            screen.say(&format!("output: {}", shown_path(&self.opened.job.output.path)));
+        }
+        if self.summary.pending > 0 {
+            screen.insist(&self.why());
+            let help = self.summary.sent.reason.fault().and_then(|fault| fault.help);
+            help.into_iter().for_each(|help| screen.insist(&help_line(help)));
+            screen.insist(&format!("to continue: {}{}", self.first(), self.resume));
+        }
+        Ok(())
+    }
+
+    /// What the service did not count, and what is not as it should be.
+    fn say_what_is_missing(&self, screen: &Screen) {
+        let snapshot = &self.summary.sent.snapshot;
         if snapshot.totals_alone > 0 {
             let answers = counted(snapshot.totals_alone, "answer");
             let their = if snapshot.totals_alone == 1 { "its" } else { "their" };
@@ -122,40 +116,30 @@ impl Summary<'_> {
             let answers = counted(snapshot.cut_by_length, "answer");
             screen.say(&format!("{answers} ended at max_tokens (finish_reason \"length\")"));
         }
-        let words = self.finish_reasons.iter();
-        let warnings = words.filter_map(|(word, answers)| unknown_finish(word, Some(*answers)));
-        warnings.for_each(|warning| screen.insist(&warning));
-        if self.written.is_some_and(|written| written.failed > 0) {
-            let mut said = BTreeSet::new();
-            let groups = reader.failures()?;
-            let places = places_of(self.opened, &groups.iter().map(|group| group.example).collect());
-            for group in groups {
-                let place = places.get(&group.example).map_or("", String::as_str);
-                screen.insist(&failure(&group, place));
-                // Groups with the same fix show it once.
-                let help = help_for(&group.code, &group.message).filter(|help| said.insert(*help));
-                help.into_iter().for_each(|help| screen.insist(&help_line(help)));
-            }
-        }
-        if self.written.is_some() {
-            screen.say(&format!("output: {}", shown_path(&self.opened.job.output.path)));
-        }
-        if self.account.pending > 0 {
-            screen.insist(&self.why());
-            let help = self.sent.reason.fault().and_then(|fault| fault.help);
+    }
+
+    /// The rows that have failed: a line for those that failed alike.
+    fn say_failures(&self, screen: &Screen, reader: &Reader) -> Result<(), Failure> {
+        let mut said = BTreeSet::new();
+        let groups = reader.failures()?;
+        let places = places_of(self.opened, &groups.iter().map(|group| group.example).collect());
+        for group in groups {
+            let place = places.get(&group.example).map_or("", String::as_str);
+            screen.insist(&failure(&group, place));
+            // Groups that are mended alike say so once.
+            let help = help_for(&group.code, &group.message).filter(|help| said.insert(*help));
             help.into_iter().for_each(|help| screen.insist(&help_line(help)));
-            screen.insist(&format!("to continue: {}{}", self.first(), self.resume));
         }
         Ok(())
     }
 
-    /// The requests of the run, and their usage.
-    fn sent_line(&self) -> String {
-        let snapshot = &self.sent.snapshot;
+    /// The requests of the run, and what they used.
+    fn what_was_sent(&self) -> String {
+        let snapshot = &self.summary.sent.snapshot;
         if snapshot.requests == 0 {
             return "nothing was sent".to_owned();
         }
-        // If all of it is reserved, nothing is known about the cost.
+        // Where all of it is set aside, nothing is known of the cost.
         let cost = snapshot.cost.filter(|cost| *cost > 0.0 || snapshot.reserved.cost == 0.0);
         let cost = cost.map_or_else(String::new, |cost| format!(" · cost {} (estimate)", money(cost)));
         format!(
@@ -166,14 +150,14 @@ impl Summary<'_> {
         )
     }
 
-    /// What must be done before the same command, which would otherwise stop at the cap again at once.
+    /// What is to be done before the same command: at a cap it would stop again at once.
     fn first(&self) -> String {
-        match &self.sent.reason {
+        match &self.summary.sent.reason {
             StopReason::Cap(Cap::Until) if !self.again_tomorrow() => "set `until` later, then ".to_owned(),
             StopReason::Cap(Cap::Until) => String::new(),
             StopReason::Cap(cap @ (Cap::Cost | Cap::TotalTokens)) => match self.allowance.next(*cap) {
                 Some(next) => format!("wait until {next}, or raise `{}`, then ", cap.key()),
-                None if self.a_new_run_continues() => String::new(),
+                None if self.a_new_run_goes_on() => String::new(),
                 None => format!("raise `{}`, then ", cap.key()),
             },
             StopReason::Cap(cap) => format!("raise `{}`, then ", cap.key()),
@@ -182,22 +166,22 @@ impl Summary<'_> {
         }
     }
 
-    /// Whether the same command continues because each run has caps of its own; not for a run that could send nothing.
-    fn a_new_run_continues(&self) -> bool {
-        self.opened.job.cap_period == CapPeriod::Run && self.sent.snapshot.requests > 0
+    /// Whether the same command goes on because each run has caps of its own; not one that could send nothing.
+    fn a_new_run_goes_on(&self) -> bool {
+        self.opened.job.cap_period == CapPeriod::Run && self.summary.sent.snapshot.requests > 0
     }
 
-    /// Whether the same command continues, until the same time of another day.
+    /// Whether the same command goes on, until the same time of another day.
     fn again_tomorrow(&self) -> bool {
         matches!(self.opened.job.schedule.until, Some(Until::TimeOfDay(_)))
     }
 
-    /// How many rows are still to be sent, and how many are not sent again automatically.
-    fn remaining_rows(&self) -> String {
-        let pending = self.account.pending;
+    /// How many rows are to be sent yet, and how many are not sent again by themselves.
+    fn what_became_of_the_rows(&self) -> String {
+        let pending = self.summary.pending;
         let stay = if pending == 1 { "stays" } else { "stay" };
         let pending = format!("{} {stay} pending", counted(pending, "row"));
-        match self.written.map_or(0, |written| written.failed) {
+        match self.summary.written.map_or(0, |written| written.failed) {
             0 => pending,
             1 => format!("{pending}; 1 has failed (`--retry-failed` sends it again)"),
             failed => {
@@ -208,10 +192,8 @@ impl Summary<'_> {
 
     /// Why rows are left, and what to do about it.
     fn why(&self) -> String {
-        let fault = |fault: &crate::outcome::Fault| short(&fault.summary(), 400);
-        let patience = self.opened.job.retry.max_outage;
-        if self.written.is_none() {
-            let requests = self.sent.abandoned as u64;
+        if self.summary.written.is_none() {
+            let requests = self.summary.sent.abandoned as u64;
             let given_up = if requests > 0 {
                 format!(", {} abandoned in flight", counted(requests, "request"))
             } else {
@@ -221,16 +203,25 @@ impl Summary<'_> {
                 "interrupted: all answers received are stored{given_up}; the output was not written"
             );
         }
-        match &self.sent.reason {
+        match &self.summary.sent.reason {
             StopReason::Finished => "the input changed while it was read, and some rows are left".to_owned(),
             StopReason::Interrupted => "interrupted: all answers received are stored".to_owned(),
             StopReason::Cap(Cap::Until) => "stopped: reached the `until` time".to_owned(),
             StopReason::Cap(cap) => {
-                let beyond = self.sent.beyond.filter(|_| self.sent.snapshot.requests == 0);
+                let beyond = self.summary.sent.beyond.filter(|_| self.summary.sent.snapshot.requests == 0);
                 let spent =
                     self.allowance.at(*cap, beyond).map(|spent| format!(": {spent}")).unwrap_or_default();
                 format!("stopped at the cap `{}`, before exceeding it{spent}", cap.key())
             }
+            reason => self.why_the_service(reason),
+        }
+    }
+
+    /// Why rows are left, where the service is the reason.
+    fn why_the_service(&self, reason: &StopReason) -> String {
+        let fault = |fault: &Fault| short(&fault.summary(), 400);
+        let patience = self.opened.job.retry.max_outage;
+        match reason {
             StopReason::Refused(refusal) if refusal.code == "bad_certificate" => format!(
                 "stopped: the certificate of {} could not be verified ({}); nothing was sent there, and rows \
                  stay pending",
@@ -241,15 +232,15 @@ impl Summary<'_> {
                 "stopped: the API refuses this job ({}); its rows stay pending until this is fixed",
                 fault(refusal)
             ),
-            StopReason::EveryRowRefused(refusal) if self.sent.snapshot.ok > 0 => format!(
+            StopReason::EveryRowRefused(refusal) if self.summary.sent.snapshot.ok > 0 => format!(
                 "stopped: the latest rows all failed, with no answer in between (last: {}); {}",
                 fault(refusal),
-                self.remaining_rows()
+                self.what_became_of_the_rows()
             ),
             StopReason::EveryRowRefused(refusal) => format!(
                 "stopped: the first rows all failed the same way ({}): the job needs fixing, not the rows; {}",
                 fault(refusal),
-                self.remaining_rows()
+                self.what_became_of_the_rows()
             ),
             StopReason::Outage(last) if last.retry_after.is_some_and(|wait| wait > patience) => format!(
                 "stopped: the service asks to wait for {}, and `max_outage` is {} (it said: {}); rows stay pending",
@@ -272,18 +263,20 @@ impl Summary<'_> {
                 self.opened.job.model.base_url,
                 fault(last)
             ),
+            // The others are no matter of the service's.
+            StopReason::Finished | StopReason::Interrupted | StopReason::Cap(_) => String::new(),
         }
     }
 }
 
-/// Rows that failed alike: one line with a count, and an example with its place.
+/// Rows that failed alike: one line with a count and an example, which stands at a place.
 fn failure(group: &FailureGroup, place: &str) -> String {
     let (code, message) = (short(&group.code, 60), short(&group.message, 200));
     let rows = counted(group.rows, "row");
     format!("{rows} failed with {code}, such as {place}: {message}")
 }
 
-/// The help, as in error messages.
+/// What to do, as errors say it.
 fn help_line(help: &str) -> String {
     format!("  = help: {help}")
 }

@@ -7,9 +7,9 @@ use serde_json::Value;
 
 use super::failure::Failure;
 use super::load::load_to_look;
+use super::plan_words::plan_line;
 use super::printout::Printout;
 use super::rehearsed::simulated_line;
-use super::run_session::plan_line;
 use crate::cli::JobArgs;
 use crate::config::resolve::check_model_is_named;
 use crate::exit::Exit;

@@ -3,7 +3,6 @@
 use serde_json::Value;
 
 use super::failure::Failure;
-use super::rehearsed::SIMULATOR;
 use super::resume::shell_quoted;
 use crate::job::Job;
 use crate::journal::matching::Matched;
@@ -12,6 +11,7 @@ use crate::journal::reader::Reader;
 use crate::pipeline::Opened;
 use crate::pipeline::cost_estimate::{CostEstimate, Unasked};
 use crate::pipeline::plan::{Plan, first_requests};
+use crate::pipeline::run_record::SIMULATOR;
 use crate::text::{count, counted, money};
 
 /// The warnings about the rows to be sent, one per line. `cost_estimate` is that of the requests to send.

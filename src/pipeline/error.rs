@@ -1,4 +1,4 @@
-//! Why a run cannot continue, with advice.
+//! Why a run cannot go on, in words that say what to do.
 
 use std::path::PathBuf;
 
@@ -7,13 +7,13 @@ use crate::journal::JournalError;
 use crate::read::ReadError;
 use crate::write::{LayoutError, WriteError};
 
-/// Why a run cannot continue. The failure of a single row is not an error.
+/// Why a run cannot go on. What became of single rows is no error.
 #[derive(Debug, thiserror::Error)]
 pub enum PipelineError {
     /// The input cannot be read.
     #[error(transparent)]
     Read(#[from] ReadError),
-    /// The job does not match the input.
+    /// The job does not fit the input.
     #[error("{0}")]
     Problem(Box<Diagnostic>),
     /// A row cannot be sent, and the job does not skip such rows.
@@ -22,25 +22,25 @@ pub enum PipelineError {
          \"skip\"` under [input] to record such rows as failed"
     )]
     BadRow {
-        /// The place of the row.
+        /// Where it stands.
         place: String,
         /// Why it cannot be sent.
         problem: String,
-        /// A sentence about the other bad rows.
+        /// What is said of the others.
         others: String,
     },
-    /// The input has fewer rows than the job requires.
+    /// The input has fewer rows than the job takes for an input.
     #[error(
         "the input has {rows} rows, and `min_rows` under [input] is {fewest}: nothing is sent, and the output \
          stays unchanged\n  = help: did the export that writes it fail? If it is right, lower `min_rows`"
     )]
     FewRows {
-        /// The number of rows.
+        /// Rows there are.
         rows: u64,
-        /// The required number of rows.
+        /// Rows there have to be.
         fewest: u64,
     },
-    /// Two rows have the same identifier.
+    /// Two rows have one identifier.
     #[error(
         "the id `{id}` names two rows: {first} and {second}\n  = help: an id must be unique; choose another \
          column, or remove `id` to identify rows by their content"
@@ -48,12 +48,12 @@ pub enum PipelineError {
     DuplicateId {
         /// The identifier.
         id: String,
-        /// The first place where it occurs.
+        /// Where it stands first.
         first: String,
-        /// The second place where it occurs.
+        /// Where it stands again.
         second: String,
     },
-    /// The output would replace the input.
+    /// The output would take the place of the input.
     #[error(
         "the output {} is also read as input, by `{input}`\n  = help: give the output another name, or its own \
          folder",
@@ -62,19 +62,22 @@ pub enum PipelineError {
     OutputIsInput {
         /// The output.
         output: PathBuf,
-        /// The path or glob of the input that matches it.
+        /// The path or glob of the input that reads it.
         input: String,
     },
     /// The journal cannot be used.
     #[error(transparent)]
     Journal(#[from] JournalError),
-    /// The output cannot have the requested columns.
+    /// The output cannot have the columns that it should.
     #[error(transparent)]
     Layout(#[from] LayoutError),
     /// The output cannot be written.
     #[error("{}", with_causes(.0))]
     Write(#[from] WriteError),
-    /// The user interrupted it before anything was sent, or while the output was being written.
+    /// Whoever reports, or the endpoint, has something against it.
+    #[error("{0}")]
+    Other(String),
+    /// Somebody interrupted it before anything was sent, or while the output was being written.
     #[error("interrupted")]
     Interrupted,
 }
@@ -85,7 +88,7 @@ impl From<Diagnostic> for PipelineError {
     }
 }
 
-/// An error and those of its causes that its own text leaves out, in one line.
+/// An error and the causes its own text leaves out, in one line.
 fn with_causes(error: &dyn std::error::Error) -> String {
     let causes = std::iter::successors(error.source(), |cause| cause.source());
     causes.fold(error.to_string(), |text, cause| format!("{text}: {cause}"))

@@ -8,16 +8,10 @@ const FILE_LINES: usize = 400;
 const FUNCTION_LINES: usize = 60;
 
 /// Files that are longer still. A file leaves this list when it fits, and none joins it.
-const LONG_FILES: &[&str] = &["commands/run_session.rs"];
+const LONG_FILES: &[&str] = &[];
 
 /// Functions that are longer still, by file and name; as above.
-const LONG_FUNCTIONS: &[&str] = &[
-    "commands/run.rs: go",
-    "commands/summary.rs: say",
-    "commands/summary.rs: why",
-    "pipeline/plan.rs: plan",
-    "pipeline/send.rs: send",
-];
+const LONG_FUNCTIONS: &[&str] = &["pipeline/plan.rs: plan"];
 
 #[test]
 fn no_file_is_longer_than_400_lines() {

@@ -56,7 +56,7 @@ pub(super) fn run(args: AskArgs) -> Result<Exit, Failure> {
     let settings = ClientSettings { base_url, key, ..ClientSettings::of(&asking.model, &asking.retry) };
     let endpoint = HttpEndpoint::new(settings).map_err(Failure::new)?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-    let runtime = runtime.map_err(|error| Failure::new(format!("the runtime: {error}")))?;
+    let runtime = runtime.map_err(Failure::no_runtime)?;
     let printer = Printer::new(Veiled(stdout()), manner(&args, &question));
     let mut session = AskSession { args: &args, question: &question, base_url, screen, stop, printer };
     let end = runtime.block_on(session.ask(&endpoint));

@@ -1,4 +1,4 @@
-//! The journal's record of a job with each run: enough to show later what ran, and no key.
+//! What the journal keeps of a job with each run: enough to tell later what ran, and no key.
 
 use std::collections::BTreeMap;
 
@@ -10,8 +10,11 @@ use crate::job::period::CapPeriod;
 use crate::job::units::shown;
 use crate::text::{count, money};
 
-/// The job as it runs: the address, the rules for answers, the number of rows.
-pub(super) fn described(job: &Job, address: &str, answer_rules: &str, rows: u64) -> Value {
+/// What the journal calls the built-in simulator, in the place of an address.
+pub const SIMULATOR: &str = "simulator";
+
+/// The job as it runs: who is asked, under which rules for answers, for how many rows.
+pub fn described(job: &Job, address: &str, answer_rules: &str, rows: u64) -> Value {
     json!({
         "model": job.model.name,
         "base_url": address,
@@ -24,8 +27,8 @@ pub(super) fn described(job: &Job, address: &str, answer_rules: &str, rows: u64)
     })
 }
 
-/// The limits and caps that a job has.
-pub(super) fn limits(job: &Job) -> Vec<(&'static str, String)> {
+/// The limits and caps of a job, those that it has.
+pub fn limits(job: &Job) -> Vec<(&'static str, String)> {
     let quota = |quota: Option<Quota>| quota.map(|quota| format!("{}", quota.amount()));
     let concurrency = match job.concurrency {
         Concurrency::Auto => "auto".to_owned(),

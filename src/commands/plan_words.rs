@@ -1,0 +1,74 @@
+//! What a plan found, in words.
+
+use super::failure::Failure;
+use super::warnings;
+use crate::journal::reader::Reader;
+use crate::pipeline::Opened;
+use crate::pipeline::plan::Plan;
+use crate::text::{count, counted};
+use crate::watch::Screen;
+
+/// What a plan found, in a line.
+pub(super) fn plan_line(plan: &Plan) -> String {
+    let matched = &plan.matched;
+    let gone = match matched.gone {
+        0 => String::new(),
+        gone => format!(" · {} gone", count(gone)),
+    };
+    let rows = counted(plan.rows, "row");
+    // Of a first run there is nothing else to say.
+    if matched.kept + matched.moved + matched.changed + matched.gone == 0 {
+        return format!("{rows}: new {}", count(matched.new));
+    }
+    format!(
+        "{rows}: kept {} · moved {} · changed {} · new {}{gone}",
+        count(matched.kept),
+        count(matched.moved),
+        count(matched.changed),
+        count(matched.new),
+    )
+}
+
+/// Says what a plan found, as a run does.
+pub(super) fn say_plan(plan: &Plan, retry_failed: bool, screen: &Screen) {
+    screen.say(&plan_line(plan));
+    let bad = plan.matched.unsendable;
+    if bad > 0 {
+        let verb = if bad == 1 { "is" } else { "are" };
+        let rows = counted(bad, "row");
+        screen.say(&format!("{rows} cannot be sent and {verb} recorded as failed"));
+    }
+    if plan.rows == 0 && plan.matched.gone > 0 {
+        // A run of no rows is a run of no rows; but an export that failed in the night looks just like it.
+        let rows = counted(plan.matched.gone, "row");
+        screen.insist(&format!(
+            "warning: the input has no rows, and had {rows} with answers before; the output will be empty, \
+             and the journal keeps the answers"
+        ));
+    }
+    if plan.matched.failed > 0 && !retry_failed {
+        let rows = counted(plan.matched.failed, "row");
+        screen.say(&format!("{rows} failed earlier; --retry-failed sends such rows again"));
+    }
+}
+
+/// Says what a user should know before a plan is sent. `may_buy_again`: whether answers that lie elsewhere are worth a word.
+pub(super) fn forewarn(
+    opened: &Opened,
+    plan: &Plan,
+    journal: &Reader,
+    may_buy_again: bool,
+    screen: &Screen,
+) -> Result<(), Failure> {
+    let cost_estimate = plan.cost_estimate.scaled(plan.share_to_send());
+    for warning in warnings::warnings(&opened.job, &cost_estimate, Some(journal))? {
+        screen.say(&warning);
+    }
+    if let Some(warning) = warnings::unused_glossary(&opened.job, plan) {
+        screen.say(&warning);
+    }
+    if may_buy_again && let Some(warning) = warnings::answered_elsewhere(opened, plan) {
+        screen.say(&warning);
+    }
+    Ok(())
+}

@@ -1,0 +1,205 @@
+//! A job with its input opened: what every stage is given.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use super::structure::Structure;
+use super::{PipelineError, glossary};
+use crate::conversation::ConversationRules;
+use crate::format::Format;
+use crate::job::{Job, Output};
+use crate::read::{Expansion, InputSpec, Projection, ReadError, Source};
+use crate::render::Renderer;
+use crate::row::Item;
+use crate::schema::{AnswerSchema, Field};
+use crate::write::{Layout, LayoutError, OutputSpec};
+
+/// A job with its input opened and its templates compiled.
+#[derive(Debug, Clone)]
+pub struct Opened {
+    /// The job.
+    pub job: Arc<Job>,
+    /// Its input.
+    pub source: Arc<Source>,
+    /// Its templates.
+    pub renderer: Arc<Renderer>,
+    /// What each answer has to satisfy, where the job says so.
+    pub schema: Option<Arc<AnswerSchema>>,
+    /// The fields of the schema that become columns.
+    fields: Vec<Field>,
+}
+
+impl Opened {
+    /// Opens the input of a job and holds its templates and output columns against it, as far as that can be done
+    /// before the rows are read; and reads the schema of its answers.
+    ///
+    /// # Errors
+    ///
+    /// An input that cannot be opened, a template or an output column that does not fit it, a file that is no schema.
+    pub fn new(job: Job) -> Result<Self, PipelineError> {
+        Self::with(job, Source::open)
+    }
+
+    /// As [`Opened::new`], for looking at what a run did: standard input is what the run kept of it.
+    ///
+    /// # Errors
+    ///
+    /// As [`Opened::new`].
+    pub fn again(job: Job) -> Result<Self, PipelineError> {
+        Self::with(job, Source::reopen)
+    }
+
+    fn with(
+        mut job: Job,
+        open: impl FnOnce(InputSpec) -> Result<Source, ReadError>,
+    ) -> Result<Self, PipelineError> {
+        let Structure { schema, fields } = Structure::read(&mut job)?;
+        let spec = InputSpec {
+            format: job.input.format,
+            id: job.input.id.clone(),
+            delimiter: job.input.delimiter,
+            max_record_bytes: job.input.max_record_bytes,
+            own: own_files(&job.output),
+            is_kept: crate::journal::is_part_of_one,
+            ..InputSpec::new(job.input.paths.clone(), job.output.spool())
+        };
+        let spec = match job.input.max_expanded_bytes {
+            Some(bytes) => InputSpec { expansion: Expansion { ratio: 0, free_bytes: bytes }, ..spec },
+            None => spec,
+        };
+        let source = open(spec)?;
+        let renderer = Renderer::new(&job, source.columns())?.with_glossary(glossary::read(&job)?);
+        let (job, source, renderer) = (Arc::new(job), Arc::new(source), Arc::new(renderer));
+        let opened = Self { job, source, renderer, schema, fields };
+        opened.check_output_is_no_input(&opened.job.output.path)?;
+        if opened.source.columns().is_some() {
+            opened.layout(opened.source.columns(), opened.job.output.format)?;
+        }
+        Ok(opened)
+    }
+
+    /// The columns of an output in a format. JSONL rows may each bring their own columns; every other format needs
+    /// to know them.
+    ///
+    /// # Errors
+    ///
+    /// A column that is not there, or two of one name.
+    pub fn layout(
+        &self,
+        columns: Option<&[crate::row::Column]>,
+        format: Format,
+    ) -> Result<Layout, PipelineError> {
+        let rows_bring_their_own = self.source.columns().is_none() && format == Format::Jsonl;
+        let columns = columns.filter(|_| !rows_bring_their_own);
+        Layout::new(columns, &self.output_spec()).map_err(|error| self.misnamed(error))
+    }
+
+    /// Refuses a name in `select` or `rename` that is neither an answer column's nor that of any row, in an input whose
+    /// rows each bring their own columns. These are all of them.
+    ///
+    /// # Errors
+    ///
+    /// When there is such a name.
+    pub fn check_names(&self, columns: &[crate::row::Column]) -> Result<(), PipelineError> {
+        match Layout::new(Some(columns), &self.output_spec()) {
+            Err(error @ LayoutError::Unknown { .. }) => Err(self.misnamed(error)),
+            _ => Ok(()),
+        }
+    }
+
+    /// Whether the columns of rows that each bring their own decide anything.
+    pub(super) fn columns_matter(&self) -> bool {
+        let output = &self.job.output;
+        output.format != Format::Jsonl || !output.names.is_empty()
+    }
+
+    fn output_spec(&self) -> OutputSpec {
+        let output = &self.job.output;
+        OutputSpec {
+            select: output.select.clone(),
+            rename: output.rename.clone(),
+            prefix: output.prefix.clone(),
+            spreadsheet_safe: output.spreadsheet_safe,
+            fields: self.fields.clone(),
+        }
+    }
+
+    fn misnamed(&self, error: LayoutError) -> PipelineError {
+        match self.job.output.names.iter().find(|text| text.source == error.name()) {
+            Some(text) => text.problem(Some(0..text.source.len()), error.to_string()).into(),
+            None => error.into(),
+        }
+    }
+
+    /// Refuses an output that is, or by a glob will be, an input: it would replace the rows it is made of.
+    ///
+    /// # Errors
+    ///
+    /// When it is one.
+    pub fn check_output_is_no_input(&self, output: &Path) -> Result<(), PipelineError> {
+        match self.source.reads(output) {
+            Some(input) => {
+                Err(PipelineError::OutputIsInput { output: output.to_owned(), input: input.to_owned() })
+            }
+            None => Ok(()),
+        }
+    }
+
+    /// What is to be warned of before anything is sent: columns that requests depend on, and that some file lacks.
+    pub fn warnings(&self) -> Vec<String> {
+        let asked = self.renderer.columns().unwrap_or_default();
+        let lacking = self.source.lacking().iter().filter(|(column, _)| asked.contains(column));
+        let warning = |(column, files): &(String, String)| {
+            format!("warning: requests depend on `{column}`, which is null in the rows of {files}")
+        };
+        lacking.map(warning).collect()
+    }
+
+    /// The fields of the answers' schema that become columns, when the job says that they do.
+    pub fn fields(&self) -> &[Field] {
+        &self.fields
+    }
+
+    /// A pass over the rows, from the top, as far as the job is limited to.
+    ///
+    /// # Errors
+    ///
+    /// When the input cannot be opened.
+    pub fn rows(
+        &self,
+        wanted: Projection,
+    ) -> Result<impl Iterator<Item = Result<Item, ReadError>> + Send + use<>, ReadError> {
+        let limit = self.job.input.limit.and_then(|limit| usize::try_from(limit).ok());
+        Ok(self.source.rows(wanted)?.take(limit.unwrap_or(usize::MAX)))
+    }
+
+    /// What of a row its request can depend on.
+    pub fn wanted_by_requests(&self) -> Projection {
+        self.renderer.columns().map_or(Projection::Fields, Projection::Only)
+    }
+
+    /// How a row goes on after an answer that does not end it.
+    pub fn conversation(&self) -> ConversationRules {
+        let answer = &self.job.answer;
+        ConversationRules {
+            schema: self.schema.clone(),
+            repair: answer.repair,
+            on_length: answer.on_length,
+            tools: self.job.tools.iter().map(|tool| tool.name.clone()).collect(),
+            max_rounds: answer.max_rounds,
+            transport: self.job.model.transport,
+        }
+    }
+
+    /// The journal's path.
+    pub fn journal(&self) -> PathBuf {
+        self.job.output.journal()
+    }
+}
+
+/// What a job keeps beside its output, which an input's glob may match and never means.
+fn own_files(output: &Output) -> Vec<PathBuf> {
+    let journal = output.journal();
+    let beside = [output.summary(), output.report(), output.spool()];
+    crate::journal::files(&journal).chain(beside).collect()
+}
