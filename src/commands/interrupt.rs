@@ -45,6 +45,7 @@ pub(super) fn listen_and_ask(
                     sender.send_replace(StopLevel::Now);
                 }
                 // Something hangs that should not; nothing that is stored can be lost by this.
+                #[expect(clippy::disallowed_methods, reason = "nobody is there to end in order")]
                 StopLevel::Now => std::process::exit(Exit::Interrupted.code().into()),
             }
         }

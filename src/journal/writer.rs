@@ -65,6 +65,7 @@ impl Journal {
     pub fn writer(self, run: i64, ballast: Ballast) -> (JournalWriter, EventSender, Committed) {
         let (sender, notes) = sync_channel(WAITING_NOTES);
         let (held, spans) = channel();
+        #[expect(clippy::disallowed_methods, reason = "what is committed was bounded on its way here")]
         let (committed, receiver) = unbounded_channel();
         let high_water_mark = HighWaterMark::open(self.path());
         let held_back = HeldBack { spans, untold: Vec::new() };
