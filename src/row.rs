@@ -3,8 +3,8 @@
 use std::fmt;
 use std::sync::Arc;
 
-use arrow_array::RecordBatch;
-use arrow_schema::FieldRef;
+use arrow::array::RecordBatch;
+use arrow::datatypes::FieldRef;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
@@ -81,6 +81,12 @@ impl Item {
 /// The metadata of a 12-byte field that is an INTERVAL of Parquet: months, days and milliseconds, each of 32 bits, unsigned
 /// and little-endian. No Arrow type can hold all three.
 pub const PARQUET_INTERVAL: &str = "fanfold:parquet_interval";
+
+/// The metadata of a field that names its extension type, by Arrow's columnar format.
+pub const EXTENSION_NAME: &str = "ARROW:extension:name";
+
+/// The metadata of a field that says more of its extension type.
+pub const EXTENSION_METADATA: &str = "ARROW:extension:metadata";
 
 /// The form in which a row was read.
 #[derive(Debug, Clone)]

@@ -4,19 +4,20 @@ mod moments;
 
 use std::sync::{Arc, LazyLock};
 
-use arrow_array::cast::AsArray;
-use arrow_array::types::{Float16Type, Float32Type, Float64Type};
-use arrow_array::{Array, MapArray, RecordBatch, StructArray, new_empty_array};
-use arrow_cast::base64::{BASE64_STANDARD, Engine};
-use arrow_cast::display::{ArrayFormatter, FormatOptions};
-use arrow_json::writer::{NullableEncoder, make_encoder};
-use arrow_json::{Encoder, EncoderFactory, EncoderOptions};
-use arrow_schema::extension::EXTENSION_TYPE_NAME_KEY;
-use arrow_schema::{ArrowError, DataType, Field, FieldRef};
+use arrow::array::cast::AsArray;
+use arrow::array::types::{Float16Type, Float32Type, Float64Type};
+use arrow::array::{Array, MapArray, RecordBatch, StructArray, new_empty_array};
+use arrow::datatypes::{DataType, Field, FieldRef};
+use arrow::error::ArrowError;
+use arrow::json::writer::{NullableEncoder, make_encoder};
+use arrow::json::{Encoder, EncoderFactory, EncoderOptions};
+use arrow::util::display::{ArrayFormatter, FormatOptions};
+use base64::Engine;
+use base64::prelude::BASE64_STANDARD;
 use serde_json::{Map, Value};
 
 use super::intervals;
-use crate::row::PARQUET_INTERVAL;
+use crate::row::{EXTENSION_NAME, PARQUET_INTERVAL};
 
 /// How arrow-json itself writes numbers.
 static PLAIN: LazyLock<EncoderOptions> = LazyLock::new(EncoderOptions::default);
@@ -134,7 +135,7 @@ impl EncoderFactory for Lossless {
             DataType::BinaryView => Box::new(Base64(move |index| array.as_binary_view().value(index))),
             DataType::FixedSizeBinary(_) => {
                 let bytes = move |index| array.as_fixed_size_binary().value(index);
-                let is_uuid = metadata.get(EXTENSION_TYPE_NAME_KEY).is_some_and(|name| name == UUID);
+                let is_uuid = metadata.get(EXTENSION_NAME).is_some_and(|name| name == UUID);
                 match (is_uuid, metadata.contains_key(PARQUET_INTERVAL)) {
                     (true, _) => Box::new(Words(move |index| uuid(bytes(index)))),
                     (_, true) => Box::new(Words(move |index| intervals::text(bytes(index)))),
@@ -263,9 +264,9 @@ impl<'a, F: Fn(usize) -> &'a [u8]> Encoder for Base64<F> {
 
 #[cfg(test)]
 mod tests {
-    use arrow_array::builder::{Int32Builder, MapBuilder, StringBuilder};
-    use arrow_array::types::Int32Type;
-    use arrow_array::{
+    use arrow::array::builder::{Int32Builder, MapBuilder, StringBuilder};
+    use arrow::array::types::Int32Type;
+    use arrow::array::{
         ArrayRef, BinaryArray, Date32Array, Date64Array, Decimal128Array, DictionaryArray, Float64Array,
         ListArray, StringArray, Time64MicrosecondArray, TimestampMillisecondArray,
     };

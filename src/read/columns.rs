@@ -214,7 +214,7 @@ impl<'a> SeenColumn<'a> {
     }
 }
 
-fn is_of_type(kind: &ColumnKind, data_type: &arrow_schema::DataType) -> bool {
+fn is_of_type(kind: &ColumnKind, data_type: &arrow::datatypes::DataType) -> bool {
     matches!(kind, ColumnKind::Arrow(field) if field.data_type() == data_type)
 }
 
@@ -269,7 +269,7 @@ pub(super) fn require(id: &str, header: &Header) -> Result<(), ReadError> {
 
 #[cfg(test)]
 mod tests {
-    use arrow_schema::{DataType, Field};
+    use arrow::datatypes::{DataType, Field};
 
     use super::*;
 

@@ -6,7 +6,7 @@ mod headers;
 
 use std::collections::BTreeSet;
 
-use arrow_array::Int64Array;
+use arrow::array::Int64Array;
 use serde_json::Value;
 
 use self::folder::{FORMATS, Folder, batch_of, gzip, open, parquet_file, read_all, reason, row};

@@ -3,7 +3,7 @@
 use std::path::{Component, Path};
 use std::sync::Arc;
 
-use arrow_schema::{DataType, Field};
+use arrow::datatypes::{DataType, Field};
 
 use crate::row::{Column, ColumnKind};
 

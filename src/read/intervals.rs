@@ -4,10 +4,11 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use arrow_array::cast::AsArray;
-use arrow_array::types::{IntervalDayTimeType, IntervalYearMonthType};
-use arrow_array::{ArrayRef, FixedSizeBinaryArray};
-use arrow_schema::{ArrowError, DataType, Field, FieldRef, IntervalUnit, Schema, SchemaRef};
+use arrow::array::cast::AsArray;
+use arrow::array::types::{IntervalDayTimeType, IntervalYearMonthType};
+use arrow::array::{ArrayRef, FixedSizeBinaryArray};
+use arrow::datatypes::{DataType, Field, FieldRef, IntervalUnit, Schema, SchemaRef};
+use arrow::error::ArrowError;
 
 use crate::row::PARQUET_INTERVAL;
 

@@ -7,8 +7,9 @@ pub(super) mod types;
 use std::iter::repeat_n;
 use std::sync::Arc;
 
-use arrow_array::{ArrayRef, RecordBatch, RecordBatchOptions, StringArray, new_null_array};
-use arrow_schema::{ArrowError, Field, FieldRef, IntervalUnit, Schema, SchemaRef};
+use arrow::array::{ArrayRef, RecordBatch, RecordBatchOptions, StringArray, new_null_array};
+use arrow::datatypes::{Field, FieldRef, IntervalUnit, Schema, SchemaRef};
+use arrow::error::ArrowError;
 use parquet::arrow::arrow_reader::ParquetRecordBatchReader;
 use serde_json::{Map, Value};
 

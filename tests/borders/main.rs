@@ -57,24 +57,7 @@ const HOMES: &[(&str, &[&str])] = &[
     // Rooms have files of their own that bear the crate's name: its modules tell it apart.
     ("parquet::arrow", &["read/parquet.rs", "read/parquet/", "write/parquet.rs", "write/parquet/"]),
     ("parquet::file", &["read/parquet.rs", "read/parquet/", "write/parquet.rs", "write/parquet/"]),
-    (
-        "arrow_array",
-        &[
-            "row.rs",
-            "read/parquet",
-            "read/cells.rs",
-            "read/cells/",
-            "read/intervals.rs",
-            "write/parquet",
-            "write/cells.rs",
-            "write/columns",
-            "write/answer.rs",
-        ],
-    ),
-    (
-        "arrow_schema",
-        &["row.rs", "read/", "write/parquet", "write/cells.rs", "write/columns", "write/answer.rs"],
-    ),
+    ("arrow", &["row.rs", "read/", "write/parquet", "write/cells.rs", "write/columns", "write/answer.rs"]),
     ("minijinja", &["render/", "report/page"]),
     ("hdrhistogram", &["report/histogram"]),
     ("jsonschema", &["schema.rs", "schema/"]),

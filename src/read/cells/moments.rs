@@ -1,12 +1,12 @@
 //! Dates, times, timestamps and durations as text, including those beyond the calendar.
 
-use arrow_array::Array;
-use arrow_array::cast::AsArray;
-use arrow_array::types::{
+use arrow::array::Array;
+use arrow::array::cast::AsArray;
+use arrow::array::types::{
     TimestampMicrosecondType, TimestampMillisecondType, TimestampNanosecondType, TimestampSecondType,
 };
-use arrow_cast::display::ArrayFormatter;
-use arrow_schema::{DataType, TimeUnit};
+use arrow::datatypes::{DataType, TimeUnit};
+use arrow::util::display::ArrayFormatter;
 
 const SECONDS_OF_DAY: i64 = 86_400;
 

@@ -4,8 +4,8 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::sync::Arc;
 
-use arrow_array::builder::{Int64Builder, MapBuilder};
-use arrow_array::{ArrayRef, Int64Array, RecordBatch};
+use arrow::array::builder::{Int64Builder, MapBuilder};
+use arrow::array::{ArrayRef, Int64Array, RecordBatch};
 use serde_json::Value;
 
 use super::folder::{Folder, open, parquet_file, parquet_of, read_all, reason, row};

@@ -6,7 +6,8 @@ use std::panic::{self, AssertUnwindSafe};
 use std::path::Path;
 use std::sync::Arc;
 
-use arrow_schema::{ArrowError, DataType, Field, IntervalUnit, Schema};
+use arrow::datatypes::{DataType, Field, IntervalUnit, Schema};
+use arrow::error::ArrowError;
 use parquet::arrow::ProjectionMask;
 use parquet::arrow::arrow_reader::{
     ArrowReaderOptions, ParquetRecordBatchReader, ParquetRecordBatchReaderBuilder,

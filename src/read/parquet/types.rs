@@ -2,14 +2,14 @@
 
 use std::sync::Arc;
 
-use arrow_array::cast::AsArray;
-use arrow_array::types::{Float64Type, Int64Type, UInt64Type};
-use arrow_array::{Array, ArrayRef, LargeListArray, ListArray, StructArray, new_null_array};
-use arrow_cast::{CastOptions, cast_with_options};
-use arrow_schema::extension::{EXTENSION_TYPE_METADATA_KEY, EXTENSION_TYPE_NAME_KEY};
-use arrow_schema::{ArrowError, DataType, Field, FieldRef, Fields, TimeUnit};
+use arrow::array::cast::AsArray;
+use arrow::array::types::{Float64Type, Int64Type, UInt64Type};
+use arrow::array::{Array, ArrayRef, LargeListArray, ListArray, StructArray, new_null_array};
+use arrow::compute::{CastOptions, cast_with_options};
+use arrow::datatypes::{DataType, Field, FieldRef, Fields, TimeUnit};
+use arrow::error::ArrowError;
 
-use crate::row::PARQUET_INTERVAL;
+use crate::row::{EXTENSION_METADATA, EXTENSION_NAME, PARQUET_INTERVAL};
 
 /// The column that holds all values of both; `None` if they cannot be one column.
 pub(in crate::read) fn joined_field(one: &FieldRef, other: &FieldRef) -> Option<FieldRef> {
@@ -23,8 +23,8 @@ pub(in crate::read) fn joined_field(one: &FieldRef, other: &FieldRef) -> Option<
         if differs(PARQUET_INTERVAL) {
             return None;
         }
-        if differs(EXTENSION_TYPE_NAME_KEY) {
-            metadata.retain(|key, _| key != EXTENSION_TYPE_NAME_KEY && key != EXTENSION_TYPE_METADATA_KEY);
+        if differs(EXTENSION_NAME) {
+            metadata.retain(|key, _| key != EXTENSION_NAME && key != EXTENSION_METADATA);
         }
     }
     let field = kind.as_ref().clone().with_data_type(data_type).with_nullable(is_nullable);

@@ -1,6 +1,6 @@
 //! Columns for fields of the answer: the same values in every format, each in the format's own notation.
 
-use arrow_schema::DataType;
+use arrow::datatypes::DataType;
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use tempfile::TempDir;
 

@@ -2,9 +2,9 @@
 
 use std::sync::Arc;
 
-use arrow_array::ArrayRef;
-use arrow_array::builder::{BooleanBuilder, Float64Builder, Int64Builder, StringBuilder, UInt64Builder};
-use arrow_schema::DataType;
+use arrow::array::ArrayRef;
+use arrow::array::builder::{BooleanBuilder, Float64Builder, Int64Builder, StringBuilder, UInt64Builder};
+use arrow::datatypes::DataType;
 use serde_json::Value;
 
 use crate::row::JsonKind;

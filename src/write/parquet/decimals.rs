@@ -1,6 +1,6 @@
 //! Decimals of Parquet as JSON numbers, with their original digits.
 
-use arrow_schema::DataType;
+use arrow::datatypes::DataType;
 use serde_json::Value;
 
 use crate::row::{Column, ColumnKind};

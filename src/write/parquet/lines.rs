@@ -3,9 +3,9 @@
 use std::ops::Range;
 use std::sync::Arc;
 
-use arrow_array::RecordBatch;
-use arrow_json::LineDelimitedWriter;
-use arrow_schema::ArrowError;
+use arrow::array::RecordBatch;
+use arrow::error::ArrowError;
+use arrow::json::LineDelimitedWriter;
 
 /// How many rows are converted at once, so that a batch of large rows is never in memory twice.
 const WINDOW_ROWS: usize = 1024;

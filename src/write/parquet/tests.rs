@@ -3,8 +3,8 @@
 use std::fs::File;
 use std::path::Path;
 
-use arrow_array::types::Int32Type;
-use arrow_array::{DictionaryArray, LargeStringArray, TimestampMicrosecondArray};
+use arrow::array::types::Int32Type;
+use arrow::array::{DictionaryArray, LargeStringArray, TimestampMicrosecondArray};
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use serde_json::json;
 use tempfile::TempDir;
@@ -111,7 +111,7 @@ fn a_value_that_is_not_of_its_columns_kind_is_named_by_row_and_column() {
 
 #[test]
 fn batches_that_spell_a_type_in_another_way_are_brought_to_the_first_ones() {
-    let strings: ArrayRef = Arc::new(arrow_array::StringArray::from(vec!["a"]));
+    let strings: ArrayRef = Arc::new(arrow::array::StringArray::from(vec!["a"]));
     let large: ArrayRef = Arc::new(LargeStringArray::from(vec!["b"]));
     let batches = [strings, large]
         .map(|array| Arc::new(RecordBatch::try_from_iter([("text", array)]).expect("a batch")));

@@ -4,10 +4,10 @@ use std::fs::File;
 use std::path::Path;
 use std::sync::Arc;
 
-use arrow_array::builder::{Decimal128Builder, ListBuilder};
-use arrow_array::cast::AsArray;
-use arrow_array::types::UInt64Type;
-use arrow_schema::DataType;
+use arrow::array::builder::{Decimal128Builder, ListBuilder};
+use arrow::array::cast::AsArray;
+use arrow::array::types::UInt64Type;
+use arrow::datatypes::DataType;
 use parquet::basic::{ConvertedType, LogicalType};
 use parquet::file::reader::{FileReader, SerializedFileReader};
 
@@ -107,7 +107,7 @@ fn a_decimal_of_parquet_is_a_number_in_jsonl_with_its_digits() {
 
 #[test]
 fn decimals_inside_of_lists_and_long_ones_are_numbers_too() {
-    let long = arrow_array::Decimal128Array::from(vec![Some(12_345_678_901_234_567_890), Some(-5)])
+    let long = arrow::array::Decimal128Array::from(vec![Some(12_345_678_901_234_567_890), Some(-5)])
         .with_precision_and_scale(38, 0)
         .expect("a decimal");
     let places = Decimal128Builder::new().with_precision_and_scale(10, 2).expect("a decimal");
@@ -141,7 +141,7 @@ fn types_that_arrow_does_not_know_are_kept_from_parquet_to_parquet() {
     let (before, after) = (batches(&scene.path("in.parquet")), batches(&scene.path("out.parquet")));
     for name in ["day", "moment", "clock", "tag", "doc", "price", "counts"] {
         let column =
-            |batches: &[arrow_array::RecordBatch]| batches[0].column_by_name(name).expect(name).to_data();
+            |batches: &[arrow::array::RecordBatch]| batches[0].column_by_name(name).expect(name).to_data();
         assert_eq!(column(&before.1), column(&after.1), "{name}");
     }
     let written = file("out.parquet");
@@ -165,7 +165,7 @@ fn types_that_arrow_does_not_know_are_kept_from_parquet_to_parquet() {
 
 #[test]
 fn dates_of_64_bits_stay_dates() {
-    let days = arrow_array::Date64Array::from(vec![Some(86_400_000), None]);
+    let days = arrow::array::Date64Array::from(vec![Some(86_400_000), None]);
     let bytes = parquet([("text", strings([Some("a"), Some("b")])), ("day", Arc::new(days))]);
     let mut scene = scene("in.parquet", bytes, "{{ text }} {{ day }}", "out.parquet");
     scene.run_job(&["job.toml"]).expect_code(0);
@@ -176,7 +176,7 @@ fn dates_of_64_bits_stay_dates() {
     assert_eq!(schema.column(1).logical_type_ref(), Some(&LogicalType::Date));
     let (schema, batches) = batches(&scene.path("out.parquet"));
     assert_eq!(schema.field(1).data_type(), &DataType::Date64);
-    assert_eq!(batches[0].column(1).as_primitive::<arrow_array::types::Date64Type>().value(0), 86_400_000);
+    assert_eq!(batches[0].column(1).as_primitive::<arrow::array::types::Date64Type>().value(0), 86_400_000);
 }
 
 const NUMBERS: &str = r#"{"n":9007199254740993,"u":18446744073709551615,"b":123456789012345678901234567890}

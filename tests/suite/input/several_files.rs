@@ -4,10 +4,10 @@ use std::fs::File;
 use std::path::Path;
 use std::sync::Arc;
 
-use arrow_array::builder::{IntervalDayTimeBuilder, ListBuilder};
-use arrow_array::types::{Int32Type, IntervalDayTimeType};
-use arrow_array::{ArrayRef, DictionaryArray, Float64Array, Int32Array, Int64Array, NullArray};
-use arrow_schema::DataType;
+use arrow::array::builder::{IntervalDayTimeBuilder, ListBuilder};
+use arrow::array::types::{Int32Type, IntervalDayTimeType};
+use arrow::array::{ArrayRef, DictionaryArray, Float64Array, Int32Array, Int64Array, NullArray};
+use arrow::datatypes::DataType;
 use parquet::basic::Compression;
 use parquet::file::metadata::{ParquetMetaDataReader, ParquetMetaDataWriter};
 

@@ -3,13 +3,13 @@
 use std::fs;
 use std::sync::Arc;
 
-use arrow_array::builder::{Int32Builder, ListBuilder};
-use arrow_array::types::Int32Type;
-use arrow_array::{
+use arrow::array::builder::{Int32Builder, ListBuilder};
+use arrow::array::types::Int32Type;
+use arrow::array::{
     ArrayRef, BooleanArray, Decimal128Array, DictionaryArray, StringArray, StructArray,
     TimestampMicrosecondArray,
 };
-use arrow_schema::{DataType, Field};
+use arrow::datatypes::{DataType, Field};
 use serde_json::{Value, json};
 
 use crate::support::harness::{Scene, lines, rows};

@@ -17,7 +17,7 @@ fn scene_of(input: &str) -> Scene {
     scene
 }
 
-fn texts(texts: [&str; 2]) -> arrow_array::ArrayRef {
+fn texts(texts: [&str; 2]) -> arrow::array::ArrayRef {
     crate::support::tables::strings(texts.map(Some))
 }
 

@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::Path;
 
-use arrow_schema::DataType;
+use arrow::datatypes::DataType;
 
 use crate::support::harness::{Finished, Scene};
 use crate::support::tables::{Table, batches};

@@ -1,8 +1,8 @@
 //! Structured answers: a schema that is sent and held to, and its fields as columns.
 
-use arrow_array::cast::AsArray;
-use arrow_array::types::{Float64Type, Int64Type};
-use arrow_schema::DataType;
+use arrow::array::cast::AsArray;
+use arrow::array::types::{Float64Type, Int64Type};
+use arrow::datatypes::DataType;
 use serde_json::{Value, json};
 
 use crate::support::harness::{Finished, Scene, rows};

@@ -5,10 +5,10 @@ use std::io::{Read, Write};
 use std::path::Path;
 use std::sync::Arc;
 
-use arrow_array::{ArrayRef, RecordBatch};
-use arrow_json::LineDelimitedWriter;
-use arrow_json::writer::{LineDelimited, WriterBuilder};
-use arrow_schema::SchemaRef;
+use arrow::array::{ArrayRef, RecordBatch};
+use arrow::datatypes::SchemaRef;
+use arrow::json::LineDelimitedWriter;
+use arrow::json::writer::{LineDelimited, WriterBuilder};
 use parquet::arrow::ArrowWriter;
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use serde_json::{Map, Value};
@@ -110,7 +110,7 @@ pub fn parquet(columns: impl IntoIterator<Item = (&'static str, ArrayRef)>) -> V
 
 /// An Arrow column of texts.
 pub fn strings<'a>(texts: impl IntoIterator<Item = Option<&'a str>>) -> ArrayRef {
-    Arc::new(texts.into_iter().collect::<arrow_array::StringArray>())
+    Arc::new(texts.into_iter().collect::<arrow::array::StringArray>())
 }
 
 /// CSV of these records, with a delimiter.

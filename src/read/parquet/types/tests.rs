@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use arrow_array::{Int32Array, Int64Array, NullArray, StringArray};
+use arrow::array::{Int32Array, Int64Array, NullArray, StringArray};
 
 use super::*;
 
@@ -61,7 +61,7 @@ fn metadata_of_a_column_is_kept_where_both_have_it() {
     let nothing = Arc::new(Field::new("a", DataType::Null, true));
     let both = joined_field(&nothing, &span).unwrap();
     assert_eq!((both.data_type(), both.metadata(), both.is_nullable()), (&bytes(), span.metadata(), true));
-    let uuid = field(bytes(), EXTENSION_TYPE_NAME_KEY);
+    let uuid = field(bytes(), EXTENSION_NAME);
     assert!(joined_field(&uuid, &plain).unwrap().metadata().is_empty());
     assert_eq!(joined_field(&uuid, &uuid).unwrap().metadata(), uuid.metadata());
 }
