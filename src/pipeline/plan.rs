@@ -235,27 +235,9 @@ pub fn plan(
     let rules = MatchRules { with_ids: input.id.is_some(), shares: input.share_duplicates };
     let mut matcher = reader.matcher(rules)?;
     let mut columns = Columns::begin(opened, reader)?;
-    let mut plan = Plan {
-        rows: 0,
-        matched: Matched::default(),
-        columns: vec![],
-        estimated: 0,
-        estimate: Estimate::default(),
-        cost_estimate: CostEstimate::default(),
-        stamp,
-        first_news: None,
-    };
-    let (mut bad, mut first_bad) = (0, None);
-    let entries = journal.map(|journal| Reader::beside(journal.path())).transpose()?.map(Reader::entries);
-    let surveyed = columns.surveyed();
-    let depth = move |position, entry: Option<&Entry>| {
-        let is_answered = entry.is_some_and(|entry| entry.status == Status::Ok);
-        if is_answered && position < surveyed { Depth::News } else { Depth::Whole }
-    };
-    let scan = Scan::new(opened, columns.wanted(), entries, depth)?;
-    let theirs = opened.clone();
-    let planned = move |row: Result<Scanned, PipelineError>| row.map(|row| PlannedRow::new(&theirs, row));
-    for row in Prefetch::of_each(scan, planned) {
+    let mut plan = Plan::of(stamp);
+    let mut bad = BadRows::default();
+    for row in planned_rows(opened, journal, &columns)? {
         let PlannedRow { position, entry, news } = row?;
         if *stop.borrow() != StopLevel::None {
             return Err(PipelineError::Interrupted);
@@ -276,18 +258,11 @@ pub fn plan(
             _ if found == Fit::Kept => {}
             Ok(request) => plan.estimate(&request),
             Err(_) if input.skip_bad_rows || purpose.is_to_look() => {}
-            Err(problem) => {
-                bad += 1;
-                first_bad.get_or_insert_with(|| (item.place().to_string(), problem.to_string()));
-                if bad == BAD_ROWS_COUNTED {
-                    break;
-                }
-            }
+            Err(problem) if bad.add(&item, &problem) => {}
+            Err(_) => break,
         }
     }
-    if let Some((place, problem)) = first_bad {
-        return Err(PipelineError::BadRow { place, problem, others: others(bad - 1) });
-    }
+    bad.refuse()?;
     // With a limit, rows beyond it are not read.
     let fewest = input.limit.map_or(input.min_rows, |limit| limit.min(input.min_rows));
     if !purpose.is_to_look() && plan.rows < fewest {
@@ -302,7 +277,67 @@ pub fn plan(
     Ok(plan)
 }
 
+/// The rows of the input as the plan looks at them: read on one thread, rendered on others.
+fn planned_rows(
+    opened: &Opened,
+    journal: Option<&Reader>,
+    columns: &Columns<'_>,
+) -> Result<Prefetch<Result<PlannedRow, PipelineError>>, PipelineError> {
+    let entries = journal.map(|journal| Reader::beside(journal.path())).transpose()?.map(Reader::entries);
+    let surveyed = columns.surveyed();
+    let depth = move |position, entry: Option<&Entry>| {
+        let is_answered = entry.is_some_and(|entry| entry.status == Status::Ok);
+        if is_answered && position < surveyed { Depth::News } else { Depth::Whole }
+    };
+    let scan = Scan::new(opened, columns.wanted(), entries, depth)?;
+    let theirs = opened.clone();
+    Ok(Prefetch::of_each(scan, move |row: Result<Scanned, PipelineError>| {
+        row.map(|row| PlannedRow::new(&theirs, row))
+    }))
+}
+
+/// The rows that cannot be sent, in a job that does not skip them.
+#[derive(Default)]
+struct BadRows {
+    count: u64,
+    /// Where the first one is, and why it cannot be sent.
+    first: Option<(String, String)>,
+}
+
+impl BadRows {
+    /// Adds a row. False when there are enough of them.
+    fn add(&mut self, item: &Item, problem: &Diagnostic) -> bool {
+        self.count += 1;
+        self.first.get_or_insert_with(|| (item.place().to_string(), problem.to_string()));
+        self.count < BAD_ROWS_COUNTED
+    }
+
+    /// Refuses the input when there is one.
+    fn refuse(self) -> Result<(), PipelineError> {
+        match self.first {
+            None => Ok(()),
+            Some((place, problem)) => {
+                Err(PipelineError::BadRow { place, problem, others: others(self.count - 1) })
+            }
+        }
+    }
+}
+
 impl Plan {
+    /// A plan of files that are like this, before their first row.
+    fn of(stamp: Stamp) -> Self {
+        Self {
+            rows: 0,
+            matched: Matched::default(),
+            columns: vec![],
+            estimated: 0,
+            estimate: Estimate::default(),
+            cost_estimate: CostEstimate::default(),
+            stamp,
+            first_news: None,
+        }
+    }
+
     /// Adds a request to the estimates.
     fn estimate(&mut self, request: &ChatRequest) {
         self.estimated += 1;
