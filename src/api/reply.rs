@@ -43,7 +43,7 @@ pub(super) struct Completion<Call = Box<RawValue>, Delta = IgnoredAny> {
 pub(super) struct Choice<Call = Box<RawValue>, Delta = IgnoredAny> {
     #[serde(default, deserialize_with = "lenient::count")]
     pub(super) index: Option<u64>,
-    /// In a piece: the text that it adds.
+    /// In a piece: the part that it adds.
     pub(super) delta: Option<Delta>,
     /// In a piece, instead of a delta: a server had the whole answer, and wrapped it as a stream.
     pub(super) message: Option<Message<Call>>,

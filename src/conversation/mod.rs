@@ -57,13 +57,13 @@ pub struct ConversationRules {
     pub schema: Option<Arc<AnswerSchema>>,
     /// How often an answer that does not satisfy it is requested again.
     pub repair: u32,
-    /// What is done with an answer that `max_tokens` cut.
+    /// The treatment of an answer that `max_tokens` cut.
     pub on_length: OnLength,
     /// The tools that have a command. Without any, the model's call is the row's answer.
     pub tools: BTreeSet<String>,
     /// Rounds of tool calls that a row may take.
     pub max_rounds: u32,
-    /// How answers travel.
+    /// How answers are received.
     pub transport: Transport,
 }
 

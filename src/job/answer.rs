@@ -19,7 +19,7 @@ pub struct AnswerRules {
     pub repair: u32,
     /// Whether the schema's fields become columns.
     pub expand: bool,
-    /// What is done with an answer that `max_tokens` cut.
+    /// The treatment of an answer that `max_tokens` cut.
     pub on_length: OnLength,
     /// Rounds of tool calls that a row may take.
     pub max_rounds: u32,
@@ -38,16 +38,16 @@ impl Default for AnswerRules {
     }
 }
 
-/// What is done with an answer that `max_tokens` cut.
+/// The treatment of an answer that `max_tokens` cut.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum OnLength {
-    /// It is kept, and counted apart.
+    /// It is kept, and counted separately.
     #[default]
     Keep,
     /// The row fails.
     Fail,
-    /// It is asked for once more, with a larger `max_tokens`.
+    /// It is requested once more, with a larger `max_tokens`.
     Grow,
 }
 

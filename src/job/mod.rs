@@ -170,7 +170,7 @@ pub struct ModelSettings {
     pub key: KeySource,
     /// Headers that every request carries.
     pub headers: Vec<(String, String)>,
-    /// How answers travel.
+    /// How answers are received.
     pub transport: Transport,
     /// The facts about models.
     pub book: ModelCatalog,
@@ -187,14 +187,14 @@ impl ModelSettings {
     }
 }
 
-/// How answers travel.
+/// How answers are received.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Transport {
-    /// In one piece; as a stream where a model takes nothing else, or where the service cut the piece.
+    /// Whole; as a stream if the model only streams, or if the service cut a whole answer.
     #[default]
     Auto,
-    /// In one piece.
+    /// Whole.
     Whole,
     /// As a stream.
     Stream,
@@ -227,7 +227,7 @@ pub struct Prompt {
     pub user: Option<TemplateText>,
 }
 
-/// Whose turn a few-shot turn is.
+/// The role of a few-shot turn.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Role {
@@ -250,7 +250,7 @@ impl Role {
 /// A few-shot turn.
 #[derive(Debug, Clone)]
 pub struct ExampleTurn {
-    /// Whose turn it is.
+    /// Its role.
     pub role: Role,
     /// Its text.
     pub content: TemplateText,
