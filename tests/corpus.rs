@@ -1,4 +1,4 @@
-//! What the fuzz targets begin with, and what they once found, held against the same sentences (`fuzz/src`) on stable.
+//! The initial inputs and the earlier findings of the fuzz targets, checked by the same functions (`fuzz/src`) on stable.
 
 #[path = "../fuzz/src/lib.rs"]
 #[expect(unreachable_pub, reason = "a test binary has no outside")]
@@ -41,7 +41,7 @@ fn words(panic: &(dyn Any + Send)) -> String {
     text.or_else(|| panic.downcast_ref::<String>().cloned()).unwrap_or_default()
 }
 
-/// Feeds a target with all that is kept for it, and gives what broke.
+/// Runs a target on all its kept inputs, and returns the failures.
 fn fed(name: &str, target: Target) -> Vec<String> {
     let folder = fuzz().join("corpus").join(name);
     let files = names(&folder);

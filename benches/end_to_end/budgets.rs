@@ -9,9 +9,9 @@ use crate::server::{Server, Stopwatch};
 /// How much is measured.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Size {
-    /// A tenth of the rows, and three runs instead of five: to see where one stands.
+    /// A tenth of the rows, and three runs instead of five: for a quick look.
     Quick,
-    /// What the budgets say.
+    /// As in the budgets.
     Full,
 }
 
@@ -53,7 +53,7 @@ fn line(what: impl Into<String>, budget: &'static str, measured: impl Into<Strin
 
 const MICRO: f64 = 1e6;
 
-/// 1 and 2: processor time per row beside the floor's, and rows per second, from the same runs.
+/// 1 and 2: CPU time per row compared with the floor's, and rows per second, from the same runs.
 fn processor(size: Size) -> Vec<Line> {
     let server = Server::fixed();
     let mut lines = Vec::new();
@@ -81,7 +81,7 @@ fn processor(size: Size) -> Vec<Line> {
     lines
 }
 
-/// 3: the share of what the latency allows.
+/// 3: the share of the rate that the latency allows.
 fn latency(size: Size) -> Vec<Line> {
     let server = Server::simulator(&["--latency", "fixed:200ms"]);
     [(256, "95 %", 25_600), (1024, "85 %", 102_400)]
@@ -123,7 +123,7 @@ fn memory(size: Size) -> Vec<Line> {
     lines
 }
 
-/// 5: the share of a quota that is used, and what the server refuses.
+/// 5: the used share of a quota, and the requests that the server refuses.
 fn quota(size: Size) -> Vec<Line> {
     let seconds = if size == Size::Full { 60 } else { 10 };
     [50, 200, 1000]
@@ -192,7 +192,7 @@ fn start(size: Size) -> Vec<Line> {
     lines
 }
 
-/// 7: a job in which everything is done.
+/// 7: a job in which every row is done.
 fn resume(size: Size) -> Vec<Line> {
     let rows = size.rows(2_000_000);
     let server = Server::fixed();
@@ -217,13 +217,13 @@ fn resume(size: Size) -> Vec<Line> {
     ]
 }
 
-/// 8: export to each format, in turn with a bare copy of what it wrote.
+/// 8: export to each format, alternating with a bare copy of its output.
 fn export(size: Size) -> Vec<Line> {
     let rows = size.rows(1_000_000);
     let server = Server::fixed();
     let job = Job::new(rows, "in.jsonl");
     run(&mut job.run(&server.url, 256));
-    // The input was written a moment before it was read: a run that finds it as it was says so to the journal.
+    // The input was written just before it was read: a run that finds it unchanged records that in the journal.
     run(&mut job.run(&server.url, 256));
     let measure = |format: &str| {
         let (output, copied) = (format!("export.{format}"), format!("copy.{format}"));
@@ -249,7 +249,7 @@ fn export(size: Size) -> Vec<Line> {
     ["jsonl", "csv", "parquet"].into_iter().flat_map(measure).collect()
 }
 
-/// 9: the journal beside the answers in it.
+/// 9: the size of the journal compared with its answers.
 fn journal(size: Size) -> Vec<Line> {
     let rows = size.rows(200_000);
     let server = Server::fixed();
@@ -276,7 +276,7 @@ fn journal(size: Size) -> Vec<Line> {
     )]
 }
 
-/// 10: processor time per row of many rows beside that of few.
+/// 10: CPU time per row with many rows compared with few.
 fn growth(size: Size) -> Vec<Line> {
     let (few, many) = (20_000, size.rows(2_000_000));
     let server = Server::fixed();

@@ -1,5 +1,5 @@
-//! The bare copy: an exported file, read and written again with the crates that write it, and nothing else. What an export
-//! costs beyond that is what fanfold adds.
+//! The bare copy: reads an exported file and writes it again with the same crates, and nothing else. Any further cost of an
+//! export is fanfold's own.
 
 use std::fs::File;
 use std::io::{BufRead, BufReader, BufWriter, Write};
@@ -11,7 +11,7 @@ use parquet::basic::{Compression, ZstdLevel};
 use parquet::file::properties::WriterProperties;
 use serde_json::{Map, Value};
 
-/// What `write/parquet.rs` has, so that both compress alike.
+/// As in `write/parquet.rs`, so that both compress alike.
 const GROUP_ROWS: usize = 128 * 1024;
 const GROUP_BYTES: usize = 64 * 1024 * 1024;
 const ZSTD_LEVEL: i32 = 1;

@@ -1,5 +1,5 @@
-//! The floor: the least a program can do that sends each line of a file and keeps each answer. It has no journal, no
-//! limits, no templates, and does not come back from anything.
+//! The floor: the least that a program can do to send each line of a file and keep each answer. It has no journal, no
+//! limits, no templates, and no recovery.
 
 use std::fs::File;
 use std::io::{BufRead, BufReader, BufWriter, Write};

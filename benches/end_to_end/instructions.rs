@@ -1,5 +1,5 @@
-//! The guard: instructions of the whole program per row, as callgrind counts them. They repeat within a few in a thousand,
-//! whatever else the machine does, so that they can fail a build where a time could not.
+//! The guard: instructions of the whole program per row, counted by callgrind. They repeat within a few in a thousand,
+//! whatever else the machine does, so they can fail a build where a time could not.
 
 use std::process::{Command, Stdio};
 
@@ -15,7 +15,7 @@ const TOLERANCE: f64 = 0.1;
 /// Two runs, whose difference has no start and no end in it.
 const ROWS: [usize; 2] = [1_000, 3_000];
 
-/// Measures, and says whether it is what is known.
+/// Measures, and returns whether the figures match the known ones.
 pub(crate) fn check() -> bool {
     let known: f64 = KNOWN.trim().parse().expect("a number in benches/instructions.txt");
     let server = Server::simulator(&[]);

@@ -25,7 +25,7 @@ impl Job {
         job
     }
 
-    /// Writes the input anew, with so many rows.
+    /// Rewrites the input, with this many rows.
     pub(crate) fn write_rows(&self, rows: usize) {
         let mut file = BufWriter::new(File::create(self.path(self.input)).expect("the input"));
         let is_csv = self.input.ends_with(".csv");
@@ -42,7 +42,7 @@ impl Job {
         file.flush().expect("written");
     }
 
-    /// Writes the job anew, with more keys in it.
+    /// Rewrites the job, with more keys.
     pub(crate) fn write(&self, more: &str) {
         let input = self.input;
         let job = format!(
@@ -56,7 +56,7 @@ impl Job {
         self.folder.path().join(name)
     }
 
-    /// Removes all but the input and the job.
+    /// Removes everything except the input and the job.
     pub(crate) fn forget(&self) {
         for entry in fs::read_dir(self.folder.path()).expect("a folder") {
             let path = entry.expect("an entry").path();
@@ -66,7 +66,7 @@ impl Job {
         }
     }
 
-    /// Keeps what a run has left, to begin from it again; gives the folder that [`Job::restore`] takes.
+    /// Saves what a run has left, to start from it again; returns the folder for [`Job::restore`].
     pub(crate) fn keep(&self) -> TempDir {
         let kept = tempfile::tempdir().expect("a folder");
         copy(self.folder.path(), kept.path());
@@ -78,16 +78,16 @@ impl Job {
         copy(kept.path(), self.folder.path());
     }
 
-    /// The program, told to work on this job.
+    /// A command of the program for this job.
     pub(crate) fn fanfold(&self, command: &str) -> Command {
         let mut fanfold = Command::new(env!("CARGO_BIN_EXE_fanfold"));
         fanfold.current_dir(self.folder.path()).args([command, "job.toml"]).stderr(Stdio::null());
-        // The simulator takes any.
+        // The simulator accepts any key.
         fanfold.env("DASHSCOPE_API_KEY", "of-the-benchmark");
         fanfold
     }
 
-    /// The program, told to run this job against a server.
+    /// The command that runs this job against a server.
     pub(crate) fn run(&self, url: &str, in_flight: usize) -> Command {
         let mut run = self.fanfold("run");
         run.args(["--base-url", url, "--progress", "plain", "--concurrency", &in_flight.to_string()]);
@@ -117,7 +117,7 @@ fn copy(from: &Path, to: &Path) {
     }
 }
 
-/// A text of words, another for each row.
+/// A text of words, different for each row.
 fn text(row: usize) -> String {
     const WORDS: [&str; 8] = ["paper", "folds", "along", "its", "perforations", "and", "lies", "flat"];
     let mut text = format!("Row {row}:");

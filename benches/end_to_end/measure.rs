@@ -1,4 +1,4 @@
-//! What a process costs: the processor, the time, the memory at its peak.
+//! The cost of a process: CPU time, wall time, peak memory.
 
 use std::fs;
 use std::path::Path;
@@ -11,15 +11,15 @@ const TICKS: f64 = 100.0;
 /// The cost of one process.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Cost {
-    /// Seconds of processor time, in the program and in the system for it.
+    /// Seconds of CPU time, in the program and in the kernel.
     pub(crate) cpu: f64,
     /// Seconds from its start to its end.
     pub(crate) wall: f64,
-    /// Kibibytes it held at most.
+    /// Peak memory in kibibytes.
     pub(crate) peak: u64,
 }
 
-/// Runs a command to its end, which has to be a good one.
+/// Runs a command to its end, which must be successful.
 pub(crate) fn run(command: &mut Command) -> Cost {
     let before = of_children();
     let began = Instant::now();
@@ -51,7 +51,7 @@ fn peak_of(child: &Child) -> Option<u64> {
     line.trim().strip_suffix(" kB")?.parse().ok()
 }
 
-/// The middle one of some figures.
+/// The median of some figures.
 pub(crate) fn median(figures: impl IntoIterator<Item = f64>) -> f64 {
     let mut figures: Vec<f64> = figures.into_iter().collect();
     figures.sort_by(f64::total_cmp);

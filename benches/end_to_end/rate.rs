@@ -1,5 +1,5 @@
-//! How soon a job finds what a gateway lets in: `cargo bench --bench end_to_end -- rate`. nginx limits requests before the
-//! simulator; the job believes in another limit. Counts within one run, and no ratio of times.
+//! How soon a job finds the rate that a gateway admits: `cargo bench --bench end_to_end -- rate`. nginx limits requests in
+//! front of the simulator, and the job assumes another limit. Counts within one run, and no ratio of times.
 
 use std::process::Stdio;
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -9,14 +9,15 @@ use rusqlite::Connection;
 use crate::jobs::Job;
 use crate::server::Server;
 
-/// What the gateway lets in each second, how much more at once (nginx's words), and what the job believes.
+/// The rate that the gateway admits, its burst (nginx's words), and the rate that the job assumes.
 const CASES: [(f64, &str, f64); 3] =
     [(200.0, " burst=20 nodelay", 400.0), (50.0, " burst=20 nodelay", 100.0), (50.0, "", 45.0)];
 
-/// Seconds that each job goes on for.
+/// How many seconds each job runs.
 const LASTS: f64 = 90.0;
 
-/// Prints what each job used of what was let in, in its first minute and after it, and what was refused after it.
+/// Prints how much of the admitted rate each job used in its first minute and afterwards, and how much was refused
+/// afterwards.
 pub(crate) fn print() {
     println!("| let in | at once | believed | used in the first minute | used after it | refused after it |");
     println!("| --- | --- | --- | --- | --- | --- |");

@@ -1,5 +1,5 @@
-//! The servers that jobs are run against: nginx with a fixed reply, or the simulator, each a process of its own; and a
-//! stopwatch, which only notes when the first request arrives.
+//! The servers that jobs run against: nginx with a fixed reply, or the simulator, each in a process of its own; and a
+//! stopwatch, which only records when the first request arrives.
 
 use std::fs;
 use std::io::{BufRead, BufReader, Read};
@@ -30,7 +30,7 @@ impl Drop for Server {
 }
 
 impl Server {
-    /// Answers at once and always the same: nginx where it is installed, else the simulator.
+    /// Answers at once and always the same: nginx where it is installed, otherwise the simulator.
     pub(crate) fn fixed() -> Self {
         nginx().unwrap_or_else(|| Self::simulator(&[]))
     }
@@ -105,7 +105,7 @@ fn reply() -> String {
     whole(&"An answer of ordinary words. ".repeat(40)[..rest])
 }
 
-/// Notes when the first byte of the first request arrives.
+/// Records when the first byte of the first request arrives.
 pub(crate) struct Stopwatch {
     /// The base URL.
     pub(crate) url: String,
@@ -130,7 +130,7 @@ impl Stopwatch {
         Self { url, first }
     }
 
-    /// Runs a command until the first request arrives, then ends it; seconds.
+    /// Runs a command until the first request arrives, then ends it; returns the seconds.
     pub(crate) fn time(self, command: &mut Command) -> f64 {
         let began = Instant::now();
         let mut child = command.stdin(Stdio::null()).stdout(Stdio::null()).spawn().expect("it starts");

@@ -3,7 +3,7 @@
 #![no_main]
 
 libfuzzer_sys::fuzz_target!(|bytes: &[u8]| {
-    // At `{% import "a" as "b" %}` the engine panics. fanfold catches that, and no target of libFuzzer can.
+    // At `{% import "a" as "b" %}` the engine panics. fanfold catches that, but a libFuzzer target cannot.
     let text = String::from_utf8_lossy(bytes);
     if !text.contains("import") {
         fanfold_fuzz::template(bytes);

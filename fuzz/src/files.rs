@@ -1,4 +1,4 @@
-//! What may lie on disk: job files, inputs, journals.
+//! Files that fanfold reads: job files, inputs, journals.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -27,7 +27,8 @@ fn folder() -> &'static Path {
 
 /// The bytes are a job file.
 ///
-/// It is settled alike twice, or refused in words that name it; its templates compile, or are refused as well.
+/// It resolves to the same job twice, or is rejected with an error that names it; its templates compile, or are rejected
+/// too.
 pub fn job(bytes: &[u8]) {
     let Ok(text) = std::str::from_utf8(bytes) else { return };
     let settled = settled(text);
@@ -64,7 +65,7 @@ fn says_something(problem: &Diagnostic) {
     assert!(!problem.to_string().trim().is_empty());
 }
 
-/// The bytes are an input in JSONL. As [`csv`], and a row that is written again is the same row.
+/// The bytes are an input in JSONL. As for [`csv`]; and a row that is written and read again is the same row.
 pub fn jsonl(bytes: &[u8]) {
     let path = input("in.jsonl", bytes);
     let Some(items) = passes(&path) else { return };
@@ -81,7 +82,7 @@ pub fn jsonl(bytes: &[u8]) {
 
 /// The bytes are an input in CSV, and in TSV.
 ///
-/// Positions are consecutive; which rows are bad does not depend on what is wanted of them; two passes read the same.
+/// Positions are consecutive; which rows are bad does not depend on the projection; two passes read the same.
 pub fn csv(bytes: &[u8]) {
     for name in ["in.csv", "in.tsv"] {
         passes(&input(name, bytes));
@@ -98,7 +99,7 @@ fn input(name: &str, bytes: &[u8]) -> PathBuf {
 fn passes(path: &Path) -> Option<Vec<Item>> {
     let mut spec = InputSpec::new([path.to_str().expect("UTF-8")], folder().join("spool"));
     spec.max_record_bytes = 4096;
-    // Bytes that begin as a compressed file does are no text, and may expand.
+    // Bytes that begin like a compressed file are not text, and may expand.
     spec.expansion.free_bytes = 1 << 20;
     let source = match Source::open(spec) {
         Ok(source) => source,
@@ -125,7 +126,7 @@ fn pass(source: &Source, wanted: Projection) -> Vec<Item> {
     items
 }
 
-/// Where each row stands and why it is bad, if it is: the reason is what the journal knows such a row by.
+/// The place of each row, and why it is bad if it is: the journal identifies such a row by the reason.
 fn marks(items: &[Item]) -> Vec<(String, Option<String>)> {
     let reason = |item: &Item| match item {
         Item::Row(_) => None,
@@ -137,8 +138,8 @@ fn marks(items: &[Item]) -> Vec<(String, Option<String>)> {
 /// Each five bytes damage a journal: what is done (7 cuts it, odd numbers
 /// turn bits over, even ones write), where (two bytes), the byte, and how many.
 ///
-/// A journal is refused, and left as it is to the byte, or opened; in both ways the second time is like the first. What
-/// is read of one that opened is read, or is an error that names it.
+/// A journal is rejected without being changed by a byte, or it is opened; either way, the second time is like the first.
+/// Reading an opened journal succeeds, or fails with an error that names it.
 pub fn journal(bytes: &[u8]) {
     let shipped: &[u8] = include_bytes!("../../tests/data/journal-v1.sqlite");
     let folder = tempfile::tempdir_in(folder()).expect("a folder");
@@ -181,7 +182,7 @@ fn damaged(mut journal: Vec<u8>, damages: &[u8]) -> Vec<u8> {
     journal
 }
 
-/// Everything that `status`, `export`, `report` and `verify` ask of a journal.
+/// Everything that `status`, `export`, `report` and `verify` read from a journal.
 fn read(reader: &Reader) {
     let path = reader.path().display().to_string();
     let check = |error: JournalError| {

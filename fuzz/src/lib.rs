@@ -1,5 +1,5 @@
-//! What bytes from outside must do to no part of fanfold, a function for each part. A target of `cargo fuzz` feeds each
-//! of them with bytes of its own making; `tests/corpus.rs` feeds all of them with the corpus.
+//! What arbitrary bytes must not do to fanfold, with one function for each part. A target of `cargo fuzz` feeds each of
+//! them with bytes of its own; `tests/corpus.rs` feeds all of them with the corpus.
 
 mod files;
 mod prompts;

@@ -1,4 +1,4 @@
-//! What a job brings beside its keys: templates, glossaries, the schema of its answers.
+//! The parts of a job besides its keys: templates, glossaries, the schema of its answers.
 
 use std::sync::Arc;
 
@@ -16,12 +16,12 @@ use fanfold::row::{Origin, Place, PlaceUnit, Row};
 use fanfold::schema::{AnswerSchema, parse_answer};
 use serde_json::{Map, Value};
 
-/// The most bytes a template may render to beside its own.
+/// The maximum size of a template's result beyond its own text.
 const LONGEST: usize = 16 << 20;
 
-/// The last line is a row's columns as JSON, what stands before it a template.
+/// The last line is a row's columns as JSON; the lines before it are a template.
 ///
-/// It renders alike twice, within its bound, and depends on no column that it does not name.
+/// It renders alike twice, within its limit, and depends only on columns that it names.
 pub fn template(bytes: &[u8]) {
     let Ok(text) = std::str::from_utf8(bytes) else { return };
     let Some((source, fields)) = text.rsplit_once('\n') else { return };
@@ -55,13 +55,14 @@ pub fn template(bytes: &[u8]) {
 
 /// The first line is a text to translate; each further one is a source and its target, with a tab in between.
 ///
-/// What a request is told stands in the glossary; an entry that is the whole text is told; all else stays as it is.
+/// The entries added to a request are in the glossary; an entry that is the whole text is added; everything else is
+/// unchanged.
 pub fn glossary(bytes: &[u8]) {
     let Ok(text) = std::str::from_utf8(bytes) else { return };
     let mut lines = text.split('\n');
     let text = lines.next().unwrap_or_default();
     let pairs: Vec<(&str, &str)> = lines.filter_map(|line| line.split_once('\t')).collect();
-    // The files of a glossary have no entry without a source.
+    // A glossary file has no entry without a source.
     let pairs: Vec<_> = pairs.into_iter().filter(|(source, _)| !source.trim().is_empty()).collect();
     let term = |(source, target): &(&str, &str)| Term {
         source: (*source).to_owned(),
@@ -117,7 +118,7 @@ fn row(text: &str) -> Row {
 
 /// The first line is a JSON Schema, the rest an answer.
 ///
-/// An answer that satisfies it is the JSON it stands for; one that does not is told so in a few words.
+/// An answer that satisfies it is equal to its JSON; any other gets a short explanation.
 pub fn schema(bytes: &[u8]) {
     let Ok(text) = std::str::from_utf8(bytes) else { return };
     let (schema, answer) = text.split_once('\n').unwrap_or((text, ""));
@@ -125,7 +126,7 @@ pub fn schema(bytes: &[u8]) {
         Ok(schema) => schema,
         Err(error) => return assert!(error.to_string().starts_with("answer.json"), "{error}"),
     };
-    // Whether its fields can become columns is a question of its own; an answer is checked all the same.
+    // Whether its fields can become columns is a separate question; an answer is checked in any case.
     let _ = schema.fields();
     match schema.check(answer) {
         Ok(value) => assert_eq!(Ok(value), parse_answer(answer)),

@@ -1,4 +1,4 @@
-//! What a server may send: replies, streams, and how long it asks to wait.
+//! What a server may send: replies, streams, and requested waits.
 
 use std::time::Duration;
 
@@ -8,15 +8,15 @@ use fanfold::outcome::{Answer, Fault, FaultKind, Reply};
 /// Sunday, 6 November 1994, 08:49:37 UTC: the moment of RFC 9110's example.
 const NOW: u64 = 784_111_777;
 
-/// No wait that a reply asks for is longer.
+/// The longest wait that a reply can request.
 const LONGEST_WAIT: Duration = Duration::from_secs(30 * 86_400);
 
 const STATUSES: [u16; 16] = [200, 201, 204, 301, 302, 307, 400, 401, 403, 404, 408, 429, 500, 502, 503, 529];
 
 /// The first byte is the status, the second which headers come with it; the rest is the body.
 ///
-/// Only a success is an answer, and it has something in it; an error without a status is none; every wait is bounded; the
-/// same reply is judged alike twice.
+/// Only a success is an answer, and it is not empty; an error without a status is neither; every wait is bounded; the same
+/// reply is judged alike twice.
 pub fn reply(bytes: &[u8]) {
     let [status, marks, body @ ..] = bytes else { return };
     let status = STATUSES[usize::from(*status) % STATUSES.len()];
@@ -43,7 +43,7 @@ pub fn reply(bytes: &[u8]) {
 
 /// The first byte is the model, the second the width of the pieces; the rest is what comes.
 ///
-/// However it is cut, the same is made of it and the same is heard; without `[DONE]` or a reason for its end it is no answer.
+/// However it is cut, the result and the pieces are the same; without `[DONE]` or a finish reason it is not an answer.
 pub fn stream(bytes: &[u8]) {
     let [model, width, body @ ..] = bytes else { return };
     let request: &[u8] = match model % 2 {
@@ -65,7 +65,7 @@ pub fn stream(bytes: &[u8]) {
 
 /// The first line is the header `Retry-After`, the second `Retry-After-Ms`.
 ///
-/// A date is nearer an hour later; a wait that is longer than a month is not kept; the same header asks the same twice.
+/// A date is nearer an hour later; a wait of more than a month is not kept; the same header requests the same wait twice.
 pub fn retry_after(bytes: &[u8]) {
     let mut lines = bytes.splitn(2, |byte| *byte == b'\n');
     let seconds = lines.next().unwrap_or_default();
@@ -97,7 +97,7 @@ fn is_an_answer(answer: &Answer) {
     let text = answer.response.as_deref().is_some_and(|text| !text.trim().is_empty());
     assert!(text || answer.tool_calls.is_some(), "nothing is in it: {answer:?}");
     if let Some(usage) = answer.usage {
-        // So that a night's sum over all rows cannot overflow.
+        // So that a sum over all rows of a night cannot overflow.
         assert!(usage.total_tokens.is_none_or(|total| total < 1 << 48), "{usage:?}");
     }
     if let Some(calls) = &answer.tool_calls {

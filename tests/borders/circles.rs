@@ -1,4 +1,4 @@
-//! No file depends on a file that depends on it, by however many others: each can be read after those it names.
+//! No two files depend on each other, even through others: each can be read after those that it imports.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -38,7 +38,7 @@ fn arrows(house: &House) -> Arrows {
     arrows
 }
 
-/// The largest sets of files of which each reaches each other.
+/// The largest sets of files that all depend on each other.
 fn circles(arrows: &Arrows) -> BTreeSet<BTreeSet<String>> {
     let reached: BTreeMap<&String, BTreeSet<&String>> =
         arrows.keys().map(|from| (from, reach(arrows, from))).collect();
@@ -49,7 +49,7 @@ fn circles(arrows: &Arrows) -> BTreeSet<BTreeSet<String>> {
     arrows.keys().map(with).filter(|circle| !circle.is_empty()).collect()
 }
 
-/// The files that a file depends on, by however many others; itself where that leads back.
+/// The files on which a file depends, directly or through others, possibly including itself.
 fn reach<'a>(arrows: &'a Arrows, from: &String) -> BTreeSet<&'a String> {
     let mut reached = BTreeSet::new();
     let mut open: Vec<&String> = arrows[from].keys().collect();

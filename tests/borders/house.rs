@@ -52,9 +52,10 @@ impl House {
         }
     }
 
-    /// The file that defines what a path leads to, through imports and re-exports; `None` for foreign paths and for modules.
+    /// The file that defines the target of a path, through imports and re-exports; `None` for foreign paths and for
+    /// modules.
     pub(crate) fn home_of(&self, at: &ModulePath, path: &[String], hops: usize) -> Option<Home<'_>> {
-        // Two globs may lead to each other.
+        // Two globs may refer to each other.
         if hops > 16 {
             return None;
         }
@@ -91,14 +92,14 @@ impl House {
     }
 }
 
-/// Where something is defined, and how it is called there.
+/// Where something is defined, and its name there.
 pub(crate) struct Home<'h> {
     pub(crate) file: &'h str,
     pub(crate) item: String,
 }
 
 impl SourceFile {
-    /// The code without its comments and without its unit tests, which may look anywhere.
+    /// The code without comments and without unit tests, which may import anything.
     pub(crate) fn code(&self) -> String {
         let text = self.text.split("#[cfg(test)]\nmod tests {").next().unwrap_or_default();
         text.lines().filter(|line| !line.trim_start().starts_with("//")).collect::<Vec<_>>().join("\n")

@@ -1,4 +1,4 @@
-//! The laws of the house in ARCHITECTURE.md, held against its code: arrows, homes, names, sizes.
+//! Checks the code against the laws in ARCHITECTURE.md: arrows, homes, names, sizes.
 
 mod circles;
 mod house;
@@ -18,12 +18,12 @@ const NOUNS: &[&str] = &[
     "diagnostic",
     "digits",
     "near_json",
-    // No noun either: one call of the system's, with what is known of systems that refuse it.
+    // Not a noun either: a single system call, and which systems reject it.
     "durable",
     "endpoint",
     "epoch",
     "event",
-    // Not a noun, but as harmless: a word that is said in passing.
+    // Not a noun, but as harmless: a call that can be made anywhere.
     "failpoint",
     "finish",
     "format",
@@ -31,7 +31,7 @@ const NOUNS: &[&str] = &[
     "job",
     "note",
     "outcome",
-    // A clock, and nothing else: how long somebody waits.
+    // A clock and nothing else: how long to wait.
     "patience",
     // As "durable".
     "regular",
@@ -47,14 +47,14 @@ const NOUNS: &[&str] = &[
 const STAGES: &[&str] = &["read", "render", "dispatch", "api", "journal", "tools", "write"];
 const SIDE_ROOMS: &[&str] = &["models", "report", "simulator", "watch"];
 
-/// Each foreign crate that has a home, with the files and folders it may be named in.
+/// Each foreign crate that has a home, with the files and folders that may name it.
 const HOMES: &[(&str, &[&str])] = &[
     ("aho_corasick", &["render/glossary.rs", "secrets.rs"]),
     ("reqwest", &["api/"]),
     ("rustls", &["api/own_client.rs"]),
     ("httpdate", &["api/retry_after.rs"]),
     ("rusqlite", &["journal/"]),
-    // Rooms have files of their own that bear the crate's name: its modules tell it apart.
+    // Rooms have files named like the crate: its modules identify it.
     ("parquet::arrow", &["read/parquet.rs", "read/parquet/", "write/parquet.rs", "write/parquet/"]),
     ("parquet::file", &["read/parquet.rs", "read/parquet/", "write/parquet.rs", "write/parquet/"]),
     ("arrow", &["row.rs", "read/", "write/parquet", "write/cells.rs", "write/columns", "write/answer.rs"]),
@@ -113,7 +113,7 @@ fn the_arrows_run_downward_only() {
             "simulator" => false,
             "models" | "report" | "watch" => NOUNS.contains(&other),
             "exit" => false,
-            // A job is settled: whatever read it is above it.
+            // A job is complete: everything that reads it is above it.
             "job" => NOUNS.contains(&other) && other != "config",
             room if NOUNS.contains(&room) || STAGES.contains(&room) => NOUNS.contains(&other),
             other => panic!("{other} is no room of ARCHITECTURE.md"),
@@ -153,7 +153,7 @@ fn each_foreign_crate_has_one_home() {
 #[test]
 fn the_library_prints_only_in_its_commands_and_on_its_screen_and_reads_no_environment() {
     for (file, code) in codes() {
-        // Both panic when nobody can read what they print: a log's disk that is full would end the run.
+        // Both panic when nobody can read the output: a full disk under a log would end the run.
         for word in ["println!", "print!("] {
             assert!(!code.contains(word), "src/{file} has {word}");
         }
@@ -167,8 +167,7 @@ fn the_library_prints_only_in_its_commands_and_on_its_screen_and_reads_no_enviro
     }
 }
 
-/// Where something is printed or written past the gate that takes secrets out: texts of our own, rows that are somebody's data,
-/// and the gate itself.
+/// Where output bypasses the gate that removes secrets: fixed texts of our own, the user's rows, and the gate itself.
 const PAST_THE_GATE: &[&str] = &[
     "commands/completions.rs",
     "commands/export.rs",

@@ -1,8 +1,8 @@
-//! A module, as far as it says which others it depends on.
+//! A module, with the other modules on which it depends.
 
 use std::collections::{BTreeMap, BTreeSet};
 
-/// A module's path in the crate: `["dispatch", "pace"]`; the crate's own is empty.
+/// A module's path in the crate: `["dispatch", "pace"]`; empty for the crate itself.
 pub(crate) type ModulePath = Vec<String>;
 
 /// A path as the code writes it: `["super", "work", "Ready"]`.
@@ -16,6 +16,6 @@ pub(crate) struct Module {
     /// What its `use` declarations bind, those in function bodies included.
     pub(crate) bound: BTreeMap<String, WrittenPath>,
     pub(crate) globs: Vec<WrittenPath>,
-    /// The paths that it depends on: its code's and its private imports'. A re-export is none by itself.
+    /// The paths on which it depends: those in its code and its private imports. A re-export alone does not count.
     pub(crate) named: BTreeSet<WrittenPath>,
 }

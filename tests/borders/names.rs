@@ -1,4 +1,4 @@
-//! One name, one meaning: no type of the house is called as another one.
+//! One name, one meaning: no two types of the crate have the same name.
 
 use std::collections::BTreeMap;
 

@@ -1,4 +1,4 @@
-//! Reads one file's syntax: what its modules define, import and name. What is for tests alone is passed over.
+//! Reads one file's syntax: the definitions, imports and names of its modules. Test code is skipped.
 
 use std::collections::BTreeMap;
 
@@ -121,7 +121,7 @@ impl Reader {
         self.name(path);
     }
 
-    /// Keeps a path of a macro's call. A word by itself may be anything there, and what is imported counts anyway.
+    /// Keeps a path in a macro call. A single word may be anything there, and imports count anyway.
     fn name(&mut self, path: WrittenPath) {
         if path.len() > 1 {
             self.module().named.insert(path);

@@ -1,4 +1,4 @@
-//! The real binary against the simulator. Every scenario ends before the one judge (`support/judge.rs`).
+//! The real binary against the simulator. Every scenario ends with the one judge (`support/judge.rs`).
 
 #![expect(unreachable_pub, reason = "a test binary has no outside")]
 

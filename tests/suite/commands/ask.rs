@@ -86,7 +86,7 @@ fn flags_variables_and_set_decide_the_question_and_the_model() {
     assert_eq!(body["messages"][0], json!({"role": "system", "content": "Be brief."}));
     assert_eq!(body["messages"][1]["content"], "Hello {{ there }}", "a question is no template");
     let mut command = scene.command(&["ask", "Hello", "--base-url", scene.base_url()]);
-    // What is there for jobs is no matter of a question.
+    // Settings for jobs do not affect a question.
     command
         .env("FANFOLD_MODEL", "qwen-turbo")
         .env("FANFOLD_QPS", "nonsense")
@@ -130,7 +130,7 @@ fn a_whole_body_goes_out_as_it_is() {
         assert_eq!(sent[key], body[key], "{key}");
     }
     assert_eq!(sent["stream"], true);
-    // Whole, when the body says so; and the model that a flag names beats the body's.
+    // Without streaming, if the body says so; and a model given by a flag overrides the body's.
     let whole = json!({"messages": body["messages"], "model": "qwen-max", "stream": false});
     ask(&scene, &["--model", "qwen-plus", "--request", &whole.to_string()]).expect_code(0);
     assert!(last_body(&scene).get("stream").is_none());
@@ -181,7 +181,7 @@ fn without_a_stream_the_answer_is_the_same() {
         let streamed = ask(&scene, &["--model", model, "Hello there"]).expect_code(0);
         let whole = ask(&scene, &["--model", model, "--no-stream", "Hello there"]).expect_code(0);
         assert_eq!(streamed.stdout, whole.stdout, "{model}");
-        // A model that takes nothing else is streamed all the same, and printed at the end.
+        // A model that accepts only streams is streamed all the same, and printed at the end.
         assert_eq!(last_body(&scene)["stream"] == true, model == "qwq-plus");
     }
     let options = "request.translation_options={ source_lang = \"auto\", target_lang = \"French\" }";
@@ -246,7 +246,7 @@ fn transient_failures_are_retried_only_before_anything_was_printed() {
     let arguments = [&patient[..], &["--set", "retry.max_attempts=3", "Hello"]].concat();
     ask(&scene, &arguments).expect_code(3).says("there is no answer: 500 internal_error");
     assert_eq!(scene.witness().len(), 3);
-    // The half that was printed stays, and is not said again.
+    // The half that was printed stays, and is not printed again.
     let scene = faulty("[[fault]]\naction = \"error_event\"\n");
     let arguments =
         [&patient[..], &["--no-thinking", "A question that is long enough for several pieces of answer"]]
@@ -296,7 +296,7 @@ fn an_answer_cut_at_max_tokens_is_an_answer_with_a_warning_and_one_cut_by_the_se
 
 #[test]
 fn pieces_are_printed_as_they_come_and_an_interrupt_keeps_them() {
-    // Every piece but the first few is a minute away: what is read by then was flushed by itself.
+    // Every piece except the first few is a minute away: anything read by then was flushed on its own.
     let script = "[[fault]]\naction = \"slow_body\"\nafter_bytes = 1500\npause = \"60s\"\n";
     let scene = faulty(script);
     let arguments =

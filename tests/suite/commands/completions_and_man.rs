@@ -1,4 +1,4 @@
-//! Completions and manual pages: made of the command line, whole, for each shell and each command.
+//! Completions and manual pages: generated from the command line, complete, for each shell and each command.
 
 use std::fs;
 

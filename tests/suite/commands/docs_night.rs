@@ -1,5 +1,4 @@
-//! The examples under `docs/night/`: their commands are run by the real binary, and what they do on an exit code is what the
-//! page says of it.
+//! The examples in `docs/night/`: the real binary runs their commands, and they react to exit codes as the page says.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -39,13 +38,13 @@ fn scene() -> Scene {
     scene
 }
 
-/// Runs the words of an example's command behind `fanfold`, as a rehearsal.
+/// Runs the arguments of an example's command, as a rehearsal.
 fn rehearse(words: &[&str]) {
     let scene = scene();
     scene.write("key.env", "SOMETHING=1\n");
     let words: Vec<&str> =
         words.iter().map(|word| if *word == "/etc/fanfold/key.env" { "key.env" } else { *word }).collect();
-    // Whatever the hour is: a rehearsal does not wait for the night.
+    // At any hour: a rehearsal does not wait for the night.
     scene.run(&[&words[..], &["--simulate"]].concat()).expect_code(0);
     assert!(scene.path("out/nightly.simulated.csv.summary.json").exists());
 }
@@ -102,7 +101,7 @@ fn systemd_takes_the_units_where_it_is_there_to_be_asked() {
     let scene = Scene::new();
     for name in ["fanfold.service", "fanfold.timer", "fanfold-failed.service"] {
         let text = example(name).replace("/usr/local/bin/fanfold", env!("CARGO_BIN_EXE_fanfold"));
-        // A program that says something is not on every machine; that it is found is no matter of the unit's.
+        // Not every machine has this program; whether it is found does not concern the unit.
         scene.write(name, text.replace("/usr/bin/logger", "/bin/echo"));
     }
     let mut command = Command::new("systemd-analyze");
@@ -134,7 +133,7 @@ fn the_cron_line_runs_and_mails_problems_that_need_somebody() {
     let begin = command.find("run nightly.toml").expect("the command");
     let words: Vec<&str> = command[begin..].split(" 2>>").next().expect("words").split(' ').collect();
     rehearse(&words);
-    // The same line over a program that only ends with a code.
+    // The same line with a program that only exits with a code.
     for code in CODES.map(Exit::code) {
         let scene = Scene::new();
         scene.write("fake", format!("#!/bin/sh\necho tried >&2\nexit {code}\n"));
@@ -147,7 +146,7 @@ fn the_cron_line_runs_and_mails_problems_that_need_somebody() {
     }
 }
 
-/// What a small Python program prints, as JSON; `None` where there is no Python, or not the package that it takes.
+/// The output of a small Python program, as JSON; `None` without Python or the package that it needs.
 fn python(program: &str, arguments: &[&str]) -> Option<Value> {
     let output = Command::new("python3").args(["-c", program]).args(arguments).output().ok()?;
     let said = String::from_utf8_lossy(&output.stderr);
@@ -187,7 +186,7 @@ fn the_kubernetes_cron_job_is_complete_and_retries_transient_failures() {
 
 #[test]
 fn the_airflow_dag_retries_transient_failures_and_fails_where_somebody_is_needed() {
-    // Airflow itself is a large thing; what the file takes of it is put in its place.
+    // Airflow itself is large; the parts that the file uses are replaced.
     let program = r#"
 import json, sys, types
 exceptions = types.ModuleType("airflow.exceptions")

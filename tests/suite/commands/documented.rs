@@ -1,5 +1,5 @@
-//! The README and `docs/` against the command line: every command and flag is documented, and every documented one exists;
-//! and against one another: every link leads somewhere.
+//! Checks the README and `docs/` against the command line: every command and flag is documented, and every documented one
+//! exists; and every link leads somewhere.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -31,7 +31,7 @@ fn flags_in(code: &str) -> impl Iterator<Item = String> + '_ {
     code.split(word).filter(|word| word.starts_with("--") && word.len() > 3).map(str::to_owned)
 }
 
-/// What stands in code on a page: lines of blocks, with those that a backslash continues, and spans.
+/// The code on a page: lines of blocks, joined after a backslash, and spans.
 fn code(text: &str) -> Vec<String> {
     let mut found = Vec::new();
     for (index, part) in text.split("```").enumerate() {
@@ -73,7 +73,7 @@ fn every_flag_in_the_documentation_and_in_the_examples_exists() {
         pieces.chain(helps.map(|(name, text)| (name, text.lines().map(str::to_owned).collect())))
     {
         for piece in pieces {
-            // What follows `fanfold VERB` up to the end of that command is a flag of that verb.
+            // Everything after `fanfold VERB` up to the end of that command is a flag of that verb.
             for call in piece.split("fanfold ").skip(1) {
                 let call = call.split(['|', '&', ';', '#']).next().unwrap_or_default();
                 let verb = call.split_whitespace().next().unwrap_or_default();
@@ -145,7 +145,7 @@ fn every_file_that_contributing_names_is_there() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let text = fs::read_to_string(root.join("CONTRIBUTING.md")).expect("the page");
     let rooms = ["src/", "tests/", "docs/", "fuzz/", "benches/"];
-    // `NAME.rs` is a file that is to be made.
+    // `NAME.rs` means a file to be created.
     let named = code(&text).into_iter().filter(|piece| {
         rooms.iter().any(|room| piece.starts_with(room)) && !piece.contains("NAME") && !piece.contains(' ')
     });

@@ -1,4 +1,4 @@
-//! The help of each command: the flags that it uses, and no others; which it takes all the same.
+//! The help of each command shows exactly the flags that it uses; it accepts the others all the same.
 
 use std::collections::BTreeSet;
 
@@ -6,7 +6,7 @@ use fanfold::config::flags::JOB_FLAGS;
 
 use crate::support::harness::{Scene, rows};
 
-/// The flags of a job that set no key, and that not every command has a use for.
+/// Flags of a job that set no key, and that some commands do not use.
 const BESIDES: [&str; 3] = ["color", "quiet", "verbose"];
 
 const PLACE: &str = "output journal";
@@ -67,7 +67,7 @@ fn value(flag: &str) -> &str {
     }
 }
 
-/// What a command says, without the line that says when it was said.
+/// The output of a command, without the line that shows the time.
 fn said(scene: &Scene, arguments: &[&str]) -> String {
     let finished = scene.run(arguments);
     assert!(finished.code.is_some_and(|code| code < 2), "{arguments:?}: {finished:?}");

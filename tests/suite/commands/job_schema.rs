@@ -1,4 +1,4 @@
-//! The JSON Schema of the job file: what the program takes it takes, and what the program refuses by key or type it refuses.
+//! The JSON Schema of the job file accepts and rejects the same keys and types as the program.
 
 use std::fs;
 use std::path::Path;
@@ -53,7 +53,7 @@ fn every_job_of_the_repository_and_every_one_in_the_documentation_satisfies_it()
         let text = fs::read_to_string(root().join(page)).expect("a page");
         for block in text.split("```toml\n").skip(1) {
             let block = block.split("```").next().expect("its end");
-            // Blocks within a list are indented as it is.
+            // Blocks in a list are indented like the list.
             check(page, &block.lines().map(|line| format!("{}\n", line.trim_start())).collect::<String>());
         }
     }

@@ -1,4 +1,4 @@
-//! `fanfold models`, the user's own model table, regions, and what is said before rows are sent.
+//! `fanfold models`, the user's own model table, regions, and warnings before rows are sent.
 
 use std::collections::BTreeMap;
 
@@ -75,7 +75,7 @@ const LIMITS: &str = "
     qwen-doc-turbo      beijing   600   3000000
 ";
 
-/// Input and output per million tokens, in dollars, of short inputs without thinking.
+/// Input and output prices per million tokens, in dollars, for short inputs without thinking.
 const PRICES: &str = "
     qwen3.7-max singapore 2.5 7.5      qwen3.7-plus singapore 0.4 1.6        qwen3.6-plus singapore 0.5 3
     qwen3.6-flash singapore 0.1875 1.125  qwen3.6-max-preview singapore 1.3 7.8  qwen3.5-plus singapore 0.4 2.4
@@ -139,7 +139,7 @@ fn the_table_has_limits_and_prices_by_region_as_published() {
         assert_eq!(tier["output"].as_f64(), figure(figures[3]), "{figures:?}: {price}");
         assert!(price["as_of"].as_str().is_some_and(|date| date.starts_with("2026-")), "{figures:?}");
     }
-    // What nobody has published is null, and neither a guess nor 0.
+    // Unpublished facts are null, neither guesses nor 0.
     for name in ["qwen-mt-lite", "qwen3-coder-next", "qwen-doc-turbo"] {
         assert_eq!(models[name]["regions"]["singapore"]["price"], Value::Null, "{name}");
     }
@@ -341,7 +341,7 @@ fn a_server_of_one_s_own_gets_limits_and_prices_from_an_own_table() {
     }
 }
 
-/// What the preview of a job says its address is.
+/// The address in the preview of a job.
 fn address(scene: &Scene, arguments: &[&str], variables: &[(&str, &str)]) -> String {
     let all = [&["preview", "plain.toml", "-n", "0"], arguments].concat();
     let output = scene.command(&all).envs(variables.iter().copied()).output().expect("the binary runs");
@@ -350,7 +350,7 @@ fn address(scene: &Scene, arguments: &[&str], variables: &[(&str, &str)]) -> Str
     line.expect("an address").to_owned()
 }
 
-/// A scene with a job file that names no address, with more TOML behind it.
+/// A scene with a job file that names no address, with more TOML appended.
 fn without_address(more: &str) -> Scene {
     let scene = Scene::new();
     scene.write("in.jsonl", rows(0..2));
@@ -396,7 +396,7 @@ fn a_region_is_an_address_by_name() {
     }
     preview(&["--region", "mars"]).expect_code(2).says("not a known region");
     preview(&["--set", "model.workspace=a/b"]).expect_code(1).says("letters, digits and dashes");
-    // The region decides on limits and prices: 30,000 requests a minute in Beijing, 600 in Singapore.
+    // The region decides limits and prices: 30,000 requests a minute in Beijing, 600 in Singapore.
     assert!(preview(&["--region", "beijing"]).expect_code(0).stdout.contains("at 500 requests/s"));
     assert!(preview(&[]).expect_code(0).stdout.contains("at 10.0 requests/s"));
 }
@@ -443,7 +443,7 @@ fn thinking_that_nobody_asked_for_is_reported_with_its_price_and_its_fix() {
     for model in ["qwen-plus", "qwen-mt-plus", "qwq-plus"] {
         assert!(!preview(&["--model", model]).contains("think before answering"), "{model}");
     }
-    // How long qwen3.8 may think is known; what it costs in Beijing is not.
+    // How long qwen3.8 may think is known; its price in Beijing is not.
     let flash = preview(&["--model", "qwen3.8-flash", "--region", "beijing"]);
     assert!(flash.contains("the cost of the thoughts is not known"), "{flash}");
 }

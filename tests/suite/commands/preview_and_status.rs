@@ -1,4 +1,4 @@
-//! Preview, status, looking on at a run, and what a run says of itself.
+//! Preview, status, watching a run, and the output of a run.
 
 use std::fs;
 use std::process::Child;
@@ -17,7 +17,7 @@ fn scene(rows_count: usize) -> Scene {
     scene
 }
 
-/// A run that takes its time, past its first answer.
+/// A slow run, after its first answer.
 fn slow_run() -> (Scene, Child) {
     let latency = "fixed:100ms".parse().expect("a latency");
     let scene = Scene::with(ServerSettings { latency, ..ServerSettings::default() });
@@ -97,7 +97,7 @@ fn status_and_export_look_on_while_the_job_runs_and_a_second_run_is_refused() {
         let said = scene.run(&["status", "job.toml", "--json"]).expect_code(0).stdout;
         serde_json::from_str(&said).expect("JSON")
     };
-    // What was sent is not stored yet.
+    // Requests in flight are not stored yet.
     scene.wait_until(|| status()["ok"].as_u64() > Some(0));
     let status = status();
     assert_eq!((&status["running"], &status["rows"]), (&true.into(), &200.into()));

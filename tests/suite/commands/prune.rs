@@ -1,4 +1,4 @@
-//! Dropping the answers whose rows have been gone for long: what goes, what stays, and that a kill loses nothing.
+//! Deleting answers whose rows have long been gone: which are deleted, which stay, and that a kill loses nothing.
 
 use std::fs;
 use std::os::unix::process::ExitStatusExt;
@@ -32,13 +32,13 @@ fn keep_rows(scene: &mut Scene, count: usize) {
     scene.judge.texts = Some((0..count).map(crate::support::harness::text).collect());
 }
 
-/// What `status` and the report say of spending.
+/// The spending shown by `status` and the report.
 fn sums(scene: &Scene) -> Vec<Value> {
     let status = scene.run(&["status", "job.toml", "--json"]).expect_code(0).stdout;
     let status: Value = serde_json::from_str(&status).expect("JSON");
     scene.run(&["report", "job.toml"]).expect_code(0);
     let report = scene.read("out.jsonl.report.html");
-    // Its last line says when it was made.
+    // Its last line shows when it was made.
     let (report, _) = report.split_once("<footer>").expect("a footer");
     vec![status["days"].clone(), status["runs"].clone(), status["cost"].clone(), report.into()]
 }
@@ -74,7 +74,7 @@ fn answers_of_rows_that_have_long_been_gone_are_deleted_and_no_others() {
     assert_eq!(count(&scene, "steps WHERE response IS NULL"), 5);
     scene.run_job(&["job.toml"]).expect_code(0).says("kept 10");
     assert_eq!(scene.witness_count(), 20, "nothing of a living row is sent again");
-    // Rows that come back: those that were gone for days have their answers, those that were dropped are asked again.
+    // Rows that return: those gone for days have their answers, deleted ones are requested again.
     keep_rows(&mut scene, 15);
     scene.run_job(&["job.toml"]).expect_code(0).says("kept 10 · moved 5");
     assert_eq!(scene.witness_count(), 20);
@@ -119,7 +119,7 @@ fn an_answer_that_a_living_row_shares_stays() {
     scene.write("job.toml", job);
     scene.run(&["run", "job.toml"]).expect_code(0);
     assert_eq!(scene.witness_count(), 2);
-    // The row that was asked is gone, and so is another; the one that shares the first one's answer is still there.
+    // The row that was sent is gone, and so is another; the one that shares its answer is still there.
     scene.write("in.jsonl", same("b"));
     scene.run(&["run", "job.toml"]).expect_code(0);
     scene.run(&["prune", "job.toml", "--older-than", "0s", "--yes"]).expect_code(0).says("dropped 1 answer:");

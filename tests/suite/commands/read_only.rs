@@ -1,4 +1,4 @@
-//! Who looks at a job asks for nothing that only its sending needs, and for no leave to write.
+//! Commands that only read need nothing that only sending needs, and no permission to write.
 
 use std::fs::{self, Permissions};
 use std::os::unix::fs::PermissionsExt;
@@ -6,7 +6,7 @@ use std::process::Command;
 
 use crate::support::harness::{Finished, Scene};
 
-/// What looks at a job without writing beside its journal.
+/// The commands that read a job without writing next to its journal.
 const LOOKS: [&[&str]; 5] = [
     &["status", "job.toml"],
     &["status", "job.toml", "--row", "2"],
@@ -15,7 +15,7 @@ const LOOKS: [&[&str]; 5] = [
     &["report", "job.toml", "--output", "-"],
 ];
 
-/// Runs the binary as somebody whom permissions bind, whoever runs the tests.
+/// Runs the binary as a user bound by permissions, whoever runs the tests.
 fn bound(scene: &Scene, arguments: &[&str]) -> Finished {
     let plain = scene.command(arguments);
     if !rustix::process::geteuid().is_root() {
@@ -72,13 +72,13 @@ fn looking_needs_no_price_no_key_no_table_and_nothing_else_that_only_sending_nee
         scene.run(&["run", "job.toml"]).expect_code(1).says(refused);
         for look in LOOKS {
             let finished = scene.run(look);
-            // Another request is another matter: it has no answer yet, and that is told.
+            // Another request is a different matter: it has no answer yet, and that is reported.
             let is_told = more.starts_with("request.") && finished.code.is_some_and(|code| code < 4);
             assert!(finished.code == Some(0) || is_told, "{more}{look:?}: {finished:?}");
             assert!(!finished.stderr.contains(refused), "{more}{look:?}: {finished:?}");
         }
     }
-    // What makes the requests what they are is needed, to find their answers.
+    // Settings that determine the requests are needed, to find their answers.
     let text = scene.read("job.toml").replace("model.name = \"qwen-plus\"\n", "");
     scene.write("job.toml", text.replace("tools.search = {}\n", ""));
     scene.run(&["status", "job.toml"]).expect_code(0);
@@ -91,7 +91,7 @@ fn a_journal_that_may_not_be_written_is_read_and_stays_as_it_is() {
     let mut scene = scene();
     scene.run_job(&["job.toml"]).expect_code(0);
     let journal = fs::read(scene.path("kept/out.jsonl.journal")).expect("a journal");
-    // An empty log, which whoever looked before has left, holds nothing.
+    // An empty log left by an earlier reader contains nothing.
     for has_log in [false, true] {
         if has_log {
             scene.write("kept/out.jsonl.journal-wal", "");
@@ -131,7 +131,7 @@ fn the_log_of_a_killed_run_is_read_in_a_read_only_folder_or_the_message_says_how
     bound(&scene, &["status", "job.toml"])
         .expect_code(1)
         .says("Copy the journal and its log to a folder of your own");
-    // Without its log it is not shown as if it were whole.
+    // Without its log it is not shown as if it were complete.
     set_writable(&scene, "kept", true);
     fs::remove_file(log).expect("removed");
     set_writable(&scene, "kept", false);

@@ -10,7 +10,7 @@ use crate::support::harness::{Scene, rows};
 
 #[test]
 fn a_report_is_next_to_the_output_and_shows_the_result_of_the_job() {
-    // Latencies that differ, whatever the machine: where all are one, the page says so and has no percentiles.
+    // Latencies that differ, whatever the machine: if all are equal, the page says so and has no percentiles.
     let latency = "uniform:5ms..60ms".parse().expect("a latency");
     let script = "[[fault]]\ncontains = \"row 7.\"\nstatus = 400\ncode = \"data_inspection_failed\"\nmessage = \"no\"\n";
     let script = Script::parse(script).expect("a script");

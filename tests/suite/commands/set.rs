@@ -1,4 +1,4 @@
-//! A run that goes on is told to go otherwise, by the real command from a second process.
+//! An active run is changed by the real command from a second process.
 
 use std::fs;
 use std::io::Write;
@@ -12,7 +12,7 @@ use crate::support::harness::{Scene, rows, signal, text};
 
 const ROWS: usize = 120;
 
-/// A run that is slow enough to be told something.
+/// A run slow enough to be changed.
 fn slow(more: &str) -> (Scene, Child) {
     let latency = "fixed:30ms".parse().expect("a latency");
     let mut scene = Scene::with(ServerSettings { latency, ..ServerSettings::default() });
@@ -29,14 +29,14 @@ fn mean_gap(requests: &[Value]) -> f64 {
     whole / (requests.len() - 1) as f64
 }
 
-/// The run was at its own rate at first, and is several times as fast in the end.
+/// The run was at its own rate at first, and is several times as fast at the end.
 fn has_become_faster(scene: &Scene) {
     let requests = scene.witness();
     let (slow, fast) = (mean_gap(&requests[..3]), mean_gap(&requests[requests.len() - 50..]));
     assert!(fast < slow / 3.0, "{slow} s, and {fast} s in the end");
 }
 
-/// What the journal has of orders: key, value, and the run that took them up.
+/// The orders in the journal: key, value, and the run that accepted them.
 fn orders(scene: &Scene) -> Vec<(String, String, Option<i64>)> {
     let journal = scene.journal();
     let sql =
@@ -63,7 +63,7 @@ fn a_new_rate_is_accepted_by_the_run_and_recorded_in_its_journal() {
 fn a_pause_sends_nothing_more_is_shown_and_ends_with_resume() {
     let (mut scene, child) = slow("");
     scene.run(&["set", "job.toml", "pause"]).expect_code(0);
-    // What was in flight when it was told has come back.
+    // Requests in flight at the time of the order have returned.
     let status = || -> Value {
         let shown = scene.run(&["status", "job.toml", "--json"]).expect_code(0).stdout;
         serde_json::from_str(&shown).expect("JSON")

@@ -1,4 +1,4 @@
-//! How a job stands, as somebody sees it who watches it from another terminal.
+//! The state of a job, watched from another terminal.
 
 use std::io::Read;
 
@@ -63,7 +63,7 @@ fn leaving_a_watch_is_not_a_failure_and_does_not_disturb_the_run() {
     let mut scene = Scene::with_script("[[fault]]\nrequests = [11, 1000]\ndelay = \"2s\"\n");
     let run = half_done(&mut scene, "");
     let mut watch = scene.start(&["status", "job.toml", "--watch"]);
-    // It listens by the time it has shown something.
+    // Signals are handled by the time it has shown something.
     let mut first = [0; 1];
     watch.stdout.as_mut().expect("its output").read_exact(&mut first).expect("something is shown");
     signal(&watch, Signal::INT);
@@ -89,7 +89,7 @@ fn the_history_of_a_row_has_its_request_its_attempts_in_order_and_their_usage() 
     assert_eq!(json["fingerprint"].as_str().map(str::len), Some(32));
     assert!(json["prompt_tokens"].as_u64() > Some(0), "{json}");
 
-    // Another input: the story stays, and says that the request is not the present one.
+    // Another input: the history remains, and says that its request is not the present one.
     scene.write("in.jsonl", "{\"id\": \"r0\", \"text\": \"a\"}\n{\"id\": \"r1\", \"text\": \"b\"}\n");
     let text = scene.run(&["status", "job.toml", "--row", "2"]).expect_code(0).stdout;
     assert!(text.contains("has changed since") && text.contains("answer: "), "{text}");
@@ -98,7 +98,7 @@ fn the_history_of_a_row_has_its_request_its_attempts_in_order_and_their_usage() 
     assert!(text.contains("can no longer be built from the input"), "{text}");
 }
 
-/// The outcome of each run, as programs are told it, and the lines that people are shown.
+/// The outcome of each run, for programs and for people.
 fn outcomes(scene: &Scene) -> (Vec<String>, String) {
     let json = scene.run(&["status", "job.toml", "--json"]).expect_code(0).stdout;
     let json: Value = serde_json::from_str(&json).expect("JSON");

@@ -1,4 +1,4 @@
-//! Answers that were paid for, and rows that are shared, fail, go, come back, and are called otherwise.
+//! Paid answers, and rows that are shared, fail, disappear, return and are renamed.
 
 use serde_json::json;
 
@@ -13,7 +13,7 @@ fn write(scene: &mut Scene, rows: &[(&str, &str)]) {
     scene.judge.texts = Some(rows.iter().map(|(_, text)| (*text).to_owned()).collect());
 }
 
-/// What became of each row of the output.
+/// How each row of the output ended.
 fn ends(scene: &Scene) -> Vec<String> {
     lines(&scene.path("out.jsonl"))
         .iter()

@@ -1,4 +1,4 @@
-//! What a server bills and does not say: caps hold by its own account, over all runs of a journal.
+//! Usage that a server bills and does not report: caps hold by the server's own books, over all runs of a journal.
 
 use std::process::Stdio;
 use std::sync::OnceLock;
@@ -39,7 +39,7 @@ fn dear(usage: impl Fn(u64, u64) -> Option<Value> + Send + Sync + 'static) -> Ti
     })
 }
 
-/// What servers say of usage.
+/// How servers report usage.
 type Shape = (&'static str, fn(u64, u64) -> Option<Value>);
 
 const SHAPES: [Shape; 13] = [
@@ -80,7 +80,7 @@ fn caps_hold_by_the_servers_own_account_whatever_it_says_of_usage_and_however_of
                 let what = format!("{name}, {cap}: {} requests, {} tokens", till.requests(), till.tokens());
                 assert!(till.requests() >= 5, "{what}");
                 assert!(if is_money { till.cost() <= 3.0 } else { till.tokens() <= 1600 }, "{what}");
-                // What is set aside is said, beside what was spent.
+                // The reserved amount is shown next to the spent one.
                 let caps = scene.receipt()["caps"].clone();
                 let cap = &caps[if is_money { "max_cost" } else { "max_total_tokens" }];
                 let number = |key: &str| cap[key].as_f64().expect("a number");
@@ -125,7 +125,7 @@ fn uncounted_usage_is_set_aside_over_all_runs_and_shown_wherever_caps_are_shown(
         assert_eq!(json["caps"]["max_total_tokens"]["reserved"], aside);
         let page = scene.run(&["report", "job.toml", "--output", "-"]).expect_code(0).stdout;
         assert!(page.contains("Set aside"), "{page}");
-        // What is dropped of rows that are gone stays counted.
+        // Usage of pruned rows remains counted.
         scene.write("in.jsonl", rows(ROWS..ROWS + 5));
         scene.run(&["run", "job.toml"]).expect_code(5);
         scene.run(&["prune", "job.toml", "--older-than", "0s", "--yes"]).expect_code(0);
@@ -139,7 +139,7 @@ fn uncounted_usage_is_set_aside_over_all_runs_and_shown_wherever_caps_are_shown(
     });
 }
 
-/// A number with its thousands apart.
+/// A number with thousands separators.
 fn separated(number: u64) -> String {
     match number {
         0..1000 => number.to_string(),
@@ -195,7 +195,7 @@ fn replies_that_are_lost_late_or_cut_count_at_their_worst_and_throttling_costs_n
         ] {
             let till = Till::open(move |_, number| {
                 let is_lost = number % 2 == 0;
-                // A gateway that finds nobody says so at once, and has lost nothing.
+                // A gateway without a server behind it responds at once, and has lost nothing.
                 let late = is_lost && matches!(reply, Answered::Whole | Answered::Status(502));
                 let delay = Duration::from_millis(match reply {
                     _ if !late => 5,
@@ -240,7 +240,7 @@ fn an_outage_behind_a_gateway_uses_up_no_cap() {
                 false => Served { delay: Duration::from_millis(200), ..honest(25, LONGEST) },
             }
         });
-        // Enough for all rows at their worst, and a few lost ones.
+        // Enough for all rows at their worst case, and a few lost ones.
         let scene = scene(&till, "limits.max_total_tokens = 20_000\n");
         scene.run(&["run", "job.toml"]).expect_code(0);
         assert!(till.requests() > ROWS, "{} requests", till.requests());
@@ -257,12 +257,12 @@ fn an_answer_of_unknown_length_is_learnt_upwards_and_reported_as_unknown() {
         said.says("the maximum length of the answers to 60 requests is not known");
         scene.run(&["run", "job.toml"]).expect_code(5);
         assert!((400_000..=600_000).contains(&till.tokens()), "{} tokens", till.tokens());
-        // What one request may use is said where the cap is below that.
+        // The possible usage of one request is shown if the cap is below it.
         let scene = scene_of(&till, "nobody-knows", "limits.max_total_tokens = 5_000\n");
         let said = scene.run(&["run", "job.toml"]).expect_code(5);
         said.says("5,000 left of 5,000; the next request may use up to 8,")
             .says("`max_tokens` in the request limits that");
-        // No job of such a model is refused, and where its answers are bounded nothing is said.
+        // No job with such a model is rejected, and if its answers are bounded nothing is reported.
         let till = Till::open(|_, _| honest(25, 100));
         let scene = scene_of(&till, "nobody-knows", "limits.max_total_tokens = 600_000\n");
         scene.run(&["run", "job.toml"]).expect_code(0);
@@ -357,7 +357,7 @@ fn images_count_at_the_most_that_the_model_makes_of_one_and_are_refused_where_no
         let said = scene.run(&["run", "job.toml"]).expect_code(1);
         said.says("the maximum number of tokens that nobody-knows makes of an image").says("`max_image`");
         assert_eq!(till.requests(), sent, "nothing was sent");
-        // A table of the user's own says it.
+        // The user's own table gives it.
         scene.write("models.toml", "[models.nobody-knows]\nmax_image = 16_386\n");
         scene.run(&["run", "job.toml"]).expect_code(5);
         assert!(till.requests() > sent);

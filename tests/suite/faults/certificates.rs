@@ -1,4 +1,4 @@
-//! Who answers, and through whom: certificates that are not right, and the proxy of the environment.
+//! Who answers, and through whom: invalid certificates, and the proxy of the environment.
 
 use std::fs;
 use std::io::{self, Read, Write};
@@ -29,7 +29,7 @@ impl Authority {
         Self { pem, issuer: Issuer::new(params, key) }
     }
 
-    /// What a server of this name shows.
+    /// The certificate that a server of this name shows.
     fn certificate(&self, name: &str, last_year: i32) -> Arc<ServerConfig> {
         let key = KeyPair::generate().expect("a key");
         let mut params = CertificateParams::new(vec![name.to_owned()]).expect("a name");
@@ -103,7 +103,7 @@ fn a_certificate_that_changes_under_way_stops_the_job_and_costs_no_row() {
         let (right, wrong) =
             (trusted.certificate("localhost", 2999), stranger.certificate("localhost", 2999));
         let choose = move |number| Some(if number < 3 { right.clone() } else { wrong.clone() });
-        // Each connection ends behind its answer.
+        // Each connection ends after its answer.
         let relay = Relay::with_certificates(scene.base_url(), choose, |_| Act::Spoil(|bytes| bytes));
         let base_url = format!("https://localhost:{}/v1", relay.port());
         run(&mut scene, "run", &base_url, &trusted, &[]).expect_code(4).says("bad_certificate");
@@ -115,7 +115,8 @@ fn a_certificate_that_changes_under_way_stops_the_job_and_costs_no_row() {
     });
 }
 
-/// A proxy that hands on every connection to one port of this machine, whatever host was asked for, and keeps what passes.
+/// A proxy that forwards every connection to one port of this machine, whatever host was requested, and records the
+/// traffic.
 struct Proxy {
     port: u16,
     heard: Arc<Mutex<Vec<u8>>>,

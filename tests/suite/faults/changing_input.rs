@@ -11,7 +11,7 @@ use crate::support::harness::{Finished, Scene, rows, text};
 /// Enough rows that a plan, and an output, take a while.
 const MANY: usize = 12_000;
 
-/// Rows of which only a few requests differ, so that the sending is short.
+/// Rows with only a few different requests, so that sending is short.
 fn many(count: usize) -> String {
     let row =
         |number: usize| format!("{}\n", json!({ "id": format!("r{number}"), "text": text(number % 5) }));
@@ -52,7 +52,7 @@ fn append(scene: &Scene) {
     scene.write("in.jsonl", many(MANY + 100));
 }
 
-/// The output is that of the input as it is now, or there is none and the same command makes it.
+/// The output is that of the present input, or there is none and the same command makes it.
 fn ends_right(mut scene: Scene, finished: &Finished, count: usize) {
     match finished.code {
         Some(0) => {}

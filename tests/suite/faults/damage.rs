@@ -31,8 +31,8 @@ impl Done {
         Self { scene, journal, rows }
     }
 
-    /// Puts a journal in the place of the good one. It is refused in words, by whoever uses it, or what is written from
-    /// it is right.
+    /// Replaces the good journal with another. Every command that uses it rejects it with an error, or writes a correct
+    /// output.
     fn try_with(&self, journal: &[u8], what: &str) -> bool {
         let path = self.scene.path("out.jsonl.journal");
         for ending in ["-wal", "-shm"] {
@@ -59,7 +59,7 @@ impl Done {
         run.code == Some(0)
     }
 
-    /// The good journal is back, and all is as it was.
+    /// The good journal is restored, and everything is as before.
     fn end(mut self) {
         fs::write(self.scene.path("out.jsonl.journal"), &self.journal).expect("written");
         self.scene.run_job(&["job.toml"]).expect_code(0).says(&format!("kept {ROWS}"));
@@ -144,7 +144,7 @@ fn a_journal_cut_to_any_of_many_lengths_is_refused() {
     scenario(|| cut_at(97));
 }
 
-/// A scene whose journal was worked on by somebody else after a whole run.
+/// A scene whose journal was changed by someone else after a whole run.
 fn altered(sql: &str) -> Scene {
     let mut scene = Scene::new();
     scene.rows_and_job(30, "");
@@ -221,7 +221,7 @@ fn a_journal_that_this_user_may_not_write_to_is_refused_before_anything_is_sent(
         scene.rows_and_job(20, "");
         let path = scene.path("out.jsonl.journal");
         fs::set_permissions(&path, fs::Permissions::from_mode(0o400)).expect("read only");
-        // The administrator may write everywhere, until that is taken away.
+        // The administrator may write everywhere, unless that is revoked.
         let may_write = fs::OpenOptions::new().write(true).open(&path).is_ok();
         let without =
             if may_write { "setpriv --bounding-set=-dac_override,-dac_read_search -- " } else { "" };

@@ -1,5 +1,5 @@
-//! What the disk does to a run: no room, once and for good, a sync that fails, a folder or a journal that cannot be
-//! written. Faults of single system calls are `strace`'s, small and read-only disks those of a name space of its own.
+//! Disk faults: no space, once and permanently, a sync that fails, a folder or a journal that cannot be written. `strace`
+//! makes single system calls fail; small and read-only disks are mounted in a namespace of their own.
 
 use std::fs;
 use std::os::unix::fs::symlink;
@@ -21,7 +21,7 @@ fn with_failing_calls(scene: &mut Scene, calls: &str, error: &str, when: &str) -
     finished
 }
 
-/// As [`with_failing_calls`], of the calls alone that are about the job's folder itself.
+/// Like [`with_failing_calls`], but only for calls on the job's folder itself.
 fn with_a_failing_folder(scene: &mut Scene, calls: &str, error: &str) -> Finished {
     let line = format!(
         "exec strace -f -qq -y -o calls.log -P \"$(pwd -P)\" -e trace={calls} \
@@ -30,7 +30,7 @@ fn with_a_failing_folder(scene: &mut Scene, calls: &str, error: &str) -> Finishe
     judged_shell(scene, &line)
 }
 
-/// Runs a line where the folder `small` is a disk of that size; what is on it is beside it afterwards.
+/// Runs a line where the folder `small` is a disk of that size; its contents are next to it afterwards.
 fn on_a_small_disk(scene: &mut Scene, size: &str, line: &str) -> Finished {
     fs::create_dir_all(scene.path("small")).expect("a folder");
     let line = format!(
@@ -222,7 +222,7 @@ fn a_folder_that_is_read_only_is_found_before_anything_is_sent_and_can_be_looked
         scene.judge.output = "done/out.jsonl".to_owned();
         scene.run_job(&["job.toml"]).expect_code(0);
         scene.write("in.jsonl", crate::support::harness::rows(0..25));
-        // Whoever looked at the journal may have left these beside it, empty: with them SQLite has no need to make any.
+        // An earlier reader of the journal may have left these next to it, empty: then SQLite need not create any.
         for ending in ["-wal", "-shm"] {
             let companion = scene.path(&format!("done/out.jsonl.journal{ending}"));
             assert!(ending == "-shm" || fs::metadata(&companion).map_or(0, |file| file.len()) == 0);

@@ -1,5 +1,5 @@
-//! What the machine does to a run: too few files, too little memory, no home, nobody who listens, a clock that is set,
-//! a pause, a death every moment.
+//! Faults of the machine: too few files, too little memory, no home, no reader of the output, a clock that is set, a pause,
+//! a death every moment.
 
 use std::fs;
 use std::process::{Child, Command, Stdio};
@@ -85,7 +85,7 @@ fn a_run_whose_log_nobody_can_write_or_read_any_more_does_its_work() {
         ] {
             let mut scene = Scene::new();
             scene.rows_and_job(40, "");
-            // The code of the run is that of the shell, whatever reads its log.
+            // The exit code is the run's, whatever reads its log.
             let line = format!(
                 "{{ \"$FANFOLD\" run job.toml -v --progress {progress}; echo $? > code; }} {streams}"
             );
@@ -224,8 +224,8 @@ fn a_supervisor_that_starts_it_again_and_again_makes_no_burst_and_the_job_ends()
         assert!(finished.stderr.contains("1 failed"), "{}", finished.stderr);
         let of_row_7 =
             scene.witness().iter().filter(|line| line["body"].to_string().contains("of row 7.")).count();
-        // A row that is left alone is charged once in each life, and tried again and again, at the backoff's pace, in case
-        // it is the service that is silent.
+        // A row that is left alone is charged once in each life, and retried at the pace of the backoff, in case the
+        // service is silent.
         assert!(of_row_7 <= 6 + 8 * lives, "{of_row_7} requests in {lives} lives");
         let entries: i64 = scene
             .journal()
@@ -242,7 +242,7 @@ fn lives_of_a_request_each_make_no_burst_over_a_minute_s_limit() {
         let mut scene = Scene::new();
         scene.rows_and_job(60, "limits.qpm = 12\n");
         scene.judge.quotas = vec![(12, 60.0)];
-        // Each would send one at once, if it did not know of the ones before it.
+        // Each would send one at once, if it did not know about the earlier ones.
         for _ in 0..24 {
             let before = scene.witness_count();
             let mut child = scene.start(&["run", "job.toml"]);
@@ -255,7 +255,7 @@ fn lives_of_a_request_each_make_no_burst_over_a_minute_s_limit() {
             child.wait().expect("ended");
             scene.judge_after_a_kill();
         }
-        // A row that was handed out may have been sent: each life counts it, so that few go at all.
+        // A row that was handed out may have been sent: each life counts it, so that few are sent at all.
         assert!(scene.witness_count() > 0, "nothing was sent");
         scene.judge.quotas.clear();
         scene.run_job(&["job.toml", "--set", "limits.qpm=60000"]).expect_code(0);

@@ -1,4 +1,4 @@
-//! What belongs to a run, taken away while it goes on: the lock's file, the journal, or all of it.
+//! Files of a run that are removed while it is active: the lock, the journal, or everything.
 
 use std::fs;
 use std::os::unix::fs::symlink;
@@ -50,7 +50,7 @@ fn named(scene: &Scene, begin: &str) -> Vec<String> {
         .collect()
 }
 
-/// Whether the kernel says that a process holds SQLite's lock on a database that it has open: the bytes behind the first GiB.
+/// Whether the kernel shows that a process holds SQLite's lock on an open database: the bytes after the first GiB.
 fn holds_a_database(process: u32) -> bool {
     let locks = fs::read_to_string("/proc/locks").unwrap_or_default();
     locks.lines().any(|line| {
@@ -85,7 +85,7 @@ fn a_run_keeps_sqlite_s_lock_on_its_journal_until_its_end() {
             // It waits until somebody has looked.
             scene.run(&["set", "job.toml", "pause"]).expect_code(0);
             scene.run(&["status", "job.toml"]).expect_code(0);
-            // POSIX takes a process's locks off a file when it closes any handle of it.
+            // POSIX releases a process's locks on a file when it closes any handle to it.
             assert!(holds_a_database(run.id()), "{input}");
             scene.run(&["set", "job.toml", "resume", "concurrency=60"]).expect_code(0);
             scene.end(run).expect_code(0);
@@ -146,8 +146,8 @@ fn a_folder_that_cannot_be_searched_for_a_while_does_not_count_as_a_deleted_jour
         scene.write("job.toml", job);
         let child = scene.start(&["run", "job.toml"]);
         scene.wait_for_requests(10);
-        // As root finds every folder searchable, one whose name leads round in a circle.
-        // The run stands still meanwhile: between the two, it would find no folder of that name.
+        // Since root can search every folder, a folder whose name is a cycle of links. The run is stopped meanwhile: in
+        // between, it would find no folder of that name.
         signal(&child, Signal::STOP);
         fs::rename(scene.path("kept"), scene.path("behind")).expect("renamed");
         symlink("kept", scene.path("kept")).expect("a circle");
@@ -212,7 +212,7 @@ fn a_run_whose_journal_another_has_replaced_keeps_its_own_next_to_it() {
         let aside = named(&scene, "out.jsonl.journal.2");
         assert_eq!(aside.len(), 1, "{}", first.stderr);
         assert!(first.stderr.contains(&aside[0]), "{}", first.stderr);
-        // And what it holds is whole.
+        // And it is complete.
         fs::rename(scene.path(&aside[0]), journal(&scene, "")).expect("put back");
         scene.run(&["run", "job.toml"]).expect_code(1).says("and held 60 before");
         let again = scene.run(&["run", "job.toml", "--accept-loss"]).expect_code(0);
@@ -223,7 +223,7 @@ fn a_run_whose_journal_another_has_replaced_keeps_its_own_next_to_it() {
 #[test]
 fn a_run_whose_job_another_has_started_after_all_sends_nothing_more() {
     scenario(|| {
-        // As on a file system that locks nothing between two machines.
+        // As on a file system without locks between two machines.
         let (mut scene, child) = under_way();
         let other = Connection::open(journal(&scene, "")).expect("a journal");
         other.busy_timeout(std::time::Duration::from_secs(10)).expect("patience");
@@ -235,7 +235,7 @@ fn a_run_whose_job_another_has_started_after_all_sends_nothing_more() {
         assert!(finished.stderr.contains("another run has started on the journal"), "{}", finished.stderr);
         let sent = scene.witness_count();
         assert!(sent < ROWS, "it stops");
-        // Who made it believe that there was another gives way.
+        // The process that pretended to be another gives way.
         Connection::open(journal(&scene, ""))
             .expect("a journal")
             .execute("DELETE FROM runs WHERE run > 1", [])

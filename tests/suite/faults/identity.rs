@@ -1,4 +1,4 @@
-//! Whose answers a journal holds, and in which rows they belong: a rehearsal's are no real job's.
+//! Whose answers a journal has, and to which rows they belong: those of a rehearsal never belong to a real job.
 
 use std::fs::{self, OpenOptions};
 use std::io::Write;
@@ -64,7 +64,7 @@ fn answers_of_a_rehearsal_by_address_are_requested_again_once_a_service_is_asked
             let verified = scene.run(&["verify", "job.toml"]).expect_code(0).stdout;
             assert!(!verified.contains("simulator"), "{verified}");
             assert_eq!(house.looked_at().len(), 1, "nothing of the simulator's is left");
-            // Nor does a rehearsal that comes after it change what was paid for.
+            // A later rehearsal does not change paid answers either.
             scene.run(&["run", "job.toml"]).expect_code(0).says("kept 5").says("nothing was sent");
             is_of_the_house(&scene, 5);
         }
@@ -148,7 +148,7 @@ fn rows_that_share_an_answer_share_none_of_a_rehearsal() {
     });
 }
 
-/// Writes other bytes of the same length into a file, and sets its time of modification back, as `rsync --inplace -t` does.
+/// Writes other bytes of the same length into a file, and restores its modification time, as `rsync --inplace -t` does.
 fn rewrite_in_place(scene: &Scene, name: &str, bytes: &[u8]) {
     let path = scene.path(name);
     let before = fs::metadata(&path).expect("a file");
@@ -187,7 +187,7 @@ fn an_input_that_is_rewritten_in_place_while_it_is_sent_leaves_no_answer_in_anot
             let latency = "fixed:10ms".parse().expect("a latency");
             let scene = Scene::with(ServerSettings { latency, ..ServerSettings::default() });
             let first = input(name, &turned(COUNT, 0));
-            // What another order is compressed to may have another length.
+            // Another order may compress to another length.
             let other = (1..COUNT).map(|by| input(name, &turned(COUNT, by)));
             let other = other.into_iter().find(|other| other.len() == first.len()).expect("as long");
             scene.write(name, &first);
@@ -198,7 +198,7 @@ fn an_input_that_is_rewritten_in_place_while_it_is_sent_leaves_no_answer_in_anot
             rewrite_in_place(&scene, name, &other);
             let finished = Finished::from(run.wait_with_output().expect("an end"));
             if finished.code != Some(0) {
-                // Half of it was read as it was, and half as it is: that can be no file.
+                // Half of it was read before and half after the change: no valid file results.
                 assert_eq!(name, "in.parquet", "{}", finished.stderr);
                 scene.run(&["run", "job.toml"]).expect_code(0);
             }
@@ -335,7 +335,7 @@ fn rows_with_decimals_of_many_digits_match_those_of_earlier_journals() {
         let journal = rusqlite::Connection::open(scene.path("out.jsonl.journal")).expect("a journal");
         let known: String =
             journal.query_row("SELECT hex(fingerprint) FROM entries", [], |row| row.get(0)).expect("one row");
-        // A golden value: with another one, answers of before are paid for again.
+        // A golden value: with another one, earlier answers would be paid for again.
         assert_eq!(known, "2C4FD462D8504B13F1ED7DDC12CF791D");
     });
 }

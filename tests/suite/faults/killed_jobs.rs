@@ -1,5 +1,5 @@
-//! The jobs that are killed, and what has to hold of them after a death, wherever it came: what is left can be looked
-//! at, and the same command ends as if nothing had happened, with no more sent again than what was out.
+//! The jobs that are killed, and what must hold after a death at any point: the remains can be inspected, and the same
+//! command ends as if nothing had happened, resending no more than the requests in flight.
 
 use std::collections::HashSet;
 use std::fs;
@@ -25,7 +25,7 @@ pub(super) struct Kind {
     pub(super) output: &'static str,
     /// Rows of the input.
     rows: usize,
-    /// Answers that the whole of it takes.
+    /// How many answers the whole job needs.
     answers: usize,
     /// What is piped in.
     stdin: Option<fn() -> String>,
@@ -116,7 +116,7 @@ fn shared() -> Scene {
     scene
 }
 
-/// A job that ended once, whose input has been edited since: rows above, one taken out, one changed.
+/// A finished job whose input has been edited since: rows added above, one removed, one changed.
 fn edited() -> Scene {
     let mut scene = jsonl();
     scene.run_job(&["job.toml"]).expect_code(0);
@@ -132,7 +132,7 @@ impl Kind {
         (self.scene)()
     }
 
-    /// Runs a command of the scene, with what is piped in where that is wanted.
+    /// Runs a command of the scene, with piped input if `pipes`.
     pub(super) fn output_of(&self, mut command: Command, pipes: bool) -> Output {
         command.stdout(Stdio::piped()).stderr(Stdio::piped());
         let Some(stdin) = self.stdin.filter(|_| pipes) else {
@@ -140,13 +140,13 @@ impl Kind {
         };
         let mut child = command.stdin(Stdio::piped()).spawn().expect("the binary runs");
         let mut pipe = child.stdin.take().expect("its standard input");
-        // Whoever is killed while it reads does not read it all.
+        // A process killed while reading does not read everything.
         let _ = pipe.write_all(stdin().as_bytes());
         drop(pipe);
         child.wait_with_output().expect("an end")
     }
 
-    /// What an undisturbed run writes.
+    /// The output of an undisturbed run.
     pub(super) fn undisturbed(&self) -> Vec<Value> {
         let mut scene = self.begin();
         let finished = Finished::from(self.output_of(scene.command(&["run", "job.toml"]), true));
@@ -160,7 +160,7 @@ impl Kind {
         if self.output.ends_with(".jsonl") { comparable(&path) } else { vec![] }
     }
 
-    /// Holds everything that a death has left against the promises, then runs the same command to its end.
+    /// Checks everything that a death has left against the promises, then runs the same command to its end.
     pub(super) fn survives(&self, scene: &mut Scene, undisturbed: &[Value]) {
         scene.judge_after_a_kill();
         let left = Left::look(self, scene);
@@ -193,7 +193,7 @@ impl Kind {
         self.cleaned_up(scene);
     }
 
-    /// The commands that only look work on what a death has left, and nothing half written has the output's name.
+    /// The reading commands work on what a death has left, and no half-written file has the output's name.
     fn looks(&self, scene: &Scene, left: &Left) {
         let there = scene.path(&format!("{}.journal", self.output)).exists();
         let status = scene.run(&["status", "job.toml", "--json"]);
@@ -226,12 +226,12 @@ impl Kind {
         }
     }
 
-    /// Nothing of a death stays behind.
+    /// Nothing remains of a death.
     fn cleaned_up(&self, scene: &Scene) {
         let names = fs::read_dir(scene.path("")).expect("a folder").map(|entry| entry.expect("an entry"));
         for name in names.map(|entry| entry.file_name().to_string_lossy().into_owned()) {
             let rest = [".part", ".new", "-journal"].iter().any(|ending| name.ends_with(ending));
-            // Whoever looks at a journal leaves an empty log.
+            // Reading a journal leaves an empty log.
             let log = name.ends_with("-wal") && fs::metadata(scene.path(&name)).expect("a file").len() > 0;
             assert!(!rest && !log && !name.contains(".new-"), "{name} stays behind");
         }

@@ -1,6 +1,6 @@
-//! `kill -9` at every step: a named point of the program is armed, and the count at which the run dies there moves by
-//! one until the run does not meet it any more. After each death the journal is whole and can be looked at, and the
-//! same command ends as if nothing had happened, with no more sent again than what was out.
+//! `kill -9` at every step: a failpoint is armed, and the count at which the run dies there is raised by one until the run
+//! no longer reaches it. After each death the journal is intact and readable, and the same command ends as if nothing had
+//! happened, resending no more than the requests in flight.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -17,11 +17,11 @@ use super::scenario;
 use crate::support::harness::{Finished, Scene};
 use crate::support::side_by_side::{all, words};
 
-/// A run meets no point more often than that.
+/// The maximum number of times that a run reaches a point.
 const MOST: usize = 300;
 
-/// Kills a run at a point, the `times`th time that it is met. Says whether it was met so often; a run that did not
-/// meet it has to have ended well.
+/// Kills a run at a point, the `times`th time that it is reached. Returns whether it was reached that often; otherwise the
+/// run must have ended well.
 fn dies(kind: &Kind, scene: &mut Scene, point: &str, times: usize) -> bool {
     let output = kind.output_of(scene.dying_at(point, times), true);
     if output.status.signal() == Some(9) {
@@ -33,7 +33,8 @@ fn dies(kind: &Kind, scene: &mut Scene, point: &str, times: usize) -> bool {
     false
 }
 
-/// Kills runs of a kind at one point, at its first meeting, its second, and so on, until there is none. Gives how many.
+/// Kills runs of a kind at one point, the first time, the second, and so on, until it is no longer reached. Returns how
+/// often.
 fn sweep(kind: &Kind, point: &str, undisturbed: &[Value]) -> Result<usize, String> {
     for times in 1..=MOST {
         let end = catch_unwind(AssertUnwindSafe(|| {
@@ -187,7 +188,7 @@ fn a_log_that_is_taken_away_after_a_kill_is_missed() {
         assert_eq!(fs::read(scene.path("out.jsonl.journal")).expect("a journal"), journal);
         fs::rename(scene.path("elsewhere"), &log).expect("moved back");
         scene.run_job(&["job.toml"]).expect_code(0);
-        // What was said helps.
+        // The advice works.
         scene.judge.forget();
         let mut scene = JSONL.begin();
         scene.die_at("journal.commit.after", 6);
@@ -203,7 +204,7 @@ fn a_rollback_left_by_a_kill_is_reported_to_readers_and_undone_by_the_next_run()
     scenario(|| {
         let mut scene = JSONL.begin();
         scene.run_job(&["job.toml"]).expect_code(0);
-        // As on a network file system, where there is no log, and as killed in the middle of a write.
+        // As on a network file system, where there is no log, and killed in the middle of a write.
         let path = scene.path("out.jsonl.journal");
         let journal = Connection::open(&path).expect("a journal");
         journal.pragma_update(None, "journal_mode", "DELETE").expect("a mode");

@@ -1,5 +1,5 @@
-//! Secrets that do not come back from a server: from tools, from the commands and the files around a run, and from the user's
-//! own slips.
+//! Secrets that must not leak by other ways than the server: through tools, the commands and files around a run, and the
+//! user's own mistakes.
 
 use std::fs;
 use std::os::unix::process::CommandExt;
@@ -12,10 +12,10 @@ use crate::support::harness::{CANARY, Finished, Scene, rows};
 use crate::support::key;
 use crate::support::side_by_side::each;
 
-/// Of the key that is looked for everywhere, in the form of another service's.
+/// The key searched for everywhere, in the form of another service's.
 const ELSEWHERE: &str = "gsk_4f1d9c7e2bQ";
 
-/// A user who may do nothing, for what does not hold against root.
+/// A user without privileges, for protections that do not hold against root.
 const NOBODY: u32 = 65534;
 
 /// A tool that the model is made to call.
@@ -26,7 +26,7 @@ fn with_tool(more: &str, script: &str) -> String {
     format!("{more}{CALLED}[tools.look]\ncommand = [\"sh\", \"-c\", '''{script}''']\n")
 }
 
-/// Everything that looks at a job, after which no file and no output has the key in it.
+/// Runs everything that reads a job, after which no file and no output contains the key.
 fn look_at_all(scene: &Scene) {
     for more in [
         &["status"][..],
@@ -92,7 +92,7 @@ fn a_command_that_gives_the_key_gives_it_to_nobody_else() {
             scene.write("my.key", format!("{CANARY}\n"));
             scene.write("in.jsonl", rows(0..3));
             let more = format!("model.api_key_command = [\"sh\", \"-c\", '''{script}''']\n");
-            // A command that fails has the last word only where it says no key.
+            // The output of a failing command is shown only where it contains no key.
             scene.job("in.jsonl", "out.jsonl", &more);
             let told = scene.command(&["run", "job.toml", "-v"]).env_remove("DASHSCOPE_API_KEY").output();
             let told = Finished::from(told.expect("the binary runs")).expect_code(code);
@@ -193,7 +193,7 @@ fn a_key_on_the_command_line_is_refused_whichever_flag_it_is_given_to() {
             let words = ["run", "job.toml", "--set", &format!("model.{place}"), "--prompt", unlike_a_key];
             scene.run(&words).expect_code(1).says("does not belong");
         }
-        // What clap itself would repeat.
+        // Arguments that clap itself would repeat.
         for words in [
             vec!["run", "job.toml", "--api-key", CANARY],
             vec!["run", "job.toml", "--api-kye=sk-canary-4f1d9c7e2b"],
@@ -230,7 +230,7 @@ fn a_key_given_instead_of_its_name_is_not_shown_and_nothing_is_sent() {
             scene.run(&["preview", "job.toml"]);
         }
         assert!(scene.witness().is_empty());
-        // Who is told is no matter of the run's, and not shown either.
+        // The notified address does not concern the run, and is not shown either.
         scene.job(
             "in.jsonl",
             "out.jsonl",
@@ -372,7 +372,7 @@ fn leaks_reported_for_other_programs_do_not_happen_here() {
         }
         look_at_all(&scene);
         assert!(!scene.read("out.jsonl").contains(&CANARY[..14]));
-        // What a run is told, and files of variables.
+        // Changes to a run, and files of variables.
         scene.run(&["set", "job.toml", &format!("qps={ELSEWHERE}")]);
         scene.run(&["set", "job.toml", ELSEWHERE]);
         let folder = tempfile::tempdir().expect("a folder");
@@ -385,7 +385,7 @@ fn leaks_reported_for_other_programs_do_not_happen_here() {
             fs::write(&variables, text).expect("a file");
             scene.run(&["run", "job.toml", "--env-file", &variables]);
         }
-        // A proxy that asks for a password, and nobody there.
+        // A proxy that requires a password, at an address where nobody listens.
         for (name, url) in [("HTTPS_PROXY", "https://h.invalid/v1"), ("HTTP_PROXY", "http://h.invalid/v1")] {
             let words = [
                 "ask",

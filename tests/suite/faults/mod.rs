@@ -1,5 +1,5 @@
-//! The fault sweep. `tests/faults.toml` registers each scenario, which is a test of this folder, with the promise it puts to
-//! the test and its size. A scenario that ends otherwise than the register says fails the suite.
+//! The fault sweep. `tests/faults.toml` registers each scenario, which is a test in this folder, with the promise that it
+//! tests and its size. A scenario with another result than registered fails the suite.
 
 mod answers;
 mod billing;
@@ -36,15 +36,15 @@ use std::process::Command;
 
 use serde::Deserialize;
 
-/// What `tests/faults.toml` says of a scenario.
+/// A scenario's entry in `tests/faults.toml`.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Scenario {
     promise: u8,
     size: Size,
-    /// Why it does not hold, where it does not.
+    /// Why the promise does not hold, if so.
     broken: Option<String>,
-    /// A program that is not the project's own, without which it cannot be run.
+    /// An external program that the scenario needs.
     needs: Option<Tool>,
 }
 
@@ -52,9 +52,9 @@ struct Scenario {
 #[derive(Deserialize, Clone, Copy)]
 #[serde(rename_all = "lowercase")]
 enum Tool {
-    /// It may be there and not be allowed to trace.
+    /// It may be installed but not permitted to trace.
     Strace,
-    /// A library that lies about the time.
+    /// A library that fakes the time.
     Libfaketime,
 }
 
@@ -83,7 +83,7 @@ impl Tool {
     }
 }
 
-/// The library that lies about the time, where the system has it.
+/// The library that fakes the time, if the system has it.
 fn clock_library() -> Option<PathBuf> {
     let places = ["/usr/lib/*/faketime/libfaketimeMT.so.1", "/usr/lib/faketime/libfaketimeMT.so.1"];
     places.iter().find_map(|place| glob::glob(place).expect("a pattern").flatten().next())
@@ -97,7 +97,7 @@ enum Size {
     Soak,
 }
 
-/// How much of the sweep is wanted.
+/// The requested size of the sweep.
 fn wanted() -> Size {
     match std::env::var("FANFOLD_SUITE").as_deref() {
         Ok("soak") => Size::Soak,
@@ -121,7 +121,7 @@ fn register() -> BTreeMap<String, Scenario> {
     modules.into_iter().flat_map(|(module, scenarios)| named(module, scenarios)).collect()
 }
 
-/// Runs the test that this is the body of, if its size is wanted, and holds its end against the register.
+/// Runs the test with this body, if its size is requested, and checks its result against the register.
 pub fn scenario<F: FnOnce()>(body: F) {
     // The closure's type has the path of the test in its name.
     let name = type_name::<F>().trim_start_matches("suite::faults::").trim_end_matches("::{{closure}}");
@@ -131,7 +131,7 @@ pub fn scenario<F: FnOnce()>(body: F) {
         return;
     }
     if let Some(missing) = entry.needs.and_then(Tool::missing) {
-        // Past the harness, which keeps to itself what a test that does not fail says.
+        // Bypasses the harness, which hides the output of passing tests.
         let _ = writeln!(std::io::stderr(), "NOT RUN: the scenario {name}: {missing}");
         return;
     }
@@ -143,13 +143,13 @@ pub fn scenario<F: FnOnce()>(body: F) {
     }
 }
 
-/// The tests of the sweep, by this binary's own account.
+/// The tests of the sweep, as listed by this binary.
 fn tests() -> BTreeSet<String> {
     let binary = std::env::current_exe().expect("this binary");
     let output = Command::new(binary).args(["--list", "--format", "terse", "faults::"]).output();
     let listed = String::from_utf8(output.expect("a list").stdout).expect("text");
     let names = listed.lines().filter_map(|line| line.strip_prefix("faults::")?.strip_suffix(": test"));
-    // A test of this file itself is no scenario.
+    // A test in this file itself is not a scenario.
     names.filter(|name| name.contains("::")).map(str::to_owned).collect()
 }
 

@@ -1,4 +1,4 @@
-//! What a network does to requests and replies: glitches that heal, and what is no glitch told with what to do.
+//! Network faults of requests and replies: glitches that heal, and lasting faults that are reported with advice.
 
 use std::net::TcpListener;
 use std::time::Duration;
@@ -9,7 +9,7 @@ use super::scenario;
 use crate::support::harness::{CANARY, Finished, Scene, text};
 use crate::support::relay::{Act, Heard, Relay};
 
-/// A scene whose replies get lost, and are paid for again: nobody can help that.
+/// A scene whose replies get lost and are paid for again, which nobody can prevent.
 fn scene(rows: usize, more: &str) -> Scene {
     let mut scene = Scene::new();
     scene.rows_and_job(rows, more);
@@ -76,12 +76,12 @@ fn a_reply_that_breaks_on_its_way_is_asked_for_again() {
     });
 }
 
-/// What the first try of a row meets.
+/// What happens to the first try of a row.
 type Glitch = fn() -> Act;
 
 const PAGE: &str = "<!DOCTYPE html><html><body>Please log in to the hotel's network</body></html>";
 
-/// Glitches of every kind, each of which a second try mends.
+/// Glitches of every kind; after each, a second try succeeds.
 const GLITCHES: [(&str, Glitch); 20] = [
     ("a reset before the answer", || Act::ResetAfter(0)),
     ("a reset in the head", || Act::ResetAfter(60)),
@@ -118,7 +118,7 @@ const GLITCHES: [(&str, Glitch); 20] = [
     ("word after word that the answer is to come", || {
         Act::Forever(vec![], b"HTTP/1.1 100 Continue\r\n\r\n".repeat(99))
     }),
-    // As one byte in 30 s is to a time-out of some minutes.
+    // Like one byte in 30 s with a timeout of some minutes.
     ("a byte now and then", || Act::Drip(1, Duration::from_millis(300))),
 ];
 
@@ -137,7 +137,7 @@ fn a_glitch_of_any_kind_heals_at_the_next_try() {
             assert!(tries >= 2, "{name}: not met, or not tried again");
         }
         run(&mut scene, &relay.base_url()).expect_code(0);
-        // Whether a simulator is asked is no request.
+        // Asking whether it is a simulator is not a request.
         let sent = |heard: &[Heard]| heard.iter().filter(|heard| heard.bytes.starts_with(b"POST")).count();
         assert_eq!(sent(&relay.heard()), sent(&heard), "nothing is sent once all is answered");
     });
@@ -243,7 +243,7 @@ fn a_network_that_swallows_everything_fails_no_row() {
             socket.listen(0).expect("a listener")
         });
         let address = listener.local_addr().expect("an address");
-        // Who waits to be accepted fills the queue: nobody else is even refused.
+        // Connections that wait to be accepted fill the queue: no other is even refused.
         let waiting = || std::net::TcpStream::connect_timeout(&address, Duration::from_millis(200));
         let waiting: Vec<_> = std::iter::repeat_with(waiting).take_while(Result::is_ok).take(64).collect();
         assert!(waiting.len() < 64, "the queue is never full");
@@ -265,7 +265,7 @@ fn a_host_without_an_address_is_reported_at_once() {
     });
 }
 
-/// A gzip file that says nothing but blanks, of more of them than any reply may have.
+/// A gzip file of only blanks, more of them than any reply may have.
 fn bomb() -> Vec<u8> {
     use std::io::Write;
     let mut member = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());

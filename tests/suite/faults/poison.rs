@@ -1,4 +1,4 @@
-//! Rows that do harm: each is named by the plan before anything is sent, and fails alone where such rows are skipped.
+//! Harmful rows: each is named by the plan before anything is sent, and fails alone if such rows are skipped.
 
 use std::fmt::Write as _;
 
@@ -11,15 +11,15 @@ use serde_json::json;
 use super::scenario;
 use crate::support::harness::{CANARY, Scene, lines};
 
-/// A depth at which whoever descends a level of the stack for each bracket falls.
+/// A nesting depth that overflows the stack of any parser that recurses.
 const DEEP: usize = 10_000;
 
 fn deep(open: &str, close: &str) -> Vec<u8> {
     format!("{}1{}", open.repeat(DEEP), close.repeat(DEEP)).into_bytes()
 }
 
-/// Good rows with a bad one between each two of them. Every bad one is named in turn, and taken out; then all are there
-/// again and are skipped.
+/// Good rows with a bad one between each two. Every bad one is named in turn and removed; then all are restored and
+/// skipped.
 fn poisoned(file: &str, header: &str, bad: &[(Vec<u8>, &str)], good: impl Fn(usize) -> String, more: &str) {
     let mut scene = Scene::new();
     scene.job(file, "out.jsonl", more);

@@ -1,8 +1,8 @@
-//! A power cut: what was not synced is gone, all of it or any part of it.
+//! A power cut: unsynced data is lost, all of it or any part.
 //!
-//! A run is recorded, every write and every sync of it, and the folder is made again as it may be found after a power cut
-//! at each moment at which something becomes safe, or is counted. Whatever is found, the same command goes on from it,
-//! and no answer is missing that the run had counted by then.
+//! Records a run with every write and sync, and rebuilds the folder as it may be found after a power cut at each moment at
+//! which something becomes safe or is counted. From any of these states the same command continues, and no answer is
+//! missing that the run had counted by then.
 
 use std::collections::{BTreeMap, HashSet};
 use std::fs;
@@ -20,7 +20,7 @@ use crate::support::unsynced_disk::{CALLS, Deed, Disk, Done, Fate, record};
 
 const ROWS: usize = 14;
 
-/// What of a folder is made by hand before a run begins.
+/// The files of a folder that are made by hand before a run begins.
 const GIVEN: [&str; 3] = ["in.jsonl", "job.toml", "witness.jsonl"];
 
 /// A run that was recorded.
@@ -31,7 +31,7 @@ struct Recorded {
     output: Vec<Value>,
 }
 
-/// A moment at which the power goes, and what becomes of what was not synced.
+/// A moment at which the power fails, and the fate of unsynced data.
 #[derive(Debug, Clone, Copy)]
 struct Cut {
     /// So much was done by then.
@@ -75,7 +75,7 @@ fn run_recorded() -> Recorded {
     Recorded { record, witness: scene.witness(), output }
 }
 
-/// Done again on a disk that forgets nothing, the record gives the files that are really there.
+/// Replayed on a disk that forgets nothing, the record results in the real files.
 fn check_the_record(record: &[Done], scene: &Scene) {
     let mut everything = Vec::new();
     for Done { deed, .. } in record {
@@ -108,14 +108,14 @@ fn counted(record: &[Done]) -> u64 {
         _ => None,
     });
     let said: String = said.collect();
-    // Of a line that is said in pieces the last one may be missing.
+    // The last part of a line written in pieces may be missing.
     let lines = said.lines().rev().filter_map(|line| serde_json::from_str::<Value>(line).ok());
     lines.filter_map(|line| line["ok"].as_u64()).next().unwrap_or(0)
 }
 
 impl Recorded {
-    /// Every moment before and after something becomes safe, changes its name or is counted; those that leave the same
-    /// behind as another are left out.
+    /// Every moment before and after something becomes safe, is renamed or is counted, except those with the same remains
+    /// as another.
     fn cuts(&self) -> Vec<Cut> {
         let mut seen = HashSet::new();
         let mut cuts = Vec::new();
@@ -140,12 +140,12 @@ impl Recorded {
         cuts
     }
 
-    /// Makes a folder as it is found after a cut, holds it against what was promised by then, and goes on.
+    /// Makes a folder as found after a cut, checks it against the promises until then, and continues.
     fn go_on_after(&self, cut: Cut) {
         let done = &self.record[..cut.deeds];
         let mut scene = scene(ServerSettings { seed: 1, ..ServerSettings::default() });
         for (name, bytes) in disk(done).found(cut.fate) {
-            // Shared memory, which is not kept.
+            // Shared memory, which does not survive.
             if !name.ends_with("-shm") {
                 scene.write(&name, bytes);
             }
@@ -181,7 +181,7 @@ impl Recorded {
     }
 }
 
-/// Answers in a journal that is whole; where there is none, none.
+/// The answers in a valid journal; none if there is no journal.
 fn answers_in(scene: &Scene) -> u64 {
     let path = scene.path("out.jsonl.journal");
     if !path.exists() {

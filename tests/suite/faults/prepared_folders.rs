@@ -1,4 +1,4 @@
-//! Folders that somebody else has prepared: pipes where files should be, planted links, and files by two names.
+//! Folders that someone else has prepared: pipes instead of files, planted links, and files with two names.
 
 use std::fs;
 use std::os::unix::fs::{PermissionsExt, symlink};
@@ -13,11 +13,11 @@ use crate::support::harness::{CANARY, Finished, Scene, lines, rows};
 const PATIENCE: Duration = Duration::from_secs(20);
 
 fn pipe(path: &Path) {
-    // The call for it is not the same on every system; the program is.
+    // The system call differs between systems; the program does not.
     assert!(Command::new("mkfifo").arg(path).status().expect("mkfifo runs").success());
 }
 
-/// Runs a command that may not wait for ever.
+/// Runs a command that must not wait forever.
 fn ends(mut command: Command, what: &str) -> Finished {
     let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("the binary runs");
     let begun = Instant::now();
@@ -55,7 +55,7 @@ fn a_pipe_instead_of_a_file_is_reported_or_ignored_and_never_waited_for() {
             for command in ["run", "preview", "status", "export", "verify"] {
                 let finished = ends(scene.command(&[command, "job.toml"]), &format!("{command}, {name}"));
                 let is_told = finished.code == Some(1) && !finished.stderr.is_empty();
-                // Who only looks needs neither a key nor a schema, and knows no table.
+                // Reading commands need neither a key nor a schema, and no table.
                 assert!(is_told || command != "run", "{name}: {finished:?}");
             }
             assert_eq!(scene.witness_count(), sent, "{name}");
@@ -108,7 +108,7 @@ fn no_link_that_somebody_has_planted_is_written_through() {
             assert_eq!(scene.read(&format!("precious-{name}")), "# HELP fanfold_of_mine\n", "{name}");
             assert!(!scene.path(name).is_symlink() && scene.read(name).len() > 20, "{name}");
         }
-        // What the user names is where the user wants it, links and all.
+        // A path given by the user is used as it is, including links.
         for (name, arguments) in
             [("named.html", &["report", "job.toml"][..]), ("named.csv", &["export", "job.toml"])]
         {
@@ -172,7 +172,7 @@ fn a_journal_next_to_the_earlier_link_is_used_until_the_file_has_one() {
         scene.write("in.jsonl", rows(0..6));
         scene.job("in.jsonl", "out.jsonl", "");
         scene.run(&["run", "job.toml"]).expect_code(0);
-        // As it was before journals belonged to files: the journal beside the link.
+        // As before journals belonged to files: the journal is next to the link.
         scene.write("real/keep", "");
         fs::rename(scene.path("out.jsonl"), scene.path("real/out.jsonl")).expect("moved");
         symlink("real/out.jsonl", scene.path("out.jsonl")).expect("a link");
@@ -219,7 +219,7 @@ fn no_file_written_on_the_side_replaces_a_file_of_the_job() {
                     continue;
                 }
                 let finished = scene.run(&[&[command], &job[..], &["--output", taken]].concat());
-                // A name that tells no format is wrong usage; the others belong to the job.
+                // A name that shows no format is wrong usage; the others belong to the job.
                 let refused = matches!(finished.code, Some(1 | 2));
                 assert!(refused, "{command} {taken}: {}", finished.stderr);
                 assert_eq!(fs::read(scene.path(taken)).ok(), before, "{command} {taken}");
@@ -247,7 +247,7 @@ fn a_journal_that_others_can_write_is_reported_and_one_of_unknown_origin_is_reje
             lines.first().map(|line| (*line).to_owned()).unwrap_or_default()
         };
         for (mode, who) in [(0o666, "everyone can"), (0o660, "its group can"), (0o640, ""), (0o600, "")] {
-            // What a look leaves beside the journal has the mode that it had then.
+            // Files left next to the journal by a reader have its mode at that time.
             let beside = ["", "-wal", "-shm"].map(|ending| scene.path(&format!("out.jsonl.journal{ending}")));
             beside.iter().filter(|file| file.exists()).for_each(|file| allow(file, mode));
             for command in ["run", "export"] {

@@ -1,5 +1,5 @@
-//! Rows and tools that would end more than themselves: what is too much for this machine fails its row, and a tool ends with its
-//! time and with its run.
+//! Rows and tools that could end more than themselves: a row that is too much for this machine fails alone, and a tool ends
+//! with its time and its run.
 
 use std::os::unix::fs::PermissionsExt;
 use std::process::{Command, Stdio};

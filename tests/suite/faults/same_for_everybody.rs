@@ -1,12 +1,12 @@
-//! From some moment on everybody gets the same that is no answer, in every form it has: the run stops, no row fails for it,
-//! and what is paid for is bounded.
+//! From some moment on, every row gets the same unusable reply, in each of its forms: the run stops, no row fails because
+//! of it, and the amount paid is bounded.
 
 use std::thread;
 
 use super::scenario;
 use crate::support::harness::Scene;
 
-/// Rows that are answered before the trouble begins, and rows in all.
+/// Rows answered before the trouble begins, and rows in all.
 const GOOD: usize = 50;
 const ROWS: usize = 700;
 
@@ -18,7 +18,7 @@ fn choice(finish: &str, message: &str) -> String {
     )
 }
 
-/// Runs a job of which all rows but the first meet these faults. Gives the scene after it has ended with code 4.
+/// Runs a job in which all rows except the first meet these faults. Returns the scene after an exit with code 4.
 fn stopped(faults: &[&str]) -> Scene {
     let share = |left: usize| format!("share = {}\n", 1.0 / left as f64);
     let script = faults.iter().enumerate().map(|(index, fault)| {

@@ -1,5 +1,5 @@
-//! The key: sent, and found nowhere else. Every scene of the suite looks for it in all that is said and written; here are
-//! the ways on which it would come back.
+//! The key is sent, and found nowhere else. Every scene of the suite searches all output and files for it; these are the
+//! ways by which it could return.
 
 use std::fs;
 
@@ -7,7 +7,7 @@ use super::scenario;
 use crate::support::harness::{CANARY, Scene, rows};
 use crate::support::key;
 
-/// The key in base64, behind the words that a header has.
+/// The key in base64, after the words of a header.
 const HEADER_IN_BASE64: &str = "QmVhcmVyIHNrLWNhbmFyeS00ZjFkOWM3ZTJi";
 
 /// The key in every form that a server may echo.
@@ -52,7 +52,7 @@ fn a_key_under_request_is_refused_and_not_shown() {
             }
         }
         assert_eq!(scene.witness_count(), 0);
-        // What is only called so further down is a matter of the request.
+        // A key of the same name further down belongs to the request.
         let tool = "[request]\ntools = [{ type = \"function\", function = { name = \"f\", parameters = { type = \"object\", \
                     properties = { api_key = { type = \"string\" }, headers = { type = \"object\" } } } } }]\n";
         scene.rows_and_job(2, tool);

@@ -1,4 +1,4 @@
-//! What the service does to a run: it throttles at limits that nobody knows, and asks for waits in every form.
+//! Faults of the service: throttling at unknown limits, and requested waits in every form.
 
 use std::thread;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -9,8 +9,8 @@ use super::{clock_library, scenario};
 use crate::support::evidence::Seen;
 use crate::support::harness::{Finished, Scene};
 
-/// A run of six rows, one after another, of which the third is throttled once (or always) with that `Retry-After`.
-/// Gives when it was throttled and when the next request came, in Unix seconds.
+/// A run of six rows, one after another, of which the third is throttled once (or always) with this `Retry-After`. Returns
+/// when it was throttled and when the next request came, in Unix seconds.
 fn asked_to_wait(header: &str, always: bool) -> (Scene, Finished, f64, f64) {
     let tries = if always { "" } else { "first_tries = 1\n" };
     let mut scene = Scene::with_script(&format!(
@@ -37,7 +37,7 @@ fn a_wait_is_kept_in_every_form_and_an_invalid_one_is_ignored() {
                     let (scene, finished, throttled, next) = asked_to_wait(header, false);
                     finished.expect_code(0);
                     assert_eq!(scene.output()[3]["attempts"], 2, "{header}");
-                    // A minute tells a wait from none, however slow the machine is.
+                    // A minute distinguishes a wait from none, however slow the machine.
                     assert!(next - throttled < 60.0, "{header}: {} s", next - throttled);
                 });
             }

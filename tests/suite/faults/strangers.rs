@@ -1,4 +1,4 @@
-//! Those who are not to be let in: other users of the machine, hostile text, links, addresses in rows, spreadsheets.
+//! Everyone who must be kept out: other users of the machine, hostile text, links, addresses in rows, spreadsheets.
 
 use std::fs;
 use std::io::{BufRead, BufReader};
@@ -45,11 +45,11 @@ fn nobody_else_may_read_the_journal_or_its_other_files_whatever_the_umask() {
             }
             assert!(seen.iter().all(|(_, mode)| *mode == 0o600), "umask {umask}: {seen:?}");
             scene.end(child).expect_code(0);
-            // The output is the user's own, and as open as the user's files are.
+            // The output has the permissions of any of the user's files.
             let expected = 0o666 & !u32::from_str_radix(umask, 8).expect("octal");
             let seen = modes(&scene, "out.jsonl");
             assert!(seen.contains(&("out.jsonl".to_owned(), expected)), "umask {umask}: {seen:?}");
-            // The receipt tells of rows, as the journal does.
+            // The receipt contains data about rows, like the journal.
             assert!(seen.contains(&("out.jsonl.summary.json".to_owned(), 0o600)), "umask {umask}: {seen:?}");
             fs::set_permissions(scene.path("out.jsonl"), fs::Permissions::from_mode(0o640)).expect("set");
             let again = shell_command(&scene, &line).output().expect("a shell");
@@ -59,7 +59,7 @@ fn nobody_else_may_read_the_journal_or_its_other_files_whatever_the_umask() {
     });
 }
 
-/// Nothing in it would drive a terminal or turn its text around.
+/// Nothing in it can control a terminal or reverse its text.
 fn is_tame(text: &str, what: &str) {
     let wild = |c: &char| {
         c.is_control() && !"\n\t".contains(*c)
@@ -226,7 +226,7 @@ fn the_simulator_listens_only_on_this_machine_by_default() {
             BufReader::new(stdout).read_line(&mut line).expect("a line");
             let port: u16 =
                 line.split(':').nth(2).and_then(|rest| rest.split('/').next()?.parse().ok()).expect("a port");
-            // All of 127.0.0.0/8 is this machine; who listens to one of its addresses alone does not hear the others.
+            // All of 127.0.0.0/8 is this machine; a listener on one of its addresses does not hear the others.
             let reached = |last| {
                 let address = SocketAddr::new(IpAddr::V4(Ipv4Addr::new(127, 0, 0, last)), port);
                 TcpStream::connect_timeout(&address, Duration::from_secs(5)).is_ok()

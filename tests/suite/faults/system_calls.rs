@@ -1,9 +1,9 @@
 //! `kill -9` at every system call that matters: strace kills a run as it enters its n-th `fsync`, `pwrite64`, `write`,
 //! rename and so on, with n moving until the run ends by itself.
 //!
-//! strace counts the calls of each thread by itself. So one part of the sweep traces the main thread alone, which makes
-//! the journal, begins and ends the run and writes the output; another traces all threads, but only what is done to the
-//! journal's log, where the answers go.
+//! strace counts the calls of each thread separately. So one part of the sweep traces only the main thread, which creates
+//! the journal, begins and ends the run and writes the output; another traces all threads, but only calls on the journal's
+//! log, where the answers go.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
@@ -16,13 +16,13 @@ use super::scenario;
 use crate::support::harness::{Finished, Scene};
 use crate::support::side_by_side::{all, words};
 
-/// Which calls of a run are gone through.
+/// The calls of a run that are tested.
 #[derive(Clone, Copy)]
 struct Calls {
     kind: Kind,
     /// As strace has them.
     names: &'static str,
-    /// Only those of this file, of all threads; otherwise all those of the main thread.
+    /// Only those on this file, of all threads; otherwise all those of the main thread.
     file: Option<&'static str>,
     /// The distance from one that is hit to the next: every step where a file is synced or renamed.
     stride: usize,
@@ -43,7 +43,7 @@ const SWEEPS: [Calls; 10] = [
     Calls { kind: TOOLS, names: "write,writev", file: None, stride: 11 },
 ];
 
-/// A run enters no call more often than that.
+/// The maximum number of calls in a run.
 const MOST: usize = 2000;
 
 /// A run of the scene's job under strace.
@@ -61,7 +61,7 @@ pub(super) fn folder(scene: &Scene) -> PathBuf {
 }
 
 impl Calls {
-    /// Kills a run as it enters such a call for the `times`th time. Says whether it came so far.
+    /// Kills a run at the `times`th call of this kind. Returns whether it got that far.
     fn dies(&self, scene: &mut Scene, times: usize) -> bool {
         let word = str::to_owned;
         let mut options = vec![word("-qq"), word("-o"), word("/dev/null")];

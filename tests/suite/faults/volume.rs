@@ -1,6 +1,7 @@
-//! Many rows: the whole path with faults on, in memory that does not grow with them.
+//! Many rows: the whole path with faults, in memory that does not grow with them.
 //!
-//! The output of millions of rows is held against the input line by line, since the judge keeps what it compares.
+//! The output of millions of rows is compared with the input line by line, since the judge keeps everything that it
+//! compares.
 
 use std::fs::{self, File};
 use std::io::{BufRead, BufReader, BufWriter, Write};
@@ -13,8 +14,8 @@ use serde::Deserialize;
 use super::scenario;
 use crate::support::harness::{Finished, Scene, row, text};
 
-/// What befalls the requests: passing errors, resets, cut bodies, and an outage. No throttling: it would make the scenario
-/// minutes longer, and holds nothing in memory.
+/// The faults of requests: transient errors, resets, cut bodies, and an outage. No throttling: it would make the scenario
+/// minutes longer, and uses no memory.
 const FAULTS: &str = r#"
 [[fault]]
 share = 0.002
@@ -36,16 +37,16 @@ until = "5s"
 /// Requests in flight at once. Their replies may get lost when the server goes down.
 const PLACES: usize = 64;
 
-/// As fast as the machine can: more than any table of models allows.
+/// As fast as the machine can go: more than any model table allows.
 const UNLIMITED: &str = "limits.qps = 100_000\nlimits.tpm = 1_000_000_000\nlimits.concurrency = 64\n";
 
-/// By how much many rows may take more memory than few: caches that fill up, and no more.
+/// How much more memory many rows may take than few: for caches that fill up.
 const FLAT_WITHIN_KILOBYTES: u64 = 32 * 1024;
 
 /// The few rows that many are compared with.
 const FEW: usize = 20_000;
 
-/// What a run over many rows took.
+/// The cost of a run over many rows.
 struct Took {
     rows: usize,
     time: Duration,
@@ -116,7 +117,7 @@ fn peak(status: &str) -> u64 {
 }
 
 impl Took {
-    /// Past the harness, which keeps to itself what a test that does not fail says.
+    /// Bypasses the harness, which hides the output of passing tests.
     fn tell(&self) {
         let Self { rows, time, kilobytes, journal_bytes } = self;
         let _ = writeln!(
@@ -127,7 +128,7 @@ impl Took {
     }
 }
 
-/// Holds the output against the input line by line, and the answers against what the simulator gave.
+/// Compares the output with the input line by line, and the answers with the simulator's.
 fn assert_whole(scene: &Scene, rows: usize) {
     let lines = |name: &str| BufReader::new(File::open(scene.path(name)).expect("a file")).lines();
     let mut count = 0;

@@ -1,7 +1,7 @@
-//! A random walk: inputs edited, runs limited, killed and told to share or to name rows, exports in between. After each step
-//! the output, the journal and the server's witness log are held against a model that knows none of them.
+//! A random walk: inputs edited, runs limited, killed, and set to share or to name rows, exports in between. After each
+//! step the output, the journal and the server's witness log are compared with a model that knows none of them.
 //!
-//! `FANFOLD_WALKS` says which: `10000` for so many from 0 on, `17..18` for these.
+//! `FANFOLD_WALKS` chooses the walks: `10000` means that many from 0 on, `17..18` means these.
 
 use std::collections::{BTreeMap, HashMap};
 use std::fmt::Write;
@@ -17,13 +17,13 @@ use super::scenario;
 use crate::support::harness::{Finished, Scene};
 use crate::support::side_by_side::{all, words};
 
-/// Texts that there are; the first of them fail at first.
+/// The number of different texts; the first of them fail at first.
 const TEXTS: usize = 7;
 
 /// Steps of a walk.
 const STEPS: usize = 4;
 
-/// Where a run may be made to die.
+/// Failpoints at which a run may die.
 const POINTS: [&str; 7] = [
     "journal.commit.before",
     "journal.commit.after",
@@ -58,7 +58,7 @@ fn text(number: usize) -> String {
     format!("text number {number}.")
 }
 
-/// How the next run goes.
+/// The settings of the next run.
 #[derive(Debug, Clone, Copy)]
 struct Orders {
     limit: Option<usize>,
@@ -74,7 +74,7 @@ struct Walk {
     rows: Vec<Line>,
     first: Vec<Line>,
     names: usize,
-    /// What was done, for whoever reads of a failure.
+    /// The steps so far, for the report of a failure.
     log: String,
     /// The output of the last whole run: whether rows were named, and which rows it had, answered or not.
     before: Option<(bool, Vec<(Line, bool)>)>,
@@ -163,7 +163,7 @@ impl Walk {
         self.is_sound();
         match finished.code {
             Some(0 | 3 | 4) => self.check_output(&rows, orders, &stored_now),
-            // Killed by itself: what it has left is looked at by the next run.
+            // Killed on its own: the next run checks what it has left.
             None if orders.dies_at.is_some() => {}
             code => panic!("it ends with {code:?}: {}", finished.stderr),
         }
@@ -228,7 +228,7 @@ impl Walk {
         assert_eq!(verdict, "ok");
     }
 
-    /// Each row has its own answer; none that there is an answer to is without one; none has become failed.
+    /// Each row has its own answer; no row lacks an answer that exists; none has become failed.
     fn check_output(&mut self, rows: &[Line], orders: Orders, stored: &HashMap<usize, usize>) {
         let output = self.scene.output();
         assert_eq!(output.len(), rows.len(), "one row in, one row out");
@@ -264,7 +264,7 @@ impl Walk {
         }
     }
 
-    /// What is looked at says the same, and the whole is verified.
+    /// The reading commands agree, and the whole is verified.
     fn look(&self, orders: Orders, output: &[Value]) {
         let limit = orders.limit.map(|limit| limit.to_string());
         let mut job = vec!["job.toml"];
@@ -283,7 +283,7 @@ impl Walk {
     }
 }
 
-/// Walks from a seed; what went wrong, with all that was done by then.
+/// Walks from a seed; an error has all steps so far.
 fn walk(seed: u64) -> Result<usize, String> {
     let mut walk = Walk::new(seed);
     let end = catch_unwind(AssertUnwindSafe(|| (0..STEPS).for_each(|_| walk.step())));

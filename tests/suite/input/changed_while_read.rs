@@ -1,4 +1,4 @@
-//! An input that is changed, cut or taken away while the run reads it: no row gets the answer of another.
+//! An input that is changed, truncated or removed while the run reads it: no row gets the answer of another.
 
 use std::fs::{self, OpenOptions};
 use std::io::Write;
@@ -47,7 +47,7 @@ fn a_column_that_appears_in_the_middle_is_checked_against_the_answer_columns() {
     scene.write("in.jsonl", &input);
     let child = scene.start(&["run", "job.toml"]);
     scene.wait_for_requests(20);
-    // From one write to the next, the file is there as a whole.
+    // From one write to the next, the file is complete.
     let (before, behind) = input.split_at(input.len() / 2);
     let changed = before.to_owned() + &behind.replace("original", "response");
     let mut file = OpenOptions::new().write(true).open(scene.path("in.jsonl")).expect("a file");
@@ -125,7 +125,7 @@ fn an_input_with_fewer_rows_than_the_job_expects_sends_nothing_and_leaves_the_ou
         assert_eq!(scene.read("out.jsonl"), before, "the old output stays");
     }
     assert_eq!(scene.witness().len(), 10);
-    // The journal was not brought to the input that was none.
+    // The journal was not updated to the invalid input.
     scene.write("in.jsonl", crate::support::harness::rows(0..10));
     scene.run_job(&["job.toml"]).expect_code(0).says("kept 10");
     scene.run(&["preview", "job.toml", "--limit", "3"]).expect_code(0);

@@ -1,4 +1,4 @@
-//! Types and numbers of an input that a program easily loses: each is exact, or text, or an error before anything is paid.
+//! Types and numbers of an input that are easily lost: each is exact, or text, or an error before anything is paid.
 
 use std::fs::File;
 use std::path::Path;
@@ -30,7 +30,7 @@ fn scene(input: &str, bytes: impl AsRef<[u8]>, prompt: &str, output: &str) -> Sc
     scene
 }
 
-/// What was sent as the user's turn, sorted.
+/// The user turns that were sent, sorted.
 fn prompts(scene: &Scene) -> Vec<String> {
     let text = |line: serde_json::Value| {
         let messages = line["body"]["messages"].as_array().expect("messages").clone();

@@ -1,4 +1,4 @@
-//! What is read: rows, files and types of values.
+//! Input: rows, files and types of values.
 
 mod changed_while_read;
 mod exact_types;

@@ -1,4 +1,4 @@
-//! Rows that cannot be sent, rows that bring their own request, and rows that are told by an id.
+//! Rows that cannot be sent, rows that bring their own request, and rows with an id.
 
 use serde_json::{Value, json};
 

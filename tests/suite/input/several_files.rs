@@ -1,4 +1,4 @@
-//! Inputs of several files that are not alike, folders that tell a column, and files that are written in their own way.
+//! Inputs of several different files, folders that give a column, and files in unusual encodings.
 
 use std::fs::File;
 use std::path::Path;
@@ -87,7 +87,7 @@ fn a_part_that_gains_a_column_sends_nothing_again_that_is_paid() {
         scene.run_job(&["job.toml"]).expect_code(0);
         scene.write(&two, bytes(["c", "d"], true));
         scene.run_job(&["job.toml"]).expect_code(0).says("kept 4 · moved 0 · changed 0 · new 0");
-        // The first part, too, and a further part with another type of the column.
+        // The first part too, and another part with a different type of the column.
         scene.write(&one, bytes(["a", "e"], true));
         scene.run_job(&["job.toml"]).expect_code(0).says("kept 3 · moved 0 · changed 1 · new 0");
         assert_eq!(scene.witness().len(), 5, "{format}");
@@ -285,7 +285,7 @@ fn a_delimiter_that_was_guessed_is_named_where_rows_do_not_fit() {
     assert!(!said.stderr.contains("guessed"), "{}", said.stderr);
 }
 
-/// A file whose footer says that its columns are packed with a codec that nobody reads.
+/// A file whose footer names a codec that nobody supports.
 fn packed_with_lzo(scene: &Scene) {
     let path = scene.write("in.parquet", parquet([("text", strings([Some("a")]))]));
     let metadata =

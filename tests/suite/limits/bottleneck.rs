@@ -1,4 +1,4 @@
-//! What held a run back, as the run itself stores it.
+//! What held a run back, as stored by the run.
 
 use fanfold::simulator::ServerLimits;
 
@@ -20,7 +20,7 @@ fn the_journal_says_for_how_long_a_limit_held_the_run_back() {
     scene.run_job(&["job.toml"]).expect_code(0);
     let held = held(&scene);
     let (cause, seconds) = &held[0];
-    // From the first request to the last, next to nothing else takes any time.
+    // From the first request to the last, nothing else takes any significant time.
     let times: Vec<f64> =
         scene.witness().iter().map(|line| line["since_start"].as_f64().expect("a time")).collect();
     assert!(cause == "rate" && *seconds > (times[59] - times[0]) / 2.0, "{held:?}");

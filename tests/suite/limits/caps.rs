@@ -1,5 +1,5 @@
-//! What caps on money and tokens count over: the life of the job, a run, or a day of its time zone, whose midnight these
-//! scenarios put where they need it.
+//! The period of caps on money and tokens: the life of the job, a run, or a day of its time zone, whose midnight these
+//! scenarios place where they need it.
 
 use std::process::Stdio;
 
@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use crate::support::harness::{Finished, Scene};
 
-/// Rows of a scene, and tokens that do not suffice for them.
+/// Rows of a scene, and too few tokens for them.
 const ROWS: usize = 60;
 const CAP: &str = "500";
 
@@ -18,7 +18,7 @@ fn scene(more: &str) -> Scene {
     scene
 }
 
-/// What `TZ` says where the clock on the wall shows midnight at this second of UTC.
+/// The `TZ` in which it is midnight at this second of UTC.
 fn midnight_at(second: i64) -> String {
     let behind = second.rem_euclid(86_400);
     let behind = if behind > 43_200 { behind - 86_400 } else { behind };
@@ -65,12 +65,12 @@ fn a_cap_by_the_day_does_not_count_spending_of_yesterday() {
     assert!(
         said.contains("to continue: wait until ") && said.contains(", or raise `max_total_tokens`, then ")
     );
-    // On the same day it stops again at once, and says what was spent before.
+    // On the same day it stops again at once, and reports what was spent before.
     let said = at(&mut scene, day, &run).expect_code(5).stderr;
     assert!(said.contains(&format!(": {spent} spent before this run today, 0 by it, ")), "{said}");
     assert_eq!(scene.receipt()["caps"]["max_total_tokens"]["spent_before_this_run"], spent);
 
-    // Midnight has been since.
+    // Midnight has passed since.
     let ended = now();
     scene.wait_until(|| now() > ended);
     let next_day = now();
@@ -143,7 +143,7 @@ fn a_cap_by_the_run_lets_each_run_spend_as_much() {
     }
     let spent = scene.receipt()["all_runs"]["cost"].as_f64().expect("a cost");
     assert!((spent - cost).abs() < 1e-9, "{spent} and {cost}");
-    // One that cannot send a single row would not either the next time.
+    // One that cannot send a single row could not do so next time either.
     scene
         .run_job(&["job.toml", "--max-cost", "0.000001"])
         .expect_code(5)

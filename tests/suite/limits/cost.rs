@@ -1,4 +1,4 @@
-//! What rows, runs and days cost, worked out by hand.
+//! The cost of rows, runs and days, worked out by hand.
 
 use rusqlite::Connection;
 use serde_json::{Value, json};
@@ -31,7 +31,7 @@ fn number(row: &Value, column: &str) -> f64 {
     row[column].as_f64().unwrap_or_else(|| panic!("{column} is no number in {row}"))
 }
 
-/// Whether two sums of money are the same but for the last digits of the arithmetic.
+/// Whether two amounts are equal except for rounding.
 fn assert_money(told: &Value, expected: f64) {
     let told = told.as_f64().unwrap_or_else(|| panic!("{told} is no cost"));
     assert!((told - expected).abs() < 1e-11, "{told} is told, {expected} worked out");
@@ -63,7 +63,7 @@ fn a_row_costs_by_the_tier_of_its_own_length_and_run_and_status_add_up() {
     assert_money(&status["cost"], sum);
     assert_money(&status["runs"][0]["cost"], sum);
     assert_money(&status["days"][0]["cost"], sum);
-    // No noise of the arithmetic: 0.1 + 0.2 would have seventeen digits.
+    // No rounding noise: 0.1 + 0.2 would have seventeen digits.
     let shown = [
         &receipt["all_runs"]["cost"],
         &receipt["this_run"]["cost"],
@@ -121,7 +121,7 @@ fn rows_that_bring_their_own_model_cost_as_that_model_does() {
     assert_money(&scene.receipt()["all_runs"]["cost"], plus + flash);
     assert_money(&status(&scene)["cost"], plus + flash);
 
-    // A price of the job's own holds for every model.
+    // A price set by the job applies to every model.
     scene.write("job.toml", job + "price = { input = 2.0, output = 4.0, thinking_output = 40.0 }\n");
     scene.judge.forget();
     scene.run_job(&["job.toml", "--fresh"]).expect_code(0);
@@ -151,7 +151,7 @@ fn a_price_that_is_not_known_is_null_everywhere_and_never_nothing() {
     assert!(!text.contains("cost"), "{text}");
     let preview = scene.run(&["preview", "job.toml", "-n", "0", "--limit", "0"]).expect_code(0).stdout;
     assert!(preview.contains("cost: "), "{preview}");
-    // A model that costs nothing is another matter: its price is known.
+    // A model that costs nothing is different: its price is known.
     scene.judge.forget();
     let free = ["job.toml", "--fresh", "--set", "price.input=0", "--set", "price.output=0"];
     scene.run_job(&free).expect_code(0);
@@ -187,7 +187,7 @@ fn cost_with(details: &str, marked: bool) -> Value {
         scene.base_url()
     );
     scene.write("job.toml", job);
-    // The simulator did not count these tokens itself, so the judge has nothing to hold them against.
+    // The simulator did not count these tokens, so the judge cannot check them.
     scene.run(&["run", "job.toml"]).expect_code(0);
     lines(&scene.path("out.jsonl"))[0]["cost"].clone()
 }

@@ -1,4 +1,4 @@
-//! Runs that end at a time of day, and limits that hold at some hours only.
+//! Runs that end at a time of day, and limits that apply only at some hours.
 
 use std::fs;
 use std::process::Stdio;
@@ -20,7 +20,7 @@ fn hour(from_now: Span) -> String {
     (Timestamp::now() + from_now).to_zoned(jiff::tz::TimeZone::UTC).strftime("%H:%M").to_string()
 }
 
-/// An entry of the schedule that holds from two hours ago for four hours, whatever midnight says.
+/// An entry of the schedule that applies from two hours ago for four hours, whatever the time.
 fn now(what: &str) -> String {
     format!("[[limits.schedule]]\nfrom = \"{}\"\nto = \"{}\"\n{what}\n", hour(-2.hours()), hour(2.hours()))
 }
@@ -51,7 +51,7 @@ fn a_run_ends_in_order_when_its_time_is_up_and_continues_later() {
 
 #[test]
 fn an_entry_of_the_schedule_replaces_the_limits_it_names_while_it_holds() {
-    // At the job's own rate it would take hours, and not be done in time.
+    // At the job's own rate it would take hours, and not finish in time.
     let in_time = ["job.toml", "--max-duration", "2m"];
     let mut fast = scene(&format!("limits.qps = 0.01\n{}", now("qps = 500")));
     let finished = fast.run_job(&in_time).expect_code(0).says("schedule: from now on");
@@ -158,7 +158,7 @@ fn a_rehearsal_goes_as_fast_as_the_simulator_answers_unless_it_is_to_keep_the_ho
     assert!(!met.contains("requests") && !met.contains("pause"), "an hour by the job's own limit: {met}");
     let rest = scene.run(&["run", "job.toml", "--simulate", "--real-time", "--fresh"]).expect_code(7);
     rest.says("is in the past: nothing is sent");
-    // What is spent and what fits is what it would be.
+    // Spending and the number of rows that fit are as they would be.
     let caps = ["run", "job.toml", "--simulate", "--fresh", "--max-total-tokens", "400"];
     scene.run(&caps).expect_code(5).says("stopped at the cap `max_total_tokens`");
     let refused = scene.run(&["run", "job.toml", "--simulate", "--fresh", "--tpm", "2"]).expect_code(1);

@@ -1,4 +1,4 @@
-//! The limits, measured where it counts: at the server, in sliding windows, restarts included.
+//! The limits, measured at the server, in sliding windows, across restarts.
 
 use fanfold::simulator::ServerLimits;
 
@@ -21,7 +21,7 @@ fn requests_per_second_are_kept_in_every_sliding_second() {
 fn requests_per_minute_are_spaced_evenly_and_the_server_agrees() {
     let mut scene = Scene::with_limits(limits(Some(12), Some(600), None));
     scene.rows_and_job(50, "limits.qpm = 600\n");
-    // Without a burst at the start: a tenth of a minute never holds much more than its share.
+    // Without a burst at the start: a tenth of a minute never has much more than its share.
     scene.judge.quotas = vec![(600, 60.0), (12, 1.0)];
     scene.run_job(&["job.toml"]).expect_code(0);
     assert_eq!(scene.receipt()["this_run"]["throttled"], 0);
@@ -40,7 +40,7 @@ fn retries_pay_the_rate_as_well() {
 fn tokens_per_minute_are_kept_and_spread_over_the_minute() {
     let mut scene = Scene::with_limits(limits(None, None, Some(30_000)));
     scene.rows_and_job(60, "limits.tpm = 30000\nrequest.max_tokens = 50\n");
-    // 500 tokens a second; the allowance of a few requests on top is what is in flight.
+    // 500 tokens a second; the tolerance of a few requests is for those in flight.
     scene.judge.token_quotas = vec![(30_000, 60.0), (700, 1.0)];
     scene.run_job(&["job.toml"]).expect_code(0);
     let receipt = scene.receipt();
@@ -52,7 +52,7 @@ fn tokens_per_minute_are_kept_and_spread_over_the_minute() {
 fn a_restart_in_the_middle_of_a_minute_does_not_begin_a_new_one() {
     let mut scene = Scene::with_limits(limits(None, Some(240), None));
     scene.rows_and_job(40, "limits.qpm = 240\n");
-    // Four a second, across three deaths: a new minute with each start would show at once.
+    // Four a second, across three deaths: a fresh minute at each start would show at once.
     scene.judge.quotas = vec![(240, 60.0), (5, 1.0)];
     for requests in [6, 14, 22] {
         let mut child = scene.start(&["run", "job.toml"]);

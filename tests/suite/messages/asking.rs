@@ -1,4 +1,4 @@
-//! Mistakes with `ask`, and services that are not there.
+//! Mistakes with `ask`, and services that do not exist.
 
 use super::{hold, mistake};
 

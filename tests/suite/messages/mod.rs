@@ -1,6 +1,6 @@
-//! What the program says of mistakes, word for word: a file per theme under `snapshots/`, to be read side by side.
+//! The program's messages about mistakes, word for word: one file per theme in `snapshots/`, to be read together.
 //!
-//! `FANFOLD_SNAPSHOTS=write cargo test --test suite messages` writes them anew; read the difference before it is committed.
+//! `FANFOLD_SNAPSHOTS=write cargo test --test suite messages` rewrites them; read the diff before committing it.
 
 mod around;
 mod asking;
@@ -13,7 +13,7 @@ use std::path::Path;
 
 use crate::support::harness::{Finished, Scene};
 
-/// A mistake, and the command that it is made with. Without more said, it is a run of a job that is right.
+/// A mistake, and the command that makes it; by default a run of a valid job.
 struct Mistake {
     what: &'static str,
     more: String,
@@ -46,13 +46,13 @@ impl Mistake {
         self
     }
 
-    /// A file, also in place of the input or of the job file.
+    /// A file, possibly replacing the input or the job file.
     fn file(mut self, name: &'static str, bytes: impl Into<Vec<u8>>) -> Self {
         self.files.push((name, bytes.into()));
         self
     }
 
-    /// Another command; words stand between blanks.
+    /// Another command, with its arguments separated by blanks.
     fn command(mut self, arguments: &'static str) -> Self {
         self.arguments = arguments.split(' ').collect();
         self
@@ -70,7 +70,7 @@ impl Mistake {
         self
     }
 
-    /// A command before, which goes well.
+    /// An earlier command, which succeeds.
     fn after(mut self, arguments: &'static str) -> Self {
         self.before.push(arguments.split(' ').collect());
         self
@@ -82,13 +82,13 @@ impl Mistake {
         self
     }
 
-    /// What the service does to every request.
+    /// A fault in every reply of the service.
     fn fault(mut self, fault: &str) -> Self {
         self.script = format!("[[fault]]\n{fault}\n");
         self
     }
 
-    /// What the program says.
+    /// The program's message.
     fn told(&self) -> String {
         let mut scene = Scene::with_script(&self.script);
         scene.write("in.csv", "id,text\nr0,zero\nr1,one\nr2,two\n");
@@ -112,7 +112,7 @@ impl Mistake {
         let finished = Finished::from(command.output().expect("the binary runs"));
         assert_ne!(finished.code, None, "{}: {}", self.what, finished.stderr);
         let code = finished.code.unwrap_or_default();
-        // What is asked for goes to standard output, what is wrong to standard error.
+        // Results go to standard output, errors to standard error.
         let told = settled(&scene, &finished.stdout) + &settled(&scene, &finished.stderr);
         let shown: Vec<String> = self.arguments.iter().map(|word| in_a_shell(word)).collect();
         format!(
@@ -131,7 +131,7 @@ fn in_a_shell(word: &str) -> String {
     }
 }
 
-/// What is said, without what differs from run to run: folders, ports, times.
+/// The message without everything that differs between runs: folders, ports, times.
 fn settled(scene: &Scene, said: &str) -> String {
     let folder = scene.path("").display().to_string();
     let said = said.replace(folder.trim_end_matches('/'), "FOLDER");
@@ -144,14 +144,14 @@ fn settled(scene: &Scene, said: &str) -> String {
         rest = rest[end..].trim_start_matches(|c: char| c.is_ascii_digit());
     }
     out.push_str(rest);
-    // The numbers of errors are the system's own.
+    // Error numbers depend on the system.
     let out = out.replace(" (os error 2)", "").replace(" (os error 99)", "").replace(" (os error 111)", "");
-    // How often a service is tried before it is given up is a matter of time.
+    // How often a service is tried before it is given up depends on timing.
     let counts = |line: &&str| !(line.contains(" request") && line.contains(" tokens: "));
     out.lines().filter(counts).map(|line| format!("{}\n", untimed(line))).collect()
 }
 
-/// The line that ends a run, without how long it took; a line that begins with a time, without that.
+/// The last line of a run without its duration; any line without a time at its beginning.
 fn untimed(line: &str) -> String {
     if let Some((before, _)) = line.split_once(" pending, in ") {
         return format!("{before} pending");
@@ -162,7 +162,7 @@ fn untimed(line: &str) -> String {
     }
 }
 
-/// Holds what is said of these mistakes against the file of the theme.
+/// Compares the messages for these mistakes with the file of the theme.
 fn hold(theme: &str, mistakes: &[Mistake]) {
     let told: Vec<String> = mistakes.iter().map(Mistake::told).collect();
     let told = told.join("\n");

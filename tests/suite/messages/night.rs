@@ -1,4 +1,4 @@
-//! Mistakes around the night: hours, notifications, figures, the report, and what a running job is told.
+//! Mistakes in unattended operation: hours, notifications, figures, the report, and changes to a running job.
 
 use super::{hold, mistake};
 

@@ -1,4 +1,4 @@
-//! What is written besides a run's own output: exports, and the receipt that `verify` gives.
+//! What is written besides a run's own output: exports, and the result of `verify`.
 
 use std::fs;
 use std::process::Stdio;

@@ -1,4 +1,4 @@
-//! An export that knows rows by their records, and renders none of them, writes what one that renders everything would.
+//! An export that identifies rows by their records, without rendering them, writes the same as one that renders everything.
 
 use std::fs::{self, File, FileTimes};
 
@@ -32,7 +32,7 @@ fn export(scene: &Scene, arguments: &[&str], output: &str) -> String {
     scene.read(output)
 }
 
-/// What is exported, which is the same as where the journal knows no row by its record.
+/// The export, which is the same as when the journal identifies no row by its record.
 fn exported(scene: &Scene, arguments: &[&str]) -> String {
     let by_record = export(scene, arguments, "by-record.csv");
     tell(
@@ -70,7 +70,7 @@ fn no_row_gets_the_answer_of_another_when_a_file_is_changed_without_a_trace_of_s
     let times = fs::metadata(&path).expect("a file");
     let mut lines: Vec<String> = scene.read("in.jsonl").lines().map(str::to_owned).collect();
     lines.reverse();
-    // The same inode, the same size, and the time of modification put back.
+    // The same inode, the same size, and the modification time restored.
     fs::write(&path, lines.join("\n") + "\n").expect("written");
     let modified = FileTimes::new().set_modified(times.modified().expect("a time"));
     File::options().append(true).open(&path).and_then(|file| file.set_times(modified)).expect("put back");

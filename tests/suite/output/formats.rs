@@ -8,7 +8,7 @@ use crate::support::tables::{ANSWER_COLUMNS, Table, csv, gzip, parquet, strings,
 const OUTPUTS: [&str; 7] =
     ["out.jsonl", "out.csv", "out.tsv", "out.parquet", "out.jsonl.gz", "out.csv.zst", "out.tsv.gz"];
 
-/// The texts of the rows. The first words of each tell it from all others.
+/// The texts of the rows. The first words of each are unique.
 const TEXTS: [&str; 5] = [
     "first of all, plain words.",
     "zweitens: \"Grüße\", sagt 你好 🎉 zu Zoë",
@@ -39,7 +39,7 @@ fn columnar() -> Vec<u8> {
     parquet([("id", strings(ids.map(Some))), ("text", strings(TEXTS.map(Some))), ("note", strings(NOTES))])
 }
 
-/// Runs one input into every output, and holds each output against the rows.
+/// Converts one input to every output format, and compares each output with the rows.
 fn becomes_every_output(input: &str, bytes: &[u8], has_nulls: bool) {
     for output in OUTPUTS {
         let mut scene = Scene::new();
@@ -104,7 +104,7 @@ fn compressed_input_becomes_every_output() {
 fn csv_as_office_programs_write_it_is_read() {
     let plain = cells(b';');
     let crlf = String::from_utf8(plain.clone()).expect("text");
-    // Line breaks inside of cells stay as they are: those at the ends of records get their carriage return.
+    // Line breaks inside cells are kept: those at the ends of records get their carriage return.
     let crlf = crlf.replace(",b\n", ",b\r\n").replace("note\n", "note\r\n");
     for bytes in [plain, [b"\xef\xbb\xbf", crlf.as_bytes()].concat()] {
         let mut scene = Scene::new();
@@ -179,7 +179,7 @@ fn standard_input_that_brings_nothing_is_an_input_of_no_rows_and_not_yesterdays(
     let told = "the input has no rows, and had 5 rows with answers before; the output will be empty";
     piped(&mut scene, b"").expect_code(0).says(told);
     assert!(scene.output().is_empty());
-    // The answers are there still.
+    // The answers are still there.
     piped(&mut scene, &jsonl()).expect_code(0);
     assert_eq!(scene.witness().len(), TEXTS.len());
     let job = scene.read("job.toml");

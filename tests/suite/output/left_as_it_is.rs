@@ -1,4 +1,4 @@
-//! An output that would come out the same is left as it is; one that would not is written anew.
+//! An output that would be the same is left as it is; any other is written again.
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{Read, Write};
@@ -14,7 +14,7 @@ fn inode(scene: &Scene) -> u64 {
     fs::metadata(scene.path("out.jsonl")).expect("an output").ino()
 }
 
-/// A job that was run, its output, and a handle that keeps the output's inode from being used again.
+/// A job that was run, its output, and a handle that keeps the output's inode from being reused.
 fn done() -> (Scene, u64, File) {
     let mut scene = Scene::new();
     scene.rows_and_job(20, "");
@@ -23,7 +23,7 @@ fn done() -> (Scene, u64, File) {
     (scene, first, held)
 }
 
-/// Gives a row another name, which its request does not say.
+/// Renames a row without changing its request.
 fn rename_a_row(scene: &mut Scene) {
     let renamed = scene.read("in.jsonl").replace("\"r3\"", "\"renamed\"");
     scene.write("in.jsonl", renamed);
@@ -73,7 +73,7 @@ fn an_output_that_was_changed_or_is_not_the_one_requested_is_written_again() {
         let (mut scene, before, _held) = done();
         change(&mut scene);
         match what {
-            // The judge reads the columns by the names that they usually have.
+            // The judge reads the columns by their usual names.
             "another form" => scene.run(&["run", "job.toml"]).expect_code(0),
             _ => scene.run_job(&["job.toml"]).expect_code(0),
         };

@@ -1,4 +1,4 @@
-//! What machines read of a run that goes on: the file for Prometheus, and the JSON lines of progress.
+//! Machine-readable figures of an active run: the file for Prometheus, and the JSON lines of progress.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -187,7 +187,7 @@ fn nothing_that_belongs_to_the_job_is_written_over() {
             ["run", "job.toml", "--set", &set, "--output", "new.csv", "--metrics-file", "in2.jsonl"];
         scene.run(&arguments).expect_code(1).says("in2.jsonl, which belongs to the job");
     }
-    // What is not there yet is told by its place.
+    // A file that does not exist yet is identified by its path.
     let new = ["run", "job.toml", "--output", "new.csv", "--metrics-file", "./new.csv.journal"];
     scene.run(&new).expect_code(1).says("which belongs to the job");
     scene.write("form.jsonl", "{\"type\": \"object\"}\n");

@@ -1,4 +1,4 @@
-//! What is written: outputs, exports, receipts and figures.
+//! Output: files, exports, receipts and figures.
 
 mod columns;
 mod export_and_verify;

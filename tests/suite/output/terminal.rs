@@ -1,4 +1,4 @@
-//! What a terminal shows, by a terminal's own account: tmux, where it is installed.
+//! The contents of a terminal, as shown by tmux, where it is installed.
 
 use std::process::Command;
 
@@ -6,7 +6,7 @@ use fanfold::simulator::ServerSettings;
 
 use crate::support::harness::{Scene, rows};
 
-/// A command in a terminal of its own, which stays when the command has ended.
+/// A command in a terminal of its own, which remains after the command has ended.
 struct Terminal {
     socket: String,
 }
@@ -113,7 +113,7 @@ fn a_narrow_terminal_breaks_no_word_and_leaves_a_command_in_one_piece() {
         assert!(screen.contains(lines), "{screen}");
     }
     drop(terminal);
-    // The figures of a preview too; the body of a request is as it is sent.
+    // The figures of a preview too; the body of a request is not wrapped.
     let long = "preview job.toml -n 1 --system 'A text that is longer than the terminal has columns, by far'";
     let Some(terminal) = Terminal::start(&scene, 60, long) else { return };
     let screen = terminal.end(&scene);

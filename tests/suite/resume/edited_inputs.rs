@@ -7,10 +7,10 @@ use proptest::test_runner::{Config, TestRunner};
 
 use crate::support::harness::{Scene, row, text};
 
-/// A row of the model: its name, and what it says.
+/// A row of the model: its name, and its text.
 type Row = (usize, usize);
 
-/// What a job that answers everything has bought: how many answers of each request. Whatever the rows are called.
+/// The answers bought by a job that answers everything, counted per request, whatever the names of the rows.
 #[derive(Default)]
 struct Bought(HashMap<usize, usize>);
 
@@ -31,7 +31,7 @@ impl Bought {
     }
 }
 
-/// One edit of the rows; numbers are taken modulo what there is.
+/// One edit of the rows; numbers are taken modulo the number of rows.
 #[derive(Debug, Clone)]
 enum Edit {
     Insert(usize),
@@ -76,7 +76,7 @@ fn apply(rows: &mut Vec<Row>, edit: &Edit, first: &[Row], fresh: &mut usize) {
     }
 }
 
-/// Runs the job over these rows, and holds what was sent against the model.
+/// Runs the job over these rows, and compares the requests with the model.
 fn run(scene: &mut Scene, rows: &[Row], bought: &mut Bought) {
     let lines =
         rows.iter().map(|(name, says)| format!("{{\"id\":\"n{name}\",\"text\":\"{}\"}}\n", text(*says)));
@@ -158,7 +158,7 @@ fn a_changed_prompt_sends_every_row_and_the_old_one_none() {
     }
 }
 
-/// The requests that `preview` says are to be sent.
+/// The number of requests in the output of `preview`.
 fn foretold(scene: &Scene) -> usize {
     let shown = scene.run(&["preview", "job.toml"]).expect_code(0).stdout;
     let line = shown.lines().find_map(|line| line.strip_prefix("to send: ")).expect("what is to be sent");

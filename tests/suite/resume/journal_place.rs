@@ -1,4 +1,4 @@
-//! A journal that lies where the job wants it, with all that belongs to it; and inputs whose globs come across one.
+//! A journal at a path set by the job, with all its files; and inputs whose globs match one.
 
 use std::fs;
 
@@ -28,10 +28,10 @@ fn the_journal_is_where_the_job_wants_it_and_every_command_finds_it_there() {
     for command in ["status", "verify", "export", "report", "preview"] {
         scene.run(&[command, "job.toml"]).expect_code(0);
     }
-    // The output may be called otherwise, and nothing is sent again.
+    // The output may have another name, and nothing is sent again.
     scene.run(&["run", "job.toml", "--output", "out/other.csv"]).expect_code(0).says("kept 5");
     assert_eq!(scene.witness_count(), 5);
-    // A flag beats the variable, and the variable the job file.
+    // A flag overrides the variable, and the variable the job file.
     let mut command = scene.command(&["status", "job.toml"]);
     let status = command.env("FANFOLD_JOURNAL", "none.journal").output().expect("the binary runs");
     assert!(
@@ -115,7 +115,7 @@ fn a_glob_of_the_input_matches_no_journal_and_no_file_next_to_one() {
         scene.run(&["run", "job.toml"]).expect_code(0).says("4 rows");
     }
     assert_eq!(scene.witness_count(), 4);
-    // Of another job too, also of one that was killed.
+    // Files of another job too, even of one that was killed.
     for beside in ["-wal", "-shm", ".ballast"] {
         scene.write(&format!("data/night.journal{beside}"), "what a killed run leaves");
     }
@@ -124,7 +124,7 @@ fn a_glob_of_the_input_matches_no_journal_and_no_file_next_to_one() {
         scene.run(&other).expect_code(0);
     }
     assert_eq!(crate::support::harness::lines(&scene.path("other.jsonl")).len(), 4);
-    // What only has such a name is an input like any other.
+    // A file that only has such a name is an input like any other.
     scene.write("more/a.jsonl.lock", "no rows");
     scene.job("more/*", "third.jsonl", "");
     scene.run(&["run", "job.toml"]).expect_code(1).says("more/a.jsonl.lock");

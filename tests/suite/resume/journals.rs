@@ -1,4 +1,4 @@
-//! The journal between runs: doubts after a death, a lock that dies with its holder, and journals that are refused.
+//! The journal between runs: requests in doubt after a death, a lock that ends with its holder, and rejected journals.
 
 use std::fs;
 
@@ -72,7 +72,7 @@ fn a_second_run_is_refused_while_the_first_holds_the_job_and_not_after_its_death
     scene.run_job(&["job.toml"]).expect_code(0);
 }
 
-/// What was done to a journal, and what the refusal has to say.
+/// Damages a journal, and checks the error message.
 fn refused(doctor: impl FnOnce(&Scene, Vec<u8>) -> Vec<u8>, says: &str) {
     let mut scene = Scene::new();
     scene.rows_and_job(200, "");

@@ -1,4 +1,4 @@
-//! A job whose output is called otherwise now: what a journal beside it has answered already is told before it is paid for.
+//! A job whose output has a new name: answers in a journal next to it are reported before they are paid for again.
 
 use std::fs;
 
@@ -15,7 +15,7 @@ fn answered(count: usize) -> Scene {
     scene
 }
 
-/// What stands in the folder of the outputs.
+/// The contents of the outputs' folder.
 fn listing(scene: &Scene) -> Vec<(String, u64)> {
     let entries = fs::read_dir(scene.path("out")).expect("a folder").map(|entry| entry.expect("an entry"));
     let mut found: Vec<_> = entries
@@ -82,7 +82,7 @@ fn nothing_is_reported_for_other_jobs_for_rehearsals_and_where_it_is_intended() 
     // Two jobs that have a few requests in common.
     scene.write("more.jsonl", rows(7..20));
     silent(&["preview", "job.toml", "--output", "out/c.csv", "--input", "more.jsonl"]);
-    // Answers of the simulator are none; what is no journal, or a damaged one, is passed over.
+    // Answers of the simulator do not count; files that are not journals, and damaged ones, are ignored.
     fs::remove_file(scene.path("out/a.jsonl.journal")).expect("removed");
     fs::remove_file(scene.path("out/b.csv.journal")).expect("removed");
     scene.run(&["run", "job.toml", "--simulate"]).expect_code(0);

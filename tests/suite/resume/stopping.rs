@@ -1,4 +1,4 @@
-//! Every way to stop early: what came is stored, what is left can be told and gone on with.
+//! Every way to stop early: answers so far are stored, and the rest is reported and can be resumed.
 
 use std::process::Child;
 
@@ -9,7 +9,7 @@ use crate::support::harness::{Finished, Scene, rows, signal};
 
 const ROWS: usize = 120;
 
-/// A scene whose answers take a while, and one of whose requests hangs until it is given up.
+/// A scene with slow answers, and one request that hangs until it is abandoned.
 fn scene(more: &str) -> Scene {
     let latency = "uniform:20ms..60ms".parse().expect("a latency");
     let mut scene = Scene::with(ServerSettings { latency, ..ServerSettings::default() });
@@ -24,7 +24,7 @@ fn interrupted(scene: &mut Scene, after: usize, ask: impl FnOnce(&Child)) -> Fin
     scene.end(child)
 }
 
-/// Whether programs that are started from here do not hear of a hang-up: bit 0 of `SigIgn` (proc(5)).
+/// Whether programs started from here ignore a hang-up: bit 0 of `SigIgn` (proc(5)).
 fn hang_up_is_ignored() -> bool {
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
     let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:")).unwrap_or("0");
@@ -134,7 +134,7 @@ fn a_limit_takes_the_first_rows_only_and_the_rest_later() {
     scene.judge.texts = texts;
     scene.run_job(&["job.toml"]).expect_code(0).says("kept 7 · moved 0 · changed 0 · new 113");
     scene.judge.texts = None;
-    // The output of all rows is no trial's to replace; once it is out of the way, it is.
+    // A trial may not replace the output of all rows; once that is moved away, it may.
     std::fs::remove_file(scene.path("out.jsonl")).expect("removed");
     scene.run_job(&["job.toml", "--limit", "5"]).expect_code(0).says("5 rows: kept 5");
     scene.run_job(&["job.toml", "--limit", "9"]).expect_code(0).says("9 rows: kept 9");
@@ -155,16 +155,16 @@ fn a_limit_does_not_replace_a_longer_output_in_silence() {
     let shown = scene.run(&["preview", "job.toml", "--limit", "1", "-n", "0"]).expect_code(0).stdout;
     assert!(shown.contains(told), "{shown}");
     assert_eq!(scene.read("out.jsonl"), output, "it is as it was");
-    // What it advises: the answers there are, in another file.
+    // The advice: the existing answers, in another file.
     let elsewhere =
         ["run", "job.toml", "--limit", "1", "--output", "one.csv", "--journal", "out.jsonl.journal"];
     scene.run(&elsewhere).expect_code(0).says("1 row: kept 1");
     scene.run(&["export", "job.toml", "--limit", "2", "--output", "two.csv"]).expect_code(0);
     assert_eq!((scene.witness().len(), scene.read("two.csv").lines().count()), (ROWS, 3));
     scene.run(&["run", "job.toml", "--limit", "1"]).expect_code(1).says(told);
-    // The last run wrote one.csv; out.jsonl is as long as ever, and a run of all rows is held by nothing.
+    // The last run wrote one.csv; out.jsonl is as long as before, and nothing prevents a run of all rows.
     scene.run_job(&["job.toml"]).expect_code(0).says("kept 120");
-    // An input that has become shorter itself has an output as long as it is.
+    // An input that has itself become shorter has an output of its length.
     scene.write("in.jsonl", rows(0..3));
     scene.judge.texts = None;
     scene.run_job(&["job.toml", "--limit", "3"]).expect_code(0).says("3 rows: kept 3");

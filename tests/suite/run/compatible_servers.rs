@@ -1,5 +1,5 @@
-//! Any OpenAI-compatible server will do: whole jobs against servers that leave out what DashScope says, or say it in
-//! their own way.
+//! Any OpenAI-compatible server works: whole jobs against servers that leave out fields of DashScope's, or write them
+//! differently.
 
 use std::collections::BTreeSet;
 
@@ -18,7 +18,7 @@ fn scene(rows: usize, script: &str, more: &str) -> Scene {
     scene.rows_and_job(rows, &more);
     let job = scene.read("job.toml").replace("qwen-plus", "meta-llama/Llama-3.3-70B");
     scene.write("job.toml", job);
-    // What a server does not count, nobody can account for.
+    // Nobody can account for tokens that a server does not count.
     scene.judge.usage_goes_unsaid = true;
     scene
 }
@@ -59,7 +59,7 @@ fn a_whole_job_runs_against_a_server_that_has_every_manner() {
         }
         assert!(row["cached_tokens"].is_null() && row["reasoning_tokens"].is_null(), "{row}");
     }
-    // A tenth of the rows or so for each manner.
+    // About a tenth of the rows for each manner.
     for (manner, met) in [
         ("no usage", count(&rows, |row| row["total_tokens"].is_null())),
         ("a number for an id", count(&rows, |row| is_number(&row["request_id"]))),

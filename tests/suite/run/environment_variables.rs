@@ -1,4 +1,4 @@
-//! What the environment says: variables with a slip, the time zone, the proxy of plain addresses; and addresses that are none.
+//! Variables of the environment: misspelt ones, the time zone, the proxy for plain addresses; and invalid addresses.
 
 use std::net::TcpListener;
 
@@ -46,7 +46,7 @@ fn a_variable_that_is_nearly_one_of_fanfold_s_own_is_warned_of_once() {
     ];
     let finished = with(&scene, &["preview", "job.toml"], &quiet);
     assert!(!finished.stderr.contains("not a variable"), "{}", finished.stderr);
-    // It is what the question lacks, too.
+    // A question lacks it too.
     let url = scene.base_url().to_owned();
     let asked =
         with(&scene, &["ask", "Hello?", "--base-url", &url], &[("FANFOLD_REGON", "beijing")]).expect_code(0);
@@ -73,7 +73,7 @@ fn a_tz_that_names_no_zone_is_an_error_where_the_clock_on_the_wall_decides() {
         let told = with(&scene, &["run", "job.toml"], &wrong).expect_code(1);
         told.says("the variable TZ holds an unknown time zone: `Mars/Phobos`").says("time_zone").says(line);
         assert_eq!(scene.witness_count(), 0);
-        // A zone of the job's own is what counts, and what was done can be looked at.
+        // A zone set by the job is used, and finished work can be inspected.
         let own = ["run", "job.toml", "--set", "limits.time_zone=Asia/Singapore"];
         with(&scene, &own, &wrong).expect_code(0);
         with(&scene, &["status", "job.toml"], &wrong).expect_code(0);
@@ -89,7 +89,7 @@ fn a_tz_that_names_no_zone_is_an_error_where_the_clock_on_the_wall_decides() {
 #[test]
 fn plain_http_beyond_this_machine_goes_through_the_proxy_that_the_environment_names() {
     let scene = scene("");
-    // The simulator itself is the proxy: it is told the whole address.
+    // The simulator itself is the proxy: it receives the whole address.
     let proxy = scene.base_url().split('/').take(3).collect::<Vec<_>>().join("/");
     let job = scene.read("job.toml").replace(&proxy, "http://service.example");
     scene.write("job.toml", format!("{job}model.allow_http = true\nretry.max_outage = \"1s\"\n"));
@@ -101,7 +101,7 @@ fn plain_http_beyond_this_machine_goes_through_the_proxy_that_the_environment_na
     let without: [&[(&str, &str)]; 3] = [
         &[("HTTPS_PROXY", &proxy)],
         &[("HTTP_PROXY", &proxy), ("NO_PROXY", "other.example, service.example")],
-        // A web server makes HTTP_PROXY of what a stranger sends as `Proxy:`.
+        // A web server sets HTTP_PROXY from a stranger's header `Proxy:`.
         &[("HTTP_PROXY", &proxy), ("REQUEST_METHOD", "GET")],
     ];
     for variables in without {
@@ -116,7 +116,7 @@ fn plain_http_beyond_this_machine_goes_through_the_proxy_that_the_environment_na
     let told = with(&scene, &["run", "job.toml", "--fresh"], &[("http_proxy", &nobody)]).expect_code(4);
     told.says(&format!("through the proxy {nobody}")).says("HTTP_PROXY");
 
-    // This machine is asked without one.
+    // This machine is reached without a proxy.
     let mut near = Scene::new();
     near.rows_and_job(3, "");
     let both = [("HTTP_PROXY", nobody.as_str()), ("ALL_PROXY", nobody.as_str())];

@@ -1,4 +1,4 @@
-//! Every row of the error table that is told by a status and a body, over the wire.
+//! Every row of the error table that is recognised by a status and a body, over the wire.
 
 use fanfold::simulator::ServerSettings;
 use serde_json::Value;
@@ -34,10 +34,10 @@ fn every_kind_of_throttling_is_tried_again_and_uses_up_no_tries() {
         "status = 503\ncode = \"ServiceUnavailable\"\nmessage = \"<503> InternalError.Algo: An error occurred in model serving, error message is: [Too many requests. Your requests are being throttled due to system capacity limits. Please try again later.]\"",
         "status = 500\ncode = \"ServiceUnavailable\"\nmessage = \"Your requests are being throttled due to system capacity limits.\"",
     ];
-    // A job for each, which would be braked for long by all of them together.
+    // A job for each, since all of them together would be throttled for long.
     each(kinds.to_vec(), |kind| {
         let mut scene = scene(3, &format!("[[fault]]\ncontains = \"of row 1.\"\nfirst_tries = 1\n{kind}\n"));
-        // One try for each row: a throttling answer that counted would fail it.
+        // One try for each row: if a throttling answer counted, the row would fail.
         scene.run_job(&["job.toml", "--max-attempts", "1"]).expect_code(0).says("the service throttles");
         assert_eq!(scene.receipt()["this_run"]["throttled"], 1, "{kind}");
         assert_eq!(scene.receipt()["this_run"]["faults"], 0, "{kind}");

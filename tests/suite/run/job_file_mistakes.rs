@@ -1,4 +1,4 @@
-//! Mistakes in a job are shown where they stand, before anything is sent.
+//! Mistakes in a job are shown at their position, before anything is sent.
 
 use crate::support::harness::{Finished, Scene, rows};
 
@@ -21,7 +21,7 @@ fn texts(texts: [&str; 2]) -> arrow::array::ArrayRef {
     crate::support::tables::strings(texts.map(Some))
 }
 
-/// The run cannot begin: all these words are said, and nothing is sent.
+/// The run cannot begin: all these words are in the message, and nothing is sent.
 fn refused(scene: &mut Scene, arguments: &[&str], words: &[&str]) -> Finished {
     let finished = words.iter().fold(scene.run_job(arguments).expect_code(1), |said, word| said.says(word));
     assert!(finished.stderr.starts_with("error: "), "{}", finished.stderr);
@@ -31,7 +31,7 @@ fn refused(scene: &mut Scene, arguments: &[&str], words: &[&str]) -> Finished {
     finished
 }
 
-/// As `refused`, of a job with these lines from line 8 on.
+/// Like `refused`, for a job with these lines from line 8 on.
 fn refused_with(more: &str, words: &[&str]) {
     let mut scene = scene_of("in.csv");
     scene.job("in.csv", "out.jsonl", more);

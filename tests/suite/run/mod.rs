@@ -1,4 +1,4 @@
-//! `fanfold run`: what a job asks for, what the server says, and what becomes of each row.
+//! `fanfold run`: the requests of a job, the server's replies, and how each row ends.
 
 mod compatible_servers;
 mod duplicate_requests;

@@ -1,5 +1,4 @@
-//! Somebody is told when a run starts, ends and stops: counts and codes, and nothing that the address or a row could be
-//! read from.
+//! Notifications when a run starts, ends and stops: counts and codes, and nothing that reveals the address or a row.
 
 use std::fs;
 use std::io::{Read, Write};
@@ -13,10 +12,10 @@ use serde_json::Value;
 
 use crate::support::harness::{CANARY, Finished, Scene, signal};
 
-/// What is secret about the address.
+/// The secret part of the address.
 const SECRET: &str = "T0-B0-hush4711hush";
 
-/// A server that keeps what it is told, and answers with a status; with none it does not answer.
+/// A server that records what it receives, and answers with a status; without one it does not answer.
 fn ear(status: Option<&'static str>) -> (String, Receiver<Value>) {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
     let address = format!("http://{}/hook/{SECRET}", listener.local_addr().expect("an address"));
@@ -63,13 +62,13 @@ fn next(told: &Receiver<Value>) -> Value {
     told.recv_timeout(Duration::from_secs(20)).expect("a notification")
 }
 
-/// Runs a job that tells an address which stands in a variable.
+/// Runs a job with the notification address in a variable.
 fn run(scene: &Scene, address: &str, arguments: &[&str]) -> Finished {
     let mut command = scene.command(arguments);
     Finished::from(command.env("NIGHT_URL", address).output().expect("the binary runs"))
 }
 
-/// The address is in no file and in nothing that was said.
+/// The address is in no file and in no output.
 fn assert_hidden(scene: &Scene, finished: &Finished) {
     let said = [&finished.stdout, &finished.stderr];
     assert!(said.iter().all(|text| !text.contains(SECRET)), "{finished:?}");

@@ -1,4 +1,4 @@
-//! A service that answers nobody: no row fails for it, and the job waits, or says how to go on.
+//! A service that answers nobody: no row fails because of it, and the job waits, or says how to continue.
 
 use fanfold::simulator::{Script, ServerSettings};
 
@@ -94,7 +94,7 @@ fn a_row_left_alone_fails_of_the_api_s_own_words_and_of_nothing_else() {
                     let receipt = scene.receipt();
                     let (failed, pending) = (&receipt["rows"]["failed"], &receipt["rows"]["pending"]);
                     match code {
-                        // Three tries, and one a longest wait later.
+                        // Three tries, and one more after a longest wait.
                         3 => assert_eq!((failed, sent), (&rows.into(), 4 * rows), "{fault}"),
                         _ => assert_eq!((failed, pending), (&0.into(), &rows.into()), "{fault}"),
                     }

@@ -1,11 +1,12 @@
-//! One row of each shape goes first: what is wrong with the job is told by it alone, with the API's words and the mend.
+//! One row of each shape goes first, and is enough to detect what is wrong with the job; the message has the API's words
+//! and the fix.
 
 use fanfold::simulator::{Script, ServerSettings};
 use serde_json::{Value, json};
 
 use crate::support::harness::{CANARY, Finished, Scene, text};
 
-/// A scene of fifty rows whose model is one that the table knows nothing of.
+/// A scene of fifty rows with a model that is not in the table.
 fn scene(settings: ServerSettings, more: &str) -> Scene {
     let mut scene = Scene::with(settings);
     job(&mut scene, more);
@@ -22,7 +23,7 @@ fn script(text: &str) -> ServerSettings {
     ServerSettings { script: Script::parse(text).expect("a good script"), ..ServerSettings::default() }
 }
 
-/// The job is refused after one request: in the API's words, with the help on a line of its own, and no row fails.
+/// The job is rejected after one request: in the API's words, with the help on a separate line, and no row fails.
 fn refused(scene: &mut Scene, arguments: &[&str], words: &str, expected_help: &str) -> Finished {
     let before = scene.witness().len();
     let finished = scene.run_job(arguments).expect_code(4).says("the API refuses this job").says(words);
@@ -81,7 +82,7 @@ fn a_key_that_worked_and_is_refused_is_read_again_once_before_the_job_stops() {
     rotated.run_job(&["job.toml"]).expect_code(0);
     assert_eq!((rotated.read("calls").lines().count(), rotated.witness().len()), (2, 51));
     assert!(rotated.output().iter().all(|row| row["attempts"] == 1), "no row is charged for it");
-    // One that has not changed stops the job, after one look.
+    // One that has not changed stops the job after one request.
     let mut same = Scene::with_script(&script.replace("times = 1\n", ""));
     same.write("key", "sk-test-the-one\n");
     same.rows_and_job(50, "model.api_key_file = \"key\"\n");
@@ -153,7 +154,7 @@ fn a_number_out_of_its_range_in_a_column_fails_its_rows_and_the_others_go_on() {
 #[test]
 fn an_error_of_one_shape_is_detected_by_its_first_row() {
     let mut scene = Scene::new();
-    // A column decides whether a row thinks; that a function is forced stands in the job.
+    // A column decides whether a row thinks; the job forces a function.
     let tool = "{ type = \"function\", function = { name = \"f\", parameters = { type = \"object\" } } }";
     let more = format!(
         "limits.concurrency = 8\n[request]\nenable_thinking = \"{{{{ think }}}}\"\ntools = [{tool}]\n\

@@ -1,4 +1,4 @@
-//! Replies as other servers write them: what is an answer, what is none, and what an answer used.
+//! Replies as other servers write them: what counts as an answer, and its usage.
 
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener};
@@ -208,7 +208,7 @@ fn tokens_are_read_by_any_name_and_missing_ones_are_null_and_never_0() {
         with(json!({"total_tokens": 15})),
         with(json!({"prompt_tokens": 10})),
         with(json!({"prompt_tokens": 0, "completion_tokens": 0, "total_tokens": 0})),
-        // Zeros beside the choices say nothing against a count inside them.
+        // Zeros next to the choices do not contradict a count inside them.
         zeros.to_string(),
     ];
     let mut scene = scene(&bodies, "price = { input = 1.0, output = 2.0 }\n");
@@ -235,7 +235,7 @@ fn usage_that_a_server_does_not_count_counts_towards_a_cap_at_its_worst_case() {
         whole["usage"] = usage.clone();
         let text = toml::Value::from(whole.to_string());
         let script = format!("[[fault]]\nstatus = 200\nbody = {text}\n");
-        // At its worst an answer costs 1,000 × 2 millionths.
+        // In the worst case an answer costs 1,000 × 2 millionths.
         let more =
             "price = { input = 1.0, output = 2.0 }\nrequest.max_tokens = 1_000\nlimits.max_cost = 0.01\n";
         let mut scene = served(59, &script, more);

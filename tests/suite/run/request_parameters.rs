@@ -1,4 +1,4 @@
-//! Every parameter of a request, by every way it can be given, as the server receives it; and mistakes in them.
+//! Every parameter of a request, given in every way, as the server receives it; and mistakes in them.
 
 use serde_json::{Map, Value, json};
 
@@ -110,7 +110,7 @@ fn every_parameter_goes_out_from_a_column_with_its_type() {
 #[test]
 fn a_column_of_a_csv_file_is_text_and_is_sent_in_the_type_of_its_parameter() {
     let mut parameters = parameters();
-    // What may be text stays text, and what is not known is left as it is.
+    // Parameters that may be text stay text, and unknown ones are unchanged.
     parameters.insert("stop".to_owned(), json!("7"));
     parameters.insert("vendor_field".to_owned(), json!("7"));
     let cell = |value: &Value| value.as_str().map_or_else(|| value.to_string(), str::to_owned);
@@ -160,7 +160,7 @@ fn batch(bodies: &[Value]) -> Scene {
     scene
 }
 
-/// The job is refused with all these words, before its input is looked at: there is none.
+/// The job is rejected with all these words, before its input is opened: there is none.
 fn refused(more: &str, arguments: &[&str], words: &[&str]) {
     let mut scene = Scene::new();
     scene.job("no-such-input.csv", "out.jsonl", more);
@@ -253,7 +253,7 @@ fn a_batch_line_is_held_to_the_rules_of_its_own_model() {
         scene.run_job(&["job.toml"]).expect_code(1).says("in.jsonl:1: ").says(words);
         assert!(scene.witness().is_empty());
     }
-    // Of another server's model nothing is known, and nothing is held against it.
+    // Nothing is known about another server's model, and no rule is applied to it.
     let plain = fanfold::simulator::ServerSettings {
         profile: fanfold::simulator::Profile::Plain,
         ..Default::default()

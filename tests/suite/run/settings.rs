@@ -1,4 +1,4 @@
-//! Keys, variables and flags: where each comes from, and which beats which.
+//! Keys, variables and flags: where each comes from, and which overrides which.
 
 use std::process::Command;
 
@@ -31,7 +31,7 @@ fn a_key_that_is_missing_is_named_and_nothing_is_sent() {
         .expect_code(1)
         .says("DASHSCOPE_API_KEY is not set")
         .says("export DASHSCOPE_API_KEY=");
-    // A server on this machine may need none; this one does, and says so itself.
+    // A server on this machine may need none; this one does, and says so.
     keyless(&scene, &elsewhere[..2]).expect_code(4).says("stay pending");
     assert!(lines(&scene.path("witness.jsonl")).iter().all(|line| line["status"] == 401));
 }

@@ -1,4 +1,4 @@
-//! Rows whose answers come as a stream: what goes over the wire, what comes out, and what breaks on the way.
+//! Rows with streamed answers: the bytes sent, the result, and what can break in between.
 
 use serde_json::{Value, json};
 
@@ -15,7 +15,7 @@ fn bodies(scene: &Scene) -> Vec<Value> {
     scene.witness().iter().map(|line| line["body"].clone()).collect()
 }
 
-/// The output of a job of so many rows over every transport, which has to be the same.
+/// The output of a job over every transport, which must be the same.
 fn same_by_both_transports(count: usize, model: &str, more: &str) -> Vec<Value> {
     let outputs = ["whole", "stream"].map(|transport| {
         let mut scene = Scene::new();
@@ -41,7 +41,7 @@ fn a_streamed_request_asks_for_a_stream_and_its_usage_and_changes_nothing_else()
         let keys: Vec<&String> = body.as_object().expect("an object").keys().collect();
         assert_eq!(keys, ["model", "messages", "temperature", "stream", "stream_options"]);
     }
-    // How an answer travels is no part of the request: nothing is asked for again.
+    // The transport is not part of the request: nothing is sent again.
     scene.run_job(&["job.toml", "--set", "model.transport=whole"]).expect_code(0).says("kept 3");
     assert_eq!(scene.witness().len(), 3);
 }
@@ -155,7 +155,7 @@ fn a_timeout_of_one_s_own_holds_for_the_pauses_of_a_stream_too() {
 fn a_streamed_answer_that_the_server_cut_off_is_not_a_success() {
     for action in ["cut_by_server", "null_finish"] {
         let script = format!("[[fault]]\ncontains = \"of row 3.\"\naction = \"{action}\"\n");
-        // Of several answers at once, none can be continued.
+        // With several answers in one request, none can be continued.
         let mut scene = streaming(8, &script, "request.n = 2\n");
         scene.run_job(&["job.toml"]).expect_code(3);
         let row = scene.output().remove(3);
@@ -213,7 +213,7 @@ fn a_server_that_answers_whole_all_the_same_is_understood() {
     scene.judge.texts = None;
     scene.run(&["run", "job.toml"]).expect_code(0);
     assert!(scene.output().iter().all(|row| row["response"] == "whole"));
-    // Or the other way about: events that are not said to be any.
+    // Or the reverse: events without a matching content type.
     let piece = json!({"choices": [{"index": 0, "delta": {"content": "pieces"}, "finish_reason": "stop"}]});
     let script = format!(
         "[[fault]]\nstatus = 200\nheaders = {{ Content-Type = \"text/plain\" }}\nbody = \'\'\'data: {piece}\n\ndata: [DONE]\n\n\'\'\'\n"

@@ -1,4 +1,4 @@
-//! Structured answers: a schema that is sent and held to, and its fields as columns.
+//! Structured answers: a schema that is sent and enforced, and its fields as columns.
 
 use arrow::array::cast::AsArray;
 use arrow::array::types::{Float64Type, Int64Type};
@@ -18,7 +18,7 @@ fn schema() -> Value {
     json!({
         "type": "object",
         "properties": {
-            // What looks like a template is none: a schema is sent as it stands.
+            // Braces in a schema are not a template: it is sent unchanged.
             "title": {"type": "string", "description": "the gist of {{ text }}"},
             "stars": {"type": "integer", "minimum": 1, "maximum": 5},
             "share": {"type": "number", "exclusiveMinimum": 0, "exclusiveMaximum": 1},
@@ -45,7 +45,7 @@ fn scene(count: usize, output: &str, more: &str) -> Scene {
     scene_with(Scene::new(), count, output, more)
 }
 
-/// The run cannot begin: all these words are said, and nothing is sent.
+/// The run cannot begin: all these words are in the message, and nothing is sent.
 fn refused(mut scene: Scene, arguments: &[&str], words: &[&str]) {
     scene.run(&[&["preview", "job.toml"], arguments].concat()).expect_code(1);
     let all = [&["job.toml"], arguments].concat();

@@ -1,4 +1,4 @@
-//! Templates in whole jobs: a column's name in braces, and what is no template.
+//! Templates in whole jobs: a column's name in braces, and text that is not a template.
 
 use serde_json::json;
 
@@ -21,7 +21,7 @@ impl Scene {
         )
     }
 
-    /// The texts that the simulator was asked, sorted.
+    /// The texts sent to the simulator, sorted.
     fn asked(&self) -> Vec<String> {
         let preview = self.run(&["preview", "job.toml", "--requests", "9"]).expect_code(0).stdout;
         let text = |line: &str| line.trim().strip_prefix("\"content\": ").map(str::to_owned);
@@ -46,7 +46,7 @@ fn a_column_s_name_in_braces_is_that_column_in_every_format() {
         let scene = scene(input, &rows, prompt, "");
         assert_eq!(scene.asked(), ["Shoe/SHOE/wide/L/dash/much/0/1"], "{input}");
         scene.run(&["run", "job.toml"]).expect_code(0);
-        // What was sent is what is planned again.
+        // The same requests are planned again.
         scene.run(&["run", "job.toml"]).expect_code(0);
         assert_eq!(scene.witness_count(), 1, "{input}");
     }
@@ -136,7 +136,7 @@ fn no_template_ends_the_program_otherwise_than_by_an_error_at_its_place() {
             );
         }
     }
-    // Where there is no room for a large stack, what is usual works all the same.
+    // Without room for a large stack, ordinary templates still work.
     let usual =
         "{% set ns = namespace(n=0) %}{% for i in range(3) %}{% set ns.n = ns.n + i %}{% endfor %}{{ ns.n }}";
     let small = scene("in.csv", "text\na\n", usual, "");
@@ -144,7 +144,7 @@ fn no_template_ends_the_program_otherwise_than_by_an_error_at_its_place() {
     limited.args(["-c", "ulimit -v 1000000; exec \"$0\" preview job.toml", env!("CARGO_BIN_EXE_fanfold")]);
     let finished = limited.current_dir(small.path("")).output().expect("a shell");
     assert!(String::from_utf8_lossy(&finished.stdout).contains("\"content\": \"3\""), "{finished:?}");
-    // What a template makes may be nested as deep as its steps allow.
+    // The result of a template may be nested as deep as its steps allow.
     let nested = "{% set ns = namespace(x=[]) %}{% for i in range(100) %}{% for j in range(900) %}\
                   {% set ns.x = [ns.x] %}{% endfor %}{% endfor %}{{ ns.x | length }}";
     let scene = scene("in.csv", "text\na\n", nested, "");

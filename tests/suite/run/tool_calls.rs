@@ -1,4 +1,4 @@
-//! Function calling: the model calls, a command answers, and the model goes on; whatever is killed in between.
+//! Function calling: the model calls, a command answers, and the model continues; with kills in between.
 
 use std::os::unix::fs::PermissionsExt;
 use std::process::Child;
@@ -94,7 +94,7 @@ fn commands_see_no_key() {
     let mut command = scene.command(&["run", "job.toml"]);
     command.env("ALSO_THE_SAME", format!("Bearer {CANARY}")).env("HARMLESS", "yes");
     let finished = crate::support::harness::Finished::from(command.output().expect("runs")).expect_code(0);
-    // The judge looks for the key in every file, and with it in what the commands saw.
+    // The judge searches every file for the key, including what the commands saw.
     scene.judge.judge(&finished);
     let files = std::fs::read_dir(scene.path("")).expect("a folder").filter_map(Result::ok);
     let seen: Vec<String> = files
@@ -158,7 +158,7 @@ fn a_model_that_calls_without_end_is_stopped_after_the_rounds_it_may_take() {
 
 #[test]
 fn calls_of_one_answer_run_side_by_side() {
-    // Each of the two commands waits for the other: one after the other, neither would come back.
+    // Each of the two commands waits for the other: run in sequence, neither would return.
     let meet = "touch met.$1; while [ ! -e met.1 ] || [ ! -e met.2 ]; do sleep 0.01; done; echo $1";
     let mut scene = scene("true", "");
     scene.write("in.jsonl", "{\"text\": \"get_weather and get_time, please\"}\n");
@@ -213,7 +213,7 @@ fn a_run_killed_between_two_rounds_resumes_in_the_middle_of_its_rows() {
 
 #[test]
 fn a_run_killed_after_its_commands_does_not_run_them_again() {
-    // The second round hangs: the results of the commands are stored by the time it has arrived.
+    // The second round hangs: the results of the commands are stored before it is sent.
     let script = "[[fault]]\ncontains = \"tool_call_id\"\nfirst_tries = 1\naction = \"hang\"\n";
     let mut scene = scene_with(Scene::with_script(script), "echo run >> runs; echo fine", "");
     let mut child = scene.start(&["run", "job.toml"]);

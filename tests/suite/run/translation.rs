@@ -16,7 +16,7 @@ fn scene(rows: &[[&str; 2]], more: &str) -> Scene {
     scene
 }
 
-/// The run cannot begin: all these words are said, and nothing is sent.
+/// The run cannot begin: all these words are in the message, and nothing is sent.
 fn refused(scene: &mut Scene, arguments: &[&str], words: &[&str]) {
     let finished: Finished = scene.run_job(arguments).expect_code(1);
     for word in words {
@@ -154,7 +154,7 @@ fn a_row_is_sent_with_the_terms_that_occur_in_it_for_its_language() {
     assert_eq!(told(&scene, rows[2][0], "terms"), json!([pair("机器", "Maschine")]));
     let plain = json!({ "source_lang": "auto", "target_lang": "French" });
     assert_eq!(scene.witness().iter().filter(|line| line["body"]["translation_options"] == plain).count(), 1);
-    // A term that changes sends the rows it occurs in again, and no other.
+    // A changed term sends again the rows in which it occurs, and no others.
     scene.write("terms.csv", TERMS.replace("机器,Maschine", "机器,Gerät"));
     scene.run_job(&["job.toml"]).expect_code(0).says("kept 3 · moved 0 · changed 1 · new 0");
     assert_eq!(told(&scene, rows[2][0], "terms"), json!([pair("机器", "Gerät")]));
@@ -192,7 +192,7 @@ fn a_mistake_in_a_glossary_is_reported_with_its_file_and_line() {
         scene.write("terms.csv", text);
         refused(&mut scene, &["job.toml"], words);
     }
-    // The same entry twice is no mistake.
+    // The same entry twice is not a mistake.
     scene.write("terms.csv", "source,target\na,b\na,b\n");
     scene.run(&["preview", "job.toml"]).expect_code(0);
     scene.write("terms.jsonl", "{\"source\":\"a\",\"target\":\"b\"}\n{\"source\":\"a\",\"traget\":\"b\"}\n");
@@ -233,7 +233,7 @@ fn a_text_that_is_surely_too_long_is_a_bad_row_and_one_that_may_be_is_the_servic
         row["error"].as_str().is_some_and(|error| error.contains("qwen-mt-plus accepts at most 8192")),
         "{row}"
     );
-    // How many tokens a text of Chinese has, the service alone can say.
+    // Only the service can say how many tokens a Chinese text has.
     let mut long = scene(&[["short", "fr"], [&signs, "fr"]], "");
     long.run_job(&["job.toml"]).expect_code(3).says("1 failed");
     let row = &lines(&long.path("out.jsonl"))[1];

@@ -1,4 +1,4 @@
-//! Answers that `max_tokens` cut: kept and counted apart, failed, or asked for once more with more room.
+//! Answers cut off at `max_tokens`: kept and counted separately, failed, or requested once more with more room.
 
 use serde_json::Value;
 

@@ -1,4 +1,4 @@
-//! Replies that arrive whole and are no answer. Those that break on their way are in `faults/network.rs`.
+//! Replies that arrive whole but are not answers. Those that break in transit are in `faults/network.rs`.
 
 use crate::support::harness::Scene;
 
@@ -59,7 +59,7 @@ fn a_job_whose_first_answers_are_all_no_use_stops_before_it_pays_for_the_rest() 
         let mut scene = scene(30, &script, "");
         scene.run_job(&["job.toml"]).expect_code(4);
         assert_eq!(scene.receipt()["rows"]["failed"], 0, "{action}");
-        // One more try of what is no use; one by stream, and three pieces, of what was cut.
+        // One more try after a useless answer; one as a stream, and three pieces, after a cut one.
         let tries = if action == "empty_content" { 2 } else { 5 };
         assert!(scene.witness().len() <= 10 * tries, "ten rows, {tries} tries each at most");
     }
@@ -84,7 +84,7 @@ fn an_answer_that_the_server_cut_off_is_not_a_success() {
         [("cut_by_server", "whole", 1), ("null_finish", "whole", 1), ("cut_by_server", "auto", 2)]
     {
         let script = format!("[[fault]]\ncontains = \"of row 3.\"\naction = \"{action}\"\n");
-        // Such a row is asked for once more as a stream, which is cut as well, and cannot be continued.
+        // Such a row is requested once more as a stream, which is cut off as well, and cannot be continued.
         let mut scene = scene(8, &script, &format!("model.transport = {transport:?}\nrequest.n = 2\n"));
         scene.run_job(&["job.toml"]).expect_code(3);
         let row = scene.output().remove(3);

@@ -1,4 +1,4 @@
-//! The main road: rows in, answers out.
+//! The normal case: rows in, answers out.
 
 use crate::support::harness::{Scene, lines, row, rows};
 

@@ -1,4 +1,4 @@
-//! A server that keeps account of what it bills, whatever it says of it: caps are judged by that account.
+//! A server that keeps books of what it bills, whatever it reports: caps are judged by those books.
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
@@ -8,12 +8,12 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-/// What is done with a request.
+/// How a request is handled.
 #[derive(Clone)]
 pub struct Served {
     /// Tokens billed, of the prompt and of the answer.
     pub bill: (u64, u64),
-    /// What is said of them.
+    /// The reported usage.
     pub usage: Option<Value>,
     /// How long the answer takes.
     pub delay: Duration,
@@ -26,7 +26,7 @@ pub enum Answered {
     Whole,
     /// With this status, and nothing billed unless it says so.
     Status(u16),
-    /// The connection is closed without a word.
+    /// The connection is closed without a byte.
     Not,
     /// The body breaks off, or the stream.
     Cut,
@@ -42,7 +42,7 @@ pub struct Till {
 pub const PRICE: &str = "price = { input = 1000.0, output = 2000.0 }\n";
 
 impl Till {
-    /// Serves on a port of its own, until the test's process ends. `serve` decides by the body and the request's number.
+    /// Listens on a free port until the test's process ends. `serve` decides by the body and the request's number.
     pub fn open(serve: impl Fn(&Value, usize) -> Served + Send + Sync + 'static) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
         let base_url = format!("http://{}/v1", listener.local_addr().expect("an address"));
@@ -87,7 +87,7 @@ impl Till {
     }
 }
 
-/// An answer with a usage that says what is billed.
+/// An answer that reports the billed usage.
 pub fn honest(prompt: u64, completion: u64) -> Served {
     let usage = json!({
         "prompt_tokens": prompt, "completion_tokens": completion, "total_tokens": prompt + completion

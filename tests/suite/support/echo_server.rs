@@ -1,4 +1,4 @@
-//! A chat service that is no simulator: a server of a few lines, which answers each request with its last turn.
+//! A chat service that is not the simulator: a few lines that answer each request with its last turn.
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex};
 
 use serde_json::{Value, json};
 
-/// What it makes of the body of a request: the choices of its answer.
+/// Makes the choices of an answer from the body of a request.
 type Manner = dyn Fn(&Value) -> Value + Send + Sync;
 
 /// A service, until the process ends.
@@ -17,7 +17,7 @@ pub struct House {
 }
 
 impl House {
-    /// A service that says what it was asked, after `house: `.
+    /// A service that repeats the question after `house: `.
     pub fn new() -> Self {
         Self::with(|body| json!([choice(0, &format!("house: {}", asked(body)))]))
     }
@@ -41,7 +41,7 @@ impl House {
         format!("http://{}/v1", self.address)
     }
 
-    /// The bodies of the completions it was asked for.
+    /// The bodies of the completion requests.
     pub fn asked(&self) -> Vec<Value> {
         let heard = self.heard.lock().expect("no panic");
         heard.iter().filter(|(head, _)| head.starts_with("POST")).map(|(_, body)| body.clone()).collect()

@@ -11,9 +11,9 @@ use serde_json::Value;
 pub struct Seen {
     /// Unix seconds.
     pub at: f64,
-    /// Stands for the body: equal requests have equal ones.
+    /// Identifies the body: equal requests have equal values.
     pub body: String,
-    /// The reply's name for it.
+    /// The request id in the reply.
     pub request_id: String,
     pub status: Option<u64>,
     pub fault: Option<String>,
@@ -63,7 +63,7 @@ pub struct Book {
 }
 
 impl Book {
-    /// Reads a journal; of one that is not there, nothing.
+    /// Reads a journal; a missing one is empty.
     pub fn read(path: &Path) -> Self {
         if !path.exists() {
             return Self::default();

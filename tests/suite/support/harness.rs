@@ -17,10 +17,10 @@ use crate::support::judge::Judge;
 use crate::support::key;
 pub use crate::support::key::CANARY;
 
-/// For how long the witness log stays as it is when nothing more comes.
+/// How long the witness log must be unchanged before it counts as complete.
 const REST: Duration = Duration::from_millis(200);
 
-/// A scenario's folder, server and judge. When it is over, the key is in no file but those the scenario put it into.
+/// A scenario's folder, server and judge. At its end, the key must be in no file except those where the scenario put it.
 pub struct Scene {
     folder: tempfile::TempDir,
     with_key: RefCell<Vec<PathBuf>>,
@@ -91,8 +91,8 @@ impl Scene {
         self.server = None;
     }
 
-    /// Starts another simulator in the place of the present one, with the same witness log. The job file still names
-    /// the old one: write it again.
+    /// Starts another simulator instead of the present one, with the same witness log. The job file still names the old one
+    /// and must be rewritten.
     pub fn serve(&mut self, settings: ServerSettings) {
         self.server = None;
         let witness = Some(self.path("witness.jsonl"));
@@ -150,7 +150,7 @@ impl Scene {
         finished
     }
 
-    /// Runs the job with `--retry-failed`, which the judge is told of.
+    /// Runs the job with `--retry-failed`, and sets the judge accordingly.
     pub fn retry_failed(&mut self) -> Finished {
         self.judge.retry_failed = true;
         let finished = self.run_job(&["job.toml", "--retry-failed"]);
@@ -158,28 +158,28 @@ impl Scene {
         finished
     }
 
-    /// The job's run, which will die as by `kill -9` when it comes to a point of the program for the `times`th time.
+    /// A run of the job that dies as by `kill -9` when it reaches a failpoint for the `times`th time.
     pub fn dying_at(&self, point: &str, times: usize) -> Command {
         let mut command = self.command(&["run", "job.toml"]);
         command.env("FANFOLD_FAILPOINT", format!("{point}={times}"));
         command
     }
 
-    /// Runs the job until it dies there, and has judged what it leaves behind.
+    /// Runs the job until it dies there, and has the remains judged.
     pub fn die_at(&mut self, point: &str, times: usize) {
         let output = self.dying_at(point, times).output().expect("the binary runs");
         assert_eq!(output.status.signal(), Some(9), "{point}={times}: {:?}", Finished::from(output));
         self.judge_after_a_kill();
     }
 
-    /// Has judged what a kill has left behind.
+    /// Has the remains of a kill judged.
     pub fn judge_after_a_kill(&mut self) {
         self.let_arrive();
         self.judge.judge_after_a_kill();
     }
 
-    /// Waits until requests that had left before a kill are in the witness log: until no connection is open, or nothing more
-    /// comes where others keep theirs.
+    /// Waits until requests sent before a kill are in the witness log: until no connection is open, or nothing more arrives
+    /// while others keep theirs open.
     pub fn let_arrive(&self) {
         let Some(server) = &self.server else { return };
         let mut before = self.witness_count();
@@ -191,7 +191,7 @@ impl Scene {
         }
     }
 
-    /// Requests that runs have called in doubt, all together.
+    /// The total number of requests that runs have reported as in doubt.
     pub fn in_doubt(&self) -> usize {
         let sql = "SELECT sum(in_doubt) FROM runs";
         self.journal().query_row(sql, [], |row| row.get(0)).expect("a sum")
@@ -216,7 +216,7 @@ impl Scene {
         self.wait_until(|| received() >= count);
     }
 
-    /// Waits until something is so; a scenario in which it never is fails.
+    /// Waits until a condition holds; the scenario fails if it never does.
     pub fn wait_until(&self, mut is_so: impl FnMut() -> bool) {
         for _ in 0..12_000 {
             if is_so() {
@@ -244,7 +244,7 @@ impl Scene {
         lines(&self.path("out.jsonl"))
     }
 
-    /// The journal, to look into.
+    /// The journal, for inspection.
     pub fn journal(&self) -> Connection {
         Connection::open_with_flags(self.path("out.jsonl.journal"), OpenFlags::SQLITE_OPEN_READ_ONLY)
             .expect("a journal")
@@ -269,7 +269,7 @@ impl Drop for Scene {
 }
 
 impl From<Output> for Finished {
-    /// Whatever the binary said, the key is not in it.
+    /// The key must not be in any output of the binary.
     fn from(output: Output) -> Self {
         let said = [&output.stdout, &output.stderr].map(|bytes| key::is_in(bytes));
         assert_eq!(said, [false; 2], "invariant 5: the key is in what is said");
@@ -282,26 +282,26 @@ impl From<Output> for Finished {
 }
 
 impl Finished {
-    /// Holds the exit code against the expected one, and shows what was said where it differs.
+    /// Compares the exit code with the expected one, and shows the output if it differs.
     pub fn expect_code(self, code: i32) -> Self {
         assert_eq!(self.code, Some(code), "stdout: {}\nstderr: {}", self.stdout, self.stderr);
         self
     }
 
-    /// Says that a text stands somewhere on standard error.
+    /// Asserts that standard error contains a text.
     pub fn says(self, text: &str) -> Self {
         assert!(self.stderr.contains(text), "{text:?} is not in: {}", self.stderr);
         self
     }
 }
 
-/// The lines of a JSONL file; of one that is not there, none.
+/// The lines of a JSONL file; none if it does not exist.
 pub fn lines(path: &Path) -> Vec<Value> {
     let text = fs::read_to_string(path).unwrap_or_default();
     text.lines().map(|line| serde_json::from_str(line).expect("JSON lines")).collect()
 }
 
-/// JSONL of rows with an `id` and a `text` that no other row has.
+/// JSONL of rows with an `id` and a unique `text`.
 pub fn rows(numbers: impl IntoIterator<Item = usize>) -> String {
     numbers.into_iter().map(|number| format!("{}\n", row(number))).collect()
 }
@@ -322,7 +322,7 @@ pub fn signal(child: &Child, signal: Signal) {
     kill_process(pid, signal).expect("a signal");
 }
 
-/// The rows of a JSONL output without what differs from run to run: latency, request id, attempts.
+/// The rows of a JSONL output without fields that differ between runs: latency, request id, attempts.
 pub fn comparable(path: &Path) -> Vec<Value> {
     let mut rows = lines(path);
     for row in &mut rows {

@@ -1,4 +1,4 @@
-//! The one judge of all scenarios: the witness log, the journal and the output are held against each other.
+//! The one judge of all scenarios: it compares the witness log, the journal and the output.
 //!
 //! 1. n input rows give n output rows, in order, each with the answer to its own request.
 //! 2. No row with a committed answer was sent again, unless its request changed or `--retry-failed` asked.
@@ -17,19 +17,19 @@ use crate::support::evidence::{Book, Seen};
 use crate::support::harness::{Finished, lines};
 use crate::support::key;
 
-/// By how much a window of the judge is shorter than the quota's: the unevenness of the way to the server.
+/// How much shorter the judge's window is than the quota's, because requests travel at uneven speeds.
 const UNEVENNESS: f64 = 0.06;
 
-/// What a scenario has promised, and what was seen of it so far.
+/// What a scenario promises, and what has been observed so far.
 pub struct Judge {
     folder: PathBuf,
-    /// The output, when the scenario's is not the usual one.
+    /// The output, if the scenario uses an unusual one.
     pub output: String,
     /// The texts of the input's rows, in order, when the rows have a column `text`.
     pub texts: Option<Vec<String>>,
-    /// Quotas: so many requests in so many seconds.
+    /// Quotas: a number of requests in a number of seconds.
     pub quotas: Vec<(usize, f64)>,
-    /// Quotas: so many tokens in so many seconds.
+    /// Quotas: a number of tokens in a number of seconds.
     pub token_quotas: Vec<(u64, f64)>,
     /// The cap on tokens.
     pub max_total_tokens: Option<u64>,
@@ -37,15 +37,15 @@ pub struct Judge {
     pub max_cost: Option<f64>,
     /// Whether the next run was asked to send failed rows again.
     pub retry_failed: bool,
-    /// Whether the next run holds what it kept against other rules than before: answers may become failures.
+    /// Whether the next run checks kept answers against other rules than before, so that answers may become failures.
     pub rules_change: bool,
     /// Whether the journal was pruned before the next run: answers that no row claimed may be gone for good.
     pub pruned: bool,
-    /// Whether replies get lost on their way without a fault of the script's: the server goes down.
+    /// Whether replies get lost without a fault in the script, because the server goes down.
     pub replies_get_lost: bool,
-    /// Whether the server leaves out of some answers what they used.
+    /// Whether the server leaves the usage out of some answers.
     pub usage_goes_unsaid: bool,
-    /// The bodies of replies are the test's own: the witness does not know what they say was used.
+    /// The bodies of replies are the test's own: the witness does not know their usage.
     pub bodies_are_literal: bool,
     /// The first request that the present journal can know of.
     began: usize,
@@ -77,7 +77,7 @@ impl Judge {
         }
     }
 
-    /// Judges a run that came to its end.
+    /// Judges a run that has ended.
     pub fn judge(&mut self, finished: &Finished) {
         let seen = self.seen();
         self.check_nothing_sent_again(&seen);
@@ -97,14 +97,14 @@ impl Judge {
         }
     }
 
-    /// The next run starts over on purpose: what was stored is set aside.
+    /// The next run starts over on purpose: stored answers are not counted.
     pub fn forget(&mut self) {
         self.before = Book::default();
         self.began = self.judged;
     }
 
-    /// After a kill there is no end to judge, but what was stored by then must not be sent again. The witness log has come to
-    /// rest by now.
+    /// After a kill there is no end to judge, but answers stored by then must not be requested again. The witness log is
+    /// complete by now.
     pub(super) fn judge_after_a_kill(&mut self) {
         let seen = self.seen();
         self.check_nothing_sent_again(&seen);
@@ -160,8 +160,8 @@ impl Judge {
         }
     }
 
-    /// Rows that had come to their end before this run, and have kept it, need no request. The journal's fingerprints
-    /// are told from the witness by the request ids that both know.
+    /// Rows that had ended before this run, and have kept their end, need no request. The journal's fingerprints are
+    /// matched with the witness log by the request ids in both.
     fn check_nothing_sent_again(&mut self, seen: &[Seen]) {
         let after = Book::read(&self.folder.join(format!("{}.journal", self.output)));
         let bodies = after.bodies(seen);
@@ -192,7 +192,7 @@ impl Judge {
                 seen.text
             );
         }
-        // An answer that lies idle belongs to the first row that asks the same.
+        // An unused answer belongs to the first row with the same request.
         let loose = after.entries.iter().filter(|e| e.position.is_none() && settled.contains(&e.number));
         for idle in loose {
             let twin = after.claimed().find(|entry| {
@@ -270,7 +270,7 @@ impl Judge {
         assert!(found.is_empty(), "invariant 5: the key is in {found:?}");
     }
 
-    /// The witness knows what was bought; the receipt has to own up to it, and both keep the caps.
+    /// The witness log shows what was bought; the receipt must agree, and both must keep the caps.
     fn check_spending(&self, receipt: &Value, seen: &[Seen]) {
         if receipt["simulated"] == true || self.bodies_are_literal {
             // The simulator inside the run keeps no witness log.

@@ -1,4 +1,4 @@
-//! The judge can fail: each invariant, held against a scenario that was doctored to break it.
+//! The judge can fail: each invariant is checked with a scenario that was manipulated to break it.
 
 use std::fs;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -15,7 +15,7 @@ fn good_run() -> (Scene, Finished) {
     (scene, finished)
 }
 
-/// What the judge says against a doctored scenario.
+/// The judge's objection to a manipulated scenario.
 fn objection(doctor: impl FnOnce(&mut Scene, &mut Finished)) -> String {
     let (mut scene, mut finished) = good_run();
     doctor(&mut scene, &mut finished);

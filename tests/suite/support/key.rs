@@ -1,18 +1,18 @@
-//! The key that every run of the suite is given, and that must turn up nowhere: as it is, or in a form that it could be
-//! read from.
+//! The key given to every run of the suite, which must appear nowhere: neither as it is, nor in a form from which it could
+//! be read.
 
 use std::fs;
 use std::path::{Path, PathBuf};
 
-/// A key that must turn up nowhere.
+/// A key that must appear nowhere.
 pub const CANARY: &str = "sk-canary-4f1d9c7e2b";
 
-/// The key as it stands in base64, at each of the three places where it can begin; without the letters at its ends that
-/// stand for its neighbours too.
+/// The key in base64, at each of the three offsets at which it can begin, without the letters at its ends that also encode
+/// its neighbours.
 const IN_BASE64: [&str; 3] =
     ["c2stY2FuYXJ5LTRmMWQ5YzdlMm", "rLWNhbmFyeS00ZjFkOWM3ZTJi", "zay1jYW5hcnktNGYxZDljN2UyY"];
 
-/// Whether bytes have the key in them. Escapes of JSON hide nothing.
+/// Whether bytes contain the key. JSON escapes hide nothing.
 pub fn is_in(bytes: &[u8]) -> bool {
     let text = String::from_utf8_lossy(bytes);
     if CANARY.split('-').any(|part| text.contains(part) && part.len() > 9) {

@@ -1,4 +1,4 @@
-//! What all scenarios stand on: the scene that they play in, and the judge that they end before.
+//! The foundation of all scenarios: the scene in which they run, and the judge with which they end.
 
 pub mod billing_server;
 pub mod echo_server;

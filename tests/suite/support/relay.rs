@@ -1,5 +1,5 @@
-//! A server between a run and the simulator, which does to the bytes on their way what a network does: so the witness log
-//! knows of every request that came through, and the judge decides as ever.
+//! A server between a run and the simulator that damages bytes in transit like a network: so the witness log has every
+//! request that came through, and the judge works as usual.
 
 use std::io::{self, Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
@@ -24,19 +24,19 @@ pub struct Heard {
 
 /// What the relay does with a request.
 pub enum Act {
-    /// Hands it on, and the reply back.
+    /// Forwards the request, and the reply.
     Pass,
-    /// Hands it on, and gives back what is made of the reply's bytes. The connection ends behind them.
+    /// Forwards the request, and returns the changed bytes of the reply. The connection ends after them.
     Spoil(fn(Vec<u8>) -> Vec<u8>),
-    /// Hands it on, and gives the reply back with these bytes behind it, in one; the connection goes on.
+    /// Forwards the request, and returns the reply with these bytes appended, in one write; the connection stays open.
     Behind(Vec<u8>),
-    /// Hands it on, and gives the reply back so many bytes at a time, with a pause before each.
+    /// Forwards the request, and returns the reply this many bytes at a time, with a pause before each.
     Drip(usize, Duration),
-    /// Hands it on, and ends with a reset after so many bytes of the reply.
+    /// Forwards the request, and resets the connection after this many bytes of the reply.
     ResetAfter(usize),
-    /// Answers by itself with these bytes; the connection ends behind them.
+    /// Answers itself with these bytes; the connection ends after them.
     Say(Vec<u8>),
-    /// Answers by itself with the first bytes, and then the second ones over and over, until nobody listens.
+    /// Answers itself with the first bytes, and then repeats the second ones until nobody listens.
     Forever(Vec<u8>, Vec<u8>),
     /// Ends the connection without a byte.
     Hang,
@@ -193,7 +193,7 @@ fn serve(mut wire: impl Wire, simulator: &str, heard: &Mutex<Vec<Heard>>, rule: 
             Act::Hang => {}
         }
         wire.flush()?;
-        // Whatever the peer still sends is read, or the end would become a reset.
+        // The peer's remaining bytes are read, or the end would become a reset.
         wire.socket().shutdown(Shutdown::Write)?;
         wire.socket().set_read_timeout(Some(Duration::from_secs(5)))?;
         return io::copy(&mut wire, &mut io::sink()).map(drop);
@@ -237,7 +237,7 @@ fn row_of(bytes: &[u8]) -> usize {
     number.unwrap_or(usize::MAX)
 }
 
-/// The simulator's reply, as bytes, on a connection of its own; the words by which it closes it are taken out.
+/// The simulator's reply, as bytes, on a separate connection; the header that closes it is removed.
 fn answer(simulator: &str, request: &[u8]) -> io::Result<Vec<u8>> {
     let mut stream = TcpStream::connect(simulator)?;
     let head = request.windows(2).position(|window| window == b"\r\n").expect("a first line") + 2;

@@ -1,19 +1,19 @@
-//! Tasks that go on side by side, since a run mostly waits; what goes wrong with them is told all at once.
+//! Runs tasks in parallel, since a run mostly waits; failures are reported together.
 
 use std::any::Any;
 use std::collections::VecDeque;
 use std::sync::Mutex;
 
-/// So many of them.
+/// How many run at a time.
 const SIDE_BY_SIDE: usize = 4;
 
-/// What a panic said.
+/// The message of a panic.
 pub fn words(panic: &(dyn Any + Send)) -> String {
     let text = panic.downcast_ref::<&str>().map(|text| (*text).to_owned());
     text.or_else(|| panic.downcast_ref::<String>().cloned()).unwrap_or_default()
 }
 
-/// Does a piece of work for each of the tasks, some side by side, and fails with all that went wrong. Gives the sum.
+/// Works on each of the tasks, some in parallel, and fails with all errors. Returns the sum.
 pub fn all<T: Send>(tasks: Vec<T>, work: impl Fn(T) -> Result<usize, String> + Sync) -> usize {
     let tasks = Mutex::new(VecDeque::from(tasks));
     let ends = Mutex::new((0, Vec::new()));
@@ -37,7 +37,7 @@ pub fn all<T: Send>(tasks: Vec<T>, work: impl Fn(T) -> Result<usize, String> + S
     count
 }
 
-/// Plays a scenario for each of the cases, some side by side.
+/// Plays a scenario for each of the cases, some in parallel.
 pub fn each<T: Send>(cases: Vec<T>, play: impl Fn(T) + Sync) {
     all(cases, |case| {
         play(case);

@@ -1,5 +1,5 @@
-//! A disk that forgets: what a run did to the files of a folder, as strace tells it, and what may be left of them when
-//! the power goes at some moment of it.
+//! A disk that forgets: what a run did to the files of a folder, according to strace, and what may remain if the power
+//! fails at some moment.
 
 use std::collections::{BTreeMap, HashMap};
 use std::fs;
@@ -19,13 +19,13 @@ pub enum Deed {
     Cut(String, usize),
     /// A file was synced.
     Synced(String),
-    /// The folder itself was synced: what its files are called.
+    /// The folder itself was synced, and with it the names of its files.
     FolderSynced,
-    /// A file was given another name, whose file is gone.
+    /// A file was renamed, replacing another.
     Renamed(String, String),
     /// A name was removed.
     Removed(String),
-    /// Something was said on standard error.
+    /// Text was written to standard error.
     Said(String),
 }
 
@@ -123,9 +123,9 @@ impl TraceReader {
             },
             "rename" | "renameat" | "renameat2" => Some(Deed::Renamed(path(0)?, path(1)?)),
             "unlink" | "unlinkat" => Some(Deed::Removed(path(0)?)),
-            // Room that is set aside holds nothing that anybody reads.
+            // Reserved space holds nothing that anyone reads.
             "fallocate" => None,
-            // Sockets are written to in this way, and nothing that is kept.
+            // Only sockets are written in this way, no files.
             "writev" if self.file(arguments).is_none() => None,
             other => match self.file(arguments) {
                 None => None,
@@ -186,18 +186,18 @@ fn unescaped(text: &str) -> Vec<u8> {
     plain
 }
 
-/// What becomes of what was not synced.
+/// The fate of unsynced data.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Fate {
     /// All of it is gone.
     Gone,
-    /// Names are there, as journaling file systems have them, and what was written into the files is gone.
+    /// Names survive, as on journaling file systems, but unsynced contents are lost.
     NamesOnly,
-    /// Some sectors were written and some were not, in any order, and of the names the first few.
+    /// Some sectors were written and others were not, in any order, and the first few changes of names survive.
     Torn(u64),
 }
 
-/// A file's content: what is safe, and what was done to it since.
+/// A file's content: what is safe, and the changes since.
 #[derive(Debug, Default, Clone)]
 struct File {
     safe: Vec<u8>,
@@ -215,12 +215,12 @@ enum Change {
 pub struct Disk {
     files: Vec<File>,
     names: BTreeMap<String, usize>,
-    /// The names as they were after each change of them since the folder was synced; the first are safe.
+    /// The names after each change since the folder was synced; the first are safe.
     history: Vec<BTreeMap<String, usize>>,
 }
 
 impl Disk {
-    /// A disk to which this was done.
+    /// A disk after these actions.
     pub fn after<'d>(deeds: impl IntoIterator<Item = &'d Deed>) -> Self {
         let mut disk = Self { history: vec![BTreeMap::new()], ..Self::default() };
         deeds.into_iter().for_each(|deed| disk.suffer(deed));
@@ -295,7 +295,7 @@ impl File {
 }
 
 impl Change {
-    /// What of a change has reached the disk.
+    /// The parts of a change that have reached the disk.
     fn torn(&self, dice: &mut Dice) -> Vec<Self> {
         let Self::Wrote(at, bytes) = self else {
             return if dice.below(2) == 0 { vec![self.clone()] } else { vec![] };
