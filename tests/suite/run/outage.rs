@@ -23,7 +23,8 @@ fn a_server_that_is_down_in_the_middle_costs_no_row_its_answer() {
 
 #[test]
 fn errors_for_everybody_for_a_while_fail_no_row() {
-    let script = "[[fault]]\nafter = \"300ms\"\nuntil = \"3s\"\nstatus = 503\ncode = \"ModelServingError\"\nmessage = \"no\"\n";
+    let script =
+        "[[fault]]\nrequests = [20, 32]\nstatus = 503\ncode = \"ModelServingError\"\nmessage = \"no\"\n";
     let latency = "uniform:10ms..40ms".parse().expect("a latency");
     let script = Script::parse(script).expect("a script");
     let mut scene = Scene::with(ServerSettings { latency, script, ..ServerSettings::default() });
@@ -65,7 +66,7 @@ fn a_row_out_of_tries_for_a_passing_reason_gets_one_more_pass_at_the_end() {
 
 #[test]
 fn a_row_left_alone_fails_of_the_api_s_own_words_and_of_nothing_else() {
-    let waits = "retry.max_attempts = 3\nretry.max_outage = \"1s\"\n";
+    let waits = "retry.max_attempts = 3\nretry.max_outage = \"3s\"\n";
     for rows in [1, 5] {
         each(
             vec![
