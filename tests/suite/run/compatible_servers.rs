@@ -85,9 +85,9 @@ fn a_delta_in_a_whole_reply_is_not_looked_at() {
         );
         let mut scene = scene(1, &format!("[[fault]]\nstatus = 200\nbody = '{body}'\n"), "");
         scene.judge.bodies_are_literal = true;
-        run(&mut scene, &["run", "job.toml"]).expect_code(0);
+        let ended = run(&mut scene, &["run", "job.toml"]).expect_code(0);
         assert_eq!(scene.output()[0]["response"], "yes", "{delta}");
-        assert_eq!(scene.witness().len(), 1, "{delta}");
+        assert_eq!(scene.witness().len(), 1, "{delta} {} {:?}", ended.stderr, scene.witness());
     }
 }
 
@@ -134,7 +134,7 @@ fn errors_in_other_shapes_end_alike_and_are_reported_in_the_servers_words() {
         .collect();
     let mut scene = scene(30, &script, "");
     let finished = run(&mut scene, &["run", "job.toml"]).expect_code(3);
-    finished.says("maximum context length").says("  = help: the request is longer than the model reads");
+    finished.says("maximum context length").says("  = help: the request is longer than the model accepts");
     let rows = scene.output();
     for (row, fault, code) in faults {
         assert_eq!(
