@@ -123,7 +123,7 @@ fn an_input_that_is_cut_or_taken_away_while_the_output_is_written_ends_the_run()
                 None => fs::remove_file(scene.path("in.jsonl")).expect("gone"),
             });
             assert_eq!(finished.code, Some(1), "{}", finished.stderr);
-            assert!(finished.stderr.contains("to go on"), "{}", finished.stderr);
+            assert!(finished.stderr.contains("to continue"), "{}", finished.stderr);
             assert!(!scene.path("out.jsonl").exists(), "half an output is none");
             replace(&scene, MANY);
             ends_right(scene, &finished, MANY);

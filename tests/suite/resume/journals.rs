@@ -137,7 +137,7 @@ fn a_fresh_start_sets_the_old_journal_aside_and_pays_again() {
     scene.rows_and_job(5, "");
     scene.run_job(&["job.toml"]).expect_code(0);
     let finished = scene.run(&["run", "job.toml", "--fresh"]).expect_code(0).says("the old journal is now");
-    assert!(!finished.stderr.contains("to go on"));
+    assert!(!finished.stderr.contains("to continue"));
     assert_eq!(scene.witness().len(), 10);
     let names =
         fs::read_dir(scene.path(".")).expect("a folder").map(|entry| entry.expect("an entry").file_name());
