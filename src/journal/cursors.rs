@@ -98,11 +98,6 @@ impl EntryCursor {
             })
         })
     }
-
-    /// The journal that they are of.
-    pub fn reader(&self) -> &Reader {
-        &self.reader
-    }
 }
 
 /// A cursor over the results.

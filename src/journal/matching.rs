@@ -109,13 +109,9 @@ pub enum MatchError {
     Journal(#[from] JournalError),
 }
 
+/// Made where [`NO_TABLES`] has left none.
 const TABLES: &str = "
 PRAGMA temp_store = FILE;
-DROP TABLE IF EXISTS temp.loose_rows;
-DROP TABLE IF EXISTS temp.loose_entries;
-DROP TABLE IF EXISTS temp.claims;
-DROP TABLE IF EXISTS temp.asked;
-DROP TABLE IF EXISTS temp.records;
 CREATE TEMP TABLE records (entry INTEGER PRIMARY KEY, record BLOB);
 CREATE TEMP TABLE loose_rows (position INTEGER PRIMARY KEY, row_id TEXT UNIQUE, fingerprint BLOB NOT NULL,
     sendable INTEGER NOT NULL, record BLOB);
@@ -154,6 +150,7 @@ impl Reader {
             survey: None,
             tables_stay: false,
         };
+        matcher.batch(NO_TABLES)?;
         matcher.batch(TABLES)?;
         let found = "SELECT 1 FROM temp.loose_entries LIMIT 1";
         let found = self.connection().query_row(found, [], |_| Ok(())).optional();

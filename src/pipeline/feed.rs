@@ -5,7 +5,7 @@ use std::thread::JoinHandle;
 use tokio::sync::mpsc::{Receiver, Sender, channel};
 
 use super::plan::{Plan, prepare};
-use super::scan::{Depth, RowRead, Scan, Scanned};
+use super::scan::{Depth, Scan, Scanned};
 use super::{Opened, PipelineError};
 use crate::dispatch::Ready;
 use crate::job::Transport;
@@ -90,8 +90,8 @@ fn feed(opened: &Opened, rules: FeedRules, rows: &Sender<Vec<Ready>>) -> Result<
         if rows.is_closed() || !batch.hand_on(rows) {
             break;
         }
-        let Some(Scanned { read, record, entry, .. }) = scan.next().transpose()? else { break };
-        let RowRead::Whole(item) = read else { continue };
+        let Some(Scanned { item, record, entry, .. }) = scan.next().transpose()? else { break };
+        let Some(item) = item else { continue };
         let (row, request) = prepare(opened, &item);
         if entry.as_ref().is_some_and(|entry| entry.fingerprint != row.fingerprint) {
             batch.flush(rows);

@@ -15,6 +15,7 @@ mod past;
 pub mod plan;
 mod prefetch;
 pub mod reporter;
+mod request_key;
 pub mod run_record;
 mod scan;
 pub mod send;

@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use super::request_key::request_key;
 use super::structure::Structure;
 use super::{PipelineError, glossary};
 use crate::conversation::ConversationRules;
@@ -27,6 +28,8 @@ pub struct Opened {
     pub schema: Option<Arc<AnswerSchema>>,
     /// The fields of the schema that become columns.
     fields: Vec<Field>,
+    /// Everything besides a row's record that decides its request.
+    request_key: Arc<str>,
 }
 
 impl Opened {
@@ -69,8 +72,9 @@ impl Opened {
         };
         let source = open(spec)?;
         let renderer = Renderer::new(&job, source.columns())?.with_glossary(glossary::read(&job)?);
+        let request_key = request_key(&job, &source, &renderer).into();
         let (job, source, renderer) = (Arc::new(job), Arc::new(source), Arc::new(renderer));
-        let opened = Self { job, source, renderer, schema, fields };
+        let opened = Self { job, source, renderer, schema, fields, request_key };
         opened.check_output_is_no_input(&opened.job.output.path)?;
         if opened.source.columns().is_some() {
             opened.layout(opened.source.columns(), opened.job.output.format)?;
@@ -105,6 +109,11 @@ impl Opened {
             Err(error @ LayoutError::Unknown { .. }) => Err(self.misnamed(error)),
             _ => Ok(()),
         }
+    }
+
+    /// Identifies everything besides a row's record that decides its request.
+    pub(super) fn request_key(&self) -> &str {
+        &self.request_key
     }
 
     /// Whether the columns of rows that each bring their own decide anything.

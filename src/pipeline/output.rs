@@ -6,7 +6,7 @@ use std::thread::JoinHandle;
 
 use super::plan::{BAD_ROW, Plan, prepare};
 use super::prefetch::{Prefetch, PrefetchBatch, Weight};
-use super::scan::{Depth, RowRead, Scan, Scanned};
+use super::scan::{Depth, Scan, Scanned};
 use super::{Opened, PipelineError};
 use crate::dispatch::stop::{Stop, StopLevel};
 use crate::format::{Compression, Format};
@@ -146,9 +146,8 @@ struct AskedRow {
 
 impl AskedRow {
     fn new(opened: &Opened, row: Scanned) -> Option<Self> {
-        let known = |record| row.entry.as_ref().filter(|entry| entry.is_of(record));
-        let known = row.record.and_then(known).map(|entry| entry.fingerprint);
-        let (RowRead::Known(item) | RowRead::Whole(item)) = row.read else { return None };
+        let item = row.item?;
+        let known = row.entry.filter(|_| row.is_known).map(|entry| entry.fingerprint);
         let asked = known.unwrap_or_else(|| prepare(opened, &item).0.fingerprint);
         Some(Self { item, asked })
     }

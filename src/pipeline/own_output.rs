@@ -2,13 +2,12 @@
 
 use super::output::{Destination, OutputCounts, write};
 use super::plan::Plan;
-use super::scan::request_determinants;
 use super::{Opened, PipelineError};
 use crate::dispatch::stop::Stop;
 use crate::format::Compression;
 use crate::journal::Journal;
 use crate::journal::output_state::OutputState;
-use crate::read;
+use crate::read::file_mark;
 use crate::render::fingerprint;
 
 /// Writes the output of a job like [`write`]. An existing output that was written from the same rows and the same answers
@@ -28,7 +27,7 @@ pub fn write_own(
     if plan.first_news.is_none()
         && let Some(state) = reader.output_state()?
         && (&state.job, state.rows) == (&job, plan.rows)
-        && Some(&state.file) == file_mark(opened).as_ref()
+        && Some(&state.file) == file_mark(&opened.job.output.path).as_ref()
         && Some(state.results) == reader.results_digest(plan.rows)?
     {
         return Ok(Some(OutputCounts {
@@ -42,7 +41,7 @@ pub fn write_own(
     let Some(written) = write(opened, plan, reader.results(), destination, stop)? else { return Ok(None) };
     let is_answered = written.failed + written.pending == 0;
     let results = if is_answered { reader.results_digest(written.ok)? } else { None };
-    let state = file_mark(opened).zip(results).map(|(file, results)| OutputState {
+    let state = file_mark(&output.path).zip(results).map(|(file, results)| OutputState {
         job,
         file,
         results,
@@ -59,11 +58,6 @@ fn job_mark(opened: &Opened, plan: &Plan) -> String {
     let compression = Compression::of_path(&output.path.to_string_lossy());
     let form =
         (output.format, compression, &output.select, &output.rename, &output.prefix, output.spreadsheet_safe);
-    let text = format!("{} {form:?} {:?} {:?}", request_determinants(opened), opened.fields(), plan.columns);
+    let text = format!("{} {form:?} {:?} {:?}", opened.request_key(), opened.fields(), plan.columns);
     fingerprint::of_bytes(text.as_bytes()).to_string()
-}
-
-/// Identifies the existing file.
-fn file_mark(opened: &Opened) -> Option<String> {
-    read::file_mark(&opened.job.output.path)
 }

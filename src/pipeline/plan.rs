@@ -5,7 +5,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use super::cost_estimate::CostEstimate;
 use super::prefetch::Prefetch;
-use super::scan::{Depth, RowRead, Scan, Scanned};
+use super::scan::{Depth, Scan, Scanned};
 use super::survey::Columns;
 use super::{Opened, PipelineError};
 use crate::diagnostic::Diagnostic;
@@ -197,15 +197,12 @@ struct News {
 
 impl PlannedRow {
     fn new(opened: &Opened, scanned: Scanned) -> Self {
-        let Scanned { position, read, record, entry } = scanned;
-        let news = match read {
-            RowRead::Nothing | RowRead::Known(_) => None,
-            RowRead::Whole(item) => {
-                let (key, request) = prepare(opened, &item);
-                let request = request.map(|request| ChatRequest { body: Vec::new(), ..request });
-                Some(News { item, key: RowKey { record, ..key }, request })
-            }
-        };
+        let Scanned { position, item, record, entry, .. } = scanned;
+        let news = item.map(|item| {
+            let (key, request) = prepare(opened, &item);
+            let request = request.map(|request| ChatRequest { body: Vec::new(), ..request });
+            News { item, key: RowKey { record, ..key }, request }
+        });
         Self { position, entry, news }
     }
 }

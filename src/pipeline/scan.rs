@@ -6,9 +6,6 @@
 
 use super::prefetch::Weight;
 use super::{Opened, PipelineError};
-use crate::job::facts::ModelInfo;
-use crate::job::limits::Rates;
-use crate::job::{InputSettings, TemplateText};
 use crate::journal::cursors::{Entry, EntryCursor};
 use crate::read::{Projection, RecordKey, Rows};
 use crate::row::{Item, RecordHash};
@@ -17,30 +14,19 @@ use crate::row::{Item, RecordHash};
 pub(super) struct Scanned {
     /// Its position in the input, from 0.
     pub(super) position: u64,
-    /// How much of it was read.
-    pub(super) read: RowRead,
+    /// The row as far as it was read; `None` for a skipped one.
+    pub(super) item: Option<Item>,
     /// The hash of its record, if requested.
     pub(super) record: Option<RecordHash>,
     /// The journal's entry for the row that was at its position.
     pub(super) entry: Option<Entry>,
-}
-
-/// How much of a row was read.
-pub(super) enum RowRead {
-    /// Nothing: it was skipped.
-    Nothing,
-    /// Only its form; its entry belongs to this same record.
-    Known(Item),
-    /// Everything that was requested.
-    Whole(Item),
+    /// Whether the entry belongs to this same record, so that its request is the row's.
+    pub(super) is_known: bool,
 }
 
 impl Weight for Scanned {
     fn bytes(&self) -> usize {
-        match &self.read {
-            RowRead::Nothing => size_of::<Self>(),
-            RowRead::Known(item) | RowRead::Whole(item) => item.bytes(),
-        }
+        self.item.as_ref().map_or(size_of::<Self>(), Weight::bytes)
     }
 }
 
@@ -74,7 +60,7 @@ impl<D: FnMut(u64, Option<&Entry>) -> Depth> Scan<D> {
         entries: Option<EntryCursor>,
         depth: D,
     ) -> Result<Self, PipelineError> {
-        let rows = opened.source.rows_with(wanted, Some(record_key(opened)))?;
+        let rows = opened.source.rows_with(wanted, Some(RecordKey::of(opened.request_key())))?;
         Ok(Self { rows, entries, limit: opened.job.input.limit.unwrap_or(u64::MAX), depth })
     }
 
@@ -95,16 +81,16 @@ impl<D: FnMut(u64, Option<&Entry>) -> Depth> Scan<D> {
         };
         let depth = (self.depth)(position, entry.as_ref());
         if depth == Depth::Pass {
-            return Ok(Some(Scanned { position, read: RowRead::Nothing, record: None, entry }));
+            return Ok(Some(Scanned { position, item: None, record: None, entry, is_known: false }));
         }
         let record = self.rows.record();
         let is_known = entry.as_ref().zip(record).is_some_and(|(entry, record)| entry.is_of(record));
-        let read = match depth {
-            Depth::News if is_known => Some(RowRead::Nothing),
-            Depth::Form if is_known => self.rows.bare_item()?.map(RowRead::Known),
-            _ => self.rows.item()?.map(RowRead::Whole),
+        let item = match depth {
+            Depth::News if is_known => None,
+            Depth::Form if is_known => self.rows.bare_item()?,
+            _ => self.rows.item()?,
         };
-        Ok(read.map(|read| Scanned { position, read, record, entry }))
+        Ok(Some(Scanned { position, item, record, entry, is_known }))
     }
 }
 
@@ -114,29 +100,4 @@ impl<D: FnMut(u64, Option<&Entry>) -> Depth> Iterator for Scan<D> {
     fn next(&mut self) -> Option<Self::Item> {
         self.advance().transpose()
     }
-}
-
-/// The key for the hashes of records: everything that decides which request a record leads to.
-fn record_key(opened: &Opened) -> RecordKey {
-    RecordKey::of(&request_determinants(opened))
-}
-
-/// Everything besides the record that decides its request. Including more does no harm: an irrelevant difference costs one
-/// pass over the input.
-pub(super) fn request_determinants(opened: &Opened) -> String {
-    let job = &opened.job;
-    let InputSettings { format, id, delimiter, max_record_bytes, .. } = &job.input;
-    let model = job.model.name.as_deref();
-    let facts = model.map(|model| job.facts_of(model));
-    // Quotas and prices are not part of the request, and a flag may set them for a single run.
-    let facts = facts.map(|facts| ModelInfo { rates: Rates::default(), price: None, ..facts });
-    let input = (format, id, delimiter, max_record_bytes, opened.source.columns());
-    // The text of each template; its place in the job file does not matter.
-    let text = |text: &TemplateText| text.source.clone();
-    let prompt = job.prompt.as_ref().map(|prompt| {
-        let turns = prompt.turns.iter().map(|turn| (turn.role, text(&turn.content)));
-        (prompt.system.as_ref().map(text), turns.collect::<Vec<_>>(), prompt.user.as_ref().map(text))
-    });
-    let asked = (model, facts, prompt, &job.request, opened.renderer.glossary());
-    format!("{} {input:?} {asked:?}", env!("CARGO_PKG_VERSION"))
 }

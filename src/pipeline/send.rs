@@ -11,7 +11,7 @@ use tokio::time::Instant;
 use super::feed::{Feed, FeedRules};
 use super::held::HeldRecorder;
 use super::plan::{BAD_ROW, Plan, prepare};
-use super::scan::{Depth, RowRead, Scan, Scanned};
+use super::scan::{Depth, Scan, Scanned};
 use super::{Opened, PipelineError};
 use crate::dispatch::live_limits::LiveLimits;
 use crate::dispatch::stop::{Stop, StopLevel, StopReason};
@@ -340,7 +340,7 @@ fn store_bad_rows(opened: &Opened, journal: &Journal) -> Result<u64, PipelineErr
         unless(entry, |status| matches!(status, Status::Failed | Status::Ok))
     })?;
     for row in scan {
-        let Scanned { read: RowRead::Whole(item), .. } = row? else { continue };
+        let Scanned { item: Some(item), .. } = row? else { continue };
         let (row, request) = prepare(opened, &item);
         let Err(problem) = request else { continue };
         // Where the row stands is said when this is shown: it may have moved by then.
@@ -364,7 +364,7 @@ fn share(opened: &Opened, journal: &Journal, retry_failed: bool) -> Result<Share
         unless(entry, |status| status == Status::Ok || status == Status::Failed && !retry_failed)
     })?;
     for row in scan {
-        let Scanned { read: RowRead::Whole(item), record, .. } = row? else { continue };
+        let Scanned { item: Some(item), record, .. } = row? else { continue };
         sharer.share(&RowKey { record, ..prepare(opened, &item).0 })?;
     }
     Ok(sharer.finish()?)

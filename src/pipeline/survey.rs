@@ -3,14 +3,12 @@
 use std::collections::HashMap;
 use std::time::SystemTime;
 
-use super::scan::request_determinants;
 use super::{Opened, PipelineError};
 use crate::diagnostic::Diagnostic;
 use crate::format::Format;
 use crate::journal::reader::Reader;
 use crate::journal::survey::Survey;
 use crate::read::Projection;
-use crate::render::fingerprint;
 use crate::row::{Column, ColumnKind, Item, JsonKind};
 use crate::text::count;
 use crate::write::Layout;
@@ -28,8 +26,6 @@ pub(super) struct Columns<'o> {
     places: HashMap<String, usize>,
     /// Whether the rows bring their own columns.
     own: bool,
-    /// Identifies this job.
-    job: String,
     /// Identifies the files in their current state.
     files: Option<String>,
     /// The result of the earlier pass.
@@ -49,17 +45,12 @@ pub(super) struct Surveyed {
 impl<'o> Columns<'o> {
     /// Begins a pass over all rows.
     pub(super) fn begin(opened: &'o Opened, reader: &Reader) -> Result<Self, PipelineError> {
-        let job = fingerprint::of_bytes(request_determinants(opened).as_bytes()).to_string();
-        let before = reader.survey()?.filter(|survey| survey.job == job);
+        let before = reader.survey()?.filter(|survey| survey.job == opened.request_key());
         let before = before.and_then(|survey| read(&survey.columns).map(|columns| (survey, columns)));
-        Self::new(opened, job, before)
+        Self::new(opened, before)
     }
 
-    fn new(
-        opened: &'o Opened,
-        job: String,
-        before: Option<(Survey, Vec<Column>)>,
-    ) -> Result<Self, PipelineError> {
+    fn new(opened: &'o Opened, before: Option<(Survey, Vec<Column>)>) -> Result<Self, PipelineError> {
         let known = opened.source.columns();
         let format = opened.job.output.format;
         let open_layout = match known {
@@ -78,7 +69,6 @@ impl<'o> Columns<'o> {
             columns: known.unwrap_or_default().to_vec(),
             places: HashMap::new(),
             own: known.is_none(),
-            job,
             // Taken before the first row is read: any later change makes it another input.
             files: opened.source.mark(SystemTime::now()),
             before,
@@ -176,7 +166,7 @@ impl<'o> Columns<'o> {
         }
         let columns = if self.own { written(&self.columns) } else { Some(String::new()) };
         let kept = columns.map(|columns| Survey {
-            job: self.job,
+            job: opened.request_key().to_owned(),
             files: self.files,
             rows,
             columns,
@@ -205,7 +195,7 @@ impl<'o> Columns<'o> {
 
     /// Reads every row, if the earlier pass knows too little.
     fn look_again(self, rows: u64) -> Result<Surveyed, PipelineError> {
-        let mut all = Self::new(self.opened, self.job, None)?;
+        let mut all = Self::new(self.opened, None)?;
         for item in self.opened.rows(all.wanted())? {
             all.look_at(&item?)?;
         }

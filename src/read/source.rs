@@ -62,6 +62,12 @@ impl FileStamp {
             inode: metadata.ino(),
         }
     }
+
+    /// The stamp as text.
+    fn mark(&self) -> String {
+        let Self { bytes, modified, changed, device, inode } = self;
+        format!("{device} {inode} {bytes} {modified:?} {changed:?}")
+    }
 }
 
 impl Source {
@@ -189,11 +195,11 @@ impl Source {
     pub fn mark(&self, now: SystemTime) -> Option<String> {
         let marks = self.inputs.iter().map(|input| {
             let metadata = fs::metadata(&input.path).ok()?;
-            let FileStamp { bytes, modified, changed, device, inode } = FileStamp::of(&metadata);
-            let is_settled = [modified, changed].iter().all(|time| is_past(*time, now));
+            let stamp = FileStamp::of(&metadata);
+            let is_settled = [stamp.modified, stamp.changed].iter().all(|time| is_past(*time, now));
             is_settled.then(|| {
                 // Renaming a folder does not change the files in it.
-                format!("{device} {inode} {bytes} {modified:?} {changed:?} {:?}\n", input.folders)
+                format!("{} {:?}\n", stamp.mark(), input.folders)
             })
         });
         marks.collect()
@@ -204,8 +210,7 @@ impl Source {
 /// what is written to it.
 pub fn file_mark(path: &Path) -> Option<String> {
     let found = fs::metadata(path).ok().filter(fs::Metadata::is_file)?;
-    let FileStamp { bytes, modified, changed, device, inode } = FileStamp::of(&found);
-    Some(format!("{device} {inode} {bytes} {modified:?} {changed:?}"))
+    Some(FileStamp::of(&found).mark())
 }
 
 /// Whether a file's time is so long ago that another change would have another time. File systems that store whole seconds,

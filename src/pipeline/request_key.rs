@@ -1,0 +1,27 @@
+//! The key of a job's requests: everything besides a row's record that decides its request, in one hash.
+
+use crate::job::facts::ModelInfo;
+use crate::job::limits::Rates;
+use crate::job::{InputSettings, Job, TemplateText};
+use crate::read::Source;
+use crate::render::{Renderer, fingerprint};
+
+/// The key of a job with its input and its templates. Including more than decides a request does no harm: an irrelevant
+/// difference costs one pass over the input.
+pub(super) fn request_key(job: &Job, source: &Source, renderer: &Renderer) -> String {
+    let InputSettings { format, id, delimiter, max_record_bytes, .. } = &job.input;
+    let model = job.model.name.as_deref();
+    let facts = model.map(|model| job.facts_of(model));
+    // Quotas and prices are not part of the request, and a flag may set them for a single run.
+    let facts = facts.map(|facts| ModelInfo { rates: Rates::default(), price: None, ..facts });
+    let input = (format, id, delimiter, max_record_bytes, source.columns());
+    // The text of each template; its place in the job file does not matter.
+    let text = |text: &TemplateText| text.source.clone();
+    let prompt = job.prompt.as_ref().map(|prompt| {
+        let turns = prompt.turns.iter().map(|turn| (turn.role, text(&turn.content)));
+        (prompt.system.as_ref().map(text), turns.collect::<Vec<_>>(), prompt.user.as_ref().map(text))
+    });
+    let asked = (model, facts, prompt, &job.request, renderer.glossary());
+    let text = format!("{} {input:?} {asked:?}", env!("CARGO_PKG_VERSION"));
+    fingerprint::of_bytes(text.as_bytes()).to_string()
+}
