@@ -32,7 +32,7 @@ impl<E: Endpoint, L: Ledger> Pass<'_, '_, E, L> {
         let now = Instant::now();
         let Finished { work, flight, latency, reply } = finished;
         self.sent_at.remove(&flight.order);
-        self.dispatcher.trial.back(work.request.shape, now);
+        self.dispatcher.preflight.back(work.request.shape, now);
         let quick = self.dispatcher.window.is_quick(latency);
         let bill = Bill::of(&reply, &work.request, &flight, quick);
         self.dispatcher.budget.settle(flight.reservation, &bill);
@@ -46,7 +46,7 @@ impl<E: Endpoint, L: Ledger> Pass<'_, '_, E, L> {
 
     fn answered(&mut self, work: Work, answer: Answer, end: SentRequest, ticket: Ticket, now: Instant) {
         self.dispatcher.window.observe(end.sent.latency);
-        self.dispatcher.health.served(&work.allowance);
+        self.dispatcher.breaker.served(&work.allowance);
         if let Some(usage) = &answer.usage {
             self.dispatcher.pace.answered(ticket, now, &work.request.estimate, usage);
         }
@@ -58,7 +58,7 @@ impl<E: Endpoint, L: Ledger> Pass<'_, '_, E, L> {
         self.service_is_there(now);
         self.let_in = self.let_in.max(end.order);
         self.throttling -= self.throttling / THROTTLED_OF;
-        for ended in self.dispatcher.trial.heard(end.order) {
+        for ended in self.dispatcher.preflight.heard(end.order) {
             self.store(ended);
         }
         let rules = &self.dispatcher.conversation;
@@ -73,7 +73,8 @@ impl<E: Endpoint, L: Ledger> Pass<'_, '_, E, L> {
         self.dispatcher.last_fault = Some(fault.clone());
         // If an address answered before and now returns a stranger's page, the address is not wrong; but a key may be
         // rejected by anyone.
-        let on_the_way = fault.foreign && fault.status != Some(401) && self.dispatcher.trial.has_answered();
+        let on_the_way =
+            fault.foreign && fault.status != Some(401) && self.dispatcher.preflight.has_answered();
         let kind = match fault.kind {
             FaultKind::JobRefused if on_the_way => FaultKind::Transient,
             kind => kind,
@@ -88,7 +89,7 @@ impl<E: Endpoint, L: Ledger> Pass<'_, '_, E, L> {
             }
             FaultKind::Unusable if work.unusable == 0 => {
                 self.service_is_there(now);
-                self.dispatcher.trial.accepted(work.request.shape);
+                self.dispatcher.preflight.accepted(work.request.shape);
                 work.unusable += 1;
                 self.again(work, fault, end, now);
             }
@@ -96,7 +97,7 @@ impl<E: Endpoint, L: Ledger> Pass<'_, '_, E, L> {
                 self.service_is_there(now);
                 self.cut(work, fault, end, now);
             }
-            FaultKind::JobRefused if !self.dispatcher.trial.is_the_row_s(&fault, &work) => {
+            FaultKind::JobRefused if !self.dispatcher.preflight.is_the_row_s(&fault, &work) => {
                 self.store(end.of(&work, Outcome::Retry(fault.clone())));
                 self.end(StopReason::Refused(fault));
             }
@@ -123,7 +124,7 @@ impl<E: Endpoint, L: Ledger> Pass<'_, '_, E, L> {
             true => self.dispatcher.pace.unused(ticket, now),
             false => self.dispatcher.pace.throttled(ticket, now, hold, fault.for_tokens),
         }
-        if self.dispatcher.health.throttled(now) {
+        if self.dispatcher.breaker.throttled(now) {
             self.hasten(now);
         }
         work.throttled += 1;
@@ -142,8 +143,8 @@ impl<E: Endpoint, L: Ledger> Pass<'_, '_, E, L> {
         let trouble =
             PassingFault { kind, own: fault.is_the_api_s_own(), asked: self.within_patience(&fault) };
         let place = Situation { alone: self.rows.is_none() && self.queues.fresh.is_empty(), last: self.last };
-        let Dispatcher { health, dice, .. } = &mut *self.dispatcher;
-        let verdict = health.faulted(now, trouble, place, &mut work.allowance, dice);
+        let Dispatcher { breaker, dice, .. } = &mut *self.dispatcher;
+        let verdict = breaker.faulted(now, trouble, place, &mut work.allowance, dice);
         work.throttled = 0;
         match verdict {
             Fate::Again(at_least) => self.again_after(at_least, work, fault, end, now),
@@ -181,7 +182,7 @@ impl<E: Endpoint, L: Ledger> Pass<'_, '_, E, L> {
     fn take_turn(&mut self, work: Work, turn: Turn, end: SentRequest, now: Instant) {
         match turn {
             Turn::Answered(answer) => {
-                for ended in self.dispatcher.trial.answered(work.request.shape) {
+                for ended in self.dispatcher.preflight.answered(work.request.shape) {
                     self.store(ended);
                 }
                 self.store(end.of(&work, Outcome::Answered(answer)));
@@ -189,14 +190,14 @@ impl<E: Endpoint, L: Ledger> Pass<'_, '_, E, L> {
             Turn::Failed(fault) => self.refused(&work, fault, end),
             Turn::Ask(step, request) => {
                 let mut work = work;
-                self.dispatcher.trial.accepted(work.request.shape);
+                self.dispatcher.preflight.accepted(work.request.shape);
                 work.continue_with(*request);
                 self.step(&mut work, step, end);
                 self.queues.wait(now, work);
             }
             Turn::Call(step, calls) => {
                 let mut work = work;
-                self.dispatcher.trial.accepted(work.request.shape);
+                self.dispatcher.preflight.accepted(work.request.shape);
                 self.step(&mut work, step, end);
                 self.queues.call_later(work, calls);
             }

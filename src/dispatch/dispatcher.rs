@@ -33,7 +33,7 @@ pub struct DispatchSettings {
     /// How many files the process may open.
     pub open_files: u64,
     /// Who sets which field of the request: an error in a field set by the job affects every row.
-    pub setters: FieldOwners,
+    pub field_owners: FieldOwners,
 }
 
 /// Sends rows, pass after pass, under one set of limits.
@@ -45,9 +45,9 @@ pub struct Dispatcher<'e, E> {
     pub(super) dice: Dice,
     pub(super) pace: Pace,
     pub(super) budget: Budget,
-    pub(super) health: CircuitBreaker,
+    pub(super) breaker: CircuitBreaker,
     pub(super) window: Window,
-    pub(super) trial: Preflight,
+    pub(super) preflight: Preflight,
     began: Instant,
     /// Time that earlier runs have spent.
     spent: Duration,
@@ -81,9 +81,9 @@ impl<'e, E: Endpoint> Dispatcher<'e, E> {
             dice,
             pace: Pace::new(rules.quotas, now, &recent).after(past.longest_answer),
             budget: Budget::new(rules.caps, past.cost, past.tokens, past.reserved),
-            health: CircuitBreaker::new(rules.retry, now, past.reached),
+            breaker: CircuitBreaker::new(rules.retry, now, past.reached),
             window: Window::new(rules.concurrency, rules.quotas.requests_each_second(), rules.open_files),
-            trial: Preflight::new(rules.setters.clone(), past.works),
+            preflight: Preflight::new(rules.field_owners.clone(), past.works),
             began: now,
             spent: past.duration,
             terms: EffectiveLimits {
@@ -130,7 +130,7 @@ impl<'e, E: Endpoint> Dispatcher<'e, E> {
             (true, None) => self.paused_since = Some(now),
             (false, Some(since)) => {
                 self.paused_since = None;
-                self.health.was_paused(now - since);
+                self.breaker.was_paused(now - since);
             }
             _ => {}
         }
@@ -138,6 +138,6 @@ impl<'e, E: Endpoint> Dispatcher<'e, E> {
 
     /// When the service's silence ends the run; never while the run itself is silent.
     pub(super) fn patience_ends(&self) -> Option<Instant> {
-        self.health.patience_ends().filter(|_| !self.terms.paused)
+        self.breaker.patience_ends().filter(|_| !self.terms.paused)
     }
 }

@@ -65,7 +65,7 @@ impl<E: Endpoint, L: Ledger> Pass<'_, '_, E, L> {
             }
             self.wait(wake).await?;
         }
-        for ended in self.dispatcher.trial.close() {
+        for ended in self.dispatcher.preflight.close() {
             self.store(ended);
         }
         let abandoned = self.in_flight.len();
@@ -164,12 +164,12 @@ impl<E: Endpoint, L: Ledger> Pass<'_, '_, E, L> {
         if self.reason.is_some() {
             return;
         }
-        let health = &self.dispatcher.health;
+        let breaker = &self.dispatcher.breaker;
         let reason = match () {
             () if *self.stop.borrow() != StopLevel::None => StopReason::Interrupted,
             () if self.dispatcher.terms.time_is_up => StopReason::Cap(Cap::Until),
             () if self.dispatcher.ends_at.is_some_and(|end| end <= now) => StopReason::Cap(Cap::Duration),
-            () if health.was_never_reached() => StopReason::NeverReached(self.last_fault()),
+            () if breaker.was_never_reached() => StopReason::NeverReached(self.last_fault()),
             () if self.dispatcher.patience_ends().is_some_and(|end| end <= now) => {
                 StopReason::Outage(self.last_fault())
             }
@@ -183,7 +183,7 @@ impl<E: Endpoint, L: Ledger> Pass<'_, '_, E, L> {
         if self.reason.is_some() || self.dispatcher.terms.paused {
             return;
         }
-        if let Some(probe) = self.dispatcher.health.next_probe() {
+        if let Some(probe) = self.dispatcher.breaker.next_probe() {
             if probe > now || self.queues.goes_again() || self.fresh_can_go(now) || !self.in_flight.is_empty()
             {
                 return;
@@ -195,7 +195,7 @@ impl<E: Endpoint, L: Ledger> Pass<'_, '_, E, L> {
             return;
         }
         while let Some(mut work) = self.queues.take_due(now) {
-            match self.dispatcher.health.waited(&mut work.allowance, self.last) {
+            match self.dispatcher.breaker.waited(&mut work.allowance, self.last) {
                 Fate::Again(_) => self.goes_again(work),
                 verdict => self.gave_up_waiting(work, verdict),
             }

@@ -29,7 +29,7 @@ const SHAPES: usize = 64;
 /// Watches the first rows.
 #[derive(Debug)]
 pub(crate) struct Preflight {
-    setters: FieldOwners,
+    field_owners: FieldOwners,
     over: bool,
     answered: bool,
     sent: usize,
@@ -61,10 +61,10 @@ pub(crate) enum Judgement {
 }
 
 impl Preflight {
-    /// For a job whose fields are set by `setters`. `over`: it already has answers, and only new shapes are tried.
-    pub(crate) fn new(setters: FieldOwners, over: bool) -> Self {
+    /// For a job whose fields are set by `field_owners`. `over`: it already has answers, and only new shapes are tried.
+    pub(crate) fn new(field_owners: FieldOwners, over: bool) -> Self {
         Self {
-            setters,
+            field_owners,
             over,
             answered: over,
             sent: 0,
@@ -153,14 +153,14 @@ impl Preflight {
 
     /// Whether a refusal of the job concerns only this row, which sets the field in question itself.
     pub(crate) fn is_the_row_s(&self, fault: &Fault, work: &Work) -> bool {
-        fault.about.is_some_and(|field| work.request.brought || self.setters.is_the_row_s(field))
+        fault.about.is_some_and(|field| work.request.brought || self.field_owners.is_the_row_s(field))
     }
 
     /// Whether a refusal concerns a field that the job sets for every row. A later request of a row contains more than
     /// that.
     fn is_the_job_s(&self, fault: &Fault, work: &Work) -> bool {
         let first = !work.request.brought && work.steps.is_empty();
-        first && fault.about.is_some_and(|field| self.setters.is_the_job_s(field))
+        first && fault.about.is_some_and(|field| self.field_owners.is_the_job_s(field))
     }
 
     /// A row was refused. The job is wrong if it sets the field in question and no row of this shape was answered, or if
@@ -270,28 +270,28 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn only_so_many_shapes_are_remembered_and_the_others_are_let_through() {
-        let mut trial = Preflight::new(FieldOwners::default(), false);
+        let mut preflight = Preflight::new(FieldOwners::default(), false);
         let now = Instant::now();
-        assert!(trial.answered(Shape(0)).is_empty());
+        assert!(preflight.answered(Shape(0)).is_empty());
         for shape in 0..1_000 {
-            assert!(trial.allows(Shape(shape), now, false));
-            trial.out(Shape(shape), now);
-            assert_eq!(trial.allows(Shape(shape), now, false), shape >= SHAPES as u64, "{shape}");
+            assert!(preflight.allows(Shape(shape), now, false));
+            preflight.out(Shape(shape), now);
+            assert_eq!(preflight.allows(Shape(shape), now, false), shape >= SHAPES as u64, "{shape}");
         }
-        assert_eq!(trial.shapes.len(), SHAPES);
+        assert_eq!(preflight.shapes.len(), SHAPES);
     }
 
     #[tokio::test(start_paused = true)]
     async fn a_shape_opens_when_its_first_row_is_out_for_long_and_stays_open() {
-        let mut trial = Preflight::new(FieldOwners::default(), false);
+        let mut preflight = Preflight::new(FieldOwners::default(), false);
         let (shape, now) = (Shape(7), Instant::now());
-        trial.out(shape, now);
+        preflight.out(shape, now);
         let later = now + REFUSED_BY_THEN;
-        assert_eq!(trial.opens_at(shape, now), Some(later));
-        assert!(!trial.allows(shape, now, false) && trial.allows(shape, later, false));
-        assert_eq!(trial.opens_at(shape, later), None, "what is open needs no waking");
-        trial.out(shape, later);
-        trial.back(shape, later);
-        assert!(trial.allows(shape, later, false));
+        assert_eq!(preflight.opens_at(shape, now), Some(later));
+        assert!(!preflight.allows(shape, now, false) && preflight.allows(shape, later, false));
+        assert_eq!(preflight.opens_at(shape, later), None, "what is open needs no waking");
+        preflight.out(shape, later);
+        preflight.back(shape, later);
+        assert!(preflight.allows(shape, later, false));
     }
 }

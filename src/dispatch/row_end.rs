@@ -30,8 +30,8 @@ impl<E: Endpoint, L: Ledger> Pass<'_, '_, E, L> {
         end: SentRequest,
         now: Instant,
     ) {
-        let Dispatcher { health, retry, dice, .. } = &mut *self.dispatcher;
-        health.settle(&mut work.allowance);
+        let Dispatcher { breaker, retry, dice, .. } = &mut *self.dispatcher;
+        breaker.settle(&mut work.allowance);
         let failures = (work.allowance.failures() + work.throttled + work.unusable).max(1);
         let due = now + retry::backoff(retry, &fault, failures, dice).max(at_least);
         work.fault = Some(Box::new(fault.clone()));
@@ -41,7 +41,7 @@ impl<E: Endpoint, L: Ledger> Pass<'_, '_, E, L> {
 
     /// How a row ends in this pass after it has used up its tries.
     pub(super) fn gave_up(&mut self, verdict: Fate, fault: Fault) -> Outcome {
-        self.dispatcher.trial.gave_up();
+        self.dispatcher.preflight.gave_up();
         match verdict {
             Fate::UsedUp => {
                 self.set_aside += 1;
@@ -81,7 +81,7 @@ impl<E: Endpoint, L: Ledger> Pass<'_, '_, E, L> {
         };
         let sent_at = &self.sent_at;
         let is_open = |first: u64, last: u64| sent_at.range(first..=last).next().is_some();
-        match self.dispatcher.trial.refused(verdict, &fault, work, order, is_open) {
+        match self.dispatcher.preflight.refused(verdict, &fault, work, order, is_open) {
             Judgement::Open if unfit => {}
             Judgement::Open => self.store(RequestEnd { ending: Outcome::Retry(fault), ..ended }),
             Judgement::Rows(verdicts) => {
@@ -99,7 +99,7 @@ impl<E: Endpoint, L: Ledger> Pass<'_, '_, E, L> {
                 if !unfit {
                     self.store(RequestEnd { ending: Outcome::Retry(fault), ..ended });
                 }
-                for verdict in self.dispatcher.trial.abandon() {
+                for verdict in self.dispatcher.preflight.abandon() {
                     self.store(verdict);
                 }
                 self.end(reason);
@@ -109,7 +109,7 @@ impl<E: Endpoint, L: Ledger> Pass<'_, '_, E, L> {
 
     pub(super) fn service_is_there(&mut self, now: Instant) {
         self.take_outage_back();
-        if self.dispatcher.health.answered(now) {
+        if self.dispatcher.breaker.answered(now) {
             self.hasten(now);
         }
     }

@@ -41,7 +41,7 @@ impl<E: Endpoint, L: Ledger> Pass<'_, '_, E, L> {
         if self.dispatcher.terms.paused {
             return Next::Wait(None, Some(Bottleneck::Pause));
         }
-        let probing = self.dispatcher.health.next_probe();
+        let probing = self.dispatcher.breaker.next_probe();
         if let Some(probe) = probing {
             if !self.in_flight.is_empty() {
                 return Next::Wait(None, Some(Bottleneck::Outage));
@@ -68,13 +68,13 @@ impl<E: Endpoint, L: Ledger> Pass<'_, '_, E, L> {
     }
 
     fn trial_allows(&self, work: &Work, now: Instant) -> bool {
-        let probing = self.dispatcher.health.next_probe().is_some();
-        self.dispatcher.trial.allows(work.request.shape, now, probing)
+        let probing = self.dispatcher.breaker.next_probe().is_some();
+        self.dispatcher.preflight.allows(work.request.shape, now, probing)
     }
 
     /// No row can be sent: either none is there yet, or all wait.
     fn nothing_ready(&self, now: Instant, due: Option<Instant>) -> Next {
-        let trial = &self.dispatcher.trial;
+        let preflight = &self.dispatcher.preflight;
         let held = self.queues.fresh.front().filter(|work| !self.trial_allows(work, now));
         let first_rows = held.is_some();
         let rows_come = self.rows.is_some() && self.has_room() && !first_rows;
@@ -87,7 +87,7 @@ impl<E: Endpoint, L: Ledger> Pass<'_, '_, E, L> {
                 Next::Stop(Box::new(StopReason::Outage(self.last_fault())))
             }
             _ if first_rows => {
-                let opens = held.and_then(|work| trial.opens_at(work.request.shape, now));
+                let opens = held.and_then(|work| preflight.opens_at(work.request.shape, now));
                 Next::Wait(due.into_iter().chain(opens).min(), Some(Bottleneck::FirstRows))
             }
             _ => Next::Wait(due, idle.then_some(Bottleneck::Backoff)),
@@ -97,7 +97,7 @@ impl<E: Endpoint, L: Ledger> Pass<'_, '_, E, L> {
     /// Whether a repeated row is next. Such rows come first; but while nobody is answered they alternate with new ones, or
     /// a few poisoned rows would use up a slow job's rate and look like an outage.
     fn one_goes_again(&self, now: Instant) -> bool {
-        let nobody_answered = self.dispatcher.health.patience_ends().is_some();
+        let nobody_answered = self.dispatcher.breaker.patience_ends().is_some();
         let takes_turns = self.went_again && nobody_answered && self.fresh_can_go(now);
         !self.queues.cleared.is_empty() && !takes_turns
     }
@@ -122,9 +122,9 @@ impl<E: Endpoint, L: Ledger> Pass<'_, '_, E, L> {
         self.went_again = goes_again;
         if !goes_again {
             self.ahead.sent();
-            self.dispatcher.trial.sent();
+            self.dispatcher.preflight.sent();
         }
-        self.dispatcher.trial.out(shape, now);
+        self.dispatcher.preflight.out(shape, now);
         let queue = if goes_again { &mut self.queues.cleared } else { &mut self.queues.fresh };
         match queue.pop_front() {
             Some(work) => Next::Send(Box::new(work), flight),

@@ -81,23 +81,25 @@ mod tests {
 
     #[test]
     fn a_field_is_the_row_s_when_any_text_in_it_is_a_template() {
-        let setters = of(
+        let field_owners = of(
             "model.name = \"m\"\nprompt.user = \"{{ t }}\"\n[request]\nmax_tokens = \"{{ m }}\"\nseed = 1\n\
              stop = [\"a\", \"{% if t %}b{% endif %}\"]\nresponse_format = { type = \"json_object\" }\n",
         );
         for field in ["messages", "max_tokens", "stop"] {
-            assert!(setters.is_the_row_s(field) && !setters.is_the_job_s(field), "{field}");
+            assert!(field_owners.is_the_row_s(field) && !field_owners.is_the_job_s(field), "{field}");
         }
         for field in ["model", "seed", "response_format", "stream"] {
-            assert!(setters.is_the_job_s(field) && !setters.is_the_row_s(field), "{field}");
+            assert!(field_owners.is_the_job_s(field) && !field_owners.is_the_row_s(field), "{field}");
         }
-        assert!(!setters.is_the_job_s("enable_thinking") && !setters.is_the_row_s("enable_thinking"));
+        assert!(
+            !field_owners.is_the_job_s("enable_thinking") && !field_owners.is_the_row_s("enable_thinking")
+        );
     }
 
     #[test]
     fn rows_with_their_own_requests_set_the_turns_and_the_model_if_the_job_names_none() {
-        let setters = of("");
-        assert!(setters.is_the_row_s("model") && setters.is_the_row_s("messages"));
+        let field_owners = of("");
+        assert!(field_owners.is_the_row_s("model") && field_owners.is_the_row_s("messages"));
         assert!(of("model.name = \"m\"\n").is_the_job_s("model"));
     }
 

@@ -19,14 +19,14 @@ pub(super) struct HeldRecorder {
     /// The time of day at the beginning, in seconds since 1970.
     begun_at: f64,
     recorded: Instant,
-    pen: EventSender,
+    events: EventSender,
 }
 
 impl HeldRecorder {
     /// A count that begins now.
-    pub(super) fn new(pen: EventSender) -> Self {
+    pub(super) fn new(events: EventSender) -> Self {
         let (begun, begun_at) = (Instant::now(), epoch::seconds(SystemTime::now()));
-        Self { count: HeldCount::new(begun_at), begun, begun_at, recorded: begun, pen }
+        Self { count: HeldCount::new(begun_at), begun, begun_at, recorded: begun, events }
     }
 
     /// Counts the dispatcher's state from now on.
@@ -47,6 +47,6 @@ impl HeldRecorder {
         let (at, clock) = (self.begun_at + elapsed, epoch::seconds(SystemTime::now()));
         self.begun_at = clock - elapsed;
         self.recorded = now;
-        self.pen.held(self.count.take(at, clock));
+        self.events.held(self.count.take(at, clock));
     }
 }

@@ -106,9 +106,9 @@ pub async fn send<E: Endpoint>(
     let path = opened.journal();
     let ballast = Ballast::beside(&path);
     let (full, lost) = (ballast.full(), journal.lost());
-    let (writer, pen, committed) = journal.writer(order.run, ballast);
-    observer.held = Some(HeldRecorder::new(pen.clone()));
-    let mut ledger = JournalLedger { path: path.clone(), pen, committed };
+    let (writer, events, committed) = journal.writer(order.run, ballast);
+    observer.held = Some(HeldRecorder::new(events.clone()));
+    let mut ledger = JournalLedger { path: path.clone(), events, committed };
     let asked = Asked { stop: stop.clone(), full, lost };
     let passed = passes(opened, order, &mut dispatcher, &mut ledger, &mut observer, &asked).await;
     let passed = match passed {
@@ -159,7 +159,7 @@ fn settings(opened: &Opened, order: SendRequest<'_>) -> DispatchSettings {
         caps,
         conversation: opened.conversation(),
         open_files: order.open_files,
-        setters: FieldOwners::of(&opened.job),
+        field_owners: FieldOwners::of(&opened.job),
     }
 }
 
@@ -259,7 +259,7 @@ async fn pass_on(asked: Asked, asks: watch::Sender<StopLevel>) -> Infallible {
 /// The journal's writer, as the dispatcher knows it.
 struct JournalLedger {
     path: PathBuf,
-    pen: EventSender,
+    events: EventSender,
     committed: Committed,
 }
 
@@ -267,7 +267,7 @@ impl Ledger for JournalLedger {
     type Error = JournalError;
 
     fn write(&mut self, note: JournalEvent) {
-        self.pen.write(note);
+        self.events.write(note);
     }
 
     async fn committed(&mut self) -> Result<Vec<JournalEvent>, JournalError> {

@@ -178,7 +178,7 @@ const PAST_THE_GATE: &[&str] = &[
     "commands/prune.rs",
     "commands/schema.rs",
     "commands/simulate.rs",
-    // What is written into it passes its pen.
+    // Everything written into it passes its event sender.
     "journal/",
     "read/spool.rs",
     "regular.rs",

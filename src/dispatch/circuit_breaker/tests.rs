@@ -4,7 +4,7 @@ use super::*;
 
 /// A service, and the rows in trouble with it.
 struct Scene {
-    health: CircuitBreaker,
+    breaker: CircuitBreaker,
     start: Instant,
     dice: Dice,
     place: Situation,
@@ -17,17 +17,17 @@ const GONE: PassingFault = PassingFault { kind: FaultKind::Unreachable, own: fal
 impl Scene {
     fn new() -> Self {
         let start = Instant::now();
-        let health = CircuitBreaker::new(Retry::default(), start, false);
-        Self { health, start, dice: Box::new(|| 0.5), place: Situation { alone: false, last: false } }
+        let breaker = CircuitBreaker::new(Retry::default(), start, false);
+        Self { breaker, start, dice: Box::new(|| 0.5), place: Situation { alone: false, last: false } }
     }
 
     fn faulted(&mut self, millis: u64, trouble: PassingFault, row: &mut Allowance) -> Fate {
         let now = self.start + Duration::from_millis(millis);
-        self.health.faulted(now, trouble, self.place, row, &mut self.dice)
+        self.breaker.faulted(now, trouble, self.place, row, &mut self.dice)
     }
 
     fn answered(&mut self, millis: u64) -> bool {
-        self.health.answered(self.start + Duration::from_millis(millis))
+        self.breaker.answered(self.start + Duration::from_millis(millis))
     }
 
     /// Half of the calls for this many rows fail, as in a brown-out.
@@ -35,7 +35,7 @@ impl Scene {
         for row in 0..rows {
             let mut allowance = Allowance::default();
             self.faulted(10 * row, WAY, &mut allowance);
-            self.health.served(&allowance);
+            self.breaker.served(&allowance);
             self.answered(10 * row);
         }
     }
@@ -53,10 +53,10 @@ async fn an_outage_costs_no_row_its_tries() {
             scene.faulted(2_000 + 1_000 * round, WAY, row);
         }
     }
-    assert!(scene.health.next_probe().is_some());
+    assert!(scene.breaker.next_probe().is_some());
     assert!(scene.answered(60_000));
     for row in &mut rows {
-        scene.health.settle(row);
+        scene.breaker.settle(row);
         assert_eq!(row.tries(), 0, "{row:?}");
     }
 }
@@ -69,10 +69,10 @@ async fn each_try_counts_while_others_are_answered() {
         for round in 1..=6 {
             let verdict = scene.faulted(2_000 * round, trouble, &mut row);
             scene.answered(2_000 * round);
-            assert_eq!(scene.health.waited(&mut row, false) == Fate::UsedUp, round == 6, "{round}");
+            assert_eq!(scene.breaker.waited(&mut row, false) == Fate::UsedUp, round == 6, "{round}");
             assert_eq!(verdict == Fate::UsedUp, round == 6, "known after the first");
         }
-        assert!(scene.health.next_probe().is_none());
+        assert!(scene.breaker.next_probe().is_none());
     }
 }
 
@@ -85,7 +85,7 @@ async fn tries_between_two_answers_all_count_once_the_second_one_comes() {
     }
     assert_eq!(row.tries(), 0);
     scene.answered(700);
-    assert_eq!(scene.health.waited(&mut row, false), Fate::UsedUp);
+    assert_eq!(scene.breaker.waited(&mut row, false), Fate::UsedUp);
 }
 
 #[tokio::test(start_paused = true)]
@@ -97,9 +97,9 @@ async fn a_row_alone_that_the_api_itself_fails_is_sent_once_more_after_the_longe
         assert_eq!(scene.faulted(1_000 * round, OWN, &mut row), AGAIN);
     }
     assert_eq!(scene.faulted(6_000, OWN, &mut row), Fate::Again(Duration::from_secs(60)));
-    assert_eq!(scene.health.waited(&mut row, false), AGAIN, "it waits for that one");
+    assert_eq!(scene.breaker.waited(&mut row, false), AGAIN, "it waits for that one");
     assert_eq!(scene.faulted(66_000, OWN, &mut row), Fate::Failed);
-    assert!(scene.health.patience_ends().is_none(), "somebody is there");
+    assert!(scene.breaker.patience_ends().is_none(), "somebody is there");
 }
 
 #[tokio::test(start_paused = true)]
@@ -111,8 +111,8 @@ async fn a_row_alone_that_nobody_answers_is_an_outage() {
         for round in 0..40 {
             assert!(matches!(scene.faulted(2_000 * round, trouble, &mut row), Fate::Again(_)));
         }
-        assert!(scene.health.next_probe().is_some());
-        assert_eq!(scene.health.patience_ends(), Some(scene.start + Duration::from_secs(1_800)));
+        assert!(scene.breaker.next_probe().is_some());
+        assert_eq!(scene.breaker.patience_ends(), Some(scene.start + Duration::from_secs(1_800)));
     }
 }
 
@@ -146,14 +146,14 @@ async fn probes_go_out_one_per_backoff_and_never_slower_than_eight_seconds() {
     for _ in 0..30 {
         let mut row = Allowance::default();
         scene.faulted(millis, GONE, &mut row);
-        if let Some(probe) = scene.health.next_probe() {
+        if let Some(probe) = scene.breaker.next_probe() {
             let at = scene.start + Duration::from_millis(millis);
             assert!(probe > at && probe <= at + SLOWEST_PROBE);
             millis = (probe - scene.start).as_millis() as u64 + 1;
         }
     }
-    assert!(scene.health.next_probe().is_some());
-    assert!(scene.health.was_never_reached());
+    assert!(scene.breaker.next_probe().is_some());
+    assert!(scene.breaker.was_never_reached());
 }
 
 #[tokio::test(start_paused = true)]
@@ -167,7 +167,7 @@ async fn rows_that_always_fail_side_by_side_look_like_an_outage_only_once() {
             scene.faulted(millis, WAY, row);
         }
         outages += u32::from(scene.answered(millis + 500));
-        rows.iter_mut().for_each(|row| scene.health.settle(row));
+        rows.iter_mut().for_each(|row| scene.breaker.settle(row));
     }
     assert_eq!(outages, 1);
     assert!(rows.iter().all(|row| row.tries() >= 6), "{rows:?}");
@@ -180,7 +180,7 @@ async fn an_outage_among_rows_that_failed_before_is_recognised_by_their_number()
     for row in &mut rows {
         scene.faulted(5_000, WAY, row);
     }
-    assert!(scene.health.next_probe().is_some());
+    assert!(scene.breaker.next_probe().is_some());
     assert!(rows.iter().all(|row| row.tries() <= 2), "{rows:?}");
 }
 
@@ -215,6 +215,6 @@ async fn half_of_all_calls_failing_is_not_an_outage() {
             0 => drop(scene.faulted(10 * call, WAY, &mut Allowance::default())),
             _ => drop(scene.answered(10 * call)),
         }
-        assert!(scene.health.next_probe().is_none());
+        assert!(scene.breaker.next_probe().is_none());
     }
 }

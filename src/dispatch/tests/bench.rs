@@ -83,7 +83,7 @@ impl Bench {
             caps: Caps::default(),
             conversation: conversation::ConversationRules::default(),
             open_files: 4096,
-            setters: FieldOwners::new(
+            field_owners: FieldOwners::new(
                 ["max_tokens", "seed", "tool_choice", "response_format"].map(str::to_owned),
                 [],
             ),

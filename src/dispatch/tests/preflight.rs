@@ -107,7 +107,7 @@ async fn refusals_that_were_kept_are_pending_when_the_job_turns_out_to_be_wrong(
 async fn a_fault_in_what_each_row_sets_is_the_row_s() {
     for kind in [FaultKind::RowRefused, FaultKind::JobRefused] {
         let mut bench = Bench::new().qps(100.0);
-        bench.rules.setters = FieldOwners::new([], ["max_tokens".to_owned()]);
+        bench.rules.field_owners = FieldOwners::new([], ["max_tokens".to_owned()]);
         let script = move |call: Call| match call.position % 10 {
             0 => refuse_about(kind, "max_tokens"),
             _ => answer(millis(300)),
@@ -122,7 +122,7 @@ async fn a_fault_in_what_each_row_sets_is_the_row_s() {
 #[tokio::test(start_paused = true)]
 async fn a_row_that_brings_its_whole_body_is_to_blame_for_every_field_of_it() {
     let mut bench = Bench::new().qps(100.0);
-    bench.rules.setters = FieldOwners::new(["model".to_owned()], []);
+    bench.rules.field_owners = FieldOwners::new(["model".to_owned()], []);
     for (kind, field) in [(FaultKind::JobRefused, "model"), (FaultKind::JobRefused, "enable_thinking")] {
         let mut rows = bench.rows(20);
         rows.iter_mut().for_each(|ready| ready.request.brought = true);

@@ -83,9 +83,9 @@ fn start_writer(journal: Journal, run: i64) -> (JournalWriter, EventSender, Comm
 
 /// Gives notes to a writer and waits for its end.
 fn store(journal: Journal, run: i64, notes: Vec<JournalEvent>) -> (Journal, Vec<JournalEvent>) {
-    let (writer, pen, mut committed) = start_writer(journal, run);
-    notes.into_iter().for_each(|note| pen.write(note));
-    drop(pen);
+    let (writer, events, mut committed) = start_writer(journal, run);
+    notes.into_iter().for_each(|note| events.write(note));
+    drop(events);
     let journal = writer.finish().unwrap();
     let mut back = Vec::new();
     while let Some(group) = committed.blocking_recv() {

@@ -23,15 +23,15 @@ fn a_group_is_on_disk_when_it_comes_back() {
     let desk = Desk::new();
     let journal = desk.open();
     let run = start_run(&journal);
-    let (writer, pen, mut committed) = start_writer(journal, run);
+    let (writer, events, mut committed) = start_writer(journal, run);
     let reader = desk.reader();
     for position in 0..20 {
-        pen.write(answered(&row(position, 1), "text"));
+        events.write(answered(&row(position, 1), "text"));
         let group = committed.blocking_recv().unwrap().unwrap();
         assert_eq!(group, [answered(&row(position, 1), "text")]);
         assert_eq!(reader.counts(None).unwrap().ok, position + 1);
     }
-    drop(pen);
+    drop(events);
     writer.finish().unwrap();
     assert!(committed.blocking_recv().is_none());
 }
@@ -138,12 +138,12 @@ fn the_error_that_ends_a_writer_comes_instead_of_the_notes() {
     let journal = desk.open();
     let run = start_run(&journal);
     journal.connection().execute_batch("DROP TABLE steps").unwrap();
-    let (writer, pen, mut committed) = start_writer(journal, run);
-    pen.write(answered(&row(0, 1), "lost"));
+    let (writer, events, mut committed) = start_writer(journal, run);
+    events.write(answered(&row(0, 1), "lost"));
     let error = committed.blocking_recv().unwrap().unwrap_err();
     assert!(error.to_string().contains(&desk.path.display().to_string()), "{error}");
-    pen.write(answered(&row(1, 1), "dropped"));
-    drop(pen);
+    events.write(answered(&row(1, 1), "dropped"));
+    drop(events);
     let journal = writer.finish().unwrap();
     assert!(committed.blocking_recv().is_none());
     assert_eq!(
@@ -162,12 +162,12 @@ fn a_group_that_finds_the_journal_locked_is_tried_again() {
     journal.connection().busy_timeout(Duration::from_millis(20)).unwrap();
     let other = Connection::open(&desk.path).unwrap();
     other.execute_batch("BEGIN IMMEDIATE").unwrap();
-    let (writer, pen, mut committed) = start_writer(journal, run);
-    pen.write(answered(&row(0, 1), "text"));
+    let (writer, events, mut committed) = start_writer(journal, run);
+    events.write(answered(&row(0, 1), "text"));
     std::thread::sleep(Duration::from_millis(60));
     other.execute_batch("COMMIT").unwrap();
     assert_eq!(committed.blocking_recv().unwrap().unwrap().len(), 1);
-    drop(pen);
+    drop(events);
     writer.finish().unwrap();
 }
 

@@ -134,7 +134,7 @@ fn a_limit_takes_the_first_rows_only_and_the_rest_later() {
     scene.judge.texts = texts;
     scene.run_job(&["job.toml"]).expect_code(0).says("kept 7 · moved 0 · changed 0 · new 113");
     scene.judge.texts = None;
-    // A trial may not replace the output of all rows; once that is moved away, it may.
+    // A limited run may not replace the output of all rows; once that is moved away, it may.
     std::fs::remove_file(scene.path("out.jsonl")).expect("removed");
     scene.run_job(&["job.toml", "--limit", "5"]).expect_code(0).says("5 rows: kept 5");
     scene.run_job(&["job.toml", "--limit", "9"]).expect_code(0).says("9 rows: kept 9");

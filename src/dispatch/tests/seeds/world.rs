@@ -114,7 +114,7 @@ impl World {
             caps,
             conversation: conversation::ConversationRules::default(),
             open_files: 4096,
-            setters: FieldOwners::default(),
+            field_owners: FieldOwners::default(),
         }
     }
 
