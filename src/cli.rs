@@ -1,6 +1,7 @@
 //! The command line as it may be written, without any decisions.
 
 mod asking;
+mod common_args;
 mod job_args;
 mod setting_up;
 mod shown;
@@ -12,7 +13,8 @@ use clap::{Args, Command, CommandFactory, FromArgMatches, Parser, Subcommand, Va
 
 use asking::ASK_EXAMPLE;
 pub use asking::AskArgs;
-pub use job_args::{Color, JobArgs, JobFlagArgs};
+pub use common_args::{Color, CommonArgs};
+pub use job_args::{JobArgs, JobFlagArgs};
 use setting_up::{COMPLETIONS_EXAMPLE, INIT_EXAMPLE, MAN_EXAMPLE, SCHEMA_EXAMPLE};
 pub use setting_up::{CompletionsArgs, InitArgs, ManArgs};
 use shown::with_flags_in_use;

@@ -1,10 +1,8 @@
 //! What can be written behind `fanfold ask`: flags of a job's names, but with the defaults and the words of one question.
 
-use std::path::PathBuf;
-
 use clap::Args;
 
-use super::job_args::Color;
+use super::common_args::CommonArgs;
 
 pub(super) const ASK_EXAMPLE: &str = "Examples:
   fanfold ask 'What is fan-fold paper?'
@@ -57,15 +55,8 @@ pub struct AskArgs {
     /// Use the built-in simulator; costs nothing
     #[arg(long)]
     pub simulate: bool,
-    /// Read variables from a file of NAME=VALUE lines; the environment overrides it
-    #[arg(long, value_name = "FILE")]
-    pub env_file: Option<PathBuf>,
-    /// Colours: auto, always or never
-    #[arg(long, value_name = "WHEN", default_value = "auto")]
-    pub color: Color,
-    /// Print errors only
-    #[arg(short, long)]
-    pub quiet: bool,
+    #[command(flatten)]
+    pub common: CommonArgs,
     /// Print the address and the time the request took
     #[arg(short, long, conflicts_with = "quiet")]
     pub verbose: bool,

@@ -2,8 +2,9 @@
 
 use std::path::PathBuf;
 
-use clap::{Arg, ArgAction, ArgMatches, Args, Command, FromArgMatches, ValueEnum};
+use clap::{Arg, ArgAction, ArgMatches, Args, Command, FromArgMatches};
 
+use super::common_args::CommonArgs;
 use crate::config::flags::{JOB_FLAGS, ValueShape};
 use crate::config::overlay::Overlay;
 
@@ -21,15 +22,8 @@ pub struct JobArgs {
     /// Use the built-in simulator, with its own journal and output; costs nothing
     #[arg(long)]
     pub simulate: bool,
-    /// Read variables from a file of NAME=VALUE lines; the environment overrides it
-    #[arg(long, value_name = "FILE")]
-    pub env_file: Option<PathBuf>,
-    /// Colours: auto, always or never
-    #[arg(long, value_name = "WHEN", default_value = "auto")]
-    pub color: Color,
-    /// Print errors only
-    #[arg(short, long)]
-    pub quiet: bool,
+    #[command(flatten)]
+    pub common: CommonArgs,
     /// Log every request that failed
     #[arg(short, long, conflicts_with = "quiet")]
     pub verbose: bool,
@@ -81,15 +75,4 @@ impl Args for JobFlagArgs {
     fn augment_args_for_update(command: Command) -> Command {
         Self::augment_args(command)
     }
-}
-
-/// When to use colours.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum Color {
-    /// On a terminal, unless `NO_COLOR` is set.
-    Auto,
-    /// Always.
-    Always,
-    /// Never.
-    Never,
 }

@@ -80,7 +80,7 @@ pub(super) fn load_to_look(args: &JobArgs) -> Result<Job, Failure> {
 fn said(args: &JobArgs) -> Result<(JobFile, Layers, Environment), Failure> {
     check_flags(args.job_flags.overlays.clone(), TimeZone::system, is_a_region).map_err(Failure::usage)?;
     args.job_flags.overlays.iter().try_for_each(check_keyless)?;
-    let environment = Environment::read(args.env_file.as_deref())?;
+    let environment = Environment::read(args.common.env_file.as_deref())?;
     let file = args.job.as_deref().map(read).transpose()?;
     let mut overlays = environment.overlays();
     for argument in &args.set {
@@ -104,7 +104,7 @@ fn of_a_rehearsal(mut job: Job, args: &JobArgs) -> Job {
 /// The files from which a job is read. Inspecting commands include the key's file, so as not to overwrite it.
 fn read_from(args: &JobArgs, tables: &Tables, key_file: Option<String>) -> Vec<PathBuf> {
     let named = [tables.own.clone(), key_file].into_iter().flatten().map(PathBuf::from);
-    args.job.clone().into_iter().chain(args.env_file.clone()).chain(named).collect()
+    args.job.clone().into_iter().chain(args.common.env_file.clone()).chain(named).collect()
 }
 
 /// The job with its journal next to the file that is really written, whatever link names it. A journal from before next to
@@ -261,9 +261,9 @@ pub(super) fn colored(when: Color, terminal: bool) -> bool {
 /// The screen of a command.
 pub(super) fn screen(args: &JobArgs, progress: Progress) -> Screen {
     let terminal = stderr().is_terminal();
-    let color = colored(args.color, terminal);
+    let color = colored(args.common.color, terminal);
     let mode = match progress {
-        _ if args.quiet => Mode::Quiet,
+        _ if args.common.quiet => Mode::Quiet,
         Progress::Auto if terminal => Mode::Bar,
         Progress::Auto | Progress::Plain => Mode::Plain,
         Progress::Bar => Mode::Bar,

@@ -32,7 +32,7 @@ use question::{Question, settle};
 
 /// Runs the command.
 pub(super) fn run(args: AskArgs) -> Result<Exit, Failure> {
-    let screen = Screen::new(if args.quiet { Mode::Quiet } else { Mode::Plain }, false);
+    let screen = Screen::new(if args.common.quiet { Mode::Quiet } else { Mode::Plain }, false);
     // Before signals are handled: without a question, the program ends like any other.
     let question = settle(&args, &screen)?;
     let stop = interrupt::listen(&screen, "")?;
@@ -70,8 +70,8 @@ fn manner(args: &AskArgs, question: &Question) -> PrintStyle {
     PrintStyle {
         live: question.live,
         terminal,
-        reasoning: !args.json && (args.show_reasoning || terminal && !args.quiet),
-        dim: colored(args.color, terminal),
+        reasoning: !args.json && (args.show_reasoning || terminal && !args.common.quiet),
+        dim: colored(args.common.color, terminal),
     }
 }
 

@@ -48,7 +48,7 @@ pub(super) struct Question {
 
 /// Reads the question from the command line, or from standard input.
 pub(super) fn settle(args: &AskArgs, screen: &Screen) -> Result<Question, Failure> {
-    let environment = Environment::read(args.env_file.as_deref())?;
+    let environment = Environment::read(args.common.env_file.as_deref())?;
     let (mut file, layers) = Layers::read(None, overlays(args, &environment)?)?;
     keep_secrets(&file, &environment);
     refuse_arguments()?;

@@ -23,7 +23,7 @@ use standing::{JobStatus, ReadScope, open};
 /// Runs the command.
 pub(super) fn run(args: StatusArgs) -> Result<Exit, Failure> {
     let job = load_to_look(&args.job)?;
-    let color = colored(args.job.color, stdout().is_terminal());
+    let color = colored(args.job.common.color, stdout().is_terminal());
     if args.watch {
         return watching::watch(&args.job, &job, color);
     }
