@@ -53,7 +53,7 @@ pub(super) struct Receipt<'a> {
     resume: Option<&'a str>,
 }
 
-/// How the rows of the input stand.
+/// The rows of the input, by status.
 #[derive(Debug, Clone, Copy, Default, Serialize)]
 pub(super) struct ReceiptRows {
     #[serde(rename = "in")]

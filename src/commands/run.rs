@@ -67,7 +67,7 @@ pub(super) fn run(args: RunArgs) -> Result<Exit, Failure> {
     ended
 }
 
-/// A run before it has its journal: what goes wrong from here on, somebody may be told.
+/// A run before it has its journal. Failures from here on are sent as notifications.
 struct Startup<'a> {
     args: &'a RunArgs,
     screen: Screen,
@@ -227,7 +227,7 @@ impl RunSession<'_> {
         Exit::Interrupted
     }
 
-    /// Writes the receipt, says how the run went, and tells of it.
+    /// Writes the receipt, prints how the run went, and sends the notification.
     fn close(&self, summary: &Summary, reader: &Reader) -> Result<Exit, Failure> {
         let job = &self.opened.job;
         let this_run = reader.runs()?.into_iter().find(|one| one.number == summary.run);

@@ -45,7 +45,7 @@ pub(super) struct RunSession<'a> {
     pub(super) endpoint: HttpEndpoint,
     /// Variables that commands do not get to see.
     pub(super) hidden: Vec<OsString>,
-    /// Who is told how it goes.
+    /// Sends the notifications.
     pub(super) notifier: &'a RefCell<Notifier>,
     pub(super) begun: SystemTime,
 }

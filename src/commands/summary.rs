@@ -1,4 +1,4 @@
-//! The end of a run, and what is said of it.
+//! The end of a run, and what is printed about it.
 
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -269,7 +269,7 @@ impl ClosingWords<'_> {
     }
 }
 
-/// Rows that failed alike: one line with a count and an example, which stands at a place.
+/// Rows that failed alike: one line with a count and the place of an example.
 fn failure(group: &FailureGroup, place: &str) -> String {
     let (code, message) = (short(&group.code, 60), short(&group.message, 200));
     let rows = counted(group.rows, "row");

@@ -66,7 +66,7 @@ pub(super) fn as_a_file(path: &Path) -> PathBuf {
 
 /// The address of a file that does not change, as SQLite reads it.
 fn immutable(path: &Path) -> PathBuf {
-    // What stands between the first two slashes and the next one would be a host.
+    // Text between the first two slashes and the next one would be a host.
     let mut address = if path.is_absolute() { b"file://".to_vec() } else { b"file:./".to_vec() };
     for byte in path.as_os_str().as_bytes() {
         match byte {

@@ -65,7 +65,7 @@ pub struct Shared {
 
 impl Journal {
     /// Gives all entries that have failed the answer to the same request that another has, whether a row claims them at
-    /// present or not: an answer beats a failure, whichever came first. Gives how many of them stand before `limit`.
+    /// present or not: an answer beats a failure, whichever came first. Returns how many of them are before `limit`.
     ///
     /// # Errors
     ///

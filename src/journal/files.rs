@@ -42,7 +42,7 @@ pub(super) fn set_aside(path: &Path) -> Result<Option<PathBuf>, JournalError> {
     Ok(Some(aside))
 }
 
-/// What others may do with a journal: as private is what else tells of its rows.
+/// The mode of a journal: other files that show its rows are as private.
 pub fn private_mode(path: &Path) -> u32 {
     fs::metadata(path).map_or(0o600, |found| found.permissions().mode() & 0o666)
 }

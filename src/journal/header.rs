@@ -33,7 +33,7 @@ pub(super) fn is_one(file: &Path) -> bool {
         && header[68..] == APPLICATION_ID.to_be_bytes()
 }
 
-/// What SQLite would take for an empty or foreign file is told before it is opened.
+/// Files that SQLite would take for empty or foreign are recognised before they are opened.
 pub(super) fn check_header(path: &Path) -> Result<(), JournalError> {
     let failed = |source| JournalError::File { path: path.to_owned(), source };
     let damaged = |detail: String| JournalError::Damaged { path: path.to_owned(), detail };

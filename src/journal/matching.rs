@@ -2,7 +2,7 @@
 //!
 //! The common case, in which nothing moved, is a merge of two streams in the order of position. Only what does not
 //! fit there goes into two temporary tables on disk, which are joined at the end; memory does not grow with the rows.
-//! The journal's entries come with the rows, a page at a time and not held in between: a run beside this one goes on writing.
+//! The journal's entries come with the rows, a page at a time and not held in between, so that a run can write meanwhile.
 
 mod join;
 
@@ -75,7 +75,7 @@ pub struct MatchRules {
 #[derive(Debug)]
 pub struct Matcher<'r> {
     reader: &'r Reader,
-    /// No entry stands from here on.
+    /// There is no entry at this position or beyond.
     end: u64,
     /// Whether a row that does not stand in its place may find its answer elsewhere.
     may_be_loose: bool,

@@ -37,8 +37,8 @@ impl Journal {
 }
 
 impl Reader {
-    /// The number of the last order there is. A run takes only those that come after it has the journal: what was left for the
-    /// run before is nothing that it was told.
+    /// The number of the last order there is. A run takes only those that come once it has the journal; earlier ones were for
+    /// the run before.
     ///
     /// # Errors
     ///

@@ -1,4 +1,4 @@
-//! A journal that is looked into: how it is opened, checked and asked. What it is asked stands in files by theme.
+//! A journal that is only read: how it is opened and checked. The queries are in files by theme.
 
 use std::path::{Path, PathBuf};
 

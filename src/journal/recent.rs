@@ -1,4 +1,4 @@
-//! What happened of late: rates of the present, and the last requests. A bounded look from the end.
+//! Recent requests and present rates: a bounded look from the end.
 
 use std::time::{Duration, SystemTime};
 
@@ -14,7 +14,7 @@ const LOOKED_AT: u32 = 20_000;
 /// Requests at most that are stored long after they ended.
 const HELD_BACK: u32 = 64;
 
-/// What was answered of late.
+/// Recent answers.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
 pub struct Lately {
     /// Rows answered each second.

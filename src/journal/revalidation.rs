@@ -10,7 +10,7 @@ use crate::outcome::Status;
 /// Entries looked at in one transaction.
 const PAGE: usize = 512;
 
-/// How many rows came out otherwise than they stood.
+/// How many rows have another status than before.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Turned {
     /// Answers that have become failures.

@@ -31,7 +31,7 @@ pub struct FailureGroup {
     pub example: u64,
     /// Its identifier, in a job that names the column.
     pub id: Option<String>,
-    /// What was said of it.
+    /// Its message.
     pub message: String,
 }
 

@@ -10,7 +10,7 @@ use crate::failpoint::meet;
 /// Marks a SQLite file as a fanfold journal (`FANF`).
 pub(super) const APPLICATION_ID: i32 = 0x4641_4e46;
 
-/// The version of these tables: one that was in a release is never edited. Whoever adds to it raises the version, brings older
+/// The version of these tables: one that was in a release is never edited. An addition raises the version, brings older
 /// journals to it, and adds a journal of the new version to `tests/data`.
 pub(super) const VERSION: i32 = 1;
 
@@ -22,7 +22,7 @@ pub(super) const VERSION: i32 = 1;
 ///   spending. `out`: 1 while the row may be on its way, of a row that had an entry before. `tries`: what counts against the
 ///   row's allowance; `attempts`: requests sent. `answer` is the step that holds the answer; `shares` the entry whose answer a
 ///   duplicate shares.
-/// `steps`: every paid answer. `next` is why the row went on after it (null: it ended the row), `results` what that adds to the
+/// `steps`: every paid answer. `next` is why the row continued after it (null: it ended the row), `results` what that adds to the
 ///   next request, as a JSON array of texts. `faults`: every request that brought none. Of both, `cost` is that of the one
 ///   request; `reserved_cost` and `reserved_tokens` what it may have cost beyond what is known; null where all is known.
 /// `runs`: `handed_out` is the first position of the present pass that has certainly not been sent; `last_at` the time of the

@@ -10,13 +10,13 @@ use super::reader::Reader;
 /// What the pass over an input has found that a journal was last brought to.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Survey {
-    /// What tells the job, and the way its input is read, from any others.
+    /// Identifies everything besides the rows that decides requests.
     pub job: String,
-    /// What tells its files, as they were, from any others, where that could be told.
+    /// Identifies its files in the state that they had; `None` where that is not possible.
     pub files: Option<String>,
     /// How many rows it had, from the first on.
     pub rows: u64,
-    /// Their columns, as whoever keeps them writes them.
+    /// Their columns, in the caller's own notation.
     pub columns: String,
     /// Whether the rows have each of these columns: some may have gone.
     pub exact: bool,

@@ -22,11 +22,11 @@ pub enum PipelineError {
          \"skip\"` under [input] to record such rows as failed"
     )]
     BadRow {
-        /// Where it stands.
+        /// Its place.
         place: String,
         /// Why it cannot be sent.
         problem: String,
-        /// What is said of the others.
+        /// The words about the others.
         others: String,
     },
     /// The input has fewer rows than the job takes for an input.
@@ -48,9 +48,9 @@ pub enum PipelineError {
     DuplicateId {
         /// The identifier.
         id: String,
-        /// Where it stands first.
+        /// Its first place.
         first: String,
-        /// Where it stands again.
+        /// Its second place.
         second: String,
     },
     /// The output would take the place of the input.
@@ -74,7 +74,7 @@ pub enum PipelineError {
     /// The output cannot be written.
     #[error("{}", with_causes(.0))]
     Write(#[from] WriteError),
-    /// Whoever reports, or the endpoint, has something against it.
+    /// The reporter or the endpoint refuses it.
     #[error("{0}")]
     Other(String),
     /// Somebody interrupted it before anything was sent, or while the output was being written.

@@ -128,8 +128,8 @@ pub enum ExecuteError {
     /// It was interrupted while the input was read: nothing was sent then, and no output was written.
     #[error("interrupted")]
     Interrupted,
-    /// The input, the disk or the output failed when the run had begun. What was answered is stored, and the same job goes on
-    /// once that is mended.
+    /// The input, the disk or the output failed when the run had begun. All answers are stored, and the same job continues
+    /// once that is fixed.
     #[error(transparent)]
     BrokenOff(PipelineError),
     /// Anything else.
@@ -213,7 +213,7 @@ struct Execution<'a, E, R> {
     begun: Timestamp,
     stop: Stop,
     reporter: &'a mut R,
-    /// How it stands, over all plans of the input.
+    /// Its state, over all plans of the input.
     snapshot: Snapshot,
 }
 
@@ -370,7 +370,7 @@ impl<E: Endpoint, R: Reporter> Execution<'_, E, R> {
     }
 }
 
-/// What went wrong, once the journal is in its place again; that it cannot be put there is told instead.
+/// The error, once the journal is in its place again; or the error that prevents that.
 fn settled(journal: &Journal, run: Option<i64>, error: ExecuteError) -> ExecuteError {
     journal.settle(run).err().map_or(error, ExecuteError::from)
 }

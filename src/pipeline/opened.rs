@@ -187,7 +187,7 @@ impl Opened {
         self.renderer.columns().map_or(Projection::Fields, Projection::Only)
     }
 
-    /// How a row goes on after an answer that does not end it.
+    /// How a row continues after an answer that does not end it.
     pub fn conversation(&self) -> ConversationRules {
         let answer = &self.job.answer;
         ConversationRules {

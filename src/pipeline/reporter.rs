@@ -34,7 +34,7 @@ pub enum RunNews<'a> {
 pub struct Sending<'a> {
     /// What is to be sent.
     pub plan: &'a Plan,
-    /// Where the run is told things.
+    /// Orders for the run.
     pub inbox: Inbox,
     /// When the run began.
     pub begun: Timestamp,
@@ -42,7 +42,7 @@ pub struct Sending<'a> {
     pub spent: Duration,
     /// What the run did before its input was planned anew.
     pub earlier: Snapshot,
-    /// How the run stands, from moment to moment.
+    /// The state of the run, as it changes.
     pub snapshots: watch::Receiver<Snapshot>,
 }
 
@@ -60,12 +60,12 @@ pub trait Reporter: Observer {
         Ok(())
     }
 
-    /// The run begins to send. Whoever steers it gives the limits that it keeps to.
+    /// The run begins to send. A reporter that steers it returns the limits to keep to.
     fn send(&mut self, _sending: Sending<'_>) -> Option<LiveLimits> {
         None
     }
 
-    /// Nothing is sent any more; this is how the run stands.
+    /// Sending has ended; this is the state of the run.
     fn sent(&mut self, _snapshot: &Snapshot) {}
 }
 
