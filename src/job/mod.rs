@@ -28,6 +28,7 @@ pub mod notify;
 pub mod period;
 pub mod price;
 pub mod schedule;
+pub mod split;
 mod template_text;
 pub mod units;
 
