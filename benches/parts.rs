@@ -7,29 +7,13 @@ use std::path::Path;
 use std::time::{Duration, SystemTime};
 
 use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_main};
-use fanfold::api::verdict;
-use fanfold::config::layers::Layers;
-use fanfold::config::resolve::{Lookups, resolve};
-use fanfold::diagnostic::SourceText;
-use fanfold::dispatch::stop::StopLevel;
-use fanfold::format::Format;
-use fanfold::job::Job;
-use fanfold::job::facts::ModelCatalog;
-use fanfold::job::schedule::utc;
-use fanfold::journal::Journal;
-use fanfold::journal::ballast::Ballast;
-use fanfold::journal::matching::{Fit, MatchRules};
-use fanfold::journal::reader::Reader;
-use fanfold::journal::runs::RunRecord;
-use fanfold::note::{JournalEvent, Outcome, RequestEnd, RowKey, SendTime};
-use fanfold::outcome::{Answer, Usage};
-use fanfold::pipeline::Opened;
-use fanfold::pipeline::output::{Destination, write};
-use fanfold::pipeline::plan::{Purpose, plan, prepare};
-use fanfold::read::Projection;
-use fanfold::render::fingerprint;
-use fanfold::reserve::Reserve;
-use fanfold::row::Item;
+use fanfold::inside::{
+    Ballast, Destination, Fit, Format, Item, JournalEvent, MatchRules, Outcome, Projection, Purpose, Reader,
+    RequestEnd, Reserve, RowKey, RunRecord, SendTime, fingerprint_of, judge, plan, prepare, write,
+};
+use fanfold::{
+    Answer, Job, Journal, Layers, Lookups, ModelCatalog, Opened, SourceText, StopLevel, Usage, resolve, utc,
+};
 use tempfile::TempDir;
 
 /// Rows of each benchmark.
@@ -126,7 +110,7 @@ fn reading_and_rendering(criterion: &mut Criterion) {
         serde_json::json!({"model": "qwen-plus", "messages": [{"role": "user", "content": TEXT.repeat(20)}]});
     let body = body.as_object().expect("an object").clone();
     group.throughput(Throughput::Elements(1));
-    group.bench_function("fingerprint", |bencher| bencher.iter(|| fingerprint::of(&body)));
+    group.bench_function("fingerprint", |bencher| bencher.iter(|| fingerprint_of(&body)));
 }
 
 fn verdicts(criterion: &mut Criterion) {
@@ -138,7 +122,7 @@ fn verdicts(criterion: &mut Criterion) {
     let body = serde_json::to_vec(&reply).expect("JSON");
     let headers = reqwest::header::HeaderMap::new();
     criterion.bench_function("verdict", |bencher| {
-        bencher.iter(|| verdict::judge(reqwest::StatusCode::OK, &headers, &body, SystemTime::UNIX_EPOCH, 1));
+        bencher.iter(|| judge(reqwest::StatusCode::OK, &headers, &body, SystemTime::UNIX_EPOCH, 1));
     });
 }
 

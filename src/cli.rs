@@ -13,8 +13,8 @@ use clap::{Args, Command, CommandFactory, FromArgMatches, Parser, Subcommand, Va
 
 use asking::ASK_EXAMPLE;
 pub use asking::AskArgs;
-pub use common_args::{Color, CommonArgs};
-pub use job_args::{JobArgs, JobFlagArgs};
+pub use common_args::Color;
+pub use job_args::JobArgs;
 use setting_up::{COMPLETIONS_EXAMPLE, INIT_EXAMPLE, MAN_EXAMPLE, SCHEMA_EXAMPLE};
 pub use setting_up::{CompletionsArgs, InitArgs, ManArgs};
 use shown::with_flags_in_use;

@@ -19,8 +19,6 @@ pub struct Diagnostic {
     pub message: String,
     /// Its place, if it has one in a text.
     pub at: Option<(SourceText, Range<usize>)>,
-    /// A label at the place itself.
-    pub label: Option<String>,
     /// How to fix it.
     pub help: Option<String>,
 }
@@ -28,7 +26,7 @@ pub struct Diagnostic {
 impl Diagnostic {
     /// A problem that has no place in a text.
     pub fn new(message: impl Into<String>) -> Self {
-        Self { message: message.into(), at: None, label: None, help: None }
+        Self { message: message.into(), at: None, help: None }
     }
 
     /// The problem and how to fix it, in one line, for a row of the output.
@@ -56,12 +54,6 @@ impl Diagnostic {
     /// Marks the whole of a text as the problem.
     pub fn at_all_of(self, script: &SourceText) -> Self {
         self.at(script, 0..script.text.len())
-    }
-
-    /// Puts a label at the place itself.
-    pub fn label(mut self, label: impl Into<String>) -> Self {
-        self.label = Some(label.into());
-        self
     }
 
     /// Says how to fix it.
@@ -93,15 +85,11 @@ impl fmt::Display for Diagnostic {
             f.write_str(&masked(&self.message))?;
             return self.help.iter().try_for_each(|help| write!(f, "\n  = help: {help}"));
         };
-        if let Some(shown) = argument::shown(script, span, self.label.as_deref()) {
+        if let Some(shown) = argument::shown(script, span) {
             write!(f, "{}{shown}", masked(&self.message))?;
             return self.help.iter().try_for_each(|help| write!(f, "\n  = help: {help}"));
         }
         let annotation = AnnotationKind::Primary.span(span.clone());
-        let annotation = match &self.label {
-            Some(label) => annotation.label(label.as_str()),
-            None => annotation,
-        };
         // A key in the displayed line could end up in a log.
         let text = script.shown();
         let snippet = Snippet::source(&text).path(&*script.name).annotation(annotation);

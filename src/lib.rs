@@ -1,53 +1,118 @@
 //! fanfold runs one prompt over every row of a file and folds the answers back in input order.
+//!
+//! The program is [`main`]. Another program can run a job by itself with [`execute`], against an [`Endpoint`] of its own or
+//! [`HttpEndpoint`]. All rooms are private, so that the compiler finds code that nothing uses; the names that leave the crate
+//! are listed at the end of this file.
 
 // Nouns: values, without files, clocks or a runtime.
-pub mod bottleneck;
-pub mod config;
-pub mod conversation;
-pub mod diagnostic;
-pub mod digits;
-pub mod endpoint;
-pub mod epoch;
-pub mod event;
-pub mod finish;
-pub mod format;
-pub mod history;
-pub mod job;
-pub mod near_json;
-pub mod note;
-pub mod outcome;
-pub mod request;
-pub mod reserve;
-pub mod row;
-pub mod schema;
-pub mod secrets;
-pub mod tally;
-pub mod text;
-pub mod toolbox;
+mod bottleneck;
+mod config;
+mod conversation;
+mod diagnostic;
+mod digits;
+mod endpoint;
+mod epoch;
+mod event;
+mod finish;
+mod format;
+mod history;
+mod job;
+mod near_json;
+mod note;
+mod outcome;
+mod request;
+mod reserve;
+mod row;
+mod schema;
+mod secrets;
+mod tally;
+mod text;
+mod toolbox;
 
 // Failpoints, durable names, regular files, and waiting.
-pub mod durable;
-pub mod failpoint;
-pub mod patience;
-pub mod regular;
+mod durable;
+mod failpoint;
+mod patience;
+mod regular;
 
 // Stages: each knows the nouns, none knows another.
-pub mod api;
-pub mod dispatch;
-pub mod journal;
-pub mod read;
-pub mod render;
-pub mod tools;
-pub mod write;
+mod api;
+mod dispatch;
+mod journal;
+mod read;
+mod render;
+mod tools;
+mod write;
 
 // Side rooms, which observe and change nothing.
-pub mod models;
-pub mod report;
+mod models;
+mod report;
 pub mod simulator;
-pub mod watch;
+mod watch;
 
 // The rooms that join the others.
-pub mod cli;
-pub mod commands;
-pub mod exit;
-pub mod pipeline;
+mod cli;
+mod commands;
+mod exit;
+mod pipeline;
+
+pub use commands::main;
+
+/// The library: to settle a job, run it, and ask a service.
+#[cfg(not(main_alone))]
+mod library {
+    pub use crate::config::layers::Layers;
+    pub use crate::config::resolve::{Lookups, resolve};
+    pub use crate::diagnostic::{Diagnostic, SourceText};
+    pub use crate::job::Job;
+    pub use crate::job::facts::{ModelCatalog, ModelInfo};
+    pub use crate::job::schedule::utc;
+
+    pub use crate::dispatch::stop::StopLevel;
+    pub use crate::journal::lock::Lock;
+    pub use crate::journal::{Journal, JournalError};
+    pub use crate::pipeline::execute::{Clock, ExecuteError, RunEnd, RunOrder, Summary, execute};
+    pub use crate::pipeline::reporter::{Reporter, RunNews, Sending};
+    pub use crate::pipeline::{Opened, PipelineError};
+
+    pub use crate::api::client::{ClientSettings, HttpEndpoint};
+    pub use crate::api::key::Key;
+    pub use crate::endpoint::Endpoint;
+    pub use crate::outcome::{Answer, Fault, FaultKind, Reply, Usage};
+    pub use crate::request::{ChatRequest, Fingerprint};
+}
+#[cfg(not(main_alone))]
+pub use library::*;
+
+/// What the tests, the benchmarks and the fuzz targets of this repository need from inside. Not part of the library: it may
+/// change at any time.
+#[cfg(not(main_alone))]
+#[doc(hidden)]
+pub mod inside {
+    pub use crate::api::fuzzing;
+    pub use crate::api::piece::Piece;
+    pub use crate::api::verdict::judge;
+    pub use crate::cli::command;
+    pub use crate::config::flags::JOB_FLAGS;
+    pub use crate::event::Bottleneck;
+    pub use crate::exit::Exit;
+    pub use crate::format::Format;
+    pub use crate::job::languages::{Language, Languages};
+    pub use crate::job::units::duration;
+    pub use crate::job::{Retry, TemplateText};
+    pub use crate::journal::ballast::Ballast;
+    pub use crate::journal::matching::{Fit, MatchRules};
+    pub use crate::journal::reader::Reader;
+    pub use crate::journal::runs::RunRecord;
+    pub use crate::note::{JournalEvent, Outcome, RequestEnd, RowKey, SendTime};
+    pub use crate::pipeline::output::{Destination, write};
+    pub use crate::pipeline::plan::{Purpose, plan, prepare};
+    pub use crate::read::{InputSpec, Projection, Source};
+    pub use crate::render::Renderer;
+    pub use crate::render::fingerprint::of as fingerprint_of;
+    pub use crate::render::glossary::{Glossary, Term};
+    pub use crate::render::template::Templates;
+    pub use crate::reserve::Reserve;
+    pub use crate::row::{Item, Origin, Place, PlaceUnit, Row};
+    pub use crate::schema::{AnswerSchema, parse_answer};
+}

@@ -63,6 +63,7 @@ impl Usage {
     };
 
     /// The usage of a request with this many tokens in its prompt and its answer.
+    #[cfg(not(main_alone))]
     pub fn of(prompt_tokens: u64, completion_tokens: u64) -> Self {
         Self {
             prompt_tokens: Some(prompt_tokens),

@@ -26,11 +26,6 @@ impl Reserve {
     /// Nothing.
     pub const NOTHING: Self = Self { cost: 0.0, tokens: 0 };
 
-    /// Whether nothing is set aside.
-    pub fn is_nothing(self) -> bool {
-        self == Self::NOTHING
-    }
-
     /// The sum of both.
     #[must_use]
     pub fn plus(self, other: Self) -> Self {

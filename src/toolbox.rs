@@ -14,9 +14,11 @@ pub trait Toolbox {
 }
 
 /// A toolbox without tools.
+#[cfg(test)]
 #[derive(Debug, Clone, Copy, Default)]
 pub struct NoTools;
 
+#[cfg(test)]
 impl Toolbox for NoTools {
     fn run<'a>(&'a self, call: &'a ToolCall) -> LocalBoxFuture<'a, Result<String, Fault>> {
         let message = format!("the model called `{}`, which has no command", call.name);

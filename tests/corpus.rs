@@ -1,7 +1,6 @@
 //! The initial inputs and the earlier findings of the fuzz targets, checked by the same functions (`fuzz/src`) on stable.
 
 #[path = "../fuzz/src/lib.rs"]
-#[expect(unreachable_pub, reason = "a test binary has no outside")]
 mod targets;
 
 use std::any::Any;

@@ -5,17 +5,10 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 
-use fanfold::config::layers::Layers;
-use fanfold::config::resolve::{Lookups, resolve};
-use fanfold::diagnostic::{Diagnostic, SourceText};
-use fanfold::job::Job;
-use fanfold::job::facts::ModelCatalog;
-use fanfold::job::schedule::utc;
-use fanfold::journal::reader::Reader;
-use fanfold::journal::{Journal, JournalError};
-use fanfold::read::{InputSpec, Projection, Source};
-use fanfold::render::Renderer;
-use fanfold::row::Item;
+use fanfold::inside::{InputSpec, Item, Projection, Reader, Renderer, Source};
+use fanfold::{
+    Diagnostic, Job, Journal, JournalError, Layers, Lookups, ModelCatalog, SourceText, resolve, utc,
+};
 use serde_json::{Map, Value};
 use tempfile::TempDir;
 

@@ -2,18 +2,11 @@
 
 use std::sync::Arc;
 
-use fanfold::config::layers::Layers;
-use fanfold::config::resolve::{Lookups, resolve};
-use fanfold::diagnostic::SourceText;
-use fanfold::job::facts::{ModelCatalog, ModelInfo};
-use fanfold::job::languages::{Language, Languages};
-use fanfold::job::schedule::utc;
-use fanfold::job::{Job, TemplateText};
-use fanfold::render::Renderer;
-use fanfold::render::glossary::{Glossary, Term};
-use fanfold::render::template::Templates;
-use fanfold::row::{Origin, Place, PlaceUnit, Row};
-use fanfold::schema::{AnswerSchema, parse_answer};
+use fanfold::inside::{
+    AnswerSchema, Glossary, Language, Languages, Origin, Place, PlaceUnit, Renderer, Row, TemplateText,
+    Templates, Term, parse_answer,
+};
+use fanfold::{Job, Layers, Lookups, ModelCatalog, ModelInfo, SourceText, resolve, utc};
 use serde_json::{Map, Value};
 
 /// The maximum size of a template's result beyond its own text.

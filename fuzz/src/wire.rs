@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use fanfold::api::fuzzing;
-use fanfold::outcome::{Answer, Fault, FaultKind, Reply};
+use fanfold::inside::fuzzing;
+use fanfold::{Answer, Fault, FaultKind, Reply};
 
 /// Sunday, 6 November 1994, 08:49:37 UTC: the moment of RFC 9110's example.
 const NOW: u64 = 784_111_777;

@@ -22,6 +22,7 @@
 pub mod access;
 pub mod client;
 #[doc(hidden)]
+#[cfg(not(main_alone))]
 pub mod fuzzing;
 mod headers;
 pub mod key;

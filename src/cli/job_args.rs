@@ -47,7 +47,7 @@ impl FromArgMatches for JobFlagArgs {
         for job_flag in JOB_FLAGS {
             if let Some(values) = matches.get_many::<String>(job_flag.flag) {
                 let values: Vec<String> = values.cloned().collect();
-                self.overlays.push(job_flag.from_flag(&values));
+                self.overlays.push(job_flag.of_flag(&values));
             }
         }
         Ok(())

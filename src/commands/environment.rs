@@ -104,7 +104,7 @@ impl Environment {
     pub(super) fn overlays(&self) -> Vec<Overlay> {
         JOB_FLAGS
             .iter()
-            .filter_map(|job_flag| Some(job_flag.from_variable(&self.get(&job_flag.variable())?)))
+            .filter_map(|job_flag| Some(job_flag.of_variable(&self.get(&job_flag.variable())?)))
             .collect()
     }
 }

@@ -25,7 +25,7 @@ mod export;
 mod failure;
 mod init;
 mod interrupt;
-pub mod keeper;
+mod keeper;
 mod limited;
 mod load;
 mod man;
@@ -35,7 +35,7 @@ mod notify;
 mod plan_words;
 mod preview;
 mod printout;
-pub mod prober;
+mod prober;
 mod prune;
 mod receipt;
 mod rehearsed;
@@ -57,11 +57,12 @@ mod usage;
 mod verify;
 mod warnings;
 
-pub use secrets::{keep_environment, refuse_with_a_key};
-
 use std::panic;
+use std::process::ExitCode;
 
-use crate::cli::{Cli, Progress, Verb};
+use secrets::{keep_environment, refuse_with_a_key};
+
+use crate::cli::{self, Cli, Progress, Verb};
 use crate::exit::Exit;
 use crate::render::template::is_in_the_engine;
 use crate::secrets::hide;
@@ -78,8 +79,24 @@ fn hush_caught_panics() {
     }));
 }
 
+/// Parses the command line, runs the command, and ends with its exit code.
+pub fn main() -> ExitCode {
+    let arguments = std::env::args_os;
+    if keeper::was_keeper(arguments()) || prober::was_prober(arguments()) {
+        return ExitCode::SUCCESS;
+    }
+    keep_environment();
+    match cli::parse() {
+        Ok(cli) => run(cli).into(),
+        Err(error) => match refuse_with_a_key(&error.to_string()) {
+            Some(exit) => exit.into(),
+            None => error.exit(),
+        },
+    }
+}
+
 /// Runs a command to its end, and says what went wrong.
-pub fn run(cli: Cli) -> Exit {
+fn run(cli: Cli) -> Exit {
     hush_caught_panics();
     prober::allow();
     let mode = match &cli.command {

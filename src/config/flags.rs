@@ -111,12 +111,12 @@ impl JobFlag {
     }
 
     /// The overlay of a flag with these values.
-    pub fn from_flag(&self, values: &[String]) -> Overlay {
+    pub fn of_flag(&self, values: &[String]) -> Overlay {
         self.overlay(KeyOrigin::Flag, &format!("--{}", self.flag), values)
     }
 
     /// The overlay of the job flag's variable; several paths are on a line each.
-    pub fn from_variable(&self, value: &str) -> Overlay {
+    pub fn of_variable(&self, value: &str) -> Overlay {
         let values: Vec<String> = match self.shape {
             ValueShape::List => value.lines().map(str::to_owned).collect(),
             ValueShape::Text | ValueShape::Number => vec![value.to_owned()],

@@ -262,7 +262,7 @@ mod tests {
                 "cap-period" => "day",
                 _ => "1",
             };
-            let overlay = job_flag.from_flag(&[value.to_owned()]);
+            let overlay = job_flag.of_flag(&[value.to_owned()]);
             assert!(Layers::read(None, vec![overlay]).is_ok(), "{}", job_flag.flag);
         }
     }

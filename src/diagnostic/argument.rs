@@ -11,7 +11,7 @@ const OF_IT: usize = 60;
 const BEHIND: usize = 30;
 
 /// The place of the mistake, for the line below the message; `None` if it is in a file.
-pub(super) fn shown(script: &SourceText, span: &Range<usize>, label: Option<&str>) -> Option<String> {
+pub(super) fn shown(script: &SourceText, span: &Range<usize>) -> Option<String> {
     let name = &script.name;
     let joint = match () {
         () if name.starts_with("--") || **name == *"set" => ' ',
@@ -20,8 +20,7 @@ pub(super) fn shown(script: &SourceText, span: &Range<usize>, label: Option<&str
     };
     let text = script.shown();
     if *span == (0..text.len()) && !text.contains('\n') {
-        let label = label.map(|label| format!(" ({label})")).unwrap_or_default();
-        return Some(format!("\n  in: {name}{joint}{text}{label}"));
+        return Some(format!("\n  in: {name}{joint}{text}"));
     }
     let begin = text[..span.start].rfind('\n').map_or(0, |at| at + 1);
     let end = text[begin..].find(['\r', '\n']).map_or(text.len(), |length| begin + length);
@@ -37,8 +36,7 @@ pub(super) fn shown(script: &SourceText, span: &Range<usize>, label: Option<&str
     };
     let column = width(&head) + width(&before);
     let carets = "^".repeat(width(&place).max(1));
-    let label = label.map(|label| format!(" {label}")).unwrap_or_default();
-    Some(format!("\n{head}{before}{place}{behind}\n{:column$}{carets}{label}", ""))
+    Some(format!("\n{head}{before}{place}{behind}\n{:column$}{carets}", ""))
 }
 
 /// The beginning of a piece of a line.

@@ -49,7 +49,8 @@ mod work;
 pub use carry_over::CarryOver;
 pub use dispatcher::{DispatchSettings, Dispatcher};
 pub use ledger::Ledger;
-pub use pass_loop::PassEnd;
+#[cfg(test)]
+use pass_loop::PassEnd;
 pub use work::Ready;
 
 #[cfg(test)]

@@ -14,6 +14,7 @@ pub struct FieldOwners {
 
 impl FieldOwners {
     /// These fields are set by the job, and these by each row.
+    #[cfg(test)]
     pub fn new(job: impl IntoIterator<Item = String>, rows: impl IntoIterator<Item = String>) -> Self {
         Self { job: job.into_iter().collect(), rows: rows.into_iter().collect() }
     }

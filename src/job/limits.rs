@@ -32,6 +32,7 @@ impl Quota {
     }
 
     /// The span of time.
+    #[cfg(test)]
     pub fn window(self) -> Duration {
         self.window
     }

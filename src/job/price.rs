@@ -71,6 +71,7 @@ impl ByKind {
 
 impl Price {
     /// A single price for inputs of every length.
+    #[cfg(test)]
     pub fn flat(input: f64, output: f64, cached_input: Option<f64>) -> Self {
         let tier = Tier { input, output, cached_input, ..Tier::default() };
         Self { tiers: vec![tier], ..Self::default() }

@@ -139,6 +139,7 @@ impl DaySpan {
 /// # Errors
 ///
 /// None.
+#[cfg(not(main_alone))]
 pub fn utc(_: Option<&str>) -> Result<TimeZone, String> {
     Ok(TimeZone::UTC)
 }

@@ -31,6 +31,7 @@ impl Journal {
     /// # Errors
     ///
     /// A journal that is damaged, foreign or newer, or that cannot be written.
+    #[cfg(not(main_alone))]
     pub fn open(path: &Path) -> Result<Self, JournalError> {
         make(path)?;
         Self::open_made(path)

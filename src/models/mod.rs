@@ -25,13 +25,12 @@ mod region;
 mod retired;
 mod table;
 
-pub use languages::Translates;
 pub use lookup::{ModelEntry, NameMatch};
-pub use model::{Model, Offer, RateLimits, Variant};
+pub use model::{Model, Offer, RateLimits};
 pub use price::CacheShares;
-pub use region::{Region, Scope, UnknownRegion, UnknownScope, is_plan_host};
+pub use region::{Region, is_plan_host};
 pub use retired::Retirement;
-pub use table::{ModelTable, TableError};
+pub use table::ModelTable;
 
 #[cfg(test)]
 mod facts_tests;

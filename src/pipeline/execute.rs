@@ -65,8 +65,6 @@ impl<'a> RunOrder<'a> {
 pub struct Summary {
     /// Its number in the journal.
     pub run: i64,
-    /// When it began.
-    pub begun: Timestamp,
     /// What was found before anything was sent; anew, where the input has changed since.
     pub plan: Plan,
     /// How the sending ended.
@@ -149,12 +147,8 @@ impl From<JournalError> for ExecuteError {
 ///
 /// ```no_run
 /// # use std::error::Error;
-/// # use fanfold::endpoint::Endpoint;
-/// # use fanfold::job::Job;
-/// use fanfold::dispatch::stop::StopLevel;
-/// use fanfold::journal::lock::Lock;
-/// use fanfold::pipeline::Opened;
-/// use fanfold::pipeline::execute::{RunOrder, execute};
+/// # use fanfold::{Endpoint, Job};
+/// use fanfold::{Lock, Opened, RunOrder, StopLevel, execute};
 ///
 /// # async fn run(job: Job, endpoint: impl Endpoint) -> Result<(), Box<dyn Error>> {
 /// let lock = Lock::take(&job.output.journal())?;
@@ -345,7 +339,7 @@ impl<E: Endpoint, R: Reporter> Execution<'_, E, R> {
             journal.end_run(run, reason)?;
         }
         let pending = written.map_or(1, |written| written.pending);
-        Ok(Summary { run, begun: self.begun, plan, sent, written, end, reason, pending, in_doubt })
+        Ok(Summary { run, plan, sent, written, end, reason, pending, in_doubt })
     }
 
     /// Writes the output; `None` when somebody had no patience for that. Answers are found by the rows' positions, so

@@ -10,7 +10,8 @@ use arrow::array::Int64Array;
 use serde_json::Value;
 
 use self::folder::{FORMATS, Folder, batch_of, gzip, open, parquet_file, read_all, reason, row};
-use super::{Projection, RecordKey, STDIN_NAME, Source};
+use super::spec::STDIN_NAME;
+use super::{Projection, RecordKey, Source};
 use crate::format::Format;
 use crate::row::{Item, Origin};
 

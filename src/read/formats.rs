@@ -82,7 +82,8 @@ mod tests {
 
     #[test]
     fn the_job_beats_the_ending_and_an_unknown_ending_is_refused_with_advice() {
-        let settle = |name: &str, declared| settle(&listed(name), declared, crate::read::DEFAULT_EXPANSION);
+        let settle =
+            |name: &str, declared| settle(&listed(name), declared, crate::read::spec::DEFAULT_EXPANSION);
         assert_eq!(settle("a.csv", None).unwrap(), Format::Csv);
         assert_eq!(settle("a.csv", Some(Format::Jsonl)).unwrap(), Format::Jsonl);
         assert!(settle("a.json", None).unwrap_err().to_string().contains("jsonl"));

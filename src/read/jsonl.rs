@@ -127,7 +127,7 @@ fn is_json_space(letter: char) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::read::DEFAULT_EXPANSION;
+    use crate::read::spec::DEFAULT_EXPANSION;
     use crate::row::Row;
 
     fn read(content: &[u8], pass: &ReadPass) -> Vec<String> {

@@ -46,7 +46,7 @@ pub use error::ReadError;
 pub use record::RecordKey;
 pub use rows::Rows;
 pub use source::{Source, Stamp, file_mark};
-pub use spec::{DEFAULT_EXPANSION, DEFAULT_MAX_RECORD_BYTES, Expansion, InputSpec, Projection, STDIN_NAME};
+pub use spec::{Expansion, InputSpec, Projection};
 
 /// The path or glob of an input that matches `file`, or will once it exists.
 pub fn reads<'a>(spec: &'a InputSpec, file: &Path) -> Option<&'a str> {

@@ -114,8 +114,8 @@ impl ReadPass {
             id: None,
             columns: Vec::new(),
             delimiter: None,
-            max_record_bytes: super::DEFAULT_MAX_RECORD_BYTES,
-            expansion: super::DEFAULT_EXPANSION,
+            max_record_bytes: super::spec::DEFAULT_MAX_RECORD_BYTES,
+            expansion: super::spec::DEFAULT_EXPANSION,
             key: None,
         }
     }

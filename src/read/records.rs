@@ -231,7 +231,7 @@ mod tests {
     use std::sync::Arc;
 
     use super::*;
-    use crate::read::DEFAULT_EXPANSION;
+    use crate::read::spec::DEFAULT_EXPANSION;
 
     fn records(content: &[u8], limit: u64) -> Records {
         let folder = tempfile::tempdir().unwrap();

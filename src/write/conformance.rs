@@ -8,6 +8,7 @@ use std::path::Path;
 
 use tempfile::TempDir;
 
+use super::answer::ANSWER_COLUMNS;
 use super::*;
 use crate::row::{Column, ColumnKind, JsonKind};
 use sample::{FORMATS, Sample, answered, bad, failed, inputs, layout, read, write};

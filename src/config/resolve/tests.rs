@@ -47,8 +47,8 @@ fn a_small_job_gets_every_default() {
 #[test]
 fn the_later_of_address_and_region_decides_and_one_origin_may_give_only_one() {
     let job_flag = |flag: &str| *JOB_FLAGS.iter().find(|job_flag| job_flag.flag == flag).expect("a knob");
-    let flag = |name: &str, value: &str| job_flag(name).from_flag(&[value.to_owned()]);
-    let variable = |name: &str, value: &str| job_flag(name).from_variable(value);
+    let flag = |name: &str, value: &str| job_flag(name).of_flag(&[value.to_owned()]);
+    let variable = |name: &str, value: &str| job_flag(name).of_variable(value);
     let address = |file: &str, overlays: Vec<Overlay>| {
         let settled = settle_with(&format!("{SMALL}{file}"), overlays);
         settled.map(|job| job.model.base_url).map_err(|problem| problem.to_string())

@@ -23,7 +23,6 @@ use crate::job::Job;
 use crate::job::facts::ModelInfo;
 use draft::DraftBody;
 pub use parameters::kind_of;
-pub use value_kind::ValueKind;
 use violation::Violation;
 
 /// Whether a model is one of Qwen's own, as DashScope names them. Names with a slash or a colon belong to other servers:

@@ -9,7 +9,8 @@ use crate::format::Format;
 use crate::outcome::{RowResult, Status};
 use crate::row::{Column, ColumnKind};
 use crate::schema::{Field, FieldKind};
-use crate::write::{ANSWER_COLUMNS, Layout, OutputSpec};
+use crate::write::answer::ANSWER_COLUMNS;
+use crate::write::{Layout, OutputSpec};
 
 fn fields() -> Vec<Field> {
     let kinds = [

@@ -33,7 +33,7 @@ fn bash_completes_a_flag_by_the_script() {
 fn every_command_has_a_page_and_all_are_written_at_once() {
     let scene = Scene::new();
     scene.run(&["man", "--dir", "man/man1"]).expect_code(0);
-    for command in fanfold::cli::command().get_subcommands() {
+    for command in fanfold::inside::command().get_subcommands() {
         let name = command.get_name();
         let page = scene.read(&format!("man/man1/fanfold-{name}.1"));
         assert_eq!(scene.run(&["man", name]).expect_code(0).stdout, page);
@@ -47,7 +47,7 @@ fn every_command_has_a_page_and_all_are_written_at_once() {
     assert_eq!(page, scene.read("man/man1/fanfold.1"));
     assert!(page.contains("fanfold\\-preview(1)"), "{page}");
     let count = fs::read_dir(scene.path("man/man1")).expect("a folder").count();
-    assert_eq!(count, 1 + fanfold::cli::command().get_subcommands().count());
+    assert_eq!(count, 1 + fanfold::inside::command().get_subcommands().count());
     scene.run(&["man", "exprot"]).expect_code(1).says("did you mean `export`?");
     scene.write("file", "");
     scene.run(&["man", "--dir", "file/man1"]).expect_code(1).says("file/man1: ");

@@ -5,7 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use fanfold::exit::Exit;
+use fanfold::inside::Exit;
 use serde_json::Value;
 
 use crate::support::harness::Scene;
@@ -90,8 +90,8 @@ fn the_service_runs_and_knows_every_exit_code() {
     let failed = setting(&service, "Unit", "OnFailure");
     assert!(root().join("docs/night").join(failed).exists());
     let stop = setting(&service, "Service", "TimeoutStopSec");
-    let stop = fanfold::job::units::duration(&stop).expect("a time");
-    assert!(stop > fanfold::job::Retry::default().timeout, "one request may end: {stop:?}");
+    let stop = fanfold::inside::duration(&stop).expect("a time");
+    assert!(stop > fanfold::inside::Retry::default().timeout, "one request may end: {stop:?}");
 }
 
 #[test]

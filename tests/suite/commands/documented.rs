@@ -45,7 +45,7 @@ fn code(text: &str) -> Vec<String> {
 
 #[test]
 fn every_command_and_every_flag_of_it_is_documented() {
-    let program = fanfold::cli::command();
+    let program = fanfold::inside::command();
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let text = fs::read_to_string(root.join("docs/commands.md")).expect("the page of commands");
     let documented: BTreeSet<String> = flags_in(&text).collect();
@@ -61,7 +61,7 @@ fn every_command_and_every_flag_of_it_is_documented() {
 
 #[test]
 fn every_flag_in_the_documentation_and_in_the_examples_exists() {
-    let program = fanfold::cli::command();
+    let program = fanfold::inside::command();
     let known = |name: &str| program.get_subcommands().find(|command| command.get_name() == name);
     let all: BTreeSet<String> = program.get_subcommands().flat_map(flags).collect();
     let helps = program.get_subcommands().filter_map(|command| {

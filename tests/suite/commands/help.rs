@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use fanfold::config::flags::JOB_FLAGS;
+use fanfold::inside::JOB_FLAGS;
 
 use crate::support::harness::{Scene, rows};
 

@@ -2,10 +2,7 @@
 
 use std::fmt::Write as _;
 
-use fanfold::api::client::{ClientSettings as Client, HttpEndpoint};
-use fanfold::endpoint::Endpoint;
-use fanfold::outcome::FaultKind;
-use fanfold::request::{ChatRequest, Fingerprint};
+use fanfold::{ChatRequest, ClientSettings as Client, Endpoint, FaultKind, Fingerprint, HttpEndpoint};
 use serde_json::json;
 
 use super::scenario;
@@ -265,7 +262,7 @@ fn a_panic_while_an_answer_is_read_is_that_row_s_failure() {
             base_url: scene.base_url(),
             read_key: None,
             unset: None,
-            key: fanfold::api::key::Key::new(CANARY).ok(),
+            key: fanfold::Key::new(CANARY).ok(),
             headers: &[],
             idle_timeout: std::time::Duration::from_secs(30),
         };
@@ -274,7 +271,7 @@ fn a_panic_while_an_answer_is_read_is_that_row_s_failure() {
         let request = ChatRequest::of_body(body.to_string().into_bytes(), Fingerprint([0; 16]));
         let streamed = ChatRequest { stream: true, ..request.clone() };
         runtime.block_on(async {
-            let mut breaks = |_: fanfold::api::piece::Piece<'_>| panic!("on purpose");
+            let mut breaks = |_: fanfold::inside::Piece<'_>| panic!("on purpose");
             let fault = endpoint.stream(&streamed, &mut breaks).await.expect_err("no answer");
             assert_eq!(fault.kind, FaultKind::Unusable);
             assert!(fault.message.contains("please report it"), "{}", fault.message);

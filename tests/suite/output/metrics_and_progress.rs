@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::os::unix::fs::symlink;
 
-use fanfold::event::Bottleneck;
+use fanfold::inside::Bottleneck;
 use fanfold::simulator::ServerSettings;
 use serde_json::Value;
 
