@@ -171,6 +171,9 @@ pub struct RunArgs {
     /// Keep to the job's limits and hours in a rehearsal, instead of running as fast as the simulator answers
     #[arg(long, requires = "simulate")]
     pub real_time: bool,
+    /// Answers of the translation models in a rehearsal: [French] before the text, or the text itself
+    #[arg(long, value_name = "STYLE", value_parser = ["marked", "echo"], requires = "simulate")]
+    pub translate: Option<String>,
     /// How to show progress
     #[arg(long, value_name = "HOW", default_value = "auto")]
     pub progress: Progress,
@@ -306,6 +309,9 @@ pub struct SimulateArgs {
     /// Style of replies: dashscope or plain
     #[arg(long, default_value = "dashscope")]
     pub profile: String,
+    /// Answers of the translation models: [French] before the text, or the text itself
+    #[arg(long, value_name = "STYLE", value_parser = ["marked", "echo"], default_value = "marked")]
+    pub translate: String,
     /// Random seed
     #[arg(long, default_value_t = 0)]
     pub seed: u64,

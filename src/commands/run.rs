@@ -37,7 +37,7 @@ use crate::journal::ownership::who_else_writes;
 use crate::journal::reader::Reader;
 use crate::pipeline::execute::{ExecuteError, RunOrder, Summary, execute};
 use crate::pipeline::{Opened, check_own_target, check_target};
-use crate::simulator;
+use crate::simulator::{self, TranslationStyle};
 use crate::watch::Screen;
 
 /// Runs the command.
@@ -86,7 +86,8 @@ impl Startup<'_> {
         if loaded.tables.own.is_some() {
             screen.say(&format!("model table: {}", loaded.tables.words()));
         }
-        let simulator = args.job.simulate.then(|| start_simulator(&screen)).transpose()?;
+        let simulator =
+            args.job.simulate.then(|| start_simulator(&screen, args.translate.as_deref())).transpose()?;
         if simulator.is_some() && !args.real_time {
             screen.say(
                 "running as fast as the simulator answers; --real-time keeps to the job's limits and hours",
@@ -167,10 +168,16 @@ fn check_and_say(opened: &Opened, screen: &Screen) -> Result<(), Failure> {
     Ok(())
 }
 
-pub(super) fn start_simulator(screen: &Screen) -> Result<simulator::Handle, Failure> {
+/// Starts the simulator of a rehearsal. `translate`: how the translation models answer, if not as usual.
+pub(super) fn start_simulator(
+    screen: &Screen,
+    translate: Option<&str>,
+) -> Result<simulator::Handle, Failure> {
+    let translations = translate.map(str::parse::<TranslationStyle>).transpose().map_err(Failure::new)?;
     screen.say("rehearsal: the built-in simulator answers, at no cost");
     let settings = simulator::ServerSettings {
         latency: simulator::Latency::rehearsal(),
+        translations: translations.unwrap_or_default(),
         ..simulator::ServerSettings::default()
     };
     simulator::spawn_thread(settings).map_err(|error| Failure::with_causes(&error))

@@ -49,6 +49,7 @@ pub(super) fn run(args: SimulateArgs) -> Result<Exit, Failure> {
         window: args.window.parse().map_err(Failure::new)?,
         latency: args.latency.parse().map_err(Failure::new)?,
         profile: args.profile.parse().map_err(Failure::new)?,
+        translations: args.translate.parse().map_err(Failure::new)?,
         api_key,
         script,
         witness: args.witness.clone(),

@@ -5,6 +5,7 @@ use hyper::header::{CONNECTION, CONTENT_ENCODING, CONTENT_TYPE, HeaderName, LOCA
 
 use super::Profile;
 use super::reply::{BodyPart, HttpReply};
+use super::request::{ValidRequest, last_question};
 use super::script::Effect;
 use super::simulated_answer::SimulatedAnswer;
 use super::tokens::{count_tokens, first_tokens};
@@ -59,7 +60,7 @@ pub(super) fn instead(effect: &Effect, profile: Profile, identity: &str) -> Opti
 }
 
 /// Applies a fault to the answer before it is serialised.
-pub(super) fn spoil_answer(effect: &Effect, answer: &mut SimulatedAnswer) {
+pub(super) fn spoil_answer(effect: &Effect, call: &ValidRequest, answer: &mut SimulatedAnswer) {
     for choice in &mut answer.choices {
         match effect {
             Effect::NullFinish => choice.finish_reason = None,
@@ -78,6 +79,9 @@ pub(super) fn spoil_answer(effect: &Effect, answer: &mut SimulatedAnswer) {
                 choice.content.truncate(first_tokens(&choice.content, half).len());
                 choice.tool_calls.clear();
                 choice.finish_reason = None;
+            }
+            Effect::Mistranslate(fault) => {
+                choice.content = fault.damage(&last_question(call.messages), &choice.content);
             }
             _ => {}
         }

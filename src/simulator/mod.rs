@@ -2,8 +2,8 @@
 //!
 //! `server` and `wire` hold the connections, `received` reads a request, and `exchange` registers it and asks the `script`
 //! for a fault. `validate` checks it against the service's rules, `meter` against the limits. `answer` makes the answer,
-//! `completion` and `stream` serialise it, `quirks` imitates other servers, `fault_injection` damages it, and `reply` sends
-//! it after the `latency`. `witness` logs what really arrived, and when. `catalogue` and `languages` hold facts about
+//! `completion` and `stream` serialise it, `quirks` imitates other servers, `fault_injection` and `mistranslation` damage it, and
+//! `reply` sends it after the `latency`. `witness` logs what really arrived, and when. `catalogue` and `languages` hold facts about
 //! models, `error_bodies` the error messages. A caller without a runtime uses `thread`.
 //!
 //! Laws of this room:
@@ -28,6 +28,7 @@ mod fingerprint;
 mod languages;
 mod latency;
 mod meter;
+mod mistranslation;
 mod profile;
 mod quirks;
 mod received;
@@ -42,6 +43,7 @@ mod stream;
 mod tests;
 mod thread;
 mod tokens;
+mod translation_style;
 mod validate;
 mod wire;
 mod witness;
@@ -54,6 +56,7 @@ pub use server::Simulator;
 pub use settings::{ServerSettings, SimulatorError};
 pub use thread::{Handle, spawn_thread};
 pub use tokens::count_tokens;
+pub use translation_style::TranslationStyle;
 
 /// The mark that distinguishes the simulator's replies from a service's: `system_fingerprint` in completions and their
 /// pieces, and the value of the header `x-fanfold-simulator` in every reply.

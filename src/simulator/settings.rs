@@ -7,6 +7,7 @@ use super::latency::Latency;
 use super::meter::{MinuteWindow, ServerLimits, TokenCharge};
 use super::profile::Profile;
 use super::script::Script;
+use super::translation_style::TranslationStyle;
 
 /// The settings of a simulated server.
 ///
@@ -32,6 +33,8 @@ pub struct ServerSettings {
     /// The seed of all random draws: latencies and the `share` of a fault.
     pub seed: u64,
     pub profile: Profile,
+    /// How the translation models write their answers.
+    pub translations: TranslationStyle,
 }
 
 impl Default for ServerSettings {
@@ -48,6 +51,7 @@ impl Default for ServerSettings {
             witness: None,
             seed: 0,
             profile: Profile::default(),
+            translations: TranslationStyle::default(),
         }
     }
 }

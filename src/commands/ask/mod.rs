@@ -36,7 +36,7 @@ pub(super) fn run(args: AskArgs) -> Result<Exit, Failure> {
     // Before signals are handled: without a question, the program ends like any other.
     let question = settle(&args, &screen)?;
     let stop = interrupt::listen(&screen, "")?;
-    let simulator = args.simulate.then(|| start_simulator(&screen)).transpose()?;
+    let simulator = args.simulate.then(|| start_simulator(&screen, None)).transpose()?;
     let asking = &question.asking;
     let base_url = simulator.as_ref().map_or(asking.model.base_url.as_str(), simulator::Handle::base_url);
     let key = match &simulator {

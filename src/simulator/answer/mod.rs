@@ -12,18 +12,28 @@ use super::fingerprint::RequestDigest;
 use super::request::ValidRequest;
 use super::simulated_answer::{SimulatedAnswer, SimulatedChoice, TokenUsage};
 use super::tokens::{count_tokens, first_tokens};
+use super::translation_style::TranslationStyle;
 
 /// Answers a request.
-pub(super) fn answer(call: &ValidRequest, fingerprint: RequestDigest) -> SimulatedAnswer {
+pub(super) fn answer(
+    call: &ValidRequest,
+    fingerprint: RequestDigest,
+    translations: TranslationStyle,
+) -> SimulatedAnswer {
     let count = call.number("n").map_or(1, |count| count as u64);
-    let choices = (0..count).map(|index| choose(call, fingerprint, index)).collect();
+    let choices = (0..count).map(|index| choose(call, fingerprint, translations, index)).collect();
     let usage = TokenUsage { prompt: call.prompt_tokens(), ..TokenUsage::default() };
     let mut answer = SimulatedAnswer { choices, usage };
     answer.recount();
     answer
 }
 
-fn choose(call: &ValidRequest, fingerprint: RequestDigest, index: u64) -> SimulatedChoice {
+fn choose(
+    call: &ValidRequest,
+    fingerprint: RequestDigest,
+    translations: TranslationStyle,
+    index: u64,
+) -> SimulatedChoice {
     let mut reasoning = call.thinks.then(|| prose::reasoning(call));
     let tool_calls = tools::calls(call, fingerprint);
     if !tool_calls.is_empty() {
@@ -35,7 +45,7 @@ fn choose(call: &ValidRequest, fingerprint: RequestDigest, index: u64) -> Simula
         };
     }
     let mut content = if call.model.translates {
-        translation::translate(call)
+        translation::translate(call, translations)
     } else {
         prose::write(call, fingerprint, index)
     };
@@ -46,26 +56,25 @@ fn choose(call: &ValidRequest, fingerprint: RequestDigest, index: u64) -> Simula
         }
     }
     let mut bound = bound(call);
-    if let (Some(left), Some(reasoning), true) = (bound, &mut reasoning, bounds_thoughts(call)) {
+    if let (Some(reasoning), true) = (&mut reasoning, bounds_thoughts(call)) {
         // The thoughts can use up a small bound, so that no word is left for the answer.
-        let kept = first_tokens(reasoning, left).len();
+        let kept = first_tokens(reasoning, bound).len();
         reasoning.truncate(kept);
-        bound = Some(left.saturating_sub(count_tokens(reasoning)));
+        bound = bound.saturating_sub(count_tokens(reasoning));
     }
-    if let Some(bound) = bound {
-        let kept = first_tokens(&content, bound).len();
-        if kept < content.len() {
-            content.truncate(kept);
-            finish_reason = "length";
-        }
+    let kept = first_tokens(&content, bound).len();
+    if kept < content.len() {
+        content.truncate(kept);
+        finish_reason = "length";
     }
     SimulatedChoice { content, reasoning, tool_calls, finish_reason: Some(finish_reason) }
 }
 
-/// The maximum tokens of the answer; the reasoning counts where `bounds_thoughts` (Model Studio, "max_tokens").
-fn bound(call: &ValidRequest) -> Option<u64> {
+/// The maximum tokens of the answer, never above the model's own; the reasoning counts where `bounds_thoughts` (Model Studio,
+/// "max_tokens").
+fn bound(call: &ValidRequest) -> u64 {
     let bound = call.number("max_completion_tokens").or_else(|| call.number("max_tokens"));
-    bound.map(|bound| bound as u64)
+    bound.map_or(u64::MAX, |bound| bound as u64).min(call.model.max_output)
 }
 
 /// Whether the bound applies to thoughts and answer together.
@@ -97,7 +106,13 @@ mod tests {
         for (key, value) in fields.as_object().unwrap() {
             body[key] = value.clone();
         }
-        answer(&validate(&body, Profile::DashScope).unwrap(), RequestDigest::of_json(&body))
+        answer_in(TranslationStyle::Marked, &body)
+    }
+
+    /// The answer to a body.
+    pub(super) fn answer_in(translations: TranslationStyle, body: &Value) -> SimulatedAnswer {
+        let call = validate(body, Profile::DashScope).unwrap();
+        answer(&call, RequestDigest::of_json(body), translations)
     }
 
     #[test]
@@ -121,6 +136,18 @@ mod tests {
         let answer = answer_to("Hello there", json!({"max_tokens": 3}));
         assert_eq!(answer.choices[0].finish_reason, Some("length"));
         assert_eq!(answer.usage.completion, 3);
+    }
+
+    #[test]
+    fn a_translation_is_cut_at_the_models_own_bound() {
+        let terms = json!([{"source": "，", "target": "，，"}]);
+        let options = json!({"target_lang": "French", "terms": terms});
+        let fields = json!({"model": "qwen-mt-plus", "translation_options": options});
+        // The mark `[French]` has four tokens.
+        let whole = answer_to(&"，".repeat(4_094), fields.clone());
+        assert_eq!((whole.choices[0].finish_reason, whole.usage.completion), (Some("stop"), 8_192));
+        let cut = answer_to(&"，".repeat(4_095), fields);
+        assert_eq!((cut.choices[0].finish_reason, cut.usage.completion), (Some("length"), 8_192));
     }
 
     #[test]

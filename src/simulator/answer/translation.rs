@@ -1,12 +1,16 @@
-//! Translations that differ by row and language: the text itself, marked and with its terms replaced.
+//! Translations that differ by row and language: the text itself, marked and with its terms replaced; or an echo.
 
 use serde_json::Value;
 
 use super::super::request::{ValidRequest, last_question};
+use super::super::translation_style::TranslationStyle;
 
-/// `[French] the text`, with its terms replaced; a text in the memory gets its translation.
-pub(super) fn translate(call: &ValidRequest) -> String {
+/// `[French] the text`, with its terms replaced; a text in the memory gets its translation. An echo is the text itself.
+pub(super) fn translate(call: &ValidRequest, style: TranslationStyle) -> String {
     let source = last_question(call.messages);
+    if style == TranslationStyle::Echo {
+        return source;
+    }
     let Some(options) = call.get("translation_options") else {
         return format!("[translation] {source}");
     };
@@ -25,7 +29,8 @@ pub(super) fn translate(call: &ValidRequest) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::super::tests::answer_to;
+    use super::super::tests::{answer_in, answer_to};
+    use super::TranslationStyle;
     use serde_json::{Value, json};
 
     fn translated(text: &str, options: Value) -> String {
@@ -47,5 +52,14 @@ mod tests {
         assert_eq!(translated("Good day", json!({"target_lang": "fr", "terms": terms})), "[fr] Good jour");
         let memory = json!([{"source": "Good day", "target": "Bonjour"}]);
         assert_eq!(translated("Good day", json!({"target_lang": "fr", "tm_list": memory})), "[fr] Bonjour");
+    }
+
+    #[test]
+    fn an_echo_is_the_text_itself_whatever_its_terms() {
+        let text = "  Good day\n\n";
+        let options = json!({"target_lang": "fr", "terms": [{"source": "day", "target": "jour"}]});
+        let messages = json!([{"role": "user", "content": text}]);
+        let body = json!({"model": "qwen-mt-plus", "messages": messages, "translation_options": options});
+        assert_eq!(answer_in(TranslationStyle::Echo, &body).choices[0].content, text);
     }
 }

@@ -9,11 +9,13 @@ use hyper::header::{HeaderName, SERVER};
 use hyper::{Method, Request, Response};
 use serde_json::json;
 
+use super::catalogue::find_model;
 use super::fault_injection::{ResponsePlan, instead};
 use super::fingerprint::RequestDigest;
 use super::meter::Meter;
 use super::received::Received;
 use super::reply::{HttpReply, ReplyBody};
+use super::request::last_question;
 use super::script::{Arrival, Effect, ScriptedFault};
 use super::simulated_answer::TokenUsage;
 use super::wire::{ConnectionEnd, Severed};
@@ -139,6 +141,7 @@ impl ServerState {
     /// Registers the request, and finds its fault.
     fn enter(&self, received: &Received) -> ReceivedRequest<'_> {
         let seed = self.settings.seed;
+        let translated = self.settings.script.mistranslates().then(|| self.translated(received)).flatten();
         let mut books = self.books();
         let books = &mut *books;
         books.received += 1;
@@ -146,6 +149,7 @@ impl ServerState {
         *tries += 1;
         let arrival = Arrival {
             body: &received.text(),
+            translated: translated.as_deref(),
             fingerprint: received.fingerprint,
             sequence: books.received,
             attempt: *tries,
@@ -155,6 +159,15 @@ impl ServerState {
         let identity =
             received.fingerprint.derive("identity", seed.rotate_left(32) ^ arrival.sequence).uuid();
         ReceivedRequest { sequence: arrival.sequence, attempt: arrival.attempt, fault, identity }
+    }
+
+    /// The text that a translation model is given.
+    fn translated(&self, received: &Received) -> Option<String> {
+        let translates = |name| find_model(name).is_some_and(|model| model.translates);
+        let is_translation =
+            self.settings.profile == Profile::DashScope && received.model().is_some_and(translates);
+        let messages = received.json.as_ref()?.get("messages")?.as_array()?;
+        is_translation.then(|| last_question(messages))
     }
 
     fn bear_witness(&self, received: &Received, entry: &ReceivedRequest, decision: &mut Decision) {

@@ -43,7 +43,8 @@ impl ServerState {
             return at_once(HttpReply::json(200, &list()));
         }
         let call = read_call(received, &self.settings);
-        let answered = call.map(|call| (answer(&call, received.fingerprint), call));
+        let style = self.settings.translations;
+        let answered = call.map(|call| (answer(&call, received.fingerprint, style), call));
         let usage = answered.as_ref().map(|(answer, _)| answer.usage).unwrap_or_default();
         // The gateway applies limits before all checks: an invalid request counts too.
         let admission = self.books().meter.admit(received.since_start, usage.total());
@@ -76,7 +77,7 @@ impl ServerState {
         };
         let draw = |purpose: &str| received.fingerprint.draw(purpose, self.settings.seed);
         let latency = self.settings.latency.sample(draw("latency"), draw("latency, again"));
-        spoil_answer(entry.effect(), &mut answer);
+        spoil_answer(entry.effect(), call, &mut answer);
         let error = match entry.effect() {
             Effect::ErrorEvent(refusal) => Some(refusal.body(self.settings.profile, &entry.identity)),
             _ => None,

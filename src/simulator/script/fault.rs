@@ -5,6 +5,7 @@ use std::time::Duration;
 use hyper::header::{HeaderName, HeaderValue};
 
 use super::super::error_bodies::Refusal;
+use super::super::mistranslation::Mistranslation;
 
 /// The faults and the outages of a simulated server, in the order of the script.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -101,12 +102,19 @@ pub(in super::super) enum Effect {
     Redirect { status: u16 },
     /// An error in the middle of a stream with status 200; a reply without streaming consists only of the error.
     ErrorEvent(Refusal),
+    /// A translation whose structure is damaged, of a text that has something to lose.
+    Mistranslate(Mistranslation),
 }
 
 impl Script {
     /// Whether the server is down at this time.
     pub(in super::super) fn is_down(&self, since_start: Duration) -> bool {
         self.downs.iter().any(|span| span.holds(since_start))
+    }
+
+    /// Whether a fault damages translations.
+    pub(in super::super) fn mistranslates(&self) -> bool {
+        self.faults.iter().any(|fault| matches!(fault.effect, Effect::Mistranslate(_)))
     }
 
     /// When the server next goes down.

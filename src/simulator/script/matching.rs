@@ -3,12 +3,14 @@
 use std::time::Duration;
 
 use super::super::fingerprint::RequestDigest;
-use super::fault::{Conditions, Script, ScriptedFault};
+use super::fault::{Conditions, Effect, Script, ScriptedFault};
 
 /// The properties of a request that a script can use.
 #[derive(Debug, Clone, Copy)]
 pub(in super::super) struct Arrival<'a> {
     pub(in super::super) body: &'a str,
+    /// The text that a translation model is given.
+    pub(in super::super) translated: Option<&'a str>,
     pub(in super::super) fingerprint: RequestDigest,
     /// How many requests have been received, including this one.
     pub(in super::super) sequence: u64,
@@ -30,14 +32,26 @@ impl Script {
             .faults
             .iter()
             .enumerate()
-            .position(|(index, fault)| fault.conditions.hold(arrival, fired[index], index, seed))?;
+            .position(|(index, fault)| fault.strikes(arrival, fired[index], index, seed))?;
         fired[index] += 1;
         Some(&self.faults[index])
     }
 }
 
+impl ScriptedFault {
+    fn strikes(&self, arrival: &Arrival, fired: u64, index: usize, seed: u64) -> bool {
+        let Effect::Mistranslate(fault) = self.effect else {
+            return self.conditions.hold(arrival, arrival.attempt, fired, index, seed);
+        };
+        // These models answer a repeated request alike, so its share is drawn only once.
+        arrival.translated.is_some_and(|text| fault.can_damage(text))
+            && self.conditions.hold(arrival, 1, fired, index, seed)
+    }
+}
+
 impl Conditions {
-    fn hold(&self, arrival: &Arrival, fired: u64, index: usize, seed: u64) -> bool {
+    /// Whether they all hold. `draw` distinguishes the draws of a share for one request.
+    fn hold(&self, arrival: &Arrival, draw: u64, fired: u64, index: usize, seed: u64) -> bool {
         // From cheap to expensive: a body can be long.
         self.requests.is_none_or(|(first, last)| (first..=last).contains(&arrival.sequence))
             && self.first_tries.is_none_or(|tries| arrival.attempt <= tries)
@@ -45,8 +59,7 @@ impl Conditions {
             && self.span.holds(arrival.since_start)
             && self.share.is_none_or(|share| {
                 // Each fault draws separately, so that two shares do not always hit the same requests.
-                let number =
-                    arrival.attempt.wrapping_add(seed.rotate_left(20)).wrapping_add((index as u64) << 40);
+                let number = draw.wrapping_add(seed.rotate_left(20)).wrapping_add((index as u64) << 40);
                 arrival.fingerprint.draw("share", number) < share
             })
             && self.contains.as_ref().is_none_or(|text| arrival.body.contains(text))
@@ -59,7 +72,8 @@ mod tests {
 
     fn arrival(body: &str, sequence: u64, attempt: u64) -> Arrival<'_> {
         let fingerprint = RequestDigest::of_bytes(body.as_bytes());
-        Arrival { body, fingerprint, sequence, attempt, since_start: Duration::from_secs(5) }
+        let since_start = Duration::from_secs(5);
+        Arrival { body, translated: None, fingerprint, sequence, attempt, since_start }
     }
 
     /// Whether a script with one fault of these conditions hits each of the requests.
@@ -99,5 +113,20 @@ mod tests {
         let label = |body: &str| script.strike(&arrival(body, 1, 1), &mut [0, 0], 0).unwrap().label.clone();
         assert_eq!(label("row 7"), "1 hang");
         assert_eq!(label("row 8"), "2 drop");
+    }
+
+    #[test]
+    fn a_mistranslation_needs_something_to_lose_and_strikes_a_repeated_request_alike() {
+        let script = "[[fault]]\nshare = 0.5\naction = \"drop_blank_lines\"\nevery = 2";
+        let script = Script::parse(script).unwrap();
+        let strikes = |text: Option<&str>, row: u64, attempt: u64| {
+            let body = format!("row {row}");
+            let arrival = Arrival { translated: text, ..arrival(&body, row, attempt) };
+            script.strike(&arrival, &mut [0], 0).is_some()
+        };
+        let text = Some("a\n\nb\n\nc");
+        assert!((0..100).any(|row| strikes(text, row, 1)) && !(0..100).all(|row| strikes(text, row, 1)));
+        assert!((0..100).all(|row| strikes(text, row, 1) == strikes(text, row, 2)));
+        assert!(!(0..100).any(|row| strikes(Some("a\n\nb"), row, 1) || strikes(None, row, 1)));
     }
 }

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::super::duration::parse_duration;
 use super::super::error_bodies::Refusal;
+use super::super::mistranslation::Mistranslation;
 use super::fault::{Conditions, Effect, Script, ScriptError, ScriptedFault, TimeSpan};
 
 /// How many bytes a slow body sends at a time.
@@ -51,6 +52,7 @@ struct WrittenFault {
     content: Option<String>,
     after_bytes: Option<usize>,
     pause: Option<String>,
+    every: Option<usize>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Serialize)]
@@ -70,6 +72,13 @@ enum Action {
     Redirect,
     Drop,
     ErrorEvent,
+    DropBlankLines,
+    EatPlaceholders,
+    EatRepeated,
+    TranslateTags,
+    MergeParagraphs,
+    Untranslated,
+    EchoInstruction,
 }
 
 impl Script {
@@ -141,31 +150,8 @@ fn settle_span(after: Option<String>, until: Option<String>) -> Result<TimeSpan,
 /// The effect, and its name in the witness log.
 fn settle_effect(written: &WrittenFault, has_delay: bool) -> Result<(Effect, String), String> {
     check_companions(written)?;
-    let pause = settle_duration(written.pause.as_ref())?.unwrap_or(SLOW_PAUSE);
-    let after_bytes = written.after_bytes;
     match (written.action, written.status, &written.content) {
-        (Some(action), status, None) => {
-            let name = action_name(action);
-            let effect = match action {
-                Action::Hang => Effect::Hang,
-                Action::Reset => Effect::Reset { after_bytes },
-                Action::CutBody => Effect::CutBody { after_bytes },
-                Action::CutByServer => Effect::CutByServer,
-                Action::EmptyBody => Effect::EmptyBody,
-                Action::EmptyContent => Effect::EmptyContent,
-                Action::Html => Effect::Html { status: status.unwrap_or(200) },
-                Action::NullFinish => Effect::NullFinish,
-                Action::SlowBody => {
-                    Effect::SlowBody { bytes: after_bytes.unwrap_or(SLOW_BYTES).max(1), pause }
-                }
-                Action::BadGzip => Effect::BadGzip,
-                Action::WrongLength => Effect::WrongLength,
-                Action::Redirect => Effect::Redirect { status: status.unwrap_or(307) },
-                Action::Drop => Effect::Drop,
-                Action::ErrorEvent => Effect::ErrorEvent(refusal(written, status.unwrap_or(500))),
-            };
-            Ok((effect, name))
-        }
+        (Some(action), status, None) => Ok((settle_action(written, action, status)?, action_name(action))),
         (None, Some(status), None) => Ok((settle_refusal(written, status)?, format!("status {status}"))),
         (None, None, Some(content)) => Ok((Effect::Content(content.clone()), "content".into())),
         (None, None, None) if has_delay => Ok((Effect::Delay, "delay".into())),
@@ -174,6 +160,35 @@ fn settle_effect(written: &WrittenFault, has_delay: bool) -> Result<(Effect, Str
         }
         _ => Err("two things happen: it takes one of status, action and content".into()),
     }
+}
+
+fn settle_action(written: &WrittenFault, action: Action, status: Option<u16>) -> Result<Effect, String> {
+    let pause = settle_duration(written.pause.as_ref())?.unwrap_or(SLOW_PAUSE);
+    let after_bytes = written.after_bytes;
+    let every = written.every.unwrap_or(1);
+    Ok(match action {
+        Action::Hang => Effect::Hang,
+        Action::Reset => Effect::Reset { after_bytes },
+        Action::CutBody => Effect::CutBody { after_bytes },
+        Action::CutByServer => Effect::CutByServer,
+        Action::EmptyBody => Effect::EmptyBody,
+        Action::EmptyContent => Effect::EmptyContent,
+        Action::Html => Effect::Html { status: status.unwrap_or(200) },
+        Action::NullFinish => Effect::NullFinish,
+        Action::SlowBody => Effect::SlowBody { bytes: after_bytes.unwrap_or(SLOW_BYTES).max(1), pause },
+        Action::BadGzip => Effect::BadGzip,
+        Action::WrongLength => Effect::WrongLength,
+        Action::Redirect => Effect::Redirect { status: status.unwrap_or(307) },
+        Action::Drop => Effect::Drop,
+        Action::ErrorEvent => Effect::ErrorEvent(refusal(written, status.unwrap_or(500))),
+        Action::DropBlankLines => Effect::Mistranslate(Mistranslation::DropBlankLines { every }),
+        Action::EatPlaceholders => Effect::Mistranslate(Mistranslation::EatPlaceholders { every }),
+        Action::EatRepeated => Effect::Mistranslate(Mistranslation::EatRepeated),
+        Action::TranslateTags => Effect::Mistranslate(Mistranslation::TranslateTags { every }),
+        Action::MergeParagraphs => Effect::Mistranslate(Mistranslation::MergeParagraphs),
+        Action::Untranslated => Effect::Mistranslate(Mistranslation::Untranslated),
+        Action::EchoInstruction => Effect::Mistranslate(Mistranslation::EchoInstruction),
+    })
 }
 
 /// Rejects keys that the effect does not use: they are mistakes.
@@ -203,6 +218,13 @@ fn check_companions(written: &WrittenFault) -> Result<(), String> {
     }
     if written.pause.is_some() && !takes(&[Action::SlowBody]) {
         return Err("pause goes with slow_body".into());
+    }
+    if written.every == Some(0) {
+        return Err("every counts from 1".into());
+    }
+    let every = [Action::DropBlankLines, Action::EatPlaceholders, Action::TranslateTags];
+    if written.every.is_some() && !takes(&every) {
+        return Err("every goes with drop_blank_lines, eat_placeholders and translate_tags".into());
     }
     Ok(())
 }
@@ -266,6 +288,8 @@ mod tests {
         assert!(error("[[fault]]\naction = \"hang\"\nstatus = 500").contains("html and redirect"));
         assert!(error("[[fault]]\nstatus = 500\ncontent = \"x\"").contains("two things"));
         assert!(error("[[fault]]\naction = \"hang\"\nafter_bytes = 3").contains("after_bytes"));
+        assert!(error("[[fault]]\naction = \"eat_repeated\"\nevery = 3").contains("every goes with"));
+        assert!(error("[[fault]]\naction = \"eat_placeholders\"\nevery = 0").contains("from 1"));
         assert!(error("[[fault]]\naction = \"hang\"\nrequests = [3, 2]").contains("counts from 1"));
         assert!(error("[[fault]]\naction = \"hang\"\nshare = 2.0").contains("from 0 to 1"));
         assert!(error("[[down]]\nafter = \"3s\"\nuntil = \"1s\"").starts_with("down 1"));

@@ -156,3 +156,21 @@ fn going_down_resets_the_connections_that_are_open() {
     let error = stream.read_to_end(&mut Vec::new()).unwrap_err();
     assert_eq!(error.kind(), io::ErrorKind::ConnectionReset);
 }
+
+#[test]
+fn a_damaged_translation_is_the_same_each_time_and_a_half_of_it_may_be_whole() {
+    let script = Script::parse("[[fault]]\naction = \"drop_blank_lines\"\nevery = 3").unwrap();
+    let translations = TranslationStyle::Echo;
+    let server = start(ServerSettings { script, translations, ..ServerSettings::default() });
+    let translate = |text: &str| {
+        let mut body = question(text);
+        body["model"] = json!("qwen-mt-plus");
+        body["translation_options"] = json!({"target_lang": "French"});
+        post(&server, &body).content()
+    };
+    let text = "one\n\ntwo\n\nthree\n\nfour";
+    assert_eq!(translate(text), "one\n\ntwo\n\nthree\nfour");
+    assert_eq!(translate(text), translate(text));
+    assert_eq!(translate("one\n\ntwo"), "one\n\ntwo");
+    assert!(ask(&server, text).content().starts_with("Summary"), "only translations are damaged");
+}

@@ -239,3 +239,17 @@ fn a_text_that_is_surely_too_long_is_a_bad_row_and_one_that_may_be_is_the_servic
     let row = &lines(&long.path("out.jsonl"))[1];
     assert!(row["error"].as_str().is_some_and(|error| error.contains("[1, 8192]")), "{row}");
 }
+
+#[test]
+fn a_rehearsal_can_echo_the_texts_of_a_translation_and_asks_for_nothing_else() {
+    let scene = scene(&[["Good day\n\n<b>{name}</b>", "French"], [" two ", "Greek"]], "");
+    scene.run(&["run", "job.toml", "--simulate", "--translate", "echo"]).expect_code(0);
+    let texts: Vec<Value> =
+        lines(&scene.path("out.simulated.jsonl")).iter().map(|row| row["response"].clone()).collect();
+    assert_eq!(texts, ["Good day\n\n<b>{name}</b>", " two "]);
+    scene.run(&["run", "job.toml", "--simulate", "--fresh"]).expect_code(0);
+    let marked = lines(&scene.path("out.simulated.jsonl"));
+    assert_eq!(marked[1]["response"], "[Greek]  two ");
+    scene.run(&["run", "job.toml", "--translate", "echo"]).expect_code(2).says("--simulate");
+    scene.run(&["run", "job.toml", "--simulate", "--translate", "loud"]).expect_code(2).says("marked, echo");
+}
