@@ -3,15 +3,10 @@
 use std::fmt;
 use std::path::Path;
 
-use schemars::JsonSchema;
-use serde::Deserialize;
-
 /// A file format of rows.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
-#[serde(rename_all = "lowercase")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Format {
     /// One JSON object a line.
-    #[serde(alias = "ndjson")]
     Jsonl,
     /// Comma-separated values with a header.
     Csv,

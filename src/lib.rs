@@ -10,6 +10,7 @@ mod config;
 mod conversation;
 mod diagnostic;
 mod digits;
+mod document_format;
 mod endpoint;
 mod epoch;
 mod event;

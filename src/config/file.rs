@@ -7,9 +7,10 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use toml::Value;
 
-use crate::config::patterns::{DURATION, concurrency, size};
+use crate::config::input_section::InputSection;
+use crate::config::one_or_many::OneOrMany;
+use crate::config::patterns::{DURATION, concurrency};
 use crate::config::words::{optional_word, word};
-use crate::format::Format;
 use crate::job::address::DEFAULT_BASE_URL;
 use crate::job::answer::OnLength;
 use crate::job::period::CapPeriod;
@@ -53,90 +54,6 @@ pub struct JobFile {
     pub glossary: GlossarySection,
     /// Notifications when a run starts, ends or stops.
     pub notify: Option<NotifySection>,
-}
-
-/// `[input]`: the rows.
-#[derive(Debug, Default, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct InputSection {
-    /// Path, list of paths, globs or folders, relative to the working directory; `-` is standard input.
-    pub path: Option<OneOrMany>,
-    /// Format. Default: according to the file's ending.
-    #[serde(default, deserialize_with = "optional_word")]
-    pub format: Option<Format>,
-    /// Column that identifies a row; without it, a row is identified by its position and content.
-    pub id: Option<String>,
-    /// For rows with equal requests: `send` each, or send one and `share` the answer.
-    #[serde(default, deserialize_with = "optional_word")]
-    #[schemars(extend("default" = "send"))]
-    pub duplicates: Option<Duplicates>,
-    /// For a row that cannot be read or rendered: `stop` before anything is sent, or `skip` it and record it as failed.
-    #[serde(default, deserialize_with = "optional_word")]
-    #[schemars(extend("default" = "stop"))]
-    pub on_bad_row: Option<OnBadRow>,
-    /// Character between the cells of a CSV file. Default: detected from the header line.
-    #[schemars(length(equal = 1))]
-    pub delimiter: Option<String>,
-    /// Longest line or record, in bytes or as `16MB`; also sets how much one template may produce.
-    #[serde(default)]
-    #[schemars(schema_with = "size", extend("default" = "16MiB"))]
-    pub max_record: Option<Value>,
-    /// How far a compressed file may expand, in bytes or as `64GiB`. Default: 1000 times its size.
-    #[serde(default)]
-    #[schemars(schema_with = "size")]
-    pub max_expanded: Option<Value>,
-    /// Read only the first so many rows.
-    pub limit: Option<u64>,
-    /// Minimum number of rows: with fewer, nothing is sent and the output stays unchanged.
-    pub min_rows: Option<u64>,
-}
-
-/// Treatment of rows with equal requests.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
-#[serde(rename_all = "lowercase")]
-pub enum Duplicates {
-    /// Each is sent.
-    Send,
-    /// One is sent, and all get its answer.
-    Share,
-}
-
-/// Treatment of a row that cannot be read or rendered.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
-#[serde(rename_all = "lowercase")]
-pub enum OnBadRow {
-    /// The run stops before anything is sent.
-    Stop,
-    /// The row is recorded as failed.
-    Skip,
-}
-
-/// One text or several.
-#[derive(Debug, Clone, Deserialize, JsonSchema)]
-#[serde(untagged, expecting = "expected a text or a list of texts")]
-pub enum OneOrMany {
-    /// One text.
-    One(String),
-    /// A list of texts.
-    Many(Vec<String>),
-}
-
-impl OneOrMany {
-    /// All of them.
-    pub fn into_list(self) -> Vec<String> {
-        match self {
-            Self::One(text) => vec![text],
-            Self::Many(texts) => texts,
-        }
-    }
-
-    /// The words of a command: a list as it is, one line split at spaces.
-    pub fn into_command(self) -> Vec<String> {
-        match self {
-            Self::One(line) => line.split_whitespace().map(str::to_owned).collect(),
-            Self::Many(words) => words,
-        }
-    }
 }
 
 /// `[model]`: the model, and how to reach it.
@@ -307,6 +224,8 @@ pub struct OutputSection {
     /// Escape CSV cells that a spreadsheet would run as formulas.
     #[schemars(extend("default" = false))]
     pub spreadsheet_safe: Option<bool>,
+    /// File of its own for the response of each document: `out/{{ stem }}.zh.md`. A template over a row's columns.
+    pub documents: Option<String>,
     /// File to keep the answers in. Default: `PATH.journal` next to the output.
     pub journal: Option<String>,
     /// File for figures of the run, in the Prometheus text format.

@@ -34,6 +34,9 @@ impl Transform for AsToml {
                 schema.insert("type".to_owned(), kind);
             }
         }
+        if let Some(Value::Array(words)) = schema.get_mut("enum") {
+            words.retain(|word| !word.is_null());
+        }
         // The description of the key explains the words of an enum.
         if let Some(Value::Array(variants)) = schema.get("oneOf") {
             let words: Option<Vec<Value>> =

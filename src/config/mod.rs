@@ -2,9 +2,9 @@
 //!
 //! Imports run one way, from the written values to the settled ones:
 //!
-//! - `patterns` and `words` define how single values are written; `file` has a struct for each section of the job file,
-//!   every key optional and every unknown key an error. Editors show the comments there, and `json_schema` is made from
-//!   those types.
+//! - `patterns`, `words` and `one_or_many` define how single values are written; `file` and `input_section` have a struct for
+//!   each section of the job file, every key optional and every unknown key an error. Editors show the comments there, and
+//!   `json_schema` is made from those types.
 //! - `overlay` is one value that a flag or a variable sets over the file. `flags` declares each flag of a job once, with the
 //!   key that it sets, and refuses keys and other secrets on the command line.
 //! - `layers` lays the overlays over the file and knows where each value was given, so a message can show it there. It also
@@ -22,9 +22,11 @@ mod fields;
 pub mod file;
 pub mod flags;
 pub mod headers;
+pub mod input_section;
 pub mod json_schema;
 pub mod layers;
 mod notify;
+pub mod one_or_many;
 pub mod orders;
 pub mod overlay;
 mod patterns;

@@ -1,7 +1,8 @@
 //! `[notify]`, read: who is notified when a run starts, ends or stops.
 
-use super::file::{NotifySection, OneOrMany};
+use super::file::NotifySection;
 use super::layers::Layers;
+use super::one_or_many::OneOrMany;
 use crate::diagnostic::Diagnostic;
 use crate::diagnostic::secret_scan::names_a_variable;
 use crate::job::notify::{Hidden, Moment, Notify, Recipient};

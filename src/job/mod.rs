@@ -17,11 +17,13 @@
 
 pub(crate) mod address;
 pub mod answer;
+pub mod documents;
 pub mod effective;
 pub mod facts;
 pub mod facts_date;
 pub mod field_owner;
 pub mod forecast;
+pub mod input_format;
 pub mod languages;
 pub mod limits;
 pub mod notify;
@@ -42,7 +44,9 @@ use serde_json::{Map, Value};
 
 use crate::format::Format;
 use answer::{AnswerRules, GlossaryFiles, Tool};
+use documents::DocumentSettings;
 use facts::{ModelCatalog, ModelInfo};
+use input_format::InputFormat;
 use limits::{Caps, Concurrency, Quotas, Rates};
 use notify::Notify;
 use period::CapPeriod;
@@ -141,7 +145,7 @@ pub struct InputSettings {
     /// Paths and globs, in order; `-` is standard input.
     pub paths: Vec<String>,
     /// The format, if it is not determined by the files' names.
-    pub format: Option<Format>,
+    pub format: Option<InputFormat>,
     /// The column that names a row.
     pub id: Option<String>,
     /// Whether rows with equal requests are sent once.
@@ -154,6 +158,8 @@ pub struct InputSettings {
     pub max_record_bytes: u64,
     /// The largest size one file may expand to, in bytes, when the job sets one.
     pub max_expanded_bytes: Option<u64>,
+    /// How documents are read.
+    pub documents: DocumentSettings,
     /// How many rows to read from the top.
     pub limit: Option<u64>,
     /// The fewest rows of a valid input: fewer mean that an export has failed.
@@ -311,6 +317,8 @@ pub struct Output {
     pub prefix: String,
     /// Whether CSV cells that a spreadsheet would run are escaped.
     pub spreadsheet_safe: bool,
+    /// The name of the file that the response of each row gets of its own, a template over the row's columns.
+    pub documents: Option<TemplateText>,
     /// The journal, if the job does not want it next to the output.
     pub journal: Option<PathBuf>,
     /// The file for figures during the run.
@@ -348,6 +356,11 @@ impl Output {
     /// The copy of standard input, with which it can be read twice and resumed.
     pub fn spool(&self) -> PathBuf {
         beside(self.file(), "stdin")
+    }
+
+    /// The texts of the documents that were read, from which the job is fed.
+    pub fn kept_documents(&self) -> PathBuf {
+        beside(self.file(), "documents")
     }
 
     /// The output of a rehearsal: `a.csv.gz` becomes `a.simulated.csv.gz`; files elsewhere are renamed in the same way.

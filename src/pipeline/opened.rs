@@ -8,6 +8,7 @@ use super::structure::Structure;
 use super::{PipelineError, glossary};
 use crate::conversation::ConversationRules;
 use crate::format::Format;
+use crate::job::input_format::InputFormat;
 use crate::job::{Job, Output};
 use crate::read::{Expansion, InputSpec, Projection, ReadError, Source};
 use crate::render::Renderer;
@@ -58,7 +59,7 @@ impl Opened {
     ) -> Result<Self, PipelineError> {
         let Structure { schema, fields } = Structure::read(&mut job)?;
         let spec = InputSpec {
-            format: job.input.format,
+            format: job.input.format.and_then(InputFormat::table),
             id: job.input.id.clone(),
             delimiter: job.input.delimiter,
             max_record_bytes: job.input.max_record_bytes,

@@ -17,6 +17,7 @@ const NOUNS: &[&str] = &[
     "conversation",
     "diagnostic",
     "digits",
+    "document_format",
     "near_json",
     // Not a noun either: a single system call, and which systems reject it.
     "durable",
@@ -67,7 +68,7 @@ const HOMES: &[(&str, &[&str])] = &[
     ("clap", &["cli.rs", "cli/", "main.rs"]),
     ("clap_complete", &["cli/", "commands/completions.rs"]),
     ("clap_mangen", &["commands/man.rs"]),
-    ("schemars", &["config/", "format.rs", "job/"]),
+    ("schemars", &["config/", "job/"]),
     ("tempfile", &["write/atomic.rs"]),
     ("blake3", &["read/record.rs", "render/fingerprint.rs", "journal/seal.rs", "simulator/"]),
     ("annotate_snippets", &["diagnostic.rs"]),

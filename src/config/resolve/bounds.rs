@@ -4,8 +4,9 @@ use jiff::tz::TimeZone;
 use toml::Value;
 
 use super::values::{duration, parse};
-use crate::config::file::{LimitsSection, OneOrMany, SpanSection};
+use crate::config::file::{LimitsSection, SpanSection};
 use crate::config::layers::Layers;
+use crate::config::one_or_many::OneOrMany;
 use crate::diagnostic::Diagnostic;
 use crate::job::limits::{Caps, Concurrency, Quota, Rates};
 use crate::job::period::CapPeriod;

@@ -3,20 +3,24 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-use super::values::bytes;
-use crate::config::file::{Duplicates, InputSection, OnBadRow, OneOrMany, OutputSection};
+use super::values::{bytes, duration};
+use crate::config::file::OutputSection;
+use crate::config::input_section::{Duplicates, InputSection, OnBadRow};
 use crate::config::layers::Layers;
+use crate::config::one_or_many::OneOrMany;
 use crate::diagnostic::Diagnostic;
 use crate::format::{ENDINGS, Format};
+use crate::job::documents::DocumentSettings;
 use crate::job::{InputSettings, Output, TemplateText};
 
-pub(super) fn input(section: InputSection, layers: &Layers) -> Result<InputSettings, Diagnostic> {
-    let paths = section.path.map(OneOrMany::into_list).unwrap_or_default();
+pub(super) fn input(mut section: InputSection, layers: &Layers) -> Result<InputSettings, Diagnostic> {
+    let paths = section.path.take().map(OneOrMany::into_list).unwrap_or_default();
     if paths.is_empty() {
         return Err(Diagnostic::new("no input given")
             .help("give a job file, as in `fanfold run job.toml`, whose [input] has a `path`, or --input"));
     }
-    let delimiter = section.delimiter.map(|text| one_byte(&text, layers)).transpose()?;
+    let delimiter = section.delimiter.take().map(|text| one_byte(&text, layers)).transpose()?;
+    let documents = documents(&mut section, layers)?;
     let max_record_bytes = bytes("input.max_record", section.max_record.as_ref(), layers)?;
     Ok(InputSettings {
         paths,
@@ -27,8 +31,34 @@ pub(super) fn input(section: InputSection, layers: &Layers) -> Result<InputSetti
         delimiter,
         max_record_bytes: max_record_bytes.unwrap_or(16 * 1024 * 1024),
         max_expanded_bytes: bytes("input.max_expanded", section.max_expanded.as_ref(), layers)?,
+        documents,
         limit: section.limit,
         min_rows: section.min_rows.unwrap_or(0),
+    })
+}
+
+/// How documents are read.
+fn documents(section: &mut InputSection, layers: &Layers) -> Result<DocumentSettings, Diagnostic> {
+    let default = DocumentSettings::default();
+    let timeout = duration("input.reader_timeout", section.reader_timeout.as_deref(), layers)?;
+    let timeout = timeout.unwrap_or(default.timeout);
+    layers.refuse_if(timeout.is_zero(), "input.reader_timeout", "`reader_timeout` must be above 0")?;
+    let reader = |(ending, command): (String, OneOrMany)| {
+        let key = format!("input.readers.{ending}");
+        let command = command.into_command();
+        let is_empty = command.first().is_none_or(String::is_empty);
+        layers.refuse_if(is_empty, &key, "the command is empty")?;
+        let bare = ending.strip_prefix('.').unwrap_or(&ending).to_ascii_lowercase();
+        let is_none = bare.is_empty() || bare.contains(['.', '/']);
+        layers.refuse_if(is_none, &key, "the name must be the ending of a file, such as `pdf`")?;
+        Ok::<_, Diagnostic>((bare, command))
+    };
+    Ok(DocumentSettings {
+        encoding: section.encoding.take().filter(|label| !label.trim().eq_ignore_ascii_case("auto")),
+        readers: std::mem::take(&mut section.readers).into_iter().map(reader).collect::<Result<_, _>>()?,
+        max_bytes: bytes("input.max_document", section.max_document.as_ref(), layers)?
+            .unwrap_or(default.max_bytes),
+        timeout,
     })
 }
 
@@ -47,6 +77,10 @@ pub(super) fn output(section: OutputSection, layers: &Layers) -> Result<Output, 
         );
     };
     let format = format_of(&path, layers)?;
+    let documents = section.documents.clone();
+    let is_empty = documents.as_ref().is_some_and(|template| template.trim().is_empty());
+    let advice = "`documents` must name a file for each row, such as \"out/{{ stem }}.md\"";
+    layers.refuse_if(is_empty, "output.documents", advice)?;
     Ok(Output {
         path: PathBuf::from(path),
         leads_to: None,
@@ -56,6 +90,7 @@ pub(super) fn output(section: OutputSection, layers: &Layers) -> Result<Output, 
         rename: BTreeMap::into_iter(section.rename).collect(),
         prefix: section.prefix.unwrap_or_default(),
         spreadsheet_safe: section.spreadsheet_safe.unwrap_or(false),
+        documents: documents.map(|source| TemplateText { source, place: layers.place("output.documents") }),
         journal: section.journal.filter(|path| !path.is_empty()).map(PathBuf::from),
         metrics: section.metrics.filter(|path| !path.is_empty()).map(PathBuf::from),
     })
