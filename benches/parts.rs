@@ -1,6 +1,8 @@
 //! Micro-benchmarks of the hot parts: reading, rendering, fingerprints, matching, verdicts, the journal's commits, and the
 //! output in each format. `cargo bench --bench parts`.
 
+#![allow(clippy::disallowed_methods, reason = "a measurement reads the clock")]
+
 use std::fs::File;
 use std::io::{BufWriter, Write};
 use std::path::Path;

@@ -3,6 +3,8 @@
 //! job uses of a rate that it does not know. Each figure is the median of several runs, taken in turn
 //! with what it is compared to; figures of time are ratios within one run wherever that is possible.
 
+#![allow(clippy::disallowed_methods, reason = "a measurement reads the clock")]
+
 mod budgets;
 mod copy;
 mod floor;

@@ -2,7 +2,7 @@
 
 use std::io;
 use std::panic::AssertUnwindSafe;
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use futures_util::FutureExt;
 use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
@@ -21,6 +21,7 @@ use super::stream::Incoming;
 use super::stream::asked::{asking, choices_asked_for};
 use super::stream_redactor::StreamRedactor;
 use super::verdict::{help_for, judge, judge_stream, judge_trouble};
+use crate::clock;
 use crate::diagnostic::secret_scan::looks_secret;
 use crate::endpoint::Endpoint;
 use crate::job::{KeySource, ModelSettings, Retry, units};
@@ -188,10 +189,10 @@ impl HttpEndpoint {
         if request.stream && status.is_success() && body.trim_ascii_start().starts_with(b"data:") {
             let mut incoming = Incoming::new(&request.body, MOST_BYTES);
             let taken = incoming.take(&body, sink).and_then(|()| incoming.end(sink));
-            taken.map_err(|trouble| judge_trouble(status, headers, trouble, SystemTime::now()))?;
+            taken.map_err(|trouble| judge_trouble(status, headers, trouble, clock::now()))?;
             return judge_stream(status, headers, incoming, None);
         }
-        judge(status, headers, &body, SystemTime::now(), choices_asked_for(&request.body))
+        judge(status, headers, &body, clock::now(), choices_asked_for(&request.body))
     }
 
     /// Reads an answer that arrives in pieces.
@@ -203,7 +204,7 @@ impl HttpEndpoint {
         mut veil: StreamRedactor<'_>,
     ) -> Reply {
         let status = response.status();
-        let broken = |trouble| judge_trouble(status, headers, trouble, SystemTime::now());
+        let broken = |trouble| judge_trouble(status, headers, trouble, clock::now());
         let mut incoming = Incoming::new(&request.body, MOST_BYTES);
         while !incoming.is_done() {
             match within(Some(self.idle_timeout), response.chunk()).await? {

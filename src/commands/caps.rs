@@ -7,6 +7,7 @@ use serde::Serialize;
 
 use super::failure::Failure;
 use super::time::timestamp;
+use crate::clock;
 use crate::dispatch::stop::Cap;
 use crate::history::Run;
 use crate::job::Job;
@@ -37,7 +38,7 @@ impl CapAccount {
     /// The caps before a run begins.
     pub(super) fn before_a_run(reader: Option<&Reader>, job: &Job) -> Result<Self, Failure> {
         let Counted { since, bought } = match reader {
-            Some(reader) => counted(reader, job, None, SystemTime::now())?,
+            Some(reader) => counted(reader, job, None, clock::now())?,
             None => Counted { since: None, bought: Bought::default() },
         };
         Ok(Self::new(job, job.caps, since, bought, bought))
@@ -50,7 +51,7 @@ impl CapAccount {
         run: &Run,
         told: &LiveSettings,
     ) -> Result<Self, Failure> {
-        let Counted { since, bought } = counted(reader, job, Some(run.number), SystemTime::now())?;
+        let Counted { since, bought } = counted(reader, job, Some(run.number), clock::now())?;
         // A run that was active when the period began has spent everything spent in it.
         let began_before = since.is_some_and(|since| run.started_at < SystemTime::from(since));
         let before = match began_before {
@@ -65,7 +66,7 @@ impl CapAccount {
     }
 
     fn new(job: &Job, caps: Caps, since: Option<Timestamp>, spent: Bought, before: Bought) -> Self {
-        let (period, now) = (job.cap_period, Timestamp::now());
+        let (period, now) = (job.cap_period, clock::timestamp());
         let next = period.ends(now, &job.schedule.zone).map(|next| job.schedule.shown(next, now));
         Self { caps, period, since, next, spent, before }
     }

@@ -5,6 +5,7 @@ use std::ffi::OsString;
 use std::path::Path;
 
 use super::failure::Failure;
+use super::variables;
 use crate::api::key::{Key, unquoted};
 use crate::config::flags::JOB_FLAGS;
 use crate::config::overlay::Overlay;
@@ -56,7 +57,7 @@ impl Environment {
 
     /// The value of a variable.
     pub(super) fn get(&self, name: &str) -> Option<String> {
-        std::env::var(name).ok().or_else(|| self.file.get(name).cloned())
+        variables::text(name).ok().or_else(|| self.file.get(name).cloned())
     }
 
     /// The environment variables that may contain the API key or the notification address of a run: those named like a key,
@@ -77,7 +78,7 @@ impl Environment {
             is_key.as_ref().is_some_and(|is_key| is_key(&value))
                 || address.is_some_and(|address| !address.is_empty() && value.contains(address))
         };
-        let holders = std::env::vars_os().filter(|(_, value)| holds_key(value)).map(|(name, _)| name);
+        let holders = variables::all().filter(|(_, value)| holds_key(value)).map(|(name, _)| name);
         names.chain(holders).collect()
     }
 
@@ -86,7 +87,7 @@ impl Environment {
     pub(super) fn slips(&self, named: &[Option<&str>]) -> Vec<String> {
         let known: Vec<String> = JOB_FLAGS.iter().map(|job_flag| job_flag.variable()).collect();
         let ends = || known.iter().filter_map(|name| name.strip_prefix(PREFIX));
-        let there = std::env::vars_os().filter_map(|(name, _)| name.into_string().ok());
+        let there = variables::all().filter_map(|(name, _)| name.into_string().ok());
         let mut there: Vec<String> = there.chain(self.file.keys().cloned()).collect();
         there.sort();
         there.dedup();
@@ -125,7 +126,7 @@ pub(super) fn arm_failpoint() -> Result<(), String> {
             std::thread::park();
         }
     };
-    match std::env::var(failpoint::VARIABLE) {
+    match variables::text(failpoint::VARIABLE) {
         Ok(text) => failpoint::arm(&text, die),
         Err(_) => Ok(()),
     }

@@ -12,6 +12,7 @@ use super::failure::Failure;
 use super::secrets::{keep_secrets, refuse_arguments};
 use super::side_file::settled as settled_path;
 use super::tables::Tables;
+use super::variables;
 use crate::cli::{Color, JobArgs, Progress};
 use crate::config::file::JobFile;
 use crate::config::flags::{check_keyless, set};
@@ -177,7 +178,7 @@ fn read(path: &Path) -> Result<SourceText, Failure> {
 
 /// Checks that the commands of a job's tools exist, and that the job defines the functions that they answer.
 pub(super) fn check_tools(job: &Job) -> Result<(), Diagnostic> {
-    let path = std::env::var_os("PATH");
+    let path = variables::raw("PATH");
     let tools = job.request.get("tools").and_then(Value::as_array);
     let defined: Option<Vec<&str>> =
         tools.map(|tools| tools.iter().filter_map(|tool| tool.pointer("/function/name")?.as_str()).collect());
@@ -222,7 +223,7 @@ pub(super) fn time_zone(name: Option<&str>) -> Result<TimeZone, String> {
             .map_err(|_| format!("unknown time zone `{name}`; write a name such as Europe/Berlin")),
         // A system without any zone uses UTC; a variable with an invalid one is a mistake.
         None => {
-            TimeZone::try_system().or_else(|_| match std::env::var_os("TZ").filter(|name| !name.is_empty()) {
+            TimeZone::try_system().or_else(|_| match variables::raw("TZ").filter(|name| !name.is_empty()) {
                 Some(name) => {
                     Err(format!("the variable TZ holds an unknown time zone: `{}`", name.to_string_lossy()))
                 }
@@ -254,7 +255,7 @@ pub(super) fn colored(when: Color, terminal: bool) -> bool {
     match when {
         Color::Always => true,
         Color::Never => false,
-        Color::Auto => terminal && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty()),
+        Color::Auto => terminal && variables::raw("NO_COLOR").is_none_or(|value| value.is_empty()),
     }
 }
 

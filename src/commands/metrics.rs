@@ -3,8 +3,9 @@
 use std::fs;
 use std::io::Read;
 use std::path::{Path, PathBuf};
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Duration, Instant};
 
+use crate::clock;
 use crate::exit::Exit;
 use crate::regular;
 use crate::tally::Snapshot;
@@ -64,7 +65,7 @@ impl MetricsFile {
     fn write(&mut self, snapshot: &Snapshot, exit: Option<Exit>) {
         let Some(path) = &self.path else { return };
         self.written = Some(Instant::now());
-        let text = text(&self.about, snapshot, SystemTime::now(), exit.map(Exit::code));
+        let text = text(&self.about, snapshot, clock::now(), exit.map(Exit::code));
         match replace_unsynced(path, text.as_bytes()) {
             Ok(()) => self.has_failed = false,
             Err(error) if !self.has_failed => {

@@ -54,6 +54,7 @@ mod summary;
 mod tables;
 mod time;
 mod usage;
+mod variables;
 mod verify;
 mod warnings;
 

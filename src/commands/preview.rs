@@ -22,6 +22,7 @@ use crate::api::client::{ClientSettings, HttpEndpoint};
 use crate::api::key::{Key, program};
 use crate::api::proxy;
 use crate::cli::{PreviewArgs, Progress};
+use crate::clock;
 use crate::diagnostic::secret_scan::as_a_name;
 use crate::exit::Exit;
 use crate::history::Spent;
@@ -205,7 +206,7 @@ fn estimates(job: &Job, plan: &Plan, reader: Option<&Reader>) -> Result<Vec<Stri
     };
     let cost_estimate = plan.cost_estimate.scaled(share);
     let answered = reader.map(completion_of_an_answer).transpose()?.flatten();
-    let now = Timestamp::now();
+    let now = clock::timestamp();
     let mut lines = vec![
         format!(
             "to send: {}, about {} prompt tokens; {} {} completion tokens{}",

@@ -8,6 +8,7 @@ use super::failure::Failure;
 use super::load::{load_to_look, screen};
 use super::printout::Printout;
 use crate::cli::{Progress, PruneArgs};
+use crate::clock;
 use crate::diagnostic::{Diagnostic, SourceText};
 use crate::exit::Exit;
 use crate::job::units::duration;
@@ -58,7 +59,7 @@ fn since(older_than: &str) -> Result<SystemTime, Failure> {
         Failure::usage(Diagnostic::new(message).at_all_of(&SourceText::new("--older-than", older_than)))
     };
     let age = duration(older_than).map_err(wrong)?;
-    SystemTime::now().checked_sub(age).ok_or_else(|| wrong("that is too long ago".to_owned()))
+    clock::now().checked_sub(age).ok_or_else(|| wrong("that is too long ago".to_owned()))
 }
 
 /// The finding in a line.

@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-use std::time::SystemTime;
 
 use serde::Serialize;
 
@@ -10,6 +9,7 @@ use super::caps::CapsReport;
 use super::failure::Failure;
 use super::summary::ClosingWords;
 use super::time::timestamp;
+use crate::clock;
 use crate::finish::Finish;
 use crate::history::{Spent, spent_by};
 use crate::job::price::rounded;
@@ -134,7 +134,7 @@ impl<'a> Receipt<'a> {
             journal: job.output.journal(),
             run: summary.run,
             started_at: timestamp(words.begun),
-            ended_at: timestamp(SystemTime::now()),
+            ended_at: timestamp(clock::now()),
             rows: ReceiptRows::of(words, reader)?,
             matched: MatchCounts {
                 kept: matched.kept,

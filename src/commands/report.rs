@@ -3,7 +3,6 @@
 use std::collections::BTreeMap;
 use std::io::{Write, stdout};
 use std::path::PathBuf;
-use std::time::SystemTime;
 
 use jiff::tz::TimeZone;
 use serde_json::Value;
@@ -13,6 +12,7 @@ use super::load::{load_to_look, screen, take_output};
 use super::printout::Veiled;
 use super::side_file::SideFile;
 use crate::cli::{Progress, ReportArgs};
+use crate::clock;
 use crate::exit::Exit;
 use crate::job::Job;
 use crate::journal::lock::Lock;
@@ -77,7 +77,7 @@ fn subject(reader: &Reader, job: &Job, figures: &Figures) -> Result<ReportSubjec
         running: Lock::holder(reader.path()).is_some(),
         names,
         orders: reader.past_orders(ORDERS)?,
-        made_at: SystemTime::now(),
+        made_at: clock::now(),
         zone: TimeZone::system(),
         program: concat!("fanfold ", env!("CARGO_PKG_VERSION")).to_owned(),
     })

@@ -3,9 +3,7 @@
 use std::cell::RefCell;
 use std::ffi::OsString;
 use std::io::{IsTerminal, stderr};
-use std::time::SystemTime;
 
-use jiff::Timestamp;
 use rustix::process::{Resource, getrlimit};
 use tokio::runtime::Builder;
 use tokio::sync::watch;
@@ -26,6 +24,7 @@ use crate::api::access::ReadKey;
 use crate::api::client::{ClientSettings, HttpEndpoint};
 use crate::api::key::Key;
 use crate::cli::RunArgs;
+use crate::clock;
 use crate::config::orders::told;
 use crate::dispatch::stop::{Stop, StopLevel};
 use crate::exit::Exit;
@@ -101,7 +100,7 @@ impl Startup<'_> {
         let lock = take_journal(&loaded.job, args, &screen)?;
         let opened = Opened::new(loaded.job)?;
         check_and_say(&opened, &screen)?;
-        let begun = SystemTime::now();
+        let begun = clock::now();
         let lock = &lock;
         let session = RunSession { args, screen, ask, stop, opened, lock, endpoint, hidden, notifier, begun };
         session.run()
@@ -215,7 +214,7 @@ impl RunSession<'_> {
         };
         let mut reporter = RunReporter::new(self);
         let stop = self.stop.clone();
-        let run = execute(&order, &self.endpoint, journal, Timestamp::now, stop, &mut reporter);
+        let run = execute(&order, &self.endpoint, journal, clock::timestamp, stop, &mut reporter);
         let ended = match runtime.block_on(run) {
             Ok((summary, journal)) => self.close(&summary, journal.reader()),
             Err(ExecuteError::Interrupted) => Ok(self.interrupted_early()),

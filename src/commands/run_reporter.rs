@@ -5,7 +5,6 @@ use std::ffi::OsString;
 use std::sync::Arc;
 use std::time::SystemTime;
 
-use jiff::Timestamp;
 use tokio::sync::watch;
 
 use super::deadline::PlannedWork;
@@ -17,6 +16,7 @@ use super::plan_words::{forewarn, say_plan};
 use super::run_control::{ControlContext, RunController};
 use crate::api::client::HttpEndpoint;
 use crate::cli::RunArgs;
+use crate::clock;
 use crate::dispatch::live_limits::LiveLimits;
 use crate::dispatch::stop::{Stop, StopLevel};
 use crate::event::{Event, Observer};
@@ -180,7 +180,7 @@ impl Reporter for RunReporter<'_> {
             ask: ask.clone(),
             metrics: self.metrics(self.run.unwrap_or_default()),
             screen: screen.clone(),
-            clock: Timestamp::now,
+            clock: clock::timestamp,
         });
         self.at_work = Some((Watcher::start(screen, watched), controller));
         Some(live_limits)

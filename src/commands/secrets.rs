@@ -4,6 +4,7 @@ use std::fs;
 
 use super::environment::{Environment, KEY_VARIABLES};
 use super::failure::Failure;
+use super::variables;
 use crate::api::key::alone;
 use crate::config::file::JobFile;
 use crate::diagnostic::Diagnostic;
@@ -26,7 +27,7 @@ const SECRET_PATH: usize = 16;
 /// Registers the environment's values with the names of keys. A variable named like another service's key may hold
 /// something else, such as a path, and counts as a key only if it looks like one.
 pub fn keep_environment() {
-    for (name, value) in std::env::vars_os() {
+    for (name, value) in variables::all() {
         let (name, value) = (name.to_string_lossy(), value.to_string_lossy());
         let value = alone(&value);
         let of_another = || name.to_ascii_uppercase().ends_with(ENDS_A_KEY_S_NAME) && is_no_name(value);

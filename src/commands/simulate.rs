@@ -5,6 +5,7 @@ use std::path::Path;
 
 use super::failure::Failure;
 use super::interrupt;
+use super::variables;
 use crate::cli::SimulateArgs;
 use crate::config::layers::explain;
 use crate::diagnostic::{Diagnostic, SourceText};
@@ -34,7 +35,7 @@ pub(super) fn run(args: SimulateArgs) -> Result<Exit, Failure> {
                 Diagnostic::new(format!("the variable {name} of --key-env is not set"))
                     .help(format!("export {name}=… , with any text as the key"))
             };
-            Some(std::env::var(name).map_err(unset)?)
+            Some(variables::text(name).map_err(unset)?)
         }
         None => None,
     };

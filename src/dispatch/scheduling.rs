@@ -1,7 +1,5 @@
 //! Which of the ready rows is sent next: a fresh one, a repeated one, or none yet, and why.
 
-use std::time::SystemTime;
-
 use tokio::time::Instant;
 
 use super::bill::worst_of;
@@ -13,6 +11,7 @@ use super::pace;
 use super::pass::Pass;
 use super::stop::StopReason;
 use super::work::Work;
+use crate::clock;
 use crate::endpoint::Endpoint;
 use crate::event::Bottleneck;
 use crate::request::{ChatRequest, Estimate};
@@ -196,7 +195,7 @@ impl<E: Endpoint, L: Ledger> Pass<'_, '_, E, L> {
         match pace.ask(now, estimate) {
             Ok(ticket) => {
                 self.sent += 1;
-                Ok(Flight { order: self.sent, ticket, worst_estimate, reservation, at: SystemTime::now() })
+                Ok(Flight { order: self.sent, ticket, worst_estimate, reservation, at: clock::now() })
             }
             Err((when, held_by)) => {
                 budget.give_back(reservation);

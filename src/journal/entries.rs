@@ -1,11 +1,12 @@
 //! What becomes of a row's entry: handed out, ended, with the answer or the fault that a request brought.
 
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use rusqlite::{CachedStatement, OptionalExtension, Transaction, params};
 
 use super::codec::tokens_kept;
 use super::seal::{STORE_RESULTS, record_of};
+use crate::clock;
 use crate::conversation::Step;
 use crate::epoch::seconds;
 use crate::note::{Outcome, RequestEnd, RowKey, SendTime};
@@ -103,7 +104,7 @@ fn enter(
     }
     // An answer belongs to the exact request it was given for: whatever another request left in this place makes room.
     let sql = "UPDATE entries SET position = NULL, record = NULL, out = 0, gone_at = ?2 WHERE position = ?1";
-    let gone = params![ended.row.position, seconds(SystemTime::now())];
+    let gone = params![ended.row.position, seconds(clock::now())];
     transaction.prepare_cached(sql)?.execute(gone)?;
     new.insert(values)
 }

@@ -6,6 +6,8 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
 use super::JournalError;
+use crate::clock;
+use crate::durable::rename;
 
 /// What SQLite keeps beside a journal, and the journal itself. A log that stays behind would be played into the next
 /// journal of that name.
@@ -32,7 +34,7 @@ pub(super) fn set_aside(path: &Path) -> Result<Option<PathBuf>, JournalError> {
     let aside = free_name(path);
     for companion in COMPANIONS {
         let (from, to) = (with_ending(path, companion), with_ending(&aside, companion));
-        match fs::rename(&from, &to) {
+        match rename(&from, &to) {
             Err(source) if source.kind() != io::ErrorKind::NotFound => {
                 return Err(JournalError::File { path: from, source });
             }
@@ -54,7 +56,7 @@ fn lies_there(path: &Path) -> bool {
 
 /// A dated name beside a journal that nothing has.
 pub(super) fn free_name(path: &Path) -> PathBuf {
-    let stamp = jiff::Zoned::now().strftime("%Y%m%dT%H%M%S").to_string();
+    let stamp = clock::zoned().strftime("%Y%m%dT%H%M%S").to_string();
     let mut aside = with_ending(path, &format!(".{stamp}"));
     let mut attempt = 0;
     while lies_there(&aside) {

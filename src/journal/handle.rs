@@ -14,7 +14,7 @@ use super::high_water_mark::{self, HighWaterMark};
 use super::reader::Reader;
 use super::whereabouts::{Identity, Whereabouts};
 use super::{JournalError, schema, seal};
-use crate::durable::sync_folder;
+use crate::durable::{rename, sync_folder};
 use crate::failpoint::meet;
 
 /// A journal that is written to.
@@ -142,7 +142,7 @@ fn create(path: &Path) -> Result<(), JournalError> {
         .map_err(made.broke())?;
     drop(made);
     meet("journal.create.made");
-    fs::rename(&new, path).map_err(file_failed)?;
+    rename(&new, path).map_err(file_failed)?;
     meet("journal.create.renamed");
     let folder = folder_of(path);
     sync_folder(folder).map_err(|source| JournalError::File { path: folder.to_owned(), source })

@@ -13,6 +13,7 @@ use super::files::{self, lock_path, on_network};
 use super::handle::{Journal, make};
 use super::high_water_mark::{HighWaterMark, note, noted};
 use super::whereabouts::{Identity, identity};
+use crate::clock;
 use crate::regular;
 
 /// How often a lock that somebody has is looked at again, and how long after.
@@ -59,7 +60,7 @@ impl Lock {
             "process {} on {} since {}\n{}",
             std::process::id(),
             host(),
-            jiff::Zoned::now().strftime("%F %T %Z"),
+            clock::zoned().strftime("%F %T %Z"),
             note(noted(&String::from_utf8_lossy(&before))),
         );
         // First written, then cut: whoever dies in between leaves the note.

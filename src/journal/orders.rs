@@ -1,12 +1,13 @@
 //! What a run is told while it goes on: orders are left in its journal by another process, and are taken up by the run.
 
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use rusqlite::params;
 
 use super::JournalError;
 use super::handle::Journal;
 use super::reader::Reader;
+use crate::clock;
 use crate::config::orders::Order;
 use crate::epoch::{seconds, time};
 use crate::history::PastOrder;
@@ -26,7 +27,7 @@ impl Journal {
             let mut numbers = Vec::new();
             for order in orders {
                 let sql = "INSERT INTO orders (key, value, given_at) VALUES (?1, ?2, ?3)";
-                transaction.execute(sql, params![order.key, order.value, seconds(SystemTime::now())])?;
+                transaction.execute(sql, params![order.key, order.value, seconds(clock::now())])?;
                 numbers.push(transaction.last_insert_rowid());
             }
             transaction.commit()?;
@@ -150,7 +151,7 @@ impl Inbox {
         let journal = Journal::open_again(self.reader.path())?;
         let sql =
             "UPDATE orders SET run = ?1, taken_at = ?2 WHERE number > ?3 AND number <= ?4 AND run IS NULL";
-        let values = params![self.run, seconds(SystemTime::now()), self.after, last];
+        let values = params![self.run, seconds(clock::now()), self.after, last];
         journal.connection().execute(sql, values).map(drop).map_err(journal.broke())
     }
 }

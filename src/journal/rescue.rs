@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use super::JournalError;
 use super::files::{COMPANIONS, folder_of, free_name, with_ending};
 use super::handle::Journal;
-use crate::durable::sync_folder;
+use crate::durable::{rename, sync_folder};
 
 const BROKEN_OFF: &str = "broken_off";
 
@@ -68,7 +68,7 @@ impl Journal {
         if !took_free_name(&new, &place).ok()? {
             // Another run has made its journal meanwhile.
             place = free_name(path);
-            fs::rename(&new, &place).ok()?;
+            rename(&new, &place).ok()?;
         }
         let _ = sync_folder(folder_of(&place));
         Some(place)
@@ -81,7 +81,7 @@ fn took_free_name(file: &Path, name: &Path) -> io::Result<bool> {
         Ok(()) => fs::remove_file(file).map(|()| true),
         Err(error) if error.kind() == ErrorKind::AlreadyExists => Ok(false),
         // Not every file system has links.
-        Err(_) => fs::rename(file, name).map(|()| true),
+        Err(_) => rename(file, name).map(|()| true),
     }
 }
 

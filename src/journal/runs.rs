@@ -1,7 +1,5 @@
 //! The beginning and the end of a run, and what is stored of rows before it sends and without a request.
 
-use std::time::SystemTime;
-
 use rusqlite::{ErrorCode, params};
 
 use super::JournalError;
@@ -9,6 +7,7 @@ use super::entries::end;
 use super::handle::Journal;
 use super::high_water_mark::held;
 use super::seal::seal_run;
+use crate::clock;
 use crate::epoch::seconds;
 use crate::failpoint::meet;
 use crate::note::RequestEnd;
@@ -35,7 +34,7 @@ impl Journal {
     /// When the journal cannot be written.
     pub fn begin_run(&self, record: &RunRecord) -> Result<i64, JournalError> {
         let connection = self.connection();
-        let now = seconds(SystemTime::now());
+        let now = seconds(clock::now());
         let sql = "INSERT INTO runs (started_at, last_at, program, job, in_doubt, simulated) VALUES (?1, ?1, ?2, ?3, ?4, ?5)";
         let enter = || {
             let transaction = connection.unchecked_transaction()?;
@@ -60,7 +59,7 @@ impl Journal {
     ///
     /// When the journal cannot be written.
     pub fn end_run(&self, run: i64, reason: &str) -> Result<(), JournalError> {
-        let now = seconds(SystemTime::now());
+        let now = seconds(clock::now());
         let sql = "UPDATE runs SET ended_at = ?2, last_at = ?2, reason = ?3, handed_out = 0 WHERE run = ?1";
         meet("journal.end.before");
         let enter = || {

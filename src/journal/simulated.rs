@@ -1,7 +1,5 @@
 //! What fanfold's simulator has said in a rehearsal: how much of it a journal holds, and how it goes once a service is asked.
 
-use std::time::SystemTime;
-
 use rusqlite::params;
 
 use super::JournalError;
@@ -9,6 +7,7 @@ use super::handle::Journal;
 use super::pruning::{CLAIMS, TABLE, TEXTS};
 use super::reader::Reader;
 use super::seal::RESEAL_DROPPED;
+use crate::clock;
 use crate::epoch::seconds;
 use crate::failpoint::meet;
 
@@ -67,7 +66,7 @@ impl Journal {
             transaction.execute(RESEAL_DROPPED, [])?;
             let gone = "UPDATE entries SET position = NULL, record = NULL, gone_at = coalesce(gone_at, ?1)
                         WHERE entry IN (SELECT entry FROM temp.dropped)";
-            transaction.execute(gone, params![seconds(SystemTime::now())])?;
+            transaction.execute(gone, params![seconds(clock::now())])?;
             transaction.execute_batch(CLAIMS)?;
             meet("journal.simulated.inside");
             transaction.commit()?;

@@ -1,11 +1,10 @@
 //! What a group of notes adds to its run's totals.
 
-use std::time::SystemTime;
-
 use rusqlite::{Transaction, params};
 
 use super::codec::{MOST_TOKENS, tokens_kept};
 use super::seal::seal_run;
+use crate::clock;
 use crate::epoch::seconds;
 use crate::note::RequestEnd;
 use crate::outcome::{FaultKind, TokenSum};
@@ -63,7 +62,7 @@ impl Sums {
         let mut statement = transaction.prepare_cached(sql)?;
         let written = statement.execute(params![
             run,
-            seconds(SystemTime::now()),
+            seconds(clock::now()),
             self.handed_out,
             self.requests,
             self.answers,

@@ -1,10 +1,11 @@
 //! Records in the journal what holds a run back, at most every two seconds.
 
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use tokio::time::Instant;
 
 use crate::bottleneck::HeldCount;
+use crate::clock;
 use crate::epoch;
 use crate::event::DispatchState;
 use crate::journal::writer::EventSender;
@@ -25,7 +26,7 @@ pub(super) struct HeldRecorder {
 impl HeldRecorder {
     /// A count that begins now.
     pub(super) fn new(events: EventSender) -> Self {
-        let (begun, begun_at) = (Instant::now(), epoch::seconds(SystemTime::now()));
+        let (begun, begun_at) = (Instant::now(), epoch::seconds(clock::now()));
         Self { count: HeldCount::new(begun_at), begun, begun_at, recorded: begun, events }
     }
 
@@ -44,7 +45,7 @@ impl HeldRecorder {
 
     fn record(&mut self, now: Instant) {
         let elapsed = (now - self.begun).as_secs_f64();
-        let (at, clock) = (self.begun_at + elapsed, epoch::seconds(SystemTime::now()));
+        let (at, clock) = (self.begun_at + elapsed, epoch::seconds(clock::now()));
         self.begun_at = clock - elapsed;
         self.recorded = now;
         self.events.held(self.count.take(at, clock));

@@ -1,9 +1,9 @@
 //! The columns of an input that only its rows show: collected row by row, or known from an earlier pass.
 
 use std::collections::HashMap;
-use std::time::SystemTime;
 
 use super::{Opened, PipelineError};
+use crate::clock;
 use crate::diagnostic::Diagnostic;
 use crate::format::Format;
 use crate::journal::reader::Reader;
@@ -70,7 +70,7 @@ impl<'o> Columns<'o> {
             places: HashMap::new(),
             own: known.is_none(),
             // Taken before the first row is read: any later change makes it another input.
-            files: opened.source.mark(SystemTime::now()),
+            files: opened.source.mark(clock::now()),
             before,
             known: 0,
         })

@@ -6,7 +6,7 @@ use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
 use super::error::ReadError;
-use crate::durable::sync_folder;
+use crate::durable::{rename, sync_folder};
 use crate::failpoint::meet;
 use crate::regular;
 
@@ -42,9 +42,9 @@ fn copy(mut content: impl Read, spool: &Path) -> io::Result<()> {
         let is_empty = |path: &Path| fs::metadata(path).is_ok_and(|about| about.len() == 0);
         if is_empty(&part) && spool.is_file() && !is_empty(spool) {
             // The earlier spool may be the only copy of rows that have no answer yet.
-            fs::rename(spool, before(spool))?;
+            rename(spool, &before(spool))?;
         }
-        fs::rename(&part, spool)?;
+        rename(&part, spool)?;
         meet("read.spool.renamed");
         // The new name must survive a power cut too.
         sync_folder(folder)

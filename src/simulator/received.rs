@@ -56,6 +56,10 @@ impl Received {
             }
         }
         let since_start = started.elapsed();
+        #[expect(
+            clippy::disallowed_methods,
+            reason = "the simulator imports nothing, and has a clock of its own"
+        )]
         let at = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         let json: Option<Value> = serde_json::from_slice(&body).ok();
         let fingerprint = match &json {

@@ -3,6 +3,7 @@
 use serde::Serialize;
 
 use super::stderr::put;
+use crate::clock;
 use crate::tally::{RequestFigures, Snapshot};
 
 /// The version of the lines.
@@ -77,7 +78,7 @@ pub(super) fn error(text: &str) {
 
 fn put_line(kind: &str, what: impl Serialize) {
     // The time in RFC 3339 form, in UTC.
-    let at = jiff::Timestamp::now().strftime("%FT%TZ").to_string();
+    let at = clock::timestamp().strftime("%FT%TZ").to_string();
     if let Ok(line) = serde_json::to_string(&Line { version: VERSION, kind, at, what }) {
         put(&line);
     }

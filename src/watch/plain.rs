@@ -1,12 +1,13 @@
 //! One line of progress, for logs.
 
+use crate::clock;
 use crate::job::units::shown;
 use crate::tally::Snapshot;
 use crate::text::{count, counted, money, rate};
 
 /// The time on this machine's clock in RFC 3339 form, which begins the lines of a log.
 pub(super) fn stamp() -> String {
-    jiff::Zoned::now().strftime("%FT%T%:z").to_string()
+    clock::zoned().strftime("%FT%T%:z").to_string()
 }
 
 /// The line.

@@ -1,6 +1,6 @@
 //! The real binary against the simulator. Every scenario ends with the one judge (`support/judge.rs`).
 
-#![expect(unreachable_pub, reason = "a test binary has no outside")]
+#![allow(clippy::disallowed_methods, reason = "tests set the stage: files, time, environment")]
 
 mod commands;
 mod faults;

@@ -1,12 +1,12 @@
 //! The state of a job: read from the journal, and shown as lines or JSON.
 
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
-use jiff::Timestamp;
 use serde_json::Value;
 
 use super::ended;
 use super::screen::{Ink, ScreenLine};
+use crate::clock;
 use crate::commands::caps::{CapAccount, may_be_more};
 use crate::commands::failure::Failure;
 use crate::commands::receipt::known_cost;
@@ -93,8 +93,8 @@ impl JobStatus {
         // An order to a run applies until it ends.
         let holds =
             if holder.is_some() { orders::told(&told).unwrap_or_default() } else { LiveSettings::default() };
-        let paused = holder.is_some() && settled.terms(&holds, Timestamp::now(), None).paused;
-        let now = SystemTime::now();
+        let paused = holder.is_some() && settled.terms(&holds, clock::timestamp(), None).paused;
+        let now = clock::now();
         let began = runs.last().map_or(now, |run| run.started_at);
         let mut faults = MessageGroups::default();
         for fault in reader.last_faults(began, FAULTS.0)? {

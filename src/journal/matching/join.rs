@@ -1,10 +1,9 @@
 //! The join of the rows and the entries that did not fit in place: who claims what, and what becomes of the others.
 
-use std::time::SystemTime;
-
 use rusqlite::{OptionalExtension, params};
 
 use super::{DuplicateId, MatchError, Matcher};
+use crate::clock;
 use crate::epoch::seconds;
 use crate::failpoint::meet;
 use crate::journal::survey;
@@ -210,7 +209,7 @@ impl Matcher<'_> {
              WHERE position IS NOT NULL AND entry IN (SELECT entry FROM temp.loose_entries)
                  AND (position < ?1 OR entry IN (SELECT entry FROM temp.claims)
                      OR row_id IN (SELECT row_id FROM temp.loose_rows))";
-        self.connection().execute(loosen, params![behind, seconds(SystemTime::now())])?;
+        self.connection().execute(loosen, params![behind, seconds(clock::now())])?;
         meet("journal.match.loosened");
         let place = "UPDATE entries SET position = c.position, gone_at = NULL,
                  row_id = coalesce(r.row_id, entries.row_id), record = r.record
