@@ -41,17 +41,17 @@ pub enum DocumentFormat {
 impl DocumentFormat {
     /// Every format, with the endings of its files' names. The word for it in a job file is its [`DocumentFormat::name`].
     pub const ALL: [(Self, &str, &[&str]); 15] = [
-        (Self::Text, "text", &["txt", "text", "rst", "adoc", "asciidoc", "org"]),
-        (Self::Markdown, "markdown", &["md", "markdown", "mdx"]),
-        (Self::Html, "html", &["html", "htm", "xhtml"]),
+        (Self::Text, "text", &["txt", "text", "log", "rst", "tex", "adoc", "asciidoc", "org"]),
+        (Self::Markdown, "markdown", &["md", "markdown", "mdown", "mkd", "mdx", "qmd", "rmd"]),
+        (Self::Html, "html", &["html", "htm", "xhtml", "shtml"]),
         (Self::Srt, "srt", &["srt"]),
         (Self::Vtt, "vtt", &["vtt"]),
-        (Self::Docx, "docx", &["docx"]),
-        (Self::Doc, "doc", &["doc"]),
-        (Self::Pptx, "pptx", &["pptx"]),
-        (Self::Ppt, "ppt", &["ppt"]),
-        (Self::Odt, "odt", &["odt"]),
-        (Self::Odp, "odp", &["odp"]),
+        (Self::Docx, "docx", &["docx", "docm", "dotx", "dotm"]),
+        (Self::Doc, "doc", &["doc", "dot"]),
+        (Self::Pptx, "pptx", &["pptx", "pptm", "ppsx", "ppsm"]),
+        (Self::Ppt, "ppt", &["ppt", "pps", "pot"]),
+        (Self::Odt, "odt", &["odt", "ott"]),
+        (Self::Odp, "odp", &["odp", "otp"]),
         (Self::Rtf, "rtf", &["rtf"]),
         (Self::Epub, "epub", &["epub"]),
         (Self::Pdf, "pdf", &["pdf"]),
@@ -71,6 +71,11 @@ impl DocumentFormat {
     /// The format by its word in the job file.
     pub fn named(name: &str) -> Option<Self> {
         Self::ALL.iter().find(|(_, word, _)| *word == name).map(|(format, ..)| *format)
+    }
+
+    /// Whether the file itself is the text: nothing has to be taken out of it but its encoding.
+    pub fn is_text(self) -> bool {
+        matches!(self, Self::Text | Self::Markdown | Self::Srt | Self::Vtt)
     }
 
     /// The word for it, in the job file and in the column `format`.

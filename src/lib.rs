@@ -13,6 +13,7 @@ mod conversation;
 mod diagnostic;
 mod digits;
 mod document_format;
+mod encoding;
 mod endpoint;
 mod epoch;
 mod event;
@@ -42,6 +43,7 @@ mod regular;
 // Stages: each knows the nouns, none knows another.
 mod api;
 mod dispatch;
+mod documents;
 mod journal;
 mod read;
 mod render;
@@ -98,6 +100,10 @@ pub mod inside {
     pub use crate::api::verdict::judge;
     pub use crate::cli::command;
     pub use crate::config::flags::JOB_FLAGS;
+    pub use crate::document_format::DocumentFormat;
+    pub use crate::documents::{
+        ReadDocument, ReaderSettings, Unreadable, UnreadableReason, read as read_document,
+    };
     pub use crate::event::Bottleneck;
     pub use crate::exit::Exit;
     pub use crate::format::Format;

@@ -12,8 +12,10 @@
 //! - Checks before anything is sent: `side_file` (nothing is written over what belongs to the job), `limited` (a `limit` would shorten
 //!   the output), `warnings`, `deadline`, `coding_plan`, `rehearsed` (answers of the simulator).
 //! - Words that several verbs say: `caps`, `usage`, `resume`, `time`; `printout` is standard output, made printable.
-//! - `keeper` and `prober` are no verbs: they are the program started once more by itself, for tools and for templates.
+//! - `keeper`, `prober` and `reader` are no verbs: they are the program started `again` by itself, for tools, for templates and for
+//!   documents.
 
+mod again;
 mod ask;
 mod caps;
 mod coding_plan;
@@ -37,6 +39,7 @@ mod preview;
 mod printout;
 mod prober;
 mod prune;
+pub mod reader;
 mod receipt;
 mod rehearsed;
 mod report;
@@ -83,7 +86,9 @@ fn hush_caught_panics() {
 /// Parses the command line, runs the command, and ends with its exit code.
 pub fn main() -> ExitCode {
     let arguments = std::env::args_os;
-    if keeper::was_keeper(arguments()) || prober::was_prober(arguments()) {
+    let is_helper =
+        keeper::was_keeper(arguments()) || prober::was_prober(arguments()) || reader::was_reader(arguments());
+    if is_helper {
         return ExitCode::SUCCESS;
     }
     keep_environment();
@@ -99,7 +104,7 @@ pub fn main() -> ExitCode {
 /// Runs a command to its end, and says what went wrong.
 fn run(cli: Cli) -> Exit {
     hush_caught_panics();
-    prober::allow();
+    again::allow();
     let mode = match &cli.command {
         Verb::Run(args) if args.progress == Progress::Json => Mode::Json,
         _ => Mode::Plain,

@@ -18,6 +18,7 @@ const NOUNS: &[&str] = &[
     "diagnostic",
     "digits",
     "document_format",
+    "encoding",
     "near_json",
     // Not a noun either: a single system call, and which systems reject it.
     "durable",
