@@ -30,9 +30,9 @@ impl HeldCount {
 
     /// Sets the state from this time on; the earlier state counts until then. If nothing holds a run back, it waits for the
     /// answers to requests in flight.
-    pub fn stand(&mut self, standing: &DispatchState, at: f64) {
+    pub fn set_state(&mut self, state: &DispatchState, at: f64) {
         self.pass(at);
-        self.cause = standing.held_by.unwrap_or(Bottleneck::Places).as_str();
+        self.cause = state.held_by.unwrap_or(Bottleneck::Places).as_str();
     }
 
     /// Takes the counts up to the time `at`. Counting continues from `now`, which differs only if the clock was set or the
@@ -83,10 +83,10 @@ mod tests {
     #[test]
     fn seconds_are_counted_for_each_cause_in_the_minute_in_which_it_held_the_run_back() {
         let mut count = HeldCount::new(590.0);
-        count.stand(&held_by(Some(Bottleneck::Rate)), 591.0);
-        count.stand(&held_by(Some(Bottleneck::Throttling)), 595.0);
-        count.stand(&held_by(Some(Bottleneck::Rate)), 597.0);
-        count.stand(&held_by(None), 725.5);
+        count.set_state(&held_by(Some(Bottleneck::Rate)), 591.0);
+        count.set_state(&held_by(Some(Bottleneck::Throttling)), 595.0);
+        count.set_state(&held_by(Some(Bottleneck::Rate)), 597.0);
+        count.set_state(&held_by(None), 725.5);
         let spans = count.take(726.0, 726.0);
         let expected = [
             (9, "concurrency", 1.0),
@@ -104,7 +104,7 @@ mod tests {
     #[test]
     fn a_clock_that_was_set_adds_no_time() {
         let mut count = HeldCount::new(0.0);
-        count.stand(&held_by(Some(Bottleneck::Outage)), 1.0);
+        count.set_state(&held_by(Some(Bottleneck::Outage)), 1.0);
         assert_eq!(triples(&count.take(2.0, 86_400.0)), [(0, "concurrency", 1.0), (0, "outage", 1.0)]);
         assert_eq!(triples(&count.take(86_401.0, 86_401.0)), [(1440, "outage", 1.0)]);
         // The clock is set back again.

@@ -8,7 +8,7 @@ pub enum Event<'a> {
     /// A change that is now on disk.
     Committed(&'a JournalEvent),
     /// The dispatcher's state.
-    Standing(DispatchState),
+    State(DispatchState),
 }
 
 /// The dispatcher's state at a moment.

@@ -101,9 +101,9 @@ impl std::iter::Sum for Spent {
             requests: sum.requests.saturating_add(run.requests),
             throttled: sum.throttled.saturating_add(run.throttled),
             faults: sum.faults.saturating_add(run.faults),
-            usage: sum.usage.plus(run.usage),
+            usage: sum.usage + run.usage,
             cost: sum.cost + run.cost,
-            reserved: sum.reserved.plus(run.reserved),
+            reserved: sum.reserved + run.reserved,
             duration: sum.duration.saturating_add(run.duration),
         })
     }

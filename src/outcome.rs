@@ -1,5 +1,6 @@
 //! The result of a request: an answer, or a fault; and the result of a row.
 
+use std::ops::Add;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
@@ -107,17 +108,21 @@ pub struct TokenSum {
 
 impl TokenSum {
     /// Adds a request.
-    pub fn add(&mut self, usage: &Usage) {
-        *self = self.plus(Self {
-            prompt_tokens: usage.prompt_tokens.unwrap_or(0),
-            completion_tokens: usage.completion_tokens.unwrap_or(0),
-            total_tokens: usage.total_tokens.unwrap_or(0),
-        });
+    pub fn count(&mut self, usage: &Usage) {
+        *self = *self
+            + Self {
+                prompt_tokens: usage.prompt_tokens.unwrap_or(0),
+                completion_tokens: usage.completion_tokens.unwrap_or(0),
+                total_tokens: usage.total_tokens.unwrap_or(0),
+            };
     }
+}
 
-    /// The sum of both.
-    #[must_use]
-    pub fn plus(self, other: Self) -> Self {
+impl Add for TokenSum {
+    type Output = Self;
+
+    /// The sum of both, saturating.
+    fn add(self, other: Self) -> Self {
         Self {
             prompt_tokens: self.prompt_tokens.saturating_add(other.prompt_tokens),
             completion_tokens: self.completion_tokens.saturating_add(other.completion_tokens),

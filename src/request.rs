@@ -33,7 +33,7 @@ pub struct ChatRequest {
     /// Why its model is not available, if known.
     pub unavailable: Option<Arc<str>>,
     /// Whether a glossary entry was added to it.
-    pub told: bool,
+    pub uses_glossary: bool,
     /// Whether the row brought the whole body, so every field is the row's own.
     pub brought: bool,
 }
@@ -61,7 +61,7 @@ impl ChatRequest {
             price: None,
             unasked_thinking: None,
             unavailable: None,
-            told: false,
+            uses_glossary: false,
             brought: false,
         }
     }

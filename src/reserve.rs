@@ -1,5 +1,7 @@
 //! Amounts that are set aside: the most that requests could have cost, while their actual cost is unknown.
 
+use std::ops::{Add, AddAssign};
+
 use serde::{Serialize, Serializer};
 
 use crate::job::price::rounded;
@@ -25,12 +27,6 @@ const NOISE: f64 = 1e-9;
 impl Reserve {
     /// Nothing.
     pub const NOTHING: Self = Self { cost: 0.0, tokens: 0 };
-
-    /// The sum of both.
-    #[must_use]
-    pub fn plus(self, other: Self) -> Self {
-        Self { cost: self.cost + other.cost, tokens: self.tokens.saturating_add(other.tokens) }
-    }
 
     /// This without the other; never below zero.
     #[must_use]
@@ -62,8 +58,23 @@ impl Reserve {
     }
 }
 
+impl Add for Reserve {
+    type Output = Self;
+
+    /// The sum of both; tokens saturate.
+    fn add(self, other: Self) -> Self {
+        Self { cost: self.cost + other.cost, tokens: self.tokens.saturating_add(other.tokens) }
+    }
+}
+
+impl AddAssign for Reserve {
+    fn add_assign(&mut self, other: Self) {
+        *self = *self + other;
+    }
+}
+
 impl std::iter::Sum for Reserve {
     fn sum<I: Iterator<Item = Self>>(reserves: I) -> Self {
-        reserves.fold(Self::NOTHING, Self::plus)
+        reserves.fold(Self::NOTHING, Self::add)
     }
 }

@@ -68,7 +68,7 @@ pub struct Snapshot {
     /// The time over which these rates were measured: at most since the last pause.
     pub measured_for: Duration,
     /// The dispatcher's state.
-    pub standing: DispatchState,
+    pub state: DispatchState,
     /// Limits, throttling or outages that held the run back, from the events.
     pub met: LimitsMet,
 }
@@ -173,8 +173,8 @@ impl Snapshot {
             miscounted: self.miscounted + earlier.miscounted,
             uncounted: self.uncounted + earlier.uncounted,
             totals_alone: self.totals_alone + earlier.totals_alone,
-            reserved: self.reserved.plus(earlier.reserved),
-            usage: self.usage.plus(earlier.usage),
+            reserved: self.reserved + earlier.reserved,
+            usage: self.usage + earlier.usage,
             cost: self.cost.into_iter().chain(earlier.cost).reduce(|one, other| one + other),
             elapsed: self.elapsed + earlier.elapsed,
             met: self.met.or(earlier.met),
@@ -184,7 +184,7 @@ impl Snapshot {
 
     /// The time that the remaining rows need at the present rate; `None` while it is unknown, in a pause and in an outage.
     pub fn time_left(&self) -> Option<Duration> {
-        let is_still = matches!(self.standing.held_by, Some(Bottleneck::Pause | Bottleneck::Outage));
+        let is_still = matches!(self.state.held_by, Some(Bottleneck::Pause | Bottleneck::Outage));
         (self.rows_per_second > 0.0 && !is_still)
             .then(|| Duration::try_from_secs_f64(self.left() as f64 / self.rows_per_second).ok())
             .flatten()
@@ -201,10 +201,10 @@ impl Tally {
     /// Adds an event.
     pub fn on(&mut self, event: &Event<'_>, elapsed: Duration) {
         match event {
-            Event::Standing(standing) => self.stand(*standing),
+            Event::State(state) => self.set_state(*state),
             Event::Committed(JournalEvent::Ended(ended)) => {
                 self.now.requests += u64::from(ended.sent.is_some());
-                self.now.reserved = self.now.reserved.plus(ended.reserved);
+                self.now.reserved += ended.reserved;
                 if let Some(cost) = ended.cost {
                     *self.now.cost.get_or_insert(0.0) += cost;
                 }
@@ -229,14 +229,14 @@ impl Tally {
         self.now.ok += ok;
     }
 
-    fn stand(&mut self, standing: DispatchState) {
-        let is_paused = |standing: &DispatchState| standing.held_by == Some(Bottleneck::Pause);
-        if is_paused(&self.now.standing) || is_paused(&standing) {
+    fn set_state(&mut self, state: DispatchState) {
+        let is_paused = |state: &DispatchState| state.held_by == Some(Bottleneck::Pause);
+        if is_paused(&self.now.state) || is_paused(&state) {
             self.forget_the_rates();
         }
-        self.now.standing = standing;
+        self.now.state = state;
         let met = &mut self.now.met;
-        match standing.held_by {
+        match state.held_by {
             Some(Bottleneck::Rate) => met.rate = true,
             Some(Bottleneck::Tokens) => met.tokens = true,
             Some(Bottleneck::Throttling) => met.throttling = true,
@@ -281,7 +281,7 @@ impl Tally {
         let has_total = usage.is_some_and(|usage| usage.total_tokens.is_some());
         self.now.uncounted += u64::from(uncounted);
         self.now.totals_alone += u64::from(uncounted && has_total);
-        self.now.usage.add(&usage.unwrap_or_default());
+        self.now.usage.count(&usage.unwrap_or_default());
     }
 
     fn measure(&mut self, elapsed: Duration) {
@@ -339,7 +339,7 @@ mod tests {
         assert!((tally.now.rows_per_second - 10.0).abs() < 0.5, "{}", tally.now.rows_per_second);
         assert!(tally.now.time_left().is_some_and(|left| (75..90).contains(&left.as_secs())));
         let outage = DispatchState { held_by: Some(Bottleneck::Outage), ..DispatchState::default() };
-        tally.on(&Event::Standing(outage), Duration::from_secs(10));
+        tally.on(&Event::State(outage), Duration::from_secs(10));
         assert_eq!(tally.now.time_left(), None);
     }
     #[test]
@@ -348,11 +348,11 @@ mod tests {
         for row in 0..100 {
             tally.on(&Event::Committed(&answered(row)), Duration::from_millis(100 * row));
         }
-        let stand = |held_by| Event::Standing(DispatchState { held_by, ..DispatchState::default() });
-        tally.on(&stand(Some(Bottleneck::Pause)), Duration::from_secs(10));
-        tally.on(&stand(Some(Bottleneck::Pause)), Duration::from_secs(610));
+        let state = |held_by| Event::State(DispatchState { held_by, ..DispatchState::default() });
+        tally.on(&state(Some(Bottleneck::Pause)), Duration::from_secs(10));
+        tally.on(&state(Some(Bottleneck::Pause)), Duration::from_secs(610));
         assert_eq!((tally.now.rows_per_second, tally.now.time_left()), (0.0, None));
-        tally.on(&stand(None), Duration::from_secs(611));
+        tally.on(&state(None), Duration::from_secs(611));
         for row in 0..100 {
             tally.on(&Event::Committed(&answered(row)), Duration::from_millis(611_000 + 100 * row));
         }

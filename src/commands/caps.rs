@@ -49,7 +49,7 @@ impl CapAccount {
         reader: &Reader,
         job: &Job,
         run: &Run,
-        told: &LiveSettings,
+        live_settings: &LiveSettings,
     ) -> Result<Self, Failure> {
         let Counted { since, bought } = counted(reader, job, Some(run.number), clock::now())?;
         // A run that was active when the period began has spent everything spent in it.
@@ -62,7 +62,7 @@ impl CapAccount {
                 reserved: bought.reserved.minus(run.spent.reserved),
             },
         };
-        Ok(Self::new(job, told.caps.over(job.caps), since, bought, before))
+        Ok(Self::new(job, live_settings.caps.over(job.caps), since, bought, before))
     }
 
     fn new(job: &Job, caps: Caps, since: Option<Timestamp>, spent: Bought, before: Bought) -> Self {
@@ -74,8 +74,8 @@ impl CapAccount {
     /// When the same command can spend again, if time alone is enough: not if nothing was spent in this period, and the cap
     /// is too small for one request.
     pub(super) fn next(&self, cap: Cap) -> Option<&str> {
-        let counts = |standing: &CapStatus| standing.spent + standing.reserved > 0.0;
-        let spent = self.standings().iter().any(|standing| standing.key == cap.key() && counts(standing));
+        let counts = |status: &CapStatus| status.spent + status.reserved > 0.0;
+        let spent = self.statuses().iter().any(|status| status.key == cap.key() && counts(status));
         self.next.as_deref().filter(|_| spent)
     }
 
@@ -96,25 +96,22 @@ impl CapAccount {
                 ),
             }
         };
-        self.standings().iter().map(line).collect()
+        self.statuses().iter().map(line).collect()
     }
 
     /// The text after "stopped at a cap". `beyond`: what the next request may use, if not even one could be sent.
     pub(super) fn at(&self, cap: Cap, beyond: Option<Reserve>) -> Option<String> {
-        let standing = self.standings().into_iter().find(|standing| standing.key == cap.key())?;
-        let shown = |amount: f64| standing.shown(amount);
-        let own = (standing.spent - standing.before).max(0.0);
+        let status = self.statuses().into_iter().find(|status| status.key == cap.key())?;
+        let shown = |amount: f64| status.shown(amount);
+        let own = (status.spent - status.before).max(0.0);
         let spent = match self.period {
             CapPeriod::Run => format!("{} spent by this run", shown(own)),
-            _ => format!(
-                "{} spent before this run{}, {} by it",
-                shown(standing.before),
-                self.when(),
-                shown(own)
-            ),
+            _ => {
+                format!("{} spent before this run{}, {} by it", shown(status.before), self.when(), shown(own))
+            }
         };
-        let (aside, left, most) = (standing.set_aside(), shown(standing.left()), shown(standing.most));
-        let next = beyond.map(|one| if standing.is_money() { one.cost } else { one.tokens as f64 });
+        let (aside, left, most) = (status.set_aside(), shown(status.left()), shown(status.most));
+        let next = beyond.map(|one| if status.is_money() { one.cost } else { one.tokens as f64 });
         let next = next.map(|most| {
             format!(
                 "; the next request may use up to {}, and `max_tokens` in the request limits that",
@@ -135,7 +132,7 @@ impl CapAccount {
                 reserved: cap.number(cap.reserved),
                 left: cap.number(cap.left()),
             };
-            self.standings().iter().find(|cap| cap.key == key).map(of)
+            self.statuses().iter().find(|cap| cap.key == key).map(of)
         };
         CapsReport {
             period: self.period.as_str(),
@@ -145,7 +142,7 @@ impl CapAccount {
         }
     }
 
-    fn standings(&self) -> Vec<CapStatus> {
+    fn statuses(&self) -> Vec<CapStatus> {
         let Self { caps, spent, before, .. } = self;
         let cost = caps.cost.map(|most| CapStatus {
             key: Cap::Cost.key(),

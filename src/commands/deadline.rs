@@ -43,12 +43,12 @@ impl PlannedWork {
 /// runs took of `max_duration`.
 pub(super) fn deadline(
     job: &Job,
-    told: &LiveSettings,
+    live_settings: &LiveSettings,
     begun: Timestamp,
     spent: std::time::Duration,
 ) -> Option<(Timestamp, Cap)> {
     let until = job.schedule.ends_at(begun).map(|end| (end, Cap::Until));
-    let cap = told.caps.over(job.caps).duration;
+    let cap = live_settings.caps.over(job.caps).duration;
     let duration = cap.and_then(|cap| {
         let left = SignedDuration::try_from(cap.saturating_sub(spent)).ok()?;
         Some((begun.checked_add(left).ok()?, Cap::Duration))
@@ -95,7 +95,7 @@ impl DeadlineCheck {
     /// What is to be said now, if anything.
     pub(super) fn look(
         &mut self,
-        (job, told): (&Job, &LiveSettings),
+        (job, live_settings): (&Job, &LiveSettings),
         snapshot: &Snapshot,
         now: Timestamp,
         deadline: (Timestamp, Cap),
@@ -106,7 +106,7 @@ impl DeadlineCheck {
             return is_first.then(|| over(job, now, deadline));
         }
         let course = self.course(snapshot)?;
-        let short = shortfall(job, told, &course, now, deadline.0)?;
+        let short = shortfall(job, live_settings, &course, now, deadline.0)?;
         let is_news = match self.said {
             Some(said) => short.left > said.saturating_mul(WORSE).saturating_add(snapshot.rows / 100),
             None => true,
@@ -126,7 +126,7 @@ impl DeadlineCheck {
         let ended = self.beginning.rows.saturating_sub(snapshot.rows - done);
         let left = snapshot.left().min(self.beginning.rows);
         let beginning = Course { left, ..self.beginning.course() };
-        let held_by = snapshot.standing.held_by;
+        let held_by = snapshot.state.held_by;
         let known = snapshot.measured_for.as_secs_f64() >= MEASURED.0 && ended >= MEASURED.1;
         if !known {
             // Once is enough for what does not change.
@@ -193,7 +193,7 @@ mod tests {
     }
 
     fn snapshot(seconds: u64, ok: u64, rows_per_second: f64) -> Snapshot {
-        let standing = DispatchState { held_by: Some(Bottleneck::Places), ..DispatchState::default() };
+        let state = DispatchState { held_by: Some(Bottleneck::Places), ..DispatchState::default() };
         let elapsed = Duration::from_secs(seconds);
         let measured_for = elapsed.min(Duration::from_secs(30));
         Snapshot {
@@ -203,20 +203,20 @@ mod tests {
             elapsed,
             measured_for,
             rows_per_second,
-            standing,
+            state,
             ..Snapshot::default()
         }
     }
 
     #[test]
     fn it_is_said_once_when_it_is_known_and_again_when_it_gets_much_worse() {
-        let (job, told) = (job(), LiveSettings::default());
+        let (job, live_settings) = (job(), LiveSettings::default());
         let begun: Timestamp = "2026-07-03T05:00:00Z".parse().expect("a time");
         let deadline = (begun + SignedDuration::from_mins(60), Cap::Until);
         let mut deadline_check = DeadlineCheck::new(PlannedWork { rows: 10_000, prompt_tokens: 0 });
         let mut look = |seconds: u64, ok: u64, rate: f64| {
             let now = begun + SignedDuration::from_secs(seconds as i64);
-            deadline_check.look((&job, &told), &snapshot(seconds, ok, rate), now, deadline)
+            deadline_check.look((&job, &live_settings), &snapshot(seconds, ok, rate), now, deadline)
         };
         assert_eq!(look(5, 2, 0.4), None, "nothing is known yet, and the limits allow it");
         assert_eq!(look(40, 120, 3.0), None, "10,000 rows at 3 a second are done within the hour");
@@ -232,17 +232,17 @@ mod tests {
 
     #[test]
     fn a_time_that_is_past_when_the_run_begins_is_told_as_that() {
-        let (job, told) = (job(), LiveSettings::default());
+        let (job, live_settings) = (job(), LiveSettings::default());
         let now: Timestamp = "2026-07-03T05:00:00Z".parse().expect("a time");
         let yesterday = (now - SignedDuration::from_hours(24), Cap::Until);
         let beginning = PlannedWork { rows: 10_000, prompt_tokens: 0 };
         let mut deadline_check = DeadlineCheck::new(beginning);
-        let said = deadline_check.look((&job, &told), &snapshot(0, 0, 0.0), now, yesterday);
+        let said = deadline_check.look((&job, &live_settings), &snapshot(0, 0, 0.0), now, yesterday);
         assert_eq!(
             said.as_deref(),
             Some("warning: `until` (Thu 2026-07-02 05:00) is in the past: nothing is sent")
         );
-        assert_eq!(deadline_check.look((&job, &told), &snapshot(1, 0, 0.0), now, yesterday), None);
+        assert_eq!(deadline_check.look((&job, &live_settings), &snapshot(1, 0, 0.0), now, yesterday), None);
         let used_up = before_it_begins(&job, beginning, now, (now, Cap::Duration));
         assert!(used_up.is_some_and(|said| said.contains("`max_duration` is used up")));
     }

@@ -24,7 +24,7 @@ impl<'a> Listener<'a> {
 impl Observer for Listener<'_> {
     fn on(&mut self, event: Event<'_>) {
         match event {
-            Event::Standing(standing) => self.stand(standing.held_by == Some(Bottleneck::Outage)),
+            Event::State(state) => self.set_outage(state.held_by == Some(Bottleneck::Outage)),
             Event::Committed(JournalEvent::Ended(ended)) => {
                 if matches!(ended.ending, Outcome::Answered(_)) && self.outage {
                     self.outage = false;
@@ -59,7 +59,7 @@ impl Observer for Listener<'_> {
 }
 
 impl Listener<'_> {
-    fn stand(&mut self, outage: bool) {
+    fn set_outage(&mut self, outage: bool) {
         if outage && !self.outage {
             self.outage = true;
             self.screen.say("the service is not responding: sending one probe per backoff, other rows wait");

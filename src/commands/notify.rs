@@ -203,7 +203,7 @@ impl Notifier {
     }
 
     /// Sends a notification about a moment.
-    pub(super) fn tell(&mut self, moment: Moment, notice: &Notice<'_>) {
+    pub(super) fn send(&mut self, moment: Moment, notice: &Notice<'_>) {
         self.is_over |= moment != Moment::Start;
         let Some(worker) = self.worker.as_ref().filter(|_| self.on.contains(&moment)) else { return };
         let notification = Notification {
@@ -227,7 +227,7 @@ impl Notifier {
                 Exit::Held => "held",
                 _ => "cannot_run",
             };
-            self.tell(Moment::Stop, &Notice::Failed { exit_code: exit.code(), reason });
+            self.send(Moment::Stop, &Notice::Failed { exit_code: exit.code(), reason });
         }
         if let Some(Worker { events, thread }) = self.worker {
             drop(events);
@@ -252,11 +252,11 @@ fn work(line: &Channel, events: &Receiver<(Moment, String)>, screen: &Screen) {
     };
     for (moment, text) in events {
         let text = hidden(text);
-        let told = match line {
+        let sent = match line {
             Channel::Hook(hook) => runtime.block_on(hook.call(text, PATIENCE)),
             Channel::Command(words, hidden) => runtime.block_on(hand(words, hidden, text, PATIENCE)),
         };
-        if let Err(why) = told {
+        if let Err(why) = sent {
             let why = short(&why, 300);
             screen.insist(&format!("warning: the notification of the {} failed: {why}", moment.as_str()));
         }

@@ -25,7 +25,7 @@ use crate::api::client::{ClientSettings, HttpEndpoint};
 use crate::api::key::Key;
 use crate::cli::RunArgs;
 use crate::clock;
-use crate::config::orders::told;
+use crate::config::orders::live_settings;
 use crate::dispatch::stop::{Stop, StopLevel};
 use crate::exit::Exit;
 use crate::failpoint::meet;
@@ -239,8 +239,8 @@ impl RunSession<'_> {
         let this_run = reader.runs()?.into_iter().find(|one| one.number == summary.run);
         let allowance = match &this_run {
             Some(this_run) => {
-                let told = told(&reader.orders_of(summary.run)?).unwrap_or_default();
-                CapAccount::of_run(reader, job, this_run, &told)?
+                let live_settings = live_settings(&reader.orders_of(summary.run)?).unwrap_or_default();
+                CapAccount::of_run(reader, job, this_run, &live_settings)?
             }
             None => CapAccount::before_a_run(Some(reader), job)?,
         };
@@ -260,7 +260,7 @@ impl RunSession<'_> {
         meet("summary.after");
         words.say(&self.screen, reader)?;
         let moment = if summary.pending == 0 { Moment::End } else { Moment::Stop };
-        self.notifier.borrow_mut().tell(moment, &Notice::ended(&receipt));
+        self.notifier.borrow_mut().send(moment, &Notice::ended(&receipt));
         Ok(words.exit)
     }
 }

@@ -11,7 +11,7 @@ use tokio::sync::watch;
 
 use super::deadline::{DeadlineCheck, PlannedWork, deadline};
 use super::metrics::MetricsFile;
-use crate::config::orders::{Order, told};
+use crate::config::orders::{Order, live_settings};
 use crate::dispatch::live_limits::LiveLimits;
 use crate::dispatch::stop::StopLevel;
 use crate::job::Job;
@@ -153,7 +153,7 @@ impl Rounds {
                 return;
             }
         };
-        match told(&orders) {
+        match live_settings(&orders) {
             Ok(settings) => self.settings = settings,
             // Something other than `fanfold set` wrote it.
             Err(problem) => {

@@ -143,7 +143,7 @@ impl Reporter for RunReporter<'_> {
             RunNews::Begun { run, plan } => {
                 self.run = Some(run);
                 screen.say_when(&self.name_of_run(plan, run));
-                notifier.borrow_mut().tell(Moment::Start, &Notice::started(plan, run));
+                notifier.borrow_mut().send(Moment::Start, &Notice::started(plan, run));
             }
             RunNews::InputChanged => screen.say("the input changed while it was read: planning again"),
         }

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use super::failure::Failure;
 use super::load::{load_to_look, screen};
 use crate::cli::{Progress, SetArgs};
-use crate::config::orders::{Order, told};
+use crate::config::orders::{Order, live_settings};
 use crate::diagnostic::{Diagnostic, SourceText};
 use crate::exit::Exit;
 use crate::job::Job;
@@ -33,7 +33,7 @@ pub(super) fn run(mut args: SetArgs) -> Result<Exit, Failure> {
         let problem = Diagnostic::new("no change given");
         return Err(Failure::usage(problem.help("write fanfold set JOB.toml qps=5, or pause, resume, stop")));
     }
-    told(&orders)?;
+    live_settings(&orders)?;
     let job = load_to_look(&args.job)?;
     check_cost(&job, &orders)?;
     let path = job.output.journal();

@@ -77,7 +77,7 @@ pub fn last_words(orders: &[Order]) -> Vec<&Order> {
 /// # Errors
 ///
 /// A value that the job file would also refuse, with the same message.
-pub fn told(orders: &[Order]) -> Result<LiveSettings, Diagnostic> {
+pub fn live_settings(orders: &[Order]) -> Result<LiveSettings, Diagnostic> {
     let (mut paused, mut stop, mut changes) = (None, false, Vec::new());
     for order in orders {
         match order.key.as_str() {

@@ -51,7 +51,7 @@ impl Budget {
 
     /// What the caps leave for requests beyond those in flight.
     pub(crate) fn left(&self) -> Reserve {
-        let aside = self.kept.plus(self.out);
+        let aside = self.kept + self.out;
         let cost = self.caps.cost.map_or(f64::MAX, |cap| (cap - self.spent_cost - aside.cost).max(0.0));
         let tokens = self
             .caps
@@ -66,7 +66,7 @@ impl Budget {
     ///
     /// A cap could be exceeded.
     pub(crate) fn reserve(&mut self, worst: Reserve) -> Result<(), Short> {
-        let aside = self.kept.plus(self.out).plus(worst);
+        let aside = self.kept + self.out + worst;
         let short = match self.caps {
             Caps { cost: Some(cap), .. } if self.spent_cost + aside.cost > cap => Some(Cap::Cost),
             Caps { total_tokens: Some(cap), .. } if self.spent_tokens.saturating_add(aside.tokens) > cap => {
@@ -78,7 +78,7 @@ impl Budget {
             Some(cap) if self.in_flight == 0 => Err(Short::ForGood(cap)),
             Some(_) => Err(Short::ForNow),
             None => {
-                self.out = self.out.plus(worst);
+                self.out += worst;
                 self.in_flight += 1;
                 Ok(())
             }
@@ -96,7 +96,7 @@ impl Budget {
         self.give_back(worst);
         self.spent_tokens = self.spent_tokens.saturating_add(bill.tokens);
         self.spent_cost += bill.cost.unwrap_or(0.0);
-        self.kept = self.kept.plus(bill.reserved);
+        self.kept += bill.reserved;
     }
 }
 

@@ -22,7 +22,7 @@ pub(super) struct Exposure {
 impl Exposure {
     /// Whether another request is within the recorded amount. If not, it decides the next amount.
     pub(super) fn covers(&mut self, one: Reserve) -> bool {
-        let covers = self.out.plus(one).fits(self.known.least(self.announced));
+        let covers = (self.out + one).fits(self.known.least(self.announced));
         self.refused = (!covers).then_some(one);
         covers
     }
@@ -34,7 +34,7 @@ impl Exposure {
 
     /// A request is sent.
     pub(super) fn leaves(&mut self, worst: Reserve) {
-        self.out = self.out.plus(worst);
+        self.out += worst;
         self.requests += 1;
     }
 
@@ -57,9 +57,9 @@ impl Exposure {
         let one = self.refused.take().unwrap_or(next);
         let requests = requests.max(1) as u64;
         let more = one.times(requests).least(left).most(one);
-        let all = self.out.plus(more);
+        let all = self.out + more;
         // A record for each request would mean one commit for each; half of the amount is a good point for the next.
-        let half = self.out.plus(one.times(requests.div_ceil(2)).least(more));
+        let half = self.out + one.times(requests.div_ceil(2)).least(more);
         let is_less = lowers && all.times(MUCH_LESS).fits(self.announced);
         let is_time = !half.fits(self.announced) || is_less;
         (is_time && !self.is_pending && all != self.announced).then(|| {

@@ -140,13 +140,13 @@ impl<E: Endpoint, L: Ledger> Pass<'_, '_, E, L> {
                 Next::Stop(reason) => self.end(*reason),
                 Next::Wait(until, held_by) => {
                     self.hand_out(now);
-                    let standing = DispatchState {
+                    let state = DispatchState {
                         in_flight: self.in_flight.len(),
                         places: self.places(),
                         waiting: self.queues.waiting(),
                         held_by,
                     };
-                    self.observer.on(Event::Standing(standing));
+                    self.observer.on(Event::State(state));
                     return until;
                 }
             }

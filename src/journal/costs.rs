@@ -73,7 +73,7 @@ impl Reader {
             ),
             f64::MAX,
         )?;
-        let whole = Bought { reserved: whole.reserved.plus(self.out_since(from)?), ..whole };
+        let whole = Bought { reserved: whole.reserved + self.out_since(from)?, ..whole };
         // Of a run that was going on then, each request is looked at; of no other, since a journal may be large.
         let sql = "SELECT max(last_at) FROM runs WHERE started_at < ?1";
         let last: Option<f64> =
@@ -90,7 +90,7 @@ impl Reader {
         Ok(Bought {
             cost: whole.cost + part.cost,
             tokens: whole.tokens.saturating_add(part.tokens),
-            reserved: whole.reserved.plus(part.reserved),
+            reserved: whole.reserved + part.reserved,
         })
     }
 

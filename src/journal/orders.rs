@@ -122,7 +122,7 @@ impl Inbox {
         if self.seen == Some(now) {
             return Ok(None);
         }
-        let (orders, last) = self.told().map_err(&failed)?;
+        let (orders, last) = self.read().map_err(&failed)?;
         let new = orders.iter().position(|(_, is_new)| *is_new);
         if new.is_some() {
             self.take(last)?;
@@ -134,7 +134,7 @@ impl Inbox {
     }
 
     /// The orders for this run, each with whether it is new; and the number of the last.
-    fn told(&self) -> rusqlite::Result<(Vec<(Order, bool)>, i64)> {
+    fn read(&self) -> rusqlite::Result<(Vec<(Order, bool)>, i64)> {
         let sql = "SELECT number, key, value, run IS NULL FROM orders
                    WHERE number > ?1 AND (run IS NULL OR run = ?2) ORDER BY number";
         let mut statement = self.reader.connection().prepare_cached(sql)?;

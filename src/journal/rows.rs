@@ -11,7 +11,7 @@ use crate::request::Fingerprint;
 
 /// Rows by their state.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Counts {
+pub struct StateCounts {
     /// Answered.
     pub ok: u64,
     /// Failed.
@@ -41,11 +41,11 @@ impl Reader {
     /// # Errors
     ///
     /// When the journal cannot be read.
-    pub fn counts(&self, rows: Option<u64>) -> Result<Counts, JournalError> {
+    pub fn counts(&self, rows: Option<u64>) -> Result<StateCounts, JournalError> {
         let sql = "SELECT status, count(*) FROM entries WHERE position < ?1 GROUP BY status";
         let rows = rows.unwrap_or(i64::MAX as u64);
         let found: Vec<(Status, u64)> = self.all(sql, [rows], |row| Ok((row.get(0)?, row.get(1)?)))?;
-        let mut counts = Counts::default();
+        let mut counts = StateCounts::default();
         for (status, count) in found {
             match status {
                 Status::Ok => counts.ok += count,

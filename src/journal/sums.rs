@@ -36,7 +36,7 @@ impl Sums {
         self.requests += 1;
         self.simulated |= ended.ending.is_simulated();
         self.cost += ended.cost.unwrap_or(0.0);
-        self.reserved = self.reserved.plus(ended.reserved);
+        self.reserved += ended.reserved;
         let throttled = ended.ending.fault().is_some_and(|fault| fault.kind == FaultKind::Throttled);
         match ended.ending.paid_answer() {
             Some(answer) => {
@@ -46,7 +46,7 @@ impl Sums {
             None if throttled => self.throttled += 1,
             None => self.faults += 1,
         }
-        self.usage.add(&ended.ending.usage().unwrap_or_default());
+        self.usage.count(&ended.ending.usage().unwrap_or_default());
     }
 
     pub(super) fn store(&self, transaction: &Transaction<'_>, run: i64) -> rusqlite::Result<()> {

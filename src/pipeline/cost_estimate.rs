@@ -30,7 +30,7 @@ pub struct CostEstimate {
     /// Why models are unavailable, and for how many requests.
     pub unavailable: Vec<(Arc<str>, u64)>,
     /// Whether any of the requests has entries of a glossary.
-    pub told: bool,
+    pub uses_glossary: bool,
 }
 
 /// Requests that think without being asked to.
@@ -52,7 +52,7 @@ pub struct Unasked {
 impl CostEstimate {
     /// Adds a request.
     pub fn add(&mut self, request: &ChatRequest) {
-        self.told |= request.told;
+        self.uses_glossary |= request.uses_glossary;
         if let Some(reason) = &request.unavailable {
             self.cannot_be_had(reason);
         }
@@ -108,7 +108,7 @@ impl CostEstimate {
                 .iter()
                 .map(|(reason, requests)| (reason.clone(), count(*requests)))
                 .collect(),
-            told: self.told,
+            uses_glossary: self.uses_glossary,
         }
     }
 

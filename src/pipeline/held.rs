@@ -31,8 +31,8 @@ impl HeldRecorder {
     }
 
     /// Counts the dispatcher's state from now on.
-    pub(super) fn stand(&mut self, standing: &DispatchState, now: Instant) {
-        self.count.stand(standing, self.begun_at + (now - self.begun).as_secs_f64());
+    pub(super) fn set_state(&mut self, state: &DispatchState, now: Instant) {
+        self.count.set_state(state, self.begun_at + (now - self.begun).as_secs_f64());
         if now - self.recorded >= INTERVAL {
             self.record(now);
         }

@@ -318,12 +318,12 @@ impl Observer for Watch<'_> {
     fn on(&mut self, event: Event<'_>) {
         let now = Instant::now();
         self.tally.on(&event, now - self.begun);
-        if let Event::Standing(standing) = &event {
-            self.held.iter_mut().for_each(|held| held.stand(standing, now));
+        if let Event::State(state) = &event {
+            self.held.iter_mut().for_each(|held| held.set_state(state, now));
         }
         self.audience.listener.on(event);
         // A screen is drawn ten times a second; more would only cost.
-        let held_by = self.tally.now.standing.held_by;
+        let held_by = self.tally.now.state.held_by;
         if now - self.sent >= Duration::from_millis(50) || held_by != self.held_by {
             (self.sent, self.held_by) = (now, held_by);
             self.audience.snapshots.send_replace(self.tally.now);

@@ -151,8 +151,8 @@ impl Renderer {
                 None => self.brought(&filled, row)?,
             },
         };
-        let told = self.glossary.as_ref().is_some_and(|glossary| glossary.add_to(&mut body));
-        Ok(ChatRequest { told, ..self.asked.request(&body)? })
+        let uses_glossary = self.glossary.as_ref().is_some_and(|glossary| glossary.add_to(&mut body));
+        Ok(ChatRequest { uses_glossary, ..self.asked.request(&body)? })
     }
 
     /// The request with these texts, from the body template for the row's values.

@@ -47,7 +47,7 @@ struct ProgressReport {
 
 /// A line of progress.
 pub(super) fn progress(snapshot: &Snapshot) {
-    let standing = &snapshot.standing;
+    let state = &snapshot.state;
     let what = ProgressReport {
         rows: snapshot.rows,
         ok: snapshot.ok,
@@ -58,10 +58,10 @@ pub(super) fn progress(snapshot: &Snapshot) {
         rows_per_second: snapshot.rows_per_second,
         tokens_per_second: snapshot.tokens_per_second,
         figures: snapshot.figures(),
-        in_flight: standing.in_flight,
-        places: standing.places,
-        waiting: standing.waiting,
-        held_by: standing.held_by.map(|held_by| held_by.as_str()),
+        in_flight: state.in_flight,
+        places: state.places,
+        waiting: state.waiting,
+        held_by: state.held_by.map(|held_by| held_by.as_str()),
     };
     put_line("progress", what);
 }

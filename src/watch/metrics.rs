@@ -105,18 +105,18 @@ impl MetricsPage {
 
     /// The present state; nothing is in flight once a run has ended.
     fn present(&mut self, snapshot: &Snapshot, goes_on: bool) {
-        let standing = snapshot.standing;
+        let state = snapshot.state;
         for (name, help, value) in [
-            ("fanfold_requests_in_flight", "Requests in flight.", standing.in_flight),
-            ("fanfold_places", "Requests that may be in flight at once.", standing.places),
-            ("fanfold_rows_waiting", "Rows waiting for their backoff.", standing.waiting),
+            ("fanfold_requests_in_flight", "Requests in flight.", state.in_flight),
+            ("fanfold_places", "Requests that may be in flight at once.", state.places),
+            ("fanfold_rows_waiting", "Rows waiting for their backoff.", state.waiting),
         ] {
             self.family(name, "gauge", help);
             self.sample(name, &[], if goes_on { value } else { 0 });
         }
         self.family("fanfold_held", "gauge", "What limits the run now: 1 for that cause.");
         for cause in CAUSES {
-            let holds = goes_on && standing.held_by == Some(cause);
+            let holds = goes_on && state.held_by == Some(cause);
             self.sample("fanfold_held", &[("by", cause.as_str())], u8::from(holds));
         }
     }

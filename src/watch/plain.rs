@@ -23,7 +23,7 @@ pub(super) fn line(snapshot: &Snapshot) -> String {
 /// The time left, and what holds the run back.
 pub(super) fn deadline_check(snapshot: &Snapshot) -> Vec<String> {
     let left = snapshot.time_left().map(|left| format!("{} left", shown(left)));
-    let held_by = snapshot.standing.held_by.map(|held_by| format!("held by {}", held_by.as_str()));
+    let held_by = snapshot.state.held_by.map(|held_by| format!("held by {}", held_by.as_str()));
     left.into_iter().chain(held_by).collect()
 }
 
@@ -36,9 +36,9 @@ pub(super) fn figures(snapshot: &Snapshot) -> Vec<String> {
     ];
     parts.extend(snapshot.cost.map(|cost| format!("cost {}", money(cost))));
     parts.push(format!("{} failed", count(snapshot.failed)));
-    parts.push(format!("{} in flight", snapshot.standing.in_flight));
-    if snapshot.standing.waiting > 0 {
-        parts.push(format!("{} waiting", snapshot.standing.waiting));
+    parts.push(format!("{} in flight", snapshot.state.in_flight));
+    if snapshot.state.waiting > 0 {
+        parts.push(format!("{} waiting", snapshot.state.waiting));
     }
     parts
 }

@@ -28,7 +28,7 @@ pub(super) fn outcome(run: &Run, goes_on: bool) -> &'static str {
 }
 
 /// The same for people, with the time.
-pub(super) fn told(run: &Run, goes_on: bool) -> String {
+pub(super) fn described(run: &Run, goes_on: bool) -> String {
     let reason = run.reason.as_deref().unwrap_or_default();
     let how = match outcome(run, goes_on) {
         "running" => return "running".to_owned(),

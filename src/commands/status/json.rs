@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 
 use super::ended;
-use super::standing::JobStatus;
+use super::job_status::JobStatus;
 use crate::commands::caps::CapsReport;
 use crate::commands::time::timestamp;
 use crate::config::orders::Order;
@@ -49,7 +49,8 @@ pub(super) struct StatusReport<'a> {
     runs: Vec<RunReport<'a>>,
     days: Vec<DayReport<'a>>,
     paused: bool,
-    told: Vec<String>,
+    #[serde(rename = "told")]
+    orders: Vec<String>,
 }
 
 impl<'a> StatusReport<'a> {
@@ -90,7 +91,7 @@ impl<'a> StatusReport<'a> {
             runs: status.runs.iter().map(|run| RunReport::of(run, status)).collect(),
             days: status.days.iter().map(DayReport::of).collect(),
             paused: status.paused,
-            told: status.told.iter().map(Order::shown).collect(),
+            orders: status.orders.iter().map(Order::shown).collect(),
         }
     }
 }

@@ -1,10 +1,10 @@
 //! `fanfold status`: the state of a job, from its journal alone; once, or repeatedly with `--watch`.
 
 mod ended;
+mod job_status;
 mod json;
 mod row;
 mod screen;
-mod standing;
 mod watching;
 
 use std::io::{IsTerminal, Write, stdout};
@@ -16,9 +16,9 @@ use crate::cli::StatusArgs;
 use crate::exit::Exit;
 use crate::text::wrapped;
 use crate::watch::columns;
+use job_status::{JobStatus, ReadScope, open};
 use json::StatusReport;
 use screen::painted;
-use standing::{JobStatus, ReadScope, open};
 
 /// Runs the command.
 pub(super) fn run(args: StatusArgs) -> Result<Exit, Failure> {
@@ -30,7 +30,7 @@ pub(super) fn run(args: StatusArgs) -> Result<Exit, Failure> {
     let mut out = Veiled(stdout().lock());
     let reader = open(&job)?;
     if let Some(row) = &args.row {
-        return row::tell(&reader, job, row, args.json, &mut out);
+        return row::show(&reader, job, row, args.json, &mut out);
     }
     let status = JobStatus::read(&reader, &job, ReadScope::Whole)?;
     if args.json {

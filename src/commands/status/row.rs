@@ -54,7 +54,7 @@ enum Request {
 }
 
 /// Shows a row's history.
-pub(super) fn tell(
+pub(super) fn show(
     reader: &Reader,
     job: Job,
     row: &str,
@@ -135,7 +135,7 @@ impl Story<'_> {
             Request::Gone => format!("  request{name}; it can no longer be built from the input"),
         });
         lines.extend(self.requests_in_order());
-        lines.extend(self.steps.iter().map(|step| format!("  {}", told(step))));
+        lines.extend(self.steps.iter().map(|step| format!("  {}", in_a_line(step))));
         let texts = [
             ("reasoning", answer.and_then(|answer| answer.reasoning.as_deref())),
             ("tool calls", answer.and_then(|answer| answer.tool_calls.as_deref())),
@@ -206,7 +206,7 @@ impl Story<'_> {
 }
 
 /// A paid answer that did not end its row, in a line.
-fn told(step: &Step) -> String {
+fn in_a_line(step: &Step) -> String {
     let text = |text: Option<&String>| short(text.map_or("", String::as_str), 200);
     let answer = text(step.answer.response.as_ref());
     let result = step.results.iter().map(|result| short(result, 200)).collect::<Vec<_>>().join(" · ");

@@ -3,8 +3,8 @@
 use std::io::{IsTerminal, Write, stdout};
 use std::time::{Duration, Instant};
 
+use super::job_status::{JobStatus, ReadScope, open};
 use super::screen::{ScreenLine, painted};
-use super::standing::{JobStatus, ReadScope, open};
 use crate::cli::{JobArgs, Progress};
 use crate::commands::failure::Failure;
 use crate::commands::interrupt;

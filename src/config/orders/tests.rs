@@ -25,7 +25,7 @@ fn job(limits: &str) -> Job {
 
 fn orders(words: &[&str]) -> LiveSettings {
     let orders: Vec<Order> = words.iter().map(|word| Order::parse(word).expect("an order")).collect();
-    told(&orders).expect("good")
+    live_settings(&orders).expect("good")
 }
 
 fn terms(job: &Job, words: &[&str], hour: &str) -> EffectiveLimits {

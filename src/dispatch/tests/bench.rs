@@ -49,7 +49,7 @@ pub(super) struct Log {
     pub(super) resent: BTreeMap<u64, u32>,
     /// Sends of earlier passes, and the journal's permission for them.
     pub(super) excused: BTreeMap<u64, u32>,
-    pub(super) standings: Vec<(Duration, DispatchState)>,
+    pub(super) states: Vec<(Duration, DispatchState)>,
     pub(super) turns: (Duration, u32),
 }
 

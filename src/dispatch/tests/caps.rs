@@ -32,9 +32,8 @@ async fn the_worst_case_of_what_is_in_flight_stays_within_the_tokens() {
     assert!(worst <= 15_000, "{worst}");
     let spent = 100 * bench.answered() as u64;
     assert!(spent > 14_800, "{spent}: the last requests waited for what was in flight to come cheaper");
-    let held =
-        |(_, standing): &(Duration, crate::event::DispatchState)| standing.held_by == Some(Bottleneck::Cap);
-    assert!(bench.log.borrow().standings.iter().any(held));
+    let held = |(_, state): &(Duration, crate::event::DispatchState)| state.held_by == Some(Bottleneck::Cap);
+    assert!(bench.log.borrow().states.iter().any(held));
 }
 
 #[tokio::test(start_paused = true)]

@@ -180,8 +180,7 @@ async fn no_more_are_in_flight_than_there_are_places_and_no_rate_is_spent_on_wai
     assert_eq!(bench.sends().iter().map(|one| one.in_flight).max(), Some(5));
     // Five slots do five a second; each request is sent as soon as one is free.
     assert!(bench.elapsed() < secs(107), "{:?}", bench.elapsed());
-    let held =
-        bench.log.borrow().standings.iter().any(|(_, standing)| standing.held_by == Some(Bottleneck::Places));
+    let held = bench.log.borrow().states.iter().any(|(_, state)| state.held_by == Some(Bottleneck::Places));
     assert!(held);
 }
 

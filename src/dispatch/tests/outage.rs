@@ -28,10 +28,9 @@ async fn an_outage_of_five_minutes_costs_nobody_anything() {
         assert!((30..90).contains(&during), "{during} probes");
         assert!(bench.sends_between(secs(350), secs(360)) > 10, "back within ten seconds");
         assert!(bench.elapsed() < secs(350 + 10 + 60), "{:?}", bench.elapsed());
-        let is_outage = |(_, standing): &(Duration, crate::event::DispatchState)| {
-            standing.held_by == Some(Bottleneck::Outage)
-        };
-        assert!(bench.log.borrow().standings.iter().any(is_outage));
+        let is_outage =
+            |(_, state): &(Duration, crate::event::DispatchState)| state.held_by == Some(Bottleneck::Outage);
+        assert!(bench.log.borrow().states.iter().any(is_outage));
     }
 }
 

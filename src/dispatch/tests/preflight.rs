@@ -46,9 +46,9 @@ async fn one_row_goes_alone_until_it_is_answered_and_then_all_of_them() {
     let held = bench
         .log
         .borrow()
-        .standings
+        .states
         .iter()
-        .any(|(at, standing)| *at < secs(3) && standing.held_by == Some(Bottleneck::FirstRows));
+        .any(|(at, state)| *at < secs(3) && state.held_by == Some(Bottleneck::FirstRows));
     assert!(held);
 }
 

@@ -67,11 +67,11 @@ impl Observer for Watcher {
                 assert_eq!(log.committed.get(log.shown), Some(note), "shown before it was committed");
                 log.shown += 1;
             }
-            Event::Standing(standing) => {
+            Event::State(state) => {
                 let at = self.start.elapsed();
                 log.turns = (at, if log.turns.0 == at { log.turns.1 + 1 } else { 0 });
-                assert!(log.turns.1 < CIRCLES, "the loop goes round in circles: {standing:?}");
-                log.standings.push((at, standing));
+                assert!(log.turns.1 < CIRCLES, "the loop goes round in circles: {state:?}");
+                log.states.push((at, state));
             }
         }
     }

@@ -92,8 +92,8 @@ async fn a_pause_sends_nothing_while_requests_in_flight_finish_and_the_run_conti
     assert!(bench.sends_between(secs(7_210), secs(7_215)) > 40);
     let burst = bench.most_within(secs(1), |_| 1.0);
     assert!(burst <= 10.0, "{burst}");
-    let held = bench.log.borrow().standings.iter().any(|(at, standing)| {
-        standing.held_by == Some(Bottleneck::Pause) && standing.in_flight == 0 && *at < secs(20)
+    let held = bench.log.borrow().states.iter().any(|(at, state)| {
+        state.held_by == Some(Bottleneck::Pause) && state.in_flight == 0 && *at < secs(20)
     });
     assert!(held, "what was in flight has ended, and the pause says so");
 }

@@ -179,10 +179,10 @@ fn check(with_ids: bool, keys: &[RowKey], limited: bool, paid: &Paid, journal: &
     let (mut entries, mut results) = (Reader::beside(journal.path()).unwrap().entries(), reader.results());
     let (mut used, mut failures, mut to_send) = (HashSet::new(), 0, Vec::new());
     for key in keys {
-        let standing = entries.at(key.position).unwrap();
+        let entry = entries.at(key.position).unwrap();
         let result = results.at(key.position).unwrap();
-        assert!(standing.as_ref().is_none_or(|standing| standing.fingerprint == key.fingerprint));
-        match standing.map(|standing| standing.status) {
+        assert!(entry.as_ref().is_none_or(|entry| entry.fingerprint == key.fingerprint));
+        match entry.map(|entry| entry.status) {
             Some(Status::Ok) => {
                 let text = result.unwrap().answer.unwrap().response.unwrap();
                 let given_for = format!("{}/", key.fingerprint);

@@ -1,11 +1,11 @@
 //! The cursors, and the questions a reader answers.
 
 use super::*;
-use crate::journal::rows::Counts;
+use crate::journal::rows::StateCounts;
 use crate::outcome::Status;
 
 #[test]
-fn results_and_standings_come_in_order_across_the_borders_of_pages() {
+fn results_and_entries_come_in_order_across_the_borders_of_pages() {
     let desk = Desk::new();
     let at = |position: u64| row(position, (position % 251) as u8);
     // Every fifth row has no entry.
@@ -14,13 +14,13 @@ fn results_and_standings_come_in_order_across_the_borders_of_pages() {
     let reader = desk.reader();
     let (mut entries, mut results) = (desk.reader().entries(), reader.results());
     for position in 0..5010 {
-        let (standing, result) = (entries.at(position).unwrap(), results.at(position).unwrap());
+        let (entry, result) = (entries.at(position).unwrap(), results.at(position).unwrap());
         match position < 5000 && position % 5 != 4 {
             true => {
-                assert_eq!(standing.unwrap().fingerprint, at(position).fingerprint);
+                assert_eq!(entry.unwrap().fingerprint, at(position).fingerprint);
                 assert_eq!(result.unwrap().answer.unwrap().response, Some(position.to_string()));
             }
-            false => assert!(standing.is_none() && result.is_none(), "{position}"),
+            false => assert!(entry.is_none() && result.is_none(), "{position}"),
         }
     }
     let mut results = reader.results();
@@ -45,13 +45,13 @@ fn each_state_of_a_row_reads_as_it_was_stored() {
         set_aside(&rows[3]),
     ]);
     let reader = desk.reader();
-    assert_eq!(reader.counts(None).unwrap(), Counts { ok: 1, failed: 1, pending: 2 });
-    assert_eq!(reader.counts(Some(2)).unwrap(), Counts { ok: 1, failed: 1, pending: 0 });
+    assert_eq!(reader.counts(None).unwrap(), StateCounts { ok: 1, failed: 1, pending: 2 });
+    assert_eq!(reader.counts(Some(2)).unwrap(), StateCounts { ok: 1, failed: 1, pending: 0 });
     let (mut entries, mut results) = (desk.reader().entries(), reader.results());
     let statuses = [Status::Ok, Status::Failed, Status::Pending, Status::SetAside];
     for (row, status) in rows.iter().zip(statuses) {
-        let standing = entries.at(row.position).unwrap().unwrap();
-        assert_eq!((standing.fingerprint, standing.status, standing.tries), (row.fingerprint, status, 1));
+        let entry = entries.at(row.position).unwrap().unwrap();
+        assert_eq!((entry.fingerprint, entry.status, entry.tries), (row.fingerprint, status, 1));
         let result = results.at(row.position).unwrap().unwrap();
         assert_eq!((result.status, result.attempts), (status, Some(1)));
         assert_eq!(result.answer.is_some(), status == Status::Ok);

@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::conversation::{Asks, Step};
-use crate::journal::rows::Counts;
+use crate::journal::rows::StateCounts;
 use crate::outcome::Status;
 
 fn data(version: i32) -> PathBuf {
@@ -33,7 +33,7 @@ fn a_journal_of_version_1_still_opens_and_reads_as_it_was_written() {
     let journal = desk.open();
     let reader = desk.reader();
     reader.check_integrity().unwrap();
-    assert_eq!(reader.counts(None).unwrap(), Counts { ok: 2, failed: 1, pending: 3 });
+    assert_eq!(reader.counts(None).unwrap(), StateCounts { ok: 2, failed: 1, pending: 3 });
     let mut results = reader.results();
     let results: Vec<_> = (0..6).map(|position| results.at(position).unwrap().unwrap()).collect();
     let statuses: Vec<_> = results.iter().map(|result| result.status).collect();

@@ -122,7 +122,7 @@ impl Book {
         CarryOver {
             cost: self.cost,
             tokens: self.tokens,
-            reserved: self.runs.iter().map(|run| run.out).sum::<Reserve>().plus(self.reserved),
+            reserved: self.runs.iter().map(|run| run.out).sum::<Reserve>() + self.reserved,
             longest_answer: 0,
             since: None,
             duration: Duration::ZERO,
@@ -228,7 +228,7 @@ impl Book {
         self.with_usage += u64::from(usage.is_some());
         self.tokens += usage.and_then(|usage| usage.total_tokens).unwrap_or(0);
         self.cost += ended.cost.unwrap_or(0.0);
-        self.reserved = self.reserved.plus(ended.reserved);
+        self.reserved += ended.reserved;
     }
 }
 

@@ -244,10 +244,10 @@ impl Watcher {
 
 impl Observer for Watcher {
     fn on(&mut self, event: Event<'_>) {
-        if let Event::Standing(standing) = event {
+        if let Event::State(state) = event {
             let now = self.world.now();
             self.turns = (now, if self.turns.0 == now { self.turns.1 + 1 } else { 0 });
-            assert!(self.turns.1 < CIRCLES, "the loop goes round in circles: {standing:?}");
+            assert!(self.turns.1 < CIRCLES, "the loop goes round in circles: {state:?}");
         }
     }
 }

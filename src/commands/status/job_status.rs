@@ -23,7 +23,7 @@ use crate::journal::costs::Day;
 use crate::journal::lock::Lock;
 use crate::journal::reader::Reader;
 use crate::journal::recent::Lately;
-use crate::journal::rows::{Counts, FailureGroup};
+use crate::journal::rows::{FailureGroup, StateCounts};
 use crate::report::message_groups::{MessageGroup, MessageGroups};
 use crate::text::{count, counted, money, printable, rate, short};
 
@@ -53,7 +53,7 @@ pub(super) enum ReadScope {
 /// The state of a job.
 pub(super) struct JobStatus {
     pub(super) rows: Option<u64>,
-    pub(super) counts: Counts,
+    pub(super) counts: StateCounts,
     /// Answers from a simulator.
     pub(super) simulated: u64,
     pub(super) runs: Vec<Run>,
@@ -74,7 +74,7 @@ pub(super) struct JobStatus {
     /// The state of the caps.
     pub(super) allowance: CapAccount,
     /// Orders to the last run.
-    pub(super) told: Vec<Order>,
+    pub(super) orders: Vec<Order>,
     /// Whether an active run sends nothing because of an order or the schedule.
     pub(super) paused: bool,
 }
@@ -89,10 +89,13 @@ impl JobStatus {
         let spent = spent_by(&runs);
         let holder = Lock::holder(reader.path());
         let in_doubt = if holder.is_some() { 0 } else { reader.in_doubt()? };
-        let told = runs.last().map(|run| reader.orders_of(run.number)).transpose()?.unwrap_or_default();
+        let orders = runs.last().map(|run| reader.orders_of(run.number)).transpose()?.unwrap_or_default();
         // An order to a run applies until it ends.
-        let holds =
-            if holder.is_some() { orders::told(&told).unwrap_or_default() } else { LiveSettings::default() };
+        let holds = if holder.is_some() {
+            orders::live_settings(&orders).unwrap_or_default()
+        } else {
+            LiveSettings::default()
+        };
         let paused = holder.is_some() && settled.terms(&holds, clock::timestamp(), None).paused;
         let now = clock::now();
         let began = runs.last().map_or(now, |run| run.started_at);
@@ -120,7 +123,7 @@ impl JobStatus {
             faults: faults.sorted().0,
             cost: known_cost(reader, &spent, priced)?,
             days: if scope == ReadScope::Whole { reader.days()? } else { Vec::new() },
-            told,
+            orders,
             paused,
             allowance,
             runs,
@@ -213,10 +216,10 @@ impl JobStatus {
         });
         let paused = (Ink::Notable, "held by pause: nothing is sent for now".to_owned());
         let held = if self.paused { Some(paused) } else { held };
-        let told: Vec<String> = orders::last_words(&self.told).into_iter().map(Order::shown).collect();
-        let told = (!told.is_empty())
-            .then(|| (Ink::Plain, format!("changed by `fanfold set`: {}", printable(&told.join(", ")))));
-        std::iter::once((Ink::Plain, rates)).chain(held).chain(told).collect()
+        let orders: Vec<String> = orders::last_words(&self.orders).into_iter().map(Order::shown).collect();
+        let changed = (!orders.is_empty())
+            .then(|| (Ink::Plain, format!("changed by `fanfold set`: {}", printable(&orders.join(", ")))));
+        std::iter::once((Ink::Plain, rates)).chain(held).chain(changed).collect()
     }
 
     fn whether_it_runs(&self) -> String {
@@ -259,7 +262,7 @@ impl JobStatus {
             return Vec::new();
         }
         let heading = (Ink::Plain, format!("recent failures (last {}):", FAULTS.0));
-        let told = kinds.into_iter().map(|kind| {
+        let lines = kinds.into_iter().map(|kind| {
             let status = kind.example.status.map(|status| format!("{status} ")).unwrap_or_default();
             let last = timestamp(kind.example.sent_at);
             let line = format!(
@@ -270,7 +273,7 @@ impl JobStatus {
             );
             (Ink::Notable, line)
         });
-        std::iter::once(heading).chain(told).collect()
+        std::iter::once(heading).chain(lines).collect()
     }
 
     /// What was spent by day and by run, the latest of each.
@@ -287,7 +290,7 @@ impl JobStatus {
             let (number, began) = (run.number, timestamp(run.started_at));
             let used = used(run.spent.requests, run.spent.usage.total_tokens, self.cost_of(run));
             let whom = if run.simulated { " (simulator)" } else { "" };
-            format!("  run {number}{whom}, {began}: {} · {used}", ended::told(run, self.goes_on(run)))
+            format!("  run {number}{whom}, {began}: {} · {used}", ended::described(run, self.goes_on(run)))
         });
         [last("by day", "day", days.collect()), last("by run", "run", runs.collect())].concat()
     }
