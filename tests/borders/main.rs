@@ -33,6 +33,7 @@ const NOUNS: &[&str] = &[
     "job",
     "note",
     "outcome",
+    "pieces",
     // A clock and nothing else: how long to wait.
     "patience",
     // As "durable".
@@ -77,6 +78,8 @@ const HOMES: &[(&str, &[&str])] = &[
     ("annotate_snippets", &["diagnostic.rs"]),
     ("http_body_util", &["simulator/"]),
     ("hyper_util", &["api/proxy.rs", "simulator/"]),
+    ("pulldown_cmark", &["pieces/markdown.rs"]),
+    ("unicode_segmentation", &["pieces/"]),
     ("percent_encoding", &["secrets/"]),
     ("unicode_width", &["text.rs"]),
     ("governor", &["dispatch/pace/request_limit.rs"]),
