@@ -101,12 +101,12 @@ pub mod inside {
     pub use crate::cli::command;
     pub use crate::config::flags::JOB_FLAGS;
     pub use crate::document_format::DocumentFormat;
-    pub use crate::documents::{
-        ReadDocument, ReaderSettings, Unreadable, UnreadableReason, read as read_document,
-    };
+    pub use crate::documents::child::allow as allow_reader;
+    pub use crate::documents::{ReadDocument, Unreadable, UnreadableReason, read as read_document};
     pub use crate::event::Bottleneck;
     pub use crate::exit::Exit;
     pub use crate::format::Format;
+    pub use crate::job::documents::DocumentSettings;
     pub use crate::job::languages::{Language, Languages};
     pub use crate::job::units::duration;
     pub use crate::job::{Retry, TemplateText};

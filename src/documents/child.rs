@@ -14,14 +14,17 @@ use super::briefing::{ReaderBriefing, longest_answer, parse_answer};
 use super::process::{ProcessFailure, run};
 use super::read_document::{ReadDocument, Unreadable, UnreadableReason};
 use super::reader::NAME;
-use super::settings::ReaderSettings;
 use crate::document_format::DocumentFormat;
+use crate::job::documents::DocumentSettings;
 use crate::job::units;
 use crate::secrets::hidden;
 use crate::text::{bytes, how_it_ended, short};
 
 /// The program to start as a reader; unset in a library, which has no such program.
 static PROGRAM: OnceLock<PathBuf> = OnceLock::new();
+
+/// The memory of the process, in bytes of address space.
+const MEMORY: u64 = 1 << 30;
 
 /// How much of a message is kept that was written by a process which its file may have taken over.
 const MESSAGE_LETTERS: usize = 300;
@@ -35,13 +38,13 @@ pub fn allow(program: PathBuf) {
 pub(super) fn read(
     mut file: File,
     format: DocumentFormat,
-    settings: &ReaderSettings,
+    settings: &DocumentSettings,
 ) -> Result<ReadDocument, Unreadable> {
     let briefing = ReaderBriefing {
         format: format.name().to_owned(),
         encoding: settings.encoding.clone(),
-        max_document: settings.max_document,
-        memory: settings.memory,
+        max_document: settings.max_bytes,
+        memory: MEMORY,
         // One more, because a process is charged in advance for a part of its last second.
         seconds: settings.timeout.as_secs().saturating_add(2),
     };
@@ -56,7 +59,7 @@ pub(super) fn read(
 fn attempt(
     file: &File,
     briefing: &ReaderBriefing,
-    settings: &ReaderSettings,
+    settings: &DocumentSettings,
 ) -> Result<ReadDocument, Unreadable> {
     let not_started = |why: String| {
         let message = format!("the process that reads documents cannot be started: {why}");
@@ -68,13 +71,12 @@ fn attempt(
     let mut command = Command::new(program);
     // It sees nothing of the run: neither its environment, with the API key, nor its folder.
     command.arg0(NAME).arg(argument).env_clear().current_dir("/").stdin(stdin);
-    let end = match run(&mut command, longest_answer(settings.max_document), settings.timeout) {
+    let end = match run(&mut command, longest_answer(settings.max_bytes), settings.timeout) {
         Ok(end) => end,
         Err(ProcessFailure::NotStarted(error)) => return Err(not_started(error.to_string())),
         Err(ProcessFailure::TooSlow) => return Err(too_slow(settings)),
         Err(ProcessFailure::TooMuch) => {
-            let message =
-                format!("its text is larger than `max_document` ({})", bytes(settings.max_document));
+            let message = format!("its text is larger than `max_document` ({})", bytes(settings.max_bytes));
             return Err(Unreadable::because(UnreadableReason::TooLarge, message));
         }
     };
@@ -88,14 +90,14 @@ fn attempt(
 }
 
 /// Why a process ended without an answer. Its last words are those of Rust's runtime.
-fn death(status: ExitStatus, complaint: &str, settings: &ReaderSettings) -> Unreadable {
+fn death(status: ExitStatus, complaint: &str, settings: &DocumentSettings) -> Unreadable {
     let crashed = |message: String| Unreadable::because(UnreadableReason::ReaderCrashed, message);
     let signal = status.signal();
     if signal == Some(Signal::XCPU.as_raw()) {
         return too_slow(settings);
     }
     if complaint.contains("memory allocation of") || complaint.contains("out of memory") {
-        return crashed(format!("reading it needs more than {} of memory", bytes(settings.memory)));
+        return crashed(format!("reading it needs more than {} GiB of memory", MEMORY >> 30));
     }
     if complaint.contains("has overflowed its stack") {
         return crashed("it is nested too deeply to be read".into());
@@ -107,7 +109,7 @@ fn death(status: ExitStatus, complaint: &str, settings: &ReaderSettings) -> Unre
     }
 }
 
-fn too_slow(settings: &ReaderSettings) -> Unreadable {
+fn too_slow(settings: &DocumentSettings) -> Unreadable {
     let time = units::shown(settings.timeout);
     let message = format!("reading it took longer than {time}, which is `reader_timeout`");
     Unreadable::because(UnreadableReason::ReaderTimeout, message)

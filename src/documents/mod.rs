@@ -8,7 +8,8 @@
 //! - `text` reads text files in this process: `encoding` (a noun) decodes them, and what is binary or blank is refused.
 //! - `child` starts this program once more for any other format and waits for its answer; `reader` is that process from the
 //!   inside, `briefing` what passes between the two, `process` how a process is run, bounded and ended.
-//! - `detect` tells formats by content; `html` reads one of them.
+//! - `detect` tells formats by content; `html`, `email`, `office` and `pdf` read them. The last two are the cargo feature `documents`.
+//! - `command` is the user's own reader for an ending.
 //!
 //! Its laws:
 //!
@@ -20,15 +21,19 @@
 
 mod briefing;
 pub mod child;
+mod command;
 mod detect;
+mod email;
 mod html;
+#[cfg(feature = "documents")]
+mod office;
+#[cfg(feature = "documents")]
+mod pdf;
 mod process;
 mod read;
 mod read_document;
 pub mod reader;
-mod settings;
 mod text;
 
 pub use read::read;
 pub use read_document::{ReadDocument, Unreadable, UnreadableReason};
-pub use settings::ReaderSettings;

@@ -1,19 +1,21 @@
 //! Reads one document, by the way that its name and the settings show.
 
+use std::ffi::OsString;
 use std::fs::File;
 use std::io::{self, Read};
 use std::path::Path;
 
 use super::read_document::{ReadDocument, Unreadable, UnreadableReason};
-use super::settings::ReaderSettings;
-use super::{child, text};
+use super::{child, command, text};
 use crate::document_format::DocumentFormat;
+use crate::job::documents::DocumentSettings;
 use crate::regular;
 use crate::text::bytes as size;
 
 /// Reads the text of a file. Text formats are read in this process, all others in one of their own, which may take up to
-/// [`ReaderSettings::timeout`]. May be called from several threads at once.
+/// [`DocumentSettings::timeout`]. May be called from several threads at once.
 ///
+/// A command reads the endings that it is set for, without the `hidden` variables in its environment: those with the API key.
 /// `format` is what the user says that the file is; otherwise its ending is the hint.
 ///
 /// # Errors
@@ -22,20 +24,24 @@ use crate::text::bytes as size;
 pub fn read(
     path: &Path,
     format: Option<DocumentFormat>,
-    settings: &ReaderSettings,
+    settings: &DocumentSettings,
+    hidden: &[OsString],
 ) -> Result<ReadDocument, Unreadable> {
     let not_given = |error: io::Error| Unreadable::today(UnreadableReason::Unreadable, error.to_string());
     let file = regular::open(path).map_err(not_given)?;
     let length = file.metadata().map_err(not_given)?.len();
-    if length > settings.max_document {
-        let (length, most) = (size(length), size(settings.max_document));
+    if length > settings.max_bytes {
+        let (length, most) = (size(length), size(settings.max_bytes));
         let message = format!("the file has {length}, more than `max_document` ({most})");
         return Err(Unreadable::because(UnreadableReason::TooLarge, message));
     }
     let ending = path.extension().unwrap_or_default().to_string_lossy().to_ascii_lowercase();
+    if let Some(words) = settings.readers.get(&ending) {
+        return command::read(file, words, settings, hidden);
+    }
     match format.or_else(|| DocumentFormat::of_ending(&ending)) {
         Some(format) if format.is_text() => {
-            let bytes = bytes_of(file, settings.max_document).map_err(not_given)?;
+            let bytes = bytes_of(file, settings.max_bytes).map_err(not_given)?;
             text::read(&bytes, format, settings.encoding.as_deref())
         }
         Some(format) => child::read(file, format, settings),

@@ -8,7 +8,9 @@ use rustix::process::{Resource, Rlimit, setrlimit};
 
 use super::briefing::{ReaderBriefing, write_answer};
 use super::read_document::{ReadDocument, Unreadable, UnreadableReason};
-use super::{detect, html};
+use super::{detect, email, html};
+#[cfg(feature = "documents")]
+use super::{office, pdf};
 use crate::document_format::DocumentFormat;
 use crate::text::bytes as size;
 
@@ -87,9 +89,17 @@ fn read(bytes: &[u8], briefing: &ReaderBriefing) -> Result<ReadDocument, Unreada
     let named = DocumentFormat::named(&briefing.format).unwrap_or(DocumentFormat::Text);
     match detect::format_of(bytes, named) {
         DocumentFormat::Html => html::read(bytes, briefing.encoding.as_deref()),
+        DocumentFormat::Eml => email::read(bytes),
+        #[cfg(feature = "documents")]
+        DocumentFormat::Pdf => pdf::read(bytes),
+        #[cfg(feature = "documents")]
+        other => office::read(bytes, other),
+        #[cfg(not(feature = "documents"))]
         other => {
-            let message =
-                format!("this build of fanfold does not read {other}: set `readers` to a command that does");
+            let message = format!(
+                "this fanfold was built without the feature `documents`, and does not read {other}: set `readers` to a command \
+                 that does"
+            );
             Err(Unreadable::because(UnreadableReason::Malformed, message))
         }
     }

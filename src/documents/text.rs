@@ -74,8 +74,7 @@ pub(super) fn check_not_blank(text: &str) -> Result<(), Unreadable> {
             || matches!(letter, '\u{200b}'..='\u{200f}' | '\u{2060}' | '\u{feff}')
     };
     if text.chars().all(is_nothing) {
-        let message = if text.is_empty() { "the file is empty" } else { "there is only white space in it" };
-        return Err(Unreadable::because(UnreadableReason::Empty, message));
+        return Err(Unreadable::because(UnreadableReason::Empty, "there is no text in it"));
     }
     Ok(())
 }

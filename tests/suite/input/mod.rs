@@ -1,6 +1,8 @@
 //! Input: rows, files and types of values.
 
 mod changed_while_read;
+mod documents_read;
 mod exact_types;
+mod hostile_documents;
 mod rows;
 mod several_files;
