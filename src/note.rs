@@ -9,17 +9,38 @@ use crate::reserve::Reserve;
 use crate::row::{RecordHash, RowId};
 use crate::secrets::{self, hidden};
 
-/// The row that an answer belongs to, and the exact request it answers.
+/// The request that an answer belongs to, and its row.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RowKey {
-    /// The row's number in the whole input, counted from 0.
+    /// The request's number in the whole input, counted from 0. Where each row has one request, that is the row's.
     pub position: u64,
+    /// Which of its row's requests it is.
+    pub part: EntryPart,
     /// The row's identifier, in a job that names the column.
     pub id: Option<RowId>,
     /// The request's fingerprint.
     pub fingerprint: Fingerprint,
     /// The hash of the row as written, if it is known by one.
     pub record: Option<RecordHash>,
+}
+
+/// Which of its row's requests one is: rows of long texts have several, side by side.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct EntryPart {
+    /// Its number, counted from 0.
+    pub number: u32,
+    /// How many the row has; at least one.
+    pub count: u32,
+}
+
+impl EntryPart {
+    /// The one request of a row that has one.
+    pub const WHOLE: Self = Self { number: 0, count: 1 };
+
+    /// Whether it is its row's last.
+    pub fn is_last(self) -> bool {
+        self.number + 1 >= self.count
+    }
 }
 
 /// A note for the journal.

@@ -319,6 +319,8 @@ pub enum Status {
     SetAside,
     /// Missing from the input for a long time, and removed with its answer.
     Dropped,
+    /// Nothing was to be asked, because it has no text. The journal has no entry for such a row.
+    Skipped,
 }
 
 impl Status {
@@ -328,6 +330,7 @@ impl Status {
             Self::Pending | Self::SetAside | Self::Dropped => "pending",
             Self::Ok => "ok",
             Self::Failed => "failed",
+            Self::Skipped => "skipped",
         }
     }
 }
@@ -349,4 +352,17 @@ pub struct RowResult {
     pub error_code: Option<String>,
     /// If the row failed, the message.
     pub error: Option<String>,
+    /// The pieces of a row that was cut.
+    pub pieces: PieceCounts,
+}
+
+/// How many pieces a row has, counted from 1; all are absent for a row that was not cut.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct PieceCounts {
+    /// The number of this piece, if the result is that of one.
+    pub number: Option<u64>,
+    /// How many the row has.
+    pub count: Option<u64>,
+    /// How many of them have failed.
+    pub failed: Option<u64>,
 }

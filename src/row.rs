@@ -21,7 +21,13 @@ pub struct Row {
     pub fields: Map<String, Value>,
     /// The form in which it was read, kept to write it again without loss.
     pub origin: Origin,
+    /// For a piece of a row, that row. Its `fields` are then the row's, with the piece's text in the place of the whole, and with
+    /// the piece itself as [`PIECE`].
+    pub whole: Option<Arc<Row>>,
 }
+
+/// The name under which the templates of a row's piece see the piece.
+pub const PIECE: &str = "piece";
 
 /// A row that could not be read. It still has a position: one row in, one row out.
 #[derive(Debug, Clone)]

@@ -11,6 +11,8 @@ use crate::job::price::rounded;
 use crate::note::{JournalEvent, Outcome};
 use crate::outcome::{FaultKind, TokenSum};
 use crate::reserve::Reserve;
+use crate::row_words::RowWords;
+use crate::text::{count, counted};
 
 /// The period over which rates are measured.
 const MEASURED: Duration = Duration::from_secs(30);
@@ -29,7 +31,11 @@ pub struct Tally {
 /// The state of a run at a moment.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
 pub struct Snapshot {
-    /// Rows of the input.
+    /// What it counts: rows of the input or, in a job that cuts them, pieces.
+    pub words: RowWords,
+    /// Rows of the input; for a job that cuts them, see `rows`.
+    pub input_rows: u64,
+    /// Rows that have something to ask or, in a job that cuts them, pieces.
     pub rows: u64,
     /// Answered rows, including those of earlier runs.
     pub ok: u64,
@@ -112,6 +118,16 @@ pub struct LimitsMet {
 }
 
 impl Snapshot {
+    /// How far it is: `4 of 52 rows`, or `4 of 65 pieces of 3 documents`.
+    pub fn progress(&self) -> String {
+        let done = count(self.ok + self.failed);
+        let of = counted(self.rows, self.words.request());
+        match self.words.pieces {
+            true => format!("{done} of {of} of {}", counted(self.input_rows, self.words.row())),
+            false => format!("{done} of {of}"),
+        }
+    }
+
     /// The figures of its requests, without their purposes.
     pub fn figures(&self) -> RequestFigures {
         RequestFigures {
@@ -194,7 +210,8 @@ impl Snapshot {
 impl Tally {
     /// A tally that begins with what earlier runs have done.
     pub fn new(rows: u64, ok: u64, failed: u64, priced: bool) -> Self {
-        let now = Snapshot { rows, ok, failed, cost: priced.then_some(0.0), ..Snapshot::default() };
+        let cost = priced.then_some(0.0);
+        let now = Snapshot { rows, input_rows: rows, ok, failed, cost, ..Snapshot::default() };
         Self { now, marks: VecDeque::new() }
     }
 
@@ -306,7 +323,7 @@ impl Tally {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::note::{RequestEnd, RowKey, SendTime};
+    use crate::note::{EntryPart, RequestEnd, RowKey, SendTime};
     use crate::outcome::Answer;
     use crate::outcome::Usage;
     use crate::request::Fingerprint;
@@ -315,7 +332,13 @@ mod tests {
     fn answered(position: u64) -> JournalEvent {
         let usage = Usage::of(6, 4);
         JournalEvent::Ended(Box::new(RequestEnd {
-            row: RowKey { position, id: None, fingerprint: Fingerprint([0; 16]), record: None },
+            row: RowKey {
+                position,
+                part: EntryPart::WHOLE,
+                id: None,
+                fingerprint: Fingerprint([0; 16]),
+                record: None,
+            },
             sent: Some(SendTime {
                 at: SystemTime::UNIX_EPOCH,
                 latency: Duration::ZERO,

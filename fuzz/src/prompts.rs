@@ -106,7 +106,7 @@ fn translating() -> Job {
 fn row(text: &str) -> Row {
     let place = Place { file: Arc::from("in.jsonl"), number: 1, unit: PlaceUnit::Line };
     let fields = Map::from_iter([("text".to_owned(), Value::from(text))]);
-    Row { position: 0, place, id: None, fields, origin: Origin::Record }
+    Row { position: 0, place, id: None, fields, origin: Origin::Record, whole: None }
 }
 
 /// The first line is a JSON Schema, the rest an answer.

@@ -5,17 +5,24 @@ use super::warnings;
 use crate::journal::reader::Reader;
 use crate::pipeline::Opened;
 use crate::pipeline::plan::Plan;
+use crate::row_words::RowWords;
 use crate::text::{count, counted};
 use crate::watch::Screen;
 
 /// What a plan found, in a line.
-pub(super) fn plan_line(plan: &Plan) -> String {
+pub(super) fn plan_line(plan: &Plan, words: RowWords) -> String {
     let matched = &plan.matched;
     let gone = match matched.gone {
         0 => String::new(),
         gone => format!(" · {} gone", count(gone)),
     };
-    let rows = counted(plan.rows, "row");
+    let mut rows = counted(plan.rows, words.row());
+    if plan.skipped > 0 {
+        rows.push_str(&format!(" ({} without text)", count(plan.skipped)));
+    }
+    if words.pieces {
+        rows.push_str(&format!(" · {}", counted(plan.requests, words.request())));
+    }
     // Of a first run there is nothing else to say.
     if matched.kept + matched.moved + matched.changed + matched.gone == 0 {
         return format!("{rows}: new {}", count(matched.new));
@@ -30,25 +37,25 @@ pub(super) fn plan_line(plan: &Plan) -> String {
 }
 
 /// Says what a plan found, as a run does.
-pub(super) fn say_plan(plan: &Plan, retry_failed: bool, screen: &Screen) {
-    screen.say(&plan_line(plan));
+pub(super) fn say_plan(plan: &Plan, words: RowWords, retry_failed: bool, screen: &Screen) {
+    screen.say(&plan_line(plan, words));
     let bad = plan.matched.unsendable;
     if bad > 0 {
         let verb = if bad == 1 { "is" } else { "are" };
-        let rows = counted(bad, "row");
+        let rows = counted(bad, words.request());
         screen.say(&format!("{rows} cannot be sent and {verb} recorded as failed"));
     }
     if plan.rows == 0 && plan.matched.gone > 0 {
         // A run of no rows is a run of no rows; but an export that failed in the night looks just like it.
-        let rows = counted(plan.matched.gone, "row");
+        let rows = counted(plan.matched.gone, words.request());
         screen.insist(&format!(
             "warning: the input has no rows, and had {rows} with answers before; the output will be empty, \
              and the journal keeps the answers"
         ));
     }
     if plan.matched.failed > 0 && !retry_failed {
-        let rows = counted(plan.matched.failed, "row");
-        screen.say(&format!("{rows} failed earlier; --retry-failed sends such rows again"));
+        let (rows, such) = (counted(plan.matched.failed, words.request()), words.request());
+        screen.say(&format!("{rows} failed earlier; --retry-failed sends such {such}s again"));
     }
 }
 

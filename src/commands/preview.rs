@@ -34,9 +34,9 @@ use crate::job::{Job, KeySource};
 use crate::journal::lock::Lock;
 use crate::journal::reader::Reader;
 use crate::pipeline::cost_estimate::CostEstimate;
-use crate::pipeline::plan::{Plan, Purpose, plan, prepare};
+use crate::pipeline::plan::{Plan, Purpose, plan};
+use crate::pipeline::requests::{MadeRequest, requests};
 use crate::pipeline::{Opened, check_target};
-use crate::read::Projection;
 use crate::request::Estimate;
 use crate::text::{count, counted, money, printable, rate};
 
@@ -67,7 +67,7 @@ pub(super) fn run(args: PreviewArgs) -> Result<Exit, Failure> {
     }
     show_requests(&opened, args.requests, &mut out)?;
     let plan = plan(&opened, reader.as_ref(), Purpose::Preview, &stop)?;
-    writeln!(out, "{}", plan_line(&plan))?;
+    writeln!(out, "{}", plan_line(&plan, opened.words()))?;
     let earlier = reader.as_ref().map(|reader| earlier_runs(reader, args.job.simulate)).transpose()?;
     for line in earlier.unwrap_or_default() {
         writeln!(out, "{line}")?;
@@ -171,24 +171,18 @@ fn show_requests(opened: &Opened, most: u64, out: &mut impl Write) -> Result<(),
     if most == 0 {
         return Ok(());
     }
-    let rows = opened.source.rows(Projection::Fields).map_err(crate::pipeline::PipelineError::from)?;
-    for item in rows.take(most as usize) {
-        let item = item.map_err(crate::pipeline::PipelineError::from)?;
-        let (_, request) = prepare(opened, &item);
+    for made in requests(opened)?.take(most as usize) {
+        let MadeRequest { place, request, .. } = made?;
+        let place = printable(&place);
         match request {
             Ok(request) => {
                 let body: Value = serde_json::from_slice(&request.body).unwrap_or_default();
                 let tokens = count(request.estimate.prompt_tokens);
-                writeln!(out, "{}: about {tokens} prompt tokens", printable(&item.place().to_string()))?;
+                writeln!(out, "{place}: about {tokens} prompt tokens")?;
                 // Not wrapped, even where its lines are longer than the terminal's.
                 out.write_all(printable(&format!("{body:#}\n\n")).as_bytes())?;
             }
-            Err(problem) => writeln!(
-                out,
-                "{}: {}\n",
-                printable(&item.place().to_string()),
-                printable(&problem.to_string())
-            )?,
+            Err(problem) => writeln!(out, "{place}: {}\n", printable(&problem.to_string()))?,
         }
     }
     Ok(())

@@ -16,6 +16,7 @@ use crate::job::price::rounded;
 use crate::journal::private_mode;
 use crate::journal::reader::Reader;
 use crate::pipeline::PipelineError;
+use crate::pipeline::output::OutputCounts;
 use crate::reserve::Reserve;
 use crate::tally::{RequestFigures, Snapshot};
 use crate::write::{Manner, write_atomic};
@@ -61,6 +62,10 @@ pub(super) struct ReceiptRows {
     pub(super) ok: u64,
     pub(super) failed: u64,
     pub(super) pending: u64,
+    pub(super) skipped: u64,
+    /// The pieces of all of them, in a job that cuts rows.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pieces: Option<u64>,
 }
 
 /// What the plan found.
@@ -177,12 +182,14 @@ impl ReceiptRows {
     /// Those of the output; where none was written, as the journal has them.
     fn of(words: &ClosingWords<'_>, reader: &Reader) -> Result<Self, Failure> {
         let rows = words.summary.plan.rows;
+        let pieces = words.opened.words().pieces.then_some(words.summary.plan.requests);
         if let Some(written) = words.summary.written {
-            return Ok(Self { rows, ok: written.ok, failed: written.failed, pending: written.pending });
+            let OutputCounts { ok, failed, pending, skipped, .. } = written;
+            return Ok(Self { rows, ok, failed, pending, skipped, pieces });
         }
         let counts = reader.counts(words.opened.job.input.limit)?;
         let pending = rows.saturating_sub(counts.ok + counts.failed);
-        Ok(Self { rows, ok: counts.ok, failed: counts.failed, pending })
+        Ok(Self { rows, ok: counts.ok, failed: counts.failed, pending, skipped: 0, pieces })
     }
 }
 

@@ -94,7 +94,7 @@ impl<'a> RunReporter<'a> {
         let again = if args.retry_failed { plan.matched.failed } else { 0 };
         let to_send = match plan.to_send() + again {
             0 => "nothing to send".to_owned(),
-            rows => format!("{} to send", counted(rows, "row")),
+            requests => format!("{} to send", counted(requests, opened.words().request())),
         };
         let job = args.job.job.as_ref().map(|job| format!(" of {}", job.display())).unwrap_or_default();
         format!("run {number}{job}: {to_send}, output {}", opened.job.output.path.display())
@@ -139,7 +139,7 @@ impl Reporter for RunReporter<'_> {
                 opened.job.model.base_url
             )),
             RunNews::Revalidated { failed, ok } => self.say_revalidated(failed, ok),
-            RunNews::Planned(plan) => say_plan(plan, args.retry_failed, screen),
+            RunNews::Planned(plan) => say_plan(plan, opened.words(), args.retry_failed, screen),
             RunNews::Begun { run, plan } => {
                 self.run = Some(run);
                 screen.say_when(&self.name_of_run(plan, run));

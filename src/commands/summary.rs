@@ -20,7 +20,8 @@ use crate::journal::rows::FailureGroup;
 use crate::outcome::Fault;
 use crate::pipeline::Opened;
 use crate::pipeline::execute::{RunEnd, Summary};
-use crate::pipeline::plan::places_of;
+use crate::pipeline::requests::places_of;
+use crate::row_words::RowWords;
 use crate::text::{count, counted, money, short};
 use crate::watch::Screen;
 
@@ -57,11 +58,15 @@ impl ClosingWords<'_> {
         let snapshot = &self.summary.sent.snapshot;
         if let Some(written) = self.summary.written {
             screen.say(&format!(
-                "{}: {} ok · {} failed · {} pending, in {}",
-                counted(written.rows(), "row"),
+                "{}: {} ok · {} failed · {} pending{}, in {}",
+                counted(written.rows(), self.opened.words().row()),
                 count(written.ok),
                 count(written.failed),
                 count(written.pending),
+                match written.skipped {
+                    0 => String::new(),
+                    skipped => format!(" · {} skipped", count(skipped)),
+                },
                 shown(self.begun.elapsed().unwrap_or(snapshot.elapsed)),
             ));
         }
@@ -125,7 +130,7 @@ impl ClosingWords<'_> {
         let places = places_of(self.opened, &groups.iter().map(|group| group.example).collect());
         for group in groups {
             let place = places.get(&group.example).map_or("", String::as_str);
-            screen.insist(&failure(&group, place));
+            screen.insist(&failure(&group, self.opened.words(), place));
             // Groups that are mended alike say so once.
             let help = help_for(&group.code, &group.message).filter(|help| said.insert(*help));
             help.into_iter().for_each(|help| screen.insist(&help_line(help)));
@@ -180,7 +185,7 @@ impl ClosingWords<'_> {
     fn what_became_of_the_rows(&self) -> String {
         let pending = self.summary.pending;
         let stay = if pending == 1 { "stays" } else { "stay" };
-        let pending = format!("{} {stay} pending", counted(pending, "row"));
+        let pending = format!("{} {stay} pending", counted(pending, self.opened.words().row()));
         match self.summary.written.map_or(0, |written| written.failed) {
             0 => pending,
             1 => format!("{pending}; 1 has failed (`--retry-failed` sends it again)"),
@@ -270,9 +275,9 @@ impl ClosingWords<'_> {
 }
 
 /// Rows that failed alike: one line with a count and the place of an example.
-fn failure(group: &FailureGroup, place: &str) -> String {
+fn failure(group: &FailureGroup, words: RowWords, place: &str) -> String {
     let (code, message) = (short(&group.code, 60), short(&group.message, 200));
-    let rows = counted(group.rows, "row");
+    let rows = counted(group.rows, words.request());
     format!("{rows} failed with {code}, such as {place}: {message}")
 }
 

@@ -16,6 +16,7 @@ use crate::exit::Exit;
 use crate::journal::lock::Lock;
 use crate::journal::reader::Reader;
 use crate::outcome::{RowResult, Status};
+use crate::pipeline::looked::looked_rows;
 use crate::pipeline::output::OutputCounts;
 use crate::pipeline::plan::{Plan, Purpose, plan};
 use crate::pipeline::send::never_stopped;
@@ -35,14 +36,16 @@ pub(super) fn run(args: JobArgs) -> Result<Exit, Failure> {
     writeln!(out, "journal: {} is intact", path.display())?;
     let opened = Opened::again(job)?;
     let plan = plan(&opened, Some(&reader), Purpose::Look, &never_stopped())?;
-    writeln!(out, "input: {}", plan_line(&plan))?;
-    let mut counts = OutputCounts::default();
-    let mut results = reader.results_as_matched();
-    for position in 0..plan.rows {
-        counts.count(&results.at(position)?.unwrap_or_default());
+    writeln!(out, "input: {}", plan_line(&plan, opened.words()))?;
+    let (mut counts, mut lines) = (OutputCounts::default(), 0);
+    for row in looked_rows(&opened, reader.results_as_matched())? {
+        let row = row?;
+        counts.count(&row.result);
+        lines += row.lines.len() as u64;
     }
-    let OutputCounts { ok, failed, pending, .. } = counts;
-    writeln!(out, "rows: {} ok · {} failed · {} pending", count(ok), count(failed), count(pending))?;
+    let OutputCounts { ok, failed, pending, skipped, .. } = counts;
+    let skipped = if skipped > 0 { format!(" · {} skipped", count(skipped)) } else { String::new() };
+    writeln!(out, "rows: {} ok · {} failed · {} pending{skipped}", count(ok), count(failed), count(pending))?;
     let holder = Lock::holder(&path);
     if let Some(holder) = &holder {
         writeln!(out, "running: {}; the output is written when it ends", printable(holder))?;
@@ -50,7 +53,7 @@ pub(super) fn run(args: JobArgs) -> Result<Exit, Failure> {
     if let Some(line) = simulated_line(reader.simulated()?.answers) {
         writeln!(out, "{line}")?;
     }
-    let (found, differences) = check_output(&opened, &plan, &reader, &mut out)?;
+    let (found, differences) = check_output(&opened, (&plan, lines), &reader, &mut out)?;
     let exit = match () {
         () if differences > 0 => Exit::CannotRun,
         () if failed + pending > 0 => Exit::FailedRows,
@@ -71,7 +74,7 @@ pub(super) fn run(args: JobArgs) -> Result<Exit, Failure> {
                     .to_owned()
             }
             // A finished run has seen all its rows: these came or went later.
-            _ if has_changed(&plan, found) => {
+            _ if has_changed(&plan, found.cmp(&lines)) => {
                 "the input has changed since the output was written: see above; `fanfold run` with the same job \
                  sends the new requests and rewrites the output"
                     .to_owned()
@@ -84,20 +87,20 @@ pub(super) fn run(args: JobArgs) -> Result<Exit, Failure> {
     Ok(exit)
 }
 
-/// Whether the input differs from the one from which an output of this many rows was written.
-fn has_changed(plan: &Plan, found: u64) -> bool {
+/// Whether the input differs from the one from which an output was written that has fewer or more rows, or as many.
+fn has_changed(plan: &Plan, found: Ordering) -> bool {
     let matched = &plan.matched;
-    match found.cmp(&plan.rows) {
+    match found {
         Ordering::Less => matched.new > 0,
         Ordering::Greater => matched.gone > 0,
         Ordering::Equal => matched.changed + matched.moved > 0,
     }
 }
 
-/// Compares the output with input and journal, row by row. Returns how many rows it has, and how many differ.
+/// Compares the output, which is to have this many rows, with input and journal, row by row. Returns how many rows it has, and how many differ.
 fn check_output(
     opened: &Opened,
-    plan: &Plan,
+    (plan, lines): (&Plan, u64),
     reader: &Reader,
     out: &mut impl Write,
 ) -> Result<(u64, u64), Failure> {
@@ -105,29 +108,34 @@ fn check_output(
     let path = output.path.display().to_string();
     if !output.path.exists() {
         writeln!(out, "output: {path} does not exist; `fanfold export` writes it")?;
-        return Ok((plan.rows, 1));
+        return Ok((lines, 1));
     }
     // The output is read like any input; its name is not a glob.
     let spec = InputSpec { max_record_bytes: u64::MAX, ..InputSpec::new([escaped(&path)], output.spool()) };
     let written = Source::open(spec).map_err(PipelineError::from)?;
     let names = CheckedColumns::of(opened, plan)?;
-    let mut rows = opened.source.rows(Projection::Only([].into())).map_err(PipelineError::from)?;
-    let mut results = reader.results_as_matched();
+    let mut rows = looked_rows(opened, reader.results_as_matched())?;
+    let mut row: Option<(Item, std::vec::IntoIter<RowResult>)> = None;
     let (mut found, mut differ, mut first) = (0_u64, 0_u64, None);
     for item in written.rows(Projection::Fields).map_err(PipelineError::from)? {
         let item = item.map_err(PipelineError::from)?;
         found += 1;
-        let row = rows.next().transpose().map_err(PipelineError::from)?;
-        let expected = results.at(item.position())?.unwrap_or_default();
-        if !names.agree(&item, row.as_ref(), &expected) {
+        if row.as_ref().is_none_or(|(_, lines)| lines.as_slice().is_empty()) {
+            row = rows.next().transpose()?.map(|row| (row.item, row.lines.into_iter()));
+        }
+        let (of_row, expected) = match &mut row {
+            Some((item, lines)) => (Some(&*item), lines.next().unwrap_or_default()),
+            None => (None, RowResult::default()),
+        };
+        if !names.agree(&item, of_row, &expected) {
             differ += 1;
             first.get_or_insert_with(|| item.place().to_string());
         }
     }
-    if found != plan.rows {
+    if found != lines {
         let rows = counted(found, "row");
-        writeln!(out, "output: {path} has {rows}, and the input has {}", count(plan.rows))?;
-        return Ok((found, found.abs_diff(plan.rows).max(differ)));
+        writeln!(out, "output: {path} has {rows}, and the input has {}", count(lines))?;
+        return Ok((found, found.abs_diff(lines).max(differ)));
     }
     match first {
         None => writeln!(out, "output: {path} has every row, as in the journal")?,

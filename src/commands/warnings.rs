@@ -10,7 +10,8 @@ use crate::journal::neighbours::with_answers;
 use crate::journal::reader::Reader;
 use crate::pipeline::Opened;
 use crate::pipeline::cost_estimate::{CostEstimate, Unasked};
-use crate::pipeline::plan::{Plan, first_requests};
+use crate::pipeline::plan::Plan;
+use crate::pipeline::requests::first_requests;
 use crate::pipeline::run_record::SIMULATOR;
 use crate::text::{count, counted, money};
 

@@ -10,6 +10,7 @@ use toml::Value;
 use crate::config::input_section::InputSection;
 use crate::config::one_or_many::OneOrMany;
 use crate::config::patterns::{DURATION, concurrency};
+use crate::config::text_sections::SplitSection;
 use crate::config::words::{optional_word, word};
 use crate::job::address::DEFAULT_BASE_URL;
 use crate::job::answer::OnLength;
@@ -54,6 +55,8 @@ pub struct JobFile {
     pub glossary: GlossarySection,
     /// Notifications when a run starts, ends or stops.
     pub notify: Option<NotifySection>,
+    /// Cuts long texts into pieces, each of which is a request of its own.
+    pub split: Option<SplitSection>,
 }
 
 /// `[model]`: the model, and how to reach it.

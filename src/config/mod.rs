@@ -31,4 +31,5 @@ pub mod orders;
 pub mod overlay;
 mod patterns;
 pub mod resolve;
+pub mod text_sections;
 mod words;

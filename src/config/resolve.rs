@@ -6,6 +6,7 @@ mod bounds;
 mod files;
 mod looking;
 mod lookups;
+mod splitting;
 mod values;
 
 use std::mem::take;
@@ -32,6 +33,7 @@ use bounds::schedule;
 use files::{format_of, input, output};
 use looking::without_sending;
 pub use lookups::Lookups;
+use splitting::split;
 
 /// The model for a question that names none: the one that the vendor's guide recommends. A job must name its model, because
 /// a job costs more.
@@ -111,6 +113,7 @@ fn settle(mut file: JobFile, layers: &Layers, lookups: &Lookups<'_>) -> Result<J
             terms: file.glossary.terms.map(PathBuf::from),
             memory: file.glossary.memory.map(PathBuf::from),
         },
+        split: file.split.map(|section| split(section, layers)).transpose()?,
         model,
         prompt,
         request,

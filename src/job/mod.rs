@@ -52,6 +52,7 @@ use notify::Notify;
 use period::CapPeriod;
 use price::Price;
 use schedule::Schedule;
+use split::Split;
 pub use template_text::TemplateText;
 
 /// A job, settled.
@@ -99,6 +100,8 @@ pub struct Job {
     pub notify: Option<Notify>,
     /// The glossary and sample translations for qwen-mt.
     pub glossary: GlossaryFiles,
+    /// How each row's text is cut into pieces, if it is.
+    pub split: Option<Split>,
 }
 
 impl Job {

@@ -8,7 +8,8 @@ use super::JournalError;
 use super::codec::usage;
 use super::reader::Reader;
 use super::seal::{bound, result_is_whole};
-use crate::outcome::{Answer, RowResult, Status, Usage};
+use crate::note::EntryPart;
+use crate::outcome::{Answer, PieceCounts, RowResult, Status, Usage};
 use crate::request::Fingerprint;
 use crate::row::{RecordHash, RowId};
 
@@ -45,8 +46,10 @@ const RESULT_BYTES: usize = 256 * 1024;
 pub struct Entry {
     /// Its number in the journal.
     pub number: i64,
-    /// The place of its row.
+    /// Its place among all requests.
     pub position: u64,
+    /// Which of its row's requests it is.
+    pub part: EntryPart,
     /// The identifier of its row.
     pub id: Option<RowId>,
     /// The request it belongs to.
@@ -83,7 +86,8 @@ impl EntryCursor {
     ///
     /// When the journal cannot be read.
     pub fn at(&mut self, position: u64) -> Result<Option<Entry>, JournalError> {
-        let sql = "SELECT position, fingerprint, status, tries, error_code IS 'cut_by_server', entry, row_id, record
+        let sql = "SELECT position, fingerprint, status, tries, error_code IS 'cut_by_server', entry, row_id, record,
+                       part, parts
                    FROM entries WHERE position >= ?1 ORDER BY position LIMIT ?2";
         self.pages.at(&self.reader, position, sql, |row| {
             Ok(Entry {
@@ -95,6 +99,7 @@ impl EntryCursor {
                 number: row.get(5)?,
                 id: row.get::<_, Option<String>>(6)?.map(RowId::from_text),
                 record: row.get(7)?,
+                part: EntryPart { number: row.get(8)?, count: row.get(9)? },
             })
         })
     }
@@ -211,7 +216,7 @@ fn result(row: &rusqlite::Row<'_>) -> rusqlite::Result<StoredResult> {
             Status::Failed => {
                 answered.then_some(Answer { response: None, reasoning: None, tool_calls: None, ..answer })
             }
-            Status::Pending | Status::SetAside | Status::Dropped => None,
+            Status::Pending | Status::SetAside | Status::Dropped | Status::Skipped => None,
         },
         cost: if shared { Some(0.0) } else { row.get(3)? },
         attempts: (attempts > 0 || shared).then_some(attempts),
@@ -219,6 +224,7 @@ fn result(row: &rusqlite::Row<'_>) -> rusqlite::Result<StoredResult> {
         status,
         error_code: if status == Status::Failed { row.get(4)? } else { None },
         error: if status == Status::Failed { row.get(5)? } else { None },
+        pieces: PieceCounts::default(),
     };
     Ok(StoredResult {
         entry: row.get(20)?,

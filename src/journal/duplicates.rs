@@ -118,19 +118,22 @@ impl Sharer<'_> {
     ///
     /// When the journal cannot be written.
     pub fn share(&mut self, row: &RowKey) -> Result<(), JournalError> {
-        let sql = "INSERT INTO entries (position, row_id, fingerprint, status, shares, error_code, error, simulated, record)
-                   SELECT ?1, ?2, e.fingerprint, e.status, e.entry, e.error_code, e.error, e.simulated, ?4
+        let sql = "INSERT INTO entries (position, row_id, fingerprint, status, shares, error_code, error, simulated, record,
+                       part, parts)
+                   SELECT ?1, ?2, e.fingerprint, e.status, e.entry, e.error_code, e.error, e.simulated, ?4, ?5, ?6
                    FROM temp.ends x JOIN entries e ON e.entry = x.entry
                    WHERE x.fingerprint = ?3 AND e.position IS NOT ?1
                    ON CONFLICT (position) DO UPDATE SET status = excluded.status, shares = excluded.shares,
                        answer = NULL, error_code = excluded.error_code, error = excluded.error,
-                       simulated = excluded.simulated, row_id = coalesce(excluded.row_id, row_id), record = excluded.record
+                       simulated = excluded.simulated, row_id = coalesce(excluded.row_id, row_id), record = excluded.record,
+                       part = excluded.part, parts = excluded.parts
                        WHERE fingerprint = excluded.fingerprint
                    RETURNING status";
         let failed = self.journal.reader().failed();
         let mut statement = self.journal.connection().prepare_cached(sql).map_err(&failed)?;
         let id = row.id.as_ref().map(|id| id.as_str());
-        let values = params![row.position, id, row.fingerprint.0, record_of(row)];
+        let values =
+            params![row.position, id, row.fingerprint.0, record_of(row), row.part.number, row.part.count];
         let mut rows = statement.query(values).map_err(&failed)?;
         while let Some(row) = rows.next().map_err(&failed)? {
             match row.get(0).map_err(&failed)? {

@@ -61,14 +61,15 @@ pub(super) fn end(
 /// A row of which the journal knows nothing, unless there is one in its place.
 const NEW_ENTRY: &str =
     "INSERT INTO entries (position, row_id, fingerprint, status, tries, attempts, cost, error_code, error, answer,
-         simulated, record)
-     VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12) ON CONFLICT (position) DO NOTHING";
+         simulated, record, part, parts)
+     VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14) ON CONFLICT (position) DO NOTHING";
 
 /// What another request brought the same row.
 const SAME_ENTRY: &str =
     "UPDATE entries SET status = ?4, out = 0, shares = NULL, tries = ?5, attempts = attempts + ?6,
          cost = CASE WHEN cost IS NULL THEN ?7 ELSE cost + coalesce(?7, 0) END, error_code = ?8, error = ?9,
-         answer = coalesce(?10, answer), simulated = max(simulated, ?11), row_id = coalesce(?2, row_id), record = ?12
+         answer = coalesce(?10, answer), simulated = max(simulated, ?11), row_id = coalesce(?2, row_id), record = ?12,
+         part = ?13, parts = ?14
      WHERE position = ?1 AND fingerprint = ?3
      RETURNING entry";
 
@@ -93,6 +94,8 @@ fn enter(
         answer,
         ended.ending.is_simulated(),
         record_of(&ended.row),
+        ended.row.part.number,
+        ended.row.part.count,
     ];
     let mut new = transaction.prepare_cached(NEW_ENTRY)?;
     if new.execute(values)? == 1 {

@@ -112,9 +112,9 @@ pub enum MatchError {
 /// Made where [`NO_TABLES`] has left none.
 const TABLES: &str = "
 PRAGMA temp_store = FILE;
-CREATE TEMP TABLE records (entry INTEGER PRIMARY KEY, record BLOB);
+CREATE TEMP TABLE records (entry INTEGER PRIMARY KEY, record BLOB, part INTEGER NOT NULL, parts INTEGER NOT NULL);
 CREATE TEMP TABLE loose_rows (position INTEGER PRIMARY KEY, row_id TEXT UNIQUE, fingerprint BLOB NOT NULL,
-    sendable INTEGER NOT NULL, record BLOB);
+    sendable INTEGER NOT NULL, record BLOB, part INTEGER NOT NULL, parts INTEGER NOT NULL);
 CREATE TEMP TABLE asked (fingerprint BLOB PRIMARY KEY) WITHOUT ROWID;
 CREATE TEMP TABLE loose_entries (entry INTEGER PRIMARY KEY, position INTEGER, row_id TEXT, fingerprint BLOB NOT NULL,
     status TEXT NOT NULL);
@@ -232,12 +232,12 @@ impl Matcher<'_> {
     /// A row that is written otherwise by now, or was not known by that, is known by it from now on.
     fn note_record(&self, entry: &Entry, key: &RowKey) -> Result<(), JournalError> {
         let record = record_of(key);
-        if record == entry.record {
+        if record == entry.record && key.part == entry.part {
             return Ok(());
         }
-        let sql = "INSERT OR IGNORE INTO temp.records VALUES (?1, ?2)";
-        let statement = self.connection().prepare_cached(sql);
-        let noted = statement.and_then(|mut statement| statement.execute(params![entry.number, record]));
+        let sql = "INSERT OR IGNORE INTO temp.records VALUES (?1, ?2, ?3, ?4)";
+        let values = params![entry.number, record, key.part.number, key.part.count];
+        let noted = self.connection().prepare_cached(sql).and_then(|mut statement| statement.execute(values));
         noted.map(drop).map_err(self.reader.failed())
     }
 
@@ -261,9 +261,11 @@ impl Matcher<'_> {
     fn loosen_row(&mut self, key: &RowKey, sendable: bool) -> Result<(), MatchError> {
         let failed = self.reader.failed();
         let id = key.id.as_ref().map(|id| id.as_str()).filter(|_| self.with_ids);
-        let sql = "INSERT INTO temp.loose_rows VALUES (?1, ?2, ?3, ?4, ?5) ON CONFLICT (row_id) DO NOTHING";
+        let sql =
+            "INSERT INTO temp.loose_rows VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7) ON CONFLICT (row_id) DO NOTHING";
         let mut statement = self.connection().prepare_cached(sql).map_err(&failed)?;
-        let values = params![key.position, id, key.fingerprint.0, sendable, record_of(key)];
+        let (part, record) = (key.part, record_of(key));
+        let values = params![key.position, id, key.fingerprint.0, sendable, record, part.number, part.count];
         let inserted = statement.execute(values).map_err(&failed)?;
         match (inserted, id) {
             (0, Some(id)) => {

@@ -1,11 +1,14 @@
 //! The rows of the present input, looking back: how many there are of each state, which is which, and why some failed.
 
+use std::ops::Range;
+
 use rusqlite::OptionalExtension;
 
 use super::JournalError;
 use super::codec::text;
 use super::reader::Reader;
 use crate::history::FailedRow;
+use crate::note::EntryPart;
 use crate::outcome::Status;
 use crate::request::Fingerprint;
 
@@ -35,7 +38,37 @@ pub struct FailureGroup {
     pub message: String,
 }
 
+/// Where the entry of a row's piece is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct PieceEntry {
+    /// Its place among all requests.
+    pub position: u64,
+    /// Which piece it is.
+    pub part: EntryPart,
+}
+
 impl Reader {
+    /// The entries of the pieces of the row with an identifier, in order.
+    ///
+    /// # Errors
+    ///
+    /// When the journal cannot be read.
+    pub fn pieces_of(&self, id: &str) -> Result<Vec<PieceEntry>, JournalError> {
+        let sql = "SELECT position, part, parts FROM entries
+                   WHERE row_id = ?1 || '#' || (part + 1) AND position IS NOT NULL ORDER BY position";
+        self.all(sql, [id], piece_entry)
+    }
+
+    /// The entries at some positions, in order.
+    ///
+    /// # Errors
+    ///
+    /// When the journal cannot be read.
+    pub fn pieces_at(&self, positions: Range<u64>) -> Result<Vec<PieceEntry>, JournalError> {
+        let sql = "SELECT position, part, parts FROM entries WHERE position >= ?1 AND position < ?2 ORDER BY position";
+        self.all(sql, [positions.start, positions.end], piece_entry)
+    }
+
     /// Rows of the present input by their state, among its first `rows` where that is given.
     ///
     /// # Errors
@@ -50,7 +83,9 @@ impl Reader {
             match status {
                 Status::Ok => counts.ok += count,
                 Status::Failed => counts.failed += count,
-                Status::Pending | Status::SetAside | Status::Dropped => counts.pending += count,
+                Status::Pending | Status::SetAside | Status::Dropped | Status::Skipped => {
+                    counts.pending += count
+                }
             }
         }
         Ok(counts)
@@ -137,4 +172,8 @@ impl Reader {
                    WHERE e.position IS NOT NULL AND s.finish_reason IS NOT NULL GROUP BY 1 ORDER BY 2 DESC, 1 LIMIT 100";
         self.all(sql, [], |row| Ok((row.get(0)?, row.get(1)?)))
     }
+}
+
+fn piece_entry(row: &rusqlite::Row<'_>) -> rusqlite::Result<PieceEntry> {
+    Ok(PieceEntry { position: row.get(0)?, part: EntryPart { number: row.get(1)?, count: row.get(2)? } })
 }

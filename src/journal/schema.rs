@@ -14,8 +14,9 @@ pub(super) const APPLICATION_ID: i32 = 0x4641_4e46;
 /// journals to it, and adds a journal of the new version to `tests/data`.
 pub(super) const VERSION: i32 = 1;
 
-/// `entries`: one for each request that a row of the input has led to. `position` is the row's present place in the input,
-///   counted from 0; null for an entry that no row claims at present, which is kept all the same: the row may come back.
+/// `entries`: one for each request that a row of the input has led to. `position` is the request's present place in the input,
+///   counted from 0 over the requests of all rows; null for an entry that no row claims at present, which is kept all the
+///   same: the row may come back. Of the requests of one row, which follow one another, it is number `part` of `parts`.
 ///   `gone_at`: since when that is so, as far as runs have looked. `record`: what the row is known by as it is written, bound to
 ///   its request. `status`: pending, ok, failed, set_aside (for one more pass), or dropped
 ///   when it had been gone for long (`pruning.rs`): it has no answer any more, and is kept for what its steps and faults say of
@@ -39,6 +40,8 @@ const TABLES: &str = "
 CREATE TABLE entries (
     entry INTEGER PRIMARY KEY,
     position INTEGER UNIQUE,
+    part INTEGER NOT NULL DEFAULT 0,
+    parts INTEGER NOT NULL DEFAULT 1,
     row_id TEXT,
     fingerprint BLOB NOT NULL,
     record BLOB,

@@ -24,7 +24,9 @@ impl Frame {
         let mut frame = Self::default();
         let start = if text.starts_with('\u{feff}') { '\u{feff}'.len_utf8() } else { 0 };
         match by {
-            SplitBy::None => frame.push(text, Span { range: start..text.len(), kind: SpanKind::Whole, rank: 0 }),
+            SplitBy::None => {
+                frame.push(text, Span { range: start..text.len(), kind: SpanKind::Whole, rank: 0 })
+            }
             SplitBy::Text => plain::paragraphs(text, start, &mut frame),
             SplitBy::Lines => plain::each_line(text, start, &mut frame),
             SplitBy::Markdown => markdown::blocks(text, start, &mut frame),

@@ -20,7 +20,13 @@ enum Level {
 }
 
 /// Adds the span to `spans`, in several if it takes more than the budget.
-pub(super) fn cut(text: &str, span: &Span, swaps: &[Swap], fits: &dyn Fn(&str) -> Option<f64>, spans: &mut Vec<Span>) {
+pub(super) fn cut(
+    text: &str,
+    span: &Span,
+    swaps: &[Swap],
+    fits: &dyn Fn(&str) -> Option<f64>,
+    spans: &mut Vec<Span>,
+) {
     let sent = span.sent(text, swaps);
     if fits(&sent).is_none() {
         return spans.push(span.clone());
@@ -72,7 +78,10 @@ fn divide(
     // Tokens go by bytes, nearly; what turns out to be too much is divided again.
     let budget = (range.len() as f64 / excess * 0.95) as u64;
     let sizes: Vec<u64> = units.iter().map(|unit| unit.len() as u64).collect();
-    let hashes = edges::strengths(sent, units.iter().map(|unit| (0, range.start + unit.start..range.start + unit.end)));
+    let hashes = edges::strengths(
+        sent,
+        units.iter().map(|unit| (0, range.start + unit.start..range.start + unit.end)),
+    );
     for group in edges::groups(&sizes, &hashes, 0, budget) {
         let part = range.start + units[group.start].start..range.start + units[group.end - 1].end;
         if group.len() == 1 && !matches!(level, Level::Characters) {

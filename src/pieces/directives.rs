@@ -8,8 +8,12 @@ pub(super) fn is_directive(line: &str) -> bool {
         Some(b'!') => line.starts_with("!!! "),
         Some(b'?') => line.starts_with("??? ") || line.starts_with("???+ "),
         Some(b'{') => alone(line, "{{", "}}") || alone(line, "{%", "%}"),
-        Some(b'i') => line.starts_with("import ") && line.ends_with(['\'', '"', ';']) && line.contains(['\'', '"']),
-        Some(b'e') => ["export const ", "export default ", "export function "].iter().any(|word| line.starts_with(word)),
+        Some(b'i') => {
+            line.starts_with("import ") && line.ends_with(['\'', '"', ';']) && line.contains(['\'', '"'])
+        }
+        Some(b'e') => {
+            ["export const ", "export default ", "export function "].iter().any(|word| line.starts_with(word))
+        }
         _ => false,
     }
 }

@@ -17,7 +17,10 @@ pub(super) struct EdgeStrength {
 }
 
 /// The strengths of the edges before stretches of a text, each with its rank.
-pub(super) fn strengths(text: &str, stretches: impl Iterator<Item = (u8, Range<usize>)>) -> Vec<EdgeStrength> {
+pub(super) fn strengths(
+    text: &str,
+    stretches: impl Iterator<Item = (u8, Range<usize>)>,
+) -> Vec<EdgeStrength> {
     let mut before = 0;
     let strength = |(rank, range): (u8, Range<usize>)| {
         let hash = least_hash(&text.as_bytes()[range]);
@@ -28,7 +31,12 @@ pub(super) fn strengths(text: &str, stretches: impl Iterator<Item = (u8, Range<u
 
 /// Groups of neighbours, each of at most `budget`, except one that is too much alone. `between` is what two neighbours take
 /// besides their own sizes.
-pub(super) fn groups(sizes: &[u64], strengths: &[EdgeStrength], between: u64, budget: u64) -> Vec<Range<usize>> {
+pub(super) fn groups(
+    sizes: &[u64],
+    strengths: &[EdgeStrength],
+    between: u64,
+    budget: u64,
+) -> Vec<Range<usize>> {
     let mut order: Vec<usize> = (1..sizes.len()).collect();
     order.sort_unstable_by(|a, b| strengths[*b].cmp(&strengths[*a]).then(a.cmp(b)));
     // Of a group, its first member knows the end and the size, and its last one knows the start.

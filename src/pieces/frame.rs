@@ -40,7 +40,8 @@ impl Frame {
     /// What follows is read as the end of a line inside a span.
     pub(super) fn swap_line_end(&mut self, text: &str, gap: Range<usize>) {
         let before = text[..gap.start].chars().next_back();
-        let with = if runs_on(before, text[gap.end..].chars().next()) { SwapWith::Nothing } else { SwapWith::Blank };
+        let with =
+            if runs_on(before, text[gap.end..].chars().next()) { SwapWith::Nothing } else { SwapWith::Blank };
         self.swaps.push(Swap { range: gap, with });
     }
 }

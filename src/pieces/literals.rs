@@ -63,7 +63,9 @@ pub(super) fn has_words(text: &str) -> bool {
     let letter = |text: &str| text.chars().any(char::is_alphabetic);
     let bytes = text.as_bytes();
     // Nearly all texts begin with a word.
-    let first = bytes.iter().position(|byte| byte.is_ascii_alphabetic() || *byte >= 0x80 || FIRST[usize::from(*byte)]);
+    let first = bytes
+        .iter()
+        .position(|byte| byte.is_ascii_alphabetic() || *byte >= 0x80 || FIRST[usize::from(*byte)]);
     match first {
         None => return false,
         Some(at) if bytes[at].is_ascii_alphabetic() && bytes[at] != b'h' => return true,
@@ -125,9 +127,13 @@ fn url(rest: &[u8]) -> Option<usize> {
     if !rest.starts_with(b"http://") && !rest.starts_with(b"https://") {
         return None;
     }
-    let inside = |byte: &&u8| byte.is_ascii_graphic() && !matches!(byte, b'<' | b'>' | b'"' | b'`' | b'|' | b'\\' | b'*');
+    let inside = |byte: &&u8| {
+        byte.is_ascii_graphic() && !matches!(byte, b'<' | b'>' | b'"' | b'`' | b'|' | b'\\' | b'*')
+    };
     let whole = rest.iter().take_while(inside).count();
-    let ends = |byte: &&u8| !matches!(byte, b'.' | b',' | b';' | b':' | b'!' | b'?' | b')' | b']' | b'}' | b'\'' | b'_');
+    let ends = |byte: &&u8| {
+        !matches!(byte, b'.' | b',' | b';' | b':' | b'!' | b'?' | b')' | b']' | b'}' | b'\'' | b'_')
+    };
     let trailing = rest[..whole].iter().rev().position(|byte| ends(&byte))?;
     Some(whole - trailing)
 }
@@ -139,12 +145,14 @@ fn target(rest: &[u8]) -> Option<usize> {
 }
 
 fn footnote(rest: &[u8]) -> Option<usize> {
-    let label = rest.strip_prefix(b"[^")?.iter().take_while(|byte| byte.is_ascii_graphic() && **byte != b']').count();
+    let label =
+        rest.strip_prefix(b"[^")?.iter().take_while(|byte| byte.is_ascii_graphic() && **byte != b']').count();
     (label > 0 && rest.get(2 + label) == Some(&b']')).then_some(label + 3)
 }
 
 fn placeholder(rest: &[u8]) -> Option<usize> {
-    let within = |from: usize, inside: fn(&u8) -> bool| rest[from..].iter().take_while(|byte| inside(byte)).count();
+    let within =
+        |from: usize, inside: fn(&u8) -> bool| rest[from..].iter().take_while(|byte| inside(byte)).count();
     let closed = |from: usize| {
         let length = within(from, |byte| is_name(byte) || matches!(byte, b'.' | b':' | b'-' | b'#'));
         (rest.get(from + length) == Some(&b'}')).then_some(from + length + 1)

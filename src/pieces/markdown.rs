@@ -23,7 +23,17 @@ const EXTENSIONS: Options = Options::ENABLE_TABLES
 
 /// Adds the spans of a Markdown text that begins at `base`.
 pub(super) fn blocks(text: &str, base: usize, frame: &mut Frame) {
-    let mut walk = Walk { text, frame, open: None, kind: SpanKind::Block, rank: 3, quotes: 0, depth: 0, links: vec![], silent: 0 };
+    let mut walk = Walk {
+        text,
+        frame,
+        open: None,
+        kind: SpanKind::Block,
+        rank: 3,
+        quotes: 0,
+        depth: 0,
+        links: vec![],
+        silent: 0,
+    };
     let parsed = with_line_feeds(&text[base..]);
     for (event, range) in Parser::new_ext(&parsed, EXTENSIONS).into_offset_iter() {
         walk.event(&event, base + range.start..base + range.end);
@@ -74,7 +84,11 @@ impl Walk<'_, '_> {
         match event {
             Event::Start(tag) => self.start(tag, range),
             Event::End(tag) => self.end(*tag, range),
-            Event::Text(_) | Event::Code(_) | Event::InlineHtml(_) | Event::InlineMath(_) | Event::FootnoteReference(_) => {
+            Event::Text(_)
+            | Event::Code(_)
+            | Event::InlineHtml(_)
+            | Event::InlineMath(_)
+            | Event::FootnoteReference(_) => {
                 self.inline(range);
             }
             Event::DisplayMath(_) if self.fills_lines(&range) => self.part(),
@@ -87,7 +101,9 @@ impl Walk<'_, '_> {
 
     fn start(&mut self, tag: &Tag<'_>, range: Range<usize>) {
         match tag {
-            Tag::Emphasis | Tag::Strong | Tag::Strikethrough | Tag::Superscript | Tag::Subscript => self.inline(range),
+            Tag::Emphasis | Tag::Strong | Tag::Strikethrough | Tag::Superscript | Tag::Subscript => {
+                self.inline(range)
+            }
             Tag::Link { link_type, .. } => self.open_link(*link_type, range, 1),
             Tag::Image { link_type, .. } => self.open_link(*link_type, range, 2),
             _ => {
@@ -154,7 +170,10 @@ impl Walk<'_, '_> {
             return;
         }
         let before = self.text.as_bytes()[..range.start].last();
-        if before == Some(&b'\\') && self.text.as_bytes()[range.start].is_ascii_punctuation() && self.open.is_none() {
+        if before == Some(&b'\\')
+            && self.text.as_bytes()[range.start].is_ascii_punctuation()
+            && self.open.is_none()
+        {
             // The backslash of an escaped character that the text begins with.
             range.start -= 1;
         }
@@ -248,9 +267,12 @@ impl Walk<'_, '_> {
     fn check_targets(&mut self, open: &Open) {
         let swaps = &self.frame.swaps[open.swaps..];
         let mut from = open.range.start;
-        let mut stretches = swaps.iter().map(|swap| std::mem::replace(&mut from, swap.range.end)..swap.range.start);
+        let mut stretches =
+            swaps.iter().map(|swap| std::mem::replace(&mut from, swap.range.end)..swap.range.start);
         let taken = |stretch: &str| {
-            stretch.match_indices("](").any(|(at, _)| stretch[at + 2..].starts_with(|c: char| c.is_ascii_digit()))
+            stretch
+                .match_indices("](")
+                .any(|(at, _)| stretch[at + 2..].starts_with(|c: char| c.is_ascii_digit()))
         };
         let text = self.text;
         if swaps.is_empty() {

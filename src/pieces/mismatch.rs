@@ -27,7 +27,9 @@ impl fmt::Display for Mismatch {
             Self::Paragraphs { expected, found } => write!(f, "{found} paragraphs came back for {expected}"),
             Self::Lost(literal) => write!(f, "`{literal}` is missing"),
             Self::Added(literal) => write!(f, "`{literal}` was added"),
-            Self::Marks { mark, expected, found } => write!(f, "{found} marks `{mark}` came back for {expected}"),
+            Self::Marks { mark, expected, found } => {
+                write!(f, "{found} marks `{mark}` came back for {expected}")
+            }
             Self::Length { expected, found } => {
                 write!(f, "a paragraph of {expected} characters became one of {found}")
             }
@@ -83,7 +85,8 @@ fn lost(source: &str, answer: &str) -> Option<Mismatch> {
         return Some(Mismatch::Lost(literal.text.to_owned()));
     }
     let added = |literal: &Literal<'_>| {
-        let counts = matches!(literal.kind, LiteralKind::Placeholder | LiteralKind::Tag | LiteralKind::Target);
+        let counts =
+            matches!(literal.kind, LiteralKind::Placeholder | LiteralKind::Tag | LiteralKind::Target);
         counts && count(answer, literal.text) > count(source, literal.text)
     };
     literals(answer).into_iter().find(added).map(|literal| Mismatch::Added(literal.text.to_owned()))
@@ -92,7 +95,8 @@ fn lost(source: &str, answer: &str) -> Option<Mismatch> {
 /// The first kind of emphasis of which there are more or fewer marks.
 fn marks(source: &str, answer: &str) -> Option<Mismatch> {
     let (before, after) = (emphasis(source), emphasis(answer));
-    let differs = before.iter().zip(after).zip(["*", "**", "~~"]).find(|((before, after), _)| **before != *after);
+    let differs =
+        before.iter().zip(after).zip(["*", "**", "~~"]).find(|((before, after), _)| **before != *after);
     differs.map(|((expected, found), mark)| Mismatch::Marks { mark, expected: *expected, found })
 }
 

@@ -4,9 +4,10 @@ use unicode_segmentation::UnicodeSegmentation;
 
 /// Abbreviations after which a sentence goes on, without their last dot.
 const ABBREVIATIONS: &[&str] = &[
-    "Mr", "Mrs", "Ms", "Dr", "Prof", "St", "Mt", "Jr", "Sr", "vs", "etc", "e.g", "i.e", "cf", "al", "approx", "No", "Nr",
-    "Fig", "Vol", "pp", "p", "Inc", "Ltd", "Co", "Corp", "Art", "Abs", "bzw", "ca", "z.B", "d.h", "usw", "M", "Mme", "Mlle",
-    "p.ex", "Sra", "Sr", "Ud", "Uds", "т.е", "т.д", "стр", "ул", "Jan", "Feb", "Aug", "Sept", "Oct", "Nov", "Dec",
+    "Mr", "Mrs", "Ms", "Dr", "Prof", "St", "Mt", "Jr", "Sr", "vs", "etc", "e.g", "i.e", "cf", "al", "approx",
+    "No", "Nr", "Fig", "Vol", "pp", "p", "Inc", "Ltd", "Co", "Corp", "Art", "Abs", "bzw", "ca", "z.B", "d.h",
+    "usw", "M", "Mme", "Mlle", "p.ex", "Sra", "Sr", "Ud", "Uds", "т.е", "т.д", "стр", "ул", "Jan", "Feb",
+    "Aug", "Sept", "Oct", "Nov", "Dec",
 ];
 
 /// The sentences of a text, each with the blanks after it; together they are the text.

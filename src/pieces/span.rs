@@ -81,7 +81,8 @@ fn with_targets<'a>(mut line: Cow<'a, str>, text: &str, swaps: &[Swap]) -> Cow<'
     while let Some(at) = rest.find("](") {
         let number = &rest[at + 2..];
         let digits = number.bytes().take_while(u8::is_ascii_digit).count();
-        let target = number[..digits].parse::<usize>().ok().and_then(|number| targets.get(number.wrapping_sub(1)));
+        let target =
+            number[..digits].parse::<usize>().ok().and_then(|number| targets.get(number.wrapping_sub(1)));
         match target {
             Some(target) if number[digits..].starts_with(')') => {
                 whole.push_str(&rest[..at + 1]);
@@ -119,7 +120,9 @@ fn without_block_mark(line: &str) -> String {
     let hashes = line.bytes().take_while(|byte| *byte == b'#').count();
     let blank_after = |at: usize| line[at..].chars().next().is_none_or(char::is_whitespace);
     let at = match line.as_bytes().first() {
-        Some(b'0'..=b'9') if digits < 10 && line[digits..].starts_with(['.', ')']) && blank_after(digits + 1) => {
+        Some(b'0'..=b'9')
+            if digits < 10 && line[digits..].starts_with(['.', ')']) && blank_after(digits + 1) =>
+        {
             Some(digits)
         }
         Some(b'#') if hashes < 7 && blank_after(hashes) => Some(0),
@@ -136,7 +139,8 @@ fn without_block_mark(line: &str) -> String {
 /// The line in as many lines as the cue had, of about the same length.
 fn as_cue(line: &str, text: &str, swaps: &[Swap]) -> String {
     let line = line.replace("-->", "->");
-    let breaks: Vec<&Swap> = swaps.iter().filter(|swap| matches!(swap.with, SwapWith::Blank | SwapWith::Nothing)).collect();
+    let breaks: Vec<&Swap> =
+        swaps.iter().filter(|swap| matches!(swap.with, SwapWith::Blank | SwapWith::Nothing)).collect();
     let total = line.len();
     let mut cue = String::with_capacity(total + 8);
     let mut from = 0;

@@ -104,7 +104,8 @@ impl SplitText {
                 heading = Some(first);
             }
             piece.heading = heading.map(|at| self.spans[at].sent(text, &self.swaps).into_owned());
-            let last = piece.spans.clone().rev().find(|at| matches!(self.spans[*at].kind, SpanKind::Heading(_)));
+            let last =
+                piece.spans.clone().rev().find(|at| matches!(self.spans[*at].kind, SpanKind::Heading(_)));
             heading = last.or(heading);
         }
     }

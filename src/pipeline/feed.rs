@@ -4,14 +4,13 @@ use std::thread::JoinHandle;
 
 use tokio::sync::mpsc::{Receiver, Sender, channel};
 
-use super::plan::{Plan, prepare};
-use super::scan::{Depth, Scan, Scanned};
+use super::plan::Plan;
+use super::scan::{Depth, RequestPlace, Scan};
 use super::{Opened, PipelineError};
 use crate::dispatch::Ready;
 use crate::job::Transport;
 use crate::journal::cursors::Entry;
 use crate::journal::reader::Reader;
-use crate::note::RowKey;
 use crate::outcome::Status;
 
 /// How many rows are passed on together while the sender has enough, so that the thread is not woken for each.
@@ -36,15 +35,15 @@ pub(super) struct FeedRules {
     pub(super) retry_failed: bool,
     /// Only rows left over from the first pass are sent.
     pub(super) last: bool,
-    /// No row before this position is sent; `None` where every row has its answer.
-    pub(super) from: Option<u64>,
+    /// No request before this one is sent; `None` where every row has its answer.
+    pub(super) from: Option<RequestPlace>,
 }
 
 impl FeedRules {
     /// Whether the row of an entry is sent.
     fn sends(self, entry: Option<&Entry>) -> bool {
         match entry.map(|entry| entry.status) {
-            Some(Status::Ok) => false,
+            Some(Status::Ok | Status::Skipped) => false,
             Some(Status::Failed) => self.retry_failed && !self.last,
             Some(Status::SetAside) => true,
             Some(Status::Pending | Status::Dropped) | None => !self.last,
@@ -90,9 +89,9 @@ fn feed(opened: &Opened, rules: FeedRules, rows: &Sender<Vec<Ready>>) -> Result<
         if rows.is_closed() || !batch.hand_on(rows) {
             break;
         }
-        let Some(Scanned { item, record, entry, .. }) = scan.next().transpose()? else { break };
-        let Some(item) = item else { continue };
-        let (row, request) = prepare(opened, &item);
+        let Some(scanned) = scan.next().transpose()? else { break };
+        let Some((row, request)) = scanned.prepared(opened) else { continue };
+        let entry = scanned.entry;
         if entry.as_ref().is_some_and(|entry| entry.fingerprint != row.fingerprint) {
             batch.flush(rows);
             return Ok(true);
@@ -114,7 +113,7 @@ fn feed(opened: &Opened, rules: FeedRules, rows: &Sender<Vec<Ready>>) -> Result<
             true => reader.steps(row.position)?,
             false => Vec::new(),
         };
-        batch.add(Ready { row: RowKey { record, ..row }, request, tries, steps });
+        batch.add(Ready { row, request, tries, steps });
     }
     batch.flush(rows);
     Ok(false)
@@ -151,13 +150,14 @@ impl RowBatch {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::note::{EntryPart, RowKey};
     use crate::request::{ChatRequest, Fingerprint};
 
     fn ready(position: u64, bytes: usize) -> Ready {
         let fingerprint = Fingerprint::default();
         let request = ChatRequest::of_body(vec![b' '; bytes], fingerprint);
         Ready {
-            row: RowKey { position, id: None, fingerprint, record: None },
+            row: RowKey { position, part: EntryPart::WHOLE, id: None, fingerprint, record: None },
             request,
             tries: 0,
             steps: Vec::new(),

@@ -4,17 +4,22 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::request_key::request_key;
+use super::split_row::{FORMAT, Splitter};
 use super::structure::Structure;
-use super::{PipelineError, glossary};
+use super::{PipelineError, glossary, piece_size};
 use crate::conversation::ConversationRules;
+use crate::diagnostic::Diagnostic;
 use crate::format::Format;
 use crate::job::input_format::InputFormat;
+use crate::job::split::{Combine, Split};
 use crate::job::{Job, Output};
 use crate::read::{Expansion, InputSpec, Projection, ReadError, Source};
 use crate::render::Renderer;
+use crate::render::estimate::tokens_of_piece;
 use crate::row::Item;
+use crate::row_words::RowWords;
 use crate::schema::{AnswerSchema, Field};
-use crate::write::{Layout, LayoutError, OutputSpec};
+use crate::write::{Layout, LayoutError, OutputSpec, PieceColumns};
 
 /// A job with its input opened and its templates compiled.
 #[derive(Debug, Clone)]
@@ -29,6 +34,8 @@ pub struct Opened {
     pub schema: Option<Arc<AnswerSchema>>,
     /// The fields of the schema that become columns.
     fields: Vec<Field>,
+    /// How rows are cut into pieces, in a job that does so.
+    splitter: Option<Splitter>,
     /// Everything besides a row's record that decides its request.
     request_key: Arc<str>,
 }
@@ -73,9 +80,10 @@ impl Opened {
         };
         let source = open(spec)?;
         let renderer = Renderer::new(&job, source.columns())?.with_glossary(glossary::read(&job)?);
-        let request_key = request_key(&job, &source, &renderer).into();
+        let splitter = job.split.as_ref().map(|split| splitter(&job, split, &source)).transpose()?;
+        let request_key = request_key(&job, &source, &renderer, splitter.as_ref()).into();
         let (job, source, renderer) = (Arc::new(job), Arc::new(source), Arc::new(renderer));
-        let opened = Self { job, source, renderer, schema, fields, request_key };
+        let opened = Self { job, source, renderer, schema, fields, splitter, request_key };
         opened.check_output_is_no_input(&opened.job.output.path)?;
         if opened.source.columns().is_some() {
             opened.layout(opened.source.columns(), opened.job.output.format)?;
@@ -117,6 +125,21 @@ impl Opened {
         &self.request_key
     }
 
+    /// How rows are cut into pieces, in a job that does so.
+    pub(super) fn splitter(&self) -> Option<&Splitter> {
+        self.splitter.as_ref()
+    }
+
+    /// What messages call the job's rows and requests.
+    pub fn words(&self) -> RowWords {
+        RowWords { documents: false, pieces: self.splitter.is_some() }
+    }
+
+    /// How the answers to a row's pieces become one.
+    pub(super) fn combine(&self) -> Combine {
+        self.job.split.as_ref().map(|split| split.combine).unwrap_or_default()
+    }
+
     /// Whether the columns of rows that each bring their own decide anything.
     pub(super) fn columns_matter(&self) -> bool {
         let output = &self.job.output;
@@ -131,6 +154,11 @@ impl Opened {
             prefix: output.prefix.clone(),
             spreadsheet_safe: output.spreadsheet_safe,
             fields: self.fields.clone(),
+            pieces: match self.job.split.as_ref().map(|split| split.combine) {
+                None => PieceColumns::None,
+                Some(Combine::Rows) => PieceColumns::Numbers,
+                Some(Combine::Join | Combine::Merge) => PieceColumns::Counts,
+            },
         }
     }
 
@@ -185,7 +213,12 @@ impl Opened {
 
     /// What of a row its request can depend on.
     pub fn wanted_by_requests(&self) -> Projection {
-        self.renderer.columns().map_or(Projection::Fields, Projection::Only)
+        let Some(mut columns) = self.renderer.columns() else { return Projection::Fields };
+        if let Some(splitter) = &self.splitter {
+            // What decides how a row is cut, whatever its template uses.
+            columns.extend([splitter.column.to_string(), FORMAT.to_owned()]);
+        }
+        Projection::Only(columns)
     }
 
     /// How a row continues after an answer that does not end it.
@@ -205,6 +238,27 @@ impl Opened {
     pub fn journal(&self) -> PathBuf {
         self.job.output.journal()
     }
+}
+
+/// How the rows of a job are cut.
+fn splitter(job: &Job, split: &Split, source: &Source) -> Result<Splitter, Diagnostic> {
+    let column = split.column.source.as_str();
+    if let Some(columns) = source.columns().filter(|columns| !columns.is_empty())
+        && !columns.iter().any(|known| known.name == column)
+    {
+        let known: Vec<&str> = columns.iter().map(|known| known.name.as_str()).collect();
+        let problem =
+            split.column.problem(None, format!("[split] cuts the column `{column}`, and the input has none"));
+        let help = format!("name one with `column` under [split]; the columns are {}", known.join(", "));
+        return Err(problem.help(help));
+    }
+    Ok(Splitter {
+        column: column.into(),
+        by: split.by,
+        budget: piece_size::budget(job, split),
+        context: split.context as usize,
+        tokens: tokens_of_piece,
+    })
 }
 
 /// What a job keeps beside its output, which an input's glob may match and never means.

@@ -1,17 +1,21 @@
 //! The last stage: joins answers to the input again, in input order.
 
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::sync::mpsc::{SyncSender, sync_channel};
 use std::thread::JoinHandle;
 
-use super::plan::{BAD_ROW, Plan, prepare};
+use super::fold::{FoldedRow, Folding};
+use super::plan::Plan;
 use super::prefetch::{Prefetch, PrefetchBatch, Weight};
-use super::scan::{Depth, Scan, Scanned};
+use super::scan::{Depth, RequestPlace, Scan, Scanned};
+use super::split_row::SplitRow;
 use super::{Opened, PipelineError};
 use crate::dispatch::stop::{Stop, StopLevel};
 use crate::format::{Compression, Format};
 use crate::journal::cursors::Results;
 use crate::journal::reader::Reader;
+use crate::note::EntryPart;
 use crate::outcome::{Answer, RowResult, Status};
 use crate::read::Projection;
 use crate::request::Fingerprint;
@@ -42,6 +46,8 @@ pub struct OutputCounts {
     pub failed: u64,
     /// Rows without an answer yet.
     pub pending: u64,
+    /// Rows that ask nothing.
+    pub skipped: u64,
     /// The answered rows whose answer came from fanfold's simulator.
     pub simulated: u64,
 }
@@ -55,13 +61,14 @@ impl OutputCounts {
                 self.simulated += u64::from(result.answer.as_ref().is_some_and(|answer| answer.simulated));
             }
             Status::Failed => self.failed += 1,
+            Status::Skipped => self.skipped += 1,
             Status::Pending | Status::SetAside | Status::Dropped => self.pending += 1,
         }
     }
 
     /// All rows.
     pub fn rows(&self) -> u64 {
-        self.ok + self.failed + self.pending
+        self.ok + self.failed + self.pending + self.skipped
     }
 }
 
@@ -92,23 +99,24 @@ pub fn write(
     let entries = Reader::beside(results.reader().path())?.entries();
     let scan = Scan::new(opened, wanted, Some(entries), move |_, _| depth)?;
     let theirs = opened.clone();
-    let asked = move |row: Result<Scanned, PipelineError>| row.map(|row| AskedRow::new(&theirs, row));
-    for row in Prefetch::of_each(scan, asked) {
-        let Some(AskedRow { item, asked }) = row? else { continue };
+    let asked = move |part: Result<Scanned, PipelineError>| part.map(|part| AskedPart::new(&theirs, part));
+    let mut folding = Folding::new(opened.combine());
+    for part in Prefetch::of_each(scan, asked) {
+        let AskedPart { place, part, item, whole, asked } = part?;
         if *stop.borrow() == StopLevel::Now {
             return Err(PipelineError::Interrupted);
         }
-        let mut result = match results.belonging(item.position())? {
-            // An answer belongs to one request, and not to another that has replaced it.
-            Some((answered, _)) if asked != answered => return Ok(None),
-            found => found.map(|(_, result)| result).unwrap_or_default(),
+        let result = match part.count {
+            0 => None,
+            _ => match results.belonging(place.position)? {
+                // An answer belongs to one request, and not to another that has replaced it.
+                Some((answered, _)) if asked != Some(answered) => return Ok(None),
+                found => Some(found.map(|(_, result)| result).unwrap_or_default()),
+            },
         };
-        written.count(&result);
-        // For a row that could not be read, the output has nothing else by which to find it.
-        if result.error_code.as_deref() == Some(BAD_ROW) {
-            result.error = result.error.map(|reason| format!("{}: {reason}", item.place()));
-        }
-        if !behind.write(OutputRow { item, result }) {
+        let Some(row) = folding.add(part, (whole, item), result) else { continue };
+        written.count(&row.result);
+        if !behind.write_all(row) {
             break;
         }
     }
@@ -138,18 +146,22 @@ fn wanted(opened: &Opened, format: Format, is_open: bool) -> Projection {
     }
 }
 
-/// A row with its request.
-struct AskedRow {
-    item: Item,
-    asked: Fingerprint,
+/// A row's request, and what the row is written from.
+struct AskedPart {
+    place: RequestPlace,
+    part: EntryPart,
+    item: Option<Item>,
+    whole: Option<Arc<SplitRow>>,
+    /// The request's fingerprint, if there is a request.
+    asked: Option<Fingerprint>,
 }
 
-impl AskedRow {
-    fn new(opened: &Opened, row: Scanned) -> Option<Self> {
-        let item = row.item?;
-        let known = row.entry.filter(|_| row.is_known).map(|entry| entry.fingerprint);
-        let asked = known.unwrap_or_else(|| prepare(opened, &item).0.fingerprint);
-        Some(Self { item, asked })
+impl AskedPart {
+    fn new(opened: &Opened, scanned: Scanned) -> Self {
+        let known = scanned.entry.as_ref().filter(|_| scanned.is_known).map(|entry| entry.fingerprint);
+        let asked = known.or_else(|| scanned.prepared(opened).map(|(key, _)| key.fingerprint));
+        let Scanned { place, part, item, whole, .. } = scanned;
+        Self { place, part, item, whole, asked }
     }
 }
 
@@ -186,6 +198,14 @@ impl Behind {
             Ok(writer)
         });
         Self { batch: PrefetchBatch::default(), batches: Some(batches), thread: Some(thread) }
+    }
+
+    /// Accepts what the output has of a row. False when it cannot be written.
+    fn write_all(&mut self, row: FoldedRow) -> bool {
+        let FoldedRow { item, mut lines, .. } = row;
+        let last = lines.pop();
+        lines.into_iter().all(|result| self.write(OutputRow { item: item.clone(), result }))
+            && last.is_none_or(|result| self.write(OutputRow { item, result }))
     }
 
     /// Accepts the next row. False when it cannot be written; [`Behind::finish`] returns the reason.

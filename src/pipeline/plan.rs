@@ -1,37 +1,38 @@
 //! The first of two passes: every row is read, rendered and matched, so that there are no surprises later.
 
-use std::collections::{BTreeMap, BTreeSet};
-use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
 
 use super::cost_estimate::CostEstimate;
 use super::prefetch::Prefetch;
-use super::scan::{Depth, Scan, Scanned};
+use super::requests::places_of;
+use super::scan::{Depth, RequestPlace, Scan, Scanned};
+use super::split_row::SplitRow;
 use super::survey::Columns;
 use super::{Opened, PipelineError};
 use crate::diagnostic::Diagnostic;
 use crate::dispatch::stop::{Stop, StopLevel};
 use crate::journal::cursors::Entry;
-use crate::journal::matching::{DuplicateId, Fit, MatchError, MatchRules, Matched};
+use crate::journal::matching::{DuplicateId, Fit, MatchError, MatchRules, Matched, Matcher};
 use crate::journal::reader::Reader;
-use crate::note::RowKey;
+use crate::note::{EntryPart, RowKey};
 use crate::outcome::Status;
-use crate::read::{Projection, Stamp};
-use crate::render::fingerprint;
-use crate::request::{ChatRequest, Estimate, Fingerprint};
-use crate::row::{BadRow, Column, Item, Row};
+use crate::read::Stamp;
+use crate::request::{ChatRequest, Estimate};
+use crate::row::{Column, Item};
 
 /// After this many bad rows, planning ends for a job that does not skip them.
 const BAD_ROWS_COUNTED: u64 = 1000;
-
-/// The code of a row that cannot be read or rendered, and was not sent.
-pub const BAD_ROW: &str = "bad_row";
 
 /// The result of the first pass.
 #[derive(Debug)]
 pub struct Plan {
     /// The rows of the input, up to the job's limit.
     pub rows: u64,
-    /// The relation of the rows to the journal.
+    /// The rows among them that ask nothing, because they have no text.
+    pub skipped: u64,
+    /// The requests of all rows, answered or not: as many as there are rows, unless rows are cut into pieces.
+    pub requests: u64,
+    /// The relation of the requests to the journal.
     pub matched: Matched,
     /// The columns of the input, in the order of their first appearance.
     pub columns: Vec<Column>,
@@ -43,8 +44,8 @@ pub struct Plan {
     pub cost_estimate: CostEstimate,
     /// The state of the files.
     pub stamp: Stamp,
-    /// The first row that differs from when its answer was stored; `None` if there is none.
-    pub first_news: Option<u64>,
+    /// The first request of the first row that differs from when its answers were stored; `None` if there is none.
+    pub first_news: Option<RequestPlace>,
 }
 
 impl Plan {
@@ -58,107 +59,6 @@ impl Plan {
     pub fn share_to_send(&self) -> f64 {
         self.to_send() as f64 / self.estimated.max(1) as f64
     }
-}
-
-/// A row's key, and its request or the reason why it has none.
-pub fn prepare(opened: &Opened, item: &Item) -> (RowKey, Result<ChatRequest, Box<Diagnostic>>) {
-    let rendered = match item {
-        Item::Bad(bad) => Err(Diagnostic::new(bad.reason.clone())),
-        // A row's panic is that row's failure only.
-        Item::Row(row) => {
-            catch_unwind(AssertUnwindSafe(|| opened.renderer.render(row))).unwrap_or_else(|_| {
-                Err(Diagnostic::new("rendering this row failed unexpectedly; please report it"))
-            })
-        }
-    };
-    let rendered = rendered.map_err(Box::new);
-    let fingerprint = match (&rendered, item) {
-        (Ok(request), _) => request.fingerprint,
-        // A bad row is identified by the bytes that were read: once it is fixed, it is another row.
-        (Err(_), Item::Bad(bad)) => bad_fingerprint(bad),
-        (Err(problem), Item::Row(row)) => unrendered_fingerprint(opened, row, problem),
-    };
-    let id = match item {
-        Item::Row(row) => row.id.clone(),
-        Item::Bad(_) => None,
-    };
-    // Limits do not change a row's identity: its answer remains its own under another limit.
-    let rendered = rendered.and_then(|request| fits_token_limit(opened, request).map_err(Box::new));
-    let rendered = rendered.and_then(|request| has_a_price(opened, request).map_err(Box::new));
-    let rendered = rendered.and_then(|request| has_a_bound(opened, request).map_err(Box::new));
-    (RowKey { position: item.position(), id, fingerprint, record: None }, rendered)
-}
-
-fn bad_fingerprint(bad: &BadRow) -> Fingerprint {
-    fingerprint::of_bytes(&[b"bad row: ", bad.raw.as_slice()].concat())
-}
-
-/// The fingerprint of a row without a request, from the columns on which it can depend: other passes may read more of the
-/// row.
-fn unrendered_fingerprint(opened: &Opened, row: &Row, problem: &Diagnostic) -> Fingerprint {
-    let columns = opened.renderer.columns();
-    let counts = |name: &String| columns.as_ref().is_none_or(|columns| columns.contains(name));
-    let fields: BTreeMap<_, _> = row.fields.iter().filter(|(name, _)| counts(name)).collect();
-    let fields = serde_json::to_vec(&fields).unwrap_or_default();
-    fingerprint::of_bytes(&[b"no request: ", problem.message.as_bytes(), b"\0", &fields].concat())
-}
-
-/// A request that exceeds the token limit is rejected with an error instead of waiting.
-fn fits_token_limit(opened: &Opened, request: ChatRequest) -> Result<ChatRequest, Diagnostic> {
-    let tokens = request.estimate.prompt_tokens as f64;
-    match opened.job.quotas.tokens_per_minute {
-        Some(quota) if tokens > quota.amount() => Err(Diagnostic::new(format!(
-            "the request has about {tokens} tokens, and the limit is {} tokens per minute",
-            quota.amount()
-        ))),
-        _ => Ok(request),
-    }
-}
-
-/// A cap on cost cannot be kept for a request with an unknown price.
-fn has_a_price(opened: &Opened, request: ChatRequest) -> Result<ChatRequest, Diagnostic> {
-    let tokens = request.estimate.prompt_tokens;
-    let price = request.price.as_deref();
-    if opened.job.caps.cost.is_none() || price.is_some_and(|price| price.tier(tokens).is_some()) {
-        return Ok(request);
-    }
-    let body: serde_json::Value = serde_json::from_slice(&request.body).unwrap_or_default();
-    let model = body.get("model").and_then(serde_json::Value::as_str).unwrap_or_default();
-    let length = price.map_or_else(String::new, |_| format!(" for inputs of about {tokens} tokens"));
-    let problem =
-        Diagnostic::new(format!("a cap on cost needs a price, and that of {model} is not known{length}"));
-    Err(problem.help("set it under [price] or in your own model table, or remove `max_cost`"))
-}
-
-/// No cap can be kept for a request with input of unknown size.
-fn has_a_bound(opened: &Opened, request: ChatRequest) -> Result<ChatRequest, Diagnostic> {
-    let caps = &opened.job.caps;
-    let (Some(what), true) = (request.media.unknown, caps.cost.is_some() || caps.total_tokens.is_some())
-    else {
-        return Ok(request);
-    };
-    let body: serde_json::Value = serde_json::from_slice(&request.body).unwrap_or_default();
-    let model = body.get("model").and_then(serde_json::Value::as_str).unwrap_or_default();
-    let problem = Diagnostic::new(format!(
-        "a cap needs the maximum number of tokens that {model} makes of {what}, which is not known"
-    ));
-    Err(problem.help(
-        "set the model's longest input, `max_input`, in your own model table (and `max_image` for one image), \
-         or remove the caps",
-    ))
-}
-
-/// The requests of the first rows, each once, as far as the rows can be read.
-pub fn first_requests(opened: &Opened, rows: usize) -> Vec<Fingerprint> {
-    let Ok(items) = opened.rows(opened.wanted_by_requests()) else { return Vec::new() };
-    let mut requests = Vec::new();
-    for item in items.take(rows).filter_map(Result::ok) {
-        let (row, request) = prepare(opened, &item);
-        if request.is_ok() && !requests.contains(&row.fingerprint) {
-            requests.push(row.fingerprint);
-        }
-    }
-    requests
 }
 
 /// The purpose of a plan.
@@ -180,11 +80,14 @@ impl Purpose {
     }
 }
 
-/// A row during planning.
-struct PlannedRow {
-    position: u64,
+/// A request during planning.
+struct PlannedRequest {
+    place: RequestPlace,
+    part: EntryPart,
     entry: Option<Entry>,
-    /// `None` for a row that is the same as when its answer was stored.
+    /// The row that it is a piece of, if that was read.
+    whole: Option<Arc<SplitRow>>,
+    /// `None` for a request that is the same as when its answer was stored.
     news: Option<News>,
 }
 
@@ -195,15 +98,15 @@ struct News {
     request: Result<ChatRequest, Box<Diagnostic>>,
 }
 
-impl PlannedRow {
+impl PlannedRequest {
     fn new(opened: &Opened, scanned: Scanned) -> Self {
-        let Scanned { position, item, record, entry, .. } = scanned;
-        let news = item.map(|item| {
-            let (key, request) = prepare(opened, &item);
+        let prepared = scanned.prepared(opened);
+        let Scanned { place, part, item, whole, entry, .. } = scanned;
+        let news = item.zip(prepared).map(|(item, (key, request))| {
             let request = request.map(|request| ChatRequest { body: Vec::new(), ..request });
-            News { item, key: RowKey { record, ..key }, request }
+            News { item, key, request }
         });
-        Self { position, entry, news }
+        Self { place, part, entry, whole, news }
     }
 }
 
@@ -221,35 +124,38 @@ pub fn plan(
 ) -> Result<Plan, PipelineError> {
     let input = &opened.job.input;
     let stamp = opened.source.stamp()?;
-    let empty;
+    let mut empty = None;
     let reader = match journal {
         Some(reader) => reader,
-        None => {
-            empty = Reader::in_memory(&opened.journal())?;
-            &empty
-        }
+        None => empty.insert(Reader::in_memory(&opened.journal())?),
     };
     let rules = MatchRules { with_ids: input.id.is_some(), shares: input.share_duplicates };
     let mut matcher = reader.matcher(rules)?;
     let mut columns = Columns::begin(opened, reader)?;
     let mut plan = Plan::of(stamp);
     let mut bad = BadRows::default();
-    for row in planned_rows(opened, journal, &columns)? {
-        let PlannedRow { position, entry, news } = row?;
+    for request in planned_requests(opened, journal, &columns)? {
+        let PlannedRequest { place, part, entry, whole, news } = request?;
         if *stop.borrow() != StopLevel::None {
             return Err(PipelineError::Interrupted);
         }
-        plan.rows += 1;
+        if part.number == 0 {
+            plan.rows += 1;
+            plan.skipped += u64::from(part.count == 0);
+            survey_row(&mut columns, whole.as_deref(), news.as_ref())?;
+        }
+        if part.count == 0 {
+            continue;
+        }
+        plan.requests += 1;
         let Some(News { item, key, request }) = news else {
-            columns.known();
-            matcher.known(position);
+            matcher.known(place.position);
             continue;
         };
-        columns.look_at(&item)?;
         let found =
             matcher.row(&key, request.is_ok(), entry.as_ref()).map_err(|error| explain(opened, error))?;
         if found != Fit::Kept {
-            plan.first_news.get_or_insert(position);
+            plan.first_news.get_or_insert(place.of_first(part));
         }
         match request {
             _ if found == Fit::Kept => {}
@@ -260,36 +166,69 @@ pub fn plan(
         }
     }
     bad.refuse()?;
-    // With a limit, rows beyond it are not read.
-    let fewest = input.limit.map_or(input.min_rows, |limit| limit.min(input.min_rows));
-    if !purpose.is_to_look() && plan.rows < fewest {
-        return Err(PipelineError::FewRows { rows: plan.rows, fewest });
+    finish(opened, purpose, plan, columns, matcher)
+}
+
+/// Completes a plan after the last row: the columns of the input, and the relation of its requests to the journal.
+fn finish(
+    opened: &Opened,
+    purpose: Purpose,
+    mut plan: Plan,
+    columns: Columns<'_>,
+    mut matcher: Matcher<'_>,
+) -> Result<Plan, PipelineError> {
+    if !purpose.is_to_look() {
+        check_rows(opened, plan.rows)?;
     }
     let survey = columns.finish(plan.rows, purpose == Purpose::Export || opened.columns_matter())?;
     plan.columns = survey.columns;
     matcher.surveyed(survey.kept);
     plan.matched = matcher
-        .finish(input.limit.is_some(), purpose == Purpose::Send)
+        .finish(opened.job.input.limit.is_some(), purpose == Purpose::Send)
         .map_err(|error| explain(opened, error))?;
     Ok(plan)
 }
 
-/// The rows of the input as the plan looks at them: read on one thread, rendered on others.
-fn planned_rows(
+/// Refuses an input with too few rows.
+fn check_rows(opened: &Opened, rows: u64) -> Result<(), PipelineError> {
+    // With a limit, rows beyond it are not read.
+    let input = &opened.job.input;
+    let fewest = input.limit.map_or(input.min_rows, |limit| limit.min(input.min_rows));
+    if rows < fewest { Err(PipelineError::FewRows { rows, fewest }) } else { Ok(()) }
+}
+
+/// Tells the survey of a row, by its first request.
+fn survey_row(
+    columns: &mut Columns<'_>,
+    whole: Option<&SplitRow>,
+    news: Option<&News>,
+) -> Result<(), PipelineError> {
+    match (whole, news) {
+        (Some(whole), _) => columns.look_at(Some(&whole.row), &whole.row.place),
+        (None, Some(News { item, .. })) => columns.look_at(item.row(), item.place()),
+        (None, None) => {
+            columns.known();
+            Ok(())
+        }
+    }
+}
+
+/// The requests of the input as the plan looks at them: read on one thread, rendered on others.
+fn planned_requests(
     opened: &Opened,
     journal: Option<&Reader>,
     columns: &Columns<'_>,
-) -> Result<Prefetch<Result<PlannedRow, PipelineError>>, PipelineError> {
+) -> Result<Prefetch<Result<PlannedRequest, PipelineError>>, PipelineError> {
     let entries = journal.map(|journal| Reader::beside(journal.path())).transpose()?.map(Reader::entries);
     let surveyed = columns.surveyed();
-    let depth = move |position, entry: Option<&Entry>| {
+    let depth = move |row, entry: Option<&Entry>| {
         let is_answered = entry.is_some_and(|entry| entry.status == Status::Ok);
-        if is_answered && position < surveyed { Depth::News } else { Depth::Whole }
+        if is_answered && row < surveyed { Depth::News } else { Depth::Whole }
     };
     let scan = Scan::new(opened, columns.wanted(), entries, depth)?;
     let theirs = opened.clone();
     Ok(Prefetch::of_each(scan, move |row: Result<Scanned, PipelineError>| {
-        row.map(|row| PlannedRow::new(&theirs, row))
+        row.map(|row| PlannedRequest::new(&theirs, row))
     }))
 }
 
@@ -325,6 +264,8 @@ impl Plan {
     fn of(stamp: Stamp) -> Self {
         Self {
             rows: 0,
+            skipped: 0,
+            requests: 0,
             matched: Matched::default(),
             columns: vec![],
             estimated: 0,
@@ -366,20 +307,4 @@ fn explain(opened: &Opened, error: MatchError) -> PipelineError {
             PipelineError::DuplicateId { id, first: place(first), second: place(second) }
         }
     }
-}
-
-/// The places of the rows at some positions, found in one pass up to the last of them.
-pub fn places_of(opened: &Opened, positions: &BTreeSet<u64>) -> BTreeMap<u64, String> {
-    let mut places = BTreeMap::new();
-    let Ok(mut rows) = opened.source.rows(Projection::Only([].into())) else { return places };
-    for position in positions {
-        while rows.next_position() < *position && rows.advance().unwrap_or(false) {}
-        match rows.next() {
-            Some(Ok(item)) if item.position() == *position => {
-                places.insert(*position, item.place().to_string());
-            }
-            _ => break,
-        }
-    }
-    places
 }

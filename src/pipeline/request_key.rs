@@ -1,5 +1,6 @@
 //! The key of a job's requests: everything besides a row's record that decides its request, in one hash.
 
+use super::split_row::Splitter;
 use crate::job::facts::ModelInfo;
 use crate::job::limits::Rates;
 use crate::job::{InputSettings, Job, TemplateText};
@@ -8,7 +9,12 @@ use crate::render::{Renderer, fingerprint};
 
 /// The key of a job with its input and its templates. Including more than decides a request does no harm: an irrelevant
 /// difference costs one pass over the input.
-pub(super) fn request_key(job: &Job, source: &Source, renderer: &Renderer) -> String {
+pub(super) fn request_key(
+    job: &Job,
+    source: &Source,
+    renderer: &Renderer,
+    splitter: Option<&Splitter>,
+) -> String {
     let InputSettings { format, id, delimiter, max_record_bytes, .. } = &job.input;
     let model = job.model.name.as_deref();
     let facts = model.map(|model| job.facts_of(model));
@@ -22,6 +28,8 @@ pub(super) fn request_key(job: &Job, source: &Source, renderer: &Renderer) -> St
         (prompt.system.as_ref().map(text), turns.collect::<Vec<_>>(), prompt.user.as_ref().map(text))
     });
     let asked = (model, facts, prompt, &job.request, renderer.glossary());
-    let text = format!("{} {input:?} {asked:?}", env!("CARGO_PKG_VERSION"));
+    // A function has no form of its own.
+    let cut = splitter.map(|Splitter { column, by, budget, context, .. }| (column, by, budget, context));
+    let text = format!("{} {input:?} {asked:?} {cut:?}", env!("CARGO_PKG_VERSION"));
     fingerprint::of_bytes(text.as_bytes()).to_string()
 }

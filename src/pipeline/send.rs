@@ -10,8 +10,9 @@ use tokio::time::Instant;
 
 use super::feed::{Feed, FeedRules};
 use super::held::HeldRecorder;
-use super::plan::{BAD_ROW, Plan, prepare};
-use super::scan::{Depth, Scan, Scanned};
+use super::plan::Plan;
+use super::prepare::BAD_ROW;
+use super::scan::{Depth, RequestPlace, Scan};
 use super::{Opened, PipelineError};
 use crate::dispatch::live_limits::LiveLimits;
 use crate::dispatch::stop::{Stop, StopLevel, StopReason};
@@ -26,7 +27,7 @@ use crate::journal::duplicates::Shared;
 use crate::journal::reader::Reader;
 use crate::journal::writer::{Committed, EventSender};
 use crate::journal::{Journal, JournalError};
-use crate::note::{JournalEvent, Outcome, RequestEnd, RowKey};
+use crate::note::{JournalEvent, Outcome, RequestEnd};
 use crate::outcome::{Fault, FaultKind, Status};
 use crate::reserve::Reserve;
 use crate::tally::{Snapshot, Tally};
@@ -145,9 +146,14 @@ fn store_unsent(opened: &Opened, journal: &Journal, order: SendRequest<'_>) -> R
         _ => store_bad_rows(opened, journal)?,
     };
     if order.retry_failed {
-        journal.reopen_failed(opened.job.input.limit)?;
+        journal.reopen_failed(limit(opened, order.plan))?;
     }
     Ok(failed)
+}
+
+/// The number of requests to which the job's limit of rows comes, if it has one.
+fn limit(opened: &Opened, plan: &Plan) -> Option<u64> {
+    opened.job.input.limit.map(|_| plan.requests)
 }
 
 fn settings(opened: &Opened, order: SendRequest<'_>) -> DispatchSettings {
@@ -183,7 +189,7 @@ async fn passes<E: Endpoint>(
     let mut passed =
         Passed { reason: StopReason::Finished, abandoned: 0, beyond: None, input_changed: false };
     // Failed rows may be anywhere.
-    let from = if order.retry_failed { Some(0) } else { order.plan.first_news };
+    let from = if order.retry_failed { Some(RequestPlace::default()) } else { order.plan.first_news };
     for last in [false, true] {
         let (feed, rows) = Feed::start(opened, FeedRules { retry_failed: order.retry_failed, last, from });
         let (asks, hears) = watch::channel(*asked.stop.borrow());
@@ -211,7 +217,7 @@ fn end_pass(
     (input_changed, shares): (bool, bool),
 ) -> Result<(), PipelineError> {
     if shares {
-        let healed = journal.heal(opened.job.input.limit)?;
+        let healed = journal.heal(limit(opened, order.plan))?;
         if !order.retry_failed {
             tally.now.failed = tally.now.failed.saturating_sub(healed);
         }
@@ -296,7 +302,9 @@ pub fn before_it_sends(opened: &Opened, plan: &Plan, retry_failed: bool) -> Tall
     let matched = &plan.matched;
     let failed = if retry_failed { 0 } else { matched.failed };
     let ok = matched.kept + matched.moved - matched.failed;
-    Tally::new(plan.rows, ok, failed, opened.job.price.is_some())
+    let mut tally = Tally::new(plan.requests, ok, failed, opened.job.price.is_some());
+    (tally.now.words, tally.now.input_rows) = (opened.words(), plan.rows);
+    tally
 }
 
 impl<'a> Watch<'a> {
@@ -340,9 +348,7 @@ fn store_bad_rows(opened: &Opened, journal: &Journal) -> Result<u64, PipelineErr
         unless(entry, |status| matches!(status, Status::Failed | Status::Ok))
     })?;
     for row in scan {
-        let Scanned { item: Some(item), .. } = row? else { continue };
-        let (row, request) = prepare(opened, &item);
-        let Err(problem) = request else { continue };
+        let Some((row, Err(problem))) = row?.prepared(opened) else { continue };
         // Where the row stands is said when this is shown: it may have moved by then.
         let fault = Fault::new(FaultKind::RowRefused, BAD_ROW, problem.in_a_line());
         group.push(RequestEnd::unsent(row, 0, Outcome::Failed(fault)));
@@ -364,8 +370,9 @@ fn share(opened: &Opened, journal: &Journal, retry_failed: bool) -> Result<Share
         unless(entry, |status| status == Status::Ok || status == Status::Failed && !retry_failed)
     })?;
     for row in scan {
-        let Scanned { item: Some(item), record, .. } = row? else { continue };
-        sharer.share(&RowKey { record, ..prepare(opened, &item).0 })?;
+        if let Some((row, _)) = row?.prepared(opened) {
+            sharer.share(&row)?;
+        }
     }
     Ok(sharer.finish()?)
 }

@@ -9,7 +9,7 @@ use crate::format::Format;
 use crate::journal::reader::Reader;
 use crate::journal::survey::Survey;
 use crate::read::Projection;
-use crate::row::{Column, ColumnKind, Item, JsonKind};
+use crate::row::{Column, ColumnKind, JsonKind, Place, Row};
 use crate::text::count;
 use crate::write::Layout;
 
@@ -57,9 +57,9 @@ impl<'o> Columns<'o> {
             None if format == Format::Jsonl => Some(opened.layout(None, format)?),
             _ => None,
         };
-        let wanted = match (known, opened.renderer.columns()) {
+        let wanted = match (known, opened.wanted_by_requests()) {
             // What is written at the end is read now, before anything is paid for.
-            (Some(_), Some(columns)) => Projection::Checked(columns),
+            (Some(_), Projection::Only(columns)) => Projection::Checked(columns),
             _ => Projection::Fields,
         };
         Ok(Self {
@@ -100,18 +100,18 @@ impl<'o> Columns<'o> {
     }
 
     /// Accepts the next row.
-    pub(super) fn look_at(&mut self, item: &Item) -> Result<(), PipelineError> {
-        let Some(row) = item.row().filter(|_| self.own) else { return Ok(()) };
+    pub(super) fn look_at(&mut self, row: Option<&Row>, place: &Place) -> Result<(), PipelineError> {
+        let Some(row) = row.filter(|_| self.own) else { return Ok(()) };
         let names = row.fields.keys().map(String::as_str);
         if let Some(clash) = self.open_layout.as_ref().and_then(|layout| layout.clashes_with(names)) {
-            let message = format!("{}: the input has a column `{clash}`, as the answers do", item.place());
+            let message = format!("{place}: the input has a column `{clash}`, as the answers do");
             let problem =
                 Diagnostic::new(message).help("set a `prefix` for the answer columns under [output]");
             return Err(problem.into());
         }
         for (index, (name, value)) in row.fields.iter().enumerate() {
             if !self.see(index, name, JsonKind::of(value)) {
-                return Err(too_many_columns(item));
+                return Err(too_many_columns(place));
             }
         }
         Ok(())
@@ -197,16 +197,17 @@ impl<'o> Columns<'o> {
     fn look_again(self, rows: u64) -> Result<Surveyed, PipelineError> {
         let mut all = Self::new(self.opened, None)?;
         for item in self.opened.rows(all.wanted())? {
-            all.look_at(&item?)?;
+            let item = item?;
+            all.look_at(item.row(), item.place())?;
         }
         all.finish(rows, true)
     }
 }
 
 /// The error when rows keep bringing new columns.
-fn too_many_columns(item: &Item) -> PipelineError {
+fn too_many_columns(place: &Place) -> PipelineError {
     let most = count(MOST_COLUMNS as u64);
-    let problem = Diagnostic::new(format!("{}: the rows so far have more than {most} columns", item.place()));
+    let problem = Diagnostic::new(format!("{place}: the rows so far have more than {most} columns"));
     let help = "is a value used as a key, as in { \"2026-11-30\": … }? Use one column for the key and one for \
         the value";
     problem.help(help).into()

@@ -65,10 +65,11 @@ impl ReadPass {
             }
         };
         match self.identify(&fields) {
-            Ok(id) => Item::Row(Row { position, place, id, fields, origin }),
+            Ok(id) => Item::Row(Row { position, place, id, fields, origin, whole: None }),
             Err(reason) => {
                 let raw = raw(&fields);
-                let row = Box::new(Row { position, place: place.clone(), id: None, fields, origin });
+                let row =
+                    Box::new(Row { position, place: place.clone(), id: None, fields, origin, whole: None });
                 Item::Bad(BadRow { position, place, reason, raw, row: Some(row) })
             }
         }

@@ -91,6 +91,11 @@ fn tokens(value: &Value) -> f64 {
     }
 }
 
+/// The approximate tokens of a text that is to be cut into pieces, or of one of them.
+pub fn tokens_of_piece(text: &str) -> u64 {
+    text_tokens(text).ceil() as u64
+}
+
 /// About one token for three and a half ASCII characters, half a token for a two-byte character (Cyrillic, Arabic), and one
 /// for a character of three or four bytes (Chinese, Japanese, Korean). The vendor's page on rate limits assumes 1.5 for a
 /// Chinese character; with real text, its tokenizers need less than one.

@@ -77,6 +77,9 @@ impl Renderer {
     /// A mistake in a template, or the name of a column that the input does not have, shown at its position.
     pub fn new(job: &Job, columns: Option<&[Column]>) -> Result<Self, Diagnostic> {
         let mut templates = Templates::new(columns, job.input.max_record_bytes);
+        if job.split.is_some() {
+            templates = templates.of_pieces();
+        }
         let prompt = job.prompt.clone().unwrap_or_default();
         let system = prompt.system.map(|text| templates.add("prompt.system", text)).transpose()?;
         let mut turns = Vec::new();
@@ -137,7 +140,8 @@ impl Renderer {
     ///
     /// Why the row has no request: a template that fails on it, or a request that the API is known to reject.
     pub fn render(&self, row: &Row) -> Result<ChatRequest, Diagnostic> {
-        let filled = self.templates.fill(&row.fields);
+        let whole = row.whole.as_ref().map_or(&row.fields, |whole| &whole.fields);
+        let filled = self.templates.fill_piece(&row.fields, whole);
         let mut body = match &self.user {
             Some(user) if self.glossary.is_none() => {
                 return self.instantiate(self.texts(&filled, user)?, &filled);

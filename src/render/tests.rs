@@ -26,7 +26,7 @@ pub(super) fn job(text: &str) -> Job {
 fn row(fields: Value) -> Row {
     let Value::Object(fields) = fields else { panic!("a row is an object") };
     let place = Place { file: "a.csv".into(), number: 2, unit: PlaceUnit::Line };
-    Row { position: 0, place, id: None, fields, origin: Origin::Record }
+    Row { position: 0, place, id: None, fields, origin: Origin::Record, whole: None }
 }
 
 fn rendered(text: &str, fields: Value) -> Result<Value, String> {

@@ -29,6 +29,7 @@ struct MessageLine<'a> {
 /// The state of a run.
 #[derive(Serialize)]
 struct ProgressReport {
+    input_rows: u64,
     rows: u64,
     ok: u64,
     failed: u64,
@@ -49,6 +50,7 @@ struct ProgressReport {
 pub(super) fn progress(snapshot: &Snapshot) {
     let state = &snapshot.state;
     let what = ProgressReport {
+        input_rows: snapshot.input_rows,
         rows: snapshot.rows,
         ok: snapshot.ok,
         failed: snapshot.failed,

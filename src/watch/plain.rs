@@ -3,7 +3,7 @@
 use crate::clock;
 use crate::job::units::shown;
 use crate::tally::Snapshot;
-use crate::text::{count, counted, money, rate};
+use crate::text::{count, money, rate};
 
 /// The time on this machine's clock in RFC 3339 form, which begins the lines of a log.
 pub(super) fn stamp() -> String {
@@ -14,7 +14,7 @@ pub(super) fn stamp() -> String {
 pub(super) fn line(snapshot: &Snapshot) -> String {
     let done = snapshot.ok + snapshot.failed;
     let percent = if snapshot.rows == 0 { 100.0 } else { done as f64 * 100.0 / snapshot.rows as f64 };
-    let mut parts = vec![format!("{} of {} ({percent:.1}%)", count(done), counted(snapshot.rows, "row"))];
+    let mut parts = vec![format!("{} ({percent:.1}%)", snapshot.progress())];
     parts.extend(deadline_check(snapshot));
     parts.extend(figures(snapshot));
     format!("{} {}", stamp(), parts.join(" · "))
@@ -30,7 +30,7 @@ pub(super) fn deadline_check(snapshot: &Snapshot) -> Vec<String> {
 /// Rates, sums, and requests in flight.
 pub(super) fn figures(snapshot: &Snapshot) -> Vec<String> {
     let mut parts = vec![
-        format!("{} rows/s", rate(snapshot.rows_per_second)),
+        format!("{} {}s/s", rate(snapshot.rows_per_second), snapshot.words.request()),
         format!("{} tokens/s", rate(snapshot.tokens_per_second)),
         format!("{} tokens", count(snapshot.usage.total_tokens)),
     ];

@@ -11,7 +11,7 @@ use echo::Terminal;
 use super::plain::{deadline_check, figures};
 use super::stderr::columns;
 use crate::tally::Snapshot;
-use crate::text::{count, counted, short};
+use crate::text::short;
 
 /// Columns of the bar: on a wide terminal, and on one that needs the space for the text next to it.
 const BARS: (usize, usize) = (28, 12);
@@ -48,7 +48,7 @@ pub(super) fn draw(bar: &ProgressBar, color: bool, snapshot: &Snapshot) {
     if let Some(style) = style(room, color) {
         bar.set_style(style);
     }
-    let mut parts = vec![format!("{} of {}", count(done), counted(snapshot.rows, "row"))];
+    let mut parts = vec![snapshot.progress()];
     parts.extend(deadline_check(snapshot));
     bar.set_prefix(fitting(&parts, columns.saturating_sub(room + 1 + FREE)));
     bar.set_message(fitting(&figures(snapshot), columns.saturating_sub(FREE)));

@@ -26,7 +26,22 @@ pub const ANSWER_COLUMNS: [&str; 17] = [
     "error",
 ];
 
-/// One answer column. The variants are in the order of [`ANSWER_COLUMNS`].
+/// The names of the columns that follow them where rows are cut into pieces.
+const PIECE_COLUMNS: [&str; 3] = ["piece", "pieces", "pieces_failed"];
+
+/// Which columns an output has for the pieces of its rows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum PieceColumns {
+    /// None: rows are not cut.
+    #[default]
+    None,
+    /// How many pieces a row has, and how many have failed.
+    Counts,
+    /// Each piece is a row: its number, and how many the input's row has.
+    Numbers,
+}
+
+/// One answer column. The variants are in the order of [`ANSWER_COLUMNS`] and [`PIECE_COLUMNS`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(super) enum AnswerColumn {
     Response,
@@ -46,6 +61,9 @@ pub(super) enum AnswerColumn {
     Status,
     ErrorCode,
     Error,
+    Piece,
+    Pieces,
+    PiecesFailed,
 }
 
 /// The kind of an answer column's values.
@@ -72,7 +90,7 @@ pub(super) enum AnswerValue<'a> {
 }
 
 impl AnswerColumn {
-    pub(super) const ALL: [Self; 17] = [
+    const ALL: [Self; 20] = [
         Self::Response,
         Self::Reasoning,
         Self::ToolCalls,
@@ -90,11 +108,25 @@ impl AnswerColumn {
         Self::Status,
         Self::ErrorCode,
         Self::Error,
+        Self::Piece,
+        Self::Pieces,
+        Self::PiecesFailed,
     ];
+
+    /// The answer columns of an output, in order.
+    pub(super) fn all(pieces: PieceColumns) -> impl Iterator<Item = Self> {
+        Self::ALL.into_iter().filter(move |column| match column {
+            Self::Piece => pieces == PieceColumns::Numbers,
+            Self::Pieces => pieces != PieceColumns::None,
+            Self::PiecesFailed => pieces == PieceColumns::Counts,
+            _ => true,
+        })
+    }
 
     /// The column's name, without a prefix.
     pub(super) fn name(self) -> &'static str {
-        ANSWER_COLUMNS[self as usize]
+        let index = self as usize;
+        ANSWER_COLUMNS.get(index).copied().unwrap_or_else(|| PIECE_COLUMNS[index - ANSWER_COLUMNS.len()])
     }
 
     /// The kind of all the column's values.
@@ -106,7 +138,10 @@ impl AnswerColumn {
             | Self::CachedTokens
             | Self::ReasoningTokens
             | Self::Attempts
-            | Self::LatencyMs => AnswerKind::Integer,
+            | Self::LatencyMs
+            | Self::Piece
+            | Self::Pieces
+            | Self::PiecesFailed => AnswerKind::Integer,
             Self::Cost => AnswerKind::Number,
             _ => AnswerKind::Text,
         }
@@ -146,6 +181,9 @@ impl AnswerColumn {
             Self::Status => AnswerValue::Text(result.status.as_str()),
             Self::ErrorCode => result.error_code.as_deref().map_or(AnswerValue::Null, AnswerValue::Text),
             Self::Error => result.error.as_deref().map_or(AnswerValue::Null, AnswerValue::Text),
+            Self::Piece => count(result.pieces.number),
+            Self::Pieces => count(result.pieces.count),
+            Self::PiecesFailed => count(result.pieces.failed),
         }
     }
 }
@@ -164,9 +202,10 @@ mod tests {
 
     #[test]
     fn every_answer_column_goes_by_the_name_at_its_place() {
-        for (column, name) in AnswerColumn::ALL.into_iter().zip(ANSWER_COLUMNS) {
-            assert_eq!(column.name(), name);
-        }
+        assert!(AnswerColumn::all(PieceColumns::None).map(AnswerColumn::name).eq(ANSWER_COLUMNS));
+        let of = |pieces| AnswerColumn::all(pieces).skip(17).map(AnswerColumn::name).collect::<Vec<_>>();
+        assert_eq!(of(PieceColumns::Counts), ["pieces", "pieces_failed"]);
+        assert_eq!(of(PieceColumns::Numbers), ["piece", "pieces"]);
         assert_eq!(AnswerColumn::ToolCalls.name(), "tool_calls");
         assert_eq!(AnswerColumn::LatencyMs.name(), "latency_ms");
         assert_eq!(AnswerColumn::Error.name(), "error");

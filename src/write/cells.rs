@@ -194,6 +194,7 @@ mod tests {
             id: None,
             fields: serde_json::from_str(line).expect("an object"),
             origin: Origin::Line(line.into()),
+            whole: None,
         });
         let texts = |names: &[&str], as_spelled| -> Vec<String> {
             let mut reader = CellReader::new(names.iter().copied(), as_spelled);

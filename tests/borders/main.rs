@@ -41,6 +41,7 @@ const NOUNS: &[&str] = &[
     "request",
     "reserve",
     "row",
+    "row_words",
     "schema",
     "secrets",
     "tally",

@@ -3,6 +3,7 @@
 mod ended;
 mod job_status;
 mod json;
+mod pieces;
 mod row;
 mod screen;
 mod watching;

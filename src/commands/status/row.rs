@@ -1,11 +1,13 @@
 //! The history of one row: its request, every attempt with its time, and the result.
 
 use std::io::Write;
+use std::ops::Range;
 use std::time::{Duration, SystemTime};
 
 use serde::Serialize;
 use serde_json::Value;
 
+use super::pieces;
 use crate::commands::failure::Failure;
 use crate::commands::printout::to_json;
 use crate::commands::time::timestamp;
@@ -19,7 +21,7 @@ use crate::job::units::shown;
 use crate::journal::reader::Reader;
 use crate::outcome::{Answer, RowResult};
 use crate::pipeline::Opened;
-use crate::pipeline::plan::prepare;
+use crate::pipeline::requests::requests;
 use crate::request::Fingerprint;
 use crate::text::{count, counted, money, printable, short};
 
@@ -61,6 +63,15 @@ pub(super) fn show(
     as_json: bool,
     out: &mut impl Write,
 ) -> Result<Exit, Failure> {
+    if job.split.is_some() {
+        let pieces = match job.input.id.is_some() {
+            true => reader.pieces_of(row)?,
+            false => reader.pieces_at(positions(&job, row).unwrap_or_default())?,
+        };
+        if !pieces.is_empty() {
+            return pieces::tell(reader, row, pieces, as_json, out);
+        }
+    }
     let position = match job.input.id.is_some() {
         true => reader.position_of(row)?,
         false => row.parse::<u64>().ok().and_then(|number| number.checked_sub(1)),
@@ -95,15 +106,24 @@ pub(super) fn show(
     Ok(Exit::Done)
 }
 
+/// The positions of the pieces of a row, by its number from 1.
+fn positions(job: &Job, row: &str) -> Option<Range<u64>> {
+    let number = row.parse::<u64>().ok()?.checked_sub(1)?;
+    let opened = Opened::again(job.clone()).ok()?;
+    let made = requests(&opened).ok()?.filter_map(Result::ok);
+    let mut of_row = made.skip_while(|made| made.row < number).take_while(|made| made.row == number);
+    let first = of_row.next()?.position;
+    Some(first..of_row.last().map_or(first, |last| last.position) + 1)
+}
+
 /// The request that the job would send for a row. A failure to make it does not prevent the rest of the history from being
 /// shown.
 fn request(job: Job, position: u64, known: Option<Fingerprint>) -> Request {
     let made = || {
         let opened = Opened::again(job).ok()?;
-        let mut rows = opened.rows(opened.wanted_by_requests()).ok()?;
-        let item = rows.find(|item| item.as_ref().is_ok_and(|item| item.position() == position))?.ok()?;
-        let (row, request) = prepare(&opened, &item);
-        Some((row.fingerprint, request.ok()?.body))
+        let mut made = requests(&opened).ok()?.filter_map(Result::ok);
+        let made = made.find(|made| made.position == position)?;
+        Some((made.fingerprint, made.request.ok()?.body))
     };
     match made() {
         None => Request::Gone,

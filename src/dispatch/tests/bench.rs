@@ -18,7 +18,7 @@ use crate::event::DispatchState;
 use crate::job::Retry;
 use crate::job::field_owner::FieldOwners;
 use crate::job::limits::{Caps, Concurrency, EffectiveLimits, Quota, Quotas};
-use crate::note::{JournalEvent, Outcome, RequestEnd, RowKey};
+use crate::note::{EntryPart, JournalEvent, Outcome, RequestEnd, RowKey};
 use crate::outcome::{Fault, Reply};
 use crate::request::{ChatRequest, Estimate, Fingerprint};
 use crate::toolbox::{NoTools, Toolbox};
@@ -126,7 +126,7 @@ impl Bench {
         let request =
             ChatRequest { estimate: self.estimate, price, ..ChatRequest::of_body(body, fingerprint) };
         Ready {
-            row: RowKey { position, id: None, fingerprint, record: None },
+            row: RowKey { position, part: EntryPart::WHOLE, id: None, fingerprint, record: None },
             request,
             tries,
             steps: Vec::new(),

@@ -212,10 +212,11 @@ impl Matcher<'_> {
         self.connection().execute(loosen, params![behind, seconds(clock::now())])?;
         meet("journal.match.loosened");
         let place = "UPDATE entries SET position = c.position, gone_at = NULL,
-                 row_id = coalesce(r.row_id, entries.row_id), record = r.record
+                 row_id = coalesce(r.row_id, entries.row_id), record = r.record,
+                 part = r.part, parts = r.parts
              FROM temp.claims c JOIN temp.loose_rows r ON r.position = c.position WHERE c.entry = entries.entry";
         self.connection().execute(place, [])?;
-        let known = "UPDATE entries SET record = n.record FROM temp.records n WHERE n.entry = entries.entry";
+        let known = "UPDATE entries SET record = n.record, part = n.part, parts = n.parts FROM temp.records n WHERE n.entry = entries.entry";
         self.connection().execute(known, [])?;
         survey::keep(self.connection(), self.survey.as_ref())?;
         Ok(())

@@ -195,7 +195,9 @@ fn check(with_ids: bool, keys: &[RowKey], limited: bool, paid: &Paid, journal: &
                 assert!(!with_ids || paid.failures.contains(&own), "{key:?} has another row's failure");
                 failures += 1;
             }
-            Some(Status::Pending | Status::SetAside | Status::Dropped) | None => to_send.push(key.clone()),
+            Some(Status::Pending | Status::SetAside | Status::Dropped | Status::Skipped) | None => {
+                to_send.push(key.clone())
+            }
         }
     }
     assert_eq!(failures, found.failed);

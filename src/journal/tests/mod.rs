@@ -28,7 +28,7 @@ use super::matching::{MatchError, MatchRules, Matched};
 use super::reader::Reader;
 use super::runs::RunRecord;
 use super::writer::{Committed, EventSender, JournalWriter};
-use crate::note::{JournalEvent, Outcome, RequestEnd, RowKey, SendTime};
+use crate::note::{EntryPart, JournalEvent, Outcome, RequestEnd, RowKey, SendTime};
 use crate::outcome::{Answer, Fault, FaultKind, Usage};
 use crate::request::Fingerprint;
 use crate::reserve::Reserve;
@@ -111,7 +111,13 @@ fn matched(
 
 /// A row by its position and the content its request is made of.
 fn row(position: u64, content: u8) -> RowKey {
-    RowKey { position, id: None, fingerprint: Fingerprint([content; 16]), record: None }
+    RowKey {
+        position,
+        part: EntryPart::WHOLE,
+        id: None,
+        fingerprint: Fingerprint([content; 16]),
+        record: None,
+    }
 }
 
 /// Rows without ids, by their contents.

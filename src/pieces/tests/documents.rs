@@ -18,8 +18,14 @@ fn a_hard_wrapped_paragraph_is_one_line_and_its_own_bytes_when_it_comes_back() {
 #[test]
 fn lines_of_a_verse_an_address_or_a_list_are_spans() {
     let text = "Roses are red,\nviolets are blue\n\n- one\n- two\n\n    It was a dark night.\n    It was a cold one.\n";
-    let expected =
-        ["Roses are red,", "violets are blue", "- one", "- two", "It was a dark night.", "It was a cold one."];
+    let expected = [
+        "Roses are red,",
+        "violets are blue",
+        "- one",
+        "- two",
+        "It was a dark night.",
+        "It was a cold one.",
+    ];
     assert_eq!(sent(text, Text), expected);
     assert_eq!(answered(text, Text, str::to_uppercase), text.to_uppercase());
 }
@@ -75,7 +81,11 @@ fn a_text_without_sentences_is_cut_at_blanks_and_without_blanks_between_characte
 
 #[test]
 fn the_last_sentences_of_the_piece_before_are_there_for_a_prompt() {
-    let text = format!("{}\n\nSecond one. It has Dr. No in it.\n\n{}", "First one. ".repeat(8), "Third. ".repeat(12));
+    let text = format!(
+        "{}\n\nSecond one. It has Dr. No in it.\n\n{}",
+        "First one. ".repeat(8),
+        "Third. ".repeat(12)
+    );
     let split = split(&text, Text, 24);
     let third = split.pieces.iter().position(|piece| piece.text.starts_with("Third")).expect("a third");
     assert_eq!(split.before(third, 1), "It has Dr. No in it.");

@@ -35,15 +35,24 @@ fn targets_of_links_are_sent_as_numbers_and_come_back() {
     let text = "See [one](https://a.b/c_d \"Title\"), ![two](i.png), [three][ref], [four][] and [five].\n\n[ref]: /r\n[four]: /4\n[five]: /5\n";
     let sent = sent(text, Markdown);
     assert_eq!(sent, ["See [one](1), ![two](2), [three](3), [four](4) and [five](5)."]);
-    let turned = answered(text, Markdown, |_| "[Fünf](5), [Vier](4), [Drei](3), ![Zwei](2), [Eins](1).".to_owned());
-    assert!(turned.starts_with("[Fünf][five], [Vier][four], [Drei][ref], ![Zwei](i.png), [Eins](https://a.b/c_d \"Title\").\n"), "{turned}");
+    let turned =
+        answered(text, Markdown, |_| "[Fünf](5), [Vier](4), [Drei](3), ![Zwei](2), [Eins](1).".to_owned());
+    assert!(
+        turned.starts_with(
+            "[Fünf][five], [Vier][four], [Drei][ref], ![Zwei](i.png), [Eins](https://a.b/c_d \"Title\").\n"
+        ),
+        "{turned}"
+    );
 }
 
 #[test]
 fn a_badge_in_a_link_keeps_both_targets() {
     let text = "[![Build](https://a/b.svg)](https://ci/x)\n";
     assert_eq!(sent(text, Markdown), ["[![Build](1)](2)"]);
-    assert_eq!(answered(text, Markdown, |_| "[![Bau](1)](2)".to_owned()), "[![Bau](https://a/b.svg)](https://ci/x)\n");
+    assert_eq!(
+        answered(text, Markdown, |_| "[![Bau](1)](2)".to_owned()),
+        "[![Bau](https://a/b.svg)](https://ci/x)\n"
+    );
 }
 
 #[test]
@@ -57,7 +66,10 @@ fn an_answer_in_several_lines_or_with_marks_of_blocks_is_made_safe() {
     let multiplied = |part: &str| format!("1. {part} |\nnext");
     let text = "# Head\n\nText\n\n| a |\n|---|\n| cell |\n";
     let joined = answered(text, Markdown, multiplied);
-    assert_eq!(joined, "# 1. Head | next\n\n1\\. Text | next\n\n| 1. a \\| next |\n|---|\n| 1. cell \\| next |\n");
+    assert_eq!(
+        joined,
+        "# 1. Head | next\n\n1\\. Text | next\n\n| 1. a \\| next |\n|---|\n| 1. cell \\| next |\n"
+    );
     assert_eq!(answered("Text\n", Markdown, |_| "# no heading".to_owned()), "\\# no heading\n");
 }
 

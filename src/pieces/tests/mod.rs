@@ -5,7 +5,7 @@ mod edits;
 mod laws;
 mod markdown;
 
-use super::{Frame, SplitText, SplitBy};
+use super::{Frame, SplitBy, SplitText};
 
 /// About a token for four bytes, as a stand-in for the estimate of a request.
 fn tokens(text: &str) -> u64 {

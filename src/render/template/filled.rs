@@ -11,7 +11,7 @@ use serde_json::{Map, Value};
 use super::guard::{DEEP_STACK, caught, caught_with_stack};
 use super::mistakes::{beyond_the_engine, beyond_the_machine, explain, undefined_name};
 use super::reading::{Reading, Template, TemplateSource, VALUE};
-use super::templates::{OWN, RENDERED_BYTES, Slot, Templates, WHOLE_ROW, no_column};
+use super::templates::{RENDERED_BYTES, Slot, Templates, WHOLE_ROW, no_column};
 use super::values::{bytes_of_texts, converted, converted_object, reverted};
 use crate::diagnostic::Diagnostic;
 use crate::job::TemplateText;
@@ -46,9 +46,37 @@ impl For<'_> {
 impl Templates {
     /// The templates filled in with one row's columns.
     pub fn fill<'a>(&'a self, fields: &'a Map<String, Value>) -> Filled<'a> {
+        self.fill_piece(fields, fields)
+    }
+
+    /// The templates filled in with the columns of a piece, of the row `whole`.
+    pub fn fill_piece<'a>(
+        &'a self,
+        fields: &'a Map<String, Value>,
+        whole: &'a Map<String, Value>,
+    ) -> Filled<'a> {
         let reading = reading(self, fields);
-        let read = reading.map(|reading| Read { context: context(reading.reading(), fields), reading });
+        let read =
+            reading.map(|reading| Read { context: self.context(reading.reading(), fields, whole), reading });
         Filled { templates: self, fields, read }
+    }
+
+    /// The columns of a row that templates may use, as the engine's values.
+    fn context(
+        &self,
+        reading: &Reading,
+        fields: &Map<String, Value>,
+        whole: &Map<String, Value>,
+    ) -> minijinja::Value {
+        let mut context: Vec<(String, minijinja::Value)> = Vec::with_capacity(reading.words().len());
+        for name in reading.words() {
+            match fields.get(name) {
+                _ if name == WHOLE_ROW => context.push((name.clone(), converted_object(whole))),
+                Some(value) if !self.is_own(name) => context.push((name.clone(), converted(value))),
+                _ => {}
+            }
+        }
+        minijinja::Value::from_pairs(context)
     }
 }
 
@@ -200,19 +228,6 @@ fn reading<'a>(templates: &'a Templates, fields: &Map<String, Value>) -> Result<
         }
     }
     Ok(For::MostRows(&templates.first))
-}
-
-/// The columns of a row that templates may use, as the engine's values.
-fn context(reading: &Reading, fields: &Map<String, Value>) -> minijinja::Value {
-    let mut context: Vec<(String, minijinja::Value)> = Vec::with_capacity(reading.words().len());
-    for name in reading.words() {
-        match fields.get(name) {
-            _ if name == WHOLE_ROW => context.push((name.clone(), converted_object(fields))),
-            Some(value) if !OWN.contains(&name.as_str()) => context.push((name.clone(), converted(value))),
-            _ => {}
-        }
-    }
-    minijinja::Value::from_pairs(context)
 }
 
 /// A writer that refuses to grow past the limit.

@@ -85,6 +85,8 @@ pub(super) struct Briefing {
     pub(super) sources: Vec<(String, String, bool)>,
     /// The memory limit of a rendering, in bytes.
     pub(super) memory: u64,
+    /// Whether rows are cut into pieces.
+    pub(super) has_pieces: bool,
 }
 
 /// The message for each rendering.

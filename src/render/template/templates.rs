@@ -12,7 +12,7 @@ use super::reading::{Reading, TemplateSource};
 use super::tags;
 use crate::diagnostic::Diagnostic;
 use crate::job::TemplateText;
-use crate::row::Column;
+use crate::row::{Column, PIECE};
 
 /// The maximum result of one template, in bytes, unless longer records are read.
 pub(super) const RENDERED_BYTES: u64 = 16 * 1024 * 1024;
@@ -21,7 +21,7 @@ pub(super) const RENDERED_BYTES: u64 = 16 * 1024 * 1024;
 pub(super) const WHOLE_ROW: &str = "row";
 
 /// Names that belong to the program: a column of that name is written `row["each"]`.
-pub(super) const OWN: [&str; 3] = [WHOLE_ROW, "each", "piece"];
+pub(super) const OWN: [&str; 3] = [WHOLE_ROW, "each", PIECE];
 
 /// The memory limit of a rendering, apart from some copies of the longest record.
 const MEMORY: u64 = 256 << 20;
@@ -48,6 +48,8 @@ pub struct Templates {
     pub(super) longest: u64,
     /// Tries renderings that may grow.
     pub(super) prober: Prober,
+    /// Whether rows are cut into pieces, so that each has the fields of a piece.
+    pub(super) has_pieces: bool,
 }
 
 /// A place in the request that a template fills.
@@ -98,7 +100,20 @@ impl Templates {
             others: RwLock::default(),
             longest,
             prober: Prober::default(),
+            has_pieces: false,
         }
+    }
+
+    /// The same templates, none of which is compiled yet, for rows that are cut into pieces.
+    #[must_use]
+    pub fn of_pieces(mut self) -> Self {
+        self.known.iter_mut().for_each(|known| known.push(PIECE.to_owned()));
+        Self { has_pieces: true, ..self }
+    }
+
+    /// Whether a name belongs to the program and to no column.
+    pub(super) fn is_own(&self, name: &str) -> bool {
+        OWN.contains(&name) && !(self.has_pieces && name == PIECE)
     }
 
     /// Compiles a template that makes text.
@@ -147,7 +162,7 @@ impl Templates {
         }
         let number = self.sources.len();
         for name in OWN {
-            if self.uses_own(&source.text.source, number, name) {
+            if self.is_own(name) && self.uses_own(&source.text.source, number, name) {
                 self.own.push((number, name));
             }
         }
@@ -235,6 +250,7 @@ impl Templates {
             longest: self.longest,
             sources: self.sources.iter().map(entry).collect(),
             memory: MEMORY + self.longest.saturating_mul(RECORDS) + stack,
+            has_pieces: self.has_pieces,
         }
     }
 

@@ -6,7 +6,7 @@ use thiserror::Error;
 
 use crate::row::{Column, ColumnKind, JsonKind};
 use crate::schema::Field;
-use crate::write::answer::AnswerColumn;
+use crate::write::answer::{AnswerColumn, PieceColumns};
 
 /// How similar a name must be to be suggested instead, from 0 to 1.
 const LIKENESS: f64 = 0.75;
@@ -24,15 +24,21 @@ pub(super) struct ColumnNames<'a> {
     /// The input's columns by name, since a table may have a hundred thousand columns.
     by_name: HashMap<&'a str, &'a Column>,
     fields: &'a [Field],
+    pieces: PieceColumns,
     prefix: &'a str,
 }
 
 impl<'a> ColumnNames<'a> {
-    pub(super) fn new(input: Option<&'a [Column]>, fields: &'a [Field], prefix: &'a str) -> Self {
+    pub(super) fn new(
+        input: Option<&'a [Column]>,
+        fields: &'a [Field],
+        pieces: PieceColumns,
+        prefix: &'a str,
+    ) -> Self {
         let columns = input.unwrap_or_default().iter();
         // If two have the same name, the first counts.
         let by_name = columns.rev().map(|column| (column.name.as_str(), column)).collect();
-        Self { input, by_name, fields, prefix }
+        Self { input, by_name, fields, pieces, prefix }
     }
 
     /// The columns of the output, in order.
@@ -50,7 +56,8 @@ impl<'a> ColumnNames<'a> {
 
     /// The columns that are not the input's.
     fn answers(&self) -> impl Iterator<Item = Named> {
-        AnswerColumn::ALL.into_iter().map(Named::Answer).chain(self.fields.iter().cloned().map(Named::Field))
+        let fields = self.fields.iter().cloned().map(Named::Field);
+        AnswerColumn::all(self.pieces).map(Named::Answer).chain(fields)
     }
 
     /// The new names that columns get.

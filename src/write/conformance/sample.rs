@@ -12,7 +12,7 @@ use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use serde_json::{Map, Value, json};
 
 use crate::format::{Compression, Format};
-use crate::outcome::{Answer, RowResult, Status, Usage};
+use crate::outcome::{Answer, PieceCounts, RowResult, Status, Usage};
 use crate::row::{BadRow, Column, ColumnKind, Item, JsonKind, Origin, Place, PlaceUnit, Row};
 use crate::write::{Layout, OutputSpec, Target, Writer};
 
@@ -78,7 +78,14 @@ pub(in crate::write) fn line(position: usize, text: &str) -> Item {
 
 pub(in crate::write) fn row(position: usize, fields: Value, origin: Origin) -> Item {
     let Value::Object(fields) = fields else { panic!("a row is an object") };
-    Item::Row(Row { position: position as u64, place: place(position), id: None, fields, origin })
+    Item::Row(Row {
+        position: position as u64,
+        place: place(position),
+        id: None,
+        fields,
+        origin,
+        whole: None,
+    })
 }
 
 pub(in crate::write) fn bad(position: usize) -> Item {
@@ -123,6 +130,7 @@ pub(in crate::write) fn answered(response: &str) -> RowResult {
         status: Status::Ok,
         error_code: None,
         error: None,
+        pieces: PieceCounts::default(),
     }
 }
 

@@ -7,6 +7,7 @@ mod error_table;
 mod job_file_mistakes;
 mod notifications;
 mod outage;
+mod pieces;
 mod preflight;
 mod reply_variants;
 mod request_parameters;

@@ -12,7 +12,7 @@ use super::plan::{Mishap, Step};
 use super::world::World;
 use crate::dispatch::carry_over::{CarryOver, EarlierRun, doubts};
 use crate::dispatch::{Ledger, Ready};
-use crate::note::{JournalEvent, Outcome, RequestEnd, RowKey};
+use crate::note::{EntryPart, JournalEvent, Outcome, RequestEnd, RowKey};
 use crate::outcome::FaultKind;
 use crate::request::{ChatRequest, Fingerprint};
 use crate::reserve::Reserve;
@@ -152,7 +152,7 @@ impl Book {
             stream: entry.cut,
             ..ChatRequest::of_body(super::endpoint::body_of(position), fingerprint)
         };
-        let row = RowKey { position, id: None, fingerprint, record: None };
+        let row = RowKey { position, part: EntryPart::WHOLE, id: None, fingerprint, record: None };
         Ready { row, request, tries: entry.tries, steps: Vec::new() }
     }
 

@@ -1,0 +1,120 @@
+//! The pieces of one row, in a job that cuts rows: what each came to. The history of one is that of a row by its own name.
+
+use std::io::Write;
+
+use serde::Serialize;
+
+use crate::commands::failure::Failure;
+use crate::commands::printout::to_json;
+use crate::exit::Exit;
+use crate::job::price::rounded;
+use crate::journal::reader::Reader;
+use crate::journal::rows::PieceEntry;
+use crate::outcome::{RowResult, Status};
+use crate::text::{count, counted, money, printable, short};
+
+/// The version of the JSON. It only ever gains fields.
+const VERSION: u32 = 1;
+
+/// A row with its pieces.
+#[derive(Debug, Serialize)]
+struct PiecesReport<'a> {
+    version: u32,
+    row: &'a str,
+    status: &'static str,
+    attempts: u32,
+    cost: Option<f64>,
+    total_tokens: Option<u64>,
+    pieces: Vec<PieceReport>,
+}
+
+/// What a piece came to.
+#[derive(Debug, Serialize)]
+struct PieceReport {
+    row: String,
+    piece: u32,
+    position: u64,
+    status: &'static str,
+    attempts: Option<u32>,
+    cost: Option<f64>,
+    total_tokens: Option<u64>,
+    error_code: Option<String>,
+    error: Option<String>,
+}
+
+impl PieceReport {
+    fn of(row: &str, entry: PieceEntry, result: RowResult) -> Self {
+        let usage = result.answer.as_ref().and_then(|answer| answer.usage.as_ref());
+        Self {
+            row: format!("{row}#{}", entry.part.number + 1),
+            piece: entry.part.number + 1,
+            position: entry.position,
+            status: result.status.as_str(),
+            attempts: result.attempts,
+            cost: result.cost.map(rounded),
+            total_tokens: usage.and_then(|usage| usage.total_tokens),
+            error_code: result.error_code,
+            error: result.error,
+        }
+    }
+
+    fn line(&self) -> String {
+        let requests = counted(u64::from(self.attempts.unwrap_or(0)), "request");
+        let tokens = self.total_tokens.map(|tokens| format!(" · {} tokens", count(tokens)));
+        let error = self.error.as_deref().map(|error| format!(": {}", short(error, 200)));
+        let (tokens, error) = (tokens.unwrap_or_default(), error.unwrap_or_default());
+        format!("  piece {} ({}): {} after {requests}{tokens}{error}", self.piece, self.row, self.status)
+    }
+}
+
+/// Shows the pieces of a row: those that the journal has, of as many as there are.
+pub(super) fn tell(
+    reader: &Reader,
+    row: &str,
+    entries: Vec<PieceEntry>,
+    as_json: bool,
+    out: &mut impl Write,
+) -> Result<Exit, Failure> {
+    let all = entries.first().map_or(0, |entry| u64::from(entry.part.count));
+    let mut results = reader.results();
+    let mut pieces = Vec::new();
+    for entry in entries {
+        let result = results.at(entry.position)?.unwrap_or_default();
+        pieces.push(PieceReport::of(row, entry, result));
+    }
+    let report = PiecesReport {
+        version: VERSION,
+        row,
+        status: status(&pieces, all),
+        attempts: pieces.iter().filter_map(|piece| piece.attempts).sum(),
+        cost: pieces.iter().map(|piece| piece.cost).sum(),
+        total_tokens: pieces.iter().map(|piece| piece.total_tokens).sum(),
+        pieces,
+    };
+    if as_json {
+        writeln!(out, "{}", to_json(&report)?)?;
+        return Ok(Exit::Done);
+    }
+    let cost = report.cost.map(|cost| format!(" · cost {} (estimate)", money(cost))).unwrap_or_default();
+    let requests = counted(u64::from(report.attempts), "request");
+    let line = format!("row {row}: {} · {} · {requests}{cost}", report.status, counted(all, "piece"));
+    writeln!(out, "{}", printable(&line))?;
+    for piece in &report.pieces {
+        writeln!(out, "{}", printable(&piece.line()))?;
+    }
+    let rest = all.saturating_sub(report.pieces.len() as u64);
+    if rest > 0 {
+        writeln!(out, "  {} without an answer yet", counted(rest, "piece"))?;
+    }
+    Ok(Exit::Done)
+}
+
+/// The state of a row: the worst of its pieces.
+fn status(pieces: &[PieceReport], all: u64) -> &'static str {
+    let has = |status: Status| pieces.iter().any(|piece| piece.status == status.as_str());
+    match () {
+        () if has(Status::Failed) => Status::Failed.as_str(),
+        () if has(Status::Pending) || (pieces.len() as u64) < all => Status::Pending.as_str(),
+        () => Status::Ok.as_str(),
+    }
+}

@@ -1,0 +1,141 @@
+//! A row cut into pieces, each of which becomes a request.
+
+use std::sync::Arc;
+
+use serde_json::{Map, Value};
+
+use super::prefetch::Weight;
+use crate::job::split::SplitUnit;
+use crate::pieces::{Frame, SplitBy, SplitText};
+use crate::row::{BadRow, Item, Origin, PIECE, Row, RowId};
+use crate::text::short;
+
+/// The column that says what kind of text a document is.
+pub(super) const FORMAT: &str = "format";
+
+/// How rows are cut.
+#[derive(Debug, Clone)]
+pub(super) struct Splitter {
+    /// The column that is cut.
+    pub(super) column: Arc<str>,
+    /// What it is cut at.
+    pub(super) by: SplitUnit,
+    /// The largest piece, in estimated tokens.
+    pub(super) budget: u64,
+    /// How many sentences before a piece its template sees.
+    pub(super) context: usize,
+    /// Estimates the tokens of a text.
+    pub(super) tokens: fn(&str) -> u64,
+}
+
+/// A row with its pieces.
+#[derive(Debug)]
+pub(super) struct SplitRow {
+    pub(super) row: Arc<Row>,
+    pub(super) split: SplitText,
+    column: Arc<str>,
+    context: usize,
+}
+
+impl Splitter {
+    /// Cuts a row. A row that has no text to cut is a bad one.
+    pub(super) fn split(&self, item: Item) -> Result<SplitRow, Item> {
+        let row = match item {
+            Item::Row(row) => row,
+            bad @ Item::Bad(_) => return Err(bad),
+        };
+        let text = match row.fields.get(&*self.column) {
+            Some(Value::String(text)) => text.as_str(),
+            None | Some(Value::Null) => "",
+            Some(_) => return Err(self.no_text(row)),
+        };
+        let split = Frame::new(text, self.by(&row)).pieces(text, self.budget, &self.tokens);
+        let (column, context) = (Arc::clone(&self.column), self.context);
+        Ok(SplitRow { row: Arc::new(row), split, column, context })
+    }
+
+    fn no_text(&self, row: Row) -> Item {
+        let reason = format!("column `{}` is to be cut into pieces, and is no text here", self.column);
+        let raw =
+            serde_json::to_vec(row.fields.get(&*self.column).unwrap_or(&Value::Null)).unwrap_or_default();
+        let (position, place) = (row.position, row.place.clone());
+        Item::Bad(BadRow { position, place, reason, raw, row: Some(Box::new(row)) })
+    }
+
+    /// What the text of a row is cut at, by the job or by the row's own format.
+    fn by(&self, row: &Row) -> SplitBy {
+        match self.by {
+            SplitUnit::Text => SplitBy::Text,
+            SplitUnit::Markdown => SplitBy::Markdown,
+            SplitUnit::Lines => SplitBy::Lines,
+            SplitUnit::None => SplitBy::None,
+            SplitUnit::Auto => match row.fields.get(FORMAT).and_then(Value::as_str) {
+                None | Some("text") => SplitBy::Text,
+                Some("srt" | "vtt") => SplitBy::Subtitles,
+                // Everything else that is read comes as Markdown.
+                Some(_) => SplitBy::Markdown,
+            },
+        }
+    }
+}
+
+impl SplitRow {
+    /// How many pieces there are.
+    pub(super) fn count(&self) -> u32 {
+        u32::try_from(self.split.pieces.len()).unwrap_or(u32::MAX)
+    }
+
+    /// The text that is cut.
+    pub(super) fn text(&self) -> &str {
+        self.row.fields.get(&*self.column).and_then(Value::as_str).unwrap_or_default()
+    }
+
+    /// The row as it was read.
+    pub(super) fn item(&self) -> Item {
+        Item::Row(Row::clone(&self.row))
+    }
+
+    /// How messages name a piece, by its index: its number, and the heading that it is under.
+    pub(super) fn name(&self, index: usize) -> String {
+        let heading = self.split.pieces.get(index).and_then(|piece| piece.heading.as_deref());
+        let heading = heading.map(|heading| format!(" ({})", short(heading, 60))).unwrap_or_default();
+        format!("piece {} of {}{heading}", index + 1, self.count())
+    }
+
+    /// A piece as the row of a request: templates see the piece's text as the column that was cut.
+    pub(super) fn piece(&self, number: u32, position: u64) -> Row {
+        let index = number as usize;
+        let piece = &self.split.pieces[index];
+        let before = match self.context {
+            0 => "",
+            sentences => self.split.before(index, sentences),
+        };
+        let mut about = Map::new();
+        about.insert("text".to_owned(), Value::from(piece.text.as_str()));
+        about.insert("number".to_owned(), Value::from(number + 1));
+        about.insert("count".to_owned(), Value::from(self.count()));
+        about.insert("heading".to_owned(), Value::from(piece.heading.as_deref()));
+        about.insert("before".to_owned(), Value::from(before));
+        let mut fields = Map::new();
+        for (name, value) in &self.row.fields {
+            let value = if **name == *self.column { Value::from(piece.text.as_str()) } else { value.clone() };
+            fields.insert(name.clone(), value);
+        }
+        fields.insert(PIECE.to_owned(), Value::Object(about));
+        Row {
+            position,
+            place: self.row.place.clone(),
+            id: self.row.id.as_ref().map(|id| RowId::from_text(format!("{id}#{}", number + 1))),
+            fields,
+            origin: Origin::Record,
+            whole: Some(Arc::clone(&self.row)),
+        }
+    }
+}
+
+impl Weight for SplitRow {
+    fn bytes(&self) -> usize {
+        // The text, its pieces, and what else the row has.
+        size_of::<Self>() + 2 * self.text().len()
+    }
+}

@@ -1,0 +1,302 @@
+//! Rows that are cut into pieces: each piece is a request of its own, and the answers become one row again.
+
+use std::collections::BTreeMap;
+
+use fanfold::simulator::{Script, ServerSettings, TranslationStyle};
+use serde_json::{Value, json};
+
+use crate::support::harness::{Finished, Scene};
+
+/// A job's lines that cut the rows, for a translation model.
+const CUT: &str = "input.id = \"name\"\nmodel.name = \"qwen-mt-plus\"\n\
+                   request.translation_options = { source_lang = \"auto\", target_lang = \"German\" }\n\
+                   split.max_tokens = 100\n";
+
+/// A scene whose simulator gives each text back, with some faults.
+fn scene(script: &str) -> Scene {
+    let script = Script::parse(script).expect("a good script");
+    Scene::with(ServerSettings { script, translations: TranslationStyle::Echo, ..ServerSettings::default() })
+}
+
+fn job(scene: &Scene, more: &str) {
+    let file = std::fs::read_to_string(scene.job("in.jsonl", "out.jsonl", CUT)).expect("a job");
+    // The job of a scene names another model.
+    let file = file.replace("model.name = \"qwen-plus\"\n", "");
+    scene.write("job.toml", format!("{file}{more}"));
+}
+
+fn input(scene: &Scene, documents: &[(&str, String)]) {
+    let lines = documents.iter().map(|(name, text)| format!("{}\n", json!({"name": name, "text": text})));
+    scene.write("in.jsonl", lines.collect::<String>());
+}
+
+/// A text of so many paragraphs, no two alike.
+fn book(paragraphs: usize) -> Vec<String> {
+    let words = ["river", "market", "lantern", "harvest", "window", "letter", "garden", "winter"];
+    let paragraph = |number: usize| {
+        let sentence = |at: usize| {
+            format!(
+                "The {} of day {number} met a {}.",
+                words[(number + at) % 8],
+                words[(number * 3 + at) % 8]
+            )
+        };
+        (0..1 + number % 4).map(sentence).collect::<Vec<_>>().join(" ")
+    };
+    (0..paragraphs).map(paragraph).collect()
+}
+
+fn run(scene: &Scene, arguments: &[&str]) -> Finished {
+    scene.run(&[&["run", "job.toml"], arguments].concat())
+}
+
+/// The texts that were sent, each with how often.
+fn sent(scene: &Scene) -> BTreeMap<String, usize> {
+    let mut texts = BTreeMap::new();
+    for request in scene.witness() {
+        let text = request["body"]["messages"][0]["content"].as_str().expect("a text").to_owned();
+        *texts.entry(text).or_default() += 1;
+    }
+    texts
+}
+
+fn row<'r>(rows: &'r [Value], name: &str) -> &'r Value {
+    rows.iter().find(|row| row["name"] == name).expect("a row of this name")
+}
+
+#[test]
+fn echoed_texts_are_byte_for_byte_themselves_and_a_text_without_a_letter_is_skipped() {
+    let scene = scene("");
+    let markdown = "\u{feff}# Title\r\n\r\nFirst *paragraph*, with `code`.\r\n\r\n```rust\r\nlet a = 1;\r\n```\r\n\r\n* one\r\n* two";
+    let documents = [
+        ("book", book(40).join("\n\n") + "\n"),
+        ("odd", "  Indented.\r\n\r\n\r\n\tTabs and a ruler\n* * *\n\nLast line without an end".to_owned()),
+        ("rulers", "* * *\n\n1 2 3\n".to_owned()),
+        ("empty", String::new()),
+        ("markdown", markdown.to_owned()),
+    ];
+    input(&scene, &documents);
+    job(&scene, "split.by = \"markdown\"\n");
+    let pieces = sent(&scene).len();
+    let said = run(&scene, &[]).expect_code(0);
+    said.says("5 rows (2 without text) · ").says("5 rows: 3 ok · 0 failed · 0 pending · 2 skipped");
+    assert_eq!(pieces, 0);
+    let rows = scene.output();
+    for (name, text) in &documents {
+        let row = row(&rows, name);
+        assert_eq!(row["response"], *text, "{name}");
+        let is_blank = matches!(*name, "rulers" | "empty");
+        assert_eq!(row["status"], if is_blank { "skipped" } else { "ok" });
+        assert_eq!(row["pieces"] == 0, is_blank, "{name}");
+    }
+    let of_book = row(&rows, "book");
+    let requests = scene.witness().len() as u64;
+    assert!(of_book["pieces"].as_u64() > Some(4), "{of_book}");
+    let receipt = scene.receipt();
+    let expected = json!({"in": 5, "ok": 3, "failed": 0, "pending": 0, "skipped": 2, "pieces": requests});
+    assert_eq!(receipt["rows"], expected);
+    let tokens = |row: &Value| row["total_tokens"].as_u64().unwrap_or_default();
+    assert_eq!(
+        rows.iter().map(tokens).sum::<u64>(),
+        receipt["all_runs"]["total_tokens"],
+        "sums are the rows'"
+    );
+    let verified = scene.run(&["verify", "job.toml"]).expect_code(0);
+    assert!(verified.stdout.contains("3 ok · 0 failed · 0 pending · 2 skipped"), "{}", verified.stdout);
+}
+
+#[test]
+fn an_edited_paragraph_sends_at_most_two_pieces_and_an_inserted_one_a_few() {
+    let scene = scene("");
+    let mut texts = book(300);
+    let write = |texts: &[String]| {
+        input(&scene, &[("a", "One.".to_owned()), ("book", texts.join("\n\n")), ("z", "Two.".to_owned())])
+    };
+    job(&scene, "");
+    write(&texts);
+    run(&scene, &[]).expect_code(0);
+    let all = scene.witness().len();
+    assert!(all > 30, "{all} pieces");
+    let mut before = all;
+    let mut sends = |texts: &[String], most: usize, what: &str| {
+        write(texts);
+        run(&scene, &[]).expect_code(0);
+        let now = scene.witness().len();
+        assert!((1..=most).contains(&(now - before)), "{what}: {} pieces", now - before);
+        before = now;
+        assert_eq!(scene.output()[1]["response"], texts.join("\n\n"), "{what}");
+    };
+    texts[150] = "Another paragraph altogether.".to_owned();
+    sends(&texts, 2, "an edit");
+    texts.insert(3, "A paragraph that was not here before, with some more words in it.".to_owned());
+    sends(&texts, 4, "an insertion");
+    texts.remove(200);
+    sends(&texts, 4, "a deletion");
+    let before = scene.witness().len();
+    run(&scene, &[]).expect_code(0).says("nothing to send");
+    assert_eq!(scene.witness().len(), before);
+}
+
+#[test]
+fn a_kill_at_any_point_pays_for_no_stored_piece_again() {
+    let whole = scene("");
+    let documents = [("a", book(12).join("\n\n")), ("b", "Short.".to_owned()), ("c", book(30).join("\n\n"))];
+    input(&whole, &documents);
+    job(&whole, "");
+    run(&whole, &[]).expect_code(0);
+    let pieces = whole.witness().len();
+    for (point, times) in [
+        ("journal.commit.before", 2),
+        ("journal.commit.inside", 3),
+        ("journal.commit.after", 1),
+        ("journal.commit.after", 4),
+        ("dispatch.answered", 5),
+        ("journal.end.before", 1),
+        ("journal.end.entered", 1),
+        ("write.sync.before", 1),
+        ("write.renamed", 1),
+    ] {
+        let scene = scene("");
+        input(&scene, &documents);
+        job(&scene, "limits.concurrency = 3\n");
+        let died = scene.dying_at(point, times).output().expect("the binary runs");
+        assert!(!died.status.success(), "{point} was met");
+        scene.let_arrive();
+        let stored: u64 = scene
+            .journal()
+            .query_row("SELECT count(*) FROM entries WHERE status = 'ok'", [], |row| row.get(0))
+            .expect("a journal");
+        let before = scene.witness().len();
+        run(&scene, &[]).expect_code(0);
+        assert_eq!(scene.witness().len() - before, pieces - stored as usize, "{point}");
+        let text =
+            |scene: &Scene| scene.output().iter().map(|row| row["response"].clone()).collect::<Vec<_>>();
+        assert_eq!(text(&scene), text(&whole), "{point}");
+    }
+}
+
+#[test]
+fn a_failed_piece_fails_its_row_by_name_and_is_sent_again_alone() {
+    let mut scene = scene(
+        "[[fault]]\ncontains = \"day 7 \"\nstatus = 400\ncode = \"DataInspectionFailed\"\nmessage = \"no\"\n",
+    );
+    let text = format!("# One\n\n{}\n\n# Two\n\n{}\n", book(6).join("\n\n"), book(10)[6..].join("\n\n"));
+    input(&scene, &[("good", "Fine.".to_owned()), ("bad", text.clone())]);
+    job(&scene, "split.by = \"markdown\"\n");
+    let said = run(&scene, &[]).expect_code(3);
+    said.says("1 ok · 1 failed").says("1 piece failed with DataInspectionFailed");
+    let rows = scene.output();
+    let bad = row(&rows, "bad");
+    assert_eq!(
+        (&bad["status"], &bad["response"], &bad["pieces_failed"]),
+        (&json!("failed"), &Value::Null, &json!(1))
+    );
+    assert_eq!(bad["error_code"], "DataInspectionFailed");
+    let error = bad["error"].as_str().expect("an error");
+    assert!(error.starts_with("piece ") && error.contains("(Two): "), "{error}");
+    scene.serve(ServerSettings { translations: TranslationStyle::Echo, ..ServerSettings::default() });
+    job(&scene, "split.by = \"markdown\"\n");
+    let before = scene.witness().len();
+    run(&scene, &["--retry-failed"]).expect_code(0);
+    assert_eq!(scene.witness().len() - before, 1);
+    assert_eq!(row(&scene.output(), "bad")["response"], text);
+}
+
+#[test]
+fn pieces_can_be_rows_and_a_limit_counts_the_rows_of_the_input() {
+    let scene = scene("");
+    input(
+        &scene,
+        &[
+            ("a", book(12).join("\n\n")),
+            ("none", " ".to_owned()),
+            ("b", book(3).join("\n\n")),
+            ("c", "Last.".to_owned()),
+        ],
+    );
+    job(&scene, "split.combine = \"rows\"\n");
+    run(&scene, &["--limit", "3"]).expect_code(0);
+    let rows = scene.output();
+    let count = rows[0]["pieces"].as_u64().expect("a number");
+    let numbers: Vec<u64> = rows
+        .iter()
+        .filter(|row| row["name"] == "a")
+        .map(|row| row["piece"].as_u64().expect("a number"))
+        .collect();
+    assert_eq!(numbers, (1..=count).collect::<Vec<_>>());
+    assert!(rows.iter().all(|row| row["name"] != "c"));
+    assert_eq!(row(&rows, "none")["status"], "skipped");
+    let text: Vec<&str> =
+        rows.iter().filter(|row| row["name"] == "a").filter_map(|row| row["response"].as_str()).collect();
+    assert_eq!(text.join("\n\n"), book(12).join("\n\n"));
+    scene.run(&["verify", "job.toml", "--limit", "3"]).expect_code(0);
+    let before = scene.witness().len();
+    run(&scene, &[]).expect_code(0);
+    assert_eq!(scene.witness().len() - before, 1, "the row past the limit");
+}
+
+#[test]
+fn a_template_sees_the_piece_as_its_column_and_the_whole_row_beside_it() {
+    let scene = scene("");
+    let text = format!("# Head\n\n{}\n", book(12).join("\n\n"));
+    input(&scene, &[("a", text.clone())]);
+    job(&scene, "split.by = \"markdown\"\nsplit.context = 1\nsplit.combine = \"rows\"\n");
+    let file = scene.read("job.toml").replace(
+        "prompt.user = \"{{ text }}\"",
+        "prompt.user = \"{{ piece.number }}/{{ piece.count }} [{{ piece.heading }}] <{{ piece.before }}> {{ row['text'] | length }} {{ text == piece.text }} {{ name }}\"",
+    );
+    scene.write("job.toml", file.replace("model.name = \"qwen-mt-plus\"", "model.name = \"qwen-plus\""));
+    // What is not a translation takes no options of one.
+    let file: String = scene
+        .read("job.toml")
+        .lines()
+        .filter(|line| !line.contains("translation_options"))
+        .fold(String::new(), |all, line| all + line + "\n");
+    scene.write("job.toml", file);
+    run(&scene, &[]).expect_code(0);
+    let sent = sent(&scene);
+    let count = sent.len();
+    let length = text.chars().count();
+    assert!(
+        sent.keys().any(|sent| sent.starts_with(&format!("1/{count} [Head] <> {length} true a"))),
+        "{sent:?}"
+    );
+    let second = sent.keys().find(|sent| sent.starts_with("2/")).expect("a second piece");
+    assert!(second.contains("[Head] <The "), "{second}");
+}
+
+#[test]
+fn a_row_tells_its_pieces_and_each_piece_its_story() {
+    let scene = scene("");
+    input(&scene, &[("a", format!("# Head\n\n{}\n", book(12).join("\n\n"))), ("b", "Short.".to_owned())]);
+    job(&scene, "split.by = \"markdown\"\n");
+    run(&scene, &[]).expect_code(0);
+    let count = scene.output()[0]["pieces"].as_u64().expect("a number");
+    let story = scene.run(&["status", "job.toml", "--row", "a"]).expect_code(0);
+    assert!(story.stdout.starts_with(&format!("row a: ok · {count} pieces")), "{}", story.stdout);
+    assert!(story.stdout.contains("piece 1 (a#1): ok"), "{}", story.stdout);
+    let piece = scene.run(&["status", "job.toml", "--row", "a#2"]).expect_code(0);
+    assert!(piece.stdout.starts_with("row a#2: ok after 1 request"), "{}", piece.stdout);
+    let json: Value = serde_json::from_str(
+        &scene.run(&["status", "job.toml", "--row", "a", "--json"]).expect_code(0).stdout,
+    )
+    .expect("JSON");
+    assert_eq!(json["pieces"].as_array().map(Vec::len), usize::try_from(count).ok());
+    assert_eq!((&json["status"], &json["pieces"][0]["row"]), (&json!("ok"), &json!("a#1")));
+}
+
+#[test]
+fn a_column_that_is_not_there_or_holds_no_text_is_named() {
+    let scene = scene("");
+    input(&scene, &[("a", "One.".to_owned())]);
+    scene.write("in.jsonl", "{\"name\":\"a\",\"text\":[1]}\n");
+    job(&scene, "");
+    run(&scene, &[]).expect_code(1).says("in.jsonl:1").says("column `text` is to be cut into pieces");
+    scene.write("in.csv", "name,body\na,One\n");
+    let file = scene.read("job.toml").replace("in.jsonl", "in.csv").replace("{{ text }}", "{{ body }}");
+    scene.write("job.toml", &file);
+    run(&scene, &[]).expect_code(1).says("[split] cuts the column `text`").says("name, body");
+    scene.write("job.toml", format!("{file}split.column = \"body\"\n"));
+    run(&scene, &[]).expect_code(0);
+    assert_eq!(scene.witness().len(), 1);
+}
