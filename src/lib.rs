@@ -39,6 +39,7 @@ mod toolbox;
 mod clock;
 mod durable;
 mod failpoint;
+mod kin;
 mod patience;
 mod regular;
 

@@ -1,7 +1,6 @@
 //! The commands that answer a model's tool calls: arguments on standard input, the result from standard output.
 
 pub mod keeper;
-pub mod kin;
 
 use std::cell::Cell;
 use std::ffi::{OsStr, OsString};
@@ -19,12 +18,12 @@ use tokio::sync::Semaphore;
 use crate::conversation::calls::ToolCall;
 use crate::job::answer::Tool;
 use crate::job::units;
+use crate::kin::{self, ProcessMark};
 use crate::outcome::{Fault, FaultKind};
 use crate::patience::within;
 use crate::secrets;
 use crate::text::how_it_ended;
 use crate::toolbox::Toolbox;
-use kin::ProcessMark;
 
 /// The maximum number of commands that run at once; the others wait their turn, which does not count towards their time.
 const AT_ONCE: usize = 32;

@@ -2,8 +2,8 @@
 
 use std::ffi::OsString;
 
+use crate::kin::ProcessMark;
 use crate::tools::keeper::{Keeper, NAME, keep};
-use crate::tools::kin::ProcessMark;
 
 /// Runs the keeper if the program was started as one. Returns whether it was.
 pub fn was_keeper(mut arguments: impl Iterator<Item = OsString>) -> bool {

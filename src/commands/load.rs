@@ -176,19 +176,29 @@ fn read(path: &Path) -> Result<SourceText, Failure> {
     Ok(SourceText::new(name, text.strip_prefix('\u{feff}').unwrap_or(&text)))
 }
 
-/// Checks that the commands of a job's tools exist, and that the job defines the functions that they answer.
+/// What helps when a program cannot be run.
+const NO_PROGRAM: &str = "give its path, or install it in a folder on PATH; is it executable?";
+
+/// Checks that the commands of a job's readers and tools exist, and that the job defines the functions that its tools answer.
 pub(super) fn check_tools(job: &Job) -> Result<(), Diagnostic> {
     let path = variables::raw("PATH");
     let tools = job.request.get("tools").and_then(Value::as_array);
     let defined: Option<Vec<&str>> =
         tools.map(|tools| tools.iter().filter_map(|tool| tool.pointer("/function/name")?.as_str()).collect());
+    for (ending, command) in &job.input.documents.readers {
+        let program = command.first().map_or("", String::as_str);
+        if !can_be_run(program, path.as_deref()) {
+            let message =
+                format!("`input.readers.{ending}` runs `{program}`, which is not an executable program");
+            return Err(Diagnostic::new(message).help(NO_PROGRAM));
+        }
+    }
     for tool in &job.tools {
         let program = tool.command.first().map_or("", String::as_str);
         if !can_be_run(program, path.as_deref()) {
             let message =
                 format!("[tools.{}] runs `{program}`, which is not an executable program", tool.name);
-            let help = "give its path, or install it in a folder on PATH; is it executable?";
-            return Err(Diagnostic::new(message).help(help));
+            return Err(Diagnostic::new(message).help(NO_PROGRAM));
         }
         if let Some(names) = defined.as_ref().filter(|names| !names.contains(&tool.name.as_str())) {
             let message = format!("[tools.{}] is a tool that `request.tools` does not define", tool.name);

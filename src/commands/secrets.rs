@@ -94,7 +94,8 @@ pub fn refuse_with_a_key(words: &str) -> Option<Exit> {
 /// dump. This does not protect against root.
 pub(super) fn close_memory(job: &Job) {
     let tells = job.notify.as_ref().is_some_and(|notify| matches!(notify.to, Recipient::Command(_)));
-    if job.tools.is_empty() && !tells {
+    let reads = !job.input.documents.readers.is_empty();
+    if job.tools.is_empty() && !tells && !reads {
         return;
     }
     #[cfg(target_os = "linux")]

@@ -18,7 +18,7 @@ use crate::document_format::DocumentFormat;
 use crate::job::documents::DocumentSettings;
 use crate::job::units;
 use crate::secrets::hidden;
-use crate::text::{bytes, how_it_ended, short};
+use crate::text::{how_it_ended, short};
 
 /// The program to start as a reader; unset in a library, which has no such program.
 static PROGRAM: OnceLock<PathBuf> = OnceLock::new();
@@ -71,12 +71,13 @@ fn attempt(
     let mut command = Command::new(program);
     // It sees nothing of the run: neither its environment, with the API key, nor its folder.
     command.arg0(NAME).arg(argument).env_clear().current_dir("/").stdin(stdin);
-    let end = match run(&mut command, longest_answer(settings.max_bytes), settings.timeout) {
+    let end = match run(&mut command, None, longest_answer(settings.max_bytes), settings.timeout) {
         Ok(end) => end,
         Err(ProcessFailure::NotStarted(error)) => return Err(not_started(error.to_string())),
         Err(ProcessFailure::TooSlow) => return Err(too_slow(settings)),
         Err(ProcessFailure::TooMuch) => {
-            let message = format!("its text is larger than `max_document` ({})", bytes(settings.max_bytes));
+            let message =
+                format!("its text is larger than `max_document` ({})", units::size_shown(settings.max_bytes));
             return Err(Unreadable::because(UnreadableReason::TooLarge, message));
         }
     };

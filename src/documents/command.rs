@@ -3,6 +3,7 @@
 use std::ffi::OsString;
 use std::fs::File;
 use std::process::Command;
+use std::sync::atomic::{AtomicU32, Ordering};
 
 use super::process::{ProcessFailure, run};
 use super::read_document::{ReadDocument, Unreadable, UnreadableReason};
@@ -10,8 +11,9 @@ use super::text::of_decoded;
 use crate::encoding::decode;
 use crate::job::documents::DocumentSettings;
 use crate::job::units;
+use crate::kin::ProcessMark;
 use crate::secrets;
-use crate::text::{bytes, how_it_ended, short};
+use crate::text::{how_it_ended, short};
 
 /// The longest complaint that is reported, in characters.
 const COMPLAINT_LETTERS: usize = 200;
@@ -30,7 +32,8 @@ pub(super) fn read(
     for variable in hidden {
         command.env_remove(variable);
     }
-    let end = match run(&mut command, settings.max_bytes, settings.timeout) {
+    let mark = ProcessMark::of_run(next_number());
+    let end = match run(&mut command, Some(&mark), settings.max_bytes, settings.timeout) {
         Ok(end) => end,
         Err(ProcessFailure::NotStarted(error)) => {
             let message = format!("the reader `{program}` cannot be run: {error}");
@@ -43,7 +46,7 @@ pub(super) fn read(
             return Err(Unreadable::because(UnreadableReason::ReaderTimeout, message));
         }
         Err(ProcessFailure::TooMuch) => {
-            let most = bytes(settings.max_bytes);
+            let most = units::size_shown(settings.max_bytes);
             let message = format!("the reader `{program}` printed more than `max_document` ({most})");
             return Err(Unreadable::because(UnreadableReason::TooLarge, message));
         }
@@ -57,6 +60,12 @@ pub(super) fn read(
         return Err(Unreadable::because(UnreadableReason::Malformed, message));
     }
     of_decoded(decode(&end.output, None), "text")
+}
+
+/// A number that no other process of a reader has today.
+fn next_number() -> u64 {
+    static BEGUN: AtomicU32 = AtomicU32::new(0);
+    u64::from(std::process::id()) << 32 | u64::from(BEGUN.fetch_add(1, Ordering::Relaxed))
 }
 
 /// The last line of a command's standard error, without secrets. The beginning of a line that was cut may be the end of one.

@@ -11,6 +11,8 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::retry_on_intr;
 use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, kill_process_group, waitid};
 
+use crate::kin::{ProcessMark, VARIABLE, end_all};
+
 /// How much of standard error is kept, from its end.
 const COMPLAINT_BYTES: usize = 4096;
 
@@ -35,17 +37,26 @@ pub(super) enum ProcessFailure {
     TooMuch,
 }
 
-/// Runs a process to its end. Its standard input and environment are the caller's to set.
+/// Runs a process to its end. Its standard input and environment are the caller's to set. With a `mark` it may start others,
+/// which end with it wherever they are.
 ///
 /// # Errors
 ///
 /// It cannot be started, prints more than `most` bytes, or takes longer than `time`. It has ended then, too.
-pub(super) fn run(command: &mut Command, most: u64, time: Duration) -> Result<ProcessEnd, ProcessFailure> {
+pub(super) fn run(
+    command: &mut Command,
+    mark: Option<&ProcessMark>,
+    most: u64,
+    time: Duration,
+) -> Result<ProcessEnd, ProcessFailure> {
     let end = Instant::now() + time;
     // In its own process group: a Ctrl-C at the terminal is not meant for it, and what it starts ends with it.
     command.process_group(0).stdout(Stdio::piped()).stderr(Stdio::piped());
+    if let Some(mark) = mark {
+        command.env(VARIABLE, mark.value());
+    }
     let child = command.spawn().map_err(ProcessFailure::NotStarted)?;
-    let mut group = ProcessGroup { child, is_closed: false };
+    let mut group = ProcessGroup { child, mark, is_closed: false };
     let (stdout, stderr) = (group.child.stdout.take(), group.child.stderr.take());
     let mut pipes = Pipes { stdout, stderr, output: Vec::new(), complaint: Vec::new() };
     while pipes.are_open() {
@@ -121,13 +132,14 @@ fn retry_interrupted<T>(mut call: impl FnMut() -> io::Result<T>) -> io::Result<T
 }
 
 /// A process and all others of its group; dropping it ends them, and leaves no zombie.
-struct ProcessGroup {
+struct ProcessGroup<'a> {
     child: Child,
+    mark: Option<&'a ProcessMark>,
     /// Whether the process was collected: from then on, its number may be another's.
     is_closed: bool,
 }
 
-impl ProcessGroup {
+impl ProcessGroup<'_> {
     fn pid(&self) -> Option<Pid> {
         Pid::from_raw(i32::try_from(self.child.id()).ok()?)
     }
@@ -148,9 +160,13 @@ impl ProcessGroup {
     }
 }
 
-impl Drop for ProcessGroup {
+impl Drop for ProcessGroup<'_> {
     fn drop(&mut self) {
         if !self.is_closed {
+            // Processes that have left the group can be found only while their parents live.
+            if let Some(mark) = self.mark {
+                end_all(mark, self.pid());
+            }
             let _ = self.close();
         }
     }
@@ -167,7 +183,8 @@ mod tests {
     }
 
     fn run_for(script: &str, time: Duration) -> Result<ProcessEnd, ProcessFailure> {
-        run(&mut shell(script), 1 << 20, time)
+        let mark = ProcessMark::of_run(rand::random());
+        run(&mut shell(script), Some(&mark), 1 << 20, time)
     }
 
     const LONG: Duration = Duration::from_secs(60);
@@ -189,9 +206,15 @@ mod tests {
     #[test]
     fn a_process_that_hangs_is_ended_with_what_it_has_started() {
         let folder = tempfile::tempdir().expect("a folder");
-        for last in ["wait", "exec >&- 2>&-; sleep 600", "exit 0"] {
+        let ways = [
+            ("sleep 600", "wait"),
+            ("sleep 600", "exec >&- 2>&-; sleep 600"),
+            ("sleep 600", "exit 0"),
+            ("setsid sleep 600", "wait"),
+        ];
+        for (inner, last) in ways {
             let file = folder.path().join("inner");
-            let script = format!("sleep 600 & echo $! > {}; {last}", file.display());
+            let script = format!("{inner} & echo $! > {}; {last}", file.display());
             let result = run_for(&script, Duration::from_millis(300));
             assert!(matches!(result, Err(ProcessFailure::TooSlow)), "{last}");
             let inner = std::fs::read_to_string(file).expect("its number");
@@ -211,7 +234,7 @@ mod tests {
 
     #[test]
     fn a_program_that_is_not_there_cannot_be_started() {
-        let result = run(&mut Command::new("./no-such-program"), 1, LONG);
+        let result = run(&mut Command::new("./no-such-program"), None, 1, LONG);
         assert!(matches!(result, Err(ProcessFailure::NotStarted(_))));
     }
 }

@@ -9,8 +9,9 @@ use super::read_document::{ReadDocument, Unreadable, UnreadableReason};
 use super::{child, command, text};
 use crate::document_format::DocumentFormat;
 use crate::job::documents::DocumentSettings;
+use crate::job::units::size_shown;
 use crate::regular;
-use crate::text::bytes as size;
+use crate::text::bytes;
 
 /// Reads the text of a file. Text formats are read in this process, all others in one of their own, which may take up to
 /// [`DocumentSettings::timeout`]. May be called from several threads at once.
@@ -31,7 +32,7 @@ pub fn read(
     let file = regular::open(path).map_err(not_given)?;
     let length = file.metadata().map_err(not_given)?.len();
     if length > settings.max_bytes {
-        let (length, most) = (size(length), size(settings.max_bytes));
+        let (length, most) = (bytes(length), size_shown(settings.max_bytes));
         let message = format!("the file has {length}, more than `max_document` ({most})");
         return Err(Unreadable::because(UnreadableReason::TooLarge, message));
     }

@@ -12,7 +12,7 @@ use super::{detect, email, html};
 #[cfg(feature = "documents")]
 use super::{office, pdf};
 use crate::document_format::DocumentFormat;
-use crate::text::bytes as size;
+use crate::job::units::size_shown;
 
 /// The name of the process that reads a document.
 pub const NAME: &str = "fanfold-reader";
@@ -68,7 +68,7 @@ fn read_aside(bytes: Vec<u8>, briefing: ReaderBriefing) -> Result<ReadDocument, 
     let reading = thread::Builder::new().stack_size(STACK_BYTES).spawn(move || read(&bytes, &briefing));
     match reading.map(thread::JoinHandle::join) {
         Ok(Ok(Ok(document))) if document.text.len() as u64 > most => {
-            let message = format!("its text is larger than `max_document` ({})", size(most));
+            let message = format!("its text is larger than `max_document` ({})", size_shown(most));
             Err(Unreadable::because(UnreadableReason::TooLarge, message))
         }
         Ok(Ok(result)) => result,

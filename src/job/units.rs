@@ -64,6 +64,14 @@ pub fn size(text: &str) -> Result<u64, String> {
     Ok((number * unit).round() as u64)
 }
 
+/// A size as a job file would have it: `64MiB`, `1000 bytes`.
+pub fn size_shown(bytes: u64) -> String {
+    let units =
+        [("GiB", 1 << 30), ("MiB", 1 << 20), ("GB", 1_000_000_000), ("MB", 1_000_000), ("KiB", 1 << 10)];
+    let unit = units.into_iter().find(|(_, one)| bytes >= *one && bytes.is_multiple_of(*one));
+    unit.map_or_else(|| format!("{bytes} bytes"), |(name, one)| format!("{}{name}", bytes / one))
+}
+
 /// A duration for people: `340ms`, `12s`, `4m 10s`, `7h 05m`.
 pub fn shown(duration: Duration) -> String {
     let seconds = duration.as_secs();
@@ -94,6 +102,9 @@ mod tests {
     #[test]
     fn sizes_are_read_as_people_write_them() {
         assert_eq!(size("65536"), Ok(65_536));
+        for text in ["64MiB", "16MB", "1GiB", "900 bytes"] {
+            assert_eq!(size(text.trim_end_matches("ytes")).map(size_shown).as_deref(), Ok(text));
+        }
         assert_eq!(size("16MB"), Ok(16_000_000));
         assert_eq!(size("1 MiB"), Ok(1_048_576));
         assert!(size("many").is_err());

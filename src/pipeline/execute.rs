@@ -21,8 +21,8 @@ use crate::job::effective::LiveSettings;
 use crate::job::limits::EffectiveLimits;
 use crate::journal::runs::RunRecord;
 use crate::journal::{Journal, JournalError};
+use crate::kin::ProcessMark;
 use crate::tally::Snapshot;
-use crate::tools::kin::ProcessMark;
 
 /// How often an input that keeps changing is planned anew.
 const PLANS: usize = 3;

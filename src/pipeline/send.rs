@@ -27,12 +27,12 @@ use crate::journal::duplicates::Shared;
 use crate::journal::reader::Reader;
 use crate::journal::writer::{Committed, EventSender};
 use crate::journal::{Journal, JournalError};
+use crate::kin::ProcessMark;
 use crate::note::{JournalEvent, Outcome, RequestEnd};
 use crate::outcome::{Fault, FaultKind, Status};
 use crate::reserve::Reserve;
 use crate::tally::{Snapshot, Tally};
 use crate::tools::Commands;
-use crate::tools::kin::ProcessMark;
 
 /// How the sending ended.
 #[derive(Debug)]

@@ -8,7 +8,7 @@ use std::io::{self, Read, Write};
 use std::os::unix::process::CommandExt;
 use std::process::{Child, Command, Stdio};
 
-use super::kin::{ProcessMark, end_all};
+use crate::kin::{ProcessMark, end_all};
 
 /// The name of the keeper's process; its argument is the mark.
 pub const NAME: &str = "fanfold-keeper";

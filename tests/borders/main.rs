@@ -31,6 +31,8 @@ const NOUNS: &[&str] = &[
     "format",
     "history",
     "job",
+    // As "durable": which processes a command has started, and how they end.
+    "kin",
     "note",
     "outcome",
     "pieces",

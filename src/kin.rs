@@ -10,7 +10,7 @@ use std::fs;
 use rustix::process::{Pid, Signal, kill_process};
 
 /// The environment variable that marks a command and everything it starts.
-pub(crate) const VARIABLE: &str = "TOOL_OF_FANFOLD";
+pub const VARIABLE: &str = "TOOL_OF_FANFOLD";
 
 /// The maximum number of searches: processes that start others faster than they are ended are finally left alone.
 const ROUNDS: usize = 200;
@@ -36,7 +36,7 @@ impl ProcessMark {
     }
 
     /// The mark of one command of the run.
-    pub(super) fn of_call(&self, number: u64) -> Self {
+    pub fn of_call(&self, number: u64) -> Self {
         Self(format!("{}{number:016x}", self.0))
     }
 
@@ -44,7 +44,7 @@ impl ProcessMark {
         format!("{VARIABLE}={}", self.0).into_bytes()
     }
 
-    pub(super) fn value(&self) -> OsString {
+    pub fn value(&self) -> OsString {
         self.0.clone().into()
     }
 
@@ -56,7 +56,7 @@ impl ProcessMark {
 
 /// Ends all processes that carry a mark, with all that they have started, in any group or session. `first` is a process
 /// known to be among them.
-pub(super) fn end_all(mark: &ProcessMark, first: Option<Pid>) {
+pub fn end_all(mark: &ProcessMark, first: Option<Pid>) {
     let wanted = mark.variable();
     let mut known: BTreeSet<i32> = first.into_iter().map(|pid| pid.as_raw_nonzero().get()).collect();
     let mut without_news = 0;
@@ -120,13 +120,13 @@ fn is_marked(pid: i32, wanted: &[u8]) -> bool {
 
 /// Whether a process is not dead.
 #[cfg(test)]
-pub(super) fn is_living(pid: i32) -> bool {
+pub fn is_living(pid: i32) -> bool {
     parent_of(pid).is_some()
 }
 
 /// The living processes that carry a mark.
 #[cfg(test)]
-pub(super) fn bearers(mark: &ProcessMark) -> Vec<i32> {
+pub fn bearers(mark: &ProcessMark) -> Vec<i32> {
     living().into_iter().map(|(pid, _)| pid).filter(|pid| is_marked(*pid, &mark.variable())).collect()
 }
 
