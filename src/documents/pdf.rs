@@ -37,12 +37,18 @@ fn unreadable(error: Error) -> Unreadable {
     }
 }
 
-/// Why a PDF has no text: its pages are images, or there is nothing on them.
+/// Why a PDF has no text: its pages are images, its letters are unknown, or there is nothing on them.
 fn without_text(document: &Document) -> Unreadable {
+    let no_text = |message: &str| Unreadable::because(UnreadableReason::NoText, message);
+    if document.pages.iter().any(|page| page.suppressed_text_runs > 0 || page.ocr_text_suppressed) {
+        return no_text(
+            "garbled: it does not say what its letters mean; set `readers` to a command that recognises them (OCR)",
+        );
+    }
     if document.pages.iter().any(shows_something) {
-        let message =
-            "its pages have no text, as in a scan: set `readers` to a command that recognises it (OCR)";
-        return Unreadable::because(UnreadableReason::NoText, message);
+        return no_text(
+            "its pages have no text, as in a scan: set `readers` to a command that recognises it (OCR)",
+        );
     }
     let quality = &document.extraction_quality;
     if document.pages.is_empty() || quality.pages_incomplete || quality.undecodable_content_streams > 0 {
@@ -63,23 +69,13 @@ fn shows_something(page: &Page) -> bool {
 
 fn warnings(document: &Document) -> Vec<String> {
     let mut warnings = Vec::new();
-    let mut say = |of: fn(&Page) -> bool, one: &str, many: &str| {
-        let numbers: Vec<String> =
-            document.pages.iter().filter(|page| of(page)).map(|page| page.number.to_string()).collect();
-        match numbers.as_slice() {
-            [] => {}
-            [page] => warnings.push(format!("page {page} {one}")),
-            pages if pages.len() > LISTED => {
-                let more = count((pages.len() - LISTED) as u64);
-                warnings.push(format!("pages {} and {more} more {many}", pages[..LISTED].join(", ")));
-            }
-            pages => warnings.push(format!("pages {} {many}", pages.join(", "))),
-        }
-    };
-    say(|page| page.elements.is_empty() && shows_something(page), "has no text", "have no text");
-    let unknown = "letters that have no known meaning";
-    let is_unknown = |page: &Page| page.suppressed_text_runs > 0 && !page.elements.is_empty();
-    say(is_unknown, &format!("has {unknown}"), &format!("have {unknown}"));
+    if let Some(pages) = pages_that(document, |page| page.elements.is_empty() && shows_something(page)) {
+        warnings.push(format!("{pages} no text"));
+    }
+    let is_partly_unknown = |page: &Page| page.suppressed_text_runs > 0 && !page.elements.is_empty();
+    if let Some(pages) = pages_that(document, is_partly_unknown) {
+        warnings.push(format!("garbled: {pages} letters of unknown meaning, which are left out"));
+    }
     let quality = &document.extraction_quality;
     if quality.pages_incomplete || quality.undecodable_content_streams > 0 {
         warnings.push("parts of the file are damaged and could not be read".into());
@@ -88,9 +84,24 @@ fn warnings(document: &Document) -> Vec<String> {
     let letters = text.chars().filter(|letter| !letter.is_whitespace()).count();
     let strange = text.chars().filter(|letter| is_without_meaning(*letter)).count();
     if strange * GARBLED > letters {
-        warnings.push("garbled: the file does not say what its letters mean".into());
+        warnings.push("garbled: it does not say what some of its letters mean".into());
     }
     warnings
+}
+
+/// The pages of a kind, with a verb: `page 3 has`, `pages 3, 7 have`.
+fn pages_that(document: &Document, are: impl Fn(&Page) -> bool) -> Option<String> {
+    let numbers: Vec<String> =
+        document.pages.iter().filter(|page| are(page)).map(|page| page.number.to_string()).collect();
+    match numbers.as_slice() {
+        [] => None,
+        [page] => Some(format!("page {page} has")),
+        pages if pages.len() > LISTED => {
+            let more = count((pages.len() - LISTED) as u64);
+            Some(format!("pages {} and {more} more have", pages[..LISTED].join(", ")))
+        }
+        pages => Some(format!("pages {} have", pages.join(", "))),
+    }
 }
 
 /// Characters that a font has made up, and those for what could not be decoded.

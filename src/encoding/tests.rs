@@ -1,5 +1,7 @@
 //! Texts in many encodings, with and without signs of which.
 
+use proptest::prelude::*;
+
 use super::*;
 
 const CHINESE: &str =
@@ -97,4 +99,20 @@ fn bytes_with_zeros_on_both_sides_are_not_utf16() {
     assert_eq!(decoded.encoding, "utf-8");
     let one = decode(b"a line\nwith a \0 in it\n", None);
     assert_eq!((one.text.as_str(), one.encoding.as_str()), ("a line\nwith a \0 in it\n", "utf-8"));
+}
+
+proptest! {
+    #[test]
+    fn any_bytes_are_decoded_without_harm(bytes in proptest::collection::vec(any::<u8>(), 0..200)) {
+        for named in [None, Some("gbk"), Some("utf-16le"), Some("no such encoding")] {
+            let decoded = decode(&bytes, named);
+            prop_assert!(decoded.lost <= decoded.text.chars().count());
+        }
+    }
+
+    #[test]
+    fn utf8_is_always_itself(text in "[^\0\x1b]{0,200}") {
+        let decoded = decode(text.as_bytes(), None);
+        prop_assert_eq!((decoded.text.as_str(), decoded.encoding.as_str()), (text.as_str(), "utf-8"));
+    }
 }

@@ -7,6 +7,8 @@ use fanfold::inside::{
     DocumentFormat, DocumentSettings, ReadDocument, Unreadable, allow_reader, read_document,
 };
 
+use super::made_documents::{docx, form, page_in, stream};
+
 pub(super) fn read_with(path: &Path, settings: &DocumentSettings) -> Result<ReadDocument, Unreadable> {
     static ALLOWED: Once = Once::new();
     ALLOWED.call_once(|| allow_reader(PathBuf::from(env!("CARGO_BIN_EXE_fanfold"))));
@@ -102,6 +104,39 @@ fn a_pdf_says_what_it_lacks() {
     assert!(owner.text.contains("22 Nm") && owner.warnings.is_empty(), "{owner:?}");
     let mixed = data("mixed.pdf").expect("two pages of text");
     assert_eq!((mixed.pages, mixed.warnings.as_slice()), (Some(3), &["page 3 has no text".to_owned()][..]));
+}
+
+#[test]
+fn a_pdf_without_the_meaning_of_its_letters_is_garbled_and_not_text() {
+    let font =
+        b"<</Type/Font/Subtype/Type0/BaseFont/AAAAAA+Mystery/Encoding/Identity-H/DescendantFonts[7 0 R]>>";
+    let inner = b"<</Type/Font/Subtype/CIDFontType2/BaseFont/AAAAAA+Mystery/FontDescriptor 8 0 R/DW 500\
+        /CIDSystemInfo<</Registry(Adobe)/Ordering(Identity)/Supplement 0>>>>";
+    let about = b"<</Type/FontDescriptor/FontName/AAAAAA+Mystery/Flags 4/FontBBox[0 0 1000 1000]/ItalicAngle 0/Ascent 800\
+        /Descent -200/CapHeight 700/StemV 80>>";
+    let content = stream("", b"BT /F1 12 Tf 72 700 Td <00240025002600270028> Tj ET");
+    let more = vec![form(6, ""), inner.to_vec(), about.to_vec()];
+    let bytes = page_in(font.to_vec(), content, more);
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = folder.path().join("a.pdf");
+    std::fs::write(&file, bytes).expect("written");
+    let unreadable = read(&file).expect_err("no letters");
+    assert_eq!(unreadable.code(), "no_text");
+    assert!(unreadable.message.starts_with("garbled"), "{}", unreadable.message);
+}
+
+#[test]
+fn tracked_changes_are_accepted_and_said() {
+    let body = b"<w:p><w:r><w:t>Price is </w:t></w:r><w:del w:id=\"1\"><w:r><w:delText>100</w:delText></w:r></w:del>\
+        <w:ins w:id=\"2\"><w:r><w:t>120</w:t></w:r></w:ins><w:r><w:t> dollars.</w:t></w:r></w:p>";
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = folder.path().join("a.docx");
+    std::fs::write(&file, docx(&[body])).expect("written");
+    let document = read(&file).expect("a document");
+    assert_eq!(
+        (document.text.as_str(), document.warnings.as_slice()),
+        ("Price is 120 dollars.\n", &["tracked changes accepted".to_owned()][..])
+    );
 }
 
 #[test]

@@ -4,5 +4,6 @@ mod changed_while_read;
 mod documents_read;
 mod exact_types;
 mod hostile_documents;
+mod made_documents;
 mod rows;
 mod several_files;
