@@ -1,5 +1,5 @@
-//! Micro-benchmarks of the hot parts: reading, rendering, fingerprints, matching, verdicts, the journal's commits, and the
-//! output in each format. `cargo bench --bench parts`.
+//! Micro-benchmarks of the hot parts: reading, rendering, fingerprints, matching, verdicts, the journal's commits, the output in
+//! each format, and long texts in pieces and joined. `cargo bench --bench parts`.
 
 #![allow(clippy::disallowed_methods, reason = "a measurement reads the clock")]
 
@@ -10,8 +10,9 @@ use std::time::{Duration, SystemTime};
 
 use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_main};
 use fanfold::inside::{
-    Ballast, Destination, Fit, Format, Item, JournalEvent, MatchRules, Outcome, Projection, Purpose, Reader,
-    RequestEnd, Reserve, RowKey, RunRecord, SendTime, fingerprint_of, judge, plan, prepare, write,
+    Ballast, Destination, Fit, Format, Frame, Item, JournalEvent, MatchRules, Outcome, Projection, Purpose,
+    Reader, RequestEnd, Reserve, RowKey, RunRecord, SendTime, SplitBy, fingerprint_of, judge, plan, prepare,
+    write,
 };
 use fanfold::{
     Answer, Job, Journal, Layers, Lookups, ModelCatalog, Opened, SourceText, StopLevel, Usage, resolve, utc,
@@ -174,5 +175,33 @@ fn journal(criterion: &mut Criterion) {
     }
 }
 
-criterion_group!(parts, reading_and_rendering, verdicts, journal);
+/// A manual in Markdown: headings, prose, lists, links, code and a table.
+fn manual() -> String {
+    let section = |number: usize| {
+        let prose = TEXT.repeat(8);
+        format!(
+            "## Section {number}\n\n{prose}with `code` and [a link](https://example.org/{number}).\n\n- {prose}\n- {TEXT}\n\n\
+             ```rust\nfn section_{number}() {{}}\n```\n\n| name | meaning |\n|---|---|\n| `{number}` | {TEXT} |\n\n"
+        )
+    };
+    (0..1_000).map(section).collect()
+}
+
+fn pieces(criterion: &mut Criterion) {
+    let text = manual();
+    let tokens = |text: &str| text.len().div_ceil(4) as u64;
+    let mut group = criterion.benchmark_group("pieces");
+    group.throughput(Throughput::Bytes(text.len() as u64));
+    for (name, by) in [("Markdown", SplitBy::Markdown), ("text", SplitBy::Text)] {
+        group.bench_function(format!("split and join {name}"), |bencher| {
+            bencher.iter(|| {
+                let split = Frame::new(&text, by).pieces(&text, 1_200, &tokens);
+                let answers: Vec<&str> = split.pieces.iter().map(|piece| &*piece.text).collect();
+                split.join(&text, &answers).expect("as many parts as spans").len()
+            });
+        });
+    }
+}
+
+criterion_group!(parts, reading_and_rendering, verdicts, journal, pieces);
 criterion_main!(parts);

@@ -118,6 +118,7 @@ pub mod inside {
     pub use crate::journal::reader::Reader;
     pub use crate::journal::runs::RunRecord;
     pub use crate::note::{JournalEvent, Outcome, RequestEnd, RowKey, SendTime};
+    pub use crate::pieces::{Frame, SplitBy, halves, mismatch, parts};
     pub use crate::pipeline::output::{Destination, write};
     pub use crate::pipeline::plan::{Purpose, plan};
     pub use crate::pipeline::prepare::prepare;

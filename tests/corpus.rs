@@ -13,12 +13,13 @@ use std::path::{Path, PathBuf};
 type Target = fn(&[u8]);
 
 /// Every target, by the name of its folder.
-const TARGETS: [(&str, Target); 10] = [
+const TARGETS: [(&str, Target); 11] = [
     ("csv", targets::csv),
     ("glossary", targets::glossary),
     ("job", targets::job),
     ("journal", targets::journal),
     ("jsonl", targets::jsonl),
+    ("pieces", targets::pieces),
     ("reply", targets::reply),
     ("retry_after", targets::retry_after),
     ("schema", targets::schema),

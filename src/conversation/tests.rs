@@ -1,7 +1,5 @@
 //! How rows continue.
 
-mod pieces;
-
 use serde_json::{Value, json};
 
 use super::*;

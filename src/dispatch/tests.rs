@@ -10,7 +10,6 @@ mod matrix;
 mod meter;
 mod order;
 mod outage;
-mod pieces;
 mod preflight;
 mod refusals;
 mod seeds;

@@ -145,8 +145,7 @@ fn store_step(
         answer.response,
         ended.cost,
         step.map(|step| step.asks.as_str()),
-        step.map(|step| texts(&step.results))
-            .or_else(|| answer.flaw.clone().map(|flaw| texts(&flaw.into_texts()))),
+        step.map(|step| texts(&step.results)),
         row.fingerprint.0,
         *answers + 1,
         answer.simulated,

@@ -40,7 +40,8 @@ pub(super) fn cut(
         if range.is_empty() {
             continue;
         }
-        let range = trimmed(text, places.start(range.start)..places.end(range.end));
+        let start = places.start(range.start);
+        let range = trimmed(text, start..places.end(range.end).max(start));
         let kind = match span.kind {
             SpanKind::Block if !first => SpanKind::Line,
             SpanKind::Cue | SpanKind::Whole => SpanKind::Line,
@@ -144,25 +145,17 @@ impl Places {
         Self { own }
     }
 
-    /// Of the first byte of a part. What is swapped is in the part that it begins in.
+    /// Of the first byte of a part. What is swapped, and would be at its edge, is in no part: it is skeleton.
     fn start(&self, at: usize) -> usize {
-        let next = self.own.partition_point(|(sent, _, length)| sent + length <= at);
-        let Some((sent, place, _)) = self.own.get(next) else { return self.last() };
-        if *sent <= at {
-            return place + (at - sent);
-        }
-        // In the middle of what is swapped, or at its beginning.
-        match next.checked_sub(1).map(|before| self.own[before]) {
-            Some((sent, place, length)) if sent + length == at => place + length,
-            _ => *place,
-        }
+        let next = self.own.get(self.own.partition_point(|(sent, _, length)| sent + length <= at));
+        next.map_or_else(|| self.last(), |(sent, place, _)| place + at.saturating_sub(*sent))
     }
 
     /// Of the end of a part.
     fn end(&self, at: usize) -> usize {
-        let next = self.own.partition_point(|(sent, _, length)| sent + length < at);
-        let Some((sent, place, _)) = self.own.get(next) else { return self.last() };
-        if *sent < at { place + (at - sent) } else { *place }
+        let before = &self.own[..self.own.partition_point(|(sent, _, _)| *sent < at)];
+        let last = before.iter().rev().find(|(_, _, length)| *length > 0);
+        last.map_or(0, |(sent, place, length)| place + (at - sent).min(*length))
     }
 
     fn last(&self) -> usize {

@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use super::lines::{runs_on, trimmed};
-use super::literals::has_words;
+use super::literals::{begins_with_word, has_words};
 use super::span::{Span, SpanKind};
 use super::swap::{Swap, SwapWith};
 
@@ -15,10 +15,6 @@ pub struct Frame {
 }
 
 impl Frame {
-    pub fn spans(&self) -> &[Span] {
-        &self.spans
-    }
-
     /// Adds a span without the blanks around it, if there are words in it. `swaps` of it are there already.
     pub(super) fn push(&mut self, text: &str, mut span: Span) {
         // Whatever a parser says, no byte is in two spans.
@@ -32,7 +28,7 @@ impl Frame {
             // A heading is not parted from the text below it.
             span.rank = span.rank.max(if matches!(span.kind, SpanKind::Heading(_)) { span.rank } else { 7 });
         }
-        if has_words(&span.sent(text, &self.swaps)) {
+        if begins_with_word(&text[span.range.clone()]) || has_words(&span.sent(text, &self.swaps)) {
             self.spans.push(span);
         }
     }

@@ -58,19 +58,14 @@ pub fn literals(text: &str) -> Vec<Literal<'_>> {
     found
 }
 
+/// Whether a text begins with a letter that no literal begins with, as nearly all do.
+pub(super) fn begins_with_word(text: &str) -> bool {
+    text.chars().next().is_some_and(|letter| letter.is_alphabetic() && letter != 'h')
+}
+
 /// Whether there is a letter outside literals.
 pub(super) fn has_words(text: &str) -> bool {
     let letter = |text: &str| text.chars().any(char::is_alphabetic);
-    let bytes = text.as_bytes();
-    // Nearly all texts begin with a word.
-    let first = bytes
-        .iter()
-        .position(|byte| byte.is_ascii_alphabetic() || *byte >= 0x80 || FIRST[usize::from(*byte)]);
-    match first {
-        None => return false,
-        Some(at) if bytes[at].is_ascii_alphabetic() && bytes[at] != b'h' => return true,
-        Some(_) => {}
-    }
     let mut from = 0;
     for literal in literals(text) {
         if letter(&text[from..literal.start]) {

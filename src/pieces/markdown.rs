@@ -101,8 +101,9 @@ impl Walk<'_, '_> {
 
     fn start(&mut self, tag: &Tag<'_>, range: Range<usize>) {
         match tag {
+            // Its range is that of all inside, which a hard break may part.
             Tag::Emphasis | Tag::Strong | Tag::Strikethrough | Tag::Superscript | Tag::Subscript => {
-                self.inline(range)
+                self.inline(range.start..range.start + 1)
             }
             Tag::Link { link_type, .. } => self.open_link(*link_type, range, 1),
             Tag::Image { link_type, .. } => self.open_link(*link_type, range, 2),
@@ -245,8 +246,9 @@ impl Walk<'_, '_> {
         let Some(open) = self.open.take() else { return };
         self.links.clear();
         let text = self.text;
-        let has_lines = text[open.range.clone()].contains(['\n', '\r']);
-        if !has_lines && !is_directive(&text[open.range.clone()]) {
+        let content = &text[open.range.clone()];
+        let has_lines = content.contains('\n') || content.contains('\r');
+        if !has_lines && !is_directive(content) {
             self.check_targets(&open);
             return self.frame.push(text, Span { range: open.range, kind: self.kind, rank: self.rank });
         }
@@ -263,22 +265,21 @@ impl Walk<'_, '_> {
         }
     }
 
-    /// Numbers of targets would be mistaken for what is written in the same form.
+    /// Numbers of targets would be mistaken for text of the same form.
     fn check_targets(&mut self, open: &Open) {
-        let swaps = &self.frame.swaps[open.swaps..];
-        let mut from = open.range.start;
-        let mut stretches =
-            swaps.iter().map(|swap| std::mem::replace(&mut from, swap.range.end)..swap.range.start);
-        let taken = |stretch: &str| {
-            stretch
-                .match_indices("](")
-                .any(|(at, _)| stretch[at + 2..].starts_with(|c: char| c.is_ascii_digit()))
-        };
         let text = self.text;
-        if swaps.is_empty() {
-            return;
+        let mut from = open.range.start;
+        let taken = |stretch: &str| {
+            let mut ends = stretch.match_indices(']').map(|(at, _)| &stretch.as_bytes()[at + 1..]);
+            ends.any(|end| end.len() > 1 && end[0] == b'(' && end[1].is_ascii_digit())
+        };
+        for swap in &self.frame.swaps[open.swaps..] {
+            if taken(&text[from..swap.range.start]) {
+                return self.frame.swaps.truncate(open.swaps);
+            }
+            from = swap.range.end;
         }
-        if stretches.any(|stretch| taken(&text[stretch])) || taken(&text[from..open.range.end]) {
+        if from > open.range.start && taken(&text[from..open.range.end]) {
             self.frame.swaps.truncate(open.swaps);
         }
     }
@@ -289,7 +290,7 @@ impl Walk<'_, '_> {
         let mut parted = true;
         for mut line in lines(&self.text[..open.range.end], open.range.start) {
             let bare = self.text[line.clone()].trim_start_matches(['>', ' ', '\t']);
-            let inside = self.in_target(line.start);
+            let inside = self.in_target(line.start) || self.in_target(line.end);
             if !inside && is_directive(bare) {
                 parted = true;
                 continue;

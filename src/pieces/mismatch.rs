@@ -63,11 +63,6 @@ pub fn mismatch(piece: &str, answer: &str) -> Option<Mismatch> {
     })
 }
 
-/// Whether an answer is its source again, though there are letters in it.
-pub fn unchanged(piece: &str, answer: &str) -> bool {
-    piece.chars().any(char::is_alphabetic) && paragraphs(piece).eq(paragraphs(answer))
-}
-
 /// A piece of several spans in two, at the edge between spans that is nearest to its middle.
 pub fn halves(piece: &str) -> Option<(String, String)> {
     let middle = piece.len() / 2;

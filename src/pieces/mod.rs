@@ -43,8 +43,8 @@ mod tests;
 
 pub use by::SplitBy;
 pub use frame::Frame;
-pub use join::{JoinError, parts};
-pub use literals::{Literal, LiteralKind, literals};
-pub use mismatch::{Mismatch, halves, mismatch, unchanged};
-pub use span::{Span, SpanKind};
-pub use split::{DocumentPiece, SEPARATOR, SplitText};
+pub use join::parts;
+pub use literals::{LiteralKind, literals};
+pub use mismatch::{Mismatch, halves, mismatch};
+
+pub use split::{SEPARATOR, SplitText};

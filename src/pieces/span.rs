@@ -51,9 +51,22 @@ impl Span {
         Cow::Owned(sent)
     }
 
+    /// Whether it is sent as this.
+    fn is_sent_as(&self, text: &str, swaps: &[Swap], part: &str) -> bool {
+        let (mut rest, mut from, mut target) = (part, self.range.start, 0);
+        for swap in Swap::within(swaps, &self.range) {
+            let own = rest.strip_prefix(&text[from..swap.range.start]);
+            let Some(after) = own.and_then(|rest| rest.strip_prefix(&*swap.sent(&mut target))) else {
+                return false;
+            };
+            (rest, from) = (after, swap.range.end);
+        }
+        rest == &text[from..self.range.end]
+    }
+
     /// What goes into the document for a part of an answer. The span as it was sent becomes the document's own bytes.
     pub(super) fn filled<'a>(&self, text: &'a str, swaps: &[Swap], part: &'a str) -> Cow<'a, str> {
-        if self.sent(text, swaps) == part {
+        if self.is_sent_as(text, swaps, part) {
             return Cow::Borrowed(&text[self.range.clone()]);
         }
         if self.kind == SpanKind::Whole {

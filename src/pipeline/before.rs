@@ -4,7 +4,6 @@ use serde_json::Value;
 
 use super::reporter::{Reporter, RunNews};
 use super::{Opened, PipelineError};
-use crate::conversation;
 use crate::endpoint::Endpoint;
 use crate::journal::Journal;
 
@@ -81,7 +80,8 @@ fn hold_to_rules(
     if last.is_none() || before == rules.key() {
         return Ok(());
     }
-    let turned = journal.hold_to(&conversation::CODES, |kept| rules.objection(kept))?;
+    let codes = ["length", "schema_violation"];
+    let turned = journal.hold_to(&codes, |reason, text| rules.objection(reason, text))?;
     reporter.tell(RunNews::Revalidated { failed: turned.failed, ok: turned.ok });
     Ok(())
 }

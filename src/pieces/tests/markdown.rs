@@ -31,6 +31,13 @@ fn a_hard_break_stays_where_it_is() {
 }
 
 #[test]
+fn a_hard_break_inside_of_emphasis_parts_it_too() {
+    let text = "**bold  \nand [link](u\n\"t\") more** end\n";
+    assert_eq!(sent(text, Markdown), ["**bold", "and [link](1) more** end"]);
+    assert_eq!(answered(text, Markdown, str::to_owned), text);
+}
+
+#[test]
 fn targets_of_links_are_sent_as_numbers_and_come_back() {
     let text = "See [one](https://a.b/c_d \"Title\"), ![two](i.png), [three][ref], [four][] and [five].\n\n[ref]: /r\n[four]: /4\n[five]: /5\n";
     let sent = sent(text, Markdown);

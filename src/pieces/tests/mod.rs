@@ -4,6 +4,9 @@ mod documents;
 mod edits;
 mod laws;
 mod markdown;
+mod mismatches;
+mod real_files;
+mod subtitles;
 
 use super::{Frame, SplitBy, SplitText};
 
