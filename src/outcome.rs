@@ -31,6 +31,31 @@ pub struct Answer {
     /// Whether it has more or fewer choices than were requested. Not stored.
     #[serde(default)]
     pub miscounted: bool,
+    /// What is wrong with it, if it is not whole and was kept all the same, or as evidence.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub flaw: Option<Flaw>,
+}
+
+/// What is wrong with an answer that arrived as the model wrote it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Flaw {
+    /// A short stable code.
+    pub code: String,
+    /// The same in words.
+    pub message: String,
+}
+
+impl Flaw {
+    /// Both, in the form in which a journal keeps them.
+    pub fn into_texts(self) -> Vec<String> {
+        vec![self.code, self.message]
+    }
+
+    /// The flaw in the form in which a journal keeps it; `None` if there is none.
+    pub fn of_texts(texts: &[String]) -> Option<Self> {
+        let [code, message] = texts else { return None };
+        Some(Self { code: code.clone(), message: message.clone() })
+    }
 }
 
 /// Tokens used by one request, as the service counted them. A count that it did not report is absent, and never 0.

@@ -36,6 +36,8 @@ pub struct ChatRequest {
     pub uses_glossary: bool,
     /// Whether the row brought the whole body, so every field is the row's own.
     pub brought: bool,
+    /// The text of the piece that it is about, if its answer is to be joined with those of others.
+    pub piece: Option<Arc<str>>,
 }
 
 /// Thinking that a model does by default, for a request that does not mention it.
@@ -63,6 +65,7 @@ impl ChatRequest {
             unavailable: None,
             uses_glossary: false,
             brought: false,
+            piece: None,
         }
     }
 }

@@ -147,9 +147,11 @@ impl Secrets {
             usage: _,
             simulated: _,
             miscounted: _,
+            flaw,
         } = &mut answer;
         let texts = [response, reasoning, tool_calls, finish_reason, model, request_id];
-        for text in texts.into_iter().flatten() {
+        let flaw = flaw.iter_mut().map(|flaw| &mut flaw.message);
+        for text in texts.into_iter().flatten().chain(flaw) {
             if let Some(hidden) = self.hide(text) {
                 *text = hidden;
             }

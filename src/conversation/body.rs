@@ -47,6 +47,8 @@ pub(super) fn next(first: &ChatRequest, steps: &[Step]) -> Result<ChatRequest, S
                 let text = so_far(steps);
                 turns.push(json!({ "role": "assistant", "content": text, "partial": true }));
             }
+            // The steps of a part begin after these.
+            Asks::Halve | Asks::Gaps | Asks::Part => {}
         }
     }
     body.insert("messages".to_owned(), Value::Array(turns));
@@ -60,6 +62,35 @@ pub(super) fn next(first: &ChatRequest, steps: &[Step]) -> Result<ChatRequest, S
         body,
         ..first.clone()
     })
+}
+
+/// The request with another text in the place of its piece; `None` if the last message of the user does not have the piece
+/// exactly once, as after a template that changes it.
+pub(super) fn with_text(first: &ChatRequest, text: &str) -> Option<ChatRequest> {
+    let piece = first.piece.as_deref()?;
+    let mut body: Map<String, Value> = serde_json::from_slice(&first.body).ok()?;
+    let turns = body.get_mut("messages")?.as_array_mut()?;
+    let turn = turns.iter_mut().rfind(|turn| turn["role"] == "user")?;
+    let contents: Vec<&mut String> = match turn.get_mut("content")? {
+        Value::String(content) => vec![content],
+        Value::Array(parts) => parts.iter_mut().filter_map(text_of_part).collect(),
+        _ => return None,
+    };
+    let mut holders = contents.into_iter().filter(|content| content.contains(piece));
+    let content = holders.next().filter(|_| holders.next().is_none())?;
+    let at = content.find(piece).filter(|at| content.rfind(piece) == Some(*at))?;
+    content.replace_range(at..at + piece.len(), text);
+    let body = serde_json::to_vec(&body).ok()?;
+    let share = body.len() as f64 / first.body.len().max(1) as f64;
+    let prompt_tokens = (first.estimate.prompt_tokens as f64 * share).ceil() as u64;
+    Some(ChatRequest { estimate: Estimate { prompt_tokens, ..first.estimate }, body, ..first.clone() })
+}
+
+fn text_of_part(part: &mut Value) -> Option<&mut String> {
+    match part.get_mut("text")? {
+        Value::String(text) => Some(text),
+        _ => None,
+    }
 }
 
 /// The text of the last steps that are pieces of one answer.

@@ -16,6 +16,8 @@ pub struct FollowUps {
     pub grow: u64,
     /// For the rest of a cut answer.
     pub rest: u64,
+    /// For parts of pieces whose answers were not whole.
+    pub halve: u64,
 }
 
 impl FollowUps {
@@ -26,6 +28,7 @@ impl FollowUps {
             Asks::Repair => &mut self.repair,
             Asks::Grow => &mut self.grow,
             Asks::Continue => &mut self.rest,
+            Asks::Halve | Asks::Gaps | Asks::Part => &mut self.halve,
         };
         *kind += requests;
     }
@@ -37,6 +40,7 @@ impl FollowUps {
             repair: self.repair + others.repair,
             grow: self.grow + others.grow,
             rest: self.rest + others.rest,
+            halve: self.halve + others.halve,
         }
     }
 
@@ -48,6 +52,7 @@ impl FollowUps {
             (self.repair, counted(self.repair, "repair")),
             (self.grow, format!("{} with more tokens", count(self.grow))),
             (self.rest, counted(self.rest, "continuation")),
+            (self.halve, format!("{} for parts of pieces", count(self.halve))),
         ];
         all.into_iter().filter(|(requests, _)| *requests > 0).map(|(_, words)| words).collect()
     }
@@ -76,9 +81,9 @@ mod tests {
         follow_ups.add(Asks::Repair, 10);
         assert_eq!(requests(58, &follow_ups, 0, 0), "58 requests (10 repairs)");
         follow_ups.add(Asks::Tools, 1);
-        let all = follow_ups.plus(FollowUps { grow: 2, ..FollowUps::default() });
-        let expected = "2,000 requests (1 round of tools, 10 repairs, 2 with more tokens, 3 throttled, 4 without an \
-            answer)";
+        let all = follow_ups.plus(FollowUps { grow: 2, halve: 4, ..FollowUps::default() });
+        let expected = "2,000 requests (1 round of tools, 10 repairs, 2 with more tokens, 4 for parts of pieces, 3 \
+            throttled, 4 without an answer)";
         assert_eq!(requests(2000, &all, 3, 4), expected);
     }
 }

@@ -3,7 +3,8 @@
 //! Most rows are answered by their first request. Some need more: the model calls tools and waits for their results, an
 //! answer does not satisfy its schema, or `max_tokens` or the service itself cut it. Every paid answer on the way is a
 //! [`Step`] (`step`), with the reason why the row continues and what that adds to the next request: the results of tools
-//! (`calls` reads the calls), or the fault. `body` makes the next request from the first one and the steps.
+//! (`calls` reads the calls), or the fault. `body` makes the next request from the first one and the steps. The answer to a
+//! piece of a text has to be `whole`, or the piece is asked in `parts`.
 //!
 //! Laws of this room:
 //!
@@ -19,17 +20,21 @@
 mod body;
 pub mod calls;
 pub mod follow_ups;
+mod parts;
 mod step;
+mod whole;
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use crate::job::Transport;
 use crate::job::answer::OnLength;
-use crate::outcome::{Answer, Fault, FaultKind};
+use crate::job::split::OnMismatch;
+use crate::outcome::{Answer, Fault, FaultKind, Flaw};
 use crate::request::ChatRequest;
 use crate::schema::AnswerSchema;
 use calls::ToolCall;
+use parts::asked;
 pub use step::{Asks, Step};
 
 /// The most tool calls of one answer that are run: each is a process.
@@ -65,6 +70,23 @@ pub struct ConversationRules {
     pub max_rounds: u32,
     /// How answers are received.
     pub transport: Transport,
+    /// The treatment of an answer that lacks something of its piece; `None` if pieces are not joined.
+    pub on_mismatch: Option<OnMismatch>,
+}
+
+/// The codes of failures that become answers when the rules allow it.
+pub const CODES: [&str; 5] =
+    [parts::LENGTH, "schema_violation", parts::LOST_PARAGRAPHS, parts::LOST_MARKUP, parts::ODD_LENGTH];
+
+/// An answer in the journal, as far as rules reject answers.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct KeptAnswer {
+    /// Why the model stopped.
+    pub finish_reason: Option<String>,
+    /// Its text.
+    pub response: Option<String>,
+    /// What it lacked of its piece.
+    pub flaw: Option<Flaw>,
 }
 
 /// The meaning of an answer for its row.
@@ -105,6 +127,27 @@ pub enum Cut {
 impl ConversationRules {
     /// The meaning of an answer for a row with this first request and these steps.
     pub fn after(&self, first: &ChatRequest, steps: &[Step], answer: Answer) -> Turn {
+        let asked = match asked(first, steps) {
+            Ok(asked) => asked,
+            Err(message) => return Turn::Failed(Fault { usage: answer.usage, ..no_body(message) }),
+        };
+        // In two halves each has as much room for its answer, so that `max_tokens` need not grow.
+        if answer.finish_reason.as_deref() == Some("length")
+            && let Some(turn) = self.divided(first, steps, &asked, &answer)
+        {
+            return turn;
+        }
+        let is_piece = self.on_mismatch.is_some() && asked.is_about_a_piece();
+        match self.after_request(&asked.request, asked.steps, answer) {
+            // Calls of tools without a command are the answer, which has no text.
+            Turn::Answered(answer) if is_piece && answer.tool_calls.is_none() => {
+                self.judged(first, steps, asked, answer)
+            }
+            turn => turn,
+        }
+    }
+
+    fn after_request(&self, first: &ChatRequest, steps: &[Step], answer: Answer) -> Turn {
         if !self.tools.is_empty() && answer.tool_calls.is_some() {
             return self.called(steps, answer);
         }
@@ -133,21 +176,26 @@ impl ConversationRules {
     /// A text that distinguishes these rules from others, as far as they reject answers; empty if they reject none.
     pub fn key(&self) -> String {
         let length = if self.on_length == OnLength::Fail { "length;" } else { "" };
+        let pieces = if self.keeps_flaws() { "" } else { "pieces;" };
         let schema = self.schema.as_ref().map(|schema| schema.as_value().to_string()).unwrap_or_default();
-        format!("{length}{schema}")
+        format!("{length}{pieces}{schema}")
     }
 
-    /// Why an answer that was kept under other rules is rejected now: code and message.
-    pub fn objection(
-        &self,
-        finish_reason: Option<&str>,
-        response: Option<&str>,
-    ) -> Option<(&'static str, String)> {
-        if finish_reason == Some("length") && self.on_length == OnLength::Fail {
-            return Some(("length", CUT_BY_LENGTH.to_owned()));
+    /// Whether an answer that lacks something of its piece is accepted.
+    fn keeps_flaws(&self) -> bool {
+        matches!(self.on_mismatch, None | Some(OnMismatch::Keep))
+    }
+
+    /// Why an answer that was kept under other rules is rejected now.
+    pub fn objection(&self, kept: &KeptAnswer) -> Option<Flaw> {
+        if kept.finish_reason.as_deref() == Some("length") && self.on_length == OnLength::Fail {
+            return Some(Flaw { code: "length".to_owned(), message: CUT_BY_LENGTH.to_owned() });
         }
-        let fault = self.schema.as_ref()?.check(response.unwrap_or_default()).err()?;
-        Some(("schema_violation", breaks_schema(&fault)))
+        if !self.keeps_flaws() && kept.flaw.is_some() {
+            return kept.flaw.clone();
+        }
+        let fault = self.schema.as_ref()?.check(kept.response.as_deref().unwrap_or_default()).err()?;
+        Some(Flaw { code: "schema_violation".to_owned(), message: breaks_schema(&fault) })
     }
 
     fn called(&self, steps: &[Step], answer: Answer) -> Turn {
@@ -203,6 +251,11 @@ impl ConversationRules {
 
     /// How a row with these stored steps continues; the last of them has not been followed.
     pub fn resume(&self, first: &ChatRequest, steps: &[Step]) -> Resumed {
+        let asked = match asked(first, steps) {
+            Ok(asked) => asked,
+            Err(message) => return Resumed::Failed(no_body(message)),
+        };
+        let (first, steps) = (&*asked.request, asked.steps);
         let unanswered = steps.last().filter(|step| step.asks == Asks::Tools && step.results.is_empty());
         if let Some(step) = unanswered {
             return match self.calls_of(&step.answer) {
@@ -231,20 +284,21 @@ impl ConversationRules {
         if !sent.stream && self.transport != Transport::Whole {
             return Cut::ByStream;
         }
-        let Some(partial) = partial.filter(|partial| {
-            let text = partial.response.as_deref().unwrap_or_default();
-            first.may_continue && partial.tool_calls.is_none() && !text.trim().is_empty()
-        }) else {
-            return Cut::Failed;
+        let (Some(partial), Ok(asked)) = (partial, asked(first, steps)) else { return Cut::Failed };
+        let text = partial.response.as_deref().unwrap_or_default();
+        let is_text = partial.tool_calls.is_none() && !text.trim().is_empty();
+        let may_continue = first.may_continue && is_text && count(asked.steps, Asks::Continue) < MOST_RESTS;
+        let turn = match may_continue {
+            true => {
+                let step = Step { answer: partial.clone(), asks: Asks::Continue, results: Vec::new() };
+                Some(ask(&asked.request, asked.steps, step))
+            }
+            // The answers to its halves take less time.
+            false => self.divided(first, steps, &asked, partial),
         };
-        if count(steps, Asks::Continue) >= MOST_RESTS {
-            return Cut::Failed;
-        }
-        let step = Step { answer: partial.clone(), asks: Asks::Continue, results: Vec::new() };
-        let all: Vec<Step> = steps.iter().cloned().chain([step.clone()]).collect();
-        match body::next(first, &all) {
-            Ok(request) => Cut::Rest(Box::new(step), Box::new(request)),
-            Err(_) => Cut::Failed,
+        match turn {
+            Some(Turn::Ask(step, request)) => Cut::Rest(Box::new(step), request),
+            _ => Cut::Failed,
         }
     }
 }

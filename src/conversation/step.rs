@@ -10,7 +10,7 @@ pub struct Step {
     /// Why the row continues after it.
     pub asks: Asks,
     /// The text that the next request adds: the result of each tool call, or the fault to repair; empty while the tools have
-    /// not been run.
+    /// not been run. Before a part of a piece: what is wrong with the answer, as its code and its words.
     pub results: Vec<String>,
 }
 
@@ -33,10 +33,22 @@ pub enum Asks {
     Grow,
     /// The answer was cut by the service, and is continued where it ends.
     Continue,
+    /// The answer to a piece, or to a part of one, is not whole, and both halves of that text are asked.
+    Halve,
+    /// The answer to a paragraph lacks something that stays as it is, and only the text between is asked.
+    Gaps,
+    /// The answer to a part of a piece is whole, and the next part is asked.
+    Part,
 }
 
 impl Asks {
-    const ALL: [Self; 4] = [Self::Tools, Self::Repair, Self::Grow, Self::Continue];
+    const ALL: [Self; 7] =
+        [Self::Tools, Self::Repair, Self::Grow, Self::Continue, Self::Halve, Self::Gaps, Self::Part];
+
+    /// Whether another part of the piece is asked next.
+    pub fn turns_to_a_part(self) -> bool {
+        matches!(self, Self::Halve | Self::Gaps | Self::Part)
+    }
 
     /// The word for it in the journal.
     pub fn as_str(self) -> &'static str {
@@ -45,6 +57,9 @@ impl Asks {
             Self::Repair => "repair",
             Self::Grow => "grow",
             Self::Continue => "rest",
+            Self::Halve => "halve",
+            Self::Gaps => "gaps",
+            Self::Part => "part",
         }
     }
 

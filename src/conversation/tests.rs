@@ -1,5 +1,7 @@
 //! How rows continue.
 
+mod pieces;
+
 use serde_json::{Value, json};
 
 use super::*;

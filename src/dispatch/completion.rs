@@ -25,6 +25,9 @@ use crate::outcome::{Answer, Fault, FaultKind};
 const THROTTLED_OF: f64 = 64.0;
 const FEW_THROTTLED: f64 = 0.1;
 
+/// The code of an answer without a text and a tool call.
+const EMPTY_ANSWER: &str = "empty_answer";
+
 impl<E: Endpoint, L: Ledger> Pass<'_, '_, E, L> {
     /// Handles a request that has ended.
     pub(super) fn take_in(&mut self, finished: Finished) {
@@ -92,6 +95,10 @@ impl<E: Endpoint, L: Ledger> Pass<'_, '_, E, L> {
                 self.dispatcher.preflight.accepted(work.request.shape);
                 work.unusable += 1;
                 self.again(work, fault, end, now);
+            }
+            FaultKind::Unusable if fault.code == EMPTY_ANSWER => {
+                self.service_is_there(now);
+                self.emptied(work, fault, end, now);
             }
             FaultKind::CutByServer => {
                 self.service_is_there(now);
@@ -214,6 +221,21 @@ impl<E: Endpoint, L: Ledger> Pass<'_, '_, E, L> {
             }
             Cut::Rest(step, request) => self.take_turn(work, Turn::Ask(*step, request), end, now),
             Cut::Failed => self.refused(&work, fault, end),
+        }
+    }
+
+    /// A model had nothing to say to a request, twice.
+    fn emptied(&mut self, work: Work, fault: Fault, end: SentRequest, now: Instant) {
+        let answer = Answer {
+            response: Some(String::new()),
+            usage: fault.usage,
+            request_id: fault.request_id.clone(),
+            simulated: fault.simulated,
+            ..Answer::default()
+        };
+        match self.dispatcher.conversation.emptied(work.first(), &work.steps, &answer) {
+            Some(turn) => self.take_turn(work, turn, end, now),
+            None => self.refused(&work, fault, end),
         }
     }
 

@@ -10,6 +10,7 @@ mod matrix;
 mod meter;
 mod order;
 mod outage;
+mod pieces;
 mod preflight;
 mod refusals;
 mod seeds;

@@ -38,3 +38,8 @@ pub(super) fn text<'r>(row: &'r Row<'_>, column: usize) -> rusqlite::Result<Opti
         }
     }
 }
+
+/// The texts of a JSON array that the journal has written; none if there is nothing.
+pub(super) fn read_texts(written: Option<String>) -> Vec<String> {
+    written.and_then(|text| serde_json::from_str(&text).ok()).unwrap_or_default()
+}

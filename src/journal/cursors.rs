@@ -207,6 +207,7 @@ fn result(row: &rusqlite::Row<'_>) -> rusqlite::Result<StoredResult> {
         request_id: row.get(14)?,
         simulated: row.get(22)?,
         miscounted: false,
+        flaw: None,
     };
     let attempts: u32 = row.get(2)?;
     let result = RowResult {

@@ -145,7 +145,8 @@ fn store_step(
         answer.response,
         ended.cost,
         step.map(|step| step.asks.as_str()),
-        step.map(|step| texts(&step.results)),
+        step.map(|step| texts(&step.results))
+            .or_else(|| answer.flaw.clone().map(|flaw| texts(&flaw.into_texts()))),
         row.fingerprint.0,
         *answers + 1,
         answer.simulated,

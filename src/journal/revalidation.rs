@@ -4,8 +4,10 @@
 use rusqlite::{Connection, params};
 
 use super::JournalError;
+use super::codec::read_texts;
 use super::handle::Journal;
-use crate::outcome::Status;
+use crate::conversation::KeptAnswer;
+use crate::outcome::{Flaw, Status};
 
 /// Entries looked at in one transaction.
 const PAGE: usize = 512;
@@ -23,13 +25,12 @@ pub struct Turned {
 struct Kept {
     entry: i64,
     ok: bool,
-    finish_reason: Option<String>,
-    response: Option<String>,
+    answer: KeptAnswer,
 }
 
 impl Journal {
-    /// Holds each answer in the journal against the rules: `objection` gives the code and the words of what is wrong with
-    /// an answer of this `finish_reason` and `response`. Only failures of such codes can become answers again.
+    /// Holds each answer in the journal against the rules: `objection` gives what is wrong with it. Only failures of these
+    /// codes can become answers again.
     ///
     /// # Errors
     ///
@@ -37,7 +38,7 @@ impl Journal {
     pub fn hold_to(
         &self,
         codes: &[&str],
-        objection: impl Fn(Option<&str>, Option<&str>) -> Option<(&'static str, String)>,
+        objection: impl Fn(&KeptAnswer) -> Option<Flaw>,
     ) -> Result<Turned, JournalError> {
         let connection = self.connection();
         let failed = self.broke();
@@ -49,14 +50,14 @@ impl Journal {
             after = last.entry;
             let transaction = connection.unchecked_transaction().map_err(&failed)?;
             for kept in &page {
-                let fault = objection(kept.finish_reason.as_deref(), kept.response.as_deref());
+                let fault = objection(&kept.answer);
                 match (kept.ok, &fault) {
                     (true, None) | (false, Some(_)) => continue,
                     (true, Some(_)) => turned.failed += 1,
                     (false, None) => turned.ok += 1,
                 }
                 let status = if fault.is_some() { Status::Failed } else { Status::Ok };
-                let (code, words) = fault.unzip();
+                let (code, words) = fault.map(|flaw| (flaw.code, flaw.message)).unzip();
                 let sql = "UPDATE entries SET status = ?2, error_code = ?3, error = ?4 WHERE entry = ?1";
                 let mut statement = transaction.prepare_cached(sql).map_err(&failed)?;
                 statement.execute(params![kept.entry, status, code, words]).map_err(&failed)?;
@@ -74,7 +75,7 @@ impl Journal {
 /// The next answers, in the order of their entries.
 fn page(connection: &Connection, after: i64, codes: &[&str]) -> rusqlite::Result<Vec<Kept>> {
     let codes = serde_json::Value::from(codes).to_string();
-    let sql = "SELECT e.entry, e.status, s.finish_reason, s.response FROM entries e JOIN steps s ON s.step = e.answer
+    let sql = "SELECT e.entry, e.status, s.finish_reason, s.response, s.results FROM entries e JOIN steps s ON s.step = e.answer
                WHERE e.entry > ?1 AND (e.status = 'ok' OR e.status = 'failed' AND e.error_code IN (SELECT value FROM json_each(?3)))
                ORDER BY e.entry LIMIT ?2";
     let mut statement = connection.prepare_cached(sql)?;
@@ -83,8 +84,11 @@ fn page(connection: &Connection, after: i64, codes: &[&str]) -> rusqlite::Result
         Ok(Kept {
             entry: row.get(0)?,
             ok: status == Status::Ok,
-            finish_reason: row.get(2)?,
-            response: row.get(3)?,
+            answer: KeptAnswer {
+                finish_reason: row.get(2)?,
+                response: row.get(3)?,
+                flaw: Flaw::of_texts(&read_texts(row.get(4)?)),
+            },
         })
     });
     kept?.collect()

@@ -24,7 +24,7 @@ pub(super) const VERSION: i32 = 1;
 ///   row's allowance; `attempts`: requests sent. `answer` is the step that holds the answer; `shares` the entry whose answer a
 ///   duplicate shares.
 /// `steps`: every paid answer. `next` is why the row continued after it (null: it ended the row), `results` what that adds to the
-///   next request, as a JSON array of texts. `faults`: every request that brought none. Of both, `cost` is that of the one
+///   next request, as a JSON array of texts; of an answer to a piece, what it lacks: a code and its words. `faults`: every request that brought none. Of both, `cost` is that of the one
 ///   request; `reserved_cost` and `reserved_tokens` what it may have cost beyond what is known; null where all is known.
 /// `runs`: `handed_out` is the first position of the present pass that has certainly not been sent; `last_at` the time of the
 ///   last commit; `in_doubt` counts the rows that were out when the run before this one was killed; `out_cost` and `out_tokens`

@@ -3,7 +3,7 @@
 use rusqlite::{OptionalExtension, params};
 
 use super::JournalError;
-use super::codec::usage;
+use super::codec::{read_texts, usage};
 use super::reader::Reader;
 use super::seal::STEP_IS_WHOLE;
 use crate::conversation::follow_ups::FollowUps;
@@ -150,7 +150,7 @@ fn step(row: &rusqlite::Row<'_>) -> rusqlite::Result<Option<Step>> {
         request_id: row.get(7)?,
         simulated: row.get(14)?,
         miscounted: false,
+        flaw: None,
     };
-    let results = results.and_then(|text| serde_json::from_str(&text).ok()).unwrap_or_default();
-    Ok(Some(Step { answer, asks, results }))
+    Ok(Some(Step { answer, asks, results: read_texts(results) }))
 }

@@ -4,6 +4,7 @@ use serde_json::Value;
 
 use super::reporter::{Reporter, RunNews};
 use super::{Opened, PipelineError};
+use crate::conversation;
 use crate::endpoint::Endpoint;
 use crate::journal::Journal;
 
@@ -80,8 +81,7 @@ fn hold_to_rules(
     if last.is_none() || before == rules.key() {
         return Ok(());
     }
-    let codes = ["length", "schema_violation"];
-    let turned = journal.hold_to(&codes, |reason, text| rules.objection(reason, text))?;
+    let turned = journal.hold_to(&conversation::CODES, |kept| rules.objection(kept))?;
     reporter.tell(RunNews::Revalidated { failed: turned.failed, ok: turned.ok });
     Ok(())
 }

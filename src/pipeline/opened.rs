@@ -221,6 +221,11 @@ impl Opened {
         Projection::Only(columns)
     }
 
+    /// Whether the answers to pieces are joined in the frame of their text.
+    pub(super) fn joins_pieces(&self) -> bool {
+        self.job.split.as_ref().is_some_and(|split| split.combine == Combine::Join)
+    }
+
     /// How a row continues after an answer that does not end it.
     pub fn conversation(&self) -> ConversationRules {
         let answer = &self.job.answer;
@@ -231,6 +236,12 @@ impl Opened {
             tools: self.job.tools.iter().map(|tool| tool.name.clone()).collect(),
             max_rounds: answer.max_rounds,
             transport: self.job.model.transport,
+            on_mismatch: self
+                .job
+                .split
+                .as_ref()
+                .filter(|_| self.joins_pieces())
+                .map(|split| split.on_mismatch),
         }
     }
 

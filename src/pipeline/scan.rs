@@ -56,6 +56,10 @@ impl Scanned {
     /// The request's key, and the request or the reason why there is none; `None` if it was not read.
     pub(super) fn prepared(&self, opened: &Opened) -> Option<(RowKey, Result<ChatRequest, Box<Diagnostic>>)> {
         let (key, request) = prepare(opened, self.item.as_ref()?);
+        // Answers that are joined are held against their pieces.
+        let joined = self.whole.as_ref().filter(|_| opened.joins_pieces());
+        let piece = joined.and_then(|whole| whole.text_of_piece(self.part.number)).map(Arc::from);
+        let request = request.map(|request| ChatRequest { piece, ..request });
         Some((RowKey { record: self.record, part: self.part, ..key }, request))
     }
 }

@@ -102,6 +102,11 @@ impl SplitRow {
         format!("piece {} of {}{heading}", index + 1, self.count())
     }
 
+    /// The text of a piece, as templates see it.
+    pub(super) fn text_of_piece(&self, number: u32) -> Option<&str> {
+        self.split.pieces.get(number as usize).map(|piece| piece.text.as_str())
+    }
+
     /// A piece as the row of a request: templates see the piece's text as the column that was cut.
     pub(super) fn piece(&self, number: u32, position: u64) -> Row {
         let index = number as usize;

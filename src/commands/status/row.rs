@@ -235,6 +235,9 @@ fn in_a_line(step: &Step) -> String {
         Asks::Repair => format!("asked again, because {result}: {answer}"),
         Asks::Grow => format!("asked again with more tokens: {answer}"),
         Asks::Continue => format!("continued: {answer}"),
+        Asks::Halve => format!("asked again in two halves ({result}): {answer}"),
+        Asks::Gaps => format!("asked again between what has to stay ({result}): {answer}"),
+        Asks::Part => format!("the answer to a part: {answer}"),
     }
 }
 

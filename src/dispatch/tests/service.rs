@@ -83,8 +83,8 @@ pub(super) struct Service {
 impl Endpoint for Service {
     async fn send(&self, request: &ChatRequest) -> Reply {
         let body: serde_json::Value = serde_json::from_slice(&request.body).expect("JSON");
-        let position: u64 =
-            body["messages"][0]["content"].as_str().expect("text").parse().expect("a position");
+        let text = body["messages"][0]["content"].as_str().expect("text");
+        let position: u64 = text.split(' ').next().unwrap_or(text).parse().expect("a position");
         let turns = body["messages"].as_array().map_or(0, Vec::len);
         let at = self.start.elapsed();
         let (call, index) = {

@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::conversation::{Asks, Step};
+use crate::outcome::Flaw;
 
 fn step(asks: Asks, results: &[&str]) -> Step {
     let calls = r#"[{"id":"c","function":{"name":"look","arguments":"{}"}}]"#;
@@ -61,4 +62,39 @@ fn what_a_row_used_is_the_sum_over_its_steps() {
     assert_eq!((result.cost, result.attempts), (Some(0.75), Some(3)));
     let costs = dump(reader.connection(), "SELECT sum(cost), count(*) FROM steps");
     assert_eq!(costs, [[Value::Real(0.75), Value::Integer(3)]]);
+}
+
+#[test]
+fn a_flaw_is_kept_with_its_answer_and_decides_when_the_rules_change() {
+    use crate::conversation::{CODES, ConversationRules};
+    use crate::job::split::OnMismatch;
+
+    let desk = Desk::new();
+    let flaw = Some(Flaw { code: "lost_markup".to_owned(), message: "`{x}` is missing".to_owned() });
+    let flawed = Answer { flaw: flaw.clone(), ..answer("flawed") };
+    let fault = Fault::new(FaultKind::InvalidAnswer, "lost_markup", "`{x}` is missing");
+    desk.killed_run(vec![
+        ended(&row(0, 1), Outcome::Answered(flawed.clone())),
+        ended(&row(1, 2), Outcome::Failed(Fault { partial: Some(Box::new(flawed)), ..fault })),
+        answered(&row(2, 3), "whole"),
+        failed(&row(3, 4)),
+    ]);
+    let hold = |on_mismatch| {
+        let rules = ConversationRules { on_mismatch: Some(on_mismatch), ..ConversationRules::default() };
+        let turned = desk.open().hold_to(&CODES, |kept| rules.objection(kept)).unwrap();
+        let sql = "SELECT status, error_code FROM entries ORDER BY entry";
+        (turned.failed, turned.ok, dump(desk.reader().connection(), sql))
+    };
+    let words = |words: [(&str, Option<&str>); 4]| -> Vec<Vec<Value>> {
+        let text = |text: &str| Value::Text(text.to_owned());
+        words.iter().map(|(status, code)| vec![text(status), code.map_or(Value::Null, text)]).collect()
+    };
+    let lost = ("failed", Some("lost_markup"));
+    let (ok, refused) = (("ok", None), ("failed", Some("data_inspection_failed")));
+    assert_eq!(hold(OnMismatch::Split), (1, 0, words([lost, lost, ok, refused])));
+    assert_eq!(hold(OnMismatch::Fail), (0, 0, words([lost, lost, ok, refused])));
+    assert_eq!(hold(OnMismatch::Keep), (0, 2, words([ok, ok, ok, refused])));
+    let reader = desk.reader();
+    assert_eq!(answers(&reader, 3), ["flawed", "flawed", "whole"].map(|text| Some(text.to_owned())));
+    assert_eq!(reader.unfit_response(0).unwrap(), None);
 }

@@ -123,6 +123,7 @@ pub(in crate::write) fn answered(response: &str) -> RowResult {
             request_id: Some("r-1".into()),
             simulated: false,
             miscounted: false,
+            flaw: None,
         }),
         cost: Some(0.25),
         attempts: Some(2),
