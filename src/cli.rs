@@ -168,6 +168,9 @@ pub struct RunArgs {
     /// Continue with a journal that has lost answers, and pay for them again
     #[arg(long)]
     pub accept_loss: bool,
+    /// Read all documents anew, whatever texts are kept
+    #[arg(long)]
+    pub reread: bool,
     /// Keep to the job's limits and hours in a rehearsal, instead of running as fast as the simulator answers
     #[arg(long, requires = "simulate")]
     pub real_time: bool,
@@ -188,6 +191,9 @@ pub struct PreviewArgs {
     /// How many requests to show
     #[arg(short = 'n', long = "requests", value_name = "N", default_value_t = 3)]
     pub requests: u64,
+    /// Read all documents anew, whatever texts are kept
+    #[arg(long)]
+    pub reread: bool,
 }
 
 /// `fanfold status`.

@@ -38,6 +38,8 @@ pub struct BadRow {
     pub place: Place,
     /// What is wrong with it, in a sentence without a full stop.
     pub reason: String,
+    /// A short stable code of what is wrong, for a document: `encrypted`. Any other bad row has the same one.
+    pub code: Option<String>,
     /// The bytes as they were read, a few kilobytes at most, which identify it in the journal.
     pub raw: Vec<u8>,
     /// Its columns, if they could be read and something else is wrong, such as a missing identifier.
@@ -123,6 +125,8 @@ pub enum PlaceUnit {
     Line,
     /// Rows of a Parquet file.
     Row,
+    /// Nothing: the row is the file.
+    File,
 }
 
 impl fmt::Display for Place {
@@ -130,6 +134,7 @@ impl fmt::Display for Place {
         match self.unit {
             PlaceUnit::Line => write!(f, "{}:{}", self.file, self.number),
             PlaceUnit::Row => write!(f, "{}: row {}", self.file, self.number),
+            PlaceUnit::File => f.write_str(&self.file),
         }
     }
 }

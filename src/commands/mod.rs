@@ -8,6 +8,7 @@
 //!
 //! - `load` goes from the command line to the settled job, with `environment` for variables and files of variables, `tables` for the
 //!   model table, and `secrets` for what has to be kept to itself before anything can be shown.
+//! - `document_progress` is shown while the documents of a job are read.
 //! - `run`, `run_reporter` and `run_control` are `fanfold run`, with `notify`, `event_log`, `receipt` and `summary`.
 //! - Checks before anything is sent: `side_file` (nothing is written over what belongs to the job), `limited` (a `limit` would shorten
 //!   the output), `warnings`, `deadline`, `coding_plan`, `rehearsed` (answers of the simulator).
@@ -21,6 +22,7 @@ mod caps;
 mod coding_plan;
 mod completions;
 mod deadline;
+mod document_progress;
 mod environment;
 mod event_log;
 mod export;

@@ -8,6 +8,7 @@ use serde_json::Value;
 
 use super::caps::CapAccount;
 use super::deadline::{PlannedWork, before_it_begins, deadline};
+use super::document_progress::{reading, stopped};
 use super::environment::Environment;
 use super::failure::Failure;
 use super::limited::shortened;
@@ -56,10 +57,15 @@ pub(super) fn run(args: PreviewArgs) -> Result<Exit, Failure> {
     HttpEndpoint::new(ClientSettings::of(&loaded.job.model, &loaded.job.retry)).map_err(Failure::new)?;
     let path = loaded.job.output.journal();
     let reader = path.exists().then(|| Reader::open(&path)).transpose()?;
-    // A preview changes nothing, and leaves standard input saved by a run alone.
-    let opened = match loaded.job.output.spool().exists() {
+    // A preview changes nothing, and leaves standard input saved by a run alone; and so the documents of an active one.
+    let is_running = Lock::holder(&path).is_some() && loaded.job.output.kept_documents().exists();
+    let opened = match loaded.job.output.spool().exists() || is_running {
         true => Opened::again(loaded.job)?,
-        false => Opened::new(loaded.job)?,
+        false => {
+            let hidden = Environment::with_secrets(&loaded.job, None, None);
+            let reading = reading(args.reread, &screen, stop.clone(), &hidden);
+            Opened::reading(loaded.job, &reading).map_err(stopped)?
+        }
     };
     let mut out = Printout::new();
     for notice in opened.source.notices().iter().chain(&opened.warnings()) {

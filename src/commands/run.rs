@@ -9,6 +9,7 @@ use tokio::runtime::Builder;
 use tokio::sync::watch;
 
 use super::caps::CapAccount;
+use super::document_progress::{reading, stopped};
 use super::environment::Environment;
 use super::failure::Failure;
 use super::load::{Loaded, check_tools, load, screen};
@@ -98,7 +99,8 @@ impl Startup<'_> {
         SideFile::check_all(&loaded.job, args.job.job.as_deref())?;
         check_targets(&loaded.job)?;
         let lock = take_journal(&loaded.job, args, &screen)?;
-        let opened = Opened::new(loaded.job)?;
+        let reading = reading(args.reread, &screen, stop.clone(), &hidden);
+        let opened = Opened::reading(loaded.job, &reading).map_err(stopped)?;
         check_and_say(&opened, &screen)?;
         let begun = clock::now();
         let lock = &lock;

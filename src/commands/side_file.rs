@@ -66,7 +66,8 @@ impl<'a> SideFile<'a> {
     /// the pipeline checks itself.
     pub(super) fn check_output(place: &Path, job: &Job, file: Option<&Path>) -> Result<(), Failure> {
         let output = SideFile { what: "the output", flag: ("--output", "answers.csv"), place };
-        let own = [job.output.summary(), job.output.report(), job.output.spool()];
+        let own =
+            [job.output.summary(), job.output.report(), job.output.spool(), job.output.kept_documents()];
         // The file of figures checks itself against the job's own output.
         let figures = job.output.metrics.clone().filter(|_| place != job.output.path);
         let own = own.into_iter().chain(figures).chain(glossary(job));
@@ -96,7 +97,7 @@ impl<'a> SideFile<'a> {
 /// The files that a job reads and keeps besides its journal, except inputs matched by a glob.
 fn belongings(job: &Job, file: Option<&Path>) -> impl Iterator<Item = PathBuf> + use<> {
     let output = &job.output;
-    let own = [output.path.clone(), output.summary(), output.spool()];
+    let own = [output.path.clone(), output.summary(), output.spool(), output.kept_documents()];
     let inputs: Vec<PathBuf> = job.input.paths.iter().map(PathBuf::from).collect();
     own.into_iter().chain(inputs).chain(glossary(job)).chain(besides(job, file))
 }
@@ -110,6 +111,7 @@ fn besides(job: &Job, file: Option<&Path>) -> impl Iterator<Item = PathBuf> + us
     // A program of the job's own, or a file passed to one.
     let mut files: Vec<PathBuf> =
         job.tools.iter().flat_map(|tool| &tool.command).map(PathBuf::from).collect();
+    files.extend(job.input.documents.readers.values().flatten().map(PathBuf::from));
     match &job.model.key {
         KeySource::File(path) => files.push(path.clone()),
         KeySource::Command(words) => files.extend(words.iter().map(PathBuf::from)),

@@ -29,6 +29,17 @@ pub enum PipelineError {
         /// The words about the others.
         others: String,
     },
+    /// Documents cannot be read or sent, and the job does not skip them.
+    #[error(
+        "{documents} cannot be sent:{list}\n  = help: nothing is sent while a document cannot be read; repair or \
+         remove it, or set `on_bad_row = \"skip\"` under [input] to record such documents as failed"
+    )]
+    BadDocuments {
+        /// How many.
+        documents: String,
+        /// The first of them, a line each, and the number of the others.
+        list: String,
+    },
     /// The input has fewer rows than the job takes for an input.
     #[error(
         "the input has {rows} rows, and `min_rows` under [input] is {fewest}: nothing is sent, and the output \

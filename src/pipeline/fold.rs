@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::prepare::BAD_ROW;
+use super::bad_rows::BAD_ROW;
 use super::split_row::SplitRow;
 use crate::job::split::Combine;
 use crate::note::EntryPart;

@@ -1,8 +1,10 @@
 //! Joins the stages: read, match, render, dispatch, journal, write. The only place that knows their order.
 
+mod bad_rows;
 mod before;
 pub mod cost_estimate;
 pub mod counted;
+mod document_input;
 mod error;
 pub mod execute;
 mod feed;
@@ -34,6 +36,7 @@ use std::path::Path;
 use crate::diagnostic::Diagnostic;
 use crate::job::Job;
 use crate::render::check;
+pub use document_input::DocumentReading;
 pub use error::PipelineError;
 pub use opened::Opened;
 

@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use super::document_input::{self, DocumentReading};
 use super::request_key::request_key;
 use super::split_row::{FORMAT, Splitter};
 use super::structure::Structure;
@@ -13,7 +14,7 @@ use crate::format::Format;
 use crate::job::input_format::InputFormat;
 use crate::job::split::{Combine, Split};
 use crate::job::{Job, Output};
-use crate::read::{Expansion, InputSpec, Projection, ReadError, Source};
+use crate::read::{Expansion, InputSpec, Projection, ReadError, Source, documents};
 use crate::render::Renderer;
 use crate::render::estimate::tokens_of_piece;
 use crate::row::Item;
@@ -48,22 +49,29 @@ impl Opened {
     ///
     /// An input that cannot be opened, a template or an output column that does not fit it, a file that is no schema.
     pub fn new(job: Job) -> Result<Self, PipelineError> {
-        Self::with(job, Source::open)
+        Self::reading(job, &DocumentReading::default())
     }
 
-    /// As [`Opened::new`], for looking at what a run did: standard input is what the run kept of it.
+    /// As [`Opened::new`], with a way to read documents: those that are not kept as they are are read now.
+    ///
+    /// # Errors
+    ///
+    /// As [`Opened::new`], and when the reading is stopped.
+    pub fn reading(job: Job, reading: &DocumentReading) -> Result<Self, PipelineError> {
+        Self::with(job, Some(reading))
+    }
+
+    /// As [`Opened::new`], for looking at what a run did: standard input and the texts of documents are what the run kept of
+    /// them.
     ///
     /// # Errors
     ///
     /// As [`Opened::new`].
     pub fn again(job: Job) -> Result<Self, PipelineError> {
-        Self::with(job, Source::reopen)
+        Self::with(job, None)
     }
 
-    fn with(
-        mut job: Job,
-        open: impl FnOnce(InputSpec) -> Result<Source, ReadError>,
-    ) -> Result<Self, PipelineError> {
+    fn with(mut job: Job, reading: Option<&DocumentReading>) -> Result<Self, PipelineError> {
         let Structure { schema, fields } = Structure::read(&mut job)?;
         let spec = InputSpec {
             format: job.input.format.and_then(InputFormat::table),
@@ -78,7 +86,11 @@ impl Opened {
             Some(bytes) => InputSpec { expansion: Expansion { ratio: 0, free_bytes: bytes }, ..spec },
             None => spec,
         };
-        let source = open(spec)?;
+        let source = match document_input::source(&mut job, &spec, reading)? {
+            Some(documents) => documents,
+            None if reading.is_some() => Source::open(spec)?,
+            None => Source::reopen(spec)?,
+        };
         let renderer = Renderer::new(&job, source.columns())?.with_glossary(glossary::read(&job)?);
         let splitter = job.split.as_ref().map(|split| splitter(&job, split, &source)).transpose()?;
         let request_key = request_key(&job, &source, &renderer, splitter.as_ref()).into();
@@ -159,6 +171,8 @@ impl Opened {
                 Some(Combine::Rows) => PieceColumns::Numbers,
                 Some(Combine::Join | Combine::Merge) => PieceColumns::Counts,
             },
+            // The whole text of a document would stand beside its translation.
+            unless_selected: self.source.is_of_documents().then(|| "text".to_owned()),
         }
     }
 
@@ -276,5 +290,6 @@ fn splitter(job: &Job, split: &Split, source: &Source) -> Result<Splitter, Diagn
 fn own_files(output: &Output) -> Vec<PathBuf> {
     let journal = output.journal();
     let beside = [output.summary(), output.report(), output.spool()];
-    crate::journal::files(&journal).chain(beside).collect()
+    let kept = documents::own_files(&output.kept_documents());
+    crate::journal::files(&journal).chain(beside).chain(kept).collect()
 }

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use super::bad_rows::BadRows;
 use super::cost_estimate::CostEstimate;
 use super::prefetch::Prefetch;
 use super::requests::places_of;
@@ -19,9 +20,6 @@ use crate::outcome::Status;
 use crate::read::Stamp;
 use crate::request::{ChatRequest, Estimate};
 use crate::row::{Column, Item};
-
-/// After this many bad rows, planning ends for a job that does not skip them.
-const BAD_ROWS_COUNTED: u64 = 1000;
 
 /// The result of the first pass.
 #[derive(Debug)]
@@ -165,7 +163,7 @@ pub fn plan(
             Err(_) => break,
         }
     }
-    bad.refuse()?;
+    bad.refuse(opened.source.is_of_documents())?;
     finish(opened, purpose, plan, columns, matcher)
 }
 
@@ -232,33 +230,6 @@ fn planned_requests(
     }))
 }
 
-/// The rows that cannot be sent, in a job that does not skip them.
-#[derive(Default)]
-struct BadRows {
-    count: u64,
-    /// Where the first one is, and why it cannot be sent.
-    first: Option<(String, String)>,
-}
-
-impl BadRows {
-    /// Adds a row. False when there are enough of them.
-    fn add(&mut self, item: &Item, problem: &Diagnostic) -> bool {
-        self.count += 1;
-        self.first.get_or_insert_with(|| (item.place().to_string(), problem.to_string()));
-        self.count < BAD_ROWS_COUNTED
-    }
-
-    /// Refuses the input when there is one.
-    fn refuse(self) -> Result<(), PipelineError> {
-        match self.first {
-            None => Ok(()),
-            Some((place, problem)) => {
-                Err(PipelineError::BadRow { place, problem, others: others(self.count - 1) })
-            }
-        }
-    }
-}
-
 impl Plan {
     /// A plan of files that are like this, before their first row.
     fn of(stamp: Stamp) -> Self {
@@ -284,16 +255,6 @@ impl Plan {
         sum.prompt_tokens = sum.prompt_tokens.saturating_add(one.prompt_tokens);
         sum.max_completion_tokens = sum.max_completion_tokens.saturating_add(one.max_completion_tokens);
         sum.unbounded |= one.unbounded;
-    }
-}
-
-/// A sentence about the bad rows after the first one.
-fn others(count: u64) -> String {
-    match count {
-        0 => String::new(),
-        1 => "\n  = one more row is bad".to_owned(),
-        _ if count + 1 >= BAD_ROWS_COUNTED => format!("\n  = {count} more rows are bad, or still more"),
-        _ => format!("\n  = {count} more rows are bad"),
     }
 }
 

@@ -10,9 +10,6 @@ use crate::render::fingerprint;
 use crate::request::{ChatRequest, Fingerprint};
 use crate::row::{BadRow, Item, Row};
 
-/// The code of a row that cannot be read or rendered, and was not sent.
-pub const BAD_ROW: &str = "bad_row";
-
 /// A row's key, and its request or the reason why it has none.
 pub fn prepare(opened: &Opened, item: &Item) -> (RowKey, Result<ChatRequest, Box<Diagnostic>>) {
     let rendered = match item {
@@ -33,7 +30,7 @@ pub fn prepare(opened: &Opened, item: &Item) -> (RowKey, Result<ChatRequest, Box
     };
     let id = match item {
         Item::Row(row) => row.id.clone(),
-        Item::Bad(_) => None,
+        Item::Bad(bad) => bad.row.as_ref().and_then(|row| row.id.clone()),
     };
     // Limits do not change a row's identity: its answer remains its own under another limit.
     let rendered = rendered.and_then(|request| fits_token_limit(opened, request).map_err(Box::new));

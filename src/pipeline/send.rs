@@ -8,10 +8,10 @@ use std::time::Duration;
 use tokio::sync::watch;
 use tokio::time::Instant;
 
+use super::bad_rows::{BAD_ROW, code_of};
 use super::feed::{Feed, FeedRules};
 use super::held::HeldRecorder;
 use super::plan::Plan;
-use super::prepare::BAD_ROW;
 use super::scan::{Depth, RequestPlace, Scan};
 use super::{Opened, PipelineError};
 use crate::dispatch::live_limits::LiveLimits;
@@ -348,9 +348,11 @@ fn store_bad_rows(opened: &Opened, journal: &Journal) -> Result<u64, PipelineErr
         unless(entry, |status| matches!(status, Status::Failed | Status::Ok))
     })?;
     for row in scan {
-        let Some((row, Err(problem))) = row?.prepared(opened) else { continue };
+        let scanned = row?;
+        let Some((row, Err(problem))) = scanned.prepared(opened) else { continue };
+        let code = scanned.item.as_ref().map_or(BAD_ROW, code_of);
         // Where the row stands is said when this is shown: it may have moved by then.
-        let fault = Fault::new(FaultKind::RowRefused, BAD_ROW, problem.in_a_line());
+        let fault = Fault::new(FaultKind::RowRefused, code, problem.in_a_line());
         group.push(RequestEnd::unsent(row, 0, Outcome::Failed(fault)));
         stored += 1;
         if group.len() >= 256 {

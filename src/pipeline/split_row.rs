@@ -59,7 +59,7 @@ impl Splitter {
         let raw =
             serde_json::to_vec(row.fields.get(&*self.column).unwrap_or(&Value::Null)).unwrap_or_default();
         let (position, place) = (row.position, row.place.clone());
-        Item::Bad(BadRow { position, place, reason, raw, row: Some(Box::new(row)) })
+        Item::Bad(BadRow { position, place, reason, code: None, raw, row: Some(Box::new(row)) })
     }
 
     /// What the text of a row is cut at, by the job or by the row's own format.

@@ -67,6 +67,17 @@ pub enum ReadError {
         /// The decoder's error.
         reason: String,
     },
+    /// The texts of documents that could not be kept, or were not.
+    #[error("{}: {reason}", path.display())]
+    Documents {
+        /// The file in which they are kept.
+        path: PathBuf,
+        /// What is wrong, and what to do.
+        reason: String,
+    },
+    /// Somebody stopped the reading of documents.
+    #[error("interrupted")]
+    Interrupted,
     /// Standard input that could not be saved.
     #[error("cannot save standard input in {}: {reason}", path.display())]
     Spool {

@@ -91,11 +91,11 @@ pub(super) fn that_reads<'a>(spec: &'a InputSpec, file: &Path) -> Option<&'a str
 }
 
 /// A name with glob characters that is also the name of an existing file means that file.
-fn is_glob(path: &str) -> bool {
+pub(super) fn is_glob(path: &str) -> bool {
     path.contains(['*', '?', '[']) && fs::symlink_metadata(path).is_err()
 }
 
-fn matches(pattern: &str, spec: &InputSpec) -> Result<Vec<Listed>, ReadError> {
+pub(super) fn matches(pattern: &str, spec: &InputSpec) -> Result<Vec<Listed>, ReadError> {
     let found = glob::glob_with(pattern, AS_A_SHELL).map_err(|error| {
         no_file(pattern, format!("is not a glob: {} at character {}", error.msg, error.pos))
     })?;
@@ -129,7 +129,8 @@ fn below_folder(folder: &str, spec: &InputSpec) -> Result<(Vec<Listed>, Vec<Stri
     let Below { files, others, linked } = below.map_err(|error| ReadError::unreadable(folder, error))?;
     if files.is_empty() {
         let folder = folder.trim_end_matches('/');
-        let reason = "is a folder in which no file has the ending of a known format; give its files as a glob, such as";
+        let reason = "is a folder in which no file has the ending of a known format, of rows or of documents; give its files as a \
+            glob, such as";
         return Err(no_file(folder, format!("{reason} `{folder}/*.jsonl`")));
     }
     let notice = others.first().map(|first| match others.len() {
@@ -159,7 +160,7 @@ fn names(spec: &InputSpec) -> below::NamePattern {
 }
 
 /// Whether a file found by a glob or in a folder is not input: it belongs to this job, or some job keeps it.
-fn is_skipped(spec: &InputSpec) -> impl Fn(&Path) -> bool {
+pub(super) fn is_skipped(spec: &InputSpec) -> impl Fn(&Path) -> bool {
     let own: Vec<_> = spec.own.iter().filter_map(|path| identity(path)).collect();
     let is_kept = spec.is_kept;
     // An open journal must not be opened by anyone else, so the job's own files are recognised by their metadata.
@@ -178,7 +179,7 @@ fn one(name: &str) -> Result<Listed, ReadError> {
 }
 
 /// Rejects files that cannot be read twice from the start.
-fn regular(name: &str, path: &Path) -> Result<(), ReadError> {
+pub(super) fn regular(name: &str, path: &Path) -> Result<(), ReadError> {
     let metadata = match fs::metadata(path) {
         Ok(metadata) => metadata,
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Err(missing(name, path)),
@@ -213,7 +214,7 @@ fn nearest(path: &Path) -> Option<String> {
     (likeness > 0.8).then(|| near.display().to_string())
 }
 
-fn no_file(path: &str, reason: impl Into<String>) -> ReadError {
+pub(super) fn no_file(path: &str, reason: impl Into<String>) -> ReadError {
     ReadError::NoFile { path: path.to_owned(), reason: reason.into() }
 }
 

@@ -66,7 +66,7 @@ fn unknown(name: &str) -> ReadError {
         Some("xlsx" | "xls" | "ods") => "spreadsheets cannot be read; save it as CSV (UTF-8)",
         _ => {
             "its ending is not that of a known format; set jsonl, csv, tsv or parquet as `format` under \
-             [input], or with --set input.format=csv"
+             [input], or text for a document, or with --set input.format=csv"
         }
     };
     ReadError::format(name, advice)

@@ -14,6 +14,8 @@ pub(super) struct InputFile {
     /// The path of its bytes.
     pub(super) path: PathBuf,
     pub(super) format: Format,
+    /// Whether it holds the texts of documents, and not rows of its own.
+    pub(super) is_documents: bool,
     /// The columns from the folders of its path.
     pub(super) folders: Arc<[FolderColumn]>,
 }

@@ -4,7 +4,8 @@
 //! files (`columns`, `header`, `folders`) and saves standard input (`spool`). Each call of [`Source::rows`] is then a fresh
 //! `pass` from the start. [`Rows`] goes from file to file; `jsonl`, `csv` (over `records`, a lenient splitter) and `parquet`
 //! (with `cells`, `intervals`) read one file each. `bytes` opens and decompresses it, `object` takes the needed columns from a
-//! line, and `record` hashes the text of a row. `spec` defines what to read, and how.
+//! line, and `record` hashes the text of a row. `spec` defines what to read, and how. [`documents`] makes an input of the files
+//! of a folder.
 //!
 //! Laws of this room:
 //!
@@ -22,7 +23,9 @@ mod columns;
 #[cfg(test)]
 mod conformance;
 mod csv;
+pub mod documents;
 mod error;
+mod file_stamp;
 mod files;
 mod folders;
 mod formats;

@@ -61,7 +61,7 @@ impl ReadPass {
             Ok(columns) => columns,
             Err(reason) => {
                 let raw = raw(&Map::new());
-                return Item::Bad(BadRow { position, place, reason, raw, row: None });
+                return Item::Bad(BadRow { position, place, reason, code: None, raw, row: None });
             }
         };
         match self.identify(&fields) {
@@ -70,7 +70,7 @@ impl ReadPass {
                 let raw = raw(&fields);
                 let row =
                     Box::new(Row { position, place: place.clone(), id: None, fields, origin, whole: None });
-                Item::Bad(BadRow { position, place, reason, raw, row: Some(row) })
+                Item::Bad(BadRow { position, place, reason, code: None, raw, row: Some(row) })
             }
         }
     }

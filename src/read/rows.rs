@@ -2,6 +2,7 @@
 
 use super::bytes::TextFile;
 use super::csv::CsvRows;
+use super::documents::DocumentRows;
 use super::error::ReadError;
 use super::folders::FolderColumn;
 use super::input_file::InputFile;
@@ -29,6 +30,7 @@ pub struct Rows {
 /// The file being read, by its format.
 enum FormatReader {
     Jsonl(JsonlRows),
+    Documents(Box<DocumentRows>),
     Csv(Box<CsvRows>),
     Parquet(Box<ParquetRows>),
 }
@@ -136,6 +138,9 @@ impl Iterator for Rows {
 impl FormatReader {
     fn open(input: &InputFile, pass: &ReadPass) -> Result<Self, ReadError> {
         let text = || TextFile::open(&input.file, &input.path, pass.expansion);
+        if input.is_documents {
+            return Ok(Self::Documents(Box::new(DocumentRows::open(&input.file, &input.path, pass)?)));
+        }
         Ok(match input.format {
             Format::Jsonl => Self::Jsonl(JsonlRows::new(text()?, input.folders.clone())),
             Format::Csv | Format::Tsv => {
@@ -148,7 +153,7 @@ impl FormatReader {
     /// The key for the hashes of a file's records: the same text in another file may be another row.
     fn key(&self, key: &RecordKey, folders: &[FolderColumn]) -> RecordKey {
         match self {
-            Self::Jsonl(_) | Self::Parquet(_) => key.of_file(&format!("{folders:?}")),
+            Self::Jsonl(_) | Self::Documents(_) | Self::Parquet(_) => key.of_file(&format!("{folders:?}")),
             Self::Csv(rows) => key.of_file(&format!("{folders:?} {:?}", rows.header())),
         }
     }
@@ -156,6 +161,7 @@ impl FormatReader {
     fn advance(&mut self, pass: &ReadPass) -> Result<bool, ReadError> {
         match self {
             Self::Jsonl(rows) => rows.advance(pass),
+            Self::Documents(rows) => rows.advance(),
             Self::Csv(rows) => rows.advance(),
             Self::Parquet(rows) => rows.advance(),
         }
@@ -164,6 +170,7 @@ impl FormatReader {
     fn record(&self, key: &RecordKey) -> Option<RecordHash> {
         match self {
             Self::Jsonl(rows) => rows.record(key),
+            Self::Documents(rows) => Some(rows.record(key)),
             Self::Csv(rows) => Some(rows.record(key)),
             // Parquet columns are always decoded, and have no single written form.
             Self::Parquet(_) => None,
@@ -173,6 +180,7 @@ impl FormatReader {
     fn item(&mut self, position: u64, pass: &ReadPass) -> Result<Item, ReadError> {
         match self {
             Self::Jsonl(rows) => Ok(rows.item(position, pass)),
+            Self::Documents(rows) => Ok(rows.item(position, pass)),
             Self::Csv(rows) => rows.item(position, pass),
             Self::Parquet(rows) => rows.item(position, pass),
         }

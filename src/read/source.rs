@@ -2,15 +2,16 @@
 
 use std::fs;
 use std::io::{IsTerminal, Read};
-use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 use std::sync::Arc;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::SystemTime;
 
 use super::bytes::TextFile;
 use super::columns::{self, Header};
 use super::csv;
+use super::documents;
 use super::error::ReadError;
+use super::file_stamp::FileStamp;
 use super::files::{self, Listed};
 use super::folders;
 use super::formats;
@@ -38,37 +39,9 @@ pub struct Source {
 }
 
 /// The current state of the files: sizes, modification and change times, and inode numbers. If two stamps are equal, no
-/// file was written or replaced in between: a program that restores the modification time (`rsync --inplace -t`, `cp -p`)
-/// alters the change time, which nobody can set. Only changes within one tick of the clock can go unnoticed.
+/// file was written or replaced in between. Only changes within one tick of the clock can go unnoticed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Stamp(Vec<FileStamp>);
-
-#[derive(Debug, Clone, PartialEq, Eq)]
-struct FileStamp {
-    bytes: u64,
-    modified: (i64, i64),
-    changed: (i64, i64),
-    device: u64,
-    inode: u64,
-}
-
-impl FileStamp {
-    fn of(metadata: &fs::Metadata) -> Self {
-        Self {
-            bytes: metadata.len(),
-            modified: (metadata.mtime(), metadata.mtime_nsec()),
-            changed: (metadata.ctime(), metadata.ctime_nsec()),
-            device: metadata.dev(),
-            inode: metadata.ino(),
-        }
-    }
-
-    /// The stamp as text.
-    fn mark(&self) -> String {
-        let Self { bytes, modified, changed, device, inode } = self;
-        format!("{device} {inode} {bytes} {modified:?} {changed:?}")
-    }
-}
 
 impl Source {
     /// Resolves paths and globs, saves standard input, determines formats, and reads the headers.
@@ -92,6 +65,40 @@ impl Source {
             return Err(ReadError::NoFile { path: STDIN_NAME.to_owned(), reason });
         }
         Self::open_with(spec, std::io::empty(), true)
+    }
+
+    /// The source of documents whose texts are in `kept`. `spec` has their paths, and notices are as [`Source::notices`].
+    ///
+    /// # Errors
+    /// Documents have no column of the id's name.
+    pub fn of_documents(spec: InputSpec, kept: &Path, notices: Vec<String>) -> Result<Self, ReadError> {
+        let file: Arc<str> = kept.to_string_lossy().into();
+        let columns = documents::columns();
+        if let Some(id) = &spec.id {
+            let header =
+                Header { file: file.clone(), columns: columns.clone(), unnamed: 0, notices: Vec::new() };
+            columns::require(id, &header)?;
+        }
+        let folders = Arc::new([]);
+        let input =
+            InputFile { file, path: kept.to_owned(), format: Format::Jsonl, is_documents: true, folders };
+        // A file in a folder is no input because of its place alone.
+        let is_file = |path: &String| !files::is_glob(path) && !Path::new(path).is_dir();
+        let paths: Vec<String> = spec.paths.into_iter().filter(is_file).collect();
+        Ok(Self {
+            names: paths.clone(),
+            spec: InputSpec { paths, ..spec },
+            inputs: vec![input],
+            columns: Some(columns),
+            spool_reused: false,
+            notices,
+            lacking: Vec::new(),
+        })
+    }
+
+    /// Whether the rows are documents.
+    pub fn is_of_documents(&self) -> bool {
+        self.inputs.iter().any(|input| input.is_documents)
     }
 
     /// Like [`Source::open`], with another standard input.
@@ -196,8 +203,7 @@ impl Source {
         let marks = self.inputs.iter().map(|input| {
             let metadata = fs::metadata(&input.path).ok()?;
             let stamp = FileStamp::of(&metadata);
-            let is_settled = [stamp.modified, stamp.changed].iter().all(|time| is_past(*time, now));
-            is_settled.then(|| {
+            stamp.is_settled(now).then(|| {
                 // Renaming a folder does not change the files in it.
                 format!("{} {:?}\n", stamp.mark(), input.folders)
             })
@@ -211,16 +217,6 @@ impl Source {
 pub fn file_mark(path: &Path) -> Option<String> {
     let found = fs::metadata(path).ok().filter(fs::Metadata::is_file)?;
     Some(FileStamp::of(&found).mark())
-}
-
-/// Whether a file's time is so long ago that another change would have another time. File systems that store whole seconds,
-/// or two of them, are given three; the others use the kernel's time, which ticks at least every 10 ms.
-fn is_past((seconds, nanoseconds): (i64, i64), now: SystemTime) -> bool {
-    let tick = Duration::from_millis(if nanoseconds == 0 { 3_000 } else { 50 });
-    let (Ok(seconds), Ok(nanoseconds)) = (u64::try_from(seconds), u32::try_from(nanoseconds)) else {
-        return false;
-    };
-    now.duration_since(UNIX_EPOCH + Duration::new(seconds, nanoseconds)).is_ok_and(|age| age >= tick)
 }
 
 fn check_delimiter(spec: &InputSpec) -> Result<(), ReadError> {
@@ -237,7 +233,7 @@ fn check_delimiter(spec: &InputSpec) -> Result<(), ReadError> {
 fn input(file: Listed, spec: &InputSpec) -> Result<InputFile, ReadError> {
     let format = formats::settle(&file, spec.format, spec.expansion)?;
     let folders = if file.name == STDIN_NAME { Arc::new([]) } else { folders::of_path(&file.path) };
-    Ok(InputFile { file: file.name.into(), path: file.path, format, folders })
+    Ok(InputFile { file: file.name.into(), path: file.path, format, is_documents: false, folders })
 }
 
 /// The header of a file, if its format has one. `None` for JSONL, and for CSV without a record.

@@ -27,6 +27,8 @@ pub struct OutputSpec {
     pub fields: Vec<Field>,
     /// The columns for the pieces of rows.
     pub pieces: PieceColumns,
+    /// A column of the input that is left out unless it is selected.
+    pub unless_selected: Option<String>,
 }
 
 /// The columns of an output.
@@ -84,7 +86,7 @@ impl Layout {
     pub fn new(input: Option<&[Column]>, spec: &OutputSpec) -> Result<Self, LayoutError> {
         let names = ColumnNames::new(input, &spec.fields, spec.pieces, &spec.prefix);
         let renames = names.renames(&spec.rename)?;
-        let chosen = names.chosen(spec.select.as_deref())?;
+        let chosen = names.chosen(spec.select.as_deref(), spec.unless_selected.as_deref())?;
         let output_name = |named: &Named| match (renames.get(named), named) {
             (Some(name), _) => name.clone(),
             (None, Named::Input(name)) => name.clone(),

@@ -85,7 +85,10 @@ const HOMES: &[(&str, &[&str])] = &[
     ("clap_mangen", &["commands/man.rs"]),
     ("schemars", &["config/", "job/"]),
     ("tempfile", &["write/atomic.rs"]),
-    ("blake3", &["read/record.rs", "render/fingerprint.rs", "journal/seal.rs", "simulator/"]),
+    (
+        "blake3",
+        &["read/record.rs", "read/documents/", "render/fingerprint.rs", "journal/seal.rs", "simulator/"],
+    ),
     ("annotate_snippets", &["diagnostic.rs"]),
     ("http_body_util", &["simulator/"]),
     ("hyper_util", &["api/proxy.rs", "simulator/"]),
@@ -199,6 +202,7 @@ const PAST_THE_GATE: &[&str] = &[
     "commands/simulate.rs",
     // Everything written into it passes its event sender.
     "journal/",
+    "read/documents/",
     "read/spool.rs",
     "regular.rs",
     "simulator/",

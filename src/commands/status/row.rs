@@ -63,8 +63,11 @@ pub(super) fn show(
     as_json: bool,
     out: &mut impl Write,
 ) -> Result<Exit, Failure> {
+    // A document has an id although the job names no column.
+    let is_document = job.input.id.is_none() && job.output.kept_documents().is_file();
+    let has_ids = job.input.id.is_some() || is_document;
     if job.split.is_some() {
-        let pieces = match job.input.id.is_some() {
+        let pieces = match has_ids {
             true => reader.pieces_of(row)?,
             false => reader.pieces_at(positions(&job, row).unwrap_or_default())?,
         };
@@ -72,12 +75,15 @@ pub(super) fn show(
             return pieces::tell(reader, row, pieces, as_json, out);
         }
     }
-    let position = match job.input.id.is_some() {
+    let position = match has_ids {
         true => reader.position_of(row)?,
         false => row.parse::<u64>().ok().and_then(|number| number.checked_sub(1)),
     };
-    let has_ids = job.input.id.is_some();
-    let by = if has_ids { "its id, the text of the job's id column" } else { "its number, from 1" };
+    let by = match has_ids {
+        true if is_document => "its path, as in the column `path`",
+        true => "its id, the text of the job's id column",
+        false => "its number, from 1",
+    };
     let unknown = || {
         Failure::new(format!(
             "the journal has no row `{}`: none of its requests has finished yet, or its id is different\n  = \

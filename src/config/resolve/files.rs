@@ -9,6 +9,7 @@ use crate::config::input_section::{Duplicates, InputSection, OnBadRow};
 use crate::config::layers::Layers;
 use crate::config::one_or_many::OneOrMany;
 use crate::diagnostic::Diagnostic;
+use crate::encoding::is_known;
 use crate::format::{ENDINGS, Format};
 use crate::job::documents::DocumentSettings;
 use crate::job::{InputSettings, Output, TemplateText};
@@ -53,8 +54,15 @@ fn documents(section: &mut InputSection, layers: &Layers) -> Result<DocumentSett
         layers.refuse_if(is_none, &key, "the name must be the ending of a file, such as `pdf`")?;
         Ok::<_, Diagnostic>((bare, command))
     };
+    let encoding = section.encoding.take().filter(|label| !label.trim().eq_ignore_ascii_case("auto"));
+    if let Some(label) = encoding.as_ref().filter(|label| !is_known(label)) {
+        let problem = layers.problem("input.encoding", format!("`{label}` is not the name of an encoding"));
+        return Err(
+            problem.help("write a name such as utf-8, gbk, big5, shift_jis or windows-1252, or `auto`")
+        );
+    }
     Ok(DocumentSettings {
-        encoding: section.encoding.take().filter(|label| !label.trim().eq_ignore_ascii_case("auto")),
+        encoding,
         readers: std::mem::take(&mut section.readers).into_iter().map(reader).collect::<Result<_, _>>()?,
         max_bytes: bytes("input.max_document", section.max_document.as_ref(), layers)?
             .unwrap_or(default.max_bytes),

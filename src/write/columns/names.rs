@@ -42,12 +42,17 @@ impl<'a> ColumnNames<'a> {
     }
 
     /// The columns of the output, in order.
-    pub(super) fn chosen(&self, select: Option<&[String]>) -> Result<Vec<Named>, LayoutError> {
+    pub(super) fn chosen(
+        &self,
+        select: Option<&[String]>,
+        unless_selected: Option<&str>,
+    ) -> Result<Vec<Named>, LayoutError> {
         match select {
             Some([]) => Err(LayoutError::NoColumns),
             Some(select) => select.iter().map(|name| self.resolve("select", name)).collect(),
             None => {
                 let inputs = self.input.unwrap_or_default().iter();
+                let inputs = inputs.filter(|column| unless_selected != Some(column.name.as_str()));
                 let inputs = inputs.map(|column| Named::Input(column.name.clone()));
                 Ok(inputs.chain(self.answers()).collect())
             }

@@ -93,6 +93,7 @@ pub(in crate::write) fn bad(position: usize) -> Item {
         position: position as u64,
         place: place(position),
         reason: "not an object".into(),
+        code: None,
         raw: b"{".to_vec(),
         row: None,
     })

@@ -9,7 +9,7 @@ fn inputs() {
         &[
             mistake("a file that is not there").with(&["--input", "inn.csv"]),
             mistake("a glob that matches nothing").with(&["--input", "data/*.csv"]),
-            mistake("a folder").file("data/a.txt", "").with(&["--input", "data"]),
+            mistake("a folder").file("data/a.png", "").with(&["--input", "data"]),
             mistake("a workbook").file("in.xlsx", "PK").with(&["--input", "in.xlsx"]),
             mistake("an ending that says nothing").file("in.dat", "a").with(&["--input", "in.dat"]),
             mistake("two formats").file("b.jsonl", "{}\n").with(&["--input", "in.csv", "--input", "b.jsonl"]),
@@ -38,6 +38,35 @@ fn inputs() {
                 .with(&["--input", "in.csv.gz"]),
             mistake("a record beyond the longest").job("input.max_record = 4"),
             mistake("nothing on standard input").with(&["--input", "-"]),
+        ],
+    );
+}
+
+#[test]
+fn documents() {
+    let folder = |title: &'static str| mistake(title).file("in/a.md", "# A").with(&["--input", "in"]);
+    hold(
+        "documents",
+        &[
+            folder("documents that cannot be read").file("in/b.txt", "").file("in/c.txt", "\u{1}\u{2}\u{3}"),
+            folder("a table too").with(&["--input", "in.csv"]),
+            folder("an ending that is no document's").file("b.dat", "").with(&["--input", "b.dat"]),
+            folder("standard input too").with(&["--input", "-"]),
+            folder("a folder that is not there").with(&["--input", "elsewhere/"]),
+            mistake("a table that is declared to be a document").job("input.format = \"document\""),
+            mistake("a folder without documents")
+                .file("in/a.png", "")
+                .job("input.format = \"document\"")
+                .with(&["--input", "in"]),
+            folder("a column that no document has").with(&["--prompt", "{{ texts }}"]),
+            folder("an id that is no column").with(&["--id", "file"]),
+            mistake("a word that is no format").job("input.format = \"pfd\""),
+            mistake("a name that is no encoding").job("input.encoding = \"utf9\""),
+            mistake("a reader without a command").job("input.readers = { pdf = [] }"),
+            mistake("a reader for a name").job("input.readers = { \"a.pdf\" = \"cat\" }"),
+            mistake("no time to read").job("input.reader_timeout = \"0s\""),
+            mistake("a size that is none").job("input.max_document = \"large\""),
+            mistake("files of no name").job("output.documents = \"\""),
         ],
     );
 }
