@@ -12,7 +12,7 @@ use std::process::Command;
 use rusqlite::Connection;
 use serde_json::Value;
 
-use super::killed_jobs::{EDITED, JSONL, Kind, PARQUET, SHARED, STDIN, TOOLS};
+use super::killed_jobs::{EDITED, JSONL, Kind, PARQUET, PIECES, SHARED, STDIN, TOOLS};
 use super::scenario;
 use crate::support::harness::{Finished, Scene};
 use crate::support::side_by_side::{all, words};
@@ -56,7 +56,7 @@ fn sweep(kind: &Kind, point: &str, undisturbed: &[Value]) -> Result<usize, Strin
 }
 
 /// Where each kind of job is killed.
-const POINTS: [(Kind, &[&str]); 6] = [
+const POINTS: [(Kind, &[&str]); 7] = [
     (
         JSONL,
         &[
@@ -98,6 +98,18 @@ const POINTS: [(Kind, &[&str]); 6] = [
             "journal.commit.before",
             "journal.commit.inside",
             "journal.commit.after",
+        ],
+    ),
+    (
+        PIECES,
+        &[
+            "dispatch.round.answered",
+            "dispatch.answered",
+            "dispatch.send",
+            "journal.commit.before",
+            "journal.commit.inside",
+            "journal.commit.after",
+            "write.renamed",
         ],
     ),
     (PARQUET, &["write.piece", "write.sync.before", "write.sync.after", "write.renamed"]),
@@ -155,11 +167,13 @@ fn a_kill_at_some_of_the_steps_loses_nothing_and_can_be_resumed() {
             (JSONL, "journal.commit.inside", 3),
             (JSONL, "dispatch.answered", 4),
             (TOOLS, "dispatch.tools.before", 2),
+            (PIECES, "dispatch.round.answered", 3),
+            (PIECES, "journal.commit.after", 5),
             (JSONL, "write.piece", 2),
             (JSONL, "write.renamed", 1),
         ];
         let references: BTreeMap<_, _> =
-            [JSONL, TOOLS].iter().map(|kind| (kind.name, kind.undisturbed())).collect();
+            [JSONL, TOOLS, PIECES].iter().map(|kind| (kind.name, kind.undisturbed())).collect();
         let kills = all(some.to_vec(), |(kind, point, times)| {
             let end = catch_unwind(AssertUnwindSafe(|| {
                 let mut scene = kind.begin();

@@ -5,6 +5,7 @@ mod duplicate_requests;
 mod environment_variables;
 mod error_table;
 mod job_file_mistakes;
+mod lost_in_translation;
 mod notifications;
 mod outage;
 mod pieces;

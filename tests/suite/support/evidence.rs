@@ -40,6 +40,25 @@ impl Seen {
     }
 }
 
+/// Faults of the script whose reply is a whole answer all the same, with something missing from its text.
+const MISTRANSLATIONS: [&str; 7] = [
+    "drop_blank_lines",
+    "eat_placeholders",
+    "eat_repeated",
+    "translate_tags",
+    "merge_paragraphs",
+    "untranslated",
+    "echo_instruction",
+];
+
+impl Seen {
+    /// Whether its reply was an answer that the journal must have, once it has arrived.
+    pub fn is_answered(&self) -> bool {
+        let is_whole = |fault: &str| MISTRANSLATIONS.iter().any(|action| fault.ends_with(action));
+        self.status == Some(200) && self.fault.as_deref().is_none_or(is_whole)
+    }
+}
+
 /// An entry of the journal.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Entry {

@@ -179,7 +179,7 @@ impl Judge {
             let Some(fingerprint) = bodies.get(&seen.body).map(Vec::as_slice) else { continue };
             let Some(needed) = needed.get(fingerprint) else { continue };
             let count = answered.entry((fingerprint, &seen.body)).or_default();
-            let arrives = seen.status == Some(200) && seen.fault.is_none() && !self.replies_get_lost;
+            let arrives = seen.is_answered() && !self.replies_get_lost;
             *count += i64::from(arrives);
             assert!(*needed > 0 && *count <= *needed, "invariant 2: stored and sent again: {}", seen.text);
         }
