@@ -8,8 +8,9 @@
 //! service admits), `concurrency` (slots), `budget` (caps, by reservation; `bill` is the usage of a request), `preflight`
 //! (the first rows), `circuit_breaker` (an outage, or one row's trouble), and `live_limits` (changes while it runs). A
 //! `pass` has the active rows (`work`), how far they are handed out (`handout`) and what may be in flight (`exposure`). In
-//! calling order: `pass_loop` asks `scheduling` for the next row, `flight` sends it, `completion` handles its end (`retry`,
-//! `reserved`), `tool_round` runs the tools that an answer calls, and `row_end` stores the outcome or lets the row wait.
+//! calling order: `pass_loop` asks `scheduling` for the next row, which `readiness` decides from queues, limits and time;
+//! `flight` sends it, `completion` handles its end (`retry`, `reserved`), `tool_round` runs the tools that an answer calls,
+//! and `row_end` stores the outcome or lets the row wait.
 //!
 //! Laws of this room:
 //!
@@ -38,6 +39,7 @@ pub mod pace;
 mod pass;
 mod pass_loop;
 mod preflight;
+mod readiness;
 mod reserved;
 pub mod retry;
 mod row_end;

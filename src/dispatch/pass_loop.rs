@@ -10,6 +10,7 @@ use super::flight::Flight;
 use super::ledger::Ledger;
 use super::live_limits::turned;
 use super::pass::Pass;
+use super::readiness::FreshRow;
 use super::scheduling::Next;
 use super::stop::{Cap, Stop, StopLevel, StopReason};
 use super::work::{Ready, Work};
@@ -184,7 +185,10 @@ impl<E: Endpoint, L: Ledger> Pass<'_, '_, E, L> {
             return;
         }
         if let Some(probe) = self.dispatcher.breaker.next_probe() {
-            if probe > now || self.queues.goes_again() || self.fresh_can_go(now) || !self.in_flight.is_empty()
+            if probe > now
+                || self.queues.goes_again()
+                || self.fresh_row(now) == FreshRow::Ready
+                || !self.in_flight.is_empty()
             {
                 return;
             }

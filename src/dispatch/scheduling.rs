@@ -9,6 +9,7 @@ use super::flight::Flight;
 use super::ledger::Ledger;
 use super::pace;
 use super::pass::Pass;
+use super::readiness::{FreshRow, NextQueue, Readiness, SendDecision};
 use super::stop::StopReason;
 use super::work::Work;
 use crate::clock;
@@ -34,76 +35,47 @@ pub(super) enum Next {
 impl<E: Endpoint, L: Ledger> Pass<'_, '_, E, L> {
     /// What is sent next, or what must be waited for first.
     pub(super) fn next(&mut self, now: Instant) -> Next {
-        if self.stops() {
-            return Next::Wait(None, None);
-        }
-        if self.dispatcher.terms.paused {
-            return Next::Wait(None, Some(Bottleneck::Pause));
-        }
-        let probing = self.dispatcher.breaker.next_probe();
-        if let Some(probe) = probing {
-            if !self.in_flight.is_empty() {
-                return Next::Wait(None, Some(Bottleneck::Outage));
-            }
-            if probe > now {
-                return Next::Wait(Some(probe), Some(Bottleneck::Outage));
-            }
-        }
-        // A row that is already due waits for something other than time: for the probe before it.
-        let due = self.queues.next_due().filter(|due| *due > now);
-        if self.queues.cleared.is_empty() && !self.fresh_can_go(now) {
-            return self.nothing_ready(now, due);
-        }
-        if self.in_flight.len() >= self.places() {
-            return Next::Wait(due, Some(Bottleneck::Places));
-        }
-        self.leave(now, due)
-    }
-
-    /// Whether an unsent row can be sent, as far as the journal and the first rows are concerned.
-    pub(super) fn fresh_can_go(&self, now: Instant) -> bool {
-        let fresh = self.queues.fresh.front().filter(|work| self.ahead.allows(work.row.position));
-        fresh.is_some_and(|work| self.trial_allows(work, now))
-    }
-
-    fn trial_allows(&self, work: &Work, now: Instant) -> bool {
-        let probing = self.dispatcher.breaker.next_probe().is_some();
-        self.dispatcher.preflight.allows(work.request.shape, now, probing)
-    }
-
-    /// No row can be sent: either none is there yet, or all wait.
-    fn nothing_ready(&self, now: Instant, due: Option<Instant>) -> Next {
-        let preflight = &self.dispatcher.preflight;
-        let held = self.queues.fresh.front().filter(|work| !self.trial_allows(work, now));
-        let first_rows = held.is_some();
-        let rows_come = self.rows.is_some() && self.has_room() && !first_rows;
-        let rows_go = !self.in_flight.is_empty() || !self.tool_rounds.is_empty() || self.queues.goes_again();
-        let idle = !rows_go && !rows_come && (first_rows || self.queues.fresh.is_empty());
-        let patience = self.dispatcher.retry.max_outage;
-        match due {
-            // A service that asks for more patience than the job has is out for this job.
-            Some(due) if idle && due > now + patience => {
-                Next::Stop(Box::new(StopReason::Outage(self.last_fault())))
-            }
-            _ if first_rows => {
-                let opens = held.and_then(|work| preflight.opens_at(work.request.shape, now));
-                Next::Wait(due.into_iter().chain(opens).min(), Some(Bottleneck::FirstRows))
-            }
-            _ => Next::Wait(due, idle.then_some(Bottleneck::Backoff)),
+        match self.readiness(now).decide(now) {
+            SendDecision::Take { queue, until } => self.leave(now, until, queue),
+            SendDecision::Wait(until, held_by) => Next::Wait(until, held_by),
+            SendDecision::GiveUp => Next::Stop(Box::new(StopReason::Outage(self.last_fault()))),
         }
     }
 
-    /// Whether a repeated row is next. Such rows come first; but while nobody is answered they alternate with new ones, or
-    /// a few poisoned rows would use up a slow job's rate and look like an outage.
-    fn one_goes_again(&self, now: Instant) -> bool {
-        let nobody_answered = self.dispatcher.breaker.patience_ends().is_some();
-        let takes_turns = self.went_again && nobody_answered && self.fresh_can_go(now);
-        !self.queues.cleared.is_empty() && !takes_turns
+    /// What queues and limits say now.
+    fn readiness(&self, now: Instant) -> Readiness {
+        let Dispatcher { terms, breaker, retry, .. } = &*self.dispatcher;
+        Readiness {
+            stops: self.stops(),
+            paused: terms.paused,
+            probe: breaker.next_probe(),
+            somebody_answered: breaker.patience_ends().is_none(),
+            in_flight: self.in_flight.len(),
+            places: self.places(),
+            fresh: self.fresh_row(now),
+            repeated: !self.queues.cleared.is_empty(),
+            went_again: self.went_again,
+            due: self.queues.next_due(),
+            others_return: !self.tool_rounds.is_empty() || self.queues.goes_again(),
+            more_come: self.rows.is_some() && self.has_room(),
+            max_outage: retry.max_outage,
+        }
+    }
+
+    /// The first unsent row, as far as the journal and the first rows are concerned.
+    pub(super) fn fresh_row(&self, now: Instant) -> FreshRow {
+        let Some(work) = self.queues.fresh.front() else { return FreshRow::Missing };
+        let Dispatcher { preflight, breaker, .. } = &*self.dispatcher;
+        let shape = work.request.shape;
+        if !preflight.allows(shape, now, breaker.next_probe().is_some()) {
+            return FreshRow::Held(preflight.opens_at(shape, now));
+        }
+        if self.ahead.allows(work.row.position) { FreshRow::Ready } else { FreshRow::Unrecorded }
     }
 
     /// Sends the first row that can be sent, if the budget covers it.
-    fn leave(&mut self, now: Instant, due: Option<Instant>) -> Next {
-        let goes_again = self.one_goes_again(now);
+    fn leave(&mut self, now: Instant, due: Option<Instant>, queue: NextQueue) -> Next {
+        let goes_again = queue == NextQueue::Repeated;
         let queue = if goes_again { &self.queues.cleared } else { &self.queues.fresh };
         let Some(request) = queue.front().map(|work| &work.request) else {
             return Next::Wait(due, None);
@@ -151,7 +123,10 @@ impl<E: Endpoint, L: Ledger> Pass<'_, '_, E, L> {
 
     /// The amount in flight that the journal should record, if it is time.
     pub(super) fn exposed(&mut self, now: Instant) -> Option<Reserve> {
-        let queue = if self.one_goes_again(now) { &self.queues.cleared } else { &self.queues.fresh };
+        let queue = match self.readiness(now).queue() {
+            NextQueue::Repeated => &self.queues.cleared,
+            NextQueue::Fresh => &self.queues.fresh,
+        };
         let next = queue.front().map_or(Reserve::NOTHING, |next| self.worst_of(&next.request).1);
         let is_capped = self.dispatcher.budget.is_capped();
         let ready = self.queues.cleared.len() + self.queues.fresh.len();
