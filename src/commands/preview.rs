@@ -17,6 +17,7 @@ use super::notify::whom;
 use super::plan_words::plan_line;
 use super::printout::Printout;
 use super::rehearsed::rehearsed_line;
+use super::secrets::close_memory;
 use super::side_file::SideFile;
 use super::{coding_plan, warnings};
 use crate::api::client::{ClientSettings, HttpEndpoint};
@@ -47,6 +48,8 @@ pub(super) fn run(args: PreviewArgs) -> Result<Exit, Failure> {
     let stop = super::interrupt::listen(&screen, "stopping")?;
     let loaded = load(&args.job, &screen)?;
     check_tools(&loaded.job)?;
+    // Its readers run here already.
+    close_memory(&loaded.job);
     let key = key_line(&loaded, args.job.simulate);
     if !args.job.simulate
         && let Some(warning) = coding_plan::warning(&loaded.job.model.base_url, key_at_hand(&loaded).as_ref())
