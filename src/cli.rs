@@ -3,6 +3,7 @@
 mod asking;
 mod common_args;
 mod job_args;
+mod reading;
 mod setting_up;
 mod shown;
 mod tip;
@@ -15,6 +16,8 @@ use asking::ASK_EXAMPLE;
 pub use asking::AskArgs;
 pub use common_args::Color;
 pub use job_args::JobArgs;
+use reading::READ_EXAMPLE;
+pub use reading::ReadArgs;
 use setting_up::{COMPLETIONS_EXAMPLE, INIT_EXAMPLE, MAN_EXAMPLE, SCHEMA_EXAMPLE};
 pub use setting_up::{CompletionsArgs, InitArgs, ManArgs};
 use shown::with_flags_in_use;
@@ -56,6 +59,9 @@ pub enum Verb {
     /// List the known models: limits, thinking, prices, and the date of those facts
     #[command(after_help = MODELS_EXAMPLE)]
     Models(ModelsArgs),
+    /// Show what is read of documents, one JSON line each, without keeping or sending anything
+    #[command(after_help = READ_EXAMPLE)]
+    Read(ReadArgs),
     /// Ask one question, and print the answer as it arrives
     #[command(after_help = ASK_EXAMPLE)]
     Ask(AskArgs),

@@ -41,6 +41,7 @@ mod preview;
 mod printout;
 mod prober;
 mod prune;
+mod read;
 pub mod reader;
 mod receipt;
 mod rehearsed;
@@ -130,6 +131,7 @@ fn run(cli: Cli) -> Exit {
         Verb::Verify(args) => verify::run(args),
         Verb::Prune(args) => prune::run(args),
         Verb::Models(args) => models::run(args),
+        Verb::Read(args) => read::run(args),
         Verb::Ask(args) => ask::run(args),
         Verb::Simulate(args) => simulate::run(args),
         Verb::Init(args) => init::run(args),

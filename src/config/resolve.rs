@@ -30,6 +30,7 @@ use answering::{answer, tools};
 use asking::{model, price, retry};
 pub(super) use bounds::limits_alone;
 use bounds::schedule;
+pub use files::input as input_alone;
 use files::{format_of, input, output};
 use looking::without_sending;
 pub use lookups::Lookups;

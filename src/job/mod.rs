@@ -336,6 +336,13 @@ fn simulated(path: &Path) -> PathBuf {
     path.with_file_name(format!("{}.simulated{}", &name[..at], &name[at..]))
 }
 
+/// The rehearsal's counterpart of files that are named by a template.
+fn simulated_template(template: &str) -> String {
+    let after = template.rfind('}').map_or(0, |last| last + 1);
+    let at = template[after..].rfind('.').map_or(template.len(), |dot| after + dot);
+    format!("{}.simulated{}", &template[..at], &template[at..])
+}
+
 impl Output {
     /// The journal: where the job wants it, else next to the output. It belongs to the file, whichever name leads there.
     pub fn journal(&self) -> PathBuf {
@@ -370,7 +377,11 @@ impl Output {
     pub fn simulated(&self) -> Self {
         let metrics = self.metrics.as_deref().map(simulated);
         let journal = self.journal.as_deref().map(simulated);
-        Self { path: simulated(&self.path), leads_to: None, journal, metrics, ..self.clone() }
+        let documents = self.documents.as_ref().map(|template| TemplateText {
+            source: simulated_template(&template.source),
+            place: template.place.clone(),
+        });
+        Self { path: simulated(&self.path), leads_to: None, documents, journal, metrics, ..self.clone() }
     }
 }
 

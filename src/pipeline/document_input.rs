@@ -5,15 +5,17 @@ use std::fmt;
 use std::path::Path;
 use std::sync::Arc;
 
+use serde_json::{Map, Value};
+
 use super::PipelineError;
 use crate::dispatch::stop::{Stop, StopLevel};
 use crate::document_format::DocumentFormat;
 use crate::documents::{ReadDocument, Unreadable, read};
-use crate::job::Job;
 use crate::job::documents::DocumentSettings;
+use crate::job::{InputSettings, Job, Output};
 use crate::read::documents::{
-    DocumentFault, DocumentReader, DocumentText, DocumentsSpec, ReaderName, ReadingWatch, bring_up_to_date,
-    has_kept_texts,
+    self as documents, DocumentFault, DocumentReader, DocumentText, DocumentsSpec, OwnOutputs, ReaderName,
+    ReadingWatch, ShownDocuments, bring_up_to_date, has_kept_texts,
 };
 use crate::read::{InputSpec, ReadError, Source};
 
@@ -54,12 +56,12 @@ pub(super) fn source(
     input: &InputSpec,
     reading: Option<&DocumentReading>,
 ) -> Result<Option<Source>, PipelineError> {
-    let spec = spec(job, input.clone(), reading.is_some_and(|reading| reading.reread));
+    let spec =
+        spec(&job.input, Some(&job.output), input.clone(), reading.is_some_and(|reading| reading.reread));
     let notices = match reading {
         None => has_kept_texts(&spec)?.then(Vec::new),
         Some(reading) => {
-            let reader =
-                Arc::new(JobReader { settings: job.input.documents.clone(), hidden: reading.hidden.clone() });
+            let reader = Arc::new(JobReader::new(&job.input, reading));
             let is_stopped = || *reading.stop.borrow() != StopLevel::None;
             let watch = ReadingWatch { is_stopped: &is_stopped, progress: &*reading.progress };
             bring_up_to_date(&spec, reader, &watch).map_err(interrupted)?
@@ -73,18 +75,58 @@ pub(super) fn source(
     Ok(Some(Source::of_documents(InputSpec { id: Some(id), ..input.clone() }, &spec.kept, notices)?))
 }
 
+/// Reads the documents of an input, and gives the columns of each to `show`, in order, until that returns false; one that
+/// cannot be read has the columns `error_code` and `error`. Nothing is kept. `output` is no input.
+///
+/// # Errors
+///
+/// The input is not of documents, or cannot be found; or it is told to stop.
+pub fn show_documents(
+    settings: &InputSettings,
+    output: Option<&Path>,
+    reading: &DocumentReading,
+    show: impl FnMut(&Map<String, Value>) -> bool,
+) -> Result<ShownDocuments, PipelineError> {
+    let mut input = InputSpec::new(settings.paths.clone(), "");
+    input.own.extend(output.map(Path::to_owned));
+    input.is_kept = crate::journal::is_part_of_one;
+    let spec = spec(settings, None, input, true);
+    let reader = Arc::new(JobReader::new(settings, reading));
+    let is_stopped = || *reading.stop.borrow() != StopLevel::None;
+    let watch = ReadingWatch { is_stopped: &is_stopped, progress: &*reading.progress };
+    let shown = documents::show(&spec, reader, &watch, show).map_err(interrupted)?;
+    let no_documents = || {
+        let paths = settings.paths.join(", ");
+        // Whatever else is wrong with the paths is said where tables are read.
+        let problem = Source::open(InputSpec::new(settings.paths.clone(), "")).err();
+        let problem = problem
+            .map_or_else(|| format!("{paths}: these are tables, not documents"), |error| error.to_string());
+        PipelineError::Other(problem)
+    };
+    shown.ok_or_else(no_documents)
+}
+
 /// What to read as documents.
-pub(super) fn spec(job: &Job, mut input: InputSpec, reread: bool) -> DocumentsSpec {
-    let (settings, output) = (&job.input, &job.output);
-    input.own.push(output.path.clone());
-    input.own.extend(output.leads_to.clone().into_iter().chain(output.metrics.clone()));
+fn spec(
+    settings: &InputSettings,
+    output: Option<&Output>,
+    mut input: InputSpec,
+    reread: bool,
+) -> DocumentsSpec {
+    if let Some(output) = output {
+        input.own.push(output.path.clone());
+        input.own.extend(output.leads_to.clone().into_iter().chain(output.metrics.clone()));
+    }
     DocumentsSpec {
         input,
         format: settings.format,
         endings: settings.documents.readers.keys().cloned().collect(),
         max_bytes: settings.documents.max_bytes,
-        kept: output.kept_documents(),
+        kept: output.map(Output::kept_documents).unwrap_or_default(),
         reread,
+        outputs: output
+            .and_then(|output| output.documents.as_ref())
+            .and_then(|template| OwnOutputs::of(&template.source, &settings.paths)),
         limit: settings.limit.unwrap_or(u64::MAX),
     }
 }
@@ -97,10 +139,16 @@ fn interrupted(error: ReadError) -> PipelineError {
 }
 
 /// The readers of a job.
-pub(super) struct JobReader {
+struct JobReader {
     settings: DocumentSettings,
     /// Variables that commands do not get to see.
     hidden: Vec<OsString>,
+}
+
+impl JobReader {
+    fn new(settings: &InputSettings, reading: &DocumentReading) -> Self {
+        Self { settings: settings.documents.clone(), hidden: reading.hidden.clone() }
+    }
 }
 
 impl DocumentReader for JobReader {

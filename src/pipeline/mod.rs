@@ -4,6 +4,7 @@ mod bad_rows;
 mod before;
 pub mod cost_estimate;
 pub mod counted;
+mod document_files;
 mod document_input;
 mod error;
 pub mod execute;
@@ -36,7 +37,7 @@ use std::path::Path;
 use crate::diagnostic::Diagnostic;
 use crate::job::Job;
 use crate::render::check;
-pub use document_input::DocumentReading;
+pub use document_input::{DocumentReading, show_documents};
 pub use error::PipelineError;
 pub use opened::Opened;
 

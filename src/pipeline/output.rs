@@ -85,9 +85,25 @@ impl OutputCounts {
 pub fn write(
     opened: &Opened,
     plan: &Plan,
+    results: Results<'_>,
+    destination: Destination,
+    stop: &Stop,
+) -> Result<Option<OutputCounts>, PipelineError> {
+    write_each(opened, plan, results, destination, stop, |_| Ok(()))
+}
+
+/// The same, and each row is shown to `each` before it is written.
+///
+/// # Errors
+///
+/// As [`write`], and the error of `each`.
+pub(super) fn write_each(
+    opened: &Opened,
+    plan: &Plan,
     mut results: Results<'_>,
     destination: Destination,
     stop: &Stop,
+    mut each: impl FnMut(&FoldedRow) -> Result<(), PipelineError>,
 ) -> Result<Option<OutputCounts>, PipelineError> {
     let layout = opened.layout(Some(&plan.columns), destination.format)?;
     let wanted = wanted(opened, destination.format, layout.is_open());
@@ -116,6 +132,7 @@ pub fn write(
         };
         let Some(row) = folding.add(part, (whole, item), result) else { continue };
         written.count(&row.result);
+        each(&row)?;
         if !behind.write_all(row) {
             break;
         }

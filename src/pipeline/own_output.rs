@@ -1,6 +1,8 @@
 //! The output of the job itself: written from the journal, unless the existing one would be the same.
 
-use super::output::{Destination, OutputCounts, write};
+use super::document_files::DocumentFiles;
+use super::fold::FoldedRow;
+use super::output::{Destination, OutputCounts, write_each};
 use super::plan::Plan;
 use super::{Opened, PipelineError};
 use crate::dispatch::stop::Stop;
@@ -10,12 +12,12 @@ use crate::journal::output_state::OutputState;
 use crate::read::file_mark;
 use crate::render::fingerprint;
 
-/// Writes the output of a job like [`write`]. An existing output that was written from the same rows and the same answers
+/// Writes the output of a job like [`write`](super::output::write), and the files of its documents' answers. An existing output that was written from the same rows and the same answers
 /// is left as it is.
 ///
 /// # Errors
 ///
-/// As for [`write`].
+/// As for [`write`](super::output::write).
 pub fn write_own(
     opened: &Opened,
     plan: &Plan,
@@ -24,7 +26,10 @@ pub fn write_own(
 ) -> Result<Option<OutputCounts>, PipelineError> {
     let reader = journal.reader();
     let job = job_mark(opened, plan);
-    if plan.first_news.is_none()
+    let files = DocumentFiles::of(opened)?;
+    // A file of an answer may have been taken away.
+    if files.is_none()
+        && plan.first_news.is_none()
         && let Some(state) = reader.output_state()?
         && (&state.job, state.rows) == (&job, plan.rows)
         && Some(&state.file) == file_mark(&opened.job.output.path).as_ref()
@@ -38,7 +43,9 @@ pub fn write_own(
     }
     let output = &opened.job.output;
     let destination = Destination::file(output.path.clone(), output.format);
-    let Some(written) = write(opened, plan, reader.results(), destination, stop)? else { return Ok(None) };
+    let each = |row: &FoldedRow| files.as_ref().map_or(Ok(()), |files| files.write(&row.item, &row.result));
+    let written = write_each(opened, plan, reader.results(), destination, stop, each)?;
+    let Some(written) = written else { return Ok(None) };
     // What a skipped row is written from is not in the journal.
     let is_answered = written.ok == plan.rows;
     let results = if is_answered { reader.results_digest(written.ok)? } else { None };

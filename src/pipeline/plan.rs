@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use super::bad_rows::BadRows;
 use super::cost_estimate::CostEstimate;
+use super::document_files::DocumentFiles;
 use super::prefetch::Prefetch;
 use super::requests::places_of;
 use super::scan::{Depth, RequestPlace, Scan, Scanned};
@@ -120,6 +121,11 @@ pub fn plan(
     purpose: Purpose,
     stop: &Stop,
 ) -> Result<Plan, PipelineError> {
+    if !purpose.is_to_look()
+        && let Some(files) = DocumentFiles::of(opened)?
+    {
+        files.check(opened, stop)?;
+    }
     let input = &opened.job.input;
     let stamp = opened.source.stamp()?;
     let mut empty = None;

@@ -27,6 +27,7 @@ mod expanded;
 mod json;
 mod jsonl;
 mod parquet;
+mod plain;
 
 use std::io::Write;
 use std::path::Path;
@@ -40,6 +41,7 @@ pub use answer::PieceColumns;
 pub use atomic::{Manner, Target, check_own_target, check_target, follow_links as followed};
 pub use columns::{Layout, LayoutError, OutputSpec};
 pub use error::WriteError;
+pub use plain::{PlainFile, write_text};
 
 use atomic::ByteSink;
 use csv::CsvWriter;

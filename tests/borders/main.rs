@@ -196,6 +196,8 @@ const PAST_THE_GATE: &[&str] = &[
     // A dot for each rendering.
     "commands/prober.rs",
     "commands/prune.rs",
+    // The texts of documents, as they are read.
+    "commands/read.rs",
     // A document for the run, which keeps and shows it through its own gates.
     "commands/reader.rs",
     "commands/schema.rs",

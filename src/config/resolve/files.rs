@@ -14,7 +14,12 @@ use crate::format::{ENDINGS, Format};
 use crate::job::documents::DocumentSettings;
 use crate::job::{InputSettings, Output, TemplateText};
 
-pub(super) fn input(mut section: InputSection, layers: &Layers) -> Result<InputSettings, Diagnostic> {
+/// Settles an input.
+///
+/// # Errors
+///
+/// The first value that is missing or out of range, shown where it was given.
+pub fn input(mut section: InputSection, layers: &Layers) -> Result<InputSettings, Diagnostic> {
     let paths = section.path.take().map(OneOrMany::into_list).unwrap_or_default();
     if paths.is_empty() {
         return Err(Diagnostic::new("no input given")

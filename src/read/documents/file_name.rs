@@ -1,7 +1,8 @@
 //! The names of a document: its path as text, and the columns that follow from it.
 
-use std::os::unix::ffi::OsStrExt;
-use std::path::Path;
+use std::ffi::OsString;
+use std::os::unix::ffi::{OsStrExt, OsStringExt};
+use std::path::{Path, PathBuf};
 
 use serde_json::{Map, Value};
 
@@ -20,6 +21,27 @@ pub(super) fn as_text(path: &Path) -> String {
         chunk.invalid().iter().for_each(|byte| text.push_str(&format!("\\x{byte:02X}")));
     }
     text
+}
+
+/// The path of a text that [`as_text`] made.
+pub fn path_of(text: &str) -> PathBuf {
+    let mut bytes = Vec::with_capacity(text.len());
+    let mut rest = text.as_bytes();
+    while let Some((first, behind)) = rest.split_first() {
+        let escaped =
+            (*first == b'\\' && looks_escaped(behind)).then(|| str::from_utf8(&behind[1..3]).ok()).flatten();
+        match escaped.and_then(|digits| u8::from_str_radix(digits, 16).ok()) {
+            Some(byte) => {
+                bytes.push(byte);
+                rest = &behind[3..];
+            }
+            None => {
+                bytes.push(*first);
+                rest = behind;
+            }
+        }
+    }
+    PathBuf::from(OsString::from_vec(bytes))
 }
 
 fn looks_escaped(rest: &[u8]) -> bool {
@@ -46,7 +68,9 @@ mod tests {
     use super::*;
 
     fn text(bytes: &[u8]) -> String {
-        as_text(Path::new(OsStr::from_bytes(bytes)))
+        let text = as_text(Path::new(OsStr::from_bytes(bytes)));
+        assert_eq!(path_of(&text).as_os_str().as_bytes(), bytes);
+        text
     }
 
     #[test]

@@ -106,7 +106,8 @@ fn look_up(path: &str, spec: &DocumentsSpec) -> Result<NamedInput, ReadError> {
     }
     if is_glob(path) {
         let found = matches(path, &spec.input)?;
-        return Ok(NamedInput::Files(found.into_iter().map(|file| file.path).collect()));
+        let files = found.into_iter().map(|file| file.path);
+        return Ok(NamedInput::Files(files.filter(|file| !is_an_answer(file, spec)).collect()));
     }
     let named = PathBuf::from(path);
     if !named.is_dir() {
@@ -115,6 +116,11 @@ fn look_up(path: &str, spec: &DocumentsSpec) -> Result<NamedInput, ReadError> {
     }
     let walked = walk(&named, |file| spec.kind(file))?;
     Ok(NamedInput::Folder(named, walked))
+}
+
+/// Whether a file is an answer that the job has written.
+fn is_an_answer(file: &Path, spec: &DocumentsSpec) -> bool {
+    spec.outputs.as_ref().is_some_and(|outputs| outputs.have(file))
 }
 
 /// The name of a document, if there is one.
@@ -185,7 +191,16 @@ fn of_folder(folder: &Path, walked: Walked, spec: &DocumentsSpec, found: &mut Fo
         let advice = "to read it, give it as a separate input";
         found.notices.push(format!("warning: the folder {first} is a link and is not read{more}; {advice}"));
     }
-    documents.into_iter().filter(|file| !is_own(file)).collect()
+    let (answers, documents): (Vec<PathBuf>, Vec<PathBuf>) =
+        documents.into_iter().filter(|file| !is_own(file)).partition(|file| is_an_answer(file, spec));
+    if let Some(first) = answers.iter().min() {
+        let files =
+            if answers.len() == 1 { String::new() } else { format!(" and {} more", answers.len() - 1) };
+        let first = as_text(first);
+        let words = "skipped as the job's own answers, by `documents` under [output]";
+        found.notices.push(format!("{first}{files}: {words}"));
+    }
+    documents
 }
 
 /// The error for an input of documents in which there are none.

@@ -4,6 +4,7 @@
 //! texts, `OUT.documents`, to them: `earlier` knows what was read before, `one` reads a document by the [`DocumentReader`] that is
 //! passed in, on several threads (`pool`), `log` holds what was read until all are, and then writes the file. `line` is the form
 //! of one line there, and `rows` reads them as the rows of the input. `file_name` makes text of paths.
+//! `own_outputs` knows the files of the job's own answers.
 //!
 //! Laws:
 //!
@@ -19,10 +20,11 @@ mod keep;
 mod line;
 mod log;
 mod one;
+mod own_outputs;
 mod pool;
 mod reader;
 mod rows;
-//mod shown;
+mod shown;
 mod span;
 mod spec;
 #[cfg(test)]
@@ -30,11 +32,13 @@ mod tests;
 mod walk;
 mod watch;
 
+pub use file_name::path_of;
 pub use input::{bring_up_to_date, has_kept_texts};
 pub(in crate::read) use line::columns;
 pub use log::own_files;
+pub use own_outputs::OwnOutputs;
 pub use reader::{DocumentFault, DocumentReader, DocumentText, ReaderName};
 pub(in crate::read) use rows::DocumentRows;
-//pub use shown::{ShownDocuments, show};
+pub use shown::{ShownDocuments, show};
 pub use spec::DocumentsSpec;
 pub use watch::ReadingWatch;

@@ -28,13 +28,13 @@ pub struct ShownDocuments {
 /// `error_code` and `error`. `None` for an input of tables.
 ///
 /// # Errors
-/// Documents are mixed with other files, a path leads nowhere, it is told to stop, or the error of `show`.
-pub fn show<E: From<ReadError>>(
+/// Documents are mixed with other files, a path leads nowhere, or it is told to stop, also by `show`, which returns false then.
+pub fn show(
     spec: &DocumentsSpec,
     reader: Arc<dyn DocumentReader>,
     watch: &ReadingWatch<'_>,
-    mut show: impl FnMut(&Map<String, Value>) -> Result<(), E>,
-) -> Result<Option<ShownDocuments>, E> {
+    mut show: impl FnMut(&Map<String, Value>) -> bool,
+) -> Result<Option<ShownDocuments>, ReadError> {
     let Some(found) = find(spec)? else { return Ok(None) };
     let mut shown = ShownDocuments { notices: found.notices, ..ShownDocuments::default() };
     let documents = found.documents;
@@ -59,7 +59,7 @@ pub fn show<E: From<ReadError>>(
         let Some((columns, is_unread)) = row else { return Ok(()) };
         shown.documents += 1;
         shown.unread += u64::from(is_unread);
-        show(&columns)
+        if show(&columns) { Ok(()) } else { Err(ReadError::Interrupted) }
     })?;
-    if all { Ok(Some(shown)) } else { Err(ReadError::Interrupted.into()) }
+    if all { Ok(Some(shown)) } else { Err(ReadError::Interrupted) }
 }

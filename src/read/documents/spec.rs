@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
+use super::own_outputs::OwnOutputs;
 use super::walk::FileKind;
 use crate::document_format::DocumentFormat;
 use crate::job::input_format::InputFormat;
@@ -23,6 +24,8 @@ pub struct DocumentsSpec {
     pub kept: PathBuf,
     /// Whether texts that were read before are read anew.
     pub reread: bool,
+    /// The files of the job's own answers, which are no input.
+    pub outputs: Option<OwnOutputs>,
     /// How many documents are read, from the first.
     pub limit: u64,
 }

@@ -83,6 +83,7 @@ impl Desk {
             max_bytes: 1000,
             kept: self.kept(),
             reread: self.reread,
+            outputs: None,
             limit: self.limit,
         }
     }

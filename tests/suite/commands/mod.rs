@@ -11,6 +11,7 @@ mod models;
 mod preview_and_status;
 mod prune;
 mod read_only;
+mod reading;
 mod report;
 mod set;
 mod status;

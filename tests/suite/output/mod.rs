@@ -1,6 +1,7 @@
 //! Output: files, exports, receipts and figures.
 
 mod columns;
+mod document_files;
 mod export_and_verify;
 mod export_without_matching;
 mod formats;

@@ -33,6 +33,7 @@ impl Place {
             max_bytes: 1 << 20,
             kept: "out.documents".into(),
             reread: false,
+            outputs: None,
             limit: u64::MAX,
         }
     }

@@ -1,0 +1,179 @@
+//! A file of its own for the answer to each document: `documents = "out/{{ stem }}.zh.md"`.
+
+use std::collections::{HashMap, HashSet};
+use std::fs;
+use std::path::{Component, Path, PathBuf, absolute};
+
+use super::{Opened, PipelineError};
+use crate::diagnostic::Diagnostic;
+use crate::dispatch::stop::{Stop, StopLevel};
+use crate::job::TemplateText;
+use crate::outcome::{RowResult, Status};
+use crate::read::Projection;
+use crate::read::documents::{own_files, path_of};
+use crate::render::template::{Slot, Templates};
+use crate::row::{Item, Row};
+use crate::write::write_text;
+
+/// The names of the files that documents' answers get.
+pub(super) struct DocumentFiles {
+    templates: Templates,
+    name: Slot,
+    text: TemplateText,
+    /// The folder that the template names before anything is filled in: no file leads above it.
+    folder: PathBuf,
+}
+
+impl DocumentFiles {
+    /// The files of a job; `None` if its answers get none.
+    ///
+    /// # Errors
+    ///
+    /// A mistake in the template, or an input that is not of documents.
+    pub(super) fn of(opened: &Opened) -> Result<Option<Self>, PipelineError> {
+        let Some(text) = opened.job.output.documents.clone() else { return Ok(None) };
+        let problem = |message: &str| text.problem(Some(0..text.source.len()), message);
+        if !opened.source.is_of_documents() {
+            let help = "remove it, or give documents as the input; the output has the answers of rows";
+            return Err(problem("`documents` needs an input of documents").help(help).into());
+        }
+        let mut templates = Templates::new(opened.source.columns(), opened.job.input.max_record_bytes);
+        let name = templates.add("output.documents", text.clone())?;
+        templates.check_columns()?;
+        if name.is_literal() {
+            let help = "name it by a column, such as \"out/{{ stem }}.md\"";
+            return Err(problem("every document would be written to this one file").help(help).into());
+        }
+        let folder = folder_of(&text.source).to_owned();
+        Ok(Some(Self { templates, name, folder, text }))
+    }
+
+    /// The file of a row.
+    fn place(&self, row: &Row) -> Result<PathBuf, Diagnostic> {
+        let name = self.templates.fill(&row.fields).text(&self.name)?;
+        // Without a folder of its own, `{{ folder }}/…` is in the working directory.
+        let is_rooted = self.text.source.starts_with('/');
+        let at_root = row.fields.get("folder").and_then(|folder| folder.as_str()) == Some("");
+        let name = if at_root && !is_rooted { name.trim_start_matches('/') } else { &name };
+        let path = Path::new(name);
+        let below = path.strip_prefix(&self.folder).ok().filter(|below| {
+            let mut parts = below.components();
+            parts.all(|part| matches!(part, Component::Normal(_) | Component::CurDir))
+        });
+        let is_file = below.is_some_and(|below| below.file_name().is_some()) && !name.ends_with('/');
+        match is_file && !name.contains('\0') {
+            true => Ok(path.to_owned()),
+            false => Err(self.refused(format!("`{name}` is not a file below {}", self.folder_shown()))),
+        }
+    }
+
+    /// Refuses names that lead above their folder, onto a source or a file of the job's, or twice to one file.
+    ///
+    /// # Errors
+    ///
+    /// The first such name; or when it is told to stop.
+    pub(super) fn check(&self, opened: &Opened, stop: &Stop) -> Result<(), PipelineError> {
+        let wanted = self.templates.columns().map_or(Projection::Fields, |mut columns| {
+            columns.insert("folder".to_owned());
+            Projection::Only(columns)
+        });
+        let mut taken = own_places(opened);
+        let mut targets: Vec<(PathBuf, PathBuf)> = Vec::new();
+        for item in opened.rows(wanted)? {
+            let item = item?;
+            if *stop.borrow() != StopLevel::None {
+                return Err(PipelineError::Interrupted);
+            }
+            let source = path_of(&item.place().file);
+            taken.insert(settled(&source));
+            taken.extend(source.canonicalize().ok());
+            if let Item::Row(row) = &item {
+                targets.push((self.place(row)?, source));
+            }
+        }
+        self.check_all(&targets, &taken).map_err(PipelineError::from)
+    }
+
+    /// Checks the file of each source against the places that are taken, and against one another.
+    fn check_all(&self, targets: &[(PathBuf, PathBuf)], taken: &HashSet<PathBuf>) -> Result<(), Diagnostic> {
+        let folder = if self.folder.as_os_str().is_empty() { Path::new(".") } else { &self.folder };
+        let folder = fs::canonicalize(folder).unwrap_or_else(|_| settled(folder));
+        let mut sources = HashMap::new();
+        for (target, source) in targets {
+            let place = settled(target);
+            let shown = target.display();
+            let through_a_link = target.canonicalize().is_ok_and(|real| taken.contains(&real));
+            if taken.contains(&place) || through_a_link {
+                return Err(self.refused(format!("{shown} is a source, or belongs to the job")));
+            }
+            if !place.starts_with(&folder) {
+                return Err(self.refused(format!("{shown} leads out of {}", self.folder_shown())));
+            }
+            if target.is_dir() {
+                return Err(self.refused(format!("{shown} is a folder")));
+            }
+            if let Some(other) = sources.insert(place, source) {
+                let (one, two) = (other.display(), source.display());
+                return Err(self.refused(format!("{one} and {two} would both be written to {shown}")));
+            }
+        }
+        Ok(())
+    }
+
+    /// Writes the answer to a document that has one. Any other keeps the file that it has.
+    ///
+    /// # Errors
+    ///
+    /// The file cannot be written.
+    pub(super) fn write(&self, item: &Item, result: &RowResult) -> Result<(), PipelineError> {
+        let (Item::Row(row), Status::Ok, Some(answer)) = (item, result.status, &result.answer) else {
+            return Ok(());
+        };
+        let Some(text) = &answer.response else { return Ok(()) };
+        write_text(&self.place(row)?, text)?;
+        Ok(())
+    }
+
+    fn folder_shown(&self) -> String {
+        match self.folder.as_os_str().is_empty() {
+            true => "the working directory".to_owned(),
+            false => self.folder.display().to_string(),
+        }
+    }
+
+    fn refused(&self, message: String) -> Diagnostic {
+        let help = "give the answers names or a folder of their own, such as \"out/{{ path }}.md\"";
+        self.text.problem(Some(0..self.text.source.len()), message).help(help)
+    }
+}
+
+/// The files of the job, none of which an answer may replace.
+fn own_places(opened: &Opened) -> HashSet<PathBuf> {
+    let output = &opened.job.output;
+    let journal = output.journal();
+    let own = [output.path.clone(), output.summary(), output.report(), output.spool()].into_iter();
+    let own = own.chain(own_files(&output.kept_documents())).chain(crate::journal::files(&journal));
+    own.chain(opened.job.read_from.clone()).map(|own| settled(&own)).collect()
+}
+
+/// The folder that a template names before its first brace.
+fn folder_of(template: &str) -> &Path {
+    let literal = &template[..template.find('{').unwrap_or(template.len())];
+    Path::new(literal.rfind('/').map_or("", |last| &literal[..=last]))
+}
+
+/// A path by which two names of one place are equal, also of a file and folders that do not exist yet. The file itself is not
+/// followed, if it is a link.
+fn settled(path: &Path) -> PathBuf {
+    let whole = absolute(path).unwrap_or_else(|_| path.to_owned());
+    let mut missing = Vec::new();
+    let mut above = whole.as_path();
+    while let (Some(parent), Some(name)) = (above.parent(), above.file_name()) {
+        missing.push(name);
+        if let Ok(real) = fs::canonicalize(parent) {
+            return missing.iter().rev().fold(real, |path, name| path.join(name));
+        }
+        above = parent;
+    }
+    whole
+}
