@@ -26,6 +26,7 @@ use crate::api::proxy;
 use crate::cli::{PreviewArgs, Progress};
 use crate::clock;
 use crate::diagnostic::secret_scan::as_a_name;
+use crate::dispatch::stop::Stop;
 use crate::exit::Exit;
 use crate::history::Spent;
 use crate::job::answer::OnLength;
@@ -41,6 +42,7 @@ use crate::pipeline::requests::{MadeRequest, requests};
 use crate::pipeline::{Opened, check_target};
 use crate::request::Estimate;
 use crate::text::{count, counted, money, printable, rate};
+use crate::watch::Screen;
 
 /// Runs the command.
 pub(super) fn run(args: PreviewArgs) -> Result<Exit, Failure> {
@@ -60,16 +62,7 @@ pub(super) fn run(args: PreviewArgs) -> Result<Exit, Failure> {
     HttpEndpoint::new(ClientSettings::of(&loaded.job.model, &loaded.job.retry)).map_err(Failure::new)?;
     let path = loaded.job.output.journal();
     let reader = path.exists().then(|| Reader::open(&path)).transpose()?;
-    // A preview changes nothing, and leaves standard input saved by a run alone; and so the documents of an active one.
-    let is_running = Lock::holder(&path).is_some() && loaded.job.output.kept_documents().exists();
-    let opened = match loaded.job.output.spool().exists() || is_running {
-        true => Opened::again(loaded.job)?,
-        false => {
-            let hidden = Environment::with_secrets(&loaded.job, None, None);
-            let reading = reading(args.reread, &screen, stop.clone(), &hidden);
-            Opened::reading(loaded.job, &reading).map_err(stopped)?
-        }
-    };
+    let opened = opened(loaded.job, args.reread, &screen, &stop)?;
     let mut out = Printout::new();
     for notice in opened.source.notices().iter().chain(&opened.warnings()) {
         writeln!(out, "{}\n", printable(notice))?;
@@ -104,6 +97,17 @@ pub(super) fn run(args: PreviewArgs) -> Result<Exit, Failure> {
         check_target(&opened.job.output.path)?;
     }
     Ok(Exit::Done)
+}
+
+/// The job with its input. A preview leaves what a run has saved of standard input alone, and the documents of an active one.
+fn opened(job: Job, reread: bool, screen: &Screen, stop: &Stop) -> Result<Opened, Failure> {
+    let output = &job.output;
+    let is_running = Lock::holder(&output.journal()).is_some() && output.kept_documents().exists();
+    if output.spool().exists() || is_running {
+        return Ok(Opened::again(job)?);
+    }
+    let hidden = Environment::with_secrets(&job, None, None);
+    Opened::reading(job, &reading(reread, screen, stop.clone(), &hidden)).map_err(stopped)
 }
 
 /// What earlier runs left that the plan does not show: answers of a rehearsal, and requests in doubt.
