@@ -16,12 +16,33 @@ pub struct RowKey {
     pub position: u64,
     /// Which of its row's requests it is.
     pub part: EntryPart,
+    /// What its request is made of, if that is other answers. Its entry is then found by the request alone.
+    pub over: Option<OverKind>,
     /// The row's identifier, in a job that names the column.
     pub id: Option<RowId>,
     /// The request's fingerprint.
     pub fingerprint: Fingerprint,
     /// The hash of the row as written, if it is known by one.
     pub record: Option<RecordHash>,
+}
+
+/// A request over the answers to others.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum OverKind {
+    /// Over the answers to the pieces of a row.
+    Merge,
+    /// Over the rows of a job.
+    Digest,
+}
+
+impl OverKind {
+    /// The word for it in the journal.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Merge => "merge",
+            Self::Digest => "digest",
+        }
+    }
 }
 
 /// Which of its row's requests one is: rows of long texts have several, side by side.

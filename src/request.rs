@@ -38,6 +38,69 @@ pub struct ChatRequest {
     pub brought: bool,
     /// The text of the piece that it is about, if its answer is to be joined with those of others.
     pub piece: Option<Arc<str>>,
+    /// For a request over answers that do not fit into one request: how they are taken in groups first.
+    pub groups: Option<Arc<GroupedParts>>,
+}
+
+/// Parts that are more than fit into one request: neighbours are taken in groups, and the answers to these are parts again.
+#[derive(Clone)]
+pub struct GroupedParts {
+    /// The parts, in order.
+    pub parts: Vec<String>,
+    /// The most tokens of the parts of one request, estimated.
+    pub budget: u64,
+    /// Estimates the tokens of a part.
+    pub tokens: fn(&str) -> u64,
+    /// Makes the request over some parts.
+    pub make: MakeRequest,
+}
+
+/// Makes a request over some parts, or says why that cannot be done.
+pub type MakeRequest = Arc<dyn Fn(&[String]) -> Result<ChatRequest, String> + Send + Sync>;
+
+impl fmt::Debug for GroupedParts {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "GroupedParts({} parts)", self.parts.len())
+    }
+}
+
+impl GroupedParts {
+    /// The parts of the request that follows after some answers; `None` when the last of these is the answer to all.
+    pub fn next(&self, answers: &[String]) -> Option<Vec<String>> {
+        let mut level = self.parts.clone();
+        let mut answers = answers;
+        loop {
+            let groups = self.groups(&level);
+            if let Some(group) = groups.get(answers.len()) {
+                return Some(group.clone());
+            }
+            if groups.len() <= 1 {
+                return None;
+            }
+            let (of_level, rest) = answers.split_at(groups.len());
+            (level, answers) = (of_level.to_vec(), rest);
+        }
+    }
+
+    /// Neighbours that fit into one request together. A group has two parts at least, or there would be no end.
+    fn groups(&self, parts: &[String]) -> Vec<Vec<String>> {
+        let mut groups: Vec<Vec<String>> = Vec::new();
+        let mut used = 0;
+        for part in parts {
+            let tokens = (self.tokens)(part);
+            match groups.last_mut() {
+                Some(group) if group.len() < 2 || used + tokens <= self.budget => {
+                    group.push(part.clone());
+                    used += tokens;
+                }
+                _ => {
+                    groups.push(vec![part.clone()]);
+                    used = tokens;
+                }
+            }
+        }
+        groups
+    }
 }
 
 /// Thinking that a model does by default, for a request that does not mention it.
@@ -66,6 +129,7 @@ impl ChatRequest {
             uses_glossary: false,
             brought: false,
             piece: None,
+            groups: None,
         }
     }
 }
@@ -119,5 +183,41 @@ impl Estimate {
     /// The most that the request can use, which a cap has to set aside for it.
     pub fn worst_case_tokens(&self) -> u64 {
         self.prompt_tokens.saturating_add(self.max_completion_tokens)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn grouped(parts: &[&str], budget: u64) -> GroupedParts {
+        GroupedParts {
+            parts: parts.iter().map(|part| (*part).to_owned()).collect(),
+            budget,
+            tokens: |text| text.len() as u64,
+            make: Arc::new(|_| Err("nobody asks".to_owned())),
+        }
+    }
+
+    /// The parts of each request until the end, where each answer is the number of its request.
+    fn played(grouped: &GroupedParts) -> Vec<String> {
+        let (mut asked, mut answers) = (Vec::new(), Vec::new());
+        while let Some(parts) = grouped.next(&answers) {
+            asked.push(parts.join(" "));
+            answers.push(answers.len().to_string());
+        }
+        asked
+    }
+
+    #[test]
+    fn parts_that_fit_are_asked_at_once_and_others_in_groups_of_neighbours() {
+        assert_eq!(played(&grouped(&["a"], 5)), ["a"]);
+        assert_eq!(played(&grouped(&["aa", "bb"], 5)), ["aa bb"]);
+        assert_eq!(played(&grouped(&["aa", "bb", "cc", "dd", "ee"], 5)), ["aa bb", "cc dd", "ee", "0 1 2"]);
+        assert_eq!(
+            played(&grouped(&["aa", "bb", "cc", "dd", "ee"], 2)),
+            ["aa bb", "cc dd", "ee", "0 1", "2", "3 4"]
+        );
+        assert_eq!(played(&grouped(&["long", "long", "long"], 1)), ["long long", "long", "0 1"]);
     }
 }

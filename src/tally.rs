@@ -226,6 +226,9 @@ impl Tally {
                     *self.now.cost.get_or_insert(0.0) += cost;
                 }
                 let before = self.now.usage.total_tokens;
+                if ended.row.over.is_none() {
+                    self.end_row(&ended.ending);
+                }
                 self.end(&ended.ending, ended.sent.is_some());
                 // Tokens bought at an unknown price did not cost nothing.
                 let unknown = ended.cost.is_none() && self.now.usage.total_tokens > before;
@@ -272,17 +275,26 @@ impl Tally {
         self.now.measured_for = Duration::ZERO;
     }
 
+    /// Counts the row of a request that has ended; requests over answers are of no row.
+    fn end_row(&mut self, ending: &Outcome) {
+        match ending {
+            Outcome::Answered(_) => {
+                self.now.ok += 1;
+                self.now.answered += 1;
+            }
+            Outcome::Failed(_) => self.now.failed += 1,
+            Outcome::Continue(_) | Outcome::SetAside(_) | Outcome::Retry(_) => {}
+        }
+    }
+
     fn end(&mut self, ending: &Outcome, sent: bool) {
         match ending {
             Outcome::Answered(answer) => {
-                self.now.ok += 1;
-                self.now.answered += 1;
                 self.now.cut_by_length += u64::from(answer.finish_reason.as_deref() == Some("length"));
                 self.now.miscounted += u64::from(answer.miscounted);
             }
             Outcome::Continue(step) => self.now.follow_ups.add(step.asks, 1),
-            Outcome::Failed(_) => self.now.failed += 1,
-            Outcome::SetAside(_) | Outcome::Retry(_) => {}
+            Outcome::Failed(_) | Outcome::SetAside(_) | Outcome::Retry(_) => {}
         }
         let answered = ending.paid_answer().is_some();
         match ending.fault() {
@@ -335,6 +347,7 @@ mod tests {
             row: RowKey {
                 position,
                 part: EntryPart::WHOLE,
+                over: None,
                 id: None,
                 fingerprint: Fingerprint([0; 16]),
                 record: None,

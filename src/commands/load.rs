@@ -97,7 +97,7 @@ fn said(args: &JobArgs) -> Result<(JobFile, Layers, Environment), Failure> {
 /// The job, with the output of a rehearsal if it is one.
 fn of_a_rehearsal(mut job: Job, args: &JobArgs) -> Job {
     if args.simulate {
-        job.output = job.output.simulated();
+        job = job.with_outputs_of_a_rehearsal();
     }
     job
 }

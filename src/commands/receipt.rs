@@ -9,6 +9,7 @@ use super::caps::CapsReport;
 use super::failure::Failure;
 use super::summary::ClosingWords;
 use super::time::timestamp;
+use super::usage::TokenFields;
 use crate::clock;
 use crate::finish::Finish;
 use crate::history::{Spent, spent_by};
@@ -16,6 +17,7 @@ use crate::job::price::rounded;
 use crate::journal::private_mode;
 use crate::journal::reader::Reader;
 use crate::pipeline::PipelineError;
+use crate::pipeline::digest::DigestEnd;
 use crate::pipeline::output::OutputCounts;
 use crate::reserve::Reserve;
 use crate::tally::{RequestFigures, Snapshot};
@@ -40,6 +42,8 @@ pub(super) struct Receipt<'a> {
     pub(super) rows: ReceiptRows,
     matched: MatchCounts,
     in_doubt: u64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    digest: Option<DigestReport<'a>>,
     pub(super) this_run: RunFigures,
     pub(super) all_runs: JournalFigures,
     caps: CapsReport,
@@ -66,6 +70,39 @@ pub(super) struct ReceiptRows {
     /// The pieces of all of them, in a job that cuts rows.
     #[serde(skip_serializing_if = "Option::is_none")]
     pieces: Option<u64>,
+}
+
+/// What became of the digest.
+#[derive(Debug, Serialize)]
+struct DigestReport<'a> {
+    status: &'static str,
+    output: Option<&'a Path>,
+    rows: u64,
+    lacks: u64,
+    response: Option<&'a str>,
+    #[serde(flatten)]
+    tokens: TokenFields,
+    cost: Option<f64>,
+    error_code: Option<&'a str>,
+    error: Option<&'a str>,
+}
+
+impl<'a> DigestReport<'a> {
+    fn of(digest: &'a DigestEnd) -> Self {
+        let DigestEnd { result, rows, lacks, written } = digest;
+        let answer = result.answer.as_ref();
+        Self {
+            status: result.status.as_str(),
+            output: written.as_deref(),
+            rows: *rows,
+            lacks: *lacks,
+            response: answer.and_then(|answer| answer.response.as_deref()),
+            tokens: TokenFields::of(answer.and_then(|answer| answer.usage)),
+            cost: result.cost.map(rounded),
+            error_code: result.error_code.as_deref(),
+            error: result.error.as_deref(),
+        }
+    }
 }
 
 /// What the plan found.
@@ -149,6 +186,7 @@ impl<'a> Receipt<'a> {
                 gone: matched.gone,
             },
             in_doubt: summary.in_doubt,
+            digest: summary.digest.as_ref().map(DigestReport::of),
             this_run: RunFigures::of(&sent.snapshot),
             all_runs: JournalFigures::of(&spent, known_cost(reader, &spent, job.price.is_some())?),
             caps: words.allowance.report(),

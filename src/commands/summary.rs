@@ -17,8 +17,9 @@ use crate::job::schedule::Until;
 use crate::job::units::shown;
 use crate::journal::reader::Reader;
 use crate::journal::rows::FailureGroup;
-use crate::outcome::Fault;
+use crate::outcome::{Fault, Status};
 use crate::pipeline::Opened;
+use crate::pipeline::digest::DigestEnd;
 use crate::pipeline::execute::{RunEnd, Summary};
 use crate::pipeline::requests::places_of;
 use crate::row_words::RowWords;
@@ -29,6 +30,7 @@ use crate::watch::Screen;
 pub(super) fn exit_of(summary: &Summary) -> Exit {
     match summary.end {
         RunEnd::Finished if summary.written.is_some_and(|written| written.failed > 0) => Exit::FailedRows,
+        RunEnd::Finished if digest_failed(summary) => Exit::FailedRows,
         RunEnd::Finished => Exit::Done,
         RunEnd::InputChanged => Exit::CannotRun,
         RunEnd::Interrupted => Exit::Interrupted,
@@ -36,6 +38,11 @@ pub(super) fn exit_of(summary: &Summary) -> Exit {
         RunEnd::Cap => Exit::StoppedAtCap,
         RunEnd::Service => Exit::StoppedByApi,
     }
+}
+
+/// Whether the digest has failed, of a job that has one.
+fn digest_failed(summary: &Summary) -> bool {
+    summary.digest.as_ref().is_some_and(|digest| digest.result.status == Status::Failed)
 }
 
 /// Everything that is said of a run that ended.
@@ -85,6 +92,7 @@ impl ClosingWords<'_> {
         if self.summary.written.is_some() {
             screen.say(&format!("output: {}", shown_path(&self.opened.job.output.path)));
         }
+        self.summary.digest.iter().for_each(|digest| say_digest(digest, screen));
         if self.summary.pending > 0 {
             screen.insist(&self.why());
             let help = self.summary.sent.reason.fault().and_then(|fault| fault.help);
@@ -271,6 +279,24 @@ impl ClosingWords<'_> {
             // The others are no matter of the service's.
             StopReason::Finished | StopReason::Interrupted | StopReason::Cap(_) => String::new(),
         }
+    }
+}
+
+/// Says what became of the digest.
+fn say_digest(digest: &DigestEnd, screen: &Screen) {
+    let lacks = match digest.lacks {
+        0 => String::new(),
+        lacks => format!("; it lacks {} that failed", count(lacks)),
+    };
+    match (&digest.result.error, &digest.written) {
+        (Some(error), _) => screen.insist(&format!("the digest failed: {}", short(error, 200))),
+        (None, Some(path)) => {
+            screen.say(&format!("digest of {}: {}{lacks}", count(digest.rows), shown_path(path)));
+        }
+        (None, None) if digest.result.status == Status::Ok => {
+            screen.say(&format!("digest of {}: in the receipt{lacks}", count(digest.rows)));
+        }
+        (None, None) => {}
     }
 }
 

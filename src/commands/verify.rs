@@ -38,7 +38,7 @@ pub(super) fn run(args: JobArgs) -> Result<Exit, Failure> {
     let plan = plan(&opened, Some(&reader), Purpose::Look, &never_stopped())?;
     writeln!(out, "input: {}", plan_line(&plan, opened.words()))?;
     let (mut counts, mut lines) = (OutputCounts::default(), 0);
-    for row in looked_rows(&opened, reader.results_as_matched())? {
+    for row in looked_rows(&opened, reader.results_as_matched(), false)? {
         let row = row?;
         counts.count(&row.result);
         lines += row.lines.len() as u64;
@@ -114,7 +114,7 @@ fn check_output(
     let spec = InputSpec { max_record_bytes: u64::MAX, ..InputSpec::new([escaped(&path)], output.spool()) };
     let written = Source::open(spec).map_err(PipelineError::from)?;
     let names = CheckedColumns::of(opened, plan)?;
-    let mut rows = looked_rows(opened, reader.results_as_matched())?;
+    let mut rows = looked_rows(opened, reader.results_as_matched(), false)?;
     let mut row: Option<(Item, std::vec::IntoIter<RowResult>)> = None;
     let (mut found, mut differ, mut first) = (0_u64, 0_u64, None);
     for item in written.rows(Projection::Fields).map_err(PipelineError::from)? {

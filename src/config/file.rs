@@ -10,7 +10,7 @@ use toml::Value;
 use crate::config::input_section::InputSection;
 use crate::config::one_or_many::OneOrMany;
 use crate::config::patterns::{DURATION, concurrency};
-use crate::config::text_sections::SplitSection;
+use crate::config::text_sections::{DigestSection, MergeSection, SplitSection};
 use crate::config::words::{optional_word, word};
 use crate::job::address::DEFAULT_BASE_URL;
 use crate::job::answer::OnLength;
@@ -57,6 +57,10 @@ pub struct JobFile {
     pub notify: Option<NotifySection>,
     /// Cuts long texts into pieces, each of which is a request of its own.
     pub split: Option<SplitSection>,
+    /// With `combine = "merge"`: one more request for each row, over the answers to its pieces.
+    pub merge: Option<MergeSection>,
+    /// One answer over all rows of the job.
+    pub digest: Option<DigestSection>,
 }
 
 /// `[model]`: the model, and how to reach it.

@@ -34,7 +34,7 @@ pub use files::input as input_alone;
 use files::{format_of, input, output};
 use looking::without_sending;
 pub use lookups::Lookups;
-use splitting::split;
+use splitting::{digest, merge, split};
 
 /// The model for a question that names none: the one that the vendor's guide recommends. A job must name its model, because
 /// a job costs more.
@@ -114,7 +114,9 @@ fn settle(mut file: JobFile, layers: &Layers, lookups: &Lookups<'_>) -> Result<J
             terms: file.glossary.terms.map(PathBuf::from),
             memory: file.glossary.memory.map(PathBuf::from),
         },
+        merge: merge(file.merge, file.split.as_ref(), layers)?,
         split: file.split.map(|section| split(section, layers)).transpose()?,
+        digest: file.digest.map(|section| digest(section, layers)).transpose()?,
         model,
         prompt,
         request,
@@ -158,7 +160,7 @@ pub fn resolve_question(
     lookups: &Lookups<'_>,
 ) -> Result<ModelCall, Diagnostic> {
     let model = model(take(&mut file.model), layers, lookups)?;
-    let (request, request_texts) = request(&file.request, layers)?;
+    let (request, request_texts) = request(&file.request, "request", layers)?;
     Ok(ModelCall {
         request,
         request_texts,

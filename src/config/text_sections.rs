@@ -1,4 +1,6 @@
-//! The section of a job file about long texts: `[split]`.
+//! The sections of a job file about long texts: `[split]`, `[merge]`, `[digest]`.
+
+use std::collections::BTreeMap;
 
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::Deserialize;
@@ -33,6 +35,51 @@ pub struct SplitSection {
     #[serde(default, deserialize_with = "optional_word")]
     #[schemars(extend("default" = "split"))]
     pub on_mismatch: Option<OnMismatch>,
+}
+
+/// `[merge]`: the request over the answers to a row's pieces.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct MergeSection {
+    /// Template of the user's turn; `parts` is the list of answers.
+    #[schemars(required)]
+    pub prompt: Option<String>,
+    /// Template of the system turn. Default: none.
+    pub system: Option<String>,
+    /// Model name. Default: the job's.
+    pub model: Option<String>,
+    /// Most tokens of parts in one request, estimated; more are merged in groups first. Default: what the model reads.
+    #[schemars(range(min = 1))]
+    pub max_tokens: Option<u64>,
+    /// Other fields of the request body. Default: none.
+    #[serde(default)]
+    #[schemars(with = "BTreeMap<String, serde_json::Value>")]
+    pub request: toml::Table,
+}
+
+/// `[digest]`: one answer over all rows.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct DigestSection {
+    /// Template of what each row contributes.
+    #[schemars(extend("default" = "{{ response }}"))]
+    pub each: Option<String>,
+    /// Template of the user's turn; `parts` is the list of contributions.
+    #[schemars(required)]
+    pub prompt: Option<String>,
+    /// Template of the system turn. Default: none.
+    pub system: Option<String>,
+    /// Model name. Default: the job's.
+    pub model: Option<String>,
+    /// Most tokens of parts in one request, estimated; more are digested in groups first. Default: what the model reads.
+    #[schemars(range(min = 1))]
+    pub max_tokens: Option<u64>,
+    /// File that the digest is written to.
+    pub output: Option<String>,
+    /// Other fields of the request body. Default: none.
+    #[serde(default)]
+    #[schemars(with = "BTreeMap<String, serde_json::Value>")]
+    pub request: toml::Table,
 }
 
 /// `split.max_tokens`: a number, or a word.

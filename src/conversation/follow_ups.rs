@@ -18,6 +18,8 @@ pub struct FollowUps {
     pub rest: u64,
     /// For parts of pieces whose answers were not whole.
     pub halve: u64,
+    /// For further groups of parts that were more than fit into one request.
+    pub merge: u64,
 }
 
 impl FollowUps {
@@ -29,6 +31,7 @@ impl FollowUps {
             Asks::Grow => &mut self.grow,
             Asks::Continue => &mut self.rest,
             Asks::Halve | Asks::Gaps | Asks::Part => &mut self.halve,
+            Asks::Merge => &mut self.merge,
         };
         *kind += requests;
     }
@@ -41,6 +44,7 @@ impl FollowUps {
             grow: self.grow + others.grow,
             rest: self.rest + others.rest,
             halve: self.halve + others.halve,
+            merge: self.merge + others.merge,
         }
     }
 
@@ -53,6 +57,7 @@ impl FollowUps {
             (self.grow, format!("{} with more tokens", count(self.grow))),
             (self.rest, counted(self.rest, "continuation")),
             (self.halve, format!("{} for parts of pieces", count(self.halve))),
+            (self.merge, format!("{} for groups of parts", count(self.merge))),
         ];
         all.into_iter().filter(|(requests, _)| *requests > 0).map(|(_, words)| words).collect()
     }

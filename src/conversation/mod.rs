@@ -20,6 +20,7 @@
 mod body;
 pub mod calls;
 pub mod follow_ups;
+mod groups;
 mod parts;
 mod step;
 mod whole;
@@ -127,6 +128,22 @@ pub enum Cut {
 impl ConversationRules {
     /// The meaning of an answer for a row with this first request and these steps.
     pub fn after(&self, first: &ChatRequest, steps: &[Step], answer: Answer) -> Turn {
+        match groups::of_group(first, steps) {
+            Ok((group, own)) => match self.after_group(&group, own, answer) {
+                Turn::Answered(answer) => match groups::after_group(first, steps, &answer) {
+                    None => Turn::Answered(answer),
+                    Some(Ok(request)) => {
+                        Turn::Ask(Step { answer, asks: Asks::Merge, results: Vec::new() }, Box::new(request))
+                    }
+                    Some(Err(message)) => Turn::Failed(Fault { usage: answer.usage, ..no_body(message) }),
+                },
+                turn => turn,
+            },
+            Err(message) => Turn::Failed(Fault { usage: answer.usage, ..no_body(message) }),
+        }
+    }
+
+    fn after_group(&self, first: &ChatRequest, steps: &[Step], answer: Answer) -> Turn {
         let asked = match asked(first, steps) {
             Ok(asked) => asked,
             Err(message) => return Turn::Failed(Fault { usage: answer.usage, ..no_body(message) }),
@@ -251,7 +268,8 @@ impl ConversationRules {
 
     /// How a row with these stored steps continues; the last of them has not been followed.
     pub fn resume(&self, first: &ChatRequest, steps: &[Step]) -> Resumed {
-        let asked = match asked(first, steps) {
+        let group = groups::of_group(first, steps);
+        let asked = match group.as_ref().map_err(Clone::clone).and_then(|(first, own)| asked(first, own)) {
             Ok(asked) => asked,
             Err(message) => return Resumed::Failed(no_body(message)),
         };
@@ -284,7 +302,11 @@ impl ConversationRules {
         if !sent.stream && self.transport != Transport::Whole {
             return Cut::ByStream;
         }
-        let (Some(partial), Ok(asked)) = (partial, asked(first, steps)) else { return Cut::Failed };
+        let (Some(partial), Ok((group, steps))) = (partial, groups::of_group(first, steps)) else {
+            return Cut::Failed;
+        };
+        let first = &*group;
+        let Ok(asked) = asked(first, steps) else { return Cut::Failed };
         let text = partial.response.as_deref().unwrap_or_default();
         let is_text = partial.tool_calls.is_none() && !text.trim().is_empty();
         let may_continue = first.may_continue && is_text && count(asked.steps, Asks::Continue) < MOST_RESTS;

@@ -39,11 +39,21 @@ pub enum Asks {
     Gaps,
     /// The answer to a part of a piece is whole, and the next part is asked.
     Part,
+    /// The answer is that to a group of parts, and the next group is asked.
+    Merge,
 }
 
 impl Asks {
-    const ALL: [Self; 7] =
-        [Self::Tools, Self::Repair, Self::Grow, Self::Continue, Self::Halve, Self::Gaps, Self::Part];
+    const ALL: [Self; 8] = [
+        Self::Tools,
+        Self::Repair,
+        Self::Grow,
+        Self::Continue,
+        Self::Halve,
+        Self::Gaps,
+        Self::Part,
+        Self::Merge,
+    ];
 
     /// Whether another part of the piece is asked next.
     pub fn turns_to_a_part(self) -> bool {
@@ -60,6 +70,7 @@ impl Asks {
             Self::Halve => "halve",
             Self::Gaps => "gaps",
             Self::Part => "part",
+            Self::Merge => "merge",
         }
     }
 

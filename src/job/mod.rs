@@ -27,6 +27,8 @@ pub mod input_format;
 pub mod languages;
 pub mod limits;
 pub mod notify;
+mod output;
+pub mod over;
 pub mod period;
 pub mod price;
 pub mod schedule;
@@ -34,7 +36,7 @@ pub mod split;
 mod template_text;
 pub mod units;
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -42,13 +44,15 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
-use crate::format::Format;
 use answer::{AnswerRules, GlossaryFiles, Tool};
 use documents::DocumentSettings;
 use facts::{ModelCatalog, ModelInfo};
 use input_format::InputFormat;
 use limits::{Caps, Concurrency, Quotas, Rates};
 use notify::Notify;
+pub use output::Output;
+use output::simulated;
+use over::{DigestRequest, PartsRequest};
 use period::CapPeriod;
 use price::Price;
 use schedule::Schedule;
@@ -102,6 +106,10 @@ pub struct Job {
     pub glossary: GlossaryFiles,
     /// How each row's text is cut into pieces, if it is.
     pub split: Option<Split>,
+    /// The request over the answers to a row's pieces, if there is one.
+    pub merge: Option<PartsRequest>,
+    /// The answer over all rows, if the job asks for one.
+    pub digest: Option<DigestRequest>,
 }
 
 impl Job {
@@ -118,6 +126,16 @@ impl Job {
     pub fn at_the_pace_of_a_rehearsal(mut self) -> Self {
         (self.rates, self.known_rates) = (Rates::default(), Rates::default());
         self.schedule = Schedule { zone: self.schedule.zone, ..Schedule::default() };
+        self
+    }
+
+    /// The job with the files of a rehearsal: its output and what is beside it, and its digest.
+    #[must_use]
+    pub fn with_outputs_of_a_rehearsal(mut self) -> Self {
+        self.output = self.output.simulated();
+        if let Some(digest) = &mut self.digest {
+            digest.output = digest.output.as_deref().map(simulated);
+        }
         self
     }
 
@@ -299,96 +317,4 @@ impl Default for Retry {
             max_outage: seconds(1800),
         }
     }
-}
-
-/// The output.
-#[derive(Debug, Clone)]
-pub struct Output {
-    /// The file.
-    pub path: PathBuf,
-    /// The target of the path, if it is a symbolic link.
-    pub leads_to: Option<PathBuf>,
-    /// Its format.
-    pub format: Format,
-    /// Columns and their order, if the job names them.
-    pub select: Option<Vec<String>>,
-    /// New names of columns.
-    pub rename: Vec<(String, String)>,
-    /// The places of the names in `select` and `rename`, for messages.
-    pub names: Vec<TemplateText>,
-    /// The prefix of every answer column.
-    pub prefix: String,
-    /// Whether CSV cells that a spreadsheet would run are escaped.
-    pub spreadsheet_safe: bool,
-    /// The name of the file that the response of each row gets of its own, a template over the row's columns.
-    pub documents: Option<TemplateText>,
-    /// The journal, if the job does not want it next to the output.
-    pub journal: Option<PathBuf>,
-    /// The file for figures during the run.
-    pub metrics: Option<PathBuf>,
-}
-
-/// The rehearsal's counterpart of a file.
-fn simulated(path: &Path) -> PathBuf {
-    let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
-    let stem = name.strip_suffix(".gz").or_else(|| name.strip_suffix(".zst")).unwrap_or(&name);
-    let at = stem.rfind('.').filter(|at| *at > 0).unwrap_or(stem.len());
-    path.with_file_name(format!("{}.simulated{}", &name[..at], &name[at..]))
-}
-
-/// The rehearsal's counterpart of files that are named by a template.
-fn simulated_template(template: &str) -> String {
-    let after = template.rfind('}').map_or(0, |last| last + 1);
-    let at = template[after..].rfind('.').map_or(template.len(), |dot| after + dot);
-    format!("{}.simulated{}", &template[..at], &template[at..])
-}
-
-impl Output {
-    /// The journal: where the job wants it, else next to the output. It belongs to the file, whichever name leads there.
-    pub fn journal(&self) -> PathBuf {
-        self.journal.clone().unwrap_or_else(|| beside(self.file(), "journal"))
-    }
-
-    fn file(&self) -> &Path {
-        self.leads_to.as_deref().unwrap_or(&self.path)
-    }
-
-    /// The run's receipt, next to the output.
-    pub fn summary(&self) -> PathBuf {
-        beside(&self.path, "summary.json")
-    }
-
-    /// The report page, next to the output.
-    pub fn report(&self) -> PathBuf {
-        beside(&self.path, "report.html")
-    }
-
-    /// The copy of standard input, with which it can be read twice and resumed.
-    pub fn spool(&self) -> PathBuf {
-        beside(self.file(), "stdin")
-    }
-
-    /// The texts of the documents that were read, from which the job is fed.
-    pub fn kept_documents(&self) -> PathBuf {
-        beside(self.file(), "documents")
-    }
-
-    /// The output of a rehearsal: `a.csv.gz` becomes `a.simulated.csv.gz`; files elsewhere are renamed in the same way.
-    pub fn simulated(&self) -> Self {
-        let metrics = self.metrics.as_deref().map(simulated);
-        let journal = self.journal.as_deref().map(simulated);
-        let documents = self.documents.as_ref().map(|template| TemplateText {
-            source: simulated_template(&template.source),
-            place: template.place.clone(),
-        });
-        Self { path: simulated(&self.path), leads_to: None, documents, journal, metrics, ..self.clone() }
-    }
-}
-
-/// The name of a file next to another.
-fn beside(file: &Path, ending: &str) -> PathBuf {
-    let mut name = file.file_name().unwrap_or_default().to_owned();
-    name.push(".");
-    name.push(ending);
-    file.with_file_name(name)
 }

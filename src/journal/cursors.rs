@@ -32,6 +32,27 @@ impl Reader {
     }
 }
 
+impl Reader {
+    /// The result of an entry by its number, wherever it is.
+    ///
+    /// # Errors
+    ///
+    /// When the journal cannot be read, or has no such entry.
+    pub fn result_of(&self, entry: i64) -> Result<RowResult, JournalError> {
+        let sql = result_sql("e.entry", "entries e", "AND e.entry = ?1");
+        let mut statement = self.connection().prepare_cached(&sql).map_err(self.failed())?;
+        let found = statement.query_row(params![entry, 1], result).map_err(self.failed())?;
+        let StoredResult { mut result, whole, .. } = found;
+        if !whole {
+            return Err(self.damaged(format!("the record of entry {entry} is not what was stored")));
+        }
+        if self.has_steps_in_between()? {
+            self.used_in_between(entry)?.add_to(&mut result);
+        }
+        Ok(result)
+    }
+}
+
 /// Entries fetched at once.
 const ENTRIES: usize = 2048;
 
@@ -147,7 +168,7 @@ impl<'r> Results<'r> {
     }
 
     /// The journal that they are of.
-    pub fn reader(&self) -> &Reader {
+    pub fn reader(&self) -> &'r Reader {
         self.reader
     }
 

@@ -9,7 +9,7 @@ use super::seal::{STORE_RESULTS, record_of};
 use crate::clock;
 use crate::conversation::Step;
 use crate::epoch::seconds;
-use crate::note::{Outcome, RequestEnd, RowKey, SendTime};
+use crate::note::{Outcome, OverKind, RequestEnd, RowKey, SendTime};
 use crate::outcome::{Answer, Fault, Status};
 use crate::reserve::Reserve;
 
@@ -61,15 +61,15 @@ pub(super) fn end(
 /// A row of which the journal knows nothing, unless there is one in its place.
 const NEW_ENTRY: &str =
     "INSERT INTO entries (position, row_id, fingerprint, status, tries, attempts, cost, error_code, error, answer,
-         simulated, record, part, parts)
-     VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14) ON CONFLICT (position) DO NOTHING";
+         simulated, record, part, parts, over)
+     VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15) ON CONFLICT (position) DO NOTHING";
 
 /// What another request brought the same row.
 const SAME_ENTRY: &str =
     "UPDATE entries SET status = ?4, out = 0, shares = NULL, tries = ?5, attempts = attempts + ?6,
          cost = CASE WHEN cost IS NULL THEN ?7 ELSE cost + coalesce(?7, 0) END, error_code = ?8, error = ?9,
          answer = coalesce(?10, answer), simulated = max(simulated, ?11), row_id = coalesce(?2, row_id), record = ?12,
-         part = ?13, parts = ?14
+         part = ?13, parts = ?14, over = ?15
      WHERE position = ?1 AND fingerprint = ?3
      RETURNING entry";
 
@@ -96,6 +96,7 @@ fn enter(
         record_of(&ended.row),
         ended.row.part.number,
         ended.row.part.count,
+        ended.row.over.map(OverKind::as_str),
     ];
     let mut new = transaction.prepare_cached(NEW_ENTRY)?;
     if new.execute(values)? == 1 {

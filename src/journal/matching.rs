@@ -120,7 +120,7 @@ CREATE TEMP TABLE loose_entries (entry INTEGER PRIMARY KEY, position INTEGER, ro
     status TEXT NOT NULL);
 CREATE TEMP TABLE claims (entry INTEGER PRIMARY KEY, position INTEGER NOT NULL UNIQUE, status TEXT NOT NULL);
 INSERT INTO temp.loose_entries SELECT entry, NULL, row_id, fingerprint, status FROM entries
-    WHERE position IS NULL AND status <> 'dropped';
+    WHERE position IS NULL AND status <> 'dropped' AND over IS NULL;
 ";
 
 const NO_TABLES: &str = "
@@ -155,7 +155,7 @@ impl Reader {
         let found = "SELECT 1 FROM temp.loose_entries LIMIT 1";
         let found = self.connection().query_row(found, [], |_| Ok(())).optional();
         matcher.may_be_loose = found.map_err(self.failed())?.is_some();
-        let end = "SELECT coalesce(max(position) + 1, 0) FROM entries";
+        let end = "SELECT coalesce(max(position) + 1, 0) FROM entries WHERE over IS NULL";
         matcher.end = self.connection().query_row(end, [], |row| row.get(0)).map_err(self.failed())?;
         matcher.batch("BEGIN")?;
         Ok(matcher)
@@ -254,7 +254,7 @@ impl Matcher<'_> {
 
     fn loosen_behind_the_last_row(&self) -> Result<(), JournalError> {
         let sql = "INSERT OR IGNORE INTO temp.loose_entries
-                   SELECT entry, position, row_id, fingerprint, status FROM entries WHERE position >= ?1";
+                   SELECT entry, position, row_id, fingerprint, status FROM entries WHERE position >= ?1 AND over IS NULL";
         self.connection().execute(sql, [self.rows]).map(drop).map_err(self.reader.failed())
     }
 

@@ -54,6 +54,7 @@ pub mod matching;
 pub mod neighbours;
 pub mod orders;
 pub mod output_state;
+pub mod over;
 pub mod ownership;
 pub mod past_runs;
 pub mod pruning;

@@ -75,7 +75,7 @@ impl Reader {
     ///
     /// When the journal cannot be read.
     pub fn counts(&self, rows: Option<u64>) -> Result<StateCounts, JournalError> {
-        let sql = "SELECT status, count(*) FROM entries WHERE position < ?1 GROUP BY status";
+        let sql = "SELECT status, count(*) FROM entries WHERE position < ?1 AND over IS NULL GROUP BY status";
         let rows = rows.unwrap_or(i64::MAX as u64);
         let found: Vec<(Status, u64)> = self.all(sql, [rows], |row| Ok((row.get(0)?, row.get(1)?)))?;
         let mut counts = StateCounts::default();

@@ -16,7 +16,8 @@ pub(super) const VERSION: i32 = 1;
 
 /// `entries`: one for each request that a row of the input has led to. `position` is the request's present place in the input,
 ///   counted from 0 over the requests of all rows; null for an entry that no row claims at present, which is kept all the
-///   same: the row may come back. Of the requests of one row, which follow one another, it is number `part` of `parts`.
+///   same: the row may come back. Of the requests of one row, which follow one another, it is number `part` of `parts`. `over`: what a request over other answers is: merge, digest. It has a
+///   place only while it is sent, behind all others, and is found by its fingerprint.
 ///   `gone_at`: since when that is so, as far as runs have looked. `record`: what the row is known by as it is written, bound to
 ///   its request. `status`: pending, ok, failed, set_aside (for one more pass), or dropped
 ///   when it had been gone for long (`pruning.rs`): it has no answer any more, and is kept for what its steps and faults say of
@@ -42,6 +43,7 @@ CREATE TABLE entries (
     position INTEGER UNIQUE,
     part INTEGER NOT NULL DEFAULT 0,
     parts INTEGER NOT NULL DEFAULT 1,
+    over TEXT,
     row_id TEXT,
     fingerprint BLOB NOT NULL,
     record BLOB,
@@ -58,6 +60,7 @@ CREATE TABLE entries (
     error TEXT
 ) STRICT;
 CREATE INDEX entries_simulated ON entries (entry) WHERE simulated <> 0;
+CREATE INDEX entries_over ON entries (fingerprint) WHERE over IS NOT NULL;
 CREATE TABLE steps (
     step INTEGER PRIMARY KEY,
     entry INTEGER NOT NULL,

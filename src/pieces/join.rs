@@ -34,6 +34,19 @@ impl SplitText {
     ///
     /// When there are more or fewer answers than pieces, or paragraphs in one than spans in its piece.
     pub fn join(&self, text: &str, answers: &[&str]) -> Result<String, JoinError> {
+        self.joined(text, answers, false)
+    }
+
+    /// The same, where an answer of more or fewer paragraphs takes the place of its whole piece, with what is between its spans.
+    ///
+    /// # Errors
+    ///
+    /// When there are more or fewer answers than pieces.
+    pub fn join_as_they_are(&self, text: &str, answers: &[&str]) -> Result<String, JoinError> {
+        self.joined(text, answers, true)
+    }
+
+    fn joined(&self, text: &str, answers: &[&str], keep: bool) -> Result<String, JoinError> {
         if answers.len() != self.pieces.len() {
             return Err(JoinError::Answers { expected: self.pieces.len(), found: answers.len() });
         }
@@ -41,11 +54,21 @@ impl SplitText {
         let mut from = 0;
         for (index, (piece, answer)) in self.pieces.iter().zip(answers).enumerate() {
             let expected = piece.spans.len();
-            let parts = parts(answer, expected).ok_or_else(|| {
-                let found = paragraphs(answer).count();
-                JoinError::Paragraphs { number: index + 1, expected, found }
-            })?;
-            for (span, part) in self.spans[piece.spans.clone()].iter().zip(parts) {
+            let spans = &self.spans[piece.spans.clone()];
+            let parts = match (parts(answer, expected), spans) {
+                (Some(parts), _) => parts,
+                (None, [first, .., last]) if keep => {
+                    joined.push_str(&text[from..first.range.start]);
+                    joined.push_str(answer.trim());
+                    from = last.range.end;
+                    continue;
+                }
+                (None, _) => {
+                    let found = paragraphs(answer).count();
+                    return Err(JoinError::Paragraphs { number: index + 1, expected, found });
+                }
+            };
+            for (span, part) in spans.iter().zip(parts) {
                 joined.push_str(&text[from..span.range.start]);
                 joined.push_str(&span.filled(text, &self.swaps, part));
                 from = span.range.end;

@@ -34,6 +34,7 @@ mod mismatch;
 mod paragraphs;
 mod plain;
 mod sentences;
+mod slices;
 mod span;
 mod split;
 mod subtitles;

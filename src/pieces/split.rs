@@ -96,7 +96,7 @@ impl SplitText {
     }
 
     /// Gives each piece its heading.
-    fn name(&mut self, text: &str) {
+    pub(super) fn name(&mut self, text: &str) {
         let mut heading = None;
         for piece in &mut self.pieces {
             let first = piece.spans.start;

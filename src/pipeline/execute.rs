@@ -5,14 +5,16 @@ use std::ffi::OsString;
 use jiff::Timestamp;
 use tokio::sync::watch;
 
+use super::audience::{Audience, before_it_sends};
 use super::before::{Legacy, revalidate};
+use super::digest::{DigestEnd, digest_end};
 use super::output::OutputCounts;
 use super::own_output::write_own;
 use super::past::past;
 use super::plan::{self, Plan, Purpose};
 use super::reporter::{Reporter, RunNews, Sending};
 use super::run_record::{SIMULATOR, described};
-use super::send::{Audience, SendReport, SendRequest, before_it_sends, never_stopped, send};
+use super::send::{SendReport, SendRequest, never_stopped, send};
 use super::{Opened, PipelineError};
 use crate::dispatch::live_limits::LiveLimits;
 use crate::dispatch::stop::{Cap, Stop, StopLevel, StopReason};
@@ -71,6 +73,8 @@ pub struct Summary {
     pub sent: SendReport,
     /// What the output holds; `None` when none was written, because somebody had no patience for that.
     pub written: Option<OutputCounts>,
+    /// What became of the digest, in a job that has one.
+    pub digest: Option<DigestEnd>,
     /// How it ended.
     pub end: RunEnd,
     /// The same in a word, as the journal has it.
@@ -99,9 +103,9 @@ pub enum RunEnd {
 }
 
 impl RunEnd {
-    /// How it ended, and in a word, as far as rows and reason tell.
-    fn of(written: Option<OutputCounts>, reason: &StopReason) -> (Self, &'static str) {
-        let Some(OutputCounts { pending, .. }) = written else {
+    /// How it ended, and in a word, as far as reason and rows tell. `pending`: what has no answer; `None` if no output was written.
+    fn of(pending: Option<u64>, reason: &StopReason) -> (Self, &'static str) {
+        let Some(pending) = pending else {
             return (Self::Interrupted, StopReason::Interrupted.as_str());
         };
         match reason {
@@ -328,18 +332,23 @@ impl<E: Endpoint, R: Reporter> Execution<'_, E, R> {
     ) -> Result<Summary, ExecuteError> {
         // Told to stop at once: what was out stays in doubt, as after a kill.
         let is_orderly = *self.stop.borrow() != StopLevel::Now && sent.abandoned == 0;
-        let mut written = None;
+        let (mut written, mut digest) = (None, None);
         if is_orderly {
             // Whatever becomes of the output, what was sent is stored.
             journal.end_run(run, sent.reason.as_str())?;
             written = self.write(&mut plan, journal).map_err(ExecuteError::BrokenOff)?;
+            if written.is_some() {
+                let end = digest_end(self.order.opened, journal.reader());
+                digest = end.map_err(ExecuteError::BrokenOff)?;
+            }
         }
-        let (end, reason) = RunEnd::of(written, &sent.reason);
+        let waits = digest.as_ref().is_some_and(|digest| digest.result.status.as_str() == "pending");
+        let pending = written.map_or(1, |written| written.pending.max(u64::from(waits)));
+        let (end, reason) = RunEnd::of(written.map(|_| pending), &sent.reason);
         if is_orderly {
             journal.end_run(run, reason)?;
         }
-        let pending = written.map_or(1, |written| written.pending);
-        Ok(Summary { run, plan, sent, written, end, reason, pending, in_doubt })
+        Ok(Summary { run, plan, sent, written, digest, end, reason, pending, in_doubt })
     }
 
     /// Writes the output; `None` when somebody had no patience for that. Answers are found by the rows' positions, so

@@ -3,8 +3,11 @@
 use std::sync::Arc;
 
 use super::bad_rows::BAD_ROW;
+use super::over::PartsRenderer;
 use super::split_row::SplitRow;
-use crate::job::split::Combine;
+use super::{Opened, PipelineError};
+use crate::job::split::{Combine, OnMismatch};
+use crate::journal::reader::Reader;
 use crate::note::EntryPart;
 use crate::outcome::{Answer, PieceCounts, RowResult, Status};
 use crate::row::Item;
@@ -20,14 +23,20 @@ pub struct FoldedRow {
 }
 
 /// Collects the results of one row's requests.
-pub(super) struct Folding {
+pub(super) struct Folding<'r> {
     combine: Combine,
+    /// Whether an answer that lacks paragraphs of its piece takes its place all the same.
+    keep: bool,
+    merger: Option<PartsRenderer>,
+    reader: &'r Reader,
     of_row: Vec<RowResult>,
 }
 
-impl Folding {
-    pub(super) fn new(combine: Combine) -> Self {
-        Self { combine, of_row: Vec::new() }
+impl<'r> Folding<'r> {
+    pub(super) fn new(opened: &Opened, reader: &'r Reader) -> Self {
+        let (combine, merger) = (opened.combine(), opened.merger().cloned());
+        let keep = opened.conversation().on_mismatch == Some(OnMismatch::Keep);
+        Self { combine, keep, merger, reader, of_row: Vec::new() }
     }
 
     /// Adds the next request with its result; `None` for a row that has none. Gives the row after its last one.
@@ -36,21 +45,67 @@ impl Folding {
         part: EntryPart,
         (whole, item): (Option<Arc<SplitRow>>, Option<Item>),
         result: Option<RowResult>,
-    ) -> Option<FoldedRow> {
+    ) -> Result<Option<FoldedRow>, PipelineError> {
         self.of_row.extend(result);
         if !part.is_last() {
-            return None;
+            return Ok(None);
         }
         let of_row = std::mem::take(&mut self.of_row);
         if let Some(whole) = whole {
-            let result = folded(&whole, self.combine, &of_row);
+            let mut result = folded(&whole, self.combine, &of_row, self.keep);
+            if let Some(merger) = self.merger.as_ref().filter(|_| result.status == Status::Ok) {
+                result = match parts_of(&of_row) {
+                    Some(parts) => self.merged(merger, &whole, parts, result)?,
+                    // The answer to the only piece is the row's.
+                    None => RowResult { answer: of_row.first().and_then(|one| one.answer.clone()), ..result },
+                };
+            }
             let lines = lines(self.combine, result.clone(), of_row);
-            return Some(FoldedRow { item: whole.item(), result, lines });
+            return Ok(Some(FoldedRow { item: whole.item(), result, lines }));
         }
-        let item = item?;
+        let Some(item) = item else { return Ok(None) };
         let result = with_place(of_row.into_iter().next().unwrap_or_default(), &item);
-        Some(FoldedRow { item, lines: vec![result.clone()], result })
+        Ok(Some(FoldedRow { item, lines: vec![result.clone()], result }))
     }
+
+    /// The result of a row whose pieces are all answered, with that of the request over their answers.
+    fn merged(
+        &self,
+        merger: &PartsRenderer,
+        whole: &SplitRow,
+        parts: Vec<String>,
+        pieces: RowResult,
+    ) -> Result<RowResult, PipelineError> {
+        let merge = match merger.request(&whole.row.fields, parts) {
+            Ok(request) => match self.reader.entry_over(request.fingerprint)? {
+                Some(entry) => self.reader.result_of(entry.number)?,
+                None => RowResult::default(),
+            },
+            Err(problem) => RowResult {
+                status: Status::Failed,
+                error_code: Some(BAD_ROW.to_owned()),
+                error: Some(problem.in_a_line()),
+                ..RowResult::default()
+            },
+        };
+        let sum = RowResult { pieces: pieces.pieces, ..sums(&[pieces, merge.clone()]) };
+        let answer = sum
+            .answer
+            .map(|answer| Answer { response: merge.answer.and_then(|answer| answer.response), ..answer });
+        Ok(RowResult {
+            answer: answer.filter(|_| merge.status == Status::Ok),
+            status: merge.status,
+            error_code: merge.error_code,
+            error: merge.error.map(|error| format!("merge: {error}")),
+            ..sum
+        })
+    }
+}
+
+/// The answers to a row's pieces, if there are several.
+pub(super) fn parts_of(results: &[RowResult]) -> Option<Vec<String>> {
+    let response = |result: &RowResult| result.answer.as_ref().and_then(|answer| answer.response.clone());
+    (results.len() > 1).then(|| results.iter().map(|result| response(result).unwrap_or_default()).collect())
 }
 
 /// For a row that could not be read, the output has nothing else by which to find it.
@@ -65,7 +120,7 @@ fn with_place(result: RowResult, item: &Item) -> RowResult {
 const LOST_PARAGRAPHS: &str = "lost_paragraphs";
 
 /// The result of a row, from the results of all its pieces in order.
-fn folded(whole: &SplitRow, combine: Combine, results: &[RowResult]) -> RowResult {
+fn folded(whole: &SplitRow, combine: Combine, results: &[RowResult], keep: bool) -> RowResult {
     let mut sum = sums(results);
     let failed = results.iter().filter(|result| result.status == Status::Failed).count();
     sum.pieces = PieceCounts {
@@ -81,7 +136,7 @@ fn folded(whole: &SplitRow, combine: Combine, results: &[RowResult]) -> RowResul
             let reason = first.error.as_deref().unwrap_or_default();
             sum.error = Some(format!("{}: {reason}", whole.name(number)));
         }
-        Status::Ok if combine == Combine::Join => match joined(whole, results) {
+        Status::Ok if combine == Combine::Join => match joined(whole, results, keep) {
             Ok(text) => sum.answer.get_or_insert_default().response = Some(text),
             Err(reason) => {
                 sum.status = Status::Failed;
@@ -173,12 +228,16 @@ fn add_answer(sum: &mut Option<Answer>, answer: &Answer) {
 }
 
 /// The text of a row with the answers in the place of its pieces, or why they do not fit.
-fn joined(whole: &SplitRow, results: &[RowResult]) -> Result<String, String> {
+fn joined(whole: &SplitRow, results: &[RowResult], keep: bool) -> Result<String, String> {
     let answers: Vec<&str> = results
         .iter()
         .map(|result| {
             result.answer.as_ref().and_then(|answer| answer.response.as_deref()).unwrap_or_default()
         })
         .collect();
-    whole.split.join(whole.text(), &answers).map_err(|error| error.to_string())
+    let joined = match keep {
+        true => whole.split.join_as_they_are(whole.text(), &answers),
+        false => whole.split.join(whole.text(), &answers),
+    };
+    joined.map_err(|error| error.to_string())
 }

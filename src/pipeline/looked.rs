@@ -6,7 +6,7 @@ use super::{Opened, PipelineError};
 use crate::journal::cursors::{Entry, Results};
 use crate::read::Projection;
 
-/// The rows of an input with their results, in order.
+/// The rows of an input with their results, in order; with all their columns, or only with what their results need.
 ///
 /// # Errors
 ///
@@ -14,12 +14,14 @@ use crate::read::Projection;
 pub fn looked_rows<'r>(
     opened: &Opened,
     mut results: Results<'r>,
+    with_columns: bool,
 ) -> Result<impl Iterator<Item = Result<FoldedRow, PipelineError>> + use<'r>, PipelineError> {
     let wanted = match opened.splitter() {
+        _ if with_columns => Projection::Fields,
         Some(_) => opened.wanted_by_requests(),
         None => Projection::Only([].into()),
     };
-    let mut folding = Folding::new(opened.combine());
+    let mut folding = Folding::new(opened, results.reader());
     let mut scan = Scan::new(opened, wanted, None, |_: u64, _: Option<&Entry>| Depth::Whole)?;
     Ok(std::iter::from_fn(move || next(&mut scan, &mut results, &mut folding).transpose()))
 }
@@ -27,14 +29,14 @@ pub fn looked_rows<'r>(
 fn next<D: FnMut(u64, Option<&Entry>) -> Depth>(
     scan: &mut Scan<D>,
     results: &mut Results<'_>,
-    folding: &mut Folding,
+    folding: &mut Folding<'_>,
 ) -> Result<Option<FoldedRow>, PipelineError> {
     while let Some(Scanned { place, part, item, whole, .. }) = scan.next().transpose()? {
         let result = match part.count {
             0 => None,
             _ => Some(results.at(place.position)?.unwrap_or_default()),
         };
-        let row = folding.add(part, (whole, item), result);
+        let row = folding.add(part, (whole, item), result)?;
         if row.is_some() {
             return Ok(row);
         }

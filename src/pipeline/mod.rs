@@ -1,9 +1,11 @@
 //! Joins the stages: read, match, render, dispatch, journal, write. The only place that knows their order.
 
+mod audience;
 mod bad_rows;
 mod before;
 pub mod cost_estimate;
 pub mod counted;
+pub mod digest;
 mod document_files;
 mod document_input;
 mod error;
@@ -15,6 +17,8 @@ mod held;
 pub mod looked;
 mod opened;
 pub mod output;
+mod over;
+mod over_feed;
 pub mod own_output;
 mod past;
 mod piece_size;
@@ -30,6 +34,7 @@ pub mod send;
 mod split_row;
 mod structure;
 mod survey;
+mod unsent;
 mod weights;
 
 use std::path::Path;
@@ -47,7 +52,12 @@ pub use opened::Opened;
 ///
 /// The key of the job file, and the problem with it.
 pub fn check_request(job: &Job) -> Result<(), (String, Diagnostic)> {
-    check::literals(&Job { request: structure::foreseen(job), ..job.clone() })
+    check::literals(&Job { request: structure::foreseen(job), ..job.clone() })?;
+    let digest = job.digest.as_ref().map(|digest| &digest.asked);
+    job.merge.iter().chain(digest).try_for_each(|asked| {
+        let named = |(key, problem): (String, Diagnostic)| (format!("{}.{key}", asked.section), problem);
+        check::literals(&over::job_of(job, asked)).map_err(named)
+    })
 }
 
 /// Checks that the output can be written, before anything is sent. Missing folders are made.

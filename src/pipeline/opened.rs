@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::document_input::{self, DocumentReading};
+use super::over::{Digester, PartsRenderer};
 use super::request_key::request_key;
 use super::split_row::{FORMAT, Splitter};
 use super::structure::Structure;
@@ -12,8 +13,10 @@ use crate::conversation::ConversationRules;
 use crate::diagnostic::Diagnostic;
 use crate::format::Format;
 use crate::job::input_format::InputFormat;
+use crate::job::over::PartsRequest;
 use crate::job::split::{Combine, Split};
 use crate::job::{Job, Output};
+use crate::note::OverKind;
 use crate::read::{Expansion, InputSpec, Projection, ReadError, Source, documents};
 use crate::render::Renderer;
 use crate::render::estimate::tokens_of_piece;
@@ -37,6 +40,10 @@ pub struct Opened {
     fields: Vec<Field>,
     /// How rows are cut into pieces, in a job that does so.
     splitter: Option<Splitter>,
+    /// Makes the request over the answers to a row's pieces, in a job that merges them.
+    merger: Option<PartsRenderer>,
+    /// Makes the request over all rows, in a job that has one.
+    digester: Option<Digester>,
     /// Everything besides a row's record that decides its request.
     request_key: Arc<str>,
 }
@@ -94,8 +101,11 @@ impl Opened {
         let renderer = Renderer::new(&job, source.columns())?.with_glossary(glossary::read(&job)?);
         let splitter = job.split.as_ref().map(|split| splitter(&job, split, &source)).transpose()?;
         let request_key = request_key(&job, &source, &renderer, splitter.as_ref()).into();
+        let over = |asked: &PartsRequest| PartsRenderer::new(&job, asked, source.columns());
+        let merger = job.merge.as_ref().map(over).transpose()?;
+        let digester = job.digest.as_ref().map(|digest| Digester::new(&job, digest)).transpose()?;
         let (job, source, renderer) = (Arc::new(job), Arc::new(source), Arc::new(renderer));
-        let opened = Self { job, source, renderer, schema, fields, splitter, request_key };
+        let opened = Self { job, source, renderer, schema, fields, splitter, merger, digester, request_key };
         opened.check_output_is_no_input(&opened.job.output.path)?;
         if opened.source.columns().is_some() {
             opened.layout(opened.source.columns(), opened.job.output.format)?;
@@ -140,6 +150,23 @@ impl Opened {
     /// How rows are cut into pieces, in a job that does so.
     pub(super) fn splitter(&self) -> Option<&Splitter> {
         self.splitter.as_ref()
+    }
+
+    /// Makes the request over the answers to a row's pieces, in a job that merges them.
+    pub(super) fn merger(&self) -> Option<&PartsRenderer> {
+        self.merger.as_ref()
+    }
+
+    /// The kinds of requests over answers that the job has, in the order in which they are sent.
+    pub(super) fn over_kinds(&self) -> impl Iterator<Item = OverKind> + use<> {
+        let merge = self.merger.as_ref().map(|_| OverKind::Merge);
+        let digest = self.digester.as_ref().map(|_| OverKind::Digest);
+        merge.into_iter().chain(digest)
+    }
+
+    /// Makes the request over all rows, in a job that has one.
+    pub(super) fn digester(&self) -> Option<&Digester> {
+        self.digester.as_ref()
     }
 
     /// What messages call the job's rows and requests.
@@ -280,6 +307,7 @@ fn splitter(job: &Job, split: &Split, source: &Source) -> Result<Splitter, Diagn
     Ok(Splitter {
         column: column.into(),
         by: split.by,
+        combine: split.combine,
         budget: piece_size::budget(job, split),
         context: split.context as usize,
         tokens: tokens_of_piece,

@@ -116,7 +116,7 @@ pub(super) fn write_each(
     let scan = Scan::new(opened, wanted, Some(entries), move |_, _| depth)?;
     let theirs = opened.clone();
     let asked = move |part: Result<Scanned, PipelineError>| part.map(|part| AskedPart::new(&theirs, part));
-    let mut folding = Folding::new(opened.combine());
+    let mut folding = Folding::new(opened, results.reader());
     for part in Prefetch::of_each(scan, asked) {
         let AskedPart { place, part, item, whole, asked } = part?;
         if *stop.borrow() == StopLevel::Now {
@@ -130,7 +130,7 @@ pub(super) fn write_each(
                 found => Some(found.map(|(_, result)| result).unwrap_or_default()),
             },
         };
-        let Some(row) = folding.add(part, (whole, item), result) else { continue };
+        let Some(row) = folding.add(part, (whole, item), result)? else { continue };
         written.count(&row.result);
         each(&row)?;
         if !behind.write_all(row) {

@@ -27,9 +27,9 @@ pub fn write_own(
     let reader = journal.reader();
     let job = job_mark(opened, plan);
     let files = DocumentFiles::of(opened)?;
-    // A file of an answer may have been taken away.
-    if files.is_none()
-        && plan.first_news.is_none()
+    // A file of an answer may have been taken away, and what a merged row is written from has no place in the journal.
+    let is_settled = plan.first_news.is_none() && files.is_none() && opened.merger().is_none();
+    if is_settled
         && let Some(state) = reader.output_state()?
         && (&state.job, state.rows) == (&job, plan.rows)
         && Some(&state.file) == file_mark(&opened.job.output.path).as_ref()

@@ -30,6 +30,12 @@ pub(super) fn budget(job: &Job, split: &Split) -> u64 {
     }
 }
 
+/// The most tokens of parts that a request over answers may have: what its model reads at its lowest price, less the prompt.
+pub(super) fn of_parts(job: &Job) -> u64 {
+    let facts = job.model.name.as_deref().map(|name| job.facts_of(name)).unwrap_or_default();
+    readable(&facts).saturating_sub(of_prompt(job)).max(LEAST_TOKENS)
+}
+
 /// Nine tenths of the longest input at the lowest price.
 fn readable(facts: &ModelInfo) -> u64 {
     let tiers = facts.price.iter().flat_map(|price| &price.tiers);

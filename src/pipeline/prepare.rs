@@ -36,7 +36,17 @@ pub fn prepare(opened: &Opened, item: &Item) -> (RowKey, Result<ChatRequest, Box
     let rendered = rendered.and_then(|request| fits_token_limit(opened, request).map_err(Box::new));
     let rendered = rendered.and_then(|request| has_a_price(opened, request).map_err(Box::new));
     let rendered = rendered.and_then(|request| has_a_bound(opened, request).map_err(Box::new));
-    (RowKey { position: item.position(), part: EntryPart::WHOLE, id, fingerprint, record: None }, rendered)
+    (
+        RowKey {
+            position: item.position(),
+            part: EntryPart::WHOLE,
+            over: None,
+            id,
+            fingerprint,
+            record: None,
+        },
+        rendered,
+    )
 }
 
 fn bad_fingerprint(bad: &BadRow) -> Fingerprint {

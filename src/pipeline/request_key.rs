@@ -29,7 +29,10 @@ pub(super) fn request_key(
     });
     let asked = (model, facts, prompt, &job.request, renderer.glossary());
     // A function has no form of its own.
-    let cut = splitter.map(|Splitter { column, by, budget, context, .. }| (column, by, budget, context));
+    let cut = splitter.map(|splitter| {
+        let Splitter { column, by, combine, budget, context, tokens: _ } = splitter;
+        (column, by, combine, budget, context)
+    });
     let text = format!("{} {input:?} {asked:?} {cut:?}", env!("CARGO_PKG_VERSION"));
     fingerprint::of_bytes(text.as_bytes()).to_string()
 }

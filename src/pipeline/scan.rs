@@ -16,7 +16,7 @@ use crate::journal::cursors::{Entry, EntryCursor};
 use crate::note::{EntryPart, RowKey};
 use crate::read::{Projection, RecordKey, Rows};
 use crate::request::ChatRequest;
-use crate::row::{Item, RecordHash};
+use crate::row::{BadRow, Item, RecordHash};
 
 /// A request of a row of the input, and its entry. A row that has nothing to ask comes as number 0 of 0.
 pub(super) struct Scanned {
@@ -194,7 +194,8 @@ impl<D: FnMut(u64, Option<&Entry>) -> Depth> Scan<D> {
                     let place = RequestPlace { row, position: self.position };
                     self.position += 1;
                     let entry = self.entry(place.position)?;
-                    let (part, item) = (EntryPart::WHOLE, Some(bad));
+                    let item = Some(Item::Bad(BadRow { position: place.position, ..bad }));
+                    let part = EntryPart::WHOLE;
                     return Ok(Scanned { place, part, item, whole, record: None, entry, is_known: false });
                 }
                 None => {}

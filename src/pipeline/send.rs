@@ -3,33 +3,30 @@
 use std::convert::Infallible;
 use std::ffi::OsString;
 use std::path::PathBuf;
-use std::time::Duration;
 
+use tokio::sync::mpsc::Receiver;
 use tokio::sync::watch;
-use tokio::time::Instant;
 
-use super::bad_rows::{BAD_ROW, code_of};
+use super::audience::{Audience, Watch, before_it_sends};
 use super::feed::{Feed, FeedRules};
 use super::held::HeldRecorder;
+use super::over_feed::{self, OverFeed};
 use super::plan::Plan;
-use super::scan::{Depth, RequestPlace, Scan};
+use super::scan::RequestPlace;
+use super::unsent::{share, store_bad_rows};
 use super::{Opened, PipelineError};
 use crate::dispatch::live_limits::LiveLimits;
 use crate::dispatch::stop::{Stop, StopLevel, StopReason};
-use crate::dispatch::{CarryOver, DispatchSettings, Dispatcher, Ledger};
+use crate::dispatch::{CarryOver, DispatchSettings, Dispatcher, Ledger, Ready};
 use crate::endpoint::Endpoint;
-use crate::event::{Bottleneck, Event, Observer};
 use crate::job::field_owner::FieldOwners;
 use crate::job::limits::EffectiveLimits;
 use crate::journal::ballast::Ballast;
-use crate::journal::cursors::Entry;
 use crate::journal::duplicates::Shared;
-use crate::journal::reader::Reader;
 use crate::journal::writer::{Committed, EventSender};
 use crate::journal::{Journal, JournalError};
 use crate::kin::ProcessMark;
-use crate::note::{JournalEvent, Outcome, RequestEnd};
-use crate::outcome::{Fault, FaultKind, Status};
+use crate::note::{JournalEvent, OverKind};
 use crate::reserve::Reserve;
 use crate::tally::{Snapshot, Tally};
 use crate::tools::Commands;
@@ -75,14 +72,6 @@ impl SendRequest<'_> {
     }
 }
 
-/// Who looks on.
-pub struct Audience<'a> {
-    /// Where snapshots are shown.
-    pub snapshots: &'a tokio::sync::watch::Sender<Snapshot>,
-    /// Who hears of every event.
-    pub listener: &'a mut dyn Observer,
-}
-
 /// Sends what is to be sent. Gives the journal back.
 ///
 /// # Errors
@@ -97,45 +86,161 @@ pub async fn send<E: Endpoint>(
     stop: Stop,
     audience: Audience<'_>,
 ) -> Result<(SendReport, Journal), PipelineError> {
-    let mut observer = Watch::new(opened, order, audience);
+    let mut observer = Watch::new(before_it_sends(opened, order.plan, order.retry_failed), audience);
     let failed = store_unsent(opened, &journal, order).map_err(|error| order.kept(&journal, error))?;
     observer.tally.now.failed += failed;
     let rules = settings(opened, order);
     let commands = Commands::new(opened.job.tools.clone(), order.hidden.to_vec(), order.mark.clone());
     let dispatcher = Dispatcher::new(endpoint, &commands, &rules, past, Box::new(rand::random::<f64>));
     let mut dispatcher = dispatcher.steered(order.live_limits.clone());
-    let path = opened.journal();
-    let ballast = Ballast::beside(&path);
-    let (full, lost) = (ballast.full(), journal.lost());
-    let (writer, events, committed) = journal.writer(order.run, ballast);
-    observer.held = Some(HeldRecorder::new(events.clone()));
-    let mut ledger = JournalLedger { path: path.clone(), events, committed };
-    let asked = Asked { stop: stop.clone(), full, lost };
-    let passed = passes(opened, order, &mut dispatcher, &mut ledger, &mut observer, &asked).await;
-    let passed = match passed {
-        Ok(passed) => passed,
-        Err(error) => {
-            // The writer's thread closes the journal before the run ends.
-            drop((ledger, observer));
-            return Err(match writer.finish() {
-                Ok(journal) => order.kept(&journal, error),
-                Err(_) => error,
-            });
-        }
-    };
-    drop(ledger);
-    observer.held.take().into_iter().for_each(HeldRecorder::finish);
-    let journal = writer.finish()?;
-    journal.settle(Some(order.run))?;
-    if *asked.full.borrow() && passed.reason == StopReason::Interrupted {
-        return Err(JournalError::Full { path }.into());
-    }
+    let mut sender =
+        Sender { opened, order, dispatcher: &mut dispatcher, observer: &mut observer, stop: &stop };
+    let (mut passed, mut journal) = sender.round(journal, RoundKind::Rows).await?;
     let shares = opened.job.input.share_duplicates && *stop.borrow() != StopLevel::Now;
-    let ended = end_pass(opened, &journal, order, &mut observer.tally, (passed.input_changed, shares));
+    let ended = end_pass(opened, &journal, order, &mut sender.observer.tally, (passed.input_changed, shares));
     ended.map_err(|error| order.kept(&journal, error))?;
+    for kind in opened.over_kinds() {
+        if passed.reason == StopReason::Finished && !passed.input_changed {
+            (passed, journal) = sender.over_round(journal, passed, kind).await?;
+        }
+    }
     let Passed { reason, abandoned, beyond, input_changed } = passed;
     let snapshot = observer.finish();
     Ok((SendReport { reason, abandoned, beyond, snapshot, input_changed }, journal))
+}
+
+/// What is sent in a round: each begins when the one before has ended.
+#[derive(Debug, Clone, Copy)]
+enum RoundKind {
+    /// The requests of rows.
+    Rows,
+    /// Requests over answers.
+    Over(OverKind),
+}
+
+/// The thread that makes the requests of a round.
+enum RoundFeed {
+    Rows(Feed),
+    Over(OverFeed),
+}
+
+impl RoundFeed {
+    fn start(
+        opened: &Opened,
+        order: SendRequest<'_>,
+        kind: RoundKind,
+        last: bool,
+    ) -> (Self, Receiver<Vec<Ready>>) {
+        match kind {
+            RoundKind::Rows => {
+                let SendRequest { retry_failed, plan, .. } = order;
+                // Failed rows may be anywhere.
+                let from = if retry_failed { Some(RequestPlace::default()) } else { plan.first_news };
+                let (feed, rows) = Feed::start(opened, FeedRules { retry_failed, last, from });
+                (Self::Rows(feed), rows)
+            }
+            RoundKind::Over(kind) => {
+                let (feed, rows) = OverFeed::start(opened, kind, last);
+                (Self::Over(feed), rows)
+            }
+        }
+    }
+
+    /// Waits for the end, and returns whether the input changed since it was planned.
+    fn finish(self, plan: &Plan) -> Result<bool, PipelineError> {
+        match self {
+            Self::Rows(feed) => feed.finish(plan),
+            Self::Over(feed) => feed.finish().map(|()| false),
+        }
+    }
+}
+
+/// What every round needs.
+struct Sender<'s, 'd, 'a, E> {
+    opened: &'s Opened,
+    order: SendRequest<'s>,
+    dispatcher: &'s mut Dispatcher<'d, E>,
+    observer: &'s mut Watch<'a>,
+    stop: &'s Stop,
+}
+
+impl<E: Endpoint> Sender<'_, '_, '_, E> {
+    /// Sends the requests over answers of a kind, if there are any to be sent.
+    async fn over_round(
+        &mut self,
+        journal: Journal,
+        passed: Passed,
+        kind: OverKind,
+    ) -> Result<(Passed, Journal), PipelineError> {
+        let opened = over_feed::open(self.opened, &journal, kind, self.order.retry_failed);
+        if opened.map_err(|error| self.order.kept(&journal, error))? == 0 {
+            return Ok((passed, journal));
+        }
+        let (over, journal) = self.round(journal, RoundKind::Over(kind)).await?;
+        if *self.stop.borrow() != StopLevel::Now {
+            journal.settle_over().map_err(|error| self.order.kept(&journal, error.into()))?;
+        }
+        Ok((Passed { abandoned: passed.abandoned + over.abandoned, ..over }, journal))
+    }
+
+    /// Sends what a round has, and gives the journal back.
+    async fn round(&mut self, journal: Journal, kind: RoundKind) -> Result<(Passed, Journal), PipelineError> {
+        let (path, order) = (self.opened.journal(), self.order);
+        let ballast = Ballast::beside(&path);
+        let (full, lost) = (ballast.full(), journal.lost());
+        let (writer, events, committed) = journal.writer(order.run, ballast);
+        self.observer.held = Some(HeldRecorder::new(events.clone()));
+        let mut ledger = JournalLedger { path: path.clone(), events, committed };
+        let asked = Asked { stop: self.stop.clone(), full, lost };
+        let passed = self.passes(kind, &mut ledger, &asked).await;
+        drop(ledger);
+        let held = self.observer.held.take();
+        let passed = match passed {
+            Ok(passed) => passed,
+            Err(error) => {
+                // The writer's thread closes the journal before the run ends.
+                drop(held);
+                return Err(match writer.finish() {
+                    Ok(journal) => order.kept(&journal, error),
+                    Err(_) => error,
+                });
+            }
+        };
+        held.into_iter().for_each(HeldRecorder::finish);
+        let journal = writer.finish()?;
+        journal.settle(Some(order.run))?;
+        if *asked.full.borrow() && passed.reason == StopReason::Interrupted {
+            return Err(JournalError::Full { path }.into());
+        }
+        Ok((passed, journal))
+    }
+
+    /// Sends what has no answer, and in a last pass what was set aside.
+    async fn passes(
+        &mut self,
+        kind: RoundKind,
+        ledger: &mut JournalLedger,
+        asked: &Asked,
+    ) -> Result<Passed, PipelineError> {
+        let mut passed =
+            Passed { reason: StopReason::Finished, abandoned: 0, beyond: None, input_changed: false };
+        for last in [false, true] {
+            let (feed, rows) = RoundFeed::start(self.opened, self.order, kind, last);
+            let (asks, hears) = watch::channel(*asked.stop.borrow());
+            let end = tokio::select! {
+                biased;
+                never = pass_on(asked.clone(), asks) => match never {},
+                end = self.dispatcher.pass(rows, ledger, hears, self.observer, last) => end,
+            }?;
+            passed.input_changed |= feed.finish(self.order.plan)?;
+            passed.abandoned += end.abandoned;
+            (passed.reason, passed.beyond) = (end.reason, end.beyond);
+            if passed.reason != StopReason::Finished || end.set_aside == 0 {
+                break;
+            }
+        }
+        Ok(passed)
+    }
 }
 
 /// Stores what is known of rows before anything is sent: those that cannot be sent as failed, and those that had failed as
@@ -175,37 +280,6 @@ struct Passed {
     abandoned: usize,
     beyond: Option<Reserve>,
     input_changed: bool,
-}
-
-/// Sends what has no answer, and in a last pass the rows that were set aside.
-async fn passes<E: Endpoint>(
-    opened: &Opened,
-    order: SendRequest<'_>,
-    dispatcher: &mut Dispatcher<'_, E>,
-    ledger: &mut JournalLedger,
-    observer: &mut Watch<'_>,
-    asked: &Asked,
-) -> Result<Passed, PipelineError> {
-    let mut passed =
-        Passed { reason: StopReason::Finished, abandoned: 0, beyond: None, input_changed: false };
-    // Failed rows may be anywhere.
-    let from = if order.retry_failed { Some(RequestPlace::default()) } else { order.plan.first_news };
-    for last in [false, true] {
-        let (feed, rows) = Feed::start(opened, FeedRules { retry_failed: order.retry_failed, last, from });
-        let (asks, hears) = watch::channel(*asked.stop.borrow());
-        let end = tokio::select! {
-            biased;
-            never = pass_on(asked.clone(), asks) => match never {},
-            end = dispatcher.pass(rows, ledger, hears, observer, last) => end,
-        }?;
-        passed.input_changed |= feed.finish(order.plan)?;
-        passed.abandoned += end.abandoned;
-        (passed.reason, passed.beyond) = (end.reason, end.beyond);
-        if passed.reason != StopReason::Finished || end.set_aside == 0 {
-            break;
-        }
-    }
-    Ok(passed)
 }
 
 /// What is stored when nothing is sent any more: the ends of rows that share a request, and that the survey of the input holds.
@@ -285,103 +359,6 @@ impl Ledger for JournalLedger {
             }
         }
     }
-}
-
-/// Turns events into snapshots for whoever watches.
-struct Watch<'a> {
-    tally: Tally,
-    begun: Instant,
-    sent: Instant,
-    held_by: Option<Bottleneck>,
-    held: Option<HeldRecorder>,
-    audience: Audience<'a>,
-}
-
-/// How a run stands before it sends: with what earlier runs have done.
-pub fn before_it_sends(opened: &Opened, plan: &Plan, retry_failed: bool) -> Tally {
-    let matched = &plan.matched;
-    let failed = if retry_failed { 0 } else { matched.failed };
-    let ok = matched.kept + matched.moved - matched.failed;
-    let mut tally = Tally::new(plan.requests, ok, failed, opened.job.price.is_some());
-    (tally.now.words, tally.now.input_rows) = (opened.words(), plan.rows);
-    tally
-}
-
-impl<'a> Watch<'a> {
-    fn new(opened: &Opened, order: SendRequest<'_>, audience: Audience<'a>) -> Self {
-        let tally = before_it_sends(opened, order.plan, order.retry_failed);
-        let begun = Instant::now();
-        audience.snapshots.send_replace(tally.now);
-        Self { tally, begun, sent: begun, held_by: None, held: None, audience }
-    }
-
-    fn finish(self) -> Snapshot {
-        let now = Snapshot { elapsed: self.begun.elapsed(), ..self.tally.now };
-        self.audience.snapshots.send_replace(now);
-        now
-    }
-}
-
-impl Observer for Watch<'_> {
-    fn on(&mut self, event: Event<'_>) {
-        let now = Instant::now();
-        self.tally.on(&event, now - self.begun);
-        if let Event::State(state) = &event {
-            self.held.iter_mut().for_each(|held| held.set_state(state, now));
-        }
-        self.audience.listener.on(event);
-        // A screen is drawn ten times a second; more would only cost.
-        let held_by = self.tally.now.state.held_by;
-        if now - self.sent >= Duration::from_millis(50) || held_by != self.held_by {
-            (self.sent, self.held_by) = (now, held_by);
-            self.audience.snapshots.send_replace(self.tally.now);
-        }
-    }
-}
-
-/// Records the rows that cannot be sent as failed. Gives how many were recorded now.
-fn store_bad_rows(opened: &Opened, journal: &Journal) -> Result<u64, PipelineError> {
-    let mut stored = 0;
-    let mut group = Vec::new();
-    let entries = Reader::beside(journal.path())?.entries();
-    let scan = Scan::new(opened, opened.wanted_by_requests(), Some(entries), |_, entry| {
-        unless(entry, |status| matches!(status, Status::Failed | Status::Ok))
-    })?;
-    for row in scan {
-        let scanned = row?;
-        let Some((row, Err(problem))) = scanned.prepared(opened) else { continue };
-        let code = scanned.item.as_ref().map_or(BAD_ROW, code_of);
-        // Where the row stands is said when this is shown: it may have moved by then.
-        let fault = Fault::new(FaultKind::RowRefused, code, problem.in_a_line());
-        group.push(RequestEnd::unsent(row, 0, Outcome::Failed(fault)));
-        stored += 1;
-        if group.len() >= 256 {
-            journal.store_unsent(&group)?;
-            group.clear();
-        }
-    }
-    journal.store_unsent(&group)?;
-    Ok(stored)
-}
-
-/// Gives rows with equal requests the end of the one that was sent; rows that have failed, when that was sent again.
-fn share(opened: &Opened, journal: &Journal, retry_failed: bool) -> Result<Shared, PipelineError> {
-    let mut sharer = journal.sharer()?;
-    let entries = Reader::beside(journal.path())?.entries();
-    let scan = Scan::new(opened, opened.wanted_by_requests(), Some(entries), |_, entry| {
-        unless(entry, |status| status == Status::Ok || status == Status::Failed && !retry_failed)
-    })?;
-    for row in scan {
-        if let Some((row, _)) = row?.prepared(opened) {
-            sharer.share(&row)?;
-        }
-    }
-    Ok(sharer.finish()?)
-}
-
-/// Looks into a row unless its entry is in such a state.
-fn unless(entry: Option<&Entry>, is_so: impl Fn(Status) -> bool) -> Depth {
-    if entry.is_some_and(|entry| is_so(entry.status)) { Depth::Pass } else { Depth::Whole }
 }
 
 /// A handle on nothing: for callers that send nothing and cannot be stopped.

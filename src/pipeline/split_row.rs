@@ -5,7 +5,7 @@ use std::sync::Arc;
 use serde_json::{Map, Value};
 
 use super::prefetch::Weight;
-use crate::job::split::SplitUnit;
+use crate::job::split::{Combine, SplitUnit};
 use crate::pieces::{Frame, SplitBy, SplitText};
 use crate::row::{BadRow, Item, Origin, PIECE, Row, RowId};
 use crate::text::short;
@@ -20,6 +20,8 @@ pub(super) struct Splitter {
     pub(super) column: Arc<str>,
     /// What it is cut at.
     pub(super) by: SplitUnit,
+    /// How the answers become one.
+    pub(super) combine: Combine,
     /// The largest piece, in estimated tokens.
     pub(super) budget: u64,
     /// How many sentences before a piece its template sees.
@@ -39,27 +41,32 @@ pub(super) struct SplitRow {
 
 impl Splitter {
     /// Cuts a row. A row that has no text to cut is a bad one.
-    pub(super) fn split(&self, item: Item) -> Result<SplitRow, Item> {
+    pub(super) fn split(&self, item: Item) -> Result<SplitRow, BadRow> {
         let row = match item {
             Item::Row(row) => row,
-            bad @ Item::Bad(_) => return Err(bad),
+            Item::Bad(bad) => return Err(bad),
         };
         let text = match row.fields.get(&*self.column) {
             Some(Value::String(text)) => text.as_str(),
             None | Some(Value::Null) => "",
             Some(_) => return Err(self.no_text(row)),
         };
-        let split = Frame::new(text, self.by(&row)).pieces(text, self.budget, &self.tokens);
+        let frame = Frame::new(text, self.by(&row));
+        let split = match self.combine {
+            Combine::Join => frame.pieces(text, self.budget, &self.tokens),
+            // What is asked about a text is asked about all of it.
+            Combine::Merge | Combine::Rows => frame.slices(text, self.budget, &self.tokens),
+        };
         let (column, context) = (Arc::clone(&self.column), self.context);
         Ok(SplitRow { row: Arc::new(row), split, column, context })
     }
 
-    fn no_text(&self, row: Row) -> Item {
+    fn no_text(&self, row: Row) -> BadRow {
         let reason = format!("column `{}` is to be cut into pieces, and is no text here", self.column);
         let raw =
             serde_json::to_vec(row.fields.get(&*self.column).unwrap_or(&Value::Null)).unwrap_or_default();
         let (position, place) = (row.position, row.place.clone());
-        Item::Bad(BadRow { position, place, reason, code: None, raw, row: Some(Box::new(row)) })
+        BadRow { position, place, reason, code: None, raw, row: Some(Box::new(row)) }
     }
 
     /// What the text of a row is cut at, by the job or by the row's own format.

@@ -244,6 +244,7 @@ fn in_a_line(step: &Step) -> String {
         Asks::Halve => format!("asked again in two halves ({result}): {answer}"),
         Asks::Gaps => format!("asked again between what has to stay ({result}): {answer}"),
         Asks::Part => format!("the answer to a part: {answer}"),
+        Asks::Merge => format!("the answer to a group of parts: {answer}"),
     }
 }
 

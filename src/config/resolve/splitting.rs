@@ -1,12 +1,16 @@
-//! How a long text is cut into pieces.
+//! How a long text is cut into pieces, and what is asked over answers.
+
+use std::path::PathBuf;
 
 use toml::Value;
 
+use crate::config::fields::request;
 use crate::config::layers::Layers;
-use crate::config::text_sections::SplitSection;
+use crate::config::text_sections::{DigestSection, MergeSection, SplitSection};
 use crate::diagnostic::Diagnostic;
 use crate::job::TemplateText;
-use crate::job::split::{PieceSize, Split};
+use crate::job::over::{DigestRequest, PartsRequest};
+use crate::job::split::{Combine, PieceSize, Split};
 
 /// The smallest piece that a job may ask for, in estimated tokens: below it, hardly a sentence would stay whole.
 const LEAST_TOKENS: i64 = 16;
@@ -36,5 +40,66 @@ pub(super) fn split(section: SplitSection, layers: &Layers) -> Result<Split, Dia
         context,
         combine: section.combine.unwrap_or_default(),
         on_mismatch: section.on_mismatch.unwrap_or_default(),
+    })
+}
+
+/// The request over the answers to a row's pieces: with `combine = "merge"`, and only then.
+pub(super) fn merge(
+    section: Option<MergeSection>,
+    split: Option<&SplitSection>,
+    layers: &Layers,
+) -> Result<Option<PartsRequest>, Diagnostic> {
+    let merges = split.and_then(|split| split.combine) == Some(Combine::Merge);
+    let Some(MergeSection { prompt, system, model, max_tokens, request }) = section else {
+        let help = "add [merge] with a `prompt` over the list `parts`";
+        let problem =
+            || layers.problem("split.combine", "`combine = \"merge\"` needs a prompt for the merge");
+        return if merges { Err(problem().help(help)) } else { Ok(None) };
+    };
+    if !merges {
+        let problem = layers.problem("merge", "[merge] has nothing to merge without `combine = \"merge\"`");
+        return Err(problem.help("set `combine = \"merge\"` under [split], or remove [merge]"));
+    }
+    over(("merge", prompt), (system, model, max_tokens), &request, layers).map(Some)
+}
+
+pub(super) fn digest(section: DigestSection, layers: &Layers) -> Result<DigestRequest, Diagnostic> {
+    let DigestSection { each, prompt, system, model, max_tokens, output, request } = section;
+    let source = each.unwrap_or_else(|| "{{ response }}".to_owned());
+    let is_empty = output.as_deref() == Some("");
+    layers.refuse_if(is_empty, "digest.output", "`output` must name a file")?;
+    Ok(DigestRequest {
+        each: TemplateText { source, place: layers.place("digest.each") },
+        asked: over(("digest", prompt), (system, model, max_tokens), &request, layers)?,
+        output: output.map(PathBuf::from),
+    })
+}
+
+/// A request over answers, of a section of this name.
+fn over(
+    (section, prompt): (&'static str, Option<String>),
+    (system, model, max_tokens): (Option<String>, Option<String>, Option<u64>),
+    fields: &toml::Table,
+    layers: &Layers,
+) -> Result<PartsRequest, Diagnostic> {
+    let text =
+        |key: &str, source: String| TemplateText { source, place: layers.place(&format!("{section}.{key}")) };
+    let Some(prompt) = prompt else {
+        let problem = layers.problem(section, format!("[{section}] has no `prompt`"));
+        return Err(
+            problem.help("write one over the list `parts`: {% for part in parts %}{{ part }}{% endfor %}")
+        );
+    };
+    let key = format!("{section}.max_tokens");
+    layers.refuse_if(max_tokens == Some(0), &key, "`max_tokens` must be above 0")?;
+    let (request, request_texts) = request(fields, &format!("{section}.request"), layers)?;
+    Ok(PartsRequest {
+        section,
+        prompt: text("prompt", prompt),
+        system: system.map(|source| text("system", source)),
+        model: model.filter(|model| !model.is_empty()),
+        max_tokens,
+        request,
+        request_texts,
     })
 }

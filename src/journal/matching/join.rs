@@ -98,7 +98,7 @@ impl Matcher<'_> {
     fn loosen_past_the_last_row(&self) -> rusqlite::Result<()> {
         let sql =
             "INSERT OR IGNORE INTO temp.loose_entries SELECT entry, position, row_id, fingerprint, status FROM entries
-             WHERE position >= ?1 AND (fingerprint IN (SELECT fingerprint FROM temp.loose_rows)
+             WHERE position >= ?1 AND over IS NULL AND (fingerprint IN (SELECT fingerprint FROM temp.loose_rows)
                  OR row_id IN (SELECT row_id FROM temp.loose_rows))";
         self.connection().execute(sql, [self.rows]).map(drop)
     }
@@ -210,6 +210,9 @@ impl Matcher<'_> {
                  AND (position < ?1 OR entry IN (SELECT entry FROM temp.claims)
                      OR row_id IN (SELECT row_id FROM temp.loose_rows))";
         self.connection().execute(loosen, params![behind, seconds(clock::now())])?;
+        // One that a killed run has left in a place.
+        self.connection()
+            .execute("UPDATE entries SET position = NULL, out = 0 WHERE over IS NOT NULL", [])?;
         meet("journal.match.loosened");
         let place = "UPDATE entries SET position = c.position, gone_at = NULL,
                  row_id = coalesce(r.row_id, entries.row_id), record = r.record,

@@ -114,6 +114,7 @@ fn row(position: u64, content: u8) -> RowKey {
     RowKey {
         position,
         part: EntryPart::WHOLE,
+        over: None,
         id: None,
         fingerprint: Fingerprint([content; 16]),
         record: None,

@@ -102,4 +102,7 @@ fn an_answer_has_parts_only_if_there_are_as_many_as_spans() {
     let text = "One.\n\nTwo.";
     let error = split(text, Text, 100).join(text, &["Eins."]).expect_err("a paragraph is lost");
     assert_eq!(error.to_string(), "1 paragraphs came back for the 2 of piece 1");
+    let text = " One.\n\n***\n\nTwo.\n";
+    let kept = split(text, Text, 100).join_as_they_are(text, &["Eins.\n\nZwei.\n\nDrei."]);
+    assert_eq!(kept.as_deref(), Ok(" Eins.\n\nZwei.\n\nDrei.\n"));
 }

@@ -300,3 +300,155 @@ fn a_column_that_is_not_there_or_holds_no_text_is_named() {
     run(&scene, &[]).expect_code(0);
     assert_eq!(scene.witness().len(), 1);
 }
+
+/// A job that summarises, merges and digests.
+const MERGED: &str = "input.id = \"name\"\nsplit.max_tokens = 100\nsplit.combine = \"merge\"\n\
+                      merge.prompt = \"Merge {{ name }}:{% for part in parts %} <{{ part }}>{% endfor %}\"\n\
+                      merge.request.max_tokens = 300\n\
+                      digest.each = \"{{ name }}: {{ response }}\"\n\
+                      digest.prompt = \"Digest:{% for part in parts %} [{{ part }}]{% endfor %}\"\n\
+                      digest.output = \"digest.md\"\n";
+
+fn merged_job(scene: &Scene, more: &str) {
+    scene.job("in.jsonl", "out.jsonl", &format!("{MERGED}{more}"));
+}
+
+/// The texts that were sent and begin with a word, in the order of sending.
+fn sent_with(scene: &Scene, word: &str) -> Vec<String> {
+    let texts = scene.witness();
+    let texts = texts.iter().filter_map(|request| request["body"]["messages"][0]["content"].as_str());
+    texts.filter(|text| text.starts_with(word)).map(str::to_owned).collect()
+}
+
+#[test]
+fn the_answers_to_pieces_are_merged_in_order_and_the_rows_digested() {
+    let scene = scene("");
+    let documents = [
+        ("a", book(12).join("\n\n")),
+        ("one", "Short.".to_owned()),
+        ("none", " ".to_owned()),
+        ("c", book(20).join("\n\n")),
+    ];
+    input(&scene, &documents);
+    merged_job(&scene, "");
+    let said = run(&scene, &[]).expect_code(0);
+    said.says("4 rows: 3 ok · 0 failed · 0 pending · 1 skipped").says("digest of 3: digest.md");
+    let rows = scene.output();
+    let (merges, digests) = (sent_with(&scene, "Merge "), sent_with(&scene, "Digest:"));
+    assert_eq!((merges.len(), digests.len()), (2, 1), "a row of one piece is not merged");
+    for name in ["a", "c"] {
+        let pieces = row(&rows, name)["pieces"].as_u64().expect("a number") as usize;
+        let merge =
+            merges.iter().find(|merge| merge.starts_with(&format!("Merge {name}:"))).expect("a merge");
+        assert_eq!(merge.matches(" <").count(), pieces, "{merge}");
+        assert_eq!(row(&rows, name)["attempts"], pieces + 1);
+    }
+    let digest = digests[0].as_str();
+    let order: Vec<_> =
+        ["[a: ", "[one: ", "[c: "].iter().map(|part| digest.find(part).expect("a part")).collect();
+    assert!(order.is_sorted() && !digest.contains("[none"), "{digest}");
+    let receipt = scene.receipt();
+    assert_eq!(receipt["digest"]["response"], scene.read("digest.md"));
+    assert_eq!((&receipt["digest"]["rows"], &receipt["digest"]["lacks"]), (&json!(3), &json!(0)));
+    let tokens = |row: &Value| row["total_tokens"].as_u64().unwrap_or_default();
+    let of_rows: u64 = rows.iter().map(tokens).sum();
+    let of_digest = tokens(&receipt["digest"]);
+    assert_eq!(of_rows + of_digest, receipt["all_runs"]["total_tokens"], "nothing is counted twice");
+    let before = scene.witness().len();
+    run(&scene, &[]).expect_code(0).says("nothing was sent");
+    assert_eq!(scene.witness().len(), before);
+    scene.run(&["verify", "job.toml"]).expect_code(0);
+}
+
+#[test]
+fn an_edited_piece_sends_itself_its_own_merge_and_the_digest_and_nothing_else() {
+    let scene = scene("");
+    let mut texts = book(12);
+    let other = book(20).join("\n\n");
+    let write = |texts: &[String]| input(&scene, &[("a", texts.join("\n\n")), ("c", other.clone())]);
+    write(&texts);
+    merged_job(&scene, "");
+    run(&scene, &[]).expect_code(0);
+    let before = scene.witness().len();
+    texts[5] = "Something else altogether.".to_owned();
+    write(&texts);
+    run(&scene, &[]).expect_code(0);
+    let new: Vec<Value> = scene.witness().split_off(before);
+    let text =
+        |request: &Value| request["body"]["messages"][0]["content"].as_str().expect("a text").to_owned();
+    let new: Vec<String> = new.iter().map(text).collect();
+    let merges: Vec<_> = new.iter().filter(|text| text.starts_with("Merge ")).collect();
+    assert!(merges.len() == 1 && merges[0].starts_with("Merge a:"), "{new:?}");
+    assert_eq!(new.iter().filter(|text| text.starts_with("Digest:")).count(), 1);
+    assert!(new.len() <= 4, "{new:?}");
+    // A row before the others moves them all, and sends nothing of theirs but the digest.
+    input(&scene, &[("new", "Fresh.".to_owned()), ("a", texts.join("\n\n")), ("c", other.clone())]);
+    let before = scene.witness().len();
+    run(&scene, &[]).expect_code(0);
+    assert_eq!(scene.witness().len() - before, 2);
+}
+
+#[test]
+fn more_parts_than_fit_are_merged_in_groups_first_and_a_kill_pays_for_no_group_again() {
+    let documents = [("a", book(40).join("\n\n")), ("c", book(25).join("\n\n"))];
+    let whole = scene("");
+    input(&whole, &documents);
+    merged_job(&whole, "merge.max_tokens = 60\n");
+    run(&whole, &[]).expect_code(0).says("for groups of parts");
+    let requests = whole.witness().len();
+    let merges = sent_with(&whole, "Merge a:");
+    assert!(merges.len() > 2, "{merges:?}");
+    let responses =
+        |scene: &Scene| scene.output().iter().map(|row| row["response"].clone()).collect::<Vec<_>>();
+    for times in [1, 3, requests - 6, requests - 4, requests - 2] {
+        let scene = scene("");
+        input(&scene, &documents);
+        merged_job(&scene, "merge.max_tokens = 60\nlimits.concurrency = 1\n");
+        let died = scene.dying_at("dispatch.answered", times).output().expect("the binary runs");
+        assert!(!died.status.success(), "the point was met");
+        scene.let_arrive();
+        let stored: u64 =
+            scene.journal().query_row("SELECT count(*) FROM steps", [], |row| row.get(0)).expect("a journal");
+        let before = scene.witness().len();
+        run(&scene, &[]).expect_code(0);
+        assert_eq!(
+            scene.witness().len() - before,
+            requests - stored as usize,
+            "{times}: what is stored is not sent again"
+        );
+        assert_eq!(responses(&scene), responses(&whole), "{times}");
+    }
+}
+
+#[test]
+fn a_failed_merge_fails_its_row_and_is_sent_again_alone() {
+    let mut scene = scene(
+        "[[fault]]\ncontains = \"Merge a\"\nstatus = 400\ncode = \"DataInspectionFailed\"\nmessage = \"no\"\n",
+    );
+    input(&scene, &[("a", book(12).join("\n\n")), ("b", "Short.".to_owned())]);
+    merged_job(&scene, "");
+    run(&scene, &[]).expect_code(3).says("1 ok · 1 failed").says("it lacks 1 that failed");
+    let rows = scene.output();
+    let error = row(&rows, "a")["error"].as_str().expect("an error").to_owned();
+    assert!(error.starts_with("merge: "), "{error}");
+    scene.serve(ServerSettings { translations: TranslationStyle::Echo, ..ServerSettings::default() });
+    merged_job(&scene, "");
+    let before = scene.witness().len();
+    run(&scene, &["--retry-failed"]).expect_code(0).says("digest of 2");
+    assert_eq!(scene.witness().len() - before, 2, "the merge, and the digest over both rows");
+}
+
+#[test]
+fn a_merge_without_a_prompt_and_a_prompt_without_a_merge_are_refused_with_the_job_file() {
+    let scene = scene("");
+    input(&scene, &[("a", "One.".to_owned())]);
+    scene.job("in.jsonl", "out.jsonl", "split.combine = \"merge\"\n");
+    run(&scene, &[]).expect_code(1).says("needs a prompt for the merge").says("job.toml");
+    scene.job("in.jsonl", "out.jsonl", "merge.prompt = \"x\"\n");
+    run(&scene, &[]).expect_code(1).says("[merge] has nothing to merge");
+    scene.job("in.jsonl", "out.jsonl", "digest.output = \"d.md\"\n");
+    run(&scene, &[]).expect_code(1).says("[digest] has no `prompt`");
+    scene.job("in.jsonl", "out.jsonl", "digest.prompt = \"{{ nothing }}\"\n");
+    run(&scene, &[]).expect_code(1).says("nothing");
+    assert!(scene.witness().is_empty());
+}

@@ -1,0 +1,98 @@
+//! The output of a job, and the files beside it.
+
+use std::path::{Path, PathBuf};
+
+use super::template_text::TemplateText;
+use crate::format::Format;
+
+/// The output.
+#[derive(Debug, Clone)]
+pub struct Output {
+    /// The file.
+    pub path: PathBuf,
+    /// The target of the path, if it is a symbolic link.
+    pub leads_to: Option<PathBuf>,
+    /// Its format.
+    pub format: Format,
+    /// Columns and their order, if the job names them.
+    pub select: Option<Vec<String>>,
+    /// New names of columns.
+    pub rename: Vec<(String, String)>,
+    /// The places of the names in `select` and `rename`, for messages.
+    pub names: Vec<TemplateText>,
+    /// The prefix of every answer column.
+    pub prefix: String,
+    /// Whether CSV cells that a spreadsheet would run are escaped.
+    pub spreadsheet_safe: bool,
+    /// The name of the file that the response of each row gets of its own, a template over the row's columns.
+    pub documents: Option<TemplateText>,
+    /// The journal, if the job does not want it next to the output.
+    pub journal: Option<PathBuf>,
+    /// The file for figures during the run.
+    pub metrics: Option<PathBuf>,
+}
+
+/// The rehearsal's counterpart of a file.
+pub(super) fn simulated(path: &Path) -> PathBuf {
+    let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+    let stem = name.strip_suffix(".gz").or_else(|| name.strip_suffix(".zst")).unwrap_or(&name);
+    let at = stem.rfind('.').filter(|at| *at > 0).unwrap_or(stem.len());
+    path.with_file_name(format!("{}.simulated{}", &name[..at], &name[at..]))
+}
+
+/// The rehearsal's counterpart of files that are named by a template.
+fn simulated_template(template: &str) -> String {
+    let after = template.rfind('}').map_or(0, |last| last + 1);
+    let at = template[after..].rfind('.').map_or(template.len(), |dot| after + dot);
+    format!("{}.simulated{}", &template[..at], &template[at..])
+}
+
+impl Output {
+    /// The journal: where the job wants it, else next to the output. It belongs to the file, whichever name leads there.
+    pub fn journal(&self) -> PathBuf {
+        self.journal.clone().unwrap_or_else(|| beside(self.file(), "journal"))
+    }
+
+    fn file(&self) -> &Path {
+        self.leads_to.as_deref().unwrap_or(&self.path)
+    }
+
+    /// The run's receipt, next to the output.
+    pub fn summary(&self) -> PathBuf {
+        beside(&self.path, "summary.json")
+    }
+
+    /// The report page, next to the output.
+    pub fn report(&self) -> PathBuf {
+        beside(&self.path, "report.html")
+    }
+
+    /// The copy of standard input, with which it can be read twice and resumed.
+    pub fn spool(&self) -> PathBuf {
+        beside(self.file(), "stdin")
+    }
+
+    /// The texts of the documents that were read, from which the job is fed.
+    pub fn kept_documents(&self) -> PathBuf {
+        beside(self.file(), "documents")
+    }
+
+    /// The output of a rehearsal: `a.csv.gz` becomes `a.simulated.csv.gz`; files elsewhere are renamed in the same way.
+    pub fn simulated(&self) -> Self {
+        let metrics = self.metrics.as_deref().map(simulated);
+        let journal = self.journal.as_deref().map(simulated);
+        let documents = self.documents.as_ref().map(|template| TemplateText {
+            source: simulated_template(&template.source),
+            place: template.place.clone(),
+        });
+        Self { path: simulated(&self.path), leads_to: None, documents, journal, metrics, ..self.clone() }
+    }
+}
+
+/// The name of a file next to another.
+fn beside(file: &Path, ending: &str) -> PathBuf {
+    let mut name = file.file_name().unwrap_or_default().to_owned();
+    name.push(".");
+    name.push(ending);
+    file.with_file_name(name)
+}
