@@ -12,7 +12,7 @@ use crate::dispatch::stop::{Stop, StopLevel};
 use crate::document_format::DocumentFormat;
 use crate::documents::{ReadDocument, Unreadable, read};
 use crate::job::documents::DocumentSettings;
-use crate::job::{InputSettings, Job, Output};
+use crate::job::{InputSettings, Job, Output, TemplateText};
 use crate::read::documents::{
     self as documents, DocumentFault, DocumentReader, DocumentText, DocumentsSpec, OwnOutputs, ReaderName,
     ReadingWatch, ShownDocuments, bring_up_to_date, has_kept_texts,
@@ -70,6 +70,8 @@ pub(super) fn source(
     let Some(notices) = notices else { return Ok(None) };
     let settings = &mut job.input;
     let id = settings.id.get_or_insert_with(|| "path".to_owned()).clone();
+    let text = || TemplateText { source: "{{ text }}".to_owned(), place: None };
+    job.prompt.get_or_insert_default().user.get_or_insert_with(text);
     // A document is a row, however long; templates may produce as much.
     settings.max_record_bytes = settings.max_record_bytes.max(settings.documents.max_bytes);
     Ok(Some(Source::of_documents(InputSpec { id: Some(id), ..input.clone() }, &spec.kept, notices)?))

@@ -285,6 +285,23 @@ fn a_job_of_flags_alone_reads_a_folder() {
 }
 
 #[test]
+fn without_a_prompt_the_message_is_the_text() {
+    let mut scene = scene(&[("in/a.txt", "eins")], "");
+    let job = fs::read_to_string(scene.path("job.toml")).unwrap();
+    let without: String = job
+        .lines()
+        .filter(|line| !line.contains("{{ text }}"))
+        .fold(String::new(), |all, line| all + line + "\n");
+    assert_ne!(job, without);
+    scene.write("job.toml", without);
+    scene.run_job(&["job.toml"]).expect_code(0);
+    assert_eq!(
+        scene.witness()[0].pointer("/body/messages"),
+        Some(&json!([{"role": "user", "content": "eins"}]))
+    );
+}
+
+#[test]
 fn a_template_with_a_column_that_no_document_has_is_refused() {
     let scene = scene(&[("in/a.txt", "eins")], "");
     scene.run(&["run", "job.toml", "--prompt", "{{ txt }}"]).expect_code(1).says("no column `txt`");
