@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use super::rehearsed_names::{simulated, simulated_template};
 use super::template_text::TemplateText;
 use crate::format::Format;
 
@@ -30,21 +31,6 @@ pub struct Output {
     pub journal: Option<PathBuf>,
     /// The file for figures during the run.
     pub metrics: Option<PathBuf>,
-}
-
-/// The rehearsal's counterpart of a file.
-pub(super) fn simulated(path: &Path) -> PathBuf {
-    let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
-    let stem = name.strip_suffix(".gz").or_else(|| name.strip_suffix(".zst")).unwrap_or(&name);
-    let at = stem.rfind('.').filter(|at| *at > 0).unwrap_or(stem.len());
-    path.with_file_name(format!("{}.simulated{}", &name[..at], &name[at..]))
-}
-
-/// The rehearsal's counterpart of files that are named by a template.
-fn simulated_template(template: &str) -> String {
-    let after = template.rfind('}').map_or(0, |last| last + 1);
-    let at = template[after..].rfind('.').map_or(template.len(), |dot| after + dot);
-    format!("{}.simulated{}", &template[..at], &template[at..])
 }
 
 impl Output {

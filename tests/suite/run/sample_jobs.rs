@@ -1,20 +1,25 @@
 //! The repository's own jobs, rehearsed as the README says.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
 
 use arrow::datatypes::DataType;
+use serde_json::Value;
 
-use crate::support::harness::{Finished, Scene};
+use crate::support::harness::{Finished, Scene, lines};
 use crate::support::tables::{Table, batches};
 
 /// A scene with copies of the repository's jobs and samples in it.
 fn scene() -> Scene {
     let scene = Scene::new();
-    for folder in ["jobs", "samples"] {
+    for folder in ["jobs", "samples", "samples/documents"] {
         let from = Path::new(env!("CARGO_MANIFEST_DIR")).join(folder);
         for entry in fs::read_dir(from).expect("a folder") {
             let entry = entry.expect("a file");
+            if entry.path().is_dir() {
+                continue;
+            }
             let name = format!("{folder}/{}", entry.file_name().to_string_lossy());
             scene.write(&name, fs::read(entry.path()).expect("a file"));
         }
@@ -92,4 +97,39 @@ fn the_extraction_job_makes_typed_columns_from_each_article() {
     );
     assert!(table.texts("headline").iter().all(|headline| !headline.is_empty()));
     assert!(table.texts("people").iter().all(|people| people.starts_with("[{\"name\":")));
+}
+
+/// The rows of an output, by their paths.
+fn by_path(scene: &Scene, output: &str) -> BTreeMap<String, Value> {
+    lines(&scene.path(output))
+        .into_iter()
+        .map(|row| (row["path"].as_str().unwrap().to_owned(), row))
+        .collect()
+}
+
+#[test]
+fn the_contracts_job_writes_a_translation_of_each_document_and_names_the_scan() {
+    let mut scene = scene();
+    let (job, output) = ("jobs/contracts.toml", "out/contracts.simulated.jsonl");
+    scene.judge.output = output.to_owned();
+    let preview = scene.run(&["preview", job, "--simulate"]).expect_code(0);
+    assert!(preview.stdout.contains("1 document cannot be read: 1 no_text"), "{}", preview.stdout);
+    scene.run_job(&[job, "--simulate"]).expect_code(3).says("11 ok · 1 failed").says("signed-lease.pdf");
+    let rows = by_path(&scene, output);
+    let (scans, read): (Vec<_>, Vec<_>) = rows.values().partition(|row| row["error_code"] == "no_text");
+    assert_eq!((scans.len(), read.len()), (1, 11));
+    for row in read {
+        let (stem, format) = (row["stem"].as_str().unwrap(), row["format"].as_str().unwrap());
+        let ending = if format == "srt" { "srt" } else { "md" };
+        let file = scene.path(&format!("out/contracts/{stem}.zh.simulated.{ending}"));
+        assert_eq!(fs::read_to_string(file).unwrap(), row["response"].as_str().unwrap(), "{stem}");
+        assert!(row["response"].as_str().unwrap().contains("[Chinese] "), "{stem}");
+    }
+    assert_eq!(fs::read_dir(scene.path("out/contracts")).unwrap().count(), 11);
+    let response = |path: &str| rows[path]["response"].as_str().unwrap().to_owned();
+    assert!(response("bridge-tour.srt").contains("00:00:09,000 --> 00:00:12,000\n♪\n"), "times stay");
+    assert!(response("release-notes.md").contains("```sh\nsudo systemctl stop tidewatch\n"), "code stays");
+    assert!(response("procurement.txt").contains("\r\n"), "line ends stay");
+    scene.run(&["verify", job, "--simulate"]).expect_code(3);
+    scene.run_job(&[job, "--simulate"]).expect_code(3).says("nothing was sent");
 }
