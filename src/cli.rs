@@ -23,7 +23,7 @@ pub use setting_up::{CompletionsArgs, InitArgs, ManArgs};
 use shown::with_flags_in_use;
 use tip::with_a_tip;
 
-/// Runs one prompt over every row of a file, overnight, without babysitting.
+/// Runs one prompt over every row of a file, or every document of a folder, overnight, without babysitting.
 #[derive(Debug, Parser)]
 #[command(version, max_term_width = 100)]
 pub struct Cli {
@@ -102,6 +102,7 @@ pub fn parse() -> Result<Cli, clap::Error> {
 const RUN_EXAMPLE: &str = "Examples:
   fanfold run jobs/translate.toml
   fanfold run --input a.csv --output b.csv --model qwen3.6-plus --prompt 'Summarise: {{ text }}'
+  fanfold run --input letters/ --output a.jsonl --model qwen3.6-plus --prompt 'Summarise: {{ text }}'
 
 The same command resumes. Every flag that sets a key of the job file also has a variable: FANFOLD_QPS=5 is \
 --qps 5. A flag beats the variable, and the variable beats the job file.";

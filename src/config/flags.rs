@@ -39,7 +39,7 @@ pub const JOB_FLAGS: [JobFlag; 22] = [
         "input",
         "input.path",
         "FILE",
-        "File, folder or glob of rows: JSONL, CSV, TSV or Parquet; `-` is standard input; repeatable",
+        "File, folder or glob of rows (JSONL, CSV, TSV, Parquet) or of documents; `-` is standard input; repeatable",
     ),
     text("output", "output.path", "FILE", concat!("Output file; its ending sets the format: ", endings!())),
     text(

@@ -133,3 +133,36 @@ fn the_contracts_job_writes_a_translation_of_each_document_and_names_the_scan() 
     scene.run(&["verify", job, "--simulate"]).expect_code(3);
     scene.run_job(&[job, "--simulate"]).expect_code(3).says("nothing was sent");
 }
+
+#[test]
+fn the_command_about_documents_in_the_readme_ends_as_it_says() {
+    let mut scene = scene();
+    let page =
+        fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("README.md")).expect("the README");
+    let section = page.split("## Documents and long texts").nth(1).expect("the section");
+    let command =
+        section.split("```sh\nfanfold run ").nth(1).and_then(|rest| rest.lines().next()).expect("a command");
+    scene.judge.output = "out/contracts.simulated.jsonl".to_owned();
+    scene.run_job(&command.split(' ').collect::<Vec<_>>()).expect_code(3);
+    assert!(section.contains("It ends with exit code 3 because one document is a scan"));
+}
+
+#[test]
+fn the_digest_job_merges_the_summaries_of_pieces_and_writes_a_digest_of_all_documents() {
+    let mut scene = scene();
+    let (job, output) = ("jobs/digest.toml", "out/digest.simulated.jsonl");
+    scene.judge.output = output.to_owned();
+    scene.run_job(&[job, "--simulate"]).expect_code(3).says("11 ok · 1 failed").says("digest of 11");
+    let rows = by_path(&scene, output);
+    let pieces = |path: &str| rows[path]["pieces"].as_u64().unwrap();
+    assert_eq!((pieces("bridge-tour.srt"), pieces("supply-contract.docx")), (1, 3));
+    assert_eq!(rows["supply-contract.docx"]["attempts"], 4, "three pieces and their merge");
+    let merged = rows["supply-contract.docx"]["response"].as_str().unwrap();
+    assert!(merged.contains("summaries of the parts"), "{merged}");
+    let digest = fs::read_to_string(scene.path("out/digest.simulated.md")).unwrap();
+    let receipt = fs::read(scene.path("out/digest.simulated.jsonl.summary.json")).unwrap();
+    let receipt: Value = serde_json::from_slice(&receipt).unwrap();
+    assert_eq!((&receipt["digest"]["lacks"], &receipt["digest"]["rows"]), (&1.into(), &11.into()));
+    assert_eq!(receipt["digest"]["response"].as_str().unwrap().trim(), digest.trim());
+    scene.run_job(&[job, "--simulate"]).expect_code(3).says("nothing was sent");
+}
