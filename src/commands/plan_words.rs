@@ -17,11 +17,21 @@ pub(super) fn plan_line(plan: &Plan, words: RowWords) -> String {
         gone => format!(" · {} gone", count(gone)),
     };
     let mut rows = counted(plan.rows, words.row());
-    if plan.skipped > 0 {
-        rows.push_str(&format!(" ({} without text)", count(plan.skipped)));
+    let unreadable: u64 = plan.unreadable.values().sum();
+    let codes: Vec<String> =
+        plan.unreadable.iter().map(|(code, documents)| format!("{} {code}", count(*documents))).collect();
+    let unread =
+        (unreadable > 0).then(|| format!("{} cannot be read: {}", count(unreadable), codes.join(", ")));
+    let skipped = (plan.skipped > 0).then(|| format!("{} without text", count(plan.skipped)));
+    let notes: Vec<String> = unread.into_iter().chain(skipped).collect();
+    if !notes.is_empty() {
+        rows.push_str(&format!(" ({})", notes.join("; ")));
     }
     if words.pieces {
-        rows.push_str(&format!(" · {}", counted(plan.requests, words.request())));
+        rows.push_str(&format!(" · {}", counted(plan.requests - unreadable, words.request())));
+    }
+    if plan.merges > 0 {
+        rows.push_str(&format!(" · {}", counted(plan.merges, "merge")));
     }
     // Of a first run there is nothing else to say.
     if matched.kept + matched.moved + matched.changed + matched.gone == 0 {

@@ -222,7 +222,7 @@ fn estimates(job: &Job, plan: &Plan, reader: Option<&Reader>) -> Result<Vec<Stri
             // If the maximum length of an answer is unknown, there is no maximum.
             if most.unbounded { "with answers of unknown length, possibly" } else { "at most" },
             count(most.max_completion_tokens),
-            not_sent(plan)
+            not_sent(plan) + &sent_later(job, plan)
         ),
         cost_line(job, &cost_estimate, to_send, answered),
     ];
@@ -240,6 +240,21 @@ fn estimates(job: &Job, plan: &Plan, reader: Option<&Reader>) -> Result<Vec<Stri
     lines.extend(warnings::warnings(job, &cost_estimate, reader)?);
     lines.extend(warnings::unused_glossary(job, plan));
     Ok(lines)
+}
+
+/// The requests over answers, which are made when there are answers.
+fn sent_later(job: &Job, plan: &Plan) -> String {
+    let merges = match plan.merges {
+        0 => None,
+        merges => Some(counted(merges, "merge")),
+    };
+    let digest = job.digest.as_ref().map(|_| "the digest".to_owned());
+    let later: Vec<String> = merges.into_iter().chain(digest).collect();
+    if later.is_empty() {
+        String::new()
+    } else {
+        format!("; then {}, as far as they are new", later.join(" and "))
+    }
 }
 
 /// The rows without an answer for which nothing is sent.
@@ -272,6 +287,7 @@ fn cost_line(job: &Job, cost_estimate: &CostEstimate, to_send: u64, completion: 
     };
     let later = match () {
         () if !job.tools.is_empty() => "; plus rounds of tools",
+        () if job.merge.is_some() || job.digest.is_some() => "; plus the requests over answers",
         () if job.answer.on_length == OnLength::Grow => "; plus longer second answers",
         () if job.answer.schema.is_some() && job.answer.repair > 0 => "; plus repaired answers",
         () => "",

@@ -120,13 +120,15 @@ impl DocumentFiles {
         Ok(())
     }
 
-    /// Writes the answer to a document that has one. Any other keeps the file that it has.
+    /// Writes the answer to a document that has one, and the text of one that asks nothing. Any other keeps the file that it has.
     ///
     /// # Errors
     ///
     /// The file cannot be written.
     pub(super) fn write(&self, item: &Item, result: &RowResult) -> Result<(), PipelineError> {
-        let (Item::Row(row), Status::Ok, Some(answer)) = (item, result.status, &result.answer) else {
+        let (Item::Row(row), Status::Ok | Status::Skipped, Some(answer)) =
+            (item, result.status, &result.answer)
+        else {
             return Ok(());
         };
         let Some(text) = &answer.response else { return Ok(()) };

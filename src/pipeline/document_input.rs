@@ -74,7 +74,16 @@ pub(super) fn source(
     job.prompt.get_or_insert_default().user.get_or_insert_with(text);
     // A document is a row, however long; templates may produce as much.
     settings.max_record_bytes = settings.max_record_bytes.max(settings.documents.max_bytes);
+    ask_the_text(job);
     Ok(Some(Source::of_documents(InputSpec { id: Some(id), ..input.clone() }, &spec.kept, notices)?))
+}
+
+/// Without a prompt, the message is the text of the document, or of its piece.
+fn ask_the_text(job: &mut Job) {
+    let column = job.split.as_ref().map_or("text", |split| &split.column.source);
+    let source = format!("{{{{ {column} }}}}");
+    let prompt = job.prompt.get_or_insert_default();
+    prompt.user.get_or_insert(TemplateText { source, place: None });
 }
 
 /// Reads the documents of an input, and gives the columns of each to `show`, in order, until that returns false; one that

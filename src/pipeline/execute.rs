@@ -241,7 +241,14 @@ impl<E: Endpoint, R: Reporter> Execution<'_, E, R> {
         let (job, rules) = (&self.order.opened.job, self.order.opened.conversation());
         let record = RunRecord {
             program: concat!("fanfold ", env!("CARGO_PKG_VERSION")).to_owned(),
-            job: described(job, self.order.address(), &rules.key(), plan.rows).to_string(),
+            job: described(
+                job,
+                self.order.address(),
+                &rules.key(),
+                (plan.rows, plan.requests),
+                self.order.opened.words(),
+            )
+            .to_string(),
             in_doubt: legacy.in_doubt,
             simulated: legacy.simulated,
         };

@@ -171,7 +171,7 @@ impl Opened {
 
     /// What messages call the job's rows and requests.
     pub fn words(&self) -> RowWords {
-        RowWords { documents: false, pieces: self.splitter.is_some() }
+        RowWords { documents: self.source.is_of_documents(), pieces: self.splitter.is_some() }
     }
 
     /// How the answers to a row's pieces become one.

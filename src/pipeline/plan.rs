@@ -1,5 +1,6 @@
 //! The first of two passes: every row is read, rendered and matched, so that there are no surprises later.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::bad_rows::BadRows;
@@ -20,7 +21,7 @@ use crate::note::{EntryPart, RowKey};
 use crate::outcome::Status;
 use crate::read::Stamp;
 use crate::request::{ChatRequest, Estimate};
-use crate::row::{Column, Item};
+use crate::row::{BadRow, Column, Item};
 
 /// The result of the first pass.
 #[derive(Debug)]
@@ -29,6 +30,10 @@ pub struct Plan {
     pub rows: u64,
     /// The rows among them that ask nothing, because they have no text.
     pub skipped: u64,
+    /// The documents that cannot be read, by code.
+    pub unreadable: BTreeMap<String, u64>,
+    /// The rows that are merged after their pieces, if these are answered.
+    pub merges: u64,
     /// The requests of all rows, answered or not: as many as there are rows, unless rows are cut into pieces.
     pub requests: u64,
     /// The relation of the requests to the journal.
@@ -146,12 +151,14 @@ pub fn plan(
         if part.number == 0 {
             plan.rows += 1;
             plan.skipped += u64::from(part.count == 0);
+            plan.merges += u64::from(part.count > 1 && opened.merger().is_some());
             survey_row(&mut columns, whole.as_deref(), news.as_ref())?;
         }
         if part.count == 0 {
             continue;
         }
         plan.requests += 1;
+        plan.note_unreadable(news.as_ref().map(|news| &news.item));
         let Some(News { item, key, request }) = news else {
             matcher.known(place.position);
             continue;
@@ -242,6 +249,8 @@ impl Plan {
         Self {
             rows: 0,
             skipped: 0,
+            unreadable: BTreeMap::new(),
+            merges: 0,
             requests: 0,
             matched: Matched::default(),
             columns: vec![],
@@ -250,6 +259,13 @@ impl Plan {
             cost_estimate: CostEstimate::default(),
             stamp,
             first_news: None,
+        }
+    }
+
+    /// Counts a document that cannot be read.
+    fn note_unreadable(&mut self, item: Option<&Item>) {
+        if let Some(Item::Bad(BadRow { code: Some(code), .. })) = item {
+            *self.unreadable.entry(code.clone()).or_default() += 1;
         }
     }
 

@@ -8,13 +8,20 @@ use crate::job::Job;
 use crate::job::limits::{Concurrency, Quota};
 use crate::job::period::CapPeriod;
 use crate::job::units::shown;
+use crate::row_words::RowWords;
 use crate::text::{count, money};
 
 /// What the journal calls the built-in simulator, in the place of an address.
 pub const SIMULATOR: &str = "simulator";
 
 /// The job as it runs: who is asked, under which rules for answers, for how many rows.
-pub fn described(job: &Job, address: &str, answer_rules: &str, rows: u64) -> Value {
+pub fn described(
+    job: &Job,
+    address: &str,
+    answer_rules: &str,
+    (rows, requests): (u64, u64),
+    words: RowWords,
+) -> Value {
     json!({
         "model": job.model.name,
         "base_url": address,
@@ -22,6 +29,8 @@ pub fn described(job: &Job, address: &str, answer_rules: &str, rows: u64) -> Val
         "input": job.input.paths,
         "output": job.output.path,
         "rows": rows,
+        "requests": requests,
+        "documents": words.documents,
         "id": job.input.id,
         "limits": limits(job).into_iter().collect::<BTreeMap<_, _>>(),
     })

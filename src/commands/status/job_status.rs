@@ -25,6 +25,7 @@ use crate::journal::reader::Reader;
 use crate::journal::recent::Lately;
 use crate::journal::rows::{FailureGroup, StateCounts};
 use crate::report::message_groups::{MessageGroup, MessageGroups};
+use crate::row_words::RowWords;
 use crate::text::{count, counted, money, printable, rate, short};
 
 /// How many days and runs are shown; the JSON has all.
@@ -52,7 +53,10 @@ pub(super) enum ReadScope {
 
 /// The state of a job.
 pub(super) struct JobStatus {
+    pub(super) input_rows: Option<u64>,
+    /// What is counted: the rows or, in a job that cuts them, their pieces.
     pub(super) rows: Option<u64>,
+    pub(super) words: RowWords,
     pub(super) counts: StateCounts,
     /// Answers from a simulator.
     pub(super) simulated: u64,
@@ -85,6 +89,7 @@ impl JobStatus {
         let priced = settled.price.is_some();
         let job: Value =
             reader.last_job()?.and_then(|text| serde_json::from_str(&text).ok()).unwrap_or_default();
+        let number = |key: &str| job.get(key).and_then(Value::as_u64);
         let runs = reader.runs()?;
         let spent = spent_by(&runs);
         let holder = Lock::holder(reader.path());
@@ -111,7 +116,12 @@ impl JobStatus {
         let running = holder.is_some();
         let last_minute = reader.sent_within(Duration::from_secs(60), now)?;
         Ok(Self {
-            rows: job.get("rows").and_then(Value::as_u64),
+            input_rows: number("rows"),
+            rows: number("requests").or(number("rows")),
+            words: RowWords {
+                documents: job.get("documents").and_then(Value::as_bool) == Some(true),
+                pieces: settled.split.is_some(),
+            },
             counts: reader.counts(None)?,
             simulated: reader.simulated()?.answers,
             last_minute: last_minute.len() as u64,
@@ -154,7 +164,11 @@ impl JobStatus {
     /// All lines.
     pub(super) fn lines(&self) -> Vec<ScreenLine> {
         let plain = |line: String| (Ink::Plain, line);
-        let rows = self.rows.map_or_else(|| "? rows".to_owned(), |rows| counted(rows, "row"));
+        let noun = self.words.request();
+        let mut rows = self.rows.map_or_else(|| format!("? {noun}s"), |rows| counted(rows, noun));
+        if let Some(whole) = self.input_rows.filter(|_| self.words.pieces) {
+            rows.push_str(&format!(" of {}", counted(whole, self.words.row())));
+        }
         let left = self.left().map_or_else(|| "?".to_owned(), count);
         let mut lines = vec![plain(format!(
             "{rows}: {} ok · {} failed · {left} left",
@@ -178,7 +192,7 @@ impl JobStatus {
         lines.extend(self.failures.iter().map(|group| {
             // In the form that `--row` accepts.
             let row = group.id.as_deref().map_or_else(|| count(group.example + 1), |id| short(id, 60));
-            let rows = counted(group.rows, "row");
+            let rows = counted(group.rows, self.words.request());
             let (code, message) = (short(&group.code, 60), short(&group.message, 120));
             (Ink::Notable, format!("{rows} failed with {code}, such as row {row}: {message}"))
         }));

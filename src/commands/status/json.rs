@@ -25,6 +25,7 @@ const VERSION: u32 = 1;
 #[derive(Debug, Serialize)]
 pub(super) struct StatusReport<'a> {
     version: u32,
+    input_rows: Option<u64>,
     rows: Option<u64>,
     ok: u64,
     failed: u64,
@@ -59,6 +60,7 @@ impl<'a> StatusReport<'a> {
         let (spent, lately, running) = (&status.spent, status.lately, status.is_running());
         Self {
             version: VERSION,
+            input_rows: status.input_rows,
             rows: status.rows,
             ok: status.counts.ok,
             failed: status.counts.failed,

@@ -140,6 +140,8 @@ fn the_defaults_that_editors_show_are_the_real_ones() {
     assert!(lines.lines().count() >= 18, "{lines}");
     // Without a schema of the answers, `repair` has nothing to do.
     lines = lines.replace("answer.repair", "answer.schema = \"a.json\"\nanswer.repair");
+    // And without a prompt there is no digest.
+    lines.push_str("digest.prompt = \"x\"\n");
     let settled = |text: &str| {
         let job = settle(&format!("{SMALL}{text}")).expect("good");
         let Job { input, output, retry, concurrency, answer, model, .. } = job;

@@ -65,12 +65,6 @@ impl KeptCounts {
                 kept => format!("{read} read, {} kept as read before", count(kept)),
             });
         }
-        if !self.unread.is_empty() {
-            let codes: Vec<String> =
-                self.unread.iter().map(|(code, documents)| format!("{} {code}", count(*documents))).collect();
-            let unread: u64 = self.unread.values().sum();
-            notices.push(format!("{} cannot be read: {}", counted(unread, "document"), codes.join(", ")));
-        }
         if self.of_another_reader > 0 {
             let texts = counted(self.of_another_reader, "text");
             notices.push(format!(

@@ -143,7 +143,7 @@ fn nothing_is_written_where_nothing_has_changed() {
     desk.keep().unwrap();
     let stamp = || fs::metadata(desk.kept()).map(|about| (about.modified().unwrap(), about.len())).unwrap();
     let first = stamp();
-    assert_eq!(desk.keep().unwrap(), ["1 document cannot be read: 1 encrypted"]);
+    assert!(desk.keep().unwrap().is_empty());
     assert_eq!(stamp(), first);
     assert_eq!(desk.reader.taken(), ["a.txt", "b.txt"]);
     let mode = std::os::unix::fs::PermissionsExt::mode(&fs::metadata(desk.kept()).unwrap().permissions());
@@ -235,7 +235,7 @@ fn what_is_too_large_or_blank_or_cannot_be_opened_is_named() {
     let codes =
         ["a.txt: too_large", "b.txt: empty", "c.txt: empty", "d.txt: unreadable", "e.txt: unreadable"];
     assert_eq!(desk.lines(), codes);
-    assert_eq!(said, ["5 documents cannot be read: 2 empty, 1 too_large, 2 unreadable"]);
+    assert!(said.is_empty(), "the plan says what cannot be read: {said:?}");
 }
 
 #[test]

@@ -44,7 +44,7 @@ pub(super) fn fits<'t>(
             "messages",
             format!("the text has at least {tokens} tokens, and {model} accepts at most {longest}"),
         )
-        .help("split the text over several rows")),
+        .help("add [split] to the job, which cuts a long text into pieces: `--set split.max_tokens=1200`")),
     }
 }
 

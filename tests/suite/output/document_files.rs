@@ -3,6 +3,8 @@
 use std::fs;
 use std::os::unix::fs::symlink;
 
+use fanfold::simulator::{ServerSettings, TranslationStyle};
+
 use crate::support::harness::Scene;
 
 fn scene(documents: &str, more: &str) -> Scene {
@@ -105,4 +107,26 @@ fn a_rehearsal_writes_files_of_its_own_and_tables_have_none() {
     assert_eq!(names(&scene, "out"), ["a.simulated.md", "b.simulated.md"]);
     scene.write("t.csv", "text\neins\n");
     scene.run(&["run", "job.toml", "--input", "t.csv"]).expect_code(1).says("needs an input of documents");
+}
+
+#[test]
+fn without_a_prompt_the_message_is_the_text_and_a_text_without_a_letter_is_its_own_answer() {
+    let scene =
+        Scene::with(ServerSettings { translations: TranslationStyle::Echo, ..ServerSettings::default() });
+    let text = "# Title\r\n\r\nA paragraph with `code`.\r\n\r\n```\r\nlet a = 1;\r\n```\r\n";
+    scene.write("in/a.md", text);
+    scene.write("in/rulers.txt", "* * *\n\n12\n");
+    let job = format!(
+        "input.path = \"in/\"\nmodel.name = \"qwen-mt-plus\"\nmodel.base_url = \"{}\"\n\
+         request.translation_options = {{ source_lang = \"auto\", target_lang = \"German\" }}\n\
+         output = {{ path = \"out.jsonl\", documents = \"out/{{{{ name }}}}\" }}\n[split]\n",
+        scene.base_url()
+    );
+    scene.write("job.toml", job);
+    let said = scene.run(&["run", "job.toml"]).expect_code(0);
+    said.says("2 documents (1 without text) · 1 piece").says("1 ok · 0 failed · 0 pending · 1 skipped");
+    assert_eq!(scene.read("out/a.md"), text);
+    assert_eq!(scene.read("out/rulers.txt"), "* * *\n\n12\n");
+    let status = scene.run(&["status", "job.toml"]).expect_code(0);
+    assert!(status.stdout.starts_with("1 piece of 2 documents: 1 ok"), "{}", status.stdout);
 }

@@ -113,7 +113,7 @@ fn the_contracts_job_writes_a_translation_of_each_document_and_names_the_scan() 
     let (job, output) = ("jobs/contracts.toml", "out/contracts.simulated.jsonl");
     scene.judge.output = output.to_owned();
     let preview = scene.run(&["preview", job, "--simulate"]).expect_code(0);
-    assert!(preview.stdout.contains("1 document cannot be read: 1 no_text"), "{}", preview.stdout);
+    assert!(preview.stdout.contains("12 documents (1 cannot be read: 1 no_text) · "), "{}", preview.stdout);
     scene.run_job(&[job, "--simulate"]).expect_code(3).says("11 ok · 1 failed").says("signed-lease.pdf");
     let rows = by_path(&scene, output);
     let (scans, read): (Vec<_>, Vec<_>) = rows.values().partition(|row| row["error_code"] == "no_text");

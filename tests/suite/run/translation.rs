@@ -225,7 +225,7 @@ fn a_glossary_needs_a_model_that_translates_and_a_language() {
 fn a_text_that_is_surely_too_long_is_a_bad_row_and_one_that_may_be_is_the_service_s_to_refuse() {
     let (words, signs) = ("word ".repeat(8_200), "很高兴认识你。".repeat(1_500));
     let mut long = scene(&[["short", "fr"], [&words, "fr"]], "");
-    let said = ["in.csv:3: ", "at least 8200 tokens", "qwen-mt-plus accepts at most 8192", "split the text"];
+    let said = ["in.csv:3: ", "at least 8200 tokens", "qwen-mt-plus accepts at most 8192", "add [split]"];
     refused(&mut long, &["job.toml"], &said);
     long.run_job(&["job.toml", "--set", "input.on_bad_row=skip"]).expect_code(3);
     let row = &lines(&long.path("out.jsonl"))[1];
