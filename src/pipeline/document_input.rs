@@ -70,8 +70,6 @@ pub(super) fn source(
     let Some(notices) = notices else { return Ok(None) };
     let settings = &mut job.input;
     let id = settings.id.get_or_insert_with(|| "path".to_owned()).clone();
-    let text = || TemplateText { source: "{{ text }}".to_owned(), place: None };
-    job.prompt.get_or_insert_default().user.get_or_insert_with(text);
     // A document is a row, however long; templates may produce as much.
     settings.max_record_bytes = settings.max_record_bytes.max(settings.documents.max_bytes);
     ask_the_text(job);
