@@ -2,7 +2,7 @@
 
 use std::cell::Cell;
 use std::ffi::OsString;
-use std::sync::Arc;
+use std::rc::Rc;
 use std::time::{Duration, Instant};
 
 use super::failure::Failure;
@@ -18,7 +18,7 @@ const PAUSE: Duration = Duration::from_secs(5);
 /// Reads documents until `stop`, and says how far it is.
 pub(super) fn reading(reread: bool, screen: &Screen, stop: Stop, hidden: &[OsString]) -> DocumentReading {
     let (screen, said) = (screen.clone(), Cell::new(Instant::now()));
-    let progress = Arc::new(move |done: u64, all: u64| {
+    let progress = Rc::new(move |done: u64, all: u64| {
         if said.get().elapsed() >= PAUSE {
             said.set(Instant::now());
             screen.say_when(&format!("reading documents: {} of {}", count(done), count(all)));

@@ -3,6 +3,7 @@
 use std::ffi::OsString;
 use std::fmt;
 use std::path::Path;
+use std::rc::Rc;
 use std::sync::Arc;
 
 use serde_json::{Map, Value};
@@ -29,7 +30,7 @@ pub struct DocumentReading {
     /// Variables that the job's commands do not get to see.
     pub hidden: Vec<OsString>,
     /// Is called after each document with how many are done, and how many there are.
-    pub progress: Arc<dyn Fn(u64, u64)>,
+    pub progress: Rc<dyn Fn(u64, u64)>,
 }
 
 impl Default for DocumentReading {
@@ -38,7 +39,7 @@ impl Default for DocumentReading {
             reread: false,
             stop: tokio::sync::watch::channel(StopLevel::None).1,
             hidden: Vec::new(),
-            progress: Arc::new(|_, _| {}),
+            progress: Rc::new(|_, _| {}),
         }
     }
 }

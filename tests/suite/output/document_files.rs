@@ -18,7 +18,9 @@ fn scene(documents: &str, more: &str) -> Scene {
 /// The names below a folder, sorted.
 fn names(scene: &Scene, folder: &str) -> Vec<String> {
     let mut names: Vec<String> = fs::read_dir(scene.path(folder))
-        .map(|entries| entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect())
+        .map(|entries| {
+            entries.map(|entry| entry.expect("an entry").file_name().into_string().expect("UTF-8")).collect()
+        })
         .unwrap_or_default();
     names.sort();
     names

@@ -103,7 +103,7 @@ fn the_extraction_job_makes_typed_columns_from_each_article() {
 fn by_path(scene: &Scene, output: &str) -> BTreeMap<String, Value> {
     lines(&scene.path(output))
         .into_iter()
-        .map(|row| (row["path"].as_str().unwrap().to_owned(), row))
+        .map(|row| (row["path"].as_str().expect("a path").to_owned(), row))
         .collect()
 }
 
