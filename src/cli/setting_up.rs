@@ -32,7 +32,7 @@ pub struct InitArgs {
     /// Folder to write to, created if missing
     #[arg(value_name = "DIR", default_value = ".")]
     pub folder: PathBuf,
-    /// File or glob of rows; by default, write a small sample
+    /// File, folder or glob of rows or documents; by default, write a small sample
     #[arg(long, value_name = "FILE")]
     pub input: Option<String>,
     /// Model

@@ -16,6 +16,8 @@ pub(super) struct JobDraft {
     pub(super) input: Option<String>,
     /// Its format, which is also that of the output.
     pub(super) format: Format,
+    /// Whether its rows are documents.
+    pub(super) is_of_documents: bool,
     /// The column that may identify a row.
     pub(super) id: Option<String>,
     /// The model.
@@ -32,10 +34,6 @@ impl JobDraft {
         let job = shell_quoted(&place.job().display().to_string());
         let width = job.len() + " --simulate".len();
         let input = self.input.clone().unwrap_or_else(|| place.sample().display().to_string());
-        let id = match self.input {
-            None => "id = \"id\"".to_owned(),
-            Some(_) => format!("# id = {}", quoted(self.id.as_deref().unwrap_or("a column"))),
-        };
         format!(
             "#:schema ./job.schema.json
 # A fanfold job: one prompt over every row of a file. The line above lets an editor complete and explain
@@ -51,9 +49,7 @@ impl JobDraft {
 [input]
 path = {input}
 
-# The column that identifies a row. With it, rows may be sorted, added or removed between runs, and each answer
-# stays with its row. Without it, a row is identified by its position and content.
-{id}
+{identity}
 
 [model]
 name = {model}
@@ -65,7 +61,7 @@ name = {model}
 {prompt}
 [request]
 # Every other field of the request is sent unchanged; strings are templates too.
-{request}
+{request}{split}
 [limits]
 # By default, the model table's limits (`fanfold models`). All of them hold at the same time.
 # qpm = 60              # requests per minute
@@ -82,9 +78,41 @@ path = {output}
             input = quoted(&input),
             model = quoted(&self.model),
             prompt = self.prompt_section(),
+            identity = self.identity(),
             request = self.request_section(),
+            split = self.split_section(),
             output = quoted(&place.folder.join("out").join(self.output_name()).display().to_string()),
         )
+    }
+
+    fn identity(&self) -> String {
+        if self.is_of_documents {
+            return "# A document is identified by its path. Documents that cannot be read stop the run before anything is sent; to \
+                    send the\n# others:\n# on_bad_row = \"skip\""
+                .to_owned();
+        }
+        let id = match self.input {
+            None => "id = \"id\"".to_owned(),
+            Some(_) => format!("# id = {}", quoted(self.id.as_deref().unwrap_or("a column"))),
+        };
+        format!(
+            "# The column that identifies a row. With it, rows may be sorted, added or removed between runs, and each answer\n\
+             # stays with its row. Without it, a row is identified by its position and content.\n{id}"
+        )
+    }
+
+    fn split_section(&self) -> &'static str {
+        match (self.is_of_documents, &self.facts.languages) {
+            (false, _) => "",
+            (true, Some(_)) => {
+                "\n[split]\n# A long text is sent in pieces of so many tokens, and the answers become one text again.\n\
+                 max_tokens = 1200\n"
+            }
+            (true, None) => {
+                "\n# A text longer than the model reads can be sent in pieces, whose answers are merged:\n# [split]\n\
+                 # combine = \"merge\"\n# [merge]\n# prompt = \"Merge these: {{ parts | join(' ') }}\"\n"
+            }
+        }
     }
 
     fn prompt_section(&self) -> String {

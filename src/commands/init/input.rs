@@ -1,16 +1,22 @@
 //! What an input offers for a new job: its columns, its first row, and the column most suitable for a question.
 
+use std::ffi::OsString;
 use std::path::Path;
 
-use serde_json::Value;
+use serde_json::{Map, Value};
 
+use crate::commands::environment::KEY_VARIABLES;
 use crate::commands::failure::Failure;
+use crate::config::flags::set;
+use crate::config::layers::Layers;
+use crate::config::resolve::input_alone;
 use crate::diagnostic::Diagnostic;
 use crate::format::Format;
+use crate::job::InputSettings;
 use crate::job::facts::ModelInfo;
-use crate::pipeline::PipelineError;
+use crate::pipeline::{DocumentReading, PipelineError, show_documents};
 use crate::read::{InputSpec, Projection, Source};
-use crate::row::{Column, ColumnKind, Item, Row};
+use crate::row::{Column, ColumnKind, Item, Origin, Place, PlaceUnit, Row};
 
 /// The rows of a job without an input.
 pub(super) const SAMPLE: &str = "\
@@ -44,7 +50,9 @@ pub(super) struct InputSummary {
     has_header: bool,
     /// The column with the longest texts.
     longest: Option<String>,
-    source: Option<(String, Source)>,
+    /// Whether its rows are documents.
+    pub(super) is_of_documents: bool,
+    source: Option<Source>,
 }
 
 impl InputSummary {
@@ -57,7 +65,13 @@ impl InputSummary {
                 .help("name a file, and put `path = \"-\"` into the job file afterwards")
                 .into());
         }
-        let source = Source::open(InputSpec::new([path], "")).map_err(PipelineError::from)?;
+        let source = match Source::open(InputSpec::new([path], "")) {
+            Ok(source) => source,
+            Err(error) => match documents_of(path)? {
+                rows if rows.is_empty() => return Err(PipelineError::from(error).into()),
+                rows => return Ok(Self::of_documents(rows)),
+            },
+        };
         let mut rows = Vec::new();
         for item in source.rows(Projection::Fields).map_err(PipelineError::from)?.take(LOOKED_AT) {
             if let Item::Row(row) = item.map_err(PipelineError::from)? {
@@ -83,7 +97,22 @@ impl InputSummary {
         let longest = lengths.into_iter().rev().max_by_key(worth).map(|(name, _)| name);
         let format = source.files().first().and_then(|file| Format::of_path(file)).unwrap_or(Format::Jsonl);
         let first = rows.into_iter().next();
-        Ok(Self { format, first, known, has_header, longest, source: Some((path.to_owned(), source)) })
+        let source = Some(source);
+        Ok(Self { format, first, known, has_header, longest, is_of_documents: false, source })
+    }
+
+    fn of_documents(rows: Vec<Row>) -> Self {
+        let first = rows.into_iter().next();
+        let names = first.iter().flat_map(|row| row.fields.keys());
+        Self {
+            format: Format::Jsonl,
+            known: names.map(|name| Column { name: name.clone(), kind: ColumnKind::Text }).collect(),
+            has_header: true,
+            longest: Some("text".to_owned()),
+            is_of_documents: true,
+            source: None,
+            first,
+        }
     }
 
     fn of_the_sample() -> Self {
@@ -94,6 +123,7 @@ impl InputSummary {
             known: vec![column("id"), column("text")],
             has_header: true,
             longest: Some("text".to_owned()),
+            is_of_documents: false,
             source: None,
         }
     }
@@ -136,7 +166,7 @@ impl InputSummary {
 
     /// Rejects an output that a glob would read as input.
     pub(super) fn check_output(&self, output: &Path) -> Result<(), Failure> {
-        match self.source.as_ref().and_then(|(_, source)| source.reads(output)) {
+        match self.source.as_ref().and_then(|source| source.reads(output)) {
             Some(input) => {
                 Err(PipelineError::OutputIsInput { output: output.to_owned(), input: input.to_owned() }
                     .into())
@@ -144,6 +174,29 @@ impl InputSummary {
             None => Ok(()),
         }
     }
+}
+
+/// The first documents of a path that can be read.
+fn documents_of(path: &str) -> Result<Vec<Row>, Failure> {
+    let (file, layers) = Layers::read(None, vec![set(&format!("input.path={}", Value::from(path)))?])?;
+    let settings = InputSettings { limit: Some(LOOKED_AT as u64), ..input_alone(file.input, &layers)? };
+    let reading =
+        DocumentReading { hidden: KEY_VARIABLES.map(OsString::from).to_vec(), ..DocumentReading::default() };
+    let mut rows = Vec::new();
+    // What else is wrong with the path is said where tables are read.
+    let _ = show_documents(&settings, None, &reading, |columns| {
+        if !columns.contains_key("error_code") {
+            rows.push(row(rows.len() as u64, columns));
+        }
+        true
+    });
+    Ok(rows)
+}
+
+fn row(position: u64, columns: &Map<String, Value>) -> Row {
+    let file = columns.get("path").and_then(Value::as_str).unwrap_or_default().into();
+    let place = Place { file, number: 1, unit: PlaceUnit::Line };
+    Row { position, place, id: None, fields: columns.clone(), origin: Origin::Record, whole: None }
 }
 
 /// Whether a column's name suggests that it identifies a row.

@@ -49,7 +49,8 @@ impl Workshop<'_> {
         prompt: Option<String>,
     ) -> Result<JobDraft, Failure> {
         let (facts, id) = (self.facts(&model), offer.id().map(str::to_owned));
-        let draft = JobDraft { input, format: offer.format, id, model, facts, prompt };
+        let is_of_documents = offer.is_of_documents;
+        let draft = JobDraft { input, format: offer.format, is_of_documents, id, model, facts, prompt };
         let text = draft.text(self.place);
         let script = SourceText::new(self.place.job().display().to_string(), text);
         // Mistakes are shown in the typed text, not in a file that does not exist.

@@ -81,6 +81,24 @@ fn an_input_of_one_s_own_is_asked_about_by_a_column_that_it_has() {
 }
 
 #[test]
+fn a_folder_of_documents_becomes_a_job_over_their_texts() {
+    let scene = Scene::new();
+    scene.write("in/a.md", "# One\n\nA text.\n");
+    scene.write("in/b.html", "<p>Two</p>");
+    let said = scene.run(&["init", "new", "--input", "in", "--model", "qwen-mt-plus"]).expect_code(0);
+    let text = job(&scene, "new");
+    assert!(text.contains("path = \"in\"") && text.contains("user = \"{{ text }}\""), "{text}");
+    assert!(text.contains("[split]\n") && text.contains("identified by its path"), "{text}");
+    rehearse(&scene, &said).expect_code(0).says("2 documents");
+    let said = scene.run(&["init", "other", "--input", "in"]).expect_code(0);
+    let text = job(&scene, "other");
+    assert!(text.contains("Summarise in one sentence: {{ text }}") && text.contains("# [split]"), "{text}");
+    rehearse(&scene, &said).expect_code(0).says("2 documents");
+    scene.write("none/a.xyz", "x");
+    scene.run(&["init", "third", "--input", "none"]).expect_code(1).says("no file has the ending");
+}
+
+#[test]
 fn a_model_gets_the_request_that_it_needs() {
     let scene = Scene::new();
     scene.write("in.csv", "text\nBonjour\n");
