@@ -68,17 +68,22 @@ impl GroupedParts {
     /// The parts of the request that follows after some answers; `None` when the last of these is the answer to all.
     pub fn next(&self, answers: &[String]) -> Option<Vec<String>> {
         let mut level = self.parts.clone();
-        let mut answers = answers;
+        let mut answers = answers.iter();
         loop {
-            let groups = self.groups(&level);
-            if let Some(group) = groups.get(answers.len()) {
-                return Some(group.clone());
-            }
+            let mut groups = self.groups(&level);
             if groups.len() <= 1 {
-                return None;
+                return groups.pop().filter(|_| answers.next().is_none());
             }
-            let (of_level, rest) = answers.split_at(groups.len());
-            (level, answers) = (of_level.to_vec(), rest);
+            let mut above = Vec::with_capacity(groups.len());
+            for mut group in groups {
+                // A part that is left over is a part of the next level as it is.
+                let alone = if group.len() == 1 { group.pop() } else { None };
+                match alone.or_else(|| answers.next().cloned()) {
+                    Some(part) => above.push(part),
+                    None => return Some(group),
+                }
+            }
+            level = above;
         }
     }
 
@@ -213,11 +218,8 @@ mod tests {
     fn parts_that_fit_are_asked_at_once_and_others_in_groups_of_neighbours() {
         assert_eq!(played(&grouped(&["a"], 5)), ["a"]);
         assert_eq!(played(&grouped(&["aa", "bb"], 5)), ["aa bb"]);
-        assert_eq!(played(&grouped(&["aa", "bb", "cc", "dd", "ee"], 5)), ["aa bb", "cc dd", "ee", "0 1 2"]);
-        assert_eq!(
-            played(&grouped(&["aa", "bb", "cc", "dd", "ee"], 2)),
-            ["aa bb", "cc dd", "ee", "0 1", "2", "3 4"]
-        );
-        assert_eq!(played(&grouped(&["long", "long", "long"], 1)), ["long long", "long", "0 1"]);
+        assert_eq!(played(&grouped(&["aa", "bb", "cc", "dd", "ee"], 5)), ["aa bb", "cc dd", "0 1 ee"]);
+        assert_eq!(played(&grouped(&["aa", "bb", "cc", "dd", "ee"], 2)), ["aa bb", "cc dd", "0 1", "2 ee"]);
+        assert_eq!(played(&grouped(&["long", "long", "long"], 1)), ["long long", "0 long"]);
     }
 }

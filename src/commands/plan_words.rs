@@ -63,8 +63,10 @@ pub(super) fn say_plan(plan: &Plan, words: RowWords, retry_failed: bool, screen:
              and the journal keeps the answers"
         ));
     }
-    if plan.matched.failed > 0 && !retry_failed {
-        let (rows, such) = (counted(plan.matched.failed, words.request()), words.request());
+    // Those that cannot be read are not sent again either.
+    let failed = plan.matched.failed.saturating_sub(plan.unreadable.values().sum());
+    if failed > 0 && !retry_failed {
+        let (rows, such) = (counted(failed, words.request()), words.request());
         screen.say(&format!("{rows} failed earlier; --retry-failed sends such {such}s again"));
     }
 }

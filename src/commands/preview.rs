@@ -32,6 +32,7 @@ use crate::history::Spent;
 use crate::job::answer::OnLength;
 use crate::job::effective::LiveSettings;
 use crate::job::forecast::end;
+use crate::job::split::{Combine, OnMismatch};
 use crate::job::units::shown;
 use crate::job::{Job, KeySource};
 use crate::journal::lock::Lock;
@@ -39,8 +40,10 @@ use crate::journal::reader::Reader;
 use crate::pipeline::cost_estimate::CostEstimate;
 use crate::pipeline::plan::{Plan, Purpose, plan};
 use crate::pipeline::requests::{MadeRequest, requests};
+use crate::pipeline::whole_rows::WholeRows;
 use crate::pipeline::{Opened, check_target};
 use crate::request::Estimate;
+use crate::row_words::RowWords;
 use crate::text::{count, counted, money, printable, rate};
 use crate::watch::Screen;
 
@@ -74,7 +77,7 @@ pub(super) fn run(args: PreviewArgs) -> Result<Exit, Failure> {
     for line in earlier.unwrap_or_default() {
         writeln!(out, "{line}")?;
     }
-    for line in estimates(&opened.job, &plan, reader.as_ref())? {
+    for line in estimates(&opened, &plan, reader.as_ref())? {
         writeln!(out, "{line}")?;
     }
     if let Some(why) = reader.as_ref().map(|reader| shortened(&opened, reader)).transpose()?.flatten() {
@@ -202,7 +205,8 @@ fn show_requests(opened: &Opened, most: u64, out: &mut impl Write) -> Result<(),
 }
 
 /// The expected usage, cost and duration of the rows to be sent.
-fn estimates(job: &Job, plan: &Plan, reader: Option<&Reader>) -> Result<Vec<String>, Failure> {
+fn estimates(opened: &Opened, plan: &Plan, reader: Option<&Reader>) -> Result<Vec<String>, Failure> {
+    let (job, words) = (&opened.job, opened.words());
     let to_send = plan.to_send();
     let share = plan.share_to_send();
     let scaled = |tokens: u64| (tokens as f64 * share).round() as u64;
@@ -226,6 +230,7 @@ fn estimates(job: &Job, plan: &Plan, reader: Option<&Reader>) -> Result<Vec<Stri
         ),
         cost_line(job, &cost_estimate, to_send, answered),
     ];
+    lines.extend(whole_line(&plan.whole_rows, plan.cost_estimate.prompts, words));
     lines.extend(CapAccount::before_a_run(reader, job)?.lines());
     lines.push(duration_line(job, PlannedWork::of(plan), now));
     let spent: Spent =
@@ -270,6 +275,29 @@ fn not_sent(plan: &Plan) -> String {
     }
 }
 
+/// Whether pieces are asked again in parts.
+fn halves(job: &Job) -> bool {
+    job.split
+        .as_ref()
+        .is_some_and(|split| (split.combine, split.on_mismatch) == (Combine::Join, OnMismatch::Split))
+}
+
+/// What the prompts cost in pieces, and in one request for each row.
+fn whole_line(whole: &WholeRows, in_pieces: f64, words: RowWords) -> Option<String> {
+    if whole.rows == 0 || in_pieces == 0.0 {
+        return None;
+    }
+    let (pieces, noun) = (money(in_pieces), words.row());
+    let too_long = match whole.too_long {
+        0 => String::new(),
+        all if all == whole.rows => {
+            return Some(format!("prompts: {pieces} in pieces; in one request a {noun}, all are too long"));
+        }
+        some => format!(", without {} too long", count(some)),
+    };
+    Some(format!("prompts: {pieces} in pieces, {} in one request a {noun}{too_long}", money(whole.prompts)))
+}
+
 /// The possible cost of the requests: each at the price of its own model and length, with this many tokens in each answer.
 fn cost_line(job: &Job, cost_estimate: &CostEstimate, to_send: u64, completion: Option<f64>) -> String {
     if to_send > 0 && cost_estimate.unpriced >= to_send {
@@ -287,6 +315,7 @@ fn cost_line(job: &Job, cost_estimate: &CostEstimate, to_send: u64, completion: 
     };
     let later = match () {
         () if !job.tools.is_empty() => "; plus rounds of tools",
+        () if halves(job) => "; plus the parts of pieces whose answers are not whole",
         () if job.merge.is_some() || job.digest.is_some() => "; plus the requests over answers",
         () if job.answer.on_length == OnLength::Grow => "; plus longer second answers",
         () if job.answer.schema.is_some() && job.answer.repair > 0 => "; plus repaired answers",

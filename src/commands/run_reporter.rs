@@ -93,6 +93,9 @@ impl<'a> RunReporter<'a> {
         let RunSession { opened, args, .. } = self.session;
         let again = if args.retry_failed { plan.matched.failed } else { 0 };
         let to_send = match plan.to_send() + again {
+            0 if opened.job.merge.is_some() || opened.job.digest.is_some() => {
+                "nothing to send but requests over answers, as far as they are new".to_owned()
+            }
             0 => "nothing to send".to_owned(),
             requests => format!("{} to send", counted(requests, opened.words().request())),
         };

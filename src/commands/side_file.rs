@@ -44,10 +44,30 @@ impl<'a> SideFile<'a> {
             journal.is_none_of(belongings(job, file).chain([job.output.report()]))?;
         }
         Self::check_output(&job.output.path, job, file)?;
+        Self::check_digest(job, file)?;
         let Some(figures) = SideFile::metrics(job) else { return Ok(()) };
         figures.check(job, file)?;
         figures.is_none_of([job.output.report()])?;
         check_replaceable(figures.place).map_err(|why| figures.refused(&why))
+    }
+
+    /// Refuses a digest over a file of the job, or where the next run would find it among its input.
+    fn check_digest(job: &Job, file: Option<&Path>) -> Result<(), Failure> {
+        let Some(place) = job.digest.as_ref().and_then(|digest| digest.output.as_deref()) else {
+            return Ok(());
+        };
+        let digest = SideFile { what: "the digest", flag: ("--set digest.output", "out/digest.md"), place };
+        digest.check(job, file)?;
+        digest.is_none_of([job.output.report()])?;
+        let place = settled(place);
+        let is_below =
+            |input: &&String| Path::new(input).is_dir() && place.starts_with(settled(Path::new(input)));
+        match job.input.paths.iter().find(is_below) {
+            Some(input) => {
+                Err(digest.refused(&format!("the next run would read it as a document of {input}")))
+            }
+            None => Ok(()),
+        }
     }
 
     fn is_none_of(&self, taken: impl IntoIterator<Item = PathBuf>) -> Result<(), Failure> {

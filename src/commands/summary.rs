@@ -137,7 +137,8 @@ impl ClosingWords<'_> {
         let groups = reader.failures()?;
         let places = places_of(self.opened, &groups.iter().map(|group| group.example).collect());
         for group in groups {
-            let place = places.get(&group.example).map_or("", String::as_str);
+            // A request over answers has no place, but a name.
+            let place = places.get(&group.example).or(group.id.as_ref()).map_or("", String::as_str);
             screen.insist(&failure(&group, self.opened.words(), place));
             // Groups that are mended alike say so once.
             let help = help_for(&group.code, &group.message).filter(|help| said.insert(*help));

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use super::rehearsed_names::{simulated, simulated_template};
+use super::rehearsed_names::simulated;
 use super::template_text::TemplateText;
 use crate::format::Format;
 
@@ -27,6 +27,8 @@ pub struct Output {
     pub spreadsheet_safe: bool,
     /// The name of the file that the response of each row gets of its own, a template over the row's columns.
     pub documents: Option<TemplateText>,
+    /// Whether it is that of a rehearsal, whose files have names of their own.
+    pub is_of_a_rehearsal: bool,
     /// The journal, if the job does not want it next to the output.
     pub journal: Option<PathBuf>,
     /// The file for figures during the run.
@@ -67,11 +69,13 @@ impl Output {
     pub fn simulated(&self) -> Self {
         let metrics = self.metrics.as_deref().map(simulated);
         let journal = self.journal.as_deref().map(simulated);
-        let documents = self.documents.as_ref().map(|template| TemplateText {
-            source: simulated_template(&template.source),
-            place: template.place.clone(),
-        });
-        Self { path: simulated(&self.path), leads_to: None, documents, journal, metrics, ..self.clone() }
+        let (path, is_of_a_rehearsal) = (simulated(&self.path), true);
+        Self { path, leads_to: None, journal, metrics, is_of_a_rehearsal, ..self.clone() }
+    }
+
+    /// The file of a document's answer, from the name that the job gives it.
+    pub fn document(&self, name: PathBuf) -> PathBuf {
+        if self.is_of_a_rehearsal { simulated(&name) } else { name }
     }
 }
 

@@ -10,43 +10,19 @@ pub(super) fn simulated(path: &Path) -> PathBuf {
     path.with_file_name(format!("{}.simulated{}", &name[..at], &name[at..]))
 }
 
-/// The rehearsal's counterpart of files that are named by a template: before the last dot of the name that every file has.
-pub(super) fn simulated_template(template: &str) -> String {
-    // A dot between statements may be that of one branch alone.
-    let from = if template.contains("{%") { template.rfind('}').map_or(0, |last| last + 1) } else { 0 };
-    let (mut depth, mut at) = (0, template.len());
-    for (index, byte) in template.bytes().enumerate().skip(from) {
-        match byte {
-            b'{' => depth += 1,
-            b'}' => depth -= 1,
-            b'/' if depth == 0 => at = template.len(),
-            b'.' if depth == 0 => at = index,
-            _ => {}
-        }
-    }
-    format!("{}.simulated{}", &template[..at], &template[at..])
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
-    fn every_name_of_a_template_says_that_it_is_of_a_rehearsal() {
-        for (template, expected) in [
-            ("out/{{ stem }}.zh.md", "out/{{ stem }}.zh.simulated.md"),
-            (
-                "out/{{ stem }}.zh.{{ 'srt' if x.y else 'md' }}",
-                "out/{{ stem }}.zh.simulated.{{ 'srt' if x.y else 'md' }}",
-            ),
-            ("out.d/{{ name }}", "out.d/{{ name }}.simulated"),
-            (
-                "{{ stem }}{% if a %}.srt{% else %}.md{% endif %}",
-                "{{ stem }}{% if a %}.srt{% else %}.md{% endif %}.simulated",
-            ),
-            ("{% if a %}b{% endif %}.md", "{% if a %}b{% endif %}.simulated.md"),
+    fn every_name_says_that_it_is_of_a_rehearsal_and_keeps_its_ending() {
+        for (name, expected) in [
+            ("out/a.csv.gz", "out/a.simulated.csv.gz"),
+            ("out/a.zh.md", "out/a.zh.simulated.md"),
+            ("out.d/a", "out.d/a.simulated"),
+            (".md", ".md.simulated"),
         ] {
-            assert_eq!(simulated_template(template), expected);
+            assert_eq!(simulated(Path::new(name)), Path::new(expected));
         }
     }
 }

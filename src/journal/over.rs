@@ -5,6 +5,8 @@ use rusqlite::{OptionalExtension, params};
 use super::JournalError;
 use super::handle::Journal;
 use super::reader::Reader;
+use crate::clock;
+use crate::epoch::seconds;
 use crate::note::{OverKind, RowKey};
 use crate::outcome::Status;
 use crate::request::Fingerprint;
@@ -47,6 +49,18 @@ impl Reader {
         entry.optional().map_err(self.failed())
     }
 
+    /// The number of the entry of the merge of the row with an identifier.
+    ///
+    /// # Errors
+    ///
+    /// When the journal cannot be read.
+    pub fn entry_of_merge(&self, id: &str) -> Result<Option<i64>, JournalError> {
+        let sql =
+            "SELECT entry FROM entries WHERE over IS NOT NULL AND row_id = ?1 || '#merge' AND gone_at IS NULL
+                   ORDER BY entry DESC LIMIT 1";
+        self.connection().query_row(sql, [id], |row| row.get(0)).optional().map_err(self.failed())
+    }
+
     /// The first position behind all entries.
     ///
     /// # Errors
@@ -59,6 +73,41 @@ impl Reader {
 }
 
 impl Journal {
+    /// Begins to look at the requests over answers of a kind, in one transaction: those that are not [seen](Self::saw_over) again
+    /// before [`Journal::end_over`] are gone.
+    ///
+    /// # Errors
+    ///
+    /// When the journal cannot be written.
+    pub fn begin_over(&self, kind: OverKind) -> Result<(), JournalError> {
+        let begin = || {
+            self.connection().execute_batch("BEGIN IMMEDIATE")?;
+            let sql = "UPDATE entries SET gone_at = coalesce(gone_at, ?2) WHERE over = ?1";
+            self.connection().execute(sql, params![kind.as_str(), seconds(clock::now())])
+        };
+        begin().map(drop).map_err(self.broke())
+    }
+
+    /// Notes that the job makes the request of an entry.
+    ///
+    /// # Errors
+    ///
+    /// When the journal cannot be written.
+    pub fn saw_over(&self, entry: i64) -> Result<(), JournalError> {
+        let sql = "UPDATE entries SET gone_at = NULL WHERE entry = ?1";
+        let saw = self.connection().prepare_cached(sql).and_then(|mut statement| statement.execute([entry]));
+        saw.map(drop).map_err(self.broke())
+    }
+
+    /// Stores what was seen and opened; or nothing of it, if not all of it was `whole`.
+    ///
+    /// # Errors
+    ///
+    /// When the journal cannot be written.
+    pub fn end_over(&self, whole: bool) -> Result<(), JournalError> {
+        self.connection().execute_batch(if whole { "COMMIT" } else { "ROLLBACK" }).map_err(self.broke())
+    }
+
     /// Gives a request over answers that is to be sent its place; `known` is its entry, if it has one.
     ///
     /// # Errors

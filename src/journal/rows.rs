@@ -149,8 +149,9 @@ impl Reader {
     /// When the journal cannot be read.
     pub fn failures(&self) -> Result<Vec<FailureGroup>, JournalError> {
         // Of a group SQLite gives the columns of the row that has the least position.
-        let sql = "SELECT error_code, count(*), min(position), error, row_id FROM entries
-                   WHERE status = 'failed' AND position IS NOT NULL GROUP BY error_code ORDER BY 2 DESC LIMIT 10";
+        let sql = "SELECT error_code, count(*), min(coalesce(position, 9000000000)), error, coalesce(row_id, over)
+                   FROM entries WHERE status = 'failed' AND (position IS NOT NULL OR over IS NOT NULL AND gone_at IS NULL)
+                   GROUP BY error_code ORDER BY 2 DESC LIMIT 10";
         self.all(sql, [], |row| {
             Ok(FailureGroup {
                 code: row.get::<_, Option<String>>(0)?.unwrap_or_default(),

@@ -1,7 +1,9 @@
 //! Answers back into the document they were asked for.
 
 use super::paragraphs::paragraphs;
+use super::span::Span;
 use super::split::SplitText;
+use super::swap::Swap;
 
 /// Answers that do not fit their pieces.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -57,9 +59,9 @@ impl SplitText {
             let spans = &self.spans[piece.spans.clone()];
             let parts = match (parts(answer, expected), spans) {
                 (Some(parts), _) => parts,
-                (None, [first, .., last]) if keep => {
+                (None, [first, .., last]) if keep && self.with_links(text, spans, answer).is_some() => {
                     joined.push_str(&text[from..first.range.start]);
-                    joined.push_str(answer.trim());
+                    joined.push_str(&self.with_links(text, spans, answer).unwrap_or_default());
                     from = last.range.end;
                     continue;
                 }
@@ -76,5 +78,29 @@ impl SplitText {
         }
         joined.push_str(&text[from..]);
         Ok(joined)
+    }
+
+    /// An answer whose paragraphs are not those of its spans, with the targets of its links in the order of the text; `None` if it has
+    /// more or fewer links.
+    fn with_links(&self, text: &str, spans: &[Span], answer: &str) -> Option<String> {
+        let swaps = spans.iter().flat_map(|span| Swap::within(&self.swaps, &span.range));
+        let mut targets = swaps.filter_map(|swap| swap.restored(text));
+        let mut whole = String::with_capacity(answer.len());
+        let mut rest = answer.trim();
+        while let Some(at) = rest.find("](") {
+            let number = &rest[at + 2..];
+            let digits = number.bytes().take_while(u8::is_ascii_digit).count();
+            let end = if digits > 0 && number[digits..].starts_with(')') { digits + 1 } else { 0 };
+            match end {
+                0 => whole.push_str(&rest[..at + 2]),
+                _ => {
+                    whole.push_str(&rest[..=at]);
+                    whole.push_str(&targets.next()?);
+                }
+            }
+            rest = &number[end..];
+        }
+        whole.push_str(rest);
+        targets.next().is_none().then_some(whole)
     }
 }

@@ -69,18 +69,34 @@ fn flush(text: &str, cue: &mut Vec<Range<usize>>, frame: &mut Frame) {
     cue.clear();
 }
 
+/// The tag that closes another: `</i>` for `<i>`.
+fn closing(tag: &str) -> Option<String> {
+    let name: String = tag.strip_prefix('<')?.chars().take_while(char::is_ascii_alphanumeric).collect();
+    (!name.is_empty()).then(|| format!("</{name}>"))
+}
+
 /// The range without tags (`<i>`, `{\an8}`) at its ends, and the dash of a speaker.
 fn without_tags(text: &str, range: Range<usize>) -> Range<usize> {
     let mut range = trimmed(text, range);
     loop {
         let inside = &text[range.clone()];
         let close = match inside.chars().next() {
-            Some('<') => inside.find('>'),
+            // A tag that is closed inside of the text belongs to it.
+            Some('<') => inside.find('>').filter(|end| {
+                closing(&inside[..=*end])
+                    .is_none_or(|tag| inside.find(&tag).is_none_or(|at| at + tag.len() == inside.len()))
+            }),
             Some('{') => inside.find('}'),
             Some('-' | '–' | '—') => inside.chars().next().map(|dash| dash.len_utf8() - 1),
             _ => None,
         };
         let open = if inside.ends_with('>') { inside.rfind('<') } else { None };
+        // And so does one that is opened inside of it.
+        let open = open.filter(|open| {
+            let opening =
+                inside[*open..].strip_prefix("</").map(|name| format!("<{}", name.trim_end_matches('>')));
+            opening.is_none_or(|opening| inside.find(&opening).is_none_or(|at| at == 0))
+        });
         range = match (close, open) {
             (Some(close), _) => trimmed(text, range.start + close + 1..range.end),
             (None, Some(open)) => trimmed(text, range.start..range.start + open),

@@ -7,7 +7,7 @@ use std::path::{Component, Path, PathBuf, absolute};
 use super::{Opened, PipelineError};
 use crate::diagnostic::Diagnostic;
 use crate::dispatch::stop::{Stop, StopLevel};
-use crate::job::TemplateText;
+use crate::job::{Output, TemplateText};
 use crate::outcome::{RowResult, Status};
 use crate::read::Projection;
 use crate::read::documents::{own_files, path_of};
@@ -20,6 +20,7 @@ pub(super) struct DocumentFiles {
     templates: Templates,
     name: Slot,
     text: TemplateText,
+    output: Output,
     /// The folder that the template names before anything is filled in: no file leads above it.
     folder: PathBuf,
 }
@@ -45,7 +46,8 @@ impl DocumentFiles {
             return Err(problem("every document would be written to this one file").help(help).into());
         }
         let folder = folder_of(&text.source).to_owned();
-        Ok(Some(Self { templates, name, folder, text }))
+        let output = opened.job.output.clone();
+        Ok(Some(Self { templates, name, folder, text, output }))
     }
 
     /// The file of a row.
@@ -78,7 +80,8 @@ impl DocumentFiles {
             Projection::Only(columns)
         });
         let mut taken = own_places(opened);
-        let mut targets: Vec<(PathBuf, PathBuf)> = Vec::new();
+        let output = &opened.job.output;
+        let (mut named, mut targets) = (Vec::new(), Vec::new());
         for item in opened.rows(wanted)? {
             let item = item?;
             if *stop.borrow() != StopLevel::None {
@@ -88,9 +91,13 @@ impl DocumentFiles {
             taken.insert(settled(&source));
             taken.extend(source.canonicalize().ok());
             if let Item::Row(row) = &item {
-                targets.push((self.place(row)?, source));
+                let name = self.place(row)?;
+                // What a run refuses, its rehearsal does too.
+                named.push((name.clone(), source.clone()));
+                targets.push((output.document(name), source));
             }
         }
+        self.check_all(&named, &taken)?;
         self.check_all(&targets, &taken).map_err(PipelineError::from)
     }
 
@@ -132,7 +139,7 @@ impl DocumentFiles {
             return Ok(());
         };
         let Some(text) = &answer.response else { return Ok(()) };
-        write_text(&self.place(row)?, text)?;
+        write_text(&self.output.document(self.place(row)?), text)?;
         Ok(())
     }
 
@@ -154,7 +161,9 @@ fn own_places(opened: &Opened) -> HashSet<PathBuf> {
     let output = &opened.job.output;
     let journal = output.journal();
     let own = [output.path.clone(), output.summary(), output.report(), output.spool()].into_iter();
-    let own = own.chain(own_files(&output.kept_documents())).chain(crate::journal::files(&journal));
+    let digest = opened.job.digest.as_ref().and_then(|digest| digest.output.clone());
+    let own =
+        own.chain(digest).chain(own_files(&output.kept_documents())).chain(crate::journal::files(&journal));
     own.chain(opened.job.read_from.clone()).map(|own| settled(&own)).collect()
 }
 

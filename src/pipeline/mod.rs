@@ -36,6 +36,7 @@ mod structure;
 mod survey;
 mod unsent;
 mod weights;
+pub mod whole_rows;
 
 use std::path::Path;
 
@@ -56,7 +57,9 @@ pub fn check_request(job: &Job) -> Result<(), (String, Diagnostic)> {
     let digest = job.digest.as_ref().map(|digest| &digest.asked);
     job.merge.iter().chain(digest).try_for_each(|asked| {
         let named = |(key, problem): (String, Diagnostic)| (format!("{}.{key}", asked.section), problem);
-        check::literals(&over::job_of(job, asked)).map_err(named)
+        let job = over::job_of(job, asked);
+        over::check_model(&job, asked).map_err(|problem| (format!("{}.model", asked.section), problem))?;
+        check::literals(&job).map_err(named)
     })
 }
 

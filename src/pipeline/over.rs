@@ -8,10 +8,10 @@ use super::piece_size;
 use crate::diagnostic::Diagnostic;
 use crate::job::over::{DigestRequest, PartsRequest};
 use crate::job::{Job, ModelSettings, Prompt};
-use crate::render::Renderer;
 use crate::render::estimate::tokens_of_piece;
 use crate::render::template::{Slot, Templates};
-use crate::request::{ChatRequest, GroupedParts};
+use crate::render::{Renderer, fingerprint};
+use crate::request::{ChatRequest, Fingerprint, GroupedParts};
 use crate::row::{Column, ColumnKind, JsonKind, Origin, Place, PlaceUnit, Row};
 
 /// The name under which templates see the parts.
@@ -44,6 +44,19 @@ pub(super) fn job_of(job: &Job, asked: &PartsRequest) -> Job {
     }
 }
 
+/// Refuses a model that can only translate.
+pub(super) fn check_model(job: &Job, asked: &PartsRequest) -> Result<(), Diagnostic> {
+    let Some(name) = job.model.name.as_deref() else { return Ok(()) };
+    match job.facts_of(name).languages {
+        None => Ok(()),
+        Some(_) => {
+            let message = format!("{name} translates, and cannot answer the prompt of [{}]", asked.section);
+            Err(Diagnostic::new(message)
+                .help(format!("name a chat model with `model` under [{}], such as qwen-plus", asked.section)))
+        }
+    }
+}
+
 impl PartsRenderer {
     /// Compiles the templates of a section; `columns` are those that they may use beside the parts, where they are known.
     pub(super) fn new(
@@ -61,8 +74,8 @@ impl PartsRenderer {
         Ok(Self { renderer: Arc::new(Renderer::new(&job, columns.as_deref())?), budget })
     }
 
-    /// The request over some parts, with the columns of a row. Its fingerprint is that of the request over all parts at
-    /// once, also where they do not fit and neighbours are asked in groups first.
+    /// The request over some parts, with the columns of a row; where they do not fit, that over the first group of neighbours, with the
+    /// identity of all.
     pub(super) fn request(
         &self,
         fields: &Map<String, Value>,
@@ -75,22 +88,30 @@ impl PartsRenderer {
             fields.insert(PARTS.to_owned(), Value::from(parts.to_vec()));
             renderer.render(&row(fields))
         };
-        let whole = make(&parts).map_err(Box::new)?;
         let grouped = GroupedParts {
             parts,
             budget: self.budget,
             tokens: tokens_of_piece,
-            make: Arc::new(move |parts| make(parts).map_err(|problem| problem.in_a_line())),
+            make: Arc::new({
+                let make = make.clone();
+                move |parts| make(parts).map_err(|problem| problem.in_a_line())
+            }),
         };
-        match grouped.next(&[]) {
-            Some(first) if first.len() < grouped.parts.len() => {
-                let asked = (grouped.make)(&first).map_err(|problem| Box::new(Diagnostic::new(problem)))?;
-                let fingerprint = whole.fingerprint;
-                Ok(ChatRequest { fingerprint, groups: Some(Arc::new(grouped)), ..asked })
-            }
-            _ => Ok(whole),
+        let first = grouped.next(&[]).unwrap_or_default();
+        let asked = make(&first).map_err(Box::new)?;
+        if first.len() == grouped.parts.len() {
+            return Ok(asked);
         }
+        let fingerprint = grouped_fingerprint(asked.fingerprint, &grouped);
+        Ok(ChatRequest { fingerprint, groups: Some(Arc::new(grouped)), ..asked })
     }
+}
+
+/// The identity of a request that is asked in groups: its first request, all its parts, and what decides the groups, since an
+/// answer to a group is no answer to another.
+fn grouped_fingerprint(first: Fingerprint, grouped: &GroupedParts) -> Fingerprint {
+    let about = serde_json::to_vec(&(grouped.budget, &grouped.parts)).unwrap_or_default();
+    fingerprint::of_bytes(&[b"in groups: ", first.0.as_slice(), &about].concat())
 }
 
 /// Makes the contributions of rows to a digest, and the request over them.

@@ -132,12 +132,15 @@ pub(super) fn open(
     let reader = Reader::beside(journal.path())?;
     let mut position = reader.end()?;
     let first = position;
-    each(opened, &reader, kind, &mut |OverRequest { id, request }| {
+    let mut unmade_requests = Vec::new();
+    journal.begin_over(kind)?;
+    let seen = each(opened, &reader, kind, &mut |OverRequest { id, request }| {
         let (fingerprint, problem) = match request {
             Ok(request) => (request.fingerprint, None),
             Err(problem) => (unmade(&problem), Some(problem)),
         };
         let known = journal.reader().entry_over(fingerprint)?;
+        known.map_or(Ok(()), |known| journal.saw_over(known.number))?;
         // Of two rows with one request, the first has opened it.
         let is_open = known.is_some_and(|known| known.position.is_some_and(|position| position >= first));
         if is_open || !is_sent(known.map(|known| known.status), retry_failed) {
@@ -148,13 +151,16 @@ pub(super) fn open(
         match problem {
             Some(problem) => {
                 let fault = Fault::new(FaultKind::RowRefused, BAD_ROW, problem.in_a_line());
-                journal.store_unsent(&[RequestEnd::unsent(key, 0, Outcome::Failed(fault))])?;
+                unmade_requests.push(RequestEnd::unsent(key, 0, Outcome::Failed(fault)));
             }
             None => journal.open_over(&key, known.map(|known| known.number))?,
         }
         position += 1;
         Ok(true)
-    })?;
+    });
+    journal.end_over(seen.is_ok())?;
+    seen?;
+    journal.store_unsent(&unmade_requests)?;
     Ok(position - first)
 }
 

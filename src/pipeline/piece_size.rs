@@ -49,7 +49,7 @@ fn readable(facts: &ModelInfo) -> u64 {
 }
 
 /// About the tokens of a job's own words.
-fn of_prompt(job: &Job) -> u64 {
+pub(super) fn of_prompt(job: &Job) -> u64 {
     let Some(prompt) = &job.prompt else { return 0 };
     let turns = prompt.turns.iter().map(|turn| &turn.content);
     let texts = prompt.system.iter().chain(turns).chain(&prompt.user);

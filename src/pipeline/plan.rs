@@ -11,6 +11,7 @@ use super::requests::places_of;
 use super::scan::{Depth, RequestPlace, Scan, Scanned};
 use super::split_row::SplitRow;
 use super::survey::Columns;
+use super::whole_rows::WholeRows;
 use super::{Opened, PipelineError};
 use crate::diagnostic::Diagnostic;
 use crate::dispatch::stop::{Stop, StopLevel};
@@ -30,6 +31,8 @@ pub struct Plan {
     pub rows: u64,
     /// The rows among them that ask nothing, because they have no text.
     pub skipped: u64,
+    /// The rows that were cut for this plan, as if each were one request.
+    pub whole_rows: WholeRows,
     /// The documents that cannot be read, by code.
     pub unreadable: BTreeMap<String, u64>,
     /// The rows that are merged after their pieces, if these are answered.
@@ -153,6 +156,7 @@ pub fn plan(
             plan.skipped += u64::from(part.count == 0);
             plan.merges += u64::from(part.count > 1 && opened.merger().is_some());
             survey_row(&mut columns, whole.as_deref(), news.as_ref())?;
+            plan.note_whole(opened, whole.as_deref());
         }
         if part.count == 0 {
             continue;
@@ -249,6 +253,7 @@ impl Plan {
         Self {
             rows: 0,
             skipped: 0,
+            whole_rows: WholeRows::default(),
             unreadable: BTreeMap::new(),
             merges: 0,
             requests: 0,
@@ -259,6 +264,13 @@ impl Plan {
             cost_estimate: CostEstimate::default(),
             stamp,
             first_news: None,
+        }
+    }
+
+    /// Counts a row that was cut.
+    fn note_whole(&mut self, opened: &Opened, row: Option<&SplitRow>) {
+        if let Some(row) = row.filter(|row| row.count() > 0) {
+            self.whole_rows.add(opened, row);
         }
     }
 

@@ -48,8 +48,9 @@ impl Splitter {
         };
         let text = match row.fields.get(&*self.column) {
             Some(Value::String(text)) => text.as_str(),
-            None | Some(Value::Null) => "",
-            Some(_) => return Err(self.no_text(row)),
+            Some(Value::Null) => "",
+            None => return Err(self.no_text(row, "is missing here")),
+            Some(_) => return Err(self.no_text(row, "is no text here")),
         };
         let frame = Frame::new(text, self.by(&row));
         let split = match self.combine {
@@ -61,8 +62,8 @@ impl Splitter {
         Ok(SplitRow { row: Arc::new(row), split, column, context })
     }
 
-    fn no_text(&self, row: Row) -> BadRow {
-        let reason = format!("column `{}` is to be cut into pieces, and is no text here", self.column);
+    fn no_text(&self, row: Row, why: &str) -> BadRow {
+        let reason = format!("column `{}` is to be cut into pieces, and {why}", self.column);
         let raw =
             serde_json::to_vec(row.fields.get(&*self.column).unwrap_or(&Value::Null)).unwrap_or_default();
         let (position, place) = (row.position, row.place.clone());

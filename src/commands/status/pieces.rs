@@ -10,6 +10,7 @@ use crate::exit::Exit;
 use crate::job::price::rounded;
 use crate::journal::reader::Reader;
 use crate::journal::rows::PieceEntry;
+use crate::note::EntryPart;
 use crate::outcome::{RowResult, Status};
 use crate::text::{count, counted, money, printable, short};
 
@@ -25,6 +26,8 @@ struct PiecesReport<'a> {
     attempts: u32,
     cost: Option<f64>,
     total_tokens: Option<u64>,
+    /// The request over the answers to its pieces, in a job that merges them.
+    merge: Option<PieceReport>,
     pieces: Vec<PieceReport>,
 }
 
@@ -32,8 +35,8 @@ struct PiecesReport<'a> {
 #[derive(Debug, Serialize)]
 struct PieceReport {
     row: String,
-    piece: u32,
-    position: u64,
+    piece: Option<u32>,
+    position: Option<u64>,
     status: &'static str,
     attempts: Option<u32>,
     cost: Option<f64>,
@@ -47,8 +50,8 @@ impl PieceReport {
         let usage = result.answer.as_ref().and_then(|answer| answer.usage.as_ref());
         Self {
             row: format!("{row}#{}", entry.part.number + 1),
-            piece: entry.part.number + 1,
-            position: entry.position,
+            piece: Some(entry.part.number + 1),
+            position: Some(entry.position),
             status: result.status.as_str(),
             attempts: result.attempts,
             cost: result.cost.map(rounded),
@@ -58,12 +61,18 @@ impl PieceReport {
         }
     }
 
+    fn of_merge(row: &str, result: RowResult) -> Self {
+        let entry = PieceEntry { position: 0, part: EntryPart::WHOLE };
+        Self { row: format!("{row}#merge"), piece: None, position: None, ..Self::of(row, entry, result) }
+    }
+
     fn line(&self) -> String {
         let requests = counted(u64::from(self.attempts.unwrap_or(0)), "request");
         let tokens = self.total_tokens.map(|tokens| format!(" · {} tokens", count(tokens)));
         let error = self.error.as_deref().map(|error| format!(": {}", short(error, 200)));
         let (tokens, error) = (tokens.unwrap_or_default(), error.unwrap_or_default());
-        format!("  piece {} ({}): {} after {requests}{tokens}{error}", self.piece, self.row, self.status)
+        let name = self.piece.map_or_else(|| "merge".to_owned(), |piece| format!("piece {piece}"));
+        format!("  {name} ({}): {} after {requests}{tokens}{error}", self.row, self.status)
     }
 }
 
@@ -77,18 +86,24 @@ pub(super) fn tell(
 ) -> Result<Exit, Failure> {
     let all = entries.first().map_or(0, |entry| u64::from(entry.part.count));
     let mut results = reader.results();
-    let mut pieces = Vec::new();
+    let mut pieces: Vec<PieceReport> = Vec::new();
     for entry in entries {
         let result = results.at(entry.position)?.unwrap_or_default();
         pieces.push(PieceReport::of(row, entry, result));
     }
+    let merge = reader.entry_of_merge(row)?.map(|entry| reader.result_of(entry)).transpose()?;
+    let merge = merge.map(|result| PieceReport::of_merge(row, result));
     let report = PiecesReport {
         version: VERSION,
         row,
-        status: status(&pieces, all),
-        attempts: pieces.iter().filter_map(|piece| piece.attempts).sum(),
-        cost: pieces.iter().map(|piece| piece.cost).sum(),
-        total_tokens: pieces.iter().map(|piece| piece.total_tokens).sum(),
+        status: match &merge {
+            Some(merge) if merge.status != Status::Ok.as_str() => merge.status,
+            _ => status(&pieces, all),
+        },
+        attempts: pieces.iter().chain(&merge).filter_map(|piece| piece.attempts).sum(),
+        cost: pieces.iter().chain(&merge).map(|piece| piece.cost).sum(),
+        total_tokens: pieces.iter().chain(&merge).map(|piece| piece.total_tokens).sum(),
+        merge,
         pieces,
     };
     if as_json {
@@ -101,6 +116,9 @@ pub(super) fn tell(
     writeln!(out, "{}", printable(&line))?;
     for piece in &report.pieces {
         writeln!(out, "{}", printable(&piece.line()))?;
+    }
+    for merge in &report.merge {
+        writeln!(out, "{}", printable(&merge.line()))?;
     }
     let rest = all.saturating_sub(report.pieces.len() as u64);
     if rest > 0 {

@@ -90,6 +90,12 @@ fn over(
             problem.help("write one over the list `parts`: {% for part in parts %}{{ part }}{% endfor %}")
         );
     };
+    if !prompt.contains("parts") {
+        let message =
+            format!("the prompt of [{section}] does not use `parts`, the list of what it is asked about");
+        let problem = layers.problem(&format!("{section}.prompt"), message);
+        return Err(problem.help("write {% for part in parts %}{{ part }}{% endfor %}"));
+    }
     let key = format!("{section}.max_tokens");
     layers.refuse_if(max_tokens == Some(0), &key, "`max_tokens` must be above 0")?;
     let (request, request_texts) = request(fields, &format!("{section}.request"), layers)?;

@@ -141,7 +141,7 @@ fn the_defaults_that_editors_show_are_the_real_ones() {
     // Without a schema of the answers, `repair` has nothing to do.
     lines = lines.replace("answer.repair", "answer.schema = \"a.json\"\nanswer.repair");
     // And without a prompt there is no digest.
-    lines.push_str("digest.prompt = \"x\"\n");
+    lines.push_str("digest.prompt = \"{{ parts }}\"\n");
     let settled = |text: &str| {
         let job = settle(&format!("{SMALL}{text}")).expect("good");
         let Job { input, output, retry, concurrency, answer, model, .. } = job;

@@ -1,6 +1,6 @@
 //! Plain text: paragraphs, wrapped or not, lines, and sentences of what is too long.
 
-use super::super::SplitBy::{Lines, None, Text};
+use super::super::SplitBy::{Lines, Markdown, None, Text};
 use super::super::parts;
 use super::{answered, sent, split, texts};
 
@@ -102,6 +102,11 @@ fn an_answer_has_parts_only_if_there_are_as_many_as_spans() {
     let text = "One.\n\nTwo.";
     let error = split(text, Text, 100).join(text, &["Eins."]).expect_err("a paragraph is lost");
     assert_eq!(error.to_string(), "1 paragraphs came back for the 2 of piece 1");
+    let text = "See [a](http://a) and [b](http://b).\n\nThen [c](http://c).\n";
+    let links = split(text, Markdown, 100);
+    let kept = links.join_as_they_are(text, &["Siehe [a](1) und [b](2). Dann [c](1)."]);
+    assert_eq!(kept.as_deref(), Ok("Siehe [a](http://a) und [b](http://b). Dann [c](http://c).\n"));
+    assert!(links.join_as_they_are(text, &["Siehe [a](1). Dann [c](1)."]).is_err(), "a link is lost");
     let text = " One.\n\n***\n\nTwo.\n";
     let kept = split(text, Text, 100).join_as_they_are(text, &["Eins.\n\nZwei.\n\nDrei."]);
     assert_eq!(kept.as_deref(), Ok(" Eins.\n\nZwei.\n\nDrei.\n"));

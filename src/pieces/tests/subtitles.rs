@@ -24,11 +24,18 @@ fn an_answer_has_as_many_lines_as_its_cue_and_no_arrow() {
 #[test]
 fn heads_notes_styles_names_and_settings_of_webvtt_stay_behind() {
     let text = "WEBVTT - Title\nKind: captions\n\nNOTE\nnot for viewers\n\nSTYLE\n::cue { color: red }\n\nintro\n00:01.000 --> 00:02.000 align:start\n<v Bob>Hello <b>you</b>\n\n00:03.000 --> 00:04.000\nBye.\n";
-    assert_eq!(sent(text, Subtitles), ["Hello <b>you", "Bye."]);
+    assert_eq!(sent(text, Subtitles), ["Hello <b>you</b>", "Bye."]);
     assert_eq!(
-        answered(text, Subtitles, str::to_uppercase).replace("HELLO <B>YOU", "Hello <b>you"),
+        answered(text, Subtitles, str::to_uppercase).replace("HELLO <B>YOU</B>", "Hello <b>you</b>"),
         text.replace("Bye.", "BYE.")
     );
+}
+
+#[test]
+fn a_tag_around_a_part_of_a_cue_stays_with_its_end() {
+    let text = "1\n00:00:01,000 --> 00:00:02,000\n<i>Mind the step</i>, and look <b>up</b>\n";
+    assert_eq!(sent(text, Subtitles), ["<i>Mind the step</i>, and look <b>up</b>"]);
+    assert_eq!(answered(text, Subtitles, str::to_owned), text);
 }
 
 #[test]

@@ -38,7 +38,10 @@ impl OwnOutputs {
     /// Whether a file is one of them.
     pub(super) fn have(&self, file: &Path) -> bool {
         let name = file.file_name().unwrap_or_default().to_string_lossy();
-        let is_named = name.starts_with(&self.begins) && name.ends_with(&self.ends);
+        // A rehearsal's have a word more before their ending.
+        let is_named = [name.to_string(), name.replace(".simulated", "")]
+            .iter()
+            .any(|name| name.starts_with(&self.begins) && name.ends_with(&self.ends));
         let is_in = |folder: &PathBuf| fs::canonicalize(file).is_ok_and(|file| file.starts_with(folder));
         is_named && self.folder.as_ref().is_none_or(is_in)
     }
@@ -63,5 +66,7 @@ mod tests {
         assert!(have("in/out/{{ stem }}.md", "in/out/a.md") && !have("in/out/{{ stem }}.md", "in/a.md"));
         assert!(have("in/zh-{{ name }}", "in/zh-a.md") && !have("in/zh-{{ name }}", "in/a.md"));
         assert!(!have("in/{{ stem }}.md", "in/a.md"));
+        fs::write(at("in/a.zh.simulated.md"), "").unwrap();
+        assert!(have("in/{{ stem }}.zh.md", "in/a.zh.simulated.md"));
     }
 }

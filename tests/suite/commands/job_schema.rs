@@ -134,7 +134,7 @@ fn every_key_has_a_description_and_every_word_that_it_may_say_is_one_that_the_pr
         for word in schema["enum"].as_array().into_iter().flatten() {
             // One word needs a section of its own.
             let needs_a_merge = *word == "merge" && key == "split.combine";
-            let more = if needs_a_merge { "merge.prompt=x" } else { "prompt.system=x" };
+            let more = if needs_a_merge { "merge.prompt={{ parts }}" } else { "prompt.system=x" };
             let set = format!("{key}={word}");
             let ran = scene.run(&["preview", "job.toml", "--set", &set, "--set", more]);
             assert!(!ran.stderr.contains("in: --set"), "{key} = {word}: {}", ran.stderr);

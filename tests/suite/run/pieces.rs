@@ -292,6 +292,8 @@ fn a_column_that_is_not_there_or_holds_no_text_is_named() {
     scene.write("in.jsonl", "{\"name\":\"a\",\"text\":[1]}\n");
     job(&scene, "");
     run(&scene, &[]).expect_code(1).says("in.jsonl:1").says("column `text` is to be cut into pieces");
+    scene.write("in.jsonl", "{\"name\":\"a\",\"body\":\"One.\"}\n");
+    run(&scene, &[]).expect_code(1).says("column `text` is to be cut into pieces, and is missing here");
     scene.write("in.csv", "name,body\na,One\n");
     let file = scene.read("job.toml").replace("in.jsonl", "in.csv").replace("{{ text }}", "{{ body }}");
     scene.write("job.toml", &file);
@@ -331,6 +333,17 @@ fn the_answers_to_pieces_are_merged_in_order_and_the_rows_digested() {
     ];
     input(&scene, &documents);
     merged_job(&scene, "");
+    let price = ["--set", "price.input=1", "--set", "price.output=2"];
+    let preview = scene.run(&[&["preview", "job.toml"], price.as_slice()].concat()).expect_code(0).stdout;
+    for words in [
+        "4 rows (1 without text) · ",
+        " pieces · 2 merges: new ",
+        "; then 2 merges and the digest",
+        "\nprompts: ",
+    ] {
+        assert!(preview.contains(words), "{words} in {preview}");
+    }
+    assert!(preview.contains(" in one request a row"), "{preview}");
     let said = run(&scene, &[]).expect_code(0);
     said.says("4 rows: 3 ok · 0 failed · 0 pending · 1 skipped").says("digest of 3: digest.md");
     let rows = scene.output();
@@ -358,6 +371,55 @@ fn the_answers_to_pieces_are_merged_in_order_and_the_rows_digested() {
     run(&scene, &[]).expect_code(0).says("nothing was sent");
     assert_eq!(scene.witness().len(), before);
     scene.run(&["verify", "job.toml"]).expect_code(0);
+    let story = scene.run(&["status", "job.toml", "--row", "a"]).expect_code(0).stdout;
+    assert!(story.contains("\n  merge (a#merge): ok after 1 request"), "{story}");
+}
+
+#[test]
+fn parts_in_other_groups_are_another_request_and_every_part_is_in_it_once() {
+    let fault = "[[fault]]\ncontains = \"Digest\"\nrequests = [10, 10]\nstatus = 400\ncode = \"Some\"\nmessage = \"no\"\n";
+    let mut scene = scene(fault);
+    let names: Vec<String> = (0..8).map(|number| format!("n{number}")).collect();
+    let documents: Vec<(&str, String)> =
+        names.iter().map(|name| (name.as_str(), format!("Text of {name}."))).collect();
+    input(&scene, &documents);
+    let job = |scene: &Scene, most: usize| {
+        let digest = "digest.each = \"<{{ name }}>\"\ndigest.prompt = \"Digest:{% for part in parts %} {{ part }}{% endfor %}\"\n";
+        scene.job(
+            "in.jsonl",
+            "out.jsonl",
+            &format!("input.id = \"name\"\nlimits.concurrency = 1\n{digest}digest.max_tokens = {most}\n"),
+        );
+    };
+    job(&scene, 5);
+    run(&scene, &[]).expect_code(3).says("the digest failed: no");
+    scene.serve(ServerSettings::default());
+    job(&scene, 8);
+    let before = sent_with(&scene, "Digest:").len();
+    run(&scene, &["--retry-failed"]).expect_code(0);
+    // The other ones are over the answers to these.
+    let sent = sent_with(&scene, "Digest:").split_off(before);
+    let sent: String = sent.into_iter().filter(|text| text.starts_with("Digest: <")).collect();
+    for name in &names {
+        assert_eq!(sent.matches(&format!("<{name}>")).count(), 1, "{name} in {sent}");
+    }
+}
+
+#[test]
+fn a_digest_replaces_no_file_of_the_job_and_is_no_document() {
+    let scene = scene("");
+    scene.write("docs/a.txt", "One.");
+    let digest = |place: &str| {
+        let more = format!("digest.prompt = \"{{{{ parts }}}}\"\ndigest.output = \"{place}\"\n");
+        scene.job("docs", "out.jsonl", &more);
+        scene.run(&["run", "job.toml"])
+    };
+    for place in ["docs/a.txt", "docs/digest.md", "out.jsonl", "out.jsonl.journal", "job.toml"] {
+        digest(place).expect_code(1).says("the digest");
+        assert_eq!(scene.read("docs/a.txt"), "One.", "{place}");
+    }
+    assert!(scene.witness().is_empty());
+    digest("digest.md").expect_code(0);
 }
 
 #[test]
@@ -444,11 +506,15 @@ fn a_merge_without_a_prompt_and_a_prompt_without_a_merge_are_refused_with_the_jo
     input(&scene, &[("a", "One.".to_owned())]);
     scene.job("in.jsonl", "out.jsonl", "split.combine = \"merge\"\n");
     run(&scene, &[]).expect_code(1).says("needs a prompt for the merge").says("job.toml");
-    scene.job("in.jsonl", "out.jsonl", "merge.prompt = \"x\"\n");
+    scene.job("in.jsonl", "out.jsonl", "merge.prompt = \"{{ parts }}\"\n");
     run(&scene, &[]).expect_code(1).says("[merge] has nothing to merge");
     scene.job("in.jsonl", "out.jsonl", "digest.output = \"d.md\"\n");
     run(&scene, &[]).expect_code(1).says("[digest] has no `prompt`");
-    scene.job("in.jsonl", "out.jsonl", "digest.prompt = \"{{ nothing }}\"\n");
+    scene.job("in.jsonl", "out.jsonl", "digest.prompt = \"x\"\n");
+    run(&scene, &[]).expect_code(1).says("does not use `parts`");
+    scene.job("in.jsonl", "out.jsonl", "digest = { prompt = \"{{ parts }}\", model = \"qwen-mt-plus\" }\n");
+    run(&scene, &[]).expect_code(1).says("qwen-mt-plus translates");
+    scene.job("in.jsonl", "out.jsonl", "digest.prompt = \"{{ parts }} {{ nothing }}\"\n");
     run(&scene, &[]).expect_code(1).says("nothing");
     assert!(scene.witness().is_empty());
 }
