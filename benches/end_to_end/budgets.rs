@@ -16,11 +16,11 @@ pub(crate) enum Size {
 }
 
 impl Size {
-    fn rows(self, full: usize) -> usize {
+    pub(crate) fn rows(self, full: usize) -> usize {
         if self == Self::Full { full } else { full / 10 }
     }
 
-    fn times(self) -> usize {
+    pub(crate) fn times(self) -> usize {
         if self == Self::Full { 5 } else { 3 }
     }
 }

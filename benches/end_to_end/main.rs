@@ -1,12 +1,13 @@
 //! The performance budgets, measured on the whole program: `cargo bench --bench end_to_end`, with the numbers of budgets
 //! behind `--` for only those, and `--quick` for smaller inputs; `-- instructions` is the guard that CI runs, `-- rate` what a
-//! job uses of a rate that it does not know. Each figure is the median of several runs, taken in turn
+//! job uses of a rate that it does not know, `-- documents` folders and books. Each figure is the median of several runs, taken in turn
 //! with what it is compared to; figures of time are ratios within one run wherever that is possible.
 
 #![allow(clippy::disallowed_methods, reason = "a measurement reads the clock")]
 
 mod budgets;
 mod copy;
+mod documents;
 mod floor;
 mod instructions;
 mod jobs;
@@ -40,6 +41,10 @@ fn main() -> ExitCode {
         return ExitCode::SUCCESS;
     }
     let size = if arguments.iter().any(|argument| argument == "--quick") { Size::Quick } else { Size::Full };
+    if arguments.first().is_some_and(|command| command == "documents") {
+        documents::print(size, &arguments);
+        return ExitCode::SUCCESS;
+    }
     let wanted: Vec<usize> = arguments.iter().filter_map(|argument| argument.parse().ok()).collect();
     println!("| # | what | budget | measured |\n| --- | --- | --- | --- |");
     for (number, measure) in budgets::ALL {
