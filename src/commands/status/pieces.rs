@@ -117,7 +117,7 @@ pub(super) fn tell(
     for piece in &report.pieces {
         writeln!(out, "{}", printable(&piece.line()))?;
     }
-    for merge in &report.merge {
+    if let Some(merge) = &report.merge {
         writeln!(out, "{}", printable(&merge.line()))?;
     }
     let rest = all.saturating_sub(report.pieces.len() as u64);
