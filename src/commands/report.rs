@@ -21,6 +21,8 @@ use crate::journal::{self, JournalError};
 use crate::pipeline::PipelineError;
 use crate::pipeline::run_record::limits;
 use crate::report::{Figures, ReportSubject, SubjectRows, page};
+use crate::row_words::RowWords;
+use crate::text::counted;
 use crate::write::{Manner, write_atomic};
 
 /// The maximum number of orders listed: the latest ones.
@@ -69,9 +71,19 @@ fn subject(reader: &Reader, job: &Job, figures: &Figures) -> Result<ReportSubjec
     for outlier in figures.outliers() {
         names.extend(reader.row_of(outlier.entry)?.map(|name| (outlier.entry, name)));
     }
+    let number = |key: &str| described[key].as_u64();
+    let words =
+        RowWords { documents: described["documents"].as_bool() == Some(true), pieces: job.split.is_some() };
+    let whole = number("rows").filter(|_| words.pieces).map(|rows| counted(rows, words.row()));
     Ok(ReportSubject {
         output: job.output.path.display().to_string(),
-        rows: SubjectRows { all: described["rows"].as_u64(), ok: counts.ok, failed: counts.failed },
+        rows: SubjectRows {
+            all: number("requests").or(number("rows")),
+            ok: counts.ok,
+            failed: counts.failed,
+        },
+        noun: words.request(),
+        whole,
         limits: limits_of(&described, job),
         job: described,
         running: Lock::holder(reader.path()).is_some(),

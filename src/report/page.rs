@@ -66,6 +66,8 @@ struct Page<'a> {
 /// The figures at the top.
 #[derive(Serialize)]
 struct Tiles {
+    noun: &'static str,
+    whole: Option<String>,
     rows: Option<u64>,
     ok: u64,
     failed: u64,
@@ -218,6 +220,8 @@ impl Tiles {
         let (rows, whole) = (subject.rows, figures.whole());
         let seconds = whole.duration.as_secs_f64();
         Self {
+            noun: subject.noun,
+            whole: subject.whole.clone(),
             rows: rows.all,
             ok: rows.ok,
             failed: rows.failed,

@@ -25,8 +25,12 @@ pub struct SubjectRows {
 pub struct ReportSubject {
     /// The output.
     pub output: String,
-    /// The rows.
+    /// The rows or, in a job that cuts them, their pieces.
     pub rows: SubjectRows,
+    /// The noun for one of them.
+    pub noun: &'static str,
+    /// What the pieces are of, in words.
+    pub whole: Option<String>,
     /// The job as it last ran, as JSON; null before the first run.
     pub job: Value,
     /// The limits of the last run, by name.

@@ -63,6 +63,8 @@ fn about() -> ReportSubject {
     ReportSubject {
         output: "out.jsonl".to_owned(),
         rows: SubjectRows { all: Some(1), ok: 1, failed: 0 },
+        noun: "row",
+        whole: None,
         job: serde_json::json!({"model": "qwen-plus", "rows": 1}),
         limits: vec![("requests a second".to_owned(), "5".to_owned())],
         running: false,
