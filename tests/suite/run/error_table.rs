@@ -36,8 +36,9 @@ fn every_kind_of_throttling_is_tried_again_and_uses_up_no_tries() {
     ];
     // A job for each, since all of them together would be throttled for long.
     each(kinds.to_vec(), |kind| {
-        let mut scene = scene(3, &format!("[[fault]]\ncontains = \"of row 1.\"\nfirst_tries = 1\n{kind}\n"));
-        // One try for each row: if a throttling answer counted, the row would fail.
+        let mut scene = scene(3, &format!("[[fault]]\ncontains = \"of row 2.\"\nfirst_tries = 1\n{kind}\n"));
+        // One try for each row: if a throttling answer counted, the row would fail. No row is sent after the last one, which would
+        // show that others are let in.
         scene.run_job(&["job.toml", "--max-attempts", "1"]).expect_code(0).says("the service throttles");
         assert_eq!(scene.receipt()["this_run"]["throttled"], 1, "{kind}");
         assert_eq!(scene.receipt()["this_run"]["faults"], 0, "{kind}");
