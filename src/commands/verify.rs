@@ -10,11 +10,13 @@ use super::load::load_to_look;
 use super::plan_words::plan_line;
 use super::printout::Printout;
 use super::rehearsed::simulated_line;
+use super::status::over_line;
 use crate::cli::JobArgs;
 use crate::config::resolve::check_model_is_named;
 use crate::exit::Exit;
 use crate::journal::lock::Lock;
 use crate::journal::reader::Reader;
+use crate::journal::rows::StateCounts;
 use crate::outcome::{RowResult, Status};
 use crate::pipeline::looked::looked_rows;
 use crate::pipeline::output::OutputCounts;
@@ -37,15 +39,14 @@ pub(super) fn run(args: JobArgs) -> Result<Exit, Failure> {
     let opened = Opened::again(job)?;
     let plan = plan(&opened, Some(&reader), Purpose::Look, &never_stopped())?;
     writeln!(out, "input: {}", plan_line(&plan, opened.words()))?;
-    let (mut counts, mut lines) = (OutputCounts::default(), 0);
-    for row in looked_rows(&opened, reader.results_as_matched(), false)? {
-        let row = row?;
-        counts.count(&row.result);
-        lines += row.lines.len() as u64;
-    }
+    let (counts, lines) = counted_rows(&opened, &reader)?;
     let OutputCounts { ok, failed, pending, skipped, .. } = counts;
     let skipped = if skipped > 0 { format!(" · {} skipped", count(skipped)) } else { String::new() };
     writeln!(out, "rows: {} ok · {} failed · {} pending{skipped}", count(ok), count(failed), count(pending))?;
+    let over = reader.counts_over()?.unwrap_or_default();
+    if over != StateCounts::default() {
+        writeln!(out, "{}", over_line(over))?;
+    }
     let holder = Lock::holder(&path);
     if let Some(holder) = &holder {
         writeln!(out, "running: {}; the output is written when it ends", printable(holder))?;
@@ -56,7 +57,7 @@ pub(super) fn run(args: JobArgs) -> Result<Exit, Failure> {
     let (found, differences) = check_output(&opened, (&plan, lines), &reader, &mut out)?;
     let exit = match () {
         () if differences > 0 => Exit::CannotRun,
-        () if failed + pending > 0 => Exit::FailedRows,
+        () if failed + pending + over.failed + over.pending > 0 => Exit::FailedRows,
         () => Exit::Done,
     };
     writeln!(
@@ -65,9 +66,9 @@ pub(super) fn run(args: JobArgs) -> Result<Exit, Failure> {
         match exit {
             Exit::Done => "verified: every row is answered, and in the output".to_owned(),
             Exit::FailedRows => format!(
-                "every row is accounted for, but not every row is answered: {} failed, {} pending",
-                count(failed),
-                count(pending)
+                "every row is accounted for, but not every request is answered: {} failed, {} pending",
+                count(failed.max(over.failed)),
+                count(pending.max(over.pending))
             ),
             _ if holder.is_some() => {
                 "the output differs from the journal, which a run is still adding to: verify again when it has ended"
@@ -85,6 +86,17 @@ pub(super) fn run(args: JobArgs) -> Result<Exit, Failure> {
         }
     )?;
     Ok(exit)
+}
+
+/// The rows of the input by their state, and how many rows an output has for them.
+fn counted_rows(opened: &Opened, reader: &Reader) -> Result<(OutputCounts, u64), Failure> {
+    let (mut counts, mut lines) = (OutputCounts::default(), 0);
+    for row in looked_rows(opened, reader.results_as_matched(), false)? {
+        let row = row?;
+        counts.count(&row.result);
+        lines += row.lines.len() as u64;
+    }
+    Ok((counts, lines))
 }
 
 /// Whether the input differs from the one from which an output was written that has fewer or more rows, or as many.

@@ -48,6 +48,7 @@ pub const DEFAULT_MODEL: &str = "qwen3.6-plus";
 pub fn resolve(file: JobFile, layers: &Layers, lookups: &Lookups<'_>) -> Result<Job, Diagnostic> {
     let job = settle(file, layers, lookups)?;
     check_model_is_named(&job)?;
+    splitting::check_joined(&job, layers)?;
     // If rows bring their own model, the price of each is looked up when it is rendered.
     if job.caps.cost.is_some() && job.price.is_none() && job.model.name.is_some() {
         let message = "a cap on cost needs a price, and this model's price is not known";

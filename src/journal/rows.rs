@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use rusqlite::OptionalExtension;
+use rusqlite::{OptionalExtension, Params};
 
 use super::JournalError;
 use super::codec::text;
@@ -76,8 +76,22 @@ impl Reader {
     /// When the journal cannot be read.
     pub fn counts(&self, rows: Option<u64>) -> Result<StateCounts, JournalError> {
         let sql = "SELECT status, count(*) FROM entries WHERE position < ?1 AND over IS NULL GROUP BY status";
-        let rows = rows.unwrap_or(i64::MAX as u64);
-        let found: Vec<(Status, u64)> = self.all(sql, [rows], |row| Ok((row.get(0)?, row.get(1)?)))?;
+        self.counted(sql, [rows.unwrap_or(i64::MAX as u64)])
+    }
+
+    /// The present requests over answers by their state; none if there are none.
+    ///
+    /// # Errors
+    ///
+    /// When the journal cannot be read.
+    pub fn counts_over(&self) -> Result<Option<StateCounts>, JournalError> {
+        let sql =
+            "SELECT status, count(*) FROM entries WHERE over IS NOT NULL AND gone_at IS NULL GROUP BY status";
+        Ok(Some(self.counted(sql, [])?).filter(|counts| *counts != StateCounts::default()))
+    }
+
+    fn counted(&self, sql: &str, values: impl Params) -> Result<StateCounts, JournalError> {
+        let found: Vec<(Status, u64)> = self.all(sql, values, |row| Ok((row.get(0)?, row.get(1)?)))?;
         let mut counts = StateCounts::default();
         for (status, count) in found {
             match status {

@@ -89,11 +89,11 @@ impl<'r> Folding<'r> {
             },
         };
         let sum = RowResult { pieces: pieces.pieces, ..sums(&[pieces, merge.clone()]) };
-        let answer = sum
-            .answer
-            .map(|answer| Answer { response: merge.answer.and_then(|answer| answer.response), ..answer });
+        let response = merge.answer.and_then(|answer| answer.response).filter(|_| merge.status == Status::Ok);
+        let answer = sum.answer.map(|answer| Answer { response, ..answer });
         Ok(RowResult {
-            answer: answer.filter(|_| merge.status == Status::Ok),
+            // What a failed row has used is told too.
+            answer: answer.filter(|_| matches!(merge.status, Status::Ok | Status::Failed)),
             status: merge.status,
             error_code: merge.error_code,
             error: merge.error.map(|error| format!("merge: {error}")),
@@ -143,6 +143,12 @@ fn folded(whole: &SplitRow, combine: Combine, results: &[RowResult], keep: bool)
                 (sum.error_code, sum.error) = (Some(LOST_PARAGRAPHS.to_owned()), Some(reason));
             }
         },
+        // What a digest, and a file of its own, have of a row whose pieces are rows.
+        Status::Ok if combine == Combine::Rows => {
+            let texts = results.iter().filter_map(|result| result.answer.as_ref()?.response.as_deref());
+            let text = texts.collect::<Vec<_>>().join("\n\n");
+            sum.answer.get_or_insert_default().response = Some(text);
+        }
         // A text without a letter is its own answer.
         Status::Skipped => {
             sum.answer = Some(Answer { response: Some(whole.text().to_owned()), ..Answer::default() });

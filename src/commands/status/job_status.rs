@@ -58,6 +58,8 @@ pub(super) struct JobStatus {
     pub(super) rows: Option<u64>,
     pub(super) words: RowWords,
     pub(super) counts: StateCounts,
+    /// The requests over answers: merges and a digest.
+    pub(super) over: Option<StateCounts>,
     /// Answers from a simulator.
     pub(super) simulated: u64,
     pub(super) runs: Vec<Run>,
@@ -123,6 +125,7 @@ impl JobStatus {
                 pieces: settled.split.is_some(),
             },
             counts: reader.counts(None)?,
+            over: reader.counts_over()?,
             simulated: reader.simulated()?.answers,
             last_minute: last_minute.len() as u64,
             of_this_run: last_minute.iter().filter(|(at, _)| *at >= began).count() as u64,
@@ -175,6 +178,7 @@ impl JobStatus {
             count(self.counts.ok),
             count(self.counts.failed)
         ))];
+        lines.extend(self.over.map(over_line).map(plain));
         lines.extend(self.bar());
         lines.push(plain(self.whether_it_runs()));
         lines.extend(self.present());
@@ -331,4 +335,10 @@ fn last(heading: &str, noun: &str, lines: Vec<String>) -> Vec<String> {
         _ => format!("{heading}, after {} before:", counted(earlier as u64, noun)),
     };
     std::iter::once(heading).chain(lines.into_iter().skip(earlier)).collect()
+}
+
+/// The requests over answers, in a line.
+pub(in crate::commands) fn over_line(counts: StateCounts) -> String {
+    let StateCounts { ok, failed, pending } = counts;
+    format!("requests over answers: {} ok · {} failed · {} pending", count(ok), count(failed), count(pending))
 }

@@ -17,6 +17,7 @@ use crate::cli::StatusArgs;
 use crate::exit::Exit;
 use crate::text::wrapped;
 use crate::watch::columns;
+pub(super) use job_status::over_line;
 use job_status::{JobStatus, ReadScope, open};
 use json::StatusReport;
 use screen::painted;

@@ -8,9 +8,9 @@ use crate::config::fields::request;
 use crate::config::layers::Layers;
 use crate::config::text_sections::{DigestSection, MergeSection, SplitSection};
 use crate::diagnostic::Diagnostic;
-use crate::job::TemplateText;
 use crate::job::over::{DigestRequest, PartsRequest};
 use crate::job::split::{Combine, PieceSize, Split};
+use crate::job::{Job, TemplateText};
 
 /// The smallest piece that a job may ask for, in estimated tokens: below it, hardly a sentence would stay whole.
 const LEAST_TOKENS: i64 = 16;
@@ -108,4 +108,17 @@ fn over(
         request,
         request_texts,
     })
+}
+
+/// Refuses several answers to a piece, of which none could take its place.
+pub(super) fn check_joined(job: &Job, layers: &Layers) -> Result<(), Diagnostic> {
+    if job.split.as_ref().is_none_or(|split| split.combine != Combine::Join) {
+        return Ok(());
+    }
+    let choices = job.request.get("n").and_then(serde_json::Value::as_f64);
+    if choices.is_none_or(|n| n <= 1.0) {
+        return Ok(());
+    }
+    let message = "`combine = \"join\"` needs one text for each piece, and `request.n` asks for several";
+    Err(layers.problem("request.n", message).help("set `combine = \"rows\"`, or remove `n`"))
 }

@@ -226,6 +226,12 @@ fn pieces_can_be_rows_and_a_limit_counts_the_rows_of_the_input() {
     assert_eq!(numbers, (1..=count).collect::<Vec<_>>());
     assert!(rows.iter().all(|row| row["name"] != "c"));
     assert_eq!(row(&rows, "none")["status"], "skipped");
+    let digest = "digest.prompt = \"Digest:{% for part in parts %} [{{ part }}]{% endfor %}\"\ndigest.model = \"qwen-plus\"\n";
+    job(&scene, &format!("split.combine = \"rows\"\n{digest}"));
+    run(&scene, &["--limit", "3"]).expect_code(0);
+    let sent = sent_with(&scene, "Digest:");
+    assert!(sent.len() == 1 && sent[0].contains(&book(12).join("\n\n")), "{sent:?}");
+    job(&scene, "split.combine = \"rows\"\n");
     let text: Vec<&str> =
         rows.iter().filter(|row| row["name"] == "a").filter_map(|row| row["response"].as_str()).collect();
     assert_eq!(text.join("\n\n"), book(12).join("\n\n"));
@@ -493,6 +499,12 @@ fn a_failed_merge_fails_its_row_and_is_sent_again_alone() {
     let rows = scene.output();
     let error = row(&rows, "a")["error"].as_str().expect("an error").to_owned();
     assert!(error.starts_with("merge: "), "{error}");
+    assert!(row(&rows, "a")["total_tokens"].as_u64() > Some(0), "its pieces were paid for");
+    for look in ["status", "verify"] {
+        let shown = scene.run(&[look, "job.toml"]).stdout;
+        assert!(shown.contains("requests over answers: 1 ok · 1 failed · 0 pending"), "{shown}");
+    }
+    scene.run(&["verify", "job.toml"]).expect_code(3);
     scene.serve(ServerSettings { translations: TranslationStyle::Echo, ..ServerSettings::default() });
     merged_job(&scene, "");
     let before = scene.witness().len();
@@ -506,6 +518,8 @@ fn a_merge_without_a_prompt_and_a_prompt_without_a_merge_are_refused_with_the_jo
     input(&scene, &[("a", "One.".to_owned())]);
     scene.job("in.jsonl", "out.jsonl", "split.combine = \"merge\"\n");
     run(&scene, &[]).expect_code(1).says("needs a prompt for the merge").says("job.toml");
+    scene.job("in.jsonl", "out.jsonl", "split.max_tokens = 100\nrequest.n = 2\n");
+    run(&scene, &[]).expect_code(1).says("needs one text for each piece, and `request.n` asks for several");
     scene.job("in.jsonl", "out.jsonl", "merge.prompt = \"{{ parts }}\"\n");
     run(&scene, &[]).expect_code(1).says("[merge] has nothing to merge");
     scene.job("in.jsonl", "out.jsonl", "digest.output = \"d.md\"\n");
