@@ -36,4 +36,6 @@ pub mod reader;
 mod text;
 
 pub use read::read;
-pub use read_document::{ReadDocument, Unreadable, UnreadableReason};
+#[cfg(not(main_alone))]
+pub use read_document::UnreadableReason;
+pub use read_document::{ReadDocument, Unreadable};

@@ -92,6 +92,7 @@ impl Unreadable {
     }
 
     /// The code of the bad row.
+    #[cfg(not(main_alone))]
     pub fn code(&self) -> &'static str {
         self.reason.code()
     }

@@ -44,6 +44,7 @@ mod tests;
 
 pub use by::SplitBy;
 pub use frame::Frame;
+#[cfg(not(main_alone))]
 pub use join::parts;
 pub use literals::{LiteralKind, literals};
 pub use mismatch::{Mismatch, halves, mismatch};

@@ -117,6 +117,7 @@ impl SplitText {
     }
 
     /// The spans of the document, cut where they were too long.
+    #[cfg(not(main_alone))]
     pub fn spans(&self) -> &[Span] {
         &self.spans
     }

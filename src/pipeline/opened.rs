@@ -55,6 +55,7 @@ impl Opened {
     /// # Errors
     ///
     /// An input that cannot be opened, a template or an output column that does not fit it, a file that is no schema.
+    #[cfg(not(main_alone))]
     pub fn new(job: Job) -> Result<Self, PipelineError> {
         Self::reading(job, &DocumentReading::default())
     }
