@@ -35,7 +35,8 @@ mod tally;
 mod text;
 mod toolbox;
 
-// The time of day, failpoints, durable names, regular files, and waiting.
+// The time of day, failpoints, names beside a file, durable names, regular files, and waiting.
+mod beside;
 mod clock;
 mod durable;
 mod failpoint;

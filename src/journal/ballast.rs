@@ -10,7 +10,7 @@ use std::sync::Arc;
 use rustix::fs::{FallocateFlags, OFlags};
 use tokio::sync::watch;
 
-use super::files::with_ending;
+use crate::beside::with_ending;
 
 /// The most room that is set aside: a thousand answers of a dozen kilobytes.
 const MOST_BYTES: u64 = 16 << 20;

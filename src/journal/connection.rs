@@ -11,8 +11,8 @@ use rusqlite::{Connection, ErrorCode, OpenFlags};
 use rustix::fs::Access;
 
 use super::error::is_full;
-use super::files::{folder_of, with_ending};
 use super::seal;
+use crate::beside::{folder_of, with_ending};
 
 /// Pages of the log from which on it is brought into the journal after a commit; SQLite's own measure.
 const LOG_PAGES: i32 = 1000;

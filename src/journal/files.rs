@@ -6,6 +6,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
 use super::JournalError;
+use crate::beside::with_ending;
 use crate::clock;
 use crate::durable::rename;
 
@@ -68,16 +69,6 @@ pub(super) fn free_name(path: &Path) -> PathBuf {
 
 pub(super) fn exists(path: &Path) -> Result<bool, JournalError> {
     path.try_exists().map_err(|source| JournalError::File { path: path.to_owned(), source })
-}
-
-pub(super) fn with_ending(path: &Path, ending: &str) -> PathBuf {
-    let mut name = path.as_os_str().to_owned();
-    name.push(ending);
-    name.into()
-}
-
-pub(super) fn folder_of(path: &Path) -> &Path {
-    path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."))
 }
 
 /// The file that says who holds a journal.

@@ -8,12 +8,13 @@ use rusqlite::Connection;
 use tokio::sync::watch;
 
 use super::connection::{as_a_file, keep_log, prepare, to_write};
-use super::files::{COMPANIONS, exists, folder_of, on_network, set_aside, with_ending};
+use super::files::{COMPANIONS, exists, on_network, set_aside};
 use super::header::check_header;
 use super::high_water_mark::{self, HighWaterMark};
 use super::reader::Reader;
 use super::whereabouts::{Identity, Whereabouts};
 use super::{JournalError, schema, seal};
+use crate::beside::{folder_of, with_ending};
 use crate::durable::{rename, sync_folder};
 use crate::failpoint::meet;
 

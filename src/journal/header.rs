@@ -8,8 +8,9 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 
 use super::JournalError;
-use super::files::{BESIDE, COMPANIONS, with_ending};
+use super::files::{BESIDE, COMPANIONS};
 use super::schema::APPLICATION_ID;
+use crate::beside::with_ending;
 use crate::regular;
 
 /// How every file of SQLite begins.

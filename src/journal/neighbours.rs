@@ -9,9 +9,9 @@ use rusqlite::params_from_iter;
 
 use super::JournalError;
 use super::connection::to_look;
-use super::files::{folder_of, with_ending};
 use super::header::{check_header, is_one};
 use super::reader::Reader;
+use crate::beside::{folder_of, with_ending};
 use crate::request::Fingerprint;
 
 /// Journals that are looked into at most: the newest.

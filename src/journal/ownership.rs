@@ -8,7 +8,8 @@ use std::path::{Path, PathBuf};
 use rustix::process::geteuid;
 
 use super::JournalError;
-use super::files::{COMPANIONS, folder_of, with_ending};
+use super::files::COMPANIONS;
+use crate::beside::{folder_of, with_ending};
 
 const GROUP_WRITES: u32 = 0o020;
 const ALL_WRITE: u32 = 0o002;

@@ -6,10 +6,11 @@ use rusqlite::{Connection, ErrorCode, Params, Row};
 use rustix::fs::Access;
 
 use super::connection::{at_rest, keep_log, to_look};
-use super::files::{exists, folder_of, with_ending};
+use super::files::exists;
 use super::header::check_header;
 use super::high_water_mark::{self, held};
 use super::{JournalError, schema};
+use crate::beside::{folder_of, with_ending};
 
 /// A journal that is looked into.
 #[derive(Debug)]

@@ -6,8 +6,9 @@ use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
 use super::JournalError;
-use super::files::{COMPANIONS, folder_of, free_name, with_ending};
+use super::files::{COMPANIONS, free_name};
 use super::handle::Journal;
+use crate::beside::{folder_of, with_ending};
 use crate::durable::{rename, sync_folder};
 
 const BROKEN_OFF: &str = "broken_off";

@@ -45,7 +45,7 @@ impl DocumentFiles {
             let help = "name it by a column, such as \"out/{{ stem }}.md\"";
             return Err(problem("every document would be written to this one file").help(help).into());
         }
-        let folder = folder_of(&text.source).to_owned();
+        let folder = literal_folder(&text.source).to_owned();
         let output = opened.job.output.clone();
         Ok(Some(Self { templates, name, folder, text, output }))
     }
@@ -168,7 +168,7 @@ fn own_places(opened: &Opened) -> HashSet<PathBuf> {
 }
 
 /// The folder that a template names before its first brace.
-fn folder_of(template: &str) -> &Path {
+fn literal_folder(template: &str) -> &Path {
     let literal = &template[..template.find('{').unwrap_or(template.len())];
     Path::new(literal.rfind('/').map_or("", |last| &literal[..=last]))
 }

@@ -4,6 +4,7 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
+use crate::beside::folder_of;
 use crate::format::Format;
 
 /// The files below a folder, the other files that were skipped, and the folders that are links; each sorted by name.
@@ -67,8 +68,8 @@ pub(super) fn look(
 
 /// Whether `file` is read as part of its folder, or will be once it exists.
 pub(super) fn reads(folder: &Path, names: NamePattern, file: &Path) -> bool {
-    let parent = file.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    let (Ok(parent), Ok(folder)) = (fs::canonicalize(parent), fs::canonicalize(folder)) else { return false };
+    let parent = fs::canonicalize(folder_of(file));
+    let (Ok(parent), Ok(folder)) = (parent, fs::canonicalize(folder)) else { return false };
     let Ok(within) = parent.strip_prefix(&folder) else { return false };
     let is_looked_at = within.ancestors().chain([file]).all(|path| !is_aside(path));
     is_looked_at && names.take(file)

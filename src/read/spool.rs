@@ -6,6 +6,7 @@ use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
 use super::error::ReadError;
+use crate::beside::{folder_of, with_ending};
 use crate::durable::{rename, sync_folder};
 use crate::failpoint::meet;
 use crate::regular;
@@ -26,7 +27,7 @@ pub(super) fn keep(stdin: impl Read, is_terminal: bool, spool: &Path) -> Result<
 }
 
 fn copy(mut content: impl Read, spool: &Path) -> io::Result<()> {
-    let folder = spool.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let folder = folder_of(spool);
     fs::create_dir_all(folder)?;
     clear_away(folder, spool);
     let part = part_of(spool);
@@ -58,9 +59,7 @@ fn copy(mut content: impl Read, spool: &Path) -> io::Result<()> {
 
 /// Where an earlier spool is moved when standard input is empty: the same name with `.before` appended.
 fn before(spool: &Path) -> PathBuf {
-    let mut name = spool.as_os_str().to_owned();
-    name.push(".before");
-    PathBuf::from(name)
+    with_ending(spool, ".before")
 }
 
 /// Removes the unfinished spools of programs that have died; a running program holds a lock on its own.
@@ -95,9 +94,7 @@ impl Write for Pieces<'_> {
 
 /// The process number is in the name, so that no two processes write the same file.
 fn part_of(spool: &Path) -> PathBuf {
-    let mut name = spool.as_os_str().to_owned();
-    name.push(format!(".{}.part", std::process::id()));
-    name.into()
+    with_ending(spool, &format!(".{}.part", std::process::id()))
 }
 
 #[cfg(test)]

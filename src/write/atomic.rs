@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 use tempfile::NamedTempFile;
 
 use super::error::{SYNC_FOLDER, WriteError};
+use crate::beside::folder_of;
 use crate::durable::sync_folder;
 use crate::failpoint::meet;
 use crate::regular;
@@ -274,13 +275,6 @@ pub fn follow_links(path: &Path) -> io::Result<PathBuf> {
         }
     }
     Err(io::Error::other("too many symbolic links"))
-}
-
-fn folder_of(path: &Path) -> &Path {
-    match path.parent() {
-        Some(folder) if folder != Path::new("") => folder,
-        _ => Path::new("."),
-    }
 }
 
 /// Creates a folder and its missing parents, and syncs each into its parent.

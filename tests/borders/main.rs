@@ -12,6 +12,8 @@ use std::collections::BTreeSet;
 use house::{HOUSE, room_of};
 
 const NOUNS: &[&str] = &[
+    // As "durable": names, and no file.
+    "beside",
     "bottleneck",
     "config",
     "conversation",

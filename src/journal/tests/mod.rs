@@ -22,12 +22,12 @@ use rusqlite::types::Value;
 use tempfile::TempDir;
 
 use super::ballast::Ballast;
-use super::files::with_ending;
 use super::handle::Journal;
 use super::matching::{MatchError, MatchRules, Matched};
 use super::reader::Reader;
 use super::runs::RunRecord;
 use super::writer::{Committed, EventSender, JournalWriter};
+use crate::beside::with_ending;
 use crate::note::{EntryPart, JournalEvent, Outcome, RequestEnd, RowKey, SendTime};
 use crate::outcome::{Answer, Fault, FaultKind, Usage};
 use crate::request::Fingerprint;

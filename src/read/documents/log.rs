@@ -7,6 +7,7 @@ use std::os::unix::fs::{FileExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
 use super::span::{LineFiles, LineOrigin, LineSpan};
+use crate::beside::{folder_of, with_ending};
 use crate::durable::{rename, sync_folder};
 use crate::failpoint::meet;
 use crate::read::error::ReadError;
@@ -141,16 +142,6 @@ fn whole_lines(log: &File) -> io::Result<u64> {
 fn failed(kept: &Path, error: &io::Error) -> ReadError {
     let reason = format!("{error}; check the folder and its free space");
     ReadError::Documents { path: kept.to_owned(), reason }
-}
-
-fn with_ending(path: &Path, ending: &str) -> PathBuf {
-    let mut name = path.as_os_str().to_owned();
-    name.push(ending);
-    name.into()
-}
-
-fn folder_of(path: &Path) -> &Path {
-    path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."))
 }
 
 /// The file of kept texts, and what may lie next to it.
