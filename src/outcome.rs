@@ -1,9 +1,13 @@
 //! The result of a request: an answer, or a fault; and the result of a row.
 
+mod status;
+
 use std::ops::Add;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
+
+pub use status::Status;
 
 /// The result of one request.
 pub type Reply = Result<Answer, Fault>;
@@ -330,36 +334,6 @@ impl Fault {
     }
 }
 
-/// The state of a row.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum Status {
-    /// Not answered yet.
-    #[default]
-    Pending,
-    /// Answered, or sharing another row's answer.
-    Ok,
-    /// Refused, or out of tries.
-    Failed,
-    /// Out of tries for a temporary reason; one more pass will try it.
-    SetAside,
-    /// Missing from the input for a long time, and removed with its answer.
-    Dropped,
-    /// Nothing was to be asked, because it has no text. The journal has no entry for such a row.
-    Skipped,
-}
-
-impl Status {
-    /// The word for it in the `status` column.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Pending | Self::SetAside | Self::Dropped => "pending",
-            Self::Ok => "ok",
-            Self::Failed => "failed",
-            Self::Skipped => "skipped",
-        }
-    }
-}
-
 /// The answer columns of one row, which the output adds to the input.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct RowResult {
@@ -379,6 +353,13 @@ pub struct RowResult {
     pub error: Option<String>,
     /// The pieces of a row that was cut.
     pub pieces: PieceCounts,
+}
+
+impl RowResult {
+    /// The text of the answer.
+    pub fn response(&self) -> Option<&str> {
+        self.answer.as_ref()?.response.as_deref()
+    }
 }
 
 /// How many pieces a row has, counted from 1; all are absent for a row that was not cut.

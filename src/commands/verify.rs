@@ -195,7 +195,7 @@ impl CheckedColumns {
         };
         let same_status =
             cell(&self.status).is_none_or(|value| value.as_str() == Some(expected.status.as_str()));
-        let text = expected.answer.as_ref().and_then(|answer| answer.response.as_deref());
+        let text = expected.response();
         let same_text = cell(&self.response).is_none_or(|value| match value {
             Value::String(found) => self.is_same(found, text.unwrap_or_default()),
             Value::Null => text.unwrap_or_default().is_empty() || expected.status != Status::Ok,

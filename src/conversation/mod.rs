@@ -35,6 +35,7 @@ use crate::outcome::{Answer, Fault, FaultKind, Flaw};
 use crate::request::ChatRequest;
 use crate::schema::AnswerSchema;
 use calls::ToolCall;
+pub use parts::LOST_PARAGRAPHS;
 use parts::asked;
 pub use step::{Asks, Step};
 

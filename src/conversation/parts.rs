@@ -16,7 +16,7 @@ use crate::request::ChatRequest;
 const SHOWN: usize = 60;
 
 /// The codes of what can be wrong with an answer to a piece.
-pub(super) const LOST_PARAGRAPHS: &str = "lost_paragraphs";
+pub const LOST_PARAGRAPHS: &str = "lost_paragraphs";
 pub(super) const LOST_MARKUP: &str = "lost_markup";
 pub(super) const ODD_LENGTH: &str = "odd_length";
 pub(super) const LENGTH: &str = "length";

@@ -1,4 +1,4 @@
-//! What the reader's process is told, and what it answers: the only things that pass between the two.
+//! What the reader's process gets, and what it answers: the only things that pass between the two.
 //!
 //! The briefing is the process's argument, the file its standard input. Its standard output is a header in JSON and a text,
 //! each after its length in eight bytes. The text is raw, because JSON would make it up to six times longer.

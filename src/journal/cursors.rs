@@ -234,7 +234,7 @@ fn result(row: &rusqlite::Row<'_>) -> rusqlite::Result<StoredResult> {
     let result = RowResult {
         answer: match status {
             Status::Ok => answered.then_some(answer),
-            // What it used is told; its text is no answer of the row's.
+            // What it used is shown; its text is no answer of the row's.
             Status::Failed => {
                 answered.then_some(Answer { response: None, reasoning: None, tool_calls: None, ..answer })
             }

@@ -1,4 +1,4 @@
-//! What a run is told while it goes on: orders are left in its journal by another process, and are taken up by the run.
+//! Orders to a run under way: they are left in its journal by another process, and are taken up by the run.
 
 use std::time::Duration;
 

@@ -2,7 +2,7 @@
 
 use unicode_segmentation::UnicodeSegmentation;
 
-/// Abbreviations after which a sentence goes on, without their last dot.
+/// Abbreviations after which a sentence continues, without their last dot.
 const ABBREVIATIONS: &[&str] = &[
     "Mr", "Mrs", "Ms", "Dr", "Prof", "St", "Mt", "Jr", "Sr", "vs", "etc", "e.g", "i.e", "cf", "al", "approx",
     "No", "Nr", "Fig", "Vol", "pp", "p", "Inc", "Ltd", "Co", "Corp", "Art", "Abs", "bzw", "ca", "z.B", "d.h",

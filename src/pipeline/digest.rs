@@ -45,7 +45,7 @@ pub(super) fn digest_end(opened: &Opened, reader: &Reader) -> Result<Option<Dige
             ..RowResult::default()
         },
     };
-    let text = result.answer.as_ref().and_then(|answer| answer.response.as_deref());
+    let text = result.response();
     let written = match (&digest.output, text.filter(|_| result.status == Status::Ok)) {
         (Some(path), Some(text)) => {
             write_atomic(path, text.as_bytes(), Manner::AS_NAMED)?;

@@ -73,7 +73,7 @@ impl DocumentFiles {
     ///
     /// # Errors
     ///
-    /// The first such name; or when it is told to stop.
+    /// The first such name, or that somebody stopped it.
     pub(super) fn check(&self, opened: &Opened, stop: &Stop) -> Result<(), PipelineError> {
         let wanted = self.templates.columns().map_or(Projection::Fields, |mut columns| {
             columns.insert("folder".to_owned());

@@ -18,7 +18,7 @@ use crate::read::documents::{
     self as documents, DocumentFault, DocumentReader, DocumentText, DocumentsSpec, OwnOutputs, ReaderName,
     ReadingWatch, ShownDocuments, bring_up_to_date, has_kept_texts,
 };
-use crate::read::{InputSpec, ReadError, Source};
+use crate::read::{InputSpec, Source};
 
 /// How the documents of a job are read when it is opened.
 #[derive(Clone)]
@@ -65,7 +65,7 @@ pub(super) fn source(
             let reader = Arc::new(JobReader::new(&job.input, reading));
             let is_stopped = || *reading.stop.borrow() != StopLevel::None;
             let watch = ReadingWatch { is_stopped: &is_stopped, progress: &*reading.progress };
-            bring_up_to_date(&spec, reader, &watch).map_err(interrupted)?
+            bring_up_to_date(&spec, reader, &watch)?
         }
     };
     let Some(notices) = notices else { return Ok(None) };
@@ -90,7 +90,7 @@ fn ask_the_text(job: &mut Job) {
 ///
 /// # Errors
 ///
-/// The input is not of documents, or cannot be found; or it is told to stop.
+/// The input is not of documents, or cannot be found; or somebody stopped it.
 pub fn show_documents(
     settings: &InputSettings,
     output: Option<&Path>,
@@ -104,7 +104,7 @@ pub fn show_documents(
     let reader = Arc::new(JobReader::new(settings, reading));
     let is_stopped = || *reading.stop.borrow() != StopLevel::None;
     let watch = ReadingWatch { is_stopped: &is_stopped, progress: &*reading.progress };
-    let shown = documents::show(&spec, reader, &watch, show).map_err(interrupted)?;
+    let shown = documents::show(&spec, reader, &watch, show)?;
     let no_documents = || {
         let paths = settings.paths.join(", ");
         // Whatever else is wrong with the paths is said where tables are read.
@@ -138,13 +138,6 @@ fn spec(
             .and_then(|output| output.documents.as_ref())
             .and_then(|template| OwnOutputs::of(&template.source, &settings.paths)),
         limit: settings.limit.unwrap_or(u64::MAX),
-    }
-}
-
-fn interrupted(error: ReadError) -> PipelineError {
-    match error {
-        ReadError::Interrupted => PipelineError::Interrupted,
-        error => error.into(),
     }
 }
 

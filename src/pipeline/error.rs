@@ -1,4 +1,4 @@
-//! Why a run cannot go on, in words that say what to do.
+//! Why a run cannot continue, in words that say what to do.
 
 use std::path::PathBuf;
 
@@ -7,12 +7,12 @@ use crate::journal::JournalError;
 use crate::read::ReadError;
 use crate::write::{LayoutError, WriteError};
 
-/// Why a run cannot go on. What became of single rows is no error.
+/// Why a run cannot continue. What became of single rows is no error.
 #[derive(Debug, thiserror::Error)]
 pub enum PipelineError {
     /// The input cannot be read.
     #[error(transparent)]
-    Read(#[from] ReadError),
+    Read(ReadError),
     /// The job does not fit the input.
     #[error("{0}")]
     Problem(Box<Diagnostic>),
@@ -91,6 +91,15 @@ pub enum PipelineError {
     /// Somebody interrupted it before anything was sent, or while the output was being written.
     #[error("interrupted")]
     Interrupted,
+}
+
+impl From<ReadError> for PipelineError {
+    fn from(error: ReadError) -> Self {
+        match error {
+            ReadError::Interrupted => Self::Interrupted,
+            error => Self::Read(error),
+        }
+    }
 }
 
 impl From<Diagnostic> for PipelineError {

@@ -6,6 +6,7 @@ use super::bad_rows::BAD_ROW;
 use super::over::PartsRenderer;
 use super::split_row::SplitRow;
 use super::{Opened, PipelineError};
+use crate::conversation::LOST_PARAGRAPHS;
 use crate::job::split::{Combine, OnMismatch};
 use crate::journal::reader::Reader;
 use crate::note::EntryPart;
@@ -92,7 +93,7 @@ impl<'r> Folding<'r> {
         let response = merge.answer.and_then(|answer| answer.response).filter(|_| merge.status == Status::Ok);
         let answer = sum.answer.map(|answer| Answer { response, ..answer });
         Ok(RowResult {
-            // What a failed row has used is told too.
+            // What a failed row has used is shown too.
             answer: answer.filter(|_| matches!(merge.status, Status::Ok | Status::Failed)),
             status: merge.status,
             error_code: merge.error_code,
@@ -104,8 +105,8 @@ impl<'r> Folding<'r> {
 
 /// The answers to a row's pieces, if there are several.
 pub(super) fn parts_of(results: &[RowResult]) -> Option<Vec<String>> {
-    let response = |result: &RowResult| result.answer.as_ref().and_then(|answer| answer.response.clone());
-    (results.len() > 1).then(|| results.iter().map(|result| response(result).unwrap_or_default()).collect())
+    let response = |result: &RowResult| result.response().unwrap_or_default().to_owned();
+    (results.len() > 1).then(|| results.iter().map(response).collect())
 }
 
 /// For a row that could not be read, the output has nothing else by which to find it.
@@ -116,9 +117,6 @@ fn with_place(result: RowResult, item: &Item) -> RowResult {
     RowResult { error: result.error.map(|reason| format!("{}: {reason}", item.place())), ..result }
 }
 
-/// The code of a row whose answers do not fit into its text's frame.
-const LOST_PARAGRAPHS: &str = "lost_paragraphs";
-
 /// The result of a row, from the results of all its pieces in order.
 fn folded(whole: &SplitRow, combine: Combine, results: &[RowResult], keep: bool) -> RowResult {
     let mut sum = sums(results);
@@ -128,7 +126,7 @@ fn folded(whole: &SplitRow, combine: Combine, results: &[RowResult], keep: bool)
         count: u64::try_from(results.len()).ok(),
         failed: u64::try_from(failed).ok(),
     };
-    sum.status = state(results);
+    sum.status = Status::of_requests(results.iter().map(|result| result.status));
     match sum.status {
         Status::Failed => {
             let (number, first) = first_failure(results);
@@ -145,8 +143,7 @@ fn folded(whole: &SplitRow, combine: Combine, results: &[RowResult], keep: bool)
         },
         // What a digest, and a file of its own, have of a row whose pieces are rows.
         Status::Ok if combine == Combine::Rows => {
-            let texts = results.iter().filter_map(|result| result.answer.as_ref()?.response.as_deref());
-            let text = texts.collect::<Vec<_>>().join("\n\n");
+            let text = results.iter().filter_map(RowResult::response).collect::<Vec<_>>().join("\n\n");
             sum.answer.get_or_insert_default().response = Some(text);
         }
         // A text without a letter is its own answer.
@@ -170,20 +167,6 @@ fn lines(combine: Combine, result: RowResult, of_pieces: Vec<RowResult>) -> Vec<
         RowResult { pieces, ..result }
     };
     of_pieces.into_iter().zip(1..).map(numbered).collect()
-}
-
-/// The state of a row: the worst of its pieces.
-fn state(results: &[RowResult]) -> Status {
-    let is_any = |status: fn(Status) -> bool| results.iter().any(|result| status(result.status));
-    if is_any(|status| status == Status::Failed) {
-        Status::Failed
-    } else if is_any(|status| !matches!(status, Status::Ok | Status::Skipped)) {
-        Status::Pending
-    } else if is_any(|status| status == Status::Ok) {
-        Status::Ok
-    } else {
-        Status::Skipped
-    }
 }
 
 fn first_failure(results: &[RowResult]) -> (usize, &RowResult) {
@@ -235,12 +218,7 @@ fn add_answer(sum: &mut Option<Answer>, answer: &Answer) {
 
 /// The text of a row with the answers in the place of its pieces, or why they do not fit.
 fn joined(whole: &SplitRow, results: &[RowResult], keep: bool) -> Result<String, String> {
-    let answers: Vec<&str> = results
-        .iter()
-        .map(|result| {
-            result.answer.as_ref().and_then(|answer| answer.response.as_deref()).unwrap_or_default()
-        })
-        .collect();
+    let answers: Vec<&str> = results.iter().map(|result| result.response().unwrap_or_default()).collect();
     let joined = match keep {
         true => whole.split.join_as_they_are(whole.text(), &answers),
         false => whole.split.join(whole.text(), &answers),

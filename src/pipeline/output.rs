@@ -81,7 +81,7 @@ impl OutputCounts {
 ///
 /// # Errors
 ///
-/// When input, journal or output fail, or when the run is told to stop at once; an output of before is untouched then.
+/// When input, journal or output fail, or when somebody stops the run at once; an output of before is untouched then.
 pub fn write(
     opened: &Opened,
     plan: &Plan,

@@ -100,7 +100,7 @@ pub(super) fn digest_parts(opened: &Opened, reader: &Reader) -> Result<Option<Di
             }
             Status::Pending | Status::SetAside | Status::Dropped => return Ok(None),
         }
-        let response = row.result.answer.as_ref().and_then(|answer| answer.response.as_deref());
+        let response = row.result.response();
         let empty = Map::new();
         let fields = row.item.row().map_or(&empty, |row| &row.fields);
         parts.push(digester.part(fields, response.unwrap_or_default()));

@@ -5,7 +5,7 @@ use std::str::FromStr;
 /// How the translation models write their answers.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum TranslationStyle {
-    /// The text after its language, with its terms replaced, so that rows and languages can be told apart.
+    /// The text after its language, with its terms replaced, so that rows and languages can be distinguished.
     #[default]
     Marked,
     /// The text itself, so that a document that was split and joined again can be compared with its source.

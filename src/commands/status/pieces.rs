@@ -86,20 +86,24 @@ pub(super) fn tell(
 ) -> Result<Exit, Failure> {
     let all = entries.first().map_or(0, |entry| u64::from(entry.part.count));
     let mut results = reader.results();
-    let mut pieces: Vec<PieceReport> = Vec::new();
+    let (mut pieces, mut statuses) = (Vec::new(), Vec::new());
     for entry in entries {
         let result = results.at(entry.position)?.unwrap_or_default();
+        statuses.push(result.status);
         pieces.push(PieceReport::of(row, entry, result));
     }
     let merge = reader.entry_of_merge(row)?.map(|entry| reader.result_of(entry)).transpose()?;
+    // Of the missing ones the journal has nothing yet.
+    statuses.extend(((pieces.len() as u64) < all).then_some(Status::Pending));
+    let status = match &merge {
+        Some(merge) if merge.status != Status::Ok => merge.status,
+        _ => Status::of_requests(statuses),
+    };
     let merge = merge.map(|result| PieceReport::of_merge(row, result));
     let report = PiecesReport {
         version: VERSION,
         row,
-        status: match &merge {
-            Some(merge) if merge.status != Status::Ok.as_str() => merge.status,
-            _ => status(&pieces, all),
-        },
+        status: status.as_str(),
         attempts: pieces.iter().chain(&merge).filter_map(|piece| piece.attempts).sum(),
         cost: pieces.iter().chain(&merge).map(|piece| piece.cost).sum(),
         total_tokens: pieces.iter().chain(&merge).map(|piece| piece.total_tokens).sum(),
@@ -125,14 +129,4 @@ pub(super) fn tell(
         writeln!(out, "  {} without an answer yet", counted(rest, "piece"))?;
     }
     Ok(Exit::Done)
-}
-
-/// The state of a row: the worst of its pieces.
-fn status(pieces: &[PieceReport], all: u64) -> &'static str {
-    let has = |status: Status| pieces.iter().any(|piece| piece.status == status.as_str());
-    match () {
-        () if has(Status::Failed) => Status::Failed.as_str(),
-        () if has(Status::Pending) || (pieces.len() as u64) < all => Status::Pending.as_str(),
-        () => Status::Ok.as_str(),
-    }
 }

@@ -73,7 +73,7 @@ fn response(end: &Result<Answer, Fault>) -> &str {
     end.as_ref().expect("an answer").response.as_deref().expect("a text")
 }
 
-/// A service that puts what it is told into capitals, and each blank line after the first `kept` into one line end.
+/// A service that puts what it gets into capitals, and each blank line after the first `kept` into one line end.
 fn merging(kept: usize) -> impl Fn(&str) -> Answer {
     move |text: &str| {
         let paragraphs: Vec<String> = text.split("\n\n").map(str::to_uppercase).collect();

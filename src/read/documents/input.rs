@@ -16,7 +16,7 @@ use crate::text::{count, counted};
 /// Returns notices, one line each; `None` for an input of tables.
 ///
 /// # Errors
-/// Documents are mixed with other files, a path leads nowhere, the file of kept texts cannot be written, or it is told to stop.
+/// Documents are mixed with other files, a path leads nowhere, the file of kept texts cannot be written, or somebody stopped it.
 /// A document that cannot be read is not an error, but a row of its own.
 pub fn bring_up_to_date(
     spec: &DocumentsSpec,
@@ -30,7 +30,7 @@ pub fn bring_up_to_date(
     Ok(Some(notices))
 }
 
-/// Whether an input is of documents whose texts were kept, as far as that can be told without reading them.
+/// Whether an input is of documents whose texts were kept, as far as that shows without reading them.
 ///
 /// # Errors
 /// It is of documents, and no texts are kept.

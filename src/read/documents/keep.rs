@@ -51,7 +51,7 @@ impl DocumentFate {
 /// Brings the file of kept texts to these documents. Memory does not grow with their texts.
 ///
 /// # Errors
-/// It is told to stop, or the file cannot be written; the old one is untouched then, and what was read is not lost.
+/// Somebody stopped it, or the file cannot be written; the old one is untouched then, and what was read is not lost.
 pub(super) fn keep(
     documents: Vec<FoundDocument>,
     spec: &DocumentsSpec,

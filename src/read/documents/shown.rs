@@ -28,7 +28,7 @@ pub struct ShownDocuments {
 /// `error_code` and `error`. `None` for an input of tables.
 ///
 /// # Errors
-/// Documents are mixed with other files, a path leads nowhere, or it is told to stop, also by `show`, which returns false then.
+/// Documents are mixed with other files, a path leads nowhere, or somebody stopped it: also `show`, by returning false.
 pub fn show(
     spec: &DocumentsSpec,
     reader: Arc<dyn DocumentReader>,

@@ -1,4 +1,4 @@
-//! Stands in for the crate of this name, which anydoc calls for PDF and cannot be built without. fanfold never asks anydoc for
+//! Replaces the crate of this name, which anydoc calls for PDF and cannot be built without. fanfold never asks anydoc for
 //! a PDF: it has `unpdf`. Without the stand-in, a release build takes two minutes longer, the program is 9 MB larger, and the
 //! tree has a crate that nobody maintains (ttf-parser). It goes when anydoc has a feature for PDF.
 
