@@ -100,6 +100,13 @@ impl ReadingLog {
     }
 }
 
+/// A thread that still reads has the same open file, and with it the lock.
+impl Drop for ReadingLog {
+    fn drop(&mut self) {
+        let _ = self.files.log.unlock();
+    }
+}
+
 /// The log, locked: the one that has the name now.
 fn locked(path: &Path, kept: &Path) -> Result<File, ReadError> {
     loop {
