@@ -38,6 +38,10 @@ pub struct Answer {
     /// What is wrong with it, if it is not whole and was kept all the same, or as evidence.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub flaw: Option<Flaw>,
+    /// Why it may not be what was wanted, though it is accepted: a code or a check, and the reason. The journal keeps them with
+    /// the state of the row, because other rules may find others.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub warnings: Vec<String>,
 }
 
 /// What is wrong with an answer that arrived as the model wrote it.
@@ -53,6 +57,11 @@ impl Flaw {
     /// Both, in the form in which a journal keeps them.
     pub fn into_texts(self) -> Vec<String> {
         vec![self.code, self.message]
+    }
+
+    /// The warning of an answer that was kept with it.
+    pub fn warning(&self) -> String {
+        format!("{}: {}", self.code, self.message)
     }
 
     /// The flaw in the form in which a journal keeps it; `None` if there is none.
@@ -351,6 +360,8 @@ pub struct RowResult {
     pub error_code: Option<String>,
     /// If the row failed, the message.
     pub error: Option<String>,
+    /// What to know of its answer, or of its text.
+    pub warnings: Vec<String>,
     /// The pieces of a row that was cut.
     pub pieces: PieceCounts,
 }

@@ -148,10 +148,11 @@ impl Secrets {
             simulated: _,
             miscounted: _,
             flaw,
+            warnings,
         } = &mut answer;
         let texts = [response, reasoning, tool_calls, finish_reason, model, request_id];
         let flaw = flaw.iter_mut().map(|flaw| &mut flaw.message);
-        for text in texts.into_iter().flatten().chain(flaw) {
+        for text in texts.into_iter().flatten().chain(flaw).chain(warnings) {
             if let Some(hidden) = self.hide(text) {
                 *text = hidden;
             }

@@ -67,6 +67,9 @@ pub(super) struct ReceiptRows {
     pub(super) failed: u64,
     pub(super) pending: u64,
     pub(super) skipped: u64,
+    /// Those whose answers have warnings, in a job that can give some.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    warned: Option<u64>,
     /// The pieces of all of them, in a job that cuts rows.
     #[serde(skip_serializing_if = "Option::is_none")]
     pieces: Option<u64>,
@@ -221,13 +224,16 @@ impl ReceiptRows {
     fn of(words: &ClosingWords<'_>, reader: &Reader) -> Result<Self, Failure> {
         let rows = words.summary.plan.rows;
         let pieces = words.opened.words().pieces.then_some(words.summary.plan.requests);
+        let gives_warnings = words.opened.gives_warnings();
         if let Some(written) = words.summary.written {
-            let OutputCounts { ok, failed, pending, skipped, .. } = written;
-            return Ok(Self { rows, ok, failed, pending, skipped, pieces });
+            let OutputCounts { ok, failed, pending, skipped, warned, .. } = written;
+            let warned = gives_warnings.then_some(warned);
+            return Ok(Self { rows, ok, failed, pending, skipped, warned, pieces });
         }
         let counts = reader.counts(words.opened.job.input.limit)?;
         let pending = rows.saturating_sub(counts.ok + counts.failed);
-        Ok(Self { rows, ok: counts.ok, failed: counts.failed, pending, skipped: 0, pieces })
+        let warned = gives_warnings.then(|| reader.warned(words.opened.job.input.limit)).transpose()?;
+        Ok(Self { rows, ok: counts.ok, failed: counts.failed, pending, skipped: 0, warned, pieces })
     }
 }
 

@@ -65,9 +65,10 @@ impl ClosingWords<'_> {
         let snapshot = &self.summary.sent.snapshot;
         if let Some(written) = self.summary.written {
             screen.say(&format!(
-                "{}: {} ok · {} failed · {} pending{}, in {}",
+                "{}: {} ok{} · {} failed · {} pending{}, in {}",
                 counted(written.rows(), self.opened.words().row()),
                 count(written.ok),
+                with_warnings(written.warned),
                 count(written.failed),
                 count(written.pending),
                 match written.skipped {
@@ -306,6 +307,11 @@ fn failure(group: &FailureGroup, words: RowWords, place: &str) -> String {
     let (code, message) = (short(&group.code, 60), short(&group.message, 200));
     let rows = counted(group.rows, words.request());
     format!("{rows} failed with {code}, such as {place}: {message}")
+}
+
+/// Of the answered rows, those with warnings, in brackets; nothing if there are none.
+pub(super) fn with_warnings(rows: u64) -> String {
+    if rows == 0 { String::new() } else { format!(" ({} with warnings)", count(rows)) }
 }
 
 /// What to do, as errors say it.

@@ -204,16 +204,25 @@ impl ConversationRules {
         matches!(self.on_mismatch, None | Some(OnMismatch::Keep))
     }
 
-    /// Why an answer that was kept under other rules is rejected now.
-    pub fn objection(&self, kept: &KeptAnswer) -> Option<Flaw> {
+    /// The warnings of an answer that was kept under other rules, or why it is rejected now.
+    ///
+    /// # Errors
+    ///
+    /// Why it is rejected.
+    pub fn verdict(&self, kept: &KeptAnswer) -> Result<Vec<String>, Flaw> {
         if kept.finish_reason.as_deref() == Some("length") && self.on_length == OnLength::Fail {
-            return Some(Flaw { code: "length".to_owned(), message: CUT_BY_LENGTH.to_owned() });
+            return Err(Flaw { code: "length".to_owned(), message: CUT_BY_LENGTH.to_owned() });
         }
-        if !self.keeps_flaws() && kept.flaw.is_some() {
-            return kept.flaw.clone();
+        if let Some(flaw) = kept.flaw.clone().filter(|_| !self.keeps_flaws()) {
+            return Err(flaw);
         }
-        let fault = self.schema.as_ref()?.check(kept.response.as_deref().unwrap_or_default()).err()?;
-        Some(Flaw { code: "schema_violation".to_owned(), message: breaks_schema(&fault) })
+        if let Some(schema) = &self.schema {
+            schema.check(kept.response.as_deref().unwrap_or_default()).map_err(|fault| Flaw {
+                code: "schema_violation".to_owned(),
+                message: breaks_schema(&fault),
+            })?;
+        }
+        Ok(warnings(kept.flaw.as_ref()))
     }
 
     fn called(&self, steps: &[Step], answer: Answer) -> Turn {
@@ -324,6 +333,11 @@ impl ConversationRules {
             _ => Cut::Failed,
         }
     }
+}
+
+/// The warnings of an answer that is kept with a flaw.
+fn warnings(flaw: Option<&Flaw>) -> Vec<String> {
+    flaw.map(Flaw::warning).into_iter().collect()
 }
 
 /// The request for a cut answer with a larger `max_tokens`, made once; `None` if it cannot grow.

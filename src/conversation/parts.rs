@@ -123,7 +123,8 @@ impl PendingRequest<'_> {
             return Accepted::Part(step);
         }
         let response = if is_cut_in_parts { Some(piece.joined()) } else { step.answer.response };
-        Accepted::Whole(Answer { response, flaw: piece.flaw, ..step.answer })
+        let warnings = super::warnings(piece.flaw.as_ref());
+        Accepted::Whole(Answer { response, flaw: piece.flaw, warnings, ..step.answer })
     }
 }
 

@@ -39,6 +39,16 @@ pub(super) fn text<'r>(row: &'r Row<'_>, column: usize) -> rusqlite::Result<Opti
     }
 }
 
+/// Texts as a JSON array.
+pub(super) fn written_texts(texts: &[String]) -> String {
+    serde_json::Value::from(texts).to_string()
+}
+
+/// What an entry keeps of the warnings of its answer, in the place of an error; null if there are none.
+pub(super) fn written_warnings(warnings: &[String]) -> Option<String> {
+    (!warnings.is_empty()).then(|| written_texts(warnings))
+}
+
 /// The texts of a JSON array that the journal has written; none if there is nothing.
 pub(super) fn read_texts(written: Option<String>) -> Vec<String> {
     written.and_then(|text| serde_json::from_str(&text).ok()).unwrap_or_default()

@@ -5,7 +5,7 @@ use std::collections::VecDeque;
 use rusqlite::params;
 
 use super::JournalError;
-use super::codec::usage;
+use super::codec::{read_texts, usage};
 use super::reader::Reader;
 use super::seal::{bound, result_is_whole};
 use crate::note::EntryPart;
@@ -229,6 +229,7 @@ fn result(row: &rusqlite::Row<'_>) -> rusqlite::Result<StoredResult> {
         simulated: row.get(22)?,
         miscounted: false,
         flaw: None,
+        warnings: Vec::new(),
     };
     let attempts: u32 = row.get(2)?;
     let result = RowResult {
@@ -246,6 +247,7 @@ fn result(row: &rusqlite::Row<'_>) -> rusqlite::Result<StoredResult> {
         status,
         error_code: if status == Status::Failed { row.get(4)? } else { None },
         error: if status == Status::Failed { row.get(5)? } else { None },
+        warnings: if status == Status::Ok { read_texts(row.get(5)?) } else { Vec::new() },
         pieces: PieceCounts::default(),
     };
     Ok(StoredResult {

@@ -71,9 +71,9 @@ impl Journal {
     ///
     /// When the journal cannot be written.
     pub fn heal(&self, limit: Option<u64>) -> Result<u64, JournalError> {
-        let sql = "UPDATE entries SET status = 'ok', out = 0, shares = x.answered, answer = NULL, error_code = NULL, error = NULL,
+        let sql = "UPDATE entries SET status = 'ok', out = 0, shares = x.answered, answer = NULL, error_code = NULL, error = x.error,
                        simulated = x.simulated
-                   FROM (SELECT fingerprint, min(entry) AS answered, simulated FROM entries
+                   FROM (SELECT fingerprint, min(entry) AS answered, simulated, error FROM entries
                          WHERE status = 'ok' AND shares IS NULL
                              AND fingerprint IN (SELECT fingerprint FROM entries WHERE status = 'failed')
                          GROUP BY fingerprint) x

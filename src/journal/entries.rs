@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use rusqlite::{CachedStatement, OptionalExtension, Transaction, params};
 
-use super::codec::tokens_kept;
+use super::codec::{tokens_kept, written_texts, written_warnings};
 use super::seal::{STORE_RESULTS, record_of};
 use crate::clock;
 use crate::conversation::Step;
@@ -81,6 +81,10 @@ fn enter(
     (status, fault): (Status, Option<&Fault>),
     answer: Option<u64>,
 ) -> rusqlite::Result<i64> {
+    let words = match &ended.ending {
+        Outcome::Answered(answer) => written_warnings(&answer.warnings),
+        _ => fault.map(|fault| fault.message.clone()),
+    };
     let values = params![
         ended.row.position,
         ended.row.id.as_ref().map(|id| id.as_str()),
@@ -90,7 +94,7 @@ fn enter(
         ended.sent.is_some(),
         ended.cost,
         fault.map(|fault| &fault.code),
-        fault.map(|fault| &fault.message),
+        words,
         answer,
         ended.ending.is_simulated(),
         record_of(&ended.row),
@@ -146,8 +150,8 @@ fn store_step(
         answer.response,
         ended.cost,
         step.map(|step| step.asks.as_str()),
-        step.map(|step| texts(&step.results))
-            .or_else(|| answer.flaw.clone().map(|flaw| texts(&flaw.into_texts()))),
+        step.map(|step| written_texts(&step.results))
+            .or_else(|| answer.flaw.clone().map(|flaw| written_texts(&flaw.into_texts()))),
         row.fingerprint.0,
         *answers + 1,
         answer.simulated,
@@ -164,12 +168,10 @@ pub(super) fn store_results(
     row: &RowKey,
     results: &[String],
 ) -> rusqlite::Result<()> {
-    transaction.prepare_cached(STORE_RESULTS)?.execute(params![row.position, texts(results)]).map(drop)
-}
-
-/// Texts as a JSON array.
-fn texts(texts: &[String]) -> String {
-    serde_json::Value::from(texts).to_string()
+    transaction
+        .prepare_cached(STORE_RESULTS)?
+        .execute(params![row.position, written_texts(results)])
+        .map(drop)
 }
 
 fn store_fault(

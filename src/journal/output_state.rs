@@ -25,13 +25,13 @@ pub struct OutputState {
 
 impl Reader {
     /// What tells the first rows, as they are written, and their results from any others: each answer is one step, which
-    /// never changes. `None` where one of the rows is not known by its record, as those of Parquet are not.
+    /// never changes; its warnings can. `None` where one of the rows is not known by its record, as those of Parquet are not.
     ///
     /// # Errors
     ///
     /// When the journal cannot be read.
     pub fn results_digest(&self, rows: u64) -> Result<Option<[u8; 16]>, JournalError> {
-        let sql = "SELECT record, position, entry, status, attempts, answer, shares, cost FROM entries
+        let sql = "SELECT record, position, entry, status, attempts, answer, shares, cost, error FROM entries
                    WHERE position < ?1 ORDER BY position";
         let mut digest = Digest::default();
         let mut statement = self.connection().prepare_cached(sql).map_err(self.failed())?;
@@ -40,7 +40,7 @@ impl Reader {
             if entry.get_ref(0).map_err(self.failed())? == ValueRef::Null {
                 return Ok(None);
             }
-            for column in 0..8 {
+            for column in 0..9 {
                 digest.add(entry.get_ref(column).map_err(self.failed())?);
             }
         }

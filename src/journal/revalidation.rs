@@ -4,7 +4,7 @@
 use rusqlite::{Connection, params};
 
 use super::JournalError;
-use super::codec::read_texts;
+use super::codec::{read_texts, written_warnings};
 use super::handle::Journal;
 use crate::conversation::KeptAnswer;
 use crate::outcome::{Flaw, Status};
@@ -24,13 +24,16 @@ pub struct Turned {
 /// An answer to be held against the rules.
 struct Kept {
     entry: i64,
-    ok: bool,
+    status: Status,
+    error_code: Option<String>,
+    /// Why it has failed, or its warnings.
+    error: Option<String>,
     answer: KeptAnswer,
 }
 
 impl Journal {
-    /// Holds each answer in the journal against the rules: `objection` gives what is wrong with it. Only failures of these
-    /// codes can become answers again.
+    /// Holds each answer in the journal against the rules: `verdict` gives its warnings, or why it is rejected. Only failures of
+    /// these codes can become answers again.
     ///
     /// # Errors
     ///
@@ -38,7 +41,7 @@ impl Journal {
     pub fn hold_to(
         &self,
         codes: &[&str],
-        objection: impl Fn(&KeptAnswer) -> Option<Flaw>,
+        verdict: impl Fn(&KeptAnswer) -> Result<Vec<String>, Flaw>,
     ) -> Result<Turned, JournalError> {
         let connection = self.connection();
         let failed = self.broke();
@@ -50,40 +53,56 @@ impl Journal {
             after = last.entry;
             let transaction = connection.unchecked_transaction().map_err(&failed)?;
             for kept in &page {
-                let fault = objection(&kept.answer);
-                match (kept.ok, &fault) {
-                    (true, None) | (false, Some(_)) => continue,
-                    (true, Some(_)) => turned.failed += 1,
-                    (false, None) => turned.ok += 1,
-                }
-                let status = if fault.is_some() { Status::Failed } else { Status::Ok };
-                let (code, words) = fault.map(|flaw| (flaw.code, flaw.message)).unzip();
-                let sql = "UPDATE entries SET status = ?2, error_code = ?3, error = ?4 WHERE entry = ?1";
-                let mut statement = transaction.prepare_cached(sql).map_err(&failed)?;
-                statement.execute(params![kept.entry, status, code, words]).map_err(&failed)?;
+                store(&transaction, kept, verdict(&kept.answer), &mut turned).map_err(&failed)?;
             }
             transaction.commit().map_err(&failed)?;
         }
         // Rows that share an answer share what becomes of it.
         let sql = "UPDATE entries SET status = o.status, error_code = o.error_code, error = o.error
-                   FROM entries o WHERE o.entry = entries.shares AND o.status <> entries.status";
+                   FROM entries o WHERE o.entry = entries.shares
+                       AND (o.status <> entries.status OR o.error IS NOT entries.error)";
         connection.execute(sql, []).map_err(&failed)?;
         Ok(turned)
     }
 }
 
+/// Stores what an answer is now, if that is something else than before.
+fn store(
+    connection: &Connection,
+    kept: &Kept,
+    verdict: Result<Vec<String>, Flaw>,
+    turned: &mut Turned,
+) -> rusqlite::Result<()> {
+    let (status, code, words) = match verdict {
+        Ok(warnings) => (Status::Ok, None, written_warnings(&warnings)),
+        Err(flaw) => (Status::Failed, Some(flaw.code), Some(flaw.message)),
+    };
+    match status {
+        _ if status == kept.status => {}
+        Status::Ok => turned.ok += 1,
+        _ => turned.failed += 1,
+    }
+    if (status, &code, &words) == (kept.status, &kept.error_code, &kept.error) {
+        return Ok(());
+    }
+    let sql = "UPDATE entries SET status = ?2, error_code = ?3, error = ?4 WHERE entry = ?1";
+    connection.prepare_cached(sql)?.execute(params![kept.entry, status, code, words]).map(drop)
+}
+
 /// The next answers, in the order of their entries.
 fn page(connection: &Connection, after: i64, codes: &[&str]) -> rusqlite::Result<Vec<Kept>> {
     let codes = serde_json::Value::from(codes).to_string();
-    let sql = "SELECT e.entry, e.status, s.finish_reason, s.response, s.results FROM entries e JOIN steps s ON s.step = e.answer
+    let sql = "SELECT e.entry, e.status, s.finish_reason, s.response, s.results, e.error_code, e.error
+               FROM entries e JOIN steps s ON s.step = e.answer
                WHERE e.entry > ?1 AND (e.status = 'ok' OR e.status = 'failed' AND e.error_code IN (SELECT value FROM json_each(?3)))
                ORDER BY e.entry LIMIT ?2";
     let mut statement = connection.prepare_cached(sql)?;
     let kept = statement.query_map(params![after, PAGE, codes], |row| {
-        let status: Status = row.get(1)?;
         Ok(Kept {
             entry: row.get(0)?,
-            ok: status == Status::Ok,
+            status: row.get(1)?,
+            error_code: row.get(5)?,
+            error: row.get(6)?,
             answer: KeptAnswer {
                 finish_reason: row.get(2)?,
                 response: row.get(3)?,

@@ -90,6 +90,18 @@ impl Reader {
         Ok(Some(self.counted(sql, [])?).filter(|counts| *counts != StateCounts::default()))
     }
 
+    /// Requests of the present input whose answers have warnings, among its first `rows` where that is given.
+    ///
+    /// # Errors
+    ///
+    /// When the journal cannot be read.
+    pub fn warned(&self, rows: Option<u64>) -> Result<u64, JournalError> {
+        let sql = "SELECT count(*) FROM entries
+                   WHERE position < ?1 AND over IS NULL AND status = 'ok' AND error IS NOT NULL";
+        let rows = rows.unwrap_or(i64::MAX as u64);
+        self.connection().query_row(sql, [rows], |row| row.get(0)).map_err(self.failed())
+    }
+
     fn counted(&self, sql: &str, values: impl Params) -> Result<StateCounts, JournalError> {
         let found: Vec<(Status, u64)> = self.all(sql, values, |row| Ok((row.get(0)?, row.get(1)?)))?;
         let mut counts = StateCounts::default();

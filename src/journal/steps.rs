@@ -151,6 +151,7 @@ fn step(row: &rusqlite::Row<'_>) -> rusqlite::Result<Option<Step>> {
         simulated: row.get(14)?,
         miscounted: false,
         flaw: None,
+        warnings: Vec::new(),
     };
     Ok(Some(Step { answer, asks, results: read_texts(results) }))
 }

@@ -81,7 +81,7 @@ fn hold_to_rules(
     if last.is_none() || before == rules.key() {
         return Ok(());
     }
-    let turned = journal.hold_to(&conversation::CODES, |kept| rules.objection(kept))?;
+    let turned = journal.hold_to(&conversation::CODES, |kept| rules.verdict(kept))?;
     reporter.tell(RunNews::Revalidated { failed: turned.failed, ok: turned.ok });
     Ok(())
 }

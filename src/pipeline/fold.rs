@@ -2,7 +2,10 @@
 
 use std::sync::Arc;
 
+use serde_json::Value;
+
 use super::bad_rows::BAD_ROW;
+use super::opened::WARNINGS;
 use super::over::PartsRenderer;
 use super::split_row::SplitRow;
 use super::{Opened, PipelineError};
@@ -28,6 +31,8 @@ pub(super) struct Folding<'r> {
     combine: Combine,
     /// Whether an answer that lacks paragraphs of its piece takes its place all the same.
     keep: bool,
+    /// Whether the warnings of documents are among those of their answers.
+    joins_warnings: bool,
     merger: Option<PartsRenderer>,
     reader: &'r Reader,
     of_row: Vec<RowResult>,
@@ -37,7 +42,8 @@ impl<'r> Folding<'r> {
     pub(super) fn new(opened: &Opened, reader: &'r Reader) -> Self {
         let (combine, merger) = (opened.combine(), opened.merger().cloned());
         let keep = opened.conversation().on_mismatch == Some(OnMismatch::Keep);
-        Self { combine, keep, merger, reader, of_row: Vec::new() }
+        let joins_warnings = opened.joins_warnings();
+        Self { combine, keep, joins_warnings, merger, reader, of_row: Vec::new() }
     }
 
     /// Adds the next request with its result; `None` for a row that has none. Gives the row after its last one.
@@ -62,11 +68,25 @@ impl<'r> Folding<'r> {
                 };
             }
             let lines = lines(self.combine, result.clone(), of_row);
-            return Ok(Some(FoldedRow { item: whole.item(), result, lines }));
+            return Ok(Some(self.with_warnings(FoldedRow { item: whole.item(), result, lines })));
         }
         let Some(item) = item else { return Ok(None) };
         let result = with_place(of_row.into_iter().next().unwrap_or_default(), &item);
-        Ok(Some(FoldedRow { item, lines: vec![result.clone()], result }))
+        Ok(Some(self.with_warnings(FoldedRow { item, lines: vec![result.clone()], result })))
+    }
+
+    /// The row with the warnings of its document before those of its answers, if they are one column.
+    fn with_warnings(&self, mut row: FoldedRow) -> FoldedRow {
+        let found = row.item.row().filter(|_| self.joins_warnings).and_then(|row| row.fields.get(WARNINGS));
+        let texts = found.and_then(Value::as_array).into_iter().flatten();
+        let texts: Vec<String> = texts.filter_map(Value::as_str).map(str::to_owned).collect();
+        if !texts.is_empty() {
+            // Those of a document are no news about its answer, and are not counted with `result`.
+            for line in &mut row.lines {
+                line.warnings = texts.iter().cloned().chain(line.warnings.drain(..)).collect();
+            }
+        }
+        row
     }
 
     /// The result of a row whose pieces are all answered, with that of the request over their answers.
@@ -89,6 +109,7 @@ impl<'r> Folding<'r> {
                 ..RowResult::default()
             },
         };
+        let warnings = pieces.warnings.clone().into_iter();
         let sum = RowResult { pieces: pieces.pieces, ..sums(&[pieces, merge.clone()]) };
         let response = merge.answer.and_then(|answer| answer.response).filter(|_| merge.status == Status::Ok);
         let answer = sum.answer.map(|answer| Answer { response, ..answer });
@@ -96,6 +117,7 @@ impl<'r> Folding<'r> {
             // What a failed row has used is shown too.
             answer: answer.filter(|_| matches!(merge.status, Status::Ok | Status::Failed)),
             status: merge.status,
+            warnings: warnings.chain(merge.warnings.iter().map(|text| format!("merge: {text}"))).collect(),
             error_code: merge.error_code,
             error: merge.error.map(|error| format!("merge: {error}")),
             ..sum
@@ -121,6 +143,11 @@ fn with_place(result: RowResult, item: &Item) -> RowResult {
 fn folded(whole: &SplitRow, combine: Combine, results: &[RowResult], keep: bool) -> RowResult {
     let mut sum = sums(results);
     let failed = results.iter().filter(|result| result.status == Status::Failed).count();
+    let of_piece = |(number, result): (usize, &RowResult)| {
+        let name = whole.name(number);
+        result.warnings.iter().map(move |text| format!("{name}: {text}")).collect::<Vec<_>>()
+    };
+    sum.warnings = results.iter().enumerate().flat_map(of_piece).collect();
     sum.pieces = PieceCounts {
         number: None,
         count: u64::try_from(results.len()).ok(),

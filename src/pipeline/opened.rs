@@ -14,7 +14,7 @@ use crate::diagnostic::Diagnostic;
 use crate::format::Format;
 use crate::job::input_format::InputFormat;
 use crate::job::over::PartsRequest;
-use crate::job::split::{Combine, Split};
+use crate::job::split::{Combine, OnMismatch, Split};
 use crate::job::{Job, Output};
 use crate::note::OverKind;
 use crate::read::{Expansion, InputSpec, Projection, ReadError, Source, documents};
@@ -23,7 +23,10 @@ use crate::render::estimate::tokens_of_piece;
 use crate::row::Item;
 use crate::row_words::RowWords;
 use crate::schema::{AnswerSchema, Field};
-use crate::write::{Layout, LayoutError, OutputSpec, PieceColumns};
+use crate::write::{FurtherColumns, Layout, LayoutError, OutputSpec, PieceColumns};
+
+/// The column of documents that says what to know of their texts.
+pub(super) const WARNINGS: &str = "warnings";
 
 /// A job with its input opened and its templates compiled.
 #[derive(Debug, Clone)]
@@ -127,6 +130,11 @@ impl Opened {
     ) -> Result<Layout, PipelineError> {
         let rows_bring_their_own = self.source.columns().is_none() && format == Format::Jsonl;
         let columns = columns.filter(|_| !rows_bring_their_own);
+        if self.joins_warnings() {
+            let is_other = |column: &&crate::row::Column| column.name != WARNINGS;
+            let columns: Vec<_> = columns.unwrap_or_default().iter().filter(is_other).cloned().collect();
+            return Layout::new(Some(&columns), &self.output_spec()).map_err(|error| self.misnamed(error));
+        }
         Layout::new(columns, &self.output_spec()).map_err(|error| self.misnamed(error))
     }
 
@@ -180,6 +188,16 @@ impl Opened {
         self.job.split.as_ref().map(|split| split.combine).unwrap_or_default()
     }
 
+    /// Whether an accepted answer of the job can have warnings.
+    pub fn gives_warnings(&self) -> bool {
+        self.conversation().on_mismatch == Some(OnMismatch::Keep)
+    }
+
+    /// Whether the warnings of documents and those of their answers are one column.
+    pub(super) fn joins_warnings(&self) -> bool {
+        self.source.is_of_documents() && self.gives_warnings()
+    }
+
     /// Whether the columns of rows that each bring their own decide anything.
     pub(super) fn columns_matter(&self) -> bool {
         let output = &self.job.output;
@@ -194,10 +212,13 @@ impl Opened {
             prefix: output.prefix.clone(),
             spreadsheet_safe: output.spreadsheet_safe,
             fields: self.fields.clone(),
-            pieces: match self.job.split.as_ref().map(|split| split.combine) {
-                None => PieceColumns::None,
-                Some(Combine::Rows) => PieceColumns::Numbers,
-                Some(Combine::Join | Combine::Merge) => PieceColumns::Counts,
+            further: FurtherColumns {
+                warnings: self.gives_warnings(),
+                pieces: match self.job.split.as_ref().map(|split| split.combine) {
+                    None => PieceColumns::None,
+                    Some(Combine::Rows) => PieceColumns::Numbers,
+                    Some(Combine::Join | Combine::Merge) => PieceColumns::Counts,
+                },
             },
             // The whole text of a document would stand beside its translation.
             unless_selected: self.source.is_of_documents().then(|| "text".to_owned()),

@@ -48,6 +48,8 @@ pub struct OutputCounts {
     pub pending: u64,
     /// Rows that ask nothing.
     pub skipped: u64,
+    /// The answered rows whose answers have warnings.
+    pub warned: u64,
     /// The answered rows whose answer came from fanfold's simulator.
     pub simulated: u64,
 }
@@ -58,6 +60,7 @@ impl OutputCounts {
         match result.status {
             Status::Ok => {
                 self.ok += 1;
+                self.warned += u64::from(!result.warnings.is_empty());
                 self.simulated += u64::from(result.answer.as_ref().is_some_and(|answer| answer.simulated));
             }
             Status::Failed => self.failed += 1,

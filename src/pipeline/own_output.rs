@@ -29,6 +29,9 @@ pub fn write_own(
     let files = DocumentFiles::of(opened)?;
     // A file of an answer may have been taken away, and what a merged row is written from has no place in the journal.
     let is_settled = plan.first_news.is_none() && files.is_none() && opened.merger().is_none();
+    let warned = reader.warned(Some(plan.requests))?;
+    // Which requests are those of one row is not known here.
+    let is_settled = is_settled && (warned == 0 || plan.requests == plan.rows);
     if is_settled
         && let Some(state) = reader.output_state()?
         && (&state.job, state.rows) == (&job, plan.rows)
@@ -38,6 +41,7 @@ pub fn write_own(
         return Ok(Some(OutputCounts {
             ok: state.rows,
             simulated: state.simulated,
+            warned,
             ..OutputCounts::default()
         }));
     }
@@ -66,6 +70,7 @@ fn job_mark(opened: &Opened, plan: &Plan) -> String {
     let compression = Compression::of_path(&output.path.to_string_lossy());
     let form =
         (output.format, compression, &output.select, &output.rename, &output.prefix, output.spreadsheet_safe);
-    let text = format!("{} {form:?} {:?} {:?}", opened.request_key(), opened.fields(), plan.columns);
+    let (fields, columns, warnings) = (opened.fields(), &plan.columns, opened.gives_warnings());
+    let text = format!("{} {form:?} {fields:?} {columns:?} {warnings}", opened.request_key());
     fingerprint::of_bytes(text.as_bytes()).to_string()
 }

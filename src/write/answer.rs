@@ -26,8 +26,17 @@ pub const ANSWER_COLUMNS: [&str; 17] = [
     "error",
 ];
 
-/// The names of the columns that follow them where rows are cut into pieces.
-const PIECE_COLUMNS: [&str; 3] = ["piece", "pieces", "pieces_failed"];
+/// The names of the columns that follow them in jobs that have something for them.
+const FURTHER_COLUMNS: [&str; 4] = ["warnings", "piece", "pieces", "pieces_failed"];
+
+/// Which further columns an output has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct FurtherColumns {
+    /// Whether answers can have warnings.
+    pub warnings: bool,
+    /// Those for the pieces of rows.
+    pub pieces: PieceColumns,
+}
 
 /// Which columns an output has for the pieces of its rows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -41,7 +50,7 @@ pub enum PieceColumns {
     Numbers,
 }
 
-/// One answer column. The variants are in the order of [`ANSWER_COLUMNS`] and [`PIECE_COLUMNS`].
+/// One answer column. The variants are in the order of [`ANSWER_COLUMNS`] and [`FURTHER_COLUMNS`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(super) enum AnswerColumn {
     Response,
@@ -61,6 +70,7 @@ pub(super) enum AnswerColumn {
     Status,
     ErrorCode,
     Error,
+    Warnings,
     Piece,
     Pieces,
     PiecesFailed,
@@ -79,6 +89,8 @@ pub(super) enum AnswerKind {
 pub(super) enum AnswerValue<'a> {
     Null,
     Text(&'a str),
+    /// Texts: an array in JSONL, its JSON text elsewhere.
+    Texts(&'a [String]),
     /// JSON text: an array in JSONL, its text elsewhere.
     Json(&'a str),
     Integer(i64),
@@ -90,7 +102,7 @@ pub(super) enum AnswerValue<'a> {
 }
 
 impl AnswerColumn {
-    const ALL: [Self; 20] = [
+    const ALL: [Self; 21] = [
         Self::Response,
         Self::Reasoning,
         Self::ToolCalls,
@@ -108,14 +120,17 @@ impl AnswerColumn {
         Self::Status,
         Self::ErrorCode,
         Self::Error,
+        Self::Warnings,
         Self::Piece,
         Self::Pieces,
         Self::PiecesFailed,
     ];
 
     /// The answer columns of an output, in order.
-    pub(super) fn all(pieces: PieceColumns) -> impl Iterator<Item = Self> {
+    pub(super) fn all(further: FurtherColumns) -> impl Iterator<Item = Self> {
+        let FurtherColumns { warnings, pieces } = further;
         Self::ALL.into_iter().filter(move |column| match column {
+            Self::Warnings => warnings,
             Self::Piece => pieces == PieceColumns::Numbers,
             Self::Pieces => pieces != PieceColumns::None,
             Self::PiecesFailed => pieces == PieceColumns::Counts,
@@ -126,7 +141,7 @@ impl AnswerColumn {
     /// The column's name, without a prefix.
     pub(super) fn name(self) -> &'static str {
         let index = self as usize;
-        ANSWER_COLUMNS.get(index).copied().unwrap_or_else(|| PIECE_COLUMNS[index - ANSWER_COLUMNS.len()])
+        ANSWER_COLUMNS.get(index).copied().unwrap_or_else(|| FURTHER_COLUMNS[index - ANSWER_COLUMNS.len()])
     }
 
     /// The kind of all the column's values.
@@ -181,6 +196,8 @@ impl AnswerColumn {
             Self::Status => AnswerValue::Text(result.status.as_str()),
             Self::ErrorCode => result.error_code.as_deref().map_or(AnswerValue::Null, AnswerValue::Text),
             Self::Error => result.error.as_deref().map_or(AnswerValue::Null, AnswerValue::Text),
+            Self::Warnings if result.warnings.is_empty() => AnswerValue::Null,
+            Self::Warnings => AnswerValue::Texts(&result.warnings),
             Self::Piece => count(result.pieces.number),
             Self::Pieces => count(result.pieces.count),
             Self::PiecesFailed => count(result.pieces.failed),
@@ -202,10 +219,13 @@ mod tests {
 
     #[test]
     fn every_answer_column_goes_by_the_name_at_its_place() {
-        assert!(AnswerColumn::all(PieceColumns::None).map(AnswerColumn::name).eq(ANSWER_COLUMNS));
-        let of = |pieces| AnswerColumn::all(pieces).skip(17).map(AnswerColumn::name).collect::<Vec<_>>();
-        assert_eq!(of(PieceColumns::Counts), ["pieces", "pieces_failed"]);
-        assert_eq!(of(PieceColumns::Numbers), ["piece", "pieces"]);
+        assert!(AnswerColumn::all(FurtherColumns::default()).map(AnswerColumn::name).eq(ANSWER_COLUMNS));
+        let of = |warnings, pieces| {
+            let further = AnswerColumn::all(FurtherColumns { warnings, pieces }).skip(ANSWER_COLUMNS.len());
+            further.map(AnswerColumn::name).collect::<Vec<_>>()
+        };
+        assert_eq!(of(true, PieceColumns::Counts), ["warnings", "pieces", "pieces_failed"]);
+        assert_eq!(of(false, PieceColumns::Numbers), ["piece", "pieces"]);
         assert_eq!(AnswerColumn::ToolCalls.name(), "tool_calls");
         assert_eq!(AnswerColumn::LatencyMs.name(), "latency_ms");
         assert_eq!(AnswerColumn::Error.name(), "error");

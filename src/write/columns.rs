@@ -4,7 +4,7 @@ mod names;
 
 use std::collections::{HashMap, HashSet};
 
-use super::answer::{AnswerColumn, PieceColumns};
+use super::answer::{AnswerColumn, FurtherColumns};
 use crate::row::Column;
 use crate::schema::Field;
 
@@ -25,8 +25,8 @@ pub struct OutputSpec {
     pub spreadsheet_safe: bool,
     /// Fields of the answer that become columns after the answer columns.
     pub fields: Vec<Field>,
-    /// The columns for the pieces of rows.
-    pub pieces: PieceColumns,
+    /// The columns that only some jobs have.
+    pub further: FurtherColumns,
     /// A column of the input that is left out unless it is selected.
     pub unless_selected: Option<String>,
 }
@@ -84,7 +84,7 @@ impl Layout {
     ///
     /// `spec` names a column that does not exist, or two output columns would have the same name.
     pub fn new(input: Option<&[Column]>, spec: &OutputSpec) -> Result<Self, LayoutError> {
-        let names = ColumnNames::new(input, &spec.fields, spec.pieces, &spec.prefix);
+        let names = ColumnNames::new(input, &spec.fields, spec.further, &spec.prefix);
         let renames = names.renames(&spec.rename)?;
         let chosen = names.chosen(spec.select.as_deref(), spec.unless_selected.as_deref())?;
         let output_name = |named: &Named| match (renames.get(named), named) {

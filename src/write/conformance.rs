@@ -79,6 +79,17 @@ fn every_answer_column_holds_its_part_of_the_result() {
 }
 
 #[test]
+fn warnings_are_a_column_where_a_job_can_give_some() {
+    let further = FurtherColumns { warnings: true, ..FurtherColumns::default() };
+    let spec = OutputSpec { further, ..OutputSpec::default() };
+    for_all(&[(1, Some("a"))], &spec, |label, _, table| {
+        assert_eq!(table.names.last().map(String::as_str), Some("warnings"), "{label}");
+        let warnings = table.column("warnings")[0];
+        assert_eq!(warnings, Some(r#"["a: one","b: two, \"three\""]"#), "{label}");
+    });
+}
+
+#[test]
 fn many_rows_stay_in_their_order() {
     let samples: Vec<Sample> = (0..20_000).map(|id| (id, Some("x"))).collect();
     for_all(&samples, &OutputSpec::default(), |label, _, table| {

@@ -2,6 +2,8 @@
 
 use std::fmt::Write as _;
 
+use serde_json::Value;
+
 use super::answer::AnswerValue;
 use super::cells::{Cell, CellReader};
 use super::columns::{ColumnSource, Layout};
@@ -109,6 +111,11 @@ fn answer_text<'a>(scratch: &'a mut String, value: AnswerValue<'a>, safe: bool) 
         AnswerValue::Boolean(flag) => write!(scratch, "{flag}"),
         // JSON text never begins like a formula, except numbers, which a spreadsheet displays.
         AnswerValue::Value(value) => write!(scratch, "{value}"),
+        AnswerValue::Texts(texts) => {
+            let text = Value::from(texts).to_string();
+            *scratch = guarded(scratch, &text, safe).to_owned();
+            Ok(())
+        }
     };
     debug_assert!(written.is_ok(), "writing to a string cannot fail");
     scratch

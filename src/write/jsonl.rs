@@ -145,6 +145,7 @@ fn push_answer(line: &mut Vec<u8>, value: AnswerValue<'_>) {
         AnswerValue::Number(number) => push_json(line, &number),
         AnswerValue::Boolean(flag) => push_json(line, &flag),
         AnswerValue::Value(value) => push_json(line, value),
+        AnswerValue::Texts(texts) => push_json(line, texts),
         AnswerValue::Json(text) => match serde_json::from_str::<&RawValue>(text) {
             // Line breaks between values, the only place where JSON text can have them, would end the row.
             Ok(value) if value.get().contains(['\n', '\r']) => {

@@ -37,7 +37,7 @@ use crate::outcome::RowResult;
 use crate::row::Item;
 use crate::secrets::hide;
 
-pub use answer::PieceColumns;
+pub use answer::{FurtherColumns, PieceColumns};
 pub use atomic::{Manner, Target, check_own_target, check_target, follow_links as followed};
 pub use columns::{Layout, LayoutError, OutputSpec};
 pub use error::WriteError;

@@ -11,6 +11,7 @@ use crate::commands::caps::{CapAccount, may_be_more};
 use crate::commands::failure::Failure;
 use crate::commands::receipt::known_cost;
 use crate::commands::rehearsed::simulated_line;
+use crate::commands::summary::with_warnings;
 use crate::commands::time::timestamp;
 use crate::config::orders::{self, Order};
 use crate::conversation::follow_ups::{FollowUps, requests};
@@ -58,6 +59,8 @@ pub(super) struct JobStatus {
     pub(super) rows: Option<u64>,
     pub(super) words: RowWords,
     pub(super) counts: StateCounts,
+    /// The answers that have warnings.
+    pub(super) warned: u64,
     /// The requests over answers: merges and a digest.
     pub(super) over: Option<StateCounts>,
     /// Answers from a simulator.
@@ -125,6 +128,7 @@ impl JobStatus {
                 pieces: settled.split.is_some(),
             },
             counts: reader.counts(None)?,
+            warned: reader.warned(None)?,
             over: reader.counts_over()?,
             simulated: reader.simulated()?.answers,
             last_minute: last_minute.len() as u64,
@@ -174,8 +178,9 @@ impl JobStatus {
         }
         let left = self.left().map_or_else(|| "?".to_owned(), count);
         let mut lines = vec![plain(format!(
-            "{rows}: {} ok · {} failed · {left} left",
+            "{rows}: {} ok{} · {} failed · {left} left",
             count(self.counts.ok),
+            with_warnings(self.warned),
             count(self.counts.failed)
         ))];
         lines.extend(self.over.map(over_line).map(plain));

@@ -171,6 +171,7 @@ impl Story<'_> {
         ];
         let texts = texts.into_iter().filter_map(|(name, text)| Some((name, text?)));
         lines.extend(texts.map(|(name, text)| format!("  {name}: {}", short(text, SHOWN))));
+        lines.extend(self.result.warnings.iter().map(|text| format!("  warning: {}", short(text, SHOWN))));
         lines
     }
 
@@ -216,6 +217,7 @@ impl Story<'_> {
             cost: result.cost.map(rounded),
             error_code: result.error_code.as_deref(),
             error: result.error.as_deref(),
+            warnings: &result.warnings,
             response: text(|answer| &answer.response),
             reasoning: text(|answer| &answer.reasoning),
             finish_reason: text(|answer| &answer.finish_reason),
@@ -261,6 +263,8 @@ struct RowReport<'a> {
     cost: Option<f64>,
     error_code: Option<&'a str>,
     error: Option<&'a str>,
+    #[serde(skip_serializing_if = "<[String]>::is_empty")]
+    warnings: &'a [String],
     response: Option<&'a str>,
     reasoning: Option<&'a str>,
     finish_reason: Option<&'a str>,

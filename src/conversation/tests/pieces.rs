@@ -180,10 +180,12 @@ fn keep_takes_the_whole_answer_and_fail_asks_nothing_more() {
     assert_eq!(failed.unfit_answer().and_then(|answer| answer.flaw.clone()), kept.flaw);
 
     let stored = KeptAnswer { finish_reason: kept.finish_reason, response: kept.response, flaw: kept.flaw };
-    let objects = |on_mismatch| rules(on_mismatch).objection(&stored);
-    assert_eq!(objects(OnMismatch::Keep), None);
-    assert_eq!(objects(OnMismatch::Fail), stored.flaw);
-    assert_eq!(objects(OnMismatch::Split), stored.flaw);
+    let judged = |on_mismatch| rules(on_mismatch).verdict(&stored);
+    let flaw = stored.flaw.clone().expect("a flaw");
+    assert_eq!(kept.warnings, [format!("lost_paragraphs: {}", flaw.message)]);
+    assert_eq!(judged(OnMismatch::Keep), Ok(kept.warnings));
+    assert_eq!(judged(OnMismatch::Fail), Err(flaw.clone()));
+    assert_eq!(judged(OnMismatch::Split), Err(flaw));
     assert!(CODES.contains(&failed.code.as_str()), "it can become an answer again");
     assert_ne!(rules(OnMismatch::Keep).key(), rules(OnMismatch::Split).key());
 }

@@ -81,8 +81,8 @@ fn a_flaw_is_kept_with_its_answer_and_decides_when_the_rules_change() {
     ]);
     let hold = |on_mismatch| {
         let rules = ConversationRules { on_mismatch: Some(on_mismatch), ..ConversationRules::default() };
-        let turned = desk.open().hold_to(&CODES, |kept| rules.objection(kept)).unwrap();
-        let sql = "SELECT status, error_code FROM entries ORDER BY entry";
+        let turned = desk.open().hold_to(&CODES, |kept| rules.verdict(kept)).unwrap();
+        let sql = "SELECT status, coalesce(error_code, error) FROM entries ORDER BY entry";
         (turned.failed, turned.ok, dump(desk.reader().connection(), sql))
     };
     let words = |words: [(&str, Option<&str>); 4]| -> Vec<Vec<Value>> {
@@ -93,8 +93,13 @@ fn a_flaw_is_kept_with_its_answer_and_decides_when_the_rules_change() {
     let (ok, refused) = (("ok", None), ("failed", Some("data_inspection_failed")));
     assert_eq!(hold(OnMismatch::Split), (1, 0, words([lost, lost, ok, refused])));
     assert_eq!(hold(OnMismatch::Fail), (0, 0, words([lost, lost, ok, refused])));
-    assert_eq!(hold(OnMismatch::Keep), (0, 2, words([ok, ok, ok, refused])));
+    let warned = ("ok", Some(r#"["lost_markup: `{x}` is missing"]"#));
+    assert_eq!(hold(OnMismatch::Keep), (0, 2, words([warned, warned, ok, refused])));
     let reader = desk.reader();
+    let mut results = reader.results();
+    let mut warnings = |position| results.at(position).unwrap().expect("a result").warnings;
+    assert_eq!(warnings(0), ["lost_markup: `{x}` is missing"]);
+    assert_eq!((warnings(2), reader.warned(None).unwrap()), (Vec::<String>::new(), 2));
     assert_eq!(answers(&reader, 3), ["flawed", "flawed", "whole"].map(|text| Some(text.to_owned())));
     assert_eq!(reader.unfit_response(0).unwrap(), None);
 }

@@ -6,7 +6,7 @@ use thiserror::Error;
 
 use crate::row::{Column, ColumnKind, JsonKind};
 use crate::schema::Field;
-use crate::write::answer::{AnswerColumn, PieceColumns};
+use crate::write::answer::{AnswerColumn, FurtherColumns};
 
 /// How similar a name must be to be suggested instead, from 0 to 1.
 const LIKENESS: f64 = 0.75;
@@ -24,7 +24,7 @@ pub(super) struct ColumnNames<'a> {
     /// The input's columns by name, since a table may have a hundred thousand columns.
     by_name: HashMap<&'a str, &'a Column>,
     fields: &'a [Field],
-    pieces: PieceColumns,
+    further: FurtherColumns,
     prefix: &'a str,
 }
 
@@ -32,13 +32,13 @@ impl<'a> ColumnNames<'a> {
     pub(super) fn new(
         input: Option<&'a [Column]>,
         fields: &'a [Field],
-        pieces: PieceColumns,
+        further: FurtherColumns,
         prefix: &'a str,
     ) -> Self {
         let columns = input.unwrap_or_default().iter();
         // If two have the same name, the first counts.
         let by_name = columns.rev().map(|column| (column.name.as_str(), column)).collect();
-        Self { input, by_name, fields, pieces, prefix }
+        Self { input, by_name, fields, further, prefix }
     }
 
     /// The columns of the output, in order.
@@ -62,7 +62,7 @@ impl<'a> ColumnNames<'a> {
     /// The columns that are not the input's.
     fn answers(&self) -> impl Iterator<Item = Named> {
         let fields = self.fields.iter().cloned().map(Named::Field);
-        AnswerColumn::all(self.pieces).map(Named::Answer).chain(fields)
+        AnswerColumn::all(self.further).map(Named::Answer).chain(fields)
     }
 
     /// The new names that columns get.

@@ -125,6 +125,7 @@ pub(in crate::write) fn answered(response: &str) -> RowResult {
             simulated: false,
             miscounted: false,
             flaw: None,
+            warnings: Vec::new(),
         }),
         cost: Some(0.25),
         attempts: Some(2),
@@ -132,6 +133,7 @@ pub(in crate::write) fn answered(response: &str) -> RowResult {
         status: Status::Ok,
         error_code: None,
         error: None,
+        warnings: vec!["a: one".into(), "b: two, \"three\"".into()],
         pieces: PieceCounts::default(),
     }
 }

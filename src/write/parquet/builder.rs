@@ -106,6 +106,11 @@ impl ColumnBuilder {
                 builder.append_value(text);
                 return text.len() + VALUE_BYTES;
             }
+            (Self::Text(builder), AnswerValue::Texts(texts)) => {
+                let text = Value::from(texts).to_string();
+                builder.append_value(&text);
+                return text.len() + VALUE_BYTES;
+            }
             (Self::Integer(builder), AnswerValue::Integer(number)) => builder.append_value(number),
             (Self::Number(builder), AnswerValue::Number(number)) => builder.append_option(number.as_f64()),
             (Self::Boolean(builder), AnswerValue::Boolean(flag)) => builder.append_value(flag),

@@ -101,6 +101,14 @@ fn what_is_lost_in_a_single_paragraph_fails_the_row_and_a_later_rule_keeps_it() 
     scene.judge.rules_change = true;
     scene.run_job(&["job.toml", "--set", "split.on_mismatch=keep"]);
     assert_eq!(requests(&scene), sent, "what was paid for is judged again, and nothing is sent");
+    let rows = lines(&scene.path("out.jsonl"));
+    assert_eq!((&rows[0]["status"], &rows[0]["error"]), (&"ok".into(), &Value::Null));
+    let warning = rows[0]["warnings"][0].as_str().expect("a warning");
+    assert!(warning.starts_with("piece 1 of 1: lost_markup: in the answer to"), "{warning}");
+    assert_eq!(rows[1]["warnings"], Value::Null);
+    assert_eq!(scene.receipt()["rows"]["warned"], 1);
+    let status = scene.run(&["status", "job.toml"]).expect_code(0).stdout;
+    assert!(status.contains("2 ok (1 with warnings)"), "{status}");
 }
 
 #[test]
